@@ -1,0 +1,51 @@
+"""Exact answers to "get anomaly detection results for buckets", from memory.
+
+>>> from bucketquery import ResultsIndex
+>>> index = ResultsIndex()
+>>> commit = index.upsert([
+...     {"result_type": "bucket", "job_id": "web", "timestamp": 1767225600000, "bucket_span": 300, "anomaly_score": 91.5},
+...     {"result_type": "bucket", "job_id": "web", "timestamp": 1767225900000, "bucket_span": 300, "anomaly_score": 2.5},
+... ])
+>>> page = index.get_buckets(job_id="web", start="2026-01-01", anomaly_score=75, sort="anomaly_score", desc=True, size=10)
+>>> page.count
+1
+>>> for bucket in page:
+...     print(bucket.time, bucket.anomaly_score, bucket.severity)
+2026-01-01 00:00:00+00:00 91.5 critical
+"""
+
+from bucketquery.answers.page import BucketPage
+from bucketquery.errors import (
+    BucketQueryError,
+    InvalidDocument,
+    InvalidQuery,
+    LimitExceeded,
+    NotFound,
+    UnknownJob,
+)
+from bucketquery.index import ResultsIndex
+from bucketquery.model.instants import Instant
+from bucketquery.model.queries import BucketQuery
+from bucketquery.model.results import Bucket, BucketInfluencer, Commit
+from bucketquery.model.schema import Document, Kind
+from bucketquery.snapshot import Snapshot
+
+__all__ = [
+    "Bucket",
+    "BucketInfluencer",
+    "BucketPage",
+    "BucketQuery",
+    "BucketQueryError",
+    "Commit",
+    "Document",
+    "Instant",
+    "InvalidDocument",
+    "InvalidQuery",
+    "Kind",
+    "LimitExceeded",
+    "NotFound",
+    "ResultsIndex",
+    "Snapshot",
+    "UnknownJob",
+]
+__version__ = "0.1.0"

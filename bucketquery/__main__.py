@@ -1,0 +1,347 @@
+"""The command: result documents in, the answer to one "get buckets" query out.
+
+The only room with I/O. It reads files, writes to terminals and speaks to people, but knows no rule of the API: the index checks
+parameters and documents, and its words are shown beside the option, or the file and line, that they are about.
+"""
+
+import argparse
+import codecs
+import gzip
+import io
+import json
+import os
+import re
+import sys
+import unicodedata
+import zlib
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext, suppress
+from importlib import metadata
+from itertools import chain, islice
+from pathlib import Path
+from typing import Any, Final, NamedTuple, NoReturn, TextIO
+
+from bucketquery import Bucket, BucketPage, BucketQueryError, InvalidDocument, NotFound, ResultsIndex
+
+_CHUNK: Final = 10_000
+_MOST_JOBS_LISTED: Final = 50
+_PARAMETERS: Final = ("timestamp", "start", "end", "anomaly_score", "exclude_interim", "sort", "desc", "from_", "size")
+_BOLD: Final = "1"
+_COLOURS: Final = {"low": "2", "warning": "36", "minor": "33", "major": "31", "critical": "1;31"}
+
+_EPILOG: Final = """\
+INSTANT: a date (2026, 2026-01-31, 2026-01-31T09:30Z), epoch milliseconds, or date math (now-7d/d, 2026-01-31||-1M).
+Four digits are a year; a time without an offset is UTC.
+
+examples:
+  python -m bucketquery results.ndjson.gz --anomaly-score 75 --sort anomaly_score --desc --size 10
+  python -m bucketquery results.ndjson --job-id web --start 2026-01-01 --end 2026-02-01 --format json
+  zcat archive/*.gz | python -m bucketquery --job-id web --timestamp 2026-01-31T09:30:00Z
+
+exit codes:
+  0 answered, 1 no such job or bucket, 2 a mistake in the parameters or the input
+"""
+
+
+class _End(Exception):  # noqa: N818 - not always an error
+    """The command ends here, with this exit code and these lines on standard error."""
+
+    def __init__(self, code: int, *lines: str) -> None:
+        super().__init__(code, *lines)
+        self.code = code
+        self.lines = lines
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser that says what is wrong in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        raise _End(2, f"{message.removeprefix('argument ')} (see --help)")
+
+
+class _Located(NamedTuple):
+    """A document and where it was read."""
+
+    source: str
+    line: int
+    document: Any
+
+
+class _Column(NamedTuple):
+    """A column of the table; the cells of some are coloured by the severity of their bucket."""
+
+    title: str
+    cells: list[str]
+    is_number: bool = False
+    is_coloured: bool = False
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The exit code of the command, after it has run with these arguments; by default those of the process.
+
+    0 answered; 1 no such job or bucket; 2 a mistake in the parameters or the input; 130 interrupted; 141 nobody reads the output.
+    """
+    try:
+        _write(_answer(argv))
+    except _End as end:
+        for line in end.lines:
+            _say(f"{_visible(line)}\n")
+        return end.code
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+def _answer(argv: Sequence[str] | None) -> str:
+    """What goes to standard output."""
+    parser = _parser()
+    options = parser.parse_intermixed_args(argv)
+    if options.help:
+        return parser.format_help()
+    if options.version:
+        return f"bucketquery {metadata.version('bucketquery')}\n"
+    parameters = {name: getattr(options, name) for name in _PARAMETERS}
+    _check(parameters)
+    index = ResultsIndex()
+    skipped = _load(index, options.files or ["-"])
+    job_id = _job(index, options.job_id, skipped)
+    with _in_the_words_of_the_user():
+        page = index.get_buckets(job_id=job_id, **parameters)
+    if options.format == "table" or (options.format is None and _is_terminal(sys.stdout)):
+        return _table(page, job_id, in_colour=_is_terminal(sys.stdout) and not os.environ.get("NO_COLOR"))
+    return json.dumps(page.to_dict()) + "\n"
+
+
+def _parser() -> _Parser:
+    parser = _Parser(
+        prog="python -m bucketquery",
+        description='Answers a "get buckets" query from anomaly detection results: their buckets, filtered, sorted and paged.',
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        add_help=False,
+        allow_abbrev=False,
+    )
+    add = parser.add_argument_group("input").add_argument
+    add("files", nargs="*", metavar="FILE", help="result documents, one JSON object a line, also gzipped; - or none: standard input")
+    add = parser.add_argument_group("which buckets").add_argument
+    add("--job-id", metavar="ID", help="of this job; not needed where the input has one job only")
+    add("--start", metavar="INSTANT", help="from this instant on (default: -1, no bound)")
+    add("--end", metavar="INSTANT", help="before this instant (default: -1, no bound)")
+    add("--anomaly-score", metavar="SCORE", help="with at least this score, of 0 to 100 (default: 0, all)")
+    add("--exclude-interim", action="store_true", help="without interim ones")
+    lookup = "the one at this instant, whatever its score; not with start, end, score, from and size"
+    add("--timestamp", metavar="INSTANT", help=lookup)
+    add = parser.add_argument_group("order and page").add_argument
+    fields = "field to sort by: timestamp, anomaly_score, initial_anomaly_score, event_count, ... (default: timestamp)"
+    add("--sort", metavar="FIELD", help=fields)
+    add("--desc", action="store_true", help="highest or latest first (default: lowest or earliest)")
+    add("--from", dest="from_", type=_integer, metavar="N", help="how many to skip (default: 0)")
+    add("--size", type=_integer, metavar="N", help="how many to show at most, up to 10000 (default: 100)")
+    add = parser.add_argument_group("output").add_argument
+    formats = "the API's response body, or a table for people (default: table on a terminal, else json)"
+    add("--format", choices=("json", "table"), help=formats)
+    add("--version", action="store_true", help="show the version only")
+    add("-h", "--help", action="store_true", help="show this help only")
+    return parser
+
+
+def _integer(text: str) -> int | str:
+    # What is no integer stays as it is: to refuse it is the API's business.
+    return int(text) if re.fullmatch(r"[+-]?[0-9]{1,18}", text) else text
+
+
+@contextmanager
+def _in_the_words_of_the_user() -> Iterator[None]:
+    """Turns what the index refuses into a line that names the option as it is typed."""
+    try:
+        yield
+    except BucketQueryError as error:
+        option = f"--{(error.field or '').rstrip('_').replace('_', '-')}: "
+        raise _End(1 if isinstance(error, LookupError) else 2, option + error.reason) from None
+
+
+def _check(parameters: Mapping[str, Any]) -> None:
+    """Has the parameters checked before any input is read, by asking an index without results."""
+    index = ResultsIndex()
+    index.put_job("any")
+    with _in_the_words_of_the_user(), suppress(NotFound):
+        index.get_buckets(job_id="any", **parameters)
+
+
+def _job(index: ResultsIndex, asked: str | None, skipped: Mapping[str, int]) -> str:
+    """The job that is meant."""
+    jobs = index.jobs()
+    if asked is None and not jobs:
+        counts = ", ".join(f"{n:,} {kind or 'without result_type'}" for kind, n in skipped.items())
+        raise _End(1, "no bucket results in the input" + (f"; skipped: {counts}" if counts else ""))
+    if asked is None and len(jobs) > 1:
+        listed = [f"  {job_id}" for job_id in jobs[:_MOST_JOBS_LISTED]]
+        rest = [f"  and {len(jobs) - len(listed):,} more"] if len(jobs) > len(listed) else []
+        raise _End(2, f"--job-id: the input has {len(jobs):,} jobs, name one of them:", *listed, *rest)
+    return jobs[0] if asked is None else asked
+
+
+def _load(index: ResultsIndex, paths: Iterable[str]) -> Counter[str]:
+    """Fills the index from all inputs; returns how many documents were skipped, by result type."""
+    skipped: Counter[str] = Counter()
+    located = chain.from_iterable(map(_documents, paths))
+    read = 0
+    try:
+        while chunk := list(islice(located, _CHUNK)):
+            try:
+                commit = index.upsert([each.document for each in chunk])
+            except InvalidDocument as error:
+                raise _End(2, _place(error, chunk)) from None
+            skipped.update(commit.skipped)
+            read += len(chunk)
+            if read >= _CHUNK:
+                _progress(f"{read:,} documents read, now in {chunk[-1].source}")
+    finally:
+        if read >= _CHUNK:
+            _progress("")
+    return skipped
+
+
+def _place(error: InvalidDocument, chunk: Sequence[_Located]) -> str:
+    """The line that says what is wrong with which field, in which line of which file."""
+    found = re.match(r"documents\[(\d+)\]\.?", error.field or "")
+    assert found and error.field  # a list of documents was given, so it is one of them that was refused
+    source, line, _ = chunk[int(found[1])]
+    path = error.field[found.end() :]
+    return f"{source}:{line}: {path}{': ' if path else ''}{error.reason}"
+
+
+def _documents(path: str) -> Iterator[_Located]:
+    """Every document of one input, one line each."""
+    source = "<stdin>" if path == "-" else path
+    if path == "-" and sys.stdin is None:
+        raise _End(2, f"{source}: closed")
+    try:
+        with nullcontext(sys.stdin.buffer) if path == "-" else Path(path).open("rb") as raw:
+            # The first byte of gzip is enough: no JSON begins with it, and of a pipe more need not be there yet.
+            is_gzip = raw.peek(1)[:1] == b"\x1f"
+            lines = io.BufferedReader(gzip.GzipFile(fileobj=raw)) if is_gzip else raw
+            for number, line in enumerate(lines, 1):
+                text = line.removeprefix(codecs.BOM_UTF8) if number == 1 else line
+                if text.strip():
+                    yield _Located(source, number, _parse(text, f"{source}:{number}"))
+    except (OSError, EOFError, zlib.error) as error:
+        raise _End(2, f"{source}: {getattr(error, 'strerror', None) or f'damaged gzip: {error}'}") from None
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not a JSON number")
+
+
+_DECODER: Final = json.JSONDecoder(parse_constant=_refuse_constant)
+
+
+def _parse(line: bytes, place: str) -> Any:
+    try:
+        return _DECODER.decode(line.decode())
+    except json.JSONDecodeError as error:
+        reason = f"{error.msg}, at column {error.colno}"
+    except UnicodeDecodeError as error:
+        reason = f"not UTF-8, at byte {error.start + 1}"
+    except RecursionError:
+        reason = "nested too deeply"
+    except ValueError as error:
+        # A refused constant, or an integer of more digits than Python reads.
+        reason = str(error).partition(";")[0]
+    raise _End(2, f"{place}: invalid JSON: {reason}")
+
+
+def _table(page: BucketPage, job_id: str, *, in_colour: bool) -> str:
+    """The page for people: aligned columns, those without any content left out, and a last line that counts."""
+    colours = [_COLOURS[bucket.severity] if in_colour else "" for bucket in page]
+    title_colour = _BOLD if in_colour else ""
+    columns = [_aligned(column, title_colour, colours) for column in _columns(page) if any(column.cells)]
+    rows = ["  ".join(row).rstrip() for row in zip(*columns, strict=True)]
+    return "\n".join([*rows, f"{len(page):,} of {page.count:,} buckets of job {_visible(job_id)}\n"])
+
+
+def _columns(page: BucketPage) -> list[_Column]:
+    spans_differ = len({bucket.bucket_span for bucket in page}) > 1
+    precision = "milliseconds" if any(bucket.timestamp % 1000 for bucket in page) else "seconds"
+    # As --timestamp takes it, so that it can be copied from the table.
+    times = [bucket.time.replace(tzinfo=None).isoformat(timespec=precision) + "Z" for bucket in page]
+    names = [[each.influencer_field_name or "" for each in bucket.bucket_influencers] for bucket in page]
+    return [
+        _Column("timestamp", times),
+        _Column("span", [f"{bucket.bucket_span}s" if spans_differ else "" for bucket in page], is_number=True),
+        _Column("score", [_two_decimals(bucket.anomaly_score) for bucket in page], is_number=True, is_coloured=True),
+        _Column("severity", [bucket.severity for bucket in page], is_coloured=True),
+        _Column("initial", [_two_decimals(bucket.initial_anomaly_score) for bucket in page], is_number=True),
+        _Column("events", [f"{bucket.event_count:,}" for bucket in page], is_number=True),
+        _Column("interim", ["interim" if bucket.is_interim else "" for bucket in page]),
+        _Column("influencers", [_visible(", ".join(filter(None, each))) for each in names]),
+        _Column("scheduled events", [_visible(", ".join(bucket.scheduled_events)) for bucket in page]),
+    ]
+
+
+def _aligned(column: _Column, title_colour: str, colours: Sequence[str]) -> list[str]:
+    """Title and cells of a column, equally wide, and coloured where a colour is given."""
+    width = max(map(_width, [column.title, *column.cells]))
+    lines = []
+    for text, colour in zip([column.title, *column.cells], [title_colour, *colours], strict=True):
+        blanks = " " * (width - _width(text))
+        shown = f"\x1b[{colour}m{text}\x1b[m" if colour and (column.is_coloured or text is column.title) else text
+        lines.append(blanks + shown if column.is_number else shown + blanks)
+    return lines
+
+
+def _two_decimals(score: float) -> str:
+    """The score cut, not rounded, so that what is shown as 75.00 is critical."""
+    text = f"{score:.2f}"
+    return text if float(text) <= score else f"{score - 0.005:.2f}"
+
+
+def _width(text: str) -> int:
+    """How many columns of a terminal the text takes: none for a combining mark, two for a wide character."""
+    return sum((unicodedata.east_asian_width(c) in "FW") + 1 for c in text if not unicodedata.combining(c))
+
+
+def _visible(text: str) -> str:
+    """The text with everything escaped that would steer a terminal or not be seen on it."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+# ---- standard streams, any of which may be closed or go away ---------------------------------------------------------
+
+
+def _is_terminal(stream: TextIO | None) -> bool:
+    return stream is not None and stream.isatty()
+
+
+def _write(text: str) -> None:
+    """Writes to standard output; what it cannot encode is escaped."""
+    if sys.stdout is None:
+        raise _End(2, "<stdout>: closed")
+    try:
+        sys.stdout.write(text.encode(sys.stdout.encoding, "backslashreplace").decode(sys.stdout.encoding))
+        sys.stdout.flush()
+    except OSError as error:
+        # Closed, it forgets what it could not write; else it would be tried again, and complained of, when Python ends.
+        with suppress(OSError):
+            sys.stdout.close()
+        if isinstance(error, BrokenPipeError):
+            raise _End(141) from None
+        raise _End(2, f"<stdout>: {error.strerror}") from None
+
+
+def _say(text: str) -> None:
+    """Writes to standard error, where there is one that listens."""
+    with suppress(AttributeError, OSError):
+        sys.stderr.write(text)
+        sys.stderr.flush()
+
+
+def _progress(text: str) -> None:
+    """Rewrites the last line of the terminal behind standard error."""
+    if _is_terminal(sys.stderr):
+        _say(f"\r\x1b[K{_visible(text)}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,222 @@
+"""Arrays to checked columns: the bulk way in. What documents may hold, columns may; `checks` has the definitions."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, TypeVar
+
+import numpy as np
+
+from bucketquery.columns import checks
+from bucketquery.columns.batch import Batch, Chunk, JobCodes, assemble, in_bounds, objects, refused, whole_column
+from bucketquery.columns.checks import Owner, Unfit
+from bucketquery.errors import InvalidDocument
+from bucketquery.model.instants import FIRST_MS, LAST_MS
+from bucketquery.model.numbers import is_real
+from bucketquery.model.schema import SCHEMAS, Array, Bools, Field, Int64s, Kind, Objects, Schema, Type
+
+_Stored = TypeVar("_Stored")
+
+_BESIDE_THE_SCHEMA: Final = frozenset({"job_id", "result_type"})
+#: Units of datetime64 too fine to reach the edges of the years 0001 to 9999, or to have them converted.
+_INSIDE_THE_YEARS: Final = frozenset({"ns", "ps", "fs", "as"})
+
+
+def read_columns(columns: object, job_id: str | None, kind: Kind) -> Batch:
+    """A batch of arrays by field name, checked, copied and sorted.
+
+    Args:
+        columns: 1-d and equally long; ``timestamp`` in epoch ms or datetime64, ``bucket_span`` may be one int for all. A field left
+            out, a masked entry, or None in a list or among objects is missing.
+        job_id: the job of all of them; None where a column ``job_id`` says it for each.
+        kind: what all of them are.
+
+    Raises:
+        InvalidDocument: a column or an entry cannot be stored; ``field`` is its path, such as ``columns.anomaly_score[3]``.
+
+    Complexity: O(n log n), O(n) where the rows come in order.
+    """
+    schema = SCHEMAS[kind]
+    given = _named(columns, schema)
+    length = _length(given, schema)
+    codes = JobCodes()
+    jobs = _jobs(given.get("job_id"), job_id, length, codes)
+    values: dict[str, Array] = {}
+    present: dict[str, Bools] = {}
+    for field in schema.columns:
+        values[field.name], mask = _column(field, given.get(field.name), length)
+        if mask is not None:
+            present[field.name] = mask
+    ids = codes.ids()
+
+    def owner(row: int) -> Owner:
+        timestamp, bucket_span, is_interim = (values[name].item(row) for name in Owner._fields[1:])
+        return Owner(ids[jobs[row]], timestamp, bucket_span, is_interim)
+
+    lists = {field.name: _lists(field, given.get(field.name), owner) for field in schema.lists}
+    if "result_type" in given:
+        _each("result_type", given["result_type"], lambda value, _: _check_kind(value, kind))
+    return Batch({kind: assemble(schema, [Chunk(jobs, values, present, lists)], ids)}, {})
+
+
+def _named(columns: object, schema: Schema) -> dict[str, Any]:
+    if not isinstance(columns, Mapping):
+        reason = f"[columns] must be arrays by field name, not {type(columns).__name__}"
+        raise InvalidDocument(reason, field="columns", value=columns)
+    for name in columns:
+        if name not in _BESIDE_THE_SCHEMA and name not in schema.by_name:
+            raise refused(f"columns.{str(name)[:100]}", Unfit(f"no field of a {schema.kind}", name))
+    given = {name: column for name, column in columns.items() if column is not None}
+    for name in schema.identity:
+        if name not in given:
+            raise refused(f"columns.{name}", Unfit("is required", None))
+    return given
+
+
+def _length(given: Mapping[str, Any], schema: Schema) -> int:
+    """How long the columns are; each but a single ``bucket_span`` is 1-d and as long as ``timestamp``."""
+    names = [name for name in given if name != "timestamp" and not (name == "bucket_span" and _is_single(given[name]))]
+    lengths = {name: _length_of(f"columns.{name}", given[name]) for name in ["timestamp", *names]}
+    for name, length in lengths.items():
+        if length != lengths["timestamp"]:
+            reason = f"has {length} entries where [timestamp] has {lengths['timestamp']}"
+            raise refused(f"columns.{name}", Unfit(reason, given[name]))
+    return lengths["timestamp"]
+
+
+def _length_of(path: str, column: Any) -> int:
+    dimensions = getattr(column, "ndim", 1)
+    if dimensions == 1 and hasattr(column, "__len__") and not isinstance(column, str | bytes | Mapping):
+        return len(column)
+    shown = type(column).__name__ if dimensions == 1 else f"{dimensions}-d"
+    raise refused(path, Unfit(f"must be a 1-d array, not {shown}", column))
+
+
+def _is_single(column: object) -> bool:
+    return isinstance(column, bool) or is_real(column) or (type(column) is np.ndarray and column.ndim == 0)
+
+
+def _jobs(column: Any, job_id: str | None, length: int, codes: JobCodes) -> Int64s:
+    if (column is None) == (job_id is None):
+        reason = "the job must be said by a column [job_id] or by the argument, and not by both"
+        raise InvalidDocument(reason, field="columns.job_id" if job_id is None else "job_id", value=job_id)
+    if column is not None:
+        return np.array(_each("job_id", column, lambda value, _: codes.code(value)), dtype=np.int64)
+    try:
+        return np.full(length, codes.code(job_id), dtype=np.int64)
+    except Unfit as unfit:
+        raise refused("job_id", unfit) from None
+
+
+def _column(field: Field, given: Any, length: int) -> tuple[Array, Bools | None]:
+    """The checked column, a copy, and which entries are present where some are missing."""
+    if given is None:
+        given = [None] * length
+    if field.name == "bucket_span" and _is_single(given):
+        return np.full(length, _each(field.name, [given], lambda value, _: _scalar(field, value))[0], dtype=np.int64), None
+    whole = _whole_array(field, given)
+    if whole is None:
+        entries = _each(field.name, given, lambda value, _: _scalar(field, value))
+        whole = whole_column(field, entries)
+        assert whole is not None  # every entry was checked
+    return whole
+
+
+def _whole_array(field: Field, given: Any) -> tuple[Array, Bools | None] | None:
+    """The column if all of it is plainly of the field's type; None where single entries must be looked at."""
+    if isinstance(given, list | tuple):
+        return whole_column(field, given)
+    array = np.asanyarray(given)
+    if array.dtype.kind == "O":
+        return whole_column(field, array.tolist())
+    if not isinstance(array, np.ma.MaskedArray):
+        column = _converted(field, array)
+        return None if column is None else (column, None)
+    present = ~np.ma.getmaskarray(array)
+    dense = _converted(field, np.ma.getdata(array)[present])
+    if dense is None or (field.required and not present.all()):
+        return None
+    column = np.full(len(array), np.nan if field.type is Type.DOUBLE else 0, dtype=dense.dtype)
+    column[present] = dense
+    return column, None if field.type is Type.DOUBLE or present.all() else present
+
+
+def _converted(field: Field, array: Array) -> Array | None:
+    """A copy of the array in the column's dtype, if every entry is inside the field's bounds."""
+    kind = array.dtype.kind
+    if field.type is Type.BOOLEAN:
+        return array.copy() if kind == "b" else None
+    if field.type is Type.DOUBLE:
+        if kind not in "iuf":
+            return None
+        doubles = array.astype(np.float64) + 0.0
+        return doubles if np.isfinite(doubles).all() else None
+    if field.type is Type.TIMESTAMP and kind == "M":
+        return _milliseconds(array)
+    if kind == "f" and not (np.isfinite(array) & (array == np.floor(array)) & (abs(array) < 2.0**63)).all():
+        return None
+    if kind == "u" and (array > np.uint64(2**63 - 1)).any():
+        return None
+    column = array.astype(np.int64) if kind in "iuf" else None
+    return column if column is not None and in_bounds(field, column) else None
+
+
+def _milliseconds(array: Array) -> Int64s | None:
+    unit, _ = np.datetime_data(array.dtype)
+    if np.isnat(array).any():
+        return None
+    if unit not in _INSIDE_THE_YEARS:
+        # A cast between units wraps around silently, so the bounds are cast and the values compared as they are.
+        first, last = (np.datetime64(bound, "ms").astype(array.dtype) for bound in (FIRST_MS, LAST_MS))
+        if not ((first <= array) & (array <= last)).all():
+            return None
+    return array.astype("datetime64[ms]").astype(np.int64)
+
+
+def _lists(field: Field, given: Any, owner: Callable[[int], Owner]) -> tuple[Int64s, Objects]:
+    def stored(value: object, row: int) -> tuple[object, ...]:
+        if value is None:
+            return ()
+        return checks.keywords(value) if field.type is Type.KEYWORDS else checks.bucket_influencers(value, owner(row))
+
+    found = [] if given is None else _each(field.name, given, stored)
+    rows = [row for row, value in enumerate(found) if value]
+    return np.array(rows, dtype=np.int64), objects([found[row] for row in rows])
+
+
+def _each(name: str, given: Any, store: Callable[[object, int], _Stored]) -> list[_Stored]:
+    """What ``store`` makes of each entry and its row; a masked entry is None.
+
+    Raises:
+        InvalidDocument: naming the first entry that is refused.
+    """
+    stored = []
+    for row, value in enumerate(_entries(given)):
+        try:
+            stored.append(store(value, row))
+        except Unfit as unfit:
+            raise refused(f"columns.{name}[{row}]{unfit.path}", unfit) from None
+    return stored
+
+
+def _entries(given: Any) -> Sequence[object]:
+    if isinstance(given, list | tuple):
+        return given
+    array = np.asanyarray(given)
+    # Python's types have no room for every datetime64, and turn one into a bare number.
+    entries = list(np.ma.getdata(array)) if array.dtype.kind == "M" else np.ma.getdata(array).tolist()
+    if not isinstance(array, np.ma.MaskedArray):
+        return entries
+    masks = np.ma.getmaskarray(array).tolist()
+    return [None if masked else entry for entry, masked in zip(entries, masks, strict=True)]
+
+
+def _scalar(field: Field, value: object) -> Any:
+    if value is not None:
+        return checks.scalar(field, value)
+    if field.required:
+        raise Unfit("is required", None)
+    return None
+
+
+def _check_kind(value: object, kind: Kind) -> None:
+    if value is not None and value != kind:
+        raise Unfit(f"must be [{kind}]", value)

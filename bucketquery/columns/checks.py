@@ -1,0 +1,217 @@
+"""One value against the field it is for: what may be stored, and as what.
+
+This is the definition; `batch` and `arrays` check whole columns at once where that is plainly the same, and ask here for the rest.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from math import isfinite
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+
+from bucketquery.model.instants import FIRST_MS, LAST_MS, instant_ms, read_calendar
+from bucketquery.model.numbers import is_real
+from bucketquery.model.schema import Field, Type
+
+_INT64: Final = np.iinfo(np.int64)
+
+
+class Unfit(Exception):
+    """A value that cannot be stored: why, and where below the field."""
+
+    def __init__(self, reason: str, value: object, path: str = "") -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.value = value
+        self.path = path
+
+
+class Owner(NamedTuple):
+    """The bucket that nested influencers belong to, and must agree with."""
+
+    job_id: str
+    timestamp: int
+    bucket_span: int
+    is_interim: bool
+
+
+class StoredInfluencer(NamedTuple):
+    """A nested influencer as it is kept: what its bucket does not say already."""
+
+    influencer_field_name: str | None
+    initial_anomaly_score: float
+    anomaly_score: float
+    raw_anomaly_score: float
+    probability: float
+    is_interim: bool
+
+
+def scalar(field: Field, value: object) -> Any:
+    """The value of a column as it is stored: an int, a float or a bool.
+
+    Raises:
+        Unfit: the value is not of the field's type or outside its bounds.
+    """
+    match field.type:
+        case Type.TIMESTAMP:
+            return timestamp(value)
+        case Type.INTEGER:
+            return integer(value, field.minimum)
+        case Type.DOUBLE:
+            return double(value)
+        case _:
+            return boolean(value)
+
+
+def timestamp(value: object) -> int:
+    """Epoch ms of a number, a calendar date in ISO form, an aware datetime or a datetime64, floored.
+
+    Raises:
+        Unfit: anything else, or outside the years 0001 to 9999.
+
+    Source: the stored document is an epoch number or a date string; the bounds are ours.
+    """
+    if isinstance(value, str):
+        moment = _calendar(value)
+    elif isinstance(value, datetime | np.datetime64):
+        found = instant_ms(value)
+        if found is None:
+            raise Unfit("a datetime must know its zone, and a datetime64 must not be NaT", value)
+        moment = found
+    else:
+        moment = integer(value, None)
+    if not FIRST_MS <= moment <= LAST_MS:
+        raise Unfit("outside the years 0001 to 9999", value)
+    return moment
+
+
+def integer(value: object, minimum: int | None) -> int:
+    """An int, or a float or NumPy number without a fraction, inside int64 and not below ``minimum``.
+
+    Raises:
+        Unfit: anything else; a bool and numeric text are something else.
+    """
+    if not is_real(value):
+        raise Unfit(f"must be an integer, not {_kind_of(value)}", value)
+    if isinstance(value, float | np.floating) and not (isfinite(value) and value == int(value)):
+        raise Unfit(f"must be an integer, not {value}", value)
+    whole = int(value)
+    if not _INT64.min <= whole <= _INT64.max:
+        raise Unfit("outside the range of int64", value)
+    if minimum is not None and whole < minimum:
+        raise Unfit(f"must be at least {minimum}, not {whole}", value)
+    return whole
+
+
+def double(value: object) -> float:
+    """A finite number as float; -0.0 is 0.0.
+
+    Raises:
+        Unfit: anything else; a bool, numeric text, NaN and the infinities are something else.
+    """
+    if not is_real(value):
+        raise Unfit(f"must be a number, not {_kind_of(value)}", value)
+    try:
+        number = float(value)
+    except OverflowError:
+        raise Unfit("outside the range of a double", value) from None
+    if not isfinite(number):
+        raise Unfit(f"must be a finite number, not {number}", value)
+    return number + 0.0
+
+
+def boolean(value: object) -> bool:
+    """A bool, Python's or NumPy's.
+
+    Raises:
+        Unfit: anything else; 0, 1 and text are something else.
+    """
+    if isinstance(value, bool | np.bool_):
+        return bool(value)
+    raise Unfit(f"must be true or false, not {_kind_of(value)}", value)
+
+
+def keywords(value: object) -> tuple[str, ...]:
+    """A list of texts, as a tuple.
+
+    Raises:
+        Unfit: not a list, or an entry is not text.
+    """
+    texts = _entries(value)
+    for at, text in enumerate(texts):
+        if not isinstance(text, str):
+            raise Unfit(f"must be text, not {_kind_of(text)}", text, f"[{at}]")
+    return tuple(map(str, texts))
+
+
+def bucket_influencers(value: object, owner: Owner) -> tuple[StoredInfluencer, ...]:
+    """The influencers nested in a bucket, as they are kept.
+
+    What the bucket says too may be left out and must agree if given, ``is_interim`` excepted.
+
+    Raises:
+        Unfit: not a list of objects, or one of their values is not of its type.
+    """
+    return tuple(_bucket_influencer(entry, f"[{at}]", owner) for at, entry in enumerate(_entries(value)))
+
+
+def _bucket_influencer(value: object, path: str, owner: Owner) -> StoredInfluencer:
+    if not isinstance(value, Mapping):
+        raise Unfit(f"must be an object, not {_kind_of(value)}", value, path)
+    _agrees(value, "job_id", owner.job_id, path)
+    result_type = value.get("result_type")
+    if result_type is not None and result_type != "bucket_influencer":
+        raise Unfit("must be [bucket_influencer]", result_type, f"{path}.result_type")
+    name = value.get("influencer_field_name")
+    if name is not None and not isinstance(name, str):
+        raise Unfit(f"must be text, not {_kind_of(name)}", name, f"{path}.influencer_field_name")
+    scores = [_score(value, key, path) for key in StoredInfluencer._fields[1:5]]
+    _agrees(value, "timestamp", owner.timestamp, path)
+    _agrees(value, "bucket_span", owner.bucket_span, path)
+    is_interim = value.get("is_interim")
+    try:
+        interim = owner.is_interim if is_interim is None else boolean(is_interim)
+    except Unfit as unfit:
+        raise Unfit(unfit.reason, unfit.value, f"{path}.is_interim") from None
+    return StoredInfluencer(None if name is None else str(name), *scores, interim)
+
+
+def _score(nested: Mapping[str, Any], key: str, path: str) -> float:
+    value = nested.get(key)
+    try:
+        return 0.0 if value is None else double(value)
+    except Unfit as unfit:
+        raise Unfit(unfit.reason, unfit.value, f"{path}.{key}") from None
+
+
+def _agrees(nested: Mapping[str, Any], key: str, expected: int | str, path: str) -> None:
+    value = nested.get(key)
+    if value is None:
+        return
+    try:
+        given = value if key == "job_id" else timestamp(value) if key == "timestamp" else integer(value, None)
+    except Unfit as unfit:
+        raise Unfit(unfit.reason, unfit.value, f"{path}.{key}") from None
+    if given != expected:
+        raise Unfit(f"must be its bucket's, [{expected}]", value, f"{path}.{key}")
+
+
+def _entries(value: object) -> list[object] | tuple[object, ...]:
+    if isinstance(value, list | tuple):
+        return value
+    raise Unfit(f"must be a list, not {_kind_of(value)}", value)
+
+
+def _calendar(text: str) -> int:
+    try:
+        stretch = None if text.isdigit() else read_calendar(text)
+    except OverflowError:
+        raise Unfit("outside the years 0001 to 9999", text) from None
+    if stretch is None:
+        raise Unfit("must be a calendar date in ISO form or epoch milliseconds", text)
+    return stretch.first
+
+
+def _kind_of(value: object) -> str:
+    return "null" if value is None else type(value).__name__

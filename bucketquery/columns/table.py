@@ -1,0 +1,258 @@
+"""Tables: one job's results of one kind, and how a batch is applied to them.
+
+A table is a base and a head. The base holds final results in identity order and grows at its end, in place. The head is a small segment
+beside it, copied on write: what came late, what is interim, and what replaced a row of the base, which is then dead. A head that has
+grown too large is sealed: merged into a new base. So the endless interim, interim, final of a live job leaves nothing behind in the
+base, and an append in order copies nothing.
+
+Which of two versions of a result is newer is settled here, before anything is published; a search never asks.
+"""
+
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+
+from bucketquery.columns.segment import Rows, Segment, gather, lists_of, lower_bound
+from bucketquery.model.schema import Array, Bools, Int64s, Schema
+
+#: A head may hold this many rows, or the base's length by `_BASE_ROWS_PER_HEAD_ROW` if that is more.
+_HEAD_ROWS: Final = 1024
+_BASE_ROWS_PER_HEAD_ROW: Final = 2048
+_NO_ROWS: Final[Int64s] = np.empty(0, dtype=np.int64)
+
+
+class Counts(NamedTuple):
+    """What a batch did: each identity counted once."""
+
+    inserted: int
+    replaced: int
+    unchanged: int
+
+
+class View:
+    """The rows of a table that a search may see: a base without its dead rows, and a head.
+
+    All rows are one view, the final ones another over the same arrays, so that no search asks what is interim. Rows of both are told
+    apart by number: row ``r`` of the head is ``base.length + r``; a slice is of the base alone.
+    """
+
+    __slots__ = ("_head_places", "base", "dead", "head")
+
+    def __init__(self, base: Segment, dead: Int64s, head: Segment) -> None:
+        self.base = base
+        self.dead = dead
+        self.head = head
+        self._head_places: Int64s | None = None
+
+    @property
+    def length(self) -> int:
+        """How many rows there are to see."""
+        return self.base.length - len(self.dead) + self.head.length
+
+    def live_before(self, row: int) -> int:
+        """How many rows of the base before ``row`` are not dead. Complexity: O(log d) for d dead rows."""
+        return row - int(self.dead.searchsorted(row)) if len(self.dead) else row
+
+    def head_places(self) -> Int64s:
+        """For each row of the head the row of the base that it comes before, shape (h,), ascending.
+
+        Complexity: O(h log n) once a view, then O(1).
+        """
+        places = self._head_places
+        if places is None:
+            # Two readers may both work this out, and come to the same.
+            places = self._head_places = lower_bound(self.base.identities(), self.head.identities())
+        return places
+
+
+    def time_span(self) -> tuple[int, int] | None:
+        """First and last timestamp, or None where there is nothing. Complexity: O(d) for d dead rows."""
+        at_start = int(np.count_nonzero(self.dead == np.arange(len(self.dead))))
+        at_end = int(np.count_nonzero(self.dead[::-1] == self.base.length - 1 - np.arange(len(self.dead))))
+        live = self.base.column("timestamp")[at_start : self.base.length - at_end]
+        ends = [timestamps.item(at) for timestamps in (live, self.head.column("timestamp")) if len(timestamps) for at in (0, -1)]
+        return (min(ends), max(ends)) if ends else None
+
+    def take(self, name: str, rows: Rows) -> Array:
+        """A column's values of some rows, NaN or the default where missing. Complexity: O(r); a slice gives a view."""
+        if isinstance(rows, slice):
+            return self.base.column(name)[rows]
+        values = np.empty(len(rows), dtype=self.base.columns[name].dtype)
+        for segment, own, places in self._parts(rows):
+            values[places] = segment.column(name)[own]
+        return values
+
+    def missing(self, name: str, rows: Rows) -> Bools | None:
+        """Which of some rows miss a column's field; None where none does. Complexity: O(r)."""
+        if isinstance(rows, slice):
+            return self.base.missing(name, rows)
+        missing = np.zeros(len(rows), dtype=np.bool_)
+        for segment, own, places in self._parts(rows):
+            lacking = segment.missing(name, own)
+            if lacking is not None:
+                missing[places] = lacking
+        return missing
+
+    def take_lists(self, name: str, rows: Rows) -> list[tuple[Any, ...]]:
+        """A list field's tuples of some rows, empty where missing. Complexity: O(r log n)."""
+        if isinstance(rows, slice):
+            return self.base.take_lists(name, rows)
+        taken: list[tuple[Any, ...]] = [()] * len(rows)
+        for segment, own, places in self._parts(rows):
+            for place, value in zip(places.nonzero()[0].tolist(), segment.take_lists(name, own), strict=True):
+                taken[place] = value
+        return taken
+
+    def detach(self, rows: Rows) -> "View":
+        """A view of copies of some rows, in their order: for reading, since they need not be in identity order. Complexity: O(r)."""
+        schema = self.base.schema
+        columns = {field.name: self.take(field.name, rows).copy() for field in schema.columns}
+        taken = {field.name: self.take_lists(field.name, rows) for field in schema.lists}
+        length = len(columns["timestamp"])
+        segment = Segment(schema, length, columns, {}, {name: lists_of(values) for name, values in taken.items()})
+        return View(segment, _NO_ROWS, Segment.empty(schema))
+
+    def _parts(self, rows: Int64s) -> tuple[tuple[Segment, Int64s, Bools], tuple[Segment, Int64s, Bools]]:
+        """The rows by segment, as each numbers them, and their places among ``rows``."""
+        is_head = rows >= self.base.length
+        return (self.base, rows[~is_head], ~is_head), (self.head, rows[is_head] - self.base.length, is_head)
+
+
+class Table:
+    """One job's results of one kind at one commit; immutable to readers."""
+
+    __slots__ = ("_final", "_interim", "rows")
+
+    def __init__(self, rows: View, interim: Int64s) -> None:
+        self.rows = rows
+        self._interim = interim
+        self._final: View | None = None
+
+    @classmethod
+    def empty(cls, schema: Schema) -> "Table":
+        """A table of nothing."""
+        return cls(View(Segment.empty(schema), _NO_ROWS, Segment.empty(schema)), _NO_ROWS)
+
+    def final(self) -> View:
+        """The rows without the interim ones. Complexity: O(h + d) once a table, then O(1)."""
+        final = self._final
+        if final is None:
+            rows = self.rows
+            is_interim = rows.head.column("is_interim")
+            if len(self._interim) or is_interim.any():
+                dead = np.union1d(rows.dead, self._interim)
+                final = View(rows.base, dead, rows.head.select((~is_interim).nonzero()[0]))
+            else:
+                final = rows
+            self._final = final
+        return final
+
+    def upsert(self, batch: Segment) -> tuple["Table", Counts]:
+        """The table with the rows of ``batch`` inserted or replaced by identity; this very table where nothing differs.
+
+        This table and every older one answer as before. For the newest table only, by one writer at a time.
+
+        Complexity: O(k) amortised for k rows that come in order; O(k log n + h) for others, and O(n) amortised over as many rows as
+        the head holds.
+        """
+        base, dead, head = self.rows.base, self.rows.dead, self.rows.head
+        in_base, base_rows = _find(base, batch)
+        in_base &= ~_among(dead, base_rows)
+        in_head, head_rows = _find(head, batch)
+        same = np.zeros(batch.length, dtype=np.bool_)
+        same[in_base] = base.same_rows(base_rows[in_base], batch, in_base.nonzero()[0])
+        same[in_head] = head.same_rows(head_rows[in_head], batch, in_head.nonzero()[0])
+        known = int(np.count_nonzero(in_base | in_head))
+        unchanged = int(np.count_nonzero(same))
+        counts = Counts(batch.length - known, known - unchanged, unchanged)
+        if unchanged == batch.length:
+            return self, counts
+        changed = ~same
+        is_final = ~batch.column("is_interim")
+
+        in_place = changed & in_base & is_final
+        interim = self._interim
+        if np.count_nonzero(in_place) > _head_limit(base):
+            # So many that one copy of the columns that differ is cheaper than a head, and then a seal.
+            base = base.replace(base_rows[in_place], batch.select(in_place.nonzero()[0]))
+            interim = np.setdiff1d(interim, base_rows[in_place])
+        else:
+            in_place[:] = False
+        died = changed & in_base & ~in_place
+        if died.any():
+            dead = np.union1d(dead, base_rows[died])
+        appended = changed & is_final & (base_rows == base.length)
+        if appended.any():
+            base = base.append(batch if appended.all() else batch.select(appended.nonzero()[0]))
+        to_head = changed & ~in_place & ~appended
+        kept = np.ones(head.length, dtype=np.bool_)
+        kept[head_rows[in_head & changed]] = False
+        if to_head.any() or not kept.all():
+            head = _merge(head, kept.nonzero()[0], batch, to_head.nonzero()[0])
+        table = Table(View(base, dead, head), interim)
+        return (table._sealed() if head.length > _head_limit(base) else table), counts
+
+    def _sealed(self) -> "Table":
+        """The same rows with the head merged into a new base; its interim rows stay, unless they alone are too many."""
+        base, dead, head = self.rows.base, self.rows.dead, self.rows.head
+        is_interim = head.column("is_interim")
+        stays = is_interim & (np.count_nonzero(is_interim) <= _head_limit(base))
+        live = np.ones(base.length, dtype=np.bool_)
+        live[dead] = False
+        length = base.length - len(dead) + head.length
+        sealed = _merge(base, live.nonzero()[0], head, (~stays).nonzero()[0], spare=length // 8)
+        interim = sealed.column("is_interim").nonzero()[0]
+        return Table(View(sealed, _NO_ROWS, head.select(stays.nonzero()[0])), interim)
+
+    def nbytes(self) -> int:
+        """Bytes of the arrays, spare room included."""
+        return self.rows.base.nbytes() + self.rows.head.nbytes() + self.rows.dead.nbytes + self._interim.nbytes
+
+    def check(self) -> None:
+        """Assert every invariant. Complexity: O(n)."""
+        base, dead, head = self.rows.base, self.rows.dead, self.rows.head
+        base.check()
+        head.check()
+        assert (dead[1:] > dead[:-1]).all(), "dead rows out of order"
+        assert not len(dead) or (dead[0] >= 0 and dead[-1] < base.length)
+        assert head.length <= _head_limit(base), "the head should have been sealed"
+        found, rows = _find(base, head)
+        assert _among(dead, rows[found]).all(), "a result is both in the base and in the head"
+        is_interim = base.column("is_interim").copy()
+        is_interim[dead] = False
+        assert np.isin(is_interim.nonzero()[0], self._interim).all(), "an interim row of the base was forgotten"
+        assert base.column("is_interim")[self._interim].all(), "a row of the base is taken for interim"
+        final = self.final()
+        assert final.length == self.rows.length - is_interim.sum() - head.column("is_interim").sum()
+        assert not final.head.column("is_interim").any()
+
+
+def _head_limit(base: Segment) -> int:
+    return max(_HEAD_ROWS, base.length // _BASE_ROWS_PER_HEAD_ROW)
+
+
+def _find(segment: Segment, batch: Segment) -> tuple[Bools, Int64s]:
+    """Whether the segment has each row of the batch, and where it is or would be inserted."""
+    rows = lower_bound(segment.identities(), batch.identities())
+    found = rows < segment.length
+    for column, key in zip(segment.identities(), batch.identities(), strict=True):
+        found[found] = column[rows[found]] == key[found]
+    return found, rows
+
+
+def _among(dead: Int64s, rows: Int64s) -> Bools:
+    if not len(dead):
+        return np.zeros(len(rows), dtype=np.bool_)
+    among: Bools = dead.take(dead.searchsorted(rows), mode="clip") == rows
+    return among
+
+
+def _merge(these: Segment, rows: Int64s, those: Segment, other_rows: Int64s, spare: int = 0) -> Segment:
+    """Rows of two segments in one, in identity order; none is in both."""
+    others = [column[other_rows] for column in those.identities()]
+    places = lower_bound([column[rows] for column in these.identities()], others) + np.arange(len(other_rows))
+    length = len(rows) + len(other_rows)
+    is_other = np.zeros(length, dtype=np.bool_)
+    is_other[places] = True
+    parts = [(these, rows, (~is_other).nonzero()[0]), (those, other_rows, places)]
+    return gather(these.schema, parts, length, spare)

@@ -1,0 +1,221 @@
+"""The index: the one writer, what it publishes, and the clock."""
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from threading import Lock
+from typing import Any, NoReturn
+
+import numpy.typing as npt
+
+from bucketquery.columns.arrays import read_columns
+from bucketquery.columns.batch import Batch, read_documents
+from bucketquery.columns.catalog import Catalog, Job
+from bucketquery.columns.table import Counts, Table
+from bucketquery.errors import InvalidQuery, UnknownJob
+from bucketquery.model.numbers import is_integer
+from bucketquery.model.queries import is_job_id
+from bucketquery.model.results import Commit, FrozenMapping
+from bucketquery.model.schema import SCHEMAS, Document, Kind
+from bucketquery.snapshot import Reads, Snapshot
+
+
+def _system_clock() -> int:
+    return time.time_ns() // 1_000_000
+
+
+class ResultsIndex(Reads):
+    """An in-memory index of anomaly-detection results: many jobs, one writer at a time, any number of readers.
+
+    A write is checked whole before anything changes, and published by one assignment: readers see all of it or nothing, never wait for
+    it, and a snapshot taken before answers as before. All read methods are `Snapshot`'s, asked of the newest commit.
+
+    Args:
+        max_size: the largest ``size`` a query may ask for.
+        clock: epoch ms as an int, read once a search and only where date math says ``now``; None is the system's.
+
+    Raises:
+        InvalidQuery: ``max_size`` is not a non-negative integer, or ``clock`` cannot be called.
+
+    >>> index = ResultsIndex()
+    >>> index.upsert([
+    ...     {"result_type": "bucket", "job_id": "web", "timestamp": 1767225600000, "bucket_span": 300, "anomaly_score": 91.5},
+    ...     {"result_type": "bucket", "job_id": "web", "timestamp": 1767225900000, "bucket_span": 300, "anomaly_score": 0},
+    ... ]).inserted
+    2
+    >>> page = index.get_buckets(job_id="web", start="2026-01-01", anomaly_score=75)
+    >>> page.count, page[0].severity
+    (1, 'critical')
+    """
+
+    __slots__ = ("__weakref__", "_lock", "_snapshot")
+
+    def __init__(self, *, max_size: int = 10_000, clock: Callable[[], int] | None = None) -> None:
+        if not is_integer(max_size) or max_size < 0:
+            raise InvalidQuery("[max_size] must be a non-negative integer", field="max_size", value=max_size)
+        if clock is not None and not callable(clock):
+            raise InvalidQuery("[clock] must be callable", field="clock", value=clock)
+        self._lock = Lock()
+        self._snapshot = Snapshot(Catalog(), 0, int(max_size), clock or _system_clock)
+
+    def put_job(self, job_id: str, *, bucket_span: int | None = None) -> Commit:
+        """Make a job known, or replace what was put of it; its results stay.
+
+        Args:
+            job_id: 1 to 255 characters, none a comma, asterisk, blank or control, not beginning with ``-`` or ``_``.
+            bucket_span: the length of its buckets, seconds; it describes the job and neither checks nor fills documents.
+
+        Raises:
+            InvalidQuery: no job can be called so, or the span is not a positive integer.
+
+        Complexity: O(1) for the number of results, microseconds for any number of jobs.
+
+        >>> ResultsIndex().put_job("web", bucket_span=300).sequence
+        1
+        """
+        if not isinstance(job_id, str) or not is_job_id(job_id):
+            reason = "[job_id] must be text of 1 to 255 characters, none a comma, asterisk, blank or control, not beginning with - or _"
+            raise InvalidQuery(reason, field="job_id", value=job_id)
+        if bucket_span is not None and not (is_integer(bucket_span) and bucket_span > 0):
+            raise InvalidQuery("[bucket_span] must be a positive integer", field="bucket_span", value=bucket_span)
+        span = None if bucket_span is None else int(bucket_span)
+        with self._lock:
+            snapshot = self._snapshot
+            known = snapshot._catalog.get(job_id)
+            if known is not None and known.bucket_span == span:
+                return Commit(sequence=snapshot._sequence)
+            job = Job(job_id=str(job_id), bucket_span=span, tables={} if known is None else known.tables)
+            return self._publish(snapshot._catalog.with_jobs({job.job_id: job}))
+
+    def delete_job(self, job_id: str) -> Commit:
+        """Forget a job and all its results.
+
+        Raises:
+            UnknownJob: there is no job of this id.
+            InvalidQuery: ``job_id`` is no text.
+
+        Complexity: microseconds for any number of jobs and results.
+
+        >>> index = ResultsIndex()
+        >>> commit = index.put_job("web")
+        >>> index.delete_job("web").sequence, "web" in index
+        (2, False)
+        """
+        if not isinstance(job_id, str):
+            raise InvalidQuery(f"[job_id] must be text, not {type(job_id).__name__}", field="job_id", value=job_id)
+        with self._lock:
+            catalog = self._snapshot._catalog
+            job = catalog.get(job_id)
+            if job is None:
+                raise UnknownJob(f"No known job with id '{job_id[:300]}'", field="job_id", value=job_id)
+            deleted = sum(table.rows.length for table in job.tables.values())
+            return self._publish(catalog.without(job_id), deleted=deleted)
+
+    def upsert(self, documents: Iterable[Document], *, kind: Kind | None = None) -> Commit:
+        """Insert or replace results by their identity, all or nothing; nothing is ever deleted.
+
+        Args:
+            documents: result documents of any jobs and in any order, read to the end before anything else, not modified. Of several with
+                one identity the last wins. A search hit, ``{"_source": {...}}``, stands for its source.
+            kind: what all of them are; None goes by ``result_type``, and passes over those that are of no kind held here.
+
+        Returns:
+            What it did; each distinct identity is counted once.
+
+        Raises:
+            InvalidDocument: a document cannot be stored, and so none is; ``field`` is its position and path, such as
+                ``documents[3].anomaly_score``.
+            InvalidQuery: a ``kind`` that is not held.
+
+        Complexity: O(k) amortised for k documents that come in order of time; else O(k log n), and O(n) amortised over a thousand or more
+        late, interim or replaced results.
+        Source: a result is one by job, timestamp and span; the stored document's rules are the server's and, for types, ours.
+
+        >>> index = ResultsIndex()
+        >>> bucket = {"result_type": "bucket", "job_id": "web", "timestamp": 0, "bucket_span": 300, "anomaly_score": 5}
+        >>> index.upsert([bucket]).inserted, index.upsert([{**bucket, "anomaly_score": 6}, {"result_type": "record"}])
+        (1, Commit(sequence=2, inserted=0, replaced=1, unchanged=0, deleted=0, skipped=FrozenMapping({'record': 1})))
+        """
+        _check_kind(kind)
+        return self._apply(read_documents(documents, kind))
+
+    def upsert_columns(
+        self, columns: Mapping[str, npt.ArrayLike] | Any, *, job_id: str | None = None, kind: Kind = "bucket"
+    ) -> Commit:
+        """Insert or replace results from arrays by field name, all or nothing; otherwise as `upsert`.
+
+        Args:
+            columns: 1-d and equally long, copied. ``timestamp`` in int64 epoch ms or datetime64, ``bucket_span`` in seconds, an array or
+                one int. A field left out, a masked entry of an ``np.ma`` array, and None in a list or among objects are missing.
+            job_id: the job of all of them; None where a column ``job_id`` says it for each.
+            kind: what all of them are.
+
+        Raises:
+            InvalidDocument: a column or an entry cannot be stored, and so none is; ``field`` is its path, such as
+                ``columns.anomaly_score[3]``.
+            InvalidQuery: a ``kind`` that is not held.
+
+        Complexity: as `upsert`.
+
+        >>> import numpy as np
+        >>> timestamps = np.arange(0, 1_500_000, 300_000)
+        >>> ResultsIndex().upsert_columns({"timestamp": timestamps, "bucket_span": 300}, job_id="web").inserted
+        5
+        """
+        _check_kind(kind)
+        return self._apply(read_columns(columns, job_id, kind))
+
+    def snapshot(self) -> Snapshot:
+        """Everything as it is now; later writes do not change it. Complexity: O(1).
+
+        >>> ResultsIndex().snapshot().sequence
+        0
+        """
+        return self._snapshot
+
+    def __contains__(self, job_id: object) -> bool:
+        """Whether a job is known: once put, or once a result of it was stored. Complexity: O(1)."""
+        return isinstance(job_id, str) and job_id in self._snapshot._catalog
+
+    def _newest(self) -> Snapshot:
+        return self._snapshot
+
+    def _apply(self, batch: Batch) -> Commit:
+        skipped = FrozenMapping(batch.skipped)
+        with self._lock:
+            catalog = self._snapshot._catalog
+            changed: dict[str, Job] = {}
+            total = Counts(0, 0, 0)
+            for kind, segments in batch.segments.items():
+                for job_id, segment in segments.items():
+                    job = changed.get(job_id) or catalog.get(job_id) or Job(job_id=job_id)
+                    old = job.tables.get(kind) or Table.empty(SCHEMAS[kind])
+                    new, counts = old.upsert(segment)
+                    total = Counts(*map(sum, zip(total, counts, strict=True)))
+                    if new is not old:
+                        changed[job_id] = Job(job_id=job_id, bucket_span=job.bucket_span, tables={**job.tables, kind: new})
+            if not changed:
+                return Commit(sequence=self._snapshot._sequence, unchanged=total.unchanged, skipped=skipped)
+            return self._publish(catalog.with_jobs(changed), **total._asdict(), skipped=skipped)
+
+    def _publish(self, catalog: Catalog, **done: Any) -> Commit:
+        """Let everybody see the next commit, by the one assignment that does. The lock is held."""
+        snapshot = self._snapshot._next(catalog)
+        commit = Commit(sequence=snapshot.sequence, **done)
+        self._snapshot = snapshot
+        return commit
+
+    def check(self) -> None:
+        """Assert every invariant of everything stored, for tests. Complexity: O(n)."""
+        self._snapshot.check()
+
+    def __repr__(self) -> str:
+        return f"<ResultsIndex: {len(self._snapshot._catalog)} jobs at commit {self._snapshot.sequence}>"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a ResultsIndex cannot be pickled or copied; pickle the documents that it was made from")
+
+
+def _check_kind(kind: object) -> None:
+    if kind is not None and (not isinstance(kind, str) or kind not in SCHEMAS):
+        held = ", ".join(SCHEMAS)
+        raise InvalidQuery(f"[kind] must be one of [{held}]", field="kind", value=kind)

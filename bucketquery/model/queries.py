@@ -1,0 +1,380 @@
+"""Questions as values: checked once, then trusted everywhere.
+
+`BucketQuery` is what a caller prepares; `Question` is what the search is asked, with every instant settled and the dialect of the API
+gone: nothing behind this module knows ``-1`` or ``now``. `client_query` takes the official client's own keywords and spellings.
+"""
+
+import math
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from dataclasses import field as dataclass_field
+from typing import Any, Final, NamedTuple, Self
+
+from bucketquery.errors import InvalidQuery
+from bucketquery.model.instants import FIRST_MS, LAST_MS, Instant, NowMath, Stretch, read_instant
+from bucketquery.model.numbers import is_integer, is_real
+from bucketquery.model.schema import BUCKET, CONSTANT, NESTED_FIELDS, NEVER_IN_BUCKETS, TEXT_FIELDS, Type
+
+LONGEST_JOB_ID: Final = 255
+
+_NOT_IN_JOB_IDS = re.compile(r"[\s,*\x00-\x1f\x7f-\x9f]")
+_DOUBLE = re.compile(r"[+-]?(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?[fFdD]?|NaN|Infinity)")
+_BLANKS: Final = "".join(map(chr, range(0x21)))
+
+_BOOLEANS: Final = {"true": True, "false": False}
+_DEFAULTS: Final[Mapping[str, Any]] = {"start": None, "end": None, "anomaly_score": 0.0, "from_": 0, "size": 100}
+
+
+class Question(NamedTuple):
+    """What the search is asked: a settled query.
+
+    Attributes:
+        start: first instant included, epoch ms.
+        end: first instant excluded.
+        threshold: lowest score that matches; None lets every bucket match, also one without a score.
+        exclude_interim: whether only final results are looked at.
+        order_by: the column that leads the order; None is time order.
+        desc: whether every key of the order is reversed.
+        from_: how many matches are skipped.
+        size: how many matches the page holds at most.
+        is_lookup: whether nothing found is an error.
+    """
+
+    start: int
+    end: int
+    threshold: float | None
+    exclude_interim: bool
+    order_by: str | None
+    desc: bool
+    from_: int
+    size: int
+    is_lookup: bool
+
+
+@dataclass(frozen=True, slots=True, init=False)
+class BucketQuery:
+    """A prepared question for the buckets of one job.
+
+    A frozen value: checked when it is made, hashable, comparable, picklable, to be asked of any snapshot any number of times. Date math
+    on ``now`` is kept as text and resolved at each search.
+
+    Args:
+        jobs: the id of one job, or an iterable of one; kept as a tuple.
+        start: first instant included; None and -1 leave this side open.
+        end: first instant excluded; None and -1 leave this side open.
+        anomaly_score: lowest current score that matches; 0, less and NaN let every bucket match. Kept as float, NaN as 0.0.
+        exclude_interim: leave interim buckets out. A lookup by ``timestamp`` ignores it.
+        expand: accepted and checked; no records are held yet.
+        sort: the field that leads the order.
+        desc: reverse every key of the order; missing values are last both ways.
+        from_: how many matches to skip, without limit.
+        size: how many matches a page holds at most; an index has its own maximum, checked when it is asked.
+        timestamp: look up the bucket at this instant; not with the windows, threshold and paging above. Text covers a stretch: a
+            date its day, a time without seconds its minute.
+
+    Raises:
+        InvalidQuery: a parameter has a value no query may have; ``field`` names it.
+        LimitExceeded: a date text too long, with too many steps, or outside the years 0001 to 9999.
+
+    Complexity: O(1). Source: Get buckets; where its page and the server differ, the server.
+
+    >>> query = BucketQuery(jobs="web", start="2026-01-01", anomaly_score=75, sort="anomaly_score", desc=True, size=10)
+    >>> query.replace(size=20).size
+    20
+    """
+
+    jobs: tuple[str, ...]
+    start: int | str | None
+    end: int | str | None
+    anomaly_score: float
+    exclude_interim: bool
+    expand: bool
+    sort: str
+    desc: bool
+    from_: int
+    size: int
+    timestamp: int | str | None
+    _start: Stretch | NowMath | None = dataclass_field(repr=False, compare=False)
+    _end: Stretch | NowMath | None = dataclass_field(repr=False, compare=False)
+    _timestamp: Stretch | NowMath | None = dataclass_field(repr=False, compare=False)
+    _settled: Question | None = dataclass_field(repr=False, compare=False)
+
+    def __init__(
+        self,
+        *,
+        jobs: str | Iterable[str],
+        start: Instant | None = None,
+        end: Instant | None = None,
+        anomaly_score: float = 0.0,
+        exclude_interim: bool = False,
+        expand: bool = False,
+        sort: str = "timestamp",
+        desc: bool = False,
+        from_: int = 0,
+        size: int = 100,
+        timestamp: Instant | None = None,
+    ) -> None:
+        put = object.__setattr__
+        put(self, "jobs", (_literal_job(jobs),))
+        given_start, read_start = _bound(start, "start")
+        given_end, read_end = _bound(end, "end")
+        given_timestamp, read_timestamp = (None, None) if timestamp is None else _instant(timestamp, "timestamp")
+        score = _score(anomaly_score)
+        put(self, "start", given_start)
+        put(self, "_start", read_start)
+        put(self, "end", given_end)
+        put(self, "_end", read_end)
+        put(self, "anomaly_score", 0.0 if math.isnan(score) else score)
+        put(self, "exclude_interim", _boolean(exclude_interim, "exclude_interim"))
+        put(self, "expand", _boolean(expand, "expand"))
+        put(self, "sort", _sort(sort))
+        put(self, "desc", _boolean(desc, "desc"))
+        put(self, "from_", _integer(from_, "from", "from_"))
+        put(self, "size", _integer(size, "size", "size"))
+        put(self, "timestamp", given_timestamp)
+        put(self, "_timestamp", read_timestamp)
+        if timestamp is not None:
+            asked = {"start": given_start, "end": given_end, "anomaly_score": score, "from_": self.from_, "size": self.size}
+            _refuse_beside_timestamp(name for name, value in asked.items() if value != _DEFAULTS[name])
+        waits = any(isinstance(read, NowMath) for read in (read_start, read_end, read_timestamp))
+        put(self, "_settled", None if waits else self._settle(0))
+
+    def replace(self, **changes: Any) -> Self:
+        """The same question but for the parameters named, checked like a new one.
+
+        Raises:
+            TypeError: there is no such parameter.
+
+        >>> BucketQuery(jobs="web").replace(desc=True).desc
+        True
+        """
+        return type(self)(**{**self._parameters(), **changes})
+
+    def settle(self, now: Callable[[], int]) -> Question:
+        """What is asked when the clock reads ``now()``, which is called at most once, and only where date math says ``now``.
+
+        Raises:
+            LimitExceeded: date math leaves the years 0001 to 9999.
+        """
+        return self._settled or self._settle(now())
+
+    def _settle(self, now: int) -> Question:
+        order_by = order_column(self.sort)
+        lookup = _resolve(self._timestamp, now, "timestamp")
+        if lookup is not None:
+            # A lookup skips the score and interim conditions, as the server does.
+            return Question(_clamp(lookup.first), _clamp(lookup.last + 1), None, False, order_by, self.desc, 0, 1, True)
+        start, end = _resolve(self._start, now, "start"), _resolve(self._end, now, "end")
+        return Question(
+            start=FIRST_MS if start is None else _clamp(start.first),
+            end=LAST_MS + 1 if end is None else _clamp(end.first),
+            threshold=self.anomaly_score if self.anomaly_score > 0.0 else None,
+            exclude_interim=self.exclude_interim,
+            order_by=order_by,
+            desc=self.desc,
+            from_=self.from_,
+            size=self.size,
+            is_lookup=False,
+        )
+
+    def _parameters(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in self.__match_args__ if not name.startswith("_")}
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _restore, (type(self), self._parameters())
+
+
+def client_query(  # noqa: PLR0913 - the keywords of the API
+    *,
+    jobs: str,
+    timestamp: Instant | None,
+    anomaly_score: float | str | None,
+    desc: bool | str | None,
+    end: Instant | None,
+    exclude_interim: bool | str | None,
+    expand: bool | str | None,
+    from_: int | None,
+    page: Mapping[str, int] | None,
+    size: int | None,
+    sort: str | None,
+    start: Instant | None,
+) -> BucketQuery:
+    """The query that the official client's keywords ask for; None is not given.
+
+    Numbers and booleans may be text, as the API takes them. Beside ``timestamp`` a parameter of a window, threshold or page must not be
+    given at all, not even with its default.
+
+    Raises:
+        InvalidQuery: as `BucketQuery` does; also ``page`` together with ``from_`` or ``size``.
+        LimitExceeded: as `BucketQuery` does.
+    """
+    given: dict[str, Any] = {
+        "start": _bound(start, "start")[0],
+        "end": _bound(end, "end")[0],
+        "anomaly_score": _double(anomaly_score) if isinstance(anomaly_score, str) else anomaly_score,
+        "from_": from_,
+        "size": size,
+    }
+    if page is not None:
+        if from_ is not None or size is not None:
+            reason = "[page] is incompatible with [from_] and [size]; give one or the other"
+            raise InvalidQuery(reason, field="page", value=page)
+        given |= _page(page)
+    if timestamp is not None:
+        _refuse_beside_timestamp(name for name, value in given.items() if value is not None)
+    given |= {
+        "timestamp": timestamp,
+        "sort": sort,
+        "desc": _boolean_text(desc, "desc"),
+        "exclude_interim": _boolean_text(exclude_interim, "exclude_interim"),
+        "expand": _boolean_text(expand, "expand"),
+    }
+    return BucketQuery(jobs=jobs, **{name: value for name, value in given.items() if value is not None})
+
+
+def is_job_id(text: str) -> bool:
+    """Whether a job could be called so: 1 to 255 characters, none a comma, asterisk, blank or control, no ``-`` or ``_`` in front.
+
+    >>> is_job_id("web"), is_job_id("web*")
+    (True, False)
+    """
+    return 0 < len(text) <= LONGEST_JOB_ID and text[0] not in "-_" and not _NOT_IN_JOB_IDS.search(text)
+
+
+def read_now(value: object) -> int:
+    """Epoch ms of a ``now`` that a caller gave.
+
+    Raises:
+        InvalidQuery: not an instant, or one that needs a clock itself.
+    """
+    read = read_instant(value, "now")
+    if isinstance(read, NowMath):
+        raise InvalidQuery("[now] must be an instant, not [now] itself", field="now", value=value)
+    return read.first
+
+
+def order_column(sort: str) -> str | None:
+    """The column that leads the order; None where only time decides.
+
+    Raises:
+        InvalidQuery: nothing of this name can be sorted by.
+
+    Source: the results index's mapping, and the server's ``FieldSortBuilder``.
+
+    >>> order_column("anomaly_score"), order_column("@timestamp"), order_column("record_score")
+    ('anomaly_score', None, None)
+    """
+    known = BUCKET.by_name.get(sort)
+    if known is not None and known.type not in {Type.TIMESTAMP, Type.BUCKET_INFLUENCERS}:
+        return sort
+    if sort in {"timestamp", "@timestamp"} or sort in CONSTANT or sort in NEVER_IN_BUCKETS:
+        return None
+    if sort in TEXT_FIELDS:
+        reason = f"Fielddata is disabled on [{sort}]; text fields cannot be sorted by"
+        raise InvalidQuery(reason, field="sort", value=sort)
+    reason = f"No mapping found for [{sort}] in order to sort on"
+    if sort in NESTED_FIELDS:
+        reason = f"it is mandatory to set the [nested] context on the nested sort field: [{sort}]."
+    raise InvalidQuery(reason, field="sort", value=sort, type="query_shard_exception")
+
+
+def _restore(query: type[BucketQuery], parameters: dict[str, Any]) -> BucketQuery:
+    return query(**parameters)
+
+
+def _literal_job(jobs: object) -> str:
+    one = jobs
+    if isinstance(jobs, Iterable) and not isinstance(jobs, str):
+        listed = list(jobs)
+        one = listed[0] if len(listed) == 1 else None
+    if isinstance(one, str) and is_job_id(one):
+        return one
+    raise InvalidQuery("[jobs] must be the id of one job; patterns and several jobs are not known", field="jobs", value=jobs)
+
+
+def _bound(value: Instant | None, name: str) -> tuple[int | str | None, Stretch | NowMath | None]:
+    """One side of a window: what to keep of it, and what it means; None twice where it is open."""
+    is_unset = value is None or (value == "-1" if isinstance(value, str) else is_integer(value) and value == -1)
+    return (None, None) if is_unset else _instant(value, name)
+
+
+def _instant(value: object, name: str) -> tuple[int | str, Stretch | NowMath]:
+    read = read_instant(value, name)
+    if isinstance(value, str):
+        return str(value), read
+    assert isinstance(read, Stretch)  # only text has date math
+    return read.first, read
+
+
+def _resolve(read: Stretch | NowMath | None, now: int, name: str) -> Stretch | None:
+    return read.resolve(now, name) if isinstance(read, NowMath) else read
+
+
+def _clamp(moment: int) -> int:
+    # No stored instant lies outside, so no answer changes, and every bound fits the column's dtype.
+    return min(max(moment, FIRST_MS), LAST_MS + 1)
+
+
+def _score(value: object) -> float:
+    if is_real(value):
+        try:
+            return float(value)
+        except OverflowError:
+            return math.inf if value > 0 else -math.inf
+    raise InvalidQuery(f"[anomaly_score] must be a number, not {type(value).__name__}", field="anomaly_score", value=value)
+
+
+def _double(text: str) -> float:
+    """The number that Java's ``Double.parseDouble`` reads."""
+    bare = text.strip(_BLANKS)
+    if _DOUBLE.fullmatch(bare):
+        return float(bare.rstrip("fFdD") if bare[-1] in "fFdD" else bare)
+    reason = f'For input string: "{text[:100]}"' if bare else "empty String"
+    raise InvalidQuery(reason, field="anomaly_score", value=text, type="number_format_exception")
+
+
+def _boolean(value: object, name: str) -> bool:
+    if isinstance(value, bool):
+        return value
+    shown = value[:100] if isinstance(value, str) else type(value).__name__
+    reason = f"Failed to parse value [{shown}] as only [true] or [false] are allowed."
+    raise InvalidQuery(reason, field=name, value=value)
+
+
+def _boolean_text(value: bool | str | None, name: str) -> bool | None:
+    if isinstance(value, str) and value in _BOOLEANS:
+        return _BOOLEANS[value]
+    return None if value is None else _boolean(value, name)
+
+
+def _integer(value: object, name: str, field: str) -> int:
+    if not is_integer(value):
+        shown = value[:100] if isinstance(value, str) else type(value).__name__
+        raise InvalidQuery(f"Failed to parse int parameter [{name}] with value [{shown}]", field=field, value=value)
+    if value < 0:
+        raise InvalidQuery(f"Parameter [{name}] cannot be < 0", field=field, value=value)
+    return int(value)
+
+
+def _page(page: object) -> dict[str, int]:
+    if not isinstance(page, Mapping):
+        raise InvalidQuery("[page] must be an object with [from] and [size]", field="page", value=page)
+    unknown = [name for name in page if name not in ("from", "size")]
+    if unknown:
+        raise InvalidQuery(f"[page] unknown field [{str(unknown[0])[:100]}]", field="page", value=page)
+    names = {"from": "from_", "size": "size"}
+    return {names[name]: _integer(value, name, f"page.{name}") for name, value in page.items()}
+
+
+def _refuse_beside_timestamp(names: Iterable[str]) -> None:
+    for name in names:
+        shown = "from, size" if name in ("from_", "size") else name
+        raise InvalidQuery(f"Param [{shown}] is incompatible with [timestamp].", field=name)
+
+
+def _sort(sort: object) -> str:
+    if not isinstance(sort, str):
+        raise InvalidQuery(f"[sort] must be the name of one field, not {type(sort).__name__}", field="sort", value=sort)
+    order_column(sort)
+    return str(sort)

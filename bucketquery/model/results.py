@@ -1,0 +1,189 @@
+"""The values that answers are made of: plain, frozen, comparable, picklable."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from typing import Any, Final, Literal, TypeVar
+
+from bucketquery.model.severity import Severity
+from bucketquery.model.severity import severity as severity_of
+
+_Key = TypeVar("_Key")
+_Value = TypeVar("_Value")
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=timezone.utc)
+
+
+class FrozenMapping(Mapping[_Key, _Value]):
+    """A mapping that nobody can change, and that pickles, which the standard library's read-only view does not.
+
+    >>> FrozenMapping({"record": 2})
+    FrozenMapping({'record': 2})
+    """
+
+    __slots__ = ("_items",)
+
+    _items: dict[_Key, _Value]
+
+    def __init__(self, items: Mapping[_Key, _Value]) -> None:
+        object.__setattr__(self, "_items", dict(items))
+
+    def __getitem__(self, key: _Key) -> _Value:
+        return self._items[key]
+
+    def __iter__(self) -> Iterator[_Key]:
+        return iter(self._items)
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def __hash__(self) -> int:
+        return hash(frozenset(self._items.items()))
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self._items!r})"
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"{type(self).__name__} is immutable")
+
+    def __delattr__(self, name: str) -> None:
+        raise AttributeError(f"{type(self).__name__} is immutable")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self._items.copy(),)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Commit:
+    """What one write did.
+
+    Attributes:
+        sequence: the number of the newest commit after it; a write that changed nothing made none.
+        inserted: identities that were new.
+        replaced: identities of which some stored value differs now.
+        unchanged: identities that were stored just so already.
+        deleted: results that are gone.
+        skipped: documents that were passed over, by ``result_type``; "" for those without one.
+
+    >>> Commit(sequence=1, inserted=3).inserted
+    3
+    """
+
+    sequence: int
+    inserted: int = 0
+    replaced: int = 0
+    unchanged: int = 0
+    deleted: int = 0
+    skipped: Mapping[str, int] = FrozenMapping({})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BucketInfluencer:
+    """An entity blamed for a bucket; ``bucket_time`` is the bucket's time itself.
+
+    Attributes:
+        job_id: the bucket's job.
+        influencer_field_name: the field blamed; None where the document has none.
+        initial_anomaly_score: score when the bucket was first written, 0 to 100.
+        anomaly_score: current score, 0 to 100.
+        raw_anomaly_score: score before normalisation, not limited.
+        probability: of behaviour like this, 0 to 1.
+        timestamp: the bucket's, epoch ms.
+        bucket_span: the bucket's, seconds.
+        is_interim: whether from part of the span's input.
+    """
+
+    job_id: str
+    influencer_field_name: str | None
+    initial_anomaly_score: float
+    anomaly_score: float
+    raw_anomaly_score: float
+    probability: float
+    timestamp: int
+    bucket_span: int
+    is_interim: bool
+
+    @property
+    def result_type(self) -> Literal["bucket_influencer"]:
+        """Always ``bucket_influencer``."""
+        return "bucket_influencer"
+
+    def to_dict(self) -> dict[str, Any]:
+        """The influencer as the API shows it inside its bucket. Complexity: O(1)."""
+        shown: dict[str, Any] = {"job_id": self.job_id, "result_type": self.result_type}
+        if self.influencer_field_name is not None:
+            shown["influencer_field_name"] = self.influencer_field_name
+        shown["initial_anomaly_score"] = self.initial_anomaly_score
+        shown["anomaly_score"] = self.anomaly_score
+        shown["raw_anomaly_score"] = self.raw_anomaly_score
+        shown["probability"] = self.probability
+        shown["timestamp"] = self.timestamp
+        shown["bucket_span"] = self.bucket_span
+        shown["is_interim"] = self.is_interim
+        return shown
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bucket:
+    """One span of time of a job, and its result.
+
+    Attributes:
+        job_id: the job.
+        timestamp: start of the span, epoch ms UTC.
+        anomaly_score: current score, 0 to 100.
+        bucket_span: length of the span, seconds.
+        initial_anomaly_score: score when the bucket was first written.
+        event_count: input events in the span.
+        is_interim: whether from part of the span's input.
+        bucket_influencers: the entities blamed.
+        processing_time_ms: time that the analysis took.
+        scheduled_events: events planned for this time.
+
+    What a document does not have is shown as 0, False or empty.
+
+    Source: the API's bucket object.
+    """
+
+    job_id: str
+    timestamp: int
+    anomaly_score: float
+    bucket_span: int
+    initial_anomaly_score: float
+    event_count: int
+    is_interim: bool
+    bucket_influencers: tuple[BucketInfluencer, ...]
+    processing_time_ms: int
+    scheduled_events: tuple[str, ...]
+
+    @property
+    def time(self) -> datetime:
+        """The start of the span as an aware datetime, UTC."""
+        return _EPOCH + timedelta(milliseconds=self.timestamp)
+
+    @property
+    def severity(self) -> Severity:
+        """The severity of the current score: low below 3, warning from 3, minor from 25, major from 50, critical from 75."""
+        return severity_of(self.anomaly_score)
+
+    @property
+    def result_type(self) -> Literal["bucket"]:
+        """Always ``bucket``."""
+        return "bucket"
+
+    def to_dict(self) -> dict[str, Any]:
+        """The bucket as the API shows it, in its order of keys. Complexity: O(1) and O(1) for each influencer."""
+        shown = {
+            "job_id": self.job_id,
+            "timestamp": self.timestamp,
+            "anomaly_score": self.anomaly_score,
+            "bucket_span": self.bucket_span,
+            "initial_anomaly_score": self.initial_anomaly_score,
+            "event_count": self.event_count,
+            "is_interim": self.is_interim,
+            "bucket_influencers": [influencer.to_dict() for influencer in self.bucket_influencers],
+            "processing_time_ms": self.processing_time_ms,
+        }
+        if self.scheduled_events:
+            shown["scheduled_events"] = list(self.scheduled_events)
+        shown["result_type"] = self.result_type
+        return shown

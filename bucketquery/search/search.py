@@ -1,0 +1,154 @@
+"""The search: from a question to the rows of its page and the exact count.
+
+What only time decides is found by ranks: no column is touched but the timestamps. What a threshold or another order decides is a scan
+of the window. Rows of the base and of the head are told apart by number: row ``r`` of the head is ``base.length + r``.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+
+from bucketquery.columns.segment import Rows
+from bucketquery.columns.table import Table, View
+from bucketquery.model.queries import Question
+from bucketquery.model.schema import Bools, Float64s, Int64s, Type
+from bucketquery.search.kernels import live_rows, ranked, time_slice
+
+_SCAN_ROWS: Final = 4096
+_SCORE: Final = "anomaly_score"
+
+
+class Found(NamedTuple):
+    """The rows of a page in its order, and how many matched before paging.
+
+    Attributes:
+        view: what was searched.
+        rows: a slice of the base alone, its step 1 or -1, or positions in base and head.
+        count: every match.
+    """
+
+    view: View
+    rows: Rows
+    count: int
+
+
+def search(table: Table, question: Question) -> Found:
+    """The page that the question asks for.
+
+    Complexity: in time order without a threshold O(log n + page); else O(w) for the w rows of the window, and where another order leads
+    O(k log k) more for the k rows that are no worse than the page's last.
+    """
+    view = table.final() if question.exclude_interim else table.rows
+    if question.threshold is None and question.order_by is None:
+        return _by_time(view, question)
+    matches = _matches(view, question)
+    first, last = question.from_, question.from_ + question.size
+    if first >= len(matches) or first == last:
+        return Found(view, matches[:0], len(matches))
+    if question.order_by is None:
+        rows = (matches[::-1] if question.desc else matches)[first:last]
+    else:
+        rows = _in_order(view, matches, question.order_by, last, desc=question.desc)[first:last]
+    return Found(view, rows, len(matches))
+
+
+def scan(table: Table, question: Question) -> Iterator[Found]:
+    """Every match in order, some at a time; paging does not apply.
+
+    In time order the window is walked in parts, so that memory stays flat; another order needs 8 bytes a match.
+    """
+    everything = question._replace(from_=0, size=table.rows.length)
+    if question.order_by is not None:
+        found = search(table, everything)
+        assert not isinstance(found.rows, slice)  # only time order leaves slices
+        for first in range(0, found.count, _SCAN_ROWS):
+            yield found._replace(rows=found.rows[first : first + _SCAN_ROWS])
+        return
+    edges = _edges(table.rows, question)
+    windows = list(zip(edges, edges[1:], strict=False))
+    for start, end in reversed(windows) if question.desc else windows:
+        yield search(table, everything._replace(start=start, end=end))
+
+
+def _by_time(view: View, question: Question) -> Found:
+    base = time_slice(view.base.column("timestamp"), question.start, question.end)
+    head = time_slice(view.head.column("timestamp"), question.start, question.end)
+    live_before = view.live_before(base.start)
+    count = view.live_before(base.stop) - live_before + head.stop - head.start
+    first, last = min(question.from_, count), min(question.from_ + question.size, count)
+    if first == last:
+        return Found(view, slice(0, 0), count)
+    if question.desc:
+        first, last = count - last, count - first
+    rows = _at_ranks(view, live_before + head.start + first, live_before + head.start + last)
+    if not question.desc:
+        return Found(view, rows, count)
+    if not isinstance(rows, slice):
+        return Found(view, rows[::-1], count)
+    return Found(view, slice(rows.stop - 1, rows.start - 1 if rows.start else None, -1), count)
+
+
+def _at_ranks(view: View, first: int, last: int) -> Rows:
+    """The rows that hold the ranks ``[first, last)`` among all that are live, base and head together."""
+    if not view.head.length:
+        return live_rows(view.dead, first, last)
+    # A row of the head ranks behind the live rows of the base that come before it, and behind its forerunners in the head.
+    places = view.head_places()
+    ranks = places - view.dead.searchsorted(places) + np.arange(len(places))
+    low, high = ranks.searchsorted((first, last)).tolist()
+    if low == high:
+        return live_rows(view.dead, first - low, last - low)
+    rows = np.empty(last - first, dtype=np.int64)
+    is_head = np.zeros(last - first, dtype=np.bool_)
+    is_head[ranks[low:high] - first] = True
+    rows[is_head] = np.arange(low, high) + view.base.length
+    if high - low < last - first:
+        live = live_rows(view.dead, first - low, last - high)
+        rows[~is_head] = np.arange(live.start, live.stop) if isinstance(live, slice) else live
+    return rows
+
+
+def _matches(view: View, question: Question) -> Int64s:
+    """All rows that match, in time order."""
+    base = time_slice(view.base.column("timestamp"), question.start, question.end)
+    head = time_slice(view.head.column("timestamp"), question.start, question.end)
+    keep = _at_or_above(view.base.column(_SCORE)[base], question.threshold)
+    keep[view.dead[view.dead.searchsorted(base.start) : view.dead.searchsorted(base.stop)] - base.start] = False
+    base_rows = keep.nonzero()[0] + base.start
+    head_rows = _at_or_above(view.head.column(_SCORE)[head], question.threshold).nonzero()[0] + head.start
+    if not len(head_rows):
+        return base_rows
+    return np.insert(base_rows, base_rows.searchsorted(view.head_places()[head_rows]), head_rows + view.base.length)
+
+
+def _at_or_above(scores: Float64s, threshold: float | None) -> Bools:
+    # A missing score is NaN, which is at or above nothing.
+    return np.ones(len(scores), dtype=np.bool_) if threshold is None else scores >= threshold
+
+
+def _in_order(view: View, matches: Int64s, order_by: str, need: int, *, desc: bool) -> Int64s:
+    """The first ``need`` matches in the order that a column leads."""
+    if view.base.schema.by_name[order_by].type is Type.KEYWORDS:
+        keys, missing = _keyword_keys(view.take_lists(order_by, matches), desc=desc)
+        return matches[ranked(keys, missing, need, desc=desc)]
+    return matches[ranked(view.take(order_by, matches), view.missing(order_by, matches), need, desc=desc)]
+
+
+def _keyword_keys(texts: Sequence[tuple[Any, ...]], *, desc: bool) -> tuple[Int64s, Bools]:
+    """Keys that order lists as their least text does, or for ``desc`` as their greatest; and which have none.
+
+    Python orders text by code points, which is the order of its UTF-8 bytes.
+    """
+    leading = [(max if desc else min)(some) if some else None for some in texts]
+    places = {text: place for place, text in enumerate(sorted({text for text in leading if text is not None}))}
+    keys = np.array([places.get(text, 0) for text in leading], dtype=np.int64)
+    return keys, np.array([text is None for text in leading], dtype=np.bool_)
+
+
+def _edges(view: View, question: Question) -> list[int]:
+    """The window's edges and instants between, some thousand rows of the base apart."""
+    timestamps = view.base.column("timestamp")
+    window = time_slice(timestamps, question.start, question.end)
+    between = timestamps[window.start + _SCAN_ROWS : window.stop : _SCAN_ROWS]
+    return [question.start, *sorted(set(between.tolist())), question.end]

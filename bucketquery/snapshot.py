@@ -1,0 +1,288 @@
+"""Snapshots: every question, asked of one commit."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, NoReturn
+
+from bucketquery.answers.page import BucketPage, buckets
+from bucketquery.columns.catalog import Catalog, Job
+from bucketquery.columns.table import Table
+from bucketquery.errors import InvalidQuery, LimitExceeded, NotFound, UnknownJob
+from bucketquery.model.instants import Instant
+from bucketquery.model.queries import BucketQuery, Question, client_query, is_job_id, read_now
+from bucketquery.model.results import Bucket, FrozenMapping
+from bucketquery.model.schema import BUCKET, SCHEMAS
+from bucketquery.search.search import scan, search
+
+#: Stands for a job whose id could not be one, while the rest of the question is checked.
+_SOME_JOB = "job"
+
+
+class Reads:
+    """The questions, for whatever can name a snapshot to ask them of."""
+
+    __slots__ = ()
+
+    def _newest(self) -> "Snapshot":
+        raise NotImplementedError
+
+    @property
+    def sequence(self) -> int:
+        """The number of the commit that is read: 0 before the first, one more with each write that changes something."""
+        return self._newest()._sequence
+
+    def jobs(self, pattern: str = "_all") -> Sequence[str]:
+        """The ids of the jobs that are known, in the order of their code points.
+
+        Args:
+            pattern: ``_all``, or the id of one job.
+
+        Raises:
+            UnknownJob: there is no job of this id.
+            InvalidQuery: a list, a wildcard or an exclusion, which are not known yet, or no text.
+
+        Complexity: O(j log j) for j jobs once for each set of jobs, then O(j); O(1) for one id.
+
+        >>> from bucketquery import ResultsIndex
+        >>> index = ResultsIndex()
+        >>> commit = index.put_job("web")
+        >>> index.jobs()
+        ('web',)
+        """
+        catalog = self._newest()._catalog
+        if pattern == "_all":
+            return tuple(catalog.ids())
+        if not isinstance(pattern, str) or pattern.startswith(("-", "_")) or "*" in pattern or "," in pattern:
+            raise InvalidQuery("[pattern] must be [_all] or the id of one job", field="pattern", value=pattern)
+        return (_known(catalog, pattern, "pattern").job_id,)
+
+    def stats(self, job_id: str | None = None) -> Mapping[str, Any]:
+        """What is stored: of everything, or of one job.
+
+        Returns:
+            An immutable mapping: ``jobs`` (or ``job_id`` and ``bucket_span``), ``rows`` by kind, ``bytes`` of the arrays that hold
+            them (spare room included; of nested values the pointers), ``first_timestamp`` and ``last_timestamp`` in epoch ms, None
+            where nothing is stored.
+
+        Raises:
+            UnknownJob: there is no job of this id.
+            InvalidQuery: ``job_id`` is no text.
+
+        Complexity: O(j) for j jobs; O(1) for one.
+
+        >>> from bucketquery import ResultsIndex
+        >>> ResultsIndex().stats()["rows"]
+        FrozenMapping({'bucket': 0})
+        """
+        catalog = self._newest()._catalog
+        if job_id is None:
+            return FrozenMapping({"jobs": len(catalog), **_stored([table for job in catalog for table in job.tables.values()])})
+        _check_text(job_id, "job_id")
+        job = _known(catalog, job_id, "job_id")
+        return FrozenMapping({"job_id": job_id, "bucket_span": job.bucket_span, **_stored(list(job.tables.values()))})
+
+    def get_buckets(
+        self,
+        *,
+        job_id: str,
+        timestamp: Instant | None = None,
+        anomaly_score: float | str | None = None,
+        desc: bool | str | None = None,
+        end: Instant | None = None,
+        exclude_interim: bool | str | None = None,
+        expand: bool | str | None = None,
+        from_: int | None = None,
+        page: Mapping[str, int] | None = None,
+        size: int | None = None,
+        sort: str | None = None,
+        start: Instant | None = None,
+        now: Instant | None = None,
+    ) -> BucketPage:
+        """The API call, with the official client's own keywords; None is not given.
+
+        Args:
+            job_id: one job, literally; no pattern.
+            timestamp: the one bucket at this instant, or the first in what its text covers.
+            anomaly_score: lowest current score that matches; a number or numeric text; 0 and less let every bucket match.
+            desc: reverse every key of the order; missing values are last both ways.
+            end: first instant excluded; -1 leaves this side open.
+            exclude_interim: leave interim buckets out; ignored beside ``timestamp``.
+            expand: accepted and checked; no records are held yet.
+            from_: how many matches to skip, without limit; 0 if not given.
+            page: ``{"from": 0, "size": 100}`` in place of ``from_`` and ``size``.
+            size: how many matches the page holds at most; 100 if not given.
+            sort: the field that leads the order; ``timestamp`` if not given.
+            start: first instant included; -1 leaves this side open.
+            now: what date math takes for now; the index's clock if not given.
+
+        Raises:
+            InvalidQuery: a parameter has a value no query may have; ``field`` names it.
+            LimitExceeded: a parameter is past a bound.
+            UnknownJob: there is no job of this id.
+            NotFound: nothing is at ``timestamp``.
+
+        Complexity: in time order without a threshold O(log n + size); else O(w) for the w buckets of the window.
+        Source: Get buckets; where its page and the server differ, the server.
+
+        >>> from bucketquery import ResultsIndex
+        >>> index = ResultsIndex()
+        >>> commit = index.upsert([{"job_id": "web", "result_type": "bucket", "timestamp": 0, "bucket_span": 300}])
+        >>> index.get_buckets(job_id="web", end="2026-01-01").count
+        1
+        """
+        _check_text(job_id, "job_id")
+        query = client_query(
+            # An id that no job can have is unknown, but only after the rest of the question has been found to be in order.
+            jobs=job_id if is_job_id(job_id) else _SOME_JOB,
+            timestamp=timestamp,
+            anomaly_score=anomaly_score,
+            desc=desc,
+            end=end,
+            exclude_interim=exclude_interim,
+            expand=expand,
+            from_=from_,
+            page=page,
+            size=size,
+            sort=sort,
+            start=start,
+        )
+        return self._newest()._page(query, job_id, now)
+
+    def search(self, query: BucketQuery, *, now: Instant | None = None) -> BucketPage:
+        """The page that a prepared query asks for.
+
+        Args:
+            query: to be reused as often as one likes.
+            now: what date math takes for now; the index's clock if not given.
+
+        Raises:
+            LimitExceeded: ``size`` is more than the index allows, or date math leaves the years 0001 to 9999.
+            UnknownJob: there is no job of this id.
+            NotFound: nothing is at ``timestamp``.
+
+        Complexity: as `get_buckets`, without the checks of its parameters.
+
+        >>> from bucketquery import BucketQuery, ResultsIndex
+        >>> index = ResultsIndex()
+        >>> commit = index.put_job("web")
+        >>> index.search(BucketQuery(jobs="web")).to_dict()
+        {'count': 0, 'buckets': []}
+        """
+        return self._newest()._page(_checked(query), query.jobs[0], now)
+
+    def scan(self, query: BucketQuery, *, now: Instant | None = None) -> Iterator[Bucket]:
+        """Every match in order, one by one; ``from_`` and ``size`` do not apply.
+
+        In time order memory stays flat; in another order it takes 8 bytes a match. What is read is the commit at the time of the call.
+
+        Raises:
+            LimitExceeded: date math leaves the years 0001 to 9999.
+            UnknownJob: there is no job of this id.
+
+        Complexity: O(matches) in all in time order without a threshold; else O(w) more for the w buckets of the window.
+
+        >>> from bucketquery import BucketQuery, ResultsIndex
+        >>> index = ResultsIndex()
+        >>> commit = index.put_job("web")
+        >>> list(index.scan(BucketQuery(jobs="web")))
+        []
+        """
+        snapshot = self._newest()
+        question = snapshot._settle(_checked(query), now)
+        table = snapshot._table(query.jobs[0], "jobs")
+        return (bucket for found in scan(table, question) for bucket in buckets(query.jobs[0], found.view, found.rows))
+
+
+class Snapshot(Reads):
+    """Everything at one commit.
+
+    Cheap to take, cheap to keep (it pins the columns that it sees), safe in any thread. Later writes to its index change nothing that it
+    answers.
+
+    >>> from bucketquery import ResultsIndex
+    >>> index = ResultsIndex()
+    >>> before = index.snapshot()
+    >>> commit = index.put_job("web")
+    >>> "web" in index, before.jobs()
+    (True, ())
+    """
+
+    __slots__ = ("__weakref__", "_catalog", "_clock", "_max_size", "_sequence")
+
+    def __init__(self, catalog: Catalog, sequence: int, max_size: int, clock: Callable[[], int]) -> None:
+        self._catalog = catalog
+        self._sequence = sequence
+        self._max_size = max_size
+        self._clock = clock
+
+    def _newest(self) -> "Snapshot":
+        return self
+
+    def _next(self, catalog: Catalog) -> "Snapshot":
+        return Snapshot(catalog, self._sequence + 1, self._max_size, self._clock)
+
+    def _page(self, query: BucketQuery, job_id: str, now: Instant | None) -> BucketPage:
+        if query.size > self._max_size:
+            reason = f"Parameter [size] cannot be > {self._max_size}, the index's max_size"
+            raise LimitExceeded(reason, field="size", value=query.size)
+        question = self._settle(query, now)
+        found = search(self._table(job_id, "job_id"), question)
+        if question.is_lookup and not found.count:
+            raise NotFound("Could not find requested buckets", field="timestamp", value=query.timestamp)
+        return BucketPage(job_id=job_id, found=found, sequence=self._sequence)
+
+    def _settle(self, query: BucketQuery, now: Instant | None) -> Question:
+        if now is None:
+            return query.settle(self._read_clock)
+        instant = read_now(now)
+        return query.settle(lambda: instant)
+
+    def _read_clock(self) -> int:
+        now = self._clock()
+        if not isinstance(now, int) or isinstance(now, bool):
+            raise TypeError(f"clock must return int epoch milliseconds, not {type(now).__name__}")
+        return now
+
+    def _table(self, job_id: str, field: str) -> Table:
+        table = _known(self._catalog, job_id, field).tables.get(BUCKET.kind)
+        return Table.empty(BUCKET) if table is None else table
+
+    def check(self) -> None:
+        """Assert every invariant of everything stored, for tests. Complexity: O(n)."""
+        self._catalog.check()
+
+    def __repr__(self) -> str:
+        return f"<Snapshot: {len(self._catalog)} jobs at commit {self._sequence}>"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a Snapshot cannot be pickled or copied; pickle the pages or documents that are needed")
+
+
+def _known(catalog: Catalog, job_id: str, field: str) -> Job:
+    job = catalog.get(job_id)
+    if job is None:
+        raise UnknownJob(f"No known job with id '{job_id[:300]}'", field=field, value=job_id)
+    return job
+
+
+def _check_text(job_id: object, field: str) -> None:
+    if not isinstance(job_id, str):
+        raise InvalidQuery(f"[{field}] must be text, not {type(job_id).__name__}", field=field, value=job_id)
+
+
+def _checked(query: object) -> BucketQuery:
+    if isinstance(query, BucketQuery):
+        return query
+    raise InvalidQuery(f"[query] must be a BucketQuery, not {type(query).__name__}", field="query", value=query)
+
+
+def _stored(tables: Sequence[Table]) -> dict[str, Any]:
+    rows = dict.fromkeys(SCHEMAS, 0)
+    for table in tables:
+        rows[table.rows.base.schema.kind] += table.rows.length
+    spans = [span for table in tables if (span := table.rows.time_span()) is not None]
+    return {
+        "rows": FrozenMapping(rows),
+        "bytes": sum(table.nbytes() for table in tables),
+        "first_timestamp": min((first for first, _ in spans), default=None),
+        "last_timestamp": max((last for _, last in spans), default=None),
+    }
