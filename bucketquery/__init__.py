@@ -2,11 +2,9 @@
 
 >>> from bucketquery import ResultsIndex
 >>> index = ResultsIndex()
->>> commit = index.upsert([
-...     {"result_type": "bucket", "job_id": "web", "timestamp": 1767225600000, "bucket_span": 300, "anomaly_score": 91.5},
-...     {"result_type": "bucket", "job_id": "web", "timestamp": 1767225900000, "bucket_span": 300, "anomaly_score": 2.5},
-... ])
->>> page = index.get_buckets(job_id="web", start="2026-01-01", anomaly_score=75, sort="anomaly_score", desc=True, size=10)
+>>> bucket = {"result_type": "bucket", "job_id": "web", "timestamp": 1767225600000, "bucket_span": 300}
+>>> commit = index.upsert([{**bucket, "anomaly_score": 91.5}, {**bucket, "timestamp": 1767225900000}])
+>>> page = index.get_buckets(job_id="web", start="2026-01-01", anomaly_score=75, sort="anomaly_score", desc=True)
 >>> page.count
 1
 >>> for bucket in page:

@@ -1,7 +1,8 @@
 """The command: result documents in, the answer to one "get buckets" query out.
 
-The only room with I/O. It reads files, writes to terminals and speaks to people, but knows no rule of the API: the index checks
-parameters and documents, and its words are shown beside the option, or the file and line, that they are about.
+The only room with I/O. It reads files, writes to terminals and speaks to people, but knows no rule of the API: the
+index checks parameters and documents, and its words are shown beside the option, or the file and line, that they are
+about.
 """
 
 import argparse
@@ -12,7 +13,6 @@ import json
 import os
 import re
 import sys
-import unicodedata
 import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -20,13 +20,14 @@ from contextlib import contextmanager, nullcontext, suppress
 from importlib import metadata
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any, Final, NamedTuple, NoReturn, TextIO
+from typing import Any, Final, NamedTuple, NoReturn, TextIO, cast
 
-from bucketquery import Bucket, BucketPage, BucketQueryError, InvalidDocument, NotFound, ResultsIndex
+from bucketquery import BucketPage, BucketQueryError, InvalidDocument, NotFound, ResultsIndex
 
 _CHUNK: Final = 10_000
-_MOST_JOBS_LISTED: Final = 50
+_MOST_LISTED: Final = 50
 _PARAMETERS: Final = ("timestamp", "start", "end", "anomaly_score", "exclude_interim", "sort", "desc", "from_", "size")
+_NUMBERS: Final = ("span", "score", "initial", "events")
 _BOLD: Final = "1"
 _COLOURS: Final = {"low": "2", "warning": "36", "minor": "33", "major": "31", "critical": "1;31"}
 
@@ -39,12 +40,11 @@ examples:
   python -m bucketquery results.ndjson --job-id web --start 2026-01-01 --end 2026-02-01 --format json
   zcat archive/*.gz | python -m bucketquery --job-id web --timestamp 2026-01-31T09:30:00Z
 
-exit codes:
-  0 answered, 1 no such job or bucket, 2 a mistake in the parameters or the input
+exit codes: 0 answered, 1 no such job or bucket, 2 a mistake in the parameters or the input
 """
 
 
-class _End(Exception):  # noqa: N818 - not always an error
+class _End(Exception):
     """The command ends here, with this exit code and these lines on standard error."""
 
     def __init__(self, code: int, *lines: str) -> None:
@@ -68,19 +68,10 @@ class _Located(NamedTuple):
     document: Any
 
 
-class _Column(NamedTuple):
-    """A column of the table; the cells of some are coloured by the severity of their bucket."""
-
-    title: str
-    cells: list[str]
-    is_number: bool = False
-    is_coloured: bool = False
-
-
 def main(argv: Sequence[str] | None = None) -> int:
     """The exit code of the command, after it has run with these arguments; by default those of the process.
 
-    0 answered; 1 no such job or bucket; 2 a mistake in the parameters or the input; 130 interrupted; 141 nobody reads the output.
+    0 answered; 1 no such job or bucket; 2 a mistake in the parameters or the input; 130 interrupted; 141 nobody reads.
     """
     try:
         _write(_answer(argv))
@@ -100,12 +91,12 @@ def _answer(argv: Sequence[str] | None) -> str:
     if options.help:
         return parser.format_help()
     if options.version:
-        return f"bucketquery {metadata.version('bucketquery')}\n"
+        return f"bucketquery {_version()}\n"
     parameters = {name: getattr(options, name) for name in _PARAMETERS}
     _check(parameters)
     index = ResultsIndex()
     skipped = _load(index, options.files or ["-"])
-    job_id = _job(index, options.job_id, skipped)
+    job_id = options.job_id if options.job_id is not None else _only_job(index, skipped)
     with _in_the_words_of_the_user():
         page = index.get_buckets(job_id=job_id, **parameters)
     if options.format == "table" or (options.format is None and _is_terminal(sys.stdout)):
@@ -116,26 +107,27 @@ def _answer(argv: Sequence[str] | None) -> str:
 def _parser() -> _Parser:
     parser = _Parser(
         prog="python -m bucketquery",
-        description='Answers a "get buckets" query from anomaly detection results: their buckets, filtered, sorted and paged.',
+        description='Answers a "get buckets" query from anomaly detection results.',
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         add_help=False,
         allow_abbrev=False,
     )
     add = parser.add_argument_group("input").add_argument
-    add("files", nargs="*", metavar="FILE", help="result documents, one JSON object a line, also gzipped; - or none: standard input")
+    files = "result documents, one JSON object a line, gzipped or not; - or none: standard input"
+    add("files", nargs="*", metavar="FILE", help=files)
     add = parser.add_argument_group("which buckets").add_argument
-    add("--job-id", metavar="ID", help="of this job; not needed where the input has one job only")
+    add("--job-id", metavar="ID", help="those of this job; not needed where the input has one job only")
     add("--start", metavar="INSTANT", help="from this instant on (default: -1, no bound)")
     add("--end", metavar="INSTANT", help="before this instant (default: -1, no bound)")
-    add("--anomaly-score", metavar="SCORE", help="with at least this score, of 0 to 100 (default: 0, all)")
-    add("--exclude-interim", action="store_true", help="without interim ones")
-    lookup = "the one at this instant, whatever its score; not with start, end, score, from and size"
+    add("--anomaly-score", metavar="SCORE", help="with this score, 0 to 100, or a higher one (default: 0, all)")
+    add("--exclude-interim", action="store_true", default=None, help="without interim ones")
+    lookup = "the one at this instant, whatever its score; not with start, end, anomaly-score, from and size"
     add("--timestamp", metavar="INSTANT", help=lookup)
     add = parser.add_argument_group("order and page").add_argument
-    fields = "field to sort by: timestamp, anomaly_score, initial_anomaly_score, event_count, ... (default: timestamp)"
+    fields = "timestamp, anomaly_score, initial_anomaly_score, event_count, ... (default: timestamp)"
     add("--sort", metavar="FIELD", help=fields)
-    add("--desc", action="store_true", help="highest or latest first (default: lowest or earliest)")
+    add("--desc", action="store_true", default=None, help="highest or latest first (default: lowest or earliest)")
     add("--from", dest="from_", type=_integer, metavar="N", help="how many to skip (default: 0)")
     add("--size", type=_integer, metavar="N", help="how many to show at most, up to 10000 (default: 100)")
     add = parser.add_argument_group("output").add_argument
@@ -149,6 +141,13 @@ def _parser() -> _Parser:
 def _integer(text: str) -> int | str:
     # What is no integer stays as it is: to refuse it is the API's business.
     return int(text) if re.fullmatch(r"[+-]?[0-9]{1,18}", text) else text
+
+
+def _version() -> str:
+    try:
+        return metadata.version("bucketquery")
+    except metadata.PackageNotFoundError:
+        return "(not installed)"
 
 
 @contextmanager
@@ -169,17 +168,16 @@ def _check(parameters: Mapping[str, Any]) -> None:
         index.get_buckets(job_id="any", **parameters)
 
 
-def _job(index: ResultsIndex, asked: str | None, skipped: Mapping[str, int]) -> str:
-    """The job that is meant."""
+def _only_job(index: ResultsIndex, skipped: Counter[str]) -> str:
+    """The one job that the input has results of."""
     jobs = index.jobs()
-    if asked is None and not jobs:
-        counts = ", ".join(f"{n:,} {kind or 'without result_type'}" for kind, n in skipped.items())
-        raise _End(1, "no bucket results in the input" + (f"; skipped: {counts}" if counts else ""))
-    if asked is None and len(jobs) > 1:
-        listed = [f"  {job_id}" for job_id in jobs[:_MOST_JOBS_LISTED]]
-        rest = [f"  and {len(jobs) - len(listed):,} more"] if len(jobs) > len(listed) else []
-        raise _End(2, f"--job-id: the input has {len(jobs):,} jobs, name one of them:", *listed, *rest)
-    return jobs[0] if asked is None else asked
+    if len(jobs) == 1:
+        return jobs[0]
+    if not jobs:
+        counts = ", ".join(f"{n:,} {kind or 'without result_type'}" for kind, n in skipped.most_common(_MOST_LISTED))
+        raise _End(1, f"no bucket results in the input; skipped: {counts or 'nothing'}")
+    rest = [f"and {len(jobs) - _MOST_LISTED:,} more"] if len(jobs) > _MOST_LISTED else []
+    raise _End(2, f"--job-id: the input has {len(jobs):,} jobs, name one of them:", *jobs[:_MOST_LISTED], *rest)
 
 
 def _load(index: ResultsIndex, paths: Iterable[str]) -> Counter[str]:
@@ -196,7 +194,7 @@ def _load(index: ResultsIndex, paths: Iterable[str]) -> Counter[str]:
             skipped.update(commit.skipped)
             read += len(chunk)
             if read >= _CHUNK:
-                _progress(f"{read:,} documents read, now in {chunk[-1].source}")
+                _progress(f"{read:,} documents read")
     finally:
         if read >= _CHUNK:
             _progress("")
@@ -204,40 +202,40 @@ def _load(index: ResultsIndex, paths: Iterable[str]) -> Counter[str]:
 
 
 def _place(error: InvalidDocument, chunk: Sequence[_Located]) -> str:
-    """The line that says what is wrong with which field, in which line of which file."""
-    found = re.match(r"documents\[(\d+)\]\.?", error.field or "")
-    assert found and error.field  # a list of documents was given, so it is one of them that was refused
+    """Which field of which line was refused, and why."""
+    found = re.fullmatch(r"documents\[(\d+)\]\.?(.*)", error.field or "")
+    assert found  # a list was given, so it is one of its documents
     source, line, _ = chunk[int(found[1])]
-    path = error.field[found.end() :]
-    return f"{source}:{line}: {path}{': ' if path else ''}{error.reason}"
+    reason = error.reason.removeprefix(f"failed to parse [{error.field}]: ")
+    return ": ".join(filter(None, [f"{source}:{line}", found[2], reason]))
 
 
 def _documents(path: str) -> Iterator[_Located]:
-    """Every document of one input, one line each."""
+    """Every document of one input, in order; blank lines are none."""
     source = "<stdin>" if path == "-" else path
     if path == "-" and sys.stdin is None:
         raise _End(2, f"{source}: closed")
     try:
-        with nullcontext(sys.stdin.buffer) if path == "-" else Path(path).open("rb") as raw:
+        with nullcontext(cast("io.BufferedReader", sys.stdin.buffer)) if path == "-" else Path(path).open("rb") as raw:
             # The first byte of gzip is enough: no JSON begins with it, and of a pipe more need not be there yet.
             is_gzip = raw.peek(1)[:1] == b"\x1f"
             lines = io.BufferedReader(gzip.GzipFile(fileobj=raw)) if is_gzip else raw
             for number, line in enumerate(lines, 1):
                 text = line.removeprefix(codecs.BOM_UTF8) if number == 1 else line
                 if text.strip():
-                    yield _Located(source, number, _parse(text, f"{source}:{number}"))
+                    yield _Located(source, number, _parsed(text, f"{source}:{number}"))
     except (OSError, EOFError, zlib.error) as error:
         raise _End(2, f"{source}: {getattr(error, 'strerror', None) or f'damaged gzip: {error}'}") from None
 
 
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not a JSON number")
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is not a JSON number")
 
 
-_DECODER: Final = json.JSONDecoder(parse_constant=_refuse_constant)
+_DECODER: Final = json.JSONDecoder(parse_constant=_refuse)
 
 
-def _parse(line: bytes, place: str) -> Any:
+def _parsed(line: bytes, place: str) -> Any:
     try:
         return _DECODER.decode(line.decode())
     except json.JSONDecodeError as error:
@@ -247,48 +245,45 @@ def _parse(line: bytes, place: str) -> Any:
     except RecursionError:
         reason = "nested too deeply"
     except ValueError as error:
-        # A refused constant, or an integer of more digits than Python reads.
+        # A refused constant, or an integer with more digits than Python reads.
         reason = str(error).partition(";")[0]
     raise _End(2, f"{place}: invalid JSON: {reason}")
 
 
 def _table(page: BucketPage, job_id: str, *, in_colour: bool) -> str:
     """The page for people: aligned columns, those without any content left out, and a last line that counts."""
-    colours = [_COLOURS[bucket.severity] if in_colour else "" for bucket in page]
-    title_colour = _BOLD if in_colour else ""
-    columns = [_aligned(column, title_colour, colours) for column in _columns(page) if any(column.cells)]
-    rows = ["  ".join(row).rstrip() for row in zip(*columns, strict=True)]
-    return "\n".join([*rows, f"{len(page):,} of {page.count:,} buckets of job {_visible(job_id)}\n"])
+    buckets = list(page)
+    precision = "milliseconds" if any(bucket.timestamp % 1000 for bucket in buckets) else "seconds"
+    spans_differ = len({bucket.bucket_span for bucket in buckets}) > 1
+    columns: dict[str, list[str]] = {
+        # As --timestamp takes it, to be copied from here.
+        "timestamp": [bucket.time.replace(tzinfo=None).isoformat(timespec=precision) + "Z" for bucket in buckets],
+        "span": [f"{bucket.bucket_span} s" if spans_differ else "" for bucket in buckets],
+        "score": [_two_decimals(bucket.anomaly_score) for bucket in buckets],
+        "severity": [bucket.severity for bucket in buckets],
+        "initial": [_two_decimals(bucket.initial_anomaly_score) for bucket in buckets],
+        "events": [f"{bucket.event_count:,}" for bucket in buckets],
+        "interim": ["interim" if bucket.is_interim else "" for bucket in buckets],
+        "influencers": [
+            _listed(each.influencer_field_name for each in bucket.bucket_influencers) for bucket in buckets
+        ],
+        "scheduled events": [_listed(bucket.scheduled_events) for bucket in buckets],
+    }
+    plain = [""] * len(buckets)
+    severities = [_COLOURS[bucket.severity] for bucket in buckets] if in_colour else plain
+    shown = []
+    for title, cells in columns.items():
+        if any(cells):
+            colours = severities if title in ("score", "severity") else plain
+            shown.append(_aligned([title, *cells], [_BOLD if in_colour else "", *colours], is_number=title in _NUMBERS))
+    rows = ["  ".join(row).rstrip() for row in zip(*shown, strict=True)]
+    return "\n".join([*rows, f"{len(buckets):,} of {page.count:,} buckets of job {_visible(job_id)}\n"])
 
 
-def _columns(page: BucketPage) -> list[_Column]:
-    spans_differ = len({bucket.bucket_span for bucket in page}) > 1
-    precision = "milliseconds" if any(bucket.timestamp % 1000 for bucket in page) else "seconds"
-    # As --timestamp takes it, so that it can be copied from the table.
-    times = [bucket.time.replace(tzinfo=None).isoformat(timespec=precision) + "Z" for bucket in page]
-    names = [[each.influencer_field_name or "" for each in bucket.bucket_influencers] for bucket in page]
-    return [
-        _Column("timestamp", times),
-        _Column("span", [f"{bucket.bucket_span}s" if spans_differ else "" for bucket in page], is_number=True),
-        _Column("score", [_two_decimals(bucket.anomaly_score) for bucket in page], is_number=True, is_coloured=True),
-        _Column("severity", [bucket.severity for bucket in page], is_coloured=True),
-        _Column("initial", [_two_decimals(bucket.initial_anomaly_score) for bucket in page], is_number=True),
-        _Column("events", [f"{bucket.event_count:,}" for bucket in page], is_number=True),
-        _Column("interim", ["interim" if bucket.is_interim else "" for bucket in page]),
-        _Column("influencers", [_visible(", ".join(filter(None, each))) for each in names]),
-        _Column("scheduled events", [_visible(", ".join(bucket.scheduled_events)) for bucket in page]),
-    ]
-
-
-def _aligned(column: _Column, title_colour: str, colours: Sequence[str]) -> list[str]:
-    """Title and cells of a column, equally wide, and coloured where a colour is given."""
-    width = max(map(_width, [column.title, *column.cells]))
-    lines = []
-    for text, colour in zip([column.title, *column.cells], [title_colour, *colours], strict=True):
-        blanks = " " * (width - _width(text))
-        shown = f"\x1b[{colour}m{text}\x1b[m" if colour and (column.is_coloured or text is column.title) else text
-        lines.append(blanks + shown if column.is_number else shown + blanks)
-    return lines
+def _aligned(cells: Sequence[str], colours: Sequence[str], *, is_number: bool) -> list[str]:
+    width = max(map(len, cells))
+    padded = [cell.rjust(width) if is_number else cell.ljust(width) for cell in cells]
+    return [f"\x1b[{colour}m{cell}\x1b[m" if colour else cell for cell, colour in zip(padded, colours, strict=True)]
 
 
 def _two_decimals(score: float) -> str:
@@ -297,17 +292,13 @@ def _two_decimals(score: float) -> str:
     return text if float(text) <= score else f"{score - 0.005:.2f}"
 
 
-def _width(text: str) -> int:
-    """How many columns of a terminal the text takes: none for a combining mark, two for a wide character."""
-    return sum((unicodedata.east_asian_width(c) in "FW") + 1 for c in text if not unicodedata.combining(c))
+def _listed(names: Iterable[str | None]) -> str:
+    return _visible(", ".join(filter(None, names)))
 
 
 def _visible(text: str) -> str:
     """The text with everything escaped that would steer a terminal or not be seen on it."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
-
-
-# ---- standard streams, any of which may be closed or go away ---------------------------------------------------------
 
 
 def _is_terminal(stream: TextIO | None) -> bool:
@@ -318,11 +309,15 @@ def _write(text: str) -> None:
     """Writes to standard output; what it cannot encode is escaped."""
     if sys.stdout is None:
         raise _End(2, "<stdout>: closed")
+    encoding = sys.stdout.encoding or "utf-8"
+    shown = text.encode(encoding, "backslashreplace").decode(encoding)
     try:
-        sys.stdout.write(text.encode(sys.stdout.encoding, "backslashreplace").decode(sys.stdout.encoding))
+        # Unbuffered, Python forgets the rest where a pipe takes only a part; so little it takes whole or not at all.
+        for at in range(0, len(shown), 1024):
+            sys.stdout.write(shown[at : at + 1024])
         sys.stdout.flush()
     except OSError as error:
-        # Closed, it forgets what it could not write; else it would be tried again, and complained of, when Python ends.
+        # Closed, it forgets what it could not write; else Python would try again at its end, and complain.
         with suppress(OSError):
             sys.stdout.close()
         if isinstance(error, BrokenPipeError):

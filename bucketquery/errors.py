@@ -1,7 +1,7 @@
 """What can go wrong, as data that a service can answer with.
 
-Every error carries the HTTP status and the error type that the API gives, its words, and which parameter or which field of which
-document is meant. Each is also a ``ValueError`` or a ``LookupError``, whichever is nearer.
+Every error carries the HTTP status and the error type that the API gives, its words, and which parameter or which field
+of which document is meant. Each is also a ``ValueError`` or a ``LookupError``, whichever is nearer.
 """
 
 import pickle
@@ -24,7 +24,8 @@ class BucketQueryError(Exception):
         status: the HTTP status that the API gives.
         type: the error type that the API gives, such as ``illegal_argument_exception``.
         reason: the API's words where it has words; ``str(error)`` is the same.
-        field: the parameter, or position and path such as ``documents[3].anomaly_score``; None where no single one is meant.
+        field: the parameter, or position and path such as ``documents[3].anomaly_score``; None where no single one is
+            meant.
         value: what was given there. Pickled and copied as its ``repr`` if it cannot be pickled itself.
 
     >>> BucketQueryError("Parameter [size] cannot be < 0", field="size", value=-1).field

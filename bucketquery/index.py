@@ -13,21 +13,22 @@ from bucketquery.columns.catalog import Catalog, Job
 from bucketquery.columns.table import Counts, Table
 from bucketquery.errors import InvalidQuery, UnknownJob
 from bucketquery.model.numbers import is_integer
-from bucketquery.model.queries import is_job_id
+from bucketquery.model.queries import JOB_ID_RULE, check_text, is_job_id
 from bucketquery.model.results import Commit, FrozenMapping
 from bucketquery.model.schema import SCHEMAS, Document, Kind
 from bucketquery.snapshot import Reads, Snapshot
 
 
 def _system_clock() -> int:
-    return time.time_ns() // 1_000_000
+    return time.time_ns() // 1_000_000  # noqa: TID251 - the one default clock
 
 
 class ResultsIndex(Reads):
     """An in-memory index of anomaly-detection results: many jobs, one writer at a time, any number of readers.
 
-    A write is checked whole before anything changes, and published by one assignment: readers see all of it or nothing, never wait for
-    it, and a snapshot taken before answers as before. All read methods are `Snapshot`'s, asked of the newest commit.
+    A write is checked whole before anything changes, and published by one assignment: readers see all of it or nothing,
+    never wait for it, and a snapshot taken before answers as before. All read methods are `Snapshot`'s, asked of the
+    newest commit.
 
     Args:
         max_size: the largest ``size`` a query may ask for.
@@ -37,10 +38,8 @@ class ResultsIndex(Reads):
         InvalidQuery: ``max_size`` is not a non-negative integer, or ``clock`` cannot be called.
 
     >>> index = ResultsIndex()
-    >>> index.upsert([
-    ...     {"result_type": "bucket", "job_id": "web", "timestamp": 1767225600000, "bucket_span": 300, "anomaly_score": 91.5},
-    ...     {"result_type": "bucket", "job_id": "web", "timestamp": 1767225900000, "bucket_span": 300, "anomaly_score": 0},
-    ... ]).inserted
+    >>> bucket = {"result_type": "bucket", "job_id": "web", "timestamp": 1767225600000, "bucket_span": 300}
+    >>> index.upsert([{**bucket, "anomaly_score": 91.5}, {**bucket, "timestamp": 1767225900000}]).inserted
     2
     >>> page = index.get_buckets(job_id="web", start="2026-01-01", anomaly_score=75)
     >>> page.count, page[0].severity
@@ -62,7 +61,8 @@ class ResultsIndex(Reads):
 
         Args:
             job_id: 1 to 255 characters, none a comma, asterisk, blank or control, not beginning with ``-`` or ``_``.
-            bucket_span: the length of its buckets, seconds; it describes the job and neither checks nor fills documents.
+            bucket_span: the length of its buckets, seconds; it describes the job and neither checks nor fills
+                documents.
 
         Raises:
             InvalidQuery: no job can be called so, or the span is not a positive integer.
@@ -72,9 +72,8 @@ class ResultsIndex(Reads):
         >>> ResultsIndex().put_job("web", bucket_span=300).sequence
         1
         """
-        if not isinstance(job_id, str) or not is_job_id(job_id):
-            reason = "[job_id] must be text of 1 to 255 characters, none a comma, asterisk, blank or control, not beginning with - or _"
-            raise InvalidQuery(reason, field="job_id", value=job_id)
+        if not is_job_id(job_id):
+            raise InvalidQuery(f"[job_id] {JOB_ID_RULE}", field="job_id", value=job_id)
         if bucket_span is not None and not (is_integer(bucket_span) and bucket_span > 0):
             raise InvalidQuery("[bucket_span] must be a positive integer", field="bucket_span", value=bucket_span)
         span = None if bucket_span is None else int(bucket_span)
@@ -100,8 +99,7 @@ class ResultsIndex(Reads):
         >>> index.delete_job("web").sequence, "web" in index
         (2, False)
         """
-        if not isinstance(job_id, str):
-            raise InvalidQuery(f"[job_id] must be text, not {type(job_id).__name__}", field="job_id", value=job_id)
+        check_text(job_id, "job_id")
         with self._lock:
             catalog = self._snapshot._catalog
             job = catalog.get(job_id)
@@ -114,9 +112,11 @@ class ResultsIndex(Reads):
         """Insert or replace results by their identity, all or nothing; nothing is ever deleted.
 
         Args:
-            documents: result documents of any jobs and in any order, read to the end before anything else, not modified. Of several with
-                one identity the last wins. A search hit, ``{"_source": {...}}``, stands for its source.
-            kind: what all of them are; None goes by ``result_type``, and passes over those that are of no kind held here.
+            documents: result documents of any jobs and in any order, read to the end before anything else, not
+                modified. Of several with one identity the last wins. A search hit, ``{"_source": {...}}``, stands for
+                its source.
+            kind: what all of them are; None goes by ``result_type``, and passes over those that are of no kind held
+                here.
 
         Returns:
             What it did; each distinct identity is counted once.
@@ -126,9 +126,11 @@ class ResultsIndex(Reads):
                 ``documents[3].anomaly_score``.
             InvalidQuery: a ``kind`` that is not held.
 
-        Complexity: O(k) amortised for k documents that come in order of time; else O(k log n), and O(n) amortised over a thousand or more
+        Complexity: O(k) amortised for k documents that come in order of time; else O(k log n), and O(n) amortised over
+            a thousand or more
         late, interim or replaced results.
-        Source: a result is one by job, timestamp and span; the stored document's rules are the server's and, for types, ours.
+        Source: a result is one by job, timestamp and span; the stored document's rules are the server's and, for types,
+            ours.
 
         >>> index = ResultsIndex()
         >>> bucket = {"result_type": "bucket", "job_id": "web", "timestamp": 0, "bucket_span": 300, "anomaly_score": 5}
@@ -144,8 +146,9 @@ class ResultsIndex(Reads):
         """Insert or replace results from arrays by field name, all or nothing; otherwise as `upsert`.
 
         Args:
-            columns: 1-d and equally long, copied. ``timestamp`` in int64 epoch ms or datetime64, ``bucket_span`` in seconds, an array or
-                one int. A field left out, a masked entry of an ``np.ma`` array, and None in a list or among objects are missing.
+            columns: 1-d and equally long, copied. ``timestamp`` in int64 epoch ms or datetime64, ``bucket_span`` in
+                seconds, an array or one int. A field left out, a masked entry of an ``np.ma`` array, and None in a list
+                or among objects are missing.
             job_id: the job of all of them; None where a column ``job_id`` says it for each.
             kind: what all of them are.
 
@@ -192,7 +195,9 @@ class ResultsIndex(Reads):
                     new, counts = old.upsert(segment)
                     total = Counts(*map(sum, zip(total, counts, strict=True)))
                     if new is not old:
-                        changed[job_id] = Job(job_id=job_id, bucket_span=job.bucket_span, tables={**job.tables, kind: new})
+                        changed[job_id] = Job(
+                            job_id=job_id, bucket_span=job.bucket_span, tables={**job.tables, kind: new}
+                        )
             if not changed:
                 return Commit(sequence=self._snapshot._sequence, unchanged=total.unchanged, skipped=skipped)
             return self._publish(catalog.with_jobs(changed), **total._asdict(), skipped=skipped)

@@ -8,7 +8,7 @@ from bucketquery.columns.catalog import Catalog, Job
 from bucketquery.columns.table import Table
 from bucketquery.errors import InvalidQuery, LimitExceeded, NotFound, UnknownJob
 from bucketquery.model.instants import Instant
-from bucketquery.model.queries import BucketQuery, Question, client_query, is_job_id, read_now
+from bucketquery.model.queries import BucketQuery, Question, check_text, client_query, is_job_id, read_now
 from bucketquery.model.results import Bucket, FrozenMapping
 from bucketquery.model.schema import BUCKET, SCHEMAS
 from bucketquery.search.search import scan, search
@@ -27,7 +27,7 @@ class Reads:
 
     @property
     def sequence(self) -> int:
-        """The number of the commit that is read: 0 before the first, one more with each write that changes something."""
+        """The number of the commit that is read: 0 before the first, one more with each that changed something."""
         return self._newest()._sequence
 
     def jobs(self, pattern: str = "_all") -> Sequence[str]:
@@ -51,7 +51,8 @@ class Reads:
         catalog = self._newest()._catalog
         if pattern == "_all":
             return tuple(catalog.ids())
-        if not isinstance(pattern, str) or pattern.startswith(("-", "_")) or "*" in pattern or "," in pattern:
+        check_text(pattern, "pattern")
+        if pattern.startswith(("-", "_")) or "*" in pattern or "," in pattern:
             raise InvalidQuery("[pattern] must be [_all] or the id of one job", field="pattern", value=pattern)
         return (_known(catalog, pattern, "pattern").job_id,)
 
@@ -59,9 +60,9 @@ class Reads:
         """What is stored: of everything, or of one job.
 
         Returns:
-            An immutable mapping: ``jobs`` (or ``job_id`` and ``bucket_span``), ``rows`` by kind, ``bytes`` of the arrays that hold
-            them (spare room included; of nested values the pointers), ``first_timestamp`` and ``last_timestamp`` in epoch ms, None
-            where nothing is stored.
+            An immutable mapping: ``jobs`` (or ``job_id`` and ``bucket_span``), ``rows`` by kind, ``bytes`` of the
+            arrays that hold them (spare room included; of nested values the pointers), ``first_timestamp`` and
+            ``last_timestamp`` in epoch ms, None where nothing is stored.
 
         Raises:
             UnknownJob: there is no job of this id.
@@ -75,8 +76,10 @@ class Reads:
         """
         catalog = self._newest()._catalog
         if job_id is None:
-            return FrozenMapping({"jobs": len(catalog), **_stored([table for job in catalog for table in job.tables.values()])})
-        _check_text(job_id, "job_id")
+            return FrozenMapping(
+                {"jobs": len(catalog), **_stored([table for job in catalog for table in job.tables.values()])}
+            )
+        check_text(job_id, "job_id")
         job = _known(catalog, job_id, "job_id")
         return FrozenMapping({"job_id": job_id, "bucket_span": job.bucket_span, **_stored(list(job.tables.values()))})
 
@@ -102,7 +105,8 @@ class Reads:
         Args:
             job_id: one job, literally; no pattern.
             timestamp: the one bucket at this instant, or the first in what its text covers.
-            anomaly_score: lowest current score that matches; a number or numeric text; 0 and less let every bucket match.
+            anomaly_score: lowest current score that matches; a number or numeric text; 0 and less let every bucket
+                match.
             desc: reverse every key of the order; missing values are last both ways.
             end: first instant excluded; -1 leaves this side open.
             exclude_interim: leave interim buckets out; ignored beside ``timestamp``.
@@ -129,9 +133,10 @@ class Reads:
         >>> index.get_buckets(job_id="web", end="2026-01-01").count
         1
         """
-        _check_text(job_id, "job_id")
+        check_text(job_id, "job_id")
         query = client_query(
-            # An id that no job can have is unknown, but only after the rest of the question has been found to be in order.
+            # An id that no job can have is unknown, but only after the rest of the question has been found to be in
+            # order.
             jobs=job_id if is_job_id(job_id) else _SOME_JOB,
             timestamp=timestamp,
             anomaly_score=anomaly_score,
@@ -172,7 +177,8 @@ class Reads:
     def scan(self, query: BucketQuery, *, now: Instant | None = None) -> Iterator[Bucket]:
         """Every match in order, one by one; ``from_`` and ``size`` do not apply.
 
-        In time order memory stays flat; in another order it takes 8 bytes a match. What is read is the commit at the time of the call.
+        In time order memory stays flat; in another order it takes 8 bytes a match. What is read is the commit at the
+        time of the call.
 
         Raises:
             LimitExceeded: date math leaves the years 0001 to 9999.
@@ -195,8 +201,8 @@ class Reads:
 class Snapshot(Reads):
     """Everything at one commit.
 
-    Cheap to take, cheap to keep (it pins the columns that it sees), safe in any thread. Later writes to its index change nothing that it
-    answers.
+    Cheap to take, cheap to keep (it pins the columns that it sees), safe in any thread. Later writes to its index
+    change nothing that it answers.
 
     >>> from bucketquery import ResultsIndex
     >>> index = ResultsIndex()
@@ -221,10 +227,10 @@ class Snapshot(Reads):
         return Snapshot(catalog, self._sequence + 1, self._max_size, self._clock)
 
     def _page(self, query: BucketQuery, job_id: str, now: Instant | None) -> BucketPage:
-        if query.size > self._max_size:
-            reason = f"Parameter [size] cannot be > {self._max_size}, the index's max_size"
-            raise LimitExceeded(reason, field="size", value=query.size)
         question = self._settle(query, now)
+        if question.size > self._max_size and not question.is_lookup:
+            reason = f"Parameter [size] cannot be > {self._max_size}, the index's max_size"
+            raise LimitExceeded(reason, field="size", value=question.size)
         found = search(self._table(job_id, "job_id"), question)
         if question.is_lookup and not found.count:
             raise NotFound("Could not find requested buckets", field="timestamp", value=query.timestamp)
@@ -237,7 +243,7 @@ class Snapshot(Reads):
         return query.settle(lambda: instant)
 
     def _read_clock(self) -> int:
-        now = self._clock()
+        now: object = self._clock()
         if not isinstance(now, int) or isinstance(now, bool):
             raise TypeError(f"clock must return int epoch milliseconds, not {type(now).__name__}")
         return now
@@ -262,11 +268,6 @@ def _known(catalog: Catalog, job_id: str, field: str) -> Job:
     if job is None:
         raise UnknownJob(f"No known job with id '{job_id[:300]}'", field=field, value=job_id)
     return job
-
-
-def _check_text(job_id: object, field: str) -> None:
-    if not isinstance(job_id, str):
-        raise InvalidQuery(f"[{field}] must be text, not {type(job_id).__name__}", field=field, value=job_id)
 
 
 def _checked(query: object) -> BucketQuery:

@@ -1,10 +1,11 @@
 """A reference answer and Hypothesis strategies, for the tests of whoever builds on this library.
 
-`evaluate` states the rules of "get buckets" once more, over plain lists: filter, sort, slice. It is slow and obvious, and shares no
-code with the engine, so it can judge it. Use it
+`evaluate` states the rules of "get buckets" once more, over plain lists: filter, sort, slice. It is slow and obvious,
+and shares no code with the engine, so it can judge it. Use it
 
 - as a test double: a few documents and a query give exactly the response body that the API would give;
-- as the oracle of an engine of your own (SQL, a dataframe, a cache before the server): draw documents with `bucket_documents` and
+- as the oracle of an engine of your own (SQL, a dataframe, a cache before the server): draw documents with
+`bucket_documents` and
   questions with `bucket_queries`, ask both, compare.
 
 The strategies need the package ``hypothesis``, which is imported only when one of them is called.
@@ -69,14 +70,14 @@ def evaluate(documents: Iterable[Mapping[str, Any]], query: BucketQuery) -> dict
     """The API's response body to `query` over `documents`, straight from the rules.
 
     Args:
-        documents: what is stored, valid and in any order. Only documents whose ``result_type`` is ``"bucket"`` count; of those that
-            share job, timestamp and span the last one does. Timestamps are integers or text that `datetime.fromisoformat` reads,
-            without an offset UTC.
+        documents: what is stored, valid and in any order. Only documents whose ``result_type`` is ``"bucket"`` count;
+            of those that share job, timestamp and span the last one does. Timestamps are integers or text that
+            `datetime.fromisoformat` reads, without an offset UTC.
         query: its instants as int epoch milliseconds or None.
 
     Returns:
-        A new dict with the keys ``count`` and ``buckets``, as ``page.to_dict()`` has it. A job without documents is taken for a
-        known one: there is no UnknownJob here, and ``max_size`` is not known either.
+        A new dict with the keys ``count`` and ``buckets``, as ``page.to_dict()`` has it. A job without documents is
+        taken for a known one: there is no UnknownJob here, and ``max_size`` is not known either.
 
     Raises:
         TypeError: an instant of `query` is text.
@@ -224,9 +225,9 @@ _EVENTS = ("", "Deploy", "deploy", "été", "\uffff", "\U00010000")
 def bucket_documents(*, jobs: Sequence[str] = _JOBS, max_size: int = 20) -> "st.SearchStrategy[list[dict[str, Any]]]":
     """Lists of valid bucket documents of a few jobs, at most `max_size`, made to collide.
 
-    Few timestamps, spans and values, so ties are the rule and one identity comes more than once; any optional field may be missing
-    or null; scores just around the severity marks, counts beyond what a double holds, instants at both ends of the calendar,
-    timestamps now and then as ISO text, interim buckets, influencers, scheduled events.
+    Few timestamps, spans and values, so ties are the rule and one identity comes more than once; any optional field may
+    be missing or null; scores just around the severity marks, counts beyond what a double holds, instants at both ends
+    of the calendar, timestamps now and then as ISO text, interim buckets, influencers, scheduled events.
 
     Complexity: O(max_size) a draw.
 
@@ -289,8 +290,9 @@ def bucket_documents(*, jobs: Sequence[str] = _JOBS, max_size: int = 20) -> "st.
 def bucket_queries(*, jobs: Sequence[str] = _JOBS) -> "st.SearchStrategy[BucketQuery]":
     """Questions about the documents that `bucket_documents` draws, one job each, instants as integers.
 
-    Lookups by ``timestamp``; windows on, just before and just after the edges of buckets, open, empty and reversed; thresholds around
-    the scores, and those that filter nothing; every sortable field in both directions; pages of size 0, past the end, and far past it.
+    Lookups by ``timestamp``; windows on, just before and just after the edges of buckets, open, empty and reversed;
+    thresholds around the scores, and those that filter nothing; every sortable field in both directions; pages of size
+    0, past the end, and far past it.
 
     Complexity: O(1) a draw.
 

@@ -16,7 +16,8 @@ def bucket_dicts(
 
     Args:
         job_id: the job of all.
-        columns: timestamp, bucket_span, anomaly_score, initial_anomaly_score, event_count, is_interim and processing_time_ms.
+        columns: timestamp, bucket_span, anomaly_score, initial_anomaly_score, event_count, is_interim and
+            processing_time_ms.
         lists: bucket_influencers and scheduled_events, as stored.
         strings: each timestamp as text for people; None leaves them out.
 
@@ -69,7 +70,11 @@ def _influencer_dicts(
 ) -> list[dict[str, Any]]:
     shown = []
     for influencer in stored:
-        named = {} if influencer.influencer_field_name is None else {"influencer_field_name": influencer.influencer_field_name}
+        named = (
+            {}
+            if influencer.influencer_field_name is None
+            else {"influencer_field_name": influencer.influencer_field_name}
+        )
         nested = {
             "job_id": bucket["job_id"],
             "result_type": "bucket_influencer",

@@ -1,7 +1,7 @@
 """Pages: what was found, read only when asked for.
 
-A page holds positions, not rows. It pins the columns it was read from for as long as it is kept; pickle it, or take what is needed of it,
-to let them go.
+A page holds positions, not rows. It pins the columns it was read from for as long as it is kept; to let them go, pickle
+it or take what is needed of it.
 """
 
 from collections.abc import Iterator, Sequence
@@ -36,6 +36,9 @@ class BucketPage:
 
     count: int
     sequence: int
+    _job_id: str
+    _view: View
+    _rows: Rows
 
     def __init__(self, *, job_id: str, found: Found, sequence: int) -> None:
         put = object.__setattr__
@@ -67,8 +70,8 @@ class BucketPage:
         """One field of every bucket on the page, as an array that nothing turns writable.
 
         Args:
-            name: a key of the API's bucket. ``timestamp`` is int64 epoch ms, scores are float64; ``bucket_influencers`` and
-                ``scheduled_events`` are object arrays of tuples.
+            name: a key of the API's bucket. ``timestamp`` is int64 epoch ms, scores are float64; ``bucket_influencers``
+                and ``scheduled_events`` are object arrays of tuples.
 
         Returns:
             Shape (len(page),), in page order, a copy; defaults where a document has nothing.
@@ -181,4 +184,4 @@ def _frozen(values: Array) -> Array:
 
 def _frozen_objects(values: Sequence[Any]) -> Array:
     objects = np.fromiter(values, dtype=np.object_, count=len(values))
-    return np.asarray(memoryview(objects).toreadonly())
+    return np.asarray(memoryview(objects).toreadonly())  # type: ignore[arg-type] # an array is a buffer

@@ -8,14 +8,16 @@ import numpy as np
 from bucketquery.columns import checks
 from bucketquery.columns.batch import Batch, Chunk, JobCodes, assemble, in_bounds, objects, refused, whole_column
 from bucketquery.columns.checks import Owner, Unfit
-from bucketquery.errors import InvalidDocument
+from bucketquery.errors import InvalidDocument, InvalidQuery
 from bucketquery.model.instants import FIRST_MS, LAST_MS
 from bucketquery.model.numbers import is_real
+from bucketquery.model.queries import JOB_ID_RULE, is_job_id
 from bucketquery.model.schema import SCHEMAS, Array, Bools, Field, Int64s, Kind, Objects, Schema, Type
 
 _Stored = TypeVar("_Stored")
 
 _BESIDE_THE_SCHEMA: Final = frozenset({"job_id", "result_type"})
+_INT64_EDGE: Final = 2**63
 #: Units of datetime64 too fine to reach the edges of the years 0001 to 9999, or to have them converted.
 _INSIDE_THE_YEARS: Final = frozenset({"ns", "ps", "fs", "as"})
 
@@ -24,19 +26,21 @@ def read_columns(columns: object, job_id: str | None, kind: Kind) -> Batch:
     """A batch of arrays by field name, checked, copied and sorted.
 
     Args:
-        columns: 1-d and equally long; ``timestamp`` in epoch ms or datetime64, ``bucket_span`` may be one int for all. A field left
-            out, a masked entry, or None in a list or among objects is missing.
+        columns: 1-d and equally long; ``timestamp`` in epoch ms or datetime64, ``bucket_span`` may be one int for all.
+            A field left out, a masked entry, or None in a list or among objects is missing.
         job_id: the job of all of them; None where a column ``job_id`` says it for each.
         kind: what all of them are.
 
     Raises:
-        InvalidDocument: a column or an entry cannot be stored; ``field`` is its path, such as ``columns.anomaly_score[3]``.
+        InvalidDocument: a column or an entry cannot be stored; ``field`` is its path, such as
+            ``columns.anomaly_score[3]``.
+        InvalidQuery: no job can be called ``job_id``.
 
     Complexity: O(n log n), O(n) where the rows come in order.
     """
     schema = SCHEMAS[kind]
-    given = _named(columns, schema)
-    length = _length(given, schema)
+    given = _arrays(_named(columns, schema))
+    length = len(given["timestamp"])
     codes = JobCodes()
     jobs = _jobs(given.get("job_id"), job_id, length, codes)
     values: dict[str, Array] = {}
@@ -71,22 +75,29 @@ def _named(columns: object, schema: Schema) -> dict[str, Any]:
     return given
 
 
-def _length(given: Mapping[str, Any], schema: Schema) -> int:
-    """How long the columns are; each but a single ``bucket_span`` is 1-d and as long as ``timestamp``."""
-    names = [name for name in given if name != "timestamp" and not (name == "bucket_span" and _is_single(given[name]))]
-    lengths = {name: _length_of(f"columns.{name}", given[name]) for name in ["timestamp", *names]}
-    for name, length in lengths.items():
-        if length != lengths["timestamp"]:
-            reason = f"has {length} entries where [timestamp] has {lengths['timestamp']}"
-            raise refused(f"columns.{name}", Unfit(reason, given[name]))
-    return lengths["timestamp"]
+def _arrays(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Each column as a list, a tuple or a 1-d array, all of one length; a single ``bucket_span`` stays as it is."""
+    columns = {}
+    length = None
+    for name in sorted(given, key=lambda name: name != "timestamp"):
+        column = given[name]
+        if name != "bucket_span" or not _is_single(column):
+            column = _array(f"columns.{name}", column)
+            length = len(column) if length is None else length
+            if len(column) != length:
+                reason = f"has {len(column)} entries where [timestamp] has {length}"
+                raise refused(f"columns.{name}", Unfit(reason, given[name]))
+        columns[name] = column
+    return columns
 
 
-def _length_of(path: str, column: Any) -> int:
-    dimensions = getattr(column, "ndim", 1)
-    if dimensions == 1 and hasattr(column, "__len__") and not isinstance(column, str | bytes | Mapping):
-        return len(column)
-    shown = type(column).__name__ if dimensions == 1 else f"{dimensions}-d"
+def _array(path: str, column: Any) -> Any:
+    if isinstance(column, list | tuple):
+        return column
+    array = np.asanyarray(column)
+    if array.ndim == 1:
+        return array
+    shown = f"{array.ndim}-d" if array.ndim else type(column).__name__
     raise refused(path, Unfit(f"must be a 1-d array, not {shown}", column))
 
 
@@ -100,10 +111,9 @@ def _jobs(column: Any, job_id: str | None, length: int, codes: JobCodes) -> Int6
         raise InvalidDocument(reason, field="columns.job_id" if job_id is None else "job_id", value=job_id)
     if column is not None:
         return np.array(_each("job_id", column, lambda value, _: codes.code(value)), dtype=np.int64)
-    try:
-        return np.full(length, codes.code(job_id), dtype=np.int64)
-    except Unfit as unfit:
-        raise refused("job_id", unfit) from None
+    if not is_job_id(job_id):
+        raise InvalidQuery(f"[job_id] {JOB_ID_RULE}", field="job_id", value=job_id)
+    return np.full(length, codes.code(job_id), dtype=np.int64)
 
 
 def _column(field: Field, given: Any, length: int) -> tuple[Array, Bools | None]:
@@ -111,7 +121,9 @@ def _column(field: Field, given: Any, length: int) -> tuple[Array, Bools | None]
     if given is None:
         given = [None] * length
     if field.name == "bucket_span" and _is_single(given):
-        return np.full(length, _each(field.name, [given], lambda value, _: _scalar(field, value))[0], dtype=np.int64), None
+        return np.full(
+            length, _each(field.name, [given], lambda value, _: _scalar(field, value))[0], dtype=np.int64
+        ), None
     whole = _whole_array(field, given)
     if whole is None:
         entries = _each(field.name, given, lambda value, _: _scalar(field, value))
@@ -124,17 +136,16 @@ def _whole_array(field: Field, given: Any) -> tuple[Array, Bools | None] | None:
     """The column if all of it is plainly of the field's type; None where single entries must be looked at."""
     if isinstance(given, list | tuple):
         return whole_column(field, given)
-    array = np.asanyarray(given)
-    if array.dtype.kind == "O":
-        return whole_column(field, array.tolist())
-    if not isinstance(array, np.ma.MaskedArray):
-        column = _converted(field, array)
+    if given.dtype.kind == "O":
+        return whole_column(field, given.tolist())
+    if not isinstance(given, np.ma.MaskedArray):
+        column = _converted(field, given)
         return None if column is None else (column, None)
-    present = ~np.ma.getmaskarray(array)
-    dense = _converted(field, np.ma.getdata(array)[present])
+    present = ~np.ma.getmaskarray(given)
+    dense = _converted(field, np.ma.getdata(given)[present])
     if dense is None or (field.required and not present.all()):
         return None
-    column = np.full(len(array), np.nan if field.type is Type.DOUBLE else 0, dtype=dense.dtype)
+    column = np.full(len(given), np.nan if field.type is Type.DOUBLE else 0, dtype=dense.dtype)
     column[present] = dense
     return column, None if field.type is Type.DOUBLE or present.all() else present
 
@@ -144,19 +155,28 @@ def _converted(field: Field, array: Array) -> Array | None:
     kind = array.dtype.kind
     if field.type is Type.BOOLEAN:
         return array.copy() if kind == "b" else None
-    if field.type is Type.DOUBLE:
-        if kind not in "iuf":
-            return None
+    if field.type is Type.TIMESTAMP and kind == "M":
+        column = _milliseconds(array)
+    elif kind not in "iuf":
+        return None
+    elif field.type is Type.DOUBLE:
         doubles = array.astype(np.float64) + 0.0
         return doubles if np.isfinite(doubles).all() else None
-    if field.type is Type.TIMESTAMP and kind == "M":
-        return _milliseconds(array)
-    if kind == "f" and not (np.isfinite(array) & (array == np.floor(array)) & (abs(array) < 2.0**63)).all():
-        return None
-    if kind == "u" and (array > np.uint64(2**63 - 1)).any():
-        return None
-    column = array.astype(np.int64) if kind in "iuf" else None
+    else:
+        column = _integers(array)
     return column if column is not None and in_bounds(field, column) else None
+
+
+def _integers(array: Array) -> Int64s | None:
+    kind = array.dtype.kind
+    if kind == "f":
+        # Half precision does not reach as far as the bounds it is compared with.
+        array = array.astype(np.promote_types(array.dtype, np.float64))
+        if not (np.isfinite(array) & (array == np.floor(array)) & (abs(array) < _INT64_EDGE)).all():
+            return None
+    if kind == "u" and (array >= np.uint64(_INT64_EDGE)).any():
+        return None
+    return array.astype(np.int64)
 
 
 def _milliseconds(array: Array) -> Int64s | None:
@@ -200,12 +220,12 @@ def _each(name: str, given: Any, store: Callable[[object, int], _Stored]) -> lis
 def _entries(given: Any) -> Sequence[object]:
     if isinstance(given, list | tuple):
         return given
-    array = np.asanyarray(given)
+    bare = np.ma.getdata(given)
     # Python's types have no room for every datetime64, and turn one into a bare number.
-    entries = list(np.ma.getdata(array)) if array.dtype.kind == "M" else np.ma.getdata(array).tolist()
-    if not isinstance(array, np.ma.MaskedArray):
+    entries = list(bare) if bare.dtype.kind == "M" else bare.tolist()
+    if not isinstance(given, np.ma.MaskedArray):
         return entries
-    masks = np.ma.getmaskarray(array).tolist()
+    masks = np.ma.getmaskarray(given).tolist()
     return [None if masked else entry for entry, masked in zip(entries, masks, strict=True)]
 
 

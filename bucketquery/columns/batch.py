@@ -1,13 +1,14 @@
 """Documents to checked columns: a batch on its way in.
 
-Documents are read in chunks. A chunk's columns are checked as wholes where they are plainly of their type; else value by value, by the
-definitions of `checks`, in the order of the documents, so that the first bad field of the first bad document is the one named.
-Nothing here knows an index: a batch that cannot be stored is refused before any lock is taken.
+Documents are read in chunks. A chunk's columns are checked as wholes where they are plainly of their type; else value
+by value, by the definitions of `checks`, in the order of the documents, so that the first bad field of the first bad
+document is the one named. Nothing here knows an index: a batch that cannot be stored is refused before any lock is
+taken.
 """
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import compress, islice
+from itertools import compress, islice, pairwise
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -17,7 +18,7 @@ from bucketquery.columns.checks import Owner, Unfit
 from bucketquery.columns.segment import Lists, Segment, increasing
 from bucketquery.errors import InvalidDocument
 from bucketquery.model.instants import FIRST_MS, LAST_MS
-from bucketquery.model.queries import is_job_id
+from bucketquery.model.queries import JOB_ID_RULE, is_job_id
 from bucketquery.model.schema import SCHEMAS, Array, Bools, Document, Field, Int64s, Kind, Objects, Schema, Type
 
 _CHUNK: Final = 1024
@@ -76,8 +77,7 @@ class JobCodes:
         code = self._codes.get(job_id)
         if code is None:
             if not is_job_id(job_id):
-                reason = "must be 1 to 255 characters, none a comma, asterisk, blank or control, not beginning with - or _"
-                raise Unfit(reason, job_id)
+                raise Unfit(JOB_ID_RULE, job_id)
             code = self._codes[str(job_id)] = len(self._codes)
         return code
 
@@ -94,7 +94,8 @@ def read_documents(documents: Iterable[Document], kind: Kind | None) -> Batch:
         kind: what all of them are; None goes by their ``result_type``.
 
     Raises:
-        InvalidDocument: a document cannot be stored; ``field`` is its position and path, the first of the first bad document.
+        InvalidDocument: a document cannot be stored; ``field`` is its position and path, the first of the first bad
+            document.
 
     Complexity: O(n log n) for n documents, O(n) where they come in order.
     """
@@ -150,7 +151,7 @@ def assemble(schema: Schema, chunks: Sequence[Chunk], job_ids: Sequence[str]) ->
         lists = {name: _reordered(rows, values, order) for name, (rows, values) in lists.items()}
     starts = [0, *((jobs[1:] != jobs[:-1]).nonzero()[0] + 1).tolist(), len(jobs)] if len(jobs) else [0]
     segments = {}
-    for low, high in zip(starts, starts[1:], strict=False):
+    for low, high in pairwise(starts):
         segments[job_ids[jobs[low]]] = Segment(
             schema,
             high - low,
@@ -169,7 +170,11 @@ def whole_column(field: Field, values: Sequence[object]) -> tuple[Array, Bools |
     types = set(map(type, values))
     if not types <= _PLAIN[field.type] or (field.required and _ABSENT in types):
         return None
-    given = values if _ABSENT not in types or field.type is Type.DOUBLE else [0 if value is None else value for value in values]
+    given = (
+        values
+        if _ABSENT not in types or field.type is Type.DOUBLE
+        else [0 if value is None else value for value in values]
+    )
     try:
         column: Array = np.array(given, dtype=field.type.dtype)
     except OverflowError:
@@ -189,7 +194,7 @@ def in_bounds(field: Field, column: Array) -> bool:
     if not len(column):
         return True
     if field.type is Type.TIMESTAMP:
-        return bool(FIRST_MS <= column.min() and column.max() <= LAST_MS)
+        return bool(column.min() >= FIRST_MS and column.max() <= LAST_MS)
     return field.minimum is None or bool(column.min() >= field.minimum)
 
 

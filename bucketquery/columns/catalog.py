@@ -1,7 +1,7 @@
 """The catalogue: every job by its id, immutable, copied on write in two levels.
 
-A write to one job copies one of a few hundred small dicts and the tuple that holds them, so that it costs microseconds however many jobs
-there are.
+A write to one job copies one of a few hundred small dicts and the tuple that holds them, so that it costs microseconds
+however many jobs there are.
 """
 
 from collections.abc import Iterator, Mapping
@@ -66,18 +66,20 @@ class Catalog:
         return ids
 
     def with_jobs(self, jobs: Mapping[str, Job]) -> "Catalog":
-        """This catalogue with some jobs put in or replaced. Complexity: O(shards + k + j * k / shards), at most O(j + k)."""
-        shards = list(self._shards)
-        copied = set()
+        """This catalogue with some jobs put in or replaced.
+
+        Complexity: O(shards + k + j * k / shards), at most O(j + k).
+        """
+        copies: dict[int, dict[str, Job]] = {}
         is_new = False
         for job_id, job in jobs.items():
             at = hash(job_id) % _SHARDS
-            is_new = is_new or job_id not in shards[at]
-            if at not in copied:
-                copied.add(at)
-                shards[at] = dict(shards[at])
-            shards[at][job_id] = job
-        return Catalog(tuple(shards), None if is_new else self._ids)
+            if at not in copies:
+                copies[at] = dict(self._shards[at])
+            is_new = is_new or job_id not in copies[at]
+            copies[at][job_id] = job
+        shards = tuple(copies.get(at, shard) for at, shard in enumerate(self._shards))
+        return Catalog(shards, None if is_new else self._ids)
 
     def without(self, job_id: str) -> "Catalog":
         """This catalogue without a job that is in it. Complexity: O(shards + j / shards)."""

@@ -1,6 +1,7 @@
 """One value against the field it is for: what may be stored, and as what.
 
-This is the definition; `batch` and `arrays` check whole columns at once where that is plainly the same, and ask here for the rest.
+This is the definition; `batch` and `arrays` check whole columns at once where that is plainly the same, and ask here
+for the rest.
 """
 
 from collections.abc import Mapping
@@ -174,7 +175,8 @@ def _bucket_influencer(value: object, path: str, owner: Owner) -> StoredInfluenc
         interim = owner.is_interim if is_interim is None else boolean(is_interim)
     except Unfit as unfit:
         raise Unfit(unfit.reason, unfit.value, f"{path}.is_interim") from None
-    return StoredInfluencer(None if name is None else str(name), *scores, interim)
+    initial, current, raw, probability = scores
+    return StoredInfluencer(None if name is None else str(name), initial, current, raw, probability, interim)
 
 
 def _score(nested: Mapping[str, Any], key: str, path: str) -> float:

@@ -1,11 +1,12 @@
 """Segments: columns of results in identity order.
 
-A segment is immutable to its readers: it is made once with its length, and nobody changes a row below that length. Its arrays may be
-longer than it: the spare room belongs to the writer, who appends there for the *next* segment over the same arrays. A batch on its way
-in, the head of a table and its base are all segments.
+A segment is immutable to its readers: it is made once with its length, and nobody changes a row below that length. Its
+arrays may be longer than it: the spare room belongs to the writer, who appends there for the *next* segment over the
+same arrays. A batch on its way in, the head of a table and its base are all segments.
 
-A missing double is NaN inside. Any other missing value is stored as its default, and a mask of what is present is kept only for a column
-where something is missing. Lists (nested influencers, scheduled events) are kept only for the rows that have one.
+A missing double is NaN inside. Any other missing value is stored as its default, and a mask of what is present is kept
+only for a column where something is missing. Lists (nested influencers, scheduled events) are kept only for the rows
+that have one.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -94,7 +95,10 @@ class Segment:
         return [self.column(name) for name in self.schema.identity]
 
     def mask(self, name: str) -> Bools:
-        """Which rows have the field, shape (length,); for a double see `missing`. Complexity: O(n) where none was kept."""
+        """Which rows have the field, shape (length,); for a double see `missing`.
+
+        Complexity: O(n) where none was kept.
+        """
         present = self.present.get(name)
         return np.ones(self.length, dtype=np.bool_) if present is None else present[: self.length]
 
@@ -115,9 +119,9 @@ class Segment:
     def append(self, later: "Segment") -> "Segment":
         """This segment with ``later`` behind it; every identity there must be greater.
 
-        Where the arrays have room the rows are written in place, beyond the length of every segment made so far, so it must be called
-        for the newest segment over these arrays only, by one writer at a time. Otherwise the columns are copied with an eighth to
-        spare.
+        Where the arrays have room the rows are written in place, beyond the length of every segment made so far, so it
+        must be called for the newest segment over these arrays only, by one writer at a time. Otherwise the columns are
+        copied with an eighth to spare.
 
         Complexity: O(k) amortised for k rows.
         """
@@ -141,7 +145,8 @@ class Segment:
     def replace(self, rows: Int64s, others: "Segment") -> "Segment":
         """This segment with the rows of ``others``, which have the same identities, in place of ``rows``.
 
-        Only columns in which something differs are copied; the rest are shared. Like `append`, for the newest segment only.
+        Only columns in which something differs are copied; the rest are shared. Like `append`, for the newest segment
+        only.
 
         Complexity: O(n) for each column touched, O(r) for the rest.
         """
@@ -251,7 +256,8 @@ def lower_bound(columns: Sequence[Int64s], keys: Sequence[Int64s]) -> Int64s:
     low = columns[0].searchsorted(keys[0])
     high = columns[0].searchsorted(keys[0], "right")
     while True:
-        # Only keys whose first column is met by several rows, or by one, take part; each round halves what is left of them.
+        # Only keys whose first column is met by several rows, or by one, take part; each round halves what is left of
+        # them.
         unsettled = (low < high).nonzero()[0]
         if not len(unsettled):
             return low
@@ -296,12 +302,12 @@ def _restore(
 def _same(these: Array, those: Array) -> Bools:
     same: Bools = these == those
     if these.dtype.kind == "f":
-        same |= (these != these) & (those != those)  # noqa: PLR0124 - only NaN, which is missing, differs from itself
+        same |= np.isnan(these) & np.isnan(those)
     return same
 
 
 def _with_room(array: Array | None, length: int, capacity: int) -> Array:
-    """The array if it has room; else a copy of its first ``length`` entries that has. None is a mask that is all true."""
+    """The array if it has room; else a copy of its first ``length`` entries that has. None is a mask of all true."""
     if array is None:
         return np.ones(capacity, dtype=np.bool_)
     if len(array) >= capacity:

@@ -1,9 +1,9 @@
 """Tables: one job's results of one kind, and how a batch is applied to them.
 
-A table is a base and a head. The base holds final results in identity order and grows at its end, in place. The head is a small segment
-beside it, copied on write: what came late, what is interim, and what replaced a row of the base, which is then dead. A head that has
-grown too large is sealed: merged into a new base. So the endless interim, interim, final of a live job leaves nothing behind in the
-base, and an append in order copies nothing.
+A table is a base and a head. The base holds final results in identity order and grows at its end, in place. The head is
+a small segment beside it, copied on write: what came late, what is interim, and what replaced a row of the base, which
+is then dead. A head that has grown too large is sealed: merged into a new base. So the endless interim, interim, final
+of a live job leaves nothing behind in the base, and an append in order copies nothing.
 
 Which of two versions of a result is newer is settled here, before anything is published; a search never asks.
 """
@@ -32,8 +32,8 @@ class Counts(NamedTuple):
 class View:
     """The rows of a table that a search may see: a base without its dead rows, and a head.
 
-    All rows are one view, the final ones another over the same arrays, so that no search asks what is interim. Rows of both are told
-    apart by number: row ``r`` of the head is ``base.length + r``; a slice is of the base alone.
+    All rows are one view, the final ones another over the same arrays, so that no search asks what is interim. Rows of
+    both are told apart by number: row ``r`` of the head is ``base.length + r``; a slice is of the base alone.
     """
 
     __slots__ = ("_head_places", "base", "dead", "head")
@@ -64,13 +64,17 @@ class View:
             places = self._head_places = lower_bound(self.base.identities(), self.head.identities())
         return places
 
-
     def time_span(self) -> tuple[int, int] | None:
         """First and last timestamp, or None where there is nothing. Complexity: O(d) for d dead rows."""
         at_start = int(np.count_nonzero(self.dead == np.arange(len(self.dead))))
         at_end = int(np.count_nonzero(self.dead[::-1] == self.base.length - 1 - np.arange(len(self.dead))))
         live = self.base.column("timestamp")[at_start : self.base.length - at_end]
-        ends = [timestamps.item(at) for timestamps in (live, self.head.column("timestamp")) if len(timestamps) for at in (0, -1)]
+        ends = [
+            timestamps.item(at)
+            for timestamps in (live, self.head.column("timestamp"))
+            if len(timestamps)
+            for at in (0, -1)
+        ]
         return (min(ends), max(ends)) if ends else None
 
     def take(self, name: str, rows: Rows) -> Array:
@@ -104,7 +108,10 @@ class View:
         return taken
 
     def detach(self, rows: Rows) -> "View":
-        """A view of copies of some rows, in their order: for reading, since they need not be in identity order. Complexity: O(r)."""
+        """A view of copies of some rows, in their order: for reading, since they need not be in identity order.
+
+        Complexity: O(r).
+        """
         schema = self.base.schema
         columns = {field.name: self.take(field.name, rows).copy() for field in schema.columns}
         taken = {field.name: self.take_lists(field.name, rows) for field in schema.lists}
@@ -152,7 +159,8 @@ class Table:
 
         This table and every older one answer as before. For the newest table only, by one writer at a time.
 
-        Complexity: O(k) amortised for k rows that come in order; O(k log n + h) for others, and O(n) amortised over as many rows as
+        Complexity: O(k) amortised for k rows that come in order; O(k log n + h) for others, and O(n) amortised over as
+            many rows as
         the head holds.
         """
         base, dead, head = self.rows.base, self.rows.dead, self.rows.head

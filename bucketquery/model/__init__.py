@@ -1,1 +1,1 @@
-"""What the words mean: kinds of results, instants, questions and values. Imports nothing of the library but its errors."""
+"""What the words mean: kinds of results, instants, questions and values."""

@@ -1,14 +1,14 @@
 """Instants: every way to write one, and the epoch milliseconds it means.
 
-The grammar is that of the server's default date format ``strict_date_optional_time||epoch_millis`` with its date math. What has no
-``now`` in it is settled when it is read; `NowMath` waits for the one reading of the clock that a search makes. Which parameters may be
-unset, and how, is the business of `queries`.
+The grammar is that of the server's default date format ``strict_date_optional_time||epoch_millis`` with its date math.
+What has no ``now`` in it is settled when it is read; `NowMath` waits for the one reading of the clock that a search
+makes. Which parameters may be unset, and how, is the business of `queries`.
 """
 
 import re
 from calendar import monthrange
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta, timezone
+from datetime import MAXYEAR, UTC, date, datetime, timedelta
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -27,7 +27,7 @@ MOST_STEPS: Final = 8
 
 _INT64_MIN: Final = -(2**63)
 _INT64_MAX: Final = 2**63 - 1
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=timezone.utc)
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _EPOCH_DAY: Final = date(1970, 1, 1).toordinal()
 _ONE_MS: Final = timedelta(milliseconds=1)
 _LAST_OFFSET_MINUTES: Final = 18 * 60
@@ -89,8 +89,8 @@ class NowMath:
 def read_instant(value: object, field: str) -> Stretch | NowMath:
     """What an instant given as ``field`` means.
 
-    Only text covers more than one millisecond. Fractions of a millisecond are floored; integers and epoch digits beyond int64 are
-    clamped, which changes no answer since no stored instant is out there.
+    Only text covers more than one millisecond. Fractions of a millisecond are floored; integers and epoch digits beyond
+    int64 are clamped, which changes no answer since no stored instant is out there.
 
     Raises:
         InvalidQuery: not a type or a text that means an instant; a naive ``datetime``, a bool and NaT do not.
@@ -119,22 +119,23 @@ def read_instant(value: object, field: str) -> Stretch | NowMath:
 
 
 def instant_ms(value: object) -> int | None:
-    """Epoch milliseconds of an int, an aware datetime or a datetime64, unbounded and floored; None for anything else."""
+    """Epoch ms of an int, an aware datetime or a datetime64, unbounded and floored; None for anything else."""
     if is_integer(value):
         return int(value)
     if isinstance(value, np.datetime64):
         return _datetime64_ms(value)
     # Other libraries' "not a time" is a datetime too, and alone in not being equal to itself.
-    if isinstance(value, datetime) and value == value and value.utcoffset() is not None:  # noqa: PLR0124
+    if isinstance(value, datetime) and value == value and value.utcoffset() is not None:  # noqa: PLR0124 - see above
         return (value - _EPOCH) // _ONE_MS
     return None
 
 
 def read_calendar(text: str) -> Stretch | None:
-    """What a calendar date covers, one or more of its last parts left out; None if the text is none, or its zone is a region.
+    """What a calendar date covers; None if the text is none, or its zone is a region.
 
-    Missing parts are the first of their sort at the start of the stretch; at its end a missing time is the last one of the day
-    while a missing month or day stays the first, so ``2020-06`` covers June 1 only.
+    Its last parts may be left out. At the start of the stretch a missing part is the first of its sort; at its end a
+    missing time is the last one of the day, while a missing month or day stays the first, so ``2020-06`` covers June 1
+    only.
 
     Raises:
         OverflowError: outside the years 0001 to 9999.
@@ -276,11 +277,11 @@ def _after_months(moment: int, step: Step, *, to_end: bool) -> int:
 
 
 def _month_ms(month: int, day: int = 1) -> int:
-    """Midnight of a day (clamped to the month's last) of a month counted from year 0; just out of range where the year is."""
+    """Midnight of a day, clamped to the month's last; months count from year 0. Just out of range where the year is."""
     year, month0 = divmod(month, 12)
     if year < 1:
         return FIRST_MS - MS_PER_DAY
-    if year > 9999:  # noqa: PLR2004 - the last year
+    if year > MAXYEAR:
         return LAST_MS + 1
     day = min(day, monthrange(year, month0 + 1)[1])
     return (date(year, month0 + 1, day).toordinal() - _EPOCH_DAY) * MS_PER_DAY

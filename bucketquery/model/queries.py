@@ -1,7 +1,9 @@
 """Questions as values: checked once, then trusted everywhere.
 
-`BucketQuery` is what a caller prepares; `Question` is what the search is asked, with every instant settled and the dialect of the API
-gone: nothing behind this module knows ``-1`` or ``now``. `client_query` takes the official client's own keywords and spellings.
+`BucketQuery` is what a caller prepares; `Question` is what the search is asked, with every instant settled and the
+dialect of the API
+gone: nothing behind this module knows ``-1`` or ``now``. `client_query` takes the official client's own keywords and
+    spellings.
 """
 
 import math
@@ -17,9 +19,13 @@ from bucketquery.model.numbers import is_integer, is_real
 from bucketquery.model.schema import BUCKET, CONSTANT, NESTED_FIELDS, NEVER_IN_BUCKETS, TEXT_FIELDS, Type
 
 LONGEST_JOB_ID: Final = 255
+JOB_ID_RULE: Final = (
+    "must be text of 1 to 255 characters, none a comma, asterisk, blank or control, not beginning with - or _"
+)
 
 _NOT_IN_JOB_IDS = re.compile(r"[\s,*\x00-\x1f\x7f-\x9f]")
 _DOUBLE = re.compile(r"[+-]?(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?[fFdD]?|NaN|Infinity)")
+_LONG: Final = 2**63
 _BLANKS: Final = "".join(map(chr, range(0x21)))
 
 _BOOLEANS: Final = {"true": True, "false": False}
@@ -56,22 +62,23 @@ class Question(NamedTuple):
 class BucketQuery:
     """A prepared question for the buckets of one job.
 
-    A frozen value: checked when it is made, hashable, comparable, picklable, to be asked of any snapshot any number of times. Date math
-    on ``now`` is kept as text and resolved at each search.
+    A frozen value: checked when it is made, hashable, comparable, picklable, to be asked of any snapshot any number of
+    times. Date math on ``now`` is kept as text and resolved at each search.
 
     Args:
         jobs: the id of one job, or an iterable of one; kept as a tuple.
         start: first instant included; None and -1 leave this side open.
         end: first instant excluded; None and -1 leave this side open.
-        anomaly_score: lowest current score that matches; 0, less and NaN let every bucket match. Kept as float, NaN as 0.0.
+        anomaly_score: lowest current score that matches; 0, less and NaN let every bucket match. Kept as float, NaN as
+            0.0.
         exclude_interim: leave interim buckets out. A lookup by ``timestamp`` ignores it.
         expand: accepted and checked; no records are held yet.
         sort: the field that leads the order.
         desc: reverse every key of the order; missing values are last both ways.
         from_: how many matches to skip, without limit.
         size: how many matches a page holds at most; an index has its own maximum, checked when it is asked.
-        timestamp: look up the bucket at this instant; not with the windows, threshold and paging above. Text covers a stretch: a
-            date its day, a time without seconds its minute.
+        timestamp: look up the bucket at this instant; not with the windows, threshold and paging above. Text covers a
+            stretch: a date its day, a time without seconds its minute.
 
     Raises:
         InvalidQuery: a parameter has a value no query may have; ``field`` names it.
@@ -135,7 +142,13 @@ class BucketQuery:
         put(self, "timestamp", given_timestamp)
         put(self, "_timestamp", read_timestamp)
         if timestamp is not None:
-            asked = {"start": given_start, "end": given_end, "anomaly_score": score, "from_": self.from_, "size": self.size}
+            asked = {
+                "start": given_start,
+                "end": given_end,
+                "anomaly_score": score,
+                "from_": self.from_,
+                "size": self.size,
+            }
             _refuse_beside_timestamp(name for name, value in asked.items() if value != _DEFAULTS[name])
         waits = any(isinstance(read, NowMath) for read in (read_start, read_end, read_timestamp))
         put(self, "_settled", None if waits else self._settle(0))
@@ -152,7 +165,10 @@ class BucketQuery:
         return type(self)(**{**self._parameters(), **changes})
 
     def settle(self, now: Callable[[], int]) -> Question:
-        """What is asked when the clock reads ``now()``, which is called at most once, and only where date math says ``now``.
+        """What is asked at this moment.
+
+        Args:
+            now: gives epoch ms; called at most once, and only where date math says ``now``.
 
         Raises:
             LimitExceeded: date math leaves the years 0001 to 9999.
@@ -164,7 +180,17 @@ class BucketQuery:
         lookup = _resolve(self._timestamp, now, "timestamp")
         if lookup is not None:
             # A lookup skips the score and interim conditions, as the server does.
-            return Question(_clamp(lookup.first), _clamp(lookup.last + 1), None, False, order_by, self.desc, 0, 1, True)
+            return Question(
+                start=_clamp(lookup.first),
+                end=_clamp(lookup.last + 1),
+                threshold=None,
+                exclude_interim=False,
+                order_by=order_by,
+                desc=self.desc,
+                from_=0,
+                size=1,
+                is_lookup=True,
+            )
         start, end = _resolve(self._start, now, "start"), _resolve(self._end, now, "end")
         return Question(
             start=FIRST_MS if start is None else _clamp(start.first),
@@ -185,7 +211,7 @@ class BucketQuery:
         return _restore, (type(self), self._parameters())
 
 
-def client_query(  # noqa: PLR0913 - the keywords of the API
+def client_query(
     *,
     jobs: str,
     timestamp: Instant | None,
@@ -202,16 +228,16 @@ def client_query(  # noqa: PLR0913 - the keywords of the API
 ) -> BucketQuery:
     """The query that the official client's keywords ask for; None is not given.
 
-    Numbers and booleans may be text, as the API takes them. Beside ``timestamp`` a parameter of a window, threshold or page must not be
-    given at all, not even with its default.
+    Numbers and booleans may be text, as the API takes them. Beside ``timestamp`` a parameter of a window, threshold or
+    page must not be given at all, not even with its default.
 
     Raises:
         InvalidQuery: as `BucketQuery` does; also ``page`` together with ``from_`` or ``size``.
         LimitExceeded: as `BucketQuery` does.
     """
     given: dict[str, Any] = {
-        "start": _bound(start, "start")[0],
-        "end": _bound(end, "end")[0],
+        "start": None if _is_unset(start) else start,
+        "end": None if _is_unset(end) else end,
         "anomaly_score": _double(anomaly_score) if isinstance(anomaly_score, str) else anomaly_score,
         "from_": from_,
         "size": size,
@@ -233,13 +259,27 @@ def client_query(  # noqa: PLR0913 - the keywords of the API
     return BucketQuery(jobs=jobs, **{name: value for name, value in given.items() if value is not None})
 
 
-def is_job_id(text: str) -> bool:
-    """Whether a job could be called so: 1 to 255 characters, none a comma, asterisk, blank or control, no ``-`` or ``_`` in front.
+def is_job_id(value: object) -> bool:
+    """Whether a job could be called so.
+
+    That takes text of 1 to 255 characters, none a comma, asterisk, blank or control, and no ``-`` or ``_`` in front.
 
     >>> is_job_id("web"), is_job_id("web*")
     (True, False)
     """
-    return 0 < len(text) <= LONGEST_JOB_ID and text[0] not in "-_" and not _NOT_IN_JOB_IDS.search(text)
+    if not isinstance(value, str) or not 0 < len(value) <= LONGEST_JOB_ID:
+        return False
+    return value[0] not in "-_" and not _NOT_IN_JOB_IDS.search(value)
+
+
+def check_text(value: object, field: str) -> None:
+    """Refuse what is no text where a job is meant.
+
+    Raises:
+        InvalidQuery: ``value`` is no text.
+    """
+    if not isinstance(value, str):
+        raise InvalidQuery(f"[{field}] must be text, not {type(value).__name__}", field=field, value=value)
 
 
 def read_now(value: object) -> int:
@@ -290,13 +330,22 @@ def _literal_job(jobs: object) -> str:
         one = listed[0] if len(listed) == 1 else None
     if isinstance(one, str) and is_job_id(one):
         return one
-    raise InvalidQuery("[jobs] must be the id of one job; patterns and several jobs are not known", field="jobs", value=jobs)
+    raise InvalidQuery(
+        "[jobs] must be the id of one job; patterns and several jobs are not known", field="jobs", value=jobs
+    )
 
 
 def _bound(value: Instant | None, name: str) -> tuple[int | str | None, Stretch | NowMath | None]:
     """One side of a window: what to keep of it, and what it means; None twice where it is open."""
-    is_unset = value is None or (value == "-1" if isinstance(value, str) else is_integer(value) and value == -1)
-    return (None, None) if is_unset else _instant(value, name)
+    if _is_unset(value):
+        return None, None
+    kept, read = _instant(value, name)
+    # A datetime may mean the very instant whose number means unset; kept as a number it would, when asked again.
+    return ("1969-12-31T23:59:59.999Z" if kept == -1 else kept), read
+
+
+def _is_unset(value: object) -> bool:
+    return value is None or (value == "-1" if isinstance(value, str) else is_integer(value) and value == -1)
 
 
 def _instant(value: object, name: str) -> tuple[int | str, Stretch | NowMath]:
@@ -322,7 +371,9 @@ def _score(value: object) -> float:
             return float(value)
         except OverflowError:
             return math.inf if value > 0 else -math.inf
-    raise InvalidQuery(f"[anomaly_score] must be a number, not {type(value).__name__}", field="anomaly_score", value=value)
+    raise InvalidQuery(
+        f"[anomaly_score] must be a number, not {type(value).__name__}", field="anomaly_score", value=value
+    )
 
 
 def _double(text: str) -> float:
@@ -337,12 +388,11 @@ def _double(text: str) -> float:
 def _boolean(value: object, name: str) -> bool:
     if isinstance(value, bool):
         return value
-    shown = value[:100] if isinstance(value, str) else type(value).__name__
-    reason = f"Failed to parse value [{shown}] as only [true] or [false] are allowed."
+    reason = f"Failed to parse value [{_shown(value)}] as only [true] or [false] are allowed."
     raise InvalidQuery(reason, field=name, value=value)
 
 
-def _boolean_text(value: bool | str | None, name: str) -> bool | None:
+def _boolean_text(value: object, name: str) -> bool | None:
     if isinstance(value, str) and value in _BOOLEANS:
         return _BOOLEANS[value]
     return None if value is None else _boolean(value, name)
@@ -350,11 +400,21 @@ def _boolean_text(value: bool | str | None, name: str) -> bool | None:
 
 def _integer(value: object, name: str, field: str) -> int:
     if not is_integer(value):
-        shown = value[:100] if isinstance(value, str) else type(value).__name__
-        raise InvalidQuery(f"Failed to parse int parameter [{name}] with value [{shown}]", field=field, value=value)
+        reason = f"Failed to parse int parameter [{name}] with value [{_shown(value)}]"
+        raise InvalidQuery(reason, field=field, value=value)
     if value < 0:
         raise InvalidQuery(f"Parameter [{name}] cannot be < 0", field=field, value=value)
     return int(value)
+
+
+def _shown(value: object) -> str:
+    """A wrong value for a message: as it is if that is short, else its type."""
+    if isinstance(value, str):
+        return value[:100]
+    # Python refuses to write out an integer of thousands of digits.
+    if isinstance(value, bool | float) or (is_integer(value) and abs(int(value)) < _LONG):
+        return str(value)
+    return type(value).__name__
 
 
 def _page(page: object) -> dict[str, int]:

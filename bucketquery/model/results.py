@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Literal, TypeVar
 
 from bucketquery.model.severity import Severity
@@ -11,7 +11,7 @@ from bucketquery.model.severity import severity as severity_of
 _Key = TypeVar("_Key")
 _Value = TypeVar("_Value")
 
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=timezone.utc)
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class FrozenMapping(Mapping[_Key, _Value]):
@@ -162,7 +162,7 @@ class Bucket:
 
     @property
     def severity(self) -> Severity:
-        """The severity of the current score: low below 3, warning from 3, minor from 25, major from 50, critical from 75."""
+        """The severity of the current score: low, warning from 3, minor from 25, major from 50, critical from 75."""
         return severity_of(self.anomaly_score)
 
     @property

@@ -19,7 +19,8 @@ def time_slice(timestamps: Int64s, start: int, end: int) -> slice:
         A slice with step 1; empty when the window is empty or reversed.
 
     Complexity: O(log n) time, no allocation.
-    Source: Get buckets, ``start`` and ``end``. The page has results come "after" start; the server includes start itself, and so do we.
+    Source: Get buckets, ``start`` and ``end``. The page has results come "after" start; the server includes start
+        itself, and so do we.
 
     >>> quarter_hours = np.array([0, 900_000, 1_800_000], dtype=np.int64)
     >>> time_slice(quarter_hours, 900_000, 9_900_000)
@@ -31,10 +32,14 @@ def time_slice(timestamps: Int64s, start: int, end: int) -> slice:
 
 
 def live_rows(dead: Int64s, first: int, last: int) -> slice | Int64s:
-    """The rows that hold the live ranks ``[first, last)``, at least one: a slice where no dead row lies between, else positions.
+    """The rows that hold the live ranks ``[first, last)``, which are not none.
+
+    A slice where no dead row lies between, else positions.
 
     Args:
         dead: ascending rows that do not count.
+        first: the lowest live rank.
+        last: the live rank behind the highest.
 
     Complexity: O(log d) for d dead rows, and O(r) for r rows where a dead one lies between.
 
@@ -56,11 +61,14 @@ def live_rows(dead: Int64s, first: int, last: int) -> slice | Int64s:
 def ranked(keys: Array, missing: Bools | None, need: int, *, desc: bool) -> Int64s:
     """The first ``need`` positions in the order of the keys, all if there are fewer.
 
-    Positions come in time order; equal keys keep it, or have it reversed where ``desc``. Missing keys are last both ways.
+    Positions come in time order; equal keys keep it, or have it reversed where ``desc``. Missing keys are last both
+    ways.
 
     Args:
         keys: shape (n,), numbers.
         missing: shape (n,), which keys are missing; None if none is.
+        need: how many are wanted, at least one.
+        desc: whether the greatest keys come first.
 
     Complexity: O(n + k log k) for the k keys that are no worse than the last one needed.
 

@@ -1,11 +1,14 @@
 """The search: from a question to the rows of its page and the exact count.
 
-What only time decides is found by ranks: no column is touched but the timestamps. What a threshold or another order decides is a scan
-of the window. Rows of the base and of the head are told apart by number: row ``r`` of the head is ``base.length + r``.
+What only time decides is found by ranks: no column is touched but the timestamps. What a threshold or another order
+decides is a scan of the window. Rows of the base and of the head are told apart by number: row ``r`` of the head is
+``base.length + r``.
 """
 
 from collections.abc import Iterator, Sequence
-from typing import Any, Final, NamedTuple
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import Any, Final
 
 import numpy as np
 
@@ -19,7 +22,8 @@ _SCAN_ROWS: Final = 4096
 _SCORE: Final = "anomaly_score"
 
 
-class Found(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Found:
     """The rows of a page in its order, and how many matched before paging.
 
     Attributes:
@@ -36,7 +40,8 @@ class Found(NamedTuple):
 def search(table: Table, question: Question) -> Found:
     """The page that the question asks for.
 
-    Complexity: in time order without a threshold O(log n + page); else O(w) for the w rows of the window, and where another order leads
+    Complexity: in time order without a threshold O(log n + page); else O(w) for the w rows of the window, and where
+        another order leads
     O(k log k) more for the k rows that are no worse than the page's last.
     """
     view = table.final() if question.exclude_interim else table.rows
@@ -63,10 +68,10 @@ def scan(table: Table, question: Question) -> Iterator[Found]:
         found = search(table, everything)
         assert not isinstance(found.rows, slice)  # only time order leaves slices
         for first in range(0, found.count, _SCAN_ROWS):
-            yield found._replace(rows=found.rows[first : first + _SCAN_ROWS])
+            yield replace(found, rows=found.rows[first : first + _SCAN_ROWS])
         return
     edges = _edges(table.rows, question)
-    windows = list(zip(edges, edges[1:], strict=False))
+    windows = list(pairwise(edges))
     for start, end in reversed(windows) if question.desc else windows:
         yield search(table, everything._replace(start=start, end=end))
 
@@ -93,7 +98,8 @@ def _at_ranks(view: View, first: int, last: int) -> Rows:
     """The rows that hold the ranks ``[first, last)`` among all that are live, base and head together."""
     if not view.head.length:
         return live_rows(view.dead, first, last)
-    # A row of the head ranks behind the live rows of the base that come before it, and behind its forerunners in the head.
+    # A row of the head ranks behind the live rows of the base that come before it, and behind its forerunners in the
+    # head.
     places = view.head_places()
     ranks = places - view.dead.searchsorted(places) + np.arange(len(places))
     low, high = ranks.searchsorted((first, last)).tolist()
@@ -115,11 +121,13 @@ def _matches(view: View, question: Question) -> Int64s:
     head = time_slice(view.head.column("timestamp"), question.start, question.end)
     keep = _at_or_above(view.base.column(_SCORE)[base], question.threshold)
     keep[view.dead[view.dead.searchsorted(base.start) : view.dead.searchsorted(base.stop)] - base.start] = False
-    base_rows = keep.nonzero()[0] + base.start
+    base_rows: Int64s = keep.nonzero()[0] + base.start
     head_rows = _at_or_above(view.head.column(_SCORE)[head], question.threshold).nonzero()[0] + head.start
     if not len(head_rows):
         return base_rows
-    return np.insert(base_rows, base_rows.searchsorted(view.head_places()[head_rows]), head_rows + view.base.length)
+    places = base_rows.searchsorted(view.head_places()[head_rows])
+    merged: Int64s = np.insert(base_rows, places, head_rows + view.base.length)
+    return merged
 
 
 def _at_or_above(scores: Float64s, threshold: float | None) -> Bools:
