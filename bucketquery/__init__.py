@@ -46,4 +46,3 @@ __all__ = [
     "Snapshot",
     "UnknownJob",
 ]
-__version__ = "0.1.0"

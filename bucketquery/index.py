@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Iterable, Mapping
 from threading import Lock
-from typing import Any, NoReturn
+from typing import Any, Final, NoReturn
 
 import numpy.typing as npt
 
@@ -17,6 +17,8 @@ from bucketquery.model.queries import JOB_ID_RULE, check_text, is_job_id
 from bucketquery.model.results import Commit, FrozenMapping
 from bucketquery.model.schema import SCHEMAS, Document, Kind
 from bucketquery.snapshot import Reads, Snapshot
+
+_LONGEST_SPAN: Final = 2**63
 
 
 def _system_clock() -> int:
@@ -74,8 +76,9 @@ class ResultsIndex(Reads):
         """
         if not is_job_id(job_id):
             raise InvalidQuery(f"[job_id] {JOB_ID_RULE}", field="job_id", value=job_id)
-        if bucket_span is not None and not (is_integer(bucket_span) and bucket_span > 0):
-            raise InvalidQuery("[bucket_span] must be a positive integer", field="bucket_span", value=bucket_span)
+        if bucket_span is not None and not (is_integer(bucket_span) and 0 < bucket_span < _LONGEST_SPAN):
+            reason = "[bucket_span] must be a positive integer inside int64"
+            raise InvalidQuery(reason, field="bucket_span", value=bucket_span)
         span = None if bucket_span is None else int(bucket_span)
         with self._lock:
             snapshot = self._snapshot

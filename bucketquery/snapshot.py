@@ -1,5 +1,6 @@
 """Snapshots: every question, asked of one commit."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NoReturn
 
@@ -8,6 +9,7 @@ from bucketquery.columns.catalog import Catalog, Job
 from bucketquery.columns.table import Table
 from bucketquery.errors import InvalidQuery, LimitExceeded, NotFound, UnknownJob
 from bucketquery.model.instants import Instant
+from bucketquery.model.numbers import is_integer
 from bucketquery.model.queries import BucketQuery, Question, check_text, client_query, is_job_id, read_now
 from bucketquery.model.results import Bucket, FrozenMapping
 from bucketquery.model.schema import BUCKET, SCHEMAS
@@ -17,13 +19,14 @@ from bucketquery.search.search import scan, search
 _SOME_JOB = "job"
 
 
-class Reads:
+class Reads(ABC):
     """The questions, for whatever can name a snapshot to ask them of."""
 
     __slots__ = ()
 
+    @abstractmethod
     def _newest(self) -> "Snapshot":
-        raise NotImplementedError
+        """The snapshot that is asked."""
 
     @property
     def sequence(self) -> int:
@@ -244,9 +247,9 @@ class Snapshot(Reads):
 
     def _read_clock(self) -> int:
         now: object = self._clock()
-        if not isinstance(now, int) or isinstance(now, bool):
+        if not is_integer(now):
             raise TypeError(f"clock must return int epoch milliseconds, not {type(now).__name__}")
-        return now
+        return int(now)
 
     def _table(self, job_id: str, field: str) -> Table:
         table = _known(self._catalog, job_id, field).tables.get(BUCKET.kind)

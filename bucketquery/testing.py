@@ -134,14 +134,13 @@ def _ordered(matches: list[Mapping[str, Any]], query: BucketQuery) -> list[Mappi
     def ties(document: Mapping[str, Any]) -> tuple[Any, ...]:
         return _timestamp(document), document["bucket_span"], document["job_id"]
 
-    def value(document: Mapping[str, Any]) -> Any:
-        return _sort_value(document, query)
-
-    # Sorting is stable, reversed sorting too: what is equal in the sort field stays as the ties put it.
     in_time = sorted(matches, key=ties, reverse=query.desc)
-    present = [document for document in in_time if value(document) is not None]
-    missing = [document for document in in_time if value(document) is None]
-    return sorted(present, key=value, reverse=query.desc) + missing
+    valued = [(_sort_value(document, query), document) for document in in_time]
+    present = [pair for pair in valued if pair[0] is not None]
+    missing = [pair for pair in valued if pair[0] is None]
+    # Sorting is stable, reversed sorting too: what is equal in the sort field stays as the ties put it.
+    present.sort(key=lambda pair: pair[0], reverse=query.desc)
+    return [document for _, document in present + missing]
 
 
 def _sort_value(document: Mapping[str, Any], query: BucketQuery) -> Any:
@@ -238,53 +237,56 @@ def bucket_documents(*, jobs: Sequence[str] = _JOBS, max_size: int = 20) -> "st.
     ...     assert evaluate(documents, BucketQuery(jobs="web"))["count"] <= len(documents)
     >>> an_identity_counts_once()
     """
-    from hypothesis import strategies as st  # noqa: PLC0415 - an extra, needed by the strategies only
+    from hypothesis import strategies as st  # noqa: PLC0415 - an extra, for those who ask for a strategy
 
     scores = st.none() | st.sampled_from(_SCORES) | st.floats(0.0, 100.0)
     counts = st.none() | st.sampled_from(_COUNTS)
     booleans = st.none() | st.booleans()
-
-    @st.composite
-    def document(draw: st.DrawFn) -> dict[str, Any]:
-        identity: dict[str, Any] = {
-            "job_id": draw(st.sampled_from(jobs)),
-            "timestamp": draw(st.sampled_from(_TIMESTAMPS)),
-            "bucket_span": draw(st.sampled_from(_SPANS)),
+    identities = st.fixed_dictionaries(
+        {
+            "job_id": st.sampled_from(jobs),
+            "timestamp": st.sampled_from(_TIMESTAMPS),
+            "bucket_span": st.sampled_from(_SPANS),
         }
-        influencer = st.fixed_dictionaries(
-            {},
-            optional={
-                **{name: st.just(given) for name, given in identity.items()},
-                "influencer_field_name": st.sampled_from((None, "bucket_time", "host.name")),
-                "initial_anomaly_score": scores,
-                "anomaly_score": scores,
-                "raw_anomaly_score": scores,
-                "probability": st.none() | st.sampled_from((0.0, 4.8e-16, 1e-308, 1.0)),
-                "is_interim": booleans,
-                "unknown": st.none(),
-            },
-        )
-        rest = st.fixed_dictionaries(
-            {"result_type": st.just("bucket")},
-            optional={
-                "anomaly_score": scores,
-                "initial_anomaly_score": scores,
-                "event_count": counts,
-                "is_interim": booleans,
-                "bucket_influencers": st.none() | st.lists(influencer, max_size=2),
-                "processing_time_ms": counts,
-                "scheduled_events": st.none() | st.lists(st.sampled_from(_EVENTS), max_size=3),
-                "probability": st.just(0.5),
-                "partition_scores": st.just([]),
-            },
-        )
-        stored = {**identity, **draw(rest)}
-        if draw(st.integers(0, 9)) == 0:
-            moment = _EPOCH + identity["timestamp"] * _MILLISECOND
-            stored["timestamp"] = moment.isoformat(timespec="milliseconds")
-        return stored
+    )
+    influencers = st.fixed_dictionaries(
+        {},
+        optional={
+            "influencer_field_name": st.sampled_from((None, "bucket_time", "host.name")),
+            "initial_anomaly_score": scores,
+            "anomaly_score": scores,
+            "raw_anomaly_score": scores,
+            "probability": st.none() | st.sampled_from((0.0, 4.8e-16, 1e-308, 1.0)),
+            "is_interim": booleans,
+            "unknown": st.none(),
+        },
+    )
+    values = st.fixed_dictionaries(
+        {"result_type": st.just("bucket")},
+        optional={
+            "anomaly_score": scores,
+            "initial_anomaly_score": scores,
+            "event_count": counts,
+            "is_interim": booleans,
+            "bucket_influencers": st.none() | st.lists(influencers, max_size=2),
+            "processing_time_ms": counts,
+            "scheduled_events": st.none() | st.lists(st.sampled_from(_EVENTS), max_size=3),
+            "probability": st.just(0.5),
+            "partition_scores": st.just([]),
+        },
+    )
+    # The strategies are made once, outside of what is drawn: made anew for each document they take most of the time.
+    return st.lists(st.builds(_spelled, identities, values, st.integers(0, 9)), max_size=max_size)
 
-    return st.lists(document(), max_size=max_size)
+
+def _spelled(identity: Mapping[str, Any], values: Mapping[str, Any], way: int) -> dict[str, Any]:
+    """One document: now and then with its timestamp as text, or with influencers that repeat its identity."""
+    document = {**identity, **values}
+    if way == 1:
+        document["timestamp"] = (_EPOCH + identity["timestamp"] * _MILLISECOND).isoformat(timespec="milliseconds")
+    if way > 1 and values.get("bucket_influencers"):
+        document["bucket_influencers"] = [{**identity, **nested} for nested in values["bucket_influencers"]]
+    return document
 
 
 def bucket_queries(*, jobs: Sequence[str] = _JOBS) -> "st.SearchStrategy[BucketQuery]":
@@ -303,7 +305,7 @@ def bucket_queries(*, jobs: Sequence[str] = _JOBS) -> "st.SearchStrategy[BucketQ
     ...     assert query.timestamp is None or query.start is query.end is None
     >>> a_lookup_has_no_window()
     """
-    from hypothesis import strategies as st  # noqa: PLC0415 - an extra, needed by the strategies only
+    from hypothesis import strategies as st  # noqa: PLC0415 - an extra, for those who ask for a strategy
 
     edges = [at + off for at in _TIMESTAMPS for off in (-1, 0, 1, 900_000)]
     bounds = st.none() | st.sampled_from(edges) | st.sampled_from((-(2**63), 2**63 - 1))

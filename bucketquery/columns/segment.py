@@ -10,6 +10,7 @@ that have one.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from typing import Any, NamedTuple, Self
 
 import numpy as np
@@ -81,10 +82,10 @@ class Segment:
         self.present = present
         self.lists = lists
 
-    @classmethod
-    def empty(cls, schema: Schema) -> "Segment":
-        """A segment of nothing, with no room to spare."""
-        return cls(schema, 0, {field.name: np.empty(0, dtype=field.type.dtype) for field in schema.columns}, {}, {})
+    @staticmethod
+    def empty(schema: Schema) -> "Segment":
+        """The segment of nothing, with no room to spare; one for each kind, since most heads are empty."""
+        return _empty(schema.kind)
 
     def column(self, name: str) -> Array:
         """The values of a column, shape (length,), as a view; what is missing is NaN or the default."""
@@ -291,6 +292,12 @@ def lists_of(values: Sequence[tuple[Any, ...]]) -> Lists:
     rows = [row for row, value in enumerate(values) if value]
     having = np.fromiter((values[row] for row in rows), dtype=np.object_, count=len(rows))
     return Lists.of(np.array(rows, dtype=np.int64), having)
+
+
+@cache
+def _empty(kind: Kind) -> Segment:
+    schema = SCHEMAS[kind]
+    return Segment(schema, 0, {field.name: np.empty(0, dtype=field.type.dtype) for field in schema.columns}, {}, {})
 
 
 def _restore(

@@ -160,51 +160,53 @@ class Table:
         This table and every older one answer as before. For the newest table only, by one writer at a time.
 
         Complexity: O(k) amortised for k rows that come in order; O(k log n + h) for others, and O(n) amortised over as
-            many rows as
-        the head holds.
+            many rows as the head holds.
         """
-        base, dead, head = self.rows.base, self.rows.dead, self.rows.head
-        in_base, base_rows = _find(base, batch)
-        in_base &= ~_among(dead, base_rows)
-        in_head, head_rows = _find(head, batch)
-        same = np.zeros(batch.length, dtype=np.bool_)
-        same[in_base] = base.same_rows(base_rows[in_base], batch, in_base.nonzero()[0])
-        same[in_head] = head.same_rows(head_rows[in_head], batch, in_head.nonzero()[0])
-        known = int(np.count_nonzero(in_base | in_head))
+        known = _Known.of(self.rows, batch)
+        same = known.same_rows(self.rows, batch)
         unchanged = int(np.count_nonzero(same))
-        counts = Counts(batch.length - known, known - unchanged, unchanged)
+        replaced = int(np.count_nonzero(known.in_base | known.in_head)) - unchanged
+        counts = Counts(batch.length - replaced - unchanged, replaced, unchanged)
         if unchanged == batch.length:
             return self, counts
-        changed = ~same
-        is_final = ~batch.column("is_interim")
+        if unchanged:
+            changed = (~same).nonzero()[0]
+            batch, known = batch.select(changed), known.select(changed)
+        return self._write(batch, known), counts
 
-        in_place = changed & in_base & is_final
-        interim = self._interim
+    def _write(self, batch: Segment, known: "_Known") -> "Table":
+        """The table with the rows of ``batch``, all of which are new or differ; each goes where it costs least."""
+        base, dead, head, interim = self.rows.base, self.rows.dead, self.rows.head, self._interim
+        is_final = ~batch.column("is_interim")
+        in_place = known.in_base & is_final
         if np.count_nonzero(in_place) > _head_limit(base):
             # So many that one copy of the columns that differ is cheaper than a head, and then a seal.
-            base = base.replace(base_rows[in_place], batch.select(in_place.nonzero()[0]))
-            interim = np.setdiff1d(interim, base_rows[in_place])
+            base = base.replace(known.base_rows[in_place], batch.select(in_place.nonzero()[0]))
+            interim = np.setdiff1d(interim, known.base_rows[in_place])
         else:
             in_place[:] = False
-        died = changed & in_base & ~in_place
+        died = known.in_base & ~in_place
         if died.any():
-            dead = np.union1d(dead, base_rows[died])
-        appended = changed & is_final & (base_rows == base.length)
-        if appended.any():
-            base = base.append(batch if appended.all() else batch.select(appended.nonzero()[0]))
-        to_head = changed & ~in_place & ~appended
-        kept = np.ones(head.length, dtype=np.bool_)
-        kept[head_rows[in_head & changed]] = False
-        if to_head.any() or not kept.all():
+            dead = np.union1d(dead, known.base_rows[died])
+        at_end = is_final & (known.base_rows == base.length)
+        if at_end.any():
+            base = base.append(batch if at_end.all() else batch.select(at_end.nonzero()[0]))
+        to_head = ~(in_place | at_end)
+        if to_head.any() or known.in_head.any():
+            kept = np.ones(head.length, dtype=np.bool_)
+            kept[known.head_rows[known.in_head]] = False
             head = _merge(head, kept.nonzero()[0], batch, to_head.nonzero()[0])
         table = Table(View(base, dead, head), interim)
-        return (table._sealed() if head.length > _head_limit(base) else table), counts
+        return table._sealed() if head.length > _head_limit(base) else table
 
     def _sealed(self) -> "Table":
-        """The same rows with the head merged into a new base; its interim rows stay, unless they alone are too many."""
+        """The same rows with the head merged into a new base.
+
+        Its interim rows stay in the head, unless there are so many that the next seal would come too soon.
+        """
         base, dead, head = self.rows.base, self.rows.dead, self.rows.head
         is_interim = head.column("is_interim")
-        stays = is_interim & (np.count_nonzero(is_interim) <= _head_limit(base))
+        stays = is_interim & (2 * np.count_nonzero(is_interim) <= _head_limit(base))
         live = np.ones(base.length, dtype=np.bool_)
         live[dead] = False
         length = base.length - len(dead) + head.length
@@ -233,6 +235,38 @@ class Table:
         final = self.final()
         assert final.length == self.rows.length - is_interim.sum() - head.column("is_interim").sum()
         assert not final.head.column("is_interim").any()
+
+
+class _Known(NamedTuple):
+    """Where a table has the rows of a batch already: in its base, alive, or in its head, or nowhere.
+
+    The rows of base and head are where each is or would be inserted; shape (k,) for k rows of the batch, as the masks.
+    """
+
+    in_base: Bools
+    base_rows: Int64s
+    in_head: Bools
+    head_rows: Int64s
+
+    @classmethod
+    def of(cls, view: View, batch: Segment) -> "_Known":
+        in_base, base_rows = _find(view.base, batch)
+        in_base &= ~_among(view.dead, base_rows)
+        return cls(in_base, base_rows, *_find(view.head, batch))
+
+    def same_rows(self, view: View, batch: Segment) -> Bools:
+        """Whether each row of the batch is stored just so already."""
+        same = np.zeros(batch.length, dtype=np.bool_)
+        for segment, found, rows in (
+            (view.base, self.in_base, self.base_rows),
+            (view.head, self.in_head, self.head_rows),
+        ):
+            if found.any():
+                same[found] = segment.same_rows(rows[found], batch, found.nonzero()[0])
+        return same
+
+    def select(self, rows: Int64s) -> "_Known":
+        return _Known(self.in_base[rows], self.base_rows[rows], self.in_head[rows], self.head_rows[rows])
 
 
 def _head_limit(base: Segment) -> int:

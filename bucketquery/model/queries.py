@@ -248,7 +248,9 @@ def client_query(
             raise InvalidQuery(reason, field="page", value=page)
         given |= _page(page)
     if timestamp is not None:
-        _refuse_beside_timestamp(name for name, value in given.items() if value is not None)
+        # An empty `page` is given too.
+        beside = {"page": page, **given}
+        _refuse_beside_timestamp(name for name, value in beside.items() if value is not None)
     given |= {
         "timestamp": timestamp,
         "sort": sort,
@@ -429,7 +431,7 @@ def _page(page: object) -> dict[str, int]:
 
 def _refuse_beside_timestamp(names: Iterable[str]) -> None:
     for name in names:
-        shown = "from, size" if name in ("from_", "size") else name
+        shown = "from, size" if name in ("from_", "size", "page") else name
         raise InvalidQuery(f"Param [{shown}] is incompatible with [timestamp].", field=name)
 
 

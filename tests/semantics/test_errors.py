@@ -1,0 +1,155 @@
+"""The ruling on errors: each carries the API's status and type and its words, and is a built-in error too."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from bucketquery import (
+    BucketQueryError,
+    InvalidDocument,
+    InvalidQuery,
+    LimitExceeded,
+    NotFound,
+    UnknownJob,
+)
+from semantics_tables import JOB, each_row, index_of
+
+
+@dataclass(frozen=True, slots=True)
+class Raised:
+    """A question that fails, the error's class, the built-in one it is too, and what a service answers with."""
+
+    rule: str
+    claim: str
+    asked: dict[str, Any]
+    kind: type[BucketQueryError]
+    built_in: type[Exception]
+    status: int
+    error_type: str
+    value: Any
+    source: str
+
+
+RAISED = [
+    Raised(
+        "20.errors",
+        "InvalidQuery",
+        {"size": -7},
+        InvalidQuery,
+        ValueError,
+        400,
+        "illegal_argument_exception",
+        -7,
+        "6.2",
+    ),
+    Raised(
+        "20.errors",
+        "InvalidQuery of a date",
+        {"start": "x"},
+        InvalidQuery,
+        ValueError,
+        400,
+        "parse_exception",
+        "x",
+        "1.9",
+    ),
+    Raised(
+        "20.errors",
+        "InvalidQuery of a sort",
+        {"sort": "x"},
+        InvalidQuery,
+        ValueError,
+        400,
+        "query_shard_exception",
+        "x",
+        "5.6",
+    ),
+    Raised(
+        "20.errors",
+        "InvalidQuery of a threshold",
+        {"anomaly_score": "x"},
+        InvalidQuery,
+        ValueError,
+        400,
+        "number_format_exception",
+        "x",
+        "3.5",
+    ),
+    Raised(
+        "20.errors",
+        "LimitExceeded",
+        {"size": 10_001},
+        LimitExceeded,
+        ValueError,
+        400,
+        "illegal_argument_exception",
+        10_001,
+        "api",
+    ),
+    Raised(
+        "20.errors",
+        "UnknownJob",
+        {"job_id": "db"},
+        UnknownJob,
+        LookupError,
+        404,
+        "resource_not_found_exception",
+        "db",
+        "11",
+    ),
+    Raised(
+        "20.errors", "NotFound", {"timestamp": 5}, NotFound, LookupError, 404, "resource_not_found_exception", 5, "2.4"
+    ),
+]
+
+
+@each_row(RAISED)
+def test_error_carries_what_a_service_answers_with(row: Raised) -> None:
+    """An error has status, type, reason and value, and can be caught as its built-in class."""
+    with pytest.raises(row.built_in) as caught:
+        index_of([]).get_buckets(**({"job_id": JOB} | row.asked))
+    error = caught.value
+    assert type(error) is row.kind
+    assert isinstance(error, BucketQueryError)
+    assert (error.status, error.type, error.value) == (row.status, row.error_type, row.value)
+    assert str(error) == error.reason != ""
+
+
+def test_bad_document_is_a_value_error() -> None:
+    """A bad document is a ValueError with the type of the server's document parser."""
+    with pytest.raises(ValueError, match=r"\w") as caught:
+        index_of([{"result_type": "bucket"}])
+    assert type(caught.value) is InvalidDocument
+    assert (caught.value.status, caught.value.type) == (400, "document_parsing_exception")
+
+
+@dataclass(frozen=True, slots=True)
+class NoKeyword:
+    """A keyword of the official client that says how to transport the answer, not what to ask."""
+
+    rule: str
+    claim: str
+    value: Any
+    source: str
+
+
+TRANSPORT = [
+    NoKeyword("20.python-client-habits", name, value, "16.1, ruling: a TypeError")
+    for name, value in (
+        ("body", {}),
+        ("human", True),
+        ("pretty", True),
+        ("filter_path", "count"),
+        ("error_trace", False),
+        ("jobs", "web"),
+        ("from", 0),
+    )
+]
+
+
+@each_row(TRANSPORT)
+def test_transport_keyword_is_a_type_error(row: NoKeyword) -> None:
+    """A keyword that is no part of the question is a mistake of the host's code."""
+    with pytest.raises(TypeError):
+        index_of([]).get_buckets(**{"job_id": JOB, row.claim: row.value})

@@ -1,0 +1,250 @@
+"""Rules 6.1 to 6.3, and the rulings on `from_`, `size`, `page` and the index's `max_size`."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from bucketquery import BucketQuery, BucketQueryError, LimitExceeded, ResultsIndex
+from semantics_tables import (
+    JOB,
+    Answered,
+    Refusal,
+    Refused,
+    assert_answered,
+    assert_refusal,
+    assert_refused,
+    assert_same_body,
+    each_row,
+    hours,
+    index_of,
+    invalid,
+    names,
+)
+
+HOURS = hours(150)
+FEW = hours(3)
+
+DEFAULTS = [
+    Answered("6.1", "the first hundred", HOURS, {}, names(0, 100), "PAGE, REST", count=150),
+    Answered("6.1", "desc: the last hundred", HOURS, {"desc": True}, names(149, 49), "PAGE, REST", count=150),
+    Answered("6.1", "size alone", HOURS, {"size": 3}, names(0, 3), "PAGE: from is 0", count=150),
+    Answered("6.1", "from alone", HOURS, {"from_": 20}, names(20, 120), "PAGE: size is 100", count=150),
+    Answered("6.1", "from alone, near the end", HOURS, {"from_": 147}, names(147, 150), "PAGE", count=150),
+    Answered("6.1", "both", HOURS, {"from_": 20, "size": 3}, names(20, 23), "PAGE", count=150),
+    Answered("6.1", "size beyond the end", HOURS, {"from_": 140, "size": 100}, names(140, 150), "PAGE", count=150),
+    Answered("6.1", "more than all", HOURS, {"size": 1_000}, names(0, 150), "PAGE", count=150),
+    Answered("6.1", "both, desc", HOURS, {"from_": 20, "size": 3, "desc": True}, names(129, 126), "PAGE", count=150),
+    Answered(
+        "6.1", "NumPy ints", HOURS, {"from_": np.int64(20), "size": np.uint8(3)}, names(20, 23), "ruling", count=150
+    ),
+    Answered(
+        "6.1", "None", HOURS, {"from_": None, "size": None}, names(0, 100), "not given", count=150, only="get_buckets"
+    ),
+]
+
+PAGE_OBJECT = [
+    Answered("6.1", f"page {page}", HOURS, {"page": page}, expected, "PAGE", count=150, only="get_buckets")
+    for page, expected in (
+        ({"from": 20, "size": 3}, names(20, 23)),
+        ({"size": 3, "from": 20}, names(20, 23)),
+        ({"from": 120}, names(120, 150)),
+        ({"size": 3}, names(0, 3)),
+        ({}, names(0, 100)),
+        ({"from": 20, "size": 0}, ""),
+    )
+]
+
+EMPTY_PAGES = [
+    Answered("6.3", "size 0", HOURS, {"size": 0}, "", "PAGE, JRP: the true count", count=150),
+    Answered("6.3", "size 0 and from", HOURS, {"from_": 10, "size": 0}, "", "PAGE, JRP", count=150),
+    Answered("6.3", "size 0 and a filter", HOURS, {"size": 0, "anomaly_score": 1}, "", "PAGE, JRP", count=0),
+    Answered("6.3", "from at the end", HOURS, {"from_": 150}, "", "PAGE, JRP: the true count", count=150),
+    Answered("6.3", "the last one", HOURS, {"from_": 149}, "h149", "PAGE, JRP", count=150),
+    Answered("6.3", "from past the end", HOURS, {"from_": 151}, "", "PAGE, JRP", count=150),
+    Answered("6.3", "from past the end, desc", HOURS, {"from_": 151, "desc": True}, "", "PAGE, JRP", count=150),
+    Answered(
+        "6.3", "from past the end by score", HOURS, {"from_": 151, "sort": "anomaly_score"}, "", "PAGE, JRP", count=150
+    ),
+    Answered("20.from-size", "from far past the end", HOURS, {"from_": 10**6}, "", "ruling: unlimited", count=150),
+    Answered("20.from-size", "from past int64", HOURS, {"from_": 10**30}, "", "ruling: unlimited", count=150),
+    Answered(
+        "20.from-size", "from past int64, desc", HOURS, {"from_": 2**63, "desc": True}, "", "unlimited", count=150
+    ),
+    Answered("20.from-size", "from near int64", HOURS, {"from_": 2**63 - 1}, "", "ruling: no overflow", count=150),
+    Answered(
+        "20.from-size", "from + size past 10000", HOURS, {"from_": 9_999, "size": 100}, "", "not the window", count=150
+    ),
+    Answered("20.from-size", "size at the default bound", HOURS, {"size": 10_000}, names(0, 150), "ruling", count=150),
+]
+
+
+@each_row(DEFAULTS, PAGE_OBJECT, EMPTY_PAGES)
+def test_page_is_as_ruled(row: Answered) -> None:
+    """A page holds the buckets of its row, and the count is that of all matches."""
+    assert_answered(row)
+
+
+def negative(field: str, name: str) -> Refusal:
+    """The refusal of a negative number, in the server's words."""
+    return invalid(field, f"Parameter [{name}] cannot be < 0")
+
+
+def no_int(field: str, name: str, value: object = None) -> Refusal:
+    """The refusal of what is no int, in the server's words."""
+    shown = "" if value is None else f"{value}]"
+    return invalid(field, f"Failed to parse int parameter [{name}] with value [{shown}")
+
+
+NEGATIVE = [
+    Refused("6.2", "from", HOURS, {"from_": -1}, negative("from_", "from"), "PAGE"),
+    Refused("6.2", "size", HOURS, {"size": -1}, negative("size", "size"), "PAGE"),
+    Refused("6.2", "far below", HOURS, {"size": -(10**30)}, negative("size", "size"), "PAGE"),
+    Refused("6.2", "NumPy", HOURS, {"from_": np.int64(-1)}, negative("from_", "from"), "PAGE"),
+    Refused(
+        "6.2", "page.from", HOURS, {"page": {"from": -1}}, negative("page.from", "from"), "PAGE", only="get_buckets"
+    ),
+    Refused(
+        "6.2", "page.size", HOURS, {"page": {"size": -1}}, negative("page.size", "size"), "PAGE", only="get_buckets"
+    ),
+    Refused("6.2", "-1 is not unset here", HOURS, {"size": -1, "from_": 0}, negative("size", "size"), "PAGE"),
+]
+
+NO_INT = [
+    Refused("20.from-size", f"{field} {value!r}", HOURS, {field: value}, no_int(field, name, shown), "RR: an int")
+    for field, name in (("from_", "from"), ("size", "size"))
+    for value, shown in ((1.0, 1.0), (1.5, 1.5), ("x", "x"), ("5", "5"), (True, None), (False, None), ([1], None))
+] + [
+    Refused(
+        "20.from-size",
+        "page.from",
+        HOURS,
+        {"page": {"from": "x"}},
+        no_int("page.from", "from", "x"),
+        "RR",
+        only="get_buckets",
+    ),
+    Refused(
+        "20.from-size",
+        "page.size",
+        HOURS,
+        {"page": {"size": 1.5}},
+        no_int("page.size", "size"),
+        "RR",
+        only="get_buckets",
+    ),
+    Refused(
+        "20.from-size",
+        "page bool",
+        HOURS,
+        {"page": {"size": True}},
+        no_int("page.size", "size"),
+        "RR",
+        only="get_buckets",
+    ),
+]
+
+PAGE_FIELDS = "page|page.from|page.size|from_|size"
+BOTH_WAYS = [
+    Refused(
+        "20.python-client-habits",
+        f"{sorted(asked)}",
+        HOURS,
+        asked,
+        invalid(PAGE_FIELDS, ""),
+        "ruling: from_ and size, or page, not both",
+        only="get_buckets",
+    )
+    for asked in (
+        {"from_": 0, "page": {"from": 0}},
+        {"size": 100, "page": {"size": 100}},
+        {"from_": 1, "size": 1, "page": {}},
+    )
+] + [
+    Refused(
+        "20.python-client-habits",
+        f"page {page!r}",
+        HOURS,
+        {"page": page},
+        invalid(f"{PAGE_FIELDS}|page.skip", ""),
+        "6.5: an object with from and size only",
+        only="get_buckets",
+    )
+    for page in ({"from": 0, "skip": 1}, {"from_": 1}, 5, "0", [0, 1])
+]
+
+
+def too_large(size: int) -> Refused:
+    """The refusal of a size above the default `max_size`."""
+    expected = Refusal(LimitExceeded, 400, "illegal_argument_exception", "size", "")
+    return Refused("20.from-size", f"size {size}", FEW, {"size": size}, expected, "ruling: max_size is 10000")
+
+
+TOO_LARGE = [too_large(10_001), too_large(2**63), too_large(10**30)]
+
+
+@each_row(NEGATIVE, NO_INT, BOTH_WAYS, TOO_LARGE)
+def test_page_is_refused_as_ruled(row: Refused) -> None:
+    """A page that no search may have is refused with the words of its row."""
+    assert_refused(row)
+
+
+def test_page_object_is_bound_by_max_size_too() -> None:
+    """Section 20, from_ and size: `page.size` above the index's `max_size` is refused as `size` is."""
+    with pytest.raises(BucketQueryError) as caught:
+        index_of([]).get_buckets(job_id=JOB, page={"size": 10_001})
+    assert_refusal(caught.value, Refusal(LimitExceeded, 400, "illegal_argument_exception", "size|page.size", ""))
+
+
+def test_max_size_is_the_index_s_own() -> None:
+    """Section 20, from_ and size: a size above `max_size` is refused, the default 100 too, but no `from_`."""
+    index = index_of(FEW.values(), max_size=2)
+    assert len(index.get_buckets(job_id=JOB, size=2)) == 2
+    assert len(index.get_buckets(job_id=JOB, from_=10**9, size=2)) == 0
+    for size in (3, None):
+        with pytest.raises(LimitExceeded):
+            index.get_buckets(job_id=JOB, size=size)
+    assert index.get_buckets(job_id=JOB, timestamp=FEW["h1"]["timestamp"]).count == 1
+
+
+def test_max_size_may_be_larger_than_the_server_s_window() -> None:
+    """Section 20, from_ and size: the server's 10000 is not the library's bound."""
+    assert len(index_of(FEW.values(), max_size=20_000).get_buckets(job_id=JOB, from_=1, size=20_000)) == 2
+
+
+def test_size_is_checked_by_the_search_not_by_the_question() -> None:
+    """A question knows no index, so it may have any size; a scan does not look at it."""
+    index = index_of(FEW.values())
+    query = BucketQuery(jobs=JOB, from_=1, size=10**9)
+    with pytest.raises(LimitExceeded):
+        index.search(query)
+    assert [found.timestamp for found in index.scan(query)] == [document["timestamp"] for document in FEW.values()]
+
+
+@pytest.mark.parametrize("max_size", [-1, True, 1.5, "10"])
+def test_max_size_is_checked(max_size: Any) -> None:
+    """A `max_size` that is no bound is refused when the index is made."""
+    with pytest.raises(BucketQueryError) as caught:
+        ResultsIndex(max_size=max_size)
+    assert_refusal(caught.value, invalid("max_size", ""))
+
+
+@pytest.mark.parametrize("size", [1, 7, 50, 149, 150, 151])
+@pytest.mark.parametrize("asked", [{}, {"desc": True}, {"sort": "anomaly_score", "desc": True}], ids=str)
+def test_pages_laid_end_to_end_are_the_whole(asked: dict[str, Any], size: int) -> None:
+    """Rule 6.1: pages of any size, one after the other, are all matches in order, each once."""
+    index = index_of(HOURS.values())
+    whole = list(index.get_buckets(job_id=JOB, size=1_000, **asked))
+    laid = [
+        found
+        for skipped in range(0, 150, size)
+        for found in index.get_buckets(job_id=JOB, from_=skipped, size=size, **asked)
+    ]
+    assert laid == whole
+    assert len({found.timestamp for found in laid}) == 150
+
+
+def test_empty_page_has_an_empty_body() -> None:
+    """Rule 6.3: a page past the end has the true count and an empty list."""
+    page = index_of(FEW.values()).get_buckets(job_id=JOB, from_=3)
+    assert_same_body(page.to_dict(), {"count": 3, "buckets": []})

@@ -1,0 +1,226 @@
+"""What the rule tables of `semantics/` are made of: documents with names, rows, and the asking.
+
+A row reads from left to right: the rule, what it claims, the documents that are given, what is asked, what comes back,
+and where the rule comes from. Documents have names, so an answer is written as the names of its buckets in page order:
+``"b a c"``. The sources are those of the reference: RFB, BQB, JRP and the like are files of the server, YML and HLRC
+are its tests; "ruling" is our own decision, and so is "decided", where the rulings left something open.
+"""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import KW_ONLY, dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal, Protocol
+
+import pytest
+
+from bucketquery import (
+    Bucket,
+    BucketPage,
+    BucketQuery,
+    BucketQueryError,
+    InvalidQuery,
+    ResultsIndex,
+    UnknownJob,
+)
+
+JOB = "web"
+HOUR_S = 3_600
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+Document = Mapping[str, Any]
+Documents = Mapping[str, Document]
+Door = Literal["get_buckets", "search"]
+
+
+def at(text: str) -> int:
+    """An instant in epoch milliseconds, worked out by the standard library: ``at("1970-01-01T00:00:01Z") == 1000``."""
+    moment = datetime.fromisoformat(text)
+    return (moment.replace(tzinfo=moment.tzinfo or UTC) - EPOCH) // timedelta(milliseconds=1)
+
+
+def bucket(when: str | int, **fields: Any) -> dict[str, Any]:
+    """The document of one bucket of the job ``web``, an hour long unless said otherwise; no scores unless given."""
+    timestamp = at(when) if isinstance(when, str) else when
+    return {"result_type": "bucket", "job_id": JOB, "timestamp": timestamp, "bucket_span": HOUR_S} | fields
+
+
+def hours(count: int, **fields: Any) -> dict[str, dict[str, Any]]:
+    """That many hourly buckets from 2020-01-01 on, named ``h0``, ``h1``, ..."""
+    first = at("2020-01-01T00:00Z")
+    return {f"h{hour}": bucket(first + hour * HOUR_S * 1_000, **fields) for hour in range(count)}
+
+
+def names(first: int, stop: int) -> str:
+    """The names ``h<first>`` up to but not including ``h<stop>``; backwards when ``stop`` is the smaller."""
+    step = 1 if first <= stop else -1
+    return " ".join(f"h{hour}" for hour in range(first, stop, step))
+
+
+def index_of(documents: Iterable[Document], **settings: Any) -> ResultsIndex:
+    """A new index in which the job ``web`` is known and which holds these documents."""
+    index = ResultsIndex(**settings)
+    index.put_job(JOB)
+    index.upsert(documents)
+    return index
+
+
+class Row(Protocol):
+    """What every row has, so that it can be named and its rule found."""
+
+    @property
+    def rule(self) -> str:
+        """The number in the reference, or ``20.`` and the topic of a ruling."""
+
+    @property
+    def claim(self) -> str:
+        """What the row says, in a few words; with the rule it is the name of the case."""
+
+
+def each_row(*tables: Sequence[Row]) -> pytest.MarkDecorator:
+    """Run a test once for each row of these tables; the name of each case starts with its rule."""
+    rows = [row for table in tables for row in table]
+    return pytest.mark.parametrize("row", rows, ids=[f"{row.rule} {row.claim}" for row in rows])
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """These documents, asked this, give these buckets in this order.
+
+    Attributes:
+        rule: its number.
+        claim: what the row says.
+        given: the documents by name.
+        asked: the parameters, by the API's names; `from_` for `from`.
+        expected: the names of the page's buckets, in order.
+        source: where the rule comes from.
+        count: all matches, where more match than the page holds.
+        only: the one way of asking that takes these parameters; None: both do.
+    """
+
+    rule: str
+    claim: str
+    given: Documents
+    asked: Mapping[str, Any]
+    expected: str
+    source: str
+    _: KW_ONLY
+    count: int | None = None
+    only: Door | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """An error with all it carries; `field` may list several parameters that may be named: ``start|timestamp``."""
+
+    kind: type[BucketQueryError]
+    status: int
+    type: str
+    field: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """These documents, asked this, give this error. The columns are those of `Answered`."""
+
+    rule: str
+    claim: str
+    given: Documents
+    asked: Mapping[str, Any]
+    expected: Refusal
+    source: str
+    _: KW_ONLY
+    only: Door | None = None
+
+
+def invalid(field: str, reason: str, error_type: str = "illegal_argument_exception") -> Refusal:
+    """The refusal of a parameter."""
+    return Refusal(InvalidQuery, 400, error_type, field, reason)
+
+
+def unknown_job(job_id: str) -> Refusal:
+    """The refusal of a job that is not known, in the API's words."""
+    reason = f"No known job with id '{job_id}'"
+    return Refusal(UnknownJob, 404, "resource_not_found_exception", "job_id|jobs", reason)
+
+
+def ask(index: ResultsIndex, door: Door, asked: Mapping[str, Any]) -> BucketPage:
+    """The page, asked for by keywords, or by a prepared question put to a snapshot."""
+    if door == "get_buckets":
+        return index.get_buckets(**_with_job("job_id", asked))
+    query, now = question(asked)
+    return index.snapshot().search(query, now=now)
+
+
+def question(asked: Mapping[str, Any]) -> tuple[BucketQuery, Any]:
+    """The prepared question, and the `now` to ask it with."""
+    parameters = _with_job("jobs", asked)
+    now = parameters.pop("now", None)
+    return BucketQuery(**parameters), now
+
+
+def doors(only: Door | None) -> Sequence[Door]:
+    """Every way of asking that a row is meant for."""
+    return ("get_buckets", "search") if only is None else (only,)
+
+
+def assert_answered(row: Answered) -> None:
+    """Assert that each way of asking gives the row's page and count, and that the page is a cut of the scan."""
+    index = index_of(row.given.values())
+    expected = row.expected.split()
+    count = len(expected) if row.count is None else row.count
+    for door in doors(row.only):
+        page = ask(index, door, row.asked)
+        _assert_equal((_names(row.given, page.keys()), page.count, len(page)), (expected, count, len(expected)), door)
+        _assert_equal(_names(row.given, map(_key, page)), expected, f"{door}, iterated")
+        _assert_equal(_names(row.given, map(_body_key, page.to_dict()["buckets"])), expected, f"{door}, in the body")
+    if row.only != "get_buckets":
+        query, now = question(row.asked)
+        scanned = _names(row.given, map(_key, index.scan(query, now=now)))
+        _assert_equal(len(scanned), count, "scan")
+        _assert_equal(scanned[query.from_ :][: len(expected)], expected, "scan")
+
+
+def assert_refused(row: Refused) -> None:
+    """Assert that each way of asking gives the row's error, with all it carries."""
+    index = index_of(row.given.values())
+    for door in doors(row.only):
+        with pytest.raises(BucketQueryError) as caught:
+            ask(index, door, row.asked)
+        assert_refusal(caught.value, row.expected)
+
+
+def assert_refusal(error: BucketQueryError, expected: Refusal) -> None:
+    """Assert that an error is of exactly this class and carries exactly this."""
+    carried = (type(error), error.status, error.type)
+    _assert_equal(carried, (expected.kind, expected.status, expected.type), error.reason)
+    assert error.field in expected.field.split("|"), f"field {error.field!r} is not {expected.field!r}"
+    assert expected.reason in error.reason, f"{expected.reason!r} is not in {error.reason!r}"
+    _assert_equal(str(error), error.reason, "str(error)")
+
+
+def assert_same_body(actual: object, expected: object) -> None:
+    """Assert that two bodies are the same JSON text: key order, and ``50`` against ``50.0`` and ``true``, included."""
+    _assert_equal(json.dumps(actual), json.dumps(expected), "as JSON text")
+
+
+def _assert_equal(actual: object, expected: object, about: str) -> None:
+    assert actual == expected, f"{about}: {actual!r} is not {expected!r}"
+
+
+def _with_job(name: str, asked: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: JOB, **asked}
+
+
+def _names(given: Documents, keys: Iterable[tuple[Any, ...]]) -> list[str]:
+    known = {_body_key(document): name for name, document in given.items()}
+    return [known[key] for key in keys]
+
+
+def _key(item: Bucket) -> tuple[Any, ...]:
+    return (item.job_id, item.timestamp, item.bucket_span)
+
+
+def _body_key(document: Document) -> tuple[Any, ...]:
+    return (document["job_id"], document["timestamp"], document["bucket_span"])
