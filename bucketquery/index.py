@@ -13,7 +13,7 @@ from bucketquery.columns.catalog import Catalog, Job
 from bucketquery.columns.table import Counts, Table
 from bucketquery.errors import InvalidQuery, UnknownJob
 from bucketquery.model.numbers import is_integer
-from bucketquery.model.queries import JOB_ID_RULE, check_text, is_job_id
+from bucketquery.model.parameters import JOB_ID_RULE, check_text, is_job_id
 from bucketquery.model.results import Commit, FrozenMapping
 from bucketquery.model.schema import SCHEMAS, Document, Kind
 from bucketquery.snapshot import Reads, Snapshot

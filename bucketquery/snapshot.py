@@ -10,7 +10,8 @@ from bucketquery.columns.table import Table
 from bucketquery.errors import InvalidQuery, LimitExceeded, NotFound, UnknownJob
 from bucketquery.model.instants import Instant
 from bucketquery.model.numbers import is_integer
-from bucketquery.model.queries import BucketQuery, Question, check_text, client_query, is_job_id, read_now
+from bucketquery.model.parameters import check_text, is_job_id, read_now
+from bucketquery.model.queries import BucketQuery, Question, client_query
 from bucketquery.model.results import Bucket, FrozenMapping
 from bucketquery.model.schema import BUCKET, SCHEMAS
 from bucketquery.search.search import scan, search

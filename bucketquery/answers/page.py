@@ -14,6 +14,7 @@ from bucketquery.answers.body import bucket_dicts, timestamp_strings
 from bucketquery.columns.segment import Rows
 from bucketquery.columns.table import View
 from bucketquery.errors import InvalidQuery
+from bucketquery.model.parameters import brief
 from bucketquery.model.results import Bucket, BucketInfluencer
 from bucketquery.model.schema import BUCKET, CONSTANT, Array, Type
 from bucketquery.search.search import Found
@@ -90,7 +91,7 @@ class BucketPage:
         if name in CONSTANT:
             text = self._job_id if name == "job_id" else BUCKET.kind
             return _frozen(np.full(len(self), text, dtype=f"<U{len(text)}"))
-        reason = f"[name] must be a field of a bucket, not [{str(name)[:100]}]"
+        reason = f"[name] must be a field of a bucket, not [{brief(name)}]"
         raise InvalidQuery(reason, field="name", value=name)
 
     def keys(self) -> Sequence[tuple[Any, ...]]:

@@ -11,7 +11,7 @@ from bucketquery.columns.checks import Owner, Unfit
 from bucketquery.errors import InvalidDocument, InvalidQuery
 from bucketquery.model.instants import FIRST_MS, LAST_MS
 from bucketquery.model.numbers import is_real
-from bucketquery.model.queries import JOB_ID_RULE, is_job_id
+from bucketquery.model.parameters import JOB_ID_RULE, brief, is_job_id
 from bucketquery.model.schema import SCHEMAS, Array, Bools, Field, Int64s, Kind, Objects, Schema, Type
 
 _Stored = TypeVar("_Stored")
@@ -67,7 +67,7 @@ def _named(columns: object, schema: Schema) -> dict[str, Any]:
         raise InvalidDocument(reason, field="columns", value=columns)
     for name in columns:
         if name not in _BESIDE_THE_SCHEMA and name not in schema.by_name:
-            raise refused(f"columns.{str(name)[:100]}", Unfit(f"no field of a {schema.kind}", name))
+            raise refused(f"columns.{brief(name)}", Unfit(f"no field of a {schema.kind}", name))
     given = {name: column for name, column in columns.items() if column is not None}
     for name in schema.identity:
         if name not in given:

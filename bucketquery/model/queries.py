@@ -7,28 +7,28 @@ gone: nothing behind this module knows ``-1`` or ``now``. `client_query` takes t
 """
 
 import math
-import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from dataclasses import field as dataclass_field
 from typing import Any, Final, NamedTuple, Self
 
 from bucketquery.errors import InvalidQuery
-from bucketquery.model.instants import FIRST_MS, LAST_MS, Instant, NowMath, Stretch, read_instant
-from bucketquery.model.numbers import is_integer, is_real
-from bucketquery.model.schema import BUCKET, CONSTANT, NESTED_FIELDS, NEVER_IN_BUCKETS, TEXT_FIELDS, Type
-
-LONGEST_JOB_ID: Final = 255
-JOB_ID_RULE: Final = (
-    "must be text of 1 to 255 characters, none a comma, asterisk, blank or control, not beginning with - or _"
+from bucketquery.model.instants import FIRST_MS, LAST_MS, Instant, NowMath, Stretch
+from bucketquery.model.parameters import (
+    is_unset,
+    order_column,
+    read_boolean,
+    read_boolean_text,
+    read_bound,
+    read_double,
+    read_integer,
+    read_job,
+    read_kept_instant,
+    read_page,
+    read_score,
+    read_sort,
 )
 
-_NOT_IN_JOB_IDS = re.compile(r"[\s,*\x00-\x1f\x7f-\x9f]")
-_DOUBLE = re.compile(r"[+-]?(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?[fFdD]?|NaN|Infinity)")
-_LONG: Final = 2**63
-_BLANKS: Final = "".join(map(chr, range(0x21)))
-
-_BOOLEANS: Final = {"true": True, "false": False}
 _DEFAULTS: Final[Mapping[str, Any]] = {"start": None, "end": None, "anomaly_score": 0.0, "from_": 0, "size": 100}
 
 
@@ -123,22 +123,24 @@ class BucketQuery:
         timestamp: Instant | None = None,
     ) -> None:
         put = object.__setattr__
-        put(self, "jobs", (_literal_job(jobs),))
-        given_start, read_start = _bound(start, "start")
-        given_end, read_end = _bound(end, "end")
-        given_timestamp, read_timestamp = (None, None) if timestamp is None else _instant(timestamp, "timestamp")
-        score = _score(anomaly_score)
+        put(self, "jobs", (read_job(jobs),))
+        given_start, read_start = read_bound(start, "start")
+        given_end, read_end = read_bound(end, "end")
+        given_timestamp, read_timestamp = (
+            (None, None) if timestamp is None else read_kept_instant(timestamp, "timestamp")
+        )
+        score = read_score(anomaly_score)
         put(self, "start", given_start)
         put(self, "_start", read_start)
         put(self, "end", given_end)
         put(self, "_end", read_end)
         put(self, "anomaly_score", 0.0 if math.isnan(score) else score)
-        put(self, "exclude_interim", _boolean(exclude_interim, "exclude_interim"))
-        put(self, "expand", _boolean(expand, "expand"))
-        put(self, "sort", _sort(sort))
-        put(self, "desc", _boolean(desc, "desc"))
-        put(self, "from_", _integer(from_, "from", "from_"))
-        put(self, "size", _integer(size, "size", "size"))
+        put(self, "exclude_interim", read_boolean(exclude_interim, "exclude_interim"))
+        put(self, "expand", read_boolean(expand, "expand"))
+        put(self, "sort", read_sort(sort))
+        put(self, "desc", read_boolean(desc, "desc"))
+        put(self, "from_", read_integer(from_, "from", "from_"))
+        put(self, "size", read_integer(size, "size", "size"))
         put(self, "timestamp", given_timestamp)
         put(self, "_timestamp", read_timestamp)
         if timestamp is not None:
@@ -236,9 +238,9 @@ def client_query(
         LimitExceeded: as `BucketQuery` does.
     """
     given: dict[str, Any] = {
-        "start": None if _is_unset(start) else start,
-        "end": None if _is_unset(end) else end,
-        "anomaly_score": _double(anomaly_score) if isinstance(anomaly_score, str) else anomaly_score,
+        "start": None if is_unset(start) else start,
+        "end": None if is_unset(end) else end,
+        "anomaly_score": read_double(anomaly_score) if isinstance(anomaly_score, str) else anomaly_score,
         "from_": from_,
         "size": size,
     }
@@ -246,7 +248,7 @@ def client_query(
         if from_ is not None or size is not None:
             reason = "[page] is incompatible with [from_] and [size]; give one or the other"
             raise InvalidQuery(reason, field="page", value=page)
-        given |= _page(page)
+        given |= read_page(page)
     if timestamp is not None:
         # An empty `page` is given too.
         beside = {"page": page, **given}
@@ -254,108 +256,15 @@ def client_query(
     given |= {
         "timestamp": timestamp,
         "sort": sort,
-        "desc": _boolean_text(desc, "desc"),
-        "exclude_interim": _boolean_text(exclude_interim, "exclude_interim"),
-        "expand": _boolean_text(expand, "expand"),
+        "desc": read_boolean_text(desc, "desc"),
+        "exclude_interim": read_boolean_text(exclude_interim, "exclude_interim"),
+        "expand": read_boolean_text(expand, "expand"),
     }
     return BucketQuery(jobs=jobs, **{name: value for name, value in given.items() if value is not None})
 
 
-def is_job_id(value: object) -> bool:
-    """Whether a job could be called so.
-
-    That takes text of 1 to 255 characters, none a comma, asterisk, blank or control, and no ``-`` or ``_`` in front.
-
-    >>> is_job_id("web"), is_job_id("web*")
-    (True, False)
-    """
-    if not isinstance(value, str) or not 0 < len(value) <= LONGEST_JOB_ID:
-        return False
-    return value[0] not in "-_" and not _NOT_IN_JOB_IDS.search(value)
-
-
-def check_text(value: object, field: str) -> None:
-    """Refuse what is no text where a job is meant.
-
-    Raises:
-        InvalidQuery: ``value`` is no text.
-    """
-    if not isinstance(value, str):
-        raise InvalidQuery(f"[{field}] must be text, not {type(value).__name__}", field=field, value=value)
-
-
-def read_now(value: object) -> int:
-    """Epoch ms of a ``now`` that a caller gave.
-
-    Raises:
-        InvalidQuery: not an instant, or one that needs a clock itself.
-    """
-    read = read_instant(value, "now")
-    if isinstance(read, NowMath):
-        raise InvalidQuery("[now] must be an instant, not [now] itself", field="now", value=value)
-    return read.first
-
-
-def order_column(sort: str) -> str | None:
-    """The column that leads the order; None where only time decides.
-
-    Raises:
-        InvalidQuery: nothing of this name can be sorted by.
-
-    Source: the results index's mapping, and the server's ``FieldSortBuilder``.
-
-    >>> order_column("anomaly_score"), order_column("@timestamp"), order_column("record_score")
-    ('anomaly_score', None, None)
-    """
-    known = BUCKET.by_name.get(sort)
-    if known is not None and known.type not in {Type.TIMESTAMP, Type.BUCKET_INFLUENCERS}:
-        return sort
-    if sort in {"timestamp", "@timestamp"} or sort in CONSTANT or sort in NEVER_IN_BUCKETS:
-        return None
-    if sort in TEXT_FIELDS:
-        reason = f"Fielddata is disabled on [{sort}]; text fields cannot be sorted by"
-        raise InvalidQuery(reason, field="sort", value=sort)
-    reason = f"No mapping found for [{sort}] in order to sort on"
-    if sort in NESTED_FIELDS:
-        reason = f"it is mandatory to set the [nested] context on the nested sort field: [{sort}]."
-    raise InvalidQuery(reason, field="sort", value=sort, type="query_shard_exception")
-
-
 def _restore(query: type[BucketQuery], parameters: dict[str, Any]) -> BucketQuery:
     return query(**parameters)
-
-
-def _literal_job(jobs: object) -> str:
-    one = jobs
-    if isinstance(jobs, Iterable) and not isinstance(jobs, str):
-        listed = list(jobs)
-        one = listed[0] if len(listed) == 1 else None
-    if isinstance(one, str) and is_job_id(one):
-        return one
-    raise InvalidQuery(
-        "[jobs] must be the id of one job; patterns and several jobs are not known", field="jobs", value=jobs
-    )
-
-
-def _bound(value: Instant | None, name: str) -> tuple[int | str | None, Stretch | NowMath | None]:
-    """One side of a window: what to keep of it, and what it means; None twice where it is open."""
-    if _is_unset(value):
-        return None, None
-    kept, read = _instant(value, name)
-    # A datetime may mean the very instant whose number means unset; kept as a number it would, when asked again.
-    return ("1969-12-31T23:59:59.999Z" if kept == -1 else kept), read
-
-
-def _is_unset(value: object) -> bool:
-    return value is None or (value == "-1" if isinstance(value, str) else is_integer(value) and value == -1)
-
-
-def _instant(value: object, name: str) -> tuple[int | str, Stretch | NowMath]:
-    read = read_instant(value, name)
-    if isinstance(value, str):
-        return str(value), read
-    assert isinstance(read, Stretch)  # only text has date math
-    return read.first, read
 
 
 def _resolve(read: Stretch | NowMath | None, now: int, name: str) -> Stretch | None:
@@ -367,76 +276,7 @@ def _clamp(moment: int) -> int:
     return min(max(moment, FIRST_MS), LAST_MS + 1)
 
 
-def _score(value: object) -> float:
-    if is_real(value):
-        try:
-            return float(value)
-        except OverflowError:
-            return math.inf if value > 0 else -math.inf
-    raise InvalidQuery(
-        f"[anomaly_score] must be a number, not {type(value).__name__}", field="anomaly_score", value=value
-    )
-
-
-def _double(text: str) -> float:
-    """The number that Java's ``Double.parseDouble`` reads."""
-    bare = text.strip(_BLANKS)
-    if _DOUBLE.fullmatch(bare):
-        return float(bare.rstrip("fFdD") if bare[-1] in "fFdD" else bare)
-    reason = f'For input string: "{text[:100]}"' if bare else "empty String"
-    raise InvalidQuery(reason, field="anomaly_score", value=text, type="number_format_exception")
-
-
-def _boolean(value: object, name: str) -> bool:
-    if isinstance(value, bool):
-        return value
-    reason = f"Failed to parse value [{_shown(value)}] as only [true] or [false] are allowed."
-    raise InvalidQuery(reason, field=name, value=value)
-
-
-def _boolean_text(value: object, name: str) -> bool | None:
-    if isinstance(value, str) and value in _BOOLEANS:
-        return _BOOLEANS[value]
-    return None if value is None else _boolean(value, name)
-
-
-def _integer(value: object, name: str, field: str) -> int:
-    if not is_integer(value):
-        reason = f"Failed to parse int parameter [{name}] with value [{_shown(value)}]"
-        raise InvalidQuery(reason, field=field, value=value)
-    if value < 0:
-        raise InvalidQuery(f"Parameter [{name}] cannot be < 0", field=field, value=value)
-    return int(value)
-
-
-def _shown(value: object) -> str:
-    """A wrong value for a message: as it is if that is short, else its type."""
-    if isinstance(value, str):
-        return value[:100]
-    # Python refuses to write out an integer of thousands of digits.
-    if isinstance(value, bool | float) or (is_integer(value) and abs(int(value)) < _LONG):
-        return str(value)
-    return type(value).__name__
-
-
-def _page(page: object) -> dict[str, int]:
-    if not isinstance(page, Mapping):
-        raise InvalidQuery("[page] must be an object with [from] and [size]", field="page", value=page)
-    unknown = [name for name in page if name not in ("from", "size")]
-    if unknown:
-        raise InvalidQuery(f"[page] unknown field [{str(unknown[0])[:100]}]", field="page", value=page)
-    names = {"from": "from_", "size": "size"}
-    return {names[name]: _integer(value, name, f"page.{name}") for name, value in page.items()}
-
-
 def _refuse_beside_timestamp(names: Iterable[str]) -> None:
     for name in names:
         shown = "from, size" if name in ("from_", "size", "page") else name
         raise InvalidQuery(f"Param [{shown}] is incompatible with [timestamp].", field=name)
-
-
-def _sort(sort: object) -> str:
-    if not isinstance(sort, str):
-        raise InvalidQuery(f"[sort] must be the name of one field, not {type(sort).__name__}", field="sort", value=sort)
-    order_column(sort)
-    return str(sort)

@@ -1,0 +1,199 @@
+"""One parameter at a time: what it may be, and what it means.
+
+Where the API says it in words, its words are the error's. `queries` puts the parameters together.
+"""
+
+import math
+import re
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from bucketquery.errors import InvalidQuery
+from bucketquery.model.instants import Instant, NowMath, Stretch, read_instant
+from bucketquery.model.numbers import is_integer, is_real
+from bucketquery.model.schema import BUCKET, CONSTANT, NESTED_FIELDS, NEVER_IN_BUCKETS, TEXT_FIELDS, Type
+
+LONGEST_JOB_ID: Final = 255
+JOB_ID_RULE: Final = (
+    "must be text of 1 to 255 characters, none a comma, asterisk, blank or control, not beginning with - or _"
+)
+
+_NOT_IN_JOB_IDS = re.compile(r"[\s,*\x00-\x1f\x7f-\x9f]")
+_DOUBLE = re.compile(r"[+-]?(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?[fFdD]?|NaN|Infinity)")
+_LONG: Final = 2**63
+_BLANKS: Final = "".join(map(chr, range(0x21)))
+
+_BOOLEANS: Final = {"true": True, "false": False}
+
+
+def brief(value: object) -> str:
+    """A wrong value for a message: as it is if that is short, else its type.
+
+    >>> brief("abc"), brief([1, 2])
+    ('abc', 'list')
+    """
+    if isinstance(value, str):
+        return value[:100]
+    # Python refuses to write out an integer of thousands of digits.
+    if isinstance(value, bool | float) or (is_integer(value) and abs(int(value)) < _LONG):
+        return str(value)
+    return type(value).__name__
+
+
+def is_job_id(value: object) -> bool:
+    """Whether a job could be called so.
+
+    That takes text of 1 to 255 characters, none a comma, asterisk, blank or control, and no ``-`` or ``_`` in front.
+
+    >>> is_job_id("web"), is_job_id("web*")
+    (True, False)
+    """
+    if not isinstance(value, str) or not 0 < len(value) <= LONGEST_JOB_ID:
+        return False
+    return value[0] not in "-_" and not _NOT_IN_JOB_IDS.search(value)
+
+
+def check_text(value: object, field: str) -> None:
+    """Refuse what is no text where a job is meant.
+
+    Raises:
+        InvalidQuery: ``value`` is no text.
+    """
+    if not isinstance(value, str):
+        raise InvalidQuery(f"[{field}] must be text, not {type(value).__name__}", field=field, value=value)
+
+
+def read_now(value: object) -> int:
+    """Epoch ms of a ``now`` that a caller gave.
+
+    Raises:
+        InvalidQuery: not an instant, or one that needs a clock itself.
+    """
+    read = read_instant(value, "now")
+    if isinstance(read, NowMath):
+        raise InvalidQuery("[now] must be an instant, not [now] itself", field="now", value=value)
+    return read.first
+
+
+def order_column(sort: str) -> str | None:
+    """The column that leads the order; None where only time decides.
+
+    Raises:
+        InvalidQuery: nothing of this name can be sorted by.
+
+    Source: the results index's mapping, and the server's ``FieldSortBuilder``.
+
+    >>> order_column("anomaly_score"), order_column("@timestamp"), order_column("record_score")
+    ('anomaly_score', None, None)
+    """
+    known = BUCKET.by_name.get(sort)
+    if known is not None and known.type not in {Type.TIMESTAMP, Type.BUCKET_INFLUENCERS}:
+        return sort
+    if sort in {"timestamp", "@timestamp"} or sort in CONSTANT or sort in NEVER_IN_BUCKETS:
+        return None
+    if sort in TEXT_FIELDS:
+        reason = f"Fielddata is disabled on [{sort}]; text fields cannot be sorted by"
+        raise InvalidQuery(reason, field="sort", value=sort)
+    reason = f"No mapping found for [{brief(sort)}] in order to sort on"
+    if sort in NESTED_FIELDS:
+        reason = f"it is mandatory to set the [nested] context on the nested sort field: [{sort}]."
+    raise InvalidQuery(reason, field="sort", value=sort, type="query_shard_exception")
+
+
+def read_job(jobs: object) -> str:
+    """The one job that is named, literally, alone or in an iterable."""
+    one = jobs
+    if isinstance(jobs, Iterable) and not isinstance(jobs, str):
+        listed = list(jobs)
+        one = listed[0] if len(listed) == 1 else None
+    if isinstance(one, str) and is_job_id(one):
+        return one
+    reason = "[jobs] must be the id of one job; patterns and several jobs are not known"
+    raise InvalidQuery(reason, field="jobs", value=jobs)
+
+
+def read_bound(value: Instant | None, name: str) -> tuple[int | str | None, Stretch | NowMath | None]:
+    """One side of a window: what to keep of it, and what it means; None twice where it is open."""
+    if is_unset(value):
+        return None, None
+    kept, read = read_kept_instant(value, name)
+    # A datetime may mean the very instant whose number means unset; kept as a number it would, when asked again.
+    return ("1969-12-31T23:59:59.999Z" if kept == -1 else kept), read
+
+
+def is_unset(value: object) -> bool:
+    """Whether one side of a window is left open; no other spelling of the instant -1 means that."""
+    return value is None or (value == "-1" if isinstance(value, str) else is_integer(value) and value == -1)
+
+
+def read_kept_instant(value: object, name: str) -> tuple[int | str, Stretch | NowMath]:
+    """What to keep of an instant, text as it is and the rest in epoch ms, and what it means."""
+    read = read_instant(value, name)
+    if isinstance(value, str):
+        return str(value), read
+    assert isinstance(read, Stretch)  # only text has date math
+    return read.first, read
+
+
+def read_score(value: object) -> float:
+    """A threshold as float; an integer past the doubles is infinite, and so matches nothing or all."""
+    if is_real(value):
+        try:
+            return float(value)
+        except OverflowError:
+            return math.inf if value > 0 else -math.inf
+    reason = f"[anomaly_score] must be a number, not {type(value).__name__}"
+    raise InvalidQuery(reason, field="anomaly_score", value=value)
+
+
+def read_double(text: str) -> float:
+    """The number that Java's ``Double.parseDouble`` reads."""
+    bare = text.strip(_BLANKS)
+    if _DOUBLE.fullmatch(bare):
+        return float(bare.rstrip("fFdD") if bare[-1] in "fFdD" else bare)
+    reason = f'For input string: "{text[:100]}"' if bare else "empty String"
+    raise InvalidQuery(reason, field="anomaly_score", value=text, type="number_format_exception")
+
+
+def read_boolean(value: object, name: str) -> bool:
+    """A bool; 0, 1 and text are none."""
+    if isinstance(value, bool):
+        return value
+    reason = f"Failed to parse value [{brief(value)}] as only [true] or [false] are allowed."
+    raise InvalidQuery(reason, field=name, value=value)
+
+
+def read_boolean_text(value: object, name: str) -> bool | None:
+    """A bool or the text for one, ``true`` or ``false`` exactly; None is not given."""
+    if isinstance(value, str) and value in _BOOLEANS:
+        return _BOOLEANS[value]
+    return None if value is None else read_boolean(value, name)
+
+
+def read_integer(value: object, name: str, field: str) -> int:
+    """A non-negative integer of any size."""
+    if not is_integer(value):
+        reason = f"Failed to parse int parameter [{name}] with value [{brief(value)}]"
+        raise InvalidQuery(reason, field=field, value=value)
+    if value < 0:
+        raise InvalidQuery(f"Parameter [{name}] cannot be < 0", field=field, value=value)
+    return int(value)
+
+
+def read_page(page: object) -> dict[str, int]:
+    """What ``page`` gives of ``from_`` and ``size``."""
+    if not isinstance(page, Mapping):
+        raise InvalidQuery("[page] must be an object with [from] and [size]", field="page", value=page)
+    unknown = [name for name in page if name not in ("from", "size")]
+    if unknown:
+        raise InvalidQuery(f"[page] unknown field [{brief(unknown[0])}]", field="page", value=page)
+    names = {"from": "from_", "size": "size"}
+    return {names[name]: read_integer(value, name, f"page.{name}") for name, value in page.items()}
+
+
+def read_sort(sort: object) -> str:
+    """The name of a field that can be sorted by."""
+    if not isinstance(sort, str):
+        raise InvalidQuery(f"[sort] must be the name of one field, not {type(sort).__name__}", field="sort", value=sort)
+    order_column(sort)
+    return str(sort)
