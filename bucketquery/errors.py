@@ -32,8 +32,8 @@ class BucketQueryError(Exception):
     'size'
     """
 
-    default_status: ClassVar[int] = 400
-    default_type: ClassVar[str] = "illegal_argument_exception"
+    _status: ClassVar[int] = 400
+    _type: ClassVar[str] = "illegal_argument_exception"
 
     status: int
     type: str
@@ -43,8 +43,8 @@ class BucketQueryError(Exception):
 
     def __init__(self, reason: str, *, field: str | None = None, value: Any = None, type: str | None = None) -> None:
         super().__init__(reason)
-        self.status = self.default_status
-        self.type = self.default_type if type is None else type
+        self.status = self._status
+        self.type = self._type if type is None else type
         self.reason = reason
         self.field = field
         self.value = value
@@ -69,7 +69,7 @@ class InvalidDocument(BucketQueryError, ValueError):
     'document_parsing_exception'
     """
 
-    default_type = "document_parsing_exception"
+    _type = "document_parsing_exception"
 
 
 class LimitExceeded(BucketQueryError, ValueError):
@@ -87,8 +87,8 @@ class UnknownJob(BucketQueryError, LookupError):
     404
     """
 
-    default_status = 404
-    default_type = "resource_not_found_exception"
+    _status = 404
+    _type = "resource_not_found_exception"
 
 
 class NotFound(BucketQueryError, LookupError):
@@ -98,8 +98,8 @@ class NotFound(BucketQueryError, LookupError):
     'resource_not_found_exception'
     """
 
-    default_status = 404
-    default_type = "resource_not_found_exception"
+    _status = 404
+    _type = "resource_not_found_exception"
 
 
 def _restore(

@@ -11,7 +11,7 @@ from bucketquery.errors import InvalidQuery, LimitExceeded, NotFound, UnknownJob
 from bucketquery.model.instants import Instant
 from bucketquery.model.numbers import is_integer
 from bucketquery.model.parameters import check_text, is_job_id, read_now
-from bucketquery.model.queries import BucketQuery, Question, client_query
+from bucketquery.model.queries import BucketQuery, Question, client_query, settle
 from bucketquery.model.results import Bucket, FrozenMapping
 from bucketquery.model.schema import BUCKET, SCHEMAS
 from bucketquery.search.search import scan, search
@@ -242,9 +242,9 @@ class Snapshot(Reads):
 
     def _settle(self, query: BucketQuery, now: Instant | None) -> Question:
         if now is None:
-            return query.settle(self._read_clock)
+            return settle(query, self._read_clock)
         instant = read_now(now)
-        return query.settle(lambda: instant)
+        return settle(query, lambda: instant)
 
     def _read_clock(self) -> int:
         now: object = self._clock()

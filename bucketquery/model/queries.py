@@ -166,17 +166,6 @@ class BucketQuery:
         """
         return type(self)(**{**self._parameters(), **changes})
 
-    def settle(self, now: Callable[[], int]) -> Question:
-        """What is asked at this moment.
-
-        Args:
-            now: gives epoch ms; called at most once, and only where date math says ``now``.
-
-        Raises:
-            LimitExceeded: date math leaves the years 0001 to 9999.
-        """
-        return self._settled or self._settle(now())
-
     def _settle(self, now: int) -> Question:
         order_by = order_column(self.sort)
         lookup = _resolve(self._timestamp, now, "timestamp")
@@ -261,6 +250,19 @@ def client_query(
         "expand": read_boolean_text(expand, "expand"),
     }
     return BucketQuery(jobs=jobs, **{name: value for name, value in given.items() if value is not None})
+
+
+def settle(query: BucketQuery, now: Callable[[], int]) -> Question:
+    """What a query asks at this moment.
+
+    Args:
+        query: whose date texts were read when it was made.
+        now: gives epoch ms; called at most once, and only where date math says ``now``.
+
+    Raises:
+        LimitExceeded: date math leaves the years 0001 to 9999.
+    """
+    return query._settled or query._settle(now())  # noqa: SLF001 - the way in for those who search
 
 
 def _restore(query: type[BucketQuery], parameters: dict[str, Any]) -> BucketQuery:
