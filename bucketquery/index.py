@@ -34,7 +34,8 @@ class ResultsIndex(Reads):
 
     Args:
         max_size: the largest ``size`` a query may ask for.
-        clock: epoch ms as an int, read once a search and only where date math says ``now``; None is the system's.
+        clock: gives epoch ms as an integer; read once a search and only where date math says ``now``; None is the
+            system's.
 
     Raises:
         InvalidQuery: ``max_size`` is not a non-negative integer, or ``clock`` cannot be called.
@@ -115,8 +116,8 @@ class ResultsIndex(Reads):
         """Insert or replace results by their identity, all or nothing; nothing is ever deleted.
 
         Args:
-            documents: result documents of any jobs and in any order, read to the end before anything else, not
-                modified. Of several with one identity the last wins. A search hit, ``{"_source": {...}}``, stands for
+            documents: result documents of any jobs and in any order, read and checked to the end before anything changes;
+                not modified. Of several with one identity the last wins. A search hit, ``{"_source": {...}}``, stands for
                 its source.
             kind: what all of them are; None goes by ``result_type``, and passes over those that are of no kind held
                 here.
@@ -130,10 +131,9 @@ class ResultsIndex(Reads):
             InvalidQuery: a ``kind`` that is not held.
 
         Complexity: O(k) amortised for k documents that come in order of time; else O(k log n), and O(n) amortised over
-            a thousand or more
-        late, interim or replaced results.
+        a thousand or more late, interim or replaced results.
         Source: a result is one by job, timestamp and span; the stored document's rules are the server's and, for types,
-            ours.
+        ours.
 
         >>> index = ResultsIndex()
         >>> bucket = {"result_type": "bucket", "job_id": "web", "timestamp": 0, "bucket_span": 300, "anomaly_score": 5}

@@ -72,7 +72,7 @@ class Reads(ABC):
             UnknownJob: there is no job of this id.
             InvalidQuery: ``job_id`` is no text.
 
-        Complexity: O(j) for j jobs; O(1) for one.
+        Complexity: O(j) for j jobs, O(1) for one, and O(h) where h of its results are late, interim or replaced.
 
         >>> from bucketquery import ResultsIndex
         >>> ResultsIndex().stats()["rows"]
@@ -128,7 +128,8 @@ class Reads(ABC):
             UnknownJob: there is no job of this id.
             NotFound: nothing is at ``timestamp``.
 
-        Complexity: in time order without a threshold O(log n + size); else O(w) for the w buckets of the window.
+        Complexity: in time order without a threshold O(log n + size), and O(h) where h buckets are late, interim or
+        replaced (a thousand, or n / 2048 if that is more); else O(w) for the w buckets of the window.
         Source: Get buckets; where its page and the server differ, the server.
 
         >>> from bucketquery import ResultsIndex
@@ -181,8 +182,8 @@ class Reads(ABC):
     def scan(self, query: BucketQuery, *, now: Instant | None = None) -> Iterator[Bucket]:
         """Every match in order, one by one; ``from_`` and ``size`` do not apply.
 
-        In time order memory stays flat; in another order it takes 8 bytes a match. What is read is the commit at the
-        time of the call.
+        In time order memory stays flat; another order keeps 8 bytes a match, and takes some fifty while it is found.
+        What is read is the commit at the time of the call.
 
         Raises:
             LimitExceeded: date math leaves the years 0001 to 9999.

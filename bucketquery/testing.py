@@ -5,8 +5,7 @@ and shares no code with the engine, so it can judge it. Use it
 
 - as a test double: a few documents and a query give exactly the response body that the API would give;
 - as the oracle of an engine of your own (SQL, a dataframe, a cache before the server): draw documents with
-`bucket_documents` and
-  questions with `bucket_queries`, ask both, compare.
+  `bucket_documents` and questions with `bucket_queries`, ask both, compare.
 
 The strategies need the package ``hypothesis``, which is imported only when one of them is called.
 

@@ -146,8 +146,8 @@ class Segment:
     def replace(self, rows: Int64s, others: "Segment") -> "Segment":
         """This segment with the rows of ``others``, which have the same identities, in place of ``rows``.
 
-        Only columns in which something differs are copied; the rest are shared. Like `append`, for the newest segment
-        only.
+        Columns in which nothing differs are shared; the others, the masks and the lists are copied. Like `append`, for
+        the newest segment only.
 
         Complexity: O(n) for each column touched, O(r) for the rest.
         """

@@ -160,7 +160,7 @@ class Table:
         This table and every older one answer as before. For the newest table only, by one writer at a time.
 
         Complexity: O(k) amortised for k rows that come in order; O(k log n + h) for others, and O(n) amortised over as
-            many rows as the head holds.
+        many rows as the head holds.
         """
         known = _Known.of(self.rows, batch)
         same = known.same_rows(self.rows, batch)

@@ -1,9 +1,8 @@
 """Questions as values: checked once, then trusted everywhere.
 
 `BucketQuery` is what a caller prepares; `Question` is what the search is asked, with every instant settled and the
-dialect of the API
-gone: nothing behind this module knows ``-1`` or ``now``. `client_query` takes the official client's own keywords and
-    spellings.
+dialect of the API gone: nothing behind this module knows ``-1`` or ``now``. `client_query` takes the official client's
+own keywords and spellings.
 """
 
 import math

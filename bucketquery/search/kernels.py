@@ -20,7 +20,7 @@ def time_slice(timestamps: Int64s, start: int, end: int) -> slice:
 
     Complexity: O(log n) time, no allocation.
     Source: Get buckets, ``start`` and ``end``. The page has results come "after" start; the server includes start
-        itself, and so do we.
+    itself, and so do we.
 
     >>> quarter_hours = np.array([0, 900_000, 1_800_000], dtype=np.int64)
     >>> time_slice(quarter_hours, 900_000, 9_900_000)
@@ -41,7 +41,7 @@ def live_rows(dead: Int64s, first: int, last: int) -> slice | Int64s:
         first: the lowest live rank.
         last: the live rank behind the highest.
 
-    Complexity: O(log d) for d dead rows, and O(r) for r rows where a dead one lies between.
+    Complexity: O(d) for d dead rows, and O(r) for r rows where a dead one lies between.
 
     >>> live_rows(np.array([2], dtype=np.int64), 1, 3).tolist()
     [1, 3]

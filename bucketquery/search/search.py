@@ -40,9 +40,9 @@ class Found:
 def search(table: Table, question: Question) -> Found:
     """The page that the question asks for.
 
-    Complexity: in time order without a threshold O(log n + page); else O(w) for the w rows of the window, and where
-        another order leads
-    O(k log k) more for the k rows that are no worse than the page's last.
+    Complexity: in time order without a threshold O(log n + page), and O(h) where h rows are late, interim or replaced;
+    else O(w) for the w rows of the window, and where another order leads O(k log k) more for the k rows that are no
+    worse than the page's last.
     """
     view = table.final() if question.exclude_interim else table.rows
     if question.threshold is None and question.order_by is None:
@@ -61,7 +61,8 @@ def search(table: Table, question: Question) -> Found:
 def scan(table: Table, question: Question) -> Iterator[Found]:
     """Every match in order, some at a time; paging does not apply.
 
-    In time order the window is walked in parts, so that memory stays flat; another order needs 8 bytes a match.
+    In time order the window is walked in parts, so that memory stays flat; another order keeps 8 bytes a match, and
+    takes some fifty while it is found.
     """
     everything = question._replace(from_=0, size=table.rows.length)
     if question.order_by is not None:
