@@ -116,9 +116,9 @@ class ResultsIndex(Reads):
         """Insert or replace results by their identity, all or nothing; nothing is ever deleted.
 
         Args:
-            documents: result documents of any jobs and in any order, read and checked to the end before anything changes;
-                not modified. Of several with one identity the last wins. A search hit, ``{"_source": {...}}``, stands for
-                its source.
+            documents: result documents of any jobs and in any order, read and checked to the end before anything
+                changes; not modified. Of several with one identity the last wins. A search hit, ``{"_source": {...}}``,
+                stands for its source.
             kind: what all of them are; None goes by ``result_type``, and passes over those that are of no kind held
                 here.
 

@@ -155,7 +155,7 @@ class Reads(ABC):
             sort=sort,
             start=start,
         )
-        return self._newest()._page(query, job_id, now)
+        return self._newest()._page(query, job_id, now, field="job_id")
 
     def search(self, query: BucketQuery, *, now: Instant | None = None) -> BucketPage:
         """The page that a prepared query asks for.
@@ -177,7 +177,7 @@ class Reads(ABC):
         >>> index.search(BucketQuery(jobs="web")).to_dict()
         {'count': 0, 'buckets': []}
         """
-        return self._newest()._page(_checked(query), query.jobs[0], now)
+        return self._newest()._page(_checked(query), query.jobs[0], now, field="jobs")
 
     def scan(self, query: BucketQuery, *, now: Instant | None = None) -> Iterator[Bucket]:
         """Every match in order, one by one; ``from_`` and ``size`` do not apply.
@@ -231,12 +231,12 @@ class Snapshot(Reads):
     def _next(self, catalog: Catalog) -> "Snapshot":
         return Snapshot(catalog, self._sequence + 1, self._max_size, self._clock)
 
-    def _page(self, query: BucketQuery, job_id: str, now: Instant | None) -> BucketPage:
+    def _page(self, query: BucketQuery, job_id: str, now: Instant | None, *, field: str) -> BucketPage:
         question = self._settle(query, now)
         if question.size > self._max_size and not question.is_lookup:
             reason = f"Parameter [size] cannot be > {self._max_size}, the index's max_size"
             raise LimitExceeded(reason, field="size", value=question.size)
-        found = search(self._table(job_id, "job_id"), question)
+        found = search(self._table(job_id, field), question)
         if question.is_lookup and not found.count:
             raise NotFound("Could not find requested buckets", field="timestamp", value=query.timestamp)
         return BucketPage(job_id=job_id, found=found, sequence=self._sequence)

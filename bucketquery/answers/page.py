@@ -14,7 +14,7 @@ from bucketquery.answers.body import bucket_dicts, timestamp_strings
 from bucketquery.columns.segment import Rows
 from bucketquery.columns.table import View
 from bucketquery.errors import InvalidQuery
-from bucketquery.model.parameters import brief
+from bucketquery.model.parameters import brief, check_text
 from bucketquery.model.results import Bucket, BucketInfluencer
 from bucketquery.model.schema import BUCKET, CONSTANT, Array, Type
 from bucketquery.search.search import Found
@@ -82,6 +82,7 @@ class BucketPage:
 
         Complexity: O(len(page)).
         """
+        check_text(name, "name")
         if name == "bucket_influencers":
             return _frozen_objects([bucket.bucket_influencers for bucket in self])
         if name == "scheduled_events":

@@ -39,7 +39,7 @@ def read_columns(columns: object, job_id: str | None, kind: Kind) -> Batch:
     Complexity: O(n log n), O(n) where the rows come in order.
     """
     schema = SCHEMAS[kind]
-    given = _arrays(_named(columns, schema))
+    given = _arrays(_named(columns, schema), schema)
     length = len(given["timestamp"])
     codes = JobCodes()
     jobs = _jobs(given.get("job_id"), job_id, length, codes)
@@ -75,12 +75,16 @@ def _named(columns: object, schema: Schema) -> dict[str, Any]:
     return given
 
 
-def _arrays(given: Mapping[str, Any]) -> dict[str, Any]:
+def _arrays(given: Mapping[str, Any], schema: Schema) -> dict[str, Any]:
     """Each column as a list, a tuple or a 1-d array, all of one length; a single ``bucket_span`` stays as it is."""
     columns = {}
     length = None
+    lists = {field.name for field in schema.lists}
     for name in sorted(given, key=lambda name: name != "timestamp"):
         column = given[name]
+        if name in lists and isinstance(column, Sequence) and not isinstance(column, str | bytes):
+            # NumPy would take lists of one length for a table.
+            column = list(column)
         if name != "bucket_span" or not _is_single(column):
             column = _array(f"columns.{name}", column)
             length = len(column) if length is None else length
@@ -95,9 +99,9 @@ def _array(path: str, column: Any) -> Any:
     if isinstance(column, list | tuple):
         return column
     array = np.asanyarray(column)
-    if array.ndim == 1:
+    if array.ndim == 1 and array.dtype.names is None:
         return array
-    shown = f"{array.ndim}-d" if array.ndim else type(column).__name__
+    shown = "one of records" if array.ndim == 1 else f"{array.ndim}-d" if array.ndim else type(column).__name__
     raise refused(path, Unfit(f"must be a 1-d array, not {shown}", column))
 
 
@@ -160,7 +164,8 @@ def _converted(field: Field, array: Array) -> Array | None:
     elif kind not in "iuf":
         return None
     elif field.type is Type.DOUBLE:
-        doubles = array.astype(np.float64) + 0.0
+        with np.errstate(over="ignore"):
+            doubles = array.astype(np.float64) + 0.0
         return doubles if np.isfinite(doubles).all() else None
     else:
         column = _integers(array)
@@ -221,8 +226,8 @@ def _entries(given: Any) -> Sequence[object]:
     if isinstance(given, list | tuple):
         return given
     bare = np.ma.getdata(given)
-    # Python's types have no room for every datetime64, and turn one into a bare number.
-    entries = list(bare) if bare.dtype.kind == "M" else bare.tolist()
+    # Python's types have no room for every datetime64 and timedelta64, and a bare number would stand for such a one.
+    entries = list(bare) if bare.dtype.kind in "mM" else bare.tolist()
     if not isinstance(given, np.ma.MaskedArray):
         return entries
     masks = np.ma.getmaskarray(given).tolist()

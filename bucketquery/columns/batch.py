@@ -8,7 +8,7 @@ taken.
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import compress, islice, pairwise
+from itertools import compress, pairwise
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -106,27 +106,26 @@ def read_documents(documents: Iterable[Document], kind: Kind | None) -> Batch:
     skipped: Counter[str] = Counter()
     codes = JobCodes()
     chunks = []
-    unread = iter(documents)
-    start = 0
-    while given := list(islice(unread, _CHUNK)):
-        routed: list[Document] = []
-        paths: list[str] = []
-        refusal = None
-        for position, document in enumerate(given, start):
-            path = f"documents[{position}]"
-            try:
-                found = _route(document, kind, skipped)
-            except Unfit as unfit:
-                # An earlier document of this chunk may be bad too, and is then the one to name.
-                refusal = refused(path + unfit.path, unfit)
-                break
-            if found is not None:
-                routed.append(found)
-                paths.append(path if found is document else f"{path}._source")
-        chunks.append(_read_chunk(schema, routed, paths, codes))
-        if refusal is not None:
-            raise refusal
-        start += len(given)
+    routed: list[Document] = []
+    paths: list[str] = []
+    # Whoever yields documents may change one when asked for the next; those in a list are all there at once.
+    is_held = isinstance(documents, list | tuple)
+    for position, document in enumerate(documents):
+        path = f"documents[{position}]"
+        try:
+            found = _route(document, kind, skipped)
+        except Unfit as unfit:
+            # One that was read before may be bad too, and is then the one to name.
+            _read_chunk(schema, routed, paths, codes)
+            raise refused(path + unfit.path, unfit) from None
+        if found is None:
+            continue
+        routed.append(found if is_held else _copied(schema, found))
+        paths.append(path if found is document else f"{path}._source")
+        if len(routed) == _CHUNK:
+            chunks.append(_read_chunk(schema, routed, paths, codes))
+            routed, paths = [], []
+    chunks.append(_read_chunk(schema, routed, paths, codes))
     return Batch({schema.kind: assemble(schema, chunks, codes.ids())}, dict(skipped))
 
 
@@ -217,6 +216,16 @@ def _route(document: object, kind: Kind | None, skipped: Counter[str]) -> Docume
     if kind is not None and result_type not in (None, kind):
         raise Unfit(f"must be [{kind}], not [{result_type[:100]}]", result_type, f"{path}.result_type")
     return document
+
+
+def _copied(schema: Schema, document: Document) -> Document:
+    """A copy as deep as what is read of a document."""
+    copied = dict(document)
+    for field in schema.lists:
+        value = copied.get(field.name)
+        if isinstance(value, list | tuple) and value:
+            copied[field.name] = [dict(entry) if isinstance(entry, Mapping) else entry for entry in value]
+    return copied
 
 
 def _read_chunk(schema: Schema, documents: Sequence[Document], paths: Sequence[str], codes: JobCodes) -> Chunk:

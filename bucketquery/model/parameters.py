@@ -107,7 +107,7 @@ def read_job(jobs: object) -> str:
         listed = list(jobs)
         one = listed[0] if len(listed) == 1 else None
     if isinstance(one, str) and is_job_id(one):
-        return one
+        return str(one)
     reason = "[jobs] must be the id of one job; patterns and several jobs are not known"
     raise InvalidQuery(reason, field="jobs", value=jobs)
 
