@@ -11,7 +11,7 @@ that have one.
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
-from typing import Any, NamedTuple, Self
+from typing import Any, Final, NamedTuple, Self
 
 import numpy as np
 
@@ -20,7 +20,7 @@ from bucketquery.model.schema import SCHEMAS, Array, Bools, Int64s, Kind, Object
 #: Rows of some segment: a slice where they are all beside each other, else ascending positions.
 Rows = slice | Int64s
 
-_SMALLEST_GROWTH = 16
+_SMALLEST_GROWTH: Final = 16
 
 
 class Lists(NamedTuple):
@@ -61,6 +61,9 @@ class Lists(NamedTuple):
         for at, entry in zip(hits.tolist(), found[hits].tolist(), strict=True):
             taken[at] = values[entry]
         return taken
+
+
+_NO_LISTS: Final = Lists.of(np.empty(0, dtype=np.int64), np.empty(0, dtype=np.object_))
 
 
 class Segment:
@@ -140,7 +143,7 @@ class Segment:
             present[name] = mask
         lists = dict(self.lists)
         for name, others in later.lists.items():
-            lists[name] = _lists_behind(lists.get(name), others, self.length)
+            lists[name] = _lists_behind(lists.get(name, _NO_LISTS), others, self.length)
         return Segment(self.schema, length, columns, present, lists)
 
     def replace(self, rows: Int64s, others: "Segment") -> "Segment":
@@ -164,7 +167,7 @@ class Segment:
             present[name] = mask
         lists = dict(self.lists)
         for name in self.lists.keys() | others.lists.keys():
-            lists[name] = _lists_replaced(self.lists.get(name), rows, others.lists.get(name))
+            lists[name] = _lists_replaced(self.lists.get(name, _NO_LISTS), rows, others.lists.get(name, _NO_LISTS))
         return Segment(self.schema, self.length, columns, present, lists)
 
     def same_rows(self, rows: Int64s, others: "Segment", other_rows: Int64s) -> Bools:
@@ -324,9 +327,7 @@ def _with_room(array: Array | None, length: int, capacity: int) -> Array:
     return roomy
 
 
-def _lists_behind(lists: Lists | None, others: Lists, shift: int) -> Lists:
-    if lists is None:
-        lists = Lists.of(np.empty(0, dtype=np.int64), np.empty(0, dtype=np.object_))
+def _lists_behind(lists: Lists, others: Lists, shift: int) -> Lists:
     length = lists.length + others.length
     capacity = len(lists.rows)
     if length > capacity:
@@ -339,16 +340,11 @@ def _lists_behind(lists: Lists | None, others: Lists, shift: int) -> Lists:
     return Lists(rows, values, length)
 
 
-def _lists_replaced(lists: Lists | None, rows: Int64s, others: Lists | None) -> Lists:
-    found = []
-    if lists is not None:
-        having, values = lists.used()
-        kept = rows.take(rows.searchsorted(having), mode="clip") != having
-        found.append((having[kept], values[kept]))
-    if others is not None:
-        having, values = others.used()
-        found.append((rows[having], values))
-    return _merged_lists(found)
+def _lists_replaced(lists: Lists, rows: Int64s, others: Lists) -> Lists:
+    having, values = lists.used()
+    kept = rows.take(rows.searchsorted(having), mode="clip") != having
+    other_rows, other_values = others.used()
+    return _merged_lists([(having[kept], values[kept]), (rows[other_rows], other_values)])
 
 
 def _merged_lists(found: Sequence[tuple[Int64s, Objects]]) -> Lists:

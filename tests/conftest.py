@@ -1,0 +1,63 @@
+"""What every test may ask for: Hypothesis profiles, the repository's sample documents, the folder of the large sets."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import settings
+
+from samples import SAMPLES, read_documents
+
+# No deadlines: a machine that is busy with something else is no reason to fail.
+# dev draws anew each time, so that everybody's runs together look further than one does; what failed is tried first.
+settings.register_profile("dev", deadline=None, print_blob=True, max_examples=25)
+# ci draws the same examples every time: a red run speaks of the change it was started for, and complete branch coverage
+# does not depend on luck. The width comes from the seeded differential runs beside it.
+settings.register_profile("ci", settings.get_profile("dev"), max_examples=50, derandomize=True, database=None)
+settings.register_profile("thorough", settings.get_profile("dev"), max_examples=5_000, stateful_step_count=100)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))
+
+
+def samples(name: str) -> tuple[dict[str, Any], ...]:
+    """All documents of one of the repository's own files."""
+    return tuple(read_documents(SAMPLES / f"{name}.ndjson.gz"))
+
+
+@pytest.fixture(scope="session")
+def data_folder() -> Path:
+    """The folder of the large sets, named by BUCKETQUERY_DATA; without it, what asks for it is skipped and says so."""
+    folder = os.environ.get("BUCKETQUERY_DATA")
+    if not folder:
+        pytest.skip("BUCKETQUERY_DATA names no folder with the large sets of real buckets")
+    return Path(folder)
+
+
+@pytest.fixture(scope="session")
+def taxi_buckets() -> tuple[dict[str, Any], ...]:
+    """10,320 half-hourly buckets of one job; parsed once, not to be modified."""
+    return samples("numenta_nyc_taxi.buckets")
+
+
+@pytest.fixture(scope="session")
+def taxi_records() -> tuple[dict[str, Any], ...]:
+    """The 48 records of that job; parsed once, not to be modified."""
+    return samples("numenta_nyc_taxi.records")
+
+
+@pytest.fixture(scope="session")
+def category_buckets() -> tuple[dict[str, Any], ...]:
+    """19,690 hourly buckets of seven jobs, many with several influencers; parsed once, not to be modified."""
+    return samples("numentaTM_1h_by_category.buckets")
+
+
+@pytest.fixture(scope="session")
+def category_records() -> tuple[dict[str, Any], ...]:
+    """The 1,170 records of those jobs; parsed once, not to be modified."""
+    return samples("numentaTM_1h_by_category.records")
+
+
+@pytest.fixture(scope="session")
+def category_influencers() -> tuple[dict[str, Any], ...]:
+    """The 2,805 influencers of those jobs; parsed once, not to be modified."""
+    return samples("numentaTM_1h_by_category.influencers")

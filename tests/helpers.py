@@ -1,0 +1,103 @@
+"""Looking behind the door: buckets to write with, the table of a job, and which way a write went."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+import pytest
+
+from bucketquery import ResultsIndex, Snapshot
+from bucketquery.columns import table as tables
+from bucketquery.columns.batch import read_documents
+from bucketquery.columns.segment import Segment
+from bucketquery.columns.table import Table
+from bucketquery.model.schema import BUCKET, Array
+
+JOB = "web"
+SPAN_S = 300
+STEP = SPAN_S * 1_000
+
+Document = dict[str, Any]
+
+
+def bucket(row: int, **fields: Any) -> Document:
+    """The ``row``-th five-minute bucket of the job ``web``; no scores unless given."""
+    return {"result_type": "bucket", "job_id": JOB, "timestamp": row * STEP, "bucket_span": SPAN_S, **fields}
+
+
+def rows(first: int, stop: int, **fields: Any) -> list[Document]:
+    """The buckets of some rows, alike but for their time."""
+    return [bucket(row, **fields) for row in range(first, stop)]
+
+
+def segment(documents: Iterable[Document]) -> Segment:
+    """A segment of buckets of one job, made the way a batch is."""
+    return read_documents(documents, "bucket").segments["bucket"].get(JOB, Segment.empty(BUCKET))
+
+
+def table(*batches: Iterable[Document]) -> Table:
+    """The table that some batches leave."""
+    newest = Table.empty(BUCKET)
+    for batch in batches:
+        newest, _ = newest.upsert(segment(batch))
+    newest.check()
+    return newest
+
+
+def table_of(source: ResultsIndex | Snapshot, job_id: str = JOB) -> Table:
+    """The table of a job's buckets."""
+    job = source.snapshot()._catalog.get(job_id) if isinstance(source, ResultsIndex) else source._catalog.get(job_id)
+    assert job is not None
+    return job.tables["bucket"]
+
+
+def limit_heads(patch: pytest.MonkeyPatch, head_rows: int, base_rows_per_head_row: int | None = None) -> None:
+    """Let heads hold fewer rows than they do, so that what happens seldom happens all the time."""
+    patch.setattr(tables, "_HEAD_ROWS", head_rows)
+    if base_rows_per_head_row is not None:
+        patch.setattr(tables, "_BASE_ROWS_PER_HEAD_ROW", base_rows_per_head_row)
+
+
+def address(array: Array) -> int:
+    """Where the array's first entry lies; two arrays of one address are views of one buffer."""
+    found: int = array.__array_interface__["data"][0]
+    return found
+
+
+def addresses(base: Segment) -> dict[str, int]:
+    """Where the columns, masks and lists of a segment lie."""
+    arrays: dict[str, Array] = {**base.columns}
+    arrays |= {f"present {name}": mask for name, mask in base.present.items()}
+    for name, lists in base.lists.items():
+        arrays |= {f"rows of {name}": lists.rows, f"values of {name}": lists.values}
+    return {name: address(array) for name, array in arrays.items()}
+
+
+def moved(old: Segment, new: Segment) -> set[str]:
+    """Which of the old segment's columns, masks and lists the new one has in another place: those were copied."""
+    before, after = addresses(old), addresses(new)
+    return {name for name in before if before[name] != after[name]}
+
+
+def row_of(source: Segment, row: int) -> tuple[Any, ...]:
+    """Everything that is stored in a row, columns first; a missing value is None."""
+    at = np.array([row])
+    values: list[Any] = []
+    for field in source.schema.columns:
+        missing = source.missing(field.name, at)
+        values.append(None if missing is not None and missing[0] else source.column(field.name).item(row))
+    return (*values, *(source.take_lists(field.name, at)[0] for field in source.schema.lists))
+
+
+def stored(source: Table | Segment) -> list[tuple[Any, ...]]:
+    """Everything that is stored, in identity order, read row by row."""
+    if isinstance(source, Segment):
+        return [row_of(source, row) for row in range(source.length)]
+    base, dead = source.rows.base, set(source.rows.dead.tolist())
+    live = [row_of(base, row) for row in range(base.length) if row not in dead]
+    return sorted(live + stored(source.rows.head), key=lambda values: values[:2])
+
+
+def without(document: Mapping[str, Any], *names: str) -> Document:
+    """The document without some fields."""
+    return {name: value for name, value in document.items() if name not in names}

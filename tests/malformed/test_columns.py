@@ -1,0 +1,722 @@
+"""Columns that may not be stored: each is refused by name and place, and the index stays as it was."""
+
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
+from decimal import Decimal
+from fractions import Fraction
+from types import MappingProxyType
+from typing import Any, Never
+
+import numpy as np
+import pytest
+
+from bucketquery import BucketQuery, BucketQueryError, InvalidDocument, InvalidQuery, ResultsIndex
+
+HOUR = 3_600_000
+FIRST_MS = -62_135_596_800_000  # 0001-01-01T00:00:00.000Z
+LAST_MS = 253_402_300_799_999  # 9999-12-31T23:59:59.999Z
+NAN = float("nan")
+INF = float("inf")
+
+
+def columns(**fields: Any) -> dict[str, Any]:
+    """Four rows that may be stored, with these columns put over them."""
+    return {"timestamp": np.arange(4, dtype=np.int64) * HOUR, "bucket_span": 900} | fields
+
+
+def stored() -> ResultsIndex:
+    """An index with two jobs in which every field is set somewhere and missing somewhere."""
+    index = ResultsIndex(clock=lambda: 0)
+    row = {"job_id": "web", "bucket_span": 900, "result_type": "bucket"}
+    index.upsert(
+        [
+            row | {"timestamp": 0, "anomaly_score": 10.0, "initial_anomaly_score": 12.0, "event_count": 7},
+            row | {"timestamp": HOUR, "bucket_influencers": [{"anomaly_score": 1.0}], "scheduled_events": ["sale"]},
+            row | {"timestamp": 2 * HOUR, "is_interim": True, "processing_time_ms": 4},
+            row | {"job_id": "db", "timestamp": 0, "anomaly_score": 55},
+        ]
+    )
+    return index
+
+
+def plain(value: Any) -> Any:
+    """Mappings as dicts, all the way down."""
+    return {key: plain(item) for key, item in value.items()} if isinstance(value, Mapping) else value
+
+
+def state(index: ResultsIndex) -> list[Any]:
+    """All that a reader can see of an index."""
+    jobs = index.jobs()
+    by_score = [BucketQuery(jobs=job, sort="anomaly_score", desc=True) for job in jobs]
+    return [
+        index.sequence,
+        tuple(jobs),
+        plain(index.stats()),
+        [plain(index.stats(job)) for job in jobs],
+        [index.get_buckets(job_id=job, size=10_000).to_dict(human=True) for job in jobs],
+        [[row.to_dict() for row in index.scan(query)] for query in by_score],
+    ]
+
+
+class Shared:
+    """One index for all refusals, made anew only after one of them has changed it."""
+
+    def __init__(self) -> None:
+        self.renew()
+
+    def renew(self) -> None:
+        """Begin with a fresh index."""
+        self.index = stored()
+        self.before = state(self.index)
+
+    def check(self) -> None:
+        """Nothing at all has changed."""
+        after, before = state(self.index), self.before
+        if after != before:
+            self.renew()
+        assert after == before
+
+
+SHARED = Shared()
+
+
+def refusal(given: Any, *, job_id: Any = "web", kind: Any = "bucket") -> BucketQueryError:
+    """The refusal of these columns, after checking that nothing was changed by it."""
+    with pytest.raises(BucketQueryError) as caught:
+        SHARED.index.upsert_columns(given, job_id=job_id, kind=kind)
+    SHARED.check()
+    error = caught.value
+    assert error.status == 400
+    assert error.reason
+    assert str(error) == error.reason
+    return error
+
+
+def refused(given: Any, field: str, *, job_id: Any = "web") -> InvalidDocument:
+    """The refusal of these columns as a document would be, at exactly this place."""
+    error = refusal(given, job_id=job_id)
+    assert type(error) is InvalidDocument
+    assert error.type == "document_parsing_exception"
+    assert error.field == field
+    return error
+
+
+def refused_in(given: Any, column: str, *, job_id: Any = "web") -> InvalidDocument:
+    """The refusal of a whole column, or of its first entry."""
+    error = refusal(given, job_id=job_id)
+    assert type(error) is InvalidDocument
+    assert error.field in {column, f"{column}[0]"}
+    return error
+
+
+BAD_ENTRIES: dict[str, tuple[str, Any, int]] = {
+    "score nan": ("anomaly_score", np.array([1.0, 2.0, 3.0, NAN]), 3),
+    "score nan in float32": ("anomaly_score", np.array([1, 2, NAN, 4], dtype=np.float32), 2),
+    "score inf": ("anomaly_score", np.array([1.0, INF, NAN, 4.0]), 1),
+    "score minus inf": ("initial_anomaly_score", [1.0, 2.0, 3.0, -INF], 3),
+    "score nan in a list": ("anomaly_score", [NAN, 2.0, 3.0, 4.0], 0),
+    "score text in objects": ("anomaly_score", np.array([1.0, "2", 3.0, 4.0], dtype=object), 1),
+    "score nan in objects": ("anomaly_score", np.array([1.0, None, NAN, 4.0], dtype=object), 2),
+    "score bool in objects": ("anomaly_score", np.array([1.0, 2.0, 3.0, True], dtype=object), 3),
+    "score bool in a list": ("anomaly_score", [True, 0.5, 0.5, 0.5], 0),
+    "score numpy bool in a list": ("anomaly_score", [0.5, np.True_, 0.5, 0.5], 1),
+    "score decimal": ("anomaly_score", np.array([1, Decimal(2), 3, 4], dtype=object), 1),
+    "score fraction": ("anomaly_score", [1.0, 2.0, Fraction(1, 3), 4.0], 2),
+    "score ten to the 400": ("anomaly_score", [1.0, 10**400, 3.0, 4.0], 1),
+    "score ten to the 5000": ("anomaly_score", np.array([1.0, 10**5000, 3.0, 4.0], dtype=object), 1),
+    "score a list": ("anomaly_score", np.array([1.0, None, [1.0], 4.0], dtype=object), 2),
+    "score complex in objects": ("anomaly_score", np.array([1.0, 2j, 3.0, 4.0], dtype=object), 1),
+    "score timedelta64 in objects": ("anomaly_score", np.array([1, np.timedelta64(1, "s"), 1, 1], dtype=object), 1),
+    "count nan": ("event_count", np.array([1.0, NAN, 3.0, 4.0]), 1),
+    "count inf": ("event_count", np.array([1.0, 2.0, INF, 4.0]), 2),
+    "count with a fraction": ("event_count", np.array([1.0, 2.0, 3.5, 4.0]), 2),
+    "count with a fraction in float16": ("event_count", np.array([1, 2, 3.5, 4], dtype=np.float16), 2),
+    "count past int64 in floats": ("event_count", np.array([1.0, 2.0, 3.0, 2.0**63]), 3),
+    "count below int64 in floats": ("event_count", np.array([1.0, -(2.0**64), 3.0, 4.0]), 1),
+    "count past int64 in uint64": ("event_count", np.array([1, 2**63, 3, 4], dtype=np.uint64), 1),
+    "count largest uint64": ("event_count", np.array([1, 2, 3, 2**64 - 1], dtype=np.uint64), 3),
+    "count past int64 in a list": ("event_count", [2**63, -1, 1, 1], 0),
+    "count far past int64 in a list": ("event_count", [1, 2, 2**70, 1], 2),
+    "count bool in a list": ("event_count", [5, True, 5, 5], 1),
+    "count bool in objects": ("event_count", np.array([5, 5, False, 5], dtype=object), 2),
+    "count text in objects": ("event_count", np.array([5, 5, 5, "5"], dtype=object), 3),
+    "processing time with a fraction": ("processing_time_ms", np.array([0.5, 1, 1, 1]), 0),
+    "processing time past int64": ("processing_time_ms", np.array([1, 2, 3, 2**63], dtype=object), 3),
+    "span zero": ("bucket_span", np.array([900, 0, 900, -1]), 1),
+    "span negative": ("bucket_span", np.array([900, 900, -(2**63), 900]), 2),
+    "span with a fraction": ("bucket_span", np.array([900.0, 900.0, 900.5, 900.0]), 2),
+    "span nan": ("bucket_span", np.array([NAN, 900.0, 900.0, 900.0]), 0),
+    "span null": ("bucket_span", np.array([900, None, 900, 900], dtype=object), 1),
+    "span masked": ("bucket_span", np.ma.MaskedArray([900, 900, 900, 900], mask=[False, False, False, True]), 3),
+    "span past int64": ("bucket_span", np.array([900, 900, 2**63, 900], dtype=np.uint64), 2),
+    "time masked": ("timestamp", np.ma.MaskedArray([0, 1, 2, 3], mask=[False, True, False, False]), 1),
+    "time null": ("timestamp", np.array([0, 1, None, 3], dtype=object), 2),
+    "time nat": ("timestamp", np.array([0, 1, "NaT", 3], dtype="datetime64[ms]"), 2),
+    "time past 9999": ("timestamp", np.array([0, 1, LAST_MS, LAST_MS + 1]), 3),
+    "time before 1": ("timestamp", np.array([FIRST_MS, FIRST_MS - 1, 2, 3]), 1),
+    "time smallest int64": ("timestamp", np.array([0, -(2**63), 2, 3]), 1),
+    "time past int64 in uint64": ("timestamp", np.array([0, 1, 2**63, 3], dtype=np.uint64), 2),
+    "time year 10000": ("timestamp", np.array([1, 2, 3, 10_000 - 1970], dtype="datetime64[Y]"), 3),
+    "time year 0": ("timestamp", np.array([1, -1970, 3, 4], dtype="datetime64[Y]"), 1),
+    "time seconds that overflow": ("timestamp", np.array([0, 2**62, 2, 3], dtype="datetime64[s]"), 1),
+    "time hours that wrap": ("timestamp", np.array([0, 1, 2**64 // HOUR + 1, 3], dtype="datetime64[h]"), 2),
+    "time us past 9999": ("timestamp", np.array([LAST_MS * 1000 + 1000, 1, 2, 3], dtype="datetime64[us]"), 0),
+    "time us before 1": ("timestamp", np.array([0, FIRST_MS * 1000 - 1, 2, 3], dtype="datetime64[us]"), 1),
+    "time bool in a list": ("timestamp", [0, HOUR, True, 3 * HOUR], 2),
+    "time bad text in objects": ("timestamp", np.array([0, "x", 2, 3], dtype=object), 1),
+    "time digits in objects": ("timestamp", np.array([0, 1, "2020", 3], dtype=object), 2),
+    "time naive in objects": ("timestamp", np.array([0, 1, 2, datetime(2020, 1, 1)], dtype=object), 3),  # noqa: DTZ001 - the fault
+    "interim number in objects": ("is_interim", np.array([True, False, 1, None], dtype=object), 2),
+    "interim text in objects": ("is_interim", np.array([True, "false", True, None], dtype=object), 1),
+    "interim number in a list": ("is_interim", [True, 1, False, False], 1),
+    "interim float in a list": ("is_interim", [True, False, 0.0, False], 2),
+    "influencers text": ("bucket_influencers", [[], "x", [], []], 1),
+    "influencers a mapping": ("bucket_influencers", [[], [], {}, []], 2),
+    "influencers a number": ("bucket_influencers", [5, [], [], []], 0),
+    "influencers a number in objects": ("bucket_influencers", np.array([None, [], [], 5], dtype=object), 3),
+    "events text": ("scheduled_events", [["a"], [], "b", []], 2),
+    "events a number": ("scheduled_events", [["a"], [], [], 7], 3),
+}
+
+
+@pytest.mark.parametrize(("name", "column", "row"), BAD_ENTRIES.values(), ids=BAD_ENTRIES.keys())
+def test_a_bad_entry_is_named_by_column_and_row(name: str, column: Any, row: int) -> None:
+    """Entries are checked as the fields of documents are, and the first bad one is named."""
+    refused(columns(**{name: column}), f"columns.{name}[{row}]")
+
+
+BAD_JOB_IDS: dict[str, tuple[Any, int]] = {
+    "empty": (np.array(["a", "", "b", "c"]), 1),
+    "blank": (["a", "b", "c d", "e"], 2),
+    "newline at the end": (["a", "b", "c", "d\n"], 3),
+    "nul at the end in a list": (["a", "b\x00", "c", "d"], 1),
+    "nul at the end in objects": (np.array(["a", "b", "c\x00", "d"], dtype=object), 2),
+    "star": (["a*", "b", "c", "d"], 0),
+    "comma": (["a", "b,c", "c", "d"], 1),
+    "leading minus": (["a", "b", "-c", "d"], 2),
+    "leading underscore": (np.array(["a", "b", "c", "_all"]), 3),
+    "256 characters": (["a", "x" * 256, "c", "d"], 1),
+    "null": (np.array(["a", None, "c", "d"], dtype=object), 1),
+    "null in a list": (["a", "b", None, "d"], 2),
+    "number in a list": (["a", "b", "c", 5], 3),
+    "number in objects": (np.array(["a", 5, "c", "d"], dtype=object), 1),
+    "bytes in a list": (["a", "b", b"c", "d"], 2),
+    "nan in objects": (np.array([NAN, "b", "c", "d"], dtype=object), 0),
+    "masked": (np.ma.MaskedArray(["a", "b", "c", "d"], mask=[False, False, True, False]), 2),
+}
+
+
+@pytest.mark.parametrize(("column", "row"), BAD_JOB_IDS.values(), ids=BAD_JOB_IDS.keys())
+def test_a_bad_job_id_is_named_by_its_row(column: Any, row: int) -> None:
+    """A column of job ids is checked entry by entry."""
+    refused(columns(job_id=column), f"columns.job_id[{row}]", job_id=None)
+
+
+DEEP: dict[str, tuple[str, Any, str]] = {
+    "probability": ("bucket_influencers", [[], None, [{}], [{"probability": "1"}]], "[3][0].probability"),
+    "second influencer": ("bucket_influencers", [[{}, {"anomaly_score": NAN}], [], [], []], "[0][1].anomaly_score"),
+    "influencer text": ("bucket_influencers", [[], ["x"], [], []], "[1][0]"),
+    "influencer null": ("bucket_influencers", [[], [{}, None], [], []], "[1][1]"),
+    "influencer of another job": ("bucket_influencers", [[], [], [{"job_id": "db"}], []], "[2][0].job_id"),
+    "influencer of another time": ("bucket_influencers", [[], [{"timestamp": 1}], [], []], "[1][0].timestamp"),
+    "influencer of another span": ("bucket_influencers", [[{"bucket_span": 1}], [], [], []], "[0][0].bucket_span"),
+    "event null": ("scheduled_events", [["a", None], [], [], []], "[0][1]"),
+    "event number": ("scheduled_events", [["a"], [], ["a", "b", 5], []], "[2][2]"),
+    "events of numbers": ("scheduled_events", [[1], [2], [3], [4]], "[0][0]"),
+}
+
+
+@pytest.mark.parametrize(("name", "column", "path"), DEEP.values(), ids=DEEP.keys())
+def test_a_fault_inside_a_list_is_named_by_its_whole_path(name: str, column: Any, path: str) -> None:
+    """The path goes on into the list and the influencer."""
+    refused(columns(**{name: column}), f"columns.{name}{path}")
+
+
+WHOLE_COLUMNS: dict[str, tuple[str, Any]] = {
+    "score 2-d": ("anomaly_score", np.zeros((4, 1))),
+    "score 2-d row": ("anomaly_score", np.zeros((1, 4))),
+    "score 2-d list": ("anomaly_score", [[1.0], [2.0], [3.0], [4.0]]),
+    "score ragged list": ("anomaly_score", [[1.0], [2.0, 3.0], [4.0], [5.0]]),
+    "score 0-d": ("anomaly_score", np.array(5.0)),
+    "score scalar": ("anomaly_score", 5.0),
+    "score numpy scalar": ("anomaly_score", np.float64(5.0)),
+    "score too long to be printed": ("anomaly_score", 10**5000),
+    "score complex": ("anomaly_score", np.zeros(4, dtype=complex)),
+    "score bools": ("anomaly_score", np.zeros(4, dtype=bool)),
+    "score text": ("anomaly_score", np.array(["1", "2", "3", "4"])),
+    "score bytes": ("anomaly_score", np.array([b"1", b"2", b"3", b"4"])),
+    "score one text": ("anomaly_score", "1234"),
+    "score one bytes": ("anomaly_score", b"1234"),
+    "score datetimes": ("anomaly_score", np.zeros(4, dtype="datetime64[ms]")),
+    "score timedeltas": ("anomaly_score", np.zeros(4, dtype="timedelta64[ms]")),
+    "score structured": ("anomaly_score", np.zeros(4, dtype=[("a", "f8")])),
+    "score void": ("anomaly_score", np.zeros(4, dtype="V8")),
+    "score dict": ("anomaly_score", {0: 1.0, 1: 2.0, 2: 3.0, 3: 4.0}),
+    "score set": ("anomaly_score", {1.0, 2.0, 3.0, 4.0}),
+    "score generator": ("anomaly_score", (float(row) for row in range(4))),
+    "score object": ("anomaly_score", object()),
+    "initial score bools": ("initial_anomaly_score", [True, False, True, False]),
+    "count bools": ("event_count", np.ones(4, dtype=bool)),
+    "count text": ("event_count", ["1", "2", "3", "4"]),
+    "count timedeltas": ("event_count", np.zeros(4, dtype="timedelta64[s]")),
+    "count complex": ("event_count", np.ones(4, dtype=np.complex64)),
+    "count scalar": ("event_count", 5),
+    "processing time bools": ("processing_time_ms", np.ones(4, dtype=bool)),
+    "processing time 2-d": ("processing_time_ms", np.ones((2, 2), dtype=np.int64)),
+    "span text": ("bucket_span", np.array(["1", "2", "3", "4"])),
+    "span bools": ("bucket_span", np.ones(4, dtype=bool)),
+    "span 2-d": ("bucket_span", np.ones((4, 4), dtype=np.int64)),
+    "span zero for all": ("bucket_span", 0),
+    "span negative for all": ("bucket_span", -900),
+    "span true for all": ("bucket_span", True),
+    "span fraction for all": ("bucket_span", 900.5),
+    "span nan for all": ("bucket_span", NAN),
+    "span text for all": ("bucket_span", "900"),
+    "span past int64 for all": ("bucket_span", 2**63),
+    "span too long to be printed for all": ("bucket_span", 10**5000),
+    "span timedelta64 for all": ("bucket_span", np.timedelta64(900, "s")),
+    "time bools": ("timestamp", np.ones(4, dtype=bool)),
+    "time 2-d": ("timestamp", np.zeros((2, 2), dtype=np.int64)),
+    "time scalar": ("timestamp", 0),
+    "time 0-d": ("timestamp", np.array(0)),
+    "time timedeltas": ("timestamp", np.zeros(4, dtype="timedelta64[ms]")),
+    "time bytes": ("timestamp", np.array([b"2020-01-01"] * 4)),
+    "time complex": ("timestamp", np.zeros(4, dtype=complex)),
+    "interim numbers": ("is_interim", np.zeros(4, dtype=np.int64)),
+    "interim bytes-sized numbers": ("is_interim", np.zeros(4, dtype=np.uint8)),
+    "interim floats": ("is_interim", np.zeros(4)),
+    "interim text": ("is_interim", ["true", "false", "true", "false"]),
+    "interim one for all": ("is_interim", True),
+    "interim 2-d": ("is_interim", np.zeros((4, 1), dtype=bool)),
+    "events numbers": ("scheduled_events", np.zeros(4)),
+    "events texts": ("scheduled_events", np.array(["a", "b", "c", "d"])),
+    "events one text": ("scheduled_events", "abcd"),
+    "influencers numbers": ("bucket_influencers", np.zeros(4)),
+    "influencers mappings": ("bucket_influencers", [{}, {}, {}, {}]),
+    "influencers one text": ("bucket_influencers", "abcd"),
+}
+
+
+@pytest.mark.parametrize(("name", "column"), WHOLE_COLUMNS.values(), ids=WHOLE_COLUMNS.keys())
+def test_a_column_of_the_wrong_type_or_shape_is_refused(name: str, column: Any) -> None:
+    """A column is one-dimensional and of its field's type, with no text, bool or pair taken for a number."""
+    refused_in(columns(**{name: column}), f"columns.{name}")
+
+
+@pytest.mark.parametrize("name", ["anomaly_score", "event_count", "is_interim", "scheduled_events", "timestamp"])
+@pytest.mark.parametrize("rows", [0, 1, 3, 5])
+def test_columns_of_unequal_length_are_refused(name: str, rows: int) -> None:
+    """Every column has as many rows as the others; none is stretched or cut."""
+    column: dict[str, Any] = {
+        "anomaly_score": np.zeros(rows),
+        "event_count": np.zeros(rows, dtype=np.int64),
+        "is_interim": np.zeros(rows, dtype=bool),
+        "scheduled_events": [[]] * rows,
+        "timestamp": np.zeros(rows, dtype=np.int64),
+    }
+    given = columns(processing_time_ms=np.zeros(4, dtype=np.int64), bucket_span=np.full(4, 60))
+    error = refusal(given | {name: column[name]})
+    assert type(error) is InvalidDocument
+    assert (error.field or "").startswith("columns")
+
+
+UNKNOWN: dict[str, tuple[Any, str]] = {
+    "unknown": ("foo", "columns.foo"),
+    "of another kind": ("record_score", "columns.record_score"),
+    "wrong case": ("Timestamp", "columns.Timestamp"),
+    "alias": ("@timestamp", "columns.@timestamp"),
+    "source": ("_source", "columns._source"),
+    "records": ("records", "columns.records"),
+    "empty": ("", "columns."),
+}
+
+
+@pytest.mark.parametrize(("name", "path"), UNKNOWN.values(), ids=UNKNOWN.keys())
+def test_a_column_that_is_no_field_is_refused(name: str, path: str) -> None:
+    """Only names of the schema are columns; a misspelt one is not dropped in silence."""
+    refused(columns(**{name: np.zeros(4)}), path)
+
+
+@pytest.mark.parametrize("name", [5, None, b"anomaly_score", ("a", "b"), True])
+def test_a_column_name_that_is_not_text_is_refused(name: Any) -> None:
+    """A name is text."""
+    error = refusal(columns() | {name: np.zeros(4)})
+    assert type(error) is InvalidDocument
+    assert (error.field or "").startswith("columns")
+
+
+@pytest.mark.parametrize("name", ["timestamp", "bucket_span"])
+def test_a_required_column_is_required(name: str) -> None:
+    """Time and span have no default, whatever the job was put with."""
+    given = columns()
+    del given[name]
+    refused(given, f"columns.{name}")
+    index = ResultsIndex()
+    index.put_job("web", bucket_span=900)
+    with pytest.raises(InvalidDocument):
+        index.upsert_columns(given, job_id="web")
+    assert index.sequence == 1
+
+
+@pytest.mark.parametrize(
+    "given", [{}, {"anomaly_score": np.zeros(4)}, {"bucket_span": 60}], ids=["none", "a score", "a span for all"]
+)
+def test_no_columns_at_all_are_refused(given: dict[str, Any]) -> None:
+    """Without its required columns a batch is refused even where no row could be told from it."""
+    error = refusal(given)
+    assert type(error) is InvalidDocument
+    assert error.field == "columns.timestamp"
+
+
+@pytest.mark.parametrize("both", [False, True])
+def test_the_job_is_given_exactly_once(both: bool) -> None:
+    """A job id comes as a column or as the argument: not both, and not neither."""
+    error = refusal(columns(job_id=["web"] * 4) if both else columns(), job_id="web" if both else None)
+    assert isinstance(error, ValueError)
+    assert "job_id" in (error.field or "")
+
+
+@pytest.mark.parametrize(
+    "job_id", ["", "_all", "-web", "a b", "a,b", "a*", "a\n", "x" * 256, 5, True, b"web", ["web"], 1.5], ids=repr
+)
+def test_a_job_id_argument_that_could_not_be_one_is_refused(job_id: Any) -> None:
+    """The argument is a parameter: its error says so."""
+    error = refusal(columns(), job_id=job_id)
+    assert (type(error), error.field, error.type) == (InvalidQuery, "job_id", "illegal_argument_exception")
+
+
+@pytest.mark.parametrize("kind", ["record", "influencer", "x", "", None, 5, True, b"bucket", ["bucket"]], ids=repr)
+@pytest.mark.parametrize("rows", [0, 4])
+def test_a_kind_that_is_not_held_is_refused(kind: Any, rows: int) -> None:
+    """Only `bucket` is a kind, also of no rows."""
+    error = refusal(columns(timestamp=np.arange(rows)), kind=kind)
+    assert (type(error), error.field, error.type) == (InvalidQuery, "kind", "illegal_argument_exception")
+
+
+@pytest.mark.parametrize(
+    ("column", "row"),
+    [
+        (["bucket", "bucket", "record", "bucket"], 2),
+        (np.array(["bucket", "Bucket", "bucket", "bucket"]), 1),
+        (np.array(["bucket", "bucket", "bucket", 5], dtype=object), 3),
+        (["", "bucket", "bucket", "bucket"], 0),
+    ],
+)
+def test_a_result_type_against_the_kind_is_refused(column: Any, row: int) -> None:
+    """A column of result types may only say what the kind says."""
+    refused(columns(result_type=column), f"columns.result_type[{row}]")
+
+
+NOT_COLUMNS: dict[str, Any] = {
+    "none": None,
+    "number": 5,
+    "text": "timestamp",
+    "bytes": b"timestamp",
+    "list": [],
+    "list of pairs": list(columns().items()),
+    "list of documents": [{"timestamp": 0, "bucket_span": 60}],
+    "array": np.zeros(4),
+    "structured array": np.zeros(4, dtype=[("timestamp", "i8"), ("bucket_span", "i8")]),
+    "record array": np.zeros(4, dtype=[("timestamp", "i8"), ("bucket_span", "i8")]).view(np.recarray),
+    "object": object(),
+    "set": {"timestamp"},
+}
+
+
+@pytest.mark.parametrize("given", NOT_COLUMNS.values(), ids=NOT_COLUMNS.keys())
+def test_what_is_no_mapping_of_columns_is_refused(given: object) -> None:
+    """Columns come by name."""
+    refused(given, "columns")
+
+
+class Broken(Mapping[str, Any]):
+    """A mapping of columns that fails when it is read."""
+
+    def __getitem__(self, key: str) -> Never:
+        raise OSError("gone")
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(["timestamp", "bucket_span"])
+
+    def __len__(self) -> int:
+        return 2
+
+
+def test_what_the_mapping_raises_passes_through() -> None:
+    """An exception of the caller's own is not taken for a bad column."""
+    index = stored()
+    before = state(index)
+    with pytest.raises(OSError, match="gone"):
+        index.upsert_columns(Broken(), job_id="web")
+    assert state(index) == before
+
+
+class Deceitful:
+    """A column that raises when it is made into an array."""
+
+    def __init__(self, error: BaseException) -> None:
+        self.error = error
+
+    def __array__(self, dtype: object = None, copy: object = None) -> Never:
+        raise self.error
+
+
+@pytest.mark.parametrize("error", [OSError("gone"), MemoryError(), KeyboardInterrupt(), RuntimeError("no")], ids=repr)
+def test_what_a_column_raises_passes_through(error: BaseException) -> None:
+    """The same for a column that makes itself into an array."""
+    index = stored()
+    before = state(index)
+    with pytest.raises(type(error)) as caught:
+        index.upsert_columns(columns(anomaly_score=Deceitful(error)), job_id="web")
+    assert caught.value is error
+    assert state(index) == before
+
+
+def test_anything_that_becomes_an_array_is_a_column() -> None:
+    """As frames and series of other libraries do."""
+
+    class Series:
+        def __array__(self, dtype: object = None, copy: object = None) -> Any:
+            return np.arange(4.0)
+
+    index = ResultsIndex()
+    assert index.upsert_columns(columns(anomaly_score=Series()), job_id="web").inserted == 4
+    assert [row["anomaly_score"] for row in rows_of(index)] == [0.0, 1.0, 2.0, 3.0]
+
+
+@pytest.mark.parametrize("row", [0, 1023, 1024, 1025, 4095, 4096, 4999])
+@pytest.mark.parametrize("name", ["anomaly_score", "timestamp", "event_count"])
+def test_one_bad_entry_refuses_thousands_of_good_ones(row: int, name: str) -> None:
+    """Wherever it stands, the bad one is named and none of the others is stored."""
+    given = columns(timestamp=np.arange(5_000) * HOUR, anomaly_score=np.zeros(5_000), event_count=np.zeros(5_000))
+    given[name][row] = {"anomaly_score": NAN, "timestamp": LAST_MS + 1, "event_count": 0.5}[name]
+    refused(given, f"columns.{name}[{row}]")
+
+
+def rows_of(index: ResultsIndex, job_id: str = "web") -> list[dict[str, Any]]:
+    """The stored buckets of a job, in time order."""
+    body: list[dict[str, Any]] = index.get_buckets(job_id=job_id, size=10_000).to_dict()["buckets"]
+    return body
+
+
+TIMES = [row * HOUR for row in range(4)]
+FINE: dict[str, tuple[str, Any, list[Any]]] = {
+    "big-endian times": ("timestamp", np.array(TIMES, dtype=">i8"), TIMES),
+    "reversed times": ("timestamp", np.array(TIMES[::-1])[::-1], TIMES),
+    "strided times": ("timestamp", np.repeat(np.array(TIMES), 3)[::3], TIMES),
+    "read-only times": ("timestamp", np.frombuffer(np.array(TIMES).tobytes(), dtype=np.int64), TIMES),
+    "uint64 times": ("timestamp", np.array(TIMES, dtype=np.uint64), TIMES),
+    "times in hours": ("timestamp", np.arange(4).astype("datetime64[h]"), TIMES),
+    "big-endian times in us": ("timestamp", (np.array(TIMES) * 1000).astype(">M8[us]"), TIMES),
+    "times at the edges": ("timestamp", [FIRST_MS, -1, 0, LAST_MS], [FIRST_MS, -1, 0, LAST_MS]),
+    "years at the edges": (
+        "timestamp",
+        np.array([1 - 1970, -1, 0, 9999 - 1970], dtype="M8[Y]"),
+        [FIRST_MS, -365 * 24 * HOUR, 0, 253_370_764_800_000],
+    ),
+    "times below a ms": ("timestamp", np.array([-1, 0, 10**6, 2 * 10**6 + 999_999], dtype="M8[ns]"), [-1, 0, 1, 2]),
+    "spans as small ints": ("bucket_span", np.array([1, 2, 3, 255], dtype=np.uint8), [1, 2, 3, 255]),
+    "spans as floats": ("bucket_span", np.array([1.0, 2.0, 3.0, 1e15]), [1, 2, 3, 10**15]),
+    "spans as a list": ("bucket_span", [1, 2, 3, 2**63 - 1], [1, 2, 3, 2**63 - 1]),
+    "one span as numpy int": ("bucket_span", np.int32(60), [60] * 4),
+    "one span as float": ("bucket_span", 60.0, [60] * 4),
+    "scores as ints": ("anomaly_score", np.arange(4), [0.0, 1.0, 2.0, 3.0]),
+    "scores as float32": ("anomaly_score", np.array([0.1] * 4, dtype=np.float32), [float(np.float32(0.1))] * 4),
+    "scores as float16": ("anomaly_score", np.array([0.5] * 4, dtype=np.float16), [0.5] * 4),
+    "scores big-endian": ("anomaly_score", np.array([1.5, 2.5, 3.5, 4.5], dtype=">f8"), [1.5, 2.5, 3.5, 4.5]),
+    "scores strided": ("anomaly_score", np.arange(8.0)[::2], [0.0, 2.0, 4.0, 6.0]),
+    "scores of a fortran matrix": ("anomaly_score", np.asfortranarray(np.eye(4))[1], [0.0, 1.0, 0.0, 0.0]),
+    "scores broadcast": ("anomaly_score", np.broadcast_to(np.float64(7), 4), [7.0] * 4),
+    "scores unaligned": (
+        "anomaly_score",
+        np.frombuffer(b"x" + np.arange(4.0).tobytes(), dtype=np.float64, offset=1),
+        [0.0, 1.0, 2.0, 3.0],
+    ),
+    "scores in a memoryview": ("anomaly_score", memoryview(np.arange(4.0).data), [0.0, 1.0, 2.0, 3.0]),
+    "scores in a tuple": ("anomaly_score", (1, 2.5, np.float32(3), np.int8(4)), [1.0, 2.5, 3.0, 4.0]),
+    "scores past int64": ("anomaly_score", [2**64, 1, 1.5, -(2**70)], [2.0**64, 1.0, 1.5, -(2.0**70)]),
+    "scores with nulls in objects": (
+        "anomaly_score",
+        np.array([1, None, 3.5, None], dtype=object),
+        [1.0, 0.0, 3.5, 0.0],
+    ),
+    "scores with nulls in a list": ("anomaly_score", [None, 2.5, None, 4], [0.0, 2.5, 0.0, 4.0]),
+    "scores all null": ("anomaly_score", [None] * 4, [0.0] * 4),
+    "scores masked over nan": (
+        "anomaly_score",
+        np.ma.MaskedArray([NAN, 1.0, INF, 2.0], mask=[True, False, True, False]),
+        [0.0, 1.0, 0.0, 2.0],
+    ),
+    "scores masked altogether": ("anomaly_score", np.ma.MaskedArray([1.0] * 4, mask=True), [0.0] * 4),
+    "scores masked nowhere": ("anomaly_score", np.ma.MaskedArray([1.0, 2.0, 3.0, 4.0]), [1.0, 2.0, 3.0, 4.0]),
+    "scores of minus zero": ("anomaly_score", np.array([-0.0, 0.0, -0.0, 1.0]), [0.0, 0.0, 0.0, 1.0]),
+    "counts past a double in a mixed list": ("event_count", [2**53 + 1, 1.0, 2, 3], [2**53 + 1, 1, 2, 3]),
+    "counts past a double with nulls": ("event_count", [2**53 + 1, None, 2**63 - 1, 3], [2**53 + 1, 0, 2**63 - 1, 3]),
+    "counts past a double masked": (
+        "event_count",
+        np.ma.MaskedArray([2**53 + 1, 5, 2**63 - 1, -(2**63)], mask=[False, True, False, False]),
+        [2**53 + 1, 0, 2**63 - 1, -(2**63)],
+    ),
+    "counts masked over too large ones": (
+        "event_count",
+        np.ma.MaskedArray(np.array([2**63, 1, 2, 3], dtype=np.uint64), mask=[True, False, False, False]),
+        [0, 1, 2, 3],
+    ),
+    "counts uint64 inside": ("event_count", np.array([2**63 - 1, 0, 1, 2], dtype=np.uint64), [2**63 - 1, 0, 1, 2]),
+    "counts of minus zero": ("event_count", np.array([-0.0, 1.0, 2.0, 3.0]), [0, 1, 2, 3]),
+    "interim masked": (
+        "is_interim",
+        np.ma.MaskedArray([True, True, False, True], mask=[True, False, False, False]),
+        [False, True, False, True],
+    ),
+    "interim in objects": (
+        "is_interim",
+        np.array([True, None, np.True_, False], dtype=object),
+        [True, False, True, False],
+    ),
+    "interim strided": ("is_interim", np.array([True, False] * 4)[::2], [True] * 4),
+    "influencers with nulls": ("bucket_influencers", [None, [], (), None], [[]] * 4),
+    "result types": ("result_type", ["bucket"] * 4, ["bucket"] * 4),
+    "result types as an array": ("result_type", np.array(["bucket"] * 4), ["bucket"] * 4),
+}
+
+
+@pytest.mark.parametrize(("name", "column", "expected"), FINE.values(), ids=FINE.keys())
+def test_a_column_inside_the_rules_is_stored_exactly(name: str, column: Any, expected: list[Any]) -> None:
+    """Byte order, strides, number types, masks and nulls make no difference to what comes back."""
+    index = ResultsIndex()
+    commit = index.upsert_columns(columns(**{name: column}), job_id="web")
+    assert (commit.inserted, commit.sequence) == (4, 1)
+    found = [row[name] for row in rows_of(index)]
+    assert found == expected
+    assert [str(value) for value in found] == [str(value) for value in expected]
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        np.ma.MaskedArray([0.0, 5.0, NAN, 4.0], mask=[True, False, True, False]),
+        np.array([None, 5.0, None, 4.0], dtype=object),
+        [None, 5, None, 4],
+    ],
+    ids=["masked", "objects", "list"],
+)
+def test_a_masked_or_null_score_is_missing(column: Any) -> None:
+    """It is no zero: it comes last in both directions and matches no threshold."""
+    index = ResultsIndex()
+    index.upsert_columns(columns(anomaly_score=column), job_id="web")
+    for desc, order in ((False, [3, 1, 0, 2]), (True, [1, 3, 2, 0])):
+        page = index.get_buckets(job_id="web", sort="anomaly_score", desc=desc)
+        assert [row.timestamp // HOUR for row in page] == order
+    assert index.get_buckets(job_id="web", anomaly_score=1e-300).count == 2
+
+
+@pytest.mark.parametrize("make", [list, tuple, np.array, lambda ids: np.array(ids, dtype=object), np.ma.array])
+def test_job_ids_come_as_a_column_of_text(make: Callable[[list[str]], Any]) -> None:
+    """Lists, NumPy text, objects and masked arrays without a mask hold job ids."""
+    ids = ["a", "x" * 255, "b", "\U0001f600"]
+    index = ResultsIndex()
+    assert index.upsert_columns(columns(job_id=make(ids))).inserted == 4
+    assert list(index.jobs()) == sorted(ids)
+    assert {type(job_id) for job_id in index.jobs()} == {str}
+
+
+@pytest.mark.parametrize("given", [columns(), MappingProxyType(columns())], ids=["dict", "proxy"])
+def test_any_mapping_holds_columns(given: Mapping[str, Any]) -> None:
+    """Columns may be in any mapping."""
+    assert ResultsIndex().upsert_columns(given, job_id="web").inserted == 4
+
+
+@pytest.mark.parametrize(
+    "span", [60, [], np.array([], dtype=np.int64), np.array([])], ids=["one", "list", "ints", "any"]
+)
+@pytest.mark.parametrize("times", [[], np.array([], dtype=np.int64), np.array([], dtype="M8[ms]"), np.array([])])
+def test_no_rows_change_nothing(times: Any, span: Any) -> None:
+    """Empty columns are fine, publish nothing and make no job known."""
+    index = stored()
+    before = state(index)
+    commit = index.upsert_columns({"timestamp": times, "bucket_span": span, "anomaly_score": []}, job_id="new")
+    assert (commit.sequence, commit.inserted, commit.replaced, commit.unchanged) == (before[0], 0, 0, 0)
+    assert "new" not in index
+    assert state(index) == before
+
+
+def test_no_rows_with_job_ids_change_nothing() -> None:
+    """The same with an empty column of job ids."""
+    index = stored()
+    before = state(index)
+    index.upsert_columns({"job_id": [], "timestamp": [], "bucket_span": []})
+    assert state(index) == before
+
+
+@pytest.mark.parametrize("rows", [4, 1_200])
+@pytest.mark.parametrize("times", ["in order", "out of order"])
+def test_a_column_changed_afterwards_changes_nothing_stored(rows: int, times: str) -> None:
+    """What the caller hands in is copied: arrays, lists and what is in them stay the caller's to change."""
+    order = np.arange(rows) if times == "in order" else np.random.default_rng(5).permutation(rows)
+    influencers: list[Any] = [[{"influencer_field_name": "a", "anomaly_score": 1.0}] for _ in range(rows)]
+    events: list[Any] = [["sale"] for _ in range(rows)]
+    arrays: dict[str, Any] = {
+        "timestamp": order * HOUR,
+        "bucket_span": np.full(rows, 60),
+        "anomaly_score": np.linspace(0.0, 100.0, rows),
+        "initial_anomaly_score": np.linspace(0.0, 100.0, rows),
+        "event_count": np.arange(rows),
+        "is_interim": np.arange(rows) % 3 == 0,
+        "processing_time_ms": np.ma.MaskedArray(np.arange(rows), mask=np.arange(rows) % 2 == 0),
+    }
+    views = {name: np.asarray(array).view() for name, array in arrays.items()}
+    for view in views.values():
+        view.setflags(write=False)
+    given = views | {"processing_time_ms": arrays["processing_time_ms"]}
+    given |= {"bucket_influencers": influencers, "scheduled_events": events}
+    index = ResultsIndex()
+    index.upsert_columns(given, job_id="web")
+    page = index.get_buckets(job_id="web", size=10_000)
+    before = (state(index), page.to_dict())
+    assert before[0] == state(index)
+    for array in arrays.values():
+        array[...] = 1
+    arrays["processing_time_ms"].mask = False
+    for inner, texts in zip(influencers, events, strict=True):
+        inner[0]["anomaly_score"] = 99.0
+        inner.append({"influencer_field_name": "b"})
+        texts[0] = "changed"
+        texts.append("more")
+    given.clear()
+    assert state(index) == before[0]
+    assert page.to_dict() == before[1]
+
+
+def test_a_refused_load_leaves_a_usable_index() -> None:
+    """The next good load is the next commit, and builds on the last good one."""
+    index, untouched = stored(), stored()
+    bad: Any
+    for bad in ({"anomaly_score": [NAN] * 4}, {"x": []}, {"bucket_influencers": [[], [], [], [5]]}):
+        with pytest.raises(InvalidDocument):
+            index.upsert_columns(columns(**bad), job_id="web")
+    for other in (index, untouched):
+        assert other.upsert_columns(columns(anomaly_score=[1, 2, 3, 4]), job_id="web").sequence == stored().sequence + 1
+    assert state(index) == state(untouched)
+
+
+def test_columns_are_not_written_to() -> None:
+    """The caller's arrays, masks and lists are as they were, and keep their flags."""
+    given = columns(
+        timestamp=np.array([3, 1, 2, 1]) * HOUR,
+        anomaly_score=np.array([-0.0, 1.0, 2.0, 3.0]),
+        event_count=np.ma.MaskedArray([1, 2, 3, 4], mask=[False, True, False, False]),
+        scheduled_events=[["b", "a"], None, [], ["c"]],
+    )
+    copies: dict[str, Any] = {
+        name: np.ma.copy(column) if isinstance(column, np.ndarray) else str(column) for name, column in given.items()
+    }
+    ResultsIndex().upsert_columns(given, job_id="web")
+    for name, column in given.items():
+        if isinstance(column, np.ndarray):
+            assert column.tobytes() == copies[name].tobytes()
+            assert column.flags.writeable
+            column[0] = 1
+        else:
+            assert str(column) == copies[name]
+    assert list(given["event_count"].mask) == [False, True, False, False]

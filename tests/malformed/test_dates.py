@@ -1,0 +1,650 @@
+"""Instants that no question may have, in every spelling, and those at the very edge of what it may."""
+
+from collections.abc import Callable
+from datetime import UTC, date, datetime, time, timedelta, timezone, tzinfo
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import pytest
+
+from bucketquery import BucketQuery, BucketQueryError, InvalidQuery, LimitExceeded, NotFound, ResultsIndex
+
+HOUR = 3_600_000
+DAY = 24 * HOUR
+FIRST_MS = -62_135_596_800_000  # 0001-01-01T00:00:00.000Z
+LAST_MS = 253_402_300_799_999  # 9999-12-31T23:59:59.999Z
+BOUNDS = ["start", "end", "timestamp"]
+PARSE = "parse_exception"
+ILLEGAL = "illegal_argument_exception"
+
+
+class Unprintable:
+    """A value that cannot even be shown."""
+
+    def __repr__(self) -> str:
+        raise RuntimeError("no repr")
+
+    def __str__(self) -> str:
+        raise RuntimeError("no str")
+
+
+class BrokenZone(tzinfo):
+    """A zone without an offset, which makes an aware-looking datetime naive."""
+
+    def utcoffset(self, _: datetime | None) -> timedelta | None:
+        """No offset at any time."""
+        return None
+
+    def tzname(self, _: datetime | None) -> str | None:
+        """No name either."""
+        return None
+
+    def dst(self, _: datetime | None) -> timedelta | None:
+        """And no summer time."""
+        return None
+
+
+class AngryZone(BrokenZone):
+    """A zone that fails when it is asked."""
+
+    def utcoffset(self, _: datetime | None) -> timedelta | None:
+        """Nothing but an error."""
+        raise OSError("no zone")
+
+
+def stored() -> ResultsIndex:
+    """An index with buckets at both ends of time and around the epoch."""
+    index = ResultsIndex(clock=lambda: 0)
+    times = [FIRST_MS, -HOUR, -1, 0, HOUR, LAST_MS]
+    index.upsert([{"job_id": "web", "timestamp": at, "bucket_span": 1, "result_type": "bucket"} for at in times])
+    return index
+
+
+INDEX = stored()
+
+
+def refusal(action: Callable[[], Any]) -> BucketQueryError:
+    """The typed error of an action."""
+    with pytest.raises(BucketQueryError) as caught:
+        action()
+    error = caught.value
+    assert error.status == 400
+    assert error.reason
+    assert str(error) == error.reason
+    assert INDEX.sequence == 1
+    return error
+
+
+def both(name: str, value: Any) -> list[BucketQueryError]:
+    """The refusals of the prepared question, when made, when changed into, and of the call."""
+    params: dict[str, Any] = {name: value}
+    return [
+        refusal(lambda: BucketQuery(jobs="web", **params)),
+        refusal(lambda: BucketQuery(jobs="web").replace(**params)),
+        refusal(lambda: INDEX.get_buckets(job_id="web", **params)),
+        refusal(lambda: INDEX.snapshot().get_buckets(job_id="web", now=0, **params)),
+    ]
+
+
+WRONG_TYPES: dict[str, Any] = {
+    "true": True,
+    "false": False,
+    "numpy bool": np.True_,
+    "float": 1.5,
+    "integral float": 1.0,
+    "minus one as float": -1.0,
+    "numpy float": np.float64(0),
+    "nan": float("nan"),
+    "inf": float("inf"),
+    "decimal": Decimal(0),
+    "fraction": Fraction(0),
+    "complex": 0j,
+    "bytes": b"2020-01-01",
+    "empty bytes": b"",
+    "list": [0],
+    "empty list": [],
+    "tuple": (2020, 1, 1),
+    "dict": {"gte": 0},
+    "set": set(),
+    "array": np.array([0]),
+    "array of datetime64": np.array(["2020"], dtype="M8[ms]"),
+    "naive datetime": datetime(2020, 1, 1),  # noqa: DTZ001 - the fault
+    "smallest naive datetime": datetime.min,  # noqa: DTZ901 - the fault
+    "datetime of a zone without offset": datetime(2020, 1, 1, tzinfo=BrokenZone()),
+    "date": date(2020, 1, 1),
+    "time": time(0, 0, tzinfo=UTC),
+    "timedelta": timedelta(0),
+    "timedelta64": np.timedelta64(0, "ms"),
+    "nat": np.datetime64("NaT"),
+    "nat in ms": np.datetime64("NaT", "ms"),
+    "nat in days": np.datetime64("NaT", "D"),
+    "nat timedelta": np.timedelta64("NaT"),
+    "object": object(),
+    "function": len,
+    "unprintable": Unprintable(),
+}
+
+
+@pytest.mark.parametrize("value", WRONG_TYPES.values(), ids=WRONG_TYPES.keys())
+def test_what_is_no_instant_is_refused(value: Any) -> None:
+    """Floats, bools, naive times, NaT and the rest are refused by the parameter's name."""
+    for name in BOUNDS:
+        for error in both(name, value):
+            assert (type(error), error.field, error.type) == (InvalidQuery, name, ILLEGAL)
+
+
+FAILED = "failed to parse date field [{}] with format [strict_date_optional_time||epoch_millis]"
+GRAMMAR: dict[str, str] = {
+    "": "cannot parse empty datetime",
+    **dict.fromkeys(
+        [
+            " ",
+            "x",
+            "T",
+            "-",
+            "--5",
+            "+5",
+            "+2020",
+            "- 5",
+            "1e5",
+            "1.2.3",
+            ".5",
+            "-.5",
+            "5.1234567",
+            "0x10",
+            "1_000",
+            "\uff11\uff12\uff13\uff14\uff15",
+            "\u0661\u0662\u0663\u0664\u0665",
+            "\u00b2\u00b2\u00b2\u00b2\u00b2",
+            "nan",
+            "NaT",
+            "null",
+            "None",
+            "true",
+            "today",
+            "yesterday",
+            "NOW",
+            "Now",
+            " now",
+            "-2020",
+            "-2020-01-01",
+            "2020-",
+            "2020-1",
+            "2020-2-1",
+            "2020-13",
+            "2020-00",
+            "2020-01-00",
+            "2020-01-32",
+            "2020-02-30",
+            "2019-02-29",
+            "1900-02-29",
+            "2020-04-31",
+            "202-01-01",
+            "20200-01-01",
+            "10000-01-01",
+            "2020/01/01",
+            "01-01-2020",
+            "2020-001",
+            "2020-W01",
+            "2020-01-01 ",
+            " 2020-01-01",
+            "2020-01-01\n",
+            "2020-01-01\x00",
+            "2020-01-01 00:00",
+            "2020-01-01t00:00",
+            "2020-01-01T0",
+            "2020-01-01T24",
+            "2020-01-01T24:00:00",
+            "2020-01-01T00:",
+            "2020-01-01T00:0",
+            "2020-01-01T00:60",
+            "2020-01-01T0000",
+            "2020-01-01T00:00:",
+            "2020-01-01T00:00:0",
+            "2020-01-01T00:00:60",
+            "2020-01-01T23:59:60Z",
+            "2020-01-01T00:00:00.",
+            "2020-01-01T00:00:00.x",
+            "2020-01-01T00:00:00.1234567890",
+            "2020-01-01T00:00:00:00",
+            "2020-01-01T-1:00",
+            "2020-01-01Z",
+            "2020-01-01+01:00",
+            "2020-01-01TZ",
+            "2020Z",
+            "2020-01T00:00",
+            "2020T00:00",
+            "2020-01-01T00:00+",
+            "2020-01-01T00:00+1",
+            "2020-01-01T00:00+1:00",
+            "2020-01-01T00:00+01:0",
+            "2020-01-01T00:00+01:60",
+            "2020-01-01T00:00+18:01",
+            "2020-01-01T00:00-18:01",
+            "2020-01-01T00:00+19",
+            "2020-01-01T00:00+99:99",
+            "\uff12\uff10\uff12\uff10-01-01",
+            "\u0662\u0660\u0662\u0660-01-01",
+            "2020-01-01\u200b",
+            "2020-01-01|+1d",
+            "2020-01-01+1d",
+            "2020+1d",
+            "2020-01-01/d",
+            "x||+1d",
+            "2020-13-01||+1d",
+            "2020-01-01 ||+1d",
+            "Wed, 01 Jan 2020 00:00:00 GMT",
+            "\ud800",
+        ],
+        FAILED,
+    ),
+    "||": "cannot parse empty datetime",
+    "||+1d": "cannot parse empty datetime",
+    "now*2": "operator not supported for date math [",
+    "now 1d": "operator not supported for date math [",
+    "now ": "operator not supported for date math [",
+    "nowd": "operator not supported for date math [",
+    "now1d": "operator not supported for date math [",
+    "now||+1d": "operator not supported for date math [",
+    "now-1d ": "operator not supported for date math [",
+    "now-1dd": "operator not supported for date math [",
+    "now\u22121d": "operator not supported for date math [",
+    "2020-01-01||1d": "operator not supported for date math [",
+    "2020-01-01||*1d": "operator not supported for date math [",
+    "2020-01-01|| +1d": "operator not supported for date math [",
+    "2020-01-01||now": "operator not supported for date math [",
+    "2020-01-01||+1d||+1d": "operator not supported for date math [",
+    "now+": "truncated date math [",
+    "now-": "truncated date math [",
+    "now/": "truncated date math [",
+    "now+1": "truncated date math [",
+    "now-1d+": "truncated date math [",
+    "now-1d/": "truncated date math [",
+    "now+99999999999999999999": "truncated date math [",
+    "2020-01-01||+": "truncated date math [",
+    "2020-01-01||+5": "truncated date math [",
+    "2020-01-01||/1": "truncated date math [",
+    "now/2d": "rounding `/` can only be used on single unit types [",
+    "now/0d": "rounding `/` can only be used on single unit types [",
+    "2020-01-01||/10M": "rounding `/` can only be used on single unit types [",
+    "now+1q": "unit [q] not supported for date math [",
+    "now+1D": "unit [D] not supported for date math [",
+    "now+1S": "unit [S] not supported for date math [",
+    "now+1Y": "unit [Y] not supported for date math [",
+    "now+1W": "unit [W] not supported for date math [",
+    "now+1.5d": "unit [.] not supported for date math [",
+    "now+1 d": "unit [ ] not supported for date math [",
+    "now--1d": "unit [-] not supported for date math [",
+    "now+-1d": "unit [-] not supported for date math [",
+    "now//d": "unit [/] not supported for date math [",
+    "now/ms": "",
+    "now+1ms": "",
+    "2020-01-01||+1x": "unit [x] not supported for date math [",
+    "2020-01-01||/D": "unit [D] not supported for date math [",
+}
+
+
+@pytest.mark.parametrize("text", GRAMMAR, ids=ascii)
+def test_text_outside_the_grammar_is_refused(text: str) -> None:
+    """With the server's type and words, when the question is made."""
+    for name in BOUNDS:
+        for error in both(name, text):
+            assert (type(error), error.field, error.type) == (InvalidQuery, name, PARSE)
+            anchor = text.split("||", maxsplit=1)[0]
+            assert any(GRAMMAR[text].format(shown) in error.reason for shown in (text, anchor))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2020-01-01T00:00:00 Z",
+        "2020-01-01T00:00:00ZZ",
+        "2020-01-01T00:00:00Z ",
+        "2020-01-01T00:00:00Z\n",
+        "2020-01-01T00:00+01:00Z",
+        "2020-01-01T00:00 +01:00",
+        "2020-01-01T00:00\u221201:00",
+        "2020-01-01T00:00x",
+    ],
+    ids=ascii,
+)
+def test_what_is_no_zone_is_refused(text: str) -> None:
+    """Be it taken for a misspelt offset or for a region."""
+    for name in BOUNDS:
+        for error in both(name, text):
+            assert (type(error), error.field) == (InvalidQuery, name)
+
+
+@pytest.mark.parametrize("region", ["Europe/Berlin", "America/New_York", "Asia/Kolkata", "CET", "Nowhere/Land"])
+def test_a_region_is_refused_by_name(region: str) -> None:
+    """Region ids would need files; the reason says which one was asked for."""
+    for name in BOUNDS:
+        for text in (f"2020-01-01T00:00{region}", f"2020-01-01T00:00:00.5{region}", f"2020-01-01T00{region}||+1d"):
+            for error in both(name, text):
+                assert (type(error), error.field) == (InvalidQuery, name)
+                assert region in error.reason
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "0000",
+        "0000-12-31",
+        "0000-12-31T23:59:59.999Z",
+        "0001-01-01T00:00+00:01",
+        "0001-01-01T17:59:59.999+18:00",
+        "9999-12-31T23:59:59.999-00:01",
+        "9999-12-31T06:00-18:00",
+        "0001-01-01||-1s",
+        "0001-01-01||-1M",
+        "0001-01-01||-1y",
+        "0001-06-01||-6M",
+        "9999-12-31||+1d",
+        "9999-12-31||+1d-1d",
+        "9999-12-31T23:59:59Z||+1s",
+        "9999-12-01||+1M",
+        "9999||+1y",
+        "9999-12-31||+1w-1w",
+        "2020||+8000y",
+        "2020||-2020y",
+        "2020||+99999999999999999999y",
+        "2020||-99999999999999999999M",
+        "2020||+99999999999999999999999999999999w",
+        "2020||+9223372036854775807s",
+        "2020||+9223372036854775808d",
+        "2020||+2147483648d",
+        "2020||-18446744073709551616h",
+        "2020||+9999999999999999999m",
+        "0000-01-01||+1y",
+    ],
+)
+def test_a_date_outside_the_years_1_to_9999_is_past_a_bound(text: str) -> None:
+    """Calendar dates and every step of their math stay inside; the error is the bound's, when the question is made."""
+    for name in BOUNDS:
+        for error in both(name, text):
+            assert (type(error), error.field, error.type) == (LimitExceeded, name, ILLEGAL)
+
+
+@pytest.mark.parametrize("name", BOUNDS)
+@pytest.mark.parametrize(
+    ("now", "text"),
+    [
+        (LAST_MS, "now+1s"),
+        (LAST_MS, "now+1d-1d"),
+        (LAST_MS, "now+1M"),
+        (LAST_MS, "now+1y"),
+        (FIRST_MS, "now-1s"),
+        (FIRST_MS, "now-1s/d"),
+        (FIRST_MS, "now-1M+1M"),
+        (0, "now+8030y"),
+        (0, "now-1970y"),
+        (0, "now+99999999999999999999y"),
+        (0, "now-99999999999999999999s"),
+    ],
+)
+def test_math_on_now_outside_the_years_is_past_a_bound_at_the_search(name: str, now: int, text: str) -> None:
+    """It cannot be known before; the error names the parameter that holds the math."""
+    params: dict[str, Any] = {name: text}
+    clocked = ResultsIndex(clock=lambda: now)
+    clocked.put_job("web")
+    for error in (
+        refusal(lambda: INDEX.search(BucketQuery(jobs="web", **params), now=now)),
+        refusal(lambda: INDEX.scan(BucketQuery(jobs="web", **params), now=now)),
+        refusal(lambda: INDEX.get_buckets(job_id="web", now=now, **params)),
+        refusal(lambda: clocked.get_buckets(job_id="web", **params)),
+    ):
+        assert (type(error), error.field, error.type) == (LimitExceeded, name, ILLEGAL)
+
+
+EDGE_TEXTS: dict[str, int] = {
+    "0001": FIRST_MS,
+    "0001-01-01T00:00:00.000Z": FIRST_MS,
+    "0001-01-01T18:00+18:00": FIRST_MS,
+    "0001-01-01||/y": FIRST_MS,
+    "0001-01-01||/w": FIRST_MS,
+    "0001-12-31T23:59:59.999||/y": FIRST_MS,
+    "0001-02||-1M": FIRST_MS,
+    "0002||-1y": FIRST_MS,
+    "9999-12-31T23:59:59.999Z": LAST_MS,
+    "9999-12-31T23:59:59.999999999Z": LAST_MS,
+    "9999-12-31T05:59:59.999-18:00": LAST_MS,
+    "9999-12-31T23:59:58.999||+1s": LAST_MS,
+    "9999-12-24T23:59:59.999||+1w": LAST_MS,
+    "2020-01-01T00:00+18:00": 1_577_836_800_000 - 18 * HOUR,
+    "2020-01-01T00:00-18": 1_577_836_800_000 + 18 * HOUR,
+    "2020-01-01T": 1_577_836_800_000,
+    "2020-01-31||+1M": 1_582_934_400_000,
+    "2020-01-01||+0d": 1_577_836_800_000,
+    "2020-01-01||+000000000000000000001d": 1_577_836_800_000 + DAY,
+    "1577836800000||+d": 1_577_836_800_000 + DAY,
+    "2020-01-01T00:00:00,123456789Z": 1_577_836_800_123,
+    "2020-01-01T00Z": 1_577_836_800_000,
+    "2020-01-01T00UTC": 1_577_836_800_000,
+    "2020-01-01T00:00:00.5GMT": 1_577_836_800_500,
+    "5000": 95_617_584_000_000,
+    "12345": 12_345,
+    "12345.": 12_345,
+    "12345.999999": 12_345,
+    "-5": -5,
+    "-1.0": -1,
+    "-1.": -1,
+    "00001": 1,
+    "0": 0,
+    "-0": 0,
+    "000": 0,
+    "253402300800000": LAST_MS + 1,
+    "9223372036854775807": 2**63 - 1,
+    "9223372036854775808": 2**63,
+    "-9223372036854775809": -(2**63) - 1,
+    "9" * 64: 10**64,
+    "-" + "9" * 63: -(10**63),
+}
+
+
+def window(**params: Any) -> list[int]:
+    """The timestamps that a question matches, asked both ways."""
+    called = [row.timestamp for row in INDEX.get_buckets(job_id="web", **params)]
+    assert [row.timestamp for row in INDEX.search(BucketQuery(jobs="web", **params))] == called
+    assert [row.timestamp for row in INDEX.scan(BucketQuery(jobs="web", **params))] == called
+    return called
+
+
+def window_if_taken(name: str, value: Any) -> list[int] | None:
+    """The same, or None where the value is refused by the parameter's name."""
+    try:
+        return window(**{name: value})
+    except (InvalidQuery, LimitExceeded) as error:
+        if error.field != name:
+            raise
+        return None
+
+
+TIMES = [FIRST_MS, -HOUR, -1, 0, HOUR, LAST_MS]
+
+
+@pytest.mark.parametrize(("text", "instant"), EDGE_TEXTS.items(), ids=lambda value: str(value)[:40])
+def test_text_at_the_edge_is_its_instant(text: str, instant: int) -> None:
+    """The window begins, or ends, exactly there; digits beyond int64 are beyond every bucket."""
+    assert window(start=text) == [at for at in TIMES if at >= instant]
+    assert window(end=text) == [at for at in TIMES if at < instant]
+
+
+FAR_INTS = [LAST_MS + 1, 2**53, 2**63 - 1, 2**63, 2**64, 10**30, 10**400, 10**5000]
+
+
+@pytest.mark.parametrize("far", FAR_INTS, ids=lambda far: f"{far.bit_length()} bits")
+def test_an_int_beyond_all_buckets_is_clamped(far: int) -> None:
+    """No number is too large to ask for, and none wraps around."""
+    assert window(start=far) == []
+    assert window(end=far) == TIMES
+    assert window(start=-far) == TIMES
+    assert window(end=-far) == []
+    for timestamp in (far, -far):
+        with pytest.raises(NotFound):
+            INDEX.get_buckets(job_id="web", timestamp=timestamp)
+        assert list(INDEX.scan(BucketQuery(jobs="web", timestamp=timestamp))) == []
+
+
+def test_the_extreme_ints_of_int64_are_no_sentinels() -> None:
+    """An open side is None and nothing else."""
+    for value in (-(2**63), 2**63 - 1, np.int64(-(2**63)), np.int64(2**63 - 1), np.uint64(2**64 - 1)):
+        assert window(start=value) == (TIMES if value < 0 else [])
+        assert window(end=value) == ([] if value < 0 else TIMES)
+
+
+@pytest.mark.parametrize("unset", [-1, "-1", None], ids=repr)
+@pytest.mark.parametrize("name", ["start", "end"])
+def test_minus_one_and_none_are_unset(name: str, unset: Any) -> None:
+    """In both bounds, as the attribute says."""
+    params: dict[str, Any] = {name: unset}
+    assert window(**params) == TIMES
+    assert getattr(BucketQuery(jobs="web", **params), name) is None
+
+
+LITERAL: dict[str, Any] = {
+    "datetime64": np.datetime64(-1, "ms"),
+    "datetime64 in us": np.datetime64(-1, "us"),
+    "datetime": datetime(1969, 12, 31, 23, 59, 59, 999_000, tzinfo=UTC),
+    "datetime in another zone": datetime(1970, 1, 1, 0, 59, 59, 999_999, tzinfo=timezone(timedelta(hours=1))),
+    "digits with a fraction": "-1.0",
+    "digits with a zero": "-01",
+    "iso": "1969-12-31T23:59:59.999Z",
+}
+
+
+@pytest.mark.parametrize("value", LITERAL.values(), ids=LITERAL.keys())
+def test_no_other_spelling_of_that_instant_is_unset(value: Any) -> None:
+    """One millisecond before the epoch can be asked for, and stays asked for when something else is changed."""
+    assert window(start=value) == [at for at in TIMES if at >= -1]
+    assert window(end=value) == [at for at in TIMES if at < -1]
+    assert INDEX.get_buckets(job_id="web", timestamp=value)[0].timestamp == -1
+    query = BucketQuery(jobs="web", end=value)
+    assert query.end is not None
+    changed = query.replace(size=5)
+    assert changed.end == query.end
+    assert [row.timestamp for row in INDEX.search(changed)] == [FIRST_MS, -HOUR]
+    assert query.replace() == query
+
+
+@pytest.mark.parametrize(
+    ("value", "instant"),
+    [
+        (np.datetime64(FIRST_MS, "ms"), FIRST_MS),
+        (np.datetime64(LAST_MS, "ms"), LAST_MS),
+        (np.datetime64(LAST_MS * 1000 + 999, "us"), LAST_MS),
+        (np.datetime64(-1, "ns"), -1),
+        (np.datetime64(-1, "as"), -1),
+        (np.datetime64(-(10**6) - 1, "ns"), -2),
+        (np.datetime64(0, "Y"), 0),
+        (np.datetime64(0, "M"), 0),
+        (np.datetime64(1, "h"), HOUR),
+        (np.datetime64("0001", "Y"), FIRST_MS),
+        (np.datetime64(0, ("s", 25)), 0),
+        (np.datetime64(2, ("m", 30)), HOUR),
+        (datetime.min.replace(tzinfo=UTC), FIRST_MS),
+        (datetime.max.replace(tzinfo=UTC), LAST_MS),
+        (datetime(1970, 1, 1, 1, tzinfo=timezone(timedelta(hours=1))), 0),
+        (datetime(1970, 1, 1, 0, 0, 0, 999, tzinfo=UTC), 0),
+        (datetime(1970, 1, 1, 0, 0, 30, tzinfo=timezone(timedelta(seconds=30))), 0),
+        (np.int8(-5), -5),
+        (np.uint64(5), 5),
+    ],
+    ids=str,
+)
+def test_an_instant_of_another_type_becomes_its_ms(value: Any, instant: int) -> None:
+    """Datetimes and datetime64 of any unit are floored to the millisecond."""
+    query = BucketQuery(jobs="web", start=value, end=value)
+    # The number of this one instant means unset, so another spelling of it is kept.
+    kept = "1969-12-31T23:59:59.999Z" if instant == -1 else instant
+    assert (query.start, query.end) == (kept, kept)
+    assert type(query.start) is type(kept)
+    assert query.replace() == query
+    assert window(start=value) == [at for at in TIMES if at >= instant]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        datetime.max.replace(tzinfo=timezone(-timedelta(hours=23, minutes=59))),
+        np.datetime64(2**62, "s"),
+        np.datetime64(2**64 // HOUR + 1, "h"),
+        np.datetime64(2**60, "W"),
+        np.datetime64(292_000_000, "Y"),
+        np.datetime64(2**63 - 1, "D"),
+        np.datetime64("10000", "Y"),
+        np.datetime64(LAST_MS + 1, "ms"),
+        np.datetime64(2**63 - 1, "ms"),
+    ],
+    ids=["datetime", "seconds", "wrapping hours", "weeks", "years", "days", "year 10000", "one past", "last"],
+)
+def test_a_time_beyond_the_years_is_beyond_every_bucket_or_refused(value: Any) -> None:
+    """Never a wrong window: what does not fit does not wrap around."""
+    assert window_if_taken("start", value) in (None, [])
+    assert window_if_taken("end", value) in (None, TIMES)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        datetime.min.replace(tzinfo=timezone(timedelta(hours=23, minutes=59))),
+        np.datetime64(-(2**62), "s"),
+        np.datetime64(-(2**64 // HOUR) - 1, "h"),
+        np.datetime64(-(2**60), "W"),
+        np.datetime64(-292_000_000, "Y"),
+        np.datetime64("0000", "Y"),
+        np.datetime64(FIRST_MS - 1, "ms"),
+        np.datetime64(-(2**63) + 1, "ms"),
+    ],
+    ids=["datetime", "seconds", "wrapping hours", "weeks", "years", "year 0", "one before", "first"],
+)
+def test_a_time_before_the_years_is_before_every_bucket_or_refused(value: Any) -> None:
+    """The same on the other side."""
+    assert window_if_taken("start", value) in (None, TIMES)
+    assert window_if_taken("end", value) in (None, [])
+
+
+@pytest.mark.parametrize(
+    ("text", "first", "last"),
+    [
+        ("9999-12-31T23:59:59.999Z", LAST_MS, LAST_MS),
+        ("9999-12-31T23:59:59Z", LAST_MS - 999, LAST_MS),
+        ("9999-12-31", LAST_MS - DAY + 1, LAST_MS),
+        ("9999-12-31||/d", LAST_MS - DAY + 1, LAST_MS),
+        ("9999-12-31||/M", LAST_MS - 31 * DAY + 1, LAST_MS),
+        ("9999-12-31||/y", LAST_MS - 365 * DAY + 1, LAST_MS),
+        ("9999-12-31T23:59:59.999||/s", LAST_MS - 999, LAST_MS),
+        ("0001-01-01||/y", FIRST_MS, FIRST_MS + 365 * DAY - 1),
+        ("0001", FIRST_MS, FIRST_MS + DAY - 1),
+        ("0001-01-01||/w", FIRST_MS, FIRST_MS + 7 * DAY - 1),
+    ],
+)
+def test_a_lookup_of_a_stretch_at_the_edge_of_time_finds_it(text: str, first: int, last: int) -> None:
+    """Rounding up to the end of the stretch does not fall off the calendar."""
+    index = ResultsIndex()
+    times = sorted({first, last})
+    index.upsert([{"job_id": "web", "timestamp": at, "bucket_span": 1, "result_type": "bucket"} for at in times])
+    page = index.get_buckets(job_id="web", timestamp=text)
+    assert (page.count, page[0].timestamp) == (len(times), first)
+
+
+def test_the_week_that_ends_after_time_does_not_break_the_lookup() -> None:
+    """Its end is in the year 10000: found up to the last instant, or past a bound; nothing else."""
+    query = BucketQuery(jobs="web", timestamp="9999-12-30")
+    with pytest.raises(NotFound):
+        INDEX.search(query)
+    assert window_if_taken("timestamp", "9999-12-31||/w") in (None, [LAST_MS])
+
+
+def test_a_zone_that_raises_passes_through() -> None:
+    """A datetime's zone is the caller's code."""
+    with pytest.raises(OSError, match="no zone"):
+        BucketQuery(jobs="web", start=datetime(2020, 1, 1, tzinfo=AngryZone()))
+
+
+@pytest.mark.parametrize("name", BOUNDS)
+def test_the_error_carries_what_was_given(name: str) -> None:
+    """The value is the caller's own."""
+    params: dict[str, Any] = {name: "yesterday"}
+    assert refusal(lambda: BucketQuery(jobs="web", **params)).value == "yesterday"

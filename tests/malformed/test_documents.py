@@ -1,0 +1,989 @@
+"""Documents that may not be stored: each is refused by name and place, and the index stays as it was."""
+
+import itertools
+import threading
+from collections import ChainMap, OrderedDict, UserDict
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, date, datetime, timedelta, timezone
+from decimal import Decimal
+from fractions import Fraction
+from types import MappingProxyType
+from typing import Any, Never
+
+import numpy as np
+import pytest
+
+from bucketquery import BucketQuery, BucketQueryError, InvalidDocument, InvalidQuery, ResultsIndex
+
+HOUR = 3_600_000
+FIRST_MS = -62_135_596_800_000  # 0001-01-01T00:00:00.000Z
+LAST_MS = 253_402_300_799_999  # 9999-12-31T23:59:59.999Z
+NAN = float("nan")
+INF = float("inf")
+
+
+class Unprintable:
+    """A value that cannot even be shown."""
+
+    def __repr__(self) -> str:
+        raise RuntimeError("no repr")
+
+    def __str__(self) -> str:
+        raise RuntimeError("no str")
+
+
+def bucket(**fields: Any) -> dict[str, Any]:
+    """A bucket that may be stored, with these fields put over it."""
+    return {"job_id": "web", "timestamp": HOUR, "bucket_span": 900, "result_type": "bucket"} | fields
+
+
+def influencer(**fields: Any) -> dict[str, Any]:
+    """A nested bucket influencer that may be stored, with these fields put over it."""
+    return {"influencer_field_name": "bucket_time", "anomaly_score": 4.0, "probability": 0.25} | fields
+
+
+def stored() -> ResultsIndex:
+    """An index with two jobs in which every field is set somewhere and missing somewhere."""
+    index = ResultsIndex(clock=lambda: 0)
+    index.put_job("idle", bucket_span=60)
+    index.upsert(
+        [
+            bucket(timestamp=0, anomaly_score=10.0, initial_anomaly_score=12.0, event_count=7, processing_time_ms=3),
+            bucket(anomaly_score=90.5, bucket_influencers=[influencer()], scheduled_events=["sale", "a b"]),
+            bucket(timestamp=2 * HOUR, is_interim=True),
+            bucket(job_id="db", timestamp=0, anomaly_score=55, bucket_span=60),
+        ]
+    )
+    return index
+
+
+def plain(value: Any) -> Any:
+    """Mappings as dicts, all the way down."""
+    return {key: plain(item) for key, item in value.items()} if isinstance(value, Mapping) else value
+
+
+def state(index: ResultsIndex) -> list[Any]:
+    """All that a reader can see of an index."""
+    jobs = index.jobs()
+    by_score = [BucketQuery(jobs=job, sort="anomaly_score", desc=True) for job in jobs]
+    return [
+        index.sequence,
+        tuple(jobs),
+        plain(index.stats()),
+        [plain(index.stats(job)) for job in jobs],
+        [index.get_buckets(job_id=job, size=10_000).to_dict(human=True) for job in jobs],
+        [[row.to_dict() for row in index.scan(query)] for query in by_score],
+    ]
+
+
+class Shared:
+    """One index for all refusals, made anew only after one of them has changed it."""
+
+    def __init__(self) -> None:
+        self.renew()
+
+    def renew(self) -> None:
+        """Begin with a fresh index."""
+        self.index = stored()
+        self.before = state(self.index)
+
+    def check(self) -> None:
+        """Nothing at all has changed."""
+        after, before = state(self.index), self.before
+        if after != before:
+            self.renew()
+        assert after == before
+
+
+SHARED = Shared()
+
+
+def refused(documents: Any, field: str, *, kind: Any = None) -> InvalidDocument:
+    """The refusal of a batch, after checking its place and that nothing at all was changed by it."""
+    with pytest.raises(BucketQueryError) as caught:
+        SHARED.index.upsert(documents, kind=kind)
+    SHARED.check()
+    error = caught.value
+    assert type(error) is InvalidDocument
+    assert error.field == field
+    assert error.status == 400
+    assert error.type == "document_parsing_exception"
+    assert 0 < len(error.reason) < 1_000
+    assert str(error) == error.reason
+    return error
+
+
+def among_good(bad: Any) -> list[Any]:
+    """A batch that would insert one and replace one before it comes to the bad one."""
+    return [bucket(job_id="fresh", timestamp=5 * HOUR), bucket(timestamp=0, anomaly_score=11.0), bad]
+
+
+def recursive_list() -> list[Any]:
+    """A list that holds itself."""
+    endless: list[Any] = []
+    endless.append(endless)
+    return endless
+
+
+def deep_list() -> list[Any]:
+    """A list in a list in a list, deeper than Python would show or pickle."""
+    inner: list[Any] = []
+    for _ in range(20_000):
+        inner = [inner]
+    return inner
+
+
+NOT_A_NUMBER_TYPE: dict[str, Any] = {
+    "true": True,
+    "false": False,
+    "numpy bool": np.True_,
+    "digits as text": "60",
+    "fraction as text": "1.5",
+    "numpy text": np.str_("60"),
+    "empty text": "",
+    "bytes": b"60",
+    "list": [60],
+    "list nested deep": deep_list(),
+    "megabytes of text": "6" * 5_000_000,
+    "tuple": (60,),
+    "dict": {"value": 60},
+    "one-element array": np.array([60]),
+    "nan": NAN,
+    "inf": INF,
+    "minus inf": -INF,
+    "numpy nan": np.float32("nan"),
+    "numpy inf": np.float64("inf"),
+    "ten to the 400": 10**400,
+    "minus ten to the 400": -(10**400),
+    "too long to be printed": 10**5000,
+    "decimal": Decimal(60),
+    "decimal nan": Decimal("NaN"),
+    "fraction": Fraction(60),
+    "complex": 60 + 0j,
+    "numpy complex": np.complex128(60),
+    "datetime64": np.datetime64(60, "ms"),
+    "timedelta64": np.timedelta64(60, "s"),
+    "timedelta": timedelta(seconds=60),
+    "object": object(),
+    "unprintable": Unprintable(),
+    "function": len,
+}
+
+NOT_AN_INTEGER: dict[str, Any] = NOT_A_NUMBER_TYPE | {
+    "half": 1.5,
+    "numpy half": np.float32(0.5),
+    "two to the 63": 2**63,
+    "below int64": -(2**63) - 1,
+    "float two to the 63": 2.0**63,
+    "float below int64": -(2.0**64),
+    "huge float": 1e300,
+    "uint64 above int64": np.uint64(2**63),
+}
+
+NOT_A_REAL: dict[str, Any] = NOT_A_NUMBER_TYPE | {
+    "nan as text": "NaN",
+    "first power past a double": 2**1024,
+    "subnormal decimal": Decimal("1e-320"),
+}
+
+NOT_A_BOOLEAN: dict[str, Any] = {
+    "one": 1,
+    "zero": 0,
+    "float": 1.0,
+    "text": "true",
+    "other text": "yes",
+    "empty text": "",
+    "bytes": b"true",
+    "list": [True],
+    "empty list": [],
+    "dict": {},
+    "numpy one": np.int8(1),
+    "nan": NAN,
+    "object": object(),
+    "unprintable": Unprintable(),
+}
+
+NOT_A_JOB_ID: dict[str, Any] = {
+    "none": None,
+    "number": 5,
+    "true": True,
+    "bytes": b"web",
+    "list": ["web"],
+    "dict": {"web": 1},
+    "nan": NAN,
+    "too long to be printed": 10**5000,
+    "unprintable": Unprintable(),
+    "empty": "",
+    "256 characters": "x" * 256,
+    "megabytes": "x" * 5_000_000,
+    "256 astral characters": "\U0001f600" * 256,
+    "comma": "a,b",
+    "star": "a*",
+    "only a star": "*",
+    "blank": "a b",
+    "only a blank": " ",
+    "blank before": " web",
+    "blank after": "web ",
+    "tab": "a\tb",
+    "newline": "a\nb",
+    "newline at the end": "web\n",
+    "carriage return": "a\rb",
+    "form feed": "a\x0cb",
+    "no-break space": "a\u00a0b",
+    "em space": "a\u2003b",
+    "ideographic space": "a\u3000b",
+    "line separator": "a\u2028b",
+    "paragraph separator": "a\u2029b",
+    "next line": "a\x85b",
+    "nul": "a\x00",
+    "bell": "a\x07b",
+    "escape": "\x1b[2J",
+    "unit separator": "a\x1fb",
+    "delete": "a\x7f",
+    "c1 control": "a\x9b",
+    "leading minus": "-web",
+    "only a minus": "-",
+    "leading underscore": "_web",
+    "only an underscore": "_",
+    "everything": "_all",
+}
+
+NOT_A_TIMESTAMP: dict[str, Any] = {
+    "none": None,
+    "true": True,
+    "numpy bool": np.True_,
+    "half": 1.5,
+    "nan": NAN,
+    "inf": INF,
+    "decimal": Decimal(60),
+    "fraction": Fraction(60),
+    "complex": 1j,
+    "bytes": b"2020-01-01",
+    "list": [0],
+    "dict": {"value": 0},
+    "one-element array": np.array([0]),
+    "date": date(2020, 1, 1),
+    "naive datetime": datetime(2020, 1, 1),  # noqa: DTZ001 - the fault
+    "timedelta64": np.timedelta64(60, "s"),
+    "unprintable": Unprintable(),
+    "nat": np.datetime64("NaT"),
+    "nat in ms": np.datetime64("NaT", "ms"),
+    "two to the 63": 2**63,
+    "below int64": -(2**63) - 1,
+    "ten to the 400": 10**400,
+    "too long to be printed": 10**5000,
+    "past the year 9999": LAST_MS + 1,
+    "before the year 1": FIRST_MS - 1,
+    "largest int64": 2**63 - 1,
+    "smallest int64": -(2**63),
+    "float past the year 9999": float(LAST_MS + 1),
+    "aware datetime past the year 9999": datetime(9999, 12, 31, 23, 59, tzinfo=timezone(timedelta(hours=-1))),
+    "aware datetime before the year 1": datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=1))),
+    "datetime64 ms past the year 9999": np.datetime64(LAST_MS + 1, "ms"),
+    "datetime64 ms before the year 1": np.datetime64(FIRST_MS - 1, "ms"),
+    "datetime64 us before the year 1": np.datetime64(FIRST_MS * 1000 - 1, "us"),
+    "datetime64 day past the year 9999": np.datetime64("10000-01-01", "D"),
+    "datetime64 day before the year 1": np.datetime64("0000-12-31", "D"),
+    "datetime64 year 10000": np.datetime64("10000", "Y"),
+    "datetime64 year 0": np.datetime64("0000", "Y"),
+    "datetime64 year 292 million": np.datetime64(292_000_000, "Y"),
+    "datetime64 seconds that overflow": np.datetime64(2**62, "s"),
+    "datetime64 hours that wrap to a small number": np.datetime64(2**64 // HOUR + 1, "h"),
+    "datetime64 weeks that overflow": np.datetime64(-(2**60), "W"),
+    "empty text": "",
+    "blank text": " ",
+    "epoch digits": "1577836800000",
+    "negative digits": "-1",
+    "a year in digits": "2020",
+    "now": "now",
+    "now and math": "now-1d",
+    "date and math": "2020-01-01||+1d",
+    "date and rounding": "2020-01-01||/d",
+    "today": "today",
+    "nat text": "NaT",
+    "word": "yesterday",
+    "blank instead of T": "2020-01-01 00:00",
+    "lower-case t": "2020-01-01t00:00",
+    "one-digit month": "2020-1-01",
+    "month 13": "2020-13-01",
+    "february 30": "2020-02-30",
+    "february 29 of a common year": "2019-02-29",
+    "hour 24": "2020-01-01T24:00",
+    "minute 60": "2020-01-01T00:60",
+    "second 60": "2020-01-01T00:00:60",
+    "ten fraction digits": "2020-01-01T00:00:00.0123456789",
+    "zone without an hour": "2020-01-01Z",
+    "region": "2020-01-01T00:00Europe/Berlin",
+    "offset too large": "2020-01-01T00:00+18:01",
+    "leading blank": " 2020-01-01",
+    "trailing blank": "2020-01-01 ",
+    "trailing newline": "2020-01-01\n",
+    "trailing nul": "2020-01-01\x00",
+    "full-width digits": "\uff12\uff10\uff12\uff10-01-01",
+    "minus sign before a date": "-2020-01-01",
+    "year 0": "0000-06-01",
+    "five-digit year": "10000-01-01",
+    "pushed past 9999 by its offset": "9999-12-31T23:59:59.999-00:01",
+    "pushed before 1 by its offset": "0001-01-01T00:00+00:01",
+    "lone surrogate": "\ud800",
+}
+
+
+@pytest.mark.parametrize("value", NOT_AN_INTEGER.values(), ids=NOT_AN_INTEGER.keys())
+@pytest.mark.parametrize("name", ["bucket_span", "event_count", "processing_time_ms"])
+def test_a_value_that_is_no_integer_is_refused(name: str, value: object) -> None:
+    """Bools, text, fractions, non-numbers and what lies outside int64 are refused for every integer field."""
+    refused(among_good(bucket(**{name: value})), f"documents[2].{name}")
+
+
+@pytest.mark.parametrize("value", NOT_A_REAL.values(), ids=NOT_A_REAL.keys())
+@pytest.mark.parametrize("name", ["anomaly_score", "initial_anomaly_score"])
+def test_a_value_that_is_no_finite_number_is_refused(name: str, value: object) -> None:
+    """Bools, text, NaN, infinities and what a double cannot hold are refused for every score."""
+    refused(among_good(bucket(**{name: value})), f"documents[2].{name}")
+
+
+@pytest.mark.parametrize("value", NOT_A_BOOLEAN.values(), ids=NOT_A_BOOLEAN.keys())
+def test_a_value_that_is_no_boolean_is_refused(value: object) -> None:
+    """`is_interim` takes booleans only."""
+    refused(among_good(bucket(is_interim=value)), "documents[2].is_interim")
+
+
+@pytest.mark.parametrize("value", NOT_A_JOB_ID.values(), ids=NOT_A_JOB_ID.keys())
+def test_a_value_that_could_not_be_a_job_id_is_refused(value: object) -> None:
+    """A job id is text of 1 to 255 characters without the forbidden ones."""
+    refused(among_good(bucket(job_id=value)), "documents[2].job_id")
+
+
+@pytest.mark.parametrize("value", NOT_A_TIMESTAMP.values(), ids=NOT_A_TIMESTAMP.keys())
+def test_a_value_that_is_no_instant_of_the_years_1_to_9999_is_refused(value: object) -> None:
+    """A stored timestamp is epoch ms, a calendar date or an aware instant, inside the years 0001 to 9999."""
+    refused(among_good(bucket(timestamp=value)), "documents[2].timestamp")
+
+
+@pytest.mark.parametrize("value", [0, -1, -(2**63), 0.0, -0.0, np.int64(0), 0.5, -1.0], ids=repr)
+def test_a_bucket_span_below_one_is_refused(value: object) -> None:
+    """A bucket lasts at least one second."""
+    refused(among_good(bucket(bucket_span=value)), "documents[2].bucket_span")
+
+
+@pytest.mark.parametrize("name", ["job_id", "timestamp", "bucket_span"])
+@pytest.mark.parametrize("how", ["absent", "null"])
+def test_a_required_field_is_required(name: str, how: str) -> None:
+    """A bucket without its identity is refused, be the field absent or null."""
+    bad = bucket(**{name: None})
+    if how == "absent":
+        del bad[name]
+    refused(among_good(bad), f"documents[2].{name}")
+
+
+LISTS: dict[str, tuple[dict[str, Any], str]] = {
+    "influencers as text": ({"bucket_influencers": "bucket_time"}, "bucket_influencers"),
+    "influencers as empty text": ({"bucket_influencers": ""}, "bucket_influencers"),
+    "influencers as bytes": ({"bucket_influencers": b""}, "bucket_influencers"),
+    "influencers as one mapping": ({"bucket_influencers": influencer()}, "bucket_influencers"),
+    "influencers as an empty mapping": ({"bucket_influencers": {}}, "bucket_influencers"),
+    "influencers as a number": ({"bucket_influencers": 5}, "bucket_influencers"),
+    "influencers as zero": ({"bucket_influencers": 0}, "bucket_influencers"),
+    "influencers as false": ({"bucket_influencers": False}, "bucket_influencers"),
+    "influencers as nan": ({"bucket_influencers": NAN}, "bucket_influencers"),
+    "influencers unprintable": ({"bucket_influencers": Unprintable()}, "bucket_influencers"),
+    "influencer null": ({"bucket_influencers": [None]}, "bucket_influencers[0]"),
+    "influencer text": ({"bucket_influencers": ["bucket_time"]}, "bucket_influencers[0]"),
+    "influencer a list": ({"bucket_influencers": [[influencer()]]}, "bucket_influencers[0]"),
+    "influencer a list of pairs": ({"bucket_influencers": [[("probability", 1.0)]]}, "bucket_influencers[0]"),
+    "influencer nested deep": ({"bucket_influencers": deep_list()}, "bucket_influencers[0]"),
+    "influencer a list in itself": ({"bucket_influencers": recursive_list()}, "bucket_influencers[0]"),
+    "second influencer a number": ({"bucket_influencers": [influencer(), 5]}, "bucket_influencers[1]"),
+    "events as text": ({"scheduled_events": "sale"}, "scheduled_events"),
+    "events as empty text": ({"scheduled_events": ""}, "scheduled_events"),
+    "events as bytes": ({"scheduled_events": b"sale"}, "scheduled_events"),
+    "events as a mapping": ({"scheduled_events": {"sale": 1}}, "scheduled_events"),
+    "events as a number": ({"scheduled_events": 1}, "scheduled_events"),
+    "events as false": ({"scheduled_events": False}, "scheduled_events"),
+    "event null": ({"scheduled_events": [None]}, "scheduled_events[0]"),
+    "second event null": ({"scheduled_events": ["sale", None]}, "scheduled_events[1]"),
+    "event a number": ({"scheduled_events": [5]}, "scheduled_events[0]"),
+    "event bytes": ({"scheduled_events": ["a", "b", b"c"]}, "scheduled_events[2]"),
+    "event a list": ({"scheduled_events": [["sale"]]}, "scheduled_events[0]"),
+    "event nested deep": ({"scheduled_events": deep_list()}, "scheduled_events[0]"),
+    "event a list in itself": ({"scheduled_events": recursive_list()}, "scheduled_events[0]"),
+    "event unprintable": ({"scheduled_events": [Unprintable()]}, "scheduled_events[0]"),
+}
+
+
+@pytest.mark.parametrize(("fields", "path"), LISTS.values(), ids=LISTS.keys())
+def test_a_list_of_the_wrong_shape_is_refused(fields: dict[str, Any], path: str) -> None:
+    """Influencers are a list of mappings and events a list of text; the path says how deep the fault lies."""
+    refused(among_good(bucket(**fields)), f"documents[2].{path}")
+
+
+INFLUENCER_FIELDS: dict[str, tuple[str, Any]] = {
+    "name a number": ("influencer_field_name", 5),
+    "name true": ("influencer_field_name", True),
+    "name bytes": ("influencer_field_name", b"bucket_time"),
+    "name a list": ("influencer_field_name", ["bucket_time"]),
+    "score nan": ("anomaly_score", NAN),
+    "score inf": ("anomaly_score", INF),
+    "score text": ("anomaly_score", "4.0"),
+    "score true": ("anomaly_score", True),
+    "score decimal": ("anomaly_score", Decimal(4)),
+    "score ten to the 400": ("anomaly_score", 10**400),
+    "score unprintable": ("anomaly_score", Unprintable()),
+    "initial score text": ("initial_anomaly_score", "4.0"),
+    "initial score minus inf": ("initial_anomaly_score", -INF),
+    "initial score a list": ("initial_anomaly_score", [4.0]),
+    "raw score false": ("raw_anomaly_score", False),
+    "raw score nan": ("raw_anomaly_score", np.float64("nan")),
+    "raw score timedelta64": ("raw_anomaly_score", np.timedelta64(4, "s")),
+    "probability text": ("probability", "1e-300"),
+    "probability nan": ("probability", NAN),
+    "probability numpy bool": ("probability", np.False_),
+    "probability a mapping": ("probability", {}),
+    "interim one": ("is_interim", 1),
+    "interim text": ("is_interim", "false"),
+    "job of another": ("job_id", "db"),
+    "job with a blank after": ("job_id", "web "),
+    "job a number": ("job_id", 5),
+    "job forbidden": ("job_id", "_all"),
+    "time of another": ("timestamp", HOUR + 1),
+    "time of another as text": ("timestamp", "2020-01-01"),
+    "time true": ("timestamp", True),
+    "time digits": ("timestamp", str(HOUR)),
+    "time nan": ("timestamp", NAN),
+    "time naive": ("timestamp", datetime(1970, 1, 1, 1)),  # noqa: DTZ001 - the fault
+    "time too large": ("timestamp", 2**63),
+    "span of another": ("bucket_span", 901),
+    "span zero": ("bucket_span", 0),
+    "span text": ("bucket_span", "900"),
+    "span true": ("bucket_span", True),
+    "span a fraction off": ("bucket_span", 900.5),
+}
+
+
+@pytest.mark.parametrize(("name", "value"), INFLUENCER_FIELDS.values(), ids=INFLUENCER_FIELDS.keys())
+def test_a_bad_field_of_a_nested_influencer_is_refused(name: str, value: object) -> None:
+    """Nested influencers are checked field by field, and job, time and span must be the bucket's."""
+    bad = bucket(bucket_influencers=[influencer(), influencer(**{name: value})])
+    refused(among_good(bad), f"documents[2].bucket_influencers[1].{name}")
+
+
+NOT_DOCUMENTS: dict[str, Any] = {
+    "none": None,
+    "number": 5,
+    "text": "web",
+    "bytes": b"{}",
+    "list": [],
+    "list of pairs": list(bucket().items()),
+    "tuple": (),
+    "set": {"job_id"},
+    "true": True,
+    "array": np.array([1]),
+    "unprintable": Unprintable(),
+    "mapping class": dict,
+}
+
+
+@pytest.mark.parametrize("document", NOT_DOCUMENTS.values(), ids=NOT_DOCUMENTS.keys())
+@pytest.mark.parametrize("kind", [None, "bucket"])
+def test_a_document_that_is_no_mapping_is_refused(document: object, kind: str | None) -> None:
+    """Whatever is not a mapping is no document, whether or not the kind is given."""
+    refused(among_good(document), "documents[2]", kind=kind)
+
+
+NOT_BATCHES: dict[str, Any] = {
+    "none": None,
+    "number": 5,
+    "nan": NAN,
+    "object": object(),
+    "unprintable": Unprintable(),
+    "text": "web",
+    "empty text": "",
+    "one mapping": bucket(),
+    "empty mapping": {},
+    "mapping proxy": MappingProxyType(bucket()),
+    "user dict": UserDict(bucket()),
+}
+
+
+@pytest.mark.parametrize("documents", NOT_BATCHES.values(), ids=NOT_BATCHES.keys())
+def test_documents_that_are_no_batch_are_refused(documents: object) -> None:
+    """One mapping, text, and what cannot be iterated over are no batch of documents."""
+    refused(documents, "documents")
+
+
+@pytest.mark.parametrize("source", [5, "text", [], [bucket()], b"{}", True, NAN], ids=repr)
+def test_a_search_hit_whose_source_is_no_mapping_is_refused(source: object) -> None:
+    """The fault is the hit's `_source`."""
+    refused(among_good({"_id": "x", "_source": source}), "documents[2]._source")
+
+
+HITS: dict[str, tuple[dict[str, Any], str]] = {
+    "score": ({"anomaly_score": NAN}, "anomaly_score"),
+    "span": ({"bucket_span": 0}, "bucket_span"),
+    "time": ({"timestamp": "2020"}, "timestamp"),
+    "job": ({"job_id": "_all"}, "job_id"),
+    "missing": ({"job_id": None}, "job_id"),
+    "events": ({"scheduled_events": ["a", 5]}, "scheduled_events[1]"),
+    "influencers": ({"bucket_influencers": [influencer(probability=INF)]}, "bucket_influencers[0].probability"),
+    "result type": ({"result_type": 5}, "result_type"),
+}
+
+
+@pytest.mark.parametrize(("fields", "path"), HITS.values(), ids=HITS.keys())
+def test_the_path_into_a_search_hit_names_its_source(fields: dict[str, Any], path: str) -> None:
+    """A field of an unwrapped document is found again by its path in the hit."""
+    refused(among_good({"_index": "i", "_source": bucket(**fields)}), f"documents[2]._source.{path}")
+
+
+@pytest.mark.parametrize("value", [5, True, False, 0, b"bucket", ["bucket"], {"bucket": 1}, NAN], ids=repr)
+@pytest.mark.parametrize("kind", [None, "bucket"])
+def test_a_result_type_that_is_not_text_is_refused(value: object, kind: str | None) -> None:
+    """A result type that is not text is no other kind to be skipped, it is an error."""
+    refused(among_good(bucket(result_type=value)), "documents[2].result_type", kind=kind)
+
+
+@pytest.mark.parametrize("value", ["record", "influencer", "bucket_influencer", "model_plot", "Bucket", "bucket ", ""])
+def test_a_result_type_against_the_kind_is_refused(value: str) -> None:
+    """When the kind is given no document may say that it is another."""
+    refused(among_good(bucket(result_type=value)), "documents[2].result_type", kind="bucket")
+
+
+KINDS: dict[str, Any] = {
+    "record": "record",
+    "influencer": "influencer",
+    "unknown": "x",
+    "empty": "",
+    "wrong case": "Bucket",
+    "number": 5,
+    "true": True,
+    "bytes": b"bucket",
+    "list": ["bucket"],
+    "dict": {},
+    "unprintable": Unprintable(),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS.keys())
+@pytest.mark.parametrize("documents", [[], [bucket(timestamp=7 * HOUR)]], ids=["nothing", "a bucket"])
+def test_a_kind_that_is_not_held_is_refused(kind: Any, documents: list[Any]) -> None:
+    """Only `bucket` is a kind; the rest is refused as a parameter, whatever the documents."""
+    with pytest.raises(BucketQueryError) as caught:
+        SHARED.index.upsert(documents, kind=kind)
+    SHARED.check()
+    error = caught.value
+    assert (type(error), error.field, error.status) == (InvalidQuery, "kind", 400)
+    assert error.type == "illegal_argument_exception"
+
+
+FIRST_FAULTS: dict[str, tuple[list[Any], str]] = {
+    "the first document": ([bucket(), bucket(event_count="1"), bucket(job_id=5)], "documents[1].event_count"),
+    "job before time": ([bucket(timestamp="x", job_id="")], "documents[0].job_id"),
+    "time before span": ([bucket(bucket_span=0, timestamp=NAN)], "documents[0].timestamp"),
+    "span before score": ([bucket(anomaly_score=NAN, bucket_span="1")], "documents[0].bucket_span"),
+    "score before initial": ([bucket(initial_anomaly_score="1", anomaly_score=INF)], "documents[0].anomaly_score"),
+    "initial before events counted": (
+        [bucket(event_count=0.5, initial_anomaly_score=INF)],
+        "documents[0].initial_anomaly_score",
+    ),
+    "event count before interim": ([bucket(is_interim=1, event_count=0.5)], "documents[0].event_count"),
+    "interim before influencers": ([bucket(bucket_influencers=5, is_interim=1)], "documents[0].is_interim"),
+    "influencers before processing time": (
+        [bucket(processing_time_ms="1", bucket_influencers=[5])],
+        "documents[0].bucket_influencers[0]",
+    ),
+    "processing time before events": (
+        [bucket(scheduled_events="x", processing_time_ms="1")],
+        "documents[0].processing_time_ms",
+    ),
+    "a fault before a document that is no mapping": ([bucket(is_interim=1), 5], "documents[0].is_interim"),
+    "a document that is no mapping before a fault": ([5, bucket(is_interim=1)], "documents[0]"),
+    "a skipped document is not looked into": (
+        [bucket(result_type="record", job_id=5), bucket(job_id=5)],
+        "documents[1].job_id",
+    ),
+    "an overwritten document is looked into": ([bucket(is_interim=1), bucket()], "documents[0].is_interim"),
+}
+
+
+@pytest.mark.parametrize(("documents", "path"), FIRST_FAULTS.values(), ids=FIRST_FAULTS.keys())
+def test_of_several_faults_the_first_is_named(documents: list[Any], path: str) -> None:
+    """The first document, and in it the first field in the documented order."""
+    refused(documents, path)
+
+
+@pytest.mark.parametrize("position", [0, 1, 1023, 1024, 1025, 2048, 4095, 4096, 5000])
+@pytest.mark.parametrize(
+    ("fields", "path"), [({"anomaly_score": NAN}, ".anomaly_score"), ({"timestamp": "2020"}, ".timestamp")]
+)
+def test_one_bad_document_refuses_thousands_of_good_ones(position: int, fields: dict[str, Any], path: str) -> None:
+    """Wherever it stands, the bad one is named and none of the others is stored."""
+    documents: list[Any] = [bucket(job_id=f"job{row % 7}", timestamp=row * 900_000) for row in range(5_001)]
+    documents[position] = bucket(**fields)
+    refused(documents, f"documents[{position}]{path}")
+
+
+@pytest.mark.parametrize("position", [0, 1023, 1024, 5000])
+def test_something_that_is_no_document_refuses_thousands_of_good_ones(position: int) -> None:
+    """None amid a generator of documents is found, and named by its place."""
+    documents: list[Any] = [bucket(timestamp=row * 900_000) for row in range(5_001)]
+    documents[position] = None
+    refused((document for document in documents), f"documents[{position}]")
+
+
+class Broken(Mapping[str, Any]):
+    """A mapping that fails when it is read."""
+
+    def __init__(self, error: BaseException) -> None:
+        self.error = error
+
+    def __getitem__(self, key: str) -> Never:
+        raise self.error
+
+    def __iter__(self) -> Iterator[str]:
+        raise self.error
+
+    def __len__(self) -> int:
+        return 4
+
+
+@pytest.mark.parametrize(
+    "error",
+    [RuntimeError("no"), ValueError("no"), OSError("no"), TypeError("no"), AttributeError("no"), RecursionError("no")],
+    ids=repr,
+)
+@pytest.mark.parametrize("kind", [None, "bucket"])
+def test_what_a_mapping_raises_passes_through(error: Exception, kind: Any) -> None:
+    """An exception of the caller's own is not taken for a bad document, and nothing is stored."""
+    index = stored()
+    before = state(index)
+    with pytest.raises(type(error)) as caught:
+        index.upsert(among_good(Broken(error)), kind=kind)
+    assert caught.value is error
+    assert state(index) == before
+
+
+@pytest.mark.parametrize("wrap", [lambda broken: [broken], lambda broken: broken], ids=["nested", "source"])
+def test_what_a_nested_mapping_raises_passes_through(wrap: Callable[[Any], Any]) -> None:
+    """Influencers and the source of a hit are mappings of the caller's too."""
+    error = OSError("gone")
+    inner = wrap(Broken(error))
+    bad = bucket(bucket_influencers=inner) if isinstance(inner, list) else {"_source": inner}
+    index = stored()
+    before = state(index)
+    with pytest.raises(OSError, match="gone") as caught:
+        index.upsert(among_good(bad), kind="bucket")
+    assert caught.value is error
+    assert state(index) == before
+
+
+@pytest.mark.parametrize("after", [0, 1, 1023, 1024, 1025])
+@pytest.mark.parametrize("error", [RuntimeError("no"), ValueError("no"), GeneratorExit(), TypeError("no")], ids=repr)
+def test_what_the_iterable_raises_passes_through(after: int, error: BaseException) -> None:
+    """When the source of the documents breaks off, its exception comes out and nothing is stored."""
+
+    def documents() -> Iterator[dict[str, Any]]:
+        for row in range(after):
+            yield bucket(job_id="fresh", timestamp=row * 900_000)
+        raise error
+
+    index = stored()
+    before = state(index)
+    with pytest.raises(type(error)) as caught:
+        index.upsert(documents())
+    assert caught.value is error
+    assert state(index) == before
+    assert "fresh" not in index
+
+
+def test_what_iter_raises_passes_through() -> None:
+    """A batch whose own `__iter__` fails is not taken for one that cannot be iterated over."""
+
+    class Closed:
+        def __iter__(self) -> Iterator[Any]:
+            raise ConnectionError("closed")
+
+    index = stored()
+    before = state(index)
+    with pytest.raises(ConnectionError, match="closed"):
+        index.upsert(Closed())
+    assert state(index) == before
+
+
+@pytest.mark.parametrize("good", [0, 1, 1024, 5_000])
+def test_documents_that_write_to_the_index_meanwhile_do_not_deadlock(good: int) -> None:
+    """The caller's iterable is read before the writer's lock is taken, so it may use the index itself."""
+    index = ResultsIndex()
+
+    def documents() -> Iterator[dict[str, Any]]:
+        for row in range(good):
+            yield bucket(timestamp=row * 900_000)
+        index.upsert([bucket(job_id="inner")])
+        yield bucket(job_id="outer")
+
+    writer = threading.Thread(target=lambda: index.upsert(documents()), daemon=True)
+    writer.start()
+    writer.join(20)
+    assert not writer.is_alive()
+    assert set(index.jobs()) == {"inner", "outer"} | ({"web"} if good else set())
+
+
+FINE: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "an id of one character": ({"job_id": "x"}, {"job_id": "x"}),
+    "an id of 255 characters": ({"job_id": "x" * 255}, {"job_id": "x" * 255}),
+    "an id of 255 astral characters": ({"job_id": "\U0001f600" * 255}, {"job_id": "\U0001f600" * 255}),
+    "an id with odd characters": ({"job_id": "A.b-c_d%/\\'\"[]?"}, {"job_id": "A.b-c_d%/\\'\"[]?"}),
+    "an id of NumPy text": ({"job_id": np.str_("np")}, {"job_id": "np"}),
+    "the first instant": ({"timestamp": FIRST_MS}, {"timestamp": FIRST_MS}),
+    "the last instant": ({"timestamp": LAST_MS}, {"timestamp": LAST_MS}),
+    "the first instant as text": ({"timestamp": "0001-01-01T00:00:00.000Z"}, {"timestamp": FIRST_MS}),
+    "the last instant as text": ({"timestamp": "9999-12-31T23:59:59.999Z"}, {"timestamp": LAST_MS}),
+    "the last instant cut": ({"timestamp": "9999-12-31T23:59:59.999999999Z"}, {"timestamp": LAST_MS}),
+    "inside by its offset": ({"timestamp": "0001-01-01T18:00:00+18:00"}, {"timestamp": FIRST_MS}),
+    "the first instant as datetime": ({"timestamp": datetime.min.replace(tzinfo=UTC)}, {"timestamp": FIRST_MS}),
+    "the last instant as datetime": ({"timestamp": datetime.max.replace(tzinfo=UTC)}, {"timestamp": LAST_MS}),
+    "the first instant in us": ({"timestamp": np.datetime64(FIRST_MS * 1000, "us")}, {"timestamp": FIRST_MS}),
+    "the last instant in us": ({"timestamp": np.datetime64(LAST_MS * 1000 + 999, "us")}, {"timestamp": LAST_MS}),
+    "the first year in years": ({"timestamp": np.datetime64("0001", "Y")}, {"timestamp": FIRST_MS}),
+    "minus one": ({"timestamp": -1}, {"timestamp": -1}),
+    "half a ms before the epoch": ({"timestamp": np.datetime64(-1, "us")}, {"timestamp": -1}),
+    "picoseconds": ({"timestamp": np.datetime64(-1, "ps")}, {"timestamp": -1}),
+    "integral float time": ({"timestamp": 1e12}, {"timestamp": 10**12}),
+    "numpy time": ({"timestamp": np.int32(5)}, {"timestamp": 5}),
+    "a month": ({"timestamp": "1970-02"}, {"timestamp": 31 * 24 * HOUR}),
+    "a trailing T": ({"timestamp": "1970-01-02T"}, {"timestamp": 24 * HOUR}),
+    "a comma before the fraction": ({"timestamp": "1970-01-01T00:00:00,5Z"}, {"timestamp": 500}),
+    "named zone": ({"timestamp": "1970-01-01T01UTC"}, {"timestamp": HOUR}),
+    "span of one": ({"bucket_span": 1}, {"bucket_span": 1}),
+    "span as float": ({"bucket_span": 1.0}, {"bucket_span": 1}),
+    "span as numpy float": ({"bucket_span": np.float32(60)}, {"bucket_span": 60}),
+    "span as numpy int": ({"bucket_span": np.uint8(60)}, {"bucket_span": 60}),
+    "largest span": ({"bucket_span": 2**63 - 1}, {"bucket_span": 2**63 - 1}),
+    "largest count": ({"event_count": 2**63 - 1}, {"event_count": 2**63 - 1}),
+    "smallest count": ({"event_count": -(2**63)}, {"event_count": -(2**63)}),
+    "smallest count as float": ({"event_count": -(2.0**63)}, {"event_count": -(2**63)}),
+    "uint64 count inside": ({"event_count": np.uint64(2**63 - 1)}, {"event_count": 2**63 - 1}),
+    "count past a double": ({"event_count": 2**53 + 1}, {"event_count": 2**53 + 1}),
+    "minus zero count": ({"event_count": -0.0}, {"event_count": 0}),
+    "negative processing time": ({"processing_time_ms": -5}, {"processing_time_ms": -5}),
+    "processing time past int32": ({"processing_time_ms": 2**40}, {"processing_time_ms": 2**40}),
+    "score beyond 100": ({"anomaly_score": 1e300}, {"anomaly_score": 1e300}),
+    "negative score": ({"anomaly_score": -1}, {"anomaly_score": -1.0}),
+    "subnormal score": ({"anomaly_score": 5e-324}, {"anomaly_score": 5e-324}),
+    "score past int64": ({"anomaly_score": 2**64}, {"anomaly_score": 2.0**64}),
+    "score float32": ({"anomaly_score": np.float32(0.1)}, {"anomaly_score": float(np.float32(0.1))}),
+    "score float16": ({"anomaly_score": np.float16(0.5)}, {"anomaly_score": 0.5}),
+    "score numpy int": ({"anomaly_score": np.int8(-3)}, {"anomaly_score": -3.0}),
+    "numpy boolean": ({"is_interim": np.True_}, {"is_interim": True}),
+    "nulls": (
+        dict.fromkeys(
+            [
+                "anomaly_score",
+                "initial_anomaly_score",
+                "event_count",
+                "is_interim",
+                "bucket_influencers",
+                "processing_time_ms",
+                "scheduled_events",
+            ]
+        ),
+        {
+            "anomaly_score": 0.0,
+            "event_count": 0,
+            "is_interim": False,
+            "bucket_influencers": [],
+            "processing_time_ms": 0,
+        },
+    ),
+    "unknown keys": ({"partition_scores": [object()], "_id": NAN, "records": 5}, {"anomaly_score": 0.0}),
+    "keys that are not text": ({"anomaly_score": 1.0}, {"anomaly_score": 1.0}),
+    "tuples for lists": ({"bucket_influencers": (), "scheduled_events": ("a",)}, {"scheduled_events": ["a"]}),
+    "an event with a nul at its end": ({"scheduled_events": ["a\x00", "a"]}, {"scheduled_events": ["a\x00", "a"]}),
+    "an empty event": ({"scheduled_events": [""]}, {"scheduled_events": [""]}),
+    "one result type": ({"result_type": "bucket"}, {"result_type": "bucket"}),
+}
+
+
+@pytest.mark.parametrize(("fields", "expected"), FINE.values(), ids=FINE.keys())
+def test_a_value_at_the_edge_is_stored_as_it_is(fields: dict[str, Any], expected: dict[str, Any]) -> None:
+    """What lies just inside the rules is stored, comes back with JSON's own types, and is exact."""
+    index = ResultsIndex()
+    document = bucket(**fields)
+    if len(fields) == 1 and "anomaly_score" in fields:
+        document |= {5: "unknown", None: NAN}  # type: ignore[dict-item]
+    commit = index.upsert([document])
+    assert (commit.inserted, commit.sequence, dict(commit.skipped)) == (1, 1, {})
+    (job_id,) = index.jobs()
+    (body,) = index.get_buckets(job_id=job_id).to_dict()["buckets"]
+    for name, value in expected.items():
+        assert body[name] == value
+        assert type(body[name]) is type(value)
+    if "scheduled_events" not in expected:
+        assert "scheduled_events" not in body
+
+
+@pytest.mark.parametrize("name", ["anomaly_score", "initial_anomaly_score"])
+@pytest.mark.parametrize("zero", [-0.0, np.float32(-0.0), np.float64(-0.0)], ids=repr)
+def test_minus_zero_is_zero(name: str, zero: object) -> None:
+    """A score of -0.0 is 0.0 in every answer, and replacing one by the other changes nothing."""
+    index = ResultsIndex()
+    index.upsert([bucket(**{name: zero})])
+    (row,) = index.get_buckets(job_id="web")
+    assert str(row.to_dict()[name]) == "0.0"
+    assert str(getattr(row, name)) == "0.0"
+    commit = index.upsert([bucket(**{name: 0.0})])
+    assert (commit.unchanged, commit.sequence) == (1, 1)
+
+
+@pytest.mark.parametrize("name", ["anomaly_score", "initial_anomaly_score", "raw_anomaly_score", "probability"])
+def test_minus_zero_is_zero_in_an_influencer(name: str) -> None:
+    """The same for every number of a nested influencer."""
+    index = ResultsIndex()
+    index.upsert([bucket(bucket_influencers=[influencer(**{name: -0.0})])])
+    (row,) = index.get_buckets(job_id="web")
+    assert str(row.to_dict()["bucket_influencers"][0][name]) == "0.0"
+
+
+@pytest.mark.skipif(np.finfo(np.longdouble).max == np.finfo(np.float64).max, reason="long double is double here")
+def test_a_long_double_past_a_double_is_refused() -> None:
+    """A number that would become infinite is refused although it is finite where it comes from."""
+    refused(among_good(bucket(anomaly_score=np.finfo(np.longdouble).max)), "documents[2].anomaly_score")
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"job_id": "web", "timestamp": HOUR, "bucket_span": 900, "is_interim": True},
+        {"timestamp": "1970-01-01T01:00:00Z"},
+        {"timestamp": datetime(1970, 1, 1, 1, tzinfo=UTC), "bucket_span": 900.0},
+        {"timestamp": np.datetime64(1, "h"), "bucket_span": np.int16(900)},
+        {"timestamp": None, "bucket_span": None, "job_id": None, "is_interim": None, "probability": None},
+        {"influencer_field_name": None},
+        {"unknown": [1], "result_type": "bucket_influencer"},
+        {"probability": 0, "raw_anomaly_score": 10.4, "anomaly_score": -1},
+        {"probability": 5e-324},
+    ],
+    ids=str,
+)
+def test_an_influencer_that_agrees_with_its_bucket_is_stored(fields: dict[str, Any]) -> None:
+    """Job, time and span may be given in any spelling of the bucket's own, or left out."""
+    index = ResultsIndex()
+    index.upsert([bucket(bucket_influencers=[influencer(**fields)])])
+    (row,) = index.get_buckets(job_id="web")
+    (inner,) = row.to_dict()["bucket_influencers"]
+    assert (inner["job_id"], inner["timestamp"], inner["bucket_span"]) == ("web", HOUR, 900)
+    assert inner["is_interim"] is bool(fields.get("is_interim"))
+    assert "unknown" not in inner
+    assert ("influencer_field_name" in inner) == (fields.get("influencer_field_name", "") is not None)
+
+
+@pytest.mark.parametrize(
+    "make", [dict, OrderedDict, UserDict, MappingProxyType, ChainMap], ids=lambda make: make.__name__
+)
+@pytest.mark.parametrize("hit", [False, True])
+def test_any_mapping_is_a_document(make: Callable[[Any], Any], hit: bool) -> None:
+    """A document, a hit, its source and an influencer may be any mapping."""
+    document = make(bucket(bucket_influencers=[make(influencer())]))
+    index = ResultsIndex()
+    assert index.upsert([make({"_source": document}) if hit else document]).inserted == 1
+    assert len(index.get_buckets(job_id="web")[0].bucket_influencers) == 1
+
+
+@pytest.mark.parametrize(
+    "make",
+    [list, tuple, iter, lambda rows: (row for row in rows), lambda rows: map(dict, rows), np.array],
+    ids=["list", "tuple", "iterator", "generator", "map", "array"],
+)
+def test_any_iterable_is_a_batch(make: Callable[[list[Any]], Any]) -> None:
+    """Lists, iterators, generators and object arrays of documents are batches."""
+    assert ResultsIndex().upsert(make([bucket(), bucket(timestamp=0)])).inserted == 2
+
+
+def test_skipped_documents_are_counted_and_not_looked_into() -> None:
+    """Other result types, and documents without one, may hold anything and make no job known."""
+    index = stored()
+    before = state(index)
+    commit = index.upsert(
+        [
+            {"result_type": "record", "job_id": 5},
+            {"result_type": "record", "timestamp": NAN},
+            {"result_type": "bucket_influencer", "job_id": "new"},
+            {"job_id": "other"},
+            {},
+            {"result_type": None, "job_id": "third"},
+            {"_source": {"result_type": "model_plot", "job_id": "fourth"}},
+        ]
+    )
+    assert dict(commit.skipped) == {"record": 2, "bucket_influencer": 1, "": 3, "model_plot": 1}
+    assert (commit.sequence, commit.inserted, commit.replaced, commit.unchanged) == (before[0], 0, 0, 0)
+    assert state(index) == before
+
+
+def test_a_refused_batch_makes_no_job_known() -> None:
+    """A job that only a refused batch mentions stays unknown, and so does it when put with a bad span."""
+    index = stored()
+    bad: Any
+    for bad in (bucket(job_id="new", bucket_span=0), bucket(job_id="new"), 5):
+        with pytest.raises(InvalidDocument):
+            index.upsert([bucket(job_id="new"), bad, bucket(bucket_span=0)])
+    with pytest.raises(InvalidQuery):
+        index.put_job("new", bucket_span=0)
+    assert "new" not in index
+    assert index.sequence == stored().sequence
+
+
+def test_a_refused_batch_leaves_a_usable_index() -> None:
+    """The next good batch is the next commit, and builds on the last good one."""
+    index, untouched = stored(), stored()
+    for bad in (bucket(bucket_span=0), 5, bucket(job_id="new", bucket_influencers=[5])):
+        with pytest.raises(InvalidDocument):
+            index.upsert(among_good(bad))
+    for other in (index, untouched):
+        assert other.upsert(among_good(bucket(timestamp=9 * HOUR))).sequence == stored().sequence + 1
+    assert state(index) == state(untouched)
+
+
+def test_an_empty_batch_changes_nothing() -> None:
+    """Nothing in, nothing out: the sequence stays."""
+    index = stored()
+    before = state(index)
+    documents: Any
+    for documents in ([], (), iter([]), itertools.islice(iter([bucket()]), 0)):
+        commit = index.upsert(documents)
+        assert (commit.sequence, commit.inserted, commit.replaced, commit.unchanged, commit.deleted) == (
+            before[0],
+            *[0] * 4,
+        )
+    assert state(index) == before
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"job_id": "a\ud800"},
+        {"scheduled_events": ["a", "\ud800"]},
+        {"bucket_influencers": [influencer(influencer_field_name="\udfff")]},
+    ],
+    ids=["job_id", "event", "influencer"],
+)
+def test_text_that_utf8_cannot_hold_is_refused_or_stored_but_never_breaks_reading(fields: dict[str, Any]) -> None:
+    """A lone surrogate, as JSON can spell one, does not blow up in the middle of a write or a read."""
+    index = ResultsIndex()
+    index.upsert([bucket(timestamp=0, scheduled_events=["zz"])])
+    try:
+        index.upsert([bucket(**fields)])
+    except InvalidDocument:
+        assert index.sequence == 1
+    for job_id in index.jobs():
+        for sort in ("timestamp", "job_id", "scheduled_events", "anomaly_score"):
+            page = index.get_buckets(job_id=job_id, sort=sort, desc=True)
+            assert len(page.to_dict()["buckets"]) == page.count
+            for name in ("job_id", "scheduled_events", "bucket_influencers"):
+                assert len(page.column(name)) == page.count
+
+
+def test_the_error_carries_what_was_given() -> None:
+    """The value is the caller's own, not a text about it."""
+    given = ["not", "a", "number"]
+    assert refused([bucket(anomaly_score=given)], "documents[0].anomaly_score").value is given
+    assert refused([bucket(), bucket(bucket_span=0)], "documents[1].bucket_span").value == 0

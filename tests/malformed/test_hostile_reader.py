@@ -1,0 +1,414 @@
+"""A reader that tries to write through whatever it was given, and a caller that goes on writing to what it gave."""
+
+import contextlib
+import copy
+import operator
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pytest
+
+from bucketquery import BucketQuery, InvalidDocument, ResultsIndex
+
+HOUR = 3_600_000
+ROWS = 300
+COLUMNS = [
+    "job_id",
+    "timestamp",
+    "anomaly_score",
+    "bucket_span",
+    "initial_anomaly_score",
+    "event_count",
+    "is_interim",
+    "bucket_influencers",
+    "processing_time_ms",
+    "scheduled_events",
+    "result_type",
+]
+
+
+def stored() -> ResultsIndex:
+    """An index with a long history in order, then late, rewritten, missing and interim rows beside it."""
+    index = ResultsIndex(clock=lambda: 0)
+    rows = np.arange(ROWS)
+    index.put_job("idle")
+    index.upsert_columns(
+        {
+            "timestamp": rows * HOUR,
+            "bucket_span": 3600,
+            "anomaly_score": (rows * 37 % 1009) / 10,
+            "initial_anomaly_score": np.ma.MaskedArray(rows % 97 / 1.0, mask=rows % 5 == 0),
+            "event_count": rows % 60,
+            "is_interim": rows >= ROWS - 2,
+            "processing_time_ms": np.ma.MaskedArray(rows % 7, mask=rows % 3 == 0),
+            "bucket_influencers": [[{"influencer_field_name": "bucket_time"}] if row % 50 == 0 else [] for row in rows],
+            "scheduled_events": [["sale", "b"] if row % 70 == 0 else [] for row in rows],
+        },
+        job_id="web",
+    )
+    row = {"job_id": "web", "bucket_span": 3600, "result_type": "bucket"}
+    index.upsert(
+        [
+            row | {"timestamp": 200 * HOUR, "anomaly_score": 100.0, "bucket_influencers": [{"anomaly_score": 9.0}]},
+            row | {"timestamp": 277 * HOUR + 1, "scheduled_events": ["late"]},
+            row | {"timestamp": 2 * ROWS * HOUR, "is_interim": True},
+        ]
+    )
+    return index
+
+
+SHAPES: dict[str, dict[str, Any]] = {
+    "time slice": {"start": 100 * HOUR, "end": 150 * HOUR},
+    "time slice descending": {"start": 100 * HOUR, "end": 150 * HOUR, "desc": True},
+    "first page": {"size": 10},
+    "last page": {"size": 10, "desc": True},
+    "whole": {"size": 10_000},
+    "whole descending": {"size": 10_000, "desc": True},
+    "deep page": {"from_": 150, "size": 20},
+    "rewritten rows": {"start": 195 * HOUR, "end": 205 * HOUR},
+    "late rows": {"start": 276 * HOUR, "end": 279 * HOUR},
+    "head rows": {"start": (ROWS - 3) * HOUR},
+    "final only": {"start": (ROWS - 5) * HOUR, "exclude_interim": True},
+    "threshold": {"anomaly_score": 50.0},
+    "threshold at a severity": {"anomaly_score": 75, "size": 7},
+    "threshold descending": {"anomaly_score": 99, "desc": True},
+    "threshold in a window": {"anomaly_score": 25, "start": 50 * HOUR, "end": 250 * HOUR},
+    "score order": {"sort": "anomaly_score", "desc": True},
+    "score order ascending": {"sort": "anomaly_score", "size": 10_000},
+    "other order": {"sort": "event_count", "desc": True},
+    "order by events": {"sort": "scheduled_events"},
+    "order by nothing": {"sort": "record_score"},
+    "lookup": {"timestamp": 123 * HOUR},
+    "lookup of a rewritten row": {"timestamp": 200 * HOUR},
+    "lookup of a day": {"timestamp": "1970-01-03"},
+    "empty": {"start": 5, "end": 5},
+    "count only": {"size": 0},
+    "past the end": {"from_": 10**30},
+}
+
+
+def answers(index: ResultsIndex) -> list[Any]:
+    """What the index says now, along every path that a reader could have spoiled."""
+    bodies = [index.get_buckets(job_id="web", **params).to_dict() for params in SHAPES.values()]
+    thresholds = [
+        index.get_buckets(job_id="web", anomaly_score=score, size=0).count for score in (1, 3, 25, 33, 50, 75, 99)
+    ]
+    scanned = [row.to_dict() for row in index.scan(BucketQuery(jobs="web", sort="anomaly_score", desc=True))]
+    return [bodies, thresholds, scanned, dict(index.stats("web")), index.sequence]
+
+
+def reachable(array: Any) -> Iterator[Any]:
+    """The array, what it is a view of, and so on down, with every buffer on the way."""
+    waiting: list[Any] = [array]
+    kept: list[Any] = []
+    while waiting:
+        found = waiting.pop()
+        if found is None or any(found is other for other in kept):
+            continue
+        kept.append(found)
+        yield found
+        if isinstance(found, np.ndarray):
+            waiting.append(found.base)
+        if isinstance(found, memoryview):
+            waiting.append(found.obj)
+        elif not isinstance(found, str | int | float | tuple):
+            try:
+                waiting.append(memoryview(found))
+            except (TypeError, ValueError, BufferError):
+                continue
+
+
+def spoil(found: Any) -> None:
+    """Write to an array or a buffer in every way there is, whatever it answers."""
+
+    def attempts() -> Iterator[Callable[[], Any]]:
+        if isinstance(found, np.ndarray):
+            yield partial(found.setflags, write=True)
+            yield partial(operator.setitem, found, Ellipsis, found[::-1].copy())
+            yield partial(found.fill, 1)
+            yield partial(np.add, found, 1, out=found)
+            yield partial(np.copyto, found, 1)
+            yield partial(np.put, found, 0, 1)
+            yield lambda: np.asarray(found.data).fill(1)
+        elif not (isinstance(found, memoryview) and found.format == "O"):
+            # Never the raw bytes of objects: those are pointers, and whoever writes there ends the process.
+            yield lambda: np.frombuffer(found, dtype=np.uint8).fill(1)
+            yield lambda: operator.methodcaller("__setitem__", 0, 255)(memoryview(found).cast("B"))
+            yield lambda: operator.setitem(found, slice(None), bytes(len(found)))
+        yield lambda: np.asarray(found).fill(1)
+
+    for attempt in attempts():
+        with contextlib.suppress(TypeError, ValueError, BufferError, IndexError, NotImplementedError):
+            attempt()
+
+
+@pytest.mark.parametrize("params", SHAPES.values(), ids=SHAPES.keys())
+def test_no_array_of_a_page_changes_the_index(params: dict[str, Any]) -> None:
+    """Whatever hangs on a column, by base or by buffer, nothing written there is ever answered."""
+    index = stored()
+    page = index.get_buckets(job_id="web", **params)
+    for name in COLUMNS:
+        for found in list(reachable(page.column(name))):
+            spoil(found)
+    assert answers(index) == ANSWERS
+    write_more(index)
+    assert answers(index) == ANSWERS_AFTER
+
+
+def write_more(index: ResultsIndex) -> ResultsIndex:
+    """A write that builds on what was stored, not on what a reader made of it."""
+    row = {"job_id": "web", "bucket_span": 3600, "result_type": "bucket", "anomaly_score": 77.0}
+    index.upsert([row | {"timestamp": hour * HOUR} for hour in (3, 210, ROWS + 1, 3 * ROWS)])
+    return index
+
+
+ANSWERS = answers(stored())
+ANSWERS_AFTER = answers(write_more(stored()))
+
+
+@pytest.mark.parametrize("params", SHAPES.values(), ids=SHAPES.keys())
+def test_no_array_of_a_page_changes_the_page(params: dict[str, Any]) -> None:
+    """The page itself goes on saying the same, in all its forms."""
+    page = stored().get_buckets(job_id="web", **params)
+    body, keys, rows = page.to_dict(), page.keys(), list(page)
+    columns = {name: page.column(name).tolist() for name in COLUMNS}
+    for name in COLUMNS:
+        for found in list(reachable(page.column(name))):
+            spoil(found)
+    assert (page.to_dict(), page.keys(), list(page)) == (body, keys, rows)
+    assert {name: page.column(name).tolist() for name in COLUMNS} == columns
+
+
+@pytest.mark.parametrize("params", SHAPES.values(), ids=SHAPES.keys())
+def test_a_column_cannot_be_made_writable(params: dict[str, Any]) -> None:
+    """No flag, and no flag of what it is a view of, lets a column be written to in place."""
+    page = SHARED.get_buckets(job_id="web", **params)
+    for column in map(page.column, COLUMNS):
+        assert len(column) == len(page)
+        assert not column.flags.writeable
+        flags: list[Callable[[], Any]] = [
+            partial(column.setflags, write=True),
+            partial(setattr, column.flags, "writeable", True),
+            partial(column.view().setflags, write=True),
+            partial(column[:].setflags, write=True),
+        ]
+        for attempt in flags:
+            with pytest.raises(ValueError, match=r"(?i)writeable"):
+                attempt()
+        writes: list[Callable[[], Any]] = [
+            partial(operator.setitem, column, Ellipsis, column[::-1]),
+            partial(np.copyto, column, column.copy()),
+            column.sort,
+        ]
+        for attempt in writes:
+            with pytest.raises(ValueError, match="read-only"):
+                attempt()
+
+
+SHARED = stored()
+
+
+@pytest.mark.parametrize("name", COLUMNS)
+def test_a_copy_of_a_column_is_the_readers_own(name: str) -> None:
+    """Who wants to write takes a copy, and that one is writable."""
+    page = SHARED.get_buckets(job_id="web", size=5)
+    mine = page.column(name).copy()
+    mine[...] = mine[::-1]
+    assert mine.flags.writeable
+    assert page.to_dict() == SHARED.get_buckets(job_id="web", size=5).to_dict()
+
+
+@pytest.mark.parametrize("params", SHAPES.values(), ids=SHAPES.keys())
+def test_bodies_are_fresh(params: dict[str, Any]) -> None:
+    """Every dict and list of a body is the reader's to change, however deep."""
+    index = stored()
+    page = index.get_buckets(job_id="web", **params)
+    pristine = copy.deepcopy(page.to_dict())
+
+    def ruin(value: Any) -> None:
+        if isinstance(value, dict):
+            for item in list(value.values()):
+                ruin(item)
+            value.clear()
+            value["ruined"] = True
+        elif isinstance(value, list):
+            for item in value:
+                ruin(item)
+            value[:] = ["ruined"]
+
+    ruin(page.to_dict())
+    ruin(page.to_dict(human=True))
+    for row in page:
+        ruin(row.to_dict())
+        for inner in row.bucket_influencers:
+            ruin(inner.to_dict())
+    assert page.to_dict() == pristine
+    assert answers(index) == ANSWERS
+
+
+def test_two_bodies_share_nothing() -> None:
+    """Not even between the rows of one body, or the two lists of two rows."""
+    page = SHARED.get_buckets(job_id="web", size=10_000)
+    first, second = page.to_dict(), page.to_dict()
+    seen: set[int] = set()
+
+    def mutable(value: Any) -> Iterator[Any]:
+        if isinstance(value, dict | list):
+            yield value
+            for item in value.values() if isinstance(value, dict) else value:
+                yield from mutable(item)
+
+    for body in (first, second):
+        for value in mutable(body):
+            assert id(value) not in seen
+            seen.add(id(value))
+
+
+def documents() -> list[dict[str, Any]]:
+    """Documents with every kind of nesting, written by hand."""
+    return [
+        {
+            "_id": "web_bucket_0_900",
+            "_source": {
+                "job_id": "web",
+                "result_type": "bucket",
+                "timestamp": np.datetime64(0, "ms"),
+                "bucket_span": 900.0,
+                "anomaly_score": -0.0,
+                "bucket_influencers": [{"influencer_field_name": "a", "anomaly_score": np.float32(4), "extra": [1]}],
+                "scheduled_events": ["sale"],
+                "unknown": {"a": [1]},
+            },
+        },
+        {
+            "job_id": "web",
+            "result_type": "bucket",
+            "timestamp": "1970-01-02",
+            "bucket_span": 900,
+            "anomaly_score": 50,
+            "initial_anomaly_score": None,
+            "bucket_influencers": [],
+            "scheduled_events": ["z", "a"],
+        },
+        {"job_id": "web", "result_type": "record", "influencers": [{"a": []}]},
+    ]
+
+
+def test_documents_are_not_written_to() -> None:
+    """A document is read and left as it was, by a good batch and by a refused one."""
+    given, untouched = documents(), documents()
+    index = ResultsIndex()
+    index.upsert(given)
+    assert given == untouched
+    given.append({"job_id": "web", "result_type": "bucket", "timestamp": 0, "bucket_span": 0})
+    with pytest.raises(InvalidDocument):
+        index.upsert(given)
+    assert given[:-1] == untouched
+
+
+def test_documents_changed_afterwards_change_nothing() -> None:
+    """What the caller does to its documents later is not the index's business."""
+    given = documents()
+    index = ResultsIndex()
+    index.upsert(given)
+    page = index.get_buckets(job_id="web")
+    body = page.to_dict()
+    source = given[0]["_source"]
+    source["anomaly_score"] = 99.0
+    source["bucket_influencers"][0]["anomaly_score"] = 99.0
+    source["bucket_influencers"].append({"influencer_field_name": "b"})
+    source["scheduled_events"][0] = "changed"
+    given[1]["scheduled_events"].clear()
+    given[1]["bucket_influencers"].append({"influencer_field_name": "b"})
+    source.clear()
+    given.clear()
+    assert page.to_dict() == body
+    assert index.get_buckets(job_id="web").to_dict() == body
+
+
+def test_documents_changed_while_they_are_read_are_stored_as_they_were_given() -> None:
+    """A caller that reuses one dict for all its documents stores each of them, not the last one many times."""
+
+    def reused() -> Iterator[dict[str, Any]]:
+        document: dict[str, Any] = {"job_id": "web", "result_type": "bucket", "bucket_span": 900}
+        influencer: dict[str, Any] = {}
+        events: list[str] = []
+        for row in range(2_100):
+            document["timestamp"] = row * HOUR
+            document["anomaly_score"] = float(row)
+            influencer["anomaly_score"] = float(row)
+            document["bucket_influencers"] = [influencer]
+            events[:] = [str(row)]
+            document["scheduled_events"] = events
+            yield document
+
+    index = ResultsIndex()
+    assert index.upsert(reused()).inserted == 2_100
+    for row, found in enumerate(index.get_buckets(job_id="web", size=10_000)):
+        assert (found.anomaly_score, found.bucket_influencers[0].anomaly_score) == (float(row), float(row))
+        assert found.scheduled_events == (str(row),)
+
+
+def test_parameters_are_not_written_to_and_not_kept() -> None:
+    """A mapping or list given to a question is copied."""
+    jobs = ["web"]
+    query = BucketQuery(jobs=jobs)
+    jobs[0] = "idle"
+    assert query.jobs == ("web",)
+    paging = {"from": 1, "size": 2}
+    page = SHARED.get_buckets(job_id="web", page=paging)
+    assert paging == {"from": 1, "size": 2}
+    body = page.to_dict()
+    paging.clear()
+    assert page.to_dict() == body
+
+
+def test_a_kept_page_and_snapshot_stay_as_they_were() -> None:
+    """Whatever is written later, in every way that there is to write."""
+    index = stored()
+    snapshot = index.snapshot()
+    pages = {name: index.get_buckets(job_id="web", **params) for name, params in SHAPES.items()}
+    kept = {name: {column: page.column(column) for column in COLUMNS} for name, page in pages.items()}
+    texts = {name: {column: array.tolist() for column, array in arrays.items()} for name, arrays in kept.items()}
+    bodies = {name: page.to_dict() for name, page in pages.items()}
+    row = {"job_id": "web", "bucket_span": 3600, "result_type": "bucket"}
+    rows = np.arange(ROWS)
+    scores = {"timestamp": rows * HOUR, "bucket_span": 3600, "anomaly_score": np.full(ROWS, 1.0)}
+    writes: list[Callable[[], Any]] = [
+        lambda: index.upsert([row | {"timestamp": 3 * ROWS * HOUR, "anomaly_score": 1.0}]),
+        lambda: index.upsert([row | {"timestamp": 123 * HOUR, "anomaly_score": 1.0}]),
+        lambda: index.upsert([row | {"timestamp": hour * HOUR + 7} for hour in range(0, ROWS, 2)]),
+        lambda: index.upsert([row | {"timestamp": 2 * ROWS * HOUR, "anomaly_score": 1.0}]),
+        lambda: index.upsert_columns(scores, job_id="web"),
+        lambda: index.upsert_columns(scores | {"timestamp": (rows + 10 * ROWS) * HOUR}, job_id="web"),
+        lambda: index.delete_job("web"),
+        lambda: index.upsert([row | {"timestamp": 0, "anomaly_score": 5.0}]),
+    ]
+    for write in writes:
+        sequence = index.sequence
+        write()
+        assert index.sequence == sequence + 1
+        for name, page in pages.items():
+            assert page.to_dict() == bodies[name]
+            assert {column: array.tolist() for column, array in kept[name].items()} == texts[name]
+    for name, params in SHAPES.items():
+        assert snapshot.get_buckets(job_id="web", **params).to_dict() == bodies[name]
+
+
+def test_a_scan_goes_on_over_what_it_began_with() -> None:
+    """Writes, and the end of the job, do not reach a scan that is under way."""
+    index = stored()
+    for params in ({}, {"sort": "anomaly_score", "desc": True}, {"anomaly_score": 50.0}, {"desc": True}):
+        options: dict[str, Any] = params
+        query = BucketQuery(jobs="web", **options)
+        expected = list(index.scan(query))
+        under_way = index.scan(query)
+        begun = [next(under_way) for _ in range(10)]
+        untouched = index.scan(query)
+        index.delete_job("web")
+        index.upsert([{"job_id": "web", "bucket_span": 3600, "result_type": "bucket", "timestamp": 5}])
+        assert begun + list(under_way) == expected
+        assert list(untouched) == expected
+        index = stored()

@@ -1,0 +1,216 @@
+"""Pure means pure: seen from outside, in an interpreter of its own, with everything impure forbidden."""
+
+import json
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+
+import bucketquery
+
+PACKAGE = Path(bucketquery.__file__).resolve().parent
+
+WORK = """
+import copy, datetime, pickle, zlib
+
+
+def work(np, bq, on_now):
+    index = bq.ResultsIndex(max_size=500) if on_now is None else bq.ResultsIndex(max_size=500, clock=on_now)
+    index.put_job("idle", bucket_span=60)
+    row = {"job_id": "web", "bucket_span": 900, "result_type": "bucket"}
+    hours = range(300)
+    index.upsert([row | {"timestamp": hour * 3_600_000, "anomaly_score": hour % 101} for hour in hours])
+    index.upsert([
+        row | {"timestamp": "1970-01-01T05:00:00Z", "is_interim": True},
+        row | {"timestamp": datetime.datetime(1970, 1, 2, tzinfo=datetime.timezone.utc), "scheduled_events": ["sale"]},
+        row | {"timestamp": np.datetime64(7, "h"), "bucket_influencers": [{"influencer_field_name": "a"}]},
+        row | {"timestamp": 30 * 60_000, "event_count": 5},
+        {"_source": row | {"timestamp": 5_000 * 3_600_000, "is_interim": True}},
+        {"result_type": "record"},
+        {},
+    ])
+    index.upsert_columns({
+        "timestamp": np.arange(400, dtype=np.int64)[::-1] * 3_600_000,
+        "bucket_span": 3600,
+        "anomaly_score": np.ma.MaskedArray(np.arange(400) % 100.0, mask=np.arange(400) % 7 == 0),
+        "is_interim": np.arange(400) % 2 == 0,
+        "scheduled_events": [["b", "a"]] * 400,
+    }, job_id="db")
+    index.upsert_columns({"job_id": ["web", "db"], "timestamp": np.array([1, 2], "M8[D]"), "bucket_span": [60, 60]})
+    for documents in ([row], [row | {"timestamp": "x"}], [5], 5, [row | {"timestamp": 0, "anomaly_score": "1"}]):
+        try:
+            index.upsert(documents)
+        except bq.InvalidDocument as error:
+            pickle.loads(pickle.dumps(error))
+    snapshot = index.snapshot()
+    total, digest = 0, 0
+    for reader in (index, snapshot):
+        for job_id in ("web", "db", "idle"):
+            for params in (
+                {}, {"desc": True}, {"start": "1970-01-02", "end": "1970-02||/M"}, {"anomaly_score": 50},
+                {"anomaly_score": "75", "sort": "anomaly_score", "desc": "true"}, {"exclude_interim": True},
+                {"sort": "event_count"}, {"sort": "scheduled_events", "desc": True}, {"sort": "record_score"},
+                {"page": {"from": 5, "size": 5}}, {"from_": 10**30}, {"size": 0, "expand": True},
+                {"start": "1970-01-01T00:00:00.123+02:00", "end": -1},
+                {"start": "now-1d/d", "end": "now", "now": 10**9},
+            ):
+                page = reader.get_buckets(job_id=job_id, **params)
+                total += page.count + len(page.to_dict(human=True)["buckets"]) + len(page.keys())
+                for name in ("job_id", "timestamp", "anomaly_score", "bucket_influencers", "scheduled_events"):
+                    total += len(page.column(name))
+                for bucket in page:
+                    total += len(bucket.severity) + bucket.time.year + len(bucket.to_dict())
+                copy.deepcopy(pickle.loads(pickle.dumps(page)))
+                digest = zlib.crc32(repr([page, page.to_dict(), page.keys()]).encode(), digest)
+            query = bq.BucketQuery(jobs=job_id, sort="anomaly_score", desc=True, anomaly_score=20.5)
+            total += reader.search(query).count + sum(1 for _ in reader.scan(query.replace(sort="timestamp")))
+            if on_now is not None:
+                total += reader.get_buckets(job_id=job_id, end="now").count
+            reader.stats(job_id), reader.stats(), reader.jobs(), repr(reader)
+        for lookup in (0, "1970-01-01", "1970||/M", np.datetime64(1, "h"), 1):
+            try:
+                total += reader.get_buckets(job_id="web", timestamp=lookup).count
+            except bq.NotFound as error:
+                repr(error)
+        for wrong in ({"size": 501}, {"start": "x"}, {"sort": "x"}, {"end": "now+8030y", "now": 0}, {"job_id": "x"}):
+            try:
+                reader.get_buckets(**({"job_id": "web"} | wrong))
+            except bq.BucketQueryError as error:
+                total += len(str(error))
+    index.delete_job("db")
+    assert "db" not in index and "db" in snapshot.jobs()
+    return f"{total} {zlib.crc32(repr([snapshot.jobs(), snapshot.stats()]).encode(), digest)}"
+"""
+
+
+def run(script: str, *options: str) -> subprocess.CompletedProcess[str]:
+    """Run a script in a fresh interpreter that finds the package and little else."""
+    begin = f"import sys; sys.path.insert(0, {str(PACKAGE.parent)!r})\n"
+    command = [sys.executable, "-W", "error", *options, "-c", begin + script]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)  # noqa: S603 - our own
+
+
+def succeeded(script: str, *options: str) -> str:
+    """What a script wrote, after checking that it neither failed nor complained."""
+    done = run(script, *options)
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout
+
+
+AUDIT = """
+import bucketquery as bq
+import numpy as np
+# What NumPy and the interpreter themselves fetch late is fetched now.
+import numpy.ma, encodings.idna, encodings.ascii, linecache, traceback, datetime, time, threading
+
+FORBIDDEN = (
+    "open", "os.", "socket.", "subprocess.", "shutil.", "tempfile.", "urllib.", "http.", "ftplib.",
+    "smtplib.", "sqlite3.", "ctypes.", "mmap.", "pathlib.", "glob.", "fcntl.", "signal.", "syslog.",
+    "webbrowser.", "builtins.input", "exec", "compile", "import", "_thread.start_new_thread", "sys.settrace",
+    "sys.setprofile", "sys.addaudithook", "sys.unraisablehook", "marshal.", "cpython.run", "code.__new__",
+    "function.__new__", "gc.", "sys._getframe", "time.sleep",
+)
+ALLOWED = ("pickle.find_class",)
+armed = False
+
+def hook(event, args):
+    if armed and event.startswith(FORBIDDEN) and event not in ALLOWED:
+        raise RuntimeError(f"impure: {event} {args!r}"[:300])
+
+sys.addaudithook(hook)
+"""
+
+
+@cache
+def total_of_work() -> str:
+    """What the work adds up to where everything impure is forbidden."""
+    script = WORK + AUDIT + "armed = True\ntotal = work(np, bq, lambda: 10**9)\n"
+    # The hook bites, or the above has shown nothing.
+    script += "try:\n    open(sys.executable)\nexcept RuntimeError:\n    print(total)\nfinally:\n    armed = False"
+    return succeeded(script)
+
+
+def test_no_file_socket_process_import_or_code_is_touched_at_work() -> None:
+    """Loading and asking everything there is, with an audit hook that forbids the outside world."""
+    assert int(total_of_work().split()[0]) > 5_000
+
+
+CLOCKS = """
+import bucketquery as bq
+import numpy as np
+import numpy.ma
+
+NAMES = {
+    "time", "time_ns", "monotonic", "monotonic_ns", "perf_counter", "perf_counter_ns", "process_time",
+    "process_time_ns", "thread_time", "thread_time_ns", "localtime", "gmtime", "ctime", "asctime", "strftime",
+    "sleep", "now", "utcnow", "today", "clock_gettime", "clock_gettime_ns", "urandom", "getpid",
+}
+calls = []
+
+def watch(frame, event, arg):
+    if event == "c_call" and arg.__name__ in NAMES:
+        owner = getattr(arg, "__self__", None)
+        if getattr(owner, "__name__", "") in {"time", "datetime", "date", "posix", "nt"}:
+            calls.append(arg.__name__)
+"""
+
+
+def test_the_systems_clock_is_looked_at_once_for_now_and_never_else() -> None:
+    """Not even by name: every call into C is watched while everything else is done."""
+    script = (
+        WORK
+        + CLOCKS
+        + "index = bq.ResultsIndex()\nindex.put_job('web')\n"
+        + "query = bq.BucketQuery(jobs='web', start='now-1d', end='now')\n"
+        + "sys.setprofile(watch)\nwork(np, bq, None)\nindex.search(query, now=0)\nprint(len(calls))\n"
+        + "index.search(query)\nsys.setprofile(None)\nprint(len(calls), *calls)"
+    )
+    assert succeeded(script) in {f"0\n1 {name}\n" for name in ("time", "time_ns")}
+
+
+def test_a_patched_clock_is_not_fatal_to_anything_but_now() -> None:
+    """With every clock of the `time` module broken before the import, all that does not say `now` works."""
+    script = (
+        "import time\n"
+        "def broken(*_):\n    raise RuntimeError('a clock was read')\n"
+        "import numpy as np, numpy.ma\n"
+        "for name in ('time', 'time_ns', 'monotonic', 'monotonic_ns', 'perf_counter', 'perf_counter_ns'):\n"
+        "    setattr(time, name, broken)\n"
+        "import bucketquery as bq\n" + WORK + "print(work(np, bq, None))"
+    )
+    assert succeeded(script)
+
+
+def test_the_import_loads_numpy_sortedcontainers_and_the_standard_library_only() -> None:
+    """Nothing else where more is installed, and it works where extras and event loops cannot be imported at all."""
+    absent = ["hypothesis", "pytest", "orjson", "nanoarrow", "narwhals", "pandas", "pyarrow", "asyncio", "logging"]
+    script = (
+        f"import json, numpy\nfor name in {absent!r}:\n    sys.modules.setdefault(name, None)\n"
+        "before = set(sys.modules)\nimport bucketquery\nbucketquery.ResultsIndex()\n"
+        "new = {name.partition('.')[0] for name in set(sys.modules) - before}\n"
+        "print(json.dumps(sorted(new - set(sys.stdlib_module_names))))"
+    )
+    assert set(json.loads(succeeded(script))) <= {"bucketquery", "numpy", "sortedcontainers"}
+
+
+def test_the_import_says_nothing_and_starts_nothing() -> None:
+    """No output, no warning, no thread, no child, no handler, no setting changed."""
+    script = (
+        "import numpy, signal, threading, warnings, locale, decimal, atexit, os\n"
+        "def world():\n"
+        "    return (threading.active_count(), list(warnings.filters), numpy.geterr(), numpy.get_printoptions(),\n"
+        "            sys.getrecursionlimit(), sys.getswitchinterval(), locale.setlocale(locale.LC_ALL),\n"
+        "            dict(os.environ), sys.gettrace(), sys.getprofile(), sys.excepthook, sys.displayhook,\n"
+        "            signal.getsignal(signal.SIGINT), decimal.getcontext().prec, os.getcwd(), atexit._ncallbacks(),\n"
+        "            sys.flags.int_max_str_digits, sys.get_int_max_str_digits())\n"
+        "before = world()\nimport sortedcontainers\nimport bucketquery\nassert world() == before\n"
+        + WORK
+        + "work(numpy, bucketquery, lambda: 0)\nassert world() == before"
+    )
+    assert succeeded(script, "-X", "dev") == ""
+
+
+def test_every_interpreter_answers_alike() -> None:
+    """With another hash seed, with assertions stripped, and with bytes told from text by error."""
+    script = WORK + "import numpy, bucketquery\nprint(work(numpy, bucketquery, lambda: 10**9))"
+    assert succeeded(script, "-O", "-bb") == total_of_work()

@@ -1,0 +1,329 @@
+"""Readers beside a writer, and writers that are interrupted: nobody ever sees half a commit."""
+
+import contextlib
+import inspect
+import itertools
+import sys
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from types import FrameType
+from typing import Any
+
+import numpy as np
+import pytest
+
+from bucketquery import BucketQuery, ResultsIndex
+
+HOUR = 3_600_000
+ROWS = 300
+
+
+def batch(score: float, rows: int = ROWS) -> list[dict[str, Any]]:
+    """All buckets of a job with one score, in one batch."""
+    return [
+        {
+            "job_id": "web",
+            "timestamp": row * HOUR,
+            "bucket_span": 3600,
+            "anomaly_score": score,
+            "initial_anomaly_score": score,
+            "bucket_influencers": [{"anomaly_score": score}] if row % 50 == 0 else [],
+            "result_type": "bucket",
+        }
+        for row in range(rows)
+    ]
+
+
+def columns(score: float, rows: int = ROWS) -> dict[str, Any]:
+    """The same as columns, without influencers."""
+    scores = np.full(rows, score)
+    times = np.arange(rows) * HOUR
+    return {"timestamp": times, "bucket_span": 3600, "anomaly_score": scores, "initial_anomaly_score": scores}
+
+
+def check(index: ResultsIndex, query: BucketQuery) -> float:
+    """One reading that must be whole: one score everywhere, and count, page, columns and scan of one mind."""
+    snapshot = index.snapshot()
+    page = snapshot.search(query)
+    scores = set(page.column("anomaly_score").tolist()) | {row.anomaly_score for row in page}
+    scores |= set(page.column("initial_anomaly_score").tolist())
+    scores |= {inner.anomaly_score for row in page for inner in row.bucket_influencers}
+    scores |= {row["anomaly_score"] for row in page.to_dict()["buckets"]}
+    assert len(scores) == 1
+    (score,) = scores
+    assert page.sequence == snapshot.sequence
+    assert page.count == snapshot.stats("web")["rows"]["bucket"]
+    assert len(page) == page.count
+    assert sum(1 for _ in snapshot.scan(query)) == page.count
+    assert snapshot.get_buckets(job_id="web", anomaly_score=score, size=0).count == page.count
+    assert snapshot.get_buckets(job_id="web", anomaly_score=score + 0.5, size=0).count == 0
+    assert snapshot.get_buckets(job_id="web", sort="anomaly_score", desc=True, size=1)[0].anomaly_score == score
+    return score
+
+
+QUERIES = [
+    BucketQuery(jobs="web", size=10_000),
+    BucketQuery(jobs="web", size=10_000, desc=True),
+    BucketQuery(jobs="web", size=10_000, sort="anomaly_score", desc=True),
+    BucketQuery(jobs="web", size=10_000, anomaly_score=1.0),
+    BucketQuery(jobs="web", size=10_000, exclude_interim=True),
+]
+
+
+def race(index: ResultsIndex, write: Callable[[int], Any], read: Callable[[], Any], seconds: float) -> int:
+    """Let one writer and three readers run; what any of them raises is raised here. Returns the number of readings."""
+    stop, faults, readings = threading.Event(), [], itertools.count()
+
+    def loop(step: Callable[[], Any]) -> None:
+        try:
+            while not stop.is_set():
+                step()
+        except BaseException as fault:  # noqa: BLE001 - handed to the main thread
+            faults.append(fault)
+            stop.set()
+
+    steps = itertools.count(1)
+
+    def reading() -> None:
+        read()
+        next(readings)
+
+    threads = [threading.Thread(target=loop, args=(lambda: write(next(steps)),), daemon=True)]
+    threads += [threading.Thread(target=loop, args=(reading,), daemon=True) for _ in range(3)]
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    try:
+        for thread in threads:
+            thread.start()
+        stop.wait(seconds)
+        stop.set()
+        for thread in threads:
+            thread.join(10)
+    finally:
+        sys.setswitchinterval(interval)
+    assert not any(thread.is_alive() for thread in threads)
+    if faults:
+        raise faults[0]
+    assert index.sequence > 1
+    return next(readings)
+
+
+@pytest.mark.parametrize("kind", ["documents", "columns", "growing", "shrinking"])
+def test_readers_see_whole_commits_only(kind: str) -> None:
+    """Beside a writer that rewrites, appends or takes away, each reading is of one commit."""
+    index = ResultsIndex()
+    index.upsert(batch(1.0))
+
+    def write(step: int) -> None:
+        score = float(1 + step % 90)
+        if kind == "documents":
+            index.upsert(batch(score))
+        elif kind == "columns":
+            index.upsert_columns(columns(score), job_id="web")
+        elif kind == "growing":
+            rows = min(ROWS + step, 900)
+            index.upsert_columns(columns(score, rows), job_id="web")
+        else:
+            index.upsert([row | {"is_interim": True} for row in batch(score)][: ROWS - step % 3])
+            index.upsert_columns(columns(score), job_id="web")
+
+    turn = itertools.count()
+
+    def read() -> None:
+        query = QUERIES[next(turn) % (len(QUERIES) if kind != "shrinking" else 0 + 1)]
+        if kind != "shrinking":
+            check(index, query)
+        else:
+            snapshot = index.snapshot()
+            everything = snapshot.search(query)
+            final = snapshot.get_buckets(job_id="web", exclude_interim=True, size=10_000)
+            interim = [row for row in everything if row.is_interim]
+            assert everything.count == len(everything) == ROWS
+            assert final.count == len(final) == ROWS - len(interim)
+
+    assert race(index, write, read, 0.2) > 3
+
+
+def test_one_query_is_of_one_commit_without_a_snapshot() -> None:
+    """A page asked of the index itself is whole, and sequences never go back."""
+    index = ResultsIndex()
+    index.upsert_columns(columns(1.0), job_id="web")
+    newest = threading.local()
+
+    def read() -> None:
+        page = index.get_buckets(job_id="web", size=10_000)
+        assert len(set(page.column("anomaly_score").tolist())) == 1
+        assert [row.anomaly_score for row in page] == page.column("anomaly_score").tolist()
+        assert page.sequence >= getattr(newest, "sequence", 0)
+        newest.sequence = page.sequence
+
+    race(index, lambda step: index.upsert_columns(columns(float(step % 100)), job_id="web"), read, 0.15)
+
+
+def test_jobs_come_and_go_as_a_whole() -> None:
+    """A reader sees a job with all its buckets or not at all, and the list of jobs agrees with their contents."""
+    index = ResultsIndex()
+    index.put_job("always")
+
+    def write(step: int) -> None:
+        job_id = f"job{step % 4}"
+        index.upsert_columns(columns(5.0, 20), job_id=job_id)
+        index.delete_job(job_id)
+
+    def read() -> None:
+        snapshot = index.snapshot()
+        jobs = snapshot.jobs()
+        assert "always" in jobs
+        assert snapshot.stats()["jobs"] in (len(jobs), jobs)
+        rows = [snapshot.get_buckets(job_id=job_id).count for job_id in jobs]
+        assert set(rows) <= {0, 20}
+        assert sum(rows) == snapshot.stats()["rows"]["bucket"]
+
+    race(index, write, read, 0.15)
+
+
+def test_writers_wait_for_each_other() -> None:
+    """Commits of several threads are all there, each with a number of its own."""
+    index = ResultsIndex()
+    sequences: list[int] = []
+    faults: list[BaseException] = []
+
+    def write(job_id: str) -> None:
+        try:
+            for row in range(40):
+                documents = [
+                    {"job_id": job_id, "timestamp": row, "bucket_span": 1},
+                    {"job_id": "all", "timestamp": row, "bucket_span": 1},
+                ]
+                sequences.append(index.upsert(documents, kind="bucket").sequence)
+                sequences.append(index.put_job(job_id, bucket_span=row + 1).sequence)
+        except BaseException as fault:  # noqa: BLE001 - handed to the main thread
+            faults.append(fault)
+
+    threads = [threading.Thread(target=write, args=(f"job{number}",), daemon=True) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+    assert faults == []
+    assert sorted(sequences) == list(range(1, 4 * 80 + 1))
+    assert index.sequence == 320
+    assert all(index.get_buckets(job_id=job_id, size=0).count == 40 for job_id in index.jobs())
+
+
+def test_readers_do_not_wait_for_a_slow_batch() -> None:
+    """While a caller's iterable dawdles, readers and other writers go on."""
+    index = ResultsIndex()
+    index.upsert(batch(1.0))
+    begun, go_on = threading.Event(), threading.Event()
+
+    def slow() -> Iterator[dict[str, Any]]:
+        yield from batch(2.0)
+        begun.set()
+        go_on.wait(10)
+
+    writer = threading.Thread(target=lambda: index.upsert(slow()), daemon=True)
+    writer.start()
+    try:
+        assert begun.wait(10)
+        assert check(index, QUERIES[0]) == 1.0
+        index.put_job("meanwhile")
+        assert writer.is_alive()
+        assert "meanwhile" in index
+    finally:
+        go_on.set()
+        writer.join(10)
+    assert check(index, QUERIES[0]) == 2.0
+    assert "meanwhile" in index
+
+
+class Interrupting(Mapping[str, Any]):
+    """A document during whose reading somebody presses Ctrl-C."""
+
+    def __init__(self, error: BaseException, after: int) -> None:
+        self.error = error
+        self.left = after
+
+    def __getitem__(self, key: str) -> Any:
+        self.left -= 1
+        if self.left < 0:
+            raise self.error
+        return {"job_id": "web", "timestamp": 0, "bucket_span": 3600, "anomaly_score": 9.0, "result_type": "bucket"}[
+            key
+        ]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(["job_id", "timestamp", "bucket_span", "anomaly_score", "result_type"])
+
+    def __len__(self) -> int:
+        return 5
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), SystemExit(1), MemoryError(), GeneratorExit()], ids=repr)
+@pytest.mark.parametrize("after", [0, 1, 2, 3, 4, 5])
+def test_an_interrupted_document_leaves_the_old_state(error: BaseException, after: int) -> None:
+    """Wherever in a document the interruption falls, nothing was written and the index is usable."""
+    index = ResultsIndex()
+    index.upsert(batch(1.0, 10))
+    with pytest.raises(type(error)) as caught:
+        index.upsert([*batch(2.0, 5), Interrupting(error, after), *batch(3.0, 5)])
+    assert caught.value is error
+    assert (index.sequence, check(index, QUERIES[0])) == (1, 1.0)
+    assert index.upsert(batch(4.0, 10)).sequence == 2
+    assert check(index, QUERIES[0]) == 4.0
+
+
+@pytest.mark.parametrize("after", [0, 1, 5, 1_024, 2_000])
+def test_an_interrupted_iterable_leaves_the_old_state(after: int) -> None:
+    """The same for the iterable itself."""
+    index = ResultsIndex()
+    index.upsert(batch(1.0, 10))
+
+    def documents() -> Iterator[dict[str, Any]]:
+        yield from batch(2.0, after)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        index.upsert(documents())
+    assert (index.sequence, check(index, QUERIES[0])) == (1, 1.0)
+    assert index.upsert(batch(4.0, 10)).sequence == 2
+    assert check(index, QUERIES[0]) == 4.0
+
+
+class Interruption(BaseException):
+    """What a signal handler raises."""
+
+
+@pytest.mark.parametrize("step", range(1, 280, 12))
+def test_an_interruption_anywhere_in_a_write_leaves_one_whole_state(step: int) -> None:
+    """Raised where the interpreter would run a signal's handler: all of the commit is there, or none of it."""
+    index = ResultsIndex()
+    index.upsert(batch(1.0, 12))
+    left = step
+
+    def watch(frame: FrameType, event: str, _: object) -> None:
+        # Signals are handled as a function is entered and after a call into C. What is raised while a generator is
+        # closed would only be printed.
+        nonlocal left
+        if event not in {"call", "c_return"} or "bucketquery" not in frame.f_code.co_filename:
+            return
+        if not frame.f_code.co_flags & inspect.CO_GENERATOR:
+            left -= 1
+            if left == 0:
+                raise Interruption
+
+    documents = [row | {"bucket_influencers": []} for row in batch(2.0, 12)]
+    before = sys.getprofile()
+    sys.setprofile(watch)
+    try:
+        with contextlib.suppress(Interruption):
+            index.upsert(documents)
+    finally:
+        sys.setprofile(before)
+    assert (index.sequence, check(index, QUERIES[0])) in {(1, 1.0), (2, 2.0)}
+    done: list[int] = []
+    writer = threading.Thread(target=lambda: done.append(index.upsert(batch(4.0, 12)).sequence), daemon=True)
+    writer.start()
+    writer.join(10)
+    assert done == [index.sequence]
+    assert check(index, QUERIES[0]) == 4.0

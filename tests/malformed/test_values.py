@@ -1,0 +1,635 @@
+"""Values and errors under a hostile hand: pickled, copied, compared, shown, and written to."""
+
+import contextlib
+import copy
+import operator
+import pickle
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pytest
+
+import bucketquery
+from bucketquery import (
+    Bucket,
+    BucketInfluencer,
+    BucketPage,
+    BucketQuery,
+    BucketQueryError,
+    Commit,
+    InvalidDocument,
+    InvalidQuery,
+    LimitExceeded,
+    NotFound,
+    ResultsIndex,
+    UnknownJob,
+)
+
+HOUR = 3_600_000
+PROTOCOLS = range(2, pickle.HIGHEST_PROTOCOL + 1)
+COLUMNS = [
+    "job_id",
+    "timestamp",
+    "anomaly_score",
+    "bucket_span",
+    "initial_anomaly_score",
+    "event_count",
+    "is_interim",
+    "bucket_influencers",
+    "processing_time_ms",
+    "scheduled_events",
+    "result_type",
+]
+
+
+def stored() -> ResultsIndex:
+    """An index in which every field is set somewhere and missing somewhere, with rows rewritten, late and interim."""
+    index = ResultsIndex(clock=lambda: 0)
+    index.put_job("idle", bucket_span=60)
+    row = {"job_id": "web", "bucket_span": 900, "result_type": "bucket"}
+    named = {"influencer_field_name": "bucket_time", "anomaly_score": 4.0, "probability": 1e-300}
+    index.upsert([row | {"timestamp": hour * HOUR, "anomaly_score": 10.0 * hour} for hour in range(8)])
+    index.upsert(
+        [
+            row | {"timestamp": HOUR, "anomaly_score": 90.0, "bucket_influencers": [named, {"anomaly_score": 1.0}]},
+            row | {"timestamp": 2 * HOUR, "scheduled_events": ["sale", "a\x00"], "event_count": 5},
+            row | {"timestamp": 8 * HOUR, "is_interim": True, "processing_time_ms": 3, "initial_anomaly_score": 2.5},
+            row | {"timestamp": 30 * 60_000, "anomaly_score": 90.0},
+        ]
+    )
+    return index
+
+
+INDEX = stored()
+EVERYTHING = INDEX.get_buckets(job_id="web")
+
+
+def large(rows: int = 100_000) -> ResultsIndex:
+    """An index large enough that taking it along would show."""
+    index = ResultsIndex()
+    scores = (np.arange(rows) * 7919 % 100_003) / 1000.0
+    index.upsert_columns(
+        {"timestamp": np.arange(rows) * HOUR, "bucket_span": 3600, "anomaly_score": scores}, job_id="web"
+    )
+    return index
+
+
+LARGE = large()
+
+
+def commit(**changes: Any) -> Commit:
+    """What a write returns, with documents skipped."""
+    index = ResultsIndex()
+    row = {"job_id": "web", "timestamp": 0, "bucket_span": 900, "result_type": "bucket"}
+    return index.upsert([row | changes, {"result_type": "record"}, {}])
+
+
+VALUES: dict[str, Any] = {
+    "bucket": EVERYTHING[0],
+    "bucket with influencers": EVERYTHING[2],
+    "bucket with events": EVERYTHING[3],
+    "interim bucket": EVERYTHING[-1],
+    "influencer": EVERYTHING[2].bucket_influencers[0],
+    "influencer without a name": EVERYTHING[2].bucket_influencers[1],
+    "question": BucketQuery(jobs="web"),
+    "question with everything": BucketQuery(
+        jobs=["web"],
+        start="now-1d/d",
+        end=np.datetime64(-1, "ms"),
+        anomaly_score=float("nan"),
+        exclude_interim=True,
+        expand=True,
+        sort="anomaly_score",
+        desc=True,
+        from_=10**30,
+        size=7,
+    ),
+    "question by time": BucketQuery(jobs="web", timestamp="2020-01-01||/M"),
+    "commit": commit(),
+    "commit of nothing": ResultsIndex().upsert([]),
+    "commit of a job": ResultsIndex().put_job("web"),
+    "stats": INDEX.stats(),
+    "stats of a job": INDEX.stats("web"),
+    "stats of an empty job": INDEX.stats("idle"),
+    "stats of nothing": ResultsIndex().stats(),
+    "jobs": INDEX.jobs(),
+    "keys": EVERYTHING.keys(),
+    "slice": EVERYTHING[1:4],
+    "influencers": EVERYTHING[2].bucket_influencers,
+}
+
+
+def through_pickle(protocol: int, value: Any) -> Any:
+    """The value, pickled and read back."""
+    return pickle.loads(pickle.dumps(value, protocol))
+
+
+COPIES: dict[str, Callable[[Any], Any]] = {
+    **{f"pickle {protocol}": partial(through_pickle, protocol) for protocol in PROTOCOLS},
+    "copy": copy.copy,
+    "deepcopy": copy.deepcopy,
+}
+
+
+@pytest.mark.parametrize("duplicate", COPIES.values(), ids=COPIES.keys())
+@pytest.mark.parametrize("value", VALUES.values(), ids=VALUES.keys())
+def test_a_value_survives_every_copy(value: Any, duplicate: Callable[[Any], Any]) -> None:
+    """Pickled, copied and deep-copied it is equal, of its own type, shown alike, and as immutable as before."""
+    other = duplicate(value)
+    assert type(other) is type(value)
+    assert other == value
+    assert not other != value  # noqa: SIM202 - both operators are the claim
+    assert repr(other) == repr(value)
+    if isinstance(value, Mapping):
+        with pytest.raises(TypeError):
+            operator.setitem(other, "rows", None)
+        return
+    if isinstance(value, Hashable):
+        assert hash(other) == hash(value)
+    if isinstance(value, Commit):
+        with pytest.raises(TypeError):
+            operator.setitem(other.skipped, "record", 0)
+    if isinstance(value, BucketQuery):
+        assert other.replace(expand=True) == value.replace(expand=True)
+        assert other.end == value.end
+    if isinstance(value, Bucket | BucketInfluencer):
+        assert other.to_dict() == value.to_dict()
+
+
+PAGES: dict[str, BucketPage] = {
+    "everything": EVERYTHING,
+    "nothing": INDEX.get_buckets(job_id="idle"),
+    "window": INDEX.get_buckets(job_id="web", start=HOUR, end=4 * HOUR),
+    "newest first": INDEX.get_buckets(job_id="web", desc=True, from_=1, size=3),
+    "threshold": INDEX.get_buckets(job_id="web", anomaly_score=40),
+    "by score": INDEX.get_buckets(job_id="web", sort="anomaly_score", desc=True, size=5),
+    "lookup": INDEX.get_buckets(job_id="web", timestamp=HOUR),
+    "count only": INDEX.get_buckets(job_id="web", size=0),
+    "far past": INDEX.get_buckets(job_id="web", from_=10**30),
+    "final": INDEX.get_buckets(job_id="web", exclude_interim=True),
+    "of a large index": LARGE.get_buckets(job_id="web", from_=50_000, size=5),
+    "by score of a large index": LARGE.get_buckets(job_id="web", sort="anomaly_score", desc=True, size=5),
+}
+
+
+@pytest.mark.parametrize("duplicate", COPIES.values(), ids=COPIES.keys())
+@pytest.mark.parametrize("page", PAGES.values(), ids=PAGES.keys())
+def test_a_page_survives_every_copy(page: BucketPage, duplicate: Callable[[Any], Any]) -> None:
+    """Body, keys, columns, rows, count and sequence are the same."""
+    other = duplicate(page)
+    assert type(other) is BucketPage
+    assert (other.count, other.sequence, len(other)) == (page.count, page.sequence, len(page))
+    assert other.to_dict() == page.to_dict()
+    assert other.to_dict(human=True) == page.to_dict(human=True)
+    assert other.keys() == page.keys()
+    assert list(other) == list(page)
+    assert other[:2] == page[:2]
+    assert repr(other) == repr(page)
+    for name in COLUMNS:
+        mine, its = other.column(name), page.column(name)
+        assert (mine.dtype, mine.tolist()) == (its.dtype, its.tolist())
+        assert not mine.flags.writeable
+        with pytest.raises(ValueError, match=r"(?i)writ|read-only"):
+            mine.setflags(write=True)
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+@pytest.mark.parametrize(
+    "params",
+    [
+        {},
+        {"desc": True},
+        {"from_": 50_000},
+        {"start": 1_000 * HOUR, "end": 90_000 * HOUR},
+        {"anomaly_score": 50.0},
+        {"sort": "anomaly_score", "desc": True},
+        {"exclude_interim": True},
+        {"sort": "event_count"},
+    ],
+    ids=str,
+)
+def test_a_small_page_of_a_large_index_pickles_small(params: dict[str, Any], protocol: int) -> None:
+    """Its rows travel, the index it was read from does not."""
+    page = LARGE.get_buckets(job_id="web", size=10, **params)
+    assert len(page) == 10
+    assert len(pickle.dumps(page, protocol)) < 8_000
+    page.to_dict()
+    list(page)
+    page.column("anomaly_score")
+    assert len(pickle.dumps(page, protocol)) < 16_000
+    assert len(pickle.dumps(page[0], protocol)) < 1_000
+
+
+def test_a_page_pickles_and_prints_the_same_while_the_index_goes_on() -> None:
+    """What is pickled is the commit that was read, not the newest."""
+    index = stored()
+    page = index.get_buckets(job_id="web", sort="anomaly_score", desc=True)
+    body = page.to_dict()
+    index.upsert(
+        [{"job_id": "web", "timestamp": 0, "bucket_span": 900, "anomaly_score": 99.0, "result_type": "bucket"}]
+    )
+    index.delete_job("web")
+    assert pickle.loads(pickle.dumps(page)).to_dict() == body
+    assert page.to_dict() == body
+
+
+# ---- errors
+
+ERRORS = [BucketQueryError, InvalidQuery, InvalidDocument, LimitExceeded, UnknownJob, NotFound]
+
+
+class Unpicklable:
+    """A value that may not leave its process."""
+
+    def __reduce_ex__(self, protocol: object) -> str:
+        raise RuntimeError("stays here")
+
+
+class Unprintable(Unpicklable):
+    """One that cannot be shown either."""
+
+    def __repr__(self) -> str:
+        raise RuntimeError("no repr")
+
+
+@pytest.mark.parametrize("kind", ERRORS)
+@pytest.mark.parametrize("duplicate", COPIES.values(), ids=COPIES.keys())
+@pytest.mark.parametrize(
+    "extra", [{}, {"type": "parse_exception"}, {"field": "documents[3].x", "value": [1, None]}], ids=str
+)
+def test_an_error_survives_every_copy(
+    kind: type[BucketQueryError], duplicate: Callable[[Any], Any], extra: dict[str, Any]
+) -> None:
+    """With its words, its place, its value, its status and its type."""
+    error = kind("the reason", **extra)
+    other = duplicate(error)
+    assert type(other) is kind
+    for name in ("reason", "field", "value", "type", "status", "args"):
+        assert getattr(other, name) == getattr(error, name)
+    assert (str(other), repr(other)) == (str(error), repr(error))
+
+
+def deep_list() -> list[Any]:
+    """A list in a list in a list, deeper than Python would pickle."""
+    inner: list[Any] = []
+    for _ in range(20_000):
+        inner = [inner]
+    return inner
+
+
+UNPICKLABLE: dict[str, Any] = {
+    "object": Unpicklable(),
+    "unprintable": Unprintable(),
+    "function": lambda: None,
+    "generator": (row for row in range(3)),
+    "module": bucketquery,
+    "in a list": [Unpicklable()],
+    "nested deep": deep_list(),
+    "index": INDEX,
+    "memoryview": memoryview(b"x"),
+}
+
+
+@pytest.mark.parametrize("kind", ERRORS)
+@pytest.mark.parametrize("value", UNPICKLABLE.values(), ids=UNPICKLABLE.keys())
+def test_an_error_about_a_value_that_cannot_be_pickled_pickles(kind: type[BucketQueryError], value: Any) -> None:
+    """A pool of processes must not lose the error to the value in it."""
+    error = kind("the reason", field="size", value=value, type="x")
+    assert error.value is value
+    for protocol in PROTOCOLS:
+        other = pickle.loads(pickle.dumps(error, protocol))
+        assert type(other) is kind
+        assert (other.reason, other.field, other.type, other.args) == ("the reason", "size", "x", ("the reason",))
+        assert other.status == error.status
+    for other in (copy.copy(error), copy.deepcopy(error)):
+        assert (other.reason, other.field, other.type) == ("the reason", "size", "x")
+
+
+@pytest.mark.parametrize("value", UNPICKLABLE.values(), ids=UNPICKLABLE.keys())
+def test_a_raised_error_about_such_a_value_pickles(value: Any) -> None:
+    """The same for errors that the library itself raised."""
+    params: dict[str, Any] = {"size": value}
+    with pytest.raises(InvalidQuery) as caught:
+        BucketQuery(jobs="web", **params)
+    other = pickle.loads(pickle.dumps(caught.value))
+    assert (other.field, other.reason) == ("size", caught.value.reason)
+
+
+def test_what_an_error_was_caused_by_stays_out_of_its_way() -> None:
+    """An error pickles with a cause and a note on it."""
+    error = InvalidQuery("the reason")
+    error.add_note("a note")
+    error.__cause__ = KeyError("x")
+    assert pickle.loads(pickle.dumps(error)).reason == "the reason"
+
+
+RELATIONS: list[tuple[type[BucketQueryError], type[Exception], int, str]] = [
+    (BucketQueryError, Exception, 400, "illegal_argument_exception"),
+    (InvalidQuery, ValueError, 400, "illegal_argument_exception"),
+    (InvalidDocument, ValueError, 400, "document_parsing_exception"),
+    (LimitExceeded, ValueError, 400, "illegal_argument_exception"),
+    (UnknownJob, LookupError, 404, "resource_not_found_exception"),
+    (NotFound, LookupError, 404, "resource_not_found_exception"),
+]
+
+
+@pytest.mark.parametrize(("kind", "parent", "status", "name"), RELATIONS)
+def test_an_error_is_the_nearest_built_in_and_knows_its_status(
+    kind: type[BucketQueryError], parent: type[Exception], status: int, name: str
+) -> None:
+    """And no other of the library's errors."""
+    error = kind("the reason")
+    assert issubclass(kind, BucketQueryError)
+    assert issubclass(kind, parent)
+    assert not issubclass(kind, KeyError)
+    assert (error.status, error.type, error.field, error.value) == (status, name, None, None)
+    assert (str(error), error.reason, error.args) == ("the reason", "the reason", ("the reason",))
+    for other in ERRORS[1:]:
+        assert issubclass(kind, other) == (kind is other)
+
+
+def test_an_error_has_a_reason_and_the_rest_by_name() -> None:
+    """Anything else is a TypeError."""
+    make_error: Any = InvalidQuery
+    wrong: list[Callable[[], Any]] = [
+        partial(make_error),
+        partial(make_error, "x", "size"),
+        partial(make_error, "x", status=500),
+    ]
+    for make in wrong:
+        with pytest.raises(TypeError):
+            make()
+
+
+# ---- what may not travel
+
+
+@pytest.mark.parametrize("name", ["ResultsIndex", "Snapshot"])
+@pytest.mark.parametrize(
+    "duplicate",
+    [
+        copy.copy,
+        copy.deepcopy,
+        *[lambda value, protocol=protocol: pickle.dumps(value, protocol) for protocol in range(6)],
+    ],
+)
+@pytest.mark.parametrize("wrap", [lambda value: value, lambda value: [value], lambda value: {"index": value}])
+def test_the_index_and_its_snapshots_stay_where_they_are(
+    name: str, duplicate: Callable[[Any], Any], wrap: Callable[[Any], Any]
+) -> None:
+    """Pickling or copying one is a TypeError that says which."""
+    value = {"ResultsIndex": INDEX, "Snapshot": INDEX.snapshot()}[name]
+    if duplicate is copy.copy and wrap(value) is not value:
+        assert copy.copy(wrap(value)) is not None
+        return
+    with pytest.raises(TypeError, match=name):
+        duplicate(wrap(value))
+
+
+# ---- frozen
+
+FROZEN: dict[str, tuple[Any, list[str]]] = {
+    "bucket": (EVERYTHING[2], ["anomaly_score", "timestamp", "bucket_influencers", "severity", "time", "result_type"]),
+    "influencer": (EVERYTHING[2].bucket_influencers[0], ["probability", "is_interim", "result_type"]),
+    "question": (BucketQuery(jobs="web"), ["jobs", "start", "anomaly_score", "size", "sort", "timestamp"]),
+    "commit": (commit(), ["sequence", "inserted", "skipped"]),
+    "page": (EVERYTHING, ["count", "sequence"]),
+    "snapshot": (INDEX.snapshot(), ["sequence"]),
+    "index": (INDEX, ["sequence"]),
+}
+
+
+@pytest.mark.parametrize(("value", "names"), FROZEN.values(), ids=FROZEN.keys())
+def test_a_value_cannot_be_written_to(value: Any, names: list[str]) -> None:
+    """No attribute can be set or deleted."""
+    for name in names:
+        before = getattr(value, name)
+        with pytest.raises((AttributeError, TypeError)):
+            setattr(value, name, 5)
+        with pytest.raises((AttributeError, TypeError)):
+            delattr(value, name)
+        assert getattr(value, name) == before
+
+
+@pytest.mark.parametrize("name", ["bucket", "influencer", "question", "commit", "page", "snapshot"])
+def test_a_value_takes_no_new_attribute(name: str) -> None:
+    """A misspelt attribute is not remembered in silence."""
+    value = FROZEN[name][0]
+    with pytest.raises((AttributeError, TypeError)):
+        value.anomaly_scroe = 5
+    assert not hasattr(value, "__dict__")
+
+
+@pytest.mark.parametrize("name", ["bucket", "influencer", "question", "commit", "page"])
+def test_a_methods_place_cannot_be_taken(name: str) -> None:
+    """Neither can a method be replaced on a value."""
+    value = FROZEN[name][0]
+    with pytest.raises((AttributeError, TypeError)):
+        value.to_dict = dict
+    with pytest.raises((AttributeError, TypeError)):
+        value.__class__ = object
+
+
+MAPPINGS: dict[str, Any] = {
+    "skipped": commit().skipped,
+    "stats": INDEX.stats(),
+    "stats of a job": INDEX.stats("web"),
+    "rows": INDEX.stats()["rows"],
+}
+
+
+@pytest.mark.parametrize("mapping", MAPPINGS.values(), ids=MAPPINGS.keys())
+def test_a_mapping_that_was_given_cannot_be_written_to(mapping: Any) -> None:
+    """No item can be set, deleted or added, by any method that a dict has for it."""
+    before = dict(mapping)
+    assert isinstance(mapping, Mapping)
+    key = next(iter(mapping))
+    loose: Any = mapping
+    writes: list[Callable[[], Any]] = [
+        lambda: operator.setitem(loose, key, 5),
+        lambda: operator.setitem(loose, "new", 5),
+        lambda: operator.delitem(loose, key),
+        lambda: loose.update({key: 5}),
+        lambda: loose.pop(key),
+        lambda: loose.setdefault("new", 5),
+        lambda: operator.methodcaller("clear")(loose),
+        lambda: operator.methodcaller("popitem")(loose),
+    ]
+    for write in writes:
+        with pytest.raises((TypeError, AttributeError)):
+            write()
+    with contextlib.suppress(TypeError, AttributeError):
+        assert operator.or_(loose, {key: 5}) is not mapping
+    for name in ("__setitem__", "update", "clear"):
+        try:
+            getattr(dict, name)(mapping, *{"__setitem__": ("new", 5), "update": ({"new": 5},)}.get(name, ()))
+        except TypeError:
+            continue
+    assert dict(mapping) == before
+    assert INDEX.stats() == MAPPINGS["stats"]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        INDEX.jobs(),
+        EVERYTHING.keys(),
+        EVERYTHING.keys()[0],
+        EVERYTHING[1:3],
+        EVERYTHING[2].bucket_influencers,
+        EVERYTHING[3].scheduled_events,
+        BucketQuery(jobs="web").jobs,
+    ],
+    ids=["jobs", "keys", "key", "slice", "influencers", "events", "jobs of a question"],
+)
+def test_a_sequence_that_was_given_is_a_tuple(value: Sequence[Any]) -> None:
+    """So nobody can write to it."""
+    assert type(value) is tuple
+    assert len(value) > 0
+
+
+# ---- equality and hashes
+
+
+def test_questions_that_ask_the_same_are_equal_and_hash_alike() -> None:
+    """However they were spelled."""
+    plain = BucketQuery(jobs="web")
+    numbers: dict[str, Any] = {"from_": np.int64(0), "size": np.uint8(100), "anomaly_score": np.float32(0)}
+    alike = [
+        BucketQuery(jobs=["web"]),
+        BucketQuery(jobs=np.str_("web")),
+        BucketQuery(jobs="web", start=-1, end="-1"),
+        BucketQuery(jobs="web", anomaly_score=-0.0),
+        BucketQuery(jobs="web", anomaly_score=float("nan")),
+        BucketQuery(jobs="web", **numbers),
+        plain.replace(size=5).replace(size=100),
+        plain.replace(),
+    ]
+    for other in alike:
+        assert other == plain
+        assert hash(other) == hash(plain)
+    assert len({plain, *alike}) == 1
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"jobs": "idle"},
+        {"start": 0},
+        {"end": 0},
+        {"anomaly_score": 5},
+        {"exclude_interim": True},
+        {"expand": True},
+        {"sort": "anomaly_score"},
+        {"desc": True},
+        {"from_": 1},
+        {"size": 99},
+        {"timestamp": 0},
+    ],
+    ids=str,
+)
+def test_questions_that_differ_are_not_equal(change: dict[str, Any]) -> None:
+    """In any one attribute, and `replace` leaves the old one as it was."""
+    plain = BucketQuery(jobs="web")
+    other = plain.replace(**change)
+    assert other != plain
+    assert plain == BucketQuery(jobs="web")
+    assert len({plain, other}) == 2
+
+
+@pytest.mark.parametrize("name", ["bucket", "influencer", "question", "commit"])
+def test_a_value_is_equal_to_its_own_kind_only(name: str) -> None:
+    """Not to a tuple, a dict, its text or None, and asking is no error."""
+    value = FROZEN[name][0]
+    for other in (None, 5, "web", (), {}, object(), [value], repr(value), np.float64(1)):
+        assert (value == other) is False
+        assert (value != other) is True
+    with pytest.raises(TypeError):
+        operator.lt(value, value)
+
+
+def test_buckets_read_twice_are_equal_and_hash_alike() -> None:
+    """A value is its content, also when read from another index or order."""
+    again = {row.timestamp: row for row in stored().get_buckets(job_id="web", sort="anomaly_score")}
+    for row in EVERYTHING:
+        assert again[row.timestamp] == row
+        assert hash(again[row.timestamp]) == hash(row)
+        for mine, its in zip(row.bucket_influencers, again[row.timestamp].bucket_influencers, strict=True):
+            assert mine == its
+            assert hash(mine) == hash(its)
+    assert len({*EVERYTHING, *again.values()}) == len(EVERYTHING)
+
+
+def test_buckets_hold_pythons_own_types() -> None:
+    """No NumPy scalar gets out in a value or a body: JSON encoders choke on them."""
+    allowed = {str, int, float, bool, list, dict, tuple, type(None)}
+
+    def types(value: Any) -> set[type]:
+        inner: list[Any] = []
+        if isinstance(value, dict):
+            inner = [*value.keys(), *value.values()]
+        elif isinstance(value, list | tuple):
+            inner = list(value)
+        return {type(value)}.union(*map(types, inner)) if inner else {type(value)}
+
+    for page in PAGES.values():
+        assert types(page.to_dict(human=True)) <= allowed
+        assert types(list(page.keys())) <= allowed
+        assert {type(page.count), type(page.sequence), type(len(page))} == {int}
+        for row in page:
+            assert types(row.to_dict()) <= allowed
+            assert type(row.timestamp) is int
+            assert type(row.anomaly_score) is float
+            assert type(row.is_interim) is bool
+            assert type(row.job_id) is str
+    assert types({**INDEX.stats(), "rows": dict(INDEX.stats()["rows"])}) <= allowed
+    assert types(list(INDEX.jobs())) <= allowed
+
+
+# ---- shown
+
+
+SHOWN: dict[str, Any] = {
+    **VALUES,
+    **{f"page {name}": page for name, page in PAGES.items()},
+    "index": INDEX,
+    "empty index": ResultsIndex(),
+    "large index": LARGE,
+    "snapshot": INDEX.snapshot(),
+    "large snapshot": LARGE.snapshot(),
+    "large page": LARGE.get_buckets(job_id="web", size=10_000),
+    "scan": LARGE.scan(BucketQuery(jobs="web")),
+    "error": InvalidQuery("the reason", value=Unprintable()),
+}
+
+
+@pytest.mark.parametrize("value", SHOWN.values(), ids=SHOWN.keys())
+@pytest.mark.parametrize("show", [repr, str, format], ids=["repr", "str", "format"])
+def test_everything_can_be_shown_in_a_line(value: Any, show: Callable[[Any], str]) -> None:
+    """Short, in one line, without a fault, however much there is behind it."""
+    text = show(value)
+    assert text
+    assert "\n" not in text
+    assert len(text) < (4_000 if isinstance(value, tuple) else 1_000)
+
+
+def test_an_index_of_many_jobs_is_shown_in_a_line() -> None:
+    """Neither the number of jobs nor the length of their names shows."""
+    index = ResultsIndex()
+    for job in range(300):
+        index.put_job(f"{job}" + "x" * 250)
+    for value in (index, index.snapshot(), index.stats()):
+        assert len(repr(value)) < 1_000
+
+
+def test_the_public_names_are_what_they_say() -> None:
+    """Values tell the module they can be found in, or pickles would not find them."""
+    for name in ("Bucket", "BucketInfluencer", "BucketPage", "BucketQuery", "Commit", "Snapshot", "ResultsIndex"):
+        kind = getattr(bucketquery, name)
+        assert kind.__name__ == name
+        assert name in bucketquery.__all__
+    for kind in ERRORS:
+        assert getattr(bucketquery, kind.__name__) is kind
+        assert kind.__name__ in bucketquery.__all__

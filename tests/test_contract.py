@@ -1,0 +1,337 @@
+"""The public surface is the contract's: names, parameters, defaults and annotations, compared as source text.
+
+`contract/api.pyi` is the contract as it was handed over and is never edited. What a later version brings stands in
+ABSENT, and only there; where an annotation of ours says something else, ANNOTATIONS gives it and the reason; OURS has
+what only we show. All three are exact: whatever they name must be so, or they are stale.
+
+Either side is read into facts: a path such as ``search.query`` and what stands there.
+"""
+
+import ast
+import inspect
+import textwrap
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+import pytest
+
+import bucketquery
+from bucketquery.snapshot import Reads
+
+ROOT = Path(__file__).parent.parent
+CONTRACT = Path(__file__).parent / "contract" / "api.pyi"
+
+#: What the contract has and this version has not yet: names, members, parameters; an overload by its first annotation.
+ABSENT = {
+    # records and influencers
+    "AnomalyRecord",
+    "Bucket.records",
+    "Influencer",
+    "InfluencerPage",
+    "InfluencerQuery",
+    "RecordPage",
+    "RecordQuery",
+    "_Reads.get_influencers",
+    "_Reads.get_records",
+    "_Reads.search[InfluencerQuery]",
+    "_Reads.search[RecordQuery]",
+    # several jobs at once
+    "OverallBuckets",
+    "ResultsIndex.put_job.groups",
+    "Swimlane",
+    "SwimlaneQuery",
+    "_Reads.get_overall_buckets",
+    "_Reads.swimlane",
+    # rewriting
+    "Change",
+    "Changes",
+    "ChangesExpired",
+    "ResultsIndex.__init__.changes_kept",
+    "ResultsIndex.delete",
+    "ResultsIndex.renormalize",
+    "_Reads.changes",
+    # pages that go on, and hosts that keep the documents themselves
+    "InvalidCursor",
+    "ResultsIndex.__init__.keep_documents",
+    "_Page.cursor",
+    "_Page.explain",
+    "_Page.to_dict.documents",
+    "_Page.to_json",
+    "_Reads.search[BucketQuery].cursor",
+    # the REST door
+    "Reply",
+    "handle",
+}
+
+#: Where an annotation of ours differs from the contract's: the place there, ours, and why.
+ANNOTATIONS = {
+    "Bucket.bucket_influencers": ("tuple[BucketInfluencer, ...]", "a sequence that can be hashed and pickled"),
+    "Bucket.scheduled_events": ("tuple[str, ...]", "a sequence that can be hashed and pickled"),
+    "Bucket.severity": ("Severity", "the same literals under a name"),
+    "BucketInfluencer.influencer_field_name": ("str | None", "a stored influencer may have none"),
+    "_Page.column": ("Array", "the same type under a name"),
+    "_Reads.scan": ("Iterator[Bucket]", "no other kind is held yet, so more can be said"),
+    "_Reads.scan.query": ("BucketQuery", "no other kind is held yet"),
+}
+
+#: What is public here and not in the contract, and why.
+OURS = {
+    "ResultsIndex.check": "asserts every invariant; whoever tests an index of theirs may call it",
+    "Snapshot.check": "the same, for one commit",
+}
+
+
+class Fact(NamedTuple):
+    """What stands at a path: its kind, and its annotation and default as source text."""
+
+    kind: str
+    annotation: str | None = None
+    default: str | None = None
+
+
+# ---- from source to facts --------------------------------------------------------------------------------------------
+
+
+def source(node: ast.expr | None) -> str | None:
+    """An expression as normalised source text."""
+    return None if node is None else ast.unparse(node)
+
+
+def annotated(node: ast.expr | None) -> str | None:
+    """An annotation as normalised source text; a quoted one as what it quotes."""
+    return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else source(node)
+
+
+def parameters(function: ast.FunctionDef) -> dict[str, Fact]:
+    """The parameters of a function after its own object; positional ones with their position."""
+    args = function.args
+    positional = [*args.posonlyargs, *args.args]
+    required: list[ast.expr | None] = [None] * (len(positional) - len(args.defaults))
+    facts = {
+        node.arg: Fact(f"positional {position}", annotated(node.annotation), source(default))
+        for position, (node, default) in enumerate(zip(positional, [*required, *args.defaults], strict=True))
+    }
+    for node, default in zip(args.kwonlyargs, args.kw_defaults, strict=True):
+        facts[node.arg] = Fact("keyword", annotated(node.annotation), source(default))
+    for rest, kind in ((args.vararg, "all other positional"), (args.kwarg, "all other keywords")):
+        facts |= {} if rest is None else {rest.arg: Fact(kind, annotated(rest.annotation))}
+    facts.pop("self", None)
+    return facts
+
+
+def decorators(node: ast.FunctionDef | ast.ClassDef) -> set[str]:
+    """The names of the decorators, without their arguments and modules."""
+    called = (entry.func if isinstance(entry, ast.Call) else entry for entry in node.decorator_list)
+    return {ast.unparse(entry).rpartition(".")[2] for entry in called}
+
+
+def facts_of_class(node: ast.ClassDef) -> dict[str, Fact]:
+    """What a class body shows: attributes, methods and their parameters, by path."""
+    facts: dict[str, Fact] = {}
+    fields: dict[str, Fact] = {}
+    for entry in node.body:
+        match entry:
+            case ast.FunctionDef(name=name) if {"property", "cached_property"} & decorators(entry):
+                facts[name] = Fact("attribute", annotated(entry.returns))
+            case ast.FunctionDef(name=name):
+                taken = parameters(entry)
+                overload = f"[{next(iter(taken.values())).annotation}]" if "overload" in decorators(entry) else ""
+                if not overload and any(path.startswith(f"{name}[") for path in facts):
+                    continue  # what runs behind the overloads
+                facts[name + overload] = Fact("method", annotated(entry.returns))
+                facts |= {f"{name}{overload}.{path}": fact for path, fact in taken.items()}
+                facts |= {
+                    path: Fact("attribute") for path in assigned(entry) if name == "__init__" and path not in facts
+                }
+            case ast.AnnAssign(target=ast.Name(id=name)):
+                facts[name] = Fact("attribute", annotated(entry.annotation))
+                fields[f"__init__.{name}"] = Fact("keyword", annotated(entry.annotation), source(entry.value))
+            case ast.Assign(targets=[ast.Name(id=name)]):
+                facts[name] = Fact("attribute")
+            case _:
+                pass
+    if "dataclass" in decorators(node) and "__init__" not in facts:
+        assert "kw_only=True" in ast.unparse(node.decorator_list[0]), f"{node.name} takes its fields by position"
+        facts |= {"__init__": Fact("method", "None")} | fields
+    return facts
+
+
+def assigned(function: ast.FunctionDef) -> Iterator[str]:
+    """The attributes of its own object that a function assigns."""
+    for node in ast.walk(function):
+        match node:
+            case ast.Attribute(value=ast.Name(id="self"), attr=name, ctx=ast.Store()):
+                yield name
+            case _:
+                pass
+
+
+def is_public(path: str) -> bool:
+    """Whether a path is shown: no underscore in front, special methods excepted."""
+    return not path.startswith("_") or path.startswith("__")
+
+
+@cache
+def contract() -> dict[str, ast.stmt]:
+    """The contract's definitions by name."""
+    found: dict[str, ast.stmt] = {}
+    for node in ast.parse(CONTRACT.read_text(encoding="utf-8")).body:
+        match node:
+            case ast.ClassDef(name=name) | ast.FunctionDef(name=name) | ast.Assign(targets=[ast.Name(id=name)]):
+                found[name] = node
+            case _:
+                pass
+    return found
+
+
+def contract_bases(name: str) -> list[str]:
+    """The bases that the contract gives a class."""
+    node = contract()[name]
+    assert isinstance(node, ast.ClassDef)
+    return [ast.unparse(base) for base in node.bases]
+
+
+def contract_facts(name: str) -> dict[str, tuple[str, Fact]]:
+    """What the contract says of a class, private bases included: by path, the class that says so and the fact."""
+    node = contract()[name]
+    assert isinstance(node, ast.ClassDef)
+    own = facts_of_class(node)
+    if name.endswith("Query"):
+        own |= {path.removeprefix("__init__."): Fact("attribute") for path in own if path.startswith("__init__.")}
+    inherited: dict[str, tuple[str, Fact]] = {}
+    for base in contract_bases(name):
+        inherited |= contract_facts(base) if base in contract() else {}
+    return inherited | {path: (name, fact) for path, fact in own.items()}
+
+
+def our_facts(name: str) -> dict[str, Fact]:
+    """What our class of this name shows, with every class of ours it builds on; overloads by the contract's names."""
+    facts: dict[str, Fact] = {}
+    for base in reversed(getattr(bucketquery, name).__mro__):
+        if base.__module__.startswith("bucketquery"):
+            (node,) = ast.parse(textwrap.dedent(inspect.getsource(base))).body
+            assert isinstance(node, ast.ClassDef)
+            facts |= facts_of_class(node)
+    for method in {path.partition("[")[0] for path in contract_facts(name) if "[" in path} & facts.keys():
+        # One overload needs no `overload`.
+        first = next(fact.annotation for path, fact in facts.items() if path.startswith(f"{method}."))
+        plain = [path for path in facts if path == method or path.startswith(f"{method}.")]
+        facts |= {path.replace(method, f"{method}[{first}]", 1): facts.pop(path) for path in plain}
+    return {path: fact for path, fact in facts.items() if is_public(path)}
+
+
+def exported() -> set[str]:
+    """The contract's public names, without those of modules that are imported by name."""
+    above_the_doors = CONTRACT.read_text(encoding="utf-8").partition("# ---- doors")[0].count("\n")
+    return {name for name, node in contract().items() if is_public(name) and node.lineno <= above_the_doors}
+
+
+def present_classes() -> list[str]:
+    """The contract's public classes that this version has."""
+    return sorted(name for name in exported() - ABSENT if isinstance(contract()[name], ast.ClassDef))
+
+
+def compared() -> tuple[set[str], set[str], dict[str, tuple[Fact, Fact]], set[str]]:
+    """Both sides beside each other: what is missing, what is there, where they differ, and what is ours alone."""
+    missing = {name for name in contract() if is_public(name)} - set(bucketquery.__all__)
+    there: set[str] = set()
+    differing: dict[str, tuple[Fact, Fact]] = {}
+    unasked = set(bucketquery.__all__) - exported()
+    for name in present_classes():
+        ours = our_facts(name)
+        theirs = contract_facts(name)
+        gone: list[str] = []
+        for path, (owner, fact) in theirs.items():
+            if any(path.startswith(f"{whole}.") for whole in gone):
+                continue  # with the method it belongs to
+            place = f"{owner}.{path}"
+            if path not in ours:
+                gone.append(path)
+                missing.add(place)
+                continue
+            there.add(place)
+            if any(said is not None and said != mine for said, mine in zip(fact, ours[path], strict=True)):
+                differing[place] = fact, ours[path]
+        special = {path.partition(".")[0] for path in ours if path.startswith("__")} - theirs.keys()
+        unasked |= {f"{name}.{path}" for path in ours.keys() - theirs.keys() if path.partition(".")[0] not in special}
+    return missing, there, differing, unasked
+
+
+# ---- the claims ------------------------------------------------------------------------------------------------------
+
+
+def test_copy_is_the_contract() -> None:
+    """The copy in this repository is the contract that lies beside the checkout, where one does."""
+    original = ROOT.parent / "shared" / "api.pyi"
+    if not original.is_file():
+        pytest.skip("no contract lies beside this checkout to compare the copy with")
+    assert CONTRACT.read_bytes() == original.read_bytes()
+
+
+def test_public_names_are_the_contracts() -> None:
+    """`bucketquery.__all__` has the contract's names that are not listed as absent, each once and each bound."""
+    names = list(bucketquery.__all__)
+    assert set(names) == exported() - ABSENT
+    assert len(names) == len(set(names))
+    assert [name for name in names if not hasattr(bucketquery, name)] == []
+
+
+def test_absent_is_exact() -> None:
+    """What the contract has and we have not is listed as absent, and nothing else is."""
+    missing, there, _, _ = compared()
+    assert sorted(missing - ABSENT) == [], "missing, and not listed"
+    assert sorted(ABSENT - missing) == [], "listed as absent, but here or unknown"
+    assert sorted(ABSENT & there) == [], "listed as absent, but here in one class at least"
+
+
+def test_nothing_unasked_is_public() -> None:
+    """No public name, member or parameter is ours alone, save for those that are listed with a reason."""
+    unasked = compared()[3]
+    assert sorted(unasked - OURS.keys()) == [], "public, but not in the contract"
+    assert sorted(OURS.keys() - unasked) == [], "listed as ours alone, but gone or in the contract"
+
+
+def test_what_is_here_is_as_promised() -> None:
+    """Kinds, annotations and defaults are the contract's, but for the annotations that are listed with a reason."""
+    differing = compared()[2]
+    allowed = {
+        place: (theirs, theirs._replace(annotation=ANNOTATIONS[place][0]))
+        for place, (theirs, _) in differing.items()
+        if place in ANNOTATIONS
+    }
+    assert {place: sides for place, sides in differing.items() if allowed.get(place) != sides} == {}
+    assert sorted(ANNOTATIONS.keys() - differing.keys()) == [], "listed as different, but the same or gone"
+
+
+def test_types_are_as_promised() -> None:
+    """The contract's names for types mean the same here."""
+    words: dict[str, Any] = {"datetime": datetime, "np": np, "Literal": Literal, "Mapping": Mapping, "Any": Any}
+    aliases = {name: node for name, node in contract().items() if isinstance(node, ast.Assign) and name not in ABSENT}
+    assert aliases.keys() == {"Instant", "Kind", "Document"}
+    for name, node in aliases.items():
+        meant = eval(ast.unparse(node.value), words)  # noqa: S307 - the contract's own text
+        assert getattr(bucketquery, name) == meant, name
+
+
+@pytest.mark.parametrize("name", present_classes())
+def test_builds_on_what_is_promised(name: str) -> None:
+    """A class can be caught and used as every public class that the contract derives it from."""
+    promised = {base for base in contract_bases(name) if is_public(base)}
+    assert promised <= {base.__name__ for base in getattr(bucketquery, name).__mro__}
+
+
+@pytest.mark.parametrize("reader", [bucketquery.ResultsIndex, bucketquery.Snapshot])
+def test_readers_answer_the_same_questions(reader: type) -> None:
+    """The index and its snapshots have each read method, with the same parameters."""
+    shared = {
+        path for path, (owner, _) in contract_facts(reader.__name__).items() if owner == "_Reads" and "." not in path
+    }
+    present = {path.partition("[")[0] for path in shared if f"_Reads.{path}" not in ABSENT}
+    assert present - {"sequence"} >= {"jobs", "stats", "get_buckets", "search", "scan"}
+    assert hasattr(reader, "sequence")
+    for method in present - {"sequence"}:
+        assert inspect.signature(getattr(reader, method)) == inspect.signature(getattr(Reads, method)), method

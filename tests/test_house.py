@@ -1,0 +1,129 @@
+"""The house stands: every room has its place and is on the README's map, imports point down, nothing else comes in."""
+
+import ast
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PACKAGE = ROOT / "bucketquery"
+
+#: One breach each of the rules in pyproject.toml: the room, the line added to it, what the linter then says.
+BREACHES = {
+    "a door without its place": ("frames.py", "", "bucketquery.frames"),
+    "a folder without its place": ("extra/__init__.py", "", "bucketquery.extra"),
+    "an import upwards": ("model/severity.py", "from bucketquery.columns import table", "bucketquery.columns"),
+    "an import through the front door": ("model/severity.py", "import bucketquery", "bucketquery.index"),
+    "a door that knows another": ("testing.py", "import bucketquery.__main__", "bucketquery.__main__"),
+    "a file": ("columns/table.py", "from pathlib import Path", "pathlib"),
+    "the environment": ("index.py", "import os", "bucketquery.index -> os"),
+    "chance": ("testing.py", "import random", "bucketquery.testing -> random"),
+    "a second clock": ("snapshot.py", "from time import time_ns", "bucketquery.snapshot -> time"),
+    "a test tool": ("model/severity.py", "import hypothesis", "bucketquery.model.severity -> hypothesis"),
+}
+
+
+def lint_imports(folder: Path) -> tuple[int, str]:
+    """What import-linter says of the package in a folder by the rules of the pyproject.toml there."""
+    code = "import sys; from importlinter.cli import lint_imports; sys.exit(lint_imports(no_cache=True, no_logo=True))"
+    said = subprocess.run([sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, check=False)
+    return said.returncode, said.stdout + said.stderr
+
+
+def rooms() -> set[str]:
+    """Every module of the package, by its path in it."""
+    paths = (path.relative_to(PACKAGE).as_posix() for path in PACKAGE.rglob("*.py"))
+    return {path for path in paths if not path.endswith("__init__.py")}
+
+
+def rooms_on_the_map() -> list[str]:
+    """The paths that the house table of the README names."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    section = text.partition("\n## How it is built\n")[2].partition("\n## ")[0]
+    rows = (line for line in section.splitlines() if line.startswith("|"))
+    return [path for row in rows for path in re.findall(r"`([\w/]+\.py)`", row)]
+
+
+def files_of_the_project() -> list[Path]:
+    """Every file that is or would be committed; without git, every file of the folders that a source archive has."""
+    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
+    try:
+        said = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    except (OSError, subprocess.CalledProcessError):
+        folders = ("bucketquery", "tests", "docs", "benchmarks", ".ci")
+        return [
+            *ROOT.glob("*.*"),
+            *(path for folder in folders for path in (ROOT / folder).rglob("*") if path.is_file()),
+        ]
+    return [path for name in said.split("\0") if name and (path := ROOT / name).is_file()]
+
+
+def test_every_room_is_on_the_map() -> None:
+    """The README's house table names exactly the modules there are, each once."""
+    on_the_map = rooms_on_the_map()
+    assert sorted(on_the_map) == sorted(rooms())
+
+
+def test_folders_hold_rooms_only() -> None:
+    """A folder's own file says what the folder is for and holds no code that the map would not show."""
+    folders = [path for path in PACKAGE.rglob("__init__.py") if path.parent != PACKAGE]
+    assert folders
+    for path in folders:
+        statements = ast.parse(path.read_text(encoding="utf-8")).body
+        assert len(statements) == 1, f"{path} should hold its docstring only"
+        assert isinstance(statements[0], ast.Expr), f"{path} should hold its docstring only"
+
+
+def test_imports_point_down() -> None:
+    """The contracts of pyproject.toml hold."""
+    status, said = lint_imports(ROOT)
+    assert status == 0, said
+
+
+@pytest.mark.parametrize(("room", "line", "complaint"), BREACHES.values(), ids=BREACHES)
+def test_a_breach_is_caught(room: str, line: str, complaint: str, tmp_path: Path) -> None:
+    """Whoever adds a room without a place, or an import that the house forbids, is told so and where."""
+    shutil.copytree(PACKAGE, tmp_path / "bucketquery", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    changed = tmp_path / "bucketquery" / room
+    changed.parent.mkdir(exist_ok=True)
+    with changed.open("a", encoding="utf-8") as file:
+        file.write(f"\n{line}\n")
+    status, said = lint_imports(tmp_path)
+    assert status != 0
+    assert complaint in said
+
+
+def test_import_needs_no_test_tools() -> None:
+    """`import bucketquery` and its reference answer work where Hypothesis is not installed."""
+    code = "import sys; sys.modules['hypothesis'] = None; import bucketquery, bucketquery.testing"
+    subprocess.run([sys.executable, "-W", "error", "-c", code], cwd=ROOT, check=True)
+
+
+def test_import_starts_and_says_nothing() -> None:
+    """`import bucketquery` prints nothing, starts no thread and pulls in no door."""
+    code = (
+        "import sys, threading, bucketquery\n"
+        "doors = {'__main__', 'elastic', 'frames', 'merge', 'testing'}\n"
+        "assert not {f'bucketquery.{door}' for door in doors} & sys.modules.keys()\n"
+        "assert threading.active_count() == 1\n"
+    )
+    said = subprocess.run([sys.executable, "-W", "error", "-c", code], cwd=ROOT, check=True, capture_output=True)
+    assert said.stdout + said.stderr == b""
+
+
+def test_speaks_only_of_itself() -> None:
+    """No file of the project names a path of one machine."""
+    absolute = re.compile(rb"(?<![\w.:/<-])/(?:work|farm|root|home|tmp|Users|mnt)/")
+    named = [
+        f"{path.relative_to(ROOT)}: {line.decode(errors='replace').strip()}"
+        for path in files_of_the_project()
+        if path.suffix != ".gz"
+        for line in path.read_bytes().splitlines()
+        if absolute.search(line)
+    ]
+    assert named == []

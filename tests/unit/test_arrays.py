@@ -1,0 +1,363 @@
+"""Arrays to checked columns: what documents may hold, columns may, in whatever array they come."""
+
+import math
+from array import array
+from collections import deque
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from bucketquery.columns.arrays import read_columns
+from bucketquery.columns.checks import StoredInfluencer
+from bucketquery.columns.segment import Segment
+from bucketquery.errors import InvalidDocument, InvalidQuery
+from bucketquery.model.instants import FIRST_MS, LAST_MS
+from helpers import JOB, SPAN_S, STEP, addresses, bucket, segment, stored, without
+
+INT64_MIN, INT64_MAX = -(2**63), 2**63 - 1
+LAST = "9999-12-31T23:59:59.999"
+
+
+def read(**columns: Any) -> Segment:
+    """The columns of one job."""
+    batch = read_columns(columns, JOB, "bucket")
+    assert batch.skipped == {}
+    (found,) = batch.segments["bucket"].values()
+    found.check()
+    return found
+
+
+def refusal(columns: Any, job_id: Any = JOB) -> InvalidDocument:
+    """The error of columns that must be refused."""
+    with pytest.raises(InvalidDocument) as caught:
+        read_columns(columns, job_id, "bucket")
+    return caught.value
+
+
+def column(name: str, values: Any) -> npt.NDArray[Any]:
+    """What is stored of one column beside as many timestamps."""
+    times = [row * STEP for row in range(len(values))]
+    return read(timestamp=times, bucket_span=SPAN_S, **{name: values}).column(name)
+
+
+def test_columns_are_as_their_documents() -> None:
+    """Whether arrays, lists or tuples: what is stored is what the documents would have stored."""
+    documents = [
+        bucket(2, anomaly_score=5, event_count=None, is_interim=True, scheduled_events=["a"], bucket_influencers=[{}]),
+        bucket(0, anomaly_score=None, event_count=INT64_MAX, is_interim=None, scheduled_events=[]),
+        bucket(2, anomaly_score=-0.0, event_count=0, is_interim=False, bucket_influencers=[{"anomaly_score": 3}]),
+    ]
+    names = sorted({name for document in documents for name in document} - {"job_id"})
+    given = {name: [document.get(name) for document in documents] for name in names}
+    expected = stored(segment(documents))
+    assert stored(read(**given)) == expected
+    assert stored(read(**{name: tuple(values) for name, values in given.items()})) == expected
+    objects = {name: np.fromiter(values, dtype=object, count=3) for name, values in given.items()}
+    assert stored(read(**objects)) == expected
+    masked = {
+        "anomaly_score": np.ma.array([5.0, math.nan, -0.0], mask=[False, True, False]),
+        "event_count": np.ma.array([7, INT64_MAX, 0], mask=[True, False, False]),
+        "is_interim": np.ma.array([True, True, False], mask=[False, True, False]),
+    }
+    assert stored(read(**{**given, **masked})) == expected
+
+
+def test_the_job_is_an_argument_or_a_column() -> None:
+    """One of both; a column may name several."""
+    batch = read_columns({"timestamp": [0, 1, 2], "bucket_span": 1, "job_id": ["b", "a", "b"]}, None, "bucket")
+    assert {job_id: found.length for job_id, found in batch.segments["bucket"].items()} == {"b": 2, "a": 1}
+    names = np.array(["b", "a"])
+    batch = read_columns({"timestamp": [0, 1], "bucket_span": 1, "job_id": names}, None, "bucket")
+    assert sorted(batch.segments["bucket"]) == ["a", "b"]
+    assert refusal({"timestamp": [0], "bucket_span": 1}, None).field == "columns.job_id"
+    assert refusal({"timestamp": [0], "bucket_span": 1, "job_id": ["a"]}, "a").field == "job_id"
+    assert refusal({"timestamp": [0], "bucket_span": 1, "job_id": ["a*"]}, None).field == "columns.job_id[0]"
+    hidden = np.ma.array(["a", "b"], mask=[False, True])
+    assert refusal({"timestamp": [0, 1], "bucket_span": 1, "job_id": hidden}, None).field == "columns.job_id[1]"
+    with pytest.raises(InvalidQuery) as caught:
+        read_columns({"timestamp": [0], "bucket_span": 1}, "a*", "bucket")
+    assert caught.value.field == "job_id"
+
+
+def test_columns_are_copied_and_not_modified() -> None:
+    """Nothing that is stored lies in the caller's arrays, which stay as they were."""
+    given: dict[str, npt.NDArray[Any]] = {
+        "timestamp": np.array([0, STEP]),
+        "bucket_span": np.array([SPAN_S, SPAN_S]),
+        "anomaly_score": np.array([1.0, -0.0]),
+        "initial_anomaly_score": np.array([1.0, 2.0]),
+        "event_count": np.array([1, 2]),
+        "is_interim": np.array([True, False]),
+        "processing_time_ms": np.array([1, 2]),
+        "scheduled_events": np.fromiter([["a"], None], dtype=object, count=2),
+    }
+    before = {name: values.tolist() for name, values in given.items()}
+    found = read(**given)
+    for name, values in given.items():
+        assert values.tolist() == before[name]
+        assert not any(np.shares_memory(values, mine) for mine in found.columns.values())
+        values.flags.writeable = False
+    kept = stored(found)
+    assert stored(read(**given)) == kept, "arrays that cannot be written to are read too"
+    frozen: Mapping[str, Any] = MappingProxyType(given)
+    assert stored(read_columns(frozen, JOB, "bucket").segments["bucket"][JOB]) == kept
+    given["anomaly_score"].flags.writeable = True
+    given["anomaly_score"][:] = 9.0
+    assert stored(found) == kept
+    assert addresses(found).keys() == {*found.columns, "rows of scheduled_events", "values of scheduled_events"}
+
+
+TIMES: list[tuple[Any, list[int]]] = [
+    (np.array([-5, FIRST_MS, LAST_MS]), [FIRST_MS, -5, LAST_MS]),
+    (np.array([5, 6], dtype=np.uint64), [5, 6]),
+    (np.array([5, 6], dtype=np.int8), [5, 6]),
+    (np.array([5.0, 6.0]), [5, 6]),
+    (np.array([5, 6], dtype=np.float16), [5, 6]),
+    (np.array([5, 6], dtype=np.longdouble), [5, 6]),
+    (np.array([5, 6], dtype=">i4"), [5, 6]),
+    (np.array(["1970-01-01", "0001-01-01"], dtype="M8[D]"), [FIRST_MS, 0]),
+    (np.array([LAST], dtype="M8[ms]"), [LAST_MS]),
+    (np.array([LAST + "999"], dtype="M8[us]"), [LAST_MS]),
+    (np.array([-1, 1_999_999], dtype="M8[ns]"), [-1, 1]),
+    (np.array([-1], dtype="M8[as]"), [-1]),
+    (np.array(["0001", "9999"], dtype="M8[Y]"), [FIRST_MS, 253_370_764_800_000]),
+    (np.array(["1970-02"], dtype="M8[M]"), [31 * 86_400_000]),
+    (np.array([2], dtype="M8[25s]"), [50_000]),
+    (np.array(["1970-01-01", "1970-01-01T00:00:00.005Z"]), [0, 5]),
+    (["1970-01-01", 5, np.datetime64(6, "ms"), datetime(1970, 1, 1, 0, 0, 1, tzinfo=UTC)], [0, 5, 6, 1_000]),
+    (array("q", [5, 6]), [5, 6]),
+    (deque([5, 6]), [5, 6]),
+    (range(5, 7), [5, 6]),
+]
+
+
+@pytest.mark.parametrize(("times", "expected"), TIMES, ids=lambda part: repr(part)[:50])
+def test_times_come_in_any_array(times: Any, expected: list[int]) -> None:
+    """Numbers of any width and byte order, datetime64 of any unit, dates; floored to milliseconds."""
+    assert read(timestamp=times, bucket_span=1).column("timestamp").tolist() == expected
+
+
+BAD_TIMES: list[tuple[Any, int]] = [
+    (np.array([0, FIRST_MS - 1]), 1),
+    (np.array([LAST_MS + 1]), 0),
+    (np.array([0, 2**63], dtype=np.uint64), 1),
+    (np.array([0.5]), 0),
+    (np.array([math.nan]), 0),
+    (np.array([math.inf], dtype=np.float16), 0),
+    (np.array([2.0**63], dtype=np.float32), 0),
+    (np.array(["NaT"], dtype="M8[ms]"), 0),
+    (np.array(["NaT"], dtype="M8"), 0),
+    (np.array(["2020-01-01", "9999-12-31", "12000-01-01"], dtype="M8[D]"), 2),
+    (np.array([INT64_MAX], dtype="M8[Y]"), 0),
+    (np.array([INT64_MAX, 0], dtype="M8[s]"), 0),
+    (np.array([2**62], dtype="M8[100ns]"), 0),
+    (np.array([-102_738], dtype="M8[W]"), 0),
+    (np.array([True]), 0),
+    (np.array([1j]), 0),
+    (np.array([b"2020-01-01"]), 0),
+    (np.ma.array([0, 5], mask=[False, True]), 1),
+    ([0, None], 1),
+    (["1970"], 0),
+    ([[5]], 0),
+]
+
+
+@pytest.mark.parametrize(("times", "row"), BAD_TIMES, ids=lambda part: repr(part)[:50])
+def test_a_bad_time_is_named_by_its_row(times: Any, row: int) -> None:
+    """Whatever cannot be a timestamp in a document cannot be one in a column."""
+    assert refusal({"timestamp": times, "bucket_span": 1}).field == f"columns.timestamp[{row}]"
+
+
+@pytest.mark.parametrize("unit", ["ns", "us", "ms", "s", "D", "M", "Y", "generic"])
+@pytest.mark.parametrize("name", ["timestamp", "bucket_span", "event_count", "anomaly_score"])
+def test_a_length_of_time_is_no_number(name: str, unit: str) -> None:
+    """In an array of its own as little as in a list, of whatever unit: some of them would turn into bare numbers."""
+    lengths = np.array([5], dtype="m8" if unit == "generic" else f"m8[{unit}]")
+    for values in (lengths, list(lengths), lengths.astype(object) if unit in ("ms", "s", "D") else list(lengths)):
+        columns = {"timestamp": [0], "bucket_span": 1, name: values}
+        assert refusal(columns).field == f"columns.{name}[0]"
+
+
+@pytest.mark.parametrize(
+    ("dtype", "values"),
+    [
+        (np.int64, [INT64_MIN, INT64_MAX]),
+        (np.uint8, [0, 255]),
+        (np.float64, [-(2.0**63), 2.0**62]),
+        (np.float16, [-3, 2048]),
+        (np.longdouble, [2**53 + 1, INT64_MIN]),
+        (">i2", [-3, 4]),
+    ],
+)
+def test_counts_come_in_any_array_of_numbers(dtype: Any, values: list[Any]) -> None:
+    """As long as they are whole and inside int64."""
+    found = column("event_count", np.array(values, dtype=dtype))
+    assert found.tolist() == values
+    assert found.dtype == np.int64
+
+
+def test_scores_come_in_any_array_of_numbers() -> None:
+    """As finite doubles; the negative zero is the zero."""
+    assert column("anomaly_score", np.array([1, 2], dtype=np.int8)).tolist() == [1.0, 2.0]
+    assert column("anomaly_score", np.array([0.5], dtype=np.float32)).tolist() == [0.5]
+    assert column("anomaly_score", np.array([2**64 - 1], dtype=np.uint64)).tolist() == [2.0**64]
+    assert not np.signbit(column("anomaly_score", np.array([-0.0]))).any()
+    assert not np.signbit(column("anomaly_score", [-0.0, 1])).any()
+    bad: list[Any] = [[0.0, math.nan], [0.0, math.inf], ["5"] * 2, [True] * 2, [1j] * 2]
+    for values in bad:
+        columns = {"timestamp": [0, 1], "bucket_span": 1, "anomaly_score": np.array(values)}
+        assert refusal(columns).field.rpartition("[")[0] == "columns.anomaly_score"  # type: ignore[union-attr] # a path
+
+
+def test_a_score_past_the_doubles_is_refused_without_a_warning() -> None:
+    """A wider float may hold what a double does not."""
+    wide = np.array(["1", "1e4000"], dtype=np.longdouble)
+    if not np.isfinite(wide[1]):
+        pytest.skip("a long double is a double here")
+    columns = {"timestamp": [0, 1], "bucket_span": 1, "anomaly_score": wide}
+    assert refusal(columns).field == "columns.anomaly_score[1]"
+
+
+def test_flags_are_booleans() -> None:
+    """Numbers are none, not even 0 and 1."""
+    assert column("is_interim", np.array([True, False])).tolist() == [True, False]
+    assert column("is_interim", [np.True_, None]).tolist() == [True, False]
+    for values in (np.array([0, 1]), np.array([0.0, 1.0]), np.array(["true", "false"]), [0, 1]):
+        columns = {"timestamp": [0, 1], "bucket_span": 1, "is_interim": values}
+        assert refusal(columns).field == "columns.is_interim[0]"
+
+
+def test_a_span_may_be_one_for_all() -> None:
+    """An integer of any spelling; checked like each of many."""
+    for span in (300, 300.0, np.int16(300)):
+        assert read(timestamp=[0, 1], bucket_span=span).column("bucket_span").tolist() == [300, 300]
+    for bad in (0, True, 0.5, math.nan, 2**63):
+        assert refusal({"timestamp": [0, 1], "bucket_span": bad}).field == "columns.bucket_span[0]"
+    assert refusal({"timestamp": [0, 1], "bucket_span": np.array([300, 0])}).field == "columns.bucket_span[1]"
+
+
+def test_what_a_mask_hides_does_not_matter() -> None:
+    """Neither its type's bounds nor its value; a mask that hides nothing leaves none."""
+    scores = np.ma.array([math.nan, 5.0], mask=[True, False])
+    counts = np.ma.array([math.inf, 5.0], mask=[True, False])
+    times = np.ma.array([0, STEP], mask=False)
+    found = read(timestamp=times, bucket_span=1, anomaly_score=scores, event_count=counts, is_interim=[True, False])
+    assert stored(found)[0][2:5] == (None, None, None)
+    assert stored(found)[1][2:5] == (5.0, None, 5)
+    assert sorted(found.present) == ["event_count", "processing_time_ms"]
+    events = np.ma.array(np.fromiter([["a"], ["b"]], dtype=object, count=2), mask=[True, False])
+    assert read(timestamp=times, bucket_span=1, scheduled_events=events).take_lists(
+        "scheduled_events", slice(0, 2)
+    ) == [
+        (),
+        ("b",),
+    ]
+
+
+def test_a_column_of_masked_records_is_refused_like_any_other() -> None:
+    """Its mask has a flag for each part of an entry, which must not get in the way of saying so."""
+    parts: Any = np.ma.array([(1,)], dtype=[("count", np.int64)], mask=[(True,)])
+    assert "columns.event_count" in str(refusal({"timestamp": [0], "bucket_span": 1, "event_count": parts}).field)
+
+
+@pytest.mark.parametrize(
+    "events",
+    [deque([["a"], ["b"]]), deque([["a"], ["b", "c"]]), deque([["a"], None])],
+    ids=["even", "ragged", "missing"],
+)
+def test_lists_come_in_any_sequence(events: deque[list[str] | None]) -> None:
+    """A sequence of lists is not taken for a table, whether its lists are of one length or not."""
+    found = read(timestamp=[0, 1], bucket_span=1, scheduled_events=events)
+    assert found.take_lists("scheduled_events", slice(0, 2)) == [tuple(some or ()) for some in events]
+
+
+def test_nested_influencers_belong_to_their_row() -> None:
+    """They take its job, time, span and flag, and must agree with them."""
+    columns = {
+        "timestamp": [1, 0],
+        "bucket_span": [60, 300],
+        "is_interim": [True, None],
+        "bucket_influencers": [[{}], [{}]],
+    }
+    found = read(**columns)
+    assert found.take_lists("bucket_influencers", slice(0, 2)) == [
+        (StoredInfluencer(None, 0.0, 0.0, 0.0, 0.0, is_interim=False),),
+        (StoredInfluencer(None, 0.0, 0.0, 0.0, 0.0, is_interim=True),),
+    ]
+    for wrong in ({"timestamp": 0}, {"bucket_span": 300}, {"job_id": "db"}):
+        bad = {**columns, "bucket_influencers": [[{}, wrong], [{}]]}
+        assert refusal(bad).field == f"columns.bucket_influencers[0][1].{next(iter(wrong))}"
+
+
+def test_the_type_may_be_a_column() -> None:
+    """If every entry that is there is the kind."""
+    columns: dict[str, Any] = {"timestamp": [0, 1], "bucket_span": 1}
+    assert read(**columns, result_type=["bucket", None]).length == 2
+    assert read(**columns, result_type=np.array(["bucket", "bucket"])).length == 2
+    assert refusal({**columns, "result_type": ["bucket", "record"]}).field == "columns.result_type[1]"
+
+
+MISSHAPEN: list[tuple[dict[str, Any], str]] = [
+    ({"timestamp": [0]}, "columns.bucket_span"),
+    ({"bucket_span": 1}, "columns.timestamp"),
+    ({"timestamp": None, "bucket_span": 1}, "columns.timestamp"),
+    ({"timestamp": [0], "bucket_span": 1, "score": [1]}, "columns.score"),
+    ({"timestamp": [0], "bucket_span": 1, 5: [1]}, "columns.5"),  # type: ignore[dict-item] # that it is refused is the claim
+    ({"timestamp": [0], "bucket_span": [1, 2]}, "columns.bucket_span"),
+    ({"timestamp": [0], "bucket_span": 1, "event_count": []}, "columns.event_count"),
+    ({"timestamp": 0, "bucket_span": 1}, "columns.timestamp"),
+    ({"timestamp": "0", "bucket_span": 1}, "columns.timestamp"),
+    ({"timestamp": {0: 1}, "bucket_span": 1}, "columns.timestamp"),
+    ({"timestamp": {0}, "bucket_span": 1}, "columns.timestamp"),
+    ({"timestamp": iter([0]), "bucket_span": 1}, "columns.timestamp"),
+    ({"timestamp": np.zeros((1, 1)), "bucket_span": 1}, "columns.timestamp"),
+    ({"timestamp": np.zeros(1, dtype=[("time", np.int64)]), "bucket_span": 1}, "columns.timestamp"),
+    ({"timestamp": [0], "bucket_span": np.zeros((1, 1))}, "columns.bucket_span"),
+    ({"timestamp": [0], "bucket_span": "1"}, "columns.bucket_span"),
+]
+
+
+@pytest.mark.parametrize(("columns", "path"), MISSHAPEN, ids=lambda part: repr(part)[:60])
+def test_columns_are_equally_long_and_known(columns: dict[str, Any], path: str) -> None:
+    """1-d, as many entries in each, names of the kind only; the error names the column."""
+    error = refusal(columns)
+    assert error.field == path
+    assert error.reason.startswith(f"failed to parse [{path}]: ")
+
+
+@pytest.mark.parametrize("columns", [None, [], [("timestamp", [0])], np.zeros(1)])
+def test_columns_come_by_name(columns: Any) -> None:
+    """Nothing but a mapping."""
+    assert refusal(columns).field == "columns"
+
+
+NO_TIMES: list[Any] = [
+    [],
+    (),
+    np.array([]),
+    np.array([], dtype="M8[ns]"),
+    np.array([], dtype="M8"),
+    np.ma.array([], dtype=np.int64),
+]
+
+
+@pytest.mark.parametrize("times", NO_TIMES, ids=repr)
+def test_no_rows_are_a_batch_of_nothing(times: Any) -> None:
+    """Of whatever arrays."""
+    spans: list[Any] = [1, [], np.array([], dtype=np.int64)]
+    for span in spans:
+        batch = read_columns({"timestamp": times, "bucket_span": span, "scheduled_events": []}, JOB, "bucket")
+        assert batch.segments == {"bucket": {}}
+
+
+def test_a_column_left_out_is_missing() -> None:
+    """So is one that is None."""
+    alone = read(timestamp=[0], bucket_span=1)
+    assert stored(alone) == [(0, 1, None, None, None, None, None, (), ())]
+    assert stored(read(timestamp=[0], bucket_span=1, event_count=None)) == stored(alone)
+    assert stored(alone) == stored(segment([without(bucket(0, bucket_span=1), "event_count")]))

@@ -1,0 +1,115 @@
+"""The catalogue: a write to one job leaves the others where they are."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from bucketquery.columns import catalog as catalogs
+from bucketquery.columns.catalog import Catalog, Job
+from bucketquery.index import ResultsIndex
+from bucketquery.model.results import Commit
+from helpers import JOB, bucket, table
+
+SHARDS = catalogs._SHARDS
+
+
+def jobs(*job_ids: str) -> dict[str, Job]:
+    """Jobs of which only their ids are known."""
+    return {job_id: Job(job_id=job_id) for job_id in job_ids}
+
+
+def copied(old: Catalog, new: Catalog) -> int:
+    """How many shards of the new catalogue are not the old one's."""
+    assert len(new._shards) == len(old._shards) == SHARDS
+    return sum(mine is not theirs for mine, theirs in zip(new._shards, old._shards, strict=True))
+
+
+def test_a_catalogue_finds_its_jobs() -> None:
+    """By id, in all, and in the order of their code points."""
+    found = Catalog().with_jobs(jobs("b", "a", "ä", "B", "\U0001f4a1", "\uffff"))
+    found.check()
+    assert [*found.ids()] == ["B", "a", "b", "ä", "\uffff", "\U0001f4a1"]
+    assert sorted(job.job_id for job in found) == [*found.ids()]
+    assert (len(found), "a" in found, "c" in found, found.get("c")) == (6, True, False, None)
+    job = found.get("a")
+    assert job is not None
+    assert (job.job_id, job.bucket_span, job.tables) == ("a", None, {})
+    assert (len(Catalog()), [*Catalog()], [*Catalog().ids()]) == (0, [], [])
+
+
+def test_a_write_to_one_job_copies_one_shard() -> None:
+    """The others are the very same objects; the older catalogue keeps its jobs."""
+    old = Catalog().with_jobs(jobs(*(f"job{number}" for number in range(2_000))))
+    new = old.with_jobs({"job7": Job(job_id="job7", bucket_span=300)})
+    assert copied(old, new) == 1
+    assert [found and found.bucket_span for found in (old.get("job7"), new.get("job7"))] == [None, 300]
+    more = new.with_jobs(jobs("new"))
+    assert copied(new, more) == 1
+    less = more.without("job7")
+    assert copied(more, less) == 1
+    assert [len(found) for found in (old, new, more, less)] == [2_000, 2_000, 2_001, 2_000]
+    assert [("job7" in found, "new" in found) for found in (old, more, less)] == [
+        (True, False),
+        (True, True),
+        (False, True),
+    ]
+    for found in (old, new, more, less):
+        found.check()
+
+
+def test_a_commit_to_one_job_copies_one_shard() -> None:
+    """Through the index, whatever the write is."""
+    index = ResultsIndex()
+    index.upsert([bucket(0, job_id=f"job{number}") for number in range(1_000)])
+    writes: list[Callable[[], Commit]] = [
+        lambda: index.upsert([bucket(1, job_id="job5")]),
+        lambda: index.put_job("job5", bucket_span=300),
+        lambda: index.put_job("new"),
+        lambda: index.delete_job("job5"),
+    ]
+    for write in writes:
+        before = index.snapshot()._catalog
+        write()
+        assert copied(before, index.snapshot()._catalog) == 1
+    before = index.snapshot()._catalog
+    index.upsert([bucket(1, job_id="job6"), bucket(1, job_id="job7")])
+    after = index.snapshot()._catalog
+    assert copied(before, after) <= 2
+    assert before.get("job8") is after.get("job8")
+
+
+def test_ids_are_sorted_once_for_each_set_of_jobs() -> None:
+    """A write to known jobs keeps the list, a new or deleted job has it made again; asking twice makes it once."""
+    old = Catalog().with_jobs(jobs("b", "a"))
+    assert old.ids() is old.ids()
+    assert old.with_jobs(jobs("a")).ids() is old.ids()
+    assert [*old.with_jobs(jobs("a", "c")).ids()] == ["a", "b", "c"]
+    assert [*old.without("a").ids()] == ["b"]
+    assert [*old.ids()] == ["a", "b"]
+
+
+def test_a_job_is_frozen() -> None:
+    """It is shared by every catalogue that knows it."""
+    job = Job(job_id="web")
+    with pytest.raises(AttributeError):
+        job.bucket_span = 5  # type: ignore[misc] # that it fails is the claim
+
+
+FAULTS: list[Callable[[Catalog], Any]] = [
+    lambda found: setattr(found, "_ids", [JOB, "other"]),
+    lambda found: setattr(found, "_shards", (*found._shards[1:], found._shards[0])),
+    lambda found: next(shard for shard in found._shards if JOB in shard).update({JOB: Job(job_id="db")}),  # type: ignore[attr-defined] # a dict below
+    lambda found: next(iter(found)).tables.update(record=table([bucket(0)])),  # type: ignore[attr-defined] # a dict below
+    lambda found: next(iter(found)).tables["bucket"].rows.base.columns["timestamp"].__setitem__(0, 99**6),
+]
+
+
+@pytest.mark.parametrize("fault", range(len(FAULTS)))
+def test_a_check_notices(fault: int) -> None:
+    """Jobs in the wrong place or under a wrong name, a table of another kind, anything wrong in a table."""
+    found = Catalog().with_jobs({JOB: Job(job_id=JOB, tables={"bucket": table([bucket(0), bucket(1)])})})
+    found.check()
+    FAULTS[fault](found)
+    with pytest.raises(AssertionError):
+        found.check()

@@ -1,0 +1,221 @@
+"""One value against its field: what may be stored and as what, and where below a field something is wrong."""
+
+import math
+from collections.abc import Callable
+from datetime import UTC, datetime
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+import pytest
+
+from bucketquery.columns.checks import (
+    Owner,
+    StoredInfluencer,
+    Unfit,
+    boolean,
+    bucket_influencers,
+    double,
+    integer,
+    keywords,
+    scalar,
+    timestamp,
+)
+from bucketquery.model.instants import FIRST_MS, LAST_MS
+from bucketquery.model.schema import BUCKET
+
+INT64_MIN, INT64_MAX = -(2**63), 2**63 - 1
+OWNER = Owner("web", 1_000, 300, is_interim=True)
+
+
+def unfit(check: Callable[[], object]) -> Unfit:
+    """What is wrong with a value."""
+    with pytest.raises(Unfit) as caught:
+        check()
+    assert str(caught.value) == caught.value.reason
+    return caught.value
+
+
+TIMESTAMPS: list[tuple[Any, int]] = [
+    (0, 0),
+    (-1, -1),
+    (FIRST_MS, FIRST_MS),
+    (LAST_MS, LAST_MS),
+    (5.0, 5),
+    (np.int32(5), 5),
+    (np.float32(5), 5),
+    ("2020-01-01", 1_577_836_800_000),
+    ("1970-01-01T01:00:00.0019+01:00", 1),
+    (datetime(1970, 1, 1, 0, 0, 0, 1_999, tzinfo=UTC), 1),
+    (np.datetime64(-1, "ns"), -1),
+]
+
+
+@pytest.mark.parametrize(("value", "expected"), TIMESTAMPS, ids=lambda part: repr(part)[:40])
+def test_a_timestamp_is_a_number_a_date_or_a_time(value: object, expected: int) -> None:
+    """Floored to milliseconds, as an int."""
+    found = timestamp(value)
+    assert found == expected
+    assert type(found) is int
+
+
+NO_TIMESTAMPS: list[tuple[Any, str]] = [
+    (FIRST_MS - 1, "outside the years 0001 to 9999"),
+    (LAST_MS + 1, "outside the years 0001 to 9999"),
+    ("9999-12-31T23-01", "outside the years 0001 to 9999"),
+    (np.datetime64("12000"), "outside the years 0001 to 9999"),
+    (2**70, "outside the range of int64"),
+    (5.5, "must be an integer, not 5.5"),
+    (math.nan, "must be an integer, not nan"),
+    (True, "must be an integer, not bool"),
+    (None, "must be an integer, not null"),
+    ("2020", "must be a calendar date in ISO form or epoch milliseconds"),
+    ("1577836800000", "must be a calendar date in ISO form or epoch milliseconds"),
+    ("now", "must be a calendar date in ISO form or epoch milliseconds"),
+    ("2020-01-01||+1d", "must be a calendar date in ISO form or epoch milliseconds"),
+    ("2020-01-01T00:00Europe/Paris", "must be a calendar date in ISO form or epoch milliseconds"),
+    ("", "must be a calendar date in ISO form or epoch milliseconds"),
+    (datetime(2020, 1, 1), "a datetime must know its zone"),  # noqa: DTZ001 - naive is what is tested
+    (np.datetime64("NaT"), "a datetime64 must not be NaT"),
+    (np.timedelta64(5, "ms"), "must be an integer, not timedelta64"),
+    (b"2020-01-01", "must be an integer, not bytes"),
+]
+
+
+@pytest.mark.parametrize(("value", "words"), NO_TIMESTAMPS, ids=lambda part: repr(part)[:40])
+def test_a_timestamp_is_nothing_else(value: object, words: str) -> None:
+    """No digits-only text, math or clock; nothing outside the calendar."""
+    found = unfit(lambda: timestamp(value))
+    assert words in found.reason
+    assert found.path == ""
+
+
+def test_an_integer_is_exact() -> None:
+    """Integral floats and NumPy's numbers pass; all of int64, and nothing beside it, is stored."""
+    values: list[Any] = [INT64_MIN, INT64_MAX, 2**53 + 1, np.uint64(5), 5.0, np.float16(5), -0.0, -(2.0**63)]
+    for value in values:
+        found = integer(value, None)
+        assert found == value
+        assert type(found) is int
+    others: list[Any] = [INT64_MAX + 1, INT64_MIN - 1, 2.0**63, np.uint64(2**63), 0.5, math.inf, "5", True, None, 5j]
+    for value in others:
+        assert unfit(lambda: integer(value, None)).value is value  # noqa: B023 - called at once
+
+
+def test_an_integer_may_have_a_least() -> None:
+    """Which is allowed itself."""
+    assert integer(1, 1) == 1
+    assert unfit(lambda: integer(0, 1)).reason == "must be at least 1, not 0"
+
+
+def test_a_double_is_finite() -> None:
+    """Any finite number, as a float; the negative zero is the zero."""
+    values: list[Any] = [0, 5, 2**1000, -1e308, 5e-324, np.float32(0.5), np.int8(3)]
+    for value in values:
+        found = double(value)
+        assert found == value
+        assert type(found) is float
+    assert math.copysign(1.0, double(-0.0)) == 1.0
+    others: list[Any] = [
+        math.nan,
+        math.inf,
+        -math.inf,
+        2**1024,
+        "5",
+        True,
+        None,
+        np.timedelta64(5, "s"),
+        np.longdouble("1e4000"),
+    ]
+    for value in others:
+        assert unfit(lambda: double(value)).value is value  # noqa: B023 - called at once
+
+
+def test_a_boolean_is_true_or_false() -> None:
+    """Python's or NumPy's."""
+    found = [boolean(value) for value in (True, np.True_, False, np.False_)]
+    assert [str(value) for value in found] == ["True", "True", "False", "False"]
+    assert all(type(value) is bool for value in found)
+    others: list[Any] = [0, 1, "true", None, []]
+    for value in others:
+        assert unfit(lambda: boolean(value)).reason.startswith("must be true or false, not ")  # noqa: B023 - called at once
+
+
+def test_keywords_are_texts_in_a_list() -> None:
+    """Kept as a tuple of plain text; an entry that is none is named."""
+
+    class Text(str):
+        __slots__ = ()
+
+    found = keywords([Text("a"), ""])
+    assert found == ("a", "")
+    assert [type(text) for text in found] == [str, str]
+    assert keywords(()) == ()
+    assert unfit(lambda: keywords(["a", None])).path == "[1]"
+    for value in ("ab", None, {"a"}, np.array(["a"])):
+        assert unfit(lambda: keywords(value)).reason.startswith("must be a list, not ")  # noqa: B023 - called at once
+
+
+def test_scalar_goes_by_the_fields_type() -> None:
+    """With the field's bounds."""
+    assert scalar(BUCKET.by_name["timestamp"], "1970-01-01") == 0
+    assert unfit(lambda: scalar(BUCKET.by_name["bucket_span"], 0)).value == 0
+    assert scalar(BUCKET.by_name["event_count"], -5.0) == -5
+    assert scalar(BUCKET.by_name["anomaly_score"], 5) == 5.0
+    assert scalar(BUCKET.by_name["is_interim"], np.True_) is True
+
+
+def test_a_nested_influencer_takes_what_its_bucket_says() -> None:
+    """Scores default to 0, the flag to the bucket's, the name to none; unknown keys are dropped."""
+    given = MappingProxyType({"unknown": 1})
+    assert bucket_influencers([given], OWNER) == (StoredInfluencer(None, 0.0, 0.0, 0.0, 0.0, is_interim=True),)
+    full = {
+        "job_id": "web",
+        "result_type": "bucket_influencer",
+        "influencer_field_name": "host",
+        "initial_anomaly_score": 1,
+        "anomaly_score": 2,
+        "raw_anomaly_score": -3.5,
+        "probability": 1e-308,
+        "timestamp": "1970-01-01T00:00:01Z",
+        "bucket_span": 300.0,
+        "is_interim": False,
+    }
+    before = dict(full)
+    expected = StoredInfluencer("host", 1.0, 2.0, -3.5, 1e-308, is_interim=False)
+    assert bucket_influencers((full, full), OWNER) == (expected, expected)
+    assert full == before
+    assert [type(score) for score in expected[1:5]] == [float] * 4
+    assert bucket_influencers([dict.fromkeys(full)], OWNER) == bucket_influencers([{}], OWNER)
+
+
+BAD_INFLUENCERS: list[tuple[Any, str]] = [
+    ("text", "[0]"),
+    (None, "[0]"),
+    ({"job_id": "db"}, "[0].job_id"),
+    ({"job_id": 5}, "[0].job_id"),
+    ({"result_type": "bucket"}, "[0].result_type"),
+    ({"influencer_field_name": 5}, "[0].influencer_field_name"),
+    ({"initial_anomaly_score": "5"}, "[0].initial_anomaly_score"),
+    ({"anomaly_score": math.nan}, "[0].anomaly_score"),
+    ({"raw_anomaly_score": True}, "[0].raw_anomaly_score"),
+    ({"probability": []}, "[0].probability"),
+    ({"timestamp": 1_001}, "[0].timestamp"),
+    ({"timestamp": "now"}, "[0].timestamp"),
+    ({"bucket_span": 60}, "[0].bucket_span"),
+    ({"bucket_span": "300"}, "[0].bucket_span"),
+    ({"is_interim": 1}, "[0].is_interim"),
+]
+
+
+@pytest.mark.parametrize(("entry", "path"), BAD_INFLUENCERS, ids=lambda part: repr(part)[:40])
+def test_a_bad_influencer_is_found_below_its_field(entry: object, path: str) -> None:
+    """What the bucket says too must agree; the path counts the entries."""
+    assert unfit(lambda: bucket_influencers([entry], OWNER)).path == path
+    assert unfit(lambda: bucket_influencers([{}, entry], OWNER)).path == path.replace("[0]", "[1]")
+
+
+def test_influencers_are_a_list() -> None:
+    """One alone is none."""
+    assert unfit(lambda: bucket_influencers({}, OWNER)).reason == "must be a list, not dict"
+    assert bucket_influencers([], OWNER) == ()

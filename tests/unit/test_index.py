@@ -1,0 +1,324 @@
+"""The index: writes are all or nothing, one after the other, and say what they did."""
+
+import copy
+import gc
+import pickle
+import threading
+import time
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from bucketquery import Commit, InvalidDocument, InvalidQuery, ResultsIndex, Snapshot, UnknownJob
+from bucketquery.columns.segment import Segment
+from bucketquery.columns.table import Counts, Table
+from helpers import JOB, SPAN_S, STEP, bucket, moved, rows, stored, table_of
+
+FULL: dict[str, Any] = {
+    "anomaly_score": 5.0,
+    "initial_anomaly_score": 6.0,
+    "event_count": 7,
+    "is_interim": False,
+    "processing_time_ms": 8,
+    "scheduled_events": ["a"],
+    "bucket_influencers": [{"anomaly_score": 5.0}],
+}
+
+
+def refusal(ask: Callable[[], object]) -> InvalidQuery:
+    """The error of a call that must be refused."""
+    with pytest.raises(InvalidQuery) as caught:
+        ask()
+    return caught.value
+
+
+# ---- commits
+
+
+def test_a_write_that_changes_something_is_one_commit() -> None:
+    """Whichever write it is; each counts every identity once."""
+    index = ResultsIndex()
+    assert index.sequence == 0
+    assert index.put_job(JOB) == Commit(sequence=1)
+    documents = [bucket(0), bucket(1), bucket(1, event_count=1), {"result_type": "record"}]
+    assert index.upsert(documents) == Commit(sequence=2, inserted=2, skipped={"record": 1})
+    assert index.upsert([bucket(0), bucket(1), bucket(2)]) == Commit(sequence=3, inserted=1, replaced=1, unchanged=1)
+    columns = {"timestamp": [0, 5 * STEP], "bucket_span": SPAN_S}
+    assert index.upsert_columns(columns, job_id="db") == Commit(sequence=4, inserted=2)
+    assert index.put_job(JOB, bucket_span=300) == Commit(sequence=5)
+    assert index.delete_job(JOB) == Commit(sequence=6, deleted=3)
+    assert index.sequence == 6
+    index.check()
+
+
+def test_a_write_that_changes_nothing_publishes_nothing() -> None:
+    """The present sequence comes back, with the counts."""
+    index = ResultsIndex()
+    index.upsert([*rows(0, 3), bucket(0, job_id="db")])
+    index.put_job(JOB, bucket_span=300)
+    before = index.snapshot()
+    assert index.upsert([]) == Commit(sequence=2)
+    assert index.upsert([{"result_type": "record"}, {}]) == Commit(sequence=2, skipped={"record": 1, "": 1})
+    assert index.upsert([*rows(0, 3), bucket(0, job_id="db")]) == Commit(sequence=2, unchanged=4)
+    assert index.upsert_columns({"timestamp": [], "bucket_span": 1}, job_id="new") == Commit(sequence=2)
+    assert index.put_job(JOB, bucket_span=np.int64(300)) == Commit(sequence=2)  # type: ignore[arg-type] # as good as an int
+    assert index.snapshot() is before
+    assert "new" not in index
+
+
+def test_a_commit_of_several_jobs_is_seen_at_once_or_not_at_all() -> None:
+    """A job of which nothing changed keeps its table."""
+    index = ResultsIndex()
+    index.upsert([bucket(0, job_id=job_id) for job_id in ("a", "b", "c")])
+    before = {job_id: table_of(index, job_id) for job_id in "abc"}
+    commit = index.upsert([bucket(0, job_id="a"), bucket(0, job_id="b", event_count=1), bucket(1, job_id="c")])
+    assert commit == Commit(sequence=2, inserted=1, replaced=1, unchanged=1)
+    assert [table_of(index, job_id) is before[job_id] for job_id in "abc"] == [True, False, False]
+
+
+def test_a_failed_write_leaves_garbage_nobody_sees(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Broken off when its first job was appended in place, it publishes nothing, and the next write is right."""
+    index = ResultsIndex()
+    index.upsert([*rows(0, 20, **FULL), *rows(0, 20, job_id="db", **FULL)])
+    index.upsert([bucket(20), bucket(20, job_id="db")])
+    before = index.snapshot()
+    base = table_of(index).rows.base
+    kept = stored(table_of(index))
+    upsert = Table.upsert
+    done: list[Table] = []
+
+    def interrupted(self: Table, batch: Segment) -> tuple[Table, Counts]:
+        if done:
+            raise KeyboardInterrupt
+        found = upsert(self, batch)
+        done.append(found[0])
+        return found
+
+    monkeypatch.setattr(Table, "upsert", interrupted)
+    lost = {**FULL, "event_count": 99, "scheduled_events": ["lost"], "bucket_influencers": [{}, {}]}
+    with pytest.raises(KeyboardInterrupt):
+        index.upsert([*rows(21, 24, **lost), *rows(21, 24, job_id="db", **lost)])
+    monkeypatch.undo()
+    assert moved(base, done[0].rows.base) == set(), "it was appended in place"
+    assert done[0].rows.base.length == 24
+    assert index.snapshot() is before
+    index.check()
+    assert stored(table_of(index)) == kept
+    # The lock is free again, and the room that was written to is written to again.
+    assert index.upsert([bucket(21), bucket(22, **FULL), bucket(21, job_id="db")]) == Commit(sequence=3, inserted=3)
+    index.check()
+    assert moved(base, table_of(index).rows.base) == set()
+    shown = index.get_buckets(job_id=JOB, start=20 * STEP).to_dict()["buckets"]
+    assert [found["event_count"] for found in shown] == [0, 0, 7]
+    assert [found.get("scheduled_events") for found in shown] == [None, None, ["a"]]
+    assert [len(found["bucket_influencers"]) for found in shown] == [0, 0, 1]
+    assert table_of(index).rows.base.mask("event_count").tolist() == [True] * 20 + [False, False, True]
+    assert stored(table_of(before)) == kept
+
+
+def test_a_refused_batch_changes_nothing() -> None:
+    """However late in it the bad document is, and however many jobs came before."""
+    index = ResultsIndex()
+    index.upsert([bucket(0)])
+    before = index.snapshot()
+
+    def documents() -> Any:
+        yield from rows(1, 3_000)
+        yield bucket(0, job_id="new")
+        yield bucket(1, anomaly_score="high")
+
+    with pytest.raises(InvalidDocument) as caught:
+        index.upsert(documents())
+    assert caught.value.field == "documents[3000].anomaly_score"
+    with pytest.raises(InvalidDocument):
+        index.upsert_columns({"timestamp": [0, 1], "bucket_span": [1, 0]}, job_id="new")
+    assert index.snapshot() is before
+    assert "new" not in index
+
+
+def test_documents_are_read_before_the_lock_is_taken() -> None:
+    """An iterable may itself write, or fail, or take its time; a writer beside it does not wait."""
+    index = ResultsIndex()
+
+    def documents() -> Any:
+        yield bucket(0)
+        other = threading.Thread(target=index.upsert, args=([bucket(1)],))
+        other.start()
+        other.join(timeout=20)
+        assert not other.is_alive()
+        index.upsert([bucket(2)])
+        yield bucket(3)
+
+    assert index.upsert(documents()) == Commit(sequence=3, inserted=2)
+    assert index.get_buckets(job_id=JOB).count == 4
+
+    def failing() -> Any:
+        yield bucket(4)
+        raise OSError("the source is gone")
+
+    with pytest.raises(OSError, match="the source is gone"):
+        index.upsert(failing())
+    assert index.sequence == 3
+
+
+def test_writers_wait_for_each_other() -> None:
+    """Of writes in many threads none is lost, and each has a sequence of its own."""
+    index = ResultsIndex()
+    commits: list[Commit] = []
+
+    def write(job: int) -> None:
+        commits.extend(index.upsert([bucket(row, job_id=f"job{job}"), bucket(40 * job + row)]) for row in range(40))
+
+    writers = [threading.Thread(target=write, args=(job,)) for job in range(4)]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+    index.check()
+    assert sorted(commit.sequence for commit in commits) == [*range(1, 161)]
+    assert index.get_buckets(job_id=JOB).count == 160
+    assert index.stats()["rows"] == {"bucket": 320}
+
+
+# ---- jobs
+
+
+def test_a_job_is_known_once_put_or_stored() -> None:
+    """Until it is deleted; then it may come again, without a trace of what it was."""
+    index = ResultsIndex()
+    assert JOB not in index
+    index.upsert([{**bucket(0), "result_type": "record"}])
+    assert JOB not in index
+    index.put_job(JOB, bucket_span=300)
+    index.upsert(rows(0, 5, **FULL))
+    assert JOB in index
+    old = index.snapshot()
+    index.delete_job(JOB)
+    assert JOB not in index
+    assert index.jobs() == ()
+    with pytest.raises(UnknownJob):
+        index.get_buckets(job_id=JOB)
+    with pytest.raises(UnknownJob) as caught:
+        index.delete_job(JOB)
+    assert (caught.value.field, caught.value.value) == ("job_id", JOB)
+    index.upsert([bucket(3)])
+    assert index.get_buckets(job_id=JOB).to_dict()["buckets"][0]["event_count"] == 0
+    assert index.stats(JOB)["bucket_span"] is None
+    assert old.get_buckets(job_id=JOB).count == 5
+    index.check()
+    old.check()
+
+
+def test_putting_a_job_again_keeps_its_buckets() -> None:
+    """And replaces its span, also by none."""
+    index = ResultsIndex()
+    index.upsert(rows(0, 5))
+    table = table_of(index)
+    for span in (300, 60, None):
+        index.put_job(JOB, bucket_span=span)
+        assert index.stats(JOB)["bucket_span"] == span
+        assert table_of(index) is table
+    index.put_job(JOB, bucket_span=60)
+    index.upsert([bucket(5)])
+    assert index.stats(JOB)["bucket_span"] == 60
+
+
+def test_what_is_no_job_is_not_in_the_index() -> None:
+    """Whatever it is; none of it is an error."""
+    index = ResultsIndex()
+    index.put_job(JOB)
+    others: list[Any] = [None, 5, [JOB], b"web", "", "w*", ("web",)]
+    assert not any(other in index for other in others)
+
+
+BAD_JOBS: list[Any] = ["", "-a", "_all", "a*", "a,b", "a b", "x" * 256, 5, None, b"web"]
+BAD_SPANS: list[Any] = [0, -1, True, 300.0, "300", 2**63, np.timedelta64(5, "s")]
+
+
+def test_a_job_is_put_with_a_proper_id_and_span() -> None:
+    """The error names the parameter."""
+    index = ResultsIndex()
+    for job_id in BAD_JOBS:
+        error = refusal(lambda: index.put_job(job_id))  # noqa: B023 - called at once
+        assert (error.field, error.value) == ("job_id", job_id)
+    for span in BAD_SPANS:
+        error = refusal(lambda: index.put_job(JOB, bucket_span=span))  # noqa: B023 - called at once
+        assert (error.field, error.value) == ("bucket_span", span)
+    index.put_job(JOB, bucket_span=2**63 - 1)
+    for job_id in (5, None, b"web"):
+        wrong: Any = job_id
+        assert refusal(lambda: index.delete_job(wrong)).field == "job_id"  # noqa: B023 - called at once
+    for job_id in ("", "a*", "x" * 999):
+        with pytest.raises(UnknownJob) as caught:
+            index.delete_job(job_id)
+        assert len(caught.value.reason) < 400
+    assert index.sequence == 1
+
+
+# ---- parameters
+
+
+def test_a_kind_that_is_not_held_is_refused() -> None:
+    """By both ways in, before anything else is looked at."""
+    index = ResultsIndex()
+    kinds: list[Any] = ["record", "", 5, ["bucket"]]
+    for kind in kinds:
+        assert refusal(lambda: index.upsert(5, kind=kind)).field == "kind"  # type: ignore[arg-type]  # noqa: B023 - never looked at
+        assert refusal(lambda: index.upsert_columns(5, kind=kind)).field == "kind"  # noqa: B023 - the same
+    assert index.upsert([bucket(0)], kind="bucket").inserted == 1
+    assert index.upsert_columns({"timestamp": [1], "bucket_span": 1}, job_id=JOB, kind="bucket").inserted == 1
+
+
+def test_an_index_is_made_with_proper_parameters() -> None:
+    """The largest page is a count, the clock can be called; both are keywords."""
+    sizes: list[Any] = [-1, 1.0, True, "5", None]
+    for size in sizes:
+        assert refusal(lambda: ResultsIndex(max_size=size)).field == "max_size"  # noqa: B023 - called at once
+    clock: Any = 5
+    assert refusal(lambda: ResultsIndex(clock=clock)).field == "clock"
+    make: Any = ResultsIndex
+    with pytest.raises(TypeError):
+        make(10)
+    numpys: Any = np.int64(3)
+    ResultsIndex(max_size=numpys).put_job(JOB)
+
+
+def test_the_clock_is_the_systems_unless_given() -> None:
+    """In milliseconds."""
+    index = ResultsIndex()
+    now = time.time_ns() // 1_000_000  # noqa: TID251 - that it is this clock is the claim
+    index.upsert([bucket(0, timestamp=now - 3_600_000), bucket(0, timestamp=now + 3_600_000)])
+    (found,) = index.get_buckets(job_id=JOB, start="now-2h", end="now")
+    assert found.timestamp == now - 3_600_000
+
+
+# ---- what it is
+
+
+def test_an_index_stays_where_it_is() -> None:
+    """It can be neither pickled nor copied, and says what to do instead."""
+    index = ResultsIndex()
+    for travel in (pickle.dumps, copy.copy, copy.deepcopy):
+        with pytest.raises(TypeError, match="a ResultsIndex cannot be pickled or copied"):
+            travel(index)
+    index.put_job(JOB)
+    assert repr(index) == "<ResultsIndex: 1 jobs at commit 1>"
+
+
+def test_what_is_let_go_is_gone() -> None:
+    """Snapshots are kept by those who hold them only; the index and its snapshots can be referred to weakly."""
+    index = ResultsIndex()
+    index.upsert([bucket(0)])
+    old: weakref.ref[Snapshot] = weakref.ref(index.snapshot())
+    gc.collect()
+    assert old() is not None
+    index.upsert([bucket(1)])
+    gc.collect()
+    assert old() is None
+    whole: weakref.ref[ResultsIndex] = weakref.ref(index)
+    del index
+    gc.collect()
+    assert whole() is None

@@ -1,0 +1,72 @@
+"""Pure functions of arrays, each against the plain way to say the same."""
+
+from random import Random
+from typing import Any
+
+import numpy as np
+import pytest
+
+from bucketquery.model.schema import Array, Int64s
+from bucketquery.search.kernels import live_rows, ranked, time_slice
+
+INT64_MIN, INT64_MAX = -(2**63), 2**63 - 1
+
+
+def times(*values: int) -> Int64s:
+    """Timestamps."""
+    return np.array(values, dtype=np.int64)
+
+
+@pytest.mark.parametrize("held", [(), (5,), (1, 3, 3, 3, 7), (INT64_MIN, 0, INT64_MAX)], ids=repr)
+def test_a_window_is_half_open(held: tuple[int, ...]) -> None:
+    """Start is in it, end is not; empty and reversed windows are empty slices with step 1."""
+    edges = (INT64_MIN, -1, 0, 1, 2, 3, 4, 5, 7, 8, INT64_MAX)
+    for start in edges:
+        for end in edges:
+            found = time_slice(times(*held), start, end)
+            assert [*held[found]] == [held_time for held_time in held if start <= held_time < end]
+            assert found.step is None
+            assert 0 <= found.start <= found.stop <= len(held)
+
+
+@pytest.mark.parametrize("dead", [(), (0,), (9,), (0, 1, 2), (7, 8, 9), (2, 5, 6), (0, 9), (1, 3, 5, 7)], ids=repr)
+def test_ranks_are_found_among_live_rows(dead: tuple[int, ...]) -> None:
+    """A slice where nothing dead lies between the first and the last, else positions."""
+    live = [row for row in range(10) if row not in dead]
+    for first in range(len(live)):
+        for last in range(first + 1, len(live) + 1):
+            found = live_rows(times(*dead), first, last)
+            expected = live[first:last]
+            if isinstance(found, slice):
+                assert [*range(10)[found]] == expected
+            else:
+                assert found.tolist() == expected
+            is_gapless = expected[-1] - expected[0] + 1 == len(expected)
+            assert isinstance(found, slice) == is_gapless
+
+
+KEYS: list[tuple[str, list[Any]]] = [
+    ("float64", [0.0, 5.0, 5.0, 5e-324, 100.0, 3.0]),
+    ("int64", [INT64_MIN, INT64_MAX, 2**53, 2**53 + 1, 0, -1]),
+    ("bool", [True, False]),
+]
+
+
+@pytest.mark.parametrize("desc", [False, True])
+@pytest.mark.parametrize(("dtype", "values"), KEYS)
+def test_the_first_of_an_order_are_those_of_sorting(dtype: str, values: list[Any], desc: bool) -> None:
+    """Ties in time order, or all turned around; missing keys last both ways, in the request's direction themselves."""
+    rng = Random(7)
+    for length in (0, 1, 2, 5, 40):
+        for missing_share in (0.0, 0.3, 1.0):
+            picked = [rng.choice(values) for _ in range(length)]
+            gone = [rng.random() < missing_share for _ in range(length)]
+            given = sorted(
+                (row for row in range(length) if not gone[row]), key=lambda row: (picked[row], row), reverse=desc
+            )
+            rest = sorted((row for row in range(length) if gone[row]), reverse=desc)
+            keys: Array = np.array(picked, dtype=dtype)
+            missing = np.array(gone, dtype=np.bool_) if any(gone) or rng.random() < 0.5 else None
+            for need in (1, 2, 3, length // 2 + 1, length + 1, 10**30):
+                assert ranked(keys, missing, need, desc=desc).tolist() == (given + rest)[:need]
+            assert keys.tolist() == np.array(picked, dtype=dtype).tolist(), "the keys are not modified"

@@ -1,0 +1,603 @@
+"""The command: what it prints, what it says when something is wrong, and how it behaves as a process among others."""
+
+import gzip
+import io
+import json
+import os
+import pty
+import runpy
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from importlib import metadata
+from pathlib import Path
+from typing import Any, NamedTuple, NoReturn
+
+import pytest
+
+from bucketquery import ResultsIndex
+from bucketquery import __main__ as command
+
+ROOT = Path(__file__).parents[2]
+TAXI = str(ROOT / "tests/data/numenta_nyc_taxi.buckets.ndjson.gz")
+CATEGORIES = str(ROOT / "tests/data/numentaTM_1h_by_category.buckets.ndjson.gz")
+HOUR = 3_600_000
+
+
+class Outcome(NamedTuple):
+    """What became of one run."""
+
+    code: int
+    out: str
+    err: str
+
+
+Run = Callable[..., Outcome]
+
+
+def bucket(hour: int = 0, **fields: Any) -> dict[str, Any]:
+    """A bucket document of job web, so many hours after the epoch."""
+    return {"result_type": "bucket", "job_id": "web", "timestamp": hour * HOUR, "bucket_span": 3600} | fields
+
+
+def ndjson(*documents: object) -> bytes:
+    """The documents as the lines of a file."""
+    return b"".join(json.dumps(document).encode() + b"\n" for document in documents)
+
+
+HOURS = ndjson(
+    bucket(0, anomaly_score=10.0, event_count=4),
+    bucket(1, anomaly_score=80.0, event_count=3),
+    bucket(2, anomaly_score=30.0, event_count=2, is_interim=True),
+    bucket(3, anomaly_score=80, event_count=1),
+)
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]) -> Run:
+    """Runs the command in this process."""
+
+    def run_main(*arguments: str) -> Outcome:
+        code = command.main(arguments)
+        captured = capsys.readouterr()
+        return Outcome(code, captured.out, captured.err)
+
+    return run_main
+
+
+@pytest.fixture
+def run_on(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Runs the command in this process on a file of this content, called ``data.ndjson``."""
+
+    def run_on_data(content: bytes, *arguments: str) -> Outcome:
+        monkeypatch.chdir(tmp_path)
+        Path("data.ndjson").write_bytes(content)
+        return run("data.ndjson", *arguments)
+
+    return run_on_data
+
+
+def start(*arguments: str, **streams: Any) -> subprocess.Popen[bytes]:
+    """The command as a process of its own."""
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    line = [sys.executable, "-m", "bucketquery", *arguments]
+    return subprocess.Popen(line, env=environment, **streams)  # noqa: S603 - this very interpreter
+
+
+def hours_shown(outcome: Outcome) -> list[int]:
+    """The hours of the buckets in a JSON answer."""
+    assert (outcome.code, outcome.err) == (0, "")
+    return [each["timestamp"] // HOUR for each in json.loads(outcome.out)["buckets"]]
+
+
+# ---- the answer
+
+
+def test_json_is_the_response_body_on_one_line(run_on: Run) -> None:
+    """Off a terminal the output is what `to_dict` gives, as one line of ASCII."""
+    documents = [bucket(bucket_influencers=[{"influencer_field_name": "naïve"}]), bucket(1, anomaly_score=0.1)]
+    index = ResultsIndex()
+    index.upsert(documents)
+    outcome = run_on(ndjson(*documents))
+    assert outcome == (0, json.dumps(index.get_buckets(job_id="web").to_dict()) + "\n", "")
+    assert outcome.out.isascii()
+
+
+@pytest.mark.parametrize(
+    ("options", "hours"),
+    [
+        ([], [0, 1, 2, 3]),
+        (["--start", "1970-01-01T01:00Z"], [1, 2, 3]),
+        (["--end", "1970-01-01T01:00Z"], [0]),
+        (["--start", "3600000", "--end=10800000"], [1, 2]),
+        (["--start", "1971"], []),
+        (["--start", "-1", "--end", "-1"], [0, 1, 2, 3]),
+        (["--start", "1970-01-01||+2h"], [2, 3]),
+        (["--start", "now-1d"], []),
+        (["--anomaly-score", "80"], [1, 3]),
+        (["--anomaly-score", " 3.0e1 "], [1, 2, 3]),
+        (["--anomaly-score", "-5"], [0, 1, 2, 3]),
+        (["--exclude-interim"], [0, 1, 3]),
+        (["--sort", "event_count"], [3, 2, 1, 0]),
+        (["--sort", "anomaly_score", "--desc"], [3, 1, 2, 0]),
+        (["--from", "1", "--size", "2"], [1, 2]),
+        (["--from", "9"], []),
+        (["--timestamp", "1970-01-01T02:00Z", "--exclude-interim"], [2]),
+        (["--timestamp", "1970-01-01", "--desc"], [3]),
+        (["--job-id", "web"], [0, 1, 2, 3]),
+    ],
+)
+def test_options_are_the_parameters_of_the_api(run_on: Run, options: list[str], hours: list[int]) -> None:
+    """Each option means what the parameter of its name means, text and numbers as the API takes them."""
+    assert hours_shown(run_on(HOURS, *options)) == hours
+
+
+def test_real_results_are_answered(run: Run) -> None:
+    """Of a year of taxi rides, gzipped, 21 half hours score 50 or more, and a page holds what was asked for."""
+    body = json.loads(run(TAXI, "--anomaly-score", "50", "--size", "5").out)
+    assert (body["count"], len(body["buckets"])) == (21, 5)
+
+
+def test_options_and_files_mix(run: Run, tmp_path: Path) -> None:
+    """Files may stand before, between and after the options, and all of them are read."""
+    paths = [tmp_path / name for name in ("a.ndjson", "b.ndjson", "c.ndjson.gz")]
+    paths[0].write_bytes(ndjson(bucket(0)))
+    paths[1].write_bytes(ndjson(bucket(1)))
+    paths[2].write_bytes(gzip.compress(ndjson(bucket(2))))
+    first, second, third = map(str, paths)
+    assert hours_shown(run(first, "--size", "9", second, "--desc", "--", third)) == [2, 1, 0]
+
+
+@pytest.mark.parametrize("arguments", [[], ["-"]], ids=["no file", "dash"])
+@pytest.mark.parametrize("pack", [bytes, gzip.compress], ids=["plain", "gzip"])
+def test_standard_input_is_read(
+    run: Run, monkeypatch: pytest.MonkeyPatch, arguments: list[str], pack: Callable[[bytes], bytes]
+) -> None:
+    """Without a file, and for ``-``, standard input is read, gzipped or not."""
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BufferedReader(io.BytesIO(pack(HOURS)))))
+    assert hours_shown(run(*arguments)) == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"\xef\xbb\xbf" + HOURS,
+        HOURS.replace(b"\n", b"\r\n"),
+        b"\n  \n" + HOURS.replace(b"\n", b"\n\n"),
+        HOURS.removesuffix(b"\n"),
+        ndjson({"result_type": "record", "record_score": 3}, {"result_type": "influencer"}, {"index": {}}) + HOURS,
+        ndjson(*({"_id": "1", "_source": json.loads(line)} for line in HOURS.splitlines())),
+    ],
+    ids=["byte order mark", "carriage returns", "blank lines", "no last newline", "other results", "search hits"],
+)
+def test_what_files_look_like_makes_no_difference(run_on: Run, content: bytes) -> None:
+    """Byte order mark, line ends, blank lines, other results and the wrapping of a search hit change nothing."""
+    assert hours_shown(run_on(content)) == [0, 1, 2, 3]
+
+
+# ---- the table
+
+
+def test_table_shows_what_people_ask_first(run_on: Run) -> None:
+    """The table is aligned, in UTC, with every column that has something to show, and its last line counts."""
+    documents = [
+        bucket(
+            0,
+            anomaly_score=91.5,
+            initial_anomaly_score=100,
+            event_count=12345,
+            bucket_influencers=[{"influencer_field_name": "bucket_time"}, {}, {"influencer_field_name": "host.name"}],
+        ),
+        bucket(1, anomaly_score=3.14159, event_count=7, is_interim=True, scheduled_events=["Deploy", "Game day"]),
+        bucket(2, bucket_span=900, timestamp=2 * HOUR + 1),
+    ]
+    assert run_on(ndjson(*documents), "--format", "table", "--size", "3").out == (
+        "timestamp                   span  score  severity  initial  events  interim  influencers             scheduled"
+        " events\n"
+        "1970-01-01T00:00:00.000Z  3600 s  91.50  critical   100.00  12,345           bucket_time, host.name\n"
+        "1970-01-01T01:00:00.000Z  3600 s   3.14  warning      0.00       7  interim                          Deploy,"
+        " Game day\n"
+        "1970-01-01T02:00:00.001Z   900 s   0.00  low          0.00       0\n"
+        "3 of 3 buckets of job web\n"
+    )
+
+
+def test_table_leaves_out_columns_that_say_nothing(run_on: Run) -> None:
+    """Where nothing is interim, blamed or scheduled and all spans are one, nobody has to read that."""
+    assert run_on(HOURS, "--format", "table", "--exclude-interim", "--size", "1").out == (
+        "timestamp             score  severity  initial  events\n"
+        "1970-01-01T00:00:00Z  10.00  warning      0.00       4\n"
+        "1 of 3 buckets of job web\n"
+    )
+
+
+def test_table_of_nothing_is_its_last_line(run_on: Run) -> None:
+    """An empty page has no title row."""
+    assert run_on(HOURS, "--format", "table", "--size", "0").out == "0 of 4 buckets of job web\n"
+
+
+@pytest.mark.parametrize(
+    ("score", "shown"),
+    [(74.999, "74.99  major"), (75, "75.00  critical"), (0.29, "0.29  low"), (29.9999996735, "29.99  minor")],
+)
+def test_table_rounds_no_score_over_a_mark(run_on: Run, score: float, shown: str) -> None:
+    """Scores are cut to two decimals, so that none is shown as high as a severity that it does not have."""
+    assert f"{shown} " in run_on(ndjson(bucket(anomaly_score=score)), "--format", "table").out
+
+
+def test_table_takes_a_copied_timestamp_back(run_on: Run) -> None:
+    """A timestamp of the table is one that ``--timestamp`` takes."""
+    copied = run_on(HOURS, "--format", "table").out.splitlines()[3].split()[0]
+    assert hours_shown(run_on(HOURS, "--timestamp", copied)) == [2]
+
+
+def test_data_cannot_steer_the_terminal(run_on: Run) -> None:
+    """Control characters, escapes, reversed writing and lone surrogates in data are shown as what they are."""
+    names = ["\x1b[31mred", "a\nb", "\u202etxt", "\ud800", "\x9b", "größe"]
+    document = bucket(
+        job_id="\u202ejob",
+        bucket_influencers=[{"influencer_field_name": name} for name in names],
+        scheduled_events=["\r\x07"],
+    )
+    out = run_on(ndjson(document), "--format", "table").out
+    assert r"\x1b[31mred, a\nb, \u202etxt, \ud800, \x9b, größe  \r\x07" in out
+    assert out.endswith("1 of 1 buckets of job \\u202ejob\n")
+    assert all(character.isprintable() or character == "\n" for character in out)
+
+
+# ---- jobs
+
+
+def test_several_jobs_are_listed(run: Run) -> None:
+    """Where the input has several jobs and none is named, they are listed, one a line."""
+    outcome = run(CATEGORIES)
+    first, *listed = outcome.err.splitlines()
+    assert (outcome.code, outcome.out) == (2, "")
+    assert first == "--job-id: the input has 7 jobs, name one of them:"
+    assert (len(listed), listed[5]) == (7, "nab_numentatm_realtraffic_by_series_3600s")
+    assert (
+        json.loads(run(CATEGORIES, "--job-id", listed[5], "--anomaly-score", "25", "--size", "0").out)["count"] == 108
+    )
+
+
+def test_very_many_jobs_are_not_all_listed(run_on: Run) -> None:
+    """Fifty names are enough to see what is there."""
+    outcome = run_on(ndjson(*(bucket(job_id=f"job-{number:04}") for number in range(1052))))
+    lines = outcome.err.splitlines()
+    assert lines[0] == "--job-id: the input has 1,052 jobs, name one of them:"
+    assert lines[50:] == ["job-0049", "and 1,002 more"]
+
+
+@pytest.mark.parametrize(
+    ("content", "line"),
+    [
+        (b"", "no bucket results in the input; skipped: nothing"),
+        (
+            ndjson({"result_type": "influencer"}, {}, {"result_type": "record"}, {"result_type": "record"}),
+            "no bucket results in the input; skipped: 2 record, 1 influencer, 1 without result_type",
+        ),
+    ],
+    ids=["nothing", "other results"],
+)
+def test_input_without_buckets_is_said_to_be_so(run_on: Run, content: bytes, line: str) -> None:
+    """Where no bucket came in, one line says what came instead."""
+    assert run_on(content) == (1, "", f"{line}\n")
+
+
+@pytest.mark.parametrize(
+    ("options", "line"),
+    [
+        (["--job-id", "x"], "--job-id: No known job with id 'x'"),
+        (["--job-id", "*"], "--job-id: No known job with id '*'"),
+        (["--job-id", ""], "--job-id: No known job with id ''"),
+        (["--job-id", "a\nb"], "--job-id: No known job with id 'a\\nb'"),
+        (["--timestamp", "2020"], "--timestamp: Could not find requested buckets"),
+    ],
+)
+def test_what_is_not_there_is_exit_1(run_on: Run, options: list[str], line: str) -> None:
+    """An unknown job and a lookup that finds nothing are one line and exit code 1."""
+    assert run_on(HOURS, *options) == (1, "", f"{line}\n")
+
+
+# ---- mistakes
+
+
+@pytest.mark.parametrize(
+    ("options", "line"),
+    [
+        (["--from", "-1"], "--from: Parameter [from] cannot be < 0"),
+        (["--from", "1_0"], "--from: Failed to parse int parameter [from] with value [1_0]"),
+        (["--from", "9" * 30], f"--from: Failed to parse int parameter [from] with value [{'9' * 30}]"),
+        (["--size", "-1"], "--size: Parameter [size] cannot be < 0"),
+        (["--size", "10001"], "--size: "),
+        (["--anomaly-score", "high"], '--anomaly-score: For input string: "high"'),
+        (["--start", "2020-2-1"], "--start: failed to parse date field [2020-2-1] with format"),
+        (["--end", ""], "--end: cannot parse empty datetime"),
+        (["--start", "now+9000y"], "--start: "),
+        (["--timestamp", "x\x1b"], "--timestamp: failed to parse date field [x\\x1b]"),
+        (["--timestamp", "2020", "--size", "1"], "--size: Param [from, size] is incompatible with [timestamp]."),
+        (["--timestamp", "2020", "--anomaly-score", "0"], "--anomaly-score: Param [anomaly_score] is incompatible"),
+        (["--sort", "foo"], "--sort: No mapping found for [foo] in order to sort on"),
+        (["--format", "xml"], "--format: invalid choice: 'xml'"),
+        (["--start"], "--start: expected one argument (see --help)"),
+        (["--anomaly", "1"], "unrecognized arguments: --anomaly 1 (see --help)"),
+    ],
+)
+def test_parameters_are_checked_before_any_file_is_read(run: Run, options: list[str], line: str) -> None:
+    """A bad parameter is one line that names it as it was typed, even where the file would be bad too."""
+    code, out, err = run("missing.ndjson", *options)
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert err.startswith(line)
+
+
+@pytest.mark.parametrize(
+    ("bad", "line"),
+    [
+        (b"{", "invalid JSON: Expecting property name enclosed in double quotes, at column 2"),
+        (b'{"a": 1} x', "invalid JSON: Extra data, at column 10"),
+        (b'{"a": "\xe4"}', "invalid JSON: not UTF-8, at byte 8"),
+        (b'{"anomaly_score": NaN}', "invalid JSON: NaN is not a JSON number"),
+        (b'{"anomaly_score": -Infinity}', "invalid JSON: -Infinity is not a JSON number"),
+        (b"[" * 200_000, "invalid JSON: nested too deeply"),
+        (b'{"timestamp": ' + b"1" * 5000 + b"}", "invalid JSON: Exceeds the limit (4300 digits) for integer"),
+        (b"\xef\xbb\xbf{}", "invalid JSON: "),
+        (b"[1]", "must be an object, not "),
+        (b"null", "must be an object, not "),
+        (ndjson(bucket(anomaly_score="9")), "anomaly_score: must be a number, not "),
+        (b'{"result_type": "bucket", "job_id": "web", "timestamp": 0}', "bucket_span: is required"),
+        (ndjson(bucket(job_id="a*")), "job_id: "),
+        (ndjson(bucket(timestamp="x" * 99)), "timestamp: "),
+        (ndjson({"_source": bucket(event_count=0.5)}), "_source.event_count: must be an integer, not 0.5"),
+        (
+            ndjson(bucket(bucket_influencers=[{}, {"probability": []}])),
+            "bucket_influencers[1].probability: must be a number, not ",
+        ),
+    ],
+)
+def test_a_bad_line_is_named(run_on: Run, bad: bytes, line: str) -> None:
+    """One line says in which line of which file something is wrong, with which field, and what; blank lines count."""
+    code, out, err = run_on(HOURS + b"\n" + bad)
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert err.startswith(f"data.ndjson:6: {line}")
+
+
+def test_a_bad_line_is_found_in_any_chunk(
+    run: Run, run_on: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """However the input is cut for the index, file and line are those of the document, of standard input too."""
+    monkeypatch.setattr(command, "_CHUNK", 3)
+    other = tmp_path / "other.ndjson"
+    other.write_bytes(HOURS + ndjson(bucket(bucket_span=0)))
+    assert run_on(HOURS, str(other)).err == f"{other}:5: bucket_span: must be at least 1, not 0\n"
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BufferedReader(io.BytesIO(HOURS + b"\n{"))))
+    assert run("-").err.startswith("<stdin>:6: invalid JSON: ")
+
+
+def test_unreadable_files_are_one_line(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A missing file, a directory and a file that may not be read are named, whatever characters are in the name."""
+    assert run("missing\n.ndjson") == (2, "", "missing\\n.ndjson: No such file or directory\n")
+    assert run(str(tmp_path)) == (2, "", f"{tmp_path}: Is a directory\n")
+
+    def refuse(*_: object) -> NoReturn:
+        raise PermissionError(13, "Permission denied", "data.ndjson")
+
+    monkeypatch.setattr(Path, "open", refuse)
+    assert run("data.ndjson") == (2, "", "data.ndjson: Permission denied\n")
+
+
+@pytest.mark.parametrize(
+    ("damaged", "reason"),
+    [
+        (gzip.compress(HOURS)[:-12], "Compressed file ended before the end-of-stream marker was reached"),
+        (gzip.compress(HOURS)[:10] + b"\xff" * 40, "Error -3 while decompressing data"),
+        (gzip.compress(HOURS) + b"trailing", "Not a gzipped file"),
+        (gzip.compress(HOURS)[:-8] + bytes(8), "CRC check failed"),
+    ],
+    ids=["cut off", "garbled", "trailing garbage", "wrong checksum"],
+)
+def test_damaged_gzip_is_one_line(run_on: Run, damaged: bytes, reason: str) -> None:
+    """Compressed data that cannot be read to its end gives no answer."""
+    code, out, err = run_on(damaged)
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert err.startswith(f"data.ndjson: damaged gzip: {reason}")
+
+
+# ---- help
+
+
+def test_help_tells_defaults_and_examples(run: Run) -> None:
+    """The help names every option, and every line of it fits a terminal of usual width."""
+    code, out, err = run("--help")
+    assert (code, err) == (0, "")
+    assert "examples:\n  python -m bucketquery" in out
+    assert all(f"--{name.strip('_').replace('_', '-')} " in out for name in (*command._PARAMETERS, "job-id", "format"))
+    assert max(map(len, out.splitlines())) <= 120
+
+
+@pytest.mark.parametrize("installed", [True, False])
+def test_version_is_that_of_the_package(run: Run, monkeypatch: pytest.MonkeyPatch, installed: bool) -> None:
+    """The version is the installed package's; a checkout that is not installed has none to tell."""
+
+    def version(name: str) -> str:
+        if installed:
+            return f"1.2.3 of {name}"
+        raise metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(metadata, "version", version)
+    shown = "1.2.3 of bucketquery" if installed else "(not installed)"
+    assert run("--version") == (0, f"bucketquery {shown}\n", "")
+
+
+# ---- terminals
+
+
+@contextmanager
+def terminal(monkeypatch: pytest.MonkeyPatch, stream: str) -> Iterator[list[str]]:
+    """Puts a terminal behind a standard stream; what was written to it is in the list when the block has ended."""
+    screen, side = pty.openpty()
+    shown: list[str] = []
+    with os.fdopen(screen, "rb", buffering=0) as reader:
+        with os.fdopen(side, "w", encoding="utf-8") as writer, monkeypatch.context() as inside:
+            inside.setattr(sys, stream, writer)
+            yield shown
+        # A terminal without a writer ends in an error, not in an end of file.
+        with suppress(OSError):
+            while piece := reader.read(4096):
+                shown.append(piece.decode().replace("\r\n", "\n"))
+        shown[:] = ["".join(shown)]
+
+
+def test_a_terminal_gets_a_coloured_table(run_on: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a terminal the default is the table, titles bold, score and severity in the colour of the severity."""
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    with terminal(monkeypatch, "stdout") as shown:
+        run_on(HOURS, "--size", "1")
+    assert shown[0] == (
+        "\x1b[1mtimestamp           \x1b[m  \x1b[1mscore\x1b[m  \x1b[1mseverity\x1b[m  \x1b[1minitial\x1b[m"
+        "  \x1b[1mevents\x1b[m\n"
+        "1970-01-01T00:00:00Z  \x1b[36m10.00\x1b[m  \x1b[36mwarning \x1b[m     0.00       4\n"
+        "1 of 4 buckets of job web\n"
+    )
+
+
+def test_no_color_is_respected(run_on: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where ``NO_COLOR`` is set the table on a terminal is plain."""
+    monkeypatch.setenv("NO_COLOR", "1")
+    with terminal(monkeypatch, "stdout") as shown:
+        run_on(HOURS)
+    assert shown == [run_on(HOURS, "--format", "table").out]
+
+
+def test_json_can_be_asked_for_on_a_terminal(run_on: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """``--format json`` is JSON everywhere."""
+    with terminal(monkeypatch, "stdout") as shown:
+        run_on(HOURS, "--format", "json")
+    assert shown == [run_on(HOURS).out]
+
+
+def test_progress_is_shown_and_wiped_off(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a terminal a large input shows how far it is, on standard error, and at the end nothing of that is left."""
+    with terminal(monkeypatch, "stderr") as shown:
+        run(TAXI, "--size", "0")
+    wipe = "\r\x1b[K"
+    steps = [f"{wipe}{read} documents read" for read in ("10,000", "10,320")]
+    assert shown == ["".join([*steps, wipe])]
+
+
+def test_small_inputs_and_files_show_no_progress(run: Run, run_on: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A small input is read before anyone could look, and a file is no place for progress."""
+    with terminal(monkeypatch, "stderr") as shown:
+        run_on(HOURS)
+    assert shown == [""]
+    assert run(TAXI, "--size", "0").err == ""
+
+
+# ---- a process among others
+
+
+def test_nobody_reading_is_a_quiet_end(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the reader of the output has gone, nothing is said, and the exit code is that of a broken pipe."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    monkeypatch.setattr(sys, "stdout", os.fdopen(writer, "w", encoding="utf-8"))
+    assert run("--help") == (141, "", "")
+
+
+def test_a_full_disk_is_one_line(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What cannot be written is an error, and not one to be told twice when the process ends."""
+    with Path("/dev/full").open("w", encoding="utf-8") as full:
+        monkeypatch.setattr(sys, "stdout", full)
+        assert run("--help") == (2, "", "<stdout>: No space left on device\n")
+        assert full.closed
+
+
+def test_closed_streams_are_no_surprise(run: Run, run_on: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process may be started without its standard streams."""
+    for name, arguments, outcome in [
+        ("stdin", ["-"], (2, "", "<stdin>: closed\n")),
+        ("stdout", ["--help"], (2, "", "<stdout>: closed\n")),
+        ("stderr", ["--from", "x"], (2, "", "")),
+    ]:
+        with monkeypatch.context() as closed:
+            closed.setattr(sys, name, None)
+            assert run(*arguments) == outcome
+    monkeypatch.setattr(sys, "stderr", None)
+    assert hours_shown(run_on(HOURS)) == [0, 1, 2, 3]
+
+
+def test_an_interrupt_is_a_quiet_end(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C ends the command without a word, and takes the progress off the terminal."""
+    documents = command._documents
+
+    def interrupted(path: str) -> Iterator[object]:
+        yield from documents(path)
+        raise KeyboardInterrupt
+
+    with terminal(monkeypatch, "stderr") as shown:
+        monkeypatch.setattr(command, "_documents", interrupted)
+        assert run(TAXI).code == 130
+    assert shown[0].endswith("\r\x1b[K")
+
+
+def test_what_the_output_cannot_encode_is_escaped(run_on: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A terminal that knows ASCII only still gets its table."""
+    written = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, encoding="ascii"))
+    assert run_on(ndjson(bucket(job_id="gr\u00f6\u00dfe")), "--format", "table").code == 0
+    assert written.getvalue().endswith(b"1 of 1 buckets of job gr\\xf6\\xdfe\n")
+
+
+def test_in_a_pipeline_it_reads_and_writes() -> None:
+    """As a process it reads gzip from a pipe that comes byte by byte, and writes the answer into another."""
+    packed = gzip.compress(HOURS)
+    with start("--size", "1", stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdin
+        process.stdin.write(packed[:1])
+        process.stdin.flush()
+        out, err = process.communicate(packed[1:])
+    assert (process.returncode, json.loads(out)["count"], err) == (0, 4, b"")
+
+
+def test_in_a_pipeline_it_may_be_cut_short() -> None:
+    """A reader that stops after the first line, as ``head -1`` does, hears no complaint."""
+    with start(TAXI, "--format", "table", "--size", "9999", stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout
+        assert process.stderr
+        assert process.stdout.readline().startswith(b"timestamp ")
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == 141
+
+
+def test_a_real_interrupt_ends_it(tmp_path: Path) -> None:
+    """A process that waits for its input ends at once and quietly when it is interrupted."""
+    waiting = tmp_path / "never.ndjson"
+    os.mkfifo(waiting)
+    # Where this signal is ignored, children ignore it too.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    with start(str(waiting), stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        signal.signal(signal.SIGINT, before)
+        # Opens only when the process has opened the other end.
+        with waiting.open("wb"):
+            process.send_signal(signal.SIGINT)
+            outcome = process.communicate(timeout=20)
+    assert (process.returncode, *outcome) == (130, b"", b"")
+
+
+def test_a_real_full_disk_is_told_once() -> None:
+    """The process says once that it cannot write, and Python adds nothing to it."""
+    with Path("/dev/full").open("wb") as full, start(TAXI, stdout=full, stderr=subprocess.PIPE) as process:
+        _, err = process.communicate()
+    assert (process.returncode, err) == (2, b"<stdout>: No space left on device\n")
+
+
+def test_run_as_a_module_it_exits(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """``python -m bucketquery`` is `main`, with the arguments and the exit code of the process."""
+    monkeypatch.setattr(sys, "argv", ["bucketquery", "--from", "x"])
+    monkeypatch.delitem(sys.modules, "bucketquery.__main__")
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_module("bucketquery", run_name="__main__")
+    assert ended.value.code == 2
+    assert capsys.readouterr().err.startswith("--from: ")

@@ -1,0 +1,239 @@
+"""Pages: sequences of values that nobody can change, whichever rows they hold, and however they travel."""
+
+import copy
+import pickle
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+
+from bucketquery import Bucket, BucketInfluencer, BucketPage, InvalidQuery, ResultsIndex
+from helpers import JOB, SPAN_S, STEP, bucket, rows, table_of
+
+FULL: dict[str, Any] = {
+    "anomaly_score": 5.0,
+    "initial_anomaly_score": 6.0,
+    "event_count": 7,
+    "is_interim": False,
+    "processing_time_ms": 8,
+    "scheduled_events": ["a"],
+    "bucket_influencers": [{"influencer_field_name": "host", "anomaly_score": 5.0}],
+}
+#: A page of a slice, of one backwards, of positions in base and head, of another order, of nothing.
+PAGES: dict[str, dict[str, Any]] = {
+    "slice": {"start": 2 * STEP, "end": 8 * STEP, "size": 4},
+    "backwards": {"end": 3 * STEP, "desc": True},
+    "positions": {"start": 8 * STEP},
+    "positions backwards": {"start": 8 * STEP, "desc": True},
+    "by count": {"sort": "event_count", "desc": True},
+    "none": {"size": 0},
+}
+NAMES = {
+    "job_id": "U",
+    "timestamp": "i",
+    "anomaly_score": "f",
+    "bucket_span": "i",
+    "initial_anomaly_score": "f",
+    "event_count": "i",
+    "is_interim": "b",
+    "bucket_influencers": "O",
+    "processing_time_ms": "i",
+    "scheduled_events": "O",
+    "result_type": "U",
+}
+
+
+@pytest.fixture(scope="module")
+def index() -> ResultsIndex:
+    """A base of full and empty rows in turn, dead rows, and a head."""
+    found = ResultsIndex()
+    found.upsert([bucket(row, **(FULL if row % 2 else {})) for row in range(20)])
+    found.upsert([bucket(11, event_count=9), bucket(12, bucket_span=60, **FULL), bucket(30, is_interim=True)])
+    assert len(table_of(found).rows.dead) == 1
+    assert table_of(found).rows.head.length == 3
+    return found
+
+
+@pytest.fixture(params=PAGES)
+def page(index: ResultsIndex, request: pytest.FixtureRequest) -> BucketPage:
+    """One of the pages."""
+    return index.get_buckets(job_id=JOB, **PAGES[request.param])
+
+
+def test_a_page_is_a_sequence_of_buckets(page: BucketPage) -> None:
+    """By iteration, by position from both ends, by slices; each time the same values."""
+    found = list(page)
+    assert len(page) == len(found)
+    assert all(type(bucket) is Bucket for bucket in found)
+    assert [page[at] for at in range(len(page))] == found
+    assert [page[at - len(page)] for at in range(len(page))] == found
+    for part in (slice(None), slice(1, 3), slice(None, None, -1), slice(5, 1, -2), slice(99, None), slice(-2, None)):
+        assert page[part] == tuple(found[part])
+    if found:
+        assert page[np.int64(0)] == found[0]  # type: ignore[call-overload] # whatever can stand for an int
+    for at in (len(page), -len(page) - 1):
+        with pytest.raises(IndexError):
+            page[at]
+    wrong: Any = "0"
+    with pytest.raises(TypeError):
+        page[wrong]
+
+
+def test_columns_keys_and_body_are_the_buckets(page: BucketPage) -> None:
+    """One and the same page, in whatever shape it is asked for."""
+    found = list(page)
+    for name, kind in NAMES.items():
+        column = page.column(name)
+        assert column.dtype.kind == kind
+        assert column.tolist() == [getattr(bucket, name) for bucket in found]
+    assert page.keys() == tuple((bucket.job_id, bucket.timestamp, bucket.bucket_span) for bucket in found)
+    body = page.to_dict()
+    assert list(body) == ["count", "buckets"]
+    assert body == {"count": page.count, "buckets": [bucket.to_dict() for bucket in found]}
+    assert [list(shown) for shown in body["buckets"]] == [list(bucket.to_dict()) for bucket in found]
+    human = page.to_dict(human=True)
+    assert [shown["timestamp_string"] for shown in human["buckets"]] == [
+        f"{bucket.time:%Y-%m-%dT%H:%M:%S}.000Z" for bucket in found
+    ]
+
+
+def test_a_page_is_read_as_python_values(page: BucketPage) -> None:
+    """No NumPy scalar leaves in a bucket, a key or a body."""
+    plain = (str, int, float, bool)
+    for found in page:
+        for name in NAMES:
+            value = getattr(found, name)
+            assert type(value) in plain or (
+                type(value) is tuple and all(type(part) in (str, BucketInfluencer) for part in value)
+            )
+    assert all(type(part) in plain for key in page.keys() for part in key)  # noqa: SIM118 - a page is no mapping
+    assert all(type(value) in (*plain, list) for shown in page.to_dict()["buckets"] for value in shown.values())
+
+
+def test_missing_fields_show_defaults(index: ResultsIndex) -> None:
+    """In values, columns and body."""
+    (found,) = index.get_buckets(job_id=JOB, timestamp=0)
+    assert found == Bucket(
+        job_id=JOB,
+        timestamp=0,
+        anomaly_score=0.0,
+        bucket_span=SPAN_S,
+        initial_anomaly_score=0.0,
+        event_count=0,
+        is_interim=False,
+        bucket_influencers=(),
+        processing_time_ms=0,
+        scheduled_events=(),
+    )
+
+
+def test_nested_influencers_are_their_buckets(index: ResultsIndex) -> None:
+    """With its job, time and span."""
+    (found,) = index.get_buckets(job_id=JOB, timestamp=STEP)
+    assert found.bucket_influencers == (
+        BucketInfluencer(
+            job_id=JOB,
+            influencer_field_name="host",
+            initial_anomaly_score=0.0,
+            anomaly_score=5.0,
+            raw_anomaly_score=0.0,
+            probability=0.0,
+            timestamp=STEP,
+            bucket_span=SPAN_S,
+            is_interim=False,
+        ),
+    )
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_arrays_that_leave_are_read_only(page: BucketPage, name: str) -> None:
+    """No flag turns them writable, and none of them is a view of what is stored."""
+    column = page.column(name)
+    assert not column.flags.writeable
+    with pytest.raises(ValueError, match="WRITEABLE"):
+        column.flags.writeable = True
+    with pytest.raises(ValueError, match="read-only"):
+        column[...] = 0
+    held = page._view.base.columns
+    assert not any(np.shares_memory(column, array) for array in held.values() if column.dtype.kind != "O")
+
+
+def test_a_page_is_immutable(page: BucketPage) -> None:
+    """No attribute can be set, added or deleted; a body is the caller's own."""
+    for name in ("count", "sequence", "_rows", "other"):
+        with pytest.raises(AttributeError):
+            setattr(page, name, 5)
+    for name in ("count", "sequence"):
+        with pytest.raises(AttributeError):
+            delattr(page, name)
+    body = page.to_dict()
+    before = page.to_dict()
+    for shown in body["buckets"]:
+        shown["bucket_influencers"].append("x")
+        shown.get("scheduled_events", []).append("x")
+        shown.clear()
+    assert page.to_dict() == before
+
+
+def test_a_page_travels_with_its_rows_only(page: BucketPage) -> None:
+    """Pickled, it answers all as before, and holds no column of the index; a copy is the page itself."""
+    assert copy.copy(page) is page
+    assert copy.deepcopy([page])[0] is page
+    for protocol in range(2, pickle.HIGHEST_PROTOCOL + 1):
+        found = pickle.loads(pickle.dumps(page, protocol))
+        assert (found.count, found.sequence, len(found)) == (page.count, page.sequence, len(page))
+        assert found.to_dict(human=True) == page.to_dict(human=True)
+        assert list(found) == list(page)
+        assert [found[at] for at in range(len(found))] == list(page)
+        assert found[::-1] == page[::-1]
+        for name in NAMES:
+            assert found.column(name).tolist() == page.column(name).tolist()
+            assert found.column(name).dtype == page.column(name).dtype
+        assert found._view.base.length == len(page)
+        assert repr(pickle.loads(pickle.dumps(found))) == repr(page)
+
+
+def test_a_pickle_is_as_large_as_the_page() -> None:
+    """Not as the index."""
+    index = ResultsIndex()
+    index.upsert(rows(0, 5_000, anomaly_score=5.0))
+    assert len(pickle.dumps(index.get_buckets(job_id=JOB, size=2))) < 3_000
+
+
+@pytest.mark.parametrize("name", ["", "nothing", "@timestamp", "records", "x" * 500, 5, None, ["timestamp"]])
+def test_an_unknown_column_is_refused(index: ResultsIndex, name: Any) -> None:
+    """By a reason that does not grow with what was given."""
+    with pytest.raises(InvalidQuery) as caught:
+        index.get_buckets(job_id=JOB).column(name)
+    assert (caught.value.field, caught.value.value) == ("name", name)
+    assert len(caught.value.reason) < 200
+
+
+@pytest.mark.parametrize("job_id", ["a", "a" * 255, "données", "\U0001f4a1"])
+def test_text_columns_hold_the_whole_id(job_id: str) -> None:
+    """However long and whatever it is written in; on an empty page too."""
+    index = ResultsIndex()
+    index.upsert(rows(0, 2, job_id=job_id))
+    assert index.get_buckets(job_id=job_id).column("job_id").tolist() == [job_id] * 2
+    assert index.get_buckets(job_id=job_id, size=0).column("job_id").tolist() == []
+
+
+def test_a_page_tells_what_it_is(index: ResultsIndex) -> None:
+    """How many of how many, of which job and commit."""
+    page = index.get_buckets(job_id=JOB, size=3)
+    assert repr(page) == "<BucketPage: 3 of 22 buckets of job 'web' at commit 2>"
+
+
+def test_a_page_outlives_later_writes() -> None:
+    """Its rows stay what they were, whatever becomes of them; in place, in the head, replaced or deleted."""
+    index = ResultsIndex()
+    index.upsert([bucket(row, **FULL) for row in range(40)])
+    pages: Sequence[BucketPage] = [index.get_buckets(job_id=JOB, **parameters) for parameters in PAGES.values()]
+    before = [page.to_dict() for page in pages]
+    index.upsert(rows(40, 45, event_count=1))
+    index.upsert(rows(0, 45, event_count=2, bucket_influencers=[{}, {}]))
+    index.upsert_columns({"timestamp": np.arange(2_000) * STEP, "bucket_span": SPAN_S}, job_id=JOB)
+    assert [page.to_dict() for page in pages] == before
+    index.delete_job(JOB)
+    assert [page.to_dict() for page in pages] == before

@@ -1,0 +1,335 @@
+"""One parameter at a time: what it may be, what it means, and the words that refuse it."""
+
+import math
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+import pytest
+
+from bucketquery.errors import InvalidQuery
+from bucketquery.model.instants import NowMath, Stretch
+from bucketquery.model.parameters import (
+    brief,
+    check_text,
+    is_job_id,
+    is_unset,
+    order_column,
+    read_boolean,
+    read_boolean_text,
+    read_bound,
+    read_double,
+    read_integer,
+    read_job,
+    read_kept_instant,
+    read_now,
+    read_page,
+    read_score,
+    read_sort,
+)
+from bucketquery.model.schema import CONSTANT, NESTED_FIELDS, NEVER_IN_BUCKETS, TEXT_FIELDS
+
+
+def refusal(ask: Callable[[], object]) -> InvalidQuery:
+    """The error of something that must be refused."""
+    with pytest.raises(InvalidQuery) as caught:
+        ask()
+    return caught.value
+
+
+class Text(str):
+    """Text of somebody's own class."""
+
+    __slots__ = ()
+
+
+# ---- jobs
+
+JOB_IDS = ["a", "A-_b", "0", ".", "données", "\U0001f4a1", "a" * 255, "web.prod:1", Text("web"), "b-"]
+NO_JOB_IDS: list[Any] = [
+    "",
+    "-a",
+    "_all",
+    "a,b",
+    "a*",
+    "a b",
+    "a\t",
+    "a\n",
+    "a\x00",
+    "a\x85",
+    "a\u2003b",
+    "a" * 256,
+    5,
+    None,
+]
+
+
+@pytest.mark.parametrize("job_id", JOB_IDS, ids=lambda value: repr(value)[:30])
+def test_a_job_may_be_called_so(job_id: str) -> None:
+    """Any text of 1 to 255 characters without separators, wildcards, blanks and controls; alone or in an iterable."""
+    assert is_job_id(job_id)
+    for jobs in (job_id, [job_id], (job_id,), {job_id}, iter([job_id])):
+        assert read_job(jobs) == job_id
+
+
+@pytest.mark.parametrize("job_id", NO_JOB_IDS, ids=lambda value: repr(value)[:30])
+def test_no_job_may_be_called_so(job_id: Any) -> None:
+    """Nor is it looked for."""
+    assert not is_job_id(job_id)
+    for jobs in (job_id, [job_id]):
+        error = refusal(lambda: read_job(jobs))  # noqa: B023 - called at once
+        assert (error.field, error.value) == ("jobs", jobs)
+
+
+def test_several_jobs_are_refused() -> None:
+    """None and two are not one, nor is one twice."""
+    for jobs in ([], ["a", "b"], ["a", "a"]):
+        assert refusal(lambda: read_job(jobs)).field == "jobs"  # noqa: B023 - called at once
+
+
+def test_text_is_text() -> None:
+    """What is no text is refused under the name of its parameter."""
+    check_text("", "job_id")
+    error = refusal(lambda: check_text(b"web", "job_id"))
+    assert (error.reason, error.field, error.value) == ("[job_id] must be text, not bytes", "job_id", b"web")
+
+
+# ---- instants
+
+
+def test_unset_has_three_spellings() -> None:
+    """None, the integer and the text; every other spelling of that instant means it."""
+    unset: list[Any] = [None, -1, np.int64(-1), "-1"]
+    given: list[Any] = ["-1.0", "-01", -1.0, " -1", True, datetime(1969, 12, 31, 23, 59, 59, 999_000, tzinfo=UTC), 0]
+    assert all(map(is_unset, unset))
+    assert not any(map(is_unset, given))
+    assert [read_bound(value, "start") for value in unset] == [(None, None)] * 4
+
+
+def test_a_bound_is_kept_as_it_can_be_asked_again() -> None:
+    """Text as it is, anything else in milliseconds; the instant whose number means unset as a date."""
+    assert read_bound("2020", "start")[0] == "2020"
+    assert read_bound(np.datetime64(5, "ms"), "start") == (5, Stretch(5, 5))
+    kept, read = read_bound(datetime(1969, 12, 31, 23, 59, 59, 999_000, tzinfo=UTC), "start")
+    assert read == Stretch(-1, -1)
+    assert not is_unset(kept)
+    assert read_bound(kept, "start") == (kept, Stretch(-1, -1))
+
+
+def test_kept_text_is_plain_text() -> None:
+    """Text of somebody's own class is not kept."""
+    kept, read = read_kept_instant(Text("now"), "timestamp")
+    assert type(kept) is str
+    assert isinstance(read, NowMath)
+
+
+def test_a_given_now_is_an_instant() -> None:
+    """-1 is one too; what would need a clock itself is none."""
+    assert (read_now(5), read_now(-1), read_now("-1"), read_now("1970")) == (5, -1, -1, 0)
+    assert refusal(lambda: read_now("now")).field == "now"
+    assert refusal(lambda: read_now(None)).field == "now"
+
+
+# ---- thresholds
+
+SCORES: list[tuple[Any, float]] = [
+    (0, 0.0),
+    (75, 75.0),
+    (np.float32(0.5), 0.5),
+    (10**400, math.inf),
+    (-(10**400), -math.inf),
+    (math.inf, math.inf),
+]
+
+
+@pytest.mark.parametrize(("score", "expected"), SCORES, ids=lambda part: repr(part)[:30])
+def test_a_threshold_is_any_number(score: object, expected: float) -> None:
+    """An integer past the doubles is infinite."""
+    found = read_score(score)
+    assert found == expected
+    assert type(found) is float
+
+
+@pytest.mark.parametrize("score", ["75", True, None, 5j, np.array(5)], ids=repr)
+def test_a_threshold_is_nothing_else(score: object) -> None:
+    """Text is for the client's spelling only."""
+    error = refusal(lambda: read_score(score))
+    assert error.field == "anomaly_score"
+    assert error.value is score
+
+
+DOUBLES = [
+    ("80.0", 80.0),
+    ("  5\t\n", 5.0),
+    ("\x005\x1f", 5.0),
+    ("+.5e1", 5.0),
+    ("5.", 5.0),
+    ("-1E-2", -0.01),
+    ("5f", 5.0),
+    ("5D", 5.0),
+    ("1e999", math.inf),
+    ("Infinity", math.inf),
+    ("-Infinity", -math.inf),
+]
+NO_DOUBLES = [
+    "abc",
+    "5 0",
+    "5ff",
+    "f",
+    "e5",
+    ".",
+    "nan",
+    "inf",
+    "infinity",
+    "Infinityf",
+    "1_0",
+    "\u0665",
+    "\u20035",
+    "0x1p3",
+    "5L",
+]
+
+
+@pytest.mark.parametrize(("text", "expected"), DOUBLES)
+def test_a_threshold_may_be_text_as_java_reads_it(text: str, expected: float) -> None:
+    """Decimal or with an exponent, blanks and controls around it, a type's letter behind it, or in words."""
+    assert read_double(text) == expected
+    assert math.isnan(read_double("NaN"))
+    assert math.isnan(read_double("+NaN"))
+
+
+@pytest.mark.parametrize("text", NO_DOUBLES)
+def test_text_that_java_does_not_read_is_refused_in_its_words(text: str) -> None:
+    """Python's own spellings among them."""
+    error = refusal(lambda: read_double(text))
+    assert error.reason == f'For input string: "{text}"'
+    assert (error.type, error.field, error.value) == ("number_format_exception", "anomaly_score", text)
+
+
+@pytest.mark.parametrize("text", ["", " \t"])
+def test_empty_text_is_no_number(text: str) -> None:
+    """Blanks are nothing."""
+    assert refusal(lambda: read_double(text)).reason == "empty String"
+
+
+# ---- truth, paging
+
+
+def test_truth_is_a_bool() -> None:
+    """What merely counts as true or false is neither."""
+    assert read_boolean(True, "desc") is True
+    assert read_boolean(False, "desc") is False
+    values: list[Any] = [1, 0, None, "true", np.True_, []]
+    for value in values:
+        error = refusal(lambda: read_boolean(value, "desc"))  # noqa: B023 - called at once
+        assert error.reason.endswith("as only [true] or [false] are allowed.")
+        assert error.field == "desc"
+    assert refusal(lambda: read_boolean("x" * 1000, "desc")).reason.count("x") == 100
+
+
+def test_truth_may_be_text_exactly() -> None:
+    """In the client's spelling; None is not given."""
+    assert [read_boolean_text(value, "desc") for value in ("true", "false", True, None)] == [True, False, True, None]
+    for value in ("True", "", " true", 1, Text("yes")):
+        refusal(lambda: read_boolean_text(value, "desc"))  # noqa: B023 - called at once
+
+
+def test_paging_takes_integers_of_any_size() -> None:
+    """NumPy's become Python's."""
+    assert read_integer(10**30, "from", "from_") == 10**30
+    found = read_integer(np.uint8(3), "size", "size")
+    assert (found, type(found)) == (3, int)
+
+
+NO_INTEGERS: list[tuple[Any, str]] = [
+    ("5", "5"),
+    ("y" * 200, "y" * 100),
+    (5.0, "5.0"),
+    (True, "True"),
+    (None, "NoneType"),
+    (np.timedelta64(5, "s"), "timedelta64"),
+    (b"5", "bytes"),
+]
+
+
+@pytest.mark.parametrize(("value", "shown"), NO_INTEGERS, ids=lambda part: repr(part)[:30])
+def test_paging_takes_nothing_else(value: object, shown: str) -> None:
+    """The API's words name its own parameter; the field is ours."""
+    error = refusal(lambda: read_integer(value, "from", "page.from"))
+    assert error.reason == f"Failed to parse int parameter [from] with value [{shown}]"
+    assert (error.field, error.value) == ("page.from", value)
+
+
+def test_paging_is_not_negative() -> None:
+    """In the API's words."""
+    error = refusal(lambda: read_integer(-1, "size", "size"))
+    assert error.reason == "Parameter [size] cannot be < 0"
+
+
+def test_a_page_gives_what_it_has() -> None:
+    """One or the other, both or nothing, from any mapping, which is not modified."""
+    pages: list[tuple[Mapping[str, int], dict[str, int]]] = [
+        ({}, {}),
+        ({"from": 5}, {"from_": 5}),
+        (MappingProxyType({"size": 3, "from": 0}), {"size": 3, "from_": 0}),
+    ]
+    for page, expected in pages:
+        assert read_page(page) == expected
+    assert refusal(lambda: read_page([0, 10])).field == "page"
+    assert refusal(lambda: read_page({"from_": 0})).reason == "[page] unknown field [from_]"
+    assert refusal(lambda: read_page({"from": -1})).field == "page.from"
+    assert refusal(lambda: read_page({"size": "5"})).field == "page.size"
+
+
+# ---- order
+
+
+def test_what_leads_an_order_is_a_column_or_time() -> None:
+    """Fields that buckets do not have, or have all alike, leave the order to time."""
+    for name in ("anomaly_score", "event_count", "bucket_span", "is_interim", "scheduled_events"):
+        assert order_column(name) == name
+    for name in ("timestamp", "@timestamp", *CONSTANT, *NEVER_IN_BUCKETS):
+        assert order_column(name) is None
+
+
+@pytest.mark.parametrize(
+    ("names", "words", "kind"),
+    [
+        (TEXT_FIELDS, "Fielddata is disabled on [", "illegal_argument_exception"),
+        (
+            NESTED_FIELDS,
+            "it is mandatory to set the [nested] context on the nested sort field: [",
+            "query_shard_exception",
+        ),
+        (("", "_doc", "bucket_influencers", "Timestamp", "x" * 500), "No mapping found for [", "query_shard_exception"),
+    ],
+)
+def test_what_cannot_be_sorted_by_is_refused(names: tuple[str, ...], words: str, kind: str) -> None:
+    """In the words for its own reason, which do not grow with what was given."""
+    for name in names:
+        error = refusal(lambda: read_sort(name))  # noqa: B023 - called at once
+        assert error.reason.startswith(words + name[:100])
+        assert (error.type, error.field, error.value) == (kind, "sort", name)
+        assert len(error.reason) < 200
+
+
+def test_sort_is_the_name_of_one_field() -> None:
+    """A list of names is not, nor is nothing; the name that is kept is plain text."""
+    for value in (["anomaly_score"], None, b"timestamp"):
+        assert refusal(lambda: read_sort(value)).field == "sort"  # noqa: B023 - called at once
+    assert type(read_sort(Text("timestamp"))) is str
+
+
+def test_a_wrong_value_is_told_briefly() -> None:
+    """Short ones as they are, long ones cut, others by their type."""
+    assert (brief("a" * 101), brief(-5), brief(1.5), brief(True), brief(np.int8(3))) == (
+        "a" * 100,
+        "-5",
+        "1.5",
+        "True",
+        "3",
+    )
+    assert (brief(10**5000), brief(2**63), brief([1]), brief(None)) == ("int", "int", "list", "NoneType")
+    assert brief(-(2**63) + 1) == str(-(2**63) + 1)

@@ -1,0 +1,175 @@
+"""Real scores, from a public benchmark: what goes in comes out again, and thresholds count what a plain scan counts.
+
+The expected numbers come from a separate scan of the files. The repository has two sets of its own; the large ones are
+read from the folder that BUCKETQUERY_DATA names.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import chain, groupby
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bucketquery import BucketQuery, ResultsIndex, Snapshot
+from samples import SAMPLES, read_documents
+
+EVENTS = 365_558  # every point of the benchmark is counted once
+JUST_BELOW_30 = 29.9999996735
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What is known of a set: how its job ids begin, and how many of its buckets score at least so much."""
+
+    prefix: str
+    jobs: int
+    buckets: int
+    events: int
+    at_least: dict[int, int]
+    just_below_30: int
+
+
+OWN = {
+    "numentaTM_1h_by_category": Facts(
+        prefix="nab_numentatm_",
+        jobs=7,
+        buckets=19_690,
+        events=EVENTS,
+        at_least={1: 14_665, 10: 2_155, 25: 1_399, 50: 534, 75: 367, 100: 292},
+        just_below_30=295,
+    ),
+    "numenta_nyc_taxi": Facts(
+        prefix="nab_numenta_",
+        jobs=1,
+        buckets=10_320,
+        events=10_320,
+        at_least={1: 3_877, 10: 346, 25: 153, 50: 21, 75: 18, 100: 14},
+        just_below_30=87,
+    ),
+}
+LARGE = {
+    "numenta": Facts(
+        prefix="nab_numenta_",
+        jobs=58,
+        buckets=365_385,
+        events=EVENTS,
+        at_least={1: 168_329, 10: 13_668, 25: 6_246, 50: 809, 75: 595, 100: 499},
+        just_below_30=2_702,
+    ),
+    "numentaTM": Facts(
+        prefix="nab_numentatm_",
+        jobs=58,
+        buckets=365_385,
+        events=EVENTS,
+        at_least={1: 211_885, 10: 13_478, 25: 6_851, 50: 808, 75: 594, 100: 497},
+        just_below_30=3_183,
+    ),
+}
+
+
+def stored(folder: Path, name: str, kind: str = "buckets") -> Iterator[dict[str, Any]]:
+    """The documents of one kind of a data set."""
+    return read_documents(folder / f"{name}.{kind}.ndjson.gz")
+
+
+def jobs_of(snapshot: Snapshot, facts: Facts) -> list[str]:
+    """The jobs of one data set."""
+    return [job_id for job_id in snapshot.jobs() if job_id.startswith(facts.prefix)]
+
+
+def count(snapshot: Snapshot, facts: Facts, threshold: float) -> int:
+    """How many buckets of a data set score at least the threshold, by the index."""
+    return sum(
+        snapshot.get_buckets(job_id=job_id, anomaly_score=threshold, size=0).count
+        for job_id in jobs_of(snapshot, facts)
+    )
+
+
+def check_counts(snapshot: Snapshot, facts: Facts) -> None:
+    """The index counts what is known to be there, by threshold; no score is rounded up to one."""
+    assert len(jobs_of(snapshot, facts)) == facts.jobs
+    assert count(snapshot, facts, 0) == facts.buckets
+    assert {threshold: count(snapshot, facts, threshold) for threshold in facts.at_least} == facts.at_least
+    assert count(snapshot, facts, JUST_BELOW_30) == count(snapshot, facts, 30) + facts.just_below_30
+
+
+def check_documents(snapshot: Snapshot, facts: Facts, documents: Iterable[dict[str, Any]]) -> None:
+    """Laid end to end, the pages of each job are its documents (in order of time): fields, values, order of keys."""
+    events = 0
+    for job_id, of_job in groupby(documents, lambda document: str(document["job_id"])):
+        expected = list(of_job)
+        query = BucketQuery(jobs=job_id, size=10_000)
+        assert snapshot.search(query).count == len(expected)
+        for first in range(0, len(expected), query.size):
+            page = snapshot.search(query.replace(from_=first))
+            found, given = page.to_dict()["buckets"], expected[first : first + query.size]
+            assert found == given
+            assert [*map(list, found)] == [*map(list, given)]
+            events += int(page.column("event_count").sum())
+    assert events == facts.events
+
+
+@pytest.fixture(scope="module")
+def own() -> Snapshot:
+    """An index of the repository's own files: all jobs and kinds in one batch."""
+    index = ResultsIndex()
+    kinds = {
+        "numentaTM_1h_by_category": ("buckets", "records", "influencers"),
+        "numenta_nyc_taxi": ("buckets", "records"),
+    }
+    commit = index.upsert(
+        chain.from_iterable(stored(SAMPLES, name, kind) for name, names in kinds.items() for kind in names)
+    )
+    assert commit.inserted == 19_690 + 10_320
+    assert dict(commit.skipped) == {"record": 1_170 + 48, "influencer": 2_805}
+    return index.snapshot()
+
+
+@pytest.fixture(scope="module")
+def large(data_folder: Path) -> Snapshot:
+    """An index of both large sets, in one batch."""
+    index = ResultsIndex()
+    commit = index.upsert(chain.from_iterable(stored(data_folder, name) for name in LARGE))
+    assert (commit.inserted, commit.replaced, commit.unchanged) == (730_770, 0, 0)
+    return index.snapshot()
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_own_files_count_as_known(own: Snapshot, name: str) -> None:
+    """The repository's own files have the jobs, buckets and scores that they are known to have."""
+    check_counts(own, OWN[name])
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_own_files_come_back(own: Snapshot, name: str) -> None:
+    """Every bucket of the repository's own files is answered as it was stored."""
+    check_documents(own, OWN[name], stored(SAMPLES, name))
+
+
+def test_own_files_again_change_nothing() -> None:
+    """Storing the same buckets once more publishes no commit."""
+    index = ResultsIndex()
+    first = index.upsert(stored(SAMPLES, "numenta_nyc_taxi"))
+    again = index.upsert(stored(SAMPLES, "numenta_nyc_taxi"))
+    assert (again.sequence, again.inserted, again.replaced) == (first.sequence, 0, 0)
+    assert again.unchanged == first.inserted == 10_320
+
+
+def test_both_large_sets_fit_one_index(large: Snapshot) -> None:
+    """Together they are 116 jobs and 730,770 buckets."""
+    stats = large.stats()
+    assert (stats["jobs"], stats["rows"]["bucket"]) == (116, 730_770)
+
+
+@pytest.mark.parametrize("name", LARGE)
+def test_large_sets_count_as_known(large: Snapshot, name: str) -> None:
+    """The large sets have the jobs, buckets and scores that they are known to have."""
+    check_counts(large, LARGE[name])
+
+
+@pytest.mark.parametrize("name", LARGE)
+def test_large_sets_come_back(large: Snapshot, data_folder: Path, name: str) -> None:
+    """Every bucket of the large sets is answered as it was stored."""
+    check_documents(large, LARGE[name], stored(data_folder, name))

@@ -1,0 +1,160 @@
+"""Values: frozen, comparable, picklable; what they show and in which order."""
+
+import copy
+import dataclasses
+import pickle
+from collections.abc import Hashable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from bucketquery.model.instants import FIRST_MS, LAST_MS
+from bucketquery.model.results import Bucket, BucketInfluencer, Commit, FrozenMapping
+
+INFLUENCER = BucketInfluencer(
+    job_id="web",
+    influencer_field_name="bucket_time",
+    initial_anomaly_score=1.0,
+    anomaly_score=2.0,
+    raw_anomaly_score=3.0,
+    probability=0.5,
+    timestamp=1,
+    bucket_span=300,
+    is_interim=True,
+)
+BUCKET = Bucket(
+    job_id="web",
+    timestamp=1,
+    anomaly_score=74.99,
+    bucket_span=300,
+    initial_anomaly_score=9.0,
+    event_count=7,
+    is_interim=False,
+    bucket_influencers=(INFLUENCER,),
+    processing_time_ms=3,
+    scheduled_events=("Deploy",),
+)
+VALUES: list[Any] = [
+    INFLUENCER,
+    BUCKET,
+    Commit(sequence=3, skipped=FrozenMapping({"record": 2})),
+    FrozenMapping({"a": 1}),
+]
+
+
+@pytest.mark.parametrize("value", VALUES, ids=lambda value: type(value).__name__)
+def test_values_travel_and_compare(value: Any) -> None:
+    """A pickled or copied value equals the first and can stand for it in a set."""
+    assert isinstance(value, Hashable)
+    for found in (pickle.loads(pickle.dumps(value)), copy.copy(value), copy.deepcopy(value)):
+        assert found == value
+        assert hash(found) == hash(value)
+        assert type(found) is type(value)
+
+
+@pytest.mark.parametrize("value", VALUES, ids=lambda value: type(value).__name__)
+def test_nobody_changes_a_value(value: Any) -> None:
+    """No attribute can be set, added or deleted."""
+    names = [field.name for field in dataclasses.fields(value)] if dataclasses.is_dataclass(value) else ["_items"]
+    for name in names:
+        with pytest.raises(AttributeError):
+            setattr(value, name, 1)
+        with pytest.raises(AttributeError):
+            delattr(value, name)
+
+
+def test_a_frozen_mapping_is_a_mapping() -> None:
+    """It equals the dict it was made from, does not follow it, and has no way to be changed."""
+    given = {"record": 2, "": 1}
+    found = FrozenMapping(given)
+    given["record"] = 3
+    assert found == {"record": 2, "": 1}
+    assert (list(found), len(found), found["record"], found.get("x")) == (["record", ""], 2, 2, None)
+    assert hash(found) == hash(FrozenMapping({"": 1, "record": 2}))
+    assert repr(found) == "FrozenMapping({'record': 2, '': 1})"
+    with pytest.raises(TypeError):
+        found["record"] = 3  # type: ignore[index] # that it fails is the claim
+
+
+def test_a_commit_counts_nothing_unless_told() -> None:
+    """Every count is 0 and nothing was skipped."""
+    assert dataclasses.asdict(Commit(sequence=4)) == {
+        "sequence": 4,
+        "inserted": 0,
+        "replaced": 0,
+        "unchanged": 0,
+        "deleted": 0,
+        "skipped": {},
+    }
+
+
+def test_a_bucket_shows_itself_as_the_api_does() -> None:
+    """Keys in the API's order, nested influencers and events as lists."""
+    shown = BUCKET.to_dict()
+    assert list(shown) == [
+        "job_id",
+        "timestamp",
+        "anomaly_score",
+        "bucket_span",
+        "initial_anomaly_score",
+        "event_count",
+        "is_interim",
+        "bucket_influencers",
+        "processing_time_ms",
+        "scheduled_events",
+        "result_type",
+    ]
+    assert shown["bucket_influencers"] == [INFLUENCER.to_dict()]
+    assert shown["scheduled_events"] == ["Deploy"]
+    assert list(shown["bucket_influencers"][0]) == [
+        "job_id",
+        "result_type",
+        "influencer_field_name",
+        "initial_anomaly_score",
+        "anomaly_score",
+        "raw_anomaly_score",
+        "probability",
+        "timestamp",
+        "bucket_span",
+        "is_interim",
+    ]
+    assert shown["result_type"] == BUCKET.result_type == "bucket"
+    assert INFLUENCER.to_dict()["result_type"] == INFLUENCER.result_type == "bucket_influencer"
+
+
+def test_what_is_not_there_is_not_shown() -> None:
+    """No events and no influencer's name leave their keys out."""
+    assert "scheduled_events" not in dataclasses.replace(BUCKET, scheduled_events=()).to_dict()
+    assert "influencer_field_name" not in dataclasses.replace(INFLUENCER, influencer_field_name=None).to_dict()
+
+
+def test_a_shown_bucket_is_the_callers() -> None:
+    """Changing what was shown changes neither the value nor what is shown next."""
+    shown = BUCKET.to_dict()
+    shown["scheduled_events"].append("x")
+    shown["bucket_influencers"].clear()
+    assert BUCKET.to_dict()["scheduled_events"] == ["Deploy"]
+    assert len(BUCKET.to_dict()["bucket_influencers"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("timestamp", "time"),
+    [
+        (0, datetime(1970, 1, 1, tzinfo=UTC)),
+        (-1, datetime(1969, 12, 31, 23, 59, 59, 999_000, tzinfo=UTC)),
+        (FIRST_MS, datetime(1, 1, 1, tzinfo=UTC)),
+        (LAST_MS, datetime(9999, 12, 31, 23, 59, 59, 999_000, tzinfo=UTC)),
+    ],
+)
+def test_time_is_the_timestamp(timestamp: int, time: datetime) -> None:
+    """Exact to the millisecond at both ends of the calendar, aware, in UTC."""
+    found = dataclasses.replace(BUCKET, timestamp=timestamp).time
+    assert found == time
+    assert found.utcoffset() == timedelta(0)
+
+
+def test_severity_is_of_the_current_score() -> None:
+    """Not of the initial one."""
+    assert BUCKET.severity == "major"
+    assert dataclasses.replace(BUCKET, anomaly_score=75.0).severity == "critical"

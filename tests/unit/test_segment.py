@@ -1,0 +1,382 @@
+"""Segments: columns in identity order, what is copied and what is shared, and what a reader of an older one sees."""
+
+import pickle
+from collections.abc import Callable
+from random import Random
+from typing import Any
+
+import numpy as np
+import pytest
+
+from bucketquery.columns.segment import Lists, Segment, gather, increasing, lists_of, lower_bound
+from bucketquery.model.schema import BUCKET, Array, Int64s
+from helpers import STEP, addresses, bucket, moved, rows, segment, stored, without
+
+INT64_MIN, INT64_MAX = -(2**63), 2**63 - 1
+FULL: dict[str, Any] = {
+    "anomaly_score": 5.0,
+    "initial_anomaly_score": 6.0,
+    "event_count": 7,
+    "is_interim": False,
+    "processing_time_ms": 8,
+    "scheduled_events": ["a"],
+    "bucket_influencers": [{"anomaly_score": 5.0}],
+}
+
+
+def positions(*these: int) -> Int64s:
+    """Rows as an array."""
+    return np.array(these, dtype=np.int64)
+
+
+def chain(*parts: list[dict[str, Any]]) -> list[Segment]:
+    """A segment, and what it became with each further part behind it."""
+    made = [Segment.empty(BUCKET).append(segment(parts[0]))]
+    for part in parts[1:]:
+        made.append(made[-1].append(segment(part)))
+    return made
+
+
+def faulty(change: Callable[[Segment], object]) -> Segment:
+    """A segment of three rows that was tampered with."""
+    found = Segment.empty(BUCKET).append(segment([bucket(0, **FULL), bucket(1), bucket(2, **FULL)]))
+    change(found)
+    return found
+
+
+# ---- append
+
+
+def test_an_append_within_capacity_copies_nothing() -> None:
+    """Row by row, the columns and masks lie where they lay, and lists move only when their own room is used up."""
+    newest = Segment.empty(BUCKET).append(segment([bucket(0, **FULL), bucket(1)]))
+    capacity = len(newest.columns["timestamp"])
+    assert capacity > 10
+    moves = []
+    for row in range(2, capacity):
+        older = newest
+        newest = older.append(segment([bucket(row, **FULL)]))
+        moves.append(moved(older, newest))
+        for name, column in older.columns.items():
+            assert np.shares_memory(column, newest.columns[name])
+    assert moves == [set()] * len(moves)
+    assert newest.length == capacity
+    newest.check()
+    behind = newest.append(segment([bucket(capacity)]))
+    assert moved(newest, behind) >= {*newest.columns}, "without room all columns are copied"
+
+
+def test_all_growth_together_copies_a_few_rows_for_each_row() -> None:
+    """Amortised: with an eighth to spare at each copy, ten thousand rows in order are copied less than ten times."""
+    newest = Segment.empty(BUCKET)
+    copied = 0
+    batch = segment(rows(0, 1))
+    for row in range(10_000):
+        batch.columns["timestamp"][0] = row
+        older, newest = newest, newest.append(batch)
+        if len(older.columns["timestamp"]) != len(newest.columns["timestamp"]):
+            copied += older.length
+    assert newest.length == 10_000
+    assert newest.column("timestamp").tolist() == [*range(10_000)]
+    assert copied < 10 * newest.length
+    assert len(newest.columns["timestamp"]) <= 1.2 * newest.length
+
+
+def test_older_segments_see_nothing_of_what_is_appended() -> None:
+    """Their columns, masks and lists end where they ended, in shared arrays too."""
+    made = chain(rows(0, 2, **FULL), rows(2, 4), rows(4, 6, **FULL), rows(6, 40, **FULL))
+    for older, length in zip(made, (2, 4, 6, 40), strict=True):
+        older.check()
+        expected = [*rows(0, 2, **FULL), *rows(2, 4), *rows(4, 40, **FULL)][:length]
+        assert stored(older) == stored(segment(expected))
+        assert [len(older.column(name)) for name in older.columns] == [length] * len(older.columns)
+        assert len(older.mask("event_count")) == length
+
+
+def test_a_mask_may_begin_with_any_append() -> None:
+    """What every row had so far is present in all of them."""
+    first, second = chain(rows(0, 3, **FULL), [without(bucket(3, **FULL), "event_count")])
+    assert "event_count" not in first.present
+    assert second.mask("event_count").tolist() == [True, True, True, False]
+    assert "event_count" not in first.present
+    third = second.append(segment([bucket(4, **FULL)]))
+    assert third.mask("event_count").tolist() == [True, True, True, False, True]
+    assert sorted(third.present) == ["event_count"]
+
+
+def test_what_was_appended_to_no_end_is_overwritten() -> None:
+    """A segment that nobody published leaves garbage behind the one before it, in columns, masks and lists."""
+    base = chain(rows(0, 4, **FULL), [bucket(4)])[-1]
+    kept = stored(base)
+    lost = base.append(segment(rows(5, 8, **{**FULL, "event_count": 99, "scheduled_events": ["lost"]})))
+    assert moved(base, lost) == set()
+    again = base.append(segment([bucket(5), bucket(6, **FULL)]))
+    again.check()
+    assert stored(base) == kept
+    assert stored(again) == kept + stored(segment([bucket(5), bucket(6, **FULL)]))
+    assert again.mask("event_count").tolist() == [True] * 4 + [False, False, True]
+    assert again.take_lists("scheduled_events", slice(0, 7)) == [("a",)] * 4 + [(), (), ("a",)]
+
+
+def test_nothing_appended_changes_nothing() -> None:
+    """Not even the room."""
+    base = chain(rows(0, 4, **FULL))[0]
+    same = base.append(Segment.empty(BUCKET))
+    assert (same.length, moved(base, same)) == (4, set())
+    assert stored(same) == stored(base)
+
+
+# ---- replace
+
+
+def test_replacing_copies_only_what_differs() -> None:
+    """The other columns stay shared, and the older segment has its values."""
+    base = chain(rows(0, 20, **without(FULL, "scheduled_events", "bucket_influencers")))[0]
+    kept = stored(base)
+    others = segment(
+        [
+            bucket(row, **{**without(FULL, "scheduled_events", "bucket_influencers"), "anomaly_score": 9.0})
+            for row in (3, 4, 19)
+        ]
+    )
+    found = base.replace(positions(3, 4, 19), others)
+    found.check()
+    assert moved(base, found) == {"anomaly_score"}
+    assert stored(base) == kept
+    assert stored(found) == [*kept[:3], *stored(others)[:2], *kept[5:19], stored(others)[2]]
+    assert len(found.columns["anomaly_score"]) == len(base.columns["anomaly_score"]), "its room stays"
+
+
+def test_replacing_with_the_same_copies_no_column() -> None:
+    """A missing score is the same as a missing score."""
+    base = chain(rows(0, 5))[0]
+    same = base.replace(positions(1, 2), segment(rows(1, 3)))
+    assert moved(base, same) & {*base.columns} == set()
+    assert stored(same) == stored(base)
+
+
+def test_replacing_may_give_what_was_missing_and_take_what_was_there() -> None:
+    """In columns and lists, for any rows."""
+    base = chain([bucket(0, **FULL), bucket(1), bucket(2, **FULL), bucket(3)])[0]
+    kept = stored(base)
+    others = segment([bucket(1, **FULL), bucket(2)])
+    found = base.replace(positions(1, 2), others)
+    found.check()
+    assert stored(found) == [kept[0], *stored(others), kept[3]]
+    assert stored(base) == kept
+    full = chain(rows(0, 3, **FULL))[0]
+    emptied = full.replace(positions(0, 1, 2), segment(rows(0, 3)))
+    emptied.check()
+    assert stored(emptied) == stored(segment(rows(0, 3)))
+    assert stored(full) == stored(segment(rows(0, 3, **FULL)))
+
+
+def test_a_replaced_segment_appends_without_a_trace_in_the_older() -> None:
+    """Shared columns take the new rows beyond what the older one sees, copied ones do so apart."""
+    base = chain(rows(0, 5, **FULL))[0]
+    kept = stored(base)
+    replaced = base.replace(positions(4), segment([bucket(4, **{**FULL, "event_count": 1, "scheduled_events": []})]))
+    grown = replaced.append(segment([bucket(5), bucket(6, **FULL)]))
+    grown.check()
+    assert moved(replaced, grown) & {*base.columns} == set()
+    assert stored(base) == kept
+    assert [row[0] // STEP for row in stored(grown)] == [*range(7)]
+    assert stored(grown)[4][4] == 1
+    assert grown.take_lists("scheduled_events", slice(3, 7)) == [("a",), (), (), ("a",)]
+
+
+# ---- reading
+
+
+def test_rows_compare_by_all_that_is_stored() -> None:
+    """Missing and given told apart, lists included; what was never stored does not matter."""
+    documents = [bucket(0, **FULL), bucket(1), bucket(2, anomaly_score=0.0), bucket(3, event_count=0)]
+    base = segment(documents)
+    everything = np.arange(4)
+    assert base.same_rows(everything, segment([{**document, "unknown": 1} for document in documents]), everything).all()
+    for name, other in {**FULL, "anomaly_score": 1.0, "event_count": 3}.items():
+        changed = segment([{**document, name: other} for document in documents])
+        same = [document.get(name) == other for document in documents]
+        assert base.same_rows(everything, changed, everything).tolist() == same, name
+    zeros = segment([{**document, "anomaly_score": document.get("anomaly_score") or 0.0} for document in documents])
+    assert base.same_rows(everything, zeros, everything).tolist() == [True, False, True, False]
+    none = segment([without(document, "event_count", "scheduled_events") for document in documents])
+    assert base.same_rows(everything, none, everything).tolist() == [False, True, True, False]
+    assert base.same_rows(positions(3), none, positions(1)).tolist() == [False]
+
+
+def test_a_selection_is_a_copy() -> None:
+    """Of any rows, with their masks and lists."""
+    base = segment([bucket(0, **FULL), bucket(1), bucket(2, **FULL)])
+    found = base.select(positions(0, 2))
+    found.check()
+    assert stored(found) == [stored(base)[0], stored(base)[2]]
+    assert not any(np.shares_memory(base.columns[name], found.columns[name]) for name in base.columns)
+    assert base.select(positions()).length == 0
+    assert base.select(positions(1)).lists == {}
+
+
+def test_missing_is_told_for_rows_asked_for() -> None:
+    """As an array or a slice; None where no row at all misses the field."""
+    base = chain([bucket(0, **FULL), bucket(1)])[0]
+    for asked in (slice(0, 2), positions(0, 1)):
+        for name in ("anomaly_score", "event_count"):
+            found = base.missing(name, asked)
+            assert found is not None
+            assert found.tolist() == [False, True]
+    assert segment([bucket(0, **FULL)]).missing("event_count", slice(0, 1)) is None
+    assert segment([bucket(0, **FULL)]).mask("event_count").tolist() == [True]
+
+
+SLICES = [
+    slice(0, 6),
+    slice(2, 5),
+    slice(5, 0, -1),
+    slice(5, None, -1),
+    slice(3, 3),
+    slice(0, 0),
+    slice(6, 6),
+    slice(4, 2),
+]
+POSITIONS = [positions(), positions(0), positions(5, 4, 3), positions(1, 1, 0), positions(0, 1, 2, 3, 4, 5)]
+
+
+@pytest.mark.parametrize("asked", [*SLICES, *POSITIONS], ids=repr)
+def test_lists_are_taken_in_the_order_asked_for(asked: slice | Int64s) -> None:
+    """Empty where a row has none; a slice may run backwards, positions in any order."""
+    lists = Lists(positions(1, 2, 5, 99), lists_of([("b",), ("c",), ("f",), ("garbage",)]).values, 3)
+    expected = [(), ("b",), ("c",), (), (), ("f",)]
+    wanted = expected[asked] if isinstance(asked, slice) else [expected[row] for row in asked.tolist()]
+    assert lists.take(asked, 6) == wanted
+    with_lists = Segment(BUCKET, 6, segment(rows(0, 6)).columns, {}, {"scheduled_events": lists})
+    assert with_lists.take_lists("scheduled_events", asked) == wanted
+    assert with_lists.take_lists("bucket_influencers", asked) == [()] * len(wanted)
+    assert Lists(positions(), lists_of([]).values, 0).take(asked, 6) == [()] * len(wanted)
+
+
+def test_a_segment_travels_with_its_values() -> None:
+    """Pickled, with masks and lists."""
+    base = segment([bucket(0, **FULL), bucket(1)])
+    found = pickle.loads(pickle.dumps(base))
+    found.check()
+    assert stored(found) == stored(base)
+    assert found.schema is BUCKET
+
+
+def test_bytes_are_those_of_the_arrays() -> None:
+    """Spare room included; of lists the pointers and rows."""
+    base = chain([bucket(0, **FULL), bucket(1)])[0]
+    capacity = len(base.columns["timestamp"])
+    arrays: list[Array] = [*base.columns.values(), *base.present.values()]
+    arrays += [part for lists in base.lists.values() for part in (lists.rows, lists.values)]
+    assert base.nbytes() == sum(part.nbytes for part in arrays)
+    assert base.nbytes() >= capacity * (6 * 8 + 1)
+    assert Segment.empty(BUCKET).nbytes() == 0
+
+
+def test_nothing_is_one_segment() -> None:
+    """Shared by all that are empty; whoever appends to it gets arrays of his own."""
+    empty = Segment.empty(BUCKET)
+    assert empty is Segment.empty(BUCKET)
+    one, two = empty.append(segment([bucket(0)])), empty.append(segment([bucket(1)]))
+    assert (empty.length, len(empty.columns["timestamp"])) == (0, 0)
+    assert not np.shares_memory(one.columns["timestamp"], two.columns["timestamp"])
+    assert (empty.present, empty.lists) == ({}, {})
+
+
+# ---- putting together
+
+
+def test_a_gathering_takes_from_several() -> None:
+    """Each part's rows go to their places, masks and lists with them, and there may be room behind."""
+    these = segment([bucket(0, **FULL), bucket(2), bucket(4, **FULL)])
+    those = segment([bucket(1, **{**FULL, "scheduled_events": ["b"]}), bucket(3)])
+    parts: list[Any] = [
+        (these, positions(0, 1, 2), positions(0, 2, 3)),
+        (Segment.empty(BUCKET), positions(), positions()),
+        (those, slice(0, 1), positions(1)),
+    ]
+    found = gather(BUCKET, parts, 4, spare=3)
+    found.check()
+    assert stored(found) == [stored(these)[0], stored(those)[0], *stored(these)[1:]]
+    assert {len(column) for column in found.columns.values()} == {7}
+    assert len(found.present["event_count"]) == 7
+    nothing = gather(BUCKET, [], 0)
+    nothing.check()
+    assert (nothing.length, nothing.present, nothing.lists) == (0, {}, {})
+
+
+def test_the_lower_bound_is_bisects() -> None:
+    """For one column or several, at the edges of int64, where many rows share a time, where nothing is stored."""
+    rng = Random(5)
+    values = (INT64_MIN, INT64_MIN + 1, -1, 0, 1, 2, INT64_MAX - 1, INT64_MAX)
+    for length in (0, 1, 2, 7, 40):
+        held = sorted({(rng.choice(values), rng.choice(values), rng.choice(values)) for _ in range(length)})
+        keys = [(rng.choice(values), rng.choice(values), rng.choice(values)) for _ in range(200)] + held
+        for width in (1, 2, 3):
+            narrow = sorted({key[:width] for key in held})
+            columns = [np.array([row[at] for row in narrow], dtype=np.int64) for at in range(width)]
+            asked = [np.array([key[at] for key in keys], dtype=np.int64) for at in range(width)]
+            expected = [sum(row < key[:width] for row in narrow) for key in keys]
+            assert lower_bound(columns, asked).tolist() == expected
+
+
+def test_one_time_may_have_many_spans() -> None:
+    """A thousand rows of one timestamp are told apart by their spans."""
+    times, spans = np.full(1_000, 5, dtype=np.int64), np.arange(1, 1_001)
+    keys = np.array([0, 1, 500, 1_000, 1_001, INT64_MAX])
+    assert lower_bound([times, spans], [np.full(6, 5), keys]).tolist() == [0, 0, 499, 999, 1_000, 1_000]
+    assert lower_bound([times, spans], [np.array([4, 6]), np.array([7, 7])]).tolist() == [0, 1_000]
+
+
+def test_increasing_is_lexicographic() -> None:
+    """Equal is not increasing; the later columns count where the first are equal."""
+    columns = [np.array([1, 1, 1, 2, 1]), np.array([1, 2, 2, 0, 9])]
+    assert increasing(columns).tolist() == [True, False, True, False]
+    assert increasing([np.array([5])]).tolist() == []
+    assert increasing([np.array([], dtype=np.int64)]).tolist() == []
+
+
+def test_only_rows_with_something_have_lists() -> None:
+    """An empty tuple is none."""
+    found = lists_of([(), ("a",), (), ("b", "c")])
+    assert found.rows.tolist() == [1, 3]
+    assert found.values.tolist() == [("a",), ("b", "c")]
+    assert (found.length, lists_of([]).length) == (2, 0)
+
+
+# ---- check
+
+
+FAULTS: list[Callable[[Segment], object]] = [
+    lambda found: found.columns["timestamp"].__setitem__(2, STEP),
+    lambda found: found.columns["timestamp"].__setitem__(0, 5 * STEP),
+    lambda found: setattr(found, "columns", without(found.columns, "event_count")),
+    lambda found: setattr(found, "columns", {**found.columns, "event_count": found.columns["anomaly_score"]}),
+    lambda found: setattr(found, "columns", {**found.columns, "event_count": found.columns["event_count"][:2]}),
+    lambda found: setattr(found, "present", {"anomaly_score": np.ones(3, dtype=np.bool_)}),
+    lambda found: setattr(found, "present", {"event_count": np.ones(2, dtype=np.bool_)}),
+    lambda found: setattr(found, "present", {"event_count": np.zeros(3, dtype=np.bool_)}),
+    lambda found: setattr(
+        found, "lists", {"scheduled_events": Lists(positions(2, 1), lists_of([("a",), ("b",)]).values, 2)}
+    ),
+    lambda found: setattr(found, "lists", {"scheduled_events": Lists(positions(-1), lists_of([("a",)]).values, 1)}),
+    lambda found: setattr(found, "lists", {"scheduled_events": Lists(positions(3), lists_of([("a",)]).values, 1)}),
+    lambda found: setattr(found, "lists", {"scheduled_events": Lists(positions(0), np.array([None]), 1)}),
+]
+
+
+@pytest.mark.parametrize("fault", range(len(FAULTS)))
+def test_a_check_notices(fault: int) -> None:
+    """Rows out of order or twice, wrong columns, masks and lists."""
+    faulty(lambda _: None).check()
+    with pytest.raises(AssertionError):
+        faulty(FAULTS[fault]).check()
+
+
+def test_the_helpers_find_their_segments() -> None:
+    """What these tests are made of looks at every array of a segment, and knows a copy from a view."""
+    base = segment([bucket(0, **FULL), bucket(1)])
+    assert len(addresses(base)) == len(base.columns) + len(base.present) + 2 * len(base.lists)
+    assert moved(base, base) == set()
+    assert moved(base, base.select(np.arange(2))) == {*addresses(base)}

@@ -1,0 +1,319 @@
+"""Snapshots: every question, asked of one commit, whatever is written beside."""
+
+import copy
+import pickle
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+from bucketquery import (
+    BucketQuery,
+    InvalidQuery,
+    LimitExceeded,
+    NotFound,
+    ResultsIndex,
+    Snapshot,
+    UnknownJob,
+)
+from bucketquery.columns import table as tables
+from bucketquery.columns.segment import lower_bound
+from helpers import JOB, STEP, bucket, rows, table_of
+
+
+@pytest.fixture
+def index() -> ResultsIndex:
+    """A few buckets of a job, and a job without any."""
+    found = ResultsIndex(max_size=200, clock=lambda: 5 * STEP)
+    found.upsert(rows(0, 10, anomaly_score=5.0))
+    found.put_job("empty", bucket_span=60)
+    return found
+
+
+def refusal(ask: Callable[[], object]) -> InvalidQuery:
+    """The error of a question that must be refused."""
+    with pytest.raises(InvalidQuery) as caught:
+        ask()
+    return caught.value
+
+
+def test_an_index_asks_its_newest_snapshot(index: ResultsIndex) -> None:
+    """The same questions, the same answers; until the next write."""
+    snapshot = index.snapshot()
+    assert isinstance(snapshot, Snapshot)
+    assert snapshot is index.snapshot()
+    query = BucketQuery(jobs=JOB, desc=True)
+    for ask in (
+        lambda source: source.sequence,
+        lambda source: source.jobs(),
+        lambda source: source.stats(),
+        lambda source: source.stats(JOB),
+        lambda source: source.search(query).to_dict(),
+        lambda source: source.get_buckets(job_id=JOB).to_dict(),
+        lambda source: list(source.scan(query)),
+    ):
+        assert ask(snapshot) == ask(index)
+    index.upsert([bucket(10)])
+    assert (snapshot.sequence, index.sequence) == (2, 3)
+    assert (snapshot.get_buckets(job_id=JOB).count, index.get_buckets(job_id=JOB).count) == (10, 11)
+
+
+def test_old_snapshots_survive_in_place_appends() -> None:
+    """Taken before each of many appends into one buffer, each has its own rows, masks, lists and ends."""
+    index = ResultsIndex()
+    index.upsert(rows(0, 32, anomaly_score=1.0, event_count=1, is_interim=False, processing_time_ms=1))
+    base = table_of(index).rows.base
+    kept: list[tuple[Snapshot, dict[str, Any], dict[str, Any]]] = []
+    query = BucketQuery(jobs=JOB, sort="event_count", desc=True, size=1_000)
+    in_time = BucketQuery(jobs=JOB, size=1_000)
+    for row in range(32, 48):
+        kept.append((index.snapshot(), index.search(query).to_dict(), index.search(in_time).to_dict()))
+        optional = ({}, {"event_count": row}, {"scheduled_events": ["x"]}, {"anomaly_score": 9.0})[row % 4]
+        index.upsert([bucket(row, **optional)])
+        assert np.shares_memory(table_of(index).rows.base.columns["timestamp"], base.columns["timestamp"])
+    for snapshot, by_count, by_time in kept:
+        snapshot.check()
+        assert snapshot.search(query).to_dict() == by_count
+        assert snapshot.search(in_time).to_dict() == by_time
+        assert snapshot.stats(JOB)["last_timestamp"] == by_time["buckets"][-1]["timestamp"]
+
+
+def test_a_scan_reads_the_commit_of_its_call(index: ResultsIndex) -> None:
+    """However late it is read on, and whatever was written meanwhile."""
+    scanned = index.scan(BucketQuery(jobs=JOB, desc=True))
+    first = next(scanned)
+    index.upsert(rows(0, 20, anomaly_score=1.0))
+    index.delete_job(JOB)
+    assert [first.timestamp, *(found.timestamp for found in scanned)] == [row * STEP for row in range(9, -1, -1)]
+    assert isinstance(scanned, Iterator)
+
+
+# ---- jobs and stats
+
+
+def test_jobs_are_listed_or_one_is_looked_for(index: ResultsIndex) -> None:
+    """As a tuple in the order of code points; patterns are not known yet."""
+    assert index.jobs() == index.jobs("_all") == ("empty", JOB)
+    assert index.jobs(JOB) == (JOB,)
+    with pytest.raises(UnknownJob) as caught:
+        index.jobs("none")
+    assert (caught.value.field, caught.value.value, caught.value.reason) == (
+        "pattern",
+        "none",
+        "No known job with id 'none'",
+    )
+    patterns: list[Any] = ["*", "w*", "a,b", "-web", "_x", 5, None]
+    for pattern in patterns:
+        assert refusal(lambda: index.jobs(pattern)).field == "pattern"  # noqa: B023 - called at once
+
+
+def test_stats_tell_what_is_stored(index: ResultsIndex) -> None:
+    """Of everything or of one job, in a mapping that nobody changes."""
+    assert ResultsIndex().stats() == {
+        "jobs": 0,
+        "rows": {"bucket": 0},
+        "bytes": 0,
+        "first_timestamp": None,
+        "last_timestamp": None,
+    }
+    assert index.stats("empty") == {
+        "job_id": "empty",
+        "bucket_span": 60,
+        "rows": {"bucket": 0},
+        "bytes": 0,
+        "first_timestamp": None,
+        "last_timestamp": None,
+    }
+    of_job = index.stats(JOB)
+    assert {name: of_job[name] for name in of_job if name != "bytes"} == {
+        "job_id": JOB,
+        "bucket_span": None,
+        "rows": {"bucket": 10},
+        "first_timestamp": 0,
+        "last_timestamp": 9 * STEP,
+    }
+    assert of_job["bytes"] == table_of(index).nbytes() >= 10 * 49
+    index.upsert([bucket(-5, job_id="empty")])
+    everything = index.stats()
+    assert (everything["jobs"], everything["rows"]) == (2, {"bucket": 11})
+    assert (everything["first_timestamp"], everything["last_timestamp"]) == (-5 * STEP, 9 * STEP)
+    assert hash(everything) == hash(index.stats())
+    mapping: Any = everything
+    with pytest.raises(TypeError):
+        mapping["jobs"] = 0
+    with pytest.raises(UnknownJob):
+        index.stats("none")
+    wrong: Any = 5
+    assert refusal(lambda: index.stats(wrong)).field == "job_id"
+
+
+# ---- errors and their order
+
+
+def test_the_questions_own_errors_come_first(index: ResultsIndex) -> None:
+    """Then the size that this index allows, then the job, then that nothing was found."""
+    assert refusal(lambda: index.get_buckets(job_id="none", desc="x", size=201)).field == "desc"
+    with pytest.raises(LimitExceeded) as limit:
+        index.get_buckets(job_id="none", size=201)
+    assert (limit.value.field, limit.value.value) == ("size", 201)
+    with pytest.raises(UnknownJob) as unknown:
+        index.get_buckets(job_id="none", timestamp=1)
+    assert (unknown.value.field, unknown.value.status) == ("job_id", 404)
+    with pytest.raises(NotFound) as nothing:
+        index.get_buckets(job_id=JOB, timestamp=1)
+    assert (nothing.value.field, nothing.value.value, nothing.value.reason) == (
+        "timestamp",
+        1,
+        "Could not find requested buckets",
+    )
+    with pytest.raises(LimitExceeded):
+        index.search(BucketQuery(jobs=JOB, start="now+9999y", size=201))
+
+
+def test_a_prepared_query_has_the_same_errors(index: ResultsIndex) -> None:
+    """The job's field is the query's."""
+    with pytest.raises(LimitExceeded):
+        index.search(BucketQuery(jobs=JOB, size=201))
+    assert len(index.search(BucketQuery(jobs=JOB, size=200))) == 10
+    with pytest.raises(UnknownJob) as unknown:
+        index.search(BucketQuery(jobs="none"))
+    assert unknown.value.field == "jobs"
+    with pytest.raises(NotFound):
+        index.search(BucketQuery(jobs=JOB, timestamp=1))
+    for query in (None, {"jobs": JOB}, JOB):
+        wrong: Any = query
+        assert refusal(lambda: index.search(wrong)).field == "query"  # noqa: B023 - called at once
+        assert refusal(lambda: index.scan(wrong)).field == "query"  # noqa: B023 - called at once
+
+
+def test_a_lookup_is_not_held_to_the_largest_page() -> None:
+    """Nobody asked for a hundred buckets: that is the default, and one comes."""
+    index = ResultsIndex(max_size=0)
+    index.upsert(rows(0, 3))
+    assert len(index.get_buckets(job_id=JOB, timestamp=STEP)) == 1
+    assert len(index.search(BucketQuery(jobs=JOB, timestamp=STEP))) == 1
+    with pytest.raises(LimitExceeded):
+        index.get_buckets(job_id=JOB)
+
+
+def test_a_scan_refuses_when_it_is_called(index: ResultsIndex) -> None:
+    """Not when its first bucket is asked for; a lookup that finds nothing is no error, and no size is too large."""
+    with pytest.raises(UnknownJob) as unknown:
+        index.scan(BucketQuery(jobs="none"))
+    assert unknown.value.field == "jobs"
+    with pytest.raises(LimitExceeded):
+        index.scan(BucketQuery(jobs=JOB, end="now-9999y"))
+    assert list(index.scan(BucketQuery(jobs=JOB, timestamp=1))) == []
+    assert len(list(index.scan(BucketQuery(jobs=JOB, size=10**9, from_=5)))) == 10
+
+
+@pytest.mark.parametrize("job_id", ["", "_all", "a*", "-x", "a b", "x" * 5_000])
+def test_an_id_that_no_job_can_have_is_unknown(index: ResultsIndex, job_id: str) -> None:
+    """After the rest of the question was found to be in order; the reason does not grow with the id."""
+    assert refusal(lambda: index.get_buckets(job_id=job_id, sort="x")).field == "sort"
+    with pytest.raises(UnknownJob) as caught:
+        index.get_buckets(job_id=job_id)
+    assert len(caught.value.reason) < 400
+
+
+def test_a_job_id_is_text(index: ResultsIndex) -> None:
+    """Before all else."""
+    values: list[Any] = [5, None, [JOB], b"web"]
+    for value in values:
+        assert refusal(lambda: index.get_buckets(job_id=value, sort="x")).field == "job_id"  # noqa: B023 - called at once
+
+
+# ---- now
+
+
+def test_now_is_the_argument_or_the_clock(index: ResultsIndex) -> None:
+    """The clock is read once a search, and only where it is needed."""
+    reads: list[int] = []
+
+    def clock() -> int:
+        reads.append(len(reads))
+        return 5 * STEP
+
+    watched = ResultsIndex(clock=clock)
+    watched.upsert(rows(0, 10))
+    assert watched.get_buckets(job_id=JOB, start="1970", now=0).count == 10
+    assert watched.get_buckets(job_id=JOB, start="now", now=8 * STEP).count == 2
+    assert watched.get_buckets(job_id=JOB, start=STEP).count == 9
+    assert reads == []
+    assert watched.get_buckets(job_id=JOB, start="now-10m", end="now").count == 2
+    assert len(list(watched.scan(BucketQuery(jobs=JOB, start="now")))) == 5
+    assert watched.snapshot().search(BucketQuery(jobs=JOB, timestamp="now")).count == 1
+    assert reads == [0, 1, 2]
+    for now in ("now", True, 1.5, "x"):
+        wrong: Any = now
+        assert refusal(lambda: index.search(BucketQuery(jobs=JOB), now=wrong)).field == "now"  # noqa: B023 - called at once
+    assert index.get_buckets(job_id=JOB, start="now", now=-1).count == 10
+
+
+@pytest.mark.parametrize("now", [None, 5.0, "5", True, np.timedelta64(5, "ms")])
+def test_a_clock_gives_integers(now: Any) -> None:
+    """Anything else is the host's mistake."""
+    index = ResultsIndex(clock=lambda: now)
+    index.put_job(JOB)
+    with pytest.raises(TypeError, match="clock must return int epoch milliseconds"):
+        index.get_buckets(job_id=JOB, start="now")
+    assert index.get_buckets(job_id=JOB).count == 0
+
+
+def test_a_clock_may_give_numpys_integers() -> None:
+    """They are as good."""
+    index = ResultsIndex(clock=lambda: np.int64(STEP))  # type: ignore[arg-type,return-value] # more than is promised
+    index.upsert(rows(0, 3))
+    assert index.get_buckets(job_id=JOB, start="now").count == 2
+
+
+# ---- what it is
+
+
+def test_a_snapshot_stays_where_it_is(index: ResultsIndex) -> None:
+    """It can be neither pickled nor copied, and says what to do instead."""
+    for travel in (pickle.dumps, copy.copy, copy.deepcopy):
+        with pytest.raises(TypeError, match="a Snapshot cannot be pickled or copied"):
+            travel(index.snapshot())
+    assert repr(index.snapshot()) == "<Snapshot: 2 jobs at commit 2>"
+
+
+def test_readers_racing_to_build_caches_come_to_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The view of final rows, the places of the head and the sorted ids are built by several at once, without harm."""
+    index = ResultsIndex()
+    index.upsert([bucket(row, is_interim=row % 3 == 0) for row in range(30)])
+    index.upsert([bucket(row, event_count=1) for row in range(1, 30, 5)])
+    index.upsert([bucket(31)])
+    snapshot = index.snapshot()
+    together = threading.Barrier(4)
+
+    def slowly(*columns: Any) -> Any:
+        # Every reader is here before any of them has its result to cache.
+        together.wait(timeout=20)
+        return lower_bound(*columns)
+
+    monkeypatch.setattr(tables, "lower_bound", slowly)
+    answers: list[Any] = []
+
+    def read() -> None:
+        final = snapshot.get_buckets(job_id=JOB, exclude_interim=True).to_dict()
+        answers.append((final, snapshot.get_buckets(job_id=JOB).to_dict(), snapshot.jobs()))
+
+    readers = [threading.Thread(target=read) for _ in range(4)]
+    for reader in readers:
+        reader.start()
+    for reader in readers:
+        reader.join()
+    monkeypatch.undo()
+    assert len(answers) == 4
+    assert all(answer == answers[0] for answer in answers)
+    final, everything, jobs = answers[0]
+    assert (jobs, everything["count"]) == ((JOB,), 31)
+    assert final["buckets"] == [shown for shown in everything["buckets"] if not shown["is_interim"]]
+    snapshot.check()
+    assert answers[0][:2] == (
+        snapshot.get_buckets(job_id=JOB, exclude_interim=True).to_dict(),
+        snapshot.get_buckets(job_id=JOB).to_dict(),
+    )

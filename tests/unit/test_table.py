@@ -1,0 +1,475 @@
+"""Tables: which way a write goes, that older tables see nothing of it, and that a live job leaves nothing behind."""
+
+from collections.abc import Callable, Iterator
+from random import Random
+from typing import Any
+
+import numpy as np
+import pytest
+
+from bucketquery.columns import table as tables
+from bucketquery.columns.segment import Segment
+from bucketquery.columns.table import Counts, Table, View
+from bucketquery.model.schema import BUCKET, Int64s
+from helpers import (
+    SPAN_S,
+    STEP,
+    bucket,
+    limit_heads,
+    moved,
+    row_of,
+    rows,
+    segment,
+    stored,
+    table,
+)
+
+HEAD_ROWS = tables._HEAD_ROWS
+FULL: dict[str, Any] = {
+    "anomaly_score": 5.0,
+    "initial_anomaly_score": 6.0,
+    "event_count": 7,
+    "is_interim": False,
+    "processing_time_ms": 8,
+    "scheduled_events": ["a"],
+    "bucket_influencers": [{"anomaly_score": 5.0}],
+}
+
+
+@pytest.fixture
+def four_rows() -> Iterator[None]:
+    """Heads of four rows."""
+    with pytest.MonkeyPatch.context() as patch:
+        limit_heads(patch, 4)
+        yield
+
+
+def written(old: Table, *documents: dict[str, Any]) -> tuple[Table, Counts]:
+    """The table with a batch; the old one must have stayed as it was."""
+    before = stored(old)
+    new, counts = old.upsert(segment(documents))
+    new.check()
+    old.check()
+    assert stored(old) == before
+    return new, counts
+
+
+def shape(found: Table) -> tuple[int, int, int]:
+    """Rows of the base, dead ones among them, rows of the head."""
+    return found.rows.base.length, len(found.rows.dead), found.rows.head.length
+
+
+def seen(view: View) -> list[tuple[Any, ...]]:
+    """All rows of a view, in identity order."""
+    return stored(Table(view, np.empty(0, dtype=np.int64)))
+
+
+# ---- append
+
+
+def test_an_in_order_append_does_not_copy_a_column() -> None:
+    """The columns of the base lie where they lay, for as many appends as there is room; so do dead rows and head."""
+    old = table(rows(0, 20, **FULL), [bucket(3, **{**FULL, "event_count": 1})], [bucket(30, **FULL)])
+    assert shape(old) == (21, 1, 1)
+    room = len(old.rows.base.columns["timestamp"]) - old.rows.base.length
+    for row in range(31, 31 + room):
+        new, counts = written(old, bucket(row, **FULL))
+        assert counts == Counts(1, 0, 0)
+        assert moved(old.rows.base, new.rows.base) & {*old.rows.base.columns} == set()
+        for name, column in old.rows.base.columns.items():
+            assert np.shares_memory(column, new.rows.base.columns[name])
+        assert new.rows.head is old.rows.head
+        assert new.rows.dead is old.rows.dead
+        old = new
+    new, _ = written(old, bucket(31 + room, **FULL))
+    assert moved(old.rows.base, new.rows.base) >= {*old.rows.base.columns}
+
+
+def test_growth_copies_a_column_seldom() -> None:
+    """Of fifteen hundred buckets that come one by one, only one write in sixteen or fewer copies."""
+    newest = table(rows(0, 1))
+    copies = 0
+    for row in range(1, 1_500):
+        older = newest
+        newest, _ = older.upsert(segment([bucket(row)]))
+        copies += bool(moved(older.rows.base, newest.rows.base))
+    newest.check()
+    assert shape(newest) == (1_500, 0, 0)
+    assert copies <= 1_500 / 16
+
+
+def test_several_spans_of_the_newest_time_append_too() -> None:
+    """The order is by time, then span; only a smaller span than the newest is late."""
+    old = table(rows(0, 3))
+    new, _ = written(old, bucket(2, bucket_span=600), bucket(2, bucket_span=900))
+    assert shape(new) == (5, 0, 0)
+    new, _ = written(new, bucket(2, bucket_span=700), bucket(2, bucket_span=1_000))
+    assert shape(new) == (6, 0, 1)
+
+
+def test_a_batch_goes_several_ways_at_once() -> None:
+    """Each of its rows where it belongs: behind, beside, in place of another, or nowhere."""
+    old = table(rows(0, 10, **FULL), [bucket(20, is_interim=True)])
+    new, counts = written(
+        old,
+        bucket(2, **FULL),
+        bucket(3),
+        bucket(4, bucket_span=60),
+        bucket(20),
+        bucket(30, is_interim=True),
+        bucket(40),
+    )
+    assert counts == Counts(3, 2, 1)
+    # 20 was interim in the head and is behind the base, 40 is behind it anyhow; 4 is late and 30 interim.
+    assert shape(new) == (12, 1, 3)
+    assert len(seen(new.final())) == 13
+
+
+# ---- head and dead rows
+
+
+def test_a_replaced_row_dies_and_lives_on_in_the_head() -> None:
+    """The base is shared as it is; written again, the row is replaced where it is now."""
+    old = table(rows(0, 5))
+    new, counts = written(old, bucket(1, anomaly_score=9.0))
+    assert counts == Counts(0, 1, 0)
+    assert new.rows.base is old.rows.base
+    assert (shape(new), new.rows.dead.tolist()) == ((5, 1, 1), [1])
+    again, counts = written(new, bucket(1, anomaly_score=8.0))
+    assert counts == Counts(0, 1, 0)
+    assert shape(again) == (5, 1, 1)
+    assert again.rows.dead is new.rows.dead
+    assert row_of(again.rows.head, 0)[:3] == (STEP, SPAN_S, 8.0)
+    # Back to what the dead row says: not unchanged, since that is not what was stored last.
+    back, counts = written(again, bucket(1))
+    assert counts == Counts(0, 1, 0)
+    assert stored(back) == stored(old)
+
+
+def test_the_newest_row_replaced_and_then_appended_to() -> None:
+    """The base may end with a dead row."""
+    new = table(rows(0, 3), [bucket(2, anomaly_score=1.0)])
+    assert shape(new) == (3, 1, 1)
+    new, _ = written(new, bucket(3))
+    assert shape(new) == (4, 1, 1)
+    assert new.rows.time_span() == (0, 3 * STEP)
+    assert [row[0] // STEP for row in stored(new)] == [0, 1, 2, 3]
+
+
+def test_interim_interim_final_leaves_no_dead_rows() -> None:
+    """A live job's newest bucket waits in the head until it is final, and then appends in place."""
+    newest = table(rows(0, 10))
+    for row in range(10, 500):
+        older = newest
+        newest, counts = newest.upsert(segment([bucket(row, is_interim=True, event_count=1)]))
+        assert counts == Counts(1, 0, 0)
+        newest, counts = newest.upsert(segment([bucket(row, is_interim=True, event_count=2)]))
+        assert counts == Counts(0, 1, 0)
+        newest, counts = newest.upsert(segment([bucket(row, event_count=3)]))
+        assert counts == Counts(0, 1, 0)
+        assert shape(newest) == (row + 1, 0, 0)
+        if row % 100 == 0:
+            newest.check()
+            assert older.rows.length == row
+    assert len(newest._interim) == 0
+    assert newest.final() is newest.rows
+
+
+def test_the_next_bucket_may_come_before_the_last_is_final() -> None:
+    """Interim rows of several times wait beside each other; the first to be final appends, one before it is late."""
+    newest = table(rows(0, 3), rows(3, 6, is_interim=True))
+    assert shape(newest) == (3, 0, 3)
+    newest, _ = written(newest, bucket(4))
+    assert shape(newest) == (4, 0, 2)
+    newest, _ = written(newest, bucket(3))
+    assert shape(newest) == (4, 0, 2)
+    newest, _ = written(newest, bucket(5))
+    assert shape(newest) == (5, 0, 1)
+    assert newest.final().length == newest.rows.length == 6
+
+
+def test_a_final_row_may_become_interim() -> None:
+    """It dies in the base and is seen by those only who see interim rows."""
+    newest = table(rows(0, 3))
+    newest, counts = written(newest, bucket(1, is_interim=True))
+    assert (shape(newest), counts) == ((3, 1, 1), Counts(0, 1, 0))
+    assert [row[0] // STEP for row in seen(newest.final())] == [0, 2]
+    newest, _ = written(newest, bucket(1, is_interim=False))
+    assert newest.final().length == 3
+
+
+# ---- scatter
+
+
+def test_many_replaced_rows_are_scattered() -> None:
+    """One copy of the columns that differ; nothing dies, nothing waits in the head."""
+    values = {**FULL, "scheduled_events": [], "bucket_influencers": []}
+    old = table(rows(0, 2 * HEAD_ROWS, **values))
+    batch = [bucket(row, **{**values, "anomaly_score": row + 100.0}) for row in range(1, 2 * HEAD_ROWS)]
+    new, counts = written(old, *batch)
+    assert counts == Counts(0, 2 * HEAD_ROWS - 1, 0)
+    assert shape(new) == (2 * HEAD_ROWS, 0, 0)
+    assert moved(old.rows.base, new.rows.base) == {"anomaly_score"}
+    assert stored(new)[1:] == stored(segment(batch))
+
+
+@pytest.mark.usefixtures("four_rows")
+def test_a_scatter_spares_dead_rows() -> None:
+    """A row that lives in the head is replaced there, not where it lay before."""
+    newest = table(rows(0, 20), [bucket(2, event_count=1), bucket(3, event_count=1)])
+    assert shape(newest) == (20, 2, 2)
+    newest, counts = written(newest, *rows(1, 15, event_count=9))
+    assert counts == Counts(0, 14, 0)
+    assert (shape(newest), newest.rows.dead.tolist()) == ((20, 2, 2), [2, 3])
+    assert [row[4] for row in stored(newest)] == [None, *[9] * 14, *[None] * 5]
+    assert newest.rows.base.column("event_count")[2:4].tolist() == [0, 0]
+
+
+@pytest.mark.usefixtures("four_rows")
+def test_a_scatter_and_an_append_and_a_head_together() -> None:
+    """Rows in place, behind, beside and dying in one batch, on shared columns; older tables see none of it."""
+    old = table(rows(0, 20, **FULL))
+    kept = stored(old)
+    batch = [
+        *rows(0, 10, **{**FULL, "event_count": 9}),
+        bucket(10, is_interim=True),
+        bucket(11, bucket_span=60),
+        bucket(20),
+        bucket(21, **FULL),
+    ]
+    new, counts = written(old, *batch)
+    assert counts == Counts(3, 11, 0)
+    assert shape(new) == (22, 1, 2)
+    assert moved(old.rows.base, new.rows.base) & {*old.rows.base.columns} == {"event_count"}
+    assert stored(old) == kept
+    newest, _ = written(new, bucket(22, **FULL))
+    assert len(stored(newest)) == 24
+
+
+@pytest.mark.usefixtures("four_rows")
+def test_sealed_interim_rows_are_scattered_into_when_they_become_final() -> None:
+    """They lie in the base, are remembered as interim, and are not any more when enough of them are final."""
+    old = table(rows(0, 4), rows(4, 20, is_interim=True))
+    assert shape(old) == (20, 0, 0)
+    assert old._interim.tolist() == [*range(4, 20)]
+    assert old.final().length == 4
+    new, _ = written(old, *rows(4, 18))
+    assert shape(new) == (20, 0, 0)
+    assert new._interim.tolist() == [18, 19]
+    assert new.final().length == 18
+    assert old.final().length == 4
+    few, _ = written(new, bucket(18), bucket(19, is_interim=True, event_count=5))
+    assert shape(few) == (20, 2, 2)
+    assert few.final().length == 19
+
+
+# ---- seal
+
+
+@pytest.mark.usefixtures("four_rows")
+def test_a_head_too_large_is_sealed() -> None:
+    """Merged into a new base without dead rows, with an eighth to spare; the old one is the old table's alone."""
+    old = table(rows(0, 40, **FULL), [bucket(5, event_count=1), *rows(10, 13, bucket_span=60)])
+    assert shape(old) == (40, 1, 4)
+    new, counts = written(old, bucket(20, bucket_span=60), bucket(6))
+    assert counts == Counts(1, 1, 0)
+    assert shape(new) == (44, 0, 0)
+    assert moved(old.rows.base, new.rows.base) >= {*old.rows.base.columns}
+    room = len(new.rows.base.columns["timestamp"]) - new.rows.base.length
+    assert room >= new.rows.base.length // 8
+    appended, _ = written(new, *rows(40, 40 + room))
+    assert moved(new.rows.base, appended.rows.base) & {*BUCKET.by_name} == set()
+
+
+@pytest.mark.usefixtures("four_rows")
+def test_a_few_interim_rows_stay_when_the_head_is_sealed() -> None:
+    """They will be final soon."""
+    newest = table(rows(0, 10), [bucket(20, is_interim=True), bucket(5, is_interim=True)], rows(1, 4, bucket_span=60))
+    assert shape(newest) == (12, 0, 2)
+    assert newest._interim.tolist() == []
+    newest, _ = written(newest, bucket(20))
+    assert shape(newest) == (13, 0, 1)
+
+
+@pytest.mark.usefixtures("four_rows")
+def test_many_interim_rows_are_sealed_too() -> None:
+    """A host that keeps thousands of them does not have each write copy them all."""
+    newest = table(rows(0, 10), rows(10, 14, is_interim=True))
+    assert shape(newest) == (10, 0, 4)
+    newest, _ = written(newest, bucket(14, is_interim=True))
+    assert shape(newest) == (15, 0, 0)
+    assert newest._interim.tolist() == [*range(10, 15)]
+    newest, _ = written(newest, *rows(12, 18, is_interim=True, event_count=3))
+    assert newest.final().length == 10
+    assert newest.rows.length == 18
+
+
+@pytest.mark.parametrize(("head_rows", "per_row"), [(1, 2), (2, 4), (4, 3)])
+def test_a_sealed_head_is_within_its_limit(head_rows: int, per_row: int) -> None:
+    """Even where the base that it is measured by has become shorter: rows that died for interim ones are gone."""
+    with pytest.MonkeyPatch.context() as patch:
+        limit_heads(patch, head_rows, per_row)
+        newest = table([bucket(2 * row) for row in range(head_rows * per_row * 2)])
+        limit = tables._head_limit(newest.rows.base)
+        newest, _ = written(newest, *(bucket(2 * row, is_interim=True) for row in range(limit)))
+        for row in range(3 * limit):
+            newest, _ = written(newest, bucket(2 * row + 1))
+
+
+# ---- counts, views
+
+
+def test_what_changes_nothing_is_the_same_table() -> None:
+    """Stored values count, in base and head; an empty batch too."""
+    newest = table(rows(0, 5, **FULL), [bucket(1, is_interim=True), bucket(9, is_interim=True)])
+    same, counts = written(newest, bucket(0, **FULL), bucket(1, is_interim=True), bucket(9, is_interim=True))
+    assert same is newest
+    assert counts == Counts(0, 0, 3)
+    same, counts = newest.upsert(Segment.empty(BUCKET))
+    assert same is newest
+    assert counts == Counts(0, 0, 0)
+
+
+def test_the_first_rows_make_a_table() -> None:
+    """Final ones in the base, interim ones beside it."""
+    empty = Table.empty(BUCKET)
+    empty.check()
+    assert (shape(empty), empty.rows.time_span(), empty.nbytes()) == ((0, 0, 0), None, 0)
+    assert empty.final() is empty.rows
+    new, counts = written(empty, bucket(0), bucket(1, is_interim=True), bucket(2))
+    assert (shape(new), counts) == ((2, 0, 1), Counts(3, 0, 0))
+    assert shape(empty) == (0, 0, 0)
+    assert new.nbytes() == new.rows.base.nbytes() + new.rows.head.nbytes()
+
+
+def test_a_view_numbers_its_head_behind_its_base() -> None:
+    """Rows of both are read by one numbering, values, masks and lists alike; a slice is of the base."""
+    view = table(
+        rows(0, 3, **FULL),
+        [bucket(1, bucket_span=60, **{**FULL, "scheduled_events": ["late"]}), bucket(1, event_count=9)],
+    ).rows
+    assert (view.base.length, view.head.length, view.length) == (3, 2, 4)
+    rows_: Int64s = np.array([4, 0, 3, 2])
+    assert view.take("timestamp", rows_).tolist() == [STEP, 0, STEP, 2 * STEP]
+    assert view.take("event_count", rows_).tolist() == [9, 7, 7, 7]
+    assert view.take_lists("scheduled_events", rows_) == [(), ("a",), ("late",), ("a",)]
+    for name in ("anomaly_score", "processing_time_ms"):
+        missing = view.missing(name, rows_)
+        assert missing is not None
+        assert missing.tolist() == [True, False, False, False]
+    assert view.take("timestamp", slice(2, None, -1)).tolist() == [2 * STEP, STEP, 0]
+    assert view.missing("event_count", slice(0, 3)) is None
+    assert view.take_lists("scheduled_events", slice(0, 1)) == [("a",)]
+    assert view.head_places().tolist() == [1, 1]
+    assert view.head_places() is view.head_places()
+    assert [view.live_before(row) for row in range(4)] == [0, 1, 1, 2]
+
+
+@pytest.mark.parametrize(
+    "asked", [slice(0, 3), slice(2, None, -1), slice(0, 0), np.array([4, 0, 3]), np.array([], dtype=np.int64)]
+)
+def test_a_detached_view_has_copies_in_the_order_asked_for(asked: Any) -> None:
+    """Nothing of the table is kept alive by it."""
+    view = table(rows(0, 3, **FULL), [bucket(1, bucket_span=60), bucket(1, scheduled_events=["b"])]).rows
+    found = view.detach(asked)
+    for name in ("timestamp", "anomaly_score", "event_count"):
+        assert found.take(name, slice(0, found.length)).tobytes() == view.take(name, asked).tobytes()
+        assert not np.shares_memory(found.base.columns[name], view.base.columns[name])
+    assert found.take_lists("scheduled_events", slice(0, found.length)) == view.take_lists("scheduled_events", asked)
+    assert (len(found.dead), found.head.length) == (0, 0)
+
+
+@pytest.mark.parametrize("dead", [(), (0,), (3,), (0, 1, 3), (1, 2), (0, 1, 2, 3)], ids=repr)
+@pytest.mark.parametrize("head", [(), (0,), (9,), (-5, 2)], ids=repr)
+def test_the_time_span_is_of_what_can_be_seen(dead: tuple[int, ...], head: tuple[int, ...]) -> None:
+    """Dead rows at both ends do not count, wherever the head lies."""
+    base = segment(rows(0, 4))
+    view = View(base, np.array(dead, dtype=np.int64), segment([bucket(row, bucket_span=60) for row in head]))
+    times = [row for row in range(4) if row not in dead] + [*head]
+    assert view.time_span() == ((min(times) * STEP, max(times) * STEP) if times else None)
+
+
+# ---- nothing is seen too early or too late
+
+
+@pytest.mark.usefixtures("four_rows")
+def test_old_tables_survive_every_way_of_writing() -> None:
+    """Twenty-five writes of all sorts: each table on the way still stores what it stored, in both views."""
+    rng = Random(3)
+    newest = table(rows(0, 3, **FULL))
+    kept: list[tuple[Table, list[Any], list[Any]]] = []
+    documents: dict[tuple[int, int], dict[str, Any]] = {(row, SPAN_S): bucket(row, **FULL) for row in range(3)}
+    for _ in range(25):
+        last = max(row for row, _ in documents)
+        batch = {}
+        for _ in range(rng.choice((1, 2, 7))):
+            row, span = rng.choice((last + 1, last + 2, rng.randrange(last + 1))), rng.choice((SPAN_S, SPAN_S, 60))
+            optional = {name: value for name, value in FULL.items() if rng.random() < 0.7}
+            batch[row, span] = bucket(row, **{**optional, "bucket_span": span, "event_count": rng.randrange(9)})
+            batch[row, span]["is_interim"] = rng.random() < 0.3
+        newest, _ = newest.upsert(segment(batch.values()))
+        newest.check()
+        documents |= batch
+        everything = segment(documents.values())
+        assert stored(newest) == stored(everything)
+        finals = [document for document in documents.values() if not document.get("is_interim")]
+        assert seen(newest.final()) == stored(segment(finals))
+        kept.append((newest, stored(newest), seen(newest.final())))
+        for older, rows_then, finals_then in kept:
+            assert stored(older) == rows_then
+            assert seen(older.final()) == finals_then
+
+
+def test_a_write_that_came_to_nothing_leaves_garbage_nobody_sees() -> None:
+    """What was appended in place for a table that was thrown away is overwritten by the next, masks and lists too."""
+    old = table(rows(0, 20, **FULL), [bucket(20)])
+    kept = stored(old)
+    lost, _ = old.upsert(segment(rows(21, 23, **{**FULL, "scheduled_events": ["lost"], "event_count": 99})))
+    assert moved(old.rows.base, lost.rows.base) == set()
+    new, _ = written(old, bucket(21), bucket(22, bucket_span=1, anomaly_score=1.0))
+    assert moved(old.rows.base, new.rows.base) == set()
+    assert stored(new) == kept + stored(segment([bucket(21), bucket(22, bucket_span=1, anomaly_score=1.0)]))
+    assert stored(old) == kept
+
+
+# ---- check
+
+
+def tampered(change: Callable[[Table], object]) -> Table:
+    """A table with dead rows, a head and interim rows in both, changed."""
+    with pytest.MonkeyPatch.context() as patch:
+        limit_heads(patch, 4)
+        found = table(
+            rows(0, 10),
+            rows(10, 15, is_interim=True),
+            [bucket(3, event_count=1), bucket(12, is_interim=True, event_count=2)],
+        )
+    assert shape(found) == (15, 2, 2)
+    change(found)
+    return found
+
+
+FAULTS: list[Callable[[Table], object]] = [
+    lambda found: setattr(found.rows, "dead", np.array([12, 3])),
+    lambda found: setattr(found.rows, "dead", np.array([3, 3, 12])),
+    lambda found: setattr(found.rows, "dead", np.array([-1, 3, 12])),
+    lambda found: setattr(found.rows, "dead", np.array([3, 12, 15])),
+    lambda found: setattr(found.rows, "dead", np.array([3])),
+    lambda found: setattr(found.rows, "head", segment(rows(100, 100 + HEAD_ROWS + 1))),
+    lambda found: setattr(found, "_interim", np.array([10, 11, 12, 14])),
+    lambda found: setattr(found, "_interim", np.array([9, 10, 11, 12, 13, 14])),
+    lambda found: setattr(found, "_final", found.rows),
+    lambda found: setattr(
+        found, "_final", View(found.rows.base, found.final().dead, found.rows.head.select(np.array([1])))
+    ),
+    lambda found: found.rows.base.columns["timestamp"].__setitem__(0, 99 * STEP),
+    lambda found: found.rows.head.columns["timestamp"].__setitem__(0, 99 * STEP),
+]
+
+
+@pytest.mark.parametrize("fault", range(len(FAULTS)))
+def test_a_check_notices(fault: int) -> None:
+    """Dead rows out of order, results in two places, forgotten interim rows, a head that is too long."""
+    tampered(lambda _: None).check()
+    with pytest.raises(AssertionError):
+        tampered(FAULTS[fault]).check()
