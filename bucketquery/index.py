@@ -140,7 +140,8 @@ class ResultsIndex(Reads):
         >>> index.upsert([bucket]).inserted, index.upsert([{**bucket, "anomaly_score": 6}, {"result_type": "record"}])
         (1, Commit(sequence=2, inserted=0, replaced=1, unchanged=0, deleted=0, skipped=FrozenMapping({'record': 1})))
         """
-        _check_kind(kind)
+        if kind is not None:
+            _check_kind(kind)
         return self._apply(read_documents(documents, kind))
 
     def upsert_columns(
@@ -224,6 +225,6 @@ class ResultsIndex(Reads):
 
 
 def _check_kind(kind: object) -> None:
-    if kind is not None and (not isinstance(kind, str) or kind not in SCHEMAS):
+    if not isinstance(kind, str) or kind not in SCHEMAS:
         held = ", ".join(SCHEMAS)
         raise InvalidQuery(f"[kind] must be one of [{held}]", field="kind", value=kind)

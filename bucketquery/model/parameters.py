@@ -6,6 +6,7 @@ Where the API says it in words, its words are the error's. `queries` puts the pa
 import math
 import re
 from collections.abc import Iterable, Mapping
+from itertools import islice
 from typing import Final
 
 from bucketquery.errors import InvalidQuery
@@ -104,7 +105,7 @@ def read_job(jobs: object) -> str:
     """The one job that is named, literally, alone or in an iterable."""
     one = jobs
     if isinstance(jobs, Iterable) and not isinstance(jobs, str):
-        listed = list(jobs)
+        listed = list(islice(jobs, 2))
         one = listed[0] if len(listed) == 1 else None
     if isinstance(one, str) and is_job_id(one):
         return str(one)

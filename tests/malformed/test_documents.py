@@ -1,5 +1,6 @@
 """Documents that may not be stored: each is refused by name and place, and the index stays as it was."""
 
+import contextlib
 import itertools
 import threading
 from collections import ChainMap, OrderedDict, UserDict
@@ -987,3 +988,24 @@ def test_the_error_carries_what_was_given() -> None:
     given = ["not", "a", "number"]
     assert refused([bucket(anomaly_score=given)], "documents[0].anomaly_score").value is given
     assert refused([bucket(), bucket(bucket_span=0)], "documents[1].bucket_span").value == 0
+
+
+class Liar(str):
+    """Text that calls itself another."""
+
+    __slots__ = ()
+
+    def __str__(self) -> str:
+        return "a b,*"
+
+
+def test_an_id_is_checked_as_it_is_stored() -> None:
+    """Text of a class of the caller's own is refused, or stored as the text that was checked."""
+    index = ResultsIndex()
+    with contextlib.suppress(InvalidDocument):
+        index.upsert([bucket(job_id=Liar("web"))])
+    with contextlib.suppress(InvalidQuery):
+        index.put_job(Liar("web"))
+    with contextlib.suppress(InvalidDocument):
+        index.upsert_columns({"job_id": [Liar("web")], "timestamp": [0], "bucket_span": [1]})
+    assert set(index.jobs()) <= {"web"}
