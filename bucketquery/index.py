@@ -13,7 +13,7 @@ from bucketquery.columns.catalog import Catalog, Job
 from bucketquery.columns.table import Counts, Table
 from bucketquery.errors import InvalidQuery, UnknownJob
 from bucketquery.model.numbers import is_integer
-from bucketquery.model.parameters import JOB_ID_RULE, check_text, is_job_id
+from bucketquery.model.parameters import JOB_ID_RULE, check_text, is_job_id, plain
 from bucketquery.model.results import Commit, FrozenMapping
 from bucketquery.model.schema import SCHEMAS, Document, Kind
 from bucketquery.snapshot import Reads, Snapshot
@@ -86,7 +86,7 @@ class ResultsIndex(Reads):
             known = snapshot._catalog.get(job_id)
             if known is not None and known.bucket_span == span:
                 return Commit(sequence=snapshot._sequence)
-            job = Job(job_id=str(job_id), bucket_span=span, tables={} if known is None else known.tables)
+            job = Job(job_id=plain(job_id), bucket_span=span, tables={} if known is None else known.tables)
             return self._publish(snapshot._catalog.with_jobs({job.job_id: job}))
 
     def delete_job(self, job_id: str) -> Commit:

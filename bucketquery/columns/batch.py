@@ -18,7 +18,7 @@ from bucketquery.columns.checks import Owner, Unfit
 from bucketquery.columns.segment import Lists, Segment, increasing
 from bucketquery.errors import InvalidDocument
 from bucketquery.model.instants import FIRST_MS, LAST_MS
-from bucketquery.model.parameters import JOB_ID_RULE, is_job_id
+from bucketquery.model.parameters import JOB_ID_RULE, is_job_id, plain
 from bucketquery.model.schema import SCHEMAS, Array, Bools, Document, Field, Int64s, Kind, Objects, Schema, Type
 
 _CHUNK: Final = 1024
@@ -74,11 +74,12 @@ class JobCodes:
         """
         if not isinstance(job_id, str):
             raise Unfit("is required" if job_id is None else f"must be text, not {type(job_id).__name__}", job_id)
+        job_id = plain(job_id)
         code = self._codes.get(job_id)
         if code is None:
             if not is_job_id(job_id):
                 raise Unfit(JOB_ID_RULE, job_id)
-            code = self._codes[str(job_id)] = len(self._codes)
+            code = self._codes[job_id] = len(self._codes)
         return code
 
     def ids(self) -> list[str]:
@@ -211,7 +212,7 @@ def _route(document: object, kind: Kind | None, skipped: Counter[str]) -> Docume
     if result_type is not None and not isinstance(result_type, str):
         raise Unfit(f"must be text, not {type(result_type).__name__}", result_type, f"{path}.result_type")
     if kind is None and result_type not in SCHEMAS:
-        skipped[str(result_type or "")] += 1
+        skipped[plain(result_type or "")] += 1
         return None
     if kind is not None and result_type not in (None, kind):
         raise Unfit(f"must be [{kind}], not [{result_type[:100]}]", result_type, f"{path}.result_type")
@@ -305,7 +306,7 @@ def _read_rows(
     return Chunk(np.array(jobs, dtype=np.int64), columns, present, lists)
 
 
-def _stored(field: Field, value: object, job_id: object, stored: Mapping[str, Any]) -> Any:
+def _stored(field: Field, value: object, job_id: Any, stored: Mapping[str, Any]) -> Any:
     """One value as it is stored, None where it is missing, given what is stored of the fields before it."""
     if value is None:
         if field.required:
@@ -315,7 +316,7 @@ def _stored(field: Field, value: object, job_id: object, stored: Mapping[str, An
         return checks.scalar(field, value)
     if field.type is Type.KEYWORDS:
         return checks.keywords(value)
-    owner = Owner(str(job_id), stored["timestamp"], stored["bucket_span"], bool(stored["is_interim"]))
+    owner = Owner(plain(job_id), stored["timestamp"], stored["bucket_span"], bool(stored["is_interim"]))
     return checks.bucket_influencers(value, owner)
 
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from bucketquery.model.instants import FIRST_MS, LAST_MS, instant_ms, read_calendar
 from bucketquery.model.numbers import is_real
+from bucketquery.model.parameters import plain
 from bucketquery.model.schema import Field, Type
 
 _INT64: Final = np.iinfo(np.int64)
@@ -139,11 +140,12 @@ def keywords(value: object) -> tuple[str, ...]:
     Raises:
         Unfit: not a list, or an entry is not text.
     """
-    texts = _entries(value)
-    for at, text in enumerate(texts):
+    texts = []
+    for at, text in enumerate(_entries(value)):
         if not isinstance(text, str):
             raise Unfit(f"must be text, not {_kind_of(text)}", text, f"[{at}]")
-    return tuple(map(str, texts))
+        texts.append(plain(text))
+    return tuple(texts)
 
 
 def bucket_influencers(value: object, owner: Owner) -> tuple[StoredInfluencer, ...]:
@@ -176,7 +178,7 @@ def _bucket_influencer(value: object, path: str, owner: Owner) -> StoredInfluenc
     except Unfit as unfit:
         raise Unfit(unfit.reason, unfit.value, f"{path}.is_interim") from None
     initial, current, raw, probability = scores
-    return StoredInfluencer(None if name is None else str(name), initial, current, raw, probability, interim)
+    return StoredInfluencer(None if name is None else plain(name), initial, current, raw, probability, interim)
 
 
 def _score(nested: Mapping[str, Any], key: str, path: str) -> float:

@@ -27,6 +27,16 @@ _BLANKS: Final = "".join(map(chr, range(0x21)))
 _BOOLEANS: Final = {"true": True, "false": False}
 
 
+def plain(text: str) -> str:
+    """The text itself, of whatever subclass; an enumeration's ``str`` is its name and not what it equals.
+
+    >>> from enum import Enum
+    >>> plain(Enum("Job", {"WEB": "web"}, type=str).WEB)
+    'web'
+    """
+    return text if type(text) is str else str.__str__(text)
+
+
 def brief(value: object) -> str:
     """A wrong value for a message: as it is if that is short, else its type.
 
@@ -108,7 +118,7 @@ def read_job(jobs: object) -> str:
         listed = list(islice(jobs, 2))
         one = listed[0] if len(listed) == 1 else None
     if isinstance(one, str) and is_job_id(one):
-        return str(one)
+        return plain(one)
     reason = "[jobs] must be the id of one job; patterns and several jobs are not known"
     raise InvalidQuery(reason, field="jobs", value=jobs)
 
@@ -131,7 +141,7 @@ def read_kept_instant(value: object, name: str) -> tuple[int | str, Stretch | No
     """What to keep of an instant, text as it is and the rest in epoch ms, and what it means."""
     read = read_instant(value, name)
     if isinstance(value, str):
-        return str(value), read
+        return plain(value), read
     assert isinstance(read, Stretch)  # only text has date math
     return read.first, read
 
@@ -197,4 +207,4 @@ def read_sort(sort: object) -> str:
     if not isinstance(sort, str):
         raise InvalidQuery(f"[sort] must be the name of one field, not {type(sort).__name__}", field="sort", value=sort)
     order_column(sort)
-    return str(sort)
+    return plain(sort)
