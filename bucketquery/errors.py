@@ -26,7 +26,7 @@ class BucketQueryError(Exception):
         reason: the API's words where it has words; ``str(error)`` is the same.
         field: the parameter, or position and path such as ``documents[3].anomaly_score``; None where no single one is
             meant.
-        value: what was given there. Pickled and copied as its ``repr`` if it cannot be pickled itself.
+        value: what was given there. Pickled and copied as a line that names its type if it cannot be pickled.
 
     >>> BucketQueryError("Parameter [size] cannot be < 0", field="size", value=-1).field
     'size'

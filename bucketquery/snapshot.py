@@ -53,9 +53,9 @@ class Reads(ABC):
         ('web',)
         """
         catalog = self._newest()._catalog
+        check_text(pattern, "pattern")
         if pattern == "_all":
             return tuple(catalog.ids())
-        check_text(pattern, "pattern")
         if pattern.startswith(("-", "_")) or "*" in pattern or "," in pattern:
             raise InvalidQuery("[pattern] must be [_all] or the id of one job", field="pattern", value=pattern)
         return (_known(catalog, pattern, "pattern").job_id,)

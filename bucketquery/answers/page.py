@@ -50,7 +50,9 @@ class BucketPage:
         put(self, "sequence", sequence)
 
     def __len__(self) -> int:
-        return len(self._view.take("timestamp", self._rows))
+        if isinstance(self._rows, slice):
+            return len(range(*self._rows.indices(self._view.base.length)))
+        return len(self._rows)
 
     def __iter__(self) -> Iterator[Bucket]:
         return iter(buckets(self._job_id, self._view, self._rows))
@@ -60,7 +62,7 @@ class BucketPage:
     @overload
     def __getitem__(self, index: slice) -> Sequence[Bucket]: ...
     def __getitem__(self, index: int | slice) -> Bucket | Sequence[Bucket]:
-        """The bucket at a position of the page, or several as a tuple. Complexity: O(1) for each."""
+        """The bucket at a position of the page, or several as a tuple. Complexity: O(len(page))."""
         positions = self._positions()
         if isinstance(index, slice):
             return tuple(buckets(self._job_id, self._view, positions[index]))

@@ -39,7 +39,7 @@ def read_columns(columns: object, job_id: str | None, kind: Kind) -> Batch:
     Complexity: O(n log n), O(n) where the rows come in order.
     """
     schema = SCHEMAS[kind]
-    given = _arrays(_named(columns, schema), schema)
+    given = _arrays(_named(columns, schema))
     length = len(given["timestamp"])
     codes = JobCodes()
     jobs = _jobs(given.get("job_id"), job_id, length, codes)
@@ -75,16 +75,17 @@ def _named(columns: object, schema: Schema) -> dict[str, Any]:
     return given
 
 
-def _arrays(given: Mapping[str, Any], schema: Schema) -> dict[str, Any]:
+def _arrays(given: Mapping[str, Any]) -> dict[str, Any]:
     """Each column as a list, a tuple or a 1-d array, all of one length; a single ``bucket_span`` stays as it is."""
     columns = {}
     length = None
-    lists = {field.name for field in schema.lists}
     for name in sorted(given, key=lambda name: name != "timestamp"):
         column = given[name]
-        if name in lists and isinstance(column, Sequence) and not isinstance(column, str | bytes):
-            # NumPy would take lists of one length for a table.
+        if isinstance(column, Sequence) and not isinstance(column, str | bytes | range):
+            # NumPy would take lists of one length for a table, and fall over others.
             column = list(column)
+        if name == "bucket_span" and type(column) is np.ndarray and column.ndim == 0:
+            column = column[()]
         if name != "bucket_span" or not _is_single(column):
             column = _array(f"columns.{name}", column)
             length = len(column) if length is None else length
@@ -106,7 +107,7 @@ def _array(path: str, column: Any) -> Any:
 
 
 def _is_single(column: object) -> bool:
-    return isinstance(column, bool) or is_real(column) or (type(column) is np.ndarray and column.ndim == 0)
+    return isinstance(column, bool | np.bool_) or is_real(column)
 
 
 def _jobs(column: Any, job_id: str | None, length: int, codes: JobCodes) -> Int64s:
@@ -125,9 +126,10 @@ def _column(field: Field, given: Any, length: int) -> tuple[Array, Bools | None]
     if given is None:
         given = [None] * length
     if field.name == "bucket_span" and _is_single(given):
-        return np.full(
-            length, _each(field.name, [given], lambda value, _: _scalar(field, value))[0], dtype=np.int64
-        ), None
+        try:
+            return np.full(length, _scalar(field, given), dtype=np.int64), None
+        except Unfit as unfit:
+            raise refused("columns.bucket_span", unfit) from None
     whole = _whole_array(field, given)
     if whole is None:
         entries = _each(field.name, given, lambda value, _: _scalar(field, value))
@@ -186,7 +188,7 @@ def _integers(array: Array) -> Int64s | None:
 
 def _milliseconds(array: Array) -> Int64s | None:
     unit, _ = np.datetime_data(array.dtype)
-    if np.isnat(array).any():
+    if np.isnat(array).any() or unit == "generic":
         return None
     if unit not in _INSIDE_THE_YEARS:
         # A cast between units wraps around silently, so the bounds are cast and the values compared as they are.
@@ -243,5 +245,5 @@ def _scalar(field: Field, value: object) -> Any:
 
 
 def _check_kind(value: object, kind: Kind) -> None:
-    if value is not None and value != kind:
+    if value is not None and not (isinstance(value, str) and value == kind):
         raise Unfit(f"must be [{kind}]", value)

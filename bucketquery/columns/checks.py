@@ -79,7 +79,7 @@ def timestamp(value: object) -> int:
     elif isinstance(value, datetime | np.datetime64):
         found = instant_ms(value)
         if found is None:
-            raise Unfit("a datetime must know its zone, and a datetime64 must not be NaT", value)
+            raise Unfit("a datetime must know its zone; a datetime64 must have a unit and not be NaT", value)
         moment = found
     else:
         moment = integer(value, None)
@@ -140,12 +140,11 @@ def keywords(value: object) -> tuple[str, ...]:
     Raises:
         Unfit: not a list, or an entry is not text.
     """
-    texts = []
-    for at, text in enumerate(_entries(value)):
+    texts = _entries(value)
+    for at, text in enumerate(texts):
         if not isinstance(text, str):
             raise Unfit(f"must be text, not {_kind_of(text)}", text, f"[{at}]")
-        texts.append(plain(text))
-    return tuple(texts)
+    return tuple(map(_text, texts))
 
 
 def bucket_influencers(value: object, owner: Owner) -> tuple[StoredInfluencer, ...]:
@@ -164,7 +163,7 @@ def _bucket_influencer(value: object, path: str, owner: Owner) -> StoredInfluenc
         raise Unfit(f"must be an object, not {_kind_of(value)}", value, path)
     _agrees(value, "job_id", owner.job_id, path)
     result_type = value.get("result_type")
-    if result_type is not None and result_type != "bucket_influencer":
+    if result_type is not None and not (isinstance(result_type, str) and result_type == "bucket_influencer"):
         raise Unfit("must be [bucket_influencer]", result_type, f"{path}.result_type")
     name = value.get("influencer_field_name")
     if name is not None and not isinstance(name, str):
@@ -194,11 +193,17 @@ def _agrees(nested: Mapping[str, Any], key: str, expected: int | str, path: str)
     if value is None:
         return
     try:
-        given = value if key == "job_id" else timestamp(value) if key == "timestamp" else integer(value, None)
+        given = _text(value) if key == "job_id" else timestamp(value) if key == "timestamp" else integer(value, None)
     except Unfit as unfit:
         raise Unfit(unfit.reason, unfit.value, f"{path}.{key}") from None
     if given != expected:
         raise Unfit(f"must be its bucket's, [{expected}]", value, f"{path}.{key}")
+
+
+def _text(value: object) -> str:
+    if isinstance(value, str):
+        return plain(value)
+    raise Unfit(f"must be text, not {_kind_of(value)}", value)
 
 
 def _entries(value: object) -> list[object] | tuple[object, ...]:

@@ -5,8 +5,8 @@ arrays may be longer than it: the spare room belongs to the writer, who appends 
 same arrays. A batch on its way in, the head of a table and its base are all segments.
 
 A missing double is NaN inside. Any other missing value is stored as its default, and a mask of what is present is kept
-only for a column where something is missing. Lists (nested influencers, scheduled events) are kept only for the rows
-that have one.
+only for a column where something is or was missing. Lists (nested influencers, scheduled events) are kept only for the
+rows that have one.
 """
 
 from collections.abc import Iterable, Mapping, Sequence

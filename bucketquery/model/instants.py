@@ -112,7 +112,7 @@ def read_instant(value: object, field: str) -> Stretch | NowMath:
             f"not {type(value).__name__}"
         )
         if isinstance(value, datetime | np.datetime64):
-            reason = f"[{field}] must be a datetime that knows its zone, or a datetime64 that is not NaT"
+            reason = f"[{field}] must be a datetime that knows its zone, or a datetime64 with a unit that is not NaT"
         raise InvalidQuery(reason, field=field, value=value)
     moment = min(max(moment, _INT64_MIN), _INT64_MAX)
     return Stretch(moment, moment)
@@ -311,4 +311,5 @@ def _datetime64_ms(value: np.datetime64) -> int | None:
         return ticks * _NUMPY_UNIT_MS[unit]
     if unit in _NUMPY_UNITS_PER_MS:
         return ticks // _NUMPY_UNITS_PER_MS[unit]
-    return _month_ms(1970 * 12 + ticks * (12 if unit == "Y" else 1))
+    # Without a unit it is no time at all.
+    return None if unit == "generic" else _month_ms(1970 * 12 + ticks * (12 if unit == "Y" else 1))

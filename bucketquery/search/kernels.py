@@ -70,7 +70,7 @@ def ranked(keys: Array, missing: Bools | None, need: int, *, desc: bool) -> Int6
         need: how many are wanted, at least one.
         desc: whether the greatest keys come first.
 
-    Complexity: O(n + k log k) for the k keys that are no worse than the last one needed.
+    Complexity: O(n + k log k) for the k that are needed.
 
     >>> ranked(np.array([1.0, 3.0, 3.0]), None, 2, desc=True).tolist()
     [2, 1]
@@ -82,10 +82,15 @@ def ranked(keys: Array, missing: Bools | None, need: int, *, desc: bool) -> Int6
         given, rest = (~missing).nonzero()[0], missing.nonzero()[0]
     values = keys[given]
     if need < len(given):
-        place = len(given) - need if desc else need - 1
-        worst = np.partition(values, place)[place]
-        contending = values >= worst if desc else values <= worst
-        given, values = given[contending], values[contending]
+        # Picked from the front, since NumPy is slow to pick from the end of mass ties; ~ turns integers around without
+        # overflow.
+        ranks = values if not desc else -values if values.dtype.kind == "f" else ~values
+        worst = np.partition(ranks, need - 1)[need - 1]
+        picked = ranks < worst
+        lacking = need - int(np.count_nonzero(picked))
+        tied = (ranks == worst).nonzero()[0]
+        picked[tied[-lacking:] if desc else tied[:lacking]] = True
+        given, values = given[picked], values[picked]
     order = given[values.argsort(kind="stable")]
     # Ties go in the request's direction too, so the whole order is what turns around.
     return np.concatenate((order[::-1], rest[::-1]) if desc else (order, rest))[:need]

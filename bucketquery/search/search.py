@@ -41,8 +41,8 @@ def search(table: Table, question: Question) -> Found:
     """The page that the question asks for.
 
     Complexity: in time order without a threshold O(log n + page), and O(h) where h rows are late, interim or replaced;
-    else O(w) for the w rows of the window, and where another order leads O(k log k) more for the k rows that are no
-    worse than the page's last.
+    else O(w) for the w rows of the window, and where another order leads O(k log k) more for a page that ends at the
+    k-th match.
     """
     view = table.final() if question.exclude_interim else table.rows
     if question.threshold is None and question.order_by is None:

@@ -1,5 +1,6 @@
 """Columns that may not be stored: each is refused by name and place, and the index stays as it was."""
 
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from decimal import Decimal
@@ -720,3 +721,10 @@ def test_columns_are_not_written_to() -> None:
         else:
             assert str(column) == copies[name]
     assert list(given["event_count"].mask) == [False, True, False, False]
+
+
+def test_sequences_that_are_no_table_are_read_entry_by_entry() -> None:
+    """A ragged sequence of whatever class is refused at its entry, and a result type that is an array is none."""
+    ragged = deque([[1, 2], [3], 4, 5])
+    refused(columns(anomaly_score=ragged), "columns.anomaly_score[0]")
+    refused(columns(result_type=[np.array(["bucket", "bucket"])] * 4), "columns.result_type[0]")

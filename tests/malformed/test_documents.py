@@ -1009,3 +1009,19 @@ def test_an_id_is_checked_as_it_is_stored() -> None:
     with contextlib.suppress(InvalidDocument):
         index.upsert_columns({"job_id": [Liar("web")], "timestamp": [0], "bucket_span": [1]})
     assert set(index.jobs()) <= {"web"}
+
+
+@pytest.mark.parametrize("key", ["job_id", "result_type", "influencer_field_name"])
+def test_a_list_of_names_in_an_influencer_is_no_name(key: str) -> None:
+    """An array, which compares with a text name by name, is refused like anything else that is no text."""
+    for names in (np.array(["web"]), np.array(["web", "idle"]), ["web"]):
+        refused([bucket(bucket_influencers=[{key: names}])], f"documents[0].bucket_influencers[0].{key}")
+
+
+def test_a_datetime64_without_a_unit_is_no_time() -> None:
+    """It counts nothing, neither months nor milliseconds."""
+    unitless = np.array([5]).astype("M8")
+    refused([bucket(timestamp=unitless[0])], "documents[0].timestamp")
+    with pytest.raises(InvalidDocument) as caught:
+        SHARED.index.upsert_columns({"timestamp": unitless, "bucket_span": 60}, job_id="web")
+    assert caught.value.field == "columns.timestamp[0]"

@@ -962,3 +962,14 @@ def test_no_refusal_of_this_module_has_changed_the_index() -> None:
     for write in (partial(INDEX.put_job, "_"), partial(INDEX.delete_job, "nope")):
         refusal(write)
     assert state(INDEX) == BEFORE
+
+
+def test_a_long_threshold_is_refused_in_a_moment() -> None:
+    """The time to read text grows with its length and no faster: this one would take minutes if it did."""
+    refused(partial(ask, anomaly_score="1" * 200_000 + "x"), "anomaly_score", kind="number_format_exception")
+
+
+def test_a_pattern_that_is_an_array_is_no_pattern() -> None:
+    """It is refused by its type, before it is compared with anything."""
+    pattern: Any = np.array(["web", "idle"])
+    refused(lambda: INDEX.jobs(pattern), "pattern")

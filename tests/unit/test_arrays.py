@@ -234,10 +234,10 @@ def test_flags_are_booleans() -> None:
 
 def test_a_span_may_be_one_for_all() -> None:
     """An integer of any spelling; checked like each of many."""
-    for span in (300, 300.0, np.int16(300)):
+    for span in (300, 300.0, np.int16(300), np.array(300)):
         assert read(timestamp=[0, 1], bucket_span=span).column("bucket_span").tolist() == [300, 300]
-    for bad in (0, True, 0.5, math.nan, 2**63):
-        assert refusal({"timestamp": [0, 1], "bucket_span": bad}).field == "columns.bucket_span[0]"
+    for bad in (0, True, np.True_, 0.5, math.nan, 2**63, np.array(0)):
+        assert refusal({"timestamp": [0, 1], "bucket_span": bad}).field == "columns.bucket_span"
     assert refusal({"timestamp": [0, 1], "bucket_span": np.array([300, 0])}).field == "columns.bucket_span[1]"
 
 
