@@ -170,11 +170,12 @@ def buckets(job_id: str, view: View, rows: Rows) -> list[Bucket]:
 def shown(view: View, name: str, rows: Rows) -> Array:
     """A column's values as they are shown: the default where missing. Complexity: O(r) for r rows."""
     values = view.take(name, rows)
-    if BUCKET.by_name[name].type is not Type.DOUBLE:
+    field = BUCKET.by_name[name]
+    if field.type is not Type.DOUBLE:
         return values
     # Only a missing double is not stored as its default.
     missing = np.isnan(values)
-    return np.where(missing, 0.0, values) if missing.any() else values
+    return np.where(missing, field.default, values) if missing.any() else values
 
 
 def _restore(job_id: str, view: View, count: int, sequence: int) -> BucketPage:
