@@ -17,6 +17,9 @@ JOB = "web"
 SPAN_S = 300
 STEP = SPAN_S * 1_000
 
+#: How long a test waits for what surely comes, before it takes it for stuck; a busy machine may need most of it.
+PATIENCE_S = 120
+
 Document = dict[str, Any]
 
 

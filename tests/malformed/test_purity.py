@@ -7,6 +7,7 @@ from functools import cache
 from pathlib import Path
 
 import bucketquery
+from helpers import PATIENCE_S
 
 PACKAGE = Path(bucketquery.__file__).resolve().parent
 
@@ -87,7 +88,7 @@ def run(script: str, *options: str) -> subprocess.CompletedProcess[str]:
     """Run a script in a fresh interpreter that finds the package and little else."""
     begin = f"import sys; sys.path.insert(0, {str(PACKAGE.parent)!r})\n"
     command = [sys.executable, "-W", "error", *options, "-c", begin + script]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)  # noqa: S603 - our own
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=PATIENCE_S)  # noqa: S603 - our own
 
 
 def succeeded(script: str, *options: str) -> str:

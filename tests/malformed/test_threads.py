@@ -13,9 +13,11 @@ import numpy as np
 import pytest
 
 from bucketquery import BucketQuery, ResultsIndex
+from helpers import PATIENCE_S
 
 HOUR = 3_600_000
 ROWS = 300
+COMMITS_MET = 12
 
 
 def batch(score: float, rows: int = ROWS) -> list[dict[str, Any]]:
@@ -70,9 +72,14 @@ QUERIES = [
 ]
 
 
-def race(index: ResultsIndex, write: Callable[[int], Any], read: Callable[[], Any], seconds: float) -> int:
-    """Let one writer and three readers run; what any of them raises is raised here. Returns the number of readings."""
-    stop, faults, readings = threading.Event(), [], itertools.count()
+def race(index: ResultsIndex, write: Callable[[int], Any], read: Callable[[], Any]) -> None:
+    """Let one writer and three readers run until readings were made of many commits; what any raises is raised here.
+
+    It ends by what was done and not by the clock, which a busy machine spends on something else.
+    """
+    stop, steps = threading.Event(), itertools.count(1)
+    faults: list[BaseException] = []
+    met: set[int] = set()
 
     def loop(step: Callable[[], Any]) -> None:
         try:
@@ -82,11 +89,11 @@ def race(index: ResultsIndex, write: Callable[[int], Any], read: Callable[[], An
             faults.append(fault)
             stop.set()
 
-    steps = itertools.count(1)
-
     def reading() -> None:
         read()
-        next(readings)
+        met.add(index.sequence)
+        if len(met) >= COMMITS_MET:
+            stop.set()
 
     threads = [threading.Thread(target=loop, args=(lambda: write(next(steps)),), daemon=True)]
     threads += [threading.Thread(target=loop, args=(reading,), daemon=True) for _ in range(3)]
@@ -95,17 +102,16 @@ def race(index: ResultsIndex, write: Callable[[int], Any], read: Callable[[], An
     try:
         for thread in threads:
             thread.start()
-        stop.wait(seconds)
+        stop.wait(PATIENCE_S)
         stop.set()
         for thread in threads:
-            thread.join(10)
+            thread.join(PATIENCE_S)
     finally:
         sys.setswitchinterval(interval)
-    assert not any(thread.is_alive() for thread in threads)
     if faults:
         raise faults[0]
-    assert index.sequence > 1
-    return next(readings)
+    assert not any(thread.is_alive() for thread in threads)
+    assert len(met) >= COMMITS_MET
 
 
 @pytest.mark.parametrize("kind", ["documents", "columns", "growing", "shrinking"])
@@ -130,7 +136,7 @@ def test_readers_see_whole_commits_only(kind: str) -> None:
     turn = itertools.count()
 
     def read() -> None:
-        query = QUERIES[next(turn) % (len(QUERIES) if kind != "shrinking" else 0 + 1)]
+        query = QUERIES[next(turn) % (1 if kind == "shrinking" else len(QUERIES))]
         if kind != "shrinking":
             check(index, query)
         else:
@@ -141,7 +147,7 @@ def test_readers_see_whole_commits_only(kind: str) -> None:
             assert everything.count == len(everything) == ROWS
             assert final.count == len(final) == ROWS - len(interim)
 
-    assert race(index, write, read, 0.2) > 3
+    race(index, write, read)
 
 
 def test_one_query_is_of_one_commit_without_a_snapshot() -> None:
@@ -157,7 +163,7 @@ def test_one_query_is_of_one_commit_without_a_snapshot() -> None:
         assert page.sequence >= getattr(newest, "sequence", 0)
         newest.sequence = page.sequence
 
-    race(index, lambda step: index.upsert_columns(columns(float(step % 100)), job_id="web"), read, 0.15)
+    race(index, lambda step: index.upsert_columns(columns(float(step % 100)), job_id="web"), read)
 
 
 def test_jobs_come_and_go_as_a_whole() -> None:
@@ -174,12 +180,12 @@ def test_jobs_come_and_go_as_a_whole() -> None:
         snapshot = index.snapshot()
         jobs = snapshot.jobs()
         assert "always" in jobs
-        assert snapshot.stats()["jobs"] in (len(jobs), jobs)
+        assert snapshot.stats()["jobs"] == len(jobs)
         rows = [snapshot.get_buckets(job_id=job_id).count for job_id in jobs]
         assert set(rows) <= {0, 20}
         assert sum(rows) == snapshot.stats()["rows"]["bucket"]
 
-    race(index, write, read, 0.15)
+    race(index, write, read)
 
 
 def test_writers_wait_for_each_other() -> None:
@@ -204,7 +210,7 @@ def test_writers_wait_for_each_other() -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(20)
+        thread.join(PATIENCE_S)
     assert faults == []
     assert sorted(sequences) == list(range(1, 4 * 80 + 1))
     assert index.sequence == 320
@@ -220,19 +226,19 @@ def test_readers_do_not_wait_for_a_slow_batch() -> None:
     def slow() -> Iterator[dict[str, Any]]:
         yield from batch(2.0)
         begun.set()
-        go_on.wait(10)
+        go_on.wait(PATIENCE_S)
 
     writer = threading.Thread(target=lambda: index.upsert(slow()), daemon=True)
     writer.start()
     try:
-        assert begun.wait(10)
+        assert begun.wait(PATIENCE_S)
         assert check(index, QUERIES[0]) == 1.0
         index.put_job("meanwhile")
         assert writer.is_alive()
         assert "meanwhile" in index
     finally:
         go_on.set()
-        writer.join(10)
+        writer.join(PATIENCE_S)
     assert check(index, QUERIES[0]) == 2.0
     assert "meanwhile" in index
 
@@ -324,6 +330,6 @@ def test_an_interruption_anywhere_in_a_write_leaves_one_whole_state(step: int) -
     done: list[int] = []
     writer = threading.Thread(target=lambda: done.append(index.upsert(batch(4.0, 12)).sequence), daemon=True)
     writer.start()
-    writer.join(10)
+    writer.join(PATIENCE_S)
     assert done == [index.sequence]
     assert check(index, QUERIES[0]) == 4.0

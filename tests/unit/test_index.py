@@ -15,7 +15,7 @@ import pytest
 from bucketquery import Commit, InvalidDocument, InvalidQuery, ResultsIndex, Snapshot, UnknownJob
 from bucketquery.columns.segment import Segment
 from bucketquery.columns.table import Counts, Table
-from helpers import JOB, SPAN_S, STEP, bucket, moved, rows, stored, table_of
+from helpers import JOB, PATIENCE_S, SPAN_S, STEP, bucket, moved, rows, stored, table_of
 
 FULL: dict[str, Any] = {
     "anomaly_score": 5.0,
@@ -147,7 +147,7 @@ def test_documents_are_read_before_the_lock_is_taken() -> None:
         yield bucket(0)
         other = threading.Thread(target=index.upsert, args=([bucket(1)],))
         other.start()
-        other.join(timeout=20)
+        other.join(timeout=PATIENCE_S)
         assert not other.is_alive()
         index.upsert([bucket(2)])
         yield bucket(3)

@@ -19,6 +19,7 @@ import pytest
 
 from bucketquery import ResultsIndex
 from bucketquery import __main__ as command
+from helpers import PATIENCE_S
 
 ROOT = Path(__file__).parents[2]
 TAXI = str(ROOT / "tests/data/numenta_nyc_taxi.buckets.ndjson.gz")
@@ -582,7 +583,7 @@ def test_a_real_interrupt_ends_it(tmp_path: Path) -> None:
         # Opens only when the process has opened the other end.
         with waiting.open("wb"):
             process.send_signal(signal.SIGINT)
-            outcome = process.communicate(timeout=20)
+            outcome = process.communicate(timeout=PATIENCE_S)
     assert (process.returncode, *outcome) == (130, b"", b"")
 
 

@@ -20,7 +20,7 @@ from bucketquery import (
 )
 from bucketquery.columns import table as tables
 from bucketquery.columns.segment import lower_bound
-from helpers import JOB, STEP, bucket, rows, table_of
+from helpers import JOB, PATIENCE_S, STEP, bucket, rows, table_of
 
 
 @pytest.fixture
@@ -291,7 +291,7 @@ def test_readers_racing_to_build_caches_come_to_the_same(monkeypatch: pytest.Mon
 
     def slowly(*columns: Any) -> Any:
         # Every reader is here before any of them has its result to cache.
-        together.wait(timeout=20)
+        together.wait(timeout=PATIENCE_S)
         return lower_bound(*columns)
 
     monkeypatch.setattr(tables, "lower_bound", slowly)
