@@ -101,10 +101,10 @@ class BucketQuery:
     from_: int
     size: int
     timestamp: int | str | None
-    _start: Stretch | NowMath | None = dataclass_field(repr=False, compare=False)
-    _end: Stretch | NowMath | None = dataclass_field(repr=False, compare=False)
-    _timestamp: Stretch | NowMath | None = dataclass_field(repr=False, compare=False)
-    _settled: Question | None = dataclass_field(repr=False, compare=False)
+    _start: Stretch | NowMath | None = dataclass_field(init=False, repr=False, compare=False)
+    _end: Stretch | NowMath | None = dataclass_field(init=False, repr=False, compare=False)
+    _timestamp: Stretch | NowMath | None = dataclass_field(init=False, repr=False, compare=False)
+    _settled: Question | None = dataclass_field(init=False, repr=False, compare=False)
 
     def __init__(
         self,
@@ -195,7 +195,7 @@ class BucketQuery:
         )
 
     def _parameters(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in self.__match_args__ if not name.startswith("_")}
+        return {name: getattr(self, name) for name in self.__match_args__}
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _restore, (type(self), self._parameters())

@@ -1,6 +1,7 @@
 """Questions as values: what is kept, what is asked, and that nothing stands beside a lookup."""
 
 import copy
+import dataclasses
 import math
 import pickle
 from collections.abc import Callable
@@ -137,6 +138,7 @@ def test_replace_asks_the_same_but_for_what_is_named() -> None:
     assert refusal(lambda: query.replace(size=-1)).field == "size"
     with pytest.raises(TypeError):
         query.replace(sizes=3)
+    assert dataclasses.replace(query, desc=True) == query.replace(desc=True)
     assert query == BucketQuery(jobs="web", size=3)
 
 
