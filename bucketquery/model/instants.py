@@ -72,10 +72,17 @@ class Step(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class NowMath:
-    """``now`` and the steps after it, to be resolved when the clock has been read."""
+    """``now`` and the steps after it, to be resolved when the clock has been read.
+
+    Attributes:
+        text: as it was given.
+        steps: what is done to ``now``, in this order.
+        covers: whether all that the text covers is meant, and not only its start.
+    """
 
     text: str
     steps: tuple[Step, ...]
+    covers: bool
 
     def resolve(self, now: int, field: str) -> Stretch:
         """The stretch meant if it is ``now`` (epoch ms).
@@ -83,14 +90,17 @@ class NowMath:
         Raises:
             LimitExceeded: a step leaves the years 0001 to 9999.
         """
-        return _after_steps(now, self.steps, self.text, field)
+        return _after_steps(now, self.steps, self.text, field, covers=self.covers)
 
 
-def read_instant(value: object, field: str) -> Stretch | NowMath:
+def read_instant(value: object, field: str, *, covers: bool = False) -> Stretch | NowMath:
     """What an instant given as ``field`` means.
 
-    Only text covers more than one millisecond. Fractions of a millisecond are floored; integers and epoch digits beyond
-    int64 are clamped, which changes no answer since no stored instant is out there.
+    Only text covers more than one millisecond. Where not ``covers``, only the start of what date math covers is worked
+    out, and stands for its end too: a bound may lie in a week whose end lies past the last year.
+
+    Fractions of a millisecond are floored; integers and epoch digits beyond int64 are clamped, which changes no answer
+    since no stored instant is out there.
 
     Raises:
         InvalidQuery: not a type or a text that means an instant; a naive ``datetime``, a bool and NaT do not.
@@ -104,7 +114,7 @@ def read_instant(value: object, field: str) -> Stretch | NowMath:
     1580515200000
     """
     if isinstance(value, str):
-        return _read_text(value, field)
+        return _read_text(value, field, covers=covers)
     moment = instant_ms(value)
     if moment is None:
         reason = (
@@ -165,23 +175,22 @@ def read_calendar(text: str) -> Stretch | None:
         first += int(hour) * 3_600_000 + int(minute or 0) * 60_000 + int(second or 0) * 1_000
         first += int((fraction or "").ljust(3, "0")[:3]) - offset_minutes * 60_000
         covered = 3_600_000 if minute is None else 60_000 if second is None else 1_000 if fraction is None else 1
-    last = first + covered - 1
-    if first < FIRST_MS or last > LAST_MS:
+    if not FIRST_MS <= first <= LAST_MS:
         raise OverflowError(text)
-    return Stretch(first, last)
+    return Stretch(first, min(first + covered - 1, LAST_MS))
 
 
-def _read_text(text: str, field: str) -> Stretch | NowMath:
+def _read_text(text: str, field: str, *, covers: bool) -> Stretch | NowMath:
     if len(text) > LONGEST_TEXT:
         reason = f"[{field}] is a date text of {len(text)} characters, more than {LONGEST_TEXT}"
         raise LimitExceeded(reason, field=field, value=text)
     if text.startswith("now"):
-        return NowMath(text, _read_steps(text[3:], text, field))
+        return NowMath(text, _read_steps(text[3:], text, field), covers)
     anchor, has_math, math = text.partition("||")
     stretch = _read_anchor(anchor, text, field)
     if not has_math:
         return stretch
-    return _after_steps(stretch.first, _read_steps(math, text, field), text, field)
+    return _after_steps(stretch.first, _read_steps(math, text, field), text, field, covers=covers)
 
 
 def _read_anchor(anchor: str, text: str, field: str) -> Stretch:
@@ -246,12 +255,13 @@ def _read_steps(math: str, text: str, field: str) -> tuple[Step, ...]:
     return tuple(steps)
 
 
-def _after_steps(moment: int, steps: tuple[Step, ...], text: str, field: str) -> Stretch:
+def _after_steps(moment: int, steps: tuple[Step, ...], text: str, field: str, *, covers: bool) -> Stretch:
     first = last = moment
     for step in steps:
         first = _within_years(_after_step(_within_years(first, text, field), step), text, field)
-        last = _within_years(_after_step(_within_years(last, text, field), step, to_end=True), text, field)
-    return Stretch(first, last)
+        if covers:
+            last = _within_years(_after_step(_within_years(last, text, field), step, to_end=True), text, field)
+    return Stretch(first, last if covers else first)
 
 
 def _after_step(moment: int, step: Step, *, to_end: bool = False) -> int:

@@ -137,9 +137,9 @@ def is_unset(value: object) -> bool:
     return value is None or (value == "-1" if isinstance(value, str) else is_integer(value) and value == -1)
 
 
-def read_kept_instant(value: object, name: str) -> tuple[int | str, Stretch | NowMath]:
+def read_kept_instant(value: object, name: str, *, covers: bool = False) -> tuple[int | str, Stretch | NowMath]:
     """What to keep of an instant, text as it is and the rest in epoch ms, and what it means."""
-    read = read_instant(value, name)
+    read = read_instant(value, name, covers=covers)
     if isinstance(value, str):
         return plain(value), read
     assert isinstance(read, Stretch)  # only text has date math

@@ -126,7 +126,7 @@ class BucketQuery:
         given_start, read_start = read_bound(start, "start")
         given_end, read_end = read_bound(end, "end")
         given_timestamp, read_timestamp = (
-            (None, None) if timestamp is None else read_kept_instant(timestamp, "timestamp")
+            (None, None) if timestamp is None else read_kept_instant(timestamp, "timestamp", covers=True)
         )
         score = read_score(anomaly_score)
         put(self, "start", given_start)

@@ -53,8 +53,8 @@ class NotATime(datetime):
 
 
 def read(value: object) -> Stretch:
-    """What a spelling without ``now`` means."""
-    found = read_instant(value, "start")
+    """What a spelling without ``now`` covers."""
+    found = read_instant(value, "timestamp", covers=True)
     assert isinstance(found, Stretch)
     return found
 
@@ -235,11 +235,15 @@ def test_a_date_outside_the_years_passes_a_bound(text: str) -> None:
     assert (caught.value.field, caught.value.value) == ("end", text)
 
 
-def test_the_last_days_end_inside_the_years() -> None:
-    """An offset that takes a whole covered day beyond the last instant does so even if its start lies inside."""
-    assert read_calendar("9999-12-31T23:59+00:01") is not None
-    with pytest.raises(OverflowError):
+def test_the_last_hour_ends_inside_the_years() -> None:
+    """An offset may take the end of a covered hour beyond the last instant, but not the hour's start."""
+    assert (
         read_calendar("9999-12-31T23-00:30")
+        == read("9999-12-31T23-00:30")
+        == Stretch(LAST_MS - 30 * 60_000 + 1, LAST_MS)
+    )
+    with pytest.raises(OverflowError):
+        read_calendar("9999-12-31T23-01:00")
 
 
 EPOCHS = [
@@ -301,10 +305,10 @@ ROUNDED = [
 
 
 def resolved(math: str) -> Stretch:
-    """``now`` with some math, at `NOW`."""
-    found = read_instant(f"now{math}", "start")
+    """What ``now`` with some math covers, at `NOW`."""
+    found = read_instant(f"now{math}", "timestamp", covers=True)
     assert isinstance(found, NowMath)
-    return found.resolve(NOW, "start")
+    return found.resolve(NOW, "timestamp")
 
 
 @pytest.mark.parametrize("math", ["", *(math for math, _ in MATH)])
@@ -412,6 +416,17 @@ def test_rounding_stays_inside_the_last_year() -> None:
     assert read("9999-12-31||/y") == Stretch(at(9999, 1, 1), LAST_MS)
     assert read("9999-12-31||/M") == Stretch(at(9999, 12, 1), LAST_MS)
     assert read("0001||/w").first == FIRST_MS
+
+
+def test_a_bound_is_the_start_of_what_it_covers() -> None:
+    """The last week of the calendar ends outside it, which only a lookup minds; so it is with ``now``."""
+    monday = at(9999, 12, 27)
+    assert read_instant("9999-12-31||/w", "end") == Stretch(monday, monday)
+    now = read_instant("now/w", "end")
+    assert isinstance(now, NowMath)
+    assert now.resolve(LAST_MS, "end") == Stretch(monday, monday)
+    with pytest.raises(LimitExceeded, match=r"\[timestamp\] leaves the years 0001 to 9999"):
+        read("9999-12-31||/w")
 
 
 def test_now_waits_for_the_clock() -> None:
