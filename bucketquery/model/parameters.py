@@ -12,7 +12,7 @@ from typing import Final
 from bucketquery.errors import InvalidQuery
 from bucketquery.model.instants import Instant, NowMath, Stretch, read_instant
 from bucketquery.model.numbers import is_integer, is_real
-from bucketquery.model.schema import BUCKET, CONSTANT, NESTED_FIELDS, NEVER_IN_BUCKETS, TEXT_FIELDS, Type
+from bucketquery.model.schema import CONSTANT, NESTED_FIELDS, TEXT_FIELDS, Schema, Type
 
 LONGEST_JOB_ID: Final = 255
 JOB_ID_RULE: Final = (
@@ -86,21 +86,22 @@ def read_now(value: object) -> int:
     return read.first
 
 
-def order_column(sort: str) -> str | None:
-    """The column that leads the order; None where only time decides.
+def order_column(schema: Schema, sort: str) -> str | None:
+    """The field that leads the order; None where only time decides.
 
     Raises:
         InvalidQuery: nothing of this name can be sorted by.
 
     Source: the results index's mapping, and the server's ``FieldSortBuilder``.
 
-    >>> order_column("anomaly_score"), order_column("@timestamp"), order_column("record_score")
-    ('anomaly_score', None, None)
+    >>> from bucketquery.model.schema import BUCKET
+    >>> [order_column(BUCKET, sort) for sort in ("anomaly_score", "@timestamp", "record_score")]
+    ['anomaly_score', None, None]
     """
-    known = BUCKET.by_name.get(sort)
+    known = schema.by_name.get(sort)
     if known is not None and known.type not in {Type.TIMESTAMP, Type.BUCKET_INFLUENCERS}:
         return sort
-    if sort in {"timestamp", "@timestamp"} or sort in CONSTANT or sort in NEVER_IN_BUCKETS:
+    if sort in {"timestamp", "@timestamp"} or sort in CONSTANT or sort in schema.never:
         return None
     if sort in TEXT_FIELDS:
         reason = f"Fielddata is disabled on [{sort}]; text fields cannot be sorted by"
@@ -202,9 +203,9 @@ def read_page(page: object) -> dict[str, int]:
     return {names[name]: read_integer(value, name, f"page.{name}") for name, value in page.items()}
 
 
-def read_sort(sort: object) -> str:
+def read_sort(schema: Schema, sort: object) -> str:
     """The name of a field that can be sorted by."""
     if not isinstance(sort, str):
         raise InvalidQuery(f"[sort] must be the name of one field, not {type(sort).__name__}", field="sort", value=sort)
-    order_column(sort)
+    order_column(schema, sort)
     return plain(sort)

@@ -8,8 +8,7 @@ own keywords and spellings.
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from dataclasses import field as dataclass_field
-from typing import Any, Final, NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 from bucketquery.errors import InvalidQuery
 from bucketquery.model.instants import FIRST_MS, LAST_MS, Instant, NowMath, Stretch
@@ -27,8 +26,7 @@ from bucketquery.model.parameters import (
     read_score,
     read_sort,
 )
-
-_DEFAULTS: Final[Mapping[str, Any]] = {"start": None, "end": None, "anomaly_score": 0.0, "from_": 0, "size": 100}
+from bucketquery.model.schema import BUCKET
 
 
 class Question(NamedTuple):
@@ -57,8 +55,19 @@ class Question(NamedTuple):
     is_lookup: bool
 
 
+class _Read:
+    """What was read of a query's parameters: kept beside the fields, so that those are the parameters alone."""
+
+    __slots__ = ("_end", "_settled", "_start", "_timestamp")
+
+    _start: Stretch | NowMath | None
+    _end: Stretch | NowMath | None
+    _timestamp: Stretch | NowMath | None
+    _settled: Question | None
+
+
 @dataclass(frozen=True, slots=True, init=False)
-class BucketQuery:
+class BucketQuery(_Read):
     """A prepared question for the buckets of one job.
 
     A frozen value: checked when it is made, hashable, comparable, picklable, to be asked of any snapshot any number of
@@ -101,10 +110,6 @@ class BucketQuery:
     from_: int
     size: int
     timestamp: int | str | None
-    _start: Stretch | NowMath | None = dataclass_field(init=False, repr=False, compare=False)
-    _end: Stretch | NowMath | None = dataclass_field(init=False, repr=False, compare=False)
-    _timestamp: Stretch | NowMath | None = dataclass_field(init=False, repr=False, compare=False)
-    _settled: Question | None = dataclass_field(init=False, repr=False, compare=False)
 
     def __init__(
         self,
@@ -136,7 +141,7 @@ class BucketQuery:
         put(self, "anomaly_score", 0.0 if math.isnan(score) else score)
         put(self, "exclude_interim", read_boolean(exclude_interim, "exclude_interim"))
         put(self, "expand", read_boolean(expand, "expand"))
-        put(self, "sort", read_sort(sort))
+        put(self, "sort", read_sort(BUCKET, sort))
         put(self, "desc", read_boolean(desc, "desc"))
         put(self, "from_", read_integer(from_, "from", "from_"))
         put(self, "size", read_integer(size, "size", "size"))
@@ -150,7 +155,9 @@ class BucketQuery:
                 "from_": self.from_,
                 "size": self.size,
             }
-            _refuse_beside_timestamp(name for name, value in asked.items() if value != _DEFAULTS[name])
+            defaults = BucketQuery.__init__.__kwdefaults__
+            assert defaults is not None  # every parameter but one has one
+            _refuse_beside_timestamp(name for name, value in asked.items() if value != defaults[name])
         waits = any(isinstance(read, NowMath) for read in (read_start, read_end, read_timestamp))
         put(self, "_settled", None if waits else self._settle(0))
 
@@ -166,7 +173,7 @@ class BucketQuery:
         return type(self)(**{**self._parameters(), **changes})
 
     def _settle(self, now: int) -> Question:
-        order_by = order_column(self.sort)
+        order_by = order_column(BUCKET, self.sort)
         lookup = _resolve(self._timestamp, now, "timestamp")
         if lookup is not None:
             # A lookup skips the score and interim conditions, as the server does.

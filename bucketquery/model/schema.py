@@ -1,6 +1,6 @@
 """The kinds of results, as data: fields, types, defaults, identity, and what may be sorted by.
 
-Everything that differs between kinds is said here, so that another kind joins by another entry and not by more code.
+What differs between kinds for storing, filtering and sorting is said here; how a kind looks in an answer is `results`'.
 """
 
 from collections.abc import Mapping
@@ -68,15 +68,19 @@ class Schema:
 
     Attributes:
         kind: its ``result_type``.
+        plural: the name of its list in a response.
         fields: all stored fields but the job, in the order in which they are checked.
         identity: the fields that with the job make a result the same one; ``timestamp`` comes first.
-        plural: the name of its list in a response.
+        score: the field that a threshold is held against.
+        never: mapped in the results index though no result of this kind has them: legal to sort by, and all missing.
     """
 
     kind: Kind
     plural: str
     fields: tuple[Field, ...]
     identity: tuple[str, ...]
+    score: str
+    never: frozenset[str]
 
     @cached_property
     def columns(self) -> tuple[Field, ...]:
@@ -109,35 +113,35 @@ BUCKET: Final = Schema(
         Field(name="scheduled_events", type=Type.KEYWORDS),
     ),
     identity=("timestamp", "bucket_span"),
+    score="anomaly_score",
+    never=frozenset(
+        {
+            "record_score",
+            "initial_record_score",
+            "influencer_score",
+            "initial_influencer_score",
+            "probability",
+            "raw_anomaly_score",
+            "multi_bucket_impact",
+            "detector_index",
+            "function",
+            "function_description",
+            "field_name",
+            "by_field_name",
+            "by_field_value",
+            "over_field_name",
+            "over_field_value",
+            "partition_field_name",
+            "partition_field_value",
+            "influencer_field_name",
+            "influencer_field_value",
+        }
+    ),
 )
 
 #: The kinds that the library holds.
 SCHEMAS: Final[Mapping[str, Schema]] = MappingProxyType({BUCKET.kind: BUCKET})
 
-#: Mapped in the results index though no bucket has them: legal to sort by, and every bucket is missing them.
-NEVER_IN_BUCKETS: Final = frozenset(
-    {
-        "record_score",
-        "initial_record_score",
-        "influencer_score",
-        "initial_influencer_score",
-        "probability",
-        "raw_anomaly_score",
-        "multi_bucket_impact",
-        "detector_index",
-        "function",
-        "function_description",
-        "field_name",
-        "by_field_name",
-        "by_field_value",
-        "over_field_name",
-        "over_field_value",
-        "partition_field_name",
-        "partition_field_value",
-        "influencer_field_name",
-        "influencer_field_value",
-    }
-)
 #: The same for every result of a job's kind: sorting by them leaves the ties to decide.
 CONSTANT: Final = frozenset({"job_id", "result_type"})
 #: Mapped as text, which cannot be sorted by.

@@ -29,7 +29,7 @@ from bucketquery.model.parameters import (
     read_score,
     read_sort,
 )
-from bucketquery.model.schema import CONSTANT, NESTED_FIELDS, NEVER_IN_BUCKETS, TEXT_FIELDS
+from bucketquery.model.schema import BUCKET, CONSTANT, NESTED_FIELDS, TEXT_FIELDS
 
 
 def refusal(ask: Callable[[], object]) -> InvalidQuery:
@@ -289,9 +289,9 @@ def test_a_page_gives_what_it_has() -> None:
 def test_what_leads_an_order_is_a_column_or_time() -> None:
     """Fields that buckets do not have, or have all alike, leave the order to time."""
     for name in ("anomaly_score", "event_count", "bucket_span", "is_interim", "scheduled_events"):
-        assert order_column(name) == name
-    for name in ("timestamp", "@timestamp", *CONSTANT, *NEVER_IN_BUCKETS):
-        assert order_column(name) is None
+        assert order_column(BUCKET, name) == name
+    for name in ("timestamp", "@timestamp", *CONSTANT, *BUCKET.never):
+        assert order_column(BUCKET, name) is None
 
 
 @pytest.mark.parametrize(
@@ -309,7 +309,7 @@ def test_what_leads_an_order_is_a_column_or_time() -> None:
 def test_what_cannot_be_sorted_by_is_refused(names: tuple[str, ...], words: str, kind: str) -> None:
     """In the words for its own reason, which do not grow with what was given."""
     for name in names:
-        error = refusal(lambda: read_sort(name))  # noqa: B023 - called at once
+        error = refusal(lambda: read_sort(BUCKET, name))  # noqa: B023 - called at once
         assert error.reason.startswith(words + name[:100])
         assert (error.type, error.field, error.value) == (kind, "sort", name)
         assert len(error.reason) < 200
@@ -318,8 +318,8 @@ def test_what_cannot_be_sorted_by_is_refused(names: tuple[str, ...], words: str,
 def test_sort_is_the_name_of_one_field() -> None:
     """A list of names is not, nor is nothing; the name that is kept is plain text."""
     for value in (["anomaly_score"], None, b"timestamp"):
-        assert refusal(lambda: read_sort(value)).field == "sort"  # noqa: B023 - called at once
-    assert type(read_sort(Text("timestamp"))) is str
+        assert refusal(lambda: read_sort(BUCKET, value)).field == "sort"  # noqa: B023 - called at once
+    assert type(read_sort(BUCKET, Text("timestamp"))) is str
 
 
 def test_a_wrong_value_is_told_briefly() -> None:

@@ -139,6 +139,8 @@ def test_replace_asks_the_same_but_for_what_is_named() -> None:
     with pytest.raises(TypeError):
         query.replace(sizes=3)
     assert dataclasses.replace(query, desc=True) == query.replace(desc=True)
+    assert [field.name for field in dataclasses.fields(query)] == list(DEFAULTS)
+    assert dataclasses.asdict(query) == {name: getattr(query, name) for name in DEFAULTS}
     assert query == BucketQuery(jobs="web", size=3)
 
 

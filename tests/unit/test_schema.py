@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bucketquery.model.schema import BUCKET, CONSTANT, NESTED_FIELDS, NEVER_IN_BUCKETS, SCHEMAS, TEXT_FIELDS, Type
+from bucketquery.model.schema import BUCKET, CONSTANT, NESTED_FIELDS, SCHEMAS, TEXT_FIELDS, Type
 
 DEFAULTS = {
     "timestamp": 0,
@@ -49,8 +49,13 @@ def test_columns_have_dtypes_and_lists_have_none() -> None:
 
 def test_names_have_one_meaning() -> None:
     """No name is in two of the lists of what can be sorted by, and none of those is a column."""
-    groups = [frozenset(BUCKET.by_name), NEVER_IN_BUCKETS, CONSTANT, TEXT_FIELDS, NESTED_FIELDS]
+    groups = [frozenset(BUCKET.by_name), BUCKET.never, CONSTANT, TEXT_FIELDS, NESTED_FIELDS]
     assert sum(map(len, groups)) == len(frozenset().union(*groups))
+
+
+def test_a_threshold_is_held_against_a_score() -> None:
+    """A double, in which a missing value is below everything."""
+    assert BUCKET.by_name[BUCKET.score].type is Type.DOUBLE
 
 
 def test_nobody_changes_the_kinds() -> None:
