@@ -4,7 +4,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NoReturn
 
-from bucketquery.answers.page import BucketPage, buckets
+from bucketquery.answers.body import bucket_values
+from bucketquery.answers.page import BucketPage
 from bucketquery.columns.catalog import Catalog, Job
 from bucketquery.columns.table import Table
 from bucketquery.errors import InvalidQuery, LimitExceeded, NotFound, UnknownJob
@@ -200,7 +201,7 @@ class Reads(ABC):
         snapshot = self._newest()
         question = snapshot._settle(_checked(query), now)
         table = snapshot._table(query.jobs[0], "jobs")
-        return (bucket for found in scan(table, question) for bucket in buckets(query.jobs[0], found.view, found.rows))
+        return (bucket for rows in scan(table, question) for bucket in bucket_values(query.jobs[0], rows))
 
 
 class Snapshot(Reads):
@@ -239,7 +240,7 @@ class Snapshot(Reads):
         found = search(self._table(job_id, field), question)
         if question.is_lookup and not found.count:
             raise NotFound("Could not find requested buckets", field="timestamp", value=query.timestamp)
-        return BucketPage(job_id=job_id, found=found, sequence=self._sequence)
+        return BucketPage(job_id=job_id, rows=found.page, count=found.count, sequence=self._sequence)
 
     def _settle(self, query: BucketQuery, now: Instant | None) -> Question:
         if now is None:

@@ -1,58 +1,82 @@
-"""Rows as the API writes them: dicts with its keys in its order, made column by column."""
+"""Rows as values and as the API writes them, made column by column."""
 
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Iterator
+from itertools import repeat
+from typing import Any, Final
 
 import numpy as np
 
-from bucketquery.columns.checks import StoredInfluencer
-from bucketquery.model.schema import Int64s
+from bucketquery.columns.view import Selection
+from bucketquery.model.results import Bucket, BucketInfluencer, bucket_body, influencer_body
+from bucketquery.model.schema import Array, Int64s, Type
+
+#: What is stored of a bucket, in the API's order.
+_IN_ORDER: Final = (
+    "timestamp",
+    "anomaly_score",
+    "bucket_span",
+    "initial_anomaly_score",
+    "event_count",
+    "is_interim",
+    "bucket_influencers",
+    "processing_time_ms",
+    "scheduled_events",
+)
 
 
-def bucket_dicts(
-    job_id: str, columns: Iterable[Sequence[Any]], lists: Sequence[Sequence[Any]], strings: Sequence[str] | None
-) -> list[dict[str, Any]]:
-    """A page's buckets.
+def shown(rows: Selection, name: str) -> Array:
+    """A column's values as they are shown, the default where missing; shape (r,). Complexity: O(r) for r rows."""
+    values = rows.column(name)
+    field = rows.view.base.schema.by_name[name]
+    if field.type is not Type.DOUBLE:
+        return values
+    # Only a missing double is not stored as its default.
+    missing = np.isnan(values)
+    return np.where(missing, field.default, values) if missing.any() else values
+
+
+def bucket_values(job_id: str, rows: Selection) -> list[Bucket]:
+    """Buckets of one job as values. Complexity: O(r) for r rows."""
+    return [
+        Bucket(
+            job_id=job_id,
+            timestamp=timestamp,
+            anomaly_score=score,
+            bucket_span=span,
+            initial_anomaly_score=initial,
+            event_count=count,
+            is_interim=is_interim,
+            bucket_influencers=tuple(
+                BucketInfluencer(job_id=job_id, timestamp=timestamp, bucket_span=span, **stored._asdict())
+                for stored in influencers
+            ),
+            processing_time_ms=milliseconds,
+            scheduled_events=events,
+        )
+        for timestamp, score, span, initial, count, is_interim, influencers, milliseconds, events in zip(
+            *_columns(rows), strict=True
+        )
+    ]
+
+
+def bucket_bodies(job_id: str, rows: Selection, *, human: bool) -> list[dict[str, Any]]:
+    """Buckets of one job as the API's response has them.
 
     Args:
         job_id: the job of all.
-        columns: timestamp, bucket_span, anomaly_score, initial_anomaly_score, event_count, is_interim and
-            processing_time_ms.
-        lists: bucket_influencers and scheduled_events, as stored.
-        strings: each timestamp as text for people; None leaves them out.
+        rows: what to write, in this order.
+        human: whether each timestamp is written as text too, before its number.
 
-    Complexity: O(r) for r rows.
-    Source: the server's ``Bucket``; keys in its order, the text before the number.
+    Complexity: O(r) for r rows. Source: the server's ``Bucket``.
     """
-    buckets: list[dict[str, Any]] = [
-        {
-            "job_id": job_id,
-            "timestamp": timestamp,
-            "anomaly_score": score,
-            "bucket_span": span,
-            "initial_anomaly_score": initial,
-            "event_count": count,
-            "is_interim": is_interim,
-            "bucket_influencers": [],
-            "processing_time_ms": milliseconds,
-            "result_type": "bucket",
-        }
-        for timestamp, span, score, initial, count, is_interim, milliseconds in zip(*columns, strict=True)
+    timestamps, scores, spans, initials, counts, are_interim, influencers, milliseconds, events = _columns(rows)
+    nested = [
+        [influencer_body(job_id, timestamp, span, *stored) for stored in some] if some else []
+        for timestamp, span, some in zip(timestamps, spans, influencers, strict=True)
     ]
-    influencers, events = lists
-    for row, stored in enumerate(influencers):
-        if stored:
-            string = None if strings is None else strings[row]
-            buckets[row]["bucket_influencers"] = _influencer_dicts(buckets[row], stored, string)
-    for row, texts in enumerate(events):
-        if texts:
-            bucket = buckets[row]
-            del bucket["result_type"]
-            bucket["scheduled_events"] = list(texts)
-            bucket["result_type"] = "bucket"
-    if strings is not None:
-        return [_with_string(bucket, string) for bucket, string in zip(buckets, strings, strict=True)]
-    return buckets
+    columns = (timestamps, scores, spans, initials, counts, are_interim, nested, milliseconds, events)
+    bodies = list(map(bucket_body, repeat(job_id), *columns))
+    return _for_people(bodies, timestamp_strings(rows.column("timestamp"))) if human else bodies
 
 
 def timestamp_strings(timestamps: Int64s) -> list[str]:
@@ -65,36 +89,25 @@ def timestamp_strings(timestamps: Int64s) -> list[str]:
     return strings
 
 
-def _influencer_dicts(
-    bucket: dict[str, Any], stored: Sequence[StoredInfluencer], string: str | None
-) -> list[dict[str, Any]]:
-    shown = []
-    for influencer in stored:
-        named = (
-            {}
-            if influencer.influencer_field_name is None
-            else {"influencer_field_name": influencer.influencer_field_name}
-        )
-        nested = {
-            "job_id": bucket["job_id"],
-            "result_type": "bucket_influencer",
-            **named,
-            "initial_anomaly_score": influencer.initial_anomaly_score,
-            "anomaly_score": influencer.anomaly_score,
-            "raw_anomaly_score": influencer.raw_anomaly_score,
-            "probability": influencer.probability,
-            "timestamp": bucket["timestamp"],
-            "bucket_span": bucket["bucket_span"],
-            "is_interim": influencer.is_interim,
-        }
-        shown.append(nested if string is None else _with_string(nested, string))
-    return shown
+def _columns(rows: Selection) -> Iterator[list[Any]]:
+    """What is stored of the rows, field by field in the API's order; the default where missing."""
+    for name in _IN_ORDER:
+        is_column = rows.view.base.schema.by_name[name].type.dtype is not None
+        yield shown(rows, name).tolist() if is_column else rows.lists(name)
 
 
-def _with_string(shown: dict[str, Any], string: str) -> dict[str, Any]:
+def _for_people(bodies: list[dict[str, Any]], strings: list[str]) -> list[dict[str, Any]]:
+    """The bodies with text before each timestamp, their influencers' too."""
+    for body, string in zip(bodies, strings, strict=True):
+        if body["bucket_influencers"]:
+            body["bucket_influencers"] = [_with_string(nested, string) for nested in body["bucket_influencers"]]
+    return [_with_string(body, string) for body, string in zip(bodies, strings, strict=True)]
+
+
+def _with_string(body: dict[str, Any], string: str) -> dict[str, Any]:
     """The same keys with the timestamp's text before its number."""
     ordered: dict[str, Any] = {}
-    for key, value in shown.items():
+    for key, value in body.items():
         if key == "timestamp":
             ordered["timestamp_string"] = string
         ordered[key] = value

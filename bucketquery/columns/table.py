@@ -8,17 +8,17 @@ of a live job leaves nothing behind in the base, and an append in order copies n
 Which of two versions of a result is newer is settled here, before anything is published; a search never asks.
 """
 
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 
-from bucketquery.columns.segment import Rows, Segment, gather, lists_of, lower_bound
-from bucketquery.model.schema import Array, Bools, Int64s, Schema
+from bucketquery.columns.segment import Segment, gather, lower_bound
+from bucketquery.columns.view import NO_ROWS, View
+from bucketquery.model.schema import Bools, Int64s, Schema
 
 #: A head may hold this many rows, or the base's length by `_BASE_ROWS_PER_HEAD_ROW` if that is more.
 _HEAD_ROWS: Final = 1024
 _BASE_ROWS_PER_HEAD_ROW: Final = 2048
-_NO_ROWS: Final[Int64s] = np.empty(0, dtype=np.int64)
 
 
 class Counts(NamedTuple):
@@ -27,102 +27,6 @@ class Counts(NamedTuple):
     inserted: int
     replaced: int
     unchanged: int
-
-
-class View:
-    """The rows of a table that a search may see: a base without its dead rows, and a head.
-
-    All rows are one view, the final ones another over the same arrays, so that no search asks what is interim. Rows of
-    both are told apart by number: row ``r`` of the head is ``base.length + r``; a slice is of the base alone.
-    """
-
-    __slots__ = ("_head_places", "base", "dead", "head")
-
-    def __init__(self, base: Segment, dead: Int64s, head: Segment) -> None:
-        self.base = base
-        self.dead = dead
-        self.head = head
-        self._head_places: Int64s | None = None
-
-    @property
-    def length(self) -> int:
-        """How many rows there are to see."""
-        return self.base.length - len(self.dead) + self.head.length
-
-    def live_before(self, row: int) -> int:
-        """How many rows of the base before ``row`` are not dead. Complexity: O(log d) for d dead rows."""
-        return row - int(self.dead.searchsorted(row)) if len(self.dead) else row
-
-    def head_places(self) -> Int64s:
-        """For each row of the head the row of the base that it comes before, shape (h,), ascending.
-
-        Complexity: O(h log n) once a view, then O(1).
-        """
-        places = self._head_places
-        if places is None:
-            # Two readers may both work this out, and come to the same.
-            places = self._head_places = lower_bound(self.base.identities(), self.head.identities())
-        return places
-
-    def time_span(self) -> tuple[int, int] | None:
-        """First and last timestamp, or None where there is nothing. Complexity: O(d) for d dead rows."""
-        at_start = int(np.count_nonzero(self.dead == np.arange(len(self.dead))))
-        at_end = int(np.count_nonzero(self.dead[::-1] == self.base.length - 1 - np.arange(len(self.dead))))
-        live = self.base.column("timestamp")[at_start : self.base.length - at_end]
-        ends = [
-            timestamps.item(at)
-            for timestamps in (live, self.head.column("timestamp"))
-            if len(timestamps)
-            for at in (0, -1)
-        ]
-        return (min(ends), max(ends)) if ends else None
-
-    def take(self, name: str, rows: Rows) -> Array:
-        """A column's values of some rows, NaN or the default where missing. Complexity: O(r); a slice gives a view."""
-        if isinstance(rows, slice):
-            return self.base.column(name)[rows]
-        values = np.empty(len(rows), dtype=self.base.columns[name].dtype)
-        for segment, own, places in self._parts(rows):
-            values[places] = segment.column(name)[own]
-        return values
-
-    def missing(self, name: str, rows: Rows) -> Bools | None:
-        """Which of some rows miss a column's field; None where none does. Complexity: O(r)."""
-        if isinstance(rows, slice):
-            return self.base.missing(name, rows)
-        missing = np.zeros(len(rows), dtype=np.bool_)
-        for segment, own, places in self._parts(rows):
-            lacking = segment.missing(name, own)
-            if lacking is not None:
-                missing[places] = lacking
-        return missing
-
-    def take_lists(self, name: str, rows: Rows) -> list[tuple[Any, ...]]:
-        """A list field's tuples of some rows, empty where missing. Complexity: O(r log n)."""
-        if isinstance(rows, slice):
-            return self.base.take_lists(name, rows)
-        taken: list[tuple[Any, ...]] = [()] * len(rows)
-        for segment, own, places in self._parts(rows):
-            for place, value in zip(places.nonzero()[0].tolist(), segment.take_lists(name, own), strict=True):
-                taken[place] = value
-        return taken
-
-    def detach(self, rows: Rows) -> "View":
-        """A view of copies of some rows, in their order: for reading, since they need not be in identity order.
-
-        Complexity: O(r).
-        """
-        schema = self.base.schema
-        columns = {field.name: self.take(field.name, rows).copy() for field in schema.columns}
-        taken = {field.name: self.take_lists(field.name, rows) for field in schema.lists}
-        length = len(columns["timestamp"])
-        segment = Segment(schema, length, columns, {}, {name: lists_of(values) for name, values in taken.items()})
-        return View(segment, _NO_ROWS, Segment.empty(schema))
-
-    def _parts(self, rows: Int64s) -> tuple[tuple[Segment, Int64s, Bools], tuple[Segment, Int64s, Bools]]:
-        """The rows by segment, as each numbers them, and their places among ``rows``."""
-        is_head = rows >= self.base.length
-        return (self.base, rows[~is_head], ~is_head), (self.head, rows[is_head] - self.base.length, is_head)
 
 
 class Table:
@@ -138,7 +42,7 @@ class Table:
     @classmethod
     def empty(cls, schema: Schema) -> "Table":
         """A table of nothing."""
-        return cls(View(Segment.empty(schema), _NO_ROWS, Segment.empty(schema)), _NO_ROWS)
+        return cls(View(Segment.empty(schema), NO_ROWS, Segment.empty(schema)), NO_ROWS)
 
     def final(self) -> View:
         """The rows without the interim ones. Complexity: O(h + d) once a table, then O(1)."""
@@ -212,7 +116,7 @@ class Table:
         length = base.length - len(dead) + head.length
         sealed = _merge(base, live.nonzero()[0], head, (~stays).nonzero()[0], spare=length // 8)
         interim = sealed.column("is_interim").nonzero()[0]
-        return Table(View(sealed, _NO_ROWS, head.select(stays.nonzero()[0])), interim)
+        return Table(View(sealed, NO_ROWS, head.select(stays.nonzero()[0])), interim)
 
     def nbytes(self) -> int:
         """Bytes of the arrays, spare room included."""

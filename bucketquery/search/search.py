@@ -6,34 +6,32 @@ decides is a scan of the window. Rows of the base and of the head are told apart
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Final
 
 import numpy as np
 
 from bucketquery.columns.segment import Rows
-from bucketquery.columns.table import Table, View
+from bucketquery.columns.table import Table
+from bucketquery.columns.view import Selection, View
 from bucketquery.model.queries import Question
 from bucketquery.model.schema import Bools, Float64s, Int64s, Type
 from bucketquery.search.kernels import live_rows, ranked, time_slice
 
 _SCAN_ROWS: Final = 4096
-_SCORE: Final = "anomaly_score"
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The rows of a page in its order, and how many matched before paging.
+    """What a search found.
 
     Attributes:
-        view: what was searched.
-        rows: a slice of the base alone, its step 1 or -1, or positions in base and head.
-        count: every match.
+        page: the rows of the page in its order.
+        count: every match, before paging.
     """
 
-    view: View
-    rows: Rows
+    page: Selection
     count: int
 
 
@@ -50,15 +48,15 @@ def search(table: Table, question: Question) -> Found:
     matches = _matches(view, question)
     first, last = question.from_, question.from_ + question.size
     if first >= len(matches) or first == last:
-        return Found(view, matches[:0], len(matches))
+        return Found(Selection(view, matches[:0]), len(matches))
     if question.order_by is None:
         rows = (matches[::-1] if question.desc else matches)[first:last]
     else:
         rows = _in_order(view, matches, question.order_by, last, desc=question.desc)[first:last]
-    return Found(view, rows, len(matches))
+    return Found(Selection(view, rows), len(matches))
 
 
-def scan(table: Table, question: Question) -> Iterator[Found]:
+def scan(table: Table, question: Question) -> Iterator[Selection]:
     """Every match in order, some at a time; paging does not apply.
 
     In time order the window is walked in parts, so that memory stays flat; another order keeps 8 bytes a match, and
@@ -67,14 +65,13 @@ def scan(table: Table, question: Question) -> Iterator[Found]:
     everything = question._replace(from_=0, size=table.rows.length)
     if question.order_by is not None:
         found = search(table, everything)
-        assert not isinstance(found.rows, slice)  # only time order leaves slices
         for first in range(0, found.count, _SCAN_ROWS):
-            yield replace(found, rows=found.rows[first : first + _SCAN_ROWS])
+            yield found.page[first : first + _SCAN_ROWS]
         return
     edges = _edges(table.rows, question)
     windows = list(pairwise(edges))
     for start, end in reversed(windows) if question.desc else windows:
-        yield search(table, everything._replace(start=start, end=end))
+        yield search(table, everything._replace(start=start, end=end)).page
 
 
 def _by_time(view: View, question: Question) -> Found:
@@ -84,15 +81,17 @@ def _by_time(view: View, question: Question) -> Found:
     count = view.live_before(base.stop) - live_before + head.stop - head.start
     first, last = min(question.from_, count), min(question.from_ + question.size, count)
     if first == last:
-        return Found(view, slice(0, 0), count)
+        return Found(Selection(view, slice(0, 0)), count)
     if question.desc:
         first, last = count - last, count - first
     rows = _at_ranks(view, live_before + head.start + first, live_before + head.start + last)
-    if not question.desc:
-        return Found(view, rows, count)
-    if not isinstance(rows, slice):
-        return Found(view, rows[::-1], count)
-    return Found(view, slice(rows.stop - 1, rows.start - 1 if rows.start else None, -1), count)
+    return Found(Selection(view, _reversed(rows) if question.desc else rows), count)
+
+
+def _reversed(rows: Rows) -> Rows:
+    if isinstance(rows, slice):
+        return slice(rows.stop - 1, rows.start - 1 if rows.start else None, -1)
+    return rows[::-1]
 
 
 def _at_ranks(view: View, first: int, last: int) -> Rows:
@@ -120,10 +119,11 @@ def _matches(view: View, question: Question) -> Int64s:
     """All rows that match, in time order."""
     base = time_slice(view.base.column("timestamp"), question.start, question.end)
     head = time_slice(view.head.column("timestamp"), question.start, question.end)
-    keep = _at_or_above(view.base.column(_SCORE)[base], question.threshold)
+    score = view.base.schema.score
+    keep = _at_or_above(view.base.column(score)[base], question.threshold)
     keep[view.dead[view.dead.searchsorted(base.start) : view.dead.searchsorted(base.stop)] - base.start] = False
     base_rows: Int64s = keep.nonzero()[0] + base.start
-    head_rows = _at_or_above(view.head.column(_SCORE)[head], question.threshold).nonzero()[0] + head.start
+    head_rows = _at_or_above(view.head.column(score)[head], question.threshold).nonzero()[0] + head.start
     if not len(head_rows):
         return base_rows
     places = base_rows.searchsorted(view.head_places()[head_rows])
@@ -138,10 +138,11 @@ def _at_or_above(scores: Float64s, threshold: float | None) -> Bools:
 
 def _in_order(view: View, matches: Int64s, order_by: str, need: int, *, desc: bool) -> Int64s:
     """The first ``need`` matches in the order that a column leads."""
+    rows = Selection(view, matches)
     if view.base.schema.by_name[order_by].type is Type.KEYWORDS:
-        keys, missing = _keyword_keys(view.take_lists(order_by, matches), desc=desc)
+        keys, missing = _keyword_keys(rows.lists(order_by), desc=desc)
         return matches[ranked(keys, missing, need, desc=desc)]
-    return matches[ranked(view.take(order_by, matches), view.missing(order_by, matches), need, desc=desc)]
+    return matches[ranked(rows.column(order_by), rows.missing(order_by), need, desc=desc)]
 
 
 def _keyword_keys(texts: Sequence[tuple[Any, ...]], *, desc: bool) -> tuple[Int64s, Bools]:

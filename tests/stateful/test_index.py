@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
 from bucketquery import BucketQuery, Commit, InvalidDocument, ResultsIndex, Snapshot, UnknownJob
-from bucketquery.columns.table import View
+from bucketquery.columns.view import View
 from bucketquery.testing import evaluate
 from cases import outcome, whole
 from helpers import limit_heads, moved, table_of

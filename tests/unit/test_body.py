@@ -1,31 +1,48 @@
-"""Rows as the API writes them: keys, their order, text for people."""
+"""Rows as values and as the API writes them: keys, their order, text for people."""
 
 from typing import Any
 
 import numpy as np
 import pytest
 
-from bucketquery.answers.body import bucket_dicts, timestamp_strings
-from bucketquery.columns.checks import StoredInfluencer
+from bucketquery.answers.body import bucket_bodies, bucket_values, timestamp_strings
+from bucketquery.columns.view import Selection
 from bucketquery.model.instants import FIRST_MS, LAST_MS
-from helpers import JOB
+from helpers import JOB, SPAN_S, STEP, bucket, segment
 
-COLUMNS = ([1, 2], [60, 300], [5.0, 0.0], [6.0, 0.0], [7, 0], [True, False], [8, 0])
-NOTHING: list[list[tuple[Any, ...]]] = [[(), ()], [(), ()]]
-INFLUENCERS = (
-    StoredInfluencer("host", 1.0, 2.0, 3.0, 4.0, is_interim=False),
-    StoredInfluencer(None, 0.0, 0.0, 0.0, 0.0, is_interim=True),
-)
+INFLUENCERS: list[dict[str, Any]] = [
+    {
+        "influencer_field_name": "host",
+        "initial_anomaly_score": 1.0,
+        "anomaly_score": 2.0,
+        "raw_anomaly_score": 3.0,
+        "probability": 4.0,
+        "is_interim": False,
+    },
+    {"is_interim": True},
+]
+FULL: dict[str, Any] = {
+    "anomaly_score": 5.0,
+    "initial_anomaly_score": 6.0,
+    "event_count": 7,
+    "is_interim": True,
+    "processing_time_ms": 8,
+}
+
+
+def two(**fields: Any) -> Selection:
+    """A bucket that has all fields, and one that has none."""
+    return Selection.of(segment([bucket(1, **{**FULL, **fields}), bucket(2)]))
 
 
 def test_rows_become_the_apis_buckets() -> None:
-    """All keys but those of events, which only buckets with events have."""
-    first, second = bucket_dicts(JOB, COLUMNS, [[(), ()], [("a", "b"), ()]], None)
+    """All keys but those of events, which only buckets with events have; what is missing shows its default."""
+    first, second = bucket_bodies(JOB, two(scheduled_events=["a", "b"]), human=False)
     assert list(first.items()) == [
         ("job_id", JOB),
-        ("timestamp", 1),
+        ("timestamp", STEP),
         ("anomaly_score", 5.0),
-        ("bucket_span", 60),
+        ("bucket_span", SPAN_S),
         ("initial_anomaly_score", 6.0),
         ("event_count", 7),
         ("is_interim", True),
@@ -35,11 +52,12 @@ def test_rows_become_the_apis_buckets() -> None:
         ("result_type", "bucket"),
     ]
     assert list(second) == [name for name in first if name != "scheduled_events"]
+    assert [second[name] for name in FULL] == [0.0, 0.0, 0, False, 0]
 
 
 def test_nested_influencers_show_their_bucket() -> None:
     """Its job, time and span; the name only where there is one."""
-    first, second = bucket_dicts(JOB, COLUMNS, [[INFLUENCERS, ()], [(), ()]], None)
+    first, second = bucket_bodies(JOB, two(bucket_influencers=INFLUENCERS), human=False)
     host, nobody = first["bucket_influencers"]
     assert list(host.items()) == [
         ("job_id", JOB),
@@ -49,8 +67,8 @@ def test_nested_influencers_show_their_bucket() -> None:
         ("anomaly_score", 2.0),
         ("raw_anomaly_score", 3.0),
         ("probability", 4.0),
-        ("timestamp", 1),
-        ("bucket_span", 60),
+        ("timestamp", STEP),
+        ("bucket_span", SPAN_S),
         ("is_interim", False),
     ]
     assert list(nobody) == [name for name in host if name != "influencer_field_name"]
@@ -60,9 +78,10 @@ def test_nested_influencers_show_their_bucket() -> None:
 
 def test_people_get_text_before_each_number() -> None:
     """In buckets and their influencers; all else stays in its order."""
-    plain = bucket_dicts(JOB, COLUMNS, [[INFLUENCERS, ()], [("a",), ()]], None)
-    human = bucket_dicts(JOB, COLUMNS, [[INFLUENCERS, ()], [("a",), ()]], ["one", "two"])
-    for bare, shown, text in zip(plain, human, ("one", "two"), strict=True):
+    found = two(bucket_influencers=INFLUENCERS, scheduled_events=["a"])
+    plain, human = (bucket_bodies(JOB, found, human=human) for human in (False, True))
+    texts = ("1970-01-01T00:05:00.000Z", "1970-01-01T00:10:00.000Z")
+    for bare, shown, text in zip(plain, human, texts, strict=True):
         for before, after in [
             (bare, shown),
             *zip(bare["bucket_influencers"], shown["bucket_influencers"], strict=True),
@@ -76,13 +95,21 @@ def test_people_get_text_before_each_number() -> None:
             }
 
 
+def test_values_say_what_bodies_say() -> None:
+    """The same rows, field for field and in the same order of keys."""
+    found = two(bucket_influencers=INFLUENCERS, scheduled_events=["a"])
+    values = bucket_values(JOB, found)
+    assert repr([value.to_dict() for value in values]) == repr(bucket_bodies(JOB, found, human=False))
+    assert [value.event_count for value in values] == [7, 0]
+
+
 def test_every_bucket_has_lists_of_its_own() -> None:
     """Changing one changes no other."""
-    first, second = bucket_dicts(JOB, COLUMNS, NOTHING, None)
+    first, second = bucket_bodies(JOB, two(), human=False)
     first["bucket_influencers"].append("x")
     assert second["bucket_influencers"] == []
-    assert bucket_dicts(JOB, [[]] * 7, [[], []], None) == []
-    assert bucket_dicts(JOB, [[]] * 7, [[], []], []) == []
+    nothing = Selection.of(segment([]))
+    assert bucket_bodies(JOB, nothing, human=False) == bucket_bodies(JOB, nothing, human=True) == []
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from bucketquery import (
     Snapshot,
     UnknownJob,
 )
-from bucketquery.columns import table as tables
+from bucketquery.columns import view as views
 from bucketquery.columns.segment import lower_bound
 from helpers import JOB, PATIENCE_S, STEP, bucket, rows, table_of
 
@@ -294,7 +294,7 @@ def test_readers_racing_to_build_caches_come_to_the_same(monkeypatch: pytest.Mon
         together.wait(timeout=PATIENCE_S)
         return lower_bound(*columns)
 
-    monkeypatch.setattr(tables, "lower_bound", slowly)
+    monkeypatch.setattr(views, "lower_bound", slowly)
     answers: list[Any] = []
 
     def read() -> None:

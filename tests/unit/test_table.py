@@ -9,8 +9,9 @@ import pytest
 
 from bucketquery.columns import table as tables
 from bucketquery.columns.segment import Segment
-from bucketquery.columns.table import Counts, Table, View
-from bucketquery.model.schema import BUCKET, Int64s
+from bucketquery.columns.table import Counts, Table
+from bucketquery.columns.view import View
+from bucketquery.model.schema import BUCKET
 from helpers import (
     SPAN_S,
     STEP,
@@ -340,53 +341,6 @@ def test_the_first_rows_make_a_table() -> None:
     assert (shape(new), counts) == ((2, 0, 1), Counts(3, 0, 0))
     assert shape(empty) == (0, 0, 0)
     assert new.nbytes() == new.rows.base.nbytes() + new.rows.head.nbytes()
-
-
-def test_a_view_numbers_its_head_behind_its_base() -> None:
-    """Rows of both are read by one numbering, values, masks and lists alike; a slice is of the base."""
-    view = table(
-        rows(0, 3, **FULL),
-        [bucket(1, bucket_span=60, **{**FULL, "scheduled_events": ["late"]}), bucket(1, event_count=9)],
-    ).rows
-    assert (view.base.length, view.head.length, view.length) == (3, 2, 4)
-    rows_: Int64s = np.array([4, 0, 3, 2])
-    assert view.take("timestamp", rows_).tolist() == [STEP, 0, STEP, 2 * STEP]
-    assert view.take("event_count", rows_).tolist() == [9, 7, 7, 7]
-    assert view.take_lists("scheduled_events", rows_) == [(), ("a",), ("late",), ("a",)]
-    for name in ("anomaly_score", "processing_time_ms"):
-        missing = view.missing(name, rows_)
-        assert missing is not None
-        assert missing.tolist() == [True, False, False, False]
-    assert view.take("timestamp", slice(2, None, -1)).tolist() == [2 * STEP, STEP, 0]
-    assert view.missing("event_count", slice(0, 3)) is None
-    assert view.take_lists("scheduled_events", slice(0, 1)) == [("a",)]
-    assert view.head_places().tolist() == [1, 1]
-    assert view.head_places() is view.head_places()
-    assert [view.live_before(row) for row in range(4)] == [0, 1, 1, 2]
-
-
-@pytest.mark.parametrize(
-    "asked", [slice(0, 3), slice(2, None, -1), slice(0, 0), np.array([4, 0, 3]), np.array([], dtype=np.int64)]
-)
-def test_a_detached_view_has_copies_in_the_order_asked_for(asked: Any) -> None:
-    """Nothing of the table is kept alive by it."""
-    view = table(rows(0, 3, **FULL), [bucket(1, bucket_span=60), bucket(1, scheduled_events=["b"])]).rows
-    found = view.detach(asked)
-    for name in ("timestamp", "anomaly_score", "event_count"):
-        assert found.take(name, slice(0, found.length)).tobytes() == view.take(name, asked).tobytes()
-        assert not np.shares_memory(found.base.columns[name], view.base.columns[name])
-    assert found.take_lists("scheduled_events", slice(0, found.length)) == view.take_lists("scheduled_events", asked)
-    assert (len(found.dead), found.head.length) == (0, 0)
-
-
-@pytest.mark.parametrize("dead", [(), (0,), (3,), (0, 1, 3), (1, 2), (0, 1, 2, 3)], ids=repr)
-@pytest.mark.parametrize("head", [(), (0,), (9,), (-5, 2)], ids=repr)
-def test_the_time_span_is_of_what_can_be_seen(dead: tuple[int, ...], head: tuple[int, ...]) -> None:
-    """Dead rows at both ends do not count, wherever the head lies."""
-    base = segment(rows(0, 4))
-    view = View(base, np.array(dead, dtype=np.int64), segment([bucket(row, bucket_span=60) for row in head]))
-    times = [row for row in range(4) if row not in dead] + [*head]
-    assert view.time_span() == ((min(times) * STEP, max(times) * STEP) if times else None)
 
 
 # ---- nothing is seen too early or too late

@@ -1,0 +1,151 @@
+"""Views: what a search may see of a table, and some of its rows, to be read.
+
+A view says which rows are there; it reads none but those of the head whose place it needs. A selection reads: column by
+column, from base and head alike, in the order that a page has.
+"""
+
+from typing import Any, Final
+
+import numpy as np
+
+from bucketquery.columns.segment import Rows, Segment, lists_of, lower_bound
+from bucketquery.model.schema import Array, Bools, Int64s
+
+NO_ROWS: Final[Int64s] = np.empty(0, dtype=np.int64)
+
+#: A segment, some of its rows, and their positions in a selection.
+_Part = tuple[Segment, Int64s, Int64s]
+
+
+class View:
+    """The rows of a table that a search may see: a base without its dead rows, and a head.
+
+    All rows are one view, the final ones another over the same arrays, so that no search asks what is interim. Rows of
+    both are told apart by number: row ``r`` of the head is ``base.length + r``; a slice is of the base alone.
+    """
+
+    __slots__ = ("_head_places", "base", "dead", "head")
+
+    def __init__(self, base: Segment, dead: Int64s, head: Segment) -> None:
+        self.base = base
+        self.dead = dead
+        self.head = head
+        self._head_places: Int64s | None = None
+
+    @property
+    def length(self) -> int:
+        """How many rows there are to see."""
+        return self.base.length - len(self.dead) + self.head.length
+
+    def live_before(self, row: int) -> int:
+        """How many rows of the base before ``row`` are not dead. Complexity: O(log d) for d dead rows."""
+        return row - int(self.dead.searchsorted(row)) if len(self.dead) else row
+
+    def head_places(self) -> Int64s:
+        """For each row of the head the row of the base that it comes before, shape (h,), ascending.
+
+        Complexity: O(h log n) once a view, then O(1).
+        """
+        places = self._head_places
+        if places is None:
+            # Two readers may both work this out, and come to the same.
+            places = self._head_places = lower_bound(self.base.identities(), self.head.identities())
+        return places
+
+    def time_span(self) -> tuple[int, int] | None:
+        """First and last timestamp, or None where there is nothing. Complexity: O(d) for d dead rows."""
+        at_start = int(np.count_nonzero(self.dead == np.arange(len(self.dead))))
+        at_end = int(np.count_nonzero(self.dead[::-1] == self.base.length - 1 - np.arange(len(self.dead))))
+        live = self.base.column("timestamp")[at_start : self.base.length - at_end]
+        ends = [
+            timestamps.item(at)
+            for timestamps in (live, self.head.column("timestamp"))
+            if len(timestamps)
+            for at in (0, -1)
+        ]
+        return (min(ends), max(ends)) if ends else None
+
+
+class Selection:
+    """Some rows of a view in an order of their own, read when asked; immutable.
+
+    Attributes:
+        view: whose rows they are.
+        rows: a slice of the base alone, its step 1 or -1, or rows of base and head, as the view numbers them.
+    """
+
+    __slots__ = ("_parts", "rows", "view")
+
+    def __init__(self, view: View, rows: Rows) -> None:
+        self.view = view
+        self.rows = rows
+        self._parts: tuple[_Part, ...] | None = None
+
+    @classmethod
+    def of(cls, segment: Segment) -> "Selection":
+        """All rows of a segment, in its order."""
+        return cls(View(segment, NO_ROWS, Segment.empty(segment.schema)), slice(0, segment.length))
+
+    def __len__(self) -> int:
+        if isinstance(self.rows, slice):
+            return len(range(*self.rows.indices(self.view.base.length)))
+        return len(self.rows)
+
+    def __getitem__(self, positions: slice) -> "Selection":
+        """The rows at some positions. Complexity: O(r) for the r rows of this selection."""
+        rows = self.rows
+        if isinstance(rows, slice):
+            rows = np.arange(*rows.indices(self.view.base.length), dtype=np.int64)
+        return Selection(self.view, rows[positions])
+
+    def column(self, name: str) -> Array:
+        """A column's values, NaN or the default where missing. Complexity: O(r); a slice gives a view."""
+        if isinstance(self.rows, slice):
+            return self.view.base.column(name)[self.rows]
+        values = np.empty(len(self.rows), dtype=self.view.base.columns[name].dtype)
+        for segment, own, positions in self._by_segment(self.rows):
+            values[positions] = segment.column(name)[own]
+        return values
+
+    def missing(self, name: str) -> Bools | None:
+        """Which rows miss a column's field; None where none could. Complexity: O(r)."""
+        if isinstance(self.rows, slice):
+            return self.view.base.missing(name, self.rows)
+        missing: Bools | None = None
+        for segment, own, positions in self._by_segment(self.rows):
+            lacking = segment.missing(name, own)
+            if lacking is not None:
+                missing = np.zeros(len(self.rows), dtype=np.bool_) if missing is None else missing
+                missing[positions] = lacking
+        return missing
+
+    def lists(self, name: str) -> list[tuple[Any, ...]]:
+        """A list field's tuples, empty where missing. Complexity: O(r log n)."""
+        if isinstance(self.rows, slice):
+            return self.view.base.take_lists(name, self.rows)
+        taken: list[tuple[Any, ...]] = [()] * len(self.rows)
+        for segment, own, positions in self._by_segment(self.rows):
+            for position, value in zip(positions.tolist(), segment.take_lists(name, own), strict=True):
+                taken[position] = value
+        return taken
+
+    def detach(self) -> Segment:
+        """Copies of these rows in their order, which need not be that of a segment's identities: only to be read.
+
+        Complexity: O(r).
+        """
+        schema = self.view.base.schema
+        columns = {field.name: self.column(field.name).copy() for field in schema.columns}
+        lists = {field.name: lists_of(self.lists(field.name)) for field in schema.lists}
+        return Segment(schema, len(self), columns, {}, lists)
+
+    def _by_segment(self, rows: Int64s) -> tuple[_Part, ...]:
+        """The rows that are in base and in head, as each numbers them, and their positions here."""
+        parts = self._parts
+        if parts is None:
+            # Two readers may both work this out, and come to the same.
+            base, is_head = self.view.base, rows >= self.view.base.length
+            in_base, in_head = (~is_head).nonzero()[0], is_head.nonzero()[0]
+            parts = ((base, rows[in_base], in_base), (self.view.head, rows[in_head] - base.length, in_head))
+            parts = self._parts = tuple(part for part in parts if len(part[2]))
+        return parts

@@ -1,0 +1,80 @@
+"""Views and selections: one numbering of base and head, read in any order."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from bucketquery.columns.view import Selection, View
+from bucketquery.model.schema import Int64s
+from helpers import STEP, bucket, rows, segment, table
+
+FULL: dict[str, Any] = {
+    "anomaly_score": 5.0,
+    "initial_anomaly_score": 6.0,
+    "event_count": 7,
+    "processing_time_ms": 8,
+    "scheduled_events": ["a"],
+}
+
+
+def test_a_view_numbers_its_head_behind_its_base() -> None:
+    """Rows of both are read by one numbering, values, masks and lists alike; a slice is of the base."""
+    view = table(
+        rows(0, 3, **FULL),
+        [bucket(1, bucket_span=60, **{**FULL, "scheduled_events": ["late"]}), bucket(1, event_count=9)],
+    ).rows
+    assert (view.base.length, view.head.length, view.length) == (3, 2, 4)
+    rows_: Int64s = np.array([4, 0, 3, 2])
+    mixed = Selection(view, rows_)
+    assert mixed.column("timestamp").tolist() == [STEP, 0, STEP, 2 * STEP]
+    assert mixed.column("event_count").tolist() == [9, 7, 7, 7]
+    assert mixed.lists("scheduled_events") == [(), ("a",), ("late",), ("a",)]
+    for name in ("anomaly_score", "processing_time_ms"):
+        missing = mixed.missing(name)
+        assert missing is not None
+        assert missing.tolist() == [True, False, False, False]
+    assert mixed.missing("event_count") is None
+    assert Selection(view, slice(2, None, -1)).column("timestamp").tolist() == [2 * STEP, STEP, 0]
+    assert Selection(view, slice(0, 3)).missing("event_count") is None
+    assert Selection(view, slice(0, 1)).lists("scheduled_events") == [("a",)]
+    assert view.head_places().tolist() == [1, 1]
+    assert view.head_places() is view.head_places()
+    assert [view.live_before(row) for row in range(4)] == [0, 1, 1, 2]
+
+
+@pytest.mark.parametrize(
+    "asked", [slice(0, 3), slice(2, None, -1), slice(0, 0), np.array([4, 0, 3]), np.array([], dtype=np.int64)]
+)
+def test_a_detached_selection_has_copies_in_the_order_asked_for(asked: Any) -> None:
+    """Nothing of the table is kept alive by it."""
+    view = table(rows(0, 3, **FULL), [bucket(1, bucket_span=60), bucket(1, scheduled_events=["b"])]).rows
+    picked = Selection(view, asked)
+    detached = picked.detach()
+    again = Selection.of(detached)
+    assert len(again) == len(picked) == detached.length
+    for name in ("timestamp", "anomaly_score", "event_count"):
+        assert again.column(name).tobytes() == picked.column(name).tobytes()
+        assert not np.shares_memory(detached.columns[name], view.base.columns[name])
+    assert again.lists("scheduled_events") == picked.lists("scheduled_events")
+
+
+@pytest.mark.parametrize("positions", [slice(0, 2), slice(None), slice(None, None, -1), slice(1, 9, 2), slice(5, 9)])
+@pytest.mark.parametrize("asked", [slice(0, 3), slice(2, None, -1), np.array([4, 0, 3])])
+def test_a_part_of_a_selection_is_taken_by_position(asked: Any, positions: slice) -> None:
+    """As of a list of its rows."""
+    view = table(rows(0, 3), [bucket(1, bucket_span=60), bucket(9, is_interim=True)]).rows
+    picked = Selection(view, asked)
+    part = picked[positions]
+    assert part.column("timestamp").tolist() == picked.column("timestamp").tolist()[positions]
+    assert len(part) == len(picked.column("timestamp")[positions])
+
+
+@pytest.mark.parametrize("dead", [(), (0,), (3,), (0, 1, 3), (1, 2), (0, 1, 2, 3)], ids=repr)
+@pytest.mark.parametrize("head", [(), (0,), (9,), (-5, 2)], ids=repr)
+def test_the_time_span_is_of_what_can_be_seen(dead: tuple[int, ...], head: tuple[int, ...]) -> None:
+    """Dead rows at both ends do not count, wherever the head lies."""
+    base = segment(rows(0, 4))
+    view = View(base, np.array(dead, dtype=np.int64), segment([bucket(row, bucket_span=60) for row in head]))
+    times = [row for row in range(4) if row not in dead] + [*head]
+    assert view.time_span() == ((min(times) * STEP, max(times) * STEP) if times else None)
