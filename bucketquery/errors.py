@@ -109,9 +109,10 @@ def _restore(
 
 
 def _picklable(value: object) -> object:
-    # An error that cannot be pickled takes a whole pool of worker processes with it, whatever the caller had put in.
+    # An error that cannot be pickled, or not be unpickled, takes a whole pool of worker processes with it, whatever the
+    # caller had put in.
     try:
-        pickle.dumps(value)
+        pickle.loads(pickle.dumps(value))  # noqa: S301 - our own pickle, of what the caller holds already
     except Exception:  # noqa: BLE001 - pickling runs code of the caller's, which may raise anything
         return object.__repr__(value)
     return value

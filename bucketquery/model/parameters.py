@@ -187,9 +187,10 @@ def read_integer(value: object, name: str, field: str) -> int:
     if not is_integer(value):
         reason = f"Failed to parse int parameter [{name}] with value [{brief(value)}]"
         raise InvalidQuery(reason, field=field, value=value)
-    if value < 0:
+    number = int(value)
+    if number < 0:
         raise InvalidQuery(f"Parameter [{name}] cannot be < 0", field=field, value=value)
-    return int(value)
+    return number
 
 
 def read_page(page: object) -> dict[str, int]:

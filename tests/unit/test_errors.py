@@ -29,6 +29,14 @@ class Unpicklable:
         raise RuntimeError("nor so")
 
 
+class OneWay(Exception):
+    """An exception that can be pickled and not be unpickled, as many can be that ask for more than a message."""
+
+    def __init__(self, first: int, second: int) -> None:
+        super().__init__(first)
+        self.second = second
+
+
 @pytest.mark.parametrize(("error", "status", "kind", "builtin"), ERRORS)
 def test_an_error_says_what_to_answer(
     error: type[BucketQueryError], status: int, kind: str, builtin: type[Exception]
@@ -63,6 +71,14 @@ def test_what_cannot_be_pickled_travels_as_text() -> None:
     found = pickle.loads(pickle.dumps(sent))
     assert found.field == "documents[0]"
     assert "Unpicklable object at" in found.value
+
+
+def test_what_cannot_be_unpickled_travels_as_text() -> None:
+    """Some values pickle and fail only on the other side, where it would be too late."""
+    sent = InvalidDocument("no", field="documents[0]", value=OneWay(1, 2))
+    for found in (pickle.loads(pickle.dumps(sent)), copy.deepcopy(sent)):
+        assert found.field == "documents[0]"
+        assert "OneWay object at" in found.value
 
 
 def test_every_error_is_public() -> None:

@@ -268,6 +268,16 @@ def test_paging_is_not_negative() -> None:
     assert error.reason == "Parameter [size] cannot be < 0"
 
 
+def test_an_integer_is_what_it_turns_into() -> None:
+    """A subclass that converts itself into something else is judged by that."""
+
+    class Turncoat(int):
+        def __int__(self) -> int:
+            return -3
+
+    assert refusal(lambda: read_integer(Turncoat(3), "size", "size")).reason == "Parameter [size] cannot be < 0"
+
+
 def test_a_page_gives_what_it_has() -> None:
     """One or the other, both or nothing, from any mapping, which is not modified."""
     pages: list[tuple[Mapping[str, int], dict[str, int]]] = [
