@@ -139,8 +139,8 @@ def _parser() -> _Parser:
 
 
 def _integer(text: str) -> int | str:
-    # What is no integer stays as it is: to refuse it is the API's business.
-    return int(text) if re.fullmatch(r"[+-]?[0-9]{1,18}", text) else text
+    # What is no integer, or one of more digits than Python reads, stays as it is: to refuse it is the API's business.
+    return int(text) if re.fullmatch(r"[+-]?[0-9]{1,4000}", text) else text
 
 
 def _version() -> str:
