@@ -32,7 +32,14 @@ class Reads(ABC):
 
     @property
     def sequence(self) -> int:
-        """The number of the commit that is read: 0 before the first, one more with each that changed something."""
+        """The number of the commit that is read: 0 before the first, one more with each that changed something.
+
+        Complexity: O(1).
+
+        >>> from bucketquery import ResultsIndex
+        >>> ResultsIndex().sequence
+        0
+        """
         return self._newest()._sequence
 
     def jobs(self, pattern: str = "_all") -> Sequence[str]:

@@ -27,6 +27,16 @@ class BucketPage:
     Attributes:
         count: every match, before paging.
         sequence: the commit it was read from.
+
+    Source: the API's response body.
+
+    >>> from bucketquery import ResultsIndex
+    >>> index = ResultsIndex()
+    >>> documents = [{"job_id": "web", "timestamp": row, "bucket_span": 1} for row in range(5)]
+    >>> commit = index.upsert(documents, kind="bucket")
+    >>> page = index.get_buckets(job_id="web", size=2, from_=1)
+    >>> page.count, len(page), [bucket.timestamp for bucket in page], page[-1].timestamp
+    (5, 2, [1, 2], 2)
     """
 
     __slots__ = ("_job_id", "_rows", "count", "sequence")
@@ -74,6 +84,12 @@ class BucketPage:
             InvalidQuery: a bucket has no such field.
 
         Complexity: O(len(page)).
+
+        >>> from bucketquery import ResultsIndex
+        >>> index = ResultsIndex()
+        >>> commit = index.upsert([{"job_id": "web", "timestamp": 0, "bucket_span": 300}], kind="bucket")
+        >>> index.get_buckets(job_id="web").column("bucket_span")
+        array([300])
         """
         check_text(name, "name")
         if name == "bucket_influencers":
@@ -89,7 +105,16 @@ class BucketPage:
         raise InvalidQuery(reason, field="name", value=name)
 
     def keys(self) -> Sequence[tuple[Any, ...]]:
-        """The identities ``(job_id, timestamp, bucket_span)`` in page order. Complexity: O(len(page))."""
+        """The identities ``(job_id, timestamp, bucket_span)`` in page order: epoch ms and seconds.
+
+        Complexity: O(len(page)).
+
+        >>> from bucketquery import ResultsIndex
+        >>> index = ResultsIndex()
+        >>> commit = index.upsert([{"job_id": "web", "timestamp": 0, "bucket_span": 300}], kind="bucket")
+        >>> index.get_buckets(job_id="web").keys()
+        (('web', 0, 300),)
+        """
         columns = [self._rows.column(name).tolist() for name in BUCKET.identity]
         return tuple((self._job_id, *identity) for identity in zip(*columns, strict=True))
 
@@ -100,6 +125,13 @@ class BucketPage:
             human: show each timestamp as text too, before its number.
 
         Complexity: O(len(page)). Source: Get buckets, response body.
+
+        >>> from bucketquery import ResultsIndex
+        >>> index = ResultsIndex()
+        >>> commit = index.upsert([{"job_id": "web", "timestamp": 0, "bucket_span": 300}], kind="bucket")
+        >>> body = index.get_buckets(job_id="web").to_dict(human=True)
+        >>> body["count"], body["buckets"][0]["timestamp_string"]
+        (1, '1970-01-01T00:00:00.000Z')
         """
         return {"count": self.count, BUCKET.plural: bucket_bodies(self._job_id, self._rows, human=human)}
 

@@ -162,7 +162,7 @@ class BucketQuery(_Read):
         put(self, "_settled", None if waits else self._settle(0))
 
     def replace(self, **changes: Any) -> Self:
-        """The same question but for the parameters named, checked like a new one.
+        """The same question but for the parameters named, checked like a new one. Complexity: O(1).
 
         Raises:
             TypeError: there is no such parameter.

@@ -61,6 +61,9 @@ def scan(table: Table, question: Question) -> Iterator[Selection]:
 
     In time order the window is walked in parts, so that memory stays flat; another order keeps 8 bytes a match, and
     takes some fifty while it is found.
+
+    Complexity: O(matches) in all in time order without a threshold; else O(w) more for the w rows of the window, and
+    where another order leads O(m log m) for the m matches.
     """
     everything = question._replace(from_=0, size=table.rows.length)
     if question.order_by is not None:
