@@ -146,10 +146,8 @@ SCHEMAS: Final[Mapping[str, Schema]] = MappingProxyType({BUCKET.kind: BUCKET})
 CONSTANT: Final = frozenset({"job_id", "result_type"})
 #: Mapped as text, which cannot be sorted by.
 TEXT_FIELDS: Final = frozenset({"description", "terms", "examples", "all_field_values"})
-#: Mapped below nested objects, which cannot be sorted by without naming the nesting.
-NESTED_FIELDS: Final = frozenset(
-    f"bucket_influencers.{name}"
-    for name in (
+_NESTED: Final = {
+    "bucket_influencers": (
         "job_id",
         "result_type",
         "influencer_field_name",
@@ -160,5 +158,23 @@ NESTED_FIELDS: Final = frozenset(
         "timestamp",
         "bucket_span",
         "is_interim",
-    )
-)
+    ),
+    "causes": (
+        "probability",
+        "by_field_name",
+        "by_field_value",
+        "correlated_by_field_value",
+        "partition_field_name",
+        "partition_field_value",
+        "function",
+        "function_description",
+        "typical",
+        "actual",
+        "field_name",
+        "over_field_name",
+        "over_field_value",
+    ),
+    "influencers": ("influencer_field_name", "influencer_field_values"),
+}
+#: Mapped below nested objects, which cannot be sorted by without naming the nesting.
+NESTED_FIELDS: Final = frozenset(f"{outer}.{inner}" for outer, names in _NESTED.items() for inner in names)

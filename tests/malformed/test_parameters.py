@@ -525,6 +525,16 @@ NO_SORT: list[tuple[str, str, str]] = [
         "it is mandatory to set the [nested] context on the nested sort field: [bucket_influencers.anomaly_score].",
         "query_shard_exception",
     ),
+    (
+        "causes.probability",
+        "it is mandatory to set the [nested] context on the nested sort field: [causes.probability].",
+        "query_shard_exception",
+    ),
+    (
+        "influencers.influencer_field_values",
+        "it is mandatory to set the [nested] context on the nested sort field: [influencers.influencer_field_values].",
+        "query_shard_exception",
+    ),
     ("description", "", ILLEGAL),
     ("terms", "", ILLEGAL),
     ("examples", "", ILLEGAL),
