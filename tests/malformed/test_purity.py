@@ -183,11 +183,18 @@ def test_a_patched_clock_is_not_fatal_to_anything_but_now() -> None:
 
 
 def test_the_import_loads_numpy_sortedcontainers_and_the_standard_library_only() -> None:
-    """Nothing else where more is installed, and it works where extras and event loops cannot be imported at all."""
+    """Nothing else where more is installed, and it works where extras and event loops cannot be imported at all.
+
+    Nor does the import of the index fetch a door, and the reference answers where Hypothesis is missing.
+    """
     absent = ["hypothesis", "pytest", "orjson", "nanoarrow", "narwhals", "pandas", "pyarrow", "asyncio", "logging"]
     script = (
         f"import json, numpy\nfor name in {absent!r}:\n    sys.modules.setdefault(name, None)\n"
         "before = set(sys.modules)\nimport bucketquery\nbucketquery.ResultsIndex()\n"
+        "doors = {'__main__', 'elastic', 'frames', 'merge', 'testing'}\n"
+        "assert not {f'bucketquery.{door}' for door in doors} & sys.modules.keys()\n"
+        "from bucketquery.testing import evaluate\n"
+        "assert evaluate([], bucketquery.BucketQuery(jobs='web')) == {'count': 0, 'buckets': []}\n"
         "new = {name.partition('.')[0] for name in set(sys.modules) - before}\n"
         "print(json.dumps(sorted(new - set(sys.stdlib_module_names))))"
     )
