@@ -2,8 +2,8 @@
 
 A row reads from left to right: the rule, what it claims, the documents that are given, what is asked, what comes back,
 and where the rule comes from. Documents have names, so an answer is written as the names of its buckets in page order:
-``"b a c"``. The sources are those of the reference: RFB, BQB, JRP and the like are files of the server, YML and HLRC
-are its tests; "ruling" is our own decision, and so is "decided", where the rulings left something open.
+``"b a c"``. Rules have the numbers of docs/semantics.md, and sources its words: "ours" is a decision of this project,
+and RFB, JRP and the like are codes for classes of the server, of which it has the table under "How to read it".
 """
 
 import json
@@ -70,11 +70,15 @@ class Row(Protocol):
 
     @property
     def rule(self) -> str:
-        """The number in the reference, or ``20.`` and the topic of a ruling."""
+        """The number in docs/semantics.md."""
 
     @property
     def claim(self) -> str:
         """What the row says, in a few words; with the rule it is the name of the case."""
+
+    @property
+    def source(self) -> str:
+        """Where the rule comes from, and what is said there, or that alone."""
 
 
 def each_row(*tables: Sequence[Row]) -> pytest.MarkDecorator:

@@ -59,7 +59,7 @@ CALENDAR = [
     Means("1.6", "2020-02-03T04:05:06.007", "2020-02-03T04:05:06.007Z", "ISO"),
     Means("1.6", "2020-02-03T04:05:06.0079", "2020-02-03T04:05:06.007Z", "1.4: below a millisecond is cut off"),
     Means("1.6", "2020-02-03T04:05:06.123456789", "2020-02-03T04:05:06.123Z", "ISO: nine digits"),
-    Means("1.6", "1969-12-31T23:59:59.9999", -1, "ruling: floored"),
+    Means("1.6", "1969-12-31T23:59:59.9999", -1, "ours: floored"),
     Means("1.6", "9999-12-31T23:59:59.999Z", 253_402_300_799_999, "ISO"),
     Means("1.6", "9999-12-31T23:59:59.999999999Z", 253_402_300_799_999, "ISO"),
 ]
@@ -81,8 +81,8 @@ ZONES = [
     Means("1.6", "2020-02-29T23:30-01:00", "2020-03-01T00:30:00.000Z", "over the border of a month"),
     Means("1.6", "2020-02-03T00:00+18:00", "2020-02-02T06:00:00.000Z", "the widest offset"),
     Means("1.6", "2020-02-03T00:00-18:00", "2020-02-03T18:00:00.000Z", "the widest offset"),
-    Means("20.types", "2020-02-03T04:05UTC", "2020-02-03T04:05:00.000Z", "ruling: UTC by name"),
-    Means("20.types", "2020-02-03T04:05:06.789GMT", "2020-02-03T04:05:06.789Z", "ruling: GMT by name"),
+    Means("1.6", "2020-02-03T04:05UTC", "2020-02-03T04:05:00.000Z", "ours: UTC by name"),
+    Means("1.6", "2020-02-03T04:05:06.789GMT", "2020-02-03T04:05:06.789Z", "ours: GMT by name"),
 ]
 
 DIGITS = [
@@ -105,8 +105,8 @@ DIGITS = [
     Means("1.6", "1577836800000.9", "2020-01-01T00:00:00.000Z", "EPOCH: the fraction is below a millisecond"),
     Means("1.6", "1577836800000.999999", "2020-01-01T00:00:00.000Z", "EPOCH: six digits"),
     Means("1.4", "12345.6", 12_345, "EPOCH: the fraction is below a millisecond"),
-    Means("1.4", "-12345.6", -12_346, "ruling: floored"),
-    Means("1.4", "-12345.0", -12_345, "ruling: floored"),
+    Means("1.4", "-12345.6", -12_346, "ours: floored"),
+    Means("1.4", "-12345.0", -12_345, "ours: floored"),
     Means("1.6", "253402300799999", LAST_MS, "EPOCH"),
 ]
 
@@ -218,19 +218,19 @@ OF_NOW = [
 ]
 
 OTHER_TYPES = [
-    Means("20.types", 0, 0, "ruling: epoch milliseconds"),
+    Means("20.types", 0, 0, "ours: epoch milliseconds"),
     Means("20.types", 2020, 2020, "an int is never a year"),
     Means("20.types", -2020, -2020, "an int is never a year"),
     Means("20.types", datetime(2020, 2, 3, 4, 5, 6, 789_999, tzinfo=UTC), "2020-02-03T04:05:06.789Z", "floored"),
     Means(
         "20.types", datetime(2020, 2, 3, 4, tzinfo=timezone(timedelta(hours=-5))), "2020-02-03T09:00:00.000Z", "aware"
     ),
-    Means("20.types", np.datetime64("2020", "Y"), "2020-01-01T00:00:00.000Z", "ruling"),
-    Means("20.types", np.datetime64("2020-02", "M"), "2020-02-01T00:00:00.000Z", "ruling"),
-    Means("20.types", np.datetime64("2020-02-03", "D"), "2020-02-03T00:00:00.000Z", "ruling"),
-    Means("20.types", np.datetime64("2020-02-03T04:05", "m"), "2020-02-03T04:05:00.000Z", "ruling"),
-    Means("20.types", np.datetime64("2020-02-03T04:05:06", "s"), "2020-02-03T04:05:06.000Z", "ruling"),
-    Means("20.types", np.datetime64("2020-02-03T04:05:06.789", "ms"), "2020-02-03T04:05:06.789Z", "ruling"),
+    Means("20.types", np.datetime64("2020", "Y"), "2020-01-01T00:00:00.000Z", "ours"),
+    Means("20.types", np.datetime64("2020-02", "M"), "2020-02-01T00:00:00.000Z", "ours"),
+    Means("20.types", np.datetime64("2020-02-03", "D"), "2020-02-03T00:00:00.000Z", "ours"),
+    Means("20.types", np.datetime64("2020-02-03T04:05", "m"), "2020-02-03T04:05:00.000Z", "ours"),
+    Means("20.types", np.datetime64("2020-02-03T04:05:06", "s"), "2020-02-03T04:05:06.000Z", "ours"),
+    Means("20.types", np.datetime64("2020-02-03T04:05:06.789", "ms"), "2020-02-03T04:05:06.789Z", "ours"),
     Means("20.types", np.datetime64("2020-02-03T04:05:06.789999", "us"), "2020-02-03T04:05:06.789Z", "floored"),
     Means("20.types", np.datetime64("1969-12-31T23:59:59.999999999", "ns"), -1, "floored"),
 ]
@@ -389,7 +389,7 @@ BAD_MATH = [
 ]
 
 WRONG_TYPES = [
-    NoInstant("20.types", value, "", "ruling", error_type="illegal_argument_exception")
+    NoInstant("20.types", value, "", "ours", error_type="illegal_argument_exception")
     for value in (
         True,
         False,
@@ -427,9 +427,12 @@ class Zone:
 
     rule: str
     claim: str
+    source: str
 
 
-REGIONS = [Zone("20.types", region) for region in ("Europe/Paris", "America/New_York", "Etc/UTC", "EST", "CET")]
+REGIONS = [
+    Zone("1.6", region, "ours: no files") for region in ("Europe/Paris", "America/New_York", "Etc/UTC", "EST", "CET")
+]
 
 
 @each_row(REGIONS)
@@ -502,12 +505,12 @@ class NowIs:
 
 
 NOW_VALUES = [
-    NowIs("20.now", "an int", 1_577_836_800_000, 1_577_836_800_000, "api: an Instant"),
-    NowIs("20.now", "ISO text", "2020-02-03T04:05Z", "2020-02-03T04:05:00.000Z", "api: an Instant"),
-    NowIs("20.now", "digits", "12345", 12_345, "api: an Instant"),
-    NowIs("20.now", "math of a date", "2020-02-03||/M", "2020-02-01T00:00:00.000Z", "api: an Instant"),
-    NowIs("20.now", "a datetime", datetime(2020, 2, 3, 4, tzinfo=UTC), "2020-02-03T04:00:00.000Z", "api: an Instant"),
-    NowIs("20.now", "a datetime64", np.datetime64("2020-02-03", "D"), "2020-02-03T00:00:00.000Z", "api: an Instant"),
+    NowIs("20.now", "an int", 1_577_836_800_000, 1_577_836_800_000, "ours: any instant"),
+    NowIs("20.now", "ISO text", "2020-02-03T04:05Z", "2020-02-03T04:05:00.000Z", "ours: any instant"),
+    NowIs("20.now", "digits", "12345", 12_345, "ours: any instant"),
+    NowIs("20.now", "math of a date", "2020-02-03||/M", "2020-02-01T00:00:00.000Z", "ours: any instant"),
+    NowIs("20.now", "a datetime", datetime(2020, 2, 3, 4, tzinfo=UTC), "2020-02-03T04:00:00.000Z", "ours: any instant"),
+    NowIs("20.now", "a datetime64", np.datetime64("2020-02-03", "D"), "2020-02-03T00:00:00.000Z", "ours: any instant"),
     NowIs("20.now", "-1", -1, -1, "-1 is unset in start and end only"),
     NowIs("20.now", "text -1", "-1", -1, "-1 is unset in start and end only"),
     NowIs("20.now", "0", 0, 0, "0 is an instant"),
@@ -599,15 +602,24 @@ class Kept:
     source: str
 
 
+LAST_OF_1969 = datetime(1969, 12, 31, 23, 59, 59, 999_000, tzinfo=UTC)
 ATTRIBUTES = [
-    Kept("1.5", "-1 becomes None", -1, None, "ruling"),
-    Kept("1.5", "text -1 becomes None", "-1", None, "ruling"),
-    Kept("1.2", "None stays", None, None, "ruling"),
-    Kept("20.types", "an int stays", 12_345, 12_345, "ruling"),
-    Kept("20.types", "text stays as it is", "2020-01-31||+1M", "2020-01-31||+1M", "ruling"),
-    Kept("20.types", "now stays as it is", "now-1d/d", "now-1d/d", "ruling: resolved at search"),
-    Kept("20.types", "a datetime becomes an int", datetime(1970, 1, 1, 0, 0, 1, 999, tzinfo=UTC), 1_000, "ruling"),
-    Kept("20.types", "a datetime64 becomes an int", np.datetime64(1_999, "us"), 1, "ruling"),
+    Kept("1.5", "-1 becomes None", -1, None, "ours"),
+    Kept("1.5", "text -1 becomes None", "-1", None, "ours"),
+    Kept("1.2", "None stays", None, None, "ours"),
+    Kept("20.types", "an int stays", 12_345, 12_345, "ours"),
+    Kept("20.types", "text stays as it is", "2020-01-31||+1M", "2020-01-31||+1M", "ours"),
+    Kept("20.types", "now stays as it is", "now-1d/d", "now-1d/d", "ours: resolved at search"),
+    Kept("20.types", "a datetime becomes an int", datetime(1970, 1, 1, 0, 0, 1, 999, tzinfo=UTC), 1_000, "ours"),
+    Kept("20.types", "a datetime64 becomes an int", np.datetime64(1_999, "us"), 1, "ours"),
+    Kept("20.types", "-1 by datetime becomes text", LAST_OF_1969, "1969-12-31T23:59:59.999Z", "ours: -1 is unset"),
+    Kept(
+        "20.types",
+        "-1 by datetime64 becomes text",
+        np.datetime64(-1, "ms"),
+        "1969-12-31T23:59:59.999Z",
+        "ours: -1 is unset",
+    ),
 ]
 
 

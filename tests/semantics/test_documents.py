@@ -1,4 +1,4 @@
-"""The rulings on what may be stored: documents, columns, missing and unknown fields, other result types, severity."""
+"""Our decisions on what may be stored: documents, columns, missing and unknown fields, other result types, severity."""
 
 import math
 from collections.abc import Mapping
@@ -49,7 +49,7 @@ def taken(field: str, source: str, *pairs: tuple[Any, Any]) -> list[Taken]:
 
 TIMESTAMPS = taken(
     "timestamp",
-    "ruling: epoch ms, calendar text, aware datetime, datetime64; years 0001 to 9999",
+    "ours: epoch ms, calendar text, aware datetime, datetime64; years 0001 to 9999",
     (T0, T0),
     (float(T0), T0),
     (np.int64(T0), T0),
@@ -81,7 +81,7 @@ TIMESTAMPS = taken(
 )
 SPANS = taken(
     "bucket_span",
-    "ruling: at least 1, inside int64",
+    "ours: at least 1, inside int64",
     (1, 1),
     (3_600, 3_600),
     (3_600.0, 3_600),
@@ -95,7 +95,7 @@ LONGS = [
     for field in ("event_count", "processing_time_ms")
     for row in taken(
         field,
-        "ruling: integers inside int64, no other range check",
+        "ours: integers inside int64, no other range check",
         (0, 0),
         (5, 5),
         (5.0, 5),
@@ -116,7 +116,7 @@ DOUBLES = [
     for field in ("anomaly_score", "initial_anomaly_score")
     for row in taken(
         field,
-        "ruling: finite numbers, no other range check",
+        "ours: finite numbers, no other range check",
         (0, 0.0),
         (50, 50.0),
         (50.5, 50.5),
@@ -133,8 +133,8 @@ DOUBLES = [
     )
 ]
 OTHERS = [
-    *taken("is_interim", "ruling: bools", (True, True), (False, False), (None, False)),
-    *taken("scheduled_events", "ruling: a list of text", (["b", "a"], ["b", "a"]), (("b",), ["b"]), ([""], [""])),
+    *taken("is_interim", "ours: bools", (True, True), (False, False), (None, False)),
+    *taken("scheduled_events", "ours: a list of text", (["b", "a"], ["b", "a"]), (("b",), ["b"]), ([""], [""])),
 ]
 
 
@@ -189,40 +189,36 @@ NO_NUMBER = (
 )
 
 BAD_VALUES = [
-    *bad_values("timestamp", "ruling: required", None),
-    *bad_values("timestamp", "ruling", True, 1.5, math.nan, math.inf, [T0], {}, b"2020-01-01", np.datetime64("NaT")),
-    *bad_values("timestamp", "ruling: years 0001 to 9999", FIRST_MS - 1, LAST_MS + 1, -(2**63), 2**63, 10**30, 1e300),
+    *bad_values("timestamp", "ours: required", None),
+    *bad_values("timestamp", "ours", True, 1.5, math.nan, math.inf, [T0], {}, b"2020-01-01", np.datetime64("NaT")),
+    *bad_values("timestamp", "ours: years 0001 to 9999", FIRST_MS - 1, LAST_MS + 1, -(2**63), 2**63, 10**30, 1e300),
+    *bad_values("timestamp", "ours: years 0001 to 9999", "0000-01-01", "9999-12-31T23:59:59-01:00", "0001-01-01T00+01"),
+    *bad_values("timestamp", "ours: years 0001 to 9999", np.datetime64("0000-12-31", "D"), np.datetime64(10**9, "Y")),
     *bad_values(
-        "timestamp", "ruling: years 0001 to 9999", "0000-01-01", "9999-12-31T23:59:59-01:00", "0001-01-01T00+01"
-    ),
-    *bad_values("timestamp", "ruling: years 0001 to 9999", np.datetime64("0000-12-31", "D"), np.datetime64(10**9, "Y")),
-    *bad_values(
-        "timestamp", "ruling: calendar text only", "2020", str(T0), "-1", "now", "now/d", "2020-01-01||/d", "5000"
+        "timestamp", "ours: calendar text only", "2020", str(T0), "-1", "now", "now/d", "2020-01-01||/d", "5000"
     ),
     *bad_values(
         "timestamp", "1.6", "", "2020-01-01 00:00", "2020-02-30", " 2020-01-01", "2020-01-01\n", "soon", "2020-1-1"
     ),
-    *bad_values("timestamp", "ruling: a naive datetime", datetime(2020, 1, 1)),  # noqa: DTZ001 - this is what is refused
-    *bad_values("bucket_span", "ruling: required", None),
-    *bad_values("bucket_span", "ruling: at least 1", 0, -1, 0.0, -(2**63)),
+    *bad_values("timestamp", "ours: a naive datetime", datetime(2020, 1, 1)),  # noqa: DTZ001 - this is what is refused
+    *bad_values("bucket_span", "ours: required", None),
+    *bad_values("bucket_span", "ours: at least 1", 0, -1, 0.0, -(2**63)),
+    *bad_values("bucket_span", "ours: integers inside int64", 0.5, 3_600.5, 2**63, 10**30, 9_223_372_036_854_775_808.0),
+    *bad_values("bucket_span", "ours: numbers", *NO_NUMBER, "1h"),
     *bad_values(
-        "bucket_span", "ruling: integers inside int64", 0.5, 3_600.5, 2**63, 10**30, 9_223_372_036_854_775_808.0
-    ),
-    *bad_values("bucket_span", "ruling: numbers", *NO_NUMBER, "1h"),
-    *bad_values(
-        "job_id", "ruling: required text", None, 5, b"web", ["web"], "", "a b", "a,b", "w*", "_all", "-web", "x" * 256
+        "job_id", "ours: required text", None, 5, b"web", ["web"], "", "a b", "a,b", "w*", "_all", "-web", "x" * 256
     ),
     *(
         row
         for field in ("anomaly_score", "initial_anomaly_score")
-        for row in bad_values(field, "ruling: finite numbers", *NO_NUMBER, 10**400)
+        for row in bad_values(field, "ours: finite numbers", *NO_NUMBER, 10**400)
     ),
     *(
         row
         for field in ("event_count", "processing_time_ms")
         for row in bad_values(
             field,
-            "ruling: integers inside int64",
+            "ours: integers inside int64",
             *NO_NUMBER,
             1.5,
             2**63,
@@ -232,10 +228,10 @@ BAD_VALUES = [
             np.uint64(2**63),
         )
     ),
-    *bad_values("is_interim", "ruling: bools", 0, 1, 1.0, "true", "false", "yes", []),
-    *bad_values("scheduled_events", "ruling: a list of text", "maintenance", 5, {"a": 1}, True),
-    *bad_values("bucket_influencers", "ruling: a list of objects", "host", 5, {"influencer_field_name": "host"}, True),
-    *bad_values("result_type", "ruling: text", 5, True, ["bucket"]),
+    *bad_values("is_interim", "ours: bools", 0, 1, 1.0, "true", "false", "yes", []),
+    *bad_values("scheduled_events", "ours: a list of text", "maintenance", 5, {"a": 1}, True),
+    *bad_values("bucket_influencers", "ours: a list of objects", "host", 5, {"influencer_field_name": "host"}, True),
+    *bad_values("result_type", "ours: text", 5, True, ["bucket"]),
 ]
 
 INSIDE_LISTS = [
@@ -243,25 +239,25 @@ INSIDE_LISTS = [
         "20.documents", f"{field} {value!r:.50}", [bucket(T0, **{field: value})], f"documents[0].{field}{path}", source
     )
     for field, value, path, source in (
-        ("scheduled_events", [None], "[0]", "ruling: elements are text"),
-        ("scheduled_events", ["a", None], "[1]", "ruling: elements are text"),
-        ("scheduled_events", ["a", "b", 5], "[2]", "ruling: elements are text"),
-        ("scheduled_events", [["a"]], "[0]", "ruling: elements are text"),
-        ("bucket_influencers", [None], "[0]", "ruling: elements are objects"),
-        ("bucket_influencers", [{}, "host"], "[1]", "ruling: elements are objects"),
-        ("bucket_influencers", [{"job_id": "db"}], "[0].job_id", "ruling: the bucket's own"),
-        ("bucket_influencers", [{}, {"timestamp": T0 + 1}], "[1].timestamp", "ruling: the bucket's own"),
-        ("bucket_influencers", [{"timestamp": "2020-01-02"}], "[0].timestamp", "ruling: the bucket's own"),
-        ("bucket_influencers", [{"timestamp": "soon"}], "[0].timestamp", "ruling"),
-        ("bucket_influencers", [{"bucket_span": 60}], "[0].bucket_span", "ruling: the bucket's own"),
-        ("bucket_influencers", [{"bucket_span": "3600"}], "[0].bucket_span", "ruling: no text"),
-        ("bucket_influencers", [{"is_interim": 1}], "[0].is_interim", "ruling: bools"),
+        ("scheduled_events", [None], "[0]", "ours: elements are text"),
+        ("scheduled_events", ["a", None], "[1]", "ours: elements are text"),
+        ("scheduled_events", ["a", "b", 5], "[2]", "ours: elements are text"),
+        ("scheduled_events", [["a"]], "[0]", "ours: elements are text"),
+        ("bucket_influencers", [None], "[0]", "ours: elements are objects"),
+        ("bucket_influencers", [{}, "host"], "[1]", "ours: elements are objects"),
+        ("bucket_influencers", [{"job_id": "db"}], "[0].job_id", "ours: the bucket's own"),
+        ("bucket_influencers", [{}, {"timestamp": T0 + 1}], "[1].timestamp", "ours: the bucket's own"),
+        ("bucket_influencers", [{"timestamp": "2020-01-02"}], "[0].timestamp", "ours: the bucket's own"),
+        ("bucket_influencers", [{"timestamp": "soon"}], "[0].timestamp", "ours"),
+        ("bucket_influencers", [{"bucket_span": 60}], "[0].bucket_span", "ours: the bucket's own"),
+        ("bucket_influencers", [{"bucket_span": "3600"}], "[0].bucket_span", "ours: no text"),
+        ("bucket_influencers", [{"is_interim": 1}], "[0].is_interim", "ours: bools"),
         ("bucket_influencers", [{"influencer_field_name": 5}], "[0].influencer_field_name", "BINF: text"),
-        ("bucket_influencers", [{"anomaly_score": "5"}], "[0].anomaly_score", "ruling: numbers"),
-        ("bucket_influencers", [{"anomaly_score": math.nan}], "[0].anomaly_score", "ruling: finite"),
-        ("bucket_influencers", [{"initial_anomaly_score": True}], "[0].initial_anomaly_score", "ruling: numbers"),
-        ("bucket_influencers", [{"raw_anomaly_score": math.inf}], "[0].raw_anomaly_score", "ruling: finite"),
-        ("bucket_influencers", [{}, {}, {"probability": -math.inf}], "[2].probability", "ruling: finite"),
+        ("bucket_influencers", [{"anomaly_score": "5"}], "[0].anomaly_score", "ours: numbers"),
+        ("bucket_influencers", [{"anomaly_score": math.nan}], "[0].anomaly_score", "ours: finite"),
+        ("bucket_influencers", [{"initial_anomaly_score": True}], "[0].initial_anomaly_score", "ours: numbers"),
+        ("bucket_influencers", [{"raw_anomaly_score": math.inf}], "[0].raw_anomaly_score", "ours: finite"),
+        ("bucket_influencers", [{}, {}, {"probability": -math.inf}], "[2].probability", "ours: finite"),
     )
 ]
 
@@ -294,7 +290,7 @@ WHICH_FIRST = [
         f"{field} before those after it",
         [bucket(T0) | dict(reversed([*MALFORMED.items()][place:]))],
         f"documents[0].{field}",
-        "decided: the first field",
+        "ours: the first field",
     )
     for place, field in enumerate(MALFORMED)
 ] + [
@@ -303,42 +299,42 @@ WHICH_FIRST = [
         "the first document",
         [bucket(T0), bucket(T0, scheduled_events="x"), bucket(T0) | {"job_id": ""}],
         "documents[1].scheduled_events",
-        "decided: the first document",
+        "ours: the first document",
     ),
     BadDocument(
         "20.a-bad-document",
         "skipped ones take a position too",
         [{"result_type": "model_plot"}, {}, bucket(T0), bucket(T0, anomaly_score="x")],
         "documents[3].anomaly_score",
-        "ruling: documents[3].anomaly_score",
+        "ours: documents[3].anomaly_score",
     ),
     BadDocument(
         "20.a-bad-document",
         "one that a later one of the batch replaces",
         [bucket(T0, anomaly_score="x"), bucket(T0, anomaly_score=5.0)],
         "documents[0].anomaly_score",
-        "ruling: checked before written",
+        "ours: checked before written",
     ),
     BadDocument(
         "20.a-bad-document",
         "inside a search hit",
         [bucket(T0), {"_id": "x", "_source": bucket(T0, anomaly_score="x")}],
         "documents[1]._source.anomaly_score",
-        "decided",
+        "ours",
     ),
     BadDocument(
         "20.a-bad-document",
         "deep inside a search hit",
         [{"_source": bucket(T0, bucket_influencers=[{"probability": "x"}])}],
         "documents[0]._source.bucket_influencers[0].probability",
-        "decided",
+        "ours",
     ),
-    BadDocument("20.a-bad-document", "no object", [bucket(T0), 5], "documents[1]", "ruling"),
-    BadDocument("20.a-bad-document", "null", [None], "documents[0]", "ruling"),
-    BadDocument("20.a-bad-document", "text", ["{}"], "documents[0]", "ruling"),
-    BadDocument("20.a-bad-document", "a hit without an object", [{"_source": 5}], "documents[0]._source", "ruling"),
-    BadDocument("20.a-bad-document", "one document instead of several", bucket(T0), "documents", "decided"),
-    BadDocument("20.a-bad-document", "text instead of several", "[]", "documents", "decided"),
+    BadDocument("20.a-bad-document", "no object", [bucket(T0), 5], "documents[1]", "ours"),
+    BadDocument("20.a-bad-document", "null", [None], "documents[0]", "ours"),
+    BadDocument("20.a-bad-document", "text", ["{}"], "documents[0]", "ours"),
+    BadDocument("20.a-bad-document", "a hit without an object", [{"_source": 5}], "documents[0]._source", "ours"),
+    BadDocument("20.a-bad-document", "one document instead of several", bucket(T0), "documents", "ours"),
+    BadDocument("20.a-bad-document", "text instead of several", "[]", "documents", "ours"),
 ]
 
 OTHER_KIND = [
@@ -347,7 +343,7 @@ OTHER_KIND = [
         f"kind given, result_type {result_type!r}",
         [bucket(T0), bucket(T0) | {"result_type": result_type}],
         "documents[1].result_type",
-        "ruling: absent or that kind",
+        "ours: absent or that kind",
         kind="bucket",
     )
     for result_type in ("record", "bucket_influencer", "Bucket", "", 5)
@@ -393,29 +389,31 @@ class Routed:
 
 WITHOUT_TYPE = {name: value for name, value in bucket(T0).items() if name != "result_type"}
 ROUTED = [
-    Routed("20.other-result-types", "a bucket", [bucket(T0)], 1, {}, "ruling"),
-    Routed("20.other-result-types", "a search hit", [{"_index": "i", "_id": "x", "_source": bucket(T0)}], 1, {}, "api"),
+    Routed("20.other-result-types", "a bucket", [bucket(T0)], 1, {}, "ours"),
+    Routed(
+        "20.other-result-types", "a search hit", [{"_index": "i", "_id": "x", "_source": bucket(T0)}], 1, {}, "ours"
+    ),
     Routed(
         "20.other-result-types",
         "model_plot",
         [bucket(T0) | {"result_type": "model_plot"}],
         0,
         {"model_plot": 1},
-        "ruling",
+        "ours",
     ),
     Routed(
-        "20.other-result-types", "a name is exact", [bucket(T0) | {"result_type": "Bucket"}], 0, {"Bucket": 1}, "ruling"
+        "20.other-result-types", "a name is exact", [bucket(T0) | {"result_type": "Bucket"}], 0, {"Bucket": 1}, "ours"
     ),
-    Routed("20.other-result-types", "none", [WITHOUT_TYPE], 0, {"": 1}, "ruling"),
+    Routed("20.other-result-types", "none", [WITHOUT_TYPE], 0, {"": 1}, "ours"),
     Routed("20.other-result-types", "null", [WITHOUT_TYPE | {"result_type": None}], 0, {"": 1}, "null is missing"),
-    Routed("20.other-result-types", "no fields at all", [{}], 0, {"": 1}, "ruling"),
+    Routed("20.other-result-types", "no fields at all", [{}], 0, {"": 1}, "ours"),
     Routed(
         "20.other-result-types",
         "a hit of another type",
         [{"_source": {"result_type": "model_plot"}}],
         0,
         {"model_plot": 1},
-        "ruling",
+        "ours",
     ),
     Routed(
         "20.other-result-types",
@@ -423,7 +421,7 @@ ROUTED = [
         [{"result_type": "model_plot", "timestamp": "soon", "job_id": 5, "bucket_span": -1, "anomaly_score": math.nan}],
         0,
         {"model_plot": 1},
-        "ruling: never an error",
+        "ours: never an error",
     ),
     Routed(
         "20.other-result-types",
@@ -431,11 +429,9 @@ ROUTED = [
         [{}, bucket(T0), {"result_type": "a"}, {"result_type": "b"}, bucket(T0 + 1), {"result_type": "a"}, {}],
         2,
         {"": 2, "a": 2, "b": 1},
-        "ruling: counted by type",
+        "ours: counted by type",
     ),
-    Routed(
-        "20.other-result-types", "kind given, no type", [WITHOUT_TYPE], 1, {}, "ruling: kind says it", kind="bucket"
-    ),
+    Routed("20.other-result-types", "kind given, no type", [WITHOUT_TYPE], 1, {}, "ours: kind says it", kind="bucket"),
     Routed(
         "20.other-result-types",
         "kind given, null",
@@ -445,8 +441,8 @@ ROUTED = [
         "null is missing",
         kind="bucket",
     ),
-    Routed("20.other-result-types", "kind given, the same", [bucket(T0)], 1, {}, "ruling", kind="bucket"),
-    Routed("20.other-result-types", "kind given, a hit", [{"_source": WITHOUT_TYPE}], 1, {}, "ruling", kind="bucket"),
+    Routed("20.other-result-types", "kind given, the same", [bucket(T0)], 1, {}, "ours", kind="bucket"),
+    Routed("20.other-result-types", "kind given, a hit", [{"_source": WITHOUT_TYPE}], 1, {}, "ours", kind="bucket"),
 ]
 
 
@@ -525,12 +521,12 @@ class Unknown:
 UNKNOWN = [
     Unknown("20.unknown-fields", name, value, source)
     for name, value, source in (
-        ("partition_scores", [], "9.2: older buckets"),
+        ("partition_scores", [], "9.2: in older buckets"),
         ("foo", {"deep": [1, math.nan]}, "9.2"),
-        ("record_count", "x", "9.2: of 5.4"),
+        ("record_count", "x", "9.2: in buckets of version 5.4"),
         ("timestamp_string", 5, "9.3: written on output only"),
-        ("records", [{"record_score": "x"}], "8.6: fetched, not stored"),
-        ("severity", "critical", "ours, computed"),
+        ("records", [{"record_score": "x"}], "8.1: no records are held"),
+        ("severity", "critical", "ours: computed"),
         ("Anomaly_Score", "x", "names are exact"),
     )
 ]
@@ -563,20 +559,20 @@ SEVERITIES = [
     Severe("20.severity", score, severity, source)
     for score, severity, source in (
         (None, "low", "missing is shown as 0.0"),
-        (-5.0, "low", "ruling: below 3"),
-        (0.0, "low", "ruling: below 3"),
-        (math.nextafter(3, 0), "low", "ruling: no rounding"),
-        (2.9999999, "low", "ruling: no rounding"),
-        (3, "warning", "ruling: from 3"),
-        (math.nextafter(25, 0), "warning", "ruling: no rounding"),
-        (25.0, "minor", "ruling: from 25"),
-        (math.nextafter(50, 0), "minor", "ruling: no rounding"),
-        (50.0, "major", "ruling: from 50"),
-        (math.nextafter(75, 0), "major", "ruling: no rounding"),
-        (74.9999999, "major", "ruling: no rounding"),
-        (75.0, "critical", "ruling: from 75"),
-        (100.0, "critical", "ruling: from 75"),
-        (150.0, "critical", "ruling: from 75"),
+        (-5.0, "low", "ours: below 3"),
+        (0.0, "low", "ours: below 3"),
+        (math.nextafter(3, 0), "low", "ours: no rounding"),
+        (2.9999999, "low", "ours: no rounding"),
+        (3, "warning", "ours: from 3"),
+        (math.nextafter(25, 0), "warning", "ours: no rounding"),
+        (25.0, "minor", "ours: from 25"),
+        (math.nextafter(50, 0), "minor", "ours: no rounding"),
+        (50.0, "major", "ours: from 50"),
+        (math.nextafter(75, 0), "major", "ours: no rounding"),
+        (74.9999999, "major", "ours: no rounding"),
+        (75.0, "critical", "ours: from 75"),
+        (100.0, "critical", "ours: from 75"),
+        (150.0, "critical", "ours: from 75"),
     )
 ]
 
@@ -613,25 +609,25 @@ BASIC: dict[str, Any] = {"timestamp": TIMES, "bucket_span": HOUR_S}
 COLUMNS = [
     SameAs("20.columns", claim, BASIC | columns, documents, source)
     for claim, columns, documents, source in (
-        ("the least", {}, two(), "ruling: a column left out is missing"),
-        ("a column of spans", {"bucket_span": np.array([60, 900])}, two(bucket_span=(60, 900)), "ruling"),
-        ("one span of NumPy", {"bucket_span": np.int32(60)}, two(bucket_span=(60, 60)), "ruling: one int"),
+        ("the least", {}, two(), "ours: a column left out is missing"),
+        ("a column of spans", {"bucket_span": np.array([60, 900])}, two(bucket_span=(60, 900)), "ours"),
+        ("one span of NumPy", {"bucket_span": np.int32(60)}, two(bucket_span=(60, 60)), "ours: one int"),
         (
             "lists",
             {"timestamp": TIMES.tolist(), "bucket_span": [60, 900]},
             two(bucket_span=(60, 900)),
-            "api: ArrayLike",
+            "ours: any array",
         ),
-        ("datetime64 in ms", {"timestamp": TIMES.astype("datetime64[ms]")}, two(), "ruling"),
-        ("datetime64 in ns", {"timestamp": TIMES.astype("datetime64[ms]").astype("datetime64[ns]")}, two(), "ruling"),
+        ("datetime64 in ms", {"timestamp": TIMES.astype("datetime64[ms]")}, two(), "ours"),
+        ("datetime64 in ns", {"timestamp": TIMES.astype("datetime64[ms]").astype("datetime64[ns]")}, two(), "ours"),
         (
             "datetime64 in hours",
             {"timestamp": np.array(["2020-01-01T00", "2020-01-01T01"], "datetime64[h]")},
             two(),
-            "ruling",
+            "ours",
         ),
         ("integral floats", {"timestamp": TIMES.astype(np.float64)}, two(), "as documents"),
-        ("scores", {"anomaly_score": np.array([1.5, 2.5])}, two(anomaly_score=(1.5, 2.5)), "ruling"),
+        ("scores", {"anomaly_score": np.array([1.5, 2.5])}, two(anomaly_score=(1.5, 2.5)), "ours"),
         ("singles", {"anomaly_score": np.array([1.5, 2.5], np.float32)}, two(anomaly_score=(1.5, 2.5)), "as documents"),
         ("int scores", {"anomaly_score": np.array([1, 2])}, two(anomaly_score=(1.0, 2.0)), "as documents"),
         ("minus zero", {"anomaly_score": np.array([-0.0, 1.0])}, two(anomaly_score=(0.0, 1.0)), "as documents"),
@@ -639,18 +635,18 @@ COLUMNS = [
             "masked",
             {"anomaly_score": np.ma.array([1.5, 9.0], mask=[False, True])},
             two(anomaly_score=(1.5, None)),
-            "ruling",
+            "ours",
         ),
         (
             "masked NaN",
             {"anomaly_score": np.ma.array([1.5, math.nan], mask=[False, True])},
             two(anomaly_score=(1.5, None)),
-            "ruling",
+            "ours",
         ),
-        ("nothing masked", {"anomaly_score": np.ma.array([1.5, 2.5])}, two(anomaly_score=(1.5, 2.5)), "ruling"),
-        ("None in a list", {"anomaly_score": [1.5, None]}, two(anomaly_score=(1.5, None)), "decided"),
-        ("None in objects", {"event_count": np.array([5, None], object)}, two(event_count=(5, None)), "decided"),
-        ("counts", {"event_count": np.array([5, 6], np.uint8)}, two(event_count=(5, 6)), "ruling"),
+        ("nothing masked", {"anomaly_score": np.ma.array([1.5, 2.5])}, two(anomaly_score=(1.5, 2.5)), "ours"),
+        ("None in a list", {"anomaly_score": [1.5, None]}, two(anomaly_score=(1.5, None)), "ours"),
+        ("None in objects", {"event_count": np.array([5, None], object)}, two(event_count=(5, None)), "ours"),
+        ("counts", {"event_count": np.array([5, 6], np.uint8)}, two(event_count=(5, 6)), "ours"),
         ("float counts", {"event_count": np.array([5.0, 6.0])}, two(event_count=(5, 6)), "as documents"),
         (
             "large counts",
@@ -664,21 +660,21 @@ COLUMNS = [
             two(event_count=(2**53 + 1, None)),
             "exact",
         ),
-        ("interim", {"is_interim": np.array([True, False])}, two(is_interim=(True, False)), "ruling"),
+        ("interim", {"is_interim": np.array([True, False])}, two(is_interim=(True, False)), "ours"),
         (
             "masked interim",
             {"is_interim": np.ma.array([True, True], mask=[False, True])},
             two(is_interim=(True, None)),
-            "ruling",
+            "ours",
         ),
-        ("events", {"scheduled_events": [["b", "a"], []]}, two(scheduled_events=(["b", "a"], [])), "ruling: lists"),
+        ("events", {"scheduled_events": [["b", "a"], []]}, two(scheduled_events=(["b", "a"], [])), "ours: lists"),
         (
             "influencers",
             {"bucket_influencers": [[{"influencer_field_name": "host"}], []]},
             two(bucket_influencers=([{"influencer_field_name": "host"}], [])),
-            "ruling: lists",
+            "ours: lists",
         ),
-        ("result_type", {"result_type": ["bucket", "bucket"]}, two(), "decided: if every entry is the kind"),
+        ("result_type", {"result_type": ["bucket", "bucket"]}, two(), "ours: if every entry is the kind"),
         (
             "one time, two spans",
             {"timestamp": TIMES[[0, 0]], "bucket_span": np.array([900, 60])},
@@ -689,7 +685,7 @@ COLUMNS = [
             "not in order, the last wins",
             {"timestamp": TIMES[[1, 0, 1]], "anomaly_score": [1.0, 2.0, 3.0]},
             [bucket(T0, anomaly_score=2.0), bucket(T0 + 3_600_000, anomaly_score=3.0)],
-            "ruling: within a batch the last wins",
+            "ours: within a batch the last wins",
         ),
         (
             "not contiguous",
@@ -705,7 +701,7 @@ COLUMNS = [
         "a column of jobs",
         BASIC | {"job_id": ["db", "web"], "anomaly_score": [1.0, 2.0]},
         [bucket(T0 + 3_600_000, anomaly_score=2.0), bucket(T0, job_id="db", anomaly_score=1.0)],
-        "ruling",
+        "ours",
         job_id=None,
     ),
     SameAs(
@@ -713,7 +709,7 @@ COLUMNS = [
         "a column of jobs of NumPy",
         BASIC | {"job_id": np.array(["web", "web"])},
         two(),
-        "ruling",
+        "ours",
         job_id=None,
     ),
 ]
@@ -753,9 +749,9 @@ def bad_entry(field: str, value: Any, path: str, source: str, *, of: str = "") -
 
 LENGTHS = "columns|columns.timestamp|columns.anomaly_score|columns.bucket_span|columns.scheduled_events"
 BAD_COLUMNS = [
-    bad_entry("anomaly_score", np.array([1.0, math.nan]), "columns.anomaly_score[1]", "decided: NaN is refused"),
-    bad_entry("anomaly_score", np.array([math.inf, 1.0]), "columns.anomaly_score[0]", "ruling: finite"),
-    bad_entry("anomaly_score", [1.0, math.nan], "columns.anomaly_score[1]", "decided: NaN is refused"),
+    bad_entry("anomaly_score", np.array([1.0, math.nan]), "columns.anomaly_score[1]", "ours: NaN is refused"),
+    bad_entry("anomaly_score", np.array([math.inf, 1.0]), "columns.anomaly_score[0]", "ours: finite"),
+    bad_entry("anomaly_score", [1.0, math.nan], "columns.anomaly_score[1]", "ours: NaN is refused"),
     bad_entry("anomaly_score", np.array([1.0, "x"], object), "columns.anomaly_score[1]", "as documents"),
     bad_entry("anomaly_score", np.array([1.0, True], object), "columns.anomaly_score[1]", "as documents: no bools"),
     bad_entry(
@@ -772,63 +768,59 @@ BAD_COLUMNS = [
         "not masked",
         of="NaN beside a masked one",
     ),
-    bad_entry(
-        "initial_anomaly_score", np.array([1.0, -math.inf]), "columns.initial_anomaly_score[1]", "ruling: finite"
-    ),
-    bad_entry("event_count", np.array([1.0, 1.5]), "columns.event_count[1]", "ruling: integral floats"),
-    bad_entry("event_count", np.array([1.0, math.nan]), "columns.event_count[1]", "decided: NaN is refused"),
-    bad_entry("event_count", np.array([1, 2**63], np.uint64), "columns.event_count[1]", "ruling: inside int64"),
-    bad_entry("event_count", np.array([1.0, 2.0**63]), "columns.event_count[1]", "ruling: inside int64"),
+    bad_entry("initial_anomaly_score", np.array([1.0, -math.inf]), "columns.initial_anomaly_score[1]", "ours: finite"),
+    bad_entry("event_count", np.array([1.0, 1.5]), "columns.event_count[1]", "ours: integral floats"),
+    bad_entry("event_count", np.array([1.0, math.nan]), "columns.event_count[1]", "ours: NaN is refused"),
+    bad_entry("event_count", np.array([1, 2**63], np.uint64), "columns.event_count[1]", "ours: inside int64"),
+    bad_entry("event_count", np.array([1.0, 2.0**63]), "columns.event_count[1]", "ours: inside int64"),
     bad_entry("processing_time_ms", [1, "2"], "columns.processing_time_ms[1]", "as documents: no text"),
     bad_entry("is_interim", np.array([0, 1]), "columns.is_interim|columns.is_interim[0]", "as documents: bools"),
-    bad_entry("timestamp", np.array([T0, LAST_MS + 1]), "columns.timestamp[1]", "ruling: years 0001 to 9999"),
-    bad_entry("timestamp", np.array([FIRST_MS - 1, T0]), "columns.timestamp[0]", "ruling: years 0001 to 9999"),
-    bad_entry(
-        "timestamp", np.array(["2020-01-01", "NaT"], "datetime64[ms]"), "columns.timestamp[1]", "ruling: required"
-    ),
-    bad_entry("timestamp", np.array([10**9, 0], "datetime64[Y]"), "columns.timestamp[0]", "ruling: years 0001 to 9999"),
+    bad_entry("timestamp", np.array([T0, LAST_MS + 1]), "columns.timestamp[1]", "ours: years 0001 to 9999"),
+    bad_entry("timestamp", np.array([FIRST_MS - 1, T0]), "columns.timestamp[0]", "ours: years 0001 to 9999"),
+    bad_entry("timestamp", np.array(["2020-01-01", "NaT"], "datetime64[ms]"), "columns.timestamp[1]", "ours: required"),
+    bad_entry("timestamp", np.array([10**9, 0], "datetime64[Y]"), "columns.timestamp[0]", "ours: years 0001 to 9999"),
     bad_entry(
         "timestamp",
         np.ma.array(TIMES, mask=[False, True]),
         "columns.timestamp[1]",
-        "ruling: required",
+        "ours: required",
         of="a masked timestamp",
     ),
-    bad_entry("timestamp", np.array([T0, 1.5]), "columns.timestamp[1]", "ruling: integral floats"),
-    bad_entry("bucket_span", np.array([60, 0]), "columns.bucket_span[1]", "ruling: at least 1"),
-    bad_entry("bucket_span", 0, "columns.bucket_span|columns.bucket_span[0]", "ruling: at least 1"),
-    bad_entry("bucket_span", [60, None], "columns.bucket_span[1]", "ruling: required"),
-    bad_entry("scheduled_events", [[], "x"], "columns.scheduled_events[1]", "ruling: lists"),
-    bad_entry("scheduled_events", [[], ["a", 5]], "columns.scheduled_events[1][1]", "ruling: text"),
-    bad_entry("bucket_influencers", [[{}, 5], []], "columns.bucket_influencers[0][1]", "ruling: objects"),
+    bad_entry("timestamp", np.array([T0, 1.5]), "columns.timestamp[1]", "ours: integral floats"),
+    bad_entry("bucket_span", np.array([60, 0]), "columns.bucket_span[1]", "ours: at least 1"),
+    bad_entry("bucket_span", 0, "columns.bucket_span|columns.bucket_span[0]", "ours: at least 1"),
+    bad_entry("bucket_span", [60, None], "columns.bucket_span[1]", "ours: required"),
+    bad_entry("scheduled_events", [[], "x"], "columns.scheduled_events[1]", "ours: lists"),
+    bad_entry("scheduled_events", [[], ["a", 5]], "columns.scheduled_events[1][1]", "ours: text"),
+    bad_entry("bucket_influencers", [[{}, 5], []], "columns.bucket_influencers[0][1]", "ours: objects"),
     bad_entry(
-        "bucket_influencers", [[], [{"probability": "x"}]], "columns.bucket_influencers[1][0].probability", "decided"
+        "bucket_influencers", [[], [{"probability": "x"}]], "columns.bucket_influencers[1][0].probability", "ours"
     ),
     bad_entry(
         "bucket_influencers",
         [[{"timestamp": T0 + 1}], []],
         "columns.bucket_influencers[0][0].timestamp",
-        "ruling: the bucket's own",
+        "ours: the bucket's own",
     ),
-    bad_entry("result_type", ["bucket", "record"], "columns.result_type|columns.result_type[1]", "decided: the kind"),
-    bad_entry("severity", ["low", "low"], "columns|columns.severity", "ruling: names of the schema only"),
-    bad_entry("timestamp_string", ["x", "x"], "columns|columns.timestamp_string", "ruling: names of the schema only"),
-    bad_entry("anomaly_score", np.ones(3), LENGTHS, "ruling: equal lengths", of="unequal lengths"),
-    bad_entry("anomaly_score", np.ones((2, 1)), "columns|columns.anomaly_score", "ruling: 1-d", of="two dimensions"),
-    bad_entry("bucket_span", np.full(3, 60), LENGTHS, "ruling: equal lengths", of="unequal spans"),
-    bad_entry("scheduled_events", [[]], LENGTHS, "ruling: equal lengths", of="unequal lists"),
-    BadColumns("20.columns", "no timestamp", {"bucket_span": [60]}, "columns.timestamp|columns", "ruling: required"),
-    BadColumns("20.columns", "no span", {"timestamp": TIMES}, "columns.bucket_span|columns", "ruling: required"),
-    BadColumns("20.columns", "no job", BASIC, "columns.job_id|columns", "ruling: required", job_id=None),
+    bad_entry("result_type", ["bucket", "record"], "columns.result_type|columns.result_type[1]", "ours: the kind"),
+    bad_entry("severity", ["low", "low"], "columns|columns.severity", "ours: names of the schema only"),
+    bad_entry("timestamp_string", ["x", "x"], "columns|columns.timestamp_string", "ours: names of the schema only"),
+    bad_entry("anomaly_score", np.ones(3), LENGTHS, "ours: equal lengths", of="unequal lengths"),
+    bad_entry("anomaly_score", np.ones((2, 1)), "columns|columns.anomaly_score", "ours: 1-d", of="two dimensions"),
+    bad_entry("bucket_span", np.full(3, 60), LENGTHS, "ours: equal lengths", of="unequal spans"),
+    bad_entry("scheduled_events", [[]], LENGTHS, "ours: equal lengths", of="unequal lists"),
+    BadColumns("20.columns", "no timestamp", {"bucket_span": [60]}, "columns.timestamp|columns", "ours: required"),
+    BadColumns("20.columns", "no span", {"timestamp": TIMES}, "columns.bucket_span|columns", "ours: required"),
+    BadColumns("20.columns", "no job", BASIC, "columns.job_id|columns", "ours: required", job_id=None),
     BadColumns(
-        "20.columns", "a bad job", BASIC | {"job_id": ["web", "a b"]}, "columns.job_id[1]", "ruling: jobs", job_id=None
+        "20.columns", "a bad job", BASIC | {"job_id": ["web", "a b"]}, "columns.job_id[1]", "ours: jobs", job_id=None
     ),
     BadColumns(
         "20.columns",
         "a missing job",
         BASIC | {"job_id": ["web", None]},
         "columns.job_id[1]",
-        "ruling: required",
+        "ours: required",
         job_id=None,
     ),
 ]

@@ -1,4 +1,4 @@
-"""The ruling on errors: each carries the API's status and type and its words, and is a built-in error too."""
+"""Our decision on errors: each carries the API's status and type and its words, and is a built-in error too."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -85,7 +85,7 @@ RAISED = [
         400,
         "illegal_argument_exception",
         10_001,
-        "api",
+        "ours",
     ),
     Raised(
         "20.errors",
@@ -135,7 +135,7 @@ class NoKeyword:
 
 
 TRANSPORT = [
-    NoKeyword("20.python-client-habits", name, value, "16.1, ruling: a TypeError")
+    NoKeyword("20.python-client-habits", name, value, "ours: a TypeError")
     for name, value in (
         ("body", {}),
         ("human", True),

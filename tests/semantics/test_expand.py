@@ -1,4 +1,4 @@
-"""`expand` is accepted and checked as a boolean; no records are held yet, so no bucket has any (8.1, 8.6, 8.7)."""
+"""Rules 8.1 and 8.7: `expand` is accepted and checked as a boolean; no records are held, so no bucket has any."""
 
 from semantics_tables import (
     JOB,
@@ -52,7 +52,7 @@ def test_expand_that_is_no_boolean_is_refused(row: Refused) -> None:
 
 
 def test_bucket_without_records_has_no_such_key() -> None:
-    """Rule 8.6: `records` is emitted only when there are some."""
+    """Rule 8.1: `records` is shown only where there are some."""
     index = index_of(BUCKETS.values())
     for expand in (False, True):
         assert all(

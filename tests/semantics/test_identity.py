@@ -1,4 +1,4 @@
-"""Rule 12.1, and the rulings on identity and commits: what is the same bucket, and what a write reports."""
+"""Rule 12.1, and our decisions on identity and commits: what is the same bucket, and what a write reports."""
 
 from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass, field
@@ -101,7 +101,7 @@ IDENTITY = [
         ],
         [Wrote(1, 1, 0, 0), *(Wrote(sequence, 0, 1, 0) for sequence in range(2, 8))],
         [(1_577_836_800_000, 3_600, 7.0)],
-        "ruling: exact values",
+        "ours: exact values",
     ),
     History(
         "20.identity",
@@ -109,7 +109,7 @@ IDENTITY = [
         [[bucket(0, anomaly_score=1.0), bucket(0, anomaly_score=3.0), bucket(0, anomaly_score=2.0)]],
         [Wrote(1, 1, 0, 0)],
         [(0, 3_600, 2.0)],
-        "ruling",
+        "ours",
     ),
     History(
         "20.identity",
@@ -124,7 +124,7 @@ IDENTITY = [
         ],
         [Wrote(1, 3, 0, 0)],
         [(-9, 3_600, 4.0), (0, 3_600, 2.0), (9, 3_600, 5.0)],
-        "ruling",
+        "ours",
     ),
     History(
         "20.identity",
@@ -132,19 +132,19 @@ IDENTITY = [
         [[bucket(0, anomaly_score=1.0)], [bucket(0, anomaly_score=9.0), bucket(0, anomaly_score=2.0)]],
         [Wrote(1, 1, 0, 0), Wrote(2, 0, 1, 0)],
         [(0, 3_600, 2.0)],
-        "ruling",
+        "ours",
     ),
 ]
 
 COMMITS = [
-    History("20.commits", "an empty batch", [[]], [Wrote(0, 0, 0, 0)], [], "ruling: sequence starts at 0"),
+    History("20.commits", "an empty batch", [[]], [Wrote(0, 0, 0, 0)], [], "ours: sequence starts at 0"),
     History(
         "20.commits",
         "the same again",
         [[bucket(0, anomaly_score=1.0)], [bucket(0, anomaly_score=1.0)], [bucket(1)]],
         [Wrote(1, 1, 0, 0), Wrote(1, 0, 0, 1), Wrote(2, 1, 0, 0)],
         [(0, 3_600, 1.0), (1, 3_600, 0.0)],
-        "ruling: what changes nothing publishes nothing",
+        "ours: what changes nothing publishes nothing",
     ),
     History(
         "20.commits",
@@ -155,7 +155,7 @@ COMMITS = [
         ],
         [Wrote(1, 2, 0, 0), Wrote(2, 1, 1, 1)],
         [(0, 3_600, 1.0), (1, 3_600, 2.0), (2, 3_600, 3.0)],
-        "ruling",
+        "ours",
     ),
     History(
         "20.commits",
@@ -163,7 +163,7 @@ COMMITS = [
         [[bucket(0, anomaly_score=1.0)], [bucket(0, anomaly_score=2.0), bucket(0, anomaly_score=1.0)]],
         [Wrote(1, 1, 0, 0), Wrote(1, 0, 0, 1)],
         [(0, 3_600, 1.0)],
-        "ruling: each identity once",
+        "ours: each identity once",
     ),
     History(
         "20.commits",
@@ -171,7 +171,7 @@ COMMITS = [
         [[bucket(0) | {"result_type": "model_plot"}, {"quantile_state": ""}]],
         [Wrote(0, 0, 0, 0, skipped={"model_plot": 1, "": 1})],
         [],
-        "ruling: changes nothing",
+        "ours: changes nothing",
     ),
     History(
         "20.commits",
@@ -179,7 +179,7 @@ COMMITS = [
         [[{"result_type": "model_plot"}, bucket(0), {"result_type": "model_plot"}, {"result_type": "timing_stats"}]],
         [Wrote(1, 1, 0, 0, skipped={"model_plot": 2, "timing_stats": 1})],
         [(0, 3_600, 0.0)],
-        "ruling",
+        "ours",
     ),
 ]
 
@@ -201,26 +201,22 @@ NAMED = {"influencer_field_name": "bucket_time"}
 
 STORED_VALUES = [
     again("50 is 50.0", {"anomaly_score": 50}, {"anomaly_score": 50.0}, replaced=False, source="scores are doubles"),
-    again("-0.0 is 0.0", {"anomaly_score": 0.0}, {"anomaly_score": -0.0}, replaced=False, source="ruling"),
-    again("2.0 is 2", {"event_count": 2}, {"event_count": 2.0}, replaced=False, source="ruling: integral floats"),
-    again("null is missing", {"anomaly_score": None}, {}, replaced=False, source="ruling"),
-    again("unknown fields are dropped", {}, {"foo": 1}, replaced=False, source="ruling"),
-    again(
-        "zero is not missing", {}, {"anomaly_score": 0.0}, replaced=True, source="ruling: missing values are missing"
-    ),
-    again("missing is not zero", {"event_count": 0}, {}, replaced=True, source="ruling: missing values are missing"),
-    again(
-        "False is not missing", {}, {"is_interim": False}, replaced=True, source="ruling: missing values are missing"
-    ),
+    again("-0.0 is 0.0", {"anomaly_score": 0.0}, {"anomaly_score": -0.0}, replaced=False, source="ours"),
+    again("2.0 is 2", {"event_count": 2}, {"event_count": 2.0}, replaced=False, source="ours: integral floats"),
+    again("null is missing", {"anomaly_score": None}, {}, replaced=False, source="ours"),
+    again("unknown fields are dropped", {}, {"foo": 1}, replaced=False, source="ours"),
+    again("zero is not missing", {}, {"anomaly_score": 0.0}, replaced=True, source="ours: missing values are missing"),
+    again("missing is not zero", {"event_count": 0}, {}, replaced=True, source="ours: missing values are missing"),
+    again("False is not missing", {}, {"is_interim": False}, replaced=True, source="ours: missing values are missing"),
     again(
         "the next double", {"anomaly_score": 50.0}, {"anomaly_score": 50.00000000000001}, replaced=True, source="exact"
     ),
     again("the next long", {"event_count": 2**53}, {"event_count": 2**53 + 1}, replaced=True, source="exact"),
     again(
-        "initial score", {"initial_anomaly_score": 1.0}, {"initial_anomaly_score": 2.0}, replaced=True, source="ruling"
+        "initial score", {"initial_anomaly_score": 1.0}, {"initial_anomaly_score": 2.0}, replaced=True, source="ours"
     ),
-    again("processing time", {"processing_time_ms": 1}, {"processing_time_ms": 2}, replaced=True, source="ruling"),
-    again("events", {"scheduled_events": ["a"]}, {"scheduled_events": ["b"]}, replaced=True, source="ruling"),
+    again("processing time", {"processing_time_ms": 1}, {"processing_time_ms": 2}, replaced=True, source="ours"),
+    again("events", {"scheduled_events": ["a"]}, {"scheduled_events": ["b"]}, replaced=True, source="ours"),
     again(
         "events in another order",
         {"scheduled_events": ["a", "b"]},
@@ -228,22 +224,20 @@ STORED_VALUES = [
         replaced=True,
         source="shown so",
     ),
-    again(
-        "the same events", {"scheduled_events": ["a"]}, {"scheduled_events": ("a",)}, replaced=False, source="ruling"
-    ),
+    again("the same events", {"scheduled_events": ["a"]}, {"scheduled_events": ("a",)}, replaced=False, source="ours"),
     again(
         "an influencer's score",
         {"bucket_influencers": [NAMED | {"anomaly_score": 1.0}]},
         {"bucket_influencers": [NAMED | {"anomaly_score": 2.0}]},
         replaced=True,
-        source="ruling",
+        source="ours",
     ),
     again(
         "an influencer's defaults written out",
         {"bucket_influencers": [NAMED]},
         {"bucket_influencers": [NAMED | {"job_id": JOB, "timestamp": 0, "bucket_span": 3_600, "probability": 0.0}]},
         replaced=False,
-        source="ruling: defaults of nested ones",
+        source="ours: defaults of nested ones",
     ),
     again(
         "influencers in another order",

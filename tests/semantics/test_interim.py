@@ -65,10 +65,10 @@ INTERIM = [
 SPELLINGS = [
     Answered("4.4", "text true", MIXED, {"exclude_interim": "true"}, FINAL, "OP, RR", only="get_buckets"),
     Answered("4.4", "text false", MIXED, {"exclude_interim": "false"}, ALL, "OP, RR", only="get_buckets"),
-    Answered("4.4", "None is not given", MIXED, {"exclude_interim": None}, ALL, "ruling", only="get_buckets"),
+    Answered("4.4", "None is not given", MIXED, {"exclude_interim": None}, ALL, "ours", only="get_buckets"),
     Answered("4.4", "desc text true", LIVE, {"desc": "true"}, "live interim", "OP, RR", only="get_buckets"),
     Answered("4.4", "desc text false", LIVE, {"desc": "false"}, "interim live", "OP, RR", only="get_buckets"),
-    Answered("4.4", "desc None is not given", LIVE, {"desc": None}, "interim live", "ruling", only="get_buckets"),
+    Answered("4.4", "desc None is not given", LIVE, {"desc": None}, "interim live", "ours", only="get_buckets"),
 ]
 
 NO_BOOLEAN = [
@@ -91,7 +91,7 @@ STRICT = [
         MIXED,
         {field: value},
         invalid(field, "as only [true] or [false] are allowed."),
-        "ruling: a question is strict",
+        "ours: a question is strict",
         only="search",
     )
     for field in ("exclude_interim", "desc", "expand")

@@ -1,4 +1,4 @@
-"""Rule 11, and the rulings on jobs and on which error comes first."""
+"""Rule 11, and our decisions on jobs and on which error comes first."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -55,9 +55,9 @@ UNKNOWN = [Refused("11", "question", HOURS, {"jobs": "db"}, unknown_job("db"), "
         ("w*", "TRANS: the id is literal"),
         ("web,db", "TRANS: the id is literal"),
         ("web,web", "TRANS: the id is literal"),
-        ("-web", "ruling: an id that could not exist"),
-        ("", "ruling: an id that could not exist"),
-        ("x" * 256, "ruling: an id that could not exist"),
+        ("-web", "ours: an id that could not exist"),
+        ("", "ours: an id that could not exist"),
+        ("x" * 256, "ours: an id that could not exist"),
     )
 ]
 
@@ -84,47 +84,47 @@ WHICH_FIRST = [
             "db",
             {"sort": "x"},
             invalid("sort", "No mapping", "query_shard_exception"),
-            "ruling",
+            "ours",
         ),
         (
             "bad date, unknown job",
             "db",
             {"start": "x"},
             invalid("start", "failed to parse", "parse_exception"),
-            "ruling",
+            "ours",
         ),
         (
             "bad math of now, unknown job",
             "db",
             {"end": "now+1q"},
             invalid("end", "unit [q]", "parse_exception"),
-            "ruling",
+            "ours",
         ),
-        ("bad size, unknown job", "db", {"size": -1}, invalid("size", "cannot be < 0"), "ruling"),
-        ("bad boolean, unknown job", "db", {"desc": "x"}, invalid("desc", "Failed to parse value [x]"), "ruling"),
+        ("bad size, unknown job", "db", {"size": -1}, invalid("size", "cannot be < 0"), "ours"),
+        ("bad boolean, unknown job", "db", {"desc": "x"}, invalid("desc", "Failed to parse value [x]"), "ours"),
         (
             "bad threshold, unknown job",
             "db",
             {"anomaly_score": "x"},
             invalid("anomaly_score", "For input string", "number_format_exception"),
-            "ruling",
+            "ours",
         ),
         (
             "a contradiction, unknown job",
             "db",
             {"timestamp": 0, "start": 0},
             invalid("start|timestamp", "is incompatible with"),
-            "ruling",
+            "ours",
         ),
-        ("size past the bound, unknown job", "db", {"size": 10_001}, TOO_LARGE, "ruling"),
-        ("lookup, unknown job", "db", {"timestamp": 5}, unknown_job("db"), "ruling: then UnknownJob"),
-        ("lookup, known job", JOB, {"timestamp": 5}, NOT_FOUND, "ruling: then NotFound"),
+        ("size past the bound, unknown job", "db", {"size": 10_001}, TOO_LARGE, "ours"),
+        ("lookup, unknown job", "db", {"timestamp": 5}, unknown_job("db"), "ours: then UnknownJob"),
+        ("lookup, known job", JOB, {"timestamp": 5}, NOT_FOUND, "ours: then NotFound"),
         (
             "bad sort, nothing found",
             JOB,
             {"timestamp": 5, "sort": "x"},
             invalid("sort", "x", "query_shard_exception"),
-            "ruling",
+            "ours",
         ),
     )
 ] + [
@@ -134,7 +134,7 @@ WHICH_FIRST = [
         HOURS,
         {"jobs": "db", "size": 10_001},
         TOO_LARGE,
-        "ruling",
+        "ours",
         only="search",
     ),
     Refused(
@@ -143,7 +143,7 @@ WHICH_FIRST = [
         HOURS,
         {"jobs": "db", "timestamp": 5},
         unknown_job("db"),
-        "ruling",
+        "ours",
         only="search",
     ),
 ]
@@ -207,32 +207,32 @@ class Id:
 
 
 IDS = [
-    Id("20.jobs", "a letter", "a", True, "ruling: 1 to 255 characters"),
-    Id("20.jobs", "255 characters", "x" * 255, True, "ruling: 1 to 255 characters"),
-    Id("20.jobs", "255 characters, more bytes", "\U0001f600" * 255, True, "ruling: characters, not bytes"),
-    Id("20.jobs", "inner dash, underscore, point", "a-b_c.d", True, "ruling"),
-    Id("20.jobs", "capitals", "Web", True, "ruling"),
-    Id("20.jobs", "digits", "2020", True, "ruling"),
-    Id("20.jobs", "letters of any script", "\u00fcber-\u65e5\u672c", True, "ruling"),
-    Id("20.jobs", "other marks", "a/b:c|d\"e'f\\g?h", True, "ruling: only the named ones are refused"),
-    Id("20.jobs", "empty", "", False, "ruling: 1 to 255 characters"),
-    Id("20.jobs", "256 characters", "x" * 256, False, "ruling: 1 to 255 characters"),
-    Id("20.jobs", "a comma", "a,b", False, "ruling"),
-    Id("20.jobs", "an asterisk", "a*", False, "ruling"),
-    Id("20.jobs", "a blank", "a b", False, "ruling: whitespace"),
-    Id("20.jobs", "a trailing blank", "a ", False, "ruling: whitespace"),
-    Id("20.jobs", "a tab", "a\tb", False, "ruling: whitespace"),
-    Id("20.jobs", "a trailing line break", "a\n", False, "ruling: whitespace"),
-    Id("20.jobs", "an em space", "a\u2003b", False, "ruling: whitespace"),
-    Id("20.jobs", "a NUL", "a\x00", False, "ruling: a control character"),
-    Id("20.jobs", "a DEL", "a\x7f", False, "ruling: a control character"),
-    Id("20.jobs", "a C1 control", "a\x9f", False, "ruling: a control character"),
-    Id("20.jobs", "a leading dash", "-a", False, "ruling"),
-    Id("20.jobs", "a leading underscore", "_a", False, "ruling"),
-    Id("20.jobs", "_all", "_all", False, "ruling"),
-    Id("20.jobs", "an int", 5, False, "ruling: text"),
-    Id("20.jobs", "bytes", b"a", False, "ruling: text"),
-    Id("20.jobs", "None", None, False, "ruling: text"),
+    Id("20.jobs", "a letter", "a", True, "ours: 1 to 255 characters"),
+    Id("20.jobs", "255 characters", "x" * 255, True, "ours: 1 to 255 characters"),
+    Id("20.jobs", "255 characters, more bytes", "\U0001f600" * 255, True, "ours: characters, not bytes"),
+    Id("20.jobs", "inner dash, underscore, point", "a-b_c.d", True, "ours"),
+    Id("20.jobs", "capitals", "Web", True, "ours"),
+    Id("20.jobs", "digits", "2020", True, "ours"),
+    Id("20.jobs", "letters of any script", "\u00fcber-\u65e5\u672c", True, "ours"),
+    Id("20.jobs", "other marks", "a/b:c|d\"e'f\\g?h", True, "ours: only the named ones are refused"),
+    Id("20.jobs", "empty", "", False, "ours: 1 to 255 characters"),
+    Id("20.jobs", "256 characters", "x" * 256, False, "ours: 1 to 255 characters"),
+    Id("20.jobs", "a comma", "a,b", False, "ours"),
+    Id("20.jobs", "an asterisk", "a*", False, "ours"),
+    Id("20.jobs", "a blank", "a b", False, "ours: whitespace"),
+    Id("20.jobs", "a trailing blank", "a ", False, "ours: whitespace"),
+    Id("20.jobs", "a tab", "a\tb", False, "ours: whitespace"),
+    Id("20.jobs", "a trailing line break", "a\n", False, "ours: whitespace"),
+    Id("20.jobs", "an em space", "a\u2003b", False, "ours: whitespace"),
+    Id("20.jobs", "a NUL", "a\x00", False, "ours: a control character"),
+    Id("20.jobs", "a DEL", "a\x7f", False, "ours: a control character"),
+    Id("20.jobs", "a C1 control", "a\x9f", False, "ours: a control character"),
+    Id("20.jobs", "a leading dash", "-a", False, "ours"),
+    Id("20.jobs", "a leading underscore", "_a", False, "ours"),
+    Id("20.jobs", "_all", "_all", False, "ours"),
+    Id("20.jobs", "an int", 5, False, "ours: text"),
+    Id("20.jobs", "bytes", b"a", False, "ours: text"),
+    Id("20.jobs", "None", None, False, "ours: text"),
 ]
 
 
@@ -305,16 +305,16 @@ def drop(index: ResultsIndex) -> object:
 
 
 LIVES = [
-    Life("20.jobs", "nothing yet", [], [], "ruling"),
-    Life("20.jobs", "put", [put], [True], "ruling: known once put"),
-    Life("20.jobs", "stored", [store], [True], "ruling: known once a document was stored"),
-    Life("20.jobs", "skipped", [skip], [False], "ruling: a skipped one does not count"),
-    Life("20.jobs", "put, deleted", [put, drop], [True, False], "ruling: until delete_job"),
-    Life("20.jobs", "stored, deleted", [store, drop], [True, False], "ruling: until delete_job"),
-    Life("20.jobs", "put and stored, deleted", [put, store, drop], [True, True, False], "ruling: both at once"),
-    Life("20.jobs", "deleted, put again", [put, drop, put], [True, False, True], "ruling"),
-    Life("20.jobs", "deleted, stored again", [store, drop, store], [True, False, True], "ruling"),
-    Life("20.jobs", "put again", [put, store, put], [True, True, True], "ruling"),
+    Life("20.jobs", "nothing yet", [], [], "ours"),
+    Life("20.jobs", "put", [put], [True], "ours: known once put"),
+    Life("20.jobs", "stored", [store], [True], "ours: known once a document was stored"),
+    Life("20.jobs", "skipped", [skip], [False], "ours: a skipped one does not count"),
+    Life("20.jobs", "put, deleted", [put, drop], [True, False], "ours: until delete_job"),
+    Life("20.jobs", "stored, deleted", [store, drop], [True, False], "ours: until delete_job"),
+    Life("20.jobs", "put and stored, deleted", [put, store, drop], [True, True, False], "ours: both at once"),
+    Life("20.jobs", "deleted, put again", [put, drop, put], [True, False, True], "ours"),
+    Life("20.jobs", "deleted, stored again", [store, drop, store], [True, False, True], "ours"),
+    Life("20.jobs", "put again", [put, store, put], [True, True, True], "ours"),
 ]
 
 

@@ -79,7 +79,7 @@ QUESTION_CONFLICTS = [
         HOURS,
         {"timestamp": H2, field: value},
         conflict(fields),
-        "ruling",
+        "ours",
         only="search",
     )
     for field, value, fields in (
@@ -109,16 +109,16 @@ SIDE_BY_SIDE = [
     ),
     Answered("2.1", "with sort", HOURS, {"timestamp": H2, "sort": "anomaly_score"}, "h2", "REQ: not exclusive"),
     Answered("2.1", "with desc", HOURS, {"timestamp": H2, "desc": True}, "h2", "REQ: not exclusive"),
-    Answered("20.lookup", "start -1 is not given", HOURS, {"timestamp": H2, "start": -1}, "h2", "ruling"),
-    Answered("20.lookup", "end text -1 is not given", HOURS, {"timestamp": H2, "end": "-1"}, "h2", "ruling"),
-    Answered("20.lookup", "None is not given", HOURS, {"timestamp": H2, "start": None, "end": None}, "h2", "ruling"),
+    Answered("20.lookup", "start -1 is not given", HOURS, {"timestamp": H2, "start": -1}, "h2", "ours"),
+    Answered("20.lookup", "end text -1 is not given", HOURS, {"timestamp": H2, "end": "-1"}, "h2", "ours"),
+    Answered("20.lookup", "None is not given", HOURS, {"timestamp": H2, "start": None, "end": None}, "h2", "ours"),
     Answered(
         "20.lookup",
         "None everywhere",
         HOURS,
         {"timestamp": H2, "anomaly_score": None, "from_": None, "size": None, "page": None, "sort": None, "desc": None},
         "h2",
-        "ruling",
+        "ours",
         only="get_buckets",
     ),
     Answered(
@@ -127,12 +127,10 @@ SIDE_BY_SIDE = [
         HOURS,
         {"timestamp": H2, "anomaly_score": 0.0, "from_": 0, "size": 100},
         "h2",
-        "ruling",
+        "ours",
         only="search",
     ),
-    Answered(
-        "20.lookup", "no timestamp is no lookup", HOURS, {"timestamp": None, "size": 2}, "h0 h1", "ruling", count=5
-    ),
+    Answered("20.lookup", "no timestamp is no lookup", HOURS, {"timestamp": None, "size": 2}, "h0 h1", "ours", count=5),
 ]
 
 not_found = Refusal(NotFound, 404, "resource_not_found_exception", "timestamp", "Could not find requested buckets")
@@ -146,9 +144,9 @@ NOT_FOUND = [
     Refused("2.4", "a job without documents", {}, {"timestamp": H2}, not_found, "JRP, QP"),
     Refused("2.4", "0", HOURS, {"timestamp": 0}, not_found, "0 is an instant"),
     Refused("2.4", "-1", HOURS, {"timestamp": -1}, not_found, "-1 is unset in start and end only"),
-    Refused("2.4", "past int64", HOURS, {"timestamp": 2**70}, not_found, "ruling: no stored instant is out there"),
-    Refused("2.4", "before int64", HOURS, {"timestamp": -(2**70)}, not_found, "ruling: no stored instant is out there"),
-    Refused("2.4", "digits past int64", HOURS, {"timestamp": "9" * 30}, not_found, "ruling: the same"),
+    Refused("2.4", "past int64", HOURS, {"timestamp": 2**70}, not_found, "ours: no stored instant is out there"),
+    Refused("2.4", "before int64", HOURS, {"timestamp": -(2**70)}, not_found, "ours: no stored instant is out there"),
+    Refused("2.4", "digits past int64", HOURS, {"timestamp": "9" * 30}, not_found, "ours: the same"),
 ]
 
 UNKNOWN = [
@@ -213,10 +211,8 @@ FILTERS_AND_PAGE = [
         "BQB",
         count=4,
     ),
-    Answered("2.7", "several spans at one instant", SPANS, {"timestamp": H2}, "a", "ruling: span after time", count=3),
-    Answered(
-        "2.7", "the longest span", SPANS, {"timestamp": H2, "desc": True}, "c", "ruling: span after time", count=3
-    ),
+    Answered("2.7", "several spans at one instant", SPANS, {"timestamp": H2}, "a", "ours: span after time", count=3),
+    Answered("2.7", "the longest span", SPANS, {"timestamp": H2, "desc": True}, "c", "ours: span after time", count=3),
     Answered(
         "2.7",
         "the highest score of them",
@@ -337,7 +333,7 @@ ROUNDED = [
 ]
 
 OTHER_TYPES = [
-    Covers("20.lookup", value, instant, instant, "ruling: only text covers a stretch")
+    Covers("20.lookup", value, instant, instant, "ours: only text covers a stretch")
     for value, instant in (
         (1_592_179_200_000, "2020-06-15T00:00:00.000Z"),
         (datetime(2020, 6, 15, tzinfo=UTC), "2020-06-15T00:00:00.000Z"),

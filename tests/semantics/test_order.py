@@ -1,4 +1,4 @@
-"""Rules 5.1 to 5.7, and the rulings on the order of buckets, all orders and sortable fields."""
+"""Rules 5.1 to 5.7, and our decisions on the order of buckets, all orders and sortable fields."""
 
 import itertools
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ DEFAULTS = [
     Answered("5.1", "desc False", HOURS, {"desc": False}, "h0 h1 h2", "REQ"),
     Answered("5.1", "timestamp by name", HOURS, {"sort": "timestamp"}, "h0 h1 h2", "REQ"),
     Answered("5.1", "a field without desc", HOURS, {"sort": "event_count"}, "h0 h1 h2", "REQ: desc stays false"),
-    Answered("5.1", "sort None", HOURS, {"sort": None}, "h0 h1 h2", "ruling: not given", only="get_buckets"),
+    Answered("5.1", "sort None", HOURS, {"sort": None}, "h0 h1 h2", "ours: not given", only="get_buckets"),
 ]
 
 # Three at 50, an hour apart; one below, one above.
@@ -71,9 +71,9 @@ TIED = [
         ZEROS,
         {"sort": "anomaly_score"},
         "plus minus one",
-        "ruling: -0.0 is 0.0",
+        "ours: -0.0 is 0.0",
     ),
-    Answered("5.2", "the same, desc", ZEROS, {"sort": "anomaly_score", "desc": True}, "one minus plus", "ruling"),
+    Answered("5.2", "the same, desc", ZEROS, {"sort": "anomaly_score", "desc": True}, "one minus plus", "ours"),
 ]
 
 # One instant, three spans, equal scores, and one bucket an hour later.
@@ -85,15 +85,15 @@ SPANS = {
 }
 
 SPAN_TIES = [
-    Answered("5.3", "time ties: shorter span first", SPANS, {}, "short middle long later", "ruling"),
-    Answered("5.3", "time ties, desc: longer span first", SPANS, {"desc": True}, "later long middle short", "ruling"),
+    Answered("5.3", "time ties: shorter span first", SPANS, {}, "short middle long later", "ours"),
+    Answered("5.3", "time ties, desc: longer span first", SPANS, {"desc": True}, "later long middle short", "ours"),
     Answered(
         "20.order-of-buckets",
         "sort field, time, span",
         SPANS,
         {"sort": "anomaly_score"},
         "short middle long later",
-        "ruling",
+        "ours",
     ),
     Answered(
         "20.order-of-buckets",
@@ -101,7 +101,7 @@ SPAN_TIES = [
         SPANS,
         {"sort": "anomaly_score", "desc": True},
         "later long middle short",
-        "ruling",
+        "ours",
     ),
     Answered(
         "20.order-of-buckets",
@@ -109,7 +109,7 @@ SPAN_TIES = [
         SPANS,
         {"sort": "bucket_span"},
         "later short middle long",
-        "ruling",
+        "ours",
     ),
     Answered(
         "20.order-of-buckets",
@@ -117,7 +117,7 @@ SPAN_TIES = [
         SPANS,
         {"from_": 1, "size": 2},
         "middle long",
-        "ruling",
+        "ours",
         count=4,
     ),
 ]
@@ -308,9 +308,9 @@ EVENT_ORDER = [
         "mz ay n ab empty none",
         "FSB: max; no list and an empty one are missing",
     ),
-    Answered("20.all-orders", "by UTF-8 bytes", ALPHABET, {"sort": "scheduled_events"}, IN_BYTE_ORDER, "not by UTF-16"),
+    Answered("5.5", "by UTF-8 bytes", ALPHABET, {"sort": "scheduled_events"}, IN_BYTE_ORDER, "not by UTF-16"),
     Answered(
-        "20.all-orders",
+        "5.5",
         "by UTF-8 bytes, desc",
         ALPHABET,
         {"sort": "scheduled_events", "desc": True},
@@ -323,14 +323,14 @@ CUTS = [
     Answered(
         "20.all-orders", "desc is not a filter", HOURS, {"desc": True, "size": 1}, "h2", "the newest of all", count=3
     ),
-    Answered("20.all-orders", "desc skips from the end", HOURS, {"desc": True, "from_": 2}, "h0", "ruling", count=3),
+    Answered("20.all-orders", "desc skips from the end", HOURS, {"desc": True, "from_": 2}, "h0", "ours", count=3),
     Answered(
         "20.all-orders",
         "desc with a window",
         HOURS,
         {"desc": True, "end": HOURS["h2"]["timestamp"], "size": 1},
         "h1",
-        "ruling",
+        "ours",
         count=2,
     ),
 ]
@@ -410,9 +410,10 @@ class NotASort:
 
     rule: str
     claim: str
+    source: str
 
 
-@each_row([NotASort("20.all-orders", "_doc")])
+@each_row([NotASort("5.6", "_doc", "ours: there is no order of arrival")])
 def test_index_order_is_refused(row: NotASort) -> None:
     """There is no order of arrival, so `_doc` is refused."""
     with pytest.raises(ValueError, match=row.claim):

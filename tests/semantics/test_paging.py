@@ -1,4 +1,4 @@
-"""Rules 6.1 to 6.3, and the rulings on `from_`, `size`, `page` and the index's `max_size`."""
+"""Rules 6.1 to 6.3, and our decisions on `from_`, `size`, `page` and the index's `max_size`."""
 
 from typing import Any
 
@@ -36,7 +36,7 @@ DEFAULTS = [
     Answered("6.1", "more than all", HOURS, {"size": 1_000}, names(0, 150), "PAGE", count=150),
     Answered("6.1", "both, desc", HOURS, {"from_": 20, "size": 3, "desc": True}, names(129, 126), "PAGE", count=150),
     Answered(
-        "6.1", "NumPy ints", HOURS, {"from_": np.int64(20), "size": np.uint8(3)}, names(20, 23), "ruling", count=150
+        "6.1", "NumPy ints", HOURS, {"from_": np.int64(20), "size": np.uint8(3)}, names(20, 23), "ours", count=150
     ),
     Answered(
         "6.1", "None", HOURS, {"from_": None, "size": None}, names(0, 100), "not given", count=150, only="get_buckets"
@@ -66,16 +66,16 @@ EMPTY_PAGES = [
     Answered(
         "6.3", "from past the end by score", HOURS, {"from_": 151, "sort": "anomaly_score"}, "", "PAGE, JRP", count=150
     ),
-    Answered("20.from-size", "from far past the end", HOURS, {"from_": 10**6}, "", "ruling: unlimited", count=150),
-    Answered("20.from-size", "from past int64", HOURS, {"from_": 10**30}, "", "ruling: unlimited", count=150),
+    Answered("20.from-size", "from far past the end", HOURS, {"from_": 10**6}, "", "ours: unlimited", count=150),
+    Answered("20.from-size", "from past int64", HOURS, {"from_": 10**30}, "", "ours: unlimited", count=150),
     Answered(
         "20.from-size", "from past int64, desc", HOURS, {"from_": 2**63, "desc": True}, "", "unlimited", count=150
     ),
-    Answered("20.from-size", "from near int64", HOURS, {"from_": 2**63 - 1}, "", "ruling: no overflow", count=150),
+    Answered("20.from-size", "from near int64", HOURS, {"from_": 2**63 - 1}, "", "ours: no overflow", count=150),
     Answered(
         "20.from-size", "from + size past 10000", HOURS, {"from_": 9_999, "size": 100}, "", "not the window", count=150
     ),
-    Answered("20.from-size", "size at the default bound", HOURS, {"size": 10_000}, names(0, 150), "ruling", count=150),
+    Answered("20.from-size", "size at the default bound", HOURS, {"size": 10_000}, names(0, 150), "ours", count=150),
 ]
 
 
@@ -111,13 +111,13 @@ NEGATIVE = [
 ]
 
 NO_INT = [
-    Refused("20.from-size", f"{field} {value!r}", HOURS, {field: value}, no_int(field, name, shown), "RR: an int")
+    Refused("6.2", f"{field} {value!r}", HOURS, {field: value}, no_int(field, name, shown), "RR: an int")
     for field, name in (("from_", "from"), ("size", "size"))
     for value, shown in ((1.0, 1.0), (1.5, 1.5), ("x", "x"), ("5", "5"), (True, None), (False, None), ([1], None))
 ] + [
     Refused(
-        "20.from-size",
-        "page.from",
+        "6.2",
+        "page.from, text",
         HOURS,
         {"page": {"from": "x"}},
         no_int("page.from", "from", "x"),
@@ -125,8 +125,8 @@ NO_INT = [
         only="get_buckets",
     ),
     Refused(
-        "20.from-size",
-        "page.size",
+        "6.2",
+        "page.size, a float",
         HOURS,
         {"page": {"size": 1.5}},
         no_int("page.size", "size"),
@@ -134,7 +134,7 @@ NO_INT = [
         only="get_buckets",
     ),
     Refused(
-        "20.from-size",
+        "6.2",
         "page bool",
         HOURS,
         {"page": {"size": True}},
@@ -152,7 +152,7 @@ BOTH_WAYS = [
         HOURS,
         asked,
         invalid(PAGE_FIELDS, ""),
-        "ruling: from_ and size, or page, not both",
+        "ours: from_ and size, or page, not both",
         only="get_buckets",
     )
     for asked in (
@@ -167,7 +167,7 @@ BOTH_WAYS = [
         HOURS,
         {"page": page},
         invalid(f"{PAGE_FIELDS}|page.skip", ""),
-        "6.5: an object with from and size only",
+        "6.1: an object with from and size only",
         only="get_buckets",
     )
     for page in ({"from": 0, "skip": 1}, {"from_": 1}, 5, "0", [0, 1])
@@ -177,7 +177,7 @@ BOTH_WAYS = [
 def too_large(size: int) -> Refused:
     """The refusal of a size above the default `max_size`."""
     expected = Refusal(LimitExceeded, 400, "illegal_argument_exception", "size", "")
-    return Refused("20.from-size", f"size {size}", FEW, {"size": size}, expected, "ruling: max_size is 10000")
+    return Refused("20.from-size", f"size {size}", FEW, {"size": size}, expected, "ours: max_size is 10000")
 
 
 TOO_LARGE = [too_large(10_001), too_large(2**63), too_large(10**30)]

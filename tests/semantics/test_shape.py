@@ -129,7 +129,7 @@ BODIES = [
         DEFAULTS | {"anomaly_score": 33.77633, "initial_anomaly_score": 5e-324},
         "BKT: a double",
     ),
-    Shown("9.1", "minus zero is zero", DEFAULTS | {"anomaly_score": -0.0}, DEFAULTS, "ruling: -0.0 is 0.0"),
+    Shown("9.1", "minus zero is zero", DEFAULTS | {"anomaly_score": -0.0}, DEFAULTS, "ours: -0.0 is 0.0"),
     Shown("9.2", "defaults", {"result_type": "bucket"} | KEY, DEFAULTS, "BKT"),
     Shown(
         "9.2",
@@ -145,7 +145,7 @@ BODIES = [
             "processing_time_ms": None,
         },
         DEFAULTS,
-        "ruling",
+        "ours",
     ),
     Shown(
         "9.2",
@@ -160,7 +160,7 @@ BODIES = [
         "timestamp_string stands before timestamp",
         DEFAULTS,
         {"job_id": "web", "timestamp_string": JUNE_TEXT} | DEFAULTS,
-        "XContentBuilder.timeField",
+        "XCB",
         human=True,
     ),
     Shown(
@@ -185,7 +185,7 @@ BODIES = [
                 }
             ]
         },
-        "XContentBuilder.timeField",
+        "XCB",
         human=True,
     ),
     Shown("9.3", "not without human", DEFAULTS, DEFAULTS, "default false"),
@@ -220,8 +220,8 @@ INFLUENCERS = [
     for claim, given, shown, source in (
         ("every key, in order", [BUCKET_TIME], [BUCKET_TIME], "BINF"),
         ("whatever order they came in", [dict(reversed(BUCKET_TIME.items()))], [BUCKET_TIME], "BINF"),
-        ("defaults, and no name no key", [{}], [BARE_INFLUENCER], "BINF, ruling"),
-        ("null is missing", [dict.fromkeys(BUCKET_TIME, None)], [BARE_INFLUENCER], "ruling"),
+        ("defaults, and no name no key", [{}], [BARE_INFLUENCER], "BINF, ours"),
+        ("null is missing", [dict.fromkeys(BUCKET_TIME, None)], [BARE_INFLUENCER], "ours"),
         (
             "scores are doubles",
             [{"anomaly_score": 1, "initial_anomaly_score": 2, "raw_anomaly_score": 3, "probability": 0}],
@@ -232,13 +232,13 @@ INFLUENCERS = [
             "is_interim may differ",
             [{"is_interim": True}],
             [BARE_INFLUENCER | {"is_interim": True}],
-            "ruling",
+            "ours",
         ),
         (
             "no influencer value, no unknown keys",
             [{"influencer_field_value": "x", "timestamp_string": "x", "foo": 1}],
             [BARE_INFLUENCER],
-            "BINF, ruling",
+            "BINF, ours",
         ),
         (
             "several, in their stored order",
@@ -254,7 +254,7 @@ INFLUENCERS = [
             "the bucket's own job, time and span may be repeated",
             [{"job_id": "web", "timestamp": "2016-06-01T00:00:00Z", "bucket_span": 3_600.0}],
             [BARE_INFLUENCER],
-            "ruling",
+            "ours",
         ),
     )
 ] + [
@@ -264,7 +264,7 @@ INFLUENCERS = [
         {"result_type": "bucket"} | KEY | {"is_interim": True, "bucket_influencers": [{}, {"is_interim": False}]},
         DEFAULTS
         | {"is_interim": True, "bucket_influencers": [BARE_INFLUENCER | {"is_interim": True}, BARE_INFLUENCER]},
-        "ruling",
+        "ours",
     )
 ]
 

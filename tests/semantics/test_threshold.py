@@ -75,12 +75,10 @@ EQUALITY = [
     Answered("3.1", "together with a window", SCORES, {"anomaly_score": 50, "end": 14_400_000}, "fifty high", "RFB"),
     Answered("3.1", "together with a page", SCORES, {"anomaly_score": 50, "size": 1}, "fifty", "RFB", count=3),
     Answered(
-        "3.1", "a double of NumPy", SCORES, {"anomaly_score": np.float64(75.5)}, "high top", "ruling: NumPy scalars"
+        "3.1", "a double of NumPy", SCORES, {"anomaly_score": np.float64(75.5)}, "high top", "ours: NumPy scalars"
     ),
-    Answered("3.1", "an integer of NumPy", SCORES, {"anomaly_score": np.int32(50)}, "fifty high top", "ruling"),
-    Answered(
-        "3.1", "a single of NumPy is its own value", TENTH, {"anomaly_score": np.float32(0.1)}, "single", "ruling"
-    ),
+    Answered("3.1", "an integer of NumPy", SCORES, {"anomaly_score": np.int32(50)}, "fifty high top", "ours"),
+    Answered("3.1", "a single of NumPy is its own value", TENTH, {"anomaly_score": np.float32(0.1)}, "single", "ours"),
     Answered("3.1", "a tenth", TENTH, {"anomaly_score": 0.1}, "tenth single", "RFB: the single 0.1 is a bit more"),
 ]
 
@@ -113,7 +111,7 @@ MISSING = [
 NO_RANGE_CHECK = [
     Answered("3.4", "100 matches exactly 100", SCORES, {"anomaly_score": 100.0}, "top", "REQ, RFB"),
     Answered("3.4", "101 matches nothing", SCORES, {"anomaly_score": 101}, "", "REQ, RFB"),
-    Answered("3.4", "a score may be above 100", WIDE, {"anomaly_score": 101}, "over", "ruling: no other range check"),
+    Answered("3.4", "a score may be above 100", WIDE, {"anomaly_score": 101}, "over", "ours: no other range check"),
     Answered("3.4", "infinity matches nothing", SCORES, {"anomaly_score": INF}, "", "REQ, RFB"),
     Answered("3.4", "the largest double", SCORES, {"anomaly_score": 1.7976931348623157e308}, "", "REQ, RFB"),
     Answered("3.4", "an int past the doubles", SCORES, {"anomaly_score": 10**400}, "", "REQ, RFB"),
@@ -122,16 +120,16 @@ NO_RANGE_CHECK = [
 TEXT = [
     Answered("3.5", repr(text), SCORES, {"anomaly_score": text}, expected, source, only="get_buckets")
     for text, expected, source in (
-        ("50.0", "fifty high top", "YML uses text"),
+        ("50.0", "fifty high top", "YML: text"),
         ("50", "fifty high top", "REST"),
-        ("5e1", "fifty high top", "Double.parseDouble: an exponent"),
-        ("5E+1", "fifty high top", "Double.parseDouble: an exponent"),
-        ("500e-1", "fifty high top", "Double.parseDouble: an exponent"),
-        ("+50", "fifty high top", "Double.parseDouble: a sign"),
-        ("50.", "fifty high top", "Double.parseDouble: nothing after the point"),
-        (".5e2", "fifty high top", "Double.parseDouble: nothing before the point"),
-        ("  50 ", "fifty high top", "Double.parseDouble: blanks are trimmed"),
-        ("0050", "fifty high top", "Double.parseDouble: leading zeros"),
+        ("5e1", "fifty high top", "DPD: an exponent"),
+        ("5E+1", "fifty high top", "DPD: an exponent"),
+        ("500e-1", "fifty high top", "DPD: an exponent"),
+        ("+50", "fifty high top", "DPD: a sign"),
+        ("50.", "fifty high top", "DPD: nothing after the point"),
+        (".5e2", "fifty high top", "DPD: nothing before the point"),
+        ("  50 ", "fifty high top", "DPD: blanks are trimmed"),
+        ("0050", "fifty high top", "DPD: leading zeros"),
         ("49.9999", "low fifty high top", "exact doubles"),
         ("0", ALL, "3.2"),
         ("-0.0", ALL, "3.2"),

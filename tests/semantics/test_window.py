@@ -52,7 +52,7 @@ SUB_MILLISECOND = [
             "end": datetime(2020, 1, 1, 3, 0, 0, 999, tzinfo=UTC),
         },
         "h1 h2",
-        "ruling: floored",
+        "ours: floored",
     ),
     Answered(
         "1.4",
@@ -63,7 +63,7 @@ SUB_MILLISECOND = [
             "end": np.datetime64("2020-01-01T03:00:00.000999999", "ns"),
         },
         "h1 h2",
-        "ruling: floored",
+        "ours: floored",
     ),
 ]
 
@@ -72,16 +72,16 @@ AROUND_1970 = {"p": bucket(-3_600_000), "q": bucket(-1), "r": bucket(0), "s": bu
 LAST_MS_OF_1969 = datetime(1969, 12, 31, 23, 59, 59, 999_000, tzinfo=UTC)
 
 MINUS_ONE = [
-    Answered("1.5", "start -1 is unset", AROUND_1970, {"start": -1}, "p q r s", "ruling, against RFB"),
-    Answered("1.5", "end -1 is unset", AROUND_1970, {"end": -1}, "p q r s", "ruling, against RFB"),
-    Answered("1.5", "both -1", AROUND_1970, {"start": -1, "end": -1}, "p q r s", "ruling"),
-    Answered("1.5", "start text -1 is unset", AROUND_1970, {"start": "-1"}, "p q r s", "ruling"),
-    Answered("1.5", "end text -1 is unset", AROUND_1970, {"end": "-1"}, "p q r s", "ruling"),
-    Answered("1.5", "start given, end -1", AROUND_1970, {"start": 0, "end": -1}, "r s", "ruling"),
-    Answered("1.5", "start -1, end given", AROUND_1970, {"start": -1, "end": 0}, "p q", "ruling"),
-    Answered("20.minus-one", "end -2 is an instant", AROUND_1970, {"end": -2}, "p", "ruling: -1 only"),
-    Answered("20.minus-one", "start -2 is an instant", AROUND_1970, {"start": -2}, "q r s", "ruling: -1 only"),
-    Answered("20.minus-one", "start text -2", AROUND_1970, {"start": "-2"}, "q r s", "ruling: -1 only"),
+    Answered("1.5", "start -1 is unset", AROUND_1970, {"start": -1}, "p q r s", "the page, against RFB"),
+    Answered("1.5", "end -1 is unset", AROUND_1970, {"end": -1}, "p q r s", "the page, against RFB"),
+    Answered("1.5", "both -1", AROUND_1970, {"start": -1, "end": -1}, "p q r s", "ours"),
+    Answered("1.5", "start text -1 is unset", AROUND_1970, {"start": "-1"}, "p q r s", "ours"),
+    Answered("1.5", "end text -1 is unset", AROUND_1970, {"end": "-1"}, "p q r s", "ours"),
+    Answered("1.5", "start given, end -1", AROUND_1970, {"start": 0, "end": -1}, "r s", "ours"),
+    Answered("1.5", "start -1, end given", AROUND_1970, {"start": -1, "end": 0}, "p q", "ours"),
+    Answered("20.minus-one", "end -2 is an instant", AROUND_1970, {"end": -2}, "p", "ours: -1 only"),
+    Answered("20.minus-one", "start -2 is an instant", AROUND_1970, {"start": -2}, "q r s", "ours: -1 only"),
+    Answered("20.minus-one", "start text -2", AROUND_1970, {"start": "-2"}, "q r s", "ours: -1 only"),
     Answered(
         "20.minus-one", "end ISO text", AROUND_1970, {"end": "1969-12-31T23:59:59.999Z"}, "p", "no other spelling"
     ),
@@ -93,22 +93,22 @@ MINUS_ONE = [
     Answered("20.minus-one", "end datetime", AROUND_1970, {"end": LAST_MS_OF_1969}, "p", "no other spelling"),
     Answered("20.minus-one", "start datetime", AROUND_1970, {"start": LAST_MS_OF_1969}, "q r s", "no other spelling"),
     Answered("20.minus-one", "end datetime64", AROUND_1970, {"end": np.datetime64(-1, "ms")}, "p", "no other spelling"),
-    Answered("20.minus-one", "None", AROUND_1970, {"start": None, "end": None}, "p q r s", "ruling"),
+    Answered("20.minus-one", "None", AROUND_1970, {"start": None, "end": None}, "p q r s", "ours"),
 ]
 
 # Before 1970 a fraction is floored too: away from zero, not towards it.
 FLOORED_BELOW_ZERO = [
-    Answered("1.4", "text below zero", AROUND_1970, {"end": "1969-12-31T23:59:59.999999Z"}, "p", "ruling: floored"),
-    Answered("1.4", "datetime64 below zero", AROUND_1970, {"end": np.datetime64(-1, "us")}, "p", "ruling: floored"),
+    Answered("1.4", "text below zero", AROUND_1970, {"end": "1969-12-31T23:59:59.999999Z"}, "p", "ours: floored"),
+    Answered("1.4", "datetime64 below zero", AROUND_1970, {"end": np.datetime64(-1, "us")}, "p", "ours: floored"),
     Answered(
         "1.4",
         "datetime below zero",
         AROUND_1970,
         {"end": datetime(1969, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC)},
         "p",
-        "ruling: floored",
+        "ours: floored",
     ),
-    Answered("1.4", "digits below zero", AROUND_1970, {"end": "-0.5"}, "p", "ruling: floored, so -1 ms"),
+    Answered("1.4", "digits below zero", AROUND_1970, {"end": "-0.5"}, "p", "ours: floored, so -1 ms"),
 ]
 
 # Midnights of days, and one noon.
@@ -148,16 +148,16 @@ ROUNDING = [
 IN_PARIS = timezone(timedelta(hours=1))
 
 BOUND_TYPES = [
-    Answered("20.types", "int", HOURS, {"start": H1, "end": H3}, "h1 h2", "ruling"),
-    Answered("20.types", "digits", HOURS, {"start": str(H1), "end": str(H3)}, "h1 h2", "ruling"),
-    Answered("20.types", "text", HOURS, {"start": "2020-01-01T01:00Z", "end": "2020-01-01T03:00Z"}, "h1 h2", "ruling"),
+    Answered("20.types", "int", HOURS, {"start": H1, "end": H3}, "h1 h2", "ours"),
+    Answered("20.types", "digits", HOURS, {"start": str(H1), "end": str(H3)}, "h1 h2", "ours"),
+    Answered("20.types", "text", HOURS, {"start": "2020-01-01T01:00Z", "end": "2020-01-01T03:00Z"}, "h1 h2", "ours"),
     Answered(
         "20.types",
         "datetime in UTC",
         HOURS,
         {"start": datetime(2020, 1, 1, 1, tzinfo=UTC), "end": datetime(2020, 1, 1, 3, tzinfo=UTC)},
         "h1 h2",
-        "ruling",
+        "ours",
     ),
     Answered(
         "20.types",
@@ -165,7 +165,7 @@ BOUND_TYPES = [
         HOURS,
         {"start": datetime(2020, 1, 1, 2, tzinfo=IN_PARIS), "end": datetime(2020, 1, 1, 4, tzinfo=IN_PARIS)},
         "h1 h2",
-        "ruling",
+        "ours",
     ),
     Answered(
         "20.types",
@@ -173,21 +173,21 @@ BOUND_TYPES = [
         HOURS,
         {"start": np.datetime64("2020-01-01T01", "h"), "end": np.datetime64("2020-01-01T03", "h")},
         "h1 h2",
-        "ruling",
+        "ours",
     ),
-    Answered("20.types", "datetime64 in days", HOURS, {"end": np.datetime64("2020-01-01", "D")}, "", "ruling"),
-    Answered("20.types", "datetime64 in months", HOURS, {"start": np.datetime64("2020-02", "M")}, "", "ruling"),
-    Answered("20.types", "start 2**63 - 1", HOURS, {"start": 2**63 - 1}, "", "ruling: no stored instant is out there"),
-    Answered("20.types", "start past int64", HOURS, {"start": 2**63}, "", "ruling: clamped"),
-    Answered("20.types", "end past int64", HOURS, {"end": 2**63}, "h0 h1 h2 h3 h4", "ruling: clamped"),
-    Answered("20.types", "start before int64", HOURS, {"start": -(2**70)}, "h0 h1 h2 h3 h4", "ruling: clamped"),
-    Answered("20.types", "end before int64", HOURS, {"end": -(2**70)}, "", "ruling: clamped"),
-    Answered("20.types", "start digits past int64", HOURS, {"start": "9" * 30}, "", "ruling: clamped"),
-    Answered("20.types", "end digits past int64", HOURS, {"end": "9" * 30}, "h0 h1 h2 h3 h4", "ruling: clamped"),
+    Answered("20.types", "datetime64 in days", HOURS, {"end": np.datetime64("2020-01-01", "D")}, "", "ours"),
+    Answered("20.types", "datetime64 in months", HOURS, {"start": np.datetime64("2020-02", "M")}, "", "ours"),
+    Answered("20.types", "start 2**63 - 1", HOURS, {"start": 2**63 - 1}, "", "ours: no stored instant is out there"),
+    Answered("20.types", "start past int64", HOURS, {"start": 2**63}, "", "ours: clamped"),
+    Answered("20.types", "end past int64", HOURS, {"end": 2**63}, "h0 h1 h2 h3 h4", "ours: clamped"),
+    Answered("20.types", "start before int64", HOURS, {"start": -(2**70)}, "h0 h1 h2 h3 h4", "ours: clamped"),
+    Answered("20.types", "end before int64", HOURS, {"end": -(2**70)}, "", "ours: clamped"),
+    Answered("20.types", "start digits past int64", HOURS, {"start": "9" * 30}, "", "ours: clamped"),
+    Answered("20.types", "end digits past int64", HOURS, {"end": "9" * 30}, "h0 h1 h2 h3 h4", "ours: clamped"),
     Answered(
-        "20.types", "start digits before int64", HOURS, {"start": "-" + "9" * 30}, "h0 h1 h2 h3 h4", "ruling: clamped"
+        "20.types", "start digits before int64", HOURS, {"start": "-" + "9" * 30}, "h0 h1 h2 h3 h4", "ours: clamped"
     ),
-    Answered("20.types", "end digits before int64", HOURS, {"end": "-" + "9" * 30}, "", "ruling: clamped"),
+    Answered("20.types", "end digits before int64", HOURS, {"end": "-" + "9" * 30}, "", "ours: clamped"),
     Answered("20.types", "start datetime64 past int64", HOURS, {"start": np.datetime64(10**9, "Y")}, "", "as ints"),
     Answered(
         "20.types", "end datetime64 past int64", HOURS, {"end": np.datetime64(10**9, "Y")}, "h0 h1 h2 h3 h4", "as ints"
