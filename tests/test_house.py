@@ -31,7 +31,7 @@ BREACHES = {
 
 #: A path of one machine: in a folder where people keep things, or in any at the top that not every system has.
 ELSEWHERE = re.compile(
-    r"(?<![\w.:/<-])/(?:(?:home|root|tmp|Users|mnt|media|srv|opt)\b"
+    r"(?<![\w.:/<})-])/(?:(?:home|root|tmp|Users|mnt|media|srv|opt)\b"
     r"|(?!(?:bin|dev|etc|proc|sys|usr)/)[A-Za-z][\w.-]+/[\w.-])|ROOT\.parent\b"
 )
 #: A path that climbs.
@@ -137,6 +137,7 @@ def paths_elsewhere(name: str, text: str) -> list[str]:
         (".ci/run", "#!/usr/bin/env bash", False),
         ("tests/test_x.py", 'Path("/dev/full").open("wb")', False),
         ("tests/test_x.py", '("2020-01-01||/M/w", "now/d/d")', False),
+        ("docs/rest.md", "GET /_ml/anomaly_detectors/{job_id}/results/buckets", False),
     ],
 )
 def test_a_path_elsewhere_is_told_from_other_slashes(name: str, line: str, is_elsewhere: bool) -> None:
