@@ -13,9 +13,10 @@ from bucketquery.columns.catalog import Catalog, Job
 from bucketquery.columns.table import Counts, Table
 from bucketquery.errors import InvalidQuery, UnknownJob
 from bucketquery.model.numbers import is_integer
-from bucketquery.model.parameters import JOB_ID_RULE, check_text, is_job_id, plain
+from bucketquery.model.parameters import check_text
 from bucketquery.model.results import Commit, FrozenMapping
 from bucketquery.model.schema import SCHEMAS, Document, Kind
+from bucketquery.model.text import JOB_ID_RULE, is_job_id, plain
 from bucketquery.snapshot import Reads, Snapshot
 
 _LONGEST_SPAN: Final = 2**63

@@ -11,10 +11,11 @@ from bucketquery.columns.table import Table
 from bucketquery.errors import InvalidQuery, LimitExceeded, NotFound, UnknownJob
 from bucketquery.model.instants import Instant
 from bucketquery.model.numbers import is_integer
-from bucketquery.model.parameters import check_text, is_job_id, read_now
+from bucketquery.model.parameters import check_text, read_now
 from bucketquery.model.queries import BucketQuery, Question, client_query, settle
 from bucketquery.model.results import Bucket, FrozenMapping
 from bucketquery.model.schema import BUCKET, SCHEMAS
+from bucketquery.model.text import is_job_id
 from bucketquery.search.search import scan, search
 
 #: Stands for a job whose id could not be one, while the rest of the question is checked.

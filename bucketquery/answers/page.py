@@ -14,9 +14,10 @@ from bucketquery.answers.body import bucket_bodies, bucket_values, shown
 from bucketquery.columns.segment import Segment
 from bucketquery.columns.view import Selection
 from bucketquery.errors import InvalidQuery
-from bucketquery.model.parameters import brief, check_text
+from bucketquery.model.parameters import check_text
 from bucketquery.model.results import Bucket
 from bucketquery.model.schema import BUCKET, CONSTANT, Array
+from bucketquery.model.text import brief
 
 
 class BucketPage:

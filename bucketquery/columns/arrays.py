@@ -11,8 +11,8 @@ from bucketquery.columns.checks import Owner, Unfit
 from bucketquery.errors import InvalidDocument, InvalidQuery
 from bucketquery.model.instants import FIRST_MS, LAST_MS
 from bucketquery.model.numbers import is_real
-from bucketquery.model.parameters import JOB_ID_RULE, brief, is_job_id
 from bucketquery.model.schema import SCHEMAS, Array, Bools, Field, Int64s, Kind, Objects, Schema, Type
+from bucketquery.model.text import JOB_ID_RULE, brief, is_job_id
 
 _Stored = TypeVar("_Stored")
 

@@ -18,8 +18,8 @@ from bucketquery.columns.checks import Owner, Unfit
 from bucketquery.columns.segment import Lists, Segment, increasing
 from bucketquery.errors import InvalidDocument
 from bucketquery.model.instants import FIRST_MS, LAST_MS
-from bucketquery.model.parameters import JOB_ID_RULE, is_job_id, plain
 from bucketquery.model.schema import SCHEMAS, Array, Bools, Document, Field, Int64s, Kind, Objects, Schema, Type
+from bucketquery.model.text import JOB_ID_RULE, is_job_id, plain
 
 _CHUNK: Final = 1024
 _ABSENT: Final = type(None)

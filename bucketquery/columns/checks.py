@@ -13,8 +13,8 @@ import numpy as np
 
 from bucketquery.model.instants import FIRST_MS, LAST_MS, instant_ms, read_calendar
 from bucketquery.model.numbers import is_real
-from bucketquery.model.parameters import plain
 from bucketquery.model.schema import Field, Type
+from bucketquery.model.text import plain
 
 _INT64: Final = np.iinfo(np.int64)
 

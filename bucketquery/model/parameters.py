@@ -13,55 +13,12 @@ from bucketquery.errors import InvalidQuery
 from bucketquery.model.instants import Instant, NowMath, Stretch, read_instant
 from bucketquery.model.numbers import is_integer, is_real
 from bucketquery.model.schema import CONSTANT, NESTED_FIELDS, TEXT_FIELDS, Schema, Type
+from bucketquery.model.text import brief, is_job_id, plain
 
-LONGEST_JOB_ID: Final = 255
-JOB_ID_RULE: Final = (
-    "must be text of 1 to 255 characters, none a comma, asterisk, blank or control, not beginning with - or _"
-)
-
-_NOT_IN_JOB_IDS = re.compile(r"[\s,*\x00-\x1f\x7f-\x9f]")
 _DOUBLE = re.compile(r"[+-]?(?:(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?[fFdD]?|NaN|Infinity)")
-_LONG: Final = 2**63
 _BLANKS: Final = "".join(map(chr, range(0x21)))
 
 _BOOLEANS: Final = {"true": True, "false": False}
-
-
-def plain(text: str) -> str:
-    """The text itself, of whatever subclass; an enumeration's ``str`` is its name and not what it equals.
-
-    >>> from enum import Enum
-    >>> plain(Enum("Job", {"WEB": "web"}, type=str).WEB)
-    'web'
-    """
-    return text if type(text) is str else str.__str__(text)
-
-
-def brief(value: object) -> str:
-    """A wrong value for a message: as it is if that is short, else its type.
-
-    >>> brief("abc"), brief([1, 2])
-    ('abc', 'list')
-    """
-    if isinstance(value, str):
-        return value[:100]
-    # Python refuses to write out an integer of thousands of digits.
-    if isinstance(value, bool | float) or (is_integer(value) and abs(int(value)) < _LONG):
-        return str(value)
-    return type(value).__name__
-
-
-def is_job_id(value: object) -> bool:
-    """Whether a job could be called so.
-
-    That takes text of 1 to 255 characters, none a comma, asterisk, blank or control, and no ``-`` or ``_`` in front.
-
-    >>> is_job_id("web"), is_job_id("web*")
-    (True, False)
-    """
-    if not isinstance(value, str) or not 0 < len(value) <= LONGEST_JOB_ID:
-        return False
-    return value[0] not in "-_" and not _NOT_IN_JOB_IDS.search(value)
 
 
 def check_text(value: object, field: str) -> None:

@@ -12,9 +12,7 @@ import pytest
 from bucketquery.errors import InvalidQuery
 from bucketquery.model.instants import NowMath, Stretch
 from bucketquery.model.parameters import (
-    brief,
     check_text,
-    is_job_id,
     is_unset,
     order_column,
     read_boolean,
@@ -47,40 +45,21 @@ class Text(str):
 
 # ---- jobs
 
-JOB_IDS = ["a", "A-_b", "0", ".", "données", "\U0001f4a1", "a" * 255, "web.prod:1", Text("web"), "b-"]
-NO_JOB_IDS: list[Any] = [
-    "",
-    "-a",
-    "_all",
-    "a,b",
-    "a*",
-    "a b",
-    "a\t",
-    "a\n",
-    "a\x00",
-    "a\x85",
-    "a\u2003b",
-    "a" * 256,
-    5,
-    None,
-]
+
+def test_one_job_is_named_alone_or_in_an_iterable() -> None:
+    """What is kept is plain text."""
+    for job_id in ("a", Text("web")):
+        for jobs in (job_id, [job_id], (job_id,), {job_id}, iter([job_id])):
+            assert read_job(jobs) == job_id
+        assert type(read_job(job_id)) is str
 
 
-@pytest.mark.parametrize("job_id", JOB_IDS, ids=lambda value: repr(value)[:30])
-def test_a_job_may_be_called_so(job_id: str) -> None:
-    """Any text of 1 to 255 characters without separators, wildcards, blanks and controls; alone or in an iterable."""
-    assert is_job_id(job_id)
-    for jobs in (job_id, [job_id], (job_id,), {job_id}, iter([job_id])):
-        assert read_job(jobs) == job_id
-
-
-@pytest.mark.parametrize("job_id", NO_JOB_IDS, ids=lambda value: repr(value)[:30])
-def test_no_job_may_be_called_so(job_id: Any) -> None:
-    """Nor is it looked for."""
-    assert not is_job_id(job_id)
-    for jobs in (job_id, [job_id]):
-        error = refusal(lambda: read_job(jobs))  # noqa: B023 - called at once
-        assert (error.field, error.value) == ("jobs", jobs)
+def test_what_no_job_may_be_called_is_not_looked_for() -> None:
+    """The error has what was given, alone or in a list."""
+    for job_id in ("", "-a", "_all", "a,b", "a*", "a" * 256, 5, None):
+        for jobs in (job_id, [job_id]):
+            error = refusal(lambda: read_job(jobs))  # noqa: B023 - called at once
+            assert (error.field, error.value) == ("jobs", jobs)
 
 
 def test_several_jobs_are_refused() -> None:
@@ -330,16 +309,3 @@ def test_sort_is_the_name_of_one_field() -> None:
     for value in (["anomaly_score"], None, b"timestamp"):
         assert refusal(lambda: read_sort(BUCKET, value)).field == "sort"  # noqa: B023 - called at once
     assert type(read_sort(BUCKET, Text("timestamp"))) is str
-
-
-def test_a_wrong_value_is_told_briefly() -> None:
-    """Short ones as they are, long ones cut, others by their type."""
-    assert (brief("a" * 101), brief(-5), brief(1.5), brief(True), brief(np.int8(3))) == (
-        "a" * 100,
-        "-5",
-        "1.5",
-        "True",
-        "3",
-    )
-    assert (brief(10**5000), brief(2**63), brief([1]), brief(None)) == ("int", "int", "list", "NoneType")
-    assert brief(-(2**63) + 1) == str(-(2**63) + 1)
