@@ -70,16 +70,16 @@ class Catalog:
 
         Complexity: O(shards + k + j * k / shards), at most O(j + k).
         """
+        shards = list(self._shards)
         copies: dict[int, dict[str, Job]] = {}
         is_new = False
         for job_id, job in jobs.items():
             at = hash(job_id) % _SHARDS
             if at not in copies:
-                copies[at] = dict(self._shards[at])
+                shards[at] = copies[at] = dict(shards[at])
             is_new = is_new or job_id not in copies[at]
             copies[at][job_id] = job
-        shards = tuple(copies.get(at, shard) for at, shard in enumerate(self._shards))
-        return Catalog(shards, None if is_new else self._ids)
+        return Catalog(tuple(shards), None if is_new else self._ids)
 
     def without(self, job_id: str) -> "Catalog":
         """This catalogue without a job that is in it. Complexity: O(shards + j / shards)."""
