@@ -11,7 +11,7 @@ from bucketquery.columns.arrays import read_columns
 from bucketquery.columns.batch import Batch, read_documents
 from bucketquery.columns.catalog import Catalog, Job
 from bucketquery.columns.table import Counts, Table
-from bucketquery.errors import InvalidQuery, UnknownJob
+from bucketquery.errors import InvalidQuery
 from bucketquery.model.numbers import is_integer
 from bucketquery.model.parameters import check_text
 from bucketquery.model.results import Commit, FrozenMapping
@@ -107,10 +107,8 @@ class ResultsIndex(Reads):
         check_text(job_id, "job_id")
         with self._lock:
             catalog = self._snapshot._catalog
-            job = catalog.get(job_id)
-            if job is None:
-                raise UnknownJob(f"No known job with id '{job_id[:300]}'", field="job_id", value=job_id)
-            deleted = sum(table.rows.length for table in job.tables.values())
+            tables = catalog.known(job_id, "job_id").tables
+            deleted = sum(table.rows.length for table in tables.values())
             return self._publish(catalog.without(job_id), deleted=deleted)
 
     def upsert(self, documents: Iterable[Document], *, kind: Kind | None = None) -> Commit:

@@ -6,9 +6,9 @@ from typing import Any, NoReturn
 
 from bucketquery.answers.body import bucket_values
 from bucketquery.answers.page import BucketPage
-from bucketquery.columns.catalog import Catalog, Job
+from bucketquery.columns.catalog import Catalog
 from bucketquery.columns.table import Table
-from bucketquery.errors import InvalidQuery, LimitExceeded, NotFound, UnknownJob
+from bucketquery.errors import InvalidQuery, LimitExceeded, NotFound
 from bucketquery.model.instants import Instant
 from bucketquery.model.numbers import is_integer
 from bucketquery.model.parameters import check_text, read_now
@@ -67,7 +67,7 @@ class Reads(ABC):
             return tuple(catalog.ids())
         if pattern.startswith(("-", "_")) or "*" in pattern or "," in pattern:
             raise InvalidQuery("[pattern] must be [_all] or the id of one job", field="pattern", value=pattern)
-        return (_known(catalog, pattern, "pattern").job_id,)
+        return (catalog.known(pattern, "pattern").job_id,)
 
     def stats(self, job_id: str | None = None) -> Mapping[str, Any]:
         """What is stored: of everything, or of one job.
@@ -93,7 +93,7 @@ class Reads(ABC):
                 {"jobs": len(catalog), **_stored([table for job in catalog for table in job.tables.values()])}
             )
         check_text(job_id, "job_id")
-        job = _known(catalog, job_id, "job_id")
+        job = catalog.known(job_id, "job_id")
         return FrozenMapping({"job_id": job_id, "bucket_span": job.bucket_span, **_stored(list(job.tables.values()))})
 
     def get_buckets(
@@ -263,7 +263,7 @@ class Snapshot(Reads):
         return int(now)
 
     def _table(self, job_id: str, field: str) -> Table:
-        table = _known(self._catalog, job_id, field).tables.get(BUCKET.kind)
+        table = self._catalog.known(job_id, field).tables.get(BUCKET.kind)
         return Table.empty(BUCKET) if table is None else table
 
     def check(self) -> None:
@@ -275,13 +275,6 @@ class Snapshot(Reads):
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a Snapshot cannot be pickled or copied; pickle the pages or documents that are needed")
-
-
-def _known(catalog: Catalog, job_id: str, field: str) -> Job:
-    job = catalog.get(job_id)
-    if job is None:
-        raise UnknownJob(f"No known job with id '{job_id[:300]}'", field=field, value=job_id)
-    return job
 
 
 def _checked(query: object) -> BucketQuery:

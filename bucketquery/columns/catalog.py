@@ -13,6 +13,7 @@ from typing import Final
 from sortedcontainers import SortedList
 
 from bucketquery.columns.table import Table
+from bucketquery.errors import UnknownJob
 from bucketquery.model.schema import Kind
 
 _SHARDS: Final = 256
@@ -44,6 +45,17 @@ class Catalog:
     def get(self, job_id: str) -> Job | None:
         """The job, or None. Complexity: O(1)."""
         return self._shards[hash(job_id) % _SHARDS].get(job_id)
+
+    def known(self, job_id: str, field: str) -> Job:
+        """The job that a parameter named ``field`` asks for. Complexity: O(1).
+
+        Raises:
+            UnknownJob: there is no job of this id.
+        """
+        job = self.get(job_id)
+        if job is None:
+            raise UnknownJob(f"No known job with id '{job_id[:300]}'", field=field, value=job_id)
+        return job
 
     def __contains__(self, job_id: str) -> bool:
         return self.get(job_id) is not None

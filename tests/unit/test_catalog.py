@@ -7,6 +7,7 @@ import pytest
 
 from bucketquery.columns import catalog as catalogs
 from bucketquery.columns.catalog import Catalog, Job
+from bucketquery.errors import UnknownJob
 from bucketquery.index import ResultsIndex
 from bucketquery.model.results import Commit
 from helpers import JOB, bucket, table
@@ -35,7 +36,19 @@ def test_a_catalogue_finds_its_jobs() -> None:
     job = found.get("a")
     assert job is not None
     assert (job.job_id, job.bucket_span, job.tables) == ("a", None, {})
+    assert found.known("a", "job_id") is job
     assert (len(Catalog()), [*Catalog()], [*Catalog().ids()]) == (0, [], [])
+
+
+def test_a_job_that_is_not_known_is_named() -> None:
+    """With the parameter that asked for it; of a very long id the beginning."""
+    with pytest.raises(UnknownJob, match="No known job with id 'db'") as caught:
+        Catalog().with_jobs(jobs("a")).known("db", "pattern")
+    assert (caught.value.field, caught.value.value) == ("pattern", "db")
+    with pytest.raises(UnknownJob) as caught:
+        Catalog().known("x" * 999, "job_id")
+    assert len(caught.value.reason) < 400
+    assert caught.value.value == "x" * 999
 
 
 def test_a_write_to_one_job_copies_one_shard() -> None:
