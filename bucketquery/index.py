@@ -13,10 +13,9 @@ from bucketquery.columns.catalog import Catalog, Job
 from bucketquery.columns.table import Counts, Table
 from bucketquery.errors import InvalidQuery
 from bucketquery.model.numbers import is_integer
-from bucketquery.model.parameters import check_text
+from bucketquery.model.parameters import check_text, read_job_id
 from bucketquery.model.results import Commit, FrozenMapping
 from bucketquery.model.schema import SCHEMAS, Document, Kind
-from bucketquery.model.text import JOB_ID_RULE, is_job_id, plain
 from bucketquery.snapshot import Reads, Snapshot
 
 _LONGEST_SPAN: Final = 2**63
@@ -76,8 +75,7 @@ class ResultsIndex(Reads):
         >>> ResultsIndex().put_job("web", bucket_span=300).sequence
         1
         """
-        if not is_job_id(job_id):
-            raise InvalidQuery(f"[job_id] {JOB_ID_RULE}", field="job_id", value=job_id)
+        job_id = read_job_id(job_id)
         if bucket_span is not None and not (is_integer(bucket_span) and 0 < bucket_span < _LONGEST_SPAN):
             reason = "[bucket_span] must be a positive integer inside int64"
             raise InvalidQuery(reason, field="bucket_span", value=bucket_span)
@@ -87,8 +85,8 @@ class ResultsIndex(Reads):
             known = snapshot._catalog.get(job_id)
             if known is not None and known.bucket_span == span:
                 return Commit(sequence=snapshot._sequence)
-            job = Job(job_id=plain(job_id), bucket_span=span, tables={} if known is None else known.tables)
-            return self._publish(snapshot._catalog.with_jobs({job.job_id: job}))
+            job = Job(job_id=job_id, bucket_span=span, tables={} if known is None else known.tables)
+            return self._publish(snapshot._catalog.with_jobs({job_id: job}))
 
     def delete_job(self, job_id: str) -> Commit:
         """Forget a job and all its results.

@@ -8,11 +8,12 @@ import numpy as np
 from bucketquery.columns import checks
 from bucketquery.columns.batch import Batch, Chunk, JobCodes, assemble, in_bounds, objects, refused, whole_column
 from bucketquery.columns.checks import Owner, Unfit
-from bucketquery.errors import InvalidDocument, InvalidQuery
+from bucketquery.errors import InvalidDocument
 from bucketquery.model.instants import FIRST_MS, LAST_MS
 from bucketquery.model.numbers import is_real
+from bucketquery.model.parameters import read_job_id
 from bucketquery.model.schema import SCHEMAS, Array, Bools, Field, Int64s, Kind, Objects, Schema, Type
-from bucketquery.model.text import JOB_ID_RULE, brief, is_job_id
+from bucketquery.model.text import brief
 
 _Stored = TypeVar("_Stored")
 
@@ -116,9 +117,7 @@ def _jobs(column: Any, job_id: str | None, length: int, codes: JobCodes) -> Int6
         raise InvalidDocument(reason, field="columns.job_id" if job_id is None else "job_id", value=job_id)
     if column is not None:
         return np.array(_each("job_id", column, lambda value, _: codes.code(value)), dtype=np.int64)
-    if not is_job_id(job_id):
-        raise InvalidQuery(f"[job_id] {JOB_ID_RULE}", field="job_id", value=job_id)
-    return np.full(length, codes.code(job_id), dtype=np.int64)
+    return np.full(length, codes.code(read_job_id(job_id)), dtype=np.int64)
 
 
 def _column(field: Field, given: Any, length: int) -> tuple[Array, Bools | None]:

@@ -13,7 +13,7 @@ from bucketquery.errors import InvalidQuery
 from bucketquery.model.instants import Instant, NowMath, Stretch, read_instant
 from bucketquery.model.numbers import is_integer, is_real
 from bucketquery.model.schema import CONSTANT, NESTED_FIELDS, TEXT_FIELDS, Schema, Type
-from bucketquery.model.text import brief, is_job_id, plain
+from bucketquery.model.text import JOB_ID_RULE, brief, is_job_id, plain
 
 _DOUBLE = re.compile(r"[+-]?(?:(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?[fFdD]?|NaN|Infinity)")
 _BLANKS: Final = "".join(map(chr, range(0x21)))
@@ -29,6 +29,17 @@ def check_text(value: object, field: str) -> None:
     """
     if not isinstance(value, str):
         raise InvalidQuery(f"[{field}] must be text, not {type(value).__name__}", field=field, value=value)
+
+
+def read_job_id(job_id: object) -> str:
+    """What a new job is to be called, as plain text.
+
+    Raises:
+        InvalidQuery: no job can be called so.
+    """
+    if not is_job_id(job_id):
+        raise InvalidQuery(f"[job_id] {JOB_ID_RULE}", field="job_id", value=job_id)
+    return plain(job_id)
 
 
 def read_now(value: object) -> int:
@@ -75,7 +86,7 @@ def read_job(jobs: object) -> str:
     if isinstance(jobs, Iterable) and not isinstance(jobs, str):
         listed = list(islice(jobs, 2))
         one = listed[0] if len(listed) == 1 else None
-    if isinstance(one, str) and is_job_id(one):
+    if is_job_id(one):
         return plain(one)
     reason = "[jobs] must be the id of one job; patterns and several jobs are not known"
     raise InvalidQuery(reason, field="jobs", value=jobs)

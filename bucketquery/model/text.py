@@ -1,7 +1,7 @@
 """What passes for the id of a job, and text that comes from outside: as it is kept, and as it is told."""
 
 import re
-from typing import Final
+from typing import Final, TypeGuard
 
 from bucketquery.model.numbers import is_integer
 
@@ -38,7 +38,7 @@ def brief(value: object) -> str:
     return type(value).__name__
 
 
-def is_job_id(value: object) -> bool:
+def is_job_id(value: object) -> TypeGuard[str]:
     """Whether a job could be called so.
 
     That takes text of 1 to 255 characters, none a comma, asterisk, blank or control, and no ``-`` or ``_`` in front.

@@ -21,6 +21,7 @@ from bucketquery.model.parameters import (
     read_double,
     read_integer,
     read_job,
+    read_job_id,
     read_kept_instant,
     read_now,
     read_page,
@@ -60,6 +61,16 @@ def test_what_no_job_may_be_called_is_not_looked_for() -> None:
         for jobs in (job_id, [job_id]):
             error = refusal(lambda: read_job(jobs))  # noqa: B023 - called at once
             assert (error.field, error.value) == ("jobs", jobs)
+
+
+def test_a_new_job_is_called_what_a_job_may_be() -> None:
+    """What is kept is plain text; the error is about the parameter."""
+    assert read_job_id("web") == "web"
+    assert type(read_job_id(Text("web"))) is str
+    for job_id in ("a*", 5, None):
+        error = refusal(lambda: read_job_id(job_id))  # noqa: B023 - called at once
+        assert (error.field, error.value) == ("job_id", job_id)
+        assert error.reason.startswith("[job_id] must be text of 1 to 255 characters")
 
 
 def test_several_jobs_are_refused() -> None:
