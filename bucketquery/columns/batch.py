@@ -15,7 +15,8 @@ import numpy as np
 
 from bucketquery.columns import checks
 from bucketquery.columns.checks import Owner, Unfit
-from bucketquery.columns.segment import Lists, Segment, increasing
+from bucketquery.columns.ordered import find, increasing
+from bucketquery.columns.segment import Lists, Segment
 from bucketquery.errors import InvalidDocument
 from bucketquery.model.instants import FIRST_MS, LAST_MS
 from bucketquery.model.schema import SCHEMAS, Array, Bools, Document, Field, Int64s, Kind, Objects, Schema, Type
@@ -362,11 +363,8 @@ def _order(keys: Sequence[Int64s]) -> Int64s | None:
 
 
 def _reordered(rows: Int64s, values: Objects, order: Int64s) -> tuple[Int64s, Objects]:
-    if not len(rows):
-        return rows, values
-    found = rows.searchsorted(order)
-    having = (rows.take(found, mode="clip") == order).nonzero()[0]
-    return having, values[found[having]]
+    found, at = find(rows, order)
+    return found.nonzero()[0], values[at[found]]
 
 
 def _cut(rows: Int64s, values: Objects, low: int, high: int) -> Lists:

@@ -15,12 +15,11 @@ from typing import Any, Final, NamedTuple, Self
 
 import numpy as np
 
+from bucketquery.columns.ordered import find, increasing, roomy, with_room
 from bucketquery.model.schema import SCHEMAS, Array, Bools, Int64s, Kind, Objects, Schema, Type
 
 #: Rows of some segment: a slice where they are all beside each other, else ascending positions.
 Rows = slice | Int64s
-
-_SMALLEST_GROWTH: Final = 16
 
 
 class Lists(NamedTuple):
@@ -55,11 +54,9 @@ class Lists(NamedTuple):
                 return taken
             rows = np.arange(first, last, step, dtype=np.int64)
         taken = [()] * len(rows)
-        found = having.searchsorted(rows)
-        # The last row of all may lie beyond what is there.
-        hits = (having.take(found, mode="clip") == rows).nonzero()[0] if self.length else found[:0]
-        for at, entry in zip(hits.tolist(), found[hits].tolist(), strict=True):
-            taken[at] = values[entry]
+        found, entries = find(having, rows)
+        for place, entry in zip(found.nonzero()[0].tolist(), entries[found].tolist(), strict=True):
+            taken[place] = values[entry]
         return taken
 
 
@@ -130,15 +127,14 @@ class Segment:
         Complexity: O(k) amortised for k rows.
         """
         length = self.length + later.length
-        capacity = len(self.columns["timestamp"])
-        if length > capacity:
-            capacity = length + max(_SMALLEST_GROWTH, length // 8)
-        columns = {name: _with_room(column, self.length, capacity) for name, column in self.columns.items()}
+        capacity = roomy(len(self.columns["timestamp"]), length)
+        columns = {name: with_room(column, self.length, capacity) for name, column in self.columns.items()}
         for name, column in columns.items():
             column[self.length : length] = later.column(name)
         present = {}
         for name in self.present.keys() | later.present.keys():
-            mask = _with_room(self.present.get(name), self.length, capacity)
+            old = self.present.get(name)
+            mask = np.ones(capacity, dtype=np.bool_) if old is None else with_room(old, self.length, capacity)
             mask[self.length : length] = later.mask(name)
             present[name] = mask
         lists = dict(self.lists)
@@ -162,7 +158,7 @@ class Segment:
         present = dict(self.present)
         for name in self.present.keys() | others.present.keys():
             old = self.present.get(name)
-            mask = _with_room(None, self.length, len(columns[name])) if old is None else old.copy()
+            mask = np.ones(len(columns[name]), dtype=np.bool_) if old is None else old.copy()
             mask[rows] = others.mask(name)
             present[name] = mask
         lists = dict(self.lists)
@@ -244,52 +240,6 @@ def gather(schema: Schema, parts: Iterable[tuple[Segment, Rows, Rows]], length: 
     return Segment(schema, length, columns, present, {name: lists for name, lists in merged.items() if lists.length})
 
 
-def lower_bound(columns: Sequence[Int64s], keys: Sequence[Int64s]) -> Int64s:
-    """For each key the first row that is not less, comparing column by column.
-
-    Args:
-        columns: shape (n,) each, rows in lexicographic order.
-        keys: shape (m,) each, as many as there are columns.
-
-    Complexity: O(m log n).
-
-    >>> timestamps, spans = np.array([0, 5, 5, 9]), np.array([60, 60, 300, 60])
-    >>> lower_bound([timestamps, spans], [np.array([5, 9]), np.array([300, 61])]).tolist()
-    [2, 4]
-    """
-    low = columns[0].searchsorted(keys[0])
-    high = columns[0].searchsorted(keys[0], "right")
-    while True:
-        # Only keys whose first column is met by several rows, or by one, take part; each round halves what is left of
-        # them.
-        unsettled = (low < high).nonzero()[0]
-        if not len(unsettled):
-            return low
-        middle = (low[unsettled] + high[unsettled]) >> 1
-        less = np.zeros(len(unsettled), dtype=np.bool_)
-        equal = np.ones(len(unsettled), dtype=np.bool_)
-        for column, key in zip(columns[1:], keys[1:], strict=True):
-            here, wanted = column[middle], key[unsettled]
-            less |= equal & (here < wanted)
-            equal &= here == wanted
-        low[unsettled[less]] = middle[less] + 1
-        high[unsettled[~less]] = middle[~less]
-
-
-def increasing(columns: Sequence[Int64s]) -> Bools:
-    """Whether each row but the first is greater than the one before, comparing column by column; shape (n - 1,).
-
-    >>> increasing([np.array([0, 5, 5]), np.array([60, 300, 300])]).tolist()
-    [True, False]
-    """
-    greater = columns[0][1:] > columns[0][:-1]
-    equal = columns[0][1:] == columns[0][:-1]
-    for column in columns[1:]:
-        greater |= equal & (column[1:] > column[:-1])
-        equal &= column[1:] == column[:-1]
-    return greater
-
-
 def lists_of(values: Sequence[tuple[Any, ...]]) -> Lists:
     """The lists of rows of which each has a tuple, if only an empty one."""
     rows = [row for row, value in enumerate(values) if value]
@@ -316,24 +266,11 @@ def _same(these: Array, those: Array) -> Bools:
     return same
 
 
-def _with_room(array: Array | None, length: int, capacity: int) -> Array:
-    """The array if it has room; else a copy of its first ``length`` entries that has. None is a mask of all true."""
-    if array is None:
-        return np.ones(capacity, dtype=np.bool_)
-    if len(array) >= capacity:
-        return array
-    roomy = np.empty(capacity, dtype=array.dtype)
-    roomy[:length] = array[:length]
-    return roomy
-
-
 def _lists_behind(lists: Lists, others: Lists, shift: int) -> Lists:
     length = lists.length + others.length
-    capacity = len(lists.rows)
-    if length > capacity:
-        capacity = length + max(_SMALLEST_GROWTH, length // 8)
-    rows = _with_room(lists.rows, lists.length, capacity)
-    values = _with_room(lists.values, lists.length, capacity)
+    capacity = roomy(len(lists.rows), length)
+    rows = with_room(lists.rows, lists.length, capacity)
+    values = with_room(lists.values, lists.length, capacity)
     other_rows, other_values = others.used()
     rows[lists.length : length] = other_rows + shift
     values[lists.length : length] = other_values
@@ -342,9 +279,9 @@ def _lists_behind(lists: Lists, others: Lists, shift: int) -> Lists:
 
 def _lists_replaced(lists: Lists, rows: Int64s, others: Lists) -> Lists:
     having, values = lists.used()
-    kept = rows.take(rows.searchsorted(having), mode="clip") != having
+    gone, _ = find(rows, having)
     other_rows, other_values = others.used()
-    return _merged_lists([(having[kept], values[kept]), (rows[other_rows], other_values)])
+    return _merged_lists([(having[~gone], values[~gone]), (rows[other_rows], other_values)])
 
 
 def _merged_lists(found: Sequence[tuple[Int64s, Objects]]) -> Lists:
@@ -357,11 +294,9 @@ def _merged_lists(found: Sequence[tuple[Int64s, Objects]]) -> Lists:
 def _entries_at(lists: Lists, length: int, rows: Rows, places: Rows) -> tuple[Int64s, Objects]:
     """The entries of ``lists`` in ``rows``, with the places that those rows go to."""
     having, values = lists.used()
-    sources = _positions(rows, length)
-    found = sources.searchsorted(having)
-    hits = (sources.take(found, mode="clip") == having).nonzero()[0] if len(sources) else found[:0]
+    found, at = find(_positions(rows, length), having)
     targets = _positions(places, np.iinfo(np.int64).max)
-    return targets[found[hits]], values[hits]
+    return targets[at[found]], values[found]
 
 
 def _positions(rows: Rows, length: int) -> Int64s:

@@ -12,7 +12,8 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from bucketquery.columns.segment import Segment, gather, lower_bound
+from bucketquery.columns.ordered import find, lower_bound
+from bucketquery.columns.segment import Segment, gather
 from bucketquery.columns.view import NO_ROWS, View
 from bucketquery.model.schema import Bools, Int64s, Schema
 
@@ -130,8 +131,8 @@ class Table:
         assert (dead[1:] > dead[:-1]).all(), "dead rows out of order"
         assert not len(dead) or (dead[0] >= 0 and dead[-1] < base.length)
         assert head.length <= _head_limit(base), "the head should have been sealed"
-        found, rows = _find(base, head)
-        assert _among(dead, rows[found]).all(), "a result is both in the base and in the head"
+        known = _Known.of(self.rows, head)
+        assert not known.in_base.any(), "a result is both in the base and in the head"
         is_interim = base.column("is_interim").copy()
         is_interim[dead] = False
         assert np.isin(is_interim.nonzero()[0], self._interim).all(), "an interim row of the base was forgotten"
@@ -155,7 +156,8 @@ class _Known(NamedTuple):
     @classmethod
     def of(cls, view: View, batch: Segment) -> "_Known":
         in_base, base_rows = _find(view.base, batch)
-        in_base &= ~_among(view.dead, base_rows)
+        is_dead, _ = find(view.dead, base_rows)
+        in_base &= ~is_dead
         return cls(in_base, base_rows, *_find(view.head, batch))
 
     def same_rows(self, view: View, batch: Segment) -> Bools:
@@ -184,13 +186,6 @@ def _find(segment: Segment, batch: Segment) -> tuple[Bools, Int64s]:
     for column, key in zip(segment.identities(), batch.identities(), strict=True):
         found[found] = column[rows[found]] == key[found]
     return found, rows
-
-
-def _among(dead: Int64s, rows: Int64s) -> Bools:
-    if not len(dead):
-        return np.zeros(len(rows), dtype=np.bool_)
-    among: Bools = dead.take(dead.searchsorted(rows), mode="clip") == rows
-    return among
 
 
 def _merge(these: Segment, rows: Int64s, those: Segment, other_rows: Int64s, spare: int = 0) -> Segment:

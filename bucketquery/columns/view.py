@@ -8,7 +8,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from bucketquery.columns.segment import Rows, Segment, lists_of, lower_bound
+from bucketquery.columns.ordered import lower_bound
+from bucketquery.columns.segment import Rows, Segment, lists_of
 from bucketquery.model.schema import Array, Bools, Int64s
 
 NO_ROWS: Final[Int64s] = np.empty(0, dtype=np.int64)

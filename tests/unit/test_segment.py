@@ -2,17 +2,15 @@
 
 import pickle
 from collections.abc import Callable
-from random import Random
 from typing import Any
 
 import numpy as np
 import pytest
 
-from bucketquery.columns.segment import Lists, Segment, gather, increasing, lists_of, lower_bound
+from bucketquery.columns.segment import Lists, Segment, gather, lists_of
 from bucketquery.model.schema import BUCKET, Array, Int64s
 from helpers import STEP, addresses, bucket, moved, rows, segment, stored, without
 
-INT64_MIN, INT64_MAX = -(2**63), 2**63 - 1
 FULL: dict[str, Any] = {
     "anomaly_score": 5.0,
     "initial_anomaly_score": 6.0,
@@ -304,37 +302,6 @@ def test_a_gathering_takes_from_several() -> None:
     nothing = gather(BUCKET, [], 0)
     nothing.check()
     assert (nothing.length, nothing.present, nothing.lists) == (0, {}, {})
-
-
-def test_the_lower_bound_is_bisects() -> None:
-    """For one column or several, at the edges of int64, where many rows share a time, where nothing is stored."""
-    rng = Random(5)
-    values = (INT64_MIN, INT64_MIN + 1, -1, 0, 1, 2, INT64_MAX - 1, INT64_MAX)
-    for length in (0, 1, 2, 7, 40):
-        held = sorted({(rng.choice(values), rng.choice(values), rng.choice(values)) for _ in range(length)})
-        keys = [(rng.choice(values), rng.choice(values), rng.choice(values)) for _ in range(200)] + held
-        for width in (1, 2, 3):
-            narrow = sorted({key[:width] for key in held})
-            columns = [np.array([row[at] for row in narrow], dtype=np.int64) for at in range(width)]
-            asked = [np.array([key[at] for key in keys], dtype=np.int64) for at in range(width)]
-            expected = [sum(row < key[:width] for row in narrow) for key in keys]
-            assert lower_bound(columns, asked).tolist() == expected
-
-
-def test_one_time_may_have_many_spans() -> None:
-    """A thousand rows of one timestamp are told apart by their spans."""
-    times, spans = np.full(1_000, 5, dtype=np.int64), np.arange(1, 1_001)
-    keys = np.array([0, 1, 500, 1_000, 1_001, INT64_MAX])
-    assert lower_bound([times, spans], [np.full(6, 5), keys]).tolist() == [0, 0, 499, 999, 1_000, 1_000]
-    assert lower_bound([times, spans], [np.array([4, 6]), np.array([7, 7])]).tolist() == [0, 1_000]
-
-
-def test_increasing_is_lexicographic() -> None:
-    """Equal is not increasing; the later columns count where the first are equal."""
-    columns = [np.array([1, 1, 1, 2, 1]), np.array([1, 2, 2, 0, 9])]
-    assert increasing(columns).tolist() == [True, False, True, False]
-    assert increasing([np.array([5])]).tolist() == []
-    assert increasing([np.array([], dtype=np.int64)]).tolist() == []
 
 
 def test_only_rows_with_something_have_lists() -> None:

@@ -19,7 +19,7 @@ from bucketquery import (
     UnknownJob,
 )
 from bucketquery.columns import view as views
-from bucketquery.columns.segment import lower_bound
+from bucketquery.columns.ordered import lower_bound
 from helpers import JOB, PATIENCE_S, STEP, bucket, rows, table_of
 
 

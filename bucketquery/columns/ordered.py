@@ -1,0 +1,100 @@
+"""Ordered arrays: where a value is or would be, whether rows increase, and room for more behind the last."""
+
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+
+from bucketquery.model.schema import Array, Bools, Int64s
+
+_SMALLEST_GROWTH: Final = 16
+
+
+def find(ascending: Int64s, wanted: Int64s) -> tuple[Bools, Int64s]:
+    """Whether each wanted value is there, and its place, or the one it would have.
+
+    Args:
+        ascending: shape (n,), no value twice.
+        wanted: shape (m,), in any order.
+
+    Complexity: O(m log n).
+
+    >>> found, places = find(np.array([2, 5, 9]), np.array([5, 7, 10]))
+    >>> found.tolist(), places.tolist()
+    ([True, False, False], [1, 2, 3])
+    """
+    if not len(ascending):
+        return np.zeros(len(wanted), dtype=np.bool_), np.zeros(len(wanted), dtype=np.int64)
+    places = ascending.searchsorted(wanted)
+    # What is greater than all of them would lie behind the last, where nothing is.
+    found: Bools = ascending.take(places, mode="clip") == wanted
+    return found, places
+
+
+def lower_bound(columns: Sequence[Int64s], keys: Sequence[Int64s]) -> Int64s:
+    """For each key the first row that is not less, comparing column by column.
+
+    Args:
+        columns: shape (n,) each, rows in lexicographic order.
+        keys: shape (m,) each, as many as there are columns.
+
+    Complexity: O(m log n).
+
+    >>> timestamps, spans = np.array([0, 5, 5, 9]), np.array([60, 60, 300, 60])
+    >>> lower_bound([timestamps, spans], [np.array([5, 9]), np.array([300, 61])]).tolist()
+    [2, 4]
+    """
+    low = columns[0].searchsorted(keys[0])
+    high = columns[0].searchsorted(keys[0], "right")
+    while True:
+        # Only keys whose first value some row has take part; each round halves the rows that are left for them.
+        unsettled = (low < high).nonzero()[0]
+        if not len(unsettled):
+            return low
+        middle = (low[unsettled] + high[unsettled]) >> 1
+        less = np.zeros(len(unsettled), dtype=np.bool_)
+        equal = np.ones(len(unsettled), dtype=np.bool_)
+        for column, key in zip(columns[1:], keys[1:], strict=True):
+            here, wanted = column[middle], key[unsettled]
+            less |= equal & (here < wanted)
+            equal &= here == wanted
+        low[unsettled[less]] = middle[less] + 1
+        high[unsettled[~less]] = middle[~less]
+
+
+def increasing(columns: Sequence[Int64s]) -> Bools:
+    """Whether each row but the first is greater than the one before, comparing column by column; shape (n - 1,).
+
+    >>> increasing([np.array([0, 5, 5]), np.array([60, 300, 300])]).tolist()
+    [True, False]
+    """
+    greater = columns[0][1:] > columns[0][:-1]
+    equal = columns[0][1:] == columns[0][:-1]
+    for column in columns[1:]:
+        greater |= equal & (column[1:] > column[:-1])
+        equal &= column[1:] == column[:-1]
+    return greater
+
+
+def roomy(capacity: int, length: int) -> int:
+    """The capacity for ``length`` entries: the one there is, or, past that, one with an eighth to spare.
+
+    >>> roomy(100, 100), roomy(100, 200)
+    (100, 225)
+    """
+    return capacity if length <= capacity else length + max(_SMALLEST_GROWTH, length // 8)
+
+
+def with_room(array: Array, length: int, capacity: int) -> Array:
+    """The array itself if it has room for ``capacity`` entries; else a copy of its first ``length`` that has.
+
+    Complexity: O(capacity) where it is copied, else O(1).
+
+    >>> with_room(np.array([5, 6, 7]), 2, 4)[:2].tolist()
+    [5, 6]
+    """
+    if len(array) >= capacity:
+        return array
+    copy = np.empty(capacity, dtype=array.dtype)
+    copy[:length] = array[:length]
+    return copy
