@@ -6,13 +6,14 @@ from typing import Any, Final, TypeVar
 import numpy as np
 
 from bucketquery.columns import checks
-from bucketquery.columns.batch import Batch, Chunk, JobCodes, assemble, in_bounds, objects, refused, whole_column
+from bucketquery.columns.batch import Batch, Chunk, JobCodes, assemble, in_bounds, refused, whole_column
 from bucketquery.columns.checks import Owner, Unfit
+from bucketquery.columns.lists import Lists
 from bucketquery.errors import InvalidDocument
 from bucketquery.model.instants import FIRST_MS, LAST_MS
 from bucketquery.model.numbers import is_real
 from bucketquery.model.parameters import read_job_id
-from bucketquery.model.schema import SCHEMAS, Array, Bools, Field, Int64s, Kind, Objects, Schema, Type
+from bucketquery.model.schema import SCHEMAS, Array, Bools, Field, Int64s, Kind, Schema, Type
 from bucketquery.model.text import brief
 
 _Stored = TypeVar("_Stored")
@@ -197,15 +198,13 @@ def _milliseconds(array: Array) -> Int64s | None:
     return array.astype("datetime64[ms]").astype(np.int64)
 
 
-def _lists(field: Field, given: Any, owner: Callable[[int], Owner]) -> tuple[Int64s, Objects]:
+def _lists(field: Field, given: Any, owner: Callable[[int], Owner]) -> Lists:
     def stored(value: object, row: int) -> tuple[object, ...]:
         if value is None:
             return ()
         return checks.keywords(value) if field.type is Type.KEYWORDS else checks.bucket_influencers(value, owner(row))
 
-    found = [] if given is None else _each(field.name, given, stored)
-    rows = [row for row, value in enumerate(found) if value]
-    return np.array(rows, dtype=np.int64), objects([found[row] for row in rows])
+    return Lists.of_tuples([] if given is None else _each(field.name, given, stored))
 
 
 def _each(name: str, given: Any, store: Callable[[object, int], _Stored]) -> list[_Stored]:

@@ -8,18 +8,19 @@ taken.
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import compress, pairwise
+from itertools import accumulate, compress, pairwise
 from typing import Any, Final, NamedTuple
 
 import numpy as np
 
 from bucketquery.columns import checks
 from bucketquery.columns.checks import Owner, Unfit
-from bucketquery.columns.ordered import find, increasing
-from bucketquery.columns.segment import Lists, Segment
+from bucketquery.columns.lists import Lists
+from bucketquery.columns.ordered import increasing
+from bucketquery.columns.segment import Segment
 from bucketquery.errors import InvalidDocument
 from bucketquery.model.instants import FIRST_MS, LAST_MS
-from bucketquery.model.schema import SCHEMAS, Array, Bools, Document, Field, Int64s, Kind, Objects, Schema, Type
+from bucketquery.model.schema import SCHEMAS, Array, Bools, Document, Field, Int64s, Kind, Schema, Type
 from bucketquery.model.text import JOB_ID_RULE, is_job_id, plain
 
 _CHUNK: Final = 1024
@@ -52,13 +53,13 @@ class Chunk(NamedTuple):
         jobs: the job of each, as a code.
         columns: each column's values, the default or NaN where missing.
         present: what is not missing, of the columns but doubles in which something is.
-        lists: for each list field the rows that have one, and their tuples.
+        lists: each list field's.
     """
 
     jobs: Int64s
     columns: Mapping[str, Array]
     present: Mapping[str, Bools]
-    lists: Mapping[str, tuple[Int64s, Objects]]
+    lists: Mapping[str, Lists]
 
 
 class JobCodes:
@@ -143,13 +144,19 @@ def assemble(schema: Schema, chunks: Sequence[Chunk], job_ids: Sequence[str]) ->
         name: np.concatenate([chunk.present.get(name, np.ones(len(chunk.jobs), dtype=np.bool_)) for chunk in chunks])
         for name in masked
     }
-    lists = {field.name: _joined_lists(chunks, field.name) for field in schema.lists}
+    befores = [*accumulate((len(chunk.jobs) for chunk in chunks[:-1]), initial=0)]
+    lists = {
+        field.name: Lists.merged(
+            [chunk.lists[field.name].shifted(before) for chunk, before in zip(chunks, befores, strict=True)]
+        )
+        for field in schema.lists
+    }
     order = _order([jobs, *(columns[name] for name in schema.identity)])
     if order is not None:
         jobs = jobs[order]
         columns = {name: column[order] for name, column in columns.items()}
         present = {name: mask[order] for name, mask in present.items()}
-        lists = {name: _reordered(rows, values, order) for name, (rows, values) in lists.items()}
+        lists = {name: some.reordered(order) for name, some in lists.items()}
     starts = [0, *((jobs[1:] != jobs[:-1]).nonzero()[0] + 1).tolist(), len(jobs)] if len(jobs) else [0]
     segments = {}
     for low, high in pairwise(starts):
@@ -158,7 +165,7 @@ def assemble(schema: Schema, chunks: Sequence[Chunk], job_ids: Sequence[str]) ->
             high - low,
             {name: column[low:high] for name, column in columns.items()},
             {name: mask[low:high] for name, mask in present.items() if not mask[low:high].all()},
-            {name: found for name, (rows, values) in lists.items() if (found := _cut(rows, values, low, high)).length},
+            {name: found for name, some in lists.items() if (found := some.cut(low, high)).length},
         )
     return segments
 
@@ -257,9 +264,10 @@ def _read_whole(
             given = values[field.name]
             if not set(map(type, given)) <= {list, tuple, _ABSENT}:
                 return None
-            rows = list(compress(range(len(given)), given))
-            tuples = [_tuple(field, given[row], job_ids[row], columns, row) for row in rows]
-            lists[field.name] = np.array(rows, dtype=np.int64), objects(tuples)
+            tuples: list[tuple[object, ...]] = [()] * len(given)
+            for row in compress(range(len(given)), given):
+                tuples[row] = _tuple(field, given[row], job_ids[row], columns, row)
+            lists[field.name] = Lists.of_tuples(tuples)
     except Unfit:
         return None
     return Chunk(jobs, columns, present, lists)
@@ -300,10 +308,7 @@ def _read_rows(
         columns[field.name], mask = checked
         if mask is not None:
             present[field.name] = mask
-    lists = {}
-    for field in schema.lists:
-        having = [row for row, stored in enumerate(rows) if stored[field.name]]
-        lists[field.name] = np.array(having, dtype=np.int64), objects([rows[row][field.name] for row in having])
+    lists = {field.name: Lists.of_tuples([stored[field.name] or () for stored in rows]) for field in schema.lists}
     return Chunk(np.array(jobs, dtype=np.int64), columns, present, lists)
 
 
@@ -332,24 +337,8 @@ def refused(path: str, unfit: Unfit) -> InvalidDocument:
     return InvalidDocument(f"failed to parse [{path}]: {unfit.reason}", field=path, value=unfit.value)
 
 
-def objects(values: Sequence[object]) -> Objects:
-    """An object array of one entry a value, whatever the values are."""
-    return np.fromiter(values, dtype=np.object_, count=len(values))
-
-
 def _joined(columns: Sequence[Array], field: Field) -> Array:
     return np.concatenate([np.empty(0, dtype=field.type.dtype), *columns])
-
-
-def _joined_lists(chunks: Sequence[Chunk], name: str) -> tuple[Int64s, Objects]:
-    rows = [np.empty(0, dtype=np.int64)]
-    values = [np.empty(0, dtype=np.object_)]
-    before = 0
-    for chunk in chunks:
-        rows.append(chunk.lists[name][0] + before)
-        values.append(chunk.lists[name][1])
-        before += len(chunk.jobs)
-    return np.concatenate(rows), np.concatenate(values)
 
 
 def _order(keys: Sequence[Int64s]) -> Int64s | None:
@@ -360,13 +349,3 @@ def _order(keys: Sequence[Int64s]) -> Int64s | None:
     last = np.ones(len(order), dtype=np.bool_)
     last[:-1] = increasing([key[order] for key in keys])
     return order[last]
-
-
-def _reordered(rows: Int64s, values: Objects, order: Int64s) -> tuple[Int64s, Objects]:
-    found, at = find(rows, order)
-    return found.nonzero()[0], values[at[found]]
-
-
-def _cut(rows: Int64s, values: Objects, low: int, high: int) -> Lists:
-    first, last = rows.searchsorted((low, high)).tolist()
-    return Lists.of(rows[first:last] - low, values[first:last])

@@ -9,58 +9,18 @@ only for a column where something is or was missing. Lists (nested influencers, 
 rows that have one.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from functools import cache
-from typing import Any, Final, NamedTuple, Self
+from typing import Any
 
 import numpy as np
 
-from bucketquery.columns.ordered import find, increasing, roomy, with_room
-from bucketquery.model.schema import SCHEMAS, Array, Bools, Int64s, Kind, Objects, Schema, Type
+from bucketquery.columns.lists import NO_LISTS, Lists
+from bucketquery.columns.ordered import increasing, roomy, with_room
+from bucketquery.model.schema import SCHEMAS, Array, Bools, Int64s, Kind, Schema, Type
 
-#: Rows of some segment: a slice where they are all beside each other, else ascending positions.
+#: Rows of some segment: a slice where they are all beside each other, forwards or backwards; else an array of them.
 Rows = slice | Int64s
-
-
-class Lists(NamedTuple):
-    """The lists of one field: ascending rows that have one, and their tuples; ``length`` of the arrays are in use."""
-
-    rows: Int64s
-    values: Objects
-    length: int
-
-    @classmethod
-    def of(cls, rows: Int64s, values: Objects) -> Self:
-        """Lists that fill their arrays."""
-        return cls(rows, values, len(rows))
-
-    def used(self) -> tuple[Int64s, Objects]:
-        """The parts of both arrays that are in use, as views."""
-        return self.rows[: self.length], self.values[: self.length]
-
-    def take(self, rows: Rows, stop: int) -> list[tuple[object, ...]]:
-        """The tuple of each of ``rows`` below ``stop``, empty where a row has none.
-
-        Complexity: O(r log n) for r rows.
-        """
-        having, values = self.used()
-        if isinstance(rows, slice):
-            first, last, step = rows.indices(stop)
-            if step > 0:
-                taken: list[tuple[object, ...]] = [()] * max(0, last - first)
-                low, high = having.searchsorted((first, last)).tolist()
-                for row, value in zip(having[low:high].tolist(), values[low:high].tolist(), strict=True):
-                    taken[row - first] = value
-                return taken
-            rows = np.arange(first, last, step, dtype=np.int64)
-        taken = [()] * len(rows)
-        found, entries = find(having, rows)
-        for place, entry in zip(found.nonzero()[0].tolist(), entries[found].tolist(), strict=True):
-            taken[place] = values[entry]
-        return taken
-
-
-_NO_LISTS: Final = Lists.of(np.empty(0, dtype=np.int64), np.empty(0, dtype=np.object_))
 
 
 class Segment:
@@ -114,8 +74,11 @@ class Segment:
         return None if present is None else ~present[: self.length][rows]
 
     def select(self, rows: Int64s) -> "Segment":
-        """A copy of some rows, ascending. Complexity: O(r) for r rows."""
-        return gather(self.schema, [(self, rows, slice(0, len(rows)))], len(rows))
+        """A copy of some rows, ascending. Complexity: O(r) for r rows, O(l log r) for l lists."""
+        columns = {name: self.column(name)[rows] for name in self.columns}
+        present = {name: self.mask(name)[rows] for name in self.present}
+        lists = {name: lists.select(rows) for name, lists in self.lists.items()}
+        return Segment(self.schema, len(rows), columns, present, _some(lists))
 
     def append(self, later: "Segment") -> "Segment":
         """This segment with ``later`` behind it; every identity there must be greater.
@@ -139,7 +102,7 @@ class Segment:
             present[name] = mask
         lists = dict(self.lists)
         for name, others in later.lists.items():
-            lists[name] = _lists_behind(lists.get(name, _NO_LISTS), others, self.length)
+            lists[name] = lists.get(name, NO_LISTS).append(others.shifted(self.length))
         return Segment(self.schema, length, columns, present, lists)
 
     def replace(self, rows: Int64s, others: "Segment") -> "Segment":
@@ -163,7 +126,7 @@ class Segment:
             present[name] = mask
         lists = dict(self.lists)
         for name in self.lists.keys() | others.lists.keys():
-            lists[name] = _lists_replaced(self.lists.get(name, _NO_LISTS), rows, others.lists.get(name, _NO_LISTS))
+            lists[name] = self.lists.get(name, NO_LISTS).replace(rows, others.lists.get(name, NO_LISTS))
         return Segment(self.schema, self.length, columns, present, lists)
 
     def same_rows(self, rows: Int64s, others: "Segment", other_rows: Int64s) -> Bools:
@@ -182,12 +145,20 @@ class Segment:
             same &= np.fromiter(map(tuple.__eq__, mine, theirs), dtype=np.bool_, count=len(rows))
         return same
 
-    def take_lists(self, name: str, rows: Rows) -> list[tuple[object, ...]]:
-        """The lists of some rows as tuples, empty where a row has none."""
+    def take_lists(self, name: str, rows: Rows) -> list[tuple[Any, ...]]:
+        """The lists of some rows as tuples, empty where a row has none.
+
+        Complexity: O(r log l) for r rows and l lists; O(r + log l) for a slice.
+        """
         lists = self.lists.get(name)
-        if lists is not None:
-            return lists.take(rows, self.length)
-        return [()] * (len(range(*rows.indices(self.length))) if isinstance(rows, slice) else len(rows))
+        if lists is None:
+            return [()] * (len(range(*rows.indices(self.length))) if isinstance(rows, slice) else len(rows))
+        if not isinstance(rows, slice):
+            return lists.take(rows)
+        first, stop, step = rows.indices(self.length)
+        if step > 0:
+            return lists.between(first, stop)
+        return lists.between(stop + 1, first + 1)[::-1]
 
     def nbytes(self) -> int:
         """Bytes of the arrays, spare room included; of lists the pointers to them."""
@@ -211,22 +182,19 @@ class Segment:
             assert len(present) >= self.length
             assert not self.column(name)[~present[: self.length]].any(), "a missing value is not its default"
         for lists in self.lists.values():
-            rows, values = lists.used()
-            assert (rows[1:] > rows[:-1]).all()
-            assert not len(rows) or (rows[0] >= 0 and rows[-1] < self.length)
-            assert all(isinstance(value, tuple) and value for value in values)
+            lists.check(self.length)
 
 
-def gather(schema: Schema, parts: Iterable[tuple[Segment, Rows, Rows]], length: int, spare: int = 0) -> Segment:
+def gather(schema: Schema, parts: Iterable[tuple[Segment, Int64s, Int64s]], length: int, spare: int = 0) -> Segment:
     """A new segment of rows from several: each part is a segment, its ascending rows, and where they go, ascending too.
 
-    Complexity: O(length).
+    Complexity: O(length), O(l log length) for l lists.
     """
     parts = [part for part in parts if part[0].length]
     capacity = length + spare
     columns = {field.name: np.empty(capacity, dtype=field.type.dtype) for field in schema.columns}
     present: dict[str, Bools] = {}
-    entries: dict[str, list[tuple[Int64s, Objects]]] = {}
+    lists: dict[str, list[Lists]] = {}
     for segment, rows, places in parts:
         for name, column in columns.items():
             column[:length][places] = segment.column(name)[rows]
@@ -234,17 +202,10 @@ def gather(schema: Schema, parts: Iterable[tuple[Segment, Rows, Rows]], length: 
             if name not in present:
                 present[name] = np.ones(capacity, dtype=np.bool_)
             present[name][:length][places] = mask[: segment.length][rows]
-        for name, lists in segment.lists.items():
-            entries.setdefault(name, []).append(_entries_at(lists, segment.length, rows, places))
-    merged = {name: _merged_lists(found) for name, found in entries.items()}
-    return Segment(schema, length, columns, present, {name: lists for name, lists in merged.items() if lists.length})
-
-
-def lists_of(values: Sequence[tuple[Any, ...]]) -> Lists:
-    """The lists of rows of which each has a tuple, if only an empty one."""
-    rows = [row for row, value in enumerate(values) if value]
-    having = np.fromiter((values[row] for row in rows), dtype=np.object_, count=len(rows))
-    return Lists.of(np.array(rows, dtype=np.int64), having)
+        for name, some in segment.lists.items():
+            lists.setdefault(name, []).append(some.select(rows).moved(places))
+    merged = {name: Lists.merged(found) for name, found in lists.items()}
+    return Segment(schema, length, columns, present, _some(merged))
 
 
 @cache
@@ -259,45 +220,12 @@ def _restore(
     return Segment(SCHEMAS[kind], length, columns, present, lists)
 
 
+def _some(lists: Mapping[str, Lists]) -> dict[str, Lists]:
+    return {name: some for name, some in lists.items() if some.length}
+
+
 def _same(these: Array, those: Array) -> Bools:
     same: Bools = these == those
     if these.dtype.kind == "f":
         same |= np.isnan(these) & np.isnan(those)
     return same
-
-
-def _lists_behind(lists: Lists, others: Lists, shift: int) -> Lists:
-    length = lists.length + others.length
-    capacity = roomy(len(lists.rows), length)
-    rows = with_room(lists.rows, lists.length, capacity)
-    values = with_room(lists.values, lists.length, capacity)
-    other_rows, other_values = others.used()
-    rows[lists.length : length] = other_rows + shift
-    values[lists.length : length] = other_values
-    return Lists(rows, values, length)
-
-
-def _lists_replaced(lists: Lists, rows: Int64s, others: Lists) -> Lists:
-    having, values = lists.used()
-    gone, _ = find(rows, having)
-    other_rows, other_values = others.used()
-    return _merged_lists([(having[~gone], values[~gone]), (rows[other_rows], other_values)])
-
-
-def _merged_lists(found: Sequence[tuple[Int64s, Objects]]) -> Lists:
-    rows = np.concatenate([rows for rows, _ in found])
-    values = np.concatenate([values for _, values in found])
-    order = rows.argsort(kind="stable")
-    return Lists.of(rows[order], values[order])
-
-
-def _entries_at(lists: Lists, length: int, rows: Rows, places: Rows) -> tuple[Int64s, Objects]:
-    """The entries of ``lists`` in ``rows``, with the places that those rows go to."""
-    having, values = lists.used()
-    found, at = find(_positions(rows, length), having)
-    targets = _positions(places, np.iinfo(np.int64).max)
-    return targets[at[found]], values[found]
-
-
-def _positions(rows: Rows, length: int) -> Int64s:
-    return np.arange(*rows.indices(length), dtype=np.int64) if isinstance(rows, slice) else rows

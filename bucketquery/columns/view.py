@@ -8,8 +8,9 @@ from typing import Any, Final
 
 import numpy as np
 
+from bucketquery.columns.lists import Lists
 from bucketquery.columns.ordered import lower_bound
-from bucketquery.columns.segment import Rows, Segment, lists_of
+from bucketquery.columns.segment import Rows, Segment
 from bucketquery.model.schema import Array, Bools, Int64s
 
 NO_ROWS: Final[Int64s] = np.empty(0, dtype=np.int64)
@@ -137,7 +138,7 @@ class Selection:
         """
         schema = self.view.base.schema
         columns = {field.name: self.column(field.name).copy() for field in schema.columns}
-        lists = {field.name: lists_of(self.lists(field.name)) for field in schema.lists}
+        lists = {field.name: Lists.of_tuples(self.lists(field.name)) for field in schema.lists}
         return Segment(schema, len(self), columns, {}, lists)
 
     def _by_segment(self, rows: Int64s) -> tuple[_Part, ...]:

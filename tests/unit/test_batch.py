@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from bucketquery.columns import batch as batches
-from bucketquery.columns.batch import Batch, JobCodes, in_bounds, objects, read_documents, refused, whole_column
+from bucketquery.columns.batch import Batch, JobCodes, in_bounds, read_documents, refused, whole_column
 from bucketquery.columns.checks import StoredInfluencer, Unfit
 from bucketquery.errors import InvalidDocument
 from bucketquery.model.instants import FIRST_MS, LAST_MS
@@ -322,10 +322,3 @@ def test_a_refusal_names_path_and_value() -> None:
     """The reason tells both."""
     error = refused("columns.x", Unfit("is bad", 5))
     assert (error.reason, error.field, error.value) == ("failed to parse [columns.x]: is bad", "columns.x", 5)
-
-
-def test_objects_stay_single_entries() -> None:
-    """Tuples, even of one length, become entries and not a second dimension."""
-    found = objects([(1, 2), (3, 4)])
-    assert (found.shape, found.tolist()) == ((2,), [(1, 2), (3, 4)])
-    assert objects([]).shape == (0,)

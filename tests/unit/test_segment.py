@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bucketquery.columns.segment import Lists, Segment, gather, lists_of
+from bucketquery.columns.lists import Lists
+from bucketquery.columns.segment import Segment, gather
 from bucketquery.model.schema import BUCKET, Array, Int64s
 from helpers import STEP, addresses, bucket, moved, rows, segment, stored, without
 
@@ -242,14 +243,12 @@ POSITIONS = [positions(), positions(0), positions(5, 4, 3), positions(1, 1, 0), 
 @pytest.mark.parametrize("asked", [*SLICES, *POSITIONS], ids=repr)
 def test_lists_are_taken_in_the_order_asked_for(asked: slice | Int64s) -> None:
     """Empty where a row has none; a slice may run backwards, positions in any order."""
-    lists = Lists(positions(1, 2, 5, 99), lists_of([("b",), ("c",), ("f",), ("garbage",)]).values, 3)
+    lists = Lists(positions(1, 2, 5, 99), Lists.of_tuples([("b",), ("c",), ("f",), ("garbage",)]).values, 3)
     expected = [(), ("b",), ("c",), (), (), ("f",)]
     wanted = expected[asked] if isinstance(asked, slice) else [expected[row] for row in asked.tolist()]
-    assert lists.take(asked, 6) == wanted
     with_lists = Segment(BUCKET, 6, segment(rows(0, 6)).columns, {}, {"scheduled_events": lists})
     assert with_lists.take_lists("scheduled_events", asked) == wanted
     assert with_lists.take_lists("bucket_influencers", asked) == [()] * len(wanted)
-    assert Lists(positions(), lists_of([]).values, 0).take(asked, 6) == [()] * len(wanted)
 
 
 def test_a_segment_travels_with_its_values() -> None:
@@ -292,7 +291,7 @@ def test_a_gathering_takes_from_several() -> None:
     parts: list[Any] = [
         (these, positions(0, 1, 2), positions(0, 2, 3)),
         (Segment.empty(BUCKET), positions(), positions()),
-        (those, slice(0, 1), positions(1)),
+        (those, positions(0), positions(1)),
     ]
     found = gather(BUCKET, parts, 4, spare=3)
     found.check()
@@ -302,14 +301,6 @@ def test_a_gathering_takes_from_several() -> None:
     nothing = gather(BUCKET, [], 0)
     nothing.check()
     assert (nothing.length, nothing.present, nothing.lists) == (0, {}, {})
-
-
-def test_only_rows_with_something_have_lists() -> None:
-    """An empty tuple is none."""
-    found = lists_of([(), ("a",), (), ("b", "c")])
-    assert found.rows.tolist() == [1, 3]
-    assert found.values.tolist() == [("a",), ("b", "c")]
-    assert (found.length, lists_of([]).length) == (2, 0)
 
 
 # ---- check
@@ -325,10 +316,14 @@ FAULTS: list[Callable[[Segment], object]] = [
     lambda found: setattr(found, "present", {"event_count": np.ones(2, dtype=np.bool_)}),
     lambda found: setattr(found, "present", {"event_count": np.zeros(3, dtype=np.bool_)}),
     lambda found: setattr(
-        found, "lists", {"scheduled_events": Lists(positions(2, 1), lists_of([("a",), ("b",)]).values, 2)}
+        found, "lists", {"scheduled_events": Lists(positions(2, 1), Lists.of_tuples([("a",), ("b",)]).values, 2)}
     ),
-    lambda found: setattr(found, "lists", {"scheduled_events": Lists(positions(-1), lists_of([("a",)]).values, 1)}),
-    lambda found: setattr(found, "lists", {"scheduled_events": Lists(positions(3), lists_of([("a",)]).values, 1)}),
+    lambda found: setattr(
+        found, "lists", {"scheduled_events": Lists(positions(-1), Lists.of_tuples([("a",)]).values, 1)}
+    ),
+    lambda found: setattr(
+        found, "lists", {"scheduled_events": Lists(positions(3), Lists.of_tuples([("a",)]).values, 1)}
+    ),
     lambda found: setattr(found, "lists", {"scheduled_events": Lists(positions(0), np.array([None]), 1)}),
 ]
 

@@ -1,0 +1,150 @@
+"""Lists beside the columns: a field's tuples, kept only for the rows that have one.
+
+Nested influencers and scheduled events are such fields; most buckets have neither and pay nothing for them.
+"""
+
+from collections.abc import Sequence
+from itertools import compress
+from typing import Any, Final, NamedTuple, Self
+
+import numpy as np
+
+from bucketquery.columns.ordered import find, roomy, with_room
+from bucketquery.model.schema import Int64s, Objects
+
+
+class Lists(NamedTuple):
+    """The lists of one field of some rows; immutable to its readers as a segment is.
+
+    Attributes:
+        rows: the rows that have one, ascending.
+        values: their tuples, none of them empty.
+        length: how many entries of both arrays are in use; the rest is room for `append`.
+    """
+
+    rows: Int64s
+    values: Objects
+    length: int
+
+    @classmethod
+    def of(cls, rows: Int64s, values: Objects) -> Self:
+        """Lists that fill their arrays."""
+        return cls(rows, values, len(rows))
+
+    @classmethod
+    def of_tuples(cls, tuples: Sequence[tuple[Any, ...]]) -> Self:
+        """The lists of rows of which each has a tuple, if only an empty one."""
+        rows = list(compress(range(len(tuples)), tuples))
+        # An array of tuples as they are: of equally long ones NumPy would make a table.
+        values = np.fromiter(filter(None, tuples), dtype=np.object_, count=len(rows))
+        return cls.of(np.array(rows, dtype=np.int64), values)
+
+    @classmethod
+    def merged(cls, parts: Sequence["Lists"]) -> "Lists":
+        """The lists of several in one; no row has one in two of them. Complexity: O(l log l) for l lists in all."""
+        if len(parts) == 1:
+            return parts[0]
+        used = [part.used() for part in parts]
+        rows = np.concatenate([rows for rows, _ in used])
+        values = np.concatenate([values for _, values in used])
+        order = rows.argsort(kind="stable")
+        return cls.of(rows[order], values[order])
+
+    def used(self) -> tuple[Int64s, Objects]:
+        """The parts of both arrays that are in use, as views."""
+        return self.rows[: self.length], self.values[: self.length]
+
+    def take(self, rows: Int64s) -> list[tuple[Any, ...]]:
+        """The tuple of each of ``rows``, in any order; empty where a row has none.
+
+        Complexity: O(r log l) for r rows and l lists.
+        """
+        having, values = self.used()
+        taken: list[tuple[Any, ...]] = [()] * len(rows)
+        found, entries = find(having, rows)
+        for place, entry in zip(found.nonzero()[0].tolist(), entries[found].tolist(), strict=True):
+            taken[place] = values[entry]
+        return taken
+
+    def between(self, first: int, stop: int) -> list[tuple[Any, ...]]:
+        """The tuple of each row from ``first`` on and before ``stop``, empty where a row has none.
+
+        Complexity: O(r + log l) for r rows and l lists.
+        """
+        taken: list[tuple[Any, ...]] = [()] * max(0, stop - first)
+        rows, values = self.cut(first, stop).used()
+        for row, value in zip(rows.tolist(), values.tolist(), strict=True):
+            taken[row] = value
+        return taken
+
+    def cut(self, first: int, stop: int) -> "Lists":
+        """The lists of the rows from ``first`` on and before ``stop``, which count from 0 then.
+
+        Complexity: O(k + log l) for k lists there, of l.
+        """
+        rows, values = self.used()
+        low, high = rows.searchsorted((first, stop)).tolist()
+        return Lists.of(rows[low:high], values[low:high]).shifted(-first)
+
+    def select(self, rows: Int64s) -> "Lists":
+        """The lists of some rows, ascending, which count from 0 then.
+
+        What `reordered` does, but quicker where lists are few. Complexity: O(l log r) for r rows and l lists.
+        """
+        having, values = self.used()
+        found, places = find(rows, having)
+        return Lists.of(places[found], values[found])
+
+    def reordered(self, order: Int64s) -> "Lists":
+        """The lists of rows in the order in which ``order`` names them.
+
+        Complexity: O(n log l) for n rows and l lists.
+        """
+        having, values = self.used()
+        found, entries = find(having, order)
+        return Lists.of(found.nonzero()[0], values[entries[found]])
+
+    def moved(self, places: Int64s) -> "Lists":
+        """The same lists where row ``r`` has become ``places[r]``, ascending. Complexity: O(l)."""
+        rows, values = self.used()
+        return Lists.of(places[rows], values)
+
+    def shifted(self, by: int) -> "Lists":
+        """The same lists where every row has become the one ``by`` rows further on. Complexity: O(l)."""
+        rows, values = self.used()
+        return Lists.of(rows + by, values)
+
+    def append(self, later: "Lists") -> "Lists":
+        """These lists and those of later rows.
+
+        Written in place where there is room; under the same condition as a segment's ``append``.
+
+        Complexity: O(k) amortised for k lists.
+        """
+        length = self.length + later.length
+        capacity = roomy(len(self.rows), length)
+        rows = with_room(self.rows, self.length, capacity)
+        values = with_room(self.values, self.length, capacity)
+        later_rows, later_values = later.used()
+        rows[self.length : length] = later_rows
+        values[self.length : length] = later_values
+        return Lists(rows, values, length)
+
+    def replace(self, rows: Int64s, others: "Lists") -> "Lists":
+        """These lists with those of ``others`` for ``rows``, ascending, in place of what they had.
+
+        Complexity: O(l log l) for l lists in all.
+        """
+        having, values = self.used()
+        gone, _ = find(rows, having)
+        return Lists.merged([Lists.of(having[~gone], values[~gone]), others.moved(rows)])
+
+    def check(self, stop: int) -> None:
+        """Assert every invariant, of lists of rows before ``stop``. Complexity: O(l)."""
+        rows, values = self.used()
+        assert (rows[1:] > rows[:-1]).all(), "lists out of order"
+        assert not len(rows) or (rows[0] >= 0 and rows[-1] < stop), "the list of no row"
+        assert all(isinstance(value, tuple) and value for value in values), "a list that is none"
+
+
+NO_LISTS: Final = Lists.of_tuples([])
