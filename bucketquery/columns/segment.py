@@ -108,10 +108,10 @@ class Segment:
     def replace(self, rows: Int64s, others: "Segment") -> "Segment":
         """This segment with the rows of ``others``, which have the same identities, in place of ``rows``.
 
-        Columns in which nothing differs are shared; the others, the masks and the lists are copied. Like `append`, for
-        the newest segment only.
+        Columns, masks and lists in which nothing differs are shared, the others copied. Like `append`, for the newest
+        segment only.
 
-        Complexity: O(n) for each column touched, O(r) for the rest.
+        Complexity: O(n) for each that differs, O(l log l) for l lists; O(r) for the rest.
         """
         columns = dict(self.columns)
         for name, column in self.columns.items():
@@ -120,13 +120,14 @@ class Segment:
                 columns[name][rows] = others.column(name)
         present = dict(self.present)
         for name in self.present.keys() | others.present.keys():
-            old = self.present.get(name)
-            mask = np.ones(len(columns[name]), dtype=np.bool_) if old is None else old.copy()
-            mask[rows] = others.mask(name)
-            present[name] = mask
+            if not (self.mask(name)[rows] == others.mask(name)).all():
+                old = self.present.get(name)
+                present[name] = np.ones(len(columns[name]), dtype=np.bool_) if old is None else old.copy()
+                present[name][rows] = others.mask(name)
         lists = dict(self.lists)
         for name in self.lists.keys() | others.lists.keys():
-            lists[name] = self.lists.get(name, NO_LISTS).replace(rows, others.lists.get(name, NO_LISTS))
+            if self.take_lists(name, rows) != others.take_lists(name, slice(0, others.length)):
+                lists[name] = self.lists.get(name, NO_LISTS).replace(rows, others.lists.get(name, NO_LISTS))
         return Segment(self.schema, self.length, columns, present, lists)
 
     def same_rows(self, rows: Int64s, others: "Segment", other_rows: Int64s) -> Bools:

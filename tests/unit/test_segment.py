@@ -129,29 +129,46 @@ def test_nothing_appended_changes_nothing() -> None:
 
 
 def test_replacing_copies_only_what_differs() -> None:
-    """The other columns stay shared, and the older segment has its values."""
-    base = chain(rows(0, 20, **without(FULL, "scheduled_events", "bucket_influencers")))[0]
+    """The other columns stay shared, masks and lists too, and the older segment has its values."""
+    base = chain([*rows(0, 20, **FULL), bucket(20)])[0]
     kept = stored(base)
-    others = segment(
-        [
-            bucket(row, **{**without(FULL, "scheduled_events", "bucket_influencers"), "anomaly_score": 9.0})
-            for row in (3, 4, 19)
-        ]
-    )
+    others = segment([bucket(row, **{**FULL, "anomaly_score": 9.0}) for row in (3, 4, 19)])
     found = base.replace(positions(3, 4, 19), others)
     found.check()
     assert moved(base, found) == {"anomaly_score"}
     assert stored(base) == kept
-    assert stored(found) == [*kept[:3], *stored(others)[:2], *kept[5:19], stored(others)[2]]
+    assert stored(found) == [*kept[:3], *stored(others)[:2], *kept[5:19], stored(others)[2], kept[20]]
     assert len(found.columns["anomaly_score"]) == len(base.columns["anomaly_score"]), "its room stays"
 
 
-def test_replacing_with_the_same_copies_no_column() -> None:
-    """A missing score is the same as a missing score."""
-    base = chain(rows(0, 5))[0]
-    same = base.replace(positions(1, 2), segment(rows(1, 3)))
-    assert moved(base, same) & {*base.columns} == set()
+@pytest.mark.parametrize("fields", [{}, FULL], ids=["missing", "full"])
+def test_replacing_with_the_same_copies_nothing(fields: dict[str, Any]) -> None:
+    """A missing score is the same as a missing score, and no list as no list."""
+    base = chain([*rows(0, 5, **fields), bucket(5)])[0]
+    same = base.replace(positions(1, 2), segment(rows(1, 3, **fields)))
+    assert moved(base, same) == set()
+    assert (same.present.keys(), same.lists.keys()) == (base.present.keys(), base.lists.keys())
     assert stored(same) == stored(base)
+
+
+@pytest.mark.parametrize(
+    ("name", "other", "copied"),
+    [
+        ("event_count", None, {"event_count", "present event_count"}),
+        ("processing_time_ms", 0, {"processing_time_ms"}),
+        ("is_interim", None, {"present is_interim"}),
+        ("scheduled_events", ["b"], {"rows of scheduled_events", "values of scheduled_events"}),
+        ("bucket_influencers", [], {"rows of bucket_influencers", "values of bucket_influencers"}),
+    ],
+)
+def test_each_mask_and_list_is_copied_for_itself(name: str, other: Any, copied: set[str]) -> None:
+    """Where one field differs, nothing else is; a mask that begins is new."""
+    for base in chain(rows(0, 5, **FULL), [bucket(5)]):
+        found = base.replace(positions(1, 2), segment(rows(1, 3, **{**FULL, name: other})))
+        found.check()
+        assert moved(base, found) == copied & set(addresses(base))
+        assert stored(found)[1:3] == stored(segment(rows(1, 3, **{**FULL, name: other})))
+        assert stored(base)[:5] == stored(segment(rows(0, 5, **FULL)))
 
 
 def test_replacing_may_give_what_was_missing_and_take_what_was_there() -> None:

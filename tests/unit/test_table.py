@@ -204,9 +204,8 @@ def test_a_final_row_may_become_interim() -> None:
 
 def test_many_replaced_rows_are_scattered() -> None:
     """One copy of the columns that differ; nothing dies, nothing waits in the head."""
-    values = {**FULL, "scheduled_events": [], "bucket_influencers": []}
-    old = table(rows(0, 2 * HEAD_ROWS, **values))
-    batch = [bucket(row, **{**values, "anomaly_score": row + 100.0}) for row in range(1, 2 * HEAD_ROWS)]
+    old = table(rows(0, 2 * HEAD_ROWS, **FULL))
+    batch = [bucket(row, **{**FULL, "anomaly_score": row + 100.0}) for row in range(1, 2 * HEAD_ROWS)]
     new, counts = written(old, *batch)
     assert counts == Counts(0, 2 * HEAD_ROWS - 1, 0)
     assert shape(new) == (2 * HEAD_ROWS, 0, 0)
