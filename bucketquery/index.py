@@ -8,8 +8,9 @@ from typing import Any, Final, NoReturn
 import numpy.typing as npt
 
 from bucketquery.columns.arrays import read_columns
-from bucketquery.columns.batch import Batch, read_documents
+from bucketquery.columns.batch import Batch
 from bucketquery.columns.catalog import Catalog, Job
+from bucketquery.columns.documents import read_documents
 from bucketquery.columns.table import Counts, Table
 from bucketquery.errors import InvalidQuery
 from bucketquery.model.numbers import is_integer

@@ -8,7 +8,7 @@ import pytest
 
 from bucketquery import ResultsIndex, Snapshot
 from bucketquery.columns import table as tables
-from bucketquery.columns.batch import read_documents
+from bucketquery.columns.documents import read_documents
 from bucketquery.columns.segment import Segment
 from bucketquery.columns.table import Table
 from bucketquery.model.schema import BUCKET, Array

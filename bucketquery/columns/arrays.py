@@ -6,14 +6,24 @@ from typing import Any, Final, TypeVar
 import numpy as np
 
 from bucketquery.columns import checks
-from bucketquery.columns.batch import Batch, Chunk, JobCodes, assemble, in_bounds, refused, whole_column
-from bucketquery.columns.checks import Owner, Unfit
+from bucketquery.columns.batch import (
+    Batch,
+    Chunk,
+    Column,
+    JobCodes,
+    assemble,
+    checked_column,
+    in_bounds,
+    refused,
+    whole_column,
+)
+from bucketquery.columns.checks import IS_REQUIRED, Owner, Unfit
 from bucketquery.columns.lists import Lists
 from bucketquery.errors import InvalidDocument
 from bucketquery.model.instants import FIRST_MS, LAST_MS
 from bucketquery.model.numbers import is_real
 from bucketquery.model.parameters import read_job_id
-from bucketquery.model.schema import SCHEMAS, Array, Bools, Field, Int64s, Kind, Schema, Type
+from bucketquery.model.schema import SCHEMAS, Array, Field, Int64s, Kind, Schema, Type
 from bucketquery.model.text import brief
 
 _Stored = TypeVar("_Stored")
@@ -45,22 +55,17 @@ def read_columns(columns: object, job_id: str | None, kind: Kind) -> Batch:
     length = len(given["timestamp"])
     codes = JobCodes()
     jobs = _jobs(given.get("job_id"), job_id, length, codes)
-    values: dict[str, Array] = {}
-    present: dict[str, Bools] = {}
-    for field in schema.columns:
-        values[field.name], mask = _column(field, given.get(field.name), length)
-        if mask is not None:
-            present[field.name] = mask
+    stored = {field.name: _column(field, given.get(field.name), length) for field in schema.columns}
     ids = codes.ids()
 
-    def owner(row: int) -> Owner:
-        timestamp, bucket_span, is_interim = (values[name].item(row) for name in Owner._fields[1:])
-        return Owner(ids[jobs[row]], timestamp, bucket_span, is_interim)
-
-    lists = {field.name: _lists(field, given.get(field.name), owner) for field in schema.lists}
+    values = {name: column.values for name, column in stored.items()}
+    lists = {
+        field.name: _lists(field, given.get(field.name), lambda row: Owner.at(row, ids[jobs[row]], values))
+        for field in schema.lists
+    }
     if "result_type" in given:
         _each("result_type", given["result_type"], lambda value, _: _check_kind(value, kind))
-    return Batch({kind: assemble(schema, [Chunk(jobs, values, present, lists)], ids)}, {})
+    return Batch({kind: assemble(schema, [Chunk.of(jobs, stored, lists)], ids)}, {})
 
 
 def _named(columns: object, schema: Schema) -> dict[str, Any]:
@@ -73,7 +78,7 @@ def _named(columns: object, schema: Schema) -> dict[str, Any]:
     given = {name: column for name, column in columns.items() if column is not None}
     for name in schema.identity:
         if name not in given:
-            raise refused(f"columns.{name}", Unfit("is required", None))
+            raise refused(f"columns.{name}", Unfit(IS_REQUIRED, None))
     return given
 
 
@@ -121,39 +126,37 @@ def _jobs(column: Any, job_id: str | None, length: int, codes: JobCodes) -> Int6
     return np.full(length, codes.code(read_job_id(job_id)), dtype=np.int64)
 
 
-def _column(field: Field, given: Any, length: int) -> tuple[Array, Bools | None]:
-    """The checked column, a copy, and which entries are present where some are missing."""
+def _column(field: Field, given: Any, length: int) -> Column:
+    """The checked column, a copy."""
     if given is None:
         given = [None] * length
     if field.name == "bucket_span" and _is_single(given):
         try:
-            return np.full(length, _scalar(field, given), dtype=np.int64), None
+            return Column(np.full(length, checks.scalar(field, given), dtype=np.int64), None)
         except Unfit as unfit:
             raise refused("columns.bucket_span", unfit) from None
     whole = _whole_array(field, given)
     if whole is None:
-        entries = _each(field.name, given, lambda value, _: _scalar(field, value))
-        whole = whole_column(field, entries)
-        assert whole is not None  # every entry was checked
+        return checked_column(field, _each(field.name, given, lambda value, _: checks.scalar(field, value)))
     return whole
 
 
-def _whole_array(field: Field, given: Any) -> tuple[Array, Bools | None] | None:
+def _whole_array(field: Field, given: Any) -> Column | None:
     """The column if all of it is plainly of the field's type; None where single entries must be looked at."""
     if isinstance(given, list | tuple):
         return whole_column(field, given)
     if given.dtype.kind == "O":
         return whole_column(field, given.tolist())
     if not isinstance(given, np.ma.MaskedArray):
-        column = _converted(field, given)
-        return None if column is None else (column, None)
+        values = _converted(field, given)
+        return None if values is None else Column(values, None)
     present = ~np.ma.getmaskarray(given)
     dense = _converted(field, np.ma.getdata(given)[present])
     if dense is None or (field.required and not present.all()):
         return None
-    column = np.full(len(given), np.nan if field.type is Type.DOUBLE else 0, dtype=dense.dtype)
-    column[present] = dense
-    return column, None if field.type is Type.DOUBLE or present.all() else present
+    values = np.full(len(given), np.nan if field.type is Type.DOUBLE else 0, dtype=dense.dtype)
+    values[present] = dense
+    return Column(values, None if field.type is Type.DOUBLE or present.all() else present)
 
 
 def _converted(field: Field, array: Array) -> Array | None:
@@ -199,12 +202,10 @@ def _milliseconds(array: Array) -> Int64s | None:
 
 
 def _lists(field: Field, given: Any, owner: Callable[[int], Owner]) -> Lists:
-    def stored(value: object, row: int) -> tuple[object, ...]:
-        if value is None:
-            return ()
-        return checks.keywords(value) if field.type is Type.KEYWORDS else checks.bucket_influencers(value, owner(row))
+    def listed(value: object, row: int) -> tuple[object, ...]:
+        return () if value is None else checks.listed(field, value, owner(row))
 
-    return Lists.of_tuples([] if given is None else _each(field.name, given, stored))
+    return Lists.of_tuples([] if given is None else _each(field.name, given, listed))
 
 
 def _each(name: str, given: Any, store: Callable[[object, int], _Stored]) -> list[_Stored]:
@@ -232,14 +233,6 @@ def _entries(given: Any) -> Sequence[object]:
         return entries
     masks = np.ma.getmaskarray(given).tolist()
     return [None if masked else entry for entry, masked in zip(entries, masks, strict=True)]
-
-
-def _scalar(field: Field, value: object) -> Any:
-    if value is not None:
-        return checks.scalar(field, value)
-    if field.required:
-        raise Unfit("is required", None)
-    return None
 
 
 def _check_kind(value: object, kind: Kind) -> None:

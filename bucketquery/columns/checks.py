@@ -1,13 +1,13 @@
 """One value against the field it is for: what may be stored, and as what.
 
-This is the definition; `batch` and `arrays` check whole columns at once where that is plainly the same, and ask here
-for the rest.
+This is the definition; `documents` and `arrays` check whole columns at once where that is plainly the same, and ask
+here for the rest.
 """
 
 from collections.abc import Mapping
 from datetime import datetime
 from math import isfinite
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, Self
 
 import numpy as np
 
@@ -15,6 +15,8 @@ from bucketquery.model.instants import FIRST_MS, LAST_MS, instant_ms, read_calen
 from bucketquery.model.numbers import is_real
 from bucketquery.model.schema import Field, Type
 from bucketquery.model.text import plain
+
+IS_REQUIRED: Final = "is required"
 
 _INT64: Final = np.iinfo(np.int64)
 
@@ -37,6 +39,12 @@ class Owner(NamedTuple):
     bucket_span: int
     is_interim: bool
 
+    @classmethod
+    def at(cls, row: int, job_id: str, columns: Mapping[str, Any]) -> Self:
+        """The bucket of a job in a row of checked columns, lists or arrays; final where that is missing."""
+        timestamp, bucket_span = int(columns["timestamp"][row]), int(columns["bucket_span"][row])
+        return cls(plain(job_id), timestamp, bucket_span, bool(columns["is_interim"][row]))
+
 
 class StoredInfluencer(NamedTuple):
     """A nested influencer as it is kept: what its bucket does not say already."""
@@ -50,11 +58,15 @@ class StoredInfluencer(NamedTuple):
 
 
 def scalar(field: Field, value: object) -> Any:
-    """The value of a column as it is stored: an int, a float or a bool.
+    """The value of a column as it is stored: an int, a float or a bool; None where it is missing.
 
     Raises:
-        Unfit: the value is not of the field's type or outside its bounds.
+        Unfit: the value is not of the field's type or outside its bounds, or it is missing and must not be.
     """
+    if value is None:
+        if field.required:
+            raise Unfit(IS_REQUIRED, None)
+        return None
     match field.type:
         case Type.TIMESTAMP:
             return timestamp(value)
@@ -64,6 +76,15 @@ def scalar(field: Field, value: object) -> Any:
             return double(value)
         case _:
             return boolean(value)
+
+
+def listed(field: Field, value: object, owner: Owner) -> tuple[object, ...]:
+    """The value of a list field as it is stored.
+
+    Raises:
+        Unfit: the value is not of the field's type.
+    """
+    return keywords(value) if field.type is Type.KEYWORDS else bucket_influencers(value, owner)
 
 
 def timestamp(value: object) -> int:

@@ -35,8 +35,13 @@ class Lists(NamedTuple):
     def of_tuples(cls, tuples: Sequence[tuple[Any, ...]]) -> Self:
         """The lists of rows of which each has a tuple, if only an empty one."""
         rows = list(compress(range(len(tuples)), tuples))
-        # An array of tuples as they are: of equally long ones NumPy would make a table.
-        values = np.fromiter(filter(None, tuples), dtype=np.object_, count=len(rows))
+        return cls.of_rows(rows, [tuples[row] for row in rows])
+
+    @classmethod
+    def of_rows(cls, rows: Sequence[int], tuples: Sequence[tuple[Any, ...]]) -> Self:
+        """The lists of rows, ascending, of which each has a tuple that is not empty."""
+        # Tuples stay what they are: of equally long ones NumPy would make a table.
+        values = np.fromiter(tuples, dtype=np.object_, count=len(rows))
         return cls.of(np.array(rows, dtype=np.int64), values)
 
     @classmethod

@@ -1,257 +1,27 @@
-"""Documents to checked columns: a thousand at a time, or value by value where that takes a closer look; both alike."""
+"""Batches: whole columns that are plainly of their type, chunks put together, and jobs told apart."""
 
 import math
-from collections.abc import Iterator, Mapping
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 import pytest
 
-from bucketquery.columns import batch as batches
-from bucketquery.columns.batch import Batch, JobCodes, in_bounds, read_documents, refused, whole_column
-from bucketquery.columns.checks import StoredInfluencer, Unfit
-from bucketquery.errors import InvalidDocument
+from bucketquery.columns.batch import (
+    Chunk,
+    Column,
+    JobCodes,
+    assemble,
+    checked_column,
+    in_bounds,
+    refused,
+    whole_column,
+)
+from bucketquery.columns.checks import Unfit
+from bucketquery.columns.lists import Lists
 from bucketquery.model.instants import FIRST_MS, LAST_MS
 from bucketquery.model.schema import BUCKET, Field
-from helpers import JOB, SPAN_S, STEP, bucket, row_of, rows, segment, stored
 
-CHUNK = batches._CHUNK
 INT64_MAX = 2**63 - 1
-
-
-def refusal(documents: Any, kind: Any = None) -> InvalidDocument:
-    """The error of documents that must be refused."""
-    with pytest.raises(InvalidDocument) as caught:
-        read_documents(documents, kind)
-    assert caught.value.reason.startswith(("failed to parse [", "[documents]"))
-    return caught.value
-
-
-def shape(batch: Batch) -> dict[str, int]:
-    """The jobs of a batch and how many rows each has."""
-    return {job_id: found.length for job_id, found in batch.segments["bucket"].items()}
-
-
-def test_documents_become_columns_by_job() -> None:
-    """Each job's in identity order, whatever order they came in; of two with one identity the last."""
-    documents = [
-        bucket(2, anomaly_score=1.0),
-        bucket(0, job_id="db"),
-        bucket(1, bucket_span=600, event_count=7),
-        bucket(1),
-        bucket(2, anomaly_score=2.0, scheduled_events=["a"]),
-    ]
-    found = read_documents(documents, None)
-    assert shape(found) == {JOB: 3, "db": 1}
-    assert found.skipped == {}
-    web = found.segments["bucket"][JOB]
-    web.check()
-    assert web.column("timestamp").tolist() == [STEP, STEP, 2 * STEP]
-    assert web.column("bucket_span").tolist() == [SPAN_S, 600, SPAN_S]
-    assert row_of(web, 2) == (2 * STEP, SPAN_S, 2.0, None, None, None, None, (), ("a",))
-    assert [web.column(field.name).dtype for field in BUCKET.columns] == [field.type.dtype for field in BUCKET.columns]
-
-
-def test_missing_is_told_from_given() -> None:
-    """A missing score is NaN; for another column a mask is kept, but only where something is missing."""
-    found = segment([bucket(0, anomaly_score=0.0, event_count=0), bucket(1, event_count=None)])
-    assert np.isnan(found.column("anomaly_score")).tolist() == [False, True]
-    assert {name: mask.tolist() for name, mask in found.present.items()} == {
-        "event_count": [True, False],
-        "is_interim": [False, False],
-        "processing_time_ms": [False, False],
-    }
-    full = segment([bucket(0, event_count=0, is_interim=False, processing_time_ms=0)])
-    assert full.present == {}
-    assert full.lists == {}
-
-
-def test_a_jobs_mask_is_its_own() -> None:
-    """What one job's documents lack gives no mask to another job's."""
-    found = read_documents([bucket(0, event_count=1), bucket(0, job_id="db")], "bucket").segments["bucket"]
-    assert "event_count" not in found[JOB].present
-    assert "event_count" in found["db"].present
-
-
-def test_documents_are_not_modified() -> None:
-    """Neither are those of a class that could not be, nor search hits."""
-    inner = {"influencer_field_name": "host"}
-    documents = [bucket(row, bucket_influencers=[inner], scheduled_events=["a"]) for row in range(3)]
-    hit = MappingProxyType({"_id": "x", "_source": MappingProxyType(bucket(3))})
-    before = repr(documents)
-    assert shape(read_documents([*map(MappingProxyType, documents), hit], None)) == {JOB: 4}
-    read_documents(documents, None)
-    assert repr(documents) == before
-
-
-def test_documents_may_come_one_by_one() -> None:
-    """From a generator, over more than one chunk, each read once; the batch is as if they had come as a list."""
-    read = []
-
-    def generate() -> Iterator[dict[str, Any]]:
-        for row in range(2 * CHUNK + 5):
-            read.append(row)
-            yield bucket(row, event_count=row if row % 3 else None, scheduled_events=["x"] * (row % 2))
-
-    found = read_documents(generate(), "bucket").segments["bucket"][JOB]
-    found.check()
-    assert read == [*range(2 * CHUNK + 5)]
-    listed = segment(
-        [bucket(row, event_count=row if row % 3 else None, scheduled_events=["x"] * (row % 2)) for row in read]
-    )
-    assert stored(found) == stored(listed)
-
-
-def test_a_mask_may_begin_in_a_later_chunk() -> None:
-    """What the first chunks have all of, a later one may lack."""
-    found = segment([*rows(0, CHUNK, event_count=1, is_interim=True), bucket(CHUNK)])
-    assert found.mask("event_count").tolist() == [True] * CHUNK + [False]
-    assert found.mask("is_interim").sum() == CHUNK
-
-
-def test_lists_follow_their_rows() -> None:
-    """Through the sort, the repeats and the cut by job, over chunks."""
-    documents = [
-        bucket(row, job_id=("a", "b")[row % 2], scheduled_events=[str(row)] if row % 3 else None)
-        for row in range(CHUNK + 50)
-    ]
-    documents += [{**document, "scheduled_events": []} for document in documents[7:9]]
-    found = read_documents(documents[::-1] + documents, "bucket").segments["bucket"]
-    for job_id, of_job in found.items():
-        of_job.check()
-        for row in range(of_job.length):
-            number = of_job.column("timestamp").item(row) // STEP
-            expected = () if number % 3 == 0 or number in (7, 8) else (str(number),)
-            assert of_job.take_lists("scheduled_events", np.array([row])) == [expected], (job_id, row)
-
-
-def test_other_types_are_counted() -> None:
-    """By their name, and those without one under the empty name; a batch of none is empty."""
-    documents: list[Any] = [
-        {"result_type": "record"},
-        {},
-        {"result_type": None},
-        {"_source": {"result_type": "record"}},
-        {"result_type": ""},
-    ]
-    found = read_documents(documents, None)
-    assert found.skipped == {"record": 2, "": 3}
-    assert shape(found) == {}
-    assert read_documents([], None) == Batch({"bucket": {}}, {})
-
-
-def test_a_given_kind_goes_before_the_type() -> None:
-    """A document without a type is taken for it, one of another type refused."""
-    document = bucket(0)
-    del document["result_type"]
-    assert shape(read_documents([document], "bucket")) == {JOB: 1}
-    error = refusal([bucket(0), {**bucket(1), "result_type": "record"}], "bucket")
-    assert (error.field, error.value) == ("documents[1].result_type", "record")
-
-
-NOT_DOCUMENTS: list[Any] = [bucket(0), "text", b"bytes", 5, None]
-
-
-@pytest.mark.parametrize("documents", NOT_DOCUMENTS, ids=lambda value: type(value).__name__)
-def test_documents_are_an_iterable(documents: Any) -> None:
-    """One alone is not."""
-    error = refusal(documents)
-    assert error.field == "documents"
-    assert error.value is documents
-
-
-#: A document, what is wrong with it, and where.
-BAD: list[tuple[Any, str]] = [
-    (5, ""),
-    ("text", ""),
-    ({"_source": 5}, "._source"),
-    ({"_source": {**bucket(0), "result_type": 5}}, "._source.result_type"),
-    (bucket(0, result_type=5), ".result_type"),
-    ({"_source": bucket(0, event_count="5")}, "._source.event_count"),
-    (bucket(0, job_id=None), ".job_id"),
-    (bucket(0, job_id=5), ".job_id"),
-    (bucket(0, job_id="a*"), ".job_id"),
-    ({"result_type": "bucket", "bucket_span": 0}, ".job_id"),
-    (bucket(0, timestamp=None, bucket_span=None), ".timestamp"),
-    (bucket(0, timestamp="now"), ".timestamp"),
-    (bucket(0, timestamp=LAST_MS + 1), ".timestamp"),
-    (bucket(0, timestamp=2**63), ".timestamp"),
-    (bucket(0, bucket_span=None), ".bucket_span"),
-    (bucket(0, bucket_span=0), ".bucket_span"),
-    (bucket(0, bucket_span=True), ".bucket_span"),
-    (bucket(0, anomaly_score=math.nan), ".anomaly_score"),
-    (bucket(0, anomaly_score=math.inf), ".anomaly_score"),
-    (bucket(0, anomaly_score=2**1024), ".anomaly_score"),
-    (bucket(0, anomaly_score="5", event_count="5"), ".anomaly_score"),
-    (bucket(0, event_count=2**63), ".event_count"),
-    (bucket(0, event_count=0.5, scheduled_events=5), ".event_count"),
-    (bucket(0, is_interim=1), ".is_interim"),
-    (bucket(0, bucket_influencers="text"), ".bucket_influencers"),
-    (bucket(0, bucket_influencers=[{}, {"probability": True}]), ".bucket_influencers[1].probability"),
-    (bucket(0, bucket_influencers=[5], processing_time_ms="5"), ".bucket_influencers[0]"),
-    (bucket(0, processing_time_ms=[]), ".processing_time_ms"),
-    (bucket(0, scheduled_events=["a", 5]), ".scheduled_events[1]"),
-    (bucket(0, scheduled_events="ab"), ".scheduled_events"),
-]
-
-
-@pytest.mark.parametrize(("document", "path"), BAD, ids=lambda part: repr(part)[-60:])
-@pytest.mark.parametrize("before", [0, 3, CHUNK + 1])
-def test_the_first_bad_field_of_the_first_bad_document_is_named(document: Any, path: str, before: int) -> None:
-    """By position and path, behind good ones and before others that are bad too, in whichever chunk."""
-    good = rows(0, before)
-    for behind in ([], [bucket(0, timestamp="x")], [5], rows(0, 5)):
-        assert refusal([*good, document, *behind]).field == f"documents[{before}]{path}"
-
-
-def test_a_bad_document_before_one_that_is_no_document_is_named_first() -> None:
-    """The order of the documents decides, not of the checks."""
-    assert refusal([bucket(0, event_count="x"), 5]).field == "documents[0].event_count"
-
-
-def test_the_long_way_round_stores_the_same() -> None:
-    """One odd value in a chunk has all of it read value by value: the rest is stored as it would have been."""
-    plain = [
-        bucket(0, anomaly_score=-0.0, is_interim=True, bucket_influencers=[{"anomaly_score": 5}]),
-        bucket(1, anomaly_score=5, event_count=-3, scheduled_events=("a", "b")),
-        bucket(2, anomaly_score=None, processing_time_ms=INT64_MAX, bucket_influencers=()),
-    ]
-    odd = bucket(3, event_count=np.int8(7), anomaly_score=np.float32(0.5), timestamp=np.int64(3 * STEP))
-    usual = bucket(3, event_count=7, anomaly_score=0.5)
-    assert stored(segment([*plain, odd])) == stored(segment([*plain, usual]))
-    for name, values in segment([*plain, odd]).columns.items():
-        assert values.dtype == segment(plain).columns[name].dtype
-
-
-def test_nested_influencers_default_to_their_bucket() -> None:
-    """Interim where the bucket is, final where nothing is said."""
-    for is_interim in (True, False, None):
-        found = segment([bucket(0, is_interim=is_interim, bucket_influencers=[{}])])
-        assert found.take_lists("bucket_influencers", slice(0, 1)) == [
-            (StoredInfluencer(None, 0.0, 0.0, 0.0, 0.0, is_interim=bool(is_interim)),)
-        ]
-
-
-class Surprising(Mapping[str, Any]):
-    """A document of somebody's own class, which is not a dict."""
-
-    def __getitem__(self, name: str) -> Any:
-        return bucket(0)[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(bucket(0))
-
-    def __len__(self) -> int:
-        return len(bucket(0))
-
-
-def test_a_document_is_any_mapping() -> None:
-    """Asked for its fields by ``get`` only."""
-    assert shape(read_documents([Surprising()], None)) == {JOB: 1}
-
-
-# ---- the pieces
 
 
 def test_a_column_is_whole_if_it_is_plain() -> None:
@@ -322,3 +92,49 @@ def test_a_refusal_names_path_and_value() -> None:
     """The reason tells both."""
     error = refused("columns.x", Unfit("is bad", 5))
     assert (error.reason, error.field, error.value) == ("failed to parse [columns.x]: is bad", "columns.x", 5)
+
+
+def columns(timestamps: list[int], counts: list[int | None]) -> dict[str, Column]:
+    """The columns of some buckets of which times and counts are known."""
+    given: dict[str, list[Any]] = {
+        "timestamp": list(timestamps),
+        "bucket_span": [300] * len(timestamps),
+        "event_count": list(counts),
+    }
+    nothing = [None] * len(timestamps)
+    return {field.name: checked_column(field, given.get(field.name, nothing)) for field in BUCKET.columns}
+
+
+def chunk(jobs: list[int], timestamps: list[int], counts: list[int | None], events: list[tuple[str, ...]]) -> Chunk:
+    """A chunk of such buckets."""
+    lists = {"bucket_influencers": Lists.of_tuples([]), "scheduled_events": Lists.of_tuples(events)}
+    return Chunk.of(np.array(jobs, dtype=np.int64), columns(timestamps, counts), lists)
+
+
+def test_chunks_are_put_together_by_job() -> None:
+    """In identity order, of two with one identity the last; masks begin where they must, lists go with their rows."""
+    one = chunk([1, 0, 1], [5, 9, 3], [7, 8, 9], [("a",), (), ("b",)])
+    two = chunk([0, 1], [2, 5], [1, None], [("c",), ()])
+    assert "event_count" not in one.present
+    found = assemble(BUCKET, [one, two], ["db", "web"])
+    for of_job in found.values():
+        of_job.check()
+    assert {job_id: of_job.column("timestamp").tolist() for job_id, of_job in found.items()} == {
+        "db": [2, 9],
+        "web": [3, 5],
+    }
+    assert found["web"].mask("event_count").tolist() == [True, False]
+    assert "event_count" not in found["db"].present
+    assert found["web"].take_lists("scheduled_events", slice(0, 2)) == [("b",), ()]
+    assert found["db"].take_lists("scheduled_events", slice(0, 2)) == [("c",), ()]
+    assert found["db"].lists.keys() == {"scheduled_events"}
+
+
+def test_one_chunk_is_cut_as_it_is() -> None:
+    """Where its rows come in order nothing is copied; of nothing there is no job."""
+    one = chunk([0, 0, 1], [3, 5, 1], [1, 2, None], [(), ("a",), ()])
+    found = assemble(BUCKET, [one], ["db", "web"])
+    assert {job_id: of_job.length for job_id, of_job in found.items()} == {"db": 2, "web": 1}
+    assert all(np.shares_memory(found["db"].columns[name], values) for name, values in one.columns.items())
+    assert found["db"].take_lists("scheduled_events", slice(0, 2)) == [(), ("a",)]
+    assert assemble(BUCKET, [chunk([], [], [], [])], []) == {}

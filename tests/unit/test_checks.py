@@ -18,6 +18,7 @@ from bucketquery.columns.checks import (
     double,
     integer,
     keywords,
+    listed,
     scalar,
     timestamp,
 )
@@ -163,6 +164,31 @@ def test_scalar_goes_by_the_fields_type() -> None:
     assert scalar(BUCKET.by_name["event_count"], -5.0) == -5
     assert scalar(BUCKET.by_name["anomaly_score"], 5) == 5.0
     assert scalar(BUCKET.by_name["is_interim"], np.True_) is True
+
+
+def test_only_what_is_required_must_be_there() -> None:
+    """None is missing, and stored as such."""
+    assert scalar(BUCKET.by_name["event_count"], None) is None
+    error = unfit(lambda: scalar(BUCKET.by_name["timestamp"], None))
+    assert (error.reason, error.value, error.path) == ("is required", None, "")
+
+
+def test_the_owner_is_the_bucket_of_a_row() -> None:
+    """In lists or arrays; final where nothing is said."""
+    columns: dict[str, list[Any]] = {"timestamp": [5, 9], "bucket_span": [60, 300], "is_interim": [True, None]}
+    assert Owner.at(0, "web", columns) == Owner("web", 5, 60, is_interim=True)
+    assert Owner.at(1, "web", columns) == Owner("web", 9, 300, is_interim=False)
+    found = Owner.at(0, "web", {name: np.array(values) for name, values in columns.items()})
+    assert found == Owner("web", 5, 60, is_interim=True)
+    assert [type(part) for part in found] == [str, int, int, bool]
+
+
+def test_a_list_goes_by_the_fields_type() -> None:
+    """Texts, or influencers of the bucket that is stored around them."""
+    owner = Owner("web", 0, 300, is_interim=False)
+    assert listed(BUCKET.by_name["scheduled_events"], ["a"], owner) == ("a",)
+    (nested,) = listed(BUCKET.by_name["bucket_influencers"], [{"timestamp": 0}], owner)
+    assert nested == StoredInfluencer(None, 0.0, 0.0, 0.0, 0.0, is_interim=False)
 
 
 def test_a_nested_influencer_takes_what_its_bucket_says() -> None:
