@@ -1,17 +1,20 @@
 """Looking behind the door: buckets to write with, the table of a job, and which way a write went."""
 
 from collections.abc import Iterable, Mapping
+from functools import cache
 from typing import Any
 
 import numpy as np
 import pytest
 
-from bucketquery import ResultsIndex, Snapshot
+from bucketquery import ResultsIndex, Snapshot, index, snapshot
+from bucketquery.columns import documents as reading
+from bucketquery.columns import segment as segments
 from bucketquery.columns import table as tables
 from bucketquery.columns.documents import read_documents
 from bucketquery.columns.segment import Segment
 from bucketquery.columns.table import Table
-from bucketquery.model.schema import BUCKET, Array
+from bucketquery.model.schema import BUCKET, Array, Field, Schema, Type
 
 JOB = "web"
 SPAN_S = 300
@@ -22,10 +25,32 @@ PATIENCE_S = 120
 
 Document = dict[str, Any]
 
+#: A second kind of results, much like the real records.
+RECORD = Schema(
+    kind="record",
+    plural="records",
+    fields=(
+        Field(name="timestamp", type=Type.TIMESTAMP, required=True),
+        Field(name="bucket_span", type=Type.INTEGER, required=True, minimum=1),
+        Field(name="detector_index", type=Type.INTEGER, required=True, minimum=0),
+        Field(name="record_score", type=Type.DOUBLE),
+        Field(name="is_interim", type=Type.BOOLEAN),
+        Field(name="actual", type=Type.KEYWORDS),
+    ),
+    identity=("timestamp", "bucket_span", "detector_index"),
+    score="record_score",
+    never=frozenset(),
+)
+
 
 def bucket(row: int, **fields: Any) -> Document:
     """The ``row``-th five-minute bucket of the job ``web``; no scores unless given."""
     return {"result_type": "bucket", "job_id": JOB, "timestamp": row * STEP, "bucket_span": SPAN_S, **fields}
+
+
+def record(row: int, detector: int = 0, **fields: Any) -> Document:
+    """An anomaly that a detector found in the ``row``-th bucket, where records are held."""
+    return bucket(row, **{"result_type": "record", "detector_index": detector, **fields})
 
 
 def rows(first: int, stop: int, **fields: Any) -> list[Document]:
@@ -35,7 +60,7 @@ def rows(first: int, stop: int, **fields: Any) -> list[Document]:
 
 def segment(documents: Iterable[Document]) -> Segment:
     """A segment of buckets of one job, made the way a batch is."""
-    return read_documents(documents, "bucket").segments["bucket"].get(JOB, Segment.empty(BUCKET))
+    return read_documents(documents, "bucket").segments.get("bucket", {}).get(JOB, Segment.empty(BUCKET))
 
 
 def table(*batches: Iterable[Document]) -> Table:
@@ -59,6 +84,13 @@ def limit_heads(patch: pytest.MonkeyPatch, head_rows: int, base_rows_per_head_ro
     patch.setattr(tables, "_HEAD_ROWS", head_rows)
     if base_rows_per_head_row is not None:
         patch.setattr(tables, "_BASE_ROWS_PER_HEAD_ROW", base_rows_per_head_row)
+
+
+def hold_records(patch: pytest.MonkeyPatch) -> None:
+    """Let records be held beside buckets, by an entry among the kinds and nothing else."""
+    for room in (reading, segments, index, snapshot):
+        patch.setattr(room, "SCHEMAS", {BUCKET.kind: BUCKET, RECORD.kind: RECORD})
+    patch.setattr(segments, "_empty", cache(segments._empty.__wrapped__))
 
 
 def address(array: Array) -> int:

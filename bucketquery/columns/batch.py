@@ -4,10 +4,10 @@
 index: a batch that cannot be stored is refused before any lock is taken.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import accumulate, pairwise
 from types import NoneType
-from typing import Final, NamedTuple, Self
+from typing import Any, Final, NamedTuple, Self
 
 import numpy as np
 
@@ -33,7 +33,7 @@ class Batch(NamedTuple):
     """Checked results on their way in.
 
     Attributes:
-        segments: by kind and job, each in identity order without a repeat.
+        segments: by the kinds that were met and by job, each in identity order without a repeat.
         skipped: how many documents were passed over, by their ``result_type``.
     """
 
@@ -104,6 +104,19 @@ class JobCodes:
                 raise Unfit(JOB_ID_RULE, job_id)
             code = self._codes[job_id] = len(self._codes)
         return code
+
+    def whole(self, job_ids: Sequence[object]) -> Int64s:
+        """The codes of many results' jobs, most of which are told more than once.
+
+        Raises:
+            Unfit: no job can be called by one of them.
+        """
+        code: Callable[[Any], int] = self.code
+        if set(map(type, job_ids)) <= {str}:
+            for job_id in dict.fromkeys(job_ids):
+                self.code(job_id)
+            code = self._codes.__getitem__
+        return np.fromiter(map(code, job_ids), dtype=np.int64, count=len(job_ids))
 
     def ids(self) -> list[str]:
         """The ids by code."""

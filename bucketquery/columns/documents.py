@@ -1,13 +1,14 @@
 """Documents to checked columns: the usual way in.
 
-Documents are read in chunks. A chunk's columns are checked as wholes where they are plainly of their type; else value
-by value, by the definitions of `checks`, in the order of the documents, so that the first bad field of the first bad
-document is the one named.
+Documents go to their kinds, and each kind's are read in chunks. A chunk's columns are checked as wholes where they are
+plainly of their type; else value by value, by the definitions of `checks`, in the order of the documents. All kinds are
+read at the same places, so that the first bad field of the first bad document is the one named, whatever its kind.
 """
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import compress
+from operator import itemgetter
 from types import NoneType
 from typing import Any, Final
 
@@ -40,35 +41,90 @@ def read_documents(documents: Iterable[Document], kind: Kind | None) -> Batch:
     if isinstance(documents, Mapping | str | bytes) or not isinstance(documents, Iterable):
         reason = f"[documents] must be an iterable of documents, not one {type(documents).__name__}"
         raise InvalidDocument(reason, field="documents", value=documents)
-    schema = SCHEMAS[kind or "bucket"]
+    readers: dict[str, _Reader] = {schema.kind: _Reader(schema) for schema in SCHEMAS.values()}
     skipped: Counter[str] = Counter()
     codes = JobCodes()
-    chunks = []
-    routed: list[Document] = []
-    paths: list[str] = []
+    count = 0
     # Whoever yields documents may change one when asked for the next; those in a list are all there at once.
     is_held = isinstance(documents, list | tuple)
     for position, document in enumerate(documents):
-        path = f"documents[{position}]"
         try:
-            found = _route(document, kind, skipped)
+            routed = _route(document, kind, readers, skipped)
         except Unfit as unfit:
-            # One that was read before may be bad too, and is then the one to name.
-            _read_chunk(schema, routed, paths, codes)
-            raise refused(path + unfit.path, unfit) from None
-        if found is None:
+            # One that was met before may be bad too, and is then the one to name.
+            _read_waiting(readers.values(), codes)
+            raise refused(f"documents[{position}]{unfit.path}", unfit) from None
+        if routed is None:
             continue
-        routed.append(found if is_held else _copied(schema, found))
-        paths.append(path if found is document else f"{path}._source")
-        if len(routed) == _CHUNK:
-            chunks.append(_read_chunk(schema, routed, paths, codes))
-            routed, paths = [], []
-    chunks.append(_read_chunk(schema, routed, paths, codes))
-    return Batch({schema.kind: assemble(schema, chunks, codes.ids())}, dict(skipped))
+        reader, found = routed
+        path = "" if found is document else "._source"
+        reader.waiting.append((position, path, found if is_held else _copied(reader.schema, found)))
+        count += 1
+        if count % _CHUNK == 0:
+            _read_waiting(readers.values(), codes)
+    _read_waiting(readers.values(), codes)
+    ids = codes.ids()
+    met = [reader for reader in readers.values() if reader.chunks]
+    segments = {reader.schema.kind: assemble(reader.schema, reader.chunks, ids) for reader in met}
+    return Batch(segments, dict(skipped))
 
 
-def _route(document: object, kind: Kind | None, skipped: Counter[str]) -> Document | None:
-    """The document to store, a hit's source for the hit; None for one that was counted as skipped."""
+class _Reader:
+    """The documents of one kind: those that wait, each behind its position and path, and the chunks read before."""
+
+    __slots__ = ("chunks", "schema", "waiting")
+
+    def __init__(self, schema: Schema) -> None:
+        self.schema = schema
+        self.chunks: list[Chunk] = []
+        self.waiting: list[tuple[int, str, Document]] = []
+
+    def read(self, codes: JobCodes) -> None:
+        """Make a chunk of the documents that wait, of which there is one at least.
+
+        Raises:
+            _Refusal: at the first bad field of the first bad one.
+        """
+        documents = [document for _, _, document in self.waiting]
+        job_ids = [document.get("job_id") for document in documents]
+        values = {field.name: [document.get(field.name) for document in documents] for field in self.schema.fields}
+        chunk = _read_whole(self.schema, job_ids, values, codes)
+        self.chunks.append(_read_rows(self.schema, job_ids, values, codes) if chunk is None else chunk)
+        self.waiting = []
+
+
+class _Refusal(Exception):
+    """Why a row of a chunk cannot be stored; the path begins with the field."""
+
+    def __init__(self, row: int, unfit: Unfit) -> None:
+        super().__init__(row, unfit)
+        self.row = row
+        self.unfit = unfit
+
+
+def _read_waiting(readers: Iterable[_Reader], codes: JobCodes) -> None:
+    """Make chunks of all documents that wait.
+
+    Raises:
+        InvalidDocument: at the first bad field of the first bad document, of whatever kind it is.
+    """
+    bad: list[tuple[int, str, Unfit]] = []
+    for reader in readers:
+        if reader.waiting:
+            try:
+                reader.read(codes)
+            except _Refusal as refusal:
+                position, path, _ = reader.waiting[refusal.row]
+                bad.append((position, path, refusal.unfit))
+    if bad:
+        position, path, unfit = min(bad, key=itemgetter(0))
+        raise refused(f"documents[{position}]{path}.{unfit.path}", unfit) from None
+
+
+def _route(
+    document: object, kind: Kind | None, readers: Mapping[str, _Reader], skipped: Counter[str]
+) -> tuple[_Reader, Document] | None:
+    """Who reads a document, and what of it, a hit's source for the hit; None for one that was counted as skipped."""
     if type(document) is not dict and not isinstance(document, Mapping):
         raise Unfit(f"must be an object, not {type(document).__name__}", document)
     path = ""
@@ -80,12 +136,15 @@ def _route(document: object, kind: Kind | None, skipped: Counter[str]) -> Docume
     result_type = document.get("result_type")
     if result_type is not None and not isinstance(result_type, str):
         raise Unfit(f"must be text, not {type(result_type).__name__}", result_type, f"{path}.result_type")
-    if kind is None and result_type not in SCHEMAS:
+    if kind is not None:
+        if result_type not in (None, kind):
+            raise Unfit(f"must be [{kind}], not [{result_type[:100]}]", result_type, f"{path}.result_type")
+        return readers[kind], document
+    reader = None if result_type is None else readers.get(result_type)
+    if reader is None:
         skipped[plain(result_type or "")] += 1
         return None
-    if kind is not None and result_type not in (None, kind):
-        raise Unfit(f"must be [{kind}], not [{result_type[:100]}]", result_type, f"{path}.result_type")
-    return document
+    return reader, document
 
 
 def _copied(schema: Schema, document: Document) -> Document:
@@ -96,13 +155,6 @@ def _copied(schema: Schema, document: Document) -> Document:
         if isinstance(value, list | tuple) and value:
             copied[field.name] = [dict(entry) if isinstance(entry, Mapping) else entry for entry in value]
     return copied
-
-
-def _read_chunk(schema: Schema, documents: Sequence[Document], paths: Sequence[str], codes: JobCodes) -> Chunk:
-    job_ids = [document.get("job_id") for document in documents]
-    values = {field.name: [document.get(field.name) for document in documents] for field in schema.fields}
-    chunk = _read_whole(schema, job_ids, values, codes)
-    return _read_rows(schema, job_ids, values, paths, codes) if chunk is None else chunk
 
 
 def _read_whole(
@@ -116,7 +168,7 @@ def _read_whole(
             return None
         columns[field.name] = column
     try:
-        jobs = np.fromiter(map(codes.code, job_ids), dtype=np.int64, count=len(job_ids))
+        jobs = codes.whole(job_ids)
         lists = {}
         for field in schema.lists:
             given = values[field.name]
@@ -134,20 +186,19 @@ def _read_rows(
     schema: Schema,
     job_ids: Sequence[Any],
     values: Mapping[str, Sequence[object]],
-    paths: Sequence[str],
     codes: JobCodes,
 ) -> Chunk:
     """The chunk value by value.
 
     Raises:
-        InvalidDocument: at the first value that is refused.
+        _Refusal: at the first value that is refused.
     """
     jobs = []
     stored: dict[str, list[Any]] = {field.name: [] for field in schema.fields}
-    for row, path in enumerate(paths):
+    for row, job_id in enumerate(job_ids):
         name = "job_id"
         try:
-            jobs.append(codes.code(job_ids[row]))
+            jobs.append(codes.code(job_id))
             for field in schema.fields:
                 name = field.name
                 value = values[name][row]
@@ -156,9 +207,9 @@ def _read_rows(
                 elif value is None:
                     stored[name].append(())
                 else:
-                    stored[name].append(checks.listed(field, value, Owner.at(row, job_ids[row], stored)))
+                    stored[name].append(checks.listed(field, value, Owner.at(row, job_id, stored)))
         except Unfit as unfit:
-            raise refused(f"{path}.{name}{unfit.path}", unfit) from None
+            raise _Refusal(row, Unfit(unfit.reason, unfit.value, name + unfit.path)) from None
     columns = {field.name: checked_column(field, stored[field.name]) for field in schema.columns}
     lists = {field.name: Lists.of_tuples(stored[field.name]) for field in schema.lists}
     return Chunk.of(np.array(jobs, dtype=np.int64), columns, lists)

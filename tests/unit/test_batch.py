@@ -83,6 +83,13 @@ def test_jobs_have_codes_in_the_order_they_come() -> None:
     assert [codes.code(job_id) for job_id in ("b", Text("a"), "b", "a")] == [0, 1, 0, 1]
     assert codes.ids() == ["b", "a"]
     assert [type(job_id) for job_id in codes.ids()] == [str, str]
+    for job_ids in (["a", "c", "b", "c"], ["a", Text("c"), "b", "c"], []):
+        assert codes.whole(job_ids).tolist() == [codes.ids().index(job_id) for job_id in job_ids]
+    assert codes.ids() == ["b", "a", "c"]
+    bad: list[list[Any]] = [["a", "a*"], ["a", None]]
+    for wrong in bad:
+        with pytest.raises(Unfit):
+            codes.whole(wrong)
     for job_id, words in ((None, "is required"), (5, "must be text, not int"), ("_a", "must be text of 1 to 255")):
         with pytest.raises(Unfit, match=words):
             codes.code(job_id)

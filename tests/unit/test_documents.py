@@ -15,7 +15,7 @@ from bucketquery.columns.documents import read_documents
 from bucketquery.errors import InvalidDocument
 from bucketquery.model.instants import LAST_MS
 from bucketquery.model.schema import BUCKET
-from helpers import JOB, SPAN_S, STEP, bucket, row_of, rows, segment, stored
+from helpers import JOB, RECORD, SPAN_S, STEP, bucket, hold_records, record, row_of, rows, segment, stored
 
 CHUNK = reading._CHUNK
 INT64_MAX = 2**63 - 1
@@ -31,7 +31,7 @@ def refusal(documents: Any, kind: Any = None) -> InvalidDocument:
 
 def shape(batch: Batch) -> dict[str, int]:
     """The jobs of a batch and how many rows each has."""
-    return {job_id: found.length for job_id, found in batch.segments["bucket"].items()}
+    return {job_id: found.length for job_id, found in batch.segments.get("bucket", {}).items()}
 
 
 def test_documents_become_columns_by_job() -> None:
@@ -139,7 +139,7 @@ def test_other_types_are_counted() -> None:
     found = read_documents(documents, None)
     assert found.skipped == {"record": 2, "": 3}
     assert shape(found) == {}
-    assert read_documents([], None) == Batch({"bucket": {}}, {})
+    assert read_documents([], None) == Batch({}, {})
 
 
 def test_a_given_kind_goes_before_the_type() -> None:
@@ -250,3 +250,56 @@ class Surprising(Mapping[str, Any]):
 def test_a_document_is_any_mapping() -> None:
     """Asked for its fields by ``get`` only."""
     assert shape(read_documents([Surprising()], None)) == {JOB: 1}
+
+
+# ---- several kinds
+
+
+@pytest.fixture
+def records_are_held() -> Iterator[None]:
+    """Records are a kind beside buckets."""
+    with pytest.MonkeyPatch.context() as patch:
+        hold_records(patch)
+        yield
+
+
+@pytest.mark.usefixtures("records_are_held")
+def test_each_kind_has_its_own_columns() -> None:
+    """Mixed as they come, by their types or all of one; what is of neither is counted."""
+    documents = [
+        record(1, 1, record_score=5.0, actual=["x"]),
+        bucket(1, anomaly_score=7.0),
+        {"_source": record(1, 0)},
+        {**bucket(0), "result_type": "influencer"},
+        bucket(0, job_id="db"),
+    ]
+    for given in (documents, iter(documents)):
+        found = read_documents(given, None)
+        assert {kind: {*of_kind} for kind, of_kind in found.segments.items()} == {
+            "bucket": {JOB, "db"},
+            "record": {JOB},
+        }
+        assert found.skipped == {"influencer": 1}
+        web = found.segments["record"][JOB]
+        web.check()
+        assert stored(web) == [(STEP, SPAN_S, 0, None, None, ()), (STEP, SPAN_S, 1, 5.0, None, ("x",))]
+    assert read_documents(documents[:1], None).segments.keys() == {"record"}
+    untyped = {name: value for name, value in record(0).items() if name != "result_type"}
+    assert read_documents([untyped], "record").segments["record"][JOB].schema is RECORD
+    assert refusal([record(0), bucket(0)], "record").field == "documents[1].result_type"
+
+
+@pytest.mark.usefixtures("records_are_held")
+@pytest.mark.parametrize("before", [0, 3, CHUNK - 1, CHUNK])
+@pytest.mark.parametrize("between", [0, 5, CHUNK])
+def test_of_several_kinds_the_first_bad_document_is_named(before: int, between: int) -> None:
+    """Whichever its kind is, in whichever chunk, and whatever else is bad behind it."""
+    good = [(bucket, record)[row % 2](row) for row in range(before + between)]
+    bad = [(bucket(0, anomaly_score="5"), ".anomaly_score"), ({"_source": record(0, -1)}, "._source.detector_index")]
+    for (first, path), (second, _) in (bad, bad[::-1]):
+        documents = [*good[:before], first, *good[before:], second]
+        for given in (documents, [*documents, 5], iter(documents)):
+            error = refusal(given)
+            assert error.field == f"documents[{before}]{path}"
+            assert error.__suppress_context__
+    assert refusal([*good, 5, *good]).field == f"documents[{len(good)}]"

@@ -15,7 +15,7 @@ import pytest
 from bucketquery import Commit, InvalidDocument, InvalidQuery, ResultsIndex, Snapshot, UnknownJob
 from bucketquery.columns.segment import Segment
 from bucketquery.columns.table import Counts, Table
-from helpers import JOB, PATIENCE_S, SPAN_S, STEP, bucket, moved, rows, stored, table_of
+from helpers import JOB, PATIENCE_S, SPAN_S, STEP, bucket, hold_records, moved, record, rows, stored, table_of
 
 FULL: dict[str, Any] = {
     "anomaly_score": 5.0,
@@ -77,6 +77,38 @@ def test_a_commit_of_several_jobs_is_seen_at_once_or_not_at_all() -> None:
     commit = index.upsert([bucket(0, job_id="a"), bucket(0, job_id="b", event_count=1), bucket(1, job_id="c")])
     assert commit == Commit(sequence=2, inserted=1, replaced=1, unchanged=1)
     assert [table_of(index, job_id) is before[job_id] for job_id in "abc"] == [True, False, False]
+
+
+def test_two_kinds_are_written_in_one_commit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A kind joins by its entry among the kinds: tables of its own, counts together, all of it or nothing."""
+    hold_records(monkeypatch)
+    index = ResultsIndex()
+    documents = [bucket(0), record(0, 1, actual=["x"]), record(0, 0), bucket(1), {**bucket(0), "result_type": "other"}]
+    assert index.upsert(documents) == Commit(sequence=1, inserted=4, skipped={"other": 1})
+    assert index.stats(JOB)["rows"] == {"bucket": 2, "record": 2}
+    before = index.snapshot()
+    again = [bucket(0), record(0, 1, record_score=5.0), record(1, is_interim=True), bucket(0, job_id="db")]
+    assert index.upsert(again) == Commit(sequence=2, inserted=2, replaced=1, unchanged=1)
+    index.check()
+    job, old = index.snapshot()._catalog.known(JOB, "job_id"), before._catalog.known(JOB, "job_id")
+    assert job.tables["bucket"] is old.tables["bucket"]
+    assert [row[:4] for row in stored(job.tables["record"])] == [
+        (0, SPAN_S, 0, None),
+        (0, SPAN_S, 1, 5.0),
+        (STEP, SPAN_S, 0, None),
+    ]
+    assert old.tables["record"].rows.length == 2
+    now = index.snapshot()
+    for bad, field in (
+        ([record(9), bucket(9, event_count="x"), record(9, -1)], "documents[1].event_count"),
+        ([bucket(9), record(9, -1), bucket(9, event_count="x")], "documents[1].detector_index"),
+    ):
+        with pytest.raises(InvalidDocument) as caught:
+            index.upsert(bad)
+        assert caught.value.field == field
+        assert index.snapshot() is now
+    assert index.upsert([record(9)], kind="record").inserted == 1
+    assert index.get_buckets(job_id=JOB).count == 2
 
 
 def test_a_failed_write_leaves_garbage_nobody_sees(monkeypatch: pytest.MonkeyPatch) -> None:
