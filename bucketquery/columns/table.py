@@ -130,6 +130,7 @@ class Table:
         head.check()
         assert (dead[1:] > dead[:-1]).all(), "dead rows out of order"
         assert not len(dead) or (dead[0] >= 0 and dead[-1] < base.length)
+        assert len(dead) <= head.length, "a row died of which there is no newer version in the head"
         assert head.length <= _head_limit(base), "the head should have been sealed"
         known = _Known.of(self.rows, head)
         assert not known.in_base.any(), "a result is both in the base and in the head"

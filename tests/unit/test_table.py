@@ -408,6 +408,7 @@ FAULTS: list[Callable[[Table], object]] = [
     lambda found: setattr(found.rows, "dead", np.array([-1, 3, 12])),
     lambda found: setattr(found.rows, "dead", np.array([3, 12, 15])),
     lambda found: setattr(found.rows, "dead", np.array([3])),
+    lambda found: setattr(found.rows, "dead", np.array([3, 7, 12])),
     lambda found: setattr(found.rows, "head", segment(rows(100, 100 + HEAD_ROWS + 1))),
     lambda found: setattr(found, "_interim", np.array([10, 11, 12, 14])),
     lambda found: setattr(found, "_interim", np.array([9, 10, 11, 12, 13, 14])),
@@ -422,7 +423,7 @@ FAULTS: list[Callable[[Table], object]] = [
 
 @pytest.mark.parametrize("fault", range(len(FAULTS)))
 def test_a_check_notices(fault: int) -> None:
-    """Dead rows out of order, results in two places, forgotten interim rows, a head that is too long."""
+    """Dead rows out of order or without a newer version, results in two places, interim rows forgotten, a long head."""
     tampered(lambda _: None).check()
     with pytest.raises(AssertionError):
         tampered(FAULTS[fault]).check()
