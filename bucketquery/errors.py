@@ -103,9 +103,9 @@ class NotFound(BucketQueryError, LookupError):
 
 
 def _restore(
-    error: type[BucketQueryError], reason: str, field: str | None, value: object, kind: str
+    error: type[BucketQueryError], reason: str, field: str | None, value: object, error_type: str
 ) -> BucketQueryError:
-    return error(reason, field=field, value=value, type=kind)
+    return error(reason, field=field, value=value, type=error_type)
 
 
 def _picklable(value: object) -> object:

@@ -189,20 +189,20 @@ class ResultsIndex(Reads):
         with self._lock:
             catalog = self._snapshot._catalog
             changed: dict[str, Job] = {}
-            total = Counts(0, 0, 0)
+            counts = Counts(0, 0, 0)
             for kind, segments in batch.segments.items():
                 for job_id, segment in segments.items():
                     job = changed.get(job_id) or catalog.get(job_id) or Job(job_id=job_id)
                     old = job.tables.get(kind) or Table.empty(SCHEMAS[kind])
-                    new, counts = old.upsert(segment)
-                    total = Counts(*map(sum, zip(total, counts, strict=True)))
+                    new, counted = old.upsert(segment)
+                    counts = Counts(*map(sum, zip(counts, counted, strict=True)))
                     if new is not old:
                         changed[job_id] = Job(
                             job_id=job_id, bucket_span=job.bucket_span, tables={**job.tables, kind: new}
                         )
             if not changed:
-                return Commit(sequence=self._snapshot._sequence, unchanged=total.unchanged, skipped=skipped)
-            return self._publish(catalog.with_jobs(changed), **total._asdict(), skipped=skipped)
+                return Commit(sequence=self._snapshot._sequence, unchanged=counts.unchanged, skipped=skipped)
+            return self._publish(catalog.with_jobs(changed), **counts._asdict(), skipped=skipped)
 
     def _publish(self, catalog: Catalog, **done: Any) -> Commit:
         """Let everybody see the next commit, by the one assignment that does. The lock is held."""

@@ -161,12 +161,12 @@ def _whole_array(field: Field, given: Any) -> Column | None:
 
 def _converted(field: Field, array: Array) -> Array | None:
     """A copy of the array in the column's dtype, if every entry is inside the field's bounds."""
-    kind = array.dtype.kind
+    dtype_kind = array.dtype.kind
     if field.type is Type.BOOLEAN:
-        return array.copy() if kind == "b" else None
-    if field.type is Type.TIMESTAMP and kind == "M":
+        return array.copy() if dtype_kind == "b" else None
+    if field.type is Type.TIMESTAMP and dtype_kind == "M":
         column = _milliseconds(array)
-    elif kind not in "iuf":
+    elif dtype_kind not in "iuf":
         return None
     elif field.type is Type.DOUBLE:
         with np.errstate(over="ignore"):
@@ -178,13 +178,13 @@ def _converted(field: Field, array: Array) -> Array | None:
 
 
 def _integers(array: Array) -> Int64s | None:
-    kind = array.dtype.kind
-    if kind == "f":
+    dtype_kind = array.dtype.kind
+    if dtype_kind == "f":
         # Half precision does not reach as far as the bounds it is compared with.
         array = array.astype(np.promote_types(array.dtype, np.float64))
         if not (np.isfinite(array) & (array == np.floor(array)) & (abs(array) < _INT64_EDGE)).all():
             return None
-    if kind == "u" and (array >= np.uint64(_INT64_EDGE)).any():
+    if dtype_kind == "u" and (array >= np.uint64(_INT64_EDGE)).any():
         return None
     return array.astype(np.int64)
 

@@ -116,7 +116,7 @@ def integer(value: object, minimum: int | None) -> int:
         Unfit: anything else; a bool and numeric text are something else.
     """
     if not is_real(value):
-        raise Unfit(f"must be an integer, not {_kind_of(value)}", value)
+        raise Unfit(f"must be an integer, not {_type_name(value)}", value)
     if isinstance(value, float | np.floating) and not (isfinite(value) and value == int(value)):
         raise Unfit(f"must be an integer, not {value}", value)
     whole = int(value)
@@ -134,7 +134,7 @@ def double(value: object) -> float:
         Unfit: anything else; a bool, numeric text, NaN and the infinities are something else.
     """
     if not is_real(value):
-        raise Unfit(f"must be a number, not {_kind_of(value)}", value)
+        raise Unfit(f"must be a number, not {_type_name(value)}", value)
     try:
         number = float(value)
     except OverflowError:
@@ -152,7 +152,7 @@ def boolean(value: object) -> bool:
     """
     if isinstance(value, bool | np.bool_):
         return bool(value)
-    raise Unfit(f"must be true or false, not {_kind_of(value)}", value)
+    raise Unfit(f"must be true or false, not {_type_name(value)}", value)
 
 
 def keywords(value: object) -> tuple[str, ...]:
@@ -164,7 +164,7 @@ def keywords(value: object) -> tuple[str, ...]:
     texts = _entries(value)
     for at, text in enumerate(texts):
         if not isinstance(text, str):
-            raise Unfit(f"must be text, not {_kind_of(text)}", text, f"[{at}]")
+            raise Unfit(f"must be text, not {_type_name(text)}", text, f"[{at}]")
     return tuple(map(_text, texts))
 
 
@@ -181,14 +181,14 @@ def bucket_influencers(value: object, owner: Owner) -> tuple[StoredInfluencer, .
 
 def _bucket_influencer(value: object, path: str, owner: Owner) -> StoredInfluencer:
     if not isinstance(value, Mapping):
-        raise Unfit(f"must be an object, not {_kind_of(value)}", value, path)
+        raise Unfit(f"must be an object, not {_type_name(value)}", value, path)
     _agrees(value, "job_id", owner.job_id, path)
     result_type = value.get("result_type")
     if result_type is not None and not (isinstance(result_type, str) and result_type == "bucket_influencer"):
         raise Unfit("must be [bucket_influencer]", result_type, f"{path}.result_type")
     name = value.get("influencer_field_name")
     if name is not None and not isinstance(name, str):
-        raise Unfit(f"must be text, not {_kind_of(name)}", name, f"{path}.influencer_field_name")
+        raise Unfit(f"must be text, not {_type_name(name)}", name, f"{path}.influencer_field_name")
     scores = [_score(value, key, path) for key in StoredInfluencer._fields[1:5]]
     _agrees(value, "timestamp", owner.timestamp, path)
     _agrees(value, "bucket_span", owner.bucket_span, path)
@@ -224,13 +224,13 @@ def _agrees(nested: Mapping[str, Any], key: str, expected: int | str, path: str)
 def _text(value: object) -> str:
     if isinstance(value, str):
         return plain(value)
-    raise Unfit(f"must be text, not {_kind_of(value)}", value)
+    raise Unfit(f"must be text, not {_type_name(value)}", value)
 
 
 def _entries(value: object) -> list[object] | tuple[object, ...]:
     if isinstance(value, list | tuple):
         return value
-    raise Unfit(f"must be a list, not {_kind_of(value)}", value)
+    raise Unfit(f"must be a list, not {_type_name(value)}", value)
 
 
 def _calendar(text: str) -> int:
@@ -243,5 +243,5 @@ def _calendar(text: str) -> int:
     return stretch.first
 
 
-def _kind_of(value: object) -> str:
+def _type_name(value: object) -> str:
     return "null" if value is None else type(value).__name__

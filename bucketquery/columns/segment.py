@@ -77,8 +77,8 @@ class Segment:
         """A copy of some rows, ascending. Complexity: O(r) for r rows, O(l log r) for l lists."""
         columns = {name: self.column(name)[rows] for name in self.columns}
         present = {name: self.mask(name)[rows] for name in self.present}
-        lists = {name: lists.select(rows) for name, lists in self.lists.items()}
-        return Segment(self.schema, len(rows), columns, present, _some(lists))
+        lists = {name: some.select(rows) for name, some in self.lists.items()}
+        return Segment(self.schema, len(rows), columns, present, _not_empty(lists))
 
     def append(self, later: "Segment") -> "Segment":
         """This segment with ``later`` behind it; every identity there must be greater.
@@ -120,10 +120,11 @@ class Segment:
                 columns[name][rows] = others.column(name)
         present = dict(self.present)
         for name in self.present.keys() | others.present.keys():
-            if not (self.mask(name)[rows] == others.mask(name)).all():
+            mask = others.mask(name)
+            if not (self.mask(name)[rows] == mask).all():
                 old = self.present.get(name)
                 present[name] = np.ones(len(columns[name]), dtype=np.bool_) if old is None else old.copy()
-                present[name][rows] = others.mask(name)
+                present[name][rows] = mask
         lists = dict(self.lists)
         for name in self.lists.keys() | others.lists.keys():
             if self.take_lists(name, rows) != others.take_lists(name, slice(0, others.length)):
@@ -206,7 +207,7 @@ def gather(schema: Schema, parts: Iterable[tuple[Segment, Int64s, Int64s]], leng
         for name, some in segment.lists.items():
             lists.setdefault(name, []).append(some.select(rows).moved(places))
     merged = {name: Lists.merged(found) for name, found in lists.items()}
-    return Segment(schema, length, columns, present, _some(merged))
+    return Segment(schema, length, columns, present, _not_empty(merged))
 
 
 @cache
@@ -221,7 +222,7 @@ def _restore(
     return Segment(SCHEMAS[kind], length, columns, present, lists)
 
 
-def _some(lists: Mapping[str, Lists]) -> dict[str, Lists]:
+def _not_empty(lists: Mapping[str, Lists]) -> dict[str, Lists]:
     return {name: some for name, some in lists.items() if some.length}
 
 

@@ -23,7 +23,7 @@ FULL: dict[str, Any] = {
 }
 
 
-def positions(*these: int) -> Int64s:
+def array(*these: int) -> Int64s:
     """Rows as an array."""
     return np.array(these, dtype=np.int64)
 
@@ -133,7 +133,7 @@ def test_replacing_copies_only_what_differs() -> None:
     base = chain([*rows(0, 20, **FULL), bucket(20)])[0]
     kept = stored(base)
     others = segment([bucket(row, **{**FULL, "anomaly_score": 9.0}) for row in (3, 4, 19)])
-    found = base.replace(positions(3, 4, 19), others)
+    found = base.replace(array(3, 4, 19), others)
     found.check()
     assert moved(base, found) == {"anomaly_score"}
     assert stored(base) == kept
@@ -145,7 +145,7 @@ def test_replacing_copies_only_what_differs() -> None:
 def test_replacing_with_the_same_copies_nothing(fields: dict[str, Any]) -> None:
     """A missing score is the same as a missing score, and no list as no list."""
     base = chain([*rows(0, 5, **fields), bucket(5)])[0]
-    same = base.replace(positions(1, 2), segment(rows(1, 3, **fields)))
+    same = base.replace(array(1, 2), segment(rows(1, 3, **fields)))
     assert moved(base, same) == set()
     assert (same.present.keys(), same.lists.keys()) == (base.present.keys(), base.lists.keys())
     assert stored(same) == stored(base)
@@ -164,7 +164,7 @@ def test_replacing_with_the_same_copies_nothing(fields: dict[str, Any]) -> None:
 def test_each_mask_and_list_is_copied_for_itself(name: str, other: Any, copied: set[str]) -> None:
     """Where one field differs, nothing else is; a mask that begins is new."""
     for base in chain(rows(0, 5, **FULL), [bucket(5)]):
-        found = base.replace(positions(1, 2), segment(rows(1, 3, **{**FULL, name: other})))
+        found = base.replace(array(1, 2), segment(rows(1, 3, **{**FULL, name: other})))
         found.check()
         assert moved(base, found) == copied & set(addresses(base))
         assert stored(found)[1:3] == stored(segment(rows(1, 3, **{**FULL, name: other})))
@@ -176,12 +176,12 @@ def test_replacing_may_give_what_was_missing_and_take_what_was_there() -> None:
     base = chain([bucket(0, **FULL), bucket(1), bucket(2, **FULL), bucket(3)])[0]
     kept = stored(base)
     others = segment([bucket(1, **FULL), bucket(2)])
-    found = base.replace(positions(1, 2), others)
+    found = base.replace(array(1, 2), others)
     found.check()
     assert stored(found) == [kept[0], *stored(others), kept[3]]
     assert stored(base) == kept
     full = chain(rows(0, 3, **FULL))[0]
-    emptied = full.replace(positions(0, 1, 2), segment(rows(0, 3)))
+    emptied = full.replace(array(0, 1, 2), segment(rows(0, 3)))
     emptied.check()
     assert stored(emptied) == stored(segment(rows(0, 3)))
     assert stored(full) == stored(segment(rows(0, 3, **FULL)))
@@ -191,7 +191,7 @@ def test_a_replaced_segment_appends_without_a_trace_in_the_older() -> None:
     """Shared columns take the new rows beyond what the older one sees, copied ones do so apart."""
     base = chain(rows(0, 5, **FULL))[0]
     kept = stored(base)
-    replaced = base.replace(positions(4), segment([bucket(4, **{**FULL, "event_count": 1, "scheduled_events": []})]))
+    replaced = base.replace(array(4), segment([bucket(4, **{**FULL, "event_count": 1, "scheduled_events": []})]))
     grown = replaced.append(segment([bucket(5), bucket(6, **FULL)]))
     grown.check()
     assert moved(replaced, grown) & {*base.columns} == set()
@@ -218,24 +218,24 @@ def test_rows_compare_by_all_that_is_stored() -> None:
     assert base.same_rows(everything, zeros, everything).tolist() == [True, False, True, False]
     none = segment([without(document, "event_count", "scheduled_events") for document in documents])
     assert base.same_rows(everything, none, everything).tolist() == [False, True, True, False]
-    assert base.same_rows(positions(3), none, positions(1)).tolist() == [False]
+    assert base.same_rows(array(3), none, array(1)).tolist() == [False]
 
 
 def test_a_selection_is_a_copy() -> None:
     """Of any rows, with their masks and lists."""
     base = segment([bucket(0, **FULL), bucket(1), bucket(2, **FULL)])
-    found = base.select(positions(0, 2))
+    found = base.select(array(0, 2))
     found.check()
     assert stored(found) == [stored(base)[0], stored(base)[2]]
     assert not any(np.shares_memory(base.columns[name], found.columns[name]) for name in base.columns)
-    assert base.select(positions()).length == 0
-    assert base.select(positions(1)).lists == {}
+    assert base.select(array()).length == 0
+    assert base.select(array(1)).lists == {}
 
 
 def test_missing_is_told_for_rows_asked_for() -> None:
     """As an array or a slice; None where no row at all misses the field."""
     base = chain([bucket(0, **FULL), bucket(1)])[0]
-    for asked in (slice(0, 2), positions(0, 1)):
+    for asked in (slice(0, 2), array(0, 1)):
         for name in ("anomaly_score", "event_count"):
             found = base.missing(name, asked)
             assert found is not None
@@ -254,13 +254,13 @@ SLICES = [
     slice(6, 6),
     slice(4, 2),
 ]
-POSITIONS = [positions(), positions(0), positions(5, 4, 3), positions(1, 1, 0), positions(0, 1, 2, 3, 4, 5)]
+ARRAYS = [array(), array(0), array(5, 4, 3), array(1, 1, 0), array(0, 1, 2, 3, 4, 5)]
 
 
-@pytest.mark.parametrize("asked", [*SLICES, *POSITIONS], ids=repr)
+@pytest.mark.parametrize("asked", [*SLICES, *ARRAYS], ids=repr)
 def test_lists_are_taken_in_the_order_asked_for(asked: slice | Int64s) -> None:
-    """Empty where a row has none; a slice may run backwards, positions in any order."""
-    lists = Lists(positions(1, 2, 5, 99), Lists.of_tuples([("b",), ("c",), ("f",), ("garbage",)]).values, 3)
+    """Empty where a row has none; a slice may run backwards, an array be in any order."""
+    lists = Lists(array(1, 2, 5, 99), Lists.of_tuples([("b",), ("c",), ("f",), ("garbage",)]).values, 3)
     expected = [(), ("b",), ("c",), (), (), ("f",)]
     wanted = expected[asked] if isinstance(asked, slice) else [expected[row] for row in asked.tolist()]
     with_lists = Segment(BUCKET, 6, segment(rows(0, 6)).columns, {}, {"scheduled_events": lists})
@@ -306,9 +306,9 @@ def test_a_gathering_takes_from_several() -> None:
     these = segment([bucket(0, **FULL), bucket(2), bucket(4, **FULL)])
     those = segment([bucket(1, **{**FULL, "scheduled_events": ["b"]}), bucket(3)])
     parts: list[Any] = [
-        (these, positions(0, 1, 2), positions(0, 2, 3)),
-        (Segment.empty(BUCKET), positions(), positions()),
-        (those, positions(0), positions(1)),
+        (these, array(0, 1, 2), array(0, 2, 3)),
+        (Segment.empty(BUCKET), array(), array()),
+        (those, array(0), array(1)),
     ]
     found = gather(BUCKET, parts, 4, spare=3)
     found.check()
@@ -333,15 +333,11 @@ FAULTS: list[Callable[[Segment], object]] = [
     lambda found: setattr(found, "present", {"event_count": np.ones(2, dtype=np.bool_)}),
     lambda found: setattr(found, "present", {"event_count": np.zeros(3, dtype=np.bool_)}),
     lambda found: setattr(
-        found, "lists", {"scheduled_events": Lists(positions(2, 1), Lists.of_tuples([("a",), ("b",)]).values, 2)}
+        found, "lists", {"scheduled_events": Lists(array(2, 1), Lists.of_tuples([("a",), ("b",)]).values, 2)}
     ),
-    lambda found: setattr(
-        found, "lists", {"scheduled_events": Lists(positions(-1), Lists.of_tuples([("a",)]).values, 1)}
-    ),
-    lambda found: setattr(
-        found, "lists", {"scheduled_events": Lists(positions(3), Lists.of_tuples([("a",)]).values, 1)}
-    ),
-    lambda found: setattr(found, "lists", {"scheduled_events": Lists(positions(0), np.array([None]), 1)}),
+    lambda found: setattr(found, "lists", {"scheduled_events": Lists(array(-1), Lists.of_tuples([("a",)]).values, 1)}),
+    lambda found: setattr(found, "lists", {"scheduled_events": Lists(array(3), Lists.of_tuples([("a",)]).values, 1)}),
+    lambda found: setattr(found, "lists", {"scheduled_events": Lists(array(0), np.array([None]), 1)}),
 ]
 
 
