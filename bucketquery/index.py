@@ -14,9 +14,10 @@ from bucketquery.columns.documents import read_documents
 from bucketquery.columns.table import Counts, Table
 from bucketquery.errors import InvalidQuery
 from bucketquery.model.numbers import is_integer
-from bucketquery.model.parameters import check_text, read_job_id
+from bucketquery.model.parameters import read_job_id, read_text
 from bucketquery.model.results import Commit, FrozenMapping
 from bucketquery.model.schema import SCHEMAS, Document, Kind
+from bucketquery.model.text import plain
 from bucketquery.snapshot import Reads, Snapshot
 
 _LONGEST_SPAN: Final = 2**63
@@ -103,7 +104,7 @@ class ResultsIndex(Reads):
         >>> index.delete_job("web").sequence, "web" in index
         (2, False)
         """
-        check_text(job_id, "job_id")
+        job_id = read_text(job_id, "job_id")
         with self._lock:
             catalog = self._snapshot._catalog
             tables = catalog.known(job_id, "job_id").tables
@@ -179,7 +180,7 @@ class ResultsIndex(Reads):
 
     def __contains__(self, job_id: object) -> bool:
         """Whether a job is known: once put, or once a result of it was stored. Complexity: O(1)."""
-        return isinstance(job_id, str) and job_id in self._snapshot._catalog
+        return isinstance(job_id, str) and plain(job_id) in self._snapshot._catalog
 
     def _newest(self) -> Snapshot:
         return self._snapshot

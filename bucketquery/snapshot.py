@@ -11,7 +11,7 @@ from bucketquery.columns.table import Table
 from bucketquery.errors import InvalidQuery, LimitExceeded, NotFound
 from bucketquery.model.instants import Instant
 from bucketquery.model.numbers import is_integer
-from bucketquery.model.parameters import check_text, read_now
+from bucketquery.model.parameters import read_now, read_text
 from bucketquery.model.queries import BucketQuery, Question, client_query, settle
 from bucketquery.model.results import Bucket, FrozenMapping
 from bucketquery.model.schema import BUCKET, SCHEMAS
@@ -62,7 +62,7 @@ class Reads(ABC):
         ('web',)
         """
         catalog = self._newest()._catalog
-        check_text(pattern, "pattern")
+        pattern = read_text(pattern, "pattern")
         if pattern == "_all":
             return tuple(catalog.ids())
         if pattern.startswith(("-", "_")) or "*" in pattern or "," in pattern:
@@ -92,7 +92,7 @@ class Reads(ABC):
             return FrozenMapping(
                 {"jobs": len(catalog), **_stored([table for job in catalog for table in job.tables.values()])}
             )
-        check_text(job_id, "job_id")
+        job_id = read_text(job_id, "job_id")
         job = catalog.known(job_id, "job_id")
         return FrozenMapping({"job_id": job_id, "bucket_span": job.bucket_span, **_stored(list(job.tables.values()))})
 
@@ -147,7 +147,7 @@ class Reads(ABC):
         >>> index.get_buckets(job_id="web", end="2026-01-01").count
         1
         """
-        check_text(job_id, "job_id")
+        job_id = read_text(job_id, "job_id")
         query = client_query(
             # An id that no job can have is unknown, but only after the rest of the question has been found to be in
             # order.

@@ -14,7 +14,7 @@ from bucketquery.answers.body import bucket_bodies, bucket_values, shown
 from bucketquery.columns.segment import Segment
 from bucketquery.columns.view import Selection
 from bucketquery.errors import InvalidQuery
-from bucketquery.model.parameters import check_text
+from bucketquery.model.parameters import read_text
 from bucketquery.model.results import Bucket
 from bucketquery.model.schema import BUCKET, CONSTANT, Array
 from bucketquery.model.text import brief
@@ -92,7 +92,7 @@ class BucketPage:
         >>> index.get_buckets(job_id="web").column("bucket_span")
         array([300])
         """
-        check_text(name, "name")
+        name = read_text(name, "name")
         if name == "bucket_influencers":
             return _frozen_objects([bucket.bucket_influencers for bucket in self])
         if name == "scheduled_events":

@@ -88,7 +88,7 @@ def _arrays(given: Mapping[str, Any]) -> dict[str, Any]:
     length = None
     for name in sorted(given, key=lambda name: name != "timestamp"):
         column = given[name]
-        if isinstance(column, Sequence) and not isinstance(column, str | bytes | range):
+        if isinstance(column, Sequence) and not isinstance(column, str | bytes | range | memoryview):
             # NumPy would take lists of one length for a table, and fall over others.
             column = list(column)
         if name == "bucket_span" and type(column) is np.ndarray and column.ndim == 0:
@@ -190,10 +190,14 @@ def _integers(array: Array) -> Int64s | None:
 
 
 def _milliseconds(array: Array) -> Int64s | None:
-    unit, _ = np.datetime_data(array.dtype)
+    unit, multiple = np.datetime_data(array.dtype)
     if np.isnat(array).any() or unit == "generic":
         return None
-    if unit not in _INSIDE_THE_YEARS:
+    if unit in _INSIDE_THE_YEARS:
+        if multiple != 1:
+            # NumPy multiplies first, and what leaves int64 wraps around.
+            return None
+    else:
         # A cast between units wraps around silently, so the bounds are cast and the values compared as they are.
         first, last = (np.datetime64(bound, "ms").astype(array.dtype) for bound in (FIRST_MS, LAST_MS))
         if not ((first <= array) & (array <= last)).all():

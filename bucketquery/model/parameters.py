@@ -21,14 +21,15 @@ _BLANKS: Final = "".join(map(chr, range(0x21)))
 _BOOLEANS: Final = {"true": True, "false": False}
 
 
-def check_text(value: object, field: str) -> None:
-    """Refuse what is no text where a job is meant.
+def read_text(value: object, field: str) -> str:
+    """Text where a name is meant, as plain text.
 
     Raises:
         InvalidQuery: ``value`` is no text.
     """
     if not isinstance(value, str):
         raise InvalidQuery(f"[{field}] must be text, not {type(value).__name__}", field=field, value=value)
+    return plain(value)
 
 
 def read_job_id(job_id: object) -> str:
@@ -176,5 +177,6 @@ def read_sort(schema: Schema, sort: object) -> str:
     """The name of a field that can be sorted by."""
     if not isinstance(sort, str):
         raise InvalidQuery(f"[sort] must be the name of one field, not {type(sort).__name__}", field="sort", value=sort)
-    order_column(schema, sort)
-    return plain(sort)
+    name = plain(sort)
+    order_column(schema, name)
+    return name

@@ -278,6 +278,7 @@ WHOLE_COLUMNS: dict[str, tuple[str, Any]] = {
     "span timedelta64 for all": ("bucket_span", np.timedelta64(900, "s")),
     "time bools": ("timestamp", np.ones(4, dtype=bool)),
     "time 2-d": ("timestamp", np.zeros((2, 2), dtype=np.int64)),
+    "time 2-d memory": ("timestamp", memoryview(bytes(16)).cast("B", (4, 4))),
     "time scalar": ("timestamp", 0),
     "time 0-d": ("timestamp", np.array(0)),
     "time timedeltas": ("timestamp", np.zeros(4, dtype="timedelta64[ms]")),
@@ -508,6 +509,13 @@ FINE: dict[str, tuple[str, Any, list[Any]]] = {
     "read-only times": ("timestamp", np.frombuffer(np.array(TIMES).tobytes(), dtype=np.int64), TIMES),
     "uint64 times": ("timestamp", np.array(TIMES, dtype=np.uint64), TIMES),
     "times in hours": ("timestamp", np.arange(4).astype("datetime64[h]"), TIMES),
+    "times in memory": ("timestamp", np.array(TIMES).data, TIMES),
+    "times in billions of nanoseconds": ("timestamp", (np.array(TIMES) // 1000).astype("M8[1000000000ns]"), TIMES),
+    "times in sevens of nanoseconds past int64": (
+        "timestamp",
+        np.array([-(2**62), 0, 2**62, 2**62 + 10**6], dtype="M8[7ns]"),
+        [tick * 7 // 10**6 for tick in (-(2**62), 0, 2**62, 2**62 + 10**6)],
+    ),
     "big-endian times in us": ("timestamp", (np.array(TIMES) * 1000).astype(">M8[us]"), TIMES),
     "times at the edges": ("timestamp", [FIRST_MS, -1, 0, LAST_MS], [FIRST_MS, -1, 0, LAST_MS]),
     "years at the edges": (

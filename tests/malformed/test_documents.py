@@ -14,7 +14,7 @@ from typing import Any, Never
 import numpy as np
 import pytest
 
-from bucketquery import BucketQuery, BucketQueryError, InvalidDocument, InvalidQuery, ResultsIndex
+from bucketquery import BucketQuery, BucketQueryError, InvalidDocument, InvalidQuery, ResultsIndex, UnknownJob
 
 HOUR = 3_600_000
 FIRST_MS = -62_135_596_800_000  # 0001-01-01T00:00:00.000Z
@@ -1009,6 +1009,45 @@ def test_an_id_is_checked_as_it_is_stored() -> None:
     with contextlib.suppress(InvalidDocument):
         index.upsert_columns({"job_id": [Liar("web")], "timestamp": [0], "bucket_span": [1]})
     assert set(index.jobs()) <= {"web"}
+
+
+class Caseless(str):
+    """Text that takes itself for other text, as that of some libraries does."""
+
+    __slots__ = ()
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, str) and str.lower(self) == str.lower(other)
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
+    def __hash__(self) -> int:
+        return hash(str.lower(self))
+
+
+def test_a_job_is_the_one_that_is_written() -> None:
+    """An id is literal, whatever the class of the caller's text thinks of it, and comes back as plain text."""
+    index = ResultsIndex()
+    index.upsert([bucket(job_id="Web", timestamp=7), bucket(job_id="web", timestamp=8)])
+    assert index.put_job(Caseless("Web"), bucket_span=5).sequence == 2
+    assert [found.timestamp for found in index.get_buckets(job_id=Caseless("Web"))] == [7]
+    assert [found.timestamp for found in index.search(BucketQuery(jobs=Caseless("web")))] == [8]
+    assert Caseless("WEB") not in index
+    for ask in (index.delete_job, index.jobs, index.stats):
+        with pytest.raises(UnknownJob):
+            ask(Caseless("WEB"))
+    assert index.jobs(Caseless("Web")) == ("Web",)
+    page = index.get_buckets(job_id=Caseless("Web"))
+    said = [
+        page.to_dict()["buckets"][0]["job_id"],
+        page.keys()[0][0],
+        page[0].job_id,
+        index.stats(Caseless("Web"))["job_id"],
+    ]
+    assert [type(job_id) for job_id in said] == [str] * 4
+    assert index.delete_job(Caseless("Web")).deleted == 1
+    assert index.jobs() == ("web",)
 
 
 @pytest.mark.parametrize("key", ["job_id", "result_type", "influencer_field_name"])

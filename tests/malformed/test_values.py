@@ -28,7 +28,7 @@ from bucketquery import (
 )
 
 HOUR = 3_600_000
-PROTOCOLS = range(2, pickle.HIGHEST_PROTOCOL + 1)
+PROTOCOLS = range(pickle.HIGHEST_PROTOCOL + 1)
 COLUMNS = [
     "job_id",
     "timestamp",

@@ -12,7 +12,6 @@ import pytest
 from bucketquery.errors import InvalidQuery
 from bucketquery.model.instants import NowMath, Stretch
 from bucketquery.model.parameters import (
-    check_text,
     is_unset,
     order_column,
     read_boolean,
@@ -27,6 +26,7 @@ from bucketquery.model.parameters import (
     read_page,
     read_score,
     read_sort,
+    read_text,
 )
 from bucketquery.model.schema import BUCKET, CONSTANT, NESTED_FIELDS, TEXT_FIELDS
 
@@ -80,9 +80,10 @@ def test_several_jobs_are_refused() -> None:
 
 
 def test_text_is_text() -> None:
-    """What is no text is refused under the name of its parameter."""
-    check_text("", "job_id")
-    error = refusal(lambda: check_text(b"web", "job_id"))
+    """What is no text is refused under the name of its parameter; the rest is plain."""
+    assert read_text("", "job_id") == ""
+    assert type(read_text(Text("web"), "job_id")) is str
+    error = refusal(lambda: read_text(b"web", "job_id"))
     assert (error.reason, error.field, error.value) == ("[job_id] must be text, not bytes", "job_id", b"web")
 
 
