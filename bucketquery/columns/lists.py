@@ -77,9 +77,9 @@ class Lists(NamedTuple):
         Complexity: O(r + log l) for r rows and l lists.
         """
         taken: list[tuple[Any, ...]] = [()] * max(0, stop - first)
-        rows, values = self.cut(first, stop).used()
-        for row, value in zip(rows.tolist(), values.tolist(), strict=True):
-            taken[row] = value
+        low, high = self._entries(first, stop)
+        for row, value in zip(self.rows[low:high].tolist(), self.values[low:high].tolist(), strict=True):
+            taken[row - first] = value
         return taken
 
     def cut(self, first: int, stop: int) -> "Lists":
@@ -87,9 +87,8 @@ class Lists(NamedTuple):
 
         Complexity: O(k + log l) for k lists there, of l.
         """
-        rows, values = self.used()
-        low, high = rows.searchsorted((first, stop)).tolist()
-        return Lists.of(rows[low:high], values[low:high]).shifted(-first)
+        low, high = self._entries(first, stop)
+        return Lists.of(self.rows[low:high], self.values[low:high]).shifted(-first)
 
     def select(self, rows: Int64s) -> "Lists":
         """The lists of some rows, ascending, which count from 0 then.
@@ -150,6 +149,10 @@ class Lists(NamedTuple):
         assert (rows[1:] > rows[:-1]).all(), "lists out of order"
         assert not len(rows) or (rows[0] >= 0 and rows[-1] < stop), "the list of no row"
         assert all(isinstance(value, tuple) and value for value in values), "a list that is none"
+
+    def _entries(self, first: int, stop: int) -> tuple[int, int]:
+        low, high = self.rows[: self.length].searchsorted((first, stop)).tolist()
+        return low, high
 
 
 NO_LISTS: Final = Lists.of_tuples([])
