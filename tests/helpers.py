@@ -25,6 +25,17 @@ PATIENCE_S = 120
 
 Document = dict[str, Any]
 
+#: All that a bucket may have beside its identity.
+FULL: dict[str, Any] = {
+    "anomaly_score": 5.0,
+    "initial_anomaly_score": 6.0,
+    "event_count": 7,
+    "is_interim": False,
+    "processing_time_ms": 8,
+    "scheduled_events": ["a"],
+    "bucket_influencers": [{"anomaly_score": 5.0}],
+}
+
 #: A second kind of results, much like the real records.
 RECORD = Schema(
     kind="record",

@@ -1,6 +1,7 @@
 """The house stands: each room in its place and on the README's map, imports point down, no file speaks of elsewhere."""
 
 import ast
+import inspect
 import re
 import shutil
 import subprocess
@@ -9,6 +10,8 @@ from pathlib import Path
 from posixpath import normpath
 
 import pytest
+
+import bucketquery
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "bucketquery"
@@ -86,6 +89,21 @@ def test_folders_hold_rooms_only() -> None:
         statements = ast.parse(path.read_text(encoding="utf-8")).body
         assert len(statements) == 1, f"{path} should hold its docstring only"
         assert isinstance(statements[0], ast.Expr), f"{path} should hold its docstring only"
+
+
+def test_every_public_class_shows_itself_at_work() -> None:
+    """Its docstring has an example, and so has each method but `check`, and `to_dict`, which a page's example shows."""
+    silent = []
+    for name in bucketquery.__all__:
+        public = getattr(bucketquery, name)
+        if isinstance(public, type):
+            methods = {
+                f"{name}.{member}": found
+                for member, found in vars(public).items()
+                if inspect.isfunction(found) and not member.startswith("_") and member not in {"check", "to_dict"}
+            }
+            silent += [where for where, what in {name: public, **methods}.items() if ">>>" not in (what.__doc__ or "")]
+    assert silent == []
 
 
 def test_imports_point_down() -> None:

@@ -15,17 +15,7 @@ import pytest
 from bucketquery import Commit, InvalidDocument, InvalidQuery, ResultsIndex, Snapshot, UnknownJob
 from bucketquery.columns.segment import Segment
 from bucketquery.columns.table import Counts, Table
-from helpers import JOB, PATIENCE_S, SPAN_S, STEP, bucket, hold_records, moved, record, rows, stored, table_of
-
-FULL: dict[str, Any] = {
-    "anomaly_score": 5.0,
-    "initial_anomaly_score": 6.0,
-    "event_count": 7,
-    "is_interim": False,
-    "processing_time_ms": 8,
-    "scheduled_events": ["a"],
-    "bucket_influencers": [{"anomaly_score": 5.0}],
-}
+from helpers import FULL, JOB, PATIENCE_S, SPAN_S, STEP, bucket, hold_records, moved, record, rows, stored, table_of
 
 
 def refusal(ask: Callable[[], object]) -> InvalidQuery:

@@ -10,17 +10,7 @@ import pytest
 from bucketquery.columns.lists import Lists
 from bucketquery.columns.segment import Segment, gather
 from bucketquery.model.schema import BUCKET, Array, Int64s
-from helpers import STEP, addresses, bucket, moved, rows, segment, stored, without
-
-FULL: dict[str, Any] = {
-    "anomaly_score": 5.0,
-    "initial_anomaly_score": 6.0,
-    "event_count": 7,
-    "is_interim": False,
-    "processing_time_ms": 8,
-    "scheduled_events": ["a"],
-    "bucket_influencers": [{"anomaly_score": 5.0}],
-}
+from helpers import FULL, STEP, addresses, bucket, moved, rows, segment, stored, without
 
 
 def array(*these: int) -> Int64s:

@@ -12,29 +12,9 @@ from bucketquery.columns.segment import Segment
 from bucketquery.columns.table import Counts, Table
 from bucketquery.columns.view import View
 from bucketquery.model.schema import BUCKET
-from helpers import (
-    SPAN_S,
-    STEP,
-    bucket,
-    limit_heads,
-    moved,
-    row_of,
-    rows,
-    segment,
-    stored,
-    table,
-)
+from helpers import FULL, SPAN_S, STEP, bucket, limit_heads, moved, row_of, rows, segment, stored, table
 
 HEAD_ROWS = tables._HEAD_ROWS
-FULL: dict[str, Any] = {
-    "anomaly_score": 5.0,
-    "initial_anomaly_score": 6.0,
-    "event_count": 7,
-    "is_interim": False,
-    "processing_time_ms": 8,
-    "scheduled_events": ["a"],
-    "bucket_influencers": [{"anomaly_score": 5.0}],
-}
 
 
 @pytest.fixture

@@ -7,15 +7,7 @@ import pytest
 
 from bucketquery.columns.view import Selection, View
 from bucketquery.model.schema import Int64s
-from helpers import STEP, bucket, rows, segment, table
-
-FULL: dict[str, Any] = {
-    "anomaly_score": 5.0,
-    "initial_anomaly_score": 6.0,
-    "event_count": 7,
-    "processing_time_ms": 8,
-    "scheduled_events": ["a"],
-}
+from helpers import FULL, STEP, bucket, rows, segment, table
 
 
 def test_a_view_numbers_its_head_behind_its_base() -> None:
