@@ -82,10 +82,12 @@ def ranked(keys: Array, missing: Bools | None, need: int, *, desc: bool) -> Int6
         given, rest = (~missing).nonzero()[0], missing.nonzero()[0]
     values = keys[given]
     if need < len(given):
-        # Picked from the front, since NumPy is slow to pick from the end of mass ties; ~ turns integers around without
-        # overflow.
+        # Picked from the front; ~ turns integers around without overflow. NumPy is slow to pick from mass ties, and
+        # most scores are 0: where the first tie is enough, nothing is picked.
         ranks = values if not desc else -values if values.dtype.kind == "f" else ~values
-        worst = np.partition(ranks, need - 1)[need - 1]
+        worst = ranks.min()
+        if np.count_nonzero(ranks == worst) < need:
+            worst = np.partition(ranks, need - 1)[need - 1]
         picked = ranks < worst
         lacking = need - int(np.count_nonzero(picked))
         tied = (ranks == worst).nonzero()[0]
