@@ -32,7 +32,8 @@ class ResultsIndex(Reads):
 
     A write is checked whole before anything changes, and published by one assignment: readers see all of it or nothing,
     never wait for it, and a snapshot taken before answers as before. All read methods are `Snapshot`'s, asked of the
-    newest commit.
+    newest commit. Signal handlers and finalizers may read and must not write: they would wait for the write that they
+    interrupt.
 
     Args:
         max_size: the largest ``size`` a query may ask for.
