@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from random import Random
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -35,6 +36,13 @@ def test_seeded_cases_are_answered_alike() -> None:
 def test_churned_cases_are_answered_alike() -> None:
     """So they do on a table so large, and written late and again so often, that what was put off must be done."""
     assert count_cases(seeded_tables(f"churned-{SEED}", CASES // 200), IndexEngine)["cases"] >= CASES // 200
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("part", range(10))
+def test_very_many_seeded_cases_are_answered_alike(part: int) -> None:
+    """So they do on a hundred thousand cases each of ten more seeds."""
+    assert count_cases(seeded_tables(f"thorough-{part}-{SEED}", 100_000), IndexEngine)["cases"] >= 100_000
 
 
 class IndexEngine:

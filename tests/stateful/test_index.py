@@ -435,14 +435,29 @@ class RealHeads(IndexMachine):
 MACHINES: dict[type[IndexMachine], int] = {TinyHeads: 5, SmallHeads: 5, GrowingHeads: 10, RealHeads: 10}
 
 
-@pytest.mark.parametrize(("machine", "part"), MACHINES.items(), ids=[machine.__name__ for machine in MACHINES])
+EACH_MACHINE = pytest.mark.parametrize(
+    ("machine", "part"), MACHINES.items(), ids=[machine.__name__ for machine in MACHINES]
+)
+
+
+def run_machine(machine: type[IndexMachine], part: int, profile: settings) -> None:
+    """Run a machine with its part of the profile's examples."""
+    steps = min(profile.stateful_step_count, 30) if machine is RealHeads else profile.stateful_step_count
+    examples = max(1, profile.max_examples // part)
+    run_state_machine_as_test(machine, settings=settings(profile, max_examples=examples, stateful_step_count=steps))
+
+
+@EACH_MACHINE
 def test_every_history_is_the_dicts(machine: type[IndexMachine], part: int) -> None:
     """Whatever is written in whatever order, every answer, count and older snapshot is as a plain dict has it."""
-    profile = settings()
-    steps = min(profile.stateful_step_count, 30) if machine is RealHeads else profile.stateful_step_count
-    run_state_machine_as_test(
-        machine, settings=settings(max_examples=max(1, profile.max_examples // part), stateful_step_count=steps)
-    )
+    run_machine(machine, part, settings())
+
+
+@pytest.mark.thorough
+@EACH_MACHINE
+def test_every_long_history_is_the_dicts(machine: type[IndexMachine], part: int) -> None:
+    """So it is over many more and longer histories."""
+    run_machine(machine, part, settings.get_profile("thorough"))
 
 
 def test_identities_are_the_dicts_own() -> None:
