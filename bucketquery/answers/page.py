@@ -1,7 +1,7 @@
 """Pages: what was found, read only when asked for.
 
-A page holds positions, not rows. It pins the columns it was read from for as long as it is kept; to let them go, pickle
-it or take what is needed of it.
+A page holds which rows it has, not what is in them. It pins the columns it was read from for as long as it is kept; to
+let them go, pickle it or take what is needed of it.
 """
 
 from collections.abc import Iterator, Sequence

@@ -193,11 +193,10 @@ def _milliseconds(array: Array) -> Int64s | None:
     unit, multiple = np.datetime_data(array.dtype)
     if np.isnat(array).any() or unit == "generic":
         return None
-    if unit in _INSIDE_THE_YEARS:
-        if multiple != 1:
-            # NumPy multiplies first, and what leaves int64 wraps around.
-            return None
-    else:
+    if unit in _INSIDE_THE_YEARS and multiple != 1:
+        # NumPy multiplies first, and what leaves int64 wraps around.
+        return None
+    if unit not in _INSIDE_THE_YEARS:
         # A cast between units wraps around silently, so the bounds are cast and the values compared as they are.
         first, last = (np.datetime64(bound, "ms").astype(array.dtype) for bound in (FIRST_MS, LAST_MS))
         if not ((first <= array) & (array <= last)).all():

@@ -65,6 +65,8 @@ def lower_bound(columns: Sequence[Int64s], keys: Sequence[Int64s]) -> Int64s:
 def increasing(columns: Sequence[Int64s]) -> Bools:
     """Whether each row but the first is greater than the one before, comparing column by column; shape (n - 1,).
 
+    Complexity: O(n).
+
     >>> increasing([np.array([0, 5, 5]), np.array([60, 300, 300])]).tolist()
     [True, False]
     """

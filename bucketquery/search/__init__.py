@@ -1,1 +1,1 @@
-"""Which rows a question means, in which order: positions and an exact count, decided on arrays alone."""
+"""Which rows a question means, in which order: those of the page and an exact count, decided on arrays alone."""

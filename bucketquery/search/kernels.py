@@ -34,7 +34,7 @@ def time_slice(timestamps: Int64s, start: int, end: int) -> slice:
 def live_rows(dead: Int64s, first: int, last: int) -> slice | Int64s:
     """The rows that hold the live ranks ``[first, last)``, which are not none.
 
-    A slice where no dead row lies between, else positions.
+    A slice where no dead row lies between, else an array.
 
     Args:
         dead: ascending rows that do not count.
