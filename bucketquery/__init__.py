@@ -12,7 +12,7 @@
 2026-01-01 00:00:00+00:00 91.5 critical
 """
 
-from bucketquery.answers.page import BucketPage
+from bucketquery.answers.page import BucketPage, InfluencerPage, RecordPage
 from bucketquery.errors import (
     BucketQueryError,
     InvalidDocument,
@@ -22,13 +22,15 @@ from bucketquery.errors import (
     UnknownJob,
 )
 from bucketquery.index import ResultsIndex
+from bucketquery.model.anomalies import AnomalyRecord, Influencer
 from bucketquery.model.instants import Instant
-from bucketquery.model.queries import BucketQuery
+from bucketquery.model.queries import BucketQuery, InfluencerQuery, RecordQuery
 from bucketquery.model.results import Bucket, BucketInfluencer, Commit
 from bucketquery.model.schema import Document, Kind
 from bucketquery.snapshot import Snapshot
 
 __all__ = [
+    "AnomalyRecord",
     "Bucket",
     "BucketInfluencer",
     "BucketPage",
@@ -36,12 +38,17 @@ __all__ = [
     "BucketQueryError",
     "Commit",
     "Document",
+    "Influencer",
+    "InfluencerPage",
+    "InfluencerQuery",
     "Instant",
     "InvalidDocument",
     "InvalidQuery",
     "Kind",
     "LimitExceeded",
     "NotFound",
+    "RecordPage",
+    "RecordQuery",
     "ResultsIndex",
     "Snapshot",
     "UnknownJob",

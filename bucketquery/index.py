@@ -13,9 +13,10 @@ from bucketquery.columns.catalog import Catalog, Job
 from bucketquery.columns.documents import read_documents
 from bucketquery.columns.table import Counts, Table
 from bucketquery.errors import InvalidQuery
+from bucketquery.model.frozen import FrozenMapping
 from bucketquery.model.numbers import is_integer
-from bucketquery.model.parameters import read_job_id, read_text
-from bucketquery.model.results import Commit, FrozenMapping
+from bucketquery.model.parameters import read_boolean, read_job_id, read_text
+from bucketquery.model.results import Commit
 from bucketquery.model.schema import SCHEMAS, Document, Kind
 from bucketquery.model.text import plain
 from bucketquery.snapshot import Reads, Snapshot
@@ -39,9 +40,12 @@ class ResultsIndex(Reads):
         max_size: the largest ``size`` a query may ask for.
         clock: gives epoch ms as an integer; read once a search and only where date math says ``now``; None is the
             system's.
+        keep_documents: False keeps only the columns that filter and sort. Pages then have `keys`, for which a host has
+            the documents itself, and show them by ``to_dict(documents=...)``.
 
     Raises:
-        InvalidQuery: ``max_size`` is not a non-negative integer, or ``clock`` cannot be called.
+        InvalidQuery: ``max_size`` is not a non-negative integer, ``clock`` cannot be called, or ``keep_documents`` is
+            no bool.
 
     >>> index = ResultsIndex()
     >>> bucket = {"result_type": "bucket", "job_id": "web", "timestamp": 1767225600000, "bucket_span": 300}
@@ -54,13 +58,16 @@ class ResultsIndex(Reads):
 
     __slots__ = ("__weakref__", "_lock", "_snapshot")
 
-    def __init__(self, *, max_size: int = 10_000, clock: Callable[[], int] | None = None) -> None:
+    def __init__(
+        self, *, max_size: int = 10_000, clock: Callable[[], int] | None = None, keep_documents: bool = True
+    ) -> None:
         if not is_integer(max_size) or max_size < 0:
             raise InvalidQuery("[max_size] must be a non-negative integer", field="max_size", value=max_size)
         if clock is not None and not callable(clock):
             raise InvalidQuery("[clock] must be callable", field="clock", value=clock)
+        has_documents = read_boolean(keep_documents, "keep_documents")
         self._lock = Lock()
-        self._snapshot = Snapshot(Catalog(), 0, int(max_size), clock or _system_clock)
+        self._snapshot = Snapshot(Catalog(), 0, int(max_size), clock or _system_clock, has_documents=has_documents)
 
     def put_job(self, job_id: str, *, bucket_span: int | None = None) -> Commit:
         """Make a job known, or replace what was put of it; its results stay.
@@ -137,12 +144,12 @@ class ResultsIndex(Reads):
 
         >>> index = ResultsIndex()
         >>> bucket = {"result_type": "bucket", "job_id": "web", "timestamp": 0, "bucket_span": 300, "anomaly_score": 5}
-        >>> index.upsert([bucket]).inserted, index.upsert([{**bucket, "anomaly_score": 6}, {"result_type": "record"}])
-        (1, Commit(sequence=2, inserted=0, replaced=1, unchanged=0, deleted=0, skipped=FrozenMapping({'record': 1})))
+        >>> index.upsert([bucket]).inserted, index.upsert([{**bucket, "anomaly_score": 6}, {"result_type": "forecast"}])
+        (1, Commit(sequence=2, inserted=0, replaced=1, unchanged=0, deleted=0, skipped=FrozenMapping({'forecast': 1})))
         """
         if kind is not None:
             _check_kind(kind)
-        return self._apply(read_documents(documents, kind))
+        return self._apply(read_documents(documents, kind, keep=self._snapshot._has_documents))
 
     def upsert_columns(
         self, columns: Mapping[str, npt.ArrayLike] | Any, *, job_id: str | None = None, kind: Kind = "bucket"
@@ -169,7 +176,7 @@ class ResultsIndex(Reads):
         5
         """
         _check_kind(kind)
-        return self._apply(read_columns(columns, job_id, kind))
+        return self._apply(read_columns(columns, job_id, kind, keep=self._snapshot._has_documents))
 
     def snapshot(self) -> Snapshot:
         """Everything as it is now; later writes do not change it. Complexity: O(1).

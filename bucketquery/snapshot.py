@@ -2,21 +2,28 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, NoReturn
+from typing import Any, NoReturn, overload
 
-from bucketquery.answers.body import bucket_values
-from bucketquery.answers.page import BucketPage
+from bucketquery.answers.answer import AnyPage, page_of, results_of
+from bucketquery.answers.page import BucketPage, InfluencerPage, RecordPage
 from bucketquery.columns.catalog import Catalog
 from bucketquery.columns.table import Table
-from bucketquery.errors import InvalidQuery, LimitExceeded, NotFound
+from bucketquery.errors import InvalidQuery, LimitExceeded
+from bucketquery.model.frozen import FrozenMapping
 from bucketquery.model.instants import Instant
 from bucketquery.model.numbers import is_integer
 from bucketquery.model.parameters import read_now, read_text
-from bucketquery.model.queries import BucketQuery, Question, client_query, settle
-from bucketquery.model.results import Bucket, FrozenMapping
-from bucketquery.model.schema import BUCKET, SCHEMAS
+from bucketquery.model.queries import (
+    AnyQuery,
+    BucketQuery,
+    InfluencerQuery,
+    Question,
+    RecordQuery,
+    client_query,
+    settle,
+)
+from bucketquery.model.schema import SCHEMAS
 from bucketquery.model.text import is_job_id
-from bucketquery.search.search import scan, search
 
 #: Stands for a job whose id could not be one, while the rest of the question is checked.
 _SOME_JOB = "job"
@@ -85,7 +92,7 @@ class Reads(ABC):
 
         >>> from bucketquery import ResultsIndex
         >>> ResultsIndex().stats()["rows"]
-        FrozenMapping({'bucket': 0})
+        FrozenMapping({'bucket': 0, 'record': 0, 'influencer': 0})
         """
         catalog = self._newest()._catalog
         if job_id is None:
@@ -123,7 +130,7 @@ class Reads(ABC):
             desc: reverse every key of the order; missing values are last both ways.
             end: first instant excluded; -1 leaves this side open.
             exclude_interim: leave interim buckets out; ignored beside ``timestamp``.
-            expand: accepted and checked; no records are held yet.
+            expand: bring the records of the page's buckets, of those that have bucket influencers.
             from_: how many matches to skip, without limit; 0 if not given.
             page: ``{"from": 0, "size": 100}`` in place of ``from_`` and ``size``.
             size: how many matches the page holds at most; 100 if not given.
@@ -132,8 +139,9 @@ class Reads(ABC):
             now: what date math takes for now; the index's clock if not given.
 
         Raises:
-            InvalidQuery: a parameter has a value no query may have; ``field`` names it.
-            LimitExceeded: a parameter is past a bound.
+            InvalidQuery: a parameter has a value no query may have; ``field`` names it. Also ``expand`` where the index
+                keeps no documents.
+            LimitExceeded: a parameter is past a bound, or there are more than 100,000 records to bring.
             UnknownJob: there is no job of this id.
             NotFound: nothing is at ``timestamp``.
 
@@ -147,13 +155,12 @@ class Reads(ABC):
         >>> index.get_buckets(job_id="web", end="2026-01-01").count
         1
         """
-        job_id = read_text(job_id, "job_id")
-        query = client_query(
-            # An id that no job can have is unknown, but only after the rest of the question has been found to be in
-            # order.
-            jobs=job_id if is_job_id(job_id) else _SOME_JOB,
+        found: BucketPage = self._asked(
+            BucketQuery,
+            job_id,
+            now,
             timestamp=timestamp,
-            anomaly_score=anomaly_score,
+            score=anomaly_score,
             desc=desc,
             end=end,
             exclude_interim=exclude_interim,
@@ -164,9 +171,138 @@ class Reads(ABC):
             sort=sort,
             start=start,
         )
-        return self._newest()._page(query, job_id, now, field="job_id")
+        return found
 
-    def search(self, query: BucketQuery, *, now: Instant | None = None) -> BucketPage:
+    def get_records(
+        self,
+        *,
+        job_id: str,
+        desc: bool | str | None = None,
+        end: Instant | None = None,
+        exclude_interim: bool | str | None = None,
+        from_: int | None = None,
+        page: Mapping[str, int] | None = None,
+        record_score: float | str | None = None,
+        size: int | None = None,
+        sort: str | None = None,
+        start: Instant | None = None,
+        now: Instant | None = None,
+    ) -> RecordPage:
+        """The records of a job, with the official client's own keywords; None is not given.
+
+        Args:
+            job_id: one job, literally; no pattern.
+            desc: reverse every key of the order, which is so if not given; missing values are last both ways.
+            end: first instant excluded; -1 leaves this side open.
+            exclude_interim: leave interim records out.
+            from_: how many matches to skip, without limit; 0 if not given.
+            page: ``{"from": 0, "size": 100}`` in place of ``from_`` and ``size``.
+            record_score: lowest current score that matches; a number or numeric text; 0 and less let every record
+                match.
+            size: how many matches the page holds at most; 100 if not given.
+            sort: the field that leads the order; ``record_score`` if not given.
+            start: first instant included; -1 leaves this side open.
+            now: what date math takes for now; the index's clock if not given.
+
+        Raises:
+            InvalidQuery: a parameter has a value no query may have; ``field`` names it.
+            LimitExceeded: a parameter is past a bound.
+            UnknownJob: there is no job of this id.
+
+        Complexity: O(w) for the w records of the window. Source: Get records; where its page and the server differ, the
+        server.
+
+        >>> from bucketquery import ResultsIndex
+        >>> index = ResultsIndex()
+        >>> record = {"job_id": "web", "timestamp": 0, "bucket_span": 300, "record_score": 80}
+        >>> commit = index.upsert([record, {**record, "detector_index": 1, "record_score": 90}], kind="record")
+        >>> [record.record_score for record in index.get_records(job_id="web", record_score=75)]
+        [90.0, 80.0]
+        """
+        found: RecordPage = self._asked(
+            RecordQuery,
+            job_id,
+            now,
+            score=record_score,
+            desc=desc,
+            end=end,
+            exclude_interim=exclude_interim,
+            from_=from_,
+            page=page,
+            size=size,
+            sort=sort,
+            start=start,
+        )
+        return found
+
+    def get_influencers(
+        self,
+        *,
+        job_id: str,
+        desc: bool | str | None = None,
+        end: Instant | None = None,
+        exclude_interim: bool | str | None = None,
+        from_: int | None = None,
+        influencer_score: float | str | None = None,
+        page: Mapping[str, int] | None = None,
+        size: int | None = None,
+        sort: str | None = None,
+        start: Instant | None = None,
+        now: Instant | None = None,
+    ) -> InfluencerPage:
+        """The influencers of a job, with the official client's own keywords; None is not given.
+
+        Args:
+            job_id: one job, literally; no pattern.
+            desc: reverse every key of the order, which is so if not given; missing values are last both ways.
+            end: first instant excluded; -1 leaves this side open.
+            exclude_interim: leave interim influencers out.
+            from_: how many matches to skip, without limit; 0 if not given.
+            influencer_score: lowest current score that matches; a number or numeric text; 0 and less let every
+                influencer match.
+            page: ``{"from": 0, "size": 100}`` in place of ``from_`` and ``size``.
+            size: how many matches the page holds at most; 100 if not given.
+            sort: the field that leads the order; ``influencer_score`` if not given.
+            start: first instant included; -1 leaves this side open.
+            now: what date math takes for now; the index's clock if not given.
+
+        Raises:
+            InvalidQuery: a parameter has a value no query may have; ``field`` names it.
+            LimitExceeded: a parameter is past a bound.
+            UnknownJob: there is no job of this id.
+
+        Complexity: O(w) for the w influencers of the window. Source: Get influencers; where its page and the server
+        differ, the server.
+
+        >>> from bucketquery import ResultsIndex
+        >>> index = ResultsIndex()
+        >>> commit = index.put_job("web")
+        >>> index.get_influencers(job_id="web").to_dict()
+        {'count': 0, 'influencers': []}
+        """
+        found: InfluencerPage = self._asked(
+            InfluencerQuery,
+            job_id,
+            now,
+            score=influencer_score,
+            desc=desc,
+            end=end,
+            exclude_interim=exclude_interim,
+            from_=from_,
+            page=page,
+            size=size,
+            sort=sort,
+            start=start,
+        )
+        return found
+
+    @overload
+    def search(self, query: BucketQuery, *, now: Instant | None = None) -> BucketPage: ...
+    @overload
+    def search(self, query: RecordQuery, *, now: Instant | None = None) -> RecordPage: ...
+    @overload
+    def search(self, query: InfluencerQuery, *, now: Instant | None = None) -> InfluencerPage: ...
+    def search(self, query: AnyQuery, *, now: Instant | None = None) -> AnyPage:
         """The page that a prepared query asks for.
 
         Args:
@@ -174,11 +310,13 @@ class Reads(ABC):
             now: what date math takes for now; the index's clock if not given.
 
         Raises:
-            LimitExceeded: ``size`` is more than the index allows, or date math leaves the years 0001 to 9999.
+            InvalidQuery: ``expand``, but the index keeps no documents.
+            LimitExceeded: ``size`` is more than the index allows, date math leaves the years 0001 to 9999, or there are
+                more than 100,000 records to bring.
             UnknownJob: there is no job of this id.
             NotFound: nothing is at ``timestamp``.
 
-        Complexity: as `get_buckets`, without the checks of its parameters.
+        Complexity: as `get_buckets` and its siblings, without the checks of their parameters.
 
         >>> from bucketquery import BucketQuery, ResultsIndex
         >>> index = ResultsIndex()
@@ -186,19 +324,23 @@ class Reads(ABC):
         >>> index.search(BucketQuery(jobs="web")).to_dict()
         {'count': 0, 'buckets': []}
         """
-        return self._newest()._page(_checked(query), query.jobs[0], now, field="jobs")
+        snapshot = self._newest()
+        page: AnyPage = snapshot._page(_checked(query), query.jobs[0], now, field="jobs", largest=snapshot._max_size)
+        return page
 
-    def scan(self, query: BucketQuery, *, now: Instant | None = None) -> Iterator[Bucket]:
+    def scan(self, query: AnyQuery, *, now: Instant | None = None) -> Iterator[Any]:
         """Every match in order, one by one; ``from_`` and ``size`` do not apply.
 
-        In time order memory stays flat; another order keeps 8 bytes a match, and takes some fifty while it is found.
-        What is read is the commit at the time of the call.
+        In time order of buckets memory stays flat; another order keeps 8 bytes a match, and takes some fifty while it
+        is found. What is read is the commit at the time of the call.
 
         Raises:
+            InvalidQuery: the index keeps no documents.
             LimitExceeded: date math leaves the years 0001 to 9999.
             UnknownJob: there is no job of this id.
 
-        Complexity: O(matches) in all in time order without a threshold; else O(w) more for the w buckets of the window.
+        Complexity: O(matches) in all in time order of buckets without a threshold; else O(w) more for the w results of
+        the window, and O(m log m) for m matches in another order.
 
         >>> from bucketquery import BucketQuery, ResultsIndex
         >>> index = ResultsIndex()
@@ -206,10 +348,15 @@ class Reads(ABC):
         >>> list(index.scan(BucketQuery(jobs="web")))
         []
         """
+        return self._newest()._scan(_checked(query), now)
+
+    def _asked(self, query: type[AnyQuery], job_id: str, now: Instant | None, **given: Any) -> Any:
+        """The page that the client's keywords ask for."""
+        job_id = read_text(job_id, "job_id")
+        # An id that no job can have is unknown, but only after the rest of the question has been found to be in order.
+        asked = client_query(query, jobs=job_id if is_job_id(job_id) else _SOME_JOB, **given)
         snapshot = self._newest()
-        question = snapshot._settle(_checked(query), now)
-        table = snapshot._table(query.jobs[0], "jobs")
-        return (bucket for rows in scan(table, question) for bucket in bucket_values(query.jobs[0], rows))
+        return snapshot._page(asked, job_id, now, field="job_id", largest=snapshot._max_size)
 
 
 class Snapshot(Reads):
@@ -226,31 +373,43 @@ class Snapshot(Reads):
     (True, ())
     """
 
-    __slots__ = ("__weakref__", "_catalog", "_clock", "_max_size", "_sequence")
+    __slots__ = ("__weakref__", "_catalog", "_clock", "_has_documents", "_max_size", "_sequence")
 
-    def __init__(self, catalog: Catalog, sequence: int, max_size: int, clock: Callable[[], int]) -> None:
+    def __init__(
+        self, catalog: Catalog, sequence: int, max_size: int, clock: Callable[[], int], *, has_documents: bool
+    ) -> None:
         self._catalog = catalog
         self._sequence = sequence
         self._max_size = max_size
         self._clock = clock
+        self._has_documents = has_documents
 
     def _newest(self) -> "Snapshot":
         return self
 
     def _next(self, catalog: Catalog) -> "Snapshot":
-        return Snapshot(catalog, self._sequence + 1, self._max_size, self._clock)
+        return Snapshot(catalog, self._sequence + 1, self._max_size, self._clock, has_documents=self._has_documents)
 
-    def _page(self, query: BucketQuery, job_id: str, now: Instant | None, *, field: str) -> BucketPage:
+    def _page(self, query: AnyQuery, job_id: str, now: Instant | None, *, field: str, largest: int | None) -> Any:
+        """The page that a query asks for, of ``largest`` results at most; ``field`` is the parameter of the job."""
         question = self._settle(query, now)
-        if question.size > self._max_size and not question.is_lookup:
-            reason = f"Parameter [size] cannot be > {self._max_size}, the index's max_size"
+        if largest is not None and question.size > largest and not question.is_lookup:
+            reason = f"Parameter [size] cannot be > {largest}, the index's max_size"
             raise LimitExceeded(reason, field="size", value=question.size)
-        found = search(self._table(job_id, field), question)
-        if question.is_lookup and not found.count:
-            raise NotFound("Could not find requested buckets", field="timestamp", value=query.timestamp)
-        return BucketPage(job_id=job_id, rows=found.page, count=found.count, sequence=self._sequence)
+        if not self._has_documents and isinstance(query, BucketQuery) and query.expand:
+            reason = "[expand] needs documents, and this index keeps none, only what filters and sorts"
+            raise InvalidQuery(reason, field="expand", value=True)
+        job = self._catalog.known(job_id, field)
+        return page_of(job, query, question, sequence=self._sequence, has_documents=self._has_documents)
 
-    def _settle(self, query: BucketQuery, now: Instant | None) -> Question:
+    def _scan(self, query: AnyQuery, now: Instant | None) -> Iterator[Any]:
+        question = self._settle(query, now)
+        if not self._has_documents:
+            reason = "[documents] are needed for values, and this index keeps none, only what filters and sorts"
+            raise InvalidQuery(reason, field="documents")
+        return results_of(self._catalog.known(query.jobs[0], "jobs"), query, question)
+
+    def _settle(self, query: AnyQuery, now: Instant | None) -> Question:
         if now is None:
             return settle(query, self._read_clock)
         instant = read_now(now)
@@ -261,10 +420,6 @@ class Snapshot(Reads):
         if not is_integer(now):
             raise TypeError(f"clock must return int epoch milliseconds, not {type(now).__name__}")
         return int(now)
-
-    def _table(self, job_id: str, field: str) -> Table:
-        table = self._catalog.known(job_id, field).tables.get(BUCKET.kind)
-        return Table.empty(BUCKET) if table is None else table
 
     def check(self) -> None:
         """Assert every invariant of everything stored, for tests. Complexity: O(n)."""
@@ -277,10 +432,11 @@ class Snapshot(Reads):
         raise TypeError("a Snapshot cannot be pickled or copied; pickle the pages or documents that are needed")
 
 
-def _checked(query: object) -> BucketQuery:
-    if isinstance(query, BucketQuery):
+def _checked(query: object) -> AnyQuery:
+    if isinstance(query, BucketQuery | RecordQuery | InfluencerQuery):
         return query
-    raise InvalidQuery(f"[query] must be a BucketQuery, not {type(query).__name__}", field="query", value=query)
+    reason = f"[query] must be a BucketQuery, RecordQuery or InfluencerQuery, not {type(query).__name__}"
+    raise InvalidQuery(reason, field="query", value=query)
 
 
 def _stored(tables: Sequence[Table]) -> dict[str, Any]:

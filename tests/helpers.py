@@ -1,20 +1,17 @@
 """Looking behind the door: buckets to write with, the table of a job, and which way a write went."""
 
 from collections.abc import Iterable, Mapping
-from functools import cache
 from typing import Any
 
 import numpy as np
 import pytest
 
-from bucketquery import ResultsIndex, Snapshot, index, snapshot
-from bucketquery.columns import documents as reading
-from bucketquery.columns import segment as segments
+from bucketquery import ResultsIndex, Snapshot
 from bucketquery.columns import table as tables
 from bucketquery.columns.documents import read_documents
 from bucketquery.columns.segment import Segment
 from bucketquery.columns.table import Table
-from bucketquery.model.schema import BUCKET, Array, Field, Schema, Type
+from bucketquery.model.schema import BUCKET, Array, Schema
 
 JOB = "web"
 SPAN_S = 300
@@ -36,23 +33,6 @@ FULL: dict[str, Any] = {
     "bucket_influencers": [{"anomaly_score": 5.0}],
 }
 
-#: A second kind of results, much like the real records.
-RECORD = Schema(
-    kind="record",
-    plural="records",
-    fields=(
-        Field(name="timestamp", type=Type.TIMESTAMP, required=True),
-        Field(name="bucket_span", type=Type.INTEGER, required=True, minimum=1),
-        Field(name="detector_index", type=Type.INTEGER, required=True, minimum=0),
-        Field(name="record_score", type=Type.DOUBLE),
-        Field(name="is_interim", type=Type.BOOLEAN),
-        Field(name="actual", type=Type.KEYWORDS),
-    ),
-    identity=("timestamp", "bucket_span", "detector_index"),
-    score="record_score",
-    never=frozenset(),
-)
-
 
 def bucket(row: int, **fields: Any) -> Document:
     """The ``row``-th five-minute bucket of the job ``web``; no scores unless given."""
@@ -60,7 +40,7 @@ def bucket(row: int, **fields: Any) -> Document:
 
 
 def record(row: int, detector: int = 0, **fields: Any) -> Document:
-    """An anomaly that a detector found in the ``row``-th bucket, where records are held."""
+    """An anomaly that a detector found in the ``row``-th bucket."""
     return bucket(row, **{"result_type": "record", "detector_index": detector, **fields})
 
 
@@ -69,16 +49,17 @@ def rows(first: int, stop: int, **fields: Any) -> list[Document]:
     return [bucket(row, **fields) for row in range(first, stop)]
 
 
-def segment(documents: Iterable[Document]) -> Segment:
-    """A segment of buckets of one job, made the way a batch is."""
-    return read_documents(documents, "bucket").segments.get("bucket", {}).get(JOB, Segment.empty(BUCKET))
+def segment(documents: Iterable[Document], schema: Schema = BUCKET) -> Segment:
+    """A segment of results of one job and kind, made the way a batch is."""
+    kind = schema.kind
+    return read_documents(documents, kind).segments.get(kind, {}).get(JOB, Segment.empty(schema))
 
 
-def table(*batches: Iterable[Document]) -> Table:
+def table(*batches: Iterable[Document], schema: Schema = BUCKET) -> Table:
     """The table that some batches leave."""
-    newest = Table.empty(BUCKET)
+    newest = Table.empty(schema)
     for batch in batches:
-        newest, _ = newest.upsert(segment(batch))
+        newest, _ = newest.upsert(segment(batch, schema))
     newest.check()
     return newest
 
@@ -97,13 +78,6 @@ def limit_heads(patch: pytest.MonkeyPatch, head_rows: int, base_rows_per_head_ro
         patch.setattr(tables, "_BASE_ROWS_PER_HEAD_ROW", base_rows_per_head_row)
 
 
-def hold_records(patch: pytest.MonkeyPatch) -> None:
-    """Let records be held beside buckets, by an entry among the kinds and nothing else."""
-    for room in (reading, segments, index, snapshot):
-        patch.setattr(room, "SCHEMAS", {BUCKET.kind: BUCKET, RECORD.kind: RECORD})
-    patch.setattr(segments, "_empty", cache(segments._empty.__wrapped__))
-
-
 def address(array: Array) -> int:
     """Where the array's first entry lies; two arrays of one address are views of one buffer."""
     found: int = array.__array_interface__["data"][0]
@@ -111,16 +85,17 @@ def address(array: Array) -> int:
 
 
 def addresses(base: Segment) -> dict[str, int]:
-    """Where the columns, masks and lists of a segment lie."""
+    """Where the columns, masks, dictionaries and lists of a segment lie."""
     arrays: dict[str, Array] = {**base.columns}
     arrays |= {f"present {name}": mask for name, mask in base.present.items()}
+    arrays |= {f"texts of {name}": texts for name, texts in base.texts.items()}
     for name, lists in base.lists.items():
         arrays |= {f"rows of {name}": lists.rows, f"values of {name}": lists.values}
     return {name: address(array) for name, array in arrays.items()}
 
 
 def moved(old: Segment, new: Segment) -> set[str]:
-    """Which of the old segment's columns, masks and lists the new one has in another place: those were copied."""
+    """Which of the old segment's columns, masks, dictionaries and lists the new one has in another place: those were copied."""
     before, after = addresses(old), addresses(new)
     return {name for name in before if before[name] != after[name]}
 
@@ -131,7 +106,7 @@ def row_of(source: Segment, row: int) -> tuple[Any, ...]:
     values: list[Any] = []
     for field in source.schema.columns:
         missing = source.missing(field.name, at)
-        values.append(None if missing is not None and missing[0] else source.column(field.name).item(row))
+        values.append(None if missing is not None and missing[0] else source.values(field.name, at).item(0))
     return (*values, *(source.take_lists(field.name, at)[0] for field in source.schema.lists))
 
 

@@ -4,23 +4,222 @@ A page holds which rows it has, not what is in them. It pins the columns it was 
 let them go, pickle it or take what is needed of it.
 """
 
-from collections.abc import Iterator, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Sequence
 from operator import index as as_index
-from typing import Any, overload
+from typing import Any, ClassVar, Generic, Self, TypeVar, overload
 
 import numpy as np
 
-from bucketquery.answers.body import bucket_bodies, bucket_values, shown
+from bucketquery.answers.anomalies import (
+    expanded_bodies,
+    expanded_values,
+    influencer_bodies,
+    influencer_values,
+    record_bodies,
+    record_values,
+)
+from bucketquery.answers.body import Documents, bucket_bodies, bucket_values, kept_documents, shown
+from bucketquery.columns.batch import refused
+from bucketquery.columns.checks import Unfit
+from bucketquery.columns.documents import read_in_order
 from bucketquery.columns.segment import Segment
 from bucketquery.columns.view import Selection
-from bucketquery.errors import InvalidQuery
+from bucketquery.errors import InvalidDocument, InvalidQuery
+from bucketquery.model.anomalies import AnomalyRecord, Influencer
 from bucketquery.model.parameters import read_text
 from bucketquery.model.results import Bucket
-from bucketquery.model.schema import BUCKET, CONSTANT, Array
+from bucketquery.model.schema import BUCKET, CONSTANT, INFLUENCER, RECORD, Array, Document, Schema, Type
 from bucketquery.model.text import brief
+from bucketquery.search.expand import Expansion
+
+_Value = TypeVar("_Value")
 
 
-class BucketPage:
+class Page(ABC, Generic[_Value]):
+    """What the pages of all kinds have in common.
+
+    Attributes:
+        count: every match, before paging.
+        sequence: the commit it was read from.
+    """
+
+    __slots__ = ("_has_documents", "_job_id", "_rows", "count", "sequence")
+
+    _schema: ClassVar[Schema]
+    count: int
+    sequence: int
+    _job_id: str
+    _rows: Selection
+    _has_documents: bool
+
+    def __init__(self, *, job_id: str, rows: Selection, count: int, sequence: int, has_documents: bool = True) -> None:
+        put = object.__setattr__
+        put(self, "_job_id", job_id)
+        put(self, "_rows", rows)
+        put(self, "_has_documents", has_documents)
+        put(self, "count", count)
+        put(self, "sequence", sequence)
+
+    @abstractmethod
+    def _values(self, rows: Selection, documents: Documents, positions: slice) -> list[_Value]:
+        """The results at some positions of the page, of which these are the rows."""
+
+    @abstractmethod
+    def _bodies(self, documents: Documents, *, human: bool) -> list[dict[str, Any]]:
+        """All results as the API writes them."""
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __iter__(self) -> Iterator[_Value]:
+        return iter(self._at(slice(None)))
+
+    @overload
+    def __getitem__(self, index: int) -> _Value: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[_Value]: ...
+    def __getitem__(self, index: int | slice) -> _Value | Sequence[_Value]:
+        """The result at a position of the page, or several as a tuple. Complexity: O(len(page))."""
+        if isinstance(index, slice):
+            return tuple(self._at(index))
+        position = range(len(self))[as_index(index)]
+        return self._at(slice(position, position + 1))[0]
+
+    def column(self, name: str) -> Array:
+        """One field of every result on the page, as an array that nothing turns writable.
+
+        Args:
+            name: a key of the API's object. ``timestamp`` is int64 epoch ms, scores are float64; text and what is
+                nested are objects: text, tuples and immutable mappings, None or () where missing.
+
+        Returns:
+            Shape (len(page),), in page order, a copy; defaults where a document has nothing, and NaN where an answer
+            shows nothing.
+
+        Raises:
+            InvalidQuery: such a result has no field of this name, or the index does not keep it.
+
+        Complexity: O(len(page)).
+
+        >>> from bucketquery import ResultsIndex
+        >>> index = ResultsIndex()
+        >>> commit = index.upsert([{"job_id": "web", "timestamp": 0, "bucket_span": 300}], kind="bucket")
+        >>> index.get_buckets(job_id="web").column("bucket_span")
+        array([300])
+        """
+        name = read_text(name, "name")
+        field = self._schema.by_name.get(name)
+        if name in CONSTANT:
+            text = self._job_id if name == "job_id" else self._schema.kind
+            return _frozen(np.full(len(self), text, dtype=f"<U{len(text)}"))
+        if field is None:
+            reason = f"[name] must be a field of a {self._schema.kind}, not [{brief(name)}]"
+            raise InvalidQuery(reason, field="name", value=name)
+        if field.type is Type.KEYWORDS:
+            return _frozen_objects(self._rows.lists(name))
+        if field.type.dtype is None:
+            if not self._has_documents:
+                raise InvalidQuery(f"[{name}] is not kept by this index", field="name", value=name)
+            return _frozen_objects([getattr(value, name) for value in self])
+        values = shown(self._rows, name)
+        return _frozen_objects(values.tolist()) if field.type is Type.KEYWORD else _frozen(values)
+
+    def keys(self) -> Sequence[tuple[Any, ...]]:
+        """The identities in page order: the job first, timestamps in epoch ms, spans in seconds.
+
+        ``(job_id, timestamp, bucket_span)`` of a bucket; of a record also detector_index, by_field_value,
+        over_field_value and partition_field_value; of an influencer also influencer_field_name and
+        influencer_field_value. A missing detector is 0, a missing text None.
+
+        Complexity: O(len(page)).
+
+        >>> from bucketquery import ResultsIndex
+        >>> index = ResultsIndex()
+        >>> commit = index.upsert([{"job_id": "web", "timestamp": 0, "bucket_span": 300}], kind="bucket")
+        >>> index.get_buckets(job_id="web").keys()
+        (('web', 0, 300),)
+        """
+        columns = [self._rows.column(name).tolist() for name in self._schema.identity]
+        return tuple((self._job_id, *identity) for identity in zip(*columns, strict=True))
+
+    def to_dict(self, *, human: bool = False, documents: Iterable[Document] | None = None) -> dict[str, Any]:
+        """The API's response body: ``count`` and the list, its keys in its order; fresh, the caller's to change.
+
+        Args:
+            human: show each timestamp as text too, before its number.
+            documents: the documents that `keys` names, in that order, where a host keeps them itself; what the index
+                has columns of is taken from there.
+
+        Raises:
+            InvalidQuery: the index keeps no documents, and there are none given.
+            InvalidDocument: a document is not that of its key, or cannot be stored, or there are too many or too few.
+
+        Complexity: O(len(page)). Source: Get buckets, Get records, Get influencers, response bodies.
+
+        >>> from bucketquery import ResultsIndex
+        >>> index = ResultsIndex()
+        >>> commit = index.upsert([{"job_id": "web", "timestamp": 0, "bucket_span": 300}], kind="bucket")
+        >>> body = index.get_buckets(job_id="web").to_dict(human=True)
+        >>> body["count"], body["buckets"][0]["timestamp_string"]
+        (1, '1970-01-01T00:00:00.000Z')
+        """
+        own = self._documents(self._rows) if documents is None else self._of_host(documents)
+        return {"count": self.count, self._schema.plural: self._bodies(own, human=human)}
+
+    def _at(self, positions: slice) -> list[_Value]:
+        rows = self._rows if positions == slice(None) else self._rows[positions]
+        return self._values(rows, self._documents(rows), positions)
+
+    def _documents(self, rows: Selection) -> Documents:
+        if not self._has_documents and len(rows):
+            reason = "[documents] must be given: this index keeps none, only what filters and sorts"
+            raise InvalidQuery(reason, field="documents")
+        return kept_documents(rows)
+
+    def _of_host(self, documents: Iterable[Document]) -> Documents:
+        """What is only shown, of the host's own documents."""
+        chunk, job_ids = read_in_order(documents, self._schema)
+        if len(chunk.jobs) != len(self):
+            reason = f"[documents] must be those of the page's {len(self)} keys, not {len(chunk.jobs)}"
+            raise InvalidDocument(reason, field="documents")
+        identities = [chunk.columns[name].tolist() for name in self._schema.identity]
+        for position, (code, key, *given) in enumerate(zip(chunk.jobs.tolist(), self.keys(), *identities, strict=True)):
+            if (job_ids[code], *given) != key:
+                raise refused(f"documents[{position}]", Unfit(f"must be that of the key {key}", given))
+        return {name: chunk.lists[name].between(0, len(self)) for name in self._schema.documents}
+
+    def __repr__(self) -> str:
+        what = f"{len(self)} of {self.count} {self._schema.plural} of job {self._job_id!r} at commit {self.sequence}"
+        return f"<{type(self).__name__}: {what}>"
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"{type(self).__name__} is immutable")
+
+    def __delattr__(self, name: str) -> None:
+        raise AttributeError(f"{type(self).__name__} is immutable")
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Only the rows of the page travel, not the columns that they are rows of.
+        return _restore, (type(self), self._rows.detach(), self._facts())
+
+    def _facts(self) -> dict[str, Any]:
+        """What a page is made of beside its rows."""
+        return {
+            "job_id": self._job_id,
+            "count": self.count,
+            "sequence": self.sequence,
+            "has_documents": self._has_documents,
+        }
+
+
+class BucketPage(Page[Bucket]):
     """The part of the matching buckets that was asked for, in order, and how many match in all.
 
     A sequence of `Bucket` values, which are built when asked for. Immutable, safe in any thread, picklable.
@@ -40,124 +239,94 @@ class BucketPage:
     (5, 2, [1, 2], 2)
     """
 
-    __slots__ = ("_job_id", "_rows", "count", "sequence")
+    __slots__ = ("_expansion",)
 
-    count: int
-    sequence: int
-    _job_id: str
-    _rows: Selection
+    _schema = BUCKET
+    _expansion: Expansion | None
 
-    def __init__(self, *, job_id: str, rows: Selection, count: int, sequence: int) -> None:
-        put = object.__setattr__
-        put(self, "_job_id", job_id)
-        put(self, "_rows", rows)
-        put(self, "count", count)
-        put(self, "sequence", sequence)
+    def __init__(self, *, expansion: Expansion | None = None, **of_all: Any) -> None:
+        super().__init__(**of_all)
+        object.__setattr__(self, "_expansion", expansion)
 
-    def __len__(self) -> int:
-        return len(self._rows)
+    def _values(self, rows: Selection, documents: Documents, positions: slice) -> list[Bucket]:
+        if self._expansion is None:
+            return bucket_values(self._job_id, rows, documents)
+        return bucket_values(self._job_id, rows, documents, expanded_values(self._job_id, self._expansion)[positions])
 
-    def __iter__(self) -> Iterator[Bucket]:
-        return iter(bucket_values(self._job_id, self._rows))
+    def _bodies(self, documents: Documents, *, human: bool) -> list[dict[str, Any]]:
+        if self._expansion is None:
+            return bucket_bodies(self._job_id, self._rows, documents, human=human)
+        records = expanded_bodies(self._job_id, self._expansion, human=human)
+        return bucket_bodies(self._job_id, self._rows, documents, records, human=human)
 
-    @overload
-    def __getitem__(self, index: int) -> Bucket: ...
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[Bucket]: ...
-    def __getitem__(self, index: int | slice) -> Bucket | Sequence[Bucket]:
-        """The bucket at a position of the page, or several as a tuple. Complexity: O(len(page))."""
-        if isinstance(index, slice):
-            return tuple(bucket_values(self._job_id, self._rows[index]))
-        position = range(len(self))[as_index(index)]
-        return bucket_values(self._job_id, self._rows[position : position + 1])[0]
-
-    def column(self, name: str) -> Array:
-        """One field of every bucket on the page, as an array that nothing turns writable.
-
-        Args:
-            name: a key of the API's bucket. ``timestamp`` is int64 epoch ms, scores are float64; ``bucket_influencers``
-                and ``scheduled_events`` are object arrays of tuples.
-
-        Returns:
-            Shape (len(page),), in page order, a copy; defaults where a document has nothing.
-
-        Raises:
-            InvalidQuery: a bucket has no such field.
-
-        Complexity: O(len(page)).
-
-        >>> from bucketquery import ResultsIndex
-        >>> index = ResultsIndex()
-        >>> commit = index.upsert([{"job_id": "web", "timestamp": 0, "bucket_span": 300}], kind="bucket")
-        >>> index.get_buckets(job_id="web").column("bucket_span")
-        array([300])
-        """
-        name = read_text(name, "name")
-        if name == "bucket_influencers":
-            return _frozen_objects([bucket.bucket_influencers for bucket in self])
-        if name == "scheduled_events":
-            return _frozen_objects(self._rows.lists(name))
-        if name in BUCKET.by_name:
-            return _frozen(shown(self._rows, name))
-        if name in CONSTANT:
-            text = self._job_id if name == "job_id" else BUCKET.kind
-            return _frozen(np.full(len(self), text, dtype=f"<U{len(text)}"))
-        reason = f"[name] must be a field of a bucket, not [{brief(name)}]"
-        raise InvalidQuery(reason, field="name", value=name)
-
-    def keys(self) -> Sequence[tuple[Any, ...]]:
-        """The identities ``(job_id, timestamp, bucket_span)`` in page order: epoch ms and seconds.
-
-        Complexity: O(len(page)).
-
-        >>> from bucketquery import ResultsIndex
-        >>> index = ResultsIndex()
-        >>> commit = index.upsert([{"job_id": "web", "timestamp": 0, "bucket_span": 300}], kind="bucket")
-        >>> index.get_buckets(job_id="web").keys()
-        (('web', 0, 300),)
-        """
-        columns = [self._rows.column(name).tolist() for name in BUCKET.identity]
-        return tuple((self._job_id, *identity) for identity in zip(*columns, strict=True))
-
-    def to_dict(self, *, human: bool = False) -> dict[str, Any]:
-        """The API's response body: ``count`` and ``buckets``, its keys in its order; fresh, the caller's to change.
-
-        Args:
-            human: show each timestamp as text too, before its number.
-
-        Complexity: O(len(page)). Source: Get buckets, response body.
-
-        >>> from bucketquery import ResultsIndex
-        >>> index = ResultsIndex()
-        >>> commit = index.upsert([{"job_id": "web", "timestamp": 0, "bucket_span": 300}], kind="bucket")
-        >>> body = index.get_buckets(job_id="web").to_dict(human=True)
-        >>> body["count"], body["buckets"][0]["timestamp_string"]
-        (1, '1970-01-01T00:00:00.000Z')
-        """
-        return {"count": self.count, BUCKET.plural: bucket_bodies(self._job_id, self._rows, human=human)}
-
-    def __repr__(self) -> str:
-        return f"<BucketPage: {len(self)} of {self.count} buckets of job {self._job_id!r} at commit {self.sequence}>"
-
-    def __setattr__(self, name: str, value: object) -> None:
-        raise AttributeError("BucketPage is immutable")
-
-    def __delattr__(self, name: str) -> None:
-        raise AttributeError("BucketPage is immutable")
-
-    def __copy__(self) -> "BucketPage":
-        return self
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> "BucketPage":
-        return self
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        # Only the rows of the page travel, not the columns that they are rows of.
-        return _restore, (self._job_id, self._rows.detach(), self.count, self.sequence)
+    def _facts(self) -> dict[str, Any]:
+        return {**super()._facts(), "expansion": self._expansion}
 
 
-def _restore(job_id: str, rows: Segment, count: int, sequence: int) -> BucketPage:
-    return BucketPage(job_id=job_id, rows=Selection.of(rows), count=count, sequence=sequence)
+class RecordPage(Page[AnomalyRecord]):
+    """The part of the matching records that was asked for, in order, and how many match in all.
+
+    A sequence of `AnomalyRecord` values, which are built when asked for. Immutable, safe in any thread, picklable.
+
+    Attributes:
+        count: every match, before paging.
+        sequence: the commit it was read from.
+
+    Source: the API's response body.
+
+    >>> from bucketquery import ResultsIndex
+    >>> index = ResultsIndex()
+    >>> record = {"job_id": "web", "timestamp": 0, "bucket_span": 300}
+    >>> commit = index.upsert([{**record, "detector_index": i, "record_score": i} for i in range(3)], kind="record")
+    >>> page = index.get_records(job_id="web", size=2)
+    >>> page.count, [record.record_score for record in page]
+    (3, [2.0, 1.0])
+    """
+
+    __slots__ = ()
+
+    _schema = RECORD
+
+    def _values(self, rows: Selection, documents: Documents, positions: slice) -> list[AnomalyRecord]:  # noqa: ARG002
+        return record_values(self._job_id, rows, documents)
+
+    def _bodies(self, documents: Documents, *, human: bool) -> list[dict[str, Any]]:
+        return record_bodies(self._job_id, self._rows, documents, human=human)
+
+
+class InfluencerPage(Page[Influencer]):
+    """The part of the matching influencers that was asked for, in order, and how many match in all.
+
+    A sequence of `Influencer` values, which are built when asked for. Immutable, safe in any thread, picklable.
+
+    Attributes:
+        count: every match, before paging.
+        sequence: the commit it was read from.
+
+    Source: the API's response body.
+
+    >>> from bucketquery import ResultsIndex
+    >>> index = ResultsIndex()
+    >>> blamed = {"job_id": "web", "timestamp": 0, "bucket_span": 300, "influencer_field_name": "host"}
+    >>> documents = [{**blamed, "influencer_field_value": host} for host in ("a", "b")]
+    >>> commit = index.upsert(documents, kind="influencer")
+    >>> index.get_influencers(job_id="web").keys()
+    (('web', 0, 300, 'host', 'b'), ('web', 0, 300, 'host', 'a'))
+    """
+
+    __slots__ = ()
+
+    _schema = INFLUENCER
+
+    def _values(self, rows: Selection, documents: Documents, positions: slice) -> list[Influencer]:  # noqa: ARG002
+        return influencer_values(self._job_id, rows, documents)
+
+    def _bodies(self, documents: Documents, *, human: bool) -> list[dict[str, Any]]:
+        return influencer_bodies(self._job_id, self._rows, documents, human=human)
+
+
+def _restore(page: type[Page[Any]], rows: Segment, facts: dict[str, Any]) -> Page[Any]:
+    return page(rows=Selection.of(rows), **facts)
 
 
 def _frozen(values: Array) -> Array:

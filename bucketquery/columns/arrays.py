@@ -18,7 +18,8 @@ from bucketquery.columns.batch import (
     whole_column,
 )
 from bucketquery.columns.checks import IS_REQUIRED, Owner, Unfit
-from bucketquery.columns.lists import Lists
+from bucketquery.columns.lists import NO_LISTS, Lists
+from bucketquery.columns.rest import packed, part
 from bucketquery.errors import InvalidDocument
 from bucketquery.model.instants import FIRST_MS, LAST_MS
 from bucketquery.model.numbers import is_real
@@ -34,7 +35,7 @@ _INT64_EDGE: Final = 2**63
 _INSIDE_THE_YEARS: Final = frozenset({"ns", "ps", "fs", "as"})
 
 
-def read_columns(columns: object, job_id: str | None, kind: Kind) -> Batch:
+def read_columns(columns: object, job_id: str | None, kind: Kind, *, keep: bool = True) -> Batch:
     """A batch of arrays by field name, checked, copied and sorted.
 
     Args:
@@ -42,6 +43,7 @@ def read_columns(columns: object, job_id: str | None, kind: Kind) -> Batch:
             A field left out, a masked entry, or None in a list or among objects is missing.
         job_id: the job of all of them; None where a column ``job_id`` says it for each.
         kind: what all of them are.
+        keep: whether to keep what is only shown, and not only what filters and sorts.
 
     Raises:
         InvalidDocument: a column or an entry cannot be stored; ``field`` is its path, such as
@@ -60,9 +62,13 @@ def read_columns(columns: object, job_id: str | None, kind: Kind) -> Batch:
 
     values = {name: column.values for name, column in stored.items()}
     lists = {
-        field.name: _lists(field, given.get(field.name), lambda row: Owner.at(row, ids[jobs[row]], values))
+        field.name: _rest(schema, given, length)
+        if field.type is Type.REST
+        else _lists(field, given.get(field.name), lambda row: Owner.at(row, ids[jobs[row]], values))
         for field in schema.lists
     }
+    if not keep:
+        lists |= dict.fromkeys(schema.documents, NO_LISTS)
     if "result_type" in given:
         _each("result_type", given["result_type"], lambda value, _: _check_kind(value, kind))
     return Batch({kind: assemble(schema, [Chunk.of(jobs, stored, lists)], ids)}, {})
@@ -162,6 +168,8 @@ def _whole_array(field: Field, given: Any) -> Column | None:
 def _converted(field: Field, array: Array) -> Array | None:
     """A copy of the array in the column's dtype, if every entry is inside the field's bounds."""
     dtype_kind = array.dtype.kind
+    if field.type is Type.KEYWORD:
+        return None
     if field.type is Type.BOOLEAN:
         return array.copy() if dtype_kind == "b" else None
     if field.type is Type.TIMESTAMP and dtype_kind == "M":
@@ -209,6 +217,23 @@ def _lists(field: Field, given: Any, owner: Callable[[int], Owner]) -> Lists:
         return () if value is None else checks.listed(field, value, owner(row))
 
     return Lists.of_tuples([] if given is None else _each(field.name, given, listed))
+
+
+def _rest(schema: Schema, given: Mapping[str, Any], length: int) -> Lists:
+    """The rest of each row, made of the columns of its parts."""
+    parts: list[dict[str, Any]] = [{} for _ in range(length)]
+    for field in schema.parts:
+        for row, value in enumerate(_parts(field, given.get(field.name))):
+            if value is not None:
+                parts[row][field.name] = value
+    return Lists.of_tuples([packed(some) for some in parts])
+
+
+def _parts(field: Field, given: Any) -> list[Any]:
+    def stored(value: object, _: int) -> Any:
+        return None if value is None else part(field, value)
+
+    return [] if given is None else _each(field.name, given, stored)
 
 
 def _each(name: str, given: Any, store: Callable[[object, int], _Stored]) -> list[_Stored]:

@@ -14,7 +14,8 @@ import numpy as np
 from bucketquery.columns.checks import IS_REQUIRED, Unfit
 from bucketquery.columns.lists import Lists
 from bucketquery.columns.ordered import increasing
-from bucketquery.columns.segment import Segment
+from bucketquery.columns.segment import Segment, coded
+from bucketquery.columns.texts import compact
 from bucketquery.errors import InvalidDocument
 from bucketquery.model.instants import FIRST_MS, LAST_MS
 from bucketquery.model.schema import Array, Bools, Field, Int64s, Kind, Schema, Type
@@ -26,6 +27,7 @@ _PLAIN: Final = {
     Type.INTEGER: frozenset({int, NoneType}),
     Type.DOUBLE: frozenset({int, float, NoneType}),
     Type.BOOLEAN: frozenset({bool, NoneType}),
+    Type.KEYWORD: frozenset({str, NoneType}),
 }
 
 
@@ -45,8 +47,8 @@ class Column(NamedTuple):
     """A checked column.
 
     Attributes:
-        values: the default or NaN where missing.
-        present: which are not missing; None where none is, and of doubles.
+        values: the default, NaN or None where missing; texts as such.
+        present: which are not missing; None where none is, and of doubles and texts.
     """
 
     values: Array
@@ -58,8 +60,8 @@ class Chunk(NamedTuple):
 
     Attributes:
         jobs: the job of each, as a code.
-        columns: each column's values.
-        present: what is not missing, of the columns but doubles in which something is.
+        columns: each column's values, texts as such.
+        present: what is not missing, of the columns but doubles and texts in which something is.
         lists: each list field's.
     """
 
@@ -79,7 +81,7 @@ class Chunk(NamedTuple):
         )
 
     def mask(self, name: str) -> Bools:
-        """Which rows have the field, of a column but doubles."""
+        """Which rows have the field, of a column but doubles and texts."""
         return self.present.get(name, np.ones(len(self.jobs), dtype=np.bool_))
 
 
@@ -128,7 +130,8 @@ def assemble(schema: Schema, chunks: Sequence[Chunk], job_ids: Sequence[str]) ->
 
     Complexity: O(n log n), O(n) where they come in order.
     """
-    jobs, columns, present, lists = _joined(schema, chunks)
+    jobs, columns, present, lists = joined(schema, chunks)
+    columns, texts = coded(schema, columns)
     order = _order([jobs, *(columns[name] for name in schema.identity)])
     if order is not None:
         jobs = jobs[order]
@@ -138,14 +141,38 @@ def assemble(schema: Schema, chunks: Sequence[Chunk], job_ids: Sequence[str]) ->
     ends = [0, *((jobs[1:] != jobs[:-1]).nonzero()[0] + 1).tolist(), len(jobs)] if len(jobs) else [0]
     segments = {}
     for low, high in pairwise(ends):
+        own = {name: column[low:high] for name, column in columns.items()}
+        dictionaries = {}
+        for name, texts_of_all in texts.items():
+            own[name], dictionaries[name] = compact(own[name], texts_of_all)
         segments[job_ids[jobs[low]]] = Segment(
             schema,
             high - low,
-            {name: column[low:high] for name, column in columns.items()},
+            own,
             {name: mask[low:high] for name, mask in present.items() if not mask[low:high].all()},
+            dictionaries,
             {name: found for name, some in lists.items() if (found := some.cut(low, high)).length},
         )
     return segments
+
+
+def joined(schema: Schema, chunks: Sequence[Chunk]) -> Chunk:
+    """One or more chunks as one, in the order of both. Complexity: O(n), and nothing for a single one."""
+    if len(chunks) == 1:
+        return chunks[0]
+    masked = {name for chunk in chunks for name in chunk.present}
+    starts = [*accumulate((len(chunk.jobs) for chunk in chunks[:-1]), initial=0)]
+    return Chunk(
+        np.concatenate([chunk.jobs for chunk in chunks]),
+        {field.name: np.concatenate([chunk.columns[field.name] for chunk in chunks]) for field in schema.columns},
+        {name: np.concatenate([chunk.mask(name) for chunk in chunks]) for name in masked},
+        {
+            field.name: Lists.merged(
+                [chunk.lists[field.name].shifted(start) for chunk, start in zip(chunks, starts, strict=True)]
+            )
+            for field in schema.lists
+        },
+    )
 
 
 def whole_column(field: Field, values: Sequence[object]) -> Column | None:
@@ -156,6 +183,8 @@ def whole_column(field: Field, values: Sequence[object]) -> Column | None:
     types = set(map(type, values))
     if not types <= _PLAIN[field.type] or (field.required and NoneType in types):
         return None
+    if field.type is Type.KEYWORD:
+        return Column(np.array(values, dtype=np.object_), None)
     given = (
         values
         if NoneType not in types or field.type is Type.DOUBLE
@@ -194,24 +223,6 @@ def in_bounds(field: Field, column: Array) -> bool:
 def refused(path: str, unfit: Unfit) -> InvalidDocument:
     """The error that says what is wrong at a path."""
     return InvalidDocument(f"failed to parse [{path}]: {unfit.reason}", field=path, value=unfit.value)
-
-
-def _joined(schema: Schema, chunks: Sequence[Chunk]) -> Chunk:
-    if len(chunks) == 1:
-        return chunks[0]
-    masked = {name for chunk in chunks for name in chunk.present}
-    starts = [*accumulate((len(chunk.jobs) for chunk in chunks[:-1]), initial=0)]
-    return Chunk(
-        np.concatenate([chunk.jobs for chunk in chunks]),
-        {field.name: np.concatenate([chunk.columns[field.name] for chunk in chunks]) for field in schema.columns},
-        {name: np.concatenate([chunk.mask(name) for chunk in chunks]) for name in masked},
-        {
-            field.name: Lists.merged(
-                [chunk.lists[field.name].shifted(start) for chunk, start in zip(chunks, starts, strict=True)]
-            )
-            for field in schema.lists
-        },
-    )
 
 
 def _order(keys: Sequence[Int64s]) -> Int64s | None:

@@ -14,7 +14,7 @@ from sortedcontainers import SortedList
 
 from bucketquery.columns.table import Table
 from bucketquery.errors import UnknownJob
-from bucketquery.model.schema import Kind
+from bucketquery.model.schema import Kind, Schema
 
 _SHARDS: Final = 256
 
@@ -26,6 +26,10 @@ class Job:
     job_id: str
     bucket_span: int | None = None
     tables: Mapping[Kind, Table] = dataclass_field(default_factory=dict)
+
+    def table(self, schema: Schema) -> Table:
+        """Its results of a kind, if only none."""
+        return self.tables.get(schema.kind) or Table.empty(schema)
 
 
 class Catalog:

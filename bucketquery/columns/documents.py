@@ -6,7 +6,7 @@ read at the same places, so that the first bad field of the first bad document i
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import compress
 from operator import itemgetter
 from types import NoneType
@@ -15,22 +15,24 @@ from typing import Any, Final
 import numpy as np
 
 from bucketquery.columns import checks
-from bucketquery.columns.batch import Batch, Chunk, JobCodes, assemble, checked_column, refused, whole_column
+from bucketquery.columns.batch import Batch, Chunk, JobCodes, assemble, checked_column, joined, refused, whole_column
 from bucketquery.columns.checks import Owner, Unfit
-from bucketquery.columns.lists import Lists
+from bucketquery.columns.lists import NO_LISTS, Lists
+from bucketquery.columns.rest import DEEPEST, rest_of
 from bucketquery.errors import InvalidDocument
-from bucketquery.model.schema import SCHEMAS, Document, Kind, Schema
+from bucketquery.model.schema import REST, SCHEMAS, Document, Kind, Schema, Type
 from bucketquery.model.text import plain
 
 _CHUNK: Final = 1024
 
 
-def read_documents(documents: Iterable[Document], kind: Kind | None) -> Batch:
+def read_documents(documents: Iterable[Document], kind: Kind | None, *, keep: bool = True) -> Batch:
     """A batch of documents of any jobs, checked and sorted; other result types are counted.
 
     Args:
         documents: read to the end, not modified; a search hit stands for its ``_source``.
         kind: what all of them are; None goes by their ``result_type``.
+        keep: whether to keep what is only shown, and not only what filters and sorts.
 
     Raises:
         InvalidDocument: a document cannot be stored; ``field`` is its position and path, the first of the first bad
@@ -38,12 +40,39 @@ def read_documents(documents: Iterable[Document], kind: Kind | None) -> Batch:
 
     Complexity: O(n log n) for n documents, O(n) where they come in order.
     """
+    skipped: Counter[str] = Counter()
+    codes = JobCodes()
+    readers = _read(documents, kind, skipped, codes, keep=keep)
+    ids = codes.ids()
+    segments = {reader.schema.kind: assemble(reader.schema, reader.chunks, ids) for reader in readers if reader.chunks}
+    return Batch(segments, dict(skipped))
+
+
+def read_in_order(documents: Iterable[Document], schema: Schema) -> tuple[Chunk, list[str]]:
+    """Documents of one kind and any jobs as one checked chunk, in the order they came, and the ids by its codes.
+
+    Raises:
+        InvalidDocument: as `read_documents` does.
+
+    Complexity: O(n) for n documents.
+    """
+    codes = JobCodes()
+    reader = next(
+        reader for reader in _read(documents, schema.kind, Counter(), codes, keep=True) if reader.schema is schema
+    )
+    if not reader.chunks:
+        reader.read(codes)
+    return joined(schema, reader.chunks), codes.ids()
+
+
+def _read(
+    documents: Iterable[Document], kind: Kind | None, skipped: Counter[str], codes: JobCodes, *, keep: bool
+) -> Collection["_Reader"]:
+    """The readers of all kinds, which have read all documents."""
     if isinstance(documents, Mapping | str | bytes) or not isinstance(documents, Iterable):
         reason = f"[documents] must be an iterable of documents, not one {type(documents).__name__}"
         raise InvalidDocument(reason, field="documents", value=documents)
-    readers: dict[str, _Reader] = {schema.kind: _Reader(schema) for schema in SCHEMAS.values()}
-    skipped: Counter[str] = Counter()
-    codes = JobCodes()
+    readers: dict[str, _Reader] = {schema.kind: _Reader(schema, keep=keep) for schema in SCHEMAS.values()}
     count = 0
     # Whoever yields documents may change one when asked for the next; those in a list are all there at once.
     is_held = isinstance(documents, list | tuple)
@@ -63,33 +92,38 @@ def read_documents(documents: Iterable[Document], kind: Kind | None) -> Batch:
         if count % _CHUNK == 0:
             _read_waiting(readers.values(), codes)
     _read_waiting(readers.values(), codes)
-    ids = codes.ids()
-    met = [reader for reader in readers.values() if reader.chunks]
-    segments = {reader.schema.kind: assemble(reader.schema, reader.chunks, ids) for reader in met}
-    return Batch(segments, dict(skipped))
+    return readers.values()
 
 
 class _Reader:
     """The documents of one kind: those that wait, each behind its position and path, and the chunks read before."""
 
-    __slots__ = ("chunks", "schema", "waiting")
+    __slots__ = ("chunks", "keep", "schema", "waiting")
 
-    def __init__(self, schema: Schema) -> None:
+    def __init__(self, schema: Schema, *, keep: bool) -> None:
         self.schema = schema
+        self.keep = keep
         self.chunks: list[Chunk] = []
         self.waiting: list[tuple[int, str, Document]] = []
 
     def read(self, codes: JobCodes) -> None:
-        """Make a chunk of the documents that wait, of which there is one at least.
+        """Make a chunk of the documents that wait.
 
         Raises:
             _Refusal: at the first bad field of the first bad one.
         """
         documents = [document for _, _, document in self.waiting]
         job_ids = [document.get("job_id") for document in documents]
-        values = {field.name: [document.get(field.name) for document in documents] for field in self.schema.fields}
+        values: dict[str, Sequence[Any]] = {
+            field.name: documents if field.type is Type.REST else [document.get(field.name) for document in documents]
+            for field in self.schema.fields
+        }
         chunk = _read_whole(self.schema, job_ids, values, codes)
-        self.chunks.append(_read_rows(self.schema, job_ids, values, codes) if chunk is None else chunk)
+        if chunk is None:
+            chunk = _read_rows(self.schema, job_ids, values, codes)
+        if not self.keep:
+            chunk = chunk._replace(lists={**chunk.lists, **dict.fromkeys(self.schema.documents, NO_LISTS)})
+        self.chunks.append(chunk)
         self.waiting = []
 
 
@@ -150,15 +184,23 @@ def _route(
 def _copied(schema: Schema, document: Document) -> Document:
     """A copy as deep as what is read of a document."""
     copied = dict(document)
-    for field in schema.lists:
-        value = copied.get(field.name)
-        if isinstance(value, list | tuple) and value:
-            copied[field.name] = [dict(entry) if isinstance(entry, Mapping) else entry for entry in value]
+    for name in [field.name for field in schema.lists] if REST not in schema.documents else list(copied):
+        if name in copied:
+            copied[name] = _copy(copied[name], DEEPEST)
     return copied
 
 
+def _copy(value: Any, depth: int) -> Any:
+    """A copy of JSON, so many levels deep."""
+    if isinstance(value, list | tuple):
+        return [_copy(entry, depth - 1) if depth else entry for entry in value]
+    if isinstance(value, Mapping):
+        return {key: _copy(entry, depth - 1) if depth else entry for key, entry in value.items()}
+    return value
+
+
 def _read_whole(
-    schema: Schema, job_ids: Sequence[Any], values: Mapping[str, Sequence[object]], codes: JobCodes
+    schema: Schema, job_ids: Sequence[Any], values: Mapping[str, Sequence[Any]], codes: JobCodes
 ) -> Chunk | None:
     """The chunk if every column is plain; None where one is not."""
     columns = {}
@@ -172,6 +214,9 @@ def _read_whole(
         lists = {}
         for field in schema.lists:
             given = values[field.name]
+            if field.type is Type.REST:
+                lists[field.name] = Lists.of_tuples([rest_of(schema, document) for document in given])
+                continue
             if not set(map(type, given)) <= {list, tuple, NoneType}:
                 return None
             rows = list(compress(range(len(given)), given))
@@ -185,7 +230,7 @@ def _read_whole(
 def _read_rows(
     schema: Schema,
     job_ids: Sequence[Any],
-    values: Mapping[str, Sequence[object]],
+    values: Mapping[str, Sequence[Any]],
     codes: JobCodes,
 ) -> Chunk:
     """The chunk value by value.
@@ -204,6 +249,8 @@ def _read_rows(
                 value = values[name][row]
                 if field.type.dtype is not None:
                     stored[name].append(checks.scalar(field, value))
+                elif field.type is Type.REST:
+                    stored[name].append(rest_of(schema, value))
                 elif value is None:
                     stored[name].append(())
                 else:

@@ -1,6 +1,7 @@
 """Lists beside the columns: a field's tuples, kept only for the rows that have one.
 
-Nested influencers and scheduled events are such fields; most buckets have neither and pay nothing for them.
+Nested influencers and scheduled events are such fields; most buckets have neither and pay nothing for them. The rest of
+a document is another, as text in place of a tuple.
 """
 
 from collections.abc import Sequence
@@ -12,13 +13,16 @@ import numpy as np
 from bucketquery.columns.ordered import find, roomy, with_room
 from bucketquery.model.schema import Int64s, Objects
 
+#: What is kept of a row: its tuple, or the text of its rest.
+Entry = tuple[Any, ...] | str
+
 
 class Lists(NamedTuple):
     """The lists of one field of some rows; immutable to its readers as a segment is.
 
     Attributes:
         rows: the rows that have one, ascending.
-        values: their tuples, none of them empty.
+        values: their tuples or texts, none of them empty.
         length: how many entries of both arrays are in use; the rest is room for `append`.
     """
 
@@ -32,13 +36,13 @@ class Lists(NamedTuple):
         return cls(rows, values, len(rows))
 
     @classmethod
-    def of_tuples(cls, tuples: Sequence[tuple[Any, ...]]) -> Self:
+    def of_tuples(cls, tuples: Sequence[Entry]) -> Self:
         """The lists of rows of which each has a tuple, if only an empty one."""
         rows = list(compress(range(len(tuples)), tuples))
         return cls.of_rows(rows, [tuples[row] for row in rows])
 
     @classmethod
-    def of_rows(cls, rows: Sequence[int], tuples: Sequence[tuple[Any, ...]]) -> Self:
+    def of_rows(cls, rows: Sequence[int], tuples: Sequence[Entry]) -> Self:
         """The lists of rows, ascending, of which each has a tuple that is not empty."""
         # Tuples stay what they are: of equally long ones NumPy would make a table.
         values = np.fromiter(tuples, dtype=np.object_, count=len(rows))
@@ -59,24 +63,24 @@ class Lists(NamedTuple):
         """The parts of both arrays that are in use, as views."""
         return self.rows[: self.length], self.values[: self.length]
 
-    def take(self, rows: Int64s) -> list[tuple[Any, ...]]:
+    def take(self, rows: Int64s) -> list[Any]:
         """The tuple of each of ``rows``, in any order; empty where a row has none.
 
         Complexity: O(r log l) for r rows and l lists.
         """
         having, values = self.used()
-        taken: list[tuple[Any, ...]] = [()] * len(rows)
+        taken: list[Any] = [()] * len(rows)
         found, entries = find(having, rows)
         for place, entry in zip(found.nonzero()[0].tolist(), entries[found].tolist(), strict=True):
             taken[place] = values[entry]
         return taken
 
-    def between(self, first: int, stop: int) -> list[tuple[Any, ...]]:
+    def between(self, first: int, stop: int) -> list[Any]:
         """The tuple of each row from ``first`` on and before ``stop``, empty where a row has none.
 
         Complexity: O(r + log l) for r rows and l lists.
         """
-        taken: list[tuple[Any, ...]] = [()] * max(0, stop - first)
+        taken: list[Any] = [()] * max(0, stop - first)
         low, high = self._entries(first, stop)
         for row, value in zip(self.rows[low:high].tolist(), self.values[low:high].tolist(), strict=True):
             taken[row - first] = value
@@ -148,7 +152,7 @@ class Lists(NamedTuple):
         rows, values = self.used()
         assert (rows[1:] > rows[:-1]).all(), "lists out of order"
         assert not len(rows) or (rows[0] >= 0 and rows[-1] < stop), "the list of no row"
-        assert all(isinstance(value, tuple) and value for value in values), "a list that is none"
+        assert all(isinstance(value, tuple | str) and value for value in values), "a list that is none"
 
     def _entries(self, first: int, stop: int) -> tuple[int, int]:
         low, high = self.rows[: self.length].searchsorted((first, stop)).tolist()

@@ -10,12 +10,12 @@ from bucketquery.model.schema import Array, Bools, Int64s
 _SMALLEST_GROWTH: Final = 16
 
 
-def find(ascending: Int64s, wanted: Int64s) -> tuple[Bools, Int64s]:
+def find(ascending: Array, wanted: Array) -> tuple[Bools, Int64s]:
     """Whether each wanted value is there, and its place, or the one it would have.
 
     Args:
-        ascending: shape (n,), no value twice.
-        wanted: shape (m,), in any order.
+        ascending: shape (n,), numbers or texts, no value twice.
+        wanted: shape (m,), of the same sort, in any order.
 
     Complexity: O(m log n).
 
@@ -31,7 +31,7 @@ def find(ascending: Int64s, wanted: Int64s) -> tuple[Bools, Int64s]:
     return found, places
 
 
-def lower_bound(columns: Sequence[Int64s], keys: Sequence[Int64s]) -> Int64s:
+def lower_bound(columns: Sequence[Array], keys: Sequence[Array]) -> Int64s:
     """For each key the first row that is not less, comparing column by column.
 
     Args:
@@ -62,7 +62,7 @@ def lower_bound(columns: Sequence[Int64s], keys: Sequence[Int64s]) -> Int64s:
         high[unsettled[~less]] = middle[~less]
 
 
-def increasing(columns: Sequence[Int64s]) -> Bools:
+def increasing(columns: Sequence[Array]) -> Bools:
     """Whether each row but the first is greater than the one before, comparing column by column; shape (n - 1,).
 
     Complexity: O(n).

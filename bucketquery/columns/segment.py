@@ -4,29 +4,35 @@ A segment is immutable to its readers: it is made once with its length, and nobo
 arrays may be longer than it: the spare room belongs to the writer, who appends there for the *next* segment over the
 same arrays. A batch on its way in, the head of a table and its base are all segments.
 
-A missing double is NaN inside. Any other missing value is stored as its default, and a mask of what is present is kept
-only for a column where something is or was missing. Lists (nested influencers, scheduled events) are kept only for the
-rows that have one.
+A missing double is NaN inside, a missing text has a code of its own. Any other missing value is stored as its default,
+and a mask of what is present is kept only for a column where something is or was missing. A column of texts has a
+dictionary, if any row has one. Lists (nested influencers, scheduled events, the rest of a document) are kept only for
+the rows that have one.
 """
 
-from collections.abc import Iterable, Mapping
+import operator
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
 from bucketquery.columns.lists import NO_LISTS, Lists
 from bucketquery.columns.ordered import increasing, roomy, with_room
-from bucketquery.model.schema import SCHEMAS, Array, Bools, Int64s, Kind, Schema, Type
+from bucketquery.columns.texts import MISSING, NO_TEXTS, compact, decoded, encoded, in_terms_of, merged
+from bucketquery.model.schema import SCHEMAS, Array, Bools, Int64s, Kind, Objects, Schema, Type
 
 #: Rows of some segment: a slice where they are all beside each other, forwards or backwards; else an array of them.
 Rows = slice | Int64s
+
+#: The dtype of the codes of texts, and of nothing else.
+_CODE: Final = Type.KEYWORD.dtype
 
 
 class Segment:
     """Columns of ``length`` results of one kind, in identity order, no identity twice."""
 
-    __slots__ = ("columns", "length", "lists", "present", "schema")
+    __slots__ = ("columns", "length", "lists", "present", "schema", "texts")
 
     def __init__(
         self,
@@ -34,12 +40,14 @@ class Segment:
         length: int,
         columns: Mapping[str, Array],
         present: Mapping[str, Bools],
+        texts: Mapping[str, Objects],
         lists: Mapping[str, Lists],
     ) -> None:
         self.schema = schema
         self.length = length
         self.columns = columns
         self.present = present
+        self.texts = texts
         self.lists = lists
 
     @staticmethod
@@ -48,12 +56,35 @@ class Segment:
         return _empty(schema.kind)
 
     def column(self, name: str) -> Array:
-        """The values of a column, shape (length,), as a view; what is missing is NaN or the default."""
+        """The values of a column, shape (length,), a view, texts as codes; NaN or the default where missing."""
         return self.columns[name][: self.length]
 
-    def identities(self) -> list[Int64s]:
+    def dictionary(self, name: str) -> Objects:
+        """The dictionary of a column of texts."""
+        return self.texts.get(name, NO_TEXTS)
+
+    def identities(self) -> list[Array]:
         """The columns of the identity, as views."""
         return [self.column(name) for name in self.schema.identity]
+
+    def identities_in(self, other: "Segment") -> list[Array]:
+        """The columns of the identity as they compare with those of another segment."""
+        return [self.column_in(other, name) for name in self.schema.identity]
+
+    def column_in(self, other: "Segment", name: str) -> Array:
+        """The values of a column as they compare with those of another segment."""
+        column = self.column(name)
+        if column.dtype != _CODE:
+            return column
+        return in_terms_of(other.dictionary(name), column, self.dictionary(name))
+
+    def values(self, name: str, rows: Rows) -> Array:
+        """The values of some rows of a column, texts as such; what is missing is NaN, None, or the default.
+
+        Complexity: O(r) for r rows.
+        """
+        column = self.column(name)[rows]
+        return decoded(column, self.dictionary(name)) if column.dtype == _CODE else column
 
     def mask(self, name: str) -> Bools:
         """Which rows have the field, shape (length,); for a double see `missing`.
@@ -68,8 +99,12 @@ class Segment:
 
         Complexity: O(r) for r rows.
         """
-        if self.schema.by_name[name].type is Type.DOUBLE:
+        column = self.columns[name]
+        if column.dtype.kind == "f":
             return np.isnan(self.column(name)[rows])
+        if column.dtype == _CODE:
+            no_text: Bools = self.column(name)[rows] == MISSING
+            return no_text
         present = self.present.get(name)
         return None if present is None else ~present[: self.length][rows]
 
@@ -78,22 +113,24 @@ class Segment:
         columns = {name: self.column(name)[rows] for name in self.columns}
         present = {name: self.mask(name)[rows] for name in self.present}
         lists = {name: some.select(rows) for name, some in self.lists.items()}
-        return Segment(self.schema, len(rows), columns, present, _not_empty(lists))
+        return Segment(self.schema, len(rows), columns, present, self.texts, _not_empty(lists))
 
     def append(self, later: "Segment") -> "Segment":
         """This segment with ``later`` behind it; every identity there must be greater.
 
         Where the arrays have room the rows are written in place, beyond the length of every segment made so far, so it
         must be called for the newest segment over these arrays only, by one writer at a time. Otherwise the columns are
-        copied with an eighth to spare.
+        copied with an eighth to spare. A column is copied too where a new text makes it count its texts anew.
 
-        Complexity: O(k) amortised for k rows.
+        Complexity: O(k) amortised for k rows; O(n) for each column in which a new text comes.
         """
         length = self.length + later.length
         capacity = roomy(len(self.columns["timestamp"]), length)
-        columns = {name: with_room(column, self.length, capacity) for name, column in self.columns.items()}
-        for name, column in columns.items():
-            column[self.length : length] = later.column(name)
+        known, added, texts = _in_one_dictionary(self, later)
+        columns = {}
+        for name, here in known.items():
+            columns[name] = column = with_room(here, self.length, capacity)
+            column[self.length : length] = added[name][: later.length]
         present = {}
         for name in self.present.keys() | later.present.keys():
             old = self.present.get(name)
@@ -103,7 +140,7 @@ class Segment:
         lists = dict(self.lists)
         for name, others in later.lists.items():
             lists[name] = lists.get(name, NO_LISTS).append(others.shifted(self.length))
-        return Segment(self.schema, length, columns, present, lists)
+        return Segment(self.schema, length, columns, present, texts, lists)
 
     def replace(self, rows: Int64s, others: "Segment") -> "Segment":
         """This segment with the rows of ``others``, which have the same identities, in place of ``rows``.
@@ -113,11 +150,12 @@ class Segment:
 
         Complexity: O(n) for each that differs, O(l log l) for l lists; O(r) for the rest.
         """
-        columns = dict(self.columns)
-        for name, column in self.columns.items():
-            if not _same(column[rows], others.column(name)).all():
+        columns, theirs, texts = _in_one_dictionary(self, others)
+        for name, column in columns.items():
+            values = theirs[name][: others.length]
+            if not _same(column[rows], values).all():
                 columns[name] = column.copy()
-                columns[name][rows] = others.column(name)
+                columns[name][rows] = values
         present = dict(self.present)
         for name in self.present.keys() | others.present.keys():
             mask = others.mask(name)
@@ -129,7 +167,7 @@ class Segment:
         for name in self.lists.keys() | others.lists.keys():
             if self.take_lists(name, rows) != others.take_lists(name, slice(0, others.length)):
                 lists[name] = self.lists.get(name, NO_LISTS).replace(rows, others.lists.get(name, NO_LISTS))
-        return Segment(self.schema, self.length, columns, present, lists)
+        return Segment(self.schema, self.length, columns, present, texts, lists)
 
     def same_rows(self, rows: Int64s, others: "Segment", other_rows: Int64s) -> Bools:
         """Whether each of ``rows`` stores what its counterpart of ``other_rows`` does, missing and given told apart.
@@ -138,16 +176,16 @@ class Segment:
         """
         same = np.ones(len(rows), dtype=np.bool_)
         for field in self.schema.columns:
-            same &= _same(self.column(field.name)[rows], others.column(field.name)[other_rows])
+            same &= _same(self.column(field.name)[rows], others.column_in(self, field.name)[other_rows])
             if field.name in self.present or field.name in others.present:
                 same &= self.mask(field.name)[rows] == others.mask(field.name)[other_rows]
         for name in self.lists.keys() | others.lists.keys():
             mine = self.take_lists(name, rows)
             theirs = others.take_lists(name, other_rows)
-            same &= np.fromiter(map(tuple.__eq__, mine, theirs), dtype=np.bool_, count=len(rows))
+            same &= np.fromiter(map(operator.eq, mine, theirs), dtype=np.bool_, count=len(rows))
         return same
 
-    def take_lists(self, name: str, rows: Rows) -> list[tuple[Any, ...]]:
+    def take_lists(self, name: str, rows: Rows) -> list[Any]:
         """The lists of some rows as tuples, empty where a row has none.
 
         Complexity: O(r log l) for r rows and l lists; O(r + log l) for a slice.
@@ -163,14 +201,14 @@ class Segment:
         return lists.between(stop + 1, first + 1)[::-1]
 
     def nbytes(self) -> int:
-        """Bytes of the arrays, spare room included; of lists the pointers to them."""
-        arrays: list[Array] = [*self.columns.values(), *self.present.values()]
+        """Bytes of the arrays, spare room included; of lists and texts the pointers to them."""
+        arrays: list[Array] = [*self.columns.values(), *self.present.values(), *self.texts.values()]
         for lists in self.lists.values():
             arrays += (lists.rows, lists.values)
         return sum(array.nbytes for array in arrays)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _restore, (self.schema.kind, self.length, self.columns, self.present, self.lists)
+        return _restore, (self.schema.kind, self.length, self.columns, self.present, self.texts, self.lists)
 
     def check(self) -> None:
         """Assert every invariant. Complexity: O(n)."""
@@ -183,43 +221,91 @@ class Segment:
             assert self.schema.by_name[name].type is not Type.DOUBLE
             assert len(present) >= self.length
             assert not self.column(name)[~present[: self.length]].any(), "a missing value is not its default"
+        for name, texts in self.texts.items():
+            assert self.schema.by_name[name].type is Type.KEYWORD
+            assert (texts[1:] > texts[:-1]).all(), "a dictionary out of order"
+        for field in self.schema.columns:
+            if field.type is Type.KEYWORD:
+                codes = self.column(field.name)
+                assert ((codes >= MISSING) & (codes < len(self.dictionary(field.name)))).all(), "a code of no text"
         for lists in self.lists.values():
             lists.check(self.length)
+
+
+def coded(schema: Schema, columns: Mapping[str, Array]) -> tuple[dict[str, Array], dict[str, Objects]]:
+    """Columns with texts as such made those of a segment, and the dictionaries of those that have any.
+
+    Complexity: O(n + d log d) for d texts.
+    """
+    columns, texts = dict(columns), {}
+    for field in schema.columns:
+        if field.type is Type.KEYWORD:
+            columns[field.name], dictionary = encoded(columns[field.name].tolist())
+            if len(dictionary):
+                texts[field.name] = dictionary
+    return columns, texts
 
 
 def gather(schema: Schema, parts: Iterable[tuple[Segment, Int64s, Int64s]], length: int, spare: int = 0) -> Segment:
     """A new segment of rows from several: each part is a segment, its ascending rows, and where they go, ascending too.
 
-    Complexity: O(length), O(l log length) for l lists.
+    Complexity: O(length), O(l log length) for l lists, O(d log d) for d texts.
     """
     parts = [part for part in parts if part[0].length]
     capacity = length + spare
     columns = {field.name: np.empty(capacity, dtype=field.type.dtype) for field in schema.columns}
     present: dict[str, Bools] = {}
+    texts = _gather_texts(parts, columns)
     lists: dict[str, list[Lists]] = {}
     for segment, rows, places in parts:
-        for name, column in columns.items():
-            column[:length][places] = segment.column(name)[rows]
+        for name in columns.keys() - texts.keys():
+            columns[name][:length][places] = segment.column(name)[rows]
         for name, mask in segment.present.items():
             if name not in present:
                 present[name] = np.ones(capacity, dtype=np.bool_)
             present[name][:length][places] = mask[: segment.length][rows]
         for name, some in segment.lists.items():
             lists.setdefault(name, []).append(some.select(rows).moved(places))
-    merged = {name: Lists.merged(found) for name, found in lists.items()}
-    return Segment(schema, length, columns, present, _not_empty(merged))
+    joined = {name: Lists.merged(found) for name, found in lists.items()}
+    return Segment(schema, length, columns, present, texts, _not_empty(joined))
+
+
+def _gather_texts(parts: Sequence[tuple[Segment, Int64s, Int64s]], columns: Mapping[str, Array]) -> dict[str, Objects]:
+    """Write the codes of the parts' rows into columns; returns the dictionaries, without what no row has any more."""
+    texts = {}
+    for name in {name for segment, _, _ in parts for name in segment.texts}:
+        coded = [compact(segment.column(name)[rows], segment.dictionary(name)) for segment, rows, _ in parts]
+        dictionary = NO_TEXTS
+        for _, own in coded:
+            dictionary, _, _ = merged(dictionary, own)
+        for (codes, own), (_, _, places) in zip(coded, parts, strict=True):
+            _, _, there = merged(dictionary, own)
+            columns[name][places] = there[codes]
+        texts[name] = dictionary
+    return texts
+
+
+def _in_one_dictionary(
+    segment: Segment, others: Segment
+) -> tuple[dict[str, Array], dict[str, Array], dict[str, Objects]]:
+    """The columns of both with their texts in common dictionaries, and those; the segment's own where they suffice."""
+    columns, theirs, texts = dict(segment.columns), dict(others.columns), dict(segment.texts)
+    for name, dictionary in others.texts.items():
+        texts[name], own, there = merged(segment.dictionary(name), dictionary)
+        theirs[name] = there[others.column(name)]
+        if texts[name] is not segment.dictionary(name):
+            columns[name] = own[segment.column(name)]
+    return columns, theirs, texts
 
 
 @cache
 def _empty(kind: Kind) -> Segment:
     schema = SCHEMAS[kind]
-    return Segment(schema, 0, {field.name: np.empty(0, dtype=field.type.dtype) for field in schema.columns}, {}, {})
+    return Segment(schema, 0, {field.name: np.empty(0, dtype=field.type.dtype) for field in schema.columns}, {}, {}, {})
 
 
-def _restore(
-    kind: Kind, length: int, columns: Mapping[str, Array], present: Mapping[str, Bools], lists: Mapping[str, Lists]
-) -> Segment:
-    return Segment(SCHEMAS[kind], length, columns, present, lists)
+def _restore(kind: Kind, *parts: Any) -> Segment:
+    return Segment(SCHEMAS[kind], *parts)
 
 
 def _not_empty(lists: Mapping[str, Lists]) -> dict[str, Lists]:

@@ -182,16 +182,17 @@ def _head_limit(base: Segment) -> int:
 
 def _find(segment: Segment, batch: Segment) -> tuple[Bools, Int64s]:
     """Whether the segment has each row of the batch, and where it is or would be inserted."""
-    rows = lower_bound(segment.identities(), batch.identities())
+    keys = batch.identities_in(segment)
+    rows = lower_bound(segment.identities(), keys)
     found = rows < segment.length
-    for column, key in zip(segment.identities(), batch.identities(), strict=True):
+    for column, key in zip(segment.identities(), keys, strict=True):
         found[found] = column[rows[found]] == key[found]
     return found, rows
 
 
 def _merge(these: Segment, rows: Int64s, those: Segment, other_rows: Int64s, spare: int = 0) -> Segment:
     """Rows of two segments in one, in identity order; none is in both."""
-    others = [column[other_rows] for column in those.identities()]
+    others = [column[other_rows] for column in those.identities_in(these)]
     places = lower_bound([column[rows] for column in these.identities()], others) + np.arange(len(other_rows))
     length = len(rows) + len(other_rows)
     is_other = np.zeros(length, dtype=np.bool_)

@@ -4,13 +4,15 @@ A view says which rows are there; it reads none but those of the head whose plac
 column, from base and head alike, in the order that a page has.
 """
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 import numpy as np
 
 from bucketquery.columns.lists import Lists
 from bucketquery.columns.ordered import lower_bound
-from bucketquery.columns.segment import Rows, Segment
+from bucketquery.columns.segment import Rows, Segment, coded
+from bucketquery.columns.texts import merged
 from bucketquery.model.schema import Array, Bools, Int64s
 
 NO_ROWS: Final[Int64s] = np.empty(0, dtype=np.int64)
@@ -51,7 +53,7 @@ class View:
         places = self._head_places
         if places is None:
             # Two readers may both work this out, and come to the same.
-            places = self._head_places = lower_bound(self.base.identities(), self.head.identities())
+            places = self._head_places = lower_bound(self.base.identities(), self.head.identities_in(self.base))
         return places
 
     def time_span(self) -> tuple[int, int] | None:
@@ -101,12 +103,36 @@ class Selection:
         return Selection(self.view, rows[positions])
 
     def column(self, name: str) -> Array:
-        """A column's values, NaN or the default where missing. Complexity: O(r); a slice gives a view."""
+        """A column's values, texts as such; NaN, None or the default where missing.
+
+        Complexity: O(r); a slice of numbers gives a view.
+        """
+        if isinstance(self.rows, slice):
+            return self.view.base.values(name, self.rows)
+        parts = [(positions, segment.values(name, own)) for segment, own, positions in self._by_segment(self.rows)]
+        return self._in_place(parts)
+
+    def comparable(self, name: str) -> Array:
+        """A column's values as they compare: of texts numbers in their order, those of missing ones below all others.
+
+        Complexity: O(r), and for texts O(d) where base and head have d of them.
+        """
         if isinstance(self.rows, slice):
             return self.view.base.column(name)[self.rows]
-        values = np.empty(len(self.rows), dtype=self.view.base.columns[name].dtype)
-        for segment, own, positions in self._by_segment(self.rows):
-            values[positions] = segment.column(name)[own]
+        base, head = self.view.base, self.view.head
+        parts = [(positions, segment.column(name)[own]) for segment, own, positions in self._by_segment(self.rows)]
+        if name in head.texts and len(parts) > 1:
+            _, *codes = merged(base.dictionary(name), head.dictionary(name))
+            parts = [(positions, there[own]) for (positions, own), there in zip(parts, codes, strict=True)]
+        return self._in_place(parts)
+
+    def _in_place(self, parts: Sequence[tuple[Int64s, Array]]) -> Array:
+        """Some values with their positions as one array; those of a single part are in their places already."""
+        if len(parts) == 1:
+            return parts[0][1]
+        values = np.empty(len(self), dtype=parts[0][1].dtype)
+        for positions, some in parts:
+            values[positions] = some
         return values
 
     def missing(self, name: str) -> Bools | None:
@@ -121,11 +147,11 @@ class Selection:
                 missing[positions] = lacking
         return missing
 
-    def lists(self, name: str) -> list[tuple[Any, ...]]:
+    def lists(self, name: str) -> list[Any]:
         """A list field's tuples, empty where missing. Complexity: O(r log n)."""
         if isinstance(self.rows, slice):
             return self.view.base.take_lists(name, self.rows)
-        taken: list[tuple[Any, ...]] = [()] * len(self.rows)
+        taken: list[Any] = [()] * len(self.rows)
         for segment, own, positions in self._by_segment(self.rows):
             for position, value in zip(positions.tolist(), segment.take_lists(name, own), strict=True):
                 taken[position] = value
@@ -138,8 +164,9 @@ class Selection:
         """
         schema = self.view.base.schema
         columns = {field.name: self.column(field.name).copy() for field in schema.columns}
+        columns, texts = coded(schema, columns)
         lists = {field.name: Lists.of_tuples(self.lists(field.name)) for field in schema.lists}
-        return Segment(schema, len(self), columns, {}, lists)
+        return Segment(schema, len(self), columns, {}, texts, lists)
 
     def _by_segment(self, rows: Int64s) -> tuple[_Part, ...]:
         """The rows that are in base and in head, as each numbers them, and their positions here."""
@@ -149,5 +176,5 @@ class Selection:
             base, is_head = self.view.base, rows >= self.view.base.length
             in_base, in_head = (~is_head).nonzero()[0], is_head.nonzero()[0]
             parts = ((base, rows[in_base], in_base), (self.view.head, rows[in_head] - base.length, in_head))
-            parts = self._parts = tuple(part for part in parts if len(part[2]))
+            parts = self._parts = tuple(part for part in parts if len(part[2])) or parts[:1]
         return parts

@@ -141,6 +141,15 @@ def instant_ms(value: object) -> int | None:
     return None
 
 
+def datetime_of(moment: int) -> datetime:
+    """A stored instant, epoch ms, as an aware datetime, UTC.
+
+    >>> datetime_of(0).isoformat()
+    '1970-01-01T00:00:00+00:00'
+    """
+    return _EPOCH + moment * _ONE_MS
+
+
 def read_calendar(text: str) -> Stretch | None:
     """What a calendar date covers; None if the text is none, or its zone is a region.
 

@@ -12,7 +12,7 @@ from typing import Final
 from bucketquery.errors import InvalidQuery
 from bucketquery.model.instants import Instant, NowMath, Stretch, read_instant
 from bucketquery.model.numbers import is_integer, is_real
-from bucketquery.model.schema import CONSTANT, NESTED_FIELDS, TEXT_FIELDS, Schema, Type
+from bucketquery.model.schema import MAPPED, NESTED_FIELDS, TEXT_FIELDS, Schema
 from bucketquery.model.text import JOB_ID_RULE, brief, is_job_id, plain
 
 _DOUBLE = re.compile(r"[+-]?(?:(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?[fFdD]?|NaN|Infinity)")
@@ -55,30 +55,39 @@ def read_now(value: object) -> int:
     return read.first
 
 
-def order_column(schema: Schema, sort: str) -> str | None:
-    """The field that leads the order; None where only time decides.
+def order_of(schema: Schema, sort: str) -> tuple[str, ...]:
+    """The fields that order the results, the first one first; where they say nothing more, identities decide.
 
     Raises:
         InvalidQuery: nothing of this name can be sorted by.
 
-    Source: the results index's mapping, and the server's ``FieldSortBuilder``.
+    Source: the results index's mapping, and the server's ``FieldSortBuilder`` and ``RecordsQueryBuilder``.
 
-    >>> from bucketquery.model.schema import BUCKET
-    >>> [order_column(BUCKET, sort) for sort in ("anomaly_score", "@timestamp", "record_score")]
-    ['anomaly_score', None, None]
+    >>> from bucketquery.model.schema import BUCKET, INFLUENCER
+    >>> [order_of(BUCKET, sort) for sort in ("anomaly_score", "@timestamp", "record_score")]
+    [('anomaly_score',), (), ()]
+    >>> order_of(INFLUENCER, "timestamp")
+    ('timestamp', 'bucket_span', 'influencer_field_name', 'influencer_field_value')
     """
-    known = schema.by_name.get(sort)
-    if known is not None and known.type not in {Type.TIMESTAMP, Type.BUCKET_INFLUENCERS}:
-        return sort
-    if sort in {"timestamp", "@timestamp"} or sort in CONSTANT or sort in schema.never:
-        return None
+    if sort not in MAPPED:
+        raise _unsortable(sort)
+    lead = "timestamp" if sort == "@timestamp" else sort
+    leading = (lead,) if lead in schema.sortable else ()
+    if schema.is_ordered_by_identity:
+        # Identities begin with the time.
+        return () if lead == "timestamp" else leading
+    return tuple(dict.fromkeys((*leading, *schema.ties)))
+
+
+def _unsortable(sort: str) -> InvalidQuery:
     if sort in TEXT_FIELDS:
-        reason = f"Fielddata is disabled on [{sort}]; text fields cannot be sorted by"
-        raise InvalidQuery(reason, field="sort", value=sort)
+        return InvalidQuery(
+            f"Fielddata is disabled on [{sort}]; text fields cannot be sorted by", field="sort", value=sort
+        )
     reason = f"No mapping found for [{brief(sort)}] in order to sort on"
     if sort in NESTED_FIELDS:
         reason = f"it is mandatory to set the [nested] context on the nested sort field: [{sort}]."
-    raise InvalidQuery(reason, field="sort", value=sort, type="query_shard_exception")
+    return InvalidQuery(reason, field="sort", value=sort, type="query_shard_exception")
 
 
 def read_job(jobs: object) -> str:
@@ -116,24 +125,23 @@ def read_kept_instant(value: object, name: str, *, covers: bool = False) -> tupl
     return read.first, read
 
 
-def read_score(value: object) -> float:
+def read_score(value: object, name: str) -> float:
     """A threshold as float; an integer past the doubles is infinite, and so matches nothing or all."""
     if is_real(value):
         try:
             return float(value)
         except OverflowError:
             return math.inf if value > 0 else -math.inf
-    reason = f"[anomaly_score] must be a number, not {type(value).__name__}"
-    raise InvalidQuery(reason, field="anomaly_score", value=value)
+    raise InvalidQuery(f"[{name}] must be a number, not {type(value).__name__}", field=name, value=value)
 
 
-def read_double(text: str) -> float:
+def read_double(text: str, name: str) -> float:
     """The number that Java's ``Double.parseDouble`` reads."""
     bare = text.strip(_BLANKS)
     if _DOUBLE.fullmatch(bare):
         return float(bare.rstrip("fFdD") if bare[-1] in "fFdD" else bare)
     reason = f'For input string: "{text[:100]}"' if bare else "empty String"
-    raise InvalidQuery(reason, field="anomaly_score", value=text, type="number_format_exception")
+    raise InvalidQuery(reason, field=name, value=text, type="number_format_exception")
 
 
 def read_boolean(value: object, name: str) -> bool:
@@ -178,5 +186,5 @@ def read_sort(schema: Schema, sort: object) -> str:
     if not isinstance(sort, str):
         raise InvalidQuery(f"[sort] must be the name of one field, not {type(sort).__name__}", field="sort", value=sort)
     name = plain(sort)
-    order_column(schema, name)
+    order_of(schema, name)
     return name

@@ -1,20 +1,20 @@
 """Questions as values: checked once, then trusted everywhere.
 
-`BucketQuery` is what a caller prepares; `Question` is what the search is asked, with every instant settled and the
-dialect of the API gone: nothing behind this module knows ``-1`` or ``now``. `client_query` takes the official client's
-own keywords and spellings.
+`BucketQuery` and its siblings are what a caller prepares; `Question` is what the search is asked, with every instant
+settled and the dialect of the API gone: nothing behind this module knows ``-1`` or ``now``. `client_query` takes the
+official client's own keywords and spellings.
 """
 
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Self
+from typing import Any, ClassVar, NamedTuple, Self, TypeVar
 
 from bucketquery.errors import InvalidQuery
 from bucketquery.model.instants import FIRST_MS, LAST_MS, Instant, NowMath, Stretch
 from bucketquery.model.parameters import (
     is_unset,
-    order_column,
+    order_of,
     read_boolean,
     read_boolean_text,
     read_bound,
@@ -26,7 +26,9 @@ from bucketquery.model.parameters import (
     read_score,
     read_sort,
 )
-from bucketquery.model.schema import BUCKET
+from bucketquery.model.schema import BUCKET, INFLUENCER, RECORD, Schema
+
+_Asked = TypeVar("_Asked", bound="AnyQuery")
 
 
 class Question(NamedTuple):
@@ -35,9 +37,10 @@ class Question(NamedTuple):
     Attributes:
         start: first instant included, epoch ms.
         end: first instant excluded.
-        threshold: lowest score that matches; None lets every bucket match, also one without a score.
+        threshold: lowest score that matches; None lets every result match, also one without a score.
         exclude_interim: whether only final results are looked at.
-        order_by: the column that leads the order; None is time order.
+        order_by: the columns that order the matches, the first one first; where they say nothing more, and where there
+            are none, identities decide.
         desc: whether every key of the order is reversed.
         from_: how many matches are skipped.
         size: how many matches the page holds at most.
@@ -48,26 +51,105 @@ class Question(NamedTuple):
     end: int
     threshold: float | None
     exclude_interim: bool
-    order_by: str | None
+    order_by: tuple[str, ...]
     desc: bool
     from_: int
     size: int
     is_lookup: bool
 
 
-class _Read:
-    """What was read of a query's parameters: kept beside the fields, so that those are the parameters alone."""
+class _Query:
+    """What the questions for each kind of results have in common: the parameters that all have, and what they mean.
+
+    What was read of the parameters is kept beside the fields, so that those are the parameters alone.
+    """
 
     __slots__ = ("_end", "_settled", "_start", "_timestamp")
 
+    _schema: ClassVar[Schema]
+    jobs: tuple[str, ...]
+    start: int | str | None
+    end: int | str | None
+    exclude_interim: bool
+    sort: str
+    desc: bool
+    from_: int
+    size: int
     _start: Stretch | NowMath | None
     _end: Stretch | NowMath | None
     _timestamp: Stretch | NowMath | None
     _settled: Question | None
 
+    def replace(self, **changes: Any) -> Self:
+        """The same question but for the parameters named, checked like a new one. Complexity: O(1).
+
+        Raises:
+            TypeError: there is no such parameter.
+
+        >>> BucketQuery(jobs="web").replace(desc=True).desc
+        True
+        """
+        return type(self)(**{**self._parameters(), **changes})
+
+    def _read(
+        self,
+        *,
+        jobs: object,
+        start: Instant | None,
+        end: Instant | None,
+        score: object,
+        exclude_interim: object,
+        sort: object,
+        desc: object,
+        from_: object,
+        size: object,
+    ) -> None:
+        put = object.__setattr__
+        put(self, "jobs", (read_job(jobs),))
+        given_start, read_start = read_bound(start, "start")
+        given_end, read_end = read_bound(end, "end")
+        threshold = read_score(score, self._schema.score)
+        put(self, "start", given_start)
+        put(self, "_start", read_start)
+        put(self, "end", given_end)
+        put(self, "_end", read_end)
+        put(self, self._schema.score, 0.0 if math.isnan(threshold) else threshold)
+        put(self, "exclude_interim", read_boolean(exclude_interim, "exclude_interim"))
+        put(self, "sort", read_sort(self._schema, sort))
+        put(self, "desc", read_boolean(desc, "desc"))
+        put(self, "from_", read_integer(from_, "from", "from_"))
+        put(self, "size", read_integer(size, "size", "size"))
+        put(self, "_timestamp", None)
+
+    def _settle_early(self) -> None:
+        """Settle the question for good where nothing of it waits for the clock."""
+        waits = any(isinstance(read, NowMath) for read in (self._start, self._end, self._timestamp))
+        object.__setattr__(self, "_settled", None if waits else self._settle(0))
+
+    def _settle(self, now: int) -> Question:
+        start, end = _resolve(self._start, now, "start"), _resolve(self._end, now, "end")
+        threshold = getattr(self, self._schema.score)
+        return Question(
+            start=FIRST_MS if start is None else _clamp(start.first),
+            end=LAST_MS + 1 if end is None else _clamp(end.first),
+            threshold=threshold if threshold > 0.0 else None,
+            exclude_interim=self.exclude_interim,
+            order_by=order_of(self._schema, self.sort),
+            desc=self.desc,
+            from_=self.from_,
+            size=self.size,
+            is_lookup=False,
+        )
+
+    def _parameters(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in type(self).__match_args__}  # type: ignore[attr-defined] # a dataclass
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _restore, (type(self), self._parameters())
+
 
 @dataclass(frozen=True, slots=True, init=False)
-class BucketQuery(_Read):
+class BucketQuery(_Query):
     """A prepared question for the buckets of one job.
 
     A frozen value: checked when it is made, hashable, comparable, picklable, to be asked of any snapshot any number of
@@ -80,7 +162,8 @@ class BucketQuery(_Read):
         anomaly_score: lowest current score that matches; 0, less and NaN let every bucket match. Kept as float, NaN as
             0.0.
         exclude_interim: leave interim buckets out. A lookup by ``timestamp`` ignores it.
-        expand: accepted and checked; no records are held yet.
+        expand: bring the records of the page's buckets, of those that have bucket influencers; without the interim ones
+            where ``exclude_interim``, in a lookup too.
         sort: the field that leads the order.
         desc: reverse every key of the order; missing values are last both ways.
         from_: how many matches to skip, without limit.
@@ -99,6 +182,7 @@ class BucketQuery(_Read):
     20
     """
 
+    _schema = BUCKET
     jobs: tuple[str, ...]
     start: int | str | None
     end: int | str | None
@@ -126,116 +210,224 @@ class BucketQuery(_Read):
         size: int = 100,
         timestamp: Instant | None = None,
     ) -> None:
-        put = object.__setattr__
-        put(self, "jobs", (read_job(jobs),))
-        given_start, read_start = read_bound(start, "start")
-        given_end, read_end = read_bound(end, "end")
-        given_timestamp, read_timestamp = (
-            (None, None) if timestamp is None else read_kept_instant(timestamp, "timestamp", covers=True)
+        self._read(
+            jobs=jobs,
+            start=start,
+            end=end,
+            score=anomaly_score,
+            exclude_interim=exclude_interim,
+            sort=sort,
+            desc=desc,
+            from_=from_,
+            size=size,
         )
-        score = read_score(anomaly_score)
-        put(self, "start", given_start)
-        put(self, "_start", read_start)
-        put(self, "end", given_end)
-        put(self, "_end", read_end)
-        put(self, "anomaly_score", 0.0 if math.isnan(score) else score)
-        put(self, "exclude_interim", read_boolean(exclude_interim, "exclude_interim"))
+        put = object.__setattr__
         put(self, "expand", read_boolean(expand, "expand"))
-        put(self, "sort", read_sort(BUCKET, sort))
-        put(self, "desc", read_boolean(desc, "desc"))
-        put(self, "from_", read_integer(from_, "from", "from_"))
-        put(self, "size", read_integer(size, "size", "size"))
-        put(self, "timestamp", given_timestamp)
-        put(self, "_timestamp", read_timestamp)
+        put(self, "timestamp", None)
         if timestamp is not None:
+            given, read = read_kept_instant(timestamp, "timestamp", covers=True)
+            put(self, "timestamp", given)
+            put(self, "_timestamp", read)
             asked = {
-                "start": given_start,
-                "end": given_end,
-                "anomaly_score": score,
+                "start": self.start,
+                "end": self.end,
+                "anomaly_score": read_score(anomaly_score, "anomaly_score"),
                 "from_": self.from_,
                 "size": self.size,
             }
             defaults = BucketQuery.__init__.__kwdefaults__
             assert defaults is not None  # every parameter but one has one
             _refuse_beside_timestamp(name for name, value in asked.items() if value != defaults[name])
-        waits = any(isinstance(read, NowMath) for read in (read_start, read_end, read_timestamp))
-        put(self, "_settled", None if waits else self._settle(0))
-
-    def replace(self, **changes: Any) -> Self:
-        """The same question but for the parameters named, checked like a new one. Complexity: O(1).
-
-        Raises:
-            TypeError: there is no such parameter.
-
-        >>> BucketQuery(jobs="web").replace(desc=True).desc
-        True
-        """
-        return type(self)(**{**self._parameters(), **changes})
+        self._settle_early()
 
     def _settle(self, now: int) -> Question:
-        order_by = order_column(BUCKET, self.sort)
+        # The name of the class, for it was made anew with its slots: a bare super() knows the old one.
+        question = super(BucketQuery, self)._settle(now)
         lookup = _resolve(self._timestamp, now, "timestamp")
-        if lookup is not None:
-            # A lookup skips the score and interim conditions, as the server does.
-            return Question(
-                start=_clamp(lookup.first),
-                end=_clamp(lookup.last + 1),
-                threshold=None,
-                exclude_interim=False,
-                order_by=order_by,
-                desc=self.desc,
-                from_=0,
-                size=1,
-                is_lookup=True,
-            )
-        start, end = _resolve(self._start, now, "start"), _resolve(self._end, now, "end")
-        return Question(
-            start=FIRST_MS if start is None else _clamp(start.first),
-            end=LAST_MS + 1 if end is None else _clamp(end.first),
-            threshold=self.anomaly_score if self.anomaly_score > 0.0 else None,
-            exclude_interim=self.exclude_interim,
-            order_by=order_by,
-            desc=self.desc,
-            from_=self.from_,
-            size=self.size,
-            is_lookup=False,
+        if lookup is None:
+            return question
+        # A lookup skips the score and interim conditions, as the server does.
+        return question._replace(
+            start=_clamp(lookup.first),
+            end=_clamp(lookup.last + 1),
+            threshold=None,
+            exclude_interim=False,
+            from_=0,
+            size=1,
+            is_lookup=True,
         )
 
-    def _parameters(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in self.__match_args__}
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        return _restore, (type(self), self._parameters())
+@dataclass(frozen=True, slots=True, init=False)
+class RecordQuery(_Query):
+    """A prepared question for the records of one job: the anomalies that its detectors found.
+
+    A frozen value like `BucketQuery`.
+
+    Args:
+        jobs: the id of one job, or an iterable of one; kept as a tuple.
+        start: first instant included; None and -1 leave this side open.
+        end: first instant excluded; None and -1 leave this side open.
+        record_score: lowest current score that matches; 0, less and NaN let every record match. Kept as float, NaN as
+            0.0.
+        exclude_interim: leave interim records out.
+        sort: the field that leads the order; after it come the score, the values of the over, partition and by fields,
+            ``field_name`` and ``function``, and only then the time.
+        desc: reverse every key of the order; missing values are last both ways.
+        from_: how many matches to skip, without limit.
+        size: how many matches a page holds at most; an index has its own maximum, checked when it is asked.
+
+    Raises:
+        InvalidQuery: a parameter has a value no query may have; ``field`` names it.
+        LimitExceeded: a date text too long, with too many steps, or outside the years 0001 to 9999.
+
+    Complexity: O(1). Source: Get records; where its page and the server differ, the server.
+
+    >>> query = RecordQuery(jobs="web", record_score=75)
+    >>> query.sort, query.desc
+    ('record_score', True)
+    """
+
+    _schema = RECORD
+    jobs: tuple[str, ...]
+    start: int | str | None
+    end: int | str | None
+    record_score: float
+    exclude_interim: bool
+    sort: str
+    desc: bool
+    from_: int
+    size: int
+
+    def __init__(
+        self,
+        *,
+        jobs: str | Iterable[str],
+        start: Instant | None = None,
+        end: Instant | None = None,
+        record_score: float = 0.0,
+        exclude_interim: bool = False,
+        sort: str = "record_score",
+        desc: bool = True,
+        from_: int = 0,
+        size: int = 100,
+    ) -> None:
+        self._read(
+            jobs=jobs,
+            start=start,
+            end=end,
+            score=record_score,
+            exclude_interim=exclude_interim,
+            sort=sort,
+            desc=desc,
+            from_=from_,
+            size=size,
+        )
+        self._settle_early()
+
+
+@dataclass(frozen=True, slots=True, init=False)
+class InfluencerQuery(_Query):
+    """A prepared question for the influencers of one job: the entities blamed for its anomalies.
+
+    A frozen value like `BucketQuery`.
+
+    Args:
+        jobs: the id of one job, or an iterable of one; kept as a tuple.
+        start: first instant included; None and -1 leave this side open.
+        end: first instant excluded; None and -1 leave this side open.
+        influencer_score: lowest current score that matches; 0, less and NaN let every influencer match. Kept as float,
+            NaN as 0.0.
+        exclude_interim: leave interim influencers out.
+        sort: the field that leads the order; after it come timestamp, span, field name and field value.
+        desc: reverse every key of the order; missing values are last both ways.
+        from_: how many matches to skip, without limit.
+        size: how many matches a page holds at most; an index has its own maximum, checked when it is asked.
+
+    Raises:
+        InvalidQuery: a parameter has a value no query may have; ``field`` names it.
+        LimitExceeded: a date text too long, with too many steps, or outside the years 0001 to 9999.
+
+    Complexity: O(1). Source: Get influencers; where its page and the server differ, the server.
+
+    >>> InfluencerQuery(jobs="web", influencer_score=75, size=10).replace(desc=False).desc
+    False
+    """
+
+    _schema = INFLUENCER
+    jobs: tuple[str, ...]
+    start: int | str | None
+    end: int | str | None
+    influencer_score: float
+    exclude_interim: bool
+    sort: str
+    desc: bool
+    from_: int
+    size: int
+
+    def __init__(
+        self,
+        *,
+        jobs: str | Iterable[str],
+        start: Instant | None = None,
+        end: Instant | None = None,
+        influencer_score: float = 0.0,
+        exclude_interim: bool = False,
+        sort: str = "influencer_score",
+        desc: bool = True,
+        from_: int = 0,
+        size: int = 100,
+    ) -> None:
+        self._read(
+            jobs=jobs,
+            start=start,
+            end=end,
+            score=influencer_score,
+            exclude_interim=exclude_interim,
+            sort=sort,
+            desc=desc,
+            from_=from_,
+            size=size,
+        )
+        self._settle_early()
+
+
+AnyQuery = BucketQuery | RecordQuery | InfluencerQuery
 
 
 def client_query(
+    query: type[_Asked],
     *,
     jobs: str,
-    timestamp: Instant | None,
-    anomaly_score: float | str | None,
-    desc: bool | str | None,
-    end: Instant | None,
-    exclude_interim: bool | str | None,
-    expand: bool | str | None,
-    from_: int | None,
-    page: Mapping[str, int] | None,
-    size: int | None,
-    sort: str | None,
     start: Instant | None,
-) -> BucketQuery:
+    end: Instant | None,
+    score: float | str | None,
+    exclude_interim: bool | str | None,
+    sort: str | None,
+    desc: bool | str | None,
+    from_: int | None,
+    size: int | None,
+    page: Mapping[str, int] | None,
+    timestamp: Instant | None = None,
+    expand: bool | str | None = None,
+) -> _Asked:
     """The query that the official client's keywords ask for; None is not given.
 
     Numbers and booleans may be text, as the API takes them. Beside ``timestamp`` a parameter of a window, threshold or
     page must not be given at all, not even with its default.
 
+    ``query`` says for which kind of results; only that for buckets has ``timestamp`` and ``expand``. ``score`` is the
+    threshold, whatever its name is.
+
     Raises:
-        InvalidQuery: as `BucketQuery` does; also ``page`` together with ``from_`` or ``size``.
-        LimitExceeded: as `BucketQuery` does.
+        InvalidQuery: as the query does; also ``page`` together with ``from_`` or ``size``.
+        LimitExceeded: as the query does.
     """
+    threshold = query._schema.score
     given: dict[str, Any] = {
         "start": None if is_unset(start) else start,
         "end": None if is_unset(end) else end,
-        "anomaly_score": read_double(anomaly_score) if isinstance(anomaly_score, str) else anomaly_score,
+        threshold: read_double(score, threshold) if isinstance(score, str) else score,
         "from_": from_,
         "size": size,
     }
@@ -255,10 +447,10 @@ def client_query(
         "exclude_interim": read_boolean_text(exclude_interim, "exclude_interim"),
         "expand": read_boolean_text(expand, "expand"),
     }
-    return BucketQuery(jobs=jobs, **{name: value for name, value in given.items() if value is not None})
+    return query(jobs=jobs, **{name: value for name, value in given.items() if value is not None})
 
 
-def settle(query: BucketQuery, now: Callable[[], int]) -> Question:
+def settle(query: AnyQuery, now: Callable[[], int]) -> Question:
     """What a query asks at this moment.
 
     Args:
@@ -268,10 +460,15 @@ def settle(query: BucketQuery, now: Callable[[], int]) -> Question:
     Raises:
         LimitExceeded: date math leaves the years 0001 to 9999.
     """
-    return query._settled or query._settle(now())  # noqa: SLF001 - the way in for those who search
+    return query._settled or query._settle(now())
 
 
-def _restore(query: type[BucketQuery], parameters: dict[str, Any]) -> BucketQuery:
+def schema_of(query: AnyQuery | type[AnyQuery]) -> Schema:
+    """The kind of results that a query asks for."""
+    return query._schema
+
+
+def _restore(query: type[AnyQuery], parameters: dict[str, Any]) -> AnyQuery:
     return query(**parameters)
 
 

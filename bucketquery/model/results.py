@@ -1,56 +1,16 @@
 """The values that answers are made of: plain, frozen, comparable, picklable."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from typing import Any, Final, Literal, TypeVar
+from datetime import datetime
+from typing import Any, Literal
 
+from bucketquery.model.anomalies import AnomalyRecord
+from bucketquery.model.bodies import bucket_body, bucket_influencer_body
+from bucketquery.model.frozen import FrozenMapping
+from bucketquery.model.instants import datetime_of
 from bucketquery.model.severity import Severity
 from bucketquery.model.severity import severity as severity_of
-
-_Key = TypeVar("_Key")
-_Value = TypeVar("_Value")
-
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-class FrozenMapping(Mapping[_Key, _Value]):
-    """A mapping that nobody can change, and that pickles, which the standard library's read-only view does not.
-
-    >>> FrozenMapping({"record": 2})
-    FrozenMapping({'record': 2})
-    """
-
-    __slots__ = ("_items",)
-
-    _items: dict[_Key, _Value]
-
-    def __init__(self, items: Mapping[_Key, _Value]) -> None:
-        object.__setattr__(self, "_items", dict(items))
-
-    def __getitem__(self, key: _Key) -> _Value:
-        return self._items[key]
-
-    def __iter__(self) -> Iterator[_Key]:
-        return iter(self._items)
-
-    def __len__(self) -> int:
-        return len(self._items)
-
-    def __hash__(self) -> int:
-        return hash(frozenset(self._items.items()))
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({self._items!r})"
-
-    def __setattr__(self, name: str, value: object) -> None:
-        raise AttributeError(f"{type(self).__name__} is immutable")
-
-    def __delattr__(self, name: str) -> None:
-        raise AttributeError(f"{type(self).__name__} is immutable")
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (self._items.copy(),)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,7 +80,7 @@ class BucketInfluencer:
 
     def to_dict(self) -> dict[str, Any]:
         """The influencer as the API shows it inside its bucket. Complexity: O(1)."""
-        return influencer_body(
+        return bucket_influencer_body(
             self.job_id,
             self.timestamp,
             self.bucket_span,
@@ -148,6 +108,7 @@ class Bucket:
         bucket_influencers: the entities blamed.
         processing_time_ms: time that the analysis took.
         scheduled_events: events planned for this time.
+        records: the bucket's records, the most unlikely first, where the question was to expand; empty else.
 
     What a document does not have is shown as 0, False or empty.
 
@@ -172,11 +133,12 @@ class Bucket:
     bucket_influencers: tuple[BucketInfluencer, ...]
     processing_time_ms: int
     scheduled_events: tuple[str, ...]
+    records: tuple[AnomalyRecord, ...] = ()
 
     @property
     def time(self) -> datetime:
         """The start of the span as an aware datetime, UTC. Complexity: O(1)."""
-        return _EPOCH + timedelta(milliseconds=self.timestamp)
+        return datetime_of(self.timestamp)
 
     @property
     def severity(self) -> Severity:
@@ -192,79 +154,20 @@ class Bucket:
         return "bucket"
 
     def to_dict(self) -> dict[str, Any]:
-        """The bucket as the API shows it, in its order of keys. Complexity: O(1), and O(1) for each influencer."""
+        """The bucket as the API shows it, in its order of keys.
+
+        Complexity: O(1), and O(1) for each influencer and each field of a record.
+        """
         return bucket_body(
             self.job_id,
             self.timestamp,
             self.anomaly_score,
             self.bucket_span,
             self.initial_anomaly_score,
+            [record.to_dict() for record in self.records],
             self.event_count,
             self.is_interim,
             [influencer.to_dict() for influencer in self.bucket_influencers],
             self.processing_time_ms,
             self.scheduled_events,
         )
-
-
-def bucket_body(
-    job_id: str,
-    timestamp: int,
-    anomaly_score: float,
-    bucket_span: int,
-    initial_anomaly_score: float,
-    event_count: int,
-    is_interim: bool,
-    bucket_influencers: list[dict[str, Any]],
-    processing_time_ms: int,
-    scheduled_events: tuple[str, ...],
-) -> dict[str, Any]:
-    """A bucket as the API's response has it, its keys in its order; the list of influencers becomes part of it.
-
-    Complexity: O(1). Source: the server's ``Bucket``, which leaves out events where there are none.
-    """
-    body: dict[str, Any] = {
-        "job_id": job_id,
-        "timestamp": timestamp,
-        "anomaly_score": anomaly_score,
-        "bucket_span": bucket_span,
-        "initial_anomaly_score": initial_anomaly_score,
-        "event_count": event_count,
-        "is_interim": is_interim,
-        "bucket_influencers": bucket_influencers,
-        "processing_time_ms": processing_time_ms,
-    }
-    if scheduled_events:
-        body["scheduled_events"] = list(scheduled_events)
-    body["result_type"] = "bucket"
-    return body
-
-
-def influencer_body(
-    job_id: str,
-    timestamp: int,
-    bucket_span: int,
-    influencer_field_name: str | None,
-    initial_anomaly_score: float,
-    anomaly_score: float,
-    raw_anomaly_score: float,
-    probability: float,
-    is_interim: bool,
-) -> dict[str, Any]:
-    """A bucket's influencer as the API's response has it, its keys in its order.
-
-    Complexity: O(1). Source: the server's ``BucketInfluencer``, which leaves out the name where there is none.
-    """
-    body: dict[str, Any] = {"job_id": job_id, "result_type": "bucket_influencer"}
-    if influencer_field_name is not None:
-        body["influencer_field_name"] = influencer_field_name
-    body |= {
-        "initial_anomaly_score": initial_anomaly_score,
-        "anomaly_score": anomaly_score,
-        "raw_anomaly_score": raw_anomaly_score,
-        "probability": probability,
-        "timestamp": timestamp,
-        "bucket_span": bucket_span,
-        "is_interim": is_interim,
-    }
-    return body

@@ -17,6 +17,7 @@ Kind = Literal["bucket", "record", "influencer"]
 Document = Mapping[str, Any]
 
 Int64s = npt.NDArray[np.int64]
+Int32s = npt.NDArray[np.int32]
 Float64s = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
 Objects = npt.NDArray[np.object_]
@@ -24,14 +25,24 @@ Array = npt.NDArray[Any]
 
 
 class Type(Enum):
-    """What a field holds. The first four are columns, the last two are kept beside them, only where there are any."""
+    """What a field holds."""
 
+    # Columns; of a keyword its code in a dictionary of texts.
     TIMESTAMP = "timestamp"
     INTEGER = "integer"
     DOUBLE = "double"
     BOOLEAN = "boolean"
+    KEYWORD = "keyword"
+    # Kept beside the columns, only where there are any.
     KEYWORDS = "keywords"
     BUCKET_INFLUENCERS = "bucket_influencers"
+    REST = "rest"
+    # Parts of the rest.
+    TEXT = "text"
+    DOUBLES = "doubles"
+    OBJECT = "object"
+    OBJECTS = "objects"
+    INFLUENCES = "influences"
 
     @property
     def dtype(self) -> np.dtype[Any] | None:
@@ -44,22 +55,32 @@ _DTYPES: Final = {
     Type.INTEGER: np.dtype(np.int64),
     Type.DOUBLE: np.dtype(np.float64),
     Type.BOOLEAN: np.dtype(np.bool_),
+    Type.KEYWORD: np.dtype(np.int32),
 }
+_DEFAULTS: Final = {Type.TIMESTAMP: 0, Type.INTEGER: 0, Type.DOUBLE: 0.0, Type.BOOLEAN: False}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Field:
-    """One field of a kind: its name in documents, what it holds, and the bounds of the rules."""
+    """One field of a kind: its name in documents, what it holds, and the bounds of the rules.
+
+    An optional field is left out of an answer where a result does not have it; any other is shown as its default.
+    """
 
     name: str
     type: Type
     required: bool = False
+    optional: bool = False
     minimum: int | None = None
 
     @property
     def default(self) -> Any:
-        """What is shown where the field is missing."""
-        return {Type.DOUBLE: 0.0, Type.BOOLEAN: False, Type.KEYWORDS: (), Type.BUCKET_INFLUENCERS: ()}.get(self.type, 0)
+        """What is shown where the field is missing; None where nothing is."""
+        return None if self.optional else _DEFAULTS.get(self.type, ())
+
+
+#: Where the rest of a document is kept: what no column and no list of its own holds, as one text. No path leads there.
+REST: Final = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,10 +90,11 @@ class Schema:
     Attributes:
         kind: its ``result_type``.
         plural: the name of its list in a response.
-        fields: all stored fields but the job, in the order in which they are checked.
+        fields: all that is stored but the job, in the order in which it is checked.
         identity: the fields that with the job make a result the same one; ``timestamp`` comes first.
         score: the field that a threshold is held against.
-        never: mapped in the results index though no result of this kind has them: legal to sort by, and all missing.
+        ties: the fields that decide where the one that is sorted by does not.
+        parts: the documented fields that are kept in the rest, in the order of an answer.
     """
 
     kind: Kind
@@ -80,7 +102,8 @@ class Schema:
     fields: tuple[Field, ...]
     identity: tuple[str, ...]
     score: str
-    never: frozenset[str]
+    ties: tuple[str, ...]
+    parts: tuple[Field, ...] = ()
 
     @cached_property
     def columns(self) -> tuple[Field, ...]:
@@ -89,61 +112,151 @@ class Schema:
 
     @cached_property
     def lists(self) -> tuple[Field, ...]:
-        """The fields that are lists, kept only where there are any."""
+        """The fields that are kept beside the columns, only where there are any."""
         return tuple(field for field in self.fields if field.type.dtype is None)
 
     @cached_property
     def by_name(self) -> Mapping[str, Field]:
-        """The fields by their names."""
-        return MappingProxyType({field.name: field for field in self.fields})
+        """The fields by their names, those in the rest too."""
+        named = {field.name: field for field in (*self.fields, *self.parts)}
+        return MappingProxyType({name: field for name, field in named.items() if name != REST})
+
+    @cached_property
+    def documents(self) -> frozenset[str]:
+        """The lists that are only shown: a host that keeps the documents itself has no need of them here."""
+        return frozenset(field.name for field in self.lists if field.type is not Type.KEYWORDS)
+
+    @cached_property
+    def sortable(self) -> frozenset[str]:
+        """The fields that can be sorted by and that a result of this kind may have."""
+        kept = {Type.KEYWORDS, *_DTYPES}
+        return frozenset(field.name for field in self.fields if field.type in kept)
+
+    @cached_property
+    def is_ordered_by_identity(self) -> bool:
+        """Whether identities are in the order that decides where the field that is sorted by does not.
+
+        Those with texts are not: a missing text is last in an answer both ways.
+        """
+        return self.ties == self.identity and all(self.by_name[name].type is not Type.KEYWORD for name in self.ties)
+
+
+_TIMESTAMP: Final = Field(name="timestamp", type=Type.TIMESTAMP, required=True)
+_BUCKET_SPAN: Final = Field(name="bucket_span", type=Type.INTEGER, required=True, minimum=1)
+_IS_INTERIM: Final = Field(name="is_interim", type=Type.BOOLEAN)
+
+
+def _text(name: str) -> Field:
+    return Field(name=name, type=Type.KEYWORD, optional=True)
+
+
+def _part(name: str, of: Type) -> Field:
+    return Field(name=name, type=of, optional=True)
 
 
 BUCKET: Final = Schema(
     kind="bucket",
     plural="buckets",
     fields=(
-        Field(name="timestamp", type=Type.TIMESTAMP, required=True),
-        Field(name="bucket_span", type=Type.INTEGER, required=True, minimum=1),
+        _TIMESTAMP,
+        _BUCKET_SPAN,
         Field(name="anomaly_score", type=Type.DOUBLE),
         Field(name="initial_anomaly_score", type=Type.DOUBLE),
         Field(name="event_count", type=Type.INTEGER),
-        Field(name="is_interim", type=Type.BOOLEAN),
+        _IS_INTERIM,
         Field(name="bucket_influencers", type=Type.BUCKET_INFLUENCERS),
         Field(name="processing_time_ms", type=Type.INTEGER),
         Field(name="scheduled_events", type=Type.KEYWORDS),
     ),
     identity=("timestamp", "bucket_span"),
     score="anomaly_score",
-    never=frozenset(
-        {
-            "record_score",
-            "initial_record_score",
-            "influencer_score",
-            "initial_influencer_score",
-            "probability",
-            "raw_anomaly_score",
-            "multi_bucket_impact",
-            "detector_index",
-            "function",
-            "function_description",
-            "field_name",
-            "by_field_name",
-            "by_field_value",
-            "over_field_name",
-            "over_field_value",
-            "partition_field_name",
-            "partition_field_value",
-            "influencer_field_name",
-            "influencer_field_value",
-        }
+    ties=("timestamp", "bucket_span"),
+)
+
+RECORD: Final = Schema(
+    kind="record",
+    plural="records",
+    fields=(
+        _TIMESTAMP,
+        _BUCKET_SPAN,
+        Field(name="detector_index", type=Type.INTEGER),
+        Field(name="probability", type=Type.DOUBLE),
+        Field(name="multi_bucket_impact", type=Type.DOUBLE, optional=True),
+        Field(name="record_score", type=Type.DOUBLE),
+        Field(name="initial_record_score", type=Type.DOUBLE),
+        _IS_INTERIM,
+        _text("by_field_name"),
+        _text("by_field_value"),
+        _text("partition_field_name"),
+        _text("partition_field_value"),
+        _text("function"),
+        _text("function_description"),
+        _text("field_name"),
+        _text("over_field_name"),
+        _text("over_field_value"),
+        Field(name=REST, type=Type.REST),
+    ),
+    identity=(
+        "timestamp",
+        "bucket_span",
+        "detector_index",
+        "by_field_value",
+        "over_field_value",
+        "partition_field_value",
+    ),
+    score="record_score",
+    ties=(
+        "record_score",
+        "over_field_value",
+        "partition_field_value",
+        "by_field_value",
+        "field_name",
+        "function",
+        "timestamp",
+        "bucket_span",
+        "detector_index",
+    ),
+    parts=(
+        _part("correlated_by_field_value", Type.TEXT),
+        _part("typical", Type.DOUBLES),
+        _part("actual", Type.DOUBLES),
+        _part("causes", Type.OBJECTS),
+        _part("influencers", Type.INFLUENCES),
+        _part("geo_results", Type.OBJECT),
+        _part("anomaly_score_explanation", Type.OBJECT),
     ),
 )
 
+INFLUENCER: Final = Schema(
+    kind="influencer",
+    plural="influencers",
+    fields=(
+        _TIMESTAMP,
+        _BUCKET_SPAN,
+        _text("influencer_field_name"),
+        _text("influencer_field_value"),
+        Field(name="influencer_score", type=Type.DOUBLE),
+        Field(name="initial_influencer_score", type=Type.DOUBLE),
+        Field(name="probability", type=Type.DOUBLE),
+        _IS_INTERIM,
+        Field(name=REST, type=Type.REST),
+    ),
+    identity=("timestamp", "bucket_span", "influencer_field_name", "influencer_field_value"),
+    score="influencer_score",
+    ties=("timestamp", "bucket_span", "influencer_field_name", "influencer_field_value"),
+)
+
 #: The kinds that the library holds.
-SCHEMAS: Final[Mapping[str, Schema]] = MappingProxyType({BUCKET.kind: BUCKET})
+SCHEMAS: Final[Mapping[str, Schema]] = MappingProxyType(
+    {schema.kind: schema for schema in (BUCKET, RECORD, INFLUENCER)}
+)
 
 #: The same for every result of a job's kind: sorting by them leaves the ties to decide.
 CONSTANT: Final = frozenset({"job_id", "result_type"})
+#: Mapped in the results index and legal to sort by, whether results of a kind have them or not.
+MAPPED: Final = frozenset({"@timestamp", "raw_anomaly_score", *CONSTANT}).union(
+    *(schema.sortable for schema in SCHEMAS.values())
+)
 #: Mapped as text, which cannot be sorted by.
 TEXT_FIELDS: Final = frozenset({"description", "terms", "examples", "all_field_values"})
 _NESTED: Final = {

@@ -1,5 +1,8 @@
 """Pure functions of arrays: what a search is made of."""
 
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, Self
+
 import numpy as np
 
 from bucketquery.model.schema import Array, Bools, Int64s
@@ -58,41 +61,110 @@ def live_rows(dead: Int64s, first: int, last: int) -> slice | Int64s:
     return alive.nonzero()[0] + low
 
 
-def ranked(keys: Array, missing: Bools | None, need: int, *, desc: bool) -> Int64s:
-    """The first ``need`` positions in the order of the keys, all if there are fewer.
+class Key(NamedTuple):
+    """What a column says of the order of some rows.
 
-    Positions come in time order; equal keys keep it, or have it reversed where ``desc``. Missing keys are last both
-    ways.
+    Attributes:
+        ranks: shape (n,), numbers; the lowest come first.
+        missing: shape (n,), which have none and so come last; None if all have one.
+    """
+
+    ranks: Array
+    missing: Bools | None
+
+    @classmethod
+    def of(cls, values: Array, missing: Bools | None, *, desc: bool) -> Self:
+        """The key of a column's values; of ``desc`` the greatest come first. Complexity: O(n)."""
+        if not desc:
+            return cls(values, missing)
+        # ~ turns integers around without overflow.
+        return cls(-values if values.dtype.kind == "f" else ~values, missing)
+
+
+def ranked(count: int, keys: Sequence[Callable[[Int64s], Key]], need: int, *, desc: bool) -> Int64s:
+    """The first ``need`` of some positions in the order of the keys, all if there are fewer.
+
+    Positions come in time order; what is equal in all keys keeps it, or has it reversed where ``desc``.
 
     Args:
-        keys: shape (n,), numbers.
-        missing: shape (n,), which keys are missing; None if none is.
-        need: how many are wanted, at least one.
-        desc: whether the greatest keys come first.
+        count: how many positions there are, from 0 on.
+        keys: where the first is equal the second decides, and so on; each gives the key of the positions it is asked
+            for, and is asked for no more than those that the ones before leave open.
+        need: how many are wanted.
+        desc: whether positions are reversed.
 
-    Complexity: O(n + k log k) for the k that are needed.
+    Complexity: O(n) for each key that is needed to tell which are the first, and O(k log k) for the k that are.
 
-    >>> ranked(np.array([1.0, 3.0, 3.0]), None, 2, desc=True).tolist()
+    >>> scores = np.array([1.0, 3.0, 3.0])
+    >>> ranked(3, [lambda positions: Key.of(scores[positions], None, desc=True)], 2, desc=True).tolist()
     [2, 1]
     """
-    if missing is None:
-        given = np.arange(len(keys))
-        rest = given[:0]
-    else:
-        given, rest = (~missing).nonzero()[0], missing.nonzero()[0]
-    values = keys[given]
-    if need < len(given):
-        # Picked from the front; ~ turns integers around without overflow. NumPy is slow to pick from mass ties, and
-        # most scores are 0: where the first tie is enough, nothing is picked.
-        ranks = values if not desc else -values if values.dtype.kind == "f" else ~values
+    picked = np.sort(_first(count, keys, need, desc=desc))
+    if desc:
+        picked = picked[::-1]
+    return picked[in_order([key(picked) for key in keys])]
+
+
+def in_order(keys: Sequence[Key], *groups: Int64s) -> Int64s:
+    """The order of rows by their keys, within groups if there are any; what is equal in all keys stays as it is.
+
+    Complexity: O(n log n) for each key.
+
+    >>> keys = [Key(np.array([0.5, 0.1, 0.2]), np.array([False, False, True]))]
+    >>> in_order(keys).tolist(), in_order(keys, np.array([1, 0, 0])).tolist()
+    ([1, 0, 2], [1, 2, 0])
+    """
+    # The last one given to lexsort leads.
+    leading_last: list[Array] = []
+    for ranks, missing in reversed(keys):
+        leading_last += [ranks] if missing is None else [ranks, missing]
+    return np.lexsort([*leading_last, *groups])
+
+
+def concatenated_ranges(starts: Int64s, stops: Int64s) -> tuple[Int64s, Int64s]:
+    """The integers of several ranges, one range after the other, and the number of the range that each is of.
+
+    Args:
+        starts: shape (r,), the first of each.
+        stops: shape (r,), what comes behind the last of each; not less than its start.
+
+    Complexity: O(integers + r).
+
+    >>> integers, ranges = concatenated_ranges(np.array([5, 9]), np.array([7, 10]))
+    >>> integers.tolist(), ranges.tolist()
+    ([5, 6, 9], [0, 0, 1])
+    """
+    lengths = stops - starts
+    ranges = np.repeat(np.arange(len(starts)), lengths)
+    behind = np.cumsum(lengths)
+    return np.arange(len(ranges)) + (starts - behind + lengths)[ranges], ranges
+
+
+def _first(count: int, keys: Sequence[Callable[[Int64s], Key]], need: int, *, desc: bool) -> Int64s:
+    """The positions that `ranked` gives, in any order."""
+    among = np.arange(count)
+    chosen: list[Int64s] = []
+    for key in keys:
+        if not 0 < need < len(among):
+            break
+        ranks, missing = key(among)
+        if missing is not None and missing.any():
+            given, lacking = among[~missing], among[missing]
+            if len(given) <= need:
+                chosen.append(given)
+                need -= len(given)
+                among = lacking
+                continue
+            among, ranks = given, ranks[~missing]
+        # NumPy is slow to pick from mass ties, and most scores are 0: where the first tie is enough, nothing is picked.
         worst = ranks.min()
         if np.count_nonzero(ranks == worst) < need:
             worst = np.partition(ranks, need - 1)[need - 1]
-        picked = ranks < worst
-        lacking = need - int(np.count_nonzero(picked))
-        tied = (ranks == worst).nonzero()[0]
-        picked[tied[-lacking:] if desc else tied[:lacking]] = True
-        given, values = given[picked], values[picked]
-    order = given[values.argsort(kind="stable")]
-    # Ties go in the request's direction too, so the whole order is what turns around.
-    return np.concatenate((order[::-1], rest[::-1]) if desc else (order, rest))[:need]
+        better = among[ranks < worst]
+        chosen.append(better)
+        need -= len(better)
+        among = among[ranks == worst]
+    # Only positions tell the rest apart.
+    need = min(need, len(among))
+    chosen.append(among[len(among) - need :] if desc else among[:need])
+    return np.concatenate(chosen)

@@ -7,6 +7,7 @@ decides is a scan of the window. Rows of the base and of the head are told apart
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from typing import Any, Final
 
@@ -17,7 +18,7 @@ from bucketquery.columns.table import Table
 from bucketquery.columns.view import Selection, View
 from bucketquery.model.queries import Question
 from bucketquery.model.schema import Bools, Float64s, Int64s, Type
-from bucketquery.search.kernels import live_rows, ranked, time_slice
+from bucketquery.search.kernels import Key, live_rows, ranked, time_slice
 
 _SCAN_ROWS: Final = 4096
 
@@ -43,13 +44,13 @@ def search(table: Table, question: Question) -> Found:
     k-th match.
     """
     view = table.final() if question.exclude_interim else table.rows
-    if question.threshold is None and question.order_by is None:
+    if question.threshold is None and not question.order_by:
         return _by_time(view, question)
     matches = _matches(view, question)
     first, last = question.from_, question.from_ + question.size
     if first >= len(matches) or first == last:
         return Found(Selection(view, matches[:0]), len(matches))
-    if question.order_by is None:
+    if not question.order_by:
         rows = (matches[::-1] if question.desc else matches)[first:last]
     else:
         rows = _in_order(view, matches, question.order_by, last, desc=question.desc)[first:last]
@@ -66,7 +67,7 @@ def scan(table: Table, question: Question) -> Iterator[Selection]:
     where another order leads O(m log m) for the m matches.
     """
     everything = question._replace(from_=0, size=table.rows.length)
-    if question.order_by is not None:
+    if question.order_by:
         found = search(table, everything)
         for first in range(0, found.count, _SCAN_ROWS):
             yield found.page[first : first + _SCAN_ROWS]
@@ -139,13 +140,32 @@ def _at_or_above(scores: Float64s, threshold: float | None) -> Bools:
     return np.ones(len(scores), dtype=np.bool_) if threshold is None else scores >= threshold
 
 
-def _in_order(view: View, matches: Int64s, order_by: str, need: int, *, desc: bool) -> Int64s:
-    """The first ``need`` matches in the order that a column leads."""
-    rows = Selection(view, matches)
-    if view.base.schema.by_name[order_by].type is Type.KEYWORDS:
-        keys, missing = _keyword_keys(rows.lists(order_by), desc=desc)
-        return matches[ranked(keys, missing, need, desc=desc)]
-    return matches[ranked(rows.column(order_by), rows.missing(order_by), need, desc=desc)]
+def key_of(rows: Selection, name: str, *, desc: bool, is_tie: bool) -> Key:
+    """What a column says of the order of some rows.
+
+    Args:
+        rows: of any table.
+        name: a column, or a field of several texts.
+        desc: whether the greatest come first.
+        is_tie: whether it decides only where another one does not. A missing number counts as its default there, as it
+            does in an identity; where it leads it is last.
+
+    Complexity: O(r) for r rows; for texts O(d) where base and head of a table have d.
+    """
+    of = rows.view.base.schema.by_name[name].type
+    if of is Type.KEYWORDS:
+        return Key.of(*_keyword_keys(rows.lists(name), desc=desc), desc=desc)
+    missing = None if is_tie and of is Type.INTEGER else rows.missing(name)
+    return Key.of(rows.comparable(name), missing, desc=desc)
+
+
+def _in_order(view: View, matches: Int64s, order_by: Sequence[str], need: int, *, desc: bool) -> Int64s:
+    """The first ``need`` matches in the order of some columns."""
+
+    def key(name: str, positions: Int64s) -> Key:
+        return key_of(Selection(view, matches[positions]), name, desc=desc, is_tie=name != order_by[0])
+
+    return matches[ranked(len(matches), [partial(key, name) for name in order_by], need, desc=desc)]
 
 
 def _keyword_keys(texts: Sequence[tuple[Any, ...]], *, desc: bool) -> tuple[Int64s, Bools]:

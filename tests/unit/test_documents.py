@@ -15,7 +15,7 @@ from bucketquery.columns.documents import read_documents
 from bucketquery.errors import InvalidDocument
 from bucketquery.model.instants import LAST_MS
 from bucketquery.model.schema import BUCKET
-from helpers import JOB, RECORD, SPAN_S, STEP, bucket, hold_records, record, row_of, rows, segment, stored
+from helpers import JOB, SPAN_S, STEP, bucket, record, row_of, rows, segment, stored
 
 CHUNK = reading._CHUNK
 INT64_MAX = 2**63 - 1
@@ -130,14 +130,14 @@ def test_lists_follow_their_rows() -> None:
 def test_other_types_are_counted() -> None:
     """By their name, and those without one under the empty name; a batch of none is empty."""
     documents: list[Any] = [
-        {"result_type": "record"},
+        {"result_type": "forecast"},
         {},
         {"result_type": None},
-        {"_source": {"result_type": "record"}},
+        {"_source": {"result_type": "forecast"}},
         {"result_type": ""},
     ]
     found = read_documents(documents, None)
-    assert found.skipped == {"record": 2, "": 3}
+    assert found.skipped == {"forecast": 2, "": 3}
     assert shape(found) == {}
     assert read_documents([], None) == Batch({}, {})
 
@@ -255,19 +255,10 @@ def test_a_document_is_any_mapping() -> None:
 # ---- several kinds
 
 
-@pytest.fixture
-def records_are_held() -> Iterator[None]:
-    """Records are a kind beside buckets."""
-    with pytest.MonkeyPatch.context() as patch:
-        hold_records(patch)
-        yield
-
-
-@pytest.mark.usefixtures("records_are_held")
 def test_each_kind_has_its_own_columns() -> None:
     """Mixed as they come, by their types or all of one; what is of neither is counted."""
     documents = [
-        record(1, 1, record_score=5.0, actual=["x"]),
+        record(1, 1, record_score=5.0, actual=[1]),
         bucket(1, anomaly_score=7.0),
         {"_source": record(1, 0)},
         {**bucket(0), "result_type": "influencer"},
@@ -289,13 +280,12 @@ def test_each_kind_has_its_own_columns() -> None:
     assert refusal([record(0), bucket(0)], "record").field == "documents[1].result_type"
 
 
-@pytest.mark.usefixtures("records_are_held")
 @pytest.mark.parametrize("before", [0, 3, CHUNK - 1, CHUNK])
 @pytest.mark.parametrize("between", [0, 5, CHUNK])
 def test_of_several_kinds_the_first_bad_document_is_named(before: int, between: int) -> None:
     """Whichever its kind is, in whichever chunk, and whatever else is bad behind it."""
     good = [(bucket, record)[row % 2](row) for row in range(before + between)]
-    bad = [(bucket(0, anomaly_score="5"), ".anomaly_score"), ({"_source": record(0, -1)}, "._source.detector_index")]
+    bad = [(bucket(0, anomaly_score="5"), ".anomaly_score"), ({"_source": record(0, "x")}, "._source.detector_index")]
     for (first, path), (second, _) in (bad, bad[::-1]):
         documents = [*good[:before], first, *good[before:], second]
         for given in (documents, [*documents, 5], iter(documents)):

@@ -15,7 +15,7 @@ import pytest
 from bucketquery import Commit, InvalidDocument, InvalidQuery, ResultsIndex, Snapshot, UnknownJob
 from bucketquery.columns.segment import Segment
 from bucketquery.columns.table import Counts, Table
-from helpers import FULL, JOB, PATIENCE_S, SPAN_S, STEP, bucket, hold_records, moved, record, rows, stored, table_of
+from helpers import FULL, JOB, PATIENCE_S, SPAN_S, STEP, bucket, moved, record, rows, stored, table_of
 
 
 def refusal(ask: Callable[[], object]) -> InvalidQuery:
@@ -33,8 +33,8 @@ def test_a_write_that_changes_something_is_one_commit() -> None:
     index = ResultsIndex()
     assert index.sequence == 0
     assert index.put_job(JOB) == Commit(sequence=1)
-    documents = [bucket(0), bucket(1), bucket(1, event_count=1), {"result_type": "record"}]
-    assert index.upsert(documents) == Commit(sequence=2, inserted=2, skipped={"record": 1})
+    documents = [bucket(0), bucket(1), bucket(1, event_count=1), {"result_type": "forecast"}]
+    assert index.upsert(documents) == Commit(sequence=2, inserted=2, skipped={"forecast": 1})
     assert index.upsert([bucket(0), bucket(1), bucket(2)]) == Commit(sequence=3, inserted=1, replaced=1, unchanged=1)
     columns = {"timestamp": [0, 5 * STEP], "bucket_span": SPAN_S}
     assert index.upsert_columns(columns, job_id="db") == Commit(sequence=4, inserted=2)
@@ -51,7 +51,7 @@ def test_a_write_that_changes_nothing_publishes_nothing() -> None:
     index.put_job(JOB, bucket_span=300)
     before = index.snapshot()
     assert index.upsert([]) == Commit(sequence=2)
-    assert index.upsert([{"result_type": "record"}, {}]) == Commit(sequence=2, skipped={"record": 1, "": 1})
+    assert index.upsert([{"result_type": "forecast"}, {}]) == Commit(sequence=2, skipped={"forecast": 1, "": 1})
     assert index.upsert([*rows(0, 3), bucket(0, job_id="db")]) == Commit(sequence=2, unchanged=4)
     assert index.upsert_columns({"timestamp": [], "bucket_span": 1}, job_id="new") == Commit(sequence=2)
     assert index.put_job(JOB, bucket_span=np.int64(300)) == Commit(sequence=2)  # type: ignore[arg-type] # as good as an int
@@ -73,7 +73,7 @@ def test_two_kinds_are_written_in_one_commit(monkeypatch: pytest.MonkeyPatch) ->
     """A kind joins by its entry among the kinds: tables of its own, counts together, all of it or nothing."""
     hold_records(monkeypatch)
     index = ResultsIndex()
-    documents = [bucket(0), record(0, 1, actual=["x"]), record(0, 0), bucket(1), {**bucket(0), "result_type": "other"}]
+    documents = [bucket(0), record(0, 1, actual=[1]), record(0, 0), bucket(1), {**bucket(0), "result_type": "other"}]
     assert index.upsert(documents) == Commit(sequence=1, inserted=4, skipped={"other": 1})
     assert index.stats(JOB)["rows"] == {"bucket": 2, "record": 2}
     before = index.snapshot()
@@ -90,8 +90,8 @@ def test_two_kinds_are_written_in_one_commit(monkeypatch: pytest.MonkeyPatch) ->
     assert old.tables["record"].rows.length == 2
     now = index.snapshot()
     for bad, field in (
-        ([record(9), bucket(9, event_count="x"), record(9, -1)], "documents[1].event_count"),
-        ([bucket(9), record(9, -1), bucket(9, event_count="x")], "documents[1].detector_index"),
+        ([record(9), bucket(9, event_count="x"), record(9, "x")], "documents[1].event_count"),
+        ([bucket(9), record(9, "x"), bucket(9, event_count="x")], "documents[1].detector_index"),
     ):
         with pytest.raises(InvalidDocument) as caught:
             index.upsert(bad)

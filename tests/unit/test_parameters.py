@@ -13,7 +13,7 @@ from bucketquery.errors import InvalidQuery
 from bucketquery.model.instants import NowMath, Stretch
 from bucketquery.model.parameters import (
     is_unset,
-    order_column,
+    order_of,
     read_boolean,
     read_boolean_text,
     read_bound,
@@ -28,7 +28,7 @@ from bucketquery.model.parameters import (
     read_sort,
     read_text,
 )
-from bucketquery.model.schema import BUCKET, CONSTANT, NESTED_FIELDS, TEXT_FIELDS
+from bucketquery.model.schema import BUCKET, INFLUENCER, MAPPED, NESTED_FIELDS, RECORD, TEXT_FIELDS, Schema
 
 
 def refusal(ask: Callable[[], object]) -> InvalidQuery:
@@ -287,12 +287,24 @@ def test_a_page_gives_what_it_has() -> None:
 # ---- order
 
 
-def test_what_leads_an_order_is_a_column_or_time() -> None:
+def test_what_leads_an_order_of_buckets_is_a_column_or_time() -> None:
     """Fields that buckets do not have, or have all alike, leave the order to time."""
-    for name in ("anomaly_score", "event_count", "bucket_span", "is_interim", "scheduled_events"):
-        assert order_column(BUCKET, name) == name
-    for name in ("timestamp", "@timestamp", *CONSTANT, *BUCKET.never):
-        assert order_column(BUCKET, name) is None
+    leading = {"anomaly_score", "initial_anomaly_score", "event_count", "bucket_span", "is_interim"}
+    for name in leading | {"processing_time_ms", "scheduled_events"}:
+        assert order_of(BUCKET, name) == (name,)
+    for name in MAPPED - BUCKET.sortable | {"timestamp", "@timestamp"}:
+        assert order_of(BUCKET, name) == ()
+
+
+@pytest.mark.parametrize("schema", [RECORD, INFLUENCER])
+def test_the_ties_of_anomalies_follow_what_leads(schema: Schema) -> None:
+    """Each of them once; where nothing leads, they do."""
+    assert order_of(schema, "probability") == ("probability", *schema.ties)
+    for name in MAPPED - schema.sortable - {"@timestamp"}:
+        assert order_of(schema, name) == schema.ties
+    assert order_of(schema, "@timestamp") == order_of(schema, "timestamp")
+    assert sorted(order_of(schema, "timestamp")) == sorted(schema.ties)
+    assert order_of(schema, "timestamp")[0] == "timestamp"
 
 
 @pytest.mark.parametrize(

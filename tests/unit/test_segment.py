@@ -253,7 +253,7 @@ def test_lists_are_taken_in_the_order_asked_for(asked: slice | Int64s) -> None:
     lists = Lists(array(1, 2, 5, 99), Lists.of_tuples([("b",), ("c",), ("f",), ("garbage",)]).values, 3)
     expected = [(), ("b",), ("c",), (), (), ("f",)]
     wanted = expected[asked] if isinstance(asked, slice) else [expected[row] for row in asked.tolist()]
-    with_lists = Segment(BUCKET, 6, segment(rows(0, 6)).columns, {}, {"scheduled_events": lists})
+    with_lists = Segment(BUCKET, 6, segment(rows(0, 6)).columns, {}, {}, {"scheduled_events": lists})
     assert with_lists.take_lists("scheduled_events", asked) == wanted
     assert with_lists.take_lists("bucket_influencers", asked) == [()] * len(wanted)
 

@@ -1,0 +1,112 @@
+"""Records and influencers as values and as the API writes them, made column by column."""
+
+from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise, repeat
+from typing import Any
+
+from bucketquery.answers.body import Documents, kept_documents, shown, timestamp_strings
+from bucketquery.columns.rest import unpacked
+from bucketquery.columns.view import Selection
+from bucketquery.model.anomalies import AnomalyRecord, Influencer
+from bucketquery.model.bodies import INFLUENCER_FIELDS, RECORD_FIELDS, influencer_body, record_body
+from bucketquery.model.schema import REST
+from bucketquery.search.expand import Expansion
+
+_Body = dict[str, Any]
+
+
+def record_values(job_id: str, rows: Selection, documents: Documents) -> list[AnomalyRecord]:
+    """Records of one job as values. Complexity: O(r) for r rows."""
+    return [AnomalyRecord(job_id=job_id, **row) for row in _rows(rows, documents)]
+
+
+def influencer_values(job_id: str, rows: Selection, documents: Documents) -> list[Influencer]:
+    """Influencers of one job as values. Complexity: O(r) for r rows."""
+    return [Influencer(job_id=job_id, **row) for row in _rows(rows, documents)]
+
+
+def record_bodies(job_id: str, rows: Selection, documents: Documents, *, human: bool) -> list[_Body]:
+    """Records of one job as the API's response has them.
+
+    Args:
+        job_id: the job of all.
+        rows: what to write, in this order.
+        documents: what is only shown of them.
+        human: whether each timestamp is written as text too, before its number.
+
+    Complexity: O(r) for r rows. Source: the server's ``AnomalyRecord``.
+    """
+    return _bodies(record_body, RECORD_FIELDS, job_id, rows, documents, human=human)
+
+
+def influencer_bodies(job_id: str, rows: Selection, documents: Documents, *, human: bool) -> list[_Body]:
+    """Influencers of one job as the API's response has them; the arguments are those of `record_bodies`.
+
+    Complexity: O(r) for r rows. Source: the server's ``Influencer``.
+    """
+    return _bodies(influencer_body, INFLUENCER_FIELDS, job_id, rows, documents, human=human)
+
+
+def expanded_values(job_id: str, expansion: Expansion) -> list[tuple[AnomalyRecord, ...]]:
+    """The records of each of some buckets as values. Complexity: O(r) for r records."""
+    records, ends = expansion.records()
+    values = record_values(job_id, records, kept_documents(records))
+    return [tuple(values[first:end]) for first, end in pairwise(ends)]
+
+
+def expanded_bodies(job_id: str, expansion: Expansion, *, human: bool) -> list[list[_Body]]:
+    """The records of each of some buckets as the API's response has them. Complexity: O(r) for r records."""
+    records, ends = expansion.records()
+    bodies = record_bodies(job_id, records, kept_documents(records), human=human)
+    return [bodies[first:end] for first, end in pairwise(ends)]
+
+
+def _rows(rows: Selection, documents: Documents) -> list[dict[str, Any]]:
+    """What is stored of each row, by the names that values have for it."""
+    columns: dict[str, Sequence[Any]] = {
+        field.name: _or_none(rows, field.name) for field in rows.view.base.schema.columns
+    }
+    columns["_rest"] = [rest or "" for rest in documents[REST]]
+    return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+
+
+def _bodies(
+    write: Callable[[str, Mapping[str, Any], Mapping[str, Any]], _Body],
+    order: Sequence[str],
+    job_id: str,
+    rows: Selection,
+    documents: Documents,
+    *,
+    human: bool,
+) -> list[_Body]:
+    others = unpacked(documents[REST])
+    columns: dict[str, Sequence[Any]] = {}
+    for name in order:
+        if name == "timestamp" and human:
+            columns["timestamp_string"] = timestamp_strings(rows.column(name))
+        column = _column(rows, name, others)
+        if column is not None:
+            columns[name] = column
+    is_full = not any(None in column for column in columns.values())
+    fields = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+    if not is_full:
+        fields = [{name: value for name, value in some.items() if value is not None} for some in fields]
+    return list(map(write, repeat(job_id), fields, others))
+
+
+def _column(rows: Selection, name: str, others: Sequence[dict[str, Any]]) -> Sequence[Any] | None:
+    """The values of a documented field, taken out of the rest if it is a part of that; None if no row has any."""
+    field = rows.view.base.schema.by_name[name]
+    if field.type.dtype is None:
+        return [parts.pop(name, None) for parts in others] if any(name in parts for parts in others) else None
+    if field.optional and (missing := rows.missing(name)) is not None and missing.all():
+        return None
+    return _or_none(rows, name)
+
+
+def _or_none(rows: Selection, name: str) -> list[Any]:
+    """A column's values as they are shown, None where nothing is."""
+    values: list[Any] = shown(rows, name).tolist()
+    if rows.view.base.schema.by_name[name].optional and (missing := rows.missing(name)) is not None and missing.any():
+        return [None if lacking else value for value, lacking in zip(values, missing.tolist(), strict=True)]
+    return values

@@ -1,0 +1,197 @@
+"""Results as the API's response bodies have them, their keys in its order."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+#: What the server calls fields of its own in the results index: a data field of such a name is not shown by its name.
+RESERVED: Final = frozenset(
+    """
+    _id _index actual actual_point all_field_values anomaly_score anomaly_score_explanation
+    average_bucket_processing_time_ms bucket_allocation_failures_count bucket_count bucket_influencers bucket_span
+    by_field_name by_field_value category_id causes correlated_by_field_value description detector_index
+    earliest_record_timestamp empty_bucket_count event_count examples exponential_average_bucket_processing_time_ms
+    exponential_average_calculation_context field_name forecast_create_timestamp forecast_end_timestamp
+    forecast_expiry_timestamp forecast_id forecast_lower forecast_memory_bytes forecast_messages forecast_prediction
+    forecast_progress forecast_start_timestamp forecast_status forecast_upper function function_description geo_results
+    incremental_metric_value_ms influencer_field_name influencer_field_value influencer_field_values influencer_score
+    influencers initial_anomaly_score initial_influencer_score initial_record_score input_bytes input_field_count
+    input_record_count invalid_date_count is_interim job_id last_data_time latest_empty_bucket_timestamp
+    latest_record_time_stamp latest_record_timestamp latest_result_time_stamp latest_sparse_bucket_timestamp
+    latest_timestamp log_time max_matching_length maximum_bucket_processing_time_ms memory_status min_version
+    minimum_bucket_processing_time_ms missing_field_count mlcategory model_bytes model_feature model_lower model_median
+    model_upper multi_bucket_impact num_matches out_of_order_timestamp_count over_field_name over_field_value
+    partition_field_name partition_field_value peak_model_bytes preferred_to_categories previous_exponential_average_ms
+    probability processed_field_count processed_record_count processing_time_ms raw_anomaly_score record_score regex
+    result_type retain scheduled_events search_count snapshot_doc_count snapshot_id sparse_bucket_count terms timestamp
+    total_by_field_count total_over_field_count total_partition_field_count total_search_time_ms typical typical_point
+    """.split()  # noqa: SIM905 - so many names are read as words
+)
+
+#: The documented fields of a record and of an influencer, behind those that say whose it is.
+RECORD_FIELDS: Final = (
+    "probability",
+    "multi_bucket_impact",
+    "record_score",
+    "initial_record_score",
+    "bucket_span",
+    "detector_index",
+    "is_interim",
+    "timestamp",
+    "by_field_name",
+    "by_field_value",
+    "correlated_by_field_value",
+    "partition_field_name",
+    "partition_field_value",
+    "function",
+    "function_description",
+    "typical",
+    "actual",
+    "field_name",
+    "over_field_name",
+    "over_field_value",
+    "causes",
+    "influencers",
+    "geo_results",
+    "anomaly_score_explanation",
+)
+INFLUENCER_FIELDS: Final = (
+    "influencer_field_name",
+    "influencer_field_value",
+    "influencer_score",
+    "initial_influencer_score",
+    "probability",
+    "bucket_span",
+    "is_interim",
+    "timestamp",
+)
+
+
+def bucket_body(
+    job_id: str,
+    timestamp: int,
+    anomaly_score: float,
+    bucket_span: int,
+    initial_anomaly_score: float,
+    records: list[dict[str, Any]],
+    event_count: int,
+    is_interim: bool,
+    bucket_influencers: list[dict[str, Any]],
+    processing_time_ms: int,
+    scheduled_events: tuple[str, ...],
+) -> dict[str, Any]:
+    """A bucket as the API's response has it, its keys in its order; the lists of objects become part of it.
+
+    Complexity: O(1). Source: the server's ``Bucket``, which leaves out records and events where there are none.
+    """
+    body: dict[str, Any] = {
+        "job_id": job_id,
+        "timestamp": timestamp,
+        "anomaly_score": anomaly_score,
+        "bucket_span": bucket_span,
+        "initial_anomaly_score": initial_anomaly_score,
+    }
+    if records:
+        body["records"] = records
+    body["event_count"] = event_count
+    body["is_interim"] = is_interim
+    body["bucket_influencers"] = bucket_influencers
+    body["processing_time_ms"] = processing_time_ms
+    if scheduled_events:
+        body["scheduled_events"] = list(scheduled_events)
+    body["result_type"] = "bucket"
+    return body
+
+
+def bucket_influencer_body(
+    job_id: str,
+    timestamp: int,
+    bucket_span: int,
+    influencer_field_name: str | None,
+    initial_anomaly_score: float,
+    anomaly_score: float,
+    raw_anomaly_score: float,
+    probability: float,
+    is_interim: bool,
+) -> dict[str, Any]:
+    """A bucket's influencer as the API's response has it, its keys in its order.
+
+    Complexity: O(1). Source: the server's ``BucketInfluencer``, which leaves out the name where there is none.
+    """
+    body: dict[str, Any] = {"job_id": job_id, "result_type": "bucket_influencer"}
+    if influencer_field_name is not None:
+        body["influencer_field_name"] = influencer_field_name
+    body |= {
+        "initial_anomaly_score": initial_anomaly_score,
+        "anomaly_score": anomaly_score,
+        "raw_anomaly_score": raw_anomaly_score,
+        "probability": probability,
+        "timestamp": timestamp,
+        "bucket_span": bucket_span,
+        "is_interim": is_interim,
+    }
+    return body
+
+
+def record_body(job_id: str, fields: Mapping[str, Any], others: Mapping[str, Any]) -> dict[str, Any]:
+    """A record as the API's response has it.
+
+    Args:
+        job_id: its job.
+        fields: the documented fields that it has, in the order of `RECORD_FIELDS`; they become part of the body.
+        others: what else is stored of it. A data field that a record names is shown under its own name too, as it was
+            stored, or as a list of the values that the record says it had.
+
+    Complexity: O(fields). Source: the server's ``AnomalyRecord``; the order of the data fields is ours.
+    """
+    body = {"job_id": job_id, "result_type": "record", **fields}
+    for name, values in _data_fields(fields).items():
+        body[name] = others.get(name, values)
+    for name, value in others.items():
+        body.setdefault(name, value)
+    return body
+
+
+def influencer_body(job_id: str, fields: Mapping[str, Any], others: Mapping[str, Any]) -> dict[str, Any]:
+    """An influencer as the API's response has it.
+
+    Args:
+        job_id: its job.
+        fields: the documented fields that it has, in the order of `INFLUENCER_FIELDS`; they become part of the body.
+        others: what else is stored of it. Its data field is shown under its own name too.
+
+    Complexity: O(fields). Source: the server's ``Influencer``.
+    """
+    body = {"job_id": job_id, "result_type": "influencer"}
+    name: str | None = fields.get("influencer_field_name")
+    value: str | None = fields.get("influencer_field_value")
+    for field in INFLUENCER_FIELDS[:2]:
+        if field in fields:
+            body[field] = fields[field]
+    if name is not None and value is not None and _is_data_field(name):
+        body[name] = others.get(name, value)
+    body |= fields
+    for other, stored in others.items():
+        body.setdefault(other, stored)
+    return body
+
+
+def _data_fields(record: Mapping[str, Any]) -> dict[str, list[str]]:
+    """The data fields that a record names, with the distinct values that it says they had."""
+    found: dict[str, dict[str, None]] = {}
+    for name, value in _named_values(record):
+        if name is not None and value is not None and _is_data_field(name):
+            found.setdefault(name, {})[value] = None
+    return {name: list(values) for name, values in found.items()}
+
+
+def _named_values(record: Mapping[str, Any]) -> Iterator[tuple[str | None, str | None]]:
+    for role in ("by", "over", "partition"):
+        yield record.get(f"{role}_field_name"), record.get(f"{role}_field_value")
+    for influence in record.get("influencers", ()):
+        for value in influence.get("influencer_field_values") or ():
+            yield influence.get("influencer_field_name"), value
+
+
+def _is_data_field(name: str) -> bool:
+    """Whether a field of the data is shown under this name. Source: the server's ``ReservedFieldNames``."""
+    return name != "" and name.partition(".")[0] not in RESERVED

@@ -1,0 +1,120 @@
+"""Expanding: the records of a page's buckets, all in one gather, made when they are first read."""
+
+from typing import Any, Final
+
+import numpy as np
+
+from bucketquery.columns.ordered import find
+from bucketquery.columns.segment import Segment
+from bucketquery.columns.table import Table
+from bucketquery.columns.view import NO_ROWS, Selection, View
+from bucketquery.errors import LimitExceeded
+from bucketquery.model.instants import LAST_MS
+from bucketquery.model.schema import Int64s
+from bucketquery.search.kernels import concatenated_ranges, in_order
+from bucketquery.search.search import key_of
+
+#: Of one bucket the first so many, in the order below.
+MOST_OF_A_BUCKET: Final = 10_000
+MOST_OF_A_PAGE: Final = 100_000
+
+_ORDER: Final = (
+    "probability",
+    "record_score",
+    "over_field_value",
+    "partition_field_value",
+    "by_field_value",
+    "field_name",
+    "function",
+    "bucket_span",
+    "detector_index",
+)
+
+#: For each bucket the rows of a segment from the one on and before the other.
+_Ranges = tuple[Int64s, Int64s]
+
+
+class Expansion:
+    """The records that belong to the buckets of a page; immutable to its readers."""
+
+    __slots__ = ("_base", "_found", "_head", "_view")
+
+    def __init__(
+        self, view: View, base: _Ranges, head: _Ranges, found: tuple[Selection, list[int]] | None = None
+    ) -> None:
+        self._view = view
+        self._base = base
+        self._head = head
+        self._found = found
+
+    def records(self) -> tuple[Selection, list[int]]:
+        """The records of all buckets, bucket by bucket, and before which of them each bucket's end; 0 comes first.
+
+        Complexity: O(r log r) for r records once, then O(1).
+        """
+        found = self._found
+        if found is None:
+            # Two readers may both work this out, and come to the same.
+            found = self._found = self._find()
+        return found
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Only the records of the page travel, not the columns that they are rows of.
+        records, ends = self.records()
+        return _restore, (records.detach(), ends)
+
+    def _find(self) -> tuple[Selection, list[int]]:
+        view = self._view
+        rows, buckets = concatenated_ranges(*self._base)
+        is_dead, _ = find(view.dead, rows)
+        head_rows, head_buckets = concatenated_ranges(*self._head)
+        rows = np.concatenate((rows[~is_dead], head_rows + view.base.length))
+        buckets = np.concatenate((buckets[~is_dead], head_buckets))
+        records = Selection(view, rows)
+        keys = [key_of(records, name, desc=False, is_tie=name in {"bucket_span", "detector_index"}) for name in _ORDER]
+        order = in_order(keys, buckets)
+        buckets = buckets[order]
+        first = buckets.searchsorted(np.arange(len(self._base[0]) + 1))
+        is_shown = np.arange(len(order)) - first[buckets] < MOST_OF_A_BUCKET
+        counts = np.minimum(np.diff(first), MOST_OF_A_BUCKET)
+        return Selection(view, rows[order[is_shown]]), [0, *np.cumsum(counts).tolist()]
+
+
+def expand(buckets: Selection, table: Table, *, exclude_interim: bool, most: int | None = MOST_OF_A_PAGE) -> Expansion:
+    """The records of some buckets: of those with influencers all records of the same instant, whatever their span.
+
+    Args:
+        buckets: those of a page.
+        table: the records of the same job.
+        exclude_interim: whether only final records are looked at.
+        most: how many there may be in all, None without limit.
+
+    Raises:
+        LimitExceeded: there are more.
+
+    Complexity: O(b log n) for b buckets and n records; they are gathered and sorted when they are read.
+    Source: the server's ``JobResultsProvider``, which searches for each bucket's records in this order.
+    """
+    view = table.final() if exclude_interim else table.rows
+    is_expanded = np.fromiter(map(bool, buckets.lists("bucket_influencers")), dtype=np.bool_, count=len(buckets))
+    # Nothing is stored at the instant behind the last one.
+    timestamps = np.where(is_expanded, buckets.column("timestamp"), LAST_MS + 1)
+    base, head = _ranges(view.base, timestamps), _ranges(view.head, timestamps)
+    counts = base[1] - base[0] + head[1] - head[0]
+    if len(view.dead):
+        counts -= view.dead.searchsorted(base[1]) - view.dead.searchsorted(base[0])
+    total = int(np.minimum(counts, MOST_OF_A_BUCKET).sum())
+    if most is not None and total > most:
+        reason = f"[expand] would bring {total} records to one page, more than {most}"
+        raise LimitExceeded(reason, field="expand", value=True)
+    return Expansion(view, base, head)
+
+
+def _ranges(segment: Segment, timestamps: Int64s) -> _Ranges:
+    stored = segment.column("timestamp")
+    return stored.searchsorted(timestamps), stored.searchsorted(timestamps, "right")
+
+
+def _restore(records: Segment, ends: list[int]) -> Expansion:
+    rows = Selection.of(records)
+    return Expansion(rows.view, (NO_ROWS, NO_ROWS), (NO_ROWS, NO_ROWS), (rows, ends))
