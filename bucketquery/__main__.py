@@ -1,4 +1,4 @@
-"""The command: result documents in, the answer to one "get buckets" query out.
+"""The command: result documents in, the answer to one query for buckets, records or influencers out.
 
 The only room with I/O. It reads files, writes to terminals and speaks to people, but knows no rule of the API: the
 index checks parameters and documents, and its words are shown beside the option, or the file and line, that they are
@@ -15,21 +15,26 @@ import re
 import sys
 import zlib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from importlib import metadata
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any, Final, NamedTuple, NoReturn, TextIO, cast
 
-from bucketquery import BucketPage, BucketQueryError, InvalidDocument, NotFound, ResultsIndex
+from bucketquery import BucketQueryError, InvalidDocument, NotFound, ResultsIndex
+from bucketquery.answers.answer import AnyPage
+from bucketquery.tables import table, visible
 
 _CHUNK: Final = 10_000
 _MOST_LISTED: Final = 50
-_PARAMETERS: Final = ("timestamp", "start", "end", "anomaly_score", "exclude_interim", "sort", "desc", "from_", "size")
-_NUMBERS: Final = ("span", "score", "initial", "events")
-_BOLD: Final = "1"
-_COLOURS: Final = {"low": "2", "warning": "36", "minor": "33", "major": "31", "critical": "1;31"}
+_OF_ALL: Final = ("start", "end", "exclude_interim", "sort", "desc", "from_", "size")
+#: The options that a question for each kind takes.
+_PARAMETERS: Final = {
+    "buckets": ("timestamp", "anomaly_score", "expand", *_OF_ALL),
+    "records": ("record_score", *_OF_ALL),
+    "influencers": ("influencer_score", *_OF_ALL),
+}
 
 _EPILOG: Final = """\
 INSTANT: a date (2026, 2026-01-31, 2026-01-31T09:30Z), epoch milliseconds, or date math (now-7d/d, 2026-01-31||-1M).
@@ -37,7 +42,8 @@ Four digits are a year; a time without an offset is UTC.
 
 examples:
   python -m bucketquery results.ndjson.gz --anomaly-score 75 --sort anomaly_score --desc --size 10
-  python -m bucketquery results.ndjson --job-id web --start 2026-01-01 --end 2026-02-01 --format json
+  python -m bucketquery results.ndjson --job-id web --start 2026-01-01 --end 2026-02-01 --expand --format json
+  python -m bucketquery results.ndjson --job-id web --records --record-score 75
   zcat archive/*.gz | python -m bucketquery --job-id web --timestamp 2026-01-31T09:30:00Z
 
 exit codes: 0 answered, 1 no such job or bucket, 2 a mistake in the parameters or the input
@@ -77,7 +83,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         _write(_answer(argv))
     except _End as end:
         for line in end.lines:
-            _say(f"{_visible(line)}\n")
+            _say(f"{visible(line)}\n")
         return end.code
     except KeyboardInterrupt:
         return 130
@@ -92,22 +98,23 @@ def _answer(argv: Sequence[str] | None) -> str:
         return parser.format_help()
     if options.version:
         return f"bucketquery {_version()}\n"
-    parameters = {name: getattr(options, name) for name in _PARAMETERS}
-    _check(parameters)
+    kind = options.kind or "buckets"
+    parameters = _parameters(options, kind)
+    _check(kind, parameters)
     index = ResultsIndex()
     skipped = _load(index, options.files or ["-"])
     job_id = options.job_id if options.job_id is not None else _only_job(index, skipped)
     with _in_the_words_of_the_user():
-        page = index.get_buckets(job_id=job_id, **parameters)
+        page = _ask(index, kind, job_id, parameters)
     if options.format == "table" or (options.format is None and _is_terminal(sys.stdout)):
-        return _table(page, job_id, in_colour=_is_terminal(sys.stdout) and not os.environ.get("NO_COLOR"))
+        return table(page, job_id, in_colour=_is_terminal(sys.stdout) and not os.environ.get("NO_COLOR"))
     return json.dumps(page.to_dict()) + "\n"
 
 
 def _parser() -> _Parser:
     parser = _Parser(
         prog="python -m bucketquery",
-        description='Answers a "get buckets" query from anomaly detection results.',
+        description="Answers a query for buckets, records or influencers from anomaly detection results.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         add_help=False,
@@ -116,18 +123,29 @@ def _parser() -> _Parser:
     add = parser.add_argument_group("input").add_argument
     files = "result documents, one JSON object a line, gzipped or not; - or none: standard input"
     add("files", nargs="*", metavar="FILE", help=files)
-    add = parser.add_argument_group("which buckets").add_argument
+    group = parser.add_argument_group("what").add_mutually_exclusive_group()
+    records = "the anomalies that detectors found, in place of buckets"
+    group.add_argument("--records", dest="kind", action="store_const", const="records", help=records)
+    influencers = "the entities blamed for them, in place of buckets"
+    group.add_argument("--influencers", dest="kind", action="store_const", const="influencers", help=influencers)
+    add = parser.add_argument_group("which").add_argument
     add("--job-id", metavar="ID", help="those of this job; not needed where the input has one job only")
     add("--start", metavar="INSTANT", help="from this instant on (default: -1, no bound)")
     add("--end", metavar="INSTANT", help="before this instant (default: -1, no bound)")
-    add("--anomaly-score", metavar="SCORE", help="with this score, 0 to 100, or a higher one (default: 0, all)")
+    score = "{} with this score, 0 to 100, or a higher one (default: 0, all)"
+    add("--anomaly-score", metavar="SCORE", help=score.format("buckets"))
+    add("--record-score", metavar="SCORE", help=score.format("records"))
+    add("--influencer-score", metavar="SCORE", help=score.format("influencers"))
     add("--exclude-interim", action="store_true", default=None, help="without interim ones")
-    lookup = "the one at this instant, whatever its score; not with start, end, anomaly-score, from and size"
+    lookup = "the bucket at this instant, whatever its score; not with start, end, anomaly-score, from and size"
     add("--timestamp", metavar="INSTANT", help=lookup)
+    expand = "buckets with their records, those that have influencers"
+    add("--expand", action="store_true", default=None, help=expand)
     add = parser.add_argument_group("order and page").add_argument
-    fields = "timestamp, anomaly_score, initial_anomaly_score, event_count, ... (default: timestamp)"
+    fields = "timestamp, anomaly_score, event_count, ... (default: timestamp; of records and influencers their score)"
     add("--sort", metavar="FIELD", help=fields)
-    add("--desc", action="store_true", default=None, help="highest or latest first (default: lowest or earliest)")
+    desc = "highest or latest first, as records and influencers are; lowest or earliest first, as buckets are"
+    add("--desc", action=argparse.BooleanOptionalAction, default=None, help=desc)
     add("--from", dest="from_", type=_integer, metavar="N", help="how many to skip (default: 0)")
     add("--size", type=_integer, metavar="N", help="how many to show at most, up to 10000 (default: 100)")
     add = parser.add_argument_group("output").add_argument
@@ -156,16 +174,38 @@ def _in_the_words_of_the_user() -> Iterator[None]:
     try:
         yield
     except BucketQueryError as error:
-        option = f"--{(error.field or '').rstrip('_').replace('_', '-')}: "
-        raise _End(1 if isinstance(error, LookupError) else 2, option + error.reason) from None
+        code = 1 if isinstance(error, LookupError) else 2
+        raise _End(code, f"{_option(error.field or '')}: {error.reason}") from None
 
 
-def _check(parameters: Mapping[str, Any]) -> None:
+def _option(parameter: str) -> str:
+    """An option as it is typed."""
+    return f"--{parameter.rstrip('_').replace('_', '-')}"
+
+
+def _parameters(options: argparse.Namespace, kind: str) -> dict[str, Any]:
+    """The options that the question takes; one that is for another kind of results ends the command."""
+    for name in dict.fromkeys(chain.from_iterable(_PARAMETERS.values())):
+        if name not in _PARAMETERS[kind] and getattr(options, name) is not None:
+            raise _End(2, f"{_option(name)}: is not for {kind}")
+    return {name: getattr(options, name) for name in _PARAMETERS[kind]}
+
+
+def _ask(index: ResultsIndex, kind: str, job_id: str, parameters: Mapping[str, Any]) -> AnyPage:
+    ask: dict[str, Callable[..., AnyPage]] = {
+        "buckets": index.get_buckets,
+        "records": index.get_records,
+        "influencers": index.get_influencers,
+    }
+    return ask[kind](job_id=job_id, **parameters)
+
+
+def _check(kind: str, parameters: Mapping[str, Any]) -> None:
     """Has the parameters checked before any input is read, by asking an index without results."""
     index = ResultsIndex()
     index.put_job("any")
     with _in_the_words_of_the_user(), suppress(NotFound):
-        index.get_buckets(job_id="any", **parameters)
+        _ask(index, kind, "any", parameters)
 
 
 def _only_job(index: ResultsIndex, skipped: Counter[str]) -> str:
@@ -175,7 +215,7 @@ def _only_job(index: ResultsIndex, skipped: Counter[str]) -> str:
         return jobs[0]
     if not jobs:
         counts = ", ".join(f"{n:,} {kind or 'without result_type'}" for kind, n in skipped.most_common(_MOST_LISTED))
-        raise _End(1, f"no bucket results in the input; skipped: {counts or 'nothing'}")
+        raise _End(1, f"no results in the input; skipped: {counts or 'nothing'}")
     rest = [f"and {len(jobs) - _MOST_LISTED:,} more"] if len(jobs) > _MOST_LISTED else []
     raise _End(2, f"--job-id: the input has {len(jobs):,} jobs, name one of them:", *jobs[:_MOST_LISTED], *rest)
 
@@ -250,57 +290,6 @@ def _parsed(line: bytes, place: str) -> Any:
     raise _End(2, f"{place}: invalid JSON: {reason}")
 
 
-def _table(page: BucketPage, job_id: str, *, in_colour: bool) -> str:
-    """The page for people: aligned columns, those without any content left out, and a last line that counts."""
-    buckets = list(page)
-    precision = "milliseconds" if any(bucket.timestamp % 1000 for bucket in buckets) else "seconds"
-    spans_differ = len({bucket.bucket_span for bucket in buckets}) > 1
-    columns: dict[str, list[str]] = {
-        # As --timestamp takes it, to be copied from here.
-        "timestamp": [bucket.time.replace(tzinfo=None).isoformat(timespec=precision) + "Z" for bucket in buckets],
-        "span": [f"{bucket.bucket_span} s" if spans_differ else "" for bucket in buckets],
-        "score": [_two_decimals(bucket.anomaly_score) for bucket in buckets],
-        "severity": [bucket.severity for bucket in buckets],
-        "initial": [_two_decimals(bucket.initial_anomaly_score) for bucket in buckets],
-        "events": [f"{bucket.event_count:,}" for bucket in buckets],
-        "interim": ["interim" if bucket.is_interim else "" for bucket in buckets],
-        "influencers": [
-            _listed(each.influencer_field_name for each in bucket.bucket_influencers) for bucket in buckets
-        ],
-        "scheduled events": [_listed(bucket.scheduled_events) for bucket in buckets],
-    }
-    plain = [""] * len(buckets)
-    severities = [_COLOURS[bucket.severity] for bucket in buckets] if in_colour else plain
-    shown = []
-    for title, cells in columns.items():
-        if any(cells):
-            colours = severities if title in ("score", "severity") else plain
-            shown.append(_aligned([title, *cells], [_BOLD if in_colour else "", *colours], is_number=title in _NUMBERS))
-    rows = ["  ".join(row).rstrip() for row in zip(*shown, strict=True)]
-    return "\n".join([*rows, f"{len(buckets):,} of {page.count:,} buckets of job {_visible(job_id)}\n"])
-
-
-def _aligned(cells: Sequence[str], colours: Sequence[str], *, is_number: bool) -> list[str]:
-    width = max(map(len, cells))
-    padded = [cell.rjust(width) if is_number else cell.ljust(width) for cell in cells]
-    return [f"\x1b[{colour}m{cell}\x1b[m" if colour else cell for cell, colour in zip(padded, colours, strict=True)]
-
-
-def _two_decimals(score: float) -> str:
-    """The score cut, not rounded, so that what is shown as 75.00 is critical."""
-    text = f"{score:.2f}"
-    return text if float(text) <= score else f"{score - 0.005:.2f}"
-
-
-def _listed(names: Iterable[str | None]) -> str:
-    return _visible(", ".join(filter(None, names)))
-
-
-def _visible(text: str) -> str:
-    """The text with everything escaped that would steer a terminal or not be seen on it."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
-
-
 def _is_terminal(stream: TextIO | None) -> bool:
     return stream is not None and stream.isatty()
 
@@ -335,7 +324,7 @@ def _say(text: str) -> None:
 def _progress(text: str) -> None:
     """Rewrites the last line of the terminal behind standard error."""
     if _is_terminal(sys.stderr):
-        _say(f"\r\x1b[K{_visible(text)}")
+        _say(f"\r\x1b[K{visible(text)}")
 
 
 if __name__ == "__main__":

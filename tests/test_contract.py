@@ -9,18 +9,20 @@ Either side is read into facts: a path such as ``search.query`` and what stands 
 
 import ast
 import inspect
+import re
 import textwrap
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args, get_origin
 
 import numpy as np
 import pytest
 
 import bucketquery
+from bucketquery.answers.page import Page
 from bucketquery.snapshot import Reads
 
 CONTRACT = Path(__file__).parent / "contract" / "api.pyi"
@@ -29,18 +31,6 @@ AGREED = "65a3a1314f5131d59fffa9969875d5c7468706ce7804773493bfcfcd98e39612"
 
 #: What the contract has and this version has not yet: names, members, parameters; an overload by its first annotation.
 ABSENT = {
-    # records and influencers
-    "AnomalyRecord",
-    "Bucket.records",
-    "Influencer",
-    "InfluencerPage",
-    "InfluencerQuery",
-    "RecordPage",
-    "RecordQuery",
-    "_Reads.get_influencers",
-    "_Reads.get_records",
-    "_Reads.search[InfluencerQuery]",
-    "_Reads.search[RecordQuery]",
     # several jobs at once
     "OverallBuckets",
     "ResultsIndex.put_job.groups",
@@ -56,14 +46,14 @@ ABSENT = {
     "ResultsIndex.delete",
     "ResultsIndex.renormalize",
     "_Reads.changes",
-    # pages that go on, and hosts that keep the documents themselves
+    # pages that go on
     "InvalidCursor",
-    "ResultsIndex.__init__.keep_documents",
     "_Page.cursor",
     "_Page.explain",
-    "_Page.to_dict.documents",
     "_Page.to_json",
     "_Reads.search[BucketQuery].cursor",
+    "_Reads.search[InfluencerQuery].cursor",
+    "_Reads.search[RecordQuery].cursor",
     # the REST door
     "Reply",
     "handle",
@@ -72,18 +62,22 @@ ABSENT = {
 #: Where an annotation of ours differs from the contract's: the place there, ours, and why.
 ANNOTATIONS = {
     "Bucket.bucket_influencers": ("tuple[BucketInfluencer, ...]", "a sequence that can be hashed and pickled"),
+    "Bucket.records": ("tuple[AnomalyRecord, ...]", "a sequence that can be hashed and pickled"),
     "Bucket.scheduled_events": ("tuple[str, ...]", "a sequence that can be hashed and pickled"),
     "Bucket.severity": ("Severity", "the same literals under a name"),
     "BucketInfluencer.influencer_field_name": ("str | None", "a stored influencer may have none"),
     "_Page.column": ("Array", "the same type under a name"),
-    "_Reads.scan": ("Iterator[Bucket]", "no other kind is held yet, so more can be said"),
-    "_Reads.scan.query": ("BucketQuery", "no other kind is held yet"),
+    "_Reads.scan.query": ("AnyQuery", "the same three under a name"),
 }
 
 #: What is public here and not in the contract, and why.
 OURS = {
     "ResultsIndex.check": "asserts every invariant; whoever tests an index of theirs may call it",
     "Snapshot.check": "the same, for one commit",
+    "RecordQuery.replace": "what a question for buckets can do, its siblings can",
+    "RecordQuery.replace.changes": "its parameter",
+    "InfluencerQuery.replace": "the same",
+    "InfluencerQuery.replace.changes": "its parameter",
 }
 
 
@@ -215,6 +209,10 @@ def our_facts(name: str) -> dict[str, Fact]:
     facts: dict[str, Fact] = {}
     for base in reversed(getattr(bucketquery, name).__mro__):
         if base.__module__.startswith("bucketquery"):
+            if get_origin(base.__dict__.get("__orig_bases__", (None,))[0]) is Page:
+                # What all pages say of their values this one says of its own.
+                (value,) = get_args(base.__orig_bases__[0])
+                facts = {path: _of(fact, value.__name__) for path, fact in facts.items()}
             (node,) = ast.parse(textwrap.dedent(inspect.getsource(base))).body
             assert isinstance(node, ast.ClassDef)
             facts |= facts_of_class(node)
@@ -224,6 +222,16 @@ def our_facts(name: str) -> dict[str, Fact]:
         plain = [path for path in facts if path == method or path.startswith(f"{method}.")]
         facts |= {path.replace(method, f"{method}[{first}]", 1): facts.pop(path) for path in plain}
     return {path: fact for path, fact in facts.items() if is_public(path)}
+
+
+def _of(fact: Fact, value: str) -> Fact:
+    return fact._replace(annotation=fact.annotation and re.sub(r"\b_Value\b", value, fact.annotation))
+
+
+def is_open(name: str) -> bool:
+    """Whether the contract says of a class only that it is there."""
+    node = contract()[name]
+    return isinstance(node, ast.ClassDef) and ast.unparse(node.body[0]) == "..."
 
 
 def exported() -> set[str]:
@@ -259,7 +267,10 @@ def compared() -> tuple[set[str], set[str], dict[str, tuple[Fact, Fact]], set[st
             if any(said is not None and said != mine for said, mine in zip(fact, ours[path], strict=True)):
                 differing[place] = fact, ours[path]
         special = {path.partition(".")[0] for path in ours if path.startswith("__")} - theirs.keys()
-        unasked |= {f"{name}.{path}" for path in ours.keys() - theirs.keys() if path.partition(".")[0] not in special}
+        if not is_open(name):
+            unasked |= {
+                f"{name}.{path}" for path in ours.keys() - theirs.keys() if path.partition(".")[0] not in special
+            }
     return missing, there, differing, unasked
 
 

@@ -65,7 +65,7 @@ class Key(NamedTuple):
     """What a column says of the order of some rows.
 
     Attributes:
-        ranks: shape (n,), numbers; the lowest come first.
+        ranks: shape (n,), numbers; the lowest come first, and those of rows that have none are all alike.
         missing: shape (n,), which have none and so come last; None if all have one.
     """
 

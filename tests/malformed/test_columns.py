@@ -387,7 +387,9 @@ def test_a_job_id_argument_that_could_not_be_one_is_refused(job_id: Any) -> None
     assert (type(error), error.field, error.type) == (InvalidQuery, "job_id", "illegal_argument_exception")
 
 
-@pytest.mark.parametrize("kind", ["record", "influencer", "x", "", None, 5, True, b"bucket", ["bucket"]], ids=repr)
+@pytest.mark.parametrize(
+    "kind", ["forecast", "bucket_influencer", "x", "", None, 5, True, b"bucket", ["bucket"]], ids=repr
+)
 @pytest.mark.parametrize("rows", [0, 4])
 def test_a_kind_that_is_not_held_is_refused(kind: Any, rows: int) -> None:
     """Only `bucket` is a kind, also of no rows."""

@@ -551,8 +551,8 @@ def test_a_result_type_against_the_kind_is_refused(value: str) -> None:
 
 
 KINDS: dict[str, Any] = {
-    "record": "record",
-    "influencer": "influencer",
+    "forecast": "forecast",
+    "bucket_influencer": "bucket_influencer",
     "unknown": "x",
     "empty": "",
     "wrong case": "Bucket",
@@ -600,7 +600,7 @@ FIRST_FAULTS: dict[str, tuple[list[Any], str]] = {
     "a fault before a document that is no mapping": ([bucket(is_interim=1), 5], "documents[0].is_interim"),
     "a document that is no mapping before a fault": ([5, bucket(is_interim=1)], "documents[0]"),
     "a skipped document is not looked into": (
-        [bucket(result_type="record", job_id=5), bucket(job_id=5)],
+        [bucket(result_type="forecast", job_id=5), bucket(job_id=5)],
         "documents[1].job_id",
     ),
     "an overwritten document is looked into": ([bucket(is_interim=1), bucket()], "documents[0].is_interim"),
@@ -906,8 +906,8 @@ def test_skipped_documents_are_counted_and_not_looked_into() -> None:
     before = state(index)
     commit = index.upsert(
         [
-            {"result_type": "record", "job_id": 5},
-            {"result_type": "record", "timestamp": NAN},
+            {"result_type": "forecast", "job_id": 5},
+            {"result_type": "forecast", "timestamp": NAN},
             {"result_type": "bucket_influencer", "job_id": "new"},
             {"job_id": "other"},
             {},
@@ -915,7 +915,7 @@ def test_skipped_documents_are_counted_and_not_looked_into() -> None:
             {"_source": {"result_type": "model_plot", "job_id": "fourth"}},
         ]
     )
-    assert dict(commit.skipped) == {"record": 2, "bucket_influencer": 1, "": 3, "model_plot": 1}
+    assert dict(commit.skipped) == {"forecast": 2, "bucket_influencer": 1, "": 3, "model_plot": 1}
     assert (commit.sequence, commit.inserted, commit.replaced, commit.unchanged) == (before[0], 0, 0, 0)
     assert state(index) == before
 

@@ -292,7 +292,7 @@ def documents() -> list[dict[str, Any]]:
             "bucket_influencers": [],
             "scheduled_events": ["z", "a"],
         },
-        {"job_id": "web", "result_type": "record", "influencers": [{"a": []}]},
+        {"job_id": "web", "timestamp": 0, "bucket_span": 900, "result_type": "record", "influencers": [{"a": []}]},
     ]
 
 

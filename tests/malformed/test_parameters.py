@@ -930,7 +930,7 @@ def test_a_call_of_the_wrong_shape_is_a_type_error(action: Callable[[], Any]) ->
     assert state(INDEX) == BEFORE
 
 
-@pytest.mark.parametrize("name", ["keep_documents", "changes_kept"])
+@pytest.mark.parametrize("name", ["changes_kept", "keep_document"])
 def test_what_does_not_exist_yet_is_absent(name: str) -> None:
     """No option is taken and ignored."""
     params: dict[str, Any] = {name: 1}

@@ -27,7 +27,7 @@ def work(np, bq, on_now):
         row | {"timestamp": np.datetime64(7, "h"), "bucket_influencers": [{"influencer_field_name": "a"}]},
         row | {"timestamp": 30 * 60_000, "event_count": 5},
         {"_source": row | {"timestamp": 5_000 * 3_600_000, "is_interim": True}},
-        {"result_type": "record"},
+        {"result_type": "forecast"},
         {},
     ])
     index.upsert_columns({

@@ -83,7 +83,7 @@ def commit(**changes: Any) -> Commit:
     """What a write returns, with documents skipped."""
     index = ResultsIndex()
     row = {"job_id": "web", "timestamp": 0, "bucket_span": 900, "result_type": "bucket"}
-    return index.upsert([row | changes, {"result_type": "record"}, {}])
+    return index.upsert([row | changes, {"result_type": "forecast"}, {}])
 
 
 VALUES: dict[str, Any] = {
@@ -150,7 +150,7 @@ def test_a_value_survives_every_copy(value: Any, duplicate: Callable[[Any], Any]
         assert hash(other) == hash(value)
     if isinstance(value, Commit):
         with pytest.raises(TypeError):
-            operator.setitem(other.skipped, "record", 0)
+            operator.setitem(other.skipped, "forecast", 0)
     if isinstance(value, BucketQuery):
         assert other.replace(expand=True) == value.replace(expand=True)
         assert other.end == value.end

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bucketquery.answers.body import bucket_bodies, bucket_values, timestamp_strings
+from bucketquery.answers.body import bucket_bodies, bucket_values, kept_documents, timestamp_strings
 from bucketquery.columns.view import Selection
 from bucketquery.model.instants import FIRST_MS, LAST_MS
 from helpers import JOB, SPAN_S, STEP, bucket, segment
@@ -35,9 +35,14 @@ def two(**fields: Any) -> Selection:
     return Selection.of(segment([bucket(1, **{**FULL, **fields}), bucket(2)]))
 
 
+def bodies(found: Selection, *, human: bool = False) -> list[dict[str, Any]]:
+    """The bodies of some buckets."""
+    return bucket_bodies(JOB, found, kept_documents(found), human=human)
+
+
 def test_rows_become_the_apis_buckets() -> None:
     """All keys but those of events, which only buckets with events have; what is missing shows its default."""
-    first, second = bucket_bodies(JOB, two(scheduled_events=["a", "b"]), human=False)
+    first, second = bodies(two(scheduled_events=["a", "b"]))
     assert list(first.items()) == [
         ("job_id", JOB),
         ("timestamp", STEP),
@@ -57,7 +62,7 @@ def test_rows_become_the_apis_buckets() -> None:
 
 def test_nested_influencers_show_their_bucket() -> None:
     """Its job, time and span; the name only where there is one."""
-    first, second = bucket_bodies(JOB, two(bucket_influencers=INFLUENCERS), human=False)
+    first, second = bodies(two(bucket_influencers=INFLUENCERS))
     host, nobody = first["bucket_influencers"]
     assert list(host.items()) == [
         ("job_id", JOB),
@@ -79,7 +84,7 @@ def test_nested_influencers_show_their_bucket() -> None:
 def test_people_get_text_before_each_number() -> None:
     """In buckets and their influencers; all else stays in its order."""
     found = two(bucket_influencers=INFLUENCERS, scheduled_events=["a"])
-    plain, human = (bucket_bodies(JOB, found, human=human) for human in (False, True))
+    plain, human = (bodies(found, human=human) for human in (False, True))
     texts = ("1970-01-01T00:05:00.000Z", "1970-01-01T00:10:00.000Z")
     for bare, shown, text in zip(plain, human, texts, strict=True):
         for before, after in [
@@ -98,18 +103,18 @@ def test_people_get_text_before_each_number() -> None:
 def test_values_say_what_bodies_say() -> None:
     """The same rows, field for field and in the same order of keys."""
     found = two(bucket_influencers=INFLUENCERS, scheduled_events=["a"])
-    values = bucket_values(JOB, found)
-    assert repr([value.to_dict() for value in values]) == repr(bucket_bodies(JOB, found, human=False))
+    values = bucket_values(JOB, found, kept_documents(found))
+    assert repr([value.to_dict() for value in values]) == repr(bodies(found))
     assert [value.event_count for value in values] == [7, 0]
 
 
 def test_every_bucket_has_lists_of_its_own() -> None:
     """Changing one changes no other."""
-    first, second = bucket_bodies(JOB, two(), human=False)
+    first, second = bodies(two())
     first["bucket_influencers"].append("x")
     assert second["bucket_influencers"] == []
     nothing = Selection.of(segment([]))
-    assert bucket_bodies(JOB, nothing, human=False) == bucket_bodies(JOB, nothing, human=True) == []
+    assert bodies(nothing) == bodies(nothing, human=True) == []
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from bucketquery.columns.checks import StoredInfluencer
 from bucketquery.columns.documents import read_documents
 from bucketquery.errors import InvalidDocument
 from bucketquery.model.instants import LAST_MS
-from bucketquery.model.schema import BUCKET
+from bucketquery.model.schema import BUCKET, RECORD
 from helpers import JOB, SPAN_S, STEP, bucket, record, row_of, rows, segment, stored
 
 CHUNK = reading._CHUNK
@@ -261,7 +261,7 @@ def test_each_kind_has_its_own_columns() -> None:
         record(1, 1, record_score=5.0, actual=[1]),
         bucket(1, anomaly_score=7.0),
         {"_source": record(1, 0)},
-        {**bucket(0), "result_type": "influencer"},
+        {**bucket(0), "result_type": "forecast"},
         bucket(0, job_id="db"),
     ]
     for given in (documents, iter(documents)):
@@ -270,10 +270,17 @@ def test_each_kind_has_its_own_columns() -> None:
             "bucket": {JOB, "db"},
             "record": {JOB},
         }
-        assert found.skipped == {"influencer": 1}
+        assert found.skipped == {"forecast": 1}
         web = found.segments["record"][JOB]
         web.check()
-        assert stored(web) == [(STEP, SPAN_S, 0, None, None, ()), (STEP, SPAN_S, 1, 5.0, None, ("x",))]
+        first, second = stored(web)
+        columns = [field.name for field in RECORD.columns]
+        assert (first[:3], first[columns.index("record_score")], first[-1]) == ((STEP, SPAN_S, 0), None, ())
+        assert (second[:3], second[columns.index("record_score")], second[-1]) == (
+            (STEP, SPAN_S, 1),
+            5.0,
+            '{"actual":[1.0]}',
+        )
     assert read_documents(documents[:1], None).segments.keys() == {"record"}
     untyped = {name: value for name, value in record(0).items() if name != "result_type"}
     assert read_documents([untyped], "record").segments["record"][JOB].schema is RECORD

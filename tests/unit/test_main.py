@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from importlib import metadata
+from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
@@ -93,6 +94,38 @@ def hours_shown(outcome: Outcome) -> list[int]:
     return [each["timestamp"] // HOUR for each in json.loads(outcome.out)["buckets"]]
 
 
+def record(hour: int = 0, **fields: Any) -> dict[str, Any]:
+    """A record document of job web."""
+    return bucket(hour, **{"result_type": "record", **fields})
+
+
+def influencer(hour: int = 0, **fields: Any) -> dict[str, Any]:
+    """An influencer document of job web."""
+    return bucket(hour, **{"result_type": "influencer", **fields})
+
+
+ANOMALIES = ndjson(
+    bucket(0, anomaly_score=80.0, bucket_influencers=[{"influencer_field_name": "bucket_time"}]),
+    bucket(1, anomaly_score=80.0),
+    record(
+        0,
+        record_score=80.0,
+        probability=1.5e-7,
+        function="mean",
+        field_name="rides",
+        actual=[12.5],
+        typical=[3_000_000, 2],
+        partition_field_name="host",
+        partition_field_value="a\x1b[2J",
+        by_field_value="b",
+    ),
+    record(0, detector_index=1, record_score=5.0, is_interim=True, function="rare"),
+    record(1, record_score=50.0),
+    influencer(1, influencer_score=3.0, influencer_field_name="host", influencer_field_value="b"),
+    influencer(0, influencer_score=80.0, influencer_field_name="host", influencer_field_value="a\x1b[2J"),
+)
+
+
 # ---- the answer
 
 
@@ -136,6 +169,56 @@ def test_options_are_the_parameters_of_the_api(run_on: Run, options: list[str], 
     assert hours_shown(run_on(HOURS, *options)) == hours
 
 
+@pytest.mark.parametrize(
+    ("options", "kind", "asked"),
+    [
+        (["--expand"], "buckets", {"expand": True}),
+        (["--expand", "--timestamp", "0" * 5], "buckets", {"expand": True, "timestamp": 0}),
+        (["--records"], "records", {}),
+        (["--records", "--record-score", "50", "--no-desc"], "records", {"record_score": 50, "desc": False}),
+        (
+            ["--records", "--sort=timestamp", "--exclude-interim"],
+            "records",
+            {"sort": "timestamp", "exclude_interim": True},
+        ),
+        (["--influencers", "--size", "1"], "influencers", {"size": 1}),
+        (["--influencers", "--influencer-score=75"], "influencers", {"influencer_score": 75}),
+    ],
+)
+def test_records_and_influencers_are_asked_for(
+    run_on: Run, options: list[str], kind: str, asked: dict[str, Any]
+) -> None:
+    """In place of buckets, or inside of them; each kind by its own threshold and order."""
+    index = ResultsIndex()
+    index.upsert(json.loads(line) for line in ANOMALIES.splitlines())
+    page = getattr(index, f"get_{kind}")(job_id="web", **asked)
+    assert page.count
+    assert run_on(ANOMALIES, *options) == (0, json.dumps(page.to_dict()) + "\n", "")
+
+
+@pytest.mark.parametrize(
+    ("options", "line"),
+    [
+        (["--records", "--anomaly-score", "5"], "--anomaly-score: is not for records"),
+        (["--records", "--expand"], "--expand: is not for records"),
+        (["--influencers", "--timestamp", "0"], "--timestamp: is not for influencers"),
+        (["--record-score", "5"], "--record-score: is not for buckets"),
+        (["--records", "--record-score", "x"], '--record-score: For input string: "x"'),
+    ],
+)
+def test_options_for_another_kind_are_refused(run: Run, options: list[str], line: str) -> None:
+    """Before any file is read, in a line that names the option."""
+    assert run("no such file", *options) == (2, "", f"{line}\n")
+
+
+def test_one_kind_is_asked_for_at_a_time(run: Run) -> None:
+    """Records and influencers together are a mistake."""
+    outcome = run("--records", "--influencers")
+    assert (outcome.code, outcome.out) == (2, "")
+    assert "--records" in outcome.err
+    assert "--influencers" in outcome.err
+
+
 def test_real_results_are_answered(run: Run) -> None:
     """Of a year of taxi rides, gzipped, 21 half hours score 50 or more, and a page holds what was asked for."""
     body = json.loads(run(TAXI, "--anomaly-score", "50", "--size", "5").out)
@@ -169,7 +252,7 @@ def test_standard_input_is_read(
         HOURS.replace(b"\n", b"\r\n"),
         b"\n  \n" + HOURS.replace(b"\n", b"\n\n"),
         HOURS.removesuffix(b"\n"),
-        ndjson({"result_type": "record", "record_score": 3}, {"result_type": "influencer"}, {"index": {}}) + HOURS,
+        ndjson({"result_type": "model_plot", "actual": 3}, {"result_type": "forecast"}, {"index": {}}) + HOURS,
         ndjson(*({"_id": "1", "_source": json.loads(line)} for line in HOURS.splitlines())),
     ],
     ids=["byte order mark", "carriage returns", "blank lines", "no last newline", "other results", "search hits"],
@@ -275,16 +358,16 @@ def test_very_many_jobs_are_not_all_listed(run_on: Run) -> None:
 @pytest.mark.parametrize(
     ("content", "line"),
     [
-        (b"", "no bucket results in the input; skipped: nothing"),
+        (b"", "no results in the input; skipped: nothing"),
         (
-            ndjson({"result_type": "influencer"}, {}, {"result_type": "record"}, {"result_type": "record"}),
-            "no bucket results in the input; skipped: 2 record, 1 influencer, 1 without result_type",
+            ndjson({"result_type": "forecast"}, {}, {"result_type": "model_plot"}, {"result_type": "model_plot"}),
+            "no results in the input; skipped: 2 model_plot, 1 forecast, 1 without result_type",
         ),
     ],
     ids=["nothing", "other results"],
 )
-def test_input_without_buckets_is_said_to_be_so(run_on: Run, content: bytes, line: str) -> None:
-    """Where no bucket came in, one line says what came instead."""
+def test_input_without_results_is_said_to_be_so(run_on: Run, content: bytes, line: str) -> None:
+    """Where no result came in, one line says what came instead."""
     assert run_on(content) == (1, "", f"{line}\n")
 
 
@@ -414,7 +497,11 @@ def test_help_tells_defaults_and_examples(run: Run) -> None:
     code, out, err = run("--help")
     assert (code, err) == (0, "")
     assert "examples:\n  python -m bucketquery" in out
-    assert all(f"--{name.strip('_').replace('_', '-')} " in out for name in (*command._PARAMETERS, "job-id", "format"))
+    names = {*chain.from_iterable(command._PARAMETERS.values()), "records", "influencers", "job-id", "format"} - {
+        "desc"
+    }
+    assert "--desc, --no-desc" in out
+    assert all(f"--{name.strip('_').replace('_', '-')} " in out for name in names)
     assert max(map(len, out.splitlines())) <= 120
 
 

@@ -138,7 +138,7 @@ SCORES: list[tuple[Any, float]] = [
 @pytest.mark.parametrize(("score", "expected"), SCORES, ids=lambda part: repr(part)[:30])
 def test_a_threshold_is_any_number(score: object, expected: float) -> None:
     """An integer past the doubles is infinite."""
-    found = read_score(score)
+    found = read_score(score, "record_score")
     assert found == expected
     assert type(found) is float
 
@@ -146,8 +146,8 @@ def test_a_threshold_is_any_number(score: object, expected: float) -> None:
 @pytest.mark.parametrize("score", ["75", True, None, 5j, np.array(5)], ids=repr)
 def test_a_threshold_is_nothing_else(score: object) -> None:
     """Text is for the client's spelling only."""
-    error = refusal(lambda: read_score(score))
-    assert error.field == "anomaly_score"
+    error = refusal(lambda: read_score(score, "record_score"))
+    assert error.field == "record_score"
     assert error.value is score
 
 
@@ -186,23 +186,23 @@ NO_DOUBLES = [
 @pytest.mark.parametrize(("text", "expected"), DOUBLES)
 def test_a_threshold_may_be_text_as_java_reads_it(text: str, expected: float) -> None:
     """Decimal or with an exponent, blanks and controls around it, a type's letter behind it, or in words."""
-    assert read_double(text) == expected
-    assert math.isnan(read_double("NaN"))
-    assert math.isnan(read_double("+NaN"))
+    assert read_double(text, "record_score") == expected
+    assert math.isnan(read_double("NaN", "record_score"))
+    assert math.isnan(read_double("+NaN", "record_score"))
 
 
 @pytest.mark.parametrize("text", NO_DOUBLES)
 def test_text_that_java_does_not_read_is_refused_in_its_words(text: str) -> None:
     """Python's own spellings among them."""
-    error = refusal(lambda: read_double(text))
+    error = refusal(lambda: read_double(text, "record_score"))
     assert error.reason == f'For input string: "{text}"'
-    assert (error.type, error.field, error.value) == ("number_format_exception", "anomaly_score", text)
+    assert (error.type, error.field, error.value) == ("number_format_exception", "record_score", text)
 
 
 @pytest.mark.parametrize("text", ["", " \t"])
 def test_empty_text_is_no_number(text: str) -> None:
     """Blanks are nothing."""
-    assert refusal(lambda: read_double(text)).reason == "empty String"
+    assert refusal(lambda: read_double(text, "record_score")).reason == "empty String"
 
 
 # ---- truth, paging
@@ -330,6 +330,6 @@ def test_what_cannot_be_sorted_by_is_refused(names: tuple[str, ...], words: str,
 
 def test_sort_is_the_name_of_one_field() -> None:
     """A list of names is not, nor is nothing; the name that is kept is plain text."""
-    for value in (["anomaly_score"], None, b"timestamp"):
+    for value in (["record_score"], None, b"timestamp"):
         assert refusal(lambda: read_sort(BUCKET, value)).field == "sort"  # noqa: B023 - called at once
     assert type(read_sort(BUCKET, Text("timestamp"))) is str

@@ -33,7 +33,7 @@ OPEN = Question(
     end=LAST_MS + 1,
     threshold=None,
     exclude_interim=False,
-    order_by=None,
+    order_by=(),
     desc=False,
     from_=0,
     size=100,
@@ -55,7 +55,7 @@ def ask(**parameters: Any) -> BucketQuery:
     """The client's query with nothing given but these."""
     names = (
         "timestamp",
-        "anomaly_score",
+        "score",
         "desc",
         "end",
         "exclude_interim",
@@ -66,7 +66,9 @@ def ask(**parameters: Any) -> BucketQuery:
         "sort",
         "start",
     )
-    return client_query(jobs="web", **{**dict.fromkeys(names), **parameters})
+    if "anomaly_score" in parameters:
+        parameters["score"] = parameters.pop("anomaly_score")
+    return client_query(BucketQuery, jobs="web", **{**dict.fromkeys(names), **parameters})
 
 
 def refusal(make: Callable[[], object]) -> InvalidQuery:
@@ -218,7 +220,7 @@ def test_a_lookup_asks_for_the_first_of_its_stretch() -> None:
     """Score and interim conditions are dropped, order and direction kept."""
     query = BucketQuery(jobs="web", timestamp="1970-01-02T00:00", exclude_interim=True, sort="event_count", desc=True)
     expected = OPEN._replace(
-        start=86_400_000, end=86_460_000, order_by="event_count", desc=True, size=1, is_lookup=True
+        start=86_400_000, end=86_460_000, order_by=("event_count",), desc=True, size=1, is_lookup=True
     )
     assert settle(query, no_clock) == expected
     assert settle(BucketQuery(jobs="web", timestamp=-1), no_clock)[:2] == (-1, 0)

@@ -4,6 +4,9 @@ The expected numbers come from a separate scan of the files. The repository has 
 read from the folder that BUCKETQUERY_DATA names.
 """
 
+import gc
+import json
+import tracemalloc
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain, groupby
@@ -122,8 +125,8 @@ def own() -> Snapshot:
     commit = index.upsert(
         chain.from_iterable(stored(SAMPLES, name, kind) for name, names in kinds.items() for kind in names)
     )
-    assert commit.inserted == 19_690 + 10_320
-    assert dict(commit.skipped) == {"record": 1_170 + 48, "influencer": 2_805}
+    assert commit.inserted == 19_690 + 10_320 + 1_170 + 48 + 2_805
+    assert dict(commit.skipped) == {}
     return index.snapshot()
 
 
@@ -146,6 +149,77 @@ def test_own_files_count_as_known(own: Snapshot, name: str) -> None:
 def test_own_files_come_back(own: Snapshot, name: str) -> None:
     """Every bucket of the repository's own files is answered as it was stored."""
     check_documents(own, OWN[name], stored(SAMPLES, name))
+
+
+def check_anomalies(snapshot: Snapshot, kind: str, documents: Iterable[dict[str, Any]]) -> int:
+    """Records or influencers are answered as they were stored: fields, values, order of keys; returns how many."""
+    ask, identity = {
+        "records": (snapshot.get_records, ("bucket_span", "detector_index", "partition_field_value")),
+        "influencers": (snapshot.get_influencers, ("bucket_span", "influencer_field_name", "influencer_field_value")),
+    }[kind]
+
+    def key(document: dict[str, Any]) -> tuple[Any, ...]:
+        return (document["timestamp"], *(document.get(name) or "" for name in identity))
+
+    total = 0
+    for job_id, of_job in groupby(documents, lambda document: str(document["job_id"])):
+        given = sorted(of_job, key=key)
+        page = ask(job_id=job_id, size=10_000)
+        found = sorted(page.to_dict()[kind], key=key)
+        assert found == given
+        assert [*map(list, found)] == [*map(list, given)]
+        assert [value.to_dict() for value in page] == page.to_dict()[kind]
+        total += page.count
+    return total
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "total"),
+    [
+        ("numentaTM_1h_by_category", "records", 1_170),
+        ("numentaTM_1h_by_category", "influencers", 2_805),
+        ("numenta_nyc_taxi", "records", 48),
+    ],
+)
+def test_own_anomalies_come_back(own: Snapshot, name: str, kind: str, total: int) -> None:
+    """Every record and influencer of the repository's own files is answered as it was stored."""
+    assert check_anomalies(own, kind, stored(SAMPLES, name, kind)) == total
+
+
+def test_own_buckets_expand_to_their_records(own: Snapshot) -> None:
+    """A bucket brings the records of its instant, the most unlikely first, if it has influencers; and so all come."""
+    documents = [*stored(SAMPLES, "numentaTM_1h_by_category", "records")]
+    expected: dict[tuple[str, int], list[float]] = {}
+    for document in documents:
+        expected.setdefault((document["job_id"], document["timestamp"]), []).append(document["probability"])
+    found = {
+        (job_id, bucket["timestamp"]): [record["probability"] for record in bucket["records"]]
+        for job_id in jobs_of(own, OWN["numentaTM_1h_by_category"])
+        for bucket in own.get_buckets(job_id=job_id, anomaly_score=10, expand=True, size=10_000).to_dict()["buckets"]
+        if "records" in bucket
+    }
+    assert found == {key: sorted(probabilities) for key, probabilities in expected.items()}
+    assert sum(map(len, found.values())) == 1_170
+
+
+@pytest.mark.parametrize(("kind", "name"), [("record", "records"), ("influencer", "influencers")])
+def test_an_anomaly_costs_at_most_three_times_its_text(kind: str, name: str) -> None:
+    """The real records and influencers, all that is kept of them, against the lines of their file."""
+    lengths = [
+        len(json.dumps(document, separators=(",", ":")))
+        for document in stored(SAMPLES, "numentaTM_1h_by_category", name)
+    ]
+    gc.collect()
+    tracemalloc.start()
+    try:
+        index = ResultsIndex()
+        index.upsert(stored(SAMPLES, "numentaTM_1h_by_category", name))
+        gc.collect()
+        cost, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert index.stats()["rows"][kind] == len(lengths)
+    assert sum(lengths) / 10 < cost <= 3 * sum(lengths)
 
 
 def test_own_files_again_change_nothing() -> None:

@@ -113,7 +113,7 @@ def test_stats_tell_what_is_stored(index: ResultsIndex) -> None:
     """Of everything or of one job, in a mapping that nobody changes."""
     assert ResultsIndex().stats() == {
         "jobs": 0,
-        "rows": {"bucket": 0},
+        "rows": {"bucket": 0, "record": 0, "influencer": 0},
         "bytes": 0,
         "first_timestamp": None,
         "last_timestamp": None,
@@ -121,7 +121,7 @@ def test_stats_tell_what_is_stored(index: ResultsIndex) -> None:
     assert index.stats("empty") == {
         "job_id": "empty",
         "bucket_span": 60,
-        "rows": {"bucket": 0},
+        "rows": {"bucket": 0, "record": 0, "influencer": 0},
         "bytes": 0,
         "first_timestamp": None,
         "last_timestamp": None,
@@ -130,7 +130,7 @@ def test_stats_tell_what_is_stored(index: ResultsIndex) -> None:
     assert {name: of_job[name] for name in of_job if name != "bytes"} == {
         "job_id": JOB,
         "bucket_span": None,
-        "rows": {"bucket": 10},
+        "rows": {"bucket": 10, "record": 0, "influencer": 0},
         "first_timestamp": 0,
         "last_timestamp": 9 * STEP,
     }
