@@ -1,0 +1,6 @@
+"""The REST door: `handle` answers a request as the API's server does, in a `Reply` that any web framework can send."""
+
+from bucketquery.elastic.handler import handle
+from bucketquery.elastic.replies import Reply
+
+__all__ = ["Reply", "handle"]

@@ -1,0 +1,119 @@
+"""Calls: a request as it came, in built-in types, and its URL taken apart.
+
+Whatever objects a caller hands in become built-in types here, so that all that follows can trust them.
+"""
+
+import json
+import math
+import re
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any, NamedTuple
+from urllib.parse import parse_qsl
+
+from bucketquery.elastic.endpoints import json_type
+from bucketquery.errors import InvalidQuery
+from bucketquery.model.numbers import is_integer, is_real
+from bucketquery.model.text import brief, plain
+
+_MALFORMED_ESCAPE = re.compile("%(?![0-9A-Fa-f]{2})")
+
+
+class Call(NamedTuple):
+    """A request as it came.
+
+    Attributes:
+        method: as it was written.
+        uri: the path with its query string, as it was written.
+        path: the path alone, still encoded, though with no malformed escape.
+        url: the parameters of the URL, decoded.
+        body: JSON, parsed or still text or bytes; None where there is no body.
+    """
+
+    method: str
+    uri: str
+    path: str
+    url: dict[str, str]
+    body: Any
+
+    @property
+    def pretty(self) -> bool:
+        """Whether people are to read the reply, even if it is an error."""
+        return self.url.get("pretty") in {"", "true"}
+
+
+def read_call(method: object, path: object, params: object, body: object) -> Call:
+    """A request made of whatever objects.
+
+    Raises:
+        InvalidQuery: an object cannot be read, or an escape of the URL is malformed.
+
+    >>> read_call("GET", "/a%20b?c=%64+e", {"human": True}, None)
+    Call(method='GET', uri='/a%20b?c=%64+e', path='/a%20b', url={'c': 'd e', 'human': 'true'}, body=None)
+    """
+    try:
+        method, path, params, body = map(_built_in, (method, path, params, body))
+    except Exception as error:
+        # Reading an object runs code of its class, which may raise anything.
+        raise InvalidQuery(f"the request cannot be read: {type(error).__name__}") from error
+    uri = path if isinstance(path, str) else brief(path)
+    encoded_path, _, query = uri.partition("?")
+    return Call(
+        method=method if isinstance(method, str) else brief(method),
+        uri=uri,
+        path=_well_escaped(encoded_path),
+        url=_url_parameters(query) | _url_parameters(params),
+        body=body,
+    )
+
+
+def _built_in(value: object) -> Any:  # noqa: PLR0911 - one for each type
+    """The same as a built-in type of JSON, or bytes; an ellipsis for what JSON does not have."""
+    if isinstance(value, str):
+        return plain(value)
+    if value is None or isinstance(value, bool):
+        return value
+    if is_integer(value):
+        return int(value)
+    if is_real(value):
+        return float(value) if math.isfinite(value) else ...
+    if isinstance(value, bytes | bytearray):
+        return bytes(value)
+    if isinstance(value, Mapping):
+        return {_built_in_name(name): _built_in(entry) for name, entry in value.items()}
+    # No parameter takes an array, so nobody looks into one.
+    return [] if isinstance(value, list | tuple) else ...
+
+
+def _built_in_name(name: object) -> str:
+    return plain(name) if isinstance(name, str) else brief(name)
+
+
+def _url_parameters(given: object) -> dict[str, str]:
+    """The parameters of a query string or a mapping, decoded; of a repeated name the last."""
+    if isinstance(given, str):
+        return dict(parse_qsl(_well_escaped(given.removeprefix("?")), keep_blank_values=True))
+    if isinstance(given, dict):
+        return {name: _url_text(name, value) for name, value in given.items()}
+    if given is None:
+        return {}
+    raise InvalidQuery(f"[params] must be a query string or a mapping, not {json_type(given)}", field="params")
+
+
+def _url_text(name: str, value: object) -> str:
+    if isinstance(value, str):
+        return value
+    if value is None:
+        return ""
+    if isinstance(value, bool | int | float):
+        # Python refuses to write out an integer of thousands of digits.
+        with suppress(ValueError):
+            return json.dumps(value)
+    raise InvalidQuery(f"parameter [{brief(name)}] must be text, not {json_type(value)}", field=name, value=value)
+
+
+def _well_escaped(encoded: str) -> str:
+    found = _MALFORMED_ESCAPE.search(encoded)
+    if found:
+        raise InvalidQuery(f"malformed escape [{encoded[found.start() :][:3]}] in the URL, at {found.start()}")
+    return encoded

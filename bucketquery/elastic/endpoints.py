@@ -1,0 +1,230 @@
+"""The endpoints as data: what each takes, in which types of JSON, in which order, and how one value is read.
+
+What a value means is the business of `parameters` and `queries`; here are the forms that it may have in a request.
+"""
+
+import math
+import re
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple
+
+from bucketquery.errors import InvalidQuery
+from bucketquery.model.parameters import is_unset, read_boolean_text, read_double, read_page
+from bucketquery.model.queries import AnyQuery, BucketQuery, InfluencerQuery, RecordQuery
+from bucketquery.model.text import brief
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """One question of the API.
+
+    Attributes:
+        query: makes its questions.
+        action: the server's name for it, which its errors give.
+        parameters: as a body names them, in the order in which the server reads them from a URL.
+        beside_body: those that may stand in the URL of a request with a body.
+    """
+
+    query: Callable[..., AnyQuery]
+    action: str
+    parameters: tuple[str, ...]
+    beside_body: frozenset[str]
+
+    @property
+    def has_lookup(self) -> bool:
+        """Whether one result may be asked for by its timestamp, also in the path."""
+        return "timestamp" in self.parameters
+
+
+#: By the last word of their paths, ``/_ml/anomaly_detectors/{job_id}/results/...``.
+ENDPOINTS: Final = {
+    "buckets": Endpoint(
+        query=BucketQuery,
+        action="cluster:monitor/xpack/ml/job/results/buckets/get",
+        parameters=(
+            "timestamp",
+            "page",
+            "start",
+            "end",
+            "anomaly_score",
+            "sort",
+            "desc",
+            "expand",
+            "exclude_interim",
+        ),
+        beside_body=frozenset({"timestamp"}),
+    ),
+    "records": Endpoint(
+        query=RecordQuery,
+        action="cluster:monitor/xpack/ml/job/results/records/get",
+        parameters=("start", "end", "exclude_interim", "page", "record_score", "sort", "desc"),
+        beside_body=frozenset(),
+    ),
+    "influencers": Endpoint(
+        query=InfluencerQuery,
+        action="cluster:monitor/xpack/ml/job/results/influencers/get",
+        parameters=("start", "end", "exclude_interim", "page", "influencer_score", "sort", "desc"),
+        beside_body=frozenset({"start", "end"}),  # the server reads them and forgets them
+    ),
+}
+
+#: The two that a body has in its ``page``, and a URL beside the others.
+PAGE: Final = ("from", "size")
+
+_JSON_TYPES: Final = {
+    str: "VALUE_STRING",
+    int: "VALUE_NUMBER",
+    float: "VALUE_NUMBER",
+    bool: "VALUE_BOOLEAN",
+    type(None): "VALUE_NULL",
+    dict: "START_OBJECT",
+    list: "START_ARRAY",
+}
+_JAVA_INT = re.compile(r"[+-]?[0-9]+")
+_INT32: Final = 2**31
+
+
+def json_type(value: object) -> str:
+    """The server's word for the type of a value, which is a built-in one.
+
+    >>> json_type("2026"), json_type(True), json_type(...)
+    ('VALUE_STRING', 'VALUE_BOOLEAN', 'VALUE_EMBEDDED_OBJECT')
+    """
+    return _JSON_TYPES.get(type(value), "VALUE_EMBEDDED_OBJECT")
+
+
+def malformed(reason: str) -> InvalidQuery:
+    """The error of a body that the server's parser does not take."""
+    return InvalidQuery(reason, type="x_content_parse_exception")
+
+
+def typed(fields: Mapping[str, Any], where: str, names: Collection[str]) -> Iterator[tuple[str, Any]]:
+    """The fields of a JSON object in its own order, each after a look at its name and type.
+
+    Raises:
+        InvalidQuery: ``names`` lacks a field, or its value is of a type that it never has.
+
+    >>> list(typed({"from": 5, "size": "10"}, "page", PAGE))
+    [('from', 5), ('size', '10')]
+    """
+    for name, value in fields.items():
+        if name not in names:
+            raise malformed(f"[{where}] unknown field [{brief(name)}]{did_you_mean(name, names)}")
+        if type(value) not in PARAMETERS[name].types:
+            raise malformed(f"[{where}] {name} doesn't support values of type: {json_type(value)}")
+        yield name, value
+
+
+def did_you_mean(name: str, known: Collection[str]) -> str:
+    """The names that are spelt like this one, as a question, most similar first; empty if there are none.
+
+    Source: the server's ``SuggestingErrorOnUnknown``, by Lucene's ``LevenshteinDistance``.
+
+    >>> did_you_mean("strat", ("start", "end"))
+    ' did you mean [start]?'
+    """
+    similar = sorted((-likeness, other) for other in known if (likeness := _likeness(name, other)) > 1 / 2)
+    listed = ", ".join(other for _, other in similar)
+    if not listed:
+        return ""
+    return f" did you mean [{listed}]?" if len(similar) == 1 else f" did you mean any of [{listed}]?"
+
+
+def _likeness(one: str, other: str) -> float:
+    """1 for the same text, 0 for nothing in common: the share of letters that need no change."""
+    shorter, longer = sorted((len(one), len(other)))
+    if 2 * shorter <= longer:
+        return 0.0  # or something below one half, which is all the same
+    costs = list(range(len(other) + 1))
+    for row, letter in enumerate(one, 1):
+        above, costs = costs, [row]
+        for column, theirs in enumerate(other, 1):
+            costs.append(min(above[column] + 1, costs[-1] + 1, above[column - 1] + (letter != theirs)))
+    return 1 - costs[-1] / longer
+
+
+# ---- how a value is read; None is unset
+
+
+class Parameter(NamedTuple):
+    """One parameter of the API.
+
+    Attributes:
+        read: its value for the query, from one of these types, or from the text of a URL; by its name.
+        types: what it may be in a body.
+        bare: what its mere name stands for in a URL.
+    """
+
+    read: Callable[[Any, str], Any]
+    types: tuple[type, ...]
+    bare: str = ""
+
+
+def _as_it_is(value: str, _: str) -> str:
+    return value
+
+
+def _of_the_path(_value: str, _name: str) -> None:
+    """Nothing: the job is the path's, whatever the body says."""
+
+
+def _read_instant(value: str | float, name: str) -> str | int:
+    """Text as it is; a number as epoch ms, floored."""
+    if isinstance(value, str | int):
+        return value
+    if value.is_integer():
+        return int(value)
+    if math.isinf(value):
+        raise InvalidQuery(f"[{name}] is a number beyond all instants", field=name, value=value)
+    # As text, since the number -1 is unset, which an instant within that millisecond is not.
+    return f"{math.floor(value)}.0"
+
+
+def _read_bound(value: str | float | None, name: str) -> str | int | None:
+    return None if value is None or is_unset(value) else _read_instant(value, name)
+
+
+def _read_score(value: str | float, name: str) -> float:
+    return read_double(value, name) if isinstance(value, str) else value
+
+
+def _read_int32(value: str | float, name: str) -> int:
+    number: float = math.nan
+    if not isinstance(value, str):
+        number = value
+    elif _JAVA_INT.fullmatch(value):
+        number = float(value)
+    if -_INT32 <= number < _INT32 and number == int(number):
+        return int(number)
+    raise InvalidQuery(f"Failed to parse int parameter [{name}] with value [{brief(value)}]", field=name, value=value)
+
+
+def _read_page(page: dict[str, Any], _: str) -> dict[str, int]:
+    read = {name: _read_int32(value, name) for name, value in typed(page, "page", PAGE)}
+    return read_page({name: read[name] for name in PAGE if name in read})
+
+
+_BOUND: Final = Parameter(_read_bound, (str, int, float, type(None)))
+_SCORE: Final = Parameter(_read_score, (str, int, float))
+_FLAG: Final = Parameter(read_boolean_text, (str, bool), bare="true")
+_INTEGER: Final = Parameter(_read_int32, (str, int, float))
+
+PARAMETERS: Final = {
+    "job_id": Parameter(_of_the_path, (str,)),
+    "timestamp": Parameter(_read_instant, (str, int, float)),
+    "start": _BOUND,
+    "end": _BOUND,
+    "anomaly_score": _SCORE,
+    "record_score": _SCORE,
+    "influencer_score": _SCORE,
+    "exclude_interim": _FLAG,
+    "expand": _FLAG,
+    "sort": Parameter(_as_it_is, (str,)),
+    "desc": _FLAG,
+    "human": _FLAG,
+    "pretty": _FLAG,
+    "page": Parameter(_read_page, (dict,)),
+    "from": _INTEGER,
+    "size": _INTEGER,
+}

@@ -1,0 +1,101 @@
+"""The handler: one request, asked of one commit, one reply."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from bucketquery.answers.answer import AnyPage
+from bucketquery.elastic.calls import Call, read_call
+from bucketquery.elastic.replies import METHODS, Reply, all_shards_failed, options, refusal, unknown_path, wrong_method
+from bucketquery.elastic.requests import Request, find_route, read_request
+from bucketquery.errors import BucketQueryError, InvalidQuery, LimitExceeded
+from bucketquery.index import ResultsIndex
+from bucketquery.model.parameters import read_integer
+from bucketquery.snapshot import Snapshot
+
+
+def handle(
+    index: ResultsIndex | Snapshot,
+    method: str,
+    path: str,
+    params: Mapping[str, str] | str | None = None,
+    body: bytes | str | Mapping[str, Any] | None = None,
+    *,
+    max_result_window: int = 10_000,
+) -> Reply:
+    """The reply of the API's server to a request for the results of a job.
+
+    Whatever is wrong with the request is in the reply; nothing in it raises.
+
+    Args:
+        index: what is asked: its newest commit, or the commit of a snapshot.
+        method: ``GET`` or ``POST``, which do the same.
+        path: as in the request line, percent-encoded, with or without its query string:
+            ``/_ml/anomaly_detectors/{job_id}/results/buckets``, there ``/{timestamp}`` too, ``records`` or
+            ``influencers``.
+        params: the query string, or its parameters; they go before those of ``path``.
+        body: JSON, encoded or parsed. Where there is any, it alone is read, and of the query string ``human``,
+            ``pretty`` and ``timestamp``; other parameters are refused there.
+        max_result_window: the largest ``from + size``; the index's ``max_size`` plays no part here.
+
+    Raises:
+        TypeError: ``index`` is neither an index nor a snapshot.
+        InvalidQuery: ``max_result_window`` is not a non-negative integer.
+
+    Complexity: O(request), then as `Snapshot.get_buckets` and its siblings, then O(page).
+    Source: the server's ``BaseRestHandler`` and ``RestGetBucketsAction`` with its siblings.
+
+    >>> from bucketquery import ResultsIndex
+    >>> index = ResultsIndex()
+    >>> commit = index.put_job("web")
+    >>> handle(index, "GET", "/_ml/anomaly_detectors/web/results/buckets?start=2026-01-01&size=5").body
+    {'count': 0, 'buckets': []}
+    >>> reply = handle(index, "POST", "/_ml/anomaly_detectors/web/results/buckets", body=b'{"anomaly_score": "high"}')
+    >>> reply.status, reply.body["error"]["caused_by"]
+    (400, {'type': 'number_format_exception', 'reason': 'For input string: "high"'})
+    """
+    if not isinstance(index, ResultsIndex | Snapshot):
+        raise TypeError(f"index must be a ResultsIndex or a Snapshot, not {type(index).__name__}")
+    snapshot = index.snapshot() if isinstance(index, ResultsIndex) else index
+    window = read_integer(max_result_window, "max_result_window", "max_result_window")
+    pretty = False
+    try:
+        call = read_call(method, path, params, body)
+        pretty = call.pretty
+        reply = _answer(snapshot, call, window)
+    except BucketQueryError as error:
+        reply = refusal(error)
+    return replace(reply, _pretty=pretty)
+
+
+def _answer(snapshot: Snapshot, call: Call, max_result_window: int) -> Reply:
+    route = find_route(call.path)
+    if route is None:
+        return unknown_path(call.method, call.uri)
+    if call.method == "OPTIONS":
+        return options()
+    if call.method not in METHODS:
+        return wrong_method(call.method, call.uri)
+    request = read_request(call, route)
+    snapshot._catalog.known(request.job_id, "job_id")
+    try:
+        page = _search(snapshot, request, max_result_window)
+    except (InvalidQuery, LimitExceeded) as error:
+        # Records are fetched after the search, and not by the shards that search.
+        if error.field == "expand":
+            raise
+        return all_shards_failed(error)
+    return Reply(status=200, body=page.to_dict(human=request.human))
+
+
+def _search(snapshot: Snapshot, request: Request, max_result_window: int) -> AnyPage:
+    query = request.query(jobs=request.job_id, **request.parameters)
+    last = 1 if "timestamp" in request.parameters else query.from_ + query.size
+    if last > max_result_window:
+        reason = (
+            f"Result window is too large, from + size must be less than or equal to: [{max_result_window}] "
+            f"but was [{last}]. This limit is set by whoever mounts the handler, with [max_result_window]."
+        )
+        raise InvalidQuery(reason, field="size", value=query.size)
+    page: AnyPage = snapshot._page(query, request.job_id, None, field="job_id", largest=None)
+    return page

@@ -1,0 +1,178 @@
+"""Requests: what a call asks of which endpoint, by the API's rules of transport."""
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any, Final, NamedTuple, NoReturn
+from urllib.parse import unquote
+
+from bucketquery.elastic.calls import Call
+from bucketquery.elastic.endpoints import (
+    ENDPOINTS,
+    PAGE,
+    PARAMETERS,
+    Endpoint,
+    did_you_mean,
+    json_type,
+    malformed,
+    typed,
+)
+from bucketquery.errors import InvalidQuery
+from bucketquery.model.queries import AnyQuery
+from bucketquery.model.text import brief
+
+_RESPONSE: Final = ("human", "pretty")
+_UNSUPPORTED: Final = ("error_trace", "filter_path", "format")
+#: What excludes a timestamp, and how that is told.
+_WINDOW: Final = {"page": "from, size", "start": "start", "end": "end", "anomaly_score": "anomaly_score"}
+
+
+class Route(NamedTuple):
+    """What a path leads to."""
+
+    endpoint: Endpoint
+    job_id: str
+    timestamp: str | None
+
+
+class Request(NamedTuple):
+    """What is asked.
+
+    Attributes:
+        query: makes the question, of the job and the parameters.
+        job_id: whose results.
+        parameters: keywords of the query; dates, the field to sort by and the window are still to be checked.
+        human: whether each timestamp is shown as text too.
+    """
+
+    query: Callable[..., AnyQuery]
+    job_id: str
+    parameters: dict[str, Any]
+    human: bool
+
+
+def find_route(path: str) -> Route | None:
+    """What an encoded path leads to; None if to nothing.
+
+    >>> find_route("/_ml/anomaly_detectors/web/results/buckets/2026-01-01T00%3A00")[1:]
+    ('web', '2026-01-01T00:00')
+    """
+    match [unquote(segment) for segment in path.rstrip("/").split("/")]:
+        case ["", "_ml", "anomaly_detectors", job_id, "results", results, *rest] if job_id and results in ENDPOINTS:
+            endpoint = ENDPOINTS[results]
+            if len(rest) <= endpoint.has_lookup:
+                return Route(endpoint, job_id, rest[0] if rest else None)
+    return None
+
+
+def read_request(call: Call, route: Route) -> Request:
+    """What a call asks of the endpoint that its path leads to.
+
+    Where there is a body, it alone is read. What was read wrongly is told before what nobody reads.
+
+    Raises:
+        InvalidQuery: the server would not read that; caused by another one where it is about the value of a field.
+
+    Complexity: O(request). Source: the server's ``BaseRestHandler``, and ``RestGetBucketsAction`` with its siblings.
+
+    >>> from bucketquery.elastic.calls import read_call
+    >>> call = read_call("GET", "/_ml/anomaly_detectors/web/results/buckets", "from=5&anomaly_score=75", None)
+    >>> read_request(call, find_route(call.path)).parameters
+    {'anomaly_score': 75.0, 'from_': 5}
+    """
+    url, endpoint = call.url, route.endpoint
+    for name in _UNSUPPORTED:
+        if name in url:
+            raise InvalidQuery(f"parameter [{name}] is not supported", field=name, value=url[name])
+    response = _of_url(url, _RESPONSE)
+    timestamp = (route.timestamp or url.get("timestamp") or None) if endpoint.has_lookup else None
+    body = _read_body(call.body, endpoint)
+    if body is None:
+        known = {*endpoint.parameters, *PAGE} - {"page"}
+        page = {name: url[name] for name in PAGE if name in url}
+        parameters = _of_url({**url, "page": page or None, "timestamp": timestamp}, endpoint.parameters)
+    else:
+        known = set(endpoint.beside_body)
+        parameters = _of_body(body, endpoint)
+        if timestamp is not None:
+            _put(parameters, "timestamp", timestamp)
+    _refuse_unknown(call, known | {"job_id", *_RESPONSE})
+    page = parameters.pop("page", {})
+    return Request(endpoint.query, route.job_id, parameters | page, response.get("human", False))
+
+
+def _read_body(body: Any, endpoint: Endpoint) -> dict[str, Any] | None:
+    """The fields of the body; None where there is no body, or a blank one."""
+    if isinstance(body, bytes | str):
+        try:
+            text = body.decode(json.detect_encoding(body)) if isinstance(body, bytes) else body
+            text = text.removeprefix("\ufeff")
+            if not text.strip():
+                return None
+            body = _DECODER.decode(text)
+        except (RecursionError, MemoryError):
+            raise malformed(f"[{endpoint.action}] the body is nested too deeply") from None
+        except ValueError as error:
+            reason = str(error).partition(";")[0]  # what follows is advice on Python's settings
+            raise malformed(f"[{endpoint.action}] the body is no JSON: {reason}") from None
+    elif body is None:
+        return None
+    if not isinstance(body, dict):
+        raise malformed(f"[{endpoint.action}] Expected START_OBJECT but was: {json_type(body)}")
+    return body
+
+
+def _refuse_constant(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is not a JSON number")
+
+
+def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    fields: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in fields:
+            raise ValueError(f"Duplicate field '{brief(name)}'")
+        fields[name] = value
+    return fields
+
+
+_DECODER: Final = json.JSONDecoder(parse_constant=_refuse_constant, object_pairs_hook=_without_repeats)
+
+
+def _of_url(given: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
+    parameters: dict[str, Any] = {}
+    for name in names:
+        value = given.get(name)
+        if value is not None:
+            _put(parameters, name, value or PARAMETERS[name].bare)
+    return parameters
+
+
+def _of_body(body: dict[str, Any], endpoint: Endpoint) -> dict[str, Any]:
+    parameters: dict[str, Any] = {}
+    for name, value in typed(body, endpoint.action, {"job_id", *endpoint.parameters}):
+        try:
+            _put(parameters, name, value)
+        except InvalidQuery as error:
+            raise malformed(f"[{endpoint.action}] failed to parse field [{name}]") from error
+    return parameters
+
+
+def _put(parameters: dict[str, Any], name: str, value: Any) -> None:
+    """Read a parameter and put it to the others, unless it is unset; a lookup and a window exclude each other."""
+    read = PARAMETERS[name].read(value, name)
+    if read is None:
+        return
+    if name in _WINDOW and "timestamp" in parameters:
+        raise InvalidQuery(f"Param [{_WINDOW[name]}] is incompatible with [timestamp].", field=name, value=value)
+    if name == "timestamp" and not parameters.keys().isdisjoint(_WINDOW):
+        reason = "Param [timestamp] is incompatible with [from,size,start,end,anomaly_score]"
+        raise InvalidQuery(reason, field=name, value=value)
+    parameters[name] = read
+
+
+def _refuse_unknown(call: Call, known: set[str]) -> None:
+    unknown = sorted(call.url.keys() - known)
+    if unknown:
+        hints = {name: did_you_mean(name, known) for name in unknown}
+        told = ", ".join(f"[{name}] ->{hint}" if hint else f"[{name}]" for name, hint in hints.items())
+        plural = "s" if len(unknown) > 1 else ""
+        raise InvalidQuery(f"request [{unquote(call.path)}] contains unrecognized parameter{plural}: {told}")

@@ -1,0 +1,129 @@
+"""Calls: whatever a caller hands in becomes built-in types, and the URL is taken apart."""
+
+from collections.abc import Iterator, Mapping
+from enum import Enum
+from types import MappingProxyType
+from typing import Any, NoReturn
+
+import numpy as np
+import pytest
+
+from bucketquery import InvalidQuery
+from bucketquery.elastic.calls import Call, read_call
+
+#: Text of another class, which writes itself otherwise.
+WORD: Any = Enum("WORD", {"GET": "GET"}, type=str)
+
+
+class Broken(dict[str, Any]):
+    """A mapping that cannot be read."""
+
+    def items(self) -> NoReturn:
+        """Fail as only the caller's own code does."""
+        raise OSError("gone")
+
+
+class Endless(Mapping[str, Any]):
+    """A mapping that holds itself."""
+
+    def __getitem__(self, name: str) -> Any:
+        return self
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(["page"])
+
+    def __len__(self) -> int:
+        return 1
+
+
+def refused(*request: Any) -> InvalidQuery:
+    """The error of a request that cannot be read."""
+    with pytest.raises(InvalidQuery) as caught:
+        read_call(*request)
+    return caught.value
+
+
+def url(path: str, params: Any = None) -> dict[str, str]:
+    """The parameters of a URL."""
+    return read_call("GET", path, params, None).url
+
+
+def test_a_query_string_is_decoded() -> None:
+    """Plus is a blank there, UTF-8 is decoded, a bare name is empty, and of a repeated name the last counts."""
+    assert url("/x?a=1+2&b=%C3%A9%2B&c&d=&a=3&&=4") == {"a": "3", "b": "é+", "c": "", "d": "", "": "4"}
+    assert url("/x", "?a=1") == url("/x", "a=1") == {"a": "1"}
+    assert url("/x") == url("/x?") == url("/x", "") == {}
+
+
+def test_parameters_go_before_the_paths_own() -> None:
+    """Of one name those beside the path count; of other names both."""
+    assert url("/x?a=1&b=2", "a=3") == url("/x?a=1&b=2", {"a": 3}) == {"a": "3", "b": "2"}
+
+
+def test_the_path_stays_encoded() -> None:
+    """It is decoded segment by segment later; how it was written is kept for messages."""
+    assert read_call("GET", "/a%2Fb?c=%20", None, None) == Call("GET", "/a%2Fb?c=%20", "/a%2Fb", {"c": " "}, None)
+
+
+@pytest.mark.parametrize("escape", ["%", "%z0", "%0", "%zz", "%0z", "%é0"])
+def test_a_malformed_escape_is_refused(escape: str) -> None:
+    """In the path, its query string, and a query string beside it; a mapping has no escapes."""
+    for request in (f"/a{escape}", None), (f"/?a={escape}", None), ("/", f"a={escape}"):
+        assert refused("GET", *request, None).reason.startswith(f"malformed escape [{escape}] in the URL, at ")
+    assert url("/", {"a": escape}) == {"a": escape}
+
+
+def test_values_of_a_mapping_are_written_as_json_is() -> None:
+    """Text as it is, numbers and booleans as JSON has them, None as a bare name."""
+    given = {"a": "x", "b": True, "c": False, "d": 5, "e": 2.5, "f": None, "g": np.int64(7), "h": np.float64(0.5)}
+    expected = {"a": "x", "b": "true", "c": "false", "d": "5", "e": "2.5", "f": "", "g": "7", "h": "0.5"}
+    assert url("/", given) == url("/", MappingProxyType(given)) == expected
+
+
+@pytest.mark.parametrize(
+    "value", [["5"], {"a": 5}, {5}, b"5", object(), float("nan"), np.bool_(1), pytest.param(10**5_000, id="long")]
+)
+def test_other_values_of_a_mapping_are_refused(value: object) -> None:
+    """Also an integer that Python does not write out."""
+    error = refused("GET", "/", {"start": value}, None)
+    assert error.reason.startswith("parameter [start] must be text, not ")
+    assert error.field == "start"
+
+
+@pytest.mark.parametrize("params", [5, True, ["a"], b"a=1", object()])
+def test_other_parameters_are_refused(params: object) -> None:
+    """They are a query string, a mapping or nothing."""
+    assert refused("GET", "/", params, None).reason.startswith("[params] must be a query string or a mapping, not ")
+
+
+def test_odd_methods_paths_and_names_are_told_briefly() -> None:
+    """Nothing is at such a path; a class that is text is its text."""
+    call = read_call(None, b"/x", {5: "a", None: "b"}, None)
+    assert (call.method, call.uri, call.path, call.url) == ("NoneType", "bytes", "bytes", {"5": "a", "NoneType": "b"})
+    assert read_call(WORD.GET, "/", None, None).method == "GET"
+    assert type(read_call(WORD.GET, "/", None, None).method) is str
+
+
+def test_a_body_becomes_built_in_types() -> None:
+    """What is no JSON becomes something that has no type of JSON; arrays are not looked into."""
+    given = {"a": WORD.GET, "b": None, "c": np.int32(5), "d": np.float32(0.5), "e": {"f": True}, "g": [object()]}
+    odd = {5: object(), "h": float("inf"), "i": {1}, "j": (1,)}
+    body = read_call("GET", "/", None, MappingProxyType({**given, **odd})).body
+    plain: dict[str, Any] = {"a": "GET", "b": None, "c": 5, "d": 0.5, "e": {"f": True}, "g": []}
+    assert body == {**plain, "5": ..., "h": ..., "i": ..., "j": []}
+    assert [type(value) for value in body.values()][:4] == [str, type(None), int, float]
+    assert [read_call("GET", "/", None, text).body for text in ("{}", b"{}", bytearray(b"{}"))] == ["{}", b"{}", b"{}"]
+
+
+@pytest.mark.parametrize(("broken", "why"), [(Broken(a=1), "OSError"), (Endless(), "RecursionError")])
+def test_objects_that_cannot_be_read_are_refused(broken: Mapping[str, Any], why: str) -> None:
+    """Whatever the caller's own classes raise, as parameters or as a body."""
+    for params, body in ((broken, None), (None, broken)):
+        assert refused("GET", "/", params, body).reason == f"the request cannot be read: {why}"
+
+
+@pytest.mark.parametrize(("query", "pretty"), [("pretty", True), ("pretty=true", True), ("pretty=false", False)])
+def test_pretty_is_known_before_anything_is_checked(query: str, pretty: bool) -> None:
+    """So errors are laid out too; and what is no boolean does not ask for it."""
+    assert read_call("GET", "/", query, None).pretty is pretty
+    assert read_call("GET", "/", "pretty=1", None).pretty is read_call("GET", "/", "", None).pretty is False

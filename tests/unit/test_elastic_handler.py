@@ -1,0 +1,200 @@
+"""The handler: one request, one commit, one reply."""
+
+from typing import Any, cast
+
+import pytest
+
+from bucketquery import InvalidQuery, LimitExceeded, ResultsIndex
+from bucketquery.elastic import Reply, handle
+from bucketquery.search.expand import expand
+from helpers import JOB, STEP, bucket, record, rows
+
+RESULTS = f"/_ml/anomaly_detectors/{JOB}/results"
+BUCKETS = f"{RESULTS}/buckets"
+
+
+@pytest.fixture
+def index() -> ResultsIndex:
+    """Ten buckets of a job, and a job without any."""
+    found = ResultsIndex(max_size=3, clock=lambda: 5 * STEP)
+    found.upsert(rows(0, 10, anomaly_score=5.0))
+    found.put_job("empty")
+    return found
+
+
+def cause(reply: Reply) -> dict[str, Any]:
+    """The cause of a failed search."""
+    error = reply.body["error"]
+    assert (reply.status, error["type"]) == (400, "search_phase_execution_exception")
+    found: dict[str, Any] = error["failed_shards"][0]["reason"]
+    return found
+
+
+def test_the_reply_is_the_page(index: ResultsIndex) -> None:
+    """With GET and POST alike, from URL and body, with text beside timestamps where people read."""
+    expected = index.get_buckets(job_id=JOB, start=STEP, size=2)
+    for method in ("GET", "POST"):
+        for request in (
+            (f"{BUCKETS}?start={STEP}&size=2", None, None),
+            (BUCKETS, None, {"start": STEP, "page": {"size": 2}}),
+        ):
+            reply = handle(index, method, *request)
+            assert (reply.status, reply.body) == (200, expected.to_dict())
+    reply = handle(index, "GET", BUCKETS, f"human&start={STEP}&size=2")
+    assert reply.body == expected.to_dict(human=True)
+    assert handle(index, "GET", "/_ml/anomaly_detectors/empty/results/buckets").body == {"count": 0, "buckets": []}
+
+
+def test_a_snapshot_answers_as_of_its_commit(index: ResultsIndex) -> None:
+    """And an index as of its newest."""
+    before = index.snapshot()
+    index.upsert([bucket(10)])
+    assert [handle(source, "GET", BUCKETS).body["count"] for source in (before, index)] == [10, 11]
+
+
+def test_methods_and_paths_come_first(index: ResultsIndex) -> None:
+    """Whatever else is wrong with a request."""
+    wrong = "?filter_path=x&zzz"
+    assert handle(index, "PUT", "/x", body="[").body["error"].startswith("no handler found for uri [/x]")
+    reply = handle(index, "get", BUCKETS + wrong, body="[")
+    assert (
+        reply.status,
+        reply.headers["Allow"],
+        f"uri [{BUCKETS}{wrong}] and method [get]" in reply.body["error"],
+    ) == (
+        405,
+        "GET,POST",
+        True,
+    )
+    reply = handle(index, "OPTIONS", BUCKETS + wrong, body="[")
+    assert (reply.status, reply.headers["Allow"], reply.encode()) == (200, "GET,POST", b"")
+
+
+def test_pretty_is_for_every_reply(index: ResultsIndex) -> None:
+    """Also for errors of any kind; but not where the request cannot be read at all."""
+    for path in (BUCKETS, "/x", "/_ml/anomaly_detectors/none/results/buckets", f"{BUCKETS}/2026"):
+        assert handle(index, "GET", path, "pretty").encode().startswith(b'{\n  "')
+        assert b"\n" not in handle(index, "GET", path).encode()
+    assert b"\n" not in handle(index, "GET", f"{BUCKETS}?pretty&%").encode()
+
+
+def test_the_job_is_looked_for_between_reading_and_searching(index: ResultsIndex) -> None:
+    """What cannot be read is told before, what cannot be searched for behind."""
+    nowhere = BUCKETS.replace(JOB, "no*")
+    assert handle(index, "GET", nowhere, "size=x").status == 400
+    reply = handle(index, "GET", nowhere, "start=x&sort=x&size=10001")
+    assert (reply.status, reply.body["error"]["reason"]) == (404, "No known job with id 'no*'")
+    assert "caused_by" not in reply.body["error"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "kind", "words"),
+    [
+        ("start=x", "parse_exception", "failed to parse date field [x]"),
+        ("end=", "parse_exception", "cannot parse empty datetime"),
+        ("timestamp=x", "parse_exception", "failed to parse date field [x]"),
+        ("start=9999||%2B1y", "illegal_argument_exception", "[start] leaves the years 0001 to 9999"),
+        ("start=now%2B9999y", "illegal_argument_exception", "[start] leaves the years 0001 to 9999"),
+        ("sort=x&size=10001", "query_shard_exception", "No mapping found for [x]"),
+        ("sort=examples", "illegal_argument_exception", "Fielddata is disabled on [examples]"),
+        (
+            "size=10001",
+            "illegal_argument_exception",
+            "Result window is too large, from + size must be less than or equal",
+        ),
+        ("size=0&from=10001", "illegal_argument_exception", "to: [10000] but was [10001]"),
+    ],
+)
+def test_what_the_search_finds_out_is_wrapped(index: ResultsIndex, asked: str, kind: str, words: str) -> None:
+    """Dates, the field to sort by, and the window."""
+    found = cause(handle(index, "GET", BUCKETS, asked))
+    assert found["type"] == kind
+    assert words in found["reason"]
+
+
+def test_a_window_is_the_doors(index: ResultsIndex) -> None:
+    """The index's own maximum plays no part; a lookup is a window of one."""
+    assert len(handle(index, "GET", BUCKETS, "size=10000").body["buckets"]) == 10
+    assert handle(index, "GET", BUCKETS, "size=4&from=1", max_result_window=5).status == 200
+    assert "[5] but was [6]" in cause(handle(index, "GET", BUCKETS, "size=5&from=1", max_result_window=5))["reason"]
+    assert handle(index, "GET", BUCKETS, "timestamp=0", max_result_window=1).body["count"] == 1
+    assert "[0] but was [1]" in cause(handle(index, "GET", BUCKETS, "timestamp=0", max_result_window=0))["reason"]
+    with pytest.raises(LimitExceeded):
+        index.get_buckets(job_id=JOB, size=4)
+
+
+def test_nothing_found_is_not_a_failed_search(index: ResultsIndex) -> None:
+    """It is told as it is."""
+    reply = handle(index, "GET", f"{BUCKETS}/2026")
+    error = {"type": "resource_not_found_exception", "reason": "Could not find requested buckets"}
+    assert (reply.status, reply.body) == (404, {"error": {"root_cause": [error], **error}, "status": 404})
+
+
+def test_the_siblings_answer_for_their_kind(index: ResultsIndex) -> None:
+    """Records and influencers, by their own scores, the highest first."""
+    index.upsert([record(row, record_score=row * 10) for row in range(5)])
+    index.upsert([bucket(row, result_type="influencer", influencer_score=row * 10) for row in range(5)])
+    for kind, expected in (
+        ("record", index.get_records(job_id=JOB, record_score=20, size=2)),
+        ("influencer", index.get_influencers(job_id=JOB, influencer_score=20, size=2)),
+    ):
+        assert (expected.count, len(expected)) == (3, 2)
+        reply = handle(index, "POST", f"{RESULTS}/{kind}s", None, {f"{kind}_score": 20, "page": {"size": 2}})
+        assert (reply.status, reply.body) == (200, expected.to_dict())
+        assert handle(index, "GET", f"{RESULTS}/{kind}s?{kind}_score=20&size=2").body == expected.to_dict()
+
+
+def test_too_many_records_are_not_a_failed_search(index: ResultsIndex, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The buckets were found; it is their records that are too many."""
+    index.upsert([bucket(0, bucket_influencers=[{"anomaly_score": 5.0}]), record(0), record(0, detector=1)])
+    assert len(handle(index, "GET", f"{BUCKETS}?expand").body["buckets"][0]["records"]) == 2
+    monkeypatch.setitem(cast("dict[str, Any]", expand.__kwdefaults__), "most", 1)
+    reply = handle(index, "GET", f"{BUCKETS}?expand")
+    assert (reply.status, reply.body["error"]["type"]) == (400, "illegal_argument_exception")
+    assert reply.body["error"]["reason"].startswith("[expand] ")
+
+
+def test_an_index_without_documents_has_nothing_to_show() -> None:
+    """That is told as it is; there is an answer where the page is empty."""
+    index = ResultsIndex(keep_documents=False)
+    index.upsert(rows(0, 10))
+    for asked, words in {"": "[documents] must be given", "size=0&expand": "[expand] needs documents"}.items():
+        reply = handle(index, "GET", BUCKETS, asked)
+        assert (reply.status, reply.body["error"]["type"]) == (400, "illegal_argument_exception")
+        assert reply.body["error"]["reason"].startswith(words)
+    assert handle(index, "GET", BUCKETS, "size=0").body == {"count": 10, "buckets": []}
+
+
+def test_a_wrong_index_is_a_mistake_of_the_code() -> None:
+    """No request can cause that, so it raises."""
+    wrong: Any
+    for wrong in (None, {}, ResultsIndex):
+        with pytest.raises(TypeError, match="index must be a ResultsIndex or a Snapshot"):
+            handle(wrong, "GET", BUCKETS)
+
+
+@pytest.mark.parametrize("window", [-1, None, 5.0, True, "5"])
+def test_a_wrong_window_is_a_mistake_of_the_code(index: ResultsIndex, window: Any) -> None:
+    """Whatever the request is."""
+    with pytest.raises(InvalidQuery, match="max_result_window"):
+        handle(index, "GET", "/x", max_result_window=window)
+
+
+@pytest.mark.parametrize(
+    "odd", [None, 5, b"x", object(), [], {5: object()}, float("nan"), "\ud800", pytest.param(10**5_000, id="long")]
+)
+def test_no_request_raises(index: ResultsIndex, odd: Any) -> None:
+    """Whatever stands in whichever place, there is a reply that can be sent."""
+    for request in (
+        (odd, BUCKETS),
+        ("GET", odd),
+        ("GET", BUCKETS, odd),
+        ("GET", BUCKETS, {"start": odd}),
+        ("GET", BUCKETS, None, odd),
+        ("POST", BUCKETS, None, {"start": odd}),
+        ("POST", BUCKETS, None, {"page": odd}),
+        ("POST", BUCKETS, None, {"page": {"from": odd}}),
+    ):
+        reply = handle(index, *request)
+        assert reply.status in {200, 400, 404, 405}
+        assert reply.encode().decode().startswith('{"')

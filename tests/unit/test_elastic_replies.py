@@ -1,0 +1,116 @@
+"""Replies: frozen values, encoded as JSON whatever text is in them."""
+
+import copy
+import json
+import pickle
+from dataclasses import FrozenInstanceError, replace
+from typing import Any
+
+import pytest
+
+from bucketquery import InvalidQuery, NotFound
+from bucketquery.elastic import Reply
+from bucketquery.elastic.replies import all_shards_failed, options, refusal, unknown_path, wrong_method
+
+CONTENT = {"content-type": "application/json", "x-elastic-product": "Elasticsearch"}
+
+
+def caused(reason: str, cause: BaseException) -> InvalidQuery:
+    """An error with a cause."""
+    error = InvalidQuery(reason)
+    error.__cause__ = cause
+    return error
+
+
+def test_a_reply_is_a_frozen_value() -> None:
+    """It pickles and copies, and its headers are nobody's to change."""
+    reply = refusal(NotFound("gone"))
+    for same in (pickle.loads(pickle.dumps(reply)), copy.copy(reply), copy.deepcopy(reply)):
+        assert same == reply
+    with pytest.raises(FrozenInstanceError):
+        reply.status = 200  # type: ignore[misc]
+    headers: Any = reply.headers
+    with pytest.raises(TypeError):
+        headers["x"] = "y"
+
+
+def test_every_reply_has_the_headers_that_clients_look_for() -> None:
+    """And says which methods are allowed where one is not, or where that is asked."""
+    for reply in (Reply(status=200, body={}), refusal(NotFound("gone")), unknown_path("GET", "/")):
+        assert reply.headers == CONTENT
+    for reply in (options(), wrong_method("PUT", "/")):
+        assert reply.headers == {**CONTENT, "Allow": "GET,POST"}
+
+
+def test_encoding_is_tight_utf_8() -> None:
+    """Without blanks, and nothing at all for an empty body."""
+    body = {"count": 1, "é": ["€", "\U0001f600", 0.5, None, True]}
+    assert Reply(status=200, body=body).encode() == '{"count":1,"é":["€","\U0001f600",0.5,null,true]}'.encode()
+    assert options().encode() == b""
+
+
+def test_pretty_is_for_people() -> None:
+    """Indented by two, blanks around colons, a newline at the end."""
+    reply = replace(Reply(status=200, body={"a": [1], "b": {}}), _pretty=True)
+    assert reply.encode() == b'{\n  "a" : [\n    1\n  ],\n  "b" : {}\n}\n'
+    assert replace(options(), _pretty=True).encode() == b""
+
+
+@pytest.mark.parametrize("text", ["\ud800", "a\udfffb", "\\\udc80", '"\ud800"', "\x00\x1f\x7f\u2028"])
+def test_any_text_is_valid_json(text: str) -> None:
+    """Halves of surrogate pairs come back as they were."""
+    for pretty in (False, True):
+        reply = Reply(status=200, body={text: text}, _pretty=pretty)
+        assert json.loads(reply.encode().decode("utf-8", "strict")) == {text: text}
+
+
+def test_a_refusal_tells_its_cause() -> None:
+    """Where that is an error of ours; another's is nobody's business."""
+    said = {"type": "illegal_argument_exception", "reason": "outer"}
+    inner = {"type": "number_format_exception", "reason": "inner"}
+    error = caused("outer", InvalidQuery("inner", type="number_format_exception"))
+    assert refusal(error).body == {"error": {"root_cause": [said], **said, "caused_by": inner}, "status": 400}
+    for plain in (InvalidQuery("outer"), caused("outer", OSError("private"))):
+        assert refusal(plain).body == {"error": {"root_cause": [said], **said}, "status": 400}
+    assert refusal(NotFound("gone")).status == refusal(NotFound("gone")).body["status"] == 404
+
+
+def test_what_the_search_finds_out_is_wrapped() -> None:
+    """As the failure of the one shard that there is."""
+    reply = all_shards_failed(InvalidQuery("No mapping found for [x]", type="query_shard_exception"))
+    reason = {"type": "query_shard_exception", "reason": "No mapping found for [x]"}
+    assert reply.body == {
+        "error": {
+            "root_cause": [reason],
+            "type": "search_phase_execution_exception",
+            "reason": "all shards failed",
+            "phase": "query",
+            "grouped": True,
+            "failed_shards": [{"shard": 0, "index": ".ml-anomalies-shared", "reason": reason}],
+        },
+        "status": 400,
+    }
+    assert reply.status == 400
+
+
+def test_a_body_is_the_callers_to_change() -> None:
+    """No part of it is shared with another part, or with another reply."""
+    reply = all_shards_failed(InvalidQuery("x"))
+    reply.body["error"]["root_cause"][0]["reason"] = "changed"
+    assert reply.body["error"]["failed_shards"][0]["reason"]["reason"] == "x"
+    reply = refusal(InvalidQuery("x"))
+    reply.body["error"]["root_cause"][0]["reason"] = "changed"
+    assert reply.body["error"]["reason"] == "x"
+
+
+def test_what_is_not_there_is_told_as_text() -> None:
+    """An unknown path without a status in the body, as the server has it."""
+    assert (unknown_path("GET", "/x?y").status, unknown_path("GET", "/x?y").body) == (
+        400,
+        {"error": "no handler found for uri [/x?y] and method [GET]"},
+    )
+    reason = "Incorrect HTTP method for uri [/x?y] and method [PUT], allowed: [GET, POST]"
+    assert (wrong_method("PUT", "/x?y").status, wrong_method("PUT", "/x?y").body) == (
+        405,
+        {"error": reason, "status": 405},
+    )

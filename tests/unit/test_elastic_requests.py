@@ -1,0 +1,301 @@
+"""Requests: which endpoint a path leads to, and what is read of URL and body, in which order."""
+
+from typing import Any
+
+import pytest
+
+from bucketquery import InvalidQuery
+from bucketquery.elastic.calls import read_call
+from bucketquery.elastic.endpoints import ENDPOINTS
+from bucketquery.elastic.requests import Request, Route, find_route, read_request
+
+JOB = "/_ml/anomaly_detectors/web/results"
+BUCKETS = f"{JOB}/buckets"
+RECORDS = f"{JOB}/records"
+INFLUENCERS = f"{JOB}/influencers"
+ACTION = "[cluster:monitor/xpack/ml/job/results/buckets/get]"
+INCOMPATIBLE = "Param [timestamp] is incompatible with [from,size,start,end,anomaly_score]"
+
+
+def request(path: str, params: Any = None, body: Any = None) -> Request:
+    """What a call asks."""
+    call = read_call("GET", path, params, body)
+    route = find_route(call.path)
+    assert route is not None
+    return read_request(call, route)
+
+
+def parameters(path: str, params: Any = None, body: Any = None) -> dict[str, Any]:
+    """The keywords of the query that a call asks."""
+    return request(path, params, body).parameters
+
+
+def refused(path: str, params: Any = None, body: Any = None) -> tuple[str, ...]:
+    """Type and reason of the error, and then those of its cause."""
+    with pytest.raises(InvalidQuery) as caught:
+        request(path, params, body)
+    errors = [caught.value, caught.value.__cause__]
+    return tuple(text for error in errors if isinstance(error, InvalidQuery) for text in (error.type, error.reason))
+
+
+def reason(path: str, params: Any = None, body: Any = None) -> str:
+    """The innermost reason why a call is refused."""
+    return refused(path, params, body)[-1]
+
+
+# ---- paths
+
+
+@pytest.mark.parametrize(
+    ("path", "route"),
+    [
+        (BUCKETS, ("buckets", "web", None)),
+        (f"{BUCKETS}/", ("buckets", "web", None)),
+        (f"{BUCKETS}/2026", ("buckets", "web", "2026")),
+        (f"{BUCKETS}/2026/", ("buckets", "web", "2026")),
+        (f"{BUCKETS}/a+b%2B%2f%25", ("buckets", "web", "a+b+/%")),
+        (RECORDS, ("records", "web", None)),
+        (f"{INFLUENCERS}/", ("influencers", "web", None)),
+        ("/_ml/anomaly_detectors/%C3%A9%2541/results/records", ("records", "é%41", None)),
+        ("/_ml/anomaly_detectors/\ud800/results/records", ("records", "\ud800", None)),
+    ],
+)
+def test_paths_lead_to_endpoints(path: str, route: tuple[str, str, str | None]) -> None:
+    """Each segment is decoded once; a trailing slash says nothing."""
+    results, *rest = route
+    assert find_route(path) == Route(ENDPOINTS[results], *rest)  # type: ignore[arg-type] # two texts
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "",
+        "/",
+        "bytes",
+        BUCKETS[1:],
+        JOB,
+        f"{JOB}/overall_buckets",
+        f"{JOB}/Buckets",
+        f"{BUCKETS}/1/2",
+        f"{RECORDS}/1",
+        f"{INFLUENCERS}/1",
+        "/_ml/anomaly_detectors//results/buckets",
+        f"//{BUCKETS}",
+    ],
+)
+def test_other_paths_lead_nowhere(path: str) -> None:
+    """Among them one with an empty job, and a timestamp where there is no lookup."""
+    assert find_route(path) is None
+
+
+# ---- URLs
+
+
+def test_a_url_gives_the_keywords_of_a_query() -> None:
+    """Dates and the field to sort by as they are, everything else read."""
+    asked = "size=5&from=2&start=2026&end=&anomaly_score=75&sort=&desc&expand=false&exclude_interim=true"
+    read = {"start": "2026", "end": "", "anomaly_score": 75.0, "sort": "", "desc": True, "expand": False}
+    assert parameters(BUCKETS, asked) == {**read, "exclude_interim": True, "from_": 2, "size": 5}
+    assert parameters(RECORDS, "record_score=5&start=-1") == {"record_score": 5.0}
+    assert parameters(INFLUENCERS, "influencer_score=5&size=0") == {"influencer_score": 5.0, "size": 0}
+    assert request(BUCKETS)[1:] == ("web", {}, False)
+
+
+def test_a_timestamp_is_the_paths_or_the_urls() -> None:
+    """The path's wins, and an empty one is none; where there is no lookup it is an unknown name."""
+    assert parameters(f"{BUCKETS}/1?timestamp=2") == {"timestamp": "1"}
+    assert parameters(f"{BUCKETS}/?timestamp=2&start=-1") == {"timestamp": "2"}
+    assert parameters(f"{BUCKETS}?timestamp=&start=5&job_id=other") == {"start": "5"}
+    assert "unrecognized parameter: [timestamp]" in reason(RECORDS, "timestamp=5&start=5")
+
+
+def test_a_lookup_takes_no_window() -> None:
+    """Nor threshold nor page, not even with their defaults; an open side is not given."""
+    for given, name in {"start=5": "start", "end=": "end", "anomaly_score=0": "anomaly_score"}.items():
+        assert refused(f"{BUCKETS}/1", given) == (
+            "illegal_argument_exception",
+            f"Param [{name}] is incompatible with [timestamp].",
+        )
+    for given in ("from=0", "size=100"):
+        assert reason(f"{BUCKETS}/1", given) == "Param [from, size] is incompatible with [timestamp]."
+    expected = {"timestamp": "1", "sort": "timestamp", "desc": True, "expand": True, "exclude_interim": True}
+    assert parameters(f"{BUCKETS}/1", "start=-1&end=-1&sort=timestamp&desc&expand&exclude_interim") == expected
+
+
+@pytest.mark.parametrize(
+    ("path", "order"),
+    [
+        (BUCKETS, ["size=x", "from=-1", "start=5", "anomaly_score=x", "desc=d", "expand=e", "exclude_interim=i"]),
+        (RECORDS, ["exclude_interim=i", "size=x", "from=-1", "record_score=x", "desc=d"]),
+        (INFLUENCERS, ["exclude_interim=i", "size=x", "from=-1", "influencer_score=x", "desc=d"]),
+    ],
+)
+def test_the_first_wrong_parameter_is_told_in_the_servers_order(path: str, order: list[str]) -> None:
+    """Human and pretty before, unknown names behind, however the URL orders them."""
+    at = f"{BUCKETS}/1" if path == BUCKETS else path
+    wrong = ["pretty=1", *order, "zzz=1"]
+    alone = [reason(at, parameter) for parameter in wrong]
+    assert len(set(alone)) == len(wrong)
+    for first in range(len(wrong)):
+        assert reason(at, "&".join(reversed(wrong[first:]))) == alone[first]
+
+
+def test_unknown_names_are_told_in_order() -> None:
+    """With the names that were perhaps meant, and the decoded path without its query string."""
+    path = "/_ml/anomaly_detectors/a%20b/results/buckets/"
+    told = "request [/_ml/anomaly_detectors/a b/results/buckets/] contains unrecognized parameter"
+    assert refused(path, "page=1") == ("illegal_argument_exception", f"{told}: [page]")
+    assert reason(path, {"zzz": 1, "ends": 1, "sart": 1}) == (
+        f"{told}s: [ends] -> did you mean [end]?, [sart] -> did you mean any of [start, sort]?, [zzz]"
+    )
+
+
+@pytest.mark.parametrize("name", ["filter_path", "format", "error_trace"])
+def test_what_shapes_a_reply_otherwise_is_refused(name: str) -> None:
+    """By its name, whatever else there is."""
+    assert refused(BUCKETS, f"pretty=1&{name}=x") == (
+        "illegal_argument_exception",
+        f"parameter [{name}] is not supported",
+    )
+
+
+def test_human_is_for_the_reply() -> None:
+    """It is a boolean of the URL, also beside a body."""
+    assert [request(BUCKETS, query, "{}").human for query in ("human", "human=true", "human=false", "")] == [
+        True,
+        True,
+        False,
+        False,
+    ]
+    assert reason(BUCKETS, "human=x", "[") == "Failed to parse value [x] as only [true] or [false] are allowed."
+
+
+# ---- bodies
+
+
+def test_a_body_gives_the_keywords_of_a_query() -> None:
+    """In JSON of any UTF, or parsed already; of the URL nothing else is read."""
+    body = '{"job_id": "other", "start": 5, "end": null, "anomaly_score": "75", "page": {"size": 5}, "desc": "true"}'
+    expected = {"start": 5, "anomaly_score": 75.0, "desc": True, "size": 5}
+    for encoding in ("utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "utf-32-be"):
+        assert parameters(BUCKETS, "human&pretty&job_id=x", body.encode(encoding)) == expected
+    assert parameters(BUCKETS, None, body) == parameters(BUCKETS, None, f"\ufeff{body}") == expected
+    assert parameters(RECORDS, None, {"record_score": 5}) == {"record_score": 5}
+    assert parameters(INFLUENCERS, None, {"influencer_score": 0.5}) == {"influencer_score": 0.5}
+
+
+@pytest.mark.parametrize("body", [None, b"", "", b" \n\t", "  ", "\ufeff ".encode(), " ".encode("utf-16")])
+def test_a_blank_body_is_none(body: Any) -> None:
+    """The URL is read then."""
+    assert parameters(BUCKETS, "start=5", body) == {"start": "5"}
+
+
+@pytest.mark.parametrize("body", [b"{}", "{}", {}])
+def test_beside_any_body_the_url_has_no_parameters(body: Any) -> None:
+    """Even beside an empty object, and with no hint at names that nobody reads; influencers let two of them pass."""
+    told = "contains unrecognized parameter"
+    assert reason(BUCKETS, "start=x&human", body) == f"request [{BUCKETS}] {told}: [start]"
+    assert reason(RECORDS, "end=5&start=5", body) == f"request [{RECORDS}] {told}s: [end], [start]"
+    assert parameters(INFLUENCERS, "start=x&end=y", body) == {}
+    assert reason(INFLUENCERS, "size=5", body) == f"request [{INFLUENCERS}] {told}: [size]"
+
+
+@pytest.mark.parametrize(
+    ("body", "why"),
+    [
+        (b"{", "Expecting property name enclosed in double quotes"),
+        (b"{} {}", "Extra data"),
+        (b'{"a": NaN}', "NaN is not a JSON number"),
+        (b'{"a": -Infinity}', "-Infinity is not a JSON number"),
+        (b'{"a": 1, "a": 1}', "Duplicate field 'a'"),
+        (b'{"page": {"from": 1, "from": 1}}', "Duplicate field 'from'"),
+        (b'{"a": ' + b"1" * 5_000 + b"}", "Exceeds the limit (4300 digits) for integer string conversion: value has"),
+        (b'{"a": "\xff"}', "'utf-8' codec can't decode byte 0xff"),
+        (b'{"a": "\xed\xa0\x80"}', "'utf-8' codec can't decode byte 0xed"),
+        ("{'a': 1}", "Expecting property name enclosed in double quotes"),
+    ],
+)
+def test_a_body_that_is_no_json_is_refused(body: Any, why: str) -> None:
+    """Before anything that is wrong with the URL."""
+    error = refused(BUCKETS, "zzz", body)
+    assert error[0] == "x_content_parse_exception"
+    assert error[1].startswith(f"{ACTION} the body is no JSON: {why}")
+    assert len(error) == 2
+
+
+@pytest.mark.parametrize("opening", [b"[", b'{"a":'])
+def test_a_body_nested_too_deeply_is_refused(opening: bytes) -> None:
+    """Where the parser gives up."""
+    error = ("x_content_parse_exception", f"{ACTION} the body is nested too deeply")
+    assert refused(BUCKETS, "zzz", opening * 200_000) == error
+
+
+@pytest.mark.parametrize(
+    ("body", "word"),
+    [
+        ("[]", "START_ARRAY"),
+        ("null", "VALUE_NULL"),
+        ("5", "VALUE_NUMBER"),
+        ('"x"', "VALUE_STRING"),
+        ("true", "VALUE_BOOLEAN"),
+        ([{}], "START_ARRAY"),
+        (5, "VALUE_NUMBER"),
+        (object(), "VALUE_EMBEDDED_OBJECT"),
+    ],
+)
+def test_a_body_is_an_object(body: Any, word: str) -> None:
+    """Parsed by us or not."""
+    assert refused(BUCKETS, None, body) == (
+        "x_content_parse_exception",
+        f"{ACTION} Expected START_OBJECT but was: {word}",
+    )
+
+
+def test_the_first_wrong_field_is_told() -> None:
+    """In the body's order, before names that the URL should not have."""
+    assert refused(BUCKETS, "zzz", '{"start": true, "foo": 1}') == (
+        "x_content_parse_exception",
+        f"{ACTION} start doesn't support values of type: VALUE_BOOLEAN",
+    )
+    assert reason(BUCKETS, "zzz", '{"foo": 1, "start": true}') == f"{ACTION} unknown field [foo]"
+    assert reason(BUCKETS, None, '{"size": 1}') == f"{ACTION} unknown field [size]"
+    assert reason(RECORDS, None, '{"expand": 1}').endswith("records/get] unknown field [expand]")
+
+
+def test_a_value_that_cannot_be_parsed_is_the_cause() -> None:
+    """Of the failure to parse its field."""
+    outer = ("x_content_parse_exception", f"{ACTION} failed to parse field [anomaly_score]")
+    body = {"anomaly_score": "abc"}
+    assert refused(BUCKETS, None, body) == (*outer, "number_format_exception", 'For input string: "abc"')
+    outer = ("x_content_parse_exception", f"{ACTION} failed to parse field [page]")
+    body = {"page": {"from": -1}}  # type: ignore[dict-item]
+    assert refused(BUCKETS, None, body) == (*outer, "illegal_argument_exception", "Parameter [from] cannot be < 0")
+
+
+def test_a_lookup_and_a_window_exclude_each_other_in_a_body() -> None:
+    """In either order, which the words tell; a page without entries is one, and an open side is none."""
+    for window, told in {
+        "start": "start",
+        "end": "end",
+        "anomaly_score": "anomaly_score",
+        "page": "from, size",
+    }.items():
+        value: Any = {} if window == "page" else 0
+        error = refused(BUCKETS, None, {"timestamp": 1, window: value})
+        assert error[1:] == (
+            f"{ACTION} failed to parse field [{window}]",
+            "illegal_argument_exception",
+            f"Param [{told}] is incompatible with [timestamp].",
+        )
+        error = refused(BUCKETS, None, {window: value, "timestamp": 1})
+        assert error[1::2] == (f"{ACTION} failed to parse field [timestamp]", INCOMPATIBLE)
+        assert refused(f"{BUCKETS}/1", None, {window: value}) == ("illegal_argument_exception", INCOMPATIBLE)
+    assert parameters(BUCKETS, None, {"start": None, "timestamp": 1, "end": -1}) == {"timestamp": 1}
+
+
+def test_a_timestamp_of_the_url_overrides_the_bodys() -> None:
+    """Of the path or of the query string; where there is no lookup, it is an unknown name."""
+    assert parameters(f"{BUCKETS}/5", None, {"timestamp": 1}) == {"timestamp": "5"}
+    assert parameters(BUCKETS, "timestamp=5", {"timestamp": 1, "sort": "x"}) == {"timestamp": "5", "sort": "x"}
+    assert parameters(BUCKETS, "timestamp=", {"timestamp": 1}) == {"timestamp": 1}
+    assert "unrecognized parameter: [timestamp]" in reason(RECORDS, "timestamp=5", {"start": 5})
