@@ -39,7 +39,7 @@ def bucket(row: int, **fields: Any) -> Document:
     return {"result_type": "bucket", "job_id": JOB, "timestamp": row * STEP, "bucket_span": SPAN_S, **fields}
 
 
-def record(row: int, detector: int = 0, **fields: Any) -> Document:
+def record(row: int, detector: Any = 0, **fields: Any) -> Document:
     """An anomaly that a detector found in the ``row``-th bucket."""
     return bucket(row, **{"result_type": "record", "detector_index": detector, **fields})
 
@@ -95,7 +95,7 @@ def addresses(base: Segment) -> dict[str, int]:
 
 
 def moved(old: Segment, new: Segment) -> set[str]:
-    """Which of the old segment's columns, masks, dictionaries and lists the new one has in another place: those were copied."""
+    """What the new segment has in another place, and so was copied: columns, masks, dictionaries and lists."""
     before, after = addresses(old), addresses(new)
     return {name for name in before if before[name] != after[name]}
 

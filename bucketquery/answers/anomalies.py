@@ -47,11 +47,16 @@ def influencer_bodies(job_id: str, rows: Selection, documents: Documents, *, hum
     return _bodies(influencer_body, INFLUENCER_FIELDS, job_id, rows, documents, human=human)
 
 
-def expanded_values(job_id: str, expansion: Expansion) -> list[tuple[AnomalyRecord, ...]]:
-    """The records of each of some buckets as values. Complexity: O(r) for r records."""
+def expanded_values(
+    job_id: str, expansion: Expansion, positions: slice = slice(None)
+) -> list[tuple[AnomalyRecord, ...]]:
+    """The records of each of the buckets at some positions as values. Complexity: O(r) for r records."""
     records, ends = expansion.records()
-    values = record_values(job_id, records, kept_documents(records))
-    return [tuple(values[first:end]) for first, end in pairwise(ends)]
+    bounds = [*pairwise(ends)][positions]
+    first, last = min(bounds, default=(0, 0))[0], max(bounds, default=(0, 0))[1]
+    some = records[first:last]
+    values = record_values(job_id, some, kept_documents(some))
+    return [tuple(values[start - first : end - first]) for start, end in bounds]
 
 
 def expanded_bodies(job_id: str, expansion: Expansion, *, human: bool) -> list[list[_Body]]:

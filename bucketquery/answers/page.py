@@ -251,7 +251,7 @@ class BucketPage(Page[Bucket]):
     def _values(self, rows: Selection, documents: Documents, positions: slice) -> list[Bucket]:
         if self._expansion is None:
             return bucket_values(self._job_id, rows, documents)
-        return bucket_values(self._job_id, rows, documents, expanded_values(self._job_id, self._expansion)[positions])
+        return bucket_values(self._job_id, rows, documents, expanded_values(self._job_id, self._expansion, positions))
 
     def _bodies(self, documents: Documents, *, human: bool) -> list[dict[str, Any]]:
         if self._expansion is None:

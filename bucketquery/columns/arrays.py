@@ -82,9 +82,9 @@ def _named(columns: object, schema: Schema) -> dict[str, Any]:
         if name not in _BESIDE_THE_SCHEMA and name not in schema.by_name:
             raise refused(f"columns.{brief(name)}", Unfit(f"no field of a {schema.kind}", name))
     given = {name: column for name, column in columns.items() if column is not None}
-    for name in schema.identity:
-        if name not in given:
-            raise refused(f"columns.{name}", Unfit(IS_REQUIRED, None))
+    for field in schema.fields:
+        if field.required and field.name not in given:
+            raise refused(f"columns.{field.name}", Unfit(IS_REQUIRED, None))
     return given
 
 

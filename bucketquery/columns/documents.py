@@ -152,7 +152,7 @@ def _read_waiting(readers: Iterable[_Reader], codes: JobCodes) -> None:
                 bad.append((position, path, refusal.unfit))
     if bad:
         position, path, unfit = min(bad, key=itemgetter(0))
-        raise refused(f"documents[{position}]{path}.{unfit.path}", unfit) from None
+        raise refused(f"documents[{position}]{path}.{unfit.path}".removesuffix("."), unfit) from None
 
 
 def _route(

@@ -51,20 +51,27 @@ def read_call(method: object, path: object, params: object, body: object) -> Cal
     >>> read_call("GET", "/a%20b?c=%64+e", {"human": True}, None)
     Call(method='GET', uri='/a%20b?c=%64+e', path='/a%20b', url={'c': 'd e', 'human': 'true'}, body=None)
     """
-    try:
-        method, path, params, body = map(_built_in, (method, path, params, body))
-    except Exception as error:
-        # Reading an object runs code of its class, which may raise anything.
-        raise InvalidQuery(f"the request cannot be read: {type(error).__name__}") from error
-    uri = path if isinstance(path, str) else brief(path)
+    uri = _text(path)
     encoded_path, _, query = uri.partition("?")
     return Call(
-        method=method if isinstance(method, str) else brief(method),
+        method=_text(method),
         uri=uri,
         path=_well_escaped(encoded_path),
-        url=_url_parameters(query) | _url_parameters(params),
-        body=body,
+        url=_url_parameters(query) | _url_parameters(_trusted(params, "illegal_argument_exception")),
+        body=_trusted(body, "x_content_parse_exception"),
     )
+
+
+def _text(value: object) -> str:
+    return plain(value) if isinstance(value, str) else brief(value)
+
+
+def _trusted(value: object, error_type: str) -> Any:
+    try:
+        return _built_in(value)
+    except Exception as error:
+        # Reading an object runs code of its class, which may raise anything.
+        raise InvalidQuery(f"the request cannot be read: {type(error).__name__}", type=error_type) from error
 
 
 def _built_in(value: object) -> Any:  # noqa: PLR0911 - one for each type
@@ -80,13 +87,9 @@ def _built_in(value: object) -> Any:  # noqa: PLR0911 - one for each type
     if isinstance(value, bytes | bytearray):
         return bytes(value)
     if isinstance(value, Mapping):
-        return {_built_in_name(name): _built_in(entry) for name, entry in value.items()}
+        return {_text(name): _built_in(entry) for name, entry in value.items()}
     # No parameter takes an array, so nobody looks into one.
     return [] if isinstance(value, list | tuple) else ...
-
-
-def _built_in_name(name: object) -> str:
-    return plain(name) if isinstance(name, str) else brief(name)
 
 
 def _url_parameters(given: object) -> dict[str, str]:

@@ -1,6 +1,6 @@
 """Results as the API's response bodies have them, their keys in its order."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
 #: What the server calls fields of its own in the results index: a data field of such a name is not shown by its name.
@@ -64,6 +64,8 @@ INFLUENCER_FIELDS: Final = (
     "is_interim",
     "timestamp",
 )
+
+_ROLES: Final = tuple((f"{role}_field_name", f"{role}_field_value") for role in ("by", "over", "partition"))
 
 
 def bucket_body(
@@ -177,19 +179,17 @@ def influencer_body(job_id: str, fields: Mapping[str, Any], others: Mapping[str,
 
 def _data_fields(record: Mapping[str, Any]) -> dict[str, list[str]]:
     """The data fields that a record names, with the distinct values that it says they had."""
+    # Keys, not lists, so that very many values of one field are told apart quickly.
     found: dict[str, dict[str, None]] = {}
-    for name, value in _named_values(record):
+    for name_of, value_of in _ROLES:
+        name, value = record.get(name_of), record.get(value_of)
         if name is not None and value is not None and _is_data_field(name):
             found.setdefault(name, {})[value] = None
-    return {name: list(values) for name, values in found.items()}
-
-
-def _named_values(record: Mapping[str, Any]) -> Iterator[tuple[str | None, str | None]]:
-    for role in ("by", "over", "partition"):
-        yield record.get(f"{role}_field_name"), record.get(f"{role}_field_value")
     for influence in record.get("influencers", ()):
-        for value in influence.get("influencer_field_values") or ():
-            yield influence.get("influencer_field_name"), value
+        name, values = influence.get("influencer_field_name"), influence.get("influencer_field_values")
+        if name is not None and values and _is_data_field(name):
+            found.setdefault(name, {}).update(dict.fromkeys(values))
+    return {name: list(values) for name, values in found.items()}
 
 
 def _is_data_field(name: str) -> bool:

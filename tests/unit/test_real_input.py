@@ -7,7 +7,7 @@ read from the folder that BUCKETQUERY_DATA names.
 import gc
 import json
 import tracemalloc
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain, groupby
 from pathlib import Path
@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from bucketquery import BucketQuery, ResultsIndex, Snapshot
+from bucketquery import BucketQuery, InfluencerPage, RecordPage, ResultsIndex, Snapshot
 from samples import SAMPLES, read_documents
 
 EVENTS = 365_558  # every point of the benchmark is counted once
@@ -153,10 +153,8 @@ def test_own_files_come_back(own: Snapshot, name: str) -> None:
 
 def check_anomalies(snapshot: Snapshot, kind: str, documents: Iterable[dict[str, Any]]) -> int:
     """Records or influencers are answered as they were stored: fields, values, order of keys; returns how many."""
-    ask, identity = {
-        "records": (snapshot.get_records, ("bucket_span", "detector_index", "partition_field_value")),
-        "influencers": (snapshot.get_influencers, ("bucket_span", "influencer_field_name", "influencer_field_value")),
-    }[kind]
+    ask: Callable[..., RecordPage | InfluencerPage] = getattr(snapshot, f"get_{kind}")
+    identity = ("detector_index", "partition_field_value", "influencer_field_name", "influencer_field_value")
 
     def key(document: dict[str, Any]) -> tuple[Any, ...]:
         return (document["timestamp"], *(document.get(name) or "" for name in identity))

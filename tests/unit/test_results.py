@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
+from bucketquery.model.frozen import FrozenMapping
 from bucketquery.model.instants import FIRST_MS, LAST_MS
-from bucketquery.model.results import Bucket, BucketInfluencer, Commit, FrozenMapping
+from bucketquery.model.results import Bucket, BucketInfluencer, Commit
 
 INFLUENCER = BucketInfluencer(
     job_id="web",

@@ -9,8 +9,8 @@ import pytest
 
 from bucketquery.columns.lists import Lists
 from bucketquery.columns.segment import Segment, gather
-from bucketquery.model.schema import BUCKET, Array, Int64s
-from helpers import FULL, STEP, addresses, bucket, moved, rows, segment, stored, without
+from bucketquery.model.schema import BUCKET, RECORD, Array, Int64s
+from helpers import FULL, STEP, addresses, bucket, moved, record, rows, segment, stored, without
 
 
 def array(*these: int) -> Int64s:
@@ -345,3 +345,104 @@ def test_the_helpers_find_their_segments() -> None:
     assert len(addresses(base)) == len(base.columns) + len(base.present) + 2 * len(base.lists)
     assert moved(base, base) == set()
     assert moved(base, base.select(np.arange(2))) == {*addresses(base)}
+
+
+# ---- columns of texts
+
+
+def texts_of(source: Segment, name: str) -> list[str | None]:
+    """The texts of a column."""
+    found: list[str | None] = source.values(name, slice(0, source.length)).tolist()
+    return found
+
+
+def records(*texts: str | None, first: int = 0, name: str = "by_field_value") -> Segment:
+    """Records of consecutive buckets, each with a text of its own in one field, and ``function`` in all."""
+    documents = [record(first + row, **{name: text, "function": "mean"}) for row, text in enumerate(texts)]
+    return segment(documents, RECORD)
+
+
+def with_room(*texts: str | None) -> Segment:
+    """A segment of records that has room for more."""
+    return Segment.empty(RECORD).append(records(*texts))
+
+
+def test_known_texts_are_appended_in_place() -> None:
+    """The dictionary is shared, and no column is copied."""
+    old = with_room("b", None, "a")
+    new = old.append(records("a", None, "b", first=3))
+    new.check()
+    assert texts_of(new, "by_field_value") == ["b", None, "a", "a", None, "b"]
+    assert texts_of(old, "by_field_value") == ["b", None, "a"]
+    assert moved(old, new) == set()
+
+
+def test_a_new_text_moves_its_own_column_only() -> None:
+    """The codes of that column change, so the old segment keeps its own."""
+    old = with_room("b", None, "d")
+    for text in ("a", "c", "e"):
+        new = old.append(records(text, first=3))
+        new.check()
+        old.check()
+        assert texts_of(new, "by_field_value") == ["b", None, "d", text]
+        assert texts_of(old, "by_field_value") == ["b", None, "d"]
+        assert moved(old, new) == {"by_field_value", "texts of by_field_value"}
+        old = with_room("b", None, "d")
+
+
+def test_the_first_text_of_a_column_may_come_late() -> None:
+    """Where no row had one there was no dictionary."""
+    old = with_room(None, None)
+    assert "by_field_value" not in old.texts
+    new = old.append(records("a", first=2))
+    new.check()
+    assert texts_of(new, "by_field_value") == [None, None, "a"]
+    assert texts_of(new.append(records(None, first=3)), "by_field_value") == [None, None, "a", None]
+
+
+def test_rows_with_other_texts_are_replaced() -> None:
+    """Only what differs is copied; new texts come into the dictionary, and the old segment stays as it was."""
+    old = with_room("a", "b", "c")
+    same = old.replace(np.array([0, 2]), records("a", "b", "c").select(np.array([0, 2])))
+    assert moved(old, same) == set()
+    other = segment([record(0, function="rare"), record(2, function="min")], RECORD)
+    new = old.replace(np.array([0, 2]), other)
+    new.check()
+    assert texts_of(new, "function") == ["rare", "mean", "min"]
+    assert texts_of(new, "by_field_value") == [None, "b", None]
+    assert texts_of(old, "function") == ["mean"] * 3
+    assert moved(old, new) == {"function", "texts of function", "by_field_value"}
+    newest = new.append(records("z", first=3))
+    newest.check()
+    assert texts_of(newest, "function") == ["rare", "mean", "min", "mean"]
+
+
+def test_rows_are_the_same_by_their_texts() -> None:
+    """Whatever the codes are; missing and empty are different."""
+    these, those = records("b", None, "", "d"), records("b", "", None, "c", "d")
+    rows = np.array([0, 1, 2, 3])
+    assert these.same_rows(rows, those.select(rows), rows).tolist() == [True, False, False, False]
+    assert these.same_rows(rows, these.select(rows), rows).all()
+
+
+def test_gathered_rows_keep_their_texts() -> None:
+    """From two dictionaries into one, without what no row has any more."""
+    many = records(*(f"{number:03}" for number in range(100)))
+    few = records("042", "zzz", None, first=100)
+    kept = np.array([3, 42])
+    parts = [(many, kept, np.array([0, 1])), (few, np.arange(3), np.array([2, 3, 4]))]
+    found = gather(RECORD, parts, 5)
+    found.check()
+    assert texts_of(found, "by_field_value") == ["003", "042", "042", "zzz", None]
+    assert found.dictionary("by_field_value").tolist() == ["003", "042", "zzz"]
+    assert texts_of(found, "partition_field_value") == [None] * 5
+    assert found.missing("by_field_value", slice(0, 5)).tolist() == [False] * 4 + [True]  # type: ignore[union-attr] # a mask
+
+
+def test_a_segment_with_texts_travels() -> None:
+    """Codes and dictionaries go together."""
+    old = records("b", None, "a")
+    found = pickle.loads(pickle.dumps(old))
+    found.check()
+    assert stored(found) == stored(old)
+    assert old.nbytes() > records(None, None, None).nbytes()

@@ -137,7 +137,7 @@ def test_stats_tell_what_is_stored(index: ResultsIndex) -> None:
     assert of_job["bytes"] == table_of(index).nbytes() >= 10 * 49
     index.upsert([bucket(-5, job_id="empty")])
     everything = index.stats()
-    assert (everything["jobs"], everything["rows"]) == (2, {"bucket": 11})
+    assert (everything["jobs"], everything["rows"]) == (2, {"bucket": 11, "record": 0, "influencer": 0})
     assert (everything["first_timestamp"], everything["last_timestamp"]) == (-5 * STEP, 9 * STEP)
     assert hash(everything) == hash(index.stats())
     mapping: Any = everything

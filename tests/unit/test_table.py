@@ -11,8 +11,8 @@ from bucketquery.columns import table as tables
 from bucketquery.columns.segment import Segment
 from bucketquery.columns.table import Counts, Table
 from bucketquery.columns.view import View
-from bucketquery.model.schema import BUCKET
-from helpers import FULL, SPAN_S, STEP, bucket, limit_heads, moved, row_of, rows, segment, stored, table
+from bucketquery.model.schema import BUCKET, RECORD
+from helpers import FULL, SPAN_S, STEP, bucket, limit_heads, moved, record, row_of, rows, segment, stored, table
 
 HEAD_ROWS = tables._HEAD_ROWS
 
@@ -407,3 +407,70 @@ def test_a_check_notices(fault: int) -> None:
     tampered(lambda _: None).check()
     with pytest.raises(AssertionError):
         tampered(FAULTS[fault]).check()
+
+
+# ---- identities with texts
+
+
+def whose(row: int, value: str | None, **fields: Any) -> dict[str, Any]:
+    """A record of some entity in the ``row``-th bucket."""
+    return record(row, by_field_value=value, **fields)
+
+
+def held(source: Table) -> dict[tuple[Any, ...], Any]:
+    """The score of each record by its identity."""
+    source.check()
+    rows = [row for part in (source.rows.base, source.rows.head) for row in _live(source, part)]
+    assert len(rows) == source.rows.length
+    return dict(rows)
+
+
+def _live(source: Table, part: Segment) -> Iterator[tuple[tuple[Any, ...], Any]]:
+    dead = set(source.rows.dead.tolist()) if part is source.rows.base else set()
+    columns = [part.values(name, slice(0, part.length)).tolist() for name in (*RECORD.identity, "record_score")]
+    for row, (*identity, score) in enumerate(zip(*columns, strict=True)):
+        if row not in dead:
+            yield tuple(identity), score
+
+
+def test_records_are_the_same_by_exact_texts() -> None:
+    """Missing and empty are two entities, and so are texts that differ by a letter's case."""
+    values = ["b", None, "", "B", "a", "\uffff", "\U00010000"]
+    found = table([whose(0, value, record_score=1.0) for value in values], schema=RECORD)
+    assert found.rows.length == len(values)
+    again, counts = found.upsert(segment([whose(0, value, record_score=2.0) for value in values[:3]], RECORD))
+    assert (counts.inserted, counts.replaced, counts.unchanged) == (0, 3, 0)
+    scores = {key[3]: score for key, score in held(again).items()}
+    assert scores == {**dict.fromkeys(values, 1.0), "b": 2.0, None: 2.0, "": 2.0}
+
+
+@pytest.mark.parametrize("head_rows", [0, 3, 1_000])
+@pytest.mark.parametrize("seed", range(6))
+def test_histories_of_texts_are_a_dicts(monkeypatch: pytest.MonkeyPatch, head_rows: int, seed: int) -> None:
+    """Late, interim and replaced records of changing entities, in batches of all sizes."""
+    limit_heads(monkeypatch, head_rows)
+    rng = Random(seed)
+    newest, expected = Table.empty(RECORD), dict[tuple[Any, ...], Any]()
+    older: list[tuple[Table, dict[tuple[Any, ...], Any]]] = []
+    for batch in range(40):
+        documents = [
+            record(
+                rng.randrange(batch // 4 + 2),
+                rng.randrange(2),
+                by_field_value=rng.choice([None, "", "a", str(rng.randrange(3 * batch + 1))]),
+                partition_field_value=rng.choice([None, "p", "P"]),
+                record_score=float(rng.randrange(3)),
+                is_interim=rng.random() < 0.2,
+                x=rng.choice(["", "y"]),
+            )
+            for _ in range(rng.choice([1, 2, 5, 30]))
+        ]
+        before = dict(expected)
+        for document in documents:
+            expected[tuple(document.get(name) for name in RECORD.identity)] = document["record_score"]
+        newest, counts = newest.upsert(segment(documents, RECORD))
+        assert counts.inserted == len(expected.keys() - before.keys())
+        assert held(newest) == expected
+        older.append((newest, dict(expected)))
+    for table_then, expected_then in older:
+        assert held(table_then) == expected_then

@@ -15,8 +15,8 @@ def influencer(row: int, **fields: Any) -> dict[str, Any]:
 def filled() -> ResultsIndex:
     """Two buckets of which the first has two records, and their influencers."""
     index = ResultsIndex()
-    whose = {"partition_field_name": "host", "partition_field_value": "a\x1b[2J", "by_field_value": "b"}
-    values = {"actual": [12.5], "typical": [3_000_000, 2]}
+    whose: dict[str, Any] = {"partition_field_name": "host", "partition_field_value": "a\x1b[2J", "by_field_value": "b"}
+    values: dict[str, Any] = {"actual": [12.5], "typical": [3_000_000, 2]}
     index.upsert(
         [
             bucket(0, anomaly_score=80.0, bucket_influencers=[{"influencer_field_name": "bucket_time"}]),
