@@ -1,25 +1,34 @@
 """What the rule tables of `semantics/` are made of: documents with names, rows, and the asking.
 
 A row reads from left to right: the rule, what it claims, the documents that are given, what is asked, what comes back,
-and where the rule comes from. Documents have names, so an answer is written as the names of its buckets in page order:
-``"b a c"``. Rules have the numbers of docs/semantics.md, and sources its words: "ours" is a decision of this project,
-and RFB, JRP and the like are codes for classes of the server, of which it has the table under "How to read it".
+and where the rule comes from. Documents have names, so an answer is written as the names of its results in page order:
+``"b a c"``. What is asked for is buckets, unless the row says ``of="record"`` or ``of="influencer"``. Rules have the
+numbers of docs/semantics.md, and sources its words: "ours" is a decision of this project, and RFB, JRP and the like are
+codes for classes of the server, of which it has the table under "How to read it".
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, Literal, Protocol
 
 import pytest
 
 from bucketquery import (
+    AnomalyRecord,
     Bucket,
     BucketPage,
     BucketQuery,
     BucketQueryError,
+    Influencer,
+    InfluencerPage,
+    InfluencerQuery,
     InvalidQuery,
+    Kind,
+    RecordPage,
+    RecordQuery,
     ResultsIndex,
     UnknownJob,
 )
@@ -30,7 +39,30 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 Document = Mapping[str, Any]
 Documents = Mapping[str, Document]
-Door = Literal["get_buckets", "search"]
+Door = Literal["get_buckets", "get_records", "get_influencers", "search"]
+Query = BucketQuery | RecordQuery | InfluencerQuery
+Page = BucketPage | RecordPage | InfluencerPage
+Result = Bucket | AnomalyRecord | Influencer
+
+#: The kinds of results: the call that asks for one, and the name of its list in the body.
+CALLS: Mapping[Kind, Door] = {"bucket": "get_buckets", "record": "get_records", "influencer": "get_influencers"}
+LISTS: Mapping[Kind, str] = {"bucket": "buckets", "record": "records", "influencer": "influencers"}
+QUERIES: Mapping[Kind, type[Query]] = {"bucket": BucketQuery, "record": RecordQuery, "influencer": InfluencerQuery}
+RESULTS: Mapping[Kind, type[Result]] = {"bucket": Bucket, "record": AnomalyRecord, "influencer": Influencer}
+#: What makes two documents one result: rules 12.1 and 20.identity.
+IDENTITIES: Mapping[Kind, Sequence[str]] = {
+    "bucket": ("job_id", "timestamp", "bucket_span"),
+    "record": (
+        "job_id",
+        "timestamp",
+        "bucket_span",
+        "detector_index",
+        "by_field_value",
+        "over_field_value",
+        "partition_field_value",
+    ),
+    "influencer": ("job_id", "timestamp", "bucket_span", "influencer_field_name", "influencer_field_value"),
+}
 
 
 def at(text: str) -> int:
@@ -43,6 +75,17 @@ def bucket(when: str | int, **fields: Any) -> dict[str, Any]:
     """The document of one bucket of the job ``web``, an hour long unless said otherwise; no scores unless given."""
     timestamp = at(when) if isinstance(when, str) else when
     return {"result_type": "bucket", "job_id": JOB, "timestamp": timestamp, "bucket_span": HOUR_S} | fields
+
+
+def record(when: str | int, **fields: Any) -> dict[str, Any]:
+    """The document of one record of the job ``web`` in a bucket of an hour; nothing else unless given."""
+    return bucket(when) | {"result_type": "record"} | fields
+
+
+def influencer(when: str | int, value: str | None = None, **fields: Any) -> dict[str, Any]:
+    """The document of one influencer of the job ``web``: this value of ``host``; nothing else unless given."""
+    blamed = {} if value is None else {"influencer_field_name": "host", "influencer_field_value": value}
+    return bucket(when) | {"result_type": "influencer"} | blamed | fields
 
 
 def hours(count: int, **fields: Any) -> dict[str, dict[str, Any]]:
@@ -89,17 +132,18 @@ def each_row(*tables: Sequence[Row]) -> pytest.MarkDecorator:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """These documents, asked this, give these buckets in this order.
+    """These documents, asked this, give these results in this order.
 
     Attributes:
         rule: its number.
         claim: what the row says.
         given: the documents by name.
         asked: the parameters, by the API's names; `from_` for `from`.
-        expected: the names of the page's buckets, in order.
+        expected: the names of the page's results, in order.
         source: where the rule comes from.
         count: all matches, where more match than the page holds.
         only: the one way of asking that takes these parameters; None: both do.
+        of: the kind of results that is asked for.
     """
 
     rule: str
@@ -111,6 +155,7 @@ class Answered:
     _: KW_ONLY
     count: int | None = None
     only: Door | None = None
+    of: Kind = "bucket"
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +181,7 @@ class Refused:
     source: str
     _: KW_ONLY
     only: Door | None = None
+    of: Kind = "bucket"
 
 
 def invalid(field: str, reason: str, error_type: str = "illegal_argument_exception") -> Refusal:
@@ -149,24 +195,25 @@ def unknown_job(job_id: str) -> Refusal:
     return Refusal(UnknownJob, 404, "resource_not_found_exception", "job_id|jobs", reason)
 
 
-def ask(index: ResultsIndex, door: Door, asked: Mapping[str, Any]) -> BucketPage:
+def ask(index: ResultsIndex, door: Door, asked: Mapping[str, Any], of: Kind = "bucket") -> Page:
     """The page, asked for by keywords, or by a prepared question put to a snapshot."""
-    if door == "get_buckets":
-        return index.get_buckets(**_with_job("job_id", asked))
-    query, now = question(asked)
-    return index.snapshot().search(query, now=now)
+    if door == "search":
+        query, now = question(asked, of)
+        return index.snapshot().search(query, now=now)
+    page: Page = getattr(index, door)(**_with_job("job_id", asked))
+    return page
 
 
-def question(asked: Mapping[str, Any]) -> tuple[BucketQuery, Any]:
+def question(asked: Mapping[str, Any], of: Kind = "bucket") -> tuple[Query, Any]:
     """The prepared question, and the `now` to ask it with."""
     parameters = _with_job("jobs", asked)
     now = parameters.pop("now", None)
-    return BucketQuery(**parameters), now
+    return QUERIES[of](**parameters), now
 
 
-def doors(only: Door | None) -> Sequence[Door]:
+def doors(only: Door | None, of: Kind = "bucket") -> Sequence[Door]:
     """Every way of asking that a row is meant for."""
-    return ("get_buckets", "search") if only is None else (only,)
+    return (CALLS[of], "search") if only is None else (only,)
 
 
 def assert_answered(row: Answered) -> None:
@@ -174,14 +221,18 @@ def assert_answered(row: Answered) -> None:
     index = index_of(row.given.values())
     expected = row.expected.split()
     count = len(expected) if row.count is None else row.count
-    for door in doors(row.only):
-        page = ask(index, door, row.asked)
-        _assert_equal((_names(row.given, page.keys()), page.count, len(page)), (expected, count, len(expected)), door)
-        _assert_equal(_names(row.given, map(_key, page)), expected, f"{door}, iterated")
-        _assert_equal(_names(row.given, map(_body_key, page.to_dict()["buckets"])), expected, f"{door}, in the body")
-    if row.only != "get_buckets":
-        query, now = question(row.asked)
-        scanned = _names(row.given, map(_key, index.scan(query, now=now)))
+    for door in doors(row.only, row.of):
+        page = ask(index, door, row.asked, row.of)
+        found = (names_of_keys(row.given, page.keys()), page.count, len(page))
+        _assert_equal(found, (expected, count, len(expected)), door)
+        _assert_equal(names_of(row.given, page), expected, f"{door}, iterated")
+        _assert_equal({type(item) for item in page} - {RESULTS[row.of]}, set(), f"{door}, other values")
+        body = page.to_dict()
+        _assert_equal(list(body), ["count", LISTS[row.of]], f"{door}, the keys of the body")
+        _assert_equal(names_of_bodies(row.given, body[LISTS[row.of]]), expected, f"{door}, in the body")
+    if row.only in {None, "search"}:
+        query, now = question(row.asked, row.of)
+        scanned = names_of(row.given, index.scan(query, now=now))
         _assert_equal(len(scanned), count, "scan")
         _assert_equal(scanned[query.from_ :][: len(expected)], expected, "scan")
 
@@ -189,9 +240,9 @@ def assert_answered(row: Answered) -> None:
 def assert_refused(row: Refused) -> None:
     """Assert that each way of asking gives the row's error, with all it carries."""
     index = index_of(row.given.values())
-    for door in doors(row.only):
+    for door in doors(row.only, row.of):
         with pytest.raises(BucketQueryError) as caught:
-            ask(index, door, row.asked)
+            ask(index, door, row.asked, row.of)
         assert_refusal(caught.value, row.expected)
 
 
@@ -209,6 +260,27 @@ def assert_same_body(actual: object, expected: object) -> None:
     _assert_equal(json.dumps(actual), json.dumps(expected), "as JSON text")
 
 
+def identity(document: Document) -> tuple[Any, ...]:
+    """The identity of a document, or of a result in a body: what `page.keys()` has for it."""
+    return _identity(document["result_type"], document.get)
+
+
+def names_of_keys(given: Documents, keys: Iterable[tuple[Any, ...]]) -> list[str]:
+    """The names of the documents that have these identities."""
+    known = {identity(document): name for name, document in given.items()}
+    return [known[key] for key in keys]
+
+
+def names_of_bodies(given: Documents, bodies: Iterable[Document]) -> list[str]:
+    """The names of the documents that are shown as these bodies."""
+    return names_of_keys(given, map(identity, bodies))
+
+
+def names_of(given: Documents, results: Iterable[Result]) -> list[str]:
+    """The names of the documents that these values were made of."""
+    return names_of_keys(given, (_identity(item.result_type, partial(getattr, item)) for item in results))
+
+
 def _assert_equal(actual: object, expected: object, about: str) -> None:
     assert actual == expected, f"{about}: {actual!r} is not {expected!r}"
 
@@ -217,14 +289,6 @@ def _with_job(name: str, asked: Mapping[str, Any]) -> dict[str, Any]:
     return {name: JOB, **asked}
 
 
-def _names(given: Documents, keys: Iterable[tuple[Any, ...]]) -> list[str]:
-    known = {_body_key(document): name for name, document in given.items()}
-    return [known[key] for key in keys]
-
-
-def _key(item: Bucket) -> tuple[Any, ...]:
-    return (item.job_id, item.timestamp, item.bucket_span)
-
-
-def _body_key(document: Document) -> tuple[Any, ...]:
-    return (document["job_id"], document["timestamp"], document["bucket_span"])
+def _identity(kind: Kind, value: Callable[[str], Any]) -> tuple[Any, ...]:
+    # A record without a detector index is that of detector 0.
+    return tuple(value(name) or 0 if name == "detector_index" else value(name) for name in IDENTITIES[kind])

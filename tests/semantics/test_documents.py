@@ -1,4 +1,4 @@
-"""Our decisions on what may be stored: documents, columns, missing and unknown fields, other result types, severity."""
+"""Our decisions on what may be stored as a bucket: documents, columns, missing and unknown fields, other types."""
 
 import math
 from collections.abc import Mapping
@@ -362,7 +362,7 @@ def test_bad_document_refuses_the_batch(row: BadDocument) -> None:
     assert [found.timestamp for found in index.get_buckets(job_id=JOB)] == [0]
 
 
-@pytest.mark.parametrize("kind", ["record", "influencer", "Bucket", "bucket_influencer", "", 5])
+@pytest.mark.parametrize("kind", ["Bucket", "records", "bucket_influencer", "overall_bucket", "", 5])
 def test_kind_that_is_not_held_is_refused(kind: Any) -> None:
     """Section 20, commits: a kind that the library does not hold is a fault of the parameter, not of a document."""
     with pytest.raises(BucketQueryError) as caught:
@@ -448,7 +448,7 @@ ROUTED = [
 
 @each_row(ROUTED)
 def test_document_is_routed_by_its_result_type(row: Routed) -> None:
-    """Buckets are stored; other result types, and documents without one, are skipped and counted."""
+    """Buckets are stored; result types that are not held, and documents without one, are skipped and counted."""
     index = index_of([])
     commit = index.upsert(iter(row.given), kind=row.kind)
     assert (commit.inserted, dict(commit.skipped)) == (row.stored, row.skipped)
@@ -525,7 +525,8 @@ UNKNOWN = [
         ("foo", {"deep": [1, math.nan]}, "9.2"),
         ("record_count", "x", "9.2: in buckets of version 5.4"),
         ("timestamp_string", 5, "9.3: written on output only"),
-        ("records", [{"record_score": "x"}], "8.1: no records are held"),
+        ("records", [{"record_score": "x"}], "8.6: written on output only"),
+        ("record_score", "x", "ours: a field of records"),
         ("severity", "critical", "ours: computed"),
         ("Anomaly_Score", "x", "names are exact"),
     )

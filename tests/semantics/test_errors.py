@@ -1,6 +1,6 @@
 """Our decision on errors: each carries the API's status and type and its words, and is a built-in error too."""
 
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from typing import Any
 
 import pytest
@@ -13,7 +13,7 @@ from bucketquery import (
     NotFound,
     UnknownJob,
 )
-from semantics_tables import JOB, each_row, index_of
+from semantics_tables import CALLS, JOB, each_row, index_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +29,8 @@ class Raised:
     error_type: str
     value: Any
     source: str
+    _: KW_ONLY
+    call: str = "get_buckets"
 
 
 RAISED = [
@@ -102,13 +104,28 @@ RAISED = [
         "20.errors", "NotFound", {"timestamp": 5}, NotFound, LookupError, 404, "resource_not_found_exception", 5, "2.4"
     ),
 ]
+RAISED += [
+    Raised(
+        "20.errors",
+        f"a threshold of {call}",
+        {score: "x"},
+        InvalidQuery,
+        ValueError,
+        400,
+        "number_format_exception",
+        "x",
+        "3.5",
+        call=call,
+    )
+    for call, score in (("get_records", "record_score"), ("get_influencers", "influencer_score"))
+]
 
 
 @each_row(RAISED)
 def test_error_carries_what_a_service_answers_with(row: Raised) -> None:
     """An error has status, type, reason and value, and can be caught as its built-in class."""
     with pytest.raises(row.built_in) as caught:
-        index_of([]).get_buckets(**({"job_id": JOB} | row.asked))
+        getattr(index_of([]), row.call)(**({"job_id": JOB} | row.asked))
     error = caught.value
     assert type(error) is row.kind
     assert isinstance(error, BucketQueryError)
@@ -130,12 +147,15 @@ class NoKeyword:
 
     rule: str
     claim: str
+    call: str
+    name: str
     value: Any
     source: str
 
 
 TRANSPORT = [
-    NoKeyword("20.python-client-habits", name, value, "ours: a TypeError")
+    NoKeyword("20.python-client-habits", f"{call} {name}", call, name, value, "ours: a TypeError")
+    for call in CALLS.values()
     for name, value in (
         ("body", {}),
         ("human", True),
@@ -152,4 +172,4 @@ TRANSPORT = [
 def test_transport_keyword_is_a_type_error(row: NoKeyword) -> None:
     """A keyword that is no part of the question is a mistake of the host's code."""
     with pytest.raises(TypeError):
-        index_of([]).get_buckets(**{"job_id": JOB, row.claim: row.value})
+        getattr(index_of([]), row.call)(**{"job_id": JOB, row.name: row.value})

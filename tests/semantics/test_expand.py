@@ -1,29 +1,56 @@
-"""Rules 8.1 and 8.7: `expand` is accepted and checked as a boolean; no records are held, so no bucket has any."""
+"""Rules 8.1 to 8.7: `expand` brings the records of the buckets on the page that have bucket influencers."""
 
+from collections.abc import Mapping
+from dataclasses import KW_ONLY, dataclass
+from typing import Any
+
+import numpy as np
+import pytest
+
+from bucketquery import AnomalyRecord, BucketPage, BucketQuery, BucketQueryError, LimitExceeded, ResultsIndex
 from semantics_tables import (
+    HOUR_S,
     JOB,
     Answered,
+    Documents,
+    Door,
+    Refusal,
     Refused,
+    ask,
     assert_answered,
+    assert_refusal,
     assert_refused,
+    assert_same_body,
     bucket,
+    doors,
     each_row,
     index_of,
+    influencer,
     invalid,
+    names_of,
+    names_of_bodies,
+    record,
 )
 
+HOUR = 3_600_000
+BLAMED = [{"influencer_field_name": "bucket_time"}]
+
+#: Two buckets with a record each; only one of them has bucket influencers.
 BUCKETS = {
     "plain": bucket(0),
-    "blamed": bucket(3_600_000, bucket_influencers=[{"influencer_field_name": "bucket_time"}]),
+    "blamed": bucket(HOUR, bucket_influencers=BLAMED),
+    "of_plain": record(0, record_score=90.0),
+    "of_blamed": record(HOUR, record_score=90.0),
 }
 
-EXPAND = [
+ACCEPTED = [
     Answered("8.1", "False", BUCKETS, {"expand": False}, "plain blamed", "BKT"),
     Answered("8.7", "True", BUCKETS, {"expand": True}, "plain blamed", "JRP: the count is the same"),
+    Answered("8.7", "an empty window", BUCKETS, {"expand": True, "start": 2 * HOUR}, "", "JRP: the count is 0"),
     Answered("8.1", "text true", BUCKETS, {"expand": "true"}, "plain blamed", "OP", only="get_buckets"),
     Answered("8.1", "text false", BUCKETS, {"expand": "false"}, "plain blamed", "OP", only="get_buckets"),
     Answered("8.1", "None", BUCKETS, {"expand": None}, "plain blamed", "not given", only="get_buckets"),
-    Answered("8.1", "a lookup", BUCKETS, {"expand": True, "timestamp": 3_600_000}, "blamed", "2.1: not exclusive"),
+    Answered("8.1", "a lookup", BUCKETS, {"expand": True, "timestamp": HOUR}, "blamed", "2.1: not exclusive"),
 ]
 
 NO_BOOLEAN = [
@@ -39,9 +66,9 @@ NO_BOOLEAN = [
 ]
 
 
-@each_row(EXPAND)
-def test_expand_is_accepted(row: Answered) -> None:
-    """`expand` changes neither the buckets nor the count."""
+@each_row(ACCEPTED)
+def test_expand_changes_neither_buckets_nor_count(row: Answered) -> None:
+    """The buckets on the page and the count are the same with `expand` and without."""
     assert_answered(row)
 
 
@@ -51,10 +78,428 @@ def test_expand_that_is_no_boolean_is_refused(row: Refused) -> None:
     assert_refused(row)
 
 
-def test_bucket_without_records_has_no_such_key() -> None:
-    """Rule 8.1: `records` is shown only where there are some."""
+@dataclass(frozen=True, slots=True)
+class Expanded:
+    """What is asked of these documents, with `expand` unless said otherwise, and the records of each bucket.
+
+    Attributes:
+        rule: its number.
+        claim: what the row says.
+        given: the documents by name, buckets and records.
+        asked: the parameters beside `expand`.
+        expected: the buckets of the page in order, and the names of their records in order.
+        source: where the rule comes from.
+        only: the one way of asking that takes these parameters; None: both do.
+    """
+
+    rule: str
+    claim: str
+    given: Documents
+    asked: Mapping[str, Any]
+    expected: Mapping[str, str]
+    source: str
+    _: KW_ONLY
+    only: Door | None = None
+
+
+WHETHER = [
+    Expanded("8.1", "by default, nothing", BUCKETS, {"expand": False}, {"plain": "", "blamed": ""}, "REQ"),
+    Expanded("8.2", "buckets with influencers alone", BUCKETS, {}, {"plain": "", "blamed": "of_blamed"}, "JRP"),
+    Expanded("8.2", "desc", BUCKETS, {"desc": True}, {"blamed": "of_blamed", "plain": ""}, "JRP"),
+    Expanded(
+        "8.2",
+        "text true",
+        BUCKETS,
+        {"expand": "true"},
+        {"plain": "", "blamed": "of_blamed"},
+        "4.4",
+        only="get_buckets",
+    ),
+    Expanded(
+        "8.2",
+        "an empty list of influencers is none, and so is null",
+        {
+            "empty": bucket(0, bucket_influencers=[], anomaly_score=99.0),
+            "null": bucket(HOUR, bucket_influencers=None, anomaly_score=99.0),
+            "bare": bucket(2 * HOUR, bucket_influencers=[{}]),
+            "r0": record(0, record_score=99.0),
+            "r1": record(HOUR, record_score=99.0),
+            "r2": record(2 * HOUR, record_score=99.0),
+        },
+        {},
+        {"empty": "", "null": "", "bare": "r2"},
+        "JRP: one without any name is one",
+    ),
+    Expanded(
+        "8.2",
+        "influencers of the same instant do not count, nor do those of the record",
+        {
+            "b": bucket(0),
+            "r": record(0, influencers=[{"influencer_field_name": "host", "influencer_field_values": ["a"]}]),
+            "i": influencer(0, "a"),
+        },
+        {},
+        {"b": ""},
+        "JRP: the bucket's own list decides",
+    ),
+    Expanded(
+        "8.2",
+        "only those on the page",
+        {f"b{hour}": bucket(hour * HOUR, bucket_influencers=BLAMED) for hour in range(4)}
+        | {f"r{hour}": record(hour * HOUR) for hour in range(4)},
+        {"from_": 1, "size": 2},
+        {"b1": "r1", "b2": "r2"},
+        "JRP: after the page is cut",
+    ),
+    Expanded("8.2", "an empty page", BUCKETS, {"size": 0}, {}, "JRP"),
+]
+
+# What lies at, beside and around the bucket of the first hour.
+AROUND = {
+    "b": bucket(HOUR, bucket_influencers=BLAMED),
+    "at": record(HOUR),
+    "before": record(HOUR - 1),
+    "after": record(HOUR + 1),
+    "inside": record(HOUR + HOUR // 2),
+    "other_job": record(HOUR, job_id="db", record_score=99.0),
+    "influencer": influencer(HOUR, "a"),
+}
+# Two buckets of one instant, and a record of each span, and of a third one.
+SPANS = {
+    "short": bucket(0, bucket_span=60, bucket_influencers=BLAMED),
+    "long": bucket(0, bucket_span=3_600, bucket_influencers=BLAMED),
+    "r3600": record(0, bucket_span=3_600),
+    "r60": record(0, bucket_span=60),
+    "r900": record(0, bucket_span=900),
+}
+LIVE = {
+    "b": bucket(0, is_interim=True, bucket_influencers=BLAMED),
+    "final": record(0, detector_index=1, is_interim=False),
+    "live": record(0, detector_index=2, is_interim=True),
+    "unsaid": record(0, detector_index=3),
+    "null": record(0, detector_index=4, is_interim=None),
+}
+FINAL = {"b": bucket(0, bucket_influencers=BLAMED)} | {name: LIVE[name] for name in ("final", "live")}
+SCORED = {
+    "b": bucket(0, anomaly_score=80.0, bucket_influencers=BLAMED),
+    "low": bucket(HOUR, anomaly_score=10.0, bucket_influencers=BLAMED),
+    "zero": record(0, detector_index=1, record_score=0.0),
+    "none": record(0, detector_index=2),
+    "high": record(0, detector_index=3, record_score=99.0),
+    "of_low": record(HOUR, record_score=99.0),
+}
+
+WHICH = [
+    Expanded("8.2", "exactly the bucket's timestamp", AROUND, {}, {"b": "at"}, "JRP"),
+    Expanded(
+        "8.2",
+        "another span at the same instant",
+        SPANS,
+        {},
+        {"short": "r60 r900 r3600", "long": "r60 r900 r3600"},
+        "JRP: the span is not compared",
+    ),
+    Expanded("8.2", "interim records come by default", LIVE, {}, {"b": "final live unsaid null"}, "JRP"),
+    Expanded(
+        "8.2",
+        "a final bucket, interim records excluded",
+        FINAL,
+        {"exclude_interim": True},
+        {"b": "final"},
+        "JRP: not interim if `exclude_interim`",
+    ),
+    Expanded("8.2", "an interim bucket excluded", LIVE, {"exclude_interim": True}, {}, "4.2: there is no bucket"),
+    Expanded(
+        "2.5",
+        "a lookup finds the interim bucket without its interim records",
+        LIVE,
+        {"timestamp": 0, "exclude_interim": True},
+        {"b": "final unsaid null"},
+        "JRP: the flag reaches the records",
+    ),
+    Expanded("2.5", "a lookup, nothing excluded", LIVE, {"timestamp": 0}, {"b": "final live unsaid null"}, "JRP"),
+    Expanded("8.2", "a lookup", BUCKETS, {"timestamp": HOUR}, {"blamed": "of_blamed"}, "JRP"),
+    Expanded("8.2", "a lookup of a bucket without influencers", BUCKETS, {"timestamp": 0}, {"plain": ""}, "JRP"),
+    Expanded(
+        "8.2",
+        "of a lookup's stretch, the bucket shown",
+        {f"b{hour}": bucket(hour * HOUR, bucket_influencers=BLAMED) for hour in range(3)}
+        | {f"r{hour}": record(hour * HOUR) for hour in range(3)},
+        {"timestamp": "1970-01-01", "desc": True},
+        {"b2": "r2"},
+        "2.7",
+    ),
+    Expanded(
+        "8.5",
+        "the threshold is for buckets",
+        SCORED,
+        {"anomaly_score": 50},
+        {"b": "zero high none"},
+        "JRP: none for records",
+    ),
+    Expanded(
+        "8.5",
+        "one that a record would match brings no bucket",
+        SCORED,
+        {"anomaly_score": 90},
+        {},
+        "JRP: none for records",
+    ),
+]
+
+#: The keys of the order, with a low and a high value of each.
+KEYS: tuple[tuple[str, Any, Any], ...] = (
+    ("probability", 1e-308, 0.5),
+    ("record_score", 1.0, 2.0),
+    ("over_field_value", "a", "b"),
+    ("partition_field_value", "a", "b"),
+    ("by_field_value", "a", "b"),
+    ("field_name", "a", "b"),
+    ("function", "a", "b"),
+    ("bucket_span", 60, 900),
+    ("detector_index", 1, 2),
+)
+
+
+def two_by(place: int) -> dict[str, dict[str, Any]]:
+    """Two records, alike in all keys before this one: `less` has less of it, and more of every later one."""
+    earlier = {name: low for name, low, _ in KEYS[:place]}
+    name, low, high = KEYS[place]
+    return {
+        "b": bucket(0, bucket_influencers=BLAMED),
+        "more": record(0) | earlier | {name: high} | {key: least for key, least, _ in KEYS[place + 1 :]},
+        "less": record(0) | earlier | {name: low} | {key: most for key, _, most in KEYS[place + 1 :]},
+    }
+
+
+ORDER = [
+    Expanded("8.4", f"{name} before all after it", two_by(place), {}, {"b": "less more"}, source)
+    for place, (name, _, _) in enumerate(KEYS)
+    for source in ["JRP, RQB" if place < 7 else "ours: what they leave open"]
+]
+ORDER += [
+    Expanded(
+        "8.4",
+        f"{name} missing is last",
+        {
+            "b": bucket(0, bucket_influencers=BLAMED),
+            "n1": record(0, detector_index=1),
+            "high": record(0, detector_index=2, **{name: high}),
+            "low": record(0, detector_index=3, **{name: low}),
+            "n2": record(0, detector_index=4, **{name: None}),
+        },
+        {},
+        {"b": "low high n1 n2"},
+        "JRP, RQB, FSB: _last",
+    )
+    for name, low, high in KEYS[:7]
+]
+
+UNLIKELY = {
+    "b": bucket(0, anomaly_score=50.0, bucket_influencers=BLAMED),
+    "c": bucket(HOUR, anomaly_score=90.0, bucket_influencers=BLAMED),
+    "likely": record(0, detector_index=0, probability=0.9, record_score=1.0),
+    "least": record(0, detector_index=1, probability=5e-324, record_score=2.0),
+    "none": record(0, detector_index=2, record_score=100.0),
+    "tiny": record(0, detector_index=3, probability=1e-308, record_score=3.0),
+    "zero": record(0, detector_index=4, probability=0.0, record_score=0.0),
+    "of_c": record(HOUR, probability=0.5),
+}
+BY_PROBABILITY = "zero least tiny likely none"
+DETECTORS = {
+    "b": bucket(0, bucket_influencers=BLAMED),
+    "one": record(0, detector_index=1),
+    "unsaid": record(0),
+    "minus": record(0, detector_index=-1),
+}
+ORDER += [
+    Expanded(
+        "8.4",
+        "the most unlikely first",
+        UNLIKELY,
+        {},
+        {"b": BY_PROBABILITY, "c": "of_c"},
+        "JRP, RQB: the score is second",
+    ),
+    Expanded("8.4", "whatever desc says", UNLIKELY, {"desc": True}, {"c": "of_c", "b": BY_PROBABILITY}, "JRP"),
+    Expanded(
+        "8.4",
+        "whatever sort says",
+        UNLIKELY,
+        {"sort": "anomaly_score", "desc": True},
+        {"c": "of_c", "b": BY_PROBABILITY},
+        "JRP",
+    ),
+    Expanded(
+        "8.4",
+        "sort by a field that only records have",
+        UNLIKELY,
+        {"sort": "record_score", "desc": True},
+        {"c": "of_c", "b": BY_PROBABILITY},
+        "JRP: buckets are sorted, and have none",
+    ),
+    Expanded("8.4", "no detector is detector 0", DETECTORS, {}, {"b": "minus unsaid one"}, "ours"),
+    Expanded(
+        "9.12", "expanded, in exact doubles", UNLIKELY, {"size": 1}, {"b": BY_PROBABILITY}, "ours: not as singles"
+    ),
+]
+
+BARE = {"b": bucket(0, bucket_influencers=BLAMED)}
+SHOWN = [
+    Expanded("8.6", "a bucket without records", BARE, {}, {"b": ""}, "BKT: no key"),
+    Expanded(
+        "8.6",
+        "records of other instants alone",
+        BARE | {"r": record(1)},
+        {},
+        {"b": ""},
+        "BKT: no key",
+    ),
+    Expanded(
+        "8.6",
+        "all of them excluded",
+        BARE | {"r": record(0, is_interim=True)},
+        {"exclude_interim": True},
+        {"b": ""},
+        "BKT: no key",
+    ),
+]
+
+
+@each_row(WHETHER, WHICH, ORDER, SHOWN)
+def test_records_are_expanded_as_ruled(row: Expanded) -> None:
+    """Each bucket of the page has the records of the row in its order, as values and in the body."""
+    index = index_of(row.given.values())
+    for door in doors(row.only):
+        page = ask(index, door, {"expand": True, **row.asked})
+        assert isinstance(page, BucketPage)
+        values = dict(zip(names_of(row.given, page), (names_of(row.given, item.records) for item in page), strict=True))
+        expected = {name: records.split() for name, records in row.expected.items()}
+        assert list(values.items()) == list(expected.items())
+        bodies = page.to_dict()["buckets"]
+        shown = [names_of_bodies(row.given, body["records"]) for body in bodies if "records" in body]
+        assert shown == [records for records in expected.values() if records]
+        assert all(type(item.records) is tuple for item in page)
+        assert all(type(each) is AnomalyRecord for item in page for each in item.records)
+        assert all(item.to_dict() == body for item, body in zip(page, bodies, strict=True))
+
+
+def test_scan_expands_too() -> None:
+    """Section 20, scan: a scan of a question with `expand` yields each bucket with its records."""
+    index = index_of(UNLIKELY.values())
+    for reader in (index, index.snapshot()):
+        found = list(reader.scan(BucketQuery(jobs=JOB, expand=True, size=1)))
+        assert [names_of(UNLIKELY, each.records) for each in found] == [BY_PROBABILITY.split(), ["of_c"]]
+        assert [each.records for each in reader.scan(BucketQuery(jobs=JOB))] == [(), ()]
+
+
+def test_records_stand_before_the_event_count() -> None:
+    """Rule 8.6: the key `records` stands between `initial_anomaly_score` and `event_count`, and only with `expand`."""
     index = index_of(BUCKETS.values())
-    for expand in (False, True):
-        assert all(
-            "records" not in shown for shown in index.get_buckets(job_id=JOB, expand=expand).to_dict()["buckets"]
-        )
+    _, blamed = index.get_buckets(job_id=JOB, expand=True).to_dict()["buckets"]
+    assert list(blamed) == [
+        "job_id",
+        "timestamp",
+        "anomaly_score",
+        "bucket_span",
+        "initial_anomaly_score",
+        "records",
+        "event_count",
+        "is_interim",
+        "bucket_influencers",
+        "processing_time_ms",
+        "result_type",
+    ]
+    _, without = index.get_buckets(job_id=JOB).to_dict()["buckets"]
+    assert_same_body(without, {key: value for key, value in blamed.items() if key != "records"})
+
+
+def test_expanded_records_are_those_of_get_records() -> None:
+    """Rule 8.6: an expanded record is shown as get_records shows it, with generated keys, and for people as well."""
+    given = record(
+        0,
+        probability=1e-308,
+        by_field_name="airline",
+        by_field_value="AAL",
+        typical=[1],
+        causes=[{"probability": 0.5}],
+        extra=None,
+    )
+    index = index_of([bucket(0, bucket_influencers=BLAMED), given])
+    for human in (False, True):
+        (expanded,) = index.get_buckets(job_id=JOB, expand=True).to_dict(human=human)["buckets"]
+        assert_same_body(expanded["records"], index.get_records(job_id=JOB).to_dict(human=human)["records"])
+        assert ("timestamp_string" in expanded["records"][0]) == human
+    assert index.get_buckets(job_id=JOB, expand=True)[0].records == tuple(index.get_records(job_id=JOB))
+
+
+def test_expanded_records_are_of_the_commit_of_the_page() -> None:
+    """A page shows the records of its own commit, whatever is written before it is read."""
+    index = index_of([bucket(0, bucket_influencers=BLAMED), record(0, record_score=1.0)])
+    page = index.get_buckets(job_id=JOB, expand=True)
+    index.upsert([record(0, record_score=2.0), record(0, detector_index=1)])
+    assert [each.record_score for each in page[0].records] == [1.0]
+    assert [each.record_score for each in index.get_buckets(job_id=JOB, expand=True)[0].records] == [2.0, 0.0]
+
+
+# ---- how many --------------------------------------------------------------------------------------------------------
+
+
+def crowded(*, buckets: int, records: int, more: int = 0) -> ResultsIndex:
+    """Hourly buckets with influencers and that many records each, the first of them with `more` on top.
+
+    The records of a bucket have the detectors 0, 1, 2, ..., and the probabilities 1, 1/2, 1/3, ...: the last is first.
+    """
+    index = index_of(bucket(hour * HOUR, bucket_influencers=BLAMED) for hour in range(buckets))
+    detectors = np.concatenate([np.arange(records + more * (hour == 0), dtype=np.int64) for hour in range(buckets)])
+    hours = np.repeat(np.arange(buckets, dtype=np.int64), [records + more * (hour == 0) for hour in range(buckets)])
+    columns = {
+        "timestamp": hours * HOUR,
+        "bucket_span": HOUR_S,
+        "detector_index": detectors,
+        "probability": 1 / (detectors + 1),
+    }
+    index.upsert_columns(columns, job_id=JOB, kind="record")
+    return index
+
+
+@dataclass(frozen=True, slots=True)
+class Crowd:
+    """Buckets of one page, their records, how many more the first has, and what comes: records, or an error."""
+
+    rule: str
+    claim: str
+    buckets: int
+    records: int
+    more: int
+    expected: int | None
+    source: str
+
+
+CROWDS = [
+    Crowd("8.3", "ten thousand", 1, 10_000, 0, 10_000, "JRP: all of them"),
+    Crowd("8.3", "one more", 1, 10_000, 1, 10_000, "JRP: the first ones"),
+    Crowd("8.3", "ten such buckets", 10, 10_000, 5, 100_000, "ours: 100000 on a page, after that cut"),
+    Crowd("8.3", "one more than that", 11, 9_091, 0, None, "ours: more than 100000 on a page"),
+]
+
+
+@each_row(CROWDS)
+def test_crowds_of_records_are_cut_or_refused(row: Crowd) -> None:
+    """A bucket shows its first 10000 records; a page that would show more than 100000 in all is refused by the call."""
+    index = crowded(buckets=row.buckets, records=row.records, more=row.more)
+    if row.expected is None:
+        with pytest.raises(BucketQueryError) as caught:
+            index.get_buckets(job_id=JOB, expand=True)
+        refusal = Refusal(LimitExceeded, 400, "illegal_argument_exception", "expand", "[expand]")
+        assert_refusal(caught.value, refusal)
+        assert "100000" in caught.value.reason
+        # Smaller pages and other questions are answered.
+        assert index.get_buckets(job_id=JOB, expand=True, size=row.buckets - 1).count == row.buckets
+        assert index.get_buckets(job_id=JOB).count == row.buckets
+        return
+    page = index.get_buckets(job_id=JOB, expand=True)
+    assert page.count == row.buckets
+    stored, shown = row.records + row.more, row.expected // row.buckets
+    first = page[0].records
+    assert [each.detector_index for each in first] == list(range(stored - 1, stored - 1 - shown, -1))

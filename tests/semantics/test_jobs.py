@@ -29,7 +29,9 @@ from semantics_tables import (
     each_row,
     hours,
     index_of,
+    influencer,
     invalid,
+    record,
     unknown_job,
 )
 
@@ -304,10 +306,23 @@ def drop(index: ResultsIndex) -> object:
     return index.delete_job(JOB)
 
 
+def store_record(index: ResultsIndex) -> object:
+    """Store a record of the job."""
+    return index.upsert([record(0)])
+
+
+def store_influencer(index: ResultsIndex) -> object:
+    """Store an influencer of the job."""
+    return index.upsert([influencer(0, "a")])
+
+
 LIVES = [
     Life("20.jobs", "nothing yet", [], [], "ours"),
     Life("20.jobs", "put", [put], [True], "ours: known once put"),
     Life("20.jobs", "stored", [store], [True], "ours: known once a document was stored"),
+    Life("20.jobs", "a record stored", [store_record], [True], "ours: known once a document was stored"),
+    Life("20.jobs", "an influencer stored", [store_influencer], [True], "ours: known once a document was stored"),
+    Life("20.jobs", "a record stored, deleted", [store_record, drop], [True, False], "ours: until delete_job"),
     Life("20.jobs", "skipped", [skip], [False], "ours: a skipped one does not count"),
     Life("20.jobs", "put, deleted", [put, drop], [True, False], "ours: until delete_job"),
     Life("20.jobs", "stored, deleted", [store, drop], [True, False], "ours: until delete_job"),
