@@ -311,6 +311,22 @@ def test_what_is_not_kept_is_not_compared() -> None:
     assert index.sequence == 2
 
 
+@pytest.mark.parametrize(
+    ("document", "field"),
+    [
+        (RECORDS["b"] | {"causes": [{"a": {5}}]}, "documents[0].causes[0].a"),
+        (RECORDS["b"] | {"extra": {5}}, "documents[0].extra"),
+        (BUCKETS["b"] | {"bucket_influencers": [5]}, "documents[0].bucket_influencers[0]"),
+    ],
+    ids=["causes", "an unknown key", "bucket influencers"],
+)
+def test_what_is_not_kept_is_checked(document: dict[str, Any], field: str) -> None:
+    """Section 20, keep_documents: a document that could not be stored with documents is refused without them too."""
+    with pytest.raises(BucketQueryError) as caught:
+        ResultsIndex(keep_documents=False).upsert([document])
+    assert_refusal(caught.value, Refusal(InvalidDocument, 400, "document_parsing_exception", field, ""))
+
+
 # ---- the host's own documents ----------------------------------------------------------------------------------------
 
 
