@@ -448,10 +448,12 @@ class Pickled:
 _INDEX = index_of(BUCKETS.values())
 _PAGE = _INDEX.get_buckets(job_id=JOB, sort="anomaly_score", desc=True)
 _ERROR = LimitExceeded("Parameter [size] is too large", field="size", value=10**9)
+EXPANDED = [bucket(0, bucket_influencers=[BLAMED]), bucket(HOUR), record(0, extra=[1]), record(0, detector_index=1)]
 PICKLED = [
     Pickled("20.pages", "a page", _PAGE, True, "ours"),
     Pickled("20.pages", "a bucket", _PAGE[0], True, "ours"),
     Pickled("20.pages", "a bucket influencer", _PAGE[1].bucket_influencers[0], True, "ours"),
+    Pickled("20.pages", "an expanded page", index_of(EXPANDED).get_buckets(job_id=JOB, expand=True), True, "8.6"),
     Pickled("20.pages", "a page of records", other_page("record"), True, "ours"),
     Pickled("20.pages", "a record", other_page("record")[2], True, "ours"),
     Pickled("20.pages", "a page of influencers", other_page("influencer"), True, "ours"),
