@@ -1,0 +1,125 @@
+"""One question, put to the index and written as requests of every kind, has one answer."""
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bucketquery import NotFound, ResultsIndex
+from bucketquery.elastic import Reply, handle
+from request_tables import KINDS, NOTHING_THERE, SCORES, assert_failure
+from semantics_tables import HOUR_S, JOB, hours
+
+PLACES = {"job": "web", "names": "données/100%"}
+
+
+def stored() -> ResultsIndex:
+    """Thirty hours of two jobs: buckets of which some are interim, records and influencers in every third."""
+    index = ResultsIndex(clock=lambda: 0)
+    for job in PLACES.values():
+        for hour, document in enumerate(hours(30).values()):
+            row = document | {"job_id": job, "is_interim": hour % 5 == 4}
+            blamed = [{"influencer_field_name": "host", "anomaly_score": 3.0 * hour}] if hour % 3 == 0 else []
+            found: list[dict[str, Any]] = [row | {"bucket_influencers": blamed}]
+            if hour % 4:
+                found[0] |= {"anomaly_score": 3.0 * hour, "event_count": hour % 7}
+            if blamed:
+                kinds = {"record": "record_score", "influencer": "influencer_score"}
+                found += [row | {"result_type": kind, score: 3.0 * hour} for kind, score in kinds.items()]
+                found[-1] |= {"influencer_field_name": "host", "influencer_field_value": f"h{hour % 2}"}
+            index.upsert(found)
+    return index
+
+
+INDEX = stored()
+FIRST = hours(1)["h0"]["timestamp"]
+INSTANTS = st.integers(-2, 32).map(lambda hour: FIRST + hour * HOUR_S * 1_000) | st.sampled_from(
+    [-1, 0, 2**63, -(2**70)]
+)
+BOUNDS = INSTANTS | INSTANTS.map(str) | st.sampled_from(["2020", "2020-01-01T07:30Z||/H", "2020-01-02||-1H", "-1"])
+FIELDS = st.sampled_from(
+    ["timestamp", "@timestamp", "job_id", "is_interim", "bucket_span", "probability", "event_count"]
+)
+COMMON = {
+    "start": BOUNDS,
+    "end": BOUNDS,
+    "exclude_interim": st.booleans(),
+    "desc": st.booleans(),
+    "sort": FIELDS,
+    "from": st.integers(0, 40),
+    "size": st.integers(0, 40),
+}
+SCORE = (
+    st.integers(-1, 100) | st.floats(allow_nan=False, allow_infinity=False) | st.sampled_from(["NaN", "80.0", " 1e1d"])
+)
+LOOKUP = {
+    "timestamp": INSTANTS.filter(lambda instant: instant > 0)
+    | st.sampled_from(["2020-01-01", "2020-01-01||/M", "1999"]),
+    "exclude_interim": st.booleans(),
+    "desc": st.booleans(),
+    "sort": FIELDS,
+    "expand": st.booleans(),
+}
+
+
+def questions(kind: str) -> st.SearchStrategy[dict[str, Any]]:
+    """Parameters of a question about one kind, none of them needed, by the API's names."""
+    fields = COMMON | {SCORES[kind]: SCORE} | ({"expand": st.booleans()} if kind == "buckets" else {})
+    return st.fixed_dictionaries({}, optional=fields)
+
+
+def text(value: Any) -> str:
+    """A value as it stands in a query."""
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def put(job: str, kind: str, asked: Mapping[str, Any]) -> Iterator[tuple[str, Reply]]:
+    """The replies to a question in each of the ways in which it can be written."""
+    path = f"/_ml/anomaly_detectors/{quote(job, safe='')}/results/{kind}"
+    # Digits in a URL are text, so four of them would be a year; as an instant they have a zero in front.
+    query = {
+        name: text(value).zfill(5) if name == "start" and value == 0 else text(value) for name, value in asked.items()
+    }
+    yield "query in the path", handle(INDEX, "GET", f"{path}?{urlencode(query)}")
+    yield "query with %20", handle(INDEX, "POST", f"{path}?{urlencode(query, quote_via=quote)}")
+    yield "query apart", handle(INDEX, "GET", path, "?" + urlencode(query))
+    yield "mapping of text", handle(INDEX, "GET", path, query)
+    yield "mapping of values", handle(INDEX, "POST", path, dict(asked))
+    body = {name: value for name, value in asked.items() if name not in {"from", "size"}}
+    page = {name: asked[name] for name in ("from", "size") if name in asked}
+    body |= {"page": page} if page else {}
+    for sent in (body, json.dumps(body), json.dumps(body).encode(), json.dumps(body).encode("utf-16")):
+        yield f"body as {type(sent).__name__}", handle(INDEX.snapshot(), "POST", path, None, sent)
+
+
+def assert_same(job: str, kind: str, asked: Mapping[str, Any]) -> None:
+    """Assert that each way of asking brings the body that the index itself gives."""
+    keywords = {"from_" if name == "from" else name: value for name, value in asked.items()}
+    try:
+        page = getattr(INDEX, f"get_{kind}")(job_id=job, **keywords)
+    except NotFound:
+        for about, reply in put(job, kind, asked):
+            assert_failure(reply, NOTHING_THERE, about)
+        return
+    expected = json.dumps(page.to_dict())
+    for about, reply in put(job, kind, asked):
+        assert (reply.status, json.dumps(reply.body)) == (200, expected), about
+
+
+@given(
+    st.sampled_from(sorted(PLACES.values())),
+    st.sampled_from(KINDS).flatmap(lambda kind: st.tuples(st.just(kind), questions(kind))),
+)
+def test_question_has_one_answer(job: str, question: tuple[str, dict[str, Any]]) -> None:
+    """Queries and bodies of all kinds bring what the Python call brings."""
+    assert_same(job, *question)
+
+
+@given(st.sampled_from(sorted(PLACES.values())), st.fixed_dictionaries({}, optional=LOOKUP))
+def test_lookup_has_one_answer(job: str, asked: dict[str, Any]) -> None:
+    """So it is with one bucket, found or not."""
+    assert_same(job, "buckets", asked)
+    assert JOB in PLACES.values()

@@ -1,0 +1,299 @@
+"""What the rule tables of requests are made of: requests to the REST door, rows, and the asking.
+
+A row reads as those of `semantics_tables` do: the rule, what it claims, the documents that are given, what is asked,
+what comes back, and where the rule comes from. What is asked is a `Request`, written as it goes over the wire: the
+method, the path with its query, parameters where they come apart from the path, the body. What comes back is the names
+of the results on the page, or a `Failure`. In the words of a failure, ``...`` stands for any text.
+"""
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import KW_ONLY, dataclass
+from types import MappingProxyType
+from typing import Any, Final, NamedTuple
+
+from bucketquery import ResultsIndex, Snapshot
+from bucketquery.elastic import Reply, handle
+from semantics_tables import HOUR_S, JOB, Document, Documents, at, bucket, index_of
+
+JOBS: Final = "/_ml/anomaly_detectors"
+HEADERS: Final = MappingProxyType({"content-type": "application/json", "x-elastic-product": "Elasticsearch"})
+KINDS: Final = ("buckets", "records", "influencers")
+#: By what name each kind's threshold goes.
+SCORES: Final = MappingProxyType(
+    {"buckets": "anomaly_score", "records": "record_score", "influencers": "influencer_score"}
+)
+
+ILLEGAL: Final = "illegal_argument_exception"
+UNPARSED: Final = "x_content_parse_exception"
+NOT_THERE: Final = "resource_not_found_exception"
+NO_NUMBER: Final = "number_format_exception"
+NO_DATE: Final = "parse_exception"
+NO_SORT: Final = "query_shard_exception"
+
+
+def record(when: str | int, detector: int = 0, **fields: Any) -> dict[str, Any]:
+    """The document of an anomaly in a bucket of the job ``web``; no scores unless given."""
+    return bucket(when) | {"result_type": "record", "detector_index": detector} | fields
+
+
+def influencer(when: str | int, value: str, **fields: Any) -> dict[str, Any]:
+    """The document of an influencer of the job ``web``: a host of this name; no scores unless given."""
+    blamed = {"influencer_field_name": "host", "influencer_field_value": value}
+    return bucket(when) | {"result_type": "influencer"} | blamed | fields
+
+
+FIRST: Final = at("2020-01-01T00:00Z")
+"""Where the four hours begin that most rows are about."""
+SECOND: Final = FIRST + HOUR_S * 1_000
+FOURTH: Final = FIRST + 3 * HOUR_S * 1_000
+
+#: Four buckets, the second interim, the third without a score; three records and three influencers in three of them.
+WEB: Final[Documents] = MappingProxyType(
+    {
+        "h0": bucket(FIRST, anomaly_score=10.0, event_count=5),
+        "h1": bucket(
+            SECOND, anomaly_score=90.0, event_count=3, is_interim=True, bucket_influencers=[{"anomaly_score": 90.0}]
+        ),
+        "h2": bucket("2020-01-01T02:00Z"),
+        "h3": bucket(FOURTH, anomaly_score=80.0, event_count=4),
+        "r0": record(FIRST, record_score=10.0, probability=0.01),
+        "r1": record(SECOND, record_score=90.0, probability=1e-9, is_interim=True),
+        "r3": record(FOURTH, record_score=50.0, probability=1e-5),
+        "i0": influencer(FIRST, "a", influencer_score=10.0),
+        "i1": influencer(SECOND, "b", influencer_score=90.0, is_interim=True),
+        "i3": influencer(FOURTH, "c", influencer_score=50.0),
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request, as the door is given it; a `max_result_window` is the host's, not the request's."""
+
+    method: str
+    path: str
+    params: Any = None
+    body: Any = None
+    _: KW_ONLY
+    max_result_window: int = 10_000
+
+    def put_to(self, source: ResultsIndex | Snapshot) -> Reply:
+        """What the door replies."""
+        return handle(source, self.method, self.path, self.params, self.body, max_result_window=self.max_result_window)
+
+
+def get(where: str, params: Any = None, *, job: str = JOB, max_result_window: int = 10_000) -> Request:
+    """A request without a body: ``get("buckets?size=1")``; the job is written as it stands in the path."""
+    return Request("GET", f"{JOBS}/{job}/results/{where}", params, None, max_result_window=max_result_window)
+
+
+def post(where: str, body: Any, params: Any = None, *, job: str = JOB, max_result_window: int = 10_000) -> Request:
+    """A request with a body, text and bytes as they are, an object as JSON: ``post("buckets", {"sort": "job_id"})``."""
+    sent = body if isinstance(body, str | bytes) else json.dumps(body).encode()
+    return Request("POST", f"{JOBS}/{job}/results/{where}", params, sent, max_result_window=max_result_window)
+
+
+class Problem(NamedTuple):
+    """The type of an error, ``a|b`` where either will do, and its words."""
+
+    type: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """An error as the door shows it.
+
+    Attributes:
+        status: that of HTTP.
+        type: the error's own type; where the server wraps, that of the cause.
+        reason: its words, in which ``...`` stands for any text.
+        caused_by: what stands behind it, where a field could not be read.
+        wrapped: whether it was found while searching, so that the server calls it a failure of all shards.
+    """
+
+    status: int
+    type: str
+    reason: str
+    _: KW_ONLY
+    caused_by: Problem | None = None
+    wrapped: bool = False
+
+    def error(self, reason: str) -> dict[str, Any]:
+        """The object ``error`` of the body, without what it was caused by."""
+        problem = {"type": self.type, "reason": reason}
+        if not self.wrapped:
+            return {"root_cause": [problem], **problem}
+        return {
+            "root_cause": [problem],
+            "type": "search_phase_execution_exception",
+            "reason": "all shards failed",
+            "phase": "query",
+            "grouped": True,
+            "failed_shards": [{"shard": 0, "index": ".ml-anomalies-shared", "reason": problem}],
+        }
+
+
+def illegal(reason: str) -> Failure:
+    """A refusal of what the URL says."""
+    return Failure(400, ILLEGAL, reason)
+
+
+def wrapped(error_type: str, reason: str) -> Failure:
+    """A refusal that the server comes to while it searches."""
+    return Failure(400, error_type, reason, wrapped=True)
+
+
+def unparsed(reason: str, kind: str = "buckets", caused_by: Problem | None = None) -> Failure:
+    """A refusal of a body, with the name of the action before its words."""
+    action = f"[cluster:monitor/xpack/ml/job/results/{kind}/get]"
+    return Failure(400, UNPARSED, f"{action} {reason}", caused_by=caused_by)
+
+
+def wrong_type(field: str, token: str, kind: str = "buckets") -> Failure:
+    """The refusal of a field whose JSON type is not one of its own."""
+    return unparsed(f"{field} doesn't support values of type: {token}", kind)
+
+
+def bad_value(field: str, error_type: str, reason: str, kind: str = "buckets") -> Failure:
+    """The refusal of a field of the right JSON type that cannot be read."""
+    return unparsed(f"failed to parse field [{field}]", kind, Problem(error_type, reason))
+
+
+def no_boolean(value: str) -> str:
+    """What is said of text in place of a boolean."""
+    return f"Failed to parse value [{value}] as only [true] or [false] are allowed."
+
+
+def unrecognized(where: str, *names: str, job: str = JOB) -> Failure:
+    """The refusal of parameters that the URL may not have, each perhaps with a suggestion behind it."""
+    shown = ", ".join(name if "]" in name else f"[{name}]" for name in names)
+    plural = "s" if len(names) > 1 else ""
+    return illegal(f"request [{JOBS}/{job}/results/{where}] contains unrecognized parameter{plural}: {shown}")
+
+
+def unknown_job(job: str) -> Failure:
+    """What is said of a job that is not known."""
+    return Failure(404, NOT_THERE, f"No known job with id '{job}'")
+
+
+NOTHING_THERE: Final = Failure(404, NOT_THERE, "Could not find requested buckets")
+
+
+@dataclass(frozen=True, slots=True)
+class Replied:
+    """These documents, asked this, give these results in this order.
+
+    Attributes:
+        rule: its number.
+        claim: what the row says.
+        given: the documents by name.
+        asked: the request.
+        expected: the names of the page's results, in order.
+        source: where the rule comes from.
+        count: all matches, where more match than the page holds.
+    """
+
+    rule: str
+    claim: str
+    given: Documents
+    asked: Request
+    expected: str
+    source: str
+    _: KW_ONLY
+    count: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """These documents, asked this, give this failure. The columns are those of `Replied`."""
+
+    rule: str
+    claim: str
+    given: Documents
+    asked: Request
+    expected: Failure
+    source: str
+
+
+def replies(given: Iterable[Document], asked: Request) -> Iterator[tuple[str, Reply]]:
+    """The reply of an index and of its snapshot, to GET and to POST alike where it is one of them."""
+    # `now` is the morning after.
+    index = index_of(given, clock=lambda: at("2020-01-02T00:00Z"))
+    methods = ("GET", "POST") if asked.method in {"GET", "POST"} else (asked.method,)
+    for method in methods:
+        request = Request(method, asked.path, asked.params, asked.body, max_result_window=asked.max_result_window)
+        yield f"{method}, index", request.put_to(index)
+        yield f"{method}, snapshot", request.put_to(index.snapshot())
+
+
+def assert_replied(row: Replied) -> None:
+    """Assert that each way of asking gives the row's page and count, under the right key, and as JSON."""
+    expected = row.expected.split()
+    kind = kind_of(row.asked)
+    known = {identity(document): name for name, document in row.given.items()}
+    for about, reply in replies(row.given.values(), row.asked):
+        assert reply.status == 200, f"{about}: {reply.body}"
+        assert dict(reply.headers) == HEADERS, about
+        assert list(reply.body) == ["count", kind], about
+        assert [known[identity(result)] for result in reply.body[kind]] == expected, about
+        assert reply.body["count"] == (len(expected) if row.count is None else row.count), about
+        assert json.loads(reply.encode()) == reply.body, about
+
+
+def assert_rejected(row: Rejected) -> None:
+    """Assert that each way of asking gives the row's failure, with all that its body has."""
+    for about, reply in replies(row.given.values(), row.asked):
+        assert_failure(reply, row.expected, about)
+        assert json.loads(reply.encode()) == reply.body, about
+
+
+def assert_failure(reply: Reply, expected: Failure, about: str = "") -> None:
+    """Assert that a reply is this failure and has nothing beside it."""
+    assert reply.status == expected.status, f"{about}: {reply.body}"
+    assert dict(reply.headers) == HEADERS, about
+    assert_failure_body(reply.body, expected, about)
+
+
+def assert_failure_body(body: Mapping[str, Any], expected: Failure, about: str = "") -> None:
+    """Assert that a body tells this failure and nothing else."""
+    assert set(body) == {"error", "status"}, f"{about}: {body}"
+    assert body["status"] == expected.status, about
+    error = {name: value for name, value in body["error"].items() if name != "caused_by"}
+    reason = error["root_cause"][0]["reason"]
+    assert says(reason, expected.reason), f"{about}: {reason!r} is not {expected.reason!r}"
+    assert error == expected.error(reason), about
+    cause = body["error"].get("caused_by")
+    if expected.caused_by is None:
+        assert cause is None, about
+    else:
+        assert cause is not None, f"{about}: {body}"
+        assert cause["type"] in expected.caused_by.type.split("|"), f"{about}: {cause}"
+        assert says(cause["reason"], expected.caused_by.reason), f"{about}: {cause}"
+
+
+def says(words: str, expected: str) -> bool:
+    """Whether these are the words, where ``...`` stands for any text."""
+    pattern = ".*".join(map(re.escape, expected.split("...")))
+    return re.fullmatch(pattern, words, re.DOTALL) is not None
+
+
+def kind_of(asked: Request) -> str:
+    """Which results a request is for."""
+    match = re.search(r"/results/(\w+)", asked.path)
+    assert match is not None, asked.path
+    return match[1]
+
+
+def identity(document: Document) -> tuple[Any, ...]:
+    """What makes a result itself, of a document and of a body alike."""
+    named = ("by_field_value", "over_field_value", "partition_field_value")
+    extra: dict[str, tuple[Any, ...]] = {
+        "bucket": (),
+        "record": (document.get("detector_index", 0), *map(document.get, named)),
+        "influencer": (document.get("influencer_field_name"), document.get("influencer_field_value")),
+    }
+    kind = document["result_type"]
+    return (kind, document["job_id"], document["timestamp"], document["bucket_span"], *extra[kind])
