@@ -103,7 +103,7 @@ def assert_same(job: str, kind: str, asked: Mapping[str, Any]) -> None:
         assert (reply.status, json.dumps(reply.body)) == (200, expected), about
 
 
-@given(JOBS, st.one_of(st.tuples(st.just(kind), questions(kind)) for kind in KINDS))
+@given(JOBS, st.one_of([st.tuples(st.just(kind), questions(kind)) for kind in KINDS]))
 def test_question_has_one_answer(job: str, question: tuple[str, dict[str, Any]]) -> None:
     """Queries and bodies of all kinds bring what the Python call brings."""
     assert_same(job, *question)
