@@ -204,7 +204,9 @@ OPTIONS = [
 def test_what_no_action_takes(row: Unhandled) -> None:
     """Nothing at a path, the wrong method, and OPTIONS are answered before anything else is read."""
     headers = dict(HEADERS) | ({} if row.allow is None else {"Allow": row.allow})
-    for _, reply in replies(WEB.values(), row.asked):
+    index = index_of(WEB.values())
+    for source in (index, index.snapshot()):
+        reply = row.asked.put_to(source)
         assert (reply.status, dict(reply.body), dict(reply.headers)) == (row.status, row.body, headers)
         encoded = reply.encode()
         assert (

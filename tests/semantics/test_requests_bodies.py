@@ -222,10 +222,18 @@ BODY_ALONE = [
         f"not swallowed: {name}",
         WEB,
         post(f"influencers?{name}=1&start=0&end=1", {}),
-        unrecognized("influencers", name),
+        unrecognized("influencers", f"[{name}]{hint}"),
         "BASE: `GetInfluencersAction`",
     )
-    for name in ("size", "from", "sort", "desc", "exclude_interim", "influencer_score")
+    # `start` has been read, so it is among the names that `sort` may be meant for.
+    for name, hint in (
+        ("size", ""),
+        ("from", ""),
+        ("sort", " -> did you mean [start]?"),
+        ("desc", ""),
+        ("exclude_interim", ""),
+        ("influencer_score", ""),
+    )
 ]
 
 
