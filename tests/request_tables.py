@@ -9,7 +9,7 @@ of the results on the page, or a `Failure`. In the words of a failure, ``...`` s
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY, dataclass, replace
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
@@ -70,7 +70,16 @@ WEB: Final[Documents] = MappingProxyType(
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One request, as the door is given it; a `max_result_window` is the host's, not the request's."""
+    """One request, as the door is given it.
+
+    Attributes:
+        method: GET, POST, or another.
+        path: as in the request line, perhaps with a query.
+        params: a query apart from the path.
+        body: as it arrives, or parsed.
+        max_result_window: the host's, not the request's.
+        max_size: that of the index, likewise.
+    """
 
     method: str
     path: str
@@ -78,21 +87,22 @@ class Request:
     body: Any = None
     _: KW_ONLY
     max_result_window: int = 10_000
+    max_size: int = 10_000
 
     def put_to(self, source: ResultsIndex | Snapshot) -> Reply:
         """What the door replies."""
         return handle(source, self.method, self.path, self.params, self.body, max_result_window=self.max_result_window)
 
 
-def get(where: str, params: Any = None, *, job: str = JOB, max_result_window: int = 10_000) -> Request:
+def get(where: str, params: Any = None, *, job: str = JOB, **host: int) -> Request:
     """A request without a body: ``get("buckets?size=1")``; the job is written as it stands in the path."""
-    return Request("GET", f"{JOBS}/{job}/results/{where}", params, None, max_result_window=max_result_window)
+    return Request("GET", f"{JOBS}/{job}/results/{where}", params, None, **host)
 
 
-def post(where: str, body: Any, params: Any = None, *, job: str = JOB, max_result_window: int = 10_000) -> Request:
+def post(where: str, body: Any, params: Any = None, *, job: str = JOB) -> Request:
     """A request with a body, text and bytes as they are, an object as JSON: ``post("buckets", {"sort": "job_id"})``."""
     sent = body if isinstance(body, str | bytes) else json.dumps(body).encode()
-    return Request("POST", f"{JOBS}/{job}/results/{where}", params, sent, max_result_window=max_result_window)
+    return Request("POST", f"{JOBS}/{job}/results/{where}", params, sent)
 
 
 class Problem(NamedTuple):
@@ -221,10 +231,10 @@ class Rejected:
 def replies(given: Iterable[Document], asked: Request) -> Iterator[tuple[str, Reply]]:
     """The reply of an index and of its snapshot, to GET and to POST alike where it is one of them."""
     # `now` is the morning after.
-    index = index_of(given, clock=lambda: at("2020-01-02T00:00Z"))
+    index = index_of(given, clock=lambda: at("2020-01-02T00:00Z"), max_size=asked.max_size)
     methods = ("GET", "POST") if asked.method in {"GET", "POST"} else (asked.method,)
     for method in methods:
-        request = Request(method, asked.path, asked.params, asked.body, max_result_window=asked.max_result_window)
+        request = replace(asked, method=method)
         yield f"{method}, index", request.put_to(index)
         yield f"{method}, snapshot", request.put_to(index.snapshot())
 
