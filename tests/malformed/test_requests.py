@@ -258,6 +258,11 @@ WRONG_BODIES: list[tuple[Any, int, str]] = [
 ]
 
 
+def of(job: str, where: str = "buckets") -> str:
+    """The path of a job's results, its name as it is written there."""
+    return f"{PREFIX}/{job}/results/{where}"
+
+
 def shorten(value: Any) -> str:
     """A name for a case, short and printable."""
     text = value if isinstance(value, str) else repr(value)
@@ -380,9 +385,9 @@ WRONG_PATHS: list[tuple[str, int, str | None]] = [
     ("/_ml/anomaly_detectors//results/buckets", 400, None),
     ("/_ml/anomaly_detectors/web/1/results/buckets", 400, None),
     ("/_ml/anomaly_detector/web/results/buckets", 400, None),
-    (f"{PREFIX}/%/results/buckets", 400, ILLEGAL),
-    (f"{PREFIX}/%zz/results/buckets", 400, ILLEGAL),
-    (f"{PREFIX}/web%2/results/buckets", 400, ILLEGAL),
+    (of("%"), 400, ILLEGAL),
+    (of("%zz"), 400, ILLEGAL),
+    (of("web%2"), 400, ILLEGAL),
     (f"{BUCKETS}/%", 400, ILLEGAL),
     (f"{BUCKETS}/0%1", 400, ILLEGAL),
     (f"{BUCKETS}?%", 400, ILLEGAL),
@@ -395,23 +400,23 @@ WRONG_PATHS: list[tuple[str, int, str | None]] = [
     (f"{BUCKETS}/1999", 404, NOT_THERE),
     (f"{BUCKETS}/5", 404, NOT_THERE),
     (f"{BUCKETS}/-1", 404, NOT_THERE),
-    (f"{PREFIX}/db/results/buckets", 404, NOT_THERE),
-    (f"{PREFIX}/db/results/records", 404, NOT_THERE),
-    (f"{PREFIX}/db/results/influencers", 404, NOT_THERE),
-    (f"{PREFIX}/db/results/buckets/0", 404, NOT_THERE),
-    (f"{PREFIX}/idle/results/buckets/0", 404, NOT_THERE),
-    (f"{PREFIX}/web%20/results/buckets", 404, NOT_THERE),
-    (f"{PREFIX}/web%00/results/buckets", 404, NOT_THERE),
-    (f"{PREFIX}/a%20b/results/buckets", 404, NOT_THERE),
-    (f"{PREFIX}/a b/results/buckets", 404, NOT_THERE),
-    (f"{PREFIX}/%20/results/buckets", 404, NOT_THERE),
-    (f"{PREFIX}/*/results/buckets", 404, NOT_THERE),
-    (f"{PREFIX}/web,idle/results/buckets", 404, NOT_THERE),
-    (f"{PREFIX}/_all/results/buckets", 404, NOT_THERE),
-    (f"{PREFIX}/-web/results/buckets", 404, NOT_THERE),
-    (f"{PREFIX}/web%252F1/results/buckets", 404, NOT_THERE),
-    (f"{PREFIX}/{'x' * 100_000}/results/buckets", 404, NOT_THERE),
-    (f"{PREFIX}/\ud800/results/buckets", 404, NOT_THERE),
+    (of("db"), 404, NOT_THERE),
+    (of("db", "records"), 404, NOT_THERE),
+    (of("db", "influencers"), 404, NOT_THERE),
+    (of("db", "buckets/0"), 404, NOT_THERE),
+    (of("idle", "buckets/0"), 404, NOT_THERE),
+    (of("web%20"), 404, NOT_THERE),
+    (of("web%00"), 404, NOT_THERE),
+    (of("a%20b"), 404, NOT_THERE),
+    (of("a b"), 404, NOT_THERE),
+    (of("%20"), 404, NOT_THERE),
+    (of("*"), 404, NOT_THERE),
+    (of("web,idle"), 404, NOT_THERE),
+    (of("_all"), 404, NOT_THERE),
+    (of("-web"), 404, NOT_THERE),
+    (of("web%252F1"), 404, NOT_THERE),
+    (of("x" * 100_000), 404, NOT_THERE),
+    (of("\ud800"), 404, NOT_THERE),
 ]
 
 

@@ -72,7 +72,7 @@ NAMED_JOBS = [
     )
 ]
 UNKNOWN_JOBS = [
-    Rejected("11", f"unknown: {path}", WEB, get(where, job=path), unknown_job(job), "TRANS")
+    Rejected("11", f"unknown: {path}", WEB, get("buckets", job=path), unknown_job(job), "TRANS")
     for path, job in (
         ("db", "db"),
         ("WEB", "WEB"),
@@ -85,18 +85,17 @@ UNKNOWN_JOBS = [
         ("a+b", "a+b"),
         ("a" * 300, "a" * 300),
     )
-    for where in ("buckets",)
 ] + [Rejected("11", f"unknown: {kind}", WEB, get(kind, job="db"), unknown_job("db"), "TRANS") for kind in KINDS]
 
 WRONG_ESCAPES = [
-    Rejected("20.rest-paths", f"wrong escape: {path}", WEB, Request("GET", JOBS + path), illegal("..."), "ours")
-    for path in (
-        "/web%zz/results/buckets",
-        "/web%/results/buckets",
-        "/web%a/results/buckets",
-        "/web%2/results/records",
-        "/web/results/buckets/2020%",
-        "/web/results/buckets/%g0",
+    Rejected("20.rest-paths", f"wrong escape: {job}, {where}", WEB, get(where, job=job), illegal("..."), "ours")
+    for job, where in (
+        ("web%zz", "buckets"),
+        ("web%", "buckets"),
+        ("web%a", "influencers"),
+        ("web%2", "records"),
+        ("web", "buckets/2020%"),
+        ("web", "buckets/%g0"),
     )
 ]
 
@@ -168,7 +167,7 @@ UNKNOWN_PATHS = [
         f"{JOBS}/results/buckets",
         "/_ML/anomaly_detectors/web/results/buckets",
         "/_xpack/ml/anomaly_detectors/web/results/buckets",
-        "/prefix/_ml/anomaly_detectors/web/results/buckets",
+        f"/prefix{JOBS}/web/results/buckets",
         "/_search?size=1&q=%41",
         f"{JOBS}/web/model?from=x",
     )
