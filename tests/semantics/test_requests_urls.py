@@ -7,6 +7,7 @@ from request_tables import (
     JOBS,
     KINDS,
     NO_NUMBER,
+    NO_SORT,
     SCORES,
     SECOND,
     WEB,
@@ -20,6 +21,7 @@ from request_tables import (
     illegal,
     no_boolean,
     unrecognized,
+    wrapped,
 )
 from semantics_tables import bucket, each_row
 
@@ -52,7 +54,6 @@ WRITTEN = [
         ("plus is a blank", get("buckets?anomaly_score=+80+"), "h1 h3", None),
         ("plus is a blank, apart", get("buckets", "anomaly_score=+80+"), "h1 h3", None),
         ("plus is a plus in a mapping", get("buckets", {"start": "2020-01-01||+1H"}), "h1 h2 h3", None),
-        ("percent is a percent in a mapping", get("buckets", {"anomaly_score": "80"}), "h1 h3", None),
         ("a plus escaped", get("buckets?start=2020-01-01%7C%7C%2B1H"), "h1 h2 h3", None),
         ("a slash in a value", get("buckets?start=2020-01-01T01:30||/H"), "h1 h2 h3", None),
         ("a mapping's number", get("buckets", {"size": 1, "from": 2}), "h2", 4),
@@ -76,6 +77,15 @@ BADLY_WRITTEN = [
         ("apart", get("buckets", "sort=%zz")),
         ("apart, with its question mark", get("buckets", "?sort=%2")),
     )
+] + [
+    Rejected(
+        "20.rest-queries",
+        "a percent is a percent in a mapping",
+        WEB,
+        get("buckets", {"sort": "%41"}),
+        wrapped(NO_SORT, "No mapping found for [%41] in order to sort on"),
+        "ours",
+    ),
 ]
 
 
@@ -87,7 +97,7 @@ def test_query_is_read(row: Replied) -> None:
 
 @each_row(BADLY_WRITTEN)
 def test_wrong_escape_is_refused(row: Rejected) -> None:
-    """A percent sign without two hexadecimal digits behind it is no query."""
+    """A percent sign without two hexadecimal digits behind it is no query; in a mapping nothing is escaped."""
     assert_rejected(row)
 
 
