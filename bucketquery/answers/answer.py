@@ -24,8 +24,15 @@ _VALUES: Final[Mapping[str, Callable[..., list[Any]]]] = MappingProxyType(
 )
 
 
-def page_of(job: Job, query: AnyQuery, question: Question, **of_index: Any) -> AnyPage:
-    """The page that a question asks of a job's results; ``of_index`` is what the page is told of its index.
+def page_of(job: Job, query: AnyQuery, question: Question, *, sequence: int, has_documents: bool) -> AnyPage:
+    """The page that a question asks of a job's results.
+
+    Args:
+        job: whose results are asked.
+        query: what was asked.
+        question: what that means now.
+        sequence: the commit that is read.
+        has_documents: whether the index keeps what is only shown.
 
     Raises:
         NotFound: a lookup that matches nothing.
@@ -35,15 +42,24 @@ def page_of(job: Job, query: AnyQuery, question: Question, **of_index: Any) -> A
     """
     schema = schema_of(query)
     found = search(job.table(schema), question)
-    parts = {"job_id": job.job_id, "rows": found.page, "count": found.count, **of_index}
+    rows, count, job_id = found.page, found.count, job.job_id
     if not isinstance(query, BucketQuery):
-        return _PAGES[schema.kind](**parts)
-    if question.is_lookup and not found.count:
+        page = _PAGES[schema.kind]
+        return page(job_id=job_id, rows=rows, count=count, sequence=sequence, has_documents=has_documents)
+    if question.is_lookup and not count:
         raise NotFound("Could not find requested buckets", field="timestamp", value=query.timestamp)
+    expansion = None
     if query.expand:
         # A lookup shows an interim bucket even so, but heeds the flag for the records.
-        parts["expansion"] = expand(found.page, job.table(RECORD), exclude_interim=query.exclude_interim)
-    return BucketPage(**parts)
+        expansion = expand(rows, job.table(RECORD), exclude_interim=query.exclude_interim)
+    return BucketPage(
+        job_id=job_id,
+        rows=rows,
+        count=count,
+        sequence=sequence,
+        has_documents=has_documents,
+        expansion=expansion,
+    )
 
 
 def results_of(job: Job, query: AnyQuery, question: Question) -> Iterator[Any]:

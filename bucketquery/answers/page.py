@@ -244,8 +244,17 @@ class BucketPage(Page[Bucket]):
     _schema = BUCKET
     _expansion: Expansion | None
 
-    def __init__(self, *, expansion: Expansion | None = None, **of_all: Any) -> None:
-        super().__init__(**of_all)
+    def __init__(
+        self,
+        *,
+        job_id: str,
+        rows: Selection,
+        count: int,
+        sequence: int,
+        has_documents: bool = True,
+        expansion: Expansion | None = None,
+    ) -> None:
+        super().__init__(job_id=job_id, rows=rows, count=count, sequence=sequence, has_documents=has_documents)
         object.__setattr__(self, "_expansion", expansion)
 
     def _values(self, rows: Selection, documents: Documents, positions: slice) -> list[Bucket]:

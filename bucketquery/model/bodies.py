@@ -91,13 +91,16 @@ def bucket_body(
         "anomaly_score": anomaly_score,
         "bucket_span": bucket_span,
         "initial_anomaly_score": initial_anomaly_score,
+        "event_count": event_count,
+        "is_interim": is_interim,
+        "bucket_influencers": bucket_influencers,
+        "processing_time_ms": processing_time_ms,
     }
     if records:
+        # Most bodies have none, and one literal is the quickest way to make them; so what follows moves behind.
+        later = {name: body.pop(name) for name in list(body)[5:]}
         body["records"] = records
-    body["event_count"] = event_count
-    body["is_interim"] = is_interim
-    body["bucket_influencers"] = bucket_influencers
-    body["processing_time_ms"] = processing_time_ms
+        body |= later
     if scheduled_events:
         body["scheduled_events"] = list(scheduled_events)
     body["result_type"] = "bucket"

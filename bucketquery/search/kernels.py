@@ -114,6 +114,8 @@ def in_order(keys: Sequence[Key], *groups: Int64s) -> Int64s:
     >>> in_order(keys).tolist(), in_order(keys, np.array([1, 0, 0])).tolist()
     ([1, 0, 2], [1, 2, 0])
     """
+    if len(keys) == 1 and keys[0].missing is None and not groups:
+        return keys[0].ranks.argsort(kind="stable")
     # The last one given to lexsort leads.
     leading_last: list[Array] = []
     for ranks, missing in reversed(keys):
@@ -148,7 +150,7 @@ def _first(count: int, keys: Sequence[Callable[[Int64s], Key]], need: int, *, de
         if not 0 < need < len(among):
             break
         ranks, missing = key(among)
-        if missing is not None and missing.any():
+        if missing is not None:
             given, lacking = among[~missing], among[missing]
             if len(given) <= need:
                 chosen.append(given)

@@ -156,6 +156,8 @@ def key_of(rows: Selection, name: str, *, desc: bool, is_tie: bool) -> Key:
     if of is Type.KEYWORDS:
         return Key.of(*_keyword_keys(rows.lists(name), desc=desc), desc=desc)
     missing = None if is_tie and of is Type.INTEGER else rows.missing(name)
+    if missing is not None and not missing.any():
+        missing = None
     return Key.of(rows.comparable(name), missing, desc=desc)
 
 
