@@ -1,0 +1,310 @@
+"""What the strategies draw: the values of each kind, its documents, and its questions.
+
+The one room that needs the package ``hypothesis``, and so imported only when a strategy is asked for.
+
+Left to others: what is promised of a strategy (`strategies`).
+"""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from operator import or_
+from typing import Any, Final, TypeVar
+
+from hypothesis import strategies as st
+
+from bucketquery.model.queries import BucketQuery, InfluencerQuery, RecordQuery
+from bucketquery.testing.reference import HELD, SORTABLE
+
+Result = dict[str, Any]
+
+_Query = TypeVar("_Query", BucketQuery, RecordQuery, InfluencerQuery)
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND: Final = timedelta(milliseconds=1)
+
+_FIRST: Final = 1_767_225_600_000  # 2026-01-01T00:00:00Z
+_TIMESTAMPS: Final = (
+    *(_FIRST + quarter * 900_000 for quarter in range(8)),
+    _FIRST + 1,
+    0,
+    -1,
+    -62_135_596_800_000,  # 0001-01-01T00:00:00.000Z
+    253_402_300_799_999,  # 9999-12-31T23:59:59.999Z
+)
+_SPANS: Final = (300, 900, 3_600)
+_SCORES: Final = (-0.0, 0, 5e-324, 2.9999999999999996, 3.0, 25.0, 29.9999996735, 50.0, 74.99999999999999, 75, 75.0, 100)
+_PROBABILITIES: Final = (-0.0, 0, 5e-324, 1e-323, 1e-308, 4.8e-16, 4.8e-16, 1.0)
+_COUNTS: Final = (0, 1, 60, 60, 2**53, 2**53 + 1, 2**63 - 2, 2**63 - 1)
+_EVENTS: Final = ("", "Deploy", "deploy", "été", "\uffff", "\U00010000")
+
+_DETECTORS: Final = (0, 0, 1, 1.0, 2**53, 2**53 + 1, 2**63 - 1, -1)
+_IMPACTS: Final = (-5.0, -0.0, 0, 2.5, 5)
+_TEXTS: Final = ("", "a", "A", "b", "été", "\uffff", "\U00010000")
+#: Mostly all, since few match.
+_FROMS: Final = (0, 0, 0, 0, 1, 2, 5, 20)
+_SIZES: Final = (100, 100, 100, 0, 1, 2, 3, 12)
+#: Names of fields of the data: mostly one, so that several fields give it; then dotted, empty, reserved up to the
+#: first dot, and a mere beginning of a reserved one.
+_NAMES: Final = (
+    *("host",) * 4,
+    "Host",
+    "user.name",
+    "user.timestamp",
+    "",
+    ".",
+    "été",
+    "time",
+    "timestamp",
+    "timestamp.hour",
+    "causes.host",
+    "_id",
+)
+#: Keys that neither records nor influencers document: names of the data's fields, and of what other kinds hold.
+_UNKNOWN: Final = (
+    *("host",) * 4,
+    "user.name",
+    "user.timestamp",
+    "",
+    "été",
+    "timestamp.hour",
+    "@timestamp",
+    "anomaly_score",
+    "scheduled_events",
+    "model_plot",
+)
+
+
+# What documents hold
+
+
+def bucket_values() -> st.SearchStrategy[Result]:
+    """What buckets hold beside their job, timestamp and span; any of it may be missing or null."""
+    scores = _scores()
+    counts = st.none() | st.sampled_from(_COUNTS)
+    booleans = st.none() | st.booleans()
+    return st.fixed_dictionaries(
+        {"result_type": st.just("bucket")},
+        optional={
+            "anomaly_score": scores,
+            "initial_anomaly_score": scores,
+            "event_count": counts,
+            "is_interim": booleans,
+            "bucket_influencers": st.none() | st.lists(_bucket_influencers(), max_size=2),
+            "processing_time_ms": counts,
+            "scheduled_events": st.none() | st.lists(st.sampled_from(_EVENTS), max_size=3),
+            "probability": st.just(0.5),
+            "partition_scores": st.just([]),
+        },
+    )
+
+
+def blamed_bucket_values() -> st.SearchStrategy[Result]:
+    """The same with at least one influencer."""
+    blamed = st.fixed_dictionaries({"bucket_influencers": st.lists(_bucket_influencers(), min_size=1, max_size=2)})
+    return st.builds(or_, bucket_values(), blamed)
+
+
+def _bucket_influencers() -> st.SearchStrategy[Result]:
+    scores = _scores()
+    return st.fixed_dictionaries(
+        {},
+        optional={
+            "influencer_field_name": st.sampled_from((None, "bucket_time", "host.name")),
+            "initial_anomaly_score": scores,
+            "anomaly_score": scores,
+            "raw_anomaly_score": scores,
+            "probability": st.none() | st.sampled_from((0.0, 4.8e-16, 1e-308, 1.0)),
+            "is_interim": st.none() | st.booleans(),
+            "unknown": st.none(),
+        },
+    )
+
+
+def record_values() -> st.SearchStrategy[Result]:
+    """What records hold beside their job, timestamp and span; any of it may be missing or null."""
+    scores = _scores()
+    texts, names = st.none() | st.sampled_from(_TEXTS), st.none() | st.sampled_from(_NAMES)
+    doubles = st.none() | st.lists(st.sampled_from((-0.0, 0, 1.5, 1e-308, 2**53 + 1)), max_size=2)
+    objects = st.dictionaries(st.sampled_from(("b", "a", "timestamp", "probability")), _json(), max_size=2)
+    influences = st.fixed_dictionaries(
+        {},
+        optional={
+            "influencer_field_name": names,
+            "influencer_field_values": st.none() | st.lists(st.sampled_from(_TEXTS), max_size=3),
+            "unknown": _json(),
+        },
+    )
+    documented = st.fixed_dictionaries(
+        {"result_type": st.just("record")},
+        optional={
+            "record_score": scores,
+            "initial_record_score": scores,
+            "probability": st.none() | st.sampled_from(_PROBABILITIES),
+            "multi_bucket_impact": st.none() | st.sampled_from(_IMPACTS),
+            "detector_index": st.none() | st.sampled_from(_DETECTORS),
+            "is_interim": st.none() | st.booleans(),
+            "by_field_name": names,
+            "by_field_value": texts,
+            "over_field_name": names,
+            "over_field_value": texts,
+            "partition_field_name": names,
+            "partition_field_value": texts,
+            "correlated_by_field_value": texts,
+            "function": st.sampled_from((None, "mean", "Mean", "high_count")),
+            "function_description": texts,
+            "field_name": texts,
+            "typical": doubles,
+            "actual": doubles,
+            "causes": st.none() | st.lists(objects, max_size=2),
+            "influencers": st.none() | st.lists(influences, max_size=3),
+            "geo_results": st.none() | objects,
+            "anomaly_score_explanation": st.none() | objects,
+        },
+    )
+    return _with_unknown_keys(documented, "influencer_score", "influencer_field_value")
+
+
+def influencer_values() -> st.SearchStrategy[Result]:
+    """What influencers hold beside their job, timestamp and span; any of it may be missing or null."""
+    documented = st.fixed_dictionaries(
+        {"result_type": st.just("influencer")},
+        optional={
+            "influencer_score": _scores(),
+            "initial_influencer_score": _scores(),
+            "probability": st.none() | st.sampled_from(_PROBABILITIES),
+            "is_interim": st.none() | st.booleans(),
+            "influencer_field_name": st.none() | st.sampled_from(_NAMES),
+            "influencer_field_value": st.none() | st.sampled_from(_TEXTS),
+        },
+    )
+    return _with_unknown_keys(documented, "record_score", "by_field_value", "detector_index", "causes")
+
+
+def _scores() -> st.SearchStrategy[float | None]:
+    return st.none() | st.sampled_from(_SCORES) | st.floats(0.0, 100.0)
+
+
+def _json() -> st.SearchStrategy[Any]:
+    plain = st.sampled_from((None, True, 0, -0.0, 1.0, 1e-308, -(2**63), 2**63 - 1, "", "été", "\U00010000"))
+    keys = st.sampled_from(("b", "a", "timestamp", ""))
+    return st.recursive(
+        plain, lambda inner: st.lists(inner, max_size=2) | st.dictionaries(keys, inner, max_size=2), max_leaves=3
+    )
+
+
+def _with_unknown_keys(documented: st.SearchStrategy[Result], *more: str) -> st.SearchStrategy[Result]:
+    """Now and then some unknown keys, in any order, before or behind the documented ones."""
+    some: st.SearchStrategy[Result] = st.dictionaries(st.sampled_from((*_UNKNOWN, *more)), _json(), max_size=4)
+    return st.builds(
+        lambda known, others, before: {**others, **known} if before else {**known, **others},
+        documented,
+        st.builds(Result) | some,
+        st.booleans(),
+    )
+
+
+# Documents
+
+
+def lists_of(values: st.SearchStrategy[Result], jobs: Sequence[str], max_size: int) -> st.SearchStrategy[list[Result]]:
+    """At most so many documents of those values, each of any job and instant."""
+    identities = st.fixed_dictionaries(
+        {
+            "job_id": _one_of_the_jobs(jobs),
+            "timestamp": st.sampled_from(_TIMESTAMPS),
+            "bucket_span": st.sampled_from(_SPANS),
+        }
+    )
+    # The strategies are made once, outside of what is drawn: made anew for each document they take most of the time.
+    return st.lists(st.builds(_spelled, identities, values, st.integers(0, 9)), max_size=max_size)
+
+
+def _spelled(identity: Result, values: Result, way: int) -> Result:
+    """One document: now and then with its timestamp as text, or with influencers that repeat its identity."""
+    document = {**identity, **values}
+    if way == 1:
+        document["timestamp"] = (_EPOCH + identity["timestamp"] * _MILLISECOND).isoformat(timespec="milliseconds")
+    if way > 1 and values.get("bucket_influencers"):
+        document["bucket_influencers"] = [{**identity, **nested} for nested in values["bucket_influencers"]]
+    return document
+
+
+def meetings(jobs: Sequence[str], max_size: int) -> st.SearchStrategy[list[Result]]:
+    """At most so many documents of all kinds, several of one job and instant."""
+    # The first instants are drawn most, and what can be expanded is often there.
+    timestamps = st.sampled_from(_TIMESTAMPS[:2]) | st.sampled_from(_TIMESTAMPS)
+    moments = st.fixed_dictionaries({"job_id": _one_of_the_jobs(jobs), "timestamp": timestamps})
+    values = st.one_of(bucket_values(), blamed_bucket_values(), record_values(), record_values(), influencer_values())
+    results = st.lists(st.tuples(st.sampled_from(_SPANS), values, st.integers(0, 9)), max_size=8)
+
+    def meet(drawn: list[tuple[Result, list[tuple[int, Result, int]]]]) -> list[Result]:
+        documents = [
+            _spelled({**moment, "bucket_span": span}, held, way) for moment, there in drawn for span, held, way in there
+        ]
+        return documents[:max_size]
+
+    return st.lists(st.tuples(moments, results), max_size=6).map(meet)
+
+
+def _one_of_the_jobs(jobs: Sequence[str]) -> st.SearchStrategy[str]:
+    # Mostly the first one, so that what is asked for is there.
+    return st.just(jobs[0]) | st.sampled_from(jobs)
+
+
+# Questions
+
+
+def _sorts(kind: str) -> st.SearchStrategy[str]:
+    return st.sampled_from(SORTABLE) | st.sampled_from(HELD[kind])
+
+
+def _thresholds() -> st.SearchStrategy[float]:
+    odd = (5e-324, 100.1, float("inf"), float("nan"))
+    return st.sampled_from((0.0, -1.0)) | st.sampled_from((*odd, *map(float, _SCORES)))
+
+
+def _pages(
+    query: type[_Query], kind: str, jobs: Sequence[str], **own: st.SearchStrategy[Any]
+) -> st.SearchStrategy[_Query]:
+    """Questions of one kind with a window, an order and a page, and what only this kind is asked."""
+    edges: list[int] = [at + off for at in _TIMESTAMPS for off in (-1, 0, 1, 900_000)]
+    # Every second one is open, since two bounds seldom leave much between them.
+    bounds = st.sampled_from((*[None] * len(edges), *edges, -(2**63), 2**63 - 1))
+    return st.builds(
+        query,
+        jobs=_one_of_the_jobs(jobs),
+        start=bounds,
+        end=bounds,
+        exclude_interim=st.booleans(),
+        sort=_sorts(kind),
+        desc=st.booleans(),
+        from_=st.sampled_from((*_FROMS, 2**70)),
+        size=st.sampled_from(_SIZES),
+        **own,
+    )
+
+
+def bucket_queries(jobs: Sequence[str]) -> st.SearchStrategy[BucketQuery]:
+    """Lookups, and pages with a threshold; some of either expand."""
+    lookups = st.builds(
+        BucketQuery,
+        timestamp=st.sampled_from(_TIMESTAMPS[:2]) | st.sampled_from(_TIMESTAMPS),
+        jobs=_one_of_the_jobs(jobs),
+        exclude_interim=st.booleans(),
+        expand=st.booleans(),
+        sort=_sorts("bucket"),
+        desc=st.booleans(),
+    )
+    # Made anew each, since one strategy given several times is drawn as if it were given once.
+    pages = [_pages(BucketQuery, "bucket", jobs, anomaly_score=_thresholds(), expand=st.booleans()) for _ in range(3)]
+    return st.one_of(*pages, lookups)
+
+
+def record_queries(jobs: Sequence[str]) -> st.SearchStrategy[RecordQuery]:
+    """Pages with a threshold."""
+    return _pages(RecordQuery, "record", jobs, record_score=_thresholds())
+
+
+def influencer_queries(jobs: Sequence[str]) -> st.SearchStrategy[InfluencerQuery]:
+    """Pages with a threshold."""
+    return _pages(InfluencerQuery, "influencer", jobs, influencer_score=_thresholds())

@@ -1,0 +1,274 @@
+"""The reference answer: the rules once more, over plain lists.
+
+Nothing is prepared and nothing remembered: for each question the documents are filtered, sorted, cut and written out.
+Tables say per kind what the rules say per kind; the functions below them read from top to bottom as an answer is made.
+
+Left to others: checking documents, parsing dates, ``human=True``, and everything that a page has beside its body.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
+
+from bucketquery.errors import LimitExceeded, NotFound
+from bucketquery.model.queries import BucketQuery, InfluencerQuery, RecordQuery
+from bucketquery.testing.shapes import Document, bucket_shape, influencer_shape, record_shape, timestamp_ms
+
+Query = BucketQuery | RecordQuery | InfluencerQuery
+
+#: What a kind holds of the fields that may be sorted by; the others are missing in all its results, whatever a
+#: document stores under their names.
+HELD: Final[Mapping[str, tuple[str, ...]]] = {
+    "bucket": (
+        "timestamp",
+        "@timestamp",
+        "anomaly_score",
+        "initial_anomaly_score",
+        "event_count",
+        "bucket_span",
+        "is_interim",
+        "processing_time_ms",
+        "job_id",
+        "result_type",
+        "scheduled_events",
+    ),
+    "record": (
+        "timestamp",
+        "@timestamp",
+        "record_score",
+        "initial_record_score",
+        "probability",
+        "multi_bucket_impact",
+        "detector_index",
+        "bucket_span",
+        "is_interim",
+        "job_id",
+        "result_type",
+        "function",
+        "function_description",
+        "field_name",
+        "by_field_name",
+        "by_field_value",
+        "over_field_name",
+        "over_field_value",
+        "partition_field_name",
+        "partition_field_value",
+    ),
+    "influencer": (
+        "timestamp",
+        "@timestamp",
+        "influencer_score",
+        "initial_influencer_score",
+        "probability",
+        "bucket_span",
+        "is_interim",
+        "job_id",
+        "result_type",
+        "influencer_field_name",
+        "influencer_field_value",
+    ),
+}
+
+SORTABLE: Final = (*dict.fromkeys(name for names in HELD.values() for name in names), "raw_anomaly_score")
+"""Every field that a query accepts as ``sort``, whichever kind it asks for."""
+
+_DOUBLES: Final = frozenset(
+    {
+        "anomaly_score",
+        "initial_anomaly_score",
+        "record_score",
+        "initial_record_score",
+        "influencer_score",
+        "initial_influencer_score",
+        "probability",
+        "multi_bucket_impact",
+    }
+)
+
+#: The field that the threshold of a kind's query is held against; the query's parameter has the same name.
+_SCORE: Final = {"bucket": "anomaly_score", "record": "record_score", "influencer": "influencer_score"}
+
+#: The fields that make two documents of a kind the same result.
+_IDENTITY: Final = {
+    "bucket": ("job_id", "timestamp", "bucket_span"),
+    "record": (
+        "job_id",
+        "timestamp",
+        "bucket_span",
+        "detector_index",
+        "by_field_value",
+        "over_field_value",
+        "partition_field_value",
+    ),
+    "influencer": ("job_id", "timestamp", "bucket_span", "influencer_field_name", "influencer_field_value"),
+}
+
+#: What orders results that are alike in the leading field: first as the server has it, then until no tie is left.
+_TIES: Final = {
+    "bucket": ("timestamp", "bucket_span", "job_id"),
+    "record": (
+        "record_score",
+        "over_field_value",
+        "partition_field_value",
+        "by_field_value",
+        "field_name",
+        "function",
+        "timestamp",
+        "bucket_span",
+        "detector_index",
+        "by_field_value",
+        "over_field_value",
+        "partition_field_value",
+        "job_id",
+    ),
+    "influencer": ("timestamp", "bucket_span", "influencer_field_name", "influencer_field_value", "job_id"),
+}
+
+#: The first records of a bucket are shown up to the one, those of all buckets of a page refused beyond the other.
+_MOST_RECORDS_OF_A_BUCKET: Final = 10_000
+_MOST_RECORDS_OF_A_PAGE: Final = 100_000
+
+
+def evaluate(documents: Iterable[Document], query: Query) -> dict[str, Any]:
+    """The API's response body to `query` over `documents`, straight from the rules.
+
+    Args:
+        documents: what is stored, valid and in any order. Only documents whose ``result_type`` is the kind asked for
+            count, and records where `query` says ``expand``; of those that share an identity the last one does.
+            Timestamps are integers or text that `datetime.fromisoformat` reads, without an offset UTC.
+        query: its instants as int epoch milliseconds or None.
+
+    Returns:
+        A new dict with the keys ``count`` and ``buckets``, ``records`` or ``influencers``, as ``page.to_dict()`` has
+        it. A job without documents is taken for a known one: there is no UnknownJob here, and ``max_size`` is not known
+        either.
+
+    Raises:
+        TypeError: an instant of `query` is text.
+        NotFound: a lookup by ``timestamp`` matched nothing.
+        LimitExceeded: the buckets of the page have more than 100,000 records to show.
+
+    Complexity: O(n log n + p n) time for n documents and p buckets on the page.
+    Source: the server, with the rulings of this library where it has none; docs/semantics.md has both.
+
+    >>> quiet = {"result_type": "bucket", "job_id": "web", "timestamp": 0, "bucket_span": 900}
+    >>> loud = {**quiet, "timestamp": 900_000, "anomaly_score": 80}
+    >>> answer = evaluate([quiet, loud], BucketQuery(jobs="web", anomaly_score=75.0))
+    >>> answer["count"], answer["buckets"][0]["timestamp"], answer["buckets"][0]["anomaly_score"]
+    (1, 900000, 80.0)
+    """
+    for name in ("start", "end", "timestamp"):
+        if isinstance(getattr(query, name, None), str):
+            message = f"evaluate() parses no dates: give {name} as int epoch milliseconds"
+            raise TypeError(message)
+
+    everything = list(documents)
+    if isinstance(query, BucketQuery):
+        buckets, count = _page(everything, "bucket", query)
+        if query.timestamp is not None and not count:
+            reason = "Could not find requested buckets"
+            raise NotFound(reason, field="timestamp", value=query.timestamp)
+        records = _records_of(buckets, everything, query)
+        return {"count": count, "buckets": [bucket_shape(*shown) for shown in zip(buckets, records, strict=True)]}
+    if isinstance(query, RecordQuery):
+        found, count = _page(everything, "record", query)
+        return {"count": count, "records": [record_shape(document) for document in found]}
+    found, count = _page(everything, "influencer", query)
+    return {"count": count, "influencers": [influencer_shape(document) for document in found]}
+
+
+# Which, in what order
+
+
+def _page(documents: list[Document], kind: str, query: Query) -> tuple[list[Document], int]:
+    """The documents on the page, in order, and how many match."""
+    matches = [document for document in _stored(documents, kind, query) if _matches(document, kind, query)]
+    leading = [_sort_value(document, kind, query) for document in matches]
+    ordered = _in_order(matches, leading, _TIES[kind], desc=query.desc)
+    if isinstance(query, BucketQuery) and query.timestamp is not None:
+        return ordered[:1], len(matches)
+    return ordered[query.from_ : query.from_ + query.size], len(matches)
+
+
+def _stored(documents: list[Document], kind: str, query: Query) -> list[Document]:
+    newest = {}
+    for document in documents:
+        if document.get("result_type") == kind and document["job_id"] in query.jobs:
+            # The last of an identity wins; where it stands does not matter, since the order of an answer is total.
+            newest[tuple(_tie(document, name) for name in _IDENTITY[kind])] = document
+    return list(newest.values())
+
+
+def _matches(document: Document, kind: str, query: Query) -> bool:
+    timestamp = timestamp_ms(document)
+    if isinstance(query, BucketQuery) and query.timestamp is not None:
+        # A lookup heeds neither the threshold nor exclude_interim.
+        return timestamp == query.timestamp
+    if isinstance(query.start, int) and timestamp < query.start:
+        return False
+    if isinstance(query.end, int) and timestamp >= query.end:
+        return False
+    threshold: float = getattr(query, _SCORE[kind])
+    if threshold > 0.0:
+        score = _value(document, _SCORE[kind])
+        if score is None or score < threshold:
+            return False
+    return not (query.exclude_interim and document.get("is_interim"))
+
+
+def _in_order(documents: list[Document], leading: list[Any], ties: Sequence[str], *, desc: bool) -> list[Document]:
+    """The documents by the leading value of each and then by the ties, all one way, what is missing last either way."""
+
+    def key(place: int) -> tuple[Any, ...]:
+        values = (leading[place], *(_tie(documents[place], name) for name in ties))
+        # Pairs, so that None meets only None. Going down, False comes last.
+        return tuple((value is not None if desc else value is None, value) for value in values)
+
+    return [documents[place] for place in sorted(range(len(documents)), key=key, reverse=desc)]
+
+
+def _sort_value(document: Document, kind: str, query: Query) -> Any:
+    if query.sort not in HELD[kind]:
+        return None
+    if query.sort == "scheduled_events":
+        events = document.get("scheduled_events") or [None]
+        return max(events) if query.desc else min(events)
+    return _value(document, query.sort)
+
+
+def _tie(document: Document, name: str) -> Any:
+    value = _value(document, name)
+    # As a part of the identity, and of the order where all else is equal, a missing detector is the first one.
+    return 0 if name == "detector_index" and value is None else value
+
+
+def _value(document: Document, name: str) -> Any:
+    """What is stored, None where it is missing. Text compares by code point, which is the order of UTF-8 bytes."""
+    if name in {"timestamp", "@timestamp"}:
+        return timestamp_ms(document)
+    value = document.get(name)
+    return float(value) if value is not None and name in _DOUBLES else value
+
+
+# Records in buckets
+
+
+def _records_of(buckets: list[Document], documents: list[Document], query: BucketQuery) -> list[list[Document]]:
+    """For each bucket of the page the records that it shows, in order."""
+    records = _stored(documents, "record", query) if query.expand else []
+    if query.exclude_interim:
+        # In a lookup too, where an interim bucket itself is shown.
+        records = [record for record in records if not record.get("is_interim")]
+    shown = [_in_a_bucket(bucket, records) for bucket in buckets]
+    if sum(map(len, shown)) > _MOST_RECORDS_OF_A_PAGE:
+        reason = f"[expand] would show more than {_MOST_RECORDS_OF_A_PAGE} records on one page"
+        raise LimitExceeded(reason, field="expand", value=True)
+    return shown
+
+
+def _in_a_bucket(bucket: Document, records: list[Document]) -> list[Document]:
+    if not bucket.get("bucket_influencers"):
+        return []
+    # Neither spans nor scores play a part, nor do the order and direction of the query.
+    simultaneous = [record for record in records if timestamp_ms(record) == timestamp_ms(bucket)]
+    leading = [_value(record, "probability") for record in simultaneous]
+    return _in_order(simultaneous, leading, _TIES["record"], desc=False)[:_MOST_RECORDS_OF_A_BUCKET]

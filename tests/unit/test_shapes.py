@@ -1,0 +1,448 @@
+"""How the reference has results look: written out by hand, key by key, from the rules."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from bucketquery.testing.shapes import bucket_shape, influencer_shape, record_shape, timestamp_ms
+
+MIDNIGHT = 1_767_225_600_000  # 2026-01-01T00:00:00Z
+
+
+def stored(**fields: Any) -> dict[str, Any]:
+    """A stored result of the job "web" at midnight."""
+    return {"job_id": "web", "timestamp": MIDNIGHT, "bucket_span": 900, **fields}
+
+
+@pytest.mark.parametrize(
+    ("text", "milliseconds"),
+    [
+        ("2026-01-01", MIDNIGHT),
+        ("2026-01-01T00:00", MIDNIGHT),
+        ("2026-01-01T01:00:00.0019+01:00", MIDNIGHT + 1),
+        ("1969-12-31T23:59:59.999Z", -1),
+    ],
+)
+def test_text_timestamps_are_read(text: str, milliseconds: int) -> None:
+    """9.2: a stored timestamp may be ISO text; UTC without an offset, less than a millisecond cut off."""
+    assert timestamp_ms(stored(timestamp=text)) == milliseconds
+    assert bucket_shape(stored(timestamp=text))["timestamp"] == milliseconds
+    assert record_shape(stored(timestamp=text))["timestamp"] == milliseconds
+    assert influencer_shape(stored(timestamp=text))["timestamp"] == milliseconds
+
+
+# Buckets
+
+
+def test_a_bucket_shows_defaults() -> None:
+    """9.1 and 9.2: keys in the API's order, defaults for what is missing or null, unknown keys dropped."""
+    bare = stored(event_count=None, bucket_influencers=None, scheduled_events=[], partition_scores=[], probability=0.5)
+    assert repr(bucket_shape(bare)) == repr(
+        {
+            "job_id": "web",
+            "timestamp": MIDNIGHT,
+            "anomaly_score": 0.0,
+            "bucket_span": 900,
+            "initial_anomaly_score": 0.0,
+            "event_count": 0,
+            "is_interim": False,
+            "bucket_influencers": [],
+            "processing_time_ms": 0,
+            "result_type": "bucket",
+        }
+    )
+
+
+def test_a_bucket_shows_everything() -> None:
+    """9.1, 9.4, 8.6 and section 20: doubles for scores, 0.0 for -0.0, an influencer's gaps filled from its bucket.
+
+    Records stand before the count of events.
+    """
+    full = stored(
+        scheduled_events=["b", "a", "b"],
+        processing_time_ms=12.0,
+        event_count=2**63 - 1,
+        is_interim=True,
+        initial_anomaly_score=-0.0,
+        anomaly_score=80,
+        bucket_influencers=[
+            {"anomaly_score": 80, "probability": 4.8e-16, "unknown": 1},
+            {"influencer_field_name": "host", "is_interim": False, "raw_anomaly_score": -0.0, "timestamp": MIDNIGHT},
+        ],
+    )
+    first, second = stored(detector_index=1), stored(detector_index=0)
+    influencer = {"timestamp": MIDNIGHT, "bucket_span": 900}
+    assert repr(bucket_shape(full, [first, second])) == repr(
+        {
+            "job_id": "web",
+            "timestamp": MIDNIGHT,
+            "anomaly_score": 80.0,
+            "bucket_span": 900,
+            "initial_anomaly_score": 0.0,
+            "records": [record_shape(first), record_shape(second)],
+            "event_count": 2**63 - 1,
+            "is_interim": True,
+            "bucket_influencers": [
+                {
+                    "job_id": "web",
+                    "result_type": "bucket_influencer",
+                    "initial_anomaly_score": 0.0,
+                    "anomaly_score": 80.0,
+                    "raw_anomaly_score": 0.0,
+                    "probability": 4.8e-16,
+                    **influencer,
+                    "is_interim": True,
+                },
+                {
+                    "job_id": "web",
+                    "result_type": "bucket_influencer",
+                    "influencer_field_name": "host",
+                    "initial_anomaly_score": 0.0,
+                    "anomaly_score": 0.0,
+                    "raw_anomaly_score": 0.0,
+                    "probability": 0.0,
+                    **influencer,
+                    "is_interim": False,
+                },
+            ],
+            "processing_time_ms": 12,
+            "scheduled_events": ["b", "a", "b"],
+            "result_type": "bucket",
+        }
+    )
+
+
+# Records
+
+#: What every record shows, here with the defaults, up to its timestamp.
+BARE_RECORD = {
+    "job_id": "web",
+    "result_type": "record",
+    "probability": 0.0,
+    "record_score": 0.0,
+    "initial_record_score": 0.0,
+    "bucket_span": 900,
+    "detector_index": 0,
+    "is_interim": False,
+    "timestamp": MIDNIGHT,
+}
+
+DOCUMENTED = [
+    *("probability", "multi_bucket_impact", "record_score", "initial_record_score", "detector_index", "is_interim"),
+    *("by_field_name", "by_field_value", "correlated_by_field_value", "partition_field_name", "partition_field_value"),
+    *("function", "function_description", "typical", "actual", "field_name", "over_field_name", "over_field_value"),
+    *("causes", "influencers", "geo_results", "anomaly_score_explanation"),
+]
+
+
+def test_a_record_shows_defaults() -> None:
+    """9.6: a few keys are always there; null in a documented field is missing."""
+    assert repr(record_shape(stored(result_type="record"))) == repr(BARE_RECORD)
+    assert repr(record_shape(stored(result_type="record", **dict.fromkeys(DOCUMENTED)))) == repr(BARE_RECORD)
+
+
+def test_a_record_shows_everything() -> None:
+    """9.6 to 9.10: documented keys in the API's order whichever way they were stored, doubles as doubles.
+
+    What is inside causes, influencers, places and explanations is not looked at: order, numbers, null and unknown keys
+    come back as they were.
+    """
+    cause = {"probability": -0.0, "actual": [1], "by_field_value": None, "later": {"b": 1, "a": True}}
+    influence: dict[str, Any] = {"influencer_field_values": [], "influencer_field_name": "host", "unknown": None}
+    full = {
+        "anomaly_score_explanation": {"typical_value": 1, "anomaly_type": "dip"},
+        "geo_results": {"typical_point": "1,2", "actual_point": None},
+        "influencers": [influence],
+        "causes": [cause],
+        "over_field_value": "o",
+        "over_field_name": "",
+        "field_name": "bytes",
+        "actual": [-0.0, 2**53 + 1],
+        "typical": [],
+        "function_description": "mean",
+        "function": "high_mean",
+        "partition_field_value": "p",
+        "partition_field_name": "",
+        "correlated_by_field_value": "c",
+        "by_field_value": "b",
+        "by_field_name": "",
+        "is_interim": True,
+        "detector_index": 3.0,
+        "initial_record_score": 7,
+        "record_score": 5e-324,
+        "multi_bucket_impact": -5,
+        "probability": 1e-308,
+        "result_type": "record",
+        **stored(bucket_span=300.0),
+    }
+    assert repr(record_shape(full)) == repr(
+        {
+            "job_id": "web",
+            "result_type": "record",
+            "probability": 1e-308,
+            "multi_bucket_impact": -5.0,
+            "record_score": 5e-324,
+            "initial_record_score": 7.0,
+            "bucket_span": 300,
+            "detector_index": 3,
+            "is_interim": True,
+            "timestamp": MIDNIGHT,
+            "by_field_name": "",
+            "by_field_value": "b",
+            "correlated_by_field_value": "c",
+            "partition_field_name": "",
+            "partition_field_value": "p",
+            "function": "high_mean",
+            "function_description": "mean",
+            "typical": [],
+            "actual": [0.0, 2.0**53],
+            "field_name": "bytes",
+            "over_field_name": "",
+            "over_field_value": "o",
+            "causes": [cause],
+            "influencers": [influence],
+            "geo_results": {"typical_point": "1,2", "actual_point": None},
+            "anomaly_score_explanation": {"typical_value": 1, "anomaly_type": "dip"},
+        }
+    )
+
+
+def behind(document: dict[str, Any]) -> dict[str, Any]:
+    """What a record shows behind its documented keys."""
+    return {name: value for name, value in record_shape(document).items() if name not in {*BARE_RECORD, *DOCUMENTED}}
+
+
+def field(side: str, name: str | None, value: str | None) -> dict[str, Any]:
+    """A field of the data by its side."""
+    return {f"{side}_field_name": name, f"{side}_field_value": value}
+
+
+def influences(*pairs: tuple[str | None, list[str] | None]) -> dict[str, Any]:
+    """The influencers of a record."""
+    return {
+        "influencers": [{"influencer_field_name": name, "influencer_field_values": values} for name, values in pairs]
+    }
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        pytest.param(
+            {
+                **influences(("w", ["4"])),
+                **field("partition", "x", "3"),
+                **field("over", "y", "2"),
+                **field("by", "z", "1"),
+            },
+            {"z": ["1"], "y": ["2"], "x": ["3"], "w": ["4"]},
+            id="by, over, partition, influencers, however they are stored",
+        ),
+        pytest.param(
+            {**field("by", "host", "b"), **field("over", "host", "a"), **field("partition", "host", "b")},
+            {"host": ["b", "a"]},
+            id="each distinct value once, in the order in which they are seen",
+        ),
+        pytest.param(
+            {
+                **field("over", "host", "a"),
+                **influences(("user", ["u", "v", "u"]), ("host", ["c", "a"]), ("user", ["w"])),
+            },
+            {"host": ["a", "c"], "user": ["u", "v", "w"]},
+            id="influencers add to what is there",
+        ),
+        pytest.param(field("by", "host", ""), {"host": [""]}, id="the empty value is a value"),
+        pytest.param(field("by", "host", None), {}, id="no value"),
+        pytest.param(field("by", None, "a"), {}, id="no name"),
+        pytest.param(field("by", "", "a"), {}, id="an empty name"),
+        pytest.param(influences(("host", []), ("user", None), (None, ["a"]), ("", ["a"])), {}, id="nothing in pairs"),
+        pytest.param({"influencers": [{}]}, {}, id="an influencer that says nothing"),
+        pytest.param(
+            influences(("host", []), ("user", ["u"]), ("host", ["a"])),
+            {"user": ["u"], "host": ["a"]},
+            id="a name is seen with its first value",
+        ),
+        pytest.param(
+            {**field("by", "host", "a"), **field("over", "Host", "b")}, {"host": ["a"], "Host": ["b"]}, id="case counts"
+        ),
+        pytest.param(field("by", "user.timestamp", "a"), {"user.timestamp": ["a"]}, id="reserved behind a dot"),
+        pytest.param(field("by", ".timestamp", "a"), {".timestamp": ["a"]}, id="nothing before the dot"),
+        pytest.param(field("by", "time", "a"), {"time": ["a"]}, id="the beginning of a reserved name"),
+        pytest.param(field("by", "timestamp_string", "a"), {"timestamp_string": ["a"]}, id="not on the list"),
+        pytest.param(field("by", "timestamp.hour", "a"), {}, id="reserved up to the first dot"),
+        pytest.param(field("by", "causes.by.host", "a"), {}, id="reserved up to the first of two dots"),
+        pytest.param(
+            influences(("record_score", ["a"]), ("host", ["b"])), {"host": ["b"]}, id="reserved, the next not"
+        ),
+    ],
+)
+def test_a_record_has_keys_of_the_datas_own_names(fields: dict[str, Any], expected: dict[str, Any]) -> None:
+    """9.6: generated for by, over, partition and influencers, unless the name is empty or reserved."""
+    assert repr(behind(stored(**fields))) == repr(expected)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *(
+            "job_id",
+            "record_score",
+            "influencer_score",
+            "anomaly_score",
+            "mlcategory",
+            "terms",
+            "retain",
+            "_id",
+            "_index",
+        ),
+        *(
+            "influencer_field_values",
+            "forecast_memory_bytes",
+            "latest_result_time_stamp",
+            "timestamp",
+            "all_field_values",
+        ),
+        *("previous_exponential_average_ms", "total_partition_field_count", "scheduled_events", "description"),
+    ],
+)
+def test_reserved_names_generate_nothing(name: str) -> None:
+    """9.6 and 9.11: no generated key bears a name that results use themselves, in records and influencers alike."""
+    assert behind(stored(**field("by", name, "a"))) == {}
+    plain = influencer_shape(stored(**field("influencer", "", "a")))
+    assert influencer_shape(stored(**field("influencer", name, "a"))) == {**plain, "influencer_field_name": name}
+
+
+@pytest.mark.parametrize("value", [["stored"], "text", None, 5, {"b": -0.0, "a": ()}])
+def test_a_stored_key_stands_where_it_would_be_generated(value: object) -> None:
+    """Section 20: the stored value wins, null too, but has the generated key's place."""
+    fields = {"zone": 1, "host": value, "user": 2, **field("over", "user", "u"), **field("by", "host", "a")}
+    shown = {"b": -0.0, "a": []} if isinstance(value, dict) else value
+    assert repr(behind(stored(**fields))) == repr({"host": shown, "user": 2, "zone": 1})
+
+
+def test_unknown_keys_come_back_last_as_they_were_stored() -> None:
+    """Section 20: in stored order behind the generated ones; null and names of other kinds' fields included."""
+    unknown: dict[str, Any] = {
+        "z": None,
+        "a": {},
+        "": [],
+        "@timestamp": "x",
+        "anomaly_score": -0.0,
+        "timestamp.hour": 3,
+        "model": True,
+    }
+    fields = {**unknown, **field("by", "host", "a"), **field("over", "timestamp.hour", "b")}
+    assert repr(behind(stored(**fields))) == repr({"host": ["a"], **unknown})
+    assert repr(list(influencer_shape(stored(**unknown)).items())[-7:]) == repr(list(unknown.items()))
+
+
+# Influencers
+
+
+def test_an_influencer_shows_defaults() -> None:
+    """9.11: name and value only if stored; null in a documented field is missing."""
+    bare = {
+        "job_id": "web",
+        "result_type": "influencer",
+        "influencer_score": 0.0,
+        "initial_influencer_score": 0.0,
+        "probability": 0.0,
+        "bucket_span": 900,
+        "is_interim": False,
+        "timestamp": MIDNIGHT,
+    }
+    documented = ("influencer_score", "initial_influencer_score", "probability", "is_interim")
+    named = ("influencer_field_name", "influencer_field_value")
+    assert repr(influencer_shape(stored(result_type="influencer"))) == repr(bare)
+    assert repr(influencer_shape(stored(**dict.fromkeys((*documented, *named))))) == repr(bare)
+
+
+def test_an_influencer_shows_everything() -> None:
+    """9.11: the data field's own name between who it is and how it scores, single and not as a list."""
+    full = {
+        "later": [1],
+        **stored(is_interim=True, probability=5e-324, initial_influencer_score=7, influencer_score=-0.0),
+        **field("influencer", "user.name", "été"),
+        "earlier": None,
+        "result_type": "influencer",
+    }
+    assert repr(influencer_shape(full)) == repr(
+        {
+            "job_id": "web",
+            "result_type": "influencer",
+            "influencer_field_name": "user.name",
+            "influencer_field_value": "été",
+            "user.name": "été",
+            "influencer_score": 0.0,
+            "initial_influencer_score": 7.0,
+            "probability": 5e-324,
+            "bucket_span": 900,
+            "is_interim": True,
+            "timestamp": MIDNIGHT,
+            "later": [1],
+            "earlier": None,
+        }
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "extra", "expected"),
+    [
+        pytest.param("host", "a", {}, {4: ("host", "a")}, id="generated"),
+        pytest.param("host", "", {}, {4: ("host", "")}, id="the empty value is a value"),
+        pytest.param("host", "a", {"host": ["b"]}, {4: ("host", ["b"])}, id="the stored value in its place"),
+        pytest.param("host", "a", {"host": None}, {4: ("host", None)}, id="null too"),
+        pytest.param("host", None, {"host": "b"}, {9: ("host", "b")}, id="without a value it is an unknown key"),
+        pytest.param(None, "a", {"host": "b"}, {9: ("host", "b")}, id="without a name too"),
+        pytest.param("", "a", {"": "b"}, {10: ("", "b")}, id="an empty name"),
+        pytest.param("causes", "a", {"causes": "b"}, {10: ("causes", "b")}, id="a reserved name"),
+        pytest.param(
+            "timestamp.hour", "a", {"timestamp.hour": 3}, {10: ("timestamp.hour", 3)}, id="reserved to the dot"
+        ),
+        pytest.param("user.timestamp", "a", {}, {4: ("user.timestamp", "a")}, id="reserved behind the dot"),
+    ],
+)
+def test_an_influencer_has_a_key_of_the_datas_own_name(
+    name: str | None, value: str | None, extra: dict[str, Any], expected: dict[int, tuple[str, Any]]
+) -> None:
+    """9.11 and section 20: at the fifth place if it is generated; a stored key that is not comes last."""
+    shown = influencer_shape(stored(**field("influencer", name, value), **extra))
+    ((place, item),) = expected.items()
+    assert list(shown.items())[place] == item
+    assert list(shown).count(item[0]) == 1
+    assert len(shown) == 8 + (name is not None) + (value is not None) + 1
+
+
+# What is stored is copied
+
+
+@pytest.mark.parametrize("shape", [record_shape, influencer_shape])
+def test_what_is_stored_comes_back_as_plain_json(shape: Any) -> None:
+    """Section 20: tuples as lists, NumPy's numbers as Python's, -0.0 and the order of keys as they were."""
+    nested = {"b": (1, (np.int64(2), np.float64(-0.0))), "a": [np.bool_(True), {"z": None, "y": np.float32(0.5)}]}
+    plain = {"b": [1, [2, -0.0]], "a": [True, {"z": None, "y": 0.5}]}
+    assert repr(shape(stored(host=nested))["host"]) == repr(plain)
+    assert repr(record_shape(stored(causes=(nested,)))["causes"]) == repr([plain])
+
+
+def test_what_is_given_stays_as_it_was() -> None:
+    """The shape is new throughout; changing it does not reach the document."""
+
+    def document() -> dict[str, Any]:
+        return stored(
+            bucket_influencers=[{"anomaly_score": 1.0}],
+            scheduled_events=["a"],
+            typical=[1.0],
+            causes=[{"actual": [1.0]}],
+            host={"a": [1]},
+        )
+
+    given = document()
+    bucket, record, influencer = bucket_shape(given, [given]), record_shape(given), influencer_shape(given)
+    bucket["scheduled_events"].append("b")
+    bucket["bucket_influencers"][0]["anomaly_score"] = 2.0
+    bucket["records"][0]["typical"].append(2.0)
+    record["typical"].append(2.0)
+    record["causes"][0]["actual"].append(2.0)
+    influencer["host"]["a"].append(2)
+    assert given == document()

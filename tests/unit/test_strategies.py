@@ -1,0 +1,210 @@
+"""What the strategies promise: valid documents of the jobs named, which meet, and questions that can be answered."""
+
+import math
+import runpy
+import typing
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, Phase, find, given, settings
+from hypothesis import strategies as st
+from hypothesis.strategies import SearchStrategy
+
+from bucketquery import BucketQuery, InfluencerQuery, RecordQuery, ResultsIndex
+from bucketquery.testing import (
+    bucket_documents,
+    bucket_queries,
+    evaluate,
+    influencer_documents,
+    influencer_queries,
+    record_documents,
+    record_queries,
+    result_documents,
+    strategies,
+)
+
+Documents = list[dict[str, Any]]
+
+DOCUMENTS = [bucket_documents, record_documents, influencer_documents, result_documents]
+QUERIES = [bucket_queries, record_queries, influencer_queries]
+#: Whatever is found first will do; making it small takes the longest time.
+SEARCH = settings(max_examples=5_000, database=None, phases=[Phase.generate])
+ASK = {"bucket": BucketQuery, "record": RecordQuery, "influencer": InfluencerQuery}
+
+
+def test_annotations_of_the_strategies_resolve(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever reads annotations as a type checker does, documentation tools say, finds Hypothesis's own types there."""
+    monkeypatch.setattr(typing, "TYPE_CHECKING", True)
+    names = runpy.run_path(strategies.__file__)
+    hints = [typing.get_type_hints(names[maker.__name__])["return"] for maker in (*DOCUMENTS, *QUERIES)]
+    assert hints == [SearchStrategy[Documents]] * 4 + [
+        SearchStrategy[BucketQuery],
+        SearchStrategy[RecordQuery],
+        SearchStrategy[InfluencerQuery],
+    ]
+
+
+def identity(document: dict[str, Any]) -> tuple[Any, ...]:
+    """What the reference shows of a single document, as far as it is the identity; an absent detector is shown as 0."""
+    query = ASK[document["result_type"]](jobs=document["job_id"])
+    ((shown,),) = (found for found in evaluate([document], query).values() if isinstance(found, list))
+    by_kind = {
+        "bucket": (),
+        "record": ("detector_index", "by_field_value", "over_field_value", "partition_field_value"),
+        "influencer": ("influencer_field_name", "influencer_field_value"),
+    }
+    fixed = ("result_type", "job_id", "timestamp", "bucket_span")
+    return tuple(shown.get(name) for name in (*fixed, *by_kind[document["result_type"]]))
+
+
+@given(st.one_of([maker() for maker in DOCUMENTS]))
+def test_drawn_documents_are_valid(documents: Documents) -> None:
+    """An index takes whatever is drawn, leaves out none, and has one result for each identity."""
+    commit = ResultsIndex().upsert(documents)
+    assert commit.inserted + commit.replaced + commit.unchanged == len({identity(document) for document in documents})
+    assert not commit.skipped
+
+
+@pytest.mark.parametrize(
+    ("maker", "kinds"),
+    [
+        (bucket_documents, {"bucket"}),
+        (record_documents, {"record"}),
+        (influencer_documents, {"influencer"}),
+        (result_documents, {"bucket", "record", "influencer"}),
+    ],
+)
+@settings(suppress_health_check=[HealthCheck.differing_executors])
+@given(data=st.data())
+def test_drawn_documents_are_of_the_jobs_named(maker: Callable[..., Any], kinds: set[str], data: st.DataObject) -> None:
+    """Jobs and greatest number are the caller's to choose; the kind is the strategy's."""
+    documents = data.draw(maker(jobs=["a", "b"], max_size=3))
+    assert len(documents) <= 3
+    assert {document["job_id"] for document in documents} <= {"a", "b"}
+    assert {document["result_type"] for document in documents} <= kinds
+
+
+@given(st.one_of([maker(jobs=["a"]) for maker in QUERIES]))
+def test_drawn_queries_have_whole_instants(query: BucketQuery | RecordQuery | InfluencerQuery) -> None:
+    """Every question drawn is one that the reference can answer, about the job named."""
+    assert query.jobs == ("a",)
+    instants = (query.start, query.end, getattr(query, "timestamp", None))
+    assert all(instant is None or isinstance(instant, int) for instant in instants)
+
+
+@pytest.mark.parametrize(("maker", "query"), list(zip(QUERIES, ASK.values(), strict=True)))
+def test_each_kind_has_questions_of_its_own(maker: Callable[..., Any], query: type) -> None:
+    """What is drawn are questions for that kind, in both directions and with each of the conditions."""
+    seen = [
+        find(maker(), claim, settings=SEARCH)
+        for claim in (lambda q: q.desc, lambda q: not q.desc, lambda q: q.exclude_interim)
+    ]
+    seen += [find(maker(), lambda q: q.start is not None and q.end is not None and q.sort == "job_id", settings=SEARCH)]
+    assert all(type(question) is query for question in seen)
+
+
+# What is drawn meets
+
+
+def shown(documents: Documents, kind: str, **parameters: Any) -> Documents:
+    """What the reference shows of the job "web"."""
+    answer = evaluate(documents, ASK[kind](jobs="web", **parameters))
+    found: Documents = answer[f"{kind}s"]
+    return found
+
+
+def expanded(documents: Documents) -> Documents:
+    """The buckets of the job "web" with their records."""
+    return shown(documents, "bucket", expand=True)
+
+
+def instants(documents: Documents, kind: str) -> list[int]:
+    """The instants of a kind's results, one for each result."""
+    return [found["timestamp"] for found in shown(documents, kind)]
+
+
+@pytest.mark.parametrize(
+    ("maker", "claim"),
+    [
+        pytest.param(
+            result_documents,
+            lambda drawn: any(len(bucket.get("records", ())) > 1 for bucket in expanded(drawn)),
+            id="a bucket with several records to show",
+        ),
+        pytest.param(
+            result_documents,
+            lambda drawn: any(
+                bucket["timestamp"] in instants(drawn, "record")
+                for bucket in expanded(drawn)
+                if not bucket["bucket_influencers"]
+            ),
+            id="a bucket with records but nobody to blame",
+        ),
+        pytest.param(
+            result_documents,
+            lambda drawn: any(
+                bucket["bucket_influencers"] and "records" not in bucket and instants(drawn, "record")
+                for bucket in expanded(drawn)
+            ),
+            id="a bucket with somebody to blame but no records",
+        ),
+        pytest.param(
+            result_documents,
+            lambda drawn: sum("records" in bucket for bucket in expanded(drawn)) > 1,
+            id="two buckets with records to show",
+        ),
+        pytest.param(
+            result_documents,
+            lambda drawn: set(instants(drawn, "record")) - set(instants(drawn, "bucket")),
+            id="a record without a bucket",
+        ),
+        pytest.param(
+            result_documents,
+            lambda drawn: (
+                {*instants(drawn, "record")} & {*instants(drawn, "bucket")} & {*instants(drawn, "influencer")}
+            ),
+            id="all kinds at one instant",
+        ),
+        pytest.param(
+            record_documents,
+            lambda drawn: len({identity(document) for document in drawn}) < len(drawn),
+            id="two documents of one record",
+        ),
+        pytest.param(
+            influencer_documents,
+            lambda drawn: len({identity(document) for document in drawn}) < len(drawn),
+            id="two documents of one influencer",
+        ),
+        pytest.param(
+            record_documents,
+            lambda drawn: any(0.0 < (document.get("probability") or 0.0) < 1e-300 for document in drawn),
+            id="a probability of next to nothing",
+        ),
+        pytest.param(
+            record_documents,
+            lambda drawn: any(
+                len(found["host"]) > 1 for found in shown(drawn, "record") if isinstance(found.get("host"), list)
+            ),
+            id="a generated key of several values",
+        ),
+        pytest.param(
+            record_documents,
+            lambda drawn: any("host" in document and document.get("by_field_name") == "host" for document in drawn),
+            id="a stored key of a data field's name",
+        ),
+        pytest.param(
+            record_documents,
+            lambda drawn: any("." in (document.get("over_field_name") or "") for document in drawn),
+            id="a dotted name",
+        ),
+        pytest.param(
+            record_documents,
+            lambda drawn: any(math.copysign(1.0, document.get("multi_bucket_impact") or 0) < 0 for document in drawn),
+            id="an impact below zero",
+        ),
+    ],
+)
+def test_collisions_are_drawn(maker: Callable[..., Any], claim: Callable[[Documents], bool]) -> None:
+    """What engines find hard is found among some thousand draws."""
+    assert claim(find(maker(), claim, settings=SEARCH))
