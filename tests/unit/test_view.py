@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from bucketquery.columns.view import Selection, View
-from bucketquery.model.schema import Int64s
-from helpers import FULL, STEP, bucket, rows, segment, table
+from bucketquery.model.schema import RECORD, Int64s
+from helpers import FULL, STEP, bucket, record, rows, segment, table
 
 
 def test_a_view_numbers_its_head_behind_its_base() -> None:
@@ -49,6 +49,31 @@ def test_a_detached_selection_has_copies_in_the_order_asked_for(asked: Any) -> N
         assert again.column(name).tobytes() == picked.column(name).tobytes()
         assert not np.shares_memory(detached.columns[name], view.base.columns[name])
     assert again.lists("scheduled_events") == picked.lists("scheduled_events")
+
+
+@pytest.mark.parametrize("asked", [slice(0, 3), slice(2, None, -1), [3, 0, 4, 1, 2, 5], [4, 3], [0], []], ids=str)
+def test_texts_of_base_and_head_are_read_and_compared_alike(asked: Any) -> None:
+    """By one numbering, though each has a dictionary of its own; what is missing is below all others."""
+    view = table(
+        [record(row, by_field_value=text) for row, text in enumerate(["b", None, "d"])],
+        [record(0, 5, by_field_value=text) for text in ("c", "b", None)],
+        schema=RECORD,
+    ).rows
+    assert (view.base.length, view.head.length) == (3, 3)
+    picked = Selection(view, asked if isinstance(asked, slice) else np.array(asked, dtype=np.int64))
+    texts = picked.column("by_field_value")
+    assert texts.dtype == object
+    numbered = np.array(["b", None, "d", *view.head.values("by_field_value", slice(0, 3)).tolist()], dtype=object)
+    assert texts.tolist() == numbered[asked].tolist() if asked else texts.tolist() == []
+    codes = picked.comparable("by_field_value").tolist()
+    for text, code in zip(texts, codes, strict=True):
+        for other, theirs in zip(texts, codes, strict=True):
+            assert (code < theirs) == ((text is not None, text or "") < (other is not None, other or ""))
+    missing = picked.missing("by_field_value")
+    assert missing is not None
+    assert missing.tolist() == [text is None for text in texts]
+    detached = picked.detach()
+    assert Selection.of(detached).column("by_field_value").tolist() == texts.tolist()
 
 
 @pytest.mark.parametrize("positions", [slice(0, 2), slice(None), slice(None, None, -1), slice(1, 9, 2), slice(5, 9)])

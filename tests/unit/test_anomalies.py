@@ -1,0 +1,257 @@
+"""Records and influencers, as values and as bodies: the same fields, whatever is missing and wherever they are kept."""
+
+import copy
+import pickle
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import pytest
+
+from bucketquery import AnomalyRecord, Influencer, InvalidDocument, InvalidQuery, RecordPage, ResultsIndex
+from bucketquery.answers.body import timestamp_strings
+from bucketquery.model.frozen import FrozenMapping
+from helpers import JOB, SPAN_S, STEP, bucket, record
+
+FULL: dict[str, Any] = {
+    "probability": 1e-308,
+    "multi_bucket_impact": -0.5,
+    "record_score": 80.0,
+    "initial_record_score": 70.0,
+    "is_interim": True,
+    "by_field_name": "host",
+    "by_field_value": "b",
+    "correlated_by_field_value": "c",
+    "partition_field_name": "shard",
+    "partition_field_value": "p",
+    "function": "mean",
+    "function_description": "mean",
+    "typical": [1.0],
+    "actual": [2.0, 3.0],
+    "field_name": "rides",
+    "over_field_name": "user",
+    "over_field_value": "o",
+    "causes": [{"probability": 0.5, "typical": [1]}],
+    "influencers": [{"influencer_field_name": "host", "influencer_field_values": ["b", "z"]}],
+    "geo_results": {"actual_point": "1,2"},
+    "anomaly_score_explanation": {"anomaly_length": 3, "nested": [{}]},
+    "zebra": [None, True],
+}
+BLAMED = {"influencer_field_name": "host", "influencer_field_value": "b", "influencer_score": 30.0, "x": {"y": [1]}}
+DOCUMENTS = [
+    record(0, 3, **FULL),
+    record(1, typical=[], causes=[], influencers=[], geo_results={}),
+    record(2, function="rare", host=["stored"]),
+    record(3, is_interim=True, multi_bucket_impact=5),
+    record(4, 1, partition_field_value=""),
+]
+
+
+@pytest.fixture(scope="module")
+def index() -> ResultsIndex:
+    """Records and influencers in base and head."""
+    found = ResultsIndex()
+    found.upsert(DOCUMENTS[:3])
+    found.upsert(DOCUMENTS[3:])
+    found.upsert([record(1, 7), bucket(0, result_type="influencer", **BLAMED), bucket(1, result_type="influencer")])
+    return found
+
+
+def test_a_record_has_all_that_is_documented(index: ResultsIndex) -> None:
+    """As attributes that nobody changes."""
+    found = index.get_records(job_id=JOB)[0]
+    named = {name: getattr(found, name) for name in FULL if name != "zebra"}
+    assert named == {
+        **{name: value for name, value in FULL.items() if name != "zebra"},
+        "typical": (1.0,),
+        "actual": (2.0, 3.0),
+        "causes": (FrozenMapping({"probability": 0.5, "typical": (1,)}),),
+        "influencers": (FrozenMapping({"influencer_field_name": "host", "influencer_field_values": ("b", "z")}),),
+        "geo_results": FrozenMapping({"actual_point": "1,2"}),
+        "anomaly_score_explanation": FrozenMapping({"anomaly_length": 3, "nested": (FrozenMapping({}),)}),
+    }
+    assert found.other_fields == {"zebra": (None, True)}
+    assert (found.job_id, found.timestamp, found.bucket_span, found.detector_index) == (JOB, 0, SPAN_S, 3)
+    assert (found.time, found.severity, found.result_type) == (datetime(1970, 1, 1, tzinfo=UTC), "critical", "record")
+
+
+def test_what_a_record_does_not_have_is_none_or_empty(index: ResultsIndex) -> None:
+    """Or 0 and False, where something is always shown."""
+    found = next(each for each in index.get_records(job_id=JOB) if each.detector_index == 7)
+    optional = {field for field in FULL if "score" not in field} - {"probability", "is_interim", "zebra"}
+    empty = {"typical", "actual", "causes", "influencers"}
+    found_there = {name: getattr(found, name) for name in optional}
+    assert found_there == {name: () if name in empty else None for name in optional}
+    always = (found.probability, found.record_score, found.initial_record_score, found.is_interim)
+    assert always == (0.0, 0.0, 0.0, False)
+    assert found.anomaly_score_explanation is None
+    assert found.other_fields == {}
+
+
+def test_an_influencer_has_all_that_is_documented(index: ResultsIndex) -> None:
+    """A name and a value may be missing."""
+    first, second = index.get_influencers(job_id=JOB)
+    assert isinstance(first, Influencer)
+    assert (first.influencer_field_name, first.influencer_field_value) == ("host", "b")
+    assert (first.influencer_score, first.initial_influencer_score, first.probability) == (30.0, 0.0, 0.0)
+    assert (first.severity, first.result_type, first.is_interim) == ("minor", "influencer", False)
+    assert first.other_fields == {"x": FrozenMapping({"y": (1,)})}
+    assert (second.influencer_field_name, second.influencer_field_value) == (None, None)
+    assert second.time == datetime(1970, 1, 1, 0, 5, tzinfo=UTC)
+    assert list(second.to_dict())[:3] == ["job_id", "result_type", "influencer_score"]
+
+
+@pytest.mark.parametrize("ask", ["get_records", "get_influencers"])
+def test_values_say_what_bodies_say(index: ResultsIndex, ask: str) -> None:
+    """Key by key, alone and on a page, pickled and copied."""
+    page = getattr(index, ask)(job_id=JOB)
+    bodies = page.to_dict()[page._schema.plural]
+    assert [value.to_dict() for value in page] == bodies
+    assert [list(value.to_dict()) for value in page] == [list(body) for body in bodies]
+    for value in page:
+        for other in (pickle.loads(pickle.dumps(value)), copy.deepcopy(value)):
+            assert other == value
+            assert hash(other) == hash(value)
+            assert other.to_dict() == value.to_dict()
+        with pytest.raises(AttributeError):
+            value.timestamp = 5
+    travelled = pickle.loads(pickle.dumps(page))
+    assert travelled.to_dict(human=True) == page.to_dict(human=True)
+    assert travelled.keys() == page.keys()
+    assert list(travelled) == list(page)
+
+
+def test_stored_empty_lists_come_back(index: ResultsIndex) -> None:
+    """A list that is empty is not one that is missing."""
+    body = next(
+        each for each in index.get_records(job_id=JOB).to_dict()["records"] if "typical" in each and not each["typical"]
+    )
+    assert (body["causes"], body["influencers"], body["geo_results"]) == ([], [], {})
+
+
+def test_people_get_text_before_each_number(index: ResultsIndex) -> None:
+    """Everything else stays in its order."""
+    for page in (index.get_records(job_id=JOB), index.get_influencers(job_id=JOB)):
+        plain, human = (page.to_dict(human=human)[page._schema.plural] for human in (False, True))
+        for before, after in zip(plain, human, strict=True):
+            names = list(before)
+            at = names.index("timestamp")
+            assert list(after) == [*names[:at], "timestamp_string", *names[at:]]
+            assert {name: after[name] for name in names} == before
+            assert after["timestamp_string"] == timestamp_strings(np.array([before["timestamp"]], dtype=np.int64))[0]
+
+
+def test_bodies_are_the_callers_own(index: ResultsIndex) -> None:
+    """Changing one changes nothing that is asked for later."""
+    page = index.get_records(job_id=JOB)
+    before = repr(page.to_dict())
+    for body in page.to_dict()["records"]:
+        for value in body.values():
+            if isinstance(value, list | dict):
+                value.clear()
+    assert repr(page.to_dict()) == before
+
+
+def test_columns_are_read_by_name(index: ResultsIndex) -> None:
+    """Numbers as such, NaN where an answer shows none; texts and what is nested as objects."""
+    page = index.get_records(job_id=JOB, sort="timestamp", desc=False)
+    assert page.column("timestamp").tolist() == [0, STEP, STEP, 2 * STEP, 3 * STEP, 4 * STEP]
+    assert repr(page.column("multi_bucket_impact").tolist()) == "[-0.5, nan, nan, nan, 5.0, nan]"
+    assert page.column("function").tolist() == ["mean", None, None, "rare", None, None]
+    assert page.column("actual").tolist() == [(2.0, 3.0), (), (), (), (), ()]
+    assert page.column("geo_results")[0] == {"actual_point": "1,2"}
+    assert page.column("result_type").tolist() == ["record"] * 6
+    for name in ("timestamp", "function", "actual"):
+        with pytest.raises(ValueError, match=r"(?i)writ|read-only"):
+            page.column(name)[0] = 0
+    for name in ("zebra", "", "records", "anomaly_score"):
+        with pytest.raises(InvalidQuery, match="must be a field of a record"):
+            page.column(name)
+
+
+# ---- hosts that keep the documents themselves
+
+
+@pytest.fixture
+def lean() -> RecordPage:
+    """The records of an index that keeps no documents."""
+    found = ResultsIndex(keep_documents=False)
+    found.upsert(DOCUMENTS)
+    return found.get_records(job_id=JOB, sort="timestamp", desc=False)
+
+
+def test_without_documents_there_are_keys(index: ResultsIndex, lean: RecordPage) -> None:
+    """And whatever filters and sorts; values and bodies need the documents."""
+    assert lean.keys()[0] == (JOB, 0, SPAN_S, 3, "b", "o", "p")
+    assert lean.column("function").tolist()[0] == "mean"
+    for use in (lambda: list(lean), lambda: lean[0], lambda: lean[1:2], lean.to_dict):
+        with pytest.raises(InvalidQuery) as caught:
+            use()
+        assert caught.value.field == "documents"
+    with pytest.raises(InvalidQuery) as caught:
+        lean.column("actual")
+    assert caught.value.field == "name"
+    assert lean[5:] == ()
+    assert pickle.loads(pickle.dumps(lean)).keys() == lean.keys()
+    with pytest.raises(InvalidQuery):
+        pickle.loads(pickle.dumps(lean)).to_dict()
+    expected = index.get_records(job_id=JOB, sort="timestamp", desc=False).to_dict()["records"]
+    found = lean.to_dict(documents=DOCUMENTS)["records"]
+    assert found == [each for each in expected if each["detector_index"] != 7]
+
+
+def test_columns_win_over_the_hosts_documents(lean: RecordPage) -> None:
+    """What the index does not keep is theirs; a search hit stands for its source, and any iterable will do."""
+    documents = [{"_source": {**document, "record_score": 99, "function": "x", "fresh": 1}} for document in DOCUMENTS]
+    bodies = lean.to_dict(documents=iter(documents))["records"]
+    assert [body["fresh"] for body in bodies] == [1] * 5
+    assert bodies[0]["record_score"] == 80.0
+    assert [body.get("function") for body in bodies] == ["mean", None, "rare", None, None]
+
+
+@pytest.mark.parametrize(
+    ("documents", "field"),
+    [
+        (DOCUMENTS[:4], "documents"),
+        ([*DOCUMENTS, record(9)], "documents"),
+        ([], "documents"),
+        ([DOCUMENTS[1], DOCUMENTS[0], *DOCUMENTS[2:]], "documents[0]"),
+        ([*DOCUMENTS[:4], {**DOCUMENTS[4], "partition_field_value": None}], "documents[4]"),
+        ([*DOCUMENTS[:4], {**DOCUMENTS[4], "job_id": "db"}], "documents[4]"),
+        ([*DOCUMENTS[:4], {**DOCUMENTS[4], "result_type": "bucket"}], "documents[4].result_type"),
+        ([*DOCUMENTS[:4], {**DOCUMENTS[4], "actual": [None]}], "documents[4].actual[0]"),
+        (5, "documents"),
+    ],
+)
+def test_documents_of_other_keys_are_refused(lean: RecordPage, documents: Any, field: str) -> None:
+    """Too few, too many, in another order, of another job or kind, or wrong in themselves."""
+    with pytest.raises(InvalidDocument) as caught:
+        lean.to_dict(documents=documents)
+    assert caught.value.field == field
+
+
+def test_an_empty_page_needs_no_documents() -> None:
+    """There is nothing to show."""
+    lean = ResultsIndex(keep_documents=False)
+    lean.put_job(JOB)
+    page = lean.get_records(job_id=JOB)
+    assert page.to_dict() == page.to_dict(documents=[]) == {"count": 0, "records": []}
+    assert list(page) == []
+
+
+def test_columns_in_keep_no_documents_either() -> None:
+    """Both ways in leave out what is only shown."""
+    arrays: dict[str, Any] = {
+        "timestamp": [0, STEP],
+        "bucket_span": 300,
+        "actual": [[1.0], None],
+        "function": ["a", None],
+    }
+    full, lean = ResultsIndex(), ResultsIndex(keep_documents=False)
+    for found in (full, lean):
+        found.upsert_columns(arrays, job_id=JOB, kind="record")
+        assert found.get_records(job_id=JOB, sort="function").column("function").tolist() == ["a", None]
+    assert full.get_records(job_id=JOB, sort="timestamp")[1].actual == (1.0,)
+    assert isinstance(full.get_records(job_id=JOB)[0], AnomalyRecord)
+    with pytest.raises(InvalidQuery):
+        list(lean.get_records(job_id=JOB))

@@ -1,0 +1,136 @@
+"""Expanding: whose records come, in which order, how many, and that they are gathered when they are read."""
+
+import pickle
+from collections.abc import Iterable
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pytest
+
+from bucketquery.columns.table import Table
+from bucketquery.columns.view import Selection
+from bucketquery.errors import LimitExceeded
+from bucketquery.model.schema import RECORD
+from bucketquery.search import expand as room
+from bucketquery.search.expand import Expansion, expand
+from helpers import bucket, limit_heads, record, segment, table
+
+BLAMED = [{"influencer_field_name": "bucket_time"}]
+
+
+def buckets(*rows: int, **fields: Any) -> Selection:
+    """Buckets with influencers, in this order."""
+    made = segment([bucket(row, **{"bucket_influencers": BLAMED, **fields}) for row in sorted(rows)])
+    return Selection(Selection.of(made).view, np.array([sorted(rows).index(row) for row in rows], dtype=np.int64))
+
+
+def records(*documents: dict[str, Any], late: Iterable[dict[str, Any]] = ()) -> Table:
+    """A table of records, some of which came late."""
+    return table(documents, late, schema=RECORD)
+
+
+def shown(expansion: Expansion) -> list[list[tuple[int, int]]]:
+    """The row and the detector of each record, by bucket."""
+    found, ends = expansion.records()
+    keys = list(zip(found.column("timestamp").tolist(), found.column("detector_index").tolist(), strict=True))
+    return [[(time // 300_000, detector) for time, detector in keys[a:b]] for a, b in pairwise(ends)]
+
+
+def test_each_bucket_brings_the_records_of_its_instant() -> None:
+    """In the order of the page, whatever its order is; other records stay where they are."""
+    found = records(*(record(row, detector, probability=0.1) for row in (0, 1, 2, 4) for detector in (1, 0)))
+    expansion = expand(buckets(2, 0, 3), found, exclude_interim=False)
+    assert shown(expansion) == [[(2, 0), (2, 1)], [(0, 0), (0, 1)], []]
+    assert expansion.records() is expansion.records()
+
+
+def test_buckets_without_influencers_bring_none() -> None:
+    """Even where there are records."""
+    found = records(record(0))
+    assert shown(expand(buckets(0, bucket_influencers=[]), found, exclude_interim=False)) == [[]]
+    assert shown(expand(buckets(), found, exclude_interim=False)) == []
+    assert shown(expand(buckets(0), Table.empty(RECORD), exclude_interim=False)) == [[]]
+
+
+def test_dead_and_late_records_are_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Replaced ones come once, late ones in their place, interim ones unless they are excluded."""
+    limit_heads(monkeypatch, 100)
+    found = records(
+        *(record(row, 0, probability=0.5) for row in range(4)),
+        late=[
+            record(1, 0, probability=0.1),
+            record(1, 2, probability=0.2),
+            record(2, 1, probability=0.1, is_interim=True),
+        ],
+    )
+    assert len(found.rows.dead) == 1
+    assert found.rows.head.length == 3
+    assert shown(expand(buckets(1, 2), found, exclude_interim=False)) == [[(1, 0), (1, 2)], [(2, 1), (2, 0)]]
+    assert shown(expand(buckets(1, 2), found, exclude_interim=True)) == [[(1, 0), (1, 2)], [(2, 0)]]
+
+
+#: From first to last: each differs from the one before in the key that is named, the ones before it are equal.
+IN_ORDER: list[dict[str, Any]] = [
+    {"probability": 0.0, "record_score": 9.0},
+    {"probability": 5e-324, "record_score": 1.0},
+    {"probability": 5e-324, "record_score": 2.0, "over_field_value": "Z"},
+    {"probability": 5e-324, "record_score": 2.0, "over_field_value": "a", "partition_field_value": "a"},
+    {"probability": 5e-324, "record_score": 2.0, "over_field_value": "a", "partition_field_value": "b"},
+    {"probability": 5e-324, "record_score": 2.0, "over_field_value": "a", "by_field_value": "a"},
+    {"probability": 5e-324, "record_score": 2.0, "over_field_value": "a", "by_field_value": "b", "field_name": "a"},
+    {"probability": 5e-324, "record_score": 2.0, "over_field_value": "a", "field_name": "a", "function": "max"},
+    {"probability": 5e-324, "record_score": 2.0, "over_field_value": "a", "field_name": "a", "function": "mean"},
+    {"probability": 5e-324, "record_score": 2.0, "over_field_value": "a", "field_name": "a", "bucket_span": 60},
+    {"probability": 5e-324, "record_score": 2.0, "over_field_value": "a", "field_name": "a"},
+    {"probability": 5e-324, "record_score": 2.0},
+    {"probability": 5e-324},
+    {"probability": 0.5},
+    {},
+    {},
+]
+
+
+def test_the_most_unlikely_come_first() -> None:
+    """Then by score, values, field, function, span and detector, all ascending and missing last."""
+    documents = [record(0, detector, **fields) for detector, fields in enumerate(IN_ORDER)]
+    for found in (records(*documents), records(*documents[::-1]), records(*documents[::2], late=documents[1::2])):
+        (rows,) = shown(expand(buckets(0), found, exclude_interim=False))
+        assert [detector for _, detector in rows] == list(range(len(IN_ORDER)))
+
+
+def test_a_bucket_has_a_most(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first of them by that order."""
+    assert (room.MOST_OF_A_BUCKET, room.MOST_OF_A_PAGE) == (10_000, 100_000)
+    monkeypatch.setattr(room, "MOST_OF_A_BUCKET", 3)
+    found = records(
+        *(record(row, detector, probability=0.1 * (9 - detector)) for row in (0, 1) for detector in range(5))
+    )
+    rows = shown(expand(buckets(1, 0), found, exclude_interim=False))
+    assert rows == [[(row, detector) for detector in (4, 3, 2)] for row in (1, 0)]
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_a_page_has_a_most(monkeypatch: pytest.MonkeyPatch, late: bool) -> None:
+    """Counted after each bucket's own most, without the dead, before any record is gathered."""
+    limit_heads(monkeypatch, 100)
+    monkeypatch.setattr(room, "MOST_OF_A_BUCKET", 3)
+    documents = [record(row, detector) for row in range(4) for detector in range(5)]
+    replaced = [record(row, detector, record_score=5.0) for row in range(4) for detector in range(5)] if late else []
+    found = records(*documents, late=replaced)
+    assert len(shown(expand(buckets(0, 1, 2, 3), found, exclude_interim=False, most=12))) == 4
+    assert len(shown(expand(buckets(0, 1, 2, 3), found, exclude_interim=False, most=None))) == 4
+    with pytest.raises(LimitExceeded) as caught:
+        expand(buckets(0, 1, 2, 3), found, exclude_interim=False, most=11)
+    assert (caught.value.field, caught.value.value) == ("expand", True)
+    assert caught.value.reason == "[expand] would bring 12 records to one page, more than 11"
+
+
+def test_an_expansion_travels_with_its_records_only() -> None:
+    """Whether they were read before or not; the table stays behind."""
+    found = records(*(record(row, by_field_value=f"{row:04}") for row in range(2_000)), late=[record(5, 9)])
+    expansion = expand(buckets(5, 7), found, exclude_interim=False)
+    pickled = pickle.dumps(expansion)
+    assert len(pickled) < 5_000
+    assert shown(pickle.loads(pickled)) == shown(expansion) == [[(5, 0), (5, 9)], [(7, 0)]]
+    assert shown(pickle.loads(pickle.dumps(pickle.loads(pickled)))) == shown(expansion)
