@@ -10,7 +10,7 @@ from benchmarks.workloads import JOB, SMALLEST, Columns, SortedBuckets, bucket_c
 from bucketquery import ResultsIndex
 
 #: The contestants in the order of the table's columns.
-CONTESTANTS = ("search", "get_buckets", "index", "list", "reference")
+CONTESTANTS = ("search", "get_buckets", "index", "unexpanded", "expanded", "list", "reference")
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple, Self
 import numpy as np
 
 from bucketquery.columns.ordered import find, roomy, with_room
-from bucketquery.model.schema import Int64s, Objects
+from bucketquery.model.schema import Bools, Int64s, Objects
 
 #: What is kept of a row: its tuple, or the text of its rest.
 Entry = tuple[Any, ...] | str
@@ -74,6 +74,11 @@ class Lists(NamedTuple):
         for place, entry in zip(found.nonzero()[0].tolist(), entries[found].tolist(), strict=True):
             taken[place] = values[entry]
         return taken
+
+    def having(self, rows: Int64s) -> Bools:
+        """Which of ``rows``, in any order, have one. Complexity: O(r log l) for r rows and l lists."""
+        found, _ = find(self.rows[: self.length], rows)
+        return found
 
     def between(self, first: int, stop: int) -> list[Any]:
         """The tuple of each row from ``first`` on and before ``stop``, empty where a row has none.

@@ -200,6 +200,10 @@ class Segment:
             return lists.between(first, stop)
         return lists.between(stop + 1, first + 1)[::-1]
 
+    def having(self, name: str, rows: Int64s) -> Bools:
+        """Which of some rows have a list that is not empty. Complexity: O(r log l) for r rows and l lists."""
+        return self.lists.get(name, NO_LISTS).having(rows)
+
     def nbytes(self) -> int:
         """Bytes of the arrays, spare room included; of lists and texts the pointers to them."""
         arrays: list[Array] = [*self.columns.values(), *self.present.values(), *self.texts.values()]

@@ -157,6 +157,15 @@ class Selection:
                 taken[position] = value
         return taken
 
+    def having(self, name: str) -> Bools:
+        """Which rows have a list that is not empty, shape (r,). Complexity: O(r log n)."""
+        if isinstance(self.rows, slice):
+            return self.view.base.having(name, np.arange(*self.rows.indices(self.view.base.length)))
+        having = np.zeros(len(self.rows), dtype=np.bool_)
+        for segment, own, positions in self._by_segment(self.rows):
+            having[positions] = segment.having(name, own)
+        return having
+
     def detach(self) -> Segment:
         """Copies of these rows in their order, which need not be that of a segment's identities: only to be read.
 

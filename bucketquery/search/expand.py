@@ -96,9 +96,8 @@ def expand(buckets: Selection, table: Table, *, exclude_interim: bool, most: int
     Source: the server's ``JobResultsProvider``, which searches for each bucket's records in this order.
     """
     view = table.final() if exclude_interim else table.rows
-    is_expanded = np.fromiter(map(bool, buckets.lists("bucket_influencers")), dtype=np.bool_, count=len(buckets))
     # Nothing is stored at the instant behind the last one.
-    timestamps = np.where(is_expanded, buckets.column("timestamp"), LAST_MS + 1)
+    timestamps = np.where(buckets.having("bucket_influencers"), buckets.column("timestamp"), LAST_MS + 1)
     base, head = _ranges(view.base, timestamps), _ranges(view.head, timestamps)
     counts = base[1] - base[0] + head[1] - head[0]
     if len(view.dead):
