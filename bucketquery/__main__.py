@@ -24,7 +24,8 @@ from typing import Any, Final, NamedTuple, NoReturn, TextIO, cast
 
 from bucketquery import BucketQueryError, InvalidDocument, NotFound, ResultsIndex
 from bucketquery.answers.answer import AnyPage
-from bucketquery.tables import table, visible
+from bucketquery.model.text import visible
+from bucketquery.tables import table
 
 _CHUNK: Final = 10_000
 _MOST_LISTED: Final = 50

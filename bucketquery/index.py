@@ -11,7 +11,7 @@ from bucketquery.columns.arrays import read_columns
 from bucketquery.columns.batch import Batch
 from bucketquery.columns.catalog import Catalog, Job
 from bucketquery.columns.documents import read_documents
-from bucketquery.columns.table import Counts, Table
+from bucketquery.columns.table import Counts
 from bucketquery.errors import InvalidQuery
 from bucketquery.model.frozen import FrozenMapping
 from bucketquery.model.numbers import is_integer
@@ -138,9 +138,9 @@ class ResultsIndex(Reads):
             InvalidQuery: a ``kind`` that is not held.
 
         Complexity: O(k) amortised for k documents that come in order of time; else O(k log n), and O(n) amortised over
-        a thousand or more late, interim or replaced results.
-        Source: a result is one by job, timestamp and span; the stored document's rules are the server's and, for types,
-        ours.
+        a thousand or more results that are late, interim or replaced, or of an entity that is new to the job.
+        Source: a result is the same one by its kind's identity, a bucket by job, timestamp and span; what documents may
+        hold is the server's rule and, for types, ours.
 
         >>> index = ResultsIndex()
         >>> bucket = {"result_type": "bucket", "job_id": "web", "timestamp": 0, "bucket_span": 300, "anomaly_score": 5}
@@ -202,7 +202,7 @@ class ResultsIndex(Reads):
             for kind, segments in batch.segments.items():
                 for job_id, segment in segments.items():
                     job = changed.get(job_id) or catalog.get(job_id) or Job(job_id=job_id)
-                    old = job.tables.get(kind) or Table.empty(SCHEMAS[kind])
+                    old = job.table(SCHEMAS[kind])
                     new, counted = old.upsert(segment)
                     counts = Counts(*map(sum, zip(counts, counted, strict=True)))
                     if new is not old:

@@ -81,8 +81,8 @@ class Reads(ABC):
 
         Returns:
             An immutable mapping: ``jobs`` (or ``job_id`` and ``bucket_span``), ``rows`` by kind, ``bytes`` of the
-            arrays that hold them (spare room included; of nested values the pointers), ``first_timestamp`` and
-            ``last_timestamp`` in epoch ms, None where nothing is stored.
+            arrays that hold them (spare room included; of texts and nested values the pointers only),
+            ``first_timestamp`` and ``last_timestamp`` in epoch ms, None where nothing is stored.
 
         Raises:
             UnknownJob: there is no job of this id.
@@ -130,7 +130,8 @@ class Reads(ABC):
             desc: reverse every key of the order; missing values are last both ways.
             end: first instant excluded; -1 leaves this side open.
             exclude_interim: leave interim buckets out; ignored beside ``timestamp``.
-            expand: bring the records of the page's buckets, of those that have bucket influencers.
+            expand: bring the records of each bucket on the page, the most unlikely first. A bucket without bucket
+                influencers gets none, even where there are some.
             from_: how many matches to skip, without limit; 0 if not given.
             page: ``{"from": 0, "size": 100}`` in place of ``from_`` and ``size``.
             size: how many matches the page holds at most; 100 if not given.
@@ -146,7 +147,8 @@ class Reads(ABC):
             NotFound: nothing is at ``timestamp``.
 
         Complexity: in time order without a threshold O(log n + size), and O(h) where h buckets are late, interim or
-        replaced (a thousand, or n / 2048 if that is more); else O(w) for the w buckets of the window.
+        replaced (a thousand, or n / 2048 if that is more); else O(w) for the w buckets of the window. To ``expand`` a
+        page of b buckets O(b log n) more, and O(r log r) for its r records when they are first read.
         Source: Get buckets; where its page and the server differ, the server.
 
         >>> from bucketquery import ResultsIndex
@@ -192,7 +194,8 @@ class Reads(ABC):
 
         Args:
             job_id: one job, literally; no pattern.
-            desc: reverse every key of the order, which is so if not given; missing values are last both ways.
+            desc: reverse every key of the order, also if not given; missing values are last both ways. So in order of
+                time the newest come first unless it is False.
             end: first instant excluded; -1 leaves this side open.
             exclude_interim: leave interim records out.
             from_: how many matches to skip, without limit; 0 if not given.
@@ -200,7 +203,8 @@ class Reads(ABC):
             record_score: lowest current score that matches; a number or numeric text; 0 and less let every record
                 match.
             size: how many matches the page holds at most; 100 if not given.
-            sort: the field that leads the order; ``record_score`` if not given.
+            sort: the field that leads the order, ``record_score`` if not given; then come the score, the values, the
+                field and the function, and only then the time. A field that records never have leaves it to those.
             start: first instant included; -1 leaves this side open.
             now: what date math takes for now; the index's clock if not given.
 
@@ -209,8 +213,8 @@ class Reads(ABC):
             LimitExceeded: a parameter is past a bound.
             UnknownJob: there is no job of this id.
 
-        Complexity: O(w) for the w records of the window. Source: Get records; where its page and the server differ, the
-        server.
+        Complexity: O(w) for the w records of the window, and O(k log k) for a page that ends at the k-th match.
+        Source: Get records; where its page and the server differ, the server.
 
         >>> from bucketquery import ResultsIndex
         >>> index = ResultsIndex()
@@ -254,7 +258,8 @@ class Reads(ABC):
 
         Args:
             job_id: one job, literally; no pattern.
-            desc: reverse every key of the order, which is so if not given; missing values are last both ways.
+            desc: reverse every key of the order, also if not given; missing values are last both ways. So in order of
+                time the newest come first unless it is False.
             end: first instant excluded; -1 leaves this side open.
             exclude_interim: leave interim influencers out.
             from_: how many matches to skip, without limit; 0 if not given.
@@ -262,7 +267,8 @@ class Reads(ABC):
                 influencer match.
             page: ``{"from": 0, "size": 100}`` in place of ``from_`` and ``size``.
             size: how many matches the page holds at most; 100 if not given.
-            sort: the field that leads the order; ``influencer_score`` if not given.
+            sort: the field that leads the order, ``influencer_score`` if not given; then come timestamp, span, name and
+                value. A field that influencers never have leaves it to those.
             start: first instant included; -1 leaves this side open.
             now: what date math takes for now; the index's clock if not given.
 
@@ -271,8 +277,8 @@ class Reads(ABC):
             LimitExceeded: a parameter is past a bound.
             UnknownJob: there is no job of this id.
 
-        Complexity: O(w) for the w influencers of the window. Source: Get influencers; where its page and the server
-        differ, the server.
+        Complexity: O(w) for the w influencers of the window, and O(k log k) for a page that ends at the k-th match.
+        Source: Get influencers; where its page and the server differ, the server.
 
         >>> from bucketquery import ResultsIndex
         >>> index = ResultsIndex()
@@ -325,14 +331,14 @@ class Reads(ABC):
         {'count': 0, 'buckets': []}
         """
         snapshot = self._newest()
-        page: AnyPage = snapshot._page(_checked(query), query.jobs[0], now, field="jobs", largest=snapshot._max_size)
+        page: AnyPage = snapshot._page(_checked(query), query.jobs[0], now, field="jobs", max_size=snapshot._max_size)
         return page
 
     def scan(self, query: AnyQuery, *, now: Instant | None = None) -> Iterator[Any]:
         """Every match in order, one by one; ``from_`` and ``size`` do not apply.
 
-        In time order of buckets memory stays flat; another order keeps 8 bytes a match, and takes some fifty while it
-        is found. What is read is the commit at the time of the call.
+        In time order of buckets memory stays flat; any order of the other kinds, and another one of buckets, keeps some
+        bytes a match, and takes about a hundred while it is found. What is read is the commit at the time of the call.
 
         Raises:
             InvalidQuery: the index keeps no documents.
@@ -356,7 +362,7 @@ class Reads(ABC):
         # An id that no job can have is unknown, but only after the rest of the question has been found to be in order.
         asked = client_query(query, jobs=job_id if is_job_id(job_id) else _SOME_JOB, **given)
         snapshot = self._newest()
-        return snapshot._page(asked, job_id, now, field="job_id", largest=snapshot._max_size)
+        return snapshot._page(asked, job_id, now, field="job_id", max_size=snapshot._max_size)
 
 
 class Snapshot(Reads):
@@ -390,13 +396,13 @@ class Snapshot(Reads):
     def _next(self, catalog: Catalog) -> "Snapshot":
         return Snapshot(catalog, self._sequence + 1, self._max_size, self._clock, has_documents=self._has_documents)
 
-    def _page(self, query: AnyQuery, job_id: str, now: Instant | None, *, field: str, largest: int | None) -> Any:
-        """The page that a query asks for, of ``largest`` results at most; ``field`` is the parameter of the job."""
+    def _page(self, query: AnyQuery, job_id: str, now: Instant | None, *, field: str, max_size: int | None) -> Any:
+        """The page that a query asks for, of ``max_size`` results at most; ``field`` is the parameter of the job."""
         question = self._settle(query, now)
-        if largest is not None and question.size > largest and not question.is_lookup:
-            reason = f"Parameter [size] cannot be > {largest}, the index's max_size"
+        if max_size is not None and question.size > max_size and not question.is_lookup:
+            reason = f"Parameter [size] cannot be > {max_size}, the index's max_size"
             raise LimitExceeded(reason, field="size", value=question.size)
-        if not self._has_documents and isinstance(query, BucketQuery) and query.expand:
+        if not self._has_documents and question.expand:
             reason = "[expand] needs documents, and this index keeps none, only what filters and sorts"
             raise InvalidQuery(reason, field="expand", value=True)
         job = self._catalog.known(job_id, field)

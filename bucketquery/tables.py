@@ -7,6 +7,7 @@ from bucketquery.answers.answer import AnyPage
 from bucketquery.answers.page import BucketPage, RecordPage
 from bucketquery.model.anomalies import AnomalyRecord, Influencer
 from bucketquery.model.results import Bucket
+from bucketquery.model.text import visible
 
 _Cells = dict[str, list[str]]
 
@@ -47,15 +48,6 @@ def table(page: AnyPage, job_id: str, *, in_colour: bool) -> str:
             shown.append(_aligned([title, *cells], [_BOLD if in_colour else "", *colours], is_number=title in _NUMBERS))
     rows = ["  ".join(row).rstrip() for row in zip(*shown, strict=True)]
     return "\n".join([*rows, f"{len(results):,} of {page.count:,} {what} of job {visible(job_id)}\n"])
-
-
-def visible(text: str) -> str:
-    r"""The text with everything escaped that would steer a terminal or not be seen on it. Complexity: O(len(text)).
-
-    >>> visible("web\x1b[2J")
-    'web\\x1b[2J'
-    """
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def _of_buckets(buckets: Sequence[Bucket]) -> _Cells:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise, repeat
 from typing import Any
 
-from bucketquery.answers.body import Documents, kept_documents, shown, timestamp_strings
+from bucketquery.answers.body import Documents, kept_documents, shown, timestamp_strings, with_strings
 from bucketquery.columns.rest import unpacked
 from bucketquery.columns.view import Selection
 from bucketquery.model.anomalies import AnomalyRecord, Influencer
@@ -34,7 +34,7 @@ def record_bodies(job_id: str, rows: Selection, documents: Documents, *, human: 
         documents: what is only shown of them.
         human: whether each timestamp is written as text too, before its number.
 
-    Complexity: O(r) for r rows. Source: the server's ``AnomalyRecord``.
+    Complexity: O(size of the records). Source: the server's ``AnomalyRecord``.
     """
     return _bodies(record_body, RECORD_FIELDS, job_id, rows, documents, human=human)
 
@@ -42,7 +42,7 @@ def record_bodies(job_id: str, rows: Selection, documents: Documents, *, human: 
 def influencer_bodies(job_id: str, rows: Selection, documents: Documents, *, human: bool) -> list[_Body]:
     """Influencers of one job as the API's response has them; the arguments are those of `record_bodies`.
 
-    Complexity: O(r) for r rows. Source: the server's ``Influencer``.
+    Complexity: O(size of the influencers). Source: the server's ``Influencer``.
     """
     return _bodies(influencer_body, INFLUENCER_FIELDS, job_id, rows, documents, human=human)
 
@@ -87,8 +87,6 @@ def _bodies(
     others = unpacked(documents[REST])
     columns: dict[str, Sequence[Any]] = {}
     for name in order:
-        if name == "timestamp" and human:
-            columns["timestamp_string"] = timestamp_strings(rows.column(name))
         column = _column(rows, name, others)
         if column is not None:
             columns[name] = column
@@ -96,7 +94,8 @@ def _bodies(
     fields = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
     if not is_full:
         fields = [{name: value for name, value in some.items() if value is not None} for some in fields]
-    return list(map(write, repeat(job_id), fields, others))
+    bodies = list(map(write, repeat(job_id), fields, others))
+    return with_strings(bodies, timestamp_strings(rows.column("timestamp"))) if human else bodies
 
 
 def _column(rows: Selection, name: str, others: Sequence[dict[str, Any]]) -> Sequence[Any] | None:

@@ -9,15 +9,18 @@ from bucketquery.answers.body import bucket_values, kept_documents
 from bucketquery.answers.page import BucketPage, InfluencerPage, RecordPage
 from bucketquery.columns.catalog import Job
 from bucketquery.errors import NotFound
-from bucketquery.model.queries import AnyQuery, BucketQuery, Question, schema_of
+from bucketquery.model.queries import AnyQuery, Question, schema_of
 from bucketquery.model.schema import BUCKET, INFLUENCER, RECORD
 from bucketquery.search.expand import expand
 from bucketquery.search.search import scan, search
 
+#: A scan that expands makes values of so many records at once, or of those of one bucket.
+_RECORDS_AT_ONCE: Final = 4096
+
 AnyPage = BucketPage | RecordPage | InfluencerPage
 
 _PAGES: Final[Mapping[str, Callable[..., AnyPage]]] = MappingProxyType(
-    {RECORD.kind: RecordPage, INFLUENCER.kind: InfluencerPage}
+    {BUCKET.kind: BucketPage, RECORD.kind: RecordPage, INFLUENCER.kind: InfluencerPage}
 )
 _VALUES: Final[Mapping[str, Callable[..., list[Any]]]] = MappingProxyType(
     {BUCKET.kind: bucket_values, RECORD.kind: record_values, INFLUENCER.kind: influencer_values}
@@ -38,27 +41,23 @@ def page_of(job: Job, query: AnyQuery, question: Question, *, sequence: int, has
         NotFound: a lookup that matches nothing.
         LimitExceeded: there are too many records to bring.
 
-    Complexity: that of the search.
+    Complexity: that of the search, and of expanding.
     """
     schema = schema_of(query)
     found = search(job.table(schema), question)
-    rows, count, job_id = found.page, found.count, job.job_id
-    if not isinstance(query, BucketQuery):
-        page = _PAGES[schema.kind]
-        return page(job_id=job_id, rows=rows, count=count, sequence=sequence, has_documents=has_documents)
+    rows, count = found.page, found.count
     if question.is_lookup and not count:
-        raise NotFound("Could not find requested buckets", field="timestamp", value=query.timestamp)
-    expansion = None
-    if query.expand:
-        # A lookup shows an interim bucket even so, but heeds the flag for the records.
-        expansion = expand(rows, job.table(RECORD), exclude_interim=query.exclude_interim)
+        raise NotFound("Could not find requested buckets", field="timestamp", value=getattr(query, "timestamp", None))
+    page = _PAGES[schema.kind]
+    if not question.expand:
+        return page(job_id=job.job_id, rows=rows, count=count, sequence=sequence, has_documents=has_documents)
     return BucketPage(
-        job_id=job_id,
+        job_id=job.job_id,
         rows=rows,
         count=count,
         sequence=sequence,
         has_documents=has_documents,
-        expansion=expansion,
+        expansion=expand(rows, job.table(RECORD), exclude_interim=question.exclude_interim_records),
     )
 
 
@@ -70,9 +69,10 @@ def results_of(job: Job, query: AnyQuery, question: Question) -> Iterator[Any]:
     schema = schema_of(query)
     values = _VALUES[schema.kind]
     for rows in scan(job.table(schema), question):
-        documents = kept_documents(rows)
-        if isinstance(query, BucketQuery) and query.expand:
-            records = expand(rows, job.table(RECORD), exclude_interim=query.exclude_interim, most=None)
-            yield from bucket_values(job.job_id, rows, documents, expanded_values(job.job_id, records))
-        else:
-            yield from values(job.job_id, rows, documents)
+        if not question.expand:
+            yield from values(job.job_id, rows, kept_documents(rows))
+            continue
+        expansion = expand(rows, job.table(RECORD), exclude_interim=question.exclude_interim_records, most=None)
+        for positions, records in expansion.runs(_RECORDS_AT_ONCE):
+            some = rows[positions]
+            yield from bucket_values(job.job_id, some, kept_documents(some), expanded_values(job.job_id, records))

@@ -48,7 +48,7 @@ def shown(rows: Selection, name: str) -> Array:
 
 def kept_documents(rows: Selection) -> dict[str, Sequence[Any]]:
     """What is only shown of some rows, by the name of the list. Complexity: O(r log n) for r rows."""
-    return {name: rows.lists(name) for name in rows.view.base.schema.documents}
+    return {name: rows.lists(name) for name in rows.view.base.schema.only_shown}
 
 
 def bucket_values(
@@ -126,6 +126,15 @@ def timestamp_strings(timestamps: Int64s) -> list[str]:
     return strings
 
 
+def with_strings(bodies: list[dict[str, Any]], strings: Sequence[str]) -> list[dict[str, Any]]:
+    """The same bodies, each with the text of its timestamp before the number. Complexity: O(keys).
+
+    >>> with_strings([{"timestamp": 0}], ["1970-01-01T00:00:00.000Z"])
+    [{'timestamp_string': '1970-01-01T00:00:00.000Z', 'timestamp': 0}]
+    """
+    return [_with_string(body, string) for body, string in zip(bodies, strings, strict=True)]
+
+
 def _columns(rows: Selection, documents: Documents) -> tuple[Sequence[Any], ...]:
     """What is stored of buckets, field by field in the API's order; the default where missing."""
     return tuple([_values(rows, name, documents) for name in _IN_ORDER])
@@ -143,14 +152,15 @@ def _for_people(bodies: list[dict[str, Any]], strings: list[str]) -> list[dict[s
     for body, string in zip(bodies, strings, strict=True):
         if body["bucket_influencers"]:
             body["bucket_influencers"] = [_with_string(nested, string) for nested in body["bucket_influencers"]]
-    return [_with_string(body, string) for body, string in zip(bodies, strings, strict=True)]
+    return with_strings(bodies, strings)
 
 
 def _with_string(body: dict[str, Any], string: str) -> dict[str, Any]:
-    """The same keys with the timestamp's text before its number."""
     ordered: dict[str, Any] = {}
     for key, value in body.items():
         if key == "timestamp":
             ordered["timestamp_string"] = string
-        ordered[key] = value
+        # A field of the data may be called so.
+        if key != "timestamp_string":
+            ordered[key] = value
     return ordered

@@ -20,12 +20,10 @@ from bucketquery.answers.anomalies import (
     record_values,
 )
 from bucketquery.answers.body import Documents, bucket_bodies, bucket_values, kept_documents, shown
-from bucketquery.columns.batch import refused
-from bucketquery.columns.checks import Unfit
-from bucketquery.columns.documents import read_in_order
+from bucketquery.columns.documents import read_shown
 from bucketquery.columns.segment import Segment
 from bucketquery.columns.view import Selection
-from bucketquery.errors import InvalidDocument, InvalidQuery
+from bucketquery.errors import InvalidQuery
 from bucketquery.model.anomalies import AnomalyRecord, Influencer
 from bucketquery.model.parameters import read_text
 from bucketquery.model.results import Bucket
@@ -90,8 +88,8 @@ class Page(ABC, Generic[_Value]):
         """One field of every result on the page, as an array that nothing turns writable.
 
         Args:
-            name: a key of the API's object. ``timestamp`` is int64 epoch ms, scores are float64; text and what is
-                nested are objects: text, tuples and immutable mappings, None or () where missing.
+            name: a documented field but ``records``. ``timestamp`` is int64 epoch ms, scores are float64; text and what
+                is nested are objects: text, tuples and immutable mappings, None or () where missing.
 
         Returns:
             Shape (len(page),), in page order, a copy; defaults where a document has nothing, and NaN where an answer
@@ -121,7 +119,7 @@ class Page(ABC, Generic[_Value]):
         if field.type.dtype is None:
             if not self._has_documents:
                 raise InvalidQuery(f"[{name}] is not kept by this index", field="name", value=name)
-            return _frozen_objects([getattr(value, name) for value in self])
+            return _frozen_objects([getattr(value, name) for value in self._unexpanded()])
         values = shown(self._rows, name)
         return _frozen_objects(values.tolist()) if field.type is Type.KEYWORD else _frozen(values)
 
@@ -148,14 +146,15 @@ class Page(ABC, Generic[_Value]):
 
         Args:
             human: show each timestamp as text too, before its number.
-            documents: the documents that `keys` names, in that order, where a host keeps them itself; what the index
-                has columns of is taken from there.
+            documents: those that `keys` names, in that order, where a host keeps them itself. Where the index has a
+                column, the column wins; expanded records are the index's own.
 
         Raises:
             InvalidQuery: the index keeps no documents, and there are none given.
             InvalidDocument: a document is not that of its key, or cannot be stored, or there are too many or too few.
 
-        Complexity: O(len(page)). Source: Get buckets, Get records, Get influencers, response bodies.
+        Complexity: O(len(page) + size of what is shown), and once O(r log r) for r expanded records.
+        Source: Get buckets, Get records, Get influencers, response bodies.
 
         >>> from bucketquery import ResultsIndex
         >>> index = ResultsIndex()
@@ -164,8 +163,12 @@ class Page(ABC, Generic[_Value]):
         >>> body["count"], body["buckets"][0]["timestamp_string"]
         (1, '1970-01-01T00:00:00.000Z')
         """
-        own = self._documents(self._rows) if documents is None else self._of_host(documents)
+        own = self._documents(self._rows) if documents is None else read_shown(documents, self._schema, self.keys())
         return {"count": self.count, self._schema.plural: self._bodies(own, human=human)}
+
+    def _unexpanded(self) -> list[_Value]:
+        """All results, without what is brought along."""
+        return list(self)
 
     def _at(self, positions: slice) -> list[_Value]:
         rows = self._rows if positions == slice(None) else self._rows[positions]
@@ -173,21 +176,9 @@ class Page(ABC, Generic[_Value]):
 
     def _documents(self, rows: Selection) -> Documents:
         if not self._has_documents and len(rows):
-            reason = "[documents] must be given: this index keeps none, only what filters and sorts"
+            reason = "[documents] are needed, and this index keeps none: take keys() and to_dict(documents=...)"
             raise InvalidQuery(reason, field="documents")
         return kept_documents(rows)
-
-    def _of_host(self, documents: Iterable[Document]) -> Documents:
-        """What is only shown, of the host's own documents."""
-        chunk, job_ids = read_in_order(documents, self._schema)
-        if len(chunk.jobs) != len(self):
-            reason = f"[documents] must be those of the page's {len(self)} keys, not {len(chunk.jobs)}"
-            raise InvalidDocument(reason, field="documents")
-        identities = [chunk.columns[name].tolist() for name in self._schema.identity]
-        for position, (code, key, *given) in enumerate(zip(chunk.jobs.tolist(), self.keys(), *identities, strict=True)):
-            if (job_ids[code], *given) != key:
-                raise refused(f"documents[{position}]", Unfit(f"must be that of the key {key}", given))
-        return {name: chunk.lists[name].between(0, len(self)) for name in self._schema.documents}
 
     def __repr__(self) -> str:
         what = f"{len(self)} of {self.count} {self._schema.plural} of job {self._job_id!r} at commit {self.sequence}"
@@ -261,6 +252,9 @@ class BucketPage(Page[Bucket]):
         if self._expansion is None:
             return bucket_values(self._job_id, rows, documents)
         return bucket_values(self._job_id, rows, documents, expanded_values(self._job_id, self._expansion, positions))
+
+    def _unexpanded(self) -> list[Bucket]:
+        return bucket_values(self._job_id, self._rows, self._documents(self._rows))
 
     def _bodies(self, documents: Documents, *, human: bool) -> list[dict[str, Any]]:
         if self._expansion is None:

@@ -18,7 +18,7 @@ from bucketquery.columns.batch import (
     whole_column,
 )
 from bucketquery.columns.checks import IS_REQUIRED, Owner, Unfit
-from bucketquery.columns.lists import NO_LISTS, Lists
+from bucketquery.columns.lists import Lists
 from bucketquery.columns.rest import packed, part
 from bucketquery.errors import InvalidDocument
 from bucketquery.model.instants import FIRST_MS, LAST_MS
@@ -67,11 +67,10 @@ def read_columns(columns: object, job_id: str | None, kind: Kind, *, keep: bool 
         else _lists(field, given.get(field.name), lambda row: Owner.at(row, ids[jobs[row]], values))
         for field in schema.lists
     }
-    if not keep:
-        lists |= dict.fromkeys(schema.documents, NO_LISTS)
     if "result_type" in given:
         _each("result_type", given["result_type"], lambda value, _: _check_kind(value, kind))
-    return Batch({kind: assemble(schema, [Chunk.of(jobs, stored, lists)], ids)}, {})
+    chunk = Chunk.of(jobs, stored, lists)
+    return Batch({kind: assemble(schema, [chunk if keep else chunk.without(schema.only_shown)], ids)}, {})
 
 
 def _named(columns: object, schema: Schema) -> dict[str, Any]:

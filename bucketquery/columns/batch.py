@@ -4,7 +4,7 @@
 index: a batch that cannot be stored is refused before any lock is taken.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import accumulate, pairwise
 from types import NoneType
 from typing import Any, Final, NamedTuple, Self
@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple, Self
 import numpy as np
 
 from bucketquery.columns.checks import IS_REQUIRED, Unfit
-from bucketquery.columns.lists import Lists
+from bucketquery.columns.lists import NO_LISTS, Lists
 from bucketquery.columns.ordered import increasing
 from bucketquery.columns.segment import Segment, coded
 from bucketquery.columns.texts import compact
@@ -79,6 +79,10 @@ class Chunk(NamedTuple):
             {name: column.present for name, column in columns.items() if column.present is not None},
             lists,
         )
+
+    def without(self, lists: Iterable[str]) -> "Chunk":
+        """The same without some lists."""
+        return self._replace(lists={**self.lists, **dict.fromkeys(lists, NO_LISTS)})
 
     def mask(self, name: str) -> Bools:
         """Which rows have the field, of a column but doubles and texts."""

@@ -28,7 +28,7 @@ class Job:
     tables: Mapping[Kind, Table] = dataclass_field(default_factory=dict)
 
     def table(self, schema: Schema) -> Table:
-        """Its results of a kind, if only none."""
+        """Its results of a kind, an empty table where it has none."""
         return self.tables.get(schema.kind) or Table.empty(schema)
 
 

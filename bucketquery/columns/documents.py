@@ -6,7 +6,7 @@ read at the same places, so that the first bad field of the first bad document i
 """
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import compress
 from operator import itemgetter
 from types import NoneType
@@ -17,7 +17,7 @@ import numpy as np
 from bucketquery.columns import checks
 from bucketquery.columns.batch import Batch, Chunk, JobCodes, assemble, checked_column, joined, refused, whole_column
 from bucketquery.columns.checks import Owner, Unfit
-from bucketquery.columns.lists import NO_LISTS, Lists
+from bucketquery.columns.lists import Lists
 from bucketquery.columns.rest import DEEPEST, rest_of
 from bucketquery.errors import InvalidDocument
 from bucketquery.model.schema import REST, SCHEMAS, Document, Kind, Schema, Type
@@ -44,31 +44,48 @@ def read_documents(documents: Iterable[Document], kind: Kind | None, *, keep: bo
     codes = JobCodes()
     readers = _read(documents, kind, skipped, codes, keep=keep)
     ids = codes.ids()
-    segments = {reader.schema.kind: assemble(reader.schema, reader.chunks, ids) for reader in readers if reader.chunks}
+    segments = {
+        reader.schema.kind: assemble(reader.schema, reader.chunks, ids) for reader in readers.values() if reader.chunks
+    }
     return Batch(segments, dict(skipped))
 
 
-def read_in_order(documents: Iterable[Document], schema: Schema) -> tuple[Chunk, list[str]]:
-    """Documents of one kind and any jobs as one checked chunk, in the order they came, and the ids by its codes.
+def read_shown(
+    documents: Iterable[Document], schema: Schema, keys: Sequence[tuple[Any, ...]]
+) -> dict[str, Sequence[Any]]:
+    """What is only shown of the documents that keys name, by the name of the list.
+
+    Args:
+        documents: one for each key, in that order, checked as `read_documents` does.
+        schema: their kind.
+        keys: the job and the identity of each.
 
     Raises:
-        InvalidDocument: as `read_documents` does.
+        InvalidDocument: as `read_documents` does; also too few or too many, or one that is not that of its key.
 
     Complexity: O(n) for n documents.
     """
     codes = JobCodes()
-    reader = next(
-        reader for reader in _read(documents, schema.kind, Counter(), codes, keep=True) if reader.schema is schema
-    )
+    reader = _read(documents, schema.kind, Counter(), codes, keep=True)[schema.kind]
     if not reader.chunks:
         reader.read(codes)
-    return joined(schema, reader.chunks), codes.ids()
+    chunk = joined(schema, reader.chunks)
+    if len(chunk.jobs) != len(keys):
+        reason = f"[documents] must be those of {len(keys)} keys, not {len(chunk.jobs)}"
+        raise InvalidDocument(reason, field="documents", value=len(chunk.jobs))
+    job_ids = codes.ids()
+    identities = [chunk.columns[name].tolist() for name in schema.identity]
+    for position, (code, key, *given) in enumerate(zip(chunk.jobs.tolist(), keys, *identities, strict=True)):
+        identity = (job_ids[code], *given)
+        if identity != key:
+            raise refused(f"documents[{position}]", Unfit("must be the one that the key there names", identity))
+    return {name: chunk.lists[name].between(0, len(keys)) for name in schema.only_shown}
 
 
 def _read(
     documents: Iterable[Document], kind: Kind | None, skipped: Counter[str], codes: JobCodes, *, keep: bool
-) -> Collection["_Reader"]:
-    """The readers of all kinds, which have read all documents."""
+) -> dict[str, "_Reader"]:
+    """The readers by their kinds, which have read all documents."""
     if isinstance(documents, Mapping | str | bytes) or not isinstance(documents, Iterable):
         reason = f"[documents] must be an iterable of documents, not one {type(documents).__name__}"
         raise InvalidDocument(reason, field="documents", value=documents)
@@ -92,7 +109,7 @@ def _read(
         if count % _CHUNK == 0:
             _read_waiting(readers.values(), codes)
     _read_waiting(readers.values(), codes)
-    return readers.values()
+    return readers
 
 
 class _Reader:
@@ -122,7 +139,7 @@ class _Reader:
         if chunk is None:
             chunk = _read_rows(self.schema, job_ids, values, codes)
         if not self.keep:
-            chunk = chunk._replace(lists={**chunk.lists, **dict.fromkeys(self.schema.documents, NO_LISTS)})
+            chunk = chunk.without(self.schema.only_shown)
         self.chunks.append(chunk)
         self.waiting = []
 
@@ -184,9 +201,8 @@ def _route(
 def _copied(schema: Schema, document: Document) -> Document:
     """A copy as deep as what is read of a document."""
     copied = dict(document)
-    for name in [field.name for field in schema.lists] if REST not in schema.documents else list(copied):
-        if name in copied:
-            copied[name] = _copy(copied[name], DEEPEST)
+    for name in list(copied) if REST in schema.only_shown else [field.name for field in schema.lists]:
+        copied[name] = _copy(copied.get(name), DEEPEST)
     return copied
 
 

@@ -37,7 +37,7 @@ class Lists(NamedTuple):
 
     @classmethod
     def of_tuples(cls, tuples: Sequence[Entry]) -> Self:
-        """The lists of rows of which each has a tuple, if only an empty one."""
+        """The lists of rows by what each has, which may be empty."""
         rows = list(compress(range(len(tuples)), tuples))
         return cls.of_rows(rows, [tuples[row] for row in rows])
 

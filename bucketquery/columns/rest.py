@@ -38,7 +38,7 @@ def rest_of(schema: Schema, document: Document) -> str:
     for key, value in document.items():
         if key not in CONSTANT and key not in schema.by_name:
             name = _key(key, "")
-            parts[name] = json_value(value, name)
+            parts[name] = json_value(value, brief(name))
     return packed(parts)
 
 
@@ -55,7 +55,7 @@ def unpacked(texts: Sequence[str | tuple[Any, ...]]) -> list[dict[str, Any]]:
     >>> unpacked(['{"actual":[1.5]}', ""])
     [{'actual': [1.5]}, {}]
     """
-    parts: list[dict[str, Any]] = json.loads(f"[{','.join(map(str, (text or '{}' for text in texts)))}]")
+    parts: list[dict[str, Any]] = json.loads(f"[{','.join([str(text or '{}') for text in texts])}]")
     return parts
 
 
@@ -72,7 +72,7 @@ def part(field: Field, value: object, path: str = "") -> Any:
     entries = [(entry, f"{path}[{at}]") for at, entry in enumerate(checks.entries(value, path))]
     if field.type is Type.DOUBLES:
         return [checks.double(entry, below) for entry, below in entries]
-    objects = [_object(entry, below) for entry, below in entries]
+    objects = [_object(entry, below, 1) for entry, below in entries]
     if field.type is Type.INFLUENCES:
         for influence, (_, below) in zip(objects, entries, strict=True):
             _check_influence(influence, below)
@@ -93,6 +93,7 @@ def json_value(value: object, path: str = "", depth: int = 0) -> Any:
         return checks.integer(value, None, path)
     if is_real(value):
         checks.double(value, path)
+        # As it was stored: nothing is compared with it, and -0.0 stays -0.0.
         return float(value)
     if depth == DEEPEST:
         raise Unfit(f"nested more than {DEEPEST} levels deep", value, path)
@@ -104,9 +105,9 @@ def json_value(value: object, path: str = "", depth: int = 0) -> Any:
     raise Unfit(f"must be JSON, not {type(value).__name__}", value, path)
 
 
-def _object(value: object, path: str) -> Any:
+def _object(value: object, path: str, depth: int = 0) -> Any:
     if isinstance(value, Mapping):
-        return json_value(value, path)
+        return json_value(value, path, depth)
     raise Unfit(f"must be an object, not {checks.type_name(value)}", value, path)
 
 

@@ -18,9 +18,9 @@ from typing import Any, Final
 import numpy as np
 
 from bucketquery.columns.lists import NO_LISTS, Lists
-from bucketquery.columns.ordered import increasing, roomy, with_room
+from bucketquery.columns.ordered import find, increasing, roomy, with_room
 from bucketquery.columns.texts import MISSING, NO_TEXTS, compact, decoded, encoded, in_terms_of, merged
-from bucketquery.model.schema import SCHEMAS, Array, Bools, Int64s, Kind, Objects, Schema, Type
+from bucketquery.model.schema import SCHEMAS, Array, Bools, Int32s, Int64s, Kind, Objects, Schema, Type
 
 #: Rows of some segment: a slice where they are all beside each other, forwards or backwards; else an array of them.
 Rows = slice | Int64s
@@ -78,6 +78,19 @@ class Segment:
             return column
         return in_terms_of(other.dictionary(name), column, self.dictionary(name))
 
+    def has_texts_of(self, other: "Segment") -> Bools:
+        """Of which rows of another segment all texts are in the dictionaries here, shape (other.length,).
+
+        Complexity: O(k) for k rows, and O(d log e) for d texts there and e here.
+        """
+        known = np.ones(other.length, dtype=np.bool_)
+        for name, dictionary in other.texts.items():
+            found, _ = find(self.dictionary(name), dictionary)
+            if not found.all():
+                # What is missing is in every dictionary: its code, -1, picks the last entry.
+                known &= np.append(found, True)[other.column(name)]
+        return known
+
     def values(self, name: str, rows: Rows) -> Array:
         """The values of some rows of a column, texts as such; what is missing is NaN, None, or the default.
 
@@ -126,11 +139,15 @@ class Segment:
         """
         length = self.length + later.length
         capacity = roomy(len(self.columns["timestamp"]), length)
-        known, added, texts = _in_one_dictionary(self, later)
+        texts, recoded, added = _in_one_dictionary(self, later)
         columns = {}
-        for name, here in known.items():
-            columns[name] = column = with_room(here, self.length, capacity)
-            column[self.length : length] = added[name][: later.length]
+        for name, here in self.columns.items():
+            if name in recoded:
+                columns[name] = column = np.empty(capacity, dtype=here.dtype)
+                recoded[name].take(self.column(name), out=column[: self.length], mode="wrap")
+            else:
+                columns[name] = column = with_room(here, self.length, capacity)
+            column[self.length : length] = added.get(name, later.column(name))
         present = {}
         for name in self.present.keys() | later.present.keys():
             old = self.present.get(name)
@@ -150,9 +167,10 @@ class Segment:
 
         Complexity: O(n) for each that differs, O(l log l) for l lists; O(r) for the rest.
         """
-        columns, theirs, texts = _in_one_dictionary(self, others)
+        texts, recoded, theirs = _in_one_dictionary(self, others)
+        columns = {**self.columns, **{name: codes[self.column(name)] for name, codes in recoded.items()}}
         for name, column in columns.items():
-            values = theirs[name][: others.length]
+            values = theirs.get(name, others.column(name))
             if not _same(column[rows], values).all():
                 columns[name] = column.copy()
                 columns[name][rows] = values
@@ -291,15 +309,24 @@ def _gather_texts(parts: Sequence[tuple[Segment, Int64s, Int64s]], columns: Mapp
 
 def _in_one_dictionary(
     segment: Segment, others: Segment
-) -> tuple[dict[str, Array], dict[str, Array], dict[str, Objects]]:
-    """The columns of both with their texts in common dictionaries, and those; the segment's own where they suffice."""
-    columns, theirs, texts = dict(segment.columns), dict(others.columns), dict(segment.texts)
+) -> tuple[dict[str, Objects], dict[str, Int32s], dict[str, Int32s]]:
+    """Dictionaries with the texts of both segments.
+
+    Returns:
+        The dictionaries; for each of them that is not the segment's own the new codes by its old ones; and the columns
+        of the others in the codes of those.
+    """
+    texts, recoded, theirs = dict(segment.texts), {}, {}
     for name, dictionary in others.texts.items():
-        texts[name], own, there = merged(segment.dictionary(name), dictionary)
-        theirs[name] = there[others.column(name)]
-        if texts[name] is not segment.dictionary(name):
-            columns[name] = own[segment.column(name)]
-    return columns, theirs, texts
+        own, codes = segment.dictionary(name), others.column(name)
+        if not find(own, dictionary)[0].all():
+            # Rows picked of a batch have its whole dictionary, and may use nothing of it that is new here.
+            codes, dictionary = compact(codes, dictionary, 0)  # noqa: PLW2901 - the same, but for what is not used
+        texts[name], here, there = merged(own, dictionary)
+        theirs[name] = there[codes]
+        if texts[name] is not own:
+            recoded[name] = here
+    return texts, recoded, theirs
 
 
 @cache

@@ -1,9 +1,10 @@
 """Tables: one job's results of one kind, and how a batch is applied to them.
 
 A table is a base and a head. The base holds final results in identity order and grows at its end, in place. The head is
-a small segment beside it, copied on write: what came late, what is interim, and what replaced a row of the base, which
-is then dead. A head that has grown too large is sealed: merged into a new base. So the endless interim, interim, final
-of a live job leaves nothing behind in the base, and an append in order copies nothing.
+a small segment beside it, copied on write: what came late, what is interim, what has a text that is new to the base,
+and what replaced a row of the base, which is then dead. A head that has grown too large is sealed: merged into a new
+base. So the endless interim, interim, final of a live job leaves nothing behind in the base, and an append in order
+copies nothing.
 
 Which of two versions of a result is newer is settled here, before anything is published; a search never asks.
 """
@@ -64,8 +65,8 @@ class Table:
 
         This table and every older one answer as before. For the newest table only, by one writer at a time.
 
-        Complexity: O(k) amortised for k rows that come in order; O(k log n + h) for others, and O(n) amortised over as
-        many rows as the head holds.
+        Complexity: O(k) amortised for k rows that come in order; O(k log n + h) for others and those with new texts,
+        and O(n) amortised over as many rows as the head holds.
         """
         known = _Known.of(self.rows, batch)
         same = known.same_rows(self.rows, batch)
@@ -94,6 +95,9 @@ class Table:
         if died.any():
             dead = np.union1d(dead, known.base_rows[died])
         at_end = is_final & (known.base_rows == base.length)
+        if batch.texts and base.length > _head_limit(base) >= np.count_nonzero(at_end):
+            # A text that is new to the base changes the codes of all its rows; a few such rows are put by for the seal.
+            at_end &= base.has_texts_of(batch)
         if at_end.any():
             base = base.append(batch if at_end.all() else batch.select(at_end.nonzero()[0]))
         to_head = ~(in_place | at_end)

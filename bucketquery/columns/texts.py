@@ -102,14 +102,14 @@ def _codes(codes: Int64s) -> Int32s:
     return np.append(codes, MISSING).astype(np.int32)
 
 
-def compact(codes: Int32s, dictionary: Objects) -> tuple[Int32s, Objects]:
-    """The same texts by a dictionary that has no others, if it is worth it. Complexity: O(n log n + d).
+def compact(codes: Int32s, dictionary: Objects, small: int = _SMALL) -> tuple[Int32s, Objects]:
+    """The same texts by a dictionary that has no others, unless it is small. Complexity: O(n log n + d).
 
     >>> codes, dictionary = compact(np.array([7, -1], dtype=np.int32), np.array(list("abcdefghij") * 7, dtype=object))
     >>> codes.tolist(), dictionary.tolist()
     ([0, -1], ['h'])
     """
-    if len(dictionary) <= _SMALL:
+    if len(dictionary) <= small:
         return codes, dictionary
     used = np.unique(codes[codes != MISSING])
     renumbered = np.full(len(dictionary) + 1, MISSING, dtype=np.int32)

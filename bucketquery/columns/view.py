@@ -13,7 +13,7 @@ from bucketquery.columns.lists import Lists
 from bucketquery.columns.ordered import lower_bound
 from bucketquery.columns.segment import Rows, Segment, coded
 from bucketquery.columns.texts import merged
-from bucketquery.model.schema import Array, Bools, Int64s
+from bucketquery.model.schema import Array, Bools, Int32s, Int64s
 
 NO_ROWS: Final[Int64s] = np.empty(0, dtype=np.int64)
 
@@ -28,13 +28,14 @@ class View:
     both are told apart by number: row ``r`` of the head is ``base.length + r``; a slice is of the base alone.
     """
 
-    __slots__ = ("_head_places", "base", "dead", "head")
+    __slots__ = ("_codes", "_head_places", "base", "dead", "head")
 
     def __init__(self, base: Segment, dead: Int64s, head: Segment) -> None:
         self.base = base
         self.dead = dead
         self.head = head
         self._head_places: Int64s | None = None
+        self._codes: dict[str, tuple[Int32s, Int32s]] = {}
 
     @property
     def length(self) -> int:
@@ -55,6 +56,18 @@ class View:
             # Two readers may both work this out, and come to the same.
             places = self._head_places = lower_bound(self.base.identities(), self.head.identities_in(self.base))
         return places
+
+    def common_codes(self, name: str) -> tuple[Int32s, Int32s]:
+        """By the codes of a column of texts in the base, and by those in the head, codes that compare across both.
+
+        Complexity: O(d) for d texts once a view, then O(1).
+        """
+        codes = self._codes.get(name)
+        if codes is None:
+            # Two readers may both work this out, and come to the same.
+            _, *both = merged(self.base.dictionary(name), self.head.dictionary(name))
+            codes = self._codes[name] = (both[0], both[1])
+        return codes
 
     def time_span(self) -> tuple[int, int] | None:
         """First and last timestamp, or None where there is nothing. Complexity: O(d) for d dead rows."""
@@ -115,15 +128,14 @@ class Selection:
     def comparable(self, name: str) -> Array:
         """A column's values as they compare: of texts numbers in their order, those of missing ones below all others.
 
-        Complexity: O(r), and for texts O(d) where base and head have d of them.
+        Complexity: O(r), and for texts O(d) once a view where base and head have d of them.
         """
         if isinstance(self.rows, slice):
             return self.view.base.column(name)[self.rows]
-        base, head = self.view.base, self.view.head
         parts = [(positions, segment.column(name)[own]) for segment, own, positions in self._by_segment(self.rows)]
-        if name in head.texts and len(parts) > 1:
-            _, *codes = merged(base.dictionary(name), head.dictionary(name))
-            parts = [(positions, there[own]) for (positions, own), there in zip(parts, codes, strict=True)]
+        if len(parts) > 1 and name in self.view.head.texts:
+            common = self.view.common_codes(name)
+            parts = [(positions, there[own]) for (positions, own), there in zip(parts, common, strict=True)]
         return self._in_place(parts)
 
     def _in_place(self, parts: Sequence[tuple[Int64s, Array]]) -> Array:
@@ -175,6 +187,7 @@ class Selection:
         columns = {field.name: self.column(field.name).copy() for field in schema.columns}
         columns, texts = coded(schema, columns)
         lists = {field.name: Lists.of_tuples(self.lists(field.name)) for field in schema.lists}
+        # No masks: a missing integer or truth value is shown as its default, and nothing else is asked of these rows.
         return Segment(schema, len(self), columns, {}, texts, lists)
 
     def _by_segment(self, rows: Int64s) -> tuple[_Part, ...]:

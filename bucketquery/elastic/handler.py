@@ -28,14 +28,16 @@ def handle(
     Whatever is wrong with the request is in the reply; nothing in it raises.
 
     Args:
-        index: what is asked: its newest commit, or the commit of a snapshot.
+        index: what is asked: its newest commit, or the commit of a snapshot. One that keeps no documents can only
+            count: a page that is not empty is a 400.
         method: ``GET`` or ``POST``, which do the same.
         path: as in the request line, percent-encoded, with or without its query string:
             ``/_ml/anomaly_detectors/{job_id}/results/buckets``, there ``/{timestamp}`` too, ``records`` or
             ``influencers``.
         params: the query string, or its parameters; they go before those of ``path``.
         body: JSON, encoded or parsed. Where there is any, it alone is read, and of the query string ``human``,
-            ``pretty`` and ``timestamp``; other parameters are refused there.
+            ``pretty`` and, for buckets, ``timestamp``; other parameters are refused there, but influencers pass over
+            ``start`` and ``end``, as the server does.
         max_result_window: the largest ``from + size``; the index's ``max_size`` plays no part here.
 
     Raises:
@@ -97,5 +99,5 @@ def _search(snapshot: Snapshot, request: Request, max_result_window: int) -> Any
             f"but was [{last}]. This limit is set by whoever mounts the handler, with [max_result_window]."
         )
         raise InvalidQuery(reason, field="size", value=query.size)
-    page: AnyPage = snapshot._page(query, request.job_id, None, field="job_id", largest=None)
+    page: AnyPage = snapshot._page(query, request.job_id, None, field="job_id", max_size=None)
     return page

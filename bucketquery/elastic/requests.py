@@ -59,7 +59,7 @@ def find_route(path: str) -> Route | None:
     match [unquote(segment) for segment in path.rstrip("/").split("/")]:
         case ["", "_ml", "anomaly_detectors", job_id, "results", results, *rest] if job_id and results in ENDPOINTS:
             endpoint = ENDPOINTS[results]
-            if len(rest) <= endpoint.has_lookup:
+            if not rest or (endpoint.has_lookup and len(rest) == 1):
                 return Route(endpoint, job_id, rest[0] if rest else None)
     return None
 

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from dataclasses import field as dataclass_field
 from datetime import datetime
 from typing import Any, Literal
 
@@ -27,7 +28,7 @@ class AnomalyRecord:
         record_score: current score, 0 to 100.
         initial_record_score: score when the record was first written.
         probability: of behaviour like this, 0 to 1; as small as a double can be.
-        multi_bucket_impact: how much more than this bucket counted, -5 to 5; None where older records do not say.
+        multi_bucket_impact: how far the buckets before this one made the score, -5 to 5; None where missing.
         is_interim: whether from part of the span's input.
         by_field_name: the field that splits the analysis; this and all below are None where missing.
         by_field_value: its value.
@@ -39,8 +40,8 @@ class AnomalyRecord:
         function_description: what it looked for, in words.
         field_name: the field that the function is of.
 
-    What a document does not have of the first ones is shown as 0 or False. The rest of what is documented, and what a
-    document has beside, are properties, read when asked for.
+    Where a document has no scores, no probability or no detector they are 0, and it is final. The rest of what is
+    documented, and what a document has beside, are properties, read when asked for.
 
     Source: the API's record object.
 
@@ -71,7 +72,7 @@ class AnomalyRecord:
     function: str | None
     function_description: str | None
     field_name: str | None
-    _rest: str
+    _rest: str = dataclass_field(default="", repr=False)
 
     @property
     def time(self) -> datetime:
@@ -163,7 +164,7 @@ class Influencer:
         probability: of behaviour like this, 0 to 1.
         is_interim: whether from part of the span's input.
 
-    What else a document does not have is shown as 0 or False.
+    Where a document has no scores or no probability they are 0.0, and it is final.
 
     Source: the API's influencer object.
 
@@ -185,7 +186,7 @@ class Influencer:
     initial_influencer_score: float
     probability: float
     is_interim: bool
-    _rest: str
+    _rest: str = dataclass_field(default="", repr=False)
 
     @property
     def time(self) -> datetime:

@@ -45,6 +45,8 @@ class Question(NamedTuple):
         from_: how many matches are skipped.
         size: how many matches the page holds at most.
         is_lookup: whether nothing found is an error.
+        expand: whether the records of the page's buckets are brought.
+        exclude_interim_records: whether only final ones are brought.
     """
 
     start: int
@@ -56,6 +58,8 @@ class Question(NamedTuple):
     from_: int
     size: int
     is_lookup: bool
+    expand: bool
+    exclude_interim_records: bool
 
 
 class _Query:
@@ -139,6 +143,8 @@ class _Query:
             from_=self.from_,
             size=self.size,
             is_lookup=False,
+            expand=False,
+            exclude_interim_records=self.exclude_interim,
         )
 
     def _parameters(self) -> dict[str, Any]:
@@ -242,11 +248,11 @@ class BucketQuery(_Query):
 
     def _settle(self, now: int) -> Question:
         # The name of the class, for it was made anew with its slots: a bare super() knows the old one.
-        question = super(BucketQuery, self)._settle(now)
+        question = super(BucketQuery, self)._settle(now)._replace(expand=self.expand)
         lookup = _resolve(self._timestamp, now, "timestamp")
         if lookup is None:
             return question
-        # A lookup skips the score and interim conditions, as the server does.
+        # A lookup skips the score and interim conditions, as the server does, but brings no interim records.
         return question._replace(
             start=_clamp(lookup.first),
             end=_clamp(lookup.last + 1),

@@ -1,6 +1,6 @@
 """The kinds of results, as data: fields, types, defaults, identity, and what may be sorted by.
 
-What differs between kinds for storing, filtering and sorting is said here; how a kind looks in an answer is `results`'.
+What differs between kinds for storing, filtering and sorting is said here; how results look in an answer, in `bodies`.
 """
 
 from collections.abc import Mapping
@@ -122,8 +122,8 @@ class Schema:
         return MappingProxyType({name: field for name, field in named.items() if name != REST})
 
     @cached_property
-    def documents(self) -> frozenset[str]:
-        """The lists that are only shown: a host that keeps the documents itself has no need of them here."""
+    def only_shown(self) -> frozenset[str]:
+        """The lists that decide nothing: a host that keeps the documents itself has no need of them here."""
         return frozenset(field.name for field in self.lists if field.type is not Type.KEYWORDS)
 
     @cached_property
@@ -146,7 +146,7 @@ _BUCKET_SPAN: Final = Field(name="bucket_span", type=Type.INTEGER, required=True
 _IS_INTERIM: Final = Field(name="is_interim", type=Type.BOOLEAN)
 
 
-def _text(name: str) -> Field:
+def _keyword(name: str) -> Field:
     return Field(name=name, type=Type.KEYWORD, optional=True)
 
 
@@ -185,15 +185,15 @@ RECORD: Final = Schema(
         Field(name="record_score", type=Type.DOUBLE),
         Field(name="initial_record_score", type=Type.DOUBLE),
         _IS_INTERIM,
-        _text("by_field_name"),
-        _text("by_field_value"),
-        _text("partition_field_name"),
-        _text("partition_field_value"),
-        _text("function"),
-        _text("function_description"),
-        _text("field_name"),
-        _text("over_field_name"),
-        _text("over_field_value"),
+        _keyword("by_field_name"),
+        _keyword("by_field_value"),
+        _keyword("partition_field_name"),
+        _keyword("partition_field_value"),
+        _keyword("function"),
+        _keyword("function_description"),
+        _keyword("field_name"),
+        _keyword("over_field_name"),
+        _keyword("over_field_value"),
         Field(name=REST, type=Type.REST),
     ),
     identity=(
@@ -233,8 +233,8 @@ INFLUENCER: Final = Schema(
     fields=(
         _TIMESTAMP,
         _BUCKET_SPAN,
-        _text("influencer_field_name"),
-        _text("influencer_field_value"),
+        _keyword("influencer_field_name"),
+        _keyword("influencer_field_value"),
         Field(name="influencer_score", type=Type.DOUBLE),
         Field(name="initial_influencer_score", type=Type.DOUBLE),
         Field(name="probability", type=Type.DOUBLE),

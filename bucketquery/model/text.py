@@ -38,6 +38,15 @@ def brief(value: object) -> str:
     return type(value).__name__
 
 
+def visible(text: str) -> str:
+    r"""The text with everything escaped that would steer a terminal or not be seen on it. Complexity: O(len(text)).
+
+    >>> visible("web\x1b[2J")
+    'web\\x1b[2J'
+    """
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
 def is_job_id(value: object) -> TypeGuard[str]:
     """Whether a job could be called so.
 

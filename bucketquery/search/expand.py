@@ -1,5 +1,6 @@
 """Expanding: the records of a page's buckets, all in one gather, made when they are first read."""
 
+from collections.abc import Iterator
 from typing import Any, Final
 
 import numpy as np
@@ -10,7 +11,7 @@ from bucketquery.columns.table import Table
 from bucketquery.columns.view import NO_ROWS, Selection, View
 from bucketquery.errors import LimitExceeded
 from bucketquery.model.instants import LAST_MS
-from bucketquery.model.schema import Int64s
+from bucketquery.model.schema import RECORD, Int64s
 from bucketquery.search.kernels import concatenated_ranges, in_order
 from bucketquery.search.search import key_of
 
@@ -18,17 +19,8 @@ from bucketquery.search.search import key_of
 MOST_OF_A_BUCKET: Final = 10_000
 MOST_OF_A_PAGE: Final = 100_000
 
-_ORDER: Final = (
-    "probability",
-    "record_score",
-    "over_field_value",
-    "partition_field_value",
-    "by_field_value",
-    "field_name",
-    "function",
-    "bucket_span",
-    "detector_index",
-)
+#: All records of a bucket are of one instant.
+_ORDER: Final = ("probability", *(name for name in RECORD.ties if name != "timestamp"))
 
 #: For each bucket the rows of a segment from the one on and before the other.
 _Ranges = tuple[Int64s, Int64s]
@@ -46,6 +38,24 @@ class Expansion:
         self._base = base
         self._head = head
         self._found = found
+
+    def runs(self, most: int) -> Iterator[tuple[slice, "Expansion"]]:
+        """The buckets in runs that have ``most`` records at most, or are a single bucket; each with its own expansion.
+
+        Complexity: O(b) for b buckets.
+        """
+        first = total = 0
+        for bucket, count in enumerate(_counts(self._view, self._base, self._head).tolist()):
+            if first < bucket and total + count > most:
+                yield slice(first, bucket), self._part(first, bucket)
+                first, total = bucket, 0
+            total += count
+        yield slice(first, len(self._base[0])), self._part(first, len(self._base[0]))
+
+    def _part(self, first: int, stop: int) -> "Expansion":
+        (base_first, base_stop), (head_first, head_stop) = self._base, self._head
+        base = base_first[first:stop], base_stop[first:stop]
+        return Expansion(self._view, base, (head_first[first:stop], head_stop[first:stop]))
 
     def records(self) -> tuple[Selection, list[int]]:
         """The records of all buckets, bucket by bucket, and before which of them each bucket's end; 0 comes first.
@@ -71,7 +81,7 @@ class Expansion:
         rows = np.concatenate((rows[~is_dead], head_rows + view.base.length))
         buckets = np.concatenate((buckets[~is_dead], head_buckets))
         records = Selection(view, rows)
-        keys = [key_of(records, name, desc=False, is_tie=name in {"bucket_span", "detector_index"}) for name in _ORDER]
+        keys = [key_of(records, name, desc=False, is_tie=name != _ORDER[0]) for name in _ORDER]
         order = in_order(keys, buckets)
         buckets = buckets[order]
         first = buckets.searchsorted(np.arange(len(self._base[0]) + 1))
@@ -99,14 +109,20 @@ def expand(buckets: Selection, table: Table, *, exclude_interim: bool, most: int
     # Nothing is stored at the instant behind the last one.
     timestamps = np.where(buckets.having("bucket_influencers"), buckets.column("timestamp"), LAST_MS + 1)
     base, head = _ranges(view.base, timestamps), _ranges(view.head, timestamps)
-    counts = base[1] - base[0] + head[1] - head[0]
-    if len(view.dead):
-        counts -= view.dead.searchsorted(base[1]) - view.dead.searchsorted(base[0])
-    total = int(np.minimum(counts, MOST_OF_A_BUCKET).sum())
+    total = int(_counts(view, base, head).sum())
     if most is not None and total > most:
         reason = f"[expand] would bring {total} records to one page, more than {most}"
         raise LimitExceeded(reason, field="expand", value=True)
     return Expansion(view, base, head)
+
+
+def _counts(view: View, base: _Ranges, head: _Ranges) -> Int64s:
+    """How many records each bucket shows."""
+    counts = base[1] - base[0] + head[1] - head[0]
+    if len(view.dead):
+        counts -= view.dead.searchsorted(base[1]) - view.dead.searchsorted(base[0])
+    shown: Int64s = np.minimum(counts, MOST_OF_A_BUCKET)
+    return shown
 
 
 def _ranges(segment: Segment, timestamps: Int64s) -> _Ranges:

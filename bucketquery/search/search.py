@@ -60,8 +60,8 @@ def search(table: Table, question: Question) -> Found:
 def scan(table: Table, question: Question) -> Iterator[Selection]:
     """Every match in order, some at a time; paging does not apply.
 
-    In time order the window is walked in parts, so that memory stays flat; another order keeps 8 bytes a match, and
-    takes some fifty while it is found.
+    In time order the window is walked in parts, so that memory stays flat; another order keeps some bytes a match, and
+    takes about a hundred while it is found.
 
     Complexity: O(matches) in all in time order without a threshold; else O(w) more for the w rows of the window, and
     where another order leads O(m log m) for the m matches.

@@ -141,6 +141,29 @@ def test_people_get_text_before_each_number(index: ResultsIndex) -> None:
             assert after["timestamp_string"] == timestamp_strings(np.array([before["timestamp"]], dtype=np.int64))[0]
 
 
+def test_a_data_field_may_be_called_like_our_text() -> None:
+    """People see the text of the timestamp then, before its number."""
+    index = ResultsIndex()
+    named = {"by_field_name": "timestamp_string", "by_field_value": "x", "timestamp_string": ["y"]}
+    blamed = {"influencer_field_name": "timestamp_string", "influencer_field_value": "x"}
+    index.upsert([record(0, **named), bucket(0, result_type="influencer", **blamed)])
+    for page in (index.get_records(job_id=JOB), index.get_influencers(job_id=JOB)):
+        plain, human = (page.to_dict(human=human)[page._schema.plural][0] for human in (False, True))
+        assert plain["timestamp_string"] in (["y"], "x")
+        assert human["timestamp_string"] == "1970-01-01T00:00:00.000Z"
+        assert list(human)[list(human).index("timestamp") - 1] == "timestamp_string"
+
+
+def test_a_column_of_buckets_makes_no_records() -> None:
+    """Though the page is expanded."""
+    index = ResultsIndex()
+    index.upsert([bucket(0, bucket_influencers=[{"influencer_field_name": "a"}]), record(0)])
+    page = index.get_buckets(job_id=JOB, expand=True)
+    assert [each[0].influencer_field_name for each in page.column("bucket_influencers")] == ["a"]
+    assert page._expansion is not None
+    assert page._expansion._found is None
+
+
 def test_bodies_are_the_callers_own(index: ResultsIndex) -> None:
     """Changing one changes nothing that is asked for later."""
     page = index.get_records(job_id=JOB)

@@ -158,7 +158,7 @@ def test_an_index_without_documents_has_nothing_to_show() -> None:
     """That is told as it is; there is an answer where the page is empty."""
     index = ResultsIndex(keep_documents=False)
     index.upsert(rows(0, 10))
-    for asked, words in {"": "[documents] must be given", "size=0&expand": "[expand] needs documents"}.items():
+    for asked, words in {"": "[documents] are needed", "size=0&expand": "[expand] needs documents"}.items():
         reply = handle(index, "GET", BUCKETS, asked)
         assert (reply.status, reply.body["error"]["type"]) == (400, "illegal_argument_exception")
         assert reply.body["error"]["reason"].startswith(words)

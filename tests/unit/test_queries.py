@@ -38,6 +38,8 @@ OPEN = Question(
     from_=0,
     size=100,
     is_lookup=False,
+    expand=False,
+    exclude_interim_records=False,
 )
 
 
@@ -217,10 +219,16 @@ def test_a_threshold_is_asked_only_above_zero() -> None:
 
 
 def test_a_lookup_asks_for_the_first_of_its_stretch() -> None:
-    """Score and interim conditions are dropped, order and direction kept."""
+    """Score and interim conditions are dropped, order and direction kept; interim records are left out even so."""
     query = BucketQuery(jobs="web", timestamp="1970-01-02T00:00", exclude_interim=True, sort="event_count", desc=True)
     expected = OPEN._replace(
-        start=86_400_000, end=86_460_000, order_by=("event_count",), desc=True, size=1, is_lookup=True
+        start=86_400_000,
+        end=86_460_000,
+        order_by=("event_count",),
+        desc=True,
+        size=1,
+        is_lookup=True,
+        exclude_interim_records=True,
     )
     assert settle(query, no_clock) == expected
     assert settle(BucketQuery(jobs="web", timestamp=-1), no_clock)[:2] == (-1, 0)

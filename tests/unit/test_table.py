@@ -474,3 +474,21 @@ def test_histories_of_texts_are_a_dicts(monkeypatch: pytest.MonkeyPatch, head_ro
         older.append((newest, dict(expected)))
     for table_then, expected_then in older:
         assert held(table_then) == expected_then
+
+
+def test_rows_with_a_new_text_wait_in_the_head(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So no column of a long base is copied; a short base, and very many rows, take them at once."""
+    limit_heads(monkeypatch, 4)
+    short = table([whose(row, "a") for row in range(4)], schema=RECORD)
+    assert short.upsert(segment([whose(9, "b")], RECORD))[0].rows.head.length == 0
+    long = table([whose(row, "a") for row in range(6)], schema=RECORD)
+    newer, counts = long.upsert(segment([whose(6, "b"), whose(7, "a"), whose(8, None), whose(9, "c")], RECORD))
+    assert counts.inserted == 4
+    assert (newer.rows.base.length, newer.rows.head.length) == (8, 2)
+    assert newer.rows.base.texts["by_field_value"] is long.rows.base.texts["by_field_value"]
+    assert {key[3] for key in held(newer)} == {"a", "b", "c", None}
+    replaced, _ = newer.upsert(segment([whose(6, "b", record_score=5.0), whose(10, "b")], RECORD))
+    assert (replaced.rows.head.length, held(replaced)[6 * STEP, SPAN_S, 0, "b", None, None]) == (3, 5.0)
+    many, _ = long.upsert(segment([whose(row, f"new {row}") for row in range(6, 11)], RECORD))
+    assert (many.rows.base.length, many.rows.head.length) == (11, 0)
+    assert len(held(many)) == 11

@@ -3,7 +3,7 @@
 from typing import Any
 
 from bucketquery import ResultsIndex
-from bucketquery.tables import table, visible
+from bucketquery.tables import table
 from helpers import JOB, bucket, record
 
 
@@ -73,8 +73,3 @@ def test_scores_are_coloured_by_their_severity() -> None:
     shown = table(filled().get_records(job_id=JOB), JOB, in_colour=True)
     assert "\x1b[1;31m80.00\x1b[m  \x1b[1;31mcritical\x1b[m" in shown
     assert shown.startswith("\x1b[1mtimestamp")
-
-
-def test_what_is_not_seen_is_made_visible() -> None:
-    """Letters of any script are seen, controls and separators are not."""
-    assert visible("données\u202e\t\x00") == "données\\u202e\\t\\x00"

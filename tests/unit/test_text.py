@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bucketquery.model.text import brief, is_job_id, plain
+from bucketquery.model.text import brief, is_job_id, plain, visible
 
 
 class Text(str):
@@ -74,3 +74,8 @@ def test_a_wrong_value_is_told_briefly() -> None:
     )
     assert (brief(10**5000), brief(2**63), brief([1]), brief(None)) == ("int", "int", "list", "NoneType")
     assert brief(-(2**63) + 1) == str(-(2**63) + 1)
+
+
+def test_what_is_not_seen_is_made_visible() -> None:
+    """Letters of any script are seen, controls and separators are not."""
+    assert visible("données\u202e\t\x00") == "données\\u202e\\t\\x00"
