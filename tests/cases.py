@@ -1,7 +1,8 @@
 """Cases for the differential tests: queries on the states of seeded histories, and the loop that asks an engine.
 
-A case is one query on one state. Tables of cases come from a seed such as "0.17": table 17 of seed 0. Each case is put
-to the engine, the reference and SQLite; the first difference ends the loop, with a command that has it again.
+A case is one query on one state, for buckets, records or influencers, about a third of the cases each. Tables of cases
+come from a seed such as "0.17": table 17 of seed 0. Each case is put to the engine, the reference and SQLite; the first
+difference ends the loop, with a command that has it again.
 """
 
 from collections import Counter
@@ -12,14 +13,17 @@ from typing import Any, Protocol
 
 from bucketquery import BucketQuery, BucketQueryError
 from bucketquery.testing import evaluate
-from sql import SqlBuckets
+from sql import SqlResults
 from strategies import (
+    KINDS,
     Document,
     Domain,
     History,
+    Query,
     State,
     apply_batch,
     churned_history,
+    kind_of,
     seeded_history,
     seeded_query,
     timestamp_ms,
@@ -37,16 +41,27 @@ def outcome(ask: Callable[..., Any], *arguments: Any, **named: Any) -> str:
         return type(error).__name__
 
 
-def whole(documents: list[Document], query: BucketQuery) -> list[Document]:
+def plural(query: Query) -> str:
+    """What the results that a query asks for are called in the response body."""
+    return f"{kind_of(query)}s"
+
+
+def whole(documents: list[Document], query: Query) -> list[Document]:
     """Every match in order, by the reference; nothing where a lookup finds nothing."""
-    if query.timestamp is None:
+    if not isinstance(query, BucketQuery) or query.timestamp is None:
         asked = query.replace(from_=0, size=EVERYTHING)
     else:
-        # What a lookup matches is a window of one millisecond without any other condition.
-        documents = [document for document in documents if timestamp_ms(document) == query.timestamp]
-        asked = BucketQuery(jobs=query.jobs, sort=query.sort, desc=query.desc, size=EVERYTHING)
-    buckets: list[Document] = evaluate(documents, asked)["buckets"]
-    return buckets
+        # What a lookup matches is a window of one millisecond without any other condition; only the records that a
+        # bucket shows heed exclude_interim.
+        documents = [
+            document
+            for document in documents
+            if timestamp_ms(document) == query.timestamp
+            and not (query.exclude_interim and document["result_type"] == "record" and document.get("is_interim"))
+        ]
+        asked = BucketQuery(jobs=query.jobs, expand=query.expand, sort=query.sort, desc=query.desc, size=EVERYTHING)
+    results: list[Document] = evaluate(documents, asked)[plural(query)]
+    return results
 
 
 # Tables of cases, from a seed
@@ -58,7 +73,7 @@ class Case:
 
     written: int
     state: int
-    query: BucketQuery
+    query: Query
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,17 +96,19 @@ class Table:
 
     def jobs(self, state: int) -> set[str]:
         """The jobs known after `state` batches."""
-        return self.put | {job for job, _, _ in self.states[state]}
+        return self.put | {job for _, (job, *_) in self.states[state]}
 
 
 def seeded_table(seed: str) -> Table:
     """A table of 0 to 2,000 documents, mostly few, and its cases, half of them on the newest state of their time.
 
-    Under a seed that begins with "churned" it is a table of some thousands, most of them written late or again.
+    Under a seed that begins with "churned-" and a kind it is a table of some thousands, most of them written late or
+    again.
     """
     rng = Random(seed)
-    if seed.startswith("churned"):
-        history, domain = churned_history(rng)
+    churned = [kind for kind in KINDS if seed.startswith(f"churned-{kind}")]
+    if churned:
+        history, domain = churned_history(rng, churned[0])
     else:
         limits = rng.choices(((0, 2), (3, 60), (61, 200), (201, 600), (601, 2_000)), weights=(5, 70, 20, 4, 1))[0]
         history, domain = seeded_history(rng, rng.randint(*limits))
@@ -151,7 +168,7 @@ def play(table: Table, engine: Engine) -> None:
     documents = [table.documents(state) for state in range(len(table.states))]
     jobs = [table.jobs(state) for state in range(len(table.states))]
     state = 0
-    with SqlBuckets(table.history) as sql:
+    with SqlResults(table.history) as sql:
         for number, case in enumerate(table.cases):
             try:
                 while state < case.written:
@@ -171,15 +188,18 @@ def play(table: Table, engine: Engine) -> None:
                 raise
 
 
-def difference(documents: list[Document], query: BucketQuery, answers: Mapping[str, str]) -> str:
+def difference(documents: list[Document], query: Query, answers: Mapping[str, str]) -> str:
     """What one needs to look into a difference."""
-    of_job = [document for document in documents if document["job_id"] in query.jobs]
+    kinds = {kind_of(query)} | ({"record"} if isinstance(query, BucketQuery) and query.expand else set())
+    of_job = [
+        document for document in documents if document["job_id"] in query.jobs and document["result_type"] in kinds
+    ]
     return "\n".join(
         [
             "the answers differ",
             *(f"{name}: {answer}" for name, answer in answers.items()),
             f"query: {query!r}",
-            f"documents of the job: {len(of_job)}, of which the first 30:",
+            f"documents of the job that matter: {len(of_job)}, of which the first 30:",
             *(f"    {document!r}," for document in of_job[:30]),
         ]
     )
@@ -192,4 +212,5 @@ def count_cases(tables: Iterator[Table], open_engine: Callable[[Table], Engine])
         play(table, open_engine(table))
         seen["tables"] += 1
         seen["cases"] += len(table.cases)
+        seen.update(plural(case.query) for case in table.cases)
     return seen

@@ -1,15 +1,18 @@
 """The rules a third time, in SQL: a history loaded into SQLite in memory, and queries translated for it.
 
-Every version of a bucket stays, with the number of the batch that wrote it and of the one that replaced it. So one
-table answers for every state the history went through.
+Every version of a result stays, with the number of the batch that wrote it and of the one that replaced it. So one
+table a kind answers for every state the history went through. What decides - conditions, order, count, page, and which
+records a bucket shows - is SQL alone, and so is which values the data fields of a record have; what only comes back as
+it was stored lies there as JSON.
 """
 
+import json
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any, Self
 
-from bucketquery import BucketQuery, NotFound
+from bucketquery import BucketQuery, InfluencerQuery, LimitExceeded, NotFound, RecordQuery
 
 _SCHEMA = """
 CREATE TABLE buckets (
@@ -25,9 +28,9 @@ CREATE TABLE buckets (
     born INTEGER NOT NULL,
     died INTEGER
 );
-CREATE UNIQUE INDEX living ON buckets (job_id, timestamp, bucket_span) WHERE died IS NULL;
+CREATE UNIQUE INDEX living_bucket ON buckets (job_id, timestamp, bucket_span) WHERE died IS NULL;
 CREATE TABLE events (bucket INTEGER, position INTEGER, name TEXT, PRIMARY KEY (bucket, position)) WITHOUT ROWID;
-CREATE TABLE influencers (
+CREATE TABLE bucket_influencers (
     bucket INTEGER,
     position INTEGER,
     influencer_field_name TEXT,
@@ -38,52 +41,307 @@ CREATE TABLE influencers (
     is_interim INTEGER,
     PRIMARY KEY (bucket, position)
 ) WITHOUT ROWID;
+CREATE TABLE records (
+    id INTEGER PRIMARY KEY,
+    job_id TEXT NOT NULL,
+    timestamp INTEGER NOT NULL,
+    bucket_span INTEGER NOT NULL,
+    detector_index INTEGER,
+    probability REAL,
+    multi_bucket_impact REAL,
+    record_score REAL,
+    initial_record_score REAL,
+    is_interim INTEGER,
+    by_field_name TEXT,
+    by_field_value TEXT,
+    correlated_by_field_value TEXT,
+    partition_field_name TEXT,
+    partition_field_value TEXT,
+    over_field_name TEXT,
+    over_field_value TEXT,
+    function TEXT,
+    function_description TEXT,
+    field_name TEXT,
+    stored TEXT NOT NULL,
+    born INTEGER NOT NULL,
+    died INTEGER
+);
+CREATE INDEX living_record ON records (job_id, timestamp, bucket_span) WHERE died IS NULL;
+CREATE INDEX record_time ON records (job_id, timestamp);
+CREATE TABLE data_fields (
+    record INTEGER, position INTEGER, name TEXT, value TEXT, PRIMARY KEY (record, position)
+) WITHOUT ROWID;
+CREATE TABLE influencers (
+    id INTEGER PRIMARY KEY,
+    job_id TEXT NOT NULL,
+    timestamp INTEGER NOT NULL,
+    bucket_span INTEGER NOT NULL,
+    influencer_field_name TEXT,
+    influencer_field_value TEXT,
+    influencer_score REAL,
+    initial_influencer_score REAL,
+    probability REAL,
+    is_interim INTEGER,
+    stored TEXT NOT NULL,
+    born INTEGER NOT NULL,
+    died INTEGER
+);
+CREATE INDEX living_influencer ON influencers (job_id, timestamp, bucket_span) WHERE died IS NULL;
 """
 
-_MATCHES = """
-FROM buckets
-WHERE born <= :state AND (died IS NULL OR died > :state) AND job_id = :job AND CASE
-    WHEN :timestamp IS NOT NULL THEN timestamp = :timestamp
-    ELSE (:start IS NULL OR timestamp >= :start)
-        AND (:end IS NULL OR timestamp < :end)
-        AND (:threshold <= 0.0 OR anomaly_score >= :threshold)
-        AND NOT (:exclude_interim AND is_interim IS TRUE)
-    END
+_LIVES = "born <= :state AND (died IS NULL OR died > :state) AND job_id = :job"
+_FILTERS = """
+(:start IS NULL OR timestamp >= :start)
+AND (:end IS NULL OR timestamp < :end)
+AND (:threshold <= 0.0 OR {score} >= :threshold)
+AND NOT (:exclude_interim AND is_interim IS TRUE)
 """
+_MATCHES = {
+    "buckets": (
+        f"FROM buckets WHERE {_LIVES} AND CASE WHEN :timestamp IS NOT NULL THEN timestamp = :timestamp"
+        f" ELSE {_FILTERS.format(score='anomaly_score')} END"
+    ),
+    "records": f"FROM records WHERE {_LIVES} AND {_FILTERS.format(score='record_score')}",
+    "influencers": f"FROM influencers WHERE {_LIVES} AND {_FILTERS.format(score='influencer_score')}",
+}
 
-_COUNT = f"SELECT COUNT(*) {_MATCHES}"
-
+_TIME = {"timestamp": "timestamp", "@timestamp": "timestamp"}
+# What leads the order, by the field asked for; any other is missing in every result of the kind.
 _COLUMNS = {
-    "timestamp": "timestamp",
-    "@timestamp": "timestamp",
-    "anomaly_score": "anomaly_score",
-    "initial_anomaly_score": "initial_anomaly_score",
-    "event_count": "event_count",
-    "bucket_span": "bucket_span",
-    "is_interim": "is_interim",
-    "processing_time_ms": "processing_time_ms",
-    "job_id": "job_id",
-    "result_type": "'bucket'",
+    "buckets": {
+        **_TIME,
+        "anomaly_score": "anomaly_score",
+        "initial_anomaly_score": "initial_anomaly_score",
+        "event_count": "event_count",
+        "bucket_span": "bucket_span",
+        "is_interim": "is_interim",
+        "processing_time_ms": "processing_time_ms",
+        "job_id": "job_id",
+        "result_type": "'bucket'",
+    },
+    "records": {
+        **_TIME,
+        "record_score": "record_score",
+        "initial_record_score": "initial_record_score",
+        "probability": "probability",
+        "multi_bucket_impact": "multi_bucket_impact",
+        "detector_index": "detector_index",
+        "bucket_span": "bucket_span",
+        "is_interim": "is_interim",
+        "job_id": "job_id",
+        "result_type": "'record'",
+        "function": "function",
+        "function_description": "function_description",
+        "field_name": "field_name",
+        "by_field_name": "by_field_name",
+        "by_field_value": "by_field_value",
+        "over_field_name": "over_field_name",
+        "over_field_value": "over_field_value",
+        "partition_field_name": "partition_field_name",
+        "partition_field_value": "partition_field_value",
+    },
+    "influencers": {
+        **_TIME,
+        "influencer_score": "influencer_score",
+        "initial_influencer_score": "initial_influencer_score",
+        "probability": "probability",
+        "bucket_span": "bucket_span",
+        "is_interim": "is_interim",
+        "job_id": "job_id",
+        "result_type": "'influencer'",
+        "influencer_field_name": "influencer_field_name",
+        "influencer_field_value": "influencer_field_value",
+    },
 }
 _EVENTS = {
     "ASC": "(SELECT MIN(name) FROM events WHERE bucket = id)",
     "DESC": "(SELECT MAX(name) FROM events WHERE bucket = id)",
 }
+# As a key that breaks ties, detector_index is 0 where it is absent.
+_DETECTOR = "COALESCE(detector_index, 0)"
+_WHAT = ("over_field_value", "partition_field_value", "by_field_value", "field_name", "function")
+_WHOSE = (_DETECTOR, "by_field_value", "over_field_value", "partition_field_value")
+_TIES = {
+    "buckets": ("timestamp", "bucket_span", "job_id"),
+    "records": ("record_score", *_WHAT, "timestamp", "bucket_span", *_WHOSE, "job_id"),
+    "influencers": ("timestamp", "bucket_span", "influencer_field_name", "influencer_field_value", "job_id"),
+}
 
 
-class SqlBuckets:
+def _order(keys: Iterable[str], direction: str) -> str:
+    return "ORDER BY " + ", ".join(f"{key} {direction} NULLS LAST" for key in keys)
+
+
+RECORDS_OF_A_BUCKET = 10_000
+RECORDS_OF_A_PAGE = 100_000
+# The bucket's span is not compared, and only a bucket with influencers of its own shows any.
+_EXPANSION = f"""
+SELECT id FROM records
+WHERE {_LIVES}
+    AND timestamp = (SELECT timestamp FROM buckets WHERE id = :bucket)
+    AND EXISTS (SELECT * FROM bucket_influencers WHERE bucket = :bucket)
+    AND NOT (:exclude_interim AND is_interim IS TRUE)
+{_order(("probability", "record_score", *_WHAT, "bucket_span", *_WHOSE), "ASC")}
+LIMIT :most
+"""  # noqa: S608 - put together from what stands above
+
+# Names of fields that no data field may take, whatever follows behind a dot.
+_RESERVED_NAMES = """
+    _id _index actual actual_point all_field_values anomaly_score anomaly_score_explanation
+    average_bucket_processing_time_ms bucket_allocation_failures_count bucket_count bucket_influencers bucket_span
+    by_field_name by_field_value category_id causes correlated_by_field_value description detector_index
+    earliest_record_timestamp empty_bucket_count event_count examples exponential_average_bucket_processing_time_ms
+    exponential_average_calculation_context field_name forecast_create_timestamp forecast_end_timestamp
+    forecast_expiry_timestamp forecast_id forecast_lower forecast_memory_bytes forecast_messages forecast_prediction
+    forecast_progress forecast_start_timestamp forecast_status forecast_upper function function_description geo_results
+    incremental_metric_value_ms influencer_field_name influencer_field_value influencer_field_values influencer_score
+    influencers initial_anomaly_score initial_influencer_score initial_record_score input_bytes input_field_count
+    input_record_count invalid_date_count is_interim job_id last_data_time latest_empty_bucket_timestamp
+    latest_record_time_stamp latest_record_timestamp latest_result_time_stamp latest_sparse_bucket_timestamp
+    latest_timestamp log_time max_matching_length maximum_bucket_processing_time_ms memory_status min_version
+    minimum_bucket_processing_time_ms missing_field_count mlcategory model_bytes model_feature model_lower model_median
+    model_upper multi_bucket_impact num_matches out_of_order_timestamp_count over_field_name over_field_value
+    partition_field_name partition_field_value peak_model_bytes preferred_to_categories previous_exponential_average_ms
+    probability processed_field_count processed_record_count processing_time_ms raw_anomaly_score record_score regex
+    result_type retain scheduled_events search_count snapshot_doc_count snapshot_id sparse_bucket_count terms timestamp
+    total_by_field_count total_over_field_count total_partition_field_count total_search_time_ms typical typical_point
+"""
+_RESERVED = frozenset(_RESERVED_NAMES.split())
+
+_SHOWN_OF_A_RECORD = """
+SELECT
+    job_id,
+    'record' AS result_type,
+    0.0 + COALESCE(probability, 0.0) AS probability,
+    0.0 + multi_bucket_impact AS multi_bucket_impact,
+    0.0 + COALESCE(record_score, 0.0) AS record_score,
+    0.0 + COALESCE(initial_record_score, 0.0) AS initial_record_score,
+    bucket_span,
+    COALESCE(detector_index, 0) AS detector_index,
+    COALESCE(is_interim, FALSE) AS is_interim,
+    timestamp,
+    by_field_name,
+    by_field_value,
+    correlated_by_field_value,
+    partition_field_name,
+    partition_field_value,
+    function,
+    function_description,
+    'typical' AS typical,
+    'actual' AS actual,
+    field_name,
+    over_field_name,
+    over_field_value,
+    'causes' AS causes,
+    'influencers' AS influencers,
+    'geo_results' AS geo_results,
+    'anomaly_score_explanation' AS anomaly_score_explanation,
+    stored
+FROM records WHERE id = ?
+"""
+_DATA_FIELDS = "SELECT name, value FROM data_fields WHERE record = ? GROUP BY name, value ORDER BY MIN(position)"
+_JSON_OF_A_RECORD = ("typical", "actual", "causes", "influencers", "geo_results", "anomaly_score_explanation")
+_SHOWN_OF_AN_INFLUENCER = """
+SELECT
+    job_id,
+    'influencer' AS result_type,
+    influencer_field_name,
+    influencer_field_value,
+    0.0 + COALESCE(influencer_score, 0.0) AS influencer_score,
+    0.0 + COALESCE(initial_influencer_score, 0.0) AS initial_influencer_score,
+    0.0 + COALESCE(probability, 0.0) AS probability,
+    bucket_span,
+    COALESCE(is_interim, FALSE) AS is_interim,
+    timestamp,
+    stored
+FROM influencers WHERE id = ?
+"""
+
+_RECORD_VALUES = (
+    "detector_index",
+    "probability",
+    "multi_bucket_impact",
+    "record_score",
+    "initial_record_score",
+    "is_interim",
+    "by_field_name",
+    "by_field_value",
+    "correlated_by_field_value",
+    "partition_field_name",
+    "partition_field_value",
+    "over_field_name",
+    "over_field_value",
+    "function",
+    "function_description",
+    "field_name",
+)
+_INFLUENCER_VALUES = (
+    "influencer_field_name",
+    "influencer_field_value",
+    "influencer_score",
+    "initial_influencer_score",
+    "probability",
+    "is_interim",
+)
+_ALWAYS = frozenset(("result_type", "job_id", "timestamp", "bucket_span"))
+_COLUMNS_OF_A_RECORD = _ALWAYS.union(_RECORD_VALUES)
+_COLUMNS_OF_AN_INFLUENCER = _ALWAYS.union(_INFLUENCER_VALUES)
+
+
+def _replacing(table: str, identity: Iterable[str]) -> str:
+    same = " AND ".join(identity)
+    return (
+        f"UPDATE {table} SET died = :state WHERE died IS NULL"  # noqa: S608
+        f" AND job_id = :job_id AND timestamp = :timestamp AND bucket_span = :bucket_span AND {same}"
+    )
+
+
+def _inserting(table: str, values: Iterable[str]) -> str:
+    named = ", ".join(f":{name}" for name in values)
+    return f"INSERT INTO {table} VALUES (NULL, :job_id, :timestamp, :bucket_span, {named}, :state, NULL)"  # noqa: S608
+
+
+_REPLACE_BUCKET = _replacing("buckets", ["TRUE"])
+_INSERT_BUCKET = _inserting(
+    "buckets", ("anomaly_score", "initial_anomaly_score", "event_count", "is_interim", "processing_time_ms")
+)
+_REPLACE_RECORD = _replacing(
+    "records",
+    [
+        "COALESCE(detector_index, 0) = COALESCE(:detector_index, 0)",
+        "by_field_value IS :by_field_value",
+        "over_field_value IS :over_field_value",
+        "partition_field_value IS :partition_field_value",
+    ],
+)
+_INSERT_RECORD = _inserting("records", (*_RECORD_VALUES, "stored"))
+_REPLACE_INFLUENCER = _replacing(
+    "influencers",
+    ["influencer_field_name IS :influencer_field_name", "influencer_field_value IS :influencer_field_value"],
+)
+_INSERT_INFLUENCER = _inserting("influencers", (*_INFLUENCER_VALUES, "stored"))
+
+
+class SqlResults:
     """A history in a database of its own; state 0 is before any batch, state n after the n-th."""
 
     def __init__(self, history: Iterable[Iterable[Mapping[str, Any]]]) -> None:
         self._connection = sqlite3.connect(":memory:", cached_statements=512, isolation_level=None)
         self._connection.executescript(_SCHEMA)
-        self._shown: dict[int, dict[str, Any]] = {}
+        self._shown: dict[tuple[str, int], dict[str, Any]] = {}
+        self._bodies: dict[str, Callable[[int], dict[str, Any]]] = {
+            "buckets": self._bucket,
+            "records": self._record,
+            "influencers": self._influencer,
+        }
         self._state = 0
+        write = {"bucket": self._write_bucket, "record": self._write_record, "influencer": self._write_influencer}
         for batch in history:
             self._state += 1
             for document in batch:
-                if document.get("result_type") == "bucket":
-                    self._write(document)
+                kind = document.get("result_type")
+                if kind in write:
+                    write[kind](document)
 
     def __enter__(self) -> Self:
         return self
@@ -91,55 +349,70 @@ class SqlBuckets:
     def __exit__(self, *_: object) -> None:
         self._connection.close()
 
-    def answer(self, query: BucketQuery, *, state: int | None = None) -> dict[str, Any]:
-        """The response body to `query`, asked of the newest state unless one is named; NotFound as the API has it."""
+    def answer(self, query: BucketQuery | RecordQuery | InfluencerQuery, *, state: int | None = None) -> dict[str, Any]:
+        """The response body to `query`, asked of the newest state unless one is named; errors as the API has them."""
         (job,) = query.jobs
-        parameters = {
+        parameters: dict[str, Any] = {
             "state": self._state if state is None else state,
             "job": job,
-            "timestamp": _int64(query.timestamp),
+            "timestamp": None,
             "start": _int64(query.start),
             "end": _int64(query.end),
-            "threshold": query.anomaly_score,
             "exclude_interim": query.exclude_interim,
-            "from": _int64(query.from_) if query.timestamp is None else 0,
-            "size": query.size if query.timestamp is None else 1,
+            "from": _int64(query.from_),
+            "size": query.size,
         }
-        count: int = self._connection.execute(_COUNT, parameters).fetchone()[0]
-        if query.timestamp is not None and count == 0:
+        if isinstance(query, BucketQuery):
+            plural, parameters["threshold"] = "buckets", query.anomaly_score
+            if query.timestamp is not None:
+                parameters |= {"timestamp": _int64(query.timestamp), "from": 0, "size": 1}
+        elif isinstance(query, RecordQuery):
+            plural, parameters["threshold"] = "records", query.record_score
+        else:
+            plural, parameters["threshold"] = "influencers", query.influencer_score
+        matches = _MATCHES[plural]
+        count: int = self._connection.execute(f"SELECT COUNT(*) {matches}", parameters).fetchone()[0]
+        if parameters["timestamp"] is not None and count == 0:
             reason = "Could not find requested buckets"
             raise NotFound(reason)
         direction = "DESC" if query.desc else "ASC"
-        column = _EVENTS[direction] if query.sort == "scheduled_events" else _COLUMNS.get(query.sort, "NULL")
-        order = ", ".join(f"{key} {direction} NULLS LAST" for key in (column, "timestamp", "bucket_span", "job_id"))
-        page = f"SELECT id {_MATCHES} ORDER BY {order} LIMIT :size OFFSET :from"
-        return {
-            "count": count,
-            "buckets": [self._show(row) for (row,) in self._connection.execute(page, parameters).fetchall()],
-        }
+        lead = _COLUMNS[plural].get(query.sort, "NULL")
+        if plural == "buckets" and query.sort == "scheduled_events":
+            lead = _EVENTS[direction]
+        page = f"SELECT id {matches} {_order((lead, *_TIES[plural]), direction)} LIMIT :size OFFSET :from"
+        rows = [row for (row,) in self._connection.execute(page, parameters).fetchall()]
+        shown = [self._show(plural, row) for row in rows]
+        if isinstance(query, BucketQuery) and query.expand:
+            shown = self._expanded(rows, shown, parameters)
+        return {"count": count, plural: shown}
 
-    def _write(self, document: Mapping[str, Any]) -> None:
-        stored = {
-            "state": self._state,
-            "job_id": document["job_id"],
-            "timestamp": _milliseconds(document["timestamp"]),
-            "bucket_span": document["bucket_span"],
-            "anomaly_score": document.get("anomaly_score"),
-            "initial_anomaly_score": document.get("initial_anomaly_score"),
-            "event_count": document.get("event_count"),
-            "is_interim": document.get("is_interim"),
-            "processing_time_ms": document.get("processing_time_ms"),
-        }
-        self._connection.execute(
-            "UPDATE buckets SET died = :state WHERE died IS NULL"
-            " AND job_id = :job_id AND timestamp = :timestamp AND bucket_span = :bucket_span",
-            stored,
+    def _expanded(
+        self, rows: list[int], shown: list[dict[str, Any]], parameters: Mapping[str, Any]
+    ) -> list[dict[str, Any]]:
+        expanded, left = [], RECORDS_OF_A_PAGE
+        for row, body in zip(rows, shown, strict=True):
+            found = self._connection.execute(
+                _EXPANSION, {**parameters, "bucket": row, "most": RECORDS_OF_A_BUCKET}
+            ).fetchall()
+            left -= len(found)
+            if left < 0:
+                reason = f"[expand] asks for more than {RECORDS_OF_A_PAGE} records"
+                raise LimitExceeded(reason, field="expand")
+            with_records: dict[str, Any] = {}
+            for name, value in body.items():
+                if name == "event_count" and found:
+                    with_records["records"] = [self._show("records", record) for (record,) in found]
+                with_records[name] = value
+            expanded.append(with_records)
+        return expanded
+
+    # ---- writing
+
+    def _write_bucket(self, document: Mapping[str, Any]) -> None:
+        stored = self._parameters(
+            document, ("anomaly_score", "initial_anomaly_score", "event_count", "is_interim", "processing_time_ms")
         )
-        bucket = self._connection.execute(
-            "INSERT INTO buckets VALUES (NULL, :job_id, :timestamp, :bucket_span, :anomaly_score,"
-            " :initial_anomaly_score, :event_count, :is_interim, :processing_time_ms, :state, NULL)",
-            stored,
-        ).lastrowid
+        bucket = self._replace(_REPLACE_BUCKET, _INSERT_BUCKET, stored)
         for position, name in enumerate(document.get("scheduled_events") or ()):
             self._connection.execute("INSERT INTO events VALUES (?, ?, ?)", (bucket, position, name))
         for position, nested in enumerate(document.get("bucket_influencers") or ()):
@@ -152,15 +425,53 @@ class SqlBuckets:
                 nested.get("is_interim"),
             )
             self._connection.execute(
-                "INSERT INTO influencers VALUES (?, ?, ?, ?, ?, ?, ?, ?)", (bucket, position, *values)
+                "INSERT INTO bucket_influencers VALUES (?, ?, ?, ?, ?, ?, ?, ?)", (bucket, position, *values)
             )
 
-    def _show(self, bucket: int) -> dict[str, Any]:
-        if bucket not in self._shown:
-            self._shown[bucket] = self._body(bucket)
-        return self._shown[bucket]
+    def _write_record(self, document: Mapping[str, Any]) -> None:
+        stored = self._parameters(document, _RECORD_VALUES)
+        stored["stored"] = _as_json(document, _COLUMNS_OF_A_RECORD, missing_as_null=_JSON_OF_A_RECORD)
+        record = self._replace(_REPLACE_RECORD, _INSERT_RECORD, stored)
+        names = [
+            (document.get(f"{role}_field_name"), document.get(f"{role}_field_value"))
+            for role in ("by", "over", "partition")
+        ]
+        for influence in document.get("influencers") or ():
+            name = influence.get("influencer_field_name")
+            names += [(name, value) for value in influence.get("influencer_field_values") or ()]
+        for position, (name, value) in enumerate(names):
+            if _may_be_generated(name, value):
+                self._connection.execute("INSERT INTO data_fields VALUES (?, ?, ?, ?)", (record, position, name, value))
 
-    def _body(self, bucket: int) -> dict[str, Any]:
+    def _write_influencer(self, document: Mapping[str, Any]) -> None:
+        stored = self._parameters(document, _INFLUENCER_VALUES)
+        stored["stored"] = _as_json(document, _COLUMNS_OF_AN_INFLUENCER)
+        self._replace(_REPLACE_INFLUENCER, _INSERT_INFLUENCER, stored)
+
+    def _parameters(self, document: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
+        return {
+            "state": self._state,
+            "job_id": document["job_id"],
+            "timestamp": _milliseconds(document["timestamp"]),
+            "bucket_span": document["bucket_span"],
+            **{name: document.get(name) for name in names},
+        }
+
+    def _replace(self, replace: str, insert: str, stored: Mapping[str, Any]) -> int:
+        replaced = self._connection.execute(replace, stored).rowcount
+        assert replaced <= 1, "at most one result of an identity lives"
+        row = self._connection.execute(insert, stored).lastrowid
+        assert row is not None
+        return row
+
+    # ---- showing
+
+    def _show(self, plural: str, row: int) -> dict[str, Any]:
+        if (plural, row) not in self._shown:
+            self._shown[plural, row] = self._bodies[plural](row)
+        return self._shown[plural, row]
+
+    def _bucket(self, bucket: int) -> dict[str, Any]:
         job_id, timestamp, score, span, initial, count, is_interim, processing = self._connection.execute(
             "SELECT job_id, timestamp, 0.0 + COALESCE(anomaly_score, 0.0), bucket_span,"
             " 0.0 + COALESCE(initial_anomaly_score, 0.0), COALESCE(event_count, 0), COALESCE(is_interim, FALSE),"
@@ -172,7 +483,7 @@ class SqlBuckets:
             "SELECT influencer_field_name, 0.0 + COALESCE(initial_anomaly_score, 0.0),"
             " 0.0 + COALESCE(anomaly_score, 0.0), 0.0 + COALESCE(raw_anomaly_score, 0.0),"
             " 0.0 + COALESCE(probability, 0.0), COALESCE(is_interim, ?)"
-            " FROM influencers WHERE bucket = ? ORDER BY position",
+            " FROM bucket_influencers WHERE bucket = ? ORDER BY position",
             (is_interim, bucket),
         )
         names = [name for (name,) in events]
@@ -203,6 +514,49 @@ class SqlBuckets:
             **({"scheduled_events": names} if names else {}),
             "result_type": "bucket",
         }
+
+    def _record(self, record: int) -> dict[str, Any]:
+        body, others = self._columns(_SHOWN_OF_A_RECORD, record)
+        for name in _JSON_OF_A_RECORD:
+            body[name] = others.pop(name)
+        for name in ("typical", "actual"):
+            if body[name] is not None:
+                body[name] = [0.0 + float(value) for value in body[name]]
+        body = {name: value for name, value in body.items() if value is not None}
+        generated: dict[str, Any] = {}
+        for name, value in self._connection.execute(_DATA_FIELDS, (record,)):
+            generated.setdefault(name, []).append(value)
+        stored = {name: value for name, value in others.items() if name in generated}
+        return {**body, **generated, **stored, **others}
+
+    def _influencer(self, influencer: int) -> dict[str, Any]:
+        columns, others = self._columns(_SHOWN_OF_AN_INFLUENCER, influencer)
+        body: dict[str, Any] = {}
+        for name, value in columns.items():
+            if name == "influencer_score":
+                field, of_field = columns["influencer_field_name"], columns["influencer_field_value"]
+                if _may_be_generated(field, of_field):
+                    body[field] = others.get(field, of_field)
+            if value is not None:
+                body[name] = value
+        return {**body, **others}
+
+    def _columns(self, select: str, row: int) -> tuple[dict[str, Any], dict[str, Any]]:
+        cursor = self._connection.execute(select, (row,))
+        body = dict(zip((column[0] for column in cursor.description), cursor.fetchone(), strict=True))
+        others: dict[str, Any] = json.loads(body.pop("stored"))
+        body["is_interim"] = bool(body["is_interim"])
+        return body, others
+
+
+def _as_json(document: Mapping[str, Any], columns: frozenset[str], missing_as_null: Iterable[str] = ()) -> str:
+    """What is no column, as JSON, which keeps the order of keys, and tells 1 from 1.0 and text from everything else."""
+    others = {name: value for name, value in document.items() if name not in columns}
+    return json.dumps({**dict.fromkeys(missing_as_null), **others})
+
+
+def _may_be_generated(name: str | None, value: str | None) -> bool:
+    return name is not None and value is not None and name != "" and name.partition(".")[0] not in _RESERVED
 
 
 def _milliseconds(given: Any) -> int:

@@ -1,10 +1,11 @@
 """Histories of writes, drawn by Hypothesis or made quickly from a seed, and a plain model of what they leave stored.
 
-A history is a list of batches, a batch a list of documents as `ResultsIndex.upsert` takes them. Both makers aim at what
-an index finds hard: late buckets, replacements, interim then final, identical rewrites, several spans at one timestamp,
-several jobs, ties.
+A history is a list of batches, a batch a list of documents of all kinds as `ResultsIndex.upsert` takes them. Both
+makers aim at what an index finds hard: late results, replacements, interim then final, identical rewrites, several
+spans and many records at one timestamp, records without a bucket, several jobs, ties, absent text beside empty text.
 """
 
+import json
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,14 +16,81 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
-from bucketquery import BucketQuery
-from bucketquery.testing import SORTABLE, bucket_documents
+from bucketquery import BucketQuery, InfluencerQuery, Kind, RecordQuery
+from bucketquery.testing import SORTABLE, result_documents
 
 Document = dict[str, Any]
 Batch = list[Document]
 History = list[Batch]
-Identity = tuple[str, int, int]
-State = dict[Identity, Document]
+Query = BucketQuery | RecordQuery | InfluencerQuery
+Identity = tuple[Any, ...]
+Name = tuple[Kind, Identity]
+#: What is stored, by the kind of a result and its identity.
+State = dict[Name, Document]
+
+KINDS: tuple[Kind, ...] = ("bucket", "record", "influencer")
+QUERIES: Mapping[str, type[Query]] = {"bucket": BucketQuery, "record": RecordQuery, "influencer": InfluencerQuery}
+SCORES: Mapping[str, str] = {"bucket": "anomaly_score", "record": "record_score", "influencer": "influencer_score"}
+
+#: The fields of each kind that every index keeps, and what they hold.
+KEPT: Mapping[str, Mapping[str, type]] = {
+    "bucket": {
+        "anomaly_score": float,
+        "initial_anomaly_score": float,
+        "event_count": int,
+        "is_interim": bool,
+        "processing_time_ms": int,
+    },
+    "record": {
+        "record_score": float,
+        "initial_record_score": float,
+        "probability": float,
+        "multi_bucket_impact": float,
+        "detector_index": int,
+        "is_interim": bool,
+        "function": str,
+        "function_description": str,
+        "field_name": str,
+        "by_field_name": str,
+        "by_field_value": str,
+        "over_field_name": str,
+        "over_field_value": str,
+        "partition_field_name": str,
+        "partition_field_value": str,
+    },
+    "influencer": {
+        "influencer_score": float,
+        "initial_influencer_score": float,
+        "probability": float,
+        "is_interim": bool,
+        "influencer_field_name": str,
+        "influencer_field_value": str,
+    },
+}
+#: The documented fields that an index without documents drops.
+DROPPED: Mapping[str, Sequence[str]] = {
+    "bucket": ("bucket_influencers",),
+    "record": (
+        "correlated_by_field_value",
+        "typical",
+        "actual",
+        "causes",
+        "influencers",
+        "geo_results",
+        "anomaly_score_explanation",
+    ),
+    "influencer": (),
+}
+#: What each kind has to sort by.
+HELD: Mapping[str, Sequence[str]] = {
+    "bucket": SORTABLE[:11],
+    **{kind: ("timestamp", "@timestamp", "bucket_span", "job_id", "result_type", *KEPT[kind]) for kind in KINDS[1:]},
+}
+_IDENTIFIED_BY: Mapping[str, Sequence[str]] = {
+    "bucket": (),
+    "record": ("by_field_value", "over_field_value", "partition_field_value"),
+    "influencer": ("influencer_field_name", "influencer_field_value"),
+}
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 FIRST_INSTANT = -62_135_596_800_000  # 0001-01-01T00:00:00.000Z
@@ -41,19 +109,34 @@ def timestamp_ms(document: Mapping[str, Any]) -> int:
     return int(given)
 
 
+def kind_of(query: Query) -> Kind:
+    """The kind of results that a query asks for."""
+    return next(kind for kind in KINDS if type(query) is QUERIES[kind])
+
+
 def identity(document: Mapping[str, Any]) -> Identity:
-    """Job, timestamp and span: what a later document must share to replace this one."""
-    return document["job_id"], timestamp_ms(document), int(document["bucket_span"])
+    """What a later document of the same kind must share to replace this one: the entry of ``page.keys()``."""
+    kind = document["result_type"]
+    key: Identity = (document["job_id"], timestamp_ms(document), int(document["bucket_span"]))
+    if kind == "record":
+        # An absent index is that of the first detector.
+        key = (*key, int(document.get("detector_index") or 0))
+    return (*key, *(document.get(name) for name in _IDENTIFIED_BY[kind]))
 
 
-def apply_batch(state: Mapping[Identity, Document], batch: Iterable[Document]) -> State:
-    """A new state: `state` with the buckets of `batch` written over it, later ones over earlier ones."""
-    written = {identity(document): document for document in batch if document.get("result_type") == "bucket"}
+def fits(document: Mapping[str, Any]) -> bool:
+    """Whether the document is a result of one of the kinds that are stored."""
+    return document.get("result_type") in QUERIES
+
+
+def apply_batch(state: Mapping[Name, Document], batch: Iterable[Document]) -> State:
+    """A new state: `state` with the results of `batch` written over it, later ones over earlier ones."""
+    written = {(document["result_type"], identity(document)): document for document in batch if fits(document)}
     return {**state, **written}
 
 
 def apply_history(history: Iterable[Batch]) -> list[Document]:
-    """The bucket documents that are stored once every batch has been written."""
+    """The documents that are stored once every batch has been written."""
     state: State = {}
     for batch in history:
         state = apply_batch(state, batch)
@@ -70,14 +153,18 @@ class Tally:
     skipped: Mapping[str, int]
 
 
-def tally(before: Mapping[Identity, Document], batch: Batch) -> Tally:
+def tally(before: Mapping[Name, Document], batch: Batch, *, keep_documents: bool = True) -> Tally:
     """The counts of a commit: each identity once, as inserted, replaced or unchanged; other result types by name."""
     after = apply_batch({}, batch)
     known = [name for name in after if name in before]
-    unchanged = sum(stored_values(after[name]) == stored_values(before[name]) for name in known)
+    unchanged = sum(
+        stored_values(after[name], keep_documents=keep_documents)
+        == stored_values(before[name], keep_documents=keep_documents)
+        for name in known
+    )
     skipped: dict[str, int] = {}
     for document in batch:
-        if document.get("result_type") != "bucket":
+        if not fits(document):
             kind = document.get("result_type") or ""
             skipped[kind] = skipped.get(kind, 0) + 1
     return Tally(
@@ -85,51 +172,74 @@ def tally(before: Mapping[Identity, Document], batch: Batch) -> Tally:
     )
 
 
-def stored_values(document: Mapping[str, Any]) -> tuple[Any, ...]:
-    """What is kept of a bucket document: None for what is missing, an empty list counts as missing, no unknown keys."""
-    plain = ("anomaly_score", "initial_anomaly_score", "event_count", "is_interim", "processing_time_ms")
+def stored_values(document: Mapping[str, Any], *, keep_documents: bool = True) -> tuple[Any, ...]:
+    """What is kept of a document beside its job, timestamp and span: None for what is missing.
+
+    Of buckets an empty list counts as missing, and unknown keys are dropped.
+    """
+    kind = document["result_type"]
+    kept = tuple(document.get(name) for name in KEPT[kind])
+    if kind == "bucket":
+        kept += (tuple(document.get("scheduled_events") or ()),)
+        return (*kept, _influences(document)) if keep_documents else kept
+    return (*kept, *_only_shown(document)) if keep_documents else kept
+
+
+def _influences(bucket: Mapping[str, Any]) -> tuple[Any, ...]:
     scores = ("initial_anomaly_score", "anomaly_score", "raw_anomaly_score", "probability")
-    is_interim = bool(document.get("is_interim"))
-    influencers = tuple(
+    is_interim = bool(bucket.get("is_interim"))
+    return tuple(
         (
             nested.get("influencer_field_name"),
             *(nested.get(name) or 0.0 for name in scores),
             is_interim if nested.get("is_interim") is None else nested["is_interim"],
         )
-        for nested in document.get("bucket_influencers") or ()
+        for nested in bucket.get("bucket_influencers") or ()
     )
-    return (
-        *(document.get(name) for name in plain),
-        influencers,
-        tuple(document.get("scheduled_events") or ()),
-    )
+
+
+def _only_shown(document: Mapping[str, Any]) -> Iterable[Any]:
+    kind = document["result_type"]
+    for name in DROPPED[kind]:
+        value = document.get(name)
+        # These two are lists of doubles; the others come back as they are, and 1 is not 1.0 there.
+        yield value if name in {"typical", "actual"} else json.dumps(value)
+    yield json.dumps(unknown(document))
+
+
+def unknown(document: Mapping[str, Any]) -> Document:
+    """The keys that are not documented for the document's kind and come back all the same; a bucket has none."""
+    kind = document["result_type"]
+    if kind == "bucket":
+        return {}
+    known = {"job_id", "result_type", "timestamp", "bucket_span", *KEPT[kind], *DROPPED[kind]}
+    return {name: value for name, value in document.items() if name not in known}
 
 
 # Drawn by Hypothesis
 
 
+#: What becomes of an earlier document: nothing, or another value, which may make it another result.
+_REWRITES: tuple[Document, ...] = (
+    {},
+    {"is_interim": False},
+    {"is_interim": True},
+    {"anomaly_score": 75.0, "record_score": 75.0, "influencer_score": 75.0},
+    {"anomaly_score": None, "record_score": None, "influencer_score": None},
+    {"bucket_span": 3_600, "bucket_influencers": []},
+    {"scheduled_events": ["Deploy"]},
+    {"detector_index": None},
+    {"over_field_value": ""},
+    {"influencer_field_value": ""},
+    {"probability": 5e-324},
+)
+_OTHER_RESULTS: tuple[Batch, ...] = ([], [{"result_type": "model_plot"}], [{"_id": "quantiles"}])
 _BATCHES = st.lists(
     st.tuples(
-        bucket_documents(max_size=6),
+        result_documents(max_size=6),
         # Which earlier document, counted from the newest, and what becomes of it.
-        st.lists(
-            st.tuples(
-                st.integers(0, 20),
-                st.sampled_from(
-                    (
-                        {},
-                        {"is_interim": False},
-                        {"is_interim": True},
-                        {"anomaly_score": 75.0},
-                        {"anomaly_score": None},
-                        {"bucket_span": 3_600, "bucket_influencers": []},
-                        {"scheduled_events": ["Deploy"]},
-                    )
-                ),
-            ),
-            max_size=4,
-        ),
-        st.sampled_from(([], [{"result_type": "record"}], [{"_id": "quantiles"}])),
+        st.lists(st.tuples(st.integers(0, 20), st.sampled_from(_REWRITES)), max_size=4),
+        st.sampled_from(_OTHER_RESULTS),
     ),
     max_size=4,
 )
@@ -162,12 +272,17 @@ class Domain:
     spans: Sequence[int]
     scores: Sequence[float]
     rows: int
+    kinds: Sequence[Kind] = ("bucket",)
 
 
 _JOBS = ("web", "Web-2", "web.prod", "données", "0", "\U0001f4a1")
 _SPANS = ((900,), (300,), (60, 300), (300, 900, 3_600), (1, INT64_MAX))
 _EVENTS = ("", "Deploy", "deploy", "été", "z", "\uffff", "\U00010000", "a", "a\x00")
-_OTHERS: tuple[Document, ...] = ({"result_type": "record"}, {"result_type": "model_plot"}, {"_id": "quantiles"})
+_OTHERS: tuple[Document, ...] = (
+    {"result_type": "bucket_influencer"},
+    {"result_type": "model_plot"},
+    {"_id": "quantiles"},
+)
 _SCORE_POOLS: tuple[tuple[float, ...], ...] = (
     (0.0, 0, 30.0, 29.9999996735, 75.0, 100),
     (3.0102999666,),
@@ -175,11 +290,97 @@ _SCORE_POOLS: tuple[tuple[float, ...], ...] = (
     (-1.0, -5e-324, 0.0, 1e-300, 100.00000000000001, 1.7976931348623157e308),
     tuple(0.184671429 * n for n in range(40)),
 )
+#: So small that single precision and rounding know them no longer apart, and again and again the same.
+_PROBABILITIES = (0.0, -0.0, 0, 5e-324, 1e-323, 1e-308, 1e-308, 1.0000000000000002e-308, 4.8e-16, 0.03, 1.0, 1)
+_VALUES = ("", "a", "A", "été", "\uffff", "\U00010000", "a\x00", "host-1", "host-2")
+#: Of fields of the data: plain ones, one beside its own child, empty, reserved ones and one that only looks so.
+_FIELDS = ("host", "host", "host.name", "clientip", "", "function", "actual.value", "functional")
+_FUNCTIONS = ("mean", "rare", "Mean", "")
+_DETECTORS = (0, 0, 1, 2, -1, INT64_MAX)
+_IMPACTS = (0.0, -5, 5.0, -0.0, 4.999999999999999)
+_LISTS: tuple[list[float], ...] = ([], [18.0648015894], [5e-324, 1, -2.5], [0])
+_CAUSES: tuple[list[Document], ...] = (
+    [],
+    [{"probability": 1, "over_field_value": None}],
+    [{"zebra": {"typical": [1.0, 1]}, "actual": []}, {"timestamp": "1970", "geo_results": {}}],
+)
+_INFLUENCES: tuple[list[Document], ...] = (
+    [],
+    [{"influencer_field_name": "host", "influencer_field_values": ["a", "host-1", "a"]}],
+    [{"influencer_field_values": ["b"]}, {"influencer_field_name": "host.name"}, {}],
+    [
+        {"influencer_field_name": "region", "influencer_field_values": ["z", "", "y"]},
+        {"influencer_field_values": ["host-2"], "influencer_field_name": "host"},
+        {"influencer_field_name": "", "influencer_field_values": ["x"]},
+        {"influencer_field_name": "region", "influencer_field_values": ["y", "x"], "more": None},
+    ],
+)
+_OBJECTS: tuple[Document, ...] = ({}, {"typical_point": "1.0,2.0", "other": [1, 1.0, True, None, {"é": ""}]})
+#: Keys that nobody has documented for records or influencers: names of data fields, and of fields of other kinds.
+_UNKNOWN: tuple[Document, ...] = (
+    {"host": ["host-2"]},
+    {"host": "stored"},
+    {"zone": 1, "host.name": None},
+    {"anomaly_score": 1, "event_count": 1.0},
+    {"extra": {"b": [True, {"a": -1}], "a": 2**53 + 1}},
+)
+
+#: What only a record has, how often, and which values; each part of an identity is missing often.
+_OF_A_RECORD: Sequence[tuple[str, float, Sequence[Any]]] = (
+    ("probability", 1.0, _PROBABILITIES),
+    ("detector_index", 0.5, _DETECTORS),
+    ("multi_bucket_impact", 0.3, _IMPACTS),
+    ("function", 0.6, _FUNCTIONS),
+    ("function_description", 0.3, _FUNCTIONS),
+    ("field_name", 0.3, _FIELDS),
+    ("by_field_name", 0.3, _FIELDS),
+    ("by_field_value", 0.4, _VALUES),
+    ("over_field_name", 0.3, _FIELDS),
+    ("over_field_value", 0.4, _VALUES),
+    ("partition_field_name", 0.3, _FIELDS),
+    ("partition_field_value", 0.4, _VALUES),
+    ("correlated_by_field_value", 0.1, _VALUES),
+    ("typical", 0.2, _LISTS),
+    ("actual", 0.2, _LISTS),
+    ("influencers", 0.4, _INFLUENCES),
+    ("causes", 0.1, _CAUSES),
+    ("geo_results", 0.05, _OBJECTS),
+    ("anomaly_score_explanation", 0.05, _OBJECTS),
+)
+_OF_AN_INFLUENCER: Sequence[tuple[str, float, Sequence[Any]]] = (
+    ("probability", 1.0, _PROBABILITIES),
+    ("influencer_field_name", 0.9, _FIELDS),
+    ("influencer_field_value", 0.9, _VALUES),
+)
+#: What may be another result of nearly the same values, so that ties are broken late.
+_TWINS: Mapping[str, Sequence[Document]] = {
+    "bucket": ({"bucket_span": 900, "bucket_influencers": []},),
+    "record": (
+        {"bucket_span": 900},
+        *({"detector_index": detector} for detector in (None, *_DETECTORS)),
+        *({f"{role}_field_value": value} for role in ("by", "over", "partition") for value in (None, "", "a")),
+    ),
+    "influencer": (
+        {"bucket_span": 900},
+        *({"influencer_field_value": value} for value in (None, "", "a", "A")),
+        *({"influencer_field_name": name} for name in (None, "", "host")),
+    ),
+}
+
+#: Which kinds a table holds, each as often as it is named; where all are held, a bucket shows its records.
+_MIXES: tuple[tuple[Kind, ...], ...] = (
+    *((kind,) for kind in KINDS),
+    ("bucket", "bucket", "record", "record", "influencer"),
+)
+_MIX_WEIGHTS = (3, 3, 4, 6)
 
 
 def seeded_history(rng: Random, rows: int) -> tuple[History, Domain]:
-    """A history of about `rows` bucket documents, rewrites included, and what it was made from."""
-    make = _maker(rng, rows, rng.sample(_JOBS, rng.choice((1, 1, 1, 2, 3))))
+    """A history of about `rows` documents, rewrites included, and what it was made from."""
+    kinds = rng.choices(_MIXES, weights=_MIX_WEIGHTS)[0]
+    if len(kinds) > 1:
+        rows *= 2
+    make = _maker(rng, rows, rng.sample(_JOBS, rng.choice((1, 1, 1, 2, 3))), kinds)
     sizes = [0] * rng.choice((1, 3, 8, max(1, min(rows, 40))))
     for _ in range(rows):
         sizes[rng.randrange(len(sizes))] += 1
@@ -187,10 +388,10 @@ def seeded_history(rng: Random, rows: int) -> tuple[History, Domain]:
     return history, make.domain(rows)
 
 
-def churned_history(rng: Random) -> tuple[History, Domain]:
-    """Thousands of buckets of one job in order, then thousands late and again, some at a time."""
+def churned_history(rng: Random, kind: Kind) -> tuple[History, Domain]:
+    """Thousands of results of one job and kind in order, then thousands late and again, some at a time."""
     rows = rng.randint(2_000, 2_500)
-    make = _maker(rng, rows, [rng.choice(_JOBS)])
+    make = _maker(rng, rows, [rng.choice(_JOBS)], (kind,))
     first = [make.write(make.next) for _ in range(rows)]
     make.spans = (300, 900)
     ways = (make.late, make.late, make.rewrite, make.finalised)
@@ -198,7 +399,7 @@ def churned_history(rng: Random) -> tuple[History, Domain]:
     return history, make.domain(rows)
 
 
-def _maker(rng: Random, rows: int, jobs: Sequence[str]) -> "_Maker":
+def _maker(rng: Random, rows: int, jobs: Sequence[str], kinds: Sequence[Kind]) -> "_Maker":
     pool = rng.choice(_SCORE_POOLS) if rng.random() < 0.7 else tuple(round(100 * rng.random(), 4) for _ in range(200))
     step = rng.choice((900_000, 300_000, 60_000, 1))
     last = LAST_INSTANT - 10 * step * (rows + 1)
@@ -206,10 +407,12 @@ def _maker(rng: Random, rows: int, jobs: Sequence[str]) -> "_Maker":
     return _Maker(
         rng=rng,
         jobs=jobs,
+        kinds=kinds,
         spans=rng.choice(_SPANS),
         scores=pool,
         first=first,
         step=step,
+        advance=(0, 1, 1, 1) if kinds == ("bucket",) else rng.choice(((0, 0, 1), (0, 0, 0, 0, 0, 1))),
         missing=rng.choice((0.0, 0.3)),
     )
 
@@ -218,18 +421,22 @@ def _maker(rng: Random, rows: int, jobs: Sequence[str]) -> "_Maker":
 class _Maker:
     rng: Random
     jobs: Sequence[str]
+    kinds: Sequence[Kind]
     spans: Sequence[int]
     scores: Sequence[float]
     first: int
     step: int
+    advance: Sequence[int]
     missing: float
     bucket: int = 0
+    only: Kind | None = None
     written: list[Document] = field(default_factory=list)
 
     def batch(self, size: int) -> Batch:
-        """Rows of one way of writing, or of all ways mixed."""
+        """Rows of one way of writing, or of all ways mixed, and likewise of one kind or of several."""
         ways = (self.next, self.next, self.late, self.rewrite, self.finalised)
         only = self.rng.choice(ways) if self.rng.random() < 0.5 else None
+        self.only = self.rng.choice(self.kinds) if self.rng.random() < 0.3 else None
         batch = [self.write(only or self.rng.choice(ways)) for _ in range(size)]
         if self.rng.random() < 0.2:
             batch.append(self.rng.choice(_OTHERS))
@@ -249,55 +456,56 @@ class _Maker:
             spans=self.spans,
             scores=[float(score) for score in self.scores],
             rows=rows,
+            kinds=self.kinds,
         )
 
     def next(self) -> Document:
-        """A bucket not before any other, at times at the same instant."""
-        self.bucket += self.rng.choice((0, 1, 1, 1))
-        return self.values(self.bucket, interim=0.2)
+        """A result not before any other, at times at the same instant."""
+        self.bucket += self.rng.choice(self.advance)
+        return self.values(self.bucket)
 
     def late(self) -> Document:
-        """A bucket somewhere in what was written already; its identity may be taken or new."""
-        return self.values(self.rng.randrange(self.bucket + 1), interim=0.2)
+        """A result somewhere in what was written already; its identity may be taken or new."""
+        return self.values(self.rng.randrange(self.bucket + 1))
 
     def rewrite(self) -> Document:
-        """A bucket written before, once more: identical, in other spelling, or rescored."""
+        """A result written before, once more: identical, with an unknown key, rescored, or all but its identity."""
         if not self.written:
             return self.next()
         earlier = self.rng.choice(self.written[-50:] if self.rng.random() < 0.5 else self.written)
-        change = self.rng.choice(({}, {}, {"unknown": 1}, {"anomaly_score": self.rng.choice(self.scores)}))
+        kind = earlier["result_type"]
+        rescored = {SCORES[kind]: self.rng.choice(self.scores)}
+        change = self.rng.choice(({}, {}, {"unknown": 1}, rescored, self.rng.choice(_TWINS[kind])))
         return {**earlier, **change}
 
     def finalised(self) -> Document:
-        """The newest interim bucket as a final one; without one, a next bucket."""
+        """The newest interim result as a final one; without one, a next result."""
         for earlier in reversed(self.written[-20:]):
             if earlier.get("is_interim"):
-                return {**earlier, "is_interim": False, "event_count": self.rng.choice((0, 60))}
+                changed = {"event_count": self.rng.choice((0, 60))} if earlier["result_type"] == "bucket" else {}
+                return {**earlier, "is_interim": False, **changed}
         return self.next()
 
-    def values(self, bucket: int, *, interim: float) -> Document:
+    def values(self, bucket: int) -> Document:
         """A document for the `bucket`-th step, every optional field present or not, as chance will have it."""
         rng = self.rng
         timestamp = self.first + bucket * self.step
+        kind = rng.choice(self.kinds) if self.only is None else self.only
         document: Document = {
             "job_id": rng.choice(self.jobs),
             "timestamp": timestamp,
             "bucket_span": rng.choice(self.spans),
-            "result_type": "bucket",
+            "result_type": kind,
         }
         score = rng.choice(self.scores)
+        name = SCORES[kind]
         optional: Document = {
-            "anomaly_score": score,
-            "initial_anomaly_score": score if rng.random() < 0.5 else rng.choice(self.scores),
-            "event_count": rng.choice((0, 1, 60, 60, 60, 2**53, 2**53 + 1, INT64_MAX - 1, INT64_MAX, -1, -(2**63))),
-            "is_interim": rng.random() < interim,
-            "processing_time_ms": rng.choice((0, 0, 1, 12, INT64_MAX)),
-            "bucket_influencers": [],
+            name: score,
+            f"initial_{name}": score if rng.random() < 0.5 else rng.choice(self.scores),
+            "is_interim": rng.random() < 0.2,
         }
-        if rng.random() < 0.2:
-            optional["bucket_influencers"] = [self.influencer(document) for _ in range(rng.choice((1, 2)))]
-        if rng.random() < 0.2:
-            optional["scheduled_events"] = rng.choices(_EVENTS, k=rng.choice((0, 1, 2, 3)))
+        make = {"bucket": self.of_a_bucket, "record": self.of_a_record, "influencer": self.of_an_influencer}
+        make[kind](document, optional)
         for name, value in optional.items():
             chance = rng.random()
             if chance >= self.missing:
@@ -307,6 +515,38 @@ class _Maker:
         if rng.random() < 0.1:
             document["timestamp"] = iso(timestamp)
         return document
+
+    def of_a_bucket(self, document: Document, optional: Document) -> None:
+        """What only a bucket has."""
+        rng = self.rng
+        optional["event_count"] = rng.choice(
+            (0, 60, 60, 2**53, 2**53 + 1, 2**53 + 1, INT64_MAX - 1, INT64_MAX, -1, -(2**63))
+        )
+        optional["processing_time_ms"] = rng.choice((0, 0, 1, 12, INT64_MAX))
+        optional["bucket_influencers"] = []
+        if rng.random() < (0.2 if len(self.kinds) == 1 else 0.6):
+            optional["bucket_influencers"] = [self.influencer(document) for _ in range(rng.choice((1, 2)))]
+        if rng.random() < 0.2:
+            optional["scheduled_events"] = rng.choices(_EVENTS, k=rng.choice((0, 1, 2, 3)))
+
+    def of_a_record(self, document: Document, optional: Document) -> None:
+        """What only a record has."""
+        self.some(_OF_A_RECORD, optional)
+        if self.rng.random() < 0.2:
+            document |= self.rng.choice(_UNKNOWN)
+
+    def of_an_influencer(self, document: Document, optional: Document) -> None:
+        """What only an influencer has."""
+        self.some(_OF_AN_INFLUENCER, optional)
+        if self.rng.random() < 0.2:
+            document |= self.rng.choice(_UNKNOWN)
+
+    def some(self, fields: Iterable[tuple[str, float, Sequence[Any]]], optional: Document) -> None:
+        """Values of some fields, each with its chance."""
+        rng = self.rng
+        for name, chance, values in fields:
+            if rng.random() < chance:
+                optional[name] = rng.choice(values)
 
     def influencer(self, bucket: Document) -> Document:
         """A nested influencer, some of its keys left to their defaults."""
@@ -331,22 +571,29 @@ def iso(timestamp: int) -> str:
 
 
 def respelled(rng: Random, document: Document) -> Document:
-    """The same document written another way: NumPy scalars, integral floats, other instants, or as a search hit."""
+    """The same document written another way: NumPy scalars, integral floats, tuples, other instants, a search hit."""
     way = rng.randrange(12)
     if way == 0:
         return {"_index": ".ml-anomalies-shared", "_source": document}
+    kept = KEPT.get(document.get("result_type") or "")
+    if kept is None:
+        return document
     given = {name: value for name, value in document.items() if value is not None}
     changed: Document = {}
-    if way == 1 and "timestamp" in given:
+    if way == 1:
         timestamp = timestamp_ms(document)
         moment = EPOCH + timedelta(milliseconds=timestamp)
         changed["timestamp"] = rng.choice((moment, np.datetime64(timestamp, "ms"), np.int64(timestamp), iso(timestamp)))
     elif way in {2, 3}:
         spelling = np.int64 if way == 2 else _integral_float
-        names = {"event_count", "processing_time_ms", "bucket_span"} & given.keys()
+        names = ["bucket_span", *(name for name, holds in kept.items() if holds is int and name in given)]
         changed = {name: spelling(given[name]) for name in names}
     elif way == 4:
-        changed = {name: np.float64(given[name]) for name in {"anomaly_score", "initial_anomaly_score"} & given.keys()}
+        changed = {name: np.float64(given[name]) for name, holds in kept.items() if holds is float and name in given}
+    elif way == 5:
+        lists = {"causes", "influencers", "typical", "actual", "scheduled_events", "bucket_influencers"}
+        # Where such a name is documented for another kind it is unknown here, and comes back as it is.
+        changed = {name: tuple(given[name]) for name in lists & given.keys() if name not in unknown(document)}
     return {**document, **changed}
 
 
@@ -354,66 +601,75 @@ def _integral_float(number: int) -> float | int:
     return float(number) if abs(number) <= 2**53 else number
 
 
+_DTYPES: Mapping[type, type] = {float: np.float64, int: np.int64, bool: np.bool_}
+
+
 def as_columns(rng: Random, batch: Sequence[Document]) -> tuple[dict[str, Any], str | None]:
-    """The buckets of a batch as `ResultsIndex.upsert_columns` takes them: the columns, and the job if all share it."""
-    buckets = [document for document in batch if document.get("result_type") == "bucket"]
-    jobs = {document["job_id"] for document in buckets}
+    """Results of one kind as `ResultsIndex.upsert_columns` takes them: the columns, and the job if all share it.
+
+    Unknown keys have no column, and are left out.
+    """
+    (kind,) = {document["result_type"] for document in batch}
+    jobs = {document["job_id"] for document in batch}
     job_id = jobs.pop() if len(jobs) == 1 and rng.random() < 0.5 else None
-    columns: dict[str, Any] = {"timestamp": np.array([timestamp_ms(document) for document in buckets], np.int64)}
+    columns: dict[str, Any] = {"timestamp": np.array([timestamp_ms(document) for document in batch], np.int64)}
     if rng.random() < 0.5:
         columns["timestamp"] = columns["timestamp"].astype("datetime64[ms]")
-    spans = [document["bucket_span"] for document in buckets]
+    spans = [document["bucket_span"] for document in batch]
     columns["bucket_span"] = spans[0] if len(set(spans)) == 1 else np.array(spans, np.int64)
     if job_id is None:
-        names = [document["job_id"] for document in buckets]
+        names = [document["job_id"] for document in batch]
         columns["job_id"] = names if rng.random() < 0.5 else np.array(names)
-    dtypes = {
-        "anomaly_score": np.float64,
-        "initial_anomaly_score": np.float64,
-        "event_count": np.int64,
-        "is_interim": np.bool_,
-        "processing_time_ms": np.int64,
-    }
-    for name, dtype in dtypes.items():
-        values = [document.get(name) for document in buckets]
+    for name, holds in KEPT[kind].items():
+        values = [document.get(name) for document in batch]
         missing = [value is None for value in values]
         if all(missing):
             continue
-        if rng.random() < 0.3:
+        if rng.random() < 0.3 or (holds is str and _ends_in_nul(values)):
             columns[name] = values
+        elif holds is str:
+            columns[name] = np.array(values, object) if any(missing) else np.array(values)
         else:
-            filled: np.ndarray[Any, Any] = np.array([0 if value is None else value for value in values], dtype)
+            filled: np.ndarray[Any, Any] = np.array([0 if value is None else value for value in values], _DTYPES[holds])
             columns[name] = np.ma.array(filled, mask=missing) if any(missing) else filled
-    for name in ("bucket_influencers", "scheduled_events"):
-        lists = [document.get(name) for document in buckets]
-        if any(lists):
-            columns[name] = lists
+    for name in (*DROPPED[kind], *(("scheduled_events",) if kind == "bucket" else ())):
+        values = [document.get(name) for document in batch]
+        if any(value is not None for value in values):
+            columns[name] = values
     return columns, job_id
 
 
-def seeded_query(rng: Random, domain: Domain) -> BucketQuery:
+def _ends_in_nul(values: Sequence[str | None]) -> bool:
+    # An array of text forgets them.
+    return any(value is not None and value.endswith("\x00") for value in values)
+
+
+def seeded_query(rng: Random, domain: Domain) -> Query:
     """A question about a history made from `domain`, on its edges as a rule."""
-    sort = rng.choice(SORTABLE[:11] if rng.random() < 0.9 else SORTABLE)
+    kind = rng.choice(domain.kinds if rng.random() < 0.99 else KINDS)
+    sort = rng.choice(HELD[kind] if rng.random() < 0.9 else SORTABLE)
     if rng.random() < 0.5:
-        sort = rng.choice(("timestamp", "anomaly_score"))
+        sort = rng.choice(("timestamp", SCORES[kind]))
     either: dict[str, Any] = {
         "jobs": rng.choice(domain.jobs),
         "exclude_interim": rng.random() < 0.3,
-        "expand": rng.random() < 0.1,
         "sort": sort,
         "desc": rng.random() < 0.5,
     }
-    if rng.random() < 0.08:
-        return BucketQuery(timestamp=rng.choice(domain.timestamps) + rng.choice((*[0] * 9, 1)), **either)
+    if kind == "bucket":
+        either["expand"] = rng.random() < (0.1 if len(domain.kinds) == 1 else 0.7)
+        if rng.random() < 0.1:
+            either["exclude_interim"] = rng.random() < 0.6
+            return BucketQuery(timestamp=rng.choice(domain.timestamps) + rng.choice((*[0] * 9, 1)), **either)
     start, end = _window(rng, domain)
-    return BucketQuery(
-        start=start,
-        end=end,
-        anomaly_score=_threshold(rng, domain),
-        from_=rng.choice((*[0] * 20, 1, 2, domain.rows // 8, domain.rows // 3, domain.rows, 10**30)),
-        size=rng.choice((*[100] * 7, *[10] * 7, 1, 2, 3, 5, 0, 10_000, 10_000, 10_000)),
-        **either,
-    )
+    either |= {
+        "start": start,
+        "end": end,
+        SCORES[kind]: _threshold(rng, domain),
+        "from_": rng.choice((*[0] * 20, 1, 2, domain.rows // 8, domain.rows // 3, domain.rows, 10**30)),
+        "size": rng.choice((*[100] * 7, *[10] * 7, 1, 2, 3, 5, 0, 10_000, 10_000, 10_000)),
+    }
+    return QUERIES[kind](**either)
 
 
 def _window(rng: Random, domain: Domain) -> tuple[int | None, int | None]:

@@ -14,11 +14,38 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bucketquery import BucketQuery, Commit, ResultsIndex, Snapshot
-from bucketquery.testing import bucket_documents, bucket_queries, evaluate
-from cases import Case, Table, count_cases, outcome, seeded_tables, whole
-from sql import SqlBuckets
-from strategies import Batch, History, apply_history, as_columns, histories, identity, respelled, tally
+from bucketquery import (
+    BucketPage,
+    BucketQuery,
+    Commit,
+    InfluencerPage,
+    Kind,
+    RecordPage,
+    RecordQuery,
+    ResultsIndex,
+    Snapshot,
+)
+from bucketquery.testing import bucket_queries, evaluate, influencer_queries, record_queries, result_documents
+from cases import Case, Table, count_cases, outcome, plural, seeded_tables, whole
+from sql import SqlResults
+from strategies import (
+    KEPT,
+    KINDS,
+    SCORES,
+    Batch,
+    Document,
+    History,
+    Query,
+    apply_history,
+    as_columns,
+    fits,
+    histories,
+    identity,
+    kind_of,
+    respelled,
+    tally,
+    unknown,
+)
 
 CASES = int(os.environ.get("BUCKETQUERY_CASES", "2000"))
 SEED = os.environ.get("BUCKETQUERY_SEED", "0")
@@ -33,9 +60,11 @@ def test_seeded_cases_are_answered_alike() -> None:
     assert seen["cases"] >= CASES
 
 
-def test_churned_cases_are_answered_alike() -> None:
+@pytest.mark.parametrize("kind", KINDS)
+def test_churned_cases_are_answered_alike(kind: Kind) -> None:
     """So they do on a table so large, and written late and again so often, that what was put off must be done."""
-    assert count_cases(seeded_tables(f"churned-{SEED}", CASES // 200), IndexEngine)["cases"] >= CASES // 200
+    cases = CASES // 600
+    assert count_cases(seeded_tables(f"churned-{kind}-{SEED}", cases), IndexEngine)["cases"] >= cases
 
 
 @pytest.mark.thorough
@@ -51,107 +80,162 @@ class IndexEngine:
     def __init__(self, table: Table) -> None:
         self.rng = Random(f"{table.seed} as the index has it")
         self.index = ResultsIndex()
-        for job_id in sorted(table.put):
-            self.index.put_job(job_id)
+        #: Of some tables a second index, which holds no documents, is written to and asked beside the first.
+        self.bare = ResultsIndex(keep_documents=False) if self.rng.random() < 0.2 else None
+        for index in self.indexes():
+            for job_id in sorted(table.put):
+                index.put_job(job_id)
         self.snapshots = [self.index.snapshot()]
+        self.bare_snapshots = [] if self.bare is None else [self.bare.snapshot()]
+
+    def indexes(self) -> list[ResultsIndex]:
+        """The indexes that are written to."""
+        return [self.index] if self.bare is None else [self.index, self.bare]
 
     def write(self, table: Table, state: int) -> None:
         """Write one batch in one of the ways; what the index says about it must be so."""
-        before = self.index.sequence
-        commit, batch = write_somehow(self.rng, self.index, table.history[state - 1])
+        for index in self.indexes():
+            before = index.sequence
+            commit, batch = write_somehow(self.rng, index, table.history[state - 1])
+            counts = tally(table.states[state - 1], batch, keep_documents=index is not self.bare)
+            assert (commit.inserted, commit.replaced, commit.unchanged, commit.deleted, dict(commit.skipped)) == (
+                counts.inserted,
+                counts.replaced,
+                counts.unchanged,
+                0,
+                counts.skipped,
+            )
+            assert commit.sequence == index.sequence == before + (counts.inserted + counts.replaced > 0)
+            assert index.jobs() == tuple(sorted(table.jobs(state)))
+            stored = [kind for kind, _ in table.states[state]]
+            assert index.stats()["rows"] == {kind: stored.count(kind) for kind in KINDS}
         self.snapshots.append(self.index.snapshot())
-        counts = tally(table.states[state - 1], batch)
-        assert (commit.inserted, commit.replaced, commit.unchanged, commit.deleted, dict(commit.skipped)) == (
-            counts.inserted,
-            counts.replaced,
-            counts.unchanged,
-            0,
-            counts.skipped,
-        )
-        assert commit.sequence == self.index.sequence == before + (counts.inserted + counts.replaced > 0)
-        assert self.index.jobs() == tuple(sorted(table.jobs(state)))
-        assert self.index.stats()["rows"] == {"bucket": len(table.states[state])}
+        if self.bare is not None:
+            self.bare_snapshots.append(self.bare.snapshot())
 
     def ask(self, table: Table, case: Case) -> str:
         """The page of the case, asked in one of the ways."""
         snapshot = self.snapshots[case.state]
+        known = table.jobs(case.state).issuperset(case.query.jobs)
         way = self.rng.randrange(10)
         if way == 0:
             return outcome(call, snapshot, case.query)
-        if way == 1 and table.jobs(case.state).issuperset(case.query.jobs):
+        if way == 1 and known:
             look_closely(table, case, snapshot)
+        if way < 6 and known and self.bare_snapshots:
+            look_at_keys(self.rng, table, case, self.bare_snapshots[case.state])
         newest = case.state == case.written and self.rng.random() < 0.5
         return outcome(search, self.index if newest else snapshot, case.query)
 
 
 def write_somehow(rng: Random, index: ResultsIndex, batch: Batch) -> tuple[Commit, Batch]:
     """Write a batch in one of the ways there are; the commit, and what of the batch was handed over."""
-    buckets = [document for document in batch if document.get("result_type") == "bucket"]
+    held = [document for document in batch if fits(document)]
+    kinds = [kind for kind in KINDS if any(document["result_type"] == kind for document in held)]
     way = rng.randrange(5)
-    if way == 0 and buckets:
-        columns, job_id = as_columns(rng, buckets)
-        return index.upsert_columns(columns, job_id=job_id), buckets
-    if way == 1:
-        bare = [{name: value for name, value in document.items() if name != "result_type"} for document in buckets]
-        return index.upsert(bare, kind="bucket"), buckets
+    if way == 0 and len(kinds) == 1 and not any(map(unknown, held)):
+        columns, job_id = as_columns(rng, held)
+        return index.upsert_columns(columns, job_id=job_id, kind=kinds[0]), held
+    if way == 1 and len(kinds) == 1:
+        bare = [{name: value for name, value in document.items() if name != "result_type"} for document in held]
+        return index.upsert(bare, kind=kinds[0]), held
     if way == 2:
         return index.upsert(iter(batch)), batch
     return index.upsert([respelled(rng, document) for document in batch]), batch
 
 
-def search(results: ResultsIndex | Snapshot, query: BucketQuery) -> dict[str, Any]:
+def search(results: ResultsIndex | Snapshot, query: Query) -> dict[str, Any]:
     """The response body to a prepared question."""
     return results.search(query).to_dict()
 
 
-def call(snapshot: Snapshot, query: BucketQuery) -> dict[str, Any]:
+def call(snapshot: Snapshot, query: Query) -> dict[str, Any]:
     """The same question in the keywords of the API's client."""
     shared: dict[str, Any] = {
         "job_id": query.jobs[0],
         "exclude_interim": query.exclude_interim,
-        "expand": query.expand,
         "sort": query.sort,
         "desc": query.desc,
     }
-    if query.timestamp is not None:
-        return snapshot.get_buckets(timestamp=query.timestamp, **shared).to_dict()
-    paging: Mapping[str, Any] = {"from_": query.from_, "size": query.size}
-    if query.size % 2:
-        paging = {"page": {"from": query.from_, "size": query.size}}
-    return snapshot.get_buckets(
-        start=query.start, end=query.end, anomaly_score=query.anomaly_score, **paging, **shared
-    ).to_dict()
+    if isinstance(query, BucketQuery):
+        shared["expand"] = query.expand
+        if query.timestamp is not None:
+            return snapshot.get_buckets(timestamp=query.timestamp, **shared).to_dict()
+    shared |= {"start": query.start, "end": query.end}
+    shared |= (
+        {"page": {"from": query.from_, "size": query.size}}
+        if query.size % 2
+        else {
+            "from_": query.from_,
+            "size": query.size,
+        }
+    )
+    if isinstance(query, BucketQuery):
+        return snapshot.get_buckets(anomaly_score=query.anomaly_score, **shared).to_dict()
+    if isinstance(query, RecordQuery):
+        return snapshot.get_records(record_score=query.record_score, **shared).to_dict()
+    return snapshot.get_influencers(influencer_score=query.influencer_score, **shared).to_dict()
+
+
+PAGES: Mapping[Kind, type] = {"bucket": BucketPage, "record": RecordPage, "influencer": InfluencerPage}
 
 
 def look_closely(table: Table, case: Case, snapshot: Snapshot) -> None:
     """Everything else that a page, a scan and pages laid end to end say must be what the response body says."""
-    query, buckets = case.query, whole(table.documents(case.state), case.query)
-    assert repr([bucket.to_dict() for bucket in snapshot.scan(query)]) == repr(buckets)
-    if query.timestamp is not None:
+    query, results = case.query, whole(table.documents(case.state), case.query)
+    assert repr([result.to_dict() for result in snapshot.scan(query)]) == repr(results)
+    if isinstance(query, BucketQuery) and query.timestamp is not None:
         return
     page = snapshot.search(query)
-    body = page.to_dict()["buckets"]
+    body = page.to_dict()[plural(query)]
+    assert type(page) is PAGES[kind_of(query)]
     assert page.sequence == snapshot.sequence
     assert len(page) == len(body)
-    assert repr([bucket.to_dict() for bucket in page]) == repr(body)
-    assert list(page.keys()) == [identity(bucket) for bucket in body]
-    for name in ("job_id", "timestamp", "anomaly_score", "bucket_span", "event_count", "is_interim"):
-        assert repr(page.column(name).tolist()) == repr([bucket[name] for bucket in body])
-    assert repr(laid_end_to_end(snapshot, query, size=len(buckets) // 3 + 1)) == repr(buckets)
+    assert repr([result.to_dict() for result in page]) == repr(body)
+    assert list(page.keys()) == [identity(result) for result in body]
+    for name in ("job_id", "timestamp", "bucket_span", "is_interim", SCORES[kind_of(query)]):
+        assert repr(page.column(name).tolist()) == repr([result[name] for result in body])
+    assert repr(laid_end_to_end(snapshot, query, size=len(results) // 3 + 1)) == repr(results)
 
 
-def laid_end_to_end(snapshot: Snapshot, query: BucketQuery, *, size: int) -> list[dict[str, Any]]:
-    """The buckets of all pages of one size, up to the first empty one."""
-    buckets: list[dict[str, Any]] = []
-    while page := snapshot.search(query.replace(from_=len(buckets), size=size)).to_dict()["buckets"]:
-        buckets += page
-    return buckets
+def look_at_keys(rng: Random, table: Table, case: Case, bare: Snapshot) -> None:
+    """An index without documents has the same count and keys, and with the host's documents the same body."""
+    query = case.query.replace(expand=False) if isinstance(case.query, BucketQuery) else case.query
+    expected = outcome(evaluate, table.documents(case.state), query)
+    if expected == "NotFound":
+        assert outcome(bare.search, query) == expected
+        return
+    body = evaluate(table.documents(case.state), query)
+    page = bare.search(query)
+    keys = [identity(result) for result in body[plural(query)]]
+    assert (page.count, list(page.keys())) == (body["count"], keys)
+    stored = table.states[case.state]
+    hosts = [host_document(rng, stored[kind_of(query), key]) for key in keys]
+    assert repr(page.to_dict(documents=hosts)) == expected
+
+
+def host_document(rng: Random, document: Document) -> Document:
+    """A document as its host may have it: spelled another way, or with indexed values that are out of date."""
+    if rng.random() < 0.7:
+        return respelled(rng, document)
+    held, named = KEPT[document["result_type"]], identity(document)
+    stale = {name: False if holds is bool else holds(1) for name, holds in held.items() if rng.random() < 0.3}
+    changed = {**document, **stale}
+    return changed if identity(changed) == named else document
+
+
+def laid_end_to_end(snapshot: Snapshot, query: Query, *, size: int) -> list[dict[str, Any]]:
+    """The results of all pages of one size, up to the first empty one."""
+    results: list[dict[str, Any]] = []
+    while page := snapshot.search(query.replace(from_=len(results), size=size)).to_dict()[plural(query)]:
+        results += page
+    return results
 
 
 # Drawn by Hypothesis, which makes a failure small
 
 
-def snapshot_of(history: History, query: BucketQuery) -> Snapshot:
+def snapshot_of(history: History, query: Query) -> Snapshot:
     """The state that a history leads to, in which the job of the query is known."""
     index = ResultsIndex()
     index.put_job(query.jobs[0])
@@ -160,22 +244,32 @@ def snapshot_of(history: History, query: BucketQuery) -> Snapshot:
     return index.snapshot()
 
 
-@given(histories(), bucket_queries())
-def test_drawn_histories_are_answered_alike(history: History, query: BucketQuery) -> None:
+def queries() -> st.SearchStrategy[Query]:
+    """Questions of all kinds."""
+    return st.one_of(bucket_queries(), record_queries(), influencer_queries())
+
+
+def in_a_window(query: Query) -> bool:
+    """Whether a query asks for pages, and not for the one bucket at an instant."""
+    return not isinstance(query, BucketQuery) or query.timestamp is None
+
+
+@given(histories(), queries())
+def test_drawn_histories_are_answered_alike(history: History, query: Query) -> None:
     """Index and reference agree on whatever Hypothesis can think of."""
     answer = outcome(search, snapshot_of(history, query), query)
     assert answer == outcome(evaluate, apply_history(history), query)
 
 
-@given(histories(), bucket_queries())
-def test_reference_and_sqlite_agree(history: History, query: BucketQuery) -> None:
+@given(histories(), queries())
+def test_reference_and_sqlite_agree(history: History, query: Query) -> None:
     """The judges agree among themselves, each having replaced and filtered in its own way."""
-    with SqlBuckets(history) as sql:
+    with SqlResults(history) as sql:
         assert outcome(sql.answer, query) == outcome(evaluate, apply_history(history), query)
 
 
-@given(histories(), bucket_queries())
-def test_kept_snapshots_answer_as_they_did(history: History, query: BucketQuery) -> None:
+@given(histories(), queries())
+def test_kept_snapshots_answer_as_they_did(history: History, query: Query) -> None:
     """No later write is seen in a snapshot, whether or not it was asked before that write."""
     index = ResultsIndex()
     index.put_job(query.jobs[0])
@@ -190,28 +284,33 @@ def test_kept_snapshots_answer_as_they_did(history: History, query: BucketQuery)
         assert answer == outcome(search, unasked, query)
 
 
-@given(bucket_documents(), bucket_queries(), st.integers(0, 2**32))
-def test_columns_lead_where_documents_lead(documents: Batch, query: BucketQuery, seed: int) -> None:
-    """A bulk load of columns and the same documents as one batch leave the same answers."""
+@given(result_documents(), queries(), st.integers(0, 2**32))
+def test_columns_lead_where_documents_lead(documents: Batch, query: Query, seed: int) -> None:
+    """A bulk load of columns, a kind at a time, and the same documents as one batch leave the same answers."""
+    documents = [
+        {name: value for name, value in document.items() if name not in unknown(document)} for document in documents
+    ]
     index = ResultsIndex()
     index.put_job(query.jobs[0])
-    if documents:
-        columns, job_id = as_columns(Random(seed), documents)
-        index.upsert_columns(columns, job_id=job_id)
+    for kind in KINDS:
+        of_kind = [document for document in documents if document["result_type"] == kind]
+        if of_kind:
+            columns, job_id = as_columns(Random(seed), of_kind)
+            index.upsert_columns(columns, job_id=job_id, kind=kind)
     answer = outcome(search, index, query)
     assert answer == outcome(search, snapshot_of([documents], query), query)
     assert answer == outcome(evaluate, documents, query)
 
 
-@given(histories(), bucket_queries())
-def test_a_scan_is_every_match_in_order(history: History, query: BucketQuery) -> None:
+@given(histories(), queries())
+def test_a_scan_is_every_match_in_order(history: History, query: Query) -> None:
     """A scan heeds the conditions and the order of a query, and no page."""
-    scanned = [bucket.to_dict() for bucket in snapshot_of(history, query).scan(query)]
+    scanned = [result.to_dict() for result in snapshot_of(history, query).scan(query)]
     assert repr(scanned) == repr(whole(apply_history(history), query))
 
 
-@given(histories(), bucket_queries().filter(lambda query: query.timestamp is None), st.integers(1, 7))
-def test_pages_laid_end_to_end_are_the_whole(history: History, query: BucketQuery, size: int) -> None:
+@given(histories(), queries().filter(in_a_window), st.integers(1, 7))
+def test_pages_laid_end_to_end_are_the_whole(history: History, query: Query, size: int) -> None:
     """Pages of any size, one after the other, have every match once and in order."""
-    buckets = laid_end_to_end(snapshot_of(history, query), query, size=size)
-    assert repr(buckets) == repr(whole(apply_history(history), query))
+    results = laid_end_to_end(snapshot_of(history, query), query, size=size)
+    assert repr(results) == repr(whole(apply_history(history), query))

@@ -1,6 +1,7 @@
 """Every write the index has, in any order, with snapshots and questions between: a rule machine against a dict."""
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from random import Random
@@ -11,24 +12,31 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
-from bucketquery import BucketQuery, Commit, InvalidDocument, ResultsIndex, Snapshot, UnknownJob
+from bucketquery import BucketQuery, Commit, InvalidDocument, InvalidQuery, Kind, ResultsIndex, Snapshot, UnknownJob
 from bucketquery.columns.view import View
 from bucketquery.testing import evaluate
 from cases import outcome, whole
-from helpers import limit_heads, moved, table_of
+from helpers import limit_heads, moved, table_of, without
 from strategies import (
     FIRST_INSTANT,
     INT64_MAX,
+    KINDS,
+    QUERIES,
     Batch,
     Document,
     Domain,
+    Name,
+    Query,
     State,
     apply_batch,
     as_columns,
     identity,
+    kind_of,
     respelled,
     seeded_query,
     tally,
+    timestamp_ms,
+    unknown,
 )
 
 STEP = 300_000
@@ -44,44 +52,107 @@ INFLUENCERS: tuple[list[Document] | None, ...] = (
     [{"influencer_field_name": "bucket_time", "anomaly_score": 75.0, "is_interim": True}],
     [{"probability": 1e-308}, {"influencer_field_name": "host", "raw_anomaly_score": 3}],
 )
-#: What a batch may change in every document of it: one field, so that only some columns differ, or many.
-CHANGES: tuple[tuple[str, ...], ...] = (
-    ("anomaly_score",),
-    ("event_count",),
-    ("processing_time_ms", "scheduled_events"),
-    ("bucket_influencers",),
-    ("anomaly_score", "initial_anomaly_score", "event_count", "bucket_influencers", "scheduled_events"),
+#: What only a record has; the parts of its identity are few, so that most of them are taken.
+RECORD_VALUES: Mapping[str, Sequence[Any]] = {
+    "probability": (None, 0.0, 5e-324, 1e-308, 1, 1.0),
+    "multi_bucket_impact": (None, -5.0, 5),
+    "detector_index": (None, 0, 1),
+    "function": (None, "", "mean", "Mean"),
+    "function_description": (None, "mean"),
+    "field_name": (None, "", "\uffff", "\U00010000"),
+    "by_field_name": (None, "", "host", "function"),
+    "by_field_value": (None, None, "", "a"),
+    "over_field_name": (None, "host"),
+    "over_field_value": (None, None, None, "b"),
+    "partition_field_name": (None, "zone"),
+    "partition_field_value": (None, None, None, "", "é"),
+    "correlated_by_field_value": (None, "c"),
+    "typical": (None, [], [1, 2.5]),
+    "actual": (None, [5e-324]),
+    "causes": (None, [], [{"probability": 1, "b": {"a": None}}]),
+    "influencers": (None, [], [{"influencer_field_name": "host", "influencer_field_values": ["b", "a", "b"]}]),
+    "geo_results": (None, {}, {"typical_point": "1.0,2.0"}),
+    "anomaly_score_explanation": (None, {"anomaly_length": 2}),
+}
+INFLUENCER_VALUES: Mapping[str, Sequence[Any]] = {
+    "probability": (None, 0.0, 5e-324, 1e-308, 1, 1.0),
+    "influencer_field_name": (None, "", "host", "job_id"),
+    "influencer_field_value": (None, "", "a", "A", "\U00010000"),
+}
+#: Nobody has documented these; what stands there comes back.
+UNKNOWN_VALUES: Mapping[str, Sequence[Any]] = {
+    "host": (None, ["own"], "own"),
+    "extra": (None, 1, {"b": [True], "a": {}}),
+}
+#: What a batch may change in every document of a kind: one field, so that only some columns differ, or many.
+CHANGES: tuple[Mapping[Kind, Sequence[str]], ...] = (
+    {"bucket": ("anomaly_score",), "record": ("record_score",), "influencer": ("influencer_score",)},
+    {"bucket": ("event_count",), "record": ("probability",), "influencer": ("probability",)},
+    {
+        "bucket": ("processing_time_ms", "scheduled_events"),
+        "record": ("function", "by_field_name", "correlated_by_field_value"),
+        "influencer": ("initial_influencer_score",),
+    },
+    {"bucket": ("bucket_influencers",), "record": ("influencers", "host"), "influencer": ("extra",)},
+    {
+        "bucket": ("anomaly_score", "initial_anomaly_score", "event_count", "bucket_influencers", "scheduled_events"),
+        "record": ("record_score", "initial_record_score", "probability", "field_name", "typical", "actual", "causes"),
+        "influencer": ("influencer_score", "initial_influencer_score", "probability", "host"),
+    },
 )
-UNFIT: tuple[Document, ...] = (
-    {"anomaly_score": "high"},
-    {"timestamp": None},
-    {"bucket_span": 0},
-    {"event_count": 2**63},
-    {"scheduled_events": [None]},
-    {"bucket_influencers": [{"timestamp": 5}]},
+UNFIT: tuple[tuple[Kind, Document], ...] = (
+    ("bucket", {"anomaly_score": "high"}),
+    ("bucket", {"timestamp": None}),
+    ("bucket", {"bucket_span": 0}),
+    ("bucket", {"event_count": 2**63}),
+    ("bucket", {"scheduled_events": [None]}),
+    ("bucket", {"bucket_influencers": [{"timestamp": 5}]}),
+    ("record", {"probability": math.nan}),
+    ("record", {"detector_index": 0.5}),
+    ("record", {"over_field_value": 7}),
+    ("record", {"typical": [True]}),
+    ("record", {"influencers": [{"influencer_field_values": [None]}]}),
+    ("record", {"causes": [{"deep": math.inf}]}),
+    ("influencer", {"influencer_field_value": ["a"]}),
+    ("influencer", {"bucket_span": None}),
 )
 
 jobs = st.sampled_from(sorted(STARTS))
 seeds = st.integers(0, 2**32 - 1)
 #: How many rows a write has, as parts of what a head may hold: fewer, as many, more.
 parts = st.sampled_from((0.0, 0.5, 1.0, 1.5, 3.0))
-doors = st.sampled_from(("documents", "documents", "columns"))
+doors = st.sampled_from(("documents", "documents", "kinds", "columns"))
+#: The kinds of a batch.
+mixes = st.sampled_from((*((kind,) for kind in KINDS), KINDS, KINDS, KINDS))
 
 
-def document(rng: Random, job_id: str, timestamp: int, span: int, *, is_interim: bool, full: float) -> Document:
-    """A bucket with values that collide; each optional field is there with the chance ``full``."""
-    optional: Document = {
-        "anomaly_score": rng.choice(SCORES),
-        "initial_anomaly_score": rng.choice(SCORES),
-        "event_count": rng.choice(COUNTS),
-        "processing_time_ms": rng.choice(COUNTS),
-        "scheduled_events": rng.choice(EVENTS),
-        "bucket_influencers": rng.choice(INFLUENCERS),
-    }
+def document(
+    rng: Random, job_id: str, timestamp: int, span: int, *, is_interim: bool, full: float, kinds: Sequence[Kind] = KINDS
+) -> Document:
+    """A result of one of the kinds with values that collide; each optional field is there with the chance ``full``."""
+    kind = kinds[0] if len(kinds) == 1 else rng.choice(kinds)
+    if kind == "bucket":
+        optional: Document = {
+            "anomaly_score": rng.choice(SCORES),
+            "initial_anomaly_score": rng.choice(SCORES),
+            "event_count": rng.choice(COUNTS),
+            "processing_time_ms": rng.choice(COUNTS),
+            "scheduled_events": rng.choice(EVENTS),
+            "bucket_influencers": rng.choice(INFLUENCERS),
+        }
+    else:
+        optional = {f"{kind}_score": rng.choice(SCORES), f"initial_{kind}_score": rng.choice(SCORES)}
+        values = {**(RECORD_VALUES if kind == "record" else INFLUENCER_VALUES), **UNKNOWN_VALUES}
+        optional |= {name: rng.choice(choice) for name, choice in values.items()}
     if is_interim or rng.random() < 0.5:
         optional["is_interim"] = is_interim
     given = {name: value for name, value in optional.items() if name == "is_interim" or rng.random() < full}
-    return {"result_type": "bucket", "job_id": job_id, "timestamp": timestamp, "bucket_span": span, **given}
+    return {"result_type": kind, "job_id": job_id, "timestamp": timestamp, "bucket_span": span, **given}
+
+
+def in_time(names: Iterable[Name]) -> list[Name]:
+    """Names of what is stored, in time order and else in one that is the same every time."""
+    return sorted(names, key=lambda name: (name[1][:3], repr(name)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,11 +160,12 @@ class Kept:
     """A snapshot, and what the dict answered when it was taken."""
 
     snapshot: Snapshot
-    answers: Sequence[tuple[BucketQuery, str]]
+    stored: State
+    answers: Sequence[tuple[Query, str]]
 
 
 class IndexMachine(RuleBasedStateMachine):
-    """A `ResultsIndex` beside a dict of documents by identity.
+    """A `ResultsIndex` beside a dict of documents by kind and identity.
 
     A step is one write or some questions. After each, whatever the index can check of itself holds, and every snapshot
     that was kept answers as it did.
@@ -103,12 +175,13 @@ class IndexMachine(RuleBasedStateMachine):
     head_rows: ClassVar[int]
     base_rows_per_head_row: ClassVar[int | None] = None
     most_rows: ClassVar[int] = 400
+    keep_documents: ClassVar[bool] = True
 
     def __init__(self) -> None:
         super().__init__()
         self.patch = pytest.MonkeyPatch()
         limit_heads(self.patch, self.head_rows, self.base_rows_per_head_row)
-        self.index = ResultsIndex(max_size=10**6)
+        self.index = ResultsIndex(max_size=10**6, keep_documents=self.keep_documents)
         self.stored: State = {}
         self.spans: dict[str, int | None] = {}
         self.sequence = 0
@@ -120,9 +193,9 @@ class IndexMachine(RuleBasedStateMachine):
 
     # ---- what the rules are made of
 
-    def of_job(self, job_id: str) -> Batch:
-        """What the dict holds of a job, in time order."""
-        return [self.stored[name] for name in sorted(name for name in self.stored if name[0] == job_id)]
+    def of_job(self, job_id: str, kinds: Sequence[Kind] = KINDS) -> Batch:
+        """What the dict holds of a job, in the order of first writes."""
+        return [stored for (kind, key), stored in self.stored.items() if key[0] == job_id and kind in kinds]
 
     def size(self, part: float) -> int:
         """How many rows a write has; fewer once the dict holds enough to be slow."""
@@ -130,13 +203,13 @@ class IndexMachine(RuleBasedStateMachine):
         return rows if len(self.stored) < self.most_rows else min(rows, 2)
 
     def first_free(self, job_id: str) -> int:
-        """The first timestamp behind every bucket of a job."""
-        held = [timestamp for job, timestamp, _ in self.stored if job == job_id]
+        """The first timestamp behind every result of a job."""
+        held = [timestamp for _, (job, timestamp, *_) in self.stored if job == job_id]
         return max(held) + STEP if held else STARTS[job_id]
 
     def expected(self, commit: Commit, batch: Batch) -> None:
         """Hold a commit against what the dict makes of its batch, which is then applied."""
-        counts = tally(self.stored, batch)
+        counts = tally(self.stored, batch, keep_documents=self.keep_documents)
         self.sequence += bool(counts.inserted or counts.replaced)
         assert commit == Commit(
             sequence=self.sequence,
@@ -146,72 +219,90 @@ class IndexMachine(RuleBasedStateMachine):
             skipped=dict(counts.skipped),
         )
         self.stored = apply_batch(self.stored, batch)
-        for job_id in {document["job_id"] for document in batch if document.get("result_type") == "bucket"}:
+        for job_id, kind in sorted({(name[1][0], name[0]) for name in apply_batch({}, batch)}):
             self.spans.setdefault(job_id, None)
-            self.same_whole(job_id)
+            if counts.inserted or counts.replaced:
+                self.same_whole(job_id, kind)
 
     def write(self, batch: Batch, door: str = "documents", rng: Random | None = None) -> None:
-        """Write a batch through one door or the other."""
-        if door == "columns":
-            columns, job_id = as_columns(rng or Random(0), batch)
-            self.expected(self.index.upsert_columns(columns, job_id=job_id), batch)
-        else:
+        """Write a batch through one door or another; but for the first, they take one kind at a time."""
+        if door == "documents":
             self.expected(self.index.upsert(batch), batch)
+            return
+        for kind in KINDS:
+            of_kind = [document for document in batch if document.get("result_type") == kind]
+            if door == "columns" and of_kind:
+                of_kind = [without(document, *unknown(document)) for document in of_kind]
+                columns, job_id = as_columns(rng or Random(0), of_kind)
+                self.expected(self.index.upsert_columns(columns, job_id=job_id, kind=kind), of_kind)
+            elif of_kind:
+                untyped = [without(document, "result_type") for document in of_kind]
+                self.expected(self.index.upsert(untyped, kind=kind), of_kind)
 
-    def answer(self, query: BucketQuery) -> str:
+    def answer(self, query: Query) -> str:
         """What the dict answers."""
         if query.jobs[0] not in self.spans:
             return "UnknownJob"
-        return outcome(lambda: evaluate(self.of_job(query.jobs[0]), query))
+        return outcome(lambda: evaluate(self.of_job(query.jobs[0], self.heeded(query)), query))
 
-    def same_whole(self, job_id: str) -> None:
+    def heeded(self, query: Query) -> Sequence[Kind]:
+        """The kinds that have a say in an answer."""
+        return KINDS if isinstance(query, BucketQuery) and query.expand else (kind_of(query),)
+
+    def asked(self, source: ResultsIndex | Snapshot, query: Query, stored: State) -> str:  # noqa: ARG002 - of a host
+        """What the index answers."""
+        return outcome(lambda: source.search(query).to_dict())
+
+    def same_whole(self, job_id: str, *kinds: Kind) -> None:
         """All of a job comes back, in both views."""
-        for exclude_interim in (False, True):
-            query = BucketQuery(jobs=job_id, size=10**6, exclude_interim=exclude_interim)
-            assert outcome(lambda: self.index.search(query).to_dict()) == self.answer(query)  # noqa: B023
+        for kind in kinds or KINDS:
+            for exclude_interim in (False, True):
+                query = QUERIES[kind](jobs=job_id, size=10**6, exclude_interim=exclude_interim)
+                assert self.asked(self.index, query, self.stored) == self.answer(query)
 
-    def queries(self, seed: int, number: int) -> list[BucketQuery]:
+    def queries(self, seed: int, number: int) -> list[Query]:
         """Questions on the edges of what is stored."""
         rng = Random(seed)
         domain = Domain(
             jobs=sorted(STARTS),
-            timestamps=sorted({timestamp for _, timestamp, _ in self.stored}) or [0],
+            timestamps=sorted({timestamp for _, (_, timestamp, *_) in self.stored}) or [0],
             spans=SPANS,
             scores=[float(score) for score in SCORES if score is not None],
             rows=len(self.stored),
+            kinds=KINDS,
         )
         return [seeded_query(rng, domain) for _ in range(number)]
 
     # ---- writes
 
-    @rule(job_id=jobs, part=parts, door=doors, seed=seeds, full=st.sampled_from((0.0, 0.5, 1.0)))
-    def append(self, job_id: str, part: float, door: str, seed: int, full: float) -> None:
-        """Final buckets behind all others, now and then several spans of one time."""
+    @rule(job_id=jobs, part=parts, door=doors, seed=seeds, full=st.sampled_from((0.0, 0.5, 1.0)), kinds=mixes)
+    def append(self, job_id: str, part: float, door: str, *, seed: int, full: float, kinds: Sequence[Kind]) -> None:
+        """Final results behind all others, now and then several spans of one time."""
         rng = Random(seed)
         timestamp, span = self.first_free(job_id), 0
         batch = []
         for _ in range(self.size(part)):
-            batch.append(document(rng, job_id, timestamp, SPANS[span], is_interim=False, full=full))
+            batch.append(document(rng, job_id, timestamp, SPANS[span], is_interim=False, full=full, kinds=kinds))
             span += 1
             if span == len(SPANS) or rng.random() < 0.6:
                 timestamp, span = timestamp + STEP, 0
         self.write(batch, door, rng)
 
-    @rule(job_id=jobs, part=parts, door=doors, seed=seeds, interim=st.sampled_from((0.0, 0.5)))
-    def late(self, job_id: str, part: float, door: str, seed: int, interim: float) -> None:
-        """Buckets among the others: new ones between, other spans beside, others of the same identity."""
+    @rule(job_id=jobs, part=parts, door=doors, seed=seeds, interim=st.sampled_from((0.0, 0.5)), kinds=mixes)
+    def late(self, job_id: str, part: float, door: str, *, seed: int, interim: float, kinds: Sequence[Kind]) -> None:
+        """Results among the others: new ones between, other spans beside, others of the same identity."""
         rng = Random(seed)
         places = max(1, (self.first_free(job_id) - STARTS[job_id]) // STEP)
         batch = []
         for _ in range(self.size(part)):
             timestamp = STARTS[job_id] + rng.randrange(places) * STEP + rng.choice((0, 0, 1))
-            is_interim = rng.random() < interim
-            batch.append(document(rng, job_id, timestamp, rng.choice(SPANS), is_interim=is_interim, full=0.7))
+            is_interim, span = rng.random() < interim, rng.choice(SPANS)
+            batch.append(document(rng, job_id, timestamp, span, is_interim=is_interim, full=0.7, kinds=kinds))
         self.write(batch, door, rng)
 
     @rule(part=parts, door=doors, seed=seeds)
     def several_jobs(self, part: float, door: str, seed: int) -> None:
-        """Buckets of all jobs in one batch, one of them twice, and a result of another type."""
+        """Results of all jobs and kinds in one batch, one of them twice, and a result of another type."""
         rng = Random(seed)
         batch = []
         for _ in range(self.size(part)):
@@ -219,17 +310,17 @@ class IndexMachine(RuleBasedStateMachine):
             timestamp = self.first_free(job_id) + rng.randrange(-3, 3) * STEP
             timestamp = max(timestamp, STARTS[job_id])
             batch.append(document(rng, job_id, timestamp, 300, is_interim=rng.random() < 0.3, full=0.7))
-        batch.append({**batch[0], "anomaly_score": 1.0})
+        batch.append({**batch[0], "anomaly_score": 1.0, "probability": 1e-9})
         if door == "documents":
-            batch.append({"result_type": "record", "job_id": "nobody"})
+            batch.append({"result_type": "model_plot", "job_id": "nobody"})
         self.write(batch, door, rng)
 
     @precondition(lambda self: self.stored)
     @rule(part=parts, seed=seeds)
     def same_again(self, part: float, seed: int) -> None:
-        """Buckets that are stored already, spelled another way: nothing changes and nothing is published."""
+        """Results that are stored already, spelled another way: nothing changes and nothing is published."""
         rng = Random(seed)
-        chosen = rng.sample(sorted(self.stored), min(self.size(part), len(self.stored)))
+        chosen = rng.sample(in_time(self.stored), min(self.size(part), len(self.stored)))
         batch = [self.stored[name] for name in chosen]
         before = self.index.snapshot()
         commit = self.index.upsert([respelled(rng, stored) for stored in batch])
@@ -239,11 +330,11 @@ class IndexMachine(RuleBasedStateMachine):
 
     @precondition(lambda self: self.stored)
     @rule(part=parts, door=doors, seed=seeds, names=st.sampled_from(CHANGES), drop=st.booleans())
-    def rescore(self, part: float, door: str, seed: int, names: tuple[str, ...], drop: bool) -> None:
-        """Other values for some buckets; final ones become interim and the other way round now and then."""
+    def rescore(self, part: float, door: str, seed: int, names: Mapping[Kind, Sequence[str]], drop: bool) -> None:
+        """Other values for some results; final ones become interim and the other way round now and then."""
         rng = Random(seed)
         batch = []
-        for name in rng.sample(sorted(self.stored), min(self.size(part), len(self.stored))):
+        for name in rng.sample(in_time(self.stored), min(self.size(part), len(self.stored))):
             changed = self.changed(rng, self.stored[name], names, drop)
             if rng.random() < 0.3:
                 changed["is_interim"] = rng.random() < 0.5
@@ -251,44 +342,68 @@ class IndexMachine(RuleBasedStateMachine):
         self.write(batch, door, rng)
 
     @precondition(lambda self: self.stored)
-    @rule(job_id=jobs, door=doors, seed=seeds, names=st.sampled_from(CHANGES), drop=st.booleans())
-    def replace_many(self, job_id: str, door: str, seed: int, names: tuple[str, ...], drop: bool) -> None:
-        """Other values for nearly all final buckets of a job, and some new ones behind them."""
+    @rule(job_id=jobs, door=doors, seed=seeds, names=st.sampled_from(CHANGES), drop=st.booleans(), kinds=mixes)
+    def replace_many(
+        self,
+        job_id: str,
+        door: str,
+        *,
+        seed: int,
+        names: Mapping[Kind, Sequence[str]],
+        drop: bool,
+        kinds: Sequence[Kind],
+    ) -> None:
+        """Other values for nearly all final results of a job, and some new ones behind them."""
         rng = Random(seed)
         batch = [
             self.changed(rng, stored, names, drop)
-            for stored in self.of_job(job_id)
+            for stored in sorted(self.of_job(job_id, kinds), key=timestamp_ms)
             if not stored.get("is_interim") and rng.random() < 0.95
         ]
         timestamp = self.first_free(job_id)
         for row in range(rng.randrange(3)):
             is_interim = rng.random() < 0.3
-            batch.append(document(rng, job_id, timestamp + row * STEP, 300, is_interim=is_interim, full=0.5))
+            new = document(rng, job_id, timestamp + row * STEP, 300, is_interim=is_interim, full=0.5, kinds=kinds)
+            batch.append(new)
         self.write(batch, door, rng)
 
-    def changed(self, rng: Random, stored: Document, names: tuple[str, ...], drop: bool) -> Document:
+    def changed(self, rng: Random, stored: Document, names: Mapping[Kind, Sequence[str]], drop: bool) -> Document:
         """A document with other values in some fields, or without them."""
-        other = document(rng, stored["job_id"], stored["timestamp"], stored["bucket_span"], is_interim=False, full=1.0)
-        kept = {name: value for name, value in stored.items() if name not in names}
-        return kept if drop else {**kept, **{name: other[name] for name in names}}
+        kind = stored["result_type"]
+        other = document(
+            rng,
+            stored["job_id"],
+            stored["timestamp"],
+            stored["bucket_span"],
+            is_interim=False,
+            full=1.0,
+            kinds=(kind,),
+        )
+        kept = without(stored, *names[kind])
+        return kept if drop else {**kept, **{name: other[name] for name in names[kind]}}
 
     @rule(job_id=jobs, rounds=st.integers(1, 3), seed=seeds)
     def live(self, job_id: str, rounds: int, seed: int) -> None:
-        """Interim, interim, final: the life of a job's newest bucket."""
+        """Interim, interim, final: the life of a job's newest bucket, its records and influencers."""
         rng = Random(seed)
         timestamp = self.first_free(job_id)
-        for _ in range(rounds):
-            self.write([document(rng, job_id, timestamp, 300, is_interim=True, full=1.0)])
-        self.write([document(rng, job_id, timestamp, 300, is_interim=False, full=1.0)])
+        for is_interim in [True] * rounds + [False]:
+            kinds: list[Kind] = ["bucket", "record", "record", "influencer"]
+            self.write(
+                [
+                    document(rng, job_id, timestamp, 300, is_interim=is_interim, full=1.0, kinds=(kind,))
+                    for kind in kinds
+                ]
+            )
 
-    @rule(job_id=jobs, part=parts, door=doors, seed=seeds, among=st.booleans())
-    def interim(self, job_id: str, part: float, door: str, seed: int, among: bool) -> None:
-        """Interim buckets, up to so many that they seal."""
+    @rule(job_id=jobs, part=parts, door=doors, seed=seeds, among=st.booleans(), kinds=mixes)
+    def interim(self, job_id: str, part: float, door: str, *, seed: int, among: bool, kinds: Sequence[Kind]) -> None:
+        """Interim results, up to so many that they seal."""
         rng = Random(seed)
         timestamp = STARTS[job_id] if among else self.first_free(job_id)
         self.write(
             [
-                document(rng, job_id, timestamp + row * STEP, 300, is_interim=True, full=0.7)
+                document(rng, job_id, timestamp + row * STEP, 300, is_interim=True, full=0.7, kinds=kinds)
                 for row in range(self.size(part))
             ],
             door,
@@ -298,33 +413,37 @@ class IndexMachine(RuleBasedStateMachine):
     @precondition(lambda self: any(stored.get("is_interim") for stored in self.stored.values()))
     @rule(door=doors, seed=seeds, share=st.sampled_from((0.2, 1.0)))
     def finish(self, door: str, seed: int, share: float) -> None:
-        """Interim buckets become final, wherever they lie by now."""
+        """Interim results become final, wherever they lie by now."""
         rng = Random(seed)
-        interim = [self.stored[name] for name in sorted(self.stored) if self.stored[name].get("is_interim")]
+        interim = [self.stored[name] for name in in_time(self.stored) if self.stored[name].get("is_interim")]
         batch = [{**stored, "is_interim": False} for stored in interim if rng.random() < share]
         self.write(batch, door, rng)
 
     @rule(seed=seeds, part=parts, unfit=st.sampled_from(UNFIT), door=doors)
-    def refused(self, seed: int, part: float, unfit: Document, door: str) -> None:
-        """A batch with one bad bucket changes nothing."""
+    def refused(self, seed: int, part: float, unfit: tuple[Kind, Document], door: str) -> None:
+        """A batch with one bad result changes nothing, of no kind."""
         rng = Random(seed)
+        kind, bad = unfit
+        kinds = KINDS if door == "documents" else (kind,)
         batch = []
         for _ in range(self.size(part)):
             job_id = rng.choice([*STARTS, "never"])
             timestamp = self.first_free(job_id) if job_id in STARTS else 0
-            batch.append(document(rng, job_id, timestamp, 300, is_interim=rng.random() < 0.3, full=1.0))
-        batch.insert(rng.randrange(len(batch) + 1), {**batch[0], **unfit})
+            batch.append(document(rng, job_id, timestamp, 300, is_interim=rng.random() < 0.3, full=1.0, kinds=kinds))
+        good = document(rng, "web", STARTS["web"], 300, is_interim=False, full=1.0, kinds=(kind,))
+        batch.insert(rng.randrange(len(batch) + 1), {**good, **bad})
         before = self.index.snapshot()
-        names = sorted({name for given in batch for name in given})
-        columns = {name: [given.get(name) for given in batch] for name in names}
-        write = (
-            partial(self.index.upsert, batch) if door == "documents" else partial(self.index.upsert_columns, columns)
-        )
+        if door == "columns":
+            names = sorted({name for given in batch for name in given if name not in unknown(given)})
+            columns = {name: [given.get(name) for given in batch] for name in names}
+            write = partial(self.index.upsert_columns, columns, kind=kind)
+        else:
+            write = partial(self.index.upsert, batch, kind=kind if door == "kinds" else None)
         with pytest.raises(InvalidDocument):
             write()
         assert self.index.snapshot() is before
 
-    @rule(kind=st.sampled_from(("record", "model_plot", None)), number=st.integers(0, 2))
+    @rule(kind=st.sampled_from(("bucket_influencer", "model_plot", None)), number=st.integers(0, 2))
     def passed_over(self, kind: str | None, number: int) -> None:
         """An empty batch, or one of other results, publishes nothing."""
         before = self.index.snapshot()
@@ -333,7 +452,7 @@ class IndexMachine(RuleBasedStateMachine):
 
     @rule(job_id=jobs, bucket_span=st.sampled_from((None, 300, 3_600)))
     def put_job(self, job_id: str, bucket_span: int | None) -> None:
-        """A job is made known, or its span replaced; its buckets stay."""
+        """A job is made known, or its span replaced; its results stay."""
         self.sequence += job_id not in self.spans or self.spans[job_id] != bucket_span
         self.spans[job_id] = bucket_span
         assert self.index.put_job(job_id, bucket_span=bucket_span) == Commit(sequence=self.sequence)
@@ -341,7 +460,7 @@ class IndexMachine(RuleBasedStateMachine):
 
     @rule(job_id=jobs)
     def delete_job(self, job_id: str) -> None:
-        """A job goes with all its buckets, and may come again."""
+        """A job goes with all its results, and may come again."""
         if job_id not in self.spans:
             with pytest.raises(UnknownJob):
                 self.index.delete_job(job_id)
@@ -349,7 +468,7 @@ class IndexMachine(RuleBasedStateMachine):
         self.sequence += 1
         deleted = len(self.of_job(job_id))
         del self.spans[job_id]
-        self.stored = {name: stored for name, stored in self.stored.items() if name[0] != job_id}
+        self.stored = {name: stored for name, stored in self.stored.items() if name[1][0] != job_id}
         assert self.index.delete_job(job_id) == Commit(sequence=self.sequence, deleted=deleted)
         self.same_whole(job_id)
 
@@ -358,8 +477,10 @@ class IndexMachine(RuleBasedStateMachine):
     @rule(seed=seeds)
     def keep_snapshot(self, seed: int) -> None:
         """A snapshot is kept, the oldest of many let go."""
-        queries = [*self.queries(seed, 2), *(BucketQuery(jobs=job_id, size=10**6) for job_id in STARTS)]
-        self.kept.append(Kept(self.index.snapshot(), [(query, self.answer(query)) for query in queries]))
+        queries = self.queries(seed, 3)
+        queries += [QUERIES[kind](jobs=job_id, size=10**6) for job_id in STARTS for kind in KINDS]
+        answers = [(query, self.answer(query)) for query in queries]
+        self.kept.append(Kept(self.index.snapshot(), self.stored, answers))
         if len(self.kept) > 4:
             del self.kept[Random(seed).randrange(len(self.kept))]
 
@@ -367,11 +488,14 @@ class IndexMachine(RuleBasedStateMachine):
     def ask(self, seed: int) -> None:
         """Pages and scans, on every edge of what is stored, are the dict's."""
         for query in self.queries(seed, 8):
-            page = outcome(lambda: self.index.search(query).to_dict())  # noqa: B023
-            assert page == self.answer(query), query
+            assert self.asked(self.index, query, self.stored) == self.answer(query), query
             if query.jobs[0] in self.spans:
-                scanned = [found.to_dict() for found in self.index.scan(query)]
-                assert repr(scanned) == repr(whole(self.of_job(query.jobs[0]), query)), query
+                self.scan(query, whole(self.of_job(query.jobs[0], self.heeded(query)), query))
+
+    def scan(self, query: Query, results: Batch) -> None:
+        """Every match in order, without a page."""
+        scanned = [found.to_dict() for found in self.index.scan(query)]
+        assert repr(scanned) == repr(results), query
 
     # ---- what always holds
 
@@ -386,13 +510,15 @@ class IndexMachine(RuleBasedStateMachine):
         assert self.index.sequence == self.sequence
         assert self.index.jobs() == tuple(sorted(self.spans))
         stats = self.index.stats()
-        assert (stats["jobs"], stats["rows"]) == (len(self.spans), {"bucket": len(self.stored)})
+        rows = {kind: sum(kind == of for of, _ in self.stored) for kind in KINDS}
+        assert (stats["jobs"], stats["rows"]) == (len(self.spans), rows)
         for job_id, span in self.spans.items():
             assert job_id in self.index
-            timestamps = [timestamp for job, timestamp, _ in self.stored if job == job_id]
+            names = [name for name in self.stored if name[1][0] == job_id]
+            timestamps = [timestamp for _, (_, timestamp, *_) in names]
             of_job = self.index.stats(job_id)
             assert of_job["bucket_span"] == span
-            assert of_job["rows"] == {"bucket": len(timestamps)}
+            assert of_job["rows"] == {kind: sum(kind == of for of, _ in names) for kind in KINDS}
             ends = (min(timestamps), max(timestamps)) if timestamps else (None, None)
             assert (of_job["first_timestamp"], of_job["last_timestamp"]) == ends
 
@@ -402,7 +528,7 @@ class IndexMachine(RuleBasedStateMachine):
         for kept in self.kept:
             kept.snapshot.check()
             for query, answer in kept.answers:
-                assert outcome(lambda: kept.snapshot.search(query).to_dict()) == answer  # noqa: B023
+                assert self.asked(kept.snapshot, query, kept.stored) == answer, query
 
 
 class TinyHeads(IndexMachine):
@@ -428,11 +554,59 @@ class RealHeads(IndexMachine):
     """Heads as they are, and batches of thousands."""
 
     head_rows = 1_024
-    most_rows = 8_000
+    most_rows = 4_000
+
+
+class WithoutDocuments(IndexMachine):
+    """An index that holds no documents: its host does, and the pages say which."""
+
+    head_rows = 8
+    keep_documents = False
+
+    def answer(self, query: Query) -> str:
+        """What the dict answers; no bucket can show records here."""
+        if isinstance(query, BucketQuery) and query.expand:
+            return "InvalidQuery"
+        return super().answer(query)
+
+    def asked(self, source: ResultsIndex | Snapshot, query: Query, stored: State) -> str:
+        """What the index answers once it is given the documents that it names."""
+        return outcome(lambda: self.filled(source, query, stored))
+
+    def filled(self, source: ResultsIndex | Snapshot, query: Query, stored: State) -> Document:
+        """The body of a page, made from the documents that the dict has under its keys."""
+        page = source.search(query)
+        keys = list(page.keys())
+        assert len(page) == len(keys)
+        body = page.to_dict(documents=[stored[kind_of(query), key] for key in keys])
+        assert body["count"] == page.count
+        if keys:
+            with pytest.raises(InvalidQuery):
+                page.to_dict()
+        return body
+
+    def queries(self, seed: int, number: int) -> list[Query]:
+        """Questions as all machines have them; where the job is unknown, nothing else is wrong with them."""
+        return [
+            query.replace(expand=False) if isinstance(query, BucketQuery) and query.jobs[0] not in self.spans else query
+            for query in super().queries(seed, number)
+        ]
+
+    def scan(self, query: Query, results: Batch) -> None:
+        """No match can be shown by itself."""
+        if results:
+            with pytest.raises(InvalidQuery):
+                next(self.index.scan(query))
 
 
 #: The machines, and which part of the profile's examples each gets.
-MACHINES: dict[type[IndexMachine], int] = {TinyHeads: 5, SmallHeads: 5, GrowingHeads: 10, RealHeads: 10}
+MACHINES: dict[type[IndexMachine], int] = {
+    TinyHeads: 8,
+    SmallHeads: 8,
+    GrowingHeads: 8,
+    RealHeads: 12,
+    WithoutDocuments: 8,
+}
 
 
 EACH_MACHINE = pytest.mark.parametrize(
@@ -442,7 +616,7 @@ EACH_MACHINE = pytest.mark.parametrize(
 
 def run_machine(machine: type[IndexMachine], part: int, profile: settings) -> None:
     """Run a machine with its part of the profile's examples."""
-    steps = min(profile.stateful_step_count, 30) if machine is RealHeads else profile.stateful_step_count
+    steps = min(profile.stateful_step_count, 15) if machine is RealHeads else profile.stateful_step_count
     examples = max(1, profile.max_examples // part)
     run_state_machine_as_test(machine, settings=settings(profile, max_examples=examples, stateful_step_count=steps))
 
@@ -461,13 +635,17 @@ def test_every_long_history_is_the_dicts(machine: type[IndexMachine], part: int)
 
 
 def test_identities_are_the_dicts_own() -> None:
-    """The dict knows a bucket by job, timestamp and span, in whatever way these are written."""
-    found = document(Random(0), "web", 0, 300, is_interim=False, full=1.0)
-    assert (
-        identity(found)
-        == identity({**found, "timestamp": "1970-01-01T00:00:00Z", "bucket_span": 300.0})
-        == ("web", 0, 300)
+    """The dict knows a result by its kind's own identity, in whatever way that is written."""
+    spelled: Document = {"timestamp": "1970-01-01T00:00:00Z", "bucket_span": 300.0}
+    bucket, record, influencer = (
+        {"result_type": kind, "job_id": "web", "timestamp": 0, "bucket_span": 300} for kind in KINDS
     )
+    assert identity(bucket) == identity(bucket | spelled) == ("web", 0, 300)
+    assert identity(record) == identity(record | spelled) == ("web", 0, 300, 0, None, None, None)
+    parts = {"detector_index": 2, "by_field_value": "a", "over_field_value": "", "partition_field_value": "c"}
+    assert identity(record | parts) == ("web", 0, 300, 2, "a", "", "c")
+    assert identity(influencer) == ("web", 0, 300, None, None)
+    assert identity(influencer | {"influencer_field_name": "host"}) == ("web", 0, 300, "host", None)
 
 
 # ---- the machine goes every way there is
@@ -483,39 +661,44 @@ def seen(machine: IndexMachine, write: Callable[[], Any]) -> tuple[View, View]:
     return before, table_of(machine.index).rows
 
 
+BUCKETS: Sequence[Kind] = ("bucket",)
+
+
 def test_the_machine_writes_in_every_way() -> None:
     """Its rules append in place, leave dead rows, copy and scatter, and seal, final rows and interim ones alike."""
     machine = TinyHeads()
     try:
-        machine.append("web", part=3.0, door="documents", seed=1, full=1.0)
+        machine.append("web", part=3.0, door="documents", seed=1, full=1.0, kinds=BUCKETS)
         machine.keep_snapshot(seed=1)
 
-        before, after = seen(machine, lambda: machine.append("web", part=0.5, door="documents", seed=2, full=1.0))
+        before, after = seen(machine, lambda: machine.append("web", 0.5, "documents", seed=2, full=1.0, kinds=BUCKETS))
         assert after.base.length == before.base.length + 3
         assert moved(before.base, after.base) <= {
             f"{part} of {name}" for part in ("rows", "values") for name in ("bucket_influencers", "scheduled_events")
         }, "an append in place copies no column"
         machine.keep_snapshot(seed=2)
 
-        before, after = seen(machine, lambda: machine.late("web", part=0.5, door="documents", seed=3, interim=0.0))
+        before, after = seen(machine, lambda: machine.late("web", 0.5, "documents", seed=3, interim=0.0, kinds=BUCKETS))
         assert len(after.dead) + after.head.length > 0, "a few rows go beside the base"
         assert after.base is before.base
         machine.keep_snapshot(seed=3)
 
-        before, after = seen(machine, lambda: machine.late("web", part=3.0, door="documents", seed=4, interim=0.0))
+        before, after = seen(machine, lambda: machine.late("web", 3.0, "documents", seed=4, interim=0.0, kinds=BUCKETS))
         assert not after.head.length, "a head too large is sealed"
         assert not len(after.dead)
         assert "timestamp" in moved(before.base, after.base)
         machine.keep_snapshot(seed=4)
 
-        names = ("anomaly_score",)
+        names = CHANGES[0]
         before, after = seen(
-            machine, lambda: machine.replace_many("web", door="documents", seed=7, names=names, drop=True)
+            machine, lambda: machine.replace_many("web", "documents", seed=7, names=names, drop=True, kinds=BUCKETS)
         )
         columns = moved(before.base, after.base) & set(after.base.columns)
         assert columns == {"anomaly_score"}, "many rows are scattered into copies of the columns that differ"
 
-        before, after = seen(machine, lambda: machine.interim("web", 3.0, "documents", seed=6, among=False))
+        before, after = seen(
+            machine, lambda: machine.interim("web", 3.0, "documents", seed=6, among=False, kinds=BUCKETS)
+        )
         assert after.base.column("is_interim").sum() == 13, "more interim rows than a head may hold are sealed too"
         assert not after.head.length
 

@@ -1,0 +1,309 @@
+"""The judge in SQL, judged by hand: small histories, and the answers that the rules give to them."""
+
+from typing import Any
+
+import pytest
+
+import sql
+from bucketquery import BucketQuery, InfluencerQuery, LimitExceeded, NotFound, RecordQuery
+from sql import SqlResults
+from strategies import Document, Query
+
+AT = {"job_id": "web", "timestamp": 0, "bucket_span": 300}
+
+
+def bucket(**fields: Any) -> Document:
+    """A bucket that shows records, unless it is told to have no influencers."""
+    return {"result_type": "bucket", **AT, "bucket_influencers": [{}], **fields}
+
+
+def record(**fields: Any) -> Document:
+    """A record of that bucket."""
+    return {"result_type": "record", **AT, **fields}
+
+
+def influencer(**fields: Any) -> Document:
+    """An influencer of that bucket."""
+    return {"result_type": "influencer", **AT, **fields}
+
+
+def answer(*documents: Document, query: Query) -> dict[str, Any]:
+    """What SQLite answers once the documents are written, each as a batch of its own."""
+    with SqlResults([document] for document in documents) as results:
+        return results.answer(query)
+
+
+# Order: two results that differ in one value, the first of them first when ascending.
+
+EARLIER_RECORDS: dict[str, tuple[Document, Document]] = {
+    "the sort field": (
+        {"detector_index": 1, "record_score": 2, "probability": 0.1},
+        {"detector_index": 0, "record_score": 1, "probability": 0.2},
+    ),
+    "subnormal probabilities": ({"probability": 0.0}, {"detector_index": -1, "probability": 5e-324}),
+    "the score": ({"record_score": 1, "over_field_value": "b"}, {"record_score": 2, "over_field_value": "a"}),
+    "the over value": (
+        {"over_field_value": "a", "partition_field_value": "b"},
+        {"over_field_value": "b", "partition_field_value": "a"},
+    ),
+    "the partition value": (
+        {"partition_field_value": "a", "by_field_value": "b"},
+        {"partition_field_value": "b", "by_field_value": "a"},
+    ),
+    "the by value": ({"by_field_value": "a", "field_name": "b"}, {"by_field_value": "b", "field_name": "a"}),
+    "the field": (
+        {"detector_index": 1, "field_name": "a", "function": "b"},
+        {"detector_index": 0, "field_name": "b", "function": "a"},
+    ),
+    "the function": (
+        {"detector_index": 1, "function": "a", "timestamp": 5},
+        {"detector_index": 0, "function": "b", "timestamp": 4},
+    ),
+    "the time": ({"timestamp": 4, "bucket_span": 900}, {"timestamp": 5, "bucket_span": 300}),
+    "the span": ({"bucket_span": 300, "detector_index": 1}, {"bucket_span": 900, "detector_index": 0}),
+    "an absent detector, as the first": ({}, {"detector_index": 1}),
+    "an absent detector, behind a negative one": ({"detector_index": -1}, {}),
+    "empty text, before any other": ({"over_field_value": ""}, {"over_field_value": "\x00"}),
+    "text by code points": ({"over_field_value": "\uffff"}, {"over_field_value": "\U00010000"}),
+    "capitals, before small letters": ({"by_field_value": "B"}, {"by_field_value": "a"}),
+}
+MISSING: dict[str, Document] = {
+    "probability": {"probability": 0.0},
+    "record_score": {"record_score": -1.0, "probability": 0.5},
+    "over_field_value": {"over_field_value": ""},
+    "detector_index": {"detector_index": 5},
+}
+
+
+@pytest.mark.parametrize("name", EARLIER_RECORDS)
+def test_records_are_ordered_key_by_key(name: str) -> None:
+    """What leads decides, and what is equal is left to the next key; descending is the very reverse."""
+    earlier, later = (record(**fields) for fields in EARLIER_RECORDS[name])
+    for desc in (False, True):
+        found = answer(later, earlier, query=RecordQuery(jobs="web", sort="probability", desc=desc))["records"]
+        ordered = answer(earlier, query=RecordQuery(jobs="web"))["records"]
+        ordered += answer(later, query=RecordQuery(jobs="web"))["records"]
+        assert found == (ordered[::-1] if desc else ordered)
+
+
+@pytest.mark.parametrize("name", MISSING)
+def test_a_missing_value_is_last_both_ways(name: str) -> None:
+    """Whatever leads the order, a record without it comes after one that has it."""
+    has, has_not = record(bucket_span=900, **MISSING[name]), record(bucket_span=1)
+    for desc in (False, True):
+        found = answer(has_not, has, query=RecordQuery(jobs="web", sort=name, desc=desc))["records"]
+        assert [one["bucket_span"] for one in found] == [900, 1]
+
+
+def test_influencers_are_ordered_by_time_span_name_and_value() -> None:
+    """The sort field leads, the identity breaks ties, all in the direction asked for and the missing last."""
+    ascending = [
+        influencer(influencer_score=1, timestamp=9),
+        influencer(influencer_score=2, timestamp=1, bucket_span=900),
+        influencer(influencer_score=2, timestamp=2, bucket_span=300, influencer_field_name="b"),
+        influencer(influencer_score=2, timestamp=2, bucket_span=900, influencer_field_name="a"),
+        influencer(influencer_score=2, timestamp=3, influencer_field_name="a", influencer_field_value="z"),
+        influencer(influencer_score=2, timestamp=3, influencer_field_name="b", influencer_field_value=""),
+        influencer(influencer_score=2, timestamp=3, influencer_field_name="b", influencer_field_value="a"),
+    ]
+    for desc in (False, True):
+        query = InfluencerQuery(jobs="web", desc=desc)
+        found = answer(*ascending[::2], *ascending[1::2], influencer(timestamp=-5), query=query)["influencers"]
+        wanted = ascending[::-1] if desc else ascending
+        assert [one | influencer() for one in found] == [
+            answer(one, query=query)["influencers"][0] | influencer() for one in (*wanted, influencer(timestamp=-5))
+        ]
+
+
+def test_an_identity_is_exact() -> None:
+    """An absent detector is the first one; an absent value is no empty one; each other part makes another record."""
+    first = record(record_score=1.0)
+    others = [
+        record(detector_index=1),
+        record(by_field_value=""),
+        record(over_field_value=""),
+        record(partition_field_value=""),
+        record(bucket_span=900),
+    ]
+    assert (
+        answer(first, *others, record(detector_index=0, record_score=2.0), query=RecordQuery(jobs="web"))["count"] == 6
+    )
+    assert answer(first, record(detector_index=0, record_score=2.0), query=RecordQuery(jobs="web"))["records"] == [
+        answer(record(record_score=2.0), query=RecordQuery(jobs="web"))["records"][0]
+    ]
+    names = [influencer(), influencer(influencer_field_name=""), influencer(influencer_field_value="")]
+    assert answer(*names, *names, query=InfluencerQuery(jobs="web"))["count"] == 3
+
+
+def test_conditions_are_those_of_the_rules() -> None:
+    """The window is half open, the threshold inclusive and not met by what is missing, interim left out if asked."""
+    records = [record(timestamp=time, record_score=time, is_interim=time == 2) for time in range(4)] + [
+        record(timestamp=9)
+    ]
+    asked: dict[tuple[int, ...], dict[str, Any]] = {
+        (9, 3, 2, 1, 0): {},
+        (2, 1): {"start": 1, "end": 3},
+        (3, 2): {"record_score": 2.0},
+        (9, 3, 1, 0): {"exclude_interim": True},
+        (): {"start": 3, "end": 1},
+    }
+    for times, conditions in asked.items():
+        found = answer(*records, query=RecordQuery(jobs="web", sort="timestamp", **conditions))
+        assert [one["timestamp"] for one in found["records"]] == list(times)
+        assert found["count"] == len(times)
+
+
+# Shape
+
+
+def test_a_record_is_shown_whole() -> None:
+    """Documented keys in the API's order, then the data fields', then what nobody documented, null included."""
+    stored = record(
+        zebra=None,
+        host="stored",
+        over_field_name="clientip",
+        over_field_value="1.2.3.4",
+        by_field_name="host",
+        by_field_value="a",
+        partition_field_name="bucket_span.x",
+        partition_field_value="reserved",
+        typical=[1, -0.0],
+        actual=[],
+        function=None,
+        causes=[{"b": 1, "a": 1.0}],
+        influencers=[
+            {"influencer_field_values": ["5", "1.2.3.4", "5"], "influencer_field_name": "clientip"},
+            {"influencer_field_name": "", "influencer_field_values": ["nobody's"]},
+            {"influencer_field_name": "zone", "influencer_field_values": []},
+        ],
+        anomaly_score=3,
+    )
+    assert repr(answer(stored, query=RecordQuery(jobs="web"))) == repr(
+        {
+            "count": 1,
+            "records": [
+                {
+                    "job_id": "web",
+                    "result_type": "record",
+                    "probability": 0.0,
+                    "record_score": 0.0,
+                    "initial_record_score": 0.0,
+                    "bucket_span": 300,
+                    "detector_index": 0,
+                    "is_interim": False,
+                    "timestamp": 0,
+                    "by_field_name": "host",
+                    "by_field_value": "a",
+                    "partition_field_name": "bucket_span.x",
+                    "partition_field_value": "reserved",
+                    "typical": [1.0, 0.0],
+                    "actual": [],
+                    "over_field_name": "clientip",
+                    "over_field_value": "1.2.3.4",
+                    "causes": [{"b": 1, "a": 1.0}],
+                    "influencers": stored["influencers"],
+                    "host": "stored",
+                    "clientip": ["1.2.3.4", "5"],
+                    "zebra": None,
+                    "anomaly_score": 3,
+                }
+            ],
+        }
+    )
+
+
+def test_an_influencer_is_shown_whole() -> None:
+    """Its data field stands behind its value, unless the name is empty or reserved; unknown keys stand at the end."""
+    stored = influencer(
+        influencer_score=5, influencer_field_name="host.name", influencer_field_value="a", more={"x": 1}
+    )
+    body = {"bucket_span": 300, "is_interim": False, "timestamp": 0}
+    scores = {"influencer_score": 5.0, "initial_influencer_score": 0.0, "probability": 0.0}
+    who = {"job_id": "web", "result_type": "influencer"}
+    named = {"influencer_field_name": "host.name", "influencer_field_value": "a"}
+    found = answer(stored, query=InfluencerQuery(jobs="web"))["influencers"]
+    assert repr(found) == repr([who | named | {"host.name": "a"} | scores | body | {"more": {"x": 1}}])
+    own = answer(stored | {"host.name": ["own"]}, query=InfluencerQuery(jobs="web"))["influencers"]
+    assert repr(own) == repr([who | named | {"host.name": ["own"]} | scores | body | {"more": {"x": 1}}])
+    reserved = answer(stored | {"influencer_field_name": "causes.x"}, query=InfluencerQuery(jobs="web"))["influencers"]
+    assert list(reserved[0]) == [*who, *named, *scores, *body, "more"]
+    nameless = answer(influencer(influencer_field_value="a"), query=InfluencerQuery(jobs="web"))["influencers"]
+    assert list(nameless[0]) == [*who, "influencer_field_value", *scores, *body]
+
+
+# expand
+
+
+def shown(found: dict[str, Any]) -> list[list[int]]:
+    """The detectors of the records that each bucket shows."""
+    return [[one["detector_index"] for one in found.get("records", [])] for found in found["buckets"]]
+
+
+def test_a_bucket_with_influencers_shows_the_records_of_its_instant() -> None:
+    """The span is not compared; other jobs, other instants, and buckets without influencers have no part in it."""
+    records = [
+        record(detector_index=1, bucket_span=900),
+        record(detector_index=2),
+        record(detector_index=3, timestamp=1),
+        record(detector_index=4, job_id="db"),
+    ]
+    buckets = [bucket(), bucket(bucket_span=3_600), bucket(bucket_span=7_200, bucket_influencers=[])]
+    found = answer(*records, *buckets, query=BucketQuery(jobs="web", expand=True))
+    assert shown(found) == [[2, 1], [2, 1], []]
+    assert list(found["buckets"][0])[4:7] == ["initial_anomaly_score", "records", "event_count"]
+    assert "records" not in found["buckets"][2]
+    assert shown(answer(*records, *buckets, query=BucketQuery(jobs="web"))) == [[], [], []]
+
+
+def test_the_records_of_a_bucket_ascend() -> None:
+    """The least probable come first and the missing last, whatever the order of the buckets is."""
+    records = [
+        record(detector_index=6),
+        record(detector_index=5, probability=0.5, record_score=1, function="b"),
+        record(detector_index=4, probability=0.5, record_score=1, field_name="a"),
+        record(detector_index=3, probability=0.5, record_score=0),
+        record(detector_index=2, probability=1e-308, record_score=99),
+        record(detector_index=1, probability=5e-324, record_score=99),
+        record(probability=5e-324, record_score=99),
+    ]
+    for desc in (False, True):
+        found = answer(bucket(), *records, query=BucketQuery(jobs="web", expand=True, desc=desc))
+        assert shown(found) == [[0, 1, 2, 3, 4, 5, 6]]
+
+
+def test_a_lookup_drops_interim_records_but_not_its_bucket() -> None:
+    """exclude_interim has no say in which bucket is found, and has one in the records that it shows."""
+    documents = [bucket(is_interim=True), record(is_interim=True), record(detector_index=1), bucket(timestamp=1)]
+    query = BucketQuery(jobs="web", timestamp=0, expand=True)
+    assert shown(answer(*documents, query=query)) == [[0, 1]]
+    assert shown(answer(*documents, query=query.replace(exclude_interim=True))) == [[1]]
+    window = BucketQuery(jobs="web", expand=True, exclude_interim=True)
+    assert shown(answer(*documents, query=window)) == [[]]
+    with pytest.raises(NotFound):
+        answer(*documents, query=query.replace(timestamp=2))
+
+
+def test_a_bucket_and_a_page_show_so_many_records_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is beyond the first in order is left out of a bucket; one record too many on a page is an error."""
+    assert (sql.RECORDS_OF_A_BUCKET, sql.RECORDS_OF_A_PAGE) == (10_000, 100_000)
+    monkeypatch.setattr(sql, "RECORDS_OF_A_BUCKET", 10)
+    monkeypatch.setattr(sql, "RECORDS_OF_A_PAGE", 100)
+    records = [record(detector_index=number) for number in range(11)]
+    buckets = [bucket(bucket_span=span) for span in range(1, 12)]
+    with SqlResults([records, buckets]) as results:
+        query = BucketQuery(jobs="web", expand=True, size=10)
+        assert shown(results.answer(query)) == [list(range(10))] * 10
+        with pytest.raises(LimitExceeded):
+            results.answer(query.replace(size=11))
+
+
+def test_every_state_has_its_own_records() -> None:
+    """Older states know nothing of what was written later, in buckets neither."""
+    batches = [[bucket()], [record(record_score=1.0)], [record(record_score=2.0), influencer()]]
+    with SqlResults(batches) as results:
+        for state, scores in enumerate(([], [], [1.0], [2.0])):
+            records = results.answer(RecordQuery(jobs="web"), state=state)["records"]
+            assert [one["record_score"] for one in records] == scores
+            assert results.answer(InfluencerQuery(jobs="web"), state=state)["count"] == (state == 3)
+            buckets = results.answer(BucketQuery(jobs="web", expand=True), state=state)["buckets"]
+            assert [one["record_score"] for found in buckets for one in found.get("records", [])] == scores
