@@ -163,8 +163,11 @@ class Page(ABC, Generic[_Value]):
         >>> body["count"], body["buckets"][0]["timestamp_string"]
         (1, '1970-01-01T00:00:00.000Z')
         """
-        own = self._documents(self._rows) if documents is None else read_shown(documents, self._schema, self.keys())
+        own = self._documents(self._rows) if documents is None else self._of_host(documents)
         return {"count": self.count, self._schema.plural: self._bodies(own, human=human)}
+
+    def _of_host(self, documents: Iterable[Document]) -> Documents:
+        return read_shown(documents, self._schema, self.keys(), self._rows.column("is_interim").tolist())
 
     def _unexpanded(self) -> list[_Value]:
         """All results, without what is brought along."""

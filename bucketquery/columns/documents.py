@@ -7,7 +7,7 @@ read at the same places, so that the first bad field of the first bad document i
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import compress
+from itertools import chain, compress, cycle
 from operator import itemgetter
 from types import NoneType
 from typing import Any, Final
@@ -51,7 +51,7 @@ def read_documents(documents: Iterable[Document], kind: Kind | None, *, keep: bo
 
 
 def read_shown(
-    documents: Iterable[Document], schema: Schema, keys: Sequence[tuple[Any, ...]]
+    documents: Iterable[Document], schema: Schema, keys: Sequence[tuple[Any, ...]], are_interim: Sequence[bool]
 ) -> dict[str, Sequence[Any]]:
     """What is only shown of the documents that keys name, by the name of the list.
 
@@ -59,6 +59,7 @@ def read_shown(
         documents: one for each key, in that order, checked as `read_documents` does.
         schema: their kind.
         keys: the job and the identity of each.
+        are_interim: whether each is interim, whatever its document says: what is nested in it goes by that.
 
     Raises:
         InvalidDocument: as `read_documents` does; also too few or too many, or one that is not that of its key.
@@ -66,7 +67,7 @@ def read_shown(
     Complexity: O(n) for n documents.
     """
     codes = JobCodes()
-    reader = _read(documents, schema.kind, Counter(), codes, keep=True)[schema.kind]
+    reader = _read(_as_indexed(documents, are_interim), schema.kind, Counter(), codes, keep=True)[schema.kind]
     if not reader.chunks:
         reader.read(codes)
     chunk = joined(schema, reader.chunks)
@@ -80,6 +81,23 @@ def read_shown(
         if identity != key:
             raise refused(f"documents[{position}]", Unfit("must be the one that the key there names", identity))
     return {name: chunk.lists[name].between(0, len(keys)) for name in schema.only_shown}
+
+
+def _as_indexed(documents: Any, are_interim: Sequence[bool]) -> Any:
+    """Documents of which each is interim or not as the index has it; what is no iterable of documents as it is."""
+    if isinstance(documents, Mapping | str | bytes) or not isinstance(documents, Iterable):
+        return documents
+    return map(_with_interim, documents, chain(are_interim, cycle([False])))
+
+
+def _with_interim(document: Any, is_interim: bool) -> Any:  # noqa: FBT001 - called by a map
+    """A document that is interim or not as is told; as it is where what it says is refused anyway."""
+    if not isinstance(document, Mapping):
+        return document
+    if isinstance(source := document.get("_source"), Mapping):
+        return {"_source": _with_interim(source, is_interim)}
+    said = document.get("is_interim")
+    return {**document, "is_interim": is_interim} if said is None or isinstance(said, bool | np.bool_) else document
 
 
 def _read(
