@@ -602,10 +602,10 @@ class WithoutDocuments(IndexMachine):
 #: The machines, and which part of the profile's examples each gets.
 MACHINES: dict[type[IndexMachine], int] = {
     TinyHeads: 8,
-    SmallHeads: 8,
-    GrowingHeads: 8,
-    RealHeads: 12,
-    WithoutDocuments: 8,
+    SmallHeads: 12,
+    GrowingHeads: 12,
+    RealHeads: 16,
+    WithoutDocuments: 12,
 }
 
 
