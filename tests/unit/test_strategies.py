@@ -124,6 +124,7 @@ def instants(documents: Documents, kind: str) -> list[int]:
     return [found["timestamp"] for found in shown(documents, kind)]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("maker", "claim"),
     [
