@@ -235,6 +235,36 @@ CLIENTS = [
         "h1 h3",
         "ours: as read there",
     ),
+    Replied(
+        "16.3",
+        "everything in one body",
+        WEB,
+        post(
+            "buckets",
+            {
+                "anomaly_score": 75.0,
+                "start": str(FIRST),
+                "end": str(FOURTH + 1),
+                "exclude_interim": False,
+                "expand": False,
+                "sort": "anomaly_score",
+                "desc": True,
+                "page": {"from": 0, "size": 1},
+            },
+        ),
+        "h1",
+        "HLRC",
+        count=2,
+    ),
+    Replied(
+        "16.3",
+        "records in one body",
+        WEB,
+        post("records", {"record_score": 0.0, "sort": "timestamp", "desc": False, "page": {"from": 0, "size": 1}}),
+        "r0",
+        "ours: as read there",
+        count=3,
+    ),
 ]
 CLIENTS_MISTAKES = [
     Rejected(
