@@ -31,6 +31,10 @@ _PLAIN: Final = {
 }
 
 
+#: So few texts of a batch are shared by all its jobs, whether each has them all or not.
+_FEW_TEXTS: Final = 64
+
+
 class Batch(NamedTuple):
     """Checked results on their way in.
 
@@ -148,7 +152,8 @@ def assemble(schema: Schema, chunks: Sequence[Chunk], job_ids: Sequence[str]) ->
         own = {name: column[low:high] for name, column in columns.items()}
         dictionaries = {}
         for name, texts_of_all in texts.items():
-            own[name], dictionaries[name] = compact(own[name], texts_of_all)
+            few = len(texts_of_all) <= _FEW_TEXTS
+            own[name], dictionaries[name] = (own[name], texts_of_all) if few else compact(own[name], texts_of_all)
         segments[job_ids[jobs[low]]] = Segment(
             schema,
             high - low,

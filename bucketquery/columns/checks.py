@@ -135,6 +135,15 @@ def double(value: object, path: str = "") -> float:
     Raises:
         Unfit: anything else; a bool, numeric text, NaN and the infinities are something else.
     """
+    return finite(value, path) + 0.0
+
+
+def finite(value: object, path: str = "") -> float:
+    """A finite number as float, as it is.
+
+    Raises:
+        Unfit: as `double` does.
+    """
     if not is_real(value):
         raise Unfit(f"must be a number, not {type_name(value)}", value, path)
     try:
@@ -143,7 +152,7 @@ def double(value: object, path: str = "") -> float:
         raise Unfit("outside the range of a double", value, path) from None
     if not isfinite(number):
         raise Unfit(f"must be a finite number, not {number}", value, path)
-    return number + 0.0
+    return number
 
 
 def boolean(value: object, path: str = "") -> bool:

@@ -7,7 +7,7 @@ read at the same places, so that the first bad field of the first bad document i
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import chain, compress, cycle
+from itertools import compress
 from operator import itemgetter
 from types import NoneType
 from typing import Any, Final
@@ -87,7 +87,8 @@ def _as_indexed(documents: Any, are_interim: Sequence[bool]) -> Any:
     """Documents of which each is interim or not as the index has it; what is no iterable of documents as it is."""
     if isinstance(documents, Mapping | str | bytes) or not isinstance(documents, Iterable):
         return documents
-    return map(_with_interim, documents, chain(are_interim, cycle([False])))
+    # One more than is wanted is enough to see that there are too many.
+    return map(_with_interim, documents, [*are_interim, False])
 
 
 def _with_interim(document: Any, is_interim: bool) -> Any:  # noqa: FBT001 - called by a map

@@ -36,8 +36,9 @@ def rest_of(schema: Schema, document: Document) -> str:
         if value is not None:
             parts[field.name] = part(field, value, field.name)
     for key, value in document.items():
-        if key not in CONSTANT and key not in schema.by_name:
-            name = _key(key, "")
+        # By its plain text: what has a documented name was read above, or is not there for whoever asks by that name.
+        name = _key(key, "")
+        if name not in CONSTANT and name not in schema.by_name:
             parts[name] = json_value(value, brief(name))
     return packed(parts)
 
@@ -92,9 +93,8 @@ def json_value(value: object, path: str = "", depth: int = 0) -> Any:
     if is_integer(value):
         return checks.integer(value, None, path)
     if is_real(value):
-        checks.double(value, path)
         # As it was stored: nothing is compared with it, and -0.0 stays -0.0.
-        return float(value)
+        return checks.finite(value, path)
     if depth == DEEPEST:
         raise Unfit(f"nested more than {DEEPEST} levels deep", value, path)
     if isinstance(value, list | tuple):

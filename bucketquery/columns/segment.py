@@ -25,6 +25,9 @@ from bucketquery.model.schema import SCHEMAS, Array, Bools, Int32s, Int64s, Kind
 #: Rows of some segment: a slice where they are all beside each other, forwards or backwards; else an array of them.
 Rows = slice | Int64s
 
+#: A dictionary with so many times more texts than there are rows is freed of those that no row has any more.
+_TEXTS_PER_ROW: Final = 2
+
 #: The dtype of the codes of texts, and of nothing else.
 _CODE: Final = Type.KEYWORD.dtype
 
@@ -174,6 +177,8 @@ class Segment:
             if not _same(column[rows], values).all():
                 columns[name] = column.copy()
                 columns[name][rows] = values
+                if len(texts.get(name, NO_TEXTS)) > _TEXTS_PER_ROW * self.length:
+                    columns[name], texts[name] = compact(columns[name][: self.length], texts[name])
         present = dict(self.present)
         for name in self.present.keys() | others.present.keys():
             mask = others.mask(name)
@@ -296,13 +301,16 @@ def _gather_texts(parts: Sequence[tuple[Segment, Int64s, Int64s]], columns: Mapp
     """Write the codes of the parts' rows into columns; returns the dictionaries, without what no row has any more."""
     texts = {}
     for name in {name for segment, _, _ in parts for name in segment.texts}:
-        coded = [compact(segment.column(name)[rows], segment.dictionary(name)) for segment, rows, _ in parts]
         dictionary = NO_TEXTS
-        for _, own in coded:
-            dictionary, _, _ = merged(dictionary, own)
-        for (codes, own), (_, _, places) in zip(coded, parts, strict=True):
-            _, _, there = merged(dictionary, own)
-            columns[name][places] = there[codes]
+        gathered: list[tuple[Int32s, Int64s]] = []
+        for segment, rows, places in parts:
+            codes, own = compact(segment.column(name)[rows], segment.dictionary(name))
+            dictionary, before, there = merged(dictionary, own)
+            if before is not None:
+                gathered = [(before[known], at) for known, at in gathered]
+            gathered.append((there[codes], places))
+        for codes, places in gathered:
+            columns[name][places] = codes
         texts[name] = dictionary
     return texts
 
@@ -321,10 +329,10 @@ def _in_one_dictionary(
         own, codes = segment.dictionary(name), others.column(name)
         if not find(own, dictionary)[0].all():
             # Rows picked of a batch have its whole dictionary, and may use nothing of it that is new here.
-            codes, dictionary = compact(codes, dictionary, 0)  # noqa: PLW2901 - the same, but for what is not used
+            codes, dictionary = compact(codes, dictionary)  # noqa: PLW2901 - the same, but for what is not used
         texts[name], here, there = merged(own, dictionary)
         theirs[name] = there[codes]
-        if texts[name] is not own:
+        if here is not None:
             recoded[name] = here
     return texts, recoded, theirs
 

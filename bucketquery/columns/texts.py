@@ -17,8 +17,8 @@ MISSING: Final = -1
 
 NO_TEXTS: Final[Objects] = np.empty(0, dtype=np.object_)
 
-#: So small a dictionary is not worth the search for what no row uses.
-_SMALL: Final = 64
+#: Rows are few beside texts where there are so many times more of these.
+_FEW: Final = 8
 
 
 def encoded(texts: Sequence[str | None]) -> tuple[Int32s, Objects]:
@@ -76,42 +76,52 @@ def in_terms_of(dictionary: Objects, codes: Int32s, others: Objects) -> Array:
     return terms[codes]
 
 
-def merged(dictionary: Objects, others: Objects) -> tuple[Objects, Int32s, Int32s]:
-    """One dictionary with the texts of two, and the codes there by the codes of the first and of the other.
+def merged(dictionary: Objects, others: Objects) -> tuple[Objects, Int32s | None, Int32s]:
+    """One dictionary with the texts of two.
 
-    The last entry of both is the code of what is missing, so that codes can be used as indices as they are. The first
-    dictionary itself where it has all texts.
+    Returns:
+        The dictionary, the first itself where it has all texts; the codes there by those of the first, None where they
+        stay as they are; and by those of the other. The last entry of both is the code of what is missing, so that
+        codes can be used as indices as they are.
 
-    Complexity: O(d + e + d log e).
+    Complexity: O(e log d) for e texts of the other and d of the first, and O(d) where one of those is new.
 
     >>> both, first, other = merged(np.array(["b", "d"], dtype=object), np.array(["a", "d"], dtype=object))
     >>> both.tolist(), first.tolist(), other.tolist()
     (['a', 'b', 'd'], [1, 2, -1], [0, 2, -1])
     """
-    same = np.arange(len(others))
     if dictionary is others or not len(dictionary):
-        return others, _codes(same[: len(dictionary)]), _codes(same)
+        return others, None, _codes(np.arange(len(others)))
     found, places = find(dictionary, others)
+    if found.all():
+        return dictionary, None, _codes(places)
     new = ~found
-    both = np.insert(dictionary, places[new], others[new]) if new.any() else dictionary
     rows = np.arange(len(dictionary))
-    return both, _codes(rows + places[new].searchsorted(rows, "right")), _codes(places + np.cumsum(new) - new)
+    first = rows + places[new].searchsorted(rows, "right")
+    return np.insert(dictionary, places[new], others[new]), _codes(first), _codes(places + np.cumsum(new) - new)
+
+
+def compact(codes: Int32s, dictionary: Objects) -> tuple[Int32s, Objects]:
+    """The same texts by a dictionary that has no others; the same one where all are used.
+
+    Complexity: O(n + d), and O(n log n) where rows are few beside the texts.
+
+    >>> codes, dictionary = compact(np.array([1, -1], dtype=np.int32), np.array(["a", "b"], dtype=object))
+    >>> codes.tolist(), dictionary.tolist()
+    ([0, -1], ['b'])
+    """
+    if len(codes) < len(dictionary) // _FEW:
+        used = np.unique(codes)
+        used = used[used != MISSING]
+        return np.where(codes == MISSING, MISSING, used.searchsorted(codes)).astype(np.int32), dictionary[used]
+    # What is missing marks the last entry.
+    is_used = np.zeros(len(dictionary) + 1, dtype=np.bool_)
+    is_used[codes] = True
+    is_used = is_used[:-1]
+    if is_used.all():
+        return codes, dictionary
+    return _codes(np.cumsum(is_used) - 1)[codes], dictionary[is_used]
 
 
 def _codes(codes: Int64s) -> Int32s:
     return np.append(codes, MISSING).astype(np.int32)
-
-
-def compact(codes: Int32s, dictionary: Objects, small: int = _SMALL) -> tuple[Int32s, Objects]:
-    """The same texts by a dictionary that has no others, unless it is small. Complexity: O(n log n + d).
-
-    >>> codes, dictionary = compact(np.array([7, -1], dtype=np.int32), np.array(list("abcdefghij") * 7, dtype=object))
-    >>> codes.tolist(), dictionary.tolist()
-    ([0, -1], ['h'])
-    """
-    if len(dictionary) <= small:
-        return codes, dictionary
-    used = np.unique(codes[codes != MISSING])
-    renumbered = np.full(len(dictionary) + 1, MISSING, dtype=np.int32)
-    renumbered[used] = np.arange(len(used))
-    return renumbered[codes], dictionary[used]

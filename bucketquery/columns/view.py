@@ -12,10 +12,13 @@ import numpy as np
 from bucketquery.columns.lists import Lists
 from bucketquery.columns.ordered import lower_bound
 from bucketquery.columns.segment import Rows, Segment, coded
-from bucketquery.columns.texts import merged
+from bucketquery.columns.texts import encoded, merged
 from bucketquery.model.schema import Array, Bools, Int32s, Int64s
 
 NO_ROWS: Final[Int64s] = np.empty(0, dtype=np.int64)
+
+#: So many times more texts than rows are worth a look at the rows alone.
+_TEXTS_PER_ROW: Final = 8
 
 #: A segment, some of its rows, and their positions in a selection.
 _Part = tuple[Segment, Int64s, Int64s]
@@ -35,7 +38,7 @@ class View:
         self.dead = dead
         self.head = head
         self._head_places: Int64s | None = None
-        self._codes: dict[str, tuple[Int32s, Int32s]] = {}
+        self._codes: dict[str, tuple[Int32s | None, Int32s]] = {}
 
     @property
     def length(self) -> int:
@@ -57,16 +60,16 @@ class View:
             places = self._head_places = lower_bound(self.base.identities(), self.head.identities_in(self.base))
         return places
 
-    def common_codes(self, name: str) -> tuple[Int32s, Int32s]:
+    def common_codes(self, name: str) -> tuple[Int32s | None, Int32s]:
         """By the codes of a column of texts in the base, and by those in the head, codes that compare across both.
 
-        Complexity: O(d) for d texts once a view, then O(1).
+        None where those of the base do as they are. Complexity: O(d) for d texts once a view, then O(1).
         """
         codes = self._codes.get(name)
         if codes is None:
             # Two readers may both work this out, and come to the same.
-            _, *both = merged(self.base.dictionary(name), self.head.dictionary(name))
-            codes = self._codes[name] = (both[0], both[1])
+            _, base, head = merged(self.base.dictionary(name), self.head.dictionary(name))
+            codes = self._codes[name] = (base, head)
         return codes
 
     def time_span(self) -> tuple[int, int] | None:
@@ -128,14 +131,21 @@ class Selection:
     def comparable(self, name: str) -> Array:
         """A column's values as they compare: of texts numbers in their order, those of missing ones below all others.
 
-        Complexity: O(r), and for texts O(d) once a view where base and head have d of them.
+        Complexity: O(r); for texts O(r log r), or once a view O(d) for d texts where those are not many more than rows.
         """
         if isinstance(self.rows, slice):
             return self.view.base.column(name)[self.rows]
         parts = [(positions, segment.column(name)[own]) for segment, own, positions in self._by_segment(self.rows)]
         if len(parts) > 1 and name in self.view.head.texts:
+            if _TEXTS_PER_ROW * len(self) < len(self.view.base.dictionary(name)):
+                # So few rows are ranked among themselves more quickly than all texts of the base are numbered anew.
+                codes, _ = encoded(self.column(name).tolist())
+                return codes
             common = self.view.common_codes(name)
-            parts = [(positions, there[own]) for (positions, own), there in zip(parts, common, strict=True)]
+            parts = [
+                (positions, own if there is None else there[own])
+                for (positions, own), there in zip(parts, common, strict=True)
+            ]
         return self._in_place(parts)
 
     def _in_place(self, parts: Sequence[tuple[Int64s, Array]]) -> Array:

@@ -63,7 +63,11 @@ def read_call(method: object, path: object, params: object, body: object) -> Cal
 
 
 def _text(value: object) -> str:
-    return plain(value) if isinstance(value, str) else brief(value)
+    """Text as it is, and a word for whatever else somebody hands in for it."""
+    with suppress(Exception):  # reading an object runs code of its class, which may raise anything
+        value = _built_in(value)
+        return value if isinstance(value, str) else brief(value)
+    return "object"
 
 
 def _trusted(value: object, error_type: str) -> Any:
@@ -87,9 +91,13 @@ def _built_in(value: object) -> Any:  # noqa: PLR0911 - one for each type
     if isinstance(value, bytes | bytearray):
         return bytes(value)
     if isinstance(value, Mapping):
-        return {_text(name): _built_in(entry) for name, entry in value.items()}
+        return {_name(name): _built_in(entry) for name, entry in value.items()}
     # No parameter takes an array, so nobody looks into one.
     return [] if isinstance(value, list | tuple) else ...
+
+
+def _name(name: object) -> str:
+    return plain(name) if isinstance(name, str) else brief(name)
 
 
 def _url_parameters(given: object) -> dict[str, str]:

@@ -22,6 +22,8 @@ from bucketquery.model.text import brief
 
 _RESPONSE: Final = ("human", "pretty")
 _UNSUPPORTED: Final = ("error_trace", "filter_path", "format")
+#: So many names that nobody knows are told.
+_MOST_LISTED: Final = 10
 #: What excludes a timestamp, and how that is told.
 _WINDOW: Final = {"page": "from, size", "start": "start", "end": "end", "anomaly_score": "anomaly_score"}
 
@@ -172,7 +174,8 @@ def _put(parameters: dict[str, Any], name: str, value: Any) -> None:
 def _refuse_unknown(call: Call, known: set[str]) -> None:
     unknown = sorted(call.url.keys() - known)
     if unknown:
-        hints = {name: did_you_mean(name, known) for name in unknown}
+        hints = {brief(name): did_you_mean(name, known) for name in unknown[:_MOST_LISTED]}
         told = ", ".join(f"[{name}] ->{hint}" if hint else f"[{name}]" for name, hint in hints.items())
+        told += f" and {len(unknown) - _MOST_LISTED} more" * (len(unknown) > _MOST_LISTED)
         plural = "s" if len(unknown) > 1 else ""
         raise InvalidQuery(f"request [{unquote(call.path)}] contains unrecognized parameter{plural}: {told}")

@@ -386,3 +386,50 @@ def test_an_id_of_no_or_more_than_255_characters_is_refused(length: int) -> None
         with pytest.raises(InvalidDocument):
             write()
     assert index.sequence == 1
+
+
+# ---- records of buckets, texts
+
+
+def test_a_scan_with_records_holds_few_at_a_time() -> None:
+    """The first bucket does not wait for the records of thousands of others."""
+    index = ResultsIndex()
+    blamed = [{"influencer_field_name": "bucket_time"}]
+    own = {"job_id": "web", "bucket_span": 3600}
+    index.upsert([{**own, "timestamp": row, "bucket_influencers": blamed} for row in range(4_000)], kind="bucket")
+    records = [{**own, "timestamp": row, "detector_index": at} for row in range(4_000) for at in range(10)]
+    index.upsert(records, kind="record")
+    tracemalloc.start()
+    first = next(index.scan(BucketQuery(jobs="web", expand=True)))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert len(first.records) == 10
+    assert peak < 5_000_000
+
+
+def test_a_host_is_told_of_the_wrong_document_in_few_words() -> None:
+    """A key with a text of megabytes is not shown whole."""
+    index = ResultsIndex(keep_documents=False)
+    record = {"job_id": "web", "timestamp": 0, "bucket_span": 3600}
+    index.upsert([{**record, "by_field_value": "x" * 1_000_000}], kind="record")
+    with pytest.raises(InvalidDocument) as caught:
+        index.get_records(job_id="web").to_dict(documents=[record])
+    assert len(caught.value.reason) < 2_000
+
+
+def test_a_job_does_not_keep_the_texts_of_another() -> None:
+    """They came in one batch, but what is deleted is gone."""
+    texts = ["x" * 5_000_000, "y"]
+    index = ResultsIndex()
+    tracemalloc.start()
+    index.upsert(
+        [
+            {"job_id": job, "timestamp": 0, "bucket_span": 3600, "function": text + "!"}
+            for job, text in zip(("big", "small"), texts, strict=True)
+        ],
+        kind="record",
+    )
+    index.delete_job("big")
+    held = tracemalloc.get_traced_memory()[0]
+    tracemalloc.stop()
+    assert held < 1_000_000

@@ -1,5 +1,6 @@
 """Requests that make no sense: each gets its status and its error, whatever is in it, and none an exception."""
 
+import contextlib
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -9,7 +10,7 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from bucketquery import ResultsIndex
+from bucketquery import InvalidDocument, ResultsIndex
 from bucketquery.elastic import Reply, handle
 
 HOUR = 3_600_000
@@ -615,3 +616,74 @@ def test_query_in_the_path_is_the_query_apart(path: str, query: str) -> None:
     assert within.status == apart.status
     if within.status == 200 or isinstance(within.body["error"], dict):
         assert within.body == apart.body
+
+
+class Impostor:
+    """An object that says it is text, and is not."""
+
+    @property
+    def __class__(self) -> Any:
+        return str
+
+    @__class__.setter
+    def __class__(self, value: Any) -> None:
+        raise TypeError
+
+
+class Nameless:
+    """An object that does not say what it is."""
+
+    @property
+    def __class__(self) -> Any:
+        raise RuntimeError("no class")
+
+    @__class__.setter
+    def __class__(self, value: Any) -> None:
+        raise TypeError
+
+
+class UnhelpfulNumber(float):
+    """A number that cannot be shown."""
+
+    def __str__(self) -> str:
+        raise RuntimeError("no str")
+
+    __repr__ = __str__
+
+
+@pytest.mark.parametrize("odd_class", [Impostor, Nameless, UnhelpfulNumber])
+def test_method_and_path_that_break_when_read_are_answered(odd_class: type[Any]) -> None:
+    """As parameters and bodies of that sort are."""
+    odd = odd_class()
+    for arguments in ((odd, BUCKETS), ("GET", odd), ("GET", BUCKETS, odd), ("POST", BUCKETS, None, odd)):
+        reply = handle(INDEX, *arguments)
+        assert 400 <= reply.status < 500
+        json.loads(reply.encode())
+
+
+def test_very_many_unknown_parameters_are_refused_in_few_words() -> None:
+    """The first ones are told; a query of a megabyte is neither given back nor compared name by name."""
+    for query in ("&".join(f"p{number}=1" for number in range(20_000)), "x" * 1_000_000 + "=1"):
+        reply = handle(INDEX, "GET", BUCKETS, query)
+        assert reply.status == 400
+        assert len(reply.encode()) < 20_000
+
+
+def test_stored_document_makes_no_answer_fail() -> None:
+    """What a document holds under keys of a class of their own is refused when it comes, or shown."""
+
+    class Key(str):
+        __slots__ = ()
+
+        def __eq__(self, other: object) -> bool:
+            return self is other
+
+        def __hash__(self) -> int:
+            return id(self)
+
+    index = ResultsIndex()
+    index.put_job(JOB)
+    record: Any = {"result_type": "record", "job_id": JOB, "timestamp": 0, "bucket_span": 60, Key("influencers"): [5]}
+    with contextlib.suppress(InvalidDocument):
+        index.upsert([record])
+    check("GET", handle(index, "GET", RECORDS))

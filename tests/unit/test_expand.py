@@ -1,6 +1,7 @@
 """Expanding: whose records come, in which order, how many, and that they are gathered when they are read."""
 
 import pickle
+import tracemalloc
 from collections.abc import Iterable
 from itertools import pairwise
 from typing import Any
@@ -149,3 +150,17 @@ def test_buckets_are_split_into_runs_of_few_records(monkeypatch: pytest.MonkeyPa
         assert [rows for _, run in runs for rows in shown(run)] == shown(whole)
     ((positions, run),) = expand(buckets(), found, exclude_interim=False).runs(5)
     assert (positions, shown(run)) == (slice(0, 0), [])
+
+
+def test_two_records_cost_nothing_for_the_texts_of_all_others() -> None:
+    """Also where one of them is in the base and the other in the head."""
+    found = records(
+        *(record(row, by_field_value=f"{row:06}", over_field_value=f"{row:06}") for row in range(50_000)),
+        late=[record(49_999, 1, by_field_value="late", is_interim=True)],
+    )
+    tracemalloc.start()
+    rows = shown(expand(buckets(49_999), found, exclude_interim=False))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert rows == [[(49_999, 0), (49_999, 1)]]
+    assert peak < 100_000

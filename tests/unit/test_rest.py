@@ -1,5 +1,6 @@
 """The rest of a document: what is kept of it as text, what comes back, and what is refused with which path."""
 
+import contextlib
 import json
 from collections import OrderedDict
 from collections.abc import Mapping
@@ -196,3 +197,44 @@ def test_a_copy_is_kept() -> None:
     assert found[0]["a"] is not given[0]["a"]
     influencers = next(field for field in RECORD.parts if field.name == "influencers")
     assert part(influencers, given)[0] is not given[0]
+
+
+class Stranger(str):
+    """A key that no dict finds under its text."""
+
+    __slots__ = ()
+
+    def __eq__(self, other: object) -> bool:
+        return self is other
+
+    def __hash__(self) -> int:
+        return id(self)
+
+
+@pytest.mark.parametrize("name", ["influencers", "actual", "timestamp", "by_field_value", "job_id"])
+def test_a_documented_field_is_never_taken_for_an_unknown_one(name: str) -> None:
+    """Whatever a key's class says of its hash: its text decides, so it is checked as that field or it is refused."""
+    document = {key: value for key, value in record(0).items() if key != name} | {Stranger(name): "x"}
+    with contextlib.suppress(Unfit):
+        assert name not in unpacked([rest_of(RECORD, document)])[0]
+
+
+def test_a_path_is_told_in_few_words() -> None:
+    """Megabytes of a key are not shown whole, on the first level as further down."""
+    for document in ({"k" * 1_000_000: object()}, {"x": {"k" * 1_000_000: object()}}):
+        assert len(refusal(**document).path) < 1_000
+
+
+class Fickle(float):
+    """A number only when it is asked first."""
+
+    asked = 0
+
+    def __float__(self) -> float:
+        self.asked += 1
+        return 1.0 if self.asked == 1 else float("nan")
+
+
+def test_what_is_checked_of_a_number_is_what_is_kept() -> None:
+    """It is asked once."""
+    assert kept(x=Fickle(1)) == {"x": 1.0}

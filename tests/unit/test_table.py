@@ -1,5 +1,6 @@
 """Tables: which way a write goes, that older tables see nothing of it, and that a live job leaves nothing behind."""
 
+import tracemalloc
 from collections.abc import Callable, Iterator
 from random import Random
 from typing import Any
@@ -8,10 +9,12 @@ import numpy as np
 import pytest
 
 from bucketquery.columns import table as tables
+from bucketquery.columns import texts
+from bucketquery.columns.ordered import find
 from bucketquery.columns.segment import Segment
 from bucketquery.columns.table import Counts, Table
 from bucketquery.columns.view import View
-from bucketquery.model.schema import BUCKET, RECORD
+from bucketquery.model.schema import BUCKET, RECORD, Array
 from helpers import FULL, SPAN_S, STEP, bucket, limit_heads, moved, record, row_of, rows, segment, stored, table
 
 HEAD_ROWS = tables._HEAD_ROWS
@@ -492,3 +495,64 @@ def test_rows_with_a_new_text_wait_in_the_head(monkeypatch: pytest.MonkeyPatch) 
     many, _ = long.upsert(segment([whose(row, f"new {row}") for row in range(6, 11)], RECORD))
     assert (many.rows.base.length, many.rows.head.length) == (11, 0)
     assert len(held(many)) == 11
+
+
+# ---- texts that no row has any more
+
+
+def test_texts_of_interim_rows_do_not_stay_in_the_base() -> None:
+    """A batch brings the base the texts of the rows that go there, not those of its other rows."""
+    found = Table.empty(RECORD)
+    for row in range(50):
+        interim = [record(10_000, detector, is_interim=True, function=f"{row} {detector}") for detector in range(100)]
+        found, _ = found.upsert(segment([record(row, function="mean"), *interim], RECORD))
+    assert shape(found) == (50, 0, 100)
+    assert len(found.rows.base.dictionary("function")) < 1_000
+
+
+def test_texts_that_were_replaced_in_place_do_not_stay() -> None:
+    """However often very many rows are written again, each time with texts of their own."""
+    found = Table.empty(RECORD)
+    for time in range(20):
+        found, _ = found.upsert(
+            segment([record(row, function=f"{time} {row}") for row in range(HEAD_ROWS + 1)], RECORD)
+        )
+    assert shape(found) == (HEAD_ROWS + 1, 0, 0)
+    assert len(found.rows.base.dictionary("function")) <= 4 * HEAD_ROWS
+
+
+@pytest.mark.usefixtures("four_rows")
+def test_a_seal_leaves_no_dead_text_behind() -> None:
+    """Be there ever so few."""
+    found = table([record(9)], *([record(5, function=f"{time}")] for time in range(20)), schema=RECORD)
+    found, _ = found.upsert(segment([record(row, function="x") for row in range(5)], RECORD))
+    assert shape(found) == (7, 0, 0)
+    assert found.rows.base.dictionary("function").tolist() == ["19", "x"]
+
+
+def test_an_append_of_known_texts_costs_nothing_for_those_there_are() -> None:
+    """Neither time nor memory grows with the dictionary."""
+    found = table([record(row, by_field_value=f"{row:06}") for row in range(50_000)], schema=RECORD)
+    found, _ = found.upsert(segment([record(60_000, by_field_value="000005")], RECORD))
+    batch = segment([record(60_001, by_field_value="000005")], RECORD)
+    tracemalloc.start()
+    found.upsert(batch)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 100_000
+
+
+def test_a_seal_looks_up_the_texts_of_the_head_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Texts compare slowly, and the base's are in order already."""
+    found = table([record(row, by_field_value=f"{row:06}") for row in range(5_000)], schema=RECORD)
+    found, _ = found.upsert(segment([record(row, 1, by_field_value=f"{row}") for row in range(HEAD_ROWS)], RECORD))
+    looked_up: list[int] = []
+
+    def counted(ascending: Array, wanted: Array) -> Any:
+        looked_up.append(len(wanted))
+        return find(ascending, wanted)
+
+    monkeypatch.setattr(texts, "find", counted)
+    found, _ = found.upsert(segment([record(0, 2)], RECORD))
+    assert shape(found) == (5_000 + HEAD_ROWS + 1, 0, 0)
+    assert max(looked_up) <= HEAD_ROWS

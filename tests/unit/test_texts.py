@@ -5,7 +5,6 @@ from random import Random
 import numpy as np
 import pytest
 
-from bucketquery.columns import texts as room
 from bucketquery.columns.texts import MISSING, NO_TEXTS, compact, decoded, encoded, in_terms_of, merged
 
 TEXTS = ["", "A", "a", "aa", "b", "é", "\uffff", "\U00010000", "\ud800"]
@@ -55,11 +54,12 @@ def test_two_dictionaries_become_one(mine: list[str | None], others: list[str | 
     codes, dictionary = encoded(mine)
     other_codes, other_dictionary = encoded(others)
     both, own, theirs = merged(dictionary, other_dictionary)
-    assert decoded(own[codes], both).tolist() == mine
+    assert decoded(codes if own is None else own[codes], both).tolist() == mine
     assert decoded(theirs[other_codes], both).tolist() == others
     assert both.tolist() == sorted({*dictionary.tolist(), *other_dictionary.tolist()})
     if len(dictionary) and {*other_dictionary.tolist()} <= {*dictionary.tolist()}:
         assert both is dictionary
+        assert own is None
 
 
 def test_a_dictionary_is_in_its_own_terms() -> None:
@@ -68,19 +68,22 @@ def test_a_dictionary_is_in_its_own_terms() -> None:
     assert in_terms_of(dictionary, codes, dictionary) is codes
     both, own, theirs = merged(dictionary, dictionary)
     assert both is dictionary
-    assert own.tolist() == theirs.tolist() == [0, 1, MISSING]
+    assert own is None
+    assert theirs.tolist() == [0, 1, MISSING]
 
 
-def test_what_no_row_uses_goes_where_it_is_worth_it() -> None:
-    """A small dictionary stays as it is; a large one keeps what is used."""
-    small = np.array([f"{text:03}" for text in range(room._SMALL)], dtype=np.object_)
-    large = np.array([f"{text:03}" for text in range(room._SMALL + 1)], dtype=np.object_)
-    codes = np.array([5, MISSING, 3, 5], dtype=np.int32)
-    assert compact(codes, small)[1] is small
-    found, dictionary = compact(codes, large)
-    assert dictionary.tolist() == ["003", "005"]
-    assert decoded(found, dictionary).tolist() == decoded(codes, large).tolist()
-    assert compact(codes[:0], large)[1].tolist() == []
+@pytest.mark.parametrize("count", [3, 6, 8, 9, 100])
+@pytest.mark.parametrize("rows", [[], [MISSING], [2], [2, MISSING, 0, 2], [*range(3)] * 9])
+def test_what_no_row_uses_goes(count: int, rows: list[int]) -> None:
+    """Whether rows are few beside texts or not; where all are used, nothing is made anew."""
+    dictionary = np.array([f"{text:03}" for text in range(count)], dtype=np.object_)
+    codes = np.array(rows, dtype=np.int32)
+    found, texts = compact(codes, dictionary)
+    assert found.dtype == np.int32
+    assert decoded(found, texts).tolist() == decoded(codes, dictionary).tolist()
+    assert texts.tolist() == [f"{text:03}" for text in sorted({*rows} - {MISSING})]
+    if len(texts) == count:
+        assert texts is dictionary
     assert compact(codes[:0], NO_TEXTS)[1] is NO_TEXTS
 
 
@@ -93,7 +96,8 @@ def test_many_texts_are_as_few() -> None:
         texts = [rng.choice([None, *TEXTS, str(rng.randrange(200))]) for _ in range(rng.randrange(30))]
         codes, own = encoded(texts)
         dictionary, before, there = merged(dictionary, own)
-        columns = [(column, before[np.array(known, dtype=np.int64)].tolist()) for column, known in columns]
+        if before is not None:
+            columns = [(column, before[np.array(known, dtype=np.int64)].tolist()) for column, known in columns]
         columns.append((texts, there[codes].tolist()))
     for column, known in columns:
         assert decoded(np.array(known, dtype=np.int32), dictionary).tolist() == column
