@@ -11,7 +11,7 @@ from samples import SAMPLES, read_documents
 
 # No deadlines: a machine that is busy with something else is no reason to fail.
 # dev draws anew each time, so that everybody's runs together look further than one does; what failed is tried first.
-settings.register_profile("dev", deadline=None, print_blob=True, max_examples=25)
+settings.register_profile("dev", deadline=None, print_blob=True, max_examples=15)
 # ci draws the same examples every time: a red run speaks of the change it was started for, and complete branch coverage
 # does not depend on luck. The width comes from the seeded differential runs beside it.
 settings.register_profile("ci", settings.get_profile("dev"), max_examples=50, derandomize=True, database=None)

@@ -548,6 +548,7 @@ def answered() -> list[tuple[list[Document], Query, str]]:
     ]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", FAULTS)
 def test_the_cases_show_a_fault(name: str) -> None:
     """A single wrong comparison, order or key changes an answer among 3,000 cases; CI runs fifty thousand."""
