@@ -14,7 +14,7 @@ from samples import SAMPLES, read_documents
 settings.register_profile("dev", deadline=None, print_blob=True, max_examples=15)
 # ci draws the same examples every time: a red run speaks of the change it was started for, and complete branch coverage
 # does not depend on luck. The width comes from the seeded differential runs beside it.
-settings.register_profile("ci", settings.get_profile("dev"), max_examples=50, derandomize=True, database=None)
+settings.register_profile("ci", settings.get_profile("dev"), max_examples=30, derandomize=True, database=None)
 settings.register_profile("thorough", settings.get_profile("dev"), max_examples=5_000, stateful_step_count=100)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))
 
