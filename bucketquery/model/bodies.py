@@ -185,9 +185,11 @@ def _data_fields(record: Mapping[str, Any]) -> dict[str, list[str]]:
     # Keys, not lists, so that very many values of one field are told apart quickly.
     found: dict[str, dict[str, None]] = {}
     for name_of, value_of in _ROLES:
-        name, value = record.get(name_of), record.get(value_of)
-        if name is not None and value is not None and _is_data_field(name):
-            found.setdefault(name, {})[value] = None
+        name = record.get(name_of)
+        if name is not None and _is_data_field(name):
+            value = record.get(value_of)
+            if value is not None:
+                found.setdefault(name, {})[value] = None
     for influence in record.get("influencers", ()):
         name, values = influence.get("influencer_field_name"), influence.get("influencer_field_values")
         if name is not None and values and _is_data_field(name):
