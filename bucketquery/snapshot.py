@@ -9,6 +9,7 @@ from bucketquery.answers.page import BucketPage, InfluencerPage, RecordPage
 from bucketquery.columns.catalog import Catalog
 from bucketquery.columns.table import Table
 from bucketquery.errors import InvalidQuery, LimitExceeded
+from bucketquery.model.client import client_query
 from bucketquery.model.frozen import FrozenMapping
 from bucketquery.model.instants import Instant
 from bucketquery.model.numbers import is_integer
@@ -19,7 +20,6 @@ from bucketquery.model.queries import (
     InfluencerQuery,
     Question,
     RecordQuery,
-    client_query,
     settle,
 )
 from bucketquery.model.schema import SCHEMAS

@@ -13,7 +13,7 @@ import numpy as np
 from bucketquery.columns import checks
 from bucketquery.columns.checks import Unfit
 from bucketquery.model.numbers import is_integer, is_real
-from bucketquery.model.schema import CONSTANT, Document, Field, Schema, Type
+from bucketquery.model.schema import Document, Field, Schema, Type
 from bucketquery.model.text import brief, plain
 
 #: So many levels of lists and objects may be in one another.
@@ -37,8 +37,8 @@ def rest_of(schema: Schema, document: Document) -> str:
             parts[field.name] = part(field, value, field.name)
     for key, value in document.items():
         # By its plain text: what has a documented name was read above, or is not there for whoever asks by that name.
-        name = _key(key, "")
-        if name not in CONSTANT and name not in schema.by_name:
+        name = key if type(key) is str else _key(key, "")
+        if name not in schema.documented:
             parts[name] = json_value(value, brief(name))
     return packed(parts)
 
@@ -121,5 +121,5 @@ def _check_influence(influence: Mapping[str, Any], path: str) -> None:
 
 def _key(key: object, path: str) -> str:
     if isinstance(key, str):
-        return plain(key)
+        return key if type(key) is str else plain(key)
     raise Unfit(f"must have text for its keys, not {type(key).__name__}", key, path)

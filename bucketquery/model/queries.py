@@ -1,34 +1,27 @@
 """Questions as values: checked once, then trusted everywhere.
 
 `BucketQuery` and its siblings are what a caller prepares; `Question` is what the search is asked, with every instant
-settled and the dialect of the API gone: nothing behind this module knows ``-1`` or ``now``. `client_query` takes the
-official client's own keywords and spellings.
+settled and the dialect of the API gone: nothing behind this module knows ``-1`` or ``now``.
 """
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, ClassVar, NamedTuple, Self, TypeVar
+from typing import Any, ClassVar, NamedTuple, Self
 
 from bucketquery.errors import InvalidQuery
 from bucketquery.model.instants import FIRST_MS, LAST_MS, Instant, NowMath, Stretch
 from bucketquery.model.parameters import (
-    is_unset,
     order_of,
     read_boolean,
-    read_boolean_text,
     read_bound,
-    read_double,
     read_integer,
     read_job,
     read_kept_instant,
-    read_page,
     read_score,
     read_sort,
 )
 from bucketquery.model.schema import BUCKET, INFLUENCER, RECORD, Schema
-
-_Asked = TypeVar("_Asked", bound="AnyQuery")
 
 
 class Question(NamedTuple):
@@ -243,7 +236,7 @@ class BucketQuery(_Query):
             }
             defaults = BucketQuery.__init__.__kwdefaults__
             assert defaults is not None  # every parameter but one has one
-            _refuse_beside_timestamp(name for name, value in asked.items() if value != defaults[name])
+            refuse_beside_timestamp(name for name, value in asked.items() if value != defaults[name])
         self._settle_early()
 
     def _settle(self, now: int) -> Question:
@@ -401,61 +394,6 @@ class InfluencerQuery(_Query):
 AnyQuery = BucketQuery | RecordQuery | InfluencerQuery
 
 
-def client_query(
-    query: type[_Asked],
-    *,
-    jobs: str,
-    start: Instant | None,
-    end: Instant | None,
-    score: float | str | None,
-    exclude_interim: bool | str | None,
-    sort: str | None,
-    desc: bool | str | None,
-    from_: int | None,
-    size: int | None,
-    page: Mapping[str, int] | None,
-    timestamp: Instant | None = None,
-    expand: bool | str | None = None,
-) -> _Asked:
-    """The query that the official client's keywords ask for; None is not given.
-
-    Numbers and booleans may be text, as the API takes them. Beside ``timestamp`` a parameter of a window, threshold or
-    page must not be given at all, not even with its default.
-
-    ``query`` says for which kind of results; only that for buckets has ``timestamp`` and ``expand``. ``score`` is the
-    threshold, whatever its name is.
-
-    Raises:
-        InvalidQuery: as the query does; also ``page`` together with ``from_`` or ``size``.
-        LimitExceeded: as the query does.
-    """
-    threshold = query._schema.score
-    given: dict[str, Any] = {
-        "start": None if is_unset(start) else start,
-        "end": None if is_unset(end) else end,
-        threshold: read_double(score, threshold) if isinstance(score, str) else score,
-        "from_": from_,
-        "size": size,
-    }
-    if page is not None:
-        if from_ is not None or size is not None:
-            reason = "[page] is incompatible with [from_] and [size]; give one or the other"
-            raise InvalidQuery(reason, field="page", value=page)
-        given |= read_page(page)
-    if timestamp is not None:
-        # An empty `page` is given too.
-        beside = {"page": page, **given}
-        _refuse_beside_timestamp(name for name, value in beside.items() if value is not None)
-    given |= {
-        "timestamp": timestamp,
-        "sort": sort,
-        "desc": read_boolean_text(desc, "desc"),
-        "exclude_interim": read_boolean_text(exclude_interim, "exclude_interim"),
-        "expand": read_boolean_text(expand, "expand"),
-    }
-    return query(jobs=jobs, **{name: value for name, value in given.items() if value is not None})
-
-
 def settle(query: AnyQuery, now: Callable[[], int]) -> Question:
     """What a query asks at this moment.
 
@@ -487,7 +425,12 @@ def _clamp(moment: int) -> int:
     return min(max(moment, FIRST_MS), LAST_MS + 1)
 
 
-def _refuse_beside_timestamp(names: Iterable[str]) -> None:
+def refuse_beside_timestamp(names: Iterable[str]) -> None:
+    """Refuse the first of the parameters that stand beside a lookup and must not.
+
+    Raises:
+        InvalidQuery: there is one.
+    """
     for name in names:
         shown = "from, size" if name in ("from_", "size", "page") else name
         raise InvalidQuery(f"Param [{shown}] is incompatible with [timestamp].", field=name)

@@ -122,6 +122,11 @@ class Schema:
         return MappingProxyType({name: field for name, field in named.items() if name != REST})
 
     @cached_property
+    def documented(self) -> frozenset[str]:
+        """The names of all documented fields, the job and the type among them."""
+        return CONSTANT | self.by_name.keys()
+
+    @cached_property
     def only_shown(self) -> frozenset[str]:
         """The lists that decide nothing: a host that keeps the documents itself has no need of them here."""
         return frozenset(field.name for field in self.lists if field.type is not Type.KEYWORDS)

@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 
 from bucketquery.errors import InvalidQuery, LimitExceeded
+from bucketquery.model.client import client_query
 from bucketquery.model.instants import FIRST_MS, LAST_MS
-from bucketquery.model.queries import BucketQuery, Question, client_query, settle
+from bucketquery.model.queries import BucketQuery, Question, settle
 
 DEFAULTS: dict[str, Any] = {
     "jobs": ("web",),
@@ -70,7 +71,9 @@ def ask(**parameters: Any) -> BucketQuery:
     )
     if "anomaly_score" in parameters:
         parameters["score"] = parameters.pop("anomaly_score")
-    return client_query(BucketQuery, jobs="web", **{**dict.fromkeys(names), **parameters})
+    query = client_query(BucketQuery, jobs="web", **{**dict.fromkeys(names), **parameters})
+    assert isinstance(query, BucketQuery)
+    return query
 
 
 def refusal(make: Callable[[], object]) -> InvalidQuery:
