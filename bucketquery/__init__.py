@@ -1,4 +1,4 @@
-"""Exact answers to "get anomaly detection results for buckets", from memory.
+"""Exact answers to "get anomaly detection results" for buckets, records and influencers, from memory.
 
 >>> from bucketquery import ResultsIndex
 >>> index = ResultsIndex()

@@ -39,7 +39,7 @@ _PARAMETERS: Final = {
 
 _EPILOG: Final = """\
 INSTANT: a date (2026, 2026-01-31, 2026-01-31T09:30Z), epoch milliseconds, or date math (now-7d/d, 2026-01-31||-1M).
-Four digits are a year; a time without an offset is UTC.
+Four digits are a year, thirteen the milliseconds of these days; a time without an offset is UTC.
 
 examples:
   python -m bucketquery results.ndjson.gz --anomaly-score 75 --sort anomaly_score --desc --size 10
@@ -47,7 +47,7 @@ examples:
   python -m bucketquery results.ndjson --job-id web --records --record-score 75
   zcat archive/*.gz | python -m bucketquery --job-id web --timestamp 2026-01-31T09:30:00Z
 
-exit codes: 0 answered, 1 no such job or bucket, 2 a mistake in the parameters or the input
+exit codes: 0 answered, 1 no such job or bucket, or no results at all, 2 a mistake in the parameters or the input
 """
 
 
@@ -122,7 +122,7 @@ def _parser() -> _Parser:
         allow_abbrev=False,
     )
     add = parser.add_argument_group("input").add_argument
-    files = "result documents, one JSON object a line, gzipped or not; - or none: standard input"
+    files = "result documents, one a line in JSON, gzipped or not; - or none: standard input"
     add("files", nargs="*", metavar="FILE", help=files)
     group = parser.add_argument_group("what").add_mutually_exclusive_group()
     records = "the anomalies that detectors found, in place of buckets"
@@ -131,21 +131,27 @@ def _parser() -> _Parser:
     group.add_argument("--influencers", dest="kind", action="store_const", const="influencers", help=influencers)
     add = parser.add_argument_group("which").add_argument
     add("--job-id", metavar="ID", help="those of this job; not needed where the input has one job only")
-    add("--start", metavar="INSTANT", help="from this instant on (default: -1, no bound)")
-    add("--end", metavar="INSTANT", help="before this instant (default: -1, no bound)")
+    add("--start", metavar="INSTANT", help="from this instant on (default: no bound)")
+    add("--end", metavar="INSTANT", help="before this instant (default: no bound)")
     score = "{} with this score, 0 to 100, or a higher one (default: 0, all)"
     add("--anomaly-score", metavar="SCORE", help=score.format("buckets"))
     add("--record-score", metavar="SCORE", help=score.format("records"))
     add("--influencer-score", metavar="SCORE", help=score.format("influencers"))
     add("--exclude-interim", action="store_true", default=None, help="without interim ones")
-    lookup = "the bucket at this instant, whatever its score; not with start, end, anomaly-score, from and size"
+    lookup = (
+        "the bucket that starts at this instant, whatever its score; of a date or an hour the first one, and all are "
+    )
+    lookup += "counted; not with start, end, anomaly-score, from and size"
     add("--timestamp", metavar="INSTANT", help=lookup)
     expand = "buckets with their records, those that have influencers"
     add("--expand", action="store_true", default=None, help=expand)
     add = parser.add_argument_group("order and page").add_argument
-    fields = "timestamp, anomaly_score, event_count, ... (default: timestamp; of records and influencers their score)"
+    fields = (
+        "timestamp, anomaly_score, event_count, ..., of records probability, function, ... (default: timestamp; of "
+    )
+    fields += "records and influencers their score)"
     add("--sort", metavar="FIELD", help=fields)
-    desc = "highest or latest first, as records and influencers are; lowest or earliest first, as buckets are"
+    desc = "highest or latest first (default for records and influencers); --no-desc: lowest or earliest (for buckets)"
     add("--desc", action=argparse.BooleanOptionalAction, default=None, help=desc)
     add("--from", dest="from_", type=_integer, metavar="N", help="how many to skip (default: 0)")
     add("--size", type=_integer, metavar="N", help="how many to show at most, up to 10000 (default: 100)")
@@ -278,7 +284,7 @@ _DECODER: Final = json.JSONDecoder(parse_constant=_refuse)
 
 def _parsed(line: bytes, place: str) -> Any:
     try:
-        return _DECODER.decode(line.decode())
+        return _DECODER.decode(line.decode().rstrip())
     except json.JSONDecodeError as error:
         reason = f"{error.msg}, at column {error.colno}"
     except UnicodeDecodeError as error:

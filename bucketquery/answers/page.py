@@ -88,8 +88,9 @@ class Page(ABC, Generic[_Value]):
         """One field of every result on the page, as an array that nothing turns writable.
 
         Args:
-            name: a documented field but ``records``. ``timestamp`` is int64 epoch ms, scores are float64; text and what
-                is nested are objects: text, tuples and immutable mappings, None or () where missing.
+            name: a documented field, not ``records`` or what values work out. ``timestamp`` is int64 epoch ms, scores
+                are float64; text and what is nested are objects: text, tuples and immutable mappings, None or () where
+                missing.
 
         Returns:
             Shape (len(page),), in page order, a copy; defaults where a document has nothing, and NaN where an answer
@@ -112,7 +113,7 @@ class Page(ABC, Generic[_Value]):
             text = self._job_id if name == "job_id" else self._schema.kind
             return _frozen(np.full(len(self), text, dtype=f"<U{len(text)}"))
         if field is None:
-            reason = f"[name] must be a field of a {self._schema.kind}, not [{brief(name)}]"
+            reason = f"[name] must be a field of the {self._schema.plural}, not [{brief(name)}]"
             raise InvalidQuery(reason, field="name", value=name)
         if field.type is Type.KEYWORDS:
             return _frozen_objects(self._rows.lists(name))

@@ -40,8 +40,9 @@ class AnomalyRecord:
         function_description: what it looked for, in words.
         field_name: the field that the function is of.
 
-    Where a document has no scores, no probability or no detector they are 0, and it is final. The rest of what is
-    documented, and what a document has beside, are properties, read when asked for.
+    Where a document has no scores, no probability or no detector they are 0, and it is final. ``typical``, ``actual``,
+    ``causes``, ``influencers``, ``correlated_by_field_value``, ``geo_results``, ``anomaly_score_explanation`` and
+    ``other_fields`` are properties, read when asked for, and not part of what is printed.
 
     Source: the API's record object.
 

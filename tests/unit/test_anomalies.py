@@ -188,7 +188,7 @@ def test_columns_are_read_by_name(index: ResultsIndex) -> None:
         with pytest.raises(ValueError, match=r"(?i)writ|read-only"):
             page.column(name)[0] = 0
     for name in ("zebra", "", "records", "anomaly_score"):
-        with pytest.raises(InvalidQuery, match="must be a field of a record"):
+        with pytest.raises(InvalidQuery, match="must be a field of the records"):
             page.column(name)
 
 

@@ -420,6 +420,7 @@ def test_parameters_are_checked_before_any_file_is_read(run: Run, options: list[
 @pytest.mark.parametrize(
     ("bad", "line"),
     [
+        (b'{"a": 1', "invalid JSON: Expecting ',' delimiter, at column 8"),
         (b"{", "invalid JSON: Expecting property name enclosed in double quotes, at column 2"),
         (b'{"a": 1} x', "invalid JSON: Extra data, at column 10"),
         (b'{"a": "\xe4"}', "invalid JSON: not UTF-8, at byte 8"),
