@@ -291,14 +291,14 @@ _COLUMNS_OF_AN_INFLUENCER = _ALWAYS.union(_INFLUENCER_VALUES)
 def _replacing(table: str, identity: Iterable[str]) -> str:
     same = " AND ".join(identity)
     return (
-        f"UPDATE {table} SET died = :state WHERE died IS NULL"  # noqa: S608
+        f"UPDATE {table} SET died = :state WHERE died IS NULL"  # noqa: S608 - names of this file
         f" AND job_id = :job_id AND timestamp = :timestamp AND bucket_span = :bucket_span AND {same}"
     )
 
 
 def _inserting(table: str, values: Iterable[str]) -> str:
     named = ", ".join(f":{name}" for name in values)
-    return f"INSERT INTO {table} VALUES (NULL, :job_id, :timestamp, :bucket_span, {named}, :state, NULL)"  # noqa: S608
+    return f"INSERT INTO {table} VALUES (NULL, :job_id, :timestamp, :bucket_span, {named}, :state, NULL)"  # noqa: S608 - names of this file
 
 
 _REPLACE_BUCKET = _replacing("buckets", ["TRUE"])

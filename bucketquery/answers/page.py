@@ -294,7 +294,7 @@ class RecordPage(Page[AnomalyRecord]):
 
     _schema = RECORD
 
-    def _values(self, rows: Selection, documents: Documents, positions: slice) -> list[AnomalyRecord]:  # noqa: ARG002
+    def _values(self, rows: Selection, documents: Documents, positions: slice) -> list[AnomalyRecord]:  # noqa: ARG002 - bucket pages need them
         return record_values(self._job_id, rows, documents)
 
     def _bodies(self, documents: Documents, *, human: bool) -> list[dict[str, Any]]:
@@ -325,7 +325,7 @@ class InfluencerPage(Page[Influencer]):
 
     _schema = INFLUENCER
 
-    def _values(self, rows: Selection, documents: Documents, positions: slice) -> list[Influencer]:  # noqa: ARG002
+    def _values(self, rows: Selection, documents: Documents, positions: slice) -> list[Influencer]:  # noqa: ARG002 - bucket pages need them
         return influencer_values(self._job_id, rows, documents)
 
     def _bodies(self, documents: Documents, *, human: bool) -> list[dict[str, Any]]:

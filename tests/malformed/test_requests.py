@@ -72,7 +72,7 @@ class Unhelpful:
     def __bool__(self) -> bool:
         raise RuntimeError("no truth")
 
-    __hash__ = None  # type: ignore[assignment]
+    __hash__ = None  # type: ignore[assignment] # cannot be hashed
 
 
 class Hostile(Mapping[str, Any]):

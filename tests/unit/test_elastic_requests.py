@@ -268,7 +268,7 @@ def test_a_value_that_cannot_be_parsed_is_the_cause() -> None:
     body = {"anomaly_score": "abc"}
     assert refused(BUCKETS, None, body) == (*outer, "number_format_exception", 'For input string: "abc"')
     outer = ("x_content_parse_exception", f"{ACTION} failed to parse field [page]")
-    body = {"page": {"from": -1}}  # type: ignore[dict-item]
+    body = {"page": {"from": -1}}  # type: ignore[dict-item] # the other bodies here hold text
     assert refused(BUCKETS, None, body) == (*outer, "illegal_argument_exception", "Parameter [from] cannot be < 0")
 
 
