@@ -15,6 +15,7 @@ from bucketquery.model.instants import Instant
 from bucketquery.model.numbers import is_integer
 from bucketquery.model.parameters import read_now, read_text
 from bucketquery.model.queries import (
+    QUERIES,
     AnyQuery,
     BucketQuery,
     InfluencerQuery,
@@ -331,7 +332,9 @@ class Reads(ABC):
         {'count': 0, 'buckets': []}
         """
         snapshot = self._newest()
-        page: AnyPage = snapshot._page(_checked(query), query.jobs[0], now, field="jobs", max_size=snapshot._max_size)
+        if type(query) not in QUERIES:
+            _check(query)
+        page: AnyPage = snapshot._page(query, query.jobs[0], now, "jobs", snapshot._max_size)
         return page
 
     def scan(self, query: AnyQuery, *, now: Instant | None = None) -> Iterator[Any]:
@@ -354,7 +357,8 @@ class Reads(ABC):
         >>> list(index.scan(BucketQuery(jobs="web")))
         []
         """
-        return self._newest()._scan(_checked(query), now)
+        _check(query)
+        return self._newest()._scan(query, now)
 
     def _asked(self, query: type[AnyQuery], job_id: str, now: Instant | None, **given: Any) -> Any:
         """The page that the client's keywords ask for."""
@@ -362,7 +366,7 @@ class Reads(ABC):
         # An id that no job can have is unknown, but only after the rest of the question has been found to be in order.
         asked = client_query(query, jobs=job_id if is_job_id(job_id) else _SOME_JOB, **given)
         snapshot = self._newest()
-        return snapshot._page(asked, job_id, now, field="job_id", max_size=snapshot._max_size)
+        return snapshot._page(asked, job_id, now, "job_id", snapshot._max_size)
 
 
 class Snapshot(Reads):
@@ -396,9 +400,11 @@ class Snapshot(Reads):
     def _next(self, catalog: Catalog) -> "Snapshot":
         return Snapshot(catalog, self._sequence + 1, self._max_size, self._clock, has_documents=self._has_documents)
 
-    def _page(self, query: AnyQuery, job_id: str, now: Instant | None, *, field: str, max_size: int | None) -> Any:
+    def _page(self, query: AnyQuery, job_id: str, now: Instant | None, field: str, max_size: int | None) -> Any:
         """The page that a query asks for, of ``max_size`` results at most; ``field`` is the parameter of the job."""
-        question = self._settle(query, now)
+        question = query._settled
+        if question is None or now is not None:
+            question = self._settle(query, now)
         if max_size is not None and question.size > max_size and not question.is_lookup:
             reason = f"Parameter [size] cannot be > {max_size}, the index's max_size"
             raise LimitExceeded(reason, field="size", value=question.size)
@@ -406,7 +412,7 @@ class Snapshot(Reads):
             reason = "[expand] needs documents, and this index keeps none, only what filters and sorts"
             raise InvalidQuery(reason, field="expand", value=True)
         job = self._catalog.known(job_id, field)
-        return page_of(job, query, question, sequence=self._sequence, has_documents=self._has_documents)
+        return page_of(job, query, question, self._sequence, self._has_documents)
 
     def _scan(self, query: AnyQuery, now: Instant | None) -> Iterator[Any]:
         question = self._settle(query, now)
@@ -438,11 +444,10 @@ class Snapshot(Reads):
         raise TypeError("a Snapshot cannot be pickled or copied; pickle the pages or documents that are needed")
 
 
-def _checked(query: object) -> AnyQuery:
-    if isinstance(query, BucketQuery | RecordQuery | InfluencerQuery):
-        return query
-    reason = f"[query] must be a BucketQuery, RecordQuery or InfluencerQuery, not {type(query).__name__}"
-    raise InvalidQuery(reason, field="query", value=query)
+def _check(query: object) -> None:
+    if not isinstance(query, QUERIES):
+        reason = f"[query] must be a BucketQuery, RecordQuery or InfluencerQuery, not {type(query).__name__}"
+        raise InvalidQuery(reason, field="query", value=query)
 
 
 def _stored(tables: Sequence[Table]) -> dict[str, Any]:

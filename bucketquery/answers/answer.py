@@ -6,13 +6,15 @@ from typing import Any, Final
 
 from bucketquery.answers.anomalies import expanded_values, influencer_values, record_values
 from bucketquery.answers.body import bucket_values, kept_documents
-from bucketquery.answers.page import BucketPage, InfluencerPage, RecordPage
+from bucketquery.answers.page import BucketPage, Facts, InfluencerPage, RecordPage
 from bucketquery.columns.catalog import Job
 from bucketquery.errors import NotFound
 from bucketquery.model.queries import AnyQuery, Question, schema_of
 from bucketquery.model.schema import BUCKET, INFLUENCER, RECORD
 from bucketquery.search.expand import expand
 from bucketquery.search.search import scan, search
+
+_new_tuple: Final = tuple.__new__
 
 #: A scan that expands makes values of so many records at once, or of those of one bucket.
 _RECORDS_AT_ONCE: Final = 4096
@@ -27,7 +29,7 @@ _VALUES: Final[Mapping[str, Callable[..., list[Any]]]] = MappingProxyType(
 )
 
 
-def page_of(job: Job, query: AnyQuery, question: Question, *, sequence: int, has_documents: bool) -> AnyPage:
+def page_of(job: Job, query: AnyQuery, question: Question, sequence: int, has_documents: bool) -> AnyPage:  # noqa: FBT001 - a keyword each would take longer than the call
     """The page that a question asks of a job's results.
 
     Args:
@@ -43,22 +45,16 @@ def page_of(job: Job, query: AnyQuery, question: Question, *, sequence: int, has
 
     Complexity: that of the search, and of expanding.
     """
-    schema = schema_of(query)
-    found = search(job.table(schema), question)
-    rows, count = found.page, found.count
+    schema = question.schema
+    rows, count, plan = search(job.table(schema), question)
     if question.is_lookup and not count:
         raise NotFound("Could not find requested buckets", field="timestamp", value=getattr(query, "timestamp", None))
-    page = _PAGES[schema.kind]
-    if not question.expand:
-        return page(job_id=job.job_id, rows=rows, count=count, sequence=sequence, has_documents=has_documents)
-    return BucketPage(
-        job_id=job.job_id,
-        rows=rows,
-        count=count,
-        sequence=sequence,
-        has_documents=has_documents,
-        expansion=expand(rows, job.table(RECORD), exclude_interim=question.exclude_interim_records),
-    )
+    records = None
+    if question.expand:
+        records = expand(rows, job.table(RECORD), exclude_interim=question.exclude_interim_records)
+    # What a named tuple's own constructor does, in half the time.
+    facts = _new_tuple(Facts, (job.job_id, rows, count, plan, sequence, has_documents, records))
+    return _PAGES[schema.kind](facts)
 
 
 def results_of(job: Job, query: AnyQuery, question: Question) -> Iterator[Any]:

@@ -5,9 +5,9 @@ let them go, pickle it or take what is needed of it.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from operator import index as as_index
-from typing import Any, ClassVar, Generic, Self, TypeVar, overload
+from typing import Any, ClassVar, Final, Generic, NamedTuple, Self, TypeVar, overload
 
 import numpy as np
 
@@ -25,13 +25,37 @@ from bucketquery.columns.segment import Segment
 from bucketquery.columns.view import Selection
 from bucketquery.errors import InvalidQuery
 from bucketquery.model.anomalies import AnomalyRecord, Influencer
+from bucketquery.model.frozen import FrozenMapping
 from bucketquery.model.parameters import read_text
 from bucketquery.model.results import Bucket
 from bucketquery.model.schema import BUCKET, CONSTANT, INFLUENCER, RECORD, Array, Document, Schema, Type
 from bucketquery.model.text import brief
 from bucketquery.search.expand import Expansion
+from bucketquery.search.plan import Plan
 
 _Value = TypeVar("_Value")
+
+
+class Facts(NamedTuple):
+    """What a page is made of.
+
+    Attributes:
+        job_id: the job of all its results.
+        rows: which they are, in order.
+        matched: how many match, before paging.
+        plan: how they were found.
+        sequence: the commit that was read.
+        has_documents: whether the index keeps what is only shown.
+        expansion: the records that are brought along; None where none are asked for.
+    """
+
+    job_id: str
+    rows: Selection
+    matched: int
+    plan: Plan
+    sequence: int
+    has_documents: bool
+    expansion: Expansion | None
 
 
 class Page(ABC, Generic[_Value]):
@@ -42,22 +66,53 @@ class Page(ABC, Generic[_Value]):
         sequence: the commit it was read from.
     """
 
-    __slots__ = ("_has_documents", "_job_id", "_rows", "count", "sequence")
+    __slots__ = ("_facts",)
 
     _schema: ClassVar[Schema]
-    count: int
-    sequence: int
-    _job_id: str
-    _rows: Selection
-    _has_documents: bool
+    _facts: Facts
 
-    def __init__(self, *, job_id: str, rows: Selection, count: int, sequence: int, has_documents: bool = True) -> None:
-        put = object.__setattr__
-        put(self, "_job_id", job_id)
-        put(self, "_rows", rows)
-        put(self, "_has_documents", has_documents)
-        put(self, "count", count)
-        put(self, "sequence", sequence)
+    def __init__(self, facts: Facts) -> None:
+        _put_facts(self, facts)
+
+    @property
+    def count(self) -> int:
+        """Every match, before paging. Complexity: O(1).
+
+        >>> from bucketquery import ResultsIndex
+        >>> index = ResultsIndex()
+        >>> commit = index.upsert([{"job_id": "web", "timestamp": 0, "bucket_span": 300}], kind="bucket")
+        >>> index.get_buckets(job_id="web", size=0).count
+        1
+        """
+        return self._facts.matched
+
+    @property
+    def sequence(self) -> int:
+        """The commit it was read from. Complexity: O(1).
+
+        >>> from bucketquery import ResultsIndex
+        >>> index = ResultsIndex()
+        >>> commit = index.put_job("web")
+        >>> index.get_buckets(job_id="web").sequence
+        1
+        """
+        return self._facts.sequence
+
+    @property
+    def _job_id(self) -> str:
+        return self._facts.job_id
+
+    @property
+    def _rows(self) -> Selection:
+        return self._facts.rows
+
+    @property
+    def _has_documents(self) -> bool:
+        return self._facts.has_documents
+
+    @property
+    def _expansion(self) -> Expansion | None:
+        return self._facts.expansion
 
     @abstractmethod
     def _values(self, rows: Selection, documents: Documents, positions: slice) -> list[_Value]:
@@ -202,16 +257,34 @@ class Page(ABC, Generic[_Value]):
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Only the rows of the page travel, not the columns that they are rows of.
-        return _restore, (type(self), self._rows.detach(), self._facts())
+        job_id, rows, *others = self._facts
+        return _restore, (type(self), job_id, rows.detach(), *others)
 
-    def _facts(self) -> dict[str, Any]:
-        """What a page is made of beside its rows."""
-        return {
-            "job_id": self._job_id,
-            "count": self.count,
-            "sequence": self.sequence,
-            "has_documents": self._has_documents,
-        }
+    def explain(self) -> Mapping[str, Any]:
+        """How it was found, as data.
+
+        Returns:
+            An immutable mapping: ``path``, what led: ``time`` (two ranks and what lies between, no column is read) or
+            ``scan`` (each row of the window is compared); ``column``, whose values were compared, None where none was;
+            ``rows_looked_at``, how many of them; ``rows_matched``, the count.
+
+        Complexity: O(1).
+
+        >>> from bucketquery import ResultsIndex
+        >>> index = ResultsIndex()
+        >>> commit = index.put_job("web")
+        >>> index.get_buckets(job_id="web").explain()["path"]
+        'time'
+        """
+        plan = self._facts.plan
+        return FrozenMapping(
+            {
+                "path": plan.path,
+                "column": plan.column,
+                "rows_looked_at": plan.looked_at,
+                "rows_matched": self.count,
+            }
+        )
 
 
 class BucketPage(Page[Bucket]):
@@ -234,23 +307,9 @@ class BucketPage(Page[Bucket]):
     (5, 2, [1, 2], 2)
     """
 
-    __slots__ = ("_expansion",)
+    __slots__ = ()
 
     _schema = BUCKET
-    _expansion: Expansion | None
-
-    def __init__(
-        self,
-        *,
-        job_id: str,
-        rows: Selection,
-        count: int,
-        sequence: int,
-        has_documents: bool = True,
-        expansion: Expansion | None = None,
-    ) -> None:
-        super().__init__(job_id=job_id, rows=rows, count=count, sequence=sequence, has_documents=has_documents)
-        object.__setattr__(self, "_expansion", expansion)
 
     def _values(self, rows: Selection, documents: Documents, positions: slice) -> list[Bucket]:
         if self._expansion is None:
@@ -265,9 +324,6 @@ class BucketPage(Page[Bucket]):
             return bucket_bodies(self._job_id, self._rows, documents, human=human)
         records = expanded_bodies(self._job_id, self._expansion, human=human)
         return bucket_bodies(self._job_id, self._rows, documents, records, human=human)
-
-    def _facts(self) -> dict[str, Any]:
-        return {**super()._facts(), "expansion": self._expansion}
 
 
 class RecordPage(Page[AnomalyRecord]):
@@ -332,8 +388,12 @@ class InfluencerPage(Page[Influencer]):
         return influencer_bodies(self._job_id, self._rows, documents, human=human)
 
 
-def _restore(page: type[Page[Any]], rows: Segment, facts: dict[str, Any]) -> Page[Any]:
-    return page(rows=Selection.of(rows), **facts)
+#: Past the guard of an immutable page, and quicker than `object.__setattr__`.
+_put_facts: Final = vars(Page)["_facts"].__set__
+
+
+def _restore(page: type[Page[Any]], job_id: str, rows: Segment, *others: Any) -> Page[Any]:
+    return page(Facts(job_id, Selection.of(rows), *others))
 
 
 def _frozen(values: Array) -> Array:

@@ -10,9 +10,10 @@ from typing import Any, Final
 import numpy as np
 
 from bucketquery.columns.lists import Lists
-from bucketquery.columns.ordered import lower_bound
+from bucketquery.columns.ordered import live_rows, lower_bound
 from bucketquery.columns.segment import Rows, Segment, coded
 from bucketquery.columns.texts import encoded, merged
+from bucketquery.model.instants import LAST_MS
 from bucketquery.model.schema import Array, Bools, Int32s, Int64s
 
 NO_ROWS: Final[Int64s] = np.empty(0, dtype=np.int64)
@@ -23,6 +24,9 @@ _TEXTS_PER_ROW: Final = 8
 #: A segment, some of its rows, and their positions in a selection.
 _Part = tuple[Segment, Int64s, Int64s]
 
+#: The ranks from the one on and before the other among all rows of a view, and whether the last one comes first.
+Ranks = tuple[int, int, bool]
+
 
 class View:
     """The rows of a table that a search may see: a base without its dead rows, and a head.
@@ -31,23 +35,71 @@ class View:
     both are told apart by number: row ``r`` of the head is ``base.length + r``; a slice is of the base alone.
     """
 
-    __slots__ = ("_codes", "_head_places", "base", "dead", "head")
+    __slots__ = (
+        "_codes",
+        "_head_places",
+        "_head_ranks",
+        "_head_start",
+        "_head_timestamps",
+        "_timestamps",
+        "base",
+        "dead",
+        "head",
+        "length",
+    )
 
     def __init__(self, base: Segment, dead: Int64s, head: Segment) -> None:
         self.base = base
         self.dead = dead
         self.head = head
+        #: How many rows there are to see.
+        self.length = base.length - len(dead) + head.length
+        self._timestamps = base.columns["timestamp"][: base.length]
+        self._head_timestamps = head.columns["timestamp"][: head.length]
+        self._head_start = self._head_timestamps.item(0) if head.length else LAST_MS + 1
         self._head_places: Int64s | None = None
-        self._codes: dict[str, tuple[Int32s | None, Int32s]] = {}
+        self._head_ranks: Int64s | None = None
+        self._codes: dict[str, tuple[Int32s | None, Int32s]] | None = None
 
-    @property
-    def length(self) -> int:
-        """How many rows there are to see."""
-        return self.base.length - len(self.dead) + self.head.length
+    def before(self, instant: int) -> int:
+        """How many rows come before an instant, of base and head together.
 
-    def live_before(self, row: int) -> int:
-        """How many rows of the base before ``row`` are not dead. Complexity: O(log d) for d dead rows."""
-        return row - int(self.dead.searchsorted(row)) if len(self.dead) else row
+        Complexity: O(log n), no allocation.
+        """
+        rank = int(self._timestamps.searchsorted(instant))
+        if len(self.dead):
+            rank -= int(self.dead.searchsorted(rank))
+        if instant > self._head_start:
+            rank += int(self._head_timestamps.searchsorted(instant))
+        return rank
+
+    def at(self, first: int, last: int) -> Rows:
+        """The rows that hold the ranks ``[first, last)``, base and head together, in that order.
+
+        Complexity: O(log n) where they are all of the base with no dead row between; else O(r + log n) for r rows, and
+        O(h log n) once a view.
+        """
+        if first == last:
+            return slice(0, 0)
+        if not self.head.length:
+            return live_rows(self.dead, first, last)
+        ranks = self._head_ranks
+        if ranks is None:
+            # A row of the head ranks behind the live rows of the base that come before it, and behind its forerunners
+            # in the head. Two readers may both work this out, and come to the same.
+            places = self.head_places()
+            ranks = self._head_ranks = places - self.dead.searchsorted(places) + np.arange(len(places))
+        low, high = ranks.searchsorted((first, last)).tolist()
+        if low == high:
+            return live_rows(self.dead, first - low, last - low)
+        rows = np.empty(last - first, dtype=np.int64)
+        is_head = np.zeros(last - first, dtype=np.bool_)
+        is_head[ranks[low:high] - first] = True
+        rows[is_head] = np.arange(low, high) + self.base.length
+        if high - low < last - first:
+            live = live_rows(self.dead, first - low, last - high)
+            rows[~is_head] = np.arange(live.start, live.stop) if isinstance(live, slice) else live
+        return rows
 
     def head_places(self) -> Int64s:
         """For each row of the head the row of the base that it comes before, shape (h,), ascending.
@@ -65,6 +117,8 @@ class View:
 
         None where those of the base do as they are. Complexity: O(d) for d texts once a view, then O(1).
         """
+        if self._codes is None:
+            self._codes = {}
         codes = self._codes.get(name)
         if codes is None:
             # Two readers may both work this out, and come to the same.
@@ -92,14 +146,29 @@ class Selection:
     Attributes:
         view: whose rows they are.
         rows: a slice of the base alone, its step 1 or -1, or rows of base and head, as the view numbers them.
+
+    Args:
+        view: whose rows they are.
+        rows: which, or their ranks there; of these the rows are found when they are first read.
     """
 
-    __slots__ = ("_parts", "rows", "view")
+    __slots__ = ("_parts", "_rows", "view")
 
-    def __init__(self, view: View, rows: Rows) -> None:
+    def __init__(self, view: View, rows: Rows | Ranks) -> None:
         self.view = view
-        self.rows = rows
+        self._rows = rows
         self._parts: tuple[_Part, ...] | None = None
+
+    @property
+    def rows(self) -> Rows:
+        """The rows in their order. Complexity: once that of finding those of some ranks, then O(1)."""
+        rows = self._rows
+        if isinstance(rows, tuple):
+            first, last, desc = rows
+            # Two readers may both work this out, and come to the same.
+            found = self.view.at(first, last)
+            rows = self._rows = _reversed(found) if desc and first < last else found
+        return rows
 
     @classmethod
     def of(cls, segment: Segment) -> "Selection":
@@ -107,6 +176,9 @@ class Selection:
         return cls(View(segment, NO_ROWS, Segment.empty(segment.schema)), slice(0, segment.length))
 
     def __len__(self) -> int:
+        if isinstance(self._rows, tuple):
+            first, last, _ = self._rows
+            return last - first
         if isinstance(self.rows, slice):
             return len(range(*self.rows.indices(self.view.base.length)))
         return len(self.rows)
@@ -210,3 +282,9 @@ class Selection:
             parts = ((base, rows[in_base], in_base), (self.view.head, rows[in_head] - base.length, in_head))
             parts = self._parts = tuple(part for part in parts if len(part[2])) or parts[:1]
         return parts
+
+
+def _reversed(rows: Rows) -> Rows:
+    if isinstance(rows, slice):
+        return slice(rows.stop - 1, rows.start - 1 if rows.start else None, -1)
+    return rows[::-1]

@@ -99,5 +99,5 @@ def _search(snapshot: Snapshot, request: Request, max_result_window: int) -> Any
             f"but was [{last}]. This limit is set by whoever mounts the handler, with [max_result_window]."
         )
         raise InvalidQuery(reason, field="size", value=query.size)
-    page: AnyPage = snapshot._page(query, request.job_id, None, field="job_id", max_size=None)
+    page: AnyPage = snapshot._page(query, request.job_id, None, "job_id", None)
     return page

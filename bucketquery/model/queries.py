@@ -7,7 +7,7 @@ settled and the dialect of the API gone: nothing behind this module knows ``-1``
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, ClassVar, NamedTuple, Self
+from typing import Any, ClassVar, Final, NamedTuple, Self
 
 from bucketquery.errors import InvalidQuery
 from bucketquery.model.instants import FIRST_MS, LAST_MS, Instant, NowMath, Stretch
@@ -40,6 +40,7 @@ class Question(NamedTuple):
         is_lookup: whether nothing found is an error.
         expand: whether the records of the page's buckets are brought.
         exclude_interim_records: whether only final ones are brought.
+        schema: the kind of results that is asked for.
     """
 
     start: int
@@ -53,6 +54,7 @@ class Question(NamedTuple):
     is_lookup: bool
     expand: bool
     exclude_interim_records: bool
+    schema: Schema
 
 
 class _Query:
@@ -138,6 +140,7 @@ class _Query:
             is_lookup=False,
             expand=False,
             exclude_interim_records=self.exclude_interim,
+            schema=self._schema,
         )
 
     def _parameters(self) -> dict[str, Any]:
@@ -392,6 +395,7 @@ class InfluencerQuery(_Query):
 
 
 AnyQuery = BucketQuery | RecordQuery | InfluencerQuery
+QUERIES: Final = (BucketQuery, RecordQuery, InfluencerQuery)
 
 
 def settle(query: AnyQuery, now: Callable[[], int]) -> Question:

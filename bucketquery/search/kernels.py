@@ -34,33 +34,6 @@ def time_slice(timestamps: Int64s, start: int, end: int) -> slice:
     return slice(low, max(low, high))
 
 
-def live_rows(dead: Int64s, first: int, last: int) -> slice | Int64s:
-    """The rows that hold the live ranks ``[first, last)``, which are not none.
-
-    A slice where no dead row lies between, else an array.
-
-    Args:
-        dead: ascending rows that do not count.
-        first: the lowest live rank.
-        last: the live rank behind the highest.
-
-    Complexity: O(d) for d dead rows, and O(r) for r rows where a dead one lies between.
-
-    >>> live_rows(np.array([2], dtype=np.int64), 1, 3).tolist()
-    [1, 3]
-    """
-    if not len(dead):
-        return slice(first, last)
-    ranks_before = dead - np.arange(len(dead))
-    low = first + int(ranks_before.searchsorted(first, "right"))
-    high = last + int(ranks_before.searchsorted(last - 1, "right"))
-    if high - low == last - first:
-        return slice(low, high)
-    alive = np.ones(high - low, dtype=np.bool_)
-    alive[dead[dead.searchsorted(low) : dead.searchsorted(high)] - low] = False
-    return alive.nonzero()[0] + low
-
-
 class Key(NamedTuple):
     """What a column says of the order of some rows.
 

@@ -6,34 +6,25 @@ decides is a scan of the window. Rows of the base and of the head are told apart
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
 from typing import Any, Final
 
 import numpy as np
 
-from bucketquery.columns.segment import Rows
 from bucketquery.columns.table import Table
 from bucketquery.columns.view import Selection, View
+from bucketquery.model.instants import FIRST_MS, LAST_MS
 from bucketquery.model.queries import Question
 from bucketquery.model.schema import Bools, Float64s, Int64s, Type
-from bucketquery.search.kernels import Key, live_rows, ranked, time_slice
+from bucketquery.search.kernels import Key, ranked, time_slice
+from bucketquery.search.plan import BY_TIME, Plan
 
 _SCAN_ROWS: Final = 4096
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
-    """What a search found.
-
-    Attributes:
-        page: the rows of the page in its order.
-        count: every match, before paging.
-    """
-
-    page: Selection
-    count: int
+#: The rows of the page in its order, every match before paging, and how they were found.
+Found = tuple[Selection, int, Plan]
 
 
 def search(table: Table, question: Question) -> Found:
@@ -47,14 +38,15 @@ def search(table: Table, question: Question) -> Found:
     if question.threshold is None and not question.order_by:
         return _by_time(view, question)
     matches = _matches(view, question)
+    plan = Plan("scan", view.base.schema.score, len(matches))
     first, last = question.from_, question.from_ + question.size
     if first >= len(matches) or first == last:
-        return Found(Selection(view, matches[:0]), len(matches))
+        return Selection(view, matches[:0]), len(matches), plan
     if not question.order_by:
         rows = (matches[::-1] if question.desc else matches)[first:last]
     else:
         rows = _in_order(view, matches, question.order_by, last, desc=question.desc)[first:last]
-    return Found(Selection(view, rows), len(matches))
+    return Selection(view, rows), len(matches), plan
 
 
 def scan(table: Table, question: Question) -> Iterator[Selection]:
@@ -68,55 +60,29 @@ def scan(table: Table, question: Question) -> Iterator[Selection]:
     """
     everything = question._replace(from_=0, size=table.rows.length)
     if question.order_by:
-        found = search(table, everything)
-        for first in range(0, found.count, _SCAN_ROWS):
-            yield found.page[first : first + _SCAN_ROWS]
+        found, count, _ = search(table, everything)
+        for first in range(0, count, _SCAN_ROWS):
+            yield found[first : first + _SCAN_ROWS]
         return
     edges = _edges(table.rows, question)
     windows = list(pairwise(edges))
     for start, end in reversed(windows) if question.desc else windows:
-        yield search(table, everything._replace(start=start, end=end)).page
+        found, _, _ = search(table, everything._replace(start=start, end=end))
+        yield found
 
 
 def _by_time(view: View, question: Question) -> Found:
-    base = time_slice(view.base.column("timestamp"), question.start, question.end)
-    head = time_slice(view.head.column("timestamp"), question.start, question.end)
-    live_before = view.live_before(base.start)
-    count = view.live_before(base.stop) - live_before + head.stop - head.start
-    first, last = min(question.from_, count), min(question.from_ + question.size, count)
-    if first == last:
-        return Found(Selection(view, slice(0, 0)), count)
+    first = view.before(question.start) if question.start > FIRST_MS else 0
+    last = view.before(question.end) if question.end <= LAST_MS else view.length
+    count = last - first
+    if count <= 0:
+        return Selection(view, (0, 0, False)), 0, BY_TIME
+    skipped, shown = question.from_, question.from_ + question.size
     if question.desc:
-        first, last = count - last, count - first
-    rows = _at_ranks(view, live_before + head.start + first, live_before + head.start + last)
-    return Found(Selection(view, _reversed(rows) if question.desc else rows), count)
-
-
-def _reversed(rows: Rows) -> Rows:
-    if isinstance(rows, slice):
-        return slice(rows.stop - 1, rows.start - 1 if rows.start else None, -1)
-    return rows[::-1]
-
-
-def _at_ranks(view: View, first: int, last: int) -> Rows:
-    """The rows that hold the ranks ``[first, last)`` among all that are live, base and head together."""
-    if not view.head.length:
-        return live_rows(view.dead, first, last)
-    # A row of the head ranks behind the live rows of the base that come before it, and behind its forerunners in the
-    # head.
-    places = view.head_places()
-    ranks = places - view.dead.searchsorted(places) + np.arange(len(places))
-    low, high = ranks.searchsorted((first, last)).tolist()
-    if low == high:
-        return live_rows(view.dead, first - low, last - low)
-    rows = np.empty(last - first, dtype=np.int64)
-    is_head = np.zeros(last - first, dtype=np.bool_)
-    is_head[ranks[low:high] - first] = True
-    rows[is_head] = np.arange(low, high) + view.base.length
-    if high - low < last - first:
-        live = live_rows(view.dead, first - low, last - high)
-        rows[~is_head] = np.arange(live.start, live.stop) if isinstance(live, slice) else live
-    return rows
+        first, last = (last - shown if shown < count else first), (last - skipped if skipped < count else first)
+    else:
+        first, last = (first + skipped if skipped < count else last), (first + shown if shown < count else last)
+    return Selection(view, (first, last, question.desc)), count, BY_TIME
 
 
 def _matches(view: View, question: Question) -> Int64s:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from bucketquery.model.schema import Array, Bools, Int64s
-from bucketquery.search.kernels import Key, concatenated_ranges, in_order, live_rows, ranked, time_slice
+from bucketquery.search.kernels import Key, concatenated_ranges, in_order, ranked, time_slice
 
 INT64_MIN, INT64_MAX = -(2**63), 2**63 - 1
 
@@ -28,22 +28,6 @@ def test_a_window_is_half_open(held: tuple[int, ...]) -> None:
             assert [*held[found]] == [held_time for held_time in held if start <= held_time < end]
             assert found.step is None
             assert 0 <= found.start <= found.stop <= len(held)
-
-
-@pytest.mark.parametrize("dead", [(), (0,), (9,), (0, 1, 2), (7, 8, 9), (2, 5, 6), (0, 9), (1, 3, 5, 7)], ids=repr)
-def test_ranks_are_found_among_live_rows(dead: tuple[int, ...]) -> None:
-    """A slice where nothing dead lies between the first and the last, else positions."""
-    live = [row for row in range(10) if row not in dead]
-    for first in range(len(live)):
-        for last in range(first + 1, len(live) + 1):
-            found = live_rows(times(*dead), first, last)
-            expected = live[first:last]
-            if isinstance(found, slice):
-                assert [*range(10)[found]] == expected
-            else:
-                assert found.tolist() == expected
-            is_gapless = expected[-1] - expected[0] + 1 == len(expected)
-            assert isinstance(found, slice) == is_gapless
 
 
 def key_of(values: Array, missing: Bools | None, desc: bool, positions: Int64s) -> Key:

@@ -5,7 +5,7 @@ from random import Random
 import numpy as np
 import pytest
 
-from bucketquery.columns.ordered import find, increasing, lower_bound, roomy, with_room
+from bucketquery.columns.ordered import find, increasing, live_rows, lower_bound, roomy, with_room
 
 INT64_MIN, INT64_MAX = -(2**63), 2**63 - 1
 
@@ -73,3 +73,19 @@ def test_an_array_with_room_stays_where_it_is() -> None:
     assert longer.dtype == np.int64
     assert longer[:2].tolist() == [5, 6]
     assert not np.shares_memory(longer, array)
+
+
+@pytest.mark.parametrize("dead", [(), (0,), (9,), (0, 1, 2), (7, 8, 9), (2, 5, 6), (0, 9), (1, 3, 5, 7)], ids=repr)
+def test_ranks_are_found_among_live_rows(dead: tuple[int, ...]) -> None:
+    """A slice where nothing dead lies between the first and the last, else positions."""
+    live = [row for row in range(10) if row not in dead]
+    for first in range(len(live)):
+        for last in range(first + 1, len(live) + 1):
+            found = live_rows(np.array(dead, dtype=np.int64), first, last)
+            expected = live[first:last]
+            if isinstance(found, slice):
+                assert [*range(10)[found]] == expected
+            else:
+                assert found.tolist() == expected
+            is_gapless = expected[-1] - expected[0] + 1 == len(expected)
+            assert isinstance(found, slice) == is_gapless

@@ -15,6 +15,7 @@ from bucketquery.errors import InvalidQuery, LimitExceeded
 from bucketquery.model.client import client_query
 from bucketquery.model.instants import FIRST_MS, LAST_MS
 from bucketquery.model.queries import BucketQuery, Question, settle
+from bucketquery.model.schema import BUCKET
 
 DEFAULTS: dict[str, Any] = {
     "jobs": ("web",),
@@ -41,6 +42,7 @@ OPEN = Question(
     is_lookup=False,
     expand=False,
     exclude_interim_records=False,
+    schema=BUCKET,
 )
 
 

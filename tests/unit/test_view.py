@@ -10,6 +10,12 @@ from bucketquery.model.schema import RECORD, Int64s
 from helpers import FULL, STEP, bucket, record, rows, segment, table
 
 
+def mixed_times(view: View, numbered: list[int]) -> list[int]:
+    """The timestamps of some rows as the view numbers them."""
+    timestamps: list[int] = Selection(view, np.array(numbered, dtype=np.int64)).column("timestamp").tolist()
+    return timestamps
+
+
 def test_a_view_numbers_its_head_behind_its_base() -> None:
     """Rows of both are read by one numbering, values, masks and lists alike; a slice is of the base."""
     view = table(
@@ -32,7 +38,15 @@ def test_a_view_numbers_its_head_behind_its_base() -> None:
     assert Selection(view, slice(0, 1)).lists("scheduled_events") == [("a",)]
     assert view.head_places().tolist() == [1, 1]
     assert view.head_places() is view.head_places()
-    assert [view.live_before(row) for row in range(4)] == [0, 1, 1, 2]
+    assert [view.before(instant) for instant in (-1, 0, 1, STEP, STEP + 1, 2 * STEP, 9 * STEP)] == [0, 0, 1, 1, 3, 3, 4]
+    ranks = [(first, last) for first in range(5) for last in range(first, 5)]
+    whole = [0, 3, 4, 2]
+    for first, last in ranks:
+        for desc in (False, True):
+            ranked = Selection(view, (first, last, desc))
+            expected = whole[first:last][::-1] if desc else whole[first:last]
+            assert len(ranked) == len(expected)
+            assert ranked.column("timestamp").tolist() == mixed_times(view, expected)
 
 
 @pytest.mark.parametrize(
