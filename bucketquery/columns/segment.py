@@ -17,16 +17,25 @@ from typing import Any, Final
 
 import numpy as np
 
+from bucketquery.columns.ladder import Ladder, merits_of
 from bucketquery.columns.lists import NO_LISTS, Lists
 from bucketquery.columns.ordered import find, increasing, roomy, with_room
 from bucketquery.columns.texts import MISSING, NO_TEXTS, compact, decoded, encoded, in_terms_of, merged
 from bucketquery.model.schema import SCHEMAS, Array, Bools, Int32s, Int64s, Kind, Objects, Schema, Type
+from bucketquery.model.severity import MARKS
 
 #: Rows of some segment: a slice where they are all beside each other, forwards or backwards; else an array of them.
 Rows = slice | Int64s
 
 #: A dictionary with so many times more texts than there are rows is freed of those that no row has any more.
 _TEXTS_PER_ROW: Final = 2
+
+#: Fewer rows are compared as quickly as a ladder is asked.
+_LADDER_ROWS: Final = 2048
+
+#: A ladder may be so many rows behind its segment, and by that part of its rows more, before it is kept up.
+_BEHIND: Final = 1024
+_BEHIND_SHARE: Final = 64
 
 #: The dtype of the codes of texts, and of nothing else.
 _CODE: Final = Type.KEYWORD.dtype
@@ -35,7 +44,7 @@ _CODE: Final = Type.KEYWORD.dtype
 class Segment:
     """Columns of ``length`` results of one kind, in identity order, no identity twice."""
 
-    __slots__ = ("columns", "length", "lists", "present", "schema", "texts")
+    __slots__ = ("_ladders", "columns", "length", "lists", "present", "schema", "texts")
 
     def __init__(
         self,
@@ -45,6 +54,7 @@ class Segment:
         present: Mapping[str, Bools],
         texts: Mapping[str, Objects],
         lists: Mapping[str, Lists],
+        ladders: dict[tuple[str, bool], Ladder] | None = None,
     ) -> None:
         self.schema = schema
         self.length = length
@@ -52,6 +62,8 @@ class Segment:
         self.present = present
         self.texts = texts
         self.lists = lists
+        # Made by readers, kept up by the writer, and shared by all segments that begin with the same rows.
+        self._ladders = {} if ladders is None else ladders
 
     @staticmethod
     def empty(schema: Schema) -> "Segment":
@@ -160,7 +172,7 @@ class Segment:
         lists = dict(self.lists)
         for name, others in later.lists.items():
             lists[name] = lists.get(name, NO_LISTS).append(others.shifted(self.length))
-        return Segment(self.schema, length, columns, present, texts, lists)
+        return Segment(self.schema, length, columns, present, texts, lists, self._kept_up())
 
     def replace(self, rows: Int64s, others: "Segment") -> "Segment":
         """This segment with the rows of ``others``, which have the same identities, in place of ``rows``.
@@ -190,7 +202,7 @@ class Segment:
         for name in self.lists.keys() | others.lists.keys():
             if self.take_lists(name, rows) != others.take_lists(name, slice(0, others.length)):
                 lists[name] = self.lists.get(name, NO_LISTS).replace(rows, others.lists.get(name, NO_LISTS))
-        return Segment(self.schema, self.length, columns, present, texts, lists)
+        return Segment(self.schema, self.length, columns, present, texts, lists, self._corrected(columns, rows))
 
     def same_rows(self, rows: Int64s, others: "Segment", other_rows: Int64s) -> Bools:
         """Whether each of ``rows`` stores what its counterpart of ``other_rows`` does, missing and given told apart.
@@ -227,12 +239,61 @@ class Segment:
         """Which of some rows have a list that is not empty. Complexity: O(r log l) for r rows and l lists."""
         return self.lists.get(name, NO_LISTS).having(rows)
 
+    def ladder(self, name: str, *, desc: bool) -> Ladder | None:
+        """The ladder of a column of numbers, for an order that begins with the greatest or with the least.
+
+        It is made when it is first asked for. It may cover fewer or more rows than there are here: those that it knows
+        are the first ones.
+
+        Returns:
+            None where there is none: of few rows, of texts, of columns in which numbers other than doubles are missing.
+
+        Complexity: O(n) once, then O(1).
+        """
+        key = name, desc
+        ladder = self._ladders.get(key)
+        if ladder is not None and name not in self.present:
+            behind = self.length - ladder.covered
+            if behind <= _BEHIND + ladder.covered // _BEHIND_SHARE and not ladder.is_outgrown:
+                return ladder
+        column = self.column(name)
+        if self.length < _LADDER_ROWS or column.dtype == _CODE or name in self.present:
+            return None
+        ladder = Ladder.of(merits_of(column, desc=desc), MARKS if name == self.schema.score and desc else ())
+        # Two readers may both make it, and make the same, but for rows that come meanwhile.
+        self._ladders[key] = ladder
+        return ladder
+
+    def _kept_up(self) -> dict[tuple[str, bool], Ladder]:
+        """The ladders with the rows that are here, for the writer who puts others behind them."""
+        if not self.length:
+            # Every table begins with the one empty segment.
+            return {}
+        for (name, desc), ladder in list(self._ladders.items()):
+            if self.length - ladder.covered >= _BEHIND:
+                self._ladders[name, desc] = ladder.with_later(
+                    merits_of(self.columns[name][ladder.covered : self.length], desc=desc)
+                )
+        return self._ladders
+
+    def _corrected(self, columns: Mapping[str, Array], rows: Int64s) -> dict[tuple[str, bool], Ladder]:
+        """The ladders of the same rows in other columns, which differ from those here in ``rows`` alone."""
+        ladders = {}
+        for (name, desc), ladder in list(self._ladders.items()):
+            corrected: Ladder | None = ladder
+            if columns[name] is not self.columns[name]:
+                corrected = ladder.corrected(rows, merits_of(columns[name][rows], desc=desc))
+            if corrected is not None:
+                ladders[name, desc] = corrected
+        return ladders
+
     def nbytes(self) -> int:
         """Bytes of the arrays, spare room included; of lists and texts the pointers to them."""
         arrays: list[Array] = [*self.columns.values(), *self.present.values(), *self.texts.values()]
         for lists in self.lists.values():
             arrays += (lists.rows, lists.values)
-        return sum(array.nbytes for array in arrays)
+        ladders = sum(ladder.nbytes() for ladder in list(self._ladders.values()))
+        return ladders + sum(array.nbytes for array in arrays)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _restore, (self.schema.kind, self.length, self.columns, self.present, self.texts, self.lists)
@@ -257,6 +318,11 @@ class Segment:
                 assert ((codes >= MISSING) & (codes < len(self.dictionary(field.name)))).all(), "a code of no text"
         for lists in self.lists.values():
             lists.check(self.length)
+        for (name, desc), ladder in list(self._ladders.items()):
+            # It may know rows that a newer segment over the same arrays has.
+            known = self.columns[name][: max(self.length, ladder.covered)]
+            if len(known) >= ladder.covered:
+                ladder.check(merits_of(known, desc=desc))
 
 
 def coded(schema: Schema, columns: Mapping[str, Array]) -> tuple[dict[str, Array], dict[str, Objects]]:

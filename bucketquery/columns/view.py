@@ -40,12 +40,12 @@ class View:
         "_head_places",
         "_head_ranks",
         "_head_start",
-        "_head_timestamps",
-        "_timestamps",
         "base",
         "dead",
         "head",
+        "head_timestamps",
         "length",
+        "timestamps",
     )
 
     def __init__(self, base: Segment, dead: Int64s, head: Segment) -> None:
@@ -54,9 +54,9 @@ class View:
         self.head = head
         #: How many rows there are to see.
         self.length = base.length - len(dead) + head.length
-        self._timestamps = base.columns["timestamp"][: base.length]
-        self._head_timestamps = head.columns["timestamp"][: head.length]
-        self._head_start = self._head_timestamps.item(0) if head.length else LAST_MS + 1
+        self.timestamps = base.columns["timestamp"][: base.length]
+        self.head_timestamps = head.columns["timestamp"][: head.length]
+        self._head_start = self.head_timestamps.item(0) if head.length else LAST_MS + 1
         self._head_places: Int64s | None = None
         self._head_ranks: Int64s | None = None
         self._codes: dict[str, tuple[Int32s | None, Int32s]] | None = None
@@ -66,11 +66,11 @@ class View:
 
         Complexity: O(log n), no allocation.
         """
-        rank = int(self._timestamps.searchsorted(instant))
+        rank = int(self.timestamps.searchsorted(instant))
         if len(self.dead):
             rank -= int(self.dead.searchsorted(rank))
         if instant > self._head_start:
-            rank += int(self._head_timestamps.searchsorted(instant))
+            rank += int(self.head_timestamps.searchsorted(instant))
         return rank
 
     def at(self, first: int, last: int) -> Rows:

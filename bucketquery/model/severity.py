@@ -5,7 +5,8 @@ from typing import Final, Literal
 
 Severity = Literal["low", "warning", "minor", "major", "critical"]
 
-_MARKS: Final = (3.0, 25.0, 50.0, 75.0)
+#: Where a word ends and the next begins.
+MARKS: Final = (3.0, 25.0, 50.0, 75.0)
 _WORDS: Final[tuple[Severity, ...]] = ("low", "warning", "minor", "major", "critical")
 
 
@@ -17,4 +18,4 @@ def severity(score: float) -> Severity:
     >>> severity(74.99), severity(75)
     ('major', 'critical')
     """
-    return _WORDS[bisect_right(_MARKS, score)]
+    return _WORDS[bisect_right(MARKS, score)]

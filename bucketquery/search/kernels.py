@@ -1,11 +1,14 @@
 """Pure functions of arrays: what a search is made of."""
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple, Self
+from typing import Final, NamedTuple, Self
 
 import numpy as np
 
 from bucketquery.model.schema import Array, Bools, Int64s
+
+#: So few merits are ordered as quickly as the best of them are picked.
+_FEW_MERITS: Final = 512
 
 
 def time_slice(timestamps: Int64s, start: int, end: int) -> slice:
@@ -76,6 +79,40 @@ def ranked(count: int, keys: Sequence[Callable[[Int64s], Key]], need: int, *, de
     if desc:
         picked = picked[::-1]
     return picked[in_order([key(picked) for key in keys])]
+
+
+def best(merits: Array, need: int, *, desc: bool) -> Int64s:
+    """The positions of the ``need`` greatest merits, the greatest first; equal ones as they come, or for ``desc`` not.
+
+    Args:
+        merits: shape (n,), numbers, none NaN.
+        need: how many are wanted, from 1 to n.
+        desc: whether of equal ones the last comes first.
+
+    Complexity: O(n + k log k) for k wanted.
+
+    >>> best(np.array([1.0, 3.0, 3.0]), 2, desc=True).tolist()
+    [2, 1]
+    """
+    if len(merits) > _FEW_MERITS:
+        # NumPy is slow to pick from mass ties: where the first tie is enough, nothing is picked.
+        edge = merits.max()
+        among = (merits == edge).nonzero()[0]
+        if len(among) >= need:
+            return among[: -need - 1 : -1] if desc else among[:need]
+        edge = np.partition(merits, len(merits) - need)[len(merits) - need]
+        among = (merits >= edge).nonzero()[0]
+        return among[_descending(merits[among], desc=desc)[:need]]
+    return _descending(merits, desc=desc)[:need]
+
+
+def _descending(merits: Array, *, desc: bool) -> Int64s:
+    if desc:
+        order: Int64s = merits.argsort(kind="stable")[::-1]
+    else:
+        # Equal ones stay as they come, so the order cannot be turned around; ~ turns integers without overflow.
+        order = (-merits if merits.dtype.kind == "f" else ~merits).argsort(kind="stable")
+    return order
 
 
 def in_order(keys: Sequence[Key], *groups: Int64s) -> Int64s:

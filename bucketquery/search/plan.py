@@ -1,23 +1,29 @@
-"""Plans: which way led to an answer, told as data."""
+"""Plans: how an answer is found, and what may be tried. Told as data."""
 
 from typing import Final, Literal, NamedTuple
 
-Path = Literal["time", "scan"]
+Path = Literal["time", "threshold", "order", "scan"]
 
 
 class Plan(NamedTuple):
     """How an answer was found.
 
     Attributes:
-        path: what led: ``time`` (two ranks and what lies between, no column is read) or ``scan`` (every row of the
-            window is compared).
-        column: the column whose values were compared; None where none was.
-        looked_at: how many rows were compared.
+        path: what led. ``time``: two ranks and what lies between, no column is read. ``threshold``: the rows at or
+            above it. ``order``: the first of the order, among which those that match are picked. ``scan``: every row of
+            the window.
+        column: the column that led; None where only time did.
+        rungs: the edges of the rungs that were read, in the values of their columns.
+        looked_at: how many rows were compared one by one.
     """
 
     path: Path
-    column: str | None
-    looked_at: int
+    column: str | None = None
+    rungs: tuple[float, ...] = ()
+    looked_at: int = 0
 
 
-BY_TIME: Final = Plan("time", None, 0)
+BY_TIME: Final = Plan("time")
+
+#: What may be skipped of a search; each changes nothing but how long it takes. Tests take them out.
+SHORTCUTS: Final = {"rungs", "ties", "first by time"}

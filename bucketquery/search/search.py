@@ -1,8 +1,9 @@
 """The search: from a question to the rows of its page and the exact count.
 
-What only time decides is found by ranks: no column is touched but the timestamps. What a threshold or another order
-decides is a scan of the window. Rows of the base and of the head are told apart by number: row ``r`` of the head is
-``base.length + r``.
+What only time decides is found by ranks: no column is touched but the timestamps. A threshold is counted by `matches`.
+For another order the first rows are looked for where they surely are: on the sparsest rung that has enough of them, or
+among the rows that share the best value. Where that promises nothing, all matches are put in order. Rows of the base
+and of the head are told apart by number: row ``r`` of the head is ``base.length + r``.
 """
 
 from collections.abc import Iterator, Sequence
@@ -12,16 +13,26 @@ from typing import Any, Final
 
 import numpy as np
 
+from bucketquery.columns.ladder import Ladder, merits_of
 from bucketquery.columns.table import Table
-from bucketquery.columns.view import Selection, View
+from bucketquery.columns.view import NO_ROWS, Selection, View
 from bucketquery.model.instants import FIRST_MS, LAST_MS
 from bucketquery.model.queries import Question
-from bucketquery.model.schema import Bools, Float64s, Int64s, Type
-from bucketquery.search.kernels import Key, ranked, time_slice
-from bucketquery.search.plan import BY_TIME, Plan
+from bucketquery.model.schema import Bools, Int64s, Type
+from bucketquery.search.kernels import Key, best, ranked, time_slice
+from bucketquery.search.matches import Matches, Rows, Window
+from bucketquery.search.plan import BY_TIME, SHORTCUTS, Path, Plan
 
 _SCAN_ROWS: Final = 4096
 
+#: So few matches are put in order more quickly than others are looked for.
+_FEW_MATCHES: Final = 256
+
+#: A rung is tried if it should have so many times the rows that are needed.
+_MARGIN: Final = 1.25
+
+#: Rows with the best value are looked for in so many rows at first.
+_FIRST_LOOK: Final = 512
 
 #: The rows of the page in its order, every match before paging, and how they were found.
 Found = tuple[Selection, int, Plan]
@@ -31,22 +42,24 @@ def search(table: Table, question: Question) -> Found:
     """The page that the question asks for.
 
     Complexity: in time order without a threshold O(log n + page), and O(h) where h rows are late, interim or replaced;
-    else O(w) for the w rows of the window, and where another order leads O(k log k) more for a page that ends at the
-    k-th match.
+    with a threshold or in another order about O(page + the few rows of a rung that do not match) where a ladder leads,
+    once O(n) for each column and direction; else O(w) for the w rows of the window, and O(k log k) for a page of
+    another order that ends at the k-th match.
     """
     view = table.final() if question.exclude_interim else table.rows
     if question.threshold is None and not question.order_by:
         return _by_time(view, question)
-    matches = _matches(view, question)
-    plan = Plan("scan", view.base.schema.score, len(matches))
-    first, last = question.from_, question.from_ + question.size
-    if first >= len(matches) or first == last:
-        return Selection(view, matches[:0]), len(matches), plan
-    if not question.order_by:
-        rows = (matches[::-1] if question.desc else matches)[first:last]
+    matches = Matches(Window.of(view, question.start, question.end), question)
+    first, last, count = question.from_, min(question.from_ + question.size, matches.count), matches.count
+    rows: Rows
+    if first >= last:
+        rows, plan = NO_ROWS, _by_threshold(matches)
+    elif not question.order_by:
+        rows, plan = matches.page(first, last, desc=question.desc), _by_threshold(matches)
     else:
-        rows = _in_order(view, matches, question.order_by, last, desc=question.desc)[first:last]
-    return Selection(view, rows), len(matches), plan
+        rows, plan = _in_order(matches, question, last)
+        rows = rows[first:]
+    return Selection(view, rows), count, plan
 
 
 def scan(table: Table, question: Question) -> Iterator[Selection]:
@@ -85,25 +98,139 @@ def _by_time(view: View, question: Question) -> Found:
     return Selection(view, (first, last, question.desc)), count, BY_TIME
 
 
-def _matches(view: View, question: Question) -> Int64s:
-    """All rows that match, in time order."""
-    base = time_slice(view.base.column("timestamp"), question.start, question.end)
-    head = time_slice(view.head.column("timestamp"), question.start, question.end)
-    score = view.base.schema.score
-    keep = _at_or_above(view.base.column(score)[base], question.threshold)
-    keep[view.dead[view.dead.searchsorted(base.start) : view.dead.searchsorted(base.stop)] - base.start] = False
-    base_rows: Int64s = keep.nonzero()[0] + base.start
-    head_rows = _at_or_above(view.head.column(score)[head], question.threshold).nonzero()[0] + head.start
-    if not len(head_rows):
-        return base_rows
-    places = base_rows.searchsorted(view.head_places()[head_rows])
-    merged: Int64s = np.insert(base_rows, places, head_rows + view.base.length)
-    return merged
+def _by_threshold(matches: Matches) -> Plan:
+    path: Path = "threshold" if matches.rungs else "scan"
+    return Plan(path, matches.window.view.base.schema.score, matches.rungs, matches.looked_at)
 
 
-def _at_or_above(scores: Float64s, threshold: float | None) -> Bools:
-    # A missing score is NaN, which is at or above nothing.
-    return np.ones(len(scores), dtype=np.bool_) if threshold is None else scores >= threshold
+def _in_order(matches: Matches, question: Question, need: int) -> tuple[Rows, Plan]:
+    """The first ``need`` matches, which are not fewer, in the order of some columns."""
+    lead, desc = question.order_by[0], question.desc
+    if lead == "timestamp" and "first by time" in SHORTCUTS:
+        # The first are those of the first instants, all of the last one among them.
+        edge = Selection(matches.window.view, matches.page(need - 1, need, desc=desc)).column("timestamp").item()
+        start, end = (edge, question.end) if desc else (question.start, edge + 1)
+        matches = Matches(Window.of(matches.window.view, start, end), question)
+    elif matches.count > _FEW_MATCHES and (leaders := _leaders(matches, question, need)) is not None:
+        rows, plan = leaders
+        return _first(matches, rows, question, need), plan
+    looked_at = matches.looked_at + matches.count
+    plan = Plan("threshold" if matches.rungs else "scan", lead, matches.rungs, looked_at)
+    return _first(matches, matches.first(matches.count, desc=False), question, need), plan
+
+
+def _first(matches: Matches, rows: Rows, question: Question, need: int) -> Rows:
+    """The first ``need`` in the order of the question of some rows of the base, ascending, and of those of the head."""
+    view, lead, desc = matches.window.view, question.order_by[0], question.desc
+    head = matches.head
+    if len(question.order_by) == 1 and len(rows) >= need and _is_numeric(view, lead):
+        merits = merits_of(view.base.columns[lead][rows], desc=desc)
+        # A missing value is NaN, and makes the sum one.
+        if (
+            merits.dtype.kind != "f"
+            or (lead == view.base.schema.score and question.threshold is not None)
+            or not np.isnan(merits).any()
+        ):
+            order = best(merits, need, desc=desc)
+            rows = rows[order]
+            if not len(head) or not _intrudes(view, head, lead, merits[order[-1]], desc=desc):
+                return rows
+            rows = np.sort(rows)
+    if len(head):
+        rows = matches.with_head(rows, head)
+    return _sorted(view, rows, question, need)
+
+
+def _intrudes(view: View, head: Int64s, lead: str, merit: Any, *, desc: bool) -> bool:
+    """Whether a row of the head may come before the last of some that were chosen, which has this merit."""
+    return bool((merits_of(view.head.columns[lead][head], desc=desc) >= merit).any())
+
+
+def _is_numeric(view: View, name: str) -> bool:
+    """Whether a column's values compare as they are, missing ones apart."""
+    column = view.base.columns.get(name)
+    if column is None or column.dtype == Type.KEYWORD.dtype:
+        return False
+    return name not in view.base.present and name not in view.head.present
+
+
+def _leaders(matches: Matches, question: Question, need: int) -> tuple[Rows, Plan] | None:
+    """Rows of the base among which the first ``need`` matches of its order are, ascending; None where that is a guess.
+
+    All of them match, and live.
+    """
+    view, base, lead, desc = matches.window.view, matches.window.base, question.order_by[0], question.desc
+    if not _is_numeric(view, lead):
+        return None
+    ladder = view.base.ladder(lead, desc=desc)
+    if ladder is None or base.start >= ladder.covered:
+        return None
+    stop = min(base.stop, ladder.covered)
+    if not ladder.is_tied:
+        leaders = _on_a_rung(matches, ladder, question, need, stop) if "rungs" in SHORTCUTS else None
+    else:
+        is_possible = len(question.order_by) == 1 and "ties" in SHORTCUTS
+        leaders = _of_the_best(matches, ladder, question, need, stop) if is_possible else None
+    if leaders is None or stop == base.stop:
+        return leaders
+    rows, plan = leaders
+    later = np.arange(stop, base.stop)
+    return np.concatenate((rows, matches.among(later))), plan._replace(looked_at=plan.looked_at + len(later))
+
+
+def _on_a_rung(matches: Matches, ladder: Ladder, question: Question, need: int, stop: int) -> tuple[Rows, Plan] | None:
+    """All matches before ``stop`` that are on the sparsest rung that has ``need`` of them."""
+    window, lead, desc = matches.window, question.order_by[0], question.desc
+    low, length = window.base.start, window.length
+    is_implied = matches.threshold is None or (desc and lead == window.view.base.schema.score)
+    wanted = _MARGIN * need * (1 if is_implied else length / matches.count)
+    share = (stop - low) / ladder.covered
+    looked_at = matches.looked_at
+    for rung in reversed(ladder.rungs):
+        if len(rung) * share < wanted:
+            continue
+        first, last = rung.between(low, stop)
+        if last - first > 2 * matches.count:
+            return None
+        rows = rung.entries()[0][first:last]
+        looked_at += len(rows)
+        rows = matches.alive(rows) if is_implied else matches.among(rows)
+        if len(rows) >= need:
+            edge = float(merits_of(rung.edge, desc=desc))
+            return rows, Plan("order", lead, (*matches.rungs, edge), looked_at)
+    return None
+
+
+def _of_the_best(
+    matches: Matches, ladder: Ladder, question: Question, need: int, stop: int
+) -> tuple[Rows, Plan] | None:
+    """The first ``need`` matches before ``stop`` in time order, or the last, that have the best of all values."""
+    window, lead, desc = matches.window, question.order_by[0], question.desc
+    column, value = window.view.base.columns[lead], merits_of(ladder.best, desc=desc)
+    low, looked, step, missing = window.base.start, 0, max(_FIRST_LOOK, 2 * need), need
+    found: list[Rows] = []
+    while missing > 0 and looked < stop - low:
+        step = min(step, stop - low - looked)
+        first = stop - looked - step if desc else low + looked
+        rows = matches.among((column[first : first + step] == value).nonzero()[0] + first)
+        looked += step
+        step *= 2
+        missing -= len(rows)
+        found.append(rows)
+    if missing > 0:
+        return None
+    plan = Plan("order", lead, (*matches.rungs, float(value)), matches.looked_at + looked)
+    return np.concatenate(found[::-1] if desc else found), plan
+
+
+def _sorted(view: View, rows: Rows, question: Question, need: int) -> Rows:
+    """The first ``need`` of some rows, which are in time order, in the order of the question."""
+    order_by, desc = question.order_by, question.desc
+
+    def key(name: str, positions: Int64s) -> Key:
+        return key_of(Selection(view, rows[positions]), name, desc=desc, is_tie=name != order_by[0])
+
+    return rows[ranked(len(rows), [partial(key, name) for name in order_by], need, desc=desc)]
 
 
 def key_of(rows: Selection, name: str, *, desc: bool, is_tie: bool) -> Key:
@@ -125,15 +252,6 @@ def key_of(rows: Selection, name: str, *, desc: bool, is_tie: bool) -> Key:
     if missing is not None and not missing.any():
         missing = None
     return Key.of(rows.comparable(name), missing, desc=desc)
-
-
-def _in_order(view: View, matches: Int64s, order_by: Sequence[str], need: int, *, desc: bool) -> Int64s:
-    """The first ``need`` matches in the order of some columns."""
-
-    def key(name: str, positions: Int64s) -> Key:
-        return key_of(Selection(view, matches[positions]), name, desc=desc, is_tie=name != order_by[0])
-
-    return matches[ranked(len(matches), [partial(key, name) for name in order_by], need, desc=desc)]
 
 
 def _keyword_keys(texts: Sequence[tuple[Any, ...]], *, desc: bool) -> tuple[Int64s, Bools]:
