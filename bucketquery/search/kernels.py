@@ -97,7 +97,7 @@ def best(merits: Array, need: int, *, desc: bool) -> Int64s:
     if len(merits) > _FEW_MERITS:
         # NumPy is slow to pick from mass ties: where the first tie is enough, nothing is picked.
         edge = merits.max()
-        among = (merits == edge).nonzero()[0]
+        among: Int64s = (merits == edge).nonzero()[0]
         if len(among) >= need:
             return among[: -need - 1 : -1] if desc else among[:need]
         edge = np.partition(merits, len(merits) - need)[len(merits) - need]
