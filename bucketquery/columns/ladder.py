@@ -9,6 +9,8 @@ A ladder is immutable to its readers, and covers the first rows of a segment. Ro
 asks compares them one by one. Missing values are on no rung.
 """
 
+import math
+from bisect import bisect_left
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -37,7 +39,7 @@ class Rung:
 
     Attributes:
         edge: what a row's merit must be, at least.
-        below: the greatest merit of any row that is not here; None where there is none.
+        below: no row that is not here has a greater merit; minus infinity where all are here.
         least: the smallest merit of any row that is here.
 
     Both only come closer as rows are added, and so hold for those who see fewer rows, too.
@@ -48,8 +50,8 @@ class Rung:
     def __init__(
         self,
         edge: Any,
-        below: Any,
-        least: Any,
+        below: float,
+        least: float,
         entries: tuple[Int32s, Array, int] | None,
         *,
         source: tuple["Rung", Int64s, Array] | None = None,
@@ -64,9 +66,9 @@ class Rung:
         self._counter = counter or Counter()
 
     @classmethod
-    def of(cls, edge: Any, below: Any, rows: Array, merits: Array) -> "Rung":
+    def of(cls, edge: Any, below: float, rows: Array, merits: Array) -> "Rung":
         """The rung of some rows, ascending, at least one."""
-        return cls(edge, below, merits.min(), (rows.astype(np.int32), merits, len(rows)))
+        return cls(edge, below, merits.min().item(), (rows.astype(np.int32), merits, len(rows)))
 
     def __len__(self) -> int:
         return self._used()[2]
@@ -93,10 +95,6 @@ class Rung:
         Complexity: that of `Counter.count`.
         """
         return self._counter.count(self.entries()[1], first, stop, threshold)
-
-    def serves(self, threshold: Any) -> bool:
-        """Whether every row with a merit of at least ``threshold`` is here."""
-        return self.below is None or bool(self.below < threshold)
 
     def with_later(self, rows: Int64s, merits: Array) -> "Rung":
         """This rung with the later rows that belong here, written behind the last where there is room.
@@ -126,15 +124,15 @@ class Rung:
             self._used()
         return Rung(self.edge, below, least, None, source=(self, rows, merits))
 
-    def _bounds(self, merits: Array) -> tuple[Any, Any, Bools]:
+    def _bounds(self, merits: Array) -> tuple[float, float, Bools]:
         """What `below` and `least` are with more rows, and which of those enter. A missing merit is at no edge."""
         enters = merits >= self.edge
         inside, outside = merits[enters], merits[merits < self.edge]
         below, least = self.below, self.least
         if len(inside):
-            least = min(least, inside.min())
+            least = min(least, inside.min().item())
         if len(outside):
-            below = outside.max() if below is None else max(below, outside.max())
+            below = max(below, outside.max().item())
         return below, least, enters
 
     def _used(self) -> tuple[Int32s, Array, int]:
@@ -162,7 +160,7 @@ class Rung:
         assert (own == merits[rows]).all(), "a rung has other merits than the column"
         assert not len(own) or own.min() >= self.least
         outside = merits[merits < self.edge]
-        assert not len(outside) or (self.below is not None and outside.max() <= self.below)
+        assert not len(outside) or outside.max() <= self.below
 
 
 class Ladder:
@@ -177,7 +175,7 @@ class Ladder:
         counter: counts the rows that are covered, for thresholds that no rung serves.
     """
 
-    __slots__ = ("_made_of", "best", "counter", "covered", "is_tied", "rungs")
+    __slots__ = ("_belows", "_made_of", "best", "counter", "covered", "is_tied", "rungs")
 
     def __init__(
         self,
@@ -192,6 +190,7 @@ class Ladder:
         self.covered = covered
         self.best = best
         self.rungs = rungs
+        self._belows = [rung.below for rung in rungs]
         self.is_tied = is_tied
         self.counter = counter or Counter()
         self._made_of = made_of
@@ -216,12 +215,8 @@ class Ladder:
 
     def serving(self, threshold: Any) -> Rung | None:
         """The sparsest rung with every row whose merit is at least ``threshold``; None where no rung has them all."""
-        found = None
-        for rung in self.rungs:
-            if not rung.serves(threshold):
-                break
-            found = rung
-        return found
+        at = bisect_left(self._belows, threshold)
+        return self.rungs[at - 1] if at else None
 
     def with_later(self, merits: Array) -> "Ladder":
         """The ladder of these and later rows.
@@ -333,8 +328,8 @@ def _taken(merits: Array, enters: Bools) -> Rung | None:
         return None
     own = merits[rows]
     outside = merits[~enters]
-    below = np.fmax.reduce(outside) if len(outside) else None
-    return Rung.of(own.min(), None if below is None or np.isnan(below) else below, rows, own)
+    valued = outside[~np.isnan(outside)]
+    return Rung.of(own.min(), valued.max().item() if len(valued) else -math.inf, rows, own)
 
 
 def _sparser(rung: Rung, target: int) -> Rung | None:
@@ -358,7 +353,7 @@ def _at_or_above(rung: Rung, edge: Any) -> Rung | None:
     if not enters.any():
         return None
     outside = merits[~enters]
-    below = outside.max() if len(outside) else rung.below
+    below = outside.max().item() if len(outside) else rung.below
     return Rung.of(merits.dtype.type(edge), below, rows[enters], merits[enters])
 
 

@@ -37,9 +37,11 @@ class View:
 
     __slots__ = (
         "_codes",
+        "_has_dead",
+        "_row_at",
         "_head_places",
         "_head_ranks",
-        "_head_start",
+        "head_start",
         "base",
         "dead",
         "head",
@@ -55,8 +57,11 @@ class View:
         #: How many rows there are to see.
         self.length = base.length - len(dead) + head.length
         self.timestamps = base.columns["timestamp"][: base.length]
+        # What every search asks first is looked up once.
+        self._row_at = self.timestamps.searchsorted
+        self._has_dead = len(dead) > 0
         self.head_timestamps = head.columns["timestamp"][: head.length]
-        self._head_start = self.head_timestamps.item(0) if head.length else LAST_MS + 1
+        self.head_start = self.head_timestamps.item(0) if head.length else LAST_MS + 1
         self._head_places: Int64s | None = None
         self._head_ranks: Int64s | None = None
         self._codes: dict[str, tuple[Int32s | None, Int32s]] | None = None
@@ -66,10 +71,10 @@ class View:
 
         Complexity: O(log n), no allocation.
         """
-        rank = int(self.timestamps.searchsorted(instant))
-        if len(self.dead):
+        rank = int(self._row_at(instant))
+        if self._has_dead:
             rank -= int(self.dead.searchsorted(rank))
-        if instant > self._head_start:
+        if instant > self.head_start:
             rank += int(self.head_timestamps.searchsorted(instant))
         return rank
 

@@ -12,6 +12,7 @@ from bucketquery.columns.ladder import Ladder
 from bucketquery.columns.ordered import find
 from bucketquery.columns.segment import Segment
 from bucketquery.columns.view import NO_ROWS, View
+from bucketquery.model.instants import FIRST_MS, LAST_MS
 from bucketquery.model.queries import Question
 from bucketquery.model.schema import Array, Int64s
 from bucketquery.search.kernels import time_slice
@@ -46,9 +47,10 @@ class Window(NamedTuple):
     @classmethod
     def of(cls, view: View, start: int, end: int) -> "Window":
         """The window from ``start`` on and before ``end``. Complexity: O(log n)."""
-        base = time_slice(view.timestamps, start, end)
-        head = time_slice(view.head_timestamps, start, end) if view.head.length else slice(0, 0)
-        dead = view.dead
+        base, head, dead = slice(0, view.base.length), slice(0, view.head.length), view.dead
+        if start > FIRST_MS or end <= LAST_MS:
+            base = time_slice(view.timestamps, start, end)
+            head = time_slice(view.head_timestamps, start, end) if end > view.head_start else slice(0, 0)
         if len(dead):
             dead = dead[dead.searchsorted(base.start) : dead.searchsorted(base.stop)]
         return cls(view, base, head, dead)
@@ -107,9 +109,11 @@ class Matches:
         self.threshold = threshold
         self.rungs: tuple[float, ...] = ()
         self.looked_at = 0
-        self.head: Int64s = np.arange(window.head.start, window.head.stop)
+        self.head = NO_ROWS
         self.dead = window.dead
         low, high = window.base.start, window.base.stop
+        if window.head.start < window.head.stop:
+            self.head = np.arange(window.head.start, window.head.stop)
         if threshold is None:
             self._stretches = [Stretch(low, high - low, high - low, None, None)]
             self.count = window.length
@@ -158,8 +162,14 @@ class Matches:
     def first(self, need: int, *, desc: bool) -> Rows:
         """The first ``need`` rows of the base that match and live, or for ``desc`` the last; ascending either way.
 
-        All if there are fewer. Complexity: O(need / share that matches), or O(need) where none is compared.
+        All if there are fewer. Complexity: O(need / share that matches); where none is compared O(need), and without
+        dead ones O(1), a view.
         """
+        if len(self._stretches) == 1 and not len(self.dead):
+            (stretch,) = self._stretches
+            if stretch.scores is None and stretch.rows is not None:
+                # Nothing is compared and nothing left out.
+                return stretch.rows[max(0, stretch.length - need) :] if desc else stretch.rows[:need]
         found: list[Rows] = []
         for stretch in reversed(self._stretches) if desc else self._stretches:
             looked = 0
@@ -205,14 +215,8 @@ class Matches:
     def page(self, first: int, last: int, *, desc: bool) -> Rows:
         """The matches ``[first, last)`` in time order, or for ``desc`` from the last one backwards.
 
-        Complexity: that of `first` for ``last`` rows; O(page) where none is compared, dead or in the head.
+        Complexity: that of `first` for ``last`` rows, and O(last) where rows of the head match.
         """
-        if len(self._stretches) == 1 and not len(self.head) and not len(self.dead):
-            (stretch,) = self._stretches
-            if stretch.scores is None and stretch.rows is not None:
-                if desc:
-                    return stretch.rows[max(0, stretch.length - last) : stretch.length - first][::-1]
-                return stretch.rows[first:last]
         rows = self.first(last, desc=desc)
         if len(self.head):
             rows = self.with_head(rows, self.head)

@@ -34,6 +34,9 @@ _MARGIN: Final = 1.25
 #: Rows with the best value are looked for in so many rows at first.
 _FIRST_LOOK: Final = 512
 
+#: The dtype of the codes of texts.
+_CODE: Final = Type.KEYWORD.dtype
+
 #: The rows of the page in its order, every match before paging, and how they were found.
 Found = tuple[Selection, int, Plan]
 
@@ -149,7 +152,7 @@ def _intrudes(view: View, head: Int64s, lead: str, merit: Any, *, desc: bool) ->
 def _is_numeric(view: View, name: str) -> bool:
     """Whether a column's values compare as they are, missing ones apart."""
     column = view.base.columns.get(name)
-    if column is None or column.dtype == Type.KEYWORD.dtype:
+    if column is None or column.dtype == _CODE:
         return False
     return name not in view.base.present and name not in view.head.present
 
