@@ -81,13 +81,16 @@ class Rung:
         rows, merits, length = self._used()
         return rows[:length], merits[:length]
 
-    def between(self, low: int, high: int) -> tuple[int, int]:
-        """The entries of the rows from ``low`` on and before ``high``. Complexity: O(log r) for r rows."""
-        rows, _, length = self._used()
-        rows = rows[:length]
+    def between(self, low: int, high: int) -> tuple[int, Int32s, Array]:
+        """Its first entry of a row from ``low`` on, and the entries from there on and before the row ``high``.
+
+        Complexity: O(log r) for r rows.
+        """
+        rows, merits = self.entries()
         # A Python integer would have all rows cast to its dtype.
         first = int(rows.searchsorted(np.int32(low))) if low else 0
-        return first, int(rows.searchsorted(np.int32(high)))
+        stop = int(rows.searchsorted(np.int32(high)))
+        return first, rows[first:stop], merits[first:stop]
 
     def count(self, first: int, stop: int, threshold: Any) -> int:
         """How many of the entries from ``first`` on and before ``stop`` have a merit of at least ``threshold``.
@@ -149,7 +152,11 @@ class Rung:
         return entries
 
     def nbytes(self) -> int:
-        """Bytes of the arrays, spare room included."""
+        """Bytes of the arrays, spare room included; of a correction that waits those of what it corrects."""
+        entries, source = self._entries, self._source
+        if entries is None and source is not None:
+            rung, changed, changed_merits = source
+            return rung.nbytes() + changed.nbytes + changed_merits.nbytes
         rows, merits, _ = self._used()
         return rows.nbytes + merits.nbytes + self._counter.nbytes()
 
@@ -360,10 +367,12 @@ def _at_or_above(rung: Rung, edge: Any) -> Rung | None:
 def _worked_in(edge: Any, rung: Rung, changed: Int64s, merits: Array) -> tuple[Int32s, Array, int]:
     """The entries of a rung once some rows have another merit."""
     rows, own = rung.entries()
-    was_here, _ = find(changed, rows)
+    changed_rows = changed.astype(np.int32)
+    was_here, places = find(rows, changed_rows)
+    stays = np.ones(len(rows), dtype=np.bool_)
+    stays[places[was_here]] = False
+    rows, own = rows[stays], own[stays]
     enters = merits >= edge
-    new_rows, new_merits = changed[enters].astype(np.int32), merits[enters]
-    if was_here.any():
-        rows, own = rows[~was_here], own[~was_here]
-    places = rows.searchsorted(new_rows)
-    return np.insert(rows, places, new_rows), np.insert(own, places, new_merits), len(rows) + len(new_rows)
+    new_rows = changed_rows[enters]
+    entered = rows.searchsorted(new_rows)
+    return np.insert(rows, entered, new_rows), np.insert(own, entered, merits[enters]), len(rows) + len(new_rows)

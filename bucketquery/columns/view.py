@@ -38,14 +38,15 @@ class View:
     __slots__ = (
         "_codes",
         "_has_dead",
-        "_row_at",
         "_head_places",
         "_head_ranks",
-        "head_start",
+        "_row_at",
         "base",
         "dead",
         "head",
+        "head_start",
         "head_timestamps",
+        "kept",
         "length",
         "timestamps",
     )
@@ -65,6 +66,8 @@ class View:
         self._head_places: Int64s | None = None
         self._head_ranks: Int64s | None = None
         self._codes: dict[str, tuple[Int32s | None, Int32s]] | None = None
+        #: What searches keep of what they found, for whoever asks next.
+        self.kept: dict[Any, Any] = {}
 
     def before(self, instant: int) -> int:
         """How many rows come before an instant, of base and head together.

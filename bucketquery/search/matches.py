@@ -150,14 +150,14 @@ class Matches:
             self.looked_at += high - low
             count = ladder.counter.count(scores, low, high, threshold)
             return Stretch(low, high - low, count, None, scores[low:high])
-        rows, merits = rung.entries()
-        first, stop = rung.between(low, high)
+        first, rows, merits = rung.between(low, high)
+        length = len(rows)
         self.rungs = (float(rung.edge),)
         if threshold <= rung.least:
             # No entry is below it.
-            return Stretch(first, stop - first, stop - first, rows[first:stop], None)
-        self.looked_at += stop - first
-        return Stretch(first, stop - first, rung.count(first, stop, threshold), rows[first:stop], merits[first:stop])
+            return Stretch(first, length, length, rows, None)
+        self.looked_at += length
+        return Stretch(first, length, rung.count(first, first + length, threshold), rows, merits)
 
     def first(self, need: int, *, desc: bool) -> Rows:
         """The first ``need`` rows of the base that match and live, or for ``desc`` the last; ascending either way.

@@ -31,6 +31,9 @@ _FEW_MATCHES: Final = 256
 #: A rung is tried if it should have so many times the rows that are needed.
 _MARGIN: Final = 1.25
 
+#: So many of the first of each order asked for are kept with a view.
+_KEPT: Final = 128
+
 #: Rows with the best value are looked for in so many rows at first.
 _FIRST_LOOK: Final = 512
 
@@ -50,8 +53,17 @@ def search(table: Table, question: Question) -> Found:
     another order that ends at the k-th match.
     """
     view = table.final() if question.exclude_interim else table.rows
-    if question.threshold is None and not question.order_by:
-        return _by_time(view, question)
+    if question.threshold is None:
+        if not question.order_by:
+            return _by_time(view, question)
+        is_open = question.start <= FIRST_MS and question.end > LAST_MS
+        if is_open and question.from_ + question.size <= _KEPT and "kept" in SHORTCUTS:
+            return _kept(view, question)
+    rows, count, plan = _by_value(view, question)
+    return Selection(view, rows), count, plan
+
+
+def _by_value(view: View, question: Question) -> tuple[Rows, int, Plan]:
     matches = Matches(Window.of(view, question.start, question.end), question)
     first, last, count = question.from_, min(question.from_ + question.size, matches.count), matches.count
     rows: Rows
@@ -62,7 +74,7 @@ def search(table: Table, question: Question) -> Found:
     else:
         rows, plan = _in_order(matches, question, last)
         rows = rows[first:]
-    return Selection(view, rows), count, plan
+    return rows, count, plan
 
 
 def scan(table: Table, question: Question) -> Iterator[Selection]:
@@ -99,6 +111,18 @@ def _by_time(view: View, question: Question) -> Found:
     else:
         first, last = (first + skipped if skipped < count else last), (first + shown if shown < count else last)
     return Selection(view, (first, last, question.desc)), count, BY_TIME
+
+
+def _kept(view: View, question: Question) -> Found:
+    """The page of the first of all rows in some order, of which a view keeps those that were asked for once."""
+    order = question.order_by, question.desc
+    kept = view.kept.get(order)
+    if kept is None:
+        # Two readers may both work this out, and come to the same.
+        rows, _, plan = _by_value(view, question._replace(from_=0, size=_KEPT))
+        kept = view.kept[order] = (rows, plan)
+    rows, plan = kept
+    return Selection(view, rows[question.from_ : question.from_ + question.size]), view.length, plan
 
 
 def _by_threshold(matches: Matches) -> Plan:
@@ -192,10 +216,9 @@ def _on_a_rung(matches: Matches, ladder: Ladder, question: Question, need: int, 
     for rung in reversed(ladder.rungs):
         if len(rung) * share < wanted:
             continue
-        first, last = rung.between(low, stop)
-        if last - first > 2 * matches.count:
+        _, rows, _ = rung.between(low, stop)
+        if len(rows) > 2 * matches.count:
             return None
-        rows = rung.entries()[0][first:last]
         looked_at += len(rows)
         rows = matches.alive(rows) if is_implied else matches.among(rows)
         if len(rows) >= need:
