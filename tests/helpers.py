@@ -1,7 +1,11 @@
-"""Looking behind the door: buckets to write with, the table of a job, and which way a write went."""
+"""Looking behind the door: buckets to write with, the table of a job, which way a write went, and who writes JSON."""
 
+import json
+import re
 from collections.abc import Iterable, Mapping
-from typing import Any
+from decimal import Decimal
+from functools import partial
+from typing import Any, Final
 
 import numpy as np
 import pytest
@@ -11,6 +15,7 @@ from bucketquery.columns import table as tables
 from bucketquery.columns.documents import read_documents
 from bucketquery.columns.segment import Segment
 from bucketquery.columns.table import Table
+from bucketquery.model import encoding
 from bucketquery.model.schema import BUCKET, Array, Schema
 
 JOB = "web"
@@ -122,3 +127,39 @@ def stored(source: Table | Segment) -> list[tuple[Any, ...]]:
 def without(document: Mapping[str, Any], *names: str) -> Document:
     """The document without some fields."""
     return {name: value for name, value in document.items() if name not in names}
+
+
+#: Who may write JSON: whatever is installed here, the standard library, and one who spells doubles in a way of its own.
+WRITERS: Final = ("installed", "standard library", "another")
+
+_TOKEN: Final = re.compile(rb'"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?')
+
+
+def write_by(patch: pytest.MonkeyPatch, writer: str) -> None:
+    """Let JSON be written by one of those who may."""
+    if writer != "installed":
+        is_another = writer == "another"
+        patch.setattr(encoding, "_quick", _another if is_another else None)
+        patch.setattr(encoding, "_quick_arrays", partial(_another, default=np.ndarray.tolist) if is_another else None)
+
+
+def _another(value: Any, **how: Any) -> bytes:
+    """JSON as orjson promises it: half of a surrogate pair is refused, and small doubles are spelled otherwise."""
+    try:
+        written = json.dumps(value, ensure_ascii=False, separators=(",", ":"), **how).encode()
+    except UnicodeEncodeError as error:
+        raise TypeError("surrogates not allowed") from error
+    return _TOKEN.sub(lambda token: token[0] if token[0].startswith(b'"') else token[0].replace(b"e-0", b"e-"), written)
+
+
+def respelled(written: bytes) -> bytes:
+    """JSON with each double spelled by its digits and its exponent, and all else as it was."""
+    return _TOKEN.sub(_plainly, written)
+
+
+def _plainly(token: re.Match[bytes]) -> bytes:
+    text = token[0].decode()
+    if text.startswith('"') or text.lstrip("-").isdigit():
+        return token[0]
+    sign, digits, exponent = Decimal(text).normalize().as_tuple()
+    return f"{sign} {digits} {exponent}".encode()

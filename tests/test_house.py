@@ -29,6 +29,7 @@ BREACHES = {
     "a thread": ("snapshot.py", "import threading", "bucketquery.snapshot -> threading"),
     "a thread of the lowest kind": ("index.py", "from _thread import allocate_lock", "bucketquery.index -> _thread"),
     "a second clock": ("snapshot.py", "from time import time_ns", "bucketquery.snapshot -> time"),
+    "an extra in a second room": ("answers/body.py", "import orjson", "bucketquery.answers.body -> orjson"),
     "a test tool": ("model/severity.py", "import hypothesis", "bucketquery.model.severity -> hypothesis"),
 }
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from bucketquery.errors import BucketQueryError
+from bucketquery.model.encoding import encoded
 from bucketquery.model.frozen import FrozenMapping
 
 METHODS: Final = ("GET", "POST")
@@ -48,12 +49,11 @@ class Reply:
         """
         if not self.body:
             return b""
-        layout: dict[str, Any] = (
-            {"indent": 2, "separators": (",", " : ")} if self._pretty else {"separators": (",", ":")}
-        )
-        text = json.dumps(self.body, ensure_ascii=False, **layout)
+        if not self._pretty:
+            return encoded(self.body)
+        text = json.dumps(self.body, ensure_ascii=False, indent=2, separators=(",", " : "))
         # UTF-8 has no half of a surrogate pair; with a backslash it is written just as JSON escapes it.
-        return (text + "\n" * self._pretty).encode(errors="backslashreplace")
+        return (text + "\n").encode(errors="backslashreplace")
 
 
 def refusal(error: BucketQueryError) -> Reply:

@@ -11,8 +11,15 @@ import pytest
 from bucketquery import InvalidQuery, NotFound
 from bucketquery.elastic import Reply
 from bucketquery.elastic.replies import all_shards_failed, options, refusal, unknown_path, wrong_method
+from helpers import WRITERS, write_by
 
 CONTENT = {"content-type": "application/json", "x-elastic-product": "Elasticsearch"}
+
+
+@pytest.fixture(params=WRITERS)
+def writer(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever writes JSON."""
+    write_by(monkeypatch, request.param)
 
 
 def caused(reason: str, cause: BaseException) -> InvalidQuery:
@@ -42,6 +49,7 @@ def test_every_reply_has_the_headers_that_clients_look_for() -> None:
         assert reply.headers == {**CONTENT, "Allow": "GET,POST"}
 
 
+@pytest.mark.usefixtures("writer")
 def test_encoding_is_tight_utf_8() -> None:
     """Without blanks, and nothing at all for an empty body."""
     body = {"count": 1, "é": ["€", "\U0001f600", 0.5, None, True]}
@@ -56,6 +64,7 @@ def test_pretty_is_for_people() -> None:
     assert replace(options(), _pretty=True).encode() == b""
 
 
+@pytest.mark.usefixtures("writer")
 @pytest.mark.parametrize("text", ["\ud800", "a\udfffb", "\\\udc80", '"\ud800"', "\x00\x1f\x7f\u2028"])
 def test_any_text_is_valid_json(text: str) -> None:
     """Halves of surrogate pairs come back as they were."""

@@ -1,0 +1,149 @@
+"""JSON in UTF-8: the same whoever writes it, but for how a double is spelled."""
+
+import json
+import runpy
+import struct
+import sys
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bucketquery.model import encoding
+from bucketquery.model.encoding import encoded, encoded_columns
+from bucketquery.model.frozen import FrozenMapping
+from helpers import WRITERS, respelled, write_by
+
+#: Whatever writers spell in different ways, and what is close to it.
+DOUBLES = (
+    *(0.0, -0.0, 0.1, 1.0, 100.0, 1e15, 1e16, 1.5e16, 123456789012345680.0, 1e17, 1e21, 1e22, 1e23, 1e100),
+    *(1e-3, 1e-4, 9.999e-5, 1e-5, 2.5e-5, 1e-6, 1e-7, -1.5e-7, 1e-9, 1e-10, 5e-324, 2.2250738585072014e-308),
+    *(1.7976931348623157e308, 2.0**53, 1 / 3),
+)
+INTEGERS = st.integers(-(2**63), 2**63 - 1)
+TEXT = st.one_of(st.text(), st.text(st.characters(codec=None)), st.sampled_from(["\\", '"', "node-05", "1e-05", "],["]))
+NUMBERS = st.one_of(st.sampled_from(DOUBLES), st.floats(allow_nan=False, allow_infinity=False), INTEGERS)
+JSON = st.recursive(
+    st.one_of(st.none(), st.booleans(), NUMBERS, TEXT),
+    lambda inner: st.one_of(st.lists(inner), st.dictionaries(TEXT, inner)),
+    max_leaves=20,
+)
+
+
+@pytest.fixture(params=WRITERS)
+def writer(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever writes."""
+    write_by(monkeypatch, request.param)
+
+
+def nested(levels: int) -> list[Any]:
+    """A list in a list in a list."""
+    value: list[Any] = []
+    for _ in range(levels - 1):
+        value = [value]
+    return value
+
+
+class Text(str):
+    """Text of somebody's own kind."""
+
+    __slots__ = ()
+
+
+@given(JSON)
+def test_what_is_written_is_read_back(value: Any) -> None:
+    """To the last bit and in the same order of keys, whoever writes; no two spell anything but doubles differently."""
+    written = []
+    for who in WRITERS:
+        with pytest.MonkeyPatch.context() as patch:
+            write_by(patch, who)
+            written.append(encoded(value))
+    for text in written:
+        # What is not UTF-8 fails here.
+        assert repr(json.loads(text.decode())) == repr(value)
+    assert len(set(map(respelled, written))) == 1
+
+
+@pytest.mark.usefixtures("writer")
+@pytest.mark.parametrize("value", DOUBLES)
+def test_a_double_is_written_with_the_fewest_digits_that_bring_it_back(value: float) -> None:
+    """Alone and in a column, spelled alike there, and as the standard library has the digits."""
+    written = encoded(value)
+    assert struct.pack("d", json.loads(written)) == struct.pack("d", value)
+    assert respelled(written) == respelled(repr(value).encode())
+    assert encoded_columns([np.array([value])]) == [[written]]
+
+
+@pytest.mark.usefixtures("writer")
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [
+        ({"count": 1, "é": ["€", "\U0001f600", 0.5, None, True]}, '{"count":1,"é":["€","\U0001f600",0.5,null,true]}'),
+        ({}, "{}"),
+        ([[], {}, ""], '[[],{},""]'),
+        ('"\\/\x00\x1f\x7f\u2028\n\t', '"\\"\\\\/\\u0000\\u001f\x7f\u2028\\n\\t"'),
+        ("a\ud800", '"a\\ud800"'),
+        ({"\udfff": "\\\udc80"}, '{"\\udfff":"\\\\\\udc80"}'),
+        (2**63 - 1, "9223372036854775807"),
+        (-(2**63), "-9223372036854775808"),
+        (2**64, "18446744073709551616"),
+        ([Text("a"), {Text("b"): Text("c")}], '["a",{"b":"c"}]'),
+        ((1, (2,)), "[1,[2]]"),
+        ({5: None}, '{"5":null}'),
+        (nested(300), "[" * 300 + "]" * 300),
+    ],
+)
+def test_json_is_tight_utf_8(value: Any, written: str) -> None:
+    """Without blanks; half of a surrogate pair is escaped, and what orjson refuses is written nevertheless."""
+    assert encoded(value) == written.encode()
+
+
+@pytest.mark.usefixtures("writer")
+@pytest.mark.parametrize("value", [FrozenMapping({}), {"a": {1}}, [np.int64(1)], np.array([1]), b"", {(): 1}])
+def test_what_is_no_json_is_refused(value: Any) -> None:
+    """With the standard library's words, whoever was asked first."""
+    with pytest.raises(TypeError) as caught:
+        encoded(value)
+    with pytest.raises(TypeError) as expected:
+        json.dumps(value)
+    assert str(caught.value) == str(expected.value)
+
+
+@pytest.mark.usefixtures("writer")
+def test_columns_are_written_value_by_value() -> None:
+    """In their order, from whatever lies in between, and read only or not."""
+    numbers = np.arange(-3, 5, dtype=np.int64)
+    doubles = numbers / 2
+    doubles.flags.writeable = False
+    truths = numbers > 0
+    for rows in (slice(None), slice(None, None, -1), slice(1, 7, 3), slice(2, 3)):
+        columns = [numbers[rows], doubles[rows], truths[rows], numbers[rows] * 2**60]
+        assert encoded_columns(columns) == [[encoded(value) for value in column.tolist()] for column in columns]
+
+
+def test_whoever_is_installed_is_found() -> None:
+    """orjson, asked to leave to the standard library what the two take differently; without it nobody."""
+    asked = []
+
+    def dumps(value: Any, **how: Any) -> bytes:
+        asked.append((value, how))
+        return b""
+
+    options = {"DATACLASS": 1, "DATETIME": 2, "SUBCLASS": 4}
+    fake = SimpleNamespace(dumps=dumps, OPT_SERIALIZE_NUMPY=8)
+    for name, option in options.items():
+        setattr(fake, f"OPT_PASSTHROUGH_{name}", option)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(sys.modules, "orjson", fake)
+        found = runpy.run_path(encoding.__file__)
+    found["_quick"]("a")
+    found["_quick_arrays"]("b")
+    assert asked == [("a", {"option": 7}), ("b", {"option": 8, "default": np.ndarray.tolist})]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(sys.modules, "orjson", None)
+        found = runpy.run_path(encoding.__file__)
+    assert found["_quick"] is found["_quick_arrays"] is None
+    assert found["encoded"]([0.5]) == b"[0.5]"
