@@ -1,6 +1,6 @@
 """Records and influencers as values and as the API writes them, made column by column."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import pairwise, repeat
 from typing import Any
 
@@ -9,6 +9,7 @@ from bucketquery.columns.rest import unpacked
 from bucketquery.columns.view import Selection
 from bucketquery.model.anomalies import AnomalyRecord, Influencer
 from bucketquery.model.bodies import INFLUENCER_FIELDS, RECORD_FIELDS, influencer_body, record_body
+from bucketquery.model.frozen import frozen_values
 from bucketquery.model.schema import REST
 from bucketquery.search.expand import Expansion
 
@@ -17,12 +18,12 @@ _Body = dict[str, Any]
 
 def record_values(job_id: str, rows: Selection, documents: Documents) -> list[AnomalyRecord]:
     """Records of one job as values. Complexity: O(r) for r rows."""
-    return [AnomalyRecord(job_id=job_id, **row) for row in _rows(rows, documents)]
+    return frozen_values(AnomalyRecord, len(rows), _fields(job_id, rows, documents))
 
 
 def influencer_values(job_id: str, rows: Selection, documents: Documents) -> list[Influencer]:
     """Influencers of one job as values. Complexity: O(r) for r rows."""
-    return [Influencer(job_id=job_id, **row) for row in _rows(rows, documents)]
+    return frozen_values(Influencer, len(rows), _fields(job_id, rows, documents))
 
 
 def record_bodies(job_id: str, rows: Selection, documents: Documents, *, human: bool) -> list[_Body]:
@@ -66,13 +67,10 @@ def expanded_bodies(job_id: str, expansion: Expansion, *, human: bool) -> list[l
     return [bodies[first:end] for first, end in pairwise(ends)]
 
 
-def _rows(rows: Selection, documents: Documents) -> list[dict[str, Any]]:
-    """What is stored of each row, by the names that values have for it."""
-    columns: dict[str, Sequence[Any]] = {
-        field.name: _or_none(rows, field.name) for field in rows.view.base.schema.columns
-    }
-    columns["_rest"] = [rest or "" for rest in documents[REST]]
-    return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+def _fields(job_id: str, rows: Selection, documents: Documents) -> dict[str, Iterable[Any]]:
+    """What is stored of the rows, by the names that values have for it."""
+    columns = {field.name: _or_none(rows, field.name) for field in rows.view.base.schema.columns}
+    return {"job_id": repeat(job_id), **columns, "_rest": [rest or "" for rest in documents[REST]]}
 
 
 def _bodies(

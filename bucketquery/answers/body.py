@@ -4,32 +4,33 @@
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import repeat
+from itertools import islice, repeat
 from typing import Any, Final
 
 import numpy as np
 
+from bucketquery.columns.checks import StoredInfluencer
 from bucketquery.columns.view import Selection
 from bucketquery.model.anomalies import AnomalyRecord
-from bucketquery.model.bodies import bucket_body, bucket_influencer_body
+from bucketquery.model.bodies import bucket_influencer_body, complete, plain_buckets
+from bucketquery.model.frozen import frozen_values
 from bucketquery.model.results import Bucket, BucketInfluencer
-from bucketquery.model.schema import Array, Int64s, Type
+from bucketquery.model.schema import BUCKET, Array, Int64s, Type
 
 #: What is only shown of some rows, by the name of the list: their own, or what a host has in its stead.
 Documents = Mapping[str, Sequence[Any]]
 
-#: What is stored of a bucket, in the API's order.
-_IN_ORDER: Final = (
+#: What the columns hold of a bucket, in the API's order.
+_COLUMNS: Final = (
     "timestamp",
     "anomaly_score",
     "bucket_span",
     "initial_anomaly_score",
     "event_count",
     "is_interim",
-    "bucket_influencers",
     "processing_time_ms",
-    "scheduled_events",
 )
+_FIELDS: Final = tuple(BUCKET.by_name[name] for name in _COLUMNS)
 
 
 def shown(rows: Selection, name: str) -> Array:
@@ -41,9 +42,7 @@ def shown(rows: Selection, name: str) -> Array:
     field = rows.view.base.schema.by_name[name]
     if field.type is not Type.DOUBLE or field.optional:
         return values
-    # Only a missing double is not stored as its default.
-    missing = np.isnan(values)
-    return np.where(missing, field.default, values) if missing.any() else values
+    return _with_default(values, field.default)
 
 
 def kept_documents(rows: Selection) -> dict[str, Sequence[Any]]:
@@ -62,34 +61,19 @@ def bucket_values(
         documents: what is only shown of them.
         records: those of each.
     """
-    return [
-        Bucket(
-            job_id=job_id,
-            timestamp=timestamp,
-            anomaly_score=score,
-            bucket_span=span,
-            initial_anomaly_score=initial,
-            event_count=count,
-            is_interim=is_interim,
-            bucket_influencers=tuple(
-                BucketInfluencer(job_id=job_id, timestamp=timestamp, bucket_span=span, **stored._asdict())
-                for stored in influencers
-            ),
-            processing_time_ms=milliseconds,
-            scheduled_events=events,
-            records=own_records,
-        )
-        for (timestamp, score, span, initial, count, is_interim, influencers, milliseconds, events), own_records in zip(
-            zip(*_columns(rows, documents), strict=True), records, strict=False
-        )
-    ]
+    columns: dict[str, Iterable[Any]] = dict(zip(_COLUMNS, _lists(rows), strict=True))
+    columns["job_id"] = repeat(job_id)
+    columns["bucket_influencers"] = _influencer_values(job_id, columns, documents["bucket_influencers"])
+    columns["scheduled_events"] = rows.lists("scheduled_events")
+    columns["records"] = records
+    return frozen_values(Bucket, len(rows), columns)
 
 
 def bucket_bodies(
     job_id: str,
     rows: Selection,
     documents: Documents,
-    records: Iterable[list[dict[str, Any]]] = repeat([]),
+    records: Iterable[list[dict[str, Any]]] | None = None,
     *,
     human: bool,
 ) -> list[dict[str, Any]]:
@@ -99,20 +83,21 @@ def bucket_bodies(
         job_id: the job of all.
         rows: what to write, in this order.
         documents: what is only shown of them.
-        records: those of each, which become part of the bodies.
+        records: those of each, which become part of the bodies; None if there are none.
         human: whether each timestamp is written as text too, before its number.
 
     Complexity: O(r) for r rows. Source: the server's ``Bucket``.
     """
-    timestamps, scores, spans, initials, counts, are_interim, influencers, milliseconds, events = _columns(
-        rows, documents
-    )
-    nested = [
-        [bucket_influencer_body(job_id, timestamp, span, *stored) for stored in some] if some else []
-        for timestamp, span, some in zip(timestamps, spans, influencers, strict=True)
-    ]
-    columns = (timestamps, scores, spans, initials, records, counts, are_interim, nested, milliseconds, events)
-    bodies = list(map(bucket_body, repeat(job_id), *columns))
+    bodies = plain_buckets(job_id, zip(*_lists(rows), strict=True))
+    influencers, events = documents["bucket_influencers"], rows.lists("scheduled_events")
+    # Asked once, because most pages have nothing nested.
+    if records is not None or any(influencers) or any(events):
+        records = repeat([], len(bodies)) if records is None else records
+        for body, own_records, some, planned in zip(bodies, records, influencers, events, strict=True):
+            nested = [
+                bucket_influencer_body(job_id, body["timestamp"], body["bucket_span"], *stored) for stored in some
+            ]
+            complete(body, records=own_records, bucket_influencers=nested, scheduled_events=planned)
     return _for_people(bodies, timestamp_strings(rows.column("timestamp"))) if human else bodies
 
 
@@ -135,16 +120,37 @@ def with_strings(bodies: list[dict[str, Any]], strings: Sequence[str]) -> list[d
     return [_with_string(body, string) for body, string in zip(bodies, strings, strict=True)]
 
 
-def _columns(rows: Selection, documents: Documents) -> tuple[Sequence[Any], ...]:
-    """What is stored of buckets, field by field in the API's order; the default where missing."""
-    return tuple([_values(rows, name, documents) for name in _IN_ORDER])
+def _lists(rows: Selection) -> list[list[Any]]:
+    """The same as `_columns`, as Python's own values."""
+    return [column.tolist() for column in _columns(rows)]
 
 
-def _values(rows: Selection, name: str, documents: Documents) -> Sequence[Any]:
-    if name in documents:
-        return documents[name]
-    is_column = rows.view.base.schema.by_name[name].type.dtype is not None
-    return shown(rows, name).tolist() if is_column else rows.lists(name)
+def _columns(rows: Selection) -> list[Array]:
+    """What the columns hold of some buckets, in the order of `_COLUMNS`; the default where missing."""
+    return [
+        _with_default(values, field.default) if field.type is Type.DOUBLE else values
+        for field, values in zip(_FIELDS, map(rows.column, _COLUMNS), strict=True)
+    ]
+
+
+def _with_default(values: Array, default: Any) -> Array:
+    """Only a missing double is not stored as its default."""
+    missing = np.isnan(values)
+    return np.where(missing, default, values) if np.count_nonzero(missing) else values
+
+
+def _influencer_values(
+    job_id: str, columns: Mapping[str, Iterable[Any]], influencers: Sequence[tuple[StoredInfluencer, ...]]
+) -> Iterable[tuple[BucketInfluencer, ...]]:
+    """What is nested in each of some buckets, of which the columns say when they were and how long."""
+    if not any(influencers):
+        return influencers  # type: ignore[return-value] # empty all
+    moments = zip(columns["timestamp"], columns["bucket_span"], influencers, strict=True)
+    flat = [(timestamp, span, *stored) for timestamp, span, some in moments for stored in some]
+    names = ("timestamp", "bucket_span", *StoredInfluencer._fields)
+    fields: dict[str, Iterable[Any]] = dict(zip(names, zip(*flat, strict=True), strict=True))
+    values = iter(frozen_values(BucketInfluencer, len(flat), {"job_id": repeat(job_id), **fields}))
+    return [tuple(islice(values, len(some))) for some in influencers]
 
 
 def _for_people(bodies: list[dict[str, Any]], strings: list[str]) -> list[dict[str, Any]]:

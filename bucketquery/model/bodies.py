@@ -1,6 +1,6 @@
 """Results as the API's response bodies have them, their keys in its order."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 #: What the server calls fields of its own in the results index: a data field of such a name is not shown by its name.
@@ -68,43 +68,59 @@ INFLUENCER_FIELDS: Final = (
 _ROLES: Final = tuple((f"{role}_field_name", f"{role}_field_value") for role in ("by", "over", "partition"))
 
 
-def bucket_body(
-    job_id: str,
-    timestamp: int,
-    anomaly_score: float,
-    bucket_span: int,
-    initial_anomaly_score: float,
+#: A bucket with nothing nested: timestamp, current score, span, initial score, event count, whether it is interim, and
+#: processing time, in the order of their keys.
+PlainBucket = tuple[int, float, int, float, int, bool, int]
+
+
+def plain_buckets(job_id: str, buckets: Iterable[PlainBucket]) -> list[dict[str, Any]]:
+    """Buckets of one job as the API's response has them where nothing is nested in them, their keys in its order.
+
+    What is nested is put in by `complete`. All buckets in one call, since most pages have nothing more to do.
+
+    Complexity: O(b) for b buckets. Source: the server's ``Bucket``.
+    """
+    return [
+        {
+            "job_id": job_id,
+            "timestamp": timestamp,
+            "anomaly_score": anomaly_score,
+            "bucket_span": bucket_span,
+            "initial_anomaly_score": initial_anomaly_score,
+            "event_count": event_count,
+            "is_interim": is_interim,
+            "bucket_influencers": [],
+            "processing_time_ms": processing_time_ms,
+            "result_type": "bucket",
+        }
+        for (
+            timestamp,
+            anomaly_score,
+            bucket_span,
+            initial_anomaly_score,
+            event_count,
+            is_interim,
+            processing_time_ms,
+        ) in buckets
+    ]
+
+
+def complete(
+    body: dict[str, Any],
+    *,
     records: list[dict[str, Any]],
-    event_count: int,
-    is_interim: bool,
     bucket_influencers: list[dict[str, Any]],
-    processing_time_ms: int,
     scheduled_events: tuple[str, ...],
-) -> dict[str, Any]:
-    """A bucket as the API's response has it, its keys in its order; the lists of objects become part of it.
+) -> None:
+    """Put what is nested in a bucket into its body; the lists of objects become part of it.
 
     Complexity: O(1). Source: the server's ``Bucket``, which leaves out records and events where there are none.
     """
-    body: dict[str, Any] = {
-        "job_id": job_id,
-        "timestamp": timestamp,
-        "anomaly_score": anomaly_score,
-        "bucket_span": bucket_span,
-        "initial_anomaly_score": initial_anomaly_score,
-        "event_count": event_count,
-        "is_interim": is_interim,
-        "bucket_influencers": bucket_influencers,
-        "processing_time_ms": processing_time_ms,
-    }
+    body["bucket_influencers"] = bucket_influencers
     if records:
-        # Most bodies have none, and one literal is the quickest way to make them; so what follows moves behind.
-        later = {name: body.pop(name) for name in list(body)[5:]}
-        body["records"] = records
-        body |= later
+        _put_before("event_count", body, "records", records)
     if scheduled_events:
-        body["scheduled_events"] = list(scheduled_events)
-    body["result_type"] = "bucket"
-    return body
+        _put_before("result_type", body, "scheduled_events", list(scheduled_events))
 
 
 def bucket_influencer_body(
@@ -122,10 +138,10 @@ def bucket_influencer_body(
 
     Complexity: O(1). Source: the server's ``BucketInfluencer``, which leaves out the name where there is none.
     """
-    body: dict[str, Any] = {"job_id": job_id, "result_type": "bucket_influencer"}
-    if influencer_field_name is not None:
-        body["influencer_field_name"] = influencer_field_name
-    body |= {
+    body: dict[str, Any] = {
+        "job_id": job_id,
+        "result_type": "bucket_influencer",
+        "influencer_field_name": influencer_field_name,
         "initial_anomaly_score": initial_anomaly_score,
         "anomaly_score": anomaly_score,
         "raw_anomaly_score": raw_anomaly_score,
@@ -134,6 +150,8 @@ def bucket_influencer_body(
         "bucket_span": bucket_span,
         "is_interim": is_interim,
     }
+    if influencer_field_name is None:
+        del body["influencer_field_name"]
     return body
 
 
@@ -178,6 +196,14 @@ def influencer_body(job_id: str, fields: Mapping[str, Any], others: Mapping[str,
     for other, stored in others.items():
         body.setdefault(other, stored)
     return body
+
+
+def _put_before(later: str, body: dict[str, Any], name: str, value: Any) -> None:
+    """Put an entry into a body, before one of its keys."""
+    names = list(body)
+    behind = {each: body.pop(each) for each in names[names.index(later) :]}
+    body[name] = value
+    body |= behind
 
 
 def _data_fields(record: Mapping[str, Any]) -> dict[str, list[str]]:

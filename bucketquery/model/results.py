@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from bucketquery.model.anomalies import AnomalyRecord
-from bucketquery.model.bodies import bucket_body, bucket_influencer_body
+from bucketquery.model.bodies import bucket_influencer_body, complete, plain_buckets
 from bucketquery.model.frozen import FrozenMapping
 from bucketquery.model.instants import datetime_of
 from bucketquery.model.severity import Severity
@@ -158,16 +158,20 @@ class Bucket:
 
         Complexity: O(1), and O(1) for each influencer and each field of a record.
         """
-        return bucket_body(
-            self.job_id,
+        plain = (
             self.timestamp,
             self.anomaly_score,
             self.bucket_span,
             self.initial_anomaly_score,
-            [record.to_dict() for record in self.records],
             self.event_count,
             self.is_interim,
-            [influencer.to_dict() for influencer in self.bucket_influencers],
             self.processing_time_ms,
-            self.scheduled_events,
         )
+        (body,) = plain_buckets(self.job_id, [plain])
+        complete(
+            body,
+            records=[record.to_dict() for record in self.records],
+            bucket_influencers=[influencer.to_dict() for influencer in self.bucket_influencers],
+            scheduled_events=self.scheduled_events,
+        )
+        return body

@@ -1,12 +1,15 @@
-"""What nobody can change: mappings, and JSON made of them."""
+"""What nobody can change: mappings, JSON made of them, and values made many at once."""
 
 import copy
 import pickle
+from dataclasses import FrozenInstanceError, fields, replace
+from itertools import count, repeat
 from typing import Any
 
 import pytest
 
-from bucketquery.model.frozen import FrozenMapping, frozen
+from bucketquery import AnomalyRecord, Bucket, BucketInfluencer, Commit, Influencer
+from bucketquery.model.frozen import FrozenMapping, frozen, frozen_values
 
 JSON: list[tuple[Any, Any]] = [
     (None, None),
@@ -38,3 +41,23 @@ def test_what_was_frozen_has_a_life_of_its_own() -> None:
     assert found == {"a": (1,)}
     with pytest.raises(TypeError):
         found["a"] = 5
+
+
+@pytest.mark.parametrize("of", [Bucket, BucketInfluencer, AnomalyRecord, Influencer, Commit])
+def test_values_made_many_at_once_are_like_others(of: type[Any]) -> None:
+    """They compare, hash, print, travel and are replaced like those that the class makes, and nobody changes them."""
+    # Nothing runs when such a value is made: what is skipped here is the writing of its fields, and no check.
+    assert not hasattr(of, "__post_init__")
+    names = [field.name for field in fields(of)]
+    found = frozen_values(of, 2, {name: count(at) for at, name in enumerate(names)})
+    for row, value in enumerate(found):
+        made = of(**{name: at + row for at, name in enumerate(names)})
+        assert type(value) is of
+        assert (value, hash(value), repr(value)) == (made, hash(made), repr(made))
+        for same in (pickle.loads(pickle.dumps(value)), copy.copy(value), copy.deepcopy(value)):
+            assert same == made
+        assert replace(value, **{names[0]: -1}) == replace(made, **{names[0]: -1})
+        with pytest.raises(FrozenInstanceError):
+            setattr(value, names[0], 5)
+    assert found[0] != found[1]
+    assert frozen_values(of, 0, dict.fromkeys(names, repeat(0))) == []
