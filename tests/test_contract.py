@@ -50,7 +50,6 @@ ABSENT = {
     # pages that go on
     "InvalidCursor",
     "_Page.cursor",
-    "_Page.to_json",
     "_Reads.search[BucketQuery].cursor",
     "_Reads.search[InfluencerQuery].cursor",
     "_Reads.search[RecordQuery].cursor",

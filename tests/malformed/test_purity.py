@@ -57,6 +57,7 @@ def work(np, bq, on_now):
             ):
                 page = reader.get_buckets(job_id=job_id, **params)
                 total += page.count + len(page.to_dict(human=True)["buckets"]) + len(page.keys())
+                total += len(page.to_json()) + len(page.to_json(human=True))
                 for name in ("job_id", "timestamp", "anomaly_score", "bucket_influencers", "scheduled_events"):
                     total += len(page.column(name))
                 for bucket in page:

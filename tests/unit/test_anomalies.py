@@ -1,6 +1,7 @@
 """Records and influencers, as values and as bodies: the same fields, whatever is missing and wherever they are kept."""
 
 import copy
+import json
 import pickle
 from datetime import UTC, datetime
 from typing import Any
@@ -10,8 +11,9 @@ import pytest
 
 from bucketquery import AnomalyRecord, Influencer, InvalidDocument, InvalidQuery, RecordPage, ResultsIndex
 from bucketquery.answers.body import timestamp_strings
+from bucketquery.model.encoding import encoded
 from bucketquery.model.frozen import FrozenMapping
-from helpers import JOB, SPAN_S, STEP, bucket, record
+from helpers import JOB, SPAN_S, STEP, WRITERS, bucket, record, write_by
 
 FULL: dict[str, Any] = {
     "probability": 1e-308,
@@ -119,6 +121,26 @@ def test_values_say_what_bodies_say(index: ResultsIndex, ask: str) -> None:
     assert travelled.to_dict(human=True) == page.to_dict(human=True)
     assert travelled.keys() == page.keys()
     assert list(travelled) == list(page)
+
+
+@pytest.mark.parametrize("writer", WRITERS)
+def test_bytes_are_the_body(writer: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of records, influencers, and buckets with their records; half of a surrogate pair comes back as it was."""
+    index = ResultsIndex()
+    index.upsert([*DOCUMENTS, bucket(0, result_type="influencer", **BLAMED)])
+    index.upsert([record(9, host="\ud800"), bucket(9, bucket_influencers=[{"influencer_field_name": "\udfff"}])])
+    write_by(monkeypatch, writer)
+    pages = (
+        index.get_records(job_id=JOB),
+        index.get_influencers(job_id=JOB),
+        index.get_buckets(job_id=JOB, expand=True),
+    )
+    for page in pages:
+        assert len(page) > 0
+        for human in (False, True):
+            written = page.to_json(human=human)
+            assert repr(json.loads(written.decode())) == repr(page.to_dict(human=human))
+            assert written == encoded(page.to_dict(human=human))
 
 
 def test_stored_empty_lists_come_back(index: ResultsIndex) -> None:

@@ -5,10 +5,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bucketquery.answers.body import bucket_bodies, bucket_values, kept_documents, timestamp_strings
+from bucketquery.answers.body import (
+    bucket_bodies,
+    bucket_values,
+    kept_documents,
+    plain_buckets_json,
+    timestamp_strings,
+)
 from bucketquery.columns.view import Selection
+from bucketquery.model.encoding import encoded
 from bucketquery.model.instants import FIRST_MS, LAST_MS
-from helpers import JOB, SPAN_S, STEP, bucket, segment
+from helpers import JOB, SPAN_S, STEP, WRITERS, bucket, rows, segment, without, write_by
 
 INFLUENCERS: list[dict[str, Any]] = [
     {
@@ -115,6 +122,33 @@ def test_every_bucket_has_lists_of_its_own() -> None:
     assert second["bucket_influencers"] == []
     nothing = Selection.of(segment([]))
     assert bodies(nothing) == bodies(nothing, human=True) == []
+
+
+@pytest.mark.parametrize("writer", WRITERS)
+@pytest.mark.parametrize("job_id", [JOB, 'é"\\', "a\ud800", "],[", "\u2028"])
+@pytest.mark.parametrize("varying", [(), ("anomaly_score", "event_count"), ("is_interim",), tuple(FULL)])
+def test_plain_buckets_are_json_straight_from_their_columns(
+    job_id: str, varying: tuple[str, ...], writer: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The bytes of their bodies, whichever fields are the same in all of them, forwards, backwards and picked."""
+    write_by(monkeypatch, writer)
+    found = Selection.of(segment([bucket(row, **(FULL if row % 3 else without(FULL, *varying))) for row in range(60)]))
+    for rows_of_page in (slice(0, 60), slice(50, 9, -1), np.arange(59, 0, -2)):
+        some = Selection(found.view, rows_of_page)
+        documents = kept_documents(some)
+        expected = encoded(bucket_bodies(job_id, some, documents, human=False))
+        assert plain_buckets_json(job_id, some, documents) == expected
+
+
+@pytest.mark.parametrize(
+    ("nested", "count"),
+    [({}, 0), ({}, 1), ({}, 19), ({"scheduled_events": ["a"]}, 50), ({"bucket_influencers": [{}]}, 50)],
+)
+def test_few_and_nested_buckets_are_json_by_way_of_bodies(nested: dict[str, Any], count: int) -> None:
+    """Straight from the columns that would be no quicker, or more than they hold."""
+    found = Selection.of(segment([*rows(0, max(0, count - 1)), *[bucket(99, **nested)] * min(1, count)]))
+    assert len(found) == count
+    assert plain_buckets_json(JOB, found, kept_documents(found)) is None
 
 
 @pytest.mark.parametrize(

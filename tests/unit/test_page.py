@@ -1,6 +1,7 @@
 """Pages: sequences of values that nobody can change, whichever rows they hold, and however they travel."""
 
 import copy
+import json
 import pickle
 from collections.abc import Sequence
 from typing import Any
@@ -9,7 +10,8 @@ import numpy as np
 import pytest
 
 from bucketquery import Bucket, BucketInfluencer, BucketPage, InvalidQuery, ResultsIndex
-from helpers import JOB, SPAN_S, STEP, bucket, rows, table_of
+from bucketquery.model.encoding import encoded
+from helpers import JOB, SPAN_S, STEP, WRITERS, bucket, rows, table_of, write_by
 
 FULL: dict[str, Any] = {
     "anomaly_score": 5.0,
@@ -96,6 +98,27 @@ def test_columns_keys_and_body_are_the_buckets(page: BucketPage) -> None:
     assert [shown["timestamp_string"] for shown in human["buckets"]] == [
         f"{bucket.time:%Y-%m-%dT%H:%M:%S}.000Z" for bucket in found
     ]
+
+
+@pytest.mark.parametrize("writer", WRITERS)
+def test_bytes_are_the_body(page: BucketPage, writer: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As JSON, key by key, whoever writes it; that of a page that has travelled too."""
+    write_by(monkeypatch, writer)
+    travelled = pickle.loads(pickle.dumps(page))
+    for human in (False, True):
+        written = page.to_json(human=human)
+        assert repr(json.loads(written)) == repr(page.to_dict(human=human))
+        assert written == encoded(page.to_dict(human=human)) == travelled.to_json(human=human)
+
+
+def test_bytes_need_the_documents_too() -> None:
+    """Where the index keeps none, only an empty page is JSON, as it is a body."""
+    lean = ResultsIndex(keep_documents=False)
+    lean.upsert(rows(0, 50))
+    with pytest.raises(InvalidQuery) as caught:
+        lean.get_buckets(job_id=JOB).to_json()
+    assert caught.value.field == "documents"
+    assert lean.get_buckets(job_id=JOB, size=0).to_json() == b'{"count":50,"buckets":[]}'
 
 
 def test_a_page_is_read_as_python_values(page: BucketPage) -> None:
