@@ -1,17 +1,17 @@
 """The index: the one writer, what it publishes, and the clock."""
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from threading import Lock
-from typing import Any, Final, NoReturn
+from typing import Any, Final, Literal, NoReturn
 
 import numpy.typing as npt
 
-from bucketquery.columns.arrays import read_columns
+from bucketquery.columns.arrays import read_columns, read_scores
 from bucketquery.columns.batch import Batch
 from bucketquery.columns.catalog import Catalog, Job
 from bucketquery.columns.documents import read_documents
-from bucketquery.columns.table import Counts
+from bucketquery.columns.table import Counts, UnknownRows
 from bucketquery.errors import InvalidQuery
 from bucketquery.model.frozen import FrozenMapping
 from bucketquery.model.numbers import is_integer
@@ -22,6 +22,8 @@ from bucketquery.model.text import plain
 from bucketquery.snapshot import Reads, Snapshot
 
 _LONGEST_SPAN: Final = 2**63
+#: The kinds that `renormalize` takes.
+_RENORMALIZED: Final = ("bucket",)
 
 
 def _system_clock() -> int:
@@ -178,6 +180,57 @@ class ResultsIndex(Reads):
         _check_kind(kind)
         return self._apply(read_columns(columns, job_id, kind, keep=self._snapshot._has_documents))
 
+    def renormalize(
+        self,
+        job_id: str,
+        columns: Mapping[str, npt.ArrayLike],
+        *,
+        kind: Kind | Literal["bucket_influencer"] = "bucket",
+    ) -> Commit:
+        """Give results that are stored new current scores; all else of them stays, the initial scores too.
+
+        Args:
+            job_id: the job of all of them, literally.
+            columns: ``timestamp``, ``bucket_span`` and ``anomaly_score``, as `upsert_columns` takes them, all of them
+                required, and no others. Of several rows with one identity the last wins.
+            kind: ``bucket``; the other kinds cannot be renormalised yet. The influencers inside a bucket keep their
+                own scores.
+
+        Returns:
+            What it did; scores that are stored already are unchanged.
+
+        Raises:
+            InvalidDocument: a column or an entry cannot be taken, or the job has no such result, and so nothing
+                changes; ``field`` is its path, such as ``columns.timestamp[3]``.
+            InvalidQuery: ``job_id`` is no text, or a ``kind`` that cannot be renormalised.
+            UnknownJob: there is no job of this id.
+
+        Complexity: O(k log n) for k scores, and O(n), a copy of one column, for more than a thousand.
+        Source: renormalising rewrites the current score and never the initial one.
+
+        >>> index = ResultsIndex()
+        >>> bucket = {"job_id": "web", "timestamp": 0, "bucket_span": 300, "anomaly_score": 5, "event_count": 7}
+        >>> commit = index.upsert([bucket], kind="bucket")
+        >>> index.renormalize("web", {"timestamp": [0], "bucket_span": 300, "anomaly_score": [60]}).replaced
+        1
+        >>> index.get_buckets(job_id="web")[0].anomaly_score, index.get_buckets(job_id="web")[0].event_count
+        (60.0, 7)
+        """
+        _check_kind(kind, _RENORMALIZED)
+        job_id = read_text(job_id, "job_id")
+        scores = read_scores(columns, "bucket")
+        with self._lock:
+            catalog = self._snapshot._catalog
+            job = catalog.known(job_id, "job_id")
+            old = job.table(scores.segment.schema)
+            try:
+                new, counts = old.rescore(scores.segment)
+            except UnknownRows as unknown:
+                raise scores.unknown(unknown.rows) from None
+            if new is old:
+                return Commit(sequence=self._snapshot._sequence, unchanged=counts.unchanged)
+            return self._publish(catalog.with_jobs({job_id: job.with_table(new)}), **counts._asdict())
+
     def snapshot(self) -> Snapshot:
         """Everything as it is now; later writes do not change it. Complexity: O(1).
 
@@ -206,9 +259,7 @@ class ResultsIndex(Reads):
                     new, counted = old.upsert(segment)
                     counts = Counts(*map(sum, zip(counts, counted, strict=True)))
                     if new is not old:
-                        changed[job_id] = Job(
-                            job_id=job_id, bucket_span=job.bucket_span, tables={**job.tables, kind: new}
-                        )
+                        changed[job_id] = job.with_table(new)
             if not changed:
                 return Commit(sequence=self._snapshot._sequence, unchanged=counts.unchanged, skipped=skipped)
             return self._publish(catalog.with_jobs(changed), **counts._asdict(), skipped=skipped)
@@ -231,7 +282,6 @@ class ResultsIndex(Reads):
         raise TypeError("a ResultsIndex cannot be pickled or copied; pickle the documents that it was made from")
 
 
-def _check_kind(kind: object) -> None:
-    if not isinstance(kind, str) or kind not in SCHEMAS:
-        held = ", ".join(SCHEMAS)
-        raise InvalidQuery(f"[kind] must be one of [{held}]", field="kind", value=kind)
+def _check_kind(kind: object, kinds: Collection[str] = SCHEMAS.keys()) -> None:
+    if not isinstance(kind, str) or kind not in kinds:
+        raise InvalidQuery(f"[kind] must be one of [{', '.join(kinds)}]", field="kind", value=kind)

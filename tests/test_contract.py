@@ -45,7 +45,6 @@ ABSENT = {
     "ChangesExpired",
     "ResultsIndex.__init__.changes_kept",
     "ResultsIndex.delete",
-    "ResultsIndex.renormalize",
     "_Reads.changes",
     # pages that go on
     "InvalidCursor",

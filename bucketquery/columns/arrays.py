@@ -1,7 +1,11 @@
-"""Arrays to checked columns: the bulk way in. What documents may hold, columns may; `checks` has the definitions."""
+"""Arrays to checked columns: the bulk way in, of results and of new scores for them.
+
+What documents may hold, columns may; `checks` has the definitions.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final, TypeVar
+from dataclasses import replace
+from typing import Any, Final, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -14,12 +18,14 @@ from bucketquery.columns.batch import (
     assemble,
     checked_column,
     in_bounds,
+    ordered,
     refused,
     whole_column,
 )
 from bucketquery.columns.checks import IS_REQUIRED, Owner, Unfit
 from bucketquery.columns.lists import Lists
 from bucketquery.columns.rest import packed, part
+from bucketquery.columns.segment import Segment
 from bucketquery.errors import InvalidDocument
 from bucketquery.model.instants import FIRST_MS, LAST_MS
 from bucketquery.model.numbers import is_real
@@ -53,7 +59,7 @@ def read_columns(columns: object, job_id: str | None, kind: Kind, *, keep: bool 
     Complexity: O(n log n), O(n) where the rows come in order.
     """
     schema = SCHEMAS[kind]
-    given = _arrays(_named(columns, schema))
+    given = _arrays(_named(columns, schema, schema.fields))
     length = len(given["timestamp"])
     codes = JobCodes()
     jobs = _jobs(given.get("job_id"), job_id, length, codes)
@@ -73,7 +79,56 @@ def read_columns(columns: object, job_id: str | None, kind: Kind, *, keep: bool 
     return Batch({kind: assemble(schema, [chunk if keep else chunk.without(schema.only_shown)], ids)}, {})
 
 
-def _named(columns: object, schema: Schema) -> dict[str, Any]:
+class Scores(NamedTuple):
+    """New scores for results of one job and kind.
+
+    Attributes:
+        segment: the columns of the identity and of the score, in identity order, of several with one identity the last.
+        given: the columns of the identity, in the order they came.
+    """
+
+    segment: Segment
+    given: Sequence[Int64s]
+
+    def unknown(self, rows: Int64s) -> InvalidDocument:
+        """The error that names the first row given for one of some rows of the segment. Complexity: O(n)."""
+        identities = zip(*(column[rows].tolist() for column in self.segment.identities()), strict=True)
+        wanted = set(identities)
+        given = list(zip(*(column.tolist() for column in self.given), strict=True))
+        row = next(row for row, identity in enumerate(given) if identity in wanted)
+        schema = self.segment.schema
+        reason = f"the job has no {schema.kind} of this {' and '.join(schema.identity)}"
+        return refused(f"columns.{schema.identity[0]}[{row}]", Unfit(reason, given[row][0]))
+
+
+def read_scores(columns: object, kind: Kind) -> Scores:
+    """New scores from arrays by field name, checked as `read_columns` does, copied and sorted.
+
+    Args:
+        columns: the identity and the score, all of them required, and no others.
+        kind: of what; its identity has no texts.
+
+    Raises:
+        InvalidDocument: a column or an entry cannot be taken; ``field`` is its path.
+
+    Complexity: O(n log n), O(n) where the rows come in order.
+    """
+    schema = SCHEMAS[kind]
+    names = (*schema.identity, schema.score)
+    fields = [replace(schema.by_name[name], required=True) for name in names]
+    if isinstance(columns, Mapping):
+        for name in columns:
+            if name not in names:
+                raise refused(f"columns.{brief(name)}", Unfit(f"not one of [{', '.join(names)}]", name))
+    given = _arrays(_named(columns, schema, fields))
+    stored = {field.name: _column(field, given[field.name], len(given["timestamp"])).values for field in fields}
+    keys = [stored[name] for name in schema.identity]
+    order = ordered(keys)
+    ascending = stored if order is None else {name: column[order] for name, column in stored.items()}
+    return Scores(Segment(schema, len(ascending["timestamp"]), ascending, {}, {}, {}), keys)
+
+
+def _named(columns: object, schema: Schema, fields: Sequence[Field]) -> dict[str, Any]:
     if not isinstance(columns, Mapping):
         reason = f"[columns] must be arrays by field name, not {type(columns).__name__}"
         raise InvalidDocument(reason, field="columns", value=columns)
@@ -81,7 +136,7 @@ def _named(columns: object, schema: Schema) -> dict[str, Any]:
         if name not in _BESIDE_THE_SCHEMA and name not in schema.by_name:
             raise refused(f"columns.{brief(name)}", Unfit(f"no field of a {schema.kind}", name))
     given = {name: column for name, column in columns.items() if column is not None}
-    for field in schema.fields:
+    for field in fields:
         if field.required and field.name not in given:
             raise refused(f"columns.{field.name}", Unfit(IS_REQUIRED, None))
     return given

@@ -140,7 +140,7 @@ def assemble(schema: Schema, chunks: Sequence[Chunk], job_ids: Sequence[str]) ->
     """
     jobs, columns, present, lists = joined(schema, chunks)
     columns, texts = coded(schema, columns)
-    order = _order([jobs, *(columns[name] for name in schema.identity)])
+    order = ordered([jobs, *(columns[name] for name in schema.identity)])
     if order is not None:
         jobs = jobs[order]
         columns = {name: column[order] for name, column in columns.items()}
@@ -234,7 +234,7 @@ def refused(path: str, unfit: Unfit) -> InvalidDocument:
     return InvalidDocument(f"failed to parse [{path}]: {unfit.reason}", field=path, value=unfit.value)
 
 
-def _order(keys: Sequence[Int64s]) -> Int64s | None:
+def ordered(keys: Sequence[Int64s]) -> Int64s | None:
     """The rows in the order of their keys, of equal ones the last; None where they are so already."""
     if increasing(keys).all():
         return None

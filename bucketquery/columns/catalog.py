@@ -31,6 +31,11 @@ class Job:
         """Its results of a kind, an empty table where it has none."""
         return self.tables.get(schema.kind) or Table.empty(schema)
 
+    def with_table(self, table: Table) -> "Job":
+        """The same job with other results of one kind."""
+        kind = table.rows.base.schema.kind
+        return Job(job_id=self.job_id, bucket_span=self.bucket_span, tables={**self.tables, kind: table})
+
 
 class Catalog:
     """All jobs at one commit.

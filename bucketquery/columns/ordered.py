@@ -45,21 +45,19 @@ def lower_bound(columns: Sequence[Array], keys: Sequence[Array]) -> Int64s:
     [2, 4]
     """
     low = columns[0].searchsorted(keys[0])
-    high = columns[0].searchsorted(keys[0], "right")
-    while True:
-        # Only keys whose first value some row has take part; each round halves the rows that are left for them.
-        unsettled = (low < high).nonzero()[0]
-        if not len(unsettled):
-            return low
+    # Nearly always that settles it; only keys greater than the first row of their first value are left.
+    unsettled = (columns[0].take(low, mode="clip") == keys[0]).nonzero()[0] if len(columns[0]) else low[:0]
+    unsettled = unsettled[_less(columns, low[unsettled], keys, unsettled)]
+    high = low.copy()
+    high[unsettled] = columns[0].searchsorted(keys[0][unsettled], "right")
+    low[unsettled] += 1
+    while len(unsettled := unsettled[low[unsettled] < high[unsettled]]):
+        # Each round halves the rows that are left for them.
         middle = (low[unsettled] + high[unsettled]) >> 1
-        less = np.zeros(len(unsettled), dtype=np.bool_)
-        equal = np.ones(len(unsettled), dtype=np.bool_)
-        for column, key in zip(columns[1:], keys[1:], strict=True):
-            here, wanted = column[middle], key[unsettled]
-            less |= equal & (here < wanted)
-            equal &= here == wanted
+        less = _less(columns, middle, keys, unsettled)
         low[unsettled[less]] = middle[less] + 1
         high[unsettled[~less]] = middle[~less]
+    return low
 
 
 def increasing(columns: Sequence[Array]) -> Bools:
@@ -127,3 +125,14 @@ def with_room(array: Array, length: int, capacity: int) -> Array:
     copy = np.empty(capacity, dtype=array.dtype)
     copy[:length] = array[:length]
     return copy
+
+
+def _less(columns: Sequence[Array], rows: Int64s, keys: Sequence[Array], which: Int64s) -> Bools:
+    """Whether rows are less than some keys, where the first column is the same."""
+    less = np.zeros(len(rows), dtype=np.bool_)
+    equal = np.ones(len(rows), dtype=np.bool_)
+    for column, key in zip(columns[1:], keys[1:], strict=True):
+        here, wanted = column[rows], key[which]
+        less |= equal & (here < wanted)
+        equal &= here == wanted
+    return less

@@ -21,7 +21,7 @@ from bucketquery.columns.ladder import Ladder, merits_of
 from bucketquery.columns.lists import NO_LISTS, Lists
 from bucketquery.columns.ordered import find, increasing, roomy, with_room
 from bucketquery.columns.texts import MISSING, NO_TEXTS, compact, decoded, encoded, in_terms_of, merged
-from bucketquery.model.schema import SCHEMAS, Array, Bools, Int32s, Int64s, Kind, Objects, Schema, Type
+from bucketquery.model.schema import SCHEMAS, Array, Bools, Float64s, Int32s, Int64s, Kind, Objects, Schema, Type
 from bucketquery.model.severity import MARKS
 
 #: Rows of some segment: a slice where they are all beside each other, forwards or backwards; else an array of them.
@@ -203,6 +203,18 @@ class Segment:
             if self.take_lists(name, rows) != others.take_lists(name, slice(0, others.length)):
                 lists[name] = self.lists.get(name, NO_LISTS).replace(rows, others.lists.get(name, NO_LISTS))
         return Segment(self.schema, self.length, columns, present, texts, lists, self._corrected(columns, rows))
+
+    def rescore(self, rows: Int64s, scores: Float64s) -> "Segment":
+        """This segment with other scores in ``rows``; all but their column is shared.
+
+        Complexity: O(n), a copy of one column.
+        """
+        name = self.schema.score
+        column = self.columns[name].copy()
+        column[rows] = scores
+        columns = {**self.columns, name: column}
+        ladders = self._corrected(columns, rows)
+        return Segment(self.schema, self.length, columns, self.present, self.texts, self.lists, ladders)
 
     def same_rows(self, rows: Int64s, others: "Segment", other_rows: Int64s) -> Bools:
         """Whether each of ``rows`` stores what its counterpart of ``other_rows`` does, missing and given told apart.

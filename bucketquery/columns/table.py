@@ -31,6 +31,14 @@ class Counts(NamedTuple):
     unchanged: int
 
 
+class UnknownRows(Exception):
+    """Rows of a batch, ascending, whose results a table does not have."""
+
+    def __init__(self, rows: Int64s) -> None:
+        super().__init__(rows)
+        self.rows = rows
+
+
 class Table:
     """One job's results of one kind at one commit; immutable to readers."""
 
@@ -79,6 +87,41 @@ class Table:
             changed = (~same).nonzero()[0]
             batch, known = batch.select(changed), known.select(changed)
         return self._write(batch, known), counts
+
+    def rescore(self, scores: Segment) -> tuple["Table", Counts]:
+        """The table with other scores for results that it has, and all else of them as it is.
+
+        Args:
+            scores: columns of the identity and of the score, and no others.
+
+        Raises:
+            UnknownRows: some results are not here.
+
+        Complexity: O(k log n + h) for k scores, and O(n), a copy of one column, for more than a head holds.
+        """
+        rows, name = self.rows, scores.schema.score
+        known = _Known.of(rows, scores)
+        if not (found := known.in_base | known.in_head).all():
+            raise UnknownRows((~found).nonzero()[0])
+        base, head, given = rows.base, rows.head, scores.column(name)
+        in_base, in_head = known.in_base.nonzero()[0], known.in_head.nonzero()[0]
+        # What is missing is NaN, and differs from every score.
+        in_base = in_base[base.column(name)[known.base_rows[in_base]] != given[in_base]]
+        in_head = in_head[head.column(name)[known.head_rows[in_head]] != given[in_head]]
+        replaced = len(in_base) + len(in_head)
+        counts = Counts(0, replaced, scores.length - replaced)
+        if not replaced:
+            return self, counts
+        if len(in_head):
+            head = head.rescore(known.head_rows[in_head], given[in_head])
+        at, few = known.base_rows[in_base], 0 < len(in_base) <= _head_limit(base)
+        if len(in_base) and not few:
+            base = base.rescore(at, given[in_base])
+        table = Table(View(base, rows.dead, head), self._interim)
+        if few:
+            batch = base.select(at).rescore(np.arange(len(at)), given[in_base])
+            table = table._write(batch, known.select(in_base))
+        return table, counts
 
     def _write(self, batch: Segment, known: "_Known") -> "Table":
         """The table with the rows of ``batch``, all of which are new or differ; each goes where it costs least."""

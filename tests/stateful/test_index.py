@@ -7,6 +7,7 @@ from functools import partial
 from random import Random
 from typing import Any, ClassVar
 
+import numpy as np
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -382,6 +383,44 @@ class IndexMachine(RuleBasedStateMachine):
         kept = without(stored, *names[kind])
         return kept if drop else {**kept, **{name: other[name] for name in names[kind]}}
 
+    @rule(job_id=jobs, part=parts, seed=seeds, stray=st.sampled_from((False, False, False, True)))
+    def renormalize(self, job_id: str, part: float, *, seed: int, stray: bool) -> None:
+        """Other scores for some buckets, one of them twice, now and then one that nobody has stored."""
+        rng = Random(seed)
+        held = sorted(
+            self.of_job(job_id, ("bucket",)), key=lambda stored: (timestamp_ms(stored), stored["bucket_span"])
+        )
+        if not held:
+            return
+        chosen = rng.sample(held, min(1 + int(part * self.head_rows), len(held)))
+        chosen.append(chosen[0])
+        given = [float(rng.choice(SCORES) or 0.0) for _ in chosen]
+        scores = {id(stored): score + 0.0 for stored, score in zip(chosen, given, strict=True)}
+        columns: dict[str, Any] = {
+            "timestamp": [timestamp_ms(stored) for stored in chosen],
+            "bucket_span": np.array([stored["bucket_span"] for stored in chosen], dtype=np.int64),
+            "anomaly_score": given,
+        }
+        if stray:
+            columns["timestamp"][-1] = self.first_free(job_id)
+            before = self.index.snapshot()
+            with pytest.raises(InvalidDocument) as caught:
+                self.index.renormalize(job_id, columns)
+            assert caught.value.field == f"columns.timestamp[{len(chosen) - 1}]"
+            assert self.index.snapshot() is before
+            return
+        replaced = [stored for stored in held if stored.get("anomaly_score") != scores.get(id(stored), math.nan)]
+        replaced = [stored for stored in replaced if id(stored) in scores]
+        commit = self.index.renormalize(job_id, columns)
+        self.sequence += bool(replaced)
+        unchanged = len(scores) - len(replaced)
+        assert commit == Commit(sequence=self.sequence, replaced=len(replaced), unchanged=unchanged)
+        self.stored = {
+            name: {**stored, "anomaly_score": scores[id(stored)]} if id(stored) in scores else stored
+            for name, stored in self.stored.items()
+        }
+        self.same_whole(job_id)
+
     @rule(job_id=jobs, rounds=st.integers(1, 3), seed=seeds)
     def live(self, job_id: str, rounds: int, seed: int) -> None:
         """Interim, interim, final: the life of a job's newest bucket, its records and influencers."""
@@ -705,5 +744,10 @@ def test_the_machine_writes_in_every_way() -> None:
         before, after = seen(machine, lambda: machine.finish("documents", seed=7, share=1.0))
         assert not after.base.column("is_interim").any()
         machine.ask(seed=8)
+
+        before, after = seen(machine, lambda: machine.renormalize("web", 3.0, seed=9, stray=False))
+        assert moved(before.base, after.base) & set(after.base.columns) == {"anomaly_score"}, "so are many new scores"
+        before, after = seen(machine, lambda: machine.renormalize("web", 0.0, seed=10, stray=False))
+        assert after.base is before.base, "a few new scores go beside the base"
     finally:
         machine.teardown()

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from bucketquery.columns.arrays import read_columns
+from bucketquery.columns.arrays import read_columns, read_scores
 from bucketquery.columns.checks import StoredInfluencer
 from bucketquery.columns.segment import Segment
 from bucketquery.errors import InvalidDocument, InvalidQuery
@@ -361,3 +361,63 @@ def test_a_column_left_out_is_missing() -> None:
     assert stored(alone) == [(0, 1, None, None, None, None, None, (), ())]
     assert stored(read(timestamp=[0], bucket_span=1, event_count=None)) == stored(alone)
     assert stored(alone) == stored(segment([without(bucket(0, bucket_span=1), "event_count")]))
+
+
+# ---- scores
+
+
+def scored(**fields: Any) -> dict[str, Any]:
+    """Four scores of one job, in no order, with these columns put over them."""
+    return {"timestamp": [3 * STEP, 0, STEP, 0], "bucket_span": SPAN_S, "anomaly_score": [3, 1.5, 2, -0.0]} | fields
+
+
+def test_scores_are_sorted_and_the_last_wins() -> None:
+    """The identities are kept as they came too, so that one of them can be named by its row."""
+    found = read_scores(scored(), "bucket")
+    columns = {name: found.segment.column(name).tolist() for name in found.segment.columns}
+    assert columns == {
+        "timestamp": [0, STEP, 3 * STEP],
+        "bucket_span": [SPAN_S] * 3,
+        "anomaly_score": [0.0, 2.0, 3.0],
+    }
+    assert math.copysign(1, columns["anomaly_score"][0]) == 1
+    assert [column.tolist() for column in found.given] == [[3 * STEP, 0, STEP, 0], [SPAN_S] * 4]
+    error = found.unknown(np.array([0, 2]))
+    assert (error.field, error.value) == ("columns.timestamp[0]", 3 * STEP)
+    assert found.unknown(np.array([0])).field == "columns.timestamp[1]"
+    assert "no bucket of this timestamp and bucket_span" in error.reason
+    ascending = np.arange(3) * STEP
+    assert read_scores(scored(timestamp=ascending, anomaly_score=[1, 2, 3]), "bucket").segment.length == 3
+
+
+@pytest.mark.parametrize(
+    ("given", "field"),
+    [
+        (scored(event_count=[1] * 4), "columns.event_count"),
+        (scored(initial_anomaly_score=None), "columns.initial_anomaly_score"),
+        (scored(job_id=["web"] * 4), "columns.job_id"),
+        (scored(result_type=["bucket"] * 4), "columns.result_type"),
+        (dict([*scored().items(), (5, 5)]), "columns.5"),
+        (without(scored(), "timestamp"), "columns.timestamp"),
+        (without(scored(), "bucket_span"), "columns.bucket_span"),
+        (without(scored(), "anomaly_score"), "columns.anomaly_score"),
+        (scored(anomaly_score=None), "columns.anomaly_score"),
+        (scored(anomaly_score=[1, 2, 3]), "columns.anomaly_score"),
+        (scored(anomaly_score=5), "columns.anomaly_score"),
+        (scored(anomaly_score=[1, None, 3, 4]), "columns.anomaly_score[1]"),
+        (scored(anomaly_score=np.ma.array([1.0] * 4, mask=[False, False, True, False])), "columns.anomaly_score[2]"),
+        (scored(anomaly_score=[1, 2, math.nan, 4]), "columns.anomaly_score[2]"),
+        (scored(anomaly_score=np.array([1, 2, 3, math.inf])), "columns.anomaly_score[3]"),
+        (scored(anomaly_score=[1, "2", 3, 4]), "columns.anomaly_score[1]"),
+        (scored(timestamp=[0, 1, None, 3]), "columns.timestamp[2]"),
+        (scored(timestamp=np.array([0, LAST_MS + 1, 2, 3])), "columns.timestamp[1]"),
+        (scored(bucket_span=0), "columns.bucket_span"),
+        (scored(bucket_span=[300, 300, 0, 300]), "columns.bucket_span[2]"),
+        ([scored()], "columns"),
+    ],
+)
+def test_scores_that_cannot_be_taken_are_refused(given: Any, field: str) -> None:
+    """By the column or entry, as columns of whole results are; all three columns must be there, and no other."""
+    with pytest.raises(InvalidDocument) as caught:
+        read_scores(given, "bucket")
+    assert caught.value.field == field

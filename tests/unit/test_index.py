@@ -59,6 +59,64 @@ def test_a_write_that_changes_nothing_publishes_nothing() -> None:
     assert "new" not in index
 
 
+def test_renormalising_is_a_commit() -> None:
+    """Scores change and nothing else; equal ones publish nothing; of several for one bucket the last wins."""
+    index = ResultsIndex()
+    index.upsert([*rows(0, 3, **FULL), bucket(3), bucket(4, is_interim=True, anomaly_score=1)])
+    before = index.snapshot()
+    bodies = index.get_buckets(job_id=JOB).to_dict()["buckets"]
+    given: dict[str, Any] = {
+        "timestamp": [4 * STEP, 0, 3 * STEP, 0, STEP],
+        "bucket_span": SPAN_S,
+        "anomaly_score": [9, 1, 8, 7, 5],
+    }
+    assert index.renormalize(JOB, given) == Commit(sequence=2, replaced=3, unchanged=1)
+    expected = dict(zip((0, 3, 4), (7.0, 8.0, 9.0), strict=True))
+    assert index.get_buckets(job_id=JOB).to_dict()["buckets"] == [
+        {**body, "anomaly_score": expected.get(row, body["anomaly_score"])} for row, body in enumerate(bodies)
+    ]
+    assert before.get_buckets(job_id=JOB).to_dict()["buckets"] == bodies
+    newest = index.snapshot()
+    assert index.renormalize(JOB, given) == Commit(sequence=2, unchanged=4)
+    nothing: dict[str, Any] = {"timestamp": [], "bucket_span": SPAN_S, "anomaly_score": []}
+    assert index.renormalize(JOB, nothing) == Commit(sequence=2)
+    assert index.snapshot() is newest
+    index.check()
+
+
+def test_a_bucket_that_is_not_there_is_not_renormalised() -> None:
+    """The first row given for one is named, whatever the order, and nothing changes; nor is there one of no job."""
+    index = ResultsIndex()
+    index.upsert(rows(0, 3, **FULL))
+    index.put_job("empty")
+    before = index.snapshot()
+    given = {"timestamp": [0, 9 * STEP, STEP, -STEP, 9 * STEP], "bucket_span": [SPAN_S] * 5, "anomaly_score": [7] * 5}
+    for job_id, row in ((JOB, 1), ("empty", 0)):
+        with pytest.raises(InvalidDocument) as caught:
+            index.renormalize(job_id, given)
+        assert caught.value.field == f"columns.timestamp[{row}]"
+        assert caught.value.value == given["timestamp"][row]
+    with pytest.raises(InvalidDocument) as caught:
+        index.renormalize(JOB, {**given, "bucket_span": [SPAN_S, SPAN_S, 60, SPAN_S, SPAN_S]})
+    assert caught.value.field == "columns.timestamp[1]"
+    with pytest.raises(UnknownJob):
+        index.renormalize("db", given)
+    assert index.snapshot() is before
+
+
+def test_only_buckets_are_renormalised() -> None:
+    """What other kinds there are is refused first, then a job that is no text, then the columns."""
+    index = ResultsIndex()
+    columns: Any = {"timestamp": [0], "bucket_span": SPAN_S}
+    kinds: list[Any] = ["record", "influencer", "bucket_influencer", "forecast", ["bucket"], None]
+    for kind in kinds:
+        error = refusal(lambda kind=kind: index.renormalize(5, columns, kind=kind))  # type: ignore[misc, arg-type] # refused
+        assert (error.field, error.value) == ("kind", kind)
+    assert refusal(lambda: index.renormalize(5, columns)).field == "job_id"  # type: ignore[arg-type] # refused
+    with pytest.raises(InvalidDocument):
+        index.renormalize("never", columns)
+
+
 def test_a_commit_of_several_jobs_is_seen_at_once_or_not_at_all() -> None:
     """A job of which nothing changed keeps its table."""
     index = ResultsIndex()

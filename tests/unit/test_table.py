@@ -10,9 +10,10 @@ import pytest
 
 from bucketquery.columns import table as tables
 from bucketquery.columns import texts
+from bucketquery.columns.arrays import read_scores
 from bucketquery.columns.ordered import find
 from bucketquery.columns.segment import Segment
-from bucketquery.columns.table import Counts, Table
+from bucketquery.columns.table import Counts, Table, UnknownRows
 from bucketquery.columns.view import View
 from bucketquery.model.schema import BUCKET, RECORD, Array
 from helpers import FULL, SPAN_S, STEP, bucket, limit_heads, moved, record, row_of, rows, segment, stored, table
@@ -297,6 +298,85 @@ def test_a_sealed_head_is_within_its_limit(head_rows: int, per_row: int) -> None
         newest, _ = written(newest, *(bucket(2 * row, is_interim=True) for row in range(limit)))
         for row in range(3 * limit):
             newest, _ = written(newest, bucket(2 * row + 1))
+
+
+# ---- other scores
+
+
+def scores(*rows_and_scores: tuple[int, float]) -> Segment:
+    """New scores for some rows, as a batch of them is."""
+    given, values = zip(*rows_and_scores, strict=True)
+    columns = {"timestamp": [row * STEP for row in given], "bucket_span": SPAN_S, "anomaly_score": values}
+    return read_scores(columns, "bucket").segment
+
+
+def rescored(old: Table, *rows_and_scores: tuple[int, float]) -> tuple[Table, Counts]:
+    """The table with other scores; the old one must have stayed as it was."""
+    before, finals = stored(old), seen(old.final())
+    new, counts = old.rescore(scores(*rows_and_scores))
+    new.check()
+    old.check()
+    assert (stored(old), seen(old.final())) == (before, finals)
+    return new, counts
+
+
+def test_a_few_new_scores_go_beside_the_base() -> None:
+    """With all else that their rows have; an interim row stays interim."""
+    old = table(rows(0, 10, **FULL))
+    new, counts = rescored(old, (3, 50.0), (4, 5.0), (5, 60.0))
+    assert counts == Counts(0, 2, 1)
+    assert (shape(new), new.rows.dead.tolist()) == ((10, 2, 2), [3, 5])
+    assert new.rows.base is old.rows.base
+    assert stored(new) == stored(
+        segment(
+            [
+                bucket(row, **{**FULL, **changes})
+                for row, changes in zip(
+                    range(10), [{}] * 3 + [{"anomaly_score": 50.0}, {}, {"anomaly_score": 60.0}] + [{}] * 4, strict=True
+                )
+            ]
+        )
+    )
+
+
+def test_many_new_scores_copy_their_column_alone() -> None:
+    """Nothing dies; every other column, mask and list is shared."""
+    many = HEAD_ROWS + 1
+    old = table(rows(0, many + 5, **FULL))
+    new, counts = rescored(old, *((row, 50.0) for row in range(many)))
+    assert counts == Counts(0, many, 0)
+    assert shape(new) == (many + 5, 0, 0)
+    assert moved(old.rows.base, new.rows.base) == {"anomaly_score"}
+    assert new.rows.base.column("anomaly_score").tolist() == [50.0] * many + [5.0] * 5
+
+
+@pytest.mark.usefixtures("four_rows")
+def test_new_scores_find_their_rows_in_base_and_head() -> None:
+    """Sealed interim rows too; what has no score gets one; dead rows are left alone."""
+    old = table(rows(0, 8), rows(8, 16, is_interim=True), [bucket(2, event_count=1), bucket(20, is_interim=True)])
+    assert (shape(old), old.rows.dead.tolist()) == ((16, 1, 2), [2])
+    for given in ([(2, 7.0)], [(20, 7.0)], [(2, 7.0), (20, 8.0), (9, 9.0)], [(row, 1.0 + row) for row in range(16)]):
+        new, counts = rescored(old, *given)
+        assert counts == Counts(0, len(given), 0)
+        expected = dict(given)
+        assert [(row[0] // STEP, row[2]) for row in stored(new)] == [
+            (row, expected.get(row)) for row in (*range(16), 20)
+        ]
+        assert new.final().length == 8
+        assert new.rows.base.column("anomaly_score")[2:3].tolist() != [7.0]
+        again, counts = rescored(new, *given)
+        assert again is new
+        assert counts == Counts(0, 0, len(given))
+
+
+def test_scores_of_what_is_not_there_are_refused() -> None:
+    """All of them, and the rows are named, ascending; a dead row lives in the head."""
+    old = table(rows(0, 5, **FULL), [bucket(1, event_count=9)])
+    with pytest.raises(UnknownRows) as caught:
+        old.rescore(scores((9, 1.0), (1, 1.0), (-1, 1.0), (7, 1.0)))
+    assert caught.value.rows.tolist() == [0, 2, 3]
+    with pytest.raises(UnknownRows):
+        Table.empty(BUCKET).rescore(scores((0, 1.0)))
 
 
 # ---- counts, views
