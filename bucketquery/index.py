@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping
+from operator import add
 from threading import Lock
 from typing import Any, Final, Literal, NoReturn
 
@@ -11,7 +12,7 @@ from bucketquery.columns.arrays import read_columns, read_scores
 from bucketquery.columns.batch import Batch
 from bucketquery.columns.catalog import Catalog, Job
 from bucketquery.columns.documents import read_documents
-from bucketquery.columns.table import Counts, UnknownRows
+from bucketquery.columns.table import UnknownRows
 from bucketquery.errors import InvalidQuery
 from bucketquery.model.frozen import FrozenMapping
 from bucketquery.model.numbers import is_integer
@@ -22,6 +23,8 @@ from bucketquery.model.text import plain
 from bucketquery.snapshot import Reads, Snapshot
 
 _LONGEST_SPAN: Final = 2**63
+#: What most commits have skipped.
+_NOTHING: Final[Mapping[str, int]] = FrozenMapping({})
 #: The kinds that `renormalize` takes.
 _RENORMALIZED: Final = ("bucket",)
 
@@ -97,7 +100,7 @@ class ResultsIndex(Reads):
             known = snapshot._catalog.get(job_id)
             if known is not None and known.bucket_span == span:
                 return Commit(sequence=snapshot._sequence)
-            job = Job(job_id=job_id, bucket_span=span, tables={} if known is None else known.tables)
+            job = Job(job_id, span, {} if known is None else known.tables)
             return self._publish(snapshot._catalog.with_jobs({job_id: job}))
 
     def delete_job(self, job_id: str) -> Commit:
@@ -247,27 +250,54 @@ class ResultsIndex(Reads):
         return self._snapshot
 
     def _apply(self, batch: Batch) -> Commit:
-        skipped = FrozenMapping(batch.skipped)
+        skipped = FrozenMapping(batch.skipped) if batch.skipped else _NOTHING
         with self._lock:
             catalog = self._snapshot._catalog
             changed: dict[str, Job] = {}
-            counts = Counts(0, 0, 0)
-            for kind, segments in batch.segments.items():
+            done = [0, 0, 0]
+            for job_id, layout, row in batch.rows:
+                job = changed.get(job_id) or catalog.get(job_id) or Job(job_id)
+                old = job.table(layout.schema)
+                new, what = old.put(row, layout)
+                done[what] += 1
+                if new is not old:
+                    changed[job_id] = job.with_table(new)
+            for kind, segments in batch.parts.items():
+                schema = SCHEMAS[kind]
                 for job_id, segment in segments.items():
-                    job = changed.get(job_id) or catalog.get(job_id) or Job(job_id=job_id)
-                    old = job.table(SCHEMAS[kind])
-                    new, counted = old.upsert(segment)
-                    counts = Counts(*map(sum, zip(counts, counted, strict=True)))
+                    job = changed.get(job_id) or catalog.get(job_id) or Job(job_id)
+                    old = job.table(schema)
+                    new, counts = old.upsert(segment)
+                    done = [*map(add, done, counts)]
                     if new is not old:
                         changed[job_id] = job.with_table(new)
+            inserted, replaced, unchanged = done
             if not changed:
-                return Commit(sequence=self._snapshot._sequence, unchanged=counts.unchanged, skipped=skipped)
-            return self._publish(catalog.with_jobs(changed), **counts._asdict(), skipped=skipped)
+                return Commit(sequence=self._snapshot._sequence, unchanged=unchanged, skipped=skipped)
+            return self._publish(
+                catalog.with_jobs(changed), inserted=inserted, replaced=replaced, unchanged=unchanged, skipped=skipped
+            )
 
-    def _publish(self, catalog: Catalog, **done: Any) -> Commit:
+    def _publish(
+        self,
+        catalog: Catalog,
+        *,
+        inserted: int = 0,
+        replaced: int = 0,
+        unchanged: int = 0,
+        deleted: int = 0,
+        skipped: Mapping[str, int] = _NOTHING,
+    ) -> Commit:
         """Let everybody see the next commit, by the one assignment that does. The lock is held."""
         snapshot = self._snapshot._next(catalog)
-        commit = Commit(sequence=snapshot.sequence, **done)
+        commit = Commit(
+            sequence=snapshot._sequence,
+            inserted=inserted,
+            replaced=replaced,
+            unchanged=unchanged,
+            deleted=deleted,
+            skipped=skipped,
+        )
         self._snapshot = snapshot
         return commit
 

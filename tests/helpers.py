@@ -13,6 +13,7 @@ import pytest
 from bucketquery import ResultsIndex, Snapshot
 from bucketquery.columns import table as tables
 from bucketquery.columns.documents import read_documents
+from bucketquery.columns.packed import Layout, Packed, layout_of
 from bucketquery.columns.segment import Segment
 from bucketquery.columns.table import Table
 from bucketquery.model import encoding
@@ -55,9 +56,16 @@ def rows(first: int, stop: int, **fields: Any) -> list[Document]:
 
 
 def segment(documents: Iterable[Document], schema: Schema = BUCKET) -> Segment:
-    """A segment of results of one job and kind, made the way a batch is."""
+    """A segment of results of one job and kind, made the way a batch is, in arrays."""
     kind = schema.kind
-    return read_documents(documents, kind).segments.get(kind, {}).get(JOB, Segment.empty(schema))
+    return read_documents(documents, kind).segments.get(kind, {}).get(JOB, Segment.empty(schema)).unpacked()
+
+
+def layout() -> Layout:
+    """How buckets lie in a record."""
+    found = layout_of("bucket")
+    assert found is not None
+    return found
 
 
 def table(*batches: Iterable[Document], schema: Schema = BUCKET) -> Table:
@@ -90,9 +98,10 @@ def address(array: Array) -> int:
 
 
 def addresses(base: Segment) -> dict[str, int]:
-    """Where the columns, masks, dictionaries and lists of a segment lie."""
+    """Where the columns, masks, dictionaries and lists of a segment lie; masks of packed rows lie nowhere."""
     arrays: dict[str, Array] = {**base.columns}
-    arrays |= {f"present {name}": mask for name, mask in base.present.items()}
+    if not isinstance(base.columns, Packed):
+        arrays |= {f"present {name}": mask for name, mask in base.present.items()}
     arrays |= {f"texts of {name}": texts for name, texts in base.texts.items()}
     for name, lists in base.lists.items():
         arrays |= {f"rows of {name}": lists.rows, f"values of {name}": lists.values}

@@ -14,15 +14,17 @@ import numpy as np
 from bucketquery.columns.checks import IS_REQUIRED, Unfit
 from bucketquery.columns.lists import NO_LISTS, Lists
 from bucketquery.columns.ordered import increasing
-from bucketquery.columns.segment import Segment, coded
+from bucketquery.columns.packed import Layout, are_few, layout_of
+from bucketquery.columns.rows import Row, packed_rows
+from bucketquery.columns.segment import Segment, coded, packed_segment
 from bucketquery.columns.texts import compact
 from bucketquery.errors import InvalidDocument
 from bucketquery.model.instants import FIRST_MS, LAST_MS
-from bucketquery.model.schema import Array, Bools, Field, Int64s, Kind, Schema, Type
+from bucketquery.model.schema import Array, Bools, Field, Int64s, Kind, Objects, Schema, Type
 from bucketquery.model.text import JOB_ID_RULE, is_job_id, plain
 
 #: The types that a whole column may be of, beside missing values, to be taken as it is.
-_PLAIN: Final = {
+PLAIN: Final = {
     Type.TIMESTAMP: frozenset({int, NoneType}),
     Type.INTEGER: frozenset({int, NoneType}),
     Type.DOUBLE: frozenset({int, float, NoneType}),
@@ -39,12 +41,24 @@ class Batch(NamedTuple):
     """Checked results on their way in.
 
     Attributes:
-        segments: by the kinds that were met and by job, each in identity order without a repeat.
+        parts: by the kinds that were met and by job, each in identity order without a repeat.
         skipped: how many documents were passed over, by their ``result_type``.
+        rows: a few single results in place of parts, each behind its job and the layout of its kind; those of one job
+            and kind are in identity order without a repeat.
     """
 
-    segments: Mapping[Kind, Mapping[str, Segment]]
+    parts: Mapping[Kind, Mapping[str, Segment]]
     skipped: Mapping[str, int]
+    rows: Sequence[tuple[str, Layout, Row]] = ()
+
+    @property
+    def segments(self) -> Mapping[Kind, Mapping[str, Segment]]:
+        """All of it by kind and job."""
+        found: dict[Kind, dict[str, Segment]] = {}
+        for kind, job_id in dict.fromkeys((layout.kind, job_id) for job_id, layout, _ in self.rows):
+            own = [(layout, row) for of, layout, row in self.rows if (layout.kind, of) == (kind, job_id)]
+            found.setdefault(kind, {})[job_id] = packed_rows(own[0][0], [row for _, row in own])
+        return found if self.rows else self.parts
 
 
 class Column(NamedTuple):
@@ -147,22 +161,44 @@ def assemble(schema: Schema, chunks: Sequence[Chunk], job_ids: Sequence[str]) ->
         present = {name: mask[order] for name, mask in present.items()}
         lists = {name: some.reordered(order) for name, some in lists.items()}
     ends = [0, *((jobs[1:] != jobs[:-1]).nonzero()[0] + 1).tolist(), len(jobs)] if len(jobs) else [0]
+    whole = Chunk(jobs, columns, present, {name: some for name, some in lists.items() if some.length})
+    layout = layout_of(schema.kind)
+    if layout is None or not are_few(len(jobs) // max(1, len(ends) - 1)):
+        layout, records = None, b""
+    else:
+        records = layout.records(len(jobs), columns, present)
+    entries = {name: some.rows.searchsorted(ends).tolist() for name, some in whole.lists.items()}
     segments = {}
-    for low, high in pairwise(ends):
-        own = {name: column[low:high] for name, column in columns.items()}
-        dictionaries = {}
-        for name, texts_of_all in texts.items():
-            few = len(texts_of_all) <= _FEW_TEXTS
-            own[name], dictionaries[name] = (own[name], texts_of_all) if few else compact(own[name], texts_of_all)
-        segments[job_ids[jobs[low]]] = Segment(
-            schema,
-            high - low,
-            own,
-            {name: mask[low:high] for name, mask in present.items() if not mask[low:high].all()},
-            dictionaries,
-            {name: found for name, some in lists.items() if (found := some.cut(low, high)).length},
-        )
+    for at, (low, high) in enumerate(pairwise(ends)):
+        own = {
+            name: whole.lists[name].part(places[at], places[at + 1], low)
+            for name, places in entries.items()
+            if places[at] < places[at + 1]
+        }
+        if layout is None or not are_few(high - low):
+            segment = _cut(schema, whole, texts, slice(low, high), own)
+        else:
+            segment = packed_segment(layout, records[low * layout.size : high * layout.size], own)
+        segments[job_ids[jobs.item(low)]] = segment
     return segments
+
+
+def _cut(
+    schema: Schema, whole: Chunk, texts: Mapping[str, Objects], rows: slice, lists: Mapping[str, Lists]
+) -> Segment:
+    """The segment of some rows of a chunk, with lists of its own."""
+    length = rows.stop - rows.start
+    # Views would keep the rows of all other jobs alive.
+    is_all = length == len(whole.jobs)
+    columns = {name: column if is_all else column[rows].copy() for name, column in whole.columns.items()}
+    dictionaries = {}
+    for name, texts_of_all in texts.items():
+        few = len(texts_of_all) <= _FEW_TEXTS
+        columns[name], dictionaries[name] = (
+            (columns[name], texts_of_all) if few else compact(columns[name], texts_of_all)
+        )
+    masks = {name: part.copy() for name, mask in whole.present.items() if not (part := mask[rows]).all()}
+    return Segment(schema, length, columns, masks, dictionaries, lists)
 
 
 def joined(schema: Schema, chunks: Sequence[Chunk]) -> Chunk:
@@ -190,7 +226,7 @@ def whole_column(field: Field, values: Sequence[object]) -> Column | None:
     Complexity: O(n).
     """
     types = set(map(type, values))
-    if not types <= _PLAIN[field.type] or (field.required and NoneType in types):
+    if not types <= PLAIN[field.type] or (field.required and NoneType in types):
         return None
     if field.type is Type.KEYWORD:
         return Column(np.array(values, dtype=np.object_), None)

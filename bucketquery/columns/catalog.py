@@ -1,13 +1,12 @@
-"""The catalogue: every job by its id, immutable, copied on write in two levels.
+"""The catalogue: every job by its id, immutable, copied on write in three levels.
 
-A write to one job copies one of a few hundred small dicts and the tuple that holds them, so that it costs microseconds
-however many jobs there are.
+A write to one job copies one of a thousand small dicts, the list of its group, and that of all groups, so that it costs
+a microsecond however many jobs there are.
 """
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from dataclasses import field as dataclass_field
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
+from types import MappingProxyType
 from typing import Final
 
 from sortedcontainers import SortedList
@@ -16,16 +15,22 @@ from bucketquery.columns.table import Table
 from bucketquery.errors import UnknownJob
 from bucketquery.model.schema import Kind, Schema
 
-_SHARDS: Final = 256
+#: Groups of so many dicts, and so many groups; either is what a commit to one job copies.
+_WIDTH: Final = 32
+_SHARDS: Final = _WIDTH * _WIDTH
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """A job that is known: what was put of it, and its results by kind, made when first needed."""
+    """A job that is known: what was put of it, and its results by kind, made when first needed; never changed."""
 
-    job_id: str
-    bucket_span: int | None = None
-    tables: Mapping[Kind, Table] = dataclass_field(default_factory=dict)
+    __slots__ = ("bucket_span", "job_id", "tables")
+
+    def __init__(
+        self, job_id: str, bucket_span: int | None = None, tables: Mapping[Kind, Table] = MappingProxyType({})
+    ) -> None:
+        self.job_id = job_id
+        self.bucket_span = bucket_span
+        self.tables = tables
 
     def table(self, schema: Schema) -> Table:
         """Its results of a kind, an empty table where it has none."""
@@ -34,26 +39,29 @@ class Job:
     def with_table(self, table: Table) -> "Job":
         """The same job with other results of one kind."""
         kind = table.rows.base.schema.kind
-        return Job(job_id=self.job_id, bucket_span=self.bucket_span, tables={**self.tables, kind: table})
+        return Job(self.job_id, self.bucket_span, {**self.tables, kind: table})
 
 
 class Catalog:
     """All jobs at one commit.
 
-    >>> catalog = Catalog().with_jobs({"web": Job(job_id="web")})
+    >>> catalog = Catalog().with_jobs({"web": Job("web")})
     >>> "web" in catalog, len(catalog.without("web"))
     (True, 0)
     """
 
-    __slots__ = ("_ids", "_shards")
+    __slots__ = ("_groups", "_ids")
 
-    def __init__(self, shards: tuple[Mapping[str, Job], ...] = ({},) * _SHARDS, ids: SortedList | None = None) -> None:
-        self._shards = shards
+    def __init__(
+        self, groups: Sequence[Sequence[Mapping[str, Job]]] | None = None, ids: SortedList | None = None
+    ) -> None:
+        self._groups = _NO_JOBS if groups is None else groups
         self._ids = ids
 
     def get(self, job_id: str) -> Job | None:
         """The job, or None. Complexity: O(1)."""
-        return self._shards[hash(job_id) % _SHARDS].get(job_id)
+        at = hash(job_id) % _SHARDS
+        return self._groups[at // _WIDTH][at % _WIDTH].get(job_id)
 
     def known(self, job_id: str, field: str) -> Job:
         """The job that a parameter named ``field`` asks for. Complexity: O(1).
@@ -70,10 +78,13 @@ class Catalog:
         return self.get(job_id) is not None
 
     def __iter__(self) -> Iterator[Job]:
-        return chain.from_iterable(shard.values() for shard in self._shards)
+        return chain.from_iterable(shard.values() for shard in self._shards())
 
     def __len__(self) -> int:
-        return sum(map(len, self._shards))
+        return sum(map(len, self._shards()))
+
+    def _shards(self) -> Iterator[Mapping[str, Job]]:
+        return chain.from_iterable(self._groups)
 
     def ids(self) -> SortedList:
         """The ids in the order of their code points; not to be changed.
@@ -83,38 +94,56 @@ class Catalog:
         ids = self._ids
         if ids is None:
             # Two readers may both make the list, and make the same.
-            ids = self._ids = SortedList(chain.from_iterable(self._shards))
+            ids = self._ids = SortedList(chain.from_iterable(self._shards()))
         return ids
 
     def with_jobs(self, jobs: Mapping[str, Job]) -> "Catalog":
         """This catalogue with some jobs put in or replaced.
 
-        Complexity: O(shards + k + j * k / shards), at most O(j + k).
+        Complexity: O(k + j * k / shards) for k of j jobs, at most O(j + k).
         """
-        shards = list(self._shards)
+        groups = [*self._groups]
         copies: dict[int, dict[str, Job]] = {}
+        copied: set[int] = set()
         is_new = False
         for job_id, job in jobs.items():
             at = hash(job_id) % _SHARDS
-            if at not in copies:
-                shards[at] = copies[at] = dict(shards[at])
-            is_new = is_new or job_id not in copies[at]
-            copies[at][job_id] = job
-        return Catalog(tuple(shards), None if is_new else self._ids)
+            shard = copies.get(at)
+            if shard is None:
+                shard = copies[at] = _own_shard(groups, at, copied)
+            is_new = is_new or job_id not in shard
+            shard[job_id] = job
+        return Catalog(groups, None if is_new else self._ids)
 
     def without(self, job_id: str) -> "Catalog":
-        """This catalogue without a job that is in it. Complexity: O(shards + j / shards)."""
-        at = hash(job_id) % _SHARDS
-        shard = {known: job for known, job in self._shards[at].items() if known != job_id}
-        return Catalog((*self._shards[:at], shard, *self._shards[at + 1 :]))
+        """This catalogue without a job that is in it. Complexity: O(j / shards)."""
+        groups = [*self._groups]
+        del _own_shard(groups, hash(job_id) % _SHARDS, set())[job_id]
+        return Catalog(groups)
 
     def check(self) -> None:
         """Assert every invariant, of every table too."""
         assert list(self.ids()) == sorted(job.job_id for job in self)
-        for at, shard in enumerate(self._shards):
+        for at, shard in enumerate(self._shards()):
             for job_id, job in shard.items():
                 assert job_id == job.job_id
                 assert hash(job_id) % _SHARDS == at
                 for kind, table in job.tables.items():
                     assert table.rows.base.schema.kind == kind
                     table.check()
+
+
+#: The groups of a catalogue without jobs; none of it is ever changed.
+_NO_JOBS: Final[Sequence[Sequence[Mapping[str, Job]]]] = (({},) * _WIDTH,) * _WIDTH
+
+
+def _own_shard(groups: list[Sequence[Mapping[str, Job]]], at: int, copied: set[int]) -> dict[str, Job]:
+    """A copy of one shard, put in its place in a list of groups; its group is copied first if it was not before."""
+    which = at // _WIDTH
+    group = groups[which]
+    if which not in copied:
+        copied.add(which)
+        group = groups[which] = [*group]
+    assert isinstance(group, list), "a copy"
+    shard = group[at % _WIDTH] = dict(group[at % _WIDTH])
+    return shard

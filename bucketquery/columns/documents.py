@@ -18,6 +18,7 @@ from bucketquery.columns import checks
 from bucketquery.columns.batch import Batch, Chunk, JobCodes, assemble, checked_column, joined, refused, whole_column
 from bucketquery.columns.checks import Owner, Unfit
 from bucketquery.columns.lists import Lists
+from bucketquery.columns.plain import read_plain
 from bucketquery.columns.rest import DEEPEST, rest_of
 from bucketquery.errors import InvalidDocument
 from bucketquery.model.schema import REST, SCHEMAS, Document, Kind, Schema, Type
@@ -40,6 +41,9 @@ def read_documents(documents: Iterable[Document], kind: Kind | None, *, keep: bo
 
     Complexity: O(n log n) for n documents, O(n) where they come in order.
     """
+    plain_batch = read_plain(documents, kind, keep=keep)
+    if plain_batch is not None:
+        return plain_batch
     skipped: Counter[str] = Counter()
     codes = JobCodes()
     readers = _read(documents, kind, skipped, codes, keep=keep)

@@ -91,13 +91,9 @@ class Lists(NamedTuple):
             taken[row - first] = value
         return taken
 
-    def cut(self, first: int, stop: int) -> "Lists":
-        """The lists of the rows from ``first`` on and before ``stop``, which count from 0 then.
-
-        Complexity: O(k + log l) for k lists there, of l.
-        """
-        low, high = self._entries(first, stop)
-        return Lists.of(self.rows[low:high], self.values[low:high]).shifted(-first)
+    def part(self, low: int, high: int, first: int) -> "Lists":
+        """Some of the entries, in arrays of their own, of rows that count from ``first`` then. Complexity: O(k)."""
+        return Lists.of(self.rows[low:high] - first, self.values[low:high].copy())
 
     def select(self, rows: Int64s) -> "Lists":
         """The lists of some rows, ascending, which count from 0 then.
@@ -142,6 +138,34 @@ class Lists(NamedTuple):
         rows[self.length : length] = later_rows
         values[self.length : length] = later_values
         return Lists(rows, values, length)
+
+    def append_one(self, row: int, value: Entry) -> "Lists":
+        """These lists and that of one later row, as `append` does. Complexity: O(1) amortised."""
+        capacity = roomy(len(self.rows), self.length + 1)
+        rows = with_room(self.rows, self.length, capacity)
+        values = with_room(self.values, self.length, capacity)
+        rows[self.length] = row
+        values[self.length] = value
+        return Lists(rows, values, self.length + 1)
+
+    def edited(self, row: int, value: Entry | None, shift: int) -> "Lists":
+        """These lists after one row was put in (``shift`` is 1), taken out (-1) or replaced (0).
+
+        Args:
+            row: which one.
+            value: the list that the row has then, None if there is none.
+            shift: by how much the rows behind it move.
+
+        Complexity: O(l) for l lists, copied.
+        """
+        rows, values = self.used()
+        low = int(rows.searchsorted(row))
+        high = low + (shift <= 0 and low < len(rows) and rows.item(low) == row)
+        given = NO_LISTS if value is None else Lists.of_rows([row], [value])
+        return Lists.of(
+            np.concatenate((rows[:low], given.rows, rows[high:] + shift)),
+            np.concatenate((values[:low], given.values, values[high:])),
+        )
 
     def replace(self, rows: Int64s, others: "Lists") -> "Lists":
         """These lists with those of ``others`` for ``rows``, ascending, in place of what they had.

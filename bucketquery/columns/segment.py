@@ -20,6 +20,7 @@ import numpy as np
 from bucketquery.columns.ladder import Ladder, merits_of
 from bucketquery.columns.lists import NO_LISTS, Lists
 from bucketquery.columns.ordered import find, increasing, roomy, with_room
+from bucketquery.columns.packed import NOTHING, Layout, Packed, are_few, layout_of, missing_bits
 from bucketquery.columns.texts import MISSING, NO_TEXTS, compact, decoded, encoded, in_terms_of, merged
 from bucketquery.model.schema import SCHEMAS, Array, Bools, Float64s, Int32s, Int64s, Kind, Objects, Schema, Type
 from bucketquery.model.severity import MARKS
@@ -29,6 +30,9 @@ Rows = slice | Int64s
 
 #: A dictionary with so many times more texts than there are rows is freed of those that no row has any more.
 _TEXTS_PER_ROW: Final = 2
+
+#: By the column, and whether an order begins with its greatest values.
+Ladders = dict[tuple[str, bool], Ladder]
 
 #: Fewer rows are compared as quickly as a ladder is asked.
 _LADDER_ROWS: Final = 2048
@@ -54,7 +58,7 @@ class Segment:
         present: Mapping[str, Bools],
         texts: Mapping[str, Objects],
         lists: Mapping[str, Lists],
-        ladders: dict[tuple[str, bool], Ladder] | None = None,
+        ladders: Ladders | None = None,
     ) -> None:
         self.schema = schema
         self.length = length
@@ -63,7 +67,7 @@ class Segment:
         self.texts = texts
         self.lists = lists
         # Made by readers, kept up by the writer, and shared by all segments that begin with the same rows.
-        self._ladders = {} if ladders is None else ladders
+        self._ladders = ladders
 
     @staticmethod
     def empty(schema: Schema) -> "Segment":
@@ -136,6 +140,24 @@ class Segment:
         present = self.present.get(name)
         return None if present is None else ~present[: self.length][rows]
 
+    def packed(self) -> "Segment":
+        """The same rows packed, without spare room; as they are where they are so already or cannot be.
+
+        Complexity: O(n).
+        """
+        layout = layout_of(self.schema.kind)
+        if layout is None or isinstance(self.columns, Packed):
+            return self
+        return packed_segment(layout, layout.records(self.length, self.columns, self.present), self.lists)
+
+    def unpacked(self) -> "Segment":
+        """The same rows in arrays of their own where they are packed. Complexity: O(n)."""
+        if not isinstance(self.columns, Packed):
+            return self
+        columns = {field.name: self.column(field.name).copy() for field in self.schema.columns}
+        present = {name: self.mask(name).copy() for name in self.present}
+        return Segment(self.schema, self.length, columns, present, self.texts, self.lists)
+
     def select(self, rows: Int64s) -> "Segment":
         """A copy of some rows, ascending. Complexity: O(r) for r rows, O(l log r) for l lists."""
         columns = {name: self.column(name)[rows] for name in self.columns}
@@ -148,15 +170,19 @@ class Segment:
 
         Where the arrays have room the rows are written in place, beyond the length of every segment made so far, so it
         must be called for the newest segment over these arrays only, by one writer at a time. Otherwise the columns are
-        copied with an eighth to spare. A column is copied too where a new text makes it count its texts anew.
+        copied with an eighth to spare, or with nothing where these are the first rows: many loads are the only one. A
+        column is copied too where a new text makes it count its texts anew.
 
         Complexity: O(k) amortised for k rows; O(n) for each column in which a new text comes.
         """
+        if not (self.length or later.texts):
+            return later
         length = self.length + later.length
-        capacity = roomy(len(self.columns["timestamp"]), length)
+        old = self.unpacked()
+        capacity = roomy(len(old.columns["timestamp"]), length) if self.length else length
         texts, recoded, added = _in_one_dictionary(self, later)
         columns = {}
-        for name, here in self.columns.items():
+        for name, here in old.columns.items():
             if name in recoded:
                 columns[name] = column = np.empty(capacity, dtype=here.dtype)
                 recoded[name].take(self.column(name), out=column[: self.length], mode="wrap")
@@ -165,14 +191,15 @@ class Segment:
             column[self.length : length] = added.get(name, later.column(name))
         present = {}
         for name in self.present.keys() | later.present.keys():
-            old = self.present.get(name)
-            mask = np.ones(capacity, dtype=np.bool_) if old is None else with_room(old, self.length, capacity)
+            had = old.present.get(name)
+            mask = np.ones(capacity, dtype=np.bool_) if had is None else with_room(had, self.length, capacity)
             mask[self.length : length] = later.mask(name)
             present[name] = mask
         lists = dict(self.lists)
         for name, others in later.lists.items():
             lists[name] = lists.get(name, NO_LISTS).append(others.shifted(self.length))
-        return Segment(self.schema, length, columns, present, texts, lists, self._kept_up())
+        grown = Segment(self.schema, length, columns, present, texts, lists, self.kept_up())
+        return grown.packed() if old is not self and are_few(length) else grown
 
     def replace(self, rows: Int64s, others: "Segment") -> "Segment":
         """This segment with the rows of ``others``, which have the same identities, in place of ``rows``.
@@ -183,7 +210,8 @@ class Segment:
         Complexity: O(n) for each that differs, O(l log l) for l lists; O(r) for the rest.
         """
         texts, recoded, theirs = _in_one_dictionary(self, others)
-        columns = {**self.columns, **{name: codes[self.column(name)] for name, codes in recoded.items()}}
+        here = self.unpacked()
+        columns = {**here.columns, **{name: codes[self.column(name)] for name, codes in recoded.items()}}
         for name, column in columns.items():
             values = theirs.get(name, others.column(name))
             if not _same(column[rows], values).all():
@@ -191,11 +219,11 @@ class Segment:
                 columns[name][rows] = values
                 if len(texts.get(name, NO_TEXTS)) > _TEXTS_PER_ROW * self.length:
                     columns[name], texts[name] = compact(columns[name][: self.length], texts[name])
-        present = dict(self.present)
-        for name in self.present.keys() | others.present.keys():
+        present = dict(here.present)
+        for name in present.keys() | others.present.keys():
             mask = others.mask(name)
             if not (self.mask(name)[rows] == mask).all():
-                old = self.present.get(name)
+                old = here.present.get(name)
                 present[name] = np.ones(len(columns[name]), dtype=np.bool_) if old is None else old.copy()
                 present[name][rows] = mask
         lists = dict(self.lists)
@@ -210,6 +238,11 @@ class Segment:
         Complexity: O(n), a copy of one column.
         """
         name = self.schema.score
+        if isinstance(self.columns, Packed):
+            packed = Packed(self.columns.layout, bytearray(self.columns.data))
+            packed[name][rows] = scores
+            masks = packed.masks(missing_bits(self.present))
+            return Segment(self.schema, self.length, packed, masks, NOTHING, self.lists)
         column = self.columns[name].copy()
         column[rows] = scores
         columns = {**self.columns, name: column}
@@ -262,34 +295,40 @@ class Segment:
 
         Complexity: O(n) once, then O(1).
         """
+        if self.length < _LADDER_ROWS or name in self.present:
+            return None
         key = name, desc
+        if self._ladders is None:
+            # What one of two readers makes may be lost, and is made again.
+            self._ladders = {}
         ladder = self._ladders.get(key)
-        if ladder is not None and name not in self.present:
+        if ladder is not None:
             behind = self.length - ladder.covered
             if behind <= _BEHIND + ladder.covered // _BEHIND_SHARE and not ladder.is_outgrown:
                 return ladder
         column = self.column(name)
-        if self.length < _LADDER_ROWS or column.dtype == _CODE or name in self.present:
+        if column.dtype == _CODE:
             return None
         ladder = Ladder.of(merits_of(column, desc=desc), MARKS if name == self.schema.score and desc else ())
         # Two readers may both make it, and make the same, but for rows that come meanwhile.
         self._ladders[key] = ladder
         return ladder
 
-    def _kept_up(self) -> dict[tuple[str, bool], Ladder]:
+    def kept_up(self) -> Ladders | None:
         """The ladders with the rows that are here, for the writer who puts others behind them."""
-        if not self.length:
-            # Every table begins with the one empty segment.
-            return {}
-        for (name, desc), ladder in list(self._ladders.items()):
+        ladders = self._ladders
+        if not ladders:
+            return ladders
+        for (name, desc), ladder in list(ladders.items()):
             if self.length - ladder.covered >= _BEHIND:
-                self._ladders[name, desc] = ladder.with_later(
-                    merits_of(self.columns[name][ladder.covered : self.length], desc=desc)
-                )
-        return self._ladders
+                later = merits_of(self.columns[name][ladder.covered : self.length], desc=desc)
+                ladders[name, desc] = ladder.with_later(later)
+        return ladders
 
-    def _corrected(self, columns: Mapping[str, Array], rows: Int64s) -> dict[tuple[str, bool], Ladder]:
+    def _corrected(self, columns: Mapping[str, Array], rows: Int64s) -> Ladders | None:
         """The ladders of the same rows in other columns, which differ from those here in ``rows`` alone."""
+        if not self._ladders:
+            return None
         ladders = {}
         for (name, desc), ladder in list(self._ladders.items()):
             corrected: Ladder | None = ladder
@@ -301,14 +340,24 @@ class Segment:
 
     def nbytes(self) -> int:
         """Bytes of the arrays, spare room included; of lists and texts the pointers to them."""
-        arrays: list[Array] = [*self.columns.values(), *self.present.values(), *self.texts.values()]
+        arrays: list[Array] = [*self.texts.values()]
         for lists in self.lists.values():
             arrays += (lists.rows, lists.values)
-        ladders = sum(ladder.nbytes() for ladder in list(self._ladders.values()))
-        return ladders + sum(array.nbytes for array in arrays)
+        ladders = sum(ladder.nbytes() for ladder in list((self._ladders or {}).values()))
+        if isinstance(self.columns, Packed):
+            return ladders + len(self.columns.data) + sum(array.nbytes for array in arrays)
+        return ladders + sum(array.nbytes for array in (*self.columns.values(), *self.present.values(), *arrays))
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _restore, (self.schema.kind, self.length, self.columns, self.present, self.texts, self.lists)
+        plain = self.unpacked()
+        return _restore, (
+            self.schema.kind,
+            self.length,
+            plain.columns,
+            plain.present,
+            dict(self.texts),
+            dict(self.lists),
+        )
 
     def check(self) -> None:
         """Assert every invariant. Complexity: O(n)."""
@@ -330,7 +379,7 @@ class Segment:
                 assert ((codes >= MISSING) & (codes < len(self.dictionary(field.name)))).all(), "a code of no text"
         for lists in self.lists.values():
             lists.check(self.length)
-        for (name, desc), ladder in list(self._ladders.items()):
+        for (name, desc), ladder in list((self._ladders or {}).items()):
             # It may know rows that a newer segment over the same arrays has.
             known = self.columns[name][: max(self.length, ladder.covered)]
             if len(known) >= ladder.covered:
@@ -349,6 +398,13 @@ def coded(schema: Schema, columns: Mapping[str, Array]) -> tuple[dict[str, Array
             if len(dictionary):
                 texts[field.name] = dictionary
     return columns, texts
+
+
+def packed_segment(layout: Layout, records: bytes, lists: Mapping[str, Lists]) -> Segment:
+    """The segment of some records in identity order, and of lists beside them. Complexity: O(k) for k records."""
+    columns = Packed(layout, records)
+    masks = columns.masks(layout.missing_bits(records))
+    return Segment(SCHEMAS[layout.kind], len(records) // layout.size, columns, masks, NOTHING, lists or NOTHING)
 
 
 def gather(schema: Schema, parts: Iterable[tuple[Segment, Int64s, Int64s]], length: int, spare: int = 0) -> Segment:
@@ -417,8 +473,9 @@ def _in_one_dictionary(
 
 @cache
 def _empty(kind: Kind) -> Segment:
-    schema = SCHEMAS[kind]
-    return Segment(schema, 0, {field.name: np.empty(0, dtype=field.type.dtype) for field in schema.columns}, {}, {}, {})
+    schema, layout = SCHEMAS[kind], layout_of(kind)
+    columns: Mapping[str, Array] = {field.name: np.empty(0, dtype=field.type.dtype) for field in schema.columns}
+    return Segment(schema, 0, columns if layout is None else Packed(layout, b""), NOTHING, NOTHING, NOTHING)
 
 
 def _restore(kind: Kind, *parts: Any) -> Segment:

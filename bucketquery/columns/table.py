@@ -14,6 +14,8 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from bucketquery.columns.ordered import find, lower_bound
+from bucketquery.columns.packed import Layout, Packed
+from bucketquery.columns.rows import Row, append, place, put, row_at, take
 from bucketquery.columns.segment import Segment, gather
 from bucketquery.columns.view import NO_ROWS, View
 from bucketquery.model.schema import Bools, Int64s, Schema
@@ -21,6 +23,11 @@ from bucketquery.model.schema import Bools, Int64s, Schema
 #: A head may hold this many rows, or the base's length by `_BASE_ROWS_PER_HEAD_ROW` if that is more.
 _HEAD_ROWS: Final = 1024
 _BASE_ROWS_PER_HEAD_ROW: Final = 2048
+#: A batch of so many rows of a job or fewer is put in one by one.
+_ROWS_BY_HAND: Final = 16
+
+#: The places of `Counts`.
+INSERTED, REPLACED, UNCHANGED = range(3)
 
 
 class Counts(NamedTuple):
@@ -76,6 +83,13 @@ class Table:
         Complexity: O(k) amortised for k rows that come in order; O(k log n + h) for others and those with new texts,
         and O(n) amortised over as many rows as the head holds.
         """
+        columns = batch.columns
+        if batch.length <= _ROWS_BY_HAND and isinstance(columns, Packed):
+            table, done = self, [0, 0, 0]
+            for at in range(batch.length):
+                table, what = table.put(row_at(batch, columns.layout, at), columns.layout)
+                done[what] += 1
+            return table, Counts(*done)
         known = _Known.of(self.rows, batch)
         same = known.same_rows(self.rows, batch)
         unchanged = int(np.count_nonzero(same))
@@ -87,6 +101,36 @@ class Table:
             changed = (~same).nonzero()[0]
             batch, known = batch.select(changed), known.select(changed)
         return self._write(batch, known), counts
+
+    def put(self, row: Row, layout: Layout) -> tuple["Table", int]:
+        """What `upsert` does, for a single row: it goes where a batch of it would go.
+
+        Returns:
+            The table, and the place in `Counts` that counts the row.
+
+        Complexity: O(1) amortised for a row that comes in order, and O(h) for an interim one; else O(log n + h), and
+        O(n) amortised over as many rows as the head holds.
+        """
+        rows = self.rows
+        base, dead, head = rows.base, rows.dead, rows.head
+        identity = layout.identity_from(row[0])
+        at, is_in_head = place(head, layout, identity) if head.length else (0, False)
+        if is_in_head and row_at(head, layout, at) == row:
+            return self, UNCHANGED
+        base_row, is_in_base = place(base, layout, identity)
+        if base_row == base.length and not row[0][layout.interim_at]:
+            base = append(base, layout, row)
+            if is_in_head:
+                head = take(head, layout, at)
+            return Table(View(base, dead, head), self._interim), REPLACED if is_in_head else INSERTED
+        what = REPLACED if is_in_head or is_in_base else INSERTED
+        if is_in_base and not is_in_head:
+            if row_at(base, layout, base_row) == row:
+                return self, UNCHANGED
+            dead = np.insert(dead, dead.searchsorted(base_row), base_row)
+        head = put(head, layout, at, row, replaces=is_in_head)
+        table = Table(View(base, dead, head), self._interim)
+        return (table._sealed() if head.length > _head_limit(base) else table), what
 
     def rescore(self, scores: Segment) -> tuple["Table", Counts]:
         """The table with other scores for results that it has, and all else of them as it is.
@@ -147,7 +191,7 @@ class Table:
         if to_head.any() or known.in_head.any():
             kept = np.ones(head.length, dtype=np.bool_)
             kept[known.head_rows[known.in_head]] = False
-            head = _merge(head, kept.nonzero()[0], batch, to_head.nonzero()[0])
+            head = _merge(head, kept.nonzero()[0], batch, to_head.nonzero()[0]).packed()
         table = Table(View(base, dead, head), interim)
         return table._sealed() if head.length > _head_limit(base) else table
 
@@ -164,7 +208,7 @@ class Table:
         length = base.length - len(dead) + head.length
         sealed = _merge(base, live.nonzero()[0], head, (~stays).nonzero()[0], spare=length // 8)
         interim = sealed.column("is_interim").nonzero()[0]
-        return Table(View(sealed, NO_ROWS, head.select(stays.nonzero()[0])), interim)
+        return Table(View(sealed, NO_ROWS, head.select(stays.nonzero()[0]).packed()), interim)
 
     def nbytes(self) -> int:
         """Bytes of the arrays, spare room included."""
@@ -178,6 +222,7 @@ class Table:
         assert (dead[1:] > dead[:-1]).all(), "dead rows out of order"
         assert not len(dead) or (dead[0] >= 0 and dead[-1] < base.length)
         assert len(dead) <= head.length, "a row died of which there is no newer version in the head"
+        assert head.columns is head.packed().columns, "a head that could be packed is not"
         assert head.length <= _head_limit(base), "the head should have been sealed"
         known = _Known.of(self.rows, head)
         assert not known.in_base.any(), "a result is both in the base and in the head"

@@ -4,7 +4,7 @@ A view says which rows are there; it reads none but those of the head whose plac
 column, from base and head alike, in the order that a page has.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -40,15 +40,15 @@ class View:
         "_has_dead",
         "_head_places",
         "_head_ranks",
+        "_head_start",
+        "_head_timestamps",
+        "_kept",
         "_row_at",
+        "_timestamps",
         "base",
         "dead",
         "head",
-        "head_start",
-        "head_timestamps",
-        "kept",
         "length",
-        "timestamps",
     )
 
     def __init__(self, base: Segment, dead: Int64s, head: Segment) -> None:
@@ -57,27 +57,58 @@ class View:
         self.head = head
         #: How many rows there are to see.
         self.length = base.length - len(dead) + head.length
-        self.timestamps = base.columns["timestamp"][: base.length]
-        # What every search asks first is looked up once.
-        self._row_at = self.timestamps.searchsorted
         self._has_dead = len(dead) > 0
-        self.head_timestamps = head.columns["timestamp"][: head.length]
-        self.head_start = self.head_timestamps.item(0) if head.length else LAST_MS + 1
+        # All else is worked out when a reader first asks: most views of small jobs are never asked. Two readers may
+        # both work it out, and come to the same.
+        self._row_at: Callable[[int], np.int64] | None = None
+        self._timestamps: Int64s | None = None
+        self._head_timestamps: Int64s | None = None
+        self._head_start: int | None = None
         self._head_places: Int64s | None = None
         self._head_ranks: Int64s | None = None
         self._codes: dict[str, tuple[Int32s | None, Int32s]] | None = None
-        #: What searches keep of what they found, for whoever asks next.
-        self.kept: dict[Any, Any] = {}
+        self._kept: dict[Any, Any] | None = None
+
+    @property
+    def timestamps(self) -> Int64s:
+        """Those of the rows of the base, a view."""
+        if self._timestamps is None:
+            self._timestamps = self.base.column("timestamp")
+        return self._timestamps
+
+    @property
+    def head_timestamps(self) -> Int64s:
+        """Those of the rows of the head, a view."""
+        if self._head_timestamps is None:
+            self._head_timestamps = self.head.column("timestamp")
+        return self._head_timestamps
+
+    @property
+    def head_start(self) -> int:
+        """The first timestamp in the head, behind all others where that is empty."""
+        if self._head_start is None:
+            self._head_start = self.head_timestamps.item(0) if self.head.length else LAST_MS + 1
+        return self._head_start
+
+    @property
+    def kept(self) -> dict[Any, Any]:
+        """What searches keep of what they found, for whoever asks next."""
+        if self._kept is None:
+            self._kept = {}
+        return self._kept
 
     def before(self, instant: int) -> int:
         """How many rows come before an instant, of base and head together.
 
         Complexity: O(log n), no allocation.
         """
-        rank = int(self._row_at(instant))
+        row_at = self._row_at
+        if row_at is None:
+            row_at = self._row_at = self.timestamps.searchsorted
+        rank = int(row_at(instant))
         if self._has_dead:
             rank -= int(self.dead.searchsorted(rank))
-        if instant > self.head_start:
+        if self.head.length and instant > self.head_start:
             rank += int(self.head_timestamps.searchsorted(instant))
         return rank
 
@@ -203,9 +234,10 @@ class Selection:
 
         Complexity: O(r); a slice of numbers gives a view.
         """
-        if isinstance(self.rows, slice):
-            return self.view.base.values(name, self.rows)
-        parts = [(positions, segment.values(name, own)) for segment, own, positions in self._by_segment(self.rows)]
+        rows = self.rows
+        if isinstance(rows, slice):
+            return self.view.base.values(name, rows)
+        parts = [(positions, segment.values(name, own)) for segment, own, positions in self._by_segment(rows)]
         return self._in_place(parts)
 
     def comparable(self, name: str) -> Array:

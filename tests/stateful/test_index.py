@@ -722,7 +722,7 @@ def test_the_machine_writes_in_every_way() -> None:
         assert after.base is before.base
         machine.keep_snapshot(seed=3)
 
-        before, after = seen(machine, lambda: machine.late("web", 3.0, "documents", seed=4, interim=0.0, kinds=BUCKETS))
+        before, after = seen(machine, lambda: machine.late("web", 8.0, "documents", seed=4, interim=0.0, kinds=BUCKETS))
         assert not after.head.length, "a head too large is sealed"
         assert not len(after.dead)
         assert "timestamp" in moved(before.base, after.base)
@@ -736,9 +736,9 @@ def test_the_machine_writes_in_every_way() -> None:
         assert columns == {"anomaly_score"}, "many rows are scattered into copies of the columns that differ"
 
         before, after = seen(
-            machine, lambda: machine.interim("web", 3.0, "documents", seed=6, among=False, kinds=BUCKETS)
+            machine, lambda: machine.interim("web", 5.0, "documents", seed=6, among=False, kinds=BUCKETS)
         )
-        assert after.base.column("is_interim").sum() == 13, "more interim rows than a head may hold are sealed too"
+        assert after.base.column("is_interim").sum() == 21, "more interim rows than a head may hold are sealed too"
         assert not after.head.length
 
         before, after = seen(machine, lambda: machine.finish("documents", seed=7, share=1.0))

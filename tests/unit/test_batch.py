@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from bucketquery.columns import packed
 from bucketquery.columns.batch import (
     Chunk,
     Column,
@@ -137,11 +138,15 @@ def test_chunks_are_put_together_by_job() -> None:
     assert found["db"].lists.keys() == {"scheduled_events"}
 
 
-def test_one_chunk_is_cut_as_it_is() -> None:
-    """Where its rows come in order nothing is copied; of nothing there is no job."""
+def test_one_chunk_is_cut_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where its rows come in order nothing of a single job is copied; of nothing there is no job."""
+    monkeypatch.setattr(packed, "_PACKED_ROWS", 0)
+    whole = chunk([0, 0], [3, 5], [1, 2], [(), ("a",)])
+    alone = assemble(BUCKET, [whole], ["db"])["db"]
+    assert all(np.shares_memory(alone.columns[name], values) for name, values in whole.columns.items())
     one = chunk([0, 0, 1], [3, 5, 1], [1, 2, None], [(), ("a",), ()])
     found = assemble(BUCKET, [one], ["db", "web"])
     assert {job_id: of_job.length for job_id, of_job in found.items()} == {"db": 2, "web": 1}
-    assert all(np.shares_memory(found["db"].columns[name], values) for name, values in one.columns.items())
+    assert not any(np.shares_memory(found["db"].columns[name], values) for name, values in one.columns.items())
     assert found["db"].take_lists("scheduled_events", slice(0, 2)) == [(), ("a",)]
     assert assemble(BUCKET, [chunk([], [], [], [])], []) == {}

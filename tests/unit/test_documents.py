@@ -139,7 +139,7 @@ def test_other_types_are_counted() -> None:
     found = read_documents(documents, None)
     assert found.skipped == {"forecast": 2, "": 3}
     assert shape(found) == {}
-    assert read_documents([], None) == Batch({}, {})
+    assert read_documents([], None).segments == {}
 
 
 def test_a_given_kind_goes_before_the_type() -> None:

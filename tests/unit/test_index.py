@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 
 from bucketquery import Commit, InvalidDocument, InvalidQuery, ResultsIndex, Snapshot, UnknownJob
-from bucketquery.columns.segment import Segment
-from bucketquery.columns.table import Counts, Table
+from bucketquery.columns.packed import Layout
+from bucketquery.columns.rows import Row
+from bucketquery.columns.table import Table
 from helpers import FULL, JOB, PATIENCE_S, SPAN_S, STEP, bucket, moved, record, rows, stored, table_of
 
 
@@ -162,40 +163,41 @@ def test_two_kinds_are_written_in_one_commit() -> None:
 def test_a_failed_write_leaves_garbage_nobody_sees(monkeypatch: pytest.MonkeyPatch) -> None:
     """Broken off when its first job was appended in place, it publishes nothing, and the next write is right."""
     index = ResultsIndex()
-    index.upsert([*rows(0, 20, **FULL), *rows(0, 20, job_id="db", **FULL)])
-    index.upsert([bucket(20), bucket(20, job_id="db")])
+    index.upsert([*rows(0, 39, **FULL), *rows(0, 39, job_id="zoo", **FULL)])
+    index.upsert([bucket(39, **FULL), bucket(39, job_id="zoo", **FULL)])
+    index.upsert([bucket(40), bucket(40, job_id="zoo")])
     before = index.snapshot()
     base = table_of(index).rows.base
     kept = stored(table_of(index))
-    upsert = Table.upsert
+    put = Table.put
     done: list[Table] = []
 
-    def interrupted(self: Table, batch: Segment) -> tuple[Table, Counts]:
-        if done:
+    def interrupted(self: Table, row: Row, layout: Layout) -> tuple[Table, int]:
+        if len(done) == 3:
             raise KeyboardInterrupt
-        found = upsert(self, batch)
+        found = put(self, row, layout)
         done.append(found[0])
         return found
 
-    monkeypatch.setattr(Table, "upsert", interrupted)
+    monkeypatch.setattr(Table, "put", interrupted)
     lost = {**FULL, "event_count": 99, "scheduled_events": ["lost"], "bucket_influencers": [{}, {}]}
     with pytest.raises(KeyboardInterrupt):
-        index.upsert([*rows(21, 24, **lost), *rows(21, 24, job_id="db", **lost)])
+        index.upsert([*rows(41, 44, **lost), *rows(41, 44, job_id="zoo", **lost)])
     monkeypatch.undo()
-    assert moved(base, done[0].rows.base) == set(), "it was appended in place"
-    assert done[0].rows.base.length == 24
+    assert moved(base, done[-1].rows.base) == set(), "it was appended in place"
+    assert done[-1].rows.base.length == 44
     assert index.snapshot() is before
     index.check()
     assert stored(table_of(index)) == kept
     # The lock is free again, and the room that was written to is written to again.
-    assert index.upsert([bucket(21), bucket(22, **FULL), bucket(21, job_id="db")]) == Commit(sequence=3, inserted=3)
+    assert index.upsert([bucket(41), bucket(42, **FULL), bucket(41, job_id="zoo")]) == Commit(sequence=4, inserted=3)
     index.check()
     assert moved(base, table_of(index).rows.base) == set()
-    shown = index.get_buckets(job_id=JOB, start=20 * STEP).to_dict()["buckets"]
+    shown = index.get_buckets(job_id=JOB, start=40 * STEP).to_dict()["buckets"]
     assert [found["event_count"] for found in shown] == [0, 0, 7]
     assert [found.get("scheduled_events") for found in shown] == [None, None, ["a"]]
     assert [len(found["bucket_influencers"]) for found in shown] == [0, 0, 1]
-    assert table_of(index).rows.base.mask("event_count").tolist() == [True] * 20 + [False, False, True]
+    assert table_of(index).rows.base.mask("event_count").tolist() == [True] * 40 + [False, False, True]
     assert stored(table_of(before)) == kept
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from bucketquery.columns.lists import Lists
 from bucketquery.columns.segment import Segment, gather
-from bucketquery.model.schema import BUCKET, RECORD, Array, Int64s
+from bucketquery.model.schema import BUCKET, RECORD, Array, Int64s, Schema
 from helpers import FULL, STEP, addresses, bucket, moved, record, rows, segment, stored, without
 
 
@@ -18,9 +18,15 @@ def array(*these: int) -> Int64s:
     return np.array(these, dtype=np.int64)
 
 
+def with_room(documents: list[dict[str, Any]], schema: Schema = BUCKET) -> Segment:
+    """A segment that has room for more: the first rows have none."""
+    first = Segment.empty(schema).append(segment(documents[:1], schema))
+    return first.append(segment(documents[1:], schema))
+
+
 def chain(*parts: list[dict[str, Any]]) -> list[Segment]:
     """A segment, and what it became with each further part behind it."""
-    made = [Segment.empty(BUCKET).append(segment(parts[0]))]
+    made = [with_room(parts[0])]
     for part in parts[1:]:
         made.append(made[-1].append(segment(part)))
     return made
@@ -28,7 +34,7 @@ def chain(*parts: list[dict[str, Any]]) -> list[Segment]:
 
 def faulty(change: Callable[[Segment], object]) -> Segment:
     """A segment of three rows that was tampered with."""
-    found = Segment.empty(BUCKET).append(segment([bucket(0, **FULL), bucket(1), bucket(2, **FULL)]))
+    found = with_room([bucket(0, **FULL), bucket(1), bucket(2, **FULL)])
     change(found)
     return found
 
@@ -38,11 +44,11 @@ def faulty(change: Callable[[Segment], object]) -> Segment:
 
 def test_an_append_within_capacity_copies_nothing() -> None:
     """Row by row, the columns and masks lie where they lay, and lists move only when their own room is used up."""
-    newest = Segment.empty(BUCKET).append(segment([bucket(0, **FULL), bucket(1)]))
+    newest = with_room([bucket(0, **FULL), bucket(1), bucket(2, **FULL)])
     capacity = len(newest.columns["timestamp"])
     assert capacity > 10
     moves = []
-    for row in range(2, capacity):
+    for row in range(3, capacity):
         older = newest
         newest = older.append(segment([bucket(row, **FULL)]))
         moves.append(moved(older, newest))
@@ -57,10 +63,10 @@ def test_an_append_within_capacity_copies_nothing() -> None:
 
 def test_all_growth_together_copies_a_few_rows_for_each_row() -> None:
     """Amortised: with an eighth to spare at each copy, ten thousand rows in order are copied less than ten times."""
-    newest = Segment.empty(BUCKET)
+    newest = Segment.empty(BUCKET).append(segment(rows(0, 1)))
     copied = 0
     batch = segment(rows(0, 1))
-    for row in range(10_000):
+    for row in range(1, 10_000):
         batch.columns["timestamp"][0] = row
         older, newest = newest, newest.append(batch)
         if len(older.columns["timestamp"]) != len(newest.columns["timestamp"]):
@@ -356,20 +362,24 @@ def texts_of(source: Segment, name: str) -> list[str | None]:
     return found
 
 
-def records(*texts: str | None, first: int = 0, name: str = "by_field_value") -> Segment:
+def documents(*texts: str | None, first: int = 0) -> list[dict[str, Any]]:
     """Records of consecutive buckets, each with a text of its own in one field, and ``function`` in all."""
-    documents = [record(first + row, **{name: text, "function": "mean"}) for row, text in enumerate(texts)]
-    return segment(documents, RECORD)
+    return [record(first + row, by_field_value=text, function="mean") for row, text in enumerate(texts)]
 
 
-def with_room(*texts: str | None) -> Segment:
-    """A segment of records that has room for more."""
-    return Segment.empty(RECORD).append(records(*texts))
+def records(*texts: str | None, first: int = 0) -> Segment:
+    """Those records as a segment."""
+    return segment(documents(*texts, first=first), RECORD)
+
+
+def roomy_records(*texts: str | None) -> Segment:
+    """The same with room for more."""
+    return with_room(documents(*texts), RECORD)
 
 
 def test_known_texts_are_appended_in_place() -> None:
     """The dictionary is shared, and no column is copied."""
-    old = with_room("b", None, "a")
+    old = roomy_records("b", None, "a")
     new = old.append(records("a", None, "b", first=3))
     new.check()
     assert texts_of(new, "by_field_value") == ["b", None, "a", "a", None, "b"]
@@ -379,7 +389,7 @@ def test_known_texts_are_appended_in_place() -> None:
 
 def test_a_new_text_moves_its_own_column_only() -> None:
     """The codes of that column change, so the old segment keeps its own."""
-    old = with_room("b", None, "d")
+    old = roomy_records("b", None, "d")
     for text in ("a", "c", "e"):
         new = old.append(records(text, first=3))
         new.check()
@@ -387,12 +397,12 @@ def test_a_new_text_moves_its_own_column_only() -> None:
         assert texts_of(new, "by_field_value") == ["b", None, "d", text]
         assert texts_of(old, "by_field_value") == ["b", None, "d"]
         assert moved(old, new) == {"by_field_value", "texts of by_field_value"}
-        old = with_room("b", None, "d")
+        old = roomy_records("b", None, "d")
 
 
 def test_the_first_text_of_a_column_may_come_late() -> None:
     """Where no row had one there was no dictionary."""
-    old = with_room(None, None)
+    old = roomy_records(None, None)
     assert "by_field_value" not in old.texts
     new = old.append(records("a", first=2))
     new.check()
@@ -402,7 +412,7 @@ def test_the_first_text_of_a_column_may_come_late() -> None:
 
 def test_rows_with_other_texts_are_replaced() -> None:
     """Only what differs is copied; new texts come into the dictionary, and the old segment stays as it was."""
-    old = with_room("a", "b", "c")
+    old = roomy_records("a", "b", "c")
     same = old.replace(np.array([0, 2]), records("a", "b", "c").select(np.array([0, 2])))
     assert moved(old, same) == set()
     other = segment([record(0, function="rare"), record(2, function="min")], RECORD)

@@ -63,12 +63,15 @@ def test_an_index_asks_its_newest_snapshot(index: ResultsIndex) -> None:
 def test_old_snapshots_survive_in_place_appends() -> None:
     """Taken before each of many appends into one buffer, each has its own rows, masks, lists and ends."""
     index = ResultsIndex()
-    index.upsert(rows(0, 32, anomaly_score=1.0, event_count=1, is_interim=False, processing_time_ms=1))
+    full = {"anomaly_score": 1.0, "event_count": 1, "is_interim": False, "processing_time_ms": 1}
+    index.upsert(rows(0, 65, **full))
+    # The first rows have no room behind them, the next ones find some.
+    index.upsert([bucket(65, **full)])
     base = table_of(index).rows.base
     kept: list[tuple[Snapshot, dict[str, Any], dict[str, Any]]] = []
     query = BucketQuery(jobs=JOB, sort="event_count", desc=True, size=1_000)
     in_time = BucketQuery(jobs=JOB, size=1_000)
-    for row in range(32, 48):
+    for row in range(66, 74):
         kept.append((index.snapshot(), index.search(query).to_dict(), index.search(in_time).to_dict()))
         optional = ({}, {"event_count": row}, {"scheduled_events": ["x"]}, {"anomaly_score": 9.0})[row % 4]
         index.upsert([bucket(row, **optional)])

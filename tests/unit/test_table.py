@@ -8,15 +8,18 @@ from typing import Any
 import numpy as np
 import pytest
 
+from bucketquery.columns import packed as packing
 from bucketquery.columns import table as tables
 from bucketquery.columns import texts
 from bucketquery.columns.arrays import read_scores
 from bucketquery.columns.ordered import find
+from bucketquery.columns.packed import Packed
+from bucketquery.columns.rows import row_at
 from bucketquery.columns.segment import Segment
 from bucketquery.columns.table import Counts, Table, UnknownRows
 from bucketquery.columns.view import View
 from bucketquery.model.schema import BUCKET, RECORD, Array
-from helpers import FULL, SPAN_S, STEP, bucket, limit_heads, moved, record, row_of, rows, segment, stored, table
+from helpers import FULL, SPAN_S, STEP, bucket, layout, limit_heads, moved, record, row_of, rows, segment, stored, table
 
 HEAD_ROWS = tables._HEAD_ROWS
 
@@ -212,7 +215,7 @@ def test_a_scatter_spares_dead_rows() -> None:
 @pytest.mark.usefixtures("four_rows")
 def test_a_scatter_and_an_append_and_a_head_together() -> None:
     """Rows in place, behind, beside and dying in one batch, on shared columns; older tables see none of it."""
-    old = table(rows(0, 20, **FULL))
+    old = table(rows(0, 19, **FULL), rows(19, 20, **FULL))
     kept = stored(old)
     batch = [
         *rows(0, 10, **{**FULL, "event_count": 9}),
@@ -298,6 +301,60 @@ def test_a_sealed_head_is_within_its_limit(head_rows: int, per_row: int) -> None
         newest, _ = written(newest, *(bucket(2 * row, is_interim=True) for row in range(limit)))
         for row in range(3 * limit):
             newest, _ = written(newest, bucket(2 * row + 1))
+
+
+# ---- one by one
+
+
+@pytest.mark.parametrize("limit", [1, 4, HEAD_ROWS])
+@pytest.mark.parametrize("packed_rows", [0, 8, 64])
+def test_a_row_by_hand_goes_where_a_batch_of_it_goes(
+    limit: int, packed_rows: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Appended, late, interim, final at last, the same again, sealed: the same rows in the same places, and counted."""
+    limit_heads(monkeypatch, limit)
+    monkeypatch.setattr(packing, "_PACKED_ROWS", packed_rows)
+    rng = Random(limit + packed_rows)
+    by_hand = by_batches = table(rows(0, 5, **FULL))
+    kept: list[tuple[Table, list[Any]]] = []
+    for at in range(120):
+        last = 5 + at // 3
+        number, span = rng.choice((last, last, last + 1, rng.randrange(last))), rng.choice((SPAN_S, SPAN_S, 60))
+        optional = {name: value for name, value in FULL.items() if rng.random() < 0.7}
+        optional |= {"event_count": rng.randrange(2), "is_interim": rng.random() < 0.5, "bucket_span": span}
+        batch = segment([bucket(number, **optional)])
+        older = by_hand
+        by_hand, what = by_hand.put(row_at(batch, layout(), 0), layout())
+        by_batches, counts = by_batches.upsert(batch)
+        assert counts[what] == sum(counts) == 1
+        assert (by_hand is older) == (counts.unchanged == 1)
+        assert shape(by_hand) == shape(by_batches)
+        assert by_hand.rows.dead.tolist() == by_batches.rows.dead.tolist()
+        assert by_hand._interim.tolist() == by_batches._interim.tolist()
+        by_hand.check()
+        if at % 15 == 0:
+            assert stored(by_hand) == stored(by_batches)
+            assert seen(by_hand.final()) == seen(by_batches.final())
+            kept.append((by_hand, stored(by_hand)))
+    for older, before in kept:
+        assert stored(older) == before
+
+
+def test_a_few_rows_of_a_batch_are_put_in_by_hand() -> None:
+    """Whether a batch is of a few packed rows or of arrays changes nothing that is stored or counted."""
+    rng = Random(7)
+    one = other = table(rows(0, 5, **FULL))
+    for _ in range(60):
+        numbers = sorted(rng.sample(range(60), rng.choice((1, 3, 16))))
+        batch = segment(
+            [bucket(number, event_count=rng.randrange(2), is_interim=rng.random() < 0.3) for number in numbers]
+        )
+        one, counts = one.upsert(batch.packed())
+        other, expected = other.upsert(batch)
+        one.check()
+        assert counts == expected
+        assert stored(one) == stored(other)
+        assert shape(one) == shape(other)
 
 
 # ---- other scores
@@ -438,7 +495,7 @@ def test_old_tables_survive_every_way_of_writing() -> None:
 
 def test_a_write_that_came_to_nothing_leaves_garbage_nobody_sees() -> None:
     """What was appended in place for a table that was thrown away is overwritten by the next, masks and lists too."""
-    old = table(rows(0, 20, **FULL), [bucket(20)])
+    old = table(rows(0, 19, **FULL), rows(19, 20, **FULL), [bucket(20)])
     kept = stored(old)
     lost, _ = old.upsert(segment(rows(21, 23, **{**FULL, "scheduled_events": ["lost"], "event_count": 99})))
     assert moved(old.rows.base, lost.rows.base) == set()
@@ -465,6 +522,13 @@ def tampered(change: Callable[[Table], object]) -> Table:
     return found
 
 
+def reordered(columns: Any) -> Packed:
+    """The columns of packed rows the other way round."""
+    size = columns.layout.size
+    data = columns.data
+    return Packed(columns.layout, b"".join(data[at : at + size] for at in range(len(data) - size, -1, -size)))
+
+
 FAULTS: list[Callable[[Table], object]] = [
     lambda found: setattr(found.rows, "dead", np.array([12, 3])),
     lambda found: setattr(found.rows, "dead", np.array([3, 3, 12])),
@@ -472,7 +536,8 @@ FAULTS: list[Callable[[Table], object]] = [
     lambda found: setattr(found.rows, "dead", np.array([3, 12, 15])),
     lambda found: setattr(found.rows, "dead", np.array([3])),
     lambda found: setattr(found.rows, "dead", np.array([3, 7, 12])),
-    lambda found: setattr(found.rows, "head", segment(rows(100, 100 + HEAD_ROWS + 1))),
+    lambda found: setattr(found.rows, "head", segment(rows(100, 100 + HEAD_ROWS + 1)).packed()),
+    lambda found: setattr(found.rows, "head", found.rows.head.unpacked()),
     lambda found: setattr(found, "_interim", np.array([10, 11, 12, 14])),
     lambda found: setattr(found, "_interim", np.array([9, 10, 11, 12, 13, 14])),
     lambda found: setattr(found, "_final", found.rows),
@@ -480,7 +545,7 @@ FAULTS: list[Callable[[Table], object]] = [
         found, "_final", View(found.rows.base, found.final().dead, found.rows.head.select(np.array([1])))
     ),
     lambda found: found.rows.base.columns["timestamp"].__setitem__(0, 99 * STEP),
-    lambda found: found.rows.head.columns["timestamp"].__setitem__(0, 99 * STEP),
+    lambda found: setattr(found.rows.head, "columns", reordered(found.rows.head.columns)),
 ]
 
 
