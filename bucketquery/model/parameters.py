@@ -7,16 +7,19 @@ import math
 import re
 from collections.abc import Iterable, Mapping
 from itertools import islice
+from types import MappingProxyType
 from typing import Final
 
 from bucketquery.errors import InvalidQuery
-from bucketquery.model.instants import Instant, NowMath, Stretch, read_instant
+from bucketquery.model.instants import FIRST_MS, LAST_MS, Instant, NowMath, Stretch, read_instant
 from bucketquery.model.numbers import is_integer, is_real
 from bucketquery.model.schema import MAPPED, NESTED_FIELDS, TEXT_FIELDS, Schema
 from bucketquery.model.text import JOB_ID_RULE, brief, is_job_id, plain
 
 _DOUBLE = re.compile(r"[+-]?(?:(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?[fFdD]?|NaN|Infinity)")
 _BLANKS: Final = "".join(map(chr, range(0x21)))
+
+_new_tuple: Final = tuple.__new__
 
 _BOOLEANS: Final = {"true": True, "false": False}
 
@@ -79,6 +82,11 @@ def order_of(schema: Schema, sort: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*leading, *schema.ties)))
 
 
+def orders_of(schema: Schema) -> Mapping[str, tuple[str, ...]]:
+    """What `order_of` says of every field that can be sorted by."""
+    return MappingProxyType({sort: order_of(schema, sort) for sort in MAPPED})
+
+
 def _unsortable(sort: str) -> InvalidQuery:
     if sort in TEXT_FIELDS:
         return InvalidQuery(
@@ -104,6 +112,9 @@ def read_job(jobs: object) -> str:
 
 def read_bound(value: Instant | None, name: str) -> tuple[int | str | None, Stretch | NowMath | None]:
     """One side of a window: what to keep of it, and what it means; None twice where it is open."""
+    if type(value) is int and FIRST_MS <= value <= LAST_MS and value != -1:
+        # What most bounds are.
+        return value, _new_tuple(Stretch, (value, value))
     if is_unset(value):
         return None, None
     kept, read = read_kept_instant(value, name)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from bucketquery.errors import InvalidQuery
-from bucketquery.model.instants import NowMath, Stretch
+from bucketquery.model.instants import FIRST_MS, LAST_MS, NowMath, Stretch
 from bucketquery.model.parameters import (
     is_unset,
     order_of,
@@ -97,6 +97,13 @@ def test_unset_has_three_spellings() -> None:
     assert all(map(is_unset, unset))
     assert not any(map(is_unset, given))
     assert [read_bound(value, "start") for value in unset] == [(None, None)] * 4
+
+
+@pytest.mark.parametrize("moment", [FIRST_MS, LAST_MS, FIRST_MS - 1, LAST_MS + 1, -2, 0, 5])
+def test_a_bound_is_itself_whichever_integer_spells_it(moment: int) -> None:
+    """Python's integers inside the years are not looked at twice; nothing else comes of that."""
+    spelled: Any = np.int64(moment)
+    assert read_bound(moment, "start") == read_bound(spelled, "start") == (moment, Stretch(moment, moment))
 
 
 def test_a_bound_is_kept_as_it_can_be_asked_again() -> None:

@@ -73,7 +73,7 @@ def ask(**parameters: Any) -> BucketQuery:
     )
     if "anomaly_score" in parameters:
         parameters["score"] = parameters.pop("anomaly_score")
-    query = client_query(BucketQuery, jobs="web", **{**dict.fromkeys(names), **parameters})
+    query = client_query(BucketQuery, job_id="web", **{**dict.fromkeys(names), **parameters})
     assert isinstance(query, BucketQuery)
     return query
 
