@@ -45,7 +45,7 @@ class Rung:
     Both only come closer as rows are added, and so hold for those who see fewer rows, too.
     """
 
-    __slots__ = ("_counter", "_entries", "_source", "below", "edge", "least")
+    __slots__ = ("_counter", "_entries", "_source", "_waiting", "below", "edge", "least")
 
     def __init__(
         self,
@@ -63,6 +63,8 @@ class Rung:
         # Rows and merits, with room behind the last, and how many are in use; None until a correction is worked in.
         self._entries = entries
         self._source = source
+        # Its own correction, and those of the rung that it corrects.
+        self._waiting = 0 if source is None else 1 + (source[0]._waiting if source[0]._entries is None else 0)
         self._counter = counter or Counter()
 
     @classmethod
@@ -120,10 +122,7 @@ class Rung:
     def corrected(self, rows: Int64s, merits: Array) -> "Rung":
         """This rung where some rows, ascending, have another merit; worked in when it is read. Complexity: O(k)."""
         below, least, _ = self._bounds(merits)
-        source, waiting = self, 1
-        while source._entries is None and source._source is not None:
-            source, waiting = source._source[0], waiting + 1
-        if waiting > _MOST_WAITING:
+        if self._waiting >= _MOST_WAITING:
             self._used()
         return Rung(self.edge, below, least, None, source=(self, rows, merits))
 

@@ -380,10 +380,9 @@ class Segment:
         for lists in self.lists.values():
             lists.check(self.length)
         for (name, desc), ladder in list((self._ladders or {}).items()):
-            # It may know rows that a newer segment over the same arrays has.
-            known = self.columns[name][: max(self.length, ladder.covered)]
-            if len(known) >= ladder.covered:
-                ladder.check(merits_of(known, desc=desc))
+            # What it knows of rows behind those here is the newer segment's that has them.
+            if ladder.covered <= self.length:
+                ladder.check(merits_of(self.column(name), desc=desc))
 
 
 def coded(schema: Schema, columns: Mapping[str, Array]) -> tuple[dict[str, Array], dict[str, Objects]]:

@@ -129,13 +129,14 @@ class Matches:
             self.count += stretch.matched
 
     def _with_scores(self, base: Segment, low: int, high: int, threshold: float) -> list[Stretch]:
-        scores = base.columns[base.schema.score]
+        # Not what lies behind its rows: a newer segment has those elsewhere, once there was no more room.
+        scores = base.column(base.schema.score)
         stretches = []
         if high - low > _FEW_ROWS and "rungs" in SHORTCUTS:
             ladder = base.ladder(base.schema.score, desc=True)
             if ladder is not None and low < ladder.covered:
                 stop = min(high, ladder.covered)
-                stretches.append(self._known(ladder, low, stop, scores[: ladder.covered], threshold))
+                stretches.append(self._known(ladder, low, stop, scores, threshold))
                 low = stop
         if low < high:
             own = scores[low:high]
