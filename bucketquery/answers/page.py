@@ -294,9 +294,11 @@ class Page(ABC, Generic[_Value]):
         """How it was found, as data.
 
         Returns:
-            An immutable mapping: ``path``, what led: ``time`` (two ranks and what lies between, no column is read) or
-            ``scan`` (each row of the window is compared); ``column``, whose values were compared, None where none was;
-            ``rows_looked_at``, how many of them; ``rows_matched``, the count.
+            An immutable mapping. ``path``, what led: ``time`` (two ranks and what lies between: no column is read),
+            ``threshold`` (the rows at or above it), ``order`` (the first rows of the order, and of those the ones that
+            match) or ``scan`` (every row of the window is compared). ``column``, the one whose values led, None where
+            only time did; ``rungs``, the edges of the rungs that were read, in the values of their columns;
+            ``rows_looked_at``, how many rows were compared one by one; ``rows_matched``, the count.
 
         Complexity: O(1).
 
@@ -311,6 +313,7 @@ class Page(ABC, Generic[_Value]):
             {
                 "path": plan.path,
                 "column": plan.column,
+                "rungs": plan.rungs,
                 "rows_looked_at": plan.looked_at,
                 "rows_matched": self.count,
             }

@@ -55,6 +55,7 @@ class Rung:
         entries: tuple[Int32s, Array, int] | None,
         *,
         source: tuple["Rung", Int64s, Array] | None = None,
+        waiting: int = 0,
         counter: Counter | None = None,
     ) -> None:
         self.edge = edge
@@ -63,8 +64,8 @@ class Rung:
         # Rows and merits, with room behind the last, and how many are in use; None until a correction is worked in.
         self._entries = entries
         self._source = source
-        # Its own correction, and those of the rung that it corrects.
-        self._waiting = 0 if source is None else 1 + (source[0]._waiting if source[0]._entries is None else 0)
+        # How many corrections waited when it was made, its own among them.
+        self._waiting = waiting
         self._counter = counter or Counter()
 
     @classmethod
@@ -122,9 +123,11 @@ class Rung:
     def corrected(self, rows: Int64s, merits: Array) -> "Rung":
         """This rung where some rows, ascending, have another merit; worked in when it is read. Complexity: O(k)."""
         below, least, _ = self._bounds(merits)
-        if self._waiting >= _MOST_WAITING:
+        waiting = self._waiting if self._entries is None else 0
+        if waiting >= _MOST_WAITING:
             self._used()
-        return Rung(self.edge, below, least, None, source=(self, rows, merits))
+            waiting = 0
+        return Rung(self.edge, below, least, None, source=(self, rows, merits), waiting=waiting + 1)
 
     def _bounds(self, merits: Array) -> tuple[float, float, Bools]:
         """What `below` and `least` are with more rows, and which of those enter. A missing merit is at no edge."""
