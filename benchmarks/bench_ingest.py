@@ -12,17 +12,15 @@ from typing import Any
 
 import pytest
 
+from benchmarks.real import BOTH_FULL, REPOSITORY, RealSet, by_job
 from benchmarks.workloads import (
-    BOTH_FULL,
     JOB,
-    REPOSITORY,
     Benchmark,
     Columns,
     Document,
-    RealSet,
+    Question,
     SortedBuckets,
     bucket_documents,
-    by_job,
     late_buckets,
     next_buckets,
     rescored,
@@ -62,7 +60,7 @@ def loaded_columns(columns: Columns) -> ResultsIndex:
 def assert_alike(index: ResultsIndex, plain: SortedBuckets, *queries: BucketQuery) -> None:
     """The index answers the queries as the plain list does, and not with nothing."""
     for query in queries:
-        count, page = plain.prepare(query)()
+        count, page = plain.prepare(Question.of(query))()
         assert count > 0
         assert index.search(query).to_dict() == {"count": count, "buckets": page}
 
@@ -149,7 +147,7 @@ class Live:
             put(document)
             return ask()
 
-        index, put, ask = self.index, self.plain.put, self.plain.prepare(query)
+        index, put, ask = self.index, self.plain.put, self.plain.prepare(Question.of(query))
         return step_index if contestant == "index" else step_list
 
 
@@ -229,7 +227,7 @@ def test_one_in_a_hundred_is_rescored_then_the_top_ten_read(
     def rescore_list(some: Columns) -> object:
         for document in bucket_documents(some):
             live.plain.put(document)
-        return live.plain.prepare(HIGHEST)()
+        return live.plain.prepare(Question.of(HIGHEST))()
 
     batches = rescored(columns)
     for some in islice(batches, 3):

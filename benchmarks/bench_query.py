@@ -10,7 +10,17 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from benchmarks.workloads import JOB, QUESTIONS, Answer, Benchmark, Columns, Document, SortedBuckets, questions
+from benchmarks.workloads import (
+    JOB,
+    QUESTIONS,
+    Answer,
+    Benchmark,
+    Columns,
+    Document,
+    Question,
+    SortedBuckets,
+    questions,
+)
 from bucketquery import BucketPage, BucketQuery, ResultsIndex
 from bucketquery.testing import evaluate
 
@@ -35,7 +45,7 @@ def all_asked(columns: Columns, plain: SortedBuckets) -> dict[str, list[Asked]]:
     asked = {}
     for name, variants in questions(columns).items():
         queries = [BucketQuery(jobs=JOB, **parameters) for parameters in variants]
-        answers = [plain.prepare(query)() for query in queries]
+        answers = [plain.prepare(Question.of(query))() for query in queries]
         for query, (count, page) in zip(queries, answers, strict=True):
             assert count > 0, f"{name}: a question that nothing answers says nothing"
             assert bool(page) == bool(query.size)
@@ -65,7 +75,7 @@ def test_a_question_is_answered(
     ways: dict[str, Callable[[Asked], Callable[[], object]]] = {
         "search": lambda one: partial(index.search, one.query),
         "get_buckets": lambda one: partial(index.get_buckets, job_id=JOB, **one.parameters),
-        "list": lambda one: plain.prepare(one.query),
+        "list": lambda one: plain.prepare(Question.of(one.query)),
         "reference": lambda one: partial(evaluate, plain.documents, one.query),
     }
     if contestant == "reference":

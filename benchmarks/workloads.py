@@ -1,27 +1,25 @@
-"""The workloads: buckets from one seed, the questions asked of them, real documents, and a plain list to compare with.
+"""The workloads: buckets from one seed, the questions about them, the answers, and a plain list to compare with.
 
 Made buckets follow one plan at every size: a span of 300 s with some gaps; scores 70 % zero, 10 % above 1, 1 % above
-25, 0.1 % above 75, independent in time; event counts lognormal with a daily season; the last three buckets interim.
+25, 0.1 % above 75, independent in time or in bursts; event counts lognormal with a daily season; the last three buckets
+interim.
 
-`SortedBuckets` is both oracle and peer: a list of dicts in order of time, bisected for windows, filtered and sorted for
-the rest. What it answers is what must be answered, and how fast is what a user has who writes it by hand.
+`SortedBuckets` is what a user has who writes it by hand: a list of dicts in order of time, bisected for windows,
+filtered and sorted for the rest. `answer_of` is the judge of all: every match, sorted whole, then cut.
 """
 
 from bisect import bisect_left
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from heapq import nlargest, nsmallest
 from itertools import count
 from operator import itemgetter
-from pathlib import Path
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple, Protocol, Self, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from bucketquery import BucketQuery
-from samples import SAMPLES, read_documents
 
 JOB: Final = "web"
 SPAN_S: Final = 300
@@ -32,12 +30,16 @@ SMALLEST: Final = 10_000
 """Fewer buckets than this do not fill the windows of the questions."""
 
 _SEED: Final = 20_260_101
-_SETS: Final = 64
-_INTERIM: Final = 3
+_BURST: Final = 48
 
 Columns = Mapping[str, npt.NDArray[Any]]
 Document = dict[str, Any]
 Answer = tuple[int, Sequence[Document]]
+Keys = tuple[int, Sequence[int]]
+"""The exact count, and the timestamps of the page in its order."""
+
+
+_Item = TypeVar("_Item")
 
 
 class Benchmark(Protocol):
@@ -56,22 +58,40 @@ class Benchmark(Protocol):
 # Buckets from the seed
 
 
-def bucket_columns(size: int) -> Columns:
-    """Columns of ``size`` buckets in order of time, fit for ``upsert_columns``. Complexity: O(size)."""
+def bucket_columns(size: int, *, interim: int = 3, clustered: bool = False) -> Columns:
+    """Columns of ``size`` buckets in order of time, fit for ``upsert_columns``.
+
+    Args:
+        size: how many.
+        interim: how many of the newest are interim.
+        clustered: whether high scores come in bursts of some hours; no score is more or less frequent by it.
+
+    Complexity: O(size); O(size log size) where they are clustered.
+    """
     rng = np.random.default_rng(_SEED)
     steps = np.where(rng.random(size) < 0.001, rng.integers(2, 13, size), 1)
     timestamps = FIRST_MS + SPAN_MS * (steps.cumsum() - steps[0])
     ranks, scores = (0.0, 0.7, 0.9, 0.99, 0.999, 1.0), (0.0, 0.0, 1.0, 25.0, 75.0, 100.0)
     season = 1.0 + 0.5 * np.sin(2 * np.pi * (timestamps % DAY_MS) / DAY_MS)
+    chances = rng.random(size)
     return {
         "timestamp": timestamps,
         "bucket_span": np.full(size, SPAN_S, dtype=np.int64),
-        "anomaly_score": np.interp(rng.random(size), ranks, scores),
+        "anomaly_score": np.interp(_in_bursts(chances) if clustered else chances, ranks, scores),
         "initial_anomaly_score": np.interp(rng.random(size), ranks, scores),
         "event_count": (season * rng.lognormal(6.0, 0.5, size)).astype(np.int64),
-        "is_interim": np.arange(size) >= size - _INTERIM,
+        "is_interim": np.arange(size) >= size - interim,
         "processing_time_ms": rng.integers(0, 50, size),
     }
+
+
+def _in_bursts(chances: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """The same numbers, ordered so that the high ones stand close to each other."""
+    sums = np.concatenate((np.zeros(_BURST), chances)).cumsum()
+    moving = sums[_BURST:] - sums[:-_BURST] + chances
+    ordered = np.empty_like(chances)
+    ordered[moving.argsort()] = np.sort(chances)
+    return ordered
 
 
 def bucket_documents(columns: Columns) -> list[Document]:
@@ -113,6 +133,32 @@ def rescored(columns: Columns) -> Iterator[Columns]:
         }
 
 
+class Worn(NamedTuple):
+    """Buckets as they are loaded, what is written of them later, one by one, and what they are then."""
+
+    loaded: Columns
+    written: list[Document]
+    columns: Columns
+
+
+def worn(columns: Columns, *, late: int = 250, replaced: int = 250) -> Worn:
+    """The same buckets after some that came late, and other scores and events for some of long ago."""
+    rng = np.random.default_rng(_SEED + 5)
+    size = len(columns["timestamp"])
+    old = np.sort(rng.choice(np.arange(size - 100), late + replaced, replace=False))
+    is_late = rng.permutation(late + replaced) < late
+    changed = {name: column[old] for name, column in columns.items()}
+    for name in ("anomaly_score", "event_count"):
+        changed[name] = rng.permutation(columns[name])[: late + replaced]
+    changed["timestamp"] = changed["timestamp"] + is_late * (SPAN_MS // 2)
+    after = {name: column.copy() for name, column in columns.items()}
+    for name, column in after.items():
+        column[old[~is_late]] = changed[name][~is_late]
+        after[name] = np.insert(column, old[is_late] + 1, changed[name][is_late])
+    written = bucket_documents(changed)
+    return Worn(columns, [written[at] for at in rng.permutation(late + replaced).tolist()], after)
+
+
 # Buckets as they come, one by one
 
 
@@ -145,18 +191,47 @@ def _document(timestamp: int, score: float, *, is_interim: bool = False) -> Docu
     }
 
 
-# Questions
+# Questions and their answers
 
 
-def questions(columns: Columns) -> dict[str, list[dict[str, Any]]]:
-    """Every question by its name, as the parameters of up to 64 random variants of it."""
+class Question(NamedTuple):
+    """A question as a hand would prepare it: a lookup is a window of one millisecond, and an open side is None."""
+
+    start: int | None
+    end: int | None
+    threshold: float
+    final_only: bool
+    sort: str
+    desc: bool
+    from_: int
+    size: int
+
+    @classmethod
+    def of(cls, query: BucketQuery) -> Self:
+        """What a query without date math asks."""
+        start, end, timestamp, skip, size = query.start, query.end, query.timestamp, query.from_, query.size
+        assert not isinstance(start, str)
+        assert not isinstance(end, str)
+        assert not isinstance(timestamp, str)
+        if timestamp is not None:
+            start, end, skip, size = timestamp, timestamp + 1, 0, 1
+        return cls(start, end, query.anomaly_score, query.exclude_interim, query.sort, query.desc, skip, size)
+
+    @property
+    def by_time(self) -> bool:
+        """Whether every bucket of the window matches, and they come by time."""
+        return not (self.threshold > 0 or self.final_only or self.sort != "timestamp")
+
+
+def questions(columns: Columns, sets: int = 64) -> dict[str, list[dict[str, Any]]]:
+    """Every question by its name, as the parameters of up to ``sets`` random variants of it."""
     rng = np.random.default_rng(_SEED + 4)
     timestamps = columns["timestamp"]
     size = len(timestamps)
 
     def windows(length: int) -> list[dict[str, Any]]:
         first, last = int(timestamps[0]), int(timestamps[-1])
-        starts = rng.integers(first, max(first, last - length) + 1, _SETS).tolist()
+        starts = rng.integers(first, max(first, last - length) + 1, sets).tolist()
         return [{"start": start, "end": start + length} for start in starts]
 
     whole = int(timestamps[-1] - timestamps[0])
@@ -167,7 +242,7 @@ def questions(columns: Columns) -> dict[str, list[dict[str, Any]]]:
         "Q3 last page": [{"desc": True}],
         "Q7 middle page": [{"from_": size // 2}],
         "Q2 one day": windows(DAY_MS),
-        "Q9 one bucket": [{"timestamp": moment} for moment in rng.choice(timestamps, _SETS).tolist()],
+        "Q9 one bucket": [{"timestamp": moment} for moment in rng.choice(timestamps, sets).tolist()],
         "Q4 threshold 75": [{"anomaly_score": 75.0}],
         "Q5 threshold 25 in 30 days, by score": [
             {**window, **by_score, "anomaly_score": 25.0, "size": 20} for window in windows(30 * DAY_MS)
@@ -179,11 +254,33 @@ def questions(columns: Columns) -> dict[str, list[dict[str, Any]]]:
         ],
         "Q11 dense threshold": [{"anomaly_score": 0.005}],
         "Q12 lowest 100 by score, a half": [{**window, "sort": "anomaly_score"} for window in windows(whole // 2)],
+        # Thresholds of chance, so that none is one that a structure happens to hold.
+        "T37 threshold about 37.3": [{"anomaly_score": score} for score in rng.uniform(37.2, 37.4, sets).tolist()],
+        "T05 threshold about 0.5": [{"anomaly_score": score} for score in rng.uniform(0.49, 0.51, sets).tolist()],
     }
 
 
 QUESTIONS: Final = tuple(questions(bucket_columns(2)))
 """The names of all questions; they are the same at every size."""
+
+
+def answer_of(columns: Columns, question: Question) -> tuple[int, list[int]]:
+    """The right count and timestamps, the plain way: every row that matches, sorted whole, cut. O(n log n)."""
+    timestamps = columns["timestamp"]
+    keep = np.ones(len(timestamps), dtype=np.bool_)
+    if question.start is not None:
+        keep &= timestamps >= question.start
+    if question.end is not None:
+        keep &= timestamps < question.end
+    if question.threshold > 0:
+        keep &= columns["anomaly_score"] >= question.threshold
+    if question.final_only:
+        keep &= ~columns["is_interim"]
+    rows = keep.nonzero()[0]
+    order = rows[np.lexsort((timestamps[rows], columns[question.sort][rows]))]
+    # Reversed whole: ties go in the request's direction too.
+    page = (order[::-1] if question.desc else order)[question.from_ : question.from_ + question.size]
+    return len(rows), timestamps[page].tolist()
 
 
 # The plain list
@@ -198,7 +295,7 @@ class SortedBuckets:
 
     def __init__(self, documents: Iterable[Document]) -> None:
         self.documents = list(documents)
-        self.timestamps = [document["timestamp"] for document in self.documents]
+        self.timestamps: list[int] = [document["timestamp"] for document in self.documents]
 
     def put(self, document: Document) -> None:
         """Insert a bucket, or replace the one of its timestamp."""
@@ -210,85 +307,57 @@ class SortedBuckets:
             self.timestamps.insert(row, timestamp)
             self.documents.insert(row, document)
 
-    def prepare(self, query: BucketQuery) -> Callable[[], Answer]:
+    def prepare(self, question: Question) -> Callable[[], Answer]:
         """What a hand would write for this one question; everything is chosen before the clock runs.
 
         The documents of an answer are those of the list itself.
         """
-        start, end, timestamp, first, last = query.start, query.end, query.timestamp, query.from_, query.size
-        assert not isinstance(start, str)
-        assert not isinstance(end, str)
-        assert not isinstance(timestamp, str)
-        if timestamp is not None:
-            start, end, first, last = timestamp, timestamp + 1, 0, 1
-        else:
-            last += first
-        if query.anomaly_score > 0 or query.exclude_interim or query.sort != "timestamp":
-            return partial(self._by_scan, start, end, first, last, query)
-        return partial(self._newest_first if query.desc else self._oldest_first, start, end, first, last)
+        if question.by_time:
+            return self._slicing(self.documents, question)
+        return partial(self._by_scan, question)
 
-    def _oldest_first(self, start: int | None, end: int | None, first: int, last: int) -> Answer:
+    def prepare_keys(self, question: Question) -> Callable[[], Keys]:
+        """The same where only the timestamps of the page are asked for."""
+        if question.by_time:
+            return self._slicing(self.timestamps, question)
+
+        def scan_keys() -> Keys:
+            found, page = self._by_scan(question)
+            return found, [document["timestamp"] for document in page]
+
+        return scan_keys
+
+    def _slicing(self, of: list[_Item], question: Question) -> Callable[[], tuple[int, list[_Item]]]:
+        timestamps, start, end, first = self.timestamps, question.start, question.end, question.from_
+        last = first + question.size
+
+        def oldest_first() -> tuple[int, list[_Item]]:
+            low = 0 if start is None else bisect_left(timestamps, start)
+            high = len(timestamps) if end is None else bisect_left(timestamps, end)
+            return high - low, of[low + first : min(low + last, high)]
+
+        def newest_first() -> tuple[int, list[_Item]]:
+            low = 0 if start is None else bisect_left(timestamps, start)
+            high = len(timestamps) if end is None else bisect_left(timestamps, end)
+            page = of[max(low, high - last) : max(low, high - first)]
+            page.reverse()
+            return high - low, page
+
+        return newest_first if question.desc else oldest_first
+
+    def _by_scan(self, question: Question) -> Answer:
+        start, end, first, last = question.start, question.end, question.from_, question.from_ + question.size
         low = 0 if start is None else bisect_left(self.timestamps, start)
         high = len(self.timestamps) if end is None else bisect_left(self.timestamps, end)
-        return high - low, self.documents[low + first : min(low + last, high)]
-
-    def _newest_first(self, start: int | None, end: int | None, first: int, last: int) -> Answer:
-        low = 0 if start is None else bisect_left(self.timestamps, start)
-        high = len(self.timestamps) if end is None else bisect_left(self.timestamps, end)
-        page = self.documents[max(low, high - last) : max(low, high - first)]
-        page.reverse()
-        return high - low, page
-
-    def _by_scan(self, start: int | None, end: int | None, first: int, last: int, query: BucketQuery) -> Answer:
-        _, matches = self._oldest_first(start, end, 0, len(self.documents))
-        if query.anomaly_score > 0:
-            threshold = query.anomaly_score
+        matches = self.documents[low:high]
+        if question.threshold > 0:
+            threshold = question.threshold
             matches = [document for document in matches if document["anomaly_score"] >= threshold]
-        if query.exclude_interim:
+        if question.final_only:
             matches = [document for document in matches if not document["is_interim"]]
-        if query.sort == "timestamp":
-            return len(matches), (matches[::-1] if query.desc else matches)[first:last]
-        if query.desc:
+        if question.sort == "timestamp":
+            return len(matches), (matches[::-1] if question.desc else matches)[first:last]
+        if question.desc:
             # Equal values keep the order they come in; theirs is newest first here.
-            return len(matches), nlargest(last, reversed(matches), key=itemgetter(query.sort))[first:]
-        return len(matches), nsmallest(last, matches, key=itemgetter(query.sort))[first:]
-
-
-# Real documents
-
-
-class RealSet(NamedTuple):
-    """Files of real buckets, and what is known of them from elsewhere: a count made without this library."""
-
-    files: tuple[str, ...]
-    buckets: int
-    jobs: int
-    at_or_above: Mapping[float, int]
-
-    def read(self, folder: Path = SAMPLES) -> list[Document]:
-        """All documents, parsed, in the order of the files."""
-        return [document for name in self.files for document in read_documents(folder / f"{name}.ndjson.gz")]
-
-
-REPOSITORY: Final = RealSet(
-    files=("numentaTM_1h_by_category.buckets", "numenta_nyc_taxi.buckets"),
-    buckets=30_010,
-    jobs=8,
-    at_or_above={1.0: 18_542, 10.0: 2_501, 25.0: 1_552, 50.0: 555, 75.0: 385, 100.0: 306},
-)
-BOTH_FULL: Final = RealSet(
-    files=("numenta.buckets", "numentaTM.buckets"),
-    buckets=730_770,
-    jobs=116,
-    at_or_above={1.0: 380_214, 10.0: 27_146, 25.0: 13_097, 50.0: 1_617, 75.0: 1_189, 100.0: 996},
-)
-
-
-def by_job(documents: Iterable[Document]) -> dict[str, list[Document]]:
-    """The documents of each job, in order of time: what a list of dicts needs before it can be asked."""
-    jobs = defaultdict(list)
-    for document in documents:
-        jobs[document["job_id"]].append(document)
-    for some in jobs.values():
-        some.sort(key=itemgetter("timestamp", "bucket_span"))
-    return dict(jobs)
+            return len(matches), nlargest(last, reversed(matches), key=itemgetter(question.sort))[first:]
+        return len(matches), nsmallest(last, matches, key=itemgetter(question.sort))[first:]

@@ -1,0 +1,94 @@
+"""The peers answer as they must, before and after each kind of write; nothing is timed here."""
+
+from collections.abc import Iterator
+from itertools import islice
+
+import pytest
+
+from benchmarks.peers import KINDS, is_installed, make
+from benchmarks.peers.peer import Peer, body_of
+from benchmarks.workloads import (
+    JOB,
+    QUESTIONS,
+    Columns,
+    Question,
+    answer_of,
+    bucket_columns,
+    bucket_documents,
+    next_buckets,
+    questions,
+    rescored,
+    shuffled,
+    worn,
+)
+from bucketquery import BucketQuery
+
+#: How many variants of each question are asked.
+SETS = 4
+
+
+@pytest.fixture(params=KINDS)
+def peer(request: pytest.FixtureRequest) -> Peer:
+    """Each peer whose engine is here, empty."""
+    name: str = request.param
+    if not is_installed(name):
+        pytest.skip(f"{KINDS[name].engine} is not installed")
+    return make(name)
+
+
+def asked(columns: Columns) -> Iterator[Question]:
+    """All the questions, and each also in the other direction and with some skipped."""
+    for name, variants in questions(columns, SETS).items():
+        assert name in QUESTIONS
+        for parameters in variants:
+            query = BucketQuery(jobs=JOB, **parameters)
+            yield Question.of(query)
+            if query.timestamp is None:
+                yield Question.of(query.replace(desc=not query.desc))
+                yield Question.of(query.replace(from_=query.from_ + 7, size=5))
+
+
+def assert_right(peer: Peer, columns: Columns) -> None:
+    """The peer answers every question about these rows as the plain way does, and with whole rows alike."""
+    documents = {document["timestamp"]: document for document in bucket_documents(columns)}
+    for question in asked(columns):
+        expected = answer_of(columns, question)
+        count, page = peer.prepare(question)()
+        assert (count, list(peer.keys(page))) == expected
+        assert expected[0]
+        body = {"count": count, "buckets": [documents[timestamp] for timestamp in expected[1]]}
+        assert body_of(peer.prepare_rows(question)()) == body
+
+
+@pytest.mark.parametrize("clustered", [False, True])
+def test_questions_are_answered(peer: Peer, columns: Columns, clustered: bool) -> None:
+    """Whatever the scores look like."""
+    size = min(len(columns["timestamp"]), 10_000)
+    made = bucket_columns(size, clustered=clustered)
+    peer.load(shuffled(made) if clustered else made)
+    assert_right(peer, made)
+    assert peer.memory() >= 0
+
+
+def test_writes_are_seen(peer: Peer) -> None:
+    """Buckets put behind the newest or in its place, then other scores for some of all."""
+    made = bucket_columns(10_000)
+    peer.load(made)
+    documents = list(islice(next_buckets(made, interim=2), 12))
+    for at, document in enumerate(documents):
+        (peer.replace if at % 3 else peer.append)(document)
+    kept = [*bucket_documents(made), *documents[2::3]]
+    after = {name: made[name].dtype.type([document[name] for document in kept]) for name in made}
+    assert_right(peer, after)
+    some = next(rescored(after))
+    peer.rescore(some)
+    after["anomaly_score"][after["timestamp"].searchsorted(some["timestamp"])] = some["anomaly_score"]
+    assert_right(peer, after)
+
+
+def test_worn_buckets_are_those_that_were_loaded_and_written() -> None:
+    """The last version of each timestamp, in order."""
+    made = worn(bucket_columns(10_000))
+    last = {document["timestamp"]: document for document in (*bucket_documents(made.loaded), *made.written)}
+    assert [last[timestamp] for timestamp in sorted(last)] == bucket_documents(made.columns)
+    assert len(last) == 10_250

@@ -1,0 +1,180 @@
+"""NumPy by a careful hand: sorted arrays with room behind, binary search, masks, partition. Pages are row numbers."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from benchmarks.peers.peer import FIELDS, Row
+from benchmarks.workloads import Columns, Document, Question
+
+Array = npt.NDArray[Any]
+Rows = slice | npt.NDArray[np.intp]
+
+
+class Held:
+    """Columns in order of time. A write changes them in place: who reads meanwhile may see half of it."""
+
+    def load(self, columns: Columns) -> None:
+        """Copy and check the rows; sort them where they are not."""
+        timestamps = columns["timestamp"]
+        self.length = len(timestamps)
+        order: Any = slice(None) if (timestamps[1:] > timestamps[:-1]).all() else timestamps.argsort(kind="stable")
+        self._room = {name: self._with_room(columns[name][order]) for name in FIELDS}
+        self._room["final"] = ~self._room["is_interim"]
+        self._look()
+
+    def _with_room(self, column: Array) -> Array:
+        room = np.empty(self.length + self.length // 8 + 1_024, dtype=column.dtype)
+        room[: self.length] = column
+        return room
+
+    def _look(self) -> None:
+        self.columns = {name: room[: self.length] for name, room in self._room.items()}
+
+    def prepare(self, question: Question) -> Callable[[], tuple[int, Rows]]:
+        """What is written for this one question, its scalars in the columns' own types."""
+        if question.by_time:
+            return self._slicing(question)
+        if question.sort != "timestamp":
+            return self._ordering(question)
+        return self._filtering(question) if question.size else self._counting(question)
+
+    def _windowing(self, question: Question) -> Callable[[], tuple[int, int]]:
+        # A Python int would be made an array first, at each search.
+        start = None if question.start is None else np.int64(question.start)
+        end = None if question.end is None else np.int64(question.end)
+
+        def window() -> tuple[int, int]:
+            timestamps = self.columns["timestamp"]
+            low = 0 if start is None else int(timestamps.searchsorted(start))
+            return low, self.length if end is None else int(timestamps.searchsorted(end))
+
+        return window
+
+    def _matching(self, question: Question, low: int, high: int) -> npt.NDArray[np.bool_]:
+        if not question.threshold > 0:
+            final: npt.NDArray[np.bool_] = self.columns["final"][low:high]
+            return final
+        mask: npt.NDArray[np.bool_] = self.columns["anomaly_score"][low:high] >= question.threshold
+        if question.final_only:
+            mask &= self.columns["final"][low:high]
+        return mask
+
+    def _slicing(self, question: Question) -> Callable[[], tuple[int, Rows]]:
+        window, first, last = self._windowing(question), question.from_, question.from_ + question.size
+
+        def oldest_first() -> tuple[int, Rows]:
+            low, high = window()
+            return high - low, slice(low + first, min(low + last, high))
+
+        def newest_first() -> tuple[int, Rows]:
+            low, high = window()
+            stop = max(low, high - last) - 1
+            return high - low, slice(max(low, high - first) - 1, stop if stop >= 0 else None, -1)
+
+        return newest_first if question.desc else oldest_first
+
+    def _counting(self, question: Question) -> Callable[[], tuple[int, Rows]]:
+        window, nothing = self._windowing(question), slice(0, 0)
+
+        def count() -> tuple[int, Rows]:
+            return int(np.count_nonzero(self._matching(question, *window()))), nothing
+
+        return count
+
+    def _filtering(self, question: Question) -> Callable[[], tuple[int, Rows]]:
+        window, first, last = self._windowing(question), question.from_, question.from_ + question.size
+
+        def filtered() -> tuple[int, Rows]:
+            low, high = window()
+            mask = self._matching(question, low, high)
+            count = int(np.count_nonzero(mask))
+            if question.desc:
+                return count, high - 1 - first_true(mask[::-1], last)[first:]
+            return count, first_true(mask, last)[first:] + low
+
+        return filtered
+
+    def _ordering(self, question: Question) -> Callable[[], tuple[int, Rows]]:
+        window, first, last = self._windowing(question), question.from_, question.from_ + question.size
+        every, desc = not (question.threshold > 0 or question.final_only), question.desc
+
+        def ordered() -> tuple[int, Rows]:
+            low, high = window()
+            values = self.columns[question.sort][low:high]
+            # Ties go in the request's direction: turned round, the newest of them come first.
+            if every:
+                found = smallest(-values[::-1] if desc else values, last)[first:]
+                return high - low, high - 1 - found if desc else found + low
+            rows = self._matching(question, low, high).nonzero()[0]
+            if desc:
+                rows = rows[::-1]
+            chosen = values[rows]
+            return len(rows), rows[smallest(-chosen if desc else chosen, last)[first:]] + low
+
+        return ordered
+
+    def keys(self, page: Rows) -> Sequence[int]:
+        """The timestamps of row numbers."""
+        timestamps: Sequence[int] = self.columns["timestamp"][page].tolist()
+        return timestamps
+
+    def prepare_rows(self, question: Question) -> Callable[[], tuple[int, Sequence[Row]]]:
+        """Row numbers, and a gather of each column."""
+        answer = self.prepare(question)
+
+        def rows() -> tuple[int, Sequence[Row]]:
+            count, page = answer()
+            return count, list(zip(*(self.columns[name][page].tolist() for name in FIELDS), strict=True))
+
+        return rows
+
+    def append(self, document: Document) -> None:
+        """Behind the last, in the room that is there; more is made where it is used up."""
+        if self.length == len(self._room["timestamp"]):
+            self._room = {name: self._with_room(column) for name, column in self._room.items()}
+        self._put(self.length, document)
+        self.length += 1
+        self._look()
+
+    def replace(self, document: Document) -> None:
+        """In place, found by binary search."""
+        self._put(int(self.columns["timestamp"].searchsorted(np.int64(document["timestamp"]))), document)
+
+    def _put(self, row: int, document: Document) -> None:
+        for name in FIELDS:
+            self._room[name][row] = document[name]
+        self._room["final"][row] = not document["is_interim"]
+
+    def rescore(self, columns: Columns) -> None:
+        """Found by binary search, scattered in place."""
+        rows = self.columns["timestamp"].searchsorted(columns["timestamp"])
+        self.columns["anomaly_score"][rows] = columns["anomaly_score"]
+
+    def memory(self) -> int:
+        """The arrays, without the room behind them."""
+        return sum(column.nbytes for column in self.columns.values())
+
+
+def first_true(mask: npt.NDArray[np.bool_], need: int) -> npt.NDArray[np.intp]:
+    """Where the first ``need`` matches are, from a prefix that grows until it has them."""
+    prefix = 16 * need
+    while True:
+        found: npt.NDArray[np.intp] = mask[:prefix].nonzero()[0]
+        if len(found) >= need or prefix >= len(mask):
+            return found[:need]
+        prefix *= 8
+
+
+def smallest(values: Array, need: int) -> npt.NDArray[np.intp]:
+    """Where the ``need`` smallest values are, in order; of equal ones the first come first."""
+    if len(values) <= 4 * need:
+        few: npt.NDArray[np.intp] = values.argsort(kind="stable")[:need]
+        return few
+    # Not the largest by their own partition: on mass ties that takes ten times as long.
+    bound = np.partition(values, need - 1)[need - 1]
+    below = (values < bound).nonzero()[0]
+    below = below[values[below].argsort(kind="stable")]
+    return np.concatenate((below, first_true(values == bound, need - len(below))))

@@ -1,0 +1,128 @@
+"""SQLite in memory, indexed on what is asked for; its statements are prepared, and their plans pinned."""
+
+import sqlite3
+from collections.abc import Callable, Sequence
+from itertools import repeat
+from time import perf_counter_ns
+from typing import Any, Final
+
+from benchmarks.peers.peer import FIELDS, Row, row_of
+from benchmarks.peers.sql import columns_of, order, where
+from benchmarks.workloads import Columns, Document, Keys, Question
+
+_PLANS: Final = ("", "not indexed", "indexed by by_score", "indexed by by_events")
+_PUT: Final = f"insert into buckets values ({', '.join('?' * len(FIELDS))})"
+_TABLE: Final = """
+create table buckets (
+    timestamp integer primary key, anomaly_score real, bucket_span integer, initial_anomaly_score real,
+    event_count integer, is_interim integer, processing_time_ms integer
+)"""
+
+
+class Held:
+    """One table whose rows lie in order of time, with an index on the score and one on the events."""
+
+    def load(self, columns: Columns) -> None:
+        """Insert the rows in the order they come, then make the indexes and let the planner look at them."""
+        self._connection = sqlite3.connect(":memory:", isolation_level=None, cached_statements=1_024)
+        self._run = self._connection.execute
+        self._run(_TABLE)
+        self._run("begin")
+        self._connection.executemany(_PUT, zip(*(columns[name].tolist() for name in FIELDS), strict=True))
+        self._run("commit")
+        self._run("create index by_score on buckets (anomaly_score, timestamp)")
+        self._run("create index by_events on buckets (event_count, timestamp)")
+        self._run("analyze")
+        #: SQLite counts a table by walking it; who asks for that again and again keeps the number.
+        self._length = len(columns["timestamp"])
+        self._pinned: dict[str, str] = {}
+
+    def prepare(self, question: Question) -> Callable[[], Keys]:
+        """A statement for the count, where that is not known, and one for the page."""
+        rows = self._prepare(question, ("timestamp",))
+
+        def keys() -> Keys:
+            count, page = rows()
+            return count, [timestamp for (timestamp,) in page]
+
+        return keys
+
+    def _prepare(self, question: Question, names: Sequence[str]) -> Callable[[], tuple[int, list[Any]]]:
+        run, condition_values = self._run, where(question, "is_interim = 0")
+        conditions, values = condition_values
+        paged = [*values, question.size, question.from_]
+        select = self._pin(
+            f"select {columns_of(names)} from buckets %s {conditions}{order(question)} limit ? offset ?",
+            paged,
+        )
+        if not conditions:
+            return lambda: (self._length, run(select, paged).fetchall())
+        select_count = self._pin(f"select count(*) from buckets %s {conditions}", values)
+        if not question.size:
+            return lambda: (run(select_count, values).fetchone()[0], [])
+        return lambda: (run(select_count, values).fetchone()[0], run(select, paged).fetchall())
+
+    def _pin(self, text: str, values: Sequence[Any]) -> str:
+        """The statement with the plan that answers soonest, of those that it can have."""
+        if text not in self._pinned:
+            taken = {}
+            for plan in _PLANS:
+                statement = text.replace("%s", plan)
+                try:
+                    taken[statement] = min(self._time(statement, values) for _ in repeat(None, 3))
+                except sqlite3.OperationalError as error:
+                    if "no query solution" not in str(error):
+                        raise
+            self._pinned[text] = min(taken, key=taken.__getitem__)
+        return self._pinned[text]
+
+    def _time(self, statement: str, values: Sequence[Any]) -> int:
+        begun = perf_counter_ns()
+        self._run(statement, values).fetchall()
+        return perf_counter_ns() - begun
+
+    def keys(self, page: Sequence[int]) -> Sequence[int]:
+        """The page has been its timestamps all along."""
+        return page
+
+    def prepare_rows(self, question: Question) -> Callable[[], tuple[int, Sequence[Row]]]:
+        """All columns; SQLite's booleans are numbers, and are turned here."""
+        answer = self._prepare(question, FIELDS)
+
+        def rows() -> tuple[int, Sequence[Row]]:
+            count, page = answer()
+            return count, [(*before, bool(interim), after) for *before, interim, after in page]
+
+        return rows
+
+    def append(self, document: Document) -> None:
+        """One insert, committed."""
+        self._run(_PUT, row_of(document))
+        self._length += 1
+
+    def replace(self, document: Document) -> None:
+        """One update of what a bucket's next version may change, committed."""
+        self._run(
+            "update buckets set anomaly_score = ?, initial_anomaly_score = ?, event_count = ?, is_interim = ?,"
+            " processing_time_ms = ? where timestamp = ?",
+            (
+                document["anomaly_score"],
+                document["initial_anomaly_score"],
+                document["event_count"],
+                document["is_interim"],
+                document["processing_time_ms"],
+                document["timestamp"],
+            ),
+        )
+
+    def rescore(self, columns: Columns) -> None:
+        """One update a bucket, all in one transaction."""
+        scores = zip(columns["anomaly_score"].tolist(), columns["timestamp"].tolist(), strict=True)
+        self._run("begin")
+        self._connection.executemany("update buckets set anomaly_score = ? where timestamp = ?", scores)
+        self._run("commit")
+
+    def memory(self) -> int:
+        """All pages of the database, indexes included."""
+        pages, page_bytes = (self._run(f"pragma {name}").fetchone()[0] for name in ("page_count", "page_size"))
+        return int(pages * page_bytes)
