@@ -170,10 +170,12 @@ def next_buckets(columns: Columns, *, interim: int) -> Iterator[Document]:
             yield _document(newest + at * SPAN_MS, at % 7 + version, is_interim=version < interim)
 
 
-def late_buckets(columns: Columns) -> list[Document]:
-    """One bucket between each two neighbours, in an order of chance."""
+def late_buckets(columns: Columns, most: int | None = None) -> list[Document]:
+    """One bucket between each two neighbours, in an order of chance; ``most`` of them at most."""
     starts = columns["timestamp"][:-1] + SPAN_MS // 2
-    return [_document(start, start % 97) for start in np.random.default_rng(_SEED + 3).permutation(starts).tolist()]
+    return [
+        _document(start, start % 97) for start in np.random.default_rng(_SEED + 3).permutation(starts)[:most].tolist()
+    ]
 
 
 def _document(timestamp: int, score: float, *, is_interim: bool = False) -> Document:

@@ -1,0 +1,74 @@
+"""The driver of `python -m benchmarks`: everything is run once, every answer is checked, every goal has its verdict."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from benchmarks.__main__ import main
+from benchmarks.asking import check
+from benchmarks.goals import GOALS, Measured, best, judge, ratios
+from benchmarks.peers import KINDS, is_installed
+from benchmarks.timing import Table, WrongAnswer
+from benchmarks.workloads import QUESTIONS
+
+ROOT = Path(__file__).parent.parent
+
+
+def test_everything_is_measured_and_judged(tmp_path: Path) -> None:
+    """One run at the smallest size names each question, each peer that is here, and a result for each goal."""
+    output = tmp_path / "report.md"
+    assert main(["--once", "--sizes", "10000", "--jobs", "300", "--output", str(output)]) == 0
+    text = output.read_text(encoding="utf-8")
+    for name in (*QUESTIONS, *filter(is_installed, KINDS), "W1u", "W2", "W3", "W4", "F 300 jobs"):
+        assert name in text
+    for name in KINDS:
+        if not is_installed(name):
+            assert f"not installed: {name}" in text or f", {name}" in text
+    goals = text.partition("## Goals")[2].partition("## Questions")[0]
+    unmeasured = [line for line in goals.splitlines() if line.endswith("not measured |")]
+    # Growth needs a second size; a question over jobs and what is beside pandas need that these are there.
+    assert all("growth" in line or "fleet" in line or "bulk load of columns" in line for line in unmeasured)
+
+
+def test_what_is_missing_is_not_measured() -> None:
+    """Without figures no goal is met, and none is missed either."""
+    verdicts = judge({}, 1_000_000)
+    assert len(verdicts) > len(GOALS)
+    assert {verdict.is_met for verdict in verdicts} == {None}
+
+
+def test_like_is_compared_with_like() -> None:
+    """A page that nobody reads stands beside row numbers; one whose keys are read beside an engine's answer."""
+    row = {"search": 2.0, "search, keys": 10.0, "numpy": 3.0, "sqlite": 20.0}
+    assert ratios(row) == {"numpy": 1.5, "sqlite": 2.0}
+    assert best(row) == ("numpy", 1.5)
+    slow = {f"Q{number} of them": row for number in (1, 2, 3, 7, 9)}
+    tables = {("questions live", 10_000): Table("", "µs", {name: {**some, "list": 1.0} for name, some in slow.items()})}
+    assert Measured(tables, 10_000).sizes == [10_000]
+    verdicts = {verdict.goal: verdict for verdict in judge(tables, 10_000)}
+    assert verdicts["within 3x of bisect on a list"].is_met
+    assert verdicts["3x faster than every engine"].is_met is False
+
+
+@pytest.mark.parametrize(
+    ("answer", "right", "empty"),
+    [((2, [1]), (1, [1]), False), ((1, [2]), (1, [1]), False), ((0, []), (0, []), False), ((1, []), (1, []), False)],
+)
+def test_a_wrong_or_empty_answer_fails(
+    answer: tuple[int, list[int]], right: tuple[int, list[int]], empty: bool
+) -> None:
+    """Another count, another page, nothing found, nothing on the page."""
+    with pytest.raises(WrongAnswer):
+        check("a question", answer, right, empty=empty)
+    check("a question", (1, [1]), (1, [1]), empty=False)
+    check("a count", (1, []), (1, []), empty=True)
+
+
+def test_the_command_tells_its_parameters() -> None:
+    """It starts from a checkout, without the tests in reach."""
+    said = subprocess.run(
+        [sys.executable, "-m", "benchmarks", "--help"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert "--sizes" in said.stdout

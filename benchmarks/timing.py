@@ -1,0 +1,104 @@
+"""How time is taken: in turn, in one process, without the collector; calls repeated until the clock can tell them."""
+
+import gc
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from itertools import repeat
+from statistics import median
+from time import perf_counter_ns
+from typing import Any, Final, NamedTuple
+
+Call = Callable[[], object]
+Figures = dict[str, dict[str, float]]
+"""What each contestant took, by the work and the contestant's name."""
+
+
+class WrongAnswer(Exception):
+    """A contestant answered something else than what is right, or there is nothing that could be answered."""
+
+
+class Effort(NamedTuple):
+    """How long to measure.
+
+    Attributes:
+        rounds: how many samples of each contestant, at most.
+        sample_ns: how long a sample lasts at least; its calls are repeated until it does.
+        most_ns: how long one contestant may take for one work, once it has been three times; rounds beyond are left.
+        seconds: how long what has no rounds goes on, such as readers beside a writer.
+    """
+
+    rounds: int
+    sample_ns: int
+    most_ns: int
+    seconds: float
+
+
+FULL: Final = Effort(rounds=15, sample_ns=4_000_000, most_ns=1_500_000_000, seconds=3.0)
+ONCE: Final = Effort(rounds=1, sample_ns=0, most_ns=0, seconds=0.02)
+"""Everything is run, and its answers are checked; the times say nothing."""
+
+_FEWEST: Final = 3
+
+
+class Table(NamedTuple):
+    """Figures with a title, and the unit that they are in."""
+
+    title: str
+    unit: str
+    figures: Figures
+
+
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    """Garbage of one contestant is not collected while another is timed."""
+    gc.collect()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+
+
+def race(contestants: Mapping[str, Sequence[Call]], effort: Effort) -> dict[str, float]:
+    """The median of each contestant for one call, microseconds.
+
+    All take turns, and whose turn is first moves on, so that whatever else the machine does meets them alike. A sample
+    is all calls of a contestant, one after the other, as often as it takes to last.
+    """
+    samples: dict[str, list[float]] = {name: [] for name in contestants}
+    with undisturbed():
+        # The first pass fills caches, the second one says how long a pass takes.
+        passes = {name: [_sample(calls, 1) for _ in range(2)][-1] for name, calls in contestants.items()}
+        loops = {name: max(1, effort.sample_ns // max(1, taken)) for name, taken in passes.items()}
+        names = list(contestants)
+        for turn in range(effort.rounds):
+            shift = turn % len(names)
+            for name in names[shift:] + names[:shift]:
+                if turn < _FEWEST or turn * passes[name] * loops[name] < effort.most_ns:
+                    taken = _sample(contestants[name], loops[name])
+                    samples[name].append(taken / loops[name] / len(contestants[name]) / 1e3)
+    return {name: median(taken) for name, taken in samples.items()}
+
+
+def _sample(calls: Sequence[Call], loops: int) -> int:
+    begun = perf_counter_ns()
+    for _ in repeat(None, loops):
+        for call in calls:
+            call()
+    return perf_counter_ns() - begun
+
+
+def alternate(contestants: Mapping[str, Callable[[Any], object]], given: Sequence[Any]) -> dict[str, list[float]]:
+    """What each contestant took for each of the things given, microseconds; in turn, nothing repeated."""
+    taken: dict[str, list[float]] = {name: [] for name in contestants}
+    with undisturbed():
+        for turn, one in enumerate(given):
+            shift = turn % len(contestants)
+            names = list(contestants)
+            for name in names[shift:] + names[:shift]:
+                work = contestants[name]
+                begun = perf_counter_ns()
+                made = work(one)
+                taken[name].append((perf_counter_ns() - begun) / 1e3)
+                del made
+    return taken

@@ -1,0 +1,404 @@
+"""The writes, each followed by the question that shows them; loading; pauses; readers beside a writer."""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from importlib import import_module
+from itertools import islice
+from statistics import median
+from threading import Event, Thread
+from time import perf_counter, perf_counter_ns
+from typing import Any, Final
+
+from benchmarks.asking import check, loaded, timestamps_of
+from benchmarks.peers import KINDS, is_installed, make
+from benchmarks.peers.peer import Peer, row_of
+from benchmarks.timing import Effort, Figures, WrongAnswer, alternate, undisturbed
+from benchmarks.workloads import (
+    JOB,
+    Columns,
+    Document,
+    Question,
+    answer_of,
+    bucket_columns,
+    bucket_documents,
+    late_buckets,
+    next_buckets,
+    rescored,
+    shuffled,
+)
+from bucketquery import BucketQuery, ResultsIndex
+
+NEWEST: Final = BucketQuery(jobs=JOB, desc=True)
+HIGHEST: Final = BucketQuery(jobs=JOB, sort="anomaly_score", desc=True, size=10)
+VERSIONS: Final = 16
+"""How often a bucket is written until it is final: interim 15 times, then once more."""
+
+CHURN: Final = 2_000
+"""About a week of buckets of 300 s."""
+
+_WORDS: Final = {True: "W4 replace the newest bucket, {} buckets of 16 versions", False: "W2 append a bucket"}
+
+Documents = Sequence[Document]
+
+
+class Stepper:
+    """One contestant: it takes documents, and gives the newest page after each."""
+
+    def __init__(self, name: str, step: Callable[[Document], object], newest: Callable[[], tuple[int, Any]]) -> None:
+        self.name = name
+        self.step = step
+        self.newest = newest
+        self.rows = 0
+
+    def live(self, documents: Documents) -> None:
+        """Write some documents, and look at the newest page after each."""
+        step = self.step
+        for document in documents:
+            step(document)
+
+    def check(self, columns: Columns, taken: Documents) -> None:
+        """Refuse a newest page that does not begin with what was written last.
+
+        Raises:
+            WrongAnswer: it does not.
+        """
+        behind = sorted({document["timestamp"] for document in taken})
+        timestamps = [*columns["timestamp"][-100:].tolist(), *behind][-100:]
+        count, rows = self.newest()
+        right = (len(columns["timestamp"]) + len(behind), timestamps[::-1])
+        check(f"the newest page, {self.name}", (count, [row[0] for row in rows]), right, empty=False)
+        if tuple(rows[0]) != row_of(taken[-1]):
+            raise WrongAnswer(f"the newest page, {self.name}: {rows[0]}, not {taken[-1]}")
+
+
+def steppers(columns: Columns, peers: Sequence[str]) -> list[Stepper]:
+    """The index, its page unread and its keys read, and new peers; all over these buckets."""
+    made = [_index_stepper(name, loaded(columns)) for name in ("index", "index, keys")]
+    for name in peers:
+        peer = make(name)
+        peer.load(columns)
+        made.append(_peer_stepper(name, peer, int(columns["timestamp"][-1])))
+    return made
+
+
+def _index_stepper(name: str, index: ResultsIndex) -> Stepper:
+    upsert, search = index.upsert, index.search
+
+    def step(document: Document) -> object:
+        upsert([document])
+        return search(NEWEST)
+
+    def step_and_read(document: Document) -> object:
+        upsert([document])
+        return search(NEWEST).keys()
+
+    def newest() -> tuple[int, Any]:
+        page = search(NEWEST)
+        return page.count, [row_of(bucket.to_dict()) for bucket in page]
+
+    return Stepper(name, step if name == "index" else step_and_read, newest)
+
+
+def _peer_stepper(name: str, peer: Peer, last: int) -> Stepper:
+    append, replace, ask = peer.append, peer.replace, peer.prepare(Question.of(NEWEST))
+
+    def step(document: Document) -> object:
+        nonlocal last
+        timestamp = document["timestamp"]
+        if timestamp > last:
+            append(document)
+            last = timestamp
+        else:
+            replace(document)
+        return ask()
+
+    return Stepper(name, step, peer.prepare_rows(Question.of(NEWEST)))
+
+
+def write_newest(size: int, peers: Sequence[str], effort: Effort, *, interim: bool) -> Figures:
+    """W2 or W4: a document is written and the newest page is read, for a few hundred buckets, and after a week of them.
+
+    A sample is sixteen documents: as many buckets, or all versions of one.
+
+    Raises:
+        WrongAnswer: a page does not show what was written.
+    """
+    columns = bucket_columns(size)
+    stream = next_buckets(columns, interim=VERSIONS - 1 if interim else 0)
+    full = effort.rounds > 1
+    blocks = [list(islice(stream, VERSIONS)) for _ in range(300 if full else 2)]
+    contestants = steppers(columns, peers)
+    for each in contestants:
+        for at, document in enumerate(blocks[0]):
+            each.step(document)
+            each.check(columns, blocks[0][: at + 1])
+    figures = {_WORDS[interim].format("hundreds of"): _lives(contestants, columns, blocks[:1], blocks[1:])}
+    if interim:
+        lasting = [each for each in contestants if _writes(each.name) >= CHURN * VERSIONS]
+        churn = [list(islice(stream, VERSIONS)) for _ in range(CHURN - len(blocks) if full else 2)]
+        for block in churn:
+            for each in lasting:
+                each.live(block)
+        later = [list(islice(stream, VERSIONS)) for _ in range(100 if full else 2)]
+        figures[_WORDS[interim].format(f"after {CHURN:,}")] = _lives(lasting, columns, blocks + churn, later)
+    return figures
+
+
+def _writes(name: str) -> int:
+    return KINDS[name].writes if name in KINDS else 1_000_000
+
+
+def _lives(
+    contestants: Sequence[Stepper], columns: Columns, before: Sequence[Documents], blocks: Sequence[Documents]
+) -> dict[str, float]:
+    """The median of each for one document; who is slow gets fewer of them."""
+    figures = {}
+    taken: dict[str, list[float]] = {each.name: [] for each in contestants}
+    done = {each.name: min(len(blocks), max(1, _writes(each.name) // VERSIONS)) for each in contestants}
+    with undisturbed():
+        for turn, block in enumerate(blocks):
+            shift = turn % len(contestants)
+            for each in [*contestants[shift:], *contestants[:shift]]:
+                if turn < done[each.name]:
+                    begun = perf_counter_ns()
+                    each.live(block)
+                    taken[each.name].append((perf_counter_ns() - begun) / 1e3 / VERSIONS)
+    for each in contestants:
+        written = [document for block in (*before, *blocks[: done[each.name]]) for document in block]
+        each.check(columns, written)
+        figures[each.name] = median(taken[each.name])
+    return figures
+
+
+def rescore(size: int, peers: Sequence[str], effort: Effort) -> Figures:
+    """W3: other scores for a random hundredth, then the ten highest; milliseconds.
+
+    Raises:
+        WrongAnswer: the ten highest are not those of the scores as they are then.
+    """
+    columns = bucket_columns(size)
+    asks: dict[str, Callable[[], tuple[int, Any]]] = {}
+    works: dict[str, Callable[[Columns], object]] = {}
+    for name in ("index", "index, upsert_columns") if hasattr(ResultsIndex, "renormalize") else ("index",):
+        index = loaded(columns)
+        works[name], asks[name] = _index_rescoring(index, name), _index_answer(index)
+    for name in peers:
+        peer = make(name)
+        peer.load(columns)
+        works[name], asks[name] = _peer_rescoring(peer), _peer_answer(peer)
+    batches = list(islice(rescored(columns), 2 + min(9, effort.rounds)))
+    now = {**columns, "anomaly_score": columns["anomaly_score"].copy()}
+    for some in batches[:2]:
+        _write_scores(now, some)
+        for work in works.values():
+            work(some)
+        _check_highest(now, asks)
+    taken = alternate(works, batches[2:])
+    for some in batches[2:]:
+        _write_scores(now, some)
+    _check_highest(now, asks)
+    return {"W3 rescore a hundredth, then the top ten": {name: median(some) / 1e3 for name, some in taken.items()}}
+
+
+def _write_scores(columns: Columns, some: Columns) -> None:
+    columns["anomaly_score"][columns["timestamp"].searchsorted(some["timestamp"])] = some["anomaly_score"]
+
+
+def _check_highest(columns: Columns, asks: Mapping[str, Callable[[], tuple[int, Any]]]) -> None:
+    right = answer_of(columns, Question.of(HIGHEST))
+    for name, ask in asks.items():
+        check(f"the ten highest after a rescore, {name}", ask(), right, empty=False)
+
+
+def _index_rescoring(index: ResultsIndex, name: str) -> Callable[[Columns], object]:
+    renormalize = getattr(index, "renormalize", None)
+    if renormalize is None or name != "index":
+        write: Callable[[Columns], object] = partial(index.upsert_columns, job_id=JOB)
+    else:
+
+        def write(some: Columns) -> object:
+            return renormalize(JOB, {key: some[key] for key in ("timestamp", "bucket_span", "anomaly_score")})
+
+    def work(some: Columns) -> object:
+        write(some)
+        return index.search(HIGHEST).keys()
+
+    return work
+
+
+def _index_answer(index: ResultsIndex) -> Callable[[], tuple[int, Any]]:
+    def answer() -> tuple[int, Any]:
+        page = index.search(HIGHEST)
+        return page.count, timestamps_of(page)
+
+    return answer
+
+
+def _peer_rescoring(peer: Peer) -> Callable[[Columns], object]:
+    ask = peer.prepare(Question.of(HIGHEST))
+
+    def work(some: Columns) -> object:
+        peer.rescore(some)
+        return ask()
+
+    return work
+
+
+def _peer_answer(peer: Peer) -> Callable[[], tuple[int, Any]]:
+    ask = peer.prepare(Question.of(HIGHEST))
+
+    def answer() -> tuple[int, Any]:
+        count, page = ask()
+        return count, peer.keys(page)
+
+    return answer
+
+
+def load(size: int, peers: Sequence[str], effort: Effort) -> Figures:
+    """W1 and W1u: from columns to what can be asked, milliseconds.
+
+    Raises:
+        WrongAnswer: the newest page of a fresh one is wrong.
+    """
+    figures = {}
+    for name, columns in {
+        "W1 load columns, sorted": bucket_columns(size),
+        "W1u load columns, shuffled": shuffled(bucket_columns(size)),
+    }.items():
+        right = answer_of(columns, Question.of(NEWEST))
+        works: dict[str, Callable[[Columns], object]] = {"index": loaded}
+        page = loaded(columns).search(NEWEST)
+        check(f"{name}, index", (page.count, timestamps_of(page)), right, empty=False)
+        for peer_name in peers:
+            works[peer_name] = partial(_load_peer, peer_name)
+        if is_installed("pandas"):
+            works["pandas sort_values"] = _sorting(columns)
+        slow = {key: work for key, work in works.items() if key in {"list", "sqlite"}}
+        quick = {key: work for key, work in works.items() if key not in slow}
+        taken = {**alternate(quick, [columns] * min(7, effort.rounds)), **alternate(slow, [columns])}
+        figures[name] = {key: median(taken[key]) / 1e3 for key in works}
+    return figures
+
+
+def _sorting(columns: Columns) -> Callable[[Columns], object]:
+    """Only the sorting of a frame that is there already."""
+    frame: Any = import_module("pandas").DataFrame(dict(columns))
+    return lambda _: frame.sort_values("timestamp")
+
+
+def _load_peer(name: str, columns: Columns) -> Peer:
+    peer = make(name)
+    peer.load(columns)
+    return peer
+
+
+def read_documents(size: int, effort: Effort) -> Figures:
+    """Parsed documents of one job in one batch, in order; documents a second.
+
+    Raises:
+        WrongAnswer: some are not there afterwards.
+    """
+    documents = bucket_documents(bucket_columns(min(size, 1_000_000)))
+    index = ResultsIndex()
+    if index.upsert(documents).inserted != len(documents) or index.search(NEWEST).count != len(documents):
+        raise WrongAnswer("documents are missing")
+    del index
+    taken = alternate({"index": lambda some: ResultsIndex().upsert(some)}, [documents] * min(3, effort.rounds))
+    return {f"{len(documents):,} documents in one batch": {"index": len(documents) / median(taken["index"]) * 1e6}}
+
+
+def pause(size: int, effort: Effort) -> Figures:
+    """How long single writes take, and the longest of them, milliseconds: in order, late, replacing old ones.
+
+    So many that the room behind the columns is used up and a head is sealed, or as many as time allows.
+
+    Raises:
+        WrongAnswer: some were not written.
+    """
+    columns = bucket_columns(size)
+    seconds = 5 * effort.seconds
+    old = bucket_documents({name: column[: size // 2 : max(1, size // 8_000)] for name, column in columns.items()})
+    streams = {
+        "in order": islice(next_buckets(columns, interim=0), size // 8 + 1_000),
+        "late": iter(late_buckets(columns, 2_500 + size // 1_000)),
+        "replacing old ones": iter([{**document, "anomaly_score": 99.0} for document in old]),
+    }
+    figures = {}
+    for name, stream in streams.items():
+        index = loaded(columns)
+        taken = []
+        stop = perf_counter() + seconds
+        with undisturbed():
+            for document in stream:
+                begun = perf_counter_ns()
+                index.upsert([document])
+                taken.append((perf_counter_ns() - begun) / 1e6)
+                if perf_counter() > stop:
+                    break
+        index.check()
+        expected = size if name.startswith("replacing") else size + len(taken)
+        if index.search(NEWEST).count != expected:
+            raise WrongAnswer(f"single writes {name}: some are missing")
+        figures[f"single writes {name}"] = {**_spread(taken), "writes": len(taken)}
+    return figures
+
+
+def _spread(taken: list[float]) -> dict[str, float]:
+    ordered = sorted(taken)
+    return {
+        "median": median(ordered),
+        "99 of 100": ordered[math.ceil(0.99 * len(ordered)) - 1],
+        "longest": ordered[-1],
+    }
+
+
+def read_beside(size: int, effort: Effort) -> Figures:
+    """How long the newest page and its keys take a reader: alone, beside a thread that counts, beside a writer; ms.
+
+    Raises:
+        WrongAnswer: a reader saw fewer buckets than before, or a newest page that is not in order.
+    """
+    columns = bucket_columns(size)
+    figures = {}
+    for name, work in {
+        "a reader alone": None,
+        "a reader beside a thread that only counts": _counting,
+        "a reader beside a thread that always writes": _writing,
+    }.items():
+        index = loaded(columns)
+        stop = Event()
+        threads = [Thread(target=work, args=(index, columns, stop))] if work else []
+        for thread in threads:
+            thread.start()
+        taken = []
+        seen = size
+        until = perf_counter() + effort.seconds
+        try:
+            while perf_counter() < until:
+                begun = perf_counter_ns()
+                page = index.search(NEWEST)
+                keys = page.keys()
+                taken.append((perf_counter_ns() - begun) / 1e6)
+                if page.count < seen or keys[0][1] < keys[-1][1]:
+                    raise WrongAnswer(f"{name}: {page.count} buckets after {seen}")
+                seen = page.count
+        finally:
+            stop.set()
+            for thread in threads:
+                thread.join()
+        figures[name] = {**_spread(taken), "reads": len(taken)}
+    return figures
+
+
+def _counting(_index: ResultsIndex, _columns: Columns, stop: Event) -> None:
+    count = 0
+    while not stop.is_set():
+        count += 1
+
+
+def _writing(index: ResultsIndex, columns: Columns, stop: Event) -> None:
+    for document in next_buckets(columns, interim=VERSIONS - 1):
+        if stop.is_set():
+            return
+        index.upsert([document])
