@@ -12,6 +12,8 @@ from benchmarks.peers.peer import Peer, body_of
 from benchmarks.timing import Call, Effort, Figures, WrongAnswer, alternate, race
 from benchmarks.workloads import (
     JOB,
+    NINE_PARAMETERS,
+    NINE_SETTLED,
     Columns,
     Question,
     answer_of,
@@ -175,27 +177,16 @@ def count_dense(held: Setting, effort: Effort) -> Figures:
 
 def parse(held: Setting, effort: Effort) -> Figures:
     """What the client's keywords cost over the same question prepared."""
-    first = int(held.columns["timestamp"][0])
-    nine: dict[str, Any] = {
-        "start": "2000-01-03T00:00:00Z",
-        "end": "2000-01-04T12:30:00.000+01:00",
-        "anomaly_score": 1.0,
-        "exclude_interim": False,
-        "expand": False,
-        "sort": "timestamp",
-        "desc": True,
-        "from_": 0,
-        "size": 100,
-    }
     figures = {}
-    for name, parameters in {"nine parameters, two dates in text": nine, "no parameters": {}}.items():
+    for name, parameters, settled in (
+        ("nine parameters, two dates in text", NINE_PARAMETERS, NINE_SETTLED),
+        ("no parameters", {}, {}),
+    ):
         query = BucketQuery(jobs=JOB, **parameters)
-        # Dates are within the first days.
-        settled = query.replace(start=946_857_600_000, end=946_985_400_000) if parameters else query
-        right = answer_of(held.columns, Question.of(settled))
+        right = answer_of(held.columns, Question.of(BucketQuery(jobs=JOB, **settled)))
         search, get = partial(held.ours.search, query), partial(held.ours.get_buckets, job_id=JOB, **parameters)
         for page in (search(), get()):
-            check(f"{name} from {first}", (page.count, timestamps_of(page)), right, empty=False)
+            check(name, (page.count, timestamps_of(page)), right, empty=False)
         figures[name] = race({"search": [search], "get_buckets": [get]}, effort)
     return figures
 

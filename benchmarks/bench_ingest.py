@@ -14,7 +14,9 @@ import pytest
 
 from benchmarks.real import BOTH_FULL, REPOSITORY, RealSet, by_job
 from benchmarks.workloads import (
+    HIGHEST,
     JOB,
+    NEWEST,
     Benchmark,
     Columns,
     Document,
@@ -29,8 +31,6 @@ from benchmarks.workloads import (
 from bucketquery import BucketQuery, ResultsIndex
 from bucketquery.testing import evaluate
 
-NEWEST = BucketQuery(jobs=JOB, desc=True)
-HIGHEST = BucketQuery(jobs=JOB, sort="anomaly_score", desc=True, size=10)
 #: More than a head holds of a table of up to two million buckets, so that each burst of them is sealed at least once.
 LATE_BURST = 1_100
 

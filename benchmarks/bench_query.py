@@ -12,6 +12,8 @@ import pytest
 
 from benchmarks.workloads import (
     JOB,
+    NINE_PARAMETERS,
+    NINE_SETTLED,
     QUESTIONS,
     Answer,
     Benchmark,
@@ -98,27 +100,15 @@ def test_a_question_is_answered(
 @pytest.mark.parametrize("contestant", ["search", "get_buckets"])
 def test_dates_and_all_parameters_are_parsed(benchmark: Benchmark, contestant: str, index: ResultsIndex) -> None:
     """The price of nine keywords with two dates in text over the same question prepared."""
-    parameters: dict[str, Any] = {
-        "start": "2000-01-03T00:00:00Z",
-        "end": "2000-01-04T12:30:00.000+01:00",
-        "anomaly_score": 1.0,
-        "exclude_interim": False,
-        "expand": False,
-        "sort": "timestamp",
-        "desc": True,
-        "from_": 0,
-        "size": 100,
-    }
-    query = BucketQuery(jobs=JOB, **parameters)
-    same = query.replace(start=946_857_600_000, end=946_985_400_000)
-    answers = [index.search(query), index.search(same), index.get_buckets(job_id=JOB, **parameters)]
+    query, same = BucketQuery(jobs=JOB, **NINE_PARAMETERS), BucketQuery(jobs=JOB, **NINE_SETTLED)
+    answers = [index.search(query), index.search(same), index.get_buckets(job_id=JOB, **NINE_PARAMETERS)]
     assert len(answers[0]) > 0
     assert [page.to_dict() for page in answers] == [answers[0].to_dict()] * 3
     benchmark.group = "nine keywords, two dates in text"
     benchmark.extra_info["contestant"] = contestant
     call = partial(index.search, query)
     if contestant == "get_buckets":
-        call = partial(index.get_buckets, job_id=JOB, **parameters)
+        call = partial(index.get_buckets, job_id=JOB, **NINE_PARAMETERS)
     benchmark(call)
 
 

@@ -262,6 +262,28 @@ def questions(columns: Columns, sets: int = 64) -> dict[str, list[dict[str, Any]
     }
 
 
+NEWEST: Final = BucketQuery(jobs=JOB, desc=True)
+"""The newest page: what is looked at after a bucket was written."""
+
+HIGHEST: Final = BucketQuery(jobs=JOB, sort="anomaly_score", desc=True, size=10)
+"""The highest ten scores: what is looked at after scores were written."""
+
+NINE_PARAMETERS: Final[Mapping[str, Any]] = {
+    "start": "2000-01-03T00:00:00Z",
+    "end": "2000-01-04T12:30:00.000+01:00",
+    "anomaly_score": 1.0,
+    "exclude_interim": False,
+    "expand": False,
+    "sort": "timestamp",
+    "desc": True,
+    "from_": 0,
+    "size": 100,
+}
+"""All parameters but a lookup's, with two dates in text within the first days of the made buckets."""
+
+NINE_SETTLED: Final[Mapping[str, Any]] = {**NINE_PARAMETERS, "start": 946_857_600_000, "end": 946_985_400_000}
+"""The same with the instants that the dates mean."""
+
 QUESTIONS: Final = tuple(questions(bucket_columns(2)))
 """The names of all questions; they are the same at every size."""
 

@@ -15,7 +15,9 @@ from benchmarks.peers import KINDS, is_installed, make
 from benchmarks.peers.peer import Peer, row_of
 from benchmarks.timing import Effort, Figures, WrongAnswer, alternate, undisturbed
 from benchmarks.workloads import (
+    HIGHEST,
     JOB,
+    NEWEST,
     Columns,
     Document,
     Question,
@@ -27,10 +29,8 @@ from benchmarks.workloads import (
     rescored,
     shuffled,
 )
-from bucketquery import BucketQuery, ResultsIndex
+from bucketquery import ResultsIndex
 
-NEWEST: Final = BucketQuery(jobs=JOB, desc=True)
-HIGHEST: Final = BucketQuery(jobs=JOB, sort="anomaly_score", desc=True, size=10)
 VERSIONS: Final = 16
 """How often a bucket is written until it is final: interim 15 times, then once more."""
 
