@@ -11,6 +11,7 @@ from benchmarks.peers import make
 from benchmarks.peers.peer import Peer, body_of
 from benchmarks.timing import Call, Effort, Figures, WrongAnswer, alternate, race
 from benchmarks.workloads import (
+    DAY_MS,
     JOB,
     NINE_PARAMETERS,
     NINE_SETTLED,
@@ -193,16 +194,23 @@ def parse(held: Setting, effort: Effort) -> Figures:
 
 def read(held: Setting, effort: Effort) -> Figures:
     """What it costs to make a page of 100 buckets the API's response body."""
+    middle = int(held.columns["timestamp"][len(held.columns["timestamp"]) // 2])
+    pages: dict[str, Mapping[str, Any]] = {
+        "a slice": {"start": middle},
+        "a slice and interim buckets": {"desc": True},
+        "scattered rows": {"start": middle, "end": middle + 3 * DAY_MS, "anomaly_score": 0.005},
+    }
+    documents = {each["timestamp"]: each for each in bucket_documents(held.columns)}
     figures = {}
-    documents = None
-    for name in ("Q7 middle page", "Q3 last page", "Q4 threshold 75"):
-        one = asked(held.columns, 1)[name][0]
-        if len(one.answer[1]) < one.question.size:
-            continue
-        documents = documents or {each["timestamp"]: each for each in bucket_documents(held.columns)}
-        search = partial(held.ours.search, one.query)
-        if search().to_dict() != {"count": one.answer[0], "buckets": [documents[key] for key in one.answer[1]]}:
-            raise WrongAnswer(f"to_dict, {name}")
+    for name, parameters in pages.items():
+        query = BucketQuery(jobs=JOB, **parameters)
+        count, keys = answer_of(held.columns, Question.of(query))
+        search = partial(held.ours.search, query)
+        if len(keys) != query.size or search().to_dict() != {
+            "count": count,
+            "buckets": [documents[key] for key in keys],
+        }:
+            raise WrongAnswer(f"to_dict of {name}")
         figures[name] = race({"search": [search], "search, to_dict": [_reading(search, "to_dict")]}, effort)
     return figures
 

@@ -2,7 +2,9 @@
 
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
+from time import sleep
 
 import pytest
 
@@ -10,7 +12,7 @@ from benchmarks.__main__ import main
 from benchmarks.asking import check
 from benchmarks.goals import GOALS, Measured, best, judge, ratios
 from benchmarks.peers import KINDS, is_installed
-from benchmarks.timing import Table, WrongAnswer
+from benchmarks.timing import Effort, Table, WrongAnswer, race
 from benchmarks.workloads import QUESTIONS
 
 ROOT = Path(__file__).parent.parent
@@ -50,6 +52,21 @@ def test_like_is_compared_with_like() -> None:
     verdicts = {verdict.goal: verdict for verdict in judge(tables, 10_000)}
     assert verdicts["within 3x of bisect on a list"].is_met
     assert verdicts["3x faster than every engine"].is_met is False
+
+
+def test_calls_are_repeated_until_the_clock_can_tell() -> None:
+    """However short a call is, a sample of it lasts; a median is told for one call."""
+    done = 0
+
+    def call() -> None:
+        nonlocal done
+        done += 1
+
+    effort = Effort(rounds=3, sample_ns=1_000_000, most_ns=10**9, seconds=0.0)
+    taken = race({"short": [call, call], "long": [partial(sleep, 0.002)]}, effort)
+    assert done > 1_000
+    assert 0 < taken["short"] < 100
+    assert taken["long"] >= 2_000
 
 
 @pytest.mark.parametrize(

@@ -219,7 +219,10 @@ def _loads(measured: Measured) -> list[Verdict]:
     for name, row in measured.part("loading").items():
         if "pandas sort_values" in row:
             index, sorting = row["index"], row["pandas sort_values"]
-            told[name.split()[0]] = (f"{index:.1f} beside {sorting:.1f} ms", index <= sorting)
+            words = f"{index:.1f} beside {sorting:.1f} ms"
+            if "pandas" in row:
+                words += f" ({row['pandas']:.1f} with making the frame)"
+            told[name.split()[0]] = (words, index <= sorting)
     rates = {
         name: (f"{row['index']:,.0f} a second", row["index"] >= 400_000)
         for name, row in measured.part("documents").items()

@@ -106,5 +106,5 @@ def _growth(results: Results) -> list[str]:
     ]
     for name in rows[sizes[0]]:
         taken = [rows[size][name]["search"] for size in sizes]
-        lines.append(f"| {name} | {' | '.join(map(shown, taken))} | {taken[-1] / taken[0]:.2g}x |")
+        lines.append(f"| {name} | {' | '.join(map(shown, taken))} | {times(taken[-1] / taken[0])} |")
     return lines

@@ -67,17 +67,26 @@ def race(contestants: Mapping[str, Sequence[Call]], effort: Effort) -> dict[str,
     """
     samples: dict[str, list[float]] = {name: [] for name in contestants}
     with undisturbed():
-        # The first pass fills caches, the second one says how long a pass takes.
-        passes = {name: [_sample(calls, 1) for _ in range(2)][-1] for name, calls in contestants.items()}
-        loops = {name: max(1, effort.sample_ns // max(1, taken)) for name, taken in passes.items()}
+        loops = {name: _calibrate(calls, effort.sample_ns) for name, calls in contestants.items()}
+        spent = dict.fromkeys(contestants, 0)
         names = list(contestants)
         for turn in range(effort.rounds):
             shift = turn % len(names)
             for name in names[shift:] + names[:shift]:
-                if turn < _FEWEST or turn * passes[name] * loops[name] < effort.most_ns:
+                if turn < _FEWEST or spent[name] < effort.most_ns:
                     taken = _sample(contestants[name], loops[name])
+                    spent[name] += taken
                     samples[name].append(taken / loops[name] / len(contestants[name]) / 1e3)
     return {name: median(taken) for name, taken in samples.items()}
+
+
+def _calibrate(calls: Sequence[Call], sample_ns: int) -> int:
+    """How often all calls are repeated for a sample to last; found by trying, for a single pass may be disturbed."""
+    _sample(calls, 1)
+    loops = 1
+    while (taken := _sample(calls, loops)) < sample_ns:
+        loops = max(2 * loops, min(10 * loops, loops * sample_ns // max(1, taken)))
+    return loops
 
 
 def _sample(calls: Sequence[Call], loops: int) -> int:

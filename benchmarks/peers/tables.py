@@ -35,7 +35,7 @@ class Held:
         self._run("analyze")
         #: SQLite counts a table by walking it; who asks for that again and again keeps the number.
         self._length = len(columns["timestamp"])
-        self._pinned: dict[str, str] = {}
+        self._pinned: dict[tuple[object, ...], str] = {}
 
     def prepare(self, question: Question) -> Callable[[], Keys]:
         """A statement for the count, where that is not known, and one for the page."""
@@ -54,17 +54,23 @@ class Held:
         select = self._pin(
             f"select {columns_of(names)} from buckets %s {conditions}{order(question)} limit ? offset ?",
             paged,
+            question,
         )
         if not conditions:
             return lambda: (self._length, run(select, paged).fetchall())
-        select_count = self._pin(f"select count(*) from buckets %s {conditions}", values)
+        select_count = self._pin(f"select count(*) from buckets %s {conditions}", values, question)
         if not question.size:
             return lambda: (run(select_count, values).fetchone()[0], [])
         return lambda: (run(select_count, values).fetchone()[0], run(select, paged).fetchall())
 
-    def _pin(self, text: str, values: Sequence[Any]) -> str:
-        """The statement with the plan that answers soonest, of those that it can have."""
-        if text not in self._pinned:
+    def _pin(self, text: str, values: Sequence[Any], question: Question) -> str:
+        """The statement with the plan that answers soonest, of those that it can have.
+
+        Tried once for each length of a window and each threshold: which plan is the best depends on both.
+        """
+        length = None if question.start is None or question.end is None else question.end - question.start
+        asked = (text, length, round(question.threshold, 1))
+        if asked not in self._pinned:
             taken = {}
             for plan in _PLANS:
                 statement = text.replace("%s", plan)
@@ -73,8 +79,8 @@ class Held:
                 except sqlite3.OperationalError as error:
                     if "no query solution" not in str(error):
                         raise
-            self._pinned[text] = min(taken, key=taken.__getitem__)
-        return self._pinned[text]
+            self._pinned[asked] = min(taken, key=taken.__getitem__)
+        return self._pinned[asked]
 
     def _time(self, statement: str, values: Sequence[Any]) -> int:
         begun = perf_counter_ns()
