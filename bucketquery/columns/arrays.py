@@ -18,12 +18,12 @@ from bucketquery.columns.batch import (
     assemble,
     checked_column,
     in_bounds,
-    ordered,
     refused,
     whole_column,
 )
 from bucketquery.columns.checks import IS_REQUIRED, Owner, Unfit
 from bucketquery.columns.lists import Lists
+from bucketquery.columns.ordered import order_of
 from bucketquery.columns.rest import packed, part
 from bucketquery.columns.segment import Segment
 from bucketquery.errors import InvalidDocument
@@ -123,7 +123,7 @@ def read_scores(columns: object, kind: Kind) -> Scores:
     given = _arrays(_named(columns, schema, fields))
     stored = {field.name: _column(field, given[field.name], len(given["timestamp"])).values for field in fields}
     keys = [stored[name] for name in schema.identity]
-    order = ordered(keys)
+    order = order_of(keys)
     ascending = stored if order is None else {name: column[order] for name, column in stored.items()}
     return Scores(Segment(schema, len(ascending["timestamp"]), ascending, {}, {}, {}), keys)
 
@@ -183,7 +183,8 @@ def _jobs(column: Any, job_id: str | None, length: int, codes: JobCodes) -> Int6
         raise InvalidDocument(reason, field="columns.job_id" if job_id is None else "job_id", value=job_id)
     if column is not None:
         return np.array(_each("job_id", column, lambda value, _: codes.code(value)), dtype=np.int64)
-    return np.full(length, codes.code(read_job_id(job_id)), dtype=np.int64)
+    # One code for all, which takes no memory.
+    return np.broadcast_to(np.int64(codes.code(read_job_id(job_id))), length)
 
 
 def _column(field: Field, given: Any, length: int) -> Column:
@@ -232,7 +233,8 @@ def _converted(field: Field, array: Array) -> Array | None:
         return None
     elif field.type is Type.DOUBLE:
         with np.errstate(over="ignore"):
-            doubles = array.astype(np.float64) + 0.0
+            doubles = array.astype(np.float64)
+        doubles += 0.0
         return doubles if np.isfinite(doubles).all() else None
     else:
         column = _integers(array)

@@ -13,7 +13,7 @@ import numpy as np
 
 from bucketquery.columns.checks import IS_REQUIRED, Unfit
 from bucketquery.columns.lists import NO_LISTS, Lists
-from bucketquery.columns.ordered import increasing
+from bucketquery.columns.ordered import order_of
 from bucketquery.columns.packed import Layout, are_few, layout_of
 from bucketquery.columns.rows import Row, packed_rows
 from bucketquery.columns.segment import Segment, coded, packed_segment
@@ -154,12 +154,12 @@ def assemble(schema: Schema, chunks: Sequence[Chunk], job_ids: Sequence[str]) ->
     """
     jobs, columns, present, lists = joined(schema, chunks)
     columns, texts = coded(schema, columns)
-    order = ordered([jobs, *(columns[name] for name in schema.identity)])
+    order = order_of([jobs, *(columns[name] for name in schema.identity)])
     if order is not None:
-        jobs = jobs[order]
-        columns = {name: column[order] for name, column in columns.items()}
-        present = {name: mask[order] for name, mask in present.items()}
-        lists = {name: some.reordered(order) for name, some in lists.items()}
+        jobs = jobs.take(order)
+        columns = {name: column.take(order) for name, column in columns.items()}
+        present = {name: mask.take(order) for name, mask in present.items()}
+        lists = {name: some.reordered(order) for name, some in lists.items() if some.length}
     ends = [0, *((jobs[1:] != jobs[:-1]).nonzero()[0] + 1).tolist(), len(jobs)] if len(jobs) else [0]
     whole = Chunk(jobs, columns, present, {name: some for name, some in lists.items() if some.length})
     layout = layout_of(schema.kind)
@@ -268,13 +268,3 @@ def in_bounds(field: Field, column: Array) -> bool:
 def refused(path: str, unfit: Unfit) -> InvalidDocument:
     """The error that says what is wrong at a path."""
     return InvalidDocument(f"failed to parse [{path}]: {unfit.reason}", field=path, value=unfit.value)
-
-
-def ordered(keys: Sequence[Int64s]) -> Int64s | None:
-    """The rows in the order of their keys, of equal ones the last; None where they are so already."""
-    if increasing(keys).all():
-        return None
-    order = np.lexsort(keys[::-1])
-    last = np.ones(len(order), dtype=np.bool_)
-    last[:-1] = increasing([key[order] for key in keys])
-    return order[last]

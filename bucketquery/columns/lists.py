@@ -95,6 +95,10 @@ class Lists(NamedTuple):
         """Some of the entries, in arrays of their own, of rows that count from ``first`` then. Complexity: O(k)."""
         return Lists.of(self.rows[low:high] - first, self.values[low:high].copy())
 
+    def first(self, stop: int) -> "Lists":
+        """The lists of the rows before ``stop``, over the same arrays. Complexity: O(log l) for l lists."""
+        return self._replace(length=int(self.rows[: self.length].searchsorted(stop)))
+
     def select(self, rows: Int64s) -> "Lists":
         """The lists of some rows, ascending, which count from 0 then.
 

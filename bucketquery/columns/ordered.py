@@ -1,6 +1,7 @@
 """Ordered arrays: where a value is or would be, whether rows increase, and room for more behind the last."""
 
 from collections.abc import Sequence
+from math import gcd
 from typing import Final
 
 import numpy as np
@@ -8,6 +9,13 @@ import numpy as np
 from bucketquery.model.schema import Array, Bools, Int64s
 
 _SMALLEST_GROWTH: Final = 16
+
+_INT64_MAX: Final = 2**63 - 1
+
+#: Values are put in order by a grid of at most so many points for each; none turns that off.
+_GRID_POINTS_PER_ROW: Final = 4
+#: So many values tell how far apart the points of a grid are.
+_GRID_SAMPLE: Final = 64
 
 
 def find(ascending: Array, wanted: Array) -> tuple[Bools, Int64s]:
@@ -101,6 +109,51 @@ def live_rows(dead: Int64s, first: int, last: int) -> slice | Int64s:
     alive = np.ones(high - low, dtype=np.bool_)
     alive[dead[dead.searchsorted(low) : dead.searchsorted(high)] - low] = False
     return alive.nonzero()[0] + low
+
+
+def order_of(keys: Sequence[Int64s]) -> Int64s | None:
+    """The rows in the order of their keys, of equal ones the last; None where they are so already.
+
+    Args:
+        keys: shape (n,) each; the first leads.
+
+    Complexity: O(n) where they are in order, or are points of a grid that is not much larger and only the key of those
+    differs, as for one job's buckets of one span; else O(n log n).
+
+    >>> order_of([np.array([5, 3, 5])]).tolist(), order_of([np.array([3, 5])])
+    ([1, 2], None)
+    """
+    if not len(keys[0]):
+        return None
+    keys = [key for key in keys if key[0] != key[-1] or key.min() != key.max()] or keys[:1]
+    # Where the first increases there is no need to look at the others.
+    if (keys[0][1:] > keys[0][:-1]).all() or (len(keys) > 1 and increasing(keys).all()):
+        return None
+    order = _grid_order(keys[0]) if len(keys) == 1 else None
+    if order is None:
+        order = np.lexsort(keys[::-1])
+        last = np.ones(len(order), dtype=np.bool_)
+        last[:-1] = increasing([key[order] for key in keys])
+        order = order[last]
+    return order
+
+
+def _grid_order(values: Int64s) -> Int64s | None:
+    """What `order_of` gives, by the points of a grid on which all values lie; None where there is no such grid."""
+    first, last = values.min(), values.max()
+    extent = int(last) - int(first)
+    if extent > _INT64_MAX:
+        return None
+    step = max(1, gcd(extent, *(values[:_GRID_SAMPLE] - first).tolist()))
+    if extent // step >= _GRID_POINTS_PER_ROW * len(values):
+        return None
+    points, beside = np.divmod(values - first, step)
+    if beside.any():
+        return None
+    rows = np.full(extent // step + 1, -1, dtype=np.int64)
+    # Of several rows at one point the last is written last.
+    rows[points] = np.arange(len(values))
+    return rows[rows >= 0]
 
 
 def roomy(capacity: int, length: int) -> int:

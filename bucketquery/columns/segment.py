@@ -165,6 +165,13 @@ class Segment:
         lists = {name: some.select(rows) for name, some in self.lists.items()}
         return Segment(self.schema, len(rows), columns, present, self.texts, _not_empty(lists))
 
+    def first(self, length: int) -> "Segment":
+        """The first rows, over the same arrays: whoever appends to them writes over the others."""
+        if length == self.length or isinstance(self.columns, Packed):
+            return self if length == self.length else self.select(np.arange(length)).packed()
+        lists = {name: some.first(length) for name, some in self.lists.items()}
+        return Segment(self.schema, length, self.columns, self.present, self.texts, _not_empty(lists))
+
     def append(self, later: "Segment") -> "Segment":
         """This segment with ``later`` behind it; every identity there must be greater.
 

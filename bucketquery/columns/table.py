@@ -185,8 +185,8 @@ class Table:
         if batch.texts and base.length > _head_limit(base) >= np.count_nonzero(at_end):
             # A text that is new to the base changes the codes of all its rows; a few such rows are put by for the seal.
             at_end &= base.has_texts_of(batch)
-        if at_end.any():
-            base = base.append(batch if at_end.all() else batch.select(at_end.nonzero()[0]))
+        if count := int(np.count_nonzero(at_end)):
+            base = base.append(batch.first(count) if at_end[:count].all() else batch.select(at_end.nonzero()[0]))
         to_head = ~(in_place | at_end)
         if to_head.any() or known.in_head.any():
             kept = np.ones(head.length, dtype=np.bool_)
@@ -274,6 +274,8 @@ def _head_limit(base: Segment) -> int:
 
 def _find(segment: Segment, batch: Segment) -> tuple[Bools, Int64s]:
     """Whether the segment has each row of the batch, and where it is or would be inserted."""
+    if not segment.length:
+        return np.zeros(batch.length, dtype=np.bool_), np.zeros(batch.length, dtype=np.int64)
     keys = batch.identities_in(segment)
     rows = lower_bound(segment.identities(), keys)
     found = rows < segment.length

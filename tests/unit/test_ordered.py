@@ -1,11 +1,13 @@
 """Ordered arrays: a value is found where a plain search finds it, and what has room stays where it is."""
 
+from collections.abc import Sequence
 from random import Random
 
 import numpy as np
 import pytest
 
-from bucketquery.columns.ordered import find, increasing, live_rows, lower_bound, roomy, with_room
+from bucketquery.columns import ordered
+from bucketquery.columns.ordered import find, increasing, live_rows, lower_bound, order_of, roomy, with_room
 
 INT64_MIN, INT64_MAX = -(2**63), 2**63 - 1
 
@@ -54,6 +56,32 @@ def test_increasing_is_lexicographic() -> None:
     assert increasing(columns).tolist() == [True, False, True, False]
     assert increasing([np.array([5])]).tolist() == []
     assert increasing([np.array([], dtype=np.int64)]).tolist() == []
+
+
+def plain_order(keys: Sequence[Sequence[int]]) -> list[int]:
+    """The last row of each key, in the order of the keys."""
+    last = {key: row for row, key in enumerate(zip(*keys, strict=True))}
+    return [last[key] for key in sorted(last)]
+
+
+@pytest.mark.parametrize("points_per_row", [0, ordered._GRID_POINTS_PER_ROW])
+def test_rows_are_put_in_order_of_their_keys(points_per_row: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of equal ones the last; on a grid or not, with one key or several, some all alike, at the edges of int64."""
+    monkeypatch.setattr(ordered, "_GRID_POINTS_PER_ROW", points_per_row)
+    rng = Random(6)
+    edges = (INT64_MIN, INT64_MIN + 1, -1, 0, 1, INT64_MAX)
+    for length in (0, 1, 2, 3, 50, 200):
+        for step, spread in ((1, 1), (300_000, 1), (300_000, 3), (7, 100), (1, 10**12)):
+            times = [rng.randrange(max(1, length * spread)) * step - 5 for _ in range(length)]
+            off_grid = [time + (rng.random() < 0.01) for time in times]
+            same, few = [5] * length, [rng.randrange(2) for _ in range(length)]
+            far = [rng.choice(edges) for _ in range(length)]
+            for keys in ([times], [same, times], [same, off_grid, same], [few, times, few], [same], [far], [same, far]):
+                found = order_of([np.array(key, dtype=np.int64) for key in keys])
+                expected = plain_order(keys)
+                assert ([*range(length)] if found is None else found.tolist()) == expected
+                if expected == [*range(length)]:
+                    assert found is None, "what is in order is left as it is"
 
 
 @pytest.mark.parametrize(

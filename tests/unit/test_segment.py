@@ -197,6 +197,25 @@ def test_a_replaced_segment_appends_without_a_trace_in_the_older() -> None:
     assert grown.take_lists("scheduled_events", slice(3, 7)) == [("a",), (), (), ("a",)]
 
 
+def test_the_first_rows_lie_where_all_lie() -> None:
+    """The others are room for whoever appends; packed rows are copied, and all rows are the segment itself."""
+    documents = [*rows(0, 3, **FULL), bucket(3), bucket(4, **FULL)]
+    base = segment(documents)
+    found = base.first(3)
+    found.check()
+    assert stored(found) == stored(segment(documents[:3]))
+    assert moved(base, found) == set()
+    grown = found.append(segment([bucket(9)]))
+    grown.check()
+    assert moved(found, grown) & {*found.columns} == set()
+    assert stored(grown) == stored(segment([*documents[:3], bucket(9)]))
+    assert base.first(5) is base
+    packed = segment(documents).packed()
+    assert stored(packed.first(4)) == stored(segment(documents[:4]))
+    assert packed.first(5) is packed
+    assert segment([bucket(0), bucket(1, **FULL)]).first(1).lists == {}
+
+
 # ---- reading
 
 
