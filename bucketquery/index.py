@@ -121,7 +121,7 @@ class ResultsIndex(Reads):
         with self._lock:
             catalog = self._snapshot._catalog
             tables = catalog.known(job_id, "job_id").tables
-            deleted = sum(table.rows.length for table in tables.values())
+            deleted = sum(table.length for table in tables.values())
             return self._publish(catalog.without(job_id), deleted=deleted)
 
     def upsert(self, documents: Iterable[Document], *, kind: Kind | None = None) -> Commit:

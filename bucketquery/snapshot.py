@@ -480,8 +480,8 @@ def _check(query: object) -> None:
 def _stored(tables: Sequence[Table]) -> dict[str, Any]:
     rows = dict.fromkeys(SCHEMAS, 0)
     for table in tables:
-        rows[table.rows.base.schema.kind] += table.rows.length
-    spans = [span for table in tables if (span := table.rows.time_span()) is not None]
+        rows[table.kind] += table.length
+    spans = [span for table in tables if (span := table.time_span()) is not None]
     return {
         "rows": FrozenMapping(rows),
         "bytes": sum(table.nbytes() for table in tables),

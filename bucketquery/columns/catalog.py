@@ -38,7 +38,7 @@ class Job:
 
     def with_table(self, table: Table) -> "Job":
         """The same job with other results of one kind."""
-        kind = table.rows.base.schema.kind
+        kind = table.kind
         return Job(self.job_id, self.bucket_span, {**self.tables, kind: table})
 
 
@@ -129,7 +129,7 @@ class Catalog:
                 assert job_id == job.job_id
                 assert hash(job_id) % _SHARDS == at
                 for kind, table in job.tables.items():
-                    assert table.rows.base.schema.kind == kind
+                    assert table.kind == kind
                     table.check()
 
 

@@ -18,7 +18,7 @@ from bucketquery.columns.packed import Layout, Packed
 from bucketquery.columns.rows import Row, append, place, put, row_at, take
 from bucketquery.columns.segment import Segment, gather
 from bucketquery.columns.view import NO_ROWS, View
-from bucketquery.model.schema import Bools, Int64s, Schema
+from bucketquery.model.schema import Bools, Int64s, Kind, Schema
 
 #: A head may hold this many rows, or the base's length by `_BASE_ROWS_PER_HEAD_ROW` if that is more.
 _HEAD_ROWS: Final = 1024
@@ -47,19 +47,51 @@ class UnknownRows(Exception):
 
 
 class Table:
-    """One job's results of one kind at one commit; immutable to readers."""
+    """One job's results of one kind at one commit; immutable to readers.
 
-    __slots__ = ("_final", "_interim", "rows")
+    Attributes:
+        base: the columns in identity order.
+        dead: which rows of it are not results any more, ascending.
+        head: the packed rows beside it.
+    """
 
-    def __init__(self, rows: View, interim: Int64s) -> None:
-        self.rows = rows
+    __slots__ = ("_final", "_interim", "_rows", "base", "dead", "head")
+
+    def __init__(self, base: Segment, dead: Int64s, head: Segment, interim: Int64s) -> None:
+        self.base = base
+        self.dead = dead
+        self.head = head
         self._interim = interim
+        self._rows: View | None = None
         self._final: View | None = None
 
     @classmethod
     def empty(cls, schema: Schema) -> "Table":
         """A table of nothing."""
-        return cls(View(Segment.empty(schema), NO_ROWS, Segment.empty(schema)), NO_ROWS)
+        return cls(Segment.empty(schema), NO_ROWS, Segment.empty(schema), NO_ROWS)
+
+    @property
+    def kind(self) -> Kind:
+        """What the results are."""
+        return self.base.schema.kind
+
+    @property
+    def length(self) -> int:
+        """How many results there are."""
+        return self.base.length - len(self.dead) + self.head.length
+
+    def time_span(self) -> tuple[int, int] | None:
+        """First and last timestamp, or None where there is nothing. Complexity: O(d) for d dead rows."""
+        return (self._rows or View(self.base, self.dead, self.head)).time_span()
+
+    @property
+    def rows(self) -> View:
+        """All rows; made when they are first read, since of very many jobs few are."""
+        rows = self._rows
+        if rows is None:
+            # Two readers may both make it, and make the same.
+            rows = self._rows = View(self.base, self.dead, self.head)
+        return rows
 
     def final(self) -> View:
         """The rows without the interim ones. Complexity: O(h + d) once a table, then O(1)."""
@@ -90,8 +122,8 @@ class Table:
                 table, what = table.put(row_at(batch, columns.layout, at), columns.layout)
                 done[what] += 1
             return table, Counts(*done)
-        known = _Known.of(self.rows, batch)
-        same = known.same_rows(self.rows, batch)
+        known = _Known.of(self, batch)
+        same = known.same_rows(self, batch)
         unchanged = int(np.count_nonzero(same))
         replaced = int(np.count_nonzero(known.in_base | known.in_head)) - unchanged
         counts = Counts(batch.length - replaced - unchanged, replaced, unchanged)
@@ -111,8 +143,7 @@ class Table:
         Complexity: O(1) amortised for a row that comes in order, and O(h) for an interim one; else O(log n + h), and
         O(n) amortised over as many rows as the head holds.
         """
-        rows = self.rows
-        base, dead, head = rows.base, rows.dead, rows.head
+        base, dead, head = self.base, self.dead, self.head
         identity = layout.identity_from(row[0])
         at, is_in_head = place(head, layout, identity) if head.length else (0, False)
         if is_in_head and row_at(head, layout, at) == row:
@@ -122,14 +153,14 @@ class Table:
             base = append(base, layout, row)
             if is_in_head:
                 head = take(head, layout, at)
-            return Table(View(base, dead, head), self._interim), REPLACED if is_in_head else INSERTED
+            return Table(base, dead, head, self._interim), REPLACED if is_in_head else INSERTED
         what = REPLACED if is_in_head or is_in_base else INSERTED
         if is_in_base and not is_in_head:
             if row_at(base, layout, base_row) == row:
                 return self, UNCHANGED
             dead = np.insert(dead, dead.searchsorted(base_row), base_row)
         head = put(head, layout, at, row, replaces=is_in_head)
-        table = Table(View(base, dead, head), self._interim)
+        table = Table(base, dead, head, self._interim)
         return (table._sealed() if head.length > _head_limit(base) else table), what
 
     def rescore(self, scores: Segment) -> tuple["Table", Counts]:
@@ -143,11 +174,11 @@ class Table:
 
         Complexity: O(k log n + h) for k scores, and O(n), a copy of one column, for more than a head holds.
         """
-        rows, name = self.rows, scores.schema.score
-        known = _Known.of(rows, scores)
+        base, dead, head, name = self.base, self.dead, self.head, scores.schema.score
+        known = _Known.of(self, scores)
         if not (found := known.in_base | known.in_head).all():
             raise UnknownRows((~found).nonzero()[0])
-        base, head, given = rows.base, rows.head, scores.column(name)
+        given = scores.column(name)
         in_base, in_head = known.in_base.nonzero()[0], known.in_head.nonzero()[0]
         # What is missing is NaN, and differs from every score.
         in_base = in_base[base.column(name)[known.base_rows[in_base]] != given[in_base]]
@@ -161,7 +192,7 @@ class Table:
         at, few = known.base_rows[in_base], 0 < len(in_base) <= _head_limit(base)
         if len(in_base) and not few:
             base = base.rescore(at, given[in_base])
-        table = Table(View(base, rows.dead, head), self._interim)
+        table = Table(base, dead, head, self._interim)
         if few:
             batch = base.select(at).rescore(np.arange(len(at)), given[in_base])
             table = table._write(batch, known.select(in_base))
@@ -169,7 +200,7 @@ class Table:
 
     def _write(self, batch: Segment, known: "_Known") -> "Table":
         """The table with the rows of ``batch``, all of which are new or differ; each goes where it costs least."""
-        base, dead, head, interim = self.rows.base, self.rows.dead, self.rows.head, self._interim
+        base, dead, head, interim = self.base, self.dead, self.head, self._interim
         is_final = ~batch.column("is_interim")
         in_place = known.in_base & is_final
         if np.count_nonzero(in_place) > _head_limit(base):
@@ -192,7 +223,7 @@ class Table:
             kept = np.ones(head.length, dtype=np.bool_)
             kept[known.head_rows[known.in_head]] = False
             head = _merge(head, kept.nonzero()[0], batch, to_head.nonzero()[0]).packed()
-        table = Table(View(base, dead, head), interim)
+        table = Table(base, dead, head, interim)
         return table._sealed() if head.length > _head_limit(base) else table
 
     def _sealed(self) -> "Table":
@@ -200,7 +231,7 @@ class Table:
 
         Its interim rows stay in the head, unless there are so many that the next seal would come too soon.
         """
-        base, dead, head = self.rows.base, self.rows.dead, self.rows.head
+        base, dead, head = self.base, self.dead, self.head
         is_interim = head.column("is_interim")
         stays = is_interim & (2 * np.count_nonzero(is_interim) <= _head_limit(base))
         live = np.ones(base.length, dtype=np.bool_)
@@ -208,15 +239,17 @@ class Table:
         length = base.length - len(dead) + head.length
         sealed = _merge(base, live.nonzero()[0], head, (~stays).nonzero()[0], spare=length // 8)
         interim = sealed.column("is_interim").nonzero()[0]
-        return Table(View(sealed, NO_ROWS, head.select(stays.nonzero()[0]).packed()), interim)
+        return Table(sealed, NO_ROWS, head.select(stays.nonzero()[0]).packed(), interim)
 
     def nbytes(self) -> int:
         """Bytes of the arrays, spare room included."""
-        return self.rows.base.nbytes() + self.rows.head.nbytes() + self.rows.dead.nbytes + self._interim.nbytes
+        return self.base.nbytes() + self.head.nbytes() + self.dead.nbytes + self._interim.nbytes
 
     def check(self) -> None:
         """Assert every invariant. Complexity: O(n)."""
-        base, dead, head = self.rows.base, self.rows.dead, self.rows.head
+        base, dead, head = self.base, self.dead, self.head
+        assert (self.rows.base, self.rows.head) == (base, head)
+        assert self.rows.dead is dead
         base.check()
         head.check()
         assert (dead[1:] > dead[:-1]).all(), "dead rows out of order"
@@ -224,14 +257,14 @@ class Table:
         assert len(dead) <= head.length, "a row died of which there is no newer version in the head"
         assert head.columns is head.packed().columns, "a head that could be packed is not"
         assert head.length <= _head_limit(base), "the head should have been sealed"
-        known = _Known.of(self.rows, head)
+        known = _Known.of(self, head)
         assert not known.in_base.any(), "a result is both in the base and in the head"
         is_interim = base.column("is_interim").copy()
         is_interim[dead] = False
         assert np.isin(is_interim.nonzero()[0], self._interim).all(), "an interim row of the base was forgotten"
         assert base.column("is_interim")[self._interim].all(), "a row of the base is taken for interim"
         final = self.final()
-        assert final.length == self.rows.length - is_interim.sum() - head.column("is_interim").sum()
+        assert final.length == self.length - is_interim.sum() - head.column("is_interim").sum()
         assert not final.head.column("is_interim").any()
 
 
@@ -247,18 +280,18 @@ class _Known(NamedTuple):
     head_rows: Int64s
 
     @classmethod
-    def of(cls, view: View, batch: Segment) -> "_Known":
-        in_base, base_rows = _find(view.base, batch)
-        is_dead, _ = find(view.dead, base_rows)
+    def of(cls, table: Table, batch: Segment) -> "_Known":
+        in_base, base_rows = _find(table.base, batch)
+        is_dead, _ = find(table.dead, base_rows)
         in_base &= ~is_dead
-        return cls(in_base, base_rows, *_find(view.head, batch))
+        return cls(in_base, base_rows, *_find(table.head, batch))
 
-    def same_rows(self, view: View, batch: Segment) -> Bools:
+    def same_rows(self, table: Table, batch: Segment) -> Bools:
         """Whether each row of the batch is stored just so already."""
         same = np.zeros(batch.length, dtype=np.bool_)
         for segment, found, rows in (
-            (view.base, self.in_base, self.base_rows),
-            (view.head, self.in_head, self.head_rows),
+            (table.base, self.in_base, self.base_rows),
+            (table.head, self.in_head, self.head_rows),
         ):
             if found.any():
                 same[found] = segment.same_rows(rows[found], batch, found.nonzero()[0])

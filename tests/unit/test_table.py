@@ -17,7 +17,7 @@ from bucketquery.columns.packed import Packed
 from bucketquery.columns.rows import row_at
 from bucketquery.columns.segment import Segment
 from bucketquery.columns.table import Counts, Table, UnknownRows
-from bucketquery.columns.view import View
+from bucketquery.columns.view import NO_ROWS, View
 from bucketquery.model.schema import BUCKET, RECORD, Array
 from helpers import FULL, SPAN_S, STEP, bucket, layout, limit_heads, moved, record, row_of, rows, segment, stored, table
 
@@ -49,7 +49,7 @@ def shape(found: Table) -> tuple[int, int, int]:
 
 def seen(view: View) -> list[tuple[Any, ...]]:
     """All rows of a view, in identity order."""
-    return stored(Table(view, np.empty(0, dtype=np.int64)))
+    return stored(Table(view.base, view.dead, view.head, NO_ROWS))
 
 
 # ---- append
@@ -530,17 +530,19 @@ def reordered(columns: Any) -> Packed:
 
 
 FAULTS: list[Callable[[Table], object]] = [
-    lambda found: setattr(found.rows, "dead", np.array([12, 3])),
-    lambda found: setattr(found.rows, "dead", np.array([3, 3, 12])),
-    lambda found: setattr(found.rows, "dead", np.array([-1, 3, 12])),
-    lambda found: setattr(found.rows, "dead", np.array([3, 12, 15])),
-    lambda found: setattr(found.rows, "dead", np.array([3])),
-    lambda found: setattr(found.rows, "dead", np.array([3, 7, 12])),
-    lambda found: setattr(found.rows, "head", segment(rows(100, 100 + HEAD_ROWS + 1)).packed()),
-    lambda found: setattr(found.rows, "head", found.rows.head.unpacked()),
+    lambda found: setattr(found, "dead", np.array([12, 3])),
+    lambda found: setattr(found, "dead", np.array([3, 3, 12])),
+    lambda found: setattr(found, "dead", np.array([-1, 3, 12])),
+    lambda found: setattr(found, "dead", np.array([3, 12, 15])),
+    lambda found: setattr(found, "dead", np.array([3])),
+    lambda found: setattr(found, "dead", np.array([3, 7, 12])),
+    lambda found: setattr(found, "head", segment(rows(100, 100 + HEAD_ROWS + 1)).packed()),
+    lambda found: setattr(found, "head", found.rows.head.unpacked()),
     lambda found: setattr(found, "_interim", np.array([10, 11, 12, 14])),
     lambda found: setattr(found, "_interim", np.array([9, 10, 11, 12, 13, 14])),
     lambda found: setattr(found, "_final", found.rows),
+    lambda found: setattr(found, "_rows", View(found.base, NO_ROWS, found.head)),
+    lambda found: setattr(found, "_rows", View(found.base, found.dead, found.base)),
     lambda found: setattr(
         found, "_final", View(found.rows.base, found.final().dead, found.rows.head.select(np.array([1])))
     ),
