@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NoReturn, overload
 
-from bucketquery.answers.answer import AnyPage, page_of, results_of
+from bucketquery.answers.answer import AnyPage, page_of, page_of_jobs, results_of, results_of_jobs
 from bucketquery.answers.page import BucketPage, InfluencerPage, RecordPage
 from bucketquery.columns.catalog import Catalog
 from bucketquery.columns.table import Table
@@ -316,10 +316,12 @@ class Reads(ABC):
             InvalidQuery: ``expand``, but the index keeps no documents.
             LimitExceeded: ``size`` is more than the index allows, date math leaves the years 0001 to 9999, or there are
                 more than 100,000 records to bring.
-            UnknownJob: there is no job of this id.
+            UnknownJob: one of the jobs is not known; the first that is not is named.
             NotFound: nothing is at ``timestamp``.
 
-        Complexity: as `get_buckets` and its siblings, without the checks of their parameters.
+        Complexity: as `get_buckets` and its siblings, without the checks of their parameters; of many small jobs as if
+        they were one table, which is put together when it is first asked and when a part of them has changed, and else
+        for each job.
 
         >>> from bucketquery import BucketQuery, ResultsIndex
         >>> index = ResultsIndex()
@@ -330,19 +332,20 @@ class Reads(ABC):
         snapshot = self._newest()
         if type(query) not in QUERIES:
             _check(query)
-        page: AnyPage = snapshot._page(query, query.jobs[0], now, "jobs", snapshot._max_size)
+        page: AnyPage = snapshot._page(query, query._job_id, now, "jobs", snapshot._max_size)
         return page
 
     def scan(self, query: AnyQuery, *, now: Instant | None = None) -> Iterator[Any]:
         """Every match in order, one by one; ``from_`` and ``size`` do not apply.
 
-        In time order of buckets memory stays flat; any order of the other kinds, and another one of buckets, keeps some
-        bytes a match, and takes about a hundred while it is found. What is read is the commit at the time of the call.
+        In time order of one job's buckets memory stays flat; any order of the other kinds, another one of buckets, and
+        several jobs, keep some bytes a match, and take about a hundred while they are found. What is read is the commit
+        at the time of the call.
 
         Raises:
             InvalidQuery: the index keeps no documents.
             LimitExceeded: date math leaves the years 0001 to 9999.
-            UnknownJob: there is no job of this id.
+            UnknownJob: one of the jobs is not known; the first that is not is named.
 
         Complexity: O(matches) in all in time order of buckets without a threshold; else O(w) more for the w results of
         the window, and O(m log m) for m matches in another order.
@@ -427,8 +430,11 @@ class Snapshot(Reads):
     def _next(self, catalog: Catalog) -> "Snapshot":
         return Snapshot(catalog, self._sequence + 1, self._max_size, self._clock, has_documents=self._has_documents)
 
-    def _page(self, query: AnyQuery, job_id: str, now: Instant | None, field: str, max_size: int | None) -> Any:
-        """The page that a query asks for, of ``max_size`` results at most; ``field`` is the parameter of the job."""
+    def _page(self, query: AnyQuery, job_id: str | None, now: Instant | None, field: str, max_size: int | None) -> Any:
+        """The page that a query asks for, of ``max_size`` results at most.
+
+        ``job_id`` is the one job, None where the query has several; ``field`` is the parameter of the job.
+        """
         question = query._settled
         if question is None or now is not None:
             question = self._settle(query, now)
@@ -438,6 +444,8 @@ class Snapshot(Reads):
         if not self._has_documents and question.expand:
             reason = "[expand] needs documents, and this index keeps none, only what filters and sorts"
             raise InvalidQuery(reason, field="expand", value=True)
+        if job_id is None:
+            return page_of_jobs(self._catalog, query, question, self._sequence, has_documents=self._has_documents)
         job = self._catalog.known(job_id, field)
         return page_of(job, query, question, self._sequence, self._has_documents)
 
@@ -446,7 +454,11 @@ class Snapshot(Reads):
         if not self._has_documents:
             reason = "[documents] are needed for values, and this index keeps none, only what filters and sorts"
             raise InvalidQuery(reason, field="documents")
-        return results_of(self._catalog.known(query.jobs[0], "jobs"), query, question)
+        if query._job_id is None:
+            for job_id in query.jobs:
+                self._catalog.known(job_id, "jobs")
+            return results_of_jobs(self._catalog, query, question)
+        return results_of(self._catalog.known(query._job_id, "jobs"), query, question)
 
     def _settle(self, query: AnyQuery, now: Instant | None) -> Question:
         if now is None:

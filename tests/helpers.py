@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from bucketquery import ResultsIndex, Snapshot
+from bucketquery.columns import catalog
 from bucketquery.columns import table as tables
 from bucketquery.columns.documents import read_documents
 from bucketquery.columns.packed import Layout, Packed, layout_of
@@ -89,6 +90,14 @@ def limit_heads(patch: pytest.MonkeyPatch, head_rows: int, base_rows_per_head_ro
     patch.setattr(tables, "_HEAD_ROWS", head_rows)
     if base_rows_per_head_row is not None:
         patch.setattr(tables, "_BASE_ROWS_PER_HEAD_ROW", base_rows_per_head_row)
+
+
+def ask_together(patch: pytest.MonkeyPatch, *, small_rows: int, few_changed: int) -> None:
+    """Let as few as two jobs be asked together, those that have few results, until so many of them have changed."""
+    patch.setattr(catalog, "_MANY", 2)
+    patch.setattr(catalog, "_KNOWN_PER_ASKED", 10**6)
+    patch.setattr(catalog, "_FEW_CHANGED", few_changed)
+    patch.setattr(catalog, "SMALL_ROWS", small_rows)
 
 
 def address(array: Array) -> int:

@@ -89,7 +89,7 @@ CREATE TABLE influencers (
 CREATE INDEX living_influencer ON influencers (job_id, timestamp, bucket_span) WHERE died IS NULL;
 """
 
-_LIVES = "born <= :state AND (died IS NULL OR died > :state) AND job_id = :job"
+_LIVES = "born <= :state AND (died IS NULL OR died > :state) AND job_id IN (SELECT value FROM json_each(:jobs))"
 _FILTERS = """
 (:start IS NULL OR timestamp >= :start)
 AND (:end IS NULL OR timestamp < :end)
@@ -178,7 +178,7 @@ RECORDS_OF_A_PAGE = 100_000
 _EXPANSION = f"""
 SELECT id FROM records
 WHERE {_LIVES}
-    AND timestamp = (SELECT timestamp FROM buckets WHERE id = :bucket)
+    AND (job_id, timestamp) = (SELECT job_id, timestamp FROM buckets WHERE id = :bucket)
     AND EXISTS (SELECT * FROM bucket_influencers WHERE bucket = :bucket)
     AND NOT (:exclude_interim AND is_interim IS TRUE)
 {_order(("probability", "record_score", *_WHAT, "bucket_span", *_WHOSE), "ASC")}
@@ -351,10 +351,9 @@ class SqlResults:
 
     def answer(self, query: BucketQuery | RecordQuery | InfluencerQuery, *, state: int | None = None) -> dict[str, Any]:
         """The response body to `query`, asked of the newest state unless one is named; errors as the API has them."""
-        (job,) = query.jobs
         parameters: dict[str, Any] = {
             "state": self._state if state is None else state,
-            "job": job,
+            "jobs": json.dumps(query.jobs),
             "timestamp": None,
             "start": _int64(query.start),
             "end": _int64(query.end),

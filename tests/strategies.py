@@ -651,7 +651,7 @@ def seeded_query(rng: Random, domain: Domain) -> Query:
     if rng.random() < 0.5:
         sort = rng.choice(("timestamp", SCORES[kind]))
     either: dict[str, Any] = {
-        "jobs": rng.choice(domain.jobs),
+        "jobs": rng.choice(domain.jobs) if rng.random() < 0.7 else _several(rng, domain.jobs),
         "exclude_interim": rng.random() < 0.3,
         "sort": sort,
         "desc": rng.random() < 0.5,
@@ -670,6 +670,11 @@ def seeded_query(rng: Random, domain: Domain) -> Query:
         "size": rng.choice((*[100] * 7, *[10] * 7, 1, 2, 3, 5, 0, 10_000, 10_000, 10_000)),
     }
     return QUERIES[kind](**either)
+
+
+def _several(rng: Random, jobs: Sequence[str]) -> list[str]:
+    """Some of the jobs, or all, in an order of chance."""
+    return rng.sample(jobs, max(1, rng.randint(len(jobs) // 2, len(jobs))))
 
 
 def _window(rng: Random, domain: Domain) -> tuple[int | None, int | None]:

@@ -1,10 +1,10 @@
 """Records and influencers as values and as the API writes them, made column by column."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from itertools import pairwise, repeat
+from itertools import pairwise
 from typing import Any
 
-from bucketquery.answers.body import Documents, kept_documents, shown, timestamp_strings, with_strings
+from bucketquery.answers.body import Documents, each_of, kept_documents, shown, timestamp_strings, with_strings
 from bucketquery.columns.rest import unpacked
 from bucketquery.columns.view import Selection
 from bucketquery.model.anomalies import AnomalyRecord, Influencer
@@ -16,21 +16,21 @@ from bucketquery.search.expand import Expansion
 _Body = dict[str, Any]
 
 
-def record_values(job_id: str, rows: Selection, documents: Documents) -> list[AnomalyRecord]:
-    """Records of one job as values. Complexity: O(r) for r rows."""
+def record_values(job_id: str | Sequence[str], rows: Selection, documents: Documents) -> list[AnomalyRecord]:
+    """Records as values, of one job or each of its own. Complexity: O(r) for r rows."""
     return frozen_values(AnomalyRecord, len(rows), _fields(job_id, rows, documents))
 
 
-def influencer_values(job_id: str, rows: Selection, documents: Documents) -> list[Influencer]:
-    """Influencers of one job as values. Complexity: O(r) for r rows."""
+def influencer_values(job_id: str | Sequence[str], rows: Selection, documents: Documents) -> list[Influencer]:
+    """Influencers as values, of one job or each of its own. Complexity: O(r) for r rows."""
     return frozen_values(Influencer, len(rows), _fields(job_id, rows, documents))
 
 
-def record_bodies(job_id: str, rows: Selection, documents: Documents, *, human: bool) -> list[_Body]:
-    """Records of one job as the API's response has them.
+def record_bodies(job_id: str | Sequence[str], rows: Selection, documents: Documents, *, human: bool) -> list[_Body]:
+    """Records as the API's response has them.
 
     Args:
-        job_id: the job of all.
+        job_id: the job of all, or that of each.
         rows: what to write, in this order.
         documents: what is only shown of them.
         human: whether each timestamp is written as text too, before its number.
@@ -40,8 +40,10 @@ def record_bodies(job_id: str, rows: Selection, documents: Documents, *, human: 
     return _bodies(record_body, RECORD_FIELDS, job_id, rows, documents, human=human)
 
 
-def influencer_bodies(job_id: str, rows: Selection, documents: Documents, *, human: bool) -> list[_Body]:
-    """Influencers of one job as the API's response has them; the arguments are those of `record_bodies`.
+def influencer_bodies(
+    job_id: str | Sequence[str], rows: Selection, documents: Documents, *, human: bool
+) -> list[_Body]:
+    """Influencers as the API's response has them; the arguments are those of `record_bodies`.
 
     Complexity: O(size of the influencers). Source: the server's ``Influencer``.
     """
@@ -49,34 +51,45 @@ def influencer_bodies(job_id: str, rows: Selection, documents: Documents, *, hum
 
 
 def expanded_values(
-    job_id: str, expansion: Expansion, positions: slice = slice(None)
+    job_id: str | Sequence[str], expansion: Expansion, positions: slice = slice(None)
 ) -> list[tuple[AnomalyRecord, ...]]:
-    """The records of each of the buckets at some positions as values. Complexity: O(r) for r records."""
+    """The records of each of the buckets at some positions as values. Complexity: O(r) for r records.
+
+    ``job_id`` is the job of all buckets, or that of each at those positions.
+    """
     records, ends = expansion.records()
     bounds = [*pairwise(ends)][positions]
     first, last = min(bounds, default=(0, 0))[0], max(bounds, default=(0, 0))[1]
     some = records[first:last]
-    values = record_values(job_id, some, kept_documents(some))
+    values = record_values(_of_records(job_id, bounds), some, kept_documents(some))
     return [tuple(values[start - first : end - first]) for start, end in bounds]
 
 
-def expanded_bodies(job_id: str, expansion: Expansion, *, human: bool) -> list[list[_Body]]:
+def expanded_bodies(job_id: str | Sequence[str], expansion: Expansion, *, human: bool) -> list[list[_Body]]:
     """The records of each of some buckets as the API's response has them. Complexity: O(r) for r records."""
     records, ends = expansion.records()
-    bodies = record_bodies(job_id, records, kept_documents(records), human=human)
-    return [bodies[first:end] for first, end in pairwise(ends)]
+    bounds = [*pairwise(ends)]
+    bodies = record_bodies(_of_records(job_id, bounds), records, kept_documents(records), human=human)
+    return [bodies[first:end] for first, end in bounds]
 
 
-def _fields(job_id: str, rows: Selection, documents: Documents) -> dict[str, Iterable[Any]]:
+def _of_records(job_id: str | Sequence[str], bounds: Sequence[tuple[int, int]]) -> str | Sequence[str]:
+    """The job of all records, or that of each, where bounds say which are those of each bucket."""
+    if isinstance(job_id, str):
+        return job_id
+    return [own for own, (first, end) in zip(job_id, bounds, strict=True) for _ in range(first, end)]
+
+
+def _fields(job_id: str | Sequence[str], rows: Selection, documents: Documents) -> dict[str, Iterable[Any]]:
     """What is stored of the rows, by the names that values have for it."""
     columns = {field.name: _or_none(rows, field.name) for field in rows.view.base.schema.columns}
-    return {"job_id": repeat(job_id), **columns, "_rest": [rest or "" for rest in documents[REST]]}
+    return {"job_id": each_of(job_id), **columns, "_rest": [rest or "" for rest in documents[REST]]}
 
 
 def _bodies(
     write: Callable[[str, Mapping[str, Any], Mapping[str, Any]], _Body],
     order: Sequence[str],
-    job_id: str,
+    job_id: str | Sequence[str],
     rows: Selection,
     documents: Documents,
     *,
@@ -92,7 +105,7 @@ def _bodies(
     fields = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
     if not is_full:
         fields = [{name: value for name, value in some.items() if value is not None} for some in fields]
-    bodies = list(map(write, repeat(job_id), fields, others))
+    bodies = list(map(write, each_of(job_id), fields, others))
     return with_strings(bodies, timestamp_strings(rows.column("timestamp"))) if human else bodies
 
 

@@ -7,11 +7,12 @@ from typing import Any, Final
 from bucketquery.answers.anomalies import expanded_values, influencer_values, record_values
 from bucketquery.answers.body import bucket_values, kept_documents
 from bucketquery.answers.page import BucketPage, Facts, InfluencerPage, RecordPage
-from bucketquery.columns.catalog import Job
+from bucketquery.columns.catalog import Catalog, Job
 from bucketquery.errors import NotFound
 from bucketquery.model.queries import AnyQuery, Question, schema_of
 from bucketquery.model.schema import BUCKET, INFLUENCER, RECORD
 from bucketquery.search.expand import expand
+from bucketquery.search.many import Rows, expand_jobs, scan_jobs, search_jobs
 from bucketquery.search.search import scan, search
 
 _new_tuple: Final = tuple.__new__
@@ -72,3 +73,37 @@ def results_of(job: Job, query: AnyQuery, question: Question) -> Iterator[Any]:
         for positions, records in expansion.runs(_RECORDS_AT_ONCE):
             some = rows[positions]
             yield from bucket_values(job.job_id, some, kept_documents(some), expanded_values(job.job_id, records))
+
+
+def page_of_jobs(
+    catalog: Catalog, query: AnyQuery, question: Question, sequence: int, *, has_documents: bool
+) -> AnyPage:
+    """The page that a question asks of several jobs' results, as if they lay in one table.
+
+    The arguments are those of `page_of`, but for where the jobs are.
+
+    Raises:
+        UnknownJob: a job is not known.
+        NotFound: a lookup that matches nothing.
+        LimitExceeded: there are too many records to bring.
+
+    Complexity: that of the search, and of expanding.
+    """
+    found, count, plan = search_jobs(catalog, query.jobs, question, by_job=query.sort == "job_id")
+    if question.is_lookup and not count:
+        raise NotFound("Could not find requested buckets", field="timestamp", value=getattr(query, "timestamp", None))
+    records = None
+    if question.expand:
+        records = expand_jobs(catalog, found, exclude_interim=question.exclude_interim_records)
+    return _PAGES[question.schema.kind](Facts(found.job_ids, found.rows, count, plan, sequence, has_documents, records))
+
+
+def results_of_jobs(catalog: Catalog, query: AnyQuery, question: Question) -> Iterator[Any]:
+    """Every result of several jobs that matches, in order, one by one. Complexity: that of the scan."""
+    values = _VALUES[question.schema.kind]
+    for rows, job_ids in scan_jobs(catalog, query.jobs, question, by_job=query.sort == "job_id"):
+        if not question.expand:
+            yield from values(job_ids, rows, kept_documents(rows))
+            continue
+        records = expand_jobs(catalog, Rows(rows, job_ids), exclude_interim=question.exclude_interim_records, most=None)
+        yield from bucket_values(job_ids, rows, kept_documents(rows), expanded_values(job_ids, records))

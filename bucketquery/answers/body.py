@@ -59,19 +59,27 @@ def kept_documents(rows: Selection) -> dict[str, Sequence[Any]]:
     return {name: rows.lists(name) for name in rows.view.base.schema.only_shown}
 
 
+def each_of(job_id: str | Sequence[str]) -> Iterable[str]:
+    """The job of each row: the one of all, without end, or that of each. Complexity: O(1)."""
+    return repeat(job_id) if isinstance(job_id, str) else job_id
+
+
 def bucket_values(
-    job_id: str, rows: Selection, documents: Documents, records: Iterable[tuple[AnomalyRecord, ...]] = repeat(())
+    job_id: str | Sequence[str],
+    rows: Selection,
+    documents: Documents,
+    records: Iterable[tuple[AnomalyRecord, ...]] = repeat(()),
 ) -> list[Bucket]:
-    """Buckets of one job as values. Complexity: O(r) for r rows.
+    """Buckets as values. Complexity: O(r) for r rows.
 
     Args:
-        job_id: the job of all.
+        job_id: the job of all, or that of each.
         rows: what to read, in this order.
         documents: what is only shown of them.
         records: those of each.
     """
     columns: dict[str, Iterable[Any]] = dict(zip(_COLUMNS, _lists(rows), strict=True))
-    columns["job_id"] = repeat(job_id)
+    columns["job_id"] = each_of(job_id)
     columns["bucket_influencers"] = _influencer_values(job_id, columns, documents["bucket_influencers"])
     columns["scheduled_events"] = rows.lists("scheduled_events")
     columns["records"] = records
@@ -79,17 +87,17 @@ def bucket_values(
 
 
 def bucket_bodies(
-    job_id: str,
+    job_id: str | Sequence[str],
     rows: Selection,
     documents: Documents,
     records: Iterable[list[dict[str, Any]]] | None = None,
     *,
     human: bool,
 ) -> list[dict[str, Any]]:
-    """Buckets of one job as the API's response has them.
+    """Buckets as the API's response has them.
 
     Args:
-        job_id: the job of all.
+        job_id: the job of all, or that of each.
         rows: what to write, in this order.
         documents: what is only shown of them.
         records: those of each, which become part of the bodies; None if there are none.
@@ -97,14 +105,18 @@ def bucket_bodies(
 
     Complexity: O(r) for r rows. Source: the server's ``Bucket``.
     """
-    bodies = plain_buckets(job_id, zip(*_lists(rows), strict=True))
+    bodies = plain_buckets(job_id if isinstance(job_id, str) else "", zip(*_lists(rows), strict=True))
+    if not isinstance(job_id, str):
+        for body, own_job in zip(bodies, job_id, strict=True):
+            body["job_id"] = own_job
     influencers, events = documents["bucket_influencers"], rows.lists("scheduled_events")
     # Asked once, because most pages have nothing nested.
     if records is not None or any(influencers) or any(events):
         records = repeat([], len(bodies)) if records is None else records
         for body, own_records, some, planned in zip(bodies, records, influencers, events, strict=True):
             nested = [
-                bucket_influencer_body(job_id, body["timestamp"], body["bucket_span"], *stored) for stored in some
+                bucket_influencer_body(body["job_id"], body["timestamp"], body["bucket_span"], *stored)
+                for stored in some
             ]
             complete(body, records=own_records, bucket_influencers=nested, scheduled_events=planned)
     return _for_people(bodies, timestamp_strings(rows.column("timestamp"))) if human else bodies
@@ -183,16 +195,18 @@ def _is_constant(values: Array) -> bool:
 
 
 def _influencer_values(
-    job_id: str, columns: Mapping[str, Iterable[Any]], influencers: Sequence[tuple[StoredInfluencer, ...]]
+    job_id: str | Sequence[str],
+    columns: Mapping[str, Iterable[Any]],
+    influencers: Sequence[tuple[StoredInfluencer, ...]],
 ) -> Iterable[tuple[BucketInfluencer, ...]]:
     """What is nested in each of some buckets, of which the columns say when they were and how long."""
     if not any(influencers):
         return influencers  # type: ignore[return-value] # empty all
-    moments = zip(columns["timestamp"], columns["bucket_span"], influencers, strict=True)
-    flat = [(timestamp, span, *stored) for timestamp, span, some in moments for stored in some]
-    names = ("timestamp", "bucket_span", *StoredInfluencer._fields)
+    buckets = zip(each_of(job_id), columns["timestamp"], columns["bucket_span"], influencers, strict=False)
+    flat = [(own_job, timestamp, span, *stored) for own_job, timestamp, span, some in buckets for stored in some]
+    names = ("job_id", "timestamp", "bucket_span", *StoredInfluencer._fields)
     fields: dict[str, Iterable[Any]] = dict(zip(names, zip(*flat, strict=True), strict=True))
-    values = iter(frozen_values(BucketInfluencer, len(flat), {"job_id": repeat(job_id), **fields}))
+    values = iter(frozen_values(BucketInfluencer, len(flat), fields))
     return [tuple(islice(values, len(some))) for some in influencers]
 
 

@@ -19,7 +19,15 @@ from bucketquery.answers.anomalies import (
     record_bodies,
     record_values,
 )
-from bucketquery.answers.body import Documents, bucket_bodies, bucket_values, kept_documents, plain_buckets_json, shown
+from bucketquery.answers.body import (
+    Documents,
+    bucket_bodies,
+    bucket_values,
+    each_of,
+    kept_documents,
+    plain_buckets_json,
+    shown,
+)
 from bucketquery.columns.documents import read_shown
 from bucketquery.columns.segment import Segment
 from bucketquery.columns.view import Selection
@@ -41,7 +49,7 @@ class Facts(NamedTuple):
     """What a page is made of.
 
     Attributes:
-        job_id: the job of all its results.
+        job_id: the job of all its results, or that of each where several were asked.
         rows: which they are, in order.
         matched: how many match, before paging.
         plan: how they were found.
@@ -50,7 +58,7 @@ class Facts(NamedTuple):
         expansion: the records that are brought along; None where none are asked for.
     """
 
-    job_id: str
+    job_id: str | tuple[str, ...]
     rows: Selection
     matched: int
     plan: Plan
@@ -100,8 +108,12 @@ class Page(ABC, Generic[_Value]):
         return self._facts.sequence
 
     @property
-    def _job_id(self) -> str:
+    def _job_id(self) -> str | tuple[str, ...]:
         return self._facts.job_id
+
+    def _job_at(self, positions: slice) -> str | tuple[str, ...]:
+        job_id = self._facts.job_id
+        return job_id if isinstance(job_id, str) else job_id[positions]
 
     @property
     def _rows(self) -> Selection:
@@ -167,6 +179,8 @@ class Page(ABC, Generic[_Value]):
         field = self._schema.by_name.get(name)
         if name in CONSTANT:
             text = self._job_id if name == "job_id" else self._schema.kind
+            if not isinstance(text, str):
+                return _frozen(np.array(text, dtype=np.str_))
             return _frozen(np.full(len(self), text, dtype=f"<U{len(text)}"))
         if field is None:
             reason = f"[name] must be a field of the {self._schema.plural}, not [{brief(name)}]"
@@ -196,7 +210,7 @@ class Page(ABC, Generic[_Value]):
         (('web', 0, 300),)
         """
         columns = [self._rows.column(name).tolist() for name in self._schema.identity]
-        return tuple((self._job_id, *identity) for identity in zip(*columns, strict=True))
+        return tuple(zip(each_of(self._job_id), *columns, strict=False))
 
     def to_dict(self, *, human: bool = False, documents: Iterable[Document] | None = None) -> dict[str, Any]:
         """The API's response body: ``count`` and the list, its keys in its order; fresh, the caller's to change.
@@ -270,7 +284,9 @@ class Page(ABC, Generic[_Value]):
         return kept_documents(rows)
 
     def __repr__(self) -> str:
-        what = f"{len(self)} of {self.count} {self._schema.plural} of job {self._job_id!r} at commit {self.sequence}"
+        job_id = self._job_id
+        whose = f"of job {job_id!r}" if isinstance(job_id, str) else "of several jobs"
+        what = f"{len(self)} of {self.count} {self._schema.plural} {whose} at commit {self.sequence}"
         return f"<{type(self).__name__}: {what}>"
 
     def __setattr__(self, name: str, value: object) -> None:
@@ -296,8 +312,9 @@ class Page(ABC, Generic[_Value]):
         Returns:
             An immutable mapping. ``path``, what led: ``time`` (two ranks and what lies between: no column is read),
             ``threshold`` (the rows at or above it), ``order`` (the first rows of the order, and of those the ones that
-            match) or ``scan`` (every row of the window is compared). ``column``, the one whose values led, None where
-            only time did; ``rungs``, the edges of the rungs that were read, in the values of their columns;
+            match), ``scan`` (every row of the window is compared) or ``jobs`` (several searches, and what they found
+            merged). ``column``, the one whose values led, None where only time did; ``rungs``, the edges of the rungs
+            that were read, in the values of their columns;
             ``rows_looked_at``, how many rows were compared one by one; ``rows_matched``, the count.
 
         Complexity: O(1).
@@ -346,8 +363,9 @@ class BucketPage(Page[Bucket]):
 
     def _values(self, rows: Selection, documents: Documents, positions: slice) -> list[Bucket]:
         if self._expansion is None:
-            return bucket_values(self._job_id, rows, documents)
-        return bucket_values(self._job_id, rows, documents, expanded_values(self._job_id, self._expansion, positions))
+            return bucket_values(self._job_at(positions), rows, documents)
+        job_id = self._job_at(positions)
+        return bucket_values(job_id, rows, documents, expanded_values(job_id, self._expansion, positions))
 
     def _unexpanded(self) -> list[Bucket]:
         return bucket_values(self._job_id, self._rows, self._documents(self._rows))
@@ -359,8 +377,9 @@ class BucketPage(Page[Bucket]):
         return bucket_bodies(self._job_id, self._rows, documents, records, human=human)
 
     def _json(self, documents: Documents, *, human: bool) -> bytes:
+        job_id = self._job_id
         is_plain = self._expansion is None and not human
-        found = plain_buckets_json(self._job_id, self._rows, documents) if is_plain else None
+        found = plain_buckets_json(job_id, self._rows, documents) if is_plain and isinstance(job_id, str) else None
         return super()._json(documents, human=human) if found is None else found
 
 
@@ -388,8 +407,8 @@ class RecordPage(Page[AnomalyRecord]):
 
     _schema = RECORD
 
-    def _values(self, rows: Selection, documents: Documents, positions: slice) -> list[AnomalyRecord]:  # noqa: ARG002 - bucket pages need them
-        return record_values(self._job_id, rows, documents)
+    def _values(self, rows: Selection, documents: Documents, positions: slice) -> list[AnomalyRecord]:
+        return record_values(self._job_at(positions), rows, documents)
 
     def _bodies(self, documents: Documents, *, human: bool) -> list[dict[str, Any]]:
         return record_bodies(self._job_id, self._rows, documents, human=human)
@@ -419,8 +438,8 @@ class InfluencerPage(Page[Influencer]):
 
     _schema = INFLUENCER
 
-    def _values(self, rows: Selection, documents: Documents, positions: slice) -> list[Influencer]:  # noqa: ARG002 - bucket pages need them
-        return influencer_values(self._job_id, rows, documents)
+    def _values(self, rows: Selection, documents: Documents, positions: slice) -> list[Influencer]:
+        return influencer_values(self._job_at(positions), rows, documents)
 
     def _bodies(self, documents: Documents, *, human: bool) -> list[dict[str, Any]]:
         return influencer_bodies(self._job_id, self._rows, documents, human=human)
@@ -430,7 +449,7 @@ class InfluencerPage(Page[Influencer]):
 _put_facts: Final = vars(Page)["_facts"].__set__
 
 
-def _restore(page: type[Page[Any]], job_id: str, rows: Segment, *others: Any) -> Page[Any]:
+def _restore(page: type[Page[Any]], job_id: str | tuple[str, ...], rows: Segment, *others: Any) -> Page[Any]:
     return page(Facts(job_id, Selection.of(rows), *others))
 
 

@@ -7,10 +7,12 @@ a microsecond however many jobs there are.
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final, NamedTuple
+from weakref import ref
 
 from sortedcontainers import SortedList
 
+from bucketquery.columns.fleet import SMALL_ROWS, Fleet, Roll
 from bucketquery.columns.table import Table
 from bucketquery.errors import UnknownJob
 from bucketquery.model.schema import Kind, Schema
@@ -18,6 +20,14 @@ from bucketquery.model.schema import Kind, Schema
 #: Groups of so many dicts, and so many groups; either is what a commit to one job copies.
 _WIDTH: Final = 32
 _SHARDS: Final = _WIDTH * _WIDTH
+
+#: Jobs are asked together where they are so many, and so large a part of all that are known.
+_MANY: Final = 16
+_KNOWN_PER_ASKED: Final = 64
+
+#: A fleet is made anew where so many of its jobs have changed, or so large a part.
+_FEW_CHANGED: Final = 64
+_JOBS_PER_CHANGED: Final = 32
 
 
 class Job:
@@ -42,6 +52,20 @@ class Job:
         return Job(self.job_id, self.bucket_span, {**self.tables, kind: table})
 
 
+class _Shard(dict[str, Job]):
+    """Jobs by their ids; something that can be referred to without keeping it."""
+
+    __slots__ = ("__weakref__",)
+
+
+class _Mustered(NamedTuple):
+    """A fleet, the shards that it was made of, and which jobs of each are in it, with what tables."""
+
+    fleet: Fleet
+    shards: tuple["ref[_Shard]", ...]
+    members: tuple[Mapping[str, Table | None], ...]
+
+
 class Catalog:
     """All jobs at one commit.
 
@@ -50,13 +74,19 @@ class Catalog:
     (True, 0)
     """
 
-    __slots__ = ("_groups", "_ids")
+    __slots__ = ("_fleets", "_groups", "_ids", "_stale")
 
     def __init__(
-        self, groups: Sequence[Sequence[Mapping[str, Job]]] | None = None, ids: SortedList | None = None
+        self,
+        groups: Sequence[Sequence[_Shard]] | None = None,
+        ids: SortedList | None = None,
+        fleets: dict[Kind, _Mustered] | None = None,
     ) -> None:
         self._groups = _NO_JOBS if groups is None else groups
         self._ids = ids
+        #: The newest fleet of each kind, shared by all catalogues of an index.
+        self._fleets = {} if fleets is None else fleets
+        self._stale: dict[Kind, tuple[_Mustered, frozenset[str]]] = {}
 
     def get(self, job_id: str) -> Job | None:
         """The job, or None. Complexity: O(1)."""
@@ -83,7 +113,7 @@ class Catalog:
     def __len__(self) -> int:
         return sum(map(len, self._shards()))
 
-    def _shards(self) -> Iterator[Mapping[str, Job]]:
+    def _shards(self) -> Iterator[_Shard]:
         return chain.from_iterable(self._groups)
 
     def ids(self) -> SortedList:
@@ -103,7 +133,7 @@ class Catalog:
         Complexity: O(k + j * k / shards) for k of j jobs, at most O(j + k).
         """
         groups = [*self._groups]
-        copies: dict[int, dict[str, Job]] = {}
+        copies: dict[int, _Shard] = {}
         copied: set[int] = set()
         is_new = False
         for job_id, job in jobs.items():
@@ -113,13 +143,67 @@ class Catalog:
                 shard = copies[at] = _own_shard(groups, at, copied)
             is_new = is_new or job_id not in shard
             shard[job_id] = job
-        return Catalog(groups, None if is_new else self._ids)
+        return Catalog(groups, None if is_new else self._ids, self._fleets)
 
     def without(self, job_id: str) -> "Catalog":
         """This catalogue without a job that is in it. Complexity: O(j / shards)."""
         groups = [*self._groups]
         del _own_shard(groups, hash(job_id) % _SHARDS, set())[job_id]
-        return Catalog(groups)
+        return Catalog(groups, None, self._fleets)
+
+    def muster(self, jobs: Sequence[str], schema: Schema) -> Roll | None:
+        """How to ask many jobs together; None where they are better asked one by one.
+
+        Complexity: O(j log j + n log n) for all j jobs and their n results once for every so many jobs that change;
+        O(shards) for another commit and O(j / shards) for each shard that it changed; else O(1).
+        """
+        if len(jobs) < _MANY or len(jobs) * _KNOWN_PER_ASKED < len(self):
+            return None
+        mustered = self._fleets.get(schema.kind)
+        stale = None if mustered is None else self._changed(mustered, schema.kind)
+        if mustered is None or stale is None:
+            # Two readers may both make one; any will do.
+            mustered = self._fleets[schema.kind] = self._muster(schema)
+            stale = self._changed(mustered, schema.kind)
+            assert stale is not None  # nothing has
+        return mustered.fleet.roll(jobs, stale)
+
+    def _muster(self, schema: Schema) -> _Mustered:
+        """A fleet of all small jobs."""
+        members: tuple[dict[str, Table | None], ...] = tuple({} for _ in self._shards())
+        for shard, own in zip(self._shards(), members, strict=True):
+            for job_id, job in shard.items():
+                table = job.tables.get(schema.kind)
+                if _is_small(table):
+                    own[job_id] = table
+        everybody: dict[str, Table | None] = {}
+        for own in members:
+            everybody |= own
+        job_ids = sorted(everybody)
+        fleet = Fleet.of(schema, job_ids, [everybody[job_id] for job_id in job_ids])
+        return _Mustered(fleet, tuple(map(ref, self._shards())), members)
+
+    def _changed(self, mustered: _Mustered, kind: Kind) -> frozenset[str] | None:
+        """The jobs of a fleet that have another table here, or are unknown; None if it should be made anew."""
+        known = self._stale.get(kind)
+        if known is not None and known[0] is mustered:
+            return known[1]
+        changed: list[str] = []
+        new = 0
+        most = max(_FEW_CHANGED, len(mustered.fleet.job_ids) // _JOBS_PER_CHANGED)
+        absent: Any = object()
+        for shard, then, members in zip(self._shards(), mustered.shards, mustered.members, strict=True):
+            if then() is not shard:
+                for job_id, table in members.items():
+                    job = shard.get(job_id)
+                    if (absent if job is None else job.tables.get(kind)) is not table:
+                        changed.append(job_id)
+                new += sum(_is_small(shard[job_id].tables.get(kind)) for job_id in shard.keys() - members.keys())
+                if len(changed) + new > most:
+                    return None
+        stale = frozenset(changed)
+        self._stale[kind] = mustered, stale
+        return stale
 
     def check(self) -> None:
         """Assert every invariant, of every table too."""
@@ -134,10 +218,10 @@ class Catalog:
 
 
 #: The groups of a catalogue without jobs; none of it is ever changed.
-_NO_JOBS: Final[Sequence[Sequence[Mapping[str, Job]]]] = (({},) * _WIDTH,) * _WIDTH
+_NO_JOBS: Final[Sequence[Sequence[_Shard]]] = ((_Shard(),) * _WIDTH,) * _WIDTH
 
 
-def _own_shard(groups: list[Sequence[Mapping[str, Job]]], at: int, copied: set[int]) -> dict[str, Job]:
+def _own_shard(groups: list[Sequence[_Shard]], at: int, copied: set[int]) -> _Shard:
     """A copy of one shard, put in its place in a list of groups; its group is copied first if it was not before."""
     which = at // _WIDTH
     group = groups[which]
@@ -145,5 +229,9 @@ def _own_shard(groups: list[Sequence[Mapping[str, Job]]], at: int, copied: set[i
         copied.add(which)
         group = groups[which] = [*group]
     assert isinstance(group, list), "a copy"
-    shard = group[at % _WIDTH] = dict(group[at % _WIDTH])
+    shard = group[at % _WIDTH] = _Shard(group[at % _WIDTH])
     return shard
+
+
+def _is_small(table: Table | None) -> bool:
+    return table is None or table.length <= SMALL_ROWS

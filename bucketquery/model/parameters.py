@@ -10,7 +10,7 @@ from itertools import islice
 from types import MappingProxyType
 from typing import Final
 
-from bucketquery.errors import InvalidQuery
+from bucketquery.errors import InvalidQuery, LimitExceeded
 from bucketquery.model.instants import FIRST_MS, LAST_MS, Instant, NowMath, Stretch, read_instant
 from bucketquery.model.numbers import is_integer, is_real
 from bucketquery.model.schema import MAPPED, NESTED_FIELDS, TEXT_FIELDS, Schema
@@ -18,6 +18,9 @@ from bucketquery.model.text import JOB_ID_RULE, brief, is_job_id, plain
 
 _DOUBLE = re.compile(r"[+-]?(?:(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?[fFdD]?|NaN|Infinity)")
 _BLANKS: Final = "".join(map(chr, range(0x21)))
+
+#: A question is about so many jobs at most.
+MOST_JOBS: Final = 100_000
 
 _new_tuple: Final = tuple.__new__
 
@@ -98,15 +101,25 @@ def _unsortable(sort: str) -> InvalidQuery:
     return InvalidQuery(reason, field="sort", value=sort, type="query_shard_exception")
 
 
-def read_job(jobs: object) -> str:
-    """The one job that is named, literally, alone or in an iterable."""
-    one = jobs
+def read_jobs(jobs: object) -> tuple[str, ...]:
+    """The jobs that are named, literally, one alone or any number in an iterable, each once.
+
+    Raises:
+        InvalidQuery: there is none, or something that no job can be called.
+        LimitExceeded: there are more than `MOST_JOBS`, repeats included.
+
+    >>> read_jobs("web"), read_jobs(["web", "db", "web"])
+    (('web',), ('web', 'db'))
+    """
+    if is_job_id(jobs):
+        return (plain(jobs),)
     if isinstance(jobs, Iterable) and not isinstance(jobs, str):
-        listed = list(islice(jobs, 2))
-        one = listed[0] if len(listed) == 1 else None
-    if is_job_id(one):
-        return plain(one)
-    reason = "[jobs] must be the id of one job; patterns and several jobs are not known"
+        named = list(islice(jobs, MOST_JOBS + 1))
+        if len(named) > MOST_JOBS:
+            raise LimitExceeded(f"[jobs] names more than {MOST_JOBS} jobs", field="jobs", value=jobs)
+        if named and all(map(is_job_id, named)):
+            return tuple(dict.fromkeys(map(plain, named)))
+    reason = "[jobs] must be the id of one job, or ids of several; patterns are not known"
     raise InvalidQuery(reason, field="jobs", value=jobs)
 
 

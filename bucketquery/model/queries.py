@@ -15,7 +15,7 @@ from bucketquery.model.parameters import (
     read_boolean,
     read_bound,
     read_integer,
-    read_job,
+    read_jobs,
     read_kept_instant,
     read_score,
     read_sort,
@@ -74,7 +74,19 @@ class _Query:
     What was read of the parameters is kept beside the fields, so that those are the parameters alone.
     """
 
-    __slots__ = ("_meant", "_settled", "desc", "end", "exclude_interim", "from_", "jobs", "size", "sort", "start")
+    __slots__ = (
+        "_job_id",
+        "_meant",
+        "_settled",
+        "desc",
+        "end",
+        "exclude_interim",
+        "from_",
+        "jobs",
+        "size",
+        "sort",
+        "start",
+    )
 
     _schema: ClassVar[Schema]
     _orders: ClassVar[Mapping[str, tuple[str, ...]]]
@@ -86,6 +98,8 @@ class _Query:
     desc: bool
     from_: int
     size: int
+    #: The one job that is asked, None where there are several.
+    _job_id: str | None
     _meant: _Meant
     _settled: Question | None
 
@@ -136,6 +150,7 @@ class _Query:
             expand = read_boolean(expand, "expand")
         moment, lookup = (None, None) if timestamp is None else read_kept_instant(timestamp, "timestamp", covers=True)
         _put_jobs(self, jobs)
+        _put_job_id(self, jobs[0] if len(jobs) == 1 else None)
         _put_start(self, kept_start)
         _put_end(self, kept_end)
         _put_exclude_interim(self, exclude_interim)
@@ -194,6 +209,7 @@ class _Query:
 
 #: Past the guard of a frozen value, and quicker than `object.__setattr__`.
 _put_jobs: Final = vars(_Query)["jobs"].__set__
+_put_job_id: Final = vars(_Query)["_job_id"].__set__
 _put_start: Final = vars(_Query)["start"].__set__
 _put_end: Final = vars(_Query)["end"].__set__
 _put_exclude_interim: Final = vars(_Query)["exclude_interim"].__set__
@@ -207,13 +223,14 @@ _put_settled: Final = vars(_Query)["_settled"].__set__
 
 @dataclass(frozen=True, slots=True, init=False)
 class BucketQuery(_Query):
-    """A prepared question for the buckets of one job.
+    """A prepared question for the buckets of one job or several.
 
     A frozen value: checked when it is made, hashable, comparable, picklable, to be asked of any snapshot any number of
     times. Date math on ``now`` is kept as text and resolved at each search.
 
     Args:
-        jobs: the id of one job, or an iterable of one; kept as a tuple.
+        jobs: the id of a job, or an iterable of ids, 100,000 at most; kept as a tuple, each once. The results of
+            several jobs are answered as if they lay in one table.
         start: first instant included; None and -1 leave this side open.
         end: first instant excluded; None and -1 leave this side open.
         anomaly_score: lowest current score that matches; 0, less and NaN let every bucket match. Kept as float, NaN as
@@ -230,9 +247,9 @@ class BucketQuery(_Query):
 
     Raises:
         InvalidQuery: a parameter has a value no query may have; ``field`` names it.
-        LimitExceeded: a date text too long, with too many steps, or outside the years 0001 to 9999.
+        LimitExceeded: too many jobs, or a date text too long, with too many steps, or outside the years 0001 to 9999.
 
-    Complexity: O(1). Source: Get buckets; where its page and the server differ, the server.
+    Complexity: O(1) but for the jobs. Source: Get buckets; where its page and the server differ, the server.
 
     >>> query = BucketQuery(jobs="web", start="2026-01-01", anomaly_score=75, sort="anomaly_score", desc=True, size=10)
     >>> query.replace(size=20).size
@@ -269,7 +286,7 @@ class BucketQuery(_Query):
         timestamp: Instant | None = None,
     ) -> None:
         self._read(
-            jobs=(read_job(jobs),),
+            jobs=read_jobs(jobs),
             start=start,
             end=end,
             score=anomaly_score,
@@ -306,12 +323,13 @@ _put_timestamp: Final = vars(BucketQuery)["timestamp"].__set__
 
 @dataclass(frozen=True, slots=True, init=False)
 class RecordQuery(_Query):
-    """A prepared question for the records of one job: the anomalies that its detectors found.
+    """A prepared question for the records of one job or several: the anomalies that its detectors found.
 
     A frozen value like `BucketQuery`.
 
     Args:
-        jobs: the id of one job, or an iterable of one; kept as a tuple.
+        jobs: the id of a job, or an iterable of ids, 100,000 at most; kept as a tuple, each once. The results of
+            several jobs are answered as if they lay in one table.
         start: first instant included; None and -1 leave this side open.
         end: first instant excluded; None and -1 leave this side open.
         record_score: lowest current score that matches; 0, less and NaN let every record match. Kept as float, NaN as
@@ -325,9 +343,9 @@ class RecordQuery(_Query):
 
     Raises:
         InvalidQuery: a parameter has a value no query may have; ``field`` names it.
-        LimitExceeded: a date text too long, with too many steps, or outside the years 0001 to 9999.
+        LimitExceeded: too many jobs, or a date text too long, with too many steps, or outside the years 0001 to 9999.
 
-    Complexity: O(1). Source: Get records; where its page and the server differ, the server.
+    Complexity: O(1) but for the jobs. Source: Get records; where its page and the server differ, the server.
 
     >>> query = RecordQuery(jobs="web", record_score=75)
     >>> query.sort, query.desc
@@ -360,7 +378,7 @@ class RecordQuery(_Query):
         size: int = 100,
     ) -> None:
         self._read(
-            jobs=(read_job(jobs),),
+            jobs=read_jobs(jobs),
             start=start,
             end=end,
             score=record_score,
@@ -380,12 +398,13 @@ _put_record_score: Final = vars(RecordQuery)["record_score"].__set__
 
 @dataclass(frozen=True, slots=True, init=False)
 class InfluencerQuery(_Query):
-    """A prepared question for the influencers of one job: the entities blamed for its anomalies.
+    """A prepared question for the influencers of one job or several: the entities blamed for its anomalies.
 
     A frozen value like `BucketQuery`.
 
     Args:
-        jobs: the id of one job, or an iterable of one; kept as a tuple.
+        jobs: the id of a job, or an iterable of ids, 100,000 at most; kept as a tuple, each once. The results of
+            several jobs are answered as if they lay in one table.
         start: first instant included; None and -1 leave this side open.
         end: first instant excluded; None and -1 leave this side open.
         influencer_score: lowest current score that matches; 0, less and NaN let every influencer match. Kept as float,
@@ -398,9 +417,9 @@ class InfluencerQuery(_Query):
 
     Raises:
         InvalidQuery: a parameter has a value no query may have; ``field`` names it.
-        LimitExceeded: a date text too long, with too many steps, or outside the years 0001 to 9999.
+        LimitExceeded: too many jobs, or a date text too long, with too many steps, or outside the years 0001 to 9999.
 
-    Complexity: O(1). Source: Get influencers; where its page and the server differ, the server.
+    Complexity: O(1) but for the jobs. Source: Get influencers; where its page and the server differ, the server.
 
     >>> InfluencerQuery(jobs="web", influencer_score=75, size=10).replace(desc=False).desc
     False
@@ -432,7 +451,7 @@ class InfluencerQuery(_Query):
         size: int = 100,
     ) -> None:
         self._read(
-            jobs=(read_job(jobs),),
+            jobs=read_jobs(jobs),
             start=start,
             end=end,
             score=influencer_score,

@@ -52,6 +52,16 @@ class Expansion:
             total += count
         yield slice(first, len(self._base[0])), self._part(first, len(self._base[0]))
 
+    @classmethod
+    def of(cls, records: Segment, ends: list[int]) -> "Expansion":
+        """Records that were copied in order, and before which of them each bucket's end; 0 comes first."""
+        rows = Selection.of(records)
+        return cls(rows.view, (NO_ROWS, NO_ROWS), (NO_ROWS, NO_ROWS), (rows, ends))
+
+    def total(self) -> int:
+        """How many records all buckets show. Complexity: O(b) for b buckets."""
+        return int(_counts(self._view, self._base, self._head).sum())
+
     def _part(self, first: int, stop: int) -> "Expansion":
         (base_first, base_stop), (head_first, head_stop) = self._base, self._head
         base = base_first[first:stop], base_stop[first:stop]
@@ -71,7 +81,7 @@ class Expansion:
     def __reduce__(self) -> tuple[Any, ...]:
         # Only the records of the page travel, not the columns that they are rows of.
         records, ends = self.records()
-        return _restore, (records.detach(), ends)
+        return Expansion.of, (records.detach(), ends)
 
     def _find(self) -> tuple[Selection, list[int]]:
         view = self._view
@@ -109,11 +119,20 @@ def expand(buckets: Selection, table: Table, *, exclude_interim: bool, most: int
     # Nothing is stored at the instant behind the last one.
     timestamps = np.where(buckets.having("bucket_influencers"), buckets.column("timestamp"), LAST_MS + 1)
     base, head = _ranges(view.base, timestamps), _ranges(view.head, timestamps)
-    total = int(_counts(view, base, head).sum())
+    expansion = Expansion(view, base, head)
+    refuse_more(expansion.total(), most)
+    return expansion
+
+
+def refuse_more(total: int, most: int | None) -> None:
+    """Refuse more records than a page may bring.
+
+    Raises:
+        LimitExceeded: there are more than ``most``.
+    """
     if most is not None and total > most:
         reason = f"[expand] would bring {total} records to one page, more than {most}"
         raise LimitExceeded(reason, field="expand", value=True)
-    return Expansion(view, base, head)
 
 
 def _counts(view: View, base: _Ranges, head: _Ranges) -> Int64s:
@@ -128,8 +147,3 @@ def _counts(view: View, base: _Ranges, head: _Ranges) -> Int64s:
 def _ranges(segment: Segment, timestamps: Int64s) -> _Ranges:
     stored = segment.column("timestamp")
     return stored.searchsorted(timestamps), stored.searchsorted(timestamps, "right")
-
-
-def _restore(records: Segment, ends: list[int]) -> Expansion:
-    rows = Selection.of(records)
-    return Expansion(rows.view, (NO_ROWS, NO_ROWS), (NO_ROWS, NO_ROWS), (rows, ends))

@@ -251,6 +251,12 @@ def _one_of_the_jobs(jobs: Sequence[str]) -> st.SearchStrategy[str]:
     return st.just(jobs[0]) | st.sampled_from(jobs)
 
 
+def _some_of_the_jobs(jobs: Sequence[str]) -> st.SearchStrategy[str | list[str]]:
+    several = st.lists(st.sampled_from(jobs), min_size=1, max_size=len(jobs))
+    # Each as often as the other.
+    return st.one_of(_one_of_the_jobs(jobs), _one_of_the_jobs(jobs), several, several)
+
+
 # Questions
 
 
@@ -272,7 +278,7 @@ def _pages(
     bounds = st.sampled_from((*[None] * len(edges), *edges, -(2**63), 2**63 - 1))
     return st.builds(
         query,
-        jobs=_one_of_the_jobs(jobs),
+        jobs=_some_of_the_jobs(jobs),
         start=bounds,
         end=bounds,
         exclude_interim=st.booleans(),
@@ -289,7 +295,7 @@ def bucket_queries(jobs: Sequence[str]) -> st.SearchStrategy[BucketQuery]:
     lookups = st.builds(
         BucketQuery,
         timestamp=st.sampled_from(_TIMESTAMPS[:2]) | st.sampled_from(_TIMESTAMPS),
-        jobs=_one_of_the_jobs(jobs),
+        jobs=_some_of_the_jobs(jobs),
         exclude_interim=st.booleans(),
         expand=st.booleans(),
         sort=_sorts("bucket"),

@@ -269,6 +269,10 @@ def _in_a_bucket(bucket: Document, records: list[Document]) -> list[Document]:
     if not bucket.get("bucket_influencers"):
         return []
     # Neither spans nor scores play a part, nor do the order and direction of the query.
-    simultaneous = [record for record in records if timestamp_ms(record) == timestamp_ms(bucket)]
+    simultaneous = [
+        record
+        for record in records
+        if record["job_id"] == bucket["job_id"] and timestamp_ms(record) == timestamp_ms(bucket)
+    ]
     leading = [_value(record, "probability") for record in simultaneous]
     return _in_order(simultaneous, leading, _TIES["record"], desc=False)[:_MOST_RECORDS_OF_A_BUCKET]

@@ -109,7 +109,7 @@ def result_documents(*, jobs: Sequence[str] = JOBS, max_size: int = 30) -> "st.S
 
 
 def bucket_queries(*, jobs: Sequence[str] = JOBS) -> "st.SearchStrategy[BucketQuery]":
-    """Questions about the documents that `bucket_documents` and `result_documents` draw, one job each.
+    """Questions about the documents that `bucket_documents` and `result_documents` draw, of one job or several.
 
     Instants are integers. Lookups by ``timestamp``; windows on, just before and just after the edges of buckets, open,
     empty and reversed; thresholds around the scores, and those that filter nothing; every sortable field in both

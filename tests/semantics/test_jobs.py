@@ -72,7 +72,7 @@ NO_ID = [
     Refused(
         "11", f"question id {value!r}", HOURS, {"jobs": value}, invalid("jobs", ""), "one literal id", only="search"
     )
-    for value in (None, 5, b"web", [], ["web", "db"], [5], "", "w*", "web,db", "_all", "-web", "*")
+    for value in (None, 5, b"web", [], [5], "", "w*", "web,db", "_all", "-web", "*")
 ]
 
 NOT_FOUND = Refusal(NotFound, 404, "resource_not_found_exception", "timestamp", "Could not find requested buckets")

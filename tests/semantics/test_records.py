@@ -619,7 +619,7 @@ JOBS = [
     refused("15.1", "an unknown job", SCORES, {"job_id": "db"}, unknown_job("db"), "11", only="get_records"),
     refused("15.1", "a pattern", SCORES, {"job_id": "w*"}, unknown_job("w*"), "11", only="get_records"),
     refused("15.1", "an unknown job, question", SCORES, {"jobs": "db"}, unknown_job("db"), "11", only="search"),
-    refused("15.1", "two jobs", SCORES, {"jobs": ["web", "db"]}, invalid("jobs", ""), "20.jobs", only="search"),
+    refused("15.1", "two jobs", SCORES, {"jobs": ["web", "db"]}, unknown_job("db"), "20.jobs", only="search"),
     refused(
         "20.which-error-first",
         "records: a bad sort, then the unknown job",

@@ -17,7 +17,7 @@ from bucketquery import BucketQuery, Commit, InvalidDocument, InvalidQuery, Kind
 from bucketquery.columns.view import View
 from bucketquery.testing import evaluate
 from cases import outcome, whole
-from helpers import limit_heads, moved, table_of, without
+from helpers import ask_together, limit_heads, moved, table_of, without
 from strategies import (
     FIRST_INSTANT,
     INT64_MAX,
@@ -182,6 +182,7 @@ class IndexMachine(RuleBasedStateMachine):
         super().__init__()
         self.patch = pytest.MonkeyPatch()
         limit_heads(self.patch, self.head_rows, self.base_rows_per_head_row)
+        ask_together(self.patch, small_rows=100, few_changed=1)
         self.index = ResultsIndex(max_size=10**6, keep_documents=self.keep_documents)
         self.stored: State = {}
         self.spans: dict[str, int | None] = {}
@@ -196,7 +197,11 @@ class IndexMachine(RuleBasedStateMachine):
 
     def of_job(self, job_id: str, kinds: Sequence[Kind] = KINDS) -> Batch:
         """What the dict holds of a job, in the order of first writes."""
-        return [stored for (kind, key), stored in self.stored.items() if key[0] == job_id and kind in kinds]
+        return self.of_jobs((job_id,), kinds)
+
+    def of_jobs(self, job_ids: Sequence[str], kinds: Sequence[Kind] = KINDS) -> Batch:
+        """What the dict holds of some jobs, in the order of first writes."""
+        return [stored for (kind, key), stored in self.stored.items() if key[0] in job_ids and kind in kinds]
 
     def size(self, part: float) -> int:
         """How many rows a write has; fewer once the dict holds enough to be slow."""
@@ -242,9 +247,13 @@ class IndexMachine(RuleBasedStateMachine):
 
     def answer(self, query: Query) -> str:
         """What the dict answers."""
-        if query.jobs[0] not in self.spans:
+        if not self.knows(query):
             return "UnknownJob"
-        return outcome(lambda: evaluate(self.of_job(query.jobs[0], self.heeded(query)), query))
+        return outcome(lambda: evaluate(self.of_jobs(query.jobs, self.heeded(query)), query))
+
+    def knows(self, query: Query) -> bool:
+        """Whether all jobs of a query are known."""
+        return self.spans.keys() >= set(query.jobs)
 
     def heeded(self, query: Query) -> Sequence[Kind]:
         """The kinds that have a say in an answer."""
@@ -528,8 +537,8 @@ class IndexMachine(RuleBasedStateMachine):
         """Pages and scans, on every edge of what is stored, are the dict's."""
         for query in self.queries(seed, 8):
             assert self.asked(self.index, query, self.stored) == self.answer(query), query
-            if query.jobs[0] in self.spans:
-                self.scan(query, whole(self.of_job(query.jobs[0], self.heeded(query)), query))
+            if self.knows(query):
+                self.scan(query, whole(self.of_jobs(query.jobs, self.heeded(query)), query))
 
     def scan(self, query: Query, results: Batch) -> None:
         """Every match in order, without a page."""
@@ -627,7 +636,7 @@ class WithoutDocuments(IndexMachine):
     def queries(self, seed: int, number: int) -> list[Query]:
         """Questions as all machines have them; where the job is unknown, nothing else is wrong with them."""
         return [
-            query.replace(expand=False) if isinstance(query, BucketQuery) and query.jobs[0] not in self.spans else query
+            query.replace(expand=False) if isinstance(query, BucketQuery) and not self.knows(query) else query
             for query in super().queries(seed, number)
         ]
 

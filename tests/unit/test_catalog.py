@@ -1,16 +1,19 @@
 """The catalogue: a write to one job leaves the others where they are."""
 
-from collections.abc import Callable
+import gc
+from collections.abc import Callable, Sequence
 from typing import Any
+from weakref import ref
 
 import pytest
 
 from bucketquery.columns import catalog as catalogs
-from bucketquery.columns.catalog import Catalog, Job
+from bucketquery.columns.catalog import _KNOWN_PER_ASKED, _MANY, Catalog, Job
 from bucketquery.errors import UnknownJob
 from bucketquery.index import ResultsIndex
 from bucketquery.model.results import Commit
-from helpers import JOB, bucket, table
+from bucketquery.model.schema import BUCKET
+from helpers import JOB, ask_together, bucket, table
 
 SHARDS = catalogs._SHARDS
 
@@ -103,10 +106,82 @@ def test_ids_are_sorted_once_for_each_set_of_jobs() -> None:
     assert [*old.ids()] == ["a", "b"]
 
 
+def fleet_of(index: ResultsIndex, jobs: Sequence[str]) -> Any:
+    """Who of some jobs is asked together, and whose results the newest commit has there."""
+    roll = index.snapshot()._catalog.muster(jobs, BUCKET)
+    assert roll is not None
+    return roll.fleet, roll.table.rows.length, sorted(roll.others)
+
+
+def test_few_jobs_are_asked_one_by_one() -> None:
+    """So few as they are, and as they are of all that are known."""
+    index = ResultsIndex()
+    known = [str(number) for number in range(_MANY * _KNOWN_PER_ASKED + 1)]
+    for job_id in known:
+        index.put_job(job_id)
+    catalog = index.snapshot()._catalog
+    assert catalog.muster(known[: _MANY - 1], BUCKET) is None
+    assert catalog.muster(known[:_MANY], BUCKET) is None
+    assert catalog.muster(known[: _MANY + 1], BUCKET) is not None
+
+
+def test_small_jobs_are_asked_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those that are empty among them; the large ones are not, nor those that nobody knows."""
+    ask_together(monkeypatch, small_rows=2, few_changed=5)
+    index = ResultsIndex()
+    index.put_job("idle")
+    index.upsert([bucket(row, job_id=job_id) for job_id, rows in (("a", 1), ("b", 2), ("c", 3)) for row in range(rows)])
+    _, length, others = fleet_of(index, ("a", "b", "c", "idle", "nobody"))
+    assert (length, others) == (3, ["c", "nobody"])
+
+
+def test_a_fleet_serves_until_many_jobs_have_changed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Jobs that changed, went or came are asked one by one meanwhile, in older snapshots too."""
+    ask_together(monkeypatch, small_rows=10, few_changed=2)
+    index = ResultsIndex()
+    jobs = tuple("abcdef")
+    index.upsert([bucket(0, job_id=job_id) for job_id in jobs])
+    before = index.snapshot()
+    fleet, length, others = fleet_of(index, jobs)
+    assert (length, others) == (6, [])
+    index.put_job("a", bucket_span=5)  # its results stay as they are
+    assert fleet_of(index, jobs) == (fleet, 6, [])
+    index.upsert([bucket(1, job_id="a")])
+    assert fleet_of(index, jobs) == (fleet, 5, ["a"])
+    assert fleet_of(index, jobs) == (fleet, 5, ["a"])
+    index.delete_job("b")
+    assert fleet_of(index, jobs) == (fleet, 4, ["a", "b"])
+    roll = before._catalog.muster(jobs, BUCKET)
+    assert roll is not None
+    assert (roll.fleet, roll.table.rows.length, roll.others) == (fleet, 6, ())
+    index.upsert([bucket(0, job_id="new")])
+    newer, length, others = fleet_of(index, jobs)
+    assert newer is not fleet
+    assert (length, others) == (6, ["b"])
+    # Two changed, one went and one came: more than are asked one by one, so this snapshot has a fleet of its own again.
+    roll = before._catalog.muster(jobs, BUCKET)
+    assert roll is not None
+    assert (roll.table.rows.length + len(roll.others)) == 6
+
+
+def test_a_fleet_keeps_no_old_commit_alive(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only the tables of small jobs, which it reads from; a large one that was rewritten goes."""
+    ask_together(monkeypatch, small_rows=2, few_changed=100)
+    index = ResultsIndex()
+    index.upsert([bucket(row, job_id=job_id) for job_id, rows in (("a", 1), ("large", 5)) for row in range(rows)])
+    fleet_of(index, ("a", "large"))
+    shard = ref(next(shard for shard in index.snapshot()._catalog._shards() if "large" in shard))
+    index.upsert([bucket(0, job_id="large", anomaly_score=5)])
+    index.upsert([bucket(0, job_id="a", anomaly_score=5)])
+    gc.collect()
+    assert shard() is None
+    assert fleet_of(index, ("a", "large"))[1:] == (0, ["a", "large"])
+
+
 FAULTS: list[Callable[[Catalog], Any]] = [
     lambda found: setattr(found, "_ids", [JOB, "other"]),
     lambda found: setattr(found, "_groups", (*found._groups[1:], found._groups[0])),
-    lambda found: next(shard for shard in found._shards() if JOB in shard).update({JOB: Job("db")}),  # type: ignore[attr-defined] # a dict below
+    lambda found: next(shard for shard in found._shards() if JOB in shard).update({JOB: Job("db")}),
     lambda found: next(iter(found)).tables.update(record=table([bucket(0)])),  # type: ignore[attr-defined] # a dict below
     lambda found: next(iter(found)).tables["bucket"].rows.base.columns["timestamp"].__setitem__(0, 99**6),
 ]

@@ -1,5 +1,6 @@
 """One parameter at a time: what it may be, what it means, and the words that refuse it."""
 
+import itertools
 import math
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -9,9 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bucketquery.errors import InvalidQuery
+from bucketquery.errors import InvalidQuery, LimitExceeded
 from bucketquery.model.instants import FIRST_MS, LAST_MS, NowMath, Stretch
 from bucketquery.model.parameters import (
+    MOST_JOBS,
     is_unset,
     order_of,
     read_boolean,
@@ -19,8 +21,8 @@ from bucketquery.model.parameters import (
     read_bound,
     read_double,
     read_integer,
-    read_job,
     read_job_id,
+    read_jobs,
     read_kept_instant,
     read_now,
     read_page,
@@ -47,19 +49,35 @@ class Text(str):
 # ---- jobs
 
 
-def test_one_job_is_named_alone_or_in_an_iterable() -> None:
-    """What is kept is plain text."""
+def test_jobs_are_named_alone_or_in_an_iterable() -> None:
+    """What is kept is plain text, in the order in which it was given."""
     for job_id in ("a", Text("web")):
         for jobs in (job_id, [job_id], (job_id,), {job_id}, iter([job_id])):
-            assert read_job(jobs) == job_id
-        assert type(read_job(job_id)) is str
+            (kept,) = read_jobs(jobs)
+            assert kept == job_id
+            assert type(kept) is str
+    assert read_jobs(iter(["web", "db", "a"])) == ("web", "db", "a")
+
+
+def test_a_job_named_again_counts_once() -> None:
+    """Where it was named first."""
+    assert read_jobs(["b", "a", Text("b"), "c", "a"]) == ("b", "a", "c")
+
+
+def test_jobs_have_a_bound() -> None:
+    """As many as there may be are taken; one more is not, whatever else is in the list."""
+    assert len(read_jobs(str(number) for number in range(MOST_JOBS))) == MOST_JOBS
+    for jobs in ([str(number) for number in range(MOST_JOBS + 1)], ["web"] * (MOST_JOBS + 1), itertools.repeat(5)):
+        with pytest.raises(LimitExceeded) as caught:
+            read_jobs(jobs)
+        assert (caught.value.field, caught.value.value) == ("jobs", jobs)
 
 
 def test_what_no_job_may_be_called_is_not_looked_for() -> None:
     """The error has what was given, alone or in a list."""
     for job_id in ("", "-a", "_all", "a,b", "a*", "a" * 256, 5, None):
         for jobs in (job_id, [job_id]):
-            error = refusal(lambda: read_job(jobs))  # noqa: B023 - called at once
+            error = refusal(lambda: read_jobs(jobs))  # noqa: B023 - called at once
             assert (error.field, error.value) == ("jobs", jobs)
 
 
@@ -73,10 +91,10 @@ def test_a_new_job_is_called_what_a_job_may_be() -> None:
         assert error.reason.startswith("[job_id] must be text of 1 to 255 characters")
 
 
-def test_several_jobs_are_refused() -> None:
-    """None and two are not one, nor is one twice."""
-    for jobs in ([], ["a", "b"], ["a", "a"]):
-        assert refusal(lambda: read_job(jobs)).field == "jobs"  # noqa: B023 - called at once
+def test_no_jobs_are_refused() -> None:
+    """And so are several of which one could not be."""
+    for jobs in ([], ["a", "b*"], ["a", ["b"]], ["_all", "a"]):
+        assert refusal(lambda: read_jobs(jobs)).field == "jobs"  # noqa: B023 - called at once
 
 
 def test_text_is_text() -> None:
