@@ -76,7 +76,7 @@ def read_columns(columns: object, job_id: str | None, kind: Kind, *, keep: bool 
     if "result_type" in given:
         _each("result_type", given["result_type"], lambda value, _: _check_kind(value, kind))
     chunk = Chunk.of(jobs, stored, lists)
-    return Batch({kind: assemble(schema, [chunk if keep else chunk.without(schema.only_shown)], ids)}, {})
+    return assemble({kind: [chunk if keep else chunk.without(schema.only_shown)]}, ids, {})
 
 
 class Scores(NamedTuple):

@@ -12,15 +12,15 @@ from typing import Any, Final, NamedTuple, Self
 import numpy as np
 
 from bucketquery.columns.checks import IS_REQUIRED, Unfit
-from bucketquery.columns.lists import NO_LISTS, Lists
+from bucketquery.columns.lists import NO_LISTS, Entry, Lists
 from bucketquery.columns.ordered import order_of
-from bucketquery.columns.packed import Layout, are_few, layout_of
+from bucketquery.columns.packed import NOTHING, Layout, are_few, layout_of
 from bucketquery.columns.rows import Row, packed_rows
 from bucketquery.columns.segment import Segment, coded, packed_segment
 from bucketquery.columns.texts import compact
 from bucketquery.errors import InvalidDocument
 from bucketquery.model.instants import FIRST_MS, LAST_MS
-from bucketquery.model.schema import Array, Bools, Field, Int64s, Kind, Objects, Schema, Type
+from bucketquery.model.schema import SCHEMAS, Array, Bools, Field, Int64s, Kind, Objects, Schema, Type
 from bucketquery.model.text import JOB_ID_RULE, is_job_id, plain
 
 #: The types that a whole column may be of, beside missing values, to be taken as it is.
@@ -43,8 +43,8 @@ class Batch(NamedTuple):
     Attributes:
         parts: by the kinds that were met and by job, each in identity order without a repeat.
         skipped: how many documents were passed over, by their ``result_type``.
-        rows: a few single results in place of parts, each behind its job and the layout of its kind; those of one job
-            and kind are in identity order without a repeat.
+        rows: single results where each job has one or there are but a few, each behind its job and the layout of its
+            kind; those of one job and kind are in identity order without a repeat.
     """
 
     parts: Mapping[Kind, Mapping[str, Segment]]
@@ -54,11 +54,13 @@ class Batch(NamedTuple):
     @property
     def segments(self) -> Mapping[Kind, Mapping[str, Segment]]:
         """All of it by kind and job."""
-        found: dict[Kind, dict[str, Segment]] = {}
-        for kind, job_id in dict.fromkeys((layout.kind, job_id) for job_id, layout, _ in self.rows):
-            own = [(layout, row) for of, layout, row in self.rows if (layout.kind, of) == (kind, job_id)]
-            found.setdefault(kind, {})[job_id] = packed_rows(own[0][0], [row for _, row in own])
-        return found if self.rows else self.parts
+        found: dict[Kind, dict[str, Segment]] = {kind: dict(jobs) for kind, jobs in self.parts.items()}
+        single: dict[tuple[Layout, str], list[Row]] = {}
+        for job_id, layout, row in self.rows:
+            single.setdefault((layout, job_id), []).append(row)
+        for (layout, job_id), rows in single.items():
+            found.setdefault(layout.kind, {})[job_id] = packed_rows(layout, rows)
+        return found
 
 
 class Column(NamedTuple):
@@ -147,40 +149,66 @@ class JobCodes:
         return list(self._codes)
 
 
-def assemble(schema: Schema, chunks: Sequence[Chunk], job_ids: Sequence[str]) -> dict[str, Segment]:
-    """One or more chunks by job, each job's in identity order; of several with one identity the last.
+def assemble(chunks: Mapping[Kind, Sequence[Chunk]], job_ids: Sequence[str], skipped: Mapping[str, int]) -> Batch:
+    """The batch of some chunks of each kind, each job's in identity order; of several with one identity the last.
 
     Complexity: O(n log n), O(n) where they come in order.
     """
+    parts: dict[Kind, dict[str, Segment]] = {}
+    rows: list[tuple[str, Layout, Row]] = []
+    for kind, some in chunks.items():
+        whole, texts = _in_order(SCHEMAS[kind], some)
+        jobs, layout = whole.jobs, layout_of(kind)
+        ends = [0, *((jobs[1:] != jobs[:-1]).nonzero()[0] + 1).tolist(), len(jobs)] if len(jobs) else [0]
+        if layout is None or not are_few(len(jobs) // max(1, len(ends) - 1)):
+            layout, records = None, b""
+        else:
+            records = layout.records(len(jobs), whole.columns, whole.present)
+        if layout is not None and 0 < len(jobs) == len(ends) - 1:
+            rows += _single(whole, layout, records, job_ids)
+            continue
+        entries = {name: found.rows.searchsorted(ends).tolist() for name, found in whole.lists.items()}
+        parts[kind] = {}
+        for at, (low, high) in enumerate(pairwise(ends)):
+            own = {
+                name: whole.lists[name].part(places[at], places[at + 1], low)
+                for name, places in entries.items()
+                if places[at] < places[at + 1]
+            }
+            if layout is None or not are_few(high - low):
+                segment = _cut(SCHEMAS[kind], whole, texts, slice(low, high), own)
+            else:
+                segment = packed_segment(layout, records[low * layout.size : high * layout.size], own)
+            parts[kind][job_ids[jobs.item(low)]] = segment
+    return Batch(parts, skipped, rows)
+
+
+def _in_order(schema: Schema, chunks: Sequence[Chunk]) -> tuple[Chunk, dict[str, Objects]]:
+    """All rows of some chunks by job and identity, of several with one identity the last; and their dictionaries."""
     jobs, columns, present, lists = joined(schema, chunks)
     columns, texts = coded(schema, columns)
+    lists = {name: some for name, some in lists.items() if some.length}
     order = order_of([jobs, *(columns[name] for name in schema.identity)])
     if order is not None:
         jobs = jobs.take(order)
         columns = {name: column.take(order) for name, column in columns.items()}
         present = {name: mask.take(order) for name, mask in present.items()}
-        lists = {name: some.reordered(order) for name, some in lists.items() if some.length}
-    ends = [0, *((jobs[1:] != jobs[:-1]).nonzero()[0] + 1).tolist(), len(jobs)] if len(jobs) else [0]
-    whole = Chunk(jobs, columns, present, {name: some for name, some in lists.items() if some.length})
-    layout = layout_of(schema.kind)
-    if layout is None or not are_few(len(jobs) // max(1, len(ends) - 1)):
-        layout, records = None, b""
-    else:
-        records = layout.records(len(jobs), columns, present)
-    entries = {name: some.rows.searchsorted(ends).tolist() for name, some in whole.lists.items()}
-    segments = {}
-    for at, (low, high) in enumerate(pairwise(ends)):
-        own = {
-            name: whole.lists[name].part(places[at], places[at + 1], low)
-            for name, places in entries.items()
-            if places[at] < places[at + 1]
-        }
-        if layout is None or not are_few(high - low):
-            segment = _cut(schema, whole, texts, slice(low, high), own)
-        else:
-            segment = packed_segment(layout, records[low * layout.size : high * layout.size], own)
-        segments[job_ids[jobs.item(low)]] = segment
-    return segments
+        lists = {name: some.reordered(order) for name, some in lists.items()}
+    return Chunk(jobs, columns, present, lists), texts
+
+
+def _single(whole: Chunk, layout: Layout, records: bytes, job_ids: Sequence[str]) -> list[tuple[str, Layout, Row]]:
+    """The rows of a chunk one by one; each is of another job."""
+    lists: dict[int, dict[str, Entry]] = {}
+    for name, some in whole.lists.items():
+        rows, values = some.used()
+        for row, value in zip(rows.tolist(), values.tolist(), strict=True):
+            lists.setdefault(row, {})[name] = value
+    size = layout.size
+    return [
+        (job_ids[code], layout, (records[at * size : (at + 1) * size], lists.get(at, NOTHING)))
+        for at, code in enumerate(whole.jobs.tolist())
+    ]
 
 
 def _cut(

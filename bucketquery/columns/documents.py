@@ -47,11 +47,8 @@ def read_documents(documents: Iterable[Document], kind: Kind | None, *, keep: bo
     skipped: Counter[str] = Counter()
     codes = JobCodes()
     readers = _read(documents, kind, skipped, codes, keep=keep)
-    ids = codes.ids()
-    segments = {
-        reader.schema.kind: assemble(reader.schema, reader.chunks, ids) for reader in readers.values() if reader.chunks
-    }
-    return Batch(segments, dict(skipped))
+    chunks = {reader.schema.kind: reader.chunks for reader in readers.values() if reader.chunks}
+    return assemble(chunks, codes.ids(), dict(skipped))
 
 
 def read_shown(

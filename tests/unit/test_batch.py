@@ -124,7 +124,7 @@ def test_chunks_are_put_together_by_job() -> None:
     one = chunk([1, 0, 1], [5, 9, 3], [7, 8, 9], [("a",), (), ("b",)])
     two = chunk([0, 1], [2, 5], [1, None], [("c",), ()])
     assert "event_count" not in one.present
-    found = assemble(BUCKET, [one, two], ["db", "web"])
+    found = assemble({"bucket": [one, two]}, ["db", "web"], {}).segments["bucket"]
     for of_job in found.values():
         of_job.check()
     assert {job_id: of_job.column("timestamp").tolist() for job_id, of_job in found.items()} == {
@@ -142,11 +142,29 @@ def test_one_chunk_is_cut_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where its rows come in order nothing of a single job is copied; of nothing there is no job."""
     monkeypatch.setattr(packed, "_PACKED_ROWS", 0)
     whole = chunk([0, 0], [3, 5], [1, 2], [(), ("a",)])
-    alone = assemble(BUCKET, [whole], ["db"])["db"]
+    alone = assemble({"bucket": [whole]}, ["db"], {}).segments["bucket"]["db"]
     assert all(np.shares_memory(alone.columns[name], values) for name, values in whole.columns.items())
     one = chunk([0, 0, 1], [3, 5, 1], [1, 2, None], [(), ("a",), ()])
-    found = assemble(BUCKET, [one], ["db", "web"])
+    found = assemble({"bucket": [one]}, ["db", "web"], {}).segments["bucket"]
     assert {job_id: of_job.length for job_id, of_job in found.items()} == {"db": 2, "web": 1}
     assert not any(np.shares_memory(found["db"].columns[name], values) for name, values in one.columns.items())
     assert found["db"].take_lists("scheduled_events", slice(0, 2)) == [(), ("a",)]
-    assert assemble(BUCKET, [chunk([], [], [], [])], []) == {}
+    assert assemble({"bucket": [chunk([], [], [], [])]}, [], {}).segments == {"bucket": {}}
+
+
+def test_a_result_of_each_job_is_single() -> None:
+    """With its lists; so is the only one of all. Where one job has two, all have segments."""
+    one = chunk([0, 1, 2], [9, 5, 3], [7, None, 9], [("a",), (), ("b",)])
+    batch = assemble({"bucket": [one]}, ["db", "web", "auth"], {})
+    assert batch.parts == {}
+    assert [job_id for job_id, _, _ in batch.rows] == ["db", "web", "auth"]
+    found = batch.segments["bucket"]
+    assert {job_id: of_job.column("timestamp").tolist() for job_id, of_job in found.items()} == {
+        "db": [9],
+        "web": [5],
+        "auth": [3],
+    }
+    assert [found[job_id].take_lists("scheduled_events", slice(0, 1)) for job_id in found] == [[("a",)], [()], [("b",)]]
+    assert found["web"].mask("event_count").tolist() == [False]
+    assert len(assemble({"bucket": [chunk([0], [1], [2], [()])]}, ["db"], {}).rows) == 1
+    assert not assemble({"bucket": [chunk([0, 1, 1], [1, 2, 3], [1, 1, 1], [()] * 3)]}, ["db", "web"], {}).rows
