@@ -165,7 +165,7 @@ class Rung:
     def check(self, merits: Array) -> None:
         """Assert every invariant, against the merits of all rows that are covered. Complexity: O(n)."""
         rows, own = self.entries()
-        assert (rows == (merits >= self.edge).nonzero()[0]).all(), "a rung has other rows than its edge says"
+        assert np.array_equal(rows, (merits >= self.edge).nonzero()[0]), "a rung has other rows than its edge says"
         assert (own == merits[rows]).all(), "a rung has other merits than the column"
         assert not len(own) or own.min() >= self.least
         outside = merits[merits < self.edge]
