@@ -11,7 +11,7 @@ the rows that have one.
 """
 
 import operator
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any, Final
 
@@ -262,15 +262,28 @@ class Segment:
         Complexity: O(r) for r rows.
         """
         same = np.ones(len(rows), dtype=np.bool_)
+        for part in self._same_parts(rows, others, other_rows):
+            same &= part
+        return same
+
+    def differing(self, rows: Int64s, others: "Segment", other_rows: Int64s) -> int:
+        """In how many columns and lists some of ``rows`` store something else than their counterparts.
+
+        Complexity: O(r) for r rows.
+        """
+        return sum([not part.all() for part in self._same_parts(rows, others, other_rows)])
+
+    def _same_parts(self, rows: Int64s, others: "Segment", other_rows: Int64s) -> Iterator[Bools]:
+        """Whether rows store the same, column by column and then list by list."""
         for field in self.schema.columns:
-            same &= _same(self.column(field.name)[rows], others.column_in(self, field.name)[other_rows])
+            same = _same(self.column(field.name)[rows], others.column_in(self, field.name)[other_rows])
             if field.name in self.present or field.name in others.present:
                 same &= self.mask(field.name)[rows] == others.mask(field.name)[other_rows]
+            yield same
         for name in self.lists.keys() | others.lists.keys():
             mine = self.take_lists(name, rows)
             theirs = others.take_lists(name, other_rows)
-            same &= np.fromiter(map(operator.eq, mine, theirs), dtype=np.bool_, count=len(rows))
-        return same
+            yield np.fromiter(map(operator.eq, mine, theirs), dtype=np.bool_, count=len(rows))
 
     def take_lists(self, name: str, rows: Rows) -> list[Any]:
         """The lists of some rows as tuples, empty where a row has none.

@@ -23,6 +23,10 @@ from bucketquery.model.schema import Bools, Int64s, Kind, Schema
 #: A head may hold this many rows, or the base's length by `_BASE_ROWS_PER_HEAD_ROW` if that is more.
 _HEAD_ROWS: Final = 1024
 _BASE_ROWS_PER_HEAD_ROW: Final = 2048
+#: More rows of a base than these, for each column in which they differ, are scattered into copies of those columns and
+#: not put by in the head. Measured from 10^5 to 10^6 rows: to copy a column costs as much as 20 to 60 rows in the head
+#: do, each with its part of the next seal.
+_ROWS_PER_COPY: Final = 32
 #: A batch of so many rows of a job or fewer is put in one by one.
 _ROWS_BY_HAND: Final = 16
 
@@ -189,7 +193,7 @@ class Table:
             return self, counts
         if len(in_head):
             head = head.rescore(known.head_rows[in_head], given[in_head])
-        at, few = known.base_rows[in_base], 0 < len(in_base) <= _head_limit(base)
+        at, few = known.base_rows[in_base], 0 < len(in_base) <= min(_ROWS_PER_COPY, _head_limit(base))
         if len(in_base) and not few:
             base = base.rescore(at, given[in_base])
         table = Table(base, dead, head, self._interim)
@@ -203,8 +207,7 @@ class Table:
         base, dead, head, interim = self.base, self.dead, self.head, self._interim
         is_final = ~batch.column("is_interim")
         in_place = known.in_base & is_final
-        if np.count_nonzero(in_place) > _head_limit(base):
-            # So many that one copy of the columns that differ is cheaper than a head, and then a seal.
+        if _are_scattered(base, known.base_rows, batch, in_place.nonzero()[0]):
             base = base.replace(known.base_rows[in_place], batch.select(in_place.nonzero()[0]))
             interim = np.setdiff1d(interim, known.base_rows[in_place])
         else:
@@ -303,6 +306,13 @@ class _Known(NamedTuple):
 
 def _head_limit(base: Segment) -> int:
     return max(_HEAD_ROWS, base.length // _BASE_ROWS_PER_HEAD_ROW)
+
+
+def _are_scattered(base: Segment, base_rows: Int64s, batch: Segment, rows: Int64s) -> bool:
+    """Whether so many rows of a batch are in a base that copies of the columns in which they differ are cheapest."""
+    if len(rows) <= min(_ROWS_PER_COPY, _head_limit(base)):
+        return False
+    return len(rows) > _head_limit(base) or len(rows) > _ROWS_PER_COPY * base.differing(base_rows[rows], batch, rows)
 
 
 def _find(segment: Segment, batch: Segment) -> tuple[Bools, Int64s]:

@@ -200,6 +200,29 @@ def test_many_replaced_rows_are_scattered() -> None:
     assert stored(new)[1:] == stored(segment(batch))
 
 
+def test_what_is_scattered_is_what_differs_in_few_columns() -> None:
+    """So many rows for each column that must be copied; of fewer none is, and of new scores one column always."""
+    enough = tables._ROWS_PER_COPY + 1
+    old = table(rows(0, 200, **FULL))
+    two = {"anomaly_score": 9.0, "event_count": 9}
+    for number, fields, copied in (
+        (enough - 1, {"anomaly_score": 9.0}, set()),
+        (enough, {"anomaly_score": 9.0}, {"anomaly_score"}),
+        (enough, {"event_count": 9}, {"event_count"}),
+        (enough, two, set()),
+        (2 * enough, two, {*two}),
+        (enough, {"scheduled_events": ["b"]}, {"rows of scheduled_events", "values of scheduled_events"}),
+        (enough, {"scheduled_events": ["b"], **two}, set()),
+    ):
+        new, counts = written(old, *rows(0, number, **{**FULL, **fields}))
+        assert counts == Counts(0, number, 0)
+        assert moved(old.rows.base, new.rows.base) == copied
+        assert shape(new) == ((200, 0, 0) if copied else (200, number, number))
+    for number, copied in ((enough - 1, set()), (enough, {"anomaly_score"})):
+        new, _ = rescored(old, *((row, 9.0) for row in range(number)))
+        assert moved(old.rows.base, new.rows.base) == copied
+
+
 @pytest.mark.usefixtures("four_rows")
 def test_a_scatter_spares_dead_rows() -> None:
     """A row that lives in the head is replaced there, not where it lay before."""
