@@ -128,6 +128,9 @@ class View:
             # in the head. Two readers may both work this out, and come to the same.
             places = self.head_places()
             ranks = self._head_ranks = places - self.dead.searchsorted(places) + np.arange(len(places))
+        if last <= ranks.item(0):
+            # The head is mostly newer than the base.
+            return live_rows(self.dead, first, last)
         low, high = ranks.searchsorted((first, last)).tolist()
         if low == high:
             return live_rows(self.dead, first - low, last - low)
@@ -317,10 +320,15 @@ class Selection:
         parts = self._parts
         if parts is None:
             # Two readers may both work this out, and come to the same.
-            base, is_head = self.view.base, rows >= self.view.base.length
+            base = self.view.base
+            is_head = rows >= base.length
+            if not is_head.any():
+                # As most pages are, and at once.
+                parts = self._parts = ((base, rows, np.arange(len(rows))),)
+                return parts
             in_base, in_head = (~is_head).nonzero()[0], is_head.nonzero()[0]
             parts = ((base, rows[in_base], in_base), (self.view.head, rows[in_head] - base.length, in_head))
-            parts = self._parts = tuple(part for part in parts if len(part[2])) or parts[:1]
+            parts = self._parts = parts if len(in_base) else parts[1:]
         return parts
 
 

@@ -18,7 +18,7 @@ from bucketquery.columns.table import Table
 from bucketquery.columns.view import NO_ROWS, Selection, View
 from bucketquery.model.instants import FIRST_MS, LAST_MS
 from bucketquery.model.queries import Question
-from bucketquery.model.schema import Bools, Int64s, Type
+from bucketquery.model.schema import Array, Bools, Int64s, Type
 from bucketquery.search.kernels import Key, best, ranked, time_slice
 from bucketquery.search.matches import Matches, Rows, Window
 from bucketquery.search.plan import BY_TIME, SHORTCUTS, Path, Plan
@@ -148,29 +148,30 @@ def _in_order(matches: Matches, question: Question, need: int) -> tuple[Rows, Pl
 
 def _first(matches: Matches, rows: Rows, question: Question, need: int) -> Rows:
     """The first ``need`` in the order of the question of some rows of the base, ascending, and of those of the head."""
-    view, lead, desc = matches.window.view, question.order_by[0], question.desc
-    head = matches.head
-    if len(question.order_by) == 1 and len(rows) >= need and _is_numeric(view, lead):
+    view, lead, desc, head = matches.window.view, question.order_by[0], question.desc, matches.head
+    if len(question.order_by) == 1 and _is_numeric(view, lead):
         merits = merits_of(view.base.columns[lead][rows], desc=desc)
-        # A missing value is NaN, and makes the sum one.
-        if (
-            merits.dtype.kind != "f"
-            or (lead == view.base.schema.score and question.threshold is not None)
-            or not np.isnan(merits).any()
-        ):
-            order = best(merits, need, desc=desc)
-            rows = rows[order]
-            if not len(head) or not _intrudes(view, head, lead, merits[order[-1]], desc=desc):
-                return rows
-            rows = np.sort(rows)
+        head_merits = merits_of(view.head.columns[lead][head], desc=desc)
+        is_threshold = lead == view.base.schema.score and question.threshold is not None
+        if is_threshold or not (_is_missing(merits) or _is_missing(head_merits)):
+            if len(rows) >= need:
+                order = best(merits, need, desc=desc)
+                enters = head_merits >= merits[order[-1]]
+                if not enters.any():
+                    return rows[order]
+                order.sort()
+                rows, merits, head, head_merits = rows[order], merits[order], head[enters], head_merits[enters]
+            places = rows.searchsorted(view.head_places()[head])
+            merits = np.insert(merits, places, head_merits)
+            return np.insert(rows, places, head + view.base.length)[best(merits, need, desc=desc)]
     if len(head):
         rows = matches.with_head(rows, head)
     return _sorted(view, rows, question, need)
 
 
-def _intrudes(view: View, head: Int64s, lead: str, merit: Any, *, desc: bool) -> bool:
-    """Whether a row of the head may come before the last of some that were chosen, which has this merit."""
-    return bool((merits_of(view.head.columns[lead][head], desc=desc) >= merit).any())
+def _is_missing(merits: Array) -> bool:
+    """Whether one of some values is missing."""
+    return merits.dtype.kind == "f" and bool(np.isnan(merits).any())
 
 
 def _is_numeric(view: View, name: str) -> bool:
