@@ -84,6 +84,15 @@ def test_rows_are_put_in_order_of_their_keys(points_per_row: int, monkeypatch: p
                     assert found is None, "what is in order is left as it is"
 
 
+def test_a_value_beside_the_grid_is_put_in_order_too() -> None:
+    """Though those that were looked at first are all on it."""
+    values = [row * 10 for row in range(200)][::-1]
+    values[150] += 1
+    found = order_of([np.array(values)])
+    assert found is not None
+    assert found.tolist() == plain_order([values])
+
+
 @pytest.mark.parametrize(
     ("capacity", "length", "expected"), [(5, 0, 5), (5, 5, 5), (5, 6, 22), (0, 1, 17), (0, 128, 144), (0, 800, 900)]
 )
