@@ -12,13 +12,18 @@ import pytest
 
 from bucketquery import ResultsIndex, Snapshot
 from bucketquery.columns import catalog
+from bucketquery.columns import ladder as ladders
+from bucketquery.columns import segment as segments
 from bucketquery.columns import table as tables
+from bucketquery.columns import tally
 from bucketquery.columns.documents import read_documents
 from bucketquery.columns.packed import Layout, Packed, layout_of
 from bucketquery.columns.segment import Segment
 from bucketquery.columns.table import Table
 from bucketquery.model import encoding
 from bucketquery.model.schema import BUCKET, Array, Schema
+from bucketquery.search import kernels, matches
+from bucketquery.search import search as searches
 
 JOB = "web"
 SPAN_S = 300
@@ -98,6 +103,26 @@ def ask_together(patch: pytest.MonkeyPatch, *, small_rows: int, few_changed: int
     patch.setattr(catalog, "_KNOWN_PER_ASKED", 10**6)
     patch.setattr(catalog, "_FEW_CHANGED", few_changed)
     patch.setattr(catalog, "SMALL_ROWS", small_rows)
+
+
+def lead_by_value(patch: pytest.MonkeyPatch, *, behind: int = 0, sparsest: int = 1) -> None:
+    """Let few rows be searched as many are: by ladders, tallies and short looks, where comparing all is as quick.
+
+    Args:
+        patch: undoes it.
+        behind: how many rows a ladder may be behind before it is kept up.
+        sparsest: how many rows the sparsest rung has about.
+    """
+    patch.setattr(segments, "_LADDER_ROWS", 0)
+    patch.setattr(segments, "_BEHIND", behind)
+    patch.setattr(ladders, "_SPARSEST", sparsest)
+    for name, value in {"_FEW": 0, "_SELDOM": 0, "_BLOCK": 4, "_CLASSES": 7}.items():
+        patch.setattr(tally, name, value)
+    patch.setattr(matches, "_FEW_ROWS", 0)
+    patch.setattr(matches, "_SMALLEST_LOOK", 2)
+    patch.setattr(searches, "_FEW_MATCHES", 0)
+    patch.setattr(searches, "_FIRST_LOOK", 2)
+    patch.setattr(kernels, "_FEW_MERITS", 0)
 
 
 def address(array: Array) -> int:

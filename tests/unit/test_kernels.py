@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from bucketquery.model.schema import Array, Bools, Int64s
-from bucketquery.search.kernels import Key, concatenated_ranges, in_order, ranked, time_slice
+from bucketquery.search import kernels
+from bucketquery.search.kernels import Key, best, concatenated_ranges, in_order, ranked, time_slice
 
 INT64_MIN, INT64_MAX = -(2**63), 2**63 - 1
 
@@ -63,6 +64,24 @@ def test_the_first_of_an_order_are_those_of_sorting(dtype: str, values: list[Any
             for need in (1, 2, 3, length // 2 + 1, length + 1, 10**30):
                 assert ranked(length, [key], need, desc=desc).tolist() == (given + rest)[:need]
             assert keys.tolist() == before, "the keys are not modified"
+
+
+@pytest.mark.parametrize("few", [0, 20, 512])
+@pytest.mark.parametrize("desc", [False, True])
+@pytest.mark.parametrize(("dtype", "values"), KEYS)
+def test_the_best_are_those_of_sorting(
+    dtype: str, values: list[Any], desc: bool, few: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The greatest first; equal ones as they come, or all turned around; whether all are ordered or some are picked."""
+    monkeypatch.setattr(kernels, "_FEW_MERITS", few)
+    rng = Random(9)
+    for length in (1, 2, 5, 40, 700):
+        for given in ([rng.choice(values) for _ in range(length)], [values[0]] * length):
+            merits: Array = np.array(given, dtype=dtype)
+            expected = sorted(range(length)[::-1] if desc else range(length), key=given.__getitem__, reverse=True)
+            for need in {1, min(2, length), length // 2 + 1, length}:
+                assert best(merits, need, desc=desc).tolist() == expected[:need]
+            assert merits.tolist() == given, "they are not modified"
 
 
 @pytest.mark.parametrize("desc", [False, True])

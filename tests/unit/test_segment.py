@@ -7,10 +7,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from bucketquery.columns import segment as segments
+from bucketquery.columns.ladder import Ladder, merits_of
 from bucketquery.columns.lists import Lists
+from bucketquery.columns.rows import append, row_at
 from bucketquery.columns.segment import Segment, gather
 from bucketquery.model.schema import BUCKET, RECORD, Array, Int64s, Schema
-from helpers import FULL, STEP, addresses, bucket, moved, record, rows, segment, stored, without
+from helpers import FULL, STEP, addresses, bucket, layout, lead_by_value, moved, record, rows, segment, stored, without
 
 
 def array(*these: int) -> Int64s:
@@ -475,3 +478,197 @@ def test_a_segment_with_texts_travels() -> None:
     found.check()
     assert stored(found) == stored(old)
     assert old.nbytes() > records(None, None, None).nbytes()
+
+
+# ---- ladders
+
+LED = ("anomaly_score", "event_count")
+
+
+@pytest.fixture
+def led(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Few rows have ladders, too, which may be ten rows behind and a quarter of their own more."""
+    lead_by_value(monkeypatch, behind=10)
+    monkeypatch.setattr(segments, "_BEHIND_SHARE", 4)
+
+
+def scored(first: int, stop: int) -> list[dict[str, Any]]:
+    """The buckets of some rows, all with a score, a count and a time that it took."""
+    return [
+        bucket(row, anomaly_score=row * 37 % 100, event_count=row * 7 % 50, processing_time_ms=row % 3)
+        for row in range(first, stop)
+    ]
+
+
+def ladder_of(source: Segment, name: str = "anomaly_score", *, desc: bool = True) -> Ladder:
+    """The ladder that must be there."""
+    found = source.ladder(name, desc=desc)
+    assert found is not None
+    return found
+
+
+@pytest.mark.usefixtures("led")
+def test_a_ladder_is_made_once_for_each_order() -> None:
+    """When it is first asked for: of numbers of any dtype, forwards and backwards; of doubles missing ones too."""
+    base = segment([*scored(0, 60), *({**given, "anomaly_score": None} for given in scored(60, 70))])
+    assert not base._ladders
+    found = {}
+    for name in ("anomaly_score", "initial_anomaly_score", "event_count", "processing_time_ms", "is_interim"):
+        assert (name in base.present) == (name == "is_interim")
+        for desc in (False, True):
+            if name in base.present:
+                assert base.ladder(name, desc=desc) is None
+                continue
+            found[name, desc] = ladder = ladder_of(base, name, desc=desc)
+            assert ladder.covered == 70
+            ladder.check(merits_of(base.column(name), desc=desc))
+            assert ladder_of(base, name, desc=desc) is ladder
+    assert base._ladders == found
+    base.check()
+    edges = [rung.edge for rung in ladder_of(base).rungs]
+    assert 75.0 in edges, "the marks of severity are thresholds of the score"
+
+
+def test_few_rows_have_no_ladder() -> None:
+    """They are compared as quickly."""
+    assert segment(scored(0, 60)).ladder("anomaly_score", desc=True) is None
+
+
+@pytest.mark.usefixtures("led")
+def test_texts_and_what_may_be_missing_have_no_ladder() -> None:
+    """Their values do not compare as they are stored."""
+    base = segment([record(row, function="mean", record_score=row) for row in range(40)], RECORD)
+    assert base.ladder("function", desc=True) is None
+    assert base.ladder("by_field_value", desc=True) is None
+    assert ladder_of(base, "record_score").best == 39.0
+    gaps = segment([*scored(0, 40), bucket(40, anomaly_score=3.0)])
+    assert gaps.ladder("event_count", desc=True) is None
+    assert ladder_of(gaps).covered == 41
+
+
+@pytest.mark.usefixtures("led")
+def test_a_writer_keeps_ladders_up() -> None:
+    """Those that have fallen behind far enough, before others come; readers meanwhile take the ladder as it is."""
+    whole = scored(0, 100)
+    made = with_room(whole[:60])
+    ladder = ladder_of(made)
+    by_count = ladder_of(made, "event_count", desc=False)
+    near = made.append(segment(whole[60:69]))
+    assert ladder_of(near) is ladder, "nine rows are compared one by one"
+    far = near.append(segment(whole[69:72]))
+    assert ladder_of(far) is ladder
+    kept_up = far.append(segment(whole[72:75]))
+    assert ladder_of(kept_up).covered == 72
+    assert ladder_of(kept_up, "event_count", desc=False).covered == 72
+    assert ladder_of(kept_up)._made_of == 60, "it was kept up, not made anew"
+    assert (ladder.covered, by_count.covered) == (60, 60)
+    for older in (made, near, far, kept_up):
+        older.check()
+        assert ladder_of(older).covered == 72, "all segments that begin with the same rows share it"
+    ladder.check(made.column("anomaly_score"))
+
+
+@pytest.mark.usefixtures("led")
+def test_a_single_row_keeps_ladders_up_too() -> None:
+    """It is appended in a way of its own."""
+    whole = segment(scored(0, 100)).packed()
+    newest = with_room(scored(0, 70))
+    ladder_of(newest)
+    for at in range(70, 100):
+        newest = append(newest, layout(), row_at(whole, layout(), at))
+    assert newest.length == 100
+    assert (ladder_of(newest).covered, ladder_of(newest)._made_of) == (90, 70)
+    newest.check()
+
+
+@pytest.mark.usefixtures("led")
+def test_a_ladder_too_far_behind_is_made_anew() -> None:
+    """Or one whose rows have become twice as many since it was made; by whoever asks."""
+    whole = scored(0, 200)
+    made = with_room(whole[:60])
+    ladder_of(made)
+    at_once = made.append(segment(whole[60:86]))
+    assert (ladder_of(at_once).covered, ladder_of(at_once)._made_of) == (86, 86), "25 are not too many, 26 are"
+    newest = at_once
+    for first in range(86, 176, 15):
+        newest = newest.append(segment(whole[first : first + 15]))
+        if newest.length < 173:
+            assert ladder_of(newest)._made_of == 86
+    outgrown = newest.append(segment(whole[176:178]))
+    assert (ladder_of(outgrown).covered, ladder_of(outgrown)._made_of) == (178, 178)
+    outgrown.check()
+
+
+@pytest.mark.usefixtures("led")
+@pytest.mark.parametrize("way", ["replace", "rescore"])
+def test_a_writer_corrects_ladders(way: str) -> None:
+    """Of the columns in which something differs, each direction; the others, and those of older segments, stay."""
+    base = with_room(scored(0, 60))
+    before = {(name, desc): ladder_of(base, name, desc=desc) for name in LED for desc in (False, True)}
+    changed = array(0, 17, 59)
+    if way == "replace":
+        others = [{**given, "anomaly_score": 88.5} for given in scored(0, 60) if given["timestamp"] // STEP in changed]
+        newest = base.replace(changed, segment(others))
+    else:
+        newest = base.rescore(changed, np.full(3, 88.5))
+    for (name, desc), older in before.items():
+        assert ladder_of(base, name, desc=desc) is older
+        corrected = ladder_of(newest, name, desc=desc)
+        assert (corrected is older) == (name != "anomaly_score")
+        assert corrected._made_of == 60
+    newest.check()
+    base.check()
+    grown = newest.append(segment(scored(60, 72))).append(segment(scored(72, 74)))
+    assert ladder_of(grown).covered == 72
+    for each in (base, newest, grown):
+        each.check()
+
+
+@pytest.mark.usefixtures("led")
+@pytest.mark.parametrize("way", ["replace", "rescore"])
+def test_many_changes_let_a_ladder_go(way: str) -> None:
+    """It is made anew when it is asked for; where there was none, there is none."""
+    base = with_room(scored(0, 60))
+    changed = np.arange(16)
+
+    def write(older: Segment) -> Segment:
+        others = [{**given, "anomaly_score": 0.5} for given in scored(0, 16)]
+        return older.replace(changed, segment(others)) if way == "replace" else older.rescore(changed, np.full(16, 0.5))
+
+    assert write(base)._ladders is None
+    older, _ = ladder_of(base), ladder_of(base, "event_count")
+    newest = write(base)
+    assert [name for name, _ in newest._ladders or ()] == ["event_count"]
+    assert ladder_of(newest).best == 99.0
+    assert ladder_of(base) is older
+    newest.check()
+
+
+@pytest.mark.usefixtures("led")
+def test_a_check_looks_at_ladders() -> None:
+    """At those that know no more rows than the segment; of the others the newer segment knows."""
+    base = with_room(scored(0, 60))
+    ladder = ladder_of(base)
+    later = base.append(segment(scored(60, 72))).append(segment(scored(72, 73)))
+    later.check()
+    ladder_of(later).rungs[0].entries()[1][0] = 1.5
+    with pytest.raises(AssertionError):
+        later.check()
+    base.check()
+    ladder.rungs[0].entries()[1][0] = 1.5
+    assert base._ladders is not None
+    base._ladders["anomaly_score", True] = ladder
+    with pytest.raises(AssertionError):
+        base.check()
+
+
+@pytest.mark.usefixtures("led")
+def test_ladders_have_bytes_and_do_not_travel() -> None:
+    """Whoever unpickles a segment makes them anew."""
+    for base in (with_room(scored(0, 60)), segment(scored(0, 60)).packed(), with_room(scored(0, 100))):
+        bare = base.nbytes()
+        ladder = ladder_of(base)
+        assert base.nbytes() == bare + ladder.nbytes() > bare
+        travelled = pickle.loads(pickle.dumps(base))
+        assert travelled._ladders is None
+        assert stored(travelled) == stored(base)
