@@ -228,8 +228,10 @@ def test_an_older_segment_tallies_no_row_behind_its_own(monkeypatch: pytest.Monk
     """Its arrays have no rows that came once their room was used up, and what stands there instead counts nowhere."""
     lead_by_value(monkeypatch)
     monkeypatch.setattr(tally, "_BEHIND_SHARE", 1)
-    old = Segment.empty(BUCKET).append(scored(0, [50.0] * 30 + [90.0] * 10))
+    # The first rows have no room behind them.
+    old = Segment.empty(BUCKET).append(scored(0, [50.0] * 30)).append(scored(30, [90.0] * 10))
     capacity = len(old.columns["anomaly_score"])
+    assert capacity > old.length
     assert counted(old, 90.0) == 10
     grown = old.append(scored(40, [50.0] * (capacity - 39)))
     newest = grown.append(scored(grown.length, [50.0] * 10))
