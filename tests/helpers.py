@@ -11,11 +11,10 @@ import numpy as np
 import pytest
 
 from bucketquery import ResultsIndex, Snapshot
-from bucketquery.columns import catalog
+from bucketquery.columns import catalog, tally
 from bucketquery.columns import ladder as ladders
 from bucketquery.columns import segment as segments
 from bucketquery.columns import table as tables
-from bucketquery.columns import tally
 from bucketquery.columns.documents import read_documents
 from bucketquery.columns.packed import Layout, Packed, layout_of
 from bucketquery.columns.segment import Segment
