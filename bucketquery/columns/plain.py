@@ -119,7 +119,8 @@ class _Reader:
         lists: dict[str, Entry] = {}
         for field in self._lists:
             given = document.get(field.name)
-            if given or (given is not None and type(given) not in _EMPTY):
+            # Of what is no list it is not asked whether it is empty.
+            if given is not None and (type(given) not in _EMPTY or given):
                 entry = checks.listed(field, given, Owner(job_id, values[0], values[1], values[self._interim]))
                 if keep or field.name not in self._only_shown:
                     lists[field.name] = entry

@@ -335,15 +335,24 @@ class Segment:
         return ladder
 
     def kept_up(self) -> Ladders | None:
-        """The ladders with the rows that are here, for the writer who puts others behind them."""
+        """The ladders for the segment that the writer makes of these rows and others behind them.
+
+        Those that are far behind are brought up to the rows that are here. They go into a dict of their own: these rows
+        may be new themselves, and what a commit that fails has put into the old one would be read.
+        """
         ladders = self._ladders
         if not ladders:
             return ladders
-        for (name, desc), ladder in list(ladders.items()):
+        known = list(ladders.items())
+        if all(self.length - ladder.covered < _BEHIND for _, ladder in known):
+            return ladders
+        brought_up = {}
+        for (name, desc), ladder in known:
+            brought_up[name, desc] = ladder
             if self.length - ladder.covered >= _BEHIND:
                 later = merits_of(self.columns[name][ladder.covered : self.length], desc=desc)
-                ladders[name, desc] = ladder.with_later(later)
-        return ladders
+                brought_up[name, desc] = ladder.with_later(later)
+        return brought_up
 
     def _corrected(self, columns: Mapping[str, Array], rows: Int64s) -> Ladders | None:
         """The ladders of the same rows in other columns, which differ from those here in ``rows`` alone."""

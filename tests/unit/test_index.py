@@ -404,3 +404,37 @@ def test_what_is_let_go_is_gone() -> None:
     del index
     gc.collect()
     assert whole() is None
+
+
+@pytest.mark.parametrize("name", ["bucket_influencers", "scheduled_events"])
+@pytest.mark.parametrize("given", [np.array(["a", "b"]), np.array([]), "", 0, {}], ids=repr)
+def test_what_is_no_list_is_refused_of_one_document_as_of_many(name: str, given: Any) -> None:
+    """Nobody asks it whether it is empty."""
+    for number in (1, 40):
+        documents = [*rows(0, number - 1), bucket(number, **{name: given})]
+        with pytest.raises(InvalidDocument) as caught:
+            ResultsIndex().upsert(documents)
+        assert caught.value.field == f"documents[{number - 1}].{name}"
+
+
+@pytest.mark.parametrize("score", [5.0, 90.0])
+def test_a_failed_write_leaves_no_row_on_a_ladder(monkeypatch: pytest.MonkeyPatch, score: float) -> None:
+    """Where it was about to be published its first rows were there already, and a ladder had caught up with them."""
+    index = ResultsIndex()
+    index.upsert(rows(0, 3_000, anomaly_score=50.0))
+    query = BucketQuery(jobs=JOB, anomaly_score=75)
+    assert index.search(query.replace(anomaly_score=50)).count == 3_000
+    for row in range(3_000, 4_023):
+        index.upsert([bucket(row, anomaly_score=1.0)])
+
+    def interrupt(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ResultsIndex, "_publish", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            index.upsert([bucket(4_023, anomaly_score=95.0 - score), bucket(4_024, anomaly_score=1.0)])
+    for row in (4_023, 4_024):
+        index.upsert([bucket(row, anomaly_score=score)])
+    index.check()
+    assert index.search(query).count == 2 * (score > 75)
