@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bucketquery import Commit, InvalidDocument, InvalidQuery, ResultsIndex, Snapshot, UnknownJob
+from bucketquery import BucketQuery, Commit, InvalidDocument, InvalidQuery, ResultsIndex, Snapshot, UnknownJob
 from bucketquery.columns.packed import Layout
 from bucketquery.columns.rows import Row
 from bucketquery.columns.table import Table

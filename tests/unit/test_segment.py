@@ -564,7 +564,7 @@ def test_a_writer_keeps_ladders_up() -> None:
     assert (ladder.covered, by_count.covered) == (60, 60)
     for older in (made, near, far, kept_up):
         older.check()
-        assert ladder_of(older).covered == 72, "all segments that begin with the same rows share it"
+        assert ladder_of(older).covered == (72 if older is kept_up else 60), "no commit that may fail is seen in it"
     ladder.check(made.column("anomaly_score"))
 
 
