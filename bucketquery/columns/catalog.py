@@ -8,7 +8,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
-from weakref import ref
 
 from sortedcontainers import SortedList
 
@@ -25,9 +24,9 @@ _SHARDS: Final = _WIDTH * _WIDTH
 _MANY: Final = 16
 _KNOWN_PER_ASKED: Final = 64
 
-#: A fleet is made anew where so many of its jobs have changed, or so large a part.
+#: A fleet is made anew where more of its jobs have changed than these, or than this part of them.
 _FEW_CHANGED: Final = 64
-_JOBS_PER_CHANGED: Final = 32
+_JOBS_PER_CHANGED: Final = 16
 
 
 class Job:
@@ -52,18 +51,32 @@ class Job:
         return Job(self.job_id, self.bucket_span, {**self.tables, kind: table})
 
 
-class _Shard(dict[str, Job]):
-    """Jobs by their ids; something that can be referred to without keeping it."""
-
-    __slots__ = ("__weakref__",)
-
-
 class _Mustered(NamedTuple):
-    """A fleet, the shards that it was made of, and which jobs of each are in it, with what tables."""
+    """A fleet, and what it was made of.
+
+    Attributes:
+        fleet: all small jobs that there were.
+        shards: the catalogue's; None where one has a large job, whose results are not to be kept for this.
+        members: which of the fleet's jobs are in each, and what they had.
+    """
 
     fleet: Fleet
-    shards: tuple["ref[_Shard]", ...]
-    members: tuple[Mapping[str, Table | None], ...]
+    shards: Sequence[Mapping[str, Job] | None]
+    members: Sequence[Mapping[str, Table | None]]
+
+
+class _Changed(NamedTuple):
+    """How a catalogue differs from what a fleet was made of.
+
+    Attributes:
+        mustered: the fleet.
+        stale: its jobs that have another table here, or are unknown.
+        small: the jobs that have another table here than there, or none there, and could be in a fleet.
+    """
+
+    mustered: _Mustered
+    stale: frozenset[str]
+    small: Mapping[str, Table | None]
 
 
 class Catalog:
@@ -74,11 +87,11 @@ class Catalog:
     (True, 0)
     """
 
-    __slots__ = ("_fleets", "_groups", "_ids", "_stale")
+    __slots__ = ("_changes", "_fleets", "_groups", "_ids", "_seconds")
 
     def __init__(
         self,
-        groups: Sequence[Sequence[_Shard]] | None = None,
+        groups: Sequence[Sequence[Mapping[str, Job]]] | None = None,
         ids: SortedList | None = None,
         fleets: dict[Kind, _Mustered] | None = None,
     ) -> None:
@@ -86,7 +99,9 @@ class Catalog:
         self._ids = ids
         #: The newest fleet of each kind, shared by all catalogues of an index.
         self._fleets = {} if fleets is None else fleets
-        self._stale: dict[Kind, tuple[_Mustered, frozenset[str]]] = {}
+        #: How this one differs from them, and the fleets of those jobs alone that have changed; made when first wanted.
+        self._changes: dict[Kind, _Changed] | None = None
+        self._seconds: dict[Kind, tuple[_Changed, Fleet]] | None = None
 
     def get(self, job_id: str) -> Job | None:
         """The job, or None. Complexity: O(1)."""
@@ -115,7 +130,7 @@ class Catalog:
     def __len__(self) -> int:
         return sum(map(len, self._shards()))
 
-    def _shards(self) -> Iterator[_Shard]:
+    def _shards(self) -> Iterator[Mapping[str, Job]]:
         return chain.from_iterable(self._groups)
 
     def ids(self) -> SortedList:
@@ -135,7 +150,7 @@ class Catalog:
         Complexity: O(k + j * k / shards) for k of j jobs, at most O(j + k).
         """
         groups = [*self._groups]
-        copies: dict[int, _Shard] = {}
+        copies: dict[int, dict[str, Job]] = {}
         copied: set[int] = set()
         is_new = False
         for job_id, job in jobs.items():
@@ -153,59 +168,79 @@ class Catalog:
         del _own_shard(groups, hash(job_id) % _SHARDS, set())[job_id]
         return Catalog(groups, None, self._fleets)
 
-    def muster(self, jobs: Sequence[str], schema: Schema) -> Roll | None:
+    def muster(self, jobs: Sequence[str], schema: Schema) -> tuple[Roll, ...] | None:
         """How to ask many jobs together; None where they are better asked one by one.
 
+        Returns:
+            What to ask of one fleet, or of two; those that are left by the last are asked one by one.
+
         Complexity: O(j log j + n log n) for all j jobs and their n results once for every so many jobs that change;
-        O(shards) for another commit and O(j / shards) for each shard that it changed; else O(1).
+        O(shards) for another commit, O(j / shards) for each shard that has changed, and the first for the jobs that
+        have changed alone; else O(1).
         """
         if len(jobs) < _MANY or len(jobs) * _KNOWN_PER_ASKED < len(self):
             return None
         mustered = self._fleets.get(schema.kind)
-        stale = None if mustered is None else self._changed(mustered, schema.kind)
-        if mustered is None or stale is None:
+        changed = None if mustered is None else self._changed(mustered, schema.kind)
+        if changed is None:
             # Two readers may both make one; any will do.
             mustered = self._fleets[schema.kind] = self._muster(schema)
-            stale = self._changed(mustered, schema.kind)
-            assert stale is not None  # nothing has
-        return mustered.fleet.roll(jobs, stale)
+            changed = self._changed(mustered, schema.kind)
+            assert changed is not None  # nothing has
+        roll = changed.mustered.fleet.roll(jobs, changed.stale)
+        if min(len(roll.others), len(changed.small)) < _MANY:
+            return (roll,)
+        return roll, self._second(changed, schema).roll(roll.others, frozenset())
 
     def _muster(self, schema: Schema) -> _Mustered:
         """A fleet of all small jobs."""
-        members: tuple[dict[str, Table | None], ...] = tuple({} for _ in self._shards())
-        for shard, own in zip(self._shards(), members, strict=True):
+        shards: list[Mapping[str, Job] | None] = []
+        members: list[dict[str, Table | None]] = []
+        everybody: dict[str, Table | None] = {}
+        for shard in self._shards():
+            own: dict[str, Table | None] = {}
             for job_id, job in shard.items():
                 table = job.tables.get(schema.kind)
-                if _is_small(table):
+                if table is None or table.length <= SMALL_ROWS:
                     own[job_id] = table
-        everybody: dict[str, Table | None] = {}
-        for own in members:
+            is_small = len(own) == len(shard) and all(map(_has_little, shard.values()))
+            shards.append(shard if is_small else None)
+            members.append(own)
             everybody |= own
-        job_ids = sorted(everybody)
-        fleet = Fleet.of(schema, job_ids, [everybody[job_id] for job_id in job_ids])
-        return _Mustered(fleet, tuple(map(ref, self._shards())), members)
+        return _Mustered(_fleet_of(schema, everybody), shards, members)
 
-    def _changed(self, mustered: _Mustered, kind: Kind) -> frozenset[str] | None:
-        """The jobs of a fleet that have another table here, or are unknown; None if it should be made anew."""
-        known = self._stale.get(kind)
-        if known is not None and known[0] is mustered:
-            return known[1]
-        changed: list[str] = []
-        new = 0
-        most = max(_FEW_CHANGED, len(mustered.fleet.job_ids) // _JOBS_PER_CHANGED)
+    def _changed(self, mustered: _Mustered, kind: Kind) -> _Changed | None:
+        """How this differs from what a fleet was made of; None where it should be made anew."""
+        changes = self._changes = self._changes or {}
+        known = changes.get(kind)
+        if known is not None and known.mustered is mustered:
+            return known
+        stale: list[str] = []
+        now: dict[str, Table | None] = {}
         absent: Any = object()
         for shard, then, members in zip(self._shards(), mustered.shards, mustered.members, strict=True):
-            if then() is not shard:
+            if then is not shard:
                 for job_id, table in members.items():
                     job = shard.get(job_id)
                     if (absent if job is None else job.tables.get(kind)) is not table:
-                        changed.append(job_id)
-                new += sum(_is_small(shard[job_id].tables.get(kind)) for job_id in shard.keys() - members.keys())
-                if len(changed) + new > most:
-                    return None
-        stale = frozenset(changed)
-        self._stale[kind] = mustered, stale
-        return stale
+                        stale.append(job_id)
+                        if job is not None:
+                            now[job_id] = job.tables.get(kind)
+                now |= {job_id: shard[job_id].tables.get(kind) for job_id in shard.keys() - members.keys()}
+        small = {job_id: table for job_id, table in now.items() if table is None or table.length <= SMALL_ROWS}
+        new = sum(map(mustered.fleet.lacks, small))
+        if len(stale) + new > max(_FEW_CHANGED, len(mustered.fleet.job_ids) // _JOBS_PER_CHANGED):
+            return None
+        found = changes[kind] = _Changed(mustered, frozenset(stale), small)
+        return found
+
+    def _second(self, changed: _Changed, schema: Schema) -> Fleet:
+        """The fleet of the small jobs that have changed."""
+        seconds = self._seconds = self._seconds or {}
+        known = seconds.get(schema.kind)
+        if known is None or known[0] is not changed:
+            known = seconds[schema.kind] = changed, _fleet_of(schema, changed.small)
+        return known[1]
 
     def check(self) -> None:
         """Assert every invariant, of every table too."""
@@ -219,11 +254,21 @@ class Catalog:
                     table.check()
 
 
+def _fleet_of(schema: Schema, tables: Mapping[str, Table | None]) -> Fleet:
+    job_ids = sorted(tables)
+    return Fleet.of(schema, job_ids, [tables[job_id] for job_id in job_ids])
+
+
+def _has_little(job: Job) -> bool:
+    """Whether all of a job's tables are small."""
+    return all(table.length <= SMALL_ROWS for table in job.tables.values())
+
+
 #: The groups of a catalogue without jobs; none of it is ever changed.
-_NO_JOBS: Final[Sequence[Sequence[_Shard]]] = ((_Shard(),) * _WIDTH,) * _WIDTH
+_NO_JOBS: Final[Sequence[Sequence[Mapping[str, Job]]]] = (({},) * _WIDTH,) * _WIDTH
 
 
-def _own_shard(groups: list[Sequence[_Shard]], at: int, copied: set[int]) -> _Shard:
+def _own_shard(groups: list[Sequence[Mapping[str, Job]]], at: int, copied: set[int]) -> dict[str, Job]:
     """A copy of one shard, put in its place in a list of groups; its group is copied first if it was not before."""
     which = at // _WIDTH
     group = groups[which]
@@ -231,9 +276,5 @@ def _own_shard(groups: list[Sequence[_Shard]], at: int, copied: set[int]) -> _Sh
         copied.add(which)
         group = groups[which] = [*group]
     assert isinstance(group, list), "a copy"
-    shard = group[at % _WIDTH] = _Shard(group[at % _WIDTH])
+    shard = group[at % _WIDTH] = dict(group[at % _WIDTH])
     return shard
-
-
-def _is_small(table: Table | None) -> bool:
-    return table is None or table.length <= SMALL_ROWS

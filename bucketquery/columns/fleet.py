@@ -11,6 +11,7 @@ from typing import Any, Final, NamedTuple, TypeVar
 import numpy as np
 
 from bucketquery.columns.lists import Lists
+from bucketquery.columns.packed import Layout, Packed, layout_of, missing_bits
 from bucketquery.columns.segment import Segment
 from bucketquery.columns.table import Table
 from bucketquery.columns.texts import MISSING, encoded
@@ -88,6 +89,9 @@ class Fleet:
             _OnDemand([field.name for field in schema.columns if field.type is Type.KEYWORD], source.dictionary),
             _OnDemand([field.name for field in schema.lists if field.type is Type.KEYWORDS], source.lists),
         )
+        for name in ("timestamp", "is_interim", schema.score):
+            segment.column(name)  # what most questions read, made while it is at hand
+        source.let_go()
         numbers = np.repeat(np.arange(len(tables), dtype=np.int32), source.lengths)[source.places]
         jobs = _Jobs(job_ids, {job_id: number for number, job_id in enumerate(job_ids)}, tables, source.starts)
         return cls(jobs, segment, numbers, source.places)
@@ -115,7 +119,7 @@ class Fleet:
         Complexity: O(n + j) once for a question and a commit, if few others are asked in between; then O(1).
         """
         for known, as_of, roll in self._rolls:
-            if known is jobs and as_of is stale:
+            if (known is jobs or known == jobs) and as_of == stale:
                 return roll
         fleet, is_asked, others = self._among(jobs)
         numbers = [self._jobs.number_of[job_id] for job_id in stale]
@@ -124,14 +128,18 @@ class Fleet:
         self._rolls = ((jobs, stale, roll), *self._rolls[: _REMEMBERED - 1])
         return roll
 
+    def lacks(self, job_id: str) -> bool:
+        """Whether a job is none of its own."""
+        return job_id not in self._jobs.number_of
+
     def without(self, numbers: Sequence[int]) -> Table:
         """All results but those of some jobs, by their numbers. Complexity: O(n), O(1) if there is none."""
         if not numbers:
             return self._table
         is_left_out = np.zeros(len(self.job_ids), dtype=np.bool_)
         is_left_out[numbers] = True
-        own = self._table
-        return Table(own.base, is_left_out[self._numbers].nonzero()[0], own.head, self._interim)
+        rows = self._table
+        return Table(rows.base, is_left_out[self._numbers].nonzero()[0], rows.head, self._interim)
 
     def place(self, row: int) -> tuple[str, Segment, int]:
         """The job of a row, and where that has it. Complexity: O(1)."""
@@ -147,7 +155,7 @@ class Fleet:
     def _among(self, jobs: Sequence[str]) -> tuple["Fleet", Bools, tuple[str, ...]]:
         """The fleet of those of its jobs that are asked, which these are, and which jobs are not its own."""
         for known, fleet, is_asked, others in self._asked:
-            if known is jobs:
+            if known is jobs or known == jobs:
                 return fleet, is_asked, others
         numbers = list(map(self._jobs.number_of.get, jobs))
         is_asked = np.zeros(len(self.job_ids), dtype=np.bool_)
@@ -158,9 +166,9 @@ class Fleet:
         return fleet, is_asked, others
 
 
-def segment_row(rows: Table | View, row: int) -> tuple[Segment, int]:
-    """The segment of a row of a table or view, and its number there. Complexity: O(1)."""
-    return (rows.base, row) if row < rows.base.length else (rows.head, row - rows.base.length)
+def segment_row(of: Table | View, row: int) -> tuple[Segment, int]:
+    """The segment of a row, by the number that views have for it, and its number there. Complexity: O(1)."""
+    return (of.base, row) if row < of.base.length else (of.head, row - of.base.length)
 
 
 def joined(schema: Schema, places: Sequence[tuple[Segment, int]]) -> Segment:
@@ -168,9 +176,41 @@ def joined(schema: Schema, places: Sequence[tuple[Segment, int]]) -> Segment:
 
     As `Selection.detach` leaves them. Complexity: O(r log l) for r rows and l lists.
     """
+    layout = layout_of(schema.kind)
+    columns, texts = _joined_columns(schema, places) if layout is None else (_joined_records(layout, places), {})
+    lists: dict[str, Lists] = {}
+    for field in schema.lists:
+        name = field.name
+        having = [position for position, (segment, _) in enumerate(places) if name in segment.lists]
+        if having:
+            tuples: list[Any] = [()] * len(places)
+            for position in having:
+                segment, row = places[position]
+                tuples[position] = segment.take_lists(name, slice(row, row + 1))[0]
+            lists[name] = Lists.of_tuples(tuples)
+    return Segment(schema, len(places), columns, {}, texts, lists)
+
+
+def _joined_records(layout: Layout, places: Sequence[tuple[Segment, int]]) -> dict[str, Array]:
+    """The columns of single rows of segments of which most are packed."""
+    size = layout.size
+    records = []
+    for segment, row in places:
+        columns = segment.columns
+        if isinstance(columns, Packed):
+            records.append(columns.data[row * size : (row + 1) * size])
+        else:
+            records.append(layout.pack(*[columns[name].item(row) for name in layout.names], 0))
+    joined_records = b"".join(records)
+    return {name: layout.column(joined_records, name).copy() for name in layout.names}
+
+
+def _joined_columns(
+    schema: Schema, places: Sequence[tuple[Segment, int]]
+) -> tuple[dict[str, Array], dict[str, Objects]]:
+    """The columns of single rows of any segments, and the dictionaries of those that have texts."""
     columns: dict[str, Array] = {}
     texts: dict[str, Objects] = {}
-    lists: dict[str, Lists] = {}
     for field in schema.columns:
         name = field.name
         stored = [segment.columns[name].item(row) for segment, row in places]
@@ -184,16 +224,7 @@ def joined(schema: Schema, places: Sequence[tuple[Segment, int]]) -> Segment:
                 texts[name] = dictionary
         else:
             columns[name] = np.array(stored, dtype=field.type.dtype)
-    for field in schema.lists:
-        name = field.name
-        having = [position for position, (segment, _) in enumerate(places) if name in segment.lists]
-        if having:
-            tuples: list[Any] = [()] * len(places)
-            for position in having:
-                segment, row = places[position]
-                tuples[position] = segment.take_lists(name, slice(row, row + 1))[0]
-            lists[name] = Lists.of_tuples(tuples)
-    return Segment(schema, len(places), columns, {}, texts, lists)
+    return columns, texts
 
 
 class _Jobs(NamedTuple):
@@ -233,7 +264,7 @@ class _OnDemand(Mapping[str, _Value]):
 class _Source:
     """The rows of many tables one behind the other, base and head of each, and their order as one table."""
 
-    __slots__ = ("_codes", "_segments", "lengths", "masked", "places", "starts")
+    __slots__ = ("_codes", "_layout", "_records", "_segments", "lengths", "masked", "places", "starts")
 
     def __init__(self, schema: Schema, tables: Sequence[Table | None]) -> None:
         # The first is of no job, and has the types of all columns.
@@ -241,16 +272,18 @@ class _Source:
         for table in tables:
             if table is not None:
                 self._segments += (table.base, table.head) if table.head.length else (table.base,)
+        self._layout = layout_of(schema.kind)
+        self._records = self._joined()
         #: How many rows each job has, dead ones included, and behind how many others they stand.
         self.lengths = np.array(
             [0 if table is None else table.base.length + table.head.length for table in tables], dtype=np.int64
         )
         self.starts = np.cumsum(self.lengths) - self.lengths
         #: Of which columns a row may miss the field, those apart where the value tells.
-        self.masked = sorted({name for segment in self._segments for name in segment.present})
+        self.masked = self._names_of_masks()
         self._codes: dict[str, tuple[Int32s, Objects]] = {}
         # What is alike in both stays in the order of the jobs.
-        places = np.lexsort((self._together("bucket_span"), self._together("timestamp")))
+        places = np.lexsort(self._together("bucket_span", "timestamp"))
         dead = [
             table.dead + start
             for table, start in zip(tables, self.starts.tolist(), strict=True)
@@ -267,7 +300,7 @@ class _Source:
         """A column, texts as codes."""
         if self._segments[0].schema.by_name[name].type is Type.KEYWORD:
             return self._coded(name)[0]
-        return self._together(name)[self.places]
+        return self._together(name)[0][self.places]
 
     def mask(self, name: str) -> Bools:
         """Which rows have a field."""
@@ -293,5 +326,43 @@ class _Source:
             self._codes[name] = codes[self.places], dictionary
         return self._codes[name]
 
-    def _together(self, name: str) -> Array:
-        return np.concatenate([segment.columns[name][: segment.length] for segment in self._segments])
+    def _together(self, *names: str) -> list[Array]:
+        """Some columns, job by job."""
+        layout = self._layout
+        if layout is None:
+            return [np.concatenate([segment.column(name) for segment in self._segments]) for name in names]
+        records = self._records or self._joined()
+        return [layout.column(records, name) for name in names]
+
+    def let_go(self) -> None:
+        """Forget what takes room and can be put together again."""
+        self._records = b""
+
+    def _joined(self) -> bytes:
+        """All rows as records; nothing where the kind has none."""
+        layout = self._layout
+        if layout is None:
+            return b""
+        # Nearly all are packed, and bytes are put together many times more quickly than as many arrays.
+        size = layout.size
+        return b"".join(
+            [
+                segment.columns.data[: segment.length * size]
+                if isinstance(segment.columns, Packed)
+                else layout.records(segment.length, segment.columns, segment.present)
+                for segment in self._segments
+            ]
+        )
+
+    def _names_of_masks(self) -> list[str]:
+        bits = 0
+        names: set[str] = set()
+        for segment in self._segments:
+            if segment.present:
+                own = missing_bits(segment.present)
+                bits |= own
+                if not own:
+                    names.update(segment.present)
+        if self._layout is not None:
+            names |= {name for name, bit in self._layout.bits.items() if bits & bit}
+        return sorted(names)

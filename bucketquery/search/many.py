@@ -113,7 +113,7 @@ def scan_jobs(catalog: Catalog, jobs: Sequence[str], question: Question, *, by_j
     Raises:
         UnknownJob: one of them is not known; it is the first that is not.
     """
-    results = sum(table.rows.length for table in _tables(catalog, jobs, question.schema).values())
+    results = sum(table.length for table in _tables(catalog, jobs, question.schema).values())
     found = _find(catalog, jobs, question._replace(from_=0, size=results), by_job=by_job)
     step = _SCAN_BUCKETS if question.expand else _SCAN_ROWS
     for first in range(0, len(found.order), step):
@@ -188,11 +188,14 @@ def _by_job(catalog: Catalog, jobs: Sequence[str], question: Question) -> _Found
 
 
 def _parts(catalog: Catalog, jobs: Sequence[str], schema: Schema) -> list[_Part]:
-    roll = catalog.muster(jobs, schema) if "fleet" in SHORTCUTS else None
-    if roll is None:
+    rolls = catalog.muster(jobs, schema) if "fleet" in SHORTCUTS else None
+    if rolls is None:
         return [_Part(table, job_id) for job_id, table in _tables(catalog, jobs, schema).items()]
-    alone = _tables(catalog, roll.others, schema, jobs)
-    return [_Part(roll.table, roll.fleet), *(_Part(table, job_id) for job_id, table in alone.items())]
+    alone = _tables(catalog, rolls[-1].others, schema, jobs)
+    return [
+        *(_Part(roll.table, roll.fleet) for roll in rolls),
+        *(_Part(table, job_id) for job_id, table in alone.items()),
+    ]
 
 
 def _tables(

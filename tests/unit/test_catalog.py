@@ -108,9 +108,9 @@ def test_ids_are_sorted_once_for_each_set_of_jobs() -> None:
 
 def fleet_of(index: ResultsIndex, jobs: Sequence[str]) -> Any:
     """Who of some jobs is asked together, and whose results the newest commit has there."""
-    roll = index.snapshot()._catalog.muster(jobs, BUCKET)
-    assert roll is not None
-    return roll.fleet, roll.table.rows.length, sorted(roll.others)
+    rolls = index.snapshot()._catalog.muster(jobs, BUCKET)
+    assert rolls is not None
+    return rolls[0].fleet, rolls[0].table.rows.length, sorted(rolls[0].others)
 
 
 def test_few_jobs_are_asked_one_by_one() -> None:
@@ -151,37 +151,62 @@ def test_a_fleet_serves_until_many_jobs_have_changed(monkeypatch: pytest.MonkeyP
     assert fleet_of(index, jobs) == (fleet, 5, ["a"])
     index.delete_job("b")
     assert fleet_of(index, jobs) == (fleet, 4, ["a", "b"])
-    roll = before._catalog.muster(jobs, BUCKET)
-    assert roll is not None
+    (roll,) = before._catalog.muster(jobs, BUCKET) or ()
     assert (roll.fleet, roll.table.rows.length, roll.others) == (fleet, 6, ())
     index.upsert([bucket(0, job_id="new")])
     newer, length, others = fleet_of(index, jobs)
     assert newer is not fleet
     assert (length, others) == (6, ["b"])
     # Two changed, one went and one came: more than are asked one by one, so this snapshot has a fleet of its own again.
-    roll = before._catalog.muster(jobs, BUCKET)
-    assert roll is not None
-    assert (roll.table.rows.length + len(roll.others)) == 6
+    (roll,) = before._catalog.muster(jobs, BUCKET) or ()
+    assert (roll.table.rows.length, roll.others) == (6, ())
 
 
-def test_a_fleet_keeps_no_old_commit_alive(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Only the tables of small jobs, which it reads from; a large one that was rewritten goes."""
-    ask_together(monkeypatch, small_rows=2, few_changed=100)
+def test_changed_jobs_are_asked_together_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a fleet of their own, made once for a commit; large and unknown ones are left for a search each."""
+    ask_together(monkeypatch, small_rows=3, few_changed=100)
     index = ResultsIndex()
-    index.upsert([bucket(row, job_id=job_id) for job_id, rows in (("a", 1), ("large", 5)) for row in range(rows)])
-    fleet_of(index, ("a", "large"))
-    shard = ref(next(shard for shard in index.snapshot()._catalog._shards() if "large" in shard))
-    index.upsert([bucket(0, job_id="large", anomaly_score=5)])
-    index.upsert([bucket(0, job_id="a", anomaly_score=5)])
-    gc.collect()
-    assert shard() is None
-    assert fleet_of(index, ("a", "large"))[1:] == (0, ["a", "large"])
+    jobs = ("a", "b", "c", "grows", "gone", "new", "large", "nobody")
+    index.upsert([bucket(0, job_id=job_id) for job_id in jobs[:5]])
+    fleet_of(index, jobs)
+    index.delete_job("gone")
+    index.upsert([bucket(1, job_id=job_id) for job_id in ("a", "b", "new")])
+    index.upsert([bucket(row, job_id=job_id) for job_id in ("grows", "large") for row in range(1, 5)])
+    catalog = index.snapshot()._catalog
+    first, second = catalog.muster(jobs, BUCKET) or ()
+    assert (first.table.rows.length, sorted(first.others)) == (
+        1,
+        ["a", "b", "gone", "grows", "large", "new", "nobody"],
+    )
+    assert (second.table.rows.length, sorted(second.others)) == (5, ["gone", "grows", "large", "nobody"])
+    _, again = catalog.muster(("b", "new"), BUCKET) or ()
+    assert again.fleet is not second.fleet
+    assert again.table.rows.length == 3
+    assert catalog.muster(jobs, BUCKET) == (first, second)
+    assert len(catalog.muster(("c", "a"), BUCKET) or ()) == 1
+
+
+def test_a_fleet_keeps_no_large_job_alive(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only the tables of small jobs, which it reads from, whatever else those have."""
+    ask_together(monkeypatch, small_rows=2, few_changed=100)
+    for large in ("bucket", "record"):
+        index = ResultsIndex()
+        index.upsert([bucket(0, job_id="a"), *(bucket(row, job_id="b", result_type=large) for row in range(100))])
+        fleet_of(index, ("a", "b"))
+        job = index.snapshot()._catalog.get("b")
+        assert job is not None
+        timestamps = ref(next(iter(job.tables.values())).base.columns["timestamp"])
+        assert timestamps() is not None
+        del job
+        index.delete_job("b")
+        gc.collect()
+        assert timestamps() is None
 
 
 FAULTS: list[Callable[[Catalog], Any]] = [
     lambda found: setattr(found, "_ids", [JOB, "other"]),
     lambda found: setattr(found, "_groups", (*found._groups[1:], found._groups[0])),
-    lambda found: next(shard for shard in found._shards() if JOB in shard).update({JOB: Job("db")}),
+    lambda found: next(shard for shard in found._shards() if JOB in shard).update({JOB: Job("db")}),  # type: ignore[attr-defined] # a dict below
     lambda found: next(iter(found)).tables.update(record=table([bucket(0)])),  # type: ignore[attr-defined] # a dict below
     lambda found: next(iter(found)).tables["bucket"].rows.base.columns["timestamp"].__setitem__(0, 99**6),
 ]

@@ -128,7 +128,7 @@ def test_stale_jobs_are_asked_one_by_one() -> None:
     assert whole(fleet, jobs, stale) == [("a", 0, 300), ("a", 300_000, 300)]
     roll = fleet.roll(jobs, stale)
     assert roll.others == ("b",)
-    assert fleet.roll(jobs, stale) is roll
+    assert fleet.roll(jobs, stale) is fleet.roll((*jobs,), frozenset(sorted(stale))) is roll
     other = fleet.roll(jobs, frozenset({"a"}))
     assert other.others == ("a",)
     assert other.fleet is roll.fleet
