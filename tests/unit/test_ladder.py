@@ -49,6 +49,7 @@ COLUMNS: dict[str, Column] = {
     "many share the middle": lambda rng, n: np.clip(np.round(rng.normal(50, 9, n)), 45, 51),
     "some missing": lambda rng, n: with_missing(rng.random(n) * 100, rng, 0.3),
     "mostly missing": lambda rng, n: with_missing(scores(rng, n), rng, 0.97),
+    "one value or missing": lambda rng, n: with_missing(np.full(n, 75.0), rng, 0.6),
     "all missing": lambda _, n: np.full(n, NAN),
     "whole numbers": lambda rng, n: rng.choice(np.array([INT64_MIN, -1, 0, 7, 2**53, 2**53 + 1, INT64_MAX]), n),
     "many numbers": lambda rng, n: rng.integers(INT64_MIN, INT64_MAX, n),
@@ -152,6 +153,20 @@ def test_a_mark_that_no_value_reaches_is_no_rung() -> None:
     assert Ladder.of(merits, (19.5,)).rungs[-1].edge == 19.5
     high = np.concatenate((np.zeros(40), np.full(20, 90.0)))
     assert [rung.edge for rung in Ladder.of(high, MARKS).rungs] == [90.0], "all marks have the same rows"
+
+
+def test_a_sample_may_miss_what_most_rows_have(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where it sees the least value alone, or the greatest, the rungs are others, and as right."""
+    monkeypatch.setattr(ladders, "_SAMPLE", 4)
+    merits = np.arange(1.0, 65.0)
+    merits[::16] = 0.0
+    made = Ladder.of(merits)
+    made.check(merits)
+    assert [len(rung) for rung in made.rungs][:1] == [60], "all but the least"
+    merits[::16] = 99.0
+    made = Ladder.of(merits)
+    made.check(merits)
+    assert len(made.rungs[-1]) >= 4
 
 
 def test_rows_that_mostly_are_the_best_have_no_rungs() -> None:

@@ -9,11 +9,13 @@ import pytest
 
 from bucketquery.columns.table import Table
 from bucketquery.columns.view import Selection
-from bucketquery.model.queries import BucketQuery, Question, settle
+from bucketquery.model.queries import BucketQuery, Question, RecordQuery, settle
+from bucketquery.model.schema import RECORD
 from bucketquery.search import search as searches
+from bucketquery.search.plan import Plan
 from bucketquery.search.search import scan, search
 from bucketquery.testing import evaluate
-from helpers import JOB, STEP, bucket, limit_heads, rows, table
+from helpers import JOB, STEP, Document, bucket, lead_by_value, limit_heads, record, rows, segment, table
 
 SCAN_ROWS = searches._SCAN_ROWS
 SORTS = (
@@ -179,3 +181,172 @@ def test_a_thousand_spans_of_one_time_are_paged_in_order() -> None:
             page = search(found, question(from_=from_, size=10, desc=desc))
             assert [span for _, span in identities(page[0])] == (spans[::-1] if desc else spans)[from_ : from_ + 10]
         assert search(found, question(timestamp=0, desc=desc))[1] == 1_000
+
+
+# ---- led by value
+
+LED = ("anomaly_score", "event_count", "initial_anomaly_score", "is_interim", "processing_time_ms", "bucket_span")
+SCORES = (0.0, 0.0, 0.0, 3.0, 25.0, 37.3, 75.0, 75.0, 100.0)
+COUNTS = (0, 1, 1, 1, 2**53, 2**53 + 1)
+
+
+def valued(rng: Random, row: int, *, span: int = 300, is_interim: bool = False, missing: float = 0.1) -> Document:
+    """A bucket that has all that compares as a number, but for a score now and then."""
+    return bucket(
+        row,
+        bucket_span=span,
+        anomaly_score=None if rng.random() < missing else rng.choice((*SCORES, rng.random() * 100)),
+        initial_anomaly_score=rng.choice((-1.0, -1.0, -1.0, 5.0)),
+        event_count=rng.choice(COUNTS),
+        processing_time_ms=rng.randrange(9),
+        is_interim=is_interim,
+    )
+
+
+def growing(rng: Random, ask: Any) -> Iterator[tuple[Table, list[Document]]]:
+    """A table as rows come in order, late, interim, again and with other scores, each state asked before the next."""
+    newest, stored = table(), dict[tuple[int, int], Document]()
+    row = 0
+    for step in range(12):
+        length = rng.choice((1, 7, 40))
+        if step % 3 == 0 or not stored:
+            batch = [valued(rng, row + at, missing=0.9 if step == 6 else 0.1) for at in range(length)]
+            row += length
+        elif step % 3 == 1:
+            batch = [
+                valued(rng, rng.randrange(row + 2), span=rng.choice((300, 60)), is_interim=rng.random() < 0.3)
+                for _ in range(5)
+            ]
+        else:
+            chosen = rng.sample(sorted(stored), max(1, len(stored) // 8))
+            batch = [{**stored[at], "anomaly_score": rng.choice(SCORES)} for at in chosen]
+        newest, _ = newest.upsert(segment(batch))
+        stored |= {(document["timestamp"], document["bucket_span"]): document for document in batch}
+        newest.check()
+        yield newest, list(stored.values())
+        ask(newest)
+
+
+@pytest.mark.parametrize("behind", [0, 9, 1_024])
+@pytest.mark.parametrize("head_rows", [2, 8, 1_024])
+def test_what_is_led_by_value_is_that_of_filter_sort_and_slice(
+    head_rows: int, behind: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of the newest table and of older ones, whose ladders were made before, since, or never."""
+    lead_by_value(monkeypatch, behind=behind)
+    limit_heads(monkeypatch, head_rows, 4)
+    rng = Random(head_rows + behind)
+    paths = set()
+
+    def ask(found: Table, documents: list[Document] | None = None) -> None:
+        for _ in range(15):
+            start = rng.choice((None, -STEP, rng.randrange(200) * STEP))
+            asked: dict[str, Any] = {
+                "sort": rng.choice(LED),
+                "desc": rng.random() < 0.5,
+                "exclude_interim": rng.random() < 0.3,
+                "anomaly_score": rng.choice((0.0, 0.0, 1e-9, 3.0, 24.0, 50.0, 75.0, 100.0)),
+                **({} if start is None else {"start": start, "end": start + rng.choice((5, 30, 999)) * STEP}),
+                "from_": rng.choice((0, 0, 1, 30)),
+                "size": rng.choice((0, 1, 5, 100)),
+            }
+            page, count, plan = search(found, question(**asked))
+            paths.add(plan.path)
+            if documents is not None:
+                expected = evaluate(documents, BucketQuery(jobs=JOB, **asked))
+                assert count == expected["count"]
+                assert identities(page) == [(one["timestamp"], one["bucket_span"]) for one in expected["buckets"]]
+
+    states = []
+    for state in growing(rng, ask):
+        states.append(state)
+        for found, documents in {id(known): known for known in (state, rng.choice(states))}.values():
+            ask(found, documents)
+    assert paths >= {"order", "threshold", "scan"}
+
+
+def test_records_led_by_value_are_those_of_filter_sort_and_slice(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where their score says nothing more their ties decide, of which some are texts."""
+    lead_by_value(monkeypatch)
+    rng = Random(11)
+    documents = [
+        record(row, detector, record_score=rng.choice((0.0, 0.0, 1.0, 90.0)), function=rng.choice(("min", "max", None)))
+        for row in range(50)
+        for detector in range(2)
+    ]
+    found = table(documents, schema=RECORD)
+    paths = set()
+    for sort in ("record_score", "detector_index", "function"):
+        for desc in (False, True):
+            for threshold in (0.0, 1.0, 50.0):
+                for start, end in ((None, None), (3 * STEP, 30 * STEP)):
+                    query = RecordQuery(
+                        jobs=JOB, sort=sort, desc=desc, record_score=threshold, size=9, start=start, end=end
+                    )
+                    page, count, plan = search(found, settle(query, lambda: 0))
+                    expected = evaluate(documents, query)
+                    assert count == expected["count"]
+                    assert list(zip(page.column("timestamp"), page.column("detector_index"), strict=True)) == [
+                        (shown["timestamp"], shown["detector_index"]) for shown in expected["records"]
+                    ]
+                    paths.add((sort, plan.path))
+    assert ("record_score", "order") in paths
+    assert ("function", "order") not in paths
+
+
+@pytest.fixture(scope="module")
+def spread() -> Table:
+    """4,096 rows with scores and counts all different and independent, and a time that most of them took."""
+    rng = np.random.default_rng(3)
+    scores, counts = (rng.permutation(4_096) / 40.96).tolist(), rng.permutation(4_096).tolist()
+    documents = [
+        bucket(row, anomaly_score=scores[row], event_count=counts[row], processing_time_ms=9 if row % 64 else 5)
+        for row in range(4_096)
+    ]
+    return table([{**document, "is_interim": False} for document in documents])
+
+
+PLANS: list[tuple[dict[str, Any], Plan]] = [
+    # By time nothing is read; the final rows are a view of their own.
+    ({}, Plan("time")),
+    ({"exclude_interim": True, "start": 5 * STEP, "from_": 9}, Plan("time")),
+    # A threshold that is a rung, one between rungs, one that no rung serves.
+    ({"anomaly_score": 75}, Plan("threshold", "anomaly_score", (75.0,))),
+    ({"anomaly_score": 80}, Plan("threshold", "anomaly_score", (75.0,), 1_024 + 400)),
+    ({"anomaly_score": 80, "size": 0}, Plan("threshold", "anomaly_score", (75.0,), 1_024)),
+    ({"anomaly_score": 74, "size": 0}, Plan("scan", "anomaly_score", (), 4_096)),
+    # The best are on the sparsest rung that has them; a threshold above the rest of the rung leads by itself.
+    # Of everything the first 128 are found at once, and kept for whoever asks next.
+    ({"sort": "event_count", "desc": True, "size": 20, "start": 0}, Plan("order", "event_count", (4_032.0,), 64)),
+    ({"sort": "event_count", "size": 20, "start": 0}, Plan("order", "event_count", (63.0,), 64)),
+    ({"sort": "event_count", "desc": True, "size": 10}, Plan("order", "event_count", (3_840.0,), 256)),
+    ({"sort": "event_count", "size": 10}, Plan("order", "event_count", (255.0,), 256)),
+    ({"sort": "event_count", "size": 200}, Plan("order", "event_count", (255.0,), 256)),
+    ({"sort": "event_count", "size": 2_000}, Plan("scan", "event_count", (), 4_096)),
+    (
+        {"sort": "anomaly_score", "desc": True, "anomaly_score": 75, "size": 10},
+        Plan("order", "anomaly_score", (75.0, 4_080 / 40.96), 16),
+    ),
+    # Where most rows have the best of all values, they are looked for along the rows.
+    ({"sort": "bucket_span", "desc": True, "size": 10}, Plan("order", "bucket_span", (300.0,), 512)),
+    ({"sort": "is_interim", "size": 300}, Plan("order", "is_interim", (0.0,), 600)),
+    ({"sort": "processing_time_ms", "desc": True, "size": 4_032}, Plan("order", "processing_time_ms", (9.0,), 4_096)),
+    # With a threshold on top those of them that match are counted on; where that is too far, all matches are ordered.
+    (
+        {"sort": "event_count", "desc": True, "anomaly_score": 75, "size": 10},
+        Plan("order", "event_count", (75.0, 4_032.0), 64),
+    ),
+    (
+        {"sort": "event_count", "desc": True, "anomaly_score": 99, "size": 10},
+        Plan("threshold", "event_count", (98.4375,), 64 + 40),
+    ),
+    ({"sort": "processing_time_ms", "size": 100}, Plan("scan", "processing_time_ms", (), 4_096)),
+    ({"sort": "timestamp", "anomaly_score": 75}, Plan("threshold", "anomaly_score", (75.0,))),
+]
+
+
+@pytest.mark.parametrize(("asked", "plan"), PLANS, ids=repr)
+def test_a_plan_tells_what_led(spread: Table, asked: dict[str, Any], plan: Plan) -> None:
+    """Which rungs were read, and how many rows were compared."""
+    found = search(spread, question(**{"size": 100, **asked}))[2]
+    assert found == plan
