@@ -46,7 +46,9 @@ COLUMNS: dict[str, Column] = {
     "mostly the best": lambda rng, n: np.where(rng.random(n) < 0.6, 100.0, 3.0),
     "one value": lambda _, n: np.full(n, 75.0),
     "one is better": lambda _, n: np.arange(n) // (n - 1) * 1.0,
-    "many share the middle": lambda rng, n: np.clip(np.round(rng.normal(50, 9, n)), 45, 51),
+    "many share the middle": lambda rng, n: np.where(
+        rng.random(n) < 0.45, 50.0, np.where(rng.random(n) < 0.35, 99.0, 0.0)
+    ),
     "some missing": lambda rng, n: with_missing(rng.random(n) * 100, rng, 0.3),
     "mostly missing": lambda rng, n: with_missing(scores(rng, n), rng, 0.97),
     "one value or missing": lambda rng, n: with_missing(np.full(n, 75.0), rng, 0.6),
