@@ -1,8 +1,9 @@
 """Histories of writes, drawn by Hypothesis or made quickly from a seed, and a plain model of what they leave stored.
 
 A history is a list of batches, a batch a list of documents of all kinds as `ResultsIndex.upsert` takes them. Both
-makers aim at what an index finds hard: late results, replacements, interim then final, identical rewrites, several
-spans and many records at one timestamp, records without a bucket, several jobs, ties, absent text beside empty text.
+makers aim at what an index finds hard: late results, replacements, interim then final, identical rewrites, new scores
+alone, several spans and many records at one timestamp, records without a bucket, several jobs, ties, absent text beside
+empty text.
 """
 
 import json
@@ -10,6 +11,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from random import Random
 from typing import Any
 
@@ -396,6 +398,9 @@ def churned_history(rng: Random, kind: Kind) -> tuple[History, Domain]:
     make.spans = (300, 900)
     ways = (make.late, make.late, make.rewrite, make.finalised)
     history = [first, *([make.write(rng.choice(ways)) for _ in range(rng.randint(100, 500))] for _ in range(8))]
+    for size in (200, 1_500):
+        # So many that they are put aside, and so many that the column is copied.
+        history += [make.renormalised(size)] if kind == "bucket" else []
     return history, make.domain(rows)
 
 
@@ -431,9 +436,12 @@ class _Maker:
     bucket: int = 0
     only: Kind | None = None
     written: list[Document] = field(default_factory=list)
+    stored: State = field(default_factory=dict)
 
     def batch(self, size: int) -> Batch:
         """Rows of one way of writing, or of all ways mixed, and likewise of one kind or of several."""
+        if "bucket" in self.kinds and self.rng.random() < 0.2 and (scored := self.renormalised(size)):
+            return scored
         ways = (self.next, self.next, self.late, self.rewrite, self.finalised)
         only = self.rng.choice(ways) if self.rng.random() < 0.5 else None
         self.only = self.rng.choice(self.kinds) if self.rng.random() < 0.3 else None
@@ -446,7 +454,19 @@ class _Maker:
         """One document, remembered so that it can be written again."""
         document = way()
         self.written.append(document)
+        self.stored[document["result_type"], identity(document)] = document
         return document
+
+    def renormalised(self, size: int) -> Batch:
+        """Stored buckets of one job with other current scores, now and then one of them twice; all else stays."""
+        job_id = self.rng.choice(self.jobs)
+        held = [name for name in self.stored if name[0] == "bucket" and name[1][0] == job_id]
+        chosen = self.rng.choices(held, k=size) if held else []
+        return [self.write(partial(self.scored, name)) for name in chosen]
+
+    def scored(self, name: Name) -> Document:
+        """A stored result with another current score."""
+        return {**self.stored[name], SCORES[name[0]]: self.rng.choice(self.scores)}
 
     def domain(self, rows: int) -> Domain:
         """What was written so far, for questions."""
@@ -639,6 +659,24 @@ def as_columns(rng: Random, batch: Sequence[Document]) -> tuple[dict[str, Any], 
     return columns, job_id
 
 
+def as_scores(state: Mapping[Name, Document], batch: Sequence[Document]) -> tuple[str, dict[str, Any]] | None:
+    """A batch as `ResultsIndex.renormalize` takes it, job and columns; None where it says more than other scores."""
+    if len({document["job_id"] for document in batch}) != 1:
+        return None
+    for document in batch:
+        stored = state.get((document["result_type"], identity(document)))
+        if document["result_type"] != "bucket" or stored is None or document.get("anomaly_score") is None:
+            return None
+        if stored_values({**stored, "anomaly_score": document["anomaly_score"]}) != stored_values(document):
+            return None
+    columns = {
+        "timestamp": [timestamp_ms(document) for document in batch],
+        "bucket_span": np.array([document["bucket_span"] for document in batch], np.int64),
+        "anomaly_score": [document["anomaly_score"] for document in batch],
+    }
+    return batch[0]["job_id"], columns
+
+
 def _ends_in_nul(values: Sequence[str | None]) -> bool:
     # An array of text forgets them.
     return any(value is not None and value.endswith("\x00") for value in values)
@@ -670,6 +708,16 @@ def seeded_query(rng: Random, domain: Domain) -> Query:
         "size": rng.choice((*[100] * 7, *[10] * 7, 1, 2, 3, 5, 0, 10_000, 10_000, 10_000)),
     }
     return QUERIES[kind](**either)
+
+
+def by_value(rng: Random, query: Query) -> Query:
+    """The same question for a small page in the order of a number; a lookup as it is."""
+    if isinstance(query, BucketQuery) and query.timestamp is not None:
+        return query
+    kind = kind_of(query)
+    numbers = [name for name, holds in KEPT[kind].items() if holds is not str]
+    sort = SCORES[kind] if rng.random() < 0.5 else rng.choice(numbers)
+    return query.replace(sort=sort, from_=rng.choice((0, 0, 0, 1, 4)), size=rng.choice((0, 1, 2, 3, 5, 10)))
 
 
 def _several(rng: Random, jobs: Sequence[str]) -> list[str]:

@@ -21,6 +21,8 @@ from strategies import (
     Identity,
     Query,
     apply_batch,
+    as_scores,
+    fits,
     identity,
     kind_of,
     stored_values,
@@ -61,6 +63,8 @@ WANTED = {
     "a lookup that finds nothing": 5,
     "an unknown job": 10,
     "skipped": 25,
+    "nothing but new scores": 20,
+    "nothing but new scores of several": 10,
     "a count that no double holds": 50,
     "several kinds in one batch": 30,
     "several records of one bucket": 50,
@@ -110,6 +114,9 @@ def _look_at_writes(table: Table, seen: Counter[str]) -> None:
         before = table.states[number]
         seen["skipped"] += sum(tally(before, batch).skipped.values())
         written = apply_batch({}, batch)
+        scores = as_scores(before, [document for document in batch if fits(document)])
+        seen["nothing but new scores"] += scores is not None and tally(before, batch).replaced > 0
+        seen["nothing but new scores of several"] += scores is not None and tally(before, batch).replaced > 1
         seen["several kinds in one batch"] += len({kind for kind, _ in written}) > 1
         newest: dict[tuple[str, str], int] = {}
         for kind, (job, timestamp, *_) in before:

@@ -2,11 +2,12 @@
 
 The seeded loop runs BUCKETQUERY_CASES cases (1,000 unless told) of BUCKETQUERY_SEED ("0" unless told). Another seed is
 another set of cases, so processes share the work by running different seeds. "0.17" begins with table 17 of seed 0:
-that is how a failure says it can be had again.
+that is how a failure says it can be had again. A share of the cases is asked twice more: of an index that takes every
+shortcut it can, and of one that takes none.
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from random import Random
 from typing import Any
 
@@ -28,17 +29,22 @@ from bucketquery import (
 from bucketquery.testing import bucket_queries, evaluate, influencer_queries, record_queries, result_documents
 from cases import Case, Table, count_cases, outcome, plural, seeded_tables, whole
 from helpers import ask_together
+from shortcuts import AS_THEY_ARE, FORCED, OFF, WAYS, go
 from sql import SqlResults
 from strategies import (
+    HELD,
     KEPT,
     KINDS,
+    QUERIES,
     SCORES,
     Batch,
     Document,
     History,
     Query,
+    State,
     apply_history,
     as_columns,
+    as_scores,
     fits,
     histories,
     identity,
@@ -50,15 +56,20 @@ from strategies import (
 
 CASES = int(os.environ.get("BUCKETQUERY_CASES", "1000"))
 SEED = os.environ.get("BUCKETQUERY_SEED", "0")
+#: One in so many cases is asked with every shortcut, and without any.
+CASES_PER_SHORTCUT = 4
 
 
 # From a seed, very many
 
 
-def test_seeded_cases_are_answered_alike() -> None:
-    """Index, reference and SQLite agree on every case of the seed; so do all ways to write and to read."""
-    seen = count_cases(seeded_tables(SEED, CASES), IndexEngine)
-    assert seen["cases"] >= CASES
+@pytest.mark.parametrize("shortcuts", WAYS)
+def test_seeded_cases_are_answered_alike(shortcuts: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Index, reference and SQLite agree on every case of the seed; so do all ways to write, to read, and to search."""
+    cases, seed = CASES, SEED
+    if shortcuts != AS_THEY_ARE:
+        cases, seed = -(-CASES // CASES_PER_SHORTCUT), f"led-{SEED.removeprefix('led-')}"
+    assert count_cases(seeded_tables(seed, cases), engines(shortcuts, monkeypatch))["cases"] >= cases
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -83,11 +94,47 @@ def test_very_many_seeded_cases_are_answered_alike(part: int) -> None:
     assert count_cases(seeded_tables(f"thorough-{part}-{SEED}", 100_000), IndexEngine)["cases"] >= 100_000
 
 
-class IndexEngine:
-    """The library, written to and asked in the various ways it offers."""
+@pytest.mark.thorough
+@pytest.mark.parametrize("shortcuts", [FORCED, OFF])
+def test_very_many_cases_are_answered_alike(shortcuts: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So they do on a hundred thousand cases with every shortcut there is, and on as many without any."""
+    tables = seeded_tables(f"led-{shortcuts}-{SEED}", 100_000)
+    assert count_cases(tables, engines(shortcuts, monkeypatch))["cases"] >= 100_000
 
-    def __init__(self, table: Table) -> None:
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("shortcuts", [FORCED, OFF])
+@pytest.mark.parametrize("kind", KINDS)
+def test_very_many_churned_cases_are_answered_alike(
+    kind: Kind, shortcuts: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So they do on large tables that are written late and again."""
+    tables = seeded_tables(f"churned-{kind}-{shortcuts}-{SEED}", 500)
+    assert count_cases(tables, engines(shortcuts, monkeypatch))["cases"] >= 500
+
+
+def engines(shortcuts: str, patch: pytest.MonkeyPatch) -> Callable[[Table], "IndexEngine"]:
+    """What makes the library for a table, and has it search in one of the ways for as long as that table is asked."""
+
+    def opened(table: Table) -> IndexEngine:
+        go(patch, shortcuts, table.seed)
+        return IndexEngine(table, is_pressed=shortcuts == FORCED)
+
+    return opened
+
+
+class IndexEngine:
+    """The library, written to and asked in the various ways it offers.
+
+    Args:
+        table: what it is asked about.
+        is_pressed: whether readers ask for values after every write, before the next one comes; what searches have
+            built by then is carried on from commit to commit.
+    """
+
+    def __init__(self, table: Table, *, is_pressed: bool = False) -> None:
         self.rng = Random(f"{table.seed} as the index has it")
+        self.is_pressed = is_pressed
         self.index = ResultsIndex()
         #: Of some tables a second index, which holds no documents, is written to and asked beside the first.
         self.bare = ResultsIndex(keep_documents=False) if self.rng.random() < 0.2 else None
@@ -105,7 +152,7 @@ class IndexEngine:
         """Write one batch in one of the ways; what the index says about it must be so."""
         for index in self.indexes():
             before = index.sequence
-            commit, batch = write_somehow(self.rng, index, table.history[state - 1])
+            commit, batch = write_somehow(self.rng, index, table.history[state - 1], table.states[state - 1])
             counts = tally(table.states[state - 1], batch, keep_documents=index is not self.bare)
             assert (commit.inserted, commit.replaced, commit.unchanged, commit.deleted, dict(commit.skipped)) == (
                 counts.inserted,
@@ -121,6 +168,22 @@ class IndexEngine:
         self.snapshots.append(self.index.snapshot())
         if self.bare is not None:
             self.bare_snapshots.append(self.bare.snapshot())
+        if self.is_pressed:
+            self.press(table)
+
+    def press(self, table: Table) -> None:
+        """Ask for values, of the newest state and of an older one. These answers are not judged; the cases' are."""
+        rng, domain = self.rng, table.domain
+        for snapshots in (self.snapshots, self.bare_snapshots):
+            for snapshot in (*3 * snapshots[-1:], *rng.sample(snapshots[:-1], min(1, len(snapshots[:-1])))):
+                kind = rng.choice(domain.kinds)
+                asked: dict[str, Any] = {
+                    "jobs": rng.choice(domain.jobs),
+                    "sort": rng.choice((SCORES[kind], *HELD[kind])),
+                    "desc": rng.random() < 0.5,
+                    SCORES[kind]: rng.choice((0.0, *rng.sample(domain.scores, 1))),
+                }
+                outcome(snapshot.search, QUERIES[kind](size=3, **asked))
 
     def ask(self, table: Table, case: Case) -> str:
         """The page of the case, asked in one of the ways."""
@@ -137,7 +200,7 @@ class IndexEngine:
         return outcome(search, self.index if newest else snapshot, case.query)
 
 
-def write_somehow(rng: Random, index: ResultsIndex, batch: Batch) -> tuple[Commit, Batch]:
+def write_somehow(rng: Random, index: ResultsIndex, batch: Batch, before: State) -> tuple[Commit, Batch]:
     """Write a batch in one of the ways there are; the commit, and what of the batch was handed over."""
     held = [document for document in batch if fits(document)]
     kinds = [kind for kind in KINDS if any(document["result_type"] == kind for document in held)]
@@ -148,6 +211,9 @@ def write_somehow(rng: Random, index: ResultsIndex, batch: Batch) -> tuple[Commi
     if way == 1 and len(kinds) == 1:
         bare = [{name: value for name, value in document.items() if name != "result_type"} for document in held]
         return index.upsert(bare, kind=kinds[0]), held
+    if way > 1 and (scores := as_scores(before, held)) is not None:
+        job_id, columns = scores
+        return index.renormalize(job_id, columns), held
     if way == 2:
         return index.upsert(iter(batch)), batch
     return index.upsert([respelled(rng, document) for document in batch]), batch
