@@ -1,0 +1,316 @@
+"""Whatever shortcuts a search takes, it finds the same results and as many, on tables too large for other judges, too.
+
+Histories are made of arrays: in order, late, replaced, rescored, interim and then final. Between the writes the newest
+state and older ones are asked, without any shortcut and then with all, with each alone, and with all but each.
+BUCKETQUERY_SEED ("0" unless told) names the histories.
+"""
+
+import math
+import os
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from random import Random
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from bucketquery import Kind, ResultsIndex, Snapshot
+from bucketquery.columns.ladder import Ladder
+from shortcuts import OF_ONE, force, take_only
+from strategies import HELD, KEPT, KINDS, QUERIES, SCORES, Query, kind_of
+
+SEED = os.environ.get("BUCKETQUERY_SEED", "0")
+JOB = "web"
+SPAN_S = 300
+STEP = 1_000 * SPAN_S
+
+#: All shortcuts, each alone, and all but each.
+SETS: Sequence[frozenset[str]] = [
+    OF_ONE,
+    *(frozenset([name]) for name in sorted(OF_ONE)),
+    *(OF_ONE - {name} for name in sorted(OF_ONE)),
+]
+
+Doubles = npt.NDArray[np.float64]
+Steps = npt.NDArray[np.int64]
+
+
+def test_no_shortcut_changes_an_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On small tables, where shortcuts are taken wherever they can be, and ladders carried on from state to state."""
+    seen: Counter[str] = Counter()
+    for name in ("with_later", "corrected"):
+        count_calls(monkeypatch, Ladder, name, seen)
+    for number in range(18):
+        history = History(f"{SEED} {number}", KINDS[number % 3], rows=400)
+        with pytest.MonkeyPatch.context() as patch:
+            force(patch, history.rng)
+            seen += compared(history, patch, writes=6, questions=6, sets=SETS)
+    # Each alone is noticed by the way that the page was found.
+    wanted = dict.fromkeys((*OF_ONE, "with_later", "corrected", "cases"), 20)
+    assert {name: seen[name] for name in wanted if seen[name] < wanted[name]} == {}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_shortcut_changes_an_answer_of_a_hundred_thousand(kind: Kind) -> None:
+    """Nor does any on a table that is large enough for all of them as they are."""
+    history = History(f"{SEED} {kind}", kind, rows=100_000)
+    with pytest.MonkeyPatch.context() as patch:
+        assert compared(history, patch, writes=2, questions=4, sets=SETS[:1])["cases"] > 0
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("part", range(10))
+def test_no_shortcut_changes_an_answer_of_up_to_a_million(part: int) -> None:
+    """Nor does any on larger tables, among them clustered scores and independent ones, missing ones and ties."""
+    seen: Counter[str] = Counter()
+    number = 0
+    while seen["cases"] < 100:
+        history = History(f"{SEED} large {part} {number}", KINDS[(part + number) % 3], rows=0)
+        history.rows = int(10 ** history.rng.uniform(5, 6))
+        with pytest.MonkeyPatch.context() as patch:
+            seen += compared(history, patch, writes=4, questions=5, sets=SETS)
+        number += 1
+
+
+def compared(
+    history: "History", patch: pytest.MonkeyPatch, *, writes: int, questions: int, sets: Sequence[frozenset[str]]
+) -> Counter[str]:
+    """Ask a history in all its states; how many questions were asked, and how many pages each shortcut alone found."""
+    seen: Counter[str] = Counter()
+    for snapshot in history.states(writes):
+        for _ in range(questions):
+            query = history.question()
+            take_only(patch, ())
+            expected, plainly = answer(snapshot, query)
+            seen["cases"] += 1
+            # In an order of chance, since what one finds is kept for the next.
+            for shortcuts in history.rng.sample(sets, len(sets)):
+                take_only(patch, shortcuts)
+                found, how = answer(snapshot, query)
+                assert found == expected, (
+                    f"history {history.seed}: {query!r} with {set(shortcuts)}, {how} not {plainly}"
+                )
+                if len(shortcuts) == 1:
+                    seen[min(shortcuts)] += how != plainly or (shortcuts == {"kept"} and is_kept(snapshot, query))
+    history.index.check()
+    return seen
+
+
+def answer(snapshot: Snapshot, query: Query) -> tuple[tuple[int, list[tuple[Any, ...]]], dict[str, Any]]:
+    """Count and keys of a page, and how it was found."""
+    page = snapshot.search(query)
+    return (page.count, list(page.keys())), dict(page.explain())
+
+
+def is_kept(snapshot: Snapshot, query: Query) -> bool:
+    """Whether first rows are kept with the view that the query is asked of, for whoever asks again."""
+    job = snapshot._catalog.get(JOB)
+    assert job is not None
+    table = job.tables[kind_of(query)]
+    return bool((table.final() if query.exclude_interim else table.rows).kept)
+
+
+def count_calls(patch: pytest.MonkeyPatch, owner: type, name: str, seen: Counter[str]) -> None:
+    """Count the calls of a method that come to something."""
+    method: Callable[..., Any] = getattr(owner, name)
+
+    def counted(*arguments: Any) -> Any:
+        result = method(*arguments)
+        seen[name] += result is not None
+        return result
+
+    patch.setattr(owner, name, counted)
+
+
+class History:
+    """Writes of one job and kind, and questions on what they leave.
+
+    A result is known by its step: with the others of its group it has an instant and a span, and entities of its own.
+    Its values follow from the step and a version, but for the score, which each write draws anew.
+
+    Args:
+        seed: of everything.
+        kind: of the results.
+        rows: how many at first, at most.
+    """
+
+    def __init__(self, seed: str, kind: Kind, rows: int) -> None:
+        self.seed = seed
+        self.kind = kind
+        self.rows = rows
+        self.rng = Random(seed)
+        self.numpy = np.random.default_rng(self.rng.getrandbits(64))
+        self.index = ResultsIndex(keep_documents=self.rng.random() < 0.5)
+        self.stop = 0
+        #: How many results share an instant.
+        self.group = self.rng.choice((1, 1, 2) if kind == "bucket" else (1, 3))
+        self.shape = self.rng.choice(SHAPES)
+        self.missing = self.rng.choice((0.0, 0.0, 0.05, 0.95))
+        self.interim = self.rng.choice((0.0, 0.0, 0.02, 0.3))
+        self.asked: list[float] = []
+        self.names = [name for name, holds in KEPT[kind].items() if holds is not str]
+
+    def states(self, writes: int) -> Iterator[Snapshot]:
+        """The newest state after each write, and an older one beside it."""
+        kept: list[Snapshot] = []
+        self.append(max(1, self.rng.randint(self.rows // 2, self.rows)))
+        for _ in range(writes):
+            yield self.index.snapshot()
+            if kept:
+                yield self.rng.choice(kept)
+            kept.append(self.index.snapshot())
+            for _ in range(self.rng.choice((1, 1, 2))):
+                rows = max(1, int(self.stop * self.rng.choice((0.0, 0.0002, 0.01, 0.01, 0.1, 0.3))))
+                self.rng.choice(
+                    (self.append, self.append, self.late, self.replace, self.rescore, self.rescore, self.live)
+                )(rows)
+        yield self.index.snapshot()
+        yield self.rng.choice(kept)
+
+    # Writes
+
+    def append(self, rows: int) -> None:
+        """Results behind all others."""
+        self.write(np.arange(self.stop, self.stop + rows))
+        self.stop += rows
+
+    def late(self, rows: int) -> None:
+        """Results between others."""
+        self.write(self.some(rows), offset=STEP // 2)
+
+    def replace(self, rows: int) -> None:
+        """Other values for some results, of which interim ones become final."""
+        self.write(self.some(rows), version=self.rng.randint(1, 9))
+
+    def rescore(self, rows: int) -> None:
+        """Other scores and nothing else."""
+        steps = self.some(rows)
+        if self.kind != "bucket":
+            self.write(steps)
+            return
+        scores = np.ma.getdata(self.scores(rows))[: len(steps)]
+        self.index.renormalize(JOB, {**self.identity(steps), "anomaly_score": scores})
+
+    def live(self, rows: int) -> None:
+        """Interim, interim, final, and the next ones interim."""
+        rows = min(rows, 50)
+        steps = np.arange(self.stop, self.stop + rows)
+        for interim in (1.0, 1.0, 0.0):
+            self.write(steps, version=self.rng.randint(1, 9), interim=interim)
+        self.write(steps + rows, interim=1.0)
+        self.stop += 2 * rows
+
+    def some(self, rows: int) -> Steps:
+        """Steps that were written, scattered or beside each other."""
+        rows = min(rows, self.stop)
+        if self.rng.random() < 0.3:
+            return np.arange(rows) + self.rng.randint(0, self.stop - rows)
+        return np.sort(self.numpy.choice(self.stop, rows, replace=False))
+
+    def write(self, steps: Steps, *, version: int = 0, offset: int = 0, interim: float | None = None) -> None:
+        """Write the results of some steps."""
+        interim = self.interim if interim is None else interim
+        score = SCORES[self.kind]
+        columns: dict[str, Any] = self.identity(steps, offset)
+        columns[score] = self.scores(len(steps))
+        columns["is_interim"] = np.zeros(len(steps), np.bool_) if version else hashed(steps, 1) % 100 < 100 * interim
+        columns[f"initial_{score}"] = (hashed(steps, 2 + version) % 5).astype(np.float64)
+        if self.kind == "bucket":
+            columns["event_count"] = hashed(steps, 3 + version) % self.rng.choice((3, 10**6))
+            columns["processing_time_ms"] = np.ma.array(hashed(steps, 4) % 9, mask=hashed(steps, 5) % 20 == 0)
+        else:
+            columns["probability"] = (hashed(steps, 6 + version) % 1_000 + 1) / 1_001
+        self.index.upsert_columns(columns, job_id=JOB, kind=self.kind)
+
+    def identity(self, steps: Steps, offset: int = 0) -> dict[str, Any]:
+        """What results are known by."""
+        group, place = np.divmod(steps, self.group)
+        columns: dict[str, Any] = {"timestamp": group * STEP + offset, "bucket_span": np.full(len(steps), SPAN_S)}
+        if self.kind == "bucket":
+            columns["bucket_span"] += place
+        elif self.kind == "record":
+            columns |= {"detector_index": place, "by_field_value": np.array(["a", "b"])[hashed(group, 7) % 2]}
+        else:
+            columns |= {
+                "influencer_field_name": np.full(len(steps), "host"),
+                "influencer_field_value": np.array(["x", "y", "z"])[place],
+            }
+        return columns
+
+    def scores(self, rows: int) -> Doubles:
+        """Scores of the history's shape, or now and then of another; some of them are missing."""
+        scores = (self.shape if self.rng.random() < 0.8 else self.rng.choice(SHAPES))(self.numpy, rows)
+        self.asked = self.numpy.choice(scores, 5).tolist()
+        missing = self.missing if self.rng.random() < 0.8 else 0.0
+        return np.ma.array(scores, mask=self.numpy.random(rows) < missing)
+
+    # Questions
+
+    def question(self) -> Query:
+        """A question, as a rule by value."""
+        rng = self.rng
+        first, stop = sorted(rng.randint(-5, self.stop // self.group + 5) for _ in range(2))
+        score = SCORES[self.kind]
+        sort = rng.choice((score, score, "timestamp", *self.names, *HELD[self.kind]))
+        asked: dict[str, Any] = {
+            "jobs": JOB,
+            "start": None if rng.random() < 0.5 else first * STEP + rng.choice((0, 1)),
+            "end": None if rng.random() < 0.5 else stop * STEP + rng.choice((0, 1)),
+            "sort": sort,
+            "desc": rng.random() < 0.6,
+            "from_": rng.choice((0, 0, 0, 1, 7, self.stop // 3)),
+            "size": rng.choice((0, 1, 3, 10, 10, 100)),
+            "exclude_interim": rng.random() < 0.3,
+        }
+        if rng.random() < 0.6:
+            given = rng.choice(self.asked)
+            at_ties = (given, math.nextafter(given, math.inf), math.nextafter(given, -math.inf))
+            asked[score] = rng.choice((1.0, 3.0, 25.0, 50.0, 75.0, 75.0, 1e-9, 37.3, 99.5, 100.0, 101.0, *at_ties))
+        return QUERIES[self.kind](**asked)
+
+
+def hashed(steps: Steps, salt: int) -> Steps:
+    """A number below 2**31 for each step, without order."""
+    mixed = (steps + 1_000_003 * salt).astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+    return (mixed >> np.uint64(33)).astype(np.int64)
+
+
+def severe(rng: np.random.Generator, rows: int) -> Doubles:
+    """As they are in life: independent, most of them nought, few high."""
+    scores: Doubles = np.interp(rng.random(rows), (0, 0.7, 0.9, 0.99, 0.999, 1), (0, 0, 1, 25, 75, 100))
+    return scores
+
+
+def clustered(rng: np.random.Generator, rows: int) -> Doubles:
+    """High ones beside high ones, in few places."""
+    scores = severe(rng, rows)
+    places = rng.choice(rows, max(1, rows // 1_000))
+    for place in places.tolist()[:50]:
+        scores[place : place + 20] = rng.uniform(60, 100)
+    return scores
+
+
+def wandering(rng: np.random.Generator, rows: int) -> Doubles:
+    """Each near the one before."""
+    scores: Doubles = np.abs(rng.normal(0, 3, rows).cumsum()) % 100
+    return scores
+
+
+def even(rng: np.random.Generator, rows: int) -> Doubles:
+    """Any as likely as any other."""
+    return rng.random(rows) * 100
+
+
+def stepped(rng: np.random.Generator, rows: int) -> Doubles:
+    """A few values, each of very many."""
+    return rng.choice(np.array((0.0, 25.0, 50.0, 75.0, 100.0)), rows)
+
+
+def tied(rng: np.random.Generator, rows: int) -> Doubles:
+    """One value of more than half of all, the greatest or the least."""
+    return np.where(rng.random(rows) < rng.choice((0.1, 0.6, 0.9)), 0.0, 100.0)
+
+
+SHAPES = (severe, clustered, wandering, even, stepped, tied)
