@@ -74,6 +74,18 @@ def test_no_shortcut_changes_an_answer_of_up_to_a_million(part: int) -> None:
         number += 1
 
 
+def test_what_every_third_row_misses_is_led_by_value() -> None:
+    """Whatever rows a ladder takes for a sample, they may all be ones that miss the value that it is made of."""
+    rows = 3 * 16_384
+    third = np.arange(rows) % 3
+    scores = np.ma.array(np.arange(rows) % 97.0, mask=third == 0)
+    index = ResultsIndex()
+    columns = {"timestamp": np.arange(rows) // 3 * STEP, "bucket_span": SPAN_S + third, "anomaly_score": scores}
+    index.upsert_columns(columns, job_id=JOB)
+    page = index.get_buckets(job_id=JOB, anomaly_score=75.0, size=3)
+    assert page.count == np.count_nonzero(scores.filled(0.0) >= 75.0)
+
+
 def compared(
     history: "History", patch: pytest.MonkeyPatch, *, writes: int, questions: int, sets: Sequence[frozenset[str]]
 ) -> Counter[str]:
