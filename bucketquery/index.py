@@ -210,7 +210,7 @@ class ResultsIndex(Reads):
             InvalidQuery: ``job_id`` is no text, or a ``kind`` that cannot be renormalised.
             UnknownJob: there is no job of this id.
 
-        Complexity: O(k log n) for k scores, and O(n), a copy of one column, for more than a thousand.
+        Complexity: O(k log n) for k scores, and O(n), a copy of one column, for more than a few dozen.
         Source: renormalising rewrites the current score and never the initial one.
 
         >>> index = ResultsIndex()

@@ -143,9 +143,11 @@ class Reads(ABC):
             UnknownJob: there is no job of this id.
             NotFound: nothing is at ``timestamp``.
 
-        Complexity: in time order without a threshold O(log n + size), and O(h) where h buckets are late, interim or
-        replaced (a thousand, or n / 2048 if that is more); else O(w) for the w buckets of the window. To ``expand`` a
-        page of b buckets O(b log n) more, and O(r log r) for its r records when they are first read.
+        Complexity: in time order without a threshold O(log n), and when the page is first read O(size), and O(h log n)
+        once a commit where h buckets are late, interim or replaced (a thousand, or n / 2048 if that is more). With a
+        threshold or in another order about O(from_ + size + the few rows of a rung that do not match), once O(n) to
+        make a ladder; where none leads, O(w) for the w buckets of the window. To ``expand`` a page of b buckets
+        O(b log n) more, and O(r log r) for its r records when they are first read.
         Source: Get buckets; where its page and the server differ, the server.
 
         >>> from bucketquery import ResultsIndex
@@ -210,7 +212,8 @@ class Reads(ABC):
             LimitExceeded: a parameter is past a bound.
             UnknownJob: there is no job of this id.
 
-        Complexity: O(w) for the w records of the window, and O(k log k) for a page that ends at the k-th match.
+        Complexity: as `get_buckets` with a threshold or in another order, in order of time too; O(w) for the w records
+        of the window where texts lead, and O(k log k) for a page that ends at the k-th match.
         Source: Get records; where its page and the server differ, the server.
 
         >>> from bucketquery import ResultsIndex
@@ -274,7 +277,8 @@ class Reads(ABC):
             LimitExceeded: a parameter is past a bound.
             UnknownJob: there is no job of this id.
 
-        Complexity: O(w) for the w influencers of the window, and O(k log k) for a page that ends at the k-th match.
+        Complexity: as `get_buckets` with a threshold or in another order, in order of time too; O(w) for the w
+        influencers of the window where texts lead, and O(k log k) for a page that ends at the k-th match.
         Source: Get influencers; where its page and the server differ, the server.
 
         >>> from bucketquery import ResultsIndex
@@ -347,8 +351,8 @@ class Reads(ABC):
             LimitExceeded: date math leaves the years 0001 to 9999.
             UnknownJob: one of the jobs is not known; the first that is not is named.
 
-        Complexity: O(matches) in all in time order of buckets without a threshold; else O(w) more for the w results of
-        the window, and O(m log m) for m matches in another order.
+        Complexity: O(matches) in all in time order of buckets without a threshold; else O(w) more at most for the w
+        results of the window, and O(m log m) for m matches in another order.
 
         >>> from bucketquery import BucketQuery, ResultsIndex
         >>> index = ResultsIndex()

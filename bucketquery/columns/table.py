@@ -86,6 +86,7 @@ class Table:
 
     def time_span(self) -> tuple[int, int] | None:
         """First and last timestamp, or None where there is nothing. Complexity: O(d) for d dead rows."""
+        # A view that is made for this alone is not kept: whoever sums up all jobs would leave one with each.
         return (self._rows or View(self.base, self.dead, self.head)).time_span()
 
     @property
@@ -117,7 +118,8 @@ class Table:
         This table and every older one answer as before. For the newest table only, by one writer at a time.
 
         Complexity: O(k) amortised for k rows that come in order; O(k log n + h) for others and those with new texts,
-        and O(n) amortised over as many rows as the head holds.
+        and O(n) amortised over as many rows as the head holds; O(n) for each column that is copied where more rows
+        than `_ROWS_PER_COPY` for each are replaced.
         """
         columns = batch.columns
         if batch.length <= _ROWS_BY_HAND and isinstance(columns, Packed):
@@ -176,7 +178,7 @@ class Table:
         Raises:
             UnknownRows: some results are not here.
 
-        Complexity: O(k log n + h) for k scores, and O(n), a copy of one column, for more than a head holds.
+        Complexity: O(k log n + h) for k scores, and O(n), a copy of one column, for more than `_ROWS_PER_COPY`.
         """
         base, dead, head, name = self.base, self.dead, self.head, scores.schema.score
         known = _Known.of(self, scores)
