@@ -180,8 +180,11 @@ class Catalog:
         """
         if len(jobs) < _MANY or len(jobs) * _KNOWN_PER_ASKED < len(self):
             return None
-        mustered = self._fleets.get(schema.kind)
-        changed = None if mustered is None else self._changed(mustered, schema.kind)
+        # What served this catalogue once serves it on: else an older snapshot and the newest one, asked in turn, would
+        # each replace the fleet of the other.
+        changed = (self._changes or {}).get(schema.kind)
+        if changed is None and (mustered := self._fleets.get(schema.kind)) is not None:
+            changed = self._changed(mustered, schema.kind)
         if changed is None:
             # Two readers may both make one; any will do.
             mustered = self._fleets[schema.kind] = self._muster(schema)
@@ -212,9 +215,6 @@ class Catalog:
     def _changed(self, mustered: _Mustered, kind: Kind) -> _Changed | None:
         """How this differs from what a fleet was made of; None where it should be made anew."""
         changes = self._changes = self._changes or {}
-        known = changes.get(kind)
-        if known is not None and known.mustered is mustered:
-            return known
         stale: list[str] = []
         now: dict[str, Table | None] = {}
         absent: Any = object()
