@@ -30,6 +30,8 @@ _LARGEST_SHARE: Final = 0.6
 #: Quantiles of so many values are close enough to those of all.
 _SAMPLE: Final = 16_384
 
+_MOST_ROWS: Final = 2**31
+
 #: So many corrections may wait for somebody to read a rung.
 _MOST_WAITING: Final = 4
 
@@ -214,6 +216,7 @@ class Ladder:
 
         Complexity: O(n): some passes over the column, and fewer over each rung.
         """
+        assert len(merits) < _MOST_ROWS, "rows of a rung are numbered in 32 bits"
         length = len(merits)
         best = np.fmax.reduce(merits) if length else None
         if best is None or np.isnan(best):

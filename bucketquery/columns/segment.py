@@ -304,6 +304,11 @@ class Segment:
         """Which of some rows have a list that is not empty. Complexity: O(r log l) for r rows and l lists."""
         return self.lists.get(name, NO_LISTS).having(rows)
 
+    def is_of_numbers(self, name: str) -> bool:
+        """Whether a column's values compare as they are: no texts, and of what is missing doubles alone, as NaN."""
+        column = self.columns.get(name)
+        return column is not None and column.dtype != _CODE and name not in self.present
+
     def ladder(self, name: str, *, desc: bool) -> Ladder | None:
         """The ladder of a column of numbers, for an order that begins with the greatest or with the least.
 
@@ -315,7 +320,7 @@ class Segment:
 
         Complexity: O(n) once, then O(1).
         """
-        if self.length < _LADDER_ROWS or name in self.present:
+        if self.length < _LADDER_ROWS or not self.is_of_numbers(name):
             return None
         key = name, desc
         if self._ladders is None:
@@ -326,10 +331,8 @@ class Segment:
             behind = self.length - ladder.covered
             if behind <= _BEHIND + ladder.covered // _BEHIND_SHARE and not ladder.is_outgrown:
                 return ladder
-        column = self.column(name)
-        if column.dtype == _CODE:
-            return None
-        ladder = Ladder.of(merits_of(column, desc=desc), MARKS if name == self.schema.score and desc else ())
+        merits = merits_of(self.column(name), desc=desc)
+        ladder = Ladder.of(merits, MARKS if name == self.schema.score and desc else ())
         # Two readers may both make it, and make the same, but for rows that come meanwhile.
         self._ladders[key] = ladder
         return ladder
@@ -343,7 +346,8 @@ class Segment:
         ladders = self._ladders
         if not ladders:
             return ladders
-        known = list(ladders.items())
+        # A copy is made at once, while readers may put in more.
+        known = ladders.copy().items()
         if all(self.length - ladder.covered < _BEHIND for _, ladder in known):
             return ladders
         brought_up = {}
@@ -359,7 +363,7 @@ class Segment:
         if not self._ladders:
             return None
         ladders = {}
-        for (name, desc), ladder in list(self._ladders.items()):
+        for (name, desc), ladder in self._ladders.copy().items():
             corrected: Ladder | None = ladder
             if columns[name] is not self.columns[name]:
                 corrected = ladder.corrected(rows, merits_of(columns[name][rows], desc=desc))
@@ -372,7 +376,7 @@ class Segment:
         arrays: list[Array] = [*self.texts.values()]
         for lists in self.lists.values():
             arrays += (lists.rows, lists.values)
-        ladders = sum(ladder.nbytes() for ladder in list((self._ladders or {}).values()))
+        ladders = sum(ladder.nbytes() for ladder in (self._ladders or {}).copy().values())
         if isinstance(self.columns, Packed):
             return ladders + len(self.columns.data) + sum(array.nbytes for array in arrays)
         return ladders + sum(array.nbytes for array in (*self.columns.values(), *self.present.values(), *arrays))
@@ -408,7 +412,7 @@ class Segment:
                 assert ((codes >= MISSING) & (codes < len(self.dictionary(field.name)))).all(), "a code of no text"
         for lists in self.lists.values():
             lists.check(self.length)
-        for (name, desc), ladder in list((self._ladders or {}).items()):
+        for (name, desc), ladder in (self._ladders or {}).copy().items():
             # What it knows of rows behind those here is the newer segment's that has them.
             if ladder.covered <= self.length:
                 ladder.check(merits_of(self.column(name), desc=desc))

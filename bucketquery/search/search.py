@@ -37,9 +37,6 @@ _KEPT: Final = 128
 #: Rows with the best value are looked for in so many rows at first.
 _FIRST_LOOK: Final = 512
 
-#: The dtype of the codes of texts.
-_CODE: Final = Type.KEYWORD.dtype
-
 #: The rows of the page in its order, every match before paging, and how they were found.
 Found = tuple[Selection, int, Plan]
 
@@ -149,7 +146,7 @@ def _in_order(matches: Matches, question: Question, need: int) -> tuple[Rows, Pl
 def _first(matches: Matches, rows: Rows, question: Question, need: int) -> Rows:
     """The first ``need`` in the order of the question of some rows of the base, ascending, and of those of the head."""
     view, lead, desc, head = matches.window.view, question.order_by[0], question.desc, matches.head
-    if len(question.order_by) == 1 and _is_numeric(view, lead):
+    if len(question.order_by) == 1 and _is_of_numbers(view, lead):
         merits = merits_of(view.base.columns[lead][rows], desc=desc)
         head_merits = merits_of(view.head.columns[lead][head], desc=desc)
         is_threshold = lead == view.base.schema.score and question.threshold is not None
@@ -174,12 +171,8 @@ def _is_missing(merits: Array) -> bool:
     return merits.dtype.kind == "f" and bool(np.isnan(merits).any())
 
 
-def _is_numeric(view: View, name: str) -> bool:
-    """Whether a column's values compare as they are, missing ones apart."""
-    column = view.base.columns.get(name)
-    if column is None or column.dtype == _CODE:
-        return False
-    return name not in view.base.present and name not in view.head.present
+def _is_of_numbers(view: View, name: str) -> bool:
+    return view.base.is_of_numbers(name) and view.head.is_of_numbers(name)
 
 
 def _leaders(matches: Matches, question: Question, need: int) -> tuple[Rows, Plan] | None:
@@ -188,7 +181,7 @@ def _leaders(matches: Matches, question: Question, need: int) -> tuple[Rows, Pla
     All of them match, and live.
     """
     view, base, lead, desc = matches.window.view, matches.window.base, question.order_by[0], question.desc
-    if not _is_numeric(view, lead):
+    if not _is_of_numbers(view, lead):
         return None
     ladder = view.base.ladder(lead, desc=desc)
     if ladder is None or base.start >= ladder.covered:
