@@ -201,7 +201,8 @@ def _writes(measured: Measured) -> list[Verdict]:
             if "sqlite" in row:
                 letters, _, rest = name.partition(" ")
                 ratio = row["sqlite"] / row["index, keys"]
-                told[letters][rest] = (times(ratio), ratio >= least[letters])
+                unread = times(row["sqlite"] / row["index"])
+                told[letters][rest] = (f"{times(ratio)} (page unread {unread})", ratio >= least[letters])
     rescored = {}
     for row in measured.part("rescoring").values():
         some = {key: taken / row["index"] for key, taken in row.items() if key in KINDS}

@@ -51,7 +51,6 @@ class Table(NamedTuple):
 @contextmanager
 def undisturbed() -> Iterator[None]:
     """Garbage of one contestant is not collected while another is timed."""
-    gc.collect()
     gc.disable()
     try:
         yield
