@@ -16,7 +16,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from bucketquery.columns.ordered import find, roomy, with_room
+from bucketquery.columns.ordered import find, roomy, sampled, with_room
 from bucketquery.columns.tally import Counter
 from bucketquery.model.schema import Array, Bools, Int32s, Int64s
 
@@ -322,9 +322,9 @@ def _densest(merits: Array, target: int) -> Rung | None:
     worst = np.fmin.reduce(merits)
     enters = merits > worst
     if 2 * np.count_nonzero(enters) > len(merits):
-        sample = merits[:: max(1, len(merits) // _SAMPLE)]
-        valued = np.sort(sample[~np.isnan(sample)])
-        edge = valued[max(0, len(valued) - max(1, len(sample) // _STEP))]
+        known = merits[~np.isnan(merits)]
+        sample = np.sort(sampled(known, _SAMPLE))
+        edge = sample[-max(1, len(sample) * target // len(known))]
         if edge == worst:
             return _taken(merits, enters)
         enters = merits >= edge
@@ -347,9 +347,8 @@ def _taken(merits: Array, enters: Bools) -> Rung | None:
 def _sparser(rung: Rung, target: int) -> Rung | None:
     """A rung of about ``target`` of the rows of another; None where ties leave no such one."""
     _, merits = rung.entries()
-    step = max(1, len(merits) // _SAMPLE)
-    sample = merits[::step]
-    at = len(sample) - max(1, target // step)
+    sample = sampled(merits, _SAMPLE)
+    at = len(sample) - max(1, len(sample) * target // len(merits))
     edge = np.partition(sample, at)[at]
     found = _at_or_above(rung, edge)
     if found is None or len(found) <= _LARGEST_SHARE * len(rung):

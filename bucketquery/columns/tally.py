@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from bucketquery.columns.ordered import sampled
 from bucketquery.model.schema import Array, Int32s, Int64s
 
 _BLOCK: Final = 4096
@@ -43,8 +44,7 @@ class Tally:
 
     def __init__(self, values: Array) -> None:
         self.length = len(values)
-        sample = values[:: max(1, len(values) // _SAMPLE)]
-        ranked = np.sort(sample[~np.isnan(sample)])
+        ranked = np.sort(sampled(values[~np.isnan(values)], _SAMPLE))
         # What is less than every edge is in the first class, and what is missing, too.
         self._edges = np.unique(ranked[:: max(1, -(-len(ranked) // _CLASSES))])
         classes = self._edges.searchsorted(values, "right").astype(np.uint8)

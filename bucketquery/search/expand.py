@@ -29,15 +29,31 @@ _Ranges = tuple[Int64s, Int64s]
 class Expansion:
     """The records that belong to the buckets of a page; immutable to its readers."""
 
-    __slots__ = ("_base", "_found", "_head", "_view")
+    __slots__ = ("_buckets", "_found", "_ranges", "_view")
 
     def __init__(
-        self, view: View, base: _Ranges, head: _Ranges, found: tuple[Selection, list[int]] | None = None
+        self,
+        view: View,
+        buckets: Selection | None,
+        ranges: tuple[_Ranges, _Ranges] | None = None,
+        found: tuple[Selection, list[int]] | None = None,
     ) -> None:
         self._view = view
-        self._base = base
-        self._head = head
+        self._buckets = buckets
+        self._ranges = ranges
         self._found = found
+
+    def _of_buckets(self) -> tuple[_Ranges, _Ranges]:
+        """Of each bucket the rows of the base and those of the head."""
+        ranges = self._ranges
+        if ranges is None:
+            buckets = self._buckets
+            assert buckets is not None
+            # Nothing is stored at the instant behind the last one.
+            timestamps = np.where(buckets.having("bucket_influencers"), buckets.column("timestamp"), LAST_MS + 1)
+            # Two readers may both work this out, and come to the same.
+            ranges = self._ranges = _rows_at(self._view.base, timestamps), _rows_at(self._view.head, timestamps)
+        return ranges
 
     def runs(self, most: int) -> Iterator[tuple[slice, "Expansion"]]:
         """The buckets in runs that have ``most`` records at most, or are a single bucket; each with its own expansion.
@@ -45,27 +61,28 @@ class Expansion:
         Complexity: O(b) for b buckets.
         """
         first = total = 0
-        for bucket, count in enumerate(_counts(self._view, self._base, self._head).tolist()):
+        counts = _counts(self._view, *self._of_buckets()).tolist()
+        for bucket, count in enumerate(counts):
             if first < bucket and total + count > most:
                 yield slice(first, bucket), self._part(first, bucket)
                 first, total = bucket, 0
             total += count
-        yield slice(first, len(self._base[0])), self._part(first, len(self._base[0]))
+        yield slice(first, len(counts)), self._part(first, len(counts))
 
     @classmethod
     def of(cls, records: Segment, ends: list[int]) -> "Expansion":
         """Records that were copied in order, and before which of them each bucket's end; 0 comes first."""
         rows = Selection.of(records)
-        return cls(rows.view, (NO_ROWS, NO_ROWS), (NO_ROWS, NO_ROWS), (rows, ends))
+        return cls(rows.view, None, ((NO_ROWS, NO_ROWS), (NO_ROWS, NO_ROWS)), (rows, ends))
 
     def total(self) -> int:
         """How many records all buckets show. Complexity: O(b) for b buckets."""
-        return int(_counts(self._view, self._base, self._head).sum())
+        return int(_counts(self._view, *self._of_buckets()).sum())
 
     def _part(self, first: int, stop: int) -> "Expansion":
-        (base_first, base_stop), (head_first, head_stop) = self._base, self._head
+        (base_first, base_stop), (head_first, head_stop) = self._of_buckets()
         base = base_first[first:stop], base_stop[first:stop]
-        return Expansion(self._view, base, (head_first[first:stop], head_stop[first:stop]))
+        return Expansion(self._view, None, (base, (head_first[first:stop], head_stop[first:stop])))
 
     def records(self) -> tuple[Selection, list[int]]:
         """The records of all buckets, bucket by bucket, and before which of them each bucket's end; 0 comes first.
@@ -84,17 +101,17 @@ class Expansion:
         return Expansion.of, (records.detach(), ends)
 
     def _find(self) -> tuple[Selection, list[int]]:
-        view = self._view
-        rows, buckets = concatenated_ranges(*self._base)
+        view, (in_base, in_head) = self._view, self._of_buckets()
+        rows, buckets = concatenated_ranges(*in_base)
         is_dead, _ = find(view.dead, rows)
-        head_rows, head_buckets = concatenated_ranges(*self._head)
+        head_rows, head_buckets = concatenated_ranges(*in_head)
         rows = np.concatenate((rows[~is_dead], head_rows + view.base.length))
         buckets = np.concatenate((buckets[~is_dead], head_buckets))
         records = Selection(view, rows)
         keys = [key_of(records, name, desc=False, is_tie=name != _ORDER[0]) for name in _ORDER]
         order = in_order(keys, buckets)
         buckets = buckets[order]
-        first = buckets.searchsorted(np.arange(len(self._base[0]) + 1))
+        first = buckets.searchsorted(np.arange(len(in_base[0]) + 1))
         is_shown = np.arange(len(order)) - first[buckets] < MOST_OF_A_BUCKET
         counts = np.minimum(np.diff(first), MOST_OF_A_BUCKET)
         return Selection(view, rows[order[is_shown]]), [0, *np.cumsum(counts).tolist()]
@@ -112,16 +129,26 @@ def expand(buckets: Selection, table: Table, *, exclude_interim: bool, most: int
     Raises:
         LimitExceeded: there are more.
 
-    Complexity: O(b log n) for b buckets and n records; they are gathered and sorted when they are read.
+    Complexity: O(b + log n) for b buckets and n records, and O(b log n) where there might be too many; they are looked
+    up, gathered and sorted when they are read.
     Source: the server's ``JobResultsProvider``, which searches for each bucket's records in this order.
     """
     view = table.final() if exclude_interim else table.rows
-    # Nothing is stored at the instant behind the last one.
-    timestamps = np.where(buckets.having("bucket_influencers"), buckets.column("timestamp"), LAST_MS + 1)
-    base, head = _ranges(view.base, timestamps), _ranges(view.head, timestamps)
-    expansion = Expansion(view, base, head)
-    refuse_more(expansion.total(), most)
+    expansion = Expansion(view, buckets)
+    if most is not None and _bound(buckets, view) > most:
+        refuse_more(expansion.total(), most)
     return expansion
+
+
+def _bound(buckets: Selection, view: View) -> int:
+    """More records than this no page of some buckets can show: as if each bucket showed all from first to last.
+
+    Complexity: O(b + log n) for b buckets and n records.
+    """
+    if not len(buckets):
+        return 0
+    timestamps = buckets.column("timestamp")
+    return len(buckets) * (view.before(timestamps.max().item() + 1) - view.before(timestamps.min().item()))
 
 
 def refuse_more(total: int, most: int | None) -> None:
@@ -144,6 +171,6 @@ def _counts(view: View, base: _Ranges, head: _Ranges) -> Int64s:
     return shown
 
 
-def _ranges(segment: Segment, timestamps: Int64s) -> _Ranges:
+def _rows_at(segment: Segment, timestamps: Int64s) -> _Ranges:
     stored = segment.column("timestamp")
     return stored.searchsorted(timestamps), stored.searchsorted(timestamps, "right")

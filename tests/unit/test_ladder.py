@@ -12,6 +12,7 @@ import pytest
 from bucketquery.columns import ladder as ladders
 from bucketquery.columns import tally
 from bucketquery.columns.ladder import Ladder, Rung, merits_of
+from bucketquery.columns.ordered import sampled
 from bucketquery.model.schema import Array, Int64s
 from bucketquery.model.severity import MARKS
 
@@ -161,11 +162,12 @@ def test_a_sample_may_miss_what_most_rows_have(monkeypatch: pytest.MonkeyPatch) 
     """Where it sees the least value alone, or the greatest, the rungs are others, and as right."""
     monkeypatch.setattr(ladders, "_SAMPLE", 4)
     merits = np.arange(1.0, 65.0)
-    merits[::16] = 0.0
+    seen = sampled(np.arange(64), 4)
+    merits[seen] = 0.0
     made = Ladder.of(merits)
     made.check(merits)
     assert [len(rung) for rung in made.rungs][:1] == [60], "all but the least"
-    merits[::16] = 99.0
+    merits[seen] = 99.0
     made = Ladder.of(merits)
     made.check(merits)
     assert len(made.rungs[-1]) >= 4

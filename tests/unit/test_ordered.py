@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from bucketquery.columns import ordered
-from bucketquery.columns.ordered import find, increasing, live_rows, lower_bound, order_of, roomy, with_room
+from bucketquery.columns.ordered import find, increasing, live_rows, lower_bound, order_of, roomy, sampled, with_room
 
 INT64_MIN, INT64_MAX = -(2**63), 2**63 - 1
 
@@ -126,3 +126,15 @@ def test_ranks_are_found_among_live_rows(dead: tuple[int, ...]) -> None:
                 assert found.tolist() == expected
             is_gapless = expected[-1] - expected[0] + 1 == len(expected)
             assert isinstance(found, slice) == is_gapless
+
+
+@pytest.mark.parametrize("length", [0, 1, 5, 10, 19, 20, 21, 1_000, 79_190])
+def test_a_sample_is_from_everywhere_and_at_uneven_distances(length: int) -> None:
+    """All values where they are few; else one of each stretch, and not always the same one."""
+    sample = sampled(np.arange(length), 10).tolist()
+    step = length // 10
+    if step <= 1:
+        assert sample == [*range(length)]
+        return
+    assert [value // step for value in sample] == [*range(length // step)]
+    assert len({value % step for value in sample}) > 1 or step == 7_919
