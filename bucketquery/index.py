@@ -17,7 +17,7 @@ from bucketquery.errors import InvalidQuery
 from bucketquery.model.frozen import FrozenMapping
 from bucketquery.model.numbers import is_integer
 from bucketquery.model.parameters import read_boolean, read_job_id, read_text
-from bucketquery.model.results import Commit
+from bucketquery.model.results import Commit, commit_of
 from bucketquery.model.schema import SCHEMAS, Document, Kind
 from bucketquery.model.text import plain
 from bucketquery.snapshot import Reads, Snapshot
@@ -292,14 +292,7 @@ class ResultsIndex(Reads):
     ) -> Commit:
         """Let everybody see the next commit, by the one assignment that does. The lock is held."""
         snapshot = self._snapshot._next(catalog)
-        commit = Commit(
-            sequence=snapshot._sequence,
-            inserted=inserted,
-            replaced=replaced,
-            unchanged=unchanged,
-            deleted=deleted,
-            skipped=skipped,
-        )
+        commit = commit_of(snapshot._sequence, inserted, replaced, unchanged, deleted=deleted, skipped=skipped)
         self._snapshot = snapshot
         return commit
 

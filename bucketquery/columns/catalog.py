@@ -150,16 +150,23 @@ class Catalog:
         Complexity: O(k + j * k / shards) for k of j jobs, at most O(j + k).
         """
         groups = [*self._groups]
+        if len(jobs) == 1:
+            # Most commits are to one job.
+            ((job_id, job),) = jobs.items()
+            shard = _own_shard(groups, hash(job_id) % _SHARDS, set())
+            ids = self._ids if job_id in shard else None
+            shard[job_id] = job
+            return Catalog(groups, ids, self._fleets)
         copies: dict[int, dict[str, Job]] = {}
         copied: set[int] = set()
         is_new = False
         for job_id, job in jobs.items():
             at = hash(job_id) % _SHARDS
-            shard = copies.get(at)
-            if shard is None:
-                shard = copies[at] = _own_shard(groups, at, copied)
-            is_new = is_new or job_id not in shard
-            shard[job_id] = job
+            own = copies.get(at)
+            if own is None:
+                own = copies[at] = _own_shard(groups, at, copied)
+            is_new = is_new or job_id not in own
+            own[job_id] = job
         return Catalog(groups, None if is_new else self._ids, self._fleets)
 
     def without(self, job_id: str) -> "Catalog":

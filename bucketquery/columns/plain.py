@@ -6,6 +6,7 @@ not told apart here, and no error is made: `documents` reads it again, and decid
 
 import struct
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from math import isfinite, nan
 from operator import itemgetter
 from typing import Any, Final
@@ -20,6 +21,8 @@ from bucketquery.model.instants import FIRST_MS, LAST_MS
 from bucketquery.model.schema import SCHEMAS, Kind, Schema, Type
 from bucketquery.model.text import is_job_id
 
+#: The jobs that are written to one document at a time are few, and come again and again.
+_is_job_id: Final = lru_cache(maxsize=1024)(is_job_id)
 #: What may be empty without a closer look.
 _EMPTY: Final = (list, tuple)
 #: More documents than these are read more quickly column by column.
@@ -45,7 +48,7 @@ def read_plain(documents: object, kind: Kind | None, *, keep: bool) -> Batch | N
         said = document.get("result_type", kind)
         reader = _READERS.get(said) if type(said) is str else None
         job_id = document.get("job_id")
-        if reader is None or (kind is not None and said != kind) or type(job_id) is not str or not is_job_id(job_id):
+        if reader is None or (kind is not None and said != kind) or type(job_id) is not str or not _is_job_id(job_id):
             return None
         row = reader.row(document, job_id, keep=keep)
         if row is None:

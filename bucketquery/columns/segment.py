@@ -435,8 +435,10 @@ def coded(schema: Schema, columns: Mapping[str, Array]) -> tuple[dict[str, Array
 def packed_segment(layout: Layout, records: bytes, lists: Mapping[str, Lists]) -> Segment:
     """The segment of some records in identity order, and of lists beside them. Complexity: O(k) for k records."""
     columns = Packed(layout, records)
-    masks = columns.masks(layout.missing_bits(records))
-    return Segment(SCHEMAS[layout.kind], len(records) // layout.size, columns, masks, NOTHING, lists or NOTHING)
+    length = len(records) // layout.size
+    # Most records are alone.
+    missing = records[layout.missing_at] if length == 1 else layout.missing_bits(records)
+    return Segment(layout.schema, length, columns, columns.masks(missing), NOTHING, lists or NOTHING)
 
 
 def gather(schema: Schema, parts: Iterable[tuple[Segment, Int64s, Int64s]], length: int, spare: int = 0) -> Segment:
