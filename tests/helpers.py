@@ -112,7 +112,8 @@ def lead_by_value(patch: pytest.MonkeyPatch, *, behind: int = 0, sparsest: int =
         behind: how many rows a ladder may be behind before it is kept up.
         sparsest: how many rows the sparsest rung has about.
     """
-    patch.setattr(segments, "_LADDER_ROWS", 0)
+    # The segment of nothing is one for all, and so are ladders that it had.
+    patch.setattr(segments, "_LADDER_ROWS", 1)
     patch.setattr(segments, "_BEHIND", behind)
     patch.setattr(ladders, "_SPARSEST", sparsest)
     for name, value in {"_FEW": 0, "_SELDOM": 0, "_BLOCK": 4, "_CLASSES": 7}.items():

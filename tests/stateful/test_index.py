@@ -1,7 +1,7 @@
 """Every write the index has, in any order, with snapshots and questions between: a rule machine against a dict."""
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from random import Random
@@ -14,10 +14,13 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
 from bucketquery import BucketQuery, Commit, InvalidDocument, InvalidQuery, Kind, ResultsIndex, Snapshot, UnknownJob
+from bucketquery.columns import ladder as ladders
+from bucketquery.columns import segment as segments
+from bucketquery.columns.ladder import Ladder
 from bucketquery.columns.view import View
 from bucketquery.testing import evaluate
 from cases import outcome, whole
-from helpers import ask_together, limit_heads, moved, table_of, without
+from helpers import ask_together, lead_by_value, limit_heads, moved, table_of, without
 from strategies import (
     FIRST_INSTANT,
     INT64_MAX,
@@ -177,6 +180,8 @@ class IndexMachine(RuleBasedStateMachine):
     base_rows_per_head_row: ClassVar[int | None] = None
     most_rows: ClassVar[int] = 400
     keep_documents: ClassVar[bool] = True
+    #: How many examples it has at least; the first is the simplest history, in which nothing is written.
+    fewest: ClassVar[int] = 1
 
     def __init__(self) -> None:
         super().__init__()
@@ -647,6 +652,92 @@ class WithoutDocuments(IndexMachine):
                 next(self.index.scan(query))
 
 
+class LedByValue(IndexMachine):
+    """Ladders of however few rows, and questions for which they lead after every write.
+
+    So there are some whenever the next write comes, which keeps them up, corrects them, or lets them go.
+    """
+
+    head_rows = 4
+    fewest = 2
+    #: How many rows a ladder may be behind, by which part of its own more, and how many corrections may wait.
+    behind: ClassVar[int] = 0
+    behind_share: ClassVar[int] = 64
+    most_waiting: ClassVar[int] = 4
+    #: How many rows the sparsest rung has about.
+    sparsest: ClassVar[int] = 1
+
+    def __init__(self) -> None:
+        super().__init__()
+        lead_by_value(self.patch, behind=self.behind, sparsest=self.sparsest)
+        self.patch.setattr(segments, "_BEHIND_SHARE", self.behind_share)
+        self.patch.setattr(ladders, "_MOST_WAITING", self.most_waiting)
+        self.asked_last = self.sequence
+
+    def led(self, rng: Random, job_id: str) -> Query:
+        """A question whose answer is led by a value: by its threshold, by its order, or by both."""
+        kind = rng.choice(KINDS)
+        score = "anomaly_score" if kind == "bucket" else f"{kind}_score"
+        asked: Document = {
+            "sort": rng.choice((score, score, f"initial_{score}", "bucket_span", "is_interim")),
+            "desc": rng.random() < 0.6,
+            "size": rng.choice((1, 3, 10)),
+            "from_": rng.choice((0, 0, 2)),
+            "exclude_interim": rng.random() < 0.3,
+            score: rng.choice((0.0, 0.0, 1e-9, 30.0, 75.0, 100.0)),
+        }
+        if rng.random() < 0.3:
+            del asked["sort"]
+        if rng.random() < 0.4:
+            asked["start"] = STARTS[job_id] + rng.randrange(20) * STEP
+            asked["end"] = asked["start"] + rng.choice((5, 40)) * STEP
+        return QUERIES[kind](jobs=job_id, **asked)
+
+    def queries(self, seed: int, number: int) -> list[Query]:
+        """Questions as all machines have them, and as many that are led by value."""
+        rng = Random(seed)
+        known = sorted(self.spans) or sorted(STARTS)
+        return super().queries(seed, number) + [self.led(rng, rng.choice(known)) for _ in range(number)]
+
+    @invariant()
+    def is_asked_by_value(self) -> None:
+        """After each write some questions of every job are led by value, and are answered as the dict does."""
+        if self.asked_last == self.sequence:
+            return
+        self.asked_last = self.sequence
+        rng = Random(self.sequence)
+        for job_id in sorted(self.spans):
+            for query in [self.led(rng, job_id) for _ in range(3)]:
+                assert self.asked(self.index, query, self.stored) == self.answer(query), query
+
+
+class LedFromBehind(LedByValue):
+    """Ladders that are mostly some rows behind, larger heads beside them, and corrections that are soon worked in."""
+
+    head_rows = 16
+    behind = 6
+    behind_share = 4
+    most_waiting = 1
+    sparsest = 4
+
+    @invariant()
+    def checks_itself(self) -> None:
+        """The index's own invariants hold; now and then, since a check reads all that waits to be worked in."""
+        if self.sequence % 4 == 0:
+            super().checks_itself()
+
+    @invariant()
+    def is_asked_by_value(self) -> None:
+        """After every other write, for the same reason."""
+        if self.sequence % 2 == 0:
+            super().is_asked_by_value()
+
+    def teardown(self) -> None:
+        """Whatever waits at the end is right, too."""
+        self.index.check()
+        super().teardown()
+
+
 #: The machines, and which part of the profile's examples each gets.
 MACHINES: dict[type[IndexMachine], int] = {
     TinyHeads: 8,
@@ -654,6 +745,8 @@ MACHINES: dict[type[IndexMachine], int] = {
     GrowingHeads: 12,
     RealHeads: 16,
     WithoutDocuments: 12,
+    LedByValue: 12,
+    LedFromBehind: 12,
 }
 
 
@@ -665,7 +758,7 @@ EACH_MACHINE = pytest.mark.parametrize(
 def run_machine(machine: type[IndexMachine], part: int, profile: settings) -> None:
     """Run a machine with its part of the profile's examples."""
     steps = min(profile.stateful_step_count, 15) if machine is RealHeads else profile.stateful_step_count
-    examples = max(1, profile.max_examples // part)
+    examples = max(machine.fewest, profile.max_examples // part)
     run_state_machine_as_test(machine, settings=settings(profile, max_examples=examples, stateful_step_count=steps))
 
 
@@ -760,3 +853,77 @@ def test_the_machine_writes_in_every_way() -> None:
         assert after.base is before.base, "a few new scores go beside the base"
     finally:
         machine.teardown()
+
+
+# ---- and every way to a ladder
+
+
+@pytest.fixture
+def led() -> Iterator[LedFromBehind]:
+    """A machine with some hundred buckets of a job and a ladder of their scores, of which two corrections may wait."""
+    machine = LedFromBehind()
+    try:
+        machine.patch.setattr(ladders, "_MOST_WAITING", 2)
+        for seed in range(10):
+            machine.append("web", part=3.0, door="columns", seed=seed, full=1.0, kinds=BUCKETS)
+        ask_for_the_best(machine)
+        assert ladder_of(machine).covered == table_of(machine.index).rows.base.length > 400
+        assert len(ladder_of(machine).rungs) > 1
+        machine.keep_snapshot(seed=1)
+        yield machine
+        machine.index.check()
+        machine.kept_snapshots_answer_as_before()
+    finally:
+        machine.teardown()
+
+
+def ask_for_the_best(machine: IndexMachine) -> None:
+    """A question that is led by the ladder of the score, which is made if there is none."""
+    best = BucketQuery(jobs="web", sort="anomaly_score", desc=True, size=3)
+    assert machine.asked(machine.index, best, machine.stored) == machine.answer(best)
+
+
+def has_ladder(machine: IndexMachine) -> bool:
+    """Whether there is one of the score before anybody asks."""
+    return ("anomaly_score", True) in (table_of(machine.index).rows.base._ladders or {})
+
+
+def ladder_of(machine: IndexMachine) -> Ladder:
+    """The one that there is."""
+    return (table_of(machine.index).rows.base._ladders or {})["anomaly_score", True]
+
+
+def test_the_machine_keeps_ladders_up(led: LedFromBehind) -> None:
+    """A ladder that is a little behind stays as it is; the writer keeps up one that is further behind."""
+    made = ladder_of(led)
+    led.append("web", 0.3, "columns", seed=11, full=1.0, kinds=BUCKETS)
+    ask_for_the_best(led)
+    assert ladder_of(led) is made
+    for seed in range(12, 16):
+        led.append("web", 0.3, "columns", seed=seed, full=1.0, kinds=BUCKETS)
+        led.keep_snapshot(seed)
+    assert ladder_of(led)._made_of == made.covered < ladder_of(led).covered
+    ask_for_the_best(led)
+
+
+def test_the_machine_corrects_ladders_and_lets_them_go(led: LedFromBehind) -> None:
+    """Corrections wait until a reader or the writer works them in; after too many a ladder is made anew."""
+    made = ladder_of(led)
+    for seed, waiting in ((20, 1), (21, 2), (22, 1), (23, 2)):
+        before = ladder_of(led)
+        led.renormalize("web", 2.0, seed=seed, stray=False)
+        assert ladder_of(led) is not before
+        assert (ladder_of(led)._made_of, ladder_of(led).covered) == (made.covered, made.covered)
+        assert all(rung._entries is None for rung in ladder_of(led).rungs)
+        assert [rung._waiting for rung in ladder_of(led).rungs] == [waiting] * len(made.rungs)
+        led.keep_snapshot(seed)
+    ask_for_the_best(led)
+    assert any(rung._entries is not None for rung in ladder_of(led).rungs)
+
+    corrected = ladder_of(led)
+    led.replace_many("web", "documents", seed=30, names=CHANGES[1], drop=False, kinds=BUCKETS)
+    assert ladder_of(led) is corrected, "where other columns differ it is shared"
+    led.replace_many("web", "documents", seed=31, names=CHANGES[0], drop=False, kinds=BUCKETS)
+    assert not has_ladder(led)
+    ask_for_the_best(led)
+    assert ladder_of(led)._made_of == ladder_of(led).covered == table_of(led.index).rows.base.length
