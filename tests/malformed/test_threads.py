@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bucketquery import BucketQuery, ResultsIndex
-from helpers import PATIENCE_S
+from bucketquery import BucketQuery, ResultsIndex, Snapshot
+from bucketquery.columns import ladder as ladders
+from helpers import PATIENCE_S, lead_by_value, limit_heads
 
 HOUR = 3_600_000
 ROWS = 300
@@ -148,6 +149,82 @@ def test_readers_see_whole_commits_only(kind: str) -> None:
             assert final.count == len(final) == ROWS - len(interim)
 
     race(index, write, read)
+
+
+def check_by_value(snapshot: Snapshot, threshold: float) -> set[str]:
+    """A reading by value, held against all rows of the same commit in time order; gives what led."""
+    everything = snapshot.get_buckets(job_id="web", size=10_000)
+    scores, times = everything.column("anomaly_score"), everything.column("timestamp")
+    assert len(scores) == everything.count
+    above = (scores >= threshold).nonzero()[0]
+    # Ties go in the request's direction too.
+    rising = np.lexsort((times, scores))
+    falling = rising[::-1]
+    matching = falling[scores[falling] >= threshold]
+    asked: list[tuple[dict[str, Any], Any, int]] = [
+        ({"anomaly_score": threshold, "size": 0}, above[:0], len(above)),
+        ({"anomaly_score": threshold, "size": 7}, above[:7], len(above)),
+        ({"anomaly_score": threshold, "size": 7, "desc": True}, above[::-1][:7], len(above)),
+        ({"sort": "anomaly_score", "desc": True, "size": 5}, falling[:5], len(scores)),
+        ({"sort": "anomaly_score", "size": 5}, rising[:5], len(scores)),
+        (
+            {"sort": "anomaly_score", "desc": True, "from_": 2, "size": 9, "anomaly_score": threshold},
+            matching[2:11],
+            len(above),
+        ),
+    ]
+    paths = set()
+    for parameters, rows, count in asked:
+        page = snapshot.get_buckets(job_id="web", **parameters)
+        assert page.count == count, parameters
+        assert [key[1] for key in page.keys()] == times[rows].tolist(), parameters  # noqa: SIM118 - a page is no mapping
+        paths.add(page.explain()["path"])
+    return paths
+
+
+@pytest.mark.parametrize("kind", ["appended", "late", "corrected", "let go", "all"])
+def test_readers_make_ladders_beside_a_writer(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever makes, keeps up and corrects a ladder, and in whatever order: each reading by value is of its commit."""
+    lead_by_value(monkeypatch, behind=4, sparsest=4)
+    monkeypatch.setattr(ladders, "_MOST_WAITING", 2)
+    limit_heads(monkeypatch, 8)
+    rng = np.random.default_rng(3)
+    index = ResultsIndex()
+
+    def scored(times: Any) -> dict[str, Any]:
+        scores = np.where(rng.random(len(times)) < 0.4, 0.0, rng.integers(0, 400, len(times)) / 4)
+        return {"timestamp": times, "bucket_span": 3600, "anomaly_score": scores}
+
+    index.upsert_columns(scored(np.arange(ROWS) * HOUR), job_id="web")
+    rows = ROWS
+    kept = [index.snapshot()]
+    kinds = ["appended", "late", "corrected", "let go"] if kind == "all" else [kind]
+
+    def write(step: int) -> None:
+        nonlocal rows
+        one = kinds[step % len(kinds)]
+        if one == "appended" and rows < 9_000:
+            index.upsert_columns(scored(np.arange(rows, rows + 3) * HOUR), job_id="web")
+            rows += 3
+        elif one == "late":
+            index.upsert_columns(scored(np.sort(rng.choice(ROWS, 3, replace=False)) * HOUR), job_id="web")
+        else:
+            number = ROWS // 2 if one == "let go" else 20
+            index.renormalize("web", scored(np.sort(rng.choice(ROWS, number, replace=False)) * HOUR))
+        if step % 5 == 0:
+            kept[:] = [*kept[-2:], index.snapshot()]
+
+    paths: set[str] = set()
+    turn = itertools.count()
+
+    def read() -> None:
+        number = next(turn)
+        snapshot = index.snapshot() if number % 3 else kept[0]
+        paths.update(check_by_value(snapshot, (0.25, 30.0, 75.0, 98.0)[number % 4]))
+
+    race(index, write, read)
+    index.check()
+    assert paths >= {"threshold", "order"}
 
 
 def test_one_query_is_of_one_commit_without_a_snapshot() -> None:
