@@ -260,3 +260,123 @@ def test_a_page_outlives_later_writes() -> None:
     assert [page.to_dict() for page in pages] == before
     index.delete_job(JOB)
     assert [page.to_dict() for page in pages] == before
+
+
+# ---- how it was found
+
+MANY = 100_000
+DAY = 86_400_000
+
+
+@pytest.fixture(scope="module")
+def many() -> ResultsIndex:
+    """A hundred thousand buckets: seven in ten scores are 0, one in a hundred is above 25, one in a thousand 75."""
+    rng = np.random.default_rng(5)
+    found = ResultsIndex()
+    columns = {
+        "timestamp": np.arange(MANY) * STEP,
+        "bucket_span": SPAN_S,
+        "anomaly_score": np.interp(rng.random(MANY), [0, 0.7, 0.9, 0.99, 0.999, 1], [0, 0, 1, 25, 75, 100]),
+        "event_count": rng.lognormal(6, 0.5, MANY).astype(np.int64),
+        "is_interim": np.arange(MANY) >= MANY - 3,
+    }
+    found.upsert_columns(columns, job_id=JOB)
+    return found
+
+
+EXPLAINED: list[tuple[dict[str, Any], str, str | None]] = [
+    ({}, "time", None),
+    ({"desc": True}, "time", None),
+    ({"start": 9 * DAY, "end": 10 * DAY, "from_": 5}, "time", None),
+    ({"timestamp": 9 * DAY}, "time", None),
+    ({"exclude_interim": True, "desc": True}, "time", None),
+    ({"start": 900_000 * DAY}, "time", None),
+    ({"anomaly_score": 75}, "threshold", "anomaly_score"),
+    ({"anomaly_score": 75, "desc": True, "exclude_interim": True}, "threshold", "anomaly_score"),
+    ({"anomaly_score": 50, "start": 9 * DAY, "end": 180 * DAY, "size": 0}, "threshold", "anomaly_score"),
+    (
+        {"anomaly_score": 25, "start": 9 * DAY, "end": 39 * DAY, "sort": "anomaly_score", "desc": True, "size": 20},
+        "threshold",
+        "anomaly_score",
+    ),
+    ({"anomaly_score": 37.3}, "threshold", "anomaly_score"),
+    ({"anomaly_score": 0.005}, "threshold", "anomaly_score"),
+    ({"sort": "anomaly_score", "desc": True, "size": 10}, "order", "anomaly_score"),
+    ({"sort": "anomaly_score", "size": 10}, "order", "anomaly_score"),
+    ({"sort": "anomaly_score", "desc": True, "anomaly_score": 3, "size": 10}, "order", "anomaly_score"),
+    ({"sort": "event_count", "desc": True}, "order", "event_count"),
+    ({"sort": "event_count"}, "order", "event_count"),
+    (
+        {"sort": "event_count", "desc": True, "anomaly_score": 1, "start": 9 * DAY, "end": 99 * DAY},
+        "order",
+        "event_count",
+    ),
+    ({"sort": "is_interim"}, "order", "is_interim"),
+    ({"sort": "event_count", "size": 9_000}, "order", "event_count"),
+    ({"sort": "event_count", "size": 10_000, "from_": 60_000}, "scan", "event_count"),
+    ({"sort": "event_count", "start": 9 * DAY, "end": 9 * DAY + 5 * STEP}, "scan", "event_count"),
+    ({"sort": "scheduled_events"}, "scan", "scheduled_events"),
+]
+
+
+@pytest.mark.parametrize(("asked", "path", "column"), EXPLAINED, ids=repr)
+def test_a_page_explains_how_it_was_found(
+    many: ResultsIndex, asked: dict[str, Any], path: str, column: str | None
+) -> None:
+    """What led; and what it says of rungs and rows is what these rows are."""
+    page = many.get_buckets(job_id=JOB, **asked)
+    told = page.explain()
+    assert list(told) == ["path", "column", "rungs", "rows_looked_at", "rows_matched"]
+    assert (told["path"], told["column"], told["rows_matched"]) == (path, column, page.count)
+    window = many.get_buckets(job_id=JOB, **{name: asked[name] for name in ("start", "end") if name in asked}, size=0)
+    scores = table_of(many).rows.base.column("anomaly_score")
+    threshold = asked.get("anomaly_score", 0)
+    if path == "time":
+        assert (told["rungs"], told["rows_looked_at"]) == ((), 0)
+    elif path == "scan":
+        assert told["rungs"] == ()
+        assert told["rows_looked_at"] >= window.count
+    elif path == "threshold":
+        (edge,) = told["rungs"]
+        assert not ((scores >= threshold) & (scores < edge)).any(), "the rung has all that match"
+        if threshold == edge:
+            assert told["rows_looked_at"] == (page.count if "sort" in asked else 0)
+        else:
+            assert page.count <= told["rows_looked_at"] < MANY // 3
+    else:
+        edge = told["rungs"][-1]
+        values = page.column(column or "")
+        assert (values >= edge).all() if asked.get("desc") else (values <= edge).all()
+        assert len(page) <= told["rows_looked_at"] < MANY
+        if len(told["rungs"]) == 2:
+            assert not ((scores >= threshold) & (scores < told["rungs"][0])).any()
+
+
+def test_the_marks_of_severity_are_rungs(many: ResultsIndex) -> None:
+    """Where fewer rows are at or above one than a quarter of all, nothing is compared at it."""
+    for mark in (3.0, 25.0, 50.0, 75.0):
+        told = many.get_buckets(job_id=JOB, anomaly_score=mark).explain()
+        assert (told["path"], told["rungs"], told["rows_looked_at"]) == ("threshold", (mark,), 0)
+
+
+def test_few_rows_are_compared(index: ResultsIndex) -> None:
+    """A ladder is no help to them."""
+    for asked, column in (
+        ({"anomaly_score": 1.0}, "anomaly_score"),
+        ({"sort": "event_count"}, "event_count"),
+        ({"sort": "anomaly_score", "desc": True, "anomaly_score": 1.0}, "anomaly_score"),
+    ):
+        page = index.get_buckets(job_id=JOB, **asked)
+        told = page.explain()
+        assert (told["path"], told["column"], told["rungs"]) == ("scan", column, ())
+        assert told["rows_matched"] == page.count
+
+
+def test_an_explanation_travels_and_is_nobodys_to_change(many: ResultsIndex) -> None:
+    """It is that of the page, wherever that is."""
+    page = many.get_buckets(job_id=JOB, anomaly_score=75, size=3)
+    told: Any = page.explain()
+    assert pickle.loads(pickle.dumps(page)).explain() == told
+    with pytest.raises(TypeError):
+        told["path"] = "time"
+    assert page.explain()["path"] == "threshold"
