@@ -648,16 +648,17 @@ def test_many_changes_let_a_ladder_go(way: str) -> None:
 def test_a_check_looks_at_ladders() -> None:
     """At those that know no more rows than the segment; of the others the newer segment knows."""
     base = with_room(scored(0, 60))
-    ladder = ladder_of(base)
-    later = base.append(segment(scored(60, 72))).append(segment(scored(72, 73)))
+    own = ladder_of(base, "event_count")
+    later = base.append(segment(scored(60, 65)))
+    newer = ladder_of(later)
+    assert (own.covered, newer.covered) == (60, 65)
+    assert base._ladders is later._ladders, "both begin with the same rows"
     later.check()
-    ladder_of(later).rungs[0].entries()[1][0] = 1.5
+    newer.rungs[0].entries()[1][0] = -1
     with pytest.raises(AssertionError):
         later.check()
     base.check()
-    ladder.rungs[0].entries()[1][0] = 1.5
-    assert base._ladders is not None
-    base._ladders["anomaly_score", True] = ladder
+    own.rungs[0].entries()[1][0] = -1
     with pytest.raises(AssertionError):
         base.check()
 
