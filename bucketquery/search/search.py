@@ -206,18 +206,17 @@ def _on_a_rung(matches: Matches, ladder: Ladder, question: Question, need: int, 
     is_implied = matches.threshold is None or (desc and lead == window.view.base.schema.score)
     wanted = _MARGIN * need * (1 if is_implied else length / matches.count)
     share = (stop - low) / ladder.covered
-    looked_at = matches.looked_at
     for rung in reversed(ladder.rungs):
         if len(rung) * share < wanted:
             continue
         _, rows, _ = rung.between(low, stop)
         if len(rows) > 2 * matches.count:
             return None
-        looked_at += len(rows)
+        matches.looked_at += len(rows)
         rows = matches.alive(rows) if is_implied else matches.among(rows)
         if len(rows) >= need:
             edge = float(merits_of(rung.edge, desc=desc))
-            return rows, Plan("order", lead, (*matches.rungs, edge), looked_at)
+            return rows, Plan("order", lead, (*matches.rungs, edge), matches.looked_at)
     return None
 
 
@@ -234,12 +233,13 @@ def _of_the_best(
         first = stop - looked - step if desc else low + looked
         rows = matches.among((column[first : first + step] == value).nonzero()[0] + first)
         looked += step
+        matches.looked_at += step
         step *= 2
         missing -= len(rows)
         found.append(rows)
     if missing > 0:
         return None
-    plan = Plan("order", lead, (*matches.rungs, float(value)), matches.looked_at + looked)
+    plan = Plan("order", lead, (*matches.rungs, float(value)), matches.looked_at)
     return np.concatenate(found[::-1] if desc else found), plan
 
 

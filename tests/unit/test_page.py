@@ -380,3 +380,20 @@ def test_an_explanation_travels_and_is_nobodys_to_change(many: ResultsIndex) -> 
     with pytest.raises(TypeError):
         told["path"] = "time"
     assert page.explain()["path"] == "threshold"
+
+
+def test_what_was_looked_at_in_vain_is_told_too() -> None:
+    """Most buckets share the greatest time, and none of those match: all have been compared before the matches are."""
+    index = ResultsIndex()
+    size = 20_000
+    is_match = np.arange(size) % 20 == 0
+    columns = {
+        "timestamp": np.arange(size) * STEP,
+        "bucket_span": 300,
+        "anomaly_score": np.where(is_match, 90.0, 0.0),
+        "processing_time_ms": np.where(is_match, 5, 9),
+    }
+    index.upsert_columns(columns, job_id=JOB)
+    page = index.get_buckets(job_id=JOB, anomaly_score=75, sort="processing_time_ms", desc=True, size=10)
+    assert (page.count, page.explain()["path"]) == (1_000, "threshold")
+    assert page.explain()["rows_looked_at"] == size + page.count
