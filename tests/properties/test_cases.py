@@ -87,7 +87,7 @@ WANTED = {
 def test_seeded_cases_are_not_vacuous() -> None:
     """Among 3,000 cases there are enough of every kind that an index may get wrong."""
     seen: Counter[str] = Counter()
-    for table in seeded_tables("0", 3_000):
+    for table in seeded_tables("0", 4_000):
         _look_at_writes(table, seen)
         for case in table.cases:
             kind = kind_of(case.query)
@@ -240,7 +240,7 @@ def test_churned_tables_are_large_and_late(kind: Kind) -> None:
 def test_one_seed_is_one_table() -> None:
     """The command that a failure prints brings back the very same case."""
     again = [seeded_table("0.3"), *seeded_tables("0.3", 1)]
-    assert again[0] == again[1] == list(seeded_tables("0", 3_000))[3]
+    assert again[0] == again[1] == list(seeded_tables("0", 4_000))[3]
 
 
 # What the loop notices
@@ -548,7 +548,7 @@ def answered() -> list[tuple[list[Document], Query, str]]:
     """Cases as documents, question and right answer: what the loop compares with."""
     return [
         (documents, case.query, outcome(evaluate, documents, case.query))
-        for table in seeded_tables("0", 3_000)
+        for table in seeded_tables("0", 4_000)
         for case in table.cases
         for documents in [table.documents(case.state)]
         if table.jobs(case.state).issuperset(case.query.jobs)
@@ -558,7 +558,7 @@ def answered() -> list[tuple[list[Document], Query, str]]:
 @pytest.mark.thorough
 @pytest.mark.parametrize("name", FAULTS)
 def test_the_cases_show_a_fault(name: str) -> None:
-    """A single wrong comparison, order or key changes an answer among 3,000 cases; CI runs fifty thousand."""
+    """A single wrong comparison, order or key changes an answer among 4,000 cases; CI runs fifty thousand."""
     fault = FAULTS[name]
     assert any(outcome(fault, documents, query) != answer for documents, query, answer in answered())
 
@@ -566,7 +566,7 @@ def test_the_cases_show_a_fault(name: str) -> None:
 def test_the_loop_notices_a_snapshot_that_moves() -> None:
     """An engine that answers from its newest state, whatever state was asked, is found."""
     with pytest.raises(AssertionError, match="the answers differ"):
-        count_cases(seeded_tables("0", 3_000), lambda _: FaultyEngine(evaluate, forgets=True))
+        count_cases(seeded_tables("0", 4_000), lambda _: FaultyEngine(evaluate, forgets=True))
 
 
 def test_a_difference_says_how_to_have_it_again() -> None:
