@@ -386,7 +386,12 @@ def seeded_history(rng: Random, rows: int) -> tuple[History, Domain]:
     sizes = [0] * rng.choice((1, 3, 8, max(1, min(rows, 40))))
     for _ in range(rows):
         sizes[rng.randrange(len(sizes))] += 1
-    history = [make.batch(size) for size in sizes]
+    history = []
+    for size in sizes:
+        history.append(make.batch(size))
+        # Beside the others, not in their place: those have all kinds, and what is rare in them must not become rarer.
+        if "bucket" in kinds and rng.random() < 0.2:
+            history.append(make.renormalised(size))
     return history, make.domain(rows)
 
 
@@ -440,8 +445,6 @@ class _Maker:
 
     def batch(self, size: int) -> Batch:
         """Rows of one way of writing, or of all ways mixed, and likewise of one kind or of several."""
-        if "bucket" in self.kinds and self.rng.random() < 0.2 and (scored := self.renormalised(size)):
-            return scored
         ways = (self.next, self.next, self.late, self.rewrite, self.finalised)
         only = self.rng.choice(ways) if self.rng.random() < 0.5 else None
         self.only = self.rng.choice(self.kinds) if self.rng.random() < 0.3 else None

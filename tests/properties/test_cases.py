@@ -87,7 +87,7 @@ WANTED = {
 def test_seeded_cases_are_not_vacuous() -> None:
     """Among 3,000 cases there are enough of every kind that an index may get wrong."""
     seen: Counter[str] = Counter()
-    for table in seeded_tables("0", 4_000):
+    for table in seeded_tables("0", 3_000):
         _look_at_writes(table, seen)
         for case in table.cases:
             kind = kind_of(case.query)
@@ -558,7 +558,7 @@ def answered() -> list[tuple[list[Document], Query, str]]:
 @pytest.mark.thorough
 @pytest.mark.parametrize("name", FAULTS)
 def test_the_cases_show_a_fault(name: str) -> None:
-    """A single wrong comparison, order or key changes an answer among 4,000 cases; CI runs fifty thousand."""
+    """A single wrong comparison, order or key changes an answer among 3,000 cases; CI runs fifty thousand."""
     fault = FAULTS[name]
     assert any(outcome(fault, documents, query) != answer for documents, query, answer in answered())
 
