@@ -157,20 +157,22 @@ class Reads(ABC):
         1
         """
         found: BucketPage = self._asked(
-            BucketQuery,
-            job_id,
+            client_query(
+                BucketQuery,
+                job_id=job_id,
+                timestamp=timestamp,
+                score=anomaly_score,
+                desc=desc,
+                end=end,
+                exclude_interim=exclude_interim,
+                expand=expand,
+                from_=from_,
+                page=page,
+                size=size,
+                sort=sort,
+                start=start,
+            ),
             now,
-            timestamp=timestamp,
-            score=anomaly_score,
-            desc=desc,
-            end=end,
-            exclude_interim=exclude_interim,
-            expand=expand,
-            from_=from_,
-            page=page,
-            size=size,
-            sort=sort,
-            start=start,
         )
         return found
 
@@ -224,18 +226,20 @@ class Reads(ABC):
         [90.0, 80.0]
         """
         found: RecordPage = self._asked(
-            RecordQuery,
-            job_id,
+            client_query(
+                RecordQuery,
+                job_id=job_id,
+                score=record_score,
+                desc=desc,
+                end=end,
+                exclude_interim=exclude_interim,
+                from_=from_,
+                page=page,
+                size=size,
+                sort=sort,
+                start=start,
+            ),
             now,
-            score=record_score,
-            desc=desc,
-            end=end,
-            exclude_interim=exclude_interim,
-            from_=from_,
-            page=page,
-            size=size,
-            sort=sort,
-            start=start,
         )
         return found
 
@@ -288,18 +292,20 @@ class Reads(ABC):
         {'count': 0, 'influencers': []}
         """
         found: InfluencerPage = self._asked(
-            InfluencerQuery,
-            job_id,
+            client_query(
+                InfluencerQuery,
+                job_id=job_id,
+                score=influencer_score,
+                desc=desc,
+                end=end,
+                exclude_interim=exclude_interim,
+                from_=from_,
+                page=page,
+                size=size,
+                sort=sort,
+                start=start,
+            ),
             now,
-            score=influencer_score,
-            desc=desc,
-            end=end,
-            exclude_interim=exclude_interim,
-            from_=from_,
-            page=page,
-            size=size,
-            sort=sort,
-            start=start,
         )
         return found
 
@@ -363,44 +369,10 @@ class Reads(ABC):
         _check(query)
         return self._newest()._scan(query, now)
 
-    def _asked(
-        self,
-        query: type[AnyQuery],
-        job_id: str,
-        now: Instant | None,
-        *,
-        start: Instant | None,
-        end: Instant | None,
-        score: float | str | None,
-        exclude_interim: bool | str | None,
-        sort: str | None,
-        desc: bool | str | None,
-        from_: int | None,
-        size: int | None,
-        page: Mapping[str, int] | None,
-        timestamp: Instant | None = None,
-        expand: bool | str | None = None,
-    ) -> Any:
-        """The page that the client's keywords ask for."""
-        if type(job_id) is not str:
-            job_id = read_text(job_id, "job_id")
-        asked = client_query(
-            query,
-            job_id=job_id,
-            start=start,
-            end=end,
-            score=score,
-            exclude_interim=exclude_interim,
-            sort=sort,
-            desc=desc,
-            from_=from_,
-            size=size,
-            page=page,
-            timestamp=timestamp,
-            expand=expand,
-        )
+    def _asked(self, query: AnyQuery, now: Instant | None) -> Any:
+        """The page of a call, whose job is its ``job_id``."""
         snapshot = self._newest()
-        return snapshot._page(asked, job_id, now, "job_id", snapshot._max_size)
+        return snapshot._page(query, query._job_id, now, "job_id", snapshot._max_size)
 
 
 class Snapshot(Reads):

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from bucketquery.errors import InvalidQuery
 from bucketquery.model.instants import Instant
-from bucketquery.model.parameters import is_unset, read_boolean_text, read_double, read_page
+from bucketquery.model.parameters import is_unset, read_boolean_text, read_double, read_page, read_text
 from bucketquery.model.queries import AnyQuery, refuse_beside_timestamp
 
 _new: Final = object.__new__
@@ -40,6 +40,8 @@ def client_query(
         InvalidQuery: as the query does; also ``page`` together with ``from_`` or ``size``.
         LimitExceeded: as the query does.
     """
+    if type(job_id) is not str:
+        job_id = read_text(job_id, "job_id")
     if isinstance(score, str):
         score = read_double(score, query._schema.score)
     if page is not None:
