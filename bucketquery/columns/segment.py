@@ -340,8 +340,8 @@ class Segment:
     def kept_up(self) -> Ladders | None:
         """The ladders for the segment that the writer makes of these rows and others behind them.
 
-        Those that are far behind are brought up to the rows that are here. They go into a dict of their own: these rows
-        may be new themselves, and what a commit that fails has put into the old one would be read.
+        Where one is far behind all are brought up to the rows that are here. They go into a dict of their own: these
+        rows may be new themselves, and what a commit that fails has put into the old one would be read.
         """
         ladders = self._ladders
         if not ladders:
@@ -350,13 +350,10 @@ class Segment:
         known = ladders.copy().items()
         if all(self.length - ladder.covered < _BEHIND for _, ladder in known):
             return ladders
-        brought_up = {}
-        for (name, desc), ladder in known:
-            brought_up[name, desc] = ladder
-            if self.length - ladder.covered >= _BEHIND:
-                later = merits_of(self.columns[name][ladder.covered : self.length], desc=desc)
-                brought_up[name, desc] = ladder.with_later(later)
-        return brought_up
+        return {
+            (name, desc): ladder.with_later(merits_of(self.columns[name][ladder.covered : self.length], desc=desc))
+            for (name, desc), ladder in known
+        }
 
     def _corrected(self, columns: Mapping[str, Array], rows: Int64s) -> Ladders | None:
         """The ladders of the same rows in other columns, which differ from those here in ``rows`` alone."""
