@@ -15,9 +15,9 @@ from typing import Any, Final
 
 import pytest
 
+from benchmarks.real import SAMPLES, read_documents
 from benchmarks.workloads import FIRST_MS, JOB, SPAN_MS, SPAN_S, Benchmark, Columns, Document
 from bucketquery import BucketPage, RecordQuery, ResultsIndex
-from samples import SAMPLES, read_documents
 
 EACH: Final = 5
 HOSTS: Final = 50

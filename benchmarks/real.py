@@ -1,13 +1,22 @@
 """Real documents: the files they are in, what is known of them from elsewhere, and how a hand would put them by job."""
 
+import gzip
+import json
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from operator import itemgetter
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from benchmarks.workloads import Document
-from samples import SAMPLES, read_documents
+
+SAMPLES: Final = Path(__file__).parent.parent / "tests" / "data"
+
+
+def read_documents(path: Path) -> Iterator[Document]:
+    """The documents of a gzipped file, one JSON object a line."""
+    with gzip.open(path, "rt", encoding="utf-8") as lines:
+        yield from map(json.loads, lines)
 
 
 class RealSet(NamedTuple):

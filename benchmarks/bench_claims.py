@@ -1,0 +1,64 @@
+"""What the docstrings say of the cost holds: each claim has work of two sizes, and that grows as is said.
+
+Without `--benchmark-disable` each is measured; with it, each is done once at its small size, and nothing is timed.
+"""
+
+import inspect
+from collections.abc import Iterator
+from importlib import import_module
+from pkgutil import walk_packages
+
+import pytest
+
+import bucketquery
+from benchmarks.claims import CLAIMS
+from benchmarks.claims.claim import CONSTANT, LINEAR, LOGARITHMIC, Claim, Grown, grown, holds
+from benchmarks.timing import FULL
+
+
+def documented() -> Iterator[str]:
+    """The name of everything in the package whose docstring tells what it costs."""
+    for module in walk_packages(bucketquery.__path__, "bucketquery."):
+        if not module.name.endswith(".__main__"):
+            room = import_module(module.name)
+            for name, thing in vars(room).items():
+                if getattr(thing, "__module__", None) == module.name:
+                    yield from _documented(f"{module.name.partition('.')[2]}.{name}", thing)
+
+
+def _documented(name: str, thing: object) -> Iterator[str]:
+    if "Complexity:" in (getattr(thing, "__doc__", None) or ""):
+        yield name
+    if inspect.isclass(thing):
+        for inner, member in vars(thing).items():
+            told = member.fget if isinstance(member, property) else getattr(member, "__func__", member)
+            if callable(told) and "Complexity:" in (getattr(told, "__doc__", None) or ""):
+                yield f"{name}.{inner}"
+
+
+def test_every_claim_has_its_work() -> None:
+    """No docstring tells a cost that nothing here measures, and nothing is measured that no docstring tells."""
+    told = set(documented())
+    assert "index.ResultsIndex.upsert" in told
+    assert {claim.of for claim in CLAIMS} == told
+
+
+@pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: f"{claim.of}, {claim.work}")
+def test_the_cost_grows_as_is_said(claim: Claim, pytestconfig: pytest.Config) -> None:
+    """At most three times the growth that is told, between the two sizes; untimed, the work is done."""
+    if pytestconfig.getoption("benchmark_disable"):
+        claim.make(claim.small)()
+        return
+    found = grown(claim, FULL._replace(rounds=7))
+    assert holds(claim, found), f"{found.times:.1f} times as much, and {found.claimed:.1f} is said"
+
+
+def test_what_grows_faster_fails() -> None:
+    """A claim is refused where the work grows by more than is said, and where nothing is seen of its growth."""
+    constant, linear = (Claim("", "", growth, lambda _: lambda: None) for growth in (CONSTANT, LINEAR))
+    assert holds(constant, Grown(1.0, 2.9, 1.0))
+    assert not holds(constant, Grown(1.0, 3.1, 1.0))
+    assert holds(linear, Grown(1.0, 64.0, 64.0))
+    assert not holds(linear, Grown(1.0, 3.9, 64.0))
+    assert not holds(linear, Grown(1.0, 4096.0, 64.0))
+    assert LOGARITHMIC.at(4096) == 2 * LOGARITHMIC.at(64)

@@ -1,0 +1,7 @@
+"""What pages and the values on them say of its cost."""
+
+from typing import Final
+
+from benchmarks.claims.claim import Claim
+
+CLAIMS: Final[tuple[Claim, ...]] = ()
