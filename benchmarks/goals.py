@@ -1,18 +1,16 @@
 """What the library must cost, beside what was measured: each goal with its result, met or not.
 
 A comparison is of like with like. A list and NumPy hand out a slice, or row numbers, and so does a page that nobody has
-read; an engine's answer is read out, and so are the page's keys beside it.
+read; an engine's answer is read out as a list of timestamps, which tell its rows, and so is the page beside it.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from benchmarks.asking import BY_TIME
+from benchmarks.outcome import Results
 from benchmarks.peers import BY_HAND, KINDS
-from benchmarks.timing import Figures, Table
-
-Results = Mapping[tuple[str, int], Table]
-"""Every table by its part and its size: of buckets, or of jobs."""
+from benchmarks.timing import Figures
 
 
 class Verdict(NamedTuple):
@@ -58,7 +56,7 @@ def ratios(row: Mapping[str, float]) -> dict[str, float]:
     """How many times as long as the index each peer takes in a row, like compared with like."""
     mine = [name for name in row if name not in KINDS]
     # The first way leaves the page unread where there is one that reads it.
-    unread, read = mine[0], next((name for name in mine if name.endswith(", keys")), mine[0])
+    unread, read = mine[0], next((name for name in mine if name.endswith(", timestamps")), mine[0])
     return {name: taken / row[unread if name in BY_HAND else read] for name, taken in row.items() if name in KINDS}
 
 
@@ -103,7 +101,7 @@ def _by_time(measured: Measured) -> list[Verdict]:
         for name, some in engines.items()
         if some
     }
-    verdicts.append(_verdict("the same, keys read out", "3x faster than every engine", told))
+    verdicts.append(_verdict("the same, read out", "3x faster than every engine", told))
     return verdicts
 
 
@@ -114,7 +112,17 @@ def _quickest(some: Mapping[str, float]) -> str:
 
 def times(ratio: float) -> str:
     """A ratio as it is told."""
+    if ratio < 1:
+        # What is not quite as much is not told as as much.
+        return f"{min(ratio, 0.99):.2g}x"
     return f"{ratio:.2g}x" if ratio < 10 else f"{ratio:,.0f}x"
+
+
+def shown(figure: float) -> str:
+    """A figure with three digits that say something, or all before the point."""
+    if figure >= 100:
+        return f"{figure:,.0f}"
+    return f"{figure:.1f}" if figure >= 10 else f"{figure:.2f}" if figure >= 0.1 else f"{figure:.3f}"
 
 
 def _by_value(measured: Measured) -> list[Verdict]:
@@ -200,7 +208,7 @@ def _writes(measured: Measured) -> list[Verdict]:
         for name, row in measured.part(part).items():
             if "sqlite" in row:
                 letters, _, rest = name.partition(" ")
-                ratio = row["sqlite"] / row["index, keys"]
+                ratio = row["sqlite"] / row["index, timestamps"]
                 unread = times(row["sqlite"] / row["index"])
                 told[letters][rest] = (f"{times(ratio)} (page unread {unread})", ratio >= least[letters])
     rescored = {}

@@ -1,105 +1,129 @@
-"""What was measured, as Markdown: the machine, a table for each part, the goals."""
+"""What was measured, as Markdown: where, in short, the goals, a table for each part."""
 
-import os
-import platform
-import sqlite3
-import subprocess
-from collections.abc import Iterable, Mapping, Sequence
-from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
+from collections.abc import Iterable, Mapping
+from typing import Final
 
-from benchmarks.goals import Results, Verdict, best, times
-from benchmarks.peers import KINDS
-from benchmarks.timing import Table
+from benchmarks.goals import Verdict, best, judge, shown, times
+from benchmarks.outcome import Outcome, Place, Results, in_short, sizes_of, usual_size
+from benchmarks.peers import BY_HAND, KINDS, TITLES
+from benchmarks.timing import Figures, Table
 
-_PACKAGES = ("numpy", "sortedcontainers", "duckdb", "polars", "pandas", "pyarrow", "orjson")
-_CPU = Path("/proc/cpuinfo")
-_MET = {True: "met", False: "**not met**", None: "not measured"}
+_MET: Final = {True: "met", False: "**not met**", None: "not measured"}
+_OTHERS: Final = tuple(name for name in KINDS if name not in {*BY_HAND, "sqlite"})
 
 
-def machine() -> list[str]:
-    """Where and with what it was measured, a line each."""
-    model = platform.processor() or platform.machine()
-    if _CPU.exists():
-        names = (
-            line.partition(":")[2].strip()
-            for line in _CPU.read_text(encoding="utf-8").splitlines()
-            if "model name" in line
-        )
-        model = next(names, model)
-    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    installed = [f"{name} {found}" for name in _PACKAGES if (found := _version(name))]
+def markdown(outcome: Outcome, pictures: Iterable[str] = ()) -> str:
+    """The whole report.
+
+    Args:
+        outcome: what was measured.
+        pictures: the names of the files beside it that show the same.
+    """
+    results = outcome.results
+    sizes = sizes_of(results)
+    lines = ["# What it costs", "", *place(outcome.place), *(f"- {note}" for note in outcome.notes), ""]
+    lines += ["## In short", "", *short(outcome), ""]
+    lines += [f"![{name}]({name})\n" for name in pictures]
+    for size in sizes:
+        lines += [f"## Goals, by the figures of {size:,} buckets", "", *_goals(judge(results, size)), ""]
+    for (part, _), table in results.items():
+        lines += [f"## {table.title}", "", *(_claims(table) if part == "claims" else _rows(table)), ""]
+    lines += ["## Growth of `search(prepared)`", "", *_growth(results), ""]
+    return "\n".join(lines)
+
+
+def place(where: Place) -> list[str]:
+    """Where it was measured, a line each."""
+    return [f"- {where.machine}", f"- {where.versions}", f"- commit {where.commit}"]
+
+
+def short(found: Outcome) -> list[str]:
+    """The questions and the writes beside the peers, and where that was measured: what the README shows."""
+    where, size = found.place, usual_size(found.results)
+    if size is None:
+        return ["nothing of one job was measured"]
     return [
-        f"{model}, {usable} of {os.cpu_count()} cores used, {platform.system()}",
-        f"Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}, {', '.join(installed)}",
-        f"commit {_commit()}",
+        f"{size:,} buckets of one job, medians; {where.machine}; {where.versions}; commit {where.commit}.",
+        "",
+        "| work | index | read out | list | NumPy | SQLite | best other engine | quickest peer beside the index |",
+        "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
+        *(
+            f"| {name} | {' | '.join(_short(name, table))} |"
+            for table in in_short(found.results)
+            for name in table.figures
+        ),
     ]
 
 
-def _version(package: str) -> str | None:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return None
+def _short(name: str, table: Table) -> list[str]:
+    row = table.figures[name]
+    mine = [way for way in row if way not in KINDS]
+    read = next((way for way in mine if way.endswith(", timestamps")), "")
+    told = [row[mine[0]], row.get(read), *(row.get(peer) for peer in (*BY_HAND, "sqlite"))]
+    others = {peer: row[peer] for peer in _OTHERS if peer in row}
+    cells = [humane(figure, table.unit) if figure is not None else "" for figure in told]
+    quickest = min(others, key=others.__getitem__, default="")
+    cells.append(f"{humane(others[quickest], table.unit)} {TITLES[quickest]}" if others else "")
+    return [*cells, beside(table.costs()[name])]
 
 
-def _commit() -> str:
-    root = Path(__file__).parent.parent
-    try:
-        said = [
-            subprocess.run(["git", *words], cwd=root, capture_output=True, text=True, check=True).stdout.strip()
-            for words in (("rev-parse", "--short", "HEAD"), ("status", "--porcelain", "--", "bucketquery"))
-        ]
-    except (OSError, subprocess.CalledProcessError):
-        return "unknown"
-    return f"{said[0]} and changes on top of it" if said[1] else said[0]
+def humane(figure: float, unit: str) -> str:
+    """A time in the unit that makes it short: microseconds, milliseconds or seconds; a rate as it is."""
+    units = ("µs", "ms", "s")
+    if unit not in units:
+        return f"{figure:,.0f} a second"
+    at = units.index(unit)
+    while figure >= 1_000 and at + 1 < len(units):
+        figure, at = figure / 1_000, at + 1
+    return f"{shown(figure)} {units[at]}"
 
 
-def markdown(results: Results, verdicts: Mapping[int, Sequence[Verdict]], notes: Iterable[str]) -> str:
-    """The whole report."""
-    lines = ["# What it costs", "", *machine(), *notes, ""]
-    for size, some in verdicts.items():
-        lines += [
-            f"## Goals, by the figures of {size:,} buckets",
-            "",
-            "| work | goal | result | |",
-            "| --- | --- | --- | --- |",
-        ]
-        lines += [f"| {one.work} | {one.goal} | {one.result} | {_MET[one.is_met]} |" for one in some]
-        lines.append("")
-    for table in results.values():
-        lines += [f"## {table.title}", "", *_rows(table), ""]
-    lines += ["## Growth of `search(prepared)`", "", *_growth(results), ""]
-    return "\n".join(lines)
+def beside(row: Mapping[str, float]) -> str:
+    """The quickest peer of a row, how many times as long as the index it takes, and where it is the one that wins."""
+    found = best(row)
+    if not found:
+        return ""
+    name, ratio = found
+    return f"{TITLES[name]} {times(ratio)}" if ratio >= 1 else f"**{TITLES[name]} wins, {times(ratio)}**"
+
+
+def _goals(verdicts: Iterable[Verdict]) -> list[str]:
+    return [
+        "| work | goal | result | |",
+        "| --- | --- | --- | --- |",
+        *(f"| {one.work} | {one.goal} | {one.result} | {_MET[one.is_met]} |" for one in verdicts),
+    ]
 
 
 def _rows(table: Table) -> list[str]:
     columns = list(dict.fromkeys(name for row in table.figures.values() for name in row))
     compares = any(name in KINDS for name in columns) and any(name not in KINDS for name in columns)
-    heads = [table.unit, *columns, *(["best peer beside the index"] if compares else [])]
+    heads = [table.unit, *columns, *(["quickest peer beside the index"] if compares else [])]
     lines = [f"| {' | '.join(heads)} |", f"| --- |{' ---: |' * (len(heads) - 1)}"]
     for name, row in table.figures.items():
         cells = [shown(row[column]) if column in row else "" for column in columns]
         if compares:
-            # Of rates the larger is the better one.
-            found = best({key: 1 / value for key, value in row.items()} if "second" in table.unit else row)
-            cells.append(f"{found[0]} {times(found[1])}" if found else "")
+            cells.append(beside(table.costs()[name]))
         lines.append(f"| {name} | {' | '.join(cells)} |")
     return lines
 
 
-def shown(figure: float) -> str:
-    """A figure with three digits that say something, or all before the point."""
-    if figure >= 100:
-        return f"{figure:,.0f}"
-    return f"{figure:.1f}" if figure >= 10 else f"{figure:.2f}" if figure >= 0.1 else f"{figure:.3f}"
+def _claims(table: Table) -> list[str]:
+    lines = [
+        f"| {table.unit} | small | large | times as much | as said | |",
+        "| --- | ---: | ---: | ---: | ---: | --- |",
+    ]
+    for name, row in table.figures.items():
+        cells = (*(shown(row[key]) for key in ("small", "large")), *(times(row[key]) for key in ("grew", "claimed")))
+        lines.append(f"| {name} | {' | '.join(cells)} | {'holds' if row['holds'] else '**does not hold**'} |")
+    return lines
 
 
 def _growth(results: Results) -> list[str]:
     sizes = sorted(size for part, size in results if part == "questions live")
-    if not sizes:
-        return ["not measured"]
-    rows = {size: results["questions live", size].figures for size in sizes}
+    if len(sizes) < 2:
+        return ["two sizes are needed"]
+    rows: dict[int, Figures] = {size: results["questions live", size].figures for size in sizes}
     lines = [
         f"| µs | {' | '.join(f'{size:,}' for size in sizes)} | largest to smallest |",
         f"| --- |{' ---: |' * (len(sizes) + 1)}",

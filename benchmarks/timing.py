@@ -34,6 +34,8 @@ class Effort(NamedTuple):
 
 
 FULL: Final = Effort(rounds=15, sample_ns=4_000_000, most_ns=1_500_000_000, seconds=3.0)
+BRIEF: Final = Effort(rounds=5, sample_ns=1_000_000, most_ns=300_000_000, seconds=0.3)
+"""A first look; and each of many runs that are compared."""
 ONCE: Final = Effort(rounds=1, sample_ns=0, most_ns=0, seconds=0.02)
 """Everything is run, and its answers are checked; the times say nothing."""
 
@@ -46,6 +48,12 @@ class Table(NamedTuple):
     title: str
     unit: str
     figures: Figures
+
+    def costs(self) -> Figures:
+        """The same, so that less is better: of rates their inverses."""
+        if "second" not in self.unit:
+            return self.figures
+        return {work: {name: 1 / rate for name, rate in row.items()} for work, row in self.figures.items()}
 
 
 @contextmanager

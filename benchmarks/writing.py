@@ -73,8 +73,8 @@ class Stepper:
 
 
 def steppers(columns: Columns, peers: Sequence[str]) -> list[Stepper]:
-    """The index, its page unread and its keys read, and new peers; all over these buckets."""
-    made = [_index_stepper(name, loaded(columns)) for name in ("index", "index, keys")]
+    """The index, its page unread and its timestamps read, and new peers; all over these buckets."""
+    made = [_index_stepper(name, loaded(columns)) for name in ("index", "index, timestamps")]
     for name in peers:
         peer = make(name)
         peer.load(columns)
@@ -91,7 +91,7 @@ def _index_stepper(name: str, index: ResultsIndex) -> Stepper:
 
     def step_and_read(document: Document) -> object:
         upsert([document])
-        return search(NEWEST).keys()
+        return search(NEWEST).column("timestamp").tolist()
 
     def newest() -> tuple[int, Any]:
         page = search(NEWEST)
@@ -222,7 +222,7 @@ def _index_rescoring(index: ResultsIndex, name: str) -> Callable[[Columns], obje
 
     def work(some: Columns) -> object:
         write(some)
-        return index.search(HIGHEST).keys()
+        return index.search(HIGHEST).column("timestamp").tolist()
 
     return work
 

@@ -18,6 +18,17 @@ KINDS: Final = {
 }
 """Every peer by its name, the ones written by hand first."""
 
+TITLES: Final = {
+    "list": "list",
+    "numpy": "NumPy",
+    "sqlite": "SQLite",
+    "duckdb": "DuckDB",
+    "polars": "Polars",
+    "pandas": "pandas",
+    "pyarrow": "pyarrow",
+}
+"""How each peer spells its name."""
+
 BY_HAND: Final = ("list", "numpy")
 ENGINES: Final = tuple(name for name in KINDS if name not in BY_HAND)
 

@@ -36,11 +36,11 @@ class Held:
 
         def keys() -> Keys:
             count, page = answer()
-            return count, page.column("timestamp").to_numpy()
+            return count, page.column("timestamp").to_numpy().tolist()
 
         def keys_by_time() -> Keys:
             count, first, last = self._cut(question)
-            page = self._columns["timestamp"].slice(first, last - first).to_numpy(zero_copy_only=False)
+            page = self._columns["timestamp"].slice(first, last - first).to_pylist()
             return count, page[::-1] if question.desc else page
 
         return keys_by_time if question.by_time else keys

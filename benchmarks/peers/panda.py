@@ -24,7 +24,7 @@ class Held:
 
         def keys() -> Keys:
             count, page = answer()
-            return count, page.to_numpy()
+            return count, page.tolist()
 
         return keys
 

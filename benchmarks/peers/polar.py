@@ -26,7 +26,7 @@ class Held:
 
         def keys() -> Keys:
             count, page = answer()
-            return count, page.get_column("timestamp").to_numpy()
+            return count, page.get_column("timestamp").to_list()
 
         if question.by_time:
             return self._prepare_by_time(question)
@@ -44,7 +44,7 @@ class Held:
             timestamps = self._frame.get_column("timestamp")
             low, high = self._window(question, timestamps)
             first, last = _cut(low, high, question)
-            page = timestamps.slice(first, last - first).to_numpy()
+            page = timestamps.slice(first, last - first).to_list()
             return high - low, page[::-1] if question.desc else page
 
         return keys

@@ -1,0 +1,79 @@
+"""A report says what was measured: figures are kept and read again, told with who wins, and drawn."""
+
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+from benchmarks.outcome import Outcome, Place, here, in_short, read, usual_size, write
+from benchmarks.pictures import draw
+from benchmarks.report import beside, humane, markdown, short
+from benchmarks.timing import Table
+
+QUICK = {"search": 2.0, "search, timestamps": 4.0, "list": 1.0, "numpy": 6.0, "sqlite": 40.0, "polars": 8.0}
+SLOW = {"search": 3.0, "search, timestamps": 5.0, "list": 90_000.0, "numpy": 9.0, "sqlite": 20.0, "polars": 1_500.0}
+
+
+@pytest.fixture
+def measured() -> Outcome:
+    """Two questions at two sizes, a fleet, a claim."""
+    questions = {
+        ("questions live", size): Table(f"Questions, {size:,}", "µs", {"Q1 first page": QUICK, "Q4 threshold 75": SLOW})
+        for size in (10_000, 1_000_000)
+    }
+    fleet = Table("Fleet, written, 300", "documents a second", {"F one more": {"index": 1_000.0, "sqlite": 4_000.0}})
+    row = {"small": 1.0, "large": 9.0, "grew": 9.0, "claimed": 1.0, "holds": 0.0}
+    claims = Table("Claims", "µs", {"`index.slow`": row})
+    place = Place("a machine", "Python 3", "abc1234")
+    return Outcome(place, ["a note"], {**questions, ("fleet writes", 300): fleet, ("claims", 1): claims})
+
+
+def test_figures_are_kept(measured: Outcome, tmp_path: Path) -> None:
+    """What is read is what was written."""
+    write(measured, tmp_path / "figures.json")
+    assert read(tmp_path / "figures.json") == measured
+
+
+def test_a_report_says_who_wins(measured: Outcome) -> None:
+    """Beside each row its quickest peer, and in plain words where that is quicker; rates are the other way round."""
+    assert usual_size(measured.results) == 1_000_000
+    assert [table.title for table in in_short(measured.results)] == ["Questions, 1,000,000", "Fleet, written, 300"]
+    text = "\n".join(short(measured))
+    assert "a machine; Python 3; commit abc1234" in text
+    q1 = "| Q1 first page | 2.00 µs | 4.00 µs | 1.00 µs | 6.00 µs | 40.0 µs | 8.00 µs Polars | **list wins, 0.5x** |"
+    assert q1 in text
+    assert "| Q4 threshold 75 | 3.00 µs | 5.00 µs | 90.0 ms | 9.00 µs | 20.0 µs | 1.50 ms Polars | NumPy 3x |" in text
+    assert "| F one more | 1,000 a second |  |  |  | 4,000 a second |  | **SQLite wins, 0.25x** |" in text
+    report = markdown(measured, ["ratios.svg"])
+    assert text in report
+    assert "- a note" in report
+    assert "(ratios.svg)" in report
+    assert "| `index.slow` | 1.00 | 9.00 | 9x | 1x | **does not hold** |" in report
+
+
+def test_times_are_told_in_short_units() -> None:
+    """Never a thousand of a unit where there is a larger one; never as quick where it is not quite."""
+    assert [humane(2.5, "µs"), humane(2_500, "µs"), humane(2_500, "ms")] == ["2.50 µs", "2.50 ms", "2.50 s"]
+    assert beside({"search": 1.0, "numpy": 0.999}) == "**NumPy wins, 0.99x**"
+    assert not beside({"search": 1.0})
+
+
+@pytest.mark.skipif(not find_spec("matplotlib"), reason="matplotlib is not installed")
+def test_pictures_are_drawn(measured: Outcome, tmp_path: Path) -> None:
+    """Both, the same from the same figures; of one size there is no growth to be drawn."""
+    again = tmp_path / "again"
+    again.mkdir()
+    assert draw(measured, tmp_path) == draw(measured, again) == ["latency.svg", "ratios.svg"]
+    for name in ("latency.svg", "ratios.svg"):
+        assert (tmp_path / name).read_bytes() == (again / name).read_bytes()
+    results = {key: table for key, table in measured.results.items() if key != ("questions live", 10_000)}
+    assert draw(measured._replace(results=results), tmp_path) == ["ratios.svg"]
+    assert draw(measured._replace(results={}), tmp_path) == []
+
+
+def test_the_place_is_told() -> None:
+    """The versions that were measured with, and a commit where this is a checkout."""
+    found = here()
+    assert "Python 3" in found.versions
+    assert "numpy" in found.versions
+    assert found.commit

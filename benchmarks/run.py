@@ -1,0 +1,125 @@
+"""What is measured, part by part; each table is kept as soon as it is there."""
+
+import gc
+import sys
+from collections.abc import Callable, Sequence
+from functools import partial
+from time import perf_counter, process_time
+from typing import Final
+
+from benchmarks import asking, claims, fleet, weighing, writing
+from benchmarks.claims import claim
+from benchmarks.outcome import Outcome, here
+from benchmarks.peers import KINDS, is_installed
+from benchmarks.timing import Effort, Figures, Table
+from benchmarks.workloads import bucket_columns
+
+#: Beyond this many buckets some variants are left out: they say nothing of growth.
+_ALL_VARIANTS: Final = 1_000_000
+
+_UNDISTURBED: Final = 0.9
+
+
+class Run:
+    """What is measured with which effort, and the tables that there are so far.
+
+    Args:
+        peers: beside whom; who is not installed is left out, and that is noted.
+        effort: how long to measure.
+    """
+
+    def __init__(self, peers: Sequence[str], effort: Effort) -> None:
+        self.effort = effort
+        self._results: dict[tuple[str, int], Table] = {}
+        self._notes: list[str] = []
+        self._begun = perf_counter()
+        self._peers = [name for name in peers if is_installed(name)]
+        absent = [name for name in peers if not is_installed(name)]
+        if absent:
+            self._notes.append(f"left out, since they are not installed: {', '.join(absent)}")
+
+    def outcome(self) -> Outcome:
+        """All that was measured so far."""
+        return Outcome(here(), self._notes, self._results)
+
+    def peers_at(self, size: int) -> list[str]:
+        """Those that are here, and are asked to hold so many rows."""
+        return [name for name in self._peers if size <= KINDS[name].most]
+
+    def put(self, part: str, size: int, title: str, unit: str, measure: Callable[[], Figures]) -> None:
+        """Measure, and keep the table; it says so where others had a tenth of the core or more."""
+        # Once for all of a part: with a list of a million dicts it takes a second.
+        gc.collect()
+        begun, worked = perf_counter(), process_time()
+        figures = measure()
+        now = perf_counter()
+        share = (process_time() - worked) / max(1e-9, now - begun)
+        words = f"; others were at work, this had {share:.0%} of its core" if share < _UNDISTURBED else ""
+        self._results[part, size] = Table(f"{title}, {size:,}{words}", unit, figures)
+        print(f"{now - self._begun:7.0f} s  {part}, {size:,}: {now - begun:.0f} s", file=sys.stderr, flush=True)
+
+    def questions(self, size: int) -> None:
+        """Every question, of buckets that look one way or another."""
+        effort, sets = self.effort, asking.sets_for(size) if self.effort.rounds > 1 else 2
+        for variant, words in asking.VARIANTS.items():
+            if size <= _ALL_VARIANTS or variant in {"live", "worn"}:
+                held = asking.setting(variant, size, self.peers_at(size))
+                only = asking.BY_TIME if variant == "final" else ()
+                ask = partial(asking.ask, held, effort, sets, only)
+                self.put(f"questions {variant}", size, f"Questions, {words}", "µs", ask)
+                if variant == "live":
+                    self.put("dense count", size, "A count", "µs", partial(asking.count_dense, held, effort))
+                    self._notes += [f"{size:,}: {name}: {said}" for name, said in asking.explain(held).items()]
+
+    def answers(self, size: int) -> None:
+        """From parameters, and to bodies and bytes."""
+        held, effort = asking.setting("live", size, self.peers_at(size)), self.effort
+        sets = 4 if effort.rounds > 1 else 1
+        words = f"Parameters in, bytes out by {asking.encoder().name}"
+        self.put("parameters", size, "Parameters", "µs", partial(asking.parse, held, effort))
+        self.put("bodies", size, "Bodies of 100 buckets", "µs", partial(asking.read, held, effort))
+        self.put("requests", size, words, "µs", partial(asking.answer_requests, held, effort, sets))
+        del held
+        first = partial(asking.ask_first, bucket_columns(size), effort)
+        self.put("first", size, "The first question after a load", "µs", first)
+
+    def writes(self, size: int) -> None:
+        """Appended, replaced, rescored, loaded."""
+        peers, effort = self.peers_at(size), self.effort
+        each: dict[str, tuple[str, str, Callable[[], Figures]]] = {
+            "appending": ("Appends", "µs", partial(writing.write_newest, size, peers, effort, interim=False)),
+            "replacing": ("Versions", "µs", partial(writing.write_newest, size, peers, effort, interim=True)),
+            "rescoring": ("Other scores", "ms", partial(writing.rescore, size, peers, effort)),
+            "loading": ("Loads", "ms", partial(writing.load, size, peers, effort)),
+            "documents": ("Documents", "a second", partial(writing.read_documents, size, effort)),
+        }
+        for part, (title, unit, measure) in each.items():
+            self.put(part, size, title, unit, measure)
+
+    def pauses(self, size: int) -> None:
+        """The longest pause of a write, and of a reader beside a writer."""
+        self.put("pauses", size, "Pauses", "ms", partial(writing.pause, size, self.effort))
+        self.put("readers", size, "Readers beside a writer", "ms", partial(writing.read_beside, size, self.effort))
+
+    def memory(self, size: int) -> None:
+        """Bytes a bucket."""
+        self.put("weights", size, "Memory", "bytes a bucket", partial(weighing.weigh, size, self.peers_at(size)))
+
+    def fleet(self, jobs: int) -> None:
+        """Very many jobs: written, asked, and what the small ones weigh."""
+        asked: Figures = {}
+
+        def write_and_ask() -> Figures:
+            rates, found = fleet.measure(jobs, self.effort, self._peers)
+            asked.update(found)
+            return rates
+
+        self.put("fleet writes", jobs, "Fleet, written", "documents a second", write_and_ask)
+        self._results["fleet question", jobs] = Table(f"Fleet, asked, {jobs:,}", "µs", asked)
+        tenth = max(10, jobs // 10)
+        self.put("job weights", tenth, "Memory of jobs", "bytes a job", partial(weighing.weigh_jobs, tenth))
+
+    def claims(self) -> None:
+        """Every claim of complexity; whether it holds says nothing where everything is run once."""
+        measure = partial(claim.measure, claims.CLAIMS, self.effort)
+        self.put("claims", len(claims.CLAIMS), "What docstrings say of the cost, and how it grew", "µs", measure)
