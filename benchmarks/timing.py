@@ -109,7 +109,7 @@ def alternate(contestants: Mapping[str, Callable[[Any], object]], given: Sequenc
     taken: dict[str, list[float]] = {name: [] for name in contestants}
     with undisturbed():
         for turn, one in enumerate(given):
-            shift = turn % len(contestants)
+            shift = turn % max(1, len(contestants))
             names = list(contestants)
             for name in names[shift:] + names[:shift]:
                 work = contestants[name]

@@ -3,7 +3,9 @@
 from typing import Final
 
 from benchmarks.claims import answers, documents, doors, index, model, orders, search, segments, tables
-from benchmarks.claims.claim import Claim
+from benchmarks.claims.claim import Claim, measure
+
+__all__ = ["CLAIMS", "measure"]
 
 CLAIMS: Final[tuple[Claim, ...]] = tuple(
     claim
