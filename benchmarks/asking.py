@@ -1,7 +1,7 @@
 """The questions, asked of the index and of all peers in turn; every answer is compared before its time counts."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from importlib import import_module
 from importlib.util import find_spec
@@ -255,7 +255,7 @@ def answer_requests(held: Setting, effort: Effort, sets: int) -> Figures:
                 check(f"{name} in bytes, {contestant}", found, one.answer, empty=False)
                 if body != bodies["index"]:
                     raise WrongAnswer(f"{name} in bytes: those of {contestant} say something else")
-        figures[name] = race(calls, effort)
+        figures[f"{name}, parameters in, bytes out"] = race(calls, effort)
     return figures
 
 
@@ -289,11 +289,9 @@ def ask_first(columns: Columns, effort: Effort) -> Figures:
     return figures
 
 
-def explain(held: Setting) -> dict[str, str]:
+def explain(held: Setting) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """What the index says of how it answers each question, where it can."""
-    said = {}
     for name, variants in asked(held.columns, 1).items():
         tell = getattr(held.ours.search(variants[0].query), "explain", None)
         if tell is not None:
-            said[name] = str(dict(tell()))
-    return said
+            yield name, dict(tell())

@@ -24,8 +24,9 @@ def measured() -> Outcome:
     fleet = Table("Fleet, written, 300", "documents a second", {"F one more": {"index": 1_000.0, "sqlite": 4_000.0}})
     row = {"small": 1.0, "large": 9.0, "grew": 9.0, "claimed": 1.0, "holds": 0.0}
     claims = Table("Claims", "µs", {"`index.slow`": row})
+    plan = {"question": "Q4 threshold 75, 10,000", "path": "threshold", "rungs": [75.0], "column": None}
     place = Place("a machine", "Python 3", "abc1234")
-    return Outcome(place, ["a note"], {**questions, ("fleet writes", 300): fleet, ("claims", 1): claims})
+    return Outcome(place, ["a note"], {**questions, ("fleet writes", 300): fleet, ("claims", 1): claims}, [plan])
 
 
 def test_figures_are_kept(measured: Outcome, tmp_path: Path) -> None:
@@ -48,6 +49,8 @@ def test_a_report_says_who_wins(measured: Outcome) -> None:
     assert text in report
     assert "- a note" in report
     assert "(ratios.svg)" in report
+    assert "| question | path | rungs | column |" in report
+    assert "| Q4 threshold 75, 10,000 | threshold | 75 |  |" in report
     assert "| `index.slow` | 1.00 | 9.00 | 9x | 1x | **does not hold** |" in report
 
 

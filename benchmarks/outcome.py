@@ -20,8 +20,8 @@ Results = Mapping[tuple[str, int], Table]
 
 #: The size that is told in short, if it was measured.
 _USUAL: Final = 1_000_000
-_IN_SHORT: Final = ("questions live", "appending", "replacing", "rescoring", "loading")
-_OF_ONE_JOB: Final = (*_IN_SHORT, "requests", "pauses", "weights")
+_IN_SHORT: Final = ("questions live", "requests", "appending", "replacing", "rescoring", "loading")
+_OF_ONE_JOB: Final = (*_IN_SHORT, "pauses", "weights")
 
 
 class Place(NamedTuple):
@@ -45,11 +45,13 @@ class Outcome(NamedTuple):
         place: where it was measured.
         notes: what a reader of the figures should know besides.
         results: the figures.
+        plans: how the index found the answer to each question at each size, as it tells itself.
     """
 
     place: Place
     notes: Sequence[str]
     results: Results
+    plans: Sequence[Mapping[str, Any]]
 
 
 def here() -> Place:
@@ -114,6 +116,7 @@ def write(outcome: Outcome, path: Path) -> None:
     body: dict[str, Any] = {
         **outcome.place._asdict(),
         "notes": list(outcome.notes),
+        "plans": list(outcome.plans),
         "tables": [{"part": part, "size": size, **table._asdict()} for (part, size), table in outcome.results.items()],
     }
     path.write_text(json.dumps(body, indent=1) + "\n", encoding="utf-8")
@@ -126,4 +129,4 @@ def read(path: Path) -> Outcome:
         (table["part"], table["size"]): Table(table["title"], table["unit"], table["figures"])
         for table in body["tables"]
     }
-    return Outcome(Place(body["machine"], body["versions"], body["commit"]), body["notes"], results)
+    return Outcome(Place(body["machine"], body["versions"], body["commit"]), body["notes"], results, body["plans"])

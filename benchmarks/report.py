@@ -1,7 +1,7 @@
 """What was measured, as Markdown: where, in short, the goals, a table for each part."""
 
-from collections.abc import Iterable, Mapping
-from typing import Final
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Final
 
 from benchmarks.goals import Verdict, best, judge, shown, times
 from benchmarks.outcome import Outcome, Place, Results, in_short, sizes_of, usual_size
@@ -29,6 +29,7 @@ def markdown(outcome: Outcome, pictures: Iterable[str] = ()) -> str:
     for (part, _), table in results.items():
         lines += [f"## {table.title}", "", *(_claims(table) if part == "claims" else _rows(table)), ""]
     lines += ["## Growth of `search(prepared)`", "", *_growth(results), ""]
+    lines += ["## How the index found each answer", "", *_plans(outcome.plans), ""]
     return "\n".join(lines)
 
 
@@ -52,7 +53,40 @@ def short(found: Outcome) -> list[str]:
             for table in in_short(found.results)
             for name in table.figures
         ),
+        "",
+        "| the index alone | |",
+        "| --- | ---: |",
+        *(f"| {work} | {said} |" for work, said in _alone(found.results, size)),
     ]
+
+
+def _alone(results: Results, size: int) -> Iterator[tuple[str, str]]:
+    """What no peer stands beside, or what is the difference of two figures."""
+    for part, tell in _ALONE.items():
+        for (name, of), table in results.items():
+            if name == part and (of == size or part == "job weights"):
+                for work, row in table.figures.items():
+                    # Peers have rows of their own in some tables.
+                    if work not in KINDS:
+                        yield tell(work, row)
+
+
+_ALONE: Final[Mapping[str, Callable[[str, Mapping[str, float]], tuple[str, str]]]] = {
+    "parameters": lambda work, row: (
+        f"`get_buckets(...)` over `search(query)`, {work}",
+        humane(row["get_buckets"] - row["search"], "µs"),
+    ),
+    "bodies": lambda work, row: (
+        f"`to_dict()` for each of 100 buckets, {work}",
+        humane((row["search, to_dict"] - row["search"]) / 100, "µs"),
+    ),
+    "documents": lambda work, row: (work, f"{row['index']:,.0f} a second"),
+    "first": lambda work, row: (f"{work}, the first time after a load", humane(row["the first time"], "µs")),
+    "pauses": lambda work, row: (f"{work}, the longest of {row['buckets']:,.0f}", humane(row["longest"], "ms")),
+    "readers": lambda work, row: (f"{work}: 99 of 100 newest pages", humane(row["99 of 100"], "ms")),
+    "weights": lambda work, row: (f"a bucket{work.removeprefix('index')}", f"{row['traced']:.1f} bytes"),
+    "job weights": lambda work, row: (work, f"{row['traced']:,.0f} bytes"),
+}
 
 
 def _short(name: str, table: Table) -> list[str]:
@@ -132,3 +166,15 @@ def _growth(results: Results) -> list[str]:
         taken = [rows[size][name]["search"] for size in sizes]
         lines.append(f"| {name} | {' | '.join(map(shown, taken))} | {times(taken[-1] / taken[0])} |")
     return lines
+
+
+def _plans(plans: Sequence[Mapping[str, Any]]) -> list[str]:
+    names = list(dict.fromkeys(name for plan in plans for name in plan))
+    lines = [f"| {' | '.join(names)} |", f"|{' --- |' * len(names)}"]
+    return [*lines, *(f"| {' | '.join(_told(plan.get(name)) for name in names)} |" for plan in plans)]
+
+
+def _told(value: object) -> str:
+    if isinstance(value, list | tuple):
+        return ", ".join(map(_told, value))
+    return "" if value is None else f"{value:,.4g}" if isinstance(value, float) else str(value)

@@ -2,11 +2,11 @@
 
 import gc
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from importlib import import_module
 from time import perf_counter, process_time
-from typing import Final
+from typing import Any, Final
 
 from benchmarks import asking, fleet, weighing, writing
 from benchmarks.outcome import Outcome, here
@@ -32,6 +32,7 @@ class Run:
         self.effort = effort
         self._results: dict[tuple[str, int], Table] = {}
         self._notes: list[str] = []
+        self._plans: list[Mapping[str, Any]] = []
         self._begun = perf_counter()
         self._peers = [name for name in peers if is_installed(name)]
         absent = [name for name in peers if not is_installed(name)]
@@ -40,7 +41,7 @@ class Run:
 
     def outcome(self) -> Outcome:
         """All that was measured so far."""
-        return Outcome(here(), self._notes, self._results)
+        return Outcome(here(), self._notes, self._results, self._plans)
 
     def peers_at(self, size: int) -> list[str]:
         """Those that are here, and are asked to hold so many rows."""
@@ -69,7 +70,7 @@ class Run:
                 self.put(f"questions {variant}", size, f"Questions, {words}", "µs", ask)
                 if variant == "live":
                     self.put("dense count", size, "A count", "µs", partial(asking.count_dense, held, effort))
-                    self._notes += [f"{size:,}: {name}: {said}" for name, said in asking.explain(held).items()]
+                    self._plans += [{"question": f"{name}, {size:,}", **plan} for name, plan in asking.explain(held)]
 
     def answers(self, size: int) -> None:
         """From parameters, and to bodies and bytes."""
