@@ -28,6 +28,11 @@ _COLOURS: Final = {
     "pyarrow": "#7f5ab6",
 }
 _MARKS: Final = dict(zip(KINDS, "os^vDPX", strict=True))
+#: The index unread, as a page is handed out, and read out, as an engine's answer is.
+_OURS: Final = {
+    "search": {"label": "bucketquery", "linewidth": 2.6, "marker": "o", "markersize": 4},
+    "search, timestamps": {"label": "bucketquery, read out", "linewidth": 1.6, "linestyle": (0, (2, 1))},
+}
 _GRID: Final = {"color": "#e5e7eb", "linewidth": 0.6}
 _COLUMNS: Final = 5
 
@@ -82,9 +87,9 @@ def _latency(plot: Any, results: Results) -> Any:
         rows, _COLUMNS, figsize=size, sharex=True, sharey=True, layout="constrained", squeeze=False
     )
     for panel, name in zip(panels.flat, names, strict=False):
-        for contestant in (*KINDS, "search"):
+        for contestant in (*KINDS, *_OURS):
             line = {size: figures[name][contestant] for size, figures in tables.items() if contestant in figures[name]}
-            panel.plot(list(line), list(line.values()), label=_label(contestant), **_pen(contestant))
+            panel.plot(list(line), list(line.values()), **_pen(contestant))
         panel.set_title(fill(name, 28), fontsize=9, loc="left")
         panel.set_xscale("log")
         panel.set_yscale("log")
@@ -101,14 +106,16 @@ def _latency(plot: Any, results: Results) -> Any:
     return figure
 
 
-def _label(contestant: str) -> str:
-    return TITLES.get(contestant, "bucketquery")
-
-
 def _pen(contestant: str) -> Mapping[str, Any]:
-    if contestant == "search":
-        return {"color": _INDEX, "linewidth": 2.6, "marker": "o", "markersize": 4}
-    return {"color": _COLOURS[contestant], "linewidth": 1, "marker": _MARKS[contestant], "markersize": 3.5}
+    if contestant in _OURS:
+        return {"color": _INDEX, **_OURS[contestant]}
+    return {
+        "color": _COLOURS[contestant],
+        "label": TITLES[contestant],
+        "linewidth": 1,
+        "marker": _MARKS[contestant],
+        "markersize": 3.5,
+    }
 
 
 def _ratios(plot: Any, results: Results) -> Any:
