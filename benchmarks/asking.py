@@ -40,11 +40,12 @@ BY_TIME: Final = ("Q1", "Q3", "Q7", "Q2", "Q9")
 
 
 class Setting(NamedTuple):
-    """The same buckets in the index and in the peers."""
+    """The same buckets in the index, which may hold other jobs too, and in the peers."""
 
     columns: Columns
     ours: ResultsIndex
     peers: Mapping[str, Peer]
+    job_id: str = JOB
 
 
 class Asked(NamedTuple):
@@ -83,11 +84,11 @@ def sets_for(size: int) -> int:
     return 64 if size <= 100_000 else 16 if size <= 1_000_000 else 8
 
 
-def asked(columns: Columns, sets: int) -> dict[str, list[Asked]]:
-    """Every variant of every question with its answer, by the name of the question."""
+def asked(columns: Columns, sets: int, job_id: str = JOB) -> dict[str, list[Asked]]:
+    """Every variant of every question of a job with its answer, by the name of the question."""
     found = {}
     for name, variants in questions(columns, sets).items():
-        queries = [BucketQuery(jobs=JOB, **parameters) for parameters in variants]
+        queries = [BucketQuery(jobs=job_id, **parameters) for parameters in variants]
         found[name] = [
             Asked(parameters, query, Question.of(query), answer_of(columns, Question.of(query)))
             for parameters, query in zip(variants, queries, strict=True)
@@ -132,11 +133,19 @@ def ask(held: Setting, effort: Effort, sets: int, only: Sequence[str] = ()) -> F
     Raises:
         WrongAnswer: somebody's answer is not the right one.
     """
+    chosen = asked(held.columns, sets, held.job_id).items()
+    return ask_all(held, effort, {name: some for name, some in chosen if not only or name.split()[0] in only})
+
+
+def ask_all(held: Setting, effort: Effort, chosen: Mapping[str, Sequence[Asked]]) -> Figures:
+    """How long chosen variants of questions take, asked in the same ways.
+
+    Raises:
+        WrongAnswer: somebody's answer is not the right one.
+    """
     figures = {}
-    for name, variants in asked(held.columns, sets).items():
-        if only and name.split()[0] not in only:
-            continue
-        contestants = _index_calls(name, held.ours, variants)
+    for name, variants in chosen.items():
+        contestants = _index_calls(name, held, variants)
         for peer_name, peer in held.peers.items():
             calls = [peer.prepare(one.question) for one in variants]
             for call, one in zip(calls, variants, strict=True):
@@ -147,11 +156,11 @@ def ask(held: Setting, effort: Effort, sets: int, only: Sequence[str] = ()) -> F
     return figures
 
 
-def _index_calls(name: str, index: ResultsIndex, variants: Sequence[Asked]) -> dict[str, Sequence[Call]]:
+def _index_calls(name: str, held: Setting, variants: Sequence[Asked]) -> dict[str, Sequence[Call]]:
     calls: dict[str, list[Call]] = {way: [] for way in INDEX}
     for one in variants:
-        search = partial(index.search, one.query)
-        get = partial(index.get_buckets, job_id=JOB, **one.parameters)
+        search = partial(held.ours.search, one.query)
+        get = partial(held.ours.get_buckets, job_id=held.job_id, **one.parameters)
         for page in (search(), get()):
             check(f"{name}, index", (page.count, timestamps_of(page)), one.answer, empty=not one.question.size)
         made: tuple[Call, ...] = (search, _reading(search, "timestamps"), _reading(search, "keys"), get)
