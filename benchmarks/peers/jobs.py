@@ -1,0 +1,215 @@
+"""What else could hold the buckets of many jobs, and be asked over all of them as over one table.
+
+Ties go by timestamp, span and job, in the question's direction; questions for final buckets only are not asked here.
+"""
+
+import sqlite3
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from importlib import import_module
+from itertools import repeat
+from time import perf_counter_ns
+from typing import Any, Final, Protocol
+
+import numpy as np
+
+from benchmarks.peers import arrays
+from benchmarks.peers.peer import FIELDS
+from benchmarks.peers.sql import columns_of, order, where
+from benchmarks.workloads import Columns, Document, Question
+
+Key = tuple[str, int, int]
+"""A bucket's job, timestamp and span."""
+
+Pages = Callable[[], list[Key]]
+
+_KEY: Final = ("job_id", "timestamp", "bucket_span")
+_KEPT: Final = ("job_id", "timestamp", "anomaly_score", "bucket_span", "event_count")
+_PLANS: Final = ("", "not indexed", "indexed by by_time", "indexed by by_score")
+_TYPES: Final = {"anomaly_score": np.float64, "initial_anomaly_score": np.float64, "is_interim": np.bool_}
+
+
+class ManyJobs(Protocol):
+    """One way to hold the buckets of many jobs without this library."""
+
+    def put(self, documents: Sequence[Document]) -> object:
+        """Write a batch, all or nothing."""
+
+    def prepare(self, question: Question) -> Callable[[], tuple[int, Any]]:
+        """What answers with the exact count, and the page as this one hands it out; to be asked anew after a write."""
+
+    def keys(self, page: Any) -> Sequence[Key]:
+        """The keys of such a page, where it is not these already."""
+
+
+class InSqlite:
+    """One table with a column for the job, its identity the key, and indexes on time and on score."""
+
+    def __init__(self) -> None:
+        self._connection = sqlite3.connect(":memory:", isolation_level=None)
+        self._run = self._connection.execute
+        self._run(
+            "create table buckets (job_id text, timestamp integer, anomaly_score real, bucket_span integer,"
+            " event_count integer, primary key (job_id, timestamp, bucket_span)) without rowid"
+        )
+        self._run("create index by_time on buckets (timestamp, anomaly_score)")
+        # The key is in every index; named in the order of ties it spares sorting them.
+        self._run("create index by_score on buckets (anomaly_score, timestamp, bucket_span, job_id)")
+
+    def put(self, documents: Sequence[Document]) -> object:
+        """One transaction."""
+        self._run("begin")
+        rows = ([document[name] for name in _KEPT] for document in documents)
+        self._connection.executemany("insert or replace into buckets values (?, ?, ?, ?, ?)", rows)
+        return self._run("commit")
+
+    def prepare(self, question: Question) -> Callable[[], tuple[int, list[Key]]]:
+        """A statement for the count, where that is not known, and one for the page."""
+        conditions, values = _where(question)
+        if not conditions:
+            length = self._run("select count(*) from buckets").fetchone()[0]
+            page = self.prepare_page(question)
+            return lambda: (length, page())
+        count = self._quickest(f"select count(*) from buckets %s{conditions}", values)
+        if not question.size:
+            return lambda: (count()[0][0], [])
+        page = self.prepare_page(question)
+        return lambda: (count()[0][0], page())
+
+    def prepare_page(self, question: Question) -> Pages:
+        """The keys of the page alone."""
+        conditions, values = _where(question)
+        text = f"select {columns_of(_KEY)} from buckets %s{conditions}{_order(question)} limit ? offset ?"
+        return self._quickest(text, [*values, question.size, question.from_])
+
+    def _quickest(self, text: str, values: Sequence[Any]) -> Callable[[], list[Any]]:
+        """The statement by the plan that answers soonest, of those that it can have."""
+        taken: dict[int, Callable[[], list[Any]]] = {}
+        for plan in _PLANS:
+            ask = partial(self._ask, text.replace("%s", plan), values)
+            try:
+                taken[_least(ask)] = ask
+            except sqlite3.OperationalError as error:
+                if "no query solution" not in str(error):
+                    raise
+        return taken[min(taken)]
+
+    def _ask(self, statement: str, values: Sequence[Any]) -> list[Any]:
+        return self._run(statement, values).fetchall()
+
+    def keys(self, page: Sequence[Key]) -> Sequence[Key]:
+        """The page has been its keys all along."""
+        return page
+
+
+class InDuckdb:
+    """One table with a column for the job, one thread; no index, as those of DuckDB serve single rows only."""
+
+    def __init__(self) -> None:
+        self._connection: Any = import_module("duckdb").connect(config={"threads": 1})
+        self._run = self._connection.execute
+        self._run(
+            "create table buckets (job_id text, timestamp bigint, anomaly_score double, bucket_span bigint,"
+            " event_count bigint)"
+        )
+
+    def put(self, documents: Sequence[Document]) -> object:
+        """As arrays, which it takes in much sooner than row by row; whether a row is new is not asked."""
+        given = {name: np.array([document[name] for document in documents]) for name in _KEPT[1:]}
+        given["job_id"] = np.array([document["job_id"] for document in documents], dtype=np.object_)
+        self._connection.register("given", given)
+        self._run(f"insert into buckets select {columns_of(_KEPT)} from given")
+        return self._connection.unregister("given")
+
+    def prepare(self, question: Question) -> Callable[[], tuple[int, list[Key]]]:
+        """A statement for the count, where that is not known, and one for the page; parsed beforehand."""
+        conditions, values = _where(question)
+        run, select_count = self._run, self._parsed(f"select count(*) from buckets{conditions}")
+        if not conditions:
+            length = run(select_count).fetchone()[0]
+            page = self.prepare_page(question)
+            return lambda: (length, page())
+        if not question.size:
+            return lambda: (run(select_count, values).fetchone()[0], [])
+        page = self.prepare_page(question)
+        return lambda: (run(select_count, values).fetchone()[0], page())
+
+    def prepare_page(self, question: Question) -> Pages:
+        """The keys of the page alone."""
+        run, (conditions, values) = self._run, _where(question)
+        # Constants: with placeholders here it does not know that it needs few.
+        cut = f" limit {question.size} offset {question.from_}"
+        select = self._parsed(f"select {columns_of(_KEY)} from buckets{conditions}{_order(question)}{cut}")
+        return lambda: run(select, values).fetchall()
+
+    def _parsed(self, statement: str) -> Any:
+        return self._connection.extract_statements(statement)[0]
+
+    def keys(self, page: Sequence[Key]) -> Sequence[Key]:
+        """The page has been its keys all along."""
+        return page
+
+
+class InNumpy:
+    """The arrays of one job, with those of all in them in the order of ties, and the jobs' numbers beside them."""
+
+    def put(self, documents: Sequence[Document]) -> None:
+        """All there are, once."""
+        self._jobs = sorted({document["job_id"] for document in documents})
+        numbers = {job_id: number for number, job_id in enumerate(self._jobs)}
+        columns = arrays_of(documents)
+        codes = np.array([numbers[document["job_id"]] for document in documents], dtype=np.int64)
+        rows = np.lexsort((codes, columns["bucket_span"], columns["timestamp"]))
+        self._codes = codes[rows]
+        self._held = arrays.Held()
+        # It sorts by time what does not ascend, and leaves the order of equal ones as it is.
+        self._held.load({name: column[rows] for name, column in columns.items()})
+
+    def prepare(self, question: Question) -> Callable[[], tuple[int, arrays.Rows]]:
+        """As for one job: the order of rows is that of ties."""
+        return self._held.prepare(question)
+
+    def keys(self, page: arrays.Rows) -> Sequence[Key]:
+        """Gathered from three arrays."""
+        columns = self._held.columns
+        jobs = map(self._jobs.__getitem__, self._codes[page].tolist())
+        return list(zip(jobs, columns["timestamp"][page].tolist(), columns["bucket_span"][page].tolist(), strict=True))
+
+
+KINDS: Final[dict[str, Callable[[], ManyJobs]]] = {"numpy": InNumpy, "sqlite": InSqlite, "duckdb": InDuckdb}
+"""Every peer that holds many jobs, by the name that it has elsewhere."""
+
+
+def arrays_of(documents: Iterable[Document]) -> Columns:
+    """The fields of documents as columns, in the order they come in; each must have them all.
+
+    Raises:
+        ValueError: a score is missing.
+    """
+    rows = list(documents)
+    columns: Columns = {
+        name: np.array([document[name] for document in rows], dtype=_TYPES.get(name, np.int64)) for name in FIELDS
+    }
+    for name in ("anomaly_score", "initial_anomaly_score"):
+        if np.isnan(columns[name]).any():
+            raise ValueError(f"a bucket without [{name}] is nothing that the peers could hold")
+    return columns
+
+
+def _where(question: Question) -> tuple[str, list[Any]]:
+    assert not question.final_only
+    return where(question, "")
+
+
+def _order(question: Question) -> str:
+    direction = "desc" if question.desc else "asc"
+    return f"{order(question)}, bucket_span {direction}, job_id {direction}"
+
+
+def _least(call: Callable[[], object]) -> int:
+    def timed() -> int:
+        begun = perf_counter_ns()
+        call()
+        return perf_counter_ns() - begun
+
+    return min(timed() for _ in repeat(None, 3))
