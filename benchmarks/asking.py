@@ -96,7 +96,7 @@ def asked(columns: Columns, sets: int, job_id: str = JOB) -> dict[str, list[Aske
     return found
 
 
-def check(name: str, answer: tuple[int, Sequence[int]], right: tuple[int, Sequence[int]], *, empty: bool) -> None:
+def check(name: str, answer: tuple[int, Sequence[Any]], right: tuple[int, Sequence[Any]], *, empty: bool) -> None:
     """Refuse an answer that is not the right one, and one that says nothing.
 
     Raises:
