@@ -4,71 +4,26 @@ Every answer is compared with a plain list's before its time counts. The one pro
 too: to expand a page of 100 buckets with five records each takes at most three times the page without.
 """
 
-from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from itertools import count
 from random import Random
 from statistics import median
 from time import perf_counter
-from typing import Any, Final
+from typing import Final
 
 import pytest
 
 from benchmarks.real import SAMPLES, read_documents
-from benchmarks.workloads import FIRST_MS, JOB, SPAN_MS, SPAN_S, Benchmark, Columns, Document
+from benchmarks.records import EACH, QUESTIONS, by_hand, check_expanded, middle, record, records
+from benchmarks.records import blamed as indexed
+from benchmarks.workloads import JOB, Benchmark, Columns, Document
 from bucketquery import BucketPage, RecordQuery, ResultsIndex
 
-EACH: Final = 5
-HOSTS: Final = 50
 MOST_TIMES: Final = 3
-BLAMED: Final = [{"influencer_field_name": "bucket_time", "anomaly_score": 5.0, "probability": 0.5}]
 
 #: Garbage of one contestant should not be collected while another is timed.
 WITHOUT_GARBAGE: Final = pytest.mark.benchmark(disable_gc=True)
-
-
-def bucket(row: int) -> Document:
-    """A bucket that is blamed on its time."""
-    return {
-        "result_type": "bucket",
-        "job_id": JOB,
-        "timestamp": FIRST_MS + row * SPAN_MS,
-        "anomaly_score": 5.0,
-        "bucket_span": SPAN_S,
-        "bucket_influencers": BLAMED,
-    }
-
-
-def record(row: int, host: str, rng: Random) -> Document:
-    """An anomaly of a host, with all that a real one usually has."""
-    return {
-        "job_id": JOB,
-        "result_type": "record",
-        "probability": 10 ** -(1 + 300 * rng.random()),
-        "record_score": 100 * rng.random(),
-        "initial_record_score": 50.0,
-        "bucket_span": SPAN_S,
-        "detector_index": 0,
-        "is_interim": False,
-        "timestamp": FIRST_MS + row * SPAN_MS,
-        "partition_field_name": "host",
-        "partition_field_value": host,
-        "function": "mean",
-        "function_description": "mean",
-        "typical": [5.0],
-        "actual": [rng.random()],
-        "field_name": "load",
-        "influencers": [{"influencer_field_name": "host", "influencer_field_values": [host]}],
-        "host": [host],
-    }
-
-
-def records(rows: Sequence[int]) -> list[Document]:
-    """Five records for each of some buckets."""
-    rng = Random(7)
-    hosts = [f"host-{number}" for number in range(HOSTS)]
-    return [record(row, host, rng) for row in rows for host in rng.sample(hosts, EACH)]
 
 
 @pytest.fixture(scope="module")
@@ -80,28 +35,7 @@ def documents(columns: Columns) -> list[Document]:
 @pytest.fixture(scope="module")
 def blamed(documents: list[Document]) -> ResultsIndex:
     """An index of the records and their buckets."""
-    index = ResultsIndex()
-    assert index.upsert([bucket(row) for row in range(len(documents) // EACH)]).inserted * EACH == len(documents)
-    assert index.upsert(documents).inserted == len(documents)
-    return index
-
-
-def middle(index: ResultsIndex, *, expand: bool) -> BucketPage:
-    """The hundred buckets in the middle."""
-    return index.get_buckets(job_id=JOB, from_=900, size=100, expand=expand)
-
-
-def check_expanded(index: ResultsIndex, documents: Sequence[Document]) -> None:
-    """The page in the middle has just the records that are meant, the most unlikely first."""
-    by_time: dict[int, list[Document]] = defaultdict(list)
-    for document in documents:
-        by_time[document["timestamp"]].append(document)
-    bodies = middle(index, expand=True).to_dict()["buckets"]
-    assert [body["timestamp"] for body in bodies] == [FIRST_MS + row * SPAN_MS for row in range(900, 1_000)]
-    for body in bodies:
-        assert body["records"] == sorted(by_time[body["timestamp"]], key=lambda each: each["probability"])
-        assert len(body["records"]) == EACH
-    assert not any("records" in body for body in middle(index, expand=False).to_dict()["buckets"])
+    return indexed(documents)
 
 
 WAYS: dict[str, Callable[[BucketPage], object]] = {
@@ -137,38 +71,20 @@ def test_expanding_takes_at_most_three_times_the_page(blamed: ResultsIndex, docu
     assert median(times[True]) <= MOST_TIMES * median(times[False])
 
 
-QUESTIONS: dict[str, dict[str, Any]] = {
-    "top 100 by score": {},
-    "threshold 99, top 100": {"record_score": 99.0},
-    "top 100 by probability": {"sort": "probability", "desc": False},
-    "by host": {"sort": "partition_field_value", "desc": False},
-}
-
-
 @WITHOUT_GARBAGE
 @pytest.mark.parametrize("contestant", ["search", "list"])
 @pytest.mark.parametrize("question", QUESTIONS)
 def test_records_are_asked_for(
     benchmark: Benchmark, question: str, contestant: str, blamed: ResultsIndex, documents: list[Document]
 ) -> None:
-    """A page of their own; the list filters and sorts all of its dicts."""
+    """A page of their own; the list filters all of its dicts and takes the best."""
     query = RecordQuery(jobs=JOB, **QUESTIONS[question])
-    sign = -1 if query.desc else 1
-
-    def by_hand() -> tuple[int, list[Document]]:
-        found = [each for each in documents if each["record_score"] >= query.record_score]
-        if query.sort == "partition_field_value":
-            found.sort(key=lambda each: (each[query.sort], each["record_score"]))
-        else:
-            found.sort(key=lambda each: sign * each[query.sort])
-        return len(found), found[: query.size]
-
     body = blamed.search(query).to_dict()
     assert body["count"]
-    assert (body["count"], body["records"]) == by_hand()
+    assert (body["count"], body["records"]) == by_hand(documents, query)
     benchmark.group = f"records, {question}"
     benchmark.extra_info["contestant"] = contestant
-    benchmark(partial(blamed.search, query) if contestant == "search" else by_hand)
+    benchmark(partial(blamed.search, query) if contestant == "search" else partial(by_hand, documents, query))
 
 
 @WITHOUT_GARBAGE
