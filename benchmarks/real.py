@@ -4,6 +4,7 @@ A set is many jobs in one index. Its longest job is asked what made buckets are 
 and all of its jobs are asked together, beside peers that hold them all.
 """
 
+import gc
 import gzip
 import json
 from collections import defaultdict
@@ -213,6 +214,8 @@ def weigh(known: RealSet, documents: Sequence[Document]) -> Figures:
     Raises:
         WrongAnswer: the index has not what is known of the set.
     """
+    # What other work has left for new tuples to lie in would not be counted.
+    gc.collect()
     index, taken = traced(partial(indexed, documents))
     # Before anything is asked: questions by score make more.
     told = index.stats()["bytes"] / known.buckets
