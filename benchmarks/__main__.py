@@ -7,6 +7,7 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -17,7 +18,7 @@ from benchmarks.run import Run
 from benchmarks.timing import BRIEF, FULL, ONCE
 from benchmarks.workloads import SMALLEST
 
-PARTS: Final = ("questions", "answers", "writes", "pauses", "memory", "fleet", "claims")
+PARTS: Final = ("questions", "answers", "writes", "pauses", "memory", "fleet", "real", "records", "claims")
 """What can be measured by itself."""
 
 
@@ -53,10 +54,15 @@ def _measure(run: Run, parts: Sequence[str], sizes: Sequence[int], jobs: int) ->
         for name, measure in of_one_job.items():
             if name in parts:
                 measure(size)
-    if "fleet" in parts:
-        run.fleet(jobs)
-    if "claims" in parts:
-        run.claims()
+    others: Mapping[str, Callable[[], None]] = {
+        "fleet": partial(run.fleet, jobs),
+        "real": run.real,
+        "records": run.records,
+        "claims": run.claims,
+    }
+    for name, measure_others in others.items():
+        if name in parts:
+            measure_others()
 
 
 def _parser() -> argparse.ArgumentParser:

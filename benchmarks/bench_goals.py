@@ -46,9 +46,11 @@ def test_what_is_missing_is_not_measured() -> None:
 
 def test_like_is_compared_with_like() -> None:
     """A page that nobody reads stands beside row numbers; one that is read beside an engine's answer."""
-    row = {"search": 2.0, "search, timestamps": 10.0, "numpy": 3.0, "sqlite": 20.0}
+    row = {"search": 2.0, "search, keys": 30.0, "search, timestamps": 10.0, "numpy": 3.0, "sqlite": 20.0}
     assert ratios(row) == {"numpy": 1.5, "sqlite": 2.0}
     assert best(row) == ("numpy", 1.5)
+    assert ratios({"search": 2.0, "search, keys": 10.0, "numpy": 3.0, "sqlite": 20.0}) == ratios(row)
+    assert ratios({"index": 2.0, "numpy": 3.0, "sqlite": 20.0}) == {"numpy": 1.5, "sqlite": 10.0}
     slow = {f"Q{number} of them": row for number in (1, 2, 3, 7, 9)}
     tables = {("questions live", 10_000): Table("", "µs", {name: {**some, "list": 1.0} for name, some in slow.items()})}
     assert Measured(tables, 10_000).sizes == [10_000]

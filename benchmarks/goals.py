@@ -55,8 +55,9 @@ class Measured:
 def ratios(row: Mapping[str, float]) -> dict[str, float]:
     """How many times as long as the index each peer takes in a row, like compared with like."""
     mine = [name for name in row if name not in KINDS]
-    # The first way leaves the page unread where there is one that reads it.
-    unread, read = mine[0], next((name for name in mine if name.endswith(", timestamps")), mine[0])
+    # The first way leaves the page unread where there is one that reads it. Timestamps tell the rows of one job.
+    reading = (name for end in (", timestamps", ", keys") for name in mine if name.endswith(end))
+    unread, read = mine[0], next(reading, mine[0])
     return {name: taken / row[unread if name in BY_HAND else read] for name, taken in row.items() if name in KINDS}
 
 

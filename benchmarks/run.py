@@ -1,14 +1,16 @@
 """What is measured, part by part; each table is kept as soon as it is there."""
 
 import gc
+import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from importlib import import_module
+from pathlib import Path
 from time import perf_counter, process_time
 from typing import Any, Final
 
-from benchmarks import asking, fleet, weighing, writing
+from benchmarks import asking, fleet, real, records, weighing, writing
 from benchmarks.outcome import Outcome, here
 from benchmarks.peers import KINDS, is_installed
 from benchmarks.timing import Effort, Figures, Table
@@ -18,6 +20,7 @@ from benchmarks.workloads import bucket_columns
 _ALL_VARIANTS: Final = 1_000_000
 
 _UNDISTURBED: Final = 0.9
+_RECORDS: Final = 100_000
 
 
 class Run:
@@ -119,6 +122,32 @@ class Run:
         self._results["fleet question", jobs] = Table(f"Fleet, asked, {jobs:,}", "µs", asked)
         tenth = max(10, jobs // 10)
         self.put("job weights", tenth, "Memory of jobs", "bytes a job", partial(weighing.weigh_jobs, tenth))
+
+    def real(self) -> None:
+        """Real buckets of many jobs: the repository's, and the large sets where their folder is named."""
+        folder = os.environ.get("BUCKETQUERY_DATA")
+        if not folder:
+            self._notes.append("left out, since BUCKETQUERY_DATA names no folder with them: the large real sets")
+        for known, place in ((real.REPOSITORY, real.SAMPLES), (real.BOTH_FULL, folder)):
+            if place:
+                documents, size = known.read(Path(place)), known.buckets
+                ask = partial(real.questions, known, documents, self.effort, self._peers)
+                self.put("real questions", size, "Real buckets, asked", "µs", ask)
+                load = partial(real.loads, known, documents, self.effort)
+                self.put("real loads", size, "Real buckets, written", "documents a second", load)
+                weigh = partial(real.weigh, known, documents)
+                self.put("real weights", size, "Memory of real buckets", "bytes a bucket", weigh)
+
+    def records(self) -> None:
+        """Records, five for each bucket: expanded, on pages of their own, written."""
+        size = _RECORDS if self.effort.rounds > 1 else 5_000
+        each: dict[str, tuple[str, str, Callable[[int, Effort], Figures]]] = {
+            "records": ("Records, asked", "µs", records.measure),
+            "record loads": ("Records, written", "records a second", records.load),
+            "record appends": ("Records, one by one", "µs", records.append),
+        }
+        for part, (title, unit, measure) in each.items():
+            self.put(part, size, title, unit, partial(measure, size, self.effort))
 
     def claims(self) -> None:
         """Every claim of complexity; whether it holds says nothing where everything is run once."""
