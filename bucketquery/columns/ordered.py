@@ -58,6 +58,8 @@ def lower_bound(columns: Sequence[Array], keys: Sequence[Array]) -> Int64s:
     low = columns[0].searchsorted(keys[0])
     # Nearly always that settles it; only keys greater than the first row of their first value are left.
     unsettled = (columns[0].take(low, mode="clip") == keys[0]).nonzero()[0] if len(columns[0]) else low[:0]
+    if not len(unsettled):
+        return low
     unsettled = unsettled[_less(columns, low[unsettled], keys, unsettled)]
     high = low.copy()
     high[unsettled] = columns[0].searchsorted(keys[0][unsettled], "right")

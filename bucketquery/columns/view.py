@@ -122,12 +122,7 @@ class View:
             return slice(0, 0)
         if not self.head.length:
             return live_rows(self.dead, first, last)
-        ranks = self._head_ranks
-        if ranks is None:
-            # A row of the head ranks behind the live rows of the base that come before it, and behind its forerunners
-            # in the head. Two readers may both work this out, and come to the same.
-            places = self.head_places()
-            ranks = self._head_ranks = places - self.dead.searchsorted(places) + np.arange(len(places))
+        ranks = self._ranks_of_head()
         if last <= ranks.item(0):
             # The head is mostly newer than the base.
             return live_rows(self.dead, first, last)
@@ -142,6 +137,32 @@ class View:
             live = live_rows(self.dead, first - low, last - high)
             rows[~is_head] = np.arange(live.start, live.stop) if isinstance(live, slice) else live
         return rows
+
+    def cut(self, first: int, last: int) -> tuple[slice, slice] | None:
+        """The rows of the ranks ``[first, last)``, where they are a run of the base and one of the head behind it.
+
+        So lie the newest buckets of a job that is alive. None where the rows lie otherwise, or are of the base alone.
+        Complexity: O(log n), and O(h log n) once a view.
+        """
+        if first == last or not self.head.length:
+            return None
+        ranks = self._ranks_of_head()
+        if last <= ranks.item(0):
+            return None
+        low, high = ranks.searchsorted((first, last)).tolist()
+        if low == high or ranks.item(low) != last - (high - low):
+            return None
+        rows = slice(0, 0) if high - low == last - first else live_rows(self.dead, first - low, last - high)
+        return (rows, slice(low, high)) if isinstance(rows, slice) else None
+
+    def _ranks_of_head(self) -> Int64s:
+        ranks = self._head_ranks
+        if ranks is None:
+            # A row of the head ranks behind the live rows of the base that come before it, and behind its forerunners
+            # in the head. Two readers may both work this out, and come to the same.
+            places = self.head_places()
+            ranks = self._head_ranks = places - self.dead.searchsorted(places) + np.arange(len(places))
+        return ranks
 
     def head_places(self) -> Int64s:
         """For each row of the head the row of the base that it comes before, shape (h,), ascending.
@@ -194,11 +215,12 @@ class Selection:
         rows: which, or their ranks there; of these the rows are found when they are first read.
     """
 
-    __slots__ = ("_parts", "_rows", "view")
+    __slots__ = ("_cut", "_parts", "_rows", "view")
 
     def __init__(self, view: View, rows: Rows | Ranks) -> None:
         self.view = view
         self._rows = rows
+        self._cut: tuple[slice, slice, bool] | None = None
         self._parts: tuple[_Part, ...] | None = None
 
     @property
@@ -237,6 +259,11 @@ class Selection:
 
         Complexity: O(r); a slice of numbers gives a view.
         """
+        cut = self._in_two()
+        if cut:
+            in_base, in_head, desc = cut
+            values = np.concatenate((self.view.base.values(name, in_base), self.view.head.values(name, in_head)))
+            return values[::-1] if desc else values
         rows = self.rows
         if isinstance(rows, slice):
             return self.view.base.values(name, rows)
@@ -286,6 +313,11 @@ class Selection:
 
     def lists(self, name: str) -> list[Any]:
         """A list field's tuples, empty where missing. Complexity: O(r log n)."""
+        cut = self._in_two()
+        if cut:
+            in_base, in_head, desc = cut
+            found = [*self.view.base.take_lists(name, in_base), *self.view.head.take_lists(name, in_head)]
+            return found[::-1] if desc else found
         if isinstance(self.rows, slice):
             return self.view.base.take_lists(name, self.rows)
         taken: list[Any] = [()] * len(self.rows)
@@ -314,6 +346,17 @@ class Selection:
         lists = {field.name: Lists.of_tuples(self.lists(field.name)) for field in schema.lists}
         # No masks: a missing integer or truth value is shown as its default, and nothing else is asked of these rows.
         return Segment(schema, len(self), columns, {}, texts, lists)
+
+    def _in_two(self) -> tuple[slice, slice, bool] | None:
+        """The run of the base and that of the head, in rising order, and whether to turn them; None if it is not so."""
+        cut, rows = self._cut, self._rows
+        if cut is None and isinstance(rows, tuple):
+            first, last, desc = rows
+            found = self.view.cut(first, last)
+            if found:
+                # Two readers may both work this out, and come to the same.
+                cut = self._cut = (*found, desc)
+        return cut
 
     def _by_segment(self, rows: Int64s) -> tuple[_Part, ...]:
         """The rows that are in base and in head, as each numbers them, and their positions here."""

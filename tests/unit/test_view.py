@@ -1,5 +1,6 @@
 """Views and selections: one numbering of base and head, read in any order."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -109,3 +110,38 @@ def test_the_time_span_is_of_what_can_be_seen(dead: tuple[int, ...], head: tuple
     view = View(base, np.array(dead, dtype=np.int64), segment([bucket(row, bucket_span=60) for row in head]))
     times = [row for row in range(4) if row not in dead] + [*head]
     assert view.time_span() == ((min(times) * STEP, max(times) * STEP) if times else None)
+
+
+@pytest.mark.parametrize("final", [range(6), (), (0, 2, 3, 5)], ids=["base", "no base", "gaps"])
+@pytest.mark.parametrize("interim", [(6, 7), (4,), (1, 6), ()], ids=str)
+@pytest.mark.parametrize("replaced", [(), (2,)], ids=["none replaced", "one replaced"])
+def test_the_newest_rows_are_read_as_two_runs(
+    final: Sequence[int], interim: Sequence[int], replaced: Sequence[int]
+) -> None:
+    """Where they lie so, and else row by row: every stretch of ranks reads as its rows do one by one."""
+    base = [bucket(at, scheduled_events=[f"event {at}"]) for at in final]
+    later = [bucket(at, event_count=9, is_interim=True) for at in interim]
+    later += [bucket(at, bucket_span=60, event_count=5) for at in replaced]
+    view = table(base, later).rows
+    numbered = Selection(view, view.at(0, view.length))
+    events, counts = numbered.lists("scheduled_events"), numbered.column("event_count").tolist()
+    for first in range(view.length + 1):
+        for last in range(first, view.length + 1):
+            ranks = Selection(view, (first, last, False))
+            assert ranks.lists("scheduled_events") == events[first:last]
+            assert ranks.column("event_count").tolist() == counts[first:last]
+            turned = Selection(view, (first, last, True))
+            assert turned.column("event_count").tolist() == counts[first:last][::-1]
+            assert turned.lists("scheduled_events") == events[first:last][::-1]
+            assert turned.rows is turned.rows
+
+
+def test_a_run_of_the_base_and_one_of_the_head_are_told() -> None:
+    """As the newest rows of a job lie whose newest buckets are interim; not where a row of the base is newer."""
+    live = table(rows(0, 4), [bucket(4, is_interim=True), bucket(5, is_interim=True)]).rows
+    assert live.cut(2, 6) == (slice(2, 4), slice(0, 2))
+    assert live.cut(4, 5) == (slice(0, 0), slice(0, 1))
+    assert [live.cut(*ranks) for ranks in ((0, 0), (0, 4))] == [None, None]
+    assert table(rows(0, 4)).rows.cut(0, 4) is None
+    mixed = table(rows(0, 4), [bucket(1, bucket_span=60)]).rows
+    assert [mixed.cut(*ranks) for ranks in ((0, 3), (3, 5))] == [None, None]
