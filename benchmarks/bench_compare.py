@@ -36,7 +36,7 @@ def test_what_became_slower_is_told() -> None:
     assert quicker.work == "work"
     text = "\n".join(table(changes(quiet(10.0, 11.0))))
     assert "1 became slower" in text
-    assert "| work | 10.0 | 11.0 | 1.1x | 3% |" in text
+    assert "| work | 10.0 | 11.0 | 1.10x | 3% |" in text
     assert "1 of 2 are the same within the noise" in text
 
 

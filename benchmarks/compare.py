@@ -19,7 +19,7 @@ from statistics import median
 from tempfile import TemporaryDirectory
 from typing import Final, NamedTuple
 
-from benchmarks.goals import shown, times
+from benchmarks.goals import shown
 from benchmarks.outcome import read
 from benchmarks.workloads import SMALLEST
 
@@ -120,7 +120,7 @@ def table(found: Sequence[Change]) -> list[str]:
             lines += [f"{len(some)} became {words}:", "", "| work | old | new | new / old | noise |"]
             lines += ["| --- | ---: | ---: | ---: | ---: |"]
             lines += [
-                f"| {each.work} | {shown(each.old)} | {shown(each.new)} | {times(each.ratio)} | {each.noise:.0%} |"
+                f"| {each.work} | {shown(each.old)} | {shown(each.new)} | {each.ratio:.2f}x | {each.noise:.0%} |"
                 for each in some
             ]
             lines.append("")
