@@ -57,10 +57,12 @@ class _Part(NamedTuple):
     table: Table
     of: str | Fleet
 
-    def places(self, rows: Selection) -> list[_Place]:
+    def places(self, rows: Selection, positions: Int64s) -> list[_Place]:
+        """Where some rows of a selection are."""
+        chosen = _numbers(rows)[positions].tolist()
         if isinstance(self.of, Fleet):
-            return [self.of.place(row) for row in _numbers(rows).tolist()]
-        return [(self.of, *segment_row(rows.view, row)) for row in _numbers(rows).tolist()]
+            return [self.of.place(row) for row in chosen]
+        return [(self.of, *segment_row(rows.view, row)) for row in chosen]
 
 
 class _Found(NamedTuple):
@@ -80,8 +82,15 @@ class _Found(NamedTuple):
 
     def copied(self, schema: Schema) -> Rows:
         """They themselves."""
-        places = [place for part, rows in self.parts for place in part.places(rows)]
-        places = [places[position] for position in self.order.tolist()]
+        starts = np.cumsum([0, *(len(rows) for _, rows in self.parts)])
+        # Of many parts most have nothing on the page.
+        own = starts.searchsorted(self.order, "right") - 1
+        by_part = own.argsort(kind="stable")
+        placed: list[_Place] = []
+        for number in np.unique(own).tolist():
+            part, rows = self.parts[number]
+            placed += part.places(rows, self.order[own == number] - starts[number])
+        places = [placed[position] for position in by_part.argsort().tolist()]
         segment = joined(schema, [(segment, row) for _, segment, row in places])
         return Rows(Selection.of(segment), tuple([job_id for job_id, _, _ in places]))
 
