@@ -59,7 +59,12 @@ class _Part(NamedTuple):
 
     def places(self, rows: Selection, positions: Int64s) -> list[_Place]:
         """Where some rows of a selection are."""
-        chosen = _numbers(rows)[positions].tolist()
+        numbers = rows.rows
+        if isinstance(numbers, slice):
+            run = range(*numbers.indices(rows.view.base.length))
+            chosen = [run[position] for position in positions.tolist()]
+        else:
+            chosen = numbers[positions].tolist()
         if isinstance(self.of, Fleet):
             return [self.of.place(row) for row in chosen]
         return [(self.of, *segment_row(rows.view, row)) for row in chosen]

@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 
 from bucketquery import BucketQuery, InfluencerQuery, RecordQuery, ResultsIndex
+from bucketquery.columns.view import Selection
 from bucketquery.errors import LimitExceeded, NotFound, UnknownJob
 from bucketquery.model.queries import AnyQuery, settle
+from bucketquery.model.schema import Int64s
 from bucketquery.search import many
 from bucketquery.search.many import expand_jobs, scan_jobs, search_jobs
 from bucketquery.search.search import search
@@ -179,6 +181,25 @@ def test_a_scan_copies_some_rows_at_a_time(monkeypatch: pytest.MonkeyPatch) -> N
     assert [len(part.job_ids) for part in parts] == [4, 4, 2]
     scanned = [(found.job_id, found.timestamp // STEP) for found in index.scan(query)]
     assert scanned == [(job_id, row) for row in (4, 3, 2, 1, 0) for job_id in ("b", "a")]
+
+
+def test_each_row_is_placed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By a page only what is on it, and by a scan all in all as many as there are, however many steps it takes."""
+    placed: list[int] = []
+    places = many._Part.places
+
+    def counted(part: many._Part, rows: Selection, positions: Int64s) -> Any:
+        placed.append(len(positions))
+        return places(part, rows, positions)
+
+    monkeypatch.setattr(many._Part, "places", counted)
+    monkeypatch.setattr(many, "_SCAN_ROWS", 7)
+    index = ResultsIndex()
+    index.upsert([bucket(row, job_id=job_id) for job_id in ("a", "b") for row in range(50)])
+    query = BucketQuery(jobs=["a", "b"], size=10)
+    assert len(index.search(query)) == sum(placed) == 10
+    placed.clear()
+    assert len(list(index.scan(query))) == sum(placed) == 100
 
 
 def test_each_bucket_brings_the_records_of_its_own_job() -> None:
