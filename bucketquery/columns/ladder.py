@@ -123,7 +123,11 @@ class Rung:
         return Rung(self.edge, below, least, (room, merit_room, length + number), counter=self._counter)
 
     def corrected(self, rows: Int64s, merits: Array) -> "Rung":
-        """This rung where some rows, ascending, have another merit; worked in when it is read. Complexity: O(k)."""
+        """This rung where some rows, ascending, have another merit; worked in when it is read.
+
+        Complexity: O(k) for k rows, and O(r) for the r rows of the rung where so many corrections wait already that
+        these are worked in.
+        """
         below, least, _ = self._bounds(merits)
         waiting = self._waiting if self._entries is None else 0
         if waiting >= _MOST_WAITING:
@@ -238,7 +242,7 @@ class Ladder:
         Args:
             merits: of the rows behind those that are covered.
 
-        Complexity: O(k) amortised for k rows.
+        Complexity: O(k) amortised for k rows and each rung.
         """
         rows = np.arange(self.covered, self.covered + len(merits))
         rungs = [rung.with_later(rows, merits) for rung in self.rungs]
@@ -248,7 +252,8 @@ class Ladder:
     def corrected(self, rows: Int64s, merits: Array) -> "Ladder | None":
         """The ladder where some rows, ascending, have another merit; None where it had better be made anew.
 
-        Complexity: O(k) for k rows, and O(r + k) for each rung of r rows when it is read.
+        Complexity: O(k) for k rows and each rung, and O(r + k) for each rung of r rows when it is read, or where so
+        many corrections wait already that these are worked in.
         """
         if self.best is None or len(rows) > self._made_of // _STEP:
             return None
