@@ -2,14 +2,42 @@
 
 from typing import Final
 
-from benchmarks.claims import answers, documents, doors, index, model, orders, search, segments, tables
+from benchmarks.claims import (
+    answers,
+    arrays,
+    documents,
+    doors,
+    fleets,
+    index,
+    matches,
+    model,
+    orders,
+    search,
+    segments,
+    tables,
+    views,
+)
 from benchmarks.claims.claim import Claim, measure
 
 __all__ = ["CLAIMS", "measure"]
 
 CLAIMS: Final[tuple[Claim, ...]] = tuple(
     claim
-    for room in (doors, index, answers, search, documents, orders, segments, tables, model)
+    for room in (
+        doors,
+        index,
+        answers,
+        search,
+        matches,
+        documents,
+        fleets,
+        views,
+        tables,
+        segments,
+        orders,
+        arrays,
+        model,
+    )
     for claim in room.CLAIMS
 )
 """All of them, in the order of the floors."""

@@ -1,45 +1,20 @@
-"""What ladders, tallies and ordered arrays say of their cost."""
+"""What ladders and tallies say of their cost."""
 
 from collections.abc import Callable
 from functools import cache, partial
-from typing import Final, TypeVar
+from typing import Final
 
 import numpy as np
 
 from benchmarks.claims.claim import CONSTANT, LINEAR, LOGARITHMIC, LOGLINEAR, Claim
+from benchmarks.claims.stock import MILLION, chances, checked, even
 from benchmarks.timing import Call
 from bucketquery.columns.ladder import Ladder, Rung, merits_of
-from bucketquery.columns.ordered import find, increasing, live_rows, lower_bound, order_of, sampled, with_room
 from bucketquery.columns.tally import Counter, Tally
 from bucketquery.model.schema import Float64s, Int64s
 
-_Result = TypeVar("_Result")
-
-MILLION: Final = 1_048_576
-
 #: More values than this are not compared again and again.
 _MANY: Final = 262_144
-
-
-def checked(call: Callable[[], _Result], is_right: Callable[[_Result], object]) -> Call:
-    """What does some work, once it has been seen to do it right."""
-    assert is_right(call())
-    return call
-
-
-def chances(size: int) -> Float64s:
-    """Numbers of chance from 0 to 100."""
-    return 100 * np.random.default_rng(size).random(size)
-
-
-def even(size: int) -> Int64s:
-    """The first even numbers."""
-    return np.arange(0, 2 * size, 2)
-
-
-def shuffled(values: Int64s) -> Int64s:
-    """The same in an order of chance."""
-    return np.random.default_rng(len(values)).permutation(values)
 
 
 # Ladders
@@ -168,8 +143,6 @@ _LADDERS: Final = (
         "of n rows, after a correction of sixty-four",
         LINEAR,
         lambda n: correcting_again(n, 1, is_read=True),
-        4_096,
-        _MANY,
     ),
     Claim(
         "columns.ladder.Rung.between",
@@ -200,8 +173,6 @@ _LADDERS: Final = (
         "five times sixty-four of n rows, of which four wait",
         LINEAR,
         lambda n: correcting_again(n, 5, is_read=False),
-        4_096,
-        _MANY,
     ),
     Claim("columns.ladder.Rung.check", "of n rows", LINEAR, rung_checked),
     Claim(
@@ -348,120 +319,4 @@ _TALLIES: Final = (
 )
 
 
-# Ordered arrays
-
-
-def finding(rows: int, wanted: int) -> Call:
-    """So many values of which half are there."""
-    return checked(partial(find, even(rows), np.arange(wanted)), lambda found: found[0].sum() == wanted // 2)
-
-
-def bounds(rows: int, keys: int, *, is_tied: bool) -> Call:
-    """Where some keys are among rows; where these are tied, of one timestamp all, so that the spans decide."""
-    spans = even(rows)
-    columns = [np.zeros_like(spans) if is_tied else spans, spans]
-    rows_of_keys = np.linspace(0, rows - 1, keys).astype(np.int64)
-    return checked(
-        partial(lower_bound, columns, [column[rows_of_keys] for column in columns]),
-        lambda found: np.array_equal(found, rows_of_keys),
-    )
-
-
-def living(dead: Int64s, first: int, last: int) -> Call:
-    """The rows of some ranks beside dead rows."""
-    return checked(
-        partial(live_rows, dead, first, last),
-        lambda rows: (rows.stop - rows.start if isinstance(rows, slice) else len(rows)) == last - first,
-    )
-
-
-def ordering(*keys: Int64s) -> Call:
-    """The order of rows, no two of which have the same keys."""
-    right = np.lexsort(keys[::-1])
-    return checked(partial(order_of, keys), lambda order: order is not None and np.array_equal(order, right))
-
-
-_ORDERED: Final = (
-    Claim("columns.ordered.find", "n values among a million", LINEAR, lambda n: finding(MILLION, n)),
-    Claim("columns.ordered.find", "a hundred values among n", LOGARITHMIC, lambda n: finding(n, 100)),
-    Claim(
-        "columns.ordered.lower_bound",
-        "n keys among 65,536 rows",
-        LINEAR,
-        lambda n: bounds(65_536, n, is_tied=False),
-    ),
-    Claim(
-        "columns.ordered.lower_bound",
-        "a hundred keys among n rows",
-        LOGARITHMIC,
-        lambda n: bounds(n, 100, is_tied=False),
-    ),
-    Claim(
-        "columns.ordered.lower_bound",
-        "a hundred keys among n rows of one timestamp",
-        LOGARITHMIC,
-        lambda n: bounds(n, 100, is_tied=True),
-    ),
-    Claim(
-        "columns.ordered.increasing",
-        "n rows of two columns",
-        LINEAR,
-        lambda n: checked(partial(increasing, [np.zeros(n), even(n)]), lambda greater: greater.sum() == n - 1),
-    ),
-    Claim("columns.ordered.live_rows", "a hundred rows beside n dead ones", LINEAR, lambda n: living(even(n), 0, 100)),
-    Claim(
-        "columns.ordered.live_rows",
-        "n rows with a dead one between",
-        LINEAR,
-        lambda n: living(np.array([n // 2]), 0, n),
-    ),
-    Claim(
-        "columns.ordered.order_of",
-        "n keys in order",
-        LINEAR,
-        lambda n: checked(partial(order_of, [even(n)]), lambda order: order is None),
-        4_096,
-        _MANY,
-    ),
-    Claim(
-        "columns.ordered.order_of",
-        "n points of a grid",
-        LINEAR,
-        lambda n: ordering(np.zeros(n, dtype=np.int64), shuffled(even(n))),
-    ),
-    Claim("columns.ordered.order_of", "n keys of chance", LOGLINEAR, lambda n: ordering(shuffled(even(n) ** 2))),
-    Claim(
-        "columns.ordered.order_of",
-        "n pairs of keys",
-        LOGLINEAR,
-        lambda n: ordering(shuffled(even(n)) % 256, shuffled(even(n))),
-    ),
-    Claim(
-        "columns.ordered.sampled",
-        "n of a million values",
-        LINEAR,
-        lambda n: checked(partial(sampled, even(MILLION), n), lambda sample: len(np.unique(sample)) == n),
-    ),
-    Claim(
-        "columns.ordered.sampled",
-        "a hundred and twenty-eight of n values",
-        CONSTANT,
-        lambda n: checked(partial(sampled, even(n), 128), lambda sample: len(np.unique(sample)) == 128),
-    ),
-    Claim(
-        "columns.ordered.with_room",
-        "for one more than n, a copy",
-        LINEAR,
-        lambda n: checked(partial(with_room, even(n), n, n + 1), lambda copy: len(copy) == n + 1 and copy[n - 1]),
-        4_096,
-        _MANY,
-    ),
-    Claim(
-        "columns.ordered.with_room",
-        "for one more than n, where there is room",
-        CONSTANT,
-        lambda n: checked(partial(with_room, even(n + 1), n, n + 1), lambda array: len(array) == n + 1),
-    ),
-)
-
-CLAIMS: Final = (*_LADDERS, *_TALLIES, *_ORDERED)
+CLAIMS: Final = (*_LADDERS, *_TALLIES)

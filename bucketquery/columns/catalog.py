@@ -182,8 +182,8 @@ class Catalog:
             What to ask of one fleet, or of two; those that are left by the last are asked one by one.
 
         Complexity: O(j log j + n log n) for all j jobs and their n results once for every so many jobs that change;
-        O(shards) for another commit, O(j / shards) for each shard that has changed, and the first for the jobs that
-        have changed alone; else O(1).
+        O(shards + n) for another commit, O(j / shards) for each shard that has changed, and the first for the jobs that
+        have changed alone; else O(shards).
         """
         if len(jobs) < _MANY or len(jobs) * _KNOWN_PER_ASKED < len(self):
             return None

@@ -116,7 +116,8 @@ class Fleet:
             jobs: those that are asked, each once.
             stale: those of which this has another table than they have now.
 
-        Complexity: O(n + j) once for a question and a commit, if few others are asked in between; then O(1).
+        Complexity: O(n + j) once for a question and a commit, if few others are asked in between; then O(1), and O(j)
+        for a sequence of the same jobs that is another object.
         """
         for known, as_of, roll in self._rolls:
             if (known is jobs or known == jobs) and as_of == stale:

@@ -1,0 +1,219 @@
+"""What functions of arrays say of their cost."""
+
+from functools import partial
+from typing import Any, Final
+
+import numpy as np
+
+from benchmarks.claims.claim import CONSTANT, LINEAR, LOGARITHMIC, LOGLINEAR, Claim
+from benchmarks.claims.stock import MILLION, chances, checked, even, number_of, shuffled
+from benchmarks.timing import Call
+from bucketquery.columns.ordered import find, increasing, live_rows, lower_bound, order_of, sampled, with_room
+from bucketquery.model.schema import Int64s
+from bucketquery.search.kernels import Key, best, concatenated_ranges, in_order, ranked, time_slice
+
+_MANY: Final = 262_144
+
+
+# Ordered arrays
+
+
+def finding(rows: int, wanted: int) -> Call:
+    """So many values of which half are there."""
+    return checked(partial(find, even(rows), np.arange(wanted)), lambda found: found[0].sum() == wanted // 2)
+
+
+def bounds(rows: int, keys: int, *, is_tied: bool) -> Call:
+    """Where some keys are among rows; where these are tied, of one timestamp all, so that the spans decide."""
+    spans = even(rows)
+    columns = [np.zeros_like(spans) if is_tied else spans, spans]
+    rows_of_keys = np.linspace(0, rows - 1, keys).astype(np.int64)
+    return checked(
+        partial(lower_bound, columns, [column[rows_of_keys] for column in columns]),
+        lambda found: np.array_equal(found, rows_of_keys),
+    )
+
+
+def living(dead: Int64s, first: int, last: int) -> Call:
+    """The rows of some ranks beside dead rows."""
+    return checked(
+        partial(live_rows, dead, first, last),
+        lambda rows: number_of(rows) == last - first,
+    )
+
+
+def ordering(*keys: Int64s) -> Call:
+    """The order of rows, no two of which have the same keys."""
+    right = np.lexsort(keys[::-1])
+    return checked(partial(order_of, keys), lambda order: order is not None and np.array_equal(order, right))
+
+
+_ORDERED: Final = (
+    Claim("columns.ordered.find", "n values among a million", LINEAR, lambda n: finding(MILLION, n)),
+    Claim("columns.ordered.find", "a hundred values among n", LOGARITHMIC, lambda n: finding(n, 100)),
+    Claim(
+        "columns.ordered.lower_bound",
+        "n keys among 65,536 rows",
+        LINEAR,
+        lambda n: bounds(65_536, n, is_tied=False),
+    ),
+    Claim(
+        "columns.ordered.lower_bound",
+        "a hundred keys among n rows",
+        LOGARITHMIC,
+        lambda n: bounds(n, 100, is_tied=False),
+    ),
+    Claim(
+        "columns.ordered.lower_bound",
+        "a hundred keys among n rows of one timestamp",
+        LOGARITHMIC,
+        lambda n: bounds(n, 100, is_tied=True),
+    ),
+    Claim(
+        "columns.ordered.increasing",
+        "n rows of two columns",
+        LINEAR,
+        lambda n: checked(partial(increasing, [np.zeros(n), even(n)]), lambda greater: greater.sum() == n - 1),
+    ),
+    Claim("columns.ordered.live_rows", "a hundred rows beside n dead ones", LINEAR, lambda n: living(even(n), 0, 100)),
+    Claim(
+        "columns.ordered.live_rows",
+        "n rows with a dead one between",
+        LINEAR,
+        lambda n: living(np.array([n // 2]), 0, n),
+    ),
+    Claim(
+        "columns.ordered.order_of",
+        "n keys in order",
+        LINEAR,
+        lambda n: checked(partial(order_of, [even(n)]), lambda order: order is None),
+        4_096,
+        _MANY,
+    ),
+    Claim(
+        "columns.ordered.order_of",
+        "n points of a grid",
+        LINEAR,
+        lambda n: ordering(np.zeros(n, dtype=np.int64), shuffled(even(n))),
+    ),
+    Claim(
+        "columns.ordered.order_of",
+        "n keys of chance",
+        LOGLINEAR,
+        lambda n: ordering(shuffled(even(n) ** 2)),
+        16_384,
+        131_072,
+    ),
+    Claim(
+        "columns.ordered.order_of",
+        "n pairs of keys",
+        LOGLINEAR,
+        lambda n: ordering(shuffled(even(n)) % 256, shuffled(even(n))),
+        16_384,
+        131_072,
+    ),
+    Claim(
+        "columns.ordered.sampled",
+        "n of a million values",
+        LINEAR,
+        lambda n: checked(partial(sampled, even(MILLION), n), lambda sample: len(np.unique(sample)) == n),
+    ),
+    Claim(
+        "columns.ordered.sampled",
+        "a hundred and twenty-eight of n values",
+        CONSTANT,
+        lambda n: checked(partial(sampled, even(n), 128), lambda sample: len(np.unique(sample)) == 128),
+    ),
+    Claim(
+        "columns.ordered.with_room",
+        "for one more than n, a copy",
+        LINEAR,
+        lambda n: checked(partial(with_room, even(n), n, n + 1), lambda copy: len(copy) == n + 1 and copy[n - 1]),
+        4_096,
+        _MANY,
+    ),
+    Claim(
+        "columns.ordered.with_room",
+        "for one more than n, where there is room",
+        CONSTANT,
+        lambda n: checked(partial(with_room, even(n + 1), n, n + 1), lambda array: len(array) == n + 1),
+    ),
+)
+
+# Kernels of searches
+
+
+def ranking(size: int, need: int) -> Call:
+    """The first of so many numbers, of which many are alike in the first key."""
+    tied, values = np.arange(size) % 8, chances(size)
+    keys = [partial(keyed, tied), partial(keyed, values)]
+    right = np.lexsort([values, tied])[:need]
+    return checked(
+        partial(ranked, size, keys, need, desc=False), lambda found: np.array_equal(found, right) and len(found) > 1
+    )
+
+
+def keyed(values: np.ndarray[Any, Any], positions: np.ndarray[Any, Any]) -> Key:
+    """The key of some positions."""
+    return Key.of(values[positions], None, desc=False)
+
+
+def picking(size: int, need: int) -> Call:
+    """The best of so many numbers."""
+    merits = chances(size)
+    right = merits.argsort()[::-1][:need]
+    return checked(partial(best, merits, need, desc=True), lambda found: np.array_equal(found, right))
+
+
+def concatenating(ranges: int, each: int) -> Call:
+    """So many ranges of as many integers."""
+    starts = even(ranges) * each
+    return checked(
+        partial(concatenated_ranges, starts, starts + each),
+        lambda found: len(np.unique(found[0])) == ranges * each and found[1][-1] == ranges - 1,
+    )
+
+
+_KERNELS: Final = (
+    Claim(
+        "search.kernels.time_slice",
+        "a window of n rows",
+        LOGARITHMIC,
+        lambda n: checked(partial(time_slice, even(n), 100, n), lambda rows: rows == slice(50, n // 2)),
+    ),
+    Claim(
+        "search.kernels.Key.of",
+        "n values",
+        LINEAR,
+        lambda n: checked(partial(Key.of, chances(n), None, desc=True), lambda key: (key.ranks <= 0).all()),
+        4_096,
+        _MANY,
+    ),
+    Claim("search.kernels.ranked", "a hundred of n positions", LINEAR, lambda n: ranking(n, 100)),
+    Claim("search.kernels.ranked", "all n positions", LOGLINEAR, lambda n: ranking(n, n), 16_384, 131_072),
+    Claim("search.kernels.best", "a hundred of n", LINEAR, lambda n: picking(n, 100)),
+    Claim("search.kernels.best", "all of n", LOGLINEAR, lambda n: picking(n, n), 16_384, 131_072),
+    Claim(
+        "search.kernels.in_order",
+        "n rows by one key",
+        LOGLINEAR,
+        lambda n: checked(partial(in_order, [Key(shuffled(even(n)), None)]), lambda order: order[0] != 0),
+        16_384,
+        131_072,
+    ),
+    Claim(
+        "search.kernels.in_order",
+        "n rows by two keys in groups",
+        LOGLINEAR,
+        lambda n: checked(
+            partial(in_order, [Key(even(n) % 8, even(n) % 6 == 0), Key(chances(n), None)], even(n) % 64),
+            lambda order: len(np.unique(order)) == n,
+        ),
+        16_384,
+        131_072,
+    ),
+    Claim("search.kernels.concatenated_ranges", "n integers", LINEAR, lambda n: concatenating(16, n // 16)),
+    Claim("search.kernels.concatenated_ranges", "n ranges", LINEAR, lambda n: concatenating(n, 1)),
+)
+
+CLAIMS: Final = (*_ORDERED, *_KERNELS)
