@@ -173,6 +173,8 @@ _LADDERS: Final = (
         "five times sixty-four of n rows, of which four wait",
         LINEAR,
         lambda n: correcting_again(n, 5, is_read=False),
+        4_096,
+        _MANY,
     ),
     Claim("columns.ladder.Rung.check", "of n rows", LINEAR, rung_checked),
     Claim(
