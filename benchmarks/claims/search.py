@@ -234,6 +234,7 @@ _MANY_JOBS: Final = (
         256,
         16_384,
     ),
+    Claim("search.many.scan_jobs", "n results of eight jobs", LINEAR, scanning_jobs, 2_048, 131_072),
     Claim("search.many.expand_jobs", "a record each of n jobs", LINEAR, lambda n: expanding_jobs(n, 1), 16, 1_000),
     Claim(
         "search.many.expand_jobs",
