@@ -75,12 +75,21 @@ _ORDERED: Final = (
         LINEAR,
         lambda n: checked(partial(increasing, [np.zeros(n), even(n)]), lambda greater: greater.sum() == n - 1),
     ),
-    Claim("columns.ordered.live_rows", "a hundred rows beside n dead ones", LINEAR, lambda n: living(even(n), 0, 100)),
+    Claim(
+        "columns.ordered.live_rows",
+        "a hundred rows beside n dead ones",
+        LINEAR,
+        lambda n: living(even(n), 0, 100),
+        4_096,
+        _MANY,
+    ),
     Claim(
         "columns.ordered.live_rows",
         "n rows with a dead one between",
         LINEAR,
         lambda n: living(np.array([n // 2]), 0, n),
+        4_096,
+        _MANY,
     ),
     Claim(
         "columns.ordered.order_of",

@@ -7,7 +7,7 @@ from typing import Any, Final
 import numpy as np
 
 from benchmarks.claims.claim import CONSTANT, LINEAR, LOGARITHMIC, Claim
-from benchmarks.claims.stock import MANY, anew, chances, checked, half, question, table, worn
+from benchmarks.claims.stock import MANY, anew, chances, checked, half, question, searched, worn
 from benchmarks.timing import Call
 from bucketquery.columns.view import View
 from bucketquery.search.matches import Matches, Stretch, Window
@@ -53,23 +53,23 @@ CLAIMS: Final = (
         "search.matches.Matches.first",
         "n rows, compared",
         LINEAR,
-        lambda n: first(table(MANY).rows, 0.01, n),
+        lambda n: first(searched(MANY).rows, 0.01, n),
         512,
         32_768,
     ),
     Claim(
         "search.matches.Matches.first",
-        "n rows at a severity beside dead ones",
+        "n rows beside dead ones, without a threshold",
         LINEAR,
-        lambda n: first(worn(524_288, 100).rows, 3.0, n),
-        512,
-        32_768,
+        lambda n: first(worn(524_288, 100).rows, None, n),
+        4_096,
+        262_144,
     ),
     Claim(
         "search.matches.Matches.first",
         "n rows at a severity",
         CONSTANT,
-        lambda n: first(table(MANY).rows, 3.0, n),
+        lambda n: first(searched(MANY).rows, 3.0, n),
         128,
         8_192,
     ),
@@ -121,7 +121,7 @@ CLAIMS: Final = (
         "up to the n-th at a severity",
         CONSTANT,
         lambda n: checked(
-            partial(matches(table(MANY).rows, 3.0).page, n - 100, n, desc=True), lambda rows: len(rows) == 100
+            partial(matches(searched(MANY).rows, 3.0).page, n - 100, n, desc=True), lambda rows: len(rows) == 100
         ),
         128,
         8_192,

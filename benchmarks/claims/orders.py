@@ -143,6 +143,8 @@ _LADDERS: Final = (
         "of n rows, after a correction of sixty-four",
         LINEAR,
         lambda n: correcting_again(n, 1, is_read=True),
+        4_096,
+        131_072,
     ),
     Claim(
         "columns.ladder.Rung.between",
@@ -205,6 +207,8 @@ _LADDERS: Final = (
         "sixty-four of n rows",
         LOGARITHMIC,
         lambda n: correcting_a_ladder(n, 64, is_read=False),
+        4_096,
+        _MANY,
     ),
     Claim(
         "columns.ladder.Ladder.corrected",
@@ -226,6 +230,8 @@ _LADDERS: Final = (
         "n values, the least first",
         LINEAR,
         lambda n: checked(partial(merits_of, even(n), desc=False), lambda merits: (merits[:-1] > merits[1:]).all()),
+        2_048,
+        131_072,
     ),
 )
 
@@ -299,8 +305,8 @@ _TALLIES: Final = (
         "n values, for the first time",
         LINEAR,
         lambda n: checked(asked_anew(chances(n), 1), lambda found: n > found > n // 3),
-        4_096,
-        _MANY,
+        8_192,
+        2 * _MANY,
     ),
     Claim(
         "columns.tally.Counter.count",

@@ -21,9 +21,11 @@ from benchmarks.claims.stock import (
     picked,
     question,
     reading,
+    searched,
     segment_of,
     table,
     unread,
+    without_ladders,
     worn,
 )
 from benchmarks.timing import Call
@@ -41,13 +43,6 @@ from bucketquery.search.many import expand_jobs, scan_jobs, search_jobs
 from bucketquery.search.search import key_of, scan, search
 
 # Searches
-
-
-def without_ladders(of: Table) -> Table:
-    """The same table, as it is before anybody has asked."""
-    base = of.base
-    fresh = Segment(base.schema, base.length, base.columns, base.present, base.texts, base.lists)
-    return Table(fresh, of.dead, of.head, NO_ROWS)
 
 
 def searching(of: Table, asked: Question, *, is_new: bool = False) -> Call:
@@ -70,7 +65,7 @@ def scanning(size: int, **parameters: Any) -> Call:
     asked = question(**parameters)
     right = int(np.count_nonzero(columns(size)["anomaly_score"] >= (asked.threshold or 0)))
     return checked(
-        lambda: sum(number_of(rows.rows) for rows in scan(table(size), asked)),
+        lambda: sum(number_of(rows.rows) for rows in scan(searched(size), asked)),
         lambda matches: matches == right > 0,
     )
 
@@ -80,7 +75,7 @@ _SEARCHES: Final = (
         "search.search.search",
         "the newest page of n buckets",
         LOGARITHMIC,
-        lambda n: checked(partial(search, table(n), question(desc=True)), lambda found: found[1] == n),
+        lambda n: checked(partial(search, searched(n), question(desc=True)), lambda found: found[1] == n),
     ),
     Claim(
         "search.search.search",
@@ -92,7 +87,7 @@ _SEARCHES: Final = (
         "search.search.search",
         "the first of n buckets at a severity",
         CONSTANT,
-        lambda n: searching(table(n), question(anomaly_score=75.0, size=50)),
+        lambda n: searching(searched(n), question(anomaly_score=75.0, size=50)),
         65_536,
         MILLION,
     ),
@@ -100,7 +95,7 @@ _SEARCHES: Final = (
         "search.search.search",
         "the busiest of half of n buckets",
         CONSTANT,
-        lambda n: searching(table(n), question(sort="event_count", desc=True, **half(n))),
+        lambda n: searching(searched(n), question(sort="event_count", desc=True, **half(n))),
         65_536,
         MILLION,
     ),
@@ -108,7 +103,7 @@ _SEARCHES: Final = (
         "search.search.search",
         "the first of n buckets at a severity, before there is a ladder",
         LINEAR,
-        lambda n: searching(table(n), question(anomaly_score=25.0, size=50), is_new=True),
+        lambda n: searching(searched(n), question(anomaly_score=25.0, size=50), is_new=True),
         16_384,
         MILLION,
     ),
@@ -117,7 +112,7 @@ _SEARCHES: Final = (
         "search.search.search",
         "the first n by events",
         LOGLINEAR,
-        lambda n: searching(table(MANY), question(sort="event_count")._replace(size=n)),
+        lambda n: searching(searched(MANY), question(sort="event_count")._replace(size=n)),
     ),
     Claim("search.search.scan", "n buckets in time order", LINEAR, scanning, 4_096, 262_144),
     Claim(
@@ -287,12 +282,14 @@ _EXPANSIONS: Final = (
         "of n buckets",
         LINEAR,
         lambda n: checked(lambda: newly_expanded(n, 1).total(), lambda total: total == n),
+        2_048,
     ),
     Claim(
         "search.expand.Expansion.runs",
         "of n buckets with at most ten records",
         LINEAR,
         lambda n: checked(lambda: [*newly_expanded(n, 1).runs(10)], lambda runs: len(runs) == -(-n // 10)),
+        2_048,
     ),
     Claim(
         "search.expand.Expansion.records",

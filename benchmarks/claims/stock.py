@@ -84,11 +84,24 @@ def table(size: int) -> Table:
     return Table.empty(BUCKET).upsert(segment_of(columns(size)))[0]
 
 
+def without_ladders(of: Table) -> Table:
+    """The same table, as it is before anybody has asked for the highest scores."""
+    base = of.base
+    fresh = Segment(base.schema, base.length, base.columns, base.present, base.texts, base.lists)
+    return Table(fresh, of.dead, of.head, NO_ROWS)
+
+
+@cache
+def searched(size: int) -> Table:
+    """Of so many buckets, too; its ladders are no other table's."""
+    return without_ladders(table(size))
+
+
 @cache
 def worn(size: int, dead: int = 0, head: int = 0) -> Table:
     """So many buckets of which every other one of the first is dead, and a head, be it larger than it may become."""
     beside = late(size, head).packed() if head else Segment.empty(BUCKET)
-    return Table(table(size).base, even(dead), beside, NO_ROWS)
+    return Table(searched(size).base, even(dead), beside, NO_ROWS)
 
 
 def anew(of: Table) -> View:

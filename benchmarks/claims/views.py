@@ -85,7 +85,9 @@ CLAIMS: Final = (
         "columns.view.View.at",
         "n ranks with dead rows between",
         LINEAR,
-        lambda n: finding(worn(MANY, 100), 0, n, is_new=False),
+        lambda n: finding(worn(524_288, 100), 0, n, is_new=False),
+        4_096,
+        262_144,
     ),
     Claim(
         "columns.view.View.at",
@@ -130,8 +132,10 @@ CLAIMS: Final = (
         "n ranks with dead rows between, for the first time",
         LINEAR,
         lambda n: checked(
-            lambda: Selection(worn(MANY, 100).rows, (0, n, True)).rows, lambda rows: number_of(rows) == n
+            lambda: Selection(worn(524_288, 100).rows, (0, n, True)).rows, lambda rows: number_of(rows) == n
         ),
+        4_096,
+        262_144,
     ),
     Claim("columns.view.Selection.rows", "n ranks, once they were read", CONSTANT, reading_ranks),
     Claim(
@@ -139,6 +143,8 @@ CLAIMS: Final = (
         "a hundred of n rows",
         LINEAR,
         lambda n: checked(lambda: Selection(table(MANY).rows, slice(0, n))[50:150], lambda some: len(some) == 100),
+        2_048,
+        MANY,
     ),
     Claim(
         "columns.view.Selection.column",
