@@ -17,7 +17,9 @@ from benchmarks.claims.stock import (
     eventful,
     named,
     number_of,
+    picked,
     reading,
+    segment_of,
     table,
     unread,
     worn,
@@ -25,7 +27,7 @@ from benchmarks.claims.stock import (
 from benchmarks.timing import Call
 from benchmarks.workloads import FIRST_MS
 from bucketquery.columns.table import Table
-from bucketquery.columns.view import Selection
+from bucketquery.columns.view import NO_ROWS, Selection, View
 
 
 def finding(of: Table, first: int, last: int, *, is_new: bool) -> Call:
@@ -34,6 +36,17 @@ def finding(of: Table, first: int, last: int, *, is_new: bool) -> Call:
     return checked(
         (lambda: anew(of).at(first, last)) if is_new else partial(same.at, first, last),
         lambda rows: number_of(rows) == last - first,
+    )
+
+
+def cutting(size: int, newest: int, *, is_new: bool) -> Call:
+    """The last hundred rows of a base and the first of a head behind it, by a view that is new each time or the same."""
+    given = columns(size + newest)
+    base, head = (segment_of(picked(given, rows)) for rows in (slice(size), slice(size, None)))
+    same, head = View(base, NO_ROWS, head), head.packed()
+    return checked(
+        lambda: (View(base, NO_ROWS, head) if is_new else same).cut(size - 100, size + 1),
+        lambda cut: cut == (slice(size - 100, size), slice(0, 1)),
     )
 
 
@@ -68,6 +81,18 @@ CLAIMS: Final = (
             partial(worn(n, n // 4, n // 4).rows.before, int(columns(n)["timestamp"][n // 2])),
             lambda rank: rank > n // 4,
         ),
+    ),
+    Claim(
+        "columns.view.View.cut",
+        "the newest of n rows and of a head",
+        LOGARITHMIC,
+        lambda n: cutting(n, 3, is_new=False),
+    ),
+    Claim(
+        "columns.view.View.cut",
+        "beside n rows of a head, for the first time",
+        LINEAR,
+        lambda n: cutting(MANY, n, is_new=True),
     ),
     Claim(
         "columns.view.View.at",
