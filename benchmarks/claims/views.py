@@ -40,7 +40,7 @@ def finding(of: Table, first: int, last: int, *, is_new: bool) -> Call:
 
 
 def cutting(size: int, newest: int, *, is_new: bool) -> Call:
-    """The last hundred rows of a base and the first of a head behind it, by a view that is new each time or the same."""
+    """The last rows of a base and the first of a head behind it, by a view that is new each time or the same."""
     given = columns(size + newest)
     base, head = (segment_of(picked(given, rows)) for rows in (slice(size), slice(size, None)))
     same, head = View(base, NO_ROWS, head), head.packed()
