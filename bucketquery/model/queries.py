@@ -104,10 +104,12 @@ class _Query:
     _settled: Question | None
 
     def replace(self, **changes: Any) -> Self:
-        """The same question but for the parameters named, checked like a new one. Complexity: O(1).
+        """The same question but for the parameters named, checked like a new one.
 
         Raises:
             TypeError: there is no such parameter.
+
+        Complexity: O(1) but for the jobs.
 
         >>> BucketQuery(jobs="web").replace(desc=True).desc
         True

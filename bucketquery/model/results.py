@@ -183,7 +183,7 @@ class Bucket:
     def to_dict(self) -> dict[str, Any]:
         """The bucket as the API shows it, in its order of keys.
 
-        Complexity: O(1), and O(1) for each influencer and each field of a record.
+        Complexity: O(1), and O(1) for each influencer, each scheduled event and each field of a record.
         """
         plain = (
             self.timestamp,
