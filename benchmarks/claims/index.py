@@ -1,19 +1,54 @@
-"""What the index says of its cost."""
+"""What the index and its snapshots say of their cost."""
 
-from itertools import count
-from typing import Final
+from collections.abc import Callable, Iterator
+from functools import partial
+from itertools import count, cycle
+from typing import Any, Final
 
 from benchmarks.asking import loaded
-from benchmarks.claims.claim import CONSTANT, Claim
+from benchmarks.claims.claim import AT_MOST_LINEAR, CONSTANT, LINEAR, LOGARITHMIC, LOGLINEAR, Claim
+from benchmarks.claims.held import (
+    MILLION,
+    again,
+    anomalies,
+    blamed,
+    buckets,
+    checked,
+    final_columns,
+    fleet,
+    job_ids,
+    unread,
+    worn_buckets,
+)
 from benchmarks.timing import Call
-from benchmarks.workloads import JOB, bucket_columns, next_buckets
+from benchmarks.workloads import (
+    FIRST_MS,
+    JOB,
+    SPAN_MS,
+    SPAN_S,
+    Columns,
+    Document,
+    bucket_columns,
+    bucket_documents,
+    late_buckets,
+    next_buckets,
+    shuffled,
+)
+from bucketquery import BucketQuery, ResultsIndex
+from bucketquery.columns.catalog import Catalog
+from bucketquery.model.queries import AnyQuery
+from bucketquery.model.schema import Kind
+
+MANY: Final = 131_072
+
+#: So late that a head is merged into its base.
+_LATE: Final = 1_200
+
+#: More results than a job may have that is asked together with others.
+_LARGE: Final = 3_000
 
 
-def taking_a_snapshot(size: int) -> Call:
-    """Of an index of so many buckets."""
-    index = loaded(bucket_columns(size))
-    assert index.snapshot().stats()["rows"]["bucket"] == size
-    return index.snapshot
+# Writes
 
 
 def appending_a_bucket(size: int) -> Call:
@@ -29,7 +64,313 @@ def appending_a_bucket(size: int) -> Call:
     return append
 
 
+def loading_documents(size: int) -> Call:
+    """So many, in order."""
+    documents = bucket_documents(final_columns(size))
+    return checked(lambda: ResultsIndex().upsert(documents), lambda commit: commit.inserted == size)
+
+
+def writing_late_buckets(late: int, size: int) -> Call:
+    """So many of them, to so many others."""
+    held, documents = buckets(size), late_buckets(final_columns(size), late)
+    return checked(lambda: again(held).upsert(documents), lambda commit: commit.inserted == late)
+
+
+def versions(size: int) -> Iterator[Document]:
+    """Without end: two of a late bucket, in turn."""
+    (late,) = late_buckets(final_columns(size), 1)
+    return cycle([late, {**late, "anomaly_score": 99.5}])
+
+
+def replacing_a_bucket(size: int) -> Call:
+    """A late one of so many others, again and again."""
+    index, coming = again(buckets(size)), versions(size)
+    index.upsert([next(coming)])
+    return checked(lambda: index.upsert([next(coming)]), lambda commit: commit.replaced == 1)
+
+
+def appending_new_entities(size: int) -> Call:
+    """A record of one, behind so many, each time the next of another."""
+    index, coming = again(anomalies("record", size)), count()
+    last = int(final_columns(size)["timestamp"][-1])
+
+    def append() -> object:
+        at = next(coming)
+        document = {"timestamp": last + (at + 1) * SPAN_MS, "by_field_value": f"new-{at}", "record_score": 5.0}
+        return index.upsert([{"job_id": JOB, "bucket_span": SPAN_S, **document}], kind="record")
+
+    return checked(append, lambda _: index.stats()["rows"]["record"] == size + 1)
+
+
+def loading_columns(columns: Columns) -> Call:
+    """Those, into nothing."""
+    size = len(columns["timestamp"])
+    return checked(lambda: ResultsIndex().upsert_columns(columns, job_id=JOB), lambda commit: commit.inserted == size)
+
+
+def appending_columns(size: int) -> Call:
+    """Twenty buckets behind so many, each time the next."""
+    columns = final_columns(size)
+    index, coming, length = loaded(columns), count(1), int(columns["timestamp"][-1]) - FIRST_MS + SPAN_MS
+    first = {name: column[:20] for name, column in columns.items()}
+    step = int(first["timestamp"][-1]) - FIRST_MS + SPAN_MS
+
+    def append() -> Any:
+        timestamps = first["timestamp"] + length + next(coming) * step
+        return index.upsert_columns({**first, "timestamp": timestamps}, job_id=JOB)
+
+    return checked(append, lambda commit: commit.inserted == 20)
+
+
+def renormalizing(scores: int, size: int) -> Call:
+    """So many of so many."""
+    held, columns = unread(buckets(size)), final_columns(size)
+    some = slice(0, size, size // scores)
+    rescored = {
+        **{name: columns[name][some] for name in ("timestamp", "bucket_span")},
+        "anomaly_score": columns["anomaly_score"][some] + 0.5,
+    }
+    number = len(rescored["timestamp"])
+    return checked(lambda: again(held).renormalize(JOB, rescored), lambda commit: commit.replaced == number >= scores)
+
+
+def putting_a_job(held: ResultsIndex, job_id: str) -> Call:
+    """Another one, or one that is there otherwise."""
+    return checked(lambda: again(held).put_job(job_id, bucket_span=SPAN_S), lambda commit: commit.sequence > 1)
+
+
+def deleting_a_job(held: ResultsIndex, job_id: str, size: int) -> Call:
+    """With so many results."""
+    return checked(lambda: again(held).delete_job(job_id), lambda commit: commit.deleted == size)
+
+
+# Reads
+
+
+def taking_a_snapshot(size: int) -> Call:
+    """Of an index of so many buckets."""
+    index = loaded(bucket_columns(size))
+    assert index.snapshot().stats()["rows"]["bucket"] == size
+    return index.snapshot
+
+
+def checking(of: Callable[[ResultsIndex], Any], size: int) -> Call:
+    """Those invariants."""
+    return checked(of(unread(buckets(size))).check, lambda nothing: nothing is None)
+
+
+def knowing_a_job(size: int) -> Call:
+    """One of so many."""
+    return checked(partial(fleet(size).__contains__, "job-7"), bool)
+
+
+def counting_commits(size: int) -> Call:
+    """The one that so many buckets came with."""
+    index = buckets(size)
+    return checked(lambda: index.sequence, (1).__eq__)
+
+
+def listing_new_jobs(size: int) -> Call:
+    """So many, and another one that has just come."""
+    held = fleet(size)
+
+    def change_and_list() -> Any:
+        index = again(held)
+        index.put_job("a-new-one")
+        return index.jobs()
+
+    return checked(change_and_list, lambda jobs: jobs == ("a-new-one", *sorted(job_ids(size))))
+
+
+def asking(ask: Callable[..., Any], matched: Callable[[int], object], *, is_read: bool = False, **given: Any) -> Call:
+    """A page that is not empty, and of so many matches; then it may be read."""
+    call = partial(ask, job_id=JOB, **given)
+    checked(call, lambda page: matched(page.count) and len(page.keys()) == given.get("size", 100))
+    return (lambda: list(call())) if is_read else call
+
+
+def newest(size: int, page: int = 100, *, is_read: bool = False) -> Call:
+    """The newest page of so many buckets."""
+    return asking(buckets(size).get_buckets, size.__eq__, is_read=is_read, desc=True, size=page)
+
+
+def newest_after(late: int, size: int) -> Call:
+    """The same where so many of them were late or replaced, and one of these has just been written."""
+    held, coming = again(worn_buckets(size, late)), versions(size)
+
+    def write_and_read() -> Any:
+        index = again(held)
+        index.upsert([next(coming)])
+        return index.get_buckets(job_id=JOB, desc=True).keys()
+
+    return checked(write_and_read, lambda keys: len(keys) == 100 and keys[0] > keys[99])
+
+
+def making_a_ladder(size: int) -> Call:
+    """The first question with a threshold."""
+    held = buckets(size)
+    return checked(
+        lambda: unread(held).get_buckets(job_id=JOB, anomaly_score=75.0), lambda page: page.explain()["rungs"]
+    )
+
+
+def expanding(page: int, size: int, *, is_read: bool = False) -> Call:
+    """A page of so many buckets of so many with a record each; then it may be read."""
+    call = asking(blamed(size).get_buckets, size.__eq__, is_read=is_read, size=page, expand=True)
+    assert sum(len(bucket.records) for bucket in blamed(size).get_buckets(job_id=JOB, size=page, expand=True)) == page
+    return call
+
+
+def expanding_and_reading(size: int) -> Call:
+    """So many of 32,768."""
+    return expanding(size, 32_768, is_read=True)
+
+
+def anomalies_asked(kind: Kind, size: int, *, page: int = 10, at_least: float = 0.0, **given: Any) -> Call:
+    """A page of so many records or influencers of so many."""
+    index = anomalies(kind, size)
+    get: Callable[..., Any] = index.get_records if kind == "record" else index.get_influencers
+    threshold: dict[str, Any] = {f"{kind}_score": at_least}
+    return asking(get, size.__ge__, size=page, **threshold, **given)
+
+
+def searching(index: ResultsIndex, query: AnyQuery, matched: int, *, is_first: bool = False) -> Call:
+    """What a prepared question finds of so many matches; each time as the first, if need be."""
+    held, search = index.snapshot(), index.search
+    checked(lambda: search(query), lambda page: page.count == matched and len(page.keys()) == query.size)
+    if not is_first:
+        return partial(search, query)
+    return lambda: held._next(Catalog(held._catalog._groups)).search(query)
+
+
+def of_many_jobs(size: int, each: int = 1, *, is_first: bool = False) -> Call:
+    """The highest ten of so many jobs with so many buckets each."""
+    query = BucketQuery(jobs=job_ids(size), sort="anomaly_score", desc=True, size=10)
+    return searching(fleet(size, each), query, size * each, is_first=is_first)
+
+
+def searching_newest(size: int) -> Call:
+    """The newest page of so many buckets."""
+    return searching(buckets(size), BucketQuery(jobs=JOB, desc=True), size)
+
+
+def scanning(size: int, **given: Any) -> Call:
+    """Every match of so many buckets; all of them, if there is no threshold."""
+    query = BucketQuery(jobs=JOB, **given)
+    matched = buckets(size).search(query.replace(size=0)).count
+    assert (matched == size) is ("anomaly_score" not in given)
+    return checked(lambda: list(buckets(size).scan(query)), lambda found: len(found) == matched)
+
+
+def anomalies_claimed(of: str, kind: Kind, text: str) -> tuple[Claim, ...]:
+    """What is said of the pages of records or influencers."""
+    ask = partial(anomalies_asked, kind)
+    with_threshold, by_text = partial(ask, at_least=1.0), partial(ask, sort=text, start=FIRST_MS + SPAN_MS)
+    return (
+        Claim(of, "a threshold, n results", CONSTANT, with_threshold, 4_096, MANY),
+        Claim(
+            of,
+            "a threshold in order of time, n results",
+            CONSTANT,
+            partial(with_threshold, sort="timestamp"),
+            4_096,
+            MANY,
+        ),
+        Claim(of, "by a text, n results", LINEAR, by_text, 4_096, MANY),
+        Claim(of, "the highest n of 131,072", LOGLINEAR, lambda size: ask(MANY, page=size), 512, 32_768),
+    )
+
+
+def loaded_again(size: int) -> Call:
+    """So many, in order."""
+    return loading_columns(final_columns(size))
+
+
+def loaded_shuffled(size: int) -> Call:
+    """So many, in an order of chance."""
+    return loading_columns(shuffled(final_columns(size)))
+
+
+def with_threshold(size: int) -> Call:
+    """Ten critical buckets of so many."""
+    return asking(buckets(size).get_buckets, (size // 2).__gt__, size=10, anomaly_score=75.0)
+
+
+def by_score_behind(size: int) -> Call:
+    """The highest scores behind so many of 131,072."""
+    return asking(buckets(MANY).get_buckets, MANY.__eq__, sort="anomaly_score", desc=True, from_=size)
+
+
+def by_planned_events(size: int) -> Call:
+    """All but the first of so many."""
+    return asking(buckets(size).get_buckets, (size - 1).__eq__, sort="scheduled_events", start=FIRST_MS + SPAN_MS)
+
+
+def rows_counted(index: ResultsIndex, least: int, *job_id: str) -> Call:
+    """All, or those of one job; so many at least."""
+    return checked(partial(index.stats, *job_id), lambda stats: stats["rows"]["bucket"] >= least)
+
+
+_PUT, _DELETE, _CHECK = "index.ResultsIndex.put_job", "index.ResultsIndex.delete_job", "index.ResultsIndex.check"
+_UPSERT, _COLUMNS = "index.ResultsIndex.upsert", "index.ResultsIndex.upsert_columns"
+_RESCORE: Final = "index.ResultsIndex.renormalize"
+_JOBS, _STATS, _SEARCH, _SCAN = (f"snapshot.Reads.{name}" for name in ("jobs", "stats", "search", "scan"))
+_PAGE: Final = "snapshot.Reads.get_buckets"
+
 CLAIMS: Final = (
+    Claim(_PUT, "of n results", CONSTANT, lambda size: putting_a_job(buckets(size), JOB)),
+    Claim(_PUT, "a new one of n", CONSTANT, lambda size: putting_a_job(fleet(size), "new")),
+    Claim(_DELETE, "of n results", CONSTANT, lambda size: deleting_a_job(buckets(size), JOB, size)),
+    Claim(_DELETE, "one of n", CONSTANT, lambda size: deleting_a_job(fleet(size), "job-7", 1)),
+    Claim(_UPSERT, "one bucket in order behind n", CONSTANT, appending_a_bucket),
+    Claim(_UPSERT, "n documents in order", LINEAR, loading_documents, 512, 32_768),
+    Claim(_UPSERT, "a late bucket in place of another, of n", LOGARITHMIC, replacing_a_bucket),
+    Claim(_UPSERT, "n late buckets to 65,536", LINEAR, lambda late: writing_late_buckets(late, 65_536), 16, 1_024),
+    Claim(_UPSERT, "1,200 late buckets to n", LINEAR, partial(writing_late_buckets, _LATE), 16_384, MILLION),
+    Claim(_UPSERT, "a record of a new entity behind n", AT_MOST_LINEAR, appending_new_entities, 2_048, 32_768),
+    Claim(_COLUMNS, "n buckets in order", LINEAR, loaded_again, 4_096, MANY),
+    Claim(_COLUMNS, "n buckets in any order", LOGLINEAR, loaded_shuffled, 2_048, MANY),
+    Claim(_COLUMNS, "twenty buckets in order behind n", CONSTANT, appending_columns, 65_536, MILLION),
+    Claim(_RESCORE, "one score of n", LOGARITHMIC, partial(renormalizing, 1)),
+    Claim(_RESCORE, "a thousand scores of n", LINEAR, partial(renormalizing, 1_000), 32_768, MILLION),
+    Claim(_RESCORE, "n scores of 65,536", LINEAR, lambda scores: renormalizing(scores, 65_536)),
     Claim("index.ResultsIndex.snapshot", "of n buckets", CONSTANT, taking_a_snapshot),
-    Claim("index.ResultsIndex.upsert", "one bucket in order behind n", CONSTANT, appending_a_bucket),
+    Claim("index.ResultsIndex.__contains__", "one of n jobs", CONSTANT, knowing_a_job),
+    Claim(_CHECK, "of n buckets", LINEAR, partial(checking, lambda index: index), 32_768, MILLION),
+    Claim("snapshot.Snapshot.check", "of n buckets", LINEAR, partial(checking, ResultsIndex.snapshot), 32_768, MILLION),
+    Claim("snapshot.Reads.sequence", "of n buckets", CONSTANT, counting_commits),
+    Claim(_JOBS, "n once another has come", LOGLINEAR, listing_new_jobs),
+    Claim(_JOBS, "n again", LINEAR, lambda size: checked(fleet(size).jobs, lambda jobs: len(jobs) == size)),
+    Claim(_JOBS, "one of n", CONSTANT, lambda size: checked(partial(fleet(size).jobs, "job-7"), ("job-7",).__eq__)),
+    Claim(_STATS, "of n jobs", LINEAR, lambda size: rows_counted(fleet(size), size), 128, 8_192),
+    Claim(_STATS, "of one job with n buckets", CONSTANT, lambda size: rows_counted(buckets(size), size, JOB)),
+    # As many as are not merged at once: so few do not show.
+    Claim(
+        _STATS, "n of 65,536 late", AT_MOST_LINEAR, lambda n: rows_counted(worn_buckets(65_536, n), n, JOB), 16, 1_000
+    ),
+    Claim(_PAGE, "the newest page of n", LOGARITHMIC, newest),
+    Claim(_PAGE, "a page of n", CONSTANT, lambda size: newest(65_536, size)),
+    Claim(_PAGE, "a page of n, read", LINEAR, lambda size: newest(65_536, size, is_read=True), 512, 32_768),
+    Claim(_PAGE, "after a commit, 1,000 of n late", LOGARITHMIC, partial(newest_after, 1_000), 4_096, 262_144),
+    # Again as many as are not merged at once.
+    Claim(_PAGE, "after a commit, n of 65,536 late", AT_MOST_LINEAR, lambda n: newest_after(n, 65_536), 16, 1_000),
+    Claim(_PAGE, "a threshold, n buckets", CONSTANT, with_threshold, 16_384, MILLION),
+    Claim(_PAGE, "by score, behind n", LINEAR, by_score_behind, 256, 16_384),
+    Claim(_PAGE, "a threshold for the first time, n buckets", LINEAR, making_a_ladder, 16_384, MILLION),
+    Claim(_PAGE, "by planned events, n buckets", LINEAR, by_planned_events),
+    Claim(_PAGE, "a page with its records, n buckets", LOGARITHMIC, partial(expanding, 100), 1_024, 32_768),
+    Claim(_PAGE, "n buckets with their records", LINEAR, lambda size: expanding(size, 32_768), 1_024, 32_768),
+    Claim(_PAGE, "n buckets with their records, read", LOGLINEAR, expanding_and_reading, 256, 8_192),
+    *anomalies_claimed("snapshot.Reads.get_records", "record", "by_field_value"),
+    *anomalies_claimed("snapshot.Reads.get_influencers", "influencer", "influencer_field_value"),
+    Claim(_SEARCH, "the newest page of n buckets", LOGARITHMIC, searching_newest),
+    Claim(_SEARCH, "the highest ten of n jobs", LOGARITHMIC, of_many_jobs, 256, 16_384),
+    Claim(
+        _SEARCH, "the highest ten of n jobs, asked first", LOGLINEAR, partial(of_many_jobs, is_first=True), 256, 16_384
+    ),
+    Claim(_SEARCH, "the highest ten of n large jobs", LINEAR, partial(of_many_jobs, each=_LARGE), 2, 64),
+    Claim(_SCAN, "n matches in order of time", LINEAR, scanning, 512, 32_768),
+    Claim(_SCAN, "a threshold, n buckets", AT_MOST_LINEAR, partial(scanning, anomaly_score=75.0), 16_384, MILLION),
+    Claim(_SCAN, "n matches in another order", LOGLINEAR, partial(scanning, sort="event_count"), 512, 32_768),
 )
+"""Those of writes, and of reads."""

@@ -5,11 +5,12 @@ from dataclasses import fields as fields_of
 from dataclasses import replace
 from functools import cache, partial
 from operator import attrgetter, methodcaller
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import numpy as np
 
 from benchmarks.claims.claim import CONSTANT, LINEAR, Claim
+from benchmarks.claims.held import checked
 from benchmarks.timing import Call
 from benchmarks.workloads import FIRST_MS, JOB, SPAN_S, Document
 from bucketquery import AnomalyRecord, Bucket, BucketQuery, Commit, Influencer, LimitExceeded, ResultsIndex
@@ -22,18 +23,8 @@ from bucketquery.model.results import commit_of
 from bucketquery.model.severity import severity
 from bucketquery.model.text import visible
 
-_Result = TypeVar("_Result")
-
-MILLION: Final = 1_048_576
-
 _NESTED: Final = ("bucket_influencers", "scheduled_events")
 _RESULT: Final[Document] = {"job_id": JOB, "timestamp": FIRST_MS, "bucket_span": SPAN_S}
-
-
-def checked(call: Callable[[], _Result], is_right: Callable[[_Result], object]) -> Call:
-    """What does some work, once it has been seen to do it right."""
-    assert is_right(call())
-    return call
 
 
 def numbered(word: str, size: int) -> dict[str, int]:

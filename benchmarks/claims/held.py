@@ -1,0 +1,111 @@
+"""What claims are measured on: indexes of so many results, made once and not written to; and what checks a work."""
+
+from collections.abc import Callable
+from functools import cache
+from typing import Final, TypeVar
+
+import numpy as np
+
+from benchmarks.timing import Call
+from benchmarks.workloads import FIRST_MS, JOB, SPAN_MS, SPAN_S, Columns, bucket_columns, worn
+from bucketquery import ResultsIndex
+from bucketquery.columns.segment import Segment
+from bucketquery.columns.table import Table
+from bucketquery.model.schema import BUCKET, Kind
+
+_Result = TypeVar("_Result")
+
+MILLION: Final = 1_048_576
+
+
+def checked(call: Callable[[], _Result], is_right: Callable[[_Result], object]) -> Call:
+    """What does some work, once it has been seen to do it right."""
+    assert is_right(call())
+    return call
+
+
+@cache
+def final_columns(size: int) -> Columns:
+    """Those of so many final buckets; not to be modified."""
+    return bucket_columns(size, interim=0)
+
+
+@cache
+def buckets(size: int) -> ResultsIndex:
+    """An index of them; not to be written to."""
+    index = ResultsIndex(max_size=MILLION)
+    index.upsert_columns(final_columns(size), job_id=JOB)
+    return index
+
+
+@cache
+def worn_buckets(size: int, worn_out: int) -> ResultsIndex:
+    """An index of so many, where so many of them were late or replaced; not to be written to."""
+    index = again(buckets(size))
+    for document in worn(final_columns(size), late=worn_out // 2, replaced=worn_out // 2).written:
+        index.upsert([document])
+    return index
+
+
+@cache
+def anomalies(kind: Kind, size: int) -> ResultsIndex:
+    """An index of so many records or influencers, one for each span, of fifty hosts; not to be written to."""
+    of = final_columns(size)
+    hosts = [f"host-{row % 50}" for row in range(size)]
+    entity = {"by_field_value": hosts} if kind == "record" else {"influencer_field_value": hosts}
+    columns = {
+        **{name: of[name] for name in ("timestamp", "bucket_span", "is_interim")},
+        f"{kind}_score": of["anomaly_score"],
+        "probability": np.random.default_rng(size).random(size),
+        **entity,
+    }
+    index = ResultsIndex(max_size=MILLION)
+    index.upsert_columns(columns, job_id=JOB, kind=kind)
+    return index
+
+
+@cache
+def blamed(size: int) -> ResultsIndex:
+    """An index of so many buckets with an influencer and a record each; not to be written to."""
+    index = again(anomalies("record", size))
+    nested = [{"influencer_field_name": "host", "anomaly_score": 5.0}]
+    index.upsert_columns({**final_columns(size), "bucket_influencers": [nested] * size}, job_id=JOB)
+    return index
+
+
+def job_ids(size: int) -> list[str]:
+    """Those of so many jobs."""
+    return [f"job-{number}" for number in range(size)]
+
+
+@cache
+def fleet(jobs: int, each: int = 1) -> ResultsIndex:
+    """An index of so many jobs with so many buckets each, their scores from 0 to 100; not to be written to."""
+    size = jobs * each
+    columns = {
+        "job_id": job_ids(jobs) * each,
+        "timestamp": FIRST_MS + SPAN_MS * np.arange(size),
+        "bucket_span": SPAN_S,
+        "anomaly_score": np.random.default_rng(size).permutation(np.linspace(0, 100, size)),
+    }
+    index = ResultsIndex(max_size=MILLION)
+    index.upsert_columns(columns)
+    return index
+
+
+def again(index: ResultsIndex) -> ResultsIndex:
+    """Another index at the commit of one, to be written to as long as nothing is written behind what is there."""
+    other = ResultsIndex(max_size=MILLION)
+    other._snapshot = index._snapshot
+    return other
+
+
+def unread(index: ResultsIndex) -> ResultsIndex:
+    """Another index of the same buckets, as if nobody had asked for any."""
+    other = again(index)
+    old = other._snapshot._catalog.known(JOB, "job_id").table(BUCKET)
+    base = Segment(BUCKET, old.base.length, old.base.columns, old.base.present, old.base.texts, old.base.lists)
+    table = Table(base, old.dead, old.head, old._interim)
+    catalog = other._snapshot._catalog
+    other._snapshot = other._snapshot._next(catalog.with_jobs({JOB: catalog.known(JOB, "job_id").with_table(table)}))
+    return other
