@@ -98,7 +98,8 @@ def bucket_shape(document: Document, records: Sequence[Document] = ()) -> dict[s
         document: what is stored of it.
         records: what is stored of its records, in the order in which they are shown; the key is left out without any.
 
-    Complexity: O(size of the documents). Source: the server's ``Bucket`` and ``BucketInfluencer``.
+    Complexity: O(size of the document), and that of `record_shape` for each record.
+    Source: the server's ``Bucket`` and ``BucketInfluencer``.
 
     >>> bucket_shape({"job_id": "web", "timestamp": 0, "bucket_span": 900, "unknown": 1})["event_count"]
     0
@@ -142,8 +143,9 @@ def _bucket_influencer(nested: Document, document: Document, timestamp: int, *, 
 def record_shape(document: Document) -> dict[str, Any]:
     """A record as "get records" shows it: documented keys, generated keys, then what else was stored.
 
-    Complexity: O(size of the document). Source: the server's ``AnomalyRecord``, in which the generated keys stand in
-    the order of a hash map; here by the first field that gives them.
+    Complexity: O(size of the document), and O(v * (v + k)) for v values of fields of the data and k keys.
+    Source: the server's ``AnomalyRecord``, in which the generated keys stand in the order of a hash map; here by the
+    first field that gives them.
 
     >>> stored = {"job_id": "web", "timestamp": 0, "bucket_span": 900, "by_field_name": "host", "by_field_value": "a"}
     >>> record_shape(stored)["host"]
