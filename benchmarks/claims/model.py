@@ -24,7 +24,7 @@ from bucketquery.model.severity import severity
 from bucketquery.model.text import visible
 
 _NESTED: Final = ("bucket_influencers", "scheduled_events")
-_RESULT: Final[Document] = {"job_id": JOB, "timestamp": FIRST_MS, "bucket_span": SPAN_S}
+RESULT: Final[Document] = {"job_id": JOB, "timestamp": FIRST_MS, "bucket_span": SPAN_S}
 
 
 def numbered(word: str, size: int) -> dict[str, int]:
@@ -38,7 +38,7 @@ def numbered(word: str, size: int) -> dict[str, int]:
 def record_document(size: int) -> Document:
     """A record with so many values in each list and object, and as many unknown fields."""
     return {
-        **_RESULT,
+        **RESULT,
         "record_score": 80.0,
         "correlated_by_field_value": "a" * size,
         "typical": [row + 0.5 for row in range(size)],
@@ -66,7 +66,7 @@ def influencer(size: int) -> Influencer:
     """The value of an influencer with so many unknown fields."""
     index = ResultsIndex()
     blamed = {"influencer_field_name": "host", "influencer_field_value": "a", "influencer_score": 80.0}
-    index.upsert([{**_RESULT, **blamed, **numbered("other", size)}], kind="influencer")
+    index.upsert([{**RESULT, **blamed, **numbered("other", size)}], kind="influencer")
     return index.get_influencers(job_id=JOB)[0]
 
 
@@ -76,7 +76,7 @@ def bucket(size: int) -> Bucket:
     index = ResultsIndex()
     nested = [{"influencer_field_name": f"field-{row}"} for row in range(size)]
     events = [f"event-{row}" for row in range(size)]
-    document = {**_RESULT, "anomaly_score": 80.0, "bucket_influencers": nested, "scheduled_events": events}
+    document = {**RESULT, "anomaly_score": 80.0, "bucket_influencers": nested, "scheduled_events": events}
     index.upsert([document], kind="bucket")
     return index.get_buckets(job_id=JOB)[0]
 
