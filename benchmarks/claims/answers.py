@@ -8,7 +8,7 @@ from typing import Any, Final
 import numpy as np
 
 from benchmarks.claims.claim import CONSTANT, LINEAR, LOGARITHMIC, LOGLINEAR, Claim
-from benchmarks.claims.held import MILLION, anomalies, blamed, buckets, checked, fleet, job_ids
+from benchmarks.claims.held import MILLION, anomalies, blamed, buckets, checked, fleet, job_ids, unmustered
 from benchmarks.claims.model import plain_bodies, record_document
 from benchmarks.timing import Call
 from benchmarks.workloads import FIRST_MS, JOB, SPAN_MS
@@ -135,7 +135,7 @@ def answering(page: int, size: int, *, expand: bool = False) -> Call:
 
 def answering_of_jobs(size: int) -> Call:
     """The newest page of so many jobs with a bucket each."""
-    snapshot, query = fleet(size).snapshot(), BucketQuery(jobs=job_ids(size), desc=True)
+    snapshot, query = unmustered(fleet(size)), BucketQuery(jobs=job_ids(size), desc=True)
     question = settle(query, lambda: FIRST_MS)
     ask = partial(page_of_jobs, snapshot._catalog, query, question, snapshot.sequence, has_documents=True)
     return checked(ask, lambda page: (len(page), page.count) == (100, size))
@@ -238,13 +238,13 @@ CLAIMS: Final = (
         Claim(f"answers.{of}", f"n {kind}s", LINEAR, partial(reading_rows, read, kind), 256, 8_192)
         for of, read, kind in _READERS
     ),
-    Claim("answers.anomalies.record_bodies", "n values in each part of a record", LINEAR, writing_a_record, 64, 4_096),
+    Claim("answers.anomalies.record_bodies", "n values in each part of a record", LINEAR, writing_a_record, 32, 1_024),
     *(
         Claim(f"answers.{of}", "n records", LINEAR, partial(reading_expanded, read), 256, 8_192)
         for of, read in _EXPANDED
     ),
     Claim("answers.body.shown", "n scores", LINEAR, showing, 16_384, MILLION),
-    Claim("answers.body.kept_documents", "n rows of 32,768", LINEAR, lambda rows: keeping(rows, _BLAMED), 256, 8_192),
+    Claim("answers.body.kept_documents", "n rows of 32,768", LINEAR, lambda rows: keeping(rows, _BLAMED), 128, 4_096),
     Claim("answers.body.kept_documents", "a hundred rows of n", LOGARITHMIC, partial(keeping, 100), 1_024, _BLAMED),
     Claim("answers.body.each_of", "n jobs", CONSTANT, naming_jobs),
     Claim("answers.body.plain_buckets_json", "n buckets", LINEAR, writing_json, 256, 8_192),

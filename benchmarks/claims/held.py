@@ -8,7 +8,8 @@ import numpy as np
 
 from benchmarks.timing import Call
 from benchmarks.workloads import FIRST_MS, JOB, SPAN_MS, SPAN_S, Columns, bucket_columns, worn
-from bucketquery import ResultsIndex
+from bucketquery import ResultsIndex, Snapshot
+from bucketquery.columns.catalog import Catalog
 from bucketquery.columns.segment import Segment
 from bucketquery.columns.table import Table
 from bucketquery.model.schema import BUCKET, Kind
@@ -98,6 +99,12 @@ def again(index: ResultsIndex) -> ResultsIndex:
     other = ResultsIndex(max_size=MILLION)
     other._snapshot = index._snapshot
     return other
+
+
+def unmustered(index: ResultsIndex) -> Snapshot:
+    """The commit of one, as if nobody had asked many jobs together."""
+    held = index.snapshot()
+    return held._next(Catalog(held._catalog._groups))
 
 
 def unread(index: ResultsIndex) -> ResultsIndex:

@@ -17,6 +17,7 @@ from benchmarks.claims.held import (
     final_columns,
     fleet,
     job_ids,
+    unmustered,
     unread,
     worn_buckets,
 )
@@ -35,7 +36,6 @@ from benchmarks.workloads import (
     shuffled,
 )
 from bucketquery import BucketQuery, ResultsIndex
-from bucketquery.columns.catalog import Catalog
 from bucketquery.model.queries import AnyQuery
 from bucketquery.model.schema import Kind
 
@@ -236,11 +236,9 @@ def anomalies_asked(kind: Kind, size: int, *, page: int = 10, at_least: float = 
 
 def searching(index: ResultsIndex, query: AnyQuery, matched: int, *, is_first: bool = False) -> Call:
     """What a prepared question finds of so many matches; each time as the first, if need be."""
-    held, search = index.snapshot(), index.search
-    checked(lambda: search(query), lambda page: page.count == matched and len(page.keys()) == query.size)
-    if not is_first:
-        return partial(search, query)
-    return lambda: held._next(Catalog(held._catalog._groups)).search(query)
+    search = partial(unmustered(index).search, query)
+    checked(search, lambda page: page.count == matched and len(page.keys()) == query.size)
+    return (lambda: unmustered(index).search(query)) if is_first else search
 
 
 def of_many_jobs(size: int, each: int = 1, *, is_first: bool = False) -> Call:

@@ -281,21 +281,21 @@ _BUCKET: Final = "model.results.Bucket.to_dict"
 
 CLAIMS: Final = (
     *(
-        Claim(f"{_RECORD}.{name}", "n values in each part", LINEAR, partial(reading_a_part, name), 64, 4_096)
+        Claim(f"{_RECORD}.{name}", "n values in each part", LINEAR, partial(reading_a_part, name), 32, 1_024)
         for name in _PARTS
     ),
-    Claim(f"{_RECORD}.to_dict", "n values in each part", LINEAR, writing_a_record, 64, 4_096),
+    Claim(f"{_RECORD}.to_dict", "n values in each part", LINEAR, writing_a_record, 32, 1_024),
     Claim("model.anomalies.Influencer.other_fields", "n of them", LINEAR, reading_an_influencer, 128, 8_192),
     Claim("model.anomalies.Influencer.to_dict", "n other fields", LINEAR, writing_an_influencer, 128, 8_192),
     *(
-        Claim(f"{of}.{name}", "of what has n parts", CONSTANT, partial(make, value), 64, 4_096)
+        Claim(f"{of}.{name}", "of what has n parts", CONSTANT, partial(make, value), 32, 1_024)
         for of, value in _VALUES
         for name, make in (("time", time_of), ("severity", severity_of))
     ),
     Claim(_BUCKET, "with nothing nested, where n were", CONSTANT, partial(writing_a_bucket, ())),
     Claim(_BUCKET, "n influencers", LINEAR, partial(writing_a_bucket, ("bucket_influencers",))),
     Claim(_BUCKET, "n planned events", LINEAR, partial(writing_a_bucket, ("scheduled_events",))),
-    Claim(_BUCKET, "n fields of a record", LINEAR, writing_its_record, 64, 4_096),
+    Claim(_BUCKET, "n fields of a record", LINEAR, writing_its_record, 32, 1_024),
     Claim("model.results.BucketInfluencer.to_dict", "one of n", CONSTANT, writing_a_nested_influencer),
     Claim("model.results.commit_of", "n results", CONSTANT, committing),
     Claim("model.bodies.plain_buckets", "n buckets", LINEAR, making_bodies, 256, 8_192),
@@ -309,17 +309,17 @@ CLAIMS: Final = (
     Claim("model.encoding.encoded", "n bodies of buckets", LINEAR, encoding_bodies),
     Claim("model.encoding.encoded_columns", "n values in each of two columns", LINEAR, encoding_columns),
     Claim("model.frozen.frozen", "n objects", LINEAR, freezing, 128, 8_192),
-    Claim("model.frozen.frozen_values", "n values", LINEAR, making_values),
-    Claim("model.frozen.frozen_values", "n fields of sixteen values", LINEAR, making_fields, 64, 4_096),
+    Claim("model.frozen.frozen_values", "n values", LINEAR, making_values, 256, 8_192),
+    Claim("model.frozen.frozen_values", "n fields of sixteen values", LINEAR, making_fields, 32, 1_024),
     Claim("model.instants.read_instant", "n milliseconds after another", CONSTANT, reading_an_instant),
     Claim("model.instants.read_instant", "n steps, which are refused", CONSTANT, refusing_an_instant),
     *(
-        Claim(f"model.queries.{query.__name__}", work, growth, partial(make, query))
+        Claim(f"model.queries.{query.__name__}", work, growth, partial(make, query), 256, 8_192)
         for query in QUERIES
         for work, growth, make in (("behind n matches", CONSTANT, asking_of), ("n jobs", LINEAR, asking_jobs))
     ),
     Claim("model.queries._Query.replace", "of one job, behind n matches", CONSTANT, partial(asking_otherwise, 1)),
-    Claim("model.queries._Query.replace", "of n jobs", LINEAR, lambda size: asking_otherwise(size, 0)),
+    Claim("model.queries._Query.replace", "of n jobs", LINEAR, lambda size: asking_otherwise(size, 0), 256, 8_192),
     Claim("model.severity.severity", "a score of n", CONSTANT, naming_a_score),
     Claim("model.text.visible", "n characters", LINEAR, escaping),
 )
