@@ -8,8 +8,9 @@ from typing import Any, Final
 import numpy as np
 
 from benchmarks.claims.claim import CONSTANT, LINEAR, LOGARITHMIC, LOGLINEAR, Claim
-from benchmarks.claims.held import MILLION, anomalies, blamed, buckets, checked, fleet, job_ids, unmustered
+from benchmarks.claims.held import anomalies, blamed, buckets, fleet, job_ids, unmustered
 from benchmarks.claims.model import plain_bodies, record_document
+from benchmarks.claims.stock import MILLION, checked
 from benchmarks.timing import Call
 from benchmarks.workloads import FIRST_MS, JOB, SPAN_MS
 from bucketquery import BucketPage, BucketQuery, InfluencerQuery, RecordQuery, ResultsIndex

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from benchmarks.claims.answers import page_with
 from benchmarks.claims.claim import AT_MOST_LINEAR, CONSTANT, LINEAR, LOGARITHMIC, LOGLINEAR, Claim, Growth
-from benchmarks.claims.held import MILLION, buckets, checked, final_columns, job_ids
+from benchmarks.claims.held import buckets, job_ids
 from benchmarks.claims.model import RESULT, numbered, plain_bodies, record_document
+from benchmarks.claims.stock import MILLION, checked, columns
 from benchmarks.timing import Call
 from benchmarks.workloads import FIRST_MS, JOB, bucket_documents
 from bucketquery import BucketQuery, testing
@@ -71,14 +72,14 @@ def writing_a_table(kind: Kind, size: int) -> Call:
 
 def evaluating(size: int) -> Call:
     """The newest page of so many documents."""
-    documents, query = bucket_documents(final_columns(size)), BucketQuery(jobs=JOB, desc=True)
+    documents, query = bucket_documents(columns(size)), BucketQuery(jobs=JOB, desc=True)
     return checked(partial(evaluate, documents, query), lambda body: body["count"] == size)
 
 
 def evaluating_expanded(size: int) -> Call:
     """A page of so many buckets, each with one of 256 records or none."""
     blame = {"bucket_influencers": [{"influencer_field_name": "host"}]}
-    buckets_there = [{**document, **blame} for document in bucket_documents(final_columns(256))]
+    buckets_there = [{**document, **blame} for document in bucket_documents(columns(256))]
     records = [{**document, "result_type": "record", "record_score": 5.0} for document in buckets_there]
     query = BucketQuery(jobs=JOB, expand=True, size=size)
     evaluate_all = partial(evaluate, [*buckets_there, *records], query)

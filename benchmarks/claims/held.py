@@ -1,41 +1,23 @@
-"""What claims are measured on: indexes of so many results, made once and not written to; and what checks a work."""
+"""What claims are measured on from outside: indexes of so many results, made once and not written to."""
 
-from collections.abc import Callable
 from functools import cache
-from typing import Final, TypeVar
 
 import numpy as np
 
-from benchmarks.timing import Call
-from benchmarks.workloads import FIRST_MS, JOB, SPAN_MS, SPAN_S, Columns, bucket_columns, worn
+from benchmarks.claims.stock import MILLION, columns
+from benchmarks.workloads import FIRST_MS, JOB, SPAN_MS, SPAN_S, worn
 from bucketquery import ResultsIndex, Snapshot
 from bucketquery.columns.catalog import Catalog
 from bucketquery.columns.segment import Segment
 from bucketquery.columns.table import Table
 from bucketquery.model.schema import BUCKET, Kind
 
-_Result = TypeVar("_Result")
-
-MILLION: Final = 1_048_576
-
-
-def checked(call: Callable[[], _Result], is_right: Callable[[_Result], object]) -> Call:
-    """What does some work, once it has been seen to do it right."""
-    assert is_right(call())
-    return call
-
-
-@cache
-def final_columns(size: int) -> Columns:
-    """Those of so many final buckets; not to be modified."""
-    return bucket_columns(size, interim=0)
-
 
 @cache
 def buckets(size: int) -> ResultsIndex:
     """An index of them; not to be written to."""
     index = ResultsIndex(max_size=MILLION)
-    index.upsert_columns(final_columns(size), job_id=JOB)
+    index.upsert_columns(columns(size), job_id=JOB)
     return index
 
 
@@ -43,7 +25,7 @@ def buckets(size: int) -> ResultsIndex:
 def worn_buckets(size: int, worn_out: int) -> ResultsIndex:
     """An index of so many, where so many of them were late or replaced; not to be written to."""
     index = again(buckets(size))
-    for document in worn(final_columns(size), late=worn_out // 2, replaced=worn_out // 2).written:
+    for document in worn(columns(size), late=worn_out // 2, replaced=worn_out // 2).written:
         index.upsert([document])
     return index
 
@@ -51,17 +33,17 @@ def worn_buckets(size: int, worn_out: int) -> ResultsIndex:
 @cache
 def anomalies(kind: Kind, size: int) -> ResultsIndex:
     """An index of so many records or influencers, one for each span, of fifty hosts; not to be written to."""
-    of = final_columns(size)
+    of = columns(size)
     hosts = [f"host-{row % 50}" for row in range(size)]
     entity = {"by_field_value": hosts} if kind == "record" else {"influencer_field_value": hosts}
-    columns = {
+    given = {
         **{name: of[name] for name in ("timestamp", "bucket_span", "is_interim")},
         f"{kind}_score": of["anomaly_score"],
         "probability": np.random.default_rng(size).random(size),
         **entity,
     }
     index = ResultsIndex(max_size=MILLION)
-    index.upsert_columns(columns, job_id=JOB, kind=kind)
+    index.upsert_columns(given, job_id=JOB, kind=kind)
     return index
 
 
@@ -70,7 +52,7 @@ def blamed(size: int) -> ResultsIndex:
     """An index of so many buckets with an influencer and a record each; not to be written to."""
     index = again(anomalies("record", size))
     nested = [{"influencer_field_name": "host", "anomaly_score": 5.0}]
-    index.upsert_columns({**final_columns(size), "bucket_influencers": [nested] * size}, job_id=JOB)
+    index.upsert_columns({**columns(size), "bucket_influencers": [nested] * size}, job_id=JOB)
     return index
 
 
@@ -83,14 +65,14 @@ def job_ids(size: int) -> list[str]:
 def fleet(jobs: int, each: int = 1) -> ResultsIndex:
     """An index of so many jobs with so many buckets each, their scores from 0 to 100; not to be written to."""
     size = jobs * each
-    columns = {
+    given = {
         "job_id": job_ids(jobs) * each,
         "timestamp": FIRST_MS + SPAN_MS * np.arange(size),
         "bucket_span": SPAN_S,
         "anomaly_score": np.random.default_rng(size).permutation(np.linspace(0, 100, size)),
     }
     index = ResultsIndex(max_size=MILLION)
-    index.upsert_columns(columns)
+    index.upsert_columns(given)
     return index
 
 

@@ -8,19 +8,17 @@ from typing import Any, Final
 from benchmarks.asking import loaded
 from benchmarks.claims.claim import AT_MOST_LINEAR, CONSTANT, LINEAR, LOGARITHMIC, LOGLINEAR, Claim
 from benchmarks.claims.held import (
-    MILLION,
     again,
     anomalies,
     blamed,
     buckets,
-    checked,
-    final_columns,
     fleet,
     job_ids,
     unmustered,
     unread,
     worn_buckets,
 )
+from benchmarks.claims.stock import MILLION, checked, columns
 from benchmarks.timing import Call
 from benchmarks.workloads import (
     FIRST_MS,
@@ -53,8 +51,8 @@ _LARGE: Final = 3_000
 
 def appending_a_bucket(size: int) -> Call:
     """Behind so many, each time the next."""
-    columns = bucket_columns(size, interim=0)
-    index, coming, number = loaded(columns), next_buckets(columns, interim=0), count(size + 1)
+    given = bucket_columns(size, interim=0)
+    index, coming, number = loaded(given), next_buckets(given, interim=0), count(size + 1)
 
     def append() -> None:
         index.upsert([next(coming)])
@@ -66,19 +64,19 @@ def appending_a_bucket(size: int) -> Call:
 
 def loading_documents(size: int) -> Call:
     """So many, in order."""
-    documents = bucket_documents(final_columns(size))
+    documents = bucket_documents(columns(size))
     return checked(lambda: ResultsIndex().upsert(documents), lambda commit: commit.inserted == size)
 
 
 def writing_late_buckets(late: int, size: int) -> Call:
     """So many of them, to so many others."""
-    held, documents = buckets(size), late_buckets(final_columns(size), late)
+    held, documents = buckets(size), late_buckets(columns(size), late)
     return checked(lambda: again(held).upsert(documents), lambda commit: commit.inserted == late)
 
 
 def versions(size: int) -> Iterator[Document]:
     """Without end: two of a late bucket, in turn."""
-    (late,) = late_buckets(final_columns(size), 1)
+    (late,) = late_buckets(columns(size), 1)
     return cycle([late, {**late, "anomaly_score": 99.5}])
 
 
@@ -92,7 +90,7 @@ def replacing_a_bucket(size: int) -> Call:
 def appending_new_entities(size: int) -> Call:
     """A record of one, behind so many, each time the next of another."""
     index, coming = again(anomalies("record", size)), count()
-    last = int(final_columns(size)["timestamp"][-1])
+    last = int(columns(size)["timestamp"][-1])
 
     def append() -> object:
         at = next(coming)
@@ -102,17 +100,17 @@ def appending_new_entities(size: int) -> Call:
     return checked(append, lambda _: index.stats()["rows"]["record"] == size + 1)
 
 
-def loading_columns(columns: Columns) -> Call:
+def loading_columns(given: Columns) -> Call:
     """Those, into nothing."""
-    size = len(columns["timestamp"])
-    return checked(lambda: ResultsIndex().upsert_columns(columns, job_id=JOB), lambda commit: commit.inserted == size)
+    size = len(given["timestamp"])
+    return checked(lambda: ResultsIndex().upsert_columns(given, job_id=JOB), lambda commit: commit.inserted == size)
 
 
 def appending_columns(size: int) -> Call:
     """Twenty buckets behind so many, each time the next."""
-    columns = final_columns(size)
-    index, coming, length = loaded(columns), count(1), int(columns["timestamp"][-1]) - FIRST_MS + SPAN_MS
-    first = {name: column[:20] for name, column in columns.items()}
+    given = columns(size)
+    index, coming, length = loaded(given), count(1), int(given["timestamp"][-1]) - FIRST_MS + SPAN_MS
+    first = {name: column[:20] for name, column in given.items()}
     step = int(first["timestamp"][-1]) - FIRST_MS + SPAN_MS
 
     def append() -> Any:
@@ -124,11 +122,11 @@ def appending_columns(size: int) -> Call:
 
 def renormalizing(scores: int, size: int) -> Call:
     """So many of so many."""
-    held, columns = unread(buckets(size)), final_columns(size)
+    held, given = unread(buckets(size)), columns(size)
     some = slice(0, size, size // scores)
     rescored = {
-        **{name: columns[name][some] for name in ("timestamp", "bucket_span")},
-        "anomaly_score": columns["anomaly_score"][some] + 0.5,
+        **{name: given[name][some] for name in ("timestamp", "bucket_span")},
+        "anomaly_score": given["anomaly_score"][some] + 0.5,
     }
     number = len(rescored["timestamp"])
     return checked(lambda: again(held).renormalize(JOB, rescored), lambda commit: commit.replaced == number >= scores)
@@ -281,12 +279,12 @@ def anomalies_claimed(of: str, kind: Kind, text: str) -> tuple[Claim, ...]:
 
 def loaded_again(size: int) -> Call:
     """So many, in order."""
-    return loading_columns(final_columns(size))
+    return loading_columns(columns(size))
 
 
 def loaded_shuffled(size: int) -> Call:
     """So many, in an order of chance."""
-    return loading_columns(shuffled(final_columns(size)))
+    return loading_columns(shuffled(columns(size)))
 
 
 def with_threshold(size: int) -> Call:

@@ -10,7 +10,7 @@ from typing import Any, Final
 import numpy as np
 
 from benchmarks.claims.claim import CONSTANT, LINEAR, Claim
-from benchmarks.claims.held import checked
+from benchmarks.claims.stock import checked
 from benchmarks.timing import Call
 from benchmarks.workloads import FIRST_MS, JOB, SPAN_S, Document
 from bucketquery import AnomalyRecord, Bucket, BucketQuery, Commit, Influencer, LimitExceeded, ResultsIndex
