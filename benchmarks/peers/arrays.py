@@ -1,4 +1,7 @@
-"""NumPy by a careful hand: sorted arrays with room behind, binary search, masks, partition. Pages are row numbers."""
+"""NumPy by a careful hand: sorted arrays with room behind, binary search, masks, partition, an order of scores.
+
+Pages are row numbers.
+"""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -7,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks.peers.peer import FIELDS, Row
+from benchmarks.peers.ranks import FEWEST, Ranks
 from benchmarks.workloads import Columns, Document, Question
 
 Array = npt.NDArray[Any]
@@ -23,6 +27,7 @@ class Held:
         order: Any = slice(None) if (timestamps[1:] > timestamps[:-1]).all() else timestamps.argsort(kind="stable")
         self._room = {name: self._with_room(columns[name][order]) for name in FIELDS}
         self._room["final"] = ~self._room["is_interim"]
+        self._ranks = Ranks()
         self._look()
 
     def _with_room(self, column: Array) -> Array:
@@ -62,6 +67,21 @@ class Held:
             mask &= self.columns["final"][low:high]
         return mask
 
+    def _ranked(self, question: Question, low: int, high: int) -> Array | None:
+        """The rows that match, in no order, where few do and it is known which."""
+        scores = self.columns["anomaly_score"]
+        if high - low < FEWEST or not question.threshold > 0 or not self._ranks.is_ready(scores):
+            return None
+        rows = self._ranks.matching(scores, question.threshold, low, high)
+        return rows[self.columns["final"][rows]] if rows is not None and question.final_only else rows
+
+    def _ranked_count(self, question: Question, low: int, high: int) -> int | None:
+        """How many rows match, where that is known without a look at each."""
+        scores = self.columns["anomaly_score"]
+        if high - low < FEWEST or not question.threshold > 0 or question.final_only or not self._ranks.is_ready(scores):
+            return None
+        return self._ranks.count(scores, question.threshold, low, high)
+
     def _slicing(self, question: Question) -> Callable[[], tuple[int, Rows]]:
         window, first, last = self._windowing(question), question.from_, question.from_ + question.size
 
@@ -80,7 +100,9 @@ class Held:
         window, nothing = self._windowing(question), slice(0, 0)
 
         def count() -> tuple[int, Rows]:
-            return int(np.count_nonzero(self._matching(question, *window()))), nothing
+            low, high = window()
+            known = self._ranked_count(question, low, high)
+            return int(np.count_nonzero(self._matching(question, low, high))) if known is None else known, nothing
 
         return count
 
@@ -89,6 +111,16 @@ class Held:
 
         def filtered() -> tuple[int, Rows]:
             low, high = window()
+            known = self._ranked_count(question, low, high)
+            # Where many match, those of a page are close to the window's end.
+            if known is not None and 4 * known * known > last * (high - low):
+                scores = self.columns["anomaly_score"][low:high]
+                if question.desc:
+                    return known, high - 1 - first_at_least(scores[::-1], question.threshold, last)[first:]
+                return known, first_at_least(scores, question.threshold, last)[first:] + low
+            rows = self._ranked(question, low, high)
+            if rows is not None:
+                return len(rows), first_rows(rows, last, desc=question.desc)[first:]
             mask = self._matching(question, low, high)
             count = int(np.count_nonzero(mask))
             if question.desc:
@@ -104,15 +136,16 @@ class Held:
         def ordered() -> tuple[int, Rows]:
             low, high = window()
             values = self.columns[question.sort][low:high]
-            # Ties go in the request's direction: turned round, the newest of them come first.
-            if every:
-                found = smallest(-values[::-1] if desc else values, last)[first:]
-                return high - low, high - 1 - found if desc else found + low
-            rows = self._matching(question, low, high).nonzero()[0]
-            if desc:
-                rows = rows[::-1]
-            chosen = values[rows]
-            return len(rows), rows[smallest(-chosen if desc else chosen, last)[first:]] + low
+            choose = largest if desc else smallest
+            if not every:
+                rows = self._ranked(question, low, high)
+                rows = self._matching(question, low, high).nonzero()[0] + low if rows is None else np.sort(rows)
+                return len(rows), rows[choose(self.columns[question.sort][rows], last)[first:]]
+            if high - low == self.length and question.sort == "anomaly_score" and self._ranks.is_ready(values):
+                best = self._ranks.best(values, last, desc=desc)
+                if best is not None:
+                    return high - low, best[first:]
+            return high - low, choose(values, last)[first:] + low
 
         return ordered
 
@@ -141,7 +174,9 @@ class Held:
 
     def replace(self, document: Document) -> None:
         """In place, found by binary search."""
-        self._put(int(self.columns["timestamp"].searchsorted(np.int64(document["timestamp"]))), document)
+        row = int(self.columns["timestamp"].searchsorted(np.int64(document["timestamp"])))
+        self._put(row, document)
+        self._ranks.forget(row)
 
     def _put(self, row: int, document: Document) -> None:
         for name in FIELDS:
@@ -152,10 +187,11 @@ class Held:
         """Found by binary search, scattered in place."""
         rows = self.columns["timestamp"].searchsorted(columns["timestamp"])
         self.columns["anomaly_score"][rows] = columns["anomaly_score"]
+        self._ranks.forget()
 
     def memory(self) -> int:
-        """The arrays, without the room behind them."""
-        return sum(column.nbytes for column in self.columns.values())
+        """The arrays, without the room behind them, and the order of scores."""
+        return sum(column.nbytes for column in self.columns.values()) + self._ranks.memory()
 
 
 def first_true(mask: npt.NDArray[np.bool_], need: int) -> npt.NDArray[np.intp]:
@@ -168,6 +204,24 @@ def first_true(mask: npt.NDArray[np.bool_], need: int) -> npt.NDArray[np.intp]:
         prefix *= 8
 
 
+def first_at_least(scores: Array, threshold: float, need: int) -> npt.NDArray[np.intp]:
+    """The same of scores, none of which has been compared."""
+    prefix = 16 * need
+    while True:
+        found: npt.NDArray[np.intp] = (scores[:prefix] >= threshold).nonzero()[0]
+        if len(found) >= need or prefix >= len(scores):
+            return found[:need]
+        prefix *= 8
+
+
+def first_rows(rows: Array, need: int, *, desc: bool) -> Array:
+    """The first ``need`` rows in order of time."""
+    if len(rows) > 4 * need:
+        rows = np.partition(rows, len(rows) - need)[-need:] if desc else np.partition(rows, need - 1)[:need]
+    rows = np.sort(rows)
+    return (rows[::-1] if desc else rows)[:need]
+
+
 def smallest(values: Array, need: int) -> npt.NDArray[np.intp]:
     """Where the ``need`` smallest values are, in order; of equal ones the first come first."""
     if len(values) <= 4 * need:
@@ -175,10 +229,32 @@ def smallest(values: Array, need: int) -> npt.NDArray[np.intp]:
         return few
     # A bound that surely leaves enough, from a sample: to partition everything takes twenty times as long, and on mass
     # ties five hundred times.
-    sample = values[:: max(1, len(values) // max(64 * need, 4_096))]
+    sample = _sample(values, need)
     bound = sample.min()
     if np.count_nonzero(sample == bound) < need:
         bound = np.partition(sample, need - 1)[need - 1]
     below = (values < bound).nonzero()[0]
     below = below[values[below].argsort(kind="stable")[:need]]
     return np.concatenate((below, first_true(values == bound, need - len(below)))) if len(below) < need else below
+
+
+def largest(values: Array, need: int) -> npt.NDArray[np.intp]:
+    """Where the ``need`` largest values are, in order; of equal ones the last come first."""
+    if len(values) <= 4 * need:
+        few: npt.NDArray[np.intp] = values.argsort(kind="stable")[::-1][:need]
+        return few
+    sample = _sample(values, need)
+    bound = sample.max()
+    if np.count_nonzero(sample == bound) < need:
+        bound = np.partition(sample, len(sample) - need)[len(sample) - need]
+    above: npt.NDArray[np.intp] = (values > bound).nonzero()[0]
+    above = above[values[above].argsort(kind="stable")[::-1][:need]]
+    if len(above) < need:
+        equal = len(values) - 1 - first_true((values == bound)[::-1], need - len(above))
+        return np.concatenate((above, equal))
+    return above
+
+
+def _sample(values: Array, need: int) -> Array:
+    """Every so many: of more a bound takes longer to find, of fewer it leaves more to be sorted."""
+    return values[:: max(1, len(values) // max(64 * need, 4_096), int((len(values) / need / 4) ** 0.5))]
