@@ -232,7 +232,7 @@ def smallest(values: Array, need: int) -> npt.NDArray[np.intp]:
     sample = _sample(values, need)
     bound = sample.min()
     if np.count_nonzero(sample == bound) < need:
-        bound = np.partition(sample, need - 1)[need - 1]
+        bound = np.sort(sample)[need - 1]
     below = (values < bound).nonzero()[0]
     below = below[values[below].argsort(kind="stable")[:need]]
     return np.concatenate((below, first_true(values == bound, need - len(below)))) if len(below) < need else below
@@ -246,7 +246,7 @@ def largest(values: Array, need: int) -> npt.NDArray[np.intp]:
     sample = _sample(values, need)
     bound = sample.max()
     if np.count_nonzero(sample == bound) < need:
-        bound = np.partition(sample, len(sample) - need)[len(sample) - need]
+        bound = np.sort(sample)[-need]
     above: npt.NDArray[np.intp] = (values > bound).nonzero()[0]
     above = above[values[above].argsort(kind="stable")[::-1][:need]]
     if len(above) < need:
@@ -257,4 +257,4 @@ def largest(values: Array, need: int) -> npt.NDArray[np.intp]:
 
 def _sample(values: Array, need: int) -> Array:
     """Every so many: of more a bound takes longer to find, of fewer it leaves more to be sorted."""
-    return values[:: max(1, len(values) // max(64 * need, 4_096), int((len(values) / need / 4) ** 0.5))]
+    return values[:: max(1, int((len(values) / need / 2) ** 0.5))]
