@@ -66,7 +66,7 @@ def measure(jobs: int, effort: Effort, peers: Sequence[str]) -> tuple[Figures, F
     index = ResultsIndex()
     held: dict[str, InSqlite | InDuckdb] = {}
     if "sqlite" in peers:
-        held["sqlite"] = InSqlite()
+        held["sqlite"] = InSqlite(["by_score"])
     if "duckdb" in peers and is_installed("duckdb"):
         held["duckdb"] = InDuckdb()
     taken = alternate({"index": index.upsert, **{name: peer.put for name, peer in held.items()}}, documents)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from importlib import import_module
 from itertools import repeat
+from operator import itemgetter
 from time import perf_counter_ns
 from typing import Any, Final, Protocol
 
@@ -25,7 +26,12 @@ Pages = Callable[[], list[Key]]
 
 _KEY: Final = ("job_id", "timestamp", "bucket_span")
 _KEPT: Final = ("job_id", "timestamp", "anomaly_score", "bucket_span", "event_count")
-_PLANS: Final = ("", "not indexed", "indexed by by_time", "indexed by by_score")
+# The key is in every index; named in the order of ties it spares sorting them.
+_INDEXES: Final = {
+    "by_time": "timestamp, anomaly_score",
+    "by_score": "anomaly_score, timestamp, bucket_span, job_id",
+}
+_kept_of: Final = itemgetter(*_KEPT)
 _TYPES: Final = {"anomaly_score": np.float64, "initial_anomaly_score": np.float64, "is_interim": np.bool_}
 
 
@@ -43,24 +49,32 @@ class ManyJobs(Protocol):
 
 
 class InSqlite:
-    """One table with a column for the job, its identity the key, and indexes on time and on score."""
+    """One table with a column for the job, its identity the key, and indexes on time and on score, or one of these.
 
-    def __init__(self) -> None:
+    Args:
+        indexes: which; of those that no question is asked by each write would bear the cost for nothing.
+    """
+
+    def __init__(self, indexes: Sequence[str] = tuple(_INDEXES)) -> None:
+        self._plans = ("", "not indexed", *(f"indexed by {name}" for name in indexes))
         self._connection = sqlite3.connect(":memory:", isolation_level=None)
         self._run = self._connection.execute
         self._run(
             "create table buckets (job_id text, timestamp integer, anomaly_score real, bucket_span integer,"
             " event_count integer, primary key (job_id, timestamp, bucket_span)) without rowid"
         )
-        self._run("create index by_time on buckets (timestamp, anomaly_score)")
-        # The key is in every index; named in the order of ties it spares sorting them.
-        self._run("create index by_score on buckets (anomaly_score, timestamp, bucket_span, job_id)")
+        for name in indexes:
+            self._run(f"create index {name} on buckets ({_INDEXES[name]})")
 
     def put(self, documents: Sequence[Document]) -> object:
         """One transaction."""
         self._run("begin")
-        rows = ([document[name] for name in _KEPT] for document in documents)
-        self._connection.executemany("insert or replace into buckets values (?, ?, ?, ?, ?)", rows)
+        # An update in place is sooner than what `insert or replace` does, which looks at every index.
+        self._connection.executemany(
+            "insert into buckets values (?, ?, ?, ?, ?) on conflict do update set"
+            " anomaly_score = excluded.anomaly_score, event_count = excluded.event_count",
+            map(_kept_of, documents),
+        )
         return self._run("commit")
 
     def prepare(self, question: Question) -> Callable[[], tuple[int, list[Key]]]:
@@ -85,7 +99,7 @@ class InSqlite:
     def _quickest(self, text: str, values: Sequence[Any]) -> Callable[[], list[Any]]:
         """The statement by the plan that answers soonest, of those that it can have."""
         taken: dict[int, Callable[[], list[Any]]] = {}
-        for plan in _PLANS:
+        for plan in self._plans:
             ask = partial(self._ask, text.replace("%s", plan), values)
             try:
                 taken[_least(ask)] = ask
