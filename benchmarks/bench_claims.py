@@ -11,9 +11,9 @@ from pkgutil import walk_packages
 import pytest
 
 import bucketquery
-from benchmarks.claims import CLAIMS
+from benchmarks.claims import CLAIMS, measure
 from benchmarks.claims.claim import CONSTANT, LINEAR, LOGARITHMIC, Claim, Grown, grown, holds
-from benchmarks.timing import FULL
+from benchmarks.timing import FULL, ONCE
 
 
 def documented() -> Iterator[str]:
@@ -62,3 +62,15 @@ def test_what_grows_faster_fails() -> None:
     assert not holds(linear, Grown(1.0, 3.9, 64.0))
     assert not holds(linear, Grown(1.0, 4096.0, 64.0))
     assert LOGARITHMIC.at(4096) == 2 * LOGARITHMIC.at(64)
+
+
+def test_claims_become_a_table() -> None:
+    """Each with what it took at both sizes, how it grew, and whether it holds."""
+    claims = [claim for claim in CLAIMS if claim.of == "index.ResultsIndex.snapshot"]
+    assert claims
+    figures = measure(claims, ONCE)
+    assert len(figures) == len(claims)
+    for name, row in figures.items():
+        assert "index.ResultsIndex.snapshot" in name
+        assert row["grew"] == pytest.approx(row["large"] / row["small"])
+        assert (row["claimed"], row["holds"] in {0.0, 1.0}) == (1.0, True)

@@ -9,7 +9,7 @@ from time import sleep
 
 import pytest
 
-from benchmarks.__main__ import main
+from benchmarks.__main__ import PARTS, main
 from benchmarks.asking import check
 from benchmarks.goals import GOALS, Measured, best, judge, ratios
 from benchmarks.peers import KINDS, is_installed
@@ -21,7 +21,10 @@ ROOT = Path(__file__).parent.parent
 
 def test_everything_is_measured_and_judged(tmp_path: Path) -> None:
     """One run at the smallest size names each question, each peer that is here, and a result for each goal."""
-    assert main(["--once", "--sizes", "10000", "--jobs", "300", "--output", str(tmp_path)]) == 0
+    # The claims have a file of their own.
+    parts = [part for part in PARTS if part != "claims"]
+    asked = ["--once", "--sizes", "10000", "--jobs", "300", "--parts", *parts, "--output", str(tmp_path)]
+    assert main(asked) == 0
     text = (tmp_path / "report.md").read_text(encoding="utf-8")
     for name in (*QUESTIONS, *filter(is_installed, KINDS), "W1u", "W2", "W3", "W4", "F 300 jobs"):
         assert name in text

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 
 from benchmarks.asking import BY_TIME
 from benchmarks.outcome import Results
-from benchmarks.peers import BY_HAND, KINDS
+from benchmarks.peers import BEYOND, BY_HAND, KINDS
 from benchmarks.timing import Figures
 
 
@@ -55,16 +55,23 @@ class Measured:
 def ratios(row: Mapping[str, float]) -> dict[str, float]:
     """How many times as long as the index each peer takes in a row, like compared with like."""
     mine = [name for name in row if name not in KINDS]
+    if not mine:
+        return {}
     # The first way leaves the page unread where there is one that reads it. Timestamps tell the rows of one job.
     reading = (name for end in (", timestamps", ", keys") for name in mine if name.endswith(end))
     unread, read = mine[0], next(reading, mine[0])
     return {name: taken / row[unread if name in BY_HAND else read] for name, taken in row.items() if name in KINDS}
 
 
+def rivals(row: Mapping[str, float]) -> dict[str, float]:
+    """The same of those that hold no structure like the index's own."""
+    return {name: ratio for name, ratio in ratios(row).items() if name != BEYOND}
+
+
 def best(row: Mapping[str, float]) -> tuple[str, float] | None:
-    """The peer that is quickest beside the index, and how many times as long it takes."""
-    all_of_them = ratios(row)
-    return min(all_of_them.items(), key=lambda item: item[1]) if all_of_them else None
+    """The rival that is quickest beside the index, and how many times as long it takes."""
+    some = rivals(row)
+    return min(some.items(), key=lambda item: item[1]) if some else None
 
 
 def judge(results: Results, size: int) -> list[Verdict]:
@@ -135,7 +142,7 @@ def _by_value(measured: Measured) -> list[Verdict]:
     ):
         told = {}
         for name, row in measured.questions(variant, ("Q4", "Q5", "Q6", "Q8", "Q10")).items():
-            some = ratios(row)
+            some = rivals(row)
             if some:
                 told[name] = (_quickest(some), min(some.values()) >= (1.5 if name == "Q5" else 2))
         goal = "2x faster than every peer, careful NumPy included, at 10^6; Q5 1.5x"
@@ -177,7 +184,7 @@ def _bodies(measured: Measured) -> list[Verdict]:
         told[name] = (f"{each:.2f} µs", each <= 0.45)
     requests = {}
     for name, row in measured.part("requests").items():
-        some = {key: taken / row["index"] for key, taken in row.items() if key in KINDS}
+        some = rivals(row)
         if some:
             requests[name.partition(",")[0]] = (_quickest(some), min(some.values()) >= 1)
     return [
@@ -214,7 +221,7 @@ def _writes(measured: Measured) -> list[Verdict]:
                 told[letters][rest] = (f"{times(ratio)} (page unread {unread})", ratio >= least[letters])
     rescored = {}
     for row in measured.part("rescoring").values():
-        some = {key: taken / row["index"] for key, taken in row.items() if key in KINDS}
+        some = rivals(row)
         if some:
             rescored[""] = (_quickest(some), min(some.values()) >= 1)
     return [
@@ -253,7 +260,7 @@ def _fleet(measured: Measured) -> list[Verdict]:
     }
     told = {}
     for row in measured.only("fleet question").values():
-        some = {key: taken / row["index"] for key, taken in row.items() if key in KINDS} if "index" in row else {}
+        some = rivals(row)
         if some:
             told[""] = (_quickest(some), min(some.values()) >= 1)
     asked = _verdict("fleet: the top 100 by score over all jobs", "faster than DuckDB and SQLite", told)

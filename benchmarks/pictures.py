@@ -10,7 +10,7 @@ from pathlib import Path
 from textwrap import fill
 from typing import Any, Final
 
-from benchmarks.goals import ratios, times
+from benchmarks.goals import best, ratios, times
 from benchmarks.outcome import Outcome, Results, in_short
 from benchmarks.peers import KINDS, TITLES
 
@@ -21,13 +21,14 @@ _INDEX: Final = "#c2410c"
 _COLOURS: Final = {
     "list": "#000000",
     "numpy": "#0072b2",
+    "ordered": "#9ecae9",
     "sqlite": "#009e73",
     "duckdb": "#b8a100",
     "polars": "#56b4e9",
     "pandas": "#cc79a7",
     "pyarrow": "#7f5ab6",
 }
-_MARKS: Final = dict(zip(KINDS, "os^vDPX", strict=True))
+_MARKS: Final = dict(zip(KINDS, "ossv^DPX", strict=True))
 #: The index unread, as a page is handed out, and read out, as an engine's answer is.
 _OURS: Final = {
     "search": {"label": "bucketquery", "linewidth": 2.6, "marker": "o", "markersize": 4},
@@ -121,16 +122,17 @@ def _pen(contestant: str) -> Mapping[str, Any]:
 def _ratios(plot: Any, results: Results) -> Any:
     """A row for each work: how many times as long as the index each peer takes; None where there are no peers."""
     works = (work for table in in_short(results) for work in table.costs().items())
-    found = {name: some for name, row in works if (some := ratios(row))}
+    rows = {name: row for name, row in works if best(row)}
+    found = {name: ratios(row) for name, row in rows.items()}
     if not found:
         return None
     figure, panel = plot.subplots(figsize=(12.5, 0.3 * len(found) + 1.2), layout="constrained")
     beside = panel.get_yaxis_transform()
-    for at, some in enumerate(found.values()):
-        quickest = min(some, key=some.__getitem__)
-        wins = some[quickest] < 1
-        panel.barh(at, some[quickest] - 1, left=1, height=0.6, color="#d1d5db" if wins else "#fed7aa", zorder=1)
-        said = f"{TITLES[quickest]} {times(some[quickest])}"
+    for at, row in enumerate(rows.values()):
+        quickest, ratio = best(row) or ("", 1.0)
+        wins = ratio < 1
+        panel.barh(at, ratio - 1, left=1, height=0.6, color="#d1d5db" if wins else "#fed7aa", zorder=1)
+        said = f"{TITLES[quickest]} {times(ratio)}"
         panel.text(1.01, at, said, transform=beside, va="center", weight="bold" if wins else "normal")
     for peer in KINDS:
         places = [at for at, some in enumerate(found.values()) if peer in some]

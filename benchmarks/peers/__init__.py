@@ -10,6 +10,7 @@ from benchmarks.peers.peer import Kind, Peer
 KINDS: Final = {
     "list": Kind("lists", None, 2_000_000, 100_000),
     "numpy": Kind("arrays", None, 10_000_000, 100_000),
+    "ordered": Kind("ordered", None, 10_000_000, 100_000),
     "sqlite": Kind("tables", None, 10_000_000, 100_000),
     "duckdb": Kind("duck", "duckdb", 10_000_000, 400),
     "polars": Kind("polar", "polars", 10_000_000, 100),
@@ -21,6 +22,7 @@ KINDS: Final = {
 TITLES: Final = {
     "list": "list",
     "numpy": "NumPy",
+    "ordered": "NumPy, ordered",
     "sqlite": "SQLite",
     "duckdb": "DuckDB",
     "polars": "Polars",
@@ -29,7 +31,10 @@ TITLES: Final = {
 }
 """How each peer spells its name."""
 
-BY_HAND: Final = ("list", "numpy")
+BEYOND: Final = "ordered"
+"""Who has written a structure like the index's own: told beside the others, and compared with by no goal."""
+
+BY_HAND: Final = ("list", "numpy", BEYOND)
 ENGINES: Final = tuple(name for name in KINDS if name not in BY_HAND)
 
 

@@ -1,7 +1,4 @@
-"""NumPy by a careful hand: sorted arrays with room behind, binary search, masks, partition, an order of scores.
-
-Pages are row numbers.
-"""
+"""NumPy by a careful hand: sorted arrays with room behind, binary search, masks, bounds. Pages are row numbers."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -10,7 +7,6 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks.peers.peer import FIELDS, Row
-from benchmarks.peers.ranks import FEWEST, Ranks
 from benchmarks.workloads import Columns, Document, Question
 
 Array = npt.NDArray[Any]
@@ -27,7 +23,6 @@ class Held:
         order: Any = slice(None) if (timestamps[1:] > timestamps[:-1]).all() else timestamps.argsort(kind="stable")
         self._room = {name: self._with_room(columns[name][order]) for name in FIELDS}
         self._room["final"] = ~self._room["is_interim"]
-        self._ranks = Ranks()
         self._look()
 
     def _with_room(self, column: Array) -> Array:
@@ -67,21 +62,6 @@ class Held:
             mask &= self.columns["final"][low:high]
         return mask
 
-    def _ranked(self, question: Question, low: int, high: int) -> Array | None:
-        """The rows that match, in no order, where few do and it is known which."""
-        scores = self.columns["anomaly_score"]
-        if high - low < FEWEST or not question.threshold > 0 or not self._ranks.is_ready(scores):
-            return None
-        rows = self._ranks.matching(scores, question.threshold, low, high)
-        return rows[self.columns["final"][rows]] if rows is not None and question.final_only else rows
-
-    def _ranked_count(self, question: Question, low: int, high: int) -> int | None:
-        """How many rows match, where that is known without a look at each."""
-        scores = self.columns["anomaly_score"]
-        if high - low < FEWEST or not question.threshold > 0 or question.final_only or not self._ranks.is_ready(scores):
-            return None
-        return self._ranks.count(scores, question.threshold, low, high)
-
     def _slicing(self, question: Question) -> Callable[[], tuple[int, Rows]]:
         window, first, last = self._windowing(question), question.from_, question.from_ + question.size
 
@@ -100,9 +80,7 @@ class Held:
         window, nothing = self._windowing(question), slice(0, 0)
 
         def count() -> tuple[int, Rows]:
-            low, high = window()
-            known = self._ranked_count(question, low, high)
-            return int(np.count_nonzero(self._matching(question, low, high))) if known is None else known, nothing
+            return int(np.count_nonzero(self._matching(question, *window()))), nothing
 
         return count
 
@@ -111,16 +89,6 @@ class Held:
 
         def filtered() -> tuple[int, Rows]:
             low, high = window()
-            known = self._ranked_count(question, low, high)
-            # Where many match, those of a page are close to the window's end.
-            if known is not None and 4 * known * known > last * (high - low):
-                scores = self.columns["anomaly_score"][low:high]
-                if question.desc:
-                    return known, high - 1 - first_at_least(scores[::-1], question.threshold, last)[first:]
-                return known, first_at_least(scores, question.threshold, last)[first:] + low
-            rows = self._ranked(question, low, high)
-            if rows is not None:
-                return len(rows), first_rows(rows, last, desc=question.desc)[first:]
             mask = self._matching(question, low, high)
             count = int(np.count_nonzero(mask))
             if question.desc:
@@ -138,13 +106,8 @@ class Held:
             values = self.columns[question.sort][low:high]
             choose = largest if desc else smallest
             if not every:
-                rows = self._ranked(question, low, high)
-                rows = self._matching(question, low, high).nonzero()[0] + low if rows is None else np.sort(rows)
+                rows = self._matching(question, low, high).nonzero()[0] + low
                 return len(rows), rows[choose(self.columns[question.sort][rows], last)[first:]]
-            if high - low == self.length and question.sort == "anomaly_score" and self._ranks.is_ready(values):
-                best = self._ranks.best(values, last, desc=desc)
-                if best is not None:
-                    return high - low, best[first:]
             return high - low, choose(values, last)[first:] + low
 
         return ordered
@@ -174,9 +137,7 @@ class Held:
 
     def replace(self, document: Document) -> None:
         """In place, found by binary search."""
-        row = int(self.columns["timestamp"].searchsorted(np.int64(document["timestamp"])))
-        self._put(row, document)
-        self._ranks.forget(row)
+        self._put(int(self.columns["timestamp"].searchsorted(np.int64(document["timestamp"]))), document)
 
     def _put(self, row: int, document: Document) -> None:
         for name in FIELDS:
@@ -187,11 +148,10 @@ class Held:
         """Found by binary search, scattered in place."""
         rows = self.columns["timestamp"].searchsorted(columns["timestamp"])
         self.columns["anomaly_score"][rows] = columns["anomaly_score"]
-        self._ranks.forget()
 
     def memory(self) -> int:
-        """The arrays, without the room behind them, and the order of scores."""
-        return sum(column.nbytes for column in self.columns.values()) + self._ranks.memory()
+        """The arrays, without the room behind them."""
+        return sum(column.nbytes for column in self.columns.values())
 
 
 def first_true(mask: npt.NDArray[np.bool_], need: int) -> npt.NDArray[np.intp]:
@@ -202,24 +162,6 @@ def first_true(mask: npt.NDArray[np.bool_], need: int) -> npt.NDArray[np.intp]:
         if len(found) >= need or prefix >= len(mask):
             return found[:need]
         prefix *= 8
-
-
-def first_at_least(scores: Array, threshold: float, need: int) -> npt.NDArray[np.intp]:
-    """The same of scores, none of which has been compared."""
-    prefix = 16 * need
-    while True:
-        found: npt.NDArray[np.intp] = (scores[:prefix] >= threshold).nonzero()[0]
-        if len(found) >= need or prefix >= len(scores):
-            return found[:need]
-        prefix *= 8
-
-
-def first_rows(rows: Array, need: int, *, desc: bool) -> Array:
-    """The first ``need`` rows in order of time."""
-    if len(rows) > 4 * need:
-        rows = np.partition(rows, len(rows) - need)[-need:] if desc else np.partition(rows, need - 1)[:need]
-    rows = np.sort(rows)
-    return (rows[::-1] if desc else rows)[:need]
 
 
 def smallest(values: Array, need: int) -> npt.NDArray[np.intp]:
