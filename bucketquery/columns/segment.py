@@ -180,7 +180,8 @@ class Segment:
         copied with an eighth to spare, or with nothing where these are the first rows: many loads are the only one. A
         column is copied too where a new text makes it count its texts anew.
 
-        Complexity: O(k) amortised for k rows; O(n) for each column in which a new text comes.
+        Complexity: O(k) amortised for k rows, O(d log e) for d texts there and e here; O(n) for each column in which a
+        new text comes.
         """
         if not (self.length or later.texts):
             return later
@@ -214,7 +215,8 @@ class Segment:
         Columns, masks and lists in which nothing differs are shared, the others copied. Like `append`, for the newest
         segment only.
 
-        Complexity: O(n) for each that differs, O(l log l) for l lists; O(r) for the rest.
+        Complexity: O(n) for each that differs, O(l log l) for l lists; O(r log l) for the rest, and O(d log e) for d
+        texts there and e here.
         """
         texts, recoded, theirs = _in_one_dictionary(self, others)
         here = self.unpacked()
@@ -259,7 +261,8 @@ class Segment:
     def same_rows(self, rows: Int64s, others: "Segment", other_rows: Int64s) -> Bools:
         """Whether each of ``rows`` stores what its counterpart of ``other_rows`` does, missing and given told apart.
 
-        Complexity: O(r) for r rows.
+        Complexity: O(r log l) for r rows and l lists, O(d log e) for d texts there and e here, and O(n) where only one
+        of both has a mask.
         """
         same = np.ones(len(rows), dtype=np.bool_)
         for part in self._same_parts(rows, others, other_rows):
@@ -269,7 +272,7 @@ class Segment:
     def differing(self, rows: Int64s, others: "Segment", other_rows: Int64s) -> int:
         """In how many columns and lists some of ``rows`` store something else than their counterparts.
 
-        Complexity: O(r) for r rows.
+        Complexity: that of `same_rows`.
         """
         return sum([not part.all() for part in self._same_parts(rows, others, other_rows)])
 
