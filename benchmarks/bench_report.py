@@ -10,7 +10,7 @@ from benchmarks.pictures import draw
 from benchmarks.report import beside, humane, markdown, short
 from benchmarks.timing import Table
 
-QUICK = {
+QUICK: dict[str, float] = {
     "search": 2.0,
     "search, timestamps": 4.0,
     "list": 1.0,
@@ -19,7 +19,14 @@ QUICK = {
     "sqlite": 40.0,
     "polars": 8.0,
 }
-SLOW = {"search": 3, "search, timestamps": 5, "list": 90_000, "numpy": 9, "sqlite": 20, "polars": 1_500}
+SLOW: dict[str, float] = {
+    "search": 3,
+    "search, timestamps": 5,
+    "list": 90_000,
+    "numpy": 9,
+    "sqlite": 20,
+    "polars": 1_500,
+}
 
 
 @pytest.fixture
