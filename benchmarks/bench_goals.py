@@ -26,7 +26,7 @@ def test_everything_is_measured_and_judged(tmp_path: Path) -> None:
     asked = ["--once", "--sizes", "10000", "--jobs", "300", "--parts", *parts, "--output", str(tmp_path)]
     assert main(asked) == 0
     text = (tmp_path / "report.md").read_text(encoding="utf-8")
-    for name in (*QUESTIONS, *filter(is_installed, KINDS), "W1u", "W2", "W3", "W4", "F 300 jobs"):
+    for name in (*QUESTIONS, *filter(is_installed, KINDS), "W1u", "W2", "W3", "W4", "W5", "F 300 jobs"):
         assert name in text
     for name in KINDS:
         if not is_installed(name):

@@ -20,7 +20,7 @@ Results = Mapping[tuple[str, int], Table]
 
 #: The size that is told in short, if it was measured.
 _USUAL: Final = 1_000_000
-_IN_SHORT: Final = ("questions live", "requests", "appending", "replacing", "rescoring", "loading")
+_IN_SHORT: Final = ("questions live", "requests", "appending", "replacing", "highest", "rescoring", "loading")
 _OF_ONE_JOB: Final = (*_IN_SHORT, "pauses", "weights")
 
 

@@ -93,6 +93,7 @@ class Run:
         each: dict[str, tuple[str, str, Callable[[], Figures]]] = {
             "appending": ("Appends", "µs", partial(writing.write_newest, size, peers, effort, interim=False)),
             "replacing": ("Versions", "µs", partial(writing.write_newest, size, peers, effort, interim=True)),
+            "highest": ("Appends and the highest", "µs", partial(writing.write_then_highest, size, peers, effort)),
             "rescoring": ("Other scores", "ms", partial(writing.rescore, size, peers, effort)),
             "loading": ("Loads", "ms", partial(writing.load, size, peers, effort)),
             "documents": ("Documents", "a second", partial(writing.read_documents, size, effort)),

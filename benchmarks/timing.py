@@ -39,7 +39,8 @@ BRIEF: Final = Effort(rounds=5, sample_ns=1_000_000, most_ns=300_000_000, second
 ONCE: Final = Effort(rounds=1, sample_ns=0, most_ns=0, seconds=0.02)
 """Everything is run, and its answers are checked; the times say nothing."""
 
-_FEWEST: Final = 3
+FEWEST: Final = 3
+"""So many samples there are of everything, however long it takes."""
 
 
 class Table(NamedTuple):
@@ -82,7 +83,7 @@ def race(
         for turn in range(effort.rounds):
             shift = turn % len(names)
             for name in names[shift:] + names[:shift]:
-                if turn < _FEWEST or spent[name] < effort.most_ns:
+                if turn < FEWEST or spent[name] < effort.most_ns:
                     taken = _sample(contestants[name], loops[name])
                     spent[name] += taken
                     samples[name].append(taken / loops[name] / len(contestants[name]) / 1e3)

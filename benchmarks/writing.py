@@ -10,10 +10,12 @@ from threading import Event, Thread
 from time import perf_counter, perf_counter_ns
 from typing import Any, Final
 
+import numpy as np
+
 from benchmarks.asking import check, loaded, timestamps_of
 from benchmarks.peers import KINDS, is_installed, make
 from benchmarks.peers.peer import Peer, row_of
-from benchmarks.timing import Effort, Figures, WrongAnswer, alternate, undisturbed
+from benchmarks.timing import FEWEST, Effort, Figures, WrongAnswer, alternate, undisturbed
 from benchmarks.workloads import (
     HIGHEST,
     JOB,
@@ -29,7 +31,7 @@ from benchmarks.workloads import (
     rescored,
     shuffled,
 )
-from bucketquery import ResultsIndex
+from bucketquery import BucketQuery, ResultsIndex
 
 VERSIONS: Final = 16
 """How often a bucket is written until it is final: interim 15 times, then once more."""
@@ -43,16 +45,16 @@ Documents = Sequence[Document]
 
 
 class Stepper:
-    """One contestant: it takes documents, and gives the newest page after each."""
+    """One contestant: it takes documents, and gives a page after each, the newest one or another."""
 
-    def __init__(self, name: str, step: Callable[[Document], object], newest: Callable[[], tuple[int, Any]]) -> None:
+    def __init__(self, name: str, step: Callable[[Document], object], page: Callable[[], tuple[int, Any]]) -> None:
         self.name = name
         self.step = step
-        self.newest = newest
+        self.page = page
         self.rows = 0
 
     def live(self, documents: Documents) -> None:
-        """Write some documents, and look at the newest page after each."""
+        """Write some documents, and look at the page after each."""
         step = self.step
         for document in documents:
             step(document)
@@ -65,43 +67,43 @@ class Stepper:
         """
         behind = sorted({document["timestamp"] for document in taken})
         timestamps = [*columns["timestamp"][-100:].tolist(), *behind][-100:]
-        count, rows = self.newest()
+        count, rows = self.page()
         right = (len(columns["timestamp"]) + len(behind), timestamps[::-1])
         check(f"the newest page, {self.name}", (count, [row[0] for row in rows]), right, empty=False)
         if tuple(rows[0]) != row_of(taken[-1]):
             raise WrongAnswer(f"the newest page, {self.name}: {rows[0]}, not {taken[-1]}")
 
 
-def steppers(columns: Columns, peers: Sequence[str]) -> list[Stepper]:
+def steppers(columns: Columns, peers: Sequence[str], query: BucketQuery = NEWEST) -> list[Stepper]:
     """The index, its page unread and its timestamps read, and new peers; all over these buckets."""
-    made = [_index_stepper(name, loaded(columns)) for name in ("index", "index, timestamps")]
+    made = [_index_stepper(name, loaded(columns), query) for name in ("index", "index, timestamps")]
     for name in peers:
         peer = make(name)
         peer.load(columns)
-        made.append(_peer_stepper(name, peer, int(columns["timestamp"][-1])))
+        made.append(_peer_stepper(name, peer, int(columns["timestamp"][-1]), Question.of(query)))
     return made
 
 
-def _index_stepper(name: str, index: ResultsIndex) -> Stepper:
+def _index_stepper(name: str, index: ResultsIndex, query: BucketQuery) -> Stepper:
     upsert, search = index.upsert, index.search
 
     def step(document: Document) -> object:
         upsert([document])
-        return search(NEWEST)
+        return search(query)
 
     def step_and_read(document: Document) -> object:
         upsert([document])
-        return search(NEWEST).column("timestamp").tolist()
+        return search(query).column("timestamp").tolist()
 
-    def newest() -> tuple[int, Any]:
-        page = search(NEWEST)
-        return page.count, [row_of(bucket.to_dict()) for bucket in page]
+    def page() -> tuple[int, Any]:
+        found = search(query)
+        return found.count, [row_of(bucket.to_dict()) for bucket in found]
 
-    return Stepper(name, step if name == "index" else step_and_read, newest)
+    return Stepper(name, step if name == "index" else step_and_read, page)
 
 
-def _peer_stepper(name: str, peer: Peer, last: int) -> Stepper:
-    append, replace, ask = peer.append, peer.replace, peer.prepare(Question.of(NEWEST))
+def _peer_stepper(name: str, peer: Peer, last: int, question: Question) -> Stepper:
+    append, replace, ask = peer.append, peer.replace, peer.prepare(question)
 
     def step(document: Document) -> object:
         nonlocal last
@@ -113,7 +115,7 @@ def _peer_stepper(name: str, peer: Peer, last: int) -> Stepper:
             replace(document)
         return ask()
 
-    return Stepper(name, step, peer.prepare_rows(Question.of(NEWEST)))
+    return Stepper(name, step, peer.prepare_rows(question))
 
 
 def write_newest(size: int, peers: Sequence[str], effort: Effort, *, interim: bool) -> Figures:
@@ -133,7 +135,7 @@ def write_newest(size: int, peers: Sequence[str], effort: Effort, *, interim: bo
         for at, document in enumerate(blocks[0]):
             each.step(document)
             each.check(columns, blocks[0][: at + 1])
-    figures = {_WORDS[interim].format("hundreds of"): _lives(contestants, columns, blocks[:1], blocks[1:])}
+    figures = {_WORDS[interim].format("hundreds of"): _lives(contestants, blocks[1:], _check_newest(columns, blocks))}
     if interim:
         lasting = [each for each in contestants if _writes(each.name) >= CHURN * VERSIONS]
         churn = [list(islice(stream, VERSIONS)) for _ in range(CHURN - len(blocks) if full else 2)]
@@ -141,33 +143,83 @@ def write_newest(size: int, peers: Sequence[str], effort: Effort, *, interim: bo
             for each in lasting:
                 each.live(block)
         later = [list(islice(stream, VERSIONS)) for _ in range(100 if full else 2)]
-        figures[_WORDS[interim].format(f"after {CHURN:,}")] = _lives(lasting, columns, blocks + churn, later)
+        check_later = _check_newest(columns, [*blocks, *churn, *later], len(blocks) + len(churn))
+        figures[_WORDS[interim].format(f"after {CHURN:,}")] = _lives(lasting, later, check_later)
     return figures
+
+
+def write_then_highest(size: int, peers: Sequence[str], effort: Effort) -> Figures:
+    """W5: a bucket is appended and the ten highest scores are read: whatever is kept for these has to follow.
+
+    Raises:
+        WrongAnswer: the ten highest are not those of the scores as they are then.
+    """
+    columns = bucket_columns(size)
+    stream = next_buckets(columns, interim=0)
+    blocks = [list(islice(stream, VERSIONS)) for _ in range(100 if effort.rounds > 1 else 2)]
+    # Among the highest are some of those that come.
+    for block in blocks:
+        block[0]["anomaly_score"] = 100.0
+    contestants = steppers(columns, peers, HIGHEST)
+    for each in contestants:
+        each.live(blocks[0])
+    taken = _lives(contestants, blocks[1:], _check_ten(columns, blocks), effort.most_ns)
+    return {"W5 append a bucket, then the ten highest": taken}
+
+
+def _check_ten(columns: Columns, blocks: Sequence[Documents]) -> Callable[[Stepper, int], None]:
+    def check_one(stepper: Stepper, done: int) -> None:
+        written = [document for block in blocks[: 1 + done] for document in block]
+        after = {
+            name: np.concatenate((column, np.array([document[name] for document in written], dtype=column.dtype)))
+            for name, column in columns.items()
+        }
+        count, rows = stepper.page()
+        right = answer_of(after, Question.of(HIGHEST))
+        check(f"the ten highest, {stepper.name}", (count, [row[0] for row in rows]), right, empty=False)
+
+    return check_one
 
 
 def _writes(name: str) -> int:
     return KINDS[name].writes if name in KINDS else 1_000_000
 
 
+def _check_newest(columns: Columns, blocks: Sequence[Documents], before: int = 1) -> Callable[[Stepper, int], None]:
+    def check_one(stepper: Stepper, done: int) -> None:
+        stepper.check(columns, [document for block in blocks[: before + done] for document in block])
+
+    return check_one
+
+
 def _lives(
-    contestants: Sequence[Stepper], columns: Columns, before: Sequence[Documents], blocks: Sequence[Documents]
+    contestants: Sequence[Stepper],
+    blocks: Sequence[Documents],
+    check_one: Callable[[Stepper, int], None],
+    most_ns: float = math.inf,
 ) -> dict[str, float]:
-    """The median of each for one document; who is slow gets fewer of them."""
-    figures = {}
+    """The median of each for one document; who is slow gets fewer of them.
+
+    Args:
+        contestants: who writes.
+        blocks: what is written, a sample each.
+        check_one: refuses one whose page is wrong after so many blocks.
+        most_ns: how long one may take, once it has been three times.
+    """
     taken: dict[str, list[float]] = {each.name: [] for each in contestants}
-    done = {each.name: min(len(blocks), max(1, _writes(each.name) // VERSIONS)) for each in contestants}
+    most = {each.name: min(len(blocks), max(1, _writes(each.name) // VERSIONS)) for each in contestants}
     with undisturbed():
         for turn, block in enumerate(blocks):
             shift = turn % len(contestants)
             for each in [*contestants[shift:], *contestants[:shift]]:
-                if turn < done[each.name]:
+                if turn < most[each.name] and (turn < FEWEST or sum(taken[each.name]) < most_ns):
                     begun = perf_counter_ns()
                     each.live(block)
-                    taken[each.name].append((perf_counter_ns() - begun) / 1e3 / VERSIONS)
+                    taken[each.name].append(perf_counter_ns() - begun)
+    figures = {}
     for each in contestants:
-        written = [document for block in (*before, *blocks[: done[each.name]]) for document in block]
-        each.check(columns, written)
-        figures[each.name] = median(taken[each.name])
+        check_one(each, len(taken[each.name]))
+        figures[each.name] = median(taken[each.name]) / 1e3 / VERSIONS
     return figures
 
 
