@@ -10,7 +10,7 @@ from pathlib import Path
 from time import perf_counter, process_time
 from typing import Any, Final
 
-from benchmarks import asking, fleet, real, records, weighing, writing
+from benchmarks import asking, fleet, pauses, real, records, weighing, writing
 from benchmarks.outcome import Outcome, here
 from benchmarks.peers import KINDS, is_installed
 from benchmarks.timing import Effort, Figures, Table
@@ -103,8 +103,8 @@ class Run:
 
     def pauses(self, size: int) -> None:
         """The longest pause of a write, and of a reader beside a writer."""
-        self.put("pauses", size, "Pauses", "ms", partial(writing.pause, size, self.effort))
-        self.put("readers", size, "Readers beside a writer", "ms", partial(writing.read_beside, size, self.effort))
+        self.put("pauses", size, "Pauses", "ms", partial(pauses.pause, size, self.effort))
+        self.put("readers", size, "Readers beside a writer", "ms", partial(pauses.read_beside, size, self.effort))
 
     def memory(self, size: int) -> None:
         """Bytes a bucket."""

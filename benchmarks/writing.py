@@ -1,4 +1,4 @@
-"""The writes, each followed by the question that shows them; loading; pauses; readers beside a writer."""
+"""The writes, each followed by the question that shows them; and loading."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -6,15 +6,14 @@ from functools import partial
 from importlib import import_module
 from itertools import islice
 from statistics import median
-from threading import Event, Thread
-from time import perf_counter, perf_counter_ns
+from time import perf_counter_ns
 from typing import Any, Final
 
 import numpy as np
 
 from benchmarks.asking import check, loaded, timestamps_of
-from benchmarks.peers import KINDS, is_installed, make
-from benchmarks.peers.peer import Peer, row_of
+from benchmarks.peers import KINDS, make
+from benchmarks.peers.peer import Peer, Row, row_of
 from benchmarks.timing import FEWEST, Effort, Figures, WrongAnswer, alternate, undisturbed
 from benchmarks.workloads import (
     HIGHEST,
@@ -26,12 +25,11 @@ from benchmarks.workloads import (
     answer_of,
     bucket_columns,
     bucket_documents,
-    late_buckets,
     next_buckets,
     rescored,
     shuffled,
 )
-from bucketquery import BucketQuery, ResultsIndex
+from bucketquery import BucketPage, BucketQuery, ResultsIndex
 
 VERSIONS: Final = 16
 """How often a bucket is written until it is final: interim 15 times, then once more."""
@@ -45,33 +43,44 @@ Documents = Sequence[Document]
 
 
 class Stepper:
-    """One contestant: it takes documents, and gives a page after each, the newest one or another."""
+    """One contestant: it takes documents, and gives a page after each, the newest one or another.
 
-    def __init__(self, name: str, step: Callable[[Document], object], page: Callable[[], tuple[int, Any]]) -> None:
+    Args:
+        name: whose it is.
+        step: what is timed: a document is written, and the page is handed out.
+        read: of what a step gave, the count and the timestamps.
+        rows: the count and the rows of the page as they are now.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        step: Callable[[Document], Any],
+        read: Callable[[Any], tuple[int, Sequence[int]]],
+        rows: Callable[[], tuple[int, Sequence[Row]]],
+    ) -> None:
         self.name = name
-        self.step = step
-        self.page = page
-        self.rows = 0
+        self.rows = rows
+        self._step = step
+        self._read = read
+        self._given: Any = None
 
     def live(self, documents: Documents) -> None:
         """Write some documents, and look at the page after each."""
-        step = self.step
+        step, given = self._step, None
         for document in documents:
-            step(document)
+            given = step(document)
+        self._given = given
 
-    def check(self, columns: Columns, taken: Documents) -> None:
-        """Refuse a newest page that does not begin with what was written last.
+    def check(self, right: tuple[int, Sequence[int]]) -> None:
+        """Refuse another page than the right one: the one that was given last, and the rows as they are now.
 
         Raises:
-            WrongAnswer: it does not.
+            WrongAnswer: it is another.
         """
-        behind = sorted({document["timestamp"] for document in taken})
-        timestamps = [*columns["timestamp"][-100:].tolist(), *behind][-100:]
-        count, rows = self.page()
-        right = (len(columns["timestamp"]) + len(behind), timestamps[::-1])
-        check(f"the newest page, {self.name}", (count, [row[0] for row in rows]), right, empty=False)
-        if tuple(rows[0]) != row_of(taken[-1]):
-            raise WrongAnswer(f"the newest page, {self.name}: {rows[0]}, not {taken[-1]}")
+        check(f"a page after a write, {self.name}", self._read(self._given), right, empty=False)
+        count, rows = self.rows()
+        check(f"rows after a write, {self.name}", (count, [row[0] for row in rows]), right, empty=False)
 
 
 def steppers(columns: Columns, peers: Sequence[str], query: BucketQuery = NEWEST) -> list[Stepper]:
@@ -87,25 +96,28 @@ def steppers(columns: Columns, peers: Sequence[str], query: BucketQuery = NEWEST
 def _index_stepper(name: str, index: ResultsIndex, query: BucketQuery) -> Stepper:
     upsert, search = index.upsert, index.search
 
-    def step(document: Document) -> object:
+    def step(document: Document) -> BucketPage:
         upsert([document])
         return search(query)
 
-    def step_and_read(document: Document) -> object:
+    def step_and_read(document: Document) -> tuple[BucketPage, list[int]]:
         upsert([document])
-        return search(query).column("timestamp").tolist()
+        page = search(query)
+        return page, page.column("timestamp").tolist()
 
-    def page() -> tuple[int, Any]:
-        found = search(query)
-        return found.count, [row_of(bucket.to_dict()) for bucket in found]
+    def rows() -> tuple[int, list[Row]]:
+        page = search(query)
+        return page.count, [row_of(bucket.to_dict()) for bucket in page]
 
-    return Stepper(name, step if name == "index" else step_and_read, page)
+    if name == "index":
+        return Stepper(name, step, lambda page: (page.count, timestamps_of(page)), rows)
+    return Stepper(name, step_and_read, lambda given: (given[0].count, given[1]), rows)
 
 
 def _peer_stepper(name: str, peer: Peer, last: int, question: Question) -> Stepper:
     append, replace, ask = peer.append, peer.replace, peer.prepare(question)
 
-    def step(document: Document) -> object:
+    def step(document: Document) -> tuple[int, Any]:
         nonlocal last
         timestamp = document["timestamp"]
         if timestamp > last:
@@ -115,7 +127,7 @@ def _peer_stepper(name: str, peer: Peer, last: int, question: Question) -> Stepp
             replace(document)
         return ask()
 
-    return Stepper(name, step, peer.prepare_rows(question))
+    return Stepper(name, step, lambda given: (given[0], peer.keys(given[1])), peer.prepare_rows(question))
 
 
 def write_newest(size: int, peers: Sequence[str], effort: Effort, *, interim: bool) -> Figures:
@@ -133,8 +145,8 @@ def write_newest(size: int, peers: Sequence[str], effort: Effort, *, interim: bo
     contestants = steppers(columns, peers)
     for each in contestants:
         for at, document in enumerate(blocks[0]):
-            each.step(document)
-            each.check(columns, blocks[0][: at + 1])
+            each.live([document])
+            _check_newest(columns, [blocks[0][: at + 1]])(each, 0)
     figures = {_WORDS[interim].format("hundreds of"): _lives(contestants, blocks[1:], _check_newest(columns, blocks))}
     if interim:
         lasting = [each for each in contestants if _writes(each.name) >= CHURN * VERSIONS]
@@ -174,9 +186,7 @@ def _check_ten(columns: Columns, blocks: Sequence[Documents]) -> Callable[[Stepp
             name: np.concatenate((column, np.array([document[name] for document in written], dtype=column.dtype)))
             for name, column in columns.items()
         }
-        count, rows = stepper.page()
-        right = answer_of(after, Question.of(HIGHEST))
-        check(f"the ten highest, {stepper.name}", (count, [row[0] for row in rows]), right, empty=False)
+        stepper.check(answer_of(after, Question.of(HIGHEST)))
 
     return check_one
 
@@ -187,7 +197,13 @@ def _writes(name: str) -> int:
 
 def _check_newest(columns: Columns, blocks: Sequence[Documents], before: int = 1) -> Callable[[Stepper, int], None]:
     def check_one(stepper: Stepper, done: int) -> None:
-        stepper.check(columns, [document for block in blocks[: before + done] for document in block])
+        written = [document for block in blocks[: before + done] for document in block]
+        behind = sorted({document["timestamp"] for document in written})
+        timestamps = [*columns["timestamp"][-100:].tolist(), *behind][-100:]
+        stepper.check((len(columns["timestamp"]) + len(behind), timestamps[::-1]))
+        newest = stepper.rows()[1][0]
+        if tuple(newest) != row_of(written[-1]):
+            raise WrongAnswer(f"the newest row, {stepper.name}: {newest}, not {written[-1]}")
 
     return check_one
 
@@ -324,7 +340,11 @@ def load(size: int, peers: Sequence[str], effort: Effort) -> Figures:
         check(f"{name}, index", (page.count, timestamps_of(page)), right, empty=False)
         for peer_name in peers:
             works[peer_name] = partial(_load_peer, peer_name)
-        if is_installed("pandas"):
+            newest = _load_peer(peer_name, columns).prepare_rows(Question.of(NEWEST))
+            count, rows = newest()
+            check(f"{name}, {peer_name}", (count, [row[0] for row in rows]), right, empty=False)
+            del newest
+        if "pandas" in peers:
             works["pandas sort_values"] = _sorting(columns)
         slow = {key: work for key, work in works.items() if key in {"list", "sqlite"}}
         quick = {key: work for key, work in works.items() if key not in slow}
@@ -358,110 +378,3 @@ def read_documents(size: int, effort: Effort) -> Figures:
     del index
     taken = alternate({"index": lambda some: ResultsIndex().upsert(some)}, [documents] * min(3, effort.rounds))
     return {f"{len(documents):,} documents in one batch": {"index": len(documents) / median(taken["index"]) * 1e6}}
-
-
-def pause(size: int, effort: Effort) -> Figures:
-    """How long single writes take, and the longest of them, milliseconds: in order, late, replacing old ones.
-
-    So many that the room behind the columns is used up and a head is sealed, or as many as time allows. Most of the
-    room is filled by batches of a thousand, whose times do not count unless one is the longest.
-
-    Raises:
-        WrongAnswer: some were not written.
-    """
-    columns = bucket_columns(size)
-    room = size // 8
-    ahead = next_buckets(columns, interim=0)
-    old = bucket_documents({name: column[: size // 2 : max(1, size // 8_000)] for name, column in columns.items()})
-    thousand = min(1_000, room)
-    in_order = [
-        *([document] for document in islice(ahead, thousand)),
-        *(list(islice(ahead, thousand)) for _ in range(room // thousand - 2)),
-        *([document] for document in islice(ahead, 3 * thousand)),
-    ]
-    streams: dict[str, list[list[Document]]] = {
-        "in order": in_order,
-        "late": [[document] for document in late_buckets(columns, 2_500 + size // 1_000)],
-        "replacing old ones": [[{**document, "anomaly_score": 99.0}] for document in old],
-    }
-    figures = {}
-    for name, commits in streams.items():
-        index = loaded(columns)
-        taken, written, longest = [], 0, 0.0
-        stop = perf_counter() + 5 * effort.seconds
-        with undisturbed():
-            for documents in commits:
-                begun = perf_counter_ns()
-                index.upsert(documents)
-                took = (perf_counter_ns() - begun) / 1e6
-                longest = max(longest, took)
-                written += len(documents)
-                if len(documents) == 1:
-                    taken.append(took)
-                if perf_counter() > stop:
-                    break
-        index.check()
-        if index.search(NEWEST).count != size + (0 if name.startswith("replacing") else written):
-            raise WrongAnswer(f"single writes {name}: some are missing")
-        figures[f"single writes {name}"] = {**_spread(taken), "longest": longest, "buckets": written}
-    return figures
-
-
-def _spread(taken: list[float]) -> dict[str, float]:
-    ordered = sorted(taken)
-    return {
-        "median": median(ordered),
-        "99 of 100": ordered[math.ceil(0.99 * len(ordered)) - 1],
-        "longest": ordered[-1],
-    }
-
-
-def read_beside(size: int, effort: Effort) -> Figures:
-    """How long the newest page and its keys take a reader: alone, beside a thread that counts, beside a writer; ms.
-
-    Raises:
-        WrongAnswer: a reader saw fewer buckets than before, or a newest page that is not in order.
-    """
-    columns = bucket_columns(size)
-    figures = {}
-    for name, work in {
-        "a reader alone": None,
-        "a reader beside a thread that only counts": _counting,
-        "a reader beside a thread that always writes": _writing,
-    }.items():
-        index = loaded(columns)
-        stop = Event()
-        threads = [Thread(target=work, args=(index, columns, stop))] if work else []
-        for thread in threads:
-            thread.start()
-        taken = []
-        seen = size
-        until = perf_counter() + effort.seconds
-        try:
-            while perf_counter() < until:
-                begun = perf_counter_ns()
-                page = index.search(NEWEST)
-                keys = page.keys()
-                taken.append((perf_counter_ns() - begun) / 1e6)
-                if page.count < seen or keys[0][1] < keys[-1][1]:
-                    raise WrongAnswer(f"{name}: {page.count} buckets after {seen}")
-                seen = page.count
-        finally:
-            stop.set()
-            for thread in threads:
-                thread.join()
-        figures[name] = {**_spread(taken), "reads": len(taken)}
-    return figures
-
-
-def _counting(_index: ResultsIndex, _columns: Columns, stop: Event) -> None:
-    count = 0
-    while not stop.is_set():
-        count += 1
-
-
-def _writing(index: ResultsIndex, columns: Columns, stop: Event) -> None:
-    for document in next_buckets(columns, interim=VERSIONS - 1):
-        if stop.is_set():
-            return
-        index.upsert([document])
