@@ -32,9 +32,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     folder: Path = asked.output
     if not asked.redraw:
         folder.mkdir(parents=True, exist_ok=True)
-        run = Run(asked.peers, ONCE if asked.once else BRIEF if asked.brief else FULL)
+        effort = ONCE if asked.once else BRIEF if asked.brief else FULL
+        # As soon as there are some, so that a run that is ended leaves what it has measured.
+        run = Run(asked.peers, effort, lambda found: outcome.write(found, folder / "figures.json"))
         _measure(run, asked.parts, sizes, asked.jobs)
-        outcome.write(run.outcome(), folder / "figures.json")
     found = outcome.read(folder / "figures.json")
     pictures = draw(found, folder)
     (folder / "report.md").write_text(report.markdown(found, pictures), encoding="utf-8")

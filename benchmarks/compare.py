@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tarfile
 from collections.abc import Iterator, Mapping, Sequence
+from math import exp, log
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
@@ -32,8 +33,24 @@ _PASSED_OVER: Final = ("first",)
 #: Less than this nobody notices, however quiet the machine is.
 _LEAST: Final = 0.03
 _MOST_OF_ALL: Final = 0.95
+#: Three standard errors of a median, from the median of the differences between two runs of the same: 1.25 for a median
+#: instead of a mean, 1.48 for a median instead of a standard deviation, and a run beside two varies less than two runs.
+_ERRORS: Final = 3 * 1.2533 * 1.4826 * 0.75**0.5
 
-Costs = Mapping[str, float]
+
+class Work(NamedTuple):
+    """What is done.
+
+    Attributes:
+        name: what, and by which way of the index.
+        unit: what its cost is in.
+    """
+
+    name: str
+    unit: str
+
+
+Costs = Mapping[Work, float]
 """What every work took in one run, less being better."""
 
 
@@ -41,14 +58,14 @@ class Change(NamedTuple):
     """What became of a work.
 
     Attributes:
-        work: what is done, by whom.
-        old: what it took, in the unit of its table; the median of its runs.
+        work: which.
+        old: what it took; the median of its runs.
         new: what it takes now.
         ratio: how many times as much that is; the median of the rounds.
         noise: how much the ratio may be away from 1 without saying anything.
     """
 
-    work: str
+    work: Work
     old: float
     new: float
     ratio: float
@@ -82,33 +99,33 @@ class Round(NamedTuple):
 def changes(rounds: Sequence[Round]) -> list[Change]:
     """Every work that all runs have measured, the one first that became slowest.
 
-    The noise of a work is the largest difference that its second runs of the older commit have shown, or what nineteen
-    in twenty of all works stay within by their medians, or three in a hundred: whichever is most.
+    The noise of a work comes from how far the two runs of the older commit are from each other in each round: three
+    standard errors, so more rounds make it less. It is never less than what nineteen in twenty works of the same unit
+    show by the median of their rounds, nor than three in a hundred.
     """
     works = [work for work in rounds[0].old if all(work in costs for some in rounds for costs in some)]
-    noises = {work: [_distance(some.again[work], some.old[work]) for some in rounds] for work in works}
-    of_all = sorted(median(noise) for noise in noises.values())
-    usual = of_all[int(_MOST_OF_ALL * (len(of_all) - 1))] if of_all else 0.0
-    found = [
-        Change(
-            work,
-            median(costs[work] for some in rounds for costs in (some.old, some.again)),
-            median(some.new[work] for some in rounds),
-            median(some.new[work] / _middle(some.old[work], some.again[work]) for some in rounds),
-            max(_LEAST, usual, *noises[work]),
+    apart = {work: [log(some.again[work] / some.old[work]) for some in rounds] for work in works}
+    units = {work.unit for work in works}
+    usual = {unit: _usual([apart[work] for work in works if work.unit == unit]) for unit in units}
+    found = []
+    for work in works:
+        own = _ERRORS * median(map(abs, apart[work])) / len(rounds) ** 0.5
+        found.append(
+            Change(
+                work,
+                median(costs[work] for some in rounds for costs in (some.old, some.again)),
+                median(some.new[work] for some in rounds),
+                median(some.new[work] / (some.old[work] * some.again[work]) ** 0.5 for some in rounds),
+                max(_LEAST, exp(max(own, usual[work.unit])) - 1),
+            )
         )
-        for work in works
-    ]
     return sorted(found, key=lambda change: change.ratio, reverse=True)
 
 
-def _distance(one: float, other: float) -> float:
-    """How much larger the larger one is, as a part of the smaller."""
-    return max(one, other) / min(one, other) - 1
-
-
-def _middle(one: float, other: float) -> float:
-    return float((one * other) ** 0.5)
+def _usual(apart: Sequence[Sequence[float]]) -> float:
+    """What most works stay within where nothing has changed, by the medians of their rounds."""
+    found = sorted(abs(median(some)) for some in apart)
+    return found[int(_MOST_OF_ALL * (len(found) - 1))]
 
 
 def table(found: Sequence[Change]) -> list[str]:
@@ -117,20 +134,21 @@ def table(found: Sequence[Change]) -> list[str]:
     slower, quicker = [each for each in found if each.is_slower], [each for each in found[::-1] if each.is_quicker]
     for words, some in (("slower", slower), ("quicker", quicker)):
         if some:
-            lines += [f"{len(some)} became {words}:", "", "| work | old | new | new / old | noise |"]
-            lines += ["| --- | ---: | ---: | ---: | ---: |"]
-            lines += [
-                f"| {each.work} | {shown(each.old)} | {shown(each.new)} | {each.ratio:.2f}x | {each.noise:.0%} |"
-                for each in some
-            ]
-            lines.append("")
+            lines += [f"{len(some)} became {words}:", "", "| work | unit | old | new | new / old | noise |"]
+            lines += ["| --- | --- | ---: | ---: | ---: | ---: |", *map(_row, some), ""]
     return [*lines, f"{len(found) - len(slower) - len(quicker)} of {len(found)} are the same within the noise"]
+
+
+def _row(change: Change) -> str:
+    name, unit = change.work
+    figures = f"{shown(change.old)} | {shown(change.new)} | {change.ratio:.2f}x | {change.noise:.0%}"
+    return f"| {name} | {unit} | {figures} |"
 
 
 def costs_of(figures: Path) -> Costs:
     """What every work took, by the figures of a run."""
     return {
-        f"{work} ({part}, {contestant})": cost
+        Work(f"{work} ({part}, {contestant})", "µs" if "second" in found.unit else found.unit): cost
         for (part, _), found in read(figures).results.items()
         if part not in _PASSED_OVER
         for work, row in found.costs().items()
@@ -159,7 +177,8 @@ def run(folder: Path, size: int, parts: Sequence[str]) -> Costs:
     environment = {**os.environ, "PYTHONPATH": str(folder), "PYTHONHASHSEED": "0"}
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise SystemExit(f"the benchmarks of this checkout do not run with the package in question:\n{done.stderr}")
+        print(f"the benchmarks of this checkout do not run with the package:\n{done.stderr}", file=sys.stderr)
+        raise SystemExit(2)
     return costs_of(folder / "report" / "figures.json")
 
 
@@ -176,7 +195,7 @@ def rounds_of(folders: tuple[Path, Path], rounds: int, size: int, parts: Sequenc
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Compare; 1 where something became slower."""
+    """Compare; 1 where something became slower, 2 where nothing could be compared."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.compare", description="Compare two commits.")
     add = parser.add_argument
     add("old", help="the older commit, as git names it")

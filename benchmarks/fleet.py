@@ -11,7 +11,7 @@ from benchmarks.peers import is_installed
 from benchmarks.peers.jobs import InDuckdb, InSqlite, Key
 from benchmarks.timing import Effort, Figures, WrongAnswer, alternate, race
 from benchmarks.workloads import DAY_MS, FIRST_MS, Document, Question
-from bucketquery import BucketQuery, InvalidQuery, ResultsIndex
+from bucketquery import BucketQuery, InvalidQuery, LimitExceeded, ResultsIndex
 
 BATCHES: Final = 10
 #: So long that ten batches are more than a day.
@@ -51,7 +51,7 @@ def asking(index: ResultsIndex, jobs: Sequence[str]) -> Callable[[], Top] | None
     """What gives the keys of the 100 highest scores of these jobs; None where so many cannot be asked at once."""
     try:
         query = BucketQuery(jobs=jobs, **HIGHEST)
-    except InvalidQuery:
+    except (InvalidQuery, LimitExceeded):
         return None
     return lambda: index.search(query).keys()
 

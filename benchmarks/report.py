@@ -3,9 +3,9 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from benchmarks.goals import Verdict, best, judge, shown, times
+from benchmarks.goals import Verdict, best, judge, ratios, shown, times
 from benchmarks.outcome import Outcome, Place, Results, in_short, sizes_of, usual_size
-from benchmarks.peers import BY_HAND, KINDS, TITLES
+from benchmarks.peers import BEYOND, BY_HAND, KINDS, TITLES
 from benchmarks.timing import Figures, Table
 
 _MET: Final = {True: "met", False: "**not met**", None: "not measured"}
@@ -101,7 +101,7 @@ def _short(name: str, table: Table) -> list[str]:
     row = table.figures[name]
     mine = [way for way in row if way not in KINDS]
     read = next((way for way in mine if way.endswith(", timestamps")), "")
-    told = [row[mine[0]], row.get(read), *(row.get(peer) for peer in (*BY_HAND, "sqlite"))]
+    told = [row.get(mine[0]) if mine else None, row.get(read), *(row.get(peer) for peer in (*BY_HAND, "sqlite"))]
     others = {peer: row[peer] for peer in _OTHERS if peer in row}
     cells = [humane(figure, table.unit) if figure is not None else "" for figure in told]
     quickest = min(others, key=others.__getitem__, default="")
@@ -121,12 +121,17 @@ def humane(figure: float, unit: str) -> str:
 
 
 def beside(row: Mapping[str, float]) -> str:
-    """The quickest peer of a row, how many times as long as the index it takes, and where it is the one that wins."""
+    """The quickest peer of a row, how many times as long as the index it takes, and where it is the one that wins.
+
+    A hand that keeps an order of its own is added where it beats both.
+    """
     found = best(row)
     if not found:
         return ""
     name, ratio = found
-    return f"{TITLES[name]} {times(ratio)}" if ratio >= 1 else f"**{TITLES[name]} wins, {times(ratio)}**"
+    said = f"{TITLES[name]} {times(ratio)}" if ratio >= 1 else f"**{TITLES[name]} wins, {times(ratio)}**"
+    ordered = ratios(row).get(BEYOND, ratio)
+    return f"{said} (*ordered* {times(ordered)})" if ordered < min(1, ratio) else said
 
 
 def _goals(verdicts: Iterable[Verdict]) -> list[str]:

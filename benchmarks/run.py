@@ -29,14 +29,17 @@ class Run:
     Args:
         peers: beside whom; who is not installed is left out, and that is noted.
         effort: how long to measure.
+        keep: is given all that there is, each time that there is more.
     """
 
-    def __init__(self, peers: Sequence[str], effort: Effort) -> None:
+    def __init__(self, peers: Sequence[str], effort: Effort, keep: Callable[[Outcome], object]) -> None:
         self.effort = effort
+        self._keep = keep
         self._results: dict[tuple[str, int], Table] = {}
         self._notes: list[str] = []
         self._plans: list[Mapping[str, Any]] = []
         self._begun = perf_counter()
+        self._place = here()
         self._peers = [name for name in peers if is_installed(name)]
         absent = [name for name in peers if not is_installed(name)]
         if absent:
@@ -44,7 +47,7 @@ class Run:
 
     def outcome(self) -> Outcome:
         """All that was measured so far."""
-        return Outcome(here(), self._notes, self._results, self._plans)
+        return Outcome(self._place, self._notes, self._results, self._plans)
 
     def peers_at(self, size: int) -> list[str]:
         """Those that are here, and are asked to hold so many rows."""
@@ -60,6 +63,7 @@ class Run:
         share = (process_time() - worked) / max(1e-9, now - begun)
         words = f"; others were at work, this had {share:.0%} of its core" if share < _UNDISTURBED else ""
         self._results[part, size] = Table(f"{title}, {size:,}{words}", unit, figures)
+        self._keep(self.outcome())
         print(f"{now - self._begun:7.0f} s  {part}, {size:,}: {now - begun:.0f} s", file=sys.stderr, flush=True)
 
     def questions(self, size: int) -> None:

@@ -51,10 +51,10 @@ class Table(NamedTuple):
     figures: Figures
 
     def costs(self) -> Figures:
-        """The same, so that less is better: of rates their inverses."""
+        """The same, so that less is better: of rates the microseconds that each takes."""
         if "second" not in self.unit:
             return self.figures
-        return {work: {name: 1 / rate for name, rate in row.items()} for work, row in self.figures.items()}
+        return {work: {name: 1e6 / rate for name, rate in row.items()} for work, row in self.figures.items()}
 
 
 @contextmanager
@@ -76,6 +76,8 @@ def race(
     is all calls of a contestant, one after the other, as often as it takes to last.
     """
     samples: dict[str, list[float]] = {name: [] for name in contestants}
+    if not contestants:
+        return {}
     with undisturbed():
         loops = {name: _calibrate(calls, effort.sample_ns) for name, calls in contestants.items()}
         spent = dict.fromkeys(contestants, 0)

@@ -27,7 +27,7 @@ from benchmarks.claims.stock import (
 from benchmarks.timing import Call
 from benchmarks.workloads import FIRST_MS
 from bucketquery.columns.table import Table
-from bucketquery.columns.view import NO_ROWS, Selection, View
+from bucketquery.columns.view import Selection, View
 
 
 def finding(of: Table, first: int, last: int, *, is_new: bool) -> Call:
@@ -39,13 +39,14 @@ def finding(of: Table, first: int, last: int, *, is_new: bool) -> Call:
     )
 
 
-def cutting(size: int, newest: int, *, is_new: bool) -> Call:
+def cutting(size: int, newest: int, dead: int = 0, *, is_new: bool = False) -> Call:
     """The last rows of a base and the first of a head behind it, by a view that is new each time or the same."""
     given = columns(size + newest)
     base, head = (segment_of(picked(given, rows)) for rows in (slice(size), slice(size, None)))
-    same, head = View(base, NO_ROWS, head), head.packed()
+    gone, head = np.arange(dead), head.packed()
+    same = View(base, gone, head)
     return checked(
-        lambda: (View(base, NO_ROWS, head) if is_new else same).cut(size - 100, size + 1),
+        lambda: (View(base, gone, head) if is_new else same).cut(size - dead - 100, size - dead + 1),
         lambda cut: cut == (slice(size - 100, size), slice(0, 1)),
     )
 
@@ -86,7 +87,15 @@ CLAIMS: Final = (
         "columns.view.View.cut",
         "the newest of n rows and of a head",
         LOGARITHMIC,
-        lambda n: cutting(n, 3, is_new=False),
+        lambda n: cutting(n, 3),
+    ),
+    Claim(
+        "columns.view.View.cut",
+        "the newest rows behind n dead ones",
+        LINEAR,
+        lambda n: cutting(524_288, 3, n),
+        4_096,
+        262_144,
     ),
     Claim(
         "columns.view.View.cut",
@@ -105,6 +114,14 @@ CLAIMS: Final = (
         "n ranks in base and head",
         LINEAR,
         lambda n: finding(worn(MANY, 0, THOUSAND), 100, 100 + n, is_new=False),
+    ),
+    Claim(
+        "columns.view.View.at",
+        "a hundred ranks behind n dead rows",
+        LINEAR,
+        lambda n: finding(worn(524_288, n), 2 * n, 2 * n + 100, is_new=False),
+        2_048,
+        131_072,
     ),
     Claim(
         "columns.view.View.at",

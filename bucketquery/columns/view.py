@@ -115,8 +115,8 @@ class View:
     def at(self, first: int, last: int) -> Rows:
         """The rows that hold the ranks ``[first, last)``, base and head together, in that order.
 
-        Complexity: O(log n) where they are all of the base with no dead row between; else O(r + log n) for r rows, and
-        O(h log n) once a view.
+        Complexity: O(log n + d) for d dead rows where they are all of the base with none of these between; else O(r)
+        more for r rows, and O(h log n) once a view.
         """
         if first == last:
             return slice(0, 0)
@@ -142,7 +142,7 @@ class View:
         """The rows of the ranks ``[first, last)``, where they are a run of the base and one of the head behind it.
 
         So lie the newest buckets of a job that is alive. None where the rows lie otherwise, or are of the base alone.
-        Complexity: O(log n), and O(h log n) once a view.
+        Complexity: O(log n + d) for d dead rows, and O(h log n) once a view.
         """
         if first == last or not self.head.length:
             return None
