@@ -12,7 +12,7 @@ import pytest
 
 import bucketquery
 from benchmarks.claims import CLAIMS, measure
-from benchmarks.claims.claim import CONSTANT, LINEAR, LOGARITHMIC, Claim, Grown, grown, holds
+from benchmarks.claims.claim import CONSTANT, LINEAR, LOGARITHMIC, Claim, Grown, grown, holds, tells
 from benchmarks.timing import FULL, ONCE
 
 
@@ -43,6 +43,13 @@ def test_every_claim_has_its_work() -> None:
     assert {claim.of for claim in CLAIMS} == told
 
 
+def test_every_claim_can_fail() -> None:
+    """The sizes are so far apart that work which grows by a power more than it should is refused."""
+    # Of which no more than sixteen are ever read at once.
+    few = {"columns.plain.read_plain"}
+    assert {claim.of for claim in CLAIMS if not tells(claim)} == few
+
+
 @pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: f"{claim.of}, {claim.work}")
 def test_the_cost_grows_as_is_said(claim: Claim, pytestconfig: pytest.Config) -> None:
     """At most three times the growth that is told, between the two sizes; untimed, the work is done."""
@@ -60,6 +67,8 @@ def test_what_grows_faster_fails() -> None:
     assert not holds(constant, Grown(1.0, 3.1, 1.0))
     assert holds(linear, Grown(1.0, 64.0, 64.0))
     assert not holds(linear, Grown(1.0, 3.9, 64.0))
+    assert tells(linear)
+    assert not tells(linear._replace(large=2 * linear.small))
     assert not holds(linear, Grown(1.0, 4096.0, 64.0))
     assert LOGARITHMIC.at(4096) == 2 * LOGARITHMIC.at(64)
 

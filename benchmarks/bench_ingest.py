@@ -3,7 +3,6 @@
 Counts and answers are compared with a plain list's, or with what is known of real data, before a time counts.
 """
 
-import tracemalloc
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import islice
@@ -12,7 +11,9 @@ from typing import Any
 
 import pytest
 
+from benchmarks.asking import loaded as loaded_columns
 from benchmarks.real import BOTH_FULL, REPOSITORY, RealSet, by_job
+from benchmarks.weighing import traced
 from benchmarks.workloads import (
     HIGHEST,
     JOB,
@@ -47,13 +48,6 @@ def loaded(documents: Sequence[Document]) -> ResultsIndex:
     """A new index over the documents."""
     index = ResultsIndex()
     index.upsert(documents)
-    return index
-
-
-def loaded_columns(columns: Columns) -> ResultsIndex:
-    """A new index over the columns."""
-    index = ResultsIndex()
-    index.upsert_columns(columns, job_id=JOB)
     return index
 
 
@@ -240,18 +234,6 @@ def test_one_in_a_hundred_is_rescored_then_the_top_ten_read(
 
 
 # What it weighs
-
-
-def traced(load: Callable[[], ResultsIndex]) -> tuple[ResultsIndex, int]:
-    """An index, and the bytes that came with it."""
-    tracemalloc.start()
-    try:
-        before, _ = tracemalloc.get_traced_memory()
-        index = load()
-        after, _ = tracemalloc.get_traced_memory()
-    finally:
-        tracemalloc.stop()
-    return index, after - before
 
 
 def appended(columns: Columns) -> ResultsIndex:

@@ -90,7 +90,8 @@ def _latency(plot: Any, results: Results) -> Any:
     for panel, name in zip(panels.flat, names, strict=False):
         for contestant in (*KINDS, *_OURS):
             line = {size: figures[name][contestant] for size, figures in tables.items() if contestant in figures[name]}
-            panel.plot(list(line), list(line.values()), **_pen(contestant))
+            if line:
+                panel.plot(list(line), list(line.values()), **_pen(contestant))
         panel.set_title(fill(name, 28), fontsize=9, loc="left")
         panel.set_xscale("log")
         panel.set_yscale("log")

@@ -8,7 +8,7 @@ from benchmarks.outcome import Outcome, Place, Results, in_short, sizes_of, usua
 from benchmarks.peers import BEYOND, BY_HAND, KINDS, TITLES
 from benchmarks.timing import Figures, Table
 
-_MET: Final = {True: "met", False: "**not met**", None: "not measured"}
+_MET: Final = {True: "met", False: "**not met**", None: ""}
 _SHORT_HEADS: Final = (
     "work",
     "index",

@@ -1,7 +1,7 @@
 """What a docstring says of the cost, as something that can be measured: work of two sizes, and how it may grow."""
 
 from collections.abc import Callable, Iterable
-from math import log2
+from math import floor, log2
 from typing import Final, NamedTuple
 
 from benchmarks.timing import Call, Effort, Figures, race
@@ -9,8 +9,8 @@ from benchmarks.timing import Call, Effort, Figures, race
 SLACK: Final = 3.0
 """How many times more than its growth a work may take: caches and allocators are not in any claim."""
 
-SEEN: Final = 16.0
-"""How many times less it may grow, where it must be seen to grow at all: what is constant covers a part of it."""
+SEEN: Final = 1 / 3
+"""The power of its growth that must be seen, where it has to grow at all: what is constant covers a part of it."""
 
 
 class Growth(NamedTuple):
@@ -82,8 +82,16 @@ def grown(claim: Claim, effort: Effort) -> Grown:
 
 def holds(claim: Claim, found: Grown) -> bool:
     """Whether the work grew as is said; and, where it has to grow, whether any growth was seen."""
-    seen = not claim.growth.is_seen or found.times * SEEN >= found.claimed
+    seen = not claim.growth.is_seen or found.times >= found.claimed**SEEN
     return seen and found.times <= SLACK * found.claimed
+
+
+def tells(claim: Claim) -> bool:
+    """Whether a growth by one more power of n would be refused between these sizes."""
+    times = claim.large / claim.small
+    claimed = claim.growth.at(claim.large) / claim.growth.at(claim.small)
+    power = floor(log2(claimed) / log2(times) + 1e-9)
+    return times ** (power + 1) > SLACK * claimed
 
 
 def measure(claims: Iterable[Claim], effort: Effort) -> Figures:

@@ -139,12 +139,12 @@ def drawing(strategy: st.SearchStrategy[Any], is_right: Callable[[Any], object])
         draw()
         return seen
 
-    return checked(draw_anew, lambda all_drawn: any(map(is_right, all_drawn)))
+    return checked(draw_anew, lambda all_drawn: any(all_drawn) and all(map(is_right, all_drawn)))
 
 
 def drawing_documents(documents: Callable[..., st.SearchStrategy[list[Any]]], size: int) -> Call:
     """So many at most."""
-    return drawing(documents(max_size=size), lambda drawn: 0 < len(drawn) <= size)
+    return drawing(documents(max_size=size), lambda drawn: len(drawn) <= size)
 
 
 def drawing_queries(queries: Callable[..., st.SearchStrategy[Any]], size: int) -> Call:

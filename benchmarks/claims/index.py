@@ -89,6 +89,7 @@ def replacing_a_bucket(size: int) -> Call:
 
 def appending_new_entities(size: int) -> Call:
     """A record of one, behind so many, each time the next of another."""
+    # A first load leaves no room behind it: what is appended goes into arrays of its own.
     index, coming = again(anomalies("record", size)), count()
     last = int(columns(size)["timestamp"][-1])
 

@@ -1,6 +1,5 @@
 """The peers: what else could hold the same buckets and be asked the same. One room each, made when it is asked for."""
 
-from collections.abc import Sequence
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Final
@@ -35,18 +34,12 @@ BEYOND: Final = "ordered"
 """Who has written a structure like the index's own: told beside the others, and compared with by no goal."""
 
 BY_HAND: Final = ("list", "numpy", BEYOND)
-ENGINES: Final = tuple(name for name in KINDS if name not in BY_HAND)
 
 
 def is_installed(name: str) -> bool:
     """Whether a peer's engine is here."""
     engine = KINDS[name].engine
     return engine is None or find_spec(engine) is not None
-
-
-def missing() -> Sequence[str]:
-    """The peers whose engines are not here."""
-    return [name for name in KINDS if not is_installed(name)]
 
 
 def make(name: str) -> Peer:

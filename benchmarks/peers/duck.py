@@ -2,12 +2,11 @@
 
 from collections.abc import Callable, Sequence
 from importlib import import_module
-from itertools import repeat
-from time import perf_counter_ns
 from typing import Any, Final
 
 from benchmarks.peers.peer import FIELDS, Row, row_of
 from benchmarks.peers.sql import columns_of, order, where
+from benchmarks.timing import quickest_of_three
 from benchmarks.workloads import Columns, Document, Keys, Question
 
 Answer = Callable[[], tuple[int, list[Any]]]
@@ -88,7 +87,7 @@ class Held:
         length = None if question.start is None or question.end is None else question.end - question.start
         kind = question._replace(start=length, end=None, threshold=round(question.threshold, 1))
         if kind not in self._is_one:
-            self._is_one[kind] = _least(one) < _least(two)
+            self._is_one[kind] = quickest_of_three(one) < quickest_of_three(two)
         return one if self._is_one[kind] else two
 
     def _prepare_numbered(self, question: Question, columns: str) -> Answer:
@@ -138,12 +137,3 @@ class Held:
         """What its tables in memory take."""
         told = self._run("select sum(memory_usage_bytes) from duckdb_memory()").fetchone()
         return int(told[0])
-
-
-def _least(answer: Answer) -> int:
-    def timed() -> int:
-        begun = perf_counter_ns()
-        answer()
-        return perf_counter_ns() - begun
-
-    return min(timed() for _ in repeat(None, 3))

@@ -7,9 +7,7 @@ import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from importlib import import_module
-from itertools import repeat
 from operator import itemgetter
-from time import perf_counter_ns
 from typing import Any, Final, Protocol
 
 import numpy as np
@@ -17,6 +15,7 @@ import numpy as np
 from benchmarks.peers import arrays
 from benchmarks.peers.peer import FIELDS
 from benchmarks.peers.sql import columns_of, order, where
+from benchmarks.timing import quickest_of_three
 from benchmarks.workloads import Columns, Document, Question
 
 Key = tuple[str, int, int]
@@ -102,7 +101,7 @@ class InSqlite:
         for plan in self._plans:
             ask = partial(self._ask, text.replace("%s", plan), values)
             try:
-                taken[_least(ask)] = ask
+                taken[quickest_of_three(ask)] = ask
             except sqlite3.OperationalError as error:
                 if "no query solution" not in str(error):
                     raise
@@ -218,12 +217,3 @@ def _where(question: Question) -> tuple[str, list[Any]]:
 def _order(question: Question) -> str:
     direction = "desc" if question.desc else "asc"
     return f"{order(question)}, bucket_span {direction}, job_id {direction}"
-
-
-def _least(call: Callable[[], object]) -> int:
-    def timed() -> int:
-        begun = perf_counter_ns()
-        call()
-        return perf_counter_ns() - begun
-
-    return min(timed() for _ in repeat(None, 3))

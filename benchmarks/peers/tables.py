@@ -2,14 +2,14 @@
 
 import sqlite3
 from collections.abc import Callable, Sequence
+from functools import partial
 from importlib import import_module
 from importlib.util import find_spec
-from itertools import repeat
-from time import perf_counter_ns
 from typing import Any, Final
 
 from benchmarks.peers.peer import FIELDS, Row, row_of
 from benchmarks.peers.sql import columns_of, order, where
+from benchmarks.timing import quickest_of_three
 from benchmarks.workloads import Columns, Document, Keys, Question
 
 _PLANS: Final = ("", "not indexed", "indexed by by_score", "indexed by by_events")
@@ -93,17 +93,15 @@ class Held:
             for plan in _PLANS:
                 statement = text.replace("%s", plan)
                 try:
-                    taken[statement] = min(self._time(statement, values) for _ in repeat(None, 3))
+                    taken[statement] = quickest_of_three(partial(self._all, statement, values))
                 except sqlite3.OperationalError as error:
                     if "no query solution" not in str(error):
                         raise
             self._pinned[asked] = min(taken, key=taken.__getitem__)
         return self._pinned[asked]
 
-    def _time(self, statement: str, values: Sequence[Any]) -> int:
-        begun = perf_counter_ns()
-        self._run(statement, values).fetchall()
-        return perf_counter_ns() - begun
+    def _all(self, statement: str, values: Sequence[Any]) -> list[Any]:
+        return self._run(statement, values).fetchall()
 
     def keys(self, page: Sequence[int]) -> Sequence[int]:
         """The page has been its timestamps all along."""

@@ -7,6 +7,7 @@ any other.
 
 from collections.abc import Iterator, Sequence
 from functools import partial
+from itertools import pairwise
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -75,26 +76,33 @@ class _Found(NamedTuple):
 
     Attributes:
         parts: where they come from, with some rows of each.
+        starts: how many rows the parts before each part have, and all parts, shape (len(parts) + 1,).
         order: which of those rows they are, counted through all parts, shape (r,).
         matched: every match, before paging.
         looked_at: how many rows were compared.
     """
 
     parts: Sequence[tuple[_Part, Selection]]
+    starts: Int64s
     order: Int64s
     matched: int
     looked_at: int
 
+    @classmethod
+    def of(cls, parts: Sequence[tuple[_Part, Selection]], order: Int64s, matched: int, looked_at: int) -> "_Found":
+        """The same, and where each part begins."""
+        return cls(parts, np.cumsum([0, *(len(rows) for _, rows in parts)]), order, matched, looked_at)
+
     def copied(self, schema: Schema) -> Rows:
         """They themselves."""
-        starts = np.cumsum([0, *(len(rows) for _, rows in self.parts)])
-        # Of many parts most have nothing on the page.
-        own = starts.searchsorted(self.order, "right") - 1
-        by_part = own.argsort(kind="stable")
+        # A scan asks for some of the rows at a time, and most parts have nothing on a page.
+        by_part = self.order.argsort(kind="stable")
+        ascending = self.order[by_part]
+        cuts = ascending.searchsorted(self.starts).tolist()
         placed: list[_Place] = []
-        for number in np.unique(own).tolist():
-            part, rows = self.parts[number]
-            placed += part.places(rows, self.order[own == number] - starts[number])
+        for (part, rows), start, (low, high) in zip(self.parts, self.starts.tolist(), pairwise(cuts), strict=False):
+            if low < high:
+                placed += part.places(rows, ascending[low:high] - start)
         places = [placed[position] for position in by_part.argsort().tolist()]
         segment = joined(schema, [(segment, row) for _, segment, row in places])
         return Rows(Selection.of(segment), tuple([job_id for job_id, _, _ in places]))
@@ -169,7 +177,7 @@ def _find(catalog: Catalog, jobs: Sequence[str], question: Question, *, by_job: 
     parts = _parts(catalog, jobs, question.schema)
     if len(parts) == 1:
         rows, count, plan = search(parts[0].table, question)
-        return _Found([(parts[0], rows)], np.arange(len(rows)), count, plan.looked_at)
+        return _Found.of([(parts[0], rows)], np.arange(len(rows)), count, plan.looked_at)
     matches = None
     if question.from_ > _DEEP and question.order_by[:1] in ((), ("timestamp",)) and "deep" in SHORTCUTS:
         matches = _count(parts, question)
@@ -184,7 +192,7 @@ def _find(catalog: Catalog, jobs: Sequence[str], question: Question, *, by_job: 
         looked_at += plan.looked_at
         if len(rows):
             found.append((part, rows))
-    return _Found(found, _merged(found, question, last)[first:], count if matches is None else matches, looked_at)
+    return _Found.of(found, _merged(found, question, last)[first:], count if matches is None else matches, looked_at)
 
 
 def _by_job(catalog: Catalog, jobs: Sequence[str], question: Question) -> _Found:
@@ -198,7 +206,7 @@ def _by_job(catalog: Catalog, jobs: Sequence[str], question: Question) -> _Found
         skip, left = max(0, skip - own), left - len(rows)
         count += own
         looked_at += plan.looked_at
-    return _Found(found, np.arange(sum(len(rows) for _, rows in found)), count, looked_at)
+    return _Found.of(found, np.arange(sum(len(rows) for _, rows in found)), count, looked_at)
 
 
 def _parts(catalog: Catalog, jobs: Sequence[str], schema: Schema) -> list[_Part]:

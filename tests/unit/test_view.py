@@ -136,6 +136,19 @@ def test_the_newest_rows_are_read_as_two_runs(
             assert turned.rows is turned.rows
 
 
+@pytest.mark.parametrize("desc", [False, True])
+def test_texts_of_two_runs_are_read_by_the_dictionary_of_each(desc: bool) -> None:
+    """Base and head number their texts apart; what is missing is None in both."""
+    base = [record(at, by_field_value=text) for at, text in enumerate(["b", None, "d"])]
+    head = [record(3 + at, by_field_value=text, is_interim=True) for at, text in enumerate(["c", None, "a"])]
+    view = table(base, head, schema=RECORD).rows
+    assert (view.base.length, view.head.length) == (3, 3)
+    assert view.cut(1, 5) == (slice(1, 3), slice(0, 2))
+    texts = [None, "d", "c", None]
+    found = Selection(view, (1, 5, desc)).column("by_field_value").tolist()
+    assert found == (texts[::-1] if desc else texts)
+
+
 def test_a_run_of_the_base_and_one_of_the_head_are_told() -> None:
     """As the newest rows of a job lie whose newest buckets are interim; not where a row of the base is newer."""
     live = table(rows(0, 4), [bucket(4, is_interim=True), bucket(5, is_interim=True)]).rows
