@@ -39,15 +39,15 @@ def finding(of: Table, first: int, last: int, *, is_new: bool) -> Call:
     )
 
 
-def cutting(size: int, newest: int, dead: int = 0, *, is_new: bool = False) -> Call:
+def finding_runs(size: int, newest: int, dead: int = 0, *, is_new: bool = False) -> Call:
     """The last rows of a base and the first of a head behind it, by a view that is new each time or the same."""
     given = columns(size + newest)
     base, head = (segment_of(picked(given, rows)) for rows in (slice(size), slice(size, None)))
     gone, head = np.arange(dead), head.packed()
     same = View(base, gone, head)
     return checked(
-        lambda: (View(base, gone, head) if is_new else same).cut(size - dead - 100, size - dead + 1),
-        lambda cut: cut == (slice(size - 100, size), slice(0, 1)),
+        lambda: (View(base, gone, head) if is_new else same).find(size - dead - 100, size - dead + 1),
+        lambda runs: runs == (slice(size - 100, size), slice(0, 1)),
     )
 
 
@@ -84,24 +84,33 @@ CLAIMS: Final = (
         ),
     ),
     Claim(
-        "columns.view.View.cut",
+        "columns.view.View.find",
         "the newest of n rows and of a head",
         LOGARITHMIC,
-        lambda n: cutting(n, 3),
+        lambda n: finding_runs(n, 3),
     ),
     Claim(
-        "columns.view.View.cut",
+        "columns.view.View.find",
         "the newest rows behind n dead ones",
         LINEAR,
-        lambda n: cutting(524_288, 3, n),
+        lambda n: finding_runs(524_288, 3, n),
         4_096,
         262_144,
     ),
     Claim(
-        "columns.view.View.cut",
+        "columns.view.View.find",
         "beside n rows of a head, for the first time",
         LINEAR,
-        lambda n: cutting(MANY, n, is_new=True),
+        lambda n: finding_runs(MANY, n, is_new=True),
+    ),
+    Claim(
+        "columns.view.View.numbered",
+        "n rows of the base, and as many of a head",
+        LINEAR,
+        lambda n: checked(
+            partial(table(MANY).rows.numbered, slice(0, n), slice(0, n)),
+            lambda rows: rows.tolist()[n:] == [*range(MANY, MANY + n)],
+        ),
     ),
     Claim(
         "columns.view.View.at",

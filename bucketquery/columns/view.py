@@ -24,6 +24,9 @@ _TEXTS_PER_ROW: Final = 8
 #: A segment, some of its rows, and their positions in a selection.
 _Part = tuple[Segment, Int64s, Int64s]
 
+#: A run of the base, and one of the head behind it.
+Runs = tuple[slice, slice]
+
 #: The ranks from the one on and before the other among all rows of a view, and whether the last one comes first.
 Ranks = tuple[int, int, bool]
 
@@ -118,51 +121,48 @@ class View:
         Complexity: O(log n + d) for d dead rows where they are all of the base with none of these between; else O(r)
         more for r rows, and O(h log n) once a view.
         """
+        found = self.find(first, last)
+        return self.numbered(*found) if isinstance(found, tuple) else found
+
+    def find(self, first: int, last: int) -> Rows | Runs:
+        """The same, but for a run of the base and one of the head behind it, which are given as these.
+
+        So lie the newest buckets of a job that is alive. Complexity: that of `at`, and of two runs as of one.
+        """
         if first == last:
             return slice(0, 0)
         if not self.head.length:
             return live_rows(self.dead, first, last)
-        ranks = self._ranks_of_head()
-        if last <= ranks.item(0):
-            # The head is mostly newer than the base.
-            return live_rows(self.dead, first, last)
-        low, high = ranks.searchsorted((first, last)).tolist()
-        if low == high:
-            return live_rows(self.dead, first - low, last - low)
-        rows = np.empty(last - first, dtype=np.int64)
-        is_head = np.zeros(last - first, dtype=np.bool_)
-        is_head[ranks[low:high] - first] = True
-        rows[is_head] = np.arange(low, high) + self.base.length
-        if high - low < last - first:
-            live = live_rows(self.dead, first - low, last - high)
-            rows[~is_head] = np.arange(live.start, live.stop) if isinstance(live, slice) else live
-        return rows
-
-    def cut(self, first: int, last: int) -> tuple[slice, slice] | None:
-        """The rows of the ranks ``[first, last)``, where they are a run of the base and one of the head behind it.
-
-        So lie the newest buckets of a job that is alive. None where the rows lie otherwise, or are of the base alone.
-        Complexity: O(log n + d) for d dead rows, and O(h log n) once a view.
-        """
-        if first == last or not self.head.length:
-            return None
-        ranks = self._ranks_of_head()
-        if last <= ranks.item(0):
-            return None
-        low, high = ranks.searchsorted((first, last)).tolist()
-        if low == high or ranks.item(low) != last - (high - low):
-            return None
-        rows = slice(0, 0) if high - low == last - first else live_rows(self.dead, first - low, last - high)
-        return (rows, slice(low, high)) if isinstance(rows, slice) else None
-
-    def _ranks_of_head(self) -> Int64s:
         ranks = self._head_ranks
         if ranks is None:
             # A row of the head ranks behind the live rows of the base that come before it, and behind its forerunners
             # in the head. Two readers may both work this out, and come to the same.
             places = self.head_places()
             ranks = self._head_ranks = places - self.dead.searchsorted(places) + np.arange(len(places))
-        return ranks
+        if last <= ranks.item(0):
+            # The head is mostly newer than the base.
+            return live_rows(self.dead, first, last)
+        low, high = ranks.searchsorted((first, last)).tolist()
+        if low == high:
+            return live_rows(self.dead, first - low, last - low)
+        live = slice(0, 0) if high - low == last - first else live_rows(self.dead, first - low, last - high)
+        if isinstance(live, slice):
+            if ranks.item(low) == last - (high - low):
+                return live, slice(low, high)
+            live = np.arange(live.start, live.stop)
+        is_head = np.zeros(last - first, dtype=np.bool_)
+        is_head[ranks[low:high] - first] = True
+        rows = np.empty(last - first, dtype=np.int64)
+        rows[is_head] = np.arange(low, high) + self.base.length
+        rows[~is_head] = live
+        return rows
+
+    def numbered(self, in_base: slice, in_head: slice) -> Int64s:
+        """A run of the base and one of the head as their rows are numbered here. Complexity: O(r) for r rows."""
+        first = self.base.length
+        return np.concatenate(
+            (np.arange(in_base.start, in_base.stop), np.arange(first + in_head.start, first + in_head.stop))
+        )
 
     def head_places(self) -> Int64s:
         """For each row of the head the row of the base that it comes before, shape (h,), ascending.
@@ -226,13 +226,12 @@ class Selection:
     @property
     def rows(self) -> Rows:
         """The rows in their order. Complexity: once that of finding those of some ranks, then O(1)."""
-        rows = self._rows
-        if isinstance(rows, tuple):
-            first, last, desc = rows
-            # Two readers may both work this out, and come to the same.
-            found = self.view.at(first, last)
-            rows = self._rows = _reversed(found) if desc and first < last else found
-        return rows
+        found = self._found()
+        if isinstance(found, tuple):
+            in_base, in_head, desc = found
+            rows = self.view.numbered(in_base, in_head)
+            self._rows = found = rows[::-1] if desc else rows
+        return found
 
     @classmethod
     def of(cls, segment: Segment) -> "Selection":
@@ -259,15 +258,14 @@ class Selection:
 
         Complexity: O(r); a slice of numbers gives a view.
         """
-        cut = self._in_two()
-        if cut:
-            in_base, in_head, desc = cut
+        found = self._cut or self._found()
+        if isinstance(found, tuple):
+            in_base, in_head, desc = found
             values = np.concatenate((self.view.base.values(name, in_base), self.view.head.values(name, in_head)))
             return values[::-1] if desc else values
-        rows = self.rows
-        if isinstance(rows, slice):
-            return self.view.base.values(name, rows)
-        parts = [(positions, segment.values(name, own)) for segment, own, positions in self._by_segment(rows)]
+        if isinstance(found, slice):
+            return self.view.base.values(name, found)
+        parts = [(positions, segment.values(name, own)) for segment, own, positions in self._by_segment(found)]
         return self._in_place(parts)
 
     def comparable(self, name: str) -> Array:
@@ -313,15 +311,15 @@ class Selection:
 
     def lists(self, name: str) -> list[Any]:
         """A list field's tuples, empty where missing. Complexity: O(r log n)."""
-        cut = self._in_two()
-        if cut:
-            in_base, in_head, desc = cut
-            found = [*self.view.base.take_lists(name, in_base), *self.view.head.take_lists(name, in_head)]
-            return found[::-1] if desc else found
-        if isinstance(self.rows, slice):
-            return self.view.base.take_lists(name, self.rows)
-        taken: list[Any] = [()] * len(self.rows)
-        for segment, own, positions in self._by_segment(self.rows):
+        found = self._cut or self._found()
+        if isinstance(found, tuple):
+            in_base, in_head, desc = found
+            taken = [*self.view.base.take_lists(name, in_base), *self.view.head.take_lists(name, in_head)]
+            return taken[::-1] if desc else taken
+        if isinstance(found, slice):
+            return self.view.base.take_lists(name, found)
+        taken = [()] * len(found)
+        for segment, own, positions in self._by_segment(found):
             for position, value in zip(positions.tolist(), segment.take_lists(name, own), strict=True):
                 taken[position] = value
         return taken
@@ -347,16 +345,18 @@ class Selection:
         # No masks: a missing integer or truth value is shown as its default, and nothing else is asked of these rows.
         return Segment(schema, len(self), columns, {}, texts, lists)
 
-    def _in_two(self) -> tuple[slice, slice, bool] | None:
-        """The run of the base and that of the head, in rising order, and whether to turn them; None if it is not so."""
-        cut, rows = self._cut, self._rows
-        if cut is None and isinstance(rows, tuple):
+    def _found(self) -> Rows | tuple[slice, slice, bool]:
+        """The rows, or as they lie in base and head where that is two runs, with whether to turn them."""
+        rows = self._rows
+        if isinstance(rows, tuple):
             first, last, desc = rows
-            found = self.view.cut(first, last)
-            if found:
-                # Two readers may both work this out, and come to the same.
+            found = self.view.find(first, last)
+            # Two readers may both work this out, and come to the same.
+            if isinstance(found, tuple):
                 cut = self._cut = (*found, desc)
-        return cut
+                return cut
+            rows = self._rows = _reversed(found) if desc and first < last else found
+        return rows
 
     def _by_segment(self, rows: Int64s) -> tuple[_Part, ...]:
         """The rows that are in base and in head, as each numbers them, and their positions here."""

@@ -143,7 +143,7 @@ def test_texts_of_two_runs_are_read_by_the_dictionary_of_each(desc: bool) -> Non
     head = [record(3 + at, by_field_value=text, is_interim=True) for at, text in enumerate(["c", None, "a"])]
     view = table(base, head, schema=RECORD).rows
     assert (view.base.length, view.head.length) == (3, 3)
-    assert view.cut(1, 5) == (slice(1, 3), slice(0, 2))
+    assert view.find(1, 5) == (slice(1, 3), slice(0, 2))
     texts = [None, "d", "c", None]
     found = Selection(view, (1, 5, desc)).column("by_field_value").tolist()
     assert found == (texts[::-1] if desc else texts)
@@ -152,9 +152,11 @@ def test_texts_of_two_runs_are_read_by_the_dictionary_of_each(desc: bool) -> Non
 def test_a_run_of_the_base_and_one_of_the_head_are_told() -> None:
     """As the newest rows of a job lie whose newest buckets are interim; not where a row of the base is newer."""
     live = table(rows(0, 4), [bucket(4, is_interim=True), bucket(5, is_interim=True)]).rows
-    assert live.cut(2, 6) == (slice(2, 4), slice(0, 2))
-    assert live.cut(4, 5) == (slice(0, 0), slice(0, 1))
-    assert [live.cut(*ranks) for ranks in ((0, 0), (0, 4))] == [None, None]
-    assert table(rows(0, 4)).rows.cut(0, 4) is None
+    assert live.find(2, 6) == (slice(2, 4), slice(0, 2))
+    assert live.find(4, 5) == (slice(0, 0), slice(0, 1))
+    assert [live.find(*ranks) for ranks in ((0, 0), (0, 4))] == [slice(0, 0), slice(0, 4)]
+    assert live.numbered(slice(3, 4), slice(0, 2)).tolist() == [3, 4, 5]
+    assert table(rows(0, 4)).rows.find(0, 4) == slice(0, 4)
     mixed = table(rows(0, 4), [bucket(1, bucket_span=60)]).rows
-    assert [mixed.cut(*ranks) for ranks in ((0, 3), (3, 5))] == [None, None]
+    found = [mixed.find(*ranks) for ranks in ((0, 3), (3, 5))]
+    assert [each.tolist() if isinstance(each, np.ndarray) else each for each in found] == [[0, 4, 1], slice(2, 4)]
