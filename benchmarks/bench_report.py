@@ -6,10 +6,14 @@ from pathlib import Path
 import pytest
 
 from benchmarks.outcome import Outcome, Place, here, in_short, read, usual_size, write
+from benchmarks.peers import KINDS
 from benchmarks.pictures import draw
 from benchmarks.report import beside, humane, markdown, short
 from benchmarks.timing import Table
+from benchmarks.workloads import QUESTIONS
 
+ROOT = Path(__file__).parent.parent
+RESULTS = ROOT / "benchmarks" / "results"
 QUICK: dict[str, float] = {
     "search": 2.0,
     "search, timestamps": 4.0,
@@ -101,3 +105,19 @@ def test_the_place_is_told() -> None:
     assert "Python 3" in found.versions
     assert "numpy" in found.versions
     assert found.commit
+
+
+def test_what_is_shown_is_what_was_measured() -> None:
+    """Report, pictures and README say what the kept figures say, and these are of a whole run."""
+    kept = read(RESULTS / "figures.json")
+    pictures = ["latency.svg", "ratios.svg"]
+    assert (RESULTS / "report.md").read_text(encoding="utf-8") == markdown(kept, pictures)
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert "\n".join(short(kept)) in readme
+    for name in pictures:
+        assert f"](benchmarks/results/{name})" in readme
+        assert (RESULTS / name).read_text(encoding="utf-8").count("<svg") == 1
+    assert {10_000, 1_000_000} <= {size for part, size in kept.results if part == "questions live"}
+    asked = kept.results["questions live", 10_000].figures
+    assert set(asked) == set(QUESTIONS)
+    assert set(KINDS) <= set(asked[QUESTIONS[0]])

@@ -144,7 +144,7 @@ def _ratios(plot: Any, results: Results) -> Any:
     panel.text(1.01, -1, "quickest peer", transform=beside, va="center", color=_PALE)
     panel.set_xscale("log")
     panel.minorticks_off()
-    panel.xaxis.set_major_formatter(lambda ratio, _: f"{ratio:,.4g}x")
+    panel.xaxis.set_major_formatter(lambda ratio, _: f"{ratio:,.0f}x" if ratio >= 1 else f"{ratio:g}x")
     panel.set_yticks(range(len(found)), list(found))
     panel.tick_params(axis="y", length=0)
     panel.set_ylim(len(found) - 0.5, -1.5)
