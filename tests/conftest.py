@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
-from samples import SAMPLES, read_documents
+from support.samples import SAMPLES, read_documents
 
 # No deadlines: a machine that is busy with something else is no reason to fail.
 # dev draws anew each time, so that everybody's runs together look further than one does; what failed is tried first.

@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 
 import bucketquery
-from helpers import PATIENCE_S
+from support.helpers import PATIENCE_S
 
 PACKAGE = Path(bucketquery.__file__).resolve().parent
 

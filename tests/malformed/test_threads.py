@@ -14,7 +14,7 @@ import pytest
 
 from bucketquery import BucketQuery, ResultsIndex, Snapshot
 from bucketquery.columns import ladder as ladders
-from helpers import PATIENCE_S, lead_by_value, limit_heads
+from support.helpers import PATIENCE_S, lead_by_value, limit_heads
 
 HOUR = 3_600_000
 ROWS = 300

@@ -11,8 +11,19 @@ import pytest
 
 from bucketquery import BucketQuery, Kind, RecordQuery
 from bucketquery.testing import SORTABLE, evaluate
-from cases import EVERYTHING, Case, Table, count_cases, outcome, play, plural, seeded_table, seeded_tables, whole
-from strategies import (
+from support.cases import (
+    EVERYTHING,
+    Case,
+    Table,
+    count_cases,
+    outcome,
+    play,
+    plural,
+    seeded_table,
+    seeded_tables,
+    whole,
+)
+from support.strategies import (
     HELD,
     KINDS,
     QUERIES,

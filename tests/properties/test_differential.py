@@ -27,11 +27,11 @@ from bucketquery import (
     Snapshot,
 )
 from bucketquery.testing import bucket_queries, evaluate, influencer_queries, record_queries, result_documents
-from cases import Case, Table, count_cases, outcome, plural, seeded_tables, whole
-from helpers import ask_together
-from shortcuts import AS_THEY_ARE, FORCED, OFF, WAYS, go
-from sql import SqlResults
-from strategies import (
+from support.cases import Case, Table, count_cases, outcome, plural, seeded_tables, whole
+from support.helpers import ask_together
+from support.shortcuts import AS_THEY_ARE, FORCED, OFF, WAYS, go
+from support.sql import SqlResults
+from support.strategies import (
     HELD,
     KEPT,
     KINDS,

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from bucketquery import BucketQuery, ResultsIndex
 from bucketquery.answers import body
-from helpers import JOB, WRITERS, bucket, respelled, write_by
-from strategies import History, histories
+from support.helpers import JOB, WRITERS, bucket, respelled, write_by
+from support.strategies import History, histories
 
 #: Doubles that are spelled in several ways are more likely than by chance.
 SCORES = st.one_of(st.sampled_from([0.0, 1e-5, 1e-7, 1e16, 1e22, 5e-324]), st.floats(0, 1e300))

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from bucketquery import NotFound, ResultsIndex
 from bucketquery.elastic import Reply, handle
-from request_tables import KINDS, NOTHING_THERE, SCORES, assert_failure
-from semantics_tables import HOUR_S, hours
+from support.request_tables import KINDS, NOTHING_THERE, SCORES, assert_failure
+from support.semantics_tables import HOUR_S, hours
 
 NAMES = ("web", "données/100%")
 JOBS = st.sampled_from(NAMES)

@@ -18,8 +18,8 @@ import pytest
 
 from bucketquery import Kind, ResultsIndex, Snapshot
 from bucketquery.columns.ladder import Ladder
-from shortcuts import OF_ONE, force, take_only
-from strategies import HELD, KEPT, KINDS, QUERIES, SCORES, Query, kind_of
+from support.shortcuts import OF_ONE, force, take_only
+from support.strategies import HELD, KEPT, KINDS, QUERIES, SCORES, Query, kind_of
 
 SEED = os.environ.get("BUCKETQUERY_SEED", "0")
 JOB = "web"

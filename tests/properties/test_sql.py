@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-import sql
 from bucketquery import BucketQuery, InfluencerQuery, LimitExceeded, NotFound, RecordQuery
-from sql import SqlResults
-from strategies import Document, Query
+from support import sql
+from support.sql import SqlResults
+from support.strategies import Document, Query
 
 AT = {"job_id": "web", "timestamp": 0, "bucket_span": 300}
 

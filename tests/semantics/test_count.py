@@ -3,7 +3,7 @@
 import numpy as np
 
 from bucketquery import BucketQuery, ResultsIndex
-from semantics_tables import (
+from support.semantics_tables import (
     JOB,
     Answered,
     assert_answered,

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from bucketquery import BucketQuery, BucketQueryError, LimitExceeded
-from semantics_tables import JOB, Refusal, assert_refusal, at, bucket, each_row, index_of, invalid
+from support.semantics_tables import JOB, Refusal, assert_refusal, at, bucket, each_row, index_of, invalid
 
 NOW = "2020-02-02T13:45:30.250Z"  # a Sunday
 FIRST_MS, LAST_MS = at("0001-01-01T00:00Z"), at("9999-12-31T23:59:59.999Z")

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from bucketquery import BucketQueryError, InvalidDocument, ResultsIndex
-from semantics_tables import (
+from support.semantics_tables import (
     HOUR_S,
     JOB,
     Refusal,

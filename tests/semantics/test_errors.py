@@ -13,7 +13,7 @@ from bucketquery import (
     NotFound,
     UnknownJob,
 )
-from semantics_tables import CALLS, JOB, each_row, index_of
+from support.semantics_tables import CALLS, JOB, each_row, index_of
 
 
 @dataclass(frozen=True, slots=True)

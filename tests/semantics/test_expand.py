@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from bucketquery import AnomalyRecord, BucketPage, BucketQuery, BucketQueryError, LimitExceeded, ResultsIndex
-from semantics_tables import (
+from support.semantics_tables import (
     HOUR_S,
     JOB,
     Answered,

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from bucketquery import InvalidDocument, ResultsIndex
-from semantics_tables import JOB, assert_same_body, bucket, each_row
+from support.semantics_tables import JOB, assert_same_body, bucket, each_row
 
 Batch = list[dict[str, Any]]
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from bucketquery import BucketQuery
-from semantics_tables import (
+from support.semantics_tables import (
     JOB,
     Answered,
     Refused,

@@ -16,7 +16,7 @@ from bucketquery import (
     ResultsIndex,
     UnknownJob,
 )
-from semantics_tables import (
+from support.semantics_tables import (
     JOB,
     Answered,
     Refusal,

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from bucketquery import BucketQueryError, InvalidDocument, Kind, ResultsIndex
-from semantics_tables import (
+from support.semantics_tables import (
     CALLS,
     JOB,
     LISTS,

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from bucketquery import BucketQuery, InvalidQuery, NotFound
-from semantics_tables import (
+from support.semantics_tables import (
     JOB,
     Answered,
     Refusal,

@@ -5,7 +5,7 @@ import pickle
 from typing import Any
 
 from bucketquery import BucketQuery, LimitExceeded, NotFound
-from semantics_tables import (
+from support.semantics_tables import (
     Answered,
     Refusal,
     Refused,

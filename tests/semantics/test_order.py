@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from semantics_tables import (
+from support.semantics_tables import (
     JOB,
     Answered,
     Refusal,

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from bucketquery import BucketQuery, BucketQueryError, LimitExceeded, ResultsIndex
-from semantics_tables import (
+from support.semantics_tables import (
     JOB,
     Answered,
     Refusal,

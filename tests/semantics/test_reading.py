@@ -21,7 +21,7 @@ from bucketquery import (
     RecordPage,
     ResultsIndex,
 )
-from semantics_tables import (
+from support.semantics_tables import (
     CALLS,
     JOB,
     LISTS,

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from bucketquery import BucketQueryError, InvalidDocument, Kind
-from semantics_tables import (
+from support.semantics_tables import (
     CALLS,
     HOUR_S,
     JOB,

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from bucketquery import InvalidDocument, Kind, ResultsIndex
-from semantics_tables import (
+from support.semantics_tables import (
     CALLS,
     JOB,
     LISTS,

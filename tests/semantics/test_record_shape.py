@@ -12,7 +12,18 @@ import numpy as np
 import pytest
 
 from bucketquery import AnomalyRecord, Influencer, Kind, ResultsIndex
-from semantics_tables import CALLS, JOB, LISTS, assert_same_body, at, bucket, each_row, index_of, influencer, record
+from support.semantics_tables import (
+    CALLS,
+    JOB,
+    LISTS,
+    assert_same_body,
+    at,
+    bucket,
+    each_row,
+    index_of,
+    influencer,
+    record,
+)
 
 JUNE_1 = at("2016-06-01T00:00:00.000Z")
 JUNE_TEXT = "2016-06-01T00:00:00.000Z"

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from bucketquery import LimitExceeded, RecordQuery
-from semantics_tables import (
+from support.semantics_tables import (
     JOB,
     Answered,
     Door,

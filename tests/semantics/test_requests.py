@@ -11,7 +11,7 @@ import pytest
 
 from bucketquery import InvalidQuery, ResultsIndex
 from bucketquery.elastic import handle
-from request_tables import (
+from support.request_tables import (
     HEADERS,
     JOBS,
     KINDS,
@@ -29,7 +29,7 @@ from request_tables import (
     replies,
     unknown_job,
 )
-from semantics_tables import bucket, each_row, index_of
+from support.semantics_tables import bucket, each_row, index_of
 
 ANSWERED_PATHS = [
     Replied("20.rest-paths", "buckets", WEB, get("buckets"), "h0 h1 h2 h3", "REST"),

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
-from request_tables import (
+from support.request_tables import (
     FOURTH,
     ILLEGAL,
     JOBS,
@@ -31,7 +31,7 @@ from request_tables import (
     wrapped,
     wrong_type,
 )
-from semantics_tables import bucket, each_row
+from support.semantics_tables import bucket, each_row
 
 ALL = "h0 h1 h2 h3"
 BUCKETS = f"{JOBS}/web/results/buckets"

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from request_tables import (
+from support.request_tables import (
     FIRST,
     FOURTH,
     ILLEGAL,
@@ -26,7 +26,7 @@ from request_tables import (
     unparsed,
     unrecognized,
 )
-from semantics_tables import HOUR_S, JOB, bucket, each_row, index_of
+from support.semantics_tables import HOUR_S, JOB, bucket, each_row, index_of
 
 
 def test_expanding_adds_records() -> None:

@@ -2,7 +2,7 @@
 
 from urllib.parse import quote
 
-from request_tables import (
+from support.request_tables import (
     FOURTH,
     ILLEGAL,
     KINDS,
@@ -26,7 +26,7 @@ from request_tables import (
     wrapped,
     wrong_type,
 )
-from semantics_tables import each_row, hours, names
+from support.semantics_tables import each_row, hours, names
 
 LONG = "1" * 65
 HOURS = hours(150)

@@ -2,7 +2,7 @@
 
 from types import MappingProxyType
 
-from request_tables import (
+from support.request_tables import (
     FOURTH,
     JOBS,
     KINDS,
@@ -23,7 +23,7 @@ from request_tables import (
     unrecognized,
     wrapped,
 )
-from semantics_tables import bucket, each_row
+from support.semantics_tables import bucket, each_row
 
 ALL = "h0 h1 h2 h3"
 BUCKETS = f"{JOBS}/web/results/buckets"

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from semantics_tables import JOB, assert_same_body, at, each_row, index_of
+from support.semantics_tables import JOB, assert_same_body, at, each_row, index_of
 
 JUNE_1 = at("2016-06-01T00:00:00.000Z")
 KEY = {"job_id": JOB, "timestamp": JUNE_1, "bucket_span": 3_600}

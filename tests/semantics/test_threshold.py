@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from bucketquery import BucketQuery
-from semantics_tables import (
+from support.semantics_tables import (
     JOB,
     Answered,
     Refused,

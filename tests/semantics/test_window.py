@@ -5,7 +5,17 @@ from datetime import UTC, datetime, timedelta, timezone
 import numpy as np
 
 from bucketquery import BucketQuery
-from semantics_tables import JOB, Answered, assert_answered, assert_same_body, at, bucket, each_row, hours, index_of
+from support.semantics_tables import (
+    JOB,
+    Answered,
+    assert_answered,
+    assert_same_body,
+    at,
+    bucket,
+    each_row,
+    hours,
+    index_of,
+)
 
 HOURS = hours(5)  # h0 at 2020-01-01T00:00Z, h1 an hour later, ...
 H1 = at("2020-01-01T01:00Z")

@@ -19,9 +19,9 @@ from bucketquery.columns import segment as segments
 from bucketquery.columns.ladder import Ladder
 from bucketquery.columns.view import View
 from bucketquery.testing import evaluate
-from cases import outcome, whole
-from helpers import ask_together, lead_by_value, limit_heads, moved, table_of, without
-from strategies import (
+from support.cases import outcome, whole
+from support.helpers import ask_together, lead_by_value, limit_heads, moved, table_of, without
+from support.strategies import (
     FIRST_INSTANT,
     INT64_MAX,
     KINDS,

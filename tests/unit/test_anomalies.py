@@ -13,7 +13,7 @@ from bucketquery import AnomalyRecord, Influencer, InvalidDocument, InvalidQuery
 from bucketquery.answers.body import timestamp_strings
 from bucketquery.model.encoding import encoded
 from bucketquery.model.frozen import FrozenMapping
-from helpers import JOB, SPAN_S, STEP, WRITERS, bucket, record, write_by
+from support.helpers import JOB, SPAN_S, STEP, WRITERS, bucket, record, write_by
 
 FULL: dict[str, Any] = {
     "probability": 1e-308,

@@ -20,7 +20,7 @@ from bucketquery.answers.answer import page_of, results_of
 from bucketquery.columns.catalog import Job
 from bucketquery.errors import NotFound
 from bucketquery.model.queries import AnyQuery, settle
-from helpers import JOB, STEP, bucket, record
+from support.helpers import JOB, STEP, bucket, record
 
 BLAMED = [{"influencer_field_name": "bucket_time"}]
 KINDS = [

@@ -17,7 +17,7 @@ from bucketquery.columns.checks import StoredInfluencer
 from bucketquery.columns.segment import Segment
 from bucketquery.errors import InvalidDocument, InvalidQuery
 from bucketquery.model.instants import FIRST_MS, LAST_MS
-from helpers import JOB, SPAN_S, STEP, addresses, bucket, segment, stored, without
+from support.helpers import JOB, SPAN_S, STEP, addresses, bucket, segment, stored, without
 
 INT64_MIN, INT64_MAX = -(2**63), 2**63 - 1
 LAST = "9999-12-31T23:59:59.999"

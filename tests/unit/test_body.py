@@ -15,7 +15,7 @@ from bucketquery.answers.body import (
 from bucketquery.columns.view import Selection
 from bucketquery.model.encoding import encoded
 from bucketquery.model.instants import FIRST_MS, LAST_MS
-from helpers import JOB, SPAN_S, STEP, WRITERS, bucket, rows, segment, without, write_by
+from support.helpers import JOB, SPAN_S, STEP, WRITERS, bucket, rows, segment, without, write_by
 
 INFLUENCERS: list[dict[str, Any]] = [
     {

@@ -13,7 +13,7 @@ from bucketquery.errors import UnknownJob
 from bucketquery.index import ResultsIndex
 from bucketquery.model.results import Commit
 from bucketquery.model.schema import BUCKET
-from helpers import JOB, ask_together, bucket, table
+from support.helpers import JOB, ask_together, bucket, table
 
 SHARDS = catalogs._SHARDS
 

@@ -11,8 +11,8 @@ import pytest
 from elasticsearch import BadRequestError, Elasticsearch, NotFoundError
 
 from bucketquery import BucketQueryError, ResultsIndex
-from helpers import PATIENCE_S
-from request_tables import (
+from support.helpers import PATIENCE_S
+from support.request_tables import (
     FIRST,
     FOURTH,
     HEADERS,
@@ -32,8 +32,8 @@ from request_tables import (
     wrapped,
     wrong_type,
 )
-from semantics_tables import JOB, bucket, index_of
-from server import serving
+from support.semantics_tables import JOB, bucket, index_of
+from support.server import serving
 
 #: Jobs whose names are not the same in a path.
 NAMED = ("données", "web/1", "100%", "a+b", "a?b#c", "日本")

@@ -15,7 +15,7 @@ from bucketquery.columns.documents import read_documents
 from bucketquery.errors import InvalidDocument
 from bucketquery.model.instants import LAST_MS
 from bucketquery.model.schema import BUCKET, RECORD
-from helpers import JOB, SPAN_S, STEP, bucket, record, row_of, rows, segment, stored
+from support.helpers import JOB, SPAN_S, STEP, bucket, record, row_of, rows, segment, stored
 
 CHUNK = reading._CHUNK
 INT64_MAX = 2**63 - 1

@@ -7,7 +7,7 @@ import pytest
 from bucketquery import InvalidQuery, LimitExceeded, ResultsIndex
 from bucketquery.elastic import Reply, handle
 from bucketquery.search.expand import expand
-from helpers import JOB, STEP, bucket, record, rows
+from support.helpers import JOB, STEP, bucket, record, rows
 
 RESULTS = f"/_ml/anomaly_detectors/{JOB}/results"
 BUCKETS = f"{RESULTS}/buckets"

@@ -11,7 +11,7 @@ import pytest
 from bucketquery import InvalidQuery, NotFound
 from bucketquery.elastic import Reply
 from bucketquery.elastic.replies import all_shards_failed, options, refusal, unknown_path, wrong_method
-from helpers import WRITERS, write_by
+from support.helpers import WRITERS, write_by
 
 CONTENT = {"content-type": "application/json", "x-elastic-product": "Elasticsearch"}
 

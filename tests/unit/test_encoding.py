@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from bucketquery.model import encoding
 from bucketquery.model.encoding import encoded, encoded_columns
 from bucketquery.model.frozen import FrozenMapping
-from helpers import WRITERS, respelled, write_by
+from support.helpers import WRITERS, respelled, write_by
 
 #: Whatever writers spell in different ways, and what is close to it.
 DOUBLES = (

@@ -15,7 +15,7 @@ from bucketquery.errors import LimitExceeded
 from bucketquery.model.schema import RECORD
 from bucketquery.search import expand as room
 from bucketquery.search.expand import Expansion, expand
-from helpers import bucket, limit_heads, record, segment, table
+from support.helpers import bucket, limit_heads, record, segment, table
 
 BLAMED = [{"influencer_field_name": "bucket_time"}]
 

@@ -11,7 +11,7 @@ from bucketquery.columns.fleet import Fleet, joined, segment_row
 from bucketquery.columns.table import Table
 from bucketquery.columns.view import Selection
 from bucketquery.model.schema import BUCKET, INFLUENCER, RECORD, Kind, Schema
-from helpers import bucket, limit_heads, record
+from support.helpers import bucket, limit_heads, record
 
 Document = dict[str, Any]
 

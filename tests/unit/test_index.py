@@ -16,7 +16,7 @@ from bucketquery import BucketQuery, Commit, InvalidDocument, InvalidQuery, Resu
 from bucketquery.columns.packed import Layout
 from bucketquery.columns.rows import Row
 from bucketquery.columns.table import Table
-from helpers import FULL, JOB, PATIENCE_S, SPAN_S, STEP, bucket, moved, record, rows, stored, table_of
+from support.helpers import FULL, JOB, PATIENCE_S, SPAN_S, STEP, bucket, moved, record, rows, stored, table_of
 
 
 def refusal(ask: Callable[[], object]) -> InvalidQuery:

@@ -20,7 +20,7 @@ import pytest
 
 from bucketquery import ResultsIndex
 from bucketquery import __main__ as command
-from helpers import PATIENCE_S
+from support.helpers import PATIENCE_S
 
 ROOT = Path(__file__).parents[2]
 TAXI = str(ROOT / "tests/data/numenta_nyc_taxi.buckets.ndjson.gz")

@@ -15,7 +15,7 @@ from bucketquery.search import many
 from bucketquery.search.many import expand_jobs, scan_jobs, search_jobs
 from bucketquery.search.search import search
 from bucketquery.testing import evaluate
-from helpers import STEP, ask_together, bucket, limit_heads, record
+from support.helpers import STEP, ask_together, bucket, limit_heads, record
 
 Document = dict[str, Any]
 

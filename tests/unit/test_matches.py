@@ -16,7 +16,7 @@ from bucketquery.model.schema import BUCKET, Int64s
 from bucketquery.search import matches
 from bucketquery.search.matches import Matches, Stretch, Window
 from bucketquery.search.plan import SHORTCUTS
-from helpers import JOB, STEP, bucket, lead_by_value, segment
+from support.helpers import JOB, STEP, bucket, lead_by_value, segment
 
 #: Of forty rows: none on any rung, many, few, one; some alike, some missing.
 SCORES: Sequence[float | None] = [

@@ -12,7 +12,7 @@ from bucketquery.columns import packed as packing
 from bucketquery.columns.packed import NOTHING, Packed, are_few, layout_of, missing_bits
 from bucketquery.columns.segment import Segment
 from bucketquery.model.schema import BUCKET
-from helpers import FULL, SPAN_S, STEP, bucket, layout, rows, segment, stored
+from support.helpers import FULL, SPAN_S, STEP, bucket, layout, rows, segment, stored
 
 LAYOUT = layout()
 

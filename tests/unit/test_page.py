@@ -11,7 +11,7 @@ import pytest
 
 from bucketquery import Bucket, BucketInfluencer, BucketPage, InvalidQuery, ResultsIndex
 from bucketquery.model.encoding import encoded
-from helpers import JOB, SPAN_S, STEP, WRITERS, bucket, rows, table_of, write_by
+from support.helpers import JOB, SPAN_S, STEP, WRITERS, bucket, rows, table_of, write_by
 
 FULL: dict[str, Any] = {
     "anomaly_score": 5.0,

@@ -13,7 +13,7 @@ from bucketquery.columns.documents import read_documents
 from bucketquery.columns.plain import read_plain
 from bucketquery.errors import InvalidDocument
 from bucketquery.model.instants import FIRST_MS, LAST_MS
-from helpers import FULL, JOB, bucket, record, row_of, rows, stored, without
+from support.helpers import FULL, JOB, bucket, record, row_of, rows, stored, without
 
 
 def told(documents: Any, kind: Any = None, *, keep: bool = True) -> Any:

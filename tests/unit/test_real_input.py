@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from bucketquery import BucketQuery, InfluencerPage, RecordPage, ResultsIndex, Snapshot
-from samples import SAMPLES, read_documents
+from support.samples import SAMPLES, read_documents
 
 EVENTS = 365_558  # every point of the benchmark is counted once
 JUST_BELOW_30 = 29.9999996735

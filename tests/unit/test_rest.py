@@ -13,7 +13,7 @@ import pytest
 from bucketquery.columns.checks import Unfit
 from bucketquery.columns.rest import DEEPEST, json_value, packed, part, rest_of, unpacked
 from bucketquery.model.schema import INFLUENCER, RECORD
-from helpers import record
+from support.helpers import record
 
 
 class Text(str):

@@ -11,7 +11,7 @@ from bucketquery.columns.packed import Packed
 from bucketquery.columns.rows import Row, append, packed_rows, place, put, row_at, take
 from bucketquery.columns.segment import Segment
 from bucketquery.model.schema import BUCKET
-from helpers import FULL, SPAN_S, STEP, bucket, layout, moved, rows, segment, stored
+from support.helpers import FULL, SPAN_S, STEP, bucket, layout, moved, rows, segment, stored
 
 LAYOUT = layout()
 

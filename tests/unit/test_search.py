@@ -15,7 +15,7 @@ from bucketquery.search import search as searches
 from bucketquery.search.plan import Plan
 from bucketquery.search.search import scan, search
 from bucketquery.testing import evaluate
-from helpers import JOB, STEP, Document, bucket, lead_by_value, limit_heads, record, rows, segment, table
+from support.helpers import JOB, STEP, Document, bucket, lead_by_value, limit_heads, record, rows, segment, table
 
 SCAN_ROWS = searches._SCAN_ROWS
 SORTS = (

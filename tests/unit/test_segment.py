@@ -13,7 +13,20 @@ from bucketquery.columns.lists import Lists
 from bucketquery.columns.rows import append, row_at
 from bucketquery.columns.segment import Segment, gather
 from bucketquery.model.schema import BUCKET, RECORD, Array, Int64s, Schema
-from helpers import FULL, STEP, addresses, bucket, layout, lead_by_value, moved, record, rows, segment, stored, without
+from support.helpers import (
+    FULL,
+    STEP,
+    addresses,
+    bucket,
+    layout,
+    lead_by_value,
+    moved,
+    record,
+    rows,
+    segment,
+    stored,
+    without,
+)
 
 
 def array(*these: int) -> Int64s:

@@ -20,7 +20,7 @@ from bucketquery import (
 )
 from bucketquery.columns import view as views
 from bucketquery.columns.ordered import lower_bound
-from helpers import JOB, PATIENCE_S, STEP, bucket, rows, table_of
+from support.helpers import JOB, PATIENCE_S, STEP, bucket, rows, table_of
 
 
 @pytest.fixture

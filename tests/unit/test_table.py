@@ -19,7 +19,21 @@ from bucketquery.columns.segment import Segment
 from bucketquery.columns.table import Counts, Table, UnknownRows
 from bucketquery.columns.view import NO_ROWS, View
 from bucketquery.model.schema import BUCKET, RECORD, Array
-from helpers import FULL, SPAN_S, STEP, bucket, layout, limit_heads, moved, record, row_of, rows, segment, stored, table
+from support.helpers import (
+    FULL,
+    SPAN_S,
+    STEP,
+    bucket,
+    layout,
+    limit_heads,
+    moved,
+    record,
+    row_of,
+    rows,
+    segment,
+    stored,
+    table,
+)
 
 HEAD_ROWS = tables._HEAD_ROWS
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from bucketquery import ResultsIndex
 from bucketquery.tables import table
-from helpers import JOB, bucket, record
+from support.helpers import JOB, bucket, record
 
 
 def influencer(row: int, **fields: Any) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import pytest
 
 from bucketquery.columns.view import Selection, View
 from bucketquery.model.schema import RECORD, Int64s
-from helpers import FULL, STEP, bucket, record, rows, segment, table
+from support.helpers import FULL, STEP, bucket, record, rows, segment, table
 
 
 def mixed_times(view: View, numbered: list[int]) -> list[int]:

@@ -13,8 +13,8 @@ from typing import Any, Protocol
 
 from bucketquery import BucketQuery, BucketQueryError
 from bucketquery.testing import evaluate
-from sql import SqlResults
-from strategies import (
+from support.sql import SqlResults
+from support.strategies import (
     KINDS,
     Document,
     Domain,

@@ -7,7 +7,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from bucketquery import ResultsIndex, Snapshot
 from bucketquery.elastic import handle
-from helpers import PATIENCE_S
+from support.helpers import PATIENCE_S
 
 
 @contextmanager

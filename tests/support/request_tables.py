@@ -15,7 +15,7 @@ from typing import Any, Final, NamedTuple
 
 from bucketquery import ResultsIndex, Snapshot
 from bucketquery.elastic import Reply, handle
-from semantics_tables import HOUR_S, JOB, Document, Documents, at, bucket, index_of
+from support.semantics_tables import HOUR_S, JOB, Document, Documents, at, bucket, index_of
 
 JOBS: Final = "/_ml/anomaly_detectors"
 HEADERS: Final = MappingProxyType({"content-type": "application/json", "x-elastic-product": "Elasticsearch"})

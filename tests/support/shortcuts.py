@@ -9,7 +9,7 @@ import pytest
 
 from bucketquery.columns import ladder, segment, table, tally
 from bucketquery.search import kernels, many, matches, plan, search
-from helpers import ask_together, limit_heads
+from support.helpers import ask_together, limit_heads
 
 #: How a search may be run: as users have it, by its shortcuts wherever that can be, or without any.
 AS_THEY_ARE, FORCED, OFF = WAYS = ("as they are", "forced", "off")
