@@ -1,6 +1,6 @@
-"""What the docstrings say of the cost holds: each claim has work of two sizes, and that grows as is said.
+"""Every cost that a docstring tells holds: each claim does its work at two sizes, and the time grows as claimed.
 
-Without `--benchmark-disable` each is measured; with it, each is done once at its small size, and nothing is timed.
+With `--benchmark-disable` each claim does its work once, at the small size, and nothing is timed.
 """
 
 import inspect
@@ -17,7 +17,7 @@ from benchmarks.timing import FULL, ONCE
 
 
 def documented() -> Iterator[str]:
-    """The name of everything in the package whose docstring tells what it costs."""
+    """The name of every object in the package whose docstring has `Complexity:`."""
     for module in walk_packages(bucketquery.__path__, "bucketquery."):
         if not module.name.endswith(".__main__"):
             room = import_module(module.name)
@@ -37,7 +37,7 @@ def _documented(name: str, thing: object) -> Iterator[str]:
 
 
 def test_every_claim_has_its_work() -> None:
-    """No docstring tells a cost that nothing here measures, and nothing is measured that no docstring tells."""
+    """The docstrings with `Complexity:` and the claims that are measured are the same."""
     told = set(documented())
     assert "index.ResultsIndex.upsert" in told
     assert {claim.of for claim in CLAIMS} == told
@@ -45,14 +45,12 @@ def test_every_claim_has_its_work() -> None:
 
 def test_every_claim_can_fail() -> None:
     """The sizes are so far apart that work which grows by a power more than it should is refused."""
-    # Of which no more than sixteen are ever read at once.
-    few = {"columns.plain.read_plain"}
-    assert {claim.of for claim in CLAIMS if not tells(claim)} == few
+    assert not {claim.of for claim in CLAIMS if not tells(claim)}
 
 
 @pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: f"{claim.of}, {claim.work}")
 def test_the_cost_grows_as_is_said(claim: Claim, pytestconfig: pytest.Config) -> None:
-    """At most three times the growth that is told, between the two sizes; untimed, the work is done."""
+    """Between the two sizes the time grows at most three times as much as claimed."""
     if pytestconfig.getoption("benchmark_disable"):
         claim.make(claim.small)()
         return
@@ -61,7 +59,7 @@ def test_the_cost_grows_as_is_said(claim: Claim, pytestconfig: pytest.Config) ->
 
 
 def test_what_grows_faster_fails() -> None:
-    """A claim is refused where the work grows by more than is said, and where nothing is seen of its growth."""
+    """A claim fails if the work grows by more than is claimed, or if no growth is seen where it must grow."""
     constant, linear = (Claim("", "", growth, lambda _: lambda: None) for growth in (CONSTANT, LINEAR))
     assert holds(constant, Grown(1.0, 2.9, 1.0))
     assert not holds(constant, Grown(1.0, 3.1, 1.0))
@@ -74,7 +72,7 @@ def test_what_grows_faster_fails() -> None:
 
 
 def test_claims_become_a_table() -> None:
-    """Each with what it took at both sizes, how it grew, and whether it holds."""
+    """A row has the times at both sizes, how they grew, and whether the claim holds."""
     claims = [claim for claim in CLAIMS if claim.of == "index.ResultsIndex.snapshot"]
     assert claims
     figures = measure(claims, ONCE)

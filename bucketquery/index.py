@@ -245,7 +245,7 @@ class ResultsIndex(Reads):
         return self._snapshot
 
     def __contains__(self, job_id: object) -> bool:
-        """Whether a job is known: once put, or once a result of it was stored. Complexity: O(1)."""
+        """Whether a job is known: once put, or once a result of it was stored."""
         return isinstance(job_id, str) and plain(job_id) in self._snapshot._catalog
 
     def _newest(self) -> Snapshot:

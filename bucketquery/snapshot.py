@@ -39,8 +39,6 @@ class Reads(ABC):
     def sequence(self) -> int:
         """The number of the commit that is read: 0 before the first, one more with each that changed something.
 
-        Complexity: O(1).
-
         >>> from bucketquery import ResultsIndex
         >>> ResultsIndex().sequence
         0

@@ -19,8 +19,6 @@ _COLOURS: Final = {"low": "2", "warning": "36", "minor": "33", "major": "31", "c
 def table(page: AnyPage, job_id: str, *, in_colour: bool) -> str:
     """The page as lines of text: one of titles, one for each result, and one that counts.
 
-    Complexity: O(len(page)).
-
     >>> from bucketquery import ResultsIndex
     >>> index = ResultsIndex()
     >>> bucket = {"job_id": "web", "timestamp": 0, "bucket_span": 300, "anomaly_score": 80, "event_count": 7}

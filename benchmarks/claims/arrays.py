@@ -1,4 +1,4 @@
-"""What functions of arrays say of their cost."""
+"""The claims of pure array functions: sorted arrays and ranking."""
 
 from functools import partial
 from typing import Any, Final
@@ -6,7 +6,7 @@ from typing import Any, Final
 import numpy as np
 
 from benchmarks.claims.claim import CONSTANT, LINEAR, LOGARITHMIC, LOGLINEAR, Claim
-from benchmarks.claims.stock import MILLION, chances, checked, even, number_of, shuffled
+from benchmarks.claims.inputs import MILLION, chances, checked, even
 from benchmarks.timing import Call
 from bucketquery.columns.ordered import find, increasing, live_rows, lower_bound, order_of, sampled, with_room
 from bucketquery.model.schema import Int64s
@@ -15,16 +15,21 @@ from bucketquery.search.kernels import Key, best, concatenated_ranges, in_order,
 _MANY: Final = 262_144
 
 
+def shuffled(values: Int64s) -> Int64s:
+    """The same values in random order."""
+    return np.random.default_rng(len(values)).permutation(values)
+
+
 # Ordered arrays
 
 
 def finding(rows: int, wanted: int) -> Call:
-    """So many values of which half are there."""
+    """Find values of which half are there."""
     return checked(partial(find, even(rows), np.arange(wanted)), lambda found: found[0].sum() == wanted // 2)
 
 
 def bounds(rows: int, keys: int, *, is_tied: bool) -> Call:
-    """Where some keys are among rows; where these are tied, of one timestamp all, so that the spans decide."""
+    """Find keys among rows; tied rows have one timestamp, so that the spans decide."""
     spans = even(rows)
     columns = [np.zeros_like(spans) if is_tied else spans, spans]
     rows_of_keys = np.linspace(0, rows - 1, keys).astype(np.int64)
@@ -35,15 +40,15 @@ def bounds(rows: int, keys: int, *, is_tied: bool) -> Call:
 
 
 def living(dead: Int64s, first: int, last: int) -> Call:
-    """The rows of some ranks beside dead rows."""
+    """Find the rows of some ranks beside deleted rows."""
     return checked(
         partial(live_rows, dead, first, last),
-        lambda rows: number_of(rows) == last - first,
+        lambda rows: (rows.stop - rows.start if isinstance(rows, slice) else len(rows)) == last - first,
     )
 
 
 def ordering(*keys: Int64s) -> Call:
-    """The order of rows, no two of which have the same keys."""
+    """Order rows whose keys all differ."""
     right = np.lexsort(keys[::-1])
     return checked(partial(order_of, keys), lambda order: order is not None and np.array_equal(order, right))
 
@@ -77,7 +82,7 @@ _ORDERED: Final = (
     ),
     Claim(
         "columns.ordered.live_rows",
-        "a hundred rows beside n dead ones",
+        "a hundred rows beside n deleted ones",
         LINEAR,
         lambda n: living(even(n), 0, 100),
         4_096,
@@ -85,7 +90,7 @@ _ORDERED: Final = (
     ),
     Claim(
         "columns.ordered.live_rows",
-        "n rows with a dead one between",
+        "n rows with a deleted one between",
         LINEAR,
         lambda n: living(np.array([n // 2]), 0, n),
         4_096,
@@ -107,7 +112,7 @@ _ORDERED: Final = (
     ),
     Claim(
         "columns.ordered.order_of",
-        "n keys of chance",
+        "n random keys",
         LOGLINEAR,
         lambda n: ordering(shuffled(even(n) ** 2)),
         16_384,
@@ -153,7 +158,7 @@ _ORDERED: Final = (
 
 
 def ranking(size: int, need: int) -> Call:
-    """The first of so many numbers, of which many are alike in the first key."""
+    """Rank numbers; many have the same first key."""
     tied, values = np.arange(size) % 8, chances(size)
     keys = [partial(keyed, tied), partial(keyed, values)]
     right = np.lexsort([values, tied])[:need]
@@ -163,19 +168,19 @@ def ranking(size: int, need: int) -> Call:
 
 
 def keyed(values: np.ndarray[Any, Any], positions: np.ndarray[Any, Any]) -> Key:
-    """The key of some positions."""
+    """The sort key of some positions."""
     return Key.of(values[positions], None, desc=False)
 
 
 def picking(size: int, need: int) -> Call:
-    """The best of so many numbers."""
-    merits = chances(size)
-    right = merits.argsort()[::-1][:need]
-    return checked(partial(best, merits, need, desc=True), lambda found: np.array_equal(found, right))
+    """Pick the highest numbers."""
+    values = chances(size)
+    right = values.argsort()[::-1][:need]
+    return checked(partial(best, values, need, desc=True), lambda found: np.array_equal(found, right))
 
 
 def concatenating(ranges: int, each: int) -> Call:
-    """So many ranges of as many integers."""
+    """Concatenate ranges of the same length."""
     starts = even(ranges) * each
     return checked(
         partial(concatenated_ranges, starts, starts + each),

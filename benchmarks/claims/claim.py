@@ -1,4 +1,4 @@
-"""What a docstring says of the cost, as something that can be measured: work of two sizes, and how it may grow."""
+"""A claim: the cost that a docstring tells, as work that is measured at two sizes."""
 
 from collections.abc import Callable, Iterable
 from math import floor, log2
@@ -7,10 +7,10 @@ from typing import Final, NamedTuple
 from benchmarks.timing import Call, Effort, Figures, race
 
 SLACK: Final = 3.0
-"""How many times more than its growth a work may take: caches and allocators are not in any claim."""
+"""How far a work may exceed the growth that is claimed: no claim tells of caches and allocators."""
 
 SEEN: Final = 1 / 3
-"""The power of its growth that must be seen, where it has to grow at all: what is constant covers a part of it."""
+"""The power of the claimed growth that must be seen: constant costs hide a part of it."""
 
 
 class Growth(NamedTuple):
@@ -35,15 +35,15 @@ AT_MOST_LINEAR: Final = Growth("at most O(n)", float, is_seen=False)
 
 
 class Claim(NamedTuple):
-    """One thing that a docstring says of the cost.
+    """One cost that a docstring tells.
 
     Attributes:
-        of: whose docstring, by its name inside the package: ``index.ResultsIndex.snapshot``.
+        of: the dotted name of the object with the docstring, inside the package: ``index.ResultsIndex.snapshot``.
         work: what is done, and what n is: ``the newest page of n buckets``.
-        growth: how the docstring says that it grows with n.
-        make: for a size, what does the work; it has been checked that it does it, and it may be called again and again.
-        small: the size that is measured first.
-        large: the one that is measured beside it; 64 times as large, or less where that is enough.
+        growth: how the cost grows with n.
+        make: takes a size and returns a call that does the work. It has checked the result, and may be called again.
+        small: the smaller size.
+        large: the larger size; 64 times the smaller one, or less if that is enough.
     """
 
     of: str
@@ -55,12 +55,12 @@ class Claim(NamedTuple):
 
 
 class Grown(NamedTuple):
-    """What became of a claim.
+    """The result of measuring a claim.
 
     Attributes:
-        small_us: what the work took at the small size, microseconds.
-        large_us: the same at the large one.
-        claimed: how many times as much it should be.
+        small_us: time at the small size, microseconds.
+        large_us: time at the large size, microseconds.
+        claimed: the ratio of both that the claim allows.
     """
 
     small_us: float
@@ -69,25 +69,25 @@ class Grown(NamedTuple):
 
     @property
     def times(self) -> float:
-        """How many times as much it was."""
+        """The ratio that was measured."""
         return self.large_us / self.small_us
 
 
 def grown(claim: Claim, effort: Effort) -> Grown:
-    """Both sizes measured in turn, by their quickest samples: what else the machine does meets long calls the most."""
+    """Measure both sizes in turn. The quickest samples count: other work on the machine disturbs long calls most."""
     calls = {str(size): [claim.make(size)] for size in (claim.small, claim.large)}
     small, large = race(calls, effort, min).values()
     return Grown(small, large, claim.growth.at(claim.large) / claim.growth.at(claim.small))
 
 
 def holds(claim: Claim, found: Grown) -> bool:
-    """Whether the work grew as is said; and, where it has to grow, whether any growth was seen."""
+    """Whether the work grew no more than is claimed and, if it must grow, whether growth was seen."""
     seen = not claim.growth.is_seen or found.times >= found.claimed**SEEN
     return seen and found.times <= SLACK * found.claimed
 
 
 def tells(claim: Claim) -> bool:
-    """Whether a growth by one more power of n would be refused between these sizes."""
+    """Whether the sizes are far enough apart to refuse a growth by one more power of n."""
     times = claim.large / claim.small
     claimed = claim.growth.at(claim.large) / claim.growth.at(claim.small)
     power = floor(log2(claimed) / log2(times) + 1e-9)
@@ -95,7 +95,7 @@ def tells(claim: Claim) -> bool:
 
 
 def measure(claims: Iterable[Claim], effort: Effort) -> Figures:
-    """Every claim: microseconds at both sizes, how many times as much that is and was said, and whether it holds."""
+    """For each claim: microseconds at both sizes, the measured and the claimed ratio, and whether it holds."""
     figures = {}
     for claim in claims:
         found = grown(claim, effort)

@@ -1,4 +1,4 @@
-"""What the index and its snapshots say of their cost."""
+"""The claims of the index and its snapshots."""
 
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -7,18 +7,21 @@ from typing import Any, Final
 
 from benchmarks.asking import loaded
 from benchmarks.claims.claim import AT_MOST_LINEAR, CONSTANT, LINEAR, LOGARITHMIC, LOGLINEAR, Claim
-from benchmarks.claims.held import (
+from benchmarks.claims.inputs import (
+    MANY,
+    MILLION,
     again,
     anomalies,
     blamed,
     buckets,
-    fleet,
+    checked,
+    columns,
     job_ids,
-    unmustered,
+    many_jobs,
+    uncombined,
     unread,
     worn_buckets,
 )
-from benchmarks.claims.stock import MILLION, checked, columns
 from benchmarks.timing import Call
 from benchmarks.workloads import (
     FIRST_MS,
@@ -37,12 +40,10 @@ from bucketquery import BucketQuery, ResultsIndex
 from bucketquery.model.queries import AnyQuery
 from bucketquery.model.schema import Kind
 
-MANY: Final = 131_072
-
-#: So late that a head is merged into its base.
+#: Late buckets enough that the head is compacted.
 _LATE: Final = 1_200
 
-#: More results than a job may have that is asked together with others.
+#: Results of a job that is too large for a combined table.
 _LARGE: Final = 3_000
 
 
@@ -50,7 +51,7 @@ _LARGE: Final = 3_000
 
 
 def appending_a_bucket(size: int) -> Call:
-    """Behind so many, each time the next."""
+    """Append one bucket, at each call the next one."""
     given = bucket_columns(size, interim=0)
     index, coming, number = loaded(given), next_buckets(given, interim=0), count(size + 1)
 
@@ -63,33 +64,33 @@ def appending_a_bucket(size: int) -> Call:
 
 
 def loading_documents(size: int) -> Call:
-    """So many, in order."""
+    """Load documents that come in order."""
     documents = bucket_documents(columns(size))
     return checked(lambda: ResultsIndex().upsert(documents), lambda commit: commit.inserted == size)
 
 
 def writing_late_buckets(late: int, size: int) -> Call:
-    """So many of them, to so many others."""
+    """Write late buckets to an index."""
     held, documents = buckets(size), late_buckets(columns(size), late)
     return checked(lambda: again(held).upsert(documents), lambda commit: commit.inserted == late)
 
 
 def versions(size: int) -> Iterator[Document]:
-    """Without end: two of a late bucket, in turn."""
+    """Two versions of a late bucket in turn, without end."""
     (late,) = late_buckets(columns(size), 1)
     return cycle([late, {**late, "anomaly_score": 99.5}])
 
 
 def replacing_a_bucket(size: int) -> Call:
-    """A late one of so many others, again and again."""
+    """Replace a late bucket, at each call by its other version."""
     index, coming = again(buckets(size)), versions(size)
     index.upsert([next(coming)])
     return checked(lambda: index.upsert([next(coming)]), lambda commit: commit.replaced == 1)
 
 
 def appending_new_entities(size: int) -> Call:
-    """A record of one, behind so many, each time the next of another."""
-    # A first load leaves no room behind it: what is appended goes into arrays of its own.
+    """Append a record, at each call of a new entity."""
+    # The first load leaves no spare room, so the appended record goes into new arrays.
     index, coming = again(anomalies("record", size)), count()
     last = int(columns(size)["timestamp"][-1])
 
@@ -102,13 +103,13 @@ def appending_new_entities(size: int) -> Call:
 
 
 def loading_columns(given: Columns) -> Call:
-    """Those, into nothing."""
+    """Load columns into an empty index."""
     size = len(given["timestamp"])
     return checked(lambda: ResultsIndex().upsert_columns(given, job_id=JOB), lambda commit: commit.inserted == size)
 
 
 def appending_columns(size: int) -> Call:
-    """Twenty buckets behind so many, each time the next."""
+    """Append twenty buckets, at each call the next ones."""
     given = columns(size)
     index, coming, length = loaded(given), count(1), int(given["timestamp"][-1]) - FIRST_MS + SPAN_MS
     first = {name: column[:20] for name, column in given.items()}
@@ -122,7 +123,7 @@ def appending_columns(size: int) -> Call:
 
 
 def renormalizing(scores: int, size: int) -> Call:
-    """So many of so many."""
+    """Renormalise some of the scores."""
     held, given = unread(buckets(size)), columns(size)
     some = slice(0, size, size // scores)
     rescored = {
@@ -134,12 +135,12 @@ def renormalizing(scores: int, size: int) -> Call:
 
 
 def putting_a_job(held: ResultsIndex, job_id: str) -> Call:
-    """Another one, or one that is there otherwise."""
+    """Put a new job, or a known one with another span."""
     return checked(lambda: again(held).put_job(job_id, bucket_span=SPAN_S), lambda commit: commit.sequence > 1)
 
 
 def deleting_a_job(held: ResultsIndex, job_id: str, size: int) -> Call:
-    """With so many results."""
+    """Delete a job with its results."""
     return checked(lambda: again(held).delete_job(job_id), lambda commit: commit.deleted == size)
 
 
@@ -147,31 +148,20 @@ def deleting_a_job(held: ResultsIndex, job_id: str, size: int) -> Call:
 
 
 def taking_a_snapshot(size: int) -> Call:
-    """Of an index of so many buckets."""
+    """Take a snapshot."""
     index = loaded(bucket_columns(size))
     assert index.snapshot().stats()["rows"]["bucket"] == size
     return index.snapshot
 
 
 def checking(of: Callable[[ResultsIndex], Any], size: int) -> Call:
-    """Those invariants."""
+    """Check every invariant."""
     return checked(of(unread(buckets(size))).check, lambda nothing: nothing is None)
 
 
-def knowing_a_job(size: int) -> Call:
-    """One of so many."""
-    return checked(partial(fleet(size).__contains__, "job-7"), bool)
-
-
-def counting_commits(size: int) -> Call:
-    """The one that so many buckets came with."""
-    index = buckets(size)
-    return checked(lambda: index.sequence, (1).__eq__)
-
-
 def listing_new_jobs(size: int) -> Call:
-    """So many, and another one that has just come."""
-    held = fleet(size)
+    """List the jobs after a new one came."""
+    held = many_jobs(size)
 
     def change_and_list() -> Any:
         index = again(held)
@@ -182,19 +172,19 @@ def listing_new_jobs(size: int) -> Call:
 
 
 def asking(ask: Callable[..., Any], matched: Callable[[int], object], *, is_read: bool = False, **given: Any) -> Call:
-    """A page that is not empty, and of so many matches; then it may be read."""
+    """Ask for a full page whose count is right; read it if told so."""
     call = partial(ask, job_id=JOB, **given)
     checked(call, lambda page: matched(page.count) and len(page.keys()) == given.get("size", 100))
     return (lambda: list(call())) if is_read else call
 
 
 def newest(size: int, page: int = 100, *, is_read: bool = False) -> Call:
-    """The newest page of so many buckets."""
+    """Ask for the newest page."""
     return asking(buckets(size).get_buckets, size.__eq__, is_read=is_read, desc=True, size=page)
 
 
 def newest_after(late: int, size: int) -> Call:
-    """The same where so many of them were late or replaced, and one of these has just been written."""
+    """Ask for the newest page after a late bucket was written to a worn index."""
     held, coming = again(worn_buckets(size, late)), versions(size)
 
     def write_and_read() -> Any:
@@ -205,8 +195,8 @@ def newest_after(late: int, size: int) -> Call:
     return checked(write_and_read, lambda keys: len(keys) == 100 and keys[0] > keys[99])
 
 
-def making_a_ladder(size: int) -> Call:
-    """The first question with a threshold."""
+def making_a_value_index(size: int) -> Call:
+    """Ask for the first page with a threshold, which makes a value index."""
     held = buckets(size)
     return checked(
         lambda: unread(held).get_buckets(job_id=JOB, anomaly_score=75.0), lambda page: page.explain()["rungs"]
@@ -214,19 +204,19 @@ def making_a_ladder(size: int) -> Call:
 
 
 def expanding(page: int, size: int, *, is_read: bool = False) -> Call:
-    """A page of so many buckets of so many with a record each; then it may be read."""
+    """Ask for a page of buckets with a record each; read it if told so."""
     call = asking(blamed(size).get_buckets, size.__eq__, is_read=is_read, size=page, expand=True)
     assert sum(len(bucket.records) for bucket in blamed(size).get_buckets(job_id=JOB, size=page, expand=True)) == page
     return call
 
 
 def expanding_and_reading(size: int) -> Call:
-    """So many of 32,768."""
+    """Ask for a part of 32,768 buckets with a record each, and read it."""
     return expanding(size, 32_768, is_read=True)
 
 
 def anomalies_asked(kind: Kind, size: int, *, page: int = 10, at_least: float = 0.0, **given: Any) -> Call:
-    """A page of so many records or influencers of so many."""
+    """Ask for a page of records or influencers."""
     index = anomalies(kind, size)
     get: Callable[..., Any] = index.get_records if kind == "record" else index.get_influencers
     threshold: dict[str, Any] = {f"{kind}_score": at_least}
@@ -234,25 +224,25 @@ def anomalies_asked(kind: Kind, size: int, *, page: int = 10, at_least: float = 
 
 
 def searching(index: ResultsIndex, query: AnyQuery, matched: int, *, is_first: bool = False) -> Call:
-    """What a prepared question finds of so many matches; each time as the first, if need be."""
-    search = partial(unmustered(index).search, query)
+    """Search by a prepared query; each time without combined tables if ``is_first``."""
+    search = partial(uncombined(index).search, query)
     checked(search, lambda page: page.count == matched and len(page.keys()) == query.size)
-    return (lambda: unmustered(index).search(query)) if is_first else search
+    return (lambda: uncombined(index).search(query)) if is_first else search
 
 
 def of_many_jobs(size: int, each: int = 1, *, is_first: bool = False) -> Call:
-    """The highest ten of so many jobs with so many buckets each."""
+    """Search many jobs for the ten highest scores."""
     query = BucketQuery(jobs=job_ids(size), sort="anomaly_score", desc=True, size=10)
-    return searching(fleet(size, each), query, size * each, is_first=is_first)
+    return searching(many_jobs(size, each), query, size * each, is_first=is_first)
 
 
 def searching_newest(size: int) -> Call:
-    """The newest page of so many buckets."""
+    """Search for the newest page."""
     return searching(buckets(size), BucketQuery(jobs=JOB, desc=True), size)
 
 
 def scanning(size: int, **given: Any) -> Call:
-    """Every match of so many buckets; all of them, if there is no threshold."""
+    """Scan every match; without a threshold every bucket matches."""
     query = BucketQuery(jobs=JOB, **given)
     matched = buckets(size).search(query.replace(size=0)).count
     assert (matched == size) is ("anomaly_score" not in given)
@@ -260,7 +250,7 @@ def scanning(size: int, **given: Any) -> Call:
 
 
 def anomalies_claimed(of: str, kind: Kind, text: str) -> tuple[Claim, ...]:
-    """What is said of the pages of records or influencers."""
+    """The claims of the pages of records or influencers."""
     ask = partial(anomalies_asked, kind)
     with_threshold, by_text = partial(ask, at_least=1.0), partial(ask, sort=text, start=FIRST_MS + SPAN_MS)
     return (
@@ -279,46 +269,51 @@ def anomalies_claimed(of: str, kind: Kind, text: str) -> tuple[Claim, ...]:
 
 
 def loaded_again(size: int) -> Call:
-    """So many, in order."""
+    """Load columns that come in order."""
     return loading_columns(columns(size))
 
 
 def loaded_shuffled(size: int) -> Call:
-    """So many, in an order of chance."""
+    """Load columns in random order."""
     return loading_columns(shuffled(columns(size)))
 
 
 def with_threshold(size: int) -> Call:
-    """Ten critical buckets of so many."""
+    """Ask for ten critical buckets."""
     return asking(buckets(size).get_buckets, (size // 2).__gt__, size=10, anomaly_score=75.0)
 
 
 def by_score_behind(size: int) -> Call:
-    """The highest scores behind so many of 131,072."""
+    """Ask for the highest scores of 131,072 buckets, far behind the first page."""
     return asking(buckets(MANY).get_buckets, MANY.__eq__, sort="anomaly_score", desc=True, from_=size)
 
 
 def by_planned_events(size: int) -> Call:
-    """All but the first of so many."""
+    """Ask for all buckets but the first, by scheduled events."""
     return asking(buckets(size).get_buckets, (size - 1).__eq__, sort="scheduled_events", start=FIRST_MS + SPAN_MS)
 
 
 def rows_counted(index: ResultsIndex, least: int, *job_id: str) -> Call:
-    """All, or those of one job; so many at least."""
+    """Ask for the statistics of all jobs, or of one."""
     return checked(partial(index.stats, *job_id), lambda stats: stats["rows"]["bucket"] >= least)
 
 
-_PUT, _DELETE, _CHECK = "index.ResultsIndex.put_job", "index.ResultsIndex.delete_job", "index.ResultsIndex.check"
-_UPSERT, _COLUMNS = "index.ResultsIndex.upsert", "index.ResultsIndex.upsert_columns"
+_PUT: Final = "index.ResultsIndex.put_job"
+_DELETE: Final = "index.ResultsIndex.delete_job"
+_UPSERT: Final = "index.ResultsIndex.upsert"
+_COLUMNS: Final = "index.ResultsIndex.upsert_columns"
 _RESCORE: Final = "index.ResultsIndex.renormalize"
-_JOBS, _STATS, _SEARCH, _SCAN = (f"snapshot.Reads.{name}" for name in ("jobs", "stats", "search", "scan"))
+_JOBS: Final = "snapshot.Reads.jobs"
+_STATS: Final = "snapshot.Reads.stats"
 _PAGE: Final = "snapshot.Reads.get_buckets"
+_SEARCH: Final = "snapshot.Reads.search"
+_SCAN: Final = "snapshot.Reads.scan"
 
 CLAIMS: Final = (
     Claim(_PUT, "of n results", CONSTANT, lambda size: putting_a_job(buckets(size), JOB)),
-    Claim(_PUT, "a new one of n", CONSTANT, lambda size: putting_a_job(fleet(size), "new")),
+    Claim(_PUT, "a new one of n", CONSTANT, lambda size: putting_a_job(many_jobs(size), "new")),
     Claim(_DELETE, "of n results", CONSTANT, lambda size: deleting_a_job(buckets(size), JOB, size)),
-    Claim(_DELETE, "one of n", CONSTANT, lambda size: deleting_a_job(fleet(size), "job-7", 1)),
+    Claim(_DELETE, "one of n", CONSTANT, lambda size: deleting_a_job(many_jobs(size), "job-7", 1)),
     Claim(_UPSERT, "one bucket in order behind n", CONSTANT, appending_a_bucket),
     Claim(_UPSERT, "n documents in order", LINEAR, loading_documents, 512, 32_768),
     Claim(_UPSERT, "a late bucket in place of another, of n", LOGARITHMIC, replacing_a_bucket),
@@ -332,16 +327,14 @@ CLAIMS: Final = (
     Claim(_RESCORE, "a thousand scores of n", LINEAR, partial(renormalizing, 1_000), 32_768, MILLION),
     Claim(_RESCORE, "n scores of 65,536", LINEAR, lambda scores: renormalizing(scores, 65_536)),
     Claim("index.ResultsIndex.snapshot", "of n buckets", CONSTANT, taking_a_snapshot),
-    Claim("index.ResultsIndex.__contains__", "one of n jobs", CONSTANT, knowing_a_job),
-    Claim(_CHECK, "of n buckets", LINEAR, partial(checking, lambda index: index), 32_768, MILLION),
+    Claim("index.ResultsIndex.check", "of n buckets", LINEAR, partial(checking, lambda index: index), 32_768, MILLION),
     Claim("snapshot.Snapshot.check", "of n buckets", LINEAR, partial(checking, ResultsIndex.snapshot), 32_768, MILLION),
-    Claim("snapshot.Reads.sequence", "of n buckets", CONSTANT, counting_commits),
     Claim(_JOBS, "n once another has come", LOGLINEAR, listing_new_jobs),
-    Claim(_JOBS, "n again", LINEAR, lambda size: checked(fleet(size).jobs, lambda jobs: len(jobs) == size)),
-    Claim(_JOBS, "one of n", CONSTANT, lambda size: checked(partial(fleet(size).jobs, "job-7"), ("job-7",).__eq__)),
-    Claim(_STATS, "of n jobs", LINEAR, lambda size: rows_counted(fleet(size), size), 128, 8_192),
+    Claim(_JOBS, "n again", LINEAR, lambda size: checked(many_jobs(size).jobs, lambda jobs: len(jobs) == size)),
+    Claim(_JOBS, "one of n", CONSTANT, lambda size: checked(partial(many_jobs(size).jobs, "job-7"), ("job-7",).__eq__)),
+    Claim(_STATS, "of n jobs", LINEAR, lambda size: rows_counted(many_jobs(size), size), 128, 8_192),
     Claim(_STATS, "of one job with n buckets", CONSTANT, lambda size: rows_counted(buckets(size), size, JOB)),
-    # As many as are not merged at once: so few do not show.
+    # At most as many as the head holds: they take too little time to be seen.
     Claim(
         _STATS, "n of 65,536 late", AT_MOST_LINEAR, lambda n: rows_counted(worn_buckets(65_536, n), n, JOB), 16, 1_000
     ),
@@ -349,11 +342,11 @@ CLAIMS: Final = (
     Claim(_PAGE, "a page of n", CONSTANT, lambda size: newest(65_536, size)),
     Claim(_PAGE, "a page of n, read", LINEAR, lambda size: newest(65_536, size, is_read=True), 512, 32_768),
     Claim(_PAGE, "after a commit, 1,000 of n late", LOGARITHMIC, partial(newest_after, 1_000), 4_096, 262_144),
-    # Again as many as are not merged at once.
+    # Again at most as many as the head holds.
     Claim(_PAGE, "after a commit, n of 65,536 late", AT_MOST_LINEAR, lambda n: newest_after(n, 65_536), 16, 1_000),
     Claim(_PAGE, "a threshold, n buckets", CONSTANT, with_threshold, 16_384, MILLION),
     Claim(_PAGE, "by score, behind n", LINEAR, by_score_behind, 256, 16_384),
-    Claim(_PAGE, "a threshold for the first time, n buckets", LINEAR, making_a_ladder, 16_384, MILLION),
+    Claim(_PAGE, "a threshold for the first time, n buckets", LINEAR, making_a_value_index, 16_384, MILLION),
     Claim(_PAGE, "by planned events, n buckets", LINEAR, by_planned_events),
     Claim(_PAGE, "a page with its records, n buckets", LOGARITHMIC, partial(expanding, 100), 1_024, 32_768),
     Claim(_PAGE, "n buckets with their records", LINEAR, lambda size: expanding(size, 32_768), 1_024, 32_768),
@@ -370,4 +363,3 @@ CLAIMS: Final = (
     Claim(_SCAN, "a threshold, n buckets", AT_MOST_LINEAR, partial(scanning, anomaly_score=75.0), 16_384, MILLION),
     Claim(_SCAN, "n matches in another order", LOGLINEAR, partial(scanning, sort="event_count"), 512, 32_768),
 )
-"""Those of writes, and of reads."""

@@ -17,12 +17,12 @@ _Body = dict[str, Any]
 
 
 def record_values(job_id: str | Sequence[str], rows: Selection, documents: Documents) -> list[AnomalyRecord]:
-    """Records as values, of one job or each of its own. Complexity: O(r) for r rows."""
+    """Records as values, of one job or each of its own."""
     return frozen_values(AnomalyRecord, len(rows), _fields(job_id, rows, documents))
 
 
 def influencer_values(job_id: str | Sequence[str], rows: Selection, documents: Documents) -> list[Influencer]:
-    """Influencers as values, of one job or each of its own. Complexity: O(r) for r rows."""
+    """Influencers as values, of one job or each of its own."""
     return frozen_values(Influencer, len(rows), _fields(job_id, rows, documents))
 
 
@@ -35,7 +35,7 @@ def record_bodies(job_id: str | Sequence[str], rows: Selection, documents: Docum
         documents: what is only shown of them.
         human: whether each timestamp is written as text too, before its number.
 
-    Complexity: O(size of the records). Source: the server's ``AnomalyRecord``.
+    Source: the server's ``AnomalyRecord``.
     """
     return _bodies(record_body, RECORD_FIELDS, job_id, rows, documents, human=human)
 
@@ -45,7 +45,7 @@ def influencer_bodies(
 ) -> list[_Body]:
     """Influencers as the API's response has them; the arguments are those of `record_bodies`.
 
-    Complexity: O(size of the influencers). Source: the server's ``Influencer``.
+    Source: the server's ``Influencer``.
     """
     return _bodies(influencer_body, INFLUENCER_FIELDS, job_id, rows, documents, human=human)
 
@@ -53,7 +53,7 @@ def influencer_bodies(
 def expanded_values(
     job_id: str | Sequence[str], expansion: Expansion, positions: slice = slice(None)
 ) -> list[tuple[AnomalyRecord, ...]]:
-    """The records of each of the buckets at some positions as values. Complexity: O(r) for r records.
+    """The records of each of the buckets at some positions as values.
 
     ``job_id`` is the job of all buckets, or that of each at those positions.
     """
@@ -66,7 +66,7 @@ def expanded_values(
 
 
 def expanded_bodies(job_id: str | Sequence[str], expansion: Expansion, *, human: bool) -> list[list[_Body]]:
-    """The records of each of some buckets as the API's response has them. Complexity: O(r) for r records."""
+    """The records of each of some buckets as the API's response has them."""
     records, ends = expansion.records()
     bounds = [*pairwise(ends)]
     bodies = record_bodies(_of_records(job_id, bounds), records, kept_documents(records), human=human)

@@ -43,8 +43,6 @@ def page_of(job: Job, query: AnyQuery, question: Question, sequence: int, has_do
     Raises:
         NotFound: a lookup that matches nothing.
         LimitExceeded: there are too many records to bring.
-
-    Complexity: that of the search, and of expanding.
     """
     schema = question.schema
     rows, count, plan = search(job.table(schema), question)
@@ -59,10 +57,7 @@ def page_of(job: Job, query: AnyQuery, question: Question, sequence: int, has_do
 
 
 def results_of(job: Job, query: AnyQuery, question: Question) -> Iterator[Any]:
-    """Every result of a job that matches, in order, one by one.
-
-    Complexity: that of the scan.
-    """
+    """Every result of a job that matches, in order, one by one."""
     schema = schema_of(query)
     values = _VALUES[schema.kind]
     for rows in scan(job.table(schema), question):
@@ -86,8 +81,6 @@ def page_of_jobs(
         UnknownJob: a job is not known.
         NotFound: a lookup that matches nothing.
         LimitExceeded: there are too many records to bring.
-
-    Complexity: that of the search, and of expanding.
     """
     found, count, plan = search_jobs(catalog, query.jobs, question, by_job=query.sort == "job_id")
     if question.is_lookup and not count:
@@ -99,7 +92,7 @@ def page_of_jobs(
 
 
 def results_of_jobs(catalog: Catalog, query: AnyQuery, question: Question) -> Iterator[Any]:
-    """Every result of several jobs that matches, in order, one by one. Complexity: that of the scan."""
+    """Every result of several jobs that matches, in order, one by one."""
     values = _VALUES[question.schema.kind]
     for rows, job_ids in scan_jobs(catalog, query.jobs, question, by_job=query.sort == "job_id"):
         if not question.expand:

@@ -43,7 +43,7 @@ _straight: bool = True
 
 
 def shown(rows: Selection, name: str) -> Array:
-    """A column's values as they are shown, the default where missing; shape (r,). Complexity: O(r) for r rows.
+    """A column's values as they are shown, the default where missing; shape (r,).
 
     Where an optional field is missing nothing is shown: that is NaN or None here.
     """
@@ -55,12 +55,12 @@ def shown(rows: Selection, name: str) -> Array:
 
 
 def kept_documents(rows: Selection) -> dict[str, Sequence[Any]]:
-    """What is only shown of some rows, by the name of the list. Complexity: O(r log n) for r rows."""
+    """What is only shown of some rows, by the name of the list."""
     return {name: rows.lists(name) for name in rows.view.base.schema.only_shown}
 
 
 def each_of(job_id: str | Sequence[str]) -> Iterable[str]:
-    """The job of each row: the one of all, without end, or that of each. Complexity: O(1)."""
+    """The job of each row: the one of all, without end, or that of each."""
     return repeat(job_id) if isinstance(job_id, str) else job_id
 
 
@@ -70,7 +70,7 @@ def bucket_values(
     documents: Documents,
     records: Iterable[tuple[AnomalyRecord, ...]] = repeat(()),
 ) -> list[Bucket]:
-    """Buckets as values. Complexity: O(r) for r rows.
+    """Buckets as values.
 
     Args:
         job_id: the job of all, or that of each.
@@ -103,7 +103,7 @@ def bucket_bodies(
         records: those of each, which become part of the bodies; None if there are none.
         human: whether each timestamp is written as text too, before its number.
 
-    Complexity: O(r) for r rows. Source: the server's ``Bucket``.
+    Source: the server's ``Bucket``.
     """
     bodies = plain_buckets(job_id if isinstance(job_id, str) else "", zip(*_lists(rows), strict=True))
     if not isinstance(job_id, str):
@@ -126,8 +126,6 @@ def plain_buckets_json(job_id: str, rows: Selection, documents: Documents) -> by
     """What `bucket_bodies` gives as JSON, straight from the columns; None where that has to be made of bodies.
 
     That is where anything is nested, or rows are so few that dicts are as quick.
-
-    Complexity: O(r) for r rows.
     """
     if not _straight or len(rows) < _FEW or any(documents["bucket_influencers"]) or any(rows.lists("scheduled_events")):
         return None
@@ -161,7 +159,7 @@ def timestamp_strings(timestamps: Int64s) -> list[str]:
 
 
 def with_strings(bodies: list[dict[str, Any]], strings: Sequence[str]) -> list[dict[str, Any]]:
-    """The same bodies, each with the text of its timestamp before the number. Complexity: O(keys).
+    """The same bodies, each with the text of its timestamp before the number.
 
     >>> with_strings([{"timestamp": 0}], ["1970-01-01T00:00:00.000Z"])
     [{'timestamp_string': '1970-01-01T00:00:00.000Z', 'timestamp': 0}]
@@ -189,7 +187,7 @@ def _with_default(values: Array, default: Any) -> Array:
 
 
 def _is_constant(values: Array) -> bool:
-    """Whether all values are the same, to the bit. Complexity: O(r), and not as numbers, which takes longer."""
+    """Whether all values are the same, to the bit. It compares bytes, since comparing numbers takes longer."""
     stored = values.tobytes()
     return stored == stored[: values.itemsize] * len(values)
 

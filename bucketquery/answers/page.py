@@ -85,7 +85,7 @@ class Page(ABC, Generic[_Value]):
 
     @property
     def count(self) -> int:
-        """Every match, before paging. Complexity: O(1).
+        """Every match, before paging.
 
         >>> from bucketquery import ResultsIndex
         >>> index = ResultsIndex()
@@ -97,7 +97,7 @@ class Page(ABC, Generic[_Value]):
 
     @property
     def sequence(self) -> int:
-        """The commit it was read from. Complexity: O(1).
+        """The commit it was read from.
 
         >>> from bucketquery import ResultsIndex
         >>> index = ResultsIndex()
@@ -316,8 +316,6 @@ class Page(ABC, Generic[_Value]):
             merged). ``column``, the one whose values led, None where only time did; ``rungs``, the edges of the rungs
             that were read, in the values of their columns;
             ``rows_looked_at``, how many rows were compared one by one; ``rows_matched``, the count.
-
-        Complexity: O(1).
 
         >>> from bucketquery import ResultsIndex
         >>> index = ResultsIndex()

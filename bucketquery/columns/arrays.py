@@ -55,8 +55,6 @@ def read_columns(columns: object, job_id: str | None, kind: Kind, *, keep: bool 
         InvalidDocument: a column or an entry cannot be stored; ``field`` is its path, such as
             ``columns.anomaly_score[3]``.
         InvalidQuery: no job can be called ``job_id``.
-
-    Complexity: O(n log n), O(n) where the rows come in order.
     """
     schema = SCHEMAS[kind]
     given = _arrays(_named(columns, schema, schema.fields))
@@ -91,7 +89,7 @@ class Scores(NamedTuple):
     given: Sequence[Int64s]
 
     def unknown(self, rows: Int64s) -> InvalidDocument:
-        """The error that names the first row given for one of some rows of the segment. Complexity: O(n)."""
+        """The error that names the first row given for one of some rows of the segment."""
         identities = zip(*(column[rows].tolist() for column in self.segment.identities()), strict=True)
         wanted = set(identities)
         given = list(zip(*(column.tolist() for column in self.given), strict=True))
@@ -110,8 +108,6 @@ def read_scores(columns: object, kind: Kind) -> Scores:
 
     Raises:
         InvalidDocument: a column or an entry cannot be taken; ``field`` is its path.
-
-    Complexity: O(n log n), O(n) where the rows come in order.
     """
     schema = SCHEMAS[kind]
     names = (*schema.identity, schema.score)

@@ -152,7 +152,7 @@ class JobCodes:
 def assemble(chunks: Mapping[Kind, Sequence[Chunk]], job_ids: Sequence[str], skipped: Mapping[str, int]) -> Batch:
     """The batch of some chunks of each kind, each job's in identity order; of several with one identity the last.
 
-    Complexity: O(n log n), O(n) where they come in order.
+    O(n) for rows that come in order, else O(n log n).
     """
     parts: dict[Kind, dict[str, Segment]] = {}
     rows: list[tuple[str, Layout, Row]] = []
@@ -230,7 +230,7 @@ def _cut(
 
 
 def joined(schema: Schema, chunks: Sequence[Chunk]) -> Chunk:
-    """One or more chunks as one, in the order of both. Complexity: O(n), and nothing for a single one."""
+    """One or more chunks as one, in the order of both. A single chunk is not copied."""
     if len(chunks) == 1:
         return chunks[0]
     masked = {name for chunk in chunks for name in chunk.present}
@@ -249,10 +249,7 @@ def joined(schema: Schema, chunks: Sequence[Chunk]) -> Chunk:
 
 
 def whole_column(field: Field, values: Sequence[object]) -> Column | None:
-    """The column of plain values; None where that takes a closer look.
-
-    Complexity: O(n).
-    """
+    """The column of plain values; None where that takes a closer look."""
     types = set(map(type, values))
     if not types <= PLAIN[field.type] or (field.required and NoneType in types):
         return None
@@ -278,7 +275,7 @@ def whole_column(field: Field, values: Sequence[object]) -> Column | None:
 
 
 def checked_column(field: Field, values: Sequence[object]) -> Column:
-    """The column of values of which each was checked. Complexity: O(n)."""
+    """The column of values of which each was checked."""
     column = whole_column(field, values)
     assert column is not None
     return column

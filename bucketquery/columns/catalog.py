@@ -104,12 +104,12 @@ class Catalog:
         self._seconds: dict[Kind, tuple[_Changed, Fleet]] | None = None
 
     def get(self, job_id: str) -> Job | None:
-        """The job, or None. Complexity: O(1)."""
+        """The job, or None."""
         at = hash(job_id) % _SHARDS
         return self._groups[at // _WIDTH][at % _WIDTH].get(job_id)
 
     def known(self, job_id: str, field: str) -> Job:
-        """The job that a parameter named ``field`` asks for. Complexity: O(1).
+        """The job that a parameter named ``field`` asks for.
 
         Raises:
             UnknownJob: there is no job of this id.
@@ -136,7 +136,7 @@ class Catalog:
     def ids(self) -> SortedList:
         """The ids in the order of their code points; not to be changed.
 
-        Complexity: O(j log j) for j jobs once for each set of jobs, then O(1).
+        Each set of jobs is sorted once: O(j log j) for j jobs.
         """
         ids = self._ids
         if ids is None:
@@ -147,7 +147,7 @@ class Catalog:
     def with_jobs(self, jobs: Mapping[str, Job]) -> "Catalog":
         """This catalogue with some jobs put in or replaced.
 
-        Complexity: O(k + j * k / shards) for k of j jobs, at most O(j + k).
+        The k jobs cost O(k + j * k / shards) of j, since only their shards are copied.
         """
         groups = [*self._groups]
         if len(jobs) == 1:
@@ -170,7 +170,7 @@ class Catalog:
         return Catalog(groups, None if is_new else self._ids, self._fleets)
 
     def without(self, job_id: str) -> "Catalog":
-        """This catalogue without a job that is in it. Complexity: O(j / shards)."""
+        """This catalogue without a job that is in it. It copies the shard of the job."""
         groups = [*self._groups]
         del _own_shard(groups, hash(job_id) % _SHARDS, set())[job_id]
         return Catalog(groups, None, self._fleets)
@@ -181,9 +181,9 @@ class Catalog:
         Returns:
             What to ask of one fleet, or of two; those that are left by the last are asked one by one.
 
-        Complexity: O(j log j + n log n) for all j jobs and their n results once for every so many jobs that change;
-        O(shards + n) for another commit, O(j / shards) for each shard that has changed, and the first for the jobs that
-        have changed alone; else O(shards).
+        The first call combines all jobs: O(j log j + n log n) for j jobs with n results. A later call combines all of
+        them again only if many jobs have changed. The first call on a new commit costs O(shards + n), and O(j / shards)
+        for each changed shard; it combines the changed jobs alone. Any other call costs O(shards).
         """
         if len(jobs) < _MANY or len(jobs) * _KNOWN_PER_ASKED < len(self):
             return None

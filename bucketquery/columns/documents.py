@@ -38,8 +38,6 @@ def read_documents(documents: Iterable[Document], kind: Kind | None, *, keep: bo
     Raises:
         InvalidDocument: a document cannot be stored; ``field`` is its position and path, the first of the first bad
             document.
-
-    Complexity: O(n log n) for n documents, O(n) where they come in order.
     """
     plain_batch = read_plain(documents, kind, keep=keep)
     if plain_batch is not None:
@@ -64,8 +62,6 @@ def read_shown(
 
     Raises:
         InvalidDocument: as `read_documents` does; also too few or too many, or one that is not that of its key.
-
-    Complexity: O(n) for n documents.
     """
     codes = JobCodes()
     reader = _read(_as_indexed(documents, are_interim), schema.kind, Counter(), codes, keep=True)[schema.kind]

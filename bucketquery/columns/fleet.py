@@ -77,8 +77,6 @@ class Fleet:
             schema: the kind.
             job_ids: in order.
             tables: what each has, None where it has nothing.
-
-        Complexity: O(j + n log n) for j jobs with n results.
         """
         source = _Source(schema, tables)
         segment = Segment(
@@ -116,8 +114,8 @@ class Fleet:
             jobs: those that are asked, each once.
             stale: those of which this has another table than they have now.
 
-        Complexity: O(n + j) once for a question and a commit, if few others are asked in between; then O(1), and O(j)
-        for a sequence of the same jobs that is another object.
+        The first call for some jobs costs O(n + j). A repeated call costs O(1), or O(j) for an equal sequence that is
+        another object, unless several other sets of jobs came in between.
         """
         for known, as_of, roll in self._rolls:
             if (known is jobs or known == jobs) and as_of == stale:
@@ -134,7 +132,7 @@ class Fleet:
         return job_id not in self._jobs.number_of
 
     def without(self, numbers: Sequence[int]) -> Table:
-        """All results but those of some jobs, by their numbers. Complexity: O(n), O(1) if there is none."""
+        """All results but those of some jobs, by their numbers."""
         if not numbers:
             return self._table
         is_left_out = np.zeros(len(self.job_ids), dtype=np.bool_)
@@ -143,14 +141,14 @@ class Fleet:
         return Table(rows.base, is_left_out[self._numbers].nonzero()[0], rows.head, self._interim)
 
     def place(self, row: int) -> tuple[str, Segment, int]:
-        """The job of a row, and where that has it. Complexity: O(1)."""
+        """The job of a row, and where that has it."""
         number = self._numbers.item(row)
         table = self._jobs.tables[number]
         assert table is not None  # it has rows
         return self.job_ids[number], *segment_row(table, self._places.item(row) - self._jobs.starts.item(number))
 
     def job_of(self, row: int) -> str:
-        """The job of a row. Complexity: O(1)."""
+        """The job of a row."""
         return self.job_ids[self._numbers.item(row)]
 
     def _among(self, jobs: Sequence[str]) -> tuple["Fleet", Bools, tuple[str, ...]]:
@@ -168,14 +166,14 @@ class Fleet:
 
 
 def segment_row(of: Table | View, row: int) -> tuple[Segment, int]:
-    """The segment of a row, by the number that views have for it, and its number there. Complexity: O(1)."""
+    """The segment of a row, by the number that views have for it, and its number there."""
     return (of.base, row) if row < of.base.length else (of.head, row - of.base.length)
 
 
 def joined(schema: Schema, places: Sequence[tuple[Segment, int]]) -> Segment:
     """Copies of single rows of any segments in this order, which need not be that of identities: only to be read.
 
-    As `Selection.detach` leaves them. Complexity: O(r log l) for r rows and l lists.
+    As `Selection.detach` leaves them.
     """
     layout = layout_of(schema.kind)
     columns, texts = _joined_columns(schema, places) if layout is None else (_joined_records(layout, places), {})

@@ -81,16 +81,13 @@ class Rung:
     def entries(self) -> tuple[Int32s, Array]:
         """The rows, ascending, and their merits, as views.
 
-        Complexity: O(1), and once O(r) for r rows after a correction.
+        The first call after a correction costs O(r) for r rows.
         """
         rows, merits, length = self._used()
         return rows[:length], merits[:length]
 
     def between(self, low: int, high: int) -> tuple[int, Int32s, Array]:
-        """Its first entry of a row from ``low`` on, and the entries from there on and before the row ``high``.
-
-        Complexity: O(log r) for r rows.
-        """
+        """Its first entry of a row from ``low`` on, and the entries from there on and before the row ``high``."""
         rows, merits = self.entries()
         # A Python integer would have all rows cast to its dtype.
         first = int(rows.searchsorted(np.int32(low))) if low else 0
@@ -109,7 +106,7 @@ class Rung:
 
         For the newest of the rungs over these arrays only, by one writer at a time.
 
-        Complexity: O(k) amortised for k rows.
+        Amortised O(k) for k rows.
         """
         below, least, enters = self._bounds(merits)
         number = int(np.count_nonzero(enters))
@@ -125,8 +122,7 @@ class Rung:
     def corrected(self, rows: Int64s, merits: Array) -> "Rung":
         """This rung where some rows, ascending, have another merit; worked in when it is read.
 
-        Complexity: O(k) for k rows, and O(r) for the r rows of the rung where so many corrections wait already that
-        these are worked in.
+        O(k) for k rows. If too many corrections wait already, they are worked in: O(r) for the r rows of the level.
         """
         below, least, _ = self._bounds(merits)
         waiting = self._waiting if self._entries is None else 0
@@ -169,7 +165,7 @@ class Rung:
         return rows.nbytes + merits.nbytes + self._counter.nbytes()
 
     def check(self, merits: Array) -> None:
-        """Assert every invariant, against the merits of all rows that are covered. Complexity: O(n)."""
+        """Assert every invariant, against the merits of all rows that are covered."""
         rows, own = self.entries()
         assert np.array_equal(rows, (merits >= self.edge).nonzero()[0]), "a rung has other rows than its edge says"
         assert (own == merits[rows]).all(), "a rung has other merits than the column"
@@ -278,7 +274,7 @@ class Ladder:
         return self.counter.nbytes() + sum(rung.nbytes() for rung in self.rungs)
 
     def check(self, merits: Array) -> None:
-        """Assert every invariant, against the merits of all rows of the column. Complexity: O(n) for each rung."""
+        """Assert every invariant, against the merits of all rows of the column."""
         known = merits[: self.covered]
         assert len(known) == self.covered
         valued = known[~np.isnan(known)]
@@ -291,7 +287,7 @@ class Ladder:
 
 
 def merits_of(values: Array, *, desc: bool) -> Array:
-    """The merits of a column's values: the greatest comes first. Complexity: O(1) for ``desc``, else O(n).
+    """The merits of a column's values: the greatest comes first. The array itself for ``desc``, else a copy.
 
     >>> merits_of(np.array([3, 5]), desc=False).tolist()
     [-4, -6]

@@ -50,7 +50,7 @@ class Lists(NamedTuple):
 
     @classmethod
     def merged(cls, parts: Sequence["Lists"]) -> "Lists":
-        """The lists of several in one; no row has one in two of them. Complexity: O(l log l) for l lists in all."""
+        """The lists of several in one; no row has one in two of them."""
         if len(parts) == 1:
             return parts[0]
         used = [part.used() for part in parts]
@@ -64,10 +64,7 @@ class Lists(NamedTuple):
         return self.rows[: self.length], self.values[: self.length]
 
     def take(self, rows: Int64s) -> list[Any]:
-        """The tuple of each of ``rows``, in any order; empty where a row has none.
-
-        Complexity: O(r log l) for r rows and l lists.
-        """
+        """The tuple of each of ``rows``, in any order; empty where a row has none."""
         having, values = self.used()
         taken: list[Any] = [()] * len(rows)
         found, entries = find(having, rows)
@@ -76,15 +73,12 @@ class Lists(NamedTuple):
         return taken
 
     def having(self, rows: Int64s) -> Bools:
-        """Which of ``rows``, in any order, have one. Complexity: O(r log l) for r rows and l lists."""
+        """Which of ``rows``, in any order, have one."""
         found, _ = find(self.rows[: self.length], rows)
         return found
 
     def between(self, first: int, stop: int) -> list[Any]:
-        """The tuple of each row from ``first`` on and before ``stop``, empty where a row has none.
-
-        Complexity: O(r + log l) for r rows and l lists.
-        """
+        """The tuple of each row from ``first`` on and before ``stop``, empty where a row has none."""
         taken: list[Any] = [()] * max(0, stop - first)
         low, high = self._entries(first, stop)
         for row, value in zip(self.rows[low:high].tolist(), self.values[low:high].tolist(), strict=True):
@@ -92,38 +86,35 @@ class Lists(NamedTuple):
         return taken
 
     def part(self, low: int, high: int, first: int) -> "Lists":
-        """Some of the entries, in arrays of their own, of rows that count from ``first`` then. Complexity: O(k)."""
+        """Some of the entries, in arrays of their own, of rows that count from ``first`` then."""
         return Lists.of(self.rows[low:high] - first, self.values[low:high].copy())
 
     def first(self, stop: int) -> "Lists":
-        """The lists of the rows before ``stop``, over the same arrays. Complexity: O(log l) for l lists."""
+        """The lists of the rows before ``stop``, over the same arrays."""
         return self._replace(length=int(self.rows[: self.length].searchsorted(stop)))
 
     def select(self, rows: Int64s) -> "Lists":
         """The lists of some rows, ascending, which count from 0 then.
 
-        What `reordered` does, but quicker where lists are few. Complexity: O(l log r) for r rows and l lists.
+        What `reordered` does, but quicker where lists are few.
         """
         having, values = self.used()
         found, places = find(rows, having)
         return Lists.of(places[found], values[found])
 
     def reordered(self, order: Int64s) -> "Lists":
-        """The lists of rows in the order in which ``order`` names them.
-
-        Complexity: O(n log l) for n rows and l lists.
-        """
+        """The lists of rows in the order in which ``order`` names them."""
         having, values = self.used()
         found, entries = find(having, order)
         return Lists.of(found.nonzero()[0], values[entries[found]])
 
     def moved(self, places: Int64s) -> "Lists":
-        """The same lists where row ``r`` has become ``places[r]``, ascending. Complexity: O(l)."""
+        """The same lists where row ``r`` has become ``places[r]``, ascending."""
         rows, values = self.used()
         return Lists.of(places[rows], values)
 
     def shifted(self, by: int) -> "Lists":
-        """The same lists where every row has become the one ``by`` rows further on. Complexity: O(l)."""
+        """The same lists where every row has become the one ``by`` rows further on."""
         rows, values = self.used()
         return Lists.of(rows + by, values)
 
@@ -132,7 +123,7 @@ class Lists(NamedTuple):
 
         Written in place where there is room; under the same condition as a segment's ``append``.
 
-        Complexity: O(k) amortised for k lists.
+        Amortised O(k) for k lists.
         """
         length = self.length + later.length
         capacity = roomy(len(self.rows), length)
@@ -144,7 +135,7 @@ class Lists(NamedTuple):
         return Lists(rows, values, length)
 
     def append_one(self, row: int, value: Entry) -> "Lists":
-        """These lists and that of one later row, as `append` does. Complexity: O(1) amortised."""
+        """These lists and that of one later row, as `append` does. Amortised O(1)."""
         capacity = roomy(len(self.rows), self.length + 1)
         rows = with_room(self.rows, self.length, capacity)
         values = with_room(self.values, self.length, capacity)
@@ -160,7 +151,7 @@ class Lists(NamedTuple):
             value: the list that the row has then, None if there is none.
             shift: by how much the rows behind it move.
 
-        Complexity: O(l) for l lists, copied.
+        A copy: O(l) for l lists.
         """
         rows, values = self.used()
         low = int(rows.searchsorted(row))
@@ -172,16 +163,13 @@ class Lists(NamedTuple):
         )
 
     def replace(self, rows: Int64s, others: "Lists") -> "Lists":
-        """These lists with those of ``others`` for ``rows``, ascending, in place of what they had.
-
-        Complexity: O(l log l) for l lists in all.
-        """
+        """These lists with those of ``others`` for ``rows``, ascending, in place of what they had."""
         having, values = self.used()
         gone, _ = find(rows, having)
         return Lists.merged([Lists.of(having[~gone], values[~gone]), others.moved(rows)])
 
     def check(self, stop: int) -> None:
-        """Assert every invariant, of lists of rows before ``stop``. Complexity: O(l)."""
+        """Assert every invariant, of lists of rows before ``stop``."""
         rows, values = self.used()
         assert (rows[1:] > rows[:-1]).all(), "lists out of order"
         assert not len(rows) or (rows[0] >= 0 and rows[-1] < stop), "the list of no row"

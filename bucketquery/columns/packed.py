@@ -84,11 +84,11 @@ class Layout:
         assert self.names[: len(schema.identity)] == schema.identity
 
     def column(self, data: bytes | bytearray, name: str) -> Array:
-        """A column of some records, a view. Complexity: O(1)."""
+        """A column of some records, a view."""
         return self._view(data, *self._places[name])
 
     def missing(self, data: bytes | bytearray) -> Array:
-        """The bytes of some records that say what is missing, a view. Complexity: O(1)."""
+        """The bytes of some records that say what is missing, a view."""
         return self._view(data, _BYTE, self.missing_at)
 
     def _view(self, data: bytes | bytearray, dtype: np.dtype[Any], offset: int) -> Array:
@@ -97,11 +97,11 @@ class Layout:
         return np.ndarray((len(data) // self.size,), dtype, data, offset, (self.size,))
 
     def missing_bits(self, data: bytes | bytearray) -> int:
-        """Of which columns some records miss a value. Complexity: O(k) for k records."""
+        """Of which columns some records miss a value."""
         return reduce(or_, data[self.missing_at :: self.size], 0)
 
     def records(self, length: int, columns: Mapping[str, Array], present: Mapping[str, Bools]) -> bytes:
-        """The first rows of some columns as records. Complexity: O(n)."""
+        """The first rows of some columns as records."""
         data = bytearray(length * self.size)
         for name in self.names:
             self.column(data, name)[:] = columns[name][:length]
@@ -162,7 +162,7 @@ def are_few(rows: int) -> bool:
 
 
 def missing_bits(masks: Mapping[str, Bools]) -> int:
-    """The bits of the columns that masks of packed rows are of. Complexity: O(1)."""
+    """The bits of the columns that masks of packed rows are of."""
     return masks.missing if isinstance(masks, _Masks) else 0
 
 

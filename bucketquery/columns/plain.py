@@ -36,8 +36,6 @@ def read_plain(documents: object, kind: Kind | None, *, keep: bool) -> Batch | N
         documents: not modified.
         kind: what all of them are; None goes by their ``result_type``.
         keep: whether to keep what is only shown, and not only what filters and sorts.
-
-    Complexity: O(k log k) for k documents.
     """
     if (type(documents) is not list and type(documents) is not tuple) or len(documents) > _MOST:
         return None

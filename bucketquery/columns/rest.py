@@ -27,8 +27,6 @@ def rest_of(schema: Schema, document: Document) -> str:
 
     Raises:
         Unfit: a part is not of its type, or something is no JSON; the path begins with the field.
-
-    Complexity: O(size of the rest).
     """
     parts = {}
     for field in schema.parts:
@@ -50,8 +48,6 @@ def packed(parts: Mapping[str, Any]) -> str:
 
 def unpacked(texts: Sequence[str | tuple[Any, ...]]) -> list[dict[str, Any]]:
     """The parts in each of some texts, none in an empty one; fresh, the caller's to change.
-
-    Complexity: O(size of the texts).
 
     >>> unpacked(['{"actual":[1.5]}', ""])
     [{'actual': [1.5]}, {}]

@@ -23,7 +23,7 @@ _ROWS_PER_SPARE: Final = 4
 
 
 def packed_rows(layout: Layout, rows: Sequence[Row]) -> Segment:
-    """The segment of some rows, in identity order. Complexity: O(k) for k rows."""
+    """The segment of some rows, in identity order."""
     lists: dict[str, tuple[list[int], list[Entry]]] = {}
     for at, (_, own) in enumerate(rows):
         for name, value in own.items():
@@ -35,7 +35,7 @@ def packed_rows(layout: Layout, rows: Sequence[Row]) -> Segment:
 
 
 def row_at(segment: Segment, layout: Layout, at: int) -> Row:
-    """One row of a segment, packed or not. Complexity: O(log l) for l lists."""
+    """One row of a segment, packed or not."""
     columns = segment.columns
     if isinstance(columns, Packed):
         record = bytes(columns.data[at * layout.size : (at + 1) * layout.size])
@@ -51,7 +51,7 @@ def row_at(segment: Segment, layout: Layout, at: int) -> Row:
 def place(segment: Segment, layout: Layout, identity: Identity) -> tuple[int, bool]:
     """Where a result of some identity is or would be, and whether it is there.
 
-    Complexity: O(1) behind the last row, else O(log n).
+    O(1) behind the last row, else O(log n).
     """
     length, columns = segment.length, segment.columns
     if not length:
@@ -81,7 +81,7 @@ def place(segment: Segment, layout: Layout, identity: Identity) -> tuple[int, bo
 def append(segment: Segment, layout: Layout, row: Row) -> Segment:
     """The segment with a row behind it, as its own ``append`` and under the same condition.
 
-    Complexity: O(1) amortised.
+    Amortised O(1).
     """
     columns, length, present = segment.columns, segment.length, segment.present
     record, lists = row
@@ -117,12 +117,12 @@ def append(segment: Segment, layout: Layout, row: Row) -> Segment:
 
 
 def put(segment: Segment, layout: Layout, at: int, row: Row, *, replaces: bool) -> Segment:
-    """The packed segment with a row put in before the one at a place, or in place of it. Complexity: O(n), a copy."""
+    """The packed segment with a row put in before the one at a place, or in place of it. A copy: O(n)."""
     return _edited(segment, layout, at, row, 0 if replaces else 1)
 
 
 def take(segment: Segment, layout: Layout, at: int) -> Segment:
-    """The packed segment without a row. Complexity: O(n), a copy."""
+    """The packed segment without a row. A copy: O(n)."""
     if segment.length == 1:
         return Segment.empty(segment.schema)
     return _edited(segment, layout, at, (b"", NOTHING), -1)

@@ -98,10 +98,7 @@ class Segment:
         return in_terms_of(other.dictionary(name), column, self.dictionary(name))
 
     def has_texts_of(self, other: "Segment") -> Bools:
-        """Of which rows of another segment all texts are in the dictionaries here, shape (other.length,).
-
-        Complexity: O(k) for k rows, and O(d log e) for d texts there and e here.
-        """
+        """Of which rows of another segment all texts are in the dictionaries here, shape (other.length,)."""
         known = np.ones(other.length, dtype=np.bool_)
         for name, dictionary in other.texts.items():
             found, _ = find(self.dictionary(name), dictionary)
@@ -111,26 +108,17 @@ class Segment:
         return known
 
     def values(self, name: str, rows: Rows) -> Array:
-        """The values of some rows of a column, texts as such; what is missing is NaN, None, or the default.
-
-        Complexity: O(r) for r rows.
-        """
+        """The values of some rows of a column, texts as such; what is missing is NaN, None, or the default."""
         column = self.column(name)[rows]
         return decoded(column, self.dictionary(name)) if column.dtype == _CODE else column
 
     def mask(self, name: str) -> Bools:
-        """Which rows have the field, shape (length,); for a double see `missing`.
-
-        Complexity: O(n) where none was kept.
-        """
+        """Which rows have the field, shape (length,); for a double see `missing`."""
         present = self.present.get(name)
         return np.ones(self.length, dtype=np.bool_) if present is None else present[: self.length]
 
     def missing(self, name: str, rows: Rows) -> Bools | None:
-        """Which of ``rows`` miss the field, or None where no row at all does.
-
-        Complexity: O(r) for r rows.
-        """
+        """Which of ``rows`` miss the field, or None where no row at all does."""
         column = self.columns[name]
         if column.dtype.kind == "f":
             return np.isnan(self.column(name)[rows])
@@ -141,17 +129,14 @@ class Segment:
         return None if present is None else ~present[: self.length][rows]
 
     def packed(self) -> "Segment":
-        """The same rows packed, without spare room; as they are where they are so already or cannot be.
-
-        Complexity: O(n).
-        """
+        """The same rows packed, without spare room; as they are where they are so already or cannot be."""
         layout = layout_of(self.schema.kind)
         if layout is None or isinstance(self.columns, Packed):
             return self
         return packed_segment(layout, layout.records(self.length, self.columns, self.present), self.lists)
 
     def unpacked(self) -> "Segment":
-        """The same rows in arrays of their own where they are packed. Complexity: O(n)."""
+        """The same rows in arrays of their own where they are packed."""
         if not isinstance(self.columns, Packed):
             return self
         columns = {field.name: self.column(field.name).copy() for field in self.schema.columns}
@@ -159,7 +144,7 @@ class Segment:
         return Segment(self.schema, self.length, columns, present, self.texts, self.lists)
 
     def select(self, rows: Int64s) -> "Segment":
-        """A copy of some rows, ascending. Complexity: O(r) for r rows, O(l log r) for l lists."""
+        """A copy of some rows, ascending."""
         columns = {name: self.column(name)[rows] for name in self.columns}
         present = {name: self.mask(name)[rows] for name in self.present}
         lists = {name: some.select(rows) for name, some in self.lists.items()}
@@ -180,8 +165,7 @@ class Segment:
         copied with an eighth to spare, or with nothing where these are the first rows: many loads are the only one. A
         column is copied too where a new text makes it count its texts anew.
 
-        Complexity: O(k) amortised for k rows, O(d log e) for d texts there and e here; O(n) for each column in which a
-        new text comes.
+        Amortised O(k) for k rows, and O(n) for each column in which a new keyword appears.
         """
         if not (self.length or later.texts):
             return later
@@ -214,9 +198,6 @@ class Segment:
 
         Columns, masks and lists in which nothing differs are shared, the others copied. Like `append`, for the newest
         segment only.
-
-        Complexity: O(n) for each that differs, O(l log l) for l lists; O(r log l) for the rest, and O(d log e) for d
-        texts there and e here.
         """
         texts, recoded, theirs = _in_one_dictionary(self, others)
         here = self.unpacked()
@@ -244,7 +225,7 @@ class Segment:
     def rescore(self, rows: Int64s, scores: Float64s) -> "Segment":
         """This segment with other scores in ``rows``; all but their column is shared.
 
-        Complexity: O(n), a copy of one column.
+        It copies one column: O(n).
         """
         name = self.schema.score
         if isinstance(self.columns, Packed):
@@ -259,21 +240,14 @@ class Segment:
         return Segment(self.schema, self.length, columns, self.present, self.texts, self.lists, ladders)
 
     def same_rows(self, rows: Int64s, others: "Segment", other_rows: Int64s) -> Bools:
-        """Whether each of ``rows`` stores what its counterpart of ``other_rows`` does, missing and given told apart.
-
-        Complexity: O(r log l) for r rows and l lists, O(d log e) for d texts there and e here, and O(n) where only one
-        of both has a mask.
-        """
+        """Whether each of ``rows`` stores what its counterpart of ``other_rows`` does, missing and given told apart."""
         same = np.ones(len(rows), dtype=np.bool_)
         for part in self._same_parts(rows, others, other_rows):
             same &= part
         return same
 
     def differing(self, rows: Int64s, others: "Segment", other_rows: Int64s) -> int:
-        """In how many columns and lists some of ``rows`` store something else than their counterparts.
-
-        Complexity: that of `same_rows`.
-        """
+        """In how many columns and lists some of ``rows`` store something else than their counterparts."""
         return sum([not part.all() for part in self._same_parts(rows, others, other_rows)])
 
     def _same_parts(self, rows: Int64s, others: "Segment", other_rows: Int64s) -> Iterator[Bools]:
@@ -289,10 +263,7 @@ class Segment:
             yield np.fromiter(map(operator.eq, mine, theirs), dtype=np.bool_, count=len(rows))
 
     def take_lists(self, name: str, rows: Rows) -> list[Any]:
-        """The lists of some rows as tuples, empty where a row has none.
-
-        Complexity: O(r log l) for r rows and l lists; O(r + log l) for a slice.
-        """
+        """The lists of some rows as tuples, empty where a row has none."""
         lists = self.lists.get(name)
         if lists is None:
             return [()] * (len(range(*rows.indices(self.length))) if isinstance(rows, slice) else len(rows))
@@ -304,7 +275,7 @@ class Segment:
         return lists.between(stop + 1, first + 1)[::-1]
 
     def having(self, name: str, rows: Int64s) -> Bools:
-        """Which of some rows have a list that is not empty. Complexity: O(r log l) for r rows and l lists."""
+        """Which of some rows have a list that is not empty."""
         return self.lists.get(name, NO_LISTS).having(rows)
 
     def is_of_numbers(self, name: str) -> bool:
@@ -321,7 +292,7 @@ class Segment:
         Returns:
             None where there is none: of few rows, of texts, of columns in which numbers other than doubles are missing.
 
-        Complexity: O(n) once, then O(1).
+        The first call costs O(n), each later one O(1).
         """
         if self.length < _LADDER_ROWS or not self.is_of_numbers(name):
             return None
@@ -393,7 +364,7 @@ class Segment:
         )
 
     def check(self) -> None:
-        """Assert every invariant. Complexity: O(n)."""
+        """Assert every invariant."""
         assert set(self.columns) == {field.name for field in self.schema.columns}
         for field in self.schema.columns:
             assert self.columns[field.name].dtype == field.type.dtype
@@ -419,10 +390,7 @@ class Segment:
 
 
 def coded(schema: Schema, columns: Mapping[str, Array]) -> tuple[dict[str, Array], dict[str, Objects]]:
-    """Columns with texts as such made those of a segment, and the dictionaries of those that have any.
-
-    Complexity: O(n + d log d) for d texts.
-    """
+    """Columns with texts as such made those of a segment, and the dictionaries of those that have any."""
     columns, texts = dict(columns), {}
     for field in schema.columns:
         if field.type is Type.KEYWORD:
@@ -433,7 +401,7 @@ def coded(schema: Schema, columns: Mapping[str, Array]) -> tuple[dict[str, Array
 
 
 def packed_segment(layout: Layout, records: bytes, lists: Mapping[str, Lists]) -> Segment:
-    """The segment of some records in identity order, and of lists beside them. Complexity: O(k) for k records."""
+    """The segment of some records in identity order, and of lists beside them."""
     columns = Packed(layout, records)
     length = len(records) // layout.size
     # Most records are alone.
@@ -444,7 +412,7 @@ def packed_segment(layout: Layout, records: bytes, lists: Mapping[str, Lists]) -
 def gather(schema: Schema, parts: Iterable[tuple[Segment, Int64s, Int64s]], length: int, spare: int = 0) -> Segment:
     """A new segment of rows from several: each part is a segment, its ascending rows, and where they go, ascending too.
 
-    Complexity: O(length), O(l log length) for l lists, O(d log d) for d texts.
+    O(length), O(l log length) for l lists, O(d log d) for d keywords.
     """
     parts = [part for part in parts if part[0].length]
     capacity = length + spare

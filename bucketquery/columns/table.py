@@ -85,7 +85,7 @@ class Table:
         return self.base.length - len(self.dead) + self.head.length
 
     def time_span(self) -> tuple[int, int] | None:
-        """First and last timestamp, or None where there is nothing. Complexity: O(d) for d dead rows."""
+        """First and last timestamp, or None where there is nothing."""
         # A view that is made for this alone is not kept: whoever sums up all jobs would leave one with each.
         return (self._rows or View(self.base, self.dead, self.head)).time_span()
 
@@ -99,7 +99,7 @@ class Table:
         return rows
 
     def final(self) -> View:
-        """The rows without the interim ones. Complexity: O(h + d) once a table, then O(1)."""
+        """The rows without the interim ones. Worked out once for each table."""
         final = self._final
         if final is None:
             rows = self.rows
@@ -117,9 +117,9 @@ class Table:
 
         This table and every older one answer as before. For the newest table only, by one writer at a time.
 
-        Complexity: O(k) amortised for k rows that come in order; O(k log n + h) for others and those with new texts,
-        and O(n) amortised over as many rows as the head holds; O(n) for each column that is copied where more rows
-        than `_ROWS_PER_COPY` for each are replaced.
+        Amortised O(k) for k rows that come in order. Other rows, and rows with new keywords, cost O(k log n + h);
+        compacting a full head costs O(n). Each column that differs is copied, O(n), if more than `_ROWS_PER_COPY` rows
+        for each of them are replaced.
         """
         columns = batch.columns
         if batch.length <= _ROWS_BY_HAND and isinstance(columns, Packed):
@@ -146,8 +146,8 @@ class Table:
         Returns:
             The table, and the place in `Counts` that counts the row.
 
-        Complexity: O(1) amortised for a row that comes in order, and O(h) for an interim one; else O(log n + h), and
-        O(n) amortised over as many rows as the head holds.
+        Amortised O(1) for a row that comes in order, O(h) for an interim row, else O(log n + h). Compacting a full head
+        costs O(n).
         """
         base, dead, head = self.base, self.dead, self.head
         identity = layout.identity_from(row[0])
@@ -178,7 +178,7 @@ class Table:
         Raises:
             UnknownRows: some results are not here.
 
-        Complexity: O(k log n + h) for k scores, and O(n), a copy of one column, for more than `_ROWS_PER_COPY`.
+        O(k log n + h) for k scores. More than `_ROWS_PER_COPY` scores copy one column: O(n).
         """
         base, dead, head, name = self.base, self.dead, self.head, scores.schema.score
         known = _Known.of(self, scores)
@@ -251,7 +251,7 @@ class Table:
         return self.base.nbytes() + self.head.nbytes() + self.dead.nbytes + self._interim.nbytes
 
     def check(self) -> None:
-        """Assert every invariant. Complexity: O(n)."""
+        """Assert every invariant."""
         base, dead, head = self.base, self.dead, self.head
         assert (self.rows.base, self.rows.head) == (base, head)
         assert self.rows.dead is dead

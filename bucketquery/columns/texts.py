@@ -24,8 +24,6 @@ _FEW: Final = 8
 def encoded(texts: Sequence[str | None]) -> tuple[Int32s, Objects]:
     """The codes of texts, and their dictionary: sorted by code points, which is the order of UTF-8 bytes.
 
-    Complexity: O(n + d log d) for d distinct texts.
-
     >>> codes, dictionary = encoded(["web", None, "db", "web"])
     >>> codes.tolist(), dictionary.tolist()
     ([1, -1, 0, 1], ['db', 'web'])
@@ -38,7 +36,7 @@ def encoded(texts: Sequence[str | None]) -> tuple[Int32s, Objects]:
 
 
 def decoded(codes: Int32s, dictionary: Objects) -> Objects:
-    """The texts that codes stand for, None where one is missing. Complexity: O(n).
+    """The texts that codes stand for, None where one is missing.
 
     >>> decoded(np.array([1, -1], dtype=np.int32), np.array(["db", "web"], dtype=object)).tolist()
     ['web', None]
@@ -62,8 +60,6 @@ def in_terms_of(dictionary: Objects, codes: Int32s, others: Objects) -> Array:
         The codes of the same texts here; for a text that is not here a half less than the code of the next greater one,
         which compares as the text does and equals no code.
 
-    Complexity: O(n + d log e) for d texts of the other dictionary and e of this one.
-
     >>> here, there = np.array(["db", "web"], dtype=object), np.array(["cache", "web"], dtype=object)
     >>> in_terms_of(here, np.array([0, 1, -1], dtype=np.int32), there).tolist()
     [-0.5, 1.0, -1.0]
@@ -84,7 +80,7 @@ def merged(dictionary: Objects, others: Objects) -> tuple[Objects, Int32s | None
         stay as they are; and by those of the other. The last entry of both is the code of what is missing, so that
         codes can be used as indices as they are.
 
-    Complexity: O(e log d) for e texts of the other and d of the first, and O(d) where one of those is new.
+    O(e log d) for e keywords of the other and d of the first. If one of the e is new, O(d) more.
 
     >>> both, first, other = merged(np.array(["b", "d"], dtype=object), np.array(["a", "d"], dtype=object))
     >>> both.tolist(), first.tolist(), other.tolist()
@@ -103,8 +99,6 @@ def merged(dictionary: Objects, others: Objects) -> tuple[Objects, Int32s | None
 
 def compact(codes: Int32s, dictionary: Objects) -> tuple[Int32s, Objects]:
     """The same texts by a dictionary that has no others; the same one where all are used.
-
-    Complexity: O(n + d), and O(n log n) where rows are few beside the texts.
 
     >>> codes, dictionary = compact(np.array([1, -1], dtype=np.int32), np.array(["a", "b"], dtype=object))
     >>> codes.tolist(), dictionary.tolist()

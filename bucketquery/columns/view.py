@@ -103,7 +103,7 @@ class View:
     def before(self, instant: int) -> int:
         """How many rows come before an instant, of base and head together.
 
-        Complexity: O(log n), no allocation.
+        It allocates nothing.
         """
         row_at = self._row_at
         if row_at is None:
@@ -118,8 +118,8 @@ class View:
     def at(self, first: int, last: int) -> Rows:
         """The rows that hold the ranks ``[first, last)``, base and head together, in that order.
 
-        Complexity: O(log n + d) for d dead rows where they are all of the base with none of these between; else O(r)
-        more for r rows, and O(h log n) once a view.
+        O(log n + d) for d deleted rows if all rows are of the base and no deleted row lies between. Else O(r) more for
+        r rows, and O(h log n) once for each view.
         """
         found = self.find(first, last)
         return self.numbered(*found) if isinstance(found, tuple) else found
@@ -127,7 +127,7 @@ class View:
     def find(self, first: int, last: int) -> Rows | Runs:
         """The same, but for a run of the base and one of the head behind it, which are given as these.
 
-        So lie the newest buckets of a job that is alive. Complexity: that of `at`, and of two runs as of one.
+        So lie the newest buckets of a job that is alive.
         """
         if first == last:
             return slice(0, 0)
@@ -158,7 +158,7 @@ class View:
         return rows
 
     def numbered(self, in_base: slice, in_head: slice) -> Int64s:
-        """A run of the base and one of the head as their rows are numbered here. Complexity: O(r) for r rows."""
+        """A run of the base and one of the head as their rows are numbered here."""
         first = self.base.length
         return np.concatenate(
             (np.arange(in_base.start, in_base.stop), np.arange(first + in_head.start, first + in_head.stop))
@@ -167,7 +167,7 @@ class View:
     def head_places(self) -> Int64s:
         """For each row of the head the row of the base that it comes before, shape (h,), ascending.
 
-        Complexity: O(h log n) once a view, then O(1).
+        Worked out once for each view: O(h log n).
         """
         places = self._head_places
         if places is None:
@@ -178,7 +178,7 @@ class View:
     def common_codes(self, name: str) -> tuple[Int32s | None, Int32s]:
         """By the codes of a column of texts in the base, and by those in the head, codes that compare across both.
 
-        None where those of the base do as they are. Complexity: O(d) for d texts once a view, then O(1).
+        None where those of the base do as they are. Worked out once for each view.
         """
         if self._codes is None:
             self._codes = {}
@@ -190,7 +190,7 @@ class View:
         return codes
 
     def time_span(self) -> tuple[int, int] | None:
-        """First and last timestamp, or None where there is nothing. Complexity: O(d) for d dead rows."""
+        """First and last timestamp, or None where there is nothing."""
         at_start = int(np.count_nonzero(self.dead == np.arange(len(self.dead))))
         at_end = int(np.count_nonzero(self.dead[::-1] == self.base.length - 1 - np.arange(len(self.dead))))
         live = self.base.column("timestamp")[at_start : self.base.length - at_end]
@@ -225,7 +225,7 @@ class Selection:
 
     @property
     def rows(self) -> Rows:
-        """The rows in their order. Complexity: once that of finding those of some ranks, then O(1)."""
+        """The rows in their order. Worked out once."""
         found = self._found()
         if isinstance(found, tuple):
             in_base, in_head, desc = found
@@ -247,7 +247,7 @@ class Selection:
         return len(self.rows)
 
     def __getitem__(self, positions: slice) -> "Selection":
-        """The rows at some positions. Complexity: O(r) for the r rows of this selection."""
+        """The rows at some positions."""
         rows = self.rows
         if isinstance(rows, slice):
             rows = np.arange(*rows.indices(self.view.base.length), dtype=np.int64)
@@ -256,7 +256,7 @@ class Selection:
     def column(self, name: str) -> Array:
         """A column's values, texts as such; NaN, None or the default where missing.
 
-        Complexity: O(r); a slice of numbers gives a view.
+        A slice of a column of numbers gives a view.
         """
         found = self._cut or self._found()
         if isinstance(found, tuple):
@@ -271,7 +271,8 @@ class Selection:
     def comparable(self, name: str) -> Array:
         """A column's values as they compare: of texts numbers in their order, those of missing ones below all others.
 
-        Complexity: O(r); for texts O(r log r), or once a view O(d) for d texts where those are not many more than rows.
+        Keywords cost O(r log r). If the d keywords of the dictionary are not many more than r, they cost O(d) once for
+        each view.
         """
         if isinstance(self.rows, slice):
             return self.view.base.column(name)[self.rows]
@@ -298,7 +299,7 @@ class Selection:
         return values
 
     def missing(self, name: str) -> Bools | None:
-        """Which rows miss a column's field; None where none could. Complexity: O(r)."""
+        """Which rows miss a column's field; None where none could."""
         if isinstance(self.rows, slice):
             return self.view.base.missing(name, self.rows)
         missing: Bools | None = None
@@ -310,7 +311,7 @@ class Selection:
         return missing
 
     def lists(self, name: str) -> list[Any]:
-        """A list field's tuples, empty where missing. Complexity: O(r log n)."""
+        """A list field's tuples, empty where missing."""
         found = self._cut or self._found()
         if isinstance(found, tuple):
             in_base, in_head, desc = found
@@ -325,7 +326,7 @@ class Selection:
         return taken
 
     def having(self, name: str) -> Bools:
-        """Which rows have a list that is not empty, shape (r,). Complexity: O(r log n)."""
+        """Which rows have a list that is not empty, shape (r,)."""
         if isinstance(self.rows, slice):
             return self.view.base.having(name, np.arange(*self.rows.indices(self.view.base.length)))
         having = np.zeros(len(self.rows), dtype=np.bool_)
@@ -334,10 +335,7 @@ class Selection:
         return having
 
     def detach(self) -> Segment:
-        """Copies of these rows in their order, which need not be that of a segment's identities: only to be read.
-
-        Complexity: O(r).
-        """
+        """Copies of these rows in their order, which need not be that of a segment's identities: only to be read."""
         schema = self.view.base.schema
         columns = {field.name: self.column(field.name).copy() for field in schema.columns}
         columns, texts = coded(schema, columns)

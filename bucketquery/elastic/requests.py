@@ -74,7 +74,7 @@ def read_request(call: Call, route: Route) -> Request:
     Raises:
         InvalidQuery: the server would not read that; caused by another one where it is about the value of a field.
 
-    Complexity: O(request). Source: the server's ``BaseRestHandler``, and ``RestGetBucketsAction`` with its siblings.
+    Source: the server's ``BaseRestHandler``, and ``RestGetBucketsAction`` with its siblings.
 
     >>> from bucketquery.elastic.calls import read_call
     >>> call = read_call("GET", "/_ml/anomaly_detectors/web/results/buckets", "from=5&anomaly_score=75", None)

@@ -77,14 +77,14 @@ class AnomalyRecord:
 
     @property
     def time(self) -> datetime:
-        """The start of the bucket as an aware datetime, UTC. Complexity: O(1)."""
+        """The start of the bucket as an aware datetime, UTC."""
         return datetime_of(self.timestamp)
 
     @property
     def severity(self) -> Severity:
         """The current score's word: low, warning from 3, minor from 25, major from 50, critical from 75.
 
-        Complexity: O(1). Source: the marks of Kibana's anomaly explorer.
+        Source: the marks of Kibana's anomaly explorer.
         """
         return severity_of(self.record_score)
 
@@ -191,14 +191,14 @@ class Influencer:
 
     @property
     def time(self) -> datetime:
-        """The start of the bucket as an aware datetime, UTC. Complexity: O(1)."""
+        """The start of the bucket as an aware datetime, UTC."""
         return datetime_of(self.timestamp)
 
     @property
     def severity(self) -> Severity:
         """The current score's word: low, warning from 3, minor from 25, major from 50, critical from 75.
 
-        Complexity: O(1). Source: the marks of Kibana's anomaly explorer.
+        Source: the marks of Kibana's anomaly explorer.
         """
         return severity_of(self.influencer_score)
 

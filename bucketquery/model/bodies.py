@@ -78,7 +78,7 @@ def plain_buckets(job_id: str, buckets: Iterable[PlainBucket]) -> list[dict[str,
 
     What is nested is put in by `complete`. All buckets in one call, since most pages have nothing more to do.
 
-    Complexity: O(b) for b buckets. Source: the server's ``Bucket``.
+    Source: the server's ``Bucket``.
     """
     return [
         {
@@ -114,7 +114,6 @@ def complete(
 ) -> None:
     """Put what is nested in a bucket into its body; the lists of objects become part of it.
 
-    Complexity: O(1), and O(e) to copy e events.
     Source: the server's ``Bucket``, which leaves out records and events where there are none.
     """
     body["bucket_influencers"] = bucket_influencers
@@ -137,7 +136,7 @@ def bucket_influencer_body(
 ) -> dict[str, Any]:
     """A bucket's influencer as the API's response has it, its keys in its order.
 
-    Complexity: O(1). Source: the server's ``BucketInfluencer``, which leaves out the name where there is none.
+    Source: the server's ``BucketInfluencer``, which leaves out the name where there is none.
     """
     body: dict[str, Any] = {
         "job_id": job_id,
@@ -165,7 +164,7 @@ def record_body(job_id: str, fields: Mapping[str, Any], others: Mapping[str, Any
         others: what else is stored of it. A data field that a record names is shown under its own name too, as it was
             stored, or as a list of the values that the record says it had.
 
-    Complexity: O(fields). Source: the server's ``AnomalyRecord``; the order of the data fields is ours.
+    Source: the server's ``AnomalyRecord``; the order of the data fields is ours.
     """
     body = {"job_id": job_id, "result_type": "record", **fields}
     for name, values in _data_fields(fields).items():
@@ -183,7 +182,7 @@ def influencer_body(job_id: str, fields: Mapping[str, Any], others: Mapping[str,
         fields: the documented fields that it has, in the order of `INFLUENCER_FIELDS`; they become part of the body.
         others: what else is stored of it. Its data field is shown under its own name too.
 
-    Complexity: O(fields). Source: the server's ``Influencer``.
+    Source: the server's ``Influencer``.
     """
     body = {"job_id": job_id, "result_type": "influencer"}
     name: str | None = fields.get("influencer_field_name")

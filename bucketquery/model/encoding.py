@@ -38,8 +38,6 @@ def encoded(value: Any) -> bytes:
     Raises:
         TypeError: something in it is no JSON.
 
-    Complexity: O(its size).
-
     >>> encoded({"count": 0, "buckets": []})
     b'{"count":0,"buckets":[]}'
     """
@@ -57,8 +55,6 @@ def encoded_columns(columns: Sequence[Array]) -> list[list[bytes]]:
 
     Args:
         columns: integers, doubles without NaN, or truth values; each has one value at least.
-
-    Complexity: O(values).
 
     >>> encoded_columns([np.array([1.5, 2.0]), np.array([True, False])])
     [[b'1.5', b'2.0'], [b'true', b'false']]

@@ -49,7 +49,7 @@ class FrozenMapping(Mapping[_Key, _Value]):
 
 
 def frozen(value: Any) -> Any:
-    """Plain JSON that nobody can change: objects as `FrozenMapping`, lists as tuples. Complexity: O(its size).
+    """Plain JSON that nobody can change: objects as `FrozenMapping`, lists as tuples.
 
     >>> frozen({"actual": [1.5]})
     FrozenMapping({'actual': (1.5,)})
@@ -66,8 +66,6 @@ def frozen_values(of: type[_Value], count: int, fields: Mapping[str, Iterable[An
         of: the class; it checks nothing when it is called.
         count: how many to make.
         fields: by the name of each of its fields, defaults included, what the values have there; ``count`` at least.
-
-    Complexity: O(count) for each field.
 
     >>> from bucketquery import Commit
     >>> fields = {name: [0, 0] for name in ("inserted", "replaced", "unchanged", "deleted")}

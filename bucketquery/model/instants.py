@@ -110,7 +110,7 @@ def read_instant(value: object, field: str, *, covers: bool = False) -> Stretch 
         InvalidQuery: not a type or a text that means an instant; a naive ``datetime``, a bool and NaT do not.
         LimitExceeded: a text too long, with too many steps, or outside the years 0001 to 9999.
 
-    Complexity: O(1), since texts are bounded.
+    The length of a text is bounded, and so is the cost.
     Source: the server's ``JavaDateMathParser``, ``Iso8601Parser`` and ``EpochTime``; the types are ours.
 
     >>> read_instant("2020-02", "start")

@@ -49,7 +49,7 @@ _put_skipped: Final = vars(Commit)["skipped"].__set__
 def commit_of(
     sequence: int, inserted: int, replaced: int, unchanged: int, *, deleted: int, skipped: Mapping[str, int]
 ) -> Commit:
-    """The commit with these fields, in half of the time that calling the class takes. Complexity: O(1).
+    """The commit with these fields, in half of the time that calling the class takes.
 
     >>> commit_of(1, 3, 0, 0, deleted=0, skipped=FrozenMapping({})) == Commit(sequence=1, inserted=3)
     True
@@ -106,7 +106,7 @@ class BucketInfluencer:
         return "bucket_influencer"
 
     def to_dict(self) -> dict[str, Any]:
-        """The influencer as the API shows it inside its bucket. Complexity: O(1)."""
+        """The influencer as the API shows it inside its bucket."""
         return bucket_influencer_body(
             self.job_id,
             self.timestamp,
@@ -164,14 +164,14 @@ class Bucket:
 
     @property
     def time(self) -> datetime:
-        """The start of the span as an aware datetime, UTC. Complexity: O(1)."""
+        """The start of the span as an aware datetime, UTC."""
         return datetime_of(self.timestamp)
 
     @property
     def severity(self) -> Severity:
         """The current score's word: low, warning from 3, minor from 25, major from 50, critical from 75.
 
-        Complexity: O(1). Source: the marks of Kibana's anomaly explorer.
+        Source: the marks of Kibana's anomaly explorer.
         """
         return severity_of(self.anomaly_score)
 

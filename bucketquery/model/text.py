@@ -39,7 +39,7 @@ def brief(value: object) -> str:
 
 
 def visible(text: str) -> str:
-    r"""The text with everything escaped that would steer a terminal or not be seen on it. Complexity: O(len(text)).
+    r"""The text with everything escaped that would steer a terminal or not be seen on it.
 
     >>> visible("web\x1b[2J")
     'web\\x1b[2J'

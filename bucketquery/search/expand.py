@@ -58,7 +58,7 @@ class Expansion:
     def runs(self, most: int) -> Iterator[tuple[slice, "Expansion"]]:
         """The buckets in runs that have ``most`` records at most, or are a single bucket; each with its own expansion.
 
-        Complexity: O(b) for b buckets.
+        O(b) for b buckets: no record is read.
         """
         first = total = 0
         counts = _counts(self._view, *self._of_buckets()).tolist()
@@ -76,7 +76,7 @@ class Expansion:
         return cls(rows.view, None, ((NO_ROWS, NO_ROWS), (NO_ROWS, NO_ROWS)), (rows, ends))
 
     def total(self) -> int:
-        """How many records all buckets show. Complexity: O(b) for b buckets."""
+        """How many records all buckets show."""
         return int(_counts(self._view, *self._of_buckets()).sum())
 
     def _part(self, first: int, stop: int) -> "Expansion":
@@ -87,7 +87,7 @@ class Expansion:
     def records(self) -> tuple[Selection, list[int]]:
         """The records of all buckets, bucket by bucket, and before which of them each bucket's end; 0 comes first.
 
-        Complexity: O(r log r) for r records once, then O(1).
+        They are read and sorted once.
         """
         found = self._found
         if found is None:
@@ -129,8 +129,7 @@ def expand(buckets: Selection, table: Table, *, exclude_interim: bool, most: int
     Raises:
         LimitExceeded: there are more.
 
-    Complexity: O(b + log n) for b buckets and n records, and O(b log n) where there might be too many; they are looked
-    up, gathered and sorted when they are read.
+    The records are looked up, gathered and sorted when they are first read.
     Source: the server's ``JobResultsProvider``, which searches for each bucket's records in this order.
     """
     view = table.final() if exclude_interim else table.rows
@@ -143,7 +142,7 @@ def expand(buckets: Selection, table: Table, *, exclude_interim: bool, most: int
 def _bound(buckets: Selection, view: View) -> int:
     """More records than this no page of some buckets can show: as if each bucket showed all from first to last.
 
-    Complexity: O(b + log n) for b buckets and n records.
+    O(b + log n) for b buckets and n records: no bucket is looked up by itself.
     """
     if not len(buckets):
         return 0

@@ -120,8 +120,8 @@ def search_jobs(catalog: Catalog, jobs: Sequence[str], question: Question, *, by
     Raises:
         UnknownJob: one of them is not known; it is the first that is not.
 
-    Complexity: that of one search for the small jobs together, where they are many, and of one for each other job; then
-    O(p k) for p such searches and a page that ends at the k-th match.
+    If the small jobs are many, one search answers them together. Each other job costs a search of its own. Merging p
+    searches costs O(p k) for a page that ends at the k-th match.
     """
     found = _find(catalog, jobs, question, by_job=by_job)
     return found.copied(question.schema), found.matched, Plan("jobs", None, looked_at=found.looked_at)
@@ -130,7 +130,7 @@ def search_jobs(catalog: Catalog, jobs: Sequence[str], question: Question, *, by
 def scan_jobs(catalog: Catalog, jobs: Sequence[str], question: Question, *, by_job: bool) -> Iterator[Rows]:
     """Every match of several jobs in order, some at a time; paging does not apply.
 
-    Some bytes a match are kept, and about a hundred while they are found. Complexity: as that of `search_jobs`.
+    Some bytes a match are kept, and about a hundred while they are found.
 
     Raises:
         UnknownJob: one of them is not known; it is the first that is not.
@@ -147,7 +147,7 @@ def expand_jobs(
 ) -> Expansion:
     """The records that belong to buckets of several jobs, each those of its own job, as `expand` has them.
 
-    They are copied at once. Complexity: that of `expand` for each job, and O(r log r) for r records.
+    They are copied at once.
 
     Raises:
         LimitExceeded: there are more than ``most``.

@@ -46,7 +46,7 @@ class Window(NamedTuple):
 
     @classmethod
     def of(cls, view: View, start: int, end: int) -> "Window":
-        """The window from ``start`` on and before ``end``. Complexity: O(log n)."""
+        """The window from ``start`` on and before ``end``."""
         base, head, dead = slice(0, view.base.length), slice(0, view.head.length), view.dead
         if start > FIRST_MS or end <= LAST_MS:
             base = time_slice(view.timestamps, start, end)
@@ -81,7 +81,7 @@ class Stretch(NamedTuple):
     scores: Array | None
 
     def matching(self, first: int, stop: int, threshold: float | None) -> Rows:
-        """The rows of the entries from ``first`` on and before ``stop`` that match. Complexity: O(stop - first)."""
+        """The rows of the entries from ``first`` on and before ``stop`` that match."""
         if self.scores is None:
             return np.arange(first, stop) + self.first if self.rows is None else self.rows[first:stop]
         entries = (self.scores[first:stop] >= threshold).nonzero()[0]
@@ -163,8 +163,8 @@ class Matches:
     def first(self, need: int, *, desc: bool) -> Rows:
         """The first ``need`` rows of the base that match and live, or for ``desc`` the last; ascending either way.
 
-        All if there are fewer. Complexity: O(need / share that matches); where none is compared O(need), and without
-        dead ones O(1), a view.
+        All if there are fewer. It reads about need / (share that matches) rows. If no value is compared and no row is
+        deleted, it returns a view: O(1).
         """
         if len(self._stretches) == 1 and not len(self.dead):
             (stretch,) = self._stretches
@@ -192,32 +192,26 @@ class Matches:
         return np.concatenate(found[::-1] if desc else found) if found else NO_ROWS
 
     def among(self, rows: Rows) -> Rows:
-        """Those of some rows of the base in the window that match, and live. Complexity: O(r log d) for r rows."""
+        """Those of some rows of the base in the window that match, and live."""
         if self.threshold is not None:
             base = self.window.view.base
             rows = rows[base.columns[base.schema.score][rows] >= self.threshold]
         return self.alive(rows)
 
     def alive(self, rows: Rows) -> Rows:
-        """Those of some rows of the base that match which live. Complexity: O(r log d) for r rows."""
+        """Those of some rows of the base that match which live."""
         if not len(self.dead):
             return rows
         is_dead, _ = find(self.dead, rows)
         return rows[~is_dead]
 
     def with_head(self, rows: Rows, head: Int64s) -> Rows:
-        """Some rows of the base, ascending, and of the head in one, in time order.
-
-        Complexity: O(r) for r rows, and O(h log n) for h rows of the head once a view.
-        """
+        """Some rows of the base, ascending, and of the head in one, in time order."""
         view = self.window.view
         return np.insert(rows, rows.searchsorted(view.head_places()[head]), head + view.base.length)
 
     def page(self, first: int, last: int, *, desc: bool) -> Rows:
-        """The matches ``[first, last)`` in time order, or for ``desc`` from the last one backwards.
-
-        Complexity: that of `first` for ``last`` rows, and O(last) where rows of the head match.
-        """
+        """The matches ``[first, last)`` in time order, or for ``desc`` from the last one backwards."""
         rows = self.first(last, desc=desc)
         if len(self.head):
             rows = self.with_head(rows, self.head)

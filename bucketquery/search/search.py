@@ -42,13 +42,7 @@ Found = tuple[Selection, int, Plan]
 
 
 def search(table: Table, question: Question) -> Found:
-    """The page that the question asks for.
-
-    Complexity: in time order without a threshold O(log n + page), and O(h) where h rows are late, interim or replaced;
-    with a threshold or in another order about O(page + the few rows of a rung that do not match) where a ladder leads,
-    once O(n) for each column and direction; else O(w) for the w rows of the window, and O(k log k) for a page of
-    another order that ends at the k-th match.
-    """
+    """The page that the question asks for."""
     view = table.final() if question.exclude_interim else table.rows
     if question.threshold is None:
         if not question.order_by:
@@ -79,9 +73,6 @@ def scan(table: Table, question: Question) -> Iterator[Selection]:
 
     In time order the window is walked in parts, so that memory stays flat; another order keeps some bytes a match, and
     takes about a hundred while it is found.
-
-    Complexity: O(matches) in all in time order without a threshold; else O(w) more for the w rows of the window, and
-    where another order leads O(m log m) for the m matches.
     """
     everything = question._replace(from_=0, size=table.rows.length)
     if question.order_by:
@@ -262,8 +253,6 @@ def key_of(rows: Selection, name: str, *, desc: bool, is_tie: bool) -> Key:
         desc: whether the greatest come first.
         is_tie: whether it decides only where another one does not. A missing number counts as its default there, as it
             does in an identity; where it leads it is last.
-
-    Complexity: O(r) for r rows; for texts O(d) where base and head of a table have d.
     """
     of = rows.view.base.schema.by_name[name].type
     if of is Type.KEYWORDS:

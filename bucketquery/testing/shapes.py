@@ -98,7 +98,6 @@ def bucket_shape(document: Document, records: Sequence[Document] = ()) -> dict[s
         document: what is stored of it.
         records: what is stored of its records, in the order in which they are shown; the key is left out without any.
 
-    Complexity: O(size of the document), and that of `record_shape` for each record.
     Source: the server's ``Bucket`` and ``BucketInfluencer``.
 
     >>> bucket_shape({"job_id": "web", "timestamp": 0, "bucket_span": 900, "unknown": 1})["event_count"]
@@ -143,7 +142,7 @@ def _bucket_influencer(nested: Document, document: Document, timestamp: int, *, 
 def record_shape(document: Document) -> dict[str, Any]:
     """A record as "get records" shows it: documented keys, generated keys, then what else was stored.
 
-    Complexity: O(size of the document), and O(v * (v + k)) for v values of fields of the data and k keys.
+    O(v * (v + k)) for v values of fields of the data and k keys, beside the size of the document.
     Source: the server's ``AnomalyRecord``, in which the generated keys stand in the order of a hash map; here by the
     first field that gives them.
 
@@ -171,7 +170,7 @@ def record_shape(document: Document) -> dict[str, Any]:
 def influencer_shape(document: Document) -> dict[str, Any]:
     """An influencer as "get influencers" shows it, a key of the data field's own name among the documented ones.
 
-    Complexity: O(size of the document). Source: the server's ``Influencer``.
+    Source: the server's ``Influencer``.
 
     >>> who = {"influencer_field_name": "host", "influencer_field_value": "a"}
     >>> influencer_shape({"job_id": "web", "timestamp": 0, "bucket_span": 900, **who})["host"]
@@ -241,7 +240,7 @@ def _json(stored: Any) -> Any:
 def timestamp_ms(document: Document) -> int:
     """The document's timestamp in epoch milliseconds, less than a millisecond cut off.
 
-    Complexity: O(1). Source: the server's documents, which have a number or ISO text, without an offset UTC.
+    Source: the server's documents, which have a number or ISO text, without an offset UTC.
 
     >>> timestamp_ms({"timestamp": "1970-01-01T00:00:01.0009Z"})
     1000

@@ -115,8 +115,6 @@ def bucket_queries(*, jobs: Sequence[str] = JOBS) -> "st.SearchStrategy[BucketQu
     empty and reversed; thresholds around the scores, and those that filter nothing; every sortable field in both
     directions; pages of size 0, past the end, and far past it.
 
-    Complexity: O(1) a draw.
-
     >>> from hypothesis import given, settings
     >>> @settings(max_examples=5, database=None)
     ... @given(bucket_queries(jobs=["web"]))
@@ -134,8 +132,6 @@ def record_queries(*, jobs: Sequence[str] = JOBS) -> "st.SearchStrategy[RecordQu
 
     There are no lookups, and nothing to expand.
 
-    Complexity: O(1) a draw.
-
     >>> from hypothesis import given, settings
     >>> @settings(max_examples=5, database=None)
     ... @given(record_queries(jobs=["web"]))
@@ -150,8 +146,6 @@ def record_queries(*, jobs: Sequence[str] = JOBS) -> "st.SearchStrategy[RecordQu
 
 def influencer_queries(*, jobs: Sequence[str] = JOBS) -> "st.SearchStrategy[InfluencerQuery]":
     """Questions about the documents that `influencer_documents` and `result_documents` draw, as `record_queries` does.
-
-    Complexity: O(1) a draw.
 
     >>> from hypothesis import given, settings
     >>> @settings(max_examples=5, database=None)

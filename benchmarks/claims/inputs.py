@@ -1,0 +1,155 @@
+"""The inputs of the claims: numbers, columns and indexes of any size. Cached ones must not be modified."""
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any, Final, TypeVar
+
+import numpy as np
+
+from benchmarks.timing import Call
+from benchmarks.workloads import FIRST_MS, JOB, SPAN_MS, SPAN_S, Columns, Document, bucket_columns, worn
+from bucketquery import BucketQuery, InfluencerQuery, RecordQuery, ResultsIndex, Snapshot
+from bucketquery.columns.catalog import Catalog
+from bucketquery.columns.segment import Segment
+from bucketquery.columns.table import Table
+from bucketquery.model.schema import BUCKET, Float64s, Int64s, Kind
+
+_Result = TypeVar("_Result")
+
+MANY: Final = 131_072
+MILLION: Final = 1_048_576
+
+RESULT: Final[Document] = {"job_id": JOB, "timestamp": FIRST_MS, "bucket_span": SPAN_S}
+
+
+def checked(call: Callable[[], _Result], is_right: Callable[[_Result], object]) -> Call:
+    """The call itself, after its result was checked once."""
+    assert is_right(call())
+    return call
+
+
+# Numbers
+
+
+def chances(size: int) -> Float64s:
+    """Random numbers from 0 to 100."""
+    return 100 * np.random.default_rng(size).random(size)
+
+
+def even(size: int) -> Int64s:
+    """The first even numbers."""
+    return np.arange(0, 2 * size, 2)
+
+
+# Documents and columns
+
+
+def numbered(word: str, size: int) -> dict[str, int]:
+    """Fields that have one name and a number each."""
+    return {f"{word}-{row}": row for row in range(size)}
+
+
+def job_ids(size: int) -> list[str]:
+    """The ids of that many jobs."""
+    return [f"job-{number}" for number in range(size)]
+
+
+@cache
+def columns(size: int) -> Columns:
+    """Columns of final buckets."""
+    return bucket_columns(size, interim=0)
+
+
+# Indexes
+
+
+@cache
+def buckets(size: int) -> ResultsIndex:
+    """An index of one job's buckets."""
+    index = ResultsIndex(max_size=MILLION)
+    index.upsert_columns(columns(size), job_id=JOB)
+    return index
+
+
+@cache
+def worn_buckets(size: int, worn_out: int) -> ResultsIndex:
+    """The same index, after a number of buckets came late or were replaced."""
+    index = again(buckets(size))
+    for document in worn(columns(size), late=worn_out // 2, replaced=worn_out // 2).written:
+        index.upsert([document])
+    return index
+
+
+@cache
+def anomalies(kind: Kind, size: int) -> ResultsIndex:
+    """An index of records or influencers, one for each span, of fifty hosts."""
+    of = columns(size)
+    hosts = [f"host-{row % 50}" for row in range(size)]
+    entity = {"by_field_value": hosts} if kind == "record" else {"influencer_field_value": hosts}
+    given = {
+        **{name: of[name] for name in ("timestamp", "bucket_span", "is_interim")},
+        f"{kind}_score": of["anomaly_score"],
+        "probability": np.random.default_rng(size).random(size),
+        **entity,
+    }
+    index = ResultsIndex(max_size=MILLION)
+    index.upsert_columns(given, job_id=JOB, kind=kind)
+    return index
+
+
+@cache
+def blamed(size: int) -> ResultsIndex:
+    """An index of buckets that have one influencer and one record each."""
+    index = again(anomalies("record", size))
+    nested = [{"influencer_field_name": "host", "anomaly_score": 5.0}]
+    index.upsert_columns({**columns(size), "bucket_influencers": [nested] * size}, job_id=JOB)
+    return index
+
+
+@cache
+def many_jobs(jobs: int, each: int = 1) -> ResultsIndex:
+    """An index of many jobs with the same number of buckets each; the scores go from 0 to 100."""
+    size = jobs * each
+    given = {
+        "job_id": job_ids(jobs) * each,
+        "timestamp": FIRST_MS + SPAN_MS * np.arange(size),
+        "bucket_span": SPAN_S,
+        "anomaly_score": np.random.default_rng(size).permutation(np.linspace(0, 100, size)),
+    }
+    index = ResultsIndex(max_size=MILLION)
+    index.upsert_columns(given)
+    return index
+
+
+def again(index: ResultsIndex) -> ResultsIndex:
+    """Another index at the same commit. Only one of all may append: they share the arrays."""
+    other = ResultsIndex(max_size=MILLION)
+    other._snapshot = index._snapshot
+    return other
+
+
+def uncombined(index: ResultsIndex) -> Snapshot:
+    """The newest commit of an index without its combined tables."""
+    held = index.snapshot()
+    return held._next(Catalog(held._catalog._groups))
+
+
+def unread(index: ResultsIndex) -> ResultsIndex:
+    """Another index of the same buckets without value indexes."""
+    other = again(index)
+    old = other._snapshot._catalog.known(JOB, "job_id").table(BUCKET)
+    base = Segment(BUCKET, old.base.length, old.base.columns, old.base.present, old.base.texts, old.base.lists)
+    table = Table(base, old.dead, old.head, old._interim)
+    catalog = other._snapshot._catalog
+    other._snapshot = other._snapshot._next(catalog.with_jobs({JOB: catalog.known(JOB, "job_id").with_table(table)}))
+    return other
+
+
+# Pages
+
+
+def page_with(kind: Kind, size: int) -> Any:
+    """One page with all results of an index."""
+    if kind == "bucket":
+        return buckets(size).search(BucketQuery(jobs=JOB, size=size))
+    return anomalies(kind, size).search((RecordQuery if kind == "record" else InfluencerQuery)(jobs=JOB, size=size))

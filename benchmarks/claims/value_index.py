@@ -1,0 +1,216 @@
+"""The claims of value indexes and block counts."""
+
+from collections.abc import Callable
+from functools import cache, partial
+from typing import Final
+
+import numpy as np
+
+from benchmarks.claims.claim import LINEAR, LOGARITHMIC, LOGLINEAR, Claim
+from benchmarks.claims.inputs import MILLION, chances, checked
+from benchmarks.timing import Call
+from bucketquery.columns.ladder import Ladder, Rung
+from bucketquery.columns.tally import Counter, Tally
+from bucketquery.model.schema import Float64s, Int64s
+
+#: Values enough that block counts answer from the third call on.
+_MANY: Final = 262_144
+
+
+# Value indexes
+
+
+def level(size: int) -> Rung:
+    """A level of every third row of a column, with sort keys of 50 or more."""
+    return Rung.of(np.float64(50.0), 49.0, 3 * np.arange(size), 50 + chances(size) / 2)
+
+
+def level_asked_before(size: int) -> Call:
+    """Count nearly all rows of a level that has block counts."""
+    of = level(size)
+    for _ in range(3):
+        of.count(0, size, 75.0)
+    return checked(partial(of.count, 100, size - 100, 50.0), lambda found: found == size - 200)
+
+
+def corrections(size: int, step: int) -> tuple[Int64s, Float64s]:
+    """Rows, and sort keys of which every other one is below 50."""
+    return step * np.arange(size), np.where(np.arange(size) % 2, 60.0, 40.0)
+
+
+@cache
+def value_index(size: int) -> Ladder:
+    """A value index of random numbers with a level at each severity; must not be modified."""
+    return Ladder.of(chances(size), (3.0, 25.0, 50.0, 75.0))
+
+
+def growing(size: int) -> Ladder:
+    """A value index that was given 256 rows at a time."""
+    later = chances(256)
+    newest = Ladder.of(later)
+    for _ in range(256, size, 256):
+        newest = newest.with_later(later)
+    return newest
+
+
+def appending(size: int) -> Call:
+    """Append 64 rows where there is room."""
+    newest = Ladder.of(chances(size)).with_later(chances(64))
+    return checked(
+        partial(newest.with_later, chances(64)), lambda grown: grown.covered == size + 128 and len(grown.rungs) > 1
+    )
+
+
+def correcting(size: int, changed: int, *, is_read: bool) -> Call:
+    """Correct the sort keys of some rows; read every level if told so."""
+    of, sort_keys, (rows, others) = value_index(size), chances(size), corrections(changed, 1)
+    sort_keys[rows] = others
+
+    def correct() -> Ladder:
+        corrected = of.corrected(rows, others)
+        assert corrected is not None
+        return corrected
+
+    def read() -> list[int]:
+        return [len(each) for each in correct().rungs]
+
+    correct().check(sort_keys)
+    return checked(read if is_read else correct, lambda _: read() != [len(each) for each in of.rungs])
+
+
+_VALUE_INDEXES: Final = (
+    Claim(
+        "columns.ladder.Rung.count",
+        "n entries, compared",
+        LINEAR,
+        lambda n: checked(partial(level(n).count, 0, n, 75.0), lambda count: n > count > n // 3),
+        2_048,
+        131_072,
+    ),
+    Claim(
+        "columns.ladder.Rung.count", "n entries, with block counts", LOGARITHMIC, level_asked_before, _MANY, 8 * _MANY
+    ),
+    Claim(
+        "columns.ladder.Ladder.of",
+        "n rows",
+        LINEAR,
+        lambda n: checked(partial(Ladder.of, chances(n), (75.0,)), lambda made: made.covered == n and made.rungs),
+        4_096,
+        _MANY,
+    ),
+    Claim(
+        "columns.ladder.Ladder.with_later",
+        "n rows, 256 at a time",
+        LINEAR,
+        lambda n: checked(partial(growing, n), lambda grown: grown.covered == n),
+    ),
+    Claim("columns.ladder.Ladder.with_later", "sixty-four rows behind n", LOGARITHMIC, appending, 4_096, _MANY),
+    Claim(
+        "columns.ladder.Ladder.corrected",
+        "n of a million rows",
+        LINEAR,
+        lambda n: correcting(MILLION, n, is_read=False),
+    ),
+    Claim(
+        "columns.ladder.Ladder.corrected",
+        "sixty-four of n rows",
+        LOGARITHMIC,
+        lambda n: correcting(n, 64, is_read=False),
+        4_096,
+        _MANY,
+    ),
+    Claim(
+        "columns.ladder.Ladder.corrected",
+        "sixty-four of n rows, and reading every level",
+        LINEAR,
+        lambda n: correcting(n, 64, is_read=True),
+        16_384,
+        MILLION,
+    ),
+)
+
+
+# Block counts
+
+
+Count = Callable[[Float64s, int, int, float], int]
+
+
+def counting(values: Float64s, of: Callable[[Float64s], Count], threshold: float = 0.0) -> Call:
+    """Count the values at or above a threshold, a hundred at each end left out."""
+    right = int(np.count_nonzero(values[100:-100] >= threshold))
+    assert right
+    return checked(partial(of(values), values, 100, len(values) - 100, threshold), lambda found: found == right)
+
+
+def asked_before(values: Float64s) -> Count:
+    """A counter that has block counts, after three calls."""
+    counter = Counter()
+    for _ in range(3):
+        counter.count(values, 0, len(values), 50.0)
+    assert counter.nbytes()
+    return counter.count
+
+
+def asked_anew(values: Float64s, times: int) -> Callable[[], int]:
+    """Ask a new counter the same question several times."""
+
+    def ask() -> int:
+        counter = Counter()
+        return max(counter.count(values, 0, len(values), 50.0) for _ in range(times))
+
+    return ask
+
+
+def tied(size: int) -> Float64s:
+    """Equal values, which are of one class, among as many others."""
+    values = chances(2 * size)
+    values[size // 2 : -(size // 2)] = 50.0
+    return values
+
+
+_BLOCK_COUNTS: Final = (
+    Claim(
+        "columns.tally.Tally.count",
+        "all but the ends of n values",
+        LOGARITHMIC,
+        lambda n: counting(chances(n), lambda values: Tally(values).count),
+        16_384,
+        MILLION,
+    ),
+    Claim(
+        "columns.tally.Tally.count",
+        "where n values are in the class that is divided",
+        LINEAR,
+        lambda n: counting(tied(n), lambda values: Tally(values).count, 50.0),
+        8_192,
+        524_288,
+    ),
+    Claim(
+        "columns.tally.Counter.count",
+        "n values, for the first time",
+        LINEAR,
+        lambda n: checked(asked_anew(chances(n), 1), lambda found: n > found > n // 3),
+        8_192,
+        2 * _MANY,
+    ),
+    Claim(
+        "columns.tally.Counter.count",
+        "n values, asked again and again",
+        LOGARITHMIC,
+        lambda n: counting(chances(n), asked_before),
+        2 * _MANY,
+        16 * _MANY,
+    ),
+    Claim(
+        "columns.tally.Counter.count",
+        "n values, for the third time",
+        LOGLINEAR,
+        lambda n: checked(asked_anew(chances(n), 3), lambda found: n > found > n // 3),
+        _MANY,
+        4 * _MANY,
+    ),
+)
+
+
+CLAIMS: Final = (*_VALUE_INDEXES, *_BLOCK_COUNTS)
