@@ -12,7 +12,7 @@
 2026-01-01 00:00:00+00:00 91.5 critical
 """
 
-from bucketquery.answers.page import BucketPage, InfluencerPage, RecordPage
+from bucketquery.answers.pages import BucketPage, InfluencerPage, RecordPage
 from bucketquery.errors import (
     BucketQueryError,
     InvalidDocument,
@@ -22,11 +22,12 @@ from bucketquery.errors import (
     UnknownJob,
 )
 from bucketquery.index import ResultsIndex
-from bucketquery.model.anomalies import AnomalyRecord, Influencer
 from bucketquery.model.instants import Instant
-from bucketquery.model.queries import BucketQuery, InfluencerQuery, RecordQuery
-from bucketquery.model.results import Bucket, BucketInfluencer, Commit
 from bucketquery.model.schema import Document, Kind
+from bucketquery.queries.queries import BucketQuery, InfluencerQuery, RecordQuery
+from bucketquery.results.anomalies import AnomalyRecord, Influencer
+from bucketquery.results.buckets import Bucket, BucketInfluencer
+from bucketquery.results.commit import Commit
 from bucketquery.snapshot import Snapshot
 
 __all__ = [

@@ -23,9 +23,9 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple, NoReturn, TextIO, cast
 
 from bucketquery import BucketQueryError, InvalidDocument, NotFound, ResultsIndex
-from bucketquery.answers.answer import AnyPage
+from bucketquery.answers.run import AnyPage
+from bucketquery.answers.text_table import table
 from bucketquery.model.text import visible
-from bucketquery.tables import table
 
 _CHUNK: Final = 10_000
 _MOST_LISTED: Final = 50

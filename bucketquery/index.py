@@ -8,19 +8,21 @@ from typing import Any, Final, Literal, NoReturn
 
 import numpy.typing as npt
 
-from bucketquery.columns.arrays import read_columns, read_scores
-from bucketquery.columns.batch import Batch
-from bucketquery.columns.catalog import Catalog, Job
-from bucketquery.columns.documents import read_documents
-from bucketquery.columns.table import UnknownRows
 from bucketquery.errors import InvalidQuery
+from bucketquery.ingest.arrays import read_columns, read_scores
+from bucketquery.ingest.batch import Batch
+from bucketquery.ingest.documents import read_documents
+from bucketquery.jobs.catalog import Catalog
+from bucketquery.jobs.job import Job
 from bucketquery.model.frozen import FrozenMapping
 from bucketquery.model.numbers import is_integer
-from bucketquery.model.parameters import read_boolean, read_job_id, read_text
-from bucketquery.model.results import Commit, commit_of
 from bucketquery.model.schema import SCHEMAS, Document, Kind
 from bucketquery.model.text import plain
-from bucketquery.snapshot import Reads, Snapshot
+from bucketquery.queries.parameters import read_boolean, read_job_id, read_text
+from bucketquery.reads import Reads
+from bucketquery.results.commit import Commit, commit_of
+from bucketquery.snapshot import Snapshot
+from bucketquery.storage.table import UnknownRows
 
 _LONGEST_SPAN: Final = 2**63
 #: What most commits have skipped.

@@ -24,7 +24,7 @@ import pytest
 
 import bucketquery
 from bucketquery.answers.page import Page
-from bucketquery.snapshot import Reads
+from bucketquery.reads import Reads
 
 CONTRACT = Path(__file__).parent / "contract" / "api.pyi"
 #: The digest of the contract that was agreed.

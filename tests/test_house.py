@@ -20,16 +20,16 @@ PACKAGE = ROOT / "bucketquery"
 BREACHES = {
     "a door without its place": ("frames.py", "", "bucketquery.frames"),
     "a folder without its place": ("extra/__init__.py", "", "bucketquery.extra"),
-    "an import upwards": ("model/severity.py", "from bucketquery.columns import table", "bucketquery.columns"),
+    "an import upwards": ("model/severity.py", "from bucketquery.storage import table", "bucketquery.storage"),
     "an import through the front door": ("model/severity.py", "import bucketquery", "bucketquery.index"),
     "a door that knows another": ("testing/reference.py", "import bucketquery.__main__", "bucketquery.__main__"),
-    "a file": ("columns/table.py", "from pathlib import Path", "pathlib"),
+    "a file": ("storage/table.py", "from pathlib import Path", "pathlib"),
     "the environment": ("index.py", "import os", "bucketquery.index -> os"),
     "chance": ("testing/shapes.py", "import random", "bucketquery.testing.shapes -> random"),
     "a thread": ("snapshot.py", "import threading", "bucketquery.snapshot -> threading"),
     "a thread of the lowest kind": ("index.py", "from _thread import allocate_lock", "bucketquery.index -> _thread"),
     "a second clock": ("snapshot.py", "from time import time_ns", "bucketquery.snapshot -> time"),
-    "an extra in a second room": ("answers/body.py", "import orjson", "bucketquery.answers.body -> orjson"),
+    "an extra in a second room": ("answers/buckets.py", "import orjson", "bucketquery.answers.buckets -> orjson"),
     "a test tool": ("model/severity.py", "import hypothesis", "bucketquery.model.severity -> hypothesis"),
 }
 

@@ -8,9 +8,9 @@ import numpy as np
 from benchmarks.claims.claim import CONSTANT, LINEAR, LOGARITHMIC, LOGLINEAR, Claim
 from benchmarks.claims.inputs import MILLION, chances, checked, even
 from benchmarks.timing import Call
-from bucketquery.columns.ordered import find, increasing, live_rows, lower_bound, order_of, sampled, with_room
+from bucketquery.arrays.ranking import Key, best, concatenated_ranges, in_order, ranked, time_slice
+from bucketquery.arrays.sorted_arrays import find, increasing, live_rows, lower_bound, order_of, sampled, with_room
 from bucketquery.model.schema import Int64s
-from bucketquery.search.kernels import Key, best, concatenated_ranges, in_order, ranked, time_slice
 
 _MANY: Final = 262_144
 
@@ -54,34 +54,34 @@ def ordering(*keys: Int64s) -> Call:
 
 
 _ORDERED: Final = (
-    Claim("columns.ordered.find", "n values among a million", LINEAR, lambda n: finding(MILLION, n)),
-    Claim("columns.ordered.find", "a hundred values among n", LOGARITHMIC, lambda n: finding(n, 100)),
+    Claim("arrays.sorted_arrays.find", "n values among a million", LINEAR, lambda n: finding(MILLION, n)),
+    Claim("arrays.sorted_arrays.find", "a hundred values among n", LOGARITHMIC, lambda n: finding(n, 100)),
     Claim(
-        "columns.ordered.lower_bound",
+        "arrays.sorted_arrays.lower_bound",
         "n keys among 65,536 rows",
         LINEAR,
         lambda n: bounds(65_536, n, is_tied=False),
     ),
     Claim(
-        "columns.ordered.lower_bound",
+        "arrays.sorted_arrays.lower_bound",
         "a hundred keys among n rows",
         LOGARITHMIC,
         lambda n: bounds(n, 100, is_tied=False),
     ),
     Claim(
-        "columns.ordered.lower_bound",
+        "arrays.sorted_arrays.lower_bound",
         "a hundred keys among n rows of one timestamp",
         LOGARITHMIC,
         lambda n: bounds(n, 100, is_tied=True),
     ),
     Claim(
-        "columns.ordered.increasing",
+        "arrays.sorted_arrays.increasing",
         "n rows of two columns",
         LINEAR,
         lambda n: checked(partial(increasing, [np.zeros(n), even(n)]), lambda greater: greater.sum() == n - 1),
     ),
     Claim(
-        "columns.ordered.live_rows",
+        "arrays.sorted_arrays.live_rows",
         "a hundred rows beside n deleted ones",
         LINEAR,
         lambda n: living(even(n), 0, 100),
@@ -89,7 +89,7 @@ _ORDERED: Final = (
         _MANY,
     ),
     Claim(
-        "columns.ordered.live_rows",
+        "arrays.sorted_arrays.live_rows",
         "n rows with a deleted one between",
         LINEAR,
         lambda n: living(np.array([n // 2]), 0, n),
@@ -97,7 +97,7 @@ _ORDERED: Final = (
         _MANY,
     ),
     Claim(
-        "columns.ordered.order_of",
+        "arrays.sorted_arrays.order_of",
         "n keys in order",
         LINEAR,
         lambda n: checked(partial(order_of, [even(n)]), lambda order: order is None),
@@ -105,13 +105,13 @@ _ORDERED: Final = (
         _MANY,
     ),
     Claim(
-        "columns.ordered.order_of",
+        "arrays.sorted_arrays.order_of",
         "n points of a grid",
         LINEAR,
         lambda n: ordering(np.zeros(n, dtype=np.int64), shuffled(even(n))),
     ),
     Claim(
-        "columns.ordered.order_of",
+        "arrays.sorted_arrays.order_of",
         "n random keys",
         LOGLINEAR,
         lambda n: ordering(shuffled(even(n) ** 2)),
@@ -119,7 +119,7 @@ _ORDERED: Final = (
         131_072,
     ),
     Claim(
-        "columns.ordered.order_of",
+        "arrays.sorted_arrays.order_of",
         "n pairs of keys",
         LOGLINEAR,
         lambda n: ordering(shuffled(even(n)) % 256, shuffled(even(n))),
@@ -127,19 +127,19 @@ _ORDERED: Final = (
         131_072,
     ),
     Claim(
-        "columns.ordered.sampled",
+        "arrays.sorted_arrays.sampled",
         "n of a million values",
         LINEAR,
         lambda n: checked(partial(sampled, even(MILLION), n), lambda sample: len(np.unique(sample)) == n),
     ),
     Claim(
-        "columns.ordered.sampled",
+        "arrays.sorted_arrays.sampled",
         "a hundred and twenty-eight of n values",
         CONSTANT,
         lambda n: checked(partial(sampled, even(n), 128), lambda sample: len(np.unique(sample)) == 128),
     ),
     Claim(
-        "columns.ordered.with_room",
+        "arrays.sorted_arrays.with_room",
         "for one more than n, a copy",
         LINEAR,
         lambda n: checked(partial(with_room, even(n), n, n + 1), lambda copy: len(copy) == n + 1 and copy[n - 1]),
@@ -147,7 +147,7 @@ _ORDERED: Final = (
         _MANY,
     ),
     Claim(
-        "columns.ordered.with_room",
+        "arrays.sorted_arrays.with_room",
         "for one more than n, where there is room",
         CONSTANT,
         lambda n: checked(partial(with_room, even(n + 1), n, n + 1), lambda array: len(array) == n + 1),
@@ -190,25 +190,25 @@ def concatenating(ranges: int, each: int) -> Call:
 
 _KERNELS: Final = (
     Claim(
-        "search.kernels.time_slice",
+        "arrays.ranking.time_slice",
         "a window of n rows",
         LOGARITHMIC,
         lambda n: checked(partial(time_slice, even(n), 100, n), lambda rows: rows == slice(50, n // 2)),
     ),
     Claim(
-        "search.kernels.Key.of",
+        "arrays.ranking.Key.of",
         "n values",
         LINEAR,
         lambda n: checked(partial(Key.of, chances(n), None, desc=True), lambda key: (key.ranks <= 0).all()),
         4_096,
         _MANY,
     ),
-    Claim("search.kernels.ranked", "a hundred of n positions", LINEAR, lambda n: ranking(n, 100)),
-    Claim("search.kernels.ranked", "all n positions", LOGLINEAR, lambda n: ranking(n, n), 16_384, 131_072),
-    Claim("search.kernels.best", "a hundred of n", LINEAR, lambda n: picking(n, 100)),
-    Claim("search.kernels.best", "all of n", LOGLINEAR, lambda n: picking(n, n), 16_384, 131_072),
+    Claim("arrays.ranking.ranked", "a hundred of n positions", LINEAR, lambda n: ranking(n, 100)),
+    Claim("arrays.ranking.ranked", "all n positions", LOGLINEAR, lambda n: ranking(n, n), 16_384, 131_072),
+    Claim("arrays.ranking.best", "a hundred of n", LINEAR, lambda n: picking(n, 100)),
+    Claim("arrays.ranking.best", "all of n", LOGLINEAR, lambda n: picking(n, n), 16_384, 131_072),
     Claim(
-        "search.kernels.in_order",
+        "arrays.ranking.in_order",
         "n rows by one key",
         LOGLINEAR,
         lambda n: checked(partial(in_order, [Key(shuffled(even(n)), None)]), lambda order: order[0] != 0),
@@ -216,7 +216,7 @@ _KERNELS: Final = (
         131_072,
     ),
     Claim(
-        "search.kernels.in_order",
+        "arrays.ranking.in_order",
         "n rows by two keys in groups",
         LOGLINEAR,
         lambda n: checked(
@@ -226,8 +226,8 @@ _KERNELS: Final = (
         16_384,
         131_072,
     ),
-    Claim("search.kernels.concatenated_ranges", "n integers", LINEAR, lambda n: concatenating(16, n // 16)),
-    Claim("search.kernels.concatenated_ranges", "n ranges", LINEAR, lambda n: concatenating(n, 1)),
+    Claim("arrays.ranking.concatenated_ranges", "n integers", LINEAR, lambda n: concatenating(16, n // 16)),
+    Claim("arrays.ranking.concatenated_ranges", "n ranges", LINEAR, lambda n: concatenating(n, 1)),
 )
 
 CLAIMS: Final = (*_ORDERED, *_KERNELS)

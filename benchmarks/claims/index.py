@@ -37,8 +37,8 @@ from benchmarks.workloads import (
     shuffled,
 )
 from bucketquery import BucketQuery, ResultsIndex
-from bucketquery.model.queries import AnyQuery
 from bucketquery.model.schema import Kind
+from bucketquery.queries.queries import AnyQuery
 
 #: Late buckets enough that the head is compacted.
 _LATE: Final = 1_200
@@ -303,11 +303,11 @@ _DELETE: Final = "index.ResultsIndex.delete_job"
 _UPSERT: Final = "index.ResultsIndex.upsert"
 _COLUMNS: Final = "index.ResultsIndex.upsert_columns"
 _RESCORE: Final = "index.ResultsIndex.renormalize"
-_JOBS: Final = "snapshot.Reads.jobs"
-_STATS: Final = "snapshot.Reads.stats"
-_PAGE: Final = "snapshot.Reads.get_buckets"
-_SEARCH: Final = "snapshot.Reads.search"
-_SCAN: Final = "snapshot.Reads.scan"
+_JOBS: Final = "reads.Reads.jobs"
+_STATS: Final = "reads.Reads.stats"
+_PAGE: Final = "reads.Reads.get_buckets"
+_SEARCH: Final = "reads.Reads.search"
+_SCAN: Final = "reads.Reads.scan"
 
 CLAIMS: Final = (
     Claim(_PUT, "of n results", CONSTANT, lambda size: putting_a_job(buckets(size), JOB)),
@@ -351,8 +351,8 @@ CLAIMS: Final = (
     Claim(_PAGE, "a page with its records, n buckets", LOGARITHMIC, partial(expanding, 100), 1_024, 32_768),
     Claim(_PAGE, "n buckets with their records", LINEAR, lambda size: expanding(size, 32_768), 1_024, 32_768),
     Claim(_PAGE, "n buckets with their records, read", LOGLINEAR, expanding_and_reading, 256, 8_192),
-    *anomalies_claimed("snapshot.Reads.get_records", "record", "by_field_value"),
-    *anomalies_claimed("snapshot.Reads.get_influencers", "influencer", "influencer_field_value"),
+    *anomalies_claimed("reads.Reads.get_records", "record", "by_field_value"),
+    *anomalies_claimed("reads.Reads.get_influencers", "influencer", "influencer_field_value"),
     Claim(_SEARCH, "the newest page of n buckets", LOGARITHMIC, searching_newest),
     Claim(_SEARCH, "the highest ten of n jobs", LOGARITHMIC, of_many_jobs, 256, 16_384),
     Claim(

@@ -9,10 +9,10 @@ import numpy as np
 from benchmarks.timing import Call
 from benchmarks.workloads import FIRST_MS, JOB, SPAN_MS, SPAN_S, Columns, Document, bucket_columns, worn
 from bucketquery import BucketQuery, InfluencerQuery, RecordQuery, ResultsIndex, Snapshot
-from bucketquery.columns.catalog import Catalog
-from bucketquery.columns.segment import Segment
-from bucketquery.columns.table import Table
+from bucketquery.jobs.catalog import Catalog
 from bucketquery.model.schema import BUCKET, Float64s, Int64s, Kind
+from bucketquery.storage.segment import Segment
+from bucketquery.storage.table import Table
 
 _Result = TypeVar("_Result")
 

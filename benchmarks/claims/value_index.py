@@ -9,9 +9,9 @@ import numpy as np
 from benchmarks.claims.claim import LINEAR, LOGARITHMIC, LOGLINEAR, Claim
 from benchmarks.claims.inputs import MILLION, chances, checked
 from benchmarks.timing import Call
-from bucketquery.columns.ladder import Ladder, Rung
-from bucketquery.columns.tally import Counter, Tally
 from bucketquery.model.schema import Float64s, Int64s
+from bucketquery.value_index.block_counts import Counter, Tally
+from bucketquery.value_index.value_index import Ladder, Rung
 
 #: Values enough that block counts answer from the third call on.
 _MANY: Final = 262_144
@@ -80,7 +80,7 @@ def correcting(size: int, changed: int, *, is_read: bool) -> Call:
 
 _VALUE_INDEXES: Final = (
     Claim(
-        "columns.ladder.Rung.count",
+        "value_index.value_index.Rung.count",
         "n entries, compared",
         LINEAR,
         lambda n: checked(partial(level(n).count, 0, n, 75.0), lambda count: n > count > n // 3),
@@ -88,10 +88,15 @@ _VALUE_INDEXES: Final = (
         131_072,
     ),
     Claim(
-        "columns.ladder.Rung.count", "n entries, with block counts", LOGARITHMIC, level_asked_before, _MANY, 8 * _MANY
+        "value_index.value_index.Rung.count",
+        "n entries, with block counts",
+        LOGARITHMIC,
+        level_asked_before,
+        _MANY,
+        8 * _MANY,
     ),
     Claim(
-        "columns.ladder.Ladder.of",
+        "value_index.value_index.Ladder.of",
         "n rows",
         LINEAR,
         lambda n: checked(partial(Ladder.of, chances(n), (75.0,)), lambda made: made.covered == n and made.rungs),
@@ -99,20 +104,22 @@ _VALUE_INDEXES: Final = (
         _MANY,
     ),
     Claim(
-        "columns.ladder.Ladder.with_later",
+        "value_index.value_index.Ladder.with_later",
         "n rows, 256 at a time",
         LINEAR,
         lambda n: checked(partial(growing, n), lambda grown: grown.covered == n),
     ),
-    Claim("columns.ladder.Ladder.with_later", "sixty-four rows behind n", LOGARITHMIC, appending, 4_096, _MANY),
     Claim(
-        "columns.ladder.Ladder.corrected",
+        "value_index.value_index.Ladder.with_later", "sixty-four rows behind n", LOGARITHMIC, appending, 4_096, _MANY
+    ),
+    Claim(
+        "value_index.value_index.Ladder.corrected",
         "n of a million rows",
         LINEAR,
         lambda n: correcting(MILLION, n, is_read=False),
     ),
     Claim(
-        "columns.ladder.Ladder.corrected",
+        "value_index.value_index.Ladder.corrected",
         "sixty-four of n rows",
         LOGARITHMIC,
         lambda n: correcting(n, 64, is_read=False),
@@ -120,7 +127,7 @@ _VALUE_INDEXES: Final = (
         _MANY,
     ),
     Claim(
-        "columns.ladder.Ladder.corrected",
+        "value_index.value_index.Ladder.corrected",
         "sixty-four of n rows, and reading every level",
         LINEAR,
         lambda n: correcting(n, 64, is_read=True),
@@ -171,7 +178,7 @@ def tied(size: int) -> Float64s:
 
 _BLOCK_COUNTS: Final = (
     Claim(
-        "columns.tally.Tally.count",
+        "value_index.block_counts.Tally.count",
         "all but the ends of n values",
         LOGARITHMIC,
         lambda n: counting(chances(n), lambda values: Tally(values).count),
@@ -179,7 +186,7 @@ _BLOCK_COUNTS: Final = (
         MILLION,
     ),
     Claim(
-        "columns.tally.Tally.count",
+        "value_index.block_counts.Tally.count",
         "where n values are in the class that is divided",
         LINEAR,
         lambda n: counting(tied(n), lambda values: Tally(values).count, 50.0),
@@ -187,7 +194,7 @@ _BLOCK_COUNTS: Final = (
         524_288,
     ),
     Claim(
-        "columns.tally.Counter.count",
+        "value_index.block_counts.Counter.count",
         "n values, for the first time",
         LINEAR,
         lambda n: checked(asked_anew(chances(n), 1), lambda found: n > found > n // 3),
@@ -195,7 +202,7 @@ _BLOCK_COUNTS: Final = (
         2 * _MANY,
     ),
     Claim(
-        "columns.tally.Counter.count",
+        "value_index.block_counts.Counter.count",
         "n values, asked again and again",
         LOGARITHMIC,
         lambda n: counting(chances(n), asked_before),
@@ -203,7 +210,7 @@ _BLOCK_COUNTS: Final = (
         16 * _MANY,
     ),
     Claim(
-        "columns.tally.Counter.count",
+        "value_index.block_counts.Counter.count",
         "n values, for the third time",
         LOGLINEAR,
         lambda n: checked(asked_anew(chances(n), 3), lambda found: n > found > n // 3),

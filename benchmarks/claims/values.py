@@ -116,27 +116,27 @@ def asking_otherwise(size: int) -> Call:
 
 
 _PARTS: Final = (
-    ("model.anomalies.AnomalyRecord.correlated_by_field_value", "correlated_by_field_value"),
-    ("model.anomalies.AnomalyRecord.typical", "typical"),
-    ("model.anomalies.AnomalyRecord.actual", "actual"),
-    ("model.anomalies.AnomalyRecord.causes", "causes"),
-    ("model.anomalies.AnomalyRecord.influencers", "influencers"),
-    ("model.anomalies.AnomalyRecord.geo_results", "geo_results"),
-    ("model.anomalies.AnomalyRecord.anomaly_score_explanation", "anomaly_score_explanation"),
-    ("model.anomalies.AnomalyRecord.other_fields", "other_fields"),
+    ("results.anomalies.AnomalyRecord.correlated_by_field_value", "correlated_by_field_value"),
+    ("results.anomalies.AnomalyRecord.typical", "typical"),
+    ("results.anomalies.AnomalyRecord.actual", "actual"),
+    ("results.anomalies.AnomalyRecord.causes", "causes"),
+    ("results.anomalies.AnomalyRecord.influencers", "influencers"),
+    ("results.anomalies.AnomalyRecord.geo_results", "geo_results"),
+    ("results.anomalies.AnomalyRecord.anomaly_score_explanation", "anomaly_score_explanation"),
+    ("results.anomalies.AnomalyRecord.other_fields", "other_fields"),
 )
-_BUCKET: Final = "model.results.Bucket.to_dict"
+_BUCKET: Final = "results.buckets.Bucket.to_dict"
 
 CLAIMS: Final = (
     *(Claim(of, "n values in each part", LINEAR, partial(reading_a_part, name), 32, 1_024) for of, name in _PARTS),
-    Claim("model.anomalies.AnomalyRecord.to_dict", "n values in each part", LINEAR, writing_a_record, 32, 1_024),
-    Claim("model.anomalies.Influencer.other_fields", "n of them", LINEAR, reading_an_influencer, 128, 8_192),
-    Claim("model.anomalies.Influencer.to_dict", "n other fields", LINEAR, writing_an_influencer, 128, 8_192),
+    Claim("results.anomalies.AnomalyRecord.to_dict", "n values in each part", LINEAR, writing_a_record, 32, 1_024),
+    Claim("results.anomalies.Influencer.other_fields", "n of them", LINEAR, reading_an_influencer, 128, 8_192),
+    Claim("results.anomalies.Influencer.to_dict", "n other fields", LINEAR, writing_an_influencer, 128, 8_192),
     Claim(_BUCKET, "n influencers", LINEAR, partial(writing_a_bucket, "bucket_influencers")),
     Claim(_BUCKET, "n scheduled events", LINEAR, partial(writing_a_bucket, "scheduled_events")),
     Claim(_BUCKET, "n fields of a record", LINEAR, writing_its_record, 32, 1_024),
-    Claim("model.queries.BucketQuery", "n jobs", LINEAR, partial(asking_jobs, BucketQuery), 256, 8_192),
-    Claim("model.queries.RecordQuery", "n jobs", LINEAR, partial(asking_jobs, RecordQuery), 256, 8_192),
-    Claim("model.queries.InfluencerQuery", "n jobs", LINEAR, partial(asking_jobs, InfluencerQuery), 256, 8_192),
-    Claim("model.queries._Query.replace", "n jobs", LINEAR, asking_otherwise, 256, 8_192),
+    Claim("queries.queries.BucketQuery", "n jobs", LINEAR, partial(asking_jobs, BucketQuery), 256, 8_192),
+    Claim("queries.queries.RecordQuery", "n jobs", LINEAR, partial(asking_jobs, RecordQuery), 256, 8_192),
+    Claim("queries.queries.InfluencerQuery", "n jobs", LINEAR, partial(asking_jobs, InfluencerQuery), 256, 8_192),
+    Claim("queries.queries._Query.replace", "n jobs", LINEAR, asking_otherwise, 256, 8_192),
 )

@@ -4,14 +4,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
-from bucketquery.answers.body import Documents, each_of, kept_documents, shown, timestamp_strings, with_strings
-from bucketquery.columns.rest import unpacked
-from bucketquery.columns.view import Selection
-from bucketquery.model.anomalies import AnomalyRecord, Influencer
-from bucketquery.model.bodies import INFLUENCER_FIELDS, RECORD_FIELDS, influencer_body, record_body
+from bucketquery.answers.common import Documents, each_of, kept_documents, shown, timestamp_strings, with_strings
+from bucketquery.ingest.extra_fields import unpacked
 from bucketquery.model.frozen import frozen_values
 from bucketquery.model.schema import REST
+from bucketquery.results.anomalies import AnomalyRecord, Influencer
+from bucketquery.results.response_format import INFLUENCER_FIELDS, RECORD_FIELDS, influencer_body, record_body
 from bucketquery.search.expand import Expansion
+from bucketquery.storage.selection import Selection
 
 _Body = dict[str, Any]
 

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
 from bucketquery.errors import InvalidQuery
-from bucketquery.model.parameters import is_unset, read_boolean_text, read_double, read_page
-from bucketquery.model.queries import AnyQuery, BucketQuery, InfluencerQuery, RecordQuery
 from bucketquery.model.text import brief
+from bucketquery.queries.parameters import is_unset, read_boolean_text, read_double, read_page
+from bucketquery.queries.queries import AnyQuery, BucketQuery, InfluencerQuery, RecordQuery
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from bucketquery.answers.answer import AnyPage
+from bucketquery.answers.run import AnyPage
 from bucketquery.elastic.calls import Call, read_call
 from bucketquery.elastic.replies import METHODS, Reply, all_shards_failed, options, refusal, unknown_path, wrong_method
 from bucketquery.elastic.requests import Request, find_route, read_request
 from bucketquery.errors import BucketQueryError, InvalidQuery, LimitExceeded
 from bucketquery.index import ResultsIndex
-from bucketquery.model.parameters import read_integer
+from bucketquery.queries.parameters import read_integer
 from bucketquery.snapshot import Snapshot
 
 

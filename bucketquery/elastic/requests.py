@@ -17,8 +17,8 @@ from bucketquery.elastic.endpoints import (
     typed,
 )
 from bucketquery.errors import InvalidQuery
-from bucketquery.model.queries import AnyQuery
 from bucketquery.model.text import brief
+from bucketquery.queries.queries import AnyQuery
 
 _RESPONSE: Final = ("human", "pretty")
 _UNSUPPORTED: Final = ("error_trace", "filter_path", "format")

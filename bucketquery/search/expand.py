@@ -5,15 +5,16 @@ from typing import Any, Final
 
 import numpy as np
 
-from bucketquery.columns.ordered import find
-from bucketquery.columns.segment import Segment
-from bucketquery.columns.table import Table
-from bucketquery.columns.view import NO_ROWS, Selection, View
+from bucketquery.arrays.ranking import concatenated_ranges, in_order
+from bucketquery.arrays.sorted_arrays import find
 from bucketquery.errors import LimitExceeded
 from bucketquery.model.instants import LAST_MS
 from bucketquery.model.schema import RECORD, Int64s
-from bucketquery.search.kernels import concatenated_ranges, in_order
 from bucketquery.search.search import key_of
+from bucketquery.storage.segment import Segment
+from bucketquery.storage.selection import Selection
+from bucketquery.storage.table import Table
+from bucketquery.storage.view import NO_ROWS, View
 
 #: Of one bucket the first so many, in the order below.
 MOST_OF_A_BUCKET: Final = 10_000

@@ -13,15 +13,17 @@ from typing import Any, Final
 
 import numpy as np
 
-from bucketquery.columns.ladder import Ladder, merits_of
-from bucketquery.columns.table import Table
-from bucketquery.columns.view import NO_ROWS, Selection, View
+from bucketquery.arrays.ranking import Key, best, ranked, time_slice
 from bucketquery.model.instants import FIRST_MS, LAST_MS
-from bucketquery.model.queries import Question
 from bucketquery.model.schema import Array, Bools, Int64s, Type
-from bucketquery.search.kernels import Key, best, ranked, time_slice
-from bucketquery.search.matches import Matches, Rows, Window
+from bucketquery.queries.resolved import Question
 from bucketquery.search.plan import BY_TIME, SHORTCUTS, Path, Plan
+from bucketquery.search.threshold import Matches, Rows
+from bucketquery.search.window import Window
+from bucketquery.storage.selection import Selection
+from bucketquery.storage.table import Table
+from bucketquery.storage.view import NO_ROWS, View
+from bucketquery.value_index.value_index import Ladder, merits_of
 
 _SCAN_ROWS: Final = 4096
 

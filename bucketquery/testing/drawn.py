@@ -12,7 +12,7 @@ from typing import Any, Final, TypeVar
 
 from hypothesis import strategies as st
 
-from bucketquery.model.queries import BucketQuery, InfluencerQuery, RecordQuery
+from bucketquery.queries.queries import BucketQuery, InfluencerQuery, RecordQuery
 from bucketquery.testing.reference import HELD, SORTABLE
 
 Result = dict[str, Any]

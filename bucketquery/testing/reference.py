@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from bucketquery.errors import LimitExceeded, NotFound
-from bucketquery.model.queries import BucketQuery, InfluencerQuery, RecordQuery
+from bucketquery.queries.queries import BucketQuery, InfluencerQuery, RecordQuery
 from bucketquery.testing.shapes import Document, bucket_shape, influencer_shape, record_shape, timestamp_ms
 
 Query = BucketQuery | RecordQuery | InfluencerQuery

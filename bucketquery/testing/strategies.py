@@ -8,7 +8,7 @@ Left to others: what exactly is drawn (`drawn`), histories of writes, and docume
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from bucketquery.model.queries import BucketQuery, InfluencerQuery, RecordQuery
+from bucketquery.queries.queries import BucketQuery, InfluencerQuery, RecordQuery
 
 if TYPE_CHECKING:
     from hypothesis import strategies as st

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from bucketquery import BucketQuery, ResultsIndex, Snapshot
-from bucketquery.columns import ladder as ladders
+from bucketquery.value_index import value_index as ladders
 from support.helpers import PATIENCE_S, lead_by_value, limit_heads
 
 HOUR = 3_600_000

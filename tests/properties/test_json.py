@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bucketquery import BucketQuery, ResultsIndex
-from bucketquery.answers import body
+from bucketquery.answers import columnar_json
 from support.helpers import JOB, WRITERS, bucket, respelled, write_by
 from support.strategies import History, histories
 
@@ -32,9 +32,9 @@ def written_in_every_way(page: Any) -> None:
     for writer in WRITERS:
         with pytest.MonkeyPatch.context() as patch:
             write_by(patch, writer)
-            patch.setattr(body, "_FEW", 2)
+            patch.setattr(columnar_json, "_FEW", 2)
             straight = page.to_json()
-            patch.setattr(body, "_straight", False)
+            patch.setattr(columnar_json, "_straight", False)
             assert page.to_json() == straight
             assert repr(json.loads(page.to_json(human=True))) == repr(page.to_dict(human=True))
         assert repr(json.loads(straight.decode())) == repr(page.to_dict())

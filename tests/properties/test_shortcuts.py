@@ -17,7 +17,7 @@ import numpy.typing as npt
 import pytest
 
 from bucketquery import Kind, ResultsIndex, Snapshot
-from bucketquery.columns.ladder import Ladder
+from bucketquery.value_index.value_index import Ladder
 from support.shortcuts import OF_ONE, force, take_only
 from support.strategies import HELD, KEPT, KINDS, QUERIES, SCORES, Query, kind_of
 

@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
 from bucketquery import BucketQuery, Commit, InvalidDocument, InvalidQuery, Kind, ResultsIndex, Snapshot, UnknownJob
-from bucketquery.columns import ladder as ladders
-from bucketquery.columns import segment as segments
-from bucketquery.columns.ladder import Ladder
-from bucketquery.columns.view import View
+from bucketquery.storage import segment as segments
+from bucketquery.storage.view import View
 from bucketquery.testing import evaluate
+from bucketquery.value_index import value_index as ladders
+from bucketquery.value_index.value_index import Ladder
 from support.cases import outcome, whole
 from support.helpers import ask_together, lead_by_value, limit_heads, moved, table_of, without
 from support.strategies import (

@@ -11,18 +11,20 @@ import numpy as np
 import pytest
 
 from bucketquery import ResultsIndex, Snapshot
-from bucketquery.columns import catalog, tally
-from bucketquery.columns import ladder as ladders
-from bucketquery.columns import segment as segments
-from bucketquery.columns import table as tables
-from bucketquery.columns.documents import read_documents
-from bucketquery.columns.packed import Layout, Packed, layout_of
-from bucketquery.columns.segment import Segment
-from bucketquery.columns.table import Table
+from bucketquery.arrays import ranking as kernels
+from bucketquery.ingest.documents import read_documents
+from bucketquery.jobs import catalog
 from bucketquery.model import encoding
 from bucketquery.model.schema import BUCKET, Array, Schema
-from bucketquery.search import kernels, matches
 from bucketquery.search import search as searches
+from bucketquery.search import threshold as matches
+from bucketquery.storage import segment as segments
+from bucketquery.storage import table as tables
+from bucketquery.storage.packed_rows import Layout, Packed, layout_of
+from bucketquery.storage.segment import Segment
+from bucketquery.storage.table import Table
+from bucketquery.value_index import block_counts as tally
+from bucketquery.value_index import value_index as ladders
 
 JOB = "web"
 SPAN_S = 300

@@ -7,8 +7,13 @@ from typing import Any, Final
 
 import pytest
 
-from bucketquery.columns import ladder, segment, table, tally
-from bucketquery.search import kernels, many, matches, plan, search
+from bucketquery.arrays import ranking as kernels
+from bucketquery.search import many_jobs as many
+from bucketquery.search import plan, search
+from bucketquery.search import threshold as matches
+from bucketquery.storage import segment, table
+from bucketquery.value_index import block_counts as tally
+from bucketquery.value_index import value_index as ladder
 from support.helpers import ask_together, limit_heads
 
 #: How a search may be run: as users have it, by its shortcuts wherever that can be, or without any.

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from bucketquery import AnomalyRecord, Influencer, InvalidDocument, InvalidQuery, RecordPage, ResultsIndex
-from bucketquery.answers.body import timestamp_strings
+from bucketquery.answers.common import timestamp_strings
 from bucketquery.model.encoding import encoded
 from bucketquery.model.frozen import FrozenMapping
 from support.helpers import JOB, SPAN_S, STEP, WRITERS, bucket, record, write_by

@@ -12,11 +12,11 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from bucketquery.columns.arrays import read_columns, read_scores
-from bucketquery.columns.checks import StoredInfluencer
-from bucketquery.columns.segment import Segment
 from bucketquery.errors import InvalidDocument, InvalidQuery
+from bucketquery.ingest.arrays import read_columns, read_scores
 from bucketquery.model.instants import FIRST_MS, LAST_MS
+from bucketquery.results.stored_influencer import StoredInfluencer
+from bucketquery.storage.segment import Segment
 from support.helpers import JOB, SPAN_S, STEP, addresses, bucket, segment, stored, without
 
 INT64_MIN, INT64_MAX = -(2**63), 2**63 - 1

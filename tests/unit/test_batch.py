@@ -6,8 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bucketquery.columns import packed
-from bucketquery.columns.batch import (
+from bucketquery.ingest.batch import (
     Chunk,
     Column,
     JobCodes,
@@ -17,10 +16,11 @@ from bucketquery.columns.batch import (
     refused,
     whole_column,
 )
-from bucketquery.columns.checks import Unfit
-from bucketquery.columns.lists import Lists
+from bucketquery.ingest.checks import Unfit
 from bucketquery.model.instants import FIRST_MS, LAST_MS
 from bucketquery.model.schema import BUCKET, Field
+from bucketquery.storage import packed_rows as packed
+from bucketquery.storage.sparse_lists import Lists
 
 INT64_MAX = 2**63 - 1
 

@@ -7,12 +7,13 @@ from weakref import ref
 
 import pytest
 
-from bucketquery.columns import catalog as catalogs
-from bucketquery.columns.catalog import _KNOWN_PER_ASKED, _MANY, Catalog, Job
 from bucketquery.errors import UnknownJob
 from bucketquery.index import ResultsIndex
-from bucketquery.model.results import Commit
+from bucketquery.jobs import catalog as catalogs
+from bucketquery.jobs.catalog import _KNOWN_PER_ASKED, _MANY, Catalog
+from bucketquery.jobs.job import Job
 from bucketquery.model.schema import BUCKET
+from bucketquery.results.commit import Commit
 from support.helpers import JOB, ask_together, bucket, table
 
 SHARDS = catalogs._SHARDS

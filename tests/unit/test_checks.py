@@ -9,9 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bucketquery.columns.checks import (
+from bucketquery.ingest.checks import (
     Owner,
-    StoredInfluencer,
     Unfit,
     boolean,
     bucket_influencers,
@@ -24,6 +23,7 @@ from bucketquery.columns.checks import (
 )
 from bucketquery.model.instants import FIRST_MS, LAST_MS
 from bucketquery.model.schema import BUCKET
+from bucketquery.results.stored_influencer import StoredInfluencer
 
 INT64_MIN, INT64_MAX = -(2**63), 2**63 - 1
 OWNER = Owner("web", 1_000, 300, is_interim=True)

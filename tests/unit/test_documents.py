@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bucketquery.columns import documents as reading
-from bucketquery.columns.batch import Batch
-from bucketquery.columns.checks import StoredInfluencer
-from bucketquery.columns.documents import read_documents
 from bucketquery.errors import InvalidDocument
+from bucketquery.ingest import documents as reading
+from bucketquery.ingest.batch import Batch
+from bucketquery.ingest.documents import read_documents
 from bucketquery.model.instants import LAST_MS
 from bucketquery.model.schema import BUCKET, RECORD
+from bucketquery.results.stored_influencer import StoredInfluencer
 from support.helpers import JOB, SPAN_S, STEP, bucket, record, row_of, rows, segment, stored
 
 CHUNK = reading._CHUNK

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bucketquery.columns.table import Table
-from bucketquery.columns.view import Selection
 from bucketquery.errors import LimitExceeded
 from bucketquery.model.schema import RECORD
 from bucketquery.search import expand as room
 from bucketquery.search.expand import Expansion, expand
+from bucketquery.storage.selection import Selection
+from bucketquery.storage.table import Table
 from support.helpers import bucket, limit_heads, record, segment, table
 
 BLAMED = [{"influencer_field_name": "bucket_time"}]

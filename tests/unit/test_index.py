@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 
 from bucketquery import BucketQuery, Commit, InvalidDocument, InvalidQuery, ResultsIndex, Snapshot, UnknownJob
-from bucketquery.columns.packed import Layout
-from bucketquery.columns.rows import Row
-from bucketquery.columns.table import Table
+from bucketquery.storage.packed_rows import Layout
+from bucketquery.storage.single_row_writes import Row
+from bucketquery.storage.table import Table
 from support.helpers import FULL, JOB, PATIENCE_S, SPAN_S, STEP, bucket, moved, record, rows, stored, table_of
 
 

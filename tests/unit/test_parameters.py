@@ -12,7 +12,8 @@ import pytest
 
 from bucketquery.errors import InvalidQuery, LimitExceeded
 from bucketquery.model.instants import FIRST_MS, LAST_MS, NowMath, Stretch
-from bucketquery.model.parameters import (
+from bucketquery.model.schema import BUCKET, INFLUENCER, MAPPED, NESTED_FIELDS, RECORD, TEXT_FIELDS, Schema
+from bucketquery.queries.parameters import (
     MOST_JOBS,
     is_unset,
     order_of,
@@ -30,7 +31,6 @@ from bucketquery.model.parameters import (
     read_sort,
     read_text,
 )
-from bucketquery.model.schema import BUCKET, INFLUENCER, MAPPED, NESTED_FIELDS, RECORD, TEXT_FIELDS, Schema
 
 
 def refusal(ask: Callable[[], object]) -> InvalidQuery:

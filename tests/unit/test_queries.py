@@ -12,10 +12,11 @@ import numpy as np
 import pytest
 
 from bucketquery.errors import InvalidQuery, LimitExceeded
-from bucketquery.model.client import client_query
 from bucketquery.model.instants import FIRST_MS, LAST_MS
-from bucketquery.model.queries import BucketQuery, Question, settle
 from bucketquery.model.schema import BUCKET
+from bucketquery.queries.client_keywords import client_query
+from bucketquery.queries.queries import BucketQuery, settle
+from bucketquery.queries.resolved import Question
 
 DEFAULTS: dict[str, Any] = {
     "jobs": ("web",),

@@ -11,7 +11,8 @@ import pytest
 
 from bucketquery.model.frozen import FrozenMapping
 from bucketquery.model.instants import FIRST_MS, LAST_MS
-from bucketquery.model.results import Bucket, BucketInfluencer, Commit
+from bucketquery.results.buckets import Bucket, BucketInfluencer
+from bucketquery.results.commit import Commit
 
 INFLUENCER = BucketInfluencer(
     job_id="web",

@@ -7,13 +7,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bucketquery.columns.table import Table
-from bucketquery.columns.view import Selection
-from bucketquery.model.queries import BucketQuery, Question, RecordQuery, settle
 from bucketquery.model.schema import RECORD
+from bucketquery.queries.queries import BucketQuery, RecordQuery, settle
+from bucketquery.queries.resolved import Question
 from bucketquery.search import search as searches
 from bucketquery.search.plan import Plan
 from bucketquery.search.search import scan, search
+from bucketquery.storage.selection import Selection
+from bucketquery.storage.table import Table
 from bucketquery.testing import evaluate
 from support.helpers import JOB, STEP, Document, bucket, lead_by_value, limit_heads, record, rows, segment, table
 

@@ -7,12 +7,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bucketquery.columns import segment as segments
-from bucketquery.columns.ladder import Ladder, merits_of
-from bucketquery.columns.lists import Lists
-from bucketquery.columns.rows import append, row_at
-from bucketquery.columns.segment import Segment, gather
 from bucketquery.model.schema import BUCKET, RECORD, Array, Int64s, Schema
+from bucketquery.storage import segment as segments
+from bucketquery.storage.gather import gather
+from bucketquery.storage.segment import Segment
+from bucketquery.storage.single_row_writes import append, row_at
+from bucketquery.storage.sparse_lists import Lists
+from bucketquery.value_index.value_index import Ladder, merits_of
 from support.helpers import (
     FULL,
     STEP,

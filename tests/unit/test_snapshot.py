@@ -18,8 +18,8 @@ from bucketquery import (
     Snapshot,
     UnknownJob,
 )
-from bucketquery.columns import view as views
-from bucketquery.columns.ordered import lower_bound
+from bucketquery.arrays.sorted_arrays import lower_bound
+from bucketquery.storage import view as views
 from support.helpers import JOB, PATIENCE_S, STEP, bucket, rows, table_of
 
 

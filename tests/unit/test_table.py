@@ -8,17 +8,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bucketquery.columns import packed as packing
-from bucketquery.columns import table as tables
-from bucketquery.columns import texts
-from bucketquery.columns.arrays import read_scores
-from bucketquery.columns.ordered import find
-from bucketquery.columns.packed import Packed
-from bucketquery.columns.rows import row_at
-from bucketquery.columns.segment import Segment
-from bucketquery.columns.table import Counts, Table, UnknownRows
-from bucketquery.columns.view import NO_ROWS, View
+from bucketquery.arrays.sorted_arrays import find
+from bucketquery.ingest.arrays import read_scores
 from bucketquery.model.schema import BUCKET, RECORD, Array
+from bucketquery.storage import keywords as texts
+from bucketquery.storage import packed_rows as packing
+from bucketquery.storage import table as tables
+from bucketquery.storage.packed_rows import Packed
+from bucketquery.storage.segment import Segment
+from bucketquery.storage.single_row_writes import row_at
+from bucketquery.storage.table import Counts, Table, UnknownRows
+from bucketquery.storage.view import NO_ROWS, View
 from support.helpers import (
     FULL,
     SPAN_S,

@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bucketquery.columns.view import Selection, View
 from bucketquery.model.schema import RECORD, Int64s
+from bucketquery.storage.selection import Selection
+from bucketquery.storage.view import View
 from support.helpers import FULL, STEP, bucket, record, rows, segment, table
 
 

@@ -1,0 +1,1 @@
+"""Pure functions of arrays: sorted arrays, and ranking."""

@@ -1,0 +1,320 @@
+"""Arrays to checked columns: the bulk way in, of results and of new scores for them.
+
+What documents may hold, columns may; `checks` has the definitions.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Final, NamedTuple, TypeVar
+
+import numpy as np
+
+from bucketquery.arrays.sorted_arrays import order_of
+from bucketquery.errors import InvalidDocument
+from bucketquery.ingest import checks
+from bucketquery.ingest.batch import (
+    Batch,
+    Chunk,
+    Column,
+    JobCodes,
+    assemble,
+    checked_column,
+    in_bounds,
+    refused,
+    whole_column,
+)
+from bucketquery.ingest.checks import IS_REQUIRED, Owner, Unfit
+from bucketquery.ingest.extra_fields import packed, part
+from bucketquery.model.instants import FIRST_MS, LAST_MS
+from bucketquery.model.numbers import is_real
+from bucketquery.model.schema import SCHEMAS, Array, Field, Int64s, Kind, Schema, Type
+from bucketquery.model.text import brief
+from bucketquery.queries.parameters import read_job_id
+from bucketquery.storage.segment import Segment
+from bucketquery.storage.sparse_lists import Lists
+
+_Stored = TypeVar("_Stored")
+
+_BESIDE_THE_SCHEMA: Final = frozenset({"job_id", "result_type"})
+_INT64_EDGE: Final = 2**63
+#: Units of datetime64 too fine to reach the edges of the years 0001 to 9999, or to have them converted.
+_INSIDE_THE_YEARS: Final = frozenset({"ns", "ps", "fs", "as"})
+
+
+def read_columns(columns: object, job_id: str | None, kind: Kind, *, keep: bool = True) -> Batch:
+    """A batch of arrays by field name, checked, copied and sorted.
+
+    Args:
+        columns: 1-d and equally long; ``timestamp`` in epoch ms or datetime64, ``bucket_span`` may be one int for all.
+            A field left out, a masked entry, or None in a list or among objects is missing.
+        job_id: the job of all of them; None where a column ``job_id`` says it for each.
+        kind: what all of them are.
+        keep: whether to keep what is only shown, and not only what filters and sorts.
+
+    Raises:
+        InvalidDocument: a column or an entry cannot be stored; ``field`` is its path, such as
+            ``columns.anomaly_score[3]``.
+        InvalidQuery: no job can be called ``job_id``.
+    """
+    schema = SCHEMAS[kind]
+    given = _arrays(_named(columns, schema, schema.fields))
+    length = len(given["timestamp"])
+    codes = JobCodes()
+    jobs = _jobs(given.get("job_id"), job_id, length, codes)
+    stored = {field.name: _column(field, given.get(field.name), length) for field in schema.columns}
+    ids = codes.ids()
+
+    values = {name: column.values for name, column in stored.items()}
+    lists = {
+        field.name: _rest(schema, given, length)
+        if field.type is Type.REST
+        else _lists(field, given.get(field.name), lambda row: Owner.at(row, ids[jobs[row]], values))
+        for field in schema.lists
+    }
+    if "result_type" in given:
+        _each("result_type", given["result_type"], lambda value, _: _check_kind(value, kind))
+    chunk = Chunk.of(jobs, stored, lists)
+    return assemble({kind: [chunk if keep else chunk.without(schema.only_shown)]}, ids, {})
+
+
+class Scores(NamedTuple):
+    """New scores for results of one job and kind.
+
+    Attributes:
+        segment: the columns of the identity and of the score, in identity order, of several with one identity the last.
+        given: the columns of the identity, in the order they came.
+    """
+
+    segment: Segment
+    given: Sequence[Int64s]
+
+    def unknown(self, rows: Int64s) -> InvalidDocument:
+        """The error that names the first row given for one of some rows of the segment."""
+        identities = zip(*(column[rows].tolist() for column in self.segment.identities()), strict=True)
+        wanted = set(identities)
+        given = list(zip(*(column.tolist() for column in self.given), strict=True))
+        row = next(row for row, identity in enumerate(given) if identity in wanted)
+        schema = self.segment.schema
+        reason = f"the job has no {schema.kind} of this {' and '.join(schema.identity)}"
+        return refused(f"columns.{schema.identity[0]}[{row}]", Unfit(reason, given[row][0]))
+
+
+def read_scores(columns: object, kind: Kind) -> Scores:
+    """New scores from arrays by field name, checked as `read_columns` does, copied and sorted.
+
+    Args:
+        columns: the identity and the score, all of them required, and no others.
+        kind: of what; its identity has no texts.
+
+    Raises:
+        InvalidDocument: a column or an entry cannot be taken; ``field`` is its path.
+    """
+    schema = SCHEMAS[kind]
+    names = (*schema.identity, schema.score)
+    fields = [replace(schema.by_name[name], required=True) for name in names]
+    if isinstance(columns, Mapping):
+        for name in columns:
+            if name not in names:
+                raise refused(f"columns.{brief(name)}", Unfit(f"not one of [{', '.join(names)}]", name))
+    given = _arrays(_named(columns, schema, fields))
+    stored = {field.name: _column(field, given[field.name], len(given["timestamp"])).values for field in fields}
+    keys = [stored[name] for name in schema.identity]
+    order = order_of(keys)
+    ascending = stored if order is None else {name: column[order] for name, column in stored.items()}
+    return Scores(Segment(schema, len(ascending["timestamp"]), ascending, {}, {}, {}), keys)
+
+
+def _named(columns: object, schema: Schema, fields: Sequence[Field]) -> dict[str, Any]:
+    if not isinstance(columns, Mapping):
+        reason = f"[columns] must be arrays by field name, not {type(columns).__name__}"
+        raise InvalidDocument(reason, field="columns", value=columns)
+    for name in columns:
+        if name not in _BESIDE_THE_SCHEMA and name not in schema.by_name:
+            raise refused(f"columns.{brief(name)}", Unfit(f"no field of a {schema.kind}", name))
+    given = {name: column for name, column in columns.items() if column is not None}
+    for field in fields:
+        if field.required and field.name not in given:
+            raise refused(f"columns.{field.name}", Unfit(IS_REQUIRED, None))
+    return given
+
+
+def _arrays(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Each column as a list, a tuple or a 1-d array, all of one length; a single ``bucket_span`` stays as it is."""
+    columns = {}
+    length = None
+    for name in sorted(given, key=lambda name: name != "timestamp"):
+        column = given[name]
+        if isinstance(column, Sequence) and not isinstance(column, str | bytes | range | memoryview):
+            # NumPy would take lists of one length for a table, and fall over others.
+            column = list(column)
+        if name == "bucket_span" and type(column) is np.ndarray and column.ndim == 0:
+            column = column[()]
+        if name != "bucket_span" or not _is_single(column):
+            column = _array(f"columns.{name}", column)
+            length = len(column) if length is None else length
+            if len(column) != length:
+                reason = f"has {len(column)} entries where [timestamp] has {length}"
+                raise refused(f"columns.{name}", Unfit(reason, given[name]))
+        columns[name] = column
+    return columns
+
+
+def _array(path: str, column: Any) -> Any:
+    if isinstance(column, list | tuple):
+        return column
+    array = np.asanyarray(column)
+    if array.ndim == 1 and array.dtype.names is None:
+        return array
+    shown = "one of records" if array.ndim == 1 else f"{array.ndim}-d" if array.ndim else type(column).__name__
+    raise refused(path, Unfit(f"must be a 1-d array, not {shown}", column))
+
+
+def _is_single(column: object) -> bool:
+    return isinstance(column, bool | np.bool_) or is_real(column)
+
+
+def _jobs(column: Any, job_id: str | None, length: int, codes: JobCodes) -> Int64s:
+    if (column is None) == (job_id is None):
+        reason = "the job must be said by a column [job_id] or by the argument, and not by both"
+        raise InvalidDocument(reason, field="columns.job_id" if job_id is None else "job_id", value=job_id)
+    if column is not None:
+        return np.array(_each("job_id", column, lambda value, _: codes.code(value)), dtype=np.int64)
+    # One code for all, which takes no memory.
+    return np.broadcast_to(np.int64(codes.code(read_job_id(job_id))), length)
+
+
+def _column(field: Field, given: Any, length: int) -> Column:
+    """The checked column, a copy."""
+    if given is None:
+        given = [None] * length
+    if field.name == "bucket_span" and _is_single(given):
+        try:
+            return Column(np.full(length, checks.scalar(field, given), dtype=np.int64), None)
+        except Unfit as unfit:
+            raise refused("columns.bucket_span", unfit) from None
+    whole = _whole_array(field, given)
+    if whole is None:
+        return checked_column(field, _each(field.name, given, lambda value, _: checks.scalar(field, value)))
+    return whole
+
+
+def _whole_array(field: Field, given: Any) -> Column | None:
+    """The column if all of it is plainly of the field's type; None where single entries must be looked at."""
+    if isinstance(given, list | tuple):
+        return whole_column(field, given)
+    if given.dtype.kind == "O":
+        return whole_column(field, given.tolist())
+    if not isinstance(given, np.ma.MaskedArray):
+        values = _converted(field, given)
+        return None if values is None else Column(values, None)
+    present = ~np.ma.getmaskarray(given)
+    dense = _converted(field, np.ma.getdata(given)[present])
+    if dense is None or (field.required and not present.all()):
+        return None
+    values = np.full(len(given), np.nan if field.type is Type.DOUBLE else 0, dtype=dense.dtype)
+    values[present] = dense
+    return Column(values, None if field.type is Type.DOUBLE or present.all() else present)
+
+
+def _converted(field: Field, array: Array) -> Array | None:
+    """A copy of the array in the column's dtype, if every entry is inside the field's bounds."""
+    dtype_kind = array.dtype.kind
+    if field.type is Type.KEYWORD:
+        return None
+    if field.type is Type.BOOLEAN:
+        return array.copy() if dtype_kind == "b" else None
+    if field.type is Type.TIMESTAMP and dtype_kind == "M":
+        column = _milliseconds(array)
+    elif dtype_kind not in "iuf":
+        return None
+    elif field.type is Type.DOUBLE:
+        with np.errstate(over="ignore"):
+            doubles = array.astype(np.float64)
+        doubles += 0.0
+        return doubles if np.isfinite(doubles).all() else None
+    else:
+        column = _integers(array)
+    return column if column is not None and in_bounds(field, column) else None
+
+
+def _integers(array: Array) -> Int64s | None:
+    dtype_kind = array.dtype.kind
+    if dtype_kind == "f":
+        # Half precision does not reach as far as the bounds it is compared with.
+        array = array.astype(np.promote_types(array.dtype, np.float64))
+        if not (np.isfinite(array) & (array == np.floor(array)) & (abs(array) < _INT64_EDGE)).all():
+            return None
+    if dtype_kind == "u" and (array >= np.uint64(_INT64_EDGE)).any():
+        return None
+    return array.astype(np.int64)
+
+
+def _milliseconds(array: Array) -> Int64s | None:
+    unit, multiple = np.datetime_data(array.dtype)
+    if np.isnat(array).any() or unit == "generic":
+        return None
+    if unit in _INSIDE_THE_YEARS and multiple != 1:
+        # NumPy multiplies first, and what leaves int64 wraps around.
+        return None
+    if unit not in _INSIDE_THE_YEARS:
+        # A cast between units wraps around silently, so the bounds are cast and the values compared as they are.
+        first, last = (np.datetime64(bound, "ms").astype(array.dtype) for bound in (FIRST_MS, LAST_MS))
+        if not ((first <= array) & (array <= last)).all():
+            return None
+    return array.astype("datetime64[ms]").astype(np.int64)
+
+
+def _lists(field: Field, given: Any, owner: Callable[[int], Owner]) -> Lists:
+    def listed(value: object, row: int) -> tuple[object, ...]:
+        return () if value is None else checks.listed(field, value, owner(row))
+
+    return Lists.of_tuples([] if given is None else _each(field.name, given, listed))
+
+
+def _rest(schema: Schema, given: Mapping[str, Any], length: int) -> Lists:
+    """The rest of each row, made of the columns of its parts."""
+    parts: list[dict[str, Any]] = [{} for _ in range(length)]
+    for field in schema.parts:
+        for row, value in enumerate(_parts(field, given.get(field.name))):
+            if value is not None:
+                parts[row][field.name] = value
+    return Lists.of_tuples([packed(some) for some in parts])
+
+
+def _parts(field: Field, given: Any) -> list[Any]:
+    def stored(value: object, _: int) -> Any:
+        return None if value is None else part(field, value)
+
+    return [] if given is None else _each(field.name, given, stored)
+
+
+def _each(name: str, given: Any, store: Callable[[object, int], _Stored]) -> list[_Stored]:
+    """What ``store`` makes of each entry and its row; a masked entry is None.
+
+    Raises:
+        InvalidDocument: naming the first entry that is refused.
+    """
+    stored = []
+    for row, value in enumerate(_entries(given)):
+        try:
+            stored.append(store(value, row))
+        except Unfit as unfit:
+            raise refused(f"columns.{name}[{row}]{unfit.path}", unfit) from None
+    return stored
+
+
+def _entries(given: Any) -> Sequence[object]:
+    if isinstance(given, list | tuple):
+        return given
+    bare = np.ma.getdata(given)
+    # Python's types have no room for every datetime64 and timedelta64, and a bare number would stand for such a one.
+    entries = list(bare) if bare.dtype.kind in "mM" else bare.tolist()
+    if not isinstance(given, np.ma.MaskedArray):
+        return entries
+    masks = np.ma.getmaskarray(given).tolist()
+    return [None if masked else entry for entry, masked in zip(entries, masks, strict=True)]
+
+
+def _check_kind(value: object, kind: Kind) -> None:
+    if value is not None and not (isinstance(value, str) and value == kind):
+        raise Unfit(f"must be [{kind}]", value)

@@ -1,0 +1,295 @@
+"""Batches: checked columns on their way in, put by job and in identity order.
+
+`documents` and `arrays` read what comes in, each in its way, and put their columns together here. Nothing here knows an
+index: a batch that cannot be stored is refused before any lock is taken.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import accumulate, pairwise
+from types import NoneType
+from typing import Any, Final, NamedTuple, Self
+
+import numpy as np
+
+from bucketquery.arrays.sorted_arrays import order_of
+from bucketquery.errors import InvalidDocument
+from bucketquery.ingest.checks import IS_REQUIRED, Unfit
+from bucketquery.model.instants import FIRST_MS, LAST_MS
+from bucketquery.model.schema import SCHEMAS, Array, Bools, Field, Int64s, Kind, Objects, Schema, Type
+from bucketquery.model.text import JOB_ID_RULE, is_job_id, plain
+from bucketquery.storage.keywords import compact
+from bucketquery.storage.packed_rows import NOTHING, Layout, are_few, layout_of
+from bucketquery.storage.segment import Segment, coded, packed_segment
+from bucketquery.storage.single_row_writes import Row, packed_rows
+from bucketquery.storage.sparse_lists import NO_LISTS, Entry, Lists
+
+#: The types that a whole column may be of, beside missing values, to be taken as it is.
+PLAIN: Final = {
+    Type.TIMESTAMP: frozenset({int, NoneType}),
+    Type.INTEGER: frozenset({int, NoneType}),
+    Type.DOUBLE: frozenset({int, float, NoneType}),
+    Type.BOOLEAN: frozenset({bool, NoneType}),
+    Type.KEYWORD: frozenset({str, NoneType}),
+}
+
+
+#: So few texts of a batch are shared by all its jobs, whether each has them all or not.
+_FEW_TEXTS: Final = 64
+
+
+class Batch(NamedTuple):
+    """Checked results on their way in.
+
+    Attributes:
+        parts: by the kinds that were met and by job, each in identity order without a repeat.
+        skipped: how many documents were passed over, by their ``result_type``.
+        rows: single results where each job has one or there are but a few, each behind its job and the layout of its
+            kind; those of one job and kind are in identity order without a repeat.
+    """
+
+    parts: Mapping[Kind, Mapping[str, Segment]]
+    skipped: Mapping[str, int]
+    rows: Sequence[tuple[str, Layout, Row]] = ()
+
+    @property
+    def segments(self) -> Mapping[Kind, Mapping[str, Segment]]:
+        """All of it by kind and job."""
+        found: dict[Kind, dict[str, Segment]] = {kind: dict(jobs) for kind, jobs in self.parts.items()}
+        single: dict[tuple[Layout, str], list[Row]] = {}
+        for job_id, layout, row in self.rows:
+            single.setdefault((layout, job_id), []).append(row)
+        for (layout, job_id), rows in single.items():
+            found.setdefault(layout.kind, {})[job_id] = packed_rows(layout, rows)
+        return found
+
+
+class Column(NamedTuple):
+    """A checked column.
+
+    Attributes:
+        values: the default, NaN or None where missing; texts as such.
+        present: which are not missing; None where none is, and of doubles and texts.
+    """
+
+    values: Array
+    present: Bools | None
+
+
+class Chunk(NamedTuple):
+    """Some results of one kind as columns, in the order they came.
+
+    Attributes:
+        jobs: the job of each, as a code.
+        columns: each column's values, texts as such.
+        present: what is not missing, of the columns but doubles and texts in which something is.
+        lists: each list field's.
+    """
+
+    jobs: Int64s
+    columns: Mapping[str, Array]
+    present: Mapping[str, Bools]
+    lists: Mapping[str, Lists]
+
+    @classmethod
+    def of(cls, jobs: Int64s, columns: Mapping[str, Column], lists: Mapping[str, Lists]) -> Self:
+        """The chunk of some checked columns."""
+        return cls(
+            jobs,
+            {name: column.values for name, column in columns.items()},
+            {name: column.present for name, column in columns.items() if column.present is not None},
+            lists,
+        )
+
+    def without(self, lists: Iterable[str]) -> "Chunk":
+        """The same without some lists."""
+        return self._replace(lists={**self.lists, **dict.fromkeys(lists, NO_LISTS)})
+
+    def mask(self, name: str) -> Bools:
+        """Which rows have the field, of a column but doubles and texts."""
+        return self.present.get(name, np.ones(len(self.jobs), dtype=np.bool_))
+
+
+class JobCodes:
+    """Codes for job ids in the order in which they are met first; each id is checked once."""
+
+    def __init__(self) -> None:
+        self._codes: dict[str, int] = {}
+
+    def code(self, job_id: object) -> int:
+        """The job's code.
+
+        Raises:
+            Unfit: no job can be called so.
+        """
+        if not isinstance(job_id, str):
+            raise Unfit(IS_REQUIRED if job_id is None else f"must be text, not {type(job_id).__name__}", job_id)
+        job_id = plain(job_id)
+        code = self._codes.get(job_id)
+        if code is None:
+            if not is_job_id(job_id):
+                raise Unfit(JOB_ID_RULE, job_id)
+            code = self._codes[job_id] = len(self._codes)
+        return code
+
+    def whole(self, job_ids: Sequence[object]) -> Int64s:
+        """The codes of many results' jobs, most of which are told more than once.
+
+        Raises:
+            Unfit: no job can be called by one of them.
+        """
+        code: Callable[[Any], int] = self.code
+        if set(map(type, job_ids)) <= {str}:
+            for job_id in dict.fromkeys(job_ids):
+                self.code(job_id)
+            code = self._codes.__getitem__
+        return np.fromiter(map(code, job_ids), dtype=np.int64, count=len(job_ids))
+
+    def ids(self) -> list[str]:
+        """The ids by code."""
+        return list(self._codes)
+
+
+def assemble(chunks: Mapping[Kind, Sequence[Chunk]], job_ids: Sequence[str], skipped: Mapping[str, int]) -> Batch:
+    """The batch of some chunks of each kind, each job's in identity order; of several with one identity the last.
+
+    O(n) for rows that come in order, else O(n log n).
+    """
+    parts: dict[Kind, dict[str, Segment]] = {}
+    rows: list[tuple[str, Layout, Row]] = []
+    for kind, some in chunks.items():
+        whole, texts = _in_order(SCHEMAS[kind], some)
+        jobs, layout = whole.jobs, layout_of(kind)
+        ends = [0, *((jobs[1:] != jobs[:-1]).nonzero()[0] + 1).tolist(), len(jobs)] if len(jobs) else [0]
+        if layout is None or not are_few(len(jobs) // max(1, len(ends) - 1)):
+            layout, records = None, b""
+        else:
+            records = layout.records(len(jobs), whole.columns, whole.present)
+        if layout is not None and 0 < len(jobs) == len(ends) - 1:
+            rows += _single(whole, layout, records, job_ids)
+            continue
+        entries = {name: found.rows.searchsorted(ends).tolist() for name, found in whole.lists.items()}
+        parts[kind] = {}
+        for at, (low, high) in enumerate(pairwise(ends)):
+            own = {
+                name: whole.lists[name].part(places[at], places[at + 1], low)
+                for name, places in entries.items()
+                if places[at] < places[at + 1]
+            }
+            if layout is None or not are_few(high - low):
+                segment = _cut(SCHEMAS[kind], whole, texts, slice(low, high), own)
+            else:
+                segment = packed_segment(layout, records[low * layout.size : high * layout.size], own)
+            parts[kind][job_ids[jobs.item(low)]] = segment
+    return Batch(parts, skipped, rows)
+
+
+def _in_order(schema: Schema, chunks: Sequence[Chunk]) -> tuple[Chunk, dict[str, Objects]]:
+    """All rows of some chunks by job and identity, of several with one identity the last; and their dictionaries."""
+    jobs, columns, present, lists = joined(schema, chunks)
+    columns, texts = coded(schema, columns)
+    lists = {name: some for name, some in lists.items() if some.length}
+    order = order_of([jobs, *(columns[name] for name in schema.identity)])
+    if order is not None:
+        jobs = jobs.take(order)
+        columns = {name: column.take(order) for name, column in columns.items()}
+        present = {name: mask.take(order) for name, mask in present.items()}
+        lists = {name: some.reordered(order) for name, some in lists.items()}
+    return Chunk(jobs, columns, present, lists), texts
+
+
+def _single(whole: Chunk, layout: Layout, records: bytes, job_ids: Sequence[str]) -> list[tuple[str, Layout, Row]]:
+    """The rows of a chunk one by one; each is of another job."""
+    lists: dict[int, dict[str, Entry]] = {}
+    for name, some in whole.lists.items():
+        rows, values = some.used()
+        for row, value in zip(rows.tolist(), values.tolist(), strict=True):
+            lists.setdefault(row, {})[name] = value
+    size = layout.size
+    return [
+        (job_ids[code], layout, (records[at * size : (at + 1) * size], lists.get(at, NOTHING)))
+        for at, code in enumerate(whole.jobs.tolist())
+    ]
+
+
+def _cut(
+    schema: Schema, whole: Chunk, texts: Mapping[str, Objects], rows: slice, lists: Mapping[str, Lists]
+) -> Segment:
+    """The segment of some rows of a chunk, with lists of its own."""
+    length = rows.stop - rows.start
+    # Views would keep the rows of all other jobs alive.
+    is_all = length == len(whole.jobs)
+    columns = {name: column if is_all else column[rows].copy() for name, column in whole.columns.items()}
+    dictionaries = {}
+    for name, texts_of_all in texts.items():
+        few = len(texts_of_all) <= _FEW_TEXTS
+        columns[name], dictionaries[name] = (
+            (columns[name], texts_of_all) if few else compact(columns[name], texts_of_all)
+        )
+    masks = {name: part.copy() for name, mask in whole.present.items() if not (part := mask[rows]).all()}
+    return Segment(schema, length, columns, masks, dictionaries, lists)
+
+
+def joined(schema: Schema, chunks: Sequence[Chunk]) -> Chunk:
+    """One or more chunks as one, in the order of both. A single chunk is not copied."""
+    if len(chunks) == 1:
+        return chunks[0]
+    masked = {name for chunk in chunks for name in chunk.present}
+    starts = [*accumulate((len(chunk.jobs) for chunk in chunks[:-1]), initial=0)]
+    return Chunk(
+        np.concatenate([chunk.jobs for chunk in chunks]),
+        {field.name: np.concatenate([chunk.columns[field.name] for chunk in chunks]) for field in schema.columns},
+        {name: np.concatenate([chunk.mask(name) for chunk in chunks]) for name in masked},
+        {
+            field.name: Lists.merged(
+                [chunk.lists[field.name].shifted(start) for chunk, start in zip(chunks, starts, strict=True)]
+            )
+            for field in schema.lists
+        },
+    )
+
+
+def whole_column(field: Field, values: Sequence[object]) -> Column | None:
+    """The column of plain values; None where that takes a closer look."""
+    types = set(map(type, values))
+    if not types <= PLAIN[field.type] or (field.required and NoneType in types):
+        return None
+    if field.type is Type.KEYWORD:
+        return Column(np.array(values, dtype=np.object_), None)
+    given = (
+        values
+        if NoneType not in types or field.type is Type.DOUBLE
+        else [0 if value is None else value for value in values]
+    )
+    try:
+        column: Array = np.array(given, dtype=field.type.dtype)
+    except OverflowError:
+        return None
+    if field.type is Type.DOUBLE:
+        # NumPy reads None as NaN, and only there NaN may be.
+        column += 0.0
+        return Column(column, None) if np.isfinite(column).sum() == len(values) - values.count(None) else None
+    if NoneType in types:
+        present = np.fromiter((value is not None for value in values), dtype=np.bool_, count=len(values))
+        return Column(column, present) if in_bounds(field, column[present]) else None
+    return Column(column, None) if in_bounds(field, column) else None
+
+
+def checked_column(field: Field, values: Sequence[object]) -> Column:
+    """The column of values of which each was checked."""
+    column = whole_column(field, values)
+    assert column is not None
+    return column
+
+
+def in_bounds(field: Field, column: Array) -> bool:
+    """Whether all values of a timestamp, integer or boolean column are inside their field's bounds."""
+    if not len(column):
+        return True
+    if field.type is Type.TIMESTAMP:
+        return bool(column.min() >= FIRST_MS and column.max() <= LAST_MS)
+    return field.minimum is None or bool(column.min() >= field.minimum)
+
+
+def refused(path: str, unfit: Unfit) -> InvalidDocument:
+    """The error that says what is wrong at a path."""
+    return InvalidDocument(f"failed to parse [{path}]: {unfit.reason}", field=path, value=unfit.value)

@@ -1,0 +1,250 @@
+"""One value against the field it is for: what may be stored, and as what.
+
+This is the definition; `documents` and `arrays` check whole columns at once where that is plainly the same, and ask
+here for the rest.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from math import isfinite
+from typing import Any, Final, NamedTuple, Self
+
+import numpy as np
+
+from bucketquery.model.instants import FIRST_MS, LAST_MS, instant_ms, read_calendar
+from bucketquery.model.numbers import is_real
+from bucketquery.model.schema import Field, Type
+from bucketquery.model.text import plain
+from bucketquery.results.stored_influencer import StoredInfluencer
+
+IS_REQUIRED: Final = "is required"
+
+_INT64: Final = np.iinfo(np.int64)
+
+
+class Unfit(Exception):
+    """A value that cannot be stored: why, and where below the field."""
+
+    def __init__(self, reason: str, value: object, path: str = "") -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.value = value
+        self.path = path
+
+
+class Owner(NamedTuple):
+    """The bucket that nested influencers belong to, and must agree with."""
+
+    job_id: str
+    timestamp: int
+    bucket_span: int
+    is_interim: bool
+
+    @classmethod
+    def at(cls, row: int, job_id: str, columns: Mapping[str, Any]) -> Self:
+        """The bucket of a job in a row of checked columns, lists or arrays; final where that is missing."""
+        timestamp, bucket_span = int(columns["timestamp"][row]), int(columns["bucket_span"][row])
+        return cls(plain(job_id), timestamp, bucket_span, bool(columns["is_interim"][row]))
+
+
+def scalar(field: Field, value: object) -> Any:
+    """The value of a column as it is stored: an int, a float, a bool or text; None where it is missing.
+
+    Raises:
+        Unfit: the value is not of the field's type or outside its bounds, or it is missing and must not be.
+    """
+    if value is None:
+        if field.required:
+            raise Unfit(IS_REQUIRED, None)
+        return None
+    match field.type:
+        case Type.TIMESTAMP:
+            return timestamp(value)
+        case Type.INTEGER:
+            return integer(value, field.minimum)
+        case Type.DOUBLE:
+            return double(value)
+        case Type.KEYWORD:
+            return keyword(value)
+        case _:
+            return boolean(value)
+
+
+def listed(field: Field, value: object, owner: Owner) -> tuple[object, ...]:
+    """The value of a list field as it is stored.
+
+    Raises:
+        Unfit: the value is not of the field's type.
+    """
+    return keywords(value) if field.type is Type.KEYWORDS else bucket_influencers(value, owner)
+
+
+def timestamp(value: object, path: str = "") -> int:
+    """Epoch ms of a number, a calendar date in ISO form, an aware datetime or a datetime64, floored.
+
+    Raises:
+        Unfit: anything else, or outside the years 0001 to 9999.
+
+    Source: the stored document is an epoch number or a date string; the bounds are ours.
+    """
+    if isinstance(value, str):
+        moment = _calendar(value, path)
+    elif isinstance(value, datetime | np.datetime64):
+        found = instant_ms(value)
+        if found is None:
+            raise Unfit("a datetime must know its zone; a datetime64 must have a unit and not be NaT", value, path)
+        moment = found
+    else:
+        moment = integer(value, None, path)
+    if not FIRST_MS <= moment <= LAST_MS:
+        raise Unfit("outside the years 0001 to 9999", value, path)
+    return moment
+
+
+def integer(value: object, minimum: int | None, path: str = "") -> int:
+    """An int, or a float or NumPy number without a fraction, inside int64 and not below ``minimum``.
+
+    Raises:
+        Unfit: anything else; a bool and numeric text are something else.
+    """
+    if not is_real(value):
+        raise Unfit(f"must be an integer, not {type_name(value)}", value, path)
+    if isinstance(value, float | np.floating) and not (isfinite(value) and value == int(value)):
+        raise Unfit(f"must be an integer, not {value}", value, path)
+    whole = int(value)
+    if not _INT64.min <= whole <= _INT64.max:
+        raise Unfit("outside the range of int64", value, path)
+    if minimum is not None and whole < minimum:
+        raise Unfit(f"must be at least {minimum}, not {whole}", value, path)
+    return whole
+
+
+def double(value: object, path: str = "") -> float:
+    """A finite number as float; -0.0 is 0.0.
+
+    Raises:
+        Unfit: anything else; a bool, numeric text, NaN and the infinities are something else.
+    """
+    return finite(value, path) + 0.0
+
+
+def finite(value: object, path: str = "") -> float:
+    """A finite number as float, as it is.
+
+    Raises:
+        Unfit: as `double` does.
+    """
+    if not is_real(value):
+        raise Unfit(f"must be a number, not {type_name(value)}", value, path)
+    try:
+        number = float(value)
+    except OverflowError:
+        raise Unfit("outside the range of a double", value, path) from None
+    if not isfinite(number):
+        raise Unfit(f"must be a finite number, not {number}", value, path)
+    return number
+
+
+def boolean(value: object, path: str = "") -> bool:
+    """A bool, Python's or NumPy's.
+
+    Raises:
+        Unfit: anything else; 0, 1 and text are something else.
+    """
+    if isinstance(value, bool | np.bool_):
+        return bool(value)
+    raise Unfit(f"must be true or false, not {type_name(value)}", value, path)
+
+
+def keyword(value: object, path: str = "") -> str:
+    """A text, as plain text.
+
+    Raises:
+        Unfit: anything else.
+    """
+    if isinstance(value, str):
+        return plain(value)
+    raise Unfit(f"must be text, not {type_name(value)}", value, path)
+
+
+def keywords(value: object, path: str = "") -> tuple[str, ...]:
+    """A list of texts, as a tuple.
+
+    Raises:
+        Unfit: not a list, or an entry is not text.
+    """
+    return tuple([keyword(text, f"{path}[{at}]") for at, text in enumerate(entries(value, path))])
+
+
+def bucket_influencers(value: object, owner: Owner) -> tuple[StoredInfluencer, ...]:
+    """The influencers nested in a bucket, as they are kept.
+
+    What the bucket says too may be left out and must agree if given, ``is_interim`` excepted.
+
+    Raises:
+        Unfit: not a list of objects, or one of their values is not of its type.
+    """
+    return tuple([_bucket_influencer(entry, f"[{at}]", owner) for at, entry in enumerate(entries(value))])
+
+
+def entries(value: object, path: str = "") -> list[object] | tuple[object, ...]:
+    """What is in a list.
+
+    Raises:
+        Unfit: not a list or a tuple.
+    """
+    if isinstance(value, list | tuple):
+        return value
+    raise Unfit(f"must be a list, not {type_name(value)}", value, path)
+
+
+def type_name(value: object) -> str:
+    """What a value of the wrong type is called."""
+    return "null" if value is None else type(value).__name__
+
+
+def _bucket_influencer(value: object, path: str, owner: Owner) -> StoredInfluencer:
+    if not isinstance(value, Mapping):
+        raise Unfit(f"must be an object, not {type_name(value)}", value, path)
+    _agrees(value, "job_id", owner.job_id, path)
+    result_type = value.get("result_type")
+    if result_type is not None and not (isinstance(result_type, str) and result_type == "bucket_influencer"):
+        raise Unfit("must be [bucket_influencer]", result_type, f"{path}.result_type")
+    name = value.get("influencer_field_name")
+    if name is not None:
+        name = keyword(name, f"{path}.influencer_field_name")
+    scores = [_score(value, key, path) for key in StoredInfluencer._fields[1:5]]
+    _agrees(value, "timestamp", owner.timestamp, path)
+    _agrees(value, "bucket_span", owner.bucket_span, path)
+    is_interim = value.get("is_interim")
+    interim = owner.is_interim if is_interim is None else boolean(is_interim, f"{path}.is_interim")
+    initial, current, raw, probability = scores
+    return StoredInfluencer(name, initial, current, raw, probability, interim)
+
+
+def _score(nested: Mapping[str, Any], key: str, path: str) -> float:
+    value = nested.get(key)
+    return 0.0 if value is None else double(value, f"{path}.{key}")
+
+
+def _agrees(nested: Mapping[str, Any], key: str, expected: int | str, path: str) -> None:
+    value = nested.get(key)
+    if value is None:
+        return
+    path = f"{path}.{key}"
+    if key == "job_id":
+        given: int | str = keyword(value, path)
+    else:
+        given = timestamp(value, path) if key == "timestamp" else integer(value, None, path)
+    if given != expected:
+        raise Unfit(f"must be its bucket's, [{expected}]", value, path)
+
+
+def _calendar(text: str, path: str) -> int:
+    try:
+        stretch = None if text.isdigit() else read_calendar(text)
+    except OverflowError:
+        raise Unfit("outside the years 0001 to 9999", text, path) from None
+    if stretch is None:
+        raise Unfit("must be a calendar date in ISO form or epoch milliseconds", text, path)
+    return stretch.first

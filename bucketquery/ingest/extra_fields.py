@@ -1,0 +1,121 @@
+"""The rest of a document: what no column and no list of its own holds, checked and kept as one JSON text.
+
+Nothing is decided by it and it is seldom read, so it is kept about as small as it came: a text is immutable, compares
+exactly, and every reader makes fresh objects of it.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import numpy as np
+
+from bucketquery.ingest import checks
+from bucketquery.ingest.checks import Unfit
+from bucketquery.model.numbers import is_integer, is_real
+from bucketquery.model.schema import Document, Field, Schema, Type
+from bucketquery.model.text import brief, plain
+
+#: So many levels of lists and objects may be in one another.
+DEEPEST: Final = 100
+
+_write: Final = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
+
+
+def rest_of(schema: Schema, document: Document) -> str:
+    """The rest of a document as text: its documented parts in their order, then what else it has; empty if nothing.
+
+    Raises:
+        Unfit: a part is not of its type, or something is no JSON; the path begins with the field.
+    """
+    parts = {}
+    for field in schema.parts:
+        value = document.get(field.name)
+        if value is not None:
+            parts[field.name] = part(field, value, field.name)
+    for key, value in document.items():
+        # By its plain text: what has a documented name was read above, or is not there for whoever asks by that name.
+        name = key if type(key) is str else _key(key, "")
+        if name not in schema.documented:
+            parts[name] = json_value(value, brief(name))
+    return packed(parts)
+
+
+def packed(parts: Mapping[str, Any]) -> str:
+    """Parts of plain JSON as text; empty if there are none."""
+    return _write(parts) if parts else ""
+
+
+def unpacked(texts: Sequence[str | tuple[Any, ...]]) -> list[dict[str, Any]]:
+    """The parts in each of some texts, none in an empty one; fresh, the caller's to change.
+
+    >>> unpacked(['{"actual":[1.5]}', ""])
+    [{'actual': [1.5]}, {}]
+    """
+    parts: list[dict[str, Any]] = json.loads(f"[{','.join([str(text or '{}') for text in texts])}]")
+    return parts
+
+
+def part(field: Field, value: object, path: str = "") -> Any:
+    """What is kept of a documented part: plain JSON.
+
+    Raises:
+        Unfit: it is not of the field's type; the path is what was given, and on from there.
+    """
+    if field.type is Type.TEXT:
+        return checks.keyword(value, path)
+    if field.type is Type.OBJECT:
+        return _object(value, path)
+    entries = [(entry, f"{path}[{at}]") for at, entry in enumerate(checks.entries(value, path))]
+    if field.type is Type.DOUBLES:
+        return [checks.double(entry, below) for entry, below in entries]
+    objects = [_object(entry, below, 1) for entry, below in entries]
+    if field.type is Type.INFLUENCES:
+        for influence, (_, below) in zip(objects, entries, strict=True):
+            _check_influence(influence, below)
+    return objects
+
+
+def json_value(value: object, path: str = "", depth: int = 0) -> Any:
+    """The value as plain JSON: a copy, with NumPy's scalars as Python's and subclasses of text as text.
+
+    Raises:
+        Unfit: something in it is no JSON; the path leads there.
+    """
+    if isinstance(value, str):
+        return plain(value)
+    if value is None or isinstance(value, bool | np.bool_):
+        return None if value is None else bool(value)
+    if is_integer(value):
+        return checks.integer(value, None, path)
+    if is_real(value):
+        # As it was stored: nothing is compared with it, and -0.0 stays -0.0.
+        return checks.finite(value, path)
+    if depth == DEEPEST:
+        raise Unfit(f"nested more than {DEEPEST} levels deep", value, path)
+    if isinstance(value, list | tuple):
+        return [json_value(entry, f"{path}[{at}]", depth + 1) for at, entry in enumerate(value)]
+    if isinstance(value, Mapping):
+        named = [(_key(key, path), entry) for key, entry in value.items()]
+        return {key: json_value(entry, f"{path}.{brief(key)}", depth + 1) for key, entry in named}
+    raise Unfit(f"must be JSON, not {type(value).__name__}", value, path)
+
+
+def _object(value: object, path: str, depth: int = 0) -> Any:
+    if isinstance(value, Mapping):
+        return json_value(value, path, depth)
+    raise Unfit(f"must be an object, not {checks.type_name(value)}", value, path)
+
+
+def _check_influence(influence: Mapping[str, Any], path: str) -> None:
+    name, values = influence.get("influencer_field_name"), influence.get("influencer_field_values")
+    if name is not None:
+        checks.keyword(name, f"{path}.influencer_field_name")
+    if values is not None:
+        checks.keywords(values, f"{path}.influencer_field_values")
+
+
+def _key(key: object, path: str) -> str:
+    if isinstance(key, str):
+        return key if type(key) is str else plain(key)
+    raise Unfit(f"must have text for its keys, not {type(key).__name__}", key, path)

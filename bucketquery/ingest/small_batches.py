@@ -1,0 +1,151 @@
+"""Plain documents: a few of them, read by hand into packed rows.
+
+Checking a column of one value as a whole costs many times what a look at the value does. What is not plainly good is
+not told apart here, and no error is made: `documents` reads it again, and decides.
+"""
+
+import struct
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from math import isfinite, nan
+from operator import itemgetter
+from typing import Any, Final
+
+from bucketquery.ingest import checks
+from bucketquery.ingest.batch import PLAIN, Batch
+from bucketquery.ingest.checks import Owner, Unfit
+from bucketquery.model.instants import FIRST_MS, LAST_MS
+from bucketquery.model.schema import SCHEMAS, Kind, Schema, Type
+from bucketquery.model.text import is_job_id
+from bucketquery.storage.packed_rows import NOTHING, Layout, layout_of
+from bucketquery.storage.single_row_writes import Row
+from bucketquery.storage.sparse_lists import Entry
+
+#: The jobs that are written to one document at a time are few, and come again and again.
+_is_job_id: Final = lru_cache(maxsize=1024)(is_job_id)
+#: What may be empty without a closer look.
+_EMPTY: Final = (list, tuple)
+#: More documents than these are read more quickly column by column.
+_MOST: Final = 16
+
+
+def read_plain(documents: object, kind: Kind | None, *, keep: bool) -> Batch | None:
+    """The batch of a few documents that are plainly good; None where that takes a closer look.
+
+    Args:
+        documents: not modified.
+        kind: what all of them are; None goes by their ``result_type``.
+        keep: whether to keep what is only shown, and not only what filters and sorts.
+    """
+    if (type(documents) is not list and type(documents) is not tuple) or len(documents) > _MOST:
+        return None
+    rows: list[tuple[str, Layout, Row]] = []
+    for document in documents:
+        if type(document) is not dict or "_source" in document:
+            return None
+        said = document.get("result_type", kind)
+        reader = _READERS.get(said) if type(said) is str else None
+        job_id = document.get("job_id")
+        if reader is None or (kind is not None and said != kind) or type(job_id) is not str or not _is_job_id(job_id):
+            return None
+        row = reader.row(document, job_id, keep=keep)
+        if row is None:
+            return None
+        rows.append((job_id, reader.layout, row))
+    if len(rows) > 1:
+        # Of several with one identity the last wins.
+        named = {
+            (layout.kind, job_id, layout.identity_from(row[0])): (job_id, layout, row) for job_id, layout, row in rows
+        }
+        rows = [named[name] for name in sorted(named)]
+    return Batch({}, NOTHING, rows)
+
+
+class _Reader:
+    """Reads documents of one kind."""
+
+    __slots__ = ("_fields", "_interim", "_known", "_lists", "_minima", "_only_shown", "_take", "layout")
+
+    def __init__(self, schema: Schema, layout: Layout) -> None:
+        self.layout = layout
+        self._only_shown = schema.only_shown
+        self._fields = [schema.by_name[name] for name in layout.names]
+        self._interim = layout.names.index("is_interim")
+        self._take = itemgetter(*layout.names)
+        self._minima = [(at, field.minimum) for at, field in enumerate(self._fields) if field.minimum is not None]
+        self._lists = schema.lists
+        self._known: dict[tuple[type, ...], _Plan] = {}
+
+    def row(self, document: dict[str, Any], job_id: str, *, keep: bool) -> Row | None:
+        """The row of a document; None where it is not plainly good."""
+        try:
+            values = [*self._take(document)]
+        except KeyError:
+            values = [document.get(name) for name in self.layout.names]
+        types = tuple(map(type, values))
+        plan = self._known.get(types) or self._plan(types)
+        if plan is None:
+            return None
+        missing, fills, doubles = plan
+        for at, default in fills:
+            values[at] = default
+        try:
+            for at in doubles:
+                # -0.0 is 0.0.
+                values[at] += 0.0
+            record = self.layout.pack(*values, missing)
+            return (
+                (record, self._listed(document, job_id, values, keep=keep))
+                if self._is_in_bounds(values, doubles)
+                else None
+            )
+        except (OverflowError, struct.error, Unfit):
+            # An integer past the range of a double or of int64, or what is in a list.
+            return None
+
+    def _is_in_bounds(self, values: Sequence[Any], doubles: Sequence[int]) -> bool:
+        if not FIRST_MS <= values[0] <= LAST_MS:
+            return False
+        for at, minimum in self._minima:
+            if values[at] < minimum:
+                return False
+        for at in doubles:  # noqa: SIM110 - a generator costs more than these few
+            if not isfinite(values[at]):
+                return False
+        return True
+
+    def _listed(
+        self, document: dict[str, Any], job_id: str, values: Sequence[Any], *, keep: bool
+    ) -> Mapping[str, Entry]:
+        lists: dict[str, Entry] = {}
+        for field in self._lists:
+            given = document.get(field.name)
+            # Of what is no list it is not asked whether it is empty.
+            if given is not None and (type(given) not in _EMPTY or given):
+                entry = checks.listed(field, given, Owner(job_id, values[0], values[1], values[self._interim]))
+                if keep or field.name not in self._only_shown:
+                    lists[field.name] = entry
+        return lists or NOTHING
+
+    def _plan(self, types: tuple[type, ...]) -> "_Plan | None":
+        """What to do with values of some types; None where some are not plain."""
+        missing, fills, doubles = 0, [], []
+        for at, (field, of) in enumerate(zip(self._fields, types, strict=True)):
+            if of not in PLAIN[field.type] or (of is type(None) and field.required):
+                return None
+            if of is type(None):
+                fills.append((at, nan if field.type is Type.DOUBLE else field.default))
+                missing |= self.layout.bits.get(field.name, 0)
+            elif field.type is Type.DOUBLE:
+                doubles.append(at)
+        # There are no more of them than ways to leave fields out and to write a number.
+        plan = self._known[types] = (missing, fills, doubles)
+        return plan
+
+
+#: By the columns of some types: the bits of what is missing, what stands in its place, and which are doubles.
+_Plan = tuple[int, list[tuple[int, Any]], list[int]]
+
+_READERS: Final = {
+    kind: _Reader(schema, layout) for kind, schema in SCHEMAS.items() if (layout := layout_of(schema.kind)) is not None
+}

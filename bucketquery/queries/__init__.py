@@ -1,0 +1,1 @@
+"""Questions as values, and what their parameters may be."""

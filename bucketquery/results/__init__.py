@@ -1,0 +1,1 @@
+"""Results as values, and the format of the API's response."""

@@ -1,0 +1,243 @@
+"""Records and influencers as values: the anomalies that detectors found, and the entities blamed for them."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from dataclasses import field as dataclass_field
+from datetime import datetime
+from typing import Any, Literal
+
+from bucketquery.model.frozen import FrozenMapping, frozen
+from bucketquery.model.instants import datetime_of
+from bucketquery.model.severity import Severity
+from bucketquery.model.severity import severity as severity_of
+from bucketquery.results.response_format import INFLUENCER_FIELDS, RECORD_FIELDS, influencer_body, record_body
+
+_Object = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnomalyRecord:
+    """An anomaly that a detector found in a bucket.
+
+    Attributes:
+        job_id: the job.
+        timestamp: start of the bucket, epoch ms UTC.
+        bucket_span: length of the bucket, seconds.
+        detector_index: which of the job's detectors found it.
+        record_score: current score, 0 to 100.
+        initial_record_score: score when the record was first written.
+        probability: of behaviour like this, 0 to 1; as small as a double can be.
+        multi_bucket_impact: how far the buckets before this one made the score, -5 to 5; None where missing.
+        is_interim: whether from part of the span's input.
+        by_field_name: the field that splits the analysis; this and all below are None where missing.
+        by_field_value: its value.
+        partition_field_name: the field that segments the analysis.
+        partition_field_value: its value.
+        over_field_name: the field that makes the population.
+        over_field_value: its value.
+        function: what the detector does.
+        function_description: what it looked for, in words.
+        field_name: the field that the function is of.
+
+    Where a document has no scores, no probability or no detector they are 0, and it is final. ``typical``, ``actual``,
+    ``causes``, ``influencers``, ``correlated_by_field_value``, ``geo_results``, ``anomaly_score_explanation`` and
+    ``other_fields`` are properties, read when asked for, and not part of what is printed.
+
+    Source: the API's record object.
+
+    >>> from bucketquery import ResultsIndex
+    >>> index = ResultsIndex()
+    >>> record = {"job_id": "web", "timestamp": 0, "bucket_span": 300, "record_score": 80, "actual": [9], "host": ["a"]}
+    >>> commit = index.upsert([record], kind="record")
+    >>> (found,) = index.get_records(job_id="web")
+    >>> found.severity, found.actual, found.typical, found.other_fields
+    ('critical', (9.0,), (), FrozenMapping({'host': ('a',)}))
+    """
+
+    job_id: str
+    timestamp: int
+    bucket_span: int
+    detector_index: int
+    record_score: float
+    initial_record_score: float
+    probability: float
+    multi_bucket_impact: float | None
+    is_interim: bool
+    by_field_name: str | None
+    by_field_value: str | None
+    partition_field_name: str | None
+    partition_field_value: str | None
+    over_field_name: str | None
+    over_field_value: str | None
+    function: str | None
+    function_description: str | None
+    field_name: str | None
+    _rest: str = dataclass_field(default="", repr=False)
+
+    @property
+    def time(self) -> datetime:
+        """The start of the bucket as an aware datetime, UTC."""
+        return datetime_of(self.timestamp)
+
+    @property
+    def severity(self) -> Severity:
+        """The current score's word: low, warning from 3, minor from 25, major from 50, critical from 75.
+
+        Source: the marks of Kibana's anomaly explorer.
+        """
+        return severity_of(self.record_score)
+
+    @property
+    def result_type(self) -> Literal["record"]:
+        """Always ``record``."""
+        return "record"
+
+    @property
+    def correlated_by_field_value(self) -> str | None:
+        """A value of the by field that behaved alike; None where missing. Complexity: O(size of the record)."""
+        value: str | None = _parts(self._rest).get("correlated_by_field_value")
+        return value
+
+    @property
+    def typical(self) -> tuple[float, ...]:
+        """What was expected; empty where missing. Complexity: O(size of the record)."""
+        return tuple(_parts(self._rest).get("typical", ()))
+
+    @property
+    def actual(self) -> tuple[float, ...]:
+        """What was measured; empty where missing. Complexity: O(size of the record)."""
+        return tuple(_parts(self._rest).get("actual", ()))
+
+    @property
+    def causes(self) -> tuple[_Object, ...]:
+        """Of a population analysis the anomalies of its members, as stored; empty where missing.
+
+        Complexity: O(size of the record).
+        """
+        return tuple(map(frozen, _parts(self._rest).get("causes", ())))
+
+    @property
+    def influencers(self) -> tuple[_Object, ...]:
+        """The fields blamed and their values, as stored; empty where missing. Complexity: O(size of the record)."""
+        return tuple(map(frozen, _parts(self._rest).get("influencers", ())))
+
+    @property
+    def geo_results(self) -> _Object | None:
+        """Where it was and where it was expected, as stored; None where missing. Complexity: O(size of the record)."""
+        value: _Object | None = frozen(_parts(self._rest).get("geo_results"))
+        return value
+
+    @property
+    def anomaly_score_explanation(self) -> _Object | None:
+        """What made the score, as stored; None where missing. Complexity: O(size of the record)."""
+        value: _Object | None = frozen(_parts(self._rest).get("anomaly_score_explanation"))
+        return value
+
+    @property
+    def other_fields(self) -> _Object:
+        """What else is stored of the record: fields of the data by their own names, and whatever is not documented.
+
+        Complexity: O(size of the record).
+        """
+        return _others(_parts(self._rest), RECORD_FIELDS)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The record as the API shows it, its keys in its order, the data fields by their own names among them.
+
+        Complexity: O(size of the record).
+        """
+        return record_body(self.job_id, *_sorted_out(self, RECORD_FIELDS))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Influencer:
+    """An entity blamed for the anomalies of a bucket.
+
+    Attributes:
+        job_id: the job.
+        timestamp: start of the bucket, epoch ms UTC.
+        bucket_span: length of the bucket, seconds.
+        influencer_field_name: the field blamed; None where the document has none.
+        influencer_field_value: the value of that field; None where the document has none.
+        influencer_score: current score, 0 to 100.
+        initial_influencer_score: score when the influencer was first written.
+        probability: of behaviour like this, 0 to 1.
+        is_interim: whether from part of the span's input.
+
+    Where a document has no scores or no probability they are 0.0, and it is final.
+
+    Source: the API's influencer object.
+
+    >>> from bucketquery import ResultsIndex
+    >>> index = ResultsIndex()
+    >>> blamed = {"influencer_field_name": "host", "influencer_field_value": "a", "influencer_score": 80}
+    >>> commit = index.upsert([{"job_id": "web", "timestamp": 0, "bucket_span": 300, **blamed}], kind="influencer")
+    >>> (found,) = index.get_influencers(job_id="web")
+    >>> found.influencer_field_value, found.severity, found.to_dict()["host"]
+    ('a', 'critical', 'a')
+    """
+
+    job_id: str
+    timestamp: int
+    bucket_span: int
+    influencer_field_name: str | None
+    influencer_field_value: str | None
+    influencer_score: float
+    initial_influencer_score: float
+    probability: float
+    is_interim: bool
+    _rest: str = dataclass_field(default="", repr=False)
+
+    @property
+    def time(self) -> datetime:
+        """The start of the bucket as an aware datetime, UTC."""
+        return datetime_of(self.timestamp)
+
+    @property
+    def severity(self) -> Severity:
+        """The current score's word: low, warning from 3, minor from 25, major from 50, critical from 75.
+
+        Source: the marks of Kibana's anomaly explorer.
+        """
+        return severity_of(self.influencer_score)
+
+    @property
+    def result_type(self) -> Literal["influencer"]:
+        """Always ``influencer``."""
+        return "influencer"
+
+    @property
+    def other_fields(self) -> _Object:
+        """What else is stored of the influencer: its data field by its own name, and whatever is not documented.
+
+        Complexity: O(size of the influencer).
+        """
+        return _others(_parts(self._rest), INFLUENCER_FIELDS)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The influencer as the API shows it, its keys in its order, its data field by its own name among them.
+
+        Complexity: O(size of the influencer).
+        """
+        return influencer_body(self.job_id, *_sorted_out(self, INFLUENCER_FIELDS))
+
+
+def _parts(rest: str) -> dict[str, Any]:
+    """What a value does not hold by itself, fresh."""
+    parts: dict[str, Any] = json.loads(rest) if rest else {}
+    return parts
+
+
+def _others(parts: _Object, documented: tuple[str, ...]) -> _Object:
+    return FrozenMapping({name: frozen(value) for name, value in parts.items() if name not in documented})
+
+
+def _sorted_out(
+    value: AnomalyRecord | Influencer, documented: tuple[str, ...]
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The documented fields that a value has, in this order, and what else is stored of it."""
+    parts = _parts(value._rest)  # noqa: SLF001 - the values' own
+    held = type(value).__slots__
+    fields = {name: getattr(value, name) if name in held else parts.pop(name, None) for name in documented}
+    return {name: field for name, field in fields.items() if field is not None}, parts

@@ -1,0 +1,42 @@
+"""The rows of a view in a window of time."""
+
+from typing import NamedTuple
+
+from bucketquery.arrays.ranking import time_slice
+from bucketquery.model.instants import FIRST_MS, LAST_MS
+from bucketquery.model.schema import Int64s
+from bucketquery.storage.view import View
+
+
+class Window(NamedTuple):
+    """The rows of a view in a window of time.
+
+    Attributes:
+        view: whose rows they are.
+        base: those of the base, dead ones among them.
+        head: those of the head.
+        dead: the dead ones.
+    """
+
+    view: View
+    base: slice
+    head: slice
+    dead: Int64s
+
+    @classmethod
+    def of(cls, view: View, start: int, end: int) -> "Window":
+        """The window from ``start`` on and before ``end``."""
+        base, head, dead = slice(0, view.base.length), slice(0, view.head.length), view.dead
+        if start > FIRST_MS or end <= LAST_MS:
+            base = time_slice(view.timestamps, start, end)
+            head = time_slice(view.head_timestamps, start, end) if end > view.head_start else slice(0, 0)
+        if len(dead):
+            dead = dead[dead.searchsorted(base.start) : dead.searchsorted(base.stop)]
+        return cls(view, base, head, dead)
+
+    @property
+    def length(self) -> int:
+        """How many rows there are, without the dead ones."""
+        base, head = self.base, self.head
+        length: int = base.stop - base.start - len(self.dead) + head.stop - head.start
+        return length

@@ -1,0 +1,52 @@
+"""Gathering: rows of several segments as one new segment."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+
+from bucketquery.model.schema import Array, Bools, Int32s, Int64s, Objects, Schema
+from bucketquery.storage.keywords import NO_TEXTS, compact, merged
+from bucketquery.storage.segment import Segment, _not_empty
+from bucketquery.storage.sparse_lists import Lists
+
+
+def gather(schema: Schema, parts: Iterable[tuple[Segment, Int64s, Int64s]], length: int, spare: int = 0) -> Segment:
+    """A new segment of rows from several: each part is a segment, its ascending rows, and where they go, ascending too.
+
+    O(length), O(l log length) for l lists, O(d log d) for d keywords.
+    """
+    parts = [part for part in parts if part[0].length]
+    capacity = length + spare
+    columns = {field.name: np.empty(capacity, dtype=field.type.dtype) for field in schema.columns}
+    present: dict[str, Bools] = {}
+    texts = _gather_texts(parts, columns)
+    lists: dict[str, list[Lists]] = {}
+    for segment, rows, places in parts:
+        for name in columns.keys() - texts.keys():
+            columns[name][:length][places] = segment.column(name)[rows]
+        for name, mask in segment.present.items():
+            if name not in present:
+                present[name] = np.ones(capacity, dtype=np.bool_)
+            present[name][:length][places] = mask[: segment.length][rows]
+        for name, some in segment.lists.items():
+            lists.setdefault(name, []).append(some.select(rows).moved(places))
+    joined = {name: Lists.merged(found) for name, found in lists.items()}
+    return Segment(schema, length, columns, present, texts, _not_empty(joined))
+
+
+def _gather_texts(parts: Sequence[tuple[Segment, Int64s, Int64s]], columns: Mapping[str, Array]) -> dict[str, Objects]:
+    """Write the codes of the parts' rows into columns; returns the dictionaries, without what no row has any more."""
+    texts = {}
+    for name in {name for segment, _, _ in parts for name in segment.texts}:
+        dictionary = NO_TEXTS
+        gathered: list[tuple[Int32s, Int64s]] = []
+        for segment, rows, places in parts:
+            codes, own = compact(segment.column(name)[rows], segment.dictionary(name))
+            dictionary, before, there = merged(dictionary, own)
+            if before is not None:
+                gathered = [(before[known], at) for known, at in gathered]
+            gathered.append((there[codes], places))
+        for codes, places in gathered:
+            columns[name][places] = codes
+        texts[name] = dictionary
+    return texts

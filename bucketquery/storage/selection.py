@@ -1,0 +1,195 @@
+"""Selections: some rows of a view in an order of their own, read column by column when a caller asks."""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import numpy as np
+
+from bucketquery.model.schema import Array, Bools, Int64s
+from bucketquery.storage.keywords import encoded
+from bucketquery.storage.segment import Rows, Segment, coded
+from bucketquery.storage.sparse_lists import Lists
+from bucketquery.storage.view import NO_ROWS, Ranks, View
+
+#: So many times more texts than rows are worth a look at the rows alone.
+_TEXTS_PER_ROW: Final = 8
+
+
+#: A segment, some of its rows, and their positions in a selection.
+_Part = tuple[Segment, Int64s, Int64s]
+
+
+class Selection:
+    """Some rows of a view in an order of their own, read when asked; immutable.
+
+    Attributes:
+        view: whose rows they are.
+        rows: a slice of the base alone, its step 1 or -1, or rows of base and head, as the view numbers them.
+
+    Args:
+        view: whose rows they are.
+        rows: which, or their ranks there; of these the rows are found when they are first read.
+    """
+
+    __slots__ = ("_cut", "_parts", "_rows", "view")
+
+    def __init__(self, view: View, rows: Rows | Ranks) -> None:
+        self.view = view
+        self._rows = rows
+        self._cut: tuple[slice, slice, bool] | None = None
+        self._parts: tuple[_Part, ...] | None = None
+
+    @property
+    def rows(self) -> Rows:
+        """The rows in their order. Worked out once."""
+        found = self._found()
+        if isinstance(found, tuple):
+            in_base, in_head, desc = found
+            rows = self.view.numbered(in_base, in_head)
+            self._rows = found = rows[::-1] if desc else rows
+        return found
+
+    @classmethod
+    def of(cls, segment: Segment) -> "Selection":
+        """All rows of a segment, in its order."""
+        return cls(View(segment, NO_ROWS, Segment.empty(segment.schema)), slice(0, segment.length))
+
+    def __len__(self) -> int:
+        if isinstance(self._rows, tuple):
+            first, last, _ = self._rows
+            return last - first
+        if isinstance(self.rows, slice):
+            return len(range(*self.rows.indices(self.view.base.length)))
+        return len(self.rows)
+
+    def __getitem__(self, positions: slice) -> "Selection":
+        """The rows at some positions."""
+        rows = self.rows
+        if isinstance(rows, slice):
+            rows = np.arange(*rows.indices(self.view.base.length), dtype=np.int64)
+        return Selection(self.view, rows[positions])
+
+    def column(self, name: str) -> Array:
+        """A column's values, texts as such; NaN, None or the default where missing.
+
+        A slice of a column of numbers gives a view.
+        """
+        found = self._cut or self._found()
+        if isinstance(found, tuple):
+            in_base, in_head, desc = found
+            values = np.concatenate((self.view.base.values(name, in_base), self.view.head.values(name, in_head)))
+            return values[::-1] if desc else values
+        if isinstance(found, slice):
+            return self.view.base.values(name, found)
+        parts = [(positions, segment.values(name, own)) for segment, own, positions in self._by_segment(found)]
+        return self._in_place(parts)
+
+    def comparable(self, name: str) -> Array:
+        """A column's values as they compare: of texts numbers in their order, those of missing ones below all others.
+
+        Keywords cost O(r log r). If the d keywords of the dictionary are not many more than r, they cost O(d) once for
+        each view.
+        """
+        if isinstance(self.rows, slice):
+            return self.view.base.column(name)[self.rows]
+        parts = [(positions, segment.column(name)[own]) for segment, own, positions in self._by_segment(self.rows)]
+        if len(parts) > 1 and name in self.view.head.texts:
+            if _TEXTS_PER_ROW * len(self) < len(self.view.base.dictionary(name)):
+                # So few rows are ranked among themselves more quickly than all texts of the base are numbered anew.
+                codes, _ = encoded(self.column(name).tolist())
+                return codes
+            common = self.view.common_codes(name)
+            parts = [
+                (positions, own if there is None else there[own])
+                for (positions, own), there in zip(parts, common, strict=True)
+            ]
+        return self._in_place(parts)
+
+    def _in_place(self, parts: Sequence[tuple[Int64s, Array]]) -> Array:
+        """Some values with their positions as one array; those of a single part are in their places already."""
+        if len(parts) == 1:
+            return parts[0][1]
+        values = np.empty(len(self), dtype=parts[0][1].dtype)
+        for positions, some in parts:
+            values[positions] = some
+        return values
+
+    def missing(self, name: str) -> Bools | None:
+        """Which rows miss a column's field; None where none could."""
+        if isinstance(self.rows, slice):
+            return self.view.base.missing(name, self.rows)
+        missing: Bools | None = None
+        for segment, own, positions in self._by_segment(self.rows):
+            lacking = segment.missing(name, own)
+            if lacking is not None:
+                missing = np.zeros(len(self.rows), dtype=np.bool_) if missing is None else missing
+                missing[positions] = lacking
+        return missing
+
+    def lists(self, name: str) -> list[Any]:
+        """A list field's tuples, empty where missing."""
+        found = self._cut or self._found()
+        if isinstance(found, tuple):
+            in_base, in_head, desc = found
+            taken = [*self.view.base.take_lists(name, in_base), *self.view.head.take_lists(name, in_head)]
+            return taken[::-1] if desc else taken
+        if isinstance(found, slice):
+            return self.view.base.take_lists(name, found)
+        taken = [()] * len(found)
+        for segment, own, positions in self._by_segment(found):
+            for position, value in zip(positions.tolist(), segment.take_lists(name, own), strict=True):
+                taken[position] = value
+        return taken
+
+    def having(self, name: str) -> Bools:
+        """Which rows have a list that is not empty, shape (r,)."""
+        if isinstance(self.rows, slice):
+            return self.view.base.having(name, np.arange(*self.rows.indices(self.view.base.length)))
+        having = np.zeros(len(self.rows), dtype=np.bool_)
+        for segment, own, positions in self._by_segment(self.rows):
+            having[positions] = segment.having(name, own)
+        return having
+
+    def detach(self) -> Segment:
+        """Copies of these rows in their order, which need not be that of a segment's identities: only to be read."""
+        schema = self.view.base.schema
+        columns = {field.name: self.column(field.name).copy() for field in schema.columns}
+        columns, texts = coded(schema, columns)
+        lists = {field.name: Lists.of_tuples(self.lists(field.name)) for field in schema.lists}
+        # No masks: a missing integer or truth value is shown as its default, and nothing else is asked of these rows.
+        return Segment(schema, len(self), columns, {}, texts, lists)
+
+    def _found(self) -> Rows | tuple[slice, slice, bool]:
+        """The rows, or as they lie in base and head where that is two runs, with whether to turn them."""
+        rows = self._rows
+        if isinstance(rows, tuple):
+            first, last, desc = rows
+            found = self.view.find(first, last)
+            # Two readers may both work this out, and come to the same.
+            if isinstance(found, tuple):
+                cut = self._cut = (*found, desc)
+                return cut
+            rows = self._rows = _reversed(found) if desc and first < last else found
+        return rows
+
+    def _by_segment(self, rows: Int64s) -> tuple[_Part, ...]:
+        """The rows that are in base and in head, as each numbers them, and their positions here."""
+        parts = self._parts
+        if parts is None:
+            # Two readers may both work this out, and come to the same.
+            base = self.view.base
+            is_head = rows >= base.length
+            if not is_head.any():
+                # As most pages are, and at once.
+                parts = self._parts = ((base, rows, np.arange(len(rows))),)
+                return parts
+            in_base, in_head = (~is_head).nonzero()[0], is_head.nonzero()[0]
+            parts = ((base, rows[in_base], in_base), (self.view.head, rows[in_head] - base.length, in_head))
+            parts = self._parts = parts if len(in_base) else parts[1:]
+        return parts
+
+
+def _reversed(rows: Rows) -> Rows:
+    if isinstance(rows, slice):
+        return slice(rows.stop - 1, rows.start - 1 if rows.start else None, -1)
+    return rows[::-1]

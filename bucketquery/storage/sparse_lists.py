@@ -1,0 +1,183 @@
+"""Lists beside the columns: a field's tuples, kept only for the rows that have one.
+
+Nested influencers and scheduled events are such fields; most buckets have neither and pay nothing for them. The rest of
+a document is another, as text in place of a tuple.
+"""
+
+from collections.abc import Sequence
+from itertools import compress
+from typing import Any, Final, NamedTuple, Self
+
+import numpy as np
+
+from bucketquery.arrays.sorted_arrays import find, roomy, with_room
+from bucketquery.model.schema import Bools, Int64s, Objects
+
+#: What is kept of a row: its tuple, or the text of its rest.
+Entry = tuple[Any, ...] | str
+
+
+class Lists(NamedTuple):
+    """The lists of one field of some rows; immutable to its readers as a segment is.
+
+    Attributes:
+        rows: the rows that have one, ascending.
+        values: their tuples or texts, none of them empty.
+        length: how many entries of both arrays are in use; the rest is room for `append`.
+    """
+
+    rows: Int64s
+    values: Objects
+    length: int
+
+    @classmethod
+    def of(cls, rows: Int64s, values: Objects) -> Self:
+        """Lists that fill their arrays."""
+        return cls(rows, values, len(rows))
+
+    @classmethod
+    def of_tuples(cls, tuples: Sequence[Entry]) -> Self:
+        """The lists of rows by what each has, which may be empty."""
+        rows = list(compress(range(len(tuples)), tuples))
+        return cls.of_rows(rows, [tuples[row] for row in rows])
+
+    @classmethod
+    def of_rows(cls, rows: Sequence[int], tuples: Sequence[Entry]) -> Self:
+        """The lists of rows, ascending, of which each has a tuple that is not empty."""
+        # Tuples stay what they are: of equally long ones NumPy would make a table.
+        values = np.fromiter(tuples, dtype=np.object_, count=len(rows))
+        return cls.of(np.array(rows, dtype=np.int64), values)
+
+    @classmethod
+    def merged(cls, parts: Sequence["Lists"]) -> "Lists":
+        """The lists of several in one; no row has one in two of them."""
+        if len(parts) == 1:
+            return parts[0]
+        used = [part.used() for part in parts]
+        rows = np.concatenate([rows for rows, _ in used])
+        values = np.concatenate([values for _, values in used])
+        order = rows.argsort(kind="stable")
+        return cls.of(rows[order], values[order])
+
+    def used(self) -> tuple[Int64s, Objects]:
+        """The parts of both arrays that are in use, as views."""
+        return self.rows[: self.length], self.values[: self.length]
+
+    def take(self, rows: Int64s) -> list[Any]:
+        """The tuple of each of ``rows``, in any order; empty where a row has none."""
+        having, values = self.used()
+        taken: list[Any] = [()] * len(rows)
+        found, entries = find(having, rows)
+        for place, entry in zip(found.nonzero()[0].tolist(), entries[found].tolist(), strict=True):
+            taken[place] = values[entry]
+        return taken
+
+    def having(self, rows: Int64s) -> Bools:
+        """Which of ``rows``, in any order, have one."""
+        found, _ = find(self.rows[: self.length], rows)
+        return found
+
+    def between(self, first: int, stop: int) -> list[Any]:
+        """The tuple of each row from ``first`` on and before ``stop``, empty where a row has none."""
+        taken: list[Any] = [()] * max(0, stop - first)
+        low, high = self._entries(first, stop)
+        for row, value in zip(self.rows[low:high].tolist(), self.values[low:high].tolist(), strict=True):
+            taken[row - first] = value
+        return taken
+
+    def part(self, low: int, high: int, first: int) -> "Lists":
+        """Some of the entries, in arrays of their own, of rows that count from ``first`` then."""
+        return Lists.of(self.rows[low:high] - first, self.values[low:high].copy())
+
+    def first(self, stop: int) -> "Lists":
+        """The lists of the rows before ``stop``, over the same arrays."""
+        return self._replace(length=int(self.rows[: self.length].searchsorted(stop)))
+
+    def select(self, rows: Int64s) -> "Lists":
+        """The lists of some rows, ascending, which count from 0 then.
+
+        What `reordered` does, but quicker where lists are few.
+        """
+        having, values = self.used()
+        found, places = find(rows, having)
+        return Lists.of(places[found], values[found])
+
+    def reordered(self, order: Int64s) -> "Lists":
+        """The lists of rows in the order in which ``order`` names them."""
+        having, values = self.used()
+        found, entries = find(having, order)
+        return Lists.of(found.nonzero()[0], values[entries[found]])
+
+    def moved(self, places: Int64s) -> "Lists":
+        """The same lists where row ``r`` has become ``places[r]``, ascending."""
+        rows, values = self.used()
+        return Lists.of(places[rows], values)
+
+    def shifted(self, by: int) -> "Lists":
+        """The same lists where every row has become the one ``by`` rows further on."""
+        rows, values = self.used()
+        return Lists.of(rows + by, values)
+
+    def append(self, later: "Lists") -> "Lists":
+        """These lists and those of later rows.
+
+        Written in place where there is room; under the same condition as a segment's ``append``.
+
+        Amortised O(k) for k lists.
+        """
+        length = self.length + later.length
+        capacity = roomy(len(self.rows), length)
+        rows = with_room(self.rows, self.length, capacity)
+        values = with_room(self.values, self.length, capacity)
+        later_rows, later_values = later.used()
+        rows[self.length : length] = later_rows
+        values[self.length : length] = later_values
+        return Lists(rows, values, length)
+
+    def append_one(self, row: int, value: Entry) -> "Lists":
+        """These lists and that of one later row, as `append` does. Amortised O(1)."""
+        capacity = roomy(len(self.rows), self.length + 1)
+        rows = with_room(self.rows, self.length, capacity)
+        values = with_room(self.values, self.length, capacity)
+        rows[self.length] = row
+        values[self.length] = value
+        return Lists(rows, values, self.length + 1)
+
+    def edited(self, row: int, value: Entry | None, shift: int) -> "Lists":
+        """These lists after one row was put in (``shift`` is 1), taken out (-1) or replaced (0).
+
+        Args:
+            row: which one.
+            value: the list that the row has then, None if there is none.
+            shift: by how much the rows behind it move.
+
+        A copy: O(l) for l lists.
+        """
+        rows, values = self.used()
+        low = int(rows.searchsorted(row))
+        high = low + (shift <= 0 and low < len(rows) and rows.item(low) == row)
+        given = NO_LISTS if value is None else Lists.of_rows([row], [value])
+        return Lists.of(
+            np.concatenate((rows[:low], given.rows, rows[high:] + shift)),
+            np.concatenate((values[:low], given.values, values[high:])),
+        )
+
+    def replace(self, rows: Int64s, others: "Lists") -> "Lists":
+        """These lists with those of ``others`` for ``rows``, ascending, in place of what they had."""
+        having, values = self.used()
+        gone, _ = find(rows, having)
+        return Lists.merged([Lists.of(having[~gone], values[~gone]), others.moved(rows)])
+
+    def check(self, stop: int) -> None:
+        """Assert every invariant, of lists of rows before ``stop``."""
+        rows, values = self.used()
+        assert (rows[1:] > rows[:-1]).all(), "lists out of order"
+        assert not len(rows) or (rows[0] >= 0 and rows[-1] < stop), "the list of no row"
+        assert all(isinstance(value, tuple | str) and value for value in values), "a list that is none"
+
+    def _entries(self, first: int, stop: int) -> tuple[int, int]:
+        low, high = self.rows[: self.length].searchsorted((first, stop)).tolist()
+        return low, high
+
+
+NO_LISTS: Final = Lists.of_tuples([])

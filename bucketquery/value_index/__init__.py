@@ -1,0 +1,1 @@
+"""Value indexes: the rows of a column by value."""

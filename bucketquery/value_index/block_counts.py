@@ -1,0 +1,129 @@
+"""Tallies: how many of a stretch of values are at or above a threshold, without a look at most of them.
+
+The values are put into a few hundred classes by size, and for every some thousand values it is kept how many came
+before in each class. So a count is a subtraction, but for the class that the threshold divides and the two ends of the
+stretch, which are compared.
+"""
+
+from typing import Any, Final
+
+import numpy as np
+
+from bucketquery.arrays.sorted_arrays import sampled
+from bucketquery.model.schema import Array, Int32s, Int64s
+
+_BLOCK: Final = 4096
+_CLASSES: Final = 250
+_SAMPLE: Final = 16_384
+
+#: A comparison of so many values is cheap, or one that is seldom asked for.
+_FEW: Final = 2**17
+_SELDOM: Final = 2
+
+#: Values that came behind those of a tally are compared, as long as they are no greater part of them.
+_BEHIND_SHARE: Final = 16
+
+
+class Tally:
+    """The tally of some values, which do not change.
+
+    Attributes:
+        length: how many they are.
+
+    Args:
+        values: shape (m,), numbers, NaN where missing.
+
+    Making one sorts the values, O(m log m), and takes 12 bytes a value.
+
+    >>> values = np.array([0.5, 2.0, 1.0, 3.0])
+    >>> Tally(values).count(values, 1, 4, 1.5)
+    2
+    """
+
+    __slots__ = ("_before", "_edges", "_offsets", "_places", "_sorted", "length")
+
+    def __init__(self, values: Array) -> None:
+        self.length = len(values)
+        ranked = np.sort(sampled(values[~np.isnan(values)], _SAMPLE))
+        # What is less than every edge is in the first class, and what is missing, too.
+        self._edges = np.unique(ranked[:: max(1, -(-len(ranked) // _CLASSES))])
+        classes = self._edges.searchsorted(values, "right").astype(np.uint8)
+        classes[np.isnan(values)] = 0
+        number = len(self._edges) + 1
+        blocks = len(values) // _BLOCK
+        # Row b, column c: how many of the values before block b are in class c or a higher one.
+        cells = np.arange(blocks * _BLOCK, dtype=np.int64) // _BLOCK * number + classes[: blocks * _BLOCK]
+        counts = np.bincount(cells, minlength=blocks * number).reshape(blocks, number)
+        self._before = np.zeros((blocks + 1, number + 1), dtype=np.int64)
+        self._before[1:, :number] = counts.cumsum(axis=0)[:, ::-1].cumsum(axis=1)[:, ::-1]
+        # The values class by class, each class's in their order.
+        order = classes.argsort(kind="stable")
+        self._places: Int32s = order.astype(np.int32)
+        self._sorted = values[order]
+        self._offsets: Int64s = np.concatenate(([0], np.bincount(classes, minlength=number).cumsum()))
+
+    def count(self, values: Array, first: int, stop: int, threshold: Any) -> int:
+        """How many of the values from ``first`` on and before ``stop`` are at least ``threshold``.
+
+        Args:
+            values: those that it was made of; there may be others behind them.
+            first: the first that is looked at.
+            stop: what comes behind the last, not more than there were.
+            threshold: what they are held against.
+
+        Complexity: O(log m) and a comparison of the values of one class and of two blocks.
+        """
+        low, high = -(-first // _BLOCK), stop // _BLOCK
+        if low >= high:
+            return _at_least(values[first:stop], threshold)
+        divided = int(self._edges.searchsorted(threshold, "right"))
+        total = self._before.item(high, divided + 1) - self._before.item(low, divided + 1)
+        start, end = self._offsets[divided : divided + 2].tolist()
+        places = self._places[start:end]
+        from_, to = places.searchsorted(np.array((low * _BLOCK, high * _BLOCK), dtype=np.int32)).tolist()
+        total += _at_least(self._sorted[start + from_ : start + to], threshold)
+        total += _at_least(values[first : low * _BLOCK], threshold)
+        return total + _at_least(values[high * _BLOCK : stop], threshold)
+
+    def nbytes(self) -> int:
+        """Bytes of its own arrays."""
+        return sum(array.nbytes for array in (self._before, self._edges, self._offsets, self._places, self._sorted))
+
+
+class Counter:
+    """Counts of values that thresholds are held against again and again: compared, or tallied once that pays.
+
+    It may be asked of more values as time goes on, as long as the first ones stay the same.
+    """
+
+    __slots__ = ("_asked", "_tally")
+
+    def __init__(self) -> None:
+        self._asked = 0
+        self._tally: Tally | None = None
+
+    def count(self, values: Array, first: int, stop: int, threshold: Any) -> int:
+        """How many of the values from ``first`` on and before ``stop`` are at least ``threshold``.
+
+        Complexity: O(stop - first) for the first few times and where these are few; then that of `Tally.count`, and
+        once that of making one.
+        """
+        if stop - first <= _FEW:
+            return _at_least(values[first:stop], threshold)
+        tally = self._tally
+        if tally is None or len(values) - tally.length > tally.length // _BEHIND_SHARE:
+            self._asked += 1
+            if self._asked <= _SELDOM:
+                return _at_least(values[first:stop], threshold)
+            # Two readers may both make it, and make the same.
+            tally = self._tally = Tally(values)
+        known = min(stop, tally.length)
+        return tally.count(values, first, known, threshold) + _at_least(values[max(first, known) : stop], threshold)
+
+    def nbytes(self) -> int:
+        """Bytes of the tally, if there is one."""
+        return 0 if self._tally is None else self._tally.nbytes()
+
+
+def _at_least(values: Array, threshold: Any) -> int:
+    return int(np.count_nonzero(values >= threshold))

@@ -1,0 +1,240 @@
+"""The rest of a document: what is kept of it as text, what comes back, and what is refused with which path."""
+
+import contextlib
+import json
+from collections import OrderedDict
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+import pytest
+
+from bucketquery.ingest.checks import Unfit
+from bucketquery.ingest.extra_fields import DEEPEST, json_value, packed, part, rest_of, unpacked
+from bucketquery.model.schema import INFLUENCER, RECORD
+from support.helpers import record
+
+
+class Text(str):
+    """Text of a class of its own."""
+
+    __slots__ = ()
+
+
+def kept(**fields: Any) -> dict[str, Any]:
+    """What comes back of the rest of a record."""
+    (parts,) = unpacked([rest_of(RECORD, record(0, **fields))])
+    return parts
+
+
+def refusal(**fields: Any) -> Unfit:
+    """Why a record cannot be stored."""
+    with pytest.raises(Unfit) as caught:
+        rest_of(RECORD, record(0, **fields))
+    return caught.value
+
+
+def nested(levels: int) -> list[Any]:
+    """Lists in lists, so many of them."""
+    value: list[Any] = []
+    for _ in range(levels - 1):
+        value = [value]
+    return value
+
+
+def test_what_has_a_column_is_not_kept_twice() -> None:
+    """Nor the job and the type; a record without anything else has no rest."""
+    columns = {field.name: None for field in RECORD.columns}
+    assert rest_of(RECORD, {**columns, "job_id": "web", "result_type": "record"}) == ""
+    assert rest_of(INFLUENCER, {"influencer_field_name": "a", "influencer_score": 5.0}) == ""
+    assert packed({}) == ""
+    assert unpacked(["", (), '{"a":1}']) == [{}, {}, {"a": 1}]
+    assert unpacked([]) == []
+
+
+def test_documented_parts_come_first_and_in_order() -> None:
+    """Whatever their order in the document; what is unknown keeps its own."""
+    given = {"zebra": 1, "influencers": [], "apple": 2, "actual": [1], "typical": []}
+    assert list(kept(**given)) == ["typical", "actual", "influencers", "zebra", "apple"]
+    assert list(kept(**dict.fromkeys(given))) == ["zebra", "apple"]
+
+
+def test_parts_keep_what_they_are() -> None:
+    """Numbers become doubles, objects come back as they came."""
+    causes = [{"probability": 1, "a": {"b": [None, True, -0.5, "é"]}}, {}]
+    parts = kept(
+        typical=(1, np.float32(0.5)),
+        actual=[-0.0],
+        causes=causes,
+        influencers=[{"influencer_field_name": None, "influencer_field_values": ("a", Text("b"))}, {"x": 1}],
+        geo_results={"actual_point": "1,2"},
+        anomaly_score_explanation=MappingProxyType({"anomaly_length": np.int64(3)}),
+        correlated_by_field_value=Text("c"),
+    )
+    assert parts == {
+        "correlated_by_field_value": "c",
+        "typical": [1.0, 0.5],
+        "actual": [0.0],
+        "causes": causes,
+        "influencers": [{"influencer_field_name": None, "influencer_field_values": ["a", "b"]}, {"x": 1}],
+        "geo_results": {"actual_point": "1,2"},
+        "anomaly_score_explanation": {"anomaly_length": 3},
+    }
+    assert json.dumps(parts["typical"] + parts["actual"]) == "[1.0, 0.5, 0.0]"
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        None,
+        True,
+        np.bool_(False),
+        5,
+        -(2**63),
+        2**63 - 1,
+        np.uint8(5),
+        0.1,
+        5e-324,
+        1.7976931348623157e308,
+        np.float64(0.5),
+        "",
+        "\ud800",
+        "\x00\u2028",
+        [],
+        {},
+        ([1, (2,)],),
+        OrderedDict(b=1, a=[{}]),
+        nested(DEEPEST),
+    ],
+    ids=lambda value: ascii(value)[:40],
+)
+def test_any_json_comes_back(value: Any) -> None:
+    """As Python's own types: the same by text, bools apart from integers and those from floats."""
+    plain = kept(unknown=value)["unknown"]
+    expected = json.loads(json.dumps(value, default=lambda scalar: scalar.item()))
+    assert json.dumps(plain) == json.dumps(expected)
+    assert not isinstance(plain, np.generic)
+
+
+class Hostile(Mapping[str, Any]):
+    """An object with a key that is no text."""
+
+    def __getitem__(self, name: object) -> Any:
+        return 5
+
+    def __iter__(self) -> Any:
+        return iter([5])
+
+    def __len__(self) -> int:
+        return 1
+
+
+@pytest.mark.parametrize(
+    ("fields", "path", "reason"),
+    [
+        ({"typical": 5.0}, "typical", "must be a list, not float"),
+        ({"actual": [1, "x"]}, "actual[1]", "must be a number, not str"),
+        ({"actual": [float("nan")]}, "actual[0]", "must be a finite number, not nan"),
+        ({"actual": [None]}, "actual[0]", "must be a number, not null"),
+        ({"causes": {}}, "causes", "must be a list, not dict"),
+        ({"causes": [{}, 5]}, "causes[1]", "must be an object, not int"),
+        ({"causes": [{"a": [object()]}]}, "causes[0].a[0]", "must be JSON, not object"),
+        ({"causes": [{"probability": float("inf")}]}, "causes[0].probability", "must be a finite number, not inf"),
+        ({"influencers": ["a"]}, "influencers[0]", "must be an object, not str"),
+        (
+            {"influencers": [{"influencer_field_name": 5}]},
+            "influencers[0].influencer_field_name",
+            "must be text, not int",
+        ),
+        (
+            {"influencers": [{"influencer_field_values": "a"}]},
+            "influencers[0].influencer_field_values",
+            "must be a list, not str",
+        ),
+        (
+            {"influencers": [{"influencer_field_values": ["a", None]}]},
+            "influencers[0].influencer_field_values[1]",
+            "must be text, not null",
+        ),
+        ({"geo_results": []}, "geo_results", "must be an object, not list"),
+        ({"anomaly_score_explanation": {"x": 2**63}}, "anomaly_score_explanation.x", "outside the range of int64"),
+        ({"correlated_by_field_value": 5}, "correlated_by_field_value", "must be text, not int"),
+        ({"host.name": b"a"}, "host.name", "must be JSON, not bytes"),
+        ({"host": {"name": {1, 2}}}, "host.name", "must be JSON, not set"),
+        ({"host": {5: 1}}, "host", "must have text for its keys, not int"),
+        ({"host": Hostile()}, "host", "must have text for its keys, not int"),
+        ({"when": np.datetime64(0, "s")}, "when", "must be JSON, not datetime64"),
+        ({"deep": nested(DEEPEST + 1)}, "deep" + "[0]" * DEEPEST, f"nested more than {DEEPEST} levels deep"),
+    ],
+    ids=lambda value: None if isinstance(value, dict) else value[:40],
+)
+def test_what_is_no_json_is_refused(fields: dict[str, Any], path: str, reason: str) -> None:
+    """With the path that leads there."""
+    unfit = refusal(**fields)
+    assert (unfit.path, unfit.reason) == (path, reason)
+
+
+def test_what_contains_itself_is_refused() -> None:
+    """It is nested too deeply, like all that never ends."""
+    endless: list[Any] = []
+    endless.append(endless)
+    assert refusal(x=endless).reason == f"nested more than {DEEPEST} levels deep"
+
+
+def test_a_key_that_is_no_text_is_refused() -> None:
+    """In a document as in what is nested."""
+    document: Any = {5: 1}
+    with pytest.raises(Unfit, match="must have text for its keys, not int"):
+        rest_of(RECORD, document)
+
+
+def test_a_copy_is_kept() -> None:
+    """What comes in is not what comes out."""
+    given = [{"a": [1]}]
+    found = json_value(given)
+    assert found == given
+    assert found[0]["a"] is not given[0]["a"]
+    influencers = next(field for field in RECORD.parts if field.name == "influencers")
+    assert part(influencers, given)[0] is not given[0]
+
+
+class Stranger(str):
+    """A key that no dict finds under its text."""
+
+    __slots__ = ()
+
+    def __eq__(self, other: object) -> bool:
+        return self is other
+
+    def __hash__(self) -> int:
+        return id(self)
+
+
+@pytest.mark.parametrize("name", ["influencers", "actual", "timestamp", "by_field_value", "job_id"])
+def test_a_documented_field_is_never_taken_for_an_unknown_one(name: str) -> None:
+    """Whatever a key's class says of its hash: its text decides, so it is checked as that field or it is refused."""
+    document = {key: value for key, value in record(0).items() if key != name} | {Stranger(name): "x"}
+    with contextlib.suppress(Unfit):
+        assert name not in unpacked([rest_of(RECORD, document)])[0]
+
+
+def test_a_path_is_told_in_few_words() -> None:
+    """Megabytes of a key are not shown whole, on the first level as further down."""
+    for document in ({"k" * 1_000_000: object()}, {"x": {"k" * 1_000_000: object()}}):
+        assert len(refusal(**document).path) < 1_000
+
+
+class Fickle(float):
+    """A number only when it is asked first."""
+
+    asked = 0
+
+    def __float__(self) -> float:
+        self.asked += 1
+        return 1.0 if self.asked == 1 else float("nan")
+
+
+def test_what_is_checked_of_a_number_is_what_is_kept() -> None:
+    """It is asked once."""
+    assert kept(x=Fickle(1)) == {"x": 1.0}

@@ -1,0 +1,235 @@
+"""Many jobs in one question: as if all their results lay in one table."""
+
+from collections.abc import Sequence
+from random import Random
+from typing import Any
+
+import pytest
+
+from bucketquery import BucketQuery, InfluencerQuery, RecordQuery, ResultsIndex
+from bucketquery.errors import LimitExceeded, NotFound, UnknownJob
+from bucketquery.model.schema import Int64s
+from bucketquery.queries.queries import AnyQuery, settle
+from bucketquery.search import many_jobs as many
+from bucketquery.search.many_jobs import expand_jobs, scan_jobs, search_jobs
+from bucketquery.search.search import search
+from bucketquery.storage.selection import Selection
+from bucketquery.testing import evaluate
+from support.helpers import STEP, ask_together, bucket, limit_heads, record
+
+Document = dict[str, Any]
+
+JOBS = ("web", "db", "a", "données", "big")
+SORTS = ("timestamp", "anomaly_score", "event_count", "bucket_span", "scheduled_events", "job_id", "result_type")
+
+
+def documents(rng: Random) -> list[list[Document]]:
+    """Batches of buckets of some jobs that tie in nearly everything, one job much larger than the others."""
+    return [
+        [
+            bucket(
+                rng.randrange(6 if job_id != "big" else 60),
+                job_id=job_id,
+                bucket_span=rng.choice((60, 300)),
+                anomaly_score=rng.choice((None, 0.0, 50.0)),
+                event_count=rng.choice((None, 0, 5)),
+                is_interim=rng.random() < 0.3,
+                scheduled_events=rng.choice((None, ["x"], ["é", "a"])),
+            )
+            for job_id in rng.choices(JOBS, weights=(1, 1, 1, 1, 3), k=rng.choice((1, 10, 40)))
+        ]
+        for _ in range(4)
+    ]
+
+
+def body(index: ResultsIndex, query: AnyQuery) -> object:
+    """The answer, or the name of the error."""
+    try:
+        return repr(index.search(query).to_dict())
+    except NotFound:
+        return "NotFound"
+
+
+def expected(stored: Sequence[Document], query: AnyQuery) -> object:
+    """The reference's."""
+    try:
+        return repr(evaluate(stored, query))
+    except NotFound:
+        return "NotFound"
+
+
+def a_query(rng: Random) -> BucketQuery:
+    """A question of several jobs."""
+    jobs = rng.sample(JOBS, rng.randint(2, len(JOBS)))
+    either: dict[str, Any] = {"jobs": jobs, "sort": rng.choice(SORTS), "desc": rng.random() < 0.5}
+    if rng.random() < 0.1:
+        return BucketQuery(timestamp=rng.randrange(8) * STEP, **either)
+    return BucketQuery(
+        start=rng.choice((None, STEP)),
+        end=rng.choice((None, 4 * STEP, 0)),
+        anomaly_score=rng.choice((0.0, 0.0, 50.0)),
+        exclude_interim=rng.random() < 0.3,
+        from_=rng.choice((0, 0, 1, 5, 20, 10**20)),
+        size=rng.choice((0, 1, 3, 100)),
+        **either,
+    )
+
+
+@pytest.mark.parametrize("shortcuts", [(), ("fleet",), ("deep",), ("fleet", "deep")], ids=str)
+@pytest.mark.parametrize("few_changed", [0, 1_000])
+def test_many_jobs_are_answered_as_one_table(
+    shortcuts: Sequence[str], few_changed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Together or one by one, from the page's beginning or from the first match: what is found is the same."""
+    monkeypatch.setattr(many, "SHORTCUTS", set(shortcuts))
+    monkeypatch.setattr(many, "_DEEP", 2)
+    limit_heads(monkeypatch, 4)
+    ask_together(monkeypatch, small_rows=20, few_changed=few_changed)
+    for seed in range(6):
+        rng = Random(seed)
+        index = ResultsIndex()
+        for job_id in JOBS:
+            index.put_job(job_id)
+        stored: list[Document] = []
+        for batch in documents(rng):
+            index.upsert(batch)
+            stored += batch
+            for _ in range(25):
+                query = a_query(rng)
+                assert body(index, query) == expected(stored, query), query
+
+
+@pytest.mark.parametrize("kind", [RecordQuery, InfluencerQuery])
+def test_the_job_is_the_last_key_of_all_kinds(
+    kind: type[RecordQuery | InfluencerQuery], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the request's direction, and the first one where it is sorted by."""
+    result = "record" if kind is RecordQuery else "influencer"
+    for together in (False, True):
+        with monkeypatch.context() as patch:
+            if together:
+                ask_together(patch, small_rows=100, few_changed=1)
+            index = ResultsIndex()
+            index.upsert(
+                [bucket(row, job_id=job_id, result_type=result) for row in (1, 0) for job_id in ("b", "c", "a")]
+            )
+            for desc, sort, order in (
+                (False, "timestamp", "a0 b0 c0 a1 b1 c1"),
+                (True, "timestamp", "c1 b1 a1 c0 b0 a0"),
+                (False, "job_id", "a0 a1 b0 b1 c0 c1"),
+                (True, "job_id", "c1 c0 b1 b0 a1 a0"),
+                (False, "is_interim", "a0 b0 c0 a1 b1 c1"),
+            ):
+                keys = index.search(kind(jobs=["c", "a", "b"], sort=sort, desc=desc)).keys()
+                assert " ".join(f"{key[0]}{key[1] // STEP}" for key in keys) == order
+
+
+def test_the_first_unknown_job_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By whichever way they are asked, also where a job is gone of which a fleet still has results."""
+    for together in (False, True):
+        with monkeypatch.context() as patch:
+            if together:
+                ask_together(patch, small_rows=100, few_changed=1_000)
+            index = ResultsIndex()
+            index.upsert([bucket(0, job_id=job_id) for job_id in ("a", "b", "c")])
+            assert index.search(BucketQuery(jobs=["b", "a", "c"])).count == 3
+            index.delete_job("c")
+            for sort in ("timestamp", "job_id"):
+                for jobs, unknown in ((["a", "c", "b"], "c"), (["x", "c"], "x"), (["b", "c", "x"], "c")):
+                    query = BucketQuery(jobs=jobs, sort=sort)
+                    with pytest.raises(UnknownJob) as caught:
+                        index.search(query)
+                    assert (caught.value.field, caught.value.value) == ("jobs", unknown)
+                    with pytest.raises(UnknownJob):
+                        index.scan(query)
+
+
+def test_a_deep_page_by_time_does_not_list_what_comes_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each job gives the rows of the page's own instants, and no more."""
+    index = ResultsIndex()
+    index.upsert([bucket(row, job_id=job_id) for row in range(3_000) for job_id in ("a", "b")])
+    sizes: list[int] = []
+
+    def watched(*arguments: Any) -> Any:
+        found = search(*arguments)
+        sizes.append(len(found[0]))
+        return found
+
+    monkeypatch.setattr(many, "search", watched)
+    for desc in (False, True):
+        page = index.search(BucketQuery(jobs=["a", "b"], from_=4_001, size=3, desc=desc))
+        row = 999 if desc else 2_000
+        following = row - 1 if desc else row + 1
+        first, second = ("a", "b") if not desc else ("b", "a")
+        assert page.count == 6_000
+        assert page.keys() == (
+            (second, row * STEP, 300),
+            (first, following * STEP, 300),
+            (second, following * STEP, 300),
+        )
+    assert max(sizes) <= 4
+
+
+def test_a_scan_copies_some_rows_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that a scan of millions does not hold them all."""
+    monkeypatch.setattr(many, "_SCAN_ROWS", 4)
+    index = ResultsIndex()
+    index.upsert([bucket(row, job_id=job_id) for row in range(5) for job_id in ("a", "b")])
+    query = BucketQuery(jobs=["a", "b"], desc=True)
+    catalog, question = index.snapshot()._catalog, settle(query, lambda: 0)
+    parts = list(scan_jobs(catalog, query.jobs, question, by_job=False))
+    assert [len(part.job_ids) for part in parts] == [4, 4, 2]
+    scanned = [(found.job_id, found.timestamp // STEP) for found in index.scan(query)]
+    assert scanned == [(job_id, row) for row in (4, 3, 2, 1, 0) for job_id in ("b", "a")]
+
+
+def test_each_row_is_placed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By a page only what is on it, and by a scan all in all as many as there are, however many steps it takes."""
+    placed: list[int] = []
+    places = many._Part.places
+
+    def counted(part: many._Part, rows: Selection, positions: Int64s) -> Any:
+        placed.append(len(positions))
+        return places(part, rows, positions)
+
+    monkeypatch.setattr(many._Part, "places", counted)
+    monkeypatch.setattr(many, "_SCAN_ROWS", 7)
+    index = ResultsIndex()
+    index.upsert([bucket(row, job_id=job_id) for job_id in ("a", "b") for row in range(50)])
+    query = BucketQuery(jobs=["a", "b"], size=10)
+    assert len(index.search(query)) == sum(placed) == 10
+    placed.clear()
+    assert len(list(index.scan(query))) == sum(placed) == 100
+
+
+def test_each_bucket_brings_the_records_of_its_own_job() -> None:
+    """In pages and scans; the bound is that of the page, whichever jobs they are of."""
+    blamed = [{"influencer_field_name": "host"}]
+    index = ResultsIndex()
+    index.upsert([bucket(row, job_id=job_id, bucket_influencers=blamed) for row in (0, 1) for job_id in ("a", "b")])
+    index.upsert([record(0, detector, job_id="a", probability=0.5) for detector in (1, 2)])
+    index.upsert([record(row, job_id="b", is_interim=row == 1) for row in (0, 1)])
+    query = BucketQuery(jobs=["b", "a"], expand=True)
+    shown = [[(each.job_id, each.detector_index) for each in found.records] for found in index.search(query)]
+    assert shown == [[("a", 1), ("a", 2)], [("b", 0)], [], [("b", 0)]]
+    assert [[(each.job_id, each.detector_index) for each in found.records] for found in index.scan(query)] == shown
+    assert [len(found.records) for found in index.search(query.replace(exclude_interim=True))] == [2, 1, 0, 0]
+    assert [len(found.records) for found in index.search(query)[1:3]] == [1, 0]
+    bodies = index.search(query).to_dict()["buckets"]
+    assert [[each["job_id"] for each in found.get("records", [])] for found in bodies] == [["a", "a"], ["b"], [], ["b"]]
+    catalog = index.snapshot()._catalog
+    rows, _, _ = search_jobs(catalog, query.jobs, settle(query, lambda: 0), by_job=False)
+    records, ends = expand_jobs(catalog, rows, exclude_interim=False, most=4).records()
+    assert (len(records), ends) == (4, [0, 2, 3, 3, 4])
+    with pytest.raises(LimitExceeded, match="would bring 4 records to one page, more than 3"):
+        expand_jobs(catalog, rows, exclude_interim=False, most=3)
+
+
+def test_the_plan_tells_that_there_were_several_searches() -> None:
+    """And how many rows all of them compared."""
+    index = ResultsIndex()
+    index.upsert([bucket(row, job_id=job_id, anomaly_score=50.0) for row in range(3) for job_id in ("a", "b")])
+    page = index.search(BucketQuery(jobs=["a", "b"], anomaly_score=1))
+    assert page.explain()["path"] == "jobs"
+    assert page.explain()["rows_looked_at"] >= page.count == 6
+    assert repr(page) == "<BucketPage: 6 of 6 buckets of several jobs at commit 1>"

@@ -1,0 +1,125 @@
+"""Packed rows: columns as any others, masks that are made of bits, and records that compare as what they store."""
+
+import math
+import pickle
+import struct
+from typing import Any
+
+import numpy as np
+import pytest
+
+from bucketquery.model.schema import BUCKET
+from bucketquery.storage import packed_rows as packing
+from bucketquery.storage.packed_rows import NOTHING, Packed, are_few, layout_of, missing_bits
+from bucketquery.storage.segment import Segment
+from support.helpers import FULL, SPAN_S, STEP, bucket, layout, rows, segment, stored
+
+LAYOUT = layout()
+
+
+def test_only_kinds_without_texts_have_a_layout() -> None:
+    """The identity is in front, what is widest comes first, and records are aligned."""
+    assert layout_of("bucket") is LAYOUT
+    assert (layout_of("record"), layout_of("influencer")) == (None, None)
+    assert LAYOUT.names[:2] == BUCKET.identity
+    assert sorted(LAYOUT.names) == sorted(field.name for field in BUCKET.columns)
+    assert (LAYOUT.schema, LAYOUT.kind) == (BUCKET, "bucket")
+    assert LAYOUT.size == 56
+    assert LAYOUT.bits.keys() == {"event_count", "is_interim", "processing_time_ms"}
+
+
+def test_packed_rows_are_the_same_rows() -> None:
+    """Columns, masks, lists and all; packing again or unpacking gives what there is already."""
+    documents = [bucket(0, **FULL), bucket(1), bucket(2, anomaly_score=0.0, is_interim=True), bucket(3, event_count=0)]
+    plain = segment(documents)
+    found = plain.packed()
+    found.check()
+    assert isinstance(found.columns, Packed)
+    assert stored(found) == stored(plain)
+    assert found.lists == plain.lists
+    assert found.packed() is found
+    assert plain.unpacked() is plain
+    again = found.unpacked()
+    assert stored(again) == stored(plain)
+    assert again.present.keys() == plain.present.keys() == {"event_count", "is_interim", "processing_time_ms"}
+    for name, column in found.columns.items():
+        assert column.dtype == plain.columns[name].dtype
+        assert np.array_equal(column, plain.columns[name], equal_nan=column.dtype.kind == "f")
+    assert len(found.columns) == len(plain.columns)
+    assert found.nbytes() == 4 * 56 + sum(some.rows.nbytes + some.values.nbytes for some in found.lists.values())
+    travelled = pickle.loads(pickle.dumps(found))
+    travelled.check()
+    assert stored(travelled) == stored(plain)
+
+
+def test_masks_are_those_of_what_is_missing() -> None:
+    """Of other columns there is none, as there is none where nothing is missing."""
+    found = segment([bucket(0, **FULL), bucket(1, event_count=5)]).packed()
+    assert sorted(found.present) == ["is_interim", "processing_time_ms"]
+    assert len(found.present) == 2
+    assert found.present["is_interim"].tolist() == [True, False]
+    for name in ("event_count", "anomaly_score", "nothing"):
+        assert name not in found.present
+    assert missing_bits(found.present) == LAYOUT.bits["is_interim"] | LAYOUT.bits["processing_time_ms"]
+    full = segment(rows(0, 3, **FULL)).packed()
+    assert full.present is NOTHING
+    assert missing_bits(NOTHING) == 0
+
+
+def test_nothing_can_be_packed() -> None:
+    """No rows have columns of no length; they are what an empty segment has."""
+    empty = Segment.empty(BUCKET)
+    assert isinstance(empty.columns, Packed)
+    assert empty.columns.data == b""
+    assert [len(column) for column in empty.columns.values()] == [0] * 7
+    assert (LAYOUT.records(0, empty.columns, {}), LAYOUT.missing_bits(b"")) == (b"", 0)
+
+
+def test_what_is_stored_alike_is_packed_alike() -> None:
+    """To the last bit: a missing score is one NaN, whichever way it came."""
+    missing: list[Any] = [
+        segment([bucket(0)]),
+        segment([bucket(row) for row in range(40)]).select(np.array([0])),
+        segment([bucket(0, anomaly_score=None, is_interim=None)]),
+    ]
+    records = {found.packed().columns.data for found in missing}
+    assert len(records) == 1
+    (nan,) = struct.unpack_from("=d", records.pop(), 16)
+    assert math.isnan(nan)
+
+
+def test_a_column_of_a_copy_can_be_written_to() -> None:
+    """Packed rows get other scores in a copy; records that came as bytes cannot be changed."""
+    old = segment(rows(0, 3, **FULL)).packed()
+    new = old.rescore(np.array([1]), np.array([50.0]))
+    new.check()
+    assert isinstance(new.columns, Packed)
+    assert new.column("anomaly_score").tolist() == [5.0, 50.0, 5.0]
+    assert old.column("anomaly_score").tolist() == [5.0] * 3
+    with pytest.raises(ValueError, match="read-only"):
+        old.column("anomaly_score")[0] = 1.0
+
+
+def test_a_few_rows_are_packed_and_many_are_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Appended together they are, up to so many; then they have arrays, with room."""
+    assert are_few(packing._PACKED_ROWS)
+    assert not are_few(packing._PACKED_ROWS + 1)
+    monkeypatch.setattr(packing, "_PACKED_ROWS", 4)
+    two = segment([bucket(0, **FULL), bucket(1)]).packed()
+    four = two.append(segment([bucket(2, event_count=3), bucket(3, **FULL)]))
+    four.check()
+    assert isinstance(four.columns, Packed)
+    five = four.append(segment([bucket(4)]))
+    five.check()
+    assert not isinstance(five.columns, Packed)
+    assert len(five.columns["timestamp"]) > 5
+    documents = [bucket(0, **FULL), bucket(1), bucket(2, event_count=3), bucket(3, **FULL), bucket(4)]
+    assert stored(five) == stored(segment(documents))
+    assert stored(four) == stored(segment(documents[:4]))
+    assert stored(two) == stored(segment(documents[:2]))
+    changed = four.replace(np.array([1]), segment([bucket(1, **FULL)]))
+    changed.check()
+    assert stored(changed)[1] == stored(segment([bucket(1, **FULL)]))[0]
+    assert stored(four) == stored(segment(documents[:4]))
+    assert changed.column("timestamp").tolist() == [0, STEP, 2 * STEP, 3 * STEP]
+    assert set(changed.column("bucket_span").tolist()) == {SPAN_S}

@@ -1,0 +1,131 @@
+"""Pure functions of arrays, each against the plain way to say the same."""
+
+from functools import partial
+from random import Random
+from typing import Any
+
+import numpy as np
+import pytest
+
+from bucketquery.arrays import ranking as kernels
+from bucketquery.arrays.ranking import Key, best, concatenated_ranges, in_order, ranked, time_slice
+from bucketquery.model.schema import Array, Bools, Int64s
+
+INT64_MIN, INT64_MAX = -(2**63), 2**63 - 1
+
+
+def times(*values: int) -> Int64s:
+    """Timestamps."""
+    return np.array(values, dtype=np.int64)
+
+
+@pytest.mark.parametrize("held", [(), (5,), (1, 3, 3, 3, 7), (INT64_MIN, 0, INT64_MAX)], ids=repr)
+def test_a_window_is_half_open(held: tuple[int, ...]) -> None:
+    """Start is in it, end is not; empty and reversed windows are empty slices with step 1."""
+    edges = (INT64_MIN, -1, 0, 1, 2, 3, 4, 5, 7, 8, INT64_MAX)
+    for start in edges:
+        for end in edges:
+            found = time_slice(times(*held), start, end)
+            assert [*held[found]] == [held_time for held_time in held if start <= held_time < end]
+            assert found.step is None
+            assert 0 <= found.start <= found.stop <= len(held)
+
+
+def key_of(values: Array, missing: Bools | None, desc: bool, positions: Int64s) -> Key:
+    """The key of some values."""
+    return Key.of(values[positions], None if missing is None else missing[positions], desc=desc)
+
+
+KEYS: list[tuple[str, list[Any]]] = [
+    ("float64", [0.0, 5.0, 5.0, 5e-324, 100.0, 3.0]),
+    ("int64", [INT64_MIN, INT64_MAX, 2**53, 2**53 + 1, 0, -1]),
+    ("bool", [True, False]),
+]
+
+
+@pytest.mark.parametrize("desc", [False, True])
+@pytest.mark.parametrize(("dtype", "values"), KEYS)
+def test_the_first_of_an_order_are_those_of_sorting(dtype: str, values: list[Any], desc: bool) -> None:
+    """Ties in time order, or all turned around; missing keys last both ways, in the request's direction themselves."""
+    rng = Random(7)
+    for length in (0, 1, 2, 5, 40):
+        for missing_share in (0.0, 0.3, 1.0):
+            picked = [rng.choice(values) for _ in range(length)]
+            gone = [rng.random() < missing_share for _ in range(length)]
+            given = sorted(
+                (row for row in range(length) if not gone[row]), key=lambda row: (picked[row], row), reverse=desc
+            )
+            rest = sorted((row for row in range(length) if gone[row]), reverse=desc)
+            keys: Array = np.array(picked, dtype=dtype)
+            keys[gone] = 0  # as what is missing is stored
+            before = keys.tolist()
+            missing = np.array(gone, dtype=np.bool_) if any(gone) or rng.random() < 0.5 else None
+            key = partial(key_of, keys, missing, desc)
+            for need in (1, 2, 3, length // 2 + 1, length + 1, 10**30):
+                assert ranked(length, [key], need, desc=desc).tolist() == (given + rest)[:need]
+            assert keys.tolist() == before, "the keys are not modified"
+
+
+@pytest.mark.parametrize("few", [0, 20, 512])
+@pytest.mark.parametrize("desc", [False, True])
+@pytest.mark.parametrize(("dtype", "values"), KEYS)
+def test_the_best_are_those_of_sorting(
+    dtype: str, values: list[Any], desc: bool, few: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The greatest first; equal ones as they come, or all turned around; whether all are ordered or some are picked."""
+    monkeypatch.setattr(kernels, "_FEW_MERITS", few)
+    rng = Random(9)
+    for length in (1, 2, 5, 40, 700):
+        for given in ([rng.choice(values) for _ in range(length)], [values[0]] * length):
+            merits: Array = np.array(given, dtype=dtype)
+            expected = sorted(range(length)[::-1] if desc else range(length), key=given.__getitem__, reverse=True)
+            for need in {1, min(2, length), length // 2 + 1, length}:
+                assert best(merits, need, desc=desc).tolist() == expected[:need]
+            assert merits.tolist() == given, "they are not modified"
+
+
+@pytest.mark.parametrize("desc", [False, True])
+def test_where_one_key_is_equal_the_next_decides(desc: bool) -> None:
+    """Three keys of few values, some missing; what is equal in all of them stays in time order, or is turned around."""
+    rng = Random(8)
+    for length in (1, 2, 7, 60):
+        columns = [[rng.choice([None, 0, 1, 2]) for _ in range(length)] for _ in range(3)]
+        arrays = [np.array([value or 0 for value in column], dtype=np.int64) for column in columns]
+        masks = [np.array([value is None for value in column]) for column in columns]
+        sign = -1 if desc else 1
+        expected = sorted(
+            range(length),
+            key=lambda row: (
+                *((column[row] is None, sign * (column[row] or 0)) for column in columns),
+                sign * row,
+            ),
+        )
+        keys = [partial(key_of, array, mask, desc) for array, mask in zip(arrays, masks, strict=True)]
+        for need in range(length + 2):
+            assert ranked(length, keys, need, desc=desc).tolist() == expected[:need]
+        assert in_order([key(np.arange(length)) for key in keys]).tolist() == sorted(
+            range(length),
+            key=lambda row: [(column[row] is None, sign * (column[row] or 0)) for column in columns],
+        )
+
+
+def test_no_key_is_asked_for_more_than_the_ones_before_leave_open() -> None:
+    """Ten rows of which two are wanted: the second key tells the three apart that the first leaves, and no others."""
+    asked: list[list[int]] = []
+    first, second = np.array([5, 1, 1, 7, 1, 9, 9, 9, 9, 9]), np.arange(10)
+
+    def watched(positions: Int64s) -> Key:
+        asked.append(positions.tolist())
+        return Key.of(second[positions], None, desc=True)
+
+    keys = [lambda positions: Key.of(first[positions], None, desc=False), watched]
+    assert ranked(10, keys, 2, desc=True).tolist() == [4, 2]
+    assert asked == [[1, 2, 4], [4, 2]]
+
+
+def test_ranges_are_laid_end_to_end() -> None:
+    """Empty ones leave nothing behind."""
+    starts, stops = times(3, 9, 9, 0), times(5, 9, 10, 3)
+    integers, ranges = concatenated_ranges(starts, stops)
+    assert (integers.tolist(), ranges.tolist()) == ([3, 4, 9, 0, 1, 2], [0, 0, 2, 3, 3, 3])
+    assert [found.tolist() for found in concatenated_ranges(times(), times())] == [[], []]

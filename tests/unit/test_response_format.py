@@ -1,0 +1,97 @@
+"""Bodies of records and influencers: the order of keys, and the data fields by their own names."""
+
+from typing import Any
+
+import pytest
+
+from bucketquery.model.schema import BUCKET, CONSTANT, INFLUENCER, RECORD
+from bucketquery.results.response_format import INFLUENCER_FIELDS, RECORD_FIELDS, RESERVED, influencer_body, record_body
+
+
+def test_every_field_of_a_kind_has_its_place() -> None:
+    """The documented fields are those that are stored, and each of them is reserved."""
+    assert sorted(RECORD_FIELDS) == sorted(RECORD.by_name)
+    assert sorted(INFLUENCER_FIELDS) == sorted(INFLUENCER.by_name)
+    assert {*RECORD_FIELDS, *INFLUENCER_FIELDS, *BUCKET.by_name, *CONSTANT} <= RESERVED
+
+
+def extra(others: dict[str, Any] | None = None, **fields: Any) -> dict[str, Any]:
+    """What a record shows beside its documented fields."""
+    body = record_body("web", fields, others or {})
+    names = list(body)
+    assert names[: 2 + len(fields)] == ["job_id", "result_type", *fields]
+    return {name: body[name] for name in names[2 + len(fields) :]}
+
+
+BY = {"by_field_name": "host", "by_field_value": "b"}
+OVER = {"over_field_name": "user", "over_field_value": "o"}
+PARTITION = {"partition_field_name": "host", "partition_field_value": "p"}
+
+
+@pytest.mark.parametrize(
+    ("fields", "shown"),
+    [
+        ({}, {}),
+        (BY, {"host": ["b"]}),
+        ({**PARTITION, **OVER, **BY}, {"host": ["b", "p"], "user": ["o"]}),
+        ({**BY, "partition_field_name": "host", "partition_field_value": "b"}, {"host": ["b"]}),
+        ({"by_field_name": "host"}, {}),
+        ({"by_field_value": "b"}, {}),
+        ({"by_field_name": "", "by_field_value": "b"}, {}),
+        ({"by_field_name": "host", "by_field_value": ""}, {"host": [""]}),
+        ({"by_field_name": "timestamp.x", "by_field_value": "b"}, {}),
+        ({"by_field_name": "x.timestamp", "by_field_value": "b"}, {"x.timestamp": ["b"]}),
+        (
+            {**BY, "influencers": [{"influencer_field_name": "host", "influencer_field_values": ["z", "b", "a", "z"]}]},
+            {"host": ["b", "z", "a"]},
+        ),
+        (
+            {
+                "influencers": [
+                    {"influencer_field_name": "a", "influencer_field_values": []},
+                    {"influencer_field_name": None, "influencer_field_values": ["x"]},
+                    {"influencer_field_name": "b"},
+                    {"influencer_field_values": ["x"]},
+                    {"influencer_field_name": "actual", "influencer_field_values": ["x"]},
+                    {"influencer_field_name": "c", "influencer_field_values": ["x"]},
+                ]
+            },
+            {"c": ["x"]},
+        ),
+    ],
+    ids=repr,
+)
+def test_a_record_shows_its_data_fields(fields: dict[str, Any], shown: dict[str, Any]) -> None:
+    """By, over and partition field, then the influencers; distinct values as first seen; reserved names not."""
+    found = extra(**fields)
+    assert found == shown
+    assert list(found) == list(shown)
+
+
+def test_a_stored_data_field_stands_where_its_name_is() -> None:
+    """As it was stored; what else is stored comes behind."""
+    found = extra({"zebra": 1, "host": ["stored"], "user.name": 2}, **BY, **OVER)
+    assert list(found.items()) == [("host", ["stored"]), ("user", ["o"]), ("zebra", 1), ("user.name", 2)]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "others", "names"),
+    [
+        ("host", "a", {}, ["influencer_field_name", "influencer_field_value", "host", "probability"]),
+        ("host", "a", {"x": 1, "host": "b"}, [*INFLUENCER_FIELDS[:2], "host", "probability", "x"]),
+        ("host", None, {"host": "b"}, ["influencer_field_name", "probability", "host"]),
+        (None, "a", {}, ["influencer_field_value", "probability"]),
+        ("", "a", {}, ["influencer_field_name", "influencer_field_value", "probability"]),
+        ("regex.x", "a", {}, ["influencer_field_name", "influencer_field_value", "probability"]),
+    ],
+)
+def test_an_influencer_shows_its_data_field(
+    name: str | None, value: str | None, others: dict[str, Any], names: list[str]
+) -> None:
+    """Behind its name and value, as text, or as it was stored."""
+    fields = {"influencer_field_name": name, "influencer_field_value": value, "probability": 0.5}
+    body = influencer_body("web", {field: found for field, found in fields.items() if found is not None}, others)
+    assert list(body) == ["job_id", "result_type", *names]
+    assert body["result_type"] == "influencer"
+    if "host" in body:
+        assert body["host"] == others.get("host", value)

@@ -1,0 +1,99 @@
+"""Answers: a page or every match, of whatever kind is asked for."""
+
+from typing import Any
+
+import pytest
+
+from bucketquery import (
+    AnomalyRecord,
+    Bucket,
+    BucketPage,
+    BucketQuery,
+    Influencer,
+    InfluencerPage,
+    InfluencerQuery,
+    RecordPage,
+    RecordQuery,
+    ResultsIndex,
+)
+from bucketquery.answers.run import page_of, results_of
+from bucketquery.errors import NotFound
+from bucketquery.jobs.job import Job
+from bucketquery.queries.queries import AnyQuery, settle
+from support.helpers import JOB, STEP, bucket, record
+
+BLAMED = [{"influencer_field_name": "bucket_time"}]
+KINDS = [
+    (BucketQuery(jobs=JOB), BucketPage, Bucket),
+    (RecordQuery(jobs=JOB), RecordPage, AnomalyRecord),
+    (InfluencerQuery(jobs=JOB), InfluencerPage, Influencer),
+]
+
+
+def job(*documents: dict[str, Any]) -> Job:
+    """A job with some results."""
+    index = ResultsIndex()
+    index.put_job(JOB)
+    index.upsert(documents)
+    return index.snapshot()._catalog.known(JOB, "job_id")
+
+
+def page(of: Job, query: AnyQuery) -> Any:
+    """The page of a query."""
+    return page_of(of, query, settle(query, lambda: 0), sequence=7, has_documents=True)
+
+
+def every(of: Job, query: AnyQuery) -> list[Any]:
+    """Every match of a query."""
+    return list(results_of(of, query, settle(query, lambda: 0)))
+
+
+@pytest.mark.parametrize(("query", "page_type", "value_type"), KINDS, ids=lambda entry: getattr(entry, "__name__", ""))
+def test_each_question_has_its_own_page(query: AnyQuery, page_type: type, value_type: type) -> None:
+    """Of its own values, in the order of the page; empty where the job has nothing of the kind."""
+    filled = job(
+        *(bucket(row) for row in range(3)),
+        *(record(row) for row in range(3)),
+        *(bucket(row, result_type="influencer") for row in range(3)),
+    )
+    found = page(filled, query.replace(size=2))
+    kind: object = type(found)
+    assert kind is page_type
+    assert (found.count, len(found), found.sequence) == (3, 2, 7)
+    assert [type(value) for value in every(filled, query)] == [value_type] * 3
+    assert every(filled, query)[:2] == list(found)
+    assert (page(job(), query).count, every(job(), query)) == (0, [])
+
+
+def test_a_lookup_of_nothing_is_not_found() -> None:
+    """Of buckets only; records and influencers are not looked up."""
+    with pytest.raises(NotFound) as caught:
+        page(job(bucket(0)), BucketQuery(jobs=JOB, timestamp=5))
+    assert (caught.value.field, caught.value.value) == ("timestamp", 5)
+
+
+def test_a_lookup_leaves_interim_records_out() -> None:
+    """Though it shows an interim bucket."""
+    filled = job(
+        bucket(0, is_interim=True, bucket_influencers=BLAMED),
+        record(0, is_interim=True),
+        record(0, 1, is_interim=False),
+    )
+    for exclude_interim, detectors in ((False, [0, 1]), (True, [1])):
+        query = BucketQuery(jobs=JOB, timestamp=0, expand=True, exclude_interim=exclude_interim)
+        (found,) = page(filled, query)
+        assert [each.detector_index for each in found.records] == detectors
+
+
+def test_a_scan_expands_too() -> None:
+    """Bucket by bucket, without the bound of a page."""
+    filled = job(
+        *(bucket(row, bucket_influencers=BLAMED if row % 2 else []) for row in range(5_000)),
+        *(record(row) for row in range(0, 5_000, 3)),
+    )
+    query = BucketQuery(jobs=JOB, expand=True)
+    found = every(filled, query)
+    assert found == list(page(filled, query.replace(size=5_000)))
+    with_records = [value.timestamp // STEP for value in found if value.records]
+    assert with_records == [row for row in range(0, 5_000, 3) if row % 2]
+    assert not any(value.records for value in every(filled, query.replace(expand=False)))

@@ -1,0 +1,127 @@
+"""Rows: by hand they are found, appended, put in and taken out as many would be, and nobody older sees it."""
+
+from random import Random
+from typing import Any
+
+import numpy as np
+import pytest
+
+from bucketquery.model.schema import BUCKET
+from bucketquery.storage import packed_rows as packing
+from bucketquery.storage.packed_rows import Packed
+from bucketquery.storage.segment import Segment
+from bucketquery.storage.single_row_writes import Row, append, packed_rows, place, put, row_at, take
+from support.helpers import FULL, SPAN_S, STEP, bucket, layout, moved, rows, segment, stored
+
+LAYOUT = layout()
+
+
+def row(number: int, **fields: Any) -> Row:
+    """A bucket as a single row."""
+    return row_at(segment([bucket(number, **fields)]), LAYOUT, 0)
+
+
+def some(rng: Random) -> dict[str, Any]:
+    """Fields of which any may be missing."""
+    given = {**FULL, "event_count": rng.randrange(3), "is_interim": rng.random() < 0.3}
+    return {name: value for name, value in given.items() if rng.random() < 0.7}
+
+
+def test_a_row_is_what_is_stored() -> None:
+    """From packed rows and from arrays, the same record; several make a segment."""
+    rng = Random(1)
+    documents = [bucket(number, **some(rng)) for number in range(30)]
+    plain = segment(documents)
+    packed = plain.packed()
+    taken = [row_at(plain, LAYOUT, at) for at in range(30)]
+    assert taken == [row_at(packed, LAYOUT, at) for at in range(30)]
+    found = packed_rows(LAYOUT, taken)
+    found.check()
+    assert stored(found) == stored(plain)
+    assert packed_rows(LAYOUT, []).length == 0
+
+
+@pytest.mark.parametrize("as_arrays", [False, True])
+def test_a_place_is_found(as_arrays: bool) -> None:
+    """Of what is there and of what is not, before, between and behind, and among the spans of one time."""
+    identities = [(time * STEP, span) for time in (1, 2, 2, 2, 5, 5, 8) for span in (60, 300)]
+    held = sorted(set(identities))
+    found = segment([bucket(time // STEP, bucket_span=span) for time, span in held])
+    found = found.unpacked() if as_arrays else found.packed()
+    for time in range(10):
+        for span in (1, 60, 61, 300, 3_600):
+            identity = (time * STEP, span)
+            expected = (sum(other < identity for other in held), identity in held)
+            assert place(found, LAYOUT, identity) == expected
+    assert place(Segment.empty(BUCKET), LAYOUT, (0, 1)) == (0, False)
+
+
+@pytest.mark.parametrize("packed_rows", [0, 8, 64])
+def test_rows_appended_one_by_one_are_a_segment(packed_rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Packed at first, then in arrays; every older segment ends where it ended."""
+    monkeypatch.setattr(packing, "_PACKED_ROWS", packed_rows)
+    rng = Random(packed_rows)
+    documents = [bucket(number, **some(rng)) for number in range(100)]
+    newest, kept = Segment.empty(BUCKET), []
+    copies = 0
+    for at, document in enumerate(documents):
+        older = newest
+        newest = append(older, LAYOUT, row_at(segment([document]), LAYOUT, 0))
+        newest.check()
+        assert isinstance(newest.columns, Packed) == (newest.length <= max(1, packed_rows))
+        copies += "timestamp" in moved(older, newest)
+        if at % 20 == 0:
+            kept.append((newest, stored(newest)))
+    assert stored(newest) == stored(segment(documents))
+    assert copies < 25
+    for older, before in kept:
+        assert stored(older) == before
+
+
+def test_what_was_appended_to_no_end_is_overwritten() -> None:
+    """In packed rows too: the next to append writes over it."""
+    base = Segment.empty(BUCKET)
+    for number in range(3):
+        base = append(base, LAYOUT, row(number, **FULL))
+    lost = append(base, LAYOUT, row(3))
+    again = append(base, LAYOUT, row(4, **{**FULL, "event_count": 9}))
+    assert moved(base, lost) == moved(base, again) == set()
+    assert stored(again) == stored(segment([*rows(0, 3, **FULL), bucket(4, **{**FULL, "event_count": 9})]))
+    assert stored(base) == stored(segment(rows(0, 3, **FULL)))
+
+
+def test_packed_rows_are_put_in_and_taken_out() -> None:
+    """Anywhere, with and without lists; the older ones stay, and of the last one taken nothing is left."""
+    rng = Random(2)
+    for _ in range(30):
+        documents = {number: bucket(number, **some(rng)) for number in rng.sample(range(20), 6)}
+        held = sorted(documents)
+        old = segment([documents[number] for number in held]).packed()
+        before = stored(old)
+        number = rng.randrange(20)
+        at, is_there = place(old, LAYOUT, (number * STEP, SPAN_S))
+        new = bucket(number, **some(rng))
+        found = put(old, LAYOUT, at, row_at(segment([new]), LAYOUT, 0), replaces=is_there)
+        found.check()
+        expected = {**documents, number: new}
+        assert stored(found) == stored(segment([expected[number] for number in sorted(expected)]))
+        at = rng.randrange(6)
+        less = take(old, LAYOUT, at)
+        less.check()
+        assert stored(less) == before[:at] + before[at + 1 :]
+        assert stored(old) == before
+    assert take(segment([bucket(0, **FULL)]).packed(), LAYOUT, 0) is Segment.empty(BUCKET)
+    assert put(Segment.empty(BUCKET), LAYOUT, 0, row(0, **FULL), replaces=False).length == 1
+
+
+def test_a_mask_begins_with_the_row_that_misses_something() -> None:
+    """In arrays that have none all columns are taken along by the usual way; with one it is written in place."""
+    base = segment(rows(0, 100, **FULL)).append(segment(rows(100, 101, **FULL)))
+    grown = append(base, LAYOUT, row(101))
+    grown.check()
+    assert sorted(grown.present) == ["event_count", "is_interim", "processing_time_ms"]
+    more = append(grown, LAYOUT, row(102, **{**FULL, "is_interim": None}))
+    assert moved(grown, more) == set()
+    assert more.mask("event_count").tolist() == [True] * 101 + [False, True]
+    assert more.mask("is_interim").tolist() == [True] * 101 + [False, False]
+    assert np.array_equal(base.mask("event_count"), np.ones(101, dtype=np.bool_))

@@ -1,0 +1,138 @@
+"""Plain documents: read by hand they are what the usual way makes of them, and what is not plain is left to it."""
+
+import math
+from collections.abc import Callable
+from random import Random
+from typing import Any
+
+import numpy as np
+import pytest
+
+from bucketquery.errors import InvalidDocument
+from bucketquery.ingest import small_batches as plain
+from bucketquery.ingest.documents import read_documents
+from bucketquery.ingest.small_batches import read_plain
+from bucketquery.model.instants import FIRST_MS, LAST_MS
+from support.helpers import FULL, JOB, bucket, record, row_of, rows, stored, without
+
+
+def told(documents: Any, kind: Any = None, *, keep: bool = True) -> Any:
+    """What a batch of documents stores, by kind and job."""
+    batch = read_documents(documents, kind, keep=keep)
+    return {of: {job_id: stored(found) for job_id, found in jobs.items()} for of, jobs in batch.segments.items()}
+
+
+def by_columns(documents: Any, kind: Any = None, *, keep: bool = True) -> Any:
+    """The same with nothing read by hand."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(plain, "_MOST", -1)
+        return told(documents, kind, keep=keep)
+
+
+def outcome(read: Callable[[], Any]) -> Any:
+    """What is read, or what is wrong with it and where."""
+    try:
+        return read()
+    except InvalidDocument as error:
+        return error.field, error.reason
+
+
+VALUES: dict[str, tuple[Any, ...]] = {
+    "timestamp": (0, 5, FIRST_MS, LAST_MS),
+    "bucket_span": (1, 300, 2**63 - 1),
+    "anomaly_score": (None, 0, -0.0, 1.5, 10**300, 5e-324),
+    "initial_anomaly_score": (None, 3),
+    "event_count": (None, 0, 2**63 - 1, -(2**63)),
+    "is_interim": (None, True, False),
+    "processing_time_ms": (None, 7),
+    "scheduled_events": (None, [], (), ["a", "b"], ("c",)),
+    "bucket_influencers": (None, [], [{}], [{"probability": 1, "is_interim": True}, {"anomaly_score": 2}]),
+    "nobody_knows": (None, {"a": []}),
+    "job_id": (JOB, "db"),
+}
+
+
+def drawn(rng: Random) -> dict[str, Any]:
+    """A plain document with any of its fields."""
+    given = {name: rng.choice(values) for name, values in VALUES.items()}
+    required = ("timestamp", "bucket_span", "job_id")
+    kept = {name: value for name, value in given.items() if name in required or rng.random() < 0.8}
+    return {"result_type": "bucket", **kept}
+
+
+@pytest.mark.parametrize("keep", [True, False])
+def test_a_few_documents_read_by_hand_are_read_as_all_are(keep: bool) -> None:
+    """Whatever they have, in whatever order, some twice; with the kind said or not."""
+    rng = Random(4)
+    for _ in range(300):
+        documents: Any = [drawn(rng) for _ in range(rng.choice((1, 1, 2, 5, 16)))]
+        assert read_plain(documents, None, keep=keep) is not None
+        assert told(documents, keep=keep) == by_columns(documents, keep=keep)
+        untyped = tuple(without(document, "result_type") for document in documents)
+        assert told(untyped, "bucket", keep=keep) == by_columns(documents, keep=keep)
+
+
+def test_the_last_of_one_identity_wins() -> None:
+    """The rows of each job are in identity order."""
+    documents = [bucket(5), bucket(1, event_count=1), bucket(1, job_id="db"), bucket(1, event_count=2), bucket(0)]
+    batch = read_plain(documents, None, keep=True)
+    assert batch is not None
+    assert [job_id for job_id, _, _ in batch.rows] == ["db", JOB, JOB, JOB]
+    web = batch.segments["bucket"][JOB]
+    web.check()
+    assert [row_of(web, at)[4] for at in range(3)] == [None, 2, None]
+
+
+NOT_PLAIN: list[Any] = [
+    5,
+    bucket(0),
+    iter([bucket(0)]),
+    [5],
+    [{"_source": bucket(0)}],
+    [bucket(0, result_type="forecast")],
+    [bucket(0, result_type=["bucket"])],
+    [without(bucket(0), "result_type")],
+    [record(0)],
+    [without(bucket(0), "job_id")],
+    [bucket(0, job_id="a*")],
+    [bucket(0, timestamp="1970-01-01")],
+    [bucket(0, timestamp=None)],
+    [bucket(0, timestamp=LAST_MS + 1)],
+    [bucket(0, timestamp=FIRST_MS - 1)],
+    [bucket(0, bucket_span=0)],
+    [bucket(0, bucket_span=True)],
+    [bucket(0, bucket_span=300.0)],
+    [bucket(0, anomaly_score=math.nan)],
+    [bucket(0, anomaly_score=-math.inf)],
+    [bucket(0, anomaly_score=10**400)],
+    [bucket(0, anomaly_score="1")],
+    [bucket(0, anomaly_score=np.float64(1))],
+    [bucket(0, event_count=2**63)],
+    [bucket(0, event_count=1.5)],
+    [bucket(0, is_interim=1)],
+    [bucket(0, scheduled_events="")],
+    [bucket(0, scheduled_events=0)],
+    [bucket(0, scheduled_events="a")],
+    [bucket(0, scheduled_events=[None])],
+    [bucket(0, bucket_influencers=[{"timestamp": 5}])],
+    [bucket(0), bucket(1, event_count="x")],
+    rows(0, plain._MOST + 1),
+]
+
+
+@pytest.mark.parametrize("at", range(len(NOT_PLAIN)))
+def test_what_is_not_plain_takes_the_usual_way(at: int) -> None:
+    """Good or bad, the answer is that way's."""
+    documents = NOT_PLAIN[at]
+    assert read_plain(documents, None, keep=True) is None
+    if isinstance(documents, list):
+        assert outcome(lambda: told(documents)) == outcome(lambda: by_columns(documents))
+
+
+def test_another_kind_than_was_said_is_not_plain() -> None:
+    """Nor is one without texts that is none of buckets."""
+    assert read_plain([bucket(0)], "record", keep=True) is None
+    assert read_plain([record(0)], "record", keep=True) is None
+    assert read_plain([bucket(0, result_type=None)], "bucket", keep=True) is None
+    assert read_plain([bucket(0, **FULL)], "bucket", keep=True) is not None
+    assert read_plain([], None, keep=True) is not None

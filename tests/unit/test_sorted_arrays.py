@@ -1,0 +1,149 @@
+"""Ordered arrays: a value is found where a plain search finds it, and what has room stays where it is."""
+
+from collections.abc import Sequence
+from random import Random
+
+import numpy as np
+import pytest
+
+from bucketquery.arrays import sorted_arrays as ordered
+from bucketquery.arrays.sorted_arrays import (
+    find,
+    increasing,
+    live_rows,
+    lower_bound,
+    order_of,
+    roomy,
+    sampled,
+    with_room,
+)
+
+INT64_MIN, INT64_MAX = -(2**63), 2**63 - 1
+
+
+def test_a_value_is_found_at_its_place() -> None:
+    """Or it is not there, and the place is where it would be: before, between and behind all, asked in any order."""
+    values = [INT64_MIN, -1, 0, 5, INT64_MAX]
+    for length in range(len(values) + 1):
+        held = values[:length]
+        wanted = [5, 0, 7, INT64_MAX, INT64_MIN, -5, 5]
+        found, places = find(np.array(held, dtype=np.int64), np.array(wanted))
+        assert found.tolist() == [value in held for value in wanted]
+        assert places.tolist() == [sum(other < value for other in held) for value in wanted]
+        assert found.dtype == np.bool_
+        assert places.dtype == np.int64
+        found, places = find(np.array(held, dtype=np.int64), np.array([], dtype=np.int64))
+        assert (found.tolist(), places.tolist()) == ([], [])
+
+
+def test_the_lower_bound_is_bisects() -> None:
+    """For one column or several, at the edges of int64, where many rows share a time, where nothing is stored."""
+    rng = Random(5)
+    values = (INT64_MIN, INT64_MIN + 1, -1, 0, 1, 2, INT64_MAX - 1, INT64_MAX)
+    for length in (0, 1, 2, 7, 40):
+        held = sorted({(rng.choice(values), rng.choice(values), rng.choice(values)) for _ in range(length)})
+        keys = [(rng.choice(values), rng.choice(values), rng.choice(values)) for _ in range(200)] + held
+        for width in (1, 2, 3):
+            narrow = sorted({key[:width] for key in held})
+            columns = [np.array([row[at] for row in narrow], dtype=np.int64) for at in range(width)]
+            asked = [np.array([key[at] for key in keys], dtype=np.int64) for at in range(width)]
+            expected = [sum(row < key[:width] for row in narrow) for key in keys]
+            assert lower_bound(columns, asked).tolist() == expected
+
+
+def test_one_time_may_have_many_spans() -> None:
+    """A thousand rows of one timestamp are told apart by their spans."""
+    times, spans = np.full(1_000, 5, dtype=np.int64), np.arange(1, 1_001)
+    keys = np.array([0, 1, 500, 1_000, 1_001, INT64_MAX])
+    assert lower_bound([times, spans], [np.full(6, 5), keys]).tolist() == [0, 0, 499, 999, 1_000, 1_000]
+    assert lower_bound([times, spans], [np.array([4, 6]), np.array([7, 7])]).tolist() == [0, 1_000]
+
+
+def test_increasing_is_lexicographic() -> None:
+    """Equal is not increasing; the later columns count where the first are equal."""
+    columns = [np.array([1, 1, 1, 2, 1]), np.array([1, 2, 2, 0, 9])]
+    assert increasing(columns).tolist() == [True, False, True, False]
+    assert increasing([np.array([5])]).tolist() == []
+    assert increasing([np.array([], dtype=np.int64)]).tolist() == []
+
+
+def plain_order(keys: Sequence[Sequence[int]]) -> list[int]:
+    """The last row of each key, in the order of the keys."""
+    last = {key: row for row, key in enumerate(zip(*keys, strict=True))}
+    return [last[key] for key in sorted(last)]
+
+
+@pytest.mark.parametrize("points_per_row", [0, ordered._GRID_POINTS_PER_ROW])
+def test_rows_are_put_in_order_of_their_keys(points_per_row: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of equal ones the last; on a grid or not, with one key or several, some all alike, at the edges of int64."""
+    monkeypatch.setattr(ordered, "_GRID_POINTS_PER_ROW", points_per_row)
+    rng = Random(6)
+    edges = (INT64_MIN, INT64_MIN + 1, -1, 0, 1, INT64_MAX)
+    for length in (0, 1, 2, 3, 50, 200):
+        for step, spread in ((1, 1), (300_000, 1), (300_000, 3), (7, 100), (1, 10**12)):
+            times = [rng.randrange(max(1, length * spread)) * step - 5 for _ in range(length)]
+            off_grid = [time + (rng.random() < 0.01) for time in times]
+            same, few = [5] * length, [rng.randrange(2) for _ in range(length)]
+            far = [rng.choice(edges) for _ in range(length)]
+            for keys in ([times], [same, times], [same, off_grid, same], [few, times, few], [same], [far], [same, far]):
+                found = order_of([np.array(key, dtype=np.int64) for key in keys])
+                expected = plain_order(keys)
+                assert ([*range(length)] if found is None else found.tolist()) == expected
+                if expected == [*range(length)]:
+                    assert found is None, "what is in order is left as it is"
+
+
+def test_a_value_beside_the_grid_is_put_in_order_too() -> None:
+    """Though those that were looked at first are all on it."""
+    values = [row * 10 for row in range(200)][::-1]
+    values[150] += 1
+    found = order_of([np.array(values)])
+    assert found is not None
+    assert found.tolist() == plain_order([values])
+
+
+@pytest.mark.parametrize(
+    ("capacity", "length", "expected"), [(5, 0, 5), (5, 5, 5), (5, 6, 22), (0, 1, 17), (0, 128, 144), (0, 800, 900)]
+)
+def test_room_grows_by_an_eighth(capacity: int, length: int, expected: int) -> None:
+    """And by 16 at least, but only where there is none."""
+    assert roomy(capacity, length) == expected
+
+
+def test_an_array_with_room_stays_where_it_is() -> None:
+    """Without, the entries in use are copied, and none of what lies behind them."""
+    array = np.array([5, 6, 7], dtype=np.int64)
+    assert with_room(array, 2, 3) is array
+    longer = with_room(array, 2, 4)
+    assert len(longer) == 4
+    assert longer.dtype == np.int64
+    assert longer[:2].tolist() == [5, 6]
+    assert not np.shares_memory(longer, array)
+
+
+@pytest.mark.parametrize("dead", [(), (0,), (9,), (0, 1, 2), (7, 8, 9), (2, 5, 6), (0, 9), (1, 3, 5, 7)], ids=repr)
+def test_ranks_are_found_among_live_rows(dead: tuple[int, ...]) -> None:
+    """A slice where nothing dead lies between the first and the last, else positions."""
+    live = [row for row in range(10) if row not in dead]
+    for first in range(len(live)):
+        for last in range(first + 1, len(live) + 1):
+            found = live_rows(np.array(dead, dtype=np.int64), first, last)
+            expected = live[first:last]
+            if isinstance(found, slice):
+                assert [*range(10)[found]] == expected
+            else:
+                assert found.tolist() == expected
+            is_gapless = expected[-1] - expected[0] + 1 == len(expected)
+            assert isinstance(found, slice) == is_gapless
+
+
+@pytest.mark.parametrize("length", [0, 1, 5, 10, 19, 20, 21, 1_000, 79_190])
+def test_a_sample_is_from_everywhere_and_at_uneven_distances(length: int) -> None:
+    """All values where they are few; else one of each stretch, and not always the same one."""
+    sample = sampled(np.arange(length), 10).tolist()
+    step = length // 10
+    if step <= 1:
+        assert sample == [*range(length)]
+        return
+    assert [value // step for value in sample] == [*range(length // step)]
+    assert len({value % step for value in sample}) > 1 or step == 7_919

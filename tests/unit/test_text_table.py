@@ -1,0 +1,75 @@
+"""Tables for people: what is shown of each kind, and how it is lined up."""
+
+from typing import Any
+
+from bucketquery import ResultsIndex
+from bucketquery.answers.text_table import table
+from support.helpers import JOB, bucket, record
+
+
+def influencer(row: int, **fields: Any) -> dict[str, Any]:
+    """An entity blamed for the ``row``-th bucket."""
+    return bucket(row, **{"result_type": "influencer", **fields})
+
+
+def filled() -> ResultsIndex:
+    """Two buckets of which the first has two records, and their influencers."""
+    index = ResultsIndex()
+    whose: dict[str, Any] = {"partition_field_name": "host", "partition_field_value": "a\x1b[2J", "by_field_value": "b"}
+    values: dict[str, Any] = {"actual": [12.5], "typical": [3_000_000, 2]}
+    index.upsert(
+        [
+            bucket(0, anomaly_score=80.0, bucket_influencers=[{"influencer_field_name": "bucket_time"}]),
+            bucket(1, anomaly_score=7.0, event_count=1_000),
+            record(0, record_score=80.0, probability=1.5e-7, function="mean", field_name="rides", **whose, **values),
+            record(0, 1, record_score=5.0, is_interim=True, function="rare"),
+            influencer(0, influencer_score=80.0, influencer_field_name="host", influencer_field_value="a\x1b[2J"),
+            influencer(1, bucket_span=60),
+        ]
+    )
+    return index
+
+
+def test_records_are_told_by_what_was_found() -> None:
+    """Probability, function, values, and whose they are; nothing steers the terminal."""
+    shown = table(filled().get_records(job_id=JOB), JOB, in_colour=False)
+    assert shown.splitlines() == [
+        "timestamp             score  severity  initial  probability  interim  function     actual   typical  of",
+        (
+            "1970-01-01T00:00:00Z  80.00  critical     0.00      1.5e-07           mean(rides)    12.5  3e+06, 2"
+            "  =b, host=a\\x1b[2J"
+        ),
+        "1970-01-01T00:00:00Z   5.00  warning      0.00            0  interim  rare",
+        "2 of 2 records of job web",
+    ]
+
+
+def test_influencers_are_told_by_field_and_value() -> None:
+    """One without a name is shown too."""
+    shown = table(filled().get_influencers(job_id=JOB), JOB, in_colour=False)
+    assert shown.splitlines() == [
+        "timestamp              span  score  severity  initial  probability  field  value",
+        "1970-01-01T00:00:00Z  300 s  80.00  critical     0.00            0  host   a\\x1b[2J",
+        "1970-01-01T00:05:00Z   60 s   0.00  low          0.00            0",
+        "2 of 2 influencers of job web",
+    ]
+
+
+def test_expanded_buckets_count_their_records() -> None:
+    """In a column that is left out where there are none."""
+    index = filled()
+    shown = table(index.get_buckets(job_id=JOB, expand=True), JOB, in_colour=False).splitlines()
+    assert shown == [
+        "timestamp             score  severity  initial  events  records  influencers",
+        "1970-01-01T00:00:00Z  80.00  critical     0.00       0        2  bucket_time",
+        "1970-01-01T00:05:00Z   7.00  warning      0.00   1,000",
+        "2 of 2 buckets of job web",
+    ]
+    assert "records" not in table(index.get_buckets(job_id=JOB), JOB, in_colour=False)
+
+
+def test_scores_are_coloured_by_their_severity() -> None:
+    """Titles are bold; text that is not ours has no colours."""
+    shown = table(filled().get_records(job_id=JOB), JOB, in_colour=True)
+    assert "\x1b[1;31m80.00\x1b[m  \x1b[1;31mcritical\x1b[m" in shown
+    assert shown.startswith("\x1b[1mtimestamp")
