@@ -14,9 +14,9 @@ from benchmarks.workloads import (
     DAY_MS,
     JOB,
     NINE_PARAMETERS,
-    NINE_SETTLED,
+    NINE_RESOLVED,
     Columns,
-    Question,
+    ResolvedQuery,
     answer_of,
     bucket_columns,
     bucket_documents,
@@ -53,7 +53,7 @@ class Asked(NamedTuple):
 
     parameters: Mapping[str, Any]
     query: BucketQuery
-    question: Question
+    question: ResolvedQuery
     answer: tuple[int, list[int]]
 
 
@@ -90,7 +90,7 @@ def asked(columns: Columns, sets: int, job_id: str = JOB) -> dict[str, list[Aske
     for name, variants in questions(columns, sets).items():
         queries = [BucketQuery(jobs=job_id, **parameters) for parameters in variants]
         found[name] = [
-            Asked(parameters, query, Question.of(query), answer_of(columns, Question.of(query)))
+            Asked(parameters, query, ResolvedQuery.of(query), answer_of(columns, ResolvedQuery.of(query)))
             for parameters, query in zip(variants, queries, strict=True)
         ]
     return found
@@ -195,12 +195,12 @@ def count_dense(held: Setting, effort: Effort) -> Figures:
 def parse(held: Setting, effort: Effort) -> Figures:
     """What the client's keywords cost over the same question prepared."""
     figures = {}
-    for name, parameters, settled in (
-        ("nine parameters, two dates in text", NINE_PARAMETERS, NINE_SETTLED),
+    for name, parameters, resolved in (
+        ("nine parameters, two dates in text", NINE_PARAMETERS, NINE_RESOLVED),
         ("no parameters", {}, {}),
     ):
         query = BucketQuery(jobs=JOB, **parameters)
-        right = answer_of(held.columns, Question.of(BucketQuery(jobs=JOB, **settled)))
+        right = answer_of(held.columns, ResolvedQuery.of(BucketQuery(jobs=JOB, **resolved)))
         search, get = partial(held.ours.search, query), partial(held.ours.get_buckets, job_id=JOB, **parameters)
         for page in (search(), get()):
             check(name, (page.count, timestamps_of(page)), right, empty=False)
@@ -220,7 +220,7 @@ def read(held: Setting, effort: Effort) -> Figures:
     figures = {}
     for name, parameters in pages.items():
         query = BucketQuery(jobs=JOB, **parameters)
-        count, keys = answer_of(held.columns, Question.of(query))
+        count, keys = answer_of(held.columns, ResolvedQuery.of(query))
         search = partial(held.ours.search, query)
         if len(keys) != query.size or search().to_dict() != {
             "count": count,

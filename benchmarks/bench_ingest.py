@@ -21,7 +21,7 @@ from benchmarks.workloads import (
     Benchmark,
     Columns,
     Document,
-    Question,
+    ResolvedQuery,
     SortedBuckets,
     bucket_documents,
     late_buckets,
@@ -54,7 +54,7 @@ def loaded(documents: Sequence[Document]) -> ResultsIndex:
 def assert_alike(index: ResultsIndex, plain: SortedBuckets, *queries: BucketQuery) -> None:
     """The index answers the queries as the plain list does, and not with nothing."""
     for query in queries:
-        count, page = plain.prepare(Question.of(query))()
+        count, page = plain.prepare(ResolvedQuery.of(query))()
         assert count > 0
         assert index.search(query).to_dict() == {"count": count, "buckets": page}
 
@@ -141,7 +141,7 @@ class Live:
             put(document)
             return ask()
 
-        index, put, ask = self.index, self.plain.put, self.plain.prepare(Question.of(query))
+        index, put, ask = self.index, self.plain.put, self.plain.prepare(ResolvedQuery.of(query))
         return step_index if contestant == "index" else step_list
 
 
@@ -221,7 +221,7 @@ def test_one_in_a_hundred_is_rescored_then_the_top_ten_read(
     def rescore_list(some: Columns) -> object:
         for document in bucket_documents(some):
             live.plain.put(document)
-        return live.plain.prepare(Question.of(HIGHEST))()
+        return live.plain.prepare(ResolvedQuery.of(HIGHEST))()
 
     batches = rescored(columns)
     for some in islice(batches, 3):

@@ -15,7 +15,7 @@ from benchmarks.workloads import (
     QUESTIONS,
     SMALLEST,
     Columns,
-    Question,
+    ResolvedQuery,
     answer_of,
     bucket_columns,
     bucket_documents,
@@ -40,16 +40,16 @@ def peer(request: pytest.FixtureRequest) -> Peer:
     return make(name)
 
 
-def asked(columns: Columns) -> Iterator[Question]:
+def asked(columns: Columns) -> Iterator[ResolvedQuery]:
     """All the questions, and each also in the other direction and with some skipped."""
     for name, variants in questions(columns, SETS).items():
         assert name in QUESTIONS
         for parameters in variants:
             query = BucketQuery(jobs=JOB, **parameters)
-            yield Question.of(query)
+            yield ResolvedQuery.of(query)
             if query.timestamp is None:
-                yield Question.of(query.replace(desc=not query.desc))
-                yield Question.of(query.replace(from_=query.from_ + 7, size=5))
+                yield ResolvedQuery.of(query.replace(desc=not query.desc))
+                yield ResolvedQuery.of(query.replace(from_=query.from_ + 7, size=5))
 
 
 def assert_right(peer: Peer, columns: Columns) -> None:
@@ -112,7 +112,9 @@ def test_prepared_questions_see_later_writes(peer: Peer) -> None:
     """What was prepared before a write answers with what is there after it."""
     made = bucket_columns(SMALLEST)
     peer.load(made)
-    asked = {name: peer.prepare(Question.of(query)) for name, query in {"newest": NEWEST, "highest": HIGHEST}.items()}
+    asked = {
+        name: peer.prepare(ResolvedQuery.of(query)) for name, query in {"newest": NEWEST, "highest": HIGHEST}.items()
+    }
     for call in asked.values():
         call()
     (document,) = islice(next_buckets(made, interim=0), 1)

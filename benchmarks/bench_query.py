@@ -13,13 +13,13 @@ import pytest
 from benchmarks.workloads import (
     JOB,
     NINE_PARAMETERS,
-    NINE_SETTLED,
+    NINE_RESOLVED,
     QUESTIONS,
     Answer,
     Benchmark,
     Columns,
     Document,
-    Question,
+    ResolvedQuery,
     SortedBuckets,
     questions,
 )
@@ -47,7 +47,7 @@ def all_asked(columns: Columns, plain: SortedBuckets) -> dict[str, list[Asked]]:
     asked = {}
     for name, variants in questions(columns).items():
         queries = [BucketQuery(jobs=JOB, **parameters) for parameters in variants]
-        answers = [plain.prepare(Question.of(query))() for query in queries]
+        answers = [plain.prepare(ResolvedQuery.of(query))() for query in queries]
         for query, (count, page) in zip(queries, answers, strict=True):
             assert count > 0, f"{name}: a question that nothing answers says nothing"
             assert bool(page) == bool(query.size)
@@ -77,7 +77,7 @@ def test_a_question_is_answered(
     ways: dict[str, Callable[[Asked], Callable[[], object]]] = {
         "search": lambda one: partial(index.search, one.query),
         "get_buckets": lambda one: partial(index.get_buckets, job_id=JOB, **one.parameters),
-        "list": lambda one: plain.prepare(Question.of(one.query)),
+        "list": lambda one: plain.prepare(ResolvedQuery.of(one.query)),
         "reference": lambda one: partial(evaluate, plain.documents, one.query),
     }
     if contestant == "reference":
@@ -100,7 +100,7 @@ def test_a_question_is_answered(
 @pytest.mark.parametrize("contestant", ["search", "get_buckets"])
 def test_dates_and_all_parameters_are_parsed(benchmark: Benchmark, contestant: str, index: ResultsIndex) -> None:
     """The price of nine keywords with two dates in text over the same question prepared."""
-    query, same = BucketQuery(jobs=JOB, **NINE_PARAMETERS), BucketQuery(jobs=JOB, **NINE_SETTLED)
+    query, same = BucketQuery(jobs=JOB, **NINE_PARAMETERS), BucketQuery(jobs=JOB, **NINE_RESOLVED)
     answers = [index.search(query), index.search(same), index.get_buckets(job_id=JOB, **NINE_PARAMETERS)]
     assert len(answers[0]) > 0
     assert [page.to_dict() for page in answers] == [answers[0].to_dict()] * 3

@@ -9,7 +9,7 @@ from benchmarks.peers.jobs import KINDS as MANY
 from benchmarks.peers.jobs import arrays_of
 from benchmarks.real import BOTH_FULL, REPOSITORY, RealSet
 from benchmarks.timing import ONCE, Figures, WrongAnswer
-from benchmarks.workloads import QUESTIONS, Document, Question
+from benchmarks.workloads import QUESTIONS, Document, ResolvedQuery
 from bucketquery import BucketQuery, ResultsIndex
 
 HERE = [name for name in KINDS if is_installed(name)]
@@ -105,7 +105,7 @@ def test_a_peer_of_many_jobs_answers_as_one_table(name: str, documents: list[Doc
         query = BucketQuery(jobs=jobs, **parameters)
         for asked in (query, query.replace(desc=not query.desc), query.replace(from_=7, size=150)):
             right = real.answer_together(documents, asked)
-            count, page = peer.prepare(Question.of(asked))()
+            count, page = peer.prepare(ResolvedQuery.of(asked))()
             assert (count, list(peer.keys(page))) == right
             assert count > 0
 

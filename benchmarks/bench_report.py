@@ -43,7 +43,7 @@ def measured() -> Outcome:
     fleet = Table("Fleet, written, 300", "documents a second", {"F one more": {"index": 1_000.0, "sqlite": 4_000.0}})
     row = {"small": 1.0, "large": 9.0, "grew": 9.0, "claimed": 1.0, "holds": 0.0}
     claims = Table("Claims", "µs", {"`index.slow`": row})
-    plan = {"question": "Q4 threshold 75, 10,000", "path": "threshold", "rungs": [75.0], "column": None}
+    plan = {"question": "Q4 threshold 75, 10,000", "path": "threshold", "levels": [75.0], "column": None}
     place = Place("a machine", "Python 3", "abc1234")
     return Outcome(place, ["a note"], {**questions, ("fleet writes", 300): fleet, ("claims", 1): claims}, [plan])
 

@@ -10,7 +10,7 @@ import numpy as np
 from benchmarks.peers import is_installed
 from benchmarks.peers.jobs import InDuckdb, InSqlite, Key
 from benchmarks.timing import Effort, Figures, WrongAnswer, alternate, race
-from benchmarks.workloads import DAY_MS, FIRST_MS, Document, Question
+from benchmarks.workloads import DAY_MS, FIRST_MS, Document, ResolvedQuery
 from bucketquery import BucketQuery, InvalidQuery, LimitExceeded, ResultsIndex
 
 BATCHES: Final = 10
@@ -82,7 +82,7 @@ def measure(jobs: int, effort: Effort, peers: Sequence[str]) -> tuple[Figures, F
     if ask is not None:
         calls["index"] = ask
     # Nobody knows how many the last day has, and only the index is made to say it.
-    question = Question.of(BucketQuery(jobs="any", **HIGHEST))
+    question = ResolvedQuery.of(BucketQuery(jobs="any", **HIGHEST))
     calls |= {name: peer.prepare_page(question) for name, peer in held.items()}
     for name, call in calls.items():
         if list(call()) != right:

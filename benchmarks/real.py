@@ -21,7 +21,7 @@ from benchmarks.peers.jobs import KINDS as MANY
 from benchmarks.peers.jobs import Key, arrays_of
 from benchmarks.timing import Call, Effort, Figures, WrongAnswer, alternate, race
 from benchmarks.weighing import traced
-from benchmarks.workloads import Document, Question
+from benchmarks.workloads import Document, ResolvedQuery
 from bucketquery import BucketPage, BucketQuery, ResultsIndex
 
 SAMPLES: Final = Path(__file__).parent.parent / "tests" / "data"
@@ -179,7 +179,7 @@ def ask_together(
         check(f"{name}, index", (page.count, page.keys()), right, empty=not query.size)
         calls: dict[str, Sequence[Call]] = {"search": [search], "search, keys": [_reading(search)]}
         for peer_name, peer in many.items():
-            call = peer.prepare(Question.of(query))
+            call = peer.prepare(ResolvedQuery.of(query))
             count, found = call()
             check(f"{name}, {peer_name}", (count, peer.keys(found)), right, empty=not query.size)
             calls[peer_name] = [call]

@@ -196,7 +196,7 @@ def _document(timestamp: int, score: float, *, is_interim: bool = False) -> Docu
 # Questions and their answers
 
 
-class Question(NamedTuple):
+class ResolvedQuery(NamedTuple):
     """A question as a hand would prepare it: a lookup is a window of one millisecond, and an open side is None."""
 
     start: int | None
@@ -281,14 +281,14 @@ NINE_PARAMETERS: Final[Mapping[str, Any]] = {
 }
 """All parameters but a lookup's, with two dates in text within the first days of the made buckets."""
 
-NINE_SETTLED: Final[Mapping[str, Any]] = {**NINE_PARAMETERS, "start": 946_857_600_000, "end": 946_985_400_000}
+NINE_RESOLVED: Final[Mapping[str, Any]] = {**NINE_PARAMETERS, "start": 946_857_600_000, "end": 946_985_400_000}
 """The same with the instants that the dates mean."""
 
 QUESTIONS: Final = tuple(questions(bucket_columns(2)))
 """The names of all questions; they are the same at every size."""
 
 
-def answer_of(columns: Columns, question: Question) -> tuple[int, list[int]]:
+def answer_of(columns: Columns, question: ResolvedQuery) -> tuple[int, list[int]]:
     """The right count and timestamps, the plain way: every row that matches, sorted whole, cut. O(n log n)."""
     timestamps = columns["timestamp"]
     keep = np.ones(len(timestamps), dtype=np.bool_)
@@ -331,7 +331,7 @@ class SortedBuckets:
             self.timestamps.insert(row, timestamp)
             self.documents.insert(row, document)
 
-    def prepare(self, question: Question) -> Callable[[], Answer]:
+    def prepare(self, question: ResolvedQuery) -> Callable[[], Answer]:
         """What a hand would write for this one question; everything is chosen before the clock runs.
 
         The documents of an answer are those of the list itself.
@@ -340,7 +340,7 @@ class SortedBuckets:
             return self._slicing(self.documents, question)
         return partial(self._by_scan, question)
 
-    def prepare_keys(self, question: Question) -> Callable[[], Keys]:
+    def prepare_keys(self, question: ResolvedQuery) -> Callable[[], Keys]:
         """The same where only the timestamps of the page are asked for."""
         if question.by_time:
             return self._slicing(self.timestamps, question)
@@ -351,7 +351,7 @@ class SortedBuckets:
 
         return scan_keys
 
-    def _slicing(self, of: list[_Item], question: Question) -> Callable[[], tuple[int, list[_Item]]]:
+    def _slicing(self, of: list[_Item], question: ResolvedQuery) -> Callable[[], tuple[int, list[_Item]]]:
         timestamps, start, end, first = self.timestamps, question.start, question.end, question.from_
         last = first + question.size
 
@@ -369,7 +369,7 @@ class SortedBuckets:
 
         return newest_first if question.desc else oldest_first
 
-    def _by_scan(self, question: Question) -> Answer:
+    def _by_scan(self, question: ResolvedQuery) -> Answer:
         start, end, first, last = question.start, question.end, question.from_, question.from_ + question.size
         low = 0 if start is None else bisect_left(self.timestamps, start)
         high = len(self.timestamps) if end is None else bisect_left(self.timestamps, end)

@@ -21,7 +21,7 @@ from benchmarks.workloads import (
     NEWEST,
     Columns,
     Document,
-    Question,
+    ResolvedQuery,
     answer_of,
     bucket_columns,
     bucket_documents,
@@ -89,7 +89,7 @@ def steppers(columns: Columns, peers: Sequence[str], query: BucketQuery = NEWEST
     for name in peers:
         peer = make(name)
         peer.load(columns)
-        made.append(_peer_stepper(name, peer, int(columns["timestamp"][-1]), Question.of(query)))
+        made.append(_peer_stepper(name, peer, int(columns["timestamp"][-1]), ResolvedQuery.of(query)))
     return made
 
 
@@ -114,7 +114,7 @@ def _index_stepper(name: str, index: ResultsIndex, query: BucketQuery) -> Steppe
     return Stepper(name, step_and_read, lambda given: (given[0].count, given[1]), rows)
 
 
-def _peer_stepper(name: str, peer: Peer, last: int, question: Question) -> Stepper:
+def _peer_stepper(name: str, peer: Peer, last: int, question: ResolvedQuery) -> Stepper:
     append, replace, ask = peer.append, peer.replace, peer.prepare(question)
 
     def step(document: Document) -> tuple[int, Any]:
@@ -186,7 +186,7 @@ def _check_ten(columns: Columns, blocks: Sequence[Documents]) -> Callable[[Stepp
             name: np.concatenate((column, np.array([document[name] for document in written], dtype=column.dtype)))
             for name, column in columns.items()
         }
-        stepper.check(answer_of(after, Question.of(HIGHEST)))
+        stepper.check(answer_of(after, ResolvedQuery.of(HIGHEST)))
 
     return check_one
 
@@ -274,7 +274,7 @@ def _write_scores(columns: Columns, some: Columns) -> None:
 
 
 def _check_highest(columns: Columns, asks: Mapping[str, Callable[[], tuple[int, Any]]]) -> None:
-    right = answer_of(columns, Question.of(HIGHEST))
+    right = answer_of(columns, ResolvedQuery.of(HIGHEST))
     for name, ask in asks.items():
         check(f"the ten highest after a rescore, {name}", ask(), right, empty=False)
 
@@ -304,7 +304,7 @@ def _index_answer(index: ResultsIndex) -> Callable[[], tuple[int, Any]]:
 
 
 def _peer_rescoring(peer: Peer) -> Callable[[Columns], object]:
-    ask = peer.prepare(Question.of(HIGHEST))
+    ask = peer.prepare(ResolvedQuery.of(HIGHEST))
 
     def work(some: Columns) -> object:
         peer.rescore(some)
@@ -314,7 +314,7 @@ def _peer_rescoring(peer: Peer) -> Callable[[Columns], object]:
 
 
 def _peer_answer(peer: Peer) -> Callable[[], tuple[int, Any]]:
-    ask = peer.prepare(Question.of(HIGHEST))
+    ask = peer.prepare(ResolvedQuery.of(HIGHEST))
 
     def answer() -> tuple[int, Any]:
         count, page = ask()
@@ -334,13 +334,13 @@ def load(size: int, peers: Sequence[str], effort: Effort) -> Figures:
         "W1 load columns, sorted": bucket_columns(size),
         "W1u load columns, shuffled": shuffled(bucket_columns(size)),
     }.items():
-        right = answer_of(columns, Question.of(NEWEST))
+        right = answer_of(columns, ResolvedQuery.of(NEWEST))
         works: dict[str, Callable[[Columns], object]] = {"index": loaded}
         page = loaded(columns).search(NEWEST)
         check(f"{name}, index", (page.count, timestamps_of(page)), right, empty=False)
         for peer_name in peers:
             works[peer_name] = partial(_load_peer, peer_name)
-            newest = _load_peer(peer_name, columns).prepare_rows(Question.of(NEWEST))
+            newest = _load_peer(peer_name, columns).prepare_rows(ResolvedQuery.of(NEWEST))
             count, rows = newest()
             check(f"{name}, {peer_name}", (count, [row[0] for row in rows]), right, empty=False)
             del newest

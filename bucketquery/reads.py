@@ -148,8 +148,8 @@ class Reads(ABC):
 
         Complexity: in time order without a threshold O(log n), and when the page is first read O(size), and O(h log n)
         once a commit where h buckets are late, interim or replaced (a thousand, or n / 2048 if that is more). With a
-        threshold or in another order about O(from_ + size + the few rows of a rung that do not match), once O(n) to
-        make a ladder; where none leads, O(w) for the w buckets of the window. To ``expand`` a page of b buckets
+        threshold or in another order about O(from_ + size + the few rows of a level that do not match), once O(n) to
+        make a value index; where none leads, O(w) for the w buckets of the window. To ``expand`` a page of b buckets
         O(b log n) more, and O(r log r) for its r records when they are first read.
         Source: Get buckets; where its page and the server differ, the server.
 

@@ -9,8 +9,8 @@ from bucketquery.jobs.catalog import Catalog
 from bucketquery.model.instants import Instant
 from bucketquery.model.numbers import is_integer
 from bucketquery.queries.parameters import read_now
-from bucketquery.queries.queries import AnyQuery, settle
-from bucketquery.queries.resolved import Question
+from bucketquery.queries.queries import AnyQuery, resolve
+from bucketquery.queries.resolved import ResolvedQuery
 from bucketquery.reads import Reads
 
 
@@ -50,36 +50,36 @@ class Snapshot(Reads):
 
         ``job_id`` is the one job, None where the query has several; ``field`` is the parameter of the job.
         """
-        question = query._settled
-        if question is None or now is not None:
-            question = self._settle(query, now)
-        if max_size is not None and question.size > max_size and not question.is_lookup:
+        resolved = query._resolved
+        if resolved is None or now is not None:
+            resolved = self._resolve(query, now)
+        if max_size is not None and resolved.size > max_size and not resolved.is_lookup:
             reason = f"Parameter [size] cannot be > {max_size}, the index's max_size"
-            raise LimitExceeded(reason, field="size", value=question.size)
-        if not self._has_documents and question.expand:
+            raise LimitExceeded(reason, field="size", value=resolved.size)
+        if not self._has_documents and resolved.expand:
             reason = "[expand] needs documents, and this index keeps none, only what filters and sorts"
             raise InvalidQuery(reason, field="expand", value=True)
         if job_id is None:
-            return page_of_jobs(self._catalog, query, question, self._sequence, has_documents=self._has_documents)
+            return page_of_jobs(self._catalog, query, resolved, self._sequence, has_documents=self._has_documents)
         job = self._catalog.known(job_id, field)
-        return page_of(job, query, question, self._sequence, self._has_documents)
+        return page_of(job, query, resolved, self._sequence, self._has_documents)
 
     def _scan(self, query: AnyQuery, now: Instant | None) -> Iterator[Any]:
-        question = self._settle(query, now)
+        resolved = self._resolve(query, now)
         if not self._has_documents:
             reason = "[documents] are needed for values, and this index keeps none, only what filters and sorts"
             raise InvalidQuery(reason, field="documents")
         if query._job_id is None:
             for job_id in query.jobs:
                 self._catalog.known(job_id, "jobs")
-            return results_of_jobs(self._catalog, query, question)
-        return results_of(self._catalog.known(query._job_id, "jobs"), query, question)
+            return results_of_jobs(self._catalog, query, resolved)
+        return results_of(self._catalog.known(query._job_id, "jobs"), query, resolved)
 
-    def _settle(self, query: AnyQuery, now: Instant | None) -> Question:
+    def _resolve(self, query: AnyQuery, now: Instant | None) -> ResolvedQuery:
         if now is None:
-            return settle(query, self._read_clock)
+            return resolve(query, self._read_clock)
         instant = read_now(now)
-        return settle(query, lambda: instant)
+        return resolve(query, lambda: instant)
 
     def _read_clock(self) -> int:
         now: object = self._clock()

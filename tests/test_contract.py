@@ -338,8 +338,8 @@ def test_types_are_as_promised() -> None:
     aliases = {name: node for name, node in contract().items() if isinstance(node, ast.Assign) and name not in ABSENT}
     assert aliases.keys() == {"Instant", "Kind", "Document"}
     for name, node in aliases.items():
-        meant = eval(ast.unparse(node.value), words)  # noqa: S307 - the contract's own text
-        assert getattr(bucketquery, name) == meant, name
+        parsed = eval(ast.unparse(node.value), words)  # noqa: S307 - the contract's own text
+        assert getattr(bucketquery, name) == parsed, name
 
 
 @pytest.mark.parametrize("name", present_classes())

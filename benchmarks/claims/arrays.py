@@ -9,7 +9,7 @@ from benchmarks.claims.claim import CONSTANT, LINEAR, LOGARITHMIC, LOGLINEAR, Cl
 from benchmarks.claims.inputs import MILLION, chances, checked, even
 from benchmarks.timing import Call
 from bucketquery.arrays.ranking import Key, best, concatenated_ranges, in_order, ranked, time_slice
-from bucketquery.arrays.sorted_arrays import find, increasing, live_rows, lower_bound, order_of, sampled, with_room
+from bucketquery.arrays.sorted_arrays import find, increasing, live_rows, lower_bound, sampled, sort_order, with_room
 from bucketquery.model.schema import Int64s
 
 _MANY: Final = 262_144
@@ -39,10 +39,10 @@ def bounds(rows: int, keys: int, *, is_tied: bool) -> Call:
     )
 
 
-def living(dead: Int64s, first: int, last: int) -> Call:
+def living(deleted: Int64s, first: int, last: int) -> Call:
     """Find the rows of some ranks beside deleted rows."""
     return checked(
-        partial(live_rows, dead, first, last),
+        partial(live_rows, deleted, first, last),
         lambda rows: (rows.stop - rows.start if isinstance(rows, slice) else len(rows)) == last - first,
     )
 
@@ -50,7 +50,7 @@ def living(dead: Int64s, first: int, last: int) -> Call:
 def ordering(*keys: Int64s) -> Call:
     """Order rows whose keys all differ."""
     right = np.lexsort(keys[::-1])
-    return checked(partial(order_of, keys), lambda order: order is not None and np.array_equal(order, right))
+    return checked(partial(sort_order, keys), lambda order: order is not None and np.array_equal(order, right))
 
 
 _ORDERED: Final = (
@@ -97,21 +97,21 @@ _ORDERED: Final = (
         _MANY,
     ),
     Claim(
-        "arrays.sorted_arrays.order_of",
+        "arrays.sorted_arrays.sort_order",
         "n keys in order",
         LINEAR,
-        lambda n: checked(partial(order_of, [even(n)]), lambda order: order is None),
+        lambda n: checked(partial(sort_order, [even(n)]), lambda order: order is None),
         4_096,
         _MANY,
     ),
     Claim(
-        "arrays.sorted_arrays.order_of",
+        "arrays.sorted_arrays.sort_order",
         "n points of a grid",
         LINEAR,
         lambda n: ordering(np.zeros(n, dtype=np.int64), shuffled(even(n))),
     ),
     Claim(
-        "arrays.sorted_arrays.order_of",
+        "arrays.sorted_arrays.sort_order",
         "n random keys",
         LOGLINEAR,
         lambda n: ordering(shuffled(even(n) ** 2)),
@@ -119,7 +119,7 @@ _ORDERED: Final = (
         131_072,
     ),
     Claim(
-        "arrays.sorted_arrays.order_of",
+        "arrays.sorted_arrays.sort_order",
         "n pairs of keys",
         LOGLINEAR,
         lambda n: ordering(shuffled(even(n)) % 256, shuffled(even(n))),

@@ -199,7 +199,7 @@ def making_a_value_index(size: int) -> Call:
     """Ask for the first page with a threshold, which makes a value index."""
     held = buckets(size)
     return checked(
-        lambda: unread(held).get_buckets(job_id=JOB, anomaly_score=75.0), lambda page: page.explain()["rungs"]
+        lambda: unread(held).get_buckets(job_id=JOB, anomaly_score=75.0), lambda page: page.explain()["levels"]
     )
 
 

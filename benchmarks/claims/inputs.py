@@ -138,8 +138,8 @@ def unread(index: ResultsIndex) -> ResultsIndex:
     """Another index of the same buckets without value indexes."""
     other = again(index)
     old = other._snapshot._catalog.known(JOB, "job_id").table(BUCKET)
-    base = Segment(BUCKET, old.base.length, old.base.columns, old.base.present, old.base.texts, old.base.lists)
-    table = Table(base, old.dead, old.head, old._interim)
+    base = Segment(BUCKET, old.base.length, old.base.columns, old.base.present, old.base.dictionaries, old.base.lists)
+    table = Table(base, old.deleted, old.head, old._interim)
     catalog = other._snapshot._catalog
     other._snapshot = other._snapshot._next(catalog.with_jobs({JOB: catalog.known(JOB, "job_id").with_table(table)}))
     return other

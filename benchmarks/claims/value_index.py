@@ -10,8 +10,8 @@ from benchmarks.claims.claim import LINEAR, LOGARITHMIC, LOGLINEAR, Claim
 from benchmarks.claims.inputs import MILLION, chances, checked
 from benchmarks.timing import Call
 from bucketquery.model.schema import Float64s, Int64s
-from bucketquery.value_index.block_counts import Counter, Tally
-from bucketquery.value_index.value_index import Ladder, Rung
+from bucketquery.value_index.block_counts import BlockCounts, LazyBlockCounts
+from bucketquery.value_index.value_index import Level, ValueIndex
 
 #: Values enough that block counts answer from the third call on.
 _MANY: Final = 262_144
@@ -20,9 +20,9 @@ _MANY: Final = 262_144
 # Value indexes
 
 
-def level(size: int) -> Rung:
+def level(size: int) -> Level:
     """A level of every third row of a column, with sort keys of 50 or more."""
-    return Rung.of(np.float64(50.0), 49.0, 3 * np.arange(size), 50 + chances(size) / 2)
+    return Level.of(np.float64(50.0), 49.0, 3 * np.arange(size), 50 + chances(size) / 2)
 
 
 def level_asked_before(size: int) -> Call:
@@ -39,15 +39,15 @@ def corrections(size: int, step: int) -> tuple[Int64s, Float64s]:
 
 
 @cache
-def value_index(size: int) -> Ladder:
+def value_index(size: int) -> ValueIndex:
     """A value index of random numbers with a level at each severity; must not be modified."""
-    return Ladder.of(chances(size), (3.0, 25.0, 50.0, 75.0))
+    return ValueIndex.of(chances(size), (3.0, 25.0, 50.0, 75.0))
 
 
-def growing(size: int) -> Ladder:
+def growing(size: int) -> ValueIndex:
     """A value index that was given 256 rows at a time."""
     later = chances(256)
-    newest = Ladder.of(later)
+    newest = ValueIndex.of(later)
     for _ in range(256, size, 256):
         newest = newest.with_later(later)
     return newest
@@ -55,9 +55,9 @@ def growing(size: int) -> Ladder:
 
 def appending(size: int) -> Call:
     """Append 64 rows where there is room."""
-    newest = Ladder.of(chances(size)).with_later(chances(64))
+    newest = ValueIndex.of(chances(size)).with_later(chances(64))
     return checked(
-        partial(newest.with_later, chances(64)), lambda grown: grown.covered == size + 128 and len(grown.rungs) > 1
+        partial(newest.with_later, chances(64)), lambda grown: grown.covered == size + 128 and len(grown.levels) > 1
     )
 
 
@@ -66,21 +66,21 @@ def correcting(size: int, changed: int, *, is_read: bool) -> Call:
     of, sort_keys, (rows, others) = value_index(size), chances(size), corrections(changed, 1)
     sort_keys[rows] = others
 
-    def correct() -> Ladder:
+    def correct() -> ValueIndex:
         corrected = of.corrected(rows, others)
         assert corrected is not None
         return corrected
 
     def read() -> list[int]:
-        return [len(each) for each in correct().rungs]
+        return [len(each) for each in correct().levels]
 
     correct().check(sort_keys)
-    return checked(read if is_read else correct, lambda _: read() != [len(each) for each in of.rungs])
+    return checked(read if is_read else correct, lambda _: read() != [len(each) for each in of.levels])
 
 
 _VALUE_INDEXES: Final = (
     Claim(
-        "value_index.value_index.Rung.count",
+        "value_index.value_index.Level.count",
         "n entries, compared",
         LINEAR,
         lambda n: checked(partial(level(n).count, 0, n, 75.0), lambda count: n > count > n // 3),
@@ -88,7 +88,7 @@ _VALUE_INDEXES: Final = (
         131_072,
     ),
     Claim(
-        "value_index.value_index.Rung.count",
+        "value_index.value_index.Level.count",
         "n entries, with block counts",
         LOGARITHMIC,
         level_asked_before,
@@ -96,30 +96,35 @@ _VALUE_INDEXES: Final = (
         8 * _MANY,
     ),
     Claim(
-        "value_index.value_index.Ladder.of",
+        "value_index.value_index.ValueIndex.of",
         "n rows",
         LINEAR,
-        lambda n: checked(partial(Ladder.of, chances(n), (75.0,)), lambda made: made.covered == n and made.rungs),
+        lambda n: checked(partial(ValueIndex.of, chances(n), (75.0,)), lambda made: made.covered == n and made.levels),
         4_096,
         _MANY,
     ),
     Claim(
-        "value_index.value_index.Ladder.with_later",
+        "value_index.value_index.ValueIndex.with_later",
         "n rows, 256 at a time",
         LINEAR,
         lambda n: checked(partial(growing, n), lambda grown: grown.covered == n),
     ),
     Claim(
-        "value_index.value_index.Ladder.with_later", "sixty-four rows behind n", LOGARITHMIC, appending, 4_096, _MANY
+        "value_index.value_index.ValueIndex.with_later",
+        "sixty-four rows behind n",
+        LOGARITHMIC,
+        appending,
+        4_096,
+        _MANY,
     ),
     Claim(
-        "value_index.value_index.Ladder.corrected",
+        "value_index.value_index.ValueIndex.corrected",
         "n of a million rows",
         LINEAR,
         lambda n: correcting(MILLION, n, is_read=False),
     ),
     Claim(
-        "value_index.value_index.Ladder.corrected",
+        "value_index.value_index.ValueIndex.corrected",
         "sixty-four of n rows",
         LOGARITHMIC,
         lambda n: correcting(n, 64, is_read=False),
@@ -127,7 +132,7 @@ _VALUE_INDEXES: Final = (
         _MANY,
     ),
     Claim(
-        "value_index.value_index.Ladder.corrected",
+        "value_index.value_index.ValueIndex.corrected",
         "sixty-four of n rows, and reading every level",
         LINEAR,
         lambda n: correcting(n, 64, is_read=True),
@@ -152,19 +157,19 @@ def counting(values: Float64s, of: Callable[[Float64s], Count], threshold: float
 
 def asked_before(values: Float64s) -> Count:
     """A counter that has block counts, after three calls."""
-    counter = Counter()
+    block_counts = LazyBlockCounts()
     for _ in range(3):
-        counter.count(values, 0, len(values), 50.0)
-    assert counter.nbytes()
-    return counter.count
+        block_counts.count(values, 0, len(values), 50.0)
+    assert block_counts.nbytes()
+    return block_counts.count
 
 
 def asked_anew(values: Float64s, times: int) -> Callable[[], int]:
     """Ask a new counter the same question several times."""
 
     def ask() -> int:
-        counter = Counter()
-        return max(counter.count(values, 0, len(values), 50.0) for _ in range(times))
+        block_counts = LazyBlockCounts()
+        return max(block_counts.count(values, 0, len(values), 50.0) for _ in range(times))
 
     return ask
 
@@ -178,23 +183,23 @@ def tied(size: int) -> Float64s:
 
 _BLOCK_COUNTS: Final = (
     Claim(
-        "value_index.block_counts.Tally.count",
+        "value_index.block_counts.BlockCounts.count",
         "all but the ends of n values",
         LOGARITHMIC,
-        lambda n: counting(chances(n), lambda values: Tally(values).count),
+        lambda n: counting(chances(n), lambda values: BlockCounts(values).count),
         16_384,
         MILLION,
     ),
     Claim(
-        "value_index.block_counts.Tally.count",
+        "value_index.block_counts.BlockCounts.count",
         "where n values are in the class that is divided",
         LINEAR,
-        lambda n: counting(tied(n), lambda values: Tally(values).count, 50.0),
+        lambda n: counting(tied(n), lambda values: BlockCounts(values).count, 50.0),
         8_192,
         524_288,
     ),
     Claim(
-        "value_index.block_counts.Counter.count",
+        "value_index.block_counts.LazyBlockCounts.count",
         "n values, for the first time",
         LINEAR,
         lambda n: checked(asked_anew(chances(n), 1), lambda found: n > found > n // 3),
@@ -202,7 +207,7 @@ _BLOCK_COUNTS: Final = (
         2 * _MANY,
     ),
     Claim(
-        "value_index.block_counts.Counter.count",
+        "value_index.block_counts.LazyBlockCounts.count",
         "n values, asked again and again",
         LOGARITHMIC,
         lambda n: counting(chances(n), asked_before),
@@ -210,7 +215,7 @@ _BLOCK_COUNTS: Final = (
         16 * _MANY,
     ),
     Claim(
-        "value_index.block_counts.Counter.count",
+        "value_index.block_counts.LazyBlockCounts.count",
         "n values, for the third time",
         LOGLINEAR,
         lambda n: checked(asked_anew(chances(n), 3), lambda found: n > found > n // 3),

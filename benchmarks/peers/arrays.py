@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks.peers.peer import FIELDS, Row
-from benchmarks.workloads import Columns, Document, Question
+from benchmarks.workloads import Columns, Document, ResolvedQuery
 
 Array = npt.NDArray[Any]
 Rows = slice | npt.NDArray[np.intp]
@@ -33,7 +33,7 @@ class Held:
     def _look(self) -> None:
         self.columns = {name: room[: self.length] for name, room in self._room.items()}
 
-    def prepare(self, question: Question) -> Callable[[], tuple[int, Rows]]:
+    def prepare(self, question: ResolvedQuery) -> Callable[[], tuple[int, Rows]]:
         """What is written for this one question, its scalars in the columns' own types."""
         if question.by_time:
             return self._slicing(question)
@@ -41,7 +41,7 @@ class Held:
             return self._ordering(question)
         return self._filtering(question) if question.size else self._counting(question)
 
-    def _windowing(self, question: Question) -> Callable[[], tuple[int, int]]:
+    def _windowing(self, question: ResolvedQuery) -> Callable[[], tuple[int, int]]:
         # A Python int would be made an array first, at each search.
         start = None if question.start is None else np.int64(question.start)
         end = None if question.end is None else np.int64(question.end)
@@ -53,7 +53,7 @@ class Held:
 
         return window
 
-    def _matching(self, question: Question, low: int, high: int) -> npt.NDArray[np.bool_]:
+    def _matching(self, question: ResolvedQuery, low: int, high: int) -> npt.NDArray[np.bool_]:
         if not question.threshold > 0:
             final: npt.NDArray[np.bool_] = self.columns["final"][low:high]
             return final
@@ -62,7 +62,7 @@ class Held:
             mask &= self.columns["final"][low:high]
         return mask
 
-    def _slicing(self, question: Question) -> Callable[[], tuple[int, Rows]]:
+    def _slicing(self, question: ResolvedQuery) -> Callable[[], tuple[int, Rows]]:
         window, first, last = self._windowing(question), question.from_, question.from_ + question.size
 
         def oldest_first() -> tuple[int, Rows]:
@@ -76,7 +76,7 @@ class Held:
 
         return newest_first if question.desc else oldest_first
 
-    def _counting(self, question: Question) -> Callable[[], tuple[int, Rows]]:
+    def _counting(self, question: ResolvedQuery) -> Callable[[], tuple[int, Rows]]:
         window, nothing = self._windowing(question), slice(0, 0)
 
         def count() -> tuple[int, Rows]:
@@ -84,7 +84,7 @@ class Held:
 
         return count
 
-    def _filtering(self, question: Question) -> Callable[[], tuple[int, Rows]]:
+    def _filtering(self, question: ResolvedQuery) -> Callable[[], tuple[int, Rows]]:
         window, first, last = self._windowing(question), question.from_, question.from_ + question.size
 
         def filtered() -> tuple[int, Rows]:
@@ -97,7 +97,7 @@ class Held:
 
         return filtered
 
-    def _ordering(self, question: Question) -> Callable[[], tuple[int, Rows]]:
+    def _ordering(self, question: ResolvedQuery) -> Callable[[], tuple[int, Rows]]:
         window, first, last = self._windowing(question), question.from_, question.from_ + question.size
         every, desc = not (question.threshold > 0 or question.final_only), question.desc
 
@@ -117,7 +117,7 @@ class Held:
         timestamps: Sequence[int] = self.columns["timestamp"][page].tolist()
         return timestamps
 
-    def prepare_rows(self, question: Question) -> Callable[[], tuple[int, Sequence[Row]]]:
+    def prepare_rows(self, question: ResolvedQuery) -> Callable[[], tuple[int, Sequence[Row]]]:
         """Row numbers, and a gather of each column."""
         answer = self.prepare(question)
 

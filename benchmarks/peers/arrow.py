@@ -11,7 +11,7 @@ import numpy as np
 
 from benchmarks.peers.arrays import first_true, largest, smallest
 from benchmarks.peers.peer import FIELDS, Row
-from benchmarks.workloads import Columns, Document, Keys, Question
+from benchmarks.workloads import Columns, Document, Keys, ResolvedQuery
 
 arrow: Any = import_module("pyarrow")
 compute: Any = import_module("pyarrow.compute")
@@ -36,7 +36,7 @@ class Held:
             for name, column in zip(FIELDS, table.itercolumns(), strict=True)
         }
 
-    def prepare(self, question: Question) -> Callable[[], Keys]:
+    def prepare(self, question: ResolvedQuery) -> Callable[[], Keys]:
         """The same calls each time, on the table of that time."""
         answer = self._prepare(question)
 
@@ -55,20 +55,20 @@ class Held:
         """A column as NumPy sees it: nothing is copied, but where there are chunks, or bits."""
         return self._columns[name].to_numpy(zero_copy_only=False)
 
-    def _window(self, question: Question) -> tuple[int, int]:
+    def _window(self, question: ResolvedQuery) -> tuple[int, int]:
         start, end = question.start, question.end
         low = 0 if start is None else int(self._look("timestamp").searchsorted(np.int64(start)))
         high = self._table.num_rows if end is None else int(self._look("timestamp").searchsorted(np.int64(end)))
         return low, max(low, high)
 
-    def _cut(self, question: Question) -> tuple[int, int, int]:
+    def _cut(self, question: ResolvedQuery) -> tuple[int, int, int]:
         low, high = self._window(question)
         first, last = question.from_, question.from_ + question.size
         if question.desc:
             return high - low, max(low, high - last), max(low, high - first)
         return high - low, min(low + first, high), min(low + last, high)
 
-    def _prepare(self, question: Question) -> Callable[[], tuple[int, Any]]:
+    def _prepare(self, question: ResolvedQuery) -> Callable[[], tuple[int, Any]]:
         """What gives the count, and the page as row numbers."""
         first, last = question.from_, question.from_ + question.size
         sort, desc = question.sort, question.desc
@@ -93,7 +93,7 @@ class Held:
 
         return answer
 
-    def _matching(self, question: Question, low: int, high: int) -> Any:
+    def _matching(self, question: ResolvedQuery, low: int, high: int) -> Any:
         """Which rows of a window match; None where all do."""
         masks = []
         if question.threshold > 0:
@@ -106,7 +106,7 @@ class Held:
         """The page has been its timestamps all along."""
         return page
 
-    def prepare_rows(self, question: Question) -> Callable[[], tuple[int, Sequence[Row]]]:
+    def prepare_rows(self, question: ResolvedQuery) -> Callable[[], tuple[int, Sequence[Row]]]:
         """All columns, as lists: a slice, or rows taken by their numbers."""
         answer = self._prepare(question)
 

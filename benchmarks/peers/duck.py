@@ -7,7 +7,7 @@ from typing import Any, Final
 from benchmarks.peers.peer import FIELDS, Row, row_of
 from benchmarks.peers.sql import columns_of, order, where
 from benchmarks.timing import quickest_of_three
-from benchmarks.workloads import Columns, Document, Keys, Question
+from benchmarks.workloads import Columns, Document, Keys, ResolvedQuery
 
 Answer = Callable[[], tuple[int, list[Any]]]
 
@@ -27,7 +27,7 @@ class Held:
         self._run(f"create table buckets as select {columns_of(FIELDS)} from given order by timestamp")
         self._connection.unregister("given")
         self._length = len(columns["timestamp"])
-        self._is_one: dict[Question, bool] = {}
+        self._is_one: dict[ResolvedQuery, bool] = {}
         self._put = self._parsed(_PUT)
         names = [name for name in FIELDS if name != "timestamp"]
         self._set = self._parsed(f"update buckets set {', '.join(f'{name} = ?' for name in names)} where timestamp = ?")
@@ -38,7 +38,7 @@ class Held:
     def _parsed(self, statement: str) -> Any:
         return self._connection.extract_statements(statement)[0]
 
-    def prepare(self, question: Question) -> Callable[[], Keys]:
+    def prepare(self, question: ResolvedQuery) -> Callable[[], Keys]:
         """A statement for the page, and one for the count where that is not told by the page; or both in one."""
         rows = self._prepare(question, ("timestamp",))
 
@@ -48,7 +48,7 @@ class Held:
 
         return keys
 
-    def _prepare(self, question: Question, names: Sequence[str]) -> Answer:
+    def _prepare(self, question: ResolvedQuery, names: Sequence[str]) -> Answer:
         (conditions, values), columns = where(question, "not is_interim"), columns_of(names)
         if question.by_time and not conditions:
             return self._prepare_numbered(question, columns)
@@ -82,7 +82,7 @@ class Held:
 
         return self._pin(two, one, question)
 
-    def _pin(self, two: Answer, one: Answer, question: Question) -> Answer:
+    def _pin(self, two: Answer, one: Answer, question: ResolvedQuery) -> Answer:
         """The sooner one, tried once for each kind of question, length of a window and threshold."""
         length = None if question.start is None or question.end is None else question.end - question.start
         kind = question._replace(start=length, end=None, threshold=round(question.threshold, 1))
@@ -90,7 +90,7 @@ class Held:
             self._is_one[kind] = quickest_of_three(one) < quickest_of_three(two)
         return one if self._is_one[kind] else two
 
-    def _prepare_numbered(self, question: Question, columns: str) -> Answer:
+    def _prepare_numbered(self, question: ResolvedQuery, columns: str) -> Answer:
         """By the numbers of the rows, which are the order of time too: neither is sorted nor skipped."""
         ordered = " order by rowid desc" if question.desc else ""
         select = self._parsed(f"select {columns} from buckets where rowid >= ? and rowid < ?{ordered}")
@@ -103,7 +103,7 @@ class Held:
         """The page has been its timestamps all along."""
         return page
 
-    def prepare_rows(self, question: Question) -> Callable[[], tuple[int, Sequence[Row]]]:
+    def prepare_rows(self, question: ResolvedQuery) -> Callable[[], tuple[int, Sequence[Row]]]:
         """All columns; behind them may be the count, in each row."""
         answer = self._prepare(question, FIELDS)
 

@@ -16,7 +16,7 @@ from benchmarks.peers import arrays
 from benchmarks.peers.peer import FIELDS
 from benchmarks.peers.sql import columns_of, order, where
 from benchmarks.timing import quickest_of_three
-from benchmarks.workloads import Columns, Document, Question
+from benchmarks.workloads import Columns, Document, ResolvedQuery
 
 Key = tuple[str, int, int]
 """A bucket's job, timestamp and span."""
@@ -40,7 +40,7 @@ class ManyJobs(Protocol):
     def put(self, documents: Sequence[Document]) -> object:
         """Write a batch, all or nothing."""
 
-    def prepare(self, question: Question) -> Callable[[], tuple[int, Any]]:
+    def prepare(self, question: ResolvedQuery) -> Callable[[], tuple[int, Any]]:
         """What answers with the exact count, and the page as this one hands it out; to be asked anew after a write."""
 
     def keys(self, page: Any) -> Sequence[Key]:
@@ -76,7 +76,7 @@ class InSqlite:
         )
         return self._run("commit")
 
-    def prepare(self, question: Question) -> Callable[[], tuple[int, list[Key]]]:
+    def prepare(self, question: ResolvedQuery) -> Callable[[], tuple[int, list[Key]]]:
         """A statement for the count, where that is not known, and one for the page."""
         conditions, values = _where(question)
         if not conditions:
@@ -89,7 +89,7 @@ class InSqlite:
         page = self.prepare_page(question)
         return lambda: (count()[0][0], page())
 
-    def prepare_page(self, question: Question) -> Pages:
+    def prepare_page(self, question: ResolvedQuery) -> Pages:
         """The keys of the page alone."""
         conditions, values = _where(question)
         text = f"select {columns_of(_KEY)} from buckets %s{conditions}{_order(question)} limit ? offset ?"
@@ -134,7 +134,7 @@ class InDuckdb:
         self._run(f"insert into buckets select {columns_of(_KEPT)} from given")
         return self._connection.unregister("given")
 
-    def prepare(self, question: Question) -> Callable[[], tuple[int, list[Key]]]:
+    def prepare(self, question: ResolvedQuery) -> Callable[[], tuple[int, list[Key]]]:
         """A statement for the count, where that is not known, and one for the page; parsed beforehand."""
         conditions, values = _where(question)
         run, select_count = self._run, self._parsed(f"select count(*) from buckets{conditions}")
@@ -147,7 +147,7 @@ class InDuckdb:
         page = self.prepare_page(question)
         return lambda: (run(select_count, values).fetchone()[0], page())
 
-    def prepare_page(self, question: Question) -> Pages:
+    def prepare_page(self, question: ResolvedQuery) -> Pages:
         """The keys of the page alone."""
         run, (conditions, values) = self._run, _where(question)
         # Constants: with placeholders here it does not know that it needs few.
@@ -178,7 +178,7 @@ class InNumpy:
         # It sorts by time what does not ascend, and leaves the order of equal ones as it is.
         self._held.load({name: column[rows] for name, column in columns.items()})
 
-    def prepare(self, question: Question) -> Callable[[], tuple[int, arrays.Rows]]:
+    def prepare(self, question: ResolvedQuery) -> Callable[[], tuple[int, arrays.Rows]]:
         """As for one job: the order of rows is that of ties."""
         return self._held.prepare(question)
 
@@ -209,11 +209,11 @@ def arrays_of(documents: Iterable[Document]) -> Columns:
     return columns
 
 
-def _where(question: Question) -> tuple[str, list[Any]]:
+def _where(question: ResolvedQuery) -> tuple[str, list[Any]]:
     assert not question.final_only
     return where(question, "")
 
 
-def _order(question: Question) -> str:
+def _order(question: ResolvedQuery) -> str:
     direction = "desc" if question.desc else "asc"
     return f"{order(question)}, bucket_span {direction}, job_id {direction}"

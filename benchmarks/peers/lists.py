@@ -5,7 +5,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Sequence
 
 from benchmarks.peers.peer import Row, row_of
-from benchmarks.workloads import Columns, Document, Keys, Question, SortedBuckets, bucket_documents
+from benchmarks.workloads import Columns, Document, Keys, ResolvedQuery, SortedBuckets, bucket_documents
 
 
 class Held:
@@ -20,7 +20,7 @@ class Held:
         del documents
         self._bytes = tracemalloc.get_traced_memory()[0] - before
 
-    def prepare(self, question: Question) -> Callable[[], Keys]:
+    def prepare(self, question: ResolvedQuery) -> Callable[[], Keys]:
         """Two bisections and a slice where that is enough; else a scan of the window."""
         return self._list.prepare_keys(question)
 
@@ -28,7 +28,7 @@ class Held:
         """The page has been its timestamps all along."""
         return page
 
-    def prepare_rows(self, question: Question) -> Callable[[], tuple[int, Sequence[Row]]]:
+    def prepare_rows(self, question: ResolvedQuery) -> Callable[[], tuple[int, Sequence[Row]]]:
         """The dicts themselves, read by the names of their keys."""
         answer = self._list.prepare(question)
 

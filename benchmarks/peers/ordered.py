@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from benchmarks.peers import arrays
 from benchmarks.peers.arrays import Array, Rows, largest, smallest
-from benchmarks.workloads import Columns, Document, Question
+from benchmarks.workloads import Columns, Document, ResolvedQuery
 
 Scores = npt.NDArray[np.float64]
 
@@ -105,25 +105,25 @@ class Held(arrays.Held):
         self._ranks = Ranks()
         super().load(columns)
 
-    def _is_ranked(self, question: Question, low: int, high: int) -> bool:
+    def _is_ranked(self, question: ResolvedQuery, low: int, high: int) -> bool:
         if high - low < _FEWEST or not question.threshold > 0:
             return False
         return self._ranks.is_ready(self.columns["anomaly_score"])
 
-    def _ranked(self, question: Question, low: int, high: int) -> Array | None:
+    def _ranked(self, question: ResolvedQuery, low: int, high: int) -> Array | None:
         """The rows that match, in no order, where few do and it is known which."""
         if not self._is_ranked(question, low, high):
             return None
         rows = self._ranks.matching(self.columns["anomaly_score"], question.threshold, low, high)
         return rows[self.columns["final"][rows]] if rows is not None and question.final_only else rows
 
-    def _ranked_count(self, question: Question, low: int, high: int) -> int | None:
+    def _ranked_count(self, question: ResolvedQuery, low: int, high: int) -> int | None:
         """How many rows match, where that is known without a look at each."""
         if question.final_only or not self._is_ranked(question, low, high):
             return None
         return self._ranks.count(self.columns["anomaly_score"], question.threshold, low, high)
 
-    def _counting(self, question: Question) -> Callable[[], tuple[int, Rows]]:
+    def _counting(self, question: ResolvedQuery) -> Callable[[], tuple[int, Rows]]:
         window, look = self._windowing(question), super()._counting(question)
 
         def count() -> tuple[int, Rows]:
@@ -132,7 +132,7 @@ class Held(arrays.Held):
 
         return count
 
-    def _filtering(self, question: Question) -> Callable[[], tuple[int, Rows]]:
+    def _filtering(self, question: ResolvedQuery) -> Callable[[], tuple[int, Rows]]:
         window, look = self._windowing(question), super()._filtering(question)
         first, last, desc = question.from_, question.from_ + question.size, question.desc
 
@@ -150,7 +150,7 @@ class Held(arrays.Held):
 
         return filtered
 
-    def _ordering(self, question: Question) -> Callable[[], tuple[int, Rows]]:
+    def _ordering(self, question: ResolvedQuery) -> Callable[[], tuple[int, Rows]]:
         window, look = self._windowing(question), super()._ordering(question)
         first, last, desc = question.from_, question.from_ + question.size, question.desc
         every = not (question.threshold > 0 or question.final_only)

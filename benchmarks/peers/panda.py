@@ -11,7 +11,7 @@ import numpy as np
 
 from benchmarks.peers.arrays import first_true, largest, smallest
 from benchmarks.peers.peer import FIELDS, Row, row_of
-from benchmarks.workloads import Columns, Document, Keys, Question
+from benchmarks.workloads import Columns, Document, Keys, ResolvedQuery
 
 pandas: Any = import_module("pandas")
 
@@ -24,7 +24,7 @@ class Held:
         frame = pandas.DataFrame({name: columns[name] for name in FIELDS}).sort_values("timestamp")
         self._frame: Any = frame.set_index("timestamp")
 
-    def prepare(self, question: Question) -> Callable[[], Keys]:
+    def prepare(self, question: ResolvedQuery) -> Callable[[], Keys]:
         """Slices of the index where that is enough; else its timestamps at row numbers."""
         answer = self._prepare(question)
 
@@ -34,7 +34,7 @@ class Held:
 
         return keys
 
-    def _prepare(self, question: Question) -> Callable[[], tuple[int, Any]]:
+    def _prepare(self, question: ResolvedQuery) -> Callable[[], tuple[int, Any]]:
         """What gives the count, and the page as an index."""
         start, end, sort, desc = question.start, question.end, question.sort, question.desc
         first, last = question.from_, question.from_ + question.size
@@ -74,7 +74,7 @@ class Held:
         """The page has been its timestamps all along."""
         return page
 
-    def prepare_rows(self, question: Question) -> Callable[[], tuple[int, Sequence[Row]]]:
+    def prepare_rows(self, question: ResolvedQuery) -> Callable[[], tuple[int, Sequence[Row]]]:
         """All columns, taken at the page's timestamps."""
         answer = self._prepare(question)
 
@@ -108,7 +108,7 @@ class Held:
         return int(self._frame.memory_usage().sum())
 
 
-def _matching(frame: Any, question: Question, low: int, high: int) -> Any:
+def _matching(frame: Any, question: ResolvedQuery, low: int, high: int) -> Any:
     """Which rows of a window match; None where all do."""
     masks = []
     if question.threshold > 0:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any, Final, NamedTuple, Protocol
 
-from benchmarks.workloads import JOB, Columns, Document, Question
+from benchmarks.workloads import JOB, Columns, Document, ResolvedQuery
 
 FIELDS: Final = (
     "timestamp",
@@ -25,13 +25,13 @@ class Peer(Protocol):
     def load(self, columns: Columns) -> None:
         """Hold these rows, sorted here where they are not; before anything else is asked, and once."""
 
-    def prepare(self, question: Question) -> Callable[[], tuple[int, Any]]:
+    def prepare(self, question: ResolvedQuery) -> Callable[[], tuple[int, Any]]:
         """What answers with the exact count, and with the page as this peer hands it out."""
 
     def keys(self, page: Any) -> Sequence[int]:
         """The timestamps of such a page, where it is not these already."""
 
-    def prepare_rows(self, question: Question) -> Callable[[], tuple[int, Sequence[Row]]]:
+    def prepare_rows(self, question: ResolvedQuery) -> Callable[[], tuple[int, Sequence[Row]]]:
         """What answers with the count, and with whole rows of built-in values."""
 
     def append(self, document: Document) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.peers.peer import FIELDS, Row
-from benchmarks.workloads import Columns, Document, Keys, Question
+from benchmarks.workloads import Columns, Document, Keys, ResolvedQuery
 
 # Read once, when it is imported.
 os.environ.setdefault("POLARS_MAX_THREADS", "1")
@@ -22,7 +22,7 @@ class Held:
         """Take the arrays in, sorted by time."""
         self._frame: Any = polars.DataFrame({name: columns[name] for name in FIELDS}).sort("timestamp").rechunk()
 
-    def prepare(self, question: Question) -> Callable[[], Keys]:
+    def prepare(self, question: ResolvedQuery) -> Callable[[], Keys]:
         """The same calls each time, on the frame of that time; on its columns, since those of a frame take longer."""
         if question.by_time:
             return self._prepare_by_time(question)
@@ -34,12 +34,12 @@ class Held:
 
         return keys
 
-    def _window(self, question: Question, timestamps: Any) -> tuple[int, int]:
+    def _window(self, question: ResolvedQuery, timestamps: Any) -> tuple[int, int]:
         low = 0 if question.start is None else _rank(timestamps, question.start)
         high = len(timestamps) if question.end is None else _rank(timestamps, question.end)
         return low, max(low, high)
 
-    def _prepare_by_time(self, question: Question) -> Callable[[], Keys]:
+    def _prepare_by_time(self, question: ResolvedQuery) -> Callable[[], Keys]:
         """One column is enough, and a slice of it."""
 
         def keys() -> Keys:
@@ -51,7 +51,7 @@ class Held:
 
         return keys
 
-    def _prepare(self, question: Question) -> Callable[[], tuple[int, Any]]:
+    def _prepare(self, question: ResolvedQuery) -> Callable[[], tuple[int, Any]]:
         """What gives the count, and the timestamps to the end of the page, whatever is skipped among them."""
         last, sort, desc = question.from_ + question.size, question.sort, question.desc
 
@@ -83,7 +83,7 @@ class Held:
         """The page has been its timestamps all along."""
         return page
 
-    def prepare_rows(self, question: Question) -> Callable[[], tuple[int, Sequence[Row]]]:
+    def prepare_rows(self, question: ResolvedQuery) -> Callable[[], tuple[int, Sequence[Row]]]:
         """All columns, as tuples: a slice, or rows gathered at timestamps."""
         answer, first, desc = self._prepare(question), question.from_, question.desc
 
@@ -122,7 +122,7 @@ class Held:
         return int(self._frame.estimated_size())
 
 
-def _cut(low: int, high: int, question: Question) -> tuple[int, int]:
+def _cut(low: int, high: int, question: ResolvedQuery) -> tuple[int, int]:
     first, last = question.from_, question.from_ + question.size
     if question.desc:
         return max(low, high - last), max(low, high - first)

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from typing import Any
 
-from benchmarks.workloads import Question
+from benchmarks.workloads import ResolvedQuery
 
 
-def where(question: Question, final: str) -> tuple[str, list[Any]]:
+def where(question: ResolvedQuery, final: str) -> tuple[str, list[Any]]:
     """The conditions of a question, with the values of their placeholders; ``final`` is how a database says that."""
     asked = [
         ("timestamp >= ?", question.start),
@@ -20,7 +20,7 @@ def where(question: Question, final: str) -> tuple[str, list[Any]]:
     return (f" where {' and '.join(conditions)}" if conditions else ""), values
 
 
-def order(question: Question) -> str:
+def order(question: ResolvedQuery) -> str:
     """The order of a question, ties by time in its direction."""
     direction = "desc" if question.desc else "asc"
     keys = dict.fromkeys((question.sort, "timestamp"))

@@ -10,7 +10,7 @@ from typing import Any, Final
 from benchmarks.peers.peer import FIELDS, Row, row_of
 from benchmarks.peers.sql import columns_of, order, where
 from benchmarks.timing import quickest_of_three
-from benchmarks.workloads import Columns, Document, Keys, Question
+from benchmarks.workloads import Columns, Document, Keys, ResolvedQuery
 
 _PLANS: Final = ("", "not indexed", "indexed by by_score", "indexed by by_events")
 _PUT: Final = f"insert into buckets values ({', '.join('?' * len(FIELDS))})"
@@ -43,7 +43,7 @@ class Held:
         self._length = len(columns["timestamp"])
         self._pinned: dict[tuple[object, ...], str] = {}
 
-    def prepare(self, question: Question) -> Callable[[], Keys]:
+    def prepare(self, question: ResolvedQuery) -> Callable[[], Keys]:
         """A statement for the page, and one for the count where that is not told by the page.
 
         Of many timestamps one text is made, which is read sooner than as many rows.
@@ -58,7 +58,9 @@ class Held:
             return keys
         return self._prepare(question, "select timestamp from buckets", in_one=True)
 
-    def _prepare(self, question: Question, select: str, *, in_one: bool = False) -> Callable[[], tuple[int, list[Any]]]:
+    def _prepare(
+        self, question: ResolvedQuery, select: str, *, in_one: bool = False
+    ) -> Callable[[], tuple[int, list[Any]]]:
         conditions, values = where(question, "is_interim = 0")
         run, size, first = self._cursor.execute, question.size, question.from_
         select_count = self._pin(f"select count(*) from buckets %s {conditions}", values, question)
@@ -81,7 +83,7 @@ class Held:
 
         return counted if conditions else lambda: (self._length, page())
 
-    def _pin(self, text: str, values: Sequence[Any], question: Question) -> str:
+    def _pin(self, text: str, values: Sequence[Any], question: ResolvedQuery) -> str:
         """The statement with the plan that answers soonest, of those that it can have.
 
         Tried once for each length of a window and each threshold: which plan is the best depends on both.
@@ -107,7 +109,7 @@ class Held:
         """The page has been its timestamps all along."""
         return page
 
-    def prepare_rows(self, question: Question) -> Callable[[], tuple[int, Sequence[Row]]]:
+    def prepare_rows(self, question: ResolvedQuery) -> Callable[[], tuple[int, Sequence[Row]]]:
         """All columns; SQLite's booleans are numbers, and are turned here."""
         answer = self._prepare(question, f"select {columns_of(FIELDS)} from buckets")
 

@@ -7,7 +7,7 @@ from typing import Any
 from bucketquery.answers.common import Documents, each_of, kept_documents, shown, timestamp_strings, with_strings
 from bucketquery.ingest.extra_fields import unpacked
 from bucketquery.model.frozen import frozen_values
-from bucketquery.model.schema import REST
+from bucketquery.model.schema import EXTRA_FIELDS
 from bucketquery.results.anomalies import AnomalyRecord, Influencer
 from bucketquery.results.response_format import INFLUENCER_FIELDS, RECORD_FIELDS, influencer_body, record_body
 from bucketquery.search.expand import Expansion
@@ -83,7 +83,7 @@ def _of_records(job_id: str | Sequence[str], bounds: Sequence[tuple[int, int]]) 
 def _fields(job_id: str | Sequence[str], rows: Selection, documents: Documents) -> dict[str, Iterable[Any]]:
     """What is stored of the rows, by the names that values have for it."""
     columns = {field.name: _or_none(rows, field.name) for field in rows.view.base.schema.columns}
-    return {"job_id": each_of(job_id), **columns, "_rest": [rest or "" for rest in documents[REST]]}
+    return {"job_id": each_of(job_id), **columns, "_extra_fields": [rest or "" for rest in documents[EXTRA_FIELDS]]}
 
 
 def _bodies(
@@ -95,7 +95,7 @@ def _bodies(
     *,
     human: bool,
 ) -> list[_Body]:
-    others = unpacked(documents[REST])
+    others = unpacked(documents[EXTRA_FIELDS])
     columns: dict[str, Sequence[Any]] = {}
     for name in order:
         column = _column(rows, name, others)

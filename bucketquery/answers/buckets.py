@@ -12,7 +12,7 @@ from bucketquery.model.frozen import frozen_values
 from bucketquery.model.schema import BUCKET, Array, Type
 from bucketquery.results.anomalies import AnomalyRecord
 from bucketquery.results.buckets import Bucket, BucketInfluencer
-from bucketquery.results.response_format import bucket_influencer_body, complete, plain_buckets
+from bucketquery.results.response_format import bucket_influencer_body, complete, simple_buckets
 from bucketquery.results.stored_influencer import StoredInfluencer
 from bucketquery.storage.selection import Selection
 
@@ -70,7 +70,7 @@ def bucket_bodies(
 
     Source: the server's ``Bucket``.
     """
-    bodies = plain_buckets(job_id if isinstance(job_id, str) else "", zip(*_lists(rows), strict=True))
+    bodies = simple_buckets(job_id if isinstance(job_id, str) else "", zip(*_lists(rows), strict=True))
     if not isinstance(job_id, str):
         for body, own_job in zip(bodies, job_id, strict=True):
             body["job_id"] = own_job

@@ -6,14 +6,14 @@ from bucketquery.answers.buckets import _COLUMNS, _columns
 from bucketquery.answers.common import Documents
 from bucketquery.model.encoding import encoded, encoded_columns
 from bucketquery.model.schema import Array
-from bucketquery.results.response_format import plain_buckets
+from bucketquery.results.response_format import simple_buckets
 from bucketquery.storage.selection import Selection
 
 _MARK: Final[Any] = "\0"
 
 
 #: What stands in the JSON of a bucket with nothing nested before its job and before, between and behind its values.
-_PLAIN: Final = encoded(plain_buckets(_MARK, [(_MARK,) * len(_COLUMNS)])[0]).split(encoded(_MARK))
+_PLAIN: Final = encoded(simple_buckets(_MARK, [(_MARK,) * len(_COLUMNS)])[0]).split(encoded(_MARK))
 
 
 #: Fewer buckets than this are JSON as quickly by way of dicts.
@@ -24,7 +24,7 @@ _FEW: Final = 20
 _straight: bool = True
 
 
-def plain_buckets_json(job_id: str, rows: Selection, documents: Documents) -> bytes | None:
+def columnar_buckets_json(job_id: str, rows: Selection, documents: Documents) -> bytes | None:
     """What `bucket_bodies` gives as JSON, straight from the columns; None where that has to be made of bodies.
 
     That is where anything is nested, or rows are so few that dicts are as quick.

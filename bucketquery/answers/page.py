@@ -295,7 +295,7 @@ class Page(ABC, Generic[_Value]):
             An immutable mapping. ``path``, what led: ``time`` (two ranks and what lies between: no column is read),
             ``threshold`` (the rows at or above it), ``order`` (the first rows of the order, and of those the ones that
             match), ``scan`` (every row of the window is compared) or ``jobs`` (several searches, and what they found
-            merged). ``column``, the one whose values led, None where only time did; ``rungs``, the edges of the rungs
+            merged). ``column``, the one whose values led, None where only time did; ``levels``, the edges of the levels
             that were read, in the values of their columns;
             ``rows_looked_at``, how many rows were compared one by one; ``rows_matched``, the count.
 
@@ -310,8 +310,8 @@ class Page(ABC, Generic[_Value]):
             {
                 "path": plan.path,
                 "column": plan.column,
-                "rungs": plan.rungs,
-                "rows_looked_at": plan.looked_at,
+                "levels": plan.levels,
+                "rows_read": plan.rows_read,
                 "rows_matched": self.count,
             }
         )

@@ -11,7 +11,7 @@ from bucketquery.answers.anomalies import (
     record_values,
 )
 from bucketquery.answers.buckets import bucket_bodies, bucket_values
-from bucketquery.answers.columnar_json import plain_buckets_json
+from bucketquery.answers.columnar_json import columnar_buckets_json
 from bucketquery.answers.common import Documents
 from bucketquery.answers.page import Page
 from bucketquery.model.schema import BUCKET, INFLUENCER, RECORD
@@ -62,7 +62,7 @@ class BucketPage(Page[Bucket]):
     def _json(self, documents: Documents, *, human: bool) -> bytes:
         job_id = self._job_id
         is_plain = self._expansion is None and not human
-        found = plain_buckets_json(job_id, self._rows, documents) if is_plain and isinstance(job_id, str) else None
+        found = columnar_buckets_json(job_id, self._rows, documents) if is_plain and isinstance(job_id, str) else None
         return super()._json(documents, human=human) if found is None else found
 
 

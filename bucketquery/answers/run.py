@@ -1,4 +1,4 @@
-"""Answers to settled questions: a page, or every match one by one, of whatever kind is asked for."""
+"""Answers to resolved questions: a page, or every match one by one, of whatever kind is asked for."""
 
 from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
@@ -14,9 +14,9 @@ from bucketquery.jobs.catalog import Catalog
 from bucketquery.jobs.job import Job
 from bucketquery.model.schema import BUCKET, INFLUENCER, RECORD
 from bucketquery.queries.queries import AnyQuery, schema_of
-from bucketquery.queries.resolved import Question
+from bucketquery.queries.resolved import ResolvedQuery
 from bucketquery.search.expand import expand
-from bucketquery.search.many_jobs import Rows, expand_jobs, scan_jobs, search_jobs
+from bucketquery.search.many_jobs import CopiedRows, expand_jobs, scan_jobs, search_jobs
 from bucketquery.search.search import scan, search
 
 _new_tuple: Final = tuple.__new__
@@ -34,13 +34,13 @@ _VALUES: Final[Mapping[str, Callable[..., list[Any]]]] = MappingProxyType(
 )
 
 
-def page_of(job: Job, query: AnyQuery, question: Question, sequence: int, has_documents: bool) -> AnyPage:  # noqa: FBT001 - a keyword each would take longer than the call
+def page_of(job: Job, query: AnyQuery, resolved: ResolvedQuery, sequence: int, has_documents: bool) -> AnyPage:  # noqa: FBT001 - a keyword each would take longer than the call
     """The page that a question asks of a job's results.
 
     Args:
         job: whose results are asked.
         query: what was asked.
-        question: what that means now.
+        resolved: what that means now.
         sequence: the commit that is read.
         has_documents: whether the index keeps what is only shown.
 
@@ -48,34 +48,34 @@ def page_of(job: Job, query: AnyQuery, question: Question, sequence: int, has_do
         NotFound: a lookup that matches nothing.
         LimitExceeded: there are too many records to bring.
     """
-    schema = question.schema
-    rows, count, plan = search(job.table(schema), question)
-    if question.is_lookup and not count:
+    schema = resolved.schema
+    rows, count, plan = search(job.table(schema), resolved)
+    if resolved.is_lookup and not count:
         raise NotFound("Could not find requested buckets", field="timestamp", value=getattr(query, "timestamp", None))
     records = None
-    if question.expand:
-        records = expand(rows, job.table(RECORD), exclude_interim=question.exclude_interim_records)
+    if resolved.expand:
+        records = expand(rows, job.table(RECORD), exclude_interim=resolved.exclude_interim_records)
     # What a named tuple's own constructor does, in half the time.
     facts = _new_tuple(Facts, (job.job_id, rows, count, plan, sequence, has_documents, records))
     return _PAGES[schema.kind](facts)
 
 
-def results_of(job: Job, query: AnyQuery, question: Question) -> Iterator[Any]:
+def results_of(job: Job, query: AnyQuery, resolved: ResolvedQuery) -> Iterator[Any]:
     """Every result of a job that matches, in order, one by one."""
     schema = schema_of(query)
     values = _VALUES[schema.kind]
-    for rows in scan(job.table(schema), question):
-        if not question.expand:
+    for rows in scan(job.table(schema), resolved):
+        if not resolved.expand:
             yield from values(job.job_id, rows, kept_documents(rows))
             continue
-        expansion = expand(rows, job.table(RECORD), exclude_interim=question.exclude_interim_records, most=None)
+        expansion = expand(rows, job.table(RECORD), exclude_interim=resolved.exclude_interim_records, most=None)
         for positions, records in expansion.runs(_RECORDS_AT_ONCE):
             some = rows[positions]
             yield from bucket_values(job.job_id, some, kept_documents(some), expanded_values(job.job_id, records))
 
 
 def page_of_jobs(
-    catalog: Catalog, query: AnyQuery, question: Question, sequence: int, *, has_documents: bool
+    catalog: Catalog, query: AnyQuery, resolved: ResolvedQuery, sequence: int, *, has_documents: bool
 ) -> AnyPage:
     """The page that a question asks of several jobs' results, as if they lay in one table.
 
@@ -86,21 +86,23 @@ def page_of_jobs(
         NotFound: a lookup that matches nothing.
         LimitExceeded: there are too many records to bring.
     """
-    found, count, plan = search_jobs(catalog, query.jobs, question, by_job=query.sort == "job_id")
-    if question.is_lookup and not count:
+    found, count, plan = search_jobs(catalog, query.jobs, resolved, by_job=query.sort == "job_id")
+    if resolved.is_lookup and not count:
         raise NotFound("Could not find requested buckets", field="timestamp", value=getattr(query, "timestamp", None))
     records = None
-    if question.expand:
-        records = expand_jobs(catalog, found, exclude_interim=question.exclude_interim_records)
-    return _PAGES[question.schema.kind](Facts(found.job_ids, found.rows, count, plan, sequence, has_documents, records))
+    if resolved.expand:
+        records = expand_jobs(catalog, found, exclude_interim=resolved.exclude_interim_records)
+    return _PAGES[resolved.schema.kind](Facts(found.job_ids, found.rows, count, plan, sequence, has_documents, records))
 
 
-def results_of_jobs(catalog: Catalog, query: AnyQuery, question: Question) -> Iterator[Any]:
+def results_of_jobs(catalog: Catalog, query: AnyQuery, resolved: ResolvedQuery) -> Iterator[Any]:
     """Every result of several jobs that matches, in order, one by one."""
-    values = _VALUES[question.schema.kind]
-    for rows, job_ids in scan_jobs(catalog, query.jobs, question, by_job=query.sort == "job_id"):
-        if not question.expand:
+    values = _VALUES[resolved.schema.kind]
+    for rows, job_ids in scan_jobs(catalog, query.jobs, resolved, by_job=query.sort == "job_id"):
+        if not resolved.expand:
             yield from values(job_ids, rows, kept_documents(rows))
             continue
-        records = expand_jobs(catalog, Rows(rows, job_ids), exclude_interim=question.exclude_interim_records, most=None)
+        records = expand_jobs(
+            catalog, CopiedRows(rows, job_ids), exclude_interim=resolved.exclude_interim_records, most=None
+        )
         yield from bucket_values(job_ids, rows, kept_documents(rows), expanded_values(job_ids, records))

@@ -7,8 +7,8 @@ import numpy as np
 
 from bucketquery.model.schema import Array, Bools, Int64s
 
-#: So few merits are ordered as quickly as the best of them are picked.
-_FEW_MERITS: Final = 512
+#: So few sort keys are ordered as quickly as the best of them are picked.
+_FEW_SORT_KEYS: Final = 512
 
 
 def time_slice(timestamps: Int64s, start: int, end: int) -> slice:
@@ -81,11 +81,11 @@ def ranked(count: int, keys: Sequence[Callable[[Int64s], Key]], need: int, *, de
     return picked[in_order([key(picked) for key in keys])]
 
 
-def best(merits: Array, need: int, *, desc: bool) -> Int64s:
-    """The positions of the ``need`` greatest merits, the greatest first; equal ones as they come, or for ``desc`` not.
+def best(sort_keys: Array, need: int, *, desc: bool) -> Int64s:
+    """The positions of the ``need`` greatest sort keys, the greatest first; ties in order, or reversed for ``desc``.
 
     Args:
-        merits: shape (n,), numbers, none NaN.
+        sort_keys: shape (n,), numbers, none NaN.
         need: how many are wanted, from 1 to n.
         desc: whether of equal ones the last comes first.
 
@@ -94,24 +94,24 @@ def best(merits: Array, need: int, *, desc: bool) -> Int64s:
     >>> best(np.array([1.0, 3.0, 3.0]), 2, desc=True).tolist()
     [2, 1]
     """
-    if len(merits) > _FEW_MERITS:
+    if len(sort_keys) > _FEW_SORT_KEYS:
         # NumPy is slow to pick from mass ties: where the first tie is enough, nothing is picked.
-        edge = merits.max()
-        among: Int64s = (merits == edge).nonzero()[0]
+        edge = sort_keys.max()
+        among: Int64s = (sort_keys == edge).nonzero()[0]
         if len(among) >= need:
             return among[: -need - 1 : -1] if desc else among[:need]
-        edge = np.partition(merits, len(merits) - need)[len(merits) - need]
-        among = (merits >= edge).nonzero()[0]
-        return among[_descending(merits[among], desc=desc)[:need]]
-    return _descending(merits, desc=desc)[:need]
+        edge = np.partition(sort_keys, len(sort_keys) - need)[len(sort_keys) - need]
+        among = (sort_keys >= edge).nonzero()[0]
+        return among[_descending(sort_keys[among], desc=desc)[:need]]
+    return _descending(sort_keys, desc=desc)[:need]
 
 
-def _descending(merits: Array, *, desc: bool) -> Int64s:
+def _descending(sort_keys: Array, *, desc: bool) -> Int64s:
     if desc:
-        order: Int64s = merits.argsort(kind="stable")[::-1]
+        order: Int64s = sort_keys.argsort(kind="stable")[::-1]
     else:
         # Equal ones stay as they come, so the order cannot be turned around; ~ turns integers without overflow.
-        order = (-merits if merits.dtype.kind == "f" else ~merits).argsort(kind="stable")
+        order = (-sort_keys if sort_keys.dtype.kind == "f" else ~sort_keys).argsort(kind="stable")
     return order
 
 

@@ -57,19 +57,19 @@ def lower_bound(columns: Sequence[Array], keys: Sequence[Array]) -> Int64s:
     """
     low = columns[0].searchsorted(keys[0])
     # Nearly always that settles it; only keys greater than the first row of their first value are left.
-    unsettled = (columns[0].take(low, mode="clip") == keys[0]).nonzero()[0] if len(columns[0]) else low[:0]
-    if not len(unsettled):
+    unresolved = (columns[0].take(low, mode="clip") == keys[0]).nonzero()[0] if len(columns[0]) else low[:0]
+    if not len(unresolved):
         return low
-    unsettled = unsettled[_less(columns, low[unsettled], keys, unsettled)]
+    unresolved = unresolved[_less(columns, low[unresolved], keys, unresolved)]
     high = low.copy()
-    high[unsettled] = columns[0].searchsorted(keys[0][unsettled], "right")
-    low[unsettled] += 1
-    while len(unsettled := unsettled[low[unsettled] < high[unsettled]]):
+    high[unresolved] = columns[0].searchsorted(keys[0][unresolved], "right")
+    low[unresolved] += 1
+    while len(unresolved := unresolved[low[unresolved] < high[unresolved]]):
         # Each round halves the rows that are left for them.
-        middle = (low[unsettled] + high[unsettled]) >> 1
-        less = _less(columns, middle, keys, unsettled)
-        low[unsettled[less]] = middle[less] + 1
-        high[unsettled[~less]] = middle[~less]
+        middle = (low[unresolved] + high[unresolved]) >> 1
+        less = _less(columns, middle, keys, unresolved)
+        low[unresolved[less]] = middle[less] + 1
+        high[unresolved[~less]] = middle[~less]
     return low
 
 
@@ -89,34 +89,34 @@ def increasing(columns: Sequence[Array]) -> Bools:
     return greater
 
 
-def live_rows(dead: Int64s, first: int, last: int) -> slice | Int64s:
+def live_rows(deleted: Int64s, first: int, last: int) -> slice | Int64s:
     """The rows that hold the live ranks ``[first, last)``, which are not none.
 
-    A slice where no dead row lies between, else an array.
+    A slice where no deleted row lies between, else an array.
 
     Args:
-        dead: ascending rows that do not count.
+        deleted: ascending rows that do not count.
         first: the lowest live rank.
         last: the live rank behind the highest.
 
-    Complexity: O(d) for d dead rows, and O(r) for r rows where a dead one lies between.
+    Complexity: O(d) for d deleted rows, and O(r) for r rows where a deleted one lies between.
 
     >>> live_rows(np.array([2], dtype=np.int64), 1, 3).tolist()
     [1, 3]
     """
-    if not len(dead):
+    if not len(deleted):
         return slice(first, last)
-    ranks_before = dead - np.arange(len(dead))
+    ranks_before = deleted - np.arange(len(deleted))
     low = first + int(ranks_before.searchsorted(first, "right"))
     high = last + int(ranks_before.searchsorted(last - 1, "right"))
     if high - low == last - first:
         return slice(low, high)
     alive = np.ones(high - low, dtype=np.bool_)
-    alive[dead[dead.searchsorted(low) : dead.searchsorted(high)] - low] = False
+    alive[deleted[deleted.searchsorted(low) : deleted.searchsorted(high)] - low] = False
     return alive.nonzero()[0] + low
 
 
-def order_of(keys: Sequence[Int64s]) -> Int64s | None:
+def sort_order(keys: Sequence[Int64s]) -> Int64s | None:
     """The rows in the order of their keys, of equal ones the last; None where they are so already.
 
     Args:
@@ -125,7 +125,7 @@ def order_of(keys: Sequence[Int64s]) -> Int64s | None:
     Complexity: O(n) where they are in order, or are points of a grid that is not much larger and only the key of those
     differs, as for one job's buckets of one span; else O(n log n).
 
-    >>> order_of([np.array([5, 3, 5])]).tolist(), order_of([np.array([3, 5])])
+    >>> sort_order([np.array([5, 3, 5])]).tolist(), sort_order([np.array([3, 5])])
     ([1, 2], None)
     """
     if not len(keys[0]):
@@ -144,7 +144,7 @@ def order_of(keys: Sequence[Int64s]) -> Int64s | None:
 
 
 def _grid_order(values: Int64s) -> Int64s | None:
-    """What `order_of` gives, by the points of a grid on which all values lie; None where there is no such grid."""
+    """What `sort_order` gives, by the points of a grid on which all values lie; None where there is no such grid."""
     first, last = values.min(), values.max()
     extent = int(last) - int(first)
     if extent > _INT64_MAX:

@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple, TypeVar
 
 import numpy as np
 
-from bucketquery.arrays.sorted_arrays import order_of
+from bucketquery.arrays.sorted_arrays import sort_order
 from bucketquery.errors import InvalidDocument
 from bucketquery.ingest import checks
 from bucketquery.ingest.batch import (
@@ -31,7 +31,7 @@ from bucketquery.model.schema import SCHEMAS, Array, Field, Int64s, Kind, Schema
 from bucketquery.model.text import brief
 from bucketquery.queries.parameters import read_job_id
 from bucketquery.storage.segment import Segment
-from bucketquery.storage.sparse_lists import Lists
+from bucketquery.storage.sparse_lists import SparseLists
 
 _Stored = TypeVar("_Stored")
 
@@ -66,8 +66,8 @@ def read_columns(columns: object, job_id: str | None, kind: Kind, *, keep: bool 
 
     values = {name: column.values for name, column in stored.items()}
     lists = {
-        field.name: _rest(schema, given, length)
-        if field.type is Type.REST
+        field.name: _extra_fields(schema, given, length)
+        if field.type is Type.EXTRA_FIELDS
         else _lists(field, given.get(field.name), lambda row: Owner.at(row, ids[jobs[row]], values))
         for field in schema.lists
     }
@@ -119,7 +119,7 @@ def read_scores(columns: object, kind: Kind) -> Scores:
     given = _arrays(_named(columns, schema, fields))
     stored = {field.name: _column(field, given[field.name], len(given["timestamp"])).values for field in fields}
     keys = [stored[name] for name in schema.identity]
-    order = order_of(keys)
+    order = sort_order(keys)
     ascending = stored if order is None else {name: column[order] for name, column in stored.items()}
     return Scores(Segment(schema, len(ascending["timestamp"]), ascending, {}, {}, {}), keys)
 
@@ -264,21 +264,21 @@ def _milliseconds(array: Array) -> Int64s | None:
     return array.astype("datetime64[ms]").astype(np.int64)
 
 
-def _lists(field: Field, given: Any, owner: Callable[[int], Owner]) -> Lists:
+def _lists(field: Field, given: Any, owner: Callable[[int], Owner]) -> SparseLists:
     def listed(value: object, row: int) -> tuple[object, ...]:
         return () if value is None else checks.listed(field, value, owner(row))
 
-    return Lists.of_tuples([] if given is None else _each(field.name, given, listed))
+    return SparseLists.of_tuples([] if given is None else _each(field.name, given, listed))
 
 
-def _rest(schema: Schema, given: Mapping[str, Any], length: int) -> Lists:
+def _extra_fields(schema: Schema, given: Mapping[str, Any], length: int) -> SparseLists:
     """The rest of each row, made of the columns of its parts."""
     parts: list[dict[str, Any]] = [{} for _ in range(length)]
     for field in schema.parts:
         for row, value in enumerate(_parts(field, given.get(field.name))):
             if value is not None:
                 parts[row][field.name] = value
-    return Lists.of_tuples([packed(some) for some in parts])
+    return SparseLists.of_tuples([packed(some) for some in parts])
 
 
 def _parts(field: Field, given: Any) -> list[Any]:

@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple, Self
 
 import numpy as np
 
-from bucketquery.arrays.sorted_arrays import order_of
+from bucketquery.arrays.sorted_arrays import sort_order
 from bucketquery.errors import InvalidDocument
 from bucketquery.ingest.checks import IS_REQUIRED, Unfit
 from bucketquery.model.instants import FIRST_MS, LAST_MS
@@ -21,7 +21,7 @@ from bucketquery.storage.keywords import compact
 from bucketquery.storage.packed_rows import NOTHING, Layout, are_few, layout_of
 from bucketquery.storage.segment import Segment, coded, packed_segment
 from bucketquery.storage.single_row_writes import Row, packed_rows
-from bucketquery.storage.sparse_lists import NO_LISTS, Entry, Lists
+from bucketquery.storage.sparse_lists import NO_LISTS, Entry, SparseLists
 
 #: The types that a whole column may be of, beside missing values, to be taken as it is.
 PLAIN: Final = {
@@ -88,10 +88,10 @@ class Chunk(NamedTuple):
     jobs: Int64s
     columns: Mapping[str, Array]
     present: Mapping[str, Bools]
-    lists: Mapping[str, Lists]
+    lists: Mapping[str, SparseLists]
 
     @classmethod
-    def of(cls, jobs: Int64s, columns: Mapping[str, Column], lists: Mapping[str, Lists]) -> Self:
+    def of(cls, jobs: Int64s, columns: Mapping[str, Column], lists: Mapping[str, SparseLists]) -> Self:
         """The chunk of some checked columns."""
         return cls(
             jobs,
@@ -185,10 +185,10 @@ def assemble(chunks: Mapping[Kind, Sequence[Chunk]], job_ids: Sequence[str], ski
 
 def _in_order(schema: Schema, chunks: Sequence[Chunk]) -> tuple[Chunk, dict[str, Objects]]:
     """All rows of some chunks by job and identity, of several with one identity the last; and their dictionaries."""
-    jobs, columns, present, lists = joined(schema, chunks)
+    jobs, columns, present, lists = concatenated(schema, chunks)
     columns, texts = coded(schema, columns)
     lists = {name: some for name, some in lists.items() if some.length}
-    order = order_of([jobs, *(columns[name] for name in schema.identity)])
+    order = sort_order([jobs, *(columns[name] for name in schema.identity)])
     if order is not None:
         jobs = jobs.take(order)
         columns = {name: column.take(order) for name, column in columns.items()}
@@ -212,7 +212,7 @@ def _single(whole: Chunk, layout: Layout, records: bytes, job_ids: Sequence[str]
 
 
 def _cut(
-    schema: Schema, whole: Chunk, texts: Mapping[str, Objects], rows: slice, lists: Mapping[str, Lists]
+    schema: Schema, whole: Chunk, texts: Mapping[str, Objects], rows: slice, lists: Mapping[str, SparseLists]
 ) -> Segment:
     """The segment of some rows of a chunk, with lists of its own."""
     length = rows.stop - rows.start
@@ -229,7 +229,7 @@ def _cut(
     return Segment(schema, length, columns, masks, dictionaries, lists)
 
 
-def joined(schema: Schema, chunks: Sequence[Chunk]) -> Chunk:
+def concatenated(schema: Schema, chunks: Sequence[Chunk]) -> Chunk:
     """One or more chunks as one, in the order of both. A single chunk is not copied."""
     if len(chunks) == 1:
         return chunks[0]
@@ -240,7 +240,7 @@ def joined(schema: Schema, chunks: Sequence[Chunk]) -> Chunk:
         {field.name: np.concatenate([chunk.columns[field.name] for chunk in chunks]) for field in schema.columns},
         {name: np.concatenate([chunk.mask(name) for chunk in chunks]) for name in masked},
         {
-            field.name: Lists.merged(
+            field.name: SparseLists.merged(
                 [chunk.lists[field.name].shifted(start) for chunk, start in zip(chunks, starts, strict=True)]
             )
             for field in schema.lists

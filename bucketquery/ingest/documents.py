@@ -16,13 +16,22 @@ import numpy as np
 
 from bucketquery.errors import InvalidDocument
 from bucketquery.ingest import checks
-from bucketquery.ingest.batch import Batch, Chunk, JobCodes, assemble, checked_column, joined, refused, whole_column
+from bucketquery.ingest.batch import (
+    Batch,
+    Chunk,
+    JobCodes,
+    assemble,
+    checked_column,
+    concatenated,
+    refused,
+    whole_column,
+)
 from bucketquery.ingest.checks import Owner, Unfit
-from bucketquery.ingest.extra_fields import DEEPEST, rest_of
-from bucketquery.ingest.small_batches import read_plain
-from bucketquery.model.schema import REST, SCHEMAS, Document, Kind, Schema, Type
+from bucketquery.ingest.extra_fields import DEEPEST, extra_fields_of
+from bucketquery.ingest.small_batches import read_small_batch
+from bucketquery.model.schema import EXTRA_FIELDS, SCHEMAS, Document, Kind, Schema, Type
 from bucketquery.model.text import plain
-from bucketquery.storage.sparse_lists import Lists
+from bucketquery.storage.sparse_lists import SparseLists
 
 _CHUNK: Final = 1024
 
@@ -39,7 +48,7 @@ def read_documents(documents: Iterable[Document], kind: Kind | None, *, keep: bo
         InvalidDocument: a document cannot be stored; ``field`` is its position and path, the first of the first bad
             document.
     """
-    plain_batch = read_plain(documents, kind, keep=keep)
+    plain_batch = read_small_batch(documents, kind, keep=keep)
     if plain_batch is not None:
         return plain_batch
     skipped: Counter[str] = Counter()
@@ -67,7 +76,7 @@ def read_shown(
     reader = _read(_as_indexed(documents, are_interim), schema.kind, Counter(), codes, keep=True)[schema.kind]
     if not reader.chunks:
         reader.read(codes)
-    chunk = joined(schema, reader.chunks)
+    chunk = concatenated(schema, reader.chunks)
     if len(chunk.jobs) != len(keys):
         reason = f"[documents] must be those of {len(keys)} keys, not {len(chunk.jobs)}"
         raise InvalidDocument(reason, field="documents", value=len(chunk.jobs))
@@ -100,12 +109,14 @@ def _with_interim(document: Any, is_interim: bool) -> Any:  # noqa: FBT001 - cal
 
 def _read(
     documents: Iterable[Document], kind: Kind | None, skipped: Counter[str], codes: JobCodes, *, keep: bool
-) -> dict[str, "_Reader"]:
+) -> dict[str, "_DocumentReader"]:
     """The readers by their kinds, which have read all documents."""
     if isinstance(documents, Mapping | str | bytes) or not isinstance(documents, Iterable):
         reason = f"[documents] must be an iterable of documents, not one {type(documents).__name__}"
         raise InvalidDocument(reason, field="documents", value=documents)
-    readers: dict[str, _Reader] = {schema.kind: _Reader(schema, keep=keep) for schema in SCHEMAS.values()}
+    readers: dict[str, _DocumentReader] = {
+        schema.kind: _DocumentReader(schema, keep=keep) for schema in SCHEMAS.values()
+    }
     count = 0
     # Whoever yields documents may change one when asked for the next; those in a list are all there at once.
     is_held = isinstance(documents, list | tuple)
@@ -128,7 +139,7 @@ def _read(
     return readers
 
 
-class _Reader:
+class _DocumentReader:
     """The documents of one kind: those that wait, each behind its position and path, and the chunks read before."""
 
     __slots__ = ("chunks", "keep", "schema", "waiting")
@@ -148,7 +159,9 @@ class _Reader:
         documents = [document for _, _, document in self.waiting]
         job_ids = [document.get("job_id") for document in documents]
         values: dict[str, Sequence[Any]] = {
-            field.name: documents if field.type is Type.REST else [document.get(field.name) for document in documents]
+            field.name: documents
+            if field.type is Type.EXTRA_FIELDS
+            else [document.get(field.name) for document in documents]
             for field in self.schema.fields
         }
         chunk = _read_whole(self.schema, job_ids, values, codes)
@@ -169,7 +182,7 @@ class _Refusal(Exception):
         self.unfit = unfit
 
 
-def _read_waiting(readers: Iterable[_Reader], codes: JobCodes) -> None:
+def _read_waiting(readers: Iterable[_DocumentReader], codes: JobCodes) -> None:
     """Make chunks of all documents that wait.
 
     Raises:
@@ -189,8 +202,8 @@ def _read_waiting(readers: Iterable[_Reader], codes: JobCodes) -> None:
 
 
 def _route(
-    document: object, kind: Kind | None, readers: Mapping[str, _Reader], skipped: Counter[str]
-) -> tuple[_Reader, Document] | None:
+    document: object, kind: Kind | None, readers: Mapping[str, _DocumentReader], skipped: Counter[str]
+) -> tuple[_DocumentReader, Document] | None:
     """Who reads a document, and what of it, a hit's source for the hit; None for one that was counted as skipped."""
     if type(document) is not dict and not isinstance(document, Mapping):
         raise Unfit(f"must be an object, not {type(document).__name__}", document)
@@ -217,7 +230,7 @@ def _route(
 def _copied(schema: Schema, document: Document) -> Document:
     """A copy as deep as what is read of a document."""
     copied = dict(document)
-    for name in list(copied) if REST in schema.only_shown else [field.name for field in schema.lists]:
+    for name in list(copied) if EXTRA_FIELDS in schema.only_shown else [field.name for field in schema.lists]:
         copied[name] = _copy(copied.get(name), DEEPEST)
     return copied
 
@@ -246,14 +259,14 @@ def _read_whole(
         lists = {}
         for field in schema.lists:
             given = values[field.name]
-            if field.type is Type.REST:
-                lists[field.name] = Lists.of_tuples([rest_of(schema, document) for document in given])
+            if field.type is Type.EXTRA_FIELDS:
+                lists[field.name] = SparseLists.of_tuples([extra_fields_of(schema, document) for document in given])
                 continue
             if not set(map(type, given)) <= {list, tuple, NoneType}:
                 return None
             rows = list(compress(range(len(given)), given))
             tuples = [checks.listed(field, given[row], Owner.at(row, job_ids[row], values)) for row in rows]
-            lists[field.name] = Lists.of_rows(rows, tuples)
+            lists[field.name] = SparseLists.of_rows(rows, tuples)
     except Unfit:
         return None
     return Chunk.of(jobs, columns, lists)
@@ -281,8 +294,8 @@ def _read_rows(
                 value = values[name][row]
                 if field.type.dtype is not None:
                     stored[name].append(checks.scalar(field, value))
-                elif field.type is Type.REST:
-                    stored[name].append(rest_of(schema, value))
+                elif field.type is Type.EXTRA_FIELDS:
+                    stored[name].append(extra_fields_of(schema, value))
                 elif value is None:
                     stored[name].append(())
                 else:
@@ -290,5 +303,5 @@ def _read_rows(
         except Unfit as unfit:
             raise _Refusal(row, Unfit(unfit.reason, unfit.value, name + unfit.path)) from None
     columns = {field.name: checked_column(field, stored[field.name]) for field in schema.columns}
-    lists = {field.name: Lists.of_tuples(stored[field.name]) for field in schema.lists}
+    lists = {field.name: SparseLists.of_tuples(stored[field.name]) for field in schema.lists}
     return Chunk.of(np.array(jobs, dtype=np.int64), columns, lists)

@@ -22,7 +22,7 @@ DEEPEST: Final = 100
 _write: Final = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 
 
-def rest_of(schema: Schema, document: Document) -> str:
+def extra_fields_of(schema: Schema, document: Document) -> str:
     """The rest of a document as text: its documented parts in their order, then what else it has; empty if nothing.
 
     Raises:

@@ -29,7 +29,7 @@ _EMPTY: Final = (list, tuple)
 _MOST: Final = 16
 
 
-def read_plain(documents: object, kind: Kind | None, *, keep: bool) -> Batch | None:
+def read_small_batch(documents: object, kind: Kind | None, *, keep: bool) -> Batch | None:
     """The batch of a few documents that are plainly good; None where that takes a closer look.
 
     Args:
@@ -61,7 +61,7 @@ def read_plain(documents: object, kind: Kind | None, *, keep: bool) -> Batch | N
     return Batch({}, NOTHING, rows)
 
 
-class _Reader:
+class _SmallBatchReader:
     """Reads documents of one kind."""
 
     __slots__ = ("_fields", "_interim", "_known", "_lists", "_minima", "_only_shown", "_take", "layout")
@@ -147,5 +147,7 @@ class _Reader:
 _Plan = tuple[int, list[tuple[int, Any]], list[int]]
 
 _READERS: Final = {
-    kind: _Reader(schema, layout) for kind, schema in SCHEMAS.items() if (layout := layout_of(schema.kind)) is not None
+    kind: _SmallBatchReader(schema, layout)
+    for kind, schema in SCHEMAS.items()
+    if (layout := layout_of(schema.kind)) is not None
 }

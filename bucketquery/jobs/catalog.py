@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 from sortedcontainers import SortedList
 
 from bucketquery.errors import UnknownJob
-from bucketquery.jobs.combined_table import SMALL_ROWS, Fleet, Roll
+from bucketquery.jobs.combined_table import SMALL_ROWS, CombinedTable, Split
 from bucketquery.jobs.job import Job
 from bucketquery.model.schema import Kind, Schema
 from bucketquery.storage.table import Table
@@ -24,35 +24,35 @@ _SHARDS: Final = _WIDTH * _WIDTH
 _MANY: Final = 16
 _KNOWN_PER_ASKED: Final = 64
 
-#: A fleet is made anew where more of its jobs have changed than these, or than this part of them.
+#: A combined table is made anew where more of its jobs have changed than these, or than this part of them.
 _FEW_CHANGED: Final = 64
 _JOBS_PER_CHANGED: Final = 16
 
 
-class _Mustered(NamedTuple):
-    """A fleet, and what it was made of.
+class _Combined(NamedTuple):
+    """A combined table, and what it was made of.
 
     Attributes:
-        fleet: all small jobs that there were.
+        combined: all small jobs that there were.
         shards: the catalogue's; None where one has a large job, whose results are not to be kept for this.
-        members: which of the fleet's jobs are in each, and what they had.
+        members: which of the combined table's jobs are in each, and what they had.
     """
 
-    fleet: Fleet
+    combined: CombinedTable
     shards: Sequence[Mapping[str, Job] | None]
     members: Sequence[Mapping[str, Table | None]]
 
 
 class _Changed(NamedTuple):
-    """How a catalogue differs from what a fleet was made of.
+    """How a catalogue differs from what a combined table was made of.
 
     Attributes:
-        mustered: the fleet.
+        combined: the combined table.
         stale: its jobs that have another table here, or are unknown.
-        small: the jobs that have another table here than there, or none there, and could be in a fleet.
+        small: the jobs that have another table here than there, or none there, and could be in a combined table.
     """
 
-    mustered: _Mustered
+    combined: _Combined
     stale: frozenset[str]
     small: Mapping[str, Table | None]
 
@@ -65,21 +65,22 @@ class Catalog:
     (True, 0)
     """
 
-    __slots__ = ("_changes", "_fleets", "_groups", "_ids", "_seconds")
+    __slots__ = ("_changes", "_combined_tables", "_groups", "_ids", "_seconds")
 
     def __init__(
         self,
         groups: Sequence[Sequence[Mapping[str, Job]]] | None = None,
         ids: SortedList | None = None,
-        fleets: dict[Kind, _Mustered] | None = None,
+        combined_tables: dict[Kind, _Combined] | None = None,
     ) -> None:
         self._groups = _NO_JOBS if groups is None else groups
         self._ids = ids
-        #: The newest fleet of each kind, shared by all catalogues of an index.
-        self._fleets = {} if fleets is None else fleets
-        #: How this one differs from them, and the fleets of those jobs alone that have changed; made when first wanted.
+        #: The newest combined table of each kind, shared by all catalogues of an index.
+        self._combined_tables = {} if combined_tables is None else combined_tables
+        #: How this one differs from them, and the combined tables of those jobs alone that have changed; made when
+        #: first wanted.
         self._changes: dict[Kind, _Changed] | None = None
-        self._seconds: dict[Kind, tuple[_Changed, Fleet]] | None = None
+        self._seconds: dict[Kind, tuple[_Changed, CombinedTable]] | None = None
 
     def get(self, job_id: str) -> Job | None:
         """The job, or None."""
@@ -134,7 +135,7 @@ class Catalog:
             shard = _own_shard(groups, hash(job_id) % _SHARDS, set())
             ids = self._ids if job_id in shard else None
             shard[job_id] = job
-            return Catalog(groups, ids, self._fleets)
+            return Catalog(groups, ids, self._combined_tables)
         copies: dict[int, dict[str, Job]] = {}
         copied: set[int] = set()
         is_new = False
@@ -145,19 +146,19 @@ class Catalog:
                 own = copies[at] = _own_shard(groups, at, copied)
             is_new = is_new or job_id not in own
             own[job_id] = job
-        return Catalog(groups, None if is_new else self._ids, self._fleets)
+        return Catalog(groups, None if is_new else self._ids, self._combined_tables)
 
     def without(self, job_id: str) -> "Catalog":
         """This catalogue without a job that is in it. It copies the shard of the job."""
         groups = [*self._groups]
         del _own_shard(groups, hash(job_id) % _SHARDS, set())[job_id]
-        return Catalog(groups, None, self._fleets)
+        return Catalog(groups, None, self._combined_tables)
 
-    def muster(self, jobs: Sequence[str], schema: Schema) -> tuple[Roll, ...] | None:
+    def combine(self, jobs: Sequence[str], schema: Schema) -> tuple[Split, ...] | None:
         """How to ask many jobs together; None where they are better asked one by one.
 
         Returns:
-            What to ask of one fleet, or of two; those that are left by the last are asked one by one.
+            What to ask of one combined table, or of two; those that are left by the last are asked one by one.
 
         The first call combines all jobs: O(j log j + n log n) for j jobs with n results. A later call combines all of
         them again only if many jobs have changed. The first call on a new commit costs O(shards + n), and O(j / shards)
@@ -166,22 +167,22 @@ class Catalog:
         if len(jobs) < _MANY or len(jobs) * _KNOWN_PER_ASKED < len(self):
             return None
         # What served this catalogue once serves it on: else an older snapshot and the newest one, asked in turn, would
-        # each replace the fleet of the other.
+        # each replace the combined table of the other.
         changed = (self._changes or {}).get(schema.kind)
-        if changed is None and (mustered := self._fleets.get(schema.kind)) is not None:
-            changed = self._changed(mustered, schema.kind)
+        if changed is None and (combined := self._combined_tables.get(schema.kind)) is not None:
+            changed = self._changed(combined, schema.kind)
         if changed is None:
             # Two readers may both make one; any will do.
-            mustered = self._fleets[schema.kind] = self._muster(schema)
-            changed = self._changed(mustered, schema.kind)
+            combined = self._combined_tables[schema.kind] = self._combine(schema)
+            changed = self._changed(combined, schema.kind)
             assert changed is not None  # nothing has
-        roll = changed.mustered.fleet.roll(jobs, changed.stale)
-        if min(len(roll.others), len(changed.small)) < _MANY:
-            return (roll,)
-        return roll, self._second(changed, schema).roll(roll.others, frozenset())
+        split = changed.combined.combined.split(jobs, changed.stale)
+        if min(len(split.others), len(changed.small)) < _MANY:
+            return (split,)
+        return split, self._second(changed, schema).split(split.others, frozenset())
 
-    def _muster(self, schema: Schema) -> _Mustered:
-        """A fleet of all small jobs."""
+    def _combine(self, schema: Schema) -> _Combined:
+        """A combined table of all small jobs."""
         shards: list[Mapping[str, Job] | None] = []
         members: list[dict[str, Table | None]] = []
         everybody: dict[str, Table | None] = {}
@@ -195,15 +196,15 @@ class Catalog:
             shards.append(shard if is_small else None)
             members.append(own)
             everybody |= own
-        return _Mustered(_fleet_of(schema, everybody), shards, members)
+        return _Combined(_combined_of(schema, everybody), shards, members)
 
-    def _changed(self, mustered: _Mustered, kind: Kind) -> _Changed | None:
-        """How this differs from what a fleet was made of; None where it should be made anew."""
+    def _changed(self, combined: _Combined, kind: Kind) -> _Changed | None:
+        """How this differs from what a combined table was made of; None where it should be made anew."""
         changes = self._changes = self._changes or {}
         stale: list[str] = []
         now: dict[str, Table | None] = {}
         absent: Any = object()
-        for shard, then, members in zip(self._shards(), mustered.shards, mustered.members, strict=True):
+        for shard, then, members in zip(self._shards(), combined.shards, combined.members, strict=True):
             if then is not shard:
                 for job_id, table in members.items():
                     job = shard.get(job_id)
@@ -213,18 +214,18 @@ class Catalog:
                             now[job_id] = job.tables.get(kind)
                 now |= {job_id: shard[job_id].tables.get(kind) for job_id in shard.keys() - members.keys()}
         small = {job_id: table for job_id, table in now.items() if table is None or table.length <= SMALL_ROWS}
-        new = sum(map(mustered.fleet.lacks, small))
-        if len(stale) + new > max(_FEW_CHANGED, len(mustered.fleet.job_ids) // _JOBS_PER_CHANGED):
+        new = sum(map(combined.combined.lacks, small))
+        if len(stale) + new > max(_FEW_CHANGED, len(combined.combined.job_ids) // _JOBS_PER_CHANGED):
             return None
-        found = changes[kind] = _Changed(mustered, frozenset(stale), small)
+        found = changes[kind] = _Changed(combined, frozenset(stale), small)
         return found
 
-    def _second(self, changed: _Changed, schema: Schema) -> Fleet:
-        """The fleet of the small jobs that have changed."""
+    def _second(self, changed: _Changed, schema: Schema) -> CombinedTable:
+        """The combined table of the small jobs that have changed."""
         seconds = self._seconds = self._seconds or {}
         known = seconds.get(schema.kind)
         if known is None or known[0] is not changed:
-            known = seconds[schema.kind] = changed, _fleet_of(schema, changed.small)
+            known = seconds[schema.kind] = changed, _combined_of(schema, changed.small)
         return known[1]
 
     def check(self) -> None:
@@ -239,9 +240,9 @@ class Catalog:
                     table.check()
 
 
-def _fleet_of(schema: Schema, tables: Mapping[str, Table | None]) -> Fleet:
+def _combined_of(schema: Schema, tables: Mapping[str, Table | None]) -> CombinedTable:
     job_ids = sorted(tables)
-    return Fleet.of(schema, job_ids, [tables[job_id] for job_id in job_ids])
+    return CombinedTable.of(schema, job_ids, [tables[job_id] for job_id in job_ids])
 
 
 def _has_little(job: Job) -> bool:

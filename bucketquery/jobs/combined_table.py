@@ -1,4 +1,4 @@
-"""Fleets: the results of very many small jobs as one table, so that a search over all of them is one search.
+"""Combined tables: the results of very many small jobs as one table, so that a search over all of them is one search.
 
 A reader makes one of a catalogue when it is first wanted. It serves later catalogues too: jobs of which it has another
 table than they have are left out of it, and asked by themselves, until they are so many that a new one is made.
@@ -15,7 +15,7 @@ from bucketquery.storage.keywords import encoded
 from bucketquery.storage.packed_rows import Packed, layout_of, missing_bits
 from bucketquery.storage.row_copies import segment_row
 from bucketquery.storage.segment import Segment
-from bucketquery.storage.sparse_lists import Lists
+from bucketquery.storage.sparse_lists import SparseLists
 from bucketquery.storage.table import Table
 from bucketquery.storage.view import NO_ROWS
 
@@ -28,21 +28,21 @@ _REMEMBERED: Final = 4
 _Value = TypeVar("_Value")
 
 
-class Roll(NamedTuple):
+class Split(NamedTuple):
     """Who of some jobs is asked where.
 
     Attributes:
-        fleet: whose rows the table has.
+        combined: whose rows the table has.
         table: the results of those that are asked together.
         others: those that are asked one by one, known or not.
     """
 
-    fleet: "Fleet"
+    combined: "CombinedTable"
     table: Table
     others: tuple[str, ...]
 
 
-class Fleet:
+class CombinedTable:
     """The results of one kind of many jobs in the order of timestamp, span and job; immutable to its readers.
 
     Its columns are made when they are first read.
@@ -54,7 +54,7 @@ class Fleet:
         "_jobs",
         "_numbers",
         "_places",
-        "_rolls",
+        "_splits",
         "_table",
         "job_ids",
     )
@@ -67,12 +67,12 @@ class Fleet:
         self._places = places
         self._interim: Int64s = segment.column("is_interim").nonzero()[0]
         self._table = Table(segment, NO_ROWS, Segment.empty(segment.schema), self._interim)
-        self._asked: tuple[tuple[Sequence[str], Fleet, Bools, tuple[str, ...]], ...] = ()
-        self._rolls: tuple[tuple[Sequence[str], frozenset[str], Roll], ...] = ()
+        self._asked: tuple[tuple[Sequence[str], CombinedTable, Bools, tuple[str, ...]], ...] = ()
+        self._splits: tuple[tuple[Sequence[str], frozenset[str], Split], ...] = ()
 
     @classmethod
-    def of(cls, schema: Schema, job_ids: Sequence[str], tables: Sequence[Table | None]) -> "Fleet":
-        """The fleet of some jobs.
+    def of(cls, schema: Schema, job_ids: Sequence[str], tables: Sequence[Table | None]) -> "CombinedTable":
+        """The combined table of some jobs.
 
         Args:
             schema: the kind.
@@ -95,7 +95,7 @@ class Fleet:
         jobs = _Jobs(job_ids, {job_id: number for number, job_id in enumerate(job_ids)}, tables, source.starts)
         return cls(jobs, segment, numbers, source.places)
 
-    def _some(self, rows: Int64s) -> "Fleet":
+    def _some(self, rows: Int64s) -> "CombinedTable":
         """The same jobs with some rows alone."""
         all_rows = self._table.base
         segment = Segment(
@@ -103,12 +103,12 @@ class Fleet:
             len(rows),
             _OnDemand(list(all_rows.columns), lambda name: all_rows.columns[name][rows]),
             _OnDemand(list(all_rows.present), lambda name: all_rows.present[name][rows]),
-            all_rows.texts,
+            all_rows.dictionaries,
             _OnDemand(list(all_rows.lists), lambda name: all_rows.lists[name].select(rows)),
         )
-        return Fleet(self._jobs, segment, self._numbers[rows], self._places[rows])
+        return CombinedTable(self._jobs, segment, self._numbers[rows], self._places[rows])
 
-    def roll(self, jobs: Sequence[str], stale: frozenset[str]) -> Roll:
+    def split(self, jobs: Sequence[str], stale: frozenset[str]) -> Split:
         """Who of some jobs is asked here, and who by himself.
 
         Args:
@@ -118,15 +118,17 @@ class Fleet:
         The first call for some jobs costs O(n + j). A repeated call costs O(1), or O(j) for an equal sequence that is
         another object, unless several other sets of jobs came in between.
         """
-        for known, as_of, roll in self._rolls:
+        for known, as_of, split in self._splits:
             if (known is jobs or known == jobs) and as_of == stale:
-                return roll
-        fleet, is_asked, others = self._among(jobs)
+                return split
+        combined, is_asked, others = self._among(jobs)
         numbers = [self._jobs.number_of[job_id] for job_id in stale]
         asked_alone = [number for number in numbers if is_asked[number]]
-        roll = Roll(fleet, fleet.without(asked_alone), (*others, *(self.job_ids[number] for number in asked_alone)))
-        self._rolls = ((jobs, stale, roll), *self._rolls[: _REMEMBERED - 1])
-        return roll
+        split = Split(
+            combined, combined.without(asked_alone), (*others, *(self.job_ids[number] for number in asked_alone))
+        )
+        self._splits = ((jobs, stale, split), *self._splits[: _REMEMBERED - 1])
+        return split
 
     def lacks(self, job_id: str) -> bool:
         """Whether a job is none of its own."""
@@ -152,22 +154,22 @@ class Fleet:
         """The job of a row."""
         return self.job_ids[self._numbers.item(row)]
 
-    def _among(self, jobs: Sequence[str]) -> tuple["Fleet", Bools, tuple[str, ...]]:
-        """The fleet of those of its jobs that are asked, which these are, and which jobs are not its own."""
-        for known, fleet, is_asked, others in self._asked:
+    def _among(self, jobs: Sequence[str]) -> tuple["CombinedTable", Bools, tuple[str, ...]]:
+        """The combined table of those of its jobs that are asked, which these are, and which jobs are not its own."""
+        for known, combined, is_asked, others in self._asked:
             if known is jobs or known == jobs:
-                return fleet, is_asked, others
+                return combined, is_asked, others
         numbers = list(map(self._jobs.number_of.get, jobs))
         is_asked = np.zeros(len(self.job_ids), dtype=np.bool_)
         is_asked[[number for number in numbers if number is not None]] = True
-        fleet = self if is_asked.all() else self._some(is_asked[self._numbers].nonzero()[0])
+        combined = self if is_asked.all() else self._some(is_asked[self._numbers].nonzero()[0])
         others = tuple(compress(jobs, [number is None for number in numbers]))
-        self._asked = ((jobs, fleet, is_asked, others), *self._asked[: _REMEMBERED - 1])
-        return fleet, is_asked, others
+        self._asked = ((jobs, combined, is_asked, others), *self._asked[: _REMEMBERED - 1])
+        return combined, is_asked, others
 
 
 class _Jobs(NamedTuple):
-    """The jobs of a fleet by their numbers: their ids and tables, and behind how many rows of others theirs stand."""
+    """The jobs of a combined table by number: their ids, their tables, and how many rows stand before theirs."""
 
     job_ids: Sequence[str]
     number_of: Mapping[str, int]
@@ -213,7 +215,7 @@ class _Source:
                 self._segments += (table.base, table.head) if table.head.length else (table.base,)
         self._layout = layout_of(schema.kind)
         self._records = self._joined()
-        #: How many rows each job has, dead ones included, and behind how many others they stand.
+        #: How many rows each job has, deleted ones included, and behind how many others they stand.
         self.lengths = np.array(
             [0 if table is None else table.base.length + table.head.length for table in tables], dtype=np.int64
         )
@@ -223,14 +225,14 @@ class _Source:
         self._codes: dict[str, tuple[Int32s, Objects]] = {}
         # What is alike in both stays in the order of the jobs.
         places = np.lexsort(self._together("bucket_span", "timestamp"))
-        dead = [
-            table.dead + start
+        deleted = [
+            table.deleted + start
             for table, start in zip(tables, self.starts.tolist(), strict=True)
-            if table is not None and len(table.dead)
+            if table is not None and len(table.deleted)
         ]
-        if dead:
+        if deleted:
             is_live = np.ones(len(places), dtype=np.bool_)
-            is_live[np.concatenate(dead)] = False
+            is_live[np.concatenate(deleted)] = False
             places = places[is_live[places]]
         #: Where each row of the one table stands here.
         self.places: Int64s = places
@@ -249,19 +251,19 @@ class _Source:
         """The dictionary of a column of texts."""
         return self._coded(name)[1]
 
-    def lists(self, name: str) -> Lists:
+    def lists(self, name: str) -> SparseLists:
         """The lists of a field."""
         tuples: list[Any] = []
         for segment in self._segments:
             tuples += segment.take_lists(name, slice(0, segment.length))
-        return Lists.of_tuples([tuples[place] for place in self.places.tolist()])
+        return SparseLists.of_tuples([tuples[place] for place in self.places.tolist()])
 
     def _coded(self, name: str) -> tuple[Int32s, Objects]:
         if name not in self._codes:
-            texts: list[Any] = []
+            dictionaries: list[Any] = []
             for segment in self._segments:
-                texts += segment.values(name, slice(0, segment.length)).tolist()
-            codes, dictionary = encoded(texts)
+                dictionaries += segment.values(name, slice(0, segment.length)).tolist()
+            codes, dictionary = encoded(dictionaries)
             self._codes[name] = codes[self.places], dictionary
         return self._codes[name]
 

@@ -1,7 +1,7 @@
 """Instants: every way to write one, and the epoch milliseconds it means.
 
 The grammar is that of the server's default date format ``strict_date_optional_time||epoch_millis`` with its date math.
-What has no ``now`` in it is settled when it is read; `NowMath` waits for the one reading of the clock that a search
+What has no ``now`` in it is resolved when it is read; `NowMath` waits for the one reading of the clock that a search
 makes. Which parameters may be unset, and how, is the business of `queries`.
 """
 
@@ -59,7 +59,7 @@ _NUMPY_UNIT_MS: Final = {"W": 7 * MS_PER_DAY, "D": MS_PER_DAY, "h": 3_600_000, "
 _NUMPY_UNITS_PER_MS: Final = {"us": 10**3, "ns": 10**6, "ps": 10**9, "fs": 10**12, "as": 10**15}
 
 
-class Stretch(NamedTuple):
+class InstantRange(NamedTuple):
     """What a date text covers: from its first millisecond to its last, both included."""
 
     first: int
@@ -88,7 +88,7 @@ class NowMath:
     steps: tuple[Step, ...]
     covers: bool
 
-    def resolve(self, now: int, field: str) -> Stretch:
+    def resolve(self, now: int, field: str) -> InstantRange:
         """The stretch meant if it is ``now`` (epoch ms).
 
         Raises:
@@ -97,7 +97,7 @@ class NowMath:
         return _after_steps(now, self.steps, self.text, field, covers=self.covers)
 
 
-def read_instant(value: object, field: str, *, covers: bool = False) -> Stretch | NowMath:
+def read_instant(value: object, field: str, *, covers: bool = False) -> InstantRange | NowMath:
     """What an instant given as ``field`` means.
 
     Only text covers more than one millisecond. Where not ``covers``, only the start of what date math covers is worked
@@ -114,7 +114,7 @@ def read_instant(value: object, field: str, *, covers: bool = False) -> Stretch 
     Source: the server's ``JavaDateMathParser``, ``Iso8601Parser`` and ``EpochTime``; the types are ours.
 
     >>> read_instant("2020-02", "start")
-    Stretch(first=1580515200000, last=1580601599999)
+    InstantRange(first=1580515200000, last=1580601599999)
     >>> read_instant(1580515200000, "start").first
     1580515200000
     """
@@ -130,7 +130,7 @@ def read_instant(value: object, field: str, *, covers: bool = False) -> Stretch 
             reason = f"[{field}] must be a datetime that knows its zone, or a datetime64 with a unit that is not NaT"
         raise InvalidQuery(reason, field=field, value=value)
     moment = min(max(moment, _INT64_MIN), _INT64_MAX)
-    return Stretch(moment, moment)
+    return InstantRange(moment, moment)
 
 
 def instant_ms(value: object) -> int | None:
@@ -154,7 +154,7 @@ def datetime_of(moment: int) -> datetime:
     return _EPOCH + moment * _ONE_MS
 
 
-def read_calendar(text: str) -> Stretch | None:
+def read_calendar(text: str) -> InstantRange | None:
     """What a calendar date covers; None if the text is none, or its zone is a region.
 
     Its last parts may be left out. At the start of the stretch a missing part is the first of its sort; at its end a
@@ -167,7 +167,7 @@ def read_calendar(text: str) -> Stretch | None:
     Source: ``strict_date_optional_time``; its parser takes a bare trailing ``T`` too.
 
     >>> read_calendar("2020-06-01T12:30+02:00")
-    Stretch(first=1591007400000, last=1591007459999)
+    InstantRange(first=1591007400000, last=1591007459999)
     """
     found = _CALENDAR.fullmatch(text)
     if found is None:
@@ -191,10 +191,10 @@ def read_calendar(text: str) -> Stretch | None:
         covered = 3_600_000 if minute is None else 60_000 if second is None else 1_000 if fraction is None else 1
     if not FIRST_MS <= first <= LAST_MS:
         raise OverflowError(text)
-    return Stretch(first, min(first + covered - 1, LAST_MS))
+    return InstantRange(first, min(first + covered - 1, LAST_MS))
 
 
-def _read_text(text: str, field: str, *, covers: bool) -> Stretch | NowMath:
+def _read_text(text: str, field: str, *, covers: bool) -> InstantRange | NowMath:
     usual = _read_usual(text)
     if usual is not None:
         return usual
@@ -210,7 +210,7 @@ def _read_text(text: str, field: str, *, covers: bool) -> Stretch | NowMath:
     return _after_steps(stretch.first, _read_steps(math, text, field), text, field, covers=covers)
 
 
-def _read_usual(text: str) -> Stretch | None:
+def _read_usual(text: str) -> InstantRange | None:
     """What `_read_text` says of a date as most are written, in a third of the time; None of anything else."""
     if not _USUAL.fullmatch(text):
         return None
@@ -221,17 +221,17 @@ def _read_usual(text: str) -> Stretch | None:
         return None
     first = (moment.toordinal() - _EPOCH_DAY) * MS_PER_DAY + moment.microsecond // 1_000
     first += moment.hour * 3_600_000 + moment.minute * 60_000 + moment.second * 1_000
-    return _new_tuple(Stretch, (first, first + _USUALLY_COVERED[len(text)] - 1))
+    return _new_tuple(InstantRange, (first, first + _USUALLY_COVERED[len(text)] - 1))
 
 
-def _read_anchor(anchor: str, text: str, field: str) -> Stretch:
+def _read_anchor(anchor: str, text: str, field: str) -> InstantRange:
     if not anchor:
         raise _unreadable("cannot parse empty datetime", text, field)
     if _EPOCH_MS.fullmatch(anchor) and not _YEAR_LIKE.fullmatch(anchor):
         whole, _, fraction = anchor.partition(".")
         moment = int(whole) - (whole.startswith("-") and fraction.strip("0") != "")
         moment = min(max(moment, _INT64_MIN), _INT64_MAX)
-        return Stretch(moment, moment)
+        return InstantRange(moment, moment)
     try:
         stretch = read_calendar(anchor)
     except OverflowError:
@@ -286,13 +286,13 @@ def _read_steps(math: str, text: str, field: str) -> tuple[Step, ...]:
     return tuple(steps)
 
 
-def _after_steps(moment: int, steps: tuple[Step, ...], text: str, field: str, *, covers: bool) -> Stretch:
+def _after_steps(moment: int, steps: tuple[Step, ...], text: str, field: str, *, covers: bool) -> InstantRange:
     first = last = moment
     for step in steps:
         first = _within_years(_after_step(_within_years(first, text, field), step), text, field)
         if covers:
             last = _within_years(_after_step(_within_years(last, text, field), step, to_end=True), text, field)
-    return Stretch(first, last if covers else first)
+    return InstantRange(first, last if covers else first)
 
 
 def _after_step(moment: int, step: Step, *, to_end: bool = False) -> int:

@@ -36,7 +36,7 @@ class Type(Enum):
     # Kept beside the columns, only where there are any.
     KEYWORDS = "keywords"
     BUCKET_INFLUENCERS = "bucket_influencers"
-    REST = "rest"
+    EXTRA_FIELDS = "rest"
     # Parts of the rest.
     TEXT = "text"
     DOUBLES = "doubles"
@@ -80,7 +80,7 @@ class Field:
 
 
 #: Where the rest of a document is kept: what no column and no list of its own holds, as one text. No path leads there.
-REST: Final = ""
+EXTRA_FIELDS: Final = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,7 +119,7 @@ class Schema:
     def by_name(self) -> Mapping[str, Field]:
         """The fields by their names, those in the rest too."""
         named = {field.name: field for field in (*self.fields, *self.parts)}
-        return MappingProxyType({name: field for name, field in named.items() if name != REST})
+        return MappingProxyType({name: field for name, field in named.items() if name != EXTRA_FIELDS})
 
     @cached_property
     def documented(self) -> frozenset[str]:
@@ -199,7 +199,7 @@ RECORD: Final = Schema(
         _keyword("field_name"),
         _keyword("over_field_name"),
         _keyword("over_field_value"),
-        Field(name=REST, type=Type.REST),
+        Field(name=EXTRA_FIELDS, type=Type.EXTRA_FIELDS),
     ),
     identity=(
         "timestamp",
@@ -244,7 +244,7 @@ INFLUENCER: Final = Schema(
         Field(name="initial_influencer_score", type=Type.DOUBLE),
         Field(name="probability", type=Type.DOUBLE),
         _IS_INTERIM,
-        Field(name=REST, type=Type.REST),
+        Field(name=EXTRA_FIELDS, type=Type.EXTRA_FIELDS),
     ),
     identity=("timestamp", "bucket_span", "influencer_field_name", "influencer_field_value"),
     score="influencer_score",

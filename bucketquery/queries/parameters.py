@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import Final
 
 from bucketquery.errors import InvalidQuery, LimitExceeded
-from bucketquery.model.instants import FIRST_MS, LAST_MS, Instant, NowMath, Stretch, read_instant
+from bucketquery.model.instants import FIRST_MS, LAST_MS, Instant, InstantRange, NowMath, read_instant
 from bucketquery.model.numbers import is_integer, is_real
 from bucketquery.model.schema import MAPPED, NESTED_FIELDS, TEXT_FIELDS, Schema
 from bucketquery.model.text import JOB_ID_RULE, brief, is_job_id, plain
@@ -123,14 +123,14 @@ def read_jobs(jobs: object) -> tuple[str, ...]:
     raise InvalidQuery(reason, field="jobs", value=jobs)
 
 
-def read_bound(value: Instant | None, name: str) -> tuple[int | str | None, Stretch | NowMath | None]:
+def read_bound(value: Instant | None, name: str) -> tuple[int | str | None, InstantRange | NowMath | None]:
     """One side of a window: what to keep of it, and what it means; None twice where it is open."""
     if type(value) is int and FIRST_MS <= value <= LAST_MS and value != -1:
         # What most bounds are.
-        return value, _new_tuple(Stretch, (value, value))
+        return value, _new_tuple(InstantRange, (value, value))
     if is_unset(value):
         return None, None
-    kept, read = read_kept_instant(value, name)
+    kept, read = read_canonical_instant(value, name)
     # A datetime may mean the very instant whose number means unset; kept as a number it would, when asked again.
     return ("1969-12-31T23:59:59.999Z" if kept == -1 else kept), read
 
@@ -140,12 +140,14 @@ def is_unset(value: object) -> bool:
     return value is None or (value == "-1" if isinstance(value, str) else is_integer(value) and value == -1)
 
 
-def read_kept_instant(value: object, name: str, *, covers: bool = False) -> tuple[int | str, Stretch | NowMath]:
+def read_canonical_instant(
+    value: object, name: str, *, covers: bool = False
+) -> tuple[int | str, InstantRange | NowMath]:
     """What to keep of an instant, text as it is and the rest in epoch ms, and what it means."""
     read = read_instant(value, name, covers=covers)
     if isinstance(value, str):
         return plain(value), read
-    assert isinstance(read, Stretch)  # only text has date math
+    assert isinstance(read, InstantRange)  # only text has date math
     return read.first, read
 
 

@@ -1,7 +1,8 @@
 """Questions as values: checked once, then trusted everywhere.
 
-`BucketQuery` and its siblings are what a caller prepares; `Question` is what the search is asked, with every instant
-settled and the dialect of the API gone: nothing behind this module knows ``-1`` or ``now``.
+`BucketQuery` and its siblings are what a caller prepares; `ResolvedQuery` is what the search is asked, with every
+instant
+resolved and the dialect of the API gone: nothing behind this module knows ``-1`` or ``now``.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -9,31 +10,31 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Final, NamedTuple, Self
 
 from bucketquery.errors import InvalidQuery
-from bucketquery.model.instants import FIRST_MS, LAST_MS, Instant, NowMath, Stretch
+from bucketquery.model.instants import FIRST_MS, LAST_MS, Instant, InstantRange, NowMath
 from bucketquery.model.schema import BUCKET, INFLUENCER, RECORD, Schema
 from bucketquery.queries.parameters import (
     orders_of,
     read_boolean,
     read_bound,
+    read_canonical_instant,
     read_integer,
     read_jobs,
-    read_kept_instant,
     read_score,
     read_sort,
 )
-from bucketquery.queries.resolved import Question, clamp
+from bucketquery.queries.resolved import ResolvedQuery, clamp
 
 _new_tuple: Final = tuple.__new__
 
 
-class _Meant(NamedTuple):
+class ParsedBounds(NamedTuple):
     """What was read of the parameters, but of those that mean themselves."""
 
-    start: Stretch | NowMath | None
-    end: Stretch | NowMath | None
+    start: InstantRange | NowMath | None
+    end: InstantRange | NowMath | None
     threshold: float | None
     expand: bool
-    timestamp: Stretch | NowMath | None
+    timestamp: InstantRange | NowMath | None
 
 
 class _Query:
@@ -44,8 +45,8 @@ class _Query:
 
     __slots__ = (
         "_job_id",
-        "_meant",
-        "_settled",
+        "_parsed",
+        "_resolved",
         "desc",
         "end",
         "exclude_interim",
@@ -68,8 +69,8 @@ class _Query:
     size: int
     #: The one job that is asked, None where there are several.
     _job_id: str | None
-    _meant: _Meant
-    _settled: Question | None
+    _parsed: ParsedBounds
+    _resolved: ResolvedQuery | None
 
     def replace(self, **changes: Any) -> Self:
         """The same question but for the parameters named, checked like a new one.
@@ -103,8 +104,8 @@ class _Query:
 
         Nearly all are what they should be, so each is looked at here, and what does not look so is read.
         """
-        kept_start, first = (None, None) if start is None else read_bound(start, "start")
-        kept_end, behind = (None, None) if end is None else read_bound(end, "end")
+        canonical_start, first = (None, None) if start is None else read_bound(start, "start")
+        canonical_end, behind = (None, None) if end is None else read_bound(end, "end")
         threshold = score if type(score) is float else read_score(score, self._schema.score)
         if exclude_interim is not False:
             exclude_interim = read_boolean(exclude_interim, "exclude_interim")
@@ -118,11 +119,13 @@ class _Query:
             size = read_integer(size, "size", "size")
         if expand is not False:
             expand = read_boolean(expand, "expand")
-        moment, lookup = (None, None) if timestamp is None else read_kept_instant(timestamp, "timestamp", covers=True)
+        moment, lookup = (
+            (None, None) if timestamp is None else read_canonical_instant(timestamp, "timestamp", covers=True)
+        )
         _put_jobs(self, jobs)
         _put_job_id(self, jobs[0] if len(jobs) == 1 else None)
-        _put_start(self, kept_start)
-        _put_end(self, kept_end)
+        _put_start(self, canonical_start)
+        _put_end(self, canonical_end)
         _put_exclude_interim(self, exclude_interim)
         _put_sort(self, sort)
         _put_desc(self, desc)
@@ -130,16 +133,18 @@ class _Query:
         _put_size(self, size)
         # NaN is neither, and filters nothing.
         self._put_own(threshold if threshold > 0.0 or threshold <= 0.0 else 0.0, expand, moment)
-        _put_meant(self, _new_tuple(_Meant, (first, behind, threshold if threshold > 0.0 else None, expand, lookup)))
+        _put_parsed(
+            self, _new_tuple(ParsedBounds, (first, behind, threshold if threshold > 0.0 else None, expand, lookup))
+        )
         waits = type(first) is NowMath or type(behind) is NowMath or type(lookup) is NowMath
         # Settled for good where nothing waits for the clock.
-        _put_settled(self, None if waits else self._settle(0))
+        _put_resolved(self, None if waits else self._resolve(0))
 
     def _put_own(self, score: float, expand: object, timestamp: int | str | None) -> None:
         """Keep the parameters that the others have not, or have under another name."""
 
-    def _settle(self, now: int) -> Question:
-        first, behind, threshold, expand, moment = self._meant
+    def _resolve(self, now: int) -> ResolvedQuery:
+        first, behind, threshold, expand, moment = self._parsed
         start = first.resolve(now, "start") if isinstance(first, NowMath) else first
         end = behind.resolve(now, "end") if isinstance(behind, NowMath) else behind
         lookup = moment.resolve(now, "timestamp") if isinstance(moment, NowMath) else moment
@@ -153,7 +158,7 @@ class _Query:
             threshold, exclude_interim, from_, size = None, False, 0, 1
         # What the named tuple's own constructor does, in a third of the time.
         return _new_tuple(
-            Question,
+            ResolvedQuery,
             (
                 low,
                 high,
@@ -187,8 +192,8 @@ _put_sort: Final = vars(_Query)["sort"].__set__
 _put_desc: Final = vars(_Query)["desc"].__set__
 _put_from: Final = vars(_Query)["from_"].__set__
 _put_size: Final = vars(_Query)["size"].__set__
-_put_meant: Final = vars(_Query)["_meant"].__set__
-_put_settled: Final = vars(_Query)["_settled"].__set__
+_put_parsed: Final = vars(_Query)["_parsed"].__set__
+_put_resolved: Final = vars(_Query)["_resolved"].__set__
 
 
 @dataclass(frozen=True, slots=True, init=False)
@@ -443,7 +448,7 @@ AnyQuery = BucketQuery | RecordQuery | InfluencerQuery
 QUERIES: Final = (BucketQuery, RecordQuery, InfluencerQuery)
 
 
-def settle(query: AnyQuery, now: Callable[[], int]) -> Question:
+def resolve(query: AnyQuery, now: Callable[[], int]) -> ResolvedQuery:
     """What a query asks at this moment.
 
     Args:
@@ -453,7 +458,7 @@ def settle(query: AnyQuery, now: Callable[[], int]) -> Question:
     Raises:
         LimitExceeded: date math leaves the years 0001 to 9999.
     """
-    return query._settled or query._settle(now())
+    return query._resolved or query._resolve(now())
 
 
 def schema_of(query: AnyQuery | type[AnyQuery]) -> Schema:

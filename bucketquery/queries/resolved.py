@@ -6,8 +6,8 @@ from bucketquery.model.instants import FIRST_MS, LAST_MS
 from bucketquery.model.schema import Schema
 
 
-class Question(NamedTuple):
-    """What the search is asked: a settled query.
+class ResolvedQuery(NamedTuple):
+    """What the search is asked: a resolved query.
 
     Attributes:
         start: first instant included, epoch ms.

@@ -73,7 +73,7 @@ class AnomalyRecord:
     function: str | None
     function_description: str | None
     field_name: str | None
-    _rest: str = dataclass_field(default="", repr=False)
+    _extra_fields: str = dataclass_field(default="", repr=False)
 
     @property
     def time(self) -> datetime:
@@ -96,18 +96,18 @@ class AnomalyRecord:
     @property
     def correlated_by_field_value(self) -> str | None:
         """A value of the by field that behaved alike; None where missing. Complexity: O(size of the record)."""
-        value: str | None = _parts(self._rest).get("correlated_by_field_value")
+        value: str | None = _parts(self._extra_fields).get("correlated_by_field_value")
         return value
 
     @property
     def typical(self) -> tuple[float, ...]:
         """What was expected; empty where missing. Complexity: O(size of the record)."""
-        return tuple(_parts(self._rest).get("typical", ()))
+        return tuple(_parts(self._extra_fields).get("typical", ()))
 
     @property
     def actual(self) -> tuple[float, ...]:
         """What was measured; empty where missing. Complexity: O(size of the record)."""
-        return tuple(_parts(self._rest).get("actual", ()))
+        return tuple(_parts(self._extra_fields).get("actual", ()))
 
     @property
     def causes(self) -> tuple[_Object, ...]:
@@ -115,23 +115,23 @@ class AnomalyRecord:
 
         Complexity: O(size of the record).
         """
-        return tuple(map(frozen, _parts(self._rest).get("causes", ())))
+        return tuple(map(frozen, _parts(self._extra_fields).get("causes", ())))
 
     @property
     def influencers(self) -> tuple[_Object, ...]:
         """The fields blamed and their values, as stored; empty where missing. Complexity: O(size of the record)."""
-        return tuple(map(frozen, _parts(self._rest).get("influencers", ())))
+        return tuple(map(frozen, _parts(self._extra_fields).get("influencers", ())))
 
     @property
     def geo_results(self) -> _Object | None:
         """Where it was and where it was expected, as stored; None where missing. Complexity: O(size of the record)."""
-        value: _Object | None = frozen(_parts(self._rest).get("geo_results"))
+        value: _Object | None = frozen(_parts(self._extra_fields).get("geo_results"))
         return value
 
     @property
     def anomaly_score_explanation(self) -> _Object | None:
         """What made the score, as stored; None where missing. Complexity: O(size of the record)."""
-        value: _Object | None = frozen(_parts(self._rest).get("anomaly_score_explanation"))
+        value: _Object | None = frozen(_parts(self._extra_fields).get("anomaly_score_explanation"))
         return value
 
     @property
@@ -140,7 +140,7 @@ class AnomalyRecord:
 
         Complexity: O(size of the record).
         """
-        return _others(_parts(self._rest), RECORD_FIELDS)
+        return _others(_parts(self._extra_fields), RECORD_FIELDS)
 
     def to_dict(self) -> dict[str, Any]:
         """The record as the API shows it, its keys in its order, the data fields by their own names among them.
@@ -187,7 +187,7 @@ class Influencer:
     initial_influencer_score: float
     probability: float
     is_interim: bool
-    _rest: str = dataclass_field(default="", repr=False)
+    _extra_fields: str = dataclass_field(default="", repr=False)
 
     @property
     def time(self) -> datetime:
@@ -213,7 +213,7 @@ class Influencer:
 
         Complexity: O(size of the influencer).
         """
-        return _others(_parts(self._rest), INFLUENCER_FIELDS)
+        return _others(_parts(self._extra_fields), INFLUENCER_FIELDS)
 
     def to_dict(self) -> dict[str, Any]:
         """The influencer as the API shows it, its keys in its order, its data field by its own name among them.
@@ -237,7 +237,7 @@ def _sorted_out(
     value: AnomalyRecord | Influencer, documented: tuple[str, ...]
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """The documented fields that a value has, in this order, and what else is stored of it."""
-    parts = _parts(value._rest)  # noqa: SLF001 - the values' own
+    parts = _parts(value._extra_fields)  # noqa: SLF001 - the values' own
     held = type(value).__slots__
     fields = {name: getattr(value, name) if name in held else parts.pop(name, None) for name in documented}
     return {name: field for name, field in fields.items() if field is not None}, parts

@@ -8,7 +8,7 @@ from bucketquery.model.instants import datetime_of
 from bucketquery.model.severity import Severity
 from bucketquery.model.severity import severity as severity_of
 from bucketquery.results.anomalies import AnomalyRecord
-from bucketquery.results.response_format import bucket_influencer_body, complete, plain_buckets
+from bucketquery.results.response_format import bucket_influencer_body, complete, simple_buckets
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,7 +141,7 @@ class Bucket:
             self.is_interim,
             self.processing_time_ms,
         )
-        (body,) = plain_buckets(self.job_id, [plain])
+        (body,) = simple_buckets(self.job_id, [plain])
         complete(
             body,
             records=[record.to_dict() for record in self.records],

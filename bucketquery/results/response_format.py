@@ -70,10 +70,10 @@ _ROLES: Final = tuple((f"{role}_field_name", f"{role}_field_value") for role in 
 
 #: A bucket with nothing nested: timestamp, current score, span, initial score, event count, whether it is interim, and
 #: processing time, in the order of their keys.
-PlainBucket = tuple[int, float, int, float, int, bool, int]
+SimpleBucket = tuple[int, float, int, float, int, bool, int]
 
 
-def plain_buckets(job_id: str, buckets: Iterable[PlainBucket]) -> list[dict[str, Any]]:
+def simple_buckets(job_id: str, buckets: Iterable[SimpleBucket]) -> list[dict[str, Any]]:
     """Buckets of one job as the API's response has them where nothing is nested in them, their keys in its order.
 
     What is nested is put in by `complete`. All buckets in one call, since most pages have nothing more to do.

@@ -104,10 +104,10 @@ class Expansion:
     def _find(self) -> tuple[Selection, list[int]]:
         view, (in_base, in_head) = self._view, self._of_buckets()
         rows, buckets = concatenated_ranges(*in_base)
-        is_dead, _ = find(view.dead, rows)
+        is_deleted, _ = find(view.deleted, rows)
         head_rows, head_buckets = concatenated_ranges(*in_head)
-        rows = np.concatenate((rows[~is_dead], head_rows + view.base.length))
-        buckets = np.concatenate((buckets[~is_dead], head_buckets))
+        rows = np.concatenate((rows[~is_deleted], head_rows + view.base.length))
+        buckets = np.concatenate((buckets[~is_deleted], head_buckets))
         records = Selection(view, rows)
         keys = [key_of(records, name, desc=False, is_tie=name != _ORDER[0]) for name in _ORDER]
         order = in_order(keys, buckets)
@@ -165,8 +165,8 @@ def refuse_more(total: int, most: int | None) -> None:
 def _counts(view: View, base: _Ranges, head: _Ranges) -> Int64s:
     """How many records each bucket shows."""
     counts = base[1] - base[0] + head[1] - head[0]
-    if len(view.dead):
-        counts -= view.dead.searchsorted(base[1]) - view.dead.searchsorted(base[0])
+    if len(view.deleted):
+        counts -= view.deleted.searchsorted(base[1]) - view.deleted.searchsorted(base[0])
     shown: Int64s = np.minimum(counts, MOST_OF_A_BUCKET)
     return shown
 

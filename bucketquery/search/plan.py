@@ -13,17 +13,17 @@ class Plan(NamedTuple):
             above it. ``order``: the first of the order, among which those that match are picked. ``scan``: every row of
             the window. ``jobs``: several searches, and what they found merged.
         column: the column that led; None where only time did.
-        rungs: the edges of the rungs that were read, in the values of their columns.
-        looked_at: how many rows were compared one by one.
+        levels: the edges of the levels that were read, in the values of their columns.
+        rows_read: how many rows were compared one by one.
     """
 
     path: Path
     column: str | None = None
-    rungs: tuple[float, ...] = ()
-    looked_at: int = 0
+    levels: tuple[float, ...] = ()
+    rows_read: int = 0
 
 
 BY_TIME: Final = Plan("time")
 
 #: What may be skipped of a search; each changes nothing but how long it takes. Tests take them out.
-SHORTCUTS: Final = {"rungs", "ties", "kept", "first by time"}
+SHORTCUTS: Final = {"levels", "ties", "kept", "first by time"}

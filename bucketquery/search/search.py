@@ -1,7 +1,7 @@
 """The search: from a question to the rows of its page and the exact count.
 
 What only time decides is found by ranks: no column is touched but the timestamps. A threshold is counted by `matches`.
-For another order the first rows are looked for where they surely are: on the sparsest rung that has enough of them, or
+For another order the first rows are looked for where they surely are: on the sparsest level that has enough of them, or
 among the rows that share the best value. Where that promises nothing, all matches are put in order. Rows of the base
 and of the head are told apart by number: row ``r`` of the head is ``base.length + r``.
 """
@@ -16,21 +16,21 @@ import numpy as np
 from bucketquery.arrays.ranking import Key, best, ranked, time_slice
 from bucketquery.model.instants import FIRST_MS, LAST_MS
 from bucketquery.model.schema import Array, Bools, Int64s, Type
-from bucketquery.queries.resolved import Question
+from bucketquery.queries.resolved import ResolvedQuery
 from bucketquery.search.plan import BY_TIME, SHORTCUTS, Path, Plan
-from bucketquery.search.threshold import Matches, Rows
+from bucketquery.search.threshold import BaseRows, Matches
 from bucketquery.search.window import Window
 from bucketquery.storage.selection import Selection
 from bucketquery.storage.table import Table
 from bucketquery.storage.view import NO_ROWS, View
-from bucketquery.value_index.value_index import Ladder, merits_of
+from bucketquery.value_index.value_index import ValueIndex, sort_keys_of
 
 _SCAN_ROWS: Final = 4096
 
 #: So few matches are put in order more quickly than others are looked for.
 _FEW_MATCHES: Final = 256
 
-#: A rung is tried if it should have so many times the rows that are needed.
+#: A level is tried if it should have so many times the rows that are needed.
 _MARGIN: Final = 1.25
 
 #: So many of the first of each order asked for are kept with a view.
@@ -43,202 +43,209 @@ _FIRST_LOOK: Final = 512
 Found = tuple[Selection, int, Plan]
 
 
-def search(table: Table, question: Question) -> Found:
+def search(table: Table, resolved: ResolvedQuery) -> Found:
     """The page that the question asks for."""
-    view = table.final() if question.exclude_interim else table.rows
-    if question.threshold is None:
-        if not question.order_by:
-            return _by_time(view, question)
-        is_open = question.start <= FIRST_MS and question.end > LAST_MS
-        if is_open and question.from_ + question.size <= _KEPT and "kept" in SHORTCUTS:
-            return _kept(view, question)
-    rows, count, plan = _by_value(view, question)
+    view = table.final() if resolved.exclude_interim else table.rows
+    if resolved.threshold is None:
+        if not resolved.order_by:
+            return _by_time(view, resolved)
+        is_open = resolved.start <= FIRST_MS and resolved.end > LAST_MS
+        if is_open and resolved.from_ + resolved.size <= _KEPT and "kept" in SHORTCUTS:
+            return _kept(view, resolved)
+    rows, count, plan = _by_value(view, resolved)
     return Selection(view, rows), count, plan
 
 
-def _by_value(view: View, question: Question) -> tuple[Rows, int, Plan]:
-    matches = Matches(Window.of(view, question.start, question.end), question)
-    first, last, count = question.from_, min(question.from_ + question.size, matches.count), matches.count
-    rows: Rows
+def _by_value(view: View, resolved: ResolvedQuery) -> tuple[BaseRows, int, Plan]:
+    matches = Matches(Window.of(view, resolved.start, resolved.end), resolved)
+    first, last, count = resolved.from_, min(resolved.from_ + resolved.size, matches.count), matches.count
+    rows: BaseRows
     if first >= last:
         rows, plan = NO_ROWS, _by_threshold(matches)
-    elif not question.order_by:
-        rows, plan = matches.page(first, last, desc=question.desc), _by_threshold(matches)
+    elif not resolved.order_by:
+        rows, plan = matches.page(first, last, desc=resolved.desc), _by_threshold(matches)
     else:
-        rows, plan = _in_order(matches, question, last)
+        rows, plan = _in_order(matches, resolved, last)
         rows = rows[first:]
     return rows, count, plan
 
 
-def scan(table: Table, question: Question) -> Iterator[Selection]:
+def scan(table: Table, resolved: ResolvedQuery) -> Iterator[Selection]:
     """Every match in order, some at a time; paging does not apply.
 
     In time order the window is walked in parts, so that memory stays flat; another order keeps some bytes a match, and
     takes about a hundred while it is found.
     """
-    everything = question._replace(from_=0, size=table.rows.length)
-    if question.order_by:
+    everything = resolved._replace(from_=0, size=table.rows.length)
+    if resolved.order_by:
         found, count, _ = search(table, everything)
         for first in range(0, count, _SCAN_ROWS):
             yield found[first : first + _SCAN_ROWS]
         return
-    edges = _edges(table.rows, question)
+    edges = _edges(table.rows, resolved)
     windows = list(pairwise(edges))
-    for start, end in reversed(windows) if question.desc else windows:
+    for start, end in reversed(windows) if resolved.desc else windows:
         found, _, _ = search(table, everything._replace(start=start, end=end))
         yield found
 
 
-def _by_time(view: View, question: Question) -> Found:
-    first = view.before(question.start) if question.start > FIRST_MS else 0
-    last = view.before(question.end) if question.end <= LAST_MS else view.length
+def _by_time(view: View, resolved: ResolvedQuery) -> Found:
+    first = view.before(resolved.start) if resolved.start > FIRST_MS else 0
+    last = view.before(resolved.end) if resolved.end <= LAST_MS else view.length
     count = last - first
     if count <= 0:
         return Selection(view, (0, 0, False)), 0, BY_TIME
-    skipped, shown = question.from_, question.from_ + question.size
-    if question.desc:
+    skipped, shown = resolved.from_, resolved.from_ + resolved.size
+    if resolved.desc:
         first, last = (last - shown if shown < count else first), (last - skipped if skipped < count else first)
     else:
         first, last = (first + skipped if skipped < count else last), (first + shown if shown < count else last)
-    return Selection(view, (first, last, question.desc)), count, BY_TIME
+    return Selection(view, (first, last, resolved.desc)), count, BY_TIME
 
 
-def _kept(view: View, question: Question) -> Found:
+def _kept(view: View, resolved: ResolvedQuery) -> Found:
     """The page of the first of all rows in some order, of which a view keeps those that were asked for once."""
-    order = question.order_by, question.desc
+    order = resolved.order_by, resolved.desc
     kept = view.kept.get(order)
     if kept is None:
         # Two readers may both work this out, and come to the same.
-        rows, _, plan = _by_value(view, question._replace(from_=0, size=_KEPT))
+        rows, _, plan = _by_value(view, resolved._replace(from_=0, size=_KEPT))
         kept = view.kept[order] = (rows, plan)
     rows, plan = kept
-    return Selection(view, rows[question.from_ : question.from_ + question.size]), view.length, plan
+    return Selection(view, rows[resolved.from_ : resolved.from_ + resolved.size]), view.length, plan
 
 
 def _by_threshold(matches: Matches) -> Plan:
-    path: Path = "threshold" if matches.rungs else "scan"
-    return Plan(path, matches.window.view.base.schema.score, matches.rungs, matches.looked_at)
+    path: Path = "threshold" if matches.levels else "scan"
+    return Plan(path, matches.window.view.base.schema.score, matches.levels, matches.rows_read)
 
 
-def _in_order(matches: Matches, question: Question, need: int) -> tuple[Rows, Plan]:
+def _in_order(matches: Matches, resolved: ResolvedQuery, need: int) -> tuple[BaseRows, Plan]:
     """The first ``need`` matches, which are not fewer, in the order of some columns."""
-    lead, desc = question.order_by[0], question.desc
+    lead, desc = resolved.order_by[0], resolved.desc
     if lead == "timestamp" and "first by time" in SHORTCUTS:
         # The first are those of the first instants, all of the last one among them.
         edge = Selection(matches.window.view, matches.page(need - 1, need, desc=desc)).column("timestamp").item()
-        start, end = (edge, question.end) if desc else (question.start, edge + 1)
-        matches = Matches(Window.of(matches.window.view, start, end), question)
-    elif matches.count > _FEW_MATCHES and (leaders := _leaders(matches, question, need)) is not None:
+        start, end = (edge, resolved.end) if desc else (resolved.start, edge + 1)
+        matches = Matches(Window.of(matches.window.view, start, end), resolved)
+    elif matches.count > _FEW_MATCHES and (leaders := _leaders(matches, resolved, need)) is not None:
         rows, plan = leaders
-        return _first(matches, rows, question, need), plan
-    looked_at = matches.looked_at + matches.count
-    plan = Plan("threshold" if matches.rungs else "scan", lead, matches.rungs, looked_at)
-    return _first(matches, matches.first(matches.count, desc=False), question, need), plan
+        return _first(matches, rows, resolved, need), plan
+    rows_read = matches.rows_read + matches.count
+    plan = Plan("threshold" if matches.levels else "scan", lead, matches.levels, rows_read)
+    return _first(matches, matches.first(matches.count, desc=False), resolved, need), plan
 
 
-def _first(matches: Matches, rows: Rows, question: Question, need: int) -> Rows:
+def _first(matches: Matches, rows: BaseRows, resolved: ResolvedQuery, need: int) -> BaseRows:
     """The first ``need`` in the order of the question of some rows of the base, ascending, and of those of the head."""
-    view, lead, desc, head = matches.window.view, question.order_by[0], question.desc, matches.head
-    if len(question.order_by) == 1 and _is_of_numbers(view, lead):
-        merits = merits_of(view.base.columns[lead][rows], desc=desc)
-        head_merits = merits_of(view.head.columns[lead][head], desc=desc)
-        is_threshold = lead == view.base.schema.score and question.threshold is not None
-        if is_threshold or not (_is_missing(merits) or _is_missing(head_merits)):
+    view, lead, desc, head = matches.window.view, resolved.order_by[0], resolved.desc, matches.head
+    if len(resolved.order_by) == 1 and _is_of_numbers(view, lead):
+        sort_keys = sort_keys_of(view.base.columns[lead][rows], desc=desc)
+        head_sort_keys = sort_keys_of(view.head.columns[lead][head], desc=desc)
+        is_threshold = lead == view.base.schema.score and resolved.threshold is not None
+        if is_threshold or not (_is_missing(sort_keys) or _is_missing(head_sort_keys)):
             if len(rows) >= need:
-                order = best(merits, need, desc=desc)
-                enters = head_merits >= merits[order[-1]]
+                order = best(sort_keys, need, desc=desc)
+                enters = head_sort_keys >= sort_keys[order[-1]]
                 if not enters.any():
                     return rows[order]
                 order.sort()
-                rows, merits, head, head_merits = rows[order], merits[order], head[enters], head_merits[enters]
+                rows, sort_keys, head, head_sort_keys = (
+                    rows[order],
+                    sort_keys[order],
+                    head[enters],
+                    head_sort_keys[enters],
+                )
             places = rows.searchsorted(view.head_places()[head])
-            merits = np.insert(merits, places, head_merits)
-            return np.insert(rows, places, head + view.base.length)[best(merits, need, desc=desc)]
+            sort_keys = np.insert(sort_keys, places, head_sort_keys)
+            return np.insert(rows, places, head + view.base.length)[best(sort_keys, need, desc=desc)]
     if len(head):
         rows = matches.with_head(rows, head)
-    return _sorted(view, rows, question, need)
+    return _sorted(view, rows, resolved, need)
 
 
-def _is_missing(merits: Array) -> bool:
+def _is_missing(sort_keys: Array) -> bool:
     """Whether one of some values is missing."""
-    return merits.dtype.kind == "f" and bool(np.isnan(merits).any())
+    return sort_keys.dtype.kind == "f" and bool(np.isnan(sort_keys).any())
 
 
 def _is_of_numbers(view: View, name: str) -> bool:
     return view.base.is_of_numbers(name) and view.head.is_of_numbers(name)
 
 
-def _leaders(matches: Matches, question: Question, need: int) -> tuple[Rows, Plan] | None:
+def _leaders(matches: Matches, resolved: ResolvedQuery, need: int) -> tuple[BaseRows, Plan] | None:
     """Rows of the base among which the first ``need`` matches of its order are, ascending; None where that is a guess.
 
     All of them match, and live.
     """
-    view, base, lead, desc = matches.window.view, matches.window.base, question.order_by[0], question.desc
+    view, base, lead, desc = matches.window.view, matches.window.base, resolved.order_by[0], resolved.desc
     if not _is_of_numbers(view, lead):
         return None
-    ladder = view.base.ladder(lead, desc=desc)
-    if ladder is None or base.start >= ladder.covered:
+    value_index = view.base.value_index(lead, desc=desc)
+    if value_index is None or base.start >= value_index.covered:
         return None
-    stop = min(base.stop, ladder.covered)
-    if not ladder.is_tied:
-        leaders = _on_a_rung(matches, ladder, question, need, stop) if "rungs" in SHORTCUTS else None
+    stop = min(base.stop, value_index.covered)
+    if not value_index.is_tied:
+        leaders = _on_a_level(matches, value_index, resolved, need, stop) if "levels" in SHORTCUTS else None
     else:
-        is_possible = len(question.order_by) == 1 and "ties" in SHORTCUTS
-        leaders = _of_the_best(matches, ladder, question, need, stop) if is_possible else None
+        is_possible = len(resolved.order_by) == 1 and "ties" in SHORTCUTS
+        leaders = _of_the_best(matches, value_index, resolved, need, stop) if is_possible else None
     if leaders is None or stop == base.stop:
         return leaders
     rows, plan = leaders
     later = np.arange(stop, base.stop)
-    return np.concatenate((rows, matches.among(later))), plan._replace(looked_at=plan.looked_at + len(later))
+    return np.concatenate((rows, matches.among(later))), plan._replace(rows_read=plan.rows_read + len(later))
 
 
-def _on_a_rung(matches: Matches, ladder: Ladder, question: Question, need: int, stop: int) -> tuple[Rows, Plan] | None:
-    """All matches before ``stop`` that are on the sparsest rung that has ``need`` of them."""
-    window, lead, desc = matches.window, question.order_by[0], question.desc
+def _on_a_level(
+    matches: Matches, value_index: ValueIndex, resolved: ResolvedQuery, need: int, stop: int
+) -> tuple[BaseRows, Plan] | None:
+    """All matches before ``stop`` that are on the sparsest level that has ``need`` of them."""
+    window, lead, desc = matches.window, resolved.order_by[0], resolved.desc
     low, length = window.base.start, window.length
     is_implied = matches.threshold is None or (desc and lead == window.view.base.schema.score)
     wanted = _MARGIN * need * (1 if is_implied else length / matches.count)
-    share = (stop - low) / ladder.covered
-    for rung in reversed(ladder.rungs):
-        if len(rung) * share < wanted:
+    share = (stop - low) / value_index.covered
+    for level in reversed(value_index.levels):
+        if len(level) * share < wanted:
             continue
-        _, rows, _ = rung.between(low, stop)
+        _, rows, _ = level.between(low, stop)
         if len(rows) > 2 * matches.count:
             return None
-        matches.looked_at += len(rows)
+        matches.rows_read += len(rows)
         rows = matches.alive(rows) if is_implied else matches.among(rows)
         if len(rows) >= need:
-            edge = float(merits_of(rung.edge, desc=desc))
-            return rows, Plan("order", lead, (*matches.rungs, edge), matches.looked_at)
+            edge = float(sort_keys_of(level.edge, desc=desc))
+            return rows, Plan("order", lead, (*matches.levels, edge), matches.rows_read)
     return None
 
 
 def _of_the_best(
-    matches: Matches, ladder: Ladder, question: Question, need: int, stop: int
-) -> tuple[Rows, Plan] | None:
+    matches: Matches, value_index: ValueIndex, resolved: ResolvedQuery, need: int, stop: int
+) -> tuple[BaseRows, Plan] | None:
     """The first ``need`` matches before ``stop`` in time order, or the last, that have the best of all values."""
-    window, lead, desc = matches.window, question.order_by[0], question.desc
-    column, value = window.view.base.columns[lead], merits_of(ladder.best, desc=desc)
+    window, lead, desc = matches.window, resolved.order_by[0], resolved.desc
+    column, value = window.view.base.columns[lead], sort_keys_of(value_index.best, desc=desc)
     low, looked, step, missing = window.base.start, 0, max(_FIRST_LOOK, 2 * need), need
-    found: list[Rows] = []
+    found: list[BaseRows] = []
     while missing > 0 and looked < stop - low:
         step = min(step, stop - low - looked)
         first = stop - looked - step if desc else low + looked
         rows = matches.among((column[first : first + step] == value).nonzero()[0] + first)
         looked += step
-        matches.looked_at += step
+        matches.rows_read += step
         step *= 2
         missing -= len(rows)
         found.append(rows)
     if missing > 0:
         return None
-    plan = Plan("order", lead, (*matches.rungs, float(value)), matches.looked_at)
+    plan = Plan("order", lead, (*matches.levels, float(value)), matches.rows_read)
     return np.concatenate(found[::-1] if desc else found), plan
 
 
-def _sorted(view: View, rows: Rows, question: Question, need: int) -> Rows:
+def _sorted(view: View, rows: BaseRows, resolved: ResolvedQuery, need: int) -> BaseRows:
     """The first ``need`` of some rows, which are in time order, in the order of the question."""
-    order_by, desc = question.order_by, question.desc
+    order_by, desc = resolved.order_by, resolved.desc
 
     def key(name: str, positions: Int64s) -> Key:
         return key_of(Selection(view, rows[positions]), name, desc=desc, is_tie=name != order_by[0])
@@ -276,9 +283,9 @@ def _keyword_keys(texts: Sequence[tuple[Any, ...]], *, desc: bool) -> tuple[Int6
     return keys, np.array([text is None for text in leading], dtype=np.bool_)
 
 
-def _edges(view: View, question: Question) -> list[int]:
+def _edges(view: View, resolved: ResolvedQuery) -> list[int]:
     """The window's edges and instants between, some thousand rows of the base apart."""
     timestamps = view.base.column("timestamp")
-    window = time_slice(timestamps, question.start, question.end)
+    window = time_slice(timestamps, resolved.start, resolved.end)
     between = timestamps[window.start + _SCAN_ROWS : window.stop : _SCAN_ROWS]
-    return [question.start, *sorted(set(between.tolist())), question.end]
+    return [resolved.start, *sorted(set(between.tolist())), resolved.end]

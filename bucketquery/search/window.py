@@ -13,30 +13,30 @@ class Window(NamedTuple):
 
     Attributes:
         view: whose rows they are.
-        base: those of the base, dead ones among them.
+        base: those of the base, deleted ones among them.
         head: those of the head.
-        dead: the dead ones.
+        deleted: the deleted ones.
     """
 
     view: View
     base: slice
     head: slice
-    dead: Int64s
+    deleted: Int64s
 
     @classmethod
     def of(cls, view: View, start: int, end: int) -> "Window":
         """The window from ``start`` on and before ``end``."""
-        base, head, dead = slice(0, view.base.length), slice(0, view.head.length), view.dead
+        base, head, deleted = slice(0, view.base.length), slice(0, view.head.length), view.deleted
         if start > FIRST_MS or end <= LAST_MS:
             base = time_slice(view.timestamps, start, end)
             head = time_slice(view.head_timestamps, start, end) if end > view.head_start else slice(0, 0)
-        if len(dead):
-            dead = dead[dead.searchsorted(base.start) : dead.searchsorted(base.stop)]
-        return cls(view, base, head, dead)
+        if len(deleted):
+            deleted = deleted[deleted.searchsorted(base.start) : deleted.searchsorted(base.stop)]
+        return cls(view, base, head, deleted)
 
     @property
     def length(self) -> int:
-        """How many rows there are, without the dead ones."""
+        """How many rows there are, without the deleted ones."""
         base, head = self.base, self.head
-        length: int = base.stop - base.start - len(self.dead) + head.stop - head.start
+        length: int = base.stop - base.start - len(self.deleted) + head.stop - head.start
         return length

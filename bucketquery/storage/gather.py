@@ -5,9 +5,9 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 
 from bucketquery.model.schema import Array, Bools, Int32s, Int64s, Objects, Schema
-from bucketquery.storage.keywords import NO_TEXTS, compact, merged
+from bucketquery.storage.keywords import NO_KEYWORDS, compact, merged
 from bucketquery.storage.segment import Segment, _not_empty
-from bucketquery.storage.sparse_lists import Lists
+from bucketquery.storage.sparse_lists import SparseLists
 
 
 def gather(schema: Schema, parts: Iterable[tuple[Segment, Int64s, Int64s]], length: int, spare: int = 0) -> Segment:
@@ -19,10 +19,10 @@ def gather(schema: Schema, parts: Iterable[tuple[Segment, Int64s, Int64s]], leng
     capacity = length + spare
     columns = {field.name: np.empty(capacity, dtype=field.type.dtype) for field in schema.columns}
     present: dict[str, Bools] = {}
-    texts = _gather_texts(parts, columns)
-    lists: dict[str, list[Lists]] = {}
+    dictionaries = _gather_keywords(parts, columns)
+    lists: dict[str, list[SparseLists]] = {}
     for segment, rows, places in parts:
-        for name in columns.keys() - texts.keys():
+        for name in columns.keys() - dictionaries.keys():
             columns[name][:length][places] = segment.column(name)[rows]
         for name, mask in segment.present.items():
             if name not in present:
@@ -30,15 +30,17 @@ def gather(schema: Schema, parts: Iterable[tuple[Segment, Int64s, Int64s]], leng
             present[name][:length][places] = mask[: segment.length][rows]
         for name, some in segment.lists.items():
             lists.setdefault(name, []).append(some.select(rows).moved(places))
-    joined = {name: Lists.merged(found) for name, found in lists.items()}
-    return Segment(schema, length, columns, present, texts, _not_empty(joined))
+    joined = {name: SparseLists.merged(found) for name, found in lists.items()}
+    return Segment(schema, length, columns, present, dictionaries, _not_empty(joined))
 
 
-def _gather_texts(parts: Sequence[tuple[Segment, Int64s, Int64s]], columns: Mapping[str, Array]) -> dict[str, Objects]:
+def _gather_keywords(
+    parts: Sequence[tuple[Segment, Int64s, Int64s]], columns: Mapping[str, Array]
+) -> dict[str, Objects]:
     """Write the codes of the parts' rows into columns; returns the dictionaries, without what no row has any more."""
-    texts = {}
-    for name in {name for segment, _, _ in parts for name in segment.texts}:
-        dictionary = NO_TEXTS
+    dictionaries = {}
+    for name in {name for segment, _, _ in parts for name in segment.dictionaries}:
+        dictionary = NO_KEYWORDS
         gathered: list[tuple[Int32s, Int64s]] = []
         for segment, rows, places in parts:
             codes, own = compact(segment.column(name)[rows], segment.dictionary(name))
@@ -48,5 +50,5 @@ def _gather_texts(parts: Sequence[tuple[Segment, Int64s, Int64s]], columns: Mapp
             gathered.append((there[codes], places))
         for codes, places in gathered:
             columns[name][places] = codes
-        texts[name] = dictionary
-    return texts
+        dictionaries[name] = dictionary
+    return dictionaries

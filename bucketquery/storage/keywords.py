@@ -15,7 +15,7 @@ from bucketquery.model.schema import Array, Int32s, Int64s, Objects
 #: The code of a row without a text.
 MISSING: Final = -1
 
-NO_TEXTS: Final[Objects] = np.empty(0, dtype=np.object_)
+NO_KEYWORDS: Final[Objects] = np.empty(0, dtype=np.object_)
 
 #: Rows are few beside texts where there are so many times more of these.
 _FEW: Final = 8
@@ -48,7 +48,7 @@ def decoded(codes: Int32s, dictionary: Objects) -> Objects:
     return texts
 
 
-def in_terms_of(dictionary: Objects, codes: Int32s, others: Objects) -> Array:
+def translate(dictionary: Objects, codes: Int32s, others: Objects) -> Array:
     """Codes of another dictionary in the terms of this one.
 
     Args:
@@ -61,7 +61,7 @@ def in_terms_of(dictionary: Objects, codes: Int32s, others: Objects) -> Array:
         which compares as the text does and equals no code.
 
     >>> here, there = np.array(["db", "web"], dtype=object), np.array(["cache", "web"], dtype=object)
-    >>> in_terms_of(here, np.array([0, 1, -1], dtype=np.int32), there).tolist()
+    >>> translate(here, np.array([0, 1, -1], dtype=np.int32), there).tolist()
     [-0.5, 1.0, -1.0]
     """
     if dictionary is others:

@@ -9,7 +9,7 @@ from bucketquery.model.schema import Array, Objects, Schema, Type
 from bucketquery.storage.keywords import MISSING, encoded
 from bucketquery.storage.packed_rows import Layout, Packed, layout_of
 from bucketquery.storage.segment import Segment
-from bucketquery.storage.sparse_lists import Lists
+from bucketquery.storage.sparse_lists import SparseLists
 from bucketquery.storage.table import Table
 from bucketquery.storage.view import View
 
@@ -19,14 +19,14 @@ def segment_row(of: Table | View, row: int) -> tuple[Segment, int]:
     return (of.base, row) if row < of.base.length else (of.head, row - of.base.length)
 
 
-def joined(schema: Schema, places: Sequence[tuple[Segment, int]]) -> Segment:
+def copy_rows(schema: Schema, places: Sequence[tuple[Segment, int]]) -> Segment:
     """Copies of single rows of any segments in this order, which need not be that of identities: only to be read.
 
     As `Selection.detach` leaves them.
     """
     layout = layout_of(schema.kind)
-    columns, texts = _joined_columns(schema, places) if layout is None else (_joined_records(layout, places), {})
-    lists: dict[str, Lists] = {}
+    columns, dictionaries = _copy_columns(schema, places) if layout is None else (_copy_records(layout, places), {})
+    lists: dict[str, SparseLists] = {}
     for field in schema.lists:
         name = field.name
         having = [position for position, (segment, _) in enumerate(places) if name in segment.lists]
@@ -35,11 +35,11 @@ def joined(schema: Schema, places: Sequence[tuple[Segment, int]]) -> Segment:
             for position in having:
                 segment, row = places[position]
                 tuples[position] = segment.take_lists(name, slice(row, row + 1))[0]
-            lists[name] = Lists.of_tuples(tuples)
-    return Segment(schema, len(places), columns, {}, texts, lists)
+            lists[name] = SparseLists.of_tuples(tuples)
+    return Segment(schema, len(places), columns, {}, dictionaries, lists)
 
 
-def _joined_records(layout: Layout, places: Sequence[tuple[Segment, int]]) -> dict[str, Array]:
+def _copy_records(layout: Layout, places: Sequence[tuple[Segment, int]]) -> dict[str, Array]:
     """The columns of single rows of segments of which most are packed."""
     size = layout.size
     records = []
@@ -53,23 +53,21 @@ def _joined_records(layout: Layout, places: Sequence[tuple[Segment, int]]) -> di
     return {name: layout.column(joined_records, name).copy() for name in layout.names}
 
 
-def _joined_columns(
-    schema: Schema, places: Sequence[tuple[Segment, int]]
-) -> tuple[dict[str, Array], dict[str, Objects]]:
+def _copy_columns(schema: Schema, places: Sequence[tuple[Segment, int]]) -> tuple[dict[str, Array], dict[str, Objects]]:
     """The columns of single rows of any segments, and the dictionaries of those that have texts."""
     columns: dict[str, Array] = {}
-    texts: dict[str, Objects] = {}
+    dictionaries: dict[str, Objects] = {}
     for field in schema.columns:
         name = field.name
         stored = [segment.columns[name].item(row) for segment, row in places]
         if field.type is Type.KEYWORD:
             stored = [
-                None if code == MISSING else segment.texts[name][code]
+                None if code == MISSING else segment.dictionaries[name][code]
                 for code, (segment, _) in zip(stored, places, strict=True)
             ]
             columns[name], dictionary = encoded(stored)
             if len(dictionary):
-                texts[name] = dictionary
+                dictionaries[name] = dictionary
         else:
             columns[name] = np.array(stored, dtype=field.type.dtype)
-    return columns, texts
+    return columns, dictionaries

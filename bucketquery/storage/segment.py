@@ -20,10 +20,10 @@ import numpy as np
 from bucketquery.arrays.sorted_arrays import find, increasing, roomy, with_room
 from bucketquery.model.schema import SCHEMAS, Array, Bools, Float64s, Int32s, Int64s, Kind, Objects, Schema, Type
 from bucketquery.model.severity import MARKS
-from bucketquery.storage.keywords import MISSING, NO_TEXTS, compact, decoded, encoded, in_terms_of, merged
+from bucketquery.storage.keywords import MISSING, NO_KEYWORDS, compact, decoded, encoded, merged, translate
 from bucketquery.storage.packed_rows import NOTHING, Layout, Packed, are_few, layout_of, missing_bits
-from bucketquery.storage.sparse_lists import NO_LISTS, Lists
-from bucketquery.value_index.value_index import Ladder, merits_of
+from bucketquery.storage.sparse_lists import NO_LISTS, SparseLists
+from bucketquery.value_index.value_index import ValueIndex, sort_keys_of
 
 #: Rows of some segment: a slice where they are all beside each other, forwards or backwards; else an array of them.
 Rows = slice | Int64s
@@ -32,12 +32,12 @@ Rows = slice | Int64s
 _TEXTS_PER_ROW: Final = 2
 
 #: By the column, and whether an order begins with its greatest values.
-Ladders = dict[tuple[str, bool], Ladder]
+ValueIndexes = dict[tuple[str, bool], ValueIndex]
 
-#: Fewer rows are compared as quickly as a ladder is asked.
-_LADDER_ROWS: Final = 2048
+#: Fewer rows are compared as quickly as a value index is asked.
+_VALUE_INDEX_ROWS: Final = 2048
 
-#: A ladder may be so many rows behind its segment, and by that part of its rows more, before it is kept up.
+#: A value index may be so many rows behind its segment, and by that part of its rows more, before it is kept up.
 _BEHIND: Final = 1024
 _BEHIND_SHARE: Final = 64
 
@@ -48,7 +48,7 @@ _CODE: Final = Type.KEYWORD.dtype
 class Segment:
     """Columns of ``length`` results of one kind, in identity order, no identity twice."""
 
-    __slots__ = ("_ladders", "columns", "length", "lists", "present", "schema", "texts")
+    __slots__ = ("_value_indexes", "columns", "dictionaries", "length", "lists", "present", "schema")
 
     def __init__(
         self,
@@ -56,18 +56,18 @@ class Segment:
         length: int,
         columns: Mapping[str, Array],
         present: Mapping[str, Bools],
-        texts: Mapping[str, Objects],
-        lists: Mapping[str, Lists],
-        ladders: Ladders | None = None,
+        dictionaries: Mapping[str, Objects],
+        lists: Mapping[str, SparseLists],
+        value_indexes: ValueIndexes | None = None,
     ) -> None:
         self.schema = schema
         self.length = length
         self.columns = columns
         self.present = present
-        self.texts = texts
+        self.dictionaries = dictionaries
         self.lists = lists
         # Made by readers, kept up by the writer, and shared by all segments that begin with the same rows.
-        self._ladders = ladders
+        self._value_indexes = value_indexes
 
     @staticmethod
     def empty(schema: Schema) -> "Segment":
@@ -80,7 +80,7 @@ class Segment:
 
     def dictionary(self, name: str) -> Objects:
         """The dictionary of a column of texts."""
-        return self.texts.get(name, NO_TEXTS)
+        return self.dictionaries.get(name, NO_KEYWORDS)
 
     def identities(self) -> list[Array]:
         """The columns of the identity, as views."""
@@ -95,12 +95,12 @@ class Segment:
         column = self.column(name)
         if column.dtype != _CODE:
             return column
-        return in_terms_of(other.dictionary(name), column, self.dictionary(name))
+        return translate(other.dictionary(name), column, self.dictionary(name))
 
-    def has_texts_of(self, other: "Segment") -> Bools:
+    def has_keywords_of(self, other: "Segment") -> Bools:
         """Of which rows of another segment all texts are in the dictionaries here, shape (other.length,)."""
         known = np.ones(other.length, dtype=np.bool_)
-        for name, dictionary in other.texts.items():
+        for name, dictionary in other.dictionaries.items():
             found, _ = find(self.dictionary(name), dictionary)
             if not found.all():
                 # What is missing is in every dictionary: its code, -1, picks the last entry.
@@ -141,21 +141,21 @@ class Segment:
             return self
         columns = {field.name: self.column(field.name).copy() for field in self.schema.columns}
         present = {name: self.mask(name).copy() for name in self.present}
-        return Segment(self.schema, self.length, columns, present, self.texts, self.lists)
+        return Segment(self.schema, self.length, columns, present, self.dictionaries, self.lists)
 
     def select(self, rows: Int64s) -> "Segment":
         """A copy of some rows, ascending."""
         columns = {name: self.column(name)[rows] for name in self.columns}
         present = {name: self.mask(name)[rows] for name in self.present}
         lists = {name: some.select(rows) for name, some in self.lists.items()}
-        return Segment(self.schema, len(rows), columns, present, self.texts, _not_empty(lists))
+        return Segment(self.schema, len(rows), columns, present, self.dictionaries, _not_empty(lists))
 
     def first(self, length: int) -> "Segment":
         """The first rows, over the same arrays: whoever appends to them writes over the others."""
         if length == self.length or isinstance(self.columns, Packed):
             return self if length == self.length else self.select(np.arange(length)).packed()
         lists = {name: some.first(length) for name, some in self.lists.items()}
-        return Segment(self.schema, length, self.columns, self.present, self.texts, _not_empty(lists))
+        return Segment(self.schema, length, self.columns, self.present, self.dictionaries, _not_empty(lists))
 
     def append(self, later: "Segment") -> "Segment":
         """This segment with ``later`` behind it; every identity there must be greater.
@@ -167,12 +167,12 @@ class Segment:
 
         Amortised O(k) for k rows, and O(n) for each column in which a new keyword appears.
         """
-        if not (self.length or later.texts):
+        if not (self.length or later.dictionaries):
             return later
         length = self.length + later.length
         old = self.unpacked()
         capacity = roomy(len(old.columns["timestamp"]), length) if self.length else length
-        texts, recoded, added = _in_one_dictionary(self, later)
+        dictionaries, recoded, added = _in_one_dictionary(self, later)
         columns = {}
         for name, here in old.columns.items():
             if name in recoded:
@@ -190,7 +190,7 @@ class Segment:
         lists = dict(self.lists)
         for name, others in later.lists.items():
             lists[name] = lists.get(name, NO_LISTS).append(others.shifted(self.length))
-        grown = Segment(self.schema, length, columns, present, texts, lists, self.kept_up())
+        grown = Segment(self.schema, length, columns, present, dictionaries, lists, self.maintained_indexes())
         return grown.packed() if old is not self and are_few(length) else grown
 
     def replace(self, rows: Int64s, others: "Segment") -> "Segment":
@@ -199,7 +199,7 @@ class Segment:
         Columns, masks and lists in which nothing differs are shared, the others copied. Like `append`, for the newest
         segment only.
         """
-        texts, recoded, theirs = _in_one_dictionary(self, others)
+        dictionaries, recoded, theirs = _in_one_dictionary(self, others)
         here = self.unpacked()
         columns = {**here.columns, **{name: codes[self.column(name)] for name, codes in recoded.items()}}
         for name, column in columns.items():
@@ -207,8 +207,8 @@ class Segment:
             if not _same(column[rows], values).all():
                 columns[name] = column.copy()
                 columns[name][rows] = values
-                if len(texts.get(name, NO_TEXTS)) > _TEXTS_PER_ROW * self.length:
-                    columns[name], texts[name] = compact(columns[name][: self.length], texts[name])
+                if len(dictionaries.get(name, NO_KEYWORDS)) > _TEXTS_PER_ROW * self.length:
+                    columns[name], dictionaries[name] = compact(columns[name][: self.length], dictionaries[name])
         present = dict(here.present)
         for name in present.keys() | others.present.keys():
             mask = others.mask(name)
@@ -220,7 +220,7 @@ class Segment:
         for name in self.lists.keys() | others.lists.keys():
             if self.take_lists(name, rows) != others.take_lists(name, slice(0, others.length)):
                 lists[name] = self.lists.get(name, NO_LISTS).replace(rows, others.lists.get(name, NO_LISTS))
-        return Segment(self.schema, self.length, columns, present, texts, lists, self._corrected(columns, rows))
+        return Segment(self.schema, self.length, columns, present, dictionaries, lists, self._corrected(columns, rows))
 
     def rescore(self, rows: Int64s, scores: Float64s) -> "Segment":
         """This segment with other scores in ``rows``; all but their column is shared.
@@ -236,8 +236,8 @@ class Segment:
         column = self.columns[name].copy()
         column[rows] = scores
         columns = {**self.columns, name: column}
-        ladders = self._corrected(columns, rows)
-        return Segment(self.schema, self.length, columns, self.present, self.texts, self.lists, ladders)
+        value_indexes = self._corrected(columns, rows)
+        return Segment(self.schema, self.length, columns, self.present, self.dictionaries, self.lists, value_indexes)
 
     def same_rows(self, rows: Int64s, others: "Segment", other_rows: Int64s) -> Bools:
         """Whether each of ``rows`` stores what its counterpart of ``other_rows`` does, missing and given told apart."""
@@ -283,8 +283,8 @@ class Segment:
         column = self.columns.get(name)
         return column is not None and column.dtype != _CODE and name not in self.present
 
-    def ladder(self, name: str, *, desc: bool) -> Ladder | None:
-        """The ladder of a column of numbers, for an order that begins with the greatest or with the least.
+    def value_index(self, name: str, *, desc: bool) -> ValueIndex | None:
+        """The value index of a column of numbers, for an order that begins with the greatest or with the least.
 
         It is made when it is first asked for. It may cover fewer or more rows than there are here: those that it knows
         are the first ones.
@@ -294,63 +294,65 @@ class Segment:
 
         The first call costs O(n), each later one O(1).
         """
-        if self.length < _LADDER_ROWS or not self.is_of_numbers(name):
+        if self.length < _VALUE_INDEX_ROWS or not self.is_of_numbers(name):
             return None
         key = name, desc
-        if self._ladders is None:
+        if self._value_indexes is None:
             # What one of two readers makes may be lost, and is made again.
-            self._ladders = {}
-        ladder = self._ladders.get(key)
-        if ladder is not None:
-            behind = self.length - ladder.covered
-            if behind <= _BEHIND + ladder.covered // _BEHIND_SHARE and not ladder.is_outgrown:
-                return ladder
-        merits = merits_of(self.column(name), desc=desc)
-        ladder = Ladder.of(merits, MARKS if name == self.schema.score and desc else ())
+            self._value_indexes = {}
+        value_index = self._value_indexes.get(key)
+        if value_index is not None:
+            behind = self.length - value_index.covered
+            if behind <= _BEHIND + value_index.covered // _BEHIND_SHARE and not value_index.is_outgrown:
+                return value_index
+        sort_keys = sort_keys_of(self.column(name), desc=desc)
+        value_index = ValueIndex.of(sort_keys, MARKS if name == self.schema.score and desc else ())
         # Two readers may both make it, and make the same, but for rows that come meanwhile.
-        self._ladders[key] = ladder
-        return ladder
+        self._value_indexes[key] = value_index
+        return value_index
 
-    def kept_up(self) -> Ladders | None:
-        """The ladders for the segment that the writer makes of these rows and others behind them.
+    def maintained_indexes(self) -> ValueIndexes | None:
+        """The value indexes for the segment that the writer makes of these rows and others behind them.
 
         Where one is far behind all are brought up to the rows that are here. They go into a dict of their own: these
         rows may be new themselves, and what a commit that fails has put into the old one would be read.
         """
-        ladders = self._ladders
-        if not ladders:
-            return ladders
+        value_indexes = self._value_indexes
+        if not value_indexes:
+            return value_indexes
         # A copy is made at once, while readers may put in more.
-        known = ladders.copy().items()
-        if all(self.length - ladder.covered < _BEHIND for _, ladder in known):
-            return ladders
+        known = value_indexes.copy().items()
+        if all(self.length - value_index.covered < _BEHIND for _, value_index in known):
+            return value_indexes
         return {
-            (name, desc): ladder.with_later(merits_of(self.columns[name][ladder.covered : self.length], desc=desc))
-            for (name, desc), ladder in known
+            (name, desc): value_index.with_later(
+                sort_keys_of(self.columns[name][value_index.covered : self.length], desc=desc)
+            )
+            for (name, desc), value_index in known
         }
 
-    def _corrected(self, columns: Mapping[str, Array], rows: Int64s) -> Ladders | None:
-        """The ladders of the same rows in other columns, which differ from those here in ``rows`` alone."""
-        if not self._ladders:
+    def _corrected(self, columns: Mapping[str, Array], rows: Int64s) -> ValueIndexes | None:
+        """The value indexes of the same rows in other columns, which differ from those here in ``rows`` alone."""
+        if not self._value_indexes:
             return None
-        ladders = {}
-        for (name, desc), ladder in self._ladders.copy().items():
-            corrected: Ladder | None = ladder
+        value_indexes = {}
+        for (name, desc), value_index in self._value_indexes.copy().items():
+            corrected: ValueIndex | None = value_index
             if columns[name] is not self.columns[name]:
-                corrected = ladder.corrected(rows, merits_of(columns[name][rows], desc=desc))
+                corrected = value_index.corrected(rows, sort_keys_of(columns[name][rows], desc=desc))
             if corrected is not None:
-                ladders[name, desc] = corrected
-        return ladders
+                value_indexes[name, desc] = corrected
+        return value_indexes
 
     def nbytes(self) -> int:
         """Bytes of the arrays, spare room included; of lists and texts the pointers to them."""
-        arrays: list[Array] = [*self.texts.values()]
+        arrays: list[Array] = [*self.dictionaries.values()]
         for lists in self.lists.values():
             arrays += (lists.rows, lists.values)
-        ladders = sum(ladder.nbytes() for ladder in (self._ladders or {}).copy().values())
+        value_indexes = sum(value_index.nbytes() for value_index in (self._value_indexes or {}).copy().values())
         if isinstance(self.columns, Packed):
-            return ladders + len(self.columns.data) + sum(array.nbytes for array in arrays)
-        return ladders + sum(array.nbytes for array in (*self.columns.values(), *self.present.values(), *arrays))
+            return value_indexes + len(self.columns.data) + sum(array.nbytes for array in arrays)
+        return value_indexes + sum(array.nbytes for array in (*self.columns.values(), *self.present.values(), *arrays))
 
     def __reduce__(self) -> tuple[Any, ...]:
         plain = self.unpacked()
@@ -359,7 +361,7 @@ class Segment:
             self.length,
             plain.columns,
             plain.present,
-            dict(self.texts),
+            dict(self.dictionaries),
             dict(self.lists),
         )
 
@@ -374,33 +376,33 @@ class Segment:
             assert self.schema.by_name[name].type is not Type.DOUBLE
             assert len(present) >= self.length
             assert not self.column(name)[~present[: self.length]].any(), "a missing value is not its default"
-        for name, texts in self.texts.items():
+        for name, dictionaries in self.dictionaries.items():
             assert self.schema.by_name[name].type is Type.KEYWORD
-            assert (texts[1:] > texts[:-1]).all(), "a dictionary out of order"
+            assert (dictionaries[1:] > dictionaries[:-1]).all(), "a dictionary out of order"
         for field in self.schema.columns:
             if field.type is Type.KEYWORD:
                 codes = self.column(field.name)
                 assert ((codes >= MISSING) & (codes < len(self.dictionary(field.name)))).all(), "a code of no text"
         for lists in self.lists.values():
             lists.check(self.length)
-        for (name, desc), ladder in (self._ladders or {}).copy().items():
+        for (name, desc), value_index in (self._value_indexes or {}).copy().items():
             # What it knows of rows behind those here is the newer segment's that has them.
-            if ladder.covered <= self.length:
-                ladder.check(merits_of(self.column(name), desc=desc))
+            if value_index.covered <= self.length:
+                value_index.check(sort_keys_of(self.column(name), desc=desc))
 
 
 def coded(schema: Schema, columns: Mapping[str, Array]) -> tuple[dict[str, Array], dict[str, Objects]]:
     """Columns with texts as such made those of a segment, and the dictionaries of those that have any."""
-    columns, texts = dict(columns), {}
+    columns, dictionaries = dict(columns), {}
     for field in schema.columns:
         if field.type is Type.KEYWORD:
             columns[field.name], dictionary = encoded(columns[field.name].tolist())
             if len(dictionary):
-                texts[field.name] = dictionary
-    return columns, texts
+                dictionaries[field.name] = dictionary
+    return columns, dictionaries
 
 
-def packed_segment(layout: Layout, records: bytes, lists: Mapping[str, Lists]) -> Segment:
+def packed_segment(layout: Layout, records: bytes, lists: Mapping[str, SparseLists]) -> Segment:
     """The segment of some records in identity order, and of lists beside them."""
     columns = Packed(layout, records)
     length = len(records) // layout.size
@@ -418,17 +420,17 @@ def _in_one_dictionary(
         The dictionaries; for each of them that is not the segment's own the new codes by its old ones; and the columns
         of the others in the codes of those.
     """
-    texts, recoded, theirs = dict(segment.texts), {}, {}
-    for name, dictionary in others.texts.items():
+    dictionaries, recoded, theirs = dict(segment.dictionaries), {}, {}
+    for name, dictionary in others.dictionaries.items():
         own, codes = segment.dictionary(name), others.column(name)
         if not find(own, dictionary)[0].all():
             # Rows picked of a batch have its whole dictionary, and may use nothing of it that is new here.
             codes, dictionary = compact(codes, dictionary)  # noqa: PLW2901 - the same, but for what is not used
-        texts[name], here, there = merged(own, dictionary)
+        dictionaries[name], here, there = merged(own, dictionary)
         theirs[name] = there[codes]
         if here is not None:
             recoded[name] = here
-    return texts, recoded, theirs
+    return dictionaries, recoded, theirs
 
 
 @cache
@@ -442,7 +444,7 @@ def _restore(kind: Kind, *parts: Any) -> Segment:
     return Segment(SCHEMAS[kind], *parts)
 
 
-def _not_empty(lists: Mapping[str, Lists]) -> dict[str, Lists]:
+def _not_empty(lists: Mapping[str, SparseLists]) -> dict[str, SparseLists]:
     return {name: some for name, some in lists.items() if some.length}
 
 

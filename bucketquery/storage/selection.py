@@ -8,7 +8,7 @@ import numpy as np
 from bucketquery.model.schema import Array, Bools, Int64s
 from bucketquery.storage.keywords import encoded
 from bucketquery.storage.segment import Rows, Segment, coded
-from bucketquery.storage.sparse_lists import Lists
+from bucketquery.storage.sparse_lists import SparseLists
 from bucketquery.storage.view import NO_ROWS, Ranks, View
 
 #: So many times more texts than rows are worth a look at the rows alone.
@@ -93,7 +93,7 @@ class Selection:
         if isinstance(self.rows, slice):
             return self.view.base.column(name)[self.rows]
         parts = [(positions, segment.column(name)[own]) for segment, own, positions in self._by_segment(self.rows)]
-        if len(parts) > 1 and name in self.view.head.texts:
+        if len(parts) > 1 and name in self.view.head.dictionaries:
             if _TEXTS_PER_ROW * len(self) < len(self.view.base.dictionary(name)):
                 # So few rows are ranked among themselves more quickly than all texts of the base are numbered anew.
                 codes, _ = encoded(self.column(name).tolist())
@@ -154,10 +154,10 @@ class Selection:
         """Copies of these rows in their order, which need not be that of a segment's identities: only to be read."""
         schema = self.view.base.schema
         columns = {field.name: self.column(field.name).copy() for field in schema.columns}
-        columns, texts = coded(schema, columns)
-        lists = {field.name: Lists.of_tuples(self.lists(field.name)) for field in schema.lists}
+        columns, dictionaries = coded(schema, columns)
+        lists = {field.name: SparseLists.of_tuples(self.lists(field.name)) for field in schema.lists}
         # No masks: a missing integer or truth value is shown as its default, and nothing else is asked of these rows.
-        return Segment(schema, len(self), columns, {}, texts, lists)
+        return Segment(schema, len(self), columns, {}, dictionaries, lists)
 
     def _found(self) -> Rows | tuple[slice, slice, bool]:
         """The rows, or as they lie in base and head where that is two runs, with whether to turn them."""

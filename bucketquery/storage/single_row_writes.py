@@ -11,7 +11,7 @@ from typing import Final
 from bucketquery.model.schema import Bools
 from bucketquery.storage.packed_rows import NOTHING, Layout, Packed, are_few, missing_bits
 from bucketquery.storage.segment import Segment, packed_segment
-from bucketquery.storage.sparse_lists import NO_LISTS, Entry, Lists
+from bucketquery.storage.sparse_lists import NO_LISTS, Entry, SparseLists
 
 #: A result of its own: its columns, and its lists by their fields, none of them empty.
 Row = tuple[bytes, Mapping[str, Entry]]
@@ -30,7 +30,7 @@ def packed_rows(layout: Layout, rows: Sequence[Row]) -> Segment:
             places, values = lists.setdefault(name, ([], []))
             places.append(at)
             values.append(value)
-    made = {name: Lists.of_rows(*found) for name, found in lists.items()}
+    made = {name: SparseLists.of_rows(*found) for name, found in lists.items()}
     return packed_segment(layout, b"".join([record for record, _ in rows]), made)
 
 
@@ -113,7 +113,9 @@ def append(segment: Segment, layout: Layout, row: Row) -> Segment:
         own = dict(own)
         for name, entry in lists.items():
             own[name] = own.get(name, NO_LISTS).append_one(length, entry)
-    return Segment(segment.schema, length + 1, columns, present, segment.texts, own, segment.kept_up())
+    return Segment(
+        segment.schema, length + 1, columns, present, segment.dictionaries, own, segment.maintained_indexes()
+    )
 
 
 def put(segment: Segment, layout: Layout, at: int, row: Row, *, replaces: bool) -> Segment:

@@ -17,7 +17,7 @@ from bucketquery.model.schema import Bools, Int64s, Objects
 Entry = tuple[Any, ...] | str
 
 
-class Lists(NamedTuple):
+class SparseLists(NamedTuple):
     """The lists of one field of some rows; immutable to its readers as a segment is.
 
     Attributes:
@@ -49,7 +49,7 @@ class Lists(NamedTuple):
         return cls.of(np.array(rows, dtype=np.int64), values)
 
     @classmethod
-    def merged(cls, parts: Sequence["Lists"]) -> "Lists":
+    def merged(cls, parts: Sequence["SparseLists"]) -> "SparseLists":
         """The lists of several in one; no row has one in two of them."""
         if len(parts) == 1:
             return parts[0]
@@ -85,40 +85,40 @@ class Lists(NamedTuple):
             taken[row - first] = value
         return taken
 
-    def part(self, low: int, high: int, first: int) -> "Lists":
+    def part(self, low: int, high: int, first: int) -> "SparseLists":
         """Some of the entries, in arrays of their own, of rows that count from ``first`` then."""
-        return Lists.of(self.rows[low:high] - first, self.values[low:high].copy())
+        return SparseLists.of(self.rows[low:high] - first, self.values[low:high].copy())
 
-    def first(self, stop: int) -> "Lists":
+    def first(self, stop: int) -> "SparseLists":
         """The lists of the rows before ``stop``, over the same arrays."""
         return self._replace(length=int(self.rows[: self.length].searchsorted(stop)))
 
-    def select(self, rows: Int64s) -> "Lists":
+    def select(self, rows: Int64s) -> "SparseLists":
         """The lists of some rows, ascending, which count from 0 then.
 
         What `reordered` does, but quicker where lists are few.
         """
         having, values = self.used()
         found, places = find(rows, having)
-        return Lists.of(places[found], values[found])
+        return SparseLists.of(places[found], values[found])
 
-    def reordered(self, order: Int64s) -> "Lists":
+    def reordered(self, order: Int64s) -> "SparseLists":
         """The lists of rows in the order in which ``order`` names them."""
         having, values = self.used()
         found, entries = find(having, order)
-        return Lists.of(found.nonzero()[0], values[entries[found]])
+        return SparseLists.of(found.nonzero()[0], values[entries[found]])
 
-    def moved(self, places: Int64s) -> "Lists":
+    def moved(self, places: Int64s) -> "SparseLists":
         """The same lists where row ``r`` has become ``places[r]``, ascending."""
         rows, values = self.used()
-        return Lists.of(places[rows], values)
+        return SparseLists.of(places[rows], values)
 
-    def shifted(self, by: int) -> "Lists":
+    def shifted(self, by: int) -> "SparseLists":
         """The same lists where every row has become the one ``by`` rows further on."""
         rows, values = self.used()
-        return Lists.of(rows + by, values)
+        return SparseLists.of(rows + by, values)
 
-    def append(self, later: "Lists") -> "Lists":
+    def append(self, later: "SparseLists") -> "SparseLists":
         """These lists and those of later rows.
 
         Written in place where there is room; under the same condition as a segment's ``append``.
@@ -132,18 +132,18 @@ class Lists(NamedTuple):
         later_rows, later_values = later.used()
         rows[self.length : length] = later_rows
         values[self.length : length] = later_values
-        return Lists(rows, values, length)
+        return SparseLists(rows, values, length)
 
-    def append_one(self, row: int, value: Entry) -> "Lists":
+    def append_one(self, row: int, value: Entry) -> "SparseLists":
         """These lists and that of one later row, as `append` does. Amortised O(1)."""
         capacity = roomy(len(self.rows), self.length + 1)
         rows = with_room(self.rows, self.length, capacity)
         values = with_room(self.values, self.length, capacity)
         rows[self.length] = row
         values[self.length] = value
-        return Lists(rows, values, self.length + 1)
+        return SparseLists(rows, values, self.length + 1)
 
-    def edited(self, row: int, value: Entry | None, shift: int) -> "Lists":
+    def edited(self, row: int, value: Entry | None, shift: int) -> "SparseLists":
         """These lists after one row was put in (``shift`` is 1), taken out (-1) or replaced (0).
 
         Args:
@@ -156,17 +156,17 @@ class Lists(NamedTuple):
         rows, values = self.used()
         low = int(rows.searchsorted(row))
         high = low + (shift <= 0 and low < len(rows) and rows.item(low) == row)
-        given = NO_LISTS if value is None else Lists.of_rows([row], [value])
-        return Lists.of(
+        given = NO_LISTS if value is None else SparseLists.of_rows([row], [value])
+        return SparseLists.of(
             np.concatenate((rows[:low], given.rows, rows[high:] + shift)),
             np.concatenate((values[:low], given.values, values[high:])),
         )
 
-    def replace(self, rows: Int64s, others: "Lists") -> "Lists":
+    def replace(self, rows: Int64s, others: "SparseLists") -> "SparseLists":
         """These lists with those of ``others`` for ``rows``, ascending, in place of what they had."""
         having, values = self.used()
         gone, _ = find(rows, having)
-        return Lists.merged([Lists.of(having[~gone], values[~gone]), others.moved(rows)])
+        return SparseLists.merged([SparseLists.of(having[~gone], values[~gone]), others.moved(rows)])
 
     def check(self, stop: int) -> None:
         """Assert every invariant, of lists of rows before ``stop``."""
@@ -180,4 +180,4 @@ class Lists(NamedTuple):
         return low, high
 
 
-NO_LISTS: Final = Lists.of_tuples([])
+NO_LISTS: Final = SparseLists.of_tuples([])

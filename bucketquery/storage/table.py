@@ -2,11 +2,12 @@
 
 A table is a base and a head. The base holds final results in identity order and grows at its end, in place. The head is
 a small segment beside it, copied on write: what came late, what is interim, what has a text that is new to the base,
-and what replaced a row of the base, which is then dead. A head that has grown too large is sealed: merged into a new
+and what replaced a row of the base, which is then deleted. A head that has grown too large is compacted: merged into a
+new
 base. So the endless interim, interim, final of a live job leaves nothing behind in the base, and an append in order
 copies nothing.
 
-Which of two versions of a result is newer is settled here, before anything is published; a search never asks.
+Which of two versions of a result is newer is resolved here, before anything is published; a search never asks.
 """
 
 from typing import Final, NamedTuple
@@ -26,7 +27,7 @@ _HEAD_ROWS: Final = 1024
 _BASE_ROWS_PER_HEAD_ROW: Final = 2048
 #: More rows of a base than these, for each column in which they differ, are scattered into copies of those columns and
 #: not put by in the head. Measured from 10^5 to 10^6 rows: to copy a column costs as much as 20 to 60 rows in the head
-#: do, each with its part of the next seal.
+#: do, each with its part of the next compaction.
 _ROWS_PER_COPY: Final = 32
 #: A batch of so many rows of a job or fewer is put in one by one.
 _ROWS_BY_HAND: Final = 16
@@ -56,15 +57,15 @@ class Table:
 
     Attributes:
         base: the columns in identity order.
-        dead: which rows of it are not results any more, ascending.
+        deleted: which rows of it are not results any more, ascending.
         head: the packed rows beside it.
     """
 
-    __slots__ = ("_final", "_interim", "_rows", "base", "dead", "head")
+    __slots__ = ("_final", "_interim", "_rows", "base", "deleted", "head")
 
-    def __init__(self, base: Segment, dead: Int64s, head: Segment, interim: Int64s) -> None:
+    def __init__(self, base: Segment, deleted: Int64s, head: Segment, interim: Int64s) -> None:
         self.base = base
-        self.dead = dead
+        self.deleted = deleted
         self.head = head
         self._interim = interim
         self._rows: View | None = None
@@ -83,12 +84,12 @@ class Table:
     @property
     def length(self) -> int:
         """How many results there are."""
-        return self.base.length - len(self.dead) + self.head.length
+        return self.base.length - len(self.deleted) + self.head.length
 
     def time_span(self) -> tuple[int, int] | None:
         """First and last timestamp, or None where there is nothing."""
         # A view that is made for this alone is not kept: whoever sums up all jobs would leave one with each.
-        return (self._rows or View(self.base, self.dead, self.head)).time_span()
+        return (self._rows or View(self.base, self.deleted, self.head)).time_span()
 
     @property
     def rows(self) -> View:
@@ -96,7 +97,7 @@ class Table:
         rows = self._rows
         if rows is None:
             # Two readers may both make it, and make the same.
-            rows = self._rows = View(self.base, self.dead, self.head)
+            rows = self._rows = View(self.base, self.deleted, self.head)
         return rows
 
     def final(self) -> View:
@@ -106,8 +107,8 @@ class Table:
             rows = self.rows
             is_interim = rows.head.column("is_interim")
             if len(self._interim) or is_interim.any():
-                dead = np.union1d(rows.dead, self._interim)
-                final = View(rows.base, dead, rows.head.select((~is_interim).nonzero()[0]))
+                deleted = np.union1d(rows.deleted, self._interim)
+                final = View(rows.base, deleted, rows.head.select((~is_interim).nonzero()[0]))
             else:
                 final = rows
             self._final = final
@@ -150,7 +151,7 @@ class Table:
         Amortised O(1) for a row that comes in order, O(h) for an interim row, else O(log n + h). Compacting a full head
         costs O(n).
         """
-        base, dead, head = self.base, self.dead, self.head
+        base, deleted, head = self.base, self.deleted, self.head
         identity = layout.identity_from(row[0])
         at, is_in_head = place(head, layout, identity) if head.length else (0, False)
         if is_in_head and row_at(head, layout, at) == row:
@@ -160,15 +161,15 @@ class Table:
             base = append(base, layout, row)
             if is_in_head:
                 head = take(head, layout, at)
-            return Table(base, dead, head, self._interim), REPLACED if is_in_head else INSERTED
+            return Table(base, deleted, head, self._interim), REPLACED if is_in_head else INSERTED
         what = REPLACED if is_in_head or is_in_base else INSERTED
         if is_in_base and not is_in_head:
             if row_at(base, layout, base_row) == row:
                 return self, UNCHANGED
-            dead = np.insert(dead, dead.searchsorted(base_row), base_row)
+            deleted = np.insert(deleted, deleted.searchsorted(base_row), base_row)
         head = put(head, layout, at, row, replaces=is_in_head)
-        table = Table(base, dead, head, self._interim)
-        return (table._sealed() if head.length > _head_limit(base) else table), what
+        table = Table(base, deleted, head, self._interim)
+        return (table._compacted() if head.length > _head_limit(base) else table), what
 
     def rescore(self, scores: Segment) -> tuple["Table", Counts]:
         """The table with other scores for results that it has, and all else of them as it is.
@@ -181,7 +182,7 @@ class Table:
 
         O(k log n + h) for k scores. More than `_ROWS_PER_COPY` scores copy one column: O(n).
         """
-        base, dead, head, name = self.base, self.dead, self.head, scores.schema.score
+        base, deleted, head, name = self.base, self.deleted, self.head, scores.schema.score
         known = _Known.of(self, scores)
         if not (found := known.in_base | known.in_head).all():
             raise UnknownRows((~found).nonzero()[0])
@@ -199,7 +200,7 @@ class Table:
         at, few = known.base_rows[in_base], 0 < len(in_base) <= min(_ROWS_PER_COPY, _head_limit(base))
         if len(in_base) and not few:
             base = base.rescore(at, given[in_base])
-        table = Table(base, dead, head, self._interim)
+        table = Table(base, deleted, head, self._interim)
         if few:
             batch = base.select(at).rescore(np.arange(len(at)), given[in_base])
             table = table._write(batch, known.select(in_base))
@@ -207,7 +208,7 @@ class Table:
 
     def _write(self, batch: Segment, known: "_Known") -> "Table":
         """The table with the rows of ``batch``, all of which are new or differ; each goes where it costs least."""
-        base, dead, head, interim = self.base, self.dead, self.head, self._interim
+        base, deleted, head, interim = self.base, self.deleted, self.head, self._interim
         is_final = ~batch.column("is_interim")
         in_place = known.in_base & is_final
         if _are_scattered(base, known.base_rows, batch, in_place.nonzero()[0]):
@@ -215,13 +216,14 @@ class Table:
             interim = np.setdiff1d(interim, known.base_rows[in_place])
         else:
             in_place[:] = False
-        died = known.in_base & ~in_place
-        if died.any():
-            dead = np.union1d(dead, known.base_rows[died])
+        is_deleted = known.in_base & ~in_place
+        if is_deleted.any():
+            deleted = np.union1d(deleted, known.base_rows[is_deleted])
         at_end = is_final & (known.base_rows == base.length)
-        if batch.texts and base.length > _head_limit(base) >= np.count_nonzero(at_end):
-            # A text that is new to the base changes the codes of all its rows; a few such rows are put by for the seal.
-            at_end &= base.has_texts_of(batch)
+        if batch.dictionaries and base.length > _head_limit(base) >= np.count_nonzero(at_end):
+            # A text that is new to the base changes the codes of all its rows; a few such rows are put by for the
+            # compaction.
+            at_end &= base.has_keywords_of(batch)
         if count := int(np.count_nonzero(at_end)):
             base = base.append(batch.first(count) if at_end[:count].all() else batch.select(at_end.nonzero()[0]))
         to_head = ~(in_place | at_end)
@@ -229,44 +231,44 @@ class Table:
             kept = np.ones(head.length, dtype=np.bool_)
             kept[known.head_rows[known.in_head]] = False
             head = _merge(head, kept.nonzero()[0], batch, to_head.nonzero()[0]).packed()
-        table = Table(base, dead, head, interim)
-        return table._sealed() if head.length > _head_limit(base) else table
+        table = Table(base, deleted, head, interim)
+        return table._compacted() if head.length > _head_limit(base) else table
 
-    def _sealed(self) -> "Table":
+    def _compacted(self) -> "Table":
         """The same rows with the head merged into a new base.
 
-        Its interim rows stay in the head, unless there are so many that the next seal would come too soon.
+        Its interim rows stay in the head, unless there are so many that the next compaction would come too soon.
         """
-        base, dead, head = self.base, self.dead, self.head
+        base, deleted, head = self.base, self.deleted, self.head
         is_interim = head.column("is_interim")
         stays = is_interim & (2 * np.count_nonzero(is_interim) <= _head_limit(base))
         live = np.ones(base.length, dtype=np.bool_)
-        live[dead] = False
-        length = base.length - len(dead) + head.length
-        sealed = _merge(base, live.nonzero()[0], head, (~stays).nonzero()[0], spare=length // 8)
-        interim = sealed.column("is_interim").nonzero()[0]
-        return Table(sealed, NO_ROWS, head.select(stays.nonzero()[0]).packed(), interim)
+        live[deleted] = False
+        length = base.length - len(deleted) + head.length
+        compacted = _merge(base, live.nonzero()[0], head, (~stays).nonzero()[0], spare=length // 8)
+        interim = compacted.column("is_interim").nonzero()[0]
+        return Table(compacted, NO_ROWS, head.select(stays.nonzero()[0]).packed(), interim)
 
     def nbytes(self) -> int:
         """Bytes of the arrays, spare room included."""
-        return self.base.nbytes() + self.head.nbytes() + self.dead.nbytes + self._interim.nbytes
+        return self.base.nbytes() + self.head.nbytes() + self.deleted.nbytes + self._interim.nbytes
 
     def check(self) -> None:
         """Assert every invariant."""
-        base, dead, head = self.base, self.dead, self.head
+        base, deleted, head = self.base, self.deleted, self.head
         assert (self.rows.base, self.rows.head) == (base, head)
-        assert self.rows.dead is dead
+        assert self.rows.deleted is deleted
         base.check()
         head.check()
-        assert (dead[1:] > dead[:-1]).all(), "dead rows out of order"
-        assert not len(dead) or (dead[0] >= 0 and dead[-1] < base.length)
-        assert len(dead) <= head.length, "a row died of which there is no newer version in the head"
+        assert (deleted[1:] > deleted[:-1]).all(), "deleted rows out of order"
+        assert not len(deleted) or (deleted[0] >= 0 and deleted[-1] < base.length)
+        assert len(deleted) <= head.length, "a row died of which there is no newer version in the head"
         assert head.columns is head.packed().columns, "a head that could be packed is not"
-        assert head.length <= _head_limit(base), "the head should have been sealed"
+        assert head.length <= _head_limit(base), "the head should have been compacted"
         known = _Known.of(self, head)
         assert not known.in_base.any(), "a result is both in the base and in the head"
         is_interim = base.column("is_interim").copy()
-        is_interim[dead] = False
+        is_interim[deleted] = False
         assert np.isin(is_interim.nonzero()[0], self._interim).all(), "an interim row of the base was forgotten"
         assert base.column("is_interim")[self._interim].all(), "a row of the base is taken for interim"
         final = self.final()
@@ -288,8 +290,8 @@ class _Known(NamedTuple):
     @classmethod
     def of(cls, table: Table, batch: Segment) -> "_Known":
         in_base, base_rows = _find(table.base, batch)
-        is_dead, _ = find(table.dead, base_rows)
-        in_base &= ~is_dead
+        is_deleted, _ = find(table.deleted, base_rows)
+        in_base &= ~is_deleted
         return cls(in_base, base_rows, *_find(table.head, batch))
 
     def same_rows(self, table: Table, batch: Segment) -> Bools:

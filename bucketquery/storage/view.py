@@ -26,7 +26,7 @@ Ranks = tuple[int, int, bool]
 
 
 class View:
-    """The rows of a table that a search may see: a base without its dead rows, and a head.
+    """The rows of a table that a search may see: a base without its deleted rows, and a head.
 
     All rows are one view, the final ones another over the same arrays, so that no search asks what is interim. Rows of
     both are told apart by number: row ``r`` of the head is ``base.length + r``; a slice is of the base alone.
@@ -34,7 +34,7 @@ class View:
 
     __slots__ = (
         "_codes",
-        "_has_dead",
+        "_has_deleted",
         "_head_places",
         "_head_ranks",
         "_head_start",
@@ -43,18 +43,18 @@ class View:
         "_row_at",
         "_timestamps",
         "base",
-        "dead",
+        "deleted",
         "head",
         "length",
     )
 
-    def __init__(self, base: Segment, dead: Int64s, head: Segment) -> None:
+    def __init__(self, base: Segment, deleted: Int64s, head: Segment) -> None:
         self.base = base
-        self.dead = dead
+        self.deleted = deleted
         self.head = head
         #: How many rows there are to see.
-        self.length = base.length - len(dead) + head.length
-        self._has_dead = len(dead) > 0
+        self.length = base.length - len(deleted) + head.length
+        self._has_deleted = len(deleted) > 0
         # All else is worked out when a reader first asks: most views of small jobs are never asked. Two readers may
         # both work it out, and come to the same.
         self._row_at: Callable[[int], np.int64] | None = None
@@ -103,8 +103,8 @@ class View:
         if row_at is None:
             row_at = self._row_at = self.timestamps.searchsorted
         rank = int(row_at(instant))
-        if self._has_dead:
-            rank -= int(self.dead.searchsorted(rank))
+        if self._has_deleted:
+            rank -= int(self.deleted.searchsorted(rank))
         if self.head.length and instant > self.head_start:
             rank += int(self.head_timestamps.searchsorted(instant))
         return rank
@@ -126,20 +126,20 @@ class View:
         if first == last:
             return slice(0, 0)
         if not self.head.length:
-            return live_rows(self.dead, first, last)
+            return live_rows(self.deleted, first, last)
         ranks = self._head_ranks
         if ranks is None:
             # A row of the head ranks behind the live rows of the base that come before it, and behind its forerunners
             # in the head. Two readers may both work this out, and come to the same.
             places = self.head_places()
-            ranks = self._head_ranks = places - self.dead.searchsorted(places) + np.arange(len(places))
+            ranks = self._head_ranks = places - self.deleted.searchsorted(places) + np.arange(len(places))
         if last <= ranks.item(0):
             # The head is mostly newer than the base.
-            return live_rows(self.dead, first, last)
+            return live_rows(self.deleted, first, last)
         low, high = ranks.searchsorted((first, last)).tolist()
         if low == high:
-            return live_rows(self.dead, first - low, last - low)
-        live = slice(0, 0) if high - low == last - first else live_rows(self.dead, first - low, last - high)
+            return live_rows(self.deleted, first - low, last - low)
+        live = slice(0, 0) if high - low == last - first else live_rows(self.deleted, first - low, last - high)
         if isinstance(live, slice):
             if ranks.item(low) == last - (high - low):
                 return live, slice(low, high)
@@ -185,8 +185,8 @@ class View:
 
     def time_span(self) -> tuple[int, int] | None:
         """First and last timestamp, or None where there is nothing."""
-        at_start = int(np.count_nonzero(self.dead == np.arange(len(self.dead))))
-        at_end = int(np.count_nonzero(self.dead[::-1] == self.base.length - 1 - np.arange(len(self.dead))))
+        at_start = int(np.count_nonzero(self.deleted == np.arange(len(self.deleted))))
+        at_end = int(np.count_nonzero(self.deleted[::-1] == self.base.length - 1 - np.arange(len(self.deleted))))
         live = self.base.column("timestamp")[at_start : self.base.length - at_end]
         ends = [
             timestamps.item(at)

@@ -1,4 +1,4 @@
-"""Tallies: how many of a stretch of values are at or above a threshold, without a look at most of them.
+"""Block counts: how many of a stretch of values are at or above a threshold, without a look at most of them.
 
 The values are put into a few hundred classes by size, and for every some thousand values it is kept how many came
 before in each class. So a count is a subtraction, but for the class that the threshold divides and the two ends of the
@@ -20,12 +20,12 @@ _SAMPLE: Final = 16_384
 _FEW: Final = 2**17
 _SELDOM: Final = 2
 
-#: Values that came behind those of a tally are compared, as long as they are no greater part of them.
+#: Values that came behind those of a block counts are compared, as long as they are no greater part of them.
 _BEHIND_SHARE: Final = 16
 
 
-class Tally:
-    """The tally of some values, which do not change.
+class BlockCounts:
+    """The block counts of some values, which do not change.
 
     Attributes:
         length: how many they are.
@@ -36,7 +36,7 @@ class Tally:
     Making one sorts the values, O(m log m), and takes 12 bytes a value.
 
     >>> values = np.array([0.5, 2.0, 1.0, 3.0])
-    >>> Tally(values).count(values, 1, 4, 1.5)
+    >>> BlockCounts(values).count(values, 1, 4, 1.5)
     2
     """
 
@@ -90,39 +90,42 @@ class Tally:
         return sum(array.nbytes for array in (self._before, self._edges, self._offsets, self._places, self._sorted))
 
 
-class Counter:
-    """Counts of values that thresholds are held against again and again: compared, or tallied once that pays.
+class LazyBlockCounts:
+    """Counts of values that thresholds are held against again and again: compared, or counted by blocks once that pays.
 
     It may be asked of more values as time goes on, as long as the first ones stay the same.
     """
 
-    __slots__ = ("_asked", "_tally")
+    __slots__ = ("_asked", "_block_counts")
 
     def __init__(self) -> None:
         self._asked = 0
-        self._tally: Tally | None = None
+        self._block_counts: BlockCounts | None = None
 
     def count(self, values: Array, first: int, stop: int, threshold: Any) -> int:
         """How many of the values from ``first`` on and before ``stop`` are at least ``threshold``.
 
-        Complexity: O(stop - first) for the first few times and where these are few; then that of `Tally.count`, and
+        Complexity: O(stop - first) for the first few times and where these are few; then that of `Block counts.count`,
+        and
         once that of making one.
         """
         if stop - first <= _FEW:
             return _at_least(values[first:stop], threshold)
-        tally = self._tally
-        if tally is None or len(values) - tally.length > tally.length // _BEHIND_SHARE:
+        block_counts = self._block_counts
+        if block_counts is None or len(values) - block_counts.length > block_counts.length // _BEHIND_SHARE:
             self._asked += 1
             if self._asked <= _SELDOM:
                 return _at_least(values[first:stop], threshold)
             # Two readers may both make it, and make the same.
-            tally = self._tally = Tally(values)
-        known = min(stop, tally.length)
-        return tally.count(values, first, known, threshold) + _at_least(values[max(first, known) : stop], threshold)
+            block_counts = self._block_counts = BlockCounts(values)
+        known = min(stop, block_counts.length)
+        return block_counts.count(values, first, known, threshold) + _at_least(
+            values[max(first, known) : stop], threshold
+        )
 
     def nbytes(self) -> int:
-        """Bytes of the tally, if there is one."""
-        return 0 if self._tally is None else self._tally.nbytes()
+        """Bytes of the block counts, if there is one."""
+        return 0 if self._block_counts is None else self._block_counts.nbytes()
 
 
 def _at_least(values: Array, threshold: Any) -> int:

@@ -1,12 +1,14 @@
-"""Ladders: a column's rows by value, for those who want the highest, or all at or above a threshold.
+"""Value indexes: a column's rows by value, for those who want the highest, or all at or above a threshold.
 
-A rung holds the rows whose value is at or above its edge, in time order, with their values beside. Each rung is about a
-quarter of the one before it, so a threshold finds a rung that holds few more rows than match, and the best of a window
-are in the sparsest rung that has enough of its rows. What is asked for is merit: of an order that begins with the
+A level holds the rows whose value is at or above its edge, in time order, with their values beside. Each level is about
+a
+quarter of the one before it, so a threshold finds a level that holds few more rows than match, and the best of a window
+are in the sparsest level that has enough of its rows. What is asked for is sort key: of an order that begins with the
 greatest the value itself, of one that begins with the least its opposite; so the code knows one direction only.
 
-A ladder is immutable to its readers, and covers the first rows of a segment. Rows behind those are few, and whoever
-asks compares them one by one. Missing values are on no rung.
+A value index is immutable to its readers, and covers the first rows of a segment. Rows behind those are few, and
+whoever
+asks compares them one by one. Missing values are on no level.
 """
 
 import math
@@ -18,13 +20,13 @@ import numpy as np
 
 from bucketquery.arrays.sorted_arrays import find, roomy, sampled, with_room
 from bucketquery.model.schema import Array, Bools, Int32s, Int64s
-from bucketquery.value_index.block_counts import Counter
+from bucketquery.value_index.block_counts import LazyBlockCounts
 
-#: The sparsest rung has about so many rows, and each other about so many times as many as the next.
+#: The sparsest level has about so many rows, and each other about so many times as many as the next.
 _SPARSEST: Final = 16
 _STEP: Final = 4
 
-#: A rung with more of the rows of the one before it is not worth its bytes.
+#: A level with more of the rows of the one before it is not worth its bytes.
 _LARGEST_SHARE: Final = 0.6
 
 #: Quantiles of so many values are close enough to those of all.
@@ -32,22 +34,22 @@ _SAMPLE: Final = 16_384
 
 _MOST_ROWS: Final = 2**31
 
-#: So many corrections may wait for somebody to read a rung.
+#: So many corrections may wait for somebody to read a level.
 _MOST_WAITING: Final = 4
 
 
-class Rung:
-    """The rows of a column with a merit of at least its edge.
+class Level:
+    """The rows of a column with a sort key of at least its edge.
 
     Attributes:
-        edge: what a row's merit must be, at least.
-        below: no row that is not here has a greater merit; minus infinity where all are here.
-        least: the smallest merit of any row that is here.
+        edge: what a row's sort key must be, at least.
+        below: no row that is not here has a greater sort key; minus infinity where all are here.
+        least: the smallest sort key of any row that is here.
 
     Both only come closer as rows are added, and so hold for those who see fewer rows, too.
     """
 
-    __slots__ = ("_counter", "_entries", "_source", "_waiting", "below", "edge", "least")
+    __slots__ = ("_block_counts", "_entries", "_source", "_waiting", "below", "edge", "least")
 
     def __init__(
         self,
@@ -56,85 +58,85 @@ class Rung:
         least: float,
         entries: tuple[Int32s, Array, int] | None,
         *,
-        source: tuple["Rung", Int64s, Array] | None = None,
+        source: tuple["Level", Int64s, Array] | None = None,
         waiting: int = 0,
-        counter: Counter | None = None,
+        block_counts: LazyBlockCounts | None = None,
     ) -> None:
         self.edge = edge
         self.below = below
         self.least = least
-        # Rows and merits, with room behind the last, and how many are in use; None until a correction is worked in.
+        # Rows and sort keys, with room behind the last, and how many are in use; None until a correction is worked in.
         self._entries = entries
         self._source = source
         # How many corrections waited when it was made, its own among them.
         self._waiting = waiting
-        self._counter = counter or Counter()
+        self._block_counts = block_counts or LazyBlockCounts()
 
     @classmethod
-    def of(cls, edge: Any, below: float, rows: Array, merits: Array) -> "Rung":
-        """The rung of some rows, ascending, at least one."""
-        return cls(edge, below, merits.min().item(), (rows.astype(np.int32), merits, len(rows)))
+    def of(cls, edge: Any, below: float, rows: Array, sort_keys: Array) -> "Level":
+        """The level of some rows, ascending, at least one."""
+        return cls(edge, below, sort_keys.min().item(), (rows.astype(np.int32), sort_keys, len(rows)))
 
     def __len__(self) -> int:
         return self._used()[2]
 
     def entries(self) -> tuple[Int32s, Array]:
-        """The rows, ascending, and their merits, as views.
+        """The rows, ascending, and their sort keys, as views.
 
         The first call after a correction costs O(r) for r rows.
         """
-        rows, merits, length = self._used()
-        return rows[:length], merits[:length]
+        rows, sort_keys, length = self._used()
+        return rows[:length], sort_keys[:length]
 
     def between(self, low: int, high: int) -> tuple[int, Int32s, Array]:
         """Its first entry of a row from ``low`` on, and the entries from there on and before the row ``high``."""
-        rows, merits = self.entries()
+        rows, sort_keys = self.entries()
         # A Python integer would have all rows cast to its dtype.
         first = int(rows.searchsorted(np.int32(low))) if low else 0
         stop = int(rows.searchsorted(np.int32(high)))
-        return first, rows[first:stop], merits[first:stop]
+        return first, rows[first:stop], sort_keys[first:stop]
 
     def count(self, first: int, stop: int, threshold: Any) -> int:
-        """How many of the entries from ``first`` on and before ``stop`` have a merit of at least ``threshold``.
+        """How many of the entries from ``first`` on and before ``stop`` have a sort key of at least ``threshold``.
 
-        Complexity: that of `Counter.count`.
+        Complexity: that of `LazyBlockCounts.count`.
         """
-        return self._counter.count(self.entries()[1], first, stop, threshold)
+        return self._block_counts.count(self.entries()[1], first, stop, threshold)
 
-    def with_later(self, rows: Int64s, merits: Array) -> "Rung":
-        """This rung with the later rows that belong here, written behind the last where there is room.
+    def with_later(self, rows: Int64s, sort_keys: Array) -> "Level":
+        """This level with the later rows that belong here, written behind the last where there is room.
 
-        For the newest of the rungs over these arrays only, by one writer at a time.
+        For the newest of the levels over these arrays only, by one writer at a time.
 
         Amortised O(k) for k rows.
         """
-        below, least, enters = self._bounds(merits)
+        below, least, enters = self._bounds(sort_keys)
         number = int(np.count_nonzero(enters))
         if not number:
-            return Rung(self.edge, below, least, self._used(), counter=self._counter)
-        old_rows, old_merits, length = self._used()
+            return Level(self.edge, below, least, self._used(), block_counts=self._block_counts)
+        old_rows, old_sort_keys, length = self._used()
         capacity = roomy(len(old_rows), length + number)
-        room, merit_room = with_room(old_rows, length, capacity), with_room(old_merits, length, capacity)
-        merit_room[length : length + number] = merits[enters]
+        room, sort_key_room = with_room(old_rows, length, capacity), with_room(old_sort_keys, length, capacity)
+        sort_key_room[length : length + number] = sort_keys[enters]
         room[length : length + number] = rows[enters]
-        return Rung(self.edge, below, least, (room, merit_room, length + number), counter=self._counter)
+        return Level(self.edge, below, least, (room, sort_key_room, length + number), block_counts=self._block_counts)
 
-    def corrected(self, rows: Int64s, merits: Array) -> "Rung":
-        """This rung where some rows, ascending, have another merit; worked in when it is read.
+    def corrected(self, rows: Int64s, sort_keys: Array) -> "Level":
+        """This level where some rows, ascending, have another sort key; worked in when it is read.
 
         O(k) for k rows. If too many corrections wait already, they are worked in: O(r) for the r rows of the level.
         """
-        below, least, _ = self._bounds(merits)
+        below, least, _ = self._bounds(sort_keys)
         waiting = self._waiting if self._entries is None else 0
         if waiting >= _MOST_WAITING:
             self._used()
             waiting = 0
-        return Rung(self.edge, below, least, None, source=(self, rows, merits), waiting=waiting + 1)
+        return Level(self.edge, below, least, None, source=(self, rows, sort_keys), waiting=waiting + 1)
 
-    def _bounds(self, merits: Array) -> tuple[float, float, Bools]:
-        """What `below` and `least` are with more rows, and which of those enter. A missing merit is at no edge."""
-        enters = merits >= self.edge
-        inside, outside = merits[enters], merits[merits < self.edge]
+    def _bounds(self, sort_keys: Array) -> tuple[float, float, Bools]:
+        """What `below` and `least` are with more rows, and which of those enter. A missing sort key is at no edge."""
+        enters = sort_keys >= self.edge
+        inside, outside = sort_keys[enters], sort_keys[sort_keys < self.edge]
         below, least = self.below, self.least
         if len(inside):
             least = min(least, inside.min().item())
@@ -159,137 +161,142 @@ class Rung:
         """Bytes of the arrays, spare room included; of a correction that waits those of what it corrects."""
         entries, source = self._entries, self._source
         if entries is None and source is not None:
-            rung, changed, changed_merits = source
-            return rung.nbytes() + changed.nbytes + changed_merits.nbytes
-        rows, merits, _ = self._used()
-        return rows.nbytes + merits.nbytes + self._counter.nbytes()
+            level, changed, changed_sort_keys = source
+            return level.nbytes() + changed.nbytes + changed_sort_keys.nbytes
+        rows, sort_keys, _ = self._used()
+        return rows.nbytes + sort_keys.nbytes + self._block_counts.nbytes()
 
-    def check(self, merits: Array) -> None:
-        """Assert every invariant, against the merits of all rows that are covered."""
+    def check(self, sort_keys: Array) -> None:
+        """Assert every invariant, against the sort keys of all rows that are covered."""
         rows, own = self.entries()
-        assert np.array_equal(rows, (merits >= self.edge).nonzero()[0]), "a rung has other rows than its edge says"
-        assert (own == merits[rows]).all(), "a rung has other merits than the column"
+        assert np.array_equal(rows, (sort_keys >= self.edge).nonzero()[0]), "a level has other rows than its edge says"
+        assert (own == sort_keys[rows]).all(), "a level has other sort keys than the column"
         assert not len(own) or own.min() >= self.least
-        outside = merits[merits < self.edge]
+        outside = sort_keys[sort_keys < self.edge]
         assert not len(outside) or outside.max() <= self.below
 
 
-class Ladder:
-    """The rungs of a column, for one direction.
+class ValueIndex:
+    """The levels of a column, for one direction.
 
     Attributes:
         covered: how many rows it knows.
-        best: no row that it knows has a greater merit; None where all are missing.
-        is_tied: whether more than half of the rows had the best merit when it was made; then there are no rungs, since
+        best: no row that it knows has a greater sort key; None where all are missing.
+        is_tied: whether more than half of the rows had the best sort key when it was made; then there are no levels,
+        since
             a short look along the rows finds enough of them.
-        rungs: the densest first.
-        counter: counts the rows that are covered, for thresholds that no rung serves.
+        levels: the densest first.
+        block_counts: counts the rows that are covered, for thresholds that no level serves.
     """
 
-    __slots__ = ("_belows", "_made_of", "best", "counter", "covered", "is_tied", "rungs")
+    __slots__ = ("_belows", "_made_of", "best", "block_counts", "covered", "is_tied", "levels")
 
     def __init__(
         self,
         covered: int,
         best: Any,
-        rungs: Sequence[Rung],
+        levels: Sequence[Level],
         made_of: int,
         *,
         is_tied: bool,
-        counter: Counter | None = None,
+        block_counts: LazyBlockCounts | None = None,
     ) -> None:
         self.covered = covered
         self.best = best
-        self.rungs = rungs
-        self._belows = [rung.below for rung in rungs]
+        self.levels = levels
+        self._belows = [level.below for level in levels]
         self.is_tied = is_tied
-        self.counter = counter or Counter()
+        self.block_counts = block_counts or LazyBlockCounts()
         self._made_of = made_of
 
     @classmethod
-    def of(cls, merits: Array, marks: Sequence[float] = ()) -> "Ladder":
-        """The ladder of a column.
+    def of(cls, sort_keys: Array, marks: Sequence[float] = ()) -> "ValueIndex":
+        """The value index of a column.
 
         Args:
-            merits: shape (n,), numbers, NaN where missing.
-            marks: thresholds that are asked for often; each becomes the edge of a rung.
+            sort_keys: shape (n,), numbers, NaN where missing.
+            marks: thresholds that are asked for often; each becomes the edge of a level.
 
-        Complexity: O(n): some passes over the column, and fewer over each rung.
+        Complexity: O(n): some passes over the column, and fewer over each level.
         """
-        assert len(merits) < _MOST_ROWS, "rows of a rung are numbered in 32 bits"
-        length = len(merits)
-        best = np.fmax.reduce(merits) if length else None
+        assert len(sort_keys) < _MOST_ROWS, "rows of a level are numbered in 32 bits"
+        length = len(sort_keys)
+        best = np.fmax.reduce(sort_keys) if length else None
         if best is None or np.isnan(best):
             return cls(length, None, (), length, is_tied=False)
-        if 2 * np.count_nonzero(merits == best) > length:
+        if 2 * np.count_nonzero(sort_keys == best) > length:
             return cls(length, best, (), length, is_tied=True)
-        return cls(length, best, tuple(_rungs(merits, marks)), length, is_tied=False)
+        return cls(length, best, tuple(_levels(sort_keys, marks)), length, is_tied=False)
 
-    def serving(self, threshold: Any) -> Rung | None:
-        """The sparsest rung with every row whose merit is at least ``threshold``; None where no rung has them all."""
+    def serving(self, threshold: Any) -> Level | None:
+        """The sparsest level with every row whose sort key is at least ``threshold``; None if no level has them all."""
         at = bisect_left(self._belows, threshold)
-        return self.rungs[at - 1] if at else None
+        return self.levels[at - 1] if at else None
 
-    def with_later(self, merits: Array) -> "Ladder":
-        """The ladder of these and later rows.
+    def with_later(self, sort_keys: Array) -> "ValueIndex":
+        """The value index of these and later rows.
 
-        For the newest of the ladders over these arrays only, by one writer at a time.
+        For the newest of the value indexes over these arrays only, by one writer at a time.
 
         Args:
-            merits: of the rows behind those that are covered.
+            sort_keys: of the rows behind those that are covered.
 
-        Complexity: O(k) amortised for k rows and each rung.
+        Complexity: O(k) amortised for k rows and each level.
         """
-        rows = np.arange(self.covered, self.covered + len(merits))
-        rungs = [rung.with_later(rows, merits) for rung in self.rungs]
-        best = None if self.best is None else np.fmax.reduce(merits, initial=self.best)
-        return self._next(self.covered + len(merits), merits, best, rungs, self.counter)
+        rows = np.arange(self.covered, self.covered + len(sort_keys))
+        levels = [level.with_later(rows, sort_keys) for level in self.levels]
+        best = None if self.best is None else np.fmax.reduce(sort_keys, initial=self.best)
+        return self._next(self.covered + len(sort_keys), sort_keys, best, levels, self.block_counts)
 
-    def corrected(self, rows: Int64s, merits: Array) -> "Ladder | None":
-        """The ladder where some rows, ascending, have another merit; None where it had better be made anew.
+    def corrected(self, rows: Int64s, sort_keys: Array) -> "ValueIndex | None":
+        """The value index where some rows, ascending, have another sort key; None where it had better be made anew.
 
-        Complexity: O(k) for k rows and each rung, and O(r + k) for each rung of r rows when it is read, or where so
+        Complexity: O(k) for k rows and each level, and O(r + k) for each level of r rows when it is read, or where so
         many corrections wait already that these are worked in.
         """
         if self.best is None or len(rows) > self._made_of // _STEP:
             return None
         known = slice(0, int(rows.searchsorted(self.covered)))
-        rows, merits = rows[known], merits[known]
-        best = np.fmax.reduce(merits, initial=self.best)
-        return self._next(self.covered, merits, best, [rung.corrected(rows, merits) for rung in self.rungs], None)
+        rows, sort_keys = rows[known], sort_keys[known]
+        best = np.fmax.reduce(sort_keys, initial=self.best)
+        return self._next(
+            self.covered, sort_keys, best, [level.corrected(rows, sort_keys) for level in self.levels], None
+        )
 
-    def _next(self, covered: int, merits: Array, best: Any, rungs: Sequence[Rung], counter: Counter | None) -> "Ladder":
-        if self.best is None and len(merits) and not np.isnan(merits).all():
+    def _next(
+        self, covered: int, sort_keys: Array, best: Any, levels: Sequence[Level], block_counts: LazyBlockCounts | None
+    ) -> "ValueIndex":
+        if self.best is None and len(sort_keys) and not np.isnan(sort_keys).all():
             # Nothing is known of any row so far: better than a bound that is none.
-            best = np.fmax.reduce(merits)
-        return Ladder(covered, best, rungs, self._made_of, is_tied=self.is_tied, counter=counter)
+            best = np.fmax.reduce(sort_keys)
+        return ValueIndex(covered, best, levels, self._made_of, is_tied=self.is_tied, block_counts=block_counts)
 
     @property
     def is_outgrown(self) -> bool:
-        """Whether so many rows have come since it was made that its rungs are those of another column."""
+        """Whether so many rows have come since it was made that its levels are those of another column."""
         return self.covered > 2 * self._made_of
 
     def nbytes(self) -> int:
         """Bytes of the arrays, spare room included."""
-        return self.counter.nbytes() + sum(rung.nbytes() for rung in self.rungs)
+        return self.block_counts.nbytes() + sum(level.nbytes() for level in self.levels)
 
-    def check(self, merits: Array) -> None:
-        """Assert every invariant, against the merits of all rows of the column."""
-        known = merits[: self.covered]
+    def check(self, sort_keys: Array) -> None:
+        """Assert every invariant, against the sort keys of all rows of the column."""
+        known = sort_keys[: self.covered]
         assert len(known) == self.covered
         valued = known[~np.isnan(known)]
         assert not len(valued) or (self.best is not None and valued.max() <= self.best)
-        for rung in self.rungs:
-            rung.check(known)
-        assert not self.is_tied or not self.rungs
-        edges = [rung.edge for rung in self.rungs]
-        assert edges == sorted(set(edges)), "rungs out of order"
+        for level in self.levels:
+            level.check(known)
+        assert not self.is_tied or not self.levels
+        edges = [level.edge for level in self.levels]
+        assert edges == sorted(set(edges)), "levels out of order"
 
 
-def merits_of(values: Array, *, desc: bool) -> Array:
-    """The merits of a column's values: the greatest comes first. The array itself for ``desc``, else a copy.
+def sort_keys_of(values: Array, *, desc: bool) -> Array:
+    """The sort keys of a column's values: the greatest comes first. The array itself for ``desc``, else a copy.
 
-    >>> merits_of(np.array([3, 5]), desc=False).tolist()
+    >>> sort_keys_of(np.array([3, 5]), desc=False).tolist()
     [-4, -6]
     """
     if desc:
@@ -298,86 +305,86 @@ def merits_of(values: Array, *, desc: bool) -> Array:
     return -values if values.dtype.kind == "f" else ~values
 
 
-def _rungs(merits: Array, marks: Sequence[float]) -> list[Rung]:
-    """The rungs of merits of which some are not missing, the densest first."""
-    rungs: list[Rung] = []
-    target = len(merits) // _STEP
-    rung = _densest(merits, target)
-    waiting = [mark for mark in marks if rung is None or mark > rung.edge]
-    while rung is not None:
-        rungs.append(rung)
-        while target > _LARGEST_SHARE * len(rung):
+def _levels(sort_keys: Array, marks: Sequence[float]) -> list[Level]:
+    """The levels of sort keys of which some are not missing, the densest first."""
+    levels: list[Level] = []
+    target = len(sort_keys) // _STEP
+    level = _densest(sort_keys, target)
+    waiting = [mark for mark in marks if level is None or mark > level.edge]
+    while level is not None:
+        levels.append(level)
+        while target > _LARGEST_SHARE * len(level):
             target //= _STEP
-        following = _sparser(rung, target) if target >= _SPARSEST else None
+        following = _sparser(level, target) if target >= _SPARSEST else None
         while waiting and (following is None or waiting[0] < following.edge):
-            marked = _at_or_above(rung, waiting.pop(0))
-            if marked is not None and len(marked) < len(rung):
+            marked = _at_or_above(level, waiting.pop(0))
+            if marked is not None and len(marked) < len(level):
                 following = marked
                 break
-        rung = following
-    return rungs
+        level = following
+    return levels
 
 
-def _densest(merits: Array, target: int) -> Rung | None:
-    """The first rung: of about ``target`` rows, or of all but those with the least merit if these are many."""
-    worst = np.fmin.reduce(merits)
-    enters = merits > worst
-    if 2 * np.count_nonzero(enters) > len(merits):
-        known = merits[~np.isnan(merits)]
+def _densest(sort_keys: Array, target: int) -> Level | None:
+    """The first level: of about ``target`` rows, or of all but those with the least sort key if these are many."""
+    worst = np.fmin.reduce(sort_keys)
+    enters = sort_keys > worst
+    if 2 * np.count_nonzero(enters) > len(sort_keys):
+        known = sort_keys[~np.isnan(sort_keys)]
         sample = np.sort(sampled(known, _SAMPLE))
         edge = sample[-max(1, len(sample) * target // len(known))]
         if edge == worst:
-            return _taken(merits, enters)
-        enters = merits >= edge
+            return _taken(sort_keys, enters)
+        enters = sort_keys >= edge
         if np.count_nonzero(enters) > 2 * target + _SPARSEST:
             # The edge is a value that very many have.
-            enters = merits > edge
-    return _taken(merits, enters)
+            enters = sort_keys > edge
+    return _taken(sort_keys, enters)
 
 
-def _taken(merits: Array, enters: Bools) -> Rung | None:
+def _taken(sort_keys: Array, enters: Bools) -> Level | None:
     rows = enters.nonzero()[0]
     if not len(rows):
         return None
-    own = merits[rows]
-    outside = merits[~enters]
+    own = sort_keys[rows]
+    outside = sort_keys[~enters]
     valued = outside[~np.isnan(outside)]
-    return Rung.of(own.min(), valued.max().item() if len(valued) else -math.inf, rows, own)
+    return Level.of(own.min(), valued.max().item() if len(valued) else -math.inf, rows, own)
 
 
-def _sparser(rung: Rung, target: int) -> Rung | None:
-    """A rung of about ``target`` of the rows of another; None where ties leave no such one."""
-    _, merits = rung.entries()
-    sample = sampled(merits, _SAMPLE)
-    at = len(sample) - max(1, len(sample) * target // len(merits))
+def _sparser(level: Level, target: int) -> Level | None:
+    """A level of about ``target`` of the rows of another; None where ties leave no such one."""
+    _, sort_keys = level.entries()
+    sample = sampled(sort_keys, _SAMPLE)
+    at = len(sample) - max(1, len(sample) * target // len(sort_keys))
     edge = np.partition(sample, at)[at]
-    found = _at_or_above(rung, edge)
-    if found is None or len(found) <= _LARGEST_SHARE * len(rung):
+    found = _at_or_above(level, edge)
+    if found is None or len(found) <= _LARGEST_SHARE * len(level):
         return found
-    above = merits[merits > edge]
-    return _at_or_above(rung, above.min()) if len(above) else None
+    above = sort_keys[sort_keys > edge]
+    return _at_or_above(level, above.min()) if len(above) else None
 
 
-def _at_or_above(rung: Rung, edge: Any) -> Rung | None:
-    """The rows of a rung that are at or above an edge, as a rung; None where there are none."""
-    rows, merits = rung.entries()
-    enters = merits >= edge
+def _at_or_above(level: Level, edge: Any) -> Level | None:
+    """The rows of a level that are at or above an edge, as a level; None where there are none."""
+    rows, sort_keys = level.entries()
+    enters = sort_keys >= edge
     if not enters.any():
         return None
-    outside = merits[~enters]
-    below = outside.max().item() if len(outside) else rung.below
-    return Rung.of(merits.dtype.type(edge), below, rows[enters], merits[enters])
+    outside = sort_keys[~enters]
+    below = outside.max().item() if len(outside) else level.below
+    return Level.of(sort_keys.dtype.type(edge), below, rows[enters], sort_keys[enters])
 
 
-def _worked_in(edge: Any, rung: Rung, changed: Int64s, merits: Array) -> tuple[Int32s, Array, int]:
-    """The entries of a rung once some rows have another merit."""
-    rows, own = rung.entries()
+def _worked_in(edge: Any, level: Level, changed: Int64s, sort_keys: Array) -> tuple[Int32s, Array, int]:
+    """The entries of a level once some rows have another sort key."""
+    rows, own = level.entries()
     changed_rows = changed.astype(np.int32)
     was_here, places = find(rows, changed_rows)
     stays = np.ones(len(rows), dtype=np.bool_)
     stays[places[was_here]] = False
     rows, own = rows[stays], own[stays]
-    enters = merits >= edge
+    enters = sort_keys >= edge
     new_rows = changed_rows[enters]
     entered = rows.searchsorted(new_rows)
-    return np.insert(rows, entered, new_rows), np.insert(own, entered, merits[enters]), len(rows) + len(new_rows)
+    return np.insert(rows, entered, new_rows), np.insert(own, entered, sort_keys[enters]), len(rows) + len(new_rows)

@@ -637,7 +637,7 @@ def test_the_week_that_ends_after_time_can_bound_a_window_and_not_be_looked_up()
     with pytest.raises(LimitExceeded, match="leaves the years 0001 to 9999"):
         BucketQuery(jobs="web", timestamp="9999-12-31||/w")
     monday = LAST_MS - 5 * DAY + 1
-    assert BucketQuery(jobs="web", start="9999-12-31||/w")._settled == BucketQuery(jobs="web", start=monday)._settled
+    assert BucketQuery(jobs="web", start="9999-12-31||/w")._resolved == BucketQuery(jobs="web", start=monday)._resolved
 
 
 def test_a_zone_that_raises_passes_through() -> None:

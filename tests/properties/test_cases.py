@@ -33,11 +33,11 @@ from support.strategies import (
     Query,
     apply_batch,
     as_scores,
+    block_counts,
     fits,
     identity,
     kind_of,
     stored_values,
-    tally,
     unknown,
 )
 
@@ -123,11 +123,11 @@ def test_seeded_cases_are_not_vacuous() -> None:
 def _look_at_writes(table: Table, seen: Counter[str]) -> None:
     for number, batch in enumerate(table.history):
         before = table.states[number]
-        seen["skipped"] += sum(tally(before, batch).skipped.values())
+        seen["skipped"] += sum(block_counts(before, batch).skipped.values())
         written = apply_batch({}, batch)
         scores = as_scores(before, [document for document in batch if fits(document)])
-        seen["nothing but new scores"] += scores is not None and tally(before, batch).replaced > 0
-        seen["nothing but new scores of several"] += scores is not None and tally(before, batch).replaced > 1
+        seen["nothing but new scores"] += scores is not None and block_counts(before, batch).replaced > 0
+        seen["nothing but new scores of several"] += scores is not None and block_counts(before, batch).replaced > 1
         seen["several kinds in one batch"] += len({kind for kind, _ in written}) > 1
         newest: dict[tuple[str, str], int] = {}
         for kind, (job, timestamp, *_) in before:

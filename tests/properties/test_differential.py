@@ -45,12 +45,12 @@ from support.strategies import (
     apply_history,
     as_columns,
     as_scores,
+    block_counts,
     fits,
     histories,
     identity,
     kind_of,
     respelled,
-    tally,
     unknown,
 )
 
@@ -153,7 +153,7 @@ class IndexEngine:
         for index in self.indexes():
             before = index.sequence
             commit, batch = write_somehow(self.rng, index, table.history[state - 1], table.states[state - 1])
-            counts = tally(table.states[state - 1], batch, keep_documents=index is not self.bare)
+            counts = block_counts(table.states[state - 1], batch, keep_documents=index is not self.bare)
             assert (commit.inserted, commit.replaced, commit.unchanged, commit.deleted, dict(commit.skipped)) == (
                 counts.inserted,
                 counts.replaced,

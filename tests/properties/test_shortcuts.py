@@ -17,7 +17,7 @@ import numpy.typing as npt
 import pytest
 
 from bucketquery import Kind, ResultsIndex, Snapshot
-from bucketquery.value_index.value_index import Ladder
+from bucketquery.value_index.value_index import ValueIndex
 from support.shortcuts import OF_ONE, force, take_only
 from support.strategies import HELD, KEPT, KINDS, QUERIES, SCORES, Query, kind_of
 
@@ -38,10 +38,10 @@ Steps = npt.NDArray[np.int64]
 
 
 def test_no_shortcut_changes_an_answer(monkeypatch: pytest.MonkeyPatch) -> None:
-    """On small tables, where shortcuts are taken wherever they can be, and ladders carried on from state to state."""
+    """On small tables, shortcuts are taken wherever possible, and value indexes are carried from state to state."""
     seen: Counter[str] = Counter()
     for name in ("with_later", "corrected"):
-        count_calls(monkeypatch, Ladder, name, seen)
+        count_calls(monkeypatch, ValueIndex, name, seen)
     for number in range(18):
         history = History(f"{SEED} {number}", KINDS[number % 3], rows=400)
         with pytest.MonkeyPatch.context() as patch:
@@ -75,7 +75,7 @@ def test_no_shortcut_changes_an_answer_of_up_to_a_million(part: int) -> None:
 
 
 def test_what_every_third_row_misses_is_led_by_value() -> None:
-    """Whatever rows a ladder takes for a sample, they may all be ones that miss the value that it is made of."""
+    """Whatever rows a value index takes for a sample, they may all be ones that miss the value that it is made of."""
     rows = 3 * 16_384
     third = np.arange(rows) % 3
     scores = np.ma.array(np.arange(rows) % 97.0, mask=third == 0)

@@ -17,8 +17,8 @@ from bucketquery import BucketQuery, Commit, InvalidDocument, InvalidQuery, Kind
 from bucketquery.storage import segment as segments
 from bucketquery.storage.view import View
 from bucketquery.testing import evaluate
-from bucketquery.value_index import value_index as ladders
-from bucketquery.value_index.value_index import Ladder
+from bucketquery.value_index import value_index as value_indexes
+from bucketquery.value_index.value_index import ValueIndex
 from support.cases import outcome, whole
 from support.helpers import ask_together, lead_by_value, limit_heads, moved, table_of, without
 from support.strategies import (
@@ -34,11 +34,11 @@ from support.strategies import (
     State,
     apply_batch,
     as_columns,
+    block_counts,
     identity,
     kind_of,
     respelled,
     seeded_query,
-    tally,
     timestamp_ms,
     unknown,
 )
@@ -220,7 +220,7 @@ class IndexMachine(RuleBasedStateMachine):
 
     def expected(self, commit: Commit, batch: Batch) -> None:
         """Hold a commit against what the dict makes of its batch, which is then applied."""
-        counts = tally(self.stored, batch, keep_documents=self.keep_documents)
+        counts = block_counts(self.stored, batch, keep_documents=self.keep_documents)
         self.sequence += bool(counts.inserted or counts.replaced)
         assert commit == Commit(
             sequence=self.sequence,
@@ -451,7 +451,7 @@ class IndexMachine(RuleBasedStateMachine):
 
     @rule(job_id=jobs, part=parts, door=doors, seed=seeds, among=st.booleans(), kinds=mixes)
     def interim(self, job_id: str, part: float, door: str, *, seed: int, among: bool, kinds: Sequence[Kind]) -> None:
-        """Interim results, up to so many that they seal."""
+        """Interim results, up to so many that they compaction."""
         rng = Random(seed)
         timestamp = STARTS[job_id] if among else self.first_free(job_id)
         self.write(
@@ -591,7 +591,7 @@ class TinyHeads(IndexMachine):
 
 
 class SmallHeads(IndexMachine):
-    """Heads of sixteen rows: dead rows gather for a while."""
+    """Heads of sixteen rows: deleted rows gather for a while."""
 
     head_rows = 16
 
@@ -653,25 +653,25 @@ class WithoutDocuments(IndexMachine):
 
 
 class LedByValue(IndexMachine):
-    """Ladders of however few rows, and questions for which they lead after every write.
+    """Value indexes of however few rows, and questions for which they lead after every write.
 
     So there are some whenever the next write comes, which keeps them up, corrects them, or lets them go.
     """
 
     head_rows = 4
     fewest = 2
-    #: How many rows a ladder may be behind, by which part of its own more, and how many corrections may wait.
+    #: How many rows a value index may be behind, by which part of its own more, and how many corrections may wait.
     behind: ClassVar[int] = 0
     behind_share: ClassVar[int] = 64
     most_waiting: ClassVar[int] = 4
-    #: How many rows the sparsest rung has about.
+    #: How many rows the sparsest level has about.
     sparsest: ClassVar[int] = 1
 
     def __init__(self) -> None:
         super().__init__()
         lead_by_value(self.patch, behind=self.behind, sparsest=self.sparsest)
         self.patch.setattr(segments, "_BEHIND_SHARE", self.behind_share)
-        self.patch.setattr(ladders, "_MOST_WAITING", self.most_waiting)
+        self.patch.setattr(value_indexes, "_MOST_WAITING", self.most_waiting)
         self.asked_last = self.sequence
 
     def led(self, rng: Random, job_id: str) -> Query:
@@ -712,7 +712,7 @@ class LedByValue(IndexMachine):
 
 
 class LedFromBehind(LedByValue):
-    """Ladders that are mostly some rows behind, larger heads beside them, and corrections that are soon worked in."""
+    """Value indexes are mostly some rows behind, heads are larger, and corrections are soon applied."""
 
     head_rows = 16
     behind = 6
@@ -806,7 +806,7 @@ BUCKETS: Sequence[Kind] = ("bucket",)
 
 
 def test_the_machine_writes_in_every_way() -> None:
-    """Its rules append in place, leave dead rows, copy and scatter, and seal, final rows and interim ones alike."""
+    """Its rules append in place, delete rows, copy, scatter and compact, with final and interim rows alike."""
     machine = TinyHeads()
     try:
         machine.append("web", part=3.0, door="documents", seed=1, full=1.0, kinds=BUCKETS)
@@ -820,13 +820,13 @@ def test_the_machine_writes_in_every_way() -> None:
         machine.keep_snapshot(seed=2)
 
         before, after = seen(machine, lambda: machine.late("web", 0.5, "documents", seed=3, interim=0.0, kinds=BUCKETS))
-        assert len(after.dead) + after.head.length > 0, "a few rows go beside the base"
+        assert len(after.deleted) + after.head.length > 0, "a few rows go beside the base"
         assert after.base is before.base
         machine.keep_snapshot(seed=3)
 
         before, after = seen(machine, lambda: machine.late("web", 8.0, "documents", seed=4, interim=0.0, kinds=BUCKETS))
-        assert not after.head.length, "a head too large is sealed"
-        assert not len(after.dead)
+        assert not after.head.length, "a head too large is compacted"
+        assert not len(after.deleted)
         assert "timestamp" in moved(before.base, after.base)
         machine.keep_snapshot(seed=4)
 
@@ -840,7 +840,7 @@ def test_the_machine_writes_in_every_way() -> None:
         before, after = seen(
             machine, lambda: machine.interim("web", 5.0, "documents", seed=6, among=False, kinds=BUCKETS)
         )
-        assert after.base.column("is_interim").sum() == 21, "more interim rows than a head may hold are sealed too"
+        assert after.base.column("is_interim").sum() == 21, "more interim rows than a head may hold are compacted too"
         assert not after.head.length
 
         before, after = seen(machine, lambda: machine.finish("documents", seed=7, share=1.0))
@@ -855,20 +855,20 @@ def test_the_machine_writes_in_every_way() -> None:
         machine.teardown()
 
 
-# ---- and every way to a ladder
+# ---- and every way to a value index
 
 
 @pytest.fixture
 def led() -> Iterator[LedFromBehind]:
-    """A machine with some hundred buckets of a job and a ladder of their scores, of which two corrections may wait."""
+    """A machine with some hundred buckets of a job and a value index of their scores; two corrections may wait."""
     machine = LedFromBehind()
     try:
-        machine.patch.setattr(ladders, "_MOST_WAITING", 2)
+        machine.patch.setattr(value_indexes, "_MOST_WAITING", 2)
         for seed in range(10):
             machine.append("web", part=3.0, door="columns", seed=seed, full=1.0, kinds=BUCKETS)
         ask_for_the_best(machine)
-        assert ladder_of(machine).covered == table_of(machine.index).rows.base.length > 400
-        assert len(ladder_of(machine).rungs) > 1
+        assert value_index_of(machine).covered == table_of(machine.index).rows.base.length > 400
+        assert len(value_index_of(machine).levels) > 1
         machine.keep_snapshot(seed=1)
         yield machine
         machine.index.check()
@@ -878,52 +878,52 @@ def led() -> Iterator[LedFromBehind]:
 
 
 def ask_for_the_best(machine: IndexMachine) -> None:
-    """A question that is led by the ladder of the score, which is made if there is none."""
+    """A question that is led by the value index of the score, which is made if there is none."""
     best = BucketQuery(jobs="web", sort="anomaly_score", desc=True, size=3)
     assert machine.asked(machine.index, best, machine.stored) == machine.answer(best)
 
 
-def has_ladder(machine: IndexMachine) -> bool:
+def has_value_index(machine: IndexMachine) -> bool:
     """Whether there is one of the score before anybody asks."""
-    return ("anomaly_score", True) in (table_of(machine.index).rows.base._ladders or {})
+    return ("anomaly_score", True) in (table_of(machine.index).rows.base._value_indexes or {})
 
 
-def ladder_of(machine: IndexMachine) -> Ladder:
+def value_index_of(machine: IndexMachine) -> ValueIndex:
     """The one that there is."""
-    return (table_of(machine.index).rows.base._ladders or {})["anomaly_score", True]
+    return (table_of(machine.index).rows.base._value_indexes or {})["anomaly_score", True]
 
 
-def test_the_machine_keeps_ladders_up(led: LedFromBehind) -> None:
-    """A ladder that is a little behind stays as it is; the writer keeps up one that is further behind."""
-    made = ladder_of(led)
+def test_the_machine_keeps_value_indexes_up(led: LedFromBehind) -> None:
+    """A value index that is a little behind stays as it is; the writer keeps up one that is further behind."""
+    made = value_index_of(led)
     led.append("web", 0.3, "columns", seed=11, full=1.0, kinds=BUCKETS)
     ask_for_the_best(led)
-    assert ladder_of(led) is made
+    assert value_index_of(led) is made
     for seed in range(12, 16):
         led.append("web", 0.3, "columns", seed=seed, full=1.0, kinds=BUCKETS)
         led.keep_snapshot(seed)
-    assert ladder_of(led)._made_of == made.covered < ladder_of(led).covered
+    assert value_index_of(led)._made_of == made.covered < value_index_of(led).covered
     ask_for_the_best(led)
 
 
-def test_the_machine_corrects_ladders_and_lets_them_go(led: LedFromBehind) -> None:
-    """Corrections wait until a reader or the writer works them in; after too many a ladder is made anew."""
-    made = ladder_of(led)
+def test_the_machine_corrects_value_indexes_and_lets_them_go(led: LedFromBehind) -> None:
+    """Corrections wait until a reader or the writer works them in; after too many a value index is made anew."""
+    made = value_index_of(led)
     for seed, waiting in ((20, 1), (21, 2), (22, 1), (23, 2)):
-        before = ladder_of(led)
+        before = value_index_of(led)
         led.renormalize("web", 2.0, seed=seed, stray=False)
-        assert ladder_of(led) is not before
-        assert (ladder_of(led)._made_of, ladder_of(led).covered) == (made.covered, made.covered)
-        assert all(rung._entries is None for rung in ladder_of(led).rungs)
-        assert [rung._waiting for rung in ladder_of(led).rungs] == [waiting] * len(made.rungs)
+        assert value_index_of(led) is not before
+        assert (value_index_of(led)._made_of, value_index_of(led).covered) == (made.covered, made.covered)
+        assert all(level._entries is None for level in value_index_of(led).levels)
+        assert [level._waiting for level in value_index_of(led).levels] == [waiting] * len(made.levels)
         led.keep_snapshot(seed)
     ask_for_the_best(led)
-    assert any(rung._entries is not None for rung in ladder_of(led).rungs)
+    assert any(level._entries is not None for level in value_index_of(led).levels)
 
-    corrected = ladder_of(led)
+    corrected = value_index_of(led)
     led.replace_many("web", "documents", seed=30, names=CHANGES[1], drop=False, kinds=BUCKETS)
-    assert ladder_of(led) is corrected, "where other columns differ it is shared"
+    assert value_index_of(led) is corrected, "where other columns differ it is shared"
     led.replace_many("web", "documents", seed=31, names=CHANGES[0], drop=False, kinds=BUCKETS)
-    assert not has_ladder(led)
+    assert not has_value_index(led)
     ask_for_the_best(led)
-    assert ladder_of(led)._made_of == ladder_of(led).covered == table_of(led.index).rows.base.length
+    assert value_index_of(led)._made_of == value_index_of(led).covered == table_of(led.index).rows.base.length

@@ -23,8 +23,8 @@ from bucketquery.storage import table as tables
 from bucketquery.storage.packed_rows import Layout, Packed, layout_of
 from bucketquery.storage.segment import Segment
 from bucketquery.storage.table import Table
-from bucketquery.value_index import block_counts as tally
-from bucketquery.value_index import value_index as ladders
+from bucketquery.value_index import block_counts
+from bucketquery.value_index import value_index as value_indexes
 
 JOB = "web"
 SPAN_S = 300
@@ -107,24 +107,26 @@ def ask_together(patch: pytest.MonkeyPatch, *, small_rows: int, few_changed: int
 
 
 def lead_by_value(patch: pytest.MonkeyPatch, *, behind: int = 0, sparsest: int = 1) -> None:
-    """Let few rows be searched as many are: by ladders, tallies and short looks, where comparing all is as quick.
+    """Search few rows as many are: by value indexes, block counts and short looks.
+
+    Comparing all would be as quick.
 
     Args:
         patch: undoes it.
-        behind: how many rows a ladder may be behind before it is kept up.
-        sparsest: how many rows the sparsest rung has about.
+        behind: how many rows a value index may be behind before it is kept up.
+        sparsest: how many rows the sparsest level has about.
     """
-    # The segment of nothing is one for all, and so are ladders that it had.
-    patch.setattr(segments, "_LADDER_ROWS", 1)
+    # The segment of nothing is one for all, and so are value indexes that it had.
+    patch.setattr(segments, "_VALUE_INDEX_ROWS", 1)
     patch.setattr(segments, "_BEHIND", behind)
-    patch.setattr(ladders, "_SPARSEST", sparsest)
+    patch.setattr(value_indexes, "_SPARSEST", sparsest)
     for name, value in {"_FEW": 0, "_SELDOM": 0, "_BLOCK": 4, "_CLASSES": 7}.items():
-        patch.setattr(tally, name, value)
+        patch.setattr(block_counts, name, value)
     patch.setattr(matches, "_FEW_ROWS", 0)
     patch.setattr(matches, "_SMALLEST_LOOK", 2)
     patch.setattr(searches, "_FEW_MATCHES", 0)
     patch.setattr(searches, "_FIRST_LOOK", 2)
-    patch.setattr(kernels, "_FEW_MERITS", 0)
+    patch.setattr(kernels, "_FEW_SORT_KEYS", 0)
 
 
 def address(array: Array) -> int:
@@ -138,7 +140,7 @@ def addresses(base: Segment) -> dict[str, int]:
     arrays: dict[str, Array] = {**base.columns}
     if not isinstance(base.columns, Packed):
         arrays |= {f"present {name}": mask for name, mask in base.present.items()}
-    arrays |= {f"texts of {name}": texts for name, texts in base.texts.items()}
+    arrays |= {f"texts of {name}": texts for name, texts in base.dictionaries.items()}
     for name, lists in base.lists.items():
         arrays |= {f"rows of {name}": lists.rows, f"values of {name}": lists.values}
     return {name: address(array) for name, array in arrays.items()}
@@ -164,8 +166,8 @@ def stored(source: Table | Segment) -> list[tuple[Any, ...]]:
     """Everything that is stored, in identity order, read row by row."""
     if isinstance(source, Segment):
         return [row_of(source, row) for row in range(source.length)]
-    base, dead = source.rows.base, set(source.rows.dead.tolist())
-    live = [row_of(base, row) for row in range(base.length) if row not in dead]
+    base, deleted = source.rows.base, set(source.rows.deleted.tolist())
+    live = [row_of(base, row) for row in range(base.length) if row not in deleted]
     return sorted(live + stored(source.rows.head), key=lambda values: values[:2])
 
 

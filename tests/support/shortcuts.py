@@ -12,8 +12,7 @@ from bucketquery.search import many_jobs as many
 from bucketquery.search import plan, search
 from bucketquery.search import threshold as matches
 from bucketquery.storage import segment, table
-from bucketquery.value_index import block_counts as tally
-from bucketquery.value_index import value_index as ladder
+from bucketquery.value_index import block_counts, value_index
 from support.helpers import ask_together, limit_heads
 
 #: How a search may be run: as users have it, by its shortcuts wherever that can be, or without any.
@@ -26,26 +25,26 @@ OF_MANY: Final = frozenset(many.SHORTCUTS)
 #: Below which limits shortcuts are not worth their while, and what the limits are lowered to; one is drawn of each.
 _LIMITS: Mapping[tuple[ModuleType, str], tuple[float, ...]] = {
     # Of one row at least: the segment of nothing is one for all tables, and no place for what is known of any.
-    (segment, "_LADDER_ROWS"): (1,),
+    (segment, "_VALUE_INDEX_ROWS"): (1,),
     (segment, "_BEHIND"): (0, 1, 5, 1024),
     (segment, "_BEHIND_SHARE"): (1, 4, 64),
-    (ladder, "_SPARSEST"): (1, 2, 4),
-    (ladder, "_SAMPLE"): (4, 16_384),
-    (ladder, "_STEP"): (2, 4),
-    (ladder, "_MOST_WAITING"): (0, 1, 4),
-    (tally, "_FEW"): (0, 5),
-    (tally, "_SELDOM"): (0, 1),
-    (tally, "_BLOCK"): (2, 8),
-    (tally, "_CLASSES"): (1, 3, 7),
-    (tally, "_SAMPLE"): (4, 16_384),
-    (tally, "_BEHIND_SHARE"): (1, 16),
+    (value_index, "_SPARSEST"): (1, 2, 4),
+    (value_index, "_SAMPLE"): (4, 16_384),
+    (value_index, "_STEP"): (2, 4),
+    (value_index, "_MOST_WAITING"): (0, 1, 4),
+    (block_counts, "_FEW"): (0, 5),
+    (block_counts, "_SELDOM"): (0, 1),
+    (block_counts, "_BLOCK"): (2, 8),
+    (block_counts, "_CLASSES"): (1, 3, 7),
+    (block_counts, "_SAMPLE"): (4, 16_384),
+    (block_counts, "_BEHIND_SHARE"): (1, 16),
     (matches, "_FEW_ROWS"): (0,),
     (matches, "_SMALLEST_LOOK"): (1, 4),
     (search, "_FEW_MATCHES"): (0,),
     (search, "_MARGIN"): (0.1, 1.25),
     (table, "_ROWS_PER_COPY"): (0, 2, 32),
     (search, "_FIRST_LOOK"): (1, 4),
-    (kernels, "_FEW_MERITS"): (0, 512),
+    (kernels, "_FEW_SORT_KEYS"): (0, 512),
     (many, "_DEEP"): (0, 3),
 }
 

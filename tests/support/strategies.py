@@ -146,7 +146,7 @@ def apply_history(history: Iterable[Batch]) -> list[Document]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Tally:
+class BlockCounts:
     """What a commit of one batch should say about it."""
 
     inserted: int
@@ -155,7 +155,7 @@ class Tally:
     skipped: Mapping[str, int]
 
 
-def tally(before: Mapping[Name, Document], batch: Batch, *, keep_documents: bool = True) -> Tally:
+def block_counts(before: Mapping[Name, Document], batch: Batch, *, keep_documents: bool = True) -> BlockCounts:
     """The counts of a commit: each identity once, as inserted, replaced or unchanged; other result types by name."""
     after = apply_batch({}, batch)
     known = [name for name in after if name in before]
@@ -169,7 +169,7 @@ def tally(before: Mapping[Name, Document], batch: Batch, *, keep_documents: bool
         if not fits(document):
             kind = document.get("result_type") or ""
             skipped[kind] = skipped.get(kind, 0) + 1
-    return Tally(
+    return BlockCounts(
         inserted=len(after) - len(known), replaced=len(known) - unchanged, unchanged=unchanged, skipped=skipped
     )
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from bucketquery.answers.buckets import bucket_bodies, bucket_values
-from bucketquery.answers.columnar_json import plain_buckets_json
+from bucketquery.answers.columnar_json import columnar_buckets_json
 from bucketquery.answers.common import kept_documents, timestamp_strings
 from bucketquery.model.encoding import encoded
 from bucketquery.model.instants import FIRST_MS, LAST_MS
@@ -133,7 +133,7 @@ def test_plain_buckets_are_json_straight_from_their_columns(
         some = Selection(found.view, rows_of_page)
         documents = kept_documents(some)
         expected = encoded(bucket_bodies(job_id, some, documents, human=False))
-        assert plain_buckets_json(job_id, some, documents) == expected
+        assert columnar_buckets_json(job_id, some, documents) == expected
 
 
 @pytest.mark.parametrize(
@@ -144,7 +144,7 @@ def test_few_and_nested_buckets_are_json_by_way_of_bodies(nested: dict[str, Any]
     """Straight from the columns that would be no quicker, or more than they hold."""
     found = Selection.of(segment([*rows(0, max(0, count - 1)), *[bucket(99, **nested)] * min(1, count)]))
     assert len(found) == count
-    assert plain_buckets_json(JOB, found, kept_documents(found)) is None
+    assert columnar_buckets_json(JOB, found, kept_documents(found)) is None
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from bucketquery.ingest.checks import Unfit
 from bucketquery.model.instants import FIRST_MS, LAST_MS
 from bucketquery.model.schema import BUCKET, Field
 from bucketquery.storage import packed_rows as packed
-from bucketquery.storage.sparse_lists import Lists
+from bucketquery.storage.sparse_lists import SparseLists
 
 INT64_MAX = 2**63 - 1
 
@@ -115,7 +115,7 @@ def columns(timestamps: list[int], counts: list[int | None]) -> dict[str, Column
 
 def chunk(jobs: list[int], timestamps: list[int], counts: list[int | None], events: list[tuple[str, ...]]) -> Chunk:
     """A chunk of such buckets."""
-    lists = {"bucket_influencers": Lists.of_tuples([]), "scheduled_events": Lists.of_tuples(events)}
+    lists = {"bucket_influencers": SparseLists.of_tuples([]), "scheduled_events": SparseLists.of_tuples(events)}
     return Chunk.of(np.array(jobs, dtype=np.int64), columns(timestamps, counts), lists)
 
 

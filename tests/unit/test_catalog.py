@@ -107,11 +107,11 @@ def test_ids_are_sorted_once_for_each_set_of_jobs() -> None:
     assert [*old.ids()] == ["a", "b"]
 
 
-def fleet_of(index: ResultsIndex, jobs: Sequence[str]) -> Any:
+def combined_of(index: ResultsIndex, jobs: Sequence[str]) -> Any:
     """Who of some jobs is asked together, and whose results the newest commit has there."""
-    rolls = index.snapshot()._catalog.muster(jobs, BUCKET)
-    assert rolls is not None
-    return rolls[0].fleet, rolls[0].table.rows.length, sorted(rolls[0].others)
+    splits = index.snapshot()._catalog.combine(jobs, BUCKET)
+    assert splits is not None
+    return splits[0].combined, splits[0].table.rows.length, sorted(splits[0].others)
 
 
 def test_few_jobs_are_asked_one_by_one() -> None:
@@ -121,9 +121,9 @@ def test_few_jobs_are_asked_one_by_one() -> None:
     for job_id in known:
         index.put_job(job_id)
     catalog = index.snapshot()._catalog
-    assert catalog.muster(known[: _MANY - 1], BUCKET) is None
-    assert catalog.muster(known[:_MANY], BUCKET) is None
-    assert catalog.muster(known[: _MANY + 1], BUCKET) is not None
+    assert catalog.combine(known[: _MANY - 1], BUCKET) is None
+    assert catalog.combine(known[:_MANY], BUCKET) is None
+    assert catalog.combine(known[: _MANY + 1], BUCKET) is not None
 
 
 def test_small_jobs_are_asked_together(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -132,68 +132,68 @@ def test_small_jobs_are_asked_together(monkeypatch: pytest.MonkeyPatch) -> None:
     index = ResultsIndex()
     index.put_job("idle")
     index.upsert([bucket(row, job_id=job_id) for job_id, rows in (("a", 1), ("b", 2), ("c", 3)) for row in range(rows)])
-    _, length, others = fleet_of(index, ("a", "b", "c", "idle", "nobody"))
+    _, length, others = combined_of(index, ("a", "b", "c", "idle", "nobody"))
     assert (length, others) == (3, ["c", "nobody"])
 
 
-def test_a_fleet_serves_until_many_jobs_have_changed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_combined_serves_until_many_jobs_have_changed(monkeypatch: pytest.MonkeyPatch) -> None:
     """Jobs that changed, went or came are asked one by one meanwhile, in older snapshots too."""
     ask_together(monkeypatch, small_rows=10, few_changed=2)
     index = ResultsIndex()
     jobs = tuple("abcdef")
     index.upsert([bucket(0, job_id=job_id) for job_id in jobs])
     before = index.snapshot()
-    fleet, length, others = fleet_of(index, jobs)
+    combined, length, others = combined_of(index, jobs)
     assert (length, others) == (6, [])
     index.put_job("a", bucket_span=5)  # its results stay as they are
-    assert fleet_of(index, jobs) == (fleet, 6, [])
+    assert combined_of(index, jobs) == (combined, 6, [])
     index.upsert([bucket(1, job_id="a")])
-    assert fleet_of(index, jobs) == (fleet, 5, ["a"])
-    assert fleet_of(index, jobs) == (fleet, 5, ["a"])
+    assert combined_of(index, jobs) == (combined, 5, ["a"])
+    assert combined_of(index, jobs) == (combined, 5, ["a"])
     index.delete_job("b")
-    assert fleet_of(index, jobs) == (fleet, 4, ["a", "b"])
-    (roll,) = before._catalog.muster(jobs, BUCKET) or ()
-    assert (roll.fleet, roll.table.rows.length, roll.others) == (fleet, 6, ())
+    assert combined_of(index, jobs) == (combined, 4, ["a", "b"])
+    (split,) = before._catalog.combine(jobs, BUCKET) or ()
+    assert (split.combined, split.table.rows.length, split.others) == (combined, 6, ())
     index.upsert([bucket(0, job_id="new")])
-    newer, length, others = fleet_of(index, jobs)
-    assert newer is not fleet
+    newer, length, others = combined_of(index, jobs)
+    assert newer is not combined
     assert (length, others) == (6, ["b"])
-    # Each keeps what served it, so that nobody who asks both in turn has fleets made again and again.
-    (roll,) = before._catalog.muster(jobs, BUCKET) or ()
-    assert (roll.fleet, roll.table.rows.length, roll.others) == (fleet, 6, ())
+    # Each keeps what served it, so that nobody who asks both in turn has combined tables made again and again.
+    (split,) = before._catalog.combine(jobs, BUCKET) or ()
+    assert (split.combined, split.table.rows.length, split.others) == (combined, 6, ())
 
 
 def test_changed_jobs_are_asked_together_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    """In a fleet of their own, made once for a commit; large and unknown ones are left for a search each."""
+    """In a combined table of their own, made once for a commit; large and unknown ones are left for a search each."""
     ask_together(monkeypatch, small_rows=3, few_changed=100)
     index = ResultsIndex()
     jobs = ("a", "b", "c", "grows", "gone", "new", "large", "nobody")
     index.upsert([bucket(0, job_id=job_id) for job_id in jobs[:5]])
-    fleet_of(index, jobs)
+    combined_of(index, jobs)
     index.delete_job("gone")
     index.upsert([bucket(1, job_id=job_id) for job_id in ("a", "b", "new")])
     index.upsert([bucket(row, job_id=job_id) for job_id in ("grows", "large") for row in range(1, 5)])
     catalog = index.snapshot()._catalog
-    first, second = catalog.muster(jobs, BUCKET) or ()
+    first, second = catalog.combine(jobs, BUCKET) or ()
     assert (first.table.rows.length, sorted(first.others)) == (
         1,
         ["a", "b", "gone", "grows", "large", "new", "nobody"],
     )
     assert (second.table.rows.length, sorted(second.others)) == (5, ["gone", "grows", "large", "nobody"])
-    _, again = catalog.muster(("b", "new"), BUCKET) or ()
-    assert again.fleet is not second.fleet
+    _, again = catalog.combine(("b", "new"), BUCKET) or ()
+    assert again.combined is not second.combined
     assert again.table.rows.length == 3
-    assert catalog.muster(jobs, BUCKET) == (first, second)
-    assert len(catalog.muster(("c", "a"), BUCKET) or ()) == 1
+    assert catalog.combine(jobs, BUCKET) == (first, second)
+    assert len(catalog.combine(("c", "a"), BUCKET) or ()) == 1
 
 
-def test_a_fleet_keeps_no_large_job_alive(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_combined_keeps_no_large_job_alive(monkeypatch: pytest.MonkeyPatch) -> None:
     """Only the tables of small jobs, which it reads from, whatever else those have."""
     ask_together(monkeypatch, small_rows=2, few_changed=100)
     for large in ("bucket", "record"):
         index = ResultsIndex()
         index.upsert([bucket(0, job_id="a"), *(bucket(row, job_id="b", result_type=large) for row in range(100))])
-        fleet_of(index, ("a", "b"))
+        combined_of(index, ("a", "b"))
         job = index.snapshot()._catalog.get("b")
         assert job is not None
         timestamps = ref(next(iter(job.tables.values())).base.columns["timestamp"])

@@ -1,4 +1,4 @@
-"""Fleets: the results of many jobs as one table, and who of them is asked there."""
+"""Combined tables: the results of many jobs as one table, and who of them is asked there."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from bucketquery import ResultsIndex
-from bucketquery.jobs.combined_table import Fleet
+from bucketquery.jobs.combined_table import CombinedTable
 from bucketquery.model.schema import BUCKET, INFLUENCER, RECORD, Kind, Schema
-from bucketquery.storage.row_copies import joined, segment_row
+from bucketquery.storage.row_copies import copy_rows, segment_row
 from bucketquery.storage.selection import Selection
 from bucketquery.storage.table import Table
 from support.helpers import bucket, limit_heads, record
@@ -27,19 +27,21 @@ def tables_of(*batches: Sequence[Document], kind: Kind = "bucket") -> dict[str, 
     return {job.job_id: job.tables[kind] for job in index.snapshot()._catalog if kind in job.tables}
 
 
-def fleet_of(tables: Mapping[str, Table | None], kind: Kind = "bucket") -> Fleet:
-    """The fleet of some jobs."""
+def combined_of(tables: Mapping[str, Table | None], kind: Kind = "bucket") -> CombinedTable:
+    """The combined table of some jobs."""
     job_ids = sorted(tables)
-    return Fleet.of(SCHEMAS[kind], job_ids, [tables[job_id] for job_id in job_ids])
+    return CombinedTable.of(SCHEMAS[kind], job_ids, [tables[job_id] for job_id in job_ids])
 
 
-def whole(fleet: Fleet, jobs: Sequence[str], stale: frozenset[str] = frozenset()) -> list[tuple[str, int, int]]:
-    """Job, timestamp and span of all rows of some jobs, in the order of the fleet's table."""
-    roll = fleet.roll(jobs, stale)
-    rows = roll.table.rows.at(0, roll.table.rows.length)
-    shown = Selection(roll.table.rows, rows)
+def whole(
+    combined: CombinedTable, jobs: Sequence[str], stale: frozenset[str] = frozenset()
+) -> list[tuple[str, int, int]]:
+    """Job, timestamp and span of all rows of some jobs, in the order of the combined table's table."""
+    split = combined.split(jobs, stale)
+    rows = split.table.rows.at(0, split.table.rows.length)
+    shown = Selection(split.table.rows, rows)
     numbers = np.arange(rows.start, rows.stop) if isinstance(rows, slice) else rows
-    job_ids = [roll.fleet.job_of(row) for row in numbers.tolist()]
+    job_ids = [split.combined.job_of(row) for row in numbers.tolist()]
     return list(zip(job_ids, shown.column("timestamp").tolist(), shown.column("bucket_span").tolist(), strict=True))
 
 
@@ -50,11 +52,11 @@ def test_rows_go_by_time_span_and_job() -> None:
         [bucket(0, job_id=job_id, bucket_span=span) for job_id, span in (("a", 300), ("c", 60), ("a", 60))],
     )
     expected = [("a", 0, 60), ("b", 0, 60), ("c", 0, 60), ("a", 0, 300), ("a", 300_000, 60)]
-    assert whole(fleet_of(tables), ("a", "b", "c")) == expected
+    assert whole(combined_of(tables), ("a", "b", "c")) == expected
 
 
-def test_a_fleet_has_what_lives_in_base_and_head(monkeypatch: pytest.MonkeyPatch) -> None:
-    """And says where each row is in the table of its job; dead rows are not there."""
+def test_a_combined_has_what_lives_in_base_and_head(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And says where each row is in the table of its job; deleted rows are not there."""
     limit_heads(monkeypatch, 4)
     first = [bucket(row, job_id=job_id, anomaly_score=1.0) for job_id in ("a", "b") for row in range(6)]
     changed = [
@@ -62,15 +64,15 @@ def test_a_fleet_has_what_lives_in_base_and_head(monkeypatch: pytest.MonkeyPatch
         bucket(9, job_id="b", is_interim=True),
     ]
     tables = tables_of(first, changed)
-    assert len(tables["a"].rows.dead) == 1
-    fleet = fleet_of({**tables, "nothing": None})
-    roll = fleet.roll(("a", "b", "nothing"), frozenset())
-    assert roll.others == ()
-    assert (roll.table.rows.length, roll.table.final().length) == (13, 12)
-    base = roll.table.rows.base
+    assert len(tables["a"].rows.deleted) == 1
+    combined = combined_of({**tables, "nothing": None})
+    split = combined.split(("a", "b", "nothing"), frozenset())
+    assert split.others == ()
+    assert (split.table.rows.length, split.table.final().length) == (13, 12)
+    base = split.table.rows.base
     for row in range(base.length):
-        job_id, segment, own = fleet.place(row)
-        assert job_id == fleet.job_of(row)
+        job_id, segment, own = combined.place(row)
+        assert job_id == combined.job_of(row)
         for name in base.columns:
             stored, there = base.values(name, np.array([row])), segment.values(name, np.array([own]))
             assert repr(stored.tolist()) == repr(there.tolist())
@@ -83,12 +85,12 @@ def test_a_fleet_has_what_lives_in_base_and_head(monkeypatch: pytest.MonkeyPatch
 
 
 def test_texts_of_many_jobs_have_one_dictionary() -> None:
-    """Each job has its own codes, and those of the fleet compare across jobs."""
+    """Each job has its own codes, and those of the combined table compare across jobs."""
     tables = tables_of(
         [record(0, job_id="a", by_field_value="z"), record(0, job_id="b", by_field_value="y"), record(0, job_id="c")],
         kind="record",
     )
-    base = fleet_of(tables, "record").roll(("a", "b", "c"), frozenset()).table.rows.base
+    base = combined_of(tables, "record").split(("a", "b", "c"), frozenset()).table.rows.base
     assert base.values("by_field_value", slice(0, 3)).tolist() == ["z", "y", None]
     assert base.column("by_field_value").tolist() == [1, 0, -1]
     assert base.dictionary("by_field_value").tolist() == ["y", "z"]
@@ -96,24 +98,24 @@ def test_texts_of_many_jobs_have_one_dictionary() -> None:
 
 
 def test_some_jobs_are_asked_alone_of_all() -> None:
-    """In a fleet of their rows; those that are not its own are asked one by one."""
+    """In a combined table of their rows; those that are not its own are asked one by one."""
     tables = tables_of(
         [bucket(row, job_id=job_id, event_count=row or None) for row in (1, 0) for job_id in ("a", "b", "c")],
         [bucket(3, job_id="b", scheduled_events=["x"])],
     )
-    fleet = fleet_of(tables)
+    combined = combined_of(tables)
     jobs = ("c", "nobody", "b")
-    assert whole(fleet, jobs) == [
+    assert whole(combined, jobs) == [
         ("b", 0, 300),
         ("c", 0, 300),
         ("b", 300_000, 300),
         ("c", 300_000, 300),
         ("b", 900_000, 300),
     ]
-    roll = fleet.roll(jobs, frozenset())
-    assert roll.others == ("nobody",)
-    assert roll.fleet.place(0)[0] == "b"
-    base = roll.table.rows.base
+    split = combined.split(jobs, frozenset())
+    assert split.others == ("nobody",)
+    assert split.combined.place(0)[0] == "b"
+    base = split.table.rows.base
     lacking = base.missing("event_count", slice(0, 5))
     assert lacking is not None
     assert lacking.tolist() == [True, True, False, False, True]
@@ -124,32 +126,32 @@ def test_some_jobs_are_asked_alone_of_all() -> None:
 def test_stale_jobs_are_asked_one_by_one() -> None:
     """If they are asked at all; the answer is remembered for a question and a commit."""
     tables = tables_of([bucket(row, job_id=job_id) for row in range(2) for job_id in ("a", "b", "c")])
-    fleet = fleet_of(tables)
+    combined = combined_of(tables)
     jobs, stale = ("a", "b"), frozenset({"b", "c"})
-    assert whole(fleet, jobs, stale) == [("a", 0, 300), ("a", 300_000, 300)]
-    roll = fleet.roll(jobs, stale)
-    assert roll.others == ("b",)
-    assert fleet.roll(jobs, stale) is fleet.roll((*jobs,), frozenset(sorted(stale))) is roll
-    other = fleet.roll(jobs, frozenset({"a"}))
+    assert whole(combined, jobs, stale) == [("a", 0, 300), ("a", 300_000, 300)]
+    split = combined.split(jobs, stale)
+    assert split.others == ("b",)
+    assert combined.split(jobs, stale) is combined.split((*jobs,), frozenset(sorted(stale))) is split
+    other = combined.split(jobs, frozenset({"a"}))
     assert other.others == ("a",)
-    assert other.fleet is roll.fleet
-    assert fleet.roll(("c",), stale).table.rows.length == 0
+    assert other.combined is split.combined
+    assert combined.split(("c",), stale).table.rows.length == 0
 
 
 def test_few_answers_are_remembered() -> None:
     """Else whoever asks for other jobs each time would fill the memory."""
-    fleet = fleet_of(tables_of([bucket(0, job_id="a")]))
+    combined = combined_of(tables_of([bucket(0, job_id="a")]))
     for number in range(20):
-        fleet.roll(("a", str(number)), frozenset())
-    assert len(fleet._rolls) == len(fleet._asked) == 4
+        combined.split(("a", str(number)), frozenset())
+    assert len(combined._splits) == len(combined._asked) == 4
 
 
-def test_a_fleet_may_have_nothing() -> None:
+def test_a_combined_may_have_nothing() -> None:
     """No job at all, or none with results."""
     for tables in ({}, {"a": None}):
-        fleet = fleet_of(tables)
-        assert fleet.roll(("a",), frozenset()).table.rows.length == 0
-        assert len(fleet.roll(("a",), frozenset()).table.rows.base.columns) == len(BUCKET.columns)
+        combined = combined_of(tables)
+        assert combined.split(("a",), frozenset()).table.rows.length == 0
+        assert len(combined.split(("a",), frozenset()).table.rows.base.columns) == len(BUCKET.columns)
 
 
 def test_rows_are_joined_from_many_segments() -> None:
@@ -162,9 +164,9 @@ def test_rows_are_joined_from_many_segments() -> None:
         kind="record",
     )
     places = [segment_row(tables[job_id].rows, 0) for job_id in ("b", "a", "b")]
-    found = Selection.of(joined(RECORD, places))
+    found = Selection.of(copy_rows(RECORD, places))
     assert found.column("by_field_value").tolist() == [None, "x", None]
     assert found.column("function").tolist() == ["mean", None, "mean"]
     assert repr(found.column("record_score").tolist()) == "[nan, 1.5, nan]"
     assert [bool(rest) for rest in found.lists("")] == [False, True, False]
-    assert joined(BUCKET, []).length == 0
+    assert copy_rows(BUCKET, []).length == 0

@@ -65,7 +65,7 @@ def test_dead_and_late_records_are_told_apart(monkeypatch: pytest.MonkeyPatch) -
             record(2, 1, probability=0.1, is_interim=True),
         ],
     )
-    assert len(found.rows.dead) == 1
+    assert len(found.rows.deleted) == 1
     assert found.rows.head.length == 3
     assert shown(expand(buckets(1, 2), found, exclude_interim=False)) == [[(1, 0), (1, 2)], [(2, 1), (2, 0)]]
     assert shown(expand(buckets(1, 2), found, exclude_interim=True)) == [[(1, 0), (1, 2)], [(2, 0)]]
@@ -113,7 +113,7 @@ def test_a_bucket_has_a_most(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("late", [False, True])
 def test_a_page_has_a_most(monkeypatch: pytest.MonkeyPatch, late: bool) -> None:
-    """Counted after each bucket's own most, without the dead, before any record is gathered."""
+    """Counted after each bucket's own most, without the deleted, before any record is gathered."""
     limit_heads(monkeypatch, 100)
     monkeypatch.setattr(room, "MOST_OF_A_BUCKET", 3)
     documents = [record(row, detector) for row in range(4) for detector in range(5)]

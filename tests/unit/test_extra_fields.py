@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from bucketquery.ingest.checks import Unfit
-from bucketquery.ingest.extra_fields import DEEPEST, json_value, packed, part, rest_of, unpacked
+from bucketquery.ingest.extra_fields import DEEPEST, extra_fields_of, json_value, packed, part, unpacked
 from bucketquery.model.schema import INFLUENCER, RECORD
 from support.helpers import record
 
@@ -24,14 +24,14 @@ class Text(str):
 
 def kept(**fields: Any) -> dict[str, Any]:
     """What comes back of the rest of a record."""
-    (parts,) = unpacked([rest_of(RECORD, record(0, **fields))])
+    (parts,) = unpacked([extra_fields_of(RECORD, record(0, **fields))])
     return parts
 
 
 def refusal(**fields: Any) -> Unfit:
     """Why a record cannot be stored."""
     with pytest.raises(Unfit) as caught:
-        rest_of(RECORD, record(0, **fields))
+        extra_fields_of(RECORD, record(0, **fields))
     return caught.value
 
 
@@ -46,8 +46,8 @@ def nested(levels: int) -> list[Any]:
 def test_what_has_a_column_is_not_kept_twice() -> None:
     """Nor the job and the type; a record without anything else has no rest."""
     columns = {field.name: None for field in RECORD.columns}
-    assert rest_of(RECORD, {**columns, "job_id": "web", "result_type": "record"}) == ""
-    assert rest_of(INFLUENCER, {"influencer_field_name": "a", "influencer_score": 5.0}) == ""
+    assert extra_fields_of(RECORD, {**columns, "job_id": "web", "result_type": "record"}) == ""
+    assert extra_fields_of(INFLUENCER, {"influencer_field_name": "a", "influencer_score": 5.0}) == ""
     assert packed({}) == ""
     assert unpacked(["", (), '{"a":1}']) == [{}, {}, {"a": 1}]
     assert unpacked([]) == []
@@ -186,7 +186,7 @@ def test_a_key_that_is_no_text_is_refused() -> None:
     """In a document as in what is nested."""
     document: Any = {5: 1}
     with pytest.raises(Unfit, match="must have text for its keys, not int"):
-        rest_of(RECORD, document)
+        extra_fields_of(RECORD, document)
 
 
 def test_a_copy_is_kept() -> None:
@@ -216,7 +216,7 @@ def test_a_documented_field_is_never_taken_for_an_unknown_one(name: str) -> None
     """Whatever a key's class says of its hash: its text decides, so it is checked as that field or it is refused."""
     document = {key: value for key, value in record(0).items() if key != name} | {Stranger(name): "x"}
     with contextlib.suppress(Unfit):
-        assert name not in unpacked([rest_of(RECORD, document)])[0]
+        assert name not in unpacked([extra_fields_of(RECORD, document)])[0]
 
 
 def test_a_path_is_told_in_few_words() -> None:

@@ -418,8 +418,8 @@ def test_what_is_no_list_is_refused_of_one_document_as_of_many(name: str, given:
 
 
 @pytest.mark.parametrize("score", [5.0, 90.0])
-def test_a_failed_write_leaves_no_row_on_a_ladder(monkeypatch: pytest.MonkeyPatch, score: float) -> None:
-    """Where it was about to be published its first rows were there already, and a ladder had caught up with them."""
+def test_a_failed_write_leaves_no_row_on_a_value_index(monkeypatch: pytest.MonkeyPatch, score: float) -> None:
+    """An interrupted publication leaves its first rows behind, and a value index that has caught up with them."""
     index = ResultsIndex()
     index.upsert(rows(0, 3_000, anomaly_score=50.0))
     query = BucketQuery(jobs=JOB, anomaly_score=75)

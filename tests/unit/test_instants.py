@@ -16,8 +16,8 @@ from bucketquery.model.instants import (
     LAST_MS,
     LONGEST_TEXT,
     MOST_STEPS,
+    InstantRange,
     NowMath,
-    Stretch,
     instant_ms,
     read_calendar,
     read_instant,
@@ -56,10 +56,10 @@ class NotATime(datetime):
     __hash__ = datetime.__hash__
 
 
-def read(value: object) -> Stretch:
+def read(value: object) -> InstantRange:
     """What a spelling without ``now`` covers."""
     found = read_instant(value, "timestamp", covers=True)
-    assert isinstance(found, Stretch)
+    assert isinstance(found, InstantRange)
     return found
 
 
@@ -103,7 +103,7 @@ def test_a_number_or_time_is_one_instant(value: object, moment: int) -> None:
     """Floored to milliseconds, exact however large; NumPy's years and months beyond ours are just out of range."""
     assert instant_ms(value) == moment
     clamped = min(max(moment, -(2**63)), INT64_MAX)
-    assert read(value) == Stretch(clamped, clamped)
+    assert read(value) == InstantRange(clamped, clamped)
 
 
 OTHERS: list[Any] = [
@@ -171,7 +171,7 @@ DATES = [
 @pytest.mark.parametrize(("text", "first", "covered"), DATES)
 def test_a_date_covers_what_it_leaves_out(text: str, first: int, covered: int) -> None:
     """From the first millisecond meant to the last; a month or day left out is the first."""
-    assert read_calendar(text) == read(text) == Stretch(first, first + covered - 1)
+    assert read_calendar(text) == read(text) == InstantRange(first, first + covered - 1)
 
 
 NO_DATES = [
@@ -275,7 +275,7 @@ def test_the_last_hour_ends_inside_the_years() -> None:
     assert (
         read_calendar("9999-12-31T23-00:30")
         == read("9999-12-31T23-00:30")
-        == Stretch(LAST_MS - 30 * 60_000 + 1, LAST_MS)
+        == InstantRange(LAST_MS - 30 * 60_000 + 1, LAST_MS)
     )
     with pytest.raises(OverflowError):
         read_calendar("9999-12-31T23-01:00")
@@ -303,7 +303,7 @@ EPOCHS = [
 @pytest.mark.parametrize(("text", "moment"), EPOCHS)
 def test_other_digits_are_epoch_milliseconds(text: str, moment: int) -> None:
     """Of any length but four, floored, clamped to int64."""
-    assert read(text) == Stretch(moment, moment)
+    assert read(text) == InstantRange(moment, moment)
 
 
 # ---- date math
@@ -339,7 +339,7 @@ ROUNDED = [
 ]
 
 
-def resolved(math: str) -> Stretch:
+def resolved(math: str) -> InstantRange:
     """What ``now`` with some math covers, at `NOW`."""
     found = read_instant(f"now{math}", "timestamp", covers=True)
     assert isinstance(found, NowMath)
@@ -348,7 +348,7 @@ def resolved(math: str) -> Stretch:
 
 @pytest.mark.parametrize("math", ["", *(math for math, _ in MATH)])
 def test_math_on_a_date_is_math_on_now(math: str) -> None:
-    """A date with ``||`` is settled when it is read; what it covers begins where ``now`` would be."""
+    """A date with ``||`` is resolved when it is read; what it covers begins where ``now`` would be."""
     anchored = read(f"2020-01-31T13:45:30.250Z||{math}")
     assert anchored == resolved(math)
 
@@ -358,18 +358,18 @@ def test_steps_are_taken_one_by_one(math: str, moment: int) -> None:
     """Months and years keep the day, or take the month's last."""
     expected = moment if "/" not in math else None
     assert resolved(math).first == moment
-    assert expected is None or resolved(math) == Stretch(moment, moment)
+    assert expected is None or resolved(math) == InstantRange(moment, moment)
 
 
 @pytest.mark.parametrize(("math", "first", "behind"), ROUNDED)
 def test_rounding_covers_the_unit(math: str, first: int, behind: int) -> None:
     """From its first millisecond to its last."""
-    assert resolved(math) == Stretch(first, behind - 1)
+    assert resolved(math) == InstantRange(first, behind - 1)
 
 
 def test_weeks_begin_on_monday_before_the_epoch_too() -> None:
     """The day before the epoch was a Wednesday."""
-    assert read("1969-12-31||/w") == Stretch(at(1969, 12, 29), at(1970, 1, 5) - 1)
+    assert read("1969-12-31||/w") == InstantRange(at(1969, 12, 29), at(1970, 1, 5) - 1)
 
 
 BAD_MATH = [
@@ -448,18 +448,18 @@ def test_epoch_digits_alone_may_lie_outside_the_years() -> None:
 
 def test_rounding_stays_inside_the_last_year() -> None:
     """The last unit of the calendar ends with the calendar."""
-    assert read("9999-12-31||/y") == Stretch(at(9999, 1, 1), LAST_MS)
-    assert read("9999-12-31||/M") == Stretch(at(9999, 12, 1), LAST_MS)
+    assert read("9999-12-31||/y") == InstantRange(at(9999, 1, 1), LAST_MS)
+    assert read("9999-12-31||/M") == InstantRange(at(9999, 12, 1), LAST_MS)
     assert read("0001||/w").first == FIRST_MS
 
 
 def test_a_bound_is_the_start_of_what_it_covers() -> None:
     """The last week of the calendar ends outside it, which only a lookup minds; so it is with ``now``."""
     monday = at(9999, 12, 27)
-    assert read_instant("9999-12-31||/w", "end") == Stretch(monday, monday)
+    assert read_instant("9999-12-31||/w", "end") == InstantRange(monday, monday)
     now = read_instant("now/w", "end")
     assert isinstance(now, NowMath)
-    assert now.resolve(LAST_MS, "end") == Stretch(monday, monday)
+    assert now.resolve(LAST_MS, "end") == InstantRange(monday, monday)
     with pytest.raises(LimitExceeded, match=r"\[timestamp\] leaves the years 0001 to 9999"):
         read("9999-12-31||/w")
 
@@ -469,10 +469,10 @@ def test_now_waits_for_the_clock() -> None:
     found = read_instant("now-1d", "start")
     assert isinstance(found, NowMath)
     assert found == read_instant("now-1d", "end")
-    assert found.resolve(DAY, "start") == found.resolve(DAY, "start") == Stretch(0, 0)
+    assert found.resolve(DAY, "start") == found.resolve(DAY, "start") == InstantRange(0, 0)
     with pytest.raises(LimitExceeded) as caught:
         found.resolve(FIRST_MS, "timestamp")
     assert (caught.value.field, caught.value.value) == ("timestamp", "now-1d")
     bare = read_instant("now", "start")
     assert isinstance(bare, NowMath)
-    assert bare.resolve(2**80, "start") == Stretch(2**80, 2**80)
+    assert bare.resolve(2**80, "start") == InstantRange(2**80, 2**80)

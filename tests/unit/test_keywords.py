@@ -5,7 +5,7 @@ from random import Random
 import numpy as np
 import pytest
 
-from bucketquery.storage.keywords import MISSING, NO_TEXTS, compact, decoded, encoded, in_terms_of, merged
+from bucketquery.storage.keywords import MISSING, NO_KEYWORDS, compact, decoded, encoded, merged, translate
 
 TEXTS = ["", "A", "a", "aa", "b", "é", "\uffff", "\U00010000", "\ud800"]
 SOME: list[list[str | None]] = [
@@ -37,7 +37,7 @@ def test_codes_of_another_dictionary_compare_as_texts(mine: list[str | None], ot
     """Less, equal or greater as the texts are; what is missing is below all, and equal to itself."""
     codes, dictionary = encoded(mine)
     other_codes, other_dictionary = encoded(others)
-    terms = in_terms_of(dictionary, other_codes, other_dictionary).tolist()
+    terms = translate(dictionary, other_codes, other_dictionary).tolist()
 
     def key(text: str | None) -> tuple[bool, str]:
         return text is not None, text or ""
@@ -65,7 +65,7 @@ def test_two_dictionaries_become_one(mine: list[str | None], others: list[str | 
 def test_a_dictionary_is_in_its_own_terms() -> None:
     """Without a look at any text."""
     codes, dictionary = encoded(["b", None, "a"])
-    assert in_terms_of(dictionary, codes, dictionary) is codes
+    assert translate(dictionary, codes, dictionary) is codes
     both, own, theirs = merged(dictionary, dictionary)
     assert both is dictionary
     assert own is None
@@ -84,13 +84,13 @@ def test_what_no_row_uses_goes(count: int, rows: list[int]) -> None:
     assert texts.tolist() == [f"{text:03}" for text in sorted({*rows} - {MISSING})]
     if len(texts) == count:
         assert texts is dictionary
-    assert compact(codes[:0], NO_TEXTS)[1] is NO_TEXTS
+    assert compact(codes[:0], NO_KEYWORDS)[1] is NO_KEYWORDS
 
 
 def test_many_texts_are_as_few() -> None:
     """Random columns of random texts, merged one after the other."""
     rng = Random(5)
-    dictionary = NO_TEXTS
+    dictionary = NO_KEYWORDS
     columns: list[tuple[list[str | None], list[int]]] = []
     for _ in range(30):
         texts = [rng.choice([None, *TEXTS, str(rng.randrange(200))]) for _ in range(rng.randrange(30))]

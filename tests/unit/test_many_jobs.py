@@ -9,7 +9,7 @@ import pytest
 from bucketquery import BucketQuery, InfluencerQuery, RecordQuery, ResultsIndex
 from bucketquery.errors import LimitExceeded, NotFound, UnknownJob
 from bucketquery.model.schema import Int64s
-from bucketquery.queries.queries import AnyQuery, settle
+from bucketquery.queries.queries import AnyQuery, resolve
 from bucketquery.search import many_jobs as many
 from bucketquery.search.many_jobs import expand_jobs, scan_jobs, search_jobs
 from bucketquery.search.search import search
@@ -75,7 +75,7 @@ def a_query(rng: Random) -> BucketQuery:
     )
 
 
-@pytest.mark.parametrize("shortcuts", [(), ("fleet",), ("deep",), ("fleet", "deep")], ids=str)
+@pytest.mark.parametrize("shortcuts", [(), ("combined",), ("deep",), ("combined", "deep")], ids=str)
 @pytest.mark.parametrize("few_changed", [0, 1_000])
 def test_many_jobs_are_answered_as_one_table(
     shortcuts: Sequence[str], few_changed: int, monkeypatch: pytest.MonkeyPatch
@@ -125,7 +125,7 @@ def test_the_job_is_the_last_key_of_all_kinds(
 
 
 def test_the_first_unknown_job_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    """By whichever way they are asked, also where a job is gone of which a fleet still has results."""
+    """By whichever way they are asked, also where a job is gone of which a combined table still has results."""
     for together in (False, True):
         with monkeypatch.context() as patch:
             if together:
@@ -176,8 +176,8 @@ def test_a_scan_copies_some_rows_at_a_time(monkeypatch: pytest.MonkeyPatch) -> N
     index = ResultsIndex()
     index.upsert([bucket(row, job_id=job_id) for row in range(5) for job_id in ("a", "b")])
     query = BucketQuery(jobs=["a", "b"], desc=True)
-    catalog, question = index.snapshot()._catalog, settle(query, lambda: 0)
-    parts = list(scan_jobs(catalog, query.jobs, question, by_job=False))
+    catalog, resolved = index.snapshot()._catalog, resolve(query, lambda: 0)
+    parts = list(scan_jobs(catalog, query.jobs, resolved, by_job=False))
     assert [len(part.job_ids) for part in parts] == [4, 4, 2]
     scanned = [(found.job_id, found.timestamp // STEP) for found in index.scan(query)]
     assert scanned == [(job_id, row) for row in (4, 3, 2, 1, 0) for job_id in ("b", "a")]
@@ -218,7 +218,7 @@ def test_each_bucket_brings_the_records_of_its_own_job() -> None:
     bodies = index.search(query).to_dict()["buckets"]
     assert [[each["job_id"] for each in found.get("records", [])] for found in bodies] == [["a", "a"], ["b"], [], ["b"]]
     catalog = index.snapshot()._catalog
-    rows, _, _ = search_jobs(catalog, query.jobs, settle(query, lambda: 0), by_job=False)
+    rows, _, _ = search_jobs(catalog, query.jobs, resolve(query, lambda: 0), by_job=False)
     records, ends = expand_jobs(catalog, rows, exclude_interim=False, most=4).records()
     assert (len(records), ends) == (4, [0, 2, 3, 3, 4])
     with pytest.raises(LimitExceeded, match="would bring 4 records to one page, more than 3"):
@@ -231,5 +231,5 @@ def test_the_plan_tells_that_there_were_several_searches() -> None:
     index.upsert([bucket(row, job_id=job_id, anomaly_score=50.0) for row in range(3) for job_id in ("a", "b")])
     page = index.search(BucketQuery(jobs=["a", "b"], anomaly_score=1))
     assert page.explain()["path"] == "jobs"
-    assert page.explain()["rows_looked_at"] >= page.count == 6
+    assert page.explain()["rows_read"] >= page.count == 6
     assert repr(page) == "<BucketPage: 6 of 6 buckets of several jobs at commit 1>"

@@ -48,11 +48,11 @@ NAMES = {
 
 @pytest.fixture(scope="module")
 def index() -> ResultsIndex:
-    """A base of full and empty rows in turn, dead rows, and a head."""
+    """A base of full and empty rows in turn, deleted rows, and a head."""
     found = ResultsIndex()
     found.upsert([bucket(row, **(FULL if row % 2 else {})) for row in range(20)])
     found.upsert([bucket(11, event_count=9), bucket(12, bucket_span=60, **FULL), bucket(30, is_interim=True)])
-    assert len(table_of(found).rows.dead) == 1
+    assert len(table_of(found).rows.deleted) == 1
     assert table_of(found).rows.head.length == 3
     return found
 
@@ -323,44 +323,44 @@ EXPLAINED: list[tuple[dict[str, Any], str, str | None]] = [
 def test_a_page_explains_how_it_was_found(
     many: ResultsIndex, asked: dict[str, Any], path: str, column: str | None
 ) -> None:
-    """What led; and what it says of rungs and rows is what these rows are."""
+    """What led; and what it says of levels and rows is what these rows are."""
     page = many.get_buckets(job_id=JOB, **asked)
     told = page.explain()
-    assert list(told) == ["path", "column", "rungs", "rows_looked_at", "rows_matched"]
+    assert list(told) == ["path", "column", "levels", "rows_read", "rows_matched"]
     assert (told["path"], told["column"], told["rows_matched"]) == (path, column, page.count)
     window = many.get_buckets(job_id=JOB, **{name: asked[name] for name in ("start", "end") if name in asked}, size=0)
     scores = table_of(many).rows.base.column("anomaly_score")
     threshold = asked.get("anomaly_score", 0)
     if path == "time":
-        assert (told["rungs"], told["rows_looked_at"]) == ((), 0)
+        assert (told["levels"], told["rows_read"]) == ((), 0)
     elif path == "scan":
-        assert told["rungs"] == ()
-        assert told["rows_looked_at"] >= window.count
+        assert told["levels"] == ()
+        assert told["rows_read"] >= window.count
     elif path == "threshold":
-        (edge,) = told["rungs"]
-        assert not ((scores >= threshold) & (scores < edge)).any(), "the rung has all that match"
+        (edge,) = told["levels"]
+        assert not ((scores >= threshold) & (scores < edge)).any(), "the level has all that match"
         if threshold == edge:
-            assert told["rows_looked_at"] == (page.count if "sort" in asked else 0)
+            assert told["rows_read"] == (page.count if "sort" in asked else 0)
         else:
-            assert page.count <= told["rows_looked_at"] < MANY // 3
+            assert page.count <= told["rows_read"] < MANY // 3
     else:
-        edge = told["rungs"][-1]
+        edge = told["levels"][-1]
         values = page.column(column or "")
         assert (values >= edge).all() if asked.get("desc") else (values <= edge).all()
-        assert len(page) <= told["rows_looked_at"] < MANY
-        if len(told["rungs"]) == 2:
-            assert not ((scores >= threshold) & (scores < told["rungs"][0])).any()
+        assert len(page) <= told["rows_read"] < MANY
+        if len(told["levels"]) == 2:
+            assert not ((scores >= threshold) & (scores < told["levels"][0])).any()
 
 
-def test_the_marks_of_severity_are_rungs(many: ResultsIndex) -> None:
+def test_the_marks_of_severity_are_levels(many: ResultsIndex) -> None:
     """Where fewer rows are at or above one than a quarter of all, nothing is compared at it."""
     for mark in (3.0, 25.0, 50.0, 75.0):
         told = many.get_buckets(job_id=JOB, anomaly_score=mark).explain()
-        assert (told["path"], told["rungs"], told["rows_looked_at"]) == ("threshold", (mark,), 0)
+        assert (told["path"], told["levels"], told["rows_read"]) == ("threshold", (mark,), 0)
 
 
 def test_few_rows_are_compared(index: ResultsIndex) -> None:
-    """A ladder is no help to them."""
+    """A value index is no help to them."""
     for asked, column in (
         ({"anomaly_score": 1.0}, "anomaly_score"),
         ({"sort": "event_count"}, "event_count"),
@@ -368,7 +368,7 @@ def test_few_rows_are_compared(index: ResultsIndex) -> None:
     ):
         page = index.get_buckets(job_id=JOB, **asked)
         told = page.explain()
-        assert (told["path"], told["column"], told["rungs"]) == ("scan", column, ())
+        assert (told["path"], told["column"], told["levels"]) == ("scan", column, ())
         assert told["rows_matched"] == page.count
 
 
@@ -396,4 +396,4 @@ def test_what_was_looked_at_in_vain_is_told_too() -> None:
     index.upsert_columns(columns, job_id=JOB)
     page = index.get_buckets(job_id=JOB, anomaly_score=75, sort="processing_time_ms", desc=True, size=10)
     assert (page.count, page.explain()["path"]) == (1_000, "threshold")
-    assert page.explain()["rows_looked_at"] == size + page.count
+    assert page.explain()["rows_read"] == size + page.count

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from bucketquery.errors import InvalidQuery, LimitExceeded
-from bucketquery.model.instants import FIRST_MS, LAST_MS, NowMath, Stretch
+from bucketquery.model.instants import FIRST_MS, LAST_MS, InstantRange, NowMath
 from bucketquery.model.schema import BUCKET, INFLUENCER, MAPPED, NESTED_FIELDS, RECORD, TEXT_FIELDS, Schema
 from bucketquery.queries.parameters import (
     MOST_JOBS,
@@ -20,11 +20,11 @@ from bucketquery.queries.parameters import (
     read_boolean,
     read_boolean_text,
     read_bound,
+    read_canonical_instant,
     read_double,
     read_integer,
     read_job_id,
     read_jobs,
-    read_kept_instant,
     read_now,
     read_page,
     read_score,
@@ -121,22 +121,22 @@ def test_unset_has_three_spellings() -> None:
 def test_a_bound_is_itself_whichever_integer_spells_it(moment: int) -> None:
     """Python's integers inside the years are not looked at twice; nothing else comes of that."""
     spelled: Any = np.int64(moment)
-    assert read_bound(moment, "start") == read_bound(spelled, "start") == (moment, Stretch(moment, moment))
+    assert read_bound(moment, "start") == read_bound(spelled, "start") == (moment, InstantRange(moment, moment))
 
 
 def test_a_bound_is_kept_as_it_can_be_asked_again() -> None:
     """Text as it is, anything else in milliseconds; the instant whose number means unset as a date."""
     assert read_bound("2020", "start")[0] == "2020"
-    assert read_bound(np.datetime64(5, "ms"), "start") == (5, Stretch(5, 5))
+    assert read_bound(np.datetime64(5, "ms"), "start") == (5, InstantRange(5, 5))
     kept, read = read_bound(datetime(1969, 12, 31, 23, 59, 59, 999_000, tzinfo=UTC), "start")
-    assert read == Stretch(-1, -1)
+    assert read == InstantRange(-1, -1)
     assert not is_unset(kept)
-    assert read_bound(kept, "start") == (kept, Stretch(-1, -1))
+    assert read_bound(kept, "start") == (kept, InstantRange(-1, -1))
 
 
 def test_kept_text_is_plain_text() -> None:
     """Text of somebody's own class is not kept."""
-    kept, read = read_kept_instant(Text("now"), "timestamp")
+    kept, read = read_canonical_instant(Text("now"), "timestamp")
     assert type(kept) is str
     assert isinstance(read, NowMath)
 

@@ -15,8 +15,8 @@ from bucketquery.errors import InvalidQuery, LimitExceeded
 from bucketquery.model.instants import FIRST_MS, LAST_MS
 from bucketquery.model.schema import BUCKET
 from bucketquery.queries.client_keywords import client_query
-from bucketquery.queries.queries import BucketQuery, settle
-from bucketquery.queries.resolved import Question
+from bucketquery.queries.queries import BucketQuery, resolve
+from bucketquery.queries.resolved import ResolvedQuery
 
 DEFAULTS: dict[str, Any] = {
     "jobs": ("web",),
@@ -31,7 +31,7 @@ DEFAULTS: dict[str, Any] = {
     "size": 100,
     "timestamp": None,
 }
-OPEN = Question(
+OPEN = ResolvedQuery(
     start=FIRST_MS,
     end=LAST_MS + 1,
     threshold=None,
@@ -134,7 +134,7 @@ def test_a_query_is_a_value() -> None:
     )
     for travelled in (pickle.loads(pickle.dumps(query)), copy.copy(query), copy.deepcopy(query)):
         assert travelled == query
-        assert settle(travelled, lambda: 0) == settle(query, lambda: 0)
+        assert resolve(travelled, lambda: 0) == resolve(query, lambda: 0)
     for name in DEFAULTS:
         with pytest.raises(AttributeError):
             setattr(query, name, None)
@@ -161,7 +161,7 @@ def test_the_instant_minus_one_survives_replace_and_pickle(side: str) -> None:
     expected = OPEN._replace(**{side: -1})  # type: ignore[arg-type] # the same
     for same in (query, query.replace(size=100), pickle.loads(pickle.dumps(query))):
         assert same == query
-        assert settle(same, no_clock) == expected
+        assert resolve(same, no_clock) == expected
 
 
 BAD: list[tuple[str, Any]] = [
@@ -191,37 +191,37 @@ def test_a_bad_parameter_is_named(name: str, value: Any) -> None:
 # ---- what is asked
 
 
-def test_a_question_without_now_is_settled_once() -> None:
+def test_a_question_without_now_is_resolved_once() -> None:
     """The clock is not read, and the question is made with the query."""
     query = BucketQuery(jobs="web")
-    assert settle(query, no_clock) == OPEN
-    assert settle(query, no_clock) is settle(query, no_clock)
+    assert resolve(query, no_clock) == OPEN
+    assert resolve(query, no_clock) is resolve(query, no_clock)
 
 
 def test_a_question_on_now_reads_the_clock_once() -> None:
     """For both bounds together, at each search anew."""
     query = BucketQuery(jobs="web", start="now-1s", end="now")
     instants = iter((5_000, 9_000))
-    assert settle(query, instants.__next__)[:2] == (4_000, 5_000)
-    assert settle(query, instants.__next__)[:2] == (8_000, 9_000)
+    assert resolve(query, instants.__next__)[:2] == (4_000, 5_000)
+    assert resolve(query, instants.__next__)[:2] == (8_000, 9_000)
 
 
 def test_bounds_mean_the_start_of_what_text_covers() -> None:
     """Neither is rounded up; far instants are clamped to where something can be stored."""
     query = BucketQuery(jobs="web", start="1970-01-02", end="1970-01-03T00||/M")
-    assert settle(query, no_clock)[:2] == (86_400_000, 0)
+    assert resolve(query, no_clock)[:2] == (86_400_000, 0)
     far = BucketQuery(jobs="web", start=-(2**70), end=2**70)
-    assert settle(far, no_clock) == OPEN
+    assert resolve(far, no_clock) == OPEN
     behind = BucketQuery(jobs="web", start=LAST_MS + 5, end="-99999999999999999999")
-    assert settle(behind, no_clock)[:2] == (LAST_MS + 1, FIRST_MS)
+    assert resolve(behind, no_clock)[:2] == (LAST_MS + 1, FIRST_MS)
 
 
 def test_a_threshold_is_asked_only_above_zero() -> None:
     """Zero, less and NaN let buckets without a score match too."""
     for nothing in (0, -0.0, -5, math.nan, -math.inf):
-        assert settle(BucketQuery(jobs="web", anomaly_score=nothing), no_clock).threshold is None
+        assert resolve(BucketQuery(jobs="web", anomaly_score=nothing), no_clock).threshold is None
     for something in (5e-324, 100, math.inf):
-        assert settle(BucketQuery(jobs="web", anomaly_score=something), no_clock).threshold == something
+        assert resolve(BucketQuery(jobs="web", anomaly_score=something), no_clock).threshold == something
 
 
 def test_a_lookup_asks_for_the_first_of_its_stretch() -> None:
@@ -236,17 +236,17 @@ def test_a_lookup_asks_for_the_first_of_its_stretch() -> None:
         is_lookup=True,
         exclude_interim_records=True,
     )
-    assert settle(query, no_clock) == expected
-    assert settle(BucketQuery(jobs="web", timestamp=-1), no_clock)[:2] == (-1, 0)
-    assert settle(BucketQuery(jobs="web", timestamp="now/d"), lambda: 5)[:2] == (0, 86_400_000)
-    assert settle(BucketQuery(jobs="web", timestamp=2**70), no_clock)[:2] == (LAST_MS + 1, LAST_MS + 1)
+    assert resolve(query, no_clock) == expected
+    assert resolve(BucketQuery(jobs="web", timestamp=-1), no_clock)[:2] == (-1, 0)
+    assert resolve(BucketQuery(jobs="web", timestamp="now/d"), lambda: 5)[:2] == (0, 86_400_000)
+    assert resolve(BucketQuery(jobs="web", timestamp=2**70), no_clock)[:2] == (LAST_MS + 1, LAST_MS + 1)
 
 
 def test_math_that_leaves_the_years_at_search_is_named() -> None:
     """Which parameter it was is known then too."""
     query = BucketQuery(jobs="web", end="now+1y")
     with pytest.raises(LimitExceeded) as caught:
-        settle(query, lambda: LAST_MS)
+        resolve(query, lambda: LAST_MS)
     assert (caught.value.field, caught.value.value) == ("end", "now+1y")
 
 

@@ -73,15 +73,15 @@ def test_the_best_are_those_of_sorting(
     dtype: str, values: list[Any], desc: bool, few: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The greatest first; equal ones as they come, or all turned around; whether all are ordered or some are picked."""
-    monkeypatch.setattr(kernels, "_FEW_MERITS", few)
+    monkeypatch.setattr(kernels, "_FEW_SORT_KEYS", few)
     rng = Random(9)
     for length in (1, 2, 5, 40, 700):
         for given in ([rng.choice(values) for _ in range(length)], [values[0]] * length):
-            merits: Array = np.array(given, dtype=dtype)
+            sort_keys: Array = np.array(given, dtype=dtype)
             expected = sorted(range(length)[::-1] if desc else range(length), key=given.__getitem__, reverse=True)
             for need in {1, min(2, length), length // 2 + 1, length}:
-                assert best(merits, need, desc=desc).tolist() == expected[:need]
-            assert merits.tolist() == given, "they are not modified"
+                assert best(sort_keys, need, desc=desc).tolist() == expected[:need]
+            assert sort_keys.tolist() == given, "they are not modified"
 
 
 @pytest.mark.parametrize("desc", [False, True])

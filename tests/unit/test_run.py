@@ -19,7 +19,7 @@ from bucketquery import (
 from bucketquery.answers.run import page_of, results_of
 from bucketquery.errors import NotFound
 from bucketquery.jobs.job import Job
-from bucketquery.queries.queries import AnyQuery, settle
+from bucketquery.queries.queries import AnyQuery, resolve
 from support.helpers import JOB, STEP, bucket, record
 
 BLAMED = [{"influencer_field_name": "bucket_time"}]
@@ -40,12 +40,12 @@ def job(*documents: dict[str, Any]) -> Job:
 
 def page(of: Job, query: AnyQuery) -> Any:
     """The page of a query."""
-    return page_of(of, query, settle(query, lambda: 0), sequence=7, has_documents=True)
+    return page_of(of, query, resolve(query, lambda: 0), sequence=7, has_documents=True)
 
 
 def every(of: Job, query: AnyQuery) -> list[Any]:
     """Every match of a query."""
-    return list(results_of(of, query, settle(query, lambda: 0)))
+    return list(results_of(of, query, resolve(query, lambda: 0)))
 
 
 @pytest.mark.parametrize(("query", "page_type", "value_type"), KINDS, ids=lambda entry: getattr(entry, "__name__", ""))

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from bucketquery.model.schema import RECORD
-from bucketquery.queries.queries import BucketQuery, RecordQuery, settle
-from bucketquery.queries.resolved import Question
+from bucketquery.queries.queries import BucketQuery, RecordQuery, resolve
+from bucketquery.queries.resolved import ResolvedQuery
 from bucketquery.search import search as searches
 from bucketquery.search.plan import Plan
 from bucketquery.search.search import scan, search
@@ -30,9 +30,9 @@ SORTS = (
 )
 
 
-def question(**parameters: Any) -> Question:
+def resolved(**parameters: Any) -> ResolvedQuery:
     """What is asked of the job."""
-    return settle(BucketQuery(jobs=JOB, **parameters), lambda: 0)
+    return resolve(BucketQuery(jobs=JOB, **parameters), lambda: 0)
 
 
 def identities(rows: Selection) -> list[tuple[int, int]]:
@@ -42,7 +42,7 @@ def identities(rows: Selection) -> list[tuple[int, int]]:
 
 
 def history(rng: Random, length: int) -> list[list[dict[str, Any]]]:
-    """Batches that leave dead rows, a head on both sides of the base, interim rows everywhere."""
+    """Batches that leave deleted rows, a head on both sides of the base, interim rows everywhere."""
     batches = [rows(0, length)]
     for _ in range(length):
         row = rng.choice((rng.randrange(-2, length), length + rng.randrange(3)))
@@ -103,7 +103,7 @@ def test_every_page_is_that_of_filter_sort_and_slice(
                     }
                     expected = evaluate(documents, BucketQuery(jobs=JOB, **asked))
                     whole = [(shown["timestamp"], shown["bucket_span"]) for shown in expected["buckets"]]
-                    everything = question(**asked)
+                    everything = resolved(**asked)
                     for from_, size in ((0, 100), (1, 2), (3, 10**30), (10**30, 5), (0, 0), (len(whole), 5)):
                         page, count, _ = search(found, everything._replace(from_=from_, size=size))
                         assert count == expected["count"]
@@ -111,17 +111,17 @@ def test_every_page_is_that_of_filter_sort_and_slice(
 
 
 def test_a_page_in_time_order_touches_no_row_it_does_not_show() -> None:
-    """Where nothing dead and nothing of the head lies between it is a slice, forwards or backwards."""
+    """Where nothing deleted and nothing of the head lies between it is a slice, forwards or backwards."""
     found = table(rows(0, 40), [bucket(3, event_count=1), bucket(30, bucket_span=60)])
-    assert search(found, question(start=5 * STEP, end=20 * STEP, from_=2, size=5))[0].rows == slice(7, 12)
-    assert search(found, question(start=5 * STEP, end=20 * STEP, from_=2, size=5, desc=True))[0].rows == slice(
+    assert search(found, resolved(start=5 * STEP, end=20 * STEP, from_=2, size=5))[0].rows == slice(7, 12)
+    assert search(found, resolved(start=5 * STEP, end=20 * STEP, from_=2, size=5, desc=True))[0].rows == slice(
         17, 12, -1
     )
-    assert search(found, question(end=2 * STEP, desc=True))[0].rows == slice(1, None, -1)
-    assert search(found, question(size=0))[0].rows == slice(0, 0)
-    assert search(found, question(size=0))[1] == 41
-    assert not isinstance(search(found, question(size=5))[0].rows, slice)
-    assert isinstance(search(found, question(timestamp=0))[0].rows, slice)
+    assert search(found, resolved(end=2 * STEP, desc=True))[0].rows == slice(1, None, -1)
+    assert search(found, resolved(size=0))[0].rows == slice(0, 0)
+    assert search(found, resolved(size=0))[1] == 41
+    assert not isinstance(search(found, resolved(size=5))[0].rows, slice)
+    assert isinstance(search(found, resolved(timestamp=0))[0].rows, slice)
 
 
 def test_keywords_are_ordered_as_their_utf_8_is() -> None:
@@ -132,7 +132,7 @@ def test_keywords_are_ordered_as_their_utf_8_is() -> None:
         keys = [(max if desc else min)(some).encode() if some else b"" for some in (each or [] for each in events)]
         having = sorted((row for row in range(8) if keys[row]), key=lambda row: (keys[row], row), reverse=desc)
         expected = having + ([5, 2] if desc else [2, 5])
-        page = search(found, question(sort="scheduled_events", desc=desc))
+        page = search(found, resolved(sort="scheduled_events", desc=desc))
         assert [timestamp // STEP for timestamp, _ in identities(page[0])] == expected
 
 
@@ -140,7 +140,7 @@ def test_keywords_are_ordered_as_their_utf_8_is() -> None:
 @pytest.mark.parametrize("sort", ["timestamp", "anomaly_score"])
 @pytest.mark.parametrize("exclude_interim", [False, True])
 def test_a_scan_is_the_page_of_everything(desc: bool, sort: str, exclude_interim: bool) -> None:
-    """In parts of some thousand rows, whatever the paging says; heads, dead rows and equal times at the cuts too."""
+    """In parts of some thousand rows, whatever the paging says; heads, deleted rows and equal times at the cuts too."""
     scores = np.arange(3 * SCAN_ROWS) % 7
     found = table(
         [bucket(row // 2, bucket_span=60 + row % 2, anomaly_score=float(score)) for row, score in enumerate(scores)],
@@ -154,7 +154,7 @@ def test_a_scan_is_the_page_of_everything(desc: bool, sort: str, exclude_interim
         {"start": 9, "end": 3},
         {"start": SCAN_ROWS // 2 * STEP, "end": SCAN_ROWS // 2 * STEP + 1},
     ):
-        asked = question(**window, sort=sort, desc=desc, exclude_interim=exclude_interim, from_=5, size=1)
+        asked = resolved(**window, sort=sort, desc=desc, exclude_interim=exclude_interim, from_=5, size=1)
         parts = list(scan(found, asked))
         whole = search(found, asked._replace(from_=0, size=10**9))
         assert [identity for part in parts for identity in identities(part)] == identities(whole[0])
@@ -164,13 +164,13 @@ def test_a_scan_is_the_page_of_everything(desc: bool, sort: str, exclude_interim
 
 def test_a_scan_of_nothing_yields_nothing() -> None:
     """Of an empty table and of a lookup that finds nothing."""
-    assert [identities(part) for part in scan(table(), question())] == [[]]
-    assert [identity for part in scan(table(rows(0, 3)), question(timestamp=1)) for identity in identities(part)] == []
-    assert list(scan(table(), question(sort="event_count"))) == []
+    assert [identities(part) for part in scan(table(), resolved())] == [[]]
+    assert [identity for part in scan(table(rows(0, 3)), resolved(timestamp=1)) for identity in identities(part)] == []
+    assert list(scan(table(), resolved(sort="event_count"))) == []
 
 
 def test_a_thousand_spans_of_one_time_are_paged_in_order() -> None:
-    """Within one timestamp the span decides, whichever of them are dead or in the head."""
+    """Within one timestamp the span decides, whichever of them are deleted or in the head."""
     spans = [*range(1, 1_001)]
     found = table(
         [bucket(0, bucket_span=span) for span in spans if span % 3],
@@ -179,9 +179,9 @@ def test_a_thousand_spans_of_one_time_are_paged_in_order() -> None:
     assert found.rows.length == 1_000
     for desc in (False, True):
         for from_ in (0, 1, 499, 995):
-            page = search(found, question(from_=from_, size=10, desc=desc))
+            page = search(found, resolved(from_=from_, size=10, desc=desc))
             assert [span for _, span in identities(page[0])] == (spans[::-1] if desc else spans)[from_ : from_ + 10]
-        assert search(found, question(timestamp=0, desc=desc))[1] == 1_000
+        assert search(found, resolved(timestamp=0, desc=desc))[1] == 1_000
 
 
 # ---- led by value
@@ -233,7 +233,7 @@ def growing(rng: Random, ask: Any) -> Iterator[tuple[Table, list[Document]]]:
 def test_what_is_led_by_value_is_that_of_filter_sort_and_slice(
     head_rows: int, behind: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Of the newest table and of older ones, whose ladders were made before, since, or never."""
+    """Of the newest table and of older ones, whose value indexes were made before, since, or never."""
     lead_by_value(monkeypatch, behind=behind)
     limit_heads(monkeypatch, head_rows, 4)
     rng = Random(head_rows + behind)
@@ -251,7 +251,7 @@ def test_what_is_led_by_value_is_that_of_filter_sort_and_slice(
                 "from_": rng.choice((0, 0, 1, 30)),
                 "size": rng.choice((0, 1, 5, 100)),
             }
-            page, count, plan = search(found, question(**asked))
+            page, count, plan = search(found, resolved(**asked))
             paths.add(plan.path)
             if documents is not None:
                 expected = evaluate(documents, BucketQuery(jobs=JOB, **asked))
@@ -284,7 +284,7 @@ def test_records_led_by_value_are_those_of_filter_sort_and_slice(monkeypatch: py
                     query = RecordQuery(
                         jobs=JOB, sort=sort, desc=desc, record_score=threshold, size=9, start=start, end=end
                     )
-                    page, count, plan = search(found, settle(query, lambda: 0))
+                    page, count, plan = search(found, resolve(query, lambda: 0))
                     expected = evaluate(documents, query)
                     assert count == expected["count"]
                     assert list(zip(page.column("timestamp"), page.column("detector_index"), strict=True)) == [
@@ -311,12 +311,12 @@ PLANS: list[tuple[dict[str, Any], Plan]] = [
     # By time nothing is read; the final rows are a view of their own.
     ({}, Plan("time")),
     ({"exclude_interim": True, "start": 5 * STEP, "from_": 9}, Plan("time")),
-    # A threshold that is a rung, one between rungs, one that no rung serves.
+    # A threshold that is a level, one between levels, one that no level serves.
     ({"anomaly_score": 75}, Plan("threshold", "anomaly_score", (75.0,))),
     ({"anomaly_score": 80}, Plan("threshold", "anomaly_score", (75.0,), 1_024 + 400)),
     ({"anomaly_score": 80, "size": 0}, Plan("threshold", "anomaly_score", (75.0,), 1_024)),
     ({"anomaly_score": 74, "size": 0}, Plan("scan", "anomaly_score", (), 4_096)),
-    # The best are on the sparsest rung that has them; a threshold above the rest of the rung leads by itself.
+    # The best are on the sparsest level that has them; a threshold above the rest of the level leads by itself.
     # Of everything the first 128 are found at once, and kept for whoever asks next.
     ({"sort": "event_count", "desc": True, "size": 20, "start": 0}, Plan("order", "event_count", (4_032.0,), 64)),
     ({"sort": "event_count", "size": 20, "start": 0}, Plan("order", "event_count", (63.0,), 64)),
@@ -348,6 +348,6 @@ PLANS: list[tuple[dict[str, Any], Plan]] = [
 
 @pytest.mark.parametrize(("asked", "plan"), PLANS, ids=repr)
 def test_a_plan_tells_what_led(spread: Table, asked: dict[str, Any], plan: Plan) -> None:
-    """Which rungs were read, and how many rows were compared."""
-    found = search(spread, question(**{"size": 100, **asked}))[2]
+    """Which levels were read, and how many rows were compared."""
+    found = search(spread, resolved(**{"size": 100, **asked}))[2]
     assert found == plan

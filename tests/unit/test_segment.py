@@ -12,8 +12,8 @@ from bucketquery.storage import segment as segments
 from bucketquery.storage.gather import gather
 from bucketquery.storage.segment import Segment
 from bucketquery.storage.single_row_writes import append, row_at
-from bucketquery.storage.sparse_lists import Lists
-from bucketquery.value_index.value_index import Ladder, merits_of
+from bucketquery.storage.sparse_lists import SparseLists
+from bucketquery.value_index.value_index import ValueIndex, sort_keys_of
 from support.helpers import (
     FULL,
     STEP,
@@ -292,7 +292,7 @@ ARRAYS = [array(), array(0), array(5, 4, 3), array(1, 1, 0), array(0, 1, 2, 3, 4
 @pytest.mark.parametrize("asked", [*SLICES, *ARRAYS], ids=repr)
 def test_lists_are_taken_in_the_order_asked_for(asked: slice | Int64s) -> None:
     """Empty where a row has none; a slice may run backwards, an array be in any order."""
-    lists = Lists(array(1, 2, 5, 99), Lists.of_tuples([("b",), ("c",), ("f",), ("garbage",)]).values, 3)
+    lists = SparseLists(array(1, 2, 5, 99), SparseLists.of_tuples([("b",), ("c",), ("f",), ("garbage",)]).values, 3)
     expected = [(), ("b",), ("c",), (), (), ("f",)]
     wanted = expected[asked] if isinstance(asked, slice) else [expected[row] for row in asked.tolist()]
     with_lists = Segment(BUCKET, 6, segment(rows(0, 6)).columns, {}, {}, {"scheduled_events": lists})
@@ -365,11 +365,17 @@ FAULTS: list[Callable[[Segment], object]] = [
     lambda found: setattr(found, "present", {"event_count": np.ones(2, dtype=np.bool_)}),
     lambda found: setattr(found, "present", {"event_count": np.zeros(3, dtype=np.bool_)}),
     lambda found: setattr(
-        found, "lists", {"scheduled_events": Lists(array(2, 1), Lists.of_tuples([("a",), ("b",)]).values, 2)}
+        found,
+        "lists",
+        {"scheduled_events": SparseLists(array(2, 1), SparseLists.of_tuples([("a",), ("b",)]).values, 2)},
     ),
-    lambda found: setattr(found, "lists", {"scheduled_events": Lists(array(-1), Lists.of_tuples([("a",)]).values, 1)}),
-    lambda found: setattr(found, "lists", {"scheduled_events": Lists(array(3), Lists.of_tuples([("a",)]).values, 1)}),
-    lambda found: setattr(found, "lists", {"scheduled_events": Lists(array(0), np.array([None]), 1)}),
+    lambda found: setattr(
+        found, "lists", {"scheduled_events": SparseLists(array(-1), SparseLists.of_tuples([("a",)]).values, 1)}
+    ),
+    lambda found: setattr(
+        found, "lists", {"scheduled_events": SparseLists(array(3), SparseLists.of_tuples([("a",)]).values, 1)}
+    ),
+    lambda found: setattr(found, "lists", {"scheduled_events": SparseLists(array(0), np.array([None]), 1)}),
 ]
 
 
@@ -439,7 +445,7 @@ def test_a_new_text_moves_its_own_column_only() -> None:
 def test_the_first_text_of_a_column_may_come_late() -> None:
     """Where no row had one there was no dictionary."""
     old = roomy_records(None, None)
-    assert "by_field_value" not in old.texts
+    assert "by_field_value" not in old.dictionaries
     new = old.append(records("a", first=2))
     new.check()
     assert texts_of(new, "by_field_value") == [None, None, "a"]
@@ -494,14 +500,14 @@ def test_a_segment_with_texts_travels() -> None:
     assert old.nbytes() > records(None, None, None).nbytes()
 
 
-# ---- ladders
+# ---- value indexes
 
 LED = ("anomaly_score", "event_count")
 
 
 @pytest.fixture
 def led(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Few rows have ladders, too, which may be ten rows behind and a quarter of their own more."""
+    """Few rows have value indexes, too, which may be ten rows behind and a quarter of their own more."""
     lead_by_value(monkeypatch, behind=10)
     monkeypatch.setattr(segments, "_BEHIND_SHARE", 4)
 
@@ -514,111 +520,115 @@ def scored(first: int, stop: int) -> list[dict[str, Any]]:
     ]
 
 
-def ladder_of(source: Segment, name: str = "anomaly_score", *, desc: bool = True) -> Ladder:
-    """The ladder that must be there."""
-    found = source.ladder(name, desc=desc)
+def value_index_of(source: Segment, name: str = "anomaly_score", *, desc: bool = True) -> ValueIndex:
+    """The value index that must be there."""
+    found = source.value_index(name, desc=desc)
     assert found is not None
     return found
 
 
 @pytest.mark.usefixtures("led")
-def test_a_ladder_is_made_once_for_each_order() -> None:
+def test_a_value_index_is_made_once_for_each_order() -> None:
     """When it is first asked for: of numbers of any dtype, forwards and backwards; of doubles missing ones too."""
     base = segment([*scored(0, 60), *({**given, "anomaly_score": None} for given in scored(60, 70))])
-    assert not base._ladders
+    assert not base._value_indexes
     found = {}
     for name in ("anomaly_score", "initial_anomaly_score", "event_count", "processing_time_ms", "is_interim"):
         assert (name in base.present) == (name == "is_interim")
         for desc in (False, True):
             if name in base.present:
-                assert base.ladder(name, desc=desc) is None
+                assert base.value_index(name, desc=desc) is None
                 continue
-            found[name, desc] = ladder = ladder_of(base, name, desc=desc)
-            assert ladder.covered == 70
-            ladder.check(merits_of(base.column(name), desc=desc))
-            assert ladder_of(base, name, desc=desc) is ladder
-    assert base._ladders == found
+            found[name, desc] = value_index = value_index_of(base, name, desc=desc)
+            assert value_index.covered == 70
+            value_index.check(sort_keys_of(base.column(name), desc=desc))
+            assert value_index_of(base, name, desc=desc) is value_index
+    assert base._value_indexes == found
     base.check()
-    edges = [rung.edge for rung in ladder_of(base).rungs]
+    edges = [level.edge for level in value_index_of(base).levels]
     assert 75.0 in edges, "the marks of severity are thresholds of the score"
 
 
-def test_few_rows_have_no_ladder() -> None:
+def test_few_rows_have_no_value_index() -> None:
     """They are compared as quickly."""
-    assert segment(scored(0, 60)).ladder("anomaly_score", desc=True) is None
+    assert segment(scored(0, 60)).value_index("anomaly_score", desc=True) is None
 
 
 @pytest.mark.usefixtures("led")
-def test_texts_and_what_may_be_missing_have_no_ladder() -> None:
+def test_texts_and_what_may_be_missing_have_no_value_index() -> None:
     """Their values do not compare as they are stored."""
     base = segment([record(row, function="mean", record_score=row) for row in range(40)], RECORD)
-    assert base.ladder("function", desc=True) is None
-    assert base.ladder("by_field_value", desc=True) is None
-    assert ladder_of(base, "record_score").best == 39.0
+    assert base.value_index("function", desc=True) is None
+    assert base.value_index("by_field_value", desc=True) is None
+    assert value_index_of(base, "record_score").best == 39.0
     gaps = segment([*scored(0, 40), bucket(40, anomaly_score=3.0)])
-    assert gaps.ladder("event_count", desc=True) is None
-    assert ladder_of(gaps).covered == 41
+    assert gaps.value_index("event_count", desc=True) is None
+    assert value_index_of(gaps).covered == 41
 
 
 @pytest.mark.usefixtures("led")
-def test_a_writer_keeps_ladders_up() -> None:
-    """Those that have fallen behind far enough, before others come; readers meanwhile take the ladder as it is."""
+def test_a_writer_keeps_value_indexes_up() -> None:
+    """Those that have fallen behind far enough, before others come; readers meanwhile take the value index as it is."""
     whole = scored(0, 100)
     made = with_room(whole[:60])
-    ladder = ladder_of(made)
-    by_count = ladder_of(made, "event_count", desc=False)
+    value_index = value_index_of(made)
+    by_count = value_index_of(made, "event_count", desc=False)
     near = made.append(segment(whole[60:69]))
-    assert ladder_of(near) is ladder, "nine rows are compared one by one"
+    assert value_index_of(near) is value_index, "nine rows are compared one by one"
     far = near.append(segment(whole[69:72]))
-    assert ladder_of(far) is ladder
-    kept_up = far.append(segment(whole[72:75]))
-    assert ladder_of(kept_up).covered == 72
-    assert ladder_of(kept_up, "event_count", desc=False).covered == 72
-    assert ladder_of(kept_up)._made_of == 60, "it was kept up, not made anew"
-    assert (ladder.covered, by_count.covered) == (60, 60)
-    for older in (made, near, far, kept_up):
+    assert value_index_of(far) is value_index
+    maintained_indexes = far.append(segment(whole[72:75]))
+    assert value_index_of(maintained_indexes).covered == 72
+    assert value_index_of(maintained_indexes, "event_count", desc=False).covered == 72
+    assert value_index_of(maintained_indexes)._made_of == 60, "it was kept up, not made anew"
+    assert (value_index.covered, by_count.covered) == (60, 60)
+    for older in (made, near, far, maintained_indexes):
         older.check()
-        assert ladder_of(older).covered == (72 if older is kept_up else 60), "no commit that may fail is seen in it"
-    ladder.check(made.column("anomaly_score"))
+        assert value_index_of(older).covered == (72 if older is maintained_indexes else 60), (
+            "no commit that may fail is seen in it"
+        )
+    value_index.check(made.column("anomaly_score"))
 
 
 @pytest.mark.usefixtures("led")
-def test_a_single_row_keeps_ladders_up_too() -> None:
+def test_a_single_row_keeps_value_indexes_up_too() -> None:
     """It is appended in a way of its own."""
     whole = segment(scored(0, 100)).packed()
     newest = with_room(scored(0, 70))
-    ladder_of(newest)
+    value_index_of(newest)
     for at in range(70, 100):
         newest = append(newest, layout(), row_at(whole, layout(), at))
     assert newest.length == 100
-    assert (ladder_of(newest).covered, ladder_of(newest)._made_of) == (90, 70)
+    assert (value_index_of(newest).covered, value_index_of(newest)._made_of) == (90, 70)
     newest.check()
 
 
 @pytest.mark.usefixtures("led")
-def test_a_ladder_too_far_behind_is_made_anew() -> None:
+def test_a_value_index_too_far_behind_is_made_anew() -> None:
     """Or one whose rows have become twice as many since it was made; by whoever asks."""
     whole = scored(0, 200)
     made = with_room(whole[:60])
-    ladder_of(made)
+    value_index_of(made)
     at_once = made.append(segment(whole[60:86]))
-    assert (ladder_of(at_once).covered, ladder_of(at_once)._made_of) == (86, 86), "25 are not too many, 26 are"
+    assert (value_index_of(at_once).covered, value_index_of(at_once)._made_of) == (86, 86), (
+        "25 are not too many, 26 are"
+    )
     newest = at_once
     for first in range(86, 176, 15):
         newest = newest.append(segment(whole[first : first + 15]))
         if newest.length < 173:
-            assert ladder_of(newest)._made_of == 86
+            assert value_index_of(newest)._made_of == 86
     outgrown = newest.append(segment(whole[176:178]))
-    assert (ladder_of(outgrown).covered, ladder_of(outgrown)._made_of) == (178, 178)
+    assert (value_index_of(outgrown).covered, value_index_of(outgrown)._made_of) == (178, 178)
     outgrown.check()
 
 
 @pytest.mark.usefixtures("led")
 @pytest.mark.parametrize("way", ["replace", "rescore"])
-def test_a_writer_corrects_ladders(way: str) -> None:
+def test_a_writer_corrects_value_indexes(way: str) -> None:
     """Of the columns in which something differs, each direction; the others, and those of older segments, stay."""
     base = with_room(scored(0, 60))
-    before = {(name, desc): ladder_of(base, name, desc=desc) for name in LED for desc in (False, True)}
+    before = {(name, desc): value_index_of(base, name, desc=desc) for name in LED for desc in (False, True)}
     changed = array(0, 17, 59)
     if way == "replace":
         others = [{**given, "anomaly_score": 88.5} for given in scored(0, 60) if given["timestamp"] // STEP in changed]
@@ -626,21 +636,21 @@ def test_a_writer_corrects_ladders(way: str) -> None:
     else:
         newest = base.rescore(changed, np.full(3, 88.5))
     for (name, desc), older in before.items():
-        assert ladder_of(base, name, desc=desc) is older
-        corrected = ladder_of(newest, name, desc=desc)
+        assert value_index_of(base, name, desc=desc) is older
+        corrected = value_index_of(newest, name, desc=desc)
         assert (corrected is older) == (name != "anomaly_score")
         assert corrected._made_of == 60
     newest.check()
     base.check()
     grown = newest.append(segment(scored(60, 72))).append(segment(scored(72, 74)))
-    assert ladder_of(grown).covered == 72
+    assert value_index_of(grown).covered == 72
     for each in (base, newest, grown):
         each.check()
 
 
 @pytest.mark.usefixtures("led")
 @pytest.mark.parametrize("way", ["replace", "rescore"])
-def test_many_changes_let_a_ladder_go(way: str) -> None:
+def test_many_changes_let_a_value_index_go(way: str) -> None:
     """It is made anew when it is asked for; where there was none, there is none."""
     base = with_room(scored(0, 60))
     changed = np.arange(16)
@@ -649,41 +659,41 @@ def test_many_changes_let_a_ladder_go(way: str) -> None:
         others = [{**given, "anomaly_score": 0.5} for given in scored(0, 16)]
         return older.replace(changed, segment(others)) if way == "replace" else older.rescore(changed, np.full(16, 0.5))
 
-    assert write(base)._ladders is None
-    older, _ = ladder_of(base), ladder_of(base, "event_count")
+    assert write(base)._value_indexes is None
+    older, _ = value_index_of(base), value_index_of(base, "event_count")
     newest = write(base)
-    assert [name for name, _ in newest._ladders or ()] == ["event_count"]
-    assert ladder_of(newest).best == 99.0
-    assert ladder_of(base) is older
+    assert [name for name, _ in newest._value_indexes or ()] == ["event_count"]
+    assert value_index_of(newest).best == 99.0
+    assert value_index_of(base) is older
     newest.check()
 
 
 @pytest.mark.usefixtures("led")
-def test_a_check_looks_at_ladders() -> None:
+def test_a_check_looks_at_value_indexes() -> None:
     """At those that know no more rows than the segment; of the others the newer segment knows."""
     base = with_room(scored(0, 60))
-    own = ladder_of(base, "event_count")
+    own = value_index_of(base, "event_count")
     later = base.append(segment(scored(60, 65)))
-    newer = ladder_of(later)
+    newer = value_index_of(later)
     assert (own.covered, newer.covered) == (60, 65)
-    assert base._ladders is later._ladders, "both begin with the same rows"
+    assert base._value_indexes is later._value_indexes, "both begin with the same rows"
     later.check()
-    newer.rungs[0].entries()[1][0] = -1
+    newer.levels[0].entries()[1][0] = -1
     with pytest.raises(AssertionError):
         later.check()
     base.check()
-    own.rungs[0].entries()[1][0] = -1
+    own.levels[0].entries()[1][0] = -1
     with pytest.raises(AssertionError):
         base.check()
 
 
 @pytest.mark.usefixtures("led")
-def test_ladders_have_bytes_and_do_not_travel() -> None:
+def test_value_indexes_have_bytes_and_do_not_travel() -> None:
     """Whoever unpickles a segment makes them anew."""
     for base in (with_room(scored(0, 60)), segment(scored(0, 60)).packed(), with_room(scored(0, 100))):
         bare = base.nbytes()
-        ladder = ladder_of(base)
-        assert base.nbytes() == bare + ladder.nbytes() > bare
+        value_index = value_index_of(base)
+        assert base.nbytes() == bare + value_index.nbytes() > bare
         travelled = pickle.loads(pickle.dumps(base))
-        assert travelled._ladders is None
+        assert travelled._value_indexes is None
         assert stored(travelled) == stored(base)

@@ -11,7 +11,7 @@ import pytest
 from bucketquery.errors import InvalidDocument
 from bucketquery.ingest import small_batches as plain
 from bucketquery.ingest.documents import read_documents
-from bucketquery.ingest.small_batches import read_plain
+from bucketquery.ingest.small_batches import read_small_batch
 from bucketquery.model.instants import FIRST_MS, LAST_MS
 from support.helpers import FULL, JOB, bucket, record, row_of, rows, stored, without
 
@@ -66,7 +66,7 @@ def test_a_few_documents_read_by_hand_are_read_as_all_are(keep: bool) -> None:
     rng = Random(4)
     for _ in range(300):
         documents: Any = [drawn(rng) for _ in range(rng.choice((1, 1, 2, 5, 16)))]
-        assert read_plain(documents, None, keep=keep) is not None
+        assert read_small_batch(documents, None, keep=keep) is not None
         assert told(documents, keep=keep) == by_columns(documents, keep=keep)
         untyped = tuple(without(document, "result_type") for document in documents)
         assert told(untyped, "bucket", keep=keep) == by_columns(documents, keep=keep)
@@ -75,7 +75,7 @@ def test_a_few_documents_read_by_hand_are_read_as_all_are(keep: bool) -> None:
 def test_the_last_of_one_identity_wins() -> None:
     """The rows of each job are in identity order."""
     documents = [bucket(5), bucket(1, event_count=1), bucket(1, job_id="db"), bucket(1, event_count=2), bucket(0)]
-    batch = read_plain(documents, None, keep=True)
+    batch = read_small_batch(documents, None, keep=True)
     assert batch is not None
     assert [job_id for job_id, _, _ in batch.rows] == ["db", JOB, JOB, JOB]
     web = batch.segments["bucket"][JOB]
@@ -124,15 +124,15 @@ NOT_PLAIN: list[Any] = [
 def test_what_is_not_plain_takes_the_usual_way(at: int) -> None:
     """Good or bad, the answer is that way's."""
     documents = NOT_PLAIN[at]
-    assert read_plain(documents, None, keep=True) is None
+    assert read_small_batch(documents, None, keep=True) is None
     if isinstance(documents, list):
         assert outcome(lambda: told(documents)) == outcome(lambda: by_columns(documents))
 
 
 def test_another_kind_than_was_said_is_not_plain() -> None:
     """Nor is one without texts that is none of buckets."""
-    assert read_plain([bucket(0)], "record", keep=True) is None
-    assert read_plain([record(0)], "record", keep=True) is None
-    assert read_plain([bucket(0, result_type=None)], "bucket", keep=True) is None
-    assert read_plain([bucket(0, **FULL)], "bucket", keep=True) is not None
-    assert read_plain([], None, keep=True) is not None
+    assert read_small_batch([bucket(0)], "record", keep=True) is None
+    assert read_small_batch([record(0)], "record", keep=True) is None
+    assert read_small_batch([bucket(0, result_type=None)], "bucket", keep=True) is None
+    assert read_small_batch([bucket(0, **FULL)], "bucket", keep=True) is not None
+    assert read_small_batch([], None, keep=True) is not None

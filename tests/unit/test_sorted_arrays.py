@@ -12,9 +12,9 @@ from bucketquery.arrays.sorted_arrays import (
     increasing,
     live_rows,
     lower_bound,
-    order_of,
     roomy,
     sampled,
+    sort_order,
     with_room,
 )
 
@@ -86,7 +86,7 @@ def test_rows_are_put_in_order_of_their_keys(points_per_row: int, monkeypatch: p
             same, few = [5] * length, [rng.randrange(2) for _ in range(length)]
             far = [rng.choice(edges) for _ in range(length)]
             for keys in ([times], [same, times], [same, off_grid, same], [few, times, few], [same], [far], [same, far]):
-                found = order_of([np.array(key, dtype=np.int64) for key in keys])
+                found = sort_order([np.array(key, dtype=np.int64) for key in keys])
                 expected = plain_order(keys)
                 assert ([*range(length)] if found is None else found.tolist()) == expected
                 if expected == [*range(length)]:
@@ -97,7 +97,7 @@ def test_a_value_beside_the_grid_is_put_in_order_too() -> None:
     """Though those that were looked at first are all on it."""
     values = [row * 10 for row in range(200)][::-1]
     values[150] += 1
-    found = order_of([np.array(values)])
+    found = sort_order([np.array(values)])
     assert found is not None
     assert found.tolist() == plain_order([values])
 
@@ -121,13 +121,13 @@ def test_an_array_with_room_stays_where_it_is() -> None:
     assert not np.shares_memory(longer, array)
 
 
-@pytest.mark.parametrize("dead", [(), (0,), (9,), (0, 1, 2), (7, 8, 9), (2, 5, 6), (0, 9), (1, 3, 5, 7)], ids=repr)
-def test_ranks_are_found_among_live_rows(dead: tuple[int, ...]) -> None:
-    """A slice where nothing dead lies between the first and the last, else positions."""
-    live = [row for row in range(10) if row not in dead]
+@pytest.mark.parametrize("deleted", [(), (0,), (9,), (0, 1, 2), (7, 8, 9), (2, 5, 6), (0, 9), (1, 3, 5, 7)], ids=repr)
+def test_ranks_are_found_among_live_rows(deleted: tuple[int, ...]) -> None:
+    """A slice where nothing deleted lies between the first and the last, else positions."""
+    live = [row for row in range(10) if row not in deleted]
     for first in range(len(live)):
         for last in range(first + 1, len(live) + 1):
-            found = live_rows(np.array(dead, dtype=np.int64), first, last)
+            found = live_rows(np.array(deleted, dtype=np.int64), first, last)
             expected = live[first:last]
             if isinstance(found, slice):
                 assert [*range(10)[found]] == expected

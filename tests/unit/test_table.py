@@ -57,20 +57,20 @@ def written(old: Table, *documents: dict[str, Any]) -> tuple[Table, Counts]:
 
 
 def shape(found: Table) -> tuple[int, int, int]:
-    """Rows of the base, dead ones among them, rows of the head."""
-    return found.rows.base.length, len(found.rows.dead), found.rows.head.length
+    """Rows of the base, deleted ones among them, rows of the head."""
+    return found.rows.base.length, len(found.rows.deleted), found.rows.head.length
 
 
 def seen(view: View) -> list[tuple[Any, ...]]:
     """All rows of a view, in identity order."""
-    return stored(Table(view.base, view.dead, view.head, NO_ROWS))
+    return stored(Table(view.base, view.deleted, view.head, NO_ROWS))
 
 
 # ---- append
 
 
 def test_an_in_order_append_does_not_copy_a_column() -> None:
-    """The columns of the base lie where they lay, for as many appends as there is room; so do dead rows and head."""
+    """The columns of the base lie where they lay, for as many appends as there is room; so do deleted rows and head."""
     old = table(rows(0, 20, **FULL), [bucket(3, **{**FULL, "event_count": 1})], [bucket(30, **FULL)])
     assert shape(old) == (21, 1, 1)
     room = len(old.rows.base.columns["timestamp"]) - old.rows.base.length
@@ -81,7 +81,7 @@ def test_an_in_order_append_does_not_copy_a_column() -> None:
         for name, column in old.rows.base.columns.items():
             assert np.shares_memory(column, new.rows.base.columns[name])
         assert new.rows.head is old.rows.head
-        assert new.rows.dead is old.rows.dead
+        assert new.rows.deleted is old.rows.deleted
         old = new
     new, _ = written(old, bucket(31 + room, **FULL))
     assert moved(old.rows.base, new.rows.base) >= {*old.rows.base.columns}
@@ -127,7 +127,7 @@ def test_a_batch_goes_several_ways_at_once() -> None:
     assert len(seen(new.final())) == 13
 
 
-# ---- head and dead rows
+# ---- head and deleted rows
 
 
 def test_a_replaced_row_dies_and_lives_on_in_the_head() -> None:
@@ -136,20 +136,20 @@ def test_a_replaced_row_dies_and_lives_on_in_the_head() -> None:
     new, counts = written(old, bucket(1, anomaly_score=9.0))
     assert counts == Counts(0, 1, 0)
     assert new.rows.base is old.rows.base
-    assert (shape(new), new.rows.dead.tolist()) == ((5, 1, 1), [1])
+    assert (shape(new), new.rows.deleted.tolist()) == ((5, 1, 1), [1])
     again, counts = written(new, bucket(1, anomaly_score=8.0))
     assert counts == Counts(0, 1, 0)
     assert shape(again) == (5, 1, 1)
-    assert again.rows.dead is new.rows.dead
+    assert again.rows.deleted is new.rows.deleted
     assert row_of(again.rows.head, 0)[:3] == (STEP, SPAN_S, 8.0)
-    # Back to what the dead row says: not unchanged, since that is not what was stored last.
+    # Back to what the deleted row says: not unchanged, since that is not what was stored last.
     back, counts = written(again, bucket(1))
     assert counts == Counts(0, 1, 0)
     assert stored(back) == stored(old)
 
 
 def test_the_newest_row_replaced_and_then_appended_to() -> None:
-    """The base may end with a dead row."""
+    """The base may end with a deleted row."""
     new = table(rows(0, 3), [bucket(2, anomaly_score=1.0)])
     assert shape(new) == (3, 1, 1)
     new, _ = written(new, bucket(3))
@@ -244,7 +244,7 @@ def test_a_scatter_spares_dead_rows() -> None:
     assert shape(newest) == (20, 2, 2)
     newest, counts = written(newest, *rows(1, 15, event_count=9))
     assert counts == Counts(0, 14, 0)
-    assert (shape(newest), newest.rows.dead.tolist()) == ((20, 2, 2), [2, 3])
+    assert (shape(newest), newest.rows.deleted.tolist()) == ((20, 2, 2), [2, 3])
     assert [row[4] for row in stored(newest)] == [None, *[9] * 14, *[None] * 5]
     assert newest.rows.base.column("event_count")[2:4].tolist() == [0, 0]
 
@@ -287,12 +287,12 @@ def test_sealed_interim_rows_are_scattered_into_when_they_become_final() -> None
     assert few.final().length == 19
 
 
-# ---- seal
+# ---- compaction
 
 
 @pytest.mark.usefixtures("four_rows")
 def test_a_head_too_large_is_sealed() -> None:
-    """Merged into a new base without dead rows, with an eighth to spare; the old one is the old table's alone."""
+    """Merged into a new base without deleted rows, with an eighth to spare; the old one is the old table's alone."""
     old = table(rows(0, 40, **FULL), [bucket(5, event_count=1), *rows(10, 13, bucket_span=60)])
     assert shape(old) == (40, 1, 4)
     new, counts = written(old, bucket(20, bucket_span=60), bucket(6))
@@ -348,7 +348,7 @@ def test_a_sealed_head_is_within_its_limit(head_rows: int, per_row: int) -> None
 def test_a_row_by_hand_goes_where_a_batch_of_it_goes(
     limit: int, packed_rows: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Appended, late, interim, final at last, the same again, sealed: the same rows in the same places, and counted."""
+    """Appended, late, interim, final, repeated, compacted: the same rows are in the same places, and counted."""
     limit_heads(monkeypatch, limit)
     monkeypatch.setattr(packing, "_PACKED_ROWS", packed_rows)
     rng = Random(limit + packed_rows)
@@ -366,7 +366,7 @@ def test_a_row_by_hand_goes_where_a_batch_of_it_goes(
         assert counts[what] == sum(counts) == 1
         assert (by_hand is older) == (counts.unchanged == 1)
         assert shape(by_hand) == shape(by_batches)
-        assert by_hand.rows.dead.tolist() == by_batches.rows.dead.tolist()
+        assert by_hand.rows.deleted.tolist() == by_batches.rows.deleted.tolist()
         assert by_hand._interim.tolist() == by_batches._interim.tolist()
         by_hand.check()
         if at % 15 == 0:
@@ -419,7 +419,7 @@ def test_a_few_new_scores_go_beside_the_base() -> None:
     old = table(rows(0, 10, **FULL))
     new, counts = rescored(old, (3, 50.0), (4, 5.0), (5, 60.0))
     assert counts == Counts(0, 2, 1)
-    assert (shape(new), new.rows.dead.tolist()) == ((10, 2, 2), [3, 5])
+    assert (shape(new), new.rows.deleted.tolist()) == ((10, 2, 2), [3, 5])
     assert new.rows.base is old.rows.base
     assert stored(new) == stored(
         segment(
@@ -446,9 +446,9 @@ def test_many_new_scores_copy_their_column_alone() -> None:
 
 @pytest.mark.usefixtures("four_rows")
 def test_new_scores_find_their_rows_in_base_and_head() -> None:
-    """Sealed interim rows too; what has no score gets one; dead rows are left alone."""
+    """Sealed interim rows too; what has no score gets one; deleted rows are left alone."""
     old = table(rows(0, 8), rows(8, 16, is_interim=True), [bucket(2, event_count=1), bucket(20, is_interim=True)])
-    assert (shape(old), old.rows.dead.tolist()) == ((16, 1, 2), [2])
+    assert (shape(old), old.rows.deleted.tolist()) == ((16, 1, 2), [2])
     for given in ([(2, 7.0)], [(20, 7.0)], [(2, 7.0), (20, 8.0), (9, 9.0)], [(row, 1.0 + row) for row in range(16)]):
         new, counts = rescored(old, *given)
         assert counts == Counts(0, len(given), 0)
@@ -464,7 +464,7 @@ def test_new_scores_find_their_rows_in_base_and_head() -> None:
 
 
 def test_scores_of_what_is_not_there_are_refused() -> None:
-    """All of them, and the rows are named, ascending; a dead row lives in the head."""
+    """All of them, and the rows are named, ascending; a deleted row lives in the head."""
     old = table(rows(0, 5, **FULL), [bucket(1, event_count=9)])
     with pytest.raises(UnknownRows) as caught:
         old.rescore(scores((9, 1.0), (1, 1.0), (-1, 1.0), (7, 1.0)))
@@ -546,7 +546,7 @@ def test_a_write_that_came_to_nothing_leaves_garbage_nobody_sees() -> None:
 
 
 def tampered(change: Callable[[Table], object]) -> Table:
-    """A table with dead rows, a head and interim rows in both, changed."""
+    """A table with deleted rows, a head and interim rows in both, changed."""
     with pytest.MonkeyPatch.context() as patch:
         limit_heads(patch, 4)
         found = table(
@@ -567,21 +567,21 @@ def reordered(columns: Any) -> Packed:
 
 
 FAULTS: list[Callable[[Table], object]] = [
-    lambda found: setattr(found, "dead", np.array([12, 3])),
-    lambda found: setattr(found, "dead", np.array([3, 3, 12])),
-    lambda found: setattr(found, "dead", np.array([-1, 3, 12])),
-    lambda found: setattr(found, "dead", np.array([3, 12, 15])),
-    lambda found: setattr(found, "dead", np.array([3])),
-    lambda found: setattr(found, "dead", np.array([3, 7, 12])),
+    lambda found: setattr(found, "deleted", np.array([12, 3])),
+    lambda found: setattr(found, "deleted", np.array([3, 3, 12])),
+    lambda found: setattr(found, "deleted", np.array([-1, 3, 12])),
+    lambda found: setattr(found, "deleted", np.array([3, 12, 15])),
+    lambda found: setattr(found, "deleted", np.array([3])),
+    lambda found: setattr(found, "deleted", np.array([3, 7, 12])),
     lambda found: setattr(found, "head", segment(rows(100, 100 + HEAD_ROWS + 1)).packed()),
     lambda found: setattr(found, "head", found.rows.head.unpacked()),
     lambda found: setattr(found, "_interim", np.array([10, 11, 12, 14])),
     lambda found: setattr(found, "_interim", np.array([9, 10, 11, 12, 13, 14])),
     lambda found: setattr(found, "_final", found.rows),
     lambda found: setattr(found, "_rows", View(found.base, NO_ROWS, found.head)),
-    lambda found: setattr(found, "_rows", View(found.base, found.dead, found.base)),
+    lambda found: setattr(found, "_rows", View(found.base, found.deleted, found.base)),
     lambda found: setattr(
-        found, "_final", View(found.rows.base, found.final().dead, found.rows.head.select(np.array([1])))
+        found, "_final", View(found.rows.base, found.final().deleted, found.rows.head.select(np.array([1])))
     ),
     lambda found: found.rows.base.columns["timestamp"].__setitem__(0, 99 * STEP),
     lambda found: setattr(found.rows.head, "columns", reordered(found.rows.head.columns)),
@@ -613,10 +613,10 @@ def held(source: Table) -> dict[tuple[Any, ...], Any]:
 
 
 def _live(source: Table, part: Segment) -> Iterator[tuple[tuple[Any, ...], Any]]:
-    dead = set(source.rows.dead.tolist()) if part is source.rows.base else set()
+    deleted = set(source.rows.deleted.tolist()) if part is source.rows.base else set()
     columns = [part.values(name, slice(0, part.length)).tolist() for name in (*RECORD.identity, "record_score")]
     for row, (*identity, score) in enumerate(zip(*columns, strict=True)):
-        if row not in dead:
+        if row not in deleted:
             yield tuple(identity), score
 
 
@@ -672,7 +672,7 @@ def test_rows_with_a_new_text_wait_in_the_head(monkeypatch: pytest.MonkeyPatch) 
     newer, counts = long.upsert(segment([whose(6, "b"), whose(7, "a"), whose(8, None), whose(9, "c")], RECORD))
     assert counts.inserted == 4
     assert (newer.rows.base.length, newer.rows.head.length) == (8, 2)
-    assert newer.rows.base.texts["by_field_value"] is long.rows.base.texts["by_field_value"]
+    assert newer.rows.base.dictionaries["by_field_value"] is long.rows.base.dictionaries["by_field_value"]
     assert {key[3] for key in held(newer)} == {"a", "b", "c", None}
     replaced, _ = newer.upsert(segment([whose(6, "b", record_score=5.0), whose(10, "b")], RECORD))
     assert (replaced.rows.head.length, held(replaced)[6 * STEP, SPAN_S, 0, "b", None, None]) == (3, 5.0)

@@ -8,20 +8,20 @@ import numpy as np
 import pytest
 
 from bucketquery.model.schema import BUCKET, Int64s
-from bucketquery.queries.queries import BucketQuery, settle
-from bucketquery.queries.resolved import Question
+from bucketquery.queries.queries import BucketQuery, resolve
+from bucketquery.queries.resolved import ResolvedQuery
 from bucketquery.search import threshold as matches
 from bucketquery.search.plan import SHORTCUTS
-from bucketquery.search.threshold import Matches, Stretch
+from bucketquery.search.threshold import Matches, MatchRun
 from bucketquery.search.window import Window
 from bucketquery.storage import segment as segments
 from bucketquery.storage.segment import Segment
 from bucketquery.storage.selection import Selection
 from bucketquery.storage.view import NO_ROWS, View
-from bucketquery.value_index import block_counts as tally
+from bucketquery.value_index import block_counts
 from support.helpers import JOB, STEP, bucket, lead_by_value, segment
 
-#: Of forty rows: none on any rung, many, few, one; some alike, some missing.
+#: Of forty rows: none on any level, many, few, one; some alike, some missing.
 SCORES: Sequence[float | None] = [
     *(0.0, 0.0, 3.0, None, 75.0, 0.0, 75.0, 80.0, 0.0, 12.5),
     *(None, 0.0, 30.0, 0.0, 0.0, 75.0, 1.0, 2.0, 100.0, 0.0),
@@ -36,14 +36,14 @@ def scored(first: int, scores: Sequence[float | None]) -> Segment:
     return segment([bucket(first + row, anomaly_score=score) for row, score in enumerate(scores)])
 
 
-def question(**parameters: Any) -> Question:
+def resolved(**parameters: Any) -> ResolvedQuery:
     """What is asked of the job."""
-    return settle(BucketQuery(jobs=JOB, **parameters), lambda: 0)
+    return resolve(BucketQuery(jobs=JOB, **parameters), lambda: 0)
 
 
 def matched(view: View, **parameters: Any) -> Matches:
     """The matches of a question. A threshold of nothing at all is one, which the parameter's default is not."""
-    asked = question(**parameters)
+    asked = resolved(**parameters)
     return Matches(Window.of(view, asked.start, asked.end), asked)
 
 
@@ -54,7 +54,7 @@ def counted(base: Segment, threshold: float) -> int:
 
 def numbered(view: View, start: int, end: int, threshold: float | None) -> list[int]:
     """The rows that match, in time order, as the view numbers them; one by one."""
-    rows = np.array([row for row in range(view.base.length + view.head.length) if row not in view.dead.tolist()])
+    rows = np.array([row for row in range(view.base.length + view.head.length) if row not in view.deleted.tolist()])
     read = Selection(view, rows)
     columns = [read.column(name).tolist() for name in ("timestamp", "bucket_span", "anomaly_score")]
     found = [
@@ -79,24 +79,24 @@ EDGES = (-STEP, 0, 1, 4 * STEP, 9 * STEP + 1, 21 * STEP, 30 * STEP, 39 * STEP, 4
 
 
 def views(base: Segment) -> Iterator[View]:
-    """A base by itself, and with a head, dead rows, and both."""
+    """A base by itself, and with a head, deleted rows, and both."""
     nothing = Segment.empty(BUCKET)
-    dead = np.array([row for row in (0, 4, 5, 9, 18, 39) if row < base.length])
+    deleted = np.array([row for row in (0, 4, 5, 9, 18, 39) if row < base.length])
     yield View(base, NO_ROWS, nothing)
-    yield View(base, dead, nothing)
+    yield View(base, deleted, nothing)
     yield View(base, NO_ROWS, segment(HEAD))
-    yield View(base, dead, segment([*HEAD, REPLACED]))
+    yield View(base, deleted, segment([*HEAD, REPLACED]))
 
 
 def test_a_window_has_the_rows_of_its_time() -> None:
-    """Of base and head, dead ones told apart; its length is of those that live."""
+    """Of base and head, deleted ones told apart; its length is of those that live."""
     for view in views(scored(0, SCORES)):
         for start in EDGES:
             for end in EDGES:
                 window = Window.of(view, start, end)
                 base = [row for row in range(40) if start <= row * STEP < end]
                 assert [*range(40)[window.base]] == base
-                assert window.dead.tolist() == [row for row in view.dead.tolist() if row in base]
+                assert window.deleted.tolist() == [row for row in view.deleted.tolist() if row in base]
                 live = numbered(view, start, end, None)
                 assert [view.base.length + row for row in range(view.head.length)[window.head]] == [
                     row for row in range(40, 40 + view.head.length) if row in live
@@ -107,10 +107,10 @@ def test_a_window_has_the_rows_of_its_time() -> None:
 def test_an_open_window_is_the_whole_view() -> None:
     """No timestamp is read for it."""
     for view in views(scored(0, SCORES)):
-        asked = question()
+        asked = resolved()
         window = Window.of(view, asked.start, asked.end)
         assert (window.base, window.head) == (slice(0, 40), slice(0, view.head.length))
-        assert window.dead.tolist() == view.dead.tolist()
+        assert window.deleted.tolist() == view.deleted.tolist()
         assert window.length == view.length
         assert view._timestamps is None
 
@@ -118,29 +118,42 @@ def test_an_open_window_is_the_whole_view() -> None:
 # ---- matches
 
 
-@pytest.fixture(params=["no ladder yet", "a ladder of all", "a ladder of the first", "a ladder of more", "no ladders"])
+@pytest.fixture(
+    params=[
+        "no value index yet",
+        "a value index of all",
+        "a value index of the first",
+        "a value index of more",
+        "no value indexes",
+    ]
+)
 def base(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Segment:
-    """The forty rows in a segment, with whatever ladder it may have."""
+    """The forty rows in a segment, with whatever value index it may have."""
     lead_by_value(monkeypatch, behind=1_024)
-    if request.param == "no ladders":
-        monkeypatch.setattr(segments, "_LADDER_ROWS", 1_024)
-    if request.param in {"no ladder yet", "a ladder of all", "no ladders"}:
+    if request.param == "no value indexes":
+        monkeypatch.setattr(segments, "_VALUE_INDEX_ROWS", 1_024)
+    if request.param in {"no value index yet", "a value index of all", "no value indexes"}:
         whole = scored(0, SCORES)
-        if request.param == "a ladder of all":
-            assert whole.ladder("anomaly_score", desc=True) is not None
+        if request.param == "a value index of all":
+            assert whole.value_index("anomaly_score", desc=True) is not None
         return whole
     first = Segment.empty(BUCKET).append(scored(0, SCORES[:23]))
-    # From now on the ladders of all that is appended are shared.
-    assert first.ladder("initial_anomaly_score" if "more" in request.param else "anomaly_score", desc=True) is not None
+    # From now on the value indexes of all that is appended are shared.
+    assert (
+        first.value_index("initial_anomaly_score" if "more" in request.param else "anomaly_score", desc=True)
+        is not None
+    )
     whole = first.append(scored(23, SCORES[23:]))
-    if request.param == "a ladder of more":
-        ladder = whole.append(scored(40, [99.0, 1.0, 75.0, 30.0, None, 0.0])).ladder("anomaly_score", desc=True)
-        assert ladder is not None
-        assert ladder.covered == 46
+    if request.param == "a value index of more":
+        value_index = whole.append(scored(40, [99.0, 1.0, 75.0, 30.0, None, 0.0])).value_index(
+            "anomaly_score", desc=True
+        )
+        assert value_index is not None
+        assert value_index.covered == 46
     else:
-        ladder = whole.ladder("anomaly_score", desc=True)
-        assert ladder is not None
-        assert ladder.covered == 23
+        value_index = whole.value_index("anomaly_score", desc=True)
+        assert value_index is not None
+        assert value_index.covered == 23
     return whole
 
 
@@ -151,11 +164,11 @@ def test_matches_are_those_of_comparing_each_row(
 ) -> None:
     """In any window: how many, the first and the last of them, any page, and any that are picked."""
     if not shortcuts:
-        monkeypatch.setattr(matches, "SHORTCUTS", SHORTCUTS - {"rungs"})
+        monkeypatch.setattr(matches, "SHORTCUTS", SHORTCUTS - {"levels"})
     for view in views(base):
         for start, end in [(None, None), *pairwise(EDGES), *zip(EDGES, EDGES[3:], strict=False)]:
             window = {} if start is None else {"start": start, "end": end}
-            asked = question(**window)._replace(threshold=threshold)
+            asked = resolved(**window)._replace(threshold=threshold)
             found = Matches(Window.of(view, asked.start, asked.end), asked)
             expected = numbered(view, asked.start, asked.end, threshold)
             assert found.count == len(expected)
@@ -172,10 +185,10 @@ def test_matches_are_those_of_comparing_each_row(
                 assert found.page(first, last, desc=True).tolist() == expected[::-1][first:last]
 
 
-def test_a_ladder_is_asked_where_there_is_one(base: Segment) -> None:
-    """And the rung that was read is told."""
+def test_a_value_index_is_asked_where_there_is_one(base: Segment) -> None:
+    """And the level that was read is told."""
     found = matched(View(base, NO_ROWS, Segment.empty(BUCKET)), anomaly_score=75)
-    assert bool(found.rungs) == (base.ladder("anomaly_score", desc=True) is not None)
+    assert bool(found.levels) == (base.value_index("anomaly_score", desc=True) is not None)
 
 
 @pytest.mark.parametrize("rows", [None, [5, 8, 9, 13, 20]])
@@ -183,32 +196,32 @@ def test_a_ladder_is_asked_where_there_is_one(base: Segment) -> None:
 def test_a_stretch_tells_which_of_its_entries_match(rows: list[int] | None, scores: list[float] | None) -> None:
     """Of all rows from one on or of some, all matching or not."""
     entries = rows or [*range(7, 12)]
-    stretch = Stretch(7, 5, 5, None if rows is None else np.array(rows), None if scores is None else np.array(scores))
+    run = MatchRun(7, 5, 5, None if rows is None else np.array(rows), None if scores is None else np.array(scores))
     for first in range(6):
         for stop in range(first, 6):
-            assert stretch.matching(first, stop, 75.0).tolist() == [
+            assert run.matching(first, stop, 75.0).tolist() == [
                 entries[at] for at in range(first, stop) if scores is None or scores[at] >= 75.0
             ]
 
 
-def test_a_threshold_that_is_a_rung_compares_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its matches are the rung's, as they lie; between rungs those of the rung are compared, below all of them all."""
+def test_a_threshold_that_is_a_level_compares_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The matches of an edge are its level; between levels the level's rows are compared, below all levels all rows."""
     lead_by_value(monkeypatch)
     scores = np.random.default_rng(3).permutation(4_096) / 40.96
     base = segment([bucket(row, anomaly_score=float(score)) for row, score in enumerate(scores)])
     view = View(base, NO_ROWS, Segment.empty(BUCKET))
     found = matched(view, anomaly_score=75)
-    ladder = base.ladder("anomaly_score", desc=True)
-    assert ladder is not None
-    assert (found.rungs, found.looked_at, found.count) == ((75.0,), 0, 1_024)
+    value_index = base.value_index("anomaly_score", desc=True)
+    assert value_index is not None
+    assert (found.levels, found.rows_read, found.count) == ((75.0,), 0, 1_024)
     for desc in (False, True):
-        assert np.shares_memory(found.first(10, desc=desc), ladder.rungs[0].entries()[0])
-    assert found.looked_at == 0
+        assert np.shares_memory(found.first(10, desc=desc), value_index.levels[0].entries()[0])
+    assert found.rows_read == 0
     between = matched(view, anomaly_score=80)
-    assert (between.rungs, between.looked_at) == ((75.0,), 1_024)
+    assert (between.levels, between.rows_read) == ((75.0,), 1_024)
     assert between.count == np.count_nonzero(scores >= 80)
     below = matched(view, anomaly_score=74, start=96 * STEP, end=1_096 * STEP)
-    assert (below.rungs, below.looked_at) == ((), 1_000)
+    assert (below.levels, below.rows_read) == ((), 1_000)
     assert below.count == np.count_nonzero(scores[96:1_096] >= 74)
 
 
@@ -219,18 +232,18 @@ def test_matches_are_looked_for_a_little_further_each_time(desc: bool, monkeypat
     scores = [0.0] * 1_000
     scores[200] = scores[500] = scores[799] = 9.0
     found = matched(View(scored(0, scores), NO_ROWS, Segment.empty(BUCKET)), anomaly_score=5)
-    assert (found.count, found.looked_at) == (3, 1_000)
+    assert (found.count, found.rows_read) == (3, 1_000)
     assert found.first(1, desc=desc).tolist() == [799 if desc else 200]
-    assert found.looked_at == 1_000 + 16 + 32 + 64 + 128
+    assert found.rows_read == 1_000 + 16 + 32 + 64 + 128
     dense = matched(View(scored(0, [9.0] * 1_000), NO_ROWS, Segment.empty(BUCKET)), anomaly_score=5)
     assert dense.first(4, desc=desc).tolist() == [*(range(996, 1_000) if desc else range(4))]
-    assert dense.looked_at == 1_000 + 16
+    assert dense.rows_read == 1_000 + 16
 
 
 def test_an_older_segment_tallies_no_row_behind_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its arrays have no rows that came once their room was used up, and what stands there instead counts nowhere."""
     lead_by_value(monkeypatch)
-    monkeypatch.setattr(tally, "_BEHIND_SHARE", 1)
+    monkeypatch.setattr(block_counts, "_BEHIND_SHARE", 1)
     # The first rows have no room behind them.
     old = Segment.empty(BUCKET).append(scored(0, [50.0] * 30)).append(scored(30, [90.0] * 10))
     capacity = len(old.columns["anomaly_score"])
@@ -238,9 +251,9 @@ def test_an_older_segment_tallies_no_row_behind_its_own(monkeypatch: pytest.Monk
     assert counted(old, 90.0) == 10
     grown = old.append(scored(40, [50.0] * (capacity - 39)))
     newest = grown.append(scored(grown.length, [50.0] * 10))
-    ladder = newest.ladder("anomaly_score", desc=True)
-    assert ladder is not None
-    assert ladder.covered > capacity, "the ladder knows rows that the older arrays have no room for"
+    value_index = newest.value_index("anomaly_score", desc=True)
+    assert value_index is not None
+    assert value_index.covered > capacity, "the value index knows rows that the older arrays have no room for"
     # Nobody has written there: it may hold anything.
     old.columns["anomaly_score"][old.length :] = 0.0
     assert counted(old, 1.0) == old.length

@@ -1,4 +1,4 @@
-"""Ladders: a column's rows by value, kept up and corrected by one writer beside any number of readers."""
+"""Value indexes: a column's rows by value, kept up and corrected by one writer beside any number of readers."""
 
 import itertools
 import sys
@@ -12,9 +12,9 @@ import pytest
 from bucketquery.arrays.sorted_arrays import sampled
 from bucketquery.model.schema import Array, Int64s
 from bucketquery.model.severity import MARKS
-from bucketquery.value_index import block_counts as tally
-from bucketquery.value_index import value_index as ladders
-from bucketquery.value_index.value_index import Ladder, Rung, merits_of
+from bucketquery.value_index import block_counts
+from bucketquery.value_index import value_index as value_indexes
+from bucketquery.value_index.value_index import Level, ValueIndex, sort_keys_of
 
 NAN = float("nan")
 INT64_MIN, INT64_MAX = -(2**63), 2**63 - 1
@@ -62,17 +62,17 @@ EACH_COLUMN = pytest.mark.parametrize("column", COLUMNS.values(), ids=COLUMNS)
 EACH_DIRECTION = pytest.mark.parametrize("desc", [False, True], ids=["least first", "greatest first"])
 
 
-@pytest.fixture(autouse=True, params=[1, 16], ids="the sparsest rung of {}".format)
+@pytest.fixture(autouse=True, params=[1, 16], ids="the sparsest level of {}".format)
 def sparsest(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ladders that go as far up as they do, and such that end with a few rows."""
-    monkeypatch.setattr(ladders, "_SPARSEST", request.param)
+    """Value indexes that go as far up as they do, and such that end with a few rows."""
+    monkeypatch.setattr(value_indexes, "_SPARSEST", request.param)
 
 
-def thresholds(merits: Array) -> list[Any]:
-    """What merits may be held against: some of them, between and beyond them."""
-    valued = np.unique(merits[~np.isnan(merits)])
+def thresholds(sort_keys: Array) -> list[Any]:
+    """What sort keys may be held against: some of them, between and beyond them."""
+    valued = np.unique(sort_keys[~np.isnan(sort_keys)])
     some: list[Any] = list(valued[:: max(1, len(valued) // 40)]) + list(valued[-3:])
-    if merits.dtype.kind == "f":
+    if sort_keys.dtype.kind == "f":
         some += [np.float64(between) for between in (-200.0, -1e-9, 1e-9, 0.005, 3.0, 37.3, 75.0, 100.0, 200.0)]
     return some
 
@@ -82,112 +82,112 @@ def thresholds(merits: Array) -> list[Any]:
 
 @EACH_DIRECTION
 @EACH_COLUMN
-def test_a_rung_has_the_rows_at_or_above_its_edge(column: Column, desc: bool) -> None:
-    """In time order, with their merits; a ladder holds for all rows, and leaves the column alone."""
+def test_a_level_has_the_rows_at_or_above_its_edge(column: Column, desc: bool) -> None:
+    """In time order, with their sort keys; a value index holds for all rows, and leaves the column alone."""
     values = column(np.random.default_rng(1), LENGTH)
     before = values.tobytes()
-    merits = merits_of(values, desc=desc)
-    made = Ladder.of(merits, MARKS if values.dtype == np.float64 and desc else ())
-    made.check(merits)
+    sort_keys = sort_keys_of(values, desc=desc)
+    made = ValueIndex.of(sort_keys, MARKS if values.dtype == np.float64 and desc else ())
+    made.check(sort_keys)
     assert made.covered == LENGTH
     assert not made.is_outgrown
-    for rung in made.rungs:
-        rows, own = rung.entries()
-        assert rows.tolist() == [row for row, merit in enumerate(merits.tolist()) if merit >= rung.edge]
-        assert own.tolist() == merits[rows].tolist()
-        assert len(rung) == len(rows) > 0
-        assert rung.least == min(own.tolist())
+    for level in made.levels:
+        rows, own = level.entries()
+        assert rows.tolist() == [row for row, sort_key in enumerate(sort_keys.tolist()) if sort_key >= level.edge]
+        assert own.tolist() == sort_keys[rows].tolist()
+        assert len(level) == len(rows) > 0
+        assert level.least == min(own.tolist())
     assert values.tobytes() == before
 
 
 @EACH_DIRECTION
 @EACH_COLUMN
-def test_a_threshold_is_served_by_the_sparsest_rung_that_has_all(column: Column, desc: bool) -> None:
-    """By none only where no rung has every row that is at or above it."""
-    merits = merits_of(column(np.random.default_rng(2), LENGTH), desc=desc)
-    made = Ladder.of(merits)
-    for threshold in thresholds(merits):
-        wanted = set((merits >= threshold).nonzero()[0].tolist())
-        having = [rung for rung in made.rungs if wanted <= set(rung.entries()[0].tolist())]
+def test_a_threshold_is_served_by_the_sparsest_level_that_has_all(column: Column, desc: bool) -> None:
+    """By none only where no level has every row that is at or above it."""
+    sort_keys = sort_keys_of(column(np.random.default_rng(2), LENGTH), desc=desc)
+    made = ValueIndex.of(sort_keys)
+    for threshold in thresholds(sort_keys):
+        wanted = set((sort_keys >= threshold).nonzero()[0].tolist())
+        having = [level for level in made.levels if wanted <= set(level.entries()[0].tolist())]
         assert made.serving(threshold) is (having[-1] if having else None)
 
 
 @EACH_COLUMN
-def test_each_rung_is_much_sparser_than_the_one_before(column: Column) -> None:
+def test_each_level_is_much_sparser_than_the_one_before(column: Column) -> None:
     """Six tenths at most; so all of them together take few more bytes than the first."""
     for desc in (False, True):
-        merits = merits_of(column(np.random.default_rng(3), LENGTH), desc=desc)
-        lengths = [len(rung) for rung in Ladder.of(merits).rungs]
+        sort_keys = sort_keys_of(column(np.random.default_rng(3), LENGTH), desc=desc)
+        lengths = [len(level) for level in ValueIndex.of(sort_keys).levels]
         assert all(sparse <= 0.6 * dense for dense, sparse in itertools.pairwise(lengths)), lengths
         assert sum(lengths) <= 1.25 * LENGTH
 
 
-def test_a_spread_column_has_a_rung_for_each_quarter_of_a_quarter() -> None:
+def test_a_spread_column_has_a_level_for_each_quarter_of_a_quarter() -> None:
     """A quarter of the rows, then a sixteenth and so on."""
-    lengths = [len(rung) for rung in Ladder.of(np.random.default_rng(4).permutation(4_096) * 1.0).rungs]
+    lengths = [len(level) for level in ValueIndex.of(np.random.default_rng(4).permutation(4_096) * 1.0).levels]
     assert lengths[:4] == [1_024, 256, 64, 16]
 
 
 @pytest.mark.parametrize("name", ["spread", "scores", "clustered", "a few values", "some missing", "mostly missing"])
 def test_nothing_is_compared_at_a_mark(name: str) -> None:
-    """The rung that serves it has the rows at or above it and no others; those denser than all rungs apart."""
-    merits = COLUMNS[name](np.random.default_rng(5), 5_000)
-    made = Ladder.of(merits, MARKS)
-    made.check(merits)
+    """The level that serves it has the rows at or above it and no others; those denser than all levels apart."""
+    sort_keys = COLUMNS[name](np.random.default_rng(5), 5_000)
+    made = ValueIndex.of(sort_keys, MARKS)
+    made.check(sort_keys)
     served = 0
-    for mark in (mark for mark in MARKS if (merits >= mark).any()):
-        rung = made.serving(mark)
-        if rung is None:
-            assert mark <= made.rungs[0].below
+    for mark in (mark for mark in MARKS if (sort_keys >= mark).any()):
+        level = made.serving(mark)
+        if level is None:
+            assert mark <= made.levels[0].below
             continue
-        assert mark <= rung.least
-        assert len(rung) == np.count_nonzero(merits >= mark)
+        assert mark <= level.least
+        assert len(level) == np.count_nonzero(sort_keys >= mark)
         served += 1
     assert served > 0
-    assert len(Ladder.of(merits).rungs) <= len(made.rungs)
+    assert len(ValueIndex.of(sort_keys).levels) <= len(made.levels)
 
 
-def test_a_mark_that_no_value_reaches_is_no_rung() -> None:
-    """A rung has rows."""
-    merits = np.arange(40.0) / 2
-    made = Ladder.of(merits, (3.0, 25.0, 75.0))
-    made.check(merits)
-    assert all(len(rung) and rung.edge < 25.0 for rung in made.rungs)
-    assert Ladder.of(merits, (19.5,)).rungs[-1].edge == 19.5
+def test_a_mark_that_no_value_reaches_is_no_level() -> None:
+    """A level has rows."""
+    sort_keys = np.arange(40.0) / 2
+    made = ValueIndex.of(sort_keys, (3.0, 25.0, 75.0))
+    made.check(sort_keys)
+    assert all(len(level) and level.edge < 25.0 for level in made.levels)
+    assert ValueIndex.of(sort_keys, (19.5,)).levels[-1].edge == 19.5
     high = np.concatenate((np.zeros(40), np.full(20, 90.0)))
-    assert [rung.edge for rung in Ladder.of(high, MARKS).rungs] == [90.0], "all marks have the same rows"
+    assert [level.edge for level in ValueIndex.of(high, MARKS).levels] == [90.0], "all marks have the same rows"
 
 
 def test_a_sample_may_miss_what_most_rows_have(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where it sees the least value alone, or the greatest, the rungs are others, and as right."""
-    monkeypatch.setattr(ladders, "_SAMPLE", 4)
-    merits = np.arange(1.0, 65.0)
+    """Where it sees the least value alone, or the greatest, the levels are others, and as right."""
+    monkeypatch.setattr(value_indexes, "_SAMPLE", 4)
+    sort_keys = np.arange(1.0, 65.0)
     seen = sampled(np.arange(64), 4)
-    merits[seen] = 0.0
-    made = Ladder.of(merits)
-    made.check(merits)
-    assert [len(rung) for rung in made.rungs][:1] == [60], "all but the least"
-    merits[seen] = 99.0
-    made = Ladder.of(merits)
-    made.check(merits)
-    assert len(made.rungs[-1]) >= 4
+    sort_keys[seen] = 0.0
+    made = ValueIndex.of(sort_keys)
+    made.check(sort_keys)
+    assert [len(level) for level in made.levels][:1] == [60], "all but the least"
+    sort_keys[seen] = 99.0
+    made = ValueIndex.of(sort_keys)
+    made.check(sort_keys)
+    assert len(made.levels[-1]) >= 4
 
 
-def test_rows_that_mostly_are_the_best_have_no_rungs() -> None:
+def test_rows_that_mostly_are_the_best_have_no_levels() -> None:
     """Half of them may be on one, more are found by a short look."""
-    half = Ladder.of(np.array([5.0, 1.0] * 20))
-    assert (half.is_tied, half.best, [len(rung) for rung in half.rungs]) == (False, 5.0, [20])
-    more = Ladder.of(np.array([5.0, 1.0] * 20 + [5.0]))
-    assert (more.is_tied, more.best, more.rungs) == (True, 5.0, ())
+    half = ValueIndex.of(np.array([5.0, 1.0] * 20))
+    assert (half.is_tied, half.best, [len(level) for level in half.levels]) == (False, 5.0, [20])
+    more = ValueIndex.of(np.array([5.0, 1.0] * 20 + [5.0]))
+    assert (more.is_tied, more.best, more.levels) == (True, 5.0, ())
     assert more.serving(5.0) is None
 
 
-def test_nothing_and_what_is_missing_have_a_ladder_too() -> None:
-    """It has no rungs, and no best."""
-    for merits in (np.empty(0), np.full(7, NAN)):
-        made = Ladder.of(merits)
-        made.check(merits)
-        assert (made.best, made.is_tied, made.rungs, made.covered) == (None, False, (), len(merits))
+def test_nothing_and_what_is_missing_have_a_value_index_too() -> None:
+    """It has no levels, and no best."""
+    for sort_keys in (np.empty(0), np.full(7, NAN)):
+        made = ValueIndex.of(sort_keys)
+        made.check(sort_keys)
+        assert (made.best, made.is_tied, made.levels, made.covered) == (None, False, (), len(sort_keys))
         assert made.serving(-1e9) is None
         assert made.nbytes() == 0
 
@@ -195,43 +195,45 @@ def test_nothing_and_what_is_missing_have_a_ladder_too() -> None:
 # ---- read
 
 
-def test_a_window_of_a_rung_is_that_of_its_rows() -> None:
+def test_a_window_of_a_level_is_that_of_its_rows() -> None:
     """The entries of some rows, and where they begin among all of them."""
-    merits = np.random.default_rng(6).random(60)
-    (rung, *_) = Ladder.of(merits).rungs
-    rows, own = rung.entries()
+    sort_keys = np.random.default_rng(6).random(60)
+    (level, *_) = ValueIndex.of(sort_keys).levels
+    rows, own = level.entries()
     for low in range(61):
         for high in range(low, 61):
             inside = (rows >= low) & (rows < high)
-            first, some, some_merits = rung.between(low, high)
+            first, some, some_sort_keys = level.between(low, high)
             assert first == np.count_nonzero(rows < low)
             assert some.tolist() == rows[inside].tolist()
-            assert some_merits.tolist() == own[inside].tolist()
+            assert some_sort_keys.tolist() == own[inside].tolist()
 
 
-def test_a_rung_counts_its_entries(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Compared at first and tallied later, with the same outcome."""
-    monkeypatch.setattr(tally, "_FEW", 9)
-    monkeypatch.setattr(tally, "_BLOCK", 8)
-    merits = np.random.default_rng(7).random(300)
-    (rung, *_) = Ladder.of(merits).rungs
-    bare = rung.nbytes()
-    _, own = rung.entries()
+def test_a_level_counts_its_entries(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Compared at first and counted by blocks later, with the same outcome."""
+    monkeypatch.setattr(block_counts, "_FEW", 9)
+    monkeypatch.setattr(block_counts, "_BLOCK", 8)
+    sort_keys = np.random.default_rng(7).random(300)
+    (level, *_) = ValueIndex.of(sort_keys).levels
+    bare = level.nbytes()
+    _, own = level.entries()
     for threshold in (*own.tolist()[:9], 0.0, 0.9, 2.0):
-        for first, stop in ((0, len(rung)), (3, len(rung) - 3), (5, 9)):
-            assert rung.count(first, stop, threshold) == sum(merit >= threshold for merit in own[first:stop].tolist())
-    assert rung.nbytes() > bare, "a tally has bytes"
+        for first, stop in ((0, len(level)), (3, len(level) - 3), (5, 9)):
+            assert level.count(first, stop, threshold) == sum(
+                sort_key >= threshold for sort_key in own[first:stop].tolist()
+            )
+    assert level.nbytes() > bare, "a block counts has bytes"
 
 
 @pytest.mark.parametrize("values", [[INT64_MIN, INT64_MAX, 0, -1], [True, False], [-0.0, 5e-324, -1e308, 100.0]])
-def test_merits_turn_an_order_around(values: list[Any]) -> None:
+def test_sort_keys_turn_an_order_around(values: list[Any]) -> None:
     """Without overflow; turned around twice they are the values."""
     given = np.array(values)
-    assert merits_of(given, desc=True) is given
-    merits = merits_of(given, desc=False)
-    assert merits.dtype == given.dtype
-    assert given[merits.argsort(kind="stable")[::-1]].tolist() == sorted(values)
-    assert merits_of(merits, desc=False).tolist() == values
+    assert sort_keys_of(given, desc=True) is given
+    sort_keys = sort_keys_of(given, desc=False)
+    assert sort_keys.dtype == given.dtype
+    assert given[sort_keys.argsort(kind="stable")[::-1]].tolist() == sorted(values)
+    assert sort_keys_of(sort_keys, desc=False).tolist() == values
 
 
 # ---- kept up
@@ -239,49 +241,49 @@ def test_merits_turn_an_order_around(values: list[Any]) -> None:
 
 @EACH_DIRECTION
 @EACH_COLUMN
-def test_a_ladder_takes_later_rows(column: Column, desc: bool) -> None:
-    """Some at a time, also such as are better or worse than all before; older ladders answer for theirs as before."""
+def test_a_value_index_takes_later_rows(column: Column, desc: bool) -> None:
+    """Rows come in parts, some better or worse than all before; older value indexes answer as before."""
     rng = np.random.default_rng(8)
-    merits = merits_of(np.concatenate((column(rng, 80), column(rng, LENGTH))), desc=desc)
-    made = [Ladder.of(merits[:80])]
+    sort_keys = sort_keys_of(np.concatenate((column(rng, 80), column(rng, LENGTH))), desc=desc)
+    made = [ValueIndex.of(sort_keys[:80])]
     for step in (0, 1, 1, 7, 40, 200):
         covered = made[-1].covered
-        made.append(made[-1].with_later(merits[covered : covered + step]))
+        made.append(made[-1].with_later(sort_keys[covered : covered + step]))
     assert made[-1].covered == 329
     for known in made:
-        known.check(merits)
-        for rung in known.rungs:
-            rows, _ = rung.entries()
-            assert rows.tolist() == [row for row in range(known.covered) if merits[row] >= rung.edge]
-        for threshold in thresholds(merits):
-            rung_of_it = known.serving(threshold)
-            if rung_of_it is not None:
-                wanted = (merits[: known.covered] >= threshold).nonzero()[0]
-                assert set(wanted.tolist()) <= set(rung_of_it.entries()[0].tolist())
+        known.check(sort_keys)
+        for level in known.levels:
+            rows, _ = level.entries()
+            assert rows.tolist() == [row for row in range(known.covered) if sort_keys[row] >= level.edge]
+        for threshold in thresholds(sort_keys):
+            level_of_it = known.serving(threshold)
+            if level_of_it is not None:
+                wanted = (sort_keys[: known.covered] >= threshold).nonzero()[0]
+                assert set(wanted.tolist()) <= set(level_of_it.entries()[0].tolist())
     assert made[-1].is_outgrown
     assert not made[-2].is_outgrown
 
 
 def test_later_rows_are_written_where_there_is_room() -> None:
-    """Behind the last row: nothing is copied, and an older rung sees nothing of it; else with an eighth to spare."""
-    merits = np.tile(np.array([0.0, 1.0, 2.0, 3.0]), 2_000)
-    (first, *_) = Ladder.of(merits[:400]).rungs
+    """Behind the last row: nothing is copied, and an older level sees nothing of it; else with an eighth to spare."""
+    sort_keys = np.tile(np.array([0.0, 1.0, 2.0, 3.0]), 2_000)
+    (first, *_) = ValueIndex.of(sort_keys[:400]).levels
     newest, covered, moves = first, 400, 0
     while covered < 8_000:
         older = newest
-        newest = older.with_later(np.arange(covered, covered + 8), merits[covered : covered + 8])
+        newest = older.with_later(np.arange(covered, covered + 8), sort_keys[covered : covered + 8])
         covered += 8
         assert len(newest) == len(older) + 2
         moves += not np.shares_memory(newest.entries()[0], older.entries()[0])
-    newest.check(merits)
-    first.check(merits[:400])
+    newest.check(sort_keys)
+    first.check(sort_keys[:400])
     assert 0 < moves < 60
     assert newest.nbytes() < 1.25 * 12 * len(newest)
 
 
 def test_later_rows_that_are_below_the_edge_say_how_near_they_come() -> None:
     """None of them enters, and none is lost to a threshold at or below the greatest of them."""
-    (first, *_) = Ladder.of(np.array([0.0] * 30 + [50.0] * 10)).rungs
+    (first, *_) = ValueIndex.of(np.array([0.0] * 30 + [50.0] * 10)).levels
     later = first.with_later(np.arange(40, 43), np.array([49.0, NAN, 20.0]))
     assert (first.below, later.below, later.least) == (0.0, 49.0, 50.0)
     assert np.shares_memory(first.entries()[0], later.entries()[0])
@@ -289,13 +291,13 @@ def test_later_rows_that_are_below_the_edge_say_how_near_they_come() -> None:
 
 
 def test_where_all_were_missing_the_first_value_is_the_best() -> None:
-    """There is no rung for it, but a best that bounds it; later missing ones change nothing."""
-    made = Ladder.of(np.full(8, NAN))
+    """There is no level for it, but a best that bounds it; later missing ones change nothing."""
+    made = ValueIndex.of(np.full(8, NAN))
     assert made.with_later(np.full(3, NAN)).best is None
-    merits = np.concatenate((np.full(8, NAN), [2.0, NAN, 7.0]))
-    later = made.with_later(merits[8:])
-    later.check(merits)
-    assert (later.best, len(later.rungs)) == (7.0, 0)
+    sort_keys = np.concatenate((np.full(8, NAN), [2.0, NAN, 7.0]))
+    later = made.with_later(sort_keys[8:])
+    later.check(sort_keys)
+    assert (later.best, len(later.levels)) == (7.0, 0)
     assert later.with_later(np.array([3.0])).best == 7.0
 
 
@@ -304,109 +306,109 @@ def test_where_all_were_missing_the_first_value_is_the_best() -> None:
 
 @EACH_DIRECTION
 @EACH_COLUMN
-def test_a_ladder_takes_corrections(column: Column, desc: bool) -> None:
-    """Of any rows, one after another, read between or not, later rows among them; older ladders stay as they were."""
+def test_a_value_index_takes_corrections(column: Column, desc: bool) -> None:
+    """Any rows are corrected, in turn, read between or not, later rows too; older value indexes stay as they were."""
     rng = np.random.default_rng(9)
     values = np.concatenate((column(rng, LENGTH), column(rng, 90)))
     fresh = column(rng, LENGTH)
-    newest = Ladder.of(merits_of(values[:LENGTH], desc=desc))
+    newest = ValueIndex.of(sort_keys_of(values[:LENGTH], desc=desc))
     history = [(newest, values.copy())]
     for step in range(12):
         rows = np.sort(rng.choice(LENGTH + 90, int(rng.choice([1, 5, 60])), replace=False))
         values = values.copy()
         values[rows] = fresh[rows % LENGTH]
-        merits = merits_of(values, desc=desc)
-        corrected = newest.corrected(rows, merits[rows])
+        sort_keys = sort_keys_of(values, desc=desc)
+        corrected = newest.corrected(rows, sort_keys[rows])
         if corrected is None:
             assert newest.best is None
             break
         newest = corrected
         if step % 5 == 4:
-            for rung in newest.rungs:
-                rung.entries()
+            for level in newest.levels:
+                level.entries()
         if step % 4 == 3:
-            newest = newest.with_later(merits[newest.covered : newest.covered + 9])
+            newest = newest.with_later(sort_keys[newest.covered : newest.covered + 9])
         history.append((newest, values))
     for known, held in history[::-1] if desc else history:
-        known.check(merits_of(held, desc=desc))
+        known.check(sort_keys_of(held, desc=desc))
 
 
 def test_corrections_wait_until_somebody_reads() -> None:
     """A few of them; then the writer works them in, so that no reader finds a long way before him."""
-    merits = np.arange(40.0)
-    (newest, *_) = Ladder.of(merits).rungs
+    sort_keys = np.arange(40.0)
+    (newest, *_) = ValueIndex.of(sort_keys).levels
     waiting = []
     for row in range(10):
-        merits[row] = 90.0 + row
-        newest = newest.corrected(array(row), merits[[row]])
+        sort_keys[row] = 90.0 + row
+        newest = newest.corrected(array(row), sort_keys[[row]])
         assert newest._entries is None
         waiting.append(newest._waiting)
     assert waiting == [1, 2, 3, 4, 1, 2, 3, 4, 1, 2]
-    newest.check(merits)
+    newest.check(sort_keys)
     assert newest._source is None, "what it was made of is let go"
     assert newest.corrected(array(3), np.array([0.0]))._waiting == 1, "what was read does not wait"
 
 
-def test_corrections_of_rows_behind_a_ladder_wait_for_them() -> None:
+def test_corrections_of_rows_behind_a_value_index_wait_for_them() -> None:
     """They are read when it is kept up."""
-    merits = np.arange(40.0)
-    made = Ladder.of(merits[:30])
-    merits[[3, 30, 39]] = 0.5, 99.0, 0.5
-    corrected = made.corrected(array(3, 30, 39), merits[[3, 30, 39]])
+    sort_keys = np.arange(40.0)
+    made = ValueIndex.of(sort_keys[:30])
+    sort_keys[[3, 30, 39]] = 0.5, 99.0, 0.5
+    corrected = made.corrected(array(3, 30, 39), sort_keys[[3, 30, 39]])
     assert corrected is not None
-    corrected.check(merits)
+    corrected.check(sort_keys)
     assert (corrected.covered, corrected.best) == (30, 29.0)
-    kept_up = corrected.with_later(merits[30:])
-    kept_up.check(merits)
-    assert kept_up.best == 99.0
+    maintained_indexes = corrected.with_later(sort_keys[30:])
+    maintained_indexes.check(sort_keys)
+    assert maintained_indexes.best == 99.0
 
 
-def test_many_corrections_or_the_first_value_make_a_ladder_anew() -> None:
+def test_many_corrections_or_the_first_value_make_a_value_index_anew() -> None:
     """A quarter of its rows is not too many."""
-    merits = np.arange(40.0)
-    made = Ladder.of(merits)
+    sort_keys = np.arange(40.0)
+    made = ValueIndex.of(sort_keys)
     assert made.corrected(np.arange(10), np.zeros(10)) is not None
     assert made.corrected(np.arange(11), np.zeros(11)) is None
-    assert Ladder.of(np.full(40, NAN)).corrected(array(0), np.array([1.0])) is None
+    assert ValueIndex.of(np.full(40, NAN)).corrected(array(0), np.array([1.0])) is None
 
 
 def test_a_correction_has_bytes_while_it_waits() -> None:
     """Those of what it corrects too; read, it has its own."""
-    merits = np.arange(40.0)
-    made = Ladder.of(merits)
-    merits[[1, 2]] = 60.0, 70.0
-    corrected = made.corrected(array(1, 2), merits[[1, 2]])
+    sort_keys = np.arange(40.0)
+    made = ValueIndex.of(sort_keys)
+    sort_keys[[1, 2]] = 60.0, 70.0
+    corrected = made.corrected(array(1, 2), sort_keys[[1, 2]])
     assert corrected is not None
-    assert corrected.nbytes() == made.nbytes() + len(made.rungs) * 32
-    corrected.check(merits)
-    assert corrected.nbytes() == sum(12 * len(rung) for rung in corrected.rungs)
+    assert corrected.nbytes() == made.nbytes() + len(made.levels) * 32
+    corrected.check(sort_keys)
+    assert corrected.nbytes() == sum(12 * len(level) for level in corrected.levels)
 
 
 # ---- two at once
 
 
-def waiting_rungs() -> tuple[list[Rung], Array]:
-    """A rung and three corrections of it that nobody has read, and the merits that the last one stands for."""
-    merits = np.arange(8.0)
-    rungs = [Rung.of(np.float64(4.0), 3.0, np.arange(4, 8), merits[4:].copy())]
+def waiting_levels() -> tuple[list[Level], Array]:
+    """A level and three corrections of it that nobody has read, and the sort keys that the last one stands for."""
+    sort_keys = np.arange(8.0)
+    levels = [Level.of(np.float64(4.0), 3.0, np.arange(4, 8), sort_keys[4:].copy())]
     for row in range(3):
-        merits[row] = 9.0
-        rungs.append(rungs[-1].corrected(array(row), merits[[row]]))
-    return rungs, merits
+        sort_keys[row] = 9.0
+        levels.append(levels[-1].corrected(array(row), sort_keys[[row]]))
+    return levels, sort_keys
 
 
 @pytest.mark.parametrize("most_waiting", [0, 4])
-def test_a_reader_may_read_a_rung_while_the_writer_corrects_it(
+def test_a_reader_may_read_a_level_while_the_writer_corrects_it(
     most_waiting: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Wherever the writer is, a reader may work all that waits in: nothing is raised, and no correction is lost."""
-    monkeypatch.setattr(ladders, "_MOST_WAITING", most_waiting)
-    watched = {Rung.corrected.__code__, Rung.__init__.__code__, Rung._used.__code__}
+    monkeypatch.setattr(value_indexes, "_MOST_WAITING", most_waiting)
+    watched = {Level.corrected.__code__, Level.__init__.__code__, Level._used.__code__}
     for line in itertools.count(1):
-        rungs, merits = waiting_rungs()
+        levels, sort_keys = waiting_levels()
         left = line
 
-        def watch(frame: FrameType, event: str, _: object, rungs: list[Rung] = rungs) -> Any:
+        def watch(frame: FrameType, event: str, _: object, levels: list[Level] = levels) -> Any:
             # A thread may be switched before any line; then a reader comes who reads all there is, the newest first.
             nonlocal left
             if frame.f_code not in watched:
@@ -414,74 +416,74 @@ def test_a_reader_may_read_a_rung_while_the_writer_corrects_it(
             left -= event == "line"
             if left == 0:
                 sys.settrace(None)
-                for rung in reversed(rungs):
-                    rung.entries()
+                for level in reversed(levels):
+                    level.entries()
             return watch
 
-        merits[3] = 9.0
+        sort_keys[3] = 9.0
         before = sys.gettrace()
         sys.settrace(watch)
         try:
-            newest = rungs[-1].corrected(array(3), merits[[3]])
+            newest = levels[-1].corrected(array(3), sort_keys[[3]])
         finally:
             sys.settrace(before)
         if left > 0:
             assert line > 10, "the writer was done before any reader came: it goes another way than it did"
             return
-        assert all(rung._entries is not None for rung in rungs), "no reader came"
-        newest.check(merits)
+        assert all(level._entries is not None for level in levels), "no reader came"
+        newest.check(sort_keys)
 
 
 def test_of_two_readers_the_later_may_find_it_done(monkeypatch: pytest.MonkeyPatch) -> None:
     """Between the look whether a correction waits and the look at what it corrects, another may have worked it in."""
-    rungs, merits = waiting_rungs()
-    source = vars(Rung)["_source"]
-    overtaken: list[Rung] = []
+    levels, sort_keys = waiting_levels()
+    source = vars(Level)["_source"]
+    overtaken: list[Level] = []
 
-    def come_second(rung: Rung) -> Any:
-        if rung is rungs[-1] and not overtaken:
-            overtaken.append(rung)
-            rung.entries()
-        return source.__get__(rung)
+    def come_second(level: Level) -> Any:
+        if level is levels[-1] and not overtaken:
+            overtaken.append(level)
+            level.entries()
+        return source.__get__(level)
 
-    monkeypatch.setattr(Rung, "_source", property(come_second, source.__set__))
-    rungs[-1].check(merits)
-    assert overtaken == [rungs[-1]]
+    monkeypatch.setattr(Level, "_source", property(come_second, source.__set__))
+    levels[-1].check(sort_keys)
+    assert overtaken == [levels[-1]]
 
 
 # ---- check
 
-FAULTS: Sequence[Callable[[Ladder], object]] = (
+FAULTS: Sequence[Callable[[ValueIndex], object]] = (
     lambda made: setattr(made, "covered", made.covered + 1),
     lambda made: setattr(made, "best", made.best - 1),
     lambda made: setattr(made, "best", None),
     lambda made: setattr(made, "is_tied", True),
-    lambda made: setattr(made, "rungs", made.rungs[::-1]),
-    lambda made: setattr(made, "rungs", (*made.rungs, made.rungs[-1])),
-    lambda made: setattr(made.rungs[0], "below", made.rungs[0].below - 1),
-    lambda made: setattr(made.rungs[0], "least", made.rungs[0].least + 1),
-    lambda made: made.rungs[0].entries()[0].__setitem__(0, 0),
-    lambda made: made.rungs[0].entries()[1].__setitem__(0, 55.5),
+    lambda made: setattr(made, "levels", made.levels[::-1]),
+    lambda made: setattr(made, "levels", (*made.levels, made.levels[-1])),
+    lambda made: setattr(made.levels[0], "below", made.levels[0].below - 1),
+    lambda made: setattr(made.levels[0], "least", made.levels[0].least + 1),
+    lambda made: made.levels[0].entries()[0].__setitem__(0, 0),
+    lambda made: made.levels[0].entries()[1].__setitem__(0, 55.5),
 )
 
 
 @pytest.mark.parametrize("fault", range(len(FAULTS)))
 def test_a_check_notices(fault: int) -> None:
-    """Rows that a rung should not have, merits that are not the column's, bounds that are none, rungs in disorder."""
-    merits = np.arange(400.0)
-    made = Ladder.of(merits)
-    assert len(made.rungs) > 1
-    made.check(merits)
+    """Wrong rows of a level, sort keys that differ from the column, wrong bounds, and unordered levels are found."""
+    sort_keys = np.arange(400.0)
+    made = ValueIndex.of(sort_keys)
+    assert len(made.levels) > 1
+    made.check(sort_keys)
     FAULTS[fault](made)
     with pytest.raises(AssertionError):
-        made.check(merits)
+        made.check(sort_keys)
 
 
-def test_a_check_notices_a_rung_that_lacks_its_only_row() -> None:
+def test_a_check_notices_a_level_that_lacks_its_only_row() -> None:
     """Nothing is not as good as the row that belongs there."""
-    merits = np.arange(8.0)
-    rung = Rung.of(np.float64(7.0), 6.0, array(7), merits[7:])
-    rung.check(merits)
-    rung._entries = np.empty(0, dtype=np.int32), np.empty(0), 0
+    sort_keys = np.arange(8.0)
+    level = Level.of(np.float64(7.0), 6.0, array(7), sort_keys[7:])
+    level.check(sort_keys)
+    level._entries = np.empty(0, dtype=np.int32), np.empty(0), 0
     with pytest.raises(AssertionError):
-        rung.check(merits)
+        level.check(sort_keys)

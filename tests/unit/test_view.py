@@ -103,13 +103,13 @@ def test_a_part_of_a_selection_is_taken_by_position(asked: Any, positions: slice
     assert len(part) == len(picked.column("timestamp")[positions])
 
 
-@pytest.mark.parametrize("dead", [(), (0,), (3,), (0, 1, 3), (1, 2), (0, 1, 2, 3)], ids=repr)
+@pytest.mark.parametrize("deleted", [(), (0,), (3,), (0, 1, 3), (1, 2), (0, 1, 2, 3)], ids=repr)
 @pytest.mark.parametrize("head", [(), (0,), (9,), (-5, 2)], ids=repr)
-def test_the_time_span_is_of_what_can_be_seen(dead: tuple[int, ...], head: tuple[int, ...]) -> None:
+def test_the_time_span_is_of_what_can_be_seen(deleted: tuple[int, ...], head: tuple[int, ...]) -> None:
     """Dead rows at both ends do not count, wherever the head lies."""
     base = segment(rows(0, 4))
-    view = View(base, np.array(dead, dtype=np.int64), segment([bucket(row, bucket_span=60) for row in head]))
-    times = [row for row in range(4) if row not in dead] + [*head]
+    view = View(base, np.array(deleted, dtype=np.int64), segment([bucket(row, bucket_span=60) for row in head]))
+    times = [row for row in range(4) if row not in deleted] + [*head]
     assert view.time_span() == ((min(times) * STEP, max(times) * STEP) if times else None)
 
 
