@@ -246,7 +246,7 @@ class Selection:
             return len(range(*self.rows.indices(self.view.base.length)))
         return len(self.rows)
 
-    def __getitem__(self, positions: slice) -> "Selection":
+    def __getitem__(self, positions: slice | Int64s) -> "Selection":
         """The rows at some positions. Complexity: O(r) for the r rows of this selection."""
         rows = self.rows
         if isinstance(rows, slice):
