@@ -19,7 +19,6 @@ from bucketquery.model.numbers import is_integer
 from bucketquery.model.parameters import read_boolean, read_job_id, read_text
 from bucketquery.model.results import Commit, commit_of
 from bucketquery.model.schema import SCHEMAS, Document, Kind
-from bucketquery.model.text import plain
 from bucketquery.snapshot import Reads, Snapshot
 
 _LONGEST_SPAN: Final = 2**63
@@ -243,10 +242,6 @@ class ResultsIndex(Reads):
         0
         """
         return self._snapshot
-
-    def __contains__(self, job_id: object) -> bool:
-        """Whether a job is known: once put, or once a result of it was stored. Complexity: O(1)."""
-        return isinstance(job_id, str) and plain(job_id) in self._snapshot._catalog
 
     def _newest(self) -> Snapshot:
         return self._snapshot

@@ -24,6 +24,7 @@ from bucketquery.model.queries import (
     settle,
 )
 from bucketquery.model.schema import SCHEMAS
+from bucketquery.model.text import plain
 
 
 class Reads(ABC):
@@ -46,6 +47,10 @@ class Reads(ABC):
         0
         """
         return self._newest()._sequence
+
+    def __contains__(self, job_id: object) -> bool:
+        """Whether a job is known: it was put, or a result of it was stored. Complexity: O(1)."""
+        return isinstance(job_id, str) and plain(job_id) in self._newest()._catalog
 
     def jobs(self, pattern: str = "_all") -> Sequence[str]:
         """The ids of the jobs that are known, in the order of their code points.
@@ -385,8 +390,8 @@ class Snapshot(Reads):
     >>> index = ResultsIndex()
     >>> before = index.snapshot()
     >>> commit = index.put_job("web")
-    >>> "web" in index, before.jobs()
-    (True, ())
+    >>> "web" in index, "web" in before
+    (True, False)
     """
 
     __slots__ = ("__weakref__", "_catalog", "_clock", "_has_documents", "_max_size", "_sequence")
