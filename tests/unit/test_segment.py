@@ -569,6 +569,23 @@ def test_a_writer_keeps_ladders_up() -> None:
 
 
 @pytest.mark.usefixtures("led")
+def test_ladders_of_different_age_are_kept_up_together() -> None:
+    """The writer brings all of them up if one is far behind, though another was made a few rows ago."""
+    whole = scored(0, 75)
+    made = with_room(whole[:60])
+    old = ladder_of(made)
+    near = made.append(segment(whole[60:69]))
+    young = ladder_of(near, "event_count", desc=False)
+    far = near.append(segment(whole[69:72]))
+    assert (old.covered, young.covered) == (60, 69)
+    kept_up = far.append(segment(whole[72:75]))
+    assert (ladder_of(kept_up).covered, ladder_of(kept_up)._made_of) == (72, 60)
+    young_kept_up = ladder_of(kept_up, "event_count", desc=False)
+    assert (young_kept_up.covered, young_kept_up._made_of) == (72, 69)
+    kept_up.check()
+
+
+@pytest.mark.usefixtures("led")
 def test_a_single_row_keeps_ladders_up_too() -> None:
     """It is appended in a way of its own."""
     whole = segment(scored(0, 100)).packed()
