@@ -382,6 +382,36 @@ def test_an_explanation_travels_and_is_nobodys_to_change(many: ResultsIndex) -> 
     assert page.explain()["path"] == "threshold"
 
 
+@pytest.mark.parametrize(("sort", "found_by"), [("event_count", "order"), ("scheduled_events", "scan")])
+def test_a_cached_answer_tells_that_it_read_no_rows(sort: str, found_by: str) -> None:
+    """Its path is ``cache``, from the second question in the same order on, and until the results change."""
+    index = ResultsIndex()
+    index.upsert_columns(
+        {"timestamp": np.arange(5_000) * STEP, "bucket_span": SPAN_S, "event_count": np.arange(5_000) * 7 % 5_000},
+        job_id=JOB,
+    )
+    index.upsert([bucket(0, job_id="other")])
+    first = index.get_buckets(job_id=JOB, sort=sort, size=10)
+    assert first.explain()["path"] == found_by
+    assert first.explain()["rows_looked_at"] > 0
+    cached = {"path": "cache", "column": sort, "rungs": (), "rows_looked_at": 0, "rows_matched": 5_000}
+    again = index.get_buckets(job_id=JOB, sort=sort, from_=5, size=10)
+    assert again.explain() == cached
+    assert again.keys()[:5] == first.keys()[5:]
+    assert first.explain()["path"] == found_by, "a page tells how it was found itself"
+    index.upsert([bucket(1, job_id="other")])
+    assert index.get_buckets(job_id=JOB, sort=sort, size=20).explain() == cached
+    # Another direction, another view, a window and a page past the cached rows are found by themselves.
+    for asked in ({"desc": True}, {"exclude_interim": True, "start": 0}, {"start": 0}, {"from_": 120}):
+        assert index.get_buckets(job_id=JOB, sort=sort, **{"size": 10, **asked}).explain()["path"] != "cache"
+    index.upsert([bucket(5_000, event_count=9)])
+    assert index.get_buckets(job_id=JOB, sort=sort, size=10).explain()["path"] == found_by
+    both = BucketQuery(jobs=[JOB, "other"], sort=sort, size=5)
+    assert index.search(both).explain()["rows_looked_at"] > 0
+    told = index.search(both).explain()
+    assert (told["path"], told["rows_looked_at"]) == ("jobs", 0), "what both searches read, which is nothing"
+
+
 def test_what_was_looked_at_in_vain_is_told_too() -> None:
     """Most buckets share the greatest time, and none of those match: all have been compared before the matches are."""
     index = ResultsIndex()
