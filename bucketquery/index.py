@@ -151,7 +151,7 @@ class ResultsIndex(Reads):
         >>> index = ResultsIndex()
         >>> bucket = {"result_type": "bucket", "job_id": "web", "timestamp": 0, "bucket_span": 300, "anomaly_score": 5}
         >>> index.upsert([bucket]).inserted, index.upsert([{**bucket, "anomaly_score": 6}, {"result_type": "forecast"}])
-        (1, Commit(sequence=2, inserted=0, replaced=1, unchanged=0, deleted=0, skipped=FrozenMapping({'forecast': 1})))
+        (1, Commit(sequence=2, inserted=0, replaced=1, unchanged=0, deleted=0, skipped={'forecast': 1}))
         """
         if kind is not None:
             _check_kind(kind)

@@ -94,7 +94,7 @@ class Reads(ABC):
 
         >>> from bucketquery import ResultsIndex
         >>> ResultsIndex().stats()["rows"]
-        FrozenMapping({'bucket': 0, 'record': 0, 'influencer': 0})
+        {'bucket': 0, 'record': 0, 'influencer': 0}
         """
         catalog = self._newest()._catalog
         if job_id is None:
