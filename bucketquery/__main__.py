@@ -114,7 +114,7 @@ def _answer(argv: Sequence[str] | None) -> str:
 
 def _parser() -> _Parser:
     parser = _Parser(
-        prog="python -m bucketquery",
+        prog="bucketquery" if Path(sys.argv[0]).stem == "bucketquery" else "python -m bucketquery",
         description="Answers a query for buckets, records or influencers from anomaly detection results.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,

@@ -17,7 +17,6 @@ from bucketquery.jobs.job import Job
 from bucketquery.model.frozen import FrozenMapping
 from bucketquery.model.numbers import is_integer
 from bucketquery.model.schema import SCHEMAS, Document, Kind
-from bucketquery.model.text import plain
 from bucketquery.queries.parameters import read_boolean, read_job_id, read_text
 from bucketquery.reads import Reads
 from bucketquery.results.commit import Commit, commit_of
@@ -154,7 +153,7 @@ class ResultsIndex(Reads):
         >>> index = ResultsIndex()
         >>> bucket = {"result_type": "bucket", "job_id": "web", "timestamp": 0, "bucket_span": 300, "anomaly_score": 5}
         >>> index.upsert([bucket]).inserted, index.upsert([{**bucket, "anomaly_score": 6}, {"result_type": "forecast"}])
-        (1, Commit(sequence=2, inserted=0, replaced=1, unchanged=0, deleted=0, skipped=FrozenMapping({'forecast': 1})))
+        (1, Commit(sequence=2, inserted=0, replaced=1, unchanged=0, deleted=0, skipped={'forecast': 1}))
         """
         if kind is not None:
             _check_kind(kind)
@@ -245,10 +244,6 @@ class ResultsIndex(Reads):
         0
         """
         return self._snapshot
-
-    def __contains__(self, job_id: object) -> bool:
-        """Whether a job is known: once put, or once a result of it was stored."""
-        return isinstance(job_id, str) and plain(job_id) in self._snapshot._catalog
 
     def _newest(self) -> Snapshot:
         return self._snapshot

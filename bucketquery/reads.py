@@ -11,6 +11,7 @@ from bucketquery.jobs.catalog import Catalog
 from bucketquery.model.frozen import FrozenMapping
 from bucketquery.model.instants import Instant
 from bucketquery.model.schema import SCHEMAS
+from bucketquery.model.text import plain
 from bucketquery.queries.client_keywords import client_query
 from bucketquery.queries.parameters import read_text
 from bucketquery.queries.queries import QUERIES, AnyQuery, BucketQuery, InfluencerQuery, RecordQuery
@@ -49,6 +50,10 @@ class Reads(ABC):
         0
         """
         return self._newest()._sequence
+
+    def __contains__(self, job_id: object) -> bool:
+        """Whether a job is known: it was put, or a result of it was stored. Complexity: O(1)."""
+        return isinstance(job_id, str) and plain(job_id) in self._newest()._catalog
 
     def jobs(self, pattern: str = "_all") -> Sequence[str]:
         """The ids of the jobs that are known, in the order of their code points.
@@ -92,7 +97,7 @@ class Reads(ABC):
 
         >>> from bucketquery import ResultsIndex
         >>> ResultsIndex().stats()["rows"]
-        FrozenMapping({'bucket': 0, 'record': 0, 'influencer': 0})
+        {'bucket': 0, 'record': 0, 'influencer': 0}
         """
         catalog = self._newest()._catalog
         if job_id is None:

@@ -24,8 +24,8 @@ class Snapshot(Reads):
     >>> index = ResultsIndex()
     >>> before = index.snapshot()
     >>> commit = index.put_job("web")
-    >>> "web" in index, before.jobs()
-    (True, ())
+    >>> "web" in index, "web" in before
+    (True, False)
     """
 
     __slots__ = ("__weakref__", "_catalog", "_clock", "_has_documents", "_max_size", "_sequence")

@@ -1,10 +1,13 @@
 """Records and influencers as values and as the API writes them, made column by column."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from itertools import pairwise
+from itertools import islice, pairwise
 from typing import Any
 
+import numpy as np
+
 from bucketquery.answers.common import Documents, each_of, kept_documents, shown, timestamp_strings, with_strings
+from bucketquery.arrays.ranking import concatenated_ranges
 from bucketquery.ingest.extra_fields import unpacked
 from bucketquery.model.frozen import frozen_values
 from bucketquery.model.schema import EXTRA_FIELDS
@@ -59,10 +62,11 @@ def expanded_values(
     """
     records, ends = expansion.records()
     bounds = [*pairwise(ends)][positions]
-    first, last = min(bounds, default=(0, 0))[0], max(bounds, default=(0, 0))[1]
-    some = records[first:last]
-    values = record_values(_of_records(job_id, bounds), some, kept_documents(some))
-    return [tuple(values[start - first : end - first]) for start, end in bounds]
+    # The slice may skip buckets or turn them round, so the records are gathered in its order.
+    starts, stops = np.array(bounds, dtype=np.int64).reshape(-1, 2).T
+    some = records[concatenated_ranges(starts, stops)[0]]
+    values = iter(record_values(_of_records(job_id, bounds), some, kept_documents(some)))
+    return [tuple(islice(values, end - first)) for first, end in bounds]
 
 
 def expanded_bodies(job_id: str | Sequence[str], expansion: Expansion, *, human: bool) -> list[list[_Body]]:

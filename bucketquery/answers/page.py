@@ -294,9 +294,10 @@ class Page(ABC, Generic[_Value]):
         Returns:
             An immutable mapping. ``path``, what led: ``time`` (two ranks and what lies between: no column is read),
             ``threshold`` (the rows at or above it), ``order`` (the first rows of the order, and of those the ones that
-            match), ``scan`` (every row of the window is compared) or ``jobs`` (several searches, and what they found
-            merged). ``column``, the one whose values led, None where only time did; ``levels``, the edges of the levels
-            that were read, in the values of their columns;
+            match), ``scan`` (every row of the window is compared), ``cache`` (the first 128 rows of this order, found
+            by an earlier question about the same results: no row is read again) or ``jobs`` (several searches, and
+            what they found merged). ``column``, the one whose values led, None where only time did; ``levels``, the
+            edges of the levels that were read, in the values of their columns;
             ``rows_looked_at``, how many rows were compared one by one; ``rows_matched``, the count.
 
         >>> from bucketquery import ResultsIndex

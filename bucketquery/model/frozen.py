@@ -12,8 +12,10 @@ _Value = TypeVar("_Value")
 class FrozenMapping(Mapping[_Key, _Value]):
     """A mapping that nobody can change, and that pickles, which the standard library's read-only view does not.
 
+    It is printed as the dict that it equals: a user has no other name for it.
+
     >>> FrozenMapping({"record": 2})
-    FrozenMapping({'record': 2})
+    {'record': 2}
     """
 
     __slots__ = ("_items",)
@@ -36,7 +38,7 @@ class FrozenMapping(Mapping[_Key, _Value]):
         return hash(frozenset(self._items.items()))
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({self._items!r})"
+        return repr(self._items)
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"{type(self).__name__} is immutable")
@@ -52,7 +54,7 @@ def frozen(value: Any) -> Any:
     """Plain JSON that nobody can change: objects as `FrozenMapping`, lists as tuples.
 
     >>> frozen({"actual": [1.5]})
-    FrozenMapping({'actual': (1.5,)})
+    {'actual': (1.5,)}
     """
     if isinstance(value, dict):
         return FrozenMapping({key: frozen(entry) for key, entry in value.items()})

@@ -52,7 +52,7 @@ class AnomalyRecord:
     >>> commit = index.upsert([record], kind="record")
     >>> (found,) = index.get_records(job_id="web")
     >>> found.severity, found.actual, found.typical, found.other_fields
-    ('critical', (9.0,), (), FrozenMapping({'host': ('a',)}))
+    ('critical', (9.0,), (), {'host': ('a',)})
     """
 
     job_id: str

@@ -2,7 +2,7 @@
 
 from typing import Final, Literal, NamedTuple
 
-Path = Literal["time", "threshold", "order", "scan", "jobs"]
+Path = Literal["time", "threshold", "order", "scan", "cache", "jobs"]
 
 
 class Plan(NamedTuple):
@@ -11,7 +11,8 @@ class Plan(NamedTuple):
     Attributes:
         path: what led. ``time``: two ranks and what lies between, no column is read. ``threshold``: the rows at or
             above it. ``order``: the first of the order, among which those that match are picked. ``scan``: every row of
-            the window. ``jobs``: several searches, and what they found merged.
+            the window. ``cache``: the first rows of the order, which an earlier question found. ``jobs``: several
+            searches, and what they found merged.
         column: the column that led; None where only time did.
         levels: the edges of the levels that were read, in the values of their columns.
         rows_read: how many rows were compared one by one.

@@ -104,14 +104,18 @@ def _by_time(view: View, resolved: ResolvedQuery) -> Found:
 
 
 def _kept(view: View, resolved: ResolvedQuery) -> Found:
-    """The page of the first of all rows in some order, of which a view keeps those that were asked for once."""
+    """The page of the first of all rows in some order, of which a view keeps those that were asked for once.
+
+    The question that finds them tells how. Later ones tell that they read the cache, and no rows.
+    """
     order = resolved.order_by, resolved.desc
     kept = view.kept.get(order)
     if kept is None:
         # Two readers may both work this out, and come to the same.
         rows, _, plan = _by_value(view, resolved._replace(from_=0, size=_KEPT))
-        kept = view.kept[order] = (rows, plan)
-    rows, plan = kept
+        view.kept[order] = rows, Plan("cache", resolved.order_by[0])
+    else:
+        rows, plan = kept
     return Selection(view, rows[resolved.from_ : resolved.from_ + resolved.size]), view.length, plan
 
 

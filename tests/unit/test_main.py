@@ -9,6 +9,7 @@ import runpy
 import signal
 import subprocess
 import sys
+import tomllib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from importlib import metadata
@@ -691,3 +692,27 @@ def test_run_as_a_module_it_exits(monkeypatch: pytest.MonkeyPatch, capsys: pytes
         runpy.run_module("bucketquery", run_name="__main__")
     assert ended.value.code == 2
     assert capsys.readouterr().err.startswith("--from: ")
+
+
+def test_the_installed_command_is_the_module(tmp_path: Path) -> None:
+    """The script that an installer makes has the answers and the exit codes of ``python -m bucketquery``."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    module, _, function = project["scripts"]["bucketquery"].partition(":")
+    script = tmp_path / "bucketquery"
+    script.write_text(f"import sys\nfrom {module} import {function}\nsys.exit({function}())\n", encoding="utf-8")
+    asked = (TAXI, "--anomaly-score", "75", "--size", "2")
+    for arguments, code in ((asked, 0), ((TAXI, "--job-id", "none"), 1), (("--from", "x"), 2)):
+        expected = run_process("-m", "bucketquery", *arguments)
+        assert run_process(str(script), *arguments) == expected
+        assert expected.code == code
+    assert run_process(str(script), "--help").out.startswith("usage: bucketquery ")
+    assert run_process("-m", "bucketquery", "--help").out.startswith("usage: python -m bucketquery ")
+
+
+def run_process(*line: str) -> Outcome:
+    """What becomes of a process of this interpreter that has the checkout on its path."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(  # noqa: S603 - this very interpreter
+        [sys.executable, *line], env=environment, capture_output=True, check=False, text=True, timeout=PATIENCE_S
+    )
+    return Outcome(done.returncode, done.stdout, done.stderr)

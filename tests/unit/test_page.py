@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bucketquery import Bucket, BucketInfluencer, BucketPage, InvalidQuery, ResultsIndex
+from bucketquery import Bucket, BucketInfluencer, BucketPage, BucketQuery, InvalidQuery, ResultsIndex
 from bucketquery.model.encoding import encoded
-from support.helpers import JOB, SPAN_S, STEP, WRITERS, bucket, rows, table_of, write_by
+from support.helpers import JOB, SPAN_S, STEP, WRITERS, bucket, record, rows, table_of, write_by
 
 FULL: dict[str, Any] = {
     "anomaly_score": 5.0,
@@ -382,6 +382,36 @@ def test_an_explanation_travels_and_is_nobodys_to_change(many: ResultsIndex) -> 
     assert page.explain()["path"] == "threshold"
 
 
+@pytest.mark.parametrize(("sort", "found_by"), [("event_count", "order"), ("scheduled_events", "scan")])
+def test_a_cached_answer_tells_that_it_read_no_rows(sort: str, found_by: str) -> None:
+    """Its path is ``cache``, from the second question in the same order on, and until the results change."""
+    index = ResultsIndex()
+    index.upsert_columns(
+        {"timestamp": np.arange(5_000) * STEP, "bucket_span": SPAN_S, "event_count": np.arange(5_000) * 7 % 5_000},
+        job_id=JOB,
+    )
+    index.upsert([bucket(0, job_id="other")])
+    first = index.get_buckets(job_id=JOB, sort=sort, size=10)
+    assert first.explain()["path"] == found_by
+    assert first.explain()["rows_read"] > 0
+    cached = {"path": "cache", "column": sort, "levels": (), "rows_read": 0, "rows_matched": 5_000}
+    again = index.get_buckets(job_id=JOB, sort=sort, from_=5, size=10)
+    assert again.explain() == cached
+    assert again.keys()[:5] == first.keys()[5:]
+    assert first.explain()["path"] == found_by, "a page tells how it was found itself"
+    index.upsert([bucket(1, job_id="other")])
+    assert index.get_buckets(job_id=JOB, sort=sort, size=20).explain() == cached
+    # Another direction, another view, a window and a page past the cached rows are found by themselves.
+    for asked in ({"desc": True}, {"exclude_interim": True, "start": 0}, {"start": 0}, {"from_": 120}):
+        assert index.get_buckets(job_id=JOB, sort=sort, **{"size": 10, **asked}).explain()["path"] != "cache"
+    index.upsert([bucket(5_000, event_count=9)])
+    assert index.get_buckets(job_id=JOB, sort=sort, size=10).explain()["path"] == found_by
+    both = BucketQuery(jobs=[JOB, "other"], sort=sort, size=5)
+    assert index.search(both).explain()["rows_read"] > 0
+    told = index.search(both).explain()
+    assert (told["path"], told["rows_read"]) == ("jobs", 0), "what both searches read, which is nothing"
+
+
 def test_what_was_looked_at_in_vain_is_told_too() -> None:
     """Most buckets share the greatest time, and none of those match: all have been compared before the matches are."""
     index = ResultsIndex()
@@ -397,3 +427,35 @@ def test_what_was_looked_at_in_vain_is_told_too() -> None:
     page = index.get_buckets(job_id=JOB, anomaly_score=75, sort="processing_time_ms", desc=True, size=10)
     assert (page.count, page.explain()["path"]) == (1_000, "threshold")
     assert page.explain()["rows_read"] == size + page.count
+
+
+# ---- parts of a page that was expanded
+
+_BOUNDS: Sequence[int | None] = (None, 0, 1, 2, 3, -1, -2, 9, -9)
+_STEPS: Sequence[int | None] = (None, 1, 2, 3, -1, -2)
+
+
+@pytest.mark.parametrize("travelled", [False, True], ids=["here", "pickled"])
+@pytest.mark.parametrize("desc", [False, True], ids=["ascending", "descending"])
+@pytest.mark.parametrize("jobs", [["a"], ["a", "b", "c"]], ids=["one job", "three jobs"])
+def test_a_slice_of_an_expanded_page_is_the_slice_of_its_values(jobs: list[str], desc: bool, travelled: bool) -> None:
+    """Each bucket has the records of its own job and instant, for every start, stop and step of a slice."""
+    index = ResultsIndex()
+    for place, job_id in enumerate(["a", "b", "c"]):
+        # The number of records differs from bucket to bucket; some buckets have none.
+        for row in range(7 if len(jobs) == 1 else 3):
+            influencers = [{"influencer_field_name": "host"}] if (place + row) % 4 else []
+            index.upsert([bucket(row, job_id=job_id, bucket_influencers=influencers)])
+            index.upsert([record(row, detector, job_id=job_id) for detector in range(1 + (2 * place + row) % 5)])
+    page = index.search(BucketQuery(jobs=jobs, expand=True, desc=desc))
+    if travelled:
+        page = pickle.loads(pickle.dumps(page))
+    values = list(page)
+    assert len({len(value.records) for value in values}) > 2
+    for value in values:
+        assert {(each.job_id, each.timestamp) for each in value.records} <= {(value.job_id, value.timestamp)}
+    for start in _BOUNDS:
+        for stop in _BOUNDS:
+            for step in _STEPS:
+                assert page[start:stop:step] == tuple(values[start:stop:step]), (start, stop, step)
+    assert [page[position] for position in range(len(page))] == values

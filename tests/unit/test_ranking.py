@@ -109,6 +109,17 @@ def test_where_one_key_is_equal_the_next_decides(desc: bool) -> None:
         )
 
 
+@pytest.mark.parametrize("desc", [False, True])
+def test_the_first_of_a_thousand_distinct_keys_are_those_of_a_full_sort(desc: bool) -> None:
+    """The rank at which the keys are partitioned is exact, for 4,000 pairs of keys and a number that is wanted."""
+    for seed in range(40):
+        values = np.random.default_rng(seed).permutation(1_000 + seed)
+        expected = np.argsort(-values if desc else values)
+        key = partial(key_of, values, None, desc)
+        for need in range(1 + seed % 10, len(values), 10):
+            assert np.array_equal(ranked(len(values), [key], need, desc=desc), expected[:need]), (seed, need)
+
+
 def test_no_key_is_asked_for_more_than_the_ones_before_leave_open() -> None:
     """Ten rows of which two are wanted: the second key tells the three apart that the first leaves, and no others."""
     asked: list[list[int]] = []

@@ -1,5 +1,6 @@
 """Values: frozen, comparable, picklable; what they show and in which order."""
 
+import ast
 import copy
 import dataclasses
 import pickle
@@ -9,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from bucketquery.model.frozen import FrozenMapping
+from bucketquery.model.frozen import FrozenMapping, frozen
 from bucketquery.model.instants import FIRST_MS, LAST_MS
 from bucketquery.results.buckets import Bucket, BucketInfluencer
 from bucketquery.results.commit import Commit
@@ -74,9 +75,20 @@ def test_a_frozen_mapping_is_a_mapping() -> None:
     assert found == {"record": 2, "": 1}
     assert (list(found), len(found), found["record"], found.get("x")) == (["record", ""], 2, 2, None)
     assert hash(found) == hash(FrozenMapping({"": 1, "record": 2}))
-    assert repr(found) == "FrozenMapping({'record': 2, '': 1})"
     with pytest.raises(TypeError):
         found["record"] = 3  # type: ignore[index] # that it fails is the claim
+
+
+def test_a_mapping_is_printed_as_a_dict_that_can_be_pasted() -> None:
+    """Alone, inside another one and inside a value; the text is Python that gives something equal."""
+    nested = frozen({"a": [{"b": None}], "c": {"d": 1.5}})
+    assert repr(nested) == "{'a': ({'b': None},), 'c': {'d': 1.5}}"
+    assert ast.literal_eval(repr(nested)) == nested
+    commit = Commit(sequence=3, skipped=FrozenMapping({"record": 2, "": 1}))
+    assert repr(commit) == (
+        "Commit(sequence=3, inserted=0, replaced=0, unchanged=0, deleted=0, skipped={'record': 2, '': 1})"
+    )
+    assert Commit(sequence=3, skipped={"record": 2, "": 1}) == commit
 
 
 def test_a_commit_counts_nothing_unless_told() -> None:

@@ -591,6 +591,23 @@ def test_a_writer_keeps_value_indexes_up() -> None:
 
 
 @pytest.mark.usefixtures("led")
+def test_value_indexes_of_different_age_are_kept_up_together() -> None:
+    """The writer brings all of them up if one is far behind, though another was made a few rows ago."""
+    whole = scored(0, 75)
+    made = with_room(whole[:60])
+    old = value_index_of(made)
+    near = made.append(segment(whole[60:69]))
+    young = value_index_of(near, "event_count", desc=False)
+    far = near.append(segment(whole[69:72]))
+    assert (old.covered, young.covered) == (60, 69)
+    maintained_indexes = far.append(segment(whole[72:75]))
+    assert (value_index_of(maintained_indexes).covered, value_index_of(maintained_indexes)._made_of) == (72, 60)
+    young_kept_up = value_index_of(maintained_indexes, "event_count", desc=False)
+    assert (young_kept_up.covered, young_kept_up._made_of) == (72, 69)
+    maintained_indexes.check()
+
+
+@pytest.mark.usefixtures("led")
 def test_a_single_row_keeps_value_indexes_up_too() -> None:
     """It is appended in a way of its own."""
     whole = segment(scored(0, 100)).packed()

@@ -83,6 +83,16 @@ def test_old_snapshots_survive_in_place_appends() -> None:
         assert snapshot.stats(JOB)["last_timestamp"] == by_time["buckets"][-1]["timestamp"]
 
 
+def test_a_snapshot_knows_the_jobs_of_its_commit(index: ResultsIndex) -> None:
+    """A job that is put later is in the index alone, and a job that is deleted later stays in the snapshot."""
+    snapshot = index.snapshot()
+    index.put_job("later")
+    index.delete_job("empty")
+    assert [job_id in snapshot for job_id in (JOB, "empty", "later")] == [True, True, False]
+    assert [job_id in index for job_id in (JOB, "empty", "later")] == [True, False, True]
+    assert [job_id in index.snapshot() for job_id in (JOB, "empty", "later")] == [True, False, True]
+
+
 def test_a_scan_reads_the_commit_of_its_call(index: ResultsIndex) -> None:
     """However late it is read on, and whatever was written meanwhile."""
     scanned = index.scan(BucketQuery(jobs=JOB, desc=True))

@@ -102,6 +102,21 @@ def test_a_value_beside_the_grid_is_put_in_order_too() -> None:
     assert found.tolist() == plain_order([values])
 
 
+@pytest.mark.parametrize("length", [65, 200, 1_000])
+def test_two_values_between_the_same_points_of_a_grid_both_stay(length: int) -> None:
+    """The first 64 values and the extremes lie on a grid; two later values lie between the same two of its points."""
+    rng = Random(length)
+    # The last value is on the grid too; the two before it are not.
+    values = [row * 10 for row in range(length)]
+    rng.shuffle(values)
+    point = (length // 2) * 10
+    values += [point + 7, point + 3, length * 10]
+    found = sort_order([np.array(values, dtype=np.int64)])
+    assert found is not None
+    assert len(found) == length + 3
+    assert found.tolist() == plain_order([values])
+
+
 @pytest.mark.parametrize(
     ("capacity", "length", "expected"), [(5, 0, 5), (5, 5, 5), (5, 6, 22), (0, 1, 17), (0, 128, 144), (0, 800, 900)]
 )
