@@ -52,7 +52,7 @@ class Reads(ABC):
         return self._newest()._sequence
 
     def __contains__(self, job_id: object) -> bool:
-        """Whether a job is known: it was put, or a result of it was stored. Complexity: O(1)."""
+        """Whether a job is known: it was put, or a result of it was stored."""
         return isinstance(job_id, str) and plain(job_id) in self._newest()._catalog
 
     def jobs(self, pattern: str = "_all") -> Sequence[str]:

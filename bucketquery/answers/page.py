@@ -7,7 +7,7 @@ let them go, pickle it or take what is needed of it.
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from operator import index as as_index
-from typing import Any, ClassVar, Final, Generic, NamedTuple, Self, TypeVar, overload
+from typing import Any, ClassVar, Generic, NamedTuple, TypeVar, overload
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from bucketquery.answers.common import Documents, each_of, kept_documents, shown
 from bucketquery.errors import InvalidQuery
 from bucketquery.ingest.documents import read_shown
 from bucketquery.model.encoding import encoded
-from bucketquery.model.frozen import FrozenMapping
+from bucketquery.model.frozen import FrozenMapping, Immutable, filler
 from bucketquery.model.schema import CONSTANT, Array, Document, Schema, Type
 from bucketquery.model.text import brief
 from bucketquery.queries.parameters import read_text
@@ -49,7 +49,7 @@ class Facts(NamedTuple):
     expansion: Expansion | None
 
 
-class Page(ABC, Generic[_Value]):
+class Page(Immutable, ABC, Generic[_Value]):
     """What the pages of all kinds have in common.
 
     Attributes:
@@ -63,7 +63,7 @@ class Page(ABC, Generic[_Value]):
     _facts: Facts
 
     def __init__(self, facts: Facts) -> None:
-        _put_facts(self, facts)
+        _fill(self, facts)
 
     @property
     def count(self) -> int:
@@ -271,18 +271,6 @@ class Page(ABC, Generic[_Value]):
         what = f"{len(self)} of {self.count} {self._schema.plural} {whose} at commit {self.sequence}"
         return f"<{type(self).__name__}: {what}>"
 
-    def __setattr__(self, name: str, value: object) -> None:
-        raise AttributeError(f"{type(self).__name__} is immutable")
-
-    def __delattr__(self, name: str) -> None:
-        raise AttributeError(f"{type(self).__name__} is immutable")
-
-    def __copy__(self) -> Self:
-        return self
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
-        return self
-
     def __reduce__(self) -> tuple[Any, ...]:
         # Only the rows of the page travel, not the columns that they are rows of.
         job_id, rows, *others = self._facts
@@ -318,8 +306,7 @@ class Page(ABC, Generic[_Value]):
         )
 
 
-#: Past the guard of an immutable page, and quicker than `object.__setattr__`.
-_put_facts: Final = vars(Page)["_facts"].__set__
+_fill = filler(Page, "_facts")
 
 
 def _restore(page: type[Page[Any]], job_id: str | tuple[str, ...], rows: Segment, *others: Any) -> Page[Any]:

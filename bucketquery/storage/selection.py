@@ -63,7 +63,7 @@ class Selection:
         return len(self.rows)
 
     def __getitem__(self, positions: slice | Int64s) -> "Selection":
-        """The rows at some positions. Complexity: O(r) for the r rows of this selection."""
+        """The rows at some positions, in O(r) for the r rows of this selection."""
         rows = self.rows
         if isinstance(rows, slice):
             rows = np.arange(*rows.indices(self.view.base.length), dtype=np.int64)

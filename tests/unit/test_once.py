@@ -1,0 +1,110 @@
+"""Values made when they are first read: once, by whoever reads first, and as quick as a slot afterwards."""
+
+import copy
+import pickle
+from threading import Barrier, Thread
+
+import pytest
+
+from bucketquery.model.once import MadeOnce, once
+
+
+class Doubled(MadeOnce):
+    """A number and its double."""
+
+    __slots__ = ("_double", "_missing", "made", "number")
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.made: list[str] = []
+
+    @once
+    def double(self) -> int:
+        """Twice the number."""
+        self.made.append("double")
+        return 2 * self.number
+
+    @once
+    def missing(self) -> None:
+        """None, which is a value like any other."""
+        self.made.append("missing")
+
+
+class Quadrupled(Doubled):
+    """A subclass with a value of its own."""
+
+    __slots__ = ("_quadruple",)
+
+    @once
+    def quadruple(self) -> int:
+        """Four times the number."""
+        return 2 * self.double
+
+
+def test_a_value_is_made_when_it_is_first_read() -> None:
+    """It is not made before that and not again, also if it is None."""
+    value = Doubled(3)
+    assert value.made == []
+    assert (value.double, value.double) == (6, 6)
+    assert (value.missing, value.missing) == (None, None)
+    assert value.made == ["double", "missing"]
+
+
+def test_a_made_value_is_read_as_a_slot() -> None:
+    """The class has the slot's own descriptor under the name, so no function of ours is called."""
+    assert vars(Doubled)["double"] is vars(Doubled)["_double"]
+
+
+def test_a_subclass_adds_values_of_its_own() -> None:
+    """It has those of its base too, and its base does not get them."""
+    assert Quadrupled(3).quadruple == 12
+    with pytest.raises(AttributeError, match="'Doubled' object has no attribute 'quadruple'"):
+        _ = Doubled(3).quadruple  # type: ignore[attr-defined] # that is the claim
+
+
+def test_other_names_are_no_attributes() -> None:
+    """Copying and pickling ask for many names that a class may not have."""
+    with pytest.raises(AttributeError, match="'Doubled' object has no attribute 'half'") as caught:
+        _ = Doubled(3).half  # type: ignore[attr-defined] # that is the claim
+    assert caught.value.name == "half"
+    value = Doubled(3)
+    assert copy.copy(value).double == 6
+    assert pickle.loads(pickle.dumps(value)).double == 6
+
+
+def test_an_error_while_making_leaves_nothing() -> None:
+    """The next reader tries again."""
+
+    class Fails(MadeOnce):
+        __slots__ = ("_ratio", "by")
+
+        def __init__(self, by: int) -> None:
+            self.by = by
+
+        @once
+        def ratio(self) -> float:
+            return 1 / self.by
+
+    value = Fails(0)
+    with pytest.raises(ZeroDivisionError):
+        _ = value.ratio
+    value.by = 2
+    assert value.ratio == 0.5
+
+
+def test_two_threads_get_the_same() -> None:
+    """Both may make it; what each gets is equal, and one of the two is kept."""
+    value, found = Doubled(3), list[int]()
+    barrier = Barrier(2)
+
+    def read() -> None:
+        barrier.wait()
+        found.append(value.double)
+
+    threads = [Thread(target=read) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert found == [6, 6]
+    assert 1 <= value.made.count("double") <= 2
