@@ -148,7 +148,7 @@ def evaluate(documents: Iterable[Document], query: Query) -> dict[str, Any]:
         LimitExceeded: the buckets of the page have more than 100,000 records to show.
 
     Complexity: O(n log n + p n) time for n documents and p buckets on the page.
-    Source: the server, with the rulings of this library where it has none; docs/semantics.md has both.
+    Source: the server, and the decisions of this library where the server has no rule; docs/semantics has both.
 
     >>> quiet = {"result_type": "bucket", "job_id": "web", "timestamp": 0, "bucket_span": 900}
     >>> loud = {**quiet, "timestamp": 900_000, "anomaly_score": 80}

@@ -1,4 +1,4 @@
-"""The tables beside this file and docs/semantics.md are about the same rules, and have them from the same places."""
+"""The tables beside this file and the chapters in docs/semantics describe the same rules and name the same sources."""
 
 import re
 import runpy
@@ -8,10 +8,17 @@ from typing import Any, NamedTuple
 
 import pytest
 
-DOCUMENT = (Path(__file__).parents[2] / "docs" / "semantics.md").read_text(encoding="utf-8")
-#: A heading, and the number of its rule if it has one: ``## 7. `count```, ``### 1.1 The window``, ``### 20.now: when``.
-HEADING = re.compile(r"^#{2,3} (?:(\d+(?:\.[\da-z-]+)?)[.: ])?.*$", re.MULTILINE)
-CODES = dict(re.findall(r"\b([A-Z]{2,}) \| `([\w.]+)`", DOCUMENT))
+FOLDER = Path(__file__).parents[2] / "docs" / "semantics"
+#: The text of each chapter without its examples, by file name.
+CHAPTERS = {
+    path.name: re.sub(r"^```.*?^```$", "", path.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE)
+    for path in sorted(FOLDER.glob("*.md"))
+}
+#: A heading, and the number of its rule if it has one: ``## 7. `count```, ``## 1.1 The window``, ``## 20.now: when``.
+HEADING = re.compile(r"^#{1,3} (?:(\d+(?:\.[\da-z-]+)?)[.: ])?.*$", re.MULTILINE)
+#: A link to a rule: its text, its file (none for the same file) and the number in its anchor.
+RULE_LINK = re.compile(r"\[([^\]]*)\]\(([\w.-]*)#rule-([\w.-]+)\)")
+CODES = dict(re.findall(r"\b([A-Z]{2,}) \| `([\w.]+)`", CHAPTERS["index.md"]))
 
 
 class Named(NamedTuple):
@@ -24,11 +31,19 @@ class Named(NamedTuple):
 
 
 def rules() -> dict[str, str]:
-    """What the document says of each rule, by its number: headings with numbers, but for those of whole chapters."""
-    _, *parts = HEADING.split(DOCUMENT)
-    numbered = {number: text for number, text in zip(parts[::2], parts[1::2], strict=True) if number is not None}
-    chapters = {number.partition(".")[0] for number in numbered if "." in number}
-    return {number: text for number, text in numbered.items() if number not in chapters}
+    """The text of each rule, by its number: below a heading with a number that is not the number of a chapter."""
+    return {number: text for _, number, text in _numbered_rules()}
+
+
+def _numbered_rules() -> list[tuple[str, str, str]]:
+    """The file, number and text of each rule."""
+    numbered: list[tuple[str, str, str]] = []
+    for file, chapter in CHAPTERS.items():
+        _, *parts = HEADING.split(chapter)
+        found = zip(parts[::2], parts[1::2], strict=True)
+        numbered += [(file, number, text) for number, text in found if number is not None]
+    chapters = {number.partition(".")[0] for _, number, _ in numbered if "." in number}
+    return [rule for rule in numbered if rule[1] not in chapters]
 
 
 @pytest.fixture(scope="module")
@@ -50,11 +65,52 @@ def _rows(test: Any) -> list[Any]:
     return [row for mark in marks if mark.name == "parametrize" and mark.args[0] == "row" for row in mark.args[1]]
 
 
+def _without_code(text: str) -> str:
+    """The text without what stands in backquotes, where a link is only shown."""
+    return re.sub(r"(`+).*?\1", "", text)
+
+
+def test_every_rule_is_written_once() -> None:
+    """No number belongs to two rules, in one chapter or in two."""
+    numbers = Counter(number for _, number, _ in _numbered_rules())
+    assert [number for number, times in numbers.items() if times > 1] == []
+
+
+def test_every_rule_has_its_anchor() -> None:
+    """The line before a rule's heading is its anchor, and there are no other anchors of rules."""
+    for file, chapter in CHAPTERS.items():
+        anchors = re.findall(r'^<a id="rule-([\w.-]+)"></a>\n\n## \1[.: ]', chapter, re.MULTILINE)
+        assert anchors == [number for where, number, _ in _numbered_rules() if where == file], file
+        # How to add a rule shows one anchor in backquotes, as an example.
+        assert len(anchors) == len(re.findall(r'(?<!`)<a id="', chapter)), file
+
+
+def test_every_link_to_a_rule_leads_there() -> None:
+    """A link names the file that has the rule, and a number in its text is the rule's own."""
+    places = {(where, number) for where, number, _ in _numbered_rules()}
+    links = [(file, *link) for file, chapter in CHAPTERS.items() for link in RULE_LINK.findall(_without_code(chapter))]
+    assert [link for link in links if (link[2] or link[0], link[3]) not in places] == []
+    assert [link for link in links if re.match(r"\d", link[1]) and link[1] != link[3]] == []
+
+
+def test_every_difference_is_in_the_table() -> None:
+    """The table of differences has each rule that departs from the API reference or the server."""
+    listed = {number for _, _, number in RULE_LINK.findall(CHAPTERS["differences.md"])}
+    assert sorted(number for number, text in rules().items() if "**Differs**: " in text and number not in listed) == []
+
+
+def test_the_index_names_every_chapter() -> None:
+    """The table of chapters links to every file of the folder but itself."""
+    table = CHAPTERS["index.md"].partition("## Chapters")[2].partition("\n## ")[0]
+    linked = re.findall(r"^\|.*\]\(([\w-]+\.md)\) \|$", table, re.MULTILINE)
+    assert sorted(linked) == sorted(CHAPTERS.keys() - {"index.md"})
+
+
 def test_every_rule_is_named(named_rows: list[Named]) -> None:
-    """The rules named by the tables are exactly those of the document."""
+    """The rules named by the tables are exactly those of the chapters."""
     named = {row.rule for row in named_rows}
-    assert sorted(rules().keys() - named) == [], "in the document, and no row checks it"
-    assert sorted(named - rules().keys()) == [], "named by a row, and not in the document"
+    assert sorted(rules().keys() - named) == [], "in a chapter, and no row checks it"
+    assert sorted(named - rules().keys()) == [], "named by a row, and in no chapter"
 
 
 def test_every_row_has_a_name_of_its_own(named_rows: list[Named]) -> None:
@@ -63,7 +119,13 @@ def test_every_row_has_a_name_of_its_own(named_rows: list[Named]) -> None:
     assert [row for row, times in named.items() if times > 1] == []
 
 
-def test_every_source_is_the_documents(named_rows: list[Named]) -> None:
+def test_every_rule_names_its_source() -> None:
+    """Each rule ends with where it comes from; a rule that only points to another one does not."""
+    unsourced = {number for number, text in rules().items() if "**From**: " not in text}
+    assert sorted(unsourced) == ["20.minus-one"]
+
+
+def test_every_source_is_the_rules(named_rows: list[Named]) -> None:
     """What a row's code stands for is named at its rule, a rule given as source exists, and no code is left over."""
     texts = rules()
     used: set[str] = set()
