@@ -8,7 +8,7 @@ import numpy as np
 
 from bucketquery.answers.common import Documents, each_of, kept_documents, shown, timestamp_strings, with_strings
 from bucketquery.arrays.ranking import concatenated_ranges
-from bucketquery.ingest.extra_fields import unpacked
+from bucketquery.ingest.extra_fields import fields_from_texts
 from bucketquery.model.frozen import frozen_values
 from bucketquery.model.schema import EXTRA_FIELDS
 from bucketquery.results.anomalies import AnomalyRecord, Influencer
@@ -99,7 +99,7 @@ def _bodies(
     *,
     human: bool,
 ) -> list[_Body]:
-    others = unpacked(documents[EXTRA_FIELDS])
+    others = fields_from_texts(documents[EXTRA_FIELDS])
     columns: dict[str, Sequence[Any]] = {}
     for name in order:
         column = _column(rows, name, others)

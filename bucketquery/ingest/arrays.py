@@ -1,6 +1,6 @@
-"""Arrays to checked columns: the bulk way in, of results and of new scores for them.
+"""Arrays to checked columns: the bulk way in, for results and for new scores.
 
-What documents may hold, columns may; `checks` has the definitions.
+Columns may hold the same values as documents; `checks` has the definitions.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -24,7 +24,7 @@ from bucketquery.ingest.batch import (
     whole_column,
 )
 from bucketquery.ingest.checks import IS_REQUIRED, Owner, Unfit
-from bucketquery.ingest.extra_fields import packed, part
+from bucketquery.ingest.extra_fields import fields_to_text, part
 from bucketquery.model.instants import FIRST_MS, LAST_MS
 from bucketquery.model.numbers import is_real
 from bucketquery.model.schema import SCHEMAS, Array, Field, Int64s, Kind, Schema, Type
@@ -37,7 +37,7 @@ _Stored = TypeVar("_Stored")
 
 _BESIDE_THE_SCHEMA: Final = frozenset({"job_id", "result_type"})
 _INT64_EDGE: Final = 2**63
-#: Units of datetime64 too fine to reach the edges of the years 0001 to 9999, or to have them converted.
+#: Units of datetime64 whose int64 range lies inside the years 0001 to 9999, so that the bounds cannot be converted.
 _INSIDE_THE_YEARS: Final = frozenset({"ns", "ps", "fs", "as"})
 
 
@@ -45,16 +45,16 @@ def read_columns(columns: object, job_id: str | None, kind: Kind, *, keep: bool 
     """A batch of arrays by field name, checked, copied and sorted.
 
     Args:
-        columns: 1-d and equally long; ``timestamp`` in epoch ms or datetime64, ``bucket_span`` may be one int for all.
-            A field left out, a masked entry, or None in a list or among objects is missing.
-        job_id: the job of all of them; None where a column ``job_id`` says it for each.
-        kind: what all of them are.
-        keep: whether to keep what is only shown, and not only what filters and sorts.
+        columns: 1-d arrays of equal length; ``timestamp`` in epoch ms or datetime64, ``bucket_span`` an array or one
+            int. A field left out, a masked entry, and None in a list or an object array are missing.
+        job_id: the job of all rows; None if a column ``job_id`` names the job of each row.
+        kind: the kind of all rows.
+        keep: True keeps display fields too; False keeps only the fields that filter and sort.
 
     Raises:
         InvalidDocument: a column or an entry cannot be stored; ``field`` is its path, such as
             ``columns.anomaly_score[3]``.
-        InvalidQuery: no job can be called ``job_id``.
+        InvalidQuery: ``job_id`` is not a valid job id.
     """
     schema = SCHEMAS[kind]
     given = _arrays(_named(columns, schema, schema.fields))
@@ -81,15 +81,15 @@ class Scores(NamedTuple):
     """New scores for results of one job and kind.
 
     Attributes:
-        segment: the columns of the identity and of the score, in identity order, of several with one identity the last.
-        given: the columns of the identity, in the order they came.
+        segment: the columns of identity and score, in identity order; the last row of an identity wins.
+        given: the columns of the identity, in the order of the input.
     """
 
     segment: Segment
     given: Sequence[Int64s]
 
     def unknown(self, rows: Int64s) -> InvalidDocument:
-        """The error that names the first row given for one of some rows of the segment."""
+        """The error that names the first input row of the given rows of the segment."""
         identities = zip(*(column[rows].tolist() for column in self.segment.identities()), strict=True)
         wanted = set(identities)
         given = list(zip(*(column.tolist() for column in self.given), strict=True))
@@ -103,8 +103,8 @@ def read_scores(columns: object, kind: Kind) -> Scores:
     """New scores from arrays by field name, checked as `read_columns` does, copied and sorted.
 
     Args:
-        columns: the identity and the score, all of them required, and no others.
-        kind: of what; its identity has no texts.
+        columns: the columns of identity and score, all required, no others allowed.
+        kind: the kind of the results; its identity must have no keywords.
 
     Raises:
         InvalidDocument: a column or an entry cannot be taken; ``field`` is its path.
@@ -139,13 +139,13 @@ def _named(columns: object, schema: Schema, fields: Sequence[Field]) -> dict[str
 
 
 def _arrays(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Each column as a list, a tuple or a 1-d array, all of one length; a single ``bucket_span`` stays as it is."""
+    """Each column as a list, a tuple or a 1-d array, all of one length; a single ``bucket_span`` stays a scalar."""
     columns = {}
     length = None
     for name in sorted(given, key=lambda name: name != "timestamp"):
         column = given[name]
         if isinstance(column, Sequence) and not isinstance(column, str | bytes | range | memoryview):
-            # NumPy would take lists of one length for a table, and fall over others.
+            # NumPy would make a 2-d array of lists with equal lengths, and raise for others.
             column = list(column)
         if name == "bucket_span" and type(column) is np.ndarray and column.ndim == 0:
             column = column[()]
@@ -179,7 +179,7 @@ def _jobs(column: Any, job_id: str | None, length: int, codes: JobCodes) -> Int6
         raise InvalidDocument(reason, field="columns.job_id" if job_id is None else "job_id", value=job_id)
     if column is not None:
         return np.array(_each("job_id", column, lambda value, _: codes.code(value)), dtype=np.int64)
-    # One code for all, which takes no memory.
+    # A broadcast view: one code for all rows, without memory for each.
     return np.broadcast_to(np.int64(codes.code(read_job_id(job_id))), length)
 
 
@@ -199,7 +199,7 @@ def _column(field: Field, given: Any, length: int) -> Column:
 
 
 def _whole_array(field: Field, given: Any) -> Column | None:
-    """The column if all of it is plainly of the field's type; None where single entries must be looked at."""
+    """The column if it can be checked as a whole; None if single entries must be checked."""
     if isinstance(given, list | tuple):
         return whole_column(field, given)
     if given.dtype.kind == "O":
@@ -217,7 +217,7 @@ def _whole_array(field: Field, given: Any) -> Column | None:
 
 
 def _converted(field: Field, array: Array) -> Array | None:
-    """A copy of the array in the column's dtype, if every entry is inside the field's bounds."""
+    """A copy of the array in the column's dtype; None if an entry is outside the field's bounds."""
     dtype_kind = array.dtype.kind
     if field.type is Type.KEYWORD:
         return None
@@ -240,7 +240,7 @@ def _converted(field: Field, array: Array) -> Array | None:
 def _integers(array: Array) -> Int64s | None:
     dtype_kind = array.dtype.kind
     if dtype_kind == "f":
-        # Half precision does not reach as far as the bounds it is compared with.
+        # Half precision cannot represent the bounds that it is compared with.
         array = array.astype(np.promote_types(array.dtype, np.float64))
         if not (np.isfinite(array) & (array == np.floor(array)) & (abs(array) < _INT64_EDGE)).all():
             return None
@@ -254,10 +254,10 @@ def _milliseconds(array: Array) -> Int64s | None:
     if np.isnat(array).any() or unit == "generic":
         return None
     if unit in _INSIDE_THE_YEARS and multiple != 1:
-        # NumPy multiplies first, and what leaves int64 wraps around.
+        # NumPy multiplies first, and a product outside int64 wraps around.
         return None
     if unit not in _INSIDE_THE_YEARS:
-        # A cast between units wraps around silently, so the bounds are cast and the values compared as they are.
+        # A cast between units wraps around silently, so cast the bounds and compare the values in their own unit.
         first, last = (np.datetime64(bound, "ms").astype(array.dtype) for bound in (FIRST_MS, LAST_MS))
         if not ((first <= array) & (array <= last)).all():
             return None
@@ -272,13 +272,13 @@ def _lists(field: Field, given: Any, owner: Callable[[int], Owner]) -> SparseLis
 
 
 def _extra_fields(schema: Schema, given: Mapping[str, Any], length: int) -> SparseLists:
-    """The rest of each row, made of the columns of its parts."""
+    """The extra fields of each row as text, made from the columns of the parts."""
     parts: list[dict[str, Any]] = [{} for _ in range(length)]
     for field in schema.parts:
         for row, value in enumerate(_parts(field, given.get(field.name))):
             if value is not None:
                 parts[row][field.name] = value
-    return SparseLists.of_tuples([packed(some) for some in parts])
+    return SparseLists.of_tuples([fields_to_text(some) for some in parts])
 
 
 def _parts(field: Field, given: Any) -> list[Any]:
@@ -289,10 +289,10 @@ def _parts(field: Field, given: Any) -> list[Any]:
 
 
 def _each(name: str, given: Any, store: Callable[[object, int], _Stored]) -> list[_Stored]:
-    """What ``store`` makes of each entry and its row; a masked entry is None.
+    """The result of ``store`` for each entry and its row; a masked entry is None.
 
     Raises:
-        InvalidDocument: naming the first entry that is refused.
+        InvalidDocument: ``store`` refuses an entry; the error names the first.
     """
     stored = []
     for row, value in enumerate(_entries(given)):
@@ -307,7 +307,7 @@ def _entries(given: Any) -> Sequence[object]:
     if isinstance(given, list | tuple):
         return given
     bare = np.ma.getdata(given)
-    # Python's types have no room for every datetime64 and timedelta64, and a bare number would stand for such a one.
+    # `tolist` turns some datetime64 and timedelta64 values into bare integers, so keep NumPy's scalars.
     entries = list(bare) if bare.dtype.kind in "mM" else bare.tolist()
     if not isinstance(given, np.ma.MaskedArray):
         return entries

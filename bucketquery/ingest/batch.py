@@ -1,7 +1,7 @@
-"""Batches: checked columns on their way in, put by job and in identity order.
+"""Batches: checked columns on their way in, by job and in identity order.
 
-`documents` and `arrays` read what comes in, each in its way, and put their columns together here. Nothing here knows an
-index: a batch that cannot be stored is refused before any lock is taken.
+`documents` and `arrays` read the input and assemble their columns here. This room does not know an index: a batch that
+cannot be stored is refused before the writer's lock is taken.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -23,8 +23,8 @@ from bucketquery.storage.segment import Segment, coded, packed_segment
 from bucketquery.storage.single_row_writes import Row, packed_rows
 from bucketquery.storage.sparse_lists import NO_LISTS, Entry, SparseLists
 
-#: The types that a whole column may be of, beside missing values, to be taken as it is.
-PLAIN: Final = {
+#: The Python types that a field stores unchanged, NoneType for a missing value among them.
+STORED_TYPES: Final = {
     Type.TIMESTAMP: frozenset({int, NoneType}),
     Type.INTEGER: frozenset({int, NoneType}),
     Type.DOUBLE: frozenset({int, float, NoneType}),
@@ -32,19 +32,18 @@ PLAIN: Final = {
     Type.KEYWORD: frozenset({str, NoneType}),
 }
 
-
-#: So few texts of a batch are shared by all its jobs, whether each has them all or not.
-_FEW_TEXTS: Final = 64
+#: A keyword dictionary of at most this many entries is shared by all jobs of a batch, even if a job uses few of them.
+_SHARED_KEYWORDS: Final = 64
 
 
 class Batch(NamedTuple):
     """Checked results on their way in.
 
     Attributes:
-        parts: by the kinds that were met and by job, each in identity order without a repeat.
-        skipped: how many documents were passed over, by their ``result_type``.
-        rows: single results where each job has one or there are but a few, each behind its job and the layout of its
-            kind; those of one job and kind are in identity order without a repeat.
+        parts: segments by kind and job, each in identity order, no identity twice.
+        skipped: how many documents were skipped, by ``result_type``.
+        rows: single results as (job, layout of the kind, row), if each job has one result or the batch is small. The
+            rows of one job and kind are in identity order, no identity twice.
     """
 
     parts: Mapping[Kind, Mapping[str, Segment]]
@@ -53,7 +52,7 @@ class Batch(NamedTuple):
 
     @property
     def segments(self) -> Mapping[Kind, Mapping[str, Segment]]:
-        """All of it by kind and job."""
+        """Everything in the batch by kind and job, single rows as segments."""
         found: dict[Kind, dict[str, Segment]] = {kind: dict(jobs) for kind, jobs in self.parts.items()}
         single: dict[tuple[Layout, str], list[Row]] = {}
         for job_id, layout, row in self.rows:
@@ -67,8 +66,8 @@ class Column(NamedTuple):
     """A checked column.
 
     Attributes:
-        values: the default, NaN or None where missing; texts as such.
-        present: which are not missing; None where none is, and of doubles and texts.
+        values: shape (n,); a missing value is the default, NaN or None. Keywords are text, not codes.
+        present: which values are not missing; None if all are present, and always None for doubles and keywords.
     """
 
     values: Array
@@ -76,13 +75,13 @@ class Column(NamedTuple):
 
 
 class Chunk(NamedTuple):
-    """Some results of one kind as columns, in the order they came.
+    """Some results of one kind as columns, in the order of the input.
 
     Attributes:
-        jobs: the job of each, as a code.
-        columns: each column's values, texts as such.
-        present: what is not missing, of the columns but doubles and texts in which something is.
-        lists: each list field's.
+        jobs: the job of each result, as a code.
+        columns: the values of each column, keywords as text.
+        present: a mask for each column with a missing value, doubles and keywords apart.
+        lists: the values of each list field.
     """
 
     jobs: Int64s
@@ -101,16 +100,16 @@ class Chunk(NamedTuple):
         )
 
     def without(self, lists: Iterable[str]) -> "Chunk":
-        """The same without some lists."""
+        """The same results with these list fields emptied."""
         return self._replace(lists={**self.lists, **dict.fromkeys(lists, NO_LISTS)})
 
     def mask(self, name: str) -> Bools:
-        """Which rows have the field, of a column but doubles and texts."""
+        """Which rows have the field; not for doubles and keywords."""
         return self.present.get(name, np.ones(len(self.jobs), dtype=np.bool_))
 
 
 class JobCodes:
-    """Codes for job ids in the order in which they are met first; each id is checked once."""
+    """Codes for job ids in the order of first appearance; each id is checked once."""
 
     def __init__(self) -> None:
         self._codes: dict[str, int] = {}
@@ -119,7 +118,7 @@ class JobCodes:
         """The job's code.
 
         Raises:
-            Unfit: no job can be called so.
+            Unfit: the id is not a valid job id.
         """
         if not isinstance(job_id, str):
             raise Unfit(IS_REQUIRED if job_id is None else f"must be text, not {type(job_id).__name__}", job_id)
@@ -132,10 +131,10 @@ class JobCodes:
         return code
 
     def whole(self, job_ids: Sequence[object]) -> Int64s:
-        """The codes of many results' jobs, most of which are told more than once.
+        """The codes of many job ids, most of them repeated.
 
         Raises:
-            Unfit: no job can be called by one of them.
+            Unfit: one of them is not a valid job id.
         """
         code: Callable[[Any], int] = self.code
         if set(map(type, job_ids)) <= {str}:
@@ -145,19 +144,19 @@ class JobCodes:
         return np.fromiter(map(code, job_ids), dtype=np.int64, count=len(job_ids))
 
     def ids(self) -> list[str]:
-        """The ids by code."""
+        """The job ids in the order of their codes."""
         return list(self._codes)
 
 
 def assemble(chunks: Mapping[Kind, Sequence[Chunk]], job_ids: Sequence[str], skipped: Mapping[str, int]) -> Batch:
-    """The batch of some chunks of each kind, each job's in identity order; of several with one identity the last.
+    """The batch of some chunks of each kind, sorted by job and identity; the last result of an identity wins.
 
-    O(n) for rows that come in order, else O(n log n).
+    O(n) for rows that arrive in order, otherwise O(n log n).
     """
     parts: dict[Kind, dict[str, Segment]] = {}
     rows: list[tuple[str, Layout, Row]] = []
     for kind, some in chunks.items():
-        whole, texts = _in_order(SCHEMAS[kind], some)
+        whole, dictionaries = _in_order(SCHEMAS[kind], some)
         jobs, layout = whole.jobs, layout_of(kind)
         ends = [0, *((jobs[1:] != jobs[:-1]).nonzero()[0] + 1).tolist(), len(jobs)] if len(jobs) else [0]
         if layout is None or not are_few(len(jobs) // max(1, len(ends) - 1)):
@@ -176,7 +175,7 @@ def assemble(chunks: Mapping[Kind, Sequence[Chunk]], job_ids: Sequence[str], ski
                 if places[at] < places[at + 1]
             }
             if layout is None or not are_few(high - low):
-                segment = _cut(SCHEMAS[kind], whole, texts, slice(low, high), own)
+                segment = _cut(SCHEMAS[kind], whole, dictionaries, slice(low, high), own)
             else:
                 segment = packed_segment(layout, records[low * layout.size : high * layout.size], own)
             parts[kind][job_ids[jobs.item(low)]] = segment
@@ -184,9 +183,9 @@ def assemble(chunks: Mapping[Kind, Sequence[Chunk]], job_ids: Sequence[str], ski
 
 
 def _in_order(schema: Schema, chunks: Sequence[Chunk]) -> tuple[Chunk, dict[str, Objects]]:
-    """All rows of some chunks by job and identity, of several with one identity the last; and their dictionaries."""
+    """All rows of some chunks by job and identity, the last of each identity, and their keyword dictionaries."""
     jobs, columns, present, lists = concatenated(schema, chunks)
-    columns, texts = coded(schema, columns)
+    columns, dictionaries = coded(schema, columns)
     lists = {name: some for name, some in lists.items() if some.length}
     order = sort_order([jobs, *(columns[name] for name in schema.identity)])
     if order is not None:
@@ -194,11 +193,11 @@ def _in_order(schema: Schema, chunks: Sequence[Chunk]) -> tuple[Chunk, dict[str,
         columns = {name: column.take(order) for name, column in columns.items()}
         present = {name: mask.take(order) for name, mask in present.items()}
         lists = {name: some.reordered(order) for name, some in lists.items()}
-    return Chunk(jobs, columns, present, lists), texts
+    return Chunk(jobs, columns, present, lists), dictionaries
 
 
 def _single(whole: Chunk, layout: Layout, records: bytes, job_ids: Sequence[str]) -> list[tuple[str, Layout, Row]]:
-    """The rows of a chunk one by one; each is of another job."""
+    """The rows of a chunk as single rows; each is of another job."""
     lists: dict[int, dict[str, Entry]] = {}
     for name, some in whole.lists.items():
         rows, values = some.used()
@@ -212,25 +211,23 @@ def _single(whole: Chunk, layout: Layout, records: bytes, job_ids: Sequence[str]
 
 
 def _cut(
-    schema: Schema, whole: Chunk, texts: Mapping[str, Objects], rows: slice, lists: Mapping[str, SparseLists]
+    schema: Schema, whole: Chunk, shared: Mapping[str, Objects], rows: slice, lists: Mapping[str, SparseLists]
 ) -> Segment:
-    """The segment of some rows of a chunk, with lists of its own."""
+    """The segment of some rows of a chunk, with the given lists."""
     length = rows.stop - rows.start
-    # Views would keep the rows of all other jobs alive.
+    # Copy: a view would keep the rows of all other jobs in memory.
     is_all = length == len(whole.jobs)
     columns = {name: column if is_all else column[rows].copy() for name, column in whole.columns.items()}
     dictionaries = {}
-    for name, texts_of_all in texts.items():
-        few = len(texts_of_all) <= _FEW_TEXTS
-        columns[name], dictionaries[name] = (
-            (columns[name], texts_of_all) if few else compact(columns[name], texts_of_all)
-        )
+    for name, keywords in shared.items():
+        is_shared = len(keywords) <= _SHARED_KEYWORDS
+        columns[name], dictionaries[name] = (columns[name], keywords) if is_shared else compact(columns[name], keywords)
     masks = {name: part.copy() for name, mask in whole.present.items() if not (part := mask[rows]).all()}
     return Segment(schema, length, columns, masks, dictionaries, lists)
 
 
 def concatenated(schema: Schema, chunks: Sequence[Chunk]) -> Chunk:
-    """One or more chunks as one, in the order of both. A single chunk is not copied."""
+    """One or more chunks as one, in order. A single chunk is not copied."""
     if len(chunks) == 1:
         return chunks[0]
     masked = {name for chunk in chunks for name in chunk.present}
@@ -249,9 +246,9 @@ def concatenated(schema: Schema, chunks: Sequence[Chunk]) -> Chunk:
 
 
 def whole_column(field: Field, values: Sequence[object]) -> Column | None:
-    """The column of plain values; None where that takes a closer look."""
+    """The column if every value is of a stored type and inside its bounds; None if single values must be checked."""
     types = set(map(type, values))
-    if not types <= PLAIN[field.type] or (field.required and NoneType in types):
+    if not types <= STORED_TYPES[field.type] or (field.required and NoneType in types):
         return None
     if field.type is Type.KEYWORD:
         return Column(np.array(values, dtype=np.object_), None)
@@ -265,7 +262,7 @@ def whole_column(field: Field, values: Sequence[object]) -> Column | None:
     except OverflowError:
         return None
     if field.type is Type.DOUBLE:
-        # NumPy reads None as NaN, and only there NaN may be.
+        # NumPy reads None as NaN; a NaN anywhere else is refused.
         column += 0.0
         return Column(column, None) if np.isfinite(column).sum() == len(values) - values.count(None) else None
     if NoneType in types:
@@ -275,7 +272,7 @@ def whole_column(field: Field, values: Sequence[object]) -> Column | None:
 
 
 def checked_column(field: Field, values: Sequence[object]) -> Column:
-    """The column of values of which each was checked."""
+    """The column of values that have all been checked."""
     column = whole_column(field, values)
     assert column is not None
     return column
@@ -291,5 +288,5 @@ def in_bounds(field: Field, column: Array) -> bool:
 
 
 def refused(path: str, unfit: Unfit) -> InvalidDocument:
-    """The error that says what is wrong at a path."""
+    """The error for an unfit value at a path."""
     return InvalidDocument(f"failed to parse [{path}]: {unfit.reason}", field=path, value=unfit.value)

@@ -1,7 +1,7 @@
-"""One value against the field it is for: what may be stored, and as what.
+"""One value against its field: whether it may be stored, and in which form.
 
-This is the definition; `documents` and `arrays` check whole columns at once where that is plainly the same, and ask
-here for the rest.
+This is the definition. `documents` and `arrays` check whole columns at once if the outcome is certain to be the same,
+and call this room for all other values.
 """
 
 from collections.abc import Mapping
@@ -23,7 +23,7 @@ _INT64: Final = np.iinfo(np.int64)
 
 
 class Unfit(Exception):
-    """A value that cannot be stored: why, and where below the field."""
+    """A value that cannot be stored: the reason, and its path below the field."""
 
     def __init__(self, reason: str, value: object, path: str = "") -> None:
         super().__init__(reason)
@@ -33,7 +33,7 @@ class Unfit(Exception):
 
 
 class Owner(NamedTuple):
-    """The bucket that nested influencers belong to, and must agree with."""
+    """The bucket that nested influencers belong to; their own values must agree with it."""
 
     job_id: str
     timestamp: int
@@ -42,16 +42,16 @@ class Owner(NamedTuple):
 
     @classmethod
     def at(cls, row: int, job_id: str, columns: Mapping[str, Any]) -> Self:
-        """The bucket of a job in a row of checked columns, lists or arrays; final where that is missing."""
+        """The bucket in a row of checked columns, lists or arrays; a missing ``is_interim`` means final."""
         timestamp, bucket_span = int(columns["timestamp"][row]), int(columns["bucket_span"][row])
         return cls(plain(job_id), timestamp, bucket_span, bool(columns["is_interim"][row]))
 
 
 def scalar(field: Field, value: object) -> Any:
-    """The value of a column as it is stored: an int, a float, a bool or text; None where it is missing.
+    """The value of a column as it is stored: an int, a float, a bool or text; None if it is missing.
 
     Raises:
-        Unfit: the value is not of the field's type or outside its bounds, or it is missing and must not be.
+        Unfit: the value has the wrong type, is outside the field's bounds, or is missing but required.
     """
     if value is None:
         if field.required:
@@ -74,7 +74,7 @@ def listed(field: Field, value: object, owner: Owner) -> tuple[object, ...]:
     """The value of a list field as it is stored.
 
     Raises:
-        Unfit: the value is not of the field's type.
+        Unfit: the value has the wrong type.
     """
     return keywords(value) if field.type is Type.KEYWORDS else bucket_influencers(value, owner)
 
@@ -85,7 +85,7 @@ def timestamp(value: object, path: str = "") -> int:
     Raises:
         Unfit: anything else, or outside the years 0001 to 9999.
 
-    Source: the stored document is an epoch number or a date string; the bounds are ours.
+    Source: the server stores an epoch number or a date string; the bounds are ours.
     """
     if isinstance(value, str):
         moment = _calendar(value, path)
@@ -105,7 +105,7 @@ def integer(value: object, minimum: int | None, path: str = "") -> int:
     """An int, or a float or NumPy number without a fraction, inside int64 and not below ``minimum``.
 
     Raises:
-        Unfit: anything else; a bool and numeric text are something else.
+        Unfit: anything else, a bool and numeric text too.
     """
     if not is_real(value):
         raise Unfit(f"must be an integer, not {type_name(value)}", value, path)
@@ -123,13 +123,13 @@ def double(value: object, path: str = "") -> float:
     """A finite number as float; -0.0 is 0.0.
 
     Raises:
-        Unfit: anything else; a bool, numeric text, NaN and the infinities are something else.
+        Unfit: anything else, a bool, numeric text, NaN and the infinities too.
     """
     return finite(value, path) + 0.0
 
 
 def finite(value: object, path: str = "") -> float:
-    """A finite number as float, as it is.
+    """A finite number as float; -0.0 stays -0.0.
 
     Raises:
         Unfit: as `double` does.
@@ -149,7 +149,7 @@ def boolean(value: object, path: str = "") -> bool:
     """A bool, Python's or NumPy's.
 
     Raises:
-        Unfit: anything else; 0, 1 and text are something else.
+        Unfit: anything else, 0, 1 and text too.
     """
     if isinstance(value, bool | np.bool_):
         return bool(value)
@@ -157,7 +157,7 @@ def boolean(value: object, path: str = "") -> bool:
 
 
 def keyword(value: object, path: str = "") -> str:
-    """A text, as plain text.
+    """Text as a plain ``str``, also from a subclass of ``str``.
 
     Raises:
         Unfit: anything else.
@@ -168,30 +168,31 @@ def keyword(value: object, path: str = "") -> str:
 
 
 def keywords(value: object, path: str = "") -> tuple[str, ...]:
-    """A list of texts, as a tuple.
+    """A list of text values as a tuple.
 
     Raises:
-        Unfit: not a list, or an entry is not text.
+        Unfit: the value is no list, or an entry is no text.
     """
     return tuple([keyword(text, f"{path}[{at}]") for at, text in enumerate(entries(value, path))])
 
 
 def bucket_influencers(value: object, owner: Owner) -> tuple[StoredInfluencer, ...]:
-    """The influencers nested in a bucket, as they are kept.
+    """The influencers nested in a bucket, as they are stored.
 
-    What the bucket says too may be left out and must agree if given, ``is_interim`` excepted.
+    An influencer may leave out the bucket's job, timestamp and span; if given, they must equal the bucket's. Its
+    ``is_interim`` may differ.
 
     Raises:
-        Unfit: not a list of objects, or one of their values is not of its type.
+        Unfit: the value is no list of objects, or a value in it has the wrong type.
     """
     return tuple([_bucket_influencer(entry, f"[{at}]", owner) for at, entry in enumerate(entries(value))])
 
 
 def entries(value: object, path: str = "") -> list[object] | tuple[object, ...]:
-    """What is in a list.
+    """The entries of a list or tuple.
 
     Raises:
-        Unfit: not a list or a tuple.
+        Unfit: the value is neither.
     """
     if isinstance(value, list | tuple):
         return value
@@ -199,7 +200,7 @@ def entries(value: object, path: str = "") -> list[object] | tuple[object, ...]:
 
 
 def type_name(value: object) -> str:
-    """What a value of the wrong type is called."""
+    """The name of a value's type in an error message."""
     return "null" if value is None else type(value).__name__
 
 
@@ -242,9 +243,9 @@ def _agrees(nested: Mapping[str, Any], key: str, expected: int | str, path: str)
 
 def _calendar(text: str, path: str) -> int:
     try:
-        stretch = None if text.isdigit() else read_calendar(text)
+        covered = None if text.isdigit() else read_calendar(text)
     except OverflowError:
         raise Unfit("outside the years 0001 to 9999", text, path) from None
-    if stretch is None:
+    if covered is None:
         raise Unfit("must be a calendar date in ISO form or epoch milliseconds", text, path)
-    return stretch.first
+    return covered.first

@@ -1,8 +1,9 @@
 """Documents to checked columns: the usual way in.
 
-Documents go to their kinds, and each kind's are read in chunks. A chunk's columns are checked as wholes where they are
-plainly of their type; else value by value, by the definitions of `checks`, in the order of the documents. All kinds are
-read at the same places, so that the first bad field of the first bad document is the one named, whatever its kind.
+Documents are routed by kind, and each kind is read in chunks. A column of a chunk is checked as a whole if all its
+values have exactly the types of its field; otherwise `checks` reads it value by value, in the order of the documents.
+All kinds are read after the same documents, so an error names the first bad field of the first bad document of any
+kind.
 """
 
 from collections import Counter
@@ -33,6 +34,7 @@ from bucketquery.model.schema import EXTRA_FIELDS, SCHEMAS, Document, Kind, Sche
 from bucketquery.model.text import plain
 from bucketquery.storage.sparse_lists import SparseLists
 
+#: Documents of a chunk.
 _CHUNK: Final = 1024
 
 
@@ -41,16 +43,16 @@ def read_documents(documents: Iterable[Document], kind: Kind | None, *, keep: bo
 
     Args:
         documents: read to the end, not modified; a search hit stands for its ``_source``.
-        kind: what all of them are; None goes by their ``result_type``.
-        keep: whether to keep what is only shown, and not only what filters and sorts.
+        kind: the kind of all of them; None routes each by its ``result_type``.
+        keep: True keeps display fields too; False keeps only the fields that filter and sort.
 
     Raises:
-        InvalidDocument: a document cannot be stored; ``field`` is its position and path, the first of the first bad
-            document.
+        InvalidDocument: a document cannot be stored; ``field`` is the position and path of the first bad field in the
+            first bad document.
     """
-    plain_batch = read_small_batch(documents, kind, keep=keep)
-    if plain_batch is not None:
-        return plain_batch
+    small_batch = read_small_batch(documents, kind, keep=keep)
+    if small_batch is not None:
+        return small_batch
     skipped: Counter[str] = Counter()
     codes = JobCodes()
     readers = _read(documents, kind, skipped, codes, keep=keep)
@@ -61,16 +63,17 @@ def read_documents(documents: Iterable[Document], kind: Kind | None, *, keep: bo
 def read_shown(
     documents: Iterable[Document], schema: Schema, keys: Sequence[tuple[Any, ...]], are_interim: Sequence[bool]
 ) -> dict[str, Sequence[Any]]:
-    """What is only shown of the documents that keys name, by the name of the list.
+    """The display fields of the documents that keys name, by the name of the list.
 
     Args:
         documents: one for each key, in that order, checked as `read_documents` does.
         schema: their kind.
         keys: the job and the identity of each.
-        are_interim: whether each is interim, whatever its document says: what is nested in it goes by that.
+        are_interim: whether each is interim. The index decides this, not the document, and nested influencers follow.
 
     Raises:
-        InvalidDocument: as `read_documents` does; also too few or too many, or one that is not that of its key.
+        InvalidDocument: as `read_documents` does; also if there are too few or too many documents, or if one has
+            another identity than its key.
     """
     codes = JobCodes()
     reader = _read(_as_indexed(documents, are_interim), schema.kind, Counter(), codes, keep=True)[schema.kind]
@@ -90,15 +93,15 @@ def read_shown(
 
 
 def _as_indexed(documents: Any, are_interim: Sequence[bool]) -> Any:
-    """Documents of which each is interim or not as the index has it; what is no iterable of documents as it is."""
+    """The documents with ``is_interim`` as the index has it; anything but an iterable of documents stays as it is."""
     if isinstance(documents, Mapping | str | bytes) or not isinstance(documents, Iterable):
         return documents
-    # One more than is wanted is enough to see that there are too many.
+    # One document past the last key is read, so that too many documents are noticed.
     return map(_with_interim, documents, [*are_interim, False])
 
 
 def _with_interim(document: Any, is_interim: bool) -> Any:  # noqa: FBT001 - called by a map
-    """A document that is interim or not as is told; as it is where what it says is refused anyway."""
+    """The document with this ``is_interim``; unchanged if its own value is no boolean, which the reader refuses."""
     if not isinstance(document, Mapping):
         return document
     if isinstance(source := document.get("_source"), Mapping):
@@ -110,7 +113,7 @@ def _with_interim(document: Any, is_interim: bool) -> Any:  # noqa: FBT001 - cal
 def _read(
     documents: Iterable[Document], kind: Kind | None, skipped: Counter[str], codes: JobCodes, *, keep: bool
 ) -> dict[str, "_DocumentReader"]:
-    """The readers by their kinds, which have read all documents."""
+    """The readers by kind, after they have read all documents."""
     if isinstance(documents, Mapping | str | bytes) or not isinstance(documents, Iterable):
         reason = f"[documents] must be an iterable of documents, not one {type(documents).__name__}"
         raise InvalidDocument(reason, field="documents", value=documents)
@@ -118,13 +121,13 @@ def _read(
         schema.kind: _DocumentReader(schema, keep=keep) for schema in SCHEMAS.values()
     }
     count = 0
-    # Whoever yields documents may change one when asked for the next; those in a list are all there at once.
+    # A generator may mutate a document after yielding it, so copy it. A list holds all its documents at once.
     is_held = isinstance(documents, list | tuple)
     for position, document in enumerate(documents):
         try:
             routed = _route(document, kind, readers, skipped)
         except Unfit as unfit:
-            # One that was met before may be bad too, and is then the one to name.
+            # An earlier document may be bad too; the error must name that one.
             _read_waiting(readers.values(), codes)
             raise refused(f"documents[{position}]{unfit.path}", unfit) from None
         if routed is None:
@@ -140,7 +143,7 @@ def _read(
 
 
 class _DocumentReader:
-    """The documents of one kind: those that wait, each behind its position and path, and the chunks read before."""
+    """The documents of one kind: waiting ones as (position, path, document), and the chunks already read."""
 
     __slots__ = ("chunks", "keep", "schema", "waiting")
 
@@ -151,10 +154,10 @@ class _DocumentReader:
         self.waiting: list[tuple[int, str, Document]] = []
 
     def read(self, codes: JobCodes) -> None:
-        """Make a chunk of the documents that wait.
+        """Read the waiting documents as one chunk.
 
         Raises:
-            _Refusal: at the first bad field of the first bad one.
+            _Refusal: at the first bad field of the first bad document.
         """
         documents = [document for _, _, document in self.waiting]
         job_ids = [document.get("job_id") for document in documents]
@@ -174,7 +177,7 @@ class _DocumentReader:
 
 
 class _Refusal(Exception):
-    """Why a row of a chunk cannot be stored; the path begins with the field."""
+    """Why a row of a chunk cannot be stored; the path begins with the field's name."""
 
     def __init__(self, row: int, unfit: Unfit) -> None:
         super().__init__(row, unfit)
@@ -183,10 +186,10 @@ class _Refusal(Exception):
 
 
 def _read_waiting(readers: Iterable[_DocumentReader], codes: JobCodes) -> None:
-    """Make chunks of all documents that wait.
+    """Read the waiting documents of every kind.
 
     Raises:
-        InvalidDocument: at the first bad field of the first bad document, of whatever kind it is.
+        InvalidDocument: at the first bad field of the first bad document of any kind.
     """
     bad: list[tuple[int, str, Unfit]] = []
     for reader in readers:
@@ -204,7 +207,7 @@ def _read_waiting(readers: Iterable[_DocumentReader], codes: JobCodes) -> None:
 def _route(
     document: object, kind: Kind | None, readers: Mapping[str, _DocumentReader], skipped: Counter[str]
 ) -> tuple[_DocumentReader, Document] | None:
-    """Who reads a document, and what of it, a hit's source for the hit; None for one that was counted as skipped."""
+    """The reader of a document, and the document, or its source if it is a search hit; None if it was skipped."""
     if type(document) is not dict and not isinstance(document, Mapping):
         raise Unfit(f"must be an object, not {type(document).__name__}", document)
     path = ""
@@ -228,7 +231,7 @@ def _route(
 
 
 def _copied(schema: Schema, document: Document) -> Document:
-    """A copy as deep as what is read of a document."""
+    """A copy of every part of a document that is read later."""
     copied = dict(document)
     for name in list(copied) if EXTRA_FIELDS in schema.only_shown else [field.name for field in schema.lists]:
         copied[name] = _copy(copied.get(name), DEEPEST)
@@ -236,7 +239,7 @@ def _copied(schema: Schema, document: Document) -> Document:
 
 
 def _copy(value: Any, depth: int) -> Any:
-    """A copy of JSON, so many levels deep."""
+    """A copy of a JSON value down to ``depth`` levels."""
     if isinstance(value, list | tuple):
         return [_copy(entry, depth - 1) if depth else entry for entry in value]
     if isinstance(value, Mapping):
@@ -247,7 +250,7 @@ def _copy(value: Any, depth: int) -> Any:
 def _read_whole(
     schema: Schema, job_ids: Sequence[Any], values: Mapping[str, Sequence[Any]], codes: JobCodes
 ) -> Chunk | None:
-    """The chunk if every column is plain; None where one is not."""
+    """The chunk if every column can be checked as a whole; None if one cannot."""
     columns = {}
     for field in schema.columns:
         column = whole_column(field, values[field.name])
@@ -278,7 +281,7 @@ def _read_rows(
     values: Mapping[str, Sequence[Any]],
     codes: JobCodes,
 ) -> Chunk:
-    """The chunk value by value.
+    """The chunk, checked value by value.
 
     Raises:
         _Refusal: at the first value that is refused.

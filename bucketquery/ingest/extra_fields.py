@@ -1,7 +1,7 @@
-"""The rest of a document: what no column and no list of its own holds, checked and kept as one JSON text.
+"""Extra fields: the part of a document that no column and no list field holds, checked and stored as one JSON text.
 
-Nothing is decided by it and it is seldom read, so it is kept about as small as it came: a text is immutable, compares
-exactly, and every reader makes fresh objects of it.
+No query filters or sorts by extra fields, and they are read only for answers. A text takes about as much memory as the
+input did, is immutable, and compares exactly. Every reader parses it into fresh objects.
 """
 
 import json
@@ -16,17 +16,17 @@ from bucketquery.model.numbers import is_integer, is_real
 from bucketquery.model.schema import Document, Field, Schema, Type
 from bucketquery.model.text import brief, plain
 
-#: So many levels of lists and objects may be in one another.
+#: The maximum depth of nested lists and objects.
 DEEPEST: Final = 100
 
 _write: Final = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 
 
 def extra_fields_of(schema: Schema, document: Document) -> str:
-    """The rest of a document as text: its documented parts in their order, then what else it has; empty if nothing.
+    """The extra fields of a document as text: documented parts in their order, then all other keys; "" if none.
 
     Raises:
-        Unfit: a part is not of its type, or something is no JSON; the path begins with the field.
+        Unfit: a part has the wrong type, or a value is no JSON; the path begins with the field.
     """
     parts = {}
     for field in schema.parts:
@@ -34,22 +34,22 @@ def extra_fields_of(schema: Schema, document: Document) -> str:
         if value is not None:
             parts[field.name] = part(field, value, field.name)
     for key, value in document.items():
-        # By its plain text: what has a documented name was read above, or is not there for whoever asks by that name.
+        # Compare the plain text of a key: a subclass of str may be equal to a documented name but hash differently.
         name = key if type(key) is str else _key(key, "")
         if name not in schema.documented:
             parts[name] = json_value(value, brief(name))
-    return packed(parts)
+    return fields_to_text(parts)
 
 
-def packed(parts: Mapping[str, Any]) -> str:
-    """Parts of plain JSON as text; empty if there are none."""
+def fields_to_text(parts: Mapping[str, Any]) -> str:
+    """Plain JSON as text; "" if there are no parts."""
     return _write(parts) if parts else ""
 
 
-def unpacked(texts: Sequence[str | tuple[Any, ...]]) -> list[dict[str, Any]]:
-    """The parts in each of some texts, none in an empty one; fresh, the caller's to change.
+def fields_from_texts(texts: Sequence[str | tuple[Any, ...]]) -> list[dict[str, Any]]:
+    """The parts of each text; an empty text has none. The objects are fresh, so the caller may change them.
 
-    >>> unpacked(['{"actual":[1.5]}', ""])
+    >>> fields_from_texts(['{"actual":[1.5]}', ""])
     [{'actual': [1.5]}, {}]
     """
     parts: list[dict[str, Any]] = json.loads(f"[{','.join([str(text or '{}') for text in texts])}]")
@@ -57,10 +57,10 @@ def unpacked(texts: Sequence[str | tuple[Any, ...]]) -> list[dict[str, Any]]:
 
 
 def part(field: Field, value: object, path: str = "") -> Any:
-    """What is kept of a documented part: plain JSON.
+    """A documented part as plain JSON.
 
     Raises:
-        Unfit: it is not of the field's type; the path is what was given, and on from there.
+        Unfit: the value has the wrong type; its path continues the given one.
     """
     if field.type is Type.TEXT:
         return checks.keyword(value, path)
@@ -80,7 +80,7 @@ def json_value(value: object, path: str = "", depth: int = 0) -> Any:
     """The value as plain JSON: a copy, with NumPy's scalars as Python's and subclasses of text as text.
 
     Raises:
-        Unfit: something in it is no JSON; the path leads there.
+        Unfit: a value inside it is no JSON; the path leads to that value.
     """
     if isinstance(value, str):
         return plain(value)
@@ -89,7 +89,7 @@ def json_value(value: object, path: str = "", depth: int = 0) -> Any:
     if is_integer(value):
         return checks.integer(value, None, path)
     if is_real(value):
-        # As it was stored: nothing is compared with it, and -0.0 stays -0.0.
+        # No query compares this number, so -0.0 stays -0.0.
         return checks.finite(value, path)
     if depth == DEEPEST:
         raise Unfit(f"nested more than {DEEPEST} levels deep", value, path)

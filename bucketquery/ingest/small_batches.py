@@ -1,7 +1,8 @@
-"""Plain documents: a few of them, read by hand into packed rows.
+"""Small batches: up to 16 simple documents, read one by one into packed rows.
 
-Checking a column of one value as a whole costs many times what a look at the value does. What is not plainly good is
-not told apart here, and no error is made: `documents` reads it again, and decides.
+To check a column of one value as an array costs many times what a test of the value does. This room accepts documents
+that are certainly valid and rejects the batch otherwise. It makes no errors: `documents` reads a rejected batch again
+and decides.
 """
 
 import struct
@@ -12,7 +13,7 @@ from operator import itemgetter
 from typing import Any, Final
 
 from bucketquery.ingest import checks
-from bucketquery.ingest.batch import PLAIN, Batch
+from bucketquery.ingest.batch import STORED_TYPES, Batch
 from bucketquery.ingest.checks import Owner, Unfit
 from bucketquery.model.instants import FIRST_MS, LAST_MS
 from bucketquery.model.schema import SCHEMAS, Kind, Schema, Type
@@ -21,21 +22,21 @@ from bucketquery.storage.packed_rows import NOTHING, Layout, layout_of
 from bucketquery.storage.single_row_writes import Row
 from bucketquery.storage.sparse_lists import Entry
 
-#: The jobs that are written to one document at a time are few, and come again and again.
+#: Few jobs are written one document at a time, and each is written often.
 _is_job_id: Final = lru_cache(maxsize=1024)(is_job_id)
-#: What may be empty without a closer look.
+#: The types whose empty values are valid for every list field.
 _EMPTY: Final = (list, tuple)
-#: More documents than these are read more quickly column by column.
+#: A larger batch is read faster column by column.
 _MOST: Final = 16
 
 
 def read_small_batch(documents: object, kind: Kind | None, *, keep: bool) -> Batch | None:
-    """The batch of a few documents that are plainly good; None where that takes a closer look.
+    """The batch of a few documents that are certainly valid; None if `read_documents` must decide.
 
     Args:
         documents: not modified.
-        kind: what all of them are; None goes by their ``result_type``.
-        keep: whether to keep what is only shown, and not only what filters and sorts.
+        kind: the kind of all of them; None routes each by its ``result_type``.
+        keep: True keeps display fields too; False keeps only the fields that filter and sort.
     """
     if (type(documents) is not list and type(documents) is not tuple) or len(documents) > _MOST:
         return None
@@ -53,7 +54,7 @@ def read_small_batch(documents: object, kind: Kind | None, *, keep: bool) -> Bat
             return None
         rows.append((job_id, reader.layout, row))
     if len(rows) > 1:
-        # Of several with one identity the last wins.
+        # The last document of an identity wins.
         named = {
             (layout.kind, job_id, layout.identity_from(row[0])): (job_id, layout, row) for job_id, layout, row in rows
         }
@@ -77,7 +78,7 @@ class _SmallBatchReader:
         self._known: dict[tuple[type, ...], _Plan] = {}
 
     def row(self, document: dict[str, Any], job_id: str, *, keep: bool) -> Row | None:
-        """The row of a document; None where it is not plainly good."""
+        """The row of a document; None if it may be invalid."""
         try:
             values = [*self._take(document)]
         except KeyError:
@@ -91,7 +92,7 @@ class _SmallBatchReader:
             values[at] = default
         try:
             for at in doubles:
-                # -0.0 is 0.0.
+                # This makes 0.0 of -0.0.
                 values[at] += 0.0
             record = self.layout.pack(*values, missing)
             return (
@@ -100,7 +101,7 @@ class _SmallBatchReader:
                 else None
             )
         except (OverflowError, struct.error, Unfit):
-            # An integer past the range of a double or of int64, or what is in a list.
+            # An integer is outside the range of a double or of int64, or a list has a bad entry.
             return None
 
     def _is_in_bounds(self, values: Sequence[Any], doubles: Sequence[int]) -> bool:
@@ -120,7 +121,7 @@ class _SmallBatchReader:
         lists: dict[str, Entry] = {}
         for field in self._lists:
             given = document.get(field.name)
-            # Of what is no list it is not asked whether it is empty.
+            # Only lists and tuples are tested for emptiness: the truth of another type may raise.
             if given is not None and (type(given) not in _EMPTY or given):
                 entry = checks.listed(field, given, Owner(job_id, values[0], values[1], values[self._interim]))
                 if keep or field.name not in self._only_shown:
@@ -128,22 +129,22 @@ class _SmallBatchReader:
         return lists or NOTHING
 
     def _plan(self, types: tuple[type, ...]) -> "_Plan | None":
-        """What to do with values of some types; None where some are not plain."""
+        """How to store values of these types; None if a type is not one that its field stores unchanged."""
         missing, fills, doubles = 0, [], []
         for at, (field, of) in enumerate(zip(self._fields, types, strict=True)):
-            if of not in PLAIN[field.type] or (of is type(None) and field.required):
+            if of not in STORED_TYPES[field.type] or (of is type(None) and field.required):
                 return None
             if of is type(None):
                 fills.append((at, nan if field.type is Type.DOUBLE else field.default))
                 missing |= self.layout.bits.get(field.name, 0)
             elif field.type is Type.DOUBLE:
                 doubles.append(at)
-        # There are no more of them than ways to leave fields out and to write a number.
+        # The cache stays small: one plan for each set of missing fields and each choice of int or float.
         plan = self._known[types] = (missing, fills, doubles)
         return plan
 
 
-#: By the columns of some types: the bits of what is missing, what stands in its place, and which are doubles.
+#: For one combination of types: the bits of missing fields, (position, default) of each, and the positions of doubles.
 _Plan = tuple[int, list[tuple[int, Any]], list[int]]
 
 _READERS: Final = {

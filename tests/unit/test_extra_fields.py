@@ -11,7 +11,14 @@ import numpy as np
 import pytest
 
 from bucketquery.ingest.checks import Unfit
-from bucketquery.ingest.extra_fields import DEEPEST, extra_fields_of, json_value, packed, part, unpacked
+from bucketquery.ingest.extra_fields import (
+    DEEPEST,
+    extra_fields_of,
+    fields_from_texts,
+    fields_to_text,
+    json_value,
+    part,
+)
 from bucketquery.model.schema import INFLUENCER, RECORD
 from support.helpers import record
 
@@ -24,7 +31,7 @@ class Text(str):
 
 def kept(**fields: Any) -> dict[str, Any]:
     """What comes back of the rest of a record."""
-    (parts,) = unpacked([extra_fields_of(RECORD, record(0, **fields))])
+    (parts,) = fields_from_texts([extra_fields_of(RECORD, record(0, **fields))])
     return parts
 
 
@@ -48,9 +55,9 @@ def test_what_has_a_column_is_not_kept_twice() -> None:
     columns = {field.name: None for field in RECORD.columns}
     assert extra_fields_of(RECORD, {**columns, "job_id": "web", "result_type": "record"}) == ""
     assert extra_fields_of(INFLUENCER, {"influencer_field_name": "a", "influencer_score": 5.0}) == ""
-    assert packed({}) == ""
-    assert unpacked(["", (), '{"a":1}']) == [{}, {}, {"a": 1}]
-    assert unpacked([]) == []
+    assert fields_to_text({}) == ""
+    assert fields_from_texts(["", (), '{"a":1}']) == [{}, {}, {"a": 1}]
+    assert fields_from_texts([]) == []
 
 
 def test_documented_parts_come_first_and_in_order() -> None:
@@ -216,7 +223,7 @@ def test_a_documented_field_is_never_taken_for_an_unknown_one(name: str) -> None
     """Whatever a key's class says of its hash: its text decides, so it is checked as that field or it is refused."""
     document = {key: value for key, value in record(0).items() if key != name} | {Stranger(name): "x"}
     with contextlib.suppress(Unfit):
-        assert name not in unpacked([extra_fields_of(RECORD, document)])[0]
+        assert name not in fields_from_texts([extra_fields_of(RECORD, document)])[0]
 
 
 def test_a_path_is_told_in_few_words() -> None:
