@@ -1,5 +1,6 @@
 """A report says what was measured: figures are kept and read again, told with who wins, and drawn."""
 
+import tomllib
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -8,12 +9,13 @@ import pytest
 from benchmarks.outcome import Outcome, Place, here, in_short, read, usual_size, write
 from benchmarks.peers import KINDS
 from benchmarks.pictures import draw
-from benchmarks.report import beside, humane, markdown, short
+from benchmarks.report import beside, for_readme, humane, markdown, short
 from benchmarks.timing import Table
 from benchmarks.workloads import QUESTIONS
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks" / "results"
+DOCS = ROOT / "docs"
 QUICK: dict[str, float] = {
     "search": 2.0,
     "search, timestamps": 4.0,
@@ -107,17 +109,51 @@ def test_the_place_is_told() -> None:
     assert found.commit
 
 
+def test_the_readme_tells_five_works(measured: Outcome) -> None:
+    """Each with its figures beside four peers; none of them if one was not measured."""
+    works = ["Q3 last page", "Q4 threshold 75", "Q6 top 10 by score", "Q10 count at threshold 50, a half"]
+    questions = Table("Questions, 1,000,000", "µs", dict.fromkeys(works, QUICK | {"duckdb": 500.0}))
+    appended = {"index": 2.0, "list": 1.0, "sqlite": 1_500.0}
+    results = {
+        ("questions live", 1_000_000): questions,
+        ("appending", 1_000_000): Table("Appending", "µs", {"W2 append a bucket": appended}),
+    }
+    place, _, *rows = for_readme(measured._replace(results=results))
+    assert place == "1,000,000 buckets of one job, medians; a machine; commit abc1234."
+    assert rows[2:] == [
+        *(
+            f"| {said} | 2.00 µs | 4.00 µs | 1.00 µs | 6.00 µs | 40.0 µs | 500 µs "
+            "| **list wins, 0.5x** (*ordered* 0.25x) |"
+            for said in ("the newest page", "a page at threshold 75", "the top ten by score", "a count at threshold 50")
+        ),
+        "| append a bucket, then the newest page | 2.00 µs |  | 1.00 µs |  | 1.50 ms |  | **list wins, 0.5x** |",
+    ]
+    assert for_readme(measured) == ["not all of these works were measured"]
+
+
 def test_what_is_shown_is_what_was_measured() -> None:
-    """Report, pictures and README say what the kept figures say, and these are of a whole run."""
+    """Report, pictures, README and the page on performance say what the kept figures say; these are of a whole run."""
     kept = read(RESULTS / "figures.json")
     pictures = ["latency.svg", "ratios.svg"]
     assert (RESULTS / "report.md").read_text(encoding="utf-8") == markdown(kept, pictures)
+    performance = (DOCS / "performance.md").read_text(encoding="utf-8")
+    assert "\n".join(short(kept)) in performance
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert "\n".join(short(kept)) in readme
+    assert "\n".join(for_readme(kept)) in readme
+    site = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["urls"]["Documentation"]
+    assert f"]({site}/pictures/latency.svg)" in readme
     for name in pictures:
-        assert f"](benchmarks/results/{name})" in readme
+        assert f"](pictures/{name})" in performance
         assert (RESULTS / name).read_text(encoding="utf-8").count("<svg") == 1
+        # The site can show files of its own folder only.
+        assert (DOCS / "pictures" / name).read_bytes() == (RESULTS / name).read_bytes()
     assert {10_000, 1_000_000} <= {size for part, size in kept.results if part == "questions live"}
     asked = kept.results["questions live", 10_000].figures
     assert set(asked) == set(QUESTIONS)
     assert set(KINDS) <= set(asked[QUESTIONS[0]])
+    assert "took under 0.1 ms for each of 14 questions, from ten thousand to ten million buckets" in readme
+    searches = {size: table.figures for (part, size), table in kept.results.items() if part == "questions live"}
+    assert {10_000, 10_000_000} <= searches.keys()
+    for figures in searches.values():
+        assert len(figures) == 14
+        assert max(row["search"] for row in figures.values()) < 100

@@ -20,6 +20,15 @@ _SHORT_HEADS: Final = (
     "quickest peer beside the index",
 )
 _OTHERS: Final = tuple(name for name in KINDS if name not in {*BY_HAND, "sqlite"})
+#: The rows of the README: what it calls each work, and which one that is.
+_README_WORKS: Final = {
+    "the newest page": "Q3 last page",
+    "a page at threshold 75": "Q4 threshold 75",
+    "the top ten by score": "Q6 top 10 by score",
+    "a count at threshold 50": "Q10 count at threshold 50, a half",
+    "append a bucket, then the newest page": "W2 append a bucket",
+}
+_README_PEERS: Final = ("list", "numpy", "sqlite", "duckdb")
 
 
 def markdown(outcome: Outcome, pictures: Iterable[str] = ()) -> str:
@@ -49,7 +58,7 @@ def place(where: Place) -> list[str]:
 
 
 def short(found: Outcome) -> list[str]:
-    """The questions and the writes beside the peers, and where that was measured: what the README shows."""
+    """The questions and the writes beside the peers, and where that was measured: what docs/performance.md shows."""
     where, size = found.place, usual_size(found.results)
     if size is None:
         return ["nothing of one job was measured"]
@@ -68,6 +77,27 @@ def short(found: Outcome) -> list[str]:
         "| --- | ---: |",
         *(f"| {work} | {said} |" for work, said in _alone(found.results, size)),
     ]
+
+
+def for_readme(found: Outcome) -> list[str]:
+    """Five works beside four peers, in the README's words, and where that was measured."""
+    where, size = found.place, usual_size(found.results)
+    rows = {work: (table, row) for table in in_short(found.results) for work, row in table.figures.items()}
+    if size is None or not rows.keys() >= set(_README_WORKS.values()):
+        return ["not all of these works were measured"]
+    heads = ("work", "index", "read out", *(TITLES[peer] for peer in _README_PEERS), "quickest peer beside the index")
+    lines = [
+        f"{size:,} buckets of one job, medians; {where.machine}; commit {where.commit}.",
+        "",
+        f"| {' | '.join(heads)} |",
+        f"| --- |{' ---: |' * (len(heads) - 1)}",
+    ]
+    for said, work in _README_WORKS.items():
+        table, row = rows[work]
+        index, read_out, *_, quickest = _short(work, table)
+        peers = (humane(row[peer], table.unit) if peer in row else "" for peer in _README_PEERS)
+        lines.append(f"| {said} | {' | '.join((index, read_out, *peers, quickest))} |")
+    return lines
 
 
 def _alone(results: Results, size: int) -> Iterator[tuple[str, str]]:

@@ -1,4 +1,4 @@
-"""The house stands: each room in its place and on the README's map, imports point down, no file speaks of elsewhere."""
+"""The house stands: each room in its place and on the map, imports point down, no file speaks of elsewhere."""
 
 import ast
 import inspect
@@ -57,9 +57,9 @@ def rooms() -> set[str]:
 
 
 def rooms_on_the_map() -> list[str]:
-    """The paths that the house table of the README names."""
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    section = text.partition("\n## How it is built\n")[2].partition("\n## ")[0]
+    """The paths that the map of docs/architecture.md names."""
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    section = text.partition("\n## The map\n")[2].partition("\n## ")[0]
     rows = (line for line in section.splitlines() if line.startswith("|"))
     return [path for row in rows for path in re.findall(r"`([\w/]+\.py)`", row)]
 
@@ -77,7 +77,7 @@ def files_of_the_project() -> list[Path]:
 
 
 def test_every_room_is_on_the_map() -> None:
-    """The README's house table names exactly the modules there are, each once."""
+    """The map names exactly the modules there are, each once."""
     on_the_map = rooms_on_the_map()
     assert sorted(on_the_map) == sorted(rooms())
 
