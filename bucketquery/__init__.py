@@ -1,4 +1,4 @@
-"""Exact answers to "get anomaly detection results" for buckets, records and influencers, from memory.
+"""An in-memory index that answers Elasticsearch's anomaly-detection results APIs exactly.
 
 >>> from bucketquery import ResultsIndex
 >>> index = ResultsIndex()

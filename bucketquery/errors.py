@@ -1,7 +1,7 @@
-"""What can go wrong, as data that a service can answer with.
+"""Errors as data, so that a service can answer without parsing text.
 
-Every error carries the HTTP status and the error type that the API gives, its words, and which parameter or which field
-of which document is meant. Each is also a ``ValueError`` or a ``LookupError``, whichever is nearer.
+Every error carries the API's HTTP status, error type and words, and the parameter or the document's field that caused
+it. Each error is also a ``ValueError`` or a ``LookupError``.
 """
 
 import pickle
@@ -18,15 +18,16 @@ __all__ = [
 
 
 class BucketQueryError(Exception):
-    """Anything this library refuses or does not find.
+    """The base of all errors: a value was refused, or something was not found.
 
     Attributes:
-        status: the HTTP status that the API gives.
-        type: the error type that the API gives, such as ``illegal_argument_exception``.
-        reason: the API's words where it has words; ``str(error)`` is the same.
-        field: the parameter, or position and path such as ``documents[3].anomaly_score``; None where no single one is
-            meant.
-        value: what was given there. Pickled and copied as a line that names its type if it cannot be pickled.
+        status: the API's HTTP status.
+        type: the API's error type, such as ``illegal_argument_exception``.
+        reason: the API's words if it has words for the case; equal to ``str(error)``.
+        field: the parameter, or position and path such as ``documents[3].anomaly_score``; None if no single one is
+            wrong.
+        value: the value that was given. If it cannot be pickled, pickles and copies of the error hold a line that
+            names its type.
 
     >>> BucketQueryError("Parameter [size] cannot be < 0", field="size", value=-1).field
     'size'
@@ -54,7 +55,7 @@ class BucketQueryError(Exception):
 
 
 class InvalidQuery(BucketQueryError, ValueError):
-    """A parameter has a value that no query may have.
+    """A parameter has an invalid value.
 
     >>> error = InvalidQuery("Parameter [size] cannot be < 0", field="size", value=-1)
     >>> error.status, error.type
@@ -63,7 +64,7 @@ class InvalidQuery(BucketQueryError, ValueError):
 
 
 class InvalidDocument(BucketQueryError, ValueError):
-    """A document or a column cannot be stored; nothing of its batch was.
+    """A document or a column cannot be stored; nothing of its batch was stored.
 
     >>> InvalidDocument("failed to parse field", field="documents[3].anomaly_score").type
     'document_parsing_exception'
@@ -73,7 +74,7 @@ class InvalidDocument(BucketQueryError, ValueError):
 
 
 class LimitExceeded(BucketQueryError, ValueError):
-    """A bound that keeps answers cheap was passed; the reason names it.
+    """A parameter is past a bound that keeps answers cheap; the reason names the bound.
 
     >>> isinstance(LimitExceeded("Parameter [size] cannot be > 10000", field="size"), ValueError)
     True
@@ -81,7 +82,7 @@ class LimitExceeded(BucketQueryError, ValueError):
 
 
 class UnknownJob(BucketQueryError, LookupError):
-    """No job of this name was put, and no result of it stored.
+    """A job is not known: no call of `put_job` named it, and no result of it was stored.
 
     >>> UnknownJob("No known job with id 'web'", field="job_id", value="web").status
     404
@@ -92,7 +93,7 @@ class UnknownJob(BucketQueryError, LookupError):
 
 
 class NotFound(BucketQueryError, LookupError):
-    """A lookup by ``timestamp`` matched nothing.
+    """A lookup by ``timestamp`` matched no bucket.
 
     >>> NotFound("Could not find requested buckets").type
     'resource_not_found_exception'
@@ -109,8 +110,7 @@ def _restore(
 
 
 def _picklable(value: object) -> object:
-    # An error that cannot be pickled, or not be unpickled, takes a whole pool of worker processes with it, whatever the
-    # caller had put in.
+    # An error that cannot be pickled or unpickled breaks a whole pool of worker processes.
     try:
         pickle.loads(pickle.dumps(value))  # noqa: S301 - our own pickle, of what the caller holds already
     except Exception:  # noqa: BLE001 - pickling runs code of the caller's, which may raise anything

@@ -43,7 +43,7 @@ class Reads(ABC):
 
     @property
     def sequence(self) -> int:
-        """The number of the commit that is read: 0 before the first, one more with each that changed something.
+        """The number of the commit that is read: 0 before the first commit; each commit adds one.
 
         >>> from bucketquery import ResultsIndex
         >>> ResultsIndex().sequence
@@ -52,20 +52,20 @@ class Reads(ABC):
         return self._newest()._sequence
 
     def __contains__(self, job_id: object) -> bool:
-        """Whether a job is known: it was put, or a result of it was stored."""
+        """Whether a job is known: `put_job` named it, or a result of it was stored."""
         return isinstance(job_id, str) and plain(job_id) in self._newest()._catalog
 
     def jobs(self, pattern: str = "_all") -> Sequence[str]:
-        """The ids of the jobs that are known, in the order of their code points.
+        """The ids of the known jobs, sorted by code point.
 
         Args:
             pattern: ``_all``, or the id of one job.
 
         Raises:
-            UnknownJob: there is no job of this id.
-            InvalidQuery: a list, a wildcard or an exclusion, which are not known yet, or no text.
+            UnknownJob: no job has this id.
+            InvalidQuery: the pattern is no text, or it is a list, a wildcard or an exclusion, which are not supported.
 
-        Complexity: O(j log j) for j jobs once for each set of jobs, then O(j); O(1) for one id.
+        Complexity: O(j log j) for j jobs the first time after the set of jobs changed, then O(j); O(1) for one id.
 
         >>> from bucketquery import ResultsIndex
         >>> index = ResultsIndex()
@@ -82,18 +82,18 @@ class Reads(ABC):
         return (catalog.known(pattern, "pattern").job_id,)
 
     def stats(self, job_id: str | None = None) -> Mapping[str, Any]:
-        """What is stored: of everything, or of one job.
+        """The size of what is stored, for all jobs or for one.
 
         Returns:
             An immutable mapping: ``jobs`` (or ``job_id`` and ``bucket_span``), ``rows`` by kind, ``bytes`` of the
-            arrays that hold them (spare room included; of texts and nested values the pointers only),
-            ``first_timestamp`` and ``last_timestamp`` in epoch ms, None where nothing is stored.
+            arrays, ``first_timestamp`` and ``last_timestamp`` in epoch ms, None if nothing is stored. The bytes
+            include spare room; for text and nested values they count the pointers only.
 
         Raises:
-            UnknownJob: there is no job of this id.
+            UnknownJob: no job has this id.
             InvalidQuery: ``job_id`` is no text.
 
-        Complexity: O(j) for j jobs, O(1) for one, and O(h) where h of its results are late, interim or replaced.
+        Complexity: O(j) for j jobs; O(1) for one job, plus O(h) for its h late, interim or replaced results.
 
         >>> from bucketquery import ResultsIndex
         >>> ResultsIndex().stats()["rows"]
@@ -125,37 +125,37 @@ class Reads(ABC):
         start: Instant | None = None,
         now: Instant | None = None,
     ) -> BucketPage:
-        """The API call, with the official client's own keywords; None is not given.
+        """The buckets of a job; takes the keywords of the official client, None for one that is not given.
 
         Args:
-            job_id: one job, literally; no pattern.
-            timestamp: the one bucket at this instant, or the first in what its text covers.
-            anomaly_score: lowest current score that matches; a number or numeric text; 0 and less let every bucket
-                match.
-            desc: reverse every key of the order; missing values are last both ways.
+            job_id: the id of one job; no pattern.
+            timestamp: the instant of one bucket. Text covers a period, such as a day; the page then shows the first
+                bucket in it.
+            anomaly_score: lowest current score that matches, a number or numeric text; 0 and less match every bucket.
+            desc: sort every key descending (default False); missing values are last in both directions.
             end: first instant excluded; -1 leaves this side open.
-            exclude_interim: leave interim buckets out; ignored beside ``timestamp``.
-            expand: bring the records of each bucket on the page, the most unlikely first. A bucket without bucket
-                influencers gets none, even where there are some.
-            from_: how many matches to skip, without limit; 0 if not given.
+            exclude_interim: leave interim buckets out (default False); ignored beside ``timestamp``.
+            expand: add the records of each bucket on the page, lowest probability first (default False). A bucket
+                without bucket influencers gets no records.
+            from_: number of matches to skip (default 0), without limit.
             page: ``{"from": 0, "size": 100}`` in place of ``from_`` and ``size``.
-            size: how many matches the page holds at most; 100 if not given.
-            sort: the field that leads the order; ``timestamp`` if not given.
+            size: maximum number of buckets on the page (default 100).
+            sort: the field that leads the order (default ``timestamp``).
             start: first instant included; -1 leaves this side open.
-            now: what date math takes for now; the index's clock if not given.
+            now: the instant of ``now`` in date math (default: the index's clock).
 
         Raises:
-            InvalidQuery: a parameter has a value no query may have; ``field`` names it. Also ``expand`` where the index
-                keeps no documents.
-            LimitExceeded: a parameter is past a bound, or there are more than 100,000 records to bring.
-            UnknownJob: there is no job of this id.
-            NotFound: nothing is at ``timestamp``.
+            InvalidQuery: a parameter has an invalid value; ``field`` names it. Also for ``expand`` if the index keeps
+                no documents.
+            LimitExceeded: a parameter is past a bound, or the page would have more than 100,000 records.
+            UnknownJob: no job has this id.
+            NotFound: no bucket is at ``timestamp``.
 
-        Complexity: in time order without a threshold O(log n), and when the page is first read O(size), and O(h log n)
-        once a commit where h buckets are late, interim or replaced (a thousand, or n / 2048 if that is more). With a
-        threshold or in another order about O(from_ + size + the few rows of a level that do not match), once O(n) to
-        make a value index; where none leads, O(w) for the w buckets of the window. To ``expand`` a page of b buckets
-        O(b log n) more, and O(r log r) for its r records when they are first read.
+        Complexity: in time order without a threshold O(log n); the first read of the page adds O(size), plus O(h log n)
+        once a commit for h late, interim or replaced buckets (at most 1,024, or n / 2048 if that is more). With a
+        threshold or in another order about O(from_ + size), plus the few rows of a level that do not match, plus O(n)
+        once to build a value index; without a value index O(w) for the w buckets of the window. To ``expand`` b buckets
+        adds O(b log n), and O(r log r) when their r records are first read.
         Source: Get buckets; where its page and the server differ, the server.
 
         >>> from bucketquery import ResultsIndex
@@ -199,31 +199,30 @@ class Reads(ABC):
         start: Instant | None = None,
         now: Instant | None = None,
     ) -> RecordPage:
-        """The records of a job, with the official client's own keywords; None is not given.
+        """The records of a job; takes the keywords of the official client, None for one that is not given.
 
         Args:
-            job_id: one job, literally; no pattern.
-            desc: reverse every key of the order, also if not given; missing values are last both ways. So in order of
-                time the newest come first unless it is False.
+            job_id: the id of one job; no pattern.
+            desc: sort every key descending (default True); missing values are last in both directions. In time order
+                the newest records therefore come first by default.
             end: first instant excluded; -1 leaves this side open.
-            exclude_interim: leave interim records out.
-            from_: how many matches to skip, without limit; 0 if not given.
+            exclude_interim: leave interim records out (default False).
+            from_: number of matches to skip (default 0), without limit.
             page: ``{"from": 0, "size": 100}`` in place of ``from_`` and ``size``.
-            record_score: lowest current score that matches; a number or numeric text; 0 and less let every record
-                match.
-            size: how many matches the page holds at most; 100 if not given.
-            sort: the field that leads the order, ``record_score`` if not given; then come the score, the values, the
-                field and the function, and only then the time. A field that records never have leaves it to those.
+            record_score: lowest current score that matches, a number or numeric text; 0 and less match every record.
+            size: maximum number of records on the page (default 100).
+            sort: the field that leads the order (default ``record_score``). Ties are ordered by score, over, partition
+                and by values, field name and function, and then by time.
             start: first instant included; -1 leaves this side open.
-            now: what date math takes for now; the index's clock if not given.
+            now: the instant of ``now`` in date math (default: the index's clock).
 
         Raises:
-            InvalidQuery: a parameter has a value no query may have; ``field`` names it.
+            InvalidQuery: a parameter has an invalid value; ``field`` names it.
             LimitExceeded: a parameter is past a bound.
-            UnknownJob: there is no job of this id.
+            UnknownJob: no job has this id.
 
-        Complexity: as `get_buckets` with a threshold or in another order, in order of time too; O(w) for the w records
-        of the window where texts lead, and O(k log k) for a page that ends at the k-th match.
+        Complexity: as `get_buckets` with a threshold or in another order, in time order too. If a keyword field leads
+        the order, O(w) for the w records of the window, plus O(k log k) for a page that ends at the k-th match.
         Source: Get records; where its page and the server differ, the server.
 
         >>> from bucketquery import ResultsIndex
@@ -266,31 +265,31 @@ class Reads(ABC):
         start: Instant | None = None,
         now: Instant | None = None,
     ) -> InfluencerPage:
-        """The influencers of a job, with the official client's own keywords; None is not given.
+        """The influencers of a job; takes the keywords of the official client, None for one that is not given.
 
         Args:
-            job_id: one job, literally; no pattern.
-            desc: reverse every key of the order, also if not given; missing values are last both ways. So in order of
-                time the newest come first unless it is False.
+            job_id: the id of one job; no pattern.
+            desc: sort every key descending (default True); missing values are last in both directions. In time order
+                the newest influencers therefore come first by default.
             end: first instant excluded; -1 leaves this side open.
-            exclude_interim: leave interim influencers out.
-            from_: how many matches to skip, without limit; 0 if not given.
-            influencer_score: lowest current score that matches; a number or numeric text; 0 and less let every
-                influencer match.
+            exclude_interim: leave interim influencers out (default False).
+            from_: number of matches to skip (default 0), without limit.
+            influencer_score: lowest current score that matches, a number or numeric text; 0 and less match every
+                influencer.
             page: ``{"from": 0, "size": 100}`` in place of ``from_`` and ``size``.
-            size: how many matches the page holds at most; 100 if not given.
-            sort: the field that leads the order, ``influencer_score`` if not given; then come timestamp, span, name and
-                value. A field that influencers never have leaves it to those.
+            size: maximum number of influencers on the page (default 100).
+            sort: the field that leads the order (default ``influencer_score``). Ties are ordered by timestamp, span,
+                field name and field value.
             start: first instant included; -1 leaves this side open.
-            now: what date math takes for now; the index's clock if not given.
+            now: the instant of ``now`` in date math (default: the index's clock).
 
         Raises:
-            InvalidQuery: a parameter has a value no query may have; ``field`` names it.
+            InvalidQuery: a parameter has an invalid value; ``field`` names it.
             LimitExceeded: a parameter is past a bound.
-            UnknownJob: there is no job of this id.
+            UnknownJob: no job has this id.
 
-        Complexity: as `get_buckets` with a threshold or in another order, in order of time too; O(w) for the w
-        influencers of the window where texts lead, and O(k log k) for a page that ends at the k-th match.
+        Complexity: as `get_buckets` with a threshold or in another order, in time order too. If a keyword field leads
+        the order, O(w) for the w influencers of the window, plus O(k log k) for a page that ends at the k-th match.
         Source: Get influencers; where its page and the server differ, the server.
 
         >>> from bucketquery import ResultsIndex
@@ -324,22 +323,22 @@ class Reads(ABC):
     @overload
     def search(self, query: InfluencerQuery, *, now: Instant | None = None) -> InfluencerPage: ...
     def search(self, query: AnyQuery, *, now: Instant | None = None) -> AnyPage:
-        """The page that a prepared query asks for.
+        """The page that a query value asks for. To repeat a search, build the query once.
 
         Args:
-            query: to be reused as often as one likes.
-            now: what date math takes for now; the index's clock if not given.
+            query: a query value, which any number of searches may use.
+            now: the instant of ``now`` in date math (default: the index's clock).
 
         Raises:
-            InvalidQuery: ``expand``, but the index keeps no documents.
-            LimitExceeded: ``size`` is more than the index allows, date math leaves the years 0001 to 9999, or there are
-                more than 100,000 records to bring.
-            UnknownJob: one of the jobs is not known; the first that is not is named.
-            NotFound: nothing is at ``timestamp``.
+            InvalidQuery: the query says ``expand``, but the index keeps no documents.
+            LimitExceeded: ``size`` is above the index's ``max_size``, date math leaves the years 0001 to 9999, or the
+                page would have more than 100,000 records.
+            UnknownJob: a job is not known; the error names the first one.
+            NotFound: no bucket is at ``timestamp``.
 
-        Complexity: as `get_buckets` and its siblings, without the checks of their parameters; of many small jobs as if
-        they were one table, which is put together when it is first asked and when a part of them has changed, and else
-        for each job.
+        Complexity: as `get_buckets` and its siblings, without the checks of their parameters. Many small jobs are
+        searched as one combined table, which is built when it is first needed and after many of the jobs have changed.
+        Other jobs are searched one by one.
 
         >>> from bucketquery import BucketQuery, ResultsIndex
         >>> index = ResultsIndex()
@@ -356,17 +355,17 @@ class Reads(ABC):
     def scan(self, query: AnyQuery, *, now: Instant | None = None) -> Iterator[Any]:
         """Every match in order, one by one; ``from_`` and ``size`` do not apply.
 
-        In time order of one job's buckets memory stays flat; any order of the other kinds, another one of buckets, and
-        several jobs, keep some bytes a match, and take about a hundred while they are found. What is read is the commit
-        at the time of the call.
+        The scan reads the commit at the time of the call. Its memory stays flat for buckets of one job in time order.
+        In any other order, for records and influencers, and for several jobs, it keeps a few bytes a match and needs
+        about 100 bytes a match while it finds them.
 
         Raises:
             InvalidQuery: the index keeps no documents.
             LimitExceeded: date math leaves the years 0001 to 9999.
-            UnknownJob: one of the jobs is not known; the first that is not is named.
+            UnknownJob: a job is not known; the error names the first one.
 
-        Complexity: O(matches) in all in time order of buckets without a threshold; else O(w) more at most for the w
-        results of the window, and O(m log m) for m matches in another order.
+        Complexity: O(matches) in all for buckets in time order without a threshold; otherwise at most O(w) more for the
+        w results of the window, and O(m log m) for m matches in another order.
 
         >>> from bucketquery import BucketQuery, ResultsIndex
         >>> index = ResultsIndex()
@@ -378,7 +377,7 @@ class Reads(ABC):
         return self._newest()._scan(query, now)
 
     def _asked(self, query: AnyQuery, now: Instant | None) -> Any:
-        """The page of a call, whose job is its ``job_id``."""
+        """The page of a call that names its job by ``job_id``."""
         snapshot = self._newest()
         return snapshot._page(query, query._job_id, now, "job_id", snapshot._max_size)
 
