@@ -797,7 +797,7 @@ def test_a_refused_batch_makes_no_job_known() -> None:
 
 
 def test_a_refused_batch_leaves_a_usable_index() -> None:
-    """The next good batch is the next commit, and builds on the last good one."""
+    """The next good batch is the next commit, on top of the last good one."""
     index, untouched = stored(), stored()
     for bad in (bucket(bucket_span=0), 5, bucket(job_id="new", bucket_influencers=[5])):
         with pytest.raises(InvalidDocument):
