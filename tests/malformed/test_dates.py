@@ -93,6 +93,7 @@ NO_INSTANT: dict[str, Any] = {
     "numpy float": np.float64(0),
     "nan": NAN,
     "inf": INF,
+    "bytes of a date": b"2020-01-01",
     "tuple of a date": (2020, 1, 1),
     "array of datetime64": np.array(["2020"], dtype="M8[ms]"),
     "smallest naive datetime": datetime.min,  # noqa: DTZ901 - the fault

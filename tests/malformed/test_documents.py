@@ -103,6 +103,7 @@ NO_DOUBLE: dict[str, Any] = NO_NUMBER | {
 
 NO_BOOLEAN: dict[str, Any] = {
     **odd(True),
+    "bytes of true": b"true",
     "one": 1,
     "zero": 0,
     "float": 1.0,
@@ -156,6 +157,7 @@ NO_TIMESTAMP: dict[str, Any] = {
     **odd(0),
     **BOOLEANS,
     **UNPRINTABLE_INTEGERS,
+    "bytes of a date": b"2020-01-01",
     "none": None,
     "half": 1.5,
     "nan": NAN,

@@ -430,7 +430,7 @@ NO_FLAG: dict[str, tuple[Any, str]] = {
     "zero": (0, "0"),
     "float": (1.0, "1.0"),
 }
-NO_FLAG_TYPE: dict[str, Any] = {**odd(True), **UNPRINTABLE_INTEGERS, "nan": NAN}
+NO_FLAG_TYPE: dict[str, Any] = {**odd(True), **UNPRINTABLE_INTEGERS, "bytes of true": b"true", "nan": NAN}
 
 
 @EACH_FLAG
@@ -503,7 +503,9 @@ def test_the_order_of_the_index_is_no_order(kind: Kind) -> None:
 
 
 @EACH_KIND
-@cases({**odd("timestamp"), **BOOLEANS, "number": 5, "zero": 0, "nan": NAN}, "sort")
+@cases(
+    {**odd("timestamp"), **BOOLEANS, "order by name": {"timestamp": "desc"}, "number": 5, "zero": 0, "nan": NAN}, "sort"
+)
 def test_sort_is_one_text(kind: Kind, sort: Any) -> None:
     """Lists and mappings of fields are refused, like every other type."""
     for error in refusals(INDEX, kind, sort=sort):
@@ -730,6 +732,7 @@ def test_only_a_question_can_be_searched_for(call: str, query: Any) -> None:
 NO_NOW: dict[str, Any] = {
     **odd(0),
     **BOOLEANS,
+    "bytes of a year": b"2020",
     "now": "now",
     "now and math": "now-1d",
     "word": "x",

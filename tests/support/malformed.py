@@ -156,6 +156,7 @@ def odd(like: Any) -> dict[str, Any]:
 
     To hold a new malformed value against every field and parameter, add it here.
     """
+    number = 60 if isinstance(like, str) else int(like)
     return {
         "bytes": str(like).encode(),
         "empty bytes": b"",
@@ -165,19 +166,20 @@ def odd(like: Any) -> dict[str, Any]:
         "list in itself": recursive_list(),
         "tuple": (like,),
         "set": {like},
-        "dict": {"value": like},
+        "dict": {like: like},
         "empty dict": {},
         "broken mapping": Broken(RuntimeError("no value is read")),
         "one-element array": np.array([like]),
-        "complex": 60 + 0j,
-        "numpy complex": np.complex128(60),
-        "decimal": Decimal(60),
+        "complex": complex(number),
+        "imaginary": complex(0, number),
+        "numpy complex": np.complex128(number),
+        "decimal": Decimal(number),
         "decimal nan": Decimal("NaN"),
-        "fraction": Fraction(60),
+        "fraction": Fraction(number),
         "date": date(2020, 1, 1),
         "naive datetime": datetime(2020, 1, 1),  # noqa: DTZ001 - the fault
-        "timedelta": timedelta(seconds=60),
-        "timedelta64": np.timedelta64(60, "s"),
+        "timedelta": timedelta(seconds=number),
+        "timedelta64": np.timedelta64(number, "s"),
         "object": object(),
         "function": len,
         "unprintable": Unprintable(),
