@@ -41,7 +41,7 @@ from support.malformed import (
     stored,
     unchanged,
 )
-from support.strategies import KEPT, KINDS
+from support.strategies import FIELDS, KINDS
 
 
 def refused(documents: Any, field: str, *, kind: Any = None) -> InvalidDocument:
@@ -61,7 +61,11 @@ def fields_of(holds: type, *more: str) -> pytest.MarkDecorator:
     """Run a test once for each field of a kind that holds this type, and for some more fields of every kind."""
     return pytest.mark.parametrize(
         ("kind", "name"),
-        [(kind, name) for kind in KINDS for name in (*more, *(name for name, of in KEPT[kind].items() if of is holds))],
+        [
+            (kind, name)
+            for kind in KINDS
+            for name in (*more, *(name for name, of in FIELDS[kind].items() if of is holds))
+        ],
     )
 
 
