@@ -233,11 +233,15 @@ class Shared:
     def refusal(self, write: Callable[[ResultsIndex], Any]) -> BucketQueryError:
         """The typed error of a write, which changed nothing."""
         error = refusal(lambda: write(self.index))
+        self.check()
+        return error
+
+    def check(self) -> None:
+        """Assert that the index is as it was when it was made."""
         after, before = state(self.index), self.before
         if after != before:
             self.renew()
         assert after == before
-        return error
 
 
 SHARED: Final = Shared()
