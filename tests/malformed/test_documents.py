@@ -780,7 +780,7 @@ def test_skipped_documents_are_counted_and_not_looked_into() -> None:
     """A document of another result type, or of none, may hold anything and makes no job known."""
     index = stored()
     sequence = index.sequence
-    documents = [
+    documents: list[dict[str, Any]] = [
         {"result_type": "forecast", "job_id": 5},
         {"result_type": "forecast", "timestamp": NAN},
         {"result_type": "bucket_influencer", "job_id": "new"},

@@ -124,13 +124,14 @@ def test_stats_of_what_is_not_text_are_refused(job_id: Any) -> None:
 @pytest.mark.parametrize("job_id", [*NO_ID.values(), "nope", "WEB", "web\u0301", "x" * 255], ids=repr)
 def test_an_id_that_nobody_has_is_unknown(job_id: str) -> None:
     """A reader that asks for an id which no job could have gets the error of an unknown job."""
-    for action in (
-        *(partial(ask, kind, job_id=job_id) for kind in KINDS),
+    actions: list[Callable[[], Any]] = [partial(ask, kind, job_id=job_id) for kind in KINDS]
+    actions += [
         lambda: ask(job_id=job_id, timestamp=0),
         lambda: INDEX.snapshot().get_buckets(job_id=job_id),
         lambda: INDEX.delete_job(job_id),
         lambda: INDEX.stats(job_id),
-    ):
+    ]
+    for action in actions:
         error = refusal(action)
         assert isinstance(error, LookupError)
         assert_carries(error, UnknownJob, "job_id", NOT_FOUND, 404)
@@ -245,9 +246,10 @@ def test_the_reason_of_a_refusal_stays_short() -> None:
     text = "x" * 5_000_000
     given: list[dict[str, Any]] = [{"job_id": text}, {"sort": text}, {"desc": text}, {"anomaly_score": text}]
     given += [{"size": text}, {"start": text}, {"now": text}, {"page": {text: 1}}, {"from_": -(10**4000)}]
-    actions = [partial(ask, **params) for params in given]
+    actions: list[Callable[[], Any]] = [partial(ask, **params) for params in given]
     actions += [partial(INDEX.put_job, text), partial(INDEX.jobs, text), partial(BucketQuery, jobs=text)]
-    for action in (*actions, partial(ask().column, text)):
+    actions.append(partial(ask().column, text))
+    for action in actions:
         assert len(refusal(action).reason) < 1_000
 
 

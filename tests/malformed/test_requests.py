@@ -14,9 +14,10 @@ from bucketquery import InvalidDocument, ResultsIndex
 from bucketquery.elastic import Reply, handle
 from support.malformed import BOOLEANS, HOUR, ILLEGAL, Unprintable, cases, odd
 from support.malformed import NOT_FOUND as NOT_THERE
-from support.request_tables import JOB, NO_NUMBER, UNPARSED
 from support.request_tables import JOBS as PREFIX
 from support.request_tables import KINDS as PLURALS
+from support.request_tables import NO_NUMBER, UNPARSED
+from support.semantics_tables import JOB
 
 JOBS = ("web", "données", "web/1", "100%", "a+b", "日本")
 BUCKETS = f"{PREFIX}/web/results/buckets"
