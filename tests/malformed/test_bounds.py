@@ -95,7 +95,7 @@ def test_max_size_does_not_bind_scan() -> None:
 
 
 @pytest.mark.parametrize("size", [0, 1, 12, 13, 10_000])
-def test_the_last_page_is_as_long_as_what_is_left(size: int) -> None:
+def test_the_last_page_holds_the_rows_that_are_left(size: int) -> None:
     """The last page holds the rows that are left: one row before the end, at it, and past it."""
     index = filled()
     for from_ in (0, 11, 12, 13):
@@ -380,7 +380,7 @@ def test_a_scan_with_records_holds_few_at_a_time() -> None:
     assert peak < 5_000_000
 
 
-def test_a_host_is_told_of_the_wrong_document_in_few_words() -> None:
+def test_the_error_of_a_wrong_document_is_short() -> None:
     """An error does not show a key of megabytes whole."""
     index = ResultsIndex(keep_documents=False)
     record = {"job_id": "web", "timestamp": 0, "bucket_span": 3600}

@@ -369,12 +369,12 @@ NO_COLUMNS: dict[str, Any] = {
 
 @EACH_KIND
 @cases(NO_COLUMNS, "given")
-def test_what_is_no_mapping_of_columns_is_refused(kind: Kind, given: object) -> None:
+def test_a_value_that_is_no_mapping_of_columns_is_refused(kind: Kind, given: object) -> None:
     """Columns come in a mapping, by name."""
     refused(given, "columns", kind=kind)
 
 
-def test_what_the_mapping_raises_passes_through() -> None:
+def test_an_error_of_the_mapping_passes_through() -> None:
     """The caller's own exception is not taken for a bad column."""
     error = OSError("gone")
     given = Broken(error, keys=["timestamp", "bucket_span"])
@@ -392,7 +392,7 @@ class Deceitful:
 
 
 @pytest.mark.parametrize("error", [OSError("gone"), MemoryError(), KeyboardInterrupt(), RuntimeError("no")], ids=repr)
-def test_what_a_column_raises_passes_through(error: BaseException) -> None:
+def test_an_error_of_a_column_passes_through(error: BaseException) -> None:
     """So does an exception of a column that makes itself into an array."""
     given = columns(anomaly_score=Deceitful(error))
     assert_passes_through(error, lambda index: index.upsert_columns(given, job_id="web"))

@@ -107,7 +107,7 @@ NO_INSTANT: dict[str, Any] = {
 
 
 @cases(NO_INSTANT)
-def test_what_is_no_instant_is_refused(value: Any) -> None:
+def test_a_value_that_is_no_instant_is_refused(value: Any) -> None:
     """Floats, booleans, naive times, NaT and other types are refused by the parameter's name."""
     for name, error in refused(value):
         assert_carries(error, InvalidQuery, name, ILLEGAL)
@@ -302,7 +302,7 @@ def test_text_outside_the_grammar_is_refused(text: str) -> None:
     ],
     ids=ascii,
 )
-def test_what_is_no_zone_is_refused(text: str) -> None:
+def test_a_suffix_that_is_no_zone_is_refused(text: str) -> None:
     """It is refused whether it reads as a misspelt offset or as a region."""
     for name, error in refused(text):
         assert (type(error), error.field) == (InvalidQuery, name)
@@ -636,7 +636,7 @@ def test_a_zone_that_raises_passes_through() -> None:
 
 
 @EACH_BOUND
-def test_the_error_carries_what_was_given(kind: Kind, name: str) -> None:
+def test_the_error_carries_the_given_value(kind: Kind, name: str) -> None:
     """The error's value is the caller's own."""
     for error in refusals(INDEX, kind, **{name: "yesterday"}):
         assert error.value == "yesterday"

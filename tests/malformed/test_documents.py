@@ -484,7 +484,7 @@ UNKNOWN_KINDS: dict[str, Any] = {
 @cases(UNKNOWN_KINDS, "kind")
 @pytest.mark.parametrize("documents", [[], [bucket(timestamp=7 * HOUR)]], ids=["nothing", "a bucket"])
 def test_a_kind_that_is_not_held_is_refused(kind: Any, documents: list[Any]) -> None:
-    """A kind is bucket, record or influencer; any other is refused as a parameter, whatever the documents."""
+    """A kind is bucket, record or influencer; any other is refused as a parameter, with any documents."""
     error = SHARED.refusal(lambda index: index.upsert(documents, kind=kind))
     assert_carries(error, InvalidQuery, "kind", ILLEGAL)
 
@@ -550,13 +550,13 @@ def test_something_that_is_no_document_refuses_thousands_of_good_ones(position: 
     ids=repr,
 )
 @pytest.mark.parametrize("kind", [None, "bucket"])
-def test_what_a_mapping_raises_passes_through(error: Exception, kind: Any) -> None:
+def test_an_error_of_a_mapping_passes_through(error: Exception, kind: Any) -> None:
     """The caller's own exception is not taken for a bad document, and nothing is stored."""
     assert_passes_through(error, lambda index: index.upsert(among_good(Broken(error)), kind=kind))
 
 
 @pytest.mark.parametrize("place", ["nested", "source"])
-def test_what_a_nested_mapping_raises_passes_through(place: str) -> None:
+def test_an_error_of_a_nested_mapping_passes_through(place: str) -> None:
     """So does an exception of an influencer, or of the source of a search hit."""
     error = OSError("gone")
     bad = bucket(bucket_influencers=[Broken(error)]) if place == "nested" else {"_source": Broken(error)}
@@ -565,7 +565,7 @@ def test_what_a_nested_mapping_raises_passes_through(place: str) -> None:
 
 @pytest.mark.parametrize("after", [0, 1, 1023, 1024, 1025])
 @pytest.mark.parametrize("error", [RuntimeError("no"), ValueError("no"), GeneratorExit(), TypeError("no")], ids=repr)
-def test_what_the_iterable_raises_passes_through(after: int, error: BaseException) -> None:
+def test_an_error_of_the_iterable_passes_through(after: int, error: BaseException) -> None:
     """If the source of the documents breaks off, its exception comes out and nothing is stored."""
 
     def documents() -> Iterator[dict[str, Any]]:
@@ -576,7 +576,7 @@ def test_what_the_iterable_raises_passes_through(after: int, error: BaseExceptio
     assert_passes_through(error, lambda index: index.upsert(documents()))
 
 
-def test_what_iter_raises_passes_through() -> None:
+def test_an_error_of_iter_passes_through() -> None:
     """A batch whose own `__iter__` fails is not taken for a value that cannot be iterated over."""
     error = ConnectionError("closed")
 
@@ -855,7 +855,7 @@ def test_text_that_utf8_cannot_hold_is_refused_or_stored_but_never_breaks_readin
                 assert len(page.column(name)) == page.count
 
 
-def test_the_error_carries_what_was_given() -> None:
+def test_the_error_carries_the_given_value() -> None:
     """The error's value is the caller's own object."""
     given = ["not", "a", "number"]
     assert refused([bucket(anomaly_score=given)], "documents[0].anomaly_score").value is given
@@ -898,8 +898,8 @@ class Caseless(str):
         return hash(str.lower(self))
 
 
-def test_a_job_is_the_one_that_is_written() -> None:
-    """An id is compared as plain str, whatever the caller's subclass of str does, and comes back as plain str."""
+def test_job_ids_are_compared_as_plain_text() -> None:
+    """An id of a subclass of str is compared as plain str, and comes back as plain str."""
     index = ResultsIndex()
     index.upsert([bucket(job_id="Web", timestamp=7), bucket(job_id="web", timestamp=8)])
     assert index.put_job(Caseless("Web"), bucket_span=5).sequence == 2

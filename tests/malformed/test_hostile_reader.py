@@ -319,7 +319,7 @@ def test_documents_changed_afterwards_change_nothing() -> None:
     assert index.get_buckets(job_id="web").to_dict() == body
 
 
-def test_documents_changed_while_they_are_read_are_stored_as_they_were_given() -> None:
+def test_a_document_changed_after_it_was_yielded_is_stored_as_it_was() -> None:
     """A caller may reuse one dict for all its documents; the index copies each when it is yielded."""
 
     def reused() -> Iterator[dict[str, Any]]:
@@ -342,7 +342,7 @@ def test_documents_changed_while_they_are_read_are_stored_as_they_were_given() -
         assert found.scheduled_events == (str(row),)
 
 
-def test_parameters_are_not_written_to_and_not_kept() -> None:
+def test_parameters_are_copied_and_not_written_to() -> None:
     """A query copies the mapping or list that it is given."""
     jobs = ["web"]
     query = BucketQuery(jobs=jobs)
@@ -356,7 +356,7 @@ def test_parameters_are_not_written_to_and_not_kept() -> None:
     assert page.to_dict() == body
 
 
-def test_a_kept_page_and_snapshot_stay_as_they_were() -> None:
+def test_an_older_page_and_snapshot_stay_as_they_were() -> None:
     """No later write of any kind changes an older page or snapshot."""
     index = stored()
     snapshot = index.snapshot()
@@ -387,7 +387,7 @@ def test_a_kept_page_and_snapshot_stay_as_they_were() -> None:
         assert snapshot.get_buckets(job_id="web", **params).to_dict() == bodies[name]
 
 
-def test_a_scan_goes_on_over_what_it_began_with() -> None:
+def test_a_scan_goes_on_over_the_commit_that_it_began_with() -> None:
     """Later writes, and the deletion of the job, do not change a scan that is under way."""
     index = stored()
     for params in ({}, {"sort": "anomaly_score", "desc": True}, {"anomaly_score": 50.0}, {"desc": True}):

@@ -116,13 +116,13 @@ def test_a_job_id_that_is_not_text_is_refused(job_id: Any) -> None:
 
 
 @cases(NO_TEXT, "job_id")
-def test_stats_of_what_is_not_text_are_refused(job_id: Any) -> None:
+def test_stats_of_a_job_id_that_is_not_text_are_refused(job_id: Any) -> None:
     """None asks for the statistics of all jobs; any other value must be the id of one."""
     refused(lambda: INDEX.stats(job_id), "job_id")
 
 
 @pytest.mark.parametrize("job_id", [*NO_ID.values(), "nope", "WEB", "web\u0301", "x" * 255], ids=repr)
-def test_an_id_that_nobody_has_is_unknown(job_id: str) -> None:
+def test_an_id_that_no_job_has_is_unknown(job_id: str) -> None:
     """A reader that asks for an id which no job could have gets the error of an unknown job."""
     actions: list[Callable[[], Any]] = [partial(ask, kind, job_id=job_id) for kind in KINDS]
     actions += [
@@ -141,7 +141,7 @@ def test_an_id_that_nobody_has_is_unknown(job_id: str) -> None:
 
 
 @EACH_KIND
-def test_a_question_about_an_unknown_job_names_its_own_parameter(kind: Kind) -> None:
+def test_a_query_for_an_unknown_job_names_its_own_parameter(kind: Kind) -> None:
     """In a query the parameter is `jobs`."""
     query = prepare(kind, jobs="nope")
     for action in (lambda: INDEX.search(query), lambda: INDEX.scan(query)):
@@ -222,12 +222,12 @@ JOBS: dict[str, Any] = {
 
 @EACH_KIND
 @cases(JOBS, "jobs")
-def test_a_question_is_of_literal_jobs(kind: Kind, jobs: Any) -> None:
+def test_a_query_takes_literal_jobs(kind: Kind, jobs: Any) -> None:
     """A query takes one id as text, or an iterable of ids; anything else is refused when the query is made."""
     refused(lambda: QUERIES[kind](jobs=jobs), "jobs")
 
 
-def test_a_question_does_not_read_an_endless_list_of_jobs() -> None:
+def test_a_query_does_not_read_an_endless_list_of_jobs() -> None:
     """A query takes 100,000 jobs at most, repeats included, and reads one more to refuse them."""
     taken = itertools.count(1)
 
@@ -254,7 +254,7 @@ def test_the_reason_of_a_refusal_stays_short() -> None:
 
 
 @pytest.mark.parametrize("jobs", ["web", ["web"], ("web",), {"web"}, iter(["web"]), np.str_("web")], ids=type)
-def test_a_question_of_one_job_names_it_in_a_tuple(jobs: Any) -> None:
+def test_a_query_of_one_job_has_it_in_a_tuple(jobs: Any) -> None:
     """The attribute is a tuple of plain str, however the jobs were given."""
     query = BucketQuery(jobs=jobs)
     assert query.jobs == ("web",)
@@ -405,7 +405,7 @@ def test_any_number_is_a_threshold(kind: Kind, score: Any, count: int) -> None:
 
 @EACH_KIND
 @pytest.mark.parametrize("score", [NAN, np.float32("nan")], ids=repr)
-def test_nan_becomes_zero_in_a_question(kind: Kind, score: Any) -> None:
+def test_nan_becomes_zero_in_a_query(kind: Kind, score: Any) -> None:
     """A query stores NaN as zero, so that queries which ask the same are equal."""
     query = prepare(kind, **{SCORES[kind]: score})
     assert str(getattr(query, SCORES[kind])) == "0.0"
@@ -498,7 +498,7 @@ def test_a_field_that_cannot_be_sorted_by_is_refused(kind: Kind, sort: str, reas
 
 
 @EACH_KIND
-def test_the_order_of_the_index_is_no_order(kind: Kind) -> None:
+def test_a_query_cannot_sort_by_doc(kind: Kind) -> None:
     """`_doc` is refused because its order is not total."""
     for error in refusals(INDEX, kind, sort="_doc"):
         assert (type(error), error.field) == (InvalidQuery, "sort")
@@ -663,7 +663,7 @@ def test_a_prepared_lookup_excludes_them_too(params: dict[str, Any]) -> None:
         assert "is incompatible with" in error.reason
 
 
-def test_a_lookup_takes_what_is_unset_and_the_other_flags() -> None:
+def test_a_lookup_takes_unset_parameters_and_other_flags() -> None:
     """-1 and None count as not given; order and booleans go together with a lookup."""
     assert ask(timestamp=0, start=-1, end="-1", from_=None, size=None, page=None, anomaly_score=None).count == 1
     assert ask(timestamp=0, expand=True, exclude_interim=True, sort="job_id", desc=True).count == 1
@@ -704,7 +704,7 @@ ORDER: dict[str, tuple[dict[str, Any], type[BucketQueryError]]] = {
 
 
 @pytest.mark.parametrize(("params", "expected"), ORDER.values(), ids=ORDER.keys())
-def test_the_question_comes_before_the_job_and_the_job_before_the_row(
+def test_errors_of_the_query_come_before_the_job_and_the_job_before_the_row(
     params: dict[str, Any], expected: type[BucketQueryError]
 ) -> None:
     """The errors of the query come first, then the unknown job, then a lookup without a match."""
@@ -723,7 +723,7 @@ def test_scan_raises_at_the_call(kind: Kind) -> None:
 @pytest.mark.parametrize(
     "query", [None, "web", {"jobs": "web"}, 5, BucketQuery, ("web",)], ids=lambda query: str(query)[:9]
 )
-def test_only_a_question_can_be_searched_for(call: str, query: Any) -> None:
+def test_only_a_query_can_be_searched_for(call: str, query: Any) -> None:
     """Any other value raises a TypeError or a typed refusal, and no other error."""
     with pytest.raises((TypeError, InvalidQuery)):
         getattr(INDEX, call)(query)
@@ -771,7 +771,7 @@ def test_a_clock_that_does_not_tell_an_int_is_a_type_error(answer: Any) -> None:
         assert index.get_buckets(job_id="web", start=start, now=0).count == 0
 
 
-def test_what_the_clock_raises_passes_through() -> None:
+def test_an_error_of_the_clock_passes_through() -> None:
     """The index answers as before after the clock has raised an error."""
 
     def clock() -> int:
@@ -826,7 +826,7 @@ def test_a_column_name_that_is_not_text_is_refused(name: Any) -> None:
 @pytest.mark.parametrize(
     "name", ["body", "human", "pretty", "filter_path", "error_trace", "from", "jobs", "cursor", "x"]
 )
-def test_keywords_that_are_not_the_querys_are_type_errors(name: str) -> None:
+def test_keywords_that_a_call_does_not_have_are_type_errors(name: str) -> None:
     """The client's transport keywords and misspelt ones are refused, not ignored."""
     params: dict[str, Any] = {"job_id": "web", name: None}
     with pytest.raises(TypeError):
@@ -836,7 +836,7 @@ def test_keywords_that_are_not_the_querys_are_type_errors(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["job_id", "now", "page", "from", "cursor", "x", "__dict__"])
-def test_keywords_that_are_not_the_questions_are_type_errors(name: str) -> None:
+def test_keywords_that_a_query_does_not_have_are_type_errors(name: str) -> None:
     """A query refuses them when it is made and when it is changed."""
     params: dict[str, Any] = {name: None}
     with pytest.raises(TypeError):
@@ -849,8 +849,8 @@ ANY_QUERY: Any = BucketQuery
 ANY_INDEX: Any = INDEX
 ANY_KIND: Any = ResultsIndex
 MISSHAPEN: dict[str, Callable[[], Any]] = {
-    "question with a position": partial(ANY_QUERY, "web"),
-    "question of nothing": partial(ANY_QUERY),
+    "query with a position": partial(ANY_QUERY, "web"),
+    "query of nothing": partial(ANY_QUERY),
     "call with a position": partial(ANY_INDEX.get_buckets, "web"),
     "call of no job": partial(ANY_INDEX.get_buckets),
     "index with a position": partial(ANY_KIND, 100),
@@ -872,7 +872,7 @@ def test_a_call_of_the_wrong_shape_is_a_type_error(action: Callable[[], Any]) ->
 
 
 @pytest.mark.parametrize("name", ["changes_kept", "keep_document"])
-def test_what_does_not_exist_yet_is_absent(name: str) -> None:
+def test_an_option_that_does_not_exist_yet_is_a_type_error(name: str) -> None:
     """An option that the library does not have is refused, not ignored."""
     params: dict[str, Any] = {name: 1}
     with pytest.raises(TypeError):
@@ -897,7 +897,7 @@ def test_a_row_is_asked_for_by_an_integer(position: Any) -> None:
 @pytest.mark.parametrize(
     "change", [{"size": -1}, {"jobs": "_all"}, {"start": "x"}, {"sort": "x"}, {"desc": 1}], ids=str
 )
-def test_a_changed_question_is_checked_again(change: dict[str, Any]) -> None:
+def test_a_changed_query_is_checked_again(change: dict[str, Any]) -> None:
     """`replace` refuses the values that the constructor refuses."""
     refused(
         lambda: prepare().replace(**change),

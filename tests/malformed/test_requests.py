@@ -250,7 +250,7 @@ def shorten(value: Any) -> str:
 
 
 @pytest.mark.parametrize(("body", "status", "error_type"), WRONG_BODIES, ids=[shorten(row[0]) for row in WRONG_BODIES])
-def test_wrong_body_is_told(body: Any, status: int, error_type: str) -> None:
+def test_wrong_body_is_refused(body: Any, status: int, error_type: str) -> None:
     """A body that is no query, or that has no answer, gets its status and type, as text and parsed."""
     sent = json.dumps(body) if isinstance(body, Mapping) else body
     ways: list[Any] = [sent, sent.encode()] if isinstance(sent, str) else [sent]
@@ -332,7 +332,7 @@ WRONG_QUERIES = [
 @pytest.mark.parametrize(
     ("query", "status", "error_type"), WRONG_QUERIES, ids=[shorten(row[0]) for row in WRONG_QUERIES]
 )
-def test_wrong_query_is_told(query: str, status: int, error_type: str) -> None:
+def test_wrong_query_is_refused(query: str, status: int, error_type: str) -> None:
     """A bad query string gets its status and type, in the path and apart from it."""
     for path, params in ((f"{BUCKETS}?{query}", None), (BUCKETS, query), (BUCKETS, f"?{query}")):
         for method in ("GET", "POST"):
@@ -401,7 +401,7 @@ WRONG_PATHS: list[tuple[str, int, str | None]] = [
 
 
 @pytest.mark.parametrize(("path", "status", "error_type"), WRONG_PATHS, ids=[shorten(row[0]) for row in WRONG_PATHS])
-def test_wrong_path_is_told(path: str, status: int, error_type: str | None) -> None:
+def test_wrong_path_is_refused(path: str, status: int, error_type: str | None) -> None:
     """A path to nothing gets its status and type; a path of an unknown shape gets the server's words for that."""
     for method in ("GET", "POST"):
         reply = handle(INDEX, method, path)
@@ -414,7 +414,7 @@ def test_wrong_path_is_told(path: str, status: int, error_type: str | None) -> N
 
 @pytest.mark.parametrize("method", ["PUT", "DELETE", "HEAD", "PATCH", "CONNECT", "get", "GET ", "", "GÉT", "\ud800"])
 @pytest.mark.parametrize("path", [BUCKETS, f"{BUCKETS}/0", RECORDS, INFLUENCERS, f"{BUCKETS}?foo=1"])
-def test_wrong_method_is_told(method: str, path: str) -> None:
+def test_wrong_method_is_refused(method: str, path: str) -> None:
     """Any other method gets a 405 that lists the right methods, even if more is wrong."""
     reply = handle(INDEX, method, path, {"from": "x"}, b"[")
     check(method, reply)

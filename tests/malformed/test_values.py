@@ -77,8 +77,8 @@ VALUES: dict[str, Any] = {
     "interim bucket": EVERYTHING[-1],
     "influencer": EVERYTHING[2].bucket_influencers[0],
     "influencer without a name": EVERYTHING[2].bucket_influencers[1],
-    "question": BucketQuery(jobs="web"),
-    "question with everything": BucketQuery(
+    "query": BucketQuery(jobs="web"),
+    "query with everything": BucketQuery(
         jobs=["web"],
         start="now-1d/d",
         end=np.datetime64(-1, "ms"),
@@ -90,7 +90,7 @@ VALUES: dict[str, Any] = {
         from_=10**30,
         size=7,
     ),
-    "question by time": BucketQuery(jobs="web", timestamp="2020-01-01||/M"),
+    "query by time": BucketQuery(jobs="web", timestamp="2020-01-01||/M"),
     "commit": commit(),
     "commit of nothing": ResultsIndex().upsert([]),
     "commit of a job": ResultsIndex().put_job("web"),
@@ -288,7 +288,7 @@ def test_a_raised_error_about_such_a_value_pickles(value: Any) -> None:
     assert (other.field, other.reason) == ("size", caught.value.reason)
 
 
-def test_what_an_error_was_caused_by_stays_out_of_its_way() -> None:
+def test_an_error_with_a_cause_pickles() -> None:
     """An error pickles with a cause and a note on it."""
     error = InvalidQuery("the reason")
     error.add_note("a note")
@@ -347,7 +347,7 @@ def test_an_error_has_a_reason_and_the_rest_by_name() -> None:
     ],
 )
 @pytest.mark.parametrize("wrap", [lambda value: value, lambda value: [value], lambda value: {"index": value}])
-def test_the_index_and_its_snapshots_stay_where_they_are(
+def test_the_index_and_its_snapshots_cannot_be_copied_or_pickled(
     name: str, duplicate: Callable[[Any], Any], wrap: Callable[[Any], Any]
 ) -> None:
     """To pickle or copy one raises a TypeError that names its class."""
@@ -364,7 +364,7 @@ def test_the_index_and_its_snapshots_stay_where_they_are(
 FROZEN: dict[str, tuple[Any, list[str]]] = {
     "bucket": (EVERYTHING[2], ["anomaly_score", "timestamp", "bucket_influencers", "severity", "time", "result_type"]),
     "influencer": (EVERYTHING[2].bucket_influencers[0], ["probability", "is_interim", "result_type"]),
-    "question": (BucketQuery(jobs="web"), ["jobs", "start", "anomaly_score", "size", "sort", "timestamp"]),
+    "query": (BucketQuery(jobs="web"), ["jobs", "start", "anomaly_score", "size", "sort", "timestamp"]),
     "commit": (commit(), ["sequence", "inserted", "skipped"]),
     "page": (EVERYTHING, ["count", "sequence"]),
     "snapshot": (INDEX.snapshot(), ["sequence"]),
@@ -384,7 +384,7 @@ def test_a_value_cannot_be_written_to(value: Any, names: list[str]) -> None:
         assert getattr(value, name) == before
 
 
-@pytest.mark.parametrize("name", ["bucket", "influencer", "question", "commit", "page", "snapshot"])
+@pytest.mark.parametrize("name", ["bucket", "influencer", "query", "commit", "page", "snapshot"])
 def test_a_value_takes_no_new_attribute(name: str) -> None:
     """A value refuses a misspelt attribute."""
     value = FROZEN[name][0]
@@ -393,7 +393,7 @@ def test_a_value_takes_no_new_attribute(name: str) -> None:
     assert not hasattr(value, "__dict__")
 
 
-@pytest.mark.parametrize("name", ["bucket", "influencer", "question", "commit", "page"])
+@pytest.mark.parametrize("name", ["bucket", "influencer", "query", "commit", "page"])
 def test_a_methods_place_cannot_be_taken(name: str) -> None:
     """No method, and no class, of a value can be replaced."""
     value = FROZEN[name][0]
@@ -453,7 +453,7 @@ def test_a_mapping_that_was_given_cannot_be_written_to(mapping: Any) -> None:
         EVERYTHING[3].scheduled_events,
         BucketQuery(jobs="web").jobs,
     ],
-    ids=["jobs", "keys", "key", "slice", "influencers", "events", "jobs of a question"],
+    ids=["jobs", "keys", "key", "slice", "influencers", "events", "jobs of a query"],
 )
 def test_a_sequence_that_was_given_is_a_tuple(value: Sequence[Any]) -> None:
     """A reader gets tuples, which cannot be written to."""
@@ -464,7 +464,7 @@ def test_a_sequence_that_was_given_is_a_tuple(value: Sequence[Any]) -> None:
 # ---- equality and hashes
 
 
-def test_questions_that_ask_the_same_are_equal_and_hash_alike() -> None:
+def test_queries_that_ask_the_same_are_equal_and_hash_alike() -> None:
     """Queries that ask the same are equal, however their parameters were spelled."""
     plain = BucketQuery(jobs="web")
     numbers: dict[str, Any] = {"from_": np.int64(0), "size": np.uint8(100), "anomaly_score": np.float32(0)}
@@ -501,7 +501,7 @@ def test_questions_that_ask_the_same_are_equal_and_hash_alike() -> None:
     ],
     ids=str,
 )
-def test_questions_that_differ_are_not_equal(change: dict[str, Any]) -> None:
+def test_queries_that_differ_are_not_equal(change: dict[str, Any]) -> None:
     """A difference in one attribute makes two queries unequal; `replace` leaves the old one as it was."""
     plain = BucketQuery(jobs="web")
     other = plain.replace(**change)
@@ -510,7 +510,7 @@ def test_questions_that_differ_are_not_equal(change: dict[str, Any]) -> None:
     assert len({plain, other}) == 2
 
 
-@pytest.mark.parametrize("name", ["bucket", "influencer", "question", "commit"])
+@pytest.mark.parametrize("name", ["bucket", "influencer", "query", "commit"])
 def test_a_value_is_equal_to_its_own_kind_only(name: str) -> None:
     """A value differs from a tuple, a dict, its text and None; to compare them raises no error."""
     value = FROZEN[name][0]
@@ -595,7 +595,7 @@ def test_an_index_of_many_jobs_is_shown_in_a_line() -> None:
         assert len(repr(value)) < 1_000
 
 
-def test_the_public_names_are_what_they_say() -> None:
+def test_public_classes_are_found_under_their_own_names() -> None:
     """Each public class is found under its own name, because a pickle looks there."""
     for name in ("Bucket", "BucketInfluencer", "BucketPage", "BucketQuery", "Commit", "Snapshot", "ResultsIndex"):
         kind = getattr(bucketquery, name)

@@ -351,7 +351,7 @@ def test_reference_and_sqlite_agree(history: History, query: Query) -> None:
 
 
 @given(histories(), queries())
-def test_older_snapshots_answer_as_they_did(history: History, query: Query) -> None:
+def test_older_snapshots_give_their_old_answers(history: History, query: Query) -> None:
     """A snapshot shows no later write, whether or not it was asked before that write."""
     index = index_that_knows(query)
     older = []

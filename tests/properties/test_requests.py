@@ -62,7 +62,7 @@ LOOKUP = {
 }
 
 
-def questions(kind: str) -> st.SearchStrategy[dict[str, Any]]:
+def parameters_of(kind: str) -> st.SearchStrategy[dict[str, Any]]:
     """Parameters of a query for one kind, all optional, by the API's names."""
     fields = COMMON | {SCORES[kind]: SCORE} | ({"expand": st.booleans()} if kind == "buckets" else {})
     return st.fixed_dictionaries({}, optional=fields)
@@ -103,13 +103,13 @@ def assert_same(job: str, kind: str, asked: Mapping[str, Any]) -> None:
         assert (reply.status, json.dumps(reply.body)) == (200, expected), about
 
 
-@given(JOBS, st.one_of([st.tuples(st.just(kind), questions(kind)) for kind in KINDS]))
-def test_question_has_one_answer(job: str, question: tuple[str, dict[str, Any]]) -> None:
+@given(JOBS, st.one_of([st.tuples(st.just(kind), parameters_of(kind)) for kind in KINDS]))
+def test_a_query_has_one_answer(job: str, query: tuple[str, dict[str, Any]]) -> None:
     """URLs and bodies of all kinds give the answer of the Python call."""
-    assert_same(job, *question)
+    assert_same(job, *query)
 
 
 @given(JOBS, st.fixed_dictionaries({}, optional=LOOKUP))
-def test_lookup_has_one_answer(job: str, asked: dict[str, Any]) -> None:
+def test_a_lookup_has_one_answer(job: str, asked: dict[str, Any]) -> None:
     """So does a lookup, with a match or without."""
     assert_same(job, "buckets", asked)

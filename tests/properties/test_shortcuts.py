@@ -46,7 +46,7 @@ def test_no_shortcut_changes_an_answer(monkeypatch: pytest.MonkeyPatch) -> None:
         history = History(f"{SEED} {number}", KINDS[number % 3], rows=400)
         with pytest.MonkeyPatch.context() as patch:
             force(patch, history.rng)
-            seen += compared(history, patch, writes=6, questions=6, sets=SETS)
+            seen += compared(history, patch, writes=6, queries=6, sets=SETS)
     # A shortcut alone shows in the plan of its page.
     wanted = dict.fromkeys((*OF_ONE, "with_later", "corrected", "cases"), 20)
     assert {name: seen[name] for name in wanted if seen[name] < wanted[name]} == {}
@@ -57,7 +57,7 @@ def test_no_shortcut_changes_an_answer_of_a_hundred_thousand(kind: Kind) -> None
     """Nor does any on a table that is large enough for all shortcuts as users have them."""
     history = History(f"{SEED} {kind}", kind, rows=100_000)
     with pytest.MonkeyPatch.context() as patch:
-        assert compared(history, patch, writes=2, questions=4, sets=SETS[:1])["cases"] > 0
+        assert compared(history, patch, writes=2, queries=4, sets=SETS[:1])["cases"] > 0
 
 
 @pytest.mark.thorough
@@ -70,7 +70,7 @@ def test_no_shortcut_changes_an_answer_of_up_to_a_million(part: int) -> None:
         history = History(f"{SEED} large {part} {number}", KINDS[(part + number) % 3], rows=0)
         history.rows = int(10 ** history.rng.uniform(5, 6))
         with pytest.MonkeyPatch.context() as patch:
-            seen += compared(history, patch, writes=4, questions=5, sets=SETS)
+            seen += compared(history, patch, writes=4, queries=5, sets=SETS)
         number += 1
 
 
@@ -87,12 +87,12 @@ def test_a_value_that_every_third_row_misses_is_found() -> None:
 
 
 def compared(
-    history: "History", patch: pytest.MonkeyPatch, *, writes: int, questions: int, sets: Sequence[frozenset[str]]
+    history: "History", patch: pytest.MonkeyPatch, *, writes: int, queries: int, sets: Sequence[frozenset[str]]
 ) -> Counter[str]:
     """Ask a history in all its states; counts the queries, and the pages that each shortcut alone found."""
     seen: Counter[str] = Counter()
     for snapshot in history.states(writes):
-        for _ in range(questions):
+        for _ in range(queries):
             query = history.query()
             take_only(patch, ())
             expected, plainly = answer(snapshot, query)

@@ -1,4 +1,4 @@
-"""What the files of `malformed/` share: documents to spoil, odd values, and the checks that every refusal must pass."""
+"""For the files of `malformed/`: documents to spoil, odd values, and the checks that every refusal must pass."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -186,7 +186,7 @@ def odd(like: Any) -> dict[str, Any]:
     }
 
 
-# ---- what holds of a refusal
+# ---- checks of a refusal
 
 
 def refusal(action: Callable[[], Any]) -> BucketQueryError:

@@ -11,7 +11,7 @@ from bucketquery.columns import ladder, segment, table, tally
 from bucketquery.search import kernels, many, matches, plan, search
 from support.helpers import ask_together, limit_heads
 
-#: Three ways to run a search: as users do, with shortcuts wherever one can be taken, without any.
+#: Three ways to run a search: as users do, with every shortcut that can be taken, without any.
 AS_THEY_ARE, FORCED, OFF = WAYS = ("as they are", "forced", "off")
 
 #: All shortcuts that a search of one job may take, and those of a search of many.
