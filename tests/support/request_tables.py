@@ -1,9 +1,9 @@
-"""What the rule tables of requests are made of: requests to the REST door, rows, and the asking.
+"""The parts of the rule tables of requests: requests to the REST door, rows, and the ways to ask.
 
-A row reads as those of `semantics_tables` do: the rule, what it claims, the documents that are given, what is asked,
-what comes back, and where the rule comes from. What is asked is a `Request`, written as it goes over the wire: the
-method, the path with its query, parameters where they come apart from the path, the body. What comes back is the names
-of the results on the page, or a `Failure`. In the words of a failure, ``...`` stands for any text.
+A row reads like a row of `semantics_tables`: the rule, its claim, the given documents, the request, the expected reply,
+and the source of the rule. A `Request` is written as it goes over the wire: the method, the path with its query, a
+query apart from the path, the body. The expected reply is the names of the results on the page, or a `Failure`. In the
+reason of a failure ``...`` stands for any text.
 """
 
 import json
@@ -20,7 +20,7 @@ from support.semantics_tables import HOUR_S, JOB, Document, Documents, at, bucke
 JOBS: Final = "/_ml/anomaly_detectors"
 HEADERS: Final = MappingProxyType({"content-type": "application/json", "x-elastic-product": "Elasticsearch"})
 KINDS: Final = ("buckets", "records", "influencers")
-#: By what name each kind's threshold goes.
+#: The name of each kind's threshold.
 SCORES: Final = MappingProxyType(
     {"buckets": "anomaly_score", "records": "record_score", "influencers": "influencer_score"}
 )
@@ -34,18 +34,18 @@ NO_SORT: Final = "query_shard_exception"
 
 
 def record(when: str | int, detector: int = 0, **fields: Any) -> dict[str, Any]:
-    """The document of an anomaly in a bucket of the job ``web``; no scores unless given."""
+    """The document of a record in a bucket of the job ``web``; it has no score unless given."""
     return bucket(when) | {"result_type": "record", "detector_index": detector} | fields
 
 
 def influencer(when: str | int, value: str, **fields: Any) -> dict[str, Any]:
-    """The document of an influencer of the job ``web``: a host of this name; no scores unless given."""
+    """The document of an influencer of the job ``web``: a host of this name; it has no score unless given."""
     blamed = {"influencer_field_name": "host", "influencer_field_value": value}
     return bucket(when) | {"result_type": "influencer"} | blamed | fields
 
 
 FIRST: Final = at("2020-01-01T00:00Z")
-"""Where the four hours begin that most rows are about."""
+"""The beginning of the four hours that most rows use."""
 SECOND: Final = FIRST + HOUR_S * 1_000
 FOURTH: Final = FIRST + 3 * HOUR_S * 1_000
 
@@ -70,15 +70,15 @@ WEB: Final[Documents] = MappingProxyType(
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One request, as the door is given it.
+    """One request to the door.
 
     Attributes:
-        method: GET, POST, or another.
-        path: as in the request line, perhaps with a query.
+        method: GET, POST or another.
+        path: the path of the request line, with or without a query.
         params: a query apart from the path.
-        body: as it arrives, or parsed.
-        max_result_window: the host's, not the request's.
-        max_size: that of the index, likewise.
+        body: the body as it arrives, or parsed.
+        max_result_window: a setting of the host, default 10,000.
+        max_size: a setting of the index, default 10,000.
     """
 
     method: str
@@ -90,7 +90,7 @@ class Request:
     max_size: int = 10_000
 
     def put_to(self, source: ResultsIndex | Snapshot) -> Reply:
-        """What the door replies."""
+        """The reply of the door."""
         return handle(source, self.method, self.path, self.params, self.body, max_result_window=self.max_result_window)
 
 
@@ -100,13 +100,13 @@ def get(where: str, params: Any = None, *, job: str = JOB, **host: int) -> Reque
 
 
 def post(where: str, body: Any, params: Any = None, *, job: str = JOB) -> Request:
-    """A request with a body, text and bytes as they are, an object as JSON: ``post("buckets", {"sort": "job_id"})``."""
+    """A request with a body: text and bytes as they are, an object as JSON: ``post("buckets", {"desc": True})``."""
     sent = body if isinstance(body, str | bytes) else json.dumps(body).encode()
     return Request("POST", f"{JOBS}/{job}/results/{where}", params, sent)
 
 
 class Problem(NamedTuple):
-    """The type of an error, ``a|b`` where either will do, and its words."""
+    """The type of an error, ``a|b`` if it may be either, and its reason."""
 
     type: str
     reason: str
@@ -117,11 +117,11 @@ class Failure:
     """An error as the door shows it.
 
     Attributes:
-        status: that of HTTP.
-        type: the error's own type; where the server wraps, that of the cause.
-        reason: its words, in which ``...`` stands for any text.
-        caused_by: what stands behind it, where a field could not be read.
-        wrapped: whether it was found while searching, so that the server calls it a failure of all shards.
+        status: the HTTP status.
+        type: the error's own type; the type of the cause if the server wraps the error.
+        reason: the reason, in which ``...`` stands for any text.
+        caused_by: the cause, if a field could not be read; else None.
+        wrapped: whether the error came up in the search, so that the server calls it a failure of all shards.
     """
 
     status: int
@@ -132,7 +132,7 @@ class Failure:
     wrapped: bool = False
 
     def error(self, reason: str) -> dict[str, Any]:
-        """The object ``error`` of the body, without what it was caused by."""
+        """The object ``error`` of the body, without its cause."""
         problem = {"type": self.type, "reason": reason}
         if not self.wrapped:
             return {"root_cause": [problem], **problem}
@@ -147,23 +147,23 @@ class Failure:
 
 
 def illegal(reason: str) -> Failure:
-    """A refusal of what the URL says."""
+    """The refusal of a URL."""
     return Failure(400, ILLEGAL, reason)
 
 
 def wrapped(error_type: str, reason: str) -> Failure:
-    """A refusal that the server comes to while it searches."""
+    """A refusal that comes up in the server's search."""
     return Failure(400, error_type, reason, wrapped=True)
 
 
 def unparsed(reason: str, kind: str = "buckets", caused_by: Problem | None = None) -> Failure:
-    """A refusal of a body, with the name of the action before its words."""
+    """The refusal of a body; its reason begins with the name of the action."""
     action = f"[cluster:monitor/xpack/ml/job/results/{kind}/get]"
     return Failure(400, UNPARSED, f"{action} {reason}", caused_by=caused_by)
 
 
 def wrong_type(field: str, token: str, kind: str = "buckets") -> Failure:
-    """The refusal of a field whose JSON type is not one of its own."""
+    """The refusal of a field of the wrong JSON type."""
     return unparsed(f"{field} doesn't support values of type: {token}", kind)
 
 
@@ -173,19 +173,19 @@ def bad_value(field: str, error_type: str, reason: str, kind: str = "buckets") -
 
 
 def no_boolean(value: str) -> str:
-    """What is said of text in place of a boolean."""
+    """The reason for refusing text in place of a boolean."""
     return f"Failed to parse value [{value}] as only [true] or [false] are allowed."
 
 
 def unrecognized(where: str, *names: str, job: str = JOB) -> Failure:
-    """The refusal of parameters that the URL may not have, each perhaps with a suggestion behind it."""
+    """The refusal of unknown parameters of a URL, each with or without a suggestion."""
     shown = ", ".join(name if "]" in name else f"[{name}]" for name in names)
     plural = "s" if len(names) > 1 else ""
     return illegal(f"request [{JOBS}/{job}/results/{where}] contains unrecognized parameter{plural}: {shown}")
 
 
 def unknown_job(job: str) -> Failure:
-    """What is said of a job that is not known."""
+    """The failure of a request for an unknown job."""
     return Failure(404, NOT_THERE, f"No known job with id '{job}'")
 
 
@@ -194,16 +194,16 @@ NOTHING_THERE: Final = Failure(404, NOT_THERE, "Could not find requested buckets
 
 @dataclass(frozen=True, slots=True)
 class Replied:
-    """These documents, asked this, give these results in this order.
+    """These documents and this request give these results in this order.
 
     Attributes:
-        rule: its number.
-        claim: what the row says.
+        rule: the number of the rule.
+        claim: the claim of the row.
         given: the documents by name.
         asked: the request.
         expected: the names of the page's results, in order.
-        source: where the rule comes from.
-        count: all matches, where more match than the page holds.
+        source: the source of the rule.
+        count: the number of all matches; None if the page holds them all.
     """
 
     rule: str
@@ -218,7 +218,7 @@ class Replied:
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """These documents, asked this, give this failure. The columns are those of `Replied`."""
+    """These documents and this request give this failure. The columns are those of `Replied`."""
 
     rule: str
     claim: str
@@ -229,8 +229,8 @@ class Rejected:
 
 
 def replies(given: Iterable[Document], asked: Request) -> Iterator[tuple[str, Reply]]:
-    """The reply of an index and of its snapshot, to GET and to POST alike where it is one of them."""
-    # `now` is the morning after.
+    """The replies of an index and of its snapshot; to both GET and POST if the request is one of them."""
+    # `now` is the next midnight.
     index = index_of(given, clock=lambda: at("2020-01-02T00:00Z"), max_size=asked.max_size)
     methods = ("GET", "POST") if asked.method in {"GET", "POST"} else (asked.method,)
     for method in methods:
@@ -240,7 +240,7 @@ def replies(given: Iterable[Document], asked: Request) -> Iterator[tuple[str, Re
 
 
 def assert_replied(row: Replied) -> None:
-    """Assert that each way of asking gives the row's page and count, under the right key, and as JSON."""
+    """Assert that each reply is the row's page and count under the right key, also as JSON."""
     expected = row.expected.split()
     kind = kind_of(row.asked)
     known = {identity(document): name for name, document in row.given.items()}
@@ -254,21 +254,21 @@ def assert_replied(row: Replied) -> None:
 
 
 def assert_rejected(row: Rejected) -> None:
-    """Assert that each way of asking gives the row's failure, with all that its body has."""
+    """Assert that each reply is the row's failure, also as JSON."""
     for about, reply in replies(row.given.values(), row.asked):
         assert_failure(reply, row.expected, about)
         assert json.loads(reply.encode()) == reply.body, about
 
 
 def assert_failure(reply: Reply, expected: Failure, about: str = "") -> None:
-    """Assert that a reply is this failure and has nothing beside it."""
+    """Assert that a reply is this failure and nothing more."""
     assert reply.status == expected.status, f"{about}: {reply.body}"
     assert dict(reply.headers) == HEADERS, about
     assert_failure_body(reply.body, expected, about)
 
 
 def assert_failure_body(body: Mapping[str, Any], expected: Failure, about: str = "") -> None:
-    """Assert that a body tells this failure and nothing else."""
+    """Assert that a body has this failure and nothing more."""
     assert set(body) == {"error", "status"}, f"{about}: {body}"
     assert body["status"] == expected.status, about
     error = {name: value for name, value in body["error"].items() if name != "caused_by"}
@@ -285,20 +285,20 @@ def assert_failure_body(body: Mapping[str, Any], expected: Failure, about: str =
 
 
 def says(words: str, expected: str) -> bool:
-    """Whether these are the words, where ``...`` stands for any text."""
+    """Whether the words are these, in which ``...`` stands for any text."""
     pattern = ".*".join(map(re.escape, expected.split("...")))
     return re.fullmatch(pattern, words, re.DOTALL) is not None
 
 
 def kind_of(asked: Request) -> str:
-    """Which results a request is for."""
+    """The kind of results that a request asks for, in the plural."""
     match = re.search(r"/results/(\w+)", asked.path)
     assert match is not None, asked.path
     return match[1]
 
 
 def identity(document: Document) -> tuple[Any, ...]:
-    """What makes a result itself, of a document and of a body alike."""
+    """The identity of a result, from a document or from a body."""
     named = ("by_field_value", "over_field_value", "partition_field_value")
     extra: dict[str, tuple[Any, ...]] = {
         "bucket": (),

@@ -1,10 +1,10 @@
-"""What the rule tables of `semantics/` are made of: documents with names, rows, and the asking.
+"""The parts of the rule tables in `semantics/`: documents with names, rows, and the ways to ask.
 
-A row reads from left to right: the rule, what it claims, the documents that are given, what is asked, what comes back,
-and where the rule comes from. Documents have names, so an answer is written as the names of its results in page order:
-``"b a c"``. What is asked for is buckets, unless the row says ``of="record"`` or ``of="influencer"``. Rules have the
-numbers of docs/semantics.md, and sources its words: "ours" is a decision of this project, and RFB, JRP and the like are
-codes for classes of the server, of which it has the table under "How to read it".
+A row reads from left to right: the rule, its claim, the given documents, the parameters, the expected results, and the
+source of the rule. Documents have names, so an answer is the names of its results in page order: ``"b a c"``.
+A row asks for buckets, unless it says ``of="record"`` or ``of="influencer"``. Rules have the numbers of
+docs/semantics.md, and sources its words: "ours" is a decision of this project, and RFB, JRP and the like are codes for
+classes of the server, listed there under "How to read it".
 """
 
 import json
@@ -44,12 +44,12 @@ Query = BucketQuery | RecordQuery | InfluencerQuery
 Page = BucketPage | RecordPage | InfluencerPage
 Result = Bucket | AnomalyRecord | Influencer
 
-#: The kinds of results: the call that asks for one, and the name of its list in the body.
+#: For each kind, the call that asks for it, and the name of its list in the body.
 CALLS: Mapping[Kind, Door] = {"bucket": "get_buckets", "record": "get_records", "influencer": "get_influencers"}
 LISTS: Mapping[Kind, str] = {"bucket": "buckets", "record": "records", "influencer": "influencers"}
 QUERIES: Mapping[Kind, type[Query]] = {"bucket": BucketQuery, "record": RecordQuery, "influencer": InfluencerQuery}
 RESULTS: Mapping[Kind, type[Result]] = {"bucket": Bucket, "record": AnomalyRecord, "influencer": Influencer}
-#: What makes two documents one result: rules 12.1 and 20.identity.
+#: The fields that identify a result: rules 12.1 and 20.identity.
 IDENTITIES: Mapping[Kind, Sequence[str]] = {
     "bucket": ("job_id", "timestamp", "bucket_span"),
     "record": (
@@ -66,42 +66,42 @@ IDENTITIES: Mapping[Kind, Sequence[str]] = {
 
 
 def at(text: str) -> int:
-    """An instant in epoch milliseconds, worked out by the standard library: ``at("1970-01-01T00:00:01Z") == 1000``."""
+    """An instant in epoch milliseconds, read by the standard library: ``at("1970-01-01T00:00:01Z") == 1000``."""
     moment = datetime.fromisoformat(text)
     return (moment.replace(tzinfo=moment.tzinfo or UTC) - EPOCH) // timedelta(milliseconds=1)
 
 
 def bucket(when: str | int, **fields: Any) -> dict[str, Any]:
-    """The document of one bucket of the job ``web``, an hour long unless said otherwise; no scores unless given."""
+    """The document of a bucket of the job ``web``, an hour long by default; it has no score unless given."""
     timestamp = at(when) if isinstance(when, str) else when
     return {"result_type": "bucket", "job_id": JOB, "timestamp": timestamp, "bucket_span": HOUR_S} | fields
 
 
 def record(when: str | int, **fields: Any) -> dict[str, Any]:
-    """The document of one record of the job ``web`` in a bucket of an hour; nothing else unless given."""
+    """The document of a record of the job ``web`` in a bucket of an hour, with these fields only."""
     return bucket(when) | {"result_type": "record"} | fields
 
 
 def influencer(when: str | int, value: str | None = None, **fields: Any) -> dict[str, Any]:
-    """The document of one influencer of the job ``web``: this value of ``host``; nothing else unless given."""
+    """The document of an influencer of the job ``web``: this value of ``host``, with these fields only."""
     blamed = {} if value is None else {"influencer_field_name": "host", "influencer_field_value": value}
     return bucket(when) | {"result_type": "influencer"} | blamed | fields
 
 
 def hours(count: int, **fields: Any) -> dict[str, dict[str, Any]]:
-    """That many hourly buckets from 2020-01-01 on, named ``h0``, ``h1``, ..."""
+    """``count`` hourly buckets from 2020-01-01 on, named ``h0``, ``h1``, ..."""
     first = at("2020-01-01T00:00Z")
     return {f"h{hour}": bucket(first + hour * HOUR_S * 1_000, **fields) for hour in range(count)}
 
 
 def names(first: int, stop: int) -> str:
-    """The names ``h<first>`` up to but not including ``h<stop>``; backwards when ``stop`` is the smaller."""
+    """The names from ``h<first>`` up to but not including ``h<stop>``; backwards if ``stop`` is smaller."""
     step = 1 if first <= stop else -1
     return " ".join(f"h{hour}" for hour in range(first, stop, step))
 
 
 def index_of(documents: Iterable[Document], **settings: Any) -> ResultsIndex:
-    """A new index in which the job ``web`` is known and which holds these documents."""
+    """A new index that knows the job ``web`` and holds these documents."""
     index = ResultsIndex(**settings)
     index.put_job(JOB)
     index.upsert(documents)
@@ -109,7 +109,7 @@ def index_of(documents: Iterable[Document], **settings: Any) -> ResultsIndex:
 
 
 class Row(Protocol):
-    """What every row has, so that it can be named and its rule found."""
+    """The attributes of every row: its case is named after them."""
 
     @property
     def rule(self) -> str:
@@ -117,33 +117,33 @@ class Row(Protocol):
 
     @property
     def claim(self) -> str:
-        """What the row says, in a few words; with the rule it is the name of the case."""
+        """The claim of the row in a few words; rule and claim name the case."""
 
     @property
     def source(self) -> str:
-        """Where the rule comes from, and what is said there, or that alone."""
+        """The source of the rule, with or without its words."""
 
 
 def each_row(*tables: Sequence[Row]) -> pytest.MarkDecorator:
-    """Run a test once for each row of these tables; the name of each case starts with its rule."""
+    """Run a test once for each row of these tables; the name of a case starts with its rule."""
     rows = [row for table in tables for row in table]
     return pytest.mark.parametrize("row", rows, ids=[f"{row.rule} {row.claim}" for row in rows])
 
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """These documents, asked this, give these results in this order.
+    """These documents and parameters give these results in this order.
 
     Attributes:
-        rule: its number.
-        claim: what the row says.
+        rule: the number of the rule.
+        claim: the claim of the row.
         given: the documents by name.
         asked: the parameters, by the API's names; `from_` for `from`.
         expected: the names of the page's results, in order.
-        source: where the rule comes from.
-        count: all matches, where more match than the page holds.
-        only: the one way of asking that takes these parameters; None: both do.
-        of: the kind of results that is asked for.
+        source: the source of the rule.
+        count: the number of all matches; None if the page holds them all.
+        only: the only call that takes these parameters; None if both ways of asking do.
+        of: the kind of the results.
     """
 
     rule: str
@@ -160,7 +160,7 @@ class Answered:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """An error with all it carries; `field` may list several parameters that may be named: ``start|timestamp``."""
+    """An error with its data; `field` may list several names, of which the error has one: ``start|timestamp``."""
 
     kind: type[BucketQueryError]
     status: int
@@ -171,7 +171,7 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """These documents, asked this, give this error. The columns are those of `Answered`."""
+    """These documents and parameters give this error. The columns are those of `Answered`."""
 
     rule: str
     claim: str
@@ -190,13 +190,13 @@ def invalid(field: str, reason: str, error_type: str = "illegal_argument_excepti
 
 
 def unknown_job(job_id: str) -> Refusal:
-    """The refusal of a job that is not known, in the API's words."""
+    """The refusal of an unknown job, in the API's words."""
     reason = f"No known job with id '{job_id}'"
     return Refusal(UnknownJob, 404, "resource_not_found_exception", "job_id|jobs", reason)
 
 
 def ask(index: ResultsIndex, door: Door, asked: Mapping[str, Any], of: Kind = "bucket") -> Page:
-    """The page, asked for by keywords, or by a prepared question put to a snapshot."""
+    """The page of a call with keywords, or of a query on a snapshot."""
     if door == "search":
         query, now = question(asked, of)
         return index.snapshot().search(query, now=now)
@@ -205,19 +205,19 @@ def ask(index: ResultsIndex, door: Door, asked: Mapping[str, Any], of: Kind = "b
 
 
 def question(asked: Mapping[str, Any], of: Kind = "bucket") -> tuple[Query, Any]:
-    """The prepared question, and the `now` to ask it with."""
+    """The query, and the `now` to search with."""
     parameters = _with_job("jobs", asked)
     now = parameters.pop("now", None)
     return QUERIES[of](**parameters), now
 
 
 def doors(only: Door | None, of: Kind = "bucket") -> Sequence[Door]:
-    """Every way of asking that a row is meant for."""
+    """Every way of asking that takes the row's parameters."""
     return (CALLS[of], "search") if only is None else (only,)
 
 
 def assert_answered(row: Answered) -> None:
-    """Assert that each way of asking gives the row's page and count, and that the page is a cut of the scan."""
+    """Assert that each way of asking gives the row's page and count, and that the scan holds the page."""
     index = index_of(row.given.values())
     expected = row.expected.split()
     count = len(expected) if row.count is None else row.count
@@ -238,7 +238,7 @@ def assert_answered(row: Answered) -> None:
 
 
 def assert_refused(row: Refused) -> None:
-    """Assert that each way of asking gives the row's error, with all it carries."""
+    """Assert that each way of asking gives the row's error and its data."""
     index = index_of(row.given.values())
     for door in doors(row.only, row.of):
         with pytest.raises(BucketQueryError) as caught:
@@ -247,7 +247,7 @@ def assert_refused(row: Refused) -> None:
 
 
 def assert_refusal(error: BucketQueryError, expected: Refusal) -> None:
-    """Assert that an error is of exactly this class and carries exactly this."""
+    """Assert that an error is of exactly this class and has this data."""
     carried = (type(error), error.status, error.type)
     _assert_equal(carried, (expected.kind, expected.status, expected.type), error.reason)
     assert error.field in expected.field.split("|"), f"field {error.field!r} is not {expected.field!r}"
@@ -256,12 +256,12 @@ def assert_refusal(error: BucketQueryError, expected: Refusal) -> None:
 
 
 def assert_same_body(actual: object, expected: object) -> None:
-    """Assert that two bodies are the same JSON text: key order, and ``50`` against ``50.0`` and ``true``, included."""
+    """Assert that two bodies are the same JSON text: the order of keys counts, and so does 50 against 50.0."""
     _assert_equal(json.dumps(actual), json.dumps(expected), "as JSON text")
 
 
 def identity(document: Document) -> tuple[Any, ...]:
-    """The identity of a document, or of a result in a body: what `page.keys()` has for it."""
+    """The identity of a document, or of a result in a body, as in `page.keys()`."""
     return _identity(document["result_type"], document.get)
 
 
@@ -277,7 +277,7 @@ def names_of_bodies(given: Documents, bodies: Iterable[Document]) -> list[str]:
 
 
 def names_of(given: Documents, results: Iterable[Result]) -> list[str]:
-    """The names of the documents that these values were made of."""
+    """The names of the documents of these results."""
     return names_of_keys(given, (_identity(item.result_type, partial(getattr, item)) for item in results))
 
 
@@ -290,5 +290,5 @@ def _with_job(name: str, asked: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _identity(kind: Kind, value: Callable[[str], Any]) -> tuple[Any, ...]:
-    # A record without a detector index is that of detector 0.
+    # A record without a detector index belongs to detector 0.
     return tuple(value(name) or 0 if name == "detector_index" else value(name) for name in IDENTITIES[kind])
