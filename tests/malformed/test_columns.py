@@ -1,7 +1,7 @@
 """Columns that may not be stored: each is refused by name and place, and the index stays as it was."""
 
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
@@ -11,13 +11,24 @@ from typing import Any, Never
 import numpy as np
 import pytest
 
-from bucketquery import BucketQuery, BucketQueryError, InvalidDocument, InvalidQuery, ResultsIndex
-
-HOUR = 3_600_000
-FIRST_MS = -62_135_596_800_000  # 0001-01-01T00:00:00.000Z
-LAST_MS = 253_402_300_799_999  # 9999-12-31T23:59:59.999Z
-NAN = float("nan")
-INF = float("inf")
+from bucketquery import BucketQueryError, InvalidDocument, InvalidQuery, Kind, ResultsIndex
+from support.malformed import (
+    EACH_KIND,
+    FIRST_MS,
+    HOUR,
+    ILLEGAL,
+    INF,
+    LAST_MS,
+    NAN,
+    SHARED,
+    Broken,
+    assert_carries,
+    assert_passes_through,
+    cases,
+    state,
+    stored,
+    unchanged,
+)
 
 
 def columns(**fields: Any) -> dict[str, Any]:
@@ -25,89 +36,18 @@ def columns(**fields: Any) -> dict[str, Any]:
     return {"timestamp": np.arange(4, dtype=np.int64) * HOUR, "bucket_span": 900} | fields
 
 
-def stored() -> ResultsIndex:
-    """An index with two jobs in which every field is set somewhere and missing somewhere."""
-    index = ResultsIndex(clock=lambda: 0)
-    row = {"job_id": "web", "bucket_span": 900, "result_type": "bucket"}
-    index.upsert(
-        [
-            row | {"timestamp": 0, "anomaly_score": 10.0, "initial_anomaly_score": 12.0, "event_count": 7},
-            row | {"timestamp": HOUR, "bucket_influencers": [{"anomaly_score": 1.0}], "scheduled_events": ["sale"]},
-            row | {"timestamp": 2 * HOUR, "is_interim": True, "processing_time_ms": 4},
-            row | {"job_id": "db", "timestamp": 0, "anomaly_score": 55},
-        ]
-    )
-    return index
-
-
-def plain(value: Any) -> Any:
-    """Mappings as dicts, all the way down."""
-    return {key: plain(item) for key, item in value.items()} if isinstance(value, Mapping) else value
-
-
-def state(index: ResultsIndex) -> list[Any]:
-    """All that a reader can see of an index."""
-    jobs = index.jobs()
-    by_score = [BucketQuery(jobs=job, sort="anomaly_score", desc=True) for job in jobs]
-    return [
-        index.sequence,
-        tuple(jobs),
-        plain(index.stats()),
-        [plain(index.stats(job)) for job in jobs],
-        [index.get_buckets(job_id=job, size=10_000).to_dict(human=True) for job in jobs],
-        [[row.to_dict() for row in index.scan(query)] for query in by_score],
-    ]
-
-
-class Shared:
-    """One index for all refusals, made anew only after one of them has changed it."""
-
-    def __init__(self) -> None:
-        self.renew()
-
-    def renew(self) -> None:
-        """Begin with a fresh index."""
-        self.index = stored()
-        self.before = state(self.index)
-
-    def check(self) -> None:
-        """Nothing at all has changed."""
-        after, before = state(self.index), self.before
-        if after != before:
-            self.renew()
-        assert after == before
-
-
-SHARED = Shared()
-
-
 def refusal(given: Any, *, job_id: Any = "web", kind: Any = "bucket") -> BucketQueryError:
-    """The refusal of these columns, after checking that nothing was changed by it."""
-    with pytest.raises(BucketQueryError) as caught:
-        SHARED.index.upsert_columns(given, job_id=job_id, kind=kind)
-    SHARED.check()
-    error = caught.value
+    """The refusal of these columns; it changed nothing."""
+    error = SHARED.refusal(lambda index: index.upsert_columns(given, job_id=job_id, kind=kind))
     assert error.status == 400
-    assert error.reason
-    assert str(error) == error.reason
     return error
 
 
-def refused(given: Any, field: str, *, job_id: Any = "web") -> InvalidDocument:
-    """The refusal of these columns as a document would be, at exactly this place."""
-    error = refusal(given, job_id=job_id)
-    assert type(error) is InvalidDocument
-    assert error.type == "document_parsing_exception"
-    assert error.field == field
-    return error
-
-
-def refused_in(given: Any, column: str, *, job_id: Any = "web") -> InvalidDocument:
-    """The refusal of a whole column, or of its first entry."""
-    error = refusal(given, job_id=job_id)
-    assert type(error) is InvalidDocument
-    assert error.field in {column, f"{column}[0]"}
-    return error
+def refused(given: Any, *fields: str, job_id: Any = "web", kind: Any = "bucket") -> None:
+    """Assert that these columns are refused as a document would be, at one of these places."""
+    error = refusal(given, job_id=job_id, kind=kind)
+    assert error.field in fields
+    assert_carries(error, InvalidDocument, error.field, "document_parsing_exception")
 
 
 BAD_ENTRIES: dict[str, tuple[str, Any, int]] = {
@@ -180,9 +120,9 @@ BAD_ENTRIES: dict[str, tuple[str, Any, int]] = {
 }
 
 
-@pytest.mark.parametrize(("name", "column", "row"), BAD_ENTRIES.values(), ids=BAD_ENTRIES.keys())
+@cases(BAD_ENTRIES, ("name", "column", "row"))
 def test_a_bad_entry_is_named_by_column_and_row(name: str, column: Any, row: int) -> None:
-    """Entries are checked as the fields of documents are, and the first bad one is named."""
+    """Each entry is checked as the field of a document is, and the first bad one is named."""
     refused(columns(**{name: column}), f"columns.{name}[{row}]")
 
 
@@ -207,10 +147,11 @@ BAD_JOB_IDS: dict[str, tuple[Any, int]] = {
 }
 
 
-@pytest.mark.parametrize(("column", "row"), BAD_JOB_IDS.values(), ids=BAD_JOB_IDS.keys())
-def test_a_bad_job_id_is_named_by_its_row(column: Any, row: int) -> None:
+@EACH_KIND
+@cases(BAD_JOB_IDS, ("column", "row"))
+def test_a_bad_job_id_is_named_by_its_row(kind: Kind, column: Any, row: int) -> None:
     """A column of job ids is checked entry by entry."""
-    refused(columns(job_id=column), f"columns.job_id[{row}]", job_id=None)
+    refused(columns(job_id=column), f"columns.job_id[{row}]", job_id=None, kind=kind)
 
 
 DEEP: dict[str, tuple[str, Any, str]] = {
@@ -227,9 +168,9 @@ DEEP: dict[str, tuple[str, Any, str]] = {
 }
 
 
-@pytest.mark.parametrize(("name", "column", "path"), DEEP.values(), ids=DEEP.keys())
+@cases(DEEP, ("name", "column", "path"))
 def test_a_fault_inside_a_list_is_named_by_its_whole_path(name: str, column: Any, path: str) -> None:
-    """The path goes on into the list and the influencer."""
+    """The path goes through the column and the list down to the field of the influencer."""
     refused(columns(**{name: column}), f"columns.{name}{path}")
 
 
@@ -299,16 +240,16 @@ WHOLE_COLUMNS: dict[str, tuple[str, Any]] = {
 }
 
 
-@pytest.mark.parametrize(("name", "column"), WHOLE_COLUMNS.values(), ids=WHOLE_COLUMNS.keys())
+@cases(WHOLE_COLUMNS, ("name", "column"))
 def test_a_column_of_the_wrong_type_or_shape_is_refused(name: str, column: Any) -> None:
-    """A column is one-dimensional and of its field's type, with no text, bool or pair taken for a number."""
-    refused_in(columns(**{name: column}), f"columns.{name}")
+    """A column is one-dimensional and of its field's type; no text, bool or pair is taken for a number."""
+    refused(columns(**{name: column}), f"columns.{name}", f"columns.{name}[0]")
 
 
 @pytest.mark.parametrize("name", ["anomaly_score", "event_count", "is_interim", "scheduled_events", "timestamp"])
 @pytest.mark.parametrize("rows", [0, 1, 3, 5])
 def test_columns_of_unequal_length_are_refused(name: str, rows: int) -> None:
-    """Every column has as many rows as the others; none is stretched or cut."""
+    """All columns have the same number of rows; none is stretched or cut."""
     column: dict[str, Any] = {
         "anomaly_score": np.zeros(rows),
         "event_count": np.zeros(rows, dtype=np.int64),
@@ -333,9 +274,9 @@ UNKNOWN: dict[str, tuple[Any, str]] = {
 }
 
 
-@pytest.mark.parametrize(("name", "path"), UNKNOWN.values(), ids=UNKNOWN.keys())
+@cases(UNKNOWN, ("name", "path"))
 def test_a_column_that_is_no_field_is_refused(name: str, path: str) -> None:
-    """Only names of the schema are columns; a misspelt one is not dropped in silence."""
+    """Only names of the schema are columns; a misspelt name is refused, not dropped."""
     refused(columns(**{name: np.zeros(4)}), path)
 
 
@@ -347,16 +288,17 @@ def test_a_column_name_that_is_not_text_is_refused(name: Any) -> None:
     assert (error.field or "").startswith("columns")
 
 
+@EACH_KIND
 @pytest.mark.parametrize("name", ["timestamp", "bucket_span"])
-def test_a_required_column_is_required(name: str) -> None:
-    """Time and span have no default, whatever the job was put with."""
+def test_a_required_column_is_required(kind: Kind, name: str) -> None:
+    """Time and span have no default, even if the job was put with a span."""
     given = columns()
     del given[name]
-    refused(given, f"columns.{name}")
+    refused(given, f"columns.{name}", kind=kind)
     index = ResultsIndex()
     index.put_job("web", bucket_span=900)
     with pytest.raises(InvalidDocument):
-        index.upsert_columns(given, job_id="web")
+        index.upsert_columns(given, job_id="web", kind=kind)
     assert index.sequence == 1
 
 
@@ -364,7 +306,7 @@ def test_a_required_column_is_required(name: str) -> None:
     "given", [{}, {"anomaly_score": np.zeros(4)}, {"bucket_span": 60}], ids=["none", "a score", "a span for all"]
 )
 def test_no_columns_at_all_are_refused(given: dict[str, Any]) -> None:
-    """Without its required columns a batch is refused even where no row could be told from it."""
+    """A batch without its required columns is refused, even if no other column has rows."""
     error = refusal(given)
     assert type(error) is InvalidDocument
     assert error.field == "columns.timestamp"
@@ -372,7 +314,7 @@ def test_no_columns_at_all_are_refused(given: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("both", [False, True])
 def test_the_job_is_given_exactly_once(both: bool) -> None:
-    """A job id comes as a column or as the argument: not both, and not neither."""
+    """A job id comes either as a column or as the argument."""
     error = refusal(columns(job_id=["web"] * 4) if both else columns(), job_id="web" if both else None)
     assert isinstance(error, ValueError)
     assert "job_id" in (error.field or "")
@@ -382,9 +324,8 @@ def test_the_job_is_given_exactly_once(both: bool) -> None:
     "job_id", ["", "_all", "-web", "a b", "a,b", "a*", "a\n", "x" * 256, 5, True, b"web", ["web"], 1.5], ids=repr
 )
 def test_a_job_id_argument_that_could_not_be_one_is_refused(job_id: Any) -> None:
-    """The argument is a parameter: its error says so."""
-    error = refusal(columns(), job_id=job_id)
-    assert (type(error), error.field, error.type) == (InvalidQuery, "job_id", "illegal_argument_exception")
+    """The argument is a parameter, and its error says so."""
+    assert_carries(refusal(columns(), job_id=job_id), InvalidQuery, "job_id", ILLEGAL)
 
 
 @pytest.mark.parametrize(
@@ -392,9 +333,8 @@ def test_a_job_id_argument_that_could_not_be_one_is_refused(job_id: Any) -> None
 )
 @pytest.mark.parametrize("rows", [0, 4])
 def test_a_kind_that_is_not_held_is_refused(kind: Any, rows: int) -> None:
-    """Only `bucket` is a kind, also of no rows."""
-    error = refusal(columns(timestamp=np.arange(rows)), kind=kind)
-    assert (type(error), error.field, error.type) == (InvalidQuery, "kind", "illegal_argument_exception")
+    """A kind is bucket, record or influencer; any other is refused, also if there are no rows."""
+    assert_carries(refusal(columns(timestamp=np.arange(rows)), kind=kind), InvalidQuery, "kind", ILLEGAL)
 
 
 @pytest.mark.parametrize(
@@ -407,11 +347,11 @@ def test_a_kind_that_is_not_held_is_refused(kind: Any, rows: int) -> None:
     ],
 )
 def test_a_result_type_against_the_kind_is_refused(column: Any, row: int) -> None:
-    """A column of result types may only say what the kind says."""
+    """Each entry of a column of result types must be the kind."""
     refused(columns(result_type=column), f"columns.result_type[{row}]")
 
 
-NOT_COLUMNS: dict[str, Any] = {
+NO_COLUMNS: dict[str, Any] = {
     "none": None,
     "number": 5,
     "text": "timestamp",
@@ -427,32 +367,18 @@ NOT_COLUMNS: dict[str, Any] = {
 }
 
 
-@pytest.mark.parametrize("given", NOT_COLUMNS.values(), ids=NOT_COLUMNS.keys())
-def test_what_is_no_mapping_of_columns_is_refused(given: object) -> None:
-    """Columns come by name."""
-    refused(given, "columns")
+@EACH_KIND
+@cases(NO_COLUMNS, "given")
+def test_a_value_that_is_no_mapping_of_columns_is_refused(kind: Kind, given: object) -> None:
+    """Columns come in a mapping, by name."""
+    refused(given, "columns", kind=kind)
 
 
-class Broken(Mapping[str, Any]):
-    """A mapping of columns that fails when it is read."""
-
-    def __getitem__(self, key: str) -> Never:
-        raise OSError("gone")
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(["timestamp", "bucket_span"])
-
-    def __len__(self) -> int:
-        return 2
-
-
-def test_what_the_mapping_raises_passes_through() -> None:
-    """An exception of the caller's own is not taken for a bad column."""
-    index = stored()
-    before = state(index)
-    with pytest.raises(OSError, match="gone"):
-        index.upsert_columns(Broken(), job_id="web")
-    assert state(index) == before
+def test_an_error_of_the_mapping_passes_through() -> None:
+    """The caller's own exception is not taken for a bad column."""
+    error = OSError("gone")
+    given = Broken(error, keys=["timestamp", "bucket_span"])
+    assert_passes_through(error, lambda index: index.upsert_columns(given, job_id="web"))
 
 
 class Deceitful:
@@ -466,18 +392,14 @@ class Deceitful:
 
 
 @pytest.mark.parametrize("error", [OSError("gone"), MemoryError(), KeyboardInterrupt(), RuntimeError("no")], ids=repr)
-def test_what_a_column_raises_passes_through(error: BaseException) -> None:
-    """The same for a column that makes itself into an array."""
-    index = stored()
-    before = state(index)
-    with pytest.raises(type(error)) as caught:
-        index.upsert_columns(columns(anomaly_score=Deceitful(error)), job_id="web")
-    assert caught.value is error
-    assert state(index) == before
+def test_an_error_of_a_column_passes_through(error: BaseException) -> None:
+    """So does an exception of a column that makes itself into an array."""
+    given = columns(anomaly_score=Deceitful(error))
+    assert_passes_through(error, lambda index: index.upsert_columns(given, job_id="web"))
 
 
 def test_anything_that_becomes_an_array_is_a_column() -> None:
-    """As frames and series of other libraries do."""
+    """A column may be any object with `__array__`, such as a series of another library."""
 
     class Series:
         def __array__(self, dtype: object = None, copy: object = None) -> Any:
@@ -491,7 +413,7 @@ def test_anything_that_becomes_an_array_is_a_column() -> None:
 @pytest.mark.parametrize("row", [0, 1023, 1024, 1025, 4095, 4096, 4999])
 @pytest.mark.parametrize("name", ["anomaly_score", "timestamp", "event_count"])
 def test_one_bad_entry_refuses_thousands_of_good_ones(row: int, name: str) -> None:
-    """Wherever it stands, the bad one is named and none of the others is stored."""
+    """The bad entry is named at any row, and none of the others is stored."""
     given = columns(timestamp=np.arange(5_000) * HOUR, anomaly_score=np.zeros(5_000), event_count=np.zeros(5_000))
     given[name][row] = {"anomaly_score": NAN, "timestamp": LAST_MS + 1, "event_count": 0.5}[name]
     refused(given, f"columns.{name}[{row}]")
@@ -592,9 +514,9 @@ FINE: dict[str, tuple[str, Any, list[Any]]] = {
 }
 
 
-@pytest.mark.parametrize(("name", "column", "expected"), FINE.values(), ids=FINE.keys())
+@cases(FINE, ("name", "column", "expected"))
 def test_a_column_inside_the_rules_is_stored_exactly(name: str, column: Any, expected: list[Any]) -> None:
-    """Byte order, strides, number types, masks and nulls make no difference to what comes back."""
+    """Byte order, strides, number types, masks and nulls change no stored value."""
     index = ResultsIndex()
     commit = index.upsert_columns(columns(**{name: column}), job_id="web")
     assert (commit.inserted, commit.sequence) == (4, 1)
@@ -613,7 +535,7 @@ def test_a_column_inside_the_rules_is_stored_exactly(name: str, column: Any, exp
     ids=["masked", "objects", "list"],
 )
 def test_a_masked_or_null_score_is_missing(column: Any) -> None:
-    """It is no zero: it comes last in both directions and matches no threshold."""
+    """A masked or null score is not zero: it comes last in both directions and matches no threshold."""
     index = ResultsIndex()
     index.upsert_columns(columns(anomaly_score=column), job_id="web")
     for desc, order in ((False, [3, 1, 0, 2]), (True, [1, 3, 2, 0])):
@@ -624,7 +546,7 @@ def test_a_masked_or_null_score_is_missing(column: Any) -> None:
 
 @pytest.mark.parametrize("make", [list, tuple, np.array, lambda ids: np.array(ids, dtype=object), np.ma.array])
 def test_job_ids_come_as_a_column_of_text(make: Callable[[list[str]], Any]) -> None:
-    """Lists, NumPy text, objects and masked arrays without a mask hold job ids."""
+    """Job ids come in a list, an array of text or of objects, or a masked array without a mask."""
     ids = ["a", "x" * 255, "b", "\U0001f600"]
     index = ResultsIndex()
     assert index.upsert_columns(columns(job_id=make(ids))).inserted == 4
@@ -634,7 +556,7 @@ def test_job_ids_come_as_a_column_of_text(make: Callable[[list[str]], Any]) -> N
 
 @pytest.mark.parametrize("given", [columns(), MappingProxyType(columns())], ids=["dict", "proxy"])
 def test_any_mapping_holds_columns(given: Mapping[str, Any]) -> None:
-    """Columns may be in any mapping."""
+    """The columns may come in any mapping."""
     assert ResultsIndex().upsert_columns(given, job_id="web").inserted == 4
 
 
@@ -643,27 +565,25 @@ def test_any_mapping_holds_columns(given: Mapping[str, Any]) -> None:
 )
 @pytest.mark.parametrize("times", [[], np.array([], dtype=np.int64), np.array([], dtype="M8[ms]"), np.array([])])
 def test_no_rows_change_nothing(times: Any, span: Any) -> None:
-    """Empty columns are fine, publish nothing and make no job known."""
+    """Empty columns are accepted, publish nothing and make no job known."""
     index = stored()
-    before = state(index)
-    commit = index.upsert_columns({"timestamp": times, "bucket_span": span, "anomaly_score": []}, job_id="new")
-    assert (commit.sequence, commit.inserted, commit.replaced, commit.unchanged) == (before[0], 0, 0, 0)
+    with unchanged(index):
+        commit = index.upsert_columns({"timestamp": times, "bucket_span": span, "anomaly_score": []}, job_id="new")
+    assert (commit.sequence, commit.inserted, commit.replaced, commit.unchanged) == (index.sequence, 0, 0, 0)
     assert "new" not in index
-    assert state(index) == before
 
 
 def test_no_rows_with_job_ids_change_nothing() -> None:
-    """The same with an empty column of job ids."""
+    """So is an empty column of job ids."""
     index = stored()
-    before = state(index)
-    index.upsert_columns({"job_id": [], "timestamp": [], "bucket_span": []})
-    assert state(index) == before
+    with unchanged(index):
+        index.upsert_columns({"job_id": [], "timestamp": [], "bucket_span": []})
 
 
 @pytest.mark.parametrize("rows", [4, 1_200])
 @pytest.mark.parametrize("times", ["in order", "out of order"])
 def test_a_column_changed_afterwards_changes_nothing_stored(rows: int, times: str) -> None:
-    """What the caller hands in is copied: arrays, lists and what is in them stay the caller's to change."""
+    """The index copies arrays, lists and their contents, so the caller may change them afterwards."""
     order = np.arange(rows) if times == "in order" else np.random.default_rng(5).permutation(rows)
     influencers: list[Any] = [[{"influencer_field_name": "a", "anomaly_score": 1.0}] for _ in range(rows)]
     events: list[Any] = [["sale"] for _ in range(rows)]
@@ -700,7 +620,7 @@ def test_a_column_changed_afterwards_changes_nothing_stored(rows: int, times: st
 
 
 def test_a_refused_load_leaves_a_usable_index() -> None:
-    """The next good load is the next commit, and builds on the last good one."""
+    """The next good load is the next commit, on top of the last good one."""
     index, untouched = stored(), stored()
     bad: Any
     for bad in ({"anomaly_score": [NAN] * 4}, {"x": []}, {"bucket_influencers": [[], [], [], [5]]}):
@@ -712,7 +632,7 @@ def test_a_refused_load_leaves_a_usable_index() -> None:
 
 
 def test_columns_are_not_written_to() -> None:
-    """The caller's arrays, masks and lists are as they were, and keep their flags."""
+    """The caller's arrays, masks and lists keep their contents and flags."""
     given = columns(
         timestamp=np.array([3, 1, 2, 1]) * HOUR,
         anomaly_score=np.array([-0.0, 1.0, 2.0, 3.0]),
@@ -734,7 +654,7 @@ def test_columns_are_not_written_to() -> None:
 
 
 def test_sequences_that_are_no_table_are_read_entry_by_entry() -> None:
-    """A ragged sequence of whatever class is refused at its entry, and a result type that is an array is none."""
+    """A ragged sequence of any class is refused at its entry; so is an array in place of a result type."""
     ragged = deque([[1, 2], [3], 4, 5])
     refused(columns(anomaly_score=ragged), "columns.anomaly_score[0]")
     refused(columns(result_type=[np.array(["bucket", "bucket"])] * 4), "columns.result_type[0]")

@@ -1,33 +1,40 @@
-"""Instants that no question may have, in every spelling, and those at the very edge of what it may."""
+"""Instants that no query may have, in every spelling, and those at the very edge of what it may have."""
 
-from collections.abc import Callable
-from datetime import UTC, date, datetime, time, timedelta, timezone, tzinfo
-from decimal import Decimal
-from fractions import Fraction
+from collections.abc import Iterator
+from datetime import UTC, datetime, time, timedelta, timezone, tzinfo
 from typing import Any
 
 import numpy as np
 import pytest
 
-from bucketquery import BucketQuery, BucketQueryError, InvalidQuery, LimitExceeded, NotFound, ResultsIndex
+from bucketquery import BucketQuery, BucketQueryError, InvalidQuery, Kind, LimitExceeded, NotFound, ResultsIndex
+from support.malformed import (
+    BOOLEANS,
+    DAY,
+    FIRST_MS,
+    HOUR,
+    ILLEGAL,
+    INF,
+    LAST_MS,
+    NAN,
+    assert_carries,
+    bucket,
+    cases,
+    odd,
+    refusal,
+    refusals,
+)
+from support.semantics_tables import CALLS
+from support.strategies import QUERIES
 
-HOUR = 3_600_000
-DAY = 24 * HOUR
-FIRST_MS = -62_135_596_800_000  # 0001-01-01T00:00:00.000Z
-LAST_MS = 253_402_300_799_999  # 9999-12-31T23:59:59.999Z
-BOUNDS = ["start", "end", "timestamp"]
+#: The parameters of each kind that are instants.
+BOUNDS: list[tuple[Kind, str]] = [
+    *(("bucket", name) for name in ("start", "end", "timestamp")),
+    *(("record", name) for name in ("start", "end")),
+    *(("influencer", name) for name in ("start", "end")),
+]
+EACH_BOUND = pytest.mark.parametrize(("kind", "name"), BOUNDS)
 PARSE = "parse_exception"
-ILLEGAL = "illegal_argument_exception"
-
-
-class Unprintable:
-    """A value that cannot even be shown."""
-
-    def __repr__(self) -> str:
-        raise RuntimeError("no repr")
-
-    def __str__(self) -> str:
-        raise RuntimeError("no str")
 
 
 class BrokenZone(tzinfo):
@@ -42,97 +49,68 @@ class BrokenZone(tzinfo):
         return None
 
     def dst(self, _: datetime | None) -> timedelta | None:
-        """And no summer time."""
+        """No summer time either."""
         return None
 
 
 class AngryZone(BrokenZone):
-    """A zone that fails when it is asked."""
+    """A zone that raises an error when it is asked."""
 
     def utcoffset(self, _: datetime | None) -> timedelta | None:
-        """Nothing but an error."""
+        """Raise an error."""
         raise OSError("no zone")
+
+
+def buckets(times: list[int]) -> list[dict[str, Any]]:
+    """Buckets of a second at these times."""
+    return [bucket(timestamp=at, bucket_span=1) for at in times]
 
 
 def stored() -> ResultsIndex:
     """An index with buckets at both ends of time and around the epoch."""
     index = ResultsIndex(clock=lambda: 0)
-    times = [FIRST_MS, -HOUR, -1, 0, HOUR, LAST_MS]
-    index.upsert([{"job_id": "web", "timestamp": at, "bucket_span": 1, "result_type": "bucket"} for at in times])
+    index.upsert(buckets(TIMES))
     return index
 
 
+TIMES = [FIRST_MS, -HOUR, -1, 0, HOUR, LAST_MS]
 INDEX = stored()
 
 
-def refusal(action: Callable[[], Any]) -> BucketQueryError:
-    """The typed error of an action."""
-    with pytest.raises(BucketQueryError) as caught:
-        action()
-    error = caught.value
-    assert error.status == 400
-    assert error.reason
-    assert str(error) == error.reason
-    assert INDEX.sequence == 1
-    return error
+def refused(value: Any) -> Iterator[tuple[str, BucketQueryError]]:
+    """The refusals of an instant in each parameter of each kind, asked in four ways, with the parameter's name."""
+    for kind, name in BOUNDS:
+        for error in refusals(INDEX, kind, **{name: value}):
+            yield name, error
 
 
-def both(name: str, value: Any) -> list[BucketQueryError]:
-    """The refusals of the prepared question, when made, when changed into, and of the call."""
-    params: dict[str, Any] = {name: value}
-    return [
-        refusal(lambda: BucketQuery(jobs="web", **params)),
-        refusal(lambda: BucketQuery(jobs="web").replace(**params)),
-        refusal(lambda: INDEX.get_buckets(job_id="web", **params)),
-        refusal(lambda: INDEX.snapshot().get_buckets(job_id="web", now=0, **params)),
-    ]
-
-
-WRONG_TYPES: dict[str, Any] = {
-    "true": True,
-    "false": False,
-    "numpy bool": np.True_,
+NO_INSTANT: dict[str, Any] = {
+    **odd(0),
+    **BOOLEANS,
     "float": 1.5,
     "integral float": 1.0,
     "minus one as float": -1.0,
     "numpy float": np.float64(0),
-    "nan": float("nan"),
-    "inf": float("inf"),
-    "decimal": Decimal(0),
-    "fraction": Fraction(0),
-    "complex": 0j,
-    "bytes": b"2020-01-01",
-    "empty bytes": b"",
-    "list": [0],
-    "empty list": [],
-    "tuple": (2020, 1, 1),
-    "dict": {"gte": 0},
-    "set": set(),
-    "array": np.array([0]),
+    "nan": NAN,
+    "inf": INF,
+    "bytes of a date": b"2020-01-01",
+    "tuple of a date": (2020, 1, 1),
     "array of datetime64": np.array(["2020"], dtype="M8[ms]"),
-    "naive datetime": datetime(2020, 1, 1),  # noqa: DTZ001 - the fault
     "smallest naive datetime": datetime.min,  # noqa: DTZ901 - the fault
     "datetime of a zone without offset": datetime(2020, 1, 1, tzinfo=BrokenZone()),
-    "date": date(2020, 1, 1),
     "time": time(0, 0, tzinfo=UTC),
-    "timedelta": timedelta(0),
-    "timedelta64": np.timedelta64(0, "ms"),
     "nat": np.datetime64("NaT"),
     "nat in ms": np.datetime64("NaT", "ms"),
     "nat in days": np.datetime64("NaT", "D"),
     "nat timedelta": np.timedelta64("NaT"),
-    "object": object(),
-    "function": len,
-    "unprintable": Unprintable(),
 }
 
 
-@pytest.mark.parametrize("value", WRONG_TYPES.values(), ids=WRONG_TYPES.keys())
-def test_what_is_no_instant_is_refused(value: Any) -> None:
-    """Floats, bools, naive times, NaT and the rest are refused by the parameter's name."""
-    for name in BOUNDS:
-        for error in both(name, value):
-            assert (type(error), error.field, error.type) == (InvalidQuery, name, ILLEGAL)
+@cases(NO_INSTANT)
+def test_a_value_that_is_no_instant_is_refused(value: Any) -> None:
+    """Floats, booleans, naive times, NaT and other types are refused by the parameter's name."""
+    for name, error in refused(value):
+        assert_carries(error, InvalidQuery, name, ILLEGAL)
 
 
 FAILED = "failed to parse date field [{}] with format [strict_date_optional_time||epoch_millis]"
@@ -242,35 +220,51 @@ GRAMMAR: dict[str, str] = {
     ),
     "||": "cannot parse empty datetime",
     "||+1d": "cannot parse empty datetime",
-    "now*2": "operator not supported for date math [",
-    "now 1d": "operator not supported for date math [",
-    "now ": "operator not supported for date math [",
-    "nowd": "operator not supported for date math [",
-    "now1d": "operator not supported for date math [",
-    "now||+1d": "operator not supported for date math [",
-    "now-1d ": "operator not supported for date math [",
-    "now-1dd": "operator not supported for date math [",
-    "now\u22121d": "operator not supported for date math [",
-    "2020-01-01||1d": "operator not supported for date math [",
-    "2020-01-01||*1d": "operator not supported for date math [",
-    "2020-01-01|| +1d": "operator not supported for date math [",
-    "2020-01-01||now": "operator not supported for date math [",
-    "2020-01-01||+1d||+1d": "operator not supported for date math [",
-    "now+": "truncated date math [",
-    "now-": "truncated date math [",
-    "now/": "truncated date math [",
-    "now+1": "truncated date math [",
-    "now-1d+": "truncated date math [",
-    "now-1d/": "truncated date math [",
-    "now+99999999999999999999": "truncated date math [",
-    "2020-01-01||+": "truncated date math [",
-    "2020-01-01||+5": "truncated date math [",
-    "2020-01-01||/1": "truncated date math [",
-    "now/2d": "rounding `/` can only be used on single unit types [",
-    "now/0d": "rounding `/` can only be used on single unit types [",
-    "2020-01-01||/10M": "rounding `/` can only be used on single unit types [",
+    **dict.fromkeys(
+        [
+            "now*2",
+            "now 1d",
+            "now ",
+            "nowd",
+            "now1d",
+            "now||+1d",
+            "now-1d ",
+            "now-1dd",
+            "now\u22121d",
+            "2020-01-01||1d",
+            "2020-01-01||*1d",
+            "2020-01-01|| +1d",
+            "2020-01-01||now",
+            "2020-01-01||+1d||+1d",
+        ],
+        "operator not supported for date math [",
+    ),
+    **dict.fromkeys(
+        [
+            "now+",
+            "now-",
+            "now/",
+            "now+1",
+            "now-1d+",
+            "now-1d/",
+            "now+99999999999999999999",
+            "2020-01-01||+",
+            "2020-01-01||+5",
+            "2020-01-01||/1",
+        ],
+        "truncated date math [",
+    ),
+    **dict.fromkeys(
+        [
+            "now/2d",
+            "now/0d",
+            "2020-01-01||/10M",
+        ],
+        "rounding `/` can only be used on single unit types [",
+    ),
     "now+1q": "unit [q] not supported for date math [",
     "now+1D": "unit [D] not supported for date math [",
+    "2020-01-01||/D": "unit [D] not supported for date math [",
     "now+1S": "unit [S] not supported for date math [",
     "now+1Y": "unit [Y] not supported for date math [",
     "now+1W": "unit [W] not supported for date math [",
@@ -282,18 +276,16 @@ GRAMMAR: dict[str, str] = {
     "now/ms": "",
     "now+1ms": "",
     "2020-01-01||+1x": "unit [x] not supported for date math [",
-    "2020-01-01||/D": "unit [D] not supported for date math [",
 }
 
 
 @pytest.mark.parametrize("text", GRAMMAR, ids=ascii)
 def test_text_outside_the_grammar_is_refused(text: str) -> None:
-    """With the server's type and words, when the question is made."""
-    for name in BOUNDS:
-        for error in both(name, text):
-            assert (type(error), error.field, error.type) == (InvalidQuery, name, PARSE)
-            anchor = text.split("||", maxsplit=1)[0]
-            assert any(GRAMMAR[text].format(shown) in error.reason for shown in (text, anchor))
+    """Such text is refused in the server's words when the query is made."""
+    anchor = text.split("||", maxsplit=1)[0]
+    for name, error in refused(text):
+        assert_carries(error, InvalidQuery, name, PARSE)
+        assert any(GRAMMAR[text].format(shown) in error.reason for shown in (text, anchor))
 
 
 @pytest.mark.parametrize(
@@ -310,21 +302,19 @@ def test_text_outside_the_grammar_is_refused(text: str) -> None:
     ],
     ids=ascii,
 )
-def test_what_is_no_zone_is_refused(text: str) -> None:
-    """Be it taken for a misspelt offset or for a region."""
-    for name in BOUNDS:
-        for error in both(name, text):
-            assert (type(error), error.field) == (InvalidQuery, name)
+def test_a_suffix_that_is_no_zone_is_refused(text: str) -> None:
+    """It is refused whether it reads as a misspelt offset or as a region."""
+    for name, error in refused(text):
+        assert (type(error), error.field) == (InvalidQuery, name)
 
 
 @pytest.mark.parametrize("region", ["Europe/Berlin", "America/New_York", "Asia/Kolkata", "CET", "Nowhere/Land"])
 def test_a_region_is_refused_by_name(region: str) -> None:
-    """Region ids would need files; the reason says which one was asked for."""
-    for name in BOUNDS:
-        for text in (f"2020-01-01T00:00{region}", f"2020-01-01T00:00:00.5{region}", f"2020-01-01T00{region}||+1d"):
-            for error in both(name, text):
-                assert (type(error), error.field) == (InvalidQuery, name)
-                assert region in error.reason
+    """Regions would need files of time zones; the reason names the region."""
+    for text in (f"2020-01-01T00:00{region}", f"2020-01-01T00:00:00.5{region}", f"2020-01-01T00{region}||+1d"):
+        for name, error in refused(text):
+            assert (type(error), error.field) == (InvalidQuery, name)
+            assert region in error.reason
 
 
 @pytest.mark.parametrize(
@@ -361,13 +351,12 @@ def test_a_region_is_refused_by_name(region: str) -> None:
     ],
 )
 def test_a_date_outside_the_years_1_to_9999_is_past_a_bound(text: str) -> None:
-    """Calendar dates and every step of their math stay inside; the error is the bound's, when the question is made."""
-    for name in BOUNDS:
-        for error in both(name, text):
-            assert (type(error), error.field, error.type) == (LimitExceeded, name, ILLEGAL)
+    """A date, and each step of its math, must stay inside the years; the query refuses it when it is made."""
+    for name, error in refused(text):
+        assert_carries(error, LimitExceeded, name, ILLEGAL)
 
 
-@pytest.mark.parametrize("name", BOUNDS)
+@EACH_BOUND
 @pytest.mark.parametrize(
     ("now", "text"),
     [
@@ -384,18 +373,21 @@ def test_a_date_outside_the_years_1_to_9999_is_past_a_bound(text: str) -> None:
         (0, "now-99999999999999999999s"),
     ],
 )
-def test_math_on_now_outside_the_years_is_past_a_bound_at_the_search(name: str, now: int, text: str) -> None:
-    """It cannot be known before; the error names the parameter that holds the math."""
+def test_math_on_now_outside_the_years_is_past_a_bound_at_the_search(
+    kind: Kind, name: str, now: int, text: str
+) -> None:
+    """The search is the first to know `now`; its error names the parameter that holds the math."""
     params: dict[str, Any] = {name: text}
+    query, call = QUERIES[kind](jobs="web", **params), CALLS[kind]
     clocked = ResultsIndex(clock=lambda: now)
     clocked.put_job("web")
     for error in (
-        refusal(lambda: INDEX.search(BucketQuery(jobs="web", **params), now=now)),
-        refusal(lambda: INDEX.scan(BucketQuery(jobs="web", **params), now=now)),
-        refusal(lambda: INDEX.get_buckets(job_id="web", now=now, **params)),
-        refusal(lambda: clocked.get_buckets(job_id="web", **params)),
+        refusal(lambda: INDEX.search(query, now=now)),
+        refusal(lambda: INDEX.scan(query, now=now)),
+        refusal(lambda: getattr(INDEX, call)(job_id="web", now=now, **params)),
+        refusal(lambda: getattr(clocked, call)(job_id="web", **params)),
     ):
-        assert (type(error), error.field, error.type) == (LimitExceeded, name, ILLEGAL)
+        assert_carries(error, LimitExceeded, name, ILLEGAL)
 
 
 EDGE_TEXTS: dict[str, int] = {
@@ -444,7 +436,7 @@ EDGE_TEXTS: dict[str, int] = {
 
 
 def window(**params: Any) -> list[int]:
-    """The timestamps that a question matches, asked both ways."""
+    """The timestamps that a query matches, by a call, a search and a scan."""
     called = [row.timestamp for row in INDEX.get_buckets(job_id="web", **params)]
     assert [row.timestamp for row in INDEX.search(BucketQuery(jobs="web", **params))] == called
     assert [row.timestamp for row in INDEX.scan(BucketQuery(jobs="web", **params))] == called
@@ -452,7 +444,7 @@ def window(**params: Any) -> list[int]:
 
 
 def window_if_taken(name: str, value: Any) -> list[int] | None:
-    """The same, or None where the value is refused by the parameter's name."""
+    """The same, or None if the value is refused by the parameter's name."""
     try:
         return window(**{name: value})
     except (InvalidQuery, LimitExceeded) as error:
@@ -461,12 +453,9 @@ def window_if_taken(name: str, value: Any) -> list[int] | None:
         return None
 
 
-TIMES = [FIRST_MS, -HOUR, -1, 0, HOUR, LAST_MS]
-
-
 @pytest.mark.parametrize(("text", "instant"), EDGE_TEXTS.items(), ids=lambda value: str(value)[:40])
 def test_text_at_the_edge_is_its_instant(text: str, instant: int) -> None:
-    """The window begins, or ends, exactly there; digits beyond int64 are beyond every bucket."""
+    """The window begins or ends exactly there; digits beyond int64 are beyond every bucket."""
     assert window(start=text) == [at for at in TIMES if at >= instant]
     assert window(end=text) == [at for at in TIMES if at < instant]
 
@@ -476,7 +465,7 @@ FAR_INTS = [LAST_MS + 1, 2**53, 2**63 - 1, 2**63, 2**64, 10**30, 10**400, 10**50
 
 @pytest.mark.parametrize("far", FAR_INTS, ids=lambda far: f"{far.bit_length()} bits")
 def test_an_int_beyond_all_buckets_is_clamped(far: int) -> None:
-    """No number is too large to ask for, and none wraps around."""
+    """A query may have an integer of any size, and none wraps around."""
     assert window(start=far) == []
     assert window(end=far) == TIMES
     assert window(start=-far) == TIMES
@@ -488,7 +477,7 @@ def test_an_int_beyond_all_buckets_is_clamped(far: int) -> None:
 
 
 def test_the_extreme_ints_of_int64_are_no_sentinels() -> None:
-    """An open side is None and nothing else."""
+    """Only None leaves a side open."""
     for value in (-(2**63), 2**63 - 1, np.int64(-(2**63)), np.int64(2**63 - 1), np.uint64(2**64 - 1)):
         assert window(start=value) == (TIMES if value < 0 else [])
         assert window(end=value) == ([] if value < 0 else TIMES)
@@ -497,7 +486,7 @@ def test_the_extreme_ints_of_int64_are_no_sentinels() -> None:
 @pytest.mark.parametrize("unset", [-1, "-1", None], ids=repr)
 @pytest.mark.parametrize("name", ["start", "end"])
 def test_minus_one_and_none_are_unset(name: str, unset: Any) -> None:
-    """In both bounds, as the attribute says."""
+    """Both leave a bound open, and the attribute is None."""
     params: dict[str, Any] = {name: unset}
     assert window(**params) == TIMES
     assert getattr(BucketQuery(jobs="web", **params), name) is None
@@ -514,9 +503,9 @@ LITERAL: dict[str, Any] = {
 }
 
 
-@pytest.mark.parametrize("value", LITERAL.values(), ids=LITERAL.keys())
+@cases(LITERAL)
 def test_no_other_spelling_of_that_instant_is_unset(value: Any) -> None:
-    """One millisecond before the epoch can be asked for, and stays asked for when something else is changed."""
+    """A query can name the millisecond before the epoch, and keeps it when another parameter changes."""
     assert window(start=value) == [at for at in TIMES if at >= -1]
     assert window(end=value) == [at for at in TIMES if at < -1]
     assert INDEX.get_buckets(job_id="web", timestamp=value)[0].timestamp == -1
@@ -554,12 +543,12 @@ def test_no_other_spelling_of_that_instant_is_unset(value: Any) -> None:
     ids=str,
 )
 def test_an_instant_of_another_type_becomes_its_ms(value: Any, instant: int) -> None:
-    """Datetimes and datetime64 of any unit are floored to the millisecond."""
+    """A datetime, or a datetime64 of any unit, is floored to the millisecond."""
     query = BucketQuery(jobs="web", start=value, end=value)
-    # The number of this one instant means unset, so another spelling of it is kept.
-    kept = "1969-12-31T23:59:59.999Z" if instant == -1 else instant
-    assert (query.start, query.end) == (kept, kept)
-    assert type(query.start) is type(kept)
+    # The number -1 means unset, so the query holds this one instant as text.
+    held = "1969-12-31T23:59:59.999Z" if instant == -1 else instant
+    assert (query.start, query.end) == (held, held)
+    assert type(query.start) is type(held)
     assert query.replace() == query
     assert window(start=value) == [at for at in TIMES if at >= instant]
 
@@ -580,7 +569,7 @@ def test_an_instant_of_another_type_becomes_its_ms(value: Any, instant: int) -> 
     ids=["datetime", "seconds", "wrapping hours", "weeks", "years", "days", "year 10000", "one past", "last"],
 )
 def test_a_time_beyond_the_years_is_beyond_every_bucket_or_refused(value: Any) -> None:
-    """Never a wrong window: what does not fit does not wrap around."""
+    """It gives no wrong window: a time that does not fit does not wrap around."""
     assert window_if_taken("start", value) in (None, [])
     assert window_if_taken("end", value) in (None, TIMES)
 
@@ -600,7 +589,7 @@ def test_a_time_beyond_the_years_is_beyond_every_bucket_or_refused(value: Any) -
     ids=["datetime", "seconds", "wrapping hours", "weeks", "years", "year 0", "one before", "first"],
 )
 def test_a_time_before_the_years_is_before_every_bucket_or_refused(value: Any) -> None:
-    """The same on the other side."""
+    """So it is on the other side."""
     assert window_if_taken("start", value) in (None, TIMES)
     assert window_if_taken("end", value) in (None, [])
 
@@ -621,16 +610,16 @@ def test_a_time_before_the_years_is_before_every_bucket_or_refused(value: Any) -
     ],
 )
 def test_a_lookup_of_a_stretch_at_the_edge_of_time_finds_it(text: str, first: int, last: int) -> None:
-    """Rounding up to the end of the stretch does not fall off the calendar."""
+    """The end of the span may be rounded up to the last instant of the calendar."""
     index = ResultsIndex()
     times = sorted({first, last})
-    index.upsert([{"job_id": "web", "timestamp": at, "bucket_span": 1, "result_type": "bucket"} for at in times])
+    index.upsert(buckets(times))
     page = index.get_buckets(job_id="web", timestamp=text)
     assert (page.count, page[0].timestamp) == (len(times), first)
 
 
 def test_the_week_that_ends_after_time_can_bound_a_window_and_not_be_looked_up() -> None:
-    """Its end is in the year 10000, which its start does not mind."""
+    """A week whose end is in the year 10000 is refused as a lookup; its start is a valid bound."""
     query = BucketQuery(jobs="web", timestamp="9999-12-30")
     with pytest.raises(NotFound):
         INDEX.search(query)
@@ -641,13 +630,13 @@ def test_the_week_that_ends_after_time_can_bound_a_window_and_not_be_looked_up()
 
 
 def test_a_zone_that_raises_passes_through() -> None:
-    """A datetime's zone is the caller's code."""
+    """A datetime's zone is the caller's code, so its error comes out as it is."""
     with pytest.raises(OSError, match="no zone"):
         BucketQuery(jobs="web", start=datetime(2020, 1, 1, tzinfo=AngryZone()))
 
 
-@pytest.mark.parametrize("name", BOUNDS)
-def test_the_error_carries_what_was_given(name: str) -> None:
-    """The value is the caller's own."""
-    params: dict[str, Any] = {name: "yesterday"}
-    assert refusal(lambda: BucketQuery(jobs="web", **params)).value == "yesterday"
+@EACH_BOUND
+def test_the_error_carries_the_given_value(kind: Kind, name: str) -> None:
+    """The error's value is the caller's own."""
+    for error in refusals(INDEX, kind, **{name: "yesterday"}):
+        assert error.value == "yesterday"

@@ -1,4 +1,4 @@
-"""A reader that tries to write through whatever it was given, and a caller that goes on writing to what it gave."""
+"""A reader that tries to write through its answers, and a caller that goes on changing its documents."""
 
 import contextlib
 import copy
@@ -11,22 +11,14 @@ import numpy as np
 import pytest
 
 from bucketquery import BucketQuery, InvalidDocument, ResultsIndex
+from support.malformed import COLUMNS, HOUR, bucket, cases
 
-HOUR = 3_600_000
 ROWS = 300
-COLUMNS = [
-    "job_id",
-    "timestamp",
-    "anomaly_score",
-    "bucket_span",
-    "initial_anomaly_score",
-    "event_count",
-    "is_interim",
-    "bucket_influencers",
-    "processing_time_ms",
-    "scheduled_events",
-    "result_type",
-]
+
+
+def hourly(timestamp: int, **fields: Any) -> dict[str, Any]:
+    """A bucket of an hour."""
+    return bucket(timestamp=timestamp, bucket_span=3_600, **fields)
 
 
 def stored() -> ResultsIndex:
@@ -48,12 +40,12 @@ def stored() -> ResultsIndex:
         },
         job_id="web",
     )
-    row = {"job_id": "web", "bucket_span": 3600, "result_type": "bucket"}
+    blamed = [{"anomaly_score": 9.0}]
     index.upsert(
         [
-            row | {"timestamp": 200 * HOUR, "anomaly_score": 100.0, "bucket_influencers": [{"anomaly_score": 9.0}]},
-            row | {"timestamp": 277 * HOUR + 1, "scheduled_events": ["late"]},
-            row | {"timestamp": 2 * ROWS * HOUR, "is_interim": True},
+            hourly(200 * HOUR, anomaly_score=100.0, bucket_influencers=blamed),
+            hourly(277 * HOUR + 1, scheduled_events=["late"]),
+            hourly(2 * ROWS * HOUR, is_interim=True),
         ]
     )
     return index
@@ -90,7 +82,7 @@ SHAPES: dict[str, dict[str, Any]] = {
 
 
 def answers(index: ResultsIndex) -> list[Any]:
-    """What the index says now, along every path that a reader could have spoiled."""
+    """The answers of the index now, along every path that a reader could have spoiled."""
     bodies = [index.get_buckets(job_id="web", **params).to_dict() for params in SHAPES.values()]
     thresholds = [
         index.get_buckets(job_id="web", anomaly_score=score, size=0).count for score in (1, 3, 25, 33, 50, 75, 99)
@@ -100,14 +92,14 @@ def answers(index: ResultsIndex) -> list[Any]:
 
 
 def reachable(array: Any) -> Iterator[Any]:
-    """The array, what it is a view of, and so on down, with every buffer on the way."""
+    """The array, the array that it is a view of, and so on down, with every buffer on the way."""
     waiting: list[Any] = [array]
-    kept: list[Any] = []
+    met: list[Any] = []
     while waiting:
         found = waiting.pop()
-        if found is None or any(found is other for other in kept):
+        if found is None or any(found is other for other in met):
             continue
-        kept.append(found)
+        met.append(found)
         yield found
         if isinstance(found, np.ndarray):
             waiting.append(found.base)
@@ -121,7 +113,7 @@ def reachable(array: Any) -> Iterator[Any]:
 
 
 def spoil(found: Any) -> None:
-    """Write to an array or a buffer in every way there is, whatever it answers."""
+    """Write to an array or a buffer in every way there is, and ignore its refusals."""
 
     def attempts() -> Iterator[Callable[[], Any]]:
         if isinstance(found, np.ndarray):
@@ -133,7 +125,7 @@ def spoil(found: Any) -> None:
             yield partial(np.put, found, 0, 1)
             yield lambda: np.asarray(found.data).fill(1)
         elif not (isinstance(found, memoryview) and found.format == "O"):
-            # Never the raw bytes of objects: those are pointers, and whoever writes there ends the process.
+            # Not the raw bytes of objects: they are pointers, and to write there ends the process.
             yield lambda: np.frombuffer(found, dtype=np.uint8).fill(1)
             yield lambda: operator.methodcaller("__setitem__", 0, 255)(memoryview(found).cast("B"))
             yield lambda: operator.setitem(found, slice(None), bytes(len(found)))
@@ -144,9 +136,9 @@ def spoil(found: Any) -> None:
             attempt()
 
 
-@pytest.mark.parametrize("params", SHAPES.values(), ids=SHAPES.keys())
+@cases(SHAPES, "params")
 def test_no_array_of_a_page_changes_the_index(params: dict[str, Any]) -> None:
-    """Whatever hangs on a column, by base or by buffer, nothing written there is ever answered."""
+    """Nothing that a reader writes to a column, its bases or its buffers comes back in an answer."""
     index = stored()
     page = index.get_buckets(job_id="web", **params)
     for name in COLUMNS:
@@ -158,9 +150,8 @@ def test_no_array_of_a_page_changes_the_index(params: dict[str, Any]) -> None:
 
 
 def write_more(index: ResultsIndex) -> ResultsIndex:
-    """A write that builds on what was stored, not on what a reader made of it."""
-    row = {"job_id": "web", "bucket_span": 3600, "result_type": "bucket", "anomaly_score": 77.0}
-    index.upsert([row | {"timestamp": hour * HOUR} for hour in (3, 210, ROWS + 1, 3 * ROWS)])
+    """The index after a write that replaces and adds some rows."""
+    index.upsert([hourly(hour * HOUR, anomaly_score=77.0) for hour in (3, 210, ROWS + 1, 3 * ROWS)])
     return index
 
 
@@ -168,9 +159,9 @@ ANSWERS = answers(stored())
 ANSWERS_AFTER = answers(write_more(stored()))
 
 
-@pytest.mark.parametrize("params", SHAPES.values(), ids=SHAPES.keys())
+@cases(SHAPES, "params")
 def test_no_array_of_a_page_changes_the_page(params: dict[str, Any]) -> None:
-    """The page itself goes on saying the same, in all its forms."""
+    """The page shows the same afterwards, in all its forms."""
     page = stored().get_buckets(job_id="web", **params)
     body, keys, rows = page.to_dict(), page.keys(), list(page)
     columns = {name: page.column(name).tolist() for name in COLUMNS}
@@ -181,9 +172,9 @@ def test_no_array_of_a_page_changes_the_page(params: dict[str, Any]) -> None:
     assert {name: page.column(name).tolist() for name in COLUMNS} == columns
 
 
-@pytest.mark.parametrize("params", SHAPES.values(), ids=SHAPES.keys())
+@cases(SHAPES, "params")
 def test_a_column_cannot_be_made_writable(params: dict[str, Any]) -> None:
-    """No flag, and no flag of what it is a view of, lets a column be written to in place."""
+    """No flag of a column or of its views lets a reader write to it."""
     page = SHARED.get_buckets(job_id="web", **params)
     for column in map(page.column, COLUMNS):
         assert len(column) == len(page)
@@ -212,7 +203,7 @@ SHARED = stored()
 
 @pytest.mark.parametrize("name", COLUMNS)
 def test_a_copy_of_a_column_is_the_readers_own(name: str) -> None:
-    """Who wants to write takes a copy, and that one is writable."""
+    """A reader that wants to write takes a copy, which is writable."""
     page = SHARED.get_buckets(job_id="web", size=5)
     mine = page.column(name).copy()
     mine[...] = mine[::-1]
@@ -220,9 +211,9 @@ def test_a_copy_of_a_column_is_the_readers_own(name: str) -> None:
     assert page.to_dict() == SHARED.get_buckets(job_id="web", size=5).to_dict()
 
 
-@pytest.mark.parametrize("params", SHAPES.values(), ids=SHAPES.keys())
+@cases(SHAPES, "params")
 def test_bodies_are_fresh(params: dict[str, Any]) -> None:
-    """Every dict and list of a body is the reader's to change, however deep."""
+    """A reader may change every dict and list of a body, also nested ones."""
     index = stored()
     page = index.get_buckets(job_id="web", **params)
     pristine = copy.deepcopy(page.to_dict())
@@ -249,7 +240,7 @@ def test_bodies_are_fresh(params: dict[str, Any]) -> None:
 
 
 def test_two_bodies_share_nothing() -> None:
-    """Not even between the rows of one body, or the two lists of two rows."""
+    """No two rows, and no two bodies, share a dict or a list."""
     page = SHARED.get_buckets(job_id="web", size=10_000)
     first, second = page.to_dict(), page.to_dict()
     seen: set[int] = set()
@@ -267,7 +258,7 @@ def test_two_bodies_share_nothing() -> None:
 
 
 def documents() -> list[dict[str, Any]]:
-    """Documents with every kind of nesting, written by hand."""
+    """Documents with every kind of nesting."""
     return [
         {
             "_id": "web_bucket_0_900",
@@ -297,19 +288,19 @@ def documents() -> list[dict[str, Any]]:
 
 
 def test_documents_are_not_written_to() -> None:
-    """A document is read and left as it was, by a good batch and by a refused one."""
+    """A good batch and a refused one leave their documents as they were."""
     given, untouched = documents(), documents()
     index = ResultsIndex()
     index.upsert(given)
     assert given == untouched
-    given.append({"job_id": "web", "result_type": "bucket", "timestamp": 0, "bucket_span": 0})
+    given.append(bucket(bucket_span=0))
     with pytest.raises(InvalidDocument):
         index.upsert(given)
     assert given[:-1] == untouched
 
 
 def test_documents_changed_afterwards_change_nothing() -> None:
-    """What the caller does to its documents later is not the index's business."""
+    """The index keeps no reference to the caller's documents."""
     given = documents()
     index = ResultsIndex()
     index.upsert(given)
@@ -328,8 +319,8 @@ def test_documents_changed_afterwards_change_nothing() -> None:
     assert index.get_buckets(job_id="web").to_dict() == body
 
 
-def test_documents_changed_while_they_are_read_are_stored_as_they_were_given() -> None:
-    """A caller that reuses one dict for all its documents stores each of them, not the last one many times."""
+def test_a_document_changed_after_it_was_yielded_is_stored_as_it_was() -> None:
+    """A caller may reuse one dict for all its documents; the index copies each when it is yielded."""
 
     def reused() -> Iterator[dict[str, Any]]:
         document: dict[str, Any] = {"job_id": "web", "result_type": "bucket", "bucket_span": 900}
@@ -351,8 +342,8 @@ def test_documents_changed_while_they_are_read_are_stored_as_they_were_given() -
         assert found.scheduled_events == (str(row),)
 
 
-def test_parameters_are_not_written_to_and_not_kept() -> None:
-    """A mapping or list given to a question is copied."""
+def test_parameters_are_copied_and_not_written_to() -> None:
+    """A query copies the mapping or list that it is given."""
     jobs = ["web"]
     query = BucketQuery(jobs=jobs)
     jobs[0] = "idle"
@@ -365,26 +356,25 @@ def test_parameters_are_not_written_to_and_not_kept() -> None:
     assert page.to_dict() == body
 
 
-def test_a_kept_page_and_snapshot_stay_as_they_were() -> None:
-    """Whatever is written later, in every way that there is to write."""
+def test_an_older_page_and_snapshot_stay_as_they_were() -> None:
+    """No later write of any kind changes an older page or snapshot."""
     index = stored()
     snapshot = index.snapshot()
     pages = {name: index.get_buckets(job_id="web", **params) for name, params in SHAPES.items()}
-    kept = {name: {column: page.column(column) for column in COLUMNS} for name, page in pages.items()}
-    texts = {name: {column: array.tolist() for column, array in arrays.items()} for name, arrays in kept.items()}
+    held = {name: {column: page.column(column) for column in COLUMNS} for name, page in pages.items()}
+    texts = {name: {column: array.tolist() for column, array in arrays.items()} for name, arrays in held.items()}
     bodies = {name: page.to_dict() for name, page in pages.items()}
-    row = {"job_id": "web", "bucket_span": 3600, "result_type": "bucket"}
     rows = np.arange(ROWS)
     scores = {"timestamp": rows * HOUR, "bucket_span": 3600, "anomaly_score": np.full(ROWS, 1.0)}
     writes: list[Callable[[], Any]] = [
-        lambda: index.upsert([row | {"timestamp": 3 * ROWS * HOUR, "anomaly_score": 1.0}]),
-        lambda: index.upsert([row | {"timestamp": 123 * HOUR, "anomaly_score": 1.0}]),
-        lambda: index.upsert([row | {"timestamp": hour * HOUR + 7} for hour in range(0, ROWS, 2)]),
-        lambda: index.upsert([row | {"timestamp": 2 * ROWS * HOUR, "anomaly_score": 1.0}]),
+        lambda: index.upsert([hourly(3 * ROWS * HOUR, anomaly_score=1.0)]),
+        lambda: index.upsert([hourly(123 * HOUR, anomaly_score=1.0)]),
+        lambda: index.upsert([hourly(hour * HOUR + 7) for hour in range(0, ROWS, 2)]),
+        lambda: index.upsert([hourly(2 * ROWS * HOUR, anomaly_score=1.0)]),
         lambda: index.upsert_columns(scores, job_id="web"),
         lambda: index.upsert_columns(scores | {"timestamp": (rows + 10 * ROWS) * HOUR}, job_id="web"),
         lambda: index.delete_job("web"),
-        lambda: index.upsert([row | {"timestamp": 0, "anomaly_score": 5.0}]),
+        lambda: index.upsert([hourly(0, anomaly_score=5.0)]),
     ]
     for write in writes:
         sequence = index.sequence
@@ -392,13 +382,13 @@ def test_a_kept_page_and_snapshot_stay_as_they_were() -> None:
         assert index.sequence == sequence + 1
         for name, page in pages.items():
             assert page.to_dict() == bodies[name]
-            assert {column: array.tolist() for column, array in kept[name].items()} == texts[name]
+            assert {column: array.tolist() for column, array in held[name].items()} == texts[name]
     for name, params in SHAPES.items():
         assert snapshot.get_buckets(job_id="web", **params).to_dict() == bodies[name]
 
 
-def test_a_scan_goes_on_over_what_it_began_with() -> None:
-    """Writes, and the end of the job, do not reach a scan that is under way."""
+def test_a_scan_goes_on_over_the_commit_that_it_began_with() -> None:
+    """Later writes, and the deletion of the job, do not change a scan that is under way."""
     index = stored()
     for params in ({}, {"sort": "anomaly_score", "desc": True}, {"anomaly_score": 50.0}, {"desc": True}):
         options: dict[str, Any] = params
@@ -408,7 +398,7 @@ def test_a_scan_goes_on_over_what_it_began_with() -> None:
         begun = [next(under_way) for _ in range(10)]
         untouched = index.scan(query)
         index.delete_job("web")
-        index.upsert([{"job_id": "web", "bucket_span": 3600, "result_type": "bucket", "timestamp": 5}])
+        index.upsert([hourly(5)])
         assert begun + list(under_way) == expected
         assert list(untouched) == expected
         index = stored()

@@ -1,4 +1,4 @@
-"""Pure means pure: seen from outside, in an interpreter of its own, with everything impure forbidden."""
+"""The library is pure: tested from outside, in a new interpreter that forbids everything impure."""
 
 import json
 import subprocess
@@ -86,14 +86,14 @@ def work(np, bq, on_now):
 
 
 def run(script: str, *options: str) -> subprocess.CompletedProcess[str]:
-    """Run a script in a fresh interpreter that finds the package and little else."""
+    """Run a script in a new interpreter that finds the package and little else."""
     begin = f"import sys; sys.path.insert(0, {str(PACKAGE.parent)!r})\n"
     command = [sys.executable, "-W", "error", *options, "-c", begin + script]
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=PATIENCE_S)  # noqa: S603 - our own
 
 
 def succeeded(script: str, *options: str) -> str:
-    """What a script wrote, after checking that it neither failed nor complained."""
+    """The output of a script that neither failed nor wrote to stderr."""
     done = run(script, *options)
     assert (done.returncode, done.stderr) == (0, "")
     return done.stdout
@@ -102,7 +102,7 @@ def succeeded(script: str, *options: str) -> str:
 AUDIT = """
 import bucketquery as bq
 import numpy as np
-# What NumPy and the interpreter themselves fetch late is fetched now.
+# Import now what NumPy and the interpreter would import late.
 import numpy.ma, encodings.idna, encodings.ascii, linecache, traceback, datetime, time, threading
 
 FORBIDDEN = (
@@ -125,15 +125,15 @@ sys.addaudithook(hook)
 
 @cache
 def total_of_work() -> str:
-    """What the work adds up to where everything impure is forbidden."""
+    """The result of the work in an interpreter that forbids everything impure."""
     script = WORK + AUDIT + "armed = True\ntotal = work(np, bq, lambda: 10**9)\n"
-    # The hook bites, or the above has shown nothing.
+    # The hook must refuse this, or the run above has shown nothing.
     script += "try:\n    open(sys.executable)\nexcept RuntimeError:\n    print(total)\nfinally:\n    armed = False"
     return succeeded(script)
 
 
 def test_no_file_socket_process_import_or_code_is_touched_at_work() -> None:
-    """Loading and asking everything there is, with an audit hook that forbids the outside world."""
+    """An audit hook that forbids the outside world stops no write and no query."""
     assert int(total_of_work().split()[0]) > 5_000
 
 
@@ -158,7 +158,7 @@ def watch(frame, event, arg):
 
 
 def test_the_systems_clock_is_looked_at_once_for_now_and_never_else() -> None:
-    """Not even by name: every call into C is watched while everything else is done."""
+    """A profiler that watches every call into C sees one reading of the clock, for `now`."""
     script = (
         WORK
         + CLOCKS
@@ -171,7 +171,7 @@ def test_the_systems_clock_is_looked_at_once_for_now_and_never_else() -> None:
 
 
 def test_a_patched_clock_is_not_fatal_to_anything_but_now() -> None:
-    """With every clock of the `time` module broken before the import, all that does not say `now` works."""
+    """If every clock of `time` is broken before the import, every query without `now` still works."""
     script = (
         "import time\n"
         "def broken(*_):\n    raise RuntimeError('a clock was read')\n"
@@ -184,9 +184,9 @@ def test_a_patched_clock_is_not_fatal_to_anything_but_now() -> None:
 
 
 def test_the_import_loads_numpy_sortedcontainers_and_the_standard_library_only() -> None:
-    """Nothing else where more is installed, and it works where extras and event loops cannot be imported at all.
+    """The import works if extras and event loops cannot be imported, and loads no other package if they can.
 
-    Nor does the import of the index fetch a door, and the reference answers where Hypothesis is missing.
+    It does not load a door, and the reference answers without Hypothesis.
     """
     absent = ["hypothesis", "pytest", "orjson", "nanoarrow", "narwhals", "pandas", "pyarrow", "asyncio", "logging"]
     script = (
@@ -203,7 +203,7 @@ def test_the_import_loads_numpy_sortedcontainers_and_the_standard_library_only()
 
 
 def test_the_import_says_nothing_and_starts_nothing() -> None:
-    """No output, no warning, no thread, no child, no handler, no setting changed."""
+    """The import prints nothing, warns of nothing, starts no thread and changes no setting."""
     script = (
         "import numpy, signal, threading, warnings, locale, decimal, atexit, os\n"
         "def world():\n"
@@ -220,6 +220,6 @@ def test_the_import_says_nothing_and_starts_nothing() -> None:
 
 
 def test_every_interpreter_answers_alike() -> None:
-    """With another hash seed, with assertions stripped, and with bytes told from text by error."""
+    """Answers are the same with another hash seed, without assertions, and if comparing bytes with text fails."""
     script = WORK + "import numpy, bucketquery\nprint(work(numpy, bucketquery, lambda: 10**9))"
     assert succeeded(script, "-O", "-bb") == total_of_work()

@@ -1,4 +1,4 @@
-"""Requests that make no sense: each gets its status and its error, whatever is in it, and none an exception."""
+"""Requests that make no sense: each gets a status and an error body, and none raises an exception."""
 
 import contextlib
 import json
@@ -12,20 +12,18 @@ from hypothesis import strategies as st
 
 from bucketquery import InvalidDocument, ResultsIndex
 from bucketquery.elastic import Reply, handle
+from support.malformed import BOOLEANS, HOUR, ILLEGAL, Unprintable, cases, odd
+from support.malformed import NOT_FOUND as NOT_THERE
+from support.request_tables import JOBS as PREFIX
+from support.request_tables import KINDS as PLURALS
+from support.request_tables import NO_NUMBER, UNPARSED
+from support.semantics_tables import JOB
 
-HOUR = 3_600_000
-JOB = "web"
 JOBS = ("web", "données", "web/1", "100%", "a+b", "日本")
-PREFIX = "/_ml/anomaly_detectors"
 BUCKETS = f"{PREFIX}/web/results/buckets"
 RECORDS = f"{PREFIX}/web/results/records"
 INFLUENCERS = f"{PREFIX}/web/results/influencers"
-PLURALS = ("buckets", "records", "influencers")
 
-ILLEGAL = "illegal_argument_exception"
-UNPARSED = "x_content_parse_exception"
-NOT_THERE = "resource_not_found_exception"
-NO_NUMBER = "number_format_exception"
 WRAPPED = "search_phase_execution_exception"
 
 
@@ -53,18 +51,12 @@ def stored() -> ResultsIndex:
     return index
 
 
+#: Shared by the tests of this file, which only read it.
 INDEX = stored()
-"""Shared by the tests of this module, which only read it."""
 
 
-class Unhelpful:
-    """A value that can be neither shown nor compared nor taken for true or false."""
-
-    def __repr__(self) -> str:
-        raise RuntimeError("no repr")
-
-    def __str__(self) -> str:
-        raise RuntimeError("no str")
+class Unhelpful(Unprintable):
+    """A value that raises when it is shown, compared, or taken for true or false."""
 
     def __eq__(self, other: object) -> bool:
         raise RuntimeError("no comparison")
@@ -75,26 +67,13 @@ class Unhelpful:
     __hash__ = None  # type: ignore[assignment] # cannot be hashed
 
 
-class Hostile(Mapping[str, Any]):
-    """A mapping that breaks when it is read."""
-
-    def __getitem__(self, key: str) -> Any:
-        raise RuntimeError("no values")
-
-    def __iter__(self) -> Any:
-        raise RuntimeError("no keys")
-
-    def __len__(self) -> int:
-        return 1
-
-
 def no_json(constant: str) -> None:
-    """NaN and infinities are none."""
+    """Fail on NaN and infinities, which JSON does not have."""
     raise AssertionError(constant)
 
 
 def check(method: Any, reply: Reply) -> None:
-    """What holds of every reply: a status that is foreseen, a body that is JSON and says the same."""
+    """Assert what holds of every reply: a known status, and a body that is JSON of a known shape."""
     told_how = isinstance(method, str) and method == "OPTIONS" and reply.status == 200
     assert reply.status in {200, 400, 404, 405}
     assert reply.headers["content-type"] == "application/json"
@@ -172,7 +151,7 @@ WRONG_BODIES: list[tuple[Any, int, str]] = [
     (b"<start>0</start>", 400, UNPARSED),
     (b"--- start: 0", 400, UNPARSED),
     (b":)\n\xfa", 400, UNPARSED),
-    # ---- JSON, and no object
+    # ---- JSON, but no object
     (b"[]", 400, UNPARSED),
     (b"[{}]", 400, UNPARSED),
     (b"0", 400, UNPARSED),
@@ -181,7 +160,7 @@ WRONG_BODIES: list[tuple[Any, int, str]] = [
     (b'"{}"', 400, UNPARSED),
     (b"true", 400, UNPARSED),
     (b"null", 400, UNPARSED),
-    # ---- an object, and no question
+    # ---- an object, but no query
     ({"": 1}, 400, UNPARSED),
     ({"Start": 0}, 400, UNPARSED),
     ({"start ": 0}, 400, UNPARSED),
@@ -237,7 +216,7 @@ WRONG_BODIES: list[tuple[Any, int, str]] = [
     ({"timestamp": 0, "start": 0}, 400, UNPARSED),
     ({"start": 0, "timestamp": 0}, 400, UNPARSED),
     ({"timestamp": 0, "page": {}}, 400, UNPARSED),
-    # ---- a question, and no answer
+    # ---- a query, but no answer
     ({"start": "soon"}, 400, WRAPPED),
     ({"start": ""}, 400, WRAPPED),
     ({"start": "2020-02-30"}, 400, WRAPPED),
@@ -260,7 +239,7 @@ WRONG_BODIES: list[tuple[Any, int, str]] = [
 
 
 def of(job: str, where: str = "buckets") -> str:
-    """The path of a job's results, its name as it is written there."""
+    """The path of a job's results; the job is written as it stands in the path."""
     return f"{PREFIX}/{job}/results/{where}"
 
 
@@ -271,8 +250,8 @@ def shorten(value: Any) -> str:
 
 
 @pytest.mark.parametrize(("body", "status", "error_type"), WRONG_BODIES, ids=[shorten(row[0]) for row in WRONG_BODIES])
-def test_wrong_body_is_told(body: Any, status: int, error_type: str) -> None:
-    """A body that is no question, or one without an answer, gets its status and type, parsed or not."""
+def test_wrong_body_is_refused(body: Any, status: int, error_type: str) -> None:
+    """A body that is no query, or that has no answer, gets its status and type, as text and parsed."""
     sent = json.dumps(body) if isinstance(body, Mapping) else body
     ways: list[Any] = [sent, sent.encode()] if isinstance(sent, str) else [sent]
     for way in ways + ([body] if isinstance(body, Mapping) else []):
@@ -353,8 +332,8 @@ WRONG_QUERIES = [
 @pytest.mark.parametrize(
     ("query", "status", "error_type"), WRONG_QUERIES, ids=[shorten(row[0]) for row in WRONG_QUERIES]
 )
-def test_wrong_query_is_told(query: str, status: int, error_type: str) -> None:
-    """A query that is no question, or one without an answer, gets its status and type, in the path and apart."""
+def test_wrong_query_is_refused(query: str, status: int, error_type: str) -> None:
+    """A bad query string gets its status and type, in the path and apart from it."""
     for path, params in ((f"{BUCKETS}?{query}", None), (BUCKETS, query), (BUCKETS, f"?{query}")):
         for method in ("GET", "POST"):
             reply = handle(INDEX, method, path, params)
@@ -422,8 +401,8 @@ WRONG_PATHS: list[tuple[str, int, str | None]] = [
 
 
 @pytest.mark.parametrize(("path", "status", "error_type"), WRONG_PATHS, ids=[shorten(row[0]) for row in WRONG_PATHS])
-def test_wrong_path_is_told(path: str, status: int, error_type: str | None) -> None:
-    """A path that leads nowhere gets its status and type; one of no shape that is known the words for that."""
+def test_wrong_path_is_refused(path: str, status: int, error_type: str | None) -> None:
+    """A path to nothing gets its status and type; a path of an unknown shape gets the server's words for that."""
     for method in ("GET", "POST"):
         reply = handle(INDEX, method, path)
         check(method, reply)
@@ -435,28 +414,40 @@ def test_wrong_path_is_told(path: str, status: int, error_type: str | None) -> N
 
 @pytest.mark.parametrize("method", ["PUT", "DELETE", "HEAD", "PATCH", "CONNECT", "get", "GET ", "", "GÉT", "\ud800"])
 @pytest.mark.parametrize("path", [BUCKETS, f"{BUCKETS}/0", RECORDS, INFLUENCERS, f"{BUCKETS}?foo=1"])
-def test_wrong_method_is_told(method: str, path: str) -> None:
-    """Any other method is a 405 that says which are right, whatever else is wrong."""
+def test_wrong_method_is_refused(method: str, path: str) -> None:
+    """Any other method gets a 405 that lists the right methods, even if more is wrong."""
     reply = handle(INDEX, method, path, {"from": "x"}, b"[")
     check(method, reply)
     assert (reply.status, reply.headers["Allow"]) == (405, "GET,POST")
 
 
-ODD = [0, 1.5, True, 1j, b"x", bytearray(b"{}"), [], ["x"], (), {1}, object(), int, Unhelpful(), Hostile(), {1: 2}]
+ODD: dict[str, Any] = {
+    **odd("x"),
+    **BOOLEANS,
+    "integer": 0,
+    "float": 1.5,
+    "bytearray": bytearray(b"{}"),
+    "class": int,
+    "unhelpful": Unhelpful(),
+    "mapping with a key that is no text": {1: 2},
+}
+EACH_ODD = cases(ODD, "odd")
+#: Values that Hypothesis can show.
+ODD_AND_SHOWN = [ODD[name] for name in sorted(ODD.keys() - {"unhelpful", "unprintable", "list nested deep"})]
 
 
-@pytest.mark.parametrize("odd", ODD, ids=[type(value).__name__ for value in ODD[:-1]] + ["a key that is no text"])
+@EACH_ODD
 def test_argument_of_any_type_is_answered(odd: Any) -> None:
-    """Whatever stands in place of method, path, parameters or body, the reply is a refusal and no exception."""
+    """A method, path, query or body of any type gets a reply, and no exception."""
     for arguments in ((odd, BUCKETS), ("GET", odd), ("GET", BUCKETS, odd), ("POST", BUCKETS, None, odd)):
         check(None, handle(INDEX, *arguments))
     assert handle(INDEX, odd, BUCKETS).status == 405
     assert handle(INDEX, "GET", odd).status == 400
 
 
-@pytest.mark.parametrize("odd", ODD, ids=[type(value).__name__ for value in ODD[:-1]] + ["a key that is no text"])
+@EACH_ODD
 def test_value_of_any_type_is_answered(odd: Any) -> None:
-    """Whatever stands in place of a parameter's value or of a field's, the reply is an answer or a refusal."""
+    """A parameter or a field of a body may have a value of any type: the reply is an answer or a refusal."""
     for name in ("start", "end", "timestamp", "anomaly_score", "sort", "desc", "expand", "exclude_interim", "page"):
         check("GET", handle(INDEX, "GET", BUCKETS, {name: odd}))
         check("GET", handle(INDEX, "GET", BUCKETS, {"human": odd, "from": odd, "foo": odd}))
@@ -465,7 +456,7 @@ def test_value_of_any_type_is_answered(odd: Any) -> None:
 
 
 def test_deep_mapping_is_refused() -> None:
-    """A parsed body of any depth is refused like any other wrong type."""
+    """A parsed body that is nested deep is refused like any other wrong type."""
     deep: Any = {}
     for _ in range(100_000):
         deep = {"page": deep}
@@ -475,7 +466,7 @@ def test_deep_mapping_is_refused() -> None:
 
 
 def test_mapping_that_contains_itself_is_refused() -> None:
-    """A parsed body without an end is refused like any other wrong type."""
+    """A parsed body that holds itself is refused like any other wrong type."""
     endless: dict[str, Any] = {}
     endless["page"] = endless
     reply = handle(INDEX, "POST", BUCKETS, None, endless)
@@ -526,7 +517,7 @@ TEXTS = st.sampled_from(
         "web",
     ]
 )
-#: Any text, with what has no place in UTF-8.
+#: Any text, with characters that UTF-8 cannot hold.
 ANY_TEXT = TEXTS | st.text() | st.text(st.characters())
 SCALARS = (
     ANY_TEXT
@@ -542,7 +533,7 @@ NESTED = st.recursive(
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(NAMES | ANY_TEXT, inner, max_size=4),
     max_leaves=8,
 )
-ODD_VALUES = NESTED | st.binary() | st.sampled_from([odd for odd in ODD if type(odd) is not Unhelpful])
+ODD_VALUES = NESTED | st.binary() | st.sampled_from(ODD_AND_SHOWN)
 OBJECTS = st.dictionaries(NAMES | ANY_TEXT, NESTED, max_size=5) | st.dictionaries(NAMES, SCALARS, max_size=3)
 WRITTEN = OBJECTS.map(json.dumps)
 BODIES = (
@@ -586,7 +577,7 @@ PARAMS = (
 
 @given(METHODS, PATHS, PARAMS, BODIES)
 def test_anything_is_answered(method: Any, path: Any, params: Any, body: Any) -> None:
-    """Whatever is asked, something is replied that a server can send on."""
+    """Every request gets a reply that a server can send."""
     check(method, handle(INDEX, method, path, params, body))
 
 
@@ -598,7 +589,7 @@ def test_anything_is_answered(method: Any, path: Any, params: Any, body: Any) ->
 @example("buckets", None, b'{"anomaly_score": 1e400}')
 @example("buckets", None, b'{"timestamp": -1e400}')
 def test_anything_asked_of_a_job_is_answered(kind: str, params: Any, body: Any) -> None:
-    """Whatever is asked of a job that is known, by GET and by POST, the reply is the same, and a server can send it."""
+    """Every request for a known job gets the same reply by GET and by POST, and a server can send it."""
     path = f"{PREFIX}/donn%C3%A9es/results/{kind}"
     reply = handle(INDEX, "GET", path, params, body)
     check("GET", reply)
@@ -609,7 +600,7 @@ def test_anything_asked_of_a_job_is_answered(kind: str, params: Any, body: Any) 
 
 @given(KNOWN_PATHS, QUERIES)
 def test_query_in_the_path_is_the_query_apart(path: str, query: str) -> None:
-    """A query may come either way; both get the same answer or the same refusal."""
+    """A query in the path and the same query apart get the same reply."""
     bare = path.partition("?")[0]
     assume(not query.startswith("?"))
     within, apart = handle(INDEX, "GET", f"{bare}?{query}"), handle(INDEX, "GET", bare, query)
@@ -619,7 +610,7 @@ def test_query_in_the_path_is_the_query_apart(path: str, query: str) -> None:
 
 
 class Impostor:
-    """An object that says it is text, and is not."""
+    """An object that claims to be text."""
 
     @property
     def __class__(self) -> Any:
@@ -631,7 +622,7 @@ class Impostor:
 
 
 class Nameless:
-    """An object that does not say what it is."""
+    """An object that raises when it is asked for its class."""
 
     @property
     def __class__(self) -> Any:
@@ -643,7 +634,7 @@ class Nameless:
 
 
 class UnhelpfulNumber(float):
-    """A number that cannot be shown."""
+    """A number that raises when it is shown."""
 
     def __str__(self) -> str:
         raise RuntimeError("no str")
@@ -653,7 +644,7 @@ class UnhelpfulNumber(float):
 
 @pytest.mark.parametrize("odd_class", [Impostor, Nameless, UnhelpfulNumber])
 def test_method_and_path_that_break_when_read_are_answered(odd_class: type[Any]) -> None:
-    """As parameters and bodies of that sort are."""
+    """Objects that break when they are read get a refusal, in place of a method, path, query or body."""
     odd = odd_class()
     for arguments in ((odd, BUCKETS), ("GET", odd), ("GET", BUCKETS, odd), ("POST", BUCKETS, None, odd)):
         reply = handle(INDEX, *arguments)
@@ -662,7 +653,7 @@ def test_method_and_path_that_break_when_read_are_answered(odd_class: type[Any])
 
 
 def test_very_many_unknown_parameters_are_refused_in_few_words() -> None:
-    """The first ones are told; a query of a megabyte is neither given back nor compared name by name."""
+    """The reply names the first unknown parameters; it does not repeat a query of a megabyte."""
     for query in ("&".join(f"p{number}=1" for number in range(20_000)), "x" * 1_000_000 + "=1"):
         reply = handle(INDEX, "GET", BUCKETS, query)
         assert reply.status == 400
@@ -670,7 +661,7 @@ def test_very_many_unknown_parameters_are_refused_in_few_words() -> None:
 
 
 def test_stored_document_makes_no_answer_fail() -> None:
-    """What a document holds under keys of a class of their own is refused when it comes, or shown."""
+    """A document whose keys are of a subclass of str is refused, or can be shown."""
 
     class Key(str):
         __slots__ = ()

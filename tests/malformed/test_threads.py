@@ -1,4 +1,4 @@
-"""Readers beside a writer, and writers that are interrupted: nobody ever sees half a commit."""
+"""Readers beside a writer, and writers that are interrupted: no reader ever sees half a commit."""
 
 import contextlib
 import inspect
@@ -15,8 +15,8 @@ import pytest
 from bucketquery import BucketQuery, ResultsIndex, Snapshot
 from bucketquery.value_index import value_index as value_indexes
 from support.helpers import PATIENCE_S, lead_by_value, limit_heads
+from support.malformed import HOUR, bucket
 
-HOUR = 3_600_000
 ROWS = 300
 COMMITS_MET = 12
 
@@ -24,28 +24,26 @@ COMMITS_MET = 12
 def batch(score: float, rows: int = ROWS) -> list[dict[str, Any]]:
     """All buckets of a job with one score, in one batch."""
     return [
-        {
-            "job_id": "web",
-            "timestamp": row * HOUR,
-            "bucket_span": 3600,
-            "anomaly_score": score,
-            "initial_anomaly_score": score,
-            "bucket_influencers": [{"anomaly_score": score}] if row % 50 == 0 else [],
-            "result_type": "bucket",
-        }
+        bucket(
+            timestamp=row * HOUR,
+            bucket_span=3600,
+            anomaly_score=score,
+            initial_anomaly_score=score,
+            bucket_influencers=[{"anomaly_score": score}] if row % 50 == 0 else [],
+        )
         for row in range(rows)
     ]
 
 
 def columns(score: float, rows: int = ROWS) -> dict[str, Any]:
-    """The same as columns, without influencers."""
+    """The same buckets as columns, without influencers."""
     scores = np.full(rows, score)
     times = np.arange(rows) * HOUR
     return {"timestamp": times, "bucket_span": 3600, "anomaly_score": scores, "initial_anomaly_score": scores}
 
 
 def check(index: ResultsIndex, query: BucketQuery) -> float:
-    """One reading that must be whole: one score everywhere, and count, page, columns and scan of one mind."""
+    """Assert that a reading is whole: count, page, columns and scan show one score; gives that score."""
     snapshot = index.snapshot()
     page = snapshot.search(query)
     scores = set(page.column("anomaly_score").tolist()) | {row.anomaly_score for row in page}
@@ -74,9 +72,9 @@ QUERIES = [
 
 
 def race(index: ResultsIndex, write: Callable[[int], Any], read: Callable[[], Any]) -> None:
-    """Let one writer and three readers run until readings were made of many commits; what any raises is raised here.
+    """Run one writer and three readers until they have read COMMITS_MET commits; an error of any is raised here.
 
-    It ends by what was done and not by the clock, which a busy machine spends on something else.
+    The race ends by the number of commits, not by the clock, because a busy machine may be slow.
     """
     stop, steps = threading.Event(), itertools.count(1)
     faults: list[BaseException] = []
@@ -117,7 +115,7 @@ def race(index: ResultsIndex, write: Callable[[int], Any], read: Callable[[], An
 
 @pytest.mark.parametrize("kind", ["documents", "columns", "growing", "shrinking"])
 def test_readers_see_whole_commits_only(kind: str) -> None:
-    """Beside a writer that rewrites, appends or takes away, each reading is of one commit."""
+    """Beside a writer that rewrites, appends or removes rows, each reading is of one commit."""
     index = ResultsIndex()
     index.upsert(batch(1.0))
 
@@ -152,7 +150,7 @@ def test_readers_see_whole_commits_only(kind: str) -> None:
 
 
 def check_by_value(snapshot: Snapshot, threshold: float) -> set[str]:
-    """A reading by value, held against all rows of the same commit in time order; gives what led."""
+    """Compare readings by value with all rows of the same commit in time order; gives their access paths."""
     everything = snapshot.get_buckets(job_id="web", size=10_000)
     scores, times = everything.column("anomaly_score"), everything.column("timestamp")
     assert len(scores) == everything.count
@@ -184,7 +182,7 @@ def check_by_value(snapshot: Snapshot, threshold: float) -> set[str]:
 
 @pytest.mark.parametrize("kind", ["appended", "late", "corrected", "let go", "all"])
 def test_readers_make_value_indexes_beside_a_writer(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each reading by value is of its commit, in whatever order value indexes are made, extended and corrected."""
+    """Readers and the writer make, extend and correct a value index in any order; each reading fits its commit."""
     lead_by_value(monkeypatch, behind=4, sparsest=4)
     monkeypatch.setattr(value_indexes, "_MOST_WAITING", 2)
     limit_heads(monkeypatch, 8)
@@ -197,7 +195,7 @@ def test_readers_make_value_indexes_beside_a_writer(kind: str, monkeypatch: pyte
 
     index.upsert_columns(scored(np.arange(ROWS) * HOUR), job_id="web")
     rows = ROWS
-    kept = [index.snapshot()]
+    older = [index.snapshot()]
     kinds = ["appended", "late", "corrected", "let go"] if kind == "all" else [kind]
 
     def write(step: int) -> None:
@@ -212,14 +210,14 @@ def test_readers_make_value_indexes_beside_a_writer(kind: str, monkeypatch: pyte
             number = ROWS // 2 if one == "let go" else 20
             index.renormalize("web", scored(np.sort(rng.choice(ROWS, number, replace=False)) * HOUR))
         if step % 5 == 0:
-            kept[:] = [*kept[-2:], index.snapshot()]
+            older[:] = [*older[-2:], index.snapshot()]
 
     paths: set[str] = set()
     turn = itertools.count()
 
     def read() -> None:
         number = next(turn)
-        snapshot = index.snapshot() if number % 3 else kept[0]
+        snapshot = index.snapshot() if number % 3 else older[0]
         paths.update(check_by_value(snapshot, (0.25, 30.0, 75.0, 98.0)[number % 4]))
 
     race(index, write, read)
@@ -228,7 +226,7 @@ def test_readers_make_value_indexes_beside_a_writer(kind: str, monkeypatch: pyte
 
 
 def test_one_query_is_of_one_commit_without_a_snapshot() -> None:
-    """A page asked of the index itself is whole, and sequences never go back."""
+    """A page of the index itself is whole, and sequences never go back."""
     index = ResultsIndex()
     index.upsert_columns(columns(1.0), job_id="web")
     newest = threading.local()
@@ -244,7 +242,7 @@ def test_one_query_is_of_one_commit_without_a_snapshot() -> None:
 
 
 def test_jobs_come_and_go_as_a_whole() -> None:
-    """A reader sees a job with all its buckets or not at all, and the list of jobs agrees with their contents."""
+    """A reader sees a job with all its buckets or not at all, and the list of jobs fits their contents."""
     index = ResultsIndex()
     index.put_job("always")
 
@@ -266,7 +264,7 @@ def test_jobs_come_and_go_as_a_whole() -> None:
 
 
 def test_writers_wait_for_each_other() -> None:
-    """Commits of several threads are all there, each with a number of its own."""
+    """No commit of several threads is lost, and each has its own number."""
     index = ResultsIndex()
     sequences: list[int] = []
     faults: list[BaseException] = []
@@ -295,7 +293,7 @@ def test_writers_wait_for_each_other() -> None:
 
 
 def test_readers_do_not_wait_for_a_slow_batch() -> None:
-    """While a caller's iterable dawdles, readers and other writers go on."""
+    """Readers and other writers go on while a caller's iterable is slow."""
     index = ResultsIndex()
     index.upsert(batch(1.0))
     begun, go_on = threading.Event(), threading.Event()
@@ -320,8 +318,11 @@ def test_readers_do_not_wait_for_a_slow_batch() -> None:
     assert "meanwhile" in index
 
 
+DOCUMENT = bucket(timestamp=0, bucket_span=3600, anomaly_score=9.0)
+
+
 class Interrupting(Mapping[str, Any]):
-    """A document during whose reading somebody presses Ctrl-C."""
+    """A document that raises an error after some of its fields were read, as Ctrl-C does."""
 
     def __init__(self, error: BaseException, after: int) -> None:
         self.error = error
@@ -331,21 +332,19 @@ class Interrupting(Mapping[str, Any]):
         self.left -= 1
         if self.left < 0:
             raise self.error
-        return {"job_id": "web", "timestamp": 0, "bucket_span": 3600, "anomaly_score": 9.0, "result_type": "bucket"}[
-            key
-        ]
+        return DOCUMENT[key]
 
     def __iter__(self) -> Iterator[str]:
-        return iter(["job_id", "timestamp", "bucket_span", "anomaly_score", "result_type"])
+        return iter(DOCUMENT)
 
     def __len__(self) -> int:
-        return 5
+        return len(DOCUMENT)
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), SystemExit(1), MemoryError(), GeneratorExit()], ids=repr)
 @pytest.mark.parametrize("after", [0, 1, 2, 3, 4, 5])
 def test_an_interrupted_document_leaves_the_old_state(error: BaseException, after: int) -> None:
-    """Wherever in a document the interruption falls, nothing was written and the index is usable."""
+    """After an interruption at any field of a document nothing was written, and the index is usable."""
     index = ResultsIndex()
     index.upsert(batch(1.0, 10))
     with pytest.raises(type(error)) as caught:
@@ -358,7 +357,7 @@ def test_an_interrupted_document_leaves_the_old_state(error: BaseException, afte
 
 @pytest.mark.parametrize("after", [0, 1, 5, 1_024, 2_000])
 def test_an_interrupted_iterable_leaves_the_old_state(after: int) -> None:
-    """The same for the iterable itself."""
+    """So it is after an interruption of the iterable itself."""
     index = ResultsIndex()
     index.upsert(batch(1.0, 10))
 
@@ -374,19 +373,19 @@ def test_an_interrupted_iterable_leaves_the_old_state(after: int) -> None:
 
 
 class Interruption(BaseException):
-    """What a signal handler raises."""
+    """The exception of a signal handler."""
 
 
 @pytest.mark.parametrize("step", range(1, 280, 12))
 def test_an_interruption_anywhere_in_a_write_leaves_one_whole_state(step: int) -> None:
-    """Raised where the interpreter would run a signal's handler: all of the commit is there, or none of it."""
+    """An error at a point where the interpreter handles signals leaves all of a commit or none of it."""
     index = ResultsIndex()
     index.upsert(batch(1.0, 12))
     left = step
 
     def watch(frame: FrameType, event: str, _: object) -> None:
-        # Signals are handled as a function is entered and after a call into C. What is raised while a generator is
-        # closed would only be printed.
+        # The interpreter handles signals when it enters a function and after a call into C. It only prints an error
+        # that is raised while a generator is closed.
         nonlocal left
         if event not in {"call", "c_return"} or "bucketquery" not in frame.f_code.co_filename:
             return

@@ -1,4 +1,4 @@
-"""Values and errors under a hostile hand: pickled, copied, compared, shown, and written to."""
+"""Values and errors in hostile hands: pickled, copied, compared, shown and written to."""
 
 import contextlib
 import copy
@@ -26,37 +26,23 @@ from bucketquery import (
     ResultsIndex,
     UnknownJob,
 )
+from support.malformed import COLUMNS, HOUR, ILLEGAL, NAN, NOT_FOUND, Unprintable, bucket, cases, deep_list, nested
 
-HOUR = 3_600_000
 PROTOCOLS = range(pickle.HIGHEST_PROTOCOL + 1)
-COLUMNS = [
-    "job_id",
-    "timestamp",
-    "anomaly_score",
-    "bucket_span",
-    "initial_anomaly_score",
-    "event_count",
-    "is_interim",
-    "bucket_influencers",
-    "processing_time_ms",
-    "scheduled_events",
-    "result_type",
-]
 
 
 def stored() -> ResultsIndex:
     """An index in which every field is set somewhere and missing somewhere, with rows rewritten, late and interim."""
     index = ResultsIndex(clock=lambda: 0)
     index.put_job("idle", bucket_span=60)
-    row = {"job_id": "web", "bucket_span": 900, "result_type": "bucket"}
-    named = {"influencer_field_name": "bucket_time", "anomaly_score": 4.0, "probability": 1e-300}
-    index.upsert([row | {"timestamp": hour * HOUR, "anomaly_score": 10.0 * hour} for hour in range(8)])
+    index.upsert([bucket(timestamp=hour * HOUR, anomaly_score=10.0 * hour) for hour in range(8)])
+    blamed = [nested(probability=1e-300), {"anomaly_score": 1.0}]
     index.upsert(
         [
-            row | {"timestamp": HOUR, "anomaly_score": 90.0, "bucket_influencers": [named, {"anomaly_score": 1.0}]},
-            row | {"timestamp": 2 * HOUR, "scheduled_events": ["sale", "a\x00"], "event_count": 5},
-            row | {"timestamp": 8 * HOUR, "is_interim": True, "processing_time_ms": 3, "initial_anomaly_score": 2.5},
-            row | {"timestamp": 30 * 60_000, "anomaly_score": 90.0},
+            bucket(timestamp=HOUR, anomaly_score=90.0, bucket_influencers=blamed),
+            bucket(timestamp=2 * HOUR, scheduled_events=["sale", "a\x00"], event_count=5),
+            bucket(timestamp=8 * HOUR, is_interim=True, processing_time_ms=3, initial_anomaly_score=2.5),
+            bucket(timestamp=HOUR // 2, anomaly_score=90.0),
         ]
     )
     return index
@@ -67,7 +53,7 @@ EVERYTHING = INDEX.get_buckets(job_id="web")
 
 
 def large(rows: int = 100_000) -> ResultsIndex:
-    """An index large enough that taking it along would show."""
+    """An index so large that a pickle which held it would be seen to."""
     index = ResultsIndex()
     scores = (np.arange(rows) * 7919 % 100_003) / 1000.0
     index.upsert_columns(
@@ -80,10 +66,8 @@ LARGE = large()
 
 
 def commit(**changes: Any) -> Commit:
-    """What a write returns, with documents skipped."""
-    index = ResultsIndex()
-    row = {"job_id": "web", "timestamp": 0, "bucket_span": 900, "result_type": "bucket"}
-    return index.upsert([row | changes, {"result_type": "forecast"}, {}])
+    """The commit of a write that skipped some documents."""
+    return ResultsIndex().upsert([bucket(**changes), {"result_type": "forecast"}, {}])
 
 
 VALUES: dict[str, Any] = {
@@ -93,12 +77,12 @@ VALUES: dict[str, Any] = {
     "interim bucket": EVERYTHING[-1],
     "influencer": EVERYTHING[2].bucket_influencers[0],
     "influencer without a name": EVERYTHING[2].bucket_influencers[1],
-    "question": BucketQuery(jobs="web"),
-    "question with everything": BucketQuery(
+    "query": BucketQuery(jobs="web"),
+    "query with everything": BucketQuery(
         jobs=["web"],
         start="now-1d/d",
         end=np.datetime64(-1, "ms"),
-        anomaly_score=float("nan"),
+        anomaly_score=NAN,
         exclude_interim=True,
         expand=True,
         sort="anomaly_score",
@@ -106,7 +90,7 @@ VALUES: dict[str, Any] = {
         from_=10**30,
         size=7,
     ),
-    "question by time": BucketQuery(jobs="web", timestamp="2020-01-01||/M"),
+    "query by time": BucketQuery(jobs="web", timestamp="2020-01-01||/M"),
     "commit": commit(),
     "commit of nothing": ResultsIndex().upsert([]),
     "commit of a job": ResultsIndex().put_job("web"),
@@ -133,10 +117,10 @@ COPIES: dict[str, Callable[[Any], Any]] = {
 }
 
 
-@pytest.mark.parametrize("duplicate", COPIES.values(), ids=COPIES.keys())
-@pytest.mark.parametrize("value", VALUES.values(), ids=VALUES.keys())
+@cases(COPIES, "duplicate")
+@cases(VALUES)
 def test_a_value_survives_every_copy(value: Any, duplicate: Callable[[Any], Any]) -> None:
-    """Pickled, copied and deep-copied it is equal, of its own type, shown alike, and as immutable as before."""
+    """A pickled, copied or deep-copied value is equal, has its type and its text, and cannot be changed."""
     other = duplicate(value)
     assert type(other) is type(value)
     assert other == value
@@ -174,10 +158,10 @@ PAGES: dict[str, BucketPage] = {
 }
 
 
-@pytest.mark.parametrize("duplicate", COPIES.values(), ids=COPIES.keys())
-@pytest.mark.parametrize("page", PAGES.values(), ids=PAGES.keys())
+@cases(COPIES, "duplicate")
+@cases(PAGES, "page")
 def test_a_page_survives_every_copy(page: BucketPage, duplicate: Callable[[Any], Any]) -> None:
-    """Body, keys, columns, rows, count and sequence are the same."""
+    """A copied page has the same body, keys, columns, rows, count and sequence."""
     other = duplicate(page)
     assert type(other) is BucketPage
     assert (other.count, other.sequence, len(other)) == (page.count, page.sequence, len(page))
@@ -211,7 +195,7 @@ def test_a_page_survives_every_copy(page: BucketPage, duplicate: Callable[[Any],
     ids=str,
 )
 def test_a_small_page_of_a_large_index_pickles_small(params: dict[str, Any], protocol: int) -> None:
-    """Its rows travel, the index it was read from does not."""
+    """The pickle of a page holds its rows, not the index that it was read from."""
     page = LARGE.get_buckets(job_id="web", size=10, **params)
     assert len(page) == 10
     assert len(pickle.dumps(page, protocol)) < 8_000
@@ -223,13 +207,11 @@ def test_a_small_page_of_a_large_index_pickles_small(params: dict[str, Any], pro
 
 
 def test_a_page_pickles_and_prints_the_same_while_the_index_goes_on() -> None:
-    """What is pickled is the commit that was read, not the newest."""
+    """A page pickles the commit that it was read from, not the newest."""
     index = stored()
     page = index.get_buckets(job_id="web", sort="anomaly_score", desc=True)
     body = page.to_dict()
-    index.upsert(
-        [{"job_id": "web", "timestamp": 0, "bucket_span": 900, "anomaly_score": 99.0, "result_type": "bucket"}]
-    )
+    index.upsert([bucket(timestamp=0, anomaly_score=99.0)])
     index.delete_job("web")
     assert pickle.loads(pickle.dumps(page)).to_dict() == body
     assert page.to_dict() == body
@@ -241,28 +223,25 @@ ERRORS = [BucketQueryError, InvalidQuery, InvalidDocument, LimitExceeded, Unknow
 
 
 class Unpicklable:
-    """A value that may not leave its process."""
+    """A value that refuses to be pickled or copied."""
 
     def __reduce_ex__(self, protocol: object) -> str:
         raise RuntimeError("stays here")
 
 
-class Unprintable(Unpicklable):
-    """One that cannot be shown either."""
-
-    def __repr__(self) -> str:
-        raise RuntimeError("no repr")
+class Sealed(Unpicklable, Unprintable):
+    """A value that refuses to be pickled, copied or shown."""
 
 
 @pytest.mark.parametrize("kind", ERRORS)
-@pytest.mark.parametrize("duplicate", COPIES.values(), ids=COPIES.keys())
+@cases(COPIES, "duplicate")
 @pytest.mark.parametrize(
     "extra", [{}, {"type": "parse_exception"}, {"field": "documents[3].x", "value": [1, None]}], ids=str
 )
 def test_an_error_survives_every_copy(
     kind: type[BucketQueryError], duplicate: Callable[[Any], Any], extra: dict[str, Any]
 ) -> None:
-    """With its words, its place, its value, its status and its type."""
+    """A copied error has the same reason, field, value, status and type."""
     error = kind("the reason", **extra)
     other = duplicate(error)
     assert type(other) is kind
@@ -271,17 +250,9 @@ def test_an_error_survives_every_copy(
     assert (str(other), repr(other)) == (str(error), repr(error))
 
 
-def deep_list() -> list[Any]:
-    """A list in a list in a list, deeper than Python would pickle."""
-    inner: list[Any] = []
-    for _ in range(20_000):
-        inner = [inner]
-    return inner
-
-
 UNPICKLABLE: dict[str, Any] = {
     "object": Unpicklable(),
-    "unprintable": Unprintable(),
+    "unprintable": Sealed(),
     "function": lambda: None,
     "generator": (row for row in range(3)),
     "module": bucketquery,
@@ -293,9 +264,9 @@ UNPICKLABLE: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("kind", ERRORS)
-@pytest.mark.parametrize("value", UNPICKLABLE.values(), ids=UNPICKLABLE.keys())
+@cases(UNPICKLABLE)
 def test_an_error_about_a_value_that_cannot_be_pickled_pickles(kind: type[BucketQueryError], value: Any) -> None:
-    """A pool of processes must not lose the error to the value in it."""
+    """A pool of processes must not lose an error because its value cannot be pickled."""
     error = kind("the reason", field="size", value=value, type="x")
     assert error.value is value
     for protocol in PROTOCOLS:
@@ -307,9 +278,9 @@ def test_an_error_about_a_value_that_cannot_be_pickled_pickles(kind: type[Bucket
         assert (other.reason, other.field, other.type) == ("the reason", "size", "x")
 
 
-@pytest.mark.parametrize("value", UNPICKLABLE.values(), ids=UNPICKLABLE.keys())
+@cases(UNPICKLABLE)
 def test_a_raised_error_about_such_a_value_pickles(value: Any) -> None:
-    """The same for errors that the library itself raised."""
+    """So do errors that the library itself raised."""
     params: dict[str, Any] = {"size": value}
     with pytest.raises(InvalidQuery) as caught:
         BucketQuery(jobs="web", **params)
@@ -317,7 +288,7 @@ def test_a_raised_error_about_such_a_value_pickles(value: Any) -> None:
     assert (other.field, other.reason) == ("size", caught.value.reason)
 
 
-def test_what_an_error_was_caused_by_stays_out_of_its_way() -> None:
+def test_an_error_with_a_cause_pickles() -> None:
     """An error pickles with a cause and a note on it."""
     error = InvalidQuery("the reason")
     error.add_note("a note")
@@ -326,12 +297,12 @@ def test_what_an_error_was_caused_by_stays_out_of_its_way() -> None:
 
 
 RELATIONS: list[tuple[type[BucketQueryError], type[Exception], int, str]] = [
-    (BucketQueryError, Exception, 400, "illegal_argument_exception"),
-    (InvalidQuery, ValueError, 400, "illegal_argument_exception"),
+    (BucketQueryError, Exception, 400, ILLEGAL),
+    (InvalidQuery, ValueError, 400, ILLEGAL),
     (InvalidDocument, ValueError, 400, "document_parsing_exception"),
-    (LimitExceeded, ValueError, 400, "illegal_argument_exception"),
-    (UnknownJob, LookupError, 404, "resource_not_found_exception"),
-    (NotFound, LookupError, 404, "resource_not_found_exception"),
+    (LimitExceeded, ValueError, 400, ILLEGAL),
+    (UnknownJob, LookupError, 404, NOT_FOUND),
+    (NotFound, LookupError, 404, NOT_FOUND),
 ]
 
 
@@ -339,7 +310,7 @@ RELATIONS: list[tuple[type[BucketQueryError], type[Exception], int, str]] = [
 def test_an_error_is_the_nearest_built_in_and_knows_its_status(
     kind: type[BucketQueryError], parent: type[Exception], status: int, name: str
 ) -> None:
-    """And no other of the library's errors."""
+    """An error is a subclass of the nearest built-in, and of no other error of the library."""
     error = kind("the reason")
     assert issubclass(kind, BucketQueryError)
     assert issubclass(kind, parent)
@@ -351,7 +322,7 @@ def test_an_error_is_the_nearest_built_in_and_knows_its_status(
 
 
 def test_an_error_has_a_reason_and_the_rest_by_name() -> None:
-    """Anything else is a TypeError."""
+    """Any other arguments raise a TypeError."""
     make_error: Any = InvalidQuery
     wrong: list[Callable[[], Any]] = [
         partial(make_error),
@@ -363,7 +334,7 @@ def test_an_error_has_a_reason_and_the_rest_by_name() -> None:
             make()
 
 
-# ---- what may not travel
+# ---- values that cannot be pickled
 
 
 @pytest.mark.parametrize("name", ["ResultsIndex", "Snapshot"])
@@ -376,10 +347,10 @@ def test_an_error_has_a_reason_and_the_rest_by_name() -> None:
     ],
 )
 @pytest.mark.parametrize("wrap", [lambda value: value, lambda value: [value], lambda value: {"index": value}])
-def test_the_index_and_its_snapshots_stay_where_they_are(
+def test_the_index_and_its_snapshots_cannot_be_copied_or_pickled(
     name: str, duplicate: Callable[[Any], Any], wrap: Callable[[Any], Any]
 ) -> None:
-    """Pickling or copying one is a TypeError that says which."""
+    """To pickle or copy one raises a TypeError that names its class."""
     value = {"ResultsIndex": INDEX, "Snapshot": INDEX.snapshot()}[name]
     if duplicate is copy.copy and wrap(value) is not value:
         assert copy.copy(wrap(value)) is not None
@@ -393,7 +364,7 @@ def test_the_index_and_its_snapshots_stay_where_they_are(
 FROZEN: dict[str, tuple[Any, list[str]]] = {
     "bucket": (EVERYTHING[2], ["anomaly_score", "timestamp", "bucket_influencers", "severity", "time", "result_type"]),
     "influencer": (EVERYTHING[2].bucket_influencers[0], ["probability", "is_interim", "result_type"]),
-    "question": (BucketQuery(jobs="web"), ["jobs", "start", "anomaly_score", "size", "sort", "timestamp"]),
+    "query": (BucketQuery(jobs="web"), ["jobs", "start", "anomaly_score", "size", "sort", "timestamp"]),
     "commit": (commit(), ["sequence", "inserted", "skipped"]),
     "page": (EVERYTHING, ["count", "sequence"]),
     "snapshot": (INDEX.snapshot(), ["sequence"]),
@@ -401,9 +372,9 @@ FROZEN: dict[str, tuple[Any, list[str]]] = {
 }
 
 
-@pytest.mark.parametrize(("value", "names"), FROZEN.values(), ids=FROZEN.keys())
+@cases(FROZEN, ("value", "names"))
 def test_a_value_cannot_be_written_to(value: Any, names: list[str]) -> None:
-    """No attribute can be set or deleted."""
+    """No attribute of a value can be set or deleted."""
     for name in names:
         before = getattr(value, name)
         with pytest.raises((AttributeError, TypeError)):
@@ -413,18 +384,18 @@ def test_a_value_cannot_be_written_to(value: Any, names: list[str]) -> None:
         assert getattr(value, name) == before
 
 
-@pytest.mark.parametrize("name", ["bucket", "influencer", "question", "commit", "page", "snapshot"])
+@pytest.mark.parametrize("name", ["bucket", "influencer", "query", "commit", "page", "snapshot"])
 def test_a_value_takes_no_new_attribute(name: str) -> None:
-    """A misspelt attribute is not remembered in silence."""
+    """A value refuses a misspelt attribute."""
     value = FROZEN[name][0]
     with pytest.raises((AttributeError, TypeError)):
         value.anomaly_scroe = 5
     assert not hasattr(value, "__dict__")
 
 
-@pytest.mark.parametrize("name", ["bucket", "influencer", "question", "commit", "page"])
+@pytest.mark.parametrize("name", ["bucket", "influencer", "query", "commit", "page"])
 def test_a_methods_place_cannot_be_taken(name: str) -> None:
-    """Neither can a method be replaced on a value."""
+    """No method, and no class, of a value can be replaced."""
     value = FROZEN[name][0]
     with pytest.raises((AttributeError, TypeError)):
         value.to_dict = dict
@@ -440,9 +411,9 @@ MAPPINGS: dict[str, Any] = {
 }
 
 
-@pytest.mark.parametrize("mapping", MAPPINGS.values(), ids=MAPPINGS.keys())
+@cases(MAPPINGS, "mapping")
 def test_a_mapping_that_was_given_cannot_be_written_to(mapping: Any) -> None:
-    """No item can be set, deleted or added, by any method that a dict has for it."""
+    """No method of a dict can set, delete or add an item."""
     before = dict(mapping)
     assert isinstance(mapping, Mapping)
     key = next(iter(mapping))
@@ -482,10 +453,10 @@ def test_a_mapping_that_was_given_cannot_be_written_to(mapping: Any) -> None:
         EVERYTHING[3].scheduled_events,
         BucketQuery(jobs="web").jobs,
     ],
-    ids=["jobs", "keys", "key", "slice", "influencers", "events", "jobs of a question"],
+    ids=["jobs", "keys", "key", "slice", "influencers", "events", "jobs of a query"],
 )
 def test_a_sequence_that_was_given_is_a_tuple(value: Sequence[Any]) -> None:
-    """So nobody can write to it."""
+    """A reader gets tuples, which cannot be written to."""
     assert type(value) is tuple
     assert len(value) > 0
 
@@ -493,8 +464,8 @@ def test_a_sequence_that_was_given_is_a_tuple(value: Sequence[Any]) -> None:
 # ---- equality and hashes
 
 
-def test_questions_that_ask_the_same_are_equal_and_hash_alike() -> None:
-    """However they were spelled."""
+def test_queries_that_ask_the_same_are_equal_and_hash_alike() -> None:
+    """Queries that ask the same are equal, however their parameters were spelled."""
     plain = BucketQuery(jobs="web")
     numbers: dict[str, Any] = {"from_": np.int64(0), "size": np.uint8(100), "anomaly_score": np.float32(0)}
     alike = [
@@ -502,7 +473,7 @@ def test_questions_that_ask_the_same_are_equal_and_hash_alike() -> None:
         BucketQuery(jobs=np.str_("web")),
         BucketQuery(jobs="web", start=-1, end="-1"),
         BucketQuery(jobs="web", anomaly_score=-0.0),
-        BucketQuery(jobs="web", anomaly_score=float("nan")),
+        BucketQuery(jobs="web", anomaly_score=NAN),
         BucketQuery(jobs="web", **numbers),
         plain.replace(size=5).replace(size=100),
         plain.replace(),
@@ -530,8 +501,8 @@ def test_questions_that_ask_the_same_are_equal_and_hash_alike() -> None:
     ],
     ids=str,
 )
-def test_questions_that_differ_are_not_equal(change: dict[str, Any]) -> None:
-    """In any one attribute, and `replace` leaves the old one as it was."""
+def test_queries_that_differ_are_not_equal(change: dict[str, Any]) -> None:
+    """A difference in one attribute makes two queries unequal; `replace` leaves the old one as it was."""
     plain = BucketQuery(jobs="web")
     other = plain.replace(**change)
     assert other != plain
@@ -539,9 +510,9 @@ def test_questions_that_differ_are_not_equal(change: dict[str, Any]) -> None:
     assert len({plain, other}) == 2
 
 
-@pytest.mark.parametrize("name", ["bucket", "influencer", "question", "commit"])
+@pytest.mark.parametrize("name", ["bucket", "influencer", "query", "commit"])
 def test_a_value_is_equal_to_its_own_kind_only(name: str) -> None:
-    """Not to a tuple, a dict, its text or None, and asking is no error."""
+    """A value differs from a tuple, a dict, its text and None; to compare them raises no error."""
     value = FROZEN[name][0]
     for other in (None, 5, "web", (), {}, object(), [value], repr(value), np.float64(1)):
         assert (value == other) is False
@@ -551,7 +522,7 @@ def test_a_value_is_equal_to_its_own_kind_only(name: str) -> None:
 
 
 def test_buckets_read_twice_are_equal_and_hash_alike() -> None:
-    """A value is its content, also when read from another index or order."""
+    """Two values of the same content are equal, also from another index or another order."""
     again = {row.timestamp: row for row in stored().get_buckets(job_id="web", sort="anomaly_score")}
     for row in EVERYTHING:
         assert again[row.timestamp] == row
@@ -563,7 +534,7 @@ def test_buckets_read_twice_are_equal_and_hash_alike() -> None:
 
 
 def test_buckets_hold_pythons_own_types() -> None:
-    """No NumPy scalar gets out in a value or a body: JSON encoders choke on them."""
+    """No value and no body holds a NumPy scalar, because JSON encoders refuse them."""
     allowed = {str, int, float, bool, list, dict, tuple, type(None)}
 
     def types(value: Any) -> set[type]:
@@ -601,14 +572,14 @@ SHOWN: dict[str, Any] = {
     "large snapshot": LARGE.snapshot(),
     "large page": LARGE.get_buckets(job_id="web", size=10_000),
     "scan": LARGE.scan(BucketQuery(jobs="web")),
-    "error": InvalidQuery("the reason", value=Unprintable()),
+    "error": InvalidQuery("the reason", value=Sealed()),
 }
 
 
-@pytest.mark.parametrize("value", SHOWN.values(), ids=SHOWN.keys())
+@cases(SHOWN)
 @pytest.mark.parametrize("show", [repr, str, format], ids=["repr", "str", "format"])
 def test_everything_can_be_shown_in_a_line(value: Any, show: Callable[[Any], str]) -> None:
-    """Short, in one line, without a fault, however much there is behind it."""
+    """The text of a value is one short line, however large the index is."""
     text = show(value)
     assert text
     assert "\n" not in text
@@ -616,7 +587,7 @@ def test_everything_can_be_shown_in_a_line(value: Any, show: Callable[[Any], str
 
 
 def test_an_index_of_many_jobs_is_shown_in_a_line() -> None:
-    """Neither the number of jobs nor the length of their names shows."""
+    """The text stays short for many jobs and for long names."""
     index = ResultsIndex()
     for job in range(300):
         index.put_job(f"{job}" + "x" * 250)
@@ -624,8 +595,8 @@ def test_an_index_of_many_jobs_is_shown_in_a_line() -> None:
         assert len(repr(value)) < 1_000
 
 
-def test_the_public_names_are_what_they_say() -> None:
-    """Values tell the module they can be found in, or pickles would not find them."""
+def test_public_classes_are_found_under_their_own_names() -> None:
+    """Each public class is found under its own name, because a pickle looks there."""
     for name in ("Bucket", "BucketInfluencer", "BucketPage", "BucketQuery", "Commit", "Snapshot", "ResultsIndex"):
         kind = getattr(bucketquery, name)
         assert kind.__name__ == name

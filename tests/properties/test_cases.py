@@ -1,4 +1,4 @@
-"""The differential loop is worth something: its cases have what can go wrong, and it notices an engine with a fault."""
+"""Tests of the differential loop: its cases hold the hard ones, and it notices an engine with a fault."""
 
 import math
 from collections import Counter
@@ -24,16 +24,16 @@ from support.cases import (
     whole,
 )
 from support.strategies import (
-    HELD,
     KINDS,
     QUERIES,
     SCORES,
+    SORT_FIELDS,
     Document,
     Identity,
     Query,
     apply_batch,
     as_scores,
-    block_counts,
+    commit_counts,
     fits,
     identity,
     kind_of,
@@ -41,9 +41,9 @@ from support.strategies import (
     unknown,
 )
 
-# What the cases have
+# ---- what the cases hold
 
-#: Of each kind.
+#: The fewest occurrences among the cases of each kind.
 WANTED_OF_A_KIND = {
     "cases": 500,
     "a page with results": 250,
@@ -67,6 +67,7 @@ WANTED_OF_A_KIND = {
     "one timestamp, several spans": 20,
     "a subnormal score": 20,
 }
+#: The fewest occurrences among all cases.
 WANTED = {
     "an older state, changed since": 200,
     "a lookup that finds one": 10,
@@ -80,8 +81,8 @@ WANTED = {
     "several kinds in one batch": 30,
     "several records of one bucket": 50,
     "records without a bucket": 100,
-    "a detector left out": 100,
-    "a value absent beside the same one empty": 5,
+    "a missing detector": 100,
+    "a missing value beside the same one empty": 5,
     "equal and subnormal probabilities": 50,
     "a data field's own key stored": 15,
     "expanded": 60,
@@ -96,7 +97,7 @@ WANTED = {
 
 
 def test_seeded_cases_are_not_vacuous() -> None:
-    """Among 3,000 cases there are enough of every kind that an index may get wrong."""
+    """Among 3,000 cases, each hard case occurs often enough."""
     seen: Counter[str] = Counter()
     for table in seeded_tables("0", 3_000):
         _look_at_writes(table, seen)
@@ -115,7 +116,7 @@ def test_seeded_cases_are_not_vacuous() -> None:
             else:
                 _look_at_page(table, case, seen)
     wanted = WANTED | {f"sort {name}": 1 for name in SORTABLE}
-    wanted |= {f"{kind}: sort {name}": 3 for kind in KINDS for name in HELD[kind]}
+    wanted |= {f"{kind}: sort {name}": 3 for kind in KINDS for name in SORT_FIELDS[kind]}
     wanted |= {f"{kind}: {name}": least for kind in KINDS for name, least in WANTED_OF_A_KIND.items()}
     assert {name: seen[name] for name, least in wanted.items() if seen[name] < least} == {}
 
@@ -123,11 +124,11 @@ def test_seeded_cases_are_not_vacuous() -> None:
 def _look_at_writes(table: Table, seen: Counter[str]) -> None:
     for number, batch in enumerate(table.history):
         before = table.states[number]
-        seen["skipped"] += sum(block_counts(before, batch).skipped.values())
+        seen["skipped"] += sum(commit_counts(before, batch).skipped.values())
         written = apply_batch({}, batch)
         scores = as_scores(before, [document for document in batch if fits(document)])
-        seen["nothing but new scores"] += scores is not None and block_counts(before, batch).replaced > 0
-        seen["nothing but new scores of several"] += scores is not None and block_counts(before, batch).replaced > 1
+        seen["nothing but new scores"] += scores is not None and commit_counts(before, batch).replaced > 0
+        seen["nothing but new scores of several"] += scores is not None and commit_counts(before, batch).replaced > 1
         seen["several kinds in one batch"] += len({kind for kind, _ in written}) > 1
         newest: dict[tuple[str, str], int] = {}
         for kind, (job, timestamp, *_) in before:
@@ -169,13 +170,13 @@ def _look_at_records(table: Table, seen: Counter[str]) -> None:
         many for number, many in probabilities.items() if many > 1 and _is_subnormal(number or 0.0)
     )
     for document in records.values():
-        seen["a detector left out"] += document.get("detector_index") is None
+        seen["a missing detector"] += document.get("detector_index") is None
         fields = {document.get(f"{role}_field_name") for role in ("by", "over", "partition")}
         seen["a data field's own key stored"] += not fields.isdisjoint(unknown(document))
         for role in ("by", "over", "partition"):
             if document.get(f"{role}_field_value") is None:
                 empty = identity({**document, f"{role}_field_value": ""})
-                seen["a value absent beside the same one empty"] += empty in records
+                seen["a missing value beside the same one empty"] += empty in records
 
 
 def _look_at_page(table: Table, case: Case, seen: Counter[str]) -> None:
@@ -237,7 +238,7 @@ def _look_at_expansion(documents: list[Document], query: BucketQuery, page: list
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_churned_tables_are_large_and_late(kind: Kind) -> None:
-    """The large tables get about as many results late or again as there are, and pages longer than the default."""
+    """The large tables get thousands of late and repeated results, and pages longer than the default."""
     (table,) = seeded_tables(f"churned-{kind}-0", 1)
     seen: Counter[str] = Counter()
     _look_at_writes(table, seen)
@@ -249,12 +250,12 @@ def test_churned_tables_are_large_and_late(kind: Kind) -> None:
 
 
 def test_one_seed_is_one_table() -> None:
-    """The command that a failure prints brings back the very same case."""
+    """The command that a failure prints runs the same case."""
     again = [seeded_table("0.3"), *seeded_tables("0.3", 1)]
     assert again[0] == again[1] == list(seeded_tables("0", 4_000))[3]
 
 
-# What the loop notices
+# ---- what the loop notices
 
 Fault = Callable[[list[Document], Query], dict[str, Any]]
 Change = Callable[[Document], Document]
@@ -274,12 +275,12 @@ def _with_records(bucket: Document, records: list[Document]) -> Document:
 
 
 def _asked_as(change: Callable[[Query], Query]) -> Fault:
-    """The fault of answering another question; lookups are answered well."""
+    """The fault of answering another query; lookups are answered right."""
     return lambda documents, query: evaluate(documents, query if _is_lookup(query) else change(query))
 
 
 def _ordered_as(change: Change) -> Fault:
-    """The fault of ordering by other values than are stored and shown."""
+    """The fault of ordering by values other than those stored and shown."""
 
     def answer(documents: list[Document], query: Query) -> dict[str, Any]:
         changed = [change(document) for document in documents]
@@ -300,7 +301,7 @@ def _ordered_as(change: Change) -> Fault:
 
 
 def _expanded_as(change: Callable[[Document, BucketQuery, list[Document]], list[Document]]) -> Fault:
-    """The fault of other records in the buckets that are expanded, or of the same in another order."""
+    """The fault of showing other records in expanded buckets, or the same in another order."""
 
     def answer(documents: list[Document], query: Query) -> dict[str, Any]:
         found = evaluate(documents, query)
@@ -315,7 +316,7 @@ def _expanded_as(change: Callable[[Document, BucketQuery, list[Document]], list[
 
 
 def _of(kind: Kind, fault: Fault) -> Fault:
-    """The fault in the answers to questions for one kind."""
+    """The fault in the answers to queries for one kind."""
     return lambda documents, query: (fault if kind_of(query) == kind else evaluate)(documents, query)
 
 
@@ -351,7 +352,7 @@ def _time_breaks_ties(documents: list[Document], query: Query) -> dict[str, Any]
 
 
 def _ties_broken_by(documents: list[Document], query: Query, other: dict[str, Any]) -> dict[str, Any]:
-    """The answer with what is equal in the sort field in the order of another question."""
+    """The answer with ties of the sort field in the order of another query."""
     stored = [document for document in documents if document["result_type"] == kind_of(query)]
     if _is_lookup(query) or any(document.get(query.sort) is None for document in stored):
         return evaluate(documents, query)
@@ -372,19 +373,19 @@ def _count_of_page(documents: list[Document], query: Query) -> dict[str, Any]:
 
 
 def _known_by(name: Callable[[Document], Any]) -> Fault:
-    """The fault of taking results for the same that are not."""
+    """The fault of taking different results for the same."""
     return lambda documents, query: evaluate(
         list({(document["result_type"], name(document)): document for document in documents}.values()), query
     )
 
 
 def _stored_as(change: Change) -> Fault:
-    """The fault of storing something else."""
+    """The fault of storing other values."""
     return lambda documents, query: evaluate([change(document) for document in documents], query)
 
 
 def _filled(**defaults: Any) -> Change:
-    """A default where a field is missing."""
+    """Fill missing fields with defaults."""
     return lambda document: {
         **document,
         **{name: value for name, value in defaults.items() if document.get(name) is None},
@@ -392,7 +393,7 @@ def _filled(**defaults: Any) -> Change:
 
 
 def _mapped(name: str, change: Callable[[Any], Any]) -> Change:
-    """Another value where a field is not missing."""
+    """Change a field if it is not missing."""
     return lambda document: document if document.get(name) is None else {**document, name: change(document[name])}
 
 
@@ -401,7 +402,7 @@ def _only_of(kind: Kind, change: Change) -> Change:
 
 
 def _in_utf_16(text: str) -> str:
-    """Text whose code points are the 16-bit units of another."""
+    """Text whose code points are the 16-bit units of the given text."""
     units = text.encode("utf-16-be")
     return "".join(chr(units[at] << 8 | units[at + 1]) for at in range(0, len(units), 2))
 
@@ -411,7 +412,7 @@ def _empty_is_absent(document: Document) -> Any:
 
 
 def _all_expanded(documents: list[Document], query: Query) -> dict[str, Any]:
-    """Buckets without influencers show their records too."""
+    """The fault of showing records in buckets without influencers."""
     if not isinstance(query, BucketQuery):
         return evaluate(documents, query)
     bare = [identity(document) for document in documents if not document.get("bucket_influencers")]
@@ -444,7 +445,7 @@ def _interim_records_shown(documents: list[Document], query: Query) -> dict[str,
 
 
 def _generated_wins(document: Document) -> Document:
-    """A record without the keys of its own that have the name of a generated one."""
+    """A record without its unknown keys that have the name of a data field."""
     if document["result_type"] != "record":
         return document
     own = unknown(document)
@@ -458,7 +459,7 @@ def _without_null(document: Document) -> Document:
     return {name: value for name, value in document.items() if name not in nulls}
 
 
-#: In the answers of each kind.
+#: Faults in the answers of each kind.
 FAULTS_OF_A_KIND: dict[str, Fault] = {
     "start is excluded": _asked_as(_shifted("start", 1)),
     "end is included": _asked_as(_shifted("end", 1)),
@@ -533,7 +534,7 @@ class FaultyEngine:
         self.forgets = forgets
 
     def write(self, table: Table, state: int) -> None:
-        """Nothing: it has the states of the table."""
+        """Do nothing, because the table has its states."""
 
     def ask(self, table: Table, case: Case) -> str:
         """The faulty outcome."""
@@ -544,19 +545,19 @@ class FaultyEngine:
 
 
 def test_the_loop_passes_the_reference() -> None:
-    """The loop has nothing to say against the reference itself."""
+    """The reference itself passes the loop."""
     assert count_cases(seeded_tables("0", 500), lambda _: FaultyEngine(evaluate))["cases"] >= 500
 
 
 def test_the_loop_notices_an_answer_that_differs() -> None:
-    """Whoever answers otherwise than the judges is found at the first such case."""
+    """The loop ends at the first case whose answer differs from the judges'."""
     with pytest.raises(AssertionError, match="the answers differ"):
         count_cases(seeded_tables("0", 500), lambda _: FaultyEngine(_count_of_page))
 
 
 @cache
 def answered() -> list[tuple[list[Document], Query, str]]:
-    """Cases as documents, question and right answer: what the loop compares with."""
+    """Cases as documents, query and right answer."""
     return [
         (documents, case.query, outcome(evaluate, documents, case.query))
         for table in seeded_tables("0", 4_000)
@@ -569,18 +570,18 @@ def answered() -> list[tuple[list[Document], Query, str]]:
 @pytest.mark.thorough
 @pytest.mark.parametrize("name", FAULTS)
 def test_the_cases_show_a_fault(name: str) -> None:
-    """A single wrong comparison, order or key changes an answer among 3,000 cases; CI runs fifty thousand."""
+    """A single wrong comparison, order or key changes an answer among 4,000 cases; CI runs 50,000."""
     fault = FAULTS[name]
     assert any(outcome(fault, documents, query) != answer for documents, query, answer in answered())
 
 
 def test_the_loop_notices_a_snapshot_that_moves() -> None:
-    """An engine that answers from its newest state, whatever state was asked, is found."""
+    """The loop notices an engine that answers from its newest state instead of the state asked."""
     with pytest.raises(AssertionError, match="the answers differ"):
         count_cases(seeded_tables("0", 4_000), lambda _: FaultyEngine(evaluate, forgets=True))
 
 
-def test_a_difference_says_how_to_have_it_again() -> None:
+def test_a_difference_shows_the_command_that_repeats_it() -> None:
     """The failure names the seed of its table and the one command to run."""
     with pytest.raises(AssertionError) as caught:
         play(seeded_table("0.3"), FaultyEngine(_count_of_page))

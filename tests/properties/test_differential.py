@@ -1,9 +1,9 @@
-"""Index, reference and SQLite give the same answers, over histories of writes, now and on snapshots kept from before.
+"""Index, reference and SQLite give the same answers over histories of writes, on the newest state and on older ones.
 
-The seeded loop runs BUCKETQUERY_CASES cases (1,000 unless told) of BUCKETQUERY_SEED ("0" unless told). Another seed is
-another set of cases, so processes share the work by running different seeds. "0.17" begins with table 17 of seed 0:
-that is how a failure says it can be had again. A share of the cases is asked twice more: of an index that takes every
-shortcut it can, and of one that takes none.
+The seeded loop runs BUCKETQUERY_CASES cases (default 1,000) of BUCKETQUERY_SEED (default "0"). Another seed is another
+set of cases, so processes share the work by running different seeds. "0.17" begins with table 17 of seed 0; a failure
+shows this number, to repeat it. One in CASES_PER_SHORTCUT cases more runs on an index that takes every shortcut it can,
+and as many on an index that takes none.
 """
 
 import os
@@ -32,11 +32,11 @@ from support.helpers import ask_together
 from support.shortcuts import AS_THEY_ARE, FORCED, OFF, WAYS, go
 from support.sql import SqlResults
 from support.strategies import (
-    HELD,
-    KEPT,
+    FIELDS,
     KINDS,
     QUERIES,
     SCORES,
+    SORT_FIELDS,
     Batch,
     Document,
     History,
@@ -45,7 +45,7 @@ from support.strategies import (
     apply_history,
     as_columns,
     as_scores,
-    block_counts,
+    commit_counts,
     fits,
     histories,
     identity,
@@ -56,16 +56,16 @@ from support.strategies import (
 
 CASES = int(os.environ.get("BUCKETQUERY_CASES", "1000"))
 SEED = os.environ.get("BUCKETQUERY_SEED", "0")
-#: One in so many cases is asked with every shortcut, and without any.
+#: One case in this many is asked with every shortcut, and one without any.
 CASES_PER_SHORTCUT = 4
 
 
-# From a seed, very many
+# ---- cases from a seed
 
 
 @pytest.mark.parametrize("shortcuts", WAYS)
 def test_seeded_cases_are_answered_alike(shortcuts: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Index, reference and SQLite agree on every case of the seed; so do all ways to write, to read, and to search."""
+    """Index, reference and SQLite agree on every case of the seed, for every way to write, read and search."""
     cases, seed = CASES, SEED
     if shortcuts != AS_THEY_ARE:
         cases, seed = -(-CASES // CASES_PER_SHORTCUT), f"led-{SEED.removeprefix('led-')}"
@@ -74,14 +74,14 @@ def test_seeded_cases_are_answered_alike(shortcuts: str, monkeypatch: pytest.Mon
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_churned_cases_are_answered_alike(kind: Kind) -> None:
-    """So they do on a table so large, and written late and again so often, that what was put off must be done."""
+    """So they do on large tables with late and repeated writes, which must compact and copy columns."""
     cases = CASES // 300
     assert count_cases(seeded_tables(f"churned-{kind}-{SEED}", cases), IndexEngine)["cases"] >= cases
 
 
 @pytest.mark.parametrize("few_changed", [0, 100])
 def test_jobs_that_are_asked_together_are_answered_alike(few_changed: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """So they do where two jobs are many, and put together for each commit anew, or once for all."""
+    """So they do if two jobs share a combined table, made anew for each commit or corrected."""
     ask_together(monkeypatch, small_rows=40, few_changed=few_changed)
     cases = CASES // 5
     assert count_cases(seeded_tables(f"together-{few_changed}-{SEED}", cases), IndexEngine)["cases"] >= cases
@@ -97,7 +97,7 @@ def test_very_many_seeded_cases_are_answered_alike(part: int) -> None:
 @pytest.mark.thorough
 @pytest.mark.parametrize("shortcuts", [FORCED, OFF])
 def test_very_many_cases_are_answered_alike(shortcuts: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """So they do on a hundred thousand cases with every shortcut there is, and on as many without any."""
+    """So they do on a hundred thousand cases with every shortcut, and on a hundred thousand without any."""
     tables = seeded_tables(f"led-{shortcuts}-{SEED}", 100_000)
     assert count_cases(tables, engines(shortcuts, monkeypatch))["cases"] >= 100_000
 
@@ -108,13 +108,13 @@ def test_very_many_cases_are_answered_alike(shortcuts: str, monkeypatch: pytest.
 def test_very_many_churned_cases_are_answered_alike(
     kind: Kind, shortcuts: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """So they do on large tables that are written late and again."""
+    """So they do on large tables with late and repeated writes."""
     tables = seeded_tables(f"churned-{kind}-{shortcuts}-{SEED}", 500)
     assert count_cases(tables, engines(shortcuts, monkeypatch))["cases"] >= 500
 
 
 def engines(shortcuts: str, patch: pytest.MonkeyPatch) -> Callable[[Table], "IndexEngine"]:
-    """What makes the library for a table, and has it search in one of the ways for as long as that table is asked."""
+    """A function that opens an index for a table, and lets it search in one of the ways."""
 
     def opened(table: Table) -> IndexEngine:
         go(patch, shortcuts, table.seed)
@@ -124,19 +124,19 @@ def engines(shortcuts: str, patch: pytest.MonkeyPatch) -> Callable[[Table], "Ind
 
 
 class IndexEngine:
-    """The library, written to and asked in the various ways it offers.
+    """The library, written to and asked in every way it has.
 
     Args:
-        table: what it is asked about.
-        is_pressed: whether readers ask for values after every write, before the next one comes; what searches have
-            built by then is carried on from commit to commit.
+        table: the history to write and the cases to ask.
+        is_pressed: whether readers ask by value after every write, so that the next write finds value indexes to
+            extend or correct.
     """
 
     def __init__(self, table: Table, *, is_pressed: bool = False) -> None:
         self.rng = Random(f"{table.seed} as the index has it")
         self.is_pressed = is_pressed
         self.index = ResultsIndex()
-        #: Of some tables a second index, which holds no documents, is written to and asked beside the first.
+        #: For some tables, a second index without documents, which is written and asked like the first.
         self.bare = ResultsIndex(keep_documents=False) if self.rng.random() < 0.2 else None
         for index in self.indexes():
             for job_id in sorted(table.put):
@@ -145,15 +145,15 @@ class IndexEngine:
         self.bare_snapshots = [] if self.bare is None else [self.bare.snapshot()]
 
     def indexes(self) -> list[ResultsIndex]:
-        """The indexes that are written to."""
+        """The indexes to write to."""
         return [self.index] if self.bare is None else [self.index, self.bare]
 
     def write(self, table: Table, state: int) -> None:
-        """Write one batch in one of the ways; what the index says about it must be so."""
+        """Write one batch in one of the ways, and check the commit."""
         for index in self.indexes():
             before = index.sequence
             commit, batch = write_somehow(self.rng, index, table.history[state - 1], table.states[state - 1])
-            counts = block_counts(table.states[state - 1], batch, keep_documents=index is not self.bare)
+            counts = commit_counts(table.states[state - 1], batch, keep_documents=index is not self.bare)
             assert (commit.inserted, commit.replaced, commit.unchanged, commit.deleted, dict(commit.skipped)) == (
                 counts.inserted,
                 counts.replaced,
@@ -172,21 +172,21 @@ class IndexEngine:
             self.press(table)
 
     def press(self, table: Table) -> None:
-        """Ask for values, of the newest state and of an older one. These answers are not judged; the cases' are."""
+        """Ask by value, on the newest state and on an older one; only the answers to cases are checked."""
         rng, domain = self.rng, table.domain
         for snapshots in (self.snapshots, self.bare_snapshots):
             for snapshot in (*3 * snapshots[-1:], *rng.sample(snapshots[:-1], min(1, len(snapshots[:-1])))):
                 kind = rng.choice(domain.kinds)
                 asked: dict[str, Any] = {
                     "jobs": rng.choice(domain.jobs),
-                    "sort": rng.choice((SCORES[kind], *HELD[kind])),
+                    "sort": rng.choice((SCORES[kind], *SORT_FIELDS[kind])),
                     "desc": rng.random() < 0.5,
                     SCORES[kind]: rng.choice((0.0, *rng.sample(domain.scores, 1))),
                 }
                 outcome(snapshot.search, QUERIES[kind](size=3, **asked))
 
     def ask(self, table: Table, case: Case) -> str:
-        """The page of the case, asked in one of the ways."""
+        """The page of the case, in one of the ways to ask."""
         snapshot = self.snapshots[case.state]
         known = table.jobs(case.state).issuperset(case.query.jobs)
         way = self.rng.randrange(10)
@@ -201,7 +201,7 @@ class IndexEngine:
 
 
 def write_somehow(rng: Random, index: ResultsIndex, batch: Batch, before: State) -> tuple[Commit, Batch]:
-    """Write a batch in one of the ways there are; the commit, and what of the batch was handed over."""
+    """Write a batch in one of the ways; the commit, and the part of the batch that was written."""
     held = [document for document in batch if fits(document)]
     kinds = [kind for kind in KINDS if any(document["result_type"] == kind for document in held)]
     way = rng.randrange(5)
@@ -220,12 +220,12 @@ def write_somehow(rng: Random, index: ResultsIndex, batch: Batch, before: State)
 
 
 def search(results: ResultsIndex | Snapshot, query: Query) -> dict[str, Any]:
-    """The response body to a prepared question."""
+    """The response body to a query."""
     return results.search(query).to_dict()
 
 
 def call(snapshot: Snapshot, query: Query) -> dict[str, Any]:
-    """The same question in the keywords of the API's client."""
+    """The response body to the same query in the keywords of the API's client."""
     shared: dict[str, Any] = {
         "job_id": query.jobs[0],
         "exclude_interim": query.exclude_interim,
@@ -256,7 +256,7 @@ PAGES: Mapping[Kind, type] = {"bucket": BucketPage, "record": RecordPage, "influ
 
 
 def look_closely(table: Table, case: Case, snapshot: Snapshot) -> None:
-    """Everything else that a page, a scan and pages laid end to end say must be what the response body says."""
+    """Assert that a page, a scan and pages laid end to end hold what the response body shows."""
     query, results = case.query, whole(table.documents(case.state), case.query)
     assert repr([result.to_dict() for result in snapshot.scan(query)]) == repr(results)
     if isinstance(query, BucketQuery) and query.timestamp is not None:
@@ -274,7 +274,7 @@ def look_closely(table: Table, case: Case, snapshot: Snapshot) -> None:
 
 
 def look_at_keys(rng: Random, table: Table, case: Case, bare: Snapshot) -> None:
-    """An index without documents has the same count and keys, and with the host's documents the same body."""
+    """Assert that an index without documents has the same count and keys, and with documents the same body."""
     query = case.query.replace(expand=False) if isinstance(case.query, BucketQuery) else case.query
     expected = outcome(evaluate, table.documents(case.state), query)
     if expected == "NotFound":
@@ -290,11 +290,11 @@ def look_at_keys(rng: Random, table: Table, case: Case, bare: Snapshot) -> None:
 
 
 def host_document(rng: Random, document: Document) -> Document:
-    """A document as its host may have it: spelled another way, or with indexed values that are out of date."""
+    """A document as a host may have it: in another spelling, or with indexed values that are out of date."""
     if rng.random() < 0.7:
         return respelled(rng, document)
-    held, named = KEPT[document["result_type"]], identity(document)
-    stale = {name: False if holds is bool else holds(1) for name, holds in held.items() if rng.random() < 0.3}
+    fields, named = FIELDS[document["result_type"]], identity(document)
+    stale = {name: False if holds is bool else holds(1) for name, holds in fields.items() if rng.random() < 0.3}
     changed = {**document, **stale}
     return changed if identity(changed) == named else document
 
@@ -307,11 +307,11 @@ def laid_end_to_end(snapshot: Snapshot, query: Query, *, size: int) -> list[dict
     return results
 
 
-# Drawn by Hypothesis, which makes a failure small
+# ---- cases drawn by Hypothesis, which shrinks a failure
 
 
 def index_that_knows(query: Query) -> ResultsIndex:
-    """An index without results in which the jobs of the query are known."""
+    """An index without results that knows the jobs of the query."""
     index = ResultsIndex()
     for job_id in query.jobs:
         index.put_job(job_id)
@@ -319,7 +319,7 @@ def index_that_knows(query: Query) -> ResultsIndex:
 
 
 def snapshot_of(history: History, query: Query) -> Snapshot:
-    """The state that a history leads to, in which the jobs of the query are known."""
+    """The state after a history, in which the jobs of the query are known."""
     index = index_that_knows(query)
     for batch in history:
         index.upsert(batch)
@@ -327,47 +327,47 @@ def snapshot_of(history: History, query: Query) -> Snapshot:
 
 
 def queries() -> st.SearchStrategy[Query]:
-    """Questions of all kinds."""
+    """Queries of all kinds."""
     return st.one_of(bucket_queries(), record_queries(), influencer_queries())
 
 
 def in_a_window(query: Query) -> bool:
-    """Whether a query asks for pages, and not for the one bucket at an instant."""
+    """Whether a query is not a lookup."""
     return not isinstance(query, BucketQuery) or query.timestamp is None
 
 
 @given(histories(), queries())
 def test_drawn_histories_are_answered_alike(history: History, query: Query) -> None:
-    """Index and reference agree on whatever Hypothesis can think of."""
+    """Index and reference agree on drawn histories and queries."""
     answer = outcome(search, snapshot_of(history, query), query)
     assert answer == outcome(evaluate, apply_history(history), query)
 
 
 @given(histories(), queries())
 def test_reference_and_sqlite_agree(history: History, query: Query) -> None:
-    """The judges agree among themselves, each having replaced and filtered in its own way."""
+    """Reference and SQLite agree, though each replaces and filters in its own way."""
     with SqlResults(history) as sql:
         assert outcome(sql.answer, query) == outcome(evaluate, apply_history(history), query)
 
 
 @given(histories(), queries())
-def test_kept_snapshots_answer_as_they_did(history: History, query: Query) -> None:
-    """No later write is seen in a snapshot, whether or not it was asked before that write."""
+def test_older_snapshots_give_their_old_answers(history: History, query: Query) -> None:
+    """A snapshot shows no later write, whether or not it was asked before that write."""
     index = index_that_knows(query)
-    kept = []
+    older = []
     for batch in history:
         index.upsert(batch)
         asked, unasked = index.snapshot(), index.snapshot()
-        kept.append((asked, unasked, outcome(search, asked, query)))
-    for written, (asked, unasked, answer) in enumerate(kept, start=1):
+        older.append((asked, unasked, outcome(search, asked, query)))
+    for written, (asked, unasked, answer) in enumerate(older, start=1):
         assert answer == outcome(evaluate, apply_history(history[:written]), query)
         assert answer == outcome(search, asked, query)
         assert answer == outcome(search, unasked, query)
 
 
 @given(result_documents(), queries(), st.integers(0, 2**32))
-def test_columns_lead_where_documents_lead(documents: Batch, query: Query, seed: int) -> None:
-    """A bulk load of columns, a kind at a time, and the same documents as one batch leave the same answers."""
+def test_columns_and_documents_store_the_same(documents: Batch, query: Query, seed: int) -> None:
+    """Columns, loaded a kind at a time, and the same documents in one batch give the same answers."""
     documents = [
         {name: value for name, value in document.items() if name not in unknown(document)} for document in documents
     ]
@@ -384,13 +384,13 @@ def test_columns_lead_where_documents_lead(documents: Batch, query: Query, seed:
 
 @given(histories(), queries())
 def test_a_scan_is_every_match_in_order(history: History, query: Query) -> None:
-    """A scan heeds the conditions and the order of a query, and no page."""
+    """A scan follows the conditions and the order of a query, and ignores its page."""
     scanned = [result.to_dict() for result in snapshot_of(history, query).scan(query)]
     assert repr(scanned) == repr(whole(apply_history(history), query))
 
 
 @given(histories(), queries().filter(in_a_window), st.integers(1, 7))
 def test_pages_laid_end_to_end_are_the_whole(history: History, query: Query, size: int) -> None:
-    """Pages of any size, one after the other, have every match once and in order."""
+    """Pages of any size, one after the other, hold every match once and in order."""
     results = laid_end_to_end(snapshot_of(history, query), query, size=size)
     assert repr(results) == repr(whole(apply_history(history), query))

@@ -1,4 +1,4 @@
-"""Pages as bytes: the JSON of their bodies, whichever way it is made and whoever writes it."""
+"""Pages as bytes: the JSON of their bodies, from columns or from dicts, by every writer."""
 
 import json
 from typing import Any
@@ -12,7 +12,7 @@ from bucketquery.answers import columnar_json
 from support.helpers import JOB, WRITERS, bucket, respelled, write_by
 from support.strategies import History, histories
 
-#: Doubles that are spelled in several ways are more likely than by chance.
+#: Doubles that have several spellings are more likely than by chance.
 SCORES = st.one_of(st.sampled_from([0.0, 1e-5, 1e-7, 1e16, 1e22, 5e-324]), st.floats(0, 1e300))
 FIELDS = st.fixed_dictionaries(
     {},
@@ -27,7 +27,7 @@ FIELDS = st.fixed_dictionaries(
 
 
 def written_in_every_way(page: Any) -> None:
-    """Assert that a page is the JSON of its body, made straight from the columns or not, by every writer."""
+    """Assert that a page is the JSON of its body, made from the columns or from dicts, by every writer."""
     texts = set()
     for writer in WRITERS:
         with pytest.MonkeyPatch.context() as patch:
@@ -46,7 +46,7 @@ def written_in_every_way(page: Any) -> None:
 def test_plain_buckets_are_the_same_json_either_way(
     given_fields: list[dict[str, Any]], of_all: dict[str, Any], desc: bool, late: int
 ) -> None:
-    """Straight from the columns and by way of dicts, whatever is missing and whatever is the same in all of them."""
+    """Columns and dicts give the same JSON, with any fields missing and any values equal in all rows."""
     documents = [bucket(row, **fields) | of_all for row, fields in enumerate(given_fields)]
     index = ResultsIndex()
     index.put_job(JOB)
@@ -58,7 +58,7 @@ def test_plain_buckets_are_the_same_json_either_way(
 
 @given(histories())
 def test_pages_of_all_kinds_are_the_json_of_their_bodies(history: History) -> None:
-    """Whatever is stored and however it was written, nested or not, with records or without."""
+    """Pages of every kind are the JSON of their bodies after any history, with records and without."""
     index = ResultsIndex()
     for batch in history:
         index.upsert(batch)

@@ -1,4 +1,4 @@
-"""One question, put to the index and written as requests of every kind, has one answer."""
+"""A query and every request that asks the same have the same answer."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -18,7 +18,7 @@ JOBS = st.sampled_from(NAMES)
 
 
 def stored() -> ResultsIndex:
-    """Thirty hours of two jobs: buckets of which some are interim, records and influencers in every third."""
+    """Thirty hours of two jobs: buckets, some of them interim, with records and influencers in every third."""
     index = ResultsIndex(clock=lambda: 0)
     for job in NAMES:
         for hour, document in enumerate(hours(30).values()):
@@ -38,7 +38,7 @@ def stored() -> ResultsIndex:
 INDEX = stored()
 FIRST = hours(1)["h0"]["timestamp"]
 HOURS = st.integers(-2, 32).map(lambda hour: FIRST + hour * HOUR_S * 1_000)
-# No instant of four digits: in a URL those would be a year.
+# No instant of four digits, because a URL reads those as a year.
 INSTANTS = HOURS | st.sampled_from([-1, 0, 2**63, -(2**70)])
 BOUNDS = INSTANTS | INSTANTS.map(str) | st.sampled_from(["2020", "2020-01-01T07:30Z||/H", "2020-01-02||-1H", "-1"])
 FIELDS = st.sampled_from(["timestamp", "@timestamp", "job_id", "is_interim", "bucket_span", "probability"])
@@ -62,19 +62,19 @@ LOOKUP = {
 }
 
 
-def questions(kind: str) -> st.SearchStrategy[dict[str, Any]]:
-    """Parameters of a question about one kind, none of them needed, by the API's names."""
+def parameters_of(kind: str) -> st.SearchStrategy[dict[str, Any]]:
+    """Parameters of a query for one kind, all optional, by the API's names."""
     fields = COMMON | {SCORES[kind]: SCORE} | ({"expand": st.booleans()} if kind == "buckets" else {})
     return st.fixed_dictionaries({}, optional=fields)
 
 
 def text(value: Any) -> str:
-    """A value as it stands in a query."""
+    """A value as text in a query string."""
     return value if isinstance(value, str) else json.dumps(value)
 
 
 def put(job: str, kind: str, asked: Mapping[str, Any]) -> Iterator[tuple[str, Reply]]:
-    """The replies to a question in each of the ways in which it can be written."""
+    """The replies to a query in each of the ways to write it."""
     path = f"/_ml/anomaly_detectors/{quote(job, safe='')}/results/{kind}"
     query = {name: text(value) for name, value in asked.items()}
     yield "query in the path", handle(INDEX, "GET", f"{path}?{urlencode(query)}")
@@ -90,7 +90,7 @@ def put(job: str, kind: str, asked: Mapping[str, Any]) -> Iterator[tuple[str, Re
 
 
 def assert_same(job: str, kind: str, asked: Mapping[str, Any]) -> None:
-    """Assert that each way of asking brings the body that the index itself gives."""
+    """Assert that each way of asking gives the body of the index itself."""
     keywords = {"from_" if name == "from" else name: value for name, value in asked.items()}
     try:
         page = getattr(INDEX, f"get_{kind}")(job_id=job, **keywords)
@@ -103,13 +103,13 @@ def assert_same(job: str, kind: str, asked: Mapping[str, Any]) -> None:
         assert (reply.status, json.dumps(reply.body)) == (200, expected), about
 
 
-@given(JOBS, st.one_of([st.tuples(st.just(kind), questions(kind)) for kind in KINDS]))
-def test_question_has_one_answer(job: str, question: tuple[str, dict[str, Any]]) -> None:
-    """Queries and bodies of all kinds bring what the Python call brings."""
-    assert_same(job, *question)
+@given(JOBS, st.one_of([st.tuples(st.just(kind), parameters_of(kind)) for kind in KINDS]))
+def test_a_query_has_one_answer(job: str, query: tuple[str, dict[str, Any]]) -> None:
+    """URLs and bodies of all kinds give the answer of the Python call."""
+    assert_same(job, *query)
 
 
 @given(JOBS, st.fixed_dictionaries({}, optional=LOOKUP))
-def test_lookup_has_one_answer(job: str, asked: dict[str, Any]) -> None:
-    """So it is with one bucket, found or not."""
+def test_a_lookup_has_one_answer(job: str, asked: dict[str, Any]) -> None:
+    """So does a lookup, with a match or without."""
     assert_same(job, "buckets", asked)

@@ -1,8 +1,8 @@
-"""Whatever shortcuts a search takes, it finds the same results and as many, on tables too large for other judges, too.
+"""Shortcuts of a search change no result and no count, also on tables too large for the other judges.
 
 Histories are made of arrays: in order, late, replaced, rescored, interim and then final. Between the writes the newest
-state and older ones are asked, without any shortcut and then with all, with each alone, and with all but each.
-BUCKETQUERY_SEED ("0" unless told) names the histories.
+state and older ones are asked: without any shortcut, then with all, with each alone, and with all but each.
+BUCKETQUERY_SEED (default "0") names the histories.
 """
 
 import math
@@ -19,7 +19,7 @@ import pytest
 from bucketquery import Kind, ResultsIndex, Snapshot
 from bucketquery.value_index.value_index import ValueIndex
 from support.shortcuts import OF_ONE, force, take_only
-from support.strategies import HELD, KEPT, KINDS, QUERIES, SCORES, Query, kind_of
+from support.strategies import FIELDS, KINDS, QUERIES, SCORES, SORT_FIELDS, Query, kind_of
 
 SEED = os.environ.get("BUCKETQUERY_SEED", "0")
 JOB = "web"
@@ -38,7 +38,7 @@ Steps = npt.NDArray[np.int64]
 
 
 def test_no_shortcut_changes_an_answer(monkeypatch: pytest.MonkeyPatch) -> None:
-    """On small tables, shortcuts are taken wherever possible, and value indexes are carried from state to state."""
+    """So it is on small tables, where every possible shortcut is taken and value indexes go from state to state."""
     seen: Counter[str] = Counter()
     for name in ("with_later", "corrected"):
         count_calls(monkeypatch, ValueIndex, name, seen)
@@ -46,36 +46,36 @@ def test_no_shortcut_changes_an_answer(monkeypatch: pytest.MonkeyPatch) -> None:
         history = History(f"{SEED} {number}", KINDS[number % 3], rows=400)
         with pytest.MonkeyPatch.context() as patch:
             force(patch, history.rng)
-            seen += compared(history, patch, writes=6, questions=6, sets=SETS)
-    # Each alone is noticed by the way that the page was found.
+            seen += compared(history, patch, writes=6, queries=6, sets=SETS)
+    # A shortcut alone shows in the plan of its page.
     wanted = dict.fromkeys((*OF_ONE, "with_later", "corrected", "cases"), 20)
     assert {name: seen[name] for name in wanted if seen[name] < wanted[name]} == {}
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_no_shortcut_changes_an_answer_of_a_hundred_thousand(kind: Kind) -> None:
-    """Nor does any on a table that is large enough for all of them as they are."""
+    """Nor does any on a table that is large enough for all shortcuts as users have them."""
     history = History(f"{SEED} {kind}", kind, rows=100_000)
     with pytest.MonkeyPatch.context() as patch:
-        assert compared(history, patch, writes=2, questions=4, sets=SETS[:1])["cases"] > 0
+        assert compared(history, patch, writes=2, queries=4, sets=SETS[:1])["cases"] > 0
 
 
 @pytest.mark.thorough
 @pytest.mark.parametrize("part", range(10))
 def test_no_shortcut_changes_an_answer_of_up_to_a_million(part: int) -> None:
-    """Nor does any on larger tables, among them clustered scores and independent ones, missing ones and ties."""
+    """Nor does any on larger tables, with clustered and independent scores, missing ones and ties."""
     seen: Counter[str] = Counter()
     number = 0
     while seen["cases"] < 100:
         history = History(f"{SEED} large {part} {number}", KINDS[(part + number) % 3], rows=0)
         history.rows = int(10 ** history.rng.uniform(5, 6))
         with pytest.MonkeyPatch.context() as patch:
-            seen += compared(history, patch, writes=4, questions=5, sets=SETS)
+            seen += compared(history, patch, writes=4, queries=5, sets=SETS)
         number += 1
 
 
-def test_what_every_third_row_misses_is_led_by_value() -> None:
-    """Whatever rows a value index takes for a sample, they may all be ones that miss the value that it is made of."""
+def test_a_value_that_every_third_row_misses_is_found() -> None:
+    """A value index must be right even if all rows of its sample miss the value."""
     rows = 3 * 16_384
     third = np.arange(rows) % 3
     scores = np.ma.array(np.arange(rows) % 97.0, mask=third == 0)
@@ -87,17 +87,17 @@ def test_what_every_third_row_misses_is_led_by_value() -> None:
 
 
 def compared(
-    history: "History", patch: pytest.MonkeyPatch, *, writes: int, questions: int, sets: Sequence[frozenset[str]]
+    history: "History", patch: pytest.MonkeyPatch, *, writes: int, queries: int, sets: Sequence[frozenset[str]]
 ) -> Counter[str]:
-    """Ask a history in all its states; how many questions were asked, and how many pages each shortcut alone found."""
+    """Ask a history in all its states; counts the queries, and the pages that each shortcut alone found."""
     seen: Counter[str] = Counter()
     for snapshot in history.states(writes):
-        for _ in range(questions):
-            query = history.question()
+        for _ in range(queries):
+            query = history.query()
             take_only(patch, ())
             expected, plainly = answer(snapshot, query)
             seen["cases"] += 1
-            # In an order of chance, since what one finds is kept for the next.
+            # In random order, because a page that one search caches is there for the next.
             for shortcuts in history.rng.sample(sets, len(sets)):
                 take_only(patch, shortcuts)
                 found, how = answer(snapshot, query)
@@ -111,13 +111,13 @@ def compared(
 
 
 def answer(snapshot: Snapshot, query: Query) -> tuple[tuple[int, list[tuple[Any, ...]]], dict[str, Any]]:
-    """Count and keys of a page, and how it was found."""
+    """Count and keys of a page, and its plan."""
     page = snapshot.search(query)
     return (page.count, list(page.keys())), dict(page.explain())
 
 
 def is_kept(snapshot: Snapshot, query: Query) -> bool:
-    """Whether first rows are kept with the view that the query is asked of, for whoever asks again."""
+    """Whether the view that the query reads has cached first rows for the next query."""
     job = snapshot._catalog.get(JOB)
     assert job is not None
     table = job.tables[kind_of(query)]
@@ -125,7 +125,7 @@ def is_kept(snapshot: Snapshot, query: Query) -> bool:
 
 
 def count_calls(patch: pytest.MonkeyPatch, owner: type, name: str, seen: Counter[str]) -> None:
-    """Count the calls of a method that come to something."""
+    """Count the calls of a method that do not return None."""
     method: Callable[..., Any] = getattr(owner, name)
 
     def counted(*arguments: Any) -> Any:
@@ -137,15 +137,15 @@ def count_calls(patch: pytest.MonkeyPatch, owner: type, name: str, seen: Counter
 
 
 class History:
-    """Writes of one job and kind, and questions on what they leave.
+    """Writes of one job and kind, and queries on the stored results.
 
-    A result is known by its step: with the others of its group it has an instant and a span, and entities of its own.
-    Its values follow from the step and a version, but for the score, which each write draws anew.
+    The step of a result decides its identity: its group has one timestamp, and each result its own span or entity.
+    Step and version decide its values, except the score, which each write draws anew.
 
     Args:
-        seed: of everything.
-        kind: of the results.
-        rows: how many at first, at most.
+        seed: the seed of all draws.
+        kind: the kind of the results.
+        rows: the most results of the first write.
     """
 
     def __init__(self, seed: str, kind: Kind, rows: int) -> None:
@@ -156,48 +156,48 @@ class History:
         self.numpy = np.random.default_rng(self.rng.getrandbits(64))
         self.index = ResultsIndex(keep_documents=self.rng.random() < 0.5)
         self.stop = 0
-        #: How many results share an instant.
+        #: How many results share a timestamp.
         self.group = self.rng.choice((1, 1, 2) if kind == "bucket" else (1, 3))
         self.shape = self.rng.choice(SHAPES)
         self.missing = self.rng.choice((0.0, 0.0, 0.05, 0.95))
         self.interim = self.rng.choice((0.0, 0.0, 0.02, 0.3))
         self.asked: list[float] = []
-        self.names = [name for name, holds in KEPT[kind].items() if holds is not str]
+        self.names = [name for name, holds in FIELDS[kind].items() if holds is not str]
 
     def states(self, writes: int) -> Iterator[Snapshot]:
-        """The newest state after each write, and an older one beside it."""
-        kept: list[Snapshot] = []
+        """The newest state after each write, and an older one."""
+        older: list[Snapshot] = []
         self.append(max(1, self.rng.randint(self.rows // 2, self.rows)))
         for _ in range(writes):
             yield self.index.snapshot()
-            if kept:
-                yield self.rng.choice(kept)
-            kept.append(self.index.snapshot())
+            if older:
+                yield self.rng.choice(older)
+            older.append(self.index.snapshot())
             for _ in range(self.rng.choice((1, 1, 2))):
                 rows = max(1, int(self.stop * self.rng.choice((0.0, 0.0002, 0.01, 0.01, 0.1, 0.3))))
                 self.rng.choice(
                     (self.append, self.append, self.late, self.replace, self.rescore, self.rescore, self.live)
                 )(rows)
         yield self.index.snapshot()
-        yield self.rng.choice(kept)
+        yield self.rng.choice(older)
 
-    # Writes
+    # ---- writes
 
     def append(self, rows: int) -> None:
-        """Results behind all others."""
+        """Write results behind all others."""
         self.write(np.arange(self.stop, self.stop + rows))
         self.stop += rows
 
     def late(self, rows: int) -> None:
-        """Results between others."""
+        """Write results between others."""
         self.write(self.some(rows), offset=STEP // 2)
 
     def replace(self, rows: int) -> None:
-        """Other values for some results, of which interim ones become final."""
+        """Write other values for some results; interim ones become final."""
         self.write(self.some(rows), version=self.rng.randint(1, 9))
 
     def rescore(self, rows: int) -> None:
-        """Other scores and nothing else."""
+        """Write other scores and nothing else."""
         steps = self.some(rows)
         if self.kind != "bucket":
             self.write(steps)
@@ -206,7 +206,7 @@ class History:
         self.index.renormalize(JOB, {**self.identity(steps), "anomaly_score": scores})
 
     def live(self, rows: int) -> None:
-        """Interim, interim, final, and the next ones interim."""
+        """Write results as interim, interim, final, and then the next ones as interim."""
         rows = min(rows, 50)
         steps = np.arange(self.stop, self.stop + rows)
         for interim in (1.0, 1.0, 0.0):
@@ -215,7 +215,7 @@ class History:
         self.stop += 2 * rows
 
     def some(self, rows: int) -> Steps:
-        """Steps that were written, scattered or beside each other."""
+        """Steps that were written, scattered or in a run."""
         rows = min(rows, self.stop)
         if self.rng.random() < 0.3:
             return np.arange(rows) + self.rng.randint(0, self.stop - rows)
@@ -237,7 +237,7 @@ class History:
         self.index.upsert_columns(columns, job_id=JOB, kind=self.kind)
 
     def identity(self, steps: Steps, offset: int = 0) -> dict[str, Any]:
-        """What results are known by."""
+        """The columns that identify results."""
         group, place = np.divmod(steps, self.group)
         columns: dict[str, Any] = {"timestamp": group * STEP + offset, "bucket_span": np.full(len(steps), SPAN_S)}
         if self.kind == "bucket":
@@ -252,20 +252,20 @@ class History:
         return columns
 
     def scores(self, rows: int) -> Doubles:
-        """Scores of the history's shape, or now and then of another; some of them are missing."""
+        """Scores of the history's shape, or sometimes of another; some of them are missing."""
         scores = (self.shape if self.rng.random() < 0.8 else self.rng.choice(SHAPES))(self.numpy, rows)
         self.asked = self.numpy.choice(scores, 5).tolist()
         missing = self.missing if self.rng.random() < 0.8 else 0.0
         return np.ma.array(scores, mask=self.numpy.random(rows) < missing)
 
-    # Questions
+    # ---- queries
 
-    def question(self) -> Query:
-        """A question, as a rule by value."""
+    def query(self) -> Query:
+        """A query, mostly by value."""
         rng = self.rng
         first, stop = sorted(rng.randint(-5, self.stop // self.group + 5) for _ in range(2))
         score = SCORES[self.kind]
-        sort = rng.choice((score, score, "timestamp", *self.names, *HELD[self.kind]))
+        sort = rng.choice((score, score, "timestamp", *self.names, *SORT_FIELDS[self.kind]))
         asked: dict[str, Any] = {
             "jobs": JOB,
             "start": None if rng.random() < 0.5 else first * STEP + rng.choice((0, 1)),
@@ -284,19 +284,19 @@ class History:
 
 
 def hashed(steps: Steps, salt: int) -> Steps:
-    """A number below 2**31 for each step, without order."""
+    """A number below 2**31 for each step, in no order."""
     mixed = (steps + 1_000_003 * salt).astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
     return (mixed >> np.uint64(33)).astype(np.int64)
 
 
 def severe(rng: np.random.Generator, rows: int) -> Doubles:
-    """As they are in life: independent, most of them nought, few high."""
+    """Scores as real jobs have them: independent, most of them 0, few high."""
     scores: Doubles = np.interp(rng.random(rows), (0, 0.7, 0.9, 0.99, 0.999, 1), (0, 0, 1, 25, 75, 100))
     return scores
 
 
 def clustered(rng: np.random.Generator, rows: int) -> Doubles:
-    """High ones beside high ones, in few places."""
+    """Scores that are high in a few runs."""
     scores = severe(rng, rows)
     places = rng.choice(rows, max(1, rows // 1_000))
     for place in places.tolist()[:50]:
@@ -305,23 +305,23 @@ def clustered(rng: np.random.Generator, rows: int) -> Doubles:
 
 
 def wandering(rng: np.random.Generator, rows: int) -> Doubles:
-    """Each near the one before."""
+    """Scores each near the one before."""
     scores: Doubles = np.abs(rng.normal(0, 3, rows).cumsum()) % 100
     return scores
 
 
 def even(rng: np.random.Generator, rows: int) -> Doubles:
-    """Any as likely as any other."""
+    """Scores spread evenly from 0 to 100."""
     return rng.random(rows) * 100
 
 
 def stepped(rng: np.random.Generator, rows: int) -> Doubles:
-    """A few values, each of very many."""
+    """Scores of five values."""
     return rng.choice(np.array((0.0, 25.0, 50.0, 75.0, 100.0)), rows)
 
 
 def tied(rng: np.random.Generator, rows: int) -> Doubles:
-    """One value of more than half of all, the greatest or the least."""
+    """Scores of 0 and 100 only; one of them has more than half of the rows."""
     return np.where(rng.random(rows) < rng.choice((0.1, 0.6, 0.9)), 0.0, 100.0)
 
 

@@ -1,4 +1,4 @@
-"""The judge in SQL, judged by hand: small histories, and the answers that the rules give to them."""
+"""The SQL judge, tested by hand: small histories, and the answers that the rules give."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ AT = {"job_id": "web", "timestamp": 0, "bucket_span": 300}
 
 
 def bucket(**fields: Any) -> Document:
-    """A bucket that shows records, unless it is told to have no influencers."""
+    """A bucket that shows records, unless it is given no influencers."""
     return {"result_type": "bucket", **AT, "bucket_influencers": [{}], **fields}
 
 
@@ -28,12 +28,12 @@ def influencer(**fields: Any) -> Document:
 
 
 def answer(*documents: Document, query: Query) -> dict[str, Any]:
-    """What SQLite answers once the documents are written, each as a batch of its own."""
+    """The answer of SQLite after the documents, each written as its own batch."""
     with SqlResults([document] for document in documents) as results:
         return results.answer(query)
 
 
-# Order: two results that differ in one value, the first of them first when ascending.
+# ---- order: pairs of records; the first comes first in ascending order
 
 EARLIER_RECORDS: dict[str, tuple[Document, Document]] = {
     "the sort field": (
@@ -77,7 +77,7 @@ MISSING: dict[str, Document] = {
 
 @pytest.mark.parametrize("name", EARLIER_RECORDS)
 def test_records_are_ordered_key_by_key(name: str) -> None:
-    """What leads decides, and what is equal is left to the next key; descending is the very reverse."""
+    """The first key that differs decides; the descending order is the exact reverse."""
     earlier, later = (record(**fields) for fields in EARLIER_RECORDS[name])
     for desc in (False, True):
         found = answer(later, earlier, query=RecordQuery(jobs="web", sort="probability", desc=desc))["records"]
@@ -88,7 +88,7 @@ def test_records_are_ordered_key_by_key(name: str) -> None:
 
 @pytest.mark.parametrize("name", MISSING)
 def test_a_missing_value_is_last_both_ways(name: str) -> None:
-    """Whatever leads the order, a record without it comes after one that has it."""
+    """A record without the sort field comes after one that has it."""
     has, has_not = record(bucket_span=900, **MISSING[name]), record(bucket_span=1)
     for desc in (False, True):
         found = answer(has_not, has, query=RecordQuery(jobs="web", sort=name, desc=desc))["records"]
@@ -96,7 +96,7 @@ def test_a_missing_value_is_last_both_ways(name: str) -> None:
 
 
 def test_influencers_are_ordered_by_time_span_name_and_value() -> None:
-    """The sort field leads, the identity breaks ties, all in the direction asked for and the missing last."""
+    """The sort field leads and the identity breaks ties, in one direction; missing values are last."""
     ascending = [
         influencer(influencer_score=1, timestamp=9),
         influencer(influencer_score=2, timestamp=1, bucket_span=900),
@@ -116,7 +116,7 @@ def test_influencers_are_ordered_by_time_span_name_and_value() -> None:
 
 
 def test_an_identity_is_exact() -> None:
-    """An absent detector is the first one; an absent value is no empty one; each other part makes another record."""
+    """A missing detector is detector 0, a missing value is not empty text, and each part makes another record."""
     first = record(record_score=1.0)
     others = [
         record(detector_index=1),
@@ -136,7 +136,7 @@ def test_an_identity_is_exact() -> None:
 
 
 def test_conditions_are_those_of_the_rules() -> None:
-    """The window is half open, the threshold inclusive and not met by what is missing, interim left out if asked."""
+    """The window is half open, the threshold inclusive; a missing score meets none; interim is left out if asked."""
     records = [record(timestamp=time, record_score=time, is_interim=time == 2) for time in range(4)] + [
         record(timestamp=9)
     ]
@@ -153,11 +153,11 @@ def test_conditions_are_those_of_the_rules() -> None:
         assert found["count"] == len(times)
 
 
-# Shape
+# ---- shape
 
 
 def test_a_record_is_shown_whole() -> None:
-    """Documented keys in the API's order, then the data fields', then what nobody documented, null included."""
+    """Documented keys come in the API's order, then data fields, then undocumented keys, null included."""
     stored = record(
         zebra=None,
         host="stored",
@@ -213,7 +213,7 @@ def test_a_record_is_shown_whole() -> None:
 
 
 def test_an_influencer_is_shown_whole() -> None:
-    """Its data field stands behind its value, unless the name is empty or reserved; unknown keys stand at the end."""
+    """The data field comes after its value, unless its name is empty or reserved; unknown keys come last."""
     stored = influencer(
         influencer_score=5, influencer_field_name="host.name", influencer_field_value="a", more={"x": 1}
     )
@@ -231,7 +231,7 @@ def test_an_influencer_is_shown_whole() -> None:
     assert list(nameless[0]) == [*who, "influencer_field_value", *scores, *body]
 
 
-# expand
+# ---- expand
 
 
 def shown(found: dict[str, Any]) -> list[list[int]]:
@@ -240,7 +240,7 @@ def shown(found: dict[str, Any]) -> list[list[int]]:
 
 
 def test_a_bucket_with_influencers_shows_the_records_of_its_instant() -> None:
-    """The span is not compared; other jobs, other instants, and buckets without influencers have no part in it."""
+    """The span is not compared; other jobs, other instants and buckets without influencers are left out."""
     records = [
         record(detector_index=1, bucket_span=900),
         record(detector_index=2),
@@ -256,7 +256,7 @@ def test_a_bucket_with_influencers_shows_the_records_of_its_instant() -> None:
 
 
 def test_the_records_of_a_bucket_ascend() -> None:
-    """The least probable come first and the missing last, whatever the order of the buckets is."""
+    """The least probable records come first and those without a probability last, in any order of buckets."""
     records = [
         record(detector_index=6),
         record(detector_index=5, probability=0.5, record_score=1, function="b"),
@@ -272,7 +272,7 @@ def test_the_records_of_a_bucket_ascend() -> None:
 
 
 def test_a_lookup_drops_interim_records_but_not_its_bucket() -> None:
-    """exclude_interim has no say in which bucket is found, and has one in the records that it shows."""
+    """exclude_interim does not change the bucket that a lookup finds, only the records that it shows."""
     documents = [bucket(is_interim=True), record(is_interim=True), record(detector_index=1), bucket(timestamp=1)]
     query = BucketQuery(jobs="web", timestamp=0, expand=True)
     assert shown(answer(*documents, query=query)) == [[0, 1]]
@@ -283,8 +283,8 @@ def test_a_lookup_drops_interim_records_but_not_its_bucket() -> None:
         answer(*documents, query=query.replace(timestamp=2))
 
 
-def test_a_bucket_and_a_page_show_so_many_records_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is beyond the first in order is left out of a bucket; one record too many on a page is an error."""
+def test_a_bucket_and_a_page_show_a_limited_number_of_records(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A bucket leaves out records beyond its limit; a page with one record too many is an error."""
     assert (sql.RECORDS_OF_A_BUCKET, sql.RECORDS_OF_A_PAGE) == (10_000, 100_000)
     monkeypatch.setattr(sql, "RECORDS_OF_A_BUCKET", 10)
     monkeypatch.setattr(sql, "RECORDS_OF_A_PAGE", 100)
@@ -298,7 +298,7 @@ def test_a_bucket_and_a_page_show_so_many_records_and_no_more(monkeypatch: pytes
 
 
 def test_every_state_has_its_own_records() -> None:
-    """Older states know nothing of what was written later, in buckets neither."""
+    """An older state shows no later record, also not inside its buckets."""
     batches = [[bucket()], [record(record_score=1.0)], [record(record_score=2.0), influencer()]]
     with SqlResults(batches) as results:
         for state, scores in enumerate(([], [], [1.0], [2.0])):

@@ -1,4 +1,4 @@
-"""Every write the index has, in any order, with snapshots and questions between: a rule machine against a dict."""
+"""Every write of the index, in any order, with snapshots and queries between: a rule machine against a dict."""
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -34,7 +34,7 @@ from support.strategies import (
     State,
     apply_batch,
     as_columns,
-    block_counts,
+    commit_counts,
     identity,
     kind_of,
     respelled,
@@ -44,7 +44,7 @@ from support.strategies import (
 )
 
 STEP = 300_000
-#: The jobs and where their time begins: in our days, at the first instant of all, near the last.
+#: The jobs and their first timestamps: in 2026, at the first instant, and near the last.
 STARTS = {"web": 1_767_225_600_000, "db": FIRST_INSTANT, "données": 253_402_300_800_000 - 10**6 * STEP}
 SPANS = (300, 3_600, INT64_MAX)
 SCORES = (None, 0.0, -0.0, 3.0, 29.9999996735, 75, 75.0, 100.0)
@@ -56,7 +56,7 @@ INFLUENCERS: tuple[list[Document] | None, ...] = (
     [{"influencer_field_name": "bucket_time", "anomaly_score": 75.0, "is_interim": True}],
     [{"probability": 1e-308}, {"influencer_field_name": "host", "raw_anomaly_score": 3}],
 )
-#: What only a record has; the parts of its identity are few, so that most of them are taken.
+#: The values of a record's own fields; identities have few values, so that most of them are taken.
 RECORD_VALUES: Mapping[str, Sequence[Any]] = {
     "probability": (None, 0.0, 5e-324, 1e-308, 1, 1.0),
     "multi_bucket_impact": (None, -5.0, 5),
@@ -83,12 +83,12 @@ INFLUENCER_VALUES: Mapping[str, Sequence[Any]] = {
     "influencer_field_name": (None, "", "host", "job_id"),
     "influencer_field_value": (None, "", "a", "A", "\U00010000"),
 }
-#: Nobody has documented these; what stands there comes back.
+#: Keys that are not documented; their values come back as they are.
 UNKNOWN_VALUES: Mapping[str, Sequence[Any]] = {
     "host": (None, ["own"], "own"),
     "extra": (None, 1, {"b": [True], "a": {}}),
 }
-#: What a batch may change in every document of a kind: one field, so that only some columns differ, or many.
+#: The fields that a batch may change in every document of a kind: one, so that few columns differ, or many.
 CHANGES: tuple[Mapping[Kind, Sequence[str]], ...] = (
     {"bucket": ("anomaly_score",), "record": ("record_score",), "influencer": ("influencer_score",)},
     {"bucket": ("event_count",), "record": ("probability",), "influencer": ("probability",)},
@@ -123,7 +123,7 @@ UNFIT: tuple[tuple[Kind, Document], ...] = (
 
 jobs = st.sampled_from(sorted(STARTS))
 seeds = st.integers(0, 2**32 - 1)
-#: How many rows a write has, as parts of what a head may hold: fewer, as many, more.
+#: The rows of a write as a part of the rows that a head may hold: fewer, as many, more.
 parts = st.sampled_from((0.0, 0.5, 1.0, 1.5, 3.0))
 doors = st.sampled_from(("documents", "documents", "kinds", "columns"))
 #: The kinds of a batch.
@@ -133,7 +133,7 @@ mixes = st.sampled_from((*((kind,) for kind in KINDS), KINDS, KINDS, KINDS))
 def document(
     rng: Random, job_id: str, timestamp: int, span: int, *, is_interim: bool, full: float, kinds: Sequence[Kind] = KINDS
 ) -> Document:
-    """A result of one of the kinds with values that collide; each optional field is there with the chance ``full``."""
+    """A result of one of the kinds, with values that collide; it has each optional field with chance ``full``."""
     kind = kinds[0] if len(kinds) == 1 else rng.choice(kinds)
     if kind == "bucket":
         optional: Document = {
@@ -155,13 +155,13 @@ def document(
 
 
 def in_time(names: Iterable[Name]) -> list[Name]:
-    """Names of what is stored, in time order and else in one that is the same every time."""
+    """Names of stored results in time order; ties are in a fixed order."""
     return sorted(names, key=lambda name: (name[1][:3], repr(name)))
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
-    """A snapshot, and what the dict answered when it was taken."""
+class Older:
+    """An older snapshot, and the answers of the dict when it was taken."""
 
     snapshot: Snapshot
     stored: State
@@ -171,16 +171,16 @@ class Kept:
 class IndexMachine(RuleBasedStateMachine):
     """A `ResultsIndex` beside a dict of documents by kind and identity.
 
-    A step is one write or some questions. After each, whatever the index can check of itself holds, and every snapshot
-    that was kept answers as it did.
+    A step is one write or some queries. After each, the index checks its own invariants, and every older snapshot
+    gives the answers that it gave when it was taken.
     """
 
-    #: How many rows a head holds, and a base for one more of them.
+    #: How many rows a head holds, and how many base rows allow it one more.
     head_rows: ClassVar[int]
     base_rows_per_head_row: ClassVar[int | None] = None
     most_rows: ClassVar[int] = 400
     keep_documents: ClassVar[bool] = True
-    #: How many examples it has at least; the first is the simplest history, in which nothing is written.
+    #: The fewest examples to run; the first is always the simplest history, which writes nothing.
     fewest: ClassVar[int] = 1
 
     def __init__(self) -> None:
@@ -192,24 +192,24 @@ class IndexMachine(RuleBasedStateMachine):
         self.stored: State = {}
         self.spans: dict[str, int | None] = {}
         self.sequence = 0
-        self.kept: list[Kept] = []
+        self.older: list[Older] = []
 
     def teardown(self) -> None:
-        """Let heads hold what they hold."""
+        """Undo the limits."""
         self.patch.undo()
 
-    # ---- what the rules are made of
+    # ---- parts of the rules
 
     def of_job(self, job_id: str, kinds: Sequence[Kind] = KINDS) -> Batch:
-        """What the dict holds of a job, in the order of first writes."""
+        """The dict's documents of a job, in the order of first writes."""
         return self.of_jobs((job_id,), kinds)
 
     def of_jobs(self, job_ids: Sequence[str], kinds: Sequence[Kind] = KINDS) -> Batch:
-        """What the dict holds of some jobs, in the order of first writes."""
+        """The dict's documents of some jobs, in the order of first writes."""
         return [stored for (kind, key), stored in self.stored.items() if key[0] in job_ids and kind in kinds]
 
     def size(self, part: float) -> int:
-        """How many rows a write has; fewer once the dict holds enough to be slow."""
+        """How many rows a write has; fewer once the dict holds ``most_rows`` documents."""
         rows = 1 + int(part * self.head_rows)
         return rows if len(self.stored) < self.most_rows else min(rows, 2)
 
@@ -219,8 +219,8 @@ class IndexMachine(RuleBasedStateMachine):
         return max(held) + STEP if held else STARTS[job_id]
 
     def expected(self, commit: Commit, batch: Batch) -> None:
-        """Hold a commit against what the dict makes of its batch, which is then applied."""
-        counts = block_counts(self.stored, batch, keep_documents=self.keep_documents)
+        """Compare a commit with the dict's counts for its batch, then apply the batch to the dict."""
+        counts = commit_counts(self.stored, batch, keep_documents=self.keep_documents)
         self.sequence += bool(counts.inserted or counts.replaced)
         assert commit == Commit(
             sequence=self.sequence,
@@ -236,7 +236,7 @@ class IndexMachine(RuleBasedStateMachine):
                 self.same_whole(job_id, kind)
 
     def write(self, batch: Batch, door: str = "documents", rng: Random | None = None) -> None:
-        """Write a batch through one door or another; but for the first, they take one kind at a time."""
+        """Write a batch through one of the doors; all but "documents" take one kind at a time."""
         if door == "documents":
             self.expected(self.index.upsert(batch), batch)
             return
@@ -251,32 +251,32 @@ class IndexMachine(RuleBasedStateMachine):
                 self.expected(self.index.upsert(untyped, kind=kind), of_kind)
 
     def answer(self, query: Query) -> str:
-        """What the dict answers."""
+        """The answer of the dict."""
         if not self.knows(query):
             return "UnknownJob"
         return outcome(lambda: evaluate(self.of_jobs(query.jobs, self.heeded(query)), query))
 
     def knows(self, query: Query) -> bool:
-        """Whether all jobs of a query are known."""
+        """Whether the dict knows all jobs of a query."""
         return self.spans.keys() >= set(query.jobs)
 
     def heeded(self, query: Query) -> Sequence[Kind]:
-        """The kinds that have a say in an answer."""
+        """The kinds that decide an answer."""
         return KINDS if isinstance(query, BucketQuery) and query.expand else (kind_of(query),)
 
-    def asked(self, source: ResultsIndex | Snapshot, query: Query, stored: State) -> str:  # noqa: ARG002 - of a host
-        """What the index answers."""
+    def asked(self, source: ResultsIndex | Snapshot, query: Query, stored: State) -> str:  # noqa: ARG002 - for machines without documents
+        """The answer of the index."""
         return outcome(lambda: source.search(query).to_dict())
 
     def same_whole(self, job_id: str, *kinds: Kind) -> None:
-        """All of a job comes back, in both views."""
+        """Assert that all results of a job come back, with interim ones and without."""
         for kind in kinds or KINDS:
             for exclude_interim in (False, True):
                 query = QUERIES[kind](jobs=job_id, size=10**6, exclude_interim=exclude_interim)
                 assert self.asked(self.index, query, self.stored) == self.answer(query)
 
     def queries(self, seed: int, number: int) -> list[Query]:
-        """Questions on the edges of what is stored."""
+        """Queries on the edges of the stored results."""
         rng = Random(seed)
         domain = Domain(
             jobs=sorted(STARTS),
@@ -292,7 +292,7 @@ class IndexMachine(RuleBasedStateMachine):
 
     @rule(job_id=jobs, part=parts, door=doors, seed=seeds, full=st.sampled_from((0.0, 0.5, 1.0)), kinds=mixes)
     def append(self, job_id: str, part: float, door: str, *, seed: int, full: float, kinds: Sequence[Kind]) -> None:
-        """Final results behind all others, now and then several spans of one time."""
+        """Write final results behind all others, sometimes several spans of one time."""
         rng = Random(seed)
         timestamp, span = self.first_free(job_id), 0
         batch = []
@@ -305,7 +305,7 @@ class IndexMachine(RuleBasedStateMachine):
 
     @rule(job_id=jobs, part=parts, door=doors, seed=seeds, interim=st.sampled_from((0.0, 0.5)), kinds=mixes)
     def late(self, job_id: str, part: float, door: str, *, seed: int, interim: float, kinds: Sequence[Kind]) -> None:
-        """Results among the others: new ones between, other spans beside, others of the same identity."""
+        """Write results between the others: new ones, other spans, the same identities."""
         rng = Random(seed)
         places = max(1, (self.first_free(job_id) - STARTS[job_id]) // STEP)
         batch = []
@@ -317,7 +317,7 @@ class IndexMachine(RuleBasedStateMachine):
 
     @rule(part=parts, door=doors, seed=seeds)
     def several_jobs(self, part: float, door: str, seed: int) -> None:
-        """Results of all jobs and kinds in one batch, one of them twice, and a result of another type."""
+        """Write all jobs and kinds in one batch, one result twice, and a result of another type."""
         rng = Random(seed)
         batch = []
         for _ in range(self.size(part)):
@@ -333,7 +333,7 @@ class IndexMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.stored)
     @rule(part=parts, seed=seeds)
     def same_again(self, part: float, seed: int) -> None:
-        """Results that are stored already, spelled another way: nothing changes and nothing is published."""
+        """Write stored results in another spelling: nothing changes and nothing is published."""
         rng = Random(seed)
         chosen = rng.sample(in_time(self.stored), min(self.size(part), len(self.stored)))
         batch = [self.stored[name] for name in chosen]
@@ -346,7 +346,7 @@ class IndexMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.stored)
     @rule(part=parts, door=doors, seed=seeds, names=st.sampled_from(CHANGES), drop=st.booleans())
     def rescore(self, part: float, door: str, seed: int, names: Mapping[Kind, Sequence[str]], drop: bool) -> None:
-        """Other values for some results; final ones become interim and the other way round now and then."""
+        """Write other values for some results; sometimes a final one becomes interim, or the other way round."""
         rng = Random(seed)
         batch = []
         for name in rng.sample(in_time(self.stored), min(self.size(part), len(self.stored))):
@@ -368,7 +368,7 @@ class IndexMachine(RuleBasedStateMachine):
         drop: bool,
         kinds: Sequence[Kind],
     ) -> None:
-        """Other values for nearly all final results of a job, and some new ones behind them."""
+        """Write other values for nearly all final results of a job, and some new results behind them."""
         rng = Random(seed)
         batch = [
             self.changed(rng, stored, names, drop)
@@ -383,7 +383,7 @@ class IndexMachine(RuleBasedStateMachine):
         self.write(batch, door, rng)
 
     def changed(self, rng: Random, stored: Document, names: Mapping[Kind, Sequence[str]], drop: bool) -> Document:
-        """A document with other values in some fields, or without them."""
+        """A document with other values in some fields, or without these fields."""
         kind = stored["result_type"]
         other = document(
             rng,
@@ -394,12 +394,12 @@ class IndexMachine(RuleBasedStateMachine):
             full=1.0,
             kinds=(kind,),
         )
-        kept = without(stored, *names[kind])
-        return kept if drop else {**kept, **{name: other[name] for name in names[kind]}}
+        rest = without(stored, *names[kind])
+        return rest if drop else {**rest, **{name: other[name] for name in names[kind]}}
 
     @rule(job_id=jobs, part=parts, seed=seeds, stray=st.sampled_from((False, False, False, True)))
     def renormalize(self, job_id: str, part: float, *, seed: int, stray: bool) -> None:
-        """Other scores for some buckets, one of them twice, now and then one that nobody has stored."""
+        """Renormalize some buckets, one of them twice; if ``stray``, also one that is not stored."""
         rng = Random(seed)
         held = sorted(
             self.of_job(job_id, ("bucket",)), key=lambda stored: (timestamp_ms(stored), stored["bucket_span"])
@@ -437,7 +437,7 @@ class IndexMachine(RuleBasedStateMachine):
 
     @rule(job_id=jobs, rounds=st.integers(1, 3), seed=seeds)
     def live(self, job_id: str, rounds: int, seed: int) -> None:
-        """Interim, interim, final: the life of a job's newest bucket, its records and influencers."""
+        """Write a job's newest bucket, its records and influencer as interim, then as final."""
         rng = Random(seed)
         timestamp = self.first_free(job_id)
         for is_interim in [True] * rounds + [False]:
@@ -451,7 +451,7 @@ class IndexMachine(RuleBasedStateMachine):
 
     @rule(job_id=jobs, part=parts, door=doors, seed=seeds, among=st.booleans(), kinds=mixes)
     def interim(self, job_id: str, part: float, door: str, *, seed: int, among: bool, kinds: Sequence[Kind]) -> None:
-        """Interim results, up to so many that they compaction."""
+        """Write interim results, at most enough to compact."""
         rng = Random(seed)
         timestamp = STARTS[job_id] if among else self.first_free(job_id)
         self.write(
@@ -466,7 +466,7 @@ class IndexMachine(RuleBasedStateMachine):
     @precondition(lambda self: any(stored.get("is_interim") for stored in self.stored.values()))
     @rule(door=doors, seed=seeds, share=st.sampled_from((0.2, 1.0)))
     def finish(self, door: str, seed: int, share: float) -> None:
-        """Interim results become final, wherever they lie by now."""
+        """Write interim results as final, whether they are in the base or in the head."""
         rng = Random(seed)
         interim = [self.stored[name] for name in in_time(self.stored) if self.stored[name].get("is_interim")]
         batch = [{**stored, "is_interim": False} for stored in interim if rng.random() < share]
@@ -474,7 +474,7 @@ class IndexMachine(RuleBasedStateMachine):
 
     @rule(seed=seeds, part=parts, unfit=st.sampled_from(UNFIT), door=doors)
     def refused(self, seed: int, part: float, unfit: tuple[Kind, Document], door: str) -> None:
-        """A batch with one bad result changes nothing, of no kind."""
+        """A batch with one bad result changes nothing of any kind."""
         rng = Random(seed)
         kind, bad = unfit
         kinds = KINDS if door == "documents" else (kind,)
@@ -498,14 +498,14 @@ class IndexMachine(RuleBasedStateMachine):
 
     @rule(kind=st.sampled_from(("bucket_influencer", "model_plot", None)), number=st.integers(0, 2))
     def passed_over(self, kind: str | None, number: int) -> None:
-        """An empty batch, or one of other results, publishes nothing."""
+        """An empty batch, or one of other result types, publishes nothing."""
         before = self.index.snapshot()
         self.expected(self.index.upsert([{"result_type": kind}] * number), [{"result_type": kind}] * number)
         assert self.index.snapshot() is before
 
     @rule(job_id=jobs, bucket_span=st.sampled_from((None, 300, 3_600)))
     def put_job(self, job_id: str, bucket_span: int | None) -> None:
-        """A job is made known, or its span replaced; its results stay."""
+        """Put a job, or replace its span; its results stay."""
         self.sequence += job_id not in self.spans or self.spans[job_id] != bucket_span
         self.spans[job_id] = bucket_span
         assert self.index.put_job(job_id, bucket_span=bucket_span) == Commit(sequence=self.sequence)
@@ -513,7 +513,7 @@ class IndexMachine(RuleBasedStateMachine):
 
     @rule(job_id=jobs)
     def delete_job(self, job_id: str) -> None:
-        """A job goes with all its results, and may come again."""
+        """Delete a job with all its results; it may come back."""
         if job_id not in self.spans:
             with pytest.raises(UnknownJob):
                 self.index.delete_job(job_id)
@@ -525,32 +525,32 @@ class IndexMachine(RuleBasedStateMachine):
         assert self.index.delete_job(job_id) == Commit(sequence=self.sequence, deleted=deleted)
         self.same_whole(job_id)
 
-    # ---- questions
+    # ---- queries
 
     @rule(seed=seeds)
     def keep_snapshot(self, seed: int) -> None:
-        """A snapshot is kept, the oldest of many let go."""
+        """Take a snapshot; drop one of more than four."""
         queries = self.queries(seed, 3)
         queries += [QUERIES[kind](jobs=job_id, size=10**6) for job_id in STARTS for kind in KINDS]
         answers = [(query, self.answer(query)) for query in queries]
-        self.kept.append(Kept(self.index.snapshot(), self.stored, answers))
-        if len(self.kept) > 4:
-            del self.kept[Random(seed).randrange(len(self.kept))]
+        self.older.append(Older(self.index.snapshot(), self.stored, answers))
+        if len(self.older) > 4:
+            del self.older[Random(seed).randrange(len(self.older))]
 
     @rule(seed=seeds)
     def ask(self, seed: int) -> None:
-        """Pages and scans, on every edge of what is stored, are the dict's."""
+        """Pages and scans on the edges of the stored results are the dict's."""
         for query in self.queries(seed, 8):
             assert self.asked(self.index, query, self.stored) == self.answer(query), query
             if self.knows(query):
                 self.scan(query, whole(self.of_jobs(query.jobs, self.heeded(query)), query))
 
     def scan(self, query: Query, results: Batch) -> None:
-        """Every match in order, without a page."""
+        """Assert that a scan gives every match in order."""
         scanned = [found.to_dict() for found in self.index.scan(query)]
         assert repr(scanned) == repr(results), query
 
-    # ---- what always holds
+    # ---- invariants
 
     @invariant()
     def checks_itself(self) -> None:
@@ -559,7 +559,7 @@ class IndexMachine(RuleBasedStateMachine):
 
     @invariant()
     def sequence_is_counted(self) -> None:
-        """The sequence is the number of writes that changed something; jobs and rows are the dict's."""
+        """The sequence counts the writes that changed something; jobs and rows are the dict's."""
         assert self.index.sequence == self.sequence
         assert self.index.jobs() == tuple(sorted(self.spans))
         stats = self.index.stats()
@@ -576,22 +576,22 @@ class IndexMachine(RuleBasedStateMachine):
             assert (of_job["first_timestamp"], of_job["last_timestamp"]) == ends
 
     @invariant()
-    def kept_snapshots_answer_as_before(self) -> None:
-        """No write reaches a snapshot that was taken before it."""
-        for kept in self.kept:
-            kept.snapshot.check()
-            for query, answer in kept.answers:
-                assert self.asked(kept.snapshot, query, kept.stored) == answer, query
+    def older_snapshots_answer_as_before(self) -> None:
+        """No write changes a snapshot that was taken before it."""
+        for older in self.older:
+            older.snapshot.check()
+            for query, answer in older.answers:
+                assert self.asked(older.snapshot, query, older.stored) == answer, query
 
 
 class TinyHeads(IndexMachine):
-    """Heads of four rows: nearly every write seals or scatters."""
+    """Heads of four rows: nearly every write compacts, or copies columns."""
 
     head_rows = 4
 
 
 class SmallHeads(IndexMachine):
-    """Heads of sixteen rows: deleted rows gather for a while."""
+    """Heads of sixteen rows: the base keeps deleted rows for a while."""
 
     head_rows = 16
 
@@ -604,30 +604,30 @@ class GrowingHeads(IndexMachine):
 
 
 class RealHeads(IndexMachine):
-    """Heads as they are, and batches of thousands."""
+    """Heads of the usual size, and batches of thousands."""
 
     head_rows = 1_024
     most_rows = 4_000
 
 
 class WithoutDocuments(IndexMachine):
-    """An index that holds no documents: its host does, and the pages say which."""
+    """An index without documents: the host has them, and a page names those it needs."""
 
     head_rows = 8
     keep_documents = False
 
     def answer(self, query: Query) -> str:
-        """What the dict answers; no bucket can show records here."""
+        """The answer of the dict; no bucket can show records here."""
         if isinstance(query, BucketQuery) and query.expand:
             return "InvalidQuery"
         return super().answer(query)
 
     def asked(self, source: ResultsIndex | Snapshot, query: Query, stored: State) -> str:
-        """What the index answers once it is given the documents that it names."""
+        """The answer of the index with the documents that it names."""
         return outcome(lambda: self.filled(source, query, stored))
 
     def filled(self, source: ResultsIndex | Snapshot, query: Query, stored: State) -> Document:
-        """The body of a page, made from the documents that the dict has under its keys."""
+        """The body of a page, with the dict's documents for its keys."""
         page = source.search(query)
         keys = list(page.keys())
         assert len(page) == len(keys)
@@ -639,32 +639,32 @@ class WithoutDocuments(IndexMachine):
         return body
 
     def queries(self, seed: int, number: int) -> list[Query]:
-        """Questions as all machines have them; where the job is unknown, nothing else is wrong with them."""
+        """The queries of all machines; a query for an unknown job has no other fault."""
         return [
             query.replace(expand=False) if isinstance(query, BucketQuery) and not self.knows(query) else query
             for query in super().queries(seed, number)
         ]
 
     def scan(self, query: Query, results: Batch) -> None:
-        """No match can be shown by itself."""
+        """Assert that a scan raises an error, because no match can be shown without its document."""
         if results:
             with pytest.raises(InvalidQuery):
                 next(self.index.scan(query))
 
 
 class LedByValue(IndexMachine):
-    """Value indexes of however few rows, and questions for which they lead after every write.
+    """Value indexes of any number of rows, and queries that read them after every write.
 
-    So there are some whenever the next write comes, which keeps them up, corrects them, or lets them go.
+    So the next write always finds some to extend, to correct or to drop.
     """
 
     head_rows = 4
     fewest = 2
-    #: How many rows a value index may be behind, by which part of its own more, and how many corrections may wait.
+    #: How many rows a value index may be behind, which part of its own rows more, and how many corrections may wait.
     behind: ClassVar[int] = 0
     behind_share: ClassVar[int] = 64
     most_waiting: ClassVar[int] = 4
-    #: How many rows the sparsest level has about.
+    #: About how many rows the sparsest level has.
     sparsest: ClassVar[int] = 1
 
     def __init__(self) -> None:
@@ -675,7 +675,7 @@ class LedByValue(IndexMachine):
         self.asked_last = self.sequence
 
     def led(self, rng: Random, job_id: str) -> Query:
-        """A question whose answer is led by a value: by its threshold, by its order, or by both."""
+        """A query that can be answered by value: it has a threshold, an order by value, or both."""
         kind = rng.choice(KINDS)
         score = "anomaly_score" if kind == "bucket" else f"{kind}_score"
         asked: Document = {
@@ -694,14 +694,14 @@ class LedByValue(IndexMachine):
         return QUERIES[kind](jobs=job_id, **asked)
 
     def queries(self, seed: int, number: int) -> list[Query]:
-        """Questions as all machines have them, and as many that are led by value."""
+        """The queries of all machines, and the same number of queries by value."""
         rng = Random(seed)
         known = sorted(self.spans) or sorted(STARTS)
         return super().queries(seed, number) + [self.led(rng, rng.choice(known)) for _ in range(number)]
 
     @invariant()
     def is_asked_by_value(self) -> None:
-        """After each write some questions of every job are led by value, and are answered as the dict does."""
+        """After each write some queries by value on every job have the dict's answers."""
         if self.asked_last == self.sequence:
             return
         self.asked_last = self.sequence
@@ -712,7 +712,7 @@ class LedByValue(IndexMachine):
 
 
 class LedFromBehind(LedByValue):
-    """Value indexes are mostly some rows behind, heads are larger, and corrections are soon applied."""
+    """Value indexes that are mostly some rows behind, larger heads, and corrections that wait briefly."""
 
     head_rows = 16
     behind = 6
@@ -722,23 +722,23 @@ class LedFromBehind(LedByValue):
 
     @invariant()
     def checks_itself(self) -> None:
-        """The index's own invariants hold; now and then, since a check reads all that waits to be worked in."""
+        """The index's own invariants hold after every fourth write, because a check works in all corrections."""
         if self.sequence % 4 == 0:
             super().checks_itself()
 
     @invariant()
     def is_asked_by_value(self) -> None:
-        """After every other write, for the same reason."""
+        """Ask by value after every second write, because a query may work in corrections too."""
         if self.sequence % 2 == 0:
             super().is_asked_by_value()
 
     def teardown(self) -> None:
-        """Whatever waits at the end is right, too."""
+        """Check the corrections that still wait at the end."""
         self.index.check()
         super().teardown()
 
 
-#: The machines, and which part of the profile's examples each gets.
+#: The machines, and the part of the profile's examples that each runs: 8 is one in eight.
 MACHINES: dict[type[IndexMachine], int] = {
     TinyHeads: 8,
     SmallHeads: 12,
@@ -764,19 +764,19 @@ def run_machine(machine: type[IndexMachine], part: int, profile: settings) -> No
 
 @EACH_MACHINE
 def test_every_history_is_the_dicts(machine: type[IndexMachine], part: int) -> None:
-    """Whatever is written in whatever order, every answer, count and older snapshot is as a plain dict has it."""
+    """After writes in any order, every answer, count and older snapshot is that of a plain dict."""
     run_machine(machine, part, settings())
 
 
 @pytest.mark.thorough
 @EACH_MACHINE
 def test_every_long_history_is_the_dicts(machine: type[IndexMachine], part: int) -> None:
-    """So it is over many more and longer histories."""
+    """So it is after many more and longer histories."""
     run_machine(machine, part, settings.get_profile("thorough"))
 
 
 def test_identities_are_the_dicts_own() -> None:
-    """The dict knows a result by its kind's own identity, in whatever way that is written."""
+    """The dict's key of a result is the identity of its kind, in any spelling."""
     spelled: Document = {"timestamp": "1970-01-01T00:00:00Z", "bucket_span": 300.0}
     bucket, record, influencer = (
         {"result_type": kind, "job_id": "web", "timestamp": 0, "bucket_span": 300} for kind in KINDS
@@ -789,16 +789,16 @@ def test_identities_are_the_dicts_own() -> None:
     assert identity(influencer | {"influencer_field_name": "host"}) == ("web", 0, 300, "host", None)
 
 
-# ---- the machine goes every way there is
+# ---- the machine takes every path of a write
 
 
 def seen(machine: IndexMachine, write: Callable[[], Any]) -> tuple[View, View]:
-    """The rows of the job before and after a step of the machine, which then checks itself."""
+    """The rows of the job before and after a step of the machine, with the invariants checked."""
     before = table_of(machine.index).rows
     write()
     machine.checks_itself()
     machine.sequence_is_counted()
-    machine.kept_snapshots_answer_as_before()
+    machine.older_snapshots_answer_as_before()
     return before, table_of(machine.index).rows
 
 
@@ -806,7 +806,7 @@ BUCKETS: Sequence[Kind] = ("bucket",)
 
 
 def test_the_machine_writes_in_every_way() -> None:
-    """Its rules append in place, delete rows, copy, scatter and compact, with final and interim rows alike."""
+    """Its rules append in place, delete base rows, copy columns and compact, for final and interim rows."""
     machine = TinyHeads()
     try:
         machine.append("web", part=3.0, door="documents", seed=1, full=1.0, kinds=BUCKETS)
@@ -820,12 +820,12 @@ def test_the_machine_writes_in_every_way() -> None:
         machine.keep_snapshot(seed=2)
 
         before, after = seen(machine, lambda: machine.late("web", 0.5, "documents", seed=3, interim=0.0, kinds=BUCKETS))
-        assert len(after.deleted) + after.head.length > 0, "a few rows go beside the base"
+        assert len(after.deleted) + after.head.length > 0, "a few rows go to the head"
         assert after.base is before.base
         machine.keep_snapshot(seed=3)
 
         before, after = seen(machine, lambda: machine.late("web", 8.0, "documents", seed=4, interim=0.0, kinds=BUCKETS))
-        assert not after.head.length, "a head too large is compacted"
+        assert not after.head.length, "a head that is too large is compacted"
         assert not len(after.deleted)
         assert "timestamp" in moved(before.base, after.base)
         machine.keep_snapshot(seed=4)
@@ -835,7 +835,7 @@ def test_the_machine_writes_in_every_way() -> None:
             machine, lambda: machine.replace_many("web", "documents", seed=7, names=names, drop=True, kinds=BUCKETS)
         )
         columns = moved(before.base, after.base) & set(after.base.columns)
-        assert columns == {"anomaly_score"}, "many rows are scattered into copies of the columns that differ"
+        assert columns == {"anomaly_score"}, "many changed rows are written to copies of the columns that differ"
 
         before, after = seen(
             machine, lambda: machine.interim("web", 5.0, "documents", seed=6, among=False, kinds=BUCKETS)
@@ -850,17 +850,17 @@ def test_the_machine_writes_in_every_way() -> None:
         before, after = seen(machine, lambda: machine.renormalize("web", 3.0, seed=9, stray=False))
         assert moved(before.base, after.base) & set(after.base.columns) == {"anomaly_score"}, "so are many new scores"
         before, after = seen(machine, lambda: machine.renormalize("web", 0.0, seed=10, stray=False))
-        assert after.base is before.base, "a few new scores go beside the base"
+        assert after.base is before.base, "a few new scores go to the head"
     finally:
         machine.teardown()
 
 
-# ---- and every way to a value index
+# ---- and every path to a value index
 
 
 @pytest.fixture
 def led() -> Iterator[LedFromBehind]:
-    """A machine with some hundred buckets of a job and a value index of their scores; two corrections may wait."""
+    """A machine with more than 400 buckets of a job and a value index of their scores; two corrections may wait."""
     machine = LedFromBehind()
     try:
         machine.patch.setattr(value_indexes, "_MOST_WAITING", 2)
@@ -872,29 +872,29 @@ def led() -> Iterator[LedFromBehind]:
         machine.keep_snapshot(seed=1)
         yield machine
         machine.index.check()
-        machine.kept_snapshots_answer_as_before()
+        machine.older_snapshots_answer_as_before()
     finally:
         machine.teardown()
 
 
 def ask_for_the_best(machine: IndexMachine) -> None:
-    """A question that is led by the value index of the score, which is made if there is none."""
+    """Ask for the best scores, which makes a value index of the score if there is none."""
     best = BucketQuery(jobs="web", sort="anomaly_score", desc=True, size=3)
     assert machine.asked(machine.index, best, machine.stored) == machine.answer(best)
 
 
 def has_value_index(machine: IndexMachine) -> bool:
-    """Whether there is one of the score before anybody asks."""
+    """Whether there is a value index of the score already."""
     return ("anomaly_score", True) in (table_of(machine.index).rows.base._value_indexes or {})
 
 
 def value_index_of(machine: IndexMachine) -> ValueIndex:
-    """The one that there is."""
+    """The value index of the score."""
     return (table_of(machine.index).rows.base._value_indexes or {})["anomaly_score", True]
 
 
-def test_the_machine_keeps_value_indexes_up(led: LedFromBehind) -> None:
-    """A value index that is a little behind stays as it is; the writer keeps up one that is further behind."""
+def test_the_machine_extends_value_indexes(led: LedFromBehind) -> None:
+    """A value index a few rows behind stays as it is; the writer extends one that is further behind."""
     made = value_index_of(led)
     led.append("web", 0.3, "columns", seed=11, full=1.0, kinds=BUCKETS)
     ask_for_the_best(led)
@@ -906,8 +906,8 @@ def test_the_machine_keeps_value_indexes_up(led: LedFromBehind) -> None:
     ask_for_the_best(led)
 
 
-def test_the_machine_corrects_value_indexes_and_lets_them_go(led: LedFromBehind) -> None:
-    """Corrections wait until a reader or the writer works them in; after too many a value index is made anew."""
+def test_the_machine_corrects_and_drops_value_indexes(led: LedFromBehind) -> None:
+    """Corrections wait until a reader or the writer works them in; too many drop the value index."""
     made = value_index_of(led)
     for seed, waiting in ((20, 1), (21, 2), (22, 1), (23, 2)):
         before = value_index_of(led)
@@ -922,7 +922,7 @@ def test_the_machine_corrects_value_indexes_and_lets_them_go(led: LedFromBehind)
 
     corrected = value_index_of(led)
     led.replace_many("web", "documents", seed=30, names=CHANGES[1], drop=False, kinds=BUCKETS)
-    assert value_index_of(led) is corrected, "where other columns differ it is shared"
+    assert value_index_of(led) is corrected, "a write to other columns shares it"
     led.replace_many("web", "documents", seed=31, names=CHANGES[0], drop=False, kinds=BUCKETS)
     assert not has_value_index(led)
     ask_for_the_best(led)

@@ -1,8 +1,8 @@
 """Cases for the differential tests: queries on the states of seeded histories, and the loop that asks an engine.
 
 A case is one query on one state, for buckets, records or influencers, about a third of the cases each. Tables of cases
-come from a seed such as "0.17": table 17 of seed 0. Each case is put to the engine, the reference and SQLite; the first
-difference ends the loop, with a command that has it again.
+come from a seed such as "0.17": table 17 of seed 0. The loop puts each case to the engine, the reference and SQLite. It
+ends at the first difference, and the error shows the command that repeats the case.
 """
 
 from collections import Counter
@@ -35,7 +35,7 @@ LOOP = "tests/properties/test_differential.py::test_seeded_cases_are_answered_al
 
 
 def outcome(ask: Callable[..., Any], *arguments: Any, **named: Any) -> str:
-    """An answer as text that tells 1 from 1.0 and one key order from another; an error by its name."""
+    """An answer as text, in which 1 differs from 1.0 and the order of keys counts; an error as its name."""
     try:
         return repr(ask(*arguments, **named))
     except BucketQueryError as error:
@@ -43,17 +43,17 @@ def outcome(ask: Callable[..., Any], *arguments: Any, **named: Any) -> str:
 
 
 def plural(query: Query) -> str:
-    """What the results that a query asks for are called in the response body."""
+    """The key of a query's results in the response body."""
     return f"{kind_of(query)}s"
 
 
 def whole(documents: list[Document], query: Query) -> list[Document]:
-    """Every match in order, by the reference; nothing where a lookup finds nothing."""
+    """Every match in order, by the reference; an empty list if a lookup finds nothing."""
     if not isinstance(query, BucketQuery) or query.timestamp is None:
         asked = query.replace(from_=0, size=EVERYTHING)
     else:
-        # What a lookup matches is a window of one millisecond without any other condition; only the records that a
-        # bucket shows heed exclude_interim.
+        # A lookup matches a window of one millisecond without any other condition. exclude_interim holds only for the
+        # records that a bucket shows.
         documents = [
             document
             for document in documents
@@ -65,7 +65,7 @@ def whole(documents: list[Document], query: Query) -> list[Document]:
     return results
 
 
-# Tables of cases, from a seed
+# ---- tables of cases from a seed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +81,7 @@ class Case:
 class Table:
     """A history, every state it goes through, and the cases asked on the way.
 
-    `put` are the jobs that were put before any batch.
+    `put` holds the jobs that were put before the first batch.
     """
 
     seed: str
@@ -92,7 +92,7 @@ class Table:
     cases: list[Case]
 
     def documents(self, state: int) -> list[Document]:
-        """What is stored after `state` batches."""
+        """The documents stored after `state` batches."""
         return list(self.states[state].values())
 
     def jobs(self, state: int) -> set[str]:
@@ -101,11 +101,10 @@ class Table:
 
 
 def seeded_table(seed: str) -> Table:
-    """A table of 0 to 2,000 documents, mostly few, and its cases, half of them on the newest state of their time.
+    """A table of 0 to 2,000 documents, mostly few, and its cases; half of them ask the newest state.
 
-    Under a seed that begins with "churned-" and a kind it is a table of some thousands, most of them written late or
-    again. Under one that begins with "led-" it is fuller as a rule, and asked three times as often, for small pages by
-    value more than anything else.
+    A seed that begins with "churned-" and a kind makes a table of some thousands, most of them written late or again.
+    A seed that begins with "led-" makes fuller tables with three times as many cases, mostly small pages by value.
     """
     rng, is_led = Random(seed), seed.startswith("led-")
     churned = [kind for kind in KINDS if seed.startswith(f"churned-{kind}")]
@@ -120,7 +119,7 @@ def seeded_table(seed: str) -> Table:
         states.append(apply_batch(states[-1], batch))
     cases = []
     for _ in range(150 if is_led else 50):
-        # Questions between the writes matter: what a reader has built by then, the writer may carry on.
+        # Queries between writes matter, because the writer may extend a value index that a reader has made.
         written = len(history) if rng.random() < 0.5 else _later(rng, 0, len(history))
         state = written if rng.random() < 0.5 else _later(rng, 0, written)
         query = seeded_query(rng, domain)
@@ -140,12 +139,12 @@ def seeded_table(seed: str) -> Table:
 
 
 def _later(rng: Random, low: int, high: int) -> int:
-    """One of `low` to `high`, rather a high one: what is nearly empty has little to get wrong."""
+    """A number from `low` to `high`, mostly a high one, because states with few documents show few faults."""
     return max(rng.randint(low, high), rng.randint(low, high))
 
 
 def seeded_tables(seed: str, cases: int) -> Iterator[Table]:
-    """Whole tables until there are at least `cases` cases; from table 17 on if the seed is "0.17"."""
+    """Whole tables with at least `cases` cases in all; from table 17 on if the seed is "0.17"."""
     name, _, first = seed.partition(".")
     number = int(first or 0)
     while cases > 0:
@@ -155,11 +154,11 @@ def seeded_tables(seed: str, cases: int) -> Iterator[Table]:
         number += 1
 
 
-# The loop
+# ---- the loop
 
 
 class Engine(Protocol):
-    """What the loop needs of whoever is to be judged."""
+    """An engine that the loop can test."""
 
     def write(self, table: Table, state: int) -> None:
         """Write the batch that leads to `state`."""
@@ -169,7 +168,11 @@ class Engine(Protocol):
 
 
 def play(table: Table, engine: Engine) -> None:
-    """Write the table's history to the engine and ask every case on the way; a difference is an AssertionError."""
+    """Write the table's history to the engine and ask every case on the way.
+
+    Raises:
+        AssertionError: the engine, the reference and SQLite differ.
+    """
     documents = [table.documents(state) for state in range(len(table.states))]
     jobs = [table.jobs(state) for state in range(len(table.states))]
     state = 0
@@ -187,14 +190,14 @@ def play(table: Table, engine: Engine) -> None:
             except Exception as error:
                 error.add_note(
                     f"Case {number} of table {table.seed}: state {case.state}, asked after batch {state} of"
-                    f" {len(table.history)}. To have it again:\n"
+                    f" {len(table.history)}. To repeat it:\n"
                     f"BUCKETQUERY_SEED={table.seed} BUCKETQUERY_CASES=1 python -m pytest {LOOP}"
                 )
                 raise
 
 
 def difference(documents: list[Document], query: Query, answers: Mapping[str, str]) -> str:
-    """What one needs to look into a difference."""
+    """The answers, the query and the documents of a difference, as text."""
     kinds = {kind_of(query)} | ({"record"} if isinstance(query, BucketQuery) and query.expand else set())
     of_job = [
         document for document in documents if document["job_id"] in query.jobs and document["result_type"] in kinds
@@ -204,14 +207,14 @@ def difference(documents: list[Document], query: Query, answers: Mapping[str, st
             "the answers differ",
             *(f"{name}: {answer}" for name, answer in answers.items()),
             f"query: {query!r}",
-            f"documents of the job that matter: {len(of_job)}, of which the first 30:",
+            f"documents of its jobs and kinds: {len(of_job)}, of which the first 30:",
             *(f"    {document!r}," for document in of_job[:30]),
         ]
     )
 
 
 def count_cases(tables: Iterator[Table], open_engine: Callable[[Table], Engine]) -> Counter[str]:
-    """Play every table against an engine of its own; how many tables and cases there were."""
+    """Play every table against a new engine; how many tables and cases there were."""
     seen: Counter[str] = Counter()
     for table in tables:
         play(table, open_engine(table))

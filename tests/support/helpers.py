@@ -1,4 +1,4 @@
-"""Looking behind the door: buckets to write with, the table of a job, which way a write went, and who writes JSON."""
+"""For tests that look inside an index: buckets to write, the table of a job, which arrays moved, JSON writers."""
 
 import json
 import re
@@ -30,12 +30,12 @@ JOB = "web"
 SPAN_S = 300
 STEP = SPAN_S * 1_000
 
-#: How long a test waits for what surely comes, before it takes it for stuck; a busy machine may need most of it.
+#: Seconds after which a test takes a thread for stuck; a busy machine may need most of them.
 PATIENCE_S = 120
 
 Document = dict[str, Any]
 
-#: All that a bucket may have beside its identity.
+#: Every field that a bucket may have besides its identity.
 FULL: dict[str, Any] = {
     "anomaly_score": 5.0,
     "initial_anomaly_score": 6.0,
@@ -53,30 +53,30 @@ def bucket(row: int, **fields: Any) -> Document:
 
 
 def record(row: int, detector: Any = 0, **fields: Any) -> Document:
-    """An anomaly that a detector found in the ``row``-th bucket."""
+    """The record of a detector in the ``row``-th bucket."""
     return bucket(row, **{"result_type": "record", "detector_index": detector, **fields})
 
 
 def rows(first: int, stop: int, **fields: Any) -> list[Document]:
-    """The buckets of some rows, alike but for their time."""
+    """The buckets of some rows, which differ in their time only."""
     return [bucket(row, **fields) for row in range(first, stop)]
 
 
 def segment(documents: Iterable[Document], schema: Schema = BUCKET) -> Segment:
-    """A segment of results of one job and kind, made the way a batch is, in arrays."""
+    """A segment of results of one job and kind, made as a batch makes it, in arrays."""
     kind = schema.kind
     return read_documents(documents, kind).segments.get(kind, {}).get(JOB, Segment.empty(schema)).unpacked()
 
 
 def layout() -> Layout:
-    """How buckets lie in a record."""
+    """The layout of packed buckets."""
     found = layout_of("bucket")
     assert found is not None
     return found
 
 
 def table(*batches: Iterable[Document], schema: Schema = BUCKET) -> Table:
-    """The table that some batches leave."""
+    """The table after some batches."""
     newest = Table.empty(schema)
     for batch in batches:
         newest, _ = newest.upsert(segment(batch, schema))
@@ -92,14 +92,20 @@ def table_of(source: ResultsIndex | Snapshot, job_id: str = JOB) -> Table:
 
 
 def limit_heads(patch: pytest.MonkeyPatch, head_rows: int, base_rows_per_head_row: int | None = None) -> None:
-    """Let heads hold fewer rows than they do, so that what happens seldom happens all the time."""
+    """Let heads hold fewer rows than usual, so that they compact often."""
     patch.setattr(tables, "_HEAD_ROWS", head_rows)
     if base_rows_per_head_row is not None:
         patch.setattr(tables, "_BASE_ROWS_PER_HEAD_ROW", base_rows_per_head_row)
 
 
 def ask_together(patch: pytest.MonkeyPatch, *, small_rows: int, few_changed: int) -> None:
-    """Let as few as two jobs be asked together, those that have few results, until so many of them have changed."""
+    """Search two jobs or more in one combined table.
+
+    Args:
+        patch: undoes it.
+        small_rows: how many rows a job of the combined table may have.
+        few_changed: how many of its jobs may change before it is made anew.
+    """
     patch.setattr(catalog, "_MANY", 2)
     patch.setattr(catalog, "_KNOWN_PER_ASKED", 10**6)
     patch.setattr(catalog, "_FEW_CHANGED", few_changed)
@@ -107,16 +113,14 @@ def ask_together(patch: pytest.MonkeyPatch, *, small_rows: int, few_changed: int
 
 
 def lead_by_value(patch: pytest.MonkeyPatch, *, behind: int = 0, sparsest: int = 1) -> None:
-    """Search few rows as many are: by value indexes, block counts and short looks.
-
-    Comparing all would be as quick.
+    """Search few rows as many are searched: by value indexes, block counts and short looks.
 
     Args:
         patch: undoes it.
-        behind: how many rows a value index may be behind before it is kept up.
-        sparsest: how many rows the sparsest level has about.
+        behind: how many rows a value index may be behind before the writer extends it.
+        sparsest: about how many rows the sparsest level has.
     """
-    # The segment of nothing is one for all, and so are value indexes that it had.
+    # All tables share one empty segment, so value indexes that it had would be shared too.
     patch.setattr(segments, "_VALUE_INDEX_ROWS", 1)
     patch.setattr(segments, "_BEHIND", behind)
     patch.setattr(value_indexes, "_SPARSEST", sparsest)
@@ -130,13 +134,13 @@ def lead_by_value(patch: pytest.MonkeyPatch, *, behind: int = 0, sparsest: int =
 
 
 def address(array: Array) -> int:
-    """Where the array's first entry lies; two arrays of one address are views of one buffer."""
+    """The address of an array's first entry; two arrays of one address are views of one buffer."""
     found: int = array.__array_interface__["data"][0]
     return found
 
 
 def addresses(base: Segment) -> dict[str, int]:
-    """Where the columns, masks, dictionaries and lists of a segment lie; masks of packed rows lie nowhere."""
+    """The addresses of a segment's columns, masks, dictionaries and lists; packed rows have no masks."""
     arrays: dict[str, Array] = {**base.columns}
     if not isinstance(base.columns, Packed):
         arrays |= {f"present {name}": mask for name, mask in base.present.items()}
@@ -147,13 +151,13 @@ def addresses(base: Segment) -> dict[str, int]:
 
 
 def moved(old: Segment, new: Segment) -> set[str]:
-    """What the new segment has in another place, and so was copied: columns, masks, dictionaries and lists."""
+    """The names of the columns, masks, dictionaries and lists that the new segment has copied."""
     before, after = addresses(old), addresses(new)
     return {name for name in before if before[name] != after[name]}
 
 
 def row_of(source: Segment, row: int) -> tuple[Any, ...]:
-    """Everything that is stored in a row, columns first; a missing value is None."""
+    """The values of a row, columns first; None if a value is missing."""
     at = np.array([row])
     values: list[Any] = []
     for field in source.schema.columns:
@@ -163,7 +167,7 @@ def row_of(source: Segment, row: int) -> tuple[Any, ...]:
 
 
 def stored(source: Table | Segment) -> list[tuple[Any, ...]]:
-    """Everything that is stored, in identity order, read row by row."""
+    """The values of all rows, in identity order."""
     if isinstance(source, Segment):
         return [row_of(source, row) for row in range(source.length)]
     base, deleted = source.rows.base, set(source.rows.deleted.tolist())
@@ -176,14 +180,14 @@ def without(document: Mapping[str, Any], *names: str) -> Document:
     return {name: value for name, value in document.items() if name not in names}
 
 
-#: Who may write JSON: whatever is installed here, the standard library, and one who spells doubles in a way of its own.
+#: The JSON writers: the installed one, the standard library, and one that spells doubles differently.
 WRITERS: Final = ("installed", "standard library", "another")
 
 _TOKEN: Final = re.compile(rb'"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?')
 
 
 def write_by(patch: pytest.MonkeyPatch, writer: str) -> None:
-    """Let JSON be written by one of those who may."""
+    """Let one of the writers write all JSON."""
     if writer != "installed":
         is_another = writer == "another"
         patch.setattr(encoding, "_quick", _another if is_another else None)
@@ -191,7 +195,7 @@ def write_by(patch: pytest.MonkeyPatch, writer: str) -> None:
 
 
 def _another(value: Any, **how: Any) -> bytes:
-    """JSON as orjson promises it: half of a surrogate pair is refused, and small doubles are spelled otherwise."""
+    """JSON as orjson promises it: a lone surrogate is refused, and small doubles are spelled differently."""
     try:
         written = json.dumps(value, ensure_ascii=False, separators=(",", ":"), **how).encode()
     except UnicodeEncodeError as error:
@@ -200,7 +204,7 @@ def _another(value: Any, **how: Any) -> bytes:
 
 
 def respelled(written: bytes) -> bytes:
-    """JSON with each double spelled by its digits and its exponent, and all else as it was."""
+    """JSON with each double spelled by its digits and its exponent, and everything else as it was."""
     return _TOKEN.sub(_plainly, written)
 
 

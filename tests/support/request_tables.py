@@ -157,13 +157,13 @@ def wrapped(error_type: str, reason: str) -> Failure:
 
 
 def unparsed(reason: str, kind: str = "buckets", caused_by: Problem | None = None) -> Failure:
-    """A refusal of a body, with the name of the action before its words."""
+    """The refusal of a body; its reason begins with the name of the action."""
     action = f"[cluster:monitor/xpack/ml/job/results/{kind}/get]"
     return Failure(400, UNPARSED, f"{action} {reason}", caused_by=caused_by)
 
 
 def wrong_type(field: str, token: str, kind: str = "buckets") -> Failure:
-    """The refusal of a field whose JSON type is not one of its own."""
+    """The refusal of a field of the wrong JSON type."""
     return unparsed(f"{field} doesn't support values of type: {token}", kind)
 
 

@@ -1,4 +1,4 @@
-"""Real documents: the repository's own files, and how any such file is read."""
+"""Real documents: the files of `tests/data`, and a reader for such files."""
 
 import gzip
 import json

@@ -1,4 +1,4 @@
-"""A server on this machine that hands every request to the REST door, and sends back what the door replies."""
+"""A local HTTP server that hands every request to the REST door, and sends back the door's reply."""
 
 import threading
 from collections.abc import Iterator
@@ -12,15 +12,15 @@ from support.helpers import PATIENCE_S
 
 @contextmanager
 def serving(source: ResultsIndex | Snapshot) -> Iterator[str]:
-    """The address of a server that answers from an index until the block is left; no thread of it outlives that."""
+    """The address of a server that answers from an index until the block ends; its threads end with it."""
 
     class Handler(BaseHTTPRequestHandler):
-        """One connection, one request: HTTP 1.0 keeps none open, so that no thread waits for another request."""
+        """One request a connection: HTTP 1.0 keeps none open, so no thread waits for another request."""
 
         timeout = PATIENCE_S
 
         def answer(self) -> None:
-            """Hand the request to the door, and its reply back."""
+            """Hand the request to the door, and send its reply."""
             body = self.rfile.read(int(self.headers.get("content-length", 0)))
             reply = handle(source, self.command, self.path, None, body)
             encoded = reply.encode()
@@ -34,7 +34,7 @@ def serving(source: ResultsIndex | Snapshot) -> Iterator[str]:
         do_GET = do_POST = do_PUT = do_DELETE = do_OPTIONS = answer  # noqa: N815 - the names that http.server calls
 
         def log_message(self, *_: object) -> None:
-            """Say nothing: what is asked is seen in the tests."""
+            """Log nothing; the tests see the requests."""
 
     with Server(("127.0.0.1", 0), Handler) as server:
         host, port = server.server_address[:2]
@@ -49,7 +49,7 @@ def serving(source: ResultsIndex | Snapshot) -> Iterator[str]:
 
 
 class Server(ThreadingHTTPServer):
-    """Waits for the threads of its requests when it is closed, so that none outlives it."""
+    """A server that, when closed, waits for the threads of its requests."""
 
     daemon_threads = False
     block_on_close = True

@@ -1,4 +1,4 @@
-"""Shortcuts of the search: taken where they seldom are, or not taken at all, which must change nothing but the time."""
+"""Shortcuts of a search, forced or switched off; neither may change an answer, only the time."""
 
 from collections.abc import Iterable, Mapping
 from random import Random
@@ -15,16 +15,16 @@ from bucketquery.storage import segment, table
 from bucketquery.value_index import block_counts, value_index
 from support.helpers import ask_together, limit_heads
 
-#: How a search may be run: as users have it, by its shortcuts wherever that can be, or without any.
+#: Three ways to run a search: as users do, with every shortcut that can be taken, without any.
 AS_THEY_ARE, FORCED, OFF = WAYS = ("as they are", "forced", "off")
 
-#: All shortcuts that a search of one job may take, and one of many.
+#: All shortcuts that a search of one job may take, and those of a search of many.
 OF_ONE: Final = frozenset(plan.SHORTCUTS)
 OF_MANY: Final = frozenset(many.SHORTCUTS)
 
-#: Below which limits shortcuts are not worth their while, and what the limits are lowered to; one is drawn of each.
+#: The sizes below which a shortcut saves nothing, and smaller ones for tests; one of each is drawn.
 _LIMITS: Mapping[tuple[ModuleType, str], tuple[float, ...]] = {
-    # Of one row at least: the segment of nothing is one for all tables, and no place for what is known of any.
+    # At least one row: all tables share one empty segment, which must not hold a value index.
     (segment, "_VALUE_INDEX_ROWS"): (1,),
     (segment, "_BEHIND"): (0, 1, 5, 1024),
     (segment, "_BEHIND_SHARE"): (1, 4, 64),
@@ -50,7 +50,7 @@ _LIMITS: Mapping[tuple[ModuleType, str], tuple[float, ...]] = {
 
 
 def take_only(patch: pytest.MonkeyPatch, shortcuts: Iterable[str]) -> None:
-    """Let a search take these shortcuts, and no others."""
+    """Let a search take these shortcuts only."""
     taken = set(shortcuts)
     assert taken <= OF_ONE | OF_MANY
     for room in (search, matches):
@@ -59,17 +59,17 @@ def take_only(patch: pytest.MonkeyPatch, shortcuts: Iterable[str]) -> None:
 
 
 def force(patch: pytest.MonkeyPatch, rng: Random) -> None:
-    """Let shortcuts be taken on few rows, and what they rest on be kept up and corrected by every other write."""
+    """Let shortcuts be taken on few rows, and let every other write extend or correct their value indexes."""
     for (room, name), lowered in _LIMITS.items():
         patch.setattr(room, name, rng.choice(lowered))
     limit_heads(patch, rng.choice((1, 1, 4, 1024)), rng.choice((16, 2048)))
     ask_together(patch, small_rows=rng.choice((0, 40, 2048)), few_changed=rng.choice((0, 1, 100)))
-    # What is kept of an earlier page would save it from being found again.
+    # A cached page would not be searched for again.
     take_only(patch, OF_ONE | OF_MANY if rng.random() < 0.5 else (OF_ONE | OF_MANY) - {"kept"})
 
 
 def go(patch: pytest.MonkeyPatch, way: str, seed: Any) -> None:
-    """Let searches be run in one of the ways; a seed draws what of it is left to chance."""
+    """Let searches run in one of the ways; the seed draws its limits."""
     if way == FORCED:
         force(patch, Random(f"{seed} {way}"))
     elif way == OFF:

@@ -1,9 +1,8 @@
 """The rules a third time, in SQL: a history loaded into SQLite in memory, and queries translated for it.
 
-Every version of a result stays, with the number of the batch that wrote it and of the one that replaced it. So one
-table a kind answers for every state the history went through. What decides - conditions, order, count, page, and which
-records a bucket shows - is SQL alone, and so is which values the data fields of a record have; what only comes back as
-it was stored lies there as JSON.
+The tables hold every version of a result, with the number of the batch that wrote it and of the batch that replaced it.
+So one table a kind answers for every state of the history. SQL alone decides conditions, order, count, page, the
+records that a bucket shows, and the data fields of a record. Values that only come back as they were stored are JSON.
 """
 
 import json
@@ -106,7 +105,7 @@ _MATCHES = {
 }
 
 _TIME = {"timestamp": "timestamp", "@timestamp": "timestamp"}
-# What leads the order, by the field asked for; any other is missing in every result of the kind.
+# The first sort key of each sort field; any other field is missing in every result of the kind.
 _COLUMNS = {
     "buckets": {
         **_TIME,
@@ -157,7 +156,7 @@ _EVENTS = {
     "ASC": "(SELECT MIN(name) FROM events WHERE bucket = id)",
     "DESC": "(SELECT MAX(name) FROM events WHERE bucket = id)",
 }
-# As a key that breaks ties, detector_index is 0 where it is absent.
+# As a key that breaks ties, detector_index is 0 if it is missing.
 _DETECTOR = "COALESCE(detector_index, 0)"
 _WHAT = ("over_field_value", "partition_field_value", "by_field_value", "field_name", "function")
 _WHOSE = (_DETECTOR, "by_field_value", "over_field_value", "partition_field_value")
@@ -174,7 +173,7 @@ def _order(keys: Iterable[str], direction: str) -> str:
 
 RECORDS_OF_A_BUCKET = 10_000
 RECORDS_OF_A_PAGE = 100_000
-# The bucket's span is not compared, and only a bucket with influencers of its own shows any.
+# The bucket's span is not compared, and only a bucket with influencers shows records.
 _EXPANSION = f"""
 SELECT id FROM records
 WHERE {_LIVES}
@@ -183,9 +182,9 @@ WHERE {_LIVES}
     AND NOT (:exclude_interim AND is_interim IS TRUE)
 {_order(("probability", "record_score", *_WHAT, "bucket_span", *_WHOSE), "ASC")}
 LIMIT :most
-"""  # noqa: S608 - put together from what stands above
+"""  # noqa: S608 - put together from constants of this file
 
-# Names of fields that no data field may take, whatever follows behind a dot.
+# Names that no data field may have, with or without a dot and more behind them.
 _RESERVED_NAMES = """
     _id _index actual actual_point all_field_values anomaly_score anomaly_score_explanation
     average_bucket_processing_time_ms bucket_allocation_failures_count bucket_count bucket_influencers bucket_span
@@ -323,7 +322,7 @@ _INSERT_INFLUENCER = _inserting("influencers", (*_INFLUENCER_VALUES, "stored"))
 
 
 class SqlResults:
-    """A history in a database of its own; state 0 is before any batch, state n after the n-th."""
+    """A history in a database in memory; state 0 is before any batch, state n after the n-th."""
 
     def __init__(self, history: Iterable[Iterable[Mapping[str, Any]]]) -> None:
         self._connection = sqlite3.connect(":memory:", cached_statements=512, isolation_level=None)
@@ -350,7 +349,12 @@ class SqlResults:
         self._connection.close()
 
     def answer(self, query: BucketQuery | RecordQuery | InfluencerQuery, *, state: int | None = None) -> dict[str, Any]:
-        """The response body to `query`, asked of the newest state unless one is named; errors as the API has them."""
+        """The response body to `query` on a state, the newest by default.
+
+        Raises:
+            NotFound: a lookup finds nothing.
+            LimitExceeded: the page would show too many records.
+        """
         parameters: dict[str, Any] = {
             "state": self._state if state is None else state,
             "jobs": json.dumps(query.jobs),
@@ -549,7 +553,7 @@ class SqlResults:
 
 
 def _as_json(document: Mapping[str, Any], columns: frozenset[str], missing_as_null: Iterable[str] = ()) -> str:
-    """What is no column, as JSON, which keeps the order of keys, and tells 1 from 1.0 and text from everything else."""
+    """The values without a column, as JSON, which preserves the order of keys and tells 1 from 1.0."""
     others = {name: value for name, value in document.items() if name not in columns}
     return json.dumps({**dict.fromkeys(missing_as_null), **others})
 
@@ -566,5 +570,5 @@ def _milliseconds(given: Any) -> int:
 
 
 def _int64(given: Any) -> int | None:
-    # SQLite knows no larger integers; nothing stored is out there.
+    # SQLite has no larger integers, and no stored value is outside.
     return None if given is None else max(-(2**63), min(2**63 - 1, given))

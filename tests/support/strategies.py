@@ -1,9 +1,9 @@
-"""Histories of writes, drawn by Hypothesis or made quickly from a seed, and a plain model of what they leave stored.
+"""Histories of writes, drawn by Hypothesis or made quickly from a seed, and a plain model of the stored results.
 
 A history is a list of batches, a batch a list of documents of all kinds as `ResultsIndex.upsert` takes them. Both
-makers aim at what an index finds hard: late results, replacements, interim then final, identical rewrites, new scores
-alone, several spans and many records at one timestamp, records without a bucket, several jobs, ties, absent text beside
-empty text.
+makers aim at the hard cases of an index: late results, replacements, interim results that become final, identical
+rewrites, batches of new scores only, several spans and many records at one timestamp, records without a bucket, several
+jobs, ties, missing text beside empty text.
 """
 
 import json
@@ -27,15 +27,15 @@ History = list[Batch]
 Query = BucketQuery | RecordQuery | InfluencerQuery
 Identity = tuple[Any, ...]
 Name = tuple[Kind, Identity]
-#: What is stored, by the kind of a result and its identity.
+#: The stored documents, by the kind of a result and its identity.
 State = dict[Name, Document]
 
 KINDS: tuple[Kind, ...] = ("bucket", "record", "influencer")
 QUERIES: Mapping[str, type[Query]] = {"bucket": BucketQuery, "record": RecordQuery, "influencer": InfluencerQuery}
 SCORES: Mapping[str, str] = {"bucket": "anomaly_score", "record": "record_score", "influencer": "influencer_score"}
 
-#: The fields of each kind that every index keeps, and what they hold.
-KEPT: Mapping[str, Mapping[str, type]] = {
+#: The fields of each kind that every index stores, and the type of their values.
+FIELDS: Mapping[str, Mapping[str, type]] = {
     "bucket": {
         "anomaly_score": float,
         "initial_anomaly_score": float,
@@ -69,7 +69,7 @@ KEPT: Mapping[str, Mapping[str, type]] = {
         "influencer_field_value": str,
     },
 }
-#: The documented fields that an index without documents drops.
+#: The documented fields that an index with `keep_documents=False` does not store.
 DROPPED: Mapping[str, Sequence[str]] = {
     "bucket": ("bucket_influencers",),
     "record": (
@@ -83,10 +83,10 @@ DROPPED: Mapping[str, Sequence[str]] = {
     ),
     "influencer": (),
 }
-#: What each kind has to sort by.
-HELD: Mapping[str, Sequence[str]] = {
+#: The fields that each kind can be sorted by.
+SORT_FIELDS: Mapping[str, Sequence[str]] = {
     "bucket": SORTABLE[:11],
-    **{kind: ("timestamp", "@timestamp", "bucket_span", "job_id", "result_type", *KEPT[kind]) for kind in KINDS[1:]},
+    **{kind: ("timestamp", "@timestamp", "bucket_span", "job_id", "result_type", *FIELDS[kind]) for kind in KINDS[1:]},
 }
 _IDENTIFIED_BY: Mapping[str, Sequence[str]] = {
     "bucket": (),
@@ -100,11 +100,11 @@ LAST_INSTANT = 253_402_300_799_999  # 9999-12-31T23:59:59.999Z
 INT64_MAX = 2**63 - 1
 
 
-# What a history leaves stored
+# ---- the stored results of a history
 
 
 def timestamp_ms(document: Mapping[str, Any]) -> int:
-    """The document's timestamp in epoch milliseconds, whichever way it is written."""
+    """The document's timestamp in epoch milliseconds, whether it is a number or text."""
     given = document["timestamp"]
     if isinstance(given, str):
         return (datetime.fromisoformat(given) - EPOCH) // timedelta(milliseconds=1)
@@ -117,11 +117,11 @@ def kind_of(query: Query) -> Kind:
 
 
 def identity(document: Mapping[str, Any]) -> Identity:
-    """What a later document of the same kind must share to replace this one: the entry of ``page.keys()``."""
+    """The identity of a document, as in ``page.keys()``: a later document of the same identity replaces it."""
     kind = document["result_type"]
     key: Identity = (document["job_id"], timestamp_ms(document), int(document["bucket_span"]))
     if kind == "record":
-        # An absent index is that of the first detector.
+        # A missing index is that of the first detector.
         key = (*key, int(document.get("detector_index") or 0))
     return (*key, *(document.get(name) for name in _IDENTIFIED_BY[kind]))
 
@@ -132,13 +132,13 @@ def fits(document: Mapping[str, Any]) -> bool:
 
 
 def apply_batch(state: Mapping[Name, Document], batch: Iterable[Document]) -> State:
-    """A new state: `state` with the results of `batch` written over it, later ones over earlier ones."""
+    """A new state: the results of `batch` replace those of `state`, and later ones replace earlier ones."""
     written = {(document["result_type"], identity(document)): document for document in batch if fits(document)}
     return {**state, **written}
 
 
 def apply_history(history: Iterable[Batch]) -> list[Document]:
-    """The documents that are stored once every batch has been written."""
+    """The documents that are stored after every batch."""
     state: State = {}
     for batch in history:
         state = apply_batch(state, batch)
@@ -146,8 +146,8 @@ def apply_history(history: Iterable[Batch]) -> list[Document]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BlockCounts:
-    """What a commit of one batch should say about it."""
+class Counts:
+    """The counts that the commit of a batch should have."""
 
     inserted: int
     replaced: int
@@ -155,8 +155,8 @@ class BlockCounts:
     skipped: Mapping[str, int]
 
 
-def block_counts(before: Mapping[Name, Document], batch: Batch, *, keep_documents: bool = True) -> BlockCounts:
-    """The counts of a commit: each identity once, as inserted, replaced or unchanged; other result types by name."""
+def commit_counts(before: Mapping[Name, Document], batch: Batch, *, keep_documents: bool = True) -> Counts:
+    """The counts of a commit: each identity once, as inserted, replaced or unchanged; other types by name."""
     after = apply_batch({}, batch)
     known = [name for name in after if name in before]
     unchanged = sum(
@@ -169,22 +169,22 @@ def block_counts(before: Mapping[Name, Document], batch: Batch, *, keep_document
         if not fits(document):
             kind = document.get("result_type") or ""
             skipped[kind] = skipped.get(kind, 0) + 1
-    return BlockCounts(
+    return Counts(
         inserted=len(after) - len(known), replaced=len(known) - unchanged, unchanged=unchanged, skipped=skipped
     )
 
 
 def stored_values(document: Mapping[str, Any], *, keep_documents: bool = True) -> tuple[Any, ...]:
-    """What is kept of a document beside its job, timestamp and span: None for what is missing.
+    """The stored values of a document besides its job, timestamp and span; None if a value is missing.
 
-    Of buckets an empty list counts as missing, and unknown keys are dropped.
+    A bucket's empty list counts as missing, and its unknown keys are not stored.
     """
     kind = document["result_type"]
-    kept = tuple(document.get(name) for name in KEPT[kind])
+    values: tuple[Any, ...] = tuple(document.get(name) for name in FIELDS[kind])
     if kind == "bucket":
-        kept += (tuple(document.get("scheduled_events") or ()),)
-        return (*kept, _influences(document)) if keep_documents else kept
-    return (*kept, *_only_shown(document)) if keep_documents else kept
+        values += (tuple(document.get("scheduled_events") or ()),)
+        return (*values, _influences(document)) if keep_documents else values
+    return (*values, *_only_shown(document)) if keep_documents else values
 
 
 def _influences(bucket: Mapping[str, Any]) -> tuple[Any, ...]:
@@ -204,24 +204,24 @@ def _only_shown(document: Mapping[str, Any]) -> Iterable[Any]:
     kind = document["result_type"]
     for name in DROPPED[kind]:
         value = document.get(name)
-        # These two are lists of doubles; the others come back as they are, and 1 is not 1.0 there.
+        # These two are lists of doubles. The others come back as they are, so 1 and 1.0 differ.
         yield value if name in {"typical", "actual"} else json.dumps(value)
     yield json.dumps(unknown(document))
 
 
 def unknown(document: Mapping[str, Any]) -> Document:
-    """The keys that are not documented for the document's kind and come back all the same; a bucket has none."""
+    """The keys that are not documented for the document's kind but come back; a bucket has none."""
     kind = document["result_type"]
     if kind == "bucket":
         return {}
-    known = {"job_id", "result_type", "timestamp", "bucket_span", *KEPT[kind], *DROPPED[kind]}
+    known = {"job_id", "result_type", "timestamp", "bucket_span", *FIELDS[kind], *DROPPED[kind]}
     return {name: value for name, value in document.items() if name not in known}
 
 
-# Drawn by Hypothesis
+# ---- histories drawn by Hypothesis
 
 
-#: What becomes of an earlier document: nothing, or another value, which may make it another result.
+#: Changes of an earlier document: none, or another value, which may make it another result.
 _REWRITES: tuple[Document, ...] = (
     {},
     {"is_interim": False},
@@ -239,7 +239,7 @@ _OTHER_RESULTS: tuple[Batch, ...] = ([], [{"result_type": "model_plot"}], [{"_id
 _BATCHES = st.lists(
     st.tuples(
         result_documents(max_size=6),
-        # Which earlier document, counted from the newest, and what becomes of it.
+        # An earlier document, counted from the newest, and its change.
         st.lists(st.tuples(st.integers(0, 20), st.sampled_from(_REWRITES)), max_size=4),
         st.sampled_from(_OTHER_RESULTS),
     ),
@@ -248,7 +248,7 @@ _BATCHES = st.lists(
 
 
 def histories() -> st.SearchStrategy[History]:
-    """Up to four batches of new documents, and of earlier ones again: identical, final, rescored, of another span."""
+    """Up to four batches of new documents and of earlier ones: identical, final, rescored, of another span."""
     return _BATCHES.map(_history)
 
 
@@ -262,12 +262,12 @@ def _history(drawn: list[tuple[Batch, list[tuple[int, Document]], Batch]]) -> Hi
     return history
 
 
-# Made from a seed: a thousand times quicker, and so the way to very many cases
+# ---- histories from a seed: a thousand times quicker than Hypothesis
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Domain:
-    """The values a history was made from, for questions that hit its edges."""
+    """The values that a history was made from, for queries on its edges."""
 
     jobs: Sequence[str]
     timestamps: Sequence[int]
@@ -292,10 +292,10 @@ _SCORE_POOLS: tuple[tuple[float, ...], ...] = (
     (-1.0, -5e-324, 0.0, 1e-300, 100.00000000000001, 1.7976931348623157e308),
     tuple(0.184671429 * n for n in range(40)),
 )
-#: So small that single precision and rounding know them no longer apart, and again and again the same.
+#: Values that single precision or rounding cannot tell apart, and repeated ones.
 _PROBABILITIES = (0.0, -0.0, 0, 5e-324, 1e-323, 1e-308, 1e-308, 1.0000000000000002e-308, 4.8e-16, 0.03, 1.0, 1)
 _VALUES = ("", "a", "A", "été", "\uffff", "\U00010000", "a\x00", "host-1", "host-2")
-#: Of fields of the data: plain ones, one beside its own child, empty, reserved ones and one that only looks so.
+#: Names of data fields: plain, nested in another, empty, reserved, and one that begins like a reserved name.
 _FIELDS = ("host", "host", "host.name", "clientip", "", "function", "actual.value", "functional")
 _FUNCTIONS = ("mean", "rare", "Mean", "")
 _DETECTORS = (0, 0, 1, 2, -1, INT64_MAX)
@@ -318,7 +318,7 @@ _INFLUENCES: tuple[list[Document], ...] = (
     ],
 )
 _OBJECTS: tuple[Document, ...] = ({}, {"typical_point": "1.0,2.0", "other": [1, 1.0, True, None, {"é": ""}]})
-#: Keys that nobody has documented for records or influencers: names of data fields, and of fields of other kinds.
+#: Keys that are not documented for records or influencers: names of data fields and of other kinds' fields.
 _UNKNOWN: tuple[Document, ...] = (
     {"host": ["host-2"]},
     {"host": "stored"},
@@ -327,7 +327,7 @@ _UNKNOWN: tuple[Document, ...] = (
     {"extra": {"b": [True, {"a": -1}], "a": 2**53 + 1}},
 )
 
-#: What only a record has, how often, and which values; each part of an identity is missing often.
+#: The fields of a record: name, chance, values; each part of an identity is missing often.
 _OF_A_RECORD: Sequence[tuple[str, float, Sequence[Any]]] = (
     ("probability", 1.0, _PROBABILITIES),
     ("detector_index", 0.5, _DETECTORS),
@@ -354,7 +354,7 @@ _OF_AN_INFLUENCER: Sequence[tuple[str, float, Sequence[Any]]] = (
     ("influencer_field_name", 0.9, _FIELDS),
     ("influencer_field_value", 0.9, _VALUES),
 )
-#: What may be another result of nearly the same values, so that ties are broken late.
+#: Changes that make another result of nearly the same values, so that late sort keys break the tie.
 _TWINS: Mapping[str, Sequence[Document]] = {
     "bucket": ({"bucket_span": 900, "bucket_influencers": []},),
     "record": (
@@ -369,7 +369,7 @@ _TWINS: Mapping[str, Sequence[Document]] = {
     ),
 }
 
-#: Which kinds a table holds, each as often as it is named; where all are held, a bucket shows its records.
+#: The kinds of a table, each as often as it is named; only a table of all kinds has buckets with records.
 _MIXES: tuple[tuple[Kind, ...], ...] = (
     *((kind,) for kind in KINDS),
     ("bucket", "bucket", "record", "record", "influencer"),
@@ -378,7 +378,7 @@ _MIX_WEIGHTS = (3, 3, 4, 6)
 
 
 def seeded_history(rng: Random, rows: int) -> tuple[History, Domain]:
-    """A history of about `rows` documents, rewrites included, and what it was made from."""
+    """A history of about `rows` documents, rewrites included, and the values that it was made from."""
     kinds = rng.choices(_MIXES, weights=_MIX_WEIGHTS)[0]
     if len(kinds) > 1:
         rows *= 2
@@ -389,14 +389,14 @@ def seeded_history(rng: Random, rows: int) -> tuple[History, Domain]:
     history = []
     for size in sizes:
         history.append(make.batch(size))
-        # Beside the others, not in their place: those have all kinds, and what is rare in them must not become rarer.
+        # An extra batch, not one of the others: those hold all kinds, and their rare cases must not become rarer.
         if "bucket" in kinds and rng.random() < 0.2:
             history.append(make.renormalised(size))
     return history, make.domain(rows)
 
 
 def churned_history(rng: Random, kind: Kind) -> tuple[History, Domain]:
-    """Thousands of results of one job and kind in order, then thousands late and again, some at a time."""
+    """Thousands of results of one job and kind in order, then batches of late and rewritten ones."""
     rows = rng.randint(2_000, 2_500)
     make = _maker(rng, rows, [rng.choice(_JOBS)], (kind,))
     first = [make.write(make.next) for _ in range(rows)]
@@ -404,7 +404,7 @@ def churned_history(rng: Random, kind: Kind) -> tuple[History, Domain]:
     ways = (make.late, make.late, make.rewrite, make.finalised)
     history = [first, *([make.write(rng.choice(ways)) for _ in range(rng.randint(100, 500))] for _ in range(8))]
     for size in (200, 1_500):
-        # So many that they are put aside, and so many that the column is copied.
+        # The first size leaves the new scores in the head; the second copies the column.
         history += [make.renormalised(size)] if kind == "bucket" else []
     return history, make.domain(rows)
 
@@ -444,7 +444,7 @@ class _Maker:
     stored: State = field(default_factory=dict)
 
     def batch(self, size: int) -> Batch:
-        """Rows of one way of writing, or of all ways mixed, and likewise of one kind or of several."""
+        """Documents written in one way or in all ways, and of one kind or of several."""
         ways = (self.next, self.next, self.late, self.rewrite, self.finalised)
         only = self.rng.choice(ways) if self.rng.random() < 0.5 else None
         self.only = self.rng.choice(self.kinds) if self.rng.random() < 0.3 else None
@@ -461,7 +461,7 @@ class _Maker:
         return document
 
     def renormalised(self, size: int) -> Batch:
-        """Stored buckets of one job with other current scores, now and then one of them twice; all else stays."""
+        """Stored buckets of one job with other current scores, sometimes one of them twice."""
         job_id = self.rng.choice(self.jobs)
         held = [name for name in self.stored if name[0] == "bucket" and name[1][0] == job_id]
         chosen = self.rng.choices(held, k=size) if held else []
@@ -472,7 +472,7 @@ class _Maker:
         return {**self.stored[name], SCORES[name[0]]: self.rng.choice(self.scores)}
 
     def domain(self, rows: int) -> Domain:
-        """What was written so far, for questions."""
+        """The values written so far, for queries."""
         return Domain(
             jobs=self.jobs,
             timestamps=sorted({timestamp_ms(document) for document in self.written}) or [self.first],
@@ -483,16 +483,16 @@ class _Maker:
         )
 
     def next(self) -> Document:
-        """A result not before any other, at times at the same instant."""
+        """A result behind all others, or at the instant of the last."""
         self.bucket += self.rng.choice(self.advance)
         return self.values(self.bucket)
 
     def late(self) -> Document:
-        """A result somewhere in what was written already; its identity may be taken or new."""
+        """A result between the written ones; its identity may be taken or new."""
         return self.values(self.rng.randrange(self.bucket + 1))
 
     def rewrite(self) -> Document:
-        """A result written before, once more: identical, with an unknown key, rescored, or all but its identity."""
+        """A result that was written before: identical, with an unknown key, rescored, or with another identity."""
         if not self.written:
             return self.next()
         earlier = self.rng.choice(self.written[-50:] if self.rng.random() < 0.5 else self.written)
@@ -502,7 +502,7 @@ class _Maker:
         return {**earlier, **change}
 
     def finalised(self) -> Document:
-        """The newest interim result as a final one; without one, a next result."""
+        """The newest interim result as a final one; a next result if there is none."""
         for earlier in reversed(self.written[-20:]):
             if earlier.get("is_interim"):
                 changed = {"event_count": self.rng.choice((0, 60))} if earlier["result_type"] == "bucket" else {}
@@ -510,7 +510,7 @@ class _Maker:
         return self.next()
 
     def values(self, bucket: int) -> Document:
-        """A document for the `bucket`-th step, every optional field present or not, as chance will have it."""
+        """A document for the `bucket`-th step; chance decides which optional fields it has."""
         rng = self.rng
         timestamp = self.first + bucket * self.step
         kind = rng.choice(self.kinds) if self.only is None else self.only
@@ -540,7 +540,7 @@ class _Maker:
         return document
 
     def of_a_bucket(self, document: Document, optional: Document) -> None:
-        """What only a bucket has."""
+        """Add the fields of a bucket."""
         rng = self.rng
         optional["event_count"] = rng.choice(
             (0, 60, 60, 2**53, 2**53 + 1, 2**53 + 1, INT64_MAX - 1, INT64_MAX, -1, -(2**63))
@@ -553,26 +553,26 @@ class _Maker:
             optional["scheduled_events"] = rng.choices(_EVENTS, k=rng.choice((0, 1, 2, 3)))
 
     def of_a_record(self, document: Document, optional: Document) -> None:
-        """What only a record has."""
+        """Add the fields of a record."""
         self.some(_OF_A_RECORD, optional)
         if self.rng.random() < 0.2:
             document |= self.rng.choice(_UNKNOWN)
 
     def of_an_influencer(self, document: Document, optional: Document) -> None:
-        """What only an influencer has."""
+        """Add the fields of an influencer."""
         self.some(_OF_AN_INFLUENCER, optional)
         if self.rng.random() < 0.2:
             document |= self.rng.choice(_UNKNOWN)
 
     def some(self, fields: Iterable[tuple[str, float, Sequence[Any]]], optional: Document) -> None:
-        """Values of some fields, each with its chance."""
+        """Add values of some fields, each with its chance."""
         rng = self.rng
         for name, chance, values in fields:
             if rng.random() < chance:
                 optional[name] = rng.choice(values)
 
     def influencer(self, bucket: Document) -> Document:
-        """A nested influencer, some of its keys left to their defaults."""
+        """A nested influencer; some of its keys are missing."""
         keys: Document = {
             "job_id": bucket["job_id"],
             "timestamp": bucket["timestamp"],
@@ -598,8 +598,8 @@ def respelled(rng: Random, document: Document) -> Document:
     way = rng.randrange(12)
     if way == 0:
         return {"_index": ".ml-anomalies-shared", "_source": document}
-    kept = KEPT.get(document.get("result_type") or "")
-    if kept is None:
+    stored = FIELDS.get(document.get("result_type") or "")
+    if stored is None:
         return document
     given = {name: value for name, value in document.items() if value is not None}
     changed: Document = {}
@@ -609,13 +609,13 @@ def respelled(rng: Random, document: Document) -> Document:
         changed["timestamp"] = rng.choice((moment, np.datetime64(timestamp, "ms"), np.int64(timestamp), iso(timestamp)))
     elif way in {2, 3}:
         spelling = np.int64 if way == 2 else _integral_float
-        names = ["bucket_span", *(name for name, holds in kept.items() if holds is int and name in given)]
+        names = ["bucket_span", *(name for name, holds in stored.items() if holds is int and name in given)]
         changed = {name: spelling(given[name]) for name in names}
     elif way == 4:
-        changed = {name: np.float64(given[name]) for name, holds in kept.items() if holds is float and name in given}
+        changed = {name: np.float64(given[name]) for name, holds in stored.items() if holds is float and name in given}
     elif way == 5:
         lists = {"causes", "influencers", "typical", "actual", "scheduled_events", "bucket_influencers"}
-        # Where such a name is documented for another kind it is unknown here, and comes back as it is.
+        # A name documented for another kind is unknown here, and its value comes back as it is.
         changed = {name: tuple(given[name]) for name in lists & given.keys() if name not in unknown(document)}
     return {**document, **changed}
 
@@ -630,7 +630,7 @@ _DTYPES: Mapping[type, type] = {float: np.float64, int: np.int64, bool: np.bool_
 def as_columns(rng: Random, batch: Sequence[Document]) -> tuple[dict[str, Any], str | None]:
     """Results of one kind as `ResultsIndex.upsert_columns` takes them: the columns, and the job if all share it.
 
-    Unknown keys have no column, and are left out.
+    Unknown keys have no column and are left out.
     """
     (kind,) = {document["result_type"] for document in batch}
     jobs = {document["job_id"] for document in batch}
@@ -643,7 +643,7 @@ def as_columns(rng: Random, batch: Sequence[Document]) -> tuple[dict[str, Any], 
     if job_id is None:
         names = [document["job_id"] for document in batch]
         columns["job_id"] = names if rng.random() < 0.5 else np.array(names)
-    for name, holds in KEPT[kind].items():
+    for name, holds in FIELDS[kind].items():
         values = [document.get(name) for document in batch]
         missing = [value is None for value in values]
         if all(missing):
@@ -663,7 +663,7 @@ def as_columns(rng: Random, batch: Sequence[Document]) -> tuple[dict[str, Any], 
 
 
 def as_scores(state: Mapping[Name, Document], batch: Sequence[Document]) -> tuple[str, dict[str, Any]] | None:
-    """A batch as `ResultsIndex.renormalize` takes it, job and columns; None where it says more than other scores."""
+    """A batch as `ResultsIndex.renormalize` takes it, job and columns; None if it changes more than scores."""
     if len({document["job_id"] for document in batch}) != 1:
         return None
     for document in batch:
@@ -681,14 +681,14 @@ def as_scores(state: Mapping[Name, Document], batch: Sequence[Document]) -> tupl
 
 
 def _ends_in_nul(values: Sequence[str | None]) -> bool:
-    # An array of text forgets them.
+    # An array of text drops trailing NULs.
     return any(value is not None and value.endswith("\x00") for value in values)
 
 
 def seeded_query(rng: Random, domain: Domain) -> Query:
-    """A question about a history made from `domain`, on its edges as a rule."""
+    """A query on a history made from `domain`, mostly on its edges."""
     kind = rng.choice(domain.kinds if rng.random() < 0.99 else KINDS)
-    sort = rng.choice(HELD[kind] if rng.random() < 0.9 else SORTABLE)
+    sort = rng.choice(SORT_FIELDS[kind] if rng.random() < 0.9 else SORTABLE)
     if rng.random() < 0.5:
         sort = rng.choice(("timestamp", SCORES[kind]))
     either: dict[str, Any] = {
@@ -714,22 +714,22 @@ def seeded_query(rng: Random, domain: Domain) -> Query:
 
 
 def by_value(rng: Random, query: Query) -> Query:
-    """The same question for a small page in the order of a number; a lookup as it is."""
+    """The same query for a small page in the order of a number; a lookup stays as it is."""
     if isinstance(query, BucketQuery) and query.timestamp is not None:
         return query
     kind = kind_of(query)
-    numbers = [name for name, holds in KEPT[kind].items() if holds is not str]
+    numbers = [name for name, holds in FIELDS[kind].items() if holds is not str]
     sort = SCORES[kind] if rng.random() < 0.5 else rng.choice(numbers)
     return query.replace(sort=sort, from_=rng.choice((0, 0, 0, 1, 4)), size=rng.choice((0, 1, 2, 3, 5, 10)))
 
 
 def _several(rng: Random, jobs: Sequence[str]) -> list[str]:
-    """Some of the jobs, or all, in an order of chance."""
+    """Some of the jobs, or all, in random order."""
     return rng.sample(jobs, max(1, rng.randint(len(jobs) // 2, len(jobs))))
 
 
 def _window(rng: Random, domain: Domain) -> tuple[int | None, int | None]:
-    """Open more often than not; where both ends are given, seldom reversed."""
+    """A window, mostly open on a side; one with both ends is seldom reversed."""
     start, end = sorted((_edge(rng, domain), _edge(rng, domain)))
     if rng.random() < 0.05:
         start, end = end, start

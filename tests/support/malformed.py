@@ -1,0 +1,283 @@
+"""For the files of `malformed/`: documents to spoil, odd values, and the checks that every refusal must pass."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any, Final, Never
+
+import numpy as np
+import pytest
+
+from bucketquery import BucketQueryError, InvalidQuery, Kind, ResultsIndex
+from support.semantics_tables import CALLS
+from support.strategies import FIRST_INSTANT, KINDS, LAST_INSTANT, QUERIES, SCORES
+
+HOUR: Final = 3_600_000
+DAY: Final = 24 * HOUR
+FIRST_MS: Final = FIRST_INSTANT
+LAST_MS: Final = LAST_INSTANT
+NAN: Final = float("nan")
+INF: Final = float("inf")
+
+ILLEGAL: Final = "illegal_argument_exception"
+NOT_FOUND: Final = "resource_not_found_exception"
+
+#: Every column of a page of buckets.
+COLUMNS: Final = (
+    "job_id",
+    "timestamp",
+    "anomaly_score",
+    "bucket_span",
+    "initial_anomaly_score",
+    "event_count",
+    "is_interim",
+    "bucket_influencers",
+    "processing_time_ms",
+    "scheduled_events",
+    "result_type",
+)
+
+EACH_KIND: Final = pytest.mark.parametrize("kind", KINDS)
+
+
+def cases(values: Mapping[str, Any], names: str | tuple[str, ...] = "value") -> pytest.MarkDecorator:
+    """Run a test once for each value of a mapping; its key names the case."""
+    return pytest.mark.parametrize(names, values.values(), ids=values.keys())
+
+
+# ---- documents, and an index of some
+
+
+def result(kind: Kind, **fields: Any) -> dict[str, Any]:
+    """A valid result of the job ``web``, with these fields put over it."""
+    return {"job_id": "web", "timestamp": HOUR, "bucket_span": 900, "result_type": kind} | fields
+
+
+def bucket(**fields: Any) -> dict[str, Any]:
+    """A valid bucket of the job ``web``, with these fields put over it."""
+    return result("bucket", **fields)
+
+
+def nested(**fields: Any) -> dict[str, Any]:
+    """A valid influencer inside a bucket, with these fields put over it."""
+    return {"influencer_field_name": "bucket_time", "anomaly_score": 4.0, "probability": 0.25} | fields
+
+
+def stored() -> ResultsIndex:
+    """An index of three jobs and all kinds; every field of a bucket is set somewhere and missing somewhere."""
+    index = ResultsIndex(clock=lambda: 0)
+    index.put_job("idle", bucket_span=60)
+    index.upsert(
+        [
+            bucket(timestamp=0, anomaly_score=10.0, initial_anomaly_score=12.0, event_count=7, processing_time_ms=3),
+            bucket(anomaly_score=90.5, bucket_influencers=[nested()], scheduled_events=["sale", "a b"]),
+            bucket(timestamp=2 * HOUR, is_interim=True),
+            bucket(job_id="db", timestamp=0, anomaly_score=55, bucket_span=60),
+            result("record", record_score=90.5, function="mean"),
+            result("influencer", influencer_score=90.5, influencer_field_name="host", influencer_field_value="a"),
+        ]
+    )
+    return index
+
+
+def plain(value: Any) -> Any:
+    """The value with every mapping as a dict, also inside mappings."""
+    return {key: plain(item) for key, item in value.items()} if isinstance(value, Mapping) else value
+
+
+def state(index: ResultsIndex) -> list[Any]:
+    """Everything that a reader can see of an index."""
+    jobs = index.jobs()
+    seen = [index.sequence, jobs, plain(index.stats()), [plain(index.stats(job)) for job in jobs]]
+    for kind in KINDS if jobs else ():
+        page = index.search(QUERIES[kind](jobs=jobs, size=10_000))
+        by_score = index.scan(QUERIES[kind](jobs=jobs, sort=SCORES[kind], desc=True))
+        seen += [page.to_dict(human=True), [row.to_dict() for row in by_score]]
+    return seen
+
+
+# ---- odd values
+
+
+class Unprintable:
+    """A value that raises when it is shown."""
+
+    def __repr__(self) -> str:
+        raise RuntimeError("no repr")
+
+    def __str__(self) -> str:
+        raise RuntimeError("no str")
+
+
+class Broken(Mapping[str, Any]):
+    """A mapping that raises an error when it is read; its keys can be read if they are given."""
+
+    def __init__(self, error: BaseException, keys: Sequence[str] | None = None) -> None:
+        self.error = error
+        self.given = keys
+
+    def __getitem__(self, key: str) -> Never:
+        raise self.error
+
+    def __iter__(self) -> Iterator[str]:
+        if self.given is None:
+            raise self.error
+        return iter(self.given)
+
+    def __len__(self) -> int:
+        return 4 if self.given is None else len(self.given)
+
+
+def recursive_list() -> list[Any]:
+    """A list that holds itself."""
+    endless: list[Any] = []
+    endless.append(endless)
+    return endless
+
+
+def deep_list() -> list[Any]:
+    """A list in a list in a list, deeper than Python can show or pickle."""
+    inner: list[Any] = []
+    for _ in range(20_000):
+        inner = [inner]
+    return inner
+
+
+BOOLEANS: Final[Mapping[str, Any]] = {"true": True, "false": False, "numpy bool": np.True_}
+
+#: Integers that Python refuses to print.
+UNPRINTABLE_INTEGERS: Final[Mapping[str, Any]] = {"too long to be printed": 10**5000}
+
+
+def odd(like: Any) -> dict[str, Any]:
+    """Values that no number, text, instant or boolean accepts; the containers hold ``like``, which would be accepted.
+
+    To hold a new malformed value against every field and parameter, add it here.
+    """
+    number = 60 if isinstance(like, str) else int(like)
+    return {
+        "bytes": str(like).encode(),
+        "empty bytes": b"",
+        "list": [like],
+        "empty list": [],
+        "list nested deep": deep_list(),
+        "list in itself": recursive_list(),
+        "tuple": (like,),
+        "set": {like},
+        "dict": {like: like},
+        "empty dict": {},
+        "broken mapping": Broken(RuntimeError("no value is read")),
+        "one-element array": np.array([like]),
+        "complex": complex(number),
+        "imaginary": complex(0, number),
+        "numpy complex": np.complex128(number),
+        "decimal": Decimal(number),
+        "decimal nan": Decimal("NaN"),
+        "fraction": Fraction(number),
+        "date": date(2020, 1, 1),
+        "naive datetime": datetime(2020, 1, 1),  # noqa: DTZ001 - the fault
+        "timedelta": timedelta(seconds=number),
+        "timedelta64": np.timedelta64(number, "s"),
+        "object": object(),
+        "function": len,
+        "unprintable": Unprintable(),
+    }
+
+
+# ---- checks of a refusal
+
+
+def refusal(action: Callable[[], Any]) -> BucketQueryError:
+    """The typed error of an action; its reason is short, and is its only argument."""
+    with pytest.raises(BucketQueryError) as caught:
+        action()
+    error = caught.value
+    assert 0 < len(error.reason) < 1_000
+    assert str(error) == error.reason
+    assert error.args == (error.reason,)
+    return error
+
+
+def assert_carries(
+    error: BucketQueryError, error_class: type[BucketQueryError], field: str, error_type: str, status: int = 400
+) -> None:
+    """Assert that an error is of exactly this class, and names this field, type and status."""
+    carried = (type(error), error.field, error.type, error.status)
+    assert carried == (error_class, field, error_type, status), error.reason
+
+
+@contextmanager
+def unchanged(index: ResultsIndex) -> Iterator[None]:
+    """Assert that a block changes nothing that a reader can see."""
+    before = state(index)
+    yield
+    assert state(index) == before
+
+
+class Shared:
+    """One index for many refusals, because a new one for each takes longer than all else.
+
+    Each must leave it as it was; after a failure the next test gets a new index.
+    """
+
+    def __init__(self) -> None:
+        self.renew()
+
+    def renew(self) -> None:
+        """Begin with a new index."""
+        self.index = stored()
+        self.before = state(self.index)
+
+    def refusal(self, write: Callable[[ResultsIndex], Any]) -> BucketQueryError:
+        """The typed error of a write, which changed nothing."""
+        error = refusal(lambda: write(self.index))
+        self.check()
+        return error
+
+    def check(self) -> None:
+        """Assert that the index is as it was when it was made."""
+        after, before = state(self.index), self.before
+        if after != before:
+            self.renew()
+        assert after == before
+
+
+SHARED: Final = Shared()
+
+
+def assert_passes_through(error: BaseException, write: Callable[[ResultsIndex], Any]) -> None:
+    """Assert that a write raises the caller's own error as it is, and changes nothing."""
+    index = stored()
+    with unchanged(index), pytest.raises(type(error)) as caught:
+        write(index)
+    assert caught.value is error
+
+
+def ways_to_ask(index: ResultsIndex, kind: Kind = "bucket", **parameters: Any) -> list[Callable[[], Any]]:
+    """Four ways to ask with parameters: a new query, a changed one, a call of an index and of its snapshot."""
+    query, call = QUERIES[kind], CALLS[kind]
+    return [
+        lambda: query(jobs="web", **parameters),
+        lambda: query(jobs="web").replace(**parameters),
+        lambda: getattr(index, call)(job_id="web", **parameters),
+        lambda: getattr(index.snapshot(), call)(job_id="web", **{"now": 0} | parameters),
+    ]
+
+
+def refusals(index: ResultsIndex, kind: Kind = "bucket", **parameters: Any) -> list[BucketQueryError]:
+    """The typed errors of the four ways to ask with parameters, which changed nothing."""
+    sequence = index.sequence
+    errors = [refusal(ask) for ask in ways_to_ask(index, kind, **parameters)]
+    assert index.sequence == sequence
+    return errors
+
+
+def assert_refused(
+    index: ResultsIndex, field: str, value: Any, *, kind: Kind = "bucket", error_type: str = ILLEGAL, reason: str = ""
+) -> None:
+    """Assert that each of the four ways to ask refuses a parameter, by its name and in these words."""
+    for error in refusals(index, kind, **{field: value}):
+        assert_carries(error, InvalidQuery, field, error_type)
+        assert reason in error.reason
