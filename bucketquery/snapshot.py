@@ -83,8 +83,9 @@ class Reads(ABC):
 
         Returns:
             An immutable mapping: ``jobs`` (or ``job_id`` and ``bucket_span``), ``rows`` by kind, ``bytes`` of the
-            arrays that hold them (spare room included; of texts and nested values the pointers only),
-            ``first_timestamp`` and ``last_timestamp`` in epoch ms, None where nothing is stored.
+            arrays that hold them (spare room included; of texts and nested values the pointers only), of everything
+            also those that searches of many jobs share, ``first_timestamp`` and ``last_timestamp`` in epoch ms, None
+            if nothing is stored.
 
         Raises:
             UnknownJob: there is no job of this id.
@@ -98,9 +99,9 @@ class Reads(ABC):
         """
         catalog = self._newest()._catalog
         if job_id is None:
-            return FrozenMapping(
-                {"jobs": len(catalog), **_stored([table for job in catalog for table in job.tables.values()])}
-            )
+            stored = _stored([table for job in catalog for table in job.tables.values()])
+            stored["bytes"] += catalog.nbytes_of_fleets()
+            return FrozenMapping({"jobs": len(catalog), **stored})
         job_id = read_text(job_id, "job_id")
         job = catalog.known(job_id, "job_id")
         return FrozenMapping({"job_id": job_id, "bucket_span": job.bucket_span, **_stored(list(job.tables.values()))})

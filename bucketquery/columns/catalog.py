@@ -4,10 +4,11 @@ A write to one job copies one of a thousand small dicts, the list of its group, 
 a microsecond however many jobs there are.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
+from weakref import ref
 
 from sortedcontainers import SortedList
 
@@ -51,18 +52,86 @@ class Job:
         return Job(self.job_id, self.bucket_span, {**self.tables, kind: table})
 
 
-class _Mustered(NamedTuple):
-    """A fleet, and what it was made of.
+class _Shard(dict[str, Job]):
+    """The jobs of one shard; never changed once its catalogue is made."""
+
+    __slots__ = ("__weakref__",)
+
+
+class _Mustered:
+    """A fleet, what it was made of, and how many of its jobs the writer has changed since.
 
     Attributes:
         fleet: all small jobs that there were.
-        shards: the catalogue's; None where one has a large job, whose results are not to be kept for this.
-        members: which of the fleet's jobs are in each, and what they had.
+        shards: those of the catalogue, held weakly: a fleet keeps no other results alive.
+        members: the fleet's jobs in each shard, and their tables.
+        most_changed: how many jobs may have changed before a fleet is made anew.
     """
 
-    fleet: Fleet
-    shards: Sequence[Mapping[str, Job] | None]
-    members: Sequence[Mapping[str, Table | None]]
+    __slots__ = ("_changed", "_gone", "_most_gone", "fleet", "members", "most_changed", "shards")
+
+    def __init__(
+        self, fleet: Fleet, shards: Sequence["ref[_Shard]"], members: Sequence[Mapping[str, Table | None]]
+    ) -> None:
+        self.fleet = fleet
+        self.shards = shards
+        self.members = members
+        self.most_changed = max(_FEW_CHANGED, len(fleet.job_ids) // _JOBS_PER_CHANGED)
+        self._most_gone = len(fleet.job_ids) // 2
+        #: The jobs that make `Catalog.muster` count a change, and those of its jobs that are deleted. The writer alone
+        #: reads and writes both. None until its first write: a reader may have read an older catalogue.
+        self._changed: set[str] | None = None
+        self._gone: set[str] = set()
+
+    def serves(self, groups: Sequence[Sequence[_Shard]], kind: Kind, job_ids: Iterable[str]) -> bool:
+        """Whether the fleet is worth its memory after a write to some jobs; for the writer only.
+
+        It is not if so many jobs have changed that the next search would make another one, or if more than half of its
+        jobs are deleted.
+
+        Complexity: O(k) for k jobs; the first time O(shards), and O(j / shards) for each shard that has changed.
+        """
+        changed, gone = self._changed, self._gone
+        if changed is None:
+            changed = self._changed = set()
+            job_ids = self._in_other_shards(chain.from_iterable(groups))
+        for job_id in job_ids:
+            at = hash(job_id) % _SHARDS
+            job, members = groups[at // _WIDTH][at % _WIDTH].get(job_id), self.members[at]
+            table = None if job is None else job.tables.get(kind)
+            gone.discard(job_id)
+            if job is None:
+                is_changed = job_id in members
+                if is_changed:
+                    gone.add(job_id)
+            elif job_id in members:
+                is_changed = table is not members[job_id]
+            else:
+                is_changed = table is None or table.length <= SMALL_ROWS
+            if not is_changed:
+                changed.discard(job_id)
+                continue
+            changed.add(job_id)
+            if len(changed) > self.most_changed or len(gone) > self._most_gone:
+                return False
+        return True
+
+    def _in_other_shards(self, shards: Iterable[_Shard]) -> Iterator[str]:
+        """The jobs of those shards that are not the fleet's, before or now."""
+        for shard, then, members in zip(shards, self.shards, self.members, strict=True):
+            if then() is not shard:
+                yield from members.keys() | shard.keys()
+
+    def old_tables(self, shards: Iterable[_Shard], kind: Kind) -> Iterator[Table]:
+        """The tables that the fleet keeps alive and that a catalogue of these shards has not.
+
+        Complexity: O(shards), and O(j / shards) for each shard that has changed.
+        """
+        for shard, then, members in zip(shards, self.shards, self.members, strict=True):
+            if then() is not shard:
+                for job_id, table in members.items():
+                    if table is not None and ((job := shard.get(job_id)) is None or job.tables.get(kind) is not table):
+                        yield table
 
 
 class _Changed(NamedTuple):
@@ -91,7 +160,7 @@ class Catalog:
 
     def __init__(
         self,
-        groups: Sequence[Sequence[Mapping[str, Job]]] | None = None,
+        groups: Sequence[Sequence[_Shard]] | None = None,
         ids: SortedList | None = None,
         fleets: dict[Kind, _Mustered] | None = None,
     ) -> None:
@@ -130,7 +199,7 @@ class Catalog:
     def __len__(self) -> int:
         return sum(map(len, self._shards()))
 
-    def _shards(self) -> Iterator[Mapping[str, Job]]:
+    def _shards(self) -> Iterator[_Shard]:
         return chain.from_iterable(self._groups)
 
     def ids(self) -> SortedList:
@@ -156,8 +225,10 @@ class Catalog:
             shard = _own_shard(groups, hash(job_id) % _SHARDS, set())
             ids = self._ids if job_id in shard else None
             shard[job_id] = job
+            if self._fleets:
+                self._let_go(groups, jobs)
             return Catalog(groups, ids, self._fleets)
-        copies: dict[int, dict[str, Job]] = {}
+        copies: dict[int, _Shard] = {}
         copied: set[int] = set()
         is_new = False
         for job_id, job in jobs.items():
@@ -167,13 +238,42 @@ class Catalog:
                 own = copies[at] = _own_shard(groups, at, copied)
             is_new = is_new or job_id not in own
             own[job_id] = job
+        if self._fleets:
+            self._let_go(groups, jobs)
         return Catalog(groups, None if is_new else self._ids, self._fleets)
 
     def without(self, job_id: str) -> "Catalog":
         """This catalogue without a job that is in it. Complexity: O(j / shards)."""
         groups = [*self._groups]
         del _own_shard(groups, hash(job_id) % _SHARDS, set())[job_id]
+        if self._fleets:
+            self._let_go(groups, (job_id,))
         return Catalog(groups, None, self._fleets)
+
+    def _let_go(self, groups: Sequence[Sequence[_Shard]], job_ids: Iterable[str]) -> None:
+        """Drop the fleets that serve no longer after a write to some jobs, so that their memory comes back at once."""
+        # Readers may put in others meanwhile.
+        for kind, mustered in self._fleets.copy().items():
+            if not mustered.serves(groups, kind, job_ids):
+                self._fleets.pop(kind, None)
+
+    def nbytes_of_fleets(self) -> int:
+        """Bytes that fleets hold beside the tables of this catalogue.
+
+        These are the arrays of each fleet, and the tables of jobs that have changed or are deleted since it was made.
+
+        Complexity: O(shards), and O(j / shards) for each shard that has changed.
+        """
+        fleets: dict[int, Fleet] = {}
+        tables: dict[int, Table] = {}
+        changes = (self._changes or {}).copy()
+        for kind, mustered in [*self._fleets.copy().items(), *((kind, own.mustered) for kind, own in changes.items())]:
+            if id(mustered.fleet) not in fleets:
+                fleets[id(mustered.fleet)] = mustered.fleet
+                tables |= {id(table): table for table in mustered.old_tables(self._shards(), kind)}
+        fleets |= {id(fleet): fleet for _, fleet in (self._seconds or {}).copy().values()}
+        own = sum(fleet.nbytes() for fleet in fleets.values())
+        return own + sum(table.nbytes() for table in tables.values())
 
     def muster(self, jobs: Sequence[str], schema: Schema) -> tuple[Roll, ...] | None:
         """How to ask many jobs together; None where they are better asked one by one.
@@ -204,7 +304,7 @@ class Catalog:
 
     def _muster(self, schema: Schema) -> _Mustered:
         """A fleet of all small jobs."""
-        shards: list[Mapping[str, Job] | None] = []
+        shards: list[ref[_Shard]] = []
         members: list[dict[str, Table | None]] = []
         everybody: dict[str, Table | None] = {}
         for shard in self._shards():
@@ -213,8 +313,7 @@ class Catalog:
                 table = job.tables.get(schema.kind)
                 if table is None or table.length <= SMALL_ROWS:
                     own[job_id] = table
-            is_small = len(own) == len(shard) and all(map(_has_little, shard.values()))
-            shards.append(shard if is_small else None)
+            shards.append(ref(shard))
             members.append(own)
             everybody |= own
         return _Mustered(_fleet_of(schema, everybody), shards, members)
@@ -226,7 +325,7 @@ class Catalog:
         now: dict[str, Table | None] = {}
         absent: Any = object()
         for shard, then, members in zip(self._shards(), mustered.shards, mustered.members, strict=True):
-            if then is not shard:
+            if then() is not shard:
                 for job_id, table in members.items():
                     job = shard.get(job_id)
                     if (absent if job is None else job.tables.get(kind)) is not table:
@@ -236,7 +335,7 @@ class Catalog:
                 now |= {job_id: shard[job_id].tables.get(kind) for job_id in shard.keys() - members.keys()}
         small = {job_id: table for job_id, table in now.items() if table is None or table.length <= SMALL_ROWS}
         new = sum(map(mustered.fleet.lacks, small))
-        if len(stale) + new > max(_FEW_CHANGED, len(mustered.fleet.job_ids) // _JOBS_PER_CHANGED):
+        if len(stale) + new > mustered.most_changed:
             return None
         found = changes[kind] = _Changed(mustered, frozenset(stale), small)
         return found
@@ -266,16 +365,11 @@ def _fleet_of(schema: Schema, tables: Mapping[str, Table | None]) -> Fleet:
     return Fleet.of(schema, job_ids, [tables[job_id] for job_id in job_ids])
 
 
-def _has_little(job: Job) -> bool:
-    """Whether all of a job's tables are small."""
-    return all(table.length <= SMALL_ROWS for table in job.tables.values())
-
-
 #: The groups of a catalogue without jobs; none of it is ever changed.
-_NO_JOBS: Final[Sequence[Sequence[Mapping[str, Job]]]] = (({},) * _WIDTH,) * _WIDTH
+_NO_JOBS: Final[Sequence[Sequence[_Shard]]] = ((_Shard(),) * _WIDTH,) * _WIDTH
 
 
-def _own_shard(groups: list[Sequence[Mapping[str, Job]]], at: int, copied: set[int]) -> dict[str, Job]:
+def _own_shard(groups: list[Sequence[_Shard]], at: int, copied: set[int]) -> _Shard:
     """A copy of one shard, put in its place in a list of groups; its group is copied first if it was not before."""
     which = at // _WIDTH
     group = groups[which]
@@ -283,5 +377,5 @@ def _own_shard(groups: list[Sequence[Mapping[str, Job]]], at: int, copied: set[i
         copied.add(which)
         group = groups[which] = [*group]
     assert isinstance(group, list), "a copy"
-    shard = group[at % _WIDTH] = dict(group[at % _WIDTH])
+    shard = group[at % _WIDTH] = _Shard(group[at % _WIDTH])
     return shard

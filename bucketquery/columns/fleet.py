@@ -66,8 +66,10 @@ class Fleet:
         self._places = places
         self._interim: Int64s = segment.column("is_interim").nonzero()[0]
         self._table = Table(segment, NO_ROWS, Segment.empty(segment.schema), self._interim)
-        self._asked: tuple[tuple[Sequence[str], Fleet, Bools, tuple[str, ...]], ...] = ()
-        self._rolls: tuple[tuple[Sequence[str], frozenset[str], Roll], ...] = ()
+        # None stands for this very fleet, or for a roll of it: if it held itself, only the garbage collector would free
+        # it.
+        self._asked: tuple[tuple[Sequence[str], Fleet | None, Bools, tuple[str, ...]], ...] = ()
+        self._rolls: tuple[tuple[Sequence[str], frozenset[str], Roll | None, Table, tuple[str, ...]], ...] = ()
 
     @classmethod
     def of(cls, schema: Schema, job_ids: Sequence[str], tables: Sequence[Table | None]) -> "Fleet":
@@ -119,14 +121,15 @@ class Fleet:
         Complexity: O(n + j) once for a question and a commit, if few others are asked in between; then O(1), and O(j)
         for a sequence of the same jobs that is another object.
         """
-        for known, as_of, roll in self._rolls:
+        for known, as_of, of_part, table, unasked in self._rolls:
             if (known is jobs or known == jobs) and as_of == stale:
-                return roll
+                return of_part or Roll(self, table, unasked)
         fleet, is_asked, others = self._among(jobs)
         numbers = [self._jobs.number_of[job_id] for job_id in stale]
         asked_alone = [number for number in numbers if is_asked[number]]
         roll = Roll(fleet, fleet.without(asked_alone), (*others, *(self.job_ids[number] for number in asked_alone)))
-        self._rolls = ((jobs, stale, roll), *self._rolls[: _REMEMBERED - 1])
+        of_part = None if fleet is self else roll
+        self._rolls = ((jobs, stale, of_part, roll.table, roll.others), *self._rolls[: _REMEMBERED - 1])
         return roll
 
     def lacks(self, job_id: str) -> bool:
@@ -155,16 +158,36 @@ class Fleet:
 
     def _among(self, jobs: Sequence[str]) -> tuple["Fleet", Bools, tuple[str, ...]]:
         """The fleet of those of its jobs that are asked, which these are, and which jobs are not its own."""
-        for known, fleet, is_asked, others in self._asked:
+        for known, part, is_asked, others in self._asked:
             if known is jobs or known == jobs:
-                return fleet, is_asked, others
+                return part or self, is_asked, others
         numbers = list(map(self._jobs.number_of.get, jobs))
         is_asked = np.zeros(len(self.job_ids), dtype=np.bool_)
         is_asked[[number for number in numbers if number is not None]] = True
-        fleet = self if is_asked.all() else self._some(is_asked[self._numbers].nonzero()[0])
+        part = None if is_asked.all() else self._some(is_asked[self._numbers].nonzero()[0])
         others = tuple(compress(jobs, [number is None for number in numbers]))
-        self._asked = ((jobs, fleet, is_asked, others), *self._asked[: _REMEMBERED - 1])
-        return fleet, is_asked, others
+        self._asked = ((jobs, part, is_asked, others), *self._asked[: _REMEMBERED - 1])
+        return part or self, is_asked, others
+
+    def nbytes(self) -> int:
+        """Bytes of the arrays that are made so far, those of remembered parts too; not those of its jobs' tables."""
+        arrays: list[Array] = [*_made(self._table.base.texts)]
+        parts = [self]
+        for _, part, is_asked, _ in self._asked:
+            arrays.append(is_asked)
+            if part is not None:
+                # Its dictionaries are those of the whole.
+                parts.append(part)
+        arrays += [table.dead for _, _, _, table, _ in self._rolls]
+        return sum(array.nbytes for array in arrays) + sum(part.own_nbytes() for part in parts)
+
+    def own_nbytes(self) -> int:
+        """Of these the bytes of numbers, places, columns, masks, lists and ladders of this one alone."""
+        base = self._table.base
+        arrays: list[Array] = [*_made(base.columns), *_made(base.present), self._numbers, self._places, self._interim]
+        for lists in _made(base.lists):
+            arrays += (lists.rows, lists.values)
+        return sum(array.nbytes for array in arrays) + base.ladder_nbytes()
 
 
 def segment_row(of: Table | View, row: int) -> tuple[Segment, int]:
@@ -260,6 +283,16 @@ class _OnDemand(Mapping[str, _Value]):
 
     def __len__(self) -> int:
         return len(self._names)
+
+    def made(self) -> list[_Value]:
+        """The values that were asked for so far."""
+        return [*self._made.values()]
+
+
+def _made(values: Mapping[str, _Value]) -> list[_Value]:
+    """What is made of some values of a fleet."""
+    assert isinstance(values, _OnDemand)
+    return values.made()
 
 
 class _Source:

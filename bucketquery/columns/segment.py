@@ -371,12 +371,16 @@ class Segment:
                 ladders[name, desc] = corrected
         return ladders
 
+    def ladder_nbytes(self) -> int:
+        """Bytes of the ladders that are made so far."""
+        return sum(ladder.nbytes() for ladder in (self._ladders or {}).copy().values())
+
     def nbytes(self) -> int:
         """Bytes of the arrays, spare room included; of lists and texts the pointers to them."""
         arrays: list[Array] = [*self.texts.values()]
         for lists in self.lists.values():
             arrays += (lists.rows, lists.values)
-        ladders = sum(ladder.nbytes() for ladder in (self._ladders or {}).copy().values())
+        ladders = self.ladder_nbytes()
         if isinstance(self.columns, Packed):
             return ladders + len(self.columns.data) + sum(array.nbytes for array in arrays)
         return ladders + sum(array.nbytes for array in (*self.columns.values(), *self.present.values(), *arrays))
