@@ -332,7 +332,7 @@ CLAIMS: Final = (
     Claim(_RESCORE, "a thousand scores of n", LINEAR, partial(renormalizing, 1_000), 32_768, MILLION),
     Claim(_RESCORE, "n scores of 65,536", LINEAR, lambda scores: renormalizing(scores, 65_536)),
     Claim("index.ResultsIndex.snapshot", "of n buckets", CONSTANT, taking_a_snapshot),
-    Claim("index.ResultsIndex.__contains__", "one of n jobs", CONSTANT, knowing_a_job),
+    Claim("snapshot.Reads.__contains__", "one of n jobs", CONSTANT, knowing_a_job),
     Claim(_CHECK, "of n buckets", LINEAR, partial(checking, lambda index: index), 32_768, MILLION),
     Claim("snapshot.Snapshot.check", "of n buckets", LINEAR, partial(checking, ResultsIndex.snapshot), 32_768, MILLION),
     Claim("snapshot.Reads.sequence", "of n buckets", CONSTANT, counting_commits),
