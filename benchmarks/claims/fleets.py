@@ -6,7 +6,7 @@ from typing import Final
 
 import numpy as np
 
-from benchmarks.claims.claim import CONSTANT, LINEAR, LOGARITHMIC, LOGLINEAR, Claim
+from benchmarks.claims.claim import AT_MOST_LINEAR, CONSTANT, LINEAR, LOGARITHMIC, LOGLINEAR, Claim
 from benchmarks.claims.stock import EVENTS, catalog, checked, eventful, ids, jobs_of, table, worn
 from benchmarks.timing import Call
 from bucketquery.columns.catalog import Catalog
@@ -52,7 +52,28 @@ def mustering_after(jobs: int, rows: int, changed: int) -> Call:
     )
 
 
+def adding_up(jobs: int) -> Call:
+    """All jobs, of a catalogue of which nobody has asked the totals, which is made each time."""
+    known = {job.job_id: job for job in catalog(jobs)}
+    return checked(lambda: Catalog().with_jobs(known).totals(), lambda totals: totals.rows[0] == jobs)
+
+
+def weighing_fleets(jobs: int, changed: int) -> Call:
+    """The fleet of so many jobs, after a commit to so many of them."""
+    old = catalog(jobs)
+    assert old.muster(ids(jobs), BUCKET)
+    new = Catalog(Catalog(old._groups).with_jobs(jobs_of(ids(jobs)[:changed], 2))._groups, None, old._fleets)
+    return checked(new.nbytes_of_fleets, lambda found: found > old.nbytes_of_fleets())
+
+
 _CATALOGS: Final = (
+    Claim("columns.catalog.Catalog.totals", "of n jobs, for the first time", LINEAR, adding_up),
+    Claim(
+        "columns.catalog.Catalog.totals",
+        "of n jobs, once they were asked for",
+        CONSTANT,
+        lambda n: checked(catalog(n).totals, lambda totals: totals.rows[0] == n),
+    ),
     Claim(
         "columns.catalog.Catalog.get",
         "one of n jobs",
@@ -108,6 +129,14 @@ _CATALOGS: Final = (
         "n of 65,536 jobs that have changed",
         LINEAR,
         lambda n: mustering_after(65_536, 1, n),
+        64,
+        4_096,
+    ),
+    Claim(
+        "columns.catalog.Catalog.nbytes_of_fleets",
+        "n of 65,536 jobs have changed",
+        AT_MOST_LINEAR,
+        lambda n: weighing_fleets(65_536, n),
         64,
         4_096,
     ),

@@ -13,7 +13,7 @@ from bucketquery.columns.arrays import read_scores
 from bucketquery.columns.packed import Layout, layout_of
 from bucketquery.columns.rows import Row, row_at
 from bucketquery.columns.segment import Segment
-from bucketquery.columns.table import Table
+from bucketquery.columns.table import Table, Totals
 from bucketquery.columns.view import NO_ROWS
 from bucketquery.model.schema import BUCKET, Int64s
 
@@ -122,6 +122,24 @@ def table_checked(size: int) -> Call:
 
 
 CLAIMS: Final = (
+    Claim(
+        "columns.table.Totals.of",
+        "n tables",
+        LINEAR,
+        lambda n: checked(partial(Totals.of, [table(16)] * n), lambda totals: totals.rows[0] == 16 * n),
+    ),
+    Claim(
+        "columns.table.Totals.of",
+        "a table with n dead rows",
+        LINEAR,
+        lambda n: checked(partial(Totals.of, [worn(MANY, n)]), lambda totals: totals.rows[0] == MANY - n),
+    ),
+    Claim(
+        "columns.table.Totals.joined",
+        "n totals",
+        LINEAR,
+        lambda n: checked(partial(Totals.joined, [Totals.of([table(16)])] * n), lambda found: found.rows[0] == 16 * n),
+    ),
     Claim(
         "columns.table.Table.time_span",
         "with n dead rows",

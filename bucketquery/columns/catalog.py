@@ -13,7 +13,7 @@ from weakref import ref
 from sortedcontainers import SortedList
 
 from bucketquery.columns.fleet import SMALL_ROWS, Fleet, Roll
-from bucketquery.columns.table import Table
+from bucketquery.columns.table import Table, Totals
 from bucketquery.errors import UnknownJob
 from bucketquery.model.schema import Kind, Schema
 
@@ -55,7 +55,15 @@ class Job:
 class _Shard(dict[str, Job]):
     """The jobs of one shard; never changed once its catalogue is made."""
 
-    __slots__ = ("__weakref__",)
+    __slots__ = ("__weakref__", "_totals")
+
+    def totals(self) -> Totals:
+        """What its jobs hold, added up when somebody first asks."""
+        totals: Totals | None = getattr(self, "_totals", None)
+        if totals is None:
+            # Two readers may both work this out, and come to the same.
+            totals = self._totals = Totals.of(table for job in self.values() for table in job.tables.values())
+        return totals
 
 
 class _Mustered:
@@ -87,9 +95,7 @@ class _Mustered:
         """Whether the fleet is worth its memory after a write to some jobs; for the writer only.
 
         It is not if so many jobs have changed that the next search would make another one, or if more than half of its
-        jobs are deleted.
-
-        Complexity: O(k) for k jobs; the first time O(shards), and O(j / shards) for each shard that has changed.
+        jobs are deleted. The first call looks at every shard, later ones at the given jobs only.
         """
         changed, gone = self._changed, self._gone
         if changed is None:
@@ -123,10 +129,7 @@ class _Mustered:
                 yield from members.keys() | shard.keys()
 
     def old_tables(self, shards: Iterable[_Shard], kind: Kind) -> Iterator[Table]:
-        """The tables that the fleet keeps alive and that a catalogue of these shards has not.
-
-        Complexity: O(shards), and O(j / shards) for each shard that has changed.
-        """
+        """The tables that the fleet keeps alive and that a catalogue of these shards has not."""
         for shard, then, members in zip(shards, self.shards, self.members, strict=True):
             if then() is not shard:
                 for job_id, table in members.items():
@@ -257,6 +260,13 @@ class Catalog:
             if not mustered.serves(groups, kind, job_ids):
                 self._fleets.pop(kind, None)
 
+    def totals(self) -> Totals:
+        """What all jobs hold.
+
+        Complexity: O(shards), and O(j / shards) for each shard that has changed since somebody asked.
+        """
+        return Totals.joined(shard.totals() for shard in self._shards())
+
     def nbytes_of_fleets(self) -> int:
         """Bytes that fleets hold beside the tables of this catalogue.
 
@@ -352,6 +362,8 @@ class Catalog:
         """Assert every invariant, of every table too."""
         assert list(self.ids()) == sorted(job.job_id for job in self)
         for at, shard in enumerate(self._shards()):
+            totals = Totals.of(table for job in shard.values() for table in job.tables.values())
+            assert shard.totals()[:3] == totals[:3], "rows or timestamps that were added up for other tables"
             for job_id, job in shard.items():
                 assert job_id == job.job_id
                 assert hash(job_id) % _SHARDS == at

@@ -323,7 +323,7 @@ class Segment:
 
         Complexity: O(n) once, then O(1).
         """
-        if self.length < _LADDER_ROWS or not self.is_of_numbers(name):
+        if not (self.may_have_ladders() and self.is_of_numbers(name)):
             return None
         key = name, desc
         if self._ladders is None:
@@ -339,6 +339,10 @@ class Segment:
         # Two readers may both make it, and make the same, but for rows that come meanwhile.
         self._ladders[key] = ladder
         return ladder
+
+    def may_have_ladders(self) -> bool:
+        """Whether readers may make ladders, and so change `nbytes`."""
+        return self.length >= _LADDER_ROWS
 
     def kept_up(self) -> Ladders | None:
         """The ladders for the segment that the writer makes of these rows and others behind them.

@@ -191,15 +191,19 @@ class View:
 
     def time_span(self) -> tuple[int, int] | None:
         """First and last timestamp, or None where there is nothing. Complexity: O(d) for d dead rows."""
-        at_start = int(np.count_nonzero(self.dead == np.arange(len(self.dead))))
-        at_end = int(np.count_nonzero(self.dead[::-1] == self.base.length - 1 - np.arange(len(self.dead))))
-        live = self.base.column("timestamp")[at_start : self.base.length - at_end]
-        ends = [
-            timestamps.item(at)
-            for timestamps in (live, self.head.column("timestamp"))
-            if len(timestamps)
-            for at in (0, -1)
-        ]
+        ends: list[int] = []
+        base, head, dead = self.base, self.head, self.dead
+        first, stop = 0, base.length
+        if self._has_dead:
+            ranks = np.arange(len(dead))
+            first += int(np.count_nonzero(dead == ranks))
+            stop -= int(np.count_nonzero(dead[::-1] == base.length - 1 - ranks))
+        if first < stop:
+            timestamps = base.columns["timestamp"]
+            ends += (timestamps.item(first), timestamps.item(stop - 1))
+        if head.length:
+            timestamps = head.columns["timestamp"]
+            ends += (timestamps.item(0), timestamps.item(head.length - 1))
         return (min(ends), max(ends)) if ends else None
 
 
