@@ -318,8 +318,7 @@ def test_bytes_of_a_fleet_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
     ask_together(monkeypatch, small_rows=100, few_changed=30)
     index = ResultsIndex()
     jobs = tuple(f"job{number}" for number in range(20))
-    influencers = [{"influencer_field_name": "host"}]
-    index.upsert([bucket(row, job_id=each, bucket_influencers=influencers) for each in jobs for row in range(50)])
+    index.upsert([bucket(row, job_id=each, scheduled_events=["x"]) for each in jobs for row in range(50)])
     bare = index.stats()["bytes"]
     query = BucketQuery(jobs=jobs, sort="anomaly_score", desc=True, size=5)
     index.search(query)
@@ -328,19 +327,21 @@ def test_bytes_of_a_fleet_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
     assert 29 * 1_000 <= made < 40 * 1_000
     index.search(query.replace(sort="event_count"))
     assert index.stats()["bytes"] - bare == made + (8 + 1) * 1_000, "a column and what is missing there"
+    index.search(query.replace(sort="scheduled_events"))
+    assert index.stats()["bytes"] - bare == made + (8 + 1 + 8 + 8) * 1_000, "rows and pointers of a list field"
     part = index.stats()["bytes"]
     index.search(BucketQuery(jobs=jobs[:10]))
     assert index.stats()["bytes"] == part + (4 + 8 + 1) * 500 + 20, "a part has numbers, places and a mask of its own"
     whole = index.stats()["bytes"]
-    one = index.stats(jobs[0])["bytes"]
+    index.put_job(jobs[0], bucket_span=300)
+    assert index.stats()["bytes"] == whole, "no result has changed"
     index.delete_job(jobs[0])
     assert index.stats()["bytes"] == whole, "the fleet has its table"
     index.upsert([bucket(0, job_id=jobs[1], event_count=5)])
     assert index.stats()["bytes"] == whole + index.stats(jobs[1])["bytes"], "two versions are there"
     for job_id in jobs[2:12]:
         index.delete_job(job_id)
-    assert index.stats()["bytes"] == sum(index.stats(job_id)["bytes"] for job_id in index.jobs())
-    assert one > 0
+    assert index.stats()["bytes"] == sum(index.stats(job_id)["bytes"] for job_id in index.jobs()) > 0
 
 
 @pytest.mark.usefixtures("uncollected")
