@@ -15,7 +15,7 @@ from bucketquery.model.text import plain
 from bucketquery.queries.client_keywords import client_query
 from bucketquery.queries.parameters import read_text
 from bucketquery.queries.queries import QUERIES, AnyQuery, BucketQuery, InfluencerQuery, RecordQuery
-from bucketquery.storage.table import Table
+from bucketquery.storage.table import Totals
 
 
 class OneCommit(Protocol):
@@ -86,14 +86,17 @@ class Reads(ABC):
 
         Returns:
             An immutable mapping: ``jobs`` (or ``job_id`` and ``bucket_span``), ``rows`` by kind, ``bytes`` of the
-            arrays that hold them (spare room included; of texts and nested values the pointers only),
-            ``first_timestamp`` and ``last_timestamp`` in epoch ms, None where nothing is stored.
+            arrays that hold them (spare room included; of texts and nested values the pointers only), of everything
+            also those that searches of many jobs share, ``first_timestamp`` and ``last_timestamp`` in epoch ms, None
+            if nothing is stored.
 
         Raises:
             UnknownJob: there is no job of this id.
             InvalidQuery: ``job_id`` is no text.
 
-        Complexity: O(j) for j jobs, O(1) for one, and O(h) where h of its results are late, interim or replaced.
+        Complexity: of everything O(j) for j jobs the first time. Later O(1024), and O(j / 1024) for each commit to one
+        job since. Jobs with 2,048 results or more of a kind are counted each time. O(1) for one job, and O(h) if h of
+        its results are late, interim or replaced.
 
         >>> from bucketquery import ResultsIndex
         >>> ResultsIndex().stats()["rows"]
@@ -102,11 +105,13 @@ class Reads(ABC):
         catalog = self._newest()._catalog
         if job_id is None:
             return FrozenMapping(
-                {"jobs": len(catalog), **_stored([table for job in catalog for table in job.tables.values()])}
+                {"jobs": len(catalog), **_stored(catalog.totals(), shared_bytes=catalog.nbytes_of_combined_tables())}
             )
         job_id = read_text(job_id, "job_id")
         job = catalog.known(job_id, "job_id")
-        return FrozenMapping({"job_id": job_id, "bucket_span": job.bucket_span, **_stored(list(job.tables.values()))})
+        return FrozenMapping(
+            {"job_id": job_id, "bucket_span": job.bucket_span, **_stored(Totals.of(job.tables.values()))}
+        )
 
     def get_buckets(
         self,
@@ -389,14 +394,10 @@ def _check(query: object) -> None:
         raise InvalidQuery(reason, field="query", value=query)
 
 
-def _stored(tables: Sequence[Table]) -> dict[str, Any]:
-    rows = dict.fromkeys(SCHEMAS, 0)
-    for table in tables:
-        rows[table.kind] += table.length
-    spans = [span for table in tables if (span := table.time_span()) is not None]
+def _stored(totals: Totals, *, shared_bytes: int = 0) -> dict[str, Any]:
     return {
-        "rows": FrozenMapping(rows),
-        "bytes": sum(table.nbytes() for table in tables),
-        "first_timestamp": min((first for first, _ in spans), default=None),
-        "last_timestamp": max((last for _, last in spans), default=None),
+        "rows": FrozenMapping(dict(zip(SCHEMAS, totals.rows, strict=True))),
+        "bytes": totals.nbytes() + shared_bytes,
+        "first_timestamp": totals.first,
+        "last_timestamp": totals.last,
     }

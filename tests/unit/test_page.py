@@ -402,7 +402,8 @@ def test_a_cached_answer_tells_that_it_read_no_rows(sort: str, found_by: str) ->
     index.upsert([bucket(1, job_id="other")])
     assert index.get_buckets(job_id=JOB, sort=sort, size=20).explain() == cached
     # Another direction, another view, a window and a page past the cached rows are found by themselves.
-    for asked in ({"desc": True}, {"exclude_interim": True, "start": 0}, {"start": 0}, {"from_": 120}):
+    others: list[dict[str, Any]] = [{"desc": True}, {"exclude_interim": True, "start": 0}, {"start": 0}, {"from_": 120}]
+    for asked in others:
         assert index.get_buckets(job_id=JOB, sort=sort, **{"size": 10, **asked}).explain()["path"] != "cache"
     index.upsert([bucket(5_000, event_count=9)])
     assert index.get_buckets(job_id=JOB, sort=sort, size=10).explain()["path"] == found_by
