@@ -4,9 +4,10 @@ A write to one job copies one of a thousand small dicts, the list of its group, 
 a microsecond however many jobs there are.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any, Final, NamedTuple
+from weakref import ref
 
 from sortedcontainers import SortedList
 
@@ -14,7 +15,7 @@ from bucketquery.errors import UnknownJob
 from bucketquery.jobs.combined_table import SMALL_ROWS, CombinedTable, Split
 from bucketquery.jobs.job import Job
 from bucketquery.model.schema import Kind, Schema
-from bucketquery.storage.table import Table
+from bucketquery.storage.table import Table, Totals
 
 #: Groups of so many dicts, and so many groups; either is what a commit to one job copies.
 _WIDTH: Final = 32
@@ -29,18 +30,89 @@ _FEW_CHANGED: Final = 64
 _JOBS_PER_CHANGED: Final = 16
 
 
-class _Combined(NamedTuple):
-    """A combined table, and what it was made of.
+class _Shard(dict[str, Job]):
+    """The jobs of one shard; never changed once its catalogue is made."""
+
+    __slots__ = ("__weakref__", "_totals")
+
+    def totals(self) -> Totals:
+        """What its jobs hold, added up when somebody first asks."""
+        totals: Totals | None = getattr(self, "_totals", None)
+        if totals is None:
+            # Two readers may both work this out, and come to the same.
+            totals = self._totals = Totals.of(table for job in self.values() for table in job.tables.values())
+        return totals
+
+
+class _Combined:
+    """A combined table, what it was made of, and how many of its jobs the writer has changed since.
 
     Attributes:
         combined: all small jobs that there were.
-        shards: the catalogue's; None where one has a large job, whose results are not to be kept for this.
-        members: which of the combined table's jobs are in each, and what they had.
+        shards: those of the catalogue, held weakly: a combined table keeps no other results alive.
+        members: the combined table's jobs in each shard, and their tables.
+        most_changed: how many jobs may have changed before a combined table is made anew.
     """
 
-    combined: CombinedTable
-    shards: Sequence[Mapping[str, Job] | None]
-    members: Sequence[Mapping[str, Table | None]]
+    __slots__ = ("_changed", "_gone", "_most_gone", "combined", "members", "most_changed", "shards")
+
+    def __init__(
+        self, combined: CombinedTable, shards: Sequence["ref[_Shard]"], members: Sequence[Mapping[str, Table | None]]
+    ) -> None:
+        self.combined = combined
+        self.shards = shards
+        self.members = members
+        self.most_changed = max(_FEW_CHANGED, len(combined.job_ids) // _JOBS_PER_CHANGED)
+        self._most_gone = len(combined.job_ids) // 2
+        #: The jobs that make `Catalog.combine` count a change, and those of its jobs that are deleted. The writer alone
+        #: reads and writes both. None until its first write: a reader may have read an older catalogue.
+        self._changed: set[str] | None = None
+        self._gone: set[str] = set()
+
+    def serves(self, groups: Sequence[Sequence[_Shard]], kind: Kind, job_ids: Iterable[str]) -> bool:
+        """Whether the combined table is worth its memory after a write to some jobs; for the writer only.
+
+        It is not if so many jobs have changed that the next search would make another one, or if more than half of its
+        jobs are deleted. The first call looks at every shard, later ones at the given jobs only.
+        """
+        changed, gone = self._changed, self._gone
+        if changed is None:
+            changed = self._changed = set()
+            job_ids = self._in_other_shards(chain.from_iterable(groups))
+        for job_id in job_ids:
+            at = hash(job_id) % _SHARDS
+            job, members = groups[at // _WIDTH][at % _WIDTH].get(job_id), self.members[at]
+            table = None if job is None else job.tables.get(kind)
+            gone.discard(job_id)
+            if job is None:
+                is_changed = job_id in members
+                if is_changed:
+                    gone.add(job_id)
+            elif job_id in members:
+                is_changed = table is not members[job_id]
+            else:
+                is_changed = table is None or table.length <= SMALL_ROWS
+            if not is_changed:
+                changed.discard(job_id)
+                continue
+            changed.add(job_id)
+            if len(changed) > self.most_changed or len(gone) > self._most_gone:
+                return False
+        return True
+
+    def _in_other_shards(self, shards: Iterable[_Shard]) -> Iterator[str]:
+        """The jobs of those shards that are not the combined table's, before or now."""
+        for shard, then, members in zip(shards, self.shards, self.members, strict=True):
+            if then() is not shard:
+                yield from members.keys() | shard.keys()
+
+    def old_tables(self, shards: Iterable[_Shard], kind: Kind) -> Iterator[Table]:
+        """The tables that the combined table keeps alive and that a catalogue of these shards has not."""
+        for shard, then, members in zip(shards, self.shards, self.members, strict=True):
+            if then() is not shard:
+                for job_id, table in members.items():
+                    if table is not None and ((job := shard.get(job_id)) is None or job.tables.get(kind) is not table):
+                        yield table
 
 
 class _Changed(NamedTuple):
@@ -69,7 +141,7 @@ class Catalog:
 
     def __init__(
         self,
-        groups: Sequence[Sequence[Mapping[str, Job]]] | None = None,
+        groups: Sequence[Sequence[_Shard]] | None = None,
         ids: SortedList | None = None,
         combined_tables: dict[Kind, _Combined] | None = None,
     ) -> None:
@@ -109,7 +181,7 @@ class Catalog:
     def __len__(self) -> int:
         return sum(map(len, self._shards()))
 
-    def _shards(self) -> Iterator[Mapping[str, Job]]:
+    def _shards(self) -> Iterator[_Shard]:
         return chain.from_iterable(self._groups)
 
     def ids(self) -> SortedList:
@@ -135,8 +207,10 @@ class Catalog:
             shard = _own_shard(groups, hash(job_id) % _SHARDS, set())
             ids = self._ids if job_id in shard else None
             shard[job_id] = job
+            if self._combined_tables:
+                self._let_go(groups, jobs)
             return Catalog(groups, ids, self._combined_tables)
-        copies: dict[int, dict[str, Job]] = {}
+        copies: dict[int, _Shard] = {}
         copied: set[int] = set()
         is_new = False
         for job_id, job in jobs.items():
@@ -146,13 +220,53 @@ class Catalog:
                 own = copies[at] = _own_shard(groups, at, copied)
             is_new = is_new or job_id not in own
             own[job_id] = job
+        if self._combined_tables:
+            self._let_go(groups, jobs)
         return Catalog(groups, None if is_new else self._ids, self._combined_tables)
 
     def without(self, job_id: str) -> "Catalog":
         """This catalogue without a job that is in it. It copies the shard of the job."""
         groups = [*self._groups]
         del _own_shard(groups, hash(job_id) % _SHARDS, set())[job_id]
+        if self._combined_tables:
+            self._let_go(groups, (job_id,))
         return Catalog(groups, None, self._combined_tables)
+
+    def _let_go(self, groups: Sequence[Sequence[_Shard]], job_ids: Iterable[str]) -> None:
+        """Drop the combined tables that serve no longer after a write to some jobs, so that their memory comes back at once."""
+        # Readers may put in others meanwhile.
+        for kind, combined in self._combined_tables.copy().items():
+            if not combined.serves(groups, kind, job_ids):
+                self._combined_tables.pop(kind, None)
+
+    def totals(self) -> Totals:
+        """What all jobs hold.
+
+        Complexity: O(shards), and O(j / shards) for each shard that has changed since somebody asked.
+        """
+        return Totals.joined(shard.totals() for shard in self._shards())
+
+    def nbytes_of_combined_tables(self) -> int:
+        """Bytes that combined tables hold beside the tables of this catalogue.
+
+        These are the arrays of each combined table, and the tables of jobs that have changed or are deleted since it
+        was made.
+
+        Complexity: O(shards), and O(j / shards) for each shard that has changed.
+        """
+        combined_tables: dict[int, CombinedTable] = {}
+        tables: dict[int, Table] = {}
+        changes = (self._changes or {}).copy()
+        for kind, combined in [
+            *self._combined_tables.copy().items(),
+            *((kind, own.combined) for kind, own in changes.items()),
+        ]:
+            if id(combined.combined) not in combined_tables:
+                combined_tables[id(combined.combined)] = combined.combined
+                tables |= {id(table): table for table in combined.old_tables(self._shards(), kind)}
+        combined_tables |= {id(combined): combined for _, combined in (self._seconds or {}).copy().values()}
+        own = sum(combined.nbytes() for combined in combined_tables.values())
+        return own + sum(table.nbytes() for table in tables.values())
 
     def combine(self, jobs: Sequence[str], schema: Schema) -> tuple[Split, ...] | None:
         """How to ask many jobs together; None where they are better asked one by one.
@@ -183,7 +297,7 @@ class Catalog:
 
     def _combine(self, schema: Schema) -> _Combined:
         """A combined table of all small jobs."""
-        shards: list[Mapping[str, Job] | None] = []
+        shards: list[ref[_Shard]] = []
         members: list[dict[str, Table | None]] = []
         everybody: dict[str, Table | None] = {}
         for shard in self._shards():
@@ -192,8 +306,7 @@ class Catalog:
                 table = job.tables.get(schema.kind)
                 if table is None or table.length <= SMALL_ROWS:
                     own[job_id] = table
-            is_small = len(own) == len(shard) and all(map(_has_little, shard.values()))
-            shards.append(shard if is_small else None)
+            shards.append(ref(shard))
             members.append(own)
             everybody |= own
         return _Combined(_combined_of(schema, everybody), shards, members)
@@ -205,7 +318,7 @@ class Catalog:
         now: dict[str, Table | None] = {}
         absent: Any = object()
         for shard, then, members in zip(self._shards(), combined.shards, combined.members, strict=True):
-            if then is not shard:
+            if then() is not shard:
                 for job_id, table in members.items():
                     job = shard.get(job_id)
                     if (absent if job is None else job.tables.get(kind)) is not table:
@@ -215,7 +328,7 @@ class Catalog:
                 now |= {job_id: shard[job_id].tables.get(kind) for job_id in shard.keys() - members.keys()}
         small = {job_id: table for job_id, table in now.items() if table is None or table.length <= SMALL_ROWS}
         new = sum(map(combined.combined.lacks, small))
-        if len(stale) + new > max(_FEW_CHANGED, len(combined.combined.job_ids) // _JOBS_PER_CHANGED):
+        if len(stale) + new > combined.most_changed:
             return None
         found = changes[kind] = _Changed(combined, frozenset(stale), small)
         return found
@@ -232,6 +345,8 @@ class Catalog:
         """Assert every invariant, of every table too."""
         assert list(self.ids()) == sorted(job.job_id for job in self)
         for at, shard in enumerate(self._shards()):
+            totals = Totals.of(table for job in shard.values() for table in job.tables.values())
+            assert shard.totals()[:3] == totals[:3], "rows or timestamps that were added up for other tables"
             for job_id, job in shard.items():
                 assert job_id == job.job_id
                 assert hash(job_id) % _SHARDS == at
@@ -245,16 +360,11 @@ def _combined_of(schema: Schema, tables: Mapping[str, Table | None]) -> Combined
     return CombinedTable.of(schema, job_ids, [tables[job_id] for job_id in job_ids])
 
 
-def _has_little(job: Job) -> bool:
-    """Whether all of a job's tables are small."""
-    return all(table.length <= SMALL_ROWS for table in job.tables.values())
-
-
 #: The groups of a catalogue without jobs; none of it is ever changed.
-_NO_JOBS: Final[Sequence[Sequence[Mapping[str, Job]]]] = (({},) * _WIDTH,) * _WIDTH
+_NO_JOBS: Final[Sequence[Sequence[_Shard]]] = ((_Shard(),) * _WIDTH,) * _WIDTH
 
 
-def _own_shard(groups: list[Sequence[Mapping[str, Job]]], at: int, copied: set[int]) -> dict[str, Job]:
+def _own_shard(groups: list[Sequence[_Shard]], at: int, copied: set[int]) -> _Shard:
     """A copy of one shard, put in its place in a list of groups; its group is copied first if it was not before."""
     which = at // _WIDTH
     group = groups[which]
@@ -262,5 +372,5 @@ def _own_shard(groups: list[Sequence[Mapping[str, Job]]], at: int, copied: set[i
         copied.add(which)
         group = groups[which] = [*group]
     assert isinstance(group, list), "a copy"
-    shard = group[at % _WIDTH] = dict(group[at % _WIDTH])
+    shard = group[at % _WIDTH] = _Shard(group[at % _WIDTH])
     return shard

@@ -67,8 +67,11 @@ class CombinedTable:
         self._places = places
         self._interim: Int64s = segment.column("is_interim").nonzero()[0]
         self._table = Table(segment, NO_ROWS, Segment.empty(segment.schema), self._interim)
-        self._asked: tuple[tuple[Sequence[str], CombinedTable, Bools, tuple[str, ...]], ...] = ()
-        self._splits: tuple[tuple[Sequence[str], frozenset[str], Split], ...] = ()
+        # None stands for this very combined table, or for a roll of it: if it held itself, only the garbage collector
+        # would free
+        # it.
+        self._asked: tuple[tuple[Sequence[str], CombinedTable | None, Bools, tuple[str, ...]], ...] = ()
+        self._splits: tuple[tuple[Sequence[str], frozenset[str], Split | None, Table, tuple[str, ...]], ...] = ()
 
     @classmethod
     def of(cls, schema: Schema, job_ids: Sequence[str], tables: Sequence[Table | None]) -> "CombinedTable":
@@ -118,16 +121,17 @@ class CombinedTable:
         The first call for some jobs costs O(n + j). A repeated call costs O(1), or O(j) for an equal sequence that is
         another object, unless several other sets of jobs came in between.
         """
-        for known, as_of, split in self._splits:
+        for known, as_of, of_part, table, unasked in self._splits:
             if (known is jobs or known == jobs) and as_of == stale:
-                return split
+                return of_part or Split(self, table, unasked)
         combined, is_asked, others = self._among(jobs)
         numbers = [self._jobs.number_of[job_id] for job_id in stale]
         asked_alone = [number for number in numbers if is_asked[number]]
         split = Split(
             combined, combined.without(asked_alone), (*others, *(self.job_ids[number] for number in asked_alone))
         )
-        self._splits = ((jobs, stale, split), *self._splits[: _REMEMBERED - 1])
+        of_part = None if combined is self else split
+        self._splits = ((jobs, stale, of_part, split.table, split.others), *self._splits[: _REMEMBERED - 1])
         return split
 
     def lacks(self, job_id: str) -> bool:
@@ -156,16 +160,36 @@ class CombinedTable:
 
     def _among(self, jobs: Sequence[str]) -> tuple["CombinedTable", Bools, tuple[str, ...]]:
         """The combined table of those of its jobs that are asked, which these are, and which jobs are not its own."""
-        for known, combined, is_asked, others in self._asked:
+        for known, part, is_asked, others in self._asked:
             if known is jobs or known == jobs:
-                return combined, is_asked, others
+                return part or self, is_asked, others
         numbers = list(map(self._jobs.number_of.get, jobs))
         is_asked = np.zeros(len(self.job_ids), dtype=np.bool_)
         is_asked[[number for number in numbers if number is not None]] = True
-        combined = self if is_asked.all() else self._some(is_asked[self._numbers].nonzero()[0])
+        part = None if is_asked.all() else self._some(is_asked[self._numbers].nonzero()[0])
         others = tuple(compress(jobs, [number is None for number in numbers]))
-        self._asked = ((jobs, combined, is_asked, others), *self._asked[: _REMEMBERED - 1])
-        return combined, is_asked, others
+        self._asked = ((jobs, part, is_asked, others), *self._asked[: _REMEMBERED - 1])
+        return part or self, is_asked, others
+
+    def nbytes(self) -> int:
+        """Bytes of the arrays that are made so far, those of remembered parts too; not those of its jobs' tables."""
+        arrays: list[Array] = [*_made(self._table.base.dictionaries)]
+        parts = [self]
+        for _, part, is_asked, _ in self._asked:
+            arrays.append(is_asked)
+            if part is not None:
+                # Its dictionaries are those of the whole.
+                parts.append(part)
+        arrays += [table.deleted for _, _, _, table, _ in self._splits]
+        return sum(array.nbytes for array in arrays) + sum(part.own_nbytes() for part in parts)
+
+    def own_nbytes(self) -> int:
+        """Of these the bytes of numbers, places, columns, masks, lists and value indexes of this one alone."""
+        base = self._table.base
+        arrays: list[Array] = [*_made(base.columns), *_made(base.present), self._numbers, self._places, self._interim]
+        for lists in _made(base.lists):
+            arrays += (lists.rows, lists.values)
+        return sum(array.nbytes for array in arrays) + base.value_index_nbytes()
 
 
 class _Jobs(NamedTuple):
@@ -200,6 +224,16 @@ class _OnDemand(Mapping[str, _Value]):
 
     def __len__(self) -> int:
         return len(self._names)
+
+    def made(self) -> list[_Value]:
+        """The values that were asked for so far."""
+        return [*self._made.values()]
+
+
+def _made(values: Mapping[str, _Value]) -> list[_Value]:
+    """What is made of some values of a combined table."""
+    assert isinstance(values, _OnDemand)
+    return values.made()
 
 
 class _Source:

@@ -294,7 +294,7 @@ class Segment:
 
         The first call costs O(n), each later one O(1).
         """
-        if self.length < _VALUE_INDEX_ROWS or not self.is_of_numbers(name):
+        if not (self.may_have_value_indexes() and self.is_of_numbers(name)):
             return None
         key = name, desc
         if self._value_indexes is None:
@@ -310,6 +310,10 @@ class Segment:
         # Two readers may both make it, and make the same, but for rows that come meanwhile.
         self._value_indexes[key] = value_index
         return value_index
+
+    def may_have_value_indexes(self) -> bool:
+        """Whether readers may make value indexes, and so change `nbytes`."""
+        return self.length >= _VALUE_INDEX_ROWS
 
     def maintained_indexes(self) -> ValueIndexes | None:
         """The value indexes for the segment that the writer makes of these rows and others behind them.
@@ -344,12 +348,16 @@ class Segment:
                 value_indexes[name, desc] = corrected
         return value_indexes
 
+    def value_index_nbytes(self) -> int:
+        """Bytes of the value indexes that are made so far."""
+        return sum(value_index.nbytes() for value_index in (self._value_indexes or {}).copy().values())
+
     def nbytes(self) -> int:
         """Bytes of the arrays, spare room included; of lists and texts the pointers to them."""
         arrays: list[Array] = [*self.dictionaries.values()]
         for lists in self.lists.values():
             arrays += (lists.rows, lists.values)
-        value_indexes = sum(value_index.nbytes() for value_index in (self._value_indexes or {}).copy().values())
+        value_indexes = self.value_index_nbytes()
         if isinstance(self.columns, Packed):
             return value_indexes + len(self.columns.data) + sum(array.nbytes for array in arrays)
         return value_indexes + sum(array.nbytes for array in (*self.columns.values(), *self.present.values(), *arrays))

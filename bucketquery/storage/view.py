@@ -184,14 +184,18 @@ class View:
         return codes
 
     def time_span(self) -> tuple[int, int] | None:
-        """First and last timestamp, or None where there is nothing."""
-        at_start = int(np.count_nonzero(self.deleted == np.arange(len(self.deleted))))
-        at_end = int(np.count_nonzero(self.deleted[::-1] == self.base.length - 1 - np.arange(len(self.deleted))))
-        live = self.base.column("timestamp")[at_start : self.base.length - at_end]
-        ends = [
-            timestamps.item(at)
-            for timestamps in (live, self.head.column("timestamp"))
-            if len(timestamps)
-            for at in (0, -1)
-        ]
+        """First and last timestamp, or None where there is nothing. Complexity: O(d) for d deleted rows."""
+        ends: list[int] = []
+        base, head, deleted = self.base, self.head, self.deleted
+        first, stop = 0, base.length
+        if self._has_deleted:
+            ranks = np.arange(len(deleted))
+            first += int(np.count_nonzero(deleted == ranks))
+            stop -= int(np.count_nonzero(deleted[::-1] == base.length - 1 - ranks))
+        if first < stop:
+            timestamps = base.columns["timestamp"]
+            ends += (timestamps.item(first), timestamps.item(stop - 1))
+        if head.length:
+            timestamps = head.columns["timestamp"]
+            ends += (timestamps.item(0), timestamps.item(head.length - 1))
         return (min(ends), max(ends)) if ends else None

@@ -1,22 +1,27 @@
 """The catalogue: a write to one job leaves the others where they are."""
 
 import gc
-from collections.abc import Callable, Sequence
-from typing import Any
+import tracemalloc
+from collections.abc import Callable, Iterator, Sequence
+from random import Random
+from typing import Any, Final
 from weakref import ref
 
+import numpy as np
 import pytest
 
 from bucketquery.errors import UnknownJob
 from bucketquery.index import ResultsIndex
 from bucketquery.jobs import catalog as catalogs
-from bucketquery.jobs.catalog import _KNOWN_PER_ASKED, _MANY, Catalog
+from bucketquery.jobs.catalog import _FEW_CHANGED, _KNOWN_PER_ASKED, _MANY, Catalog
 from bucketquery.jobs.job import Job
-from bucketquery.model.schema import BUCKET
+from bucketquery.model.schema import BUCKET, RECORD, Kind
+from bucketquery.queries.queries import BucketQuery
 from bucketquery.results.commit import Commit
-from support.helpers import JOB, ask_together, bucket, table
+from support.helpers import JOB, STEP, ask_together, bucket, table
 
 SHARDS = catalogs._SHARDS
+KINDS: Final[tuple[Kind, ...]] = ("bucket", "record")
 
 
 def jobs(*job_ids: str) -> dict[str, Job]:
@@ -204,10 +209,171 @@ def test_a_combined_keeps_no_large_job_alive(monkeypatch: pytest.MonkeyPatch) ->
         assert timestamps() is None
 
 
+# ---- the memory of combined tables
+
+
+@pytest.fixture
+def uncollected() -> Iterator[None]:
+    """No garbage collector runs: only what nothing refers to is freed."""
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
+
+
+def held_by(index: ResultsIndex) -> Any:
+    """A weak reference to an array of the combined table that the index has for later searches."""
+    return ref(index.snapshot()._catalog._combined_tables["bucket"].combined._places)
+
+
+WRITES: dict[str, Callable[[ResultsIndex, str], Commit]] = {
+    "deleted": lambda index, job_id: index.delete_job(job_id),
+    "rewritten": lambda index, job_id: index.upsert([bucket(0, job_id=job_id, event_count=5)]),
+    "new": lambda index, job_id: index.put_job(f"new-{job_id}"),
+}
+
+
+@pytest.mark.usefixtures("uncollected")
+@pytest.mark.parametrize("write", WRITES)
+def test_a_combined_is_dropped_at_the_write_that_ends_its_use(write: str) -> None:
+    """When one more job has changed than a search would reuse it for; other writes leave it, however many they are."""
+    index = ResultsIndex()
+    jobs = tuple(f"job{number}" for number in range(300))
+    index.upsert([bucket(0, job_id=job_id) for job_id in jobs])
+    combined_of(index, jobs)
+    combined = held_by(index)
+    for job_id in jobs[:_FEW_CHANGED]:
+        WRITES[write](index, job_id)
+    for count in range(2 * _FEW_CHANGED):
+        # One of the jobs that have changed, and one of which no result is touched.
+        index.upsert([bucket(0, job_id="new-job0" if write == "new" else "job0", event_count=count)])
+        index.put_job("job299", bucket_span=count + 1)
+    assert combined() is not None
+    WRITES[write](index, "job298")
+    assert combined() is None
+    assert index.snapshot()._catalog._combined_tables == {}
+
+
+@pytest.mark.usefixtures("uncollected")
+def test_a_combined_of_few_jobs_is_dropped_when_most_of_them_are_deleted() -> None:
+    """Though so few jobs may change; one that comes back counts as there."""
+    index = ResultsIndex()
+    jobs = tuple(f"job{number}" for number in range(20))
+    index.upsert([bucket(0, job_id=job_id) for job_id in jobs])
+    combined_of(index, jobs)
+    combined = held_by(index)
+    for job_id in jobs[:10]:
+        index.delete_job(job_id)
+    index.put_job(jobs[0])
+    index.delete_job(jobs[10])
+    assert combined() is not None
+    index.delete_job(jobs[11])
+    assert combined() is None
+
+
+def test_a_writer_counts_the_changes_that_a_search_finds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After any write to any job, of one kind or both, also if a combined table was made of an older commit."""
+    ask_together(monkeypatch, small_rows=3, few_changed=12)
+    rng = Random(4)
+    names = [f"job{number}" for number in range(60)]
+    dropped = kept = 0
+    for _ in range(100):
+        index = ResultsIndex()
+        index.upsert([bucket(0, job_id=job_id) for job_id in rng.sample(names, 45)])
+        old = index.snapshot()
+        for step in range(rng.randrange(1, 70)):
+            if step == 5:
+                old._catalog.combine(names, BUCKET)
+                old._catalog.combine(names, RECORD)
+            combined_tables = index.snapshot()._catalog._combined_tables.copy()
+            chosen = rng.sample(names, rng.choice((1, 1, 2)))
+            what = rng.randrange(4)
+            if what == 0 and chosen[0] in index:
+                index.delete_job(chosen[0])
+            elif what == 1:
+                index.put_job(chosen[0], bucket_span=step + 1)
+            else:
+                kinds = rng.choice((("bucket",), ("record",), ("bucket", "record")))
+                at = rng.randrange(5)
+                index.upsert([bucket(at, job_id=each, result_type=of, x=step) for each in chosen for of in kinds])
+            catalog = index.snapshot()._catalog
+            for kind in KINDS if step > 5 else ():
+                if (combined := combined_tables.get(kind)) is None:
+                    continue
+                found = catalog._changed(combined, kind)
+                gone = {job_id for job_id in combined.combined.job_ids if job_id not in catalog}
+                if kind not in catalog._combined_tables:
+                    assert found is None or 2 * len(gone) > len(combined.combined.job_ids)
+                    dropped += 1
+                    continue
+                assert found is not None, "a search would make another"
+                lacking = {job_id for job_id in found.small if combined.combined.lacks(job_id)}
+                assert combined._changed == {*found.stale, *lacking}
+                assert combined._gone == gone
+                kept += 1
+    assert min(dropped, kept) > 50
+
+
+def test_bytes_of_a_combined_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its own arrays as they are made, and the tables that it alone still has."""
+    ask_together(monkeypatch, small_rows=100, few_changed=30)
+    index = ResultsIndex()
+    jobs = tuple(f"job{number}" for number in range(20))
+    index.upsert([bucket(row, job_id=each, scheduled_events=["x"]) for each in jobs for row in range(50)])
+    bare = index.stats()["bytes"]
+    query = BucketQuery(jobs=jobs, sort="anomaly_score", desc=True, size=5)
+    index.search(query)
+    # Three columns, the number of each row's job and the row's place: 8, 1, 8, 4 and 8 bytes.
+    made = index.stats()["bytes"] - bare
+    assert 29 * 1_000 <= made < 40 * 1_000
+    index.search(query.replace(sort="event_count"))
+    assert index.stats()["bytes"] - bare == made + (8 + 1) * 1_000, "a column and what is missing there"
+    index.search(query.replace(sort="scheduled_events"))
+    assert index.stats()["bytes"] - bare == made + (8 + 1 + 8 + 8) * 1_000, "rows and pointers of a list field"
+    part = index.stats()["bytes"]
+    index.search(BucketQuery(jobs=jobs[:10]))
+    assert index.stats()["bytes"] == part + (4 + 8 + 1) * 500 + 20, "a part has numbers, places and a mask of its own"
+    whole = index.stats()["bytes"]
+    index.put_job(jobs[0], bucket_span=300)
+    assert index.stats()["bytes"] == whole, "no result has changed"
+    index.delete_job(jobs[0])
+    assert index.stats()["bytes"] == whole, "the combined table has its table"
+    index.upsert([bucket(0, job_id=jobs[1], event_count=5)])
+    assert index.stats()["bytes"] == whole + index.stats(jobs[1])["bytes"], "two versions are there"
+    for job_id in jobs[2:12]:
+        index.delete_job(job_id)
+    assert index.stats()["bytes"] == sum(index.stats(job_id)["bytes"] for job_id in index.jobs()) > 0
+
+
+@pytest.mark.usefixtures("uncollected")
+def test_memory_comes_back_when_jobs_are_deleted() -> None:
+    """Of two thousand jobs that were searched together and deleted one by one nothing is left, and `stats` agrees."""
+    index = ResultsIndex()
+    jobs = tuple(f"job{number}" for number in range(2_000))
+    tracemalloc.start()
+    try:
+        before = tracemalloc.get_traced_memory()[0]
+        columns = {"job_id": jobs * 50, "timestamp": np.repeat(np.arange(50) * STEP, 2_000), "bucket_span": 300}
+        index.upsert_columns(columns)
+        index.search(BucketQuery(jobs=jobs, sort="anomaly_score"))
+        full = tracemalloc.get_traced_memory()[0] - before
+        told = index.stats()["bytes"]
+        del columns
+        for job_id in jobs:
+            index.delete_job(job_id)
+        left = tracemalloc.get_traced_memory()[0] - before
+    finally:
+        tracemalloc.stop()
+    assert told > 100_000 * (56 + 29)
+    assert full > told
+    assert left < full / 20
+    assert index.stats()["bytes"] == 0
+
+
 FAULTS: list[Callable[[Catalog], Any]] = [
     lambda found: setattr(found, "_ids", [JOB, "other"]),
     lambda found: setattr(found, "_groups", (*found._groups[1:], found._groups[0])),
-    lambda found: next(shard for shard in found._shards() if JOB in shard).update({JOB: Job("db")}),  # type: ignore[attr-defined] # a dict below
+    lambda found: next(shard for shard in found._shards() if JOB in shard).update({JOB: Job("db")}),
     lambda found: next(iter(found)).tables.update(record=table([bucket(0)])),  # type: ignore[attr-defined] # a dict below
     lambda found: next(iter(found)).tables["bucket"].rows.base.columns["timestamp"].__setitem__(0, 99**6),
 ]

@@ -4,6 +4,7 @@ import copy
 import pickle
 import threading
 from collections.abc import Callable, Iterator
+from random import Random
 from typing import Any
 
 import numpy as np
@@ -19,8 +20,10 @@ from bucketquery import (
     UnknownJob,
 )
 from bucketquery.arrays.sorted_arrays import lower_bound
+from bucketquery.model.schema import SCHEMAS
 from bucketquery.storage import view as views
-from support.helpers import JOB, PATIENCE_S, STEP, bucket, rows, table_of
+from bucketquery.storage.table import Table
+from support.helpers import JOB, PATIENCE_S, STEP, bucket, limit_heads, rows, table_of
 
 
 @pytest.fixture
@@ -163,6 +166,97 @@ def test_stats_tell_what_is_stored(index: ResultsIndex) -> None:
 
 
 # ---- errors and their order
+
+
+def stats_of(snapshot: Snapshot) -> dict[str, Any]:
+    """What `stats` should tell, from every table there is."""
+    tables = [table for job in snapshot._catalog for table in job.tables.values()]
+    spans = [span for table in tables if (span := table.time_span()) is not None]
+    return {
+        "jobs": len(snapshot.jobs()),
+        "rows": {kind: sum(table.length for table in tables if table.kind == kind) for kind in SCHEMAS},
+        "bytes": sum(table.nbytes() for table in tables),
+        "first_timestamp": min((first for first, _ in spans), default=None),
+        "last_timestamp": max((last for _, last in spans), default=None),
+    }
+
+
+def test_stats_are_those_of_all_tables_after_any_write(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Results that replace others, jobs that go and come back, the earliest among them; old snapshots tell theirs."""
+    limit_heads(monkeypatch, 3)
+    rng = Random(12)
+    names = [f"job{number}" for number in range(40)]
+    # The farther from 0, the rarer: the first and the last result often go with their job.
+    times = [sign * rng.randrange(1 + rng.randrange(10_000)) for sign in (-1, 1) for _ in range(300)]
+    index = ResultsIndex()
+    told: list[tuple[Snapshot, Any]] = []
+    for step in range(300):
+        what, job_id = rng.randrange(6), rng.choice(names)
+        if what == 0 and job_id in index:
+            index.delete_job(job_id)
+        elif what == 1:
+            index.put_job(job_id, bucket_span=step + 1)
+        else:
+            several = rng.sample(names, rng.choice((1, 1, 10)))
+            kind = rng.choice(("bucket", "record", "influencer"))
+            fields = {"result_type": kind, "event_count": step, "is_interim": rng.random() < 0.3}
+            index.upsert([bucket(rng.choice(times), job_id=each, **fields) for each in several for _ in range(3)])
+        if rng.random() < 0.7:
+            snapshot = index.snapshot()
+            assert snapshot.stats() == stats_of(snapshot)
+            told.append((snapshot, snapshot.stats()))
+    index.check()
+    for snapshot, stats in told:
+        assert snapshot.stats() == stats
+    assert len({stats["first_timestamp"] for _, stats in told}) > 3
+
+
+def test_stats_look_at_the_jobs_that_may_have_changed_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """At all of them once; then at those that share a shard with a job that was written to."""
+    index = ResultsIndex()
+    index.upsert([bucket(row, job_id=f"job{row}") for row in range(3_000)])
+    rows_read: list[Table] = []
+    time_span = Table.time_span
+
+    def watched(table: Table) -> tuple[int, int] | None:
+        rows_read.append(table)
+        return time_span(table)
+
+    monkeypatch.setattr(Table, "time_span", watched)
+
+    def told() -> tuple[Any, int]:
+        rows_read.clear()
+        stats = index.stats()
+        return (stats["rows"]["bucket"], stats["first_timestamp"], stats["last_timestamp"]), len(rows_read)
+
+    assert told() == ((3_000, 0, 2_999 * STEP), 3_000)
+    assert told() == ((3_000, 0, 2_999 * STEP), 0)
+    index.upsert([bucket(5_000, job_id="job7")])
+    stats, number = told()
+    assert stats == (3_001, 0, 5_000 * STEP)
+    assert 1 <= number < 30
+    index.delete_job("job0")
+    stats, number = told()
+    assert stats == (3_000, STEP, 5_000 * STEP)
+    assert number < 30
+
+
+def test_stats_count_what_readers_make() -> None:
+    """A search that makes a value index adds its bytes, though nothing is written; so does one in an old snapshot."""
+    index = ResultsIndex()
+    scores = np.arange(5_000) % 100
+    columns = {"timestamp": np.arange(5_000) * STEP, "bucket_span": 300, "anomaly_score": scores}
+    index.upsert_columns(columns, job_id=JOB)
+    old = index.snapshot()
+    bare = index.stats()["bytes"]
+    assert bare == old.stats(JOB)["bytes"]
+    index.upsert([bucket(0, job_id="other")])
+    later = index.stats()["bytes"]
+    old.get_buckets(job_id=JOB, sort="anomaly_score")
+    value_indexes = table_of(index).base.value_index_nbytes()
+    assert value_indexes > 0
+    assert old.stats()["bytes"] == old.stats(JOB)["bytes"] == bare + value_indexes
+    assert index.stats()["bytes"] == later + value_indexes
 
 
 def test_the_questions_own_errors_come_first(index: ResultsIndex) -> None:
