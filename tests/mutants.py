@@ -38,22 +38,22 @@ from mutations import Mutant, draw, mutants_of
 
 ROOT: Final = Path(__file__).parent.parent
 
-#: What is sampled if no place is given.
+#: The rooms that are sampled if no place is given.
 PLACES: Final = ("bucketquery/columns", "bucketquery/search", "bucketquery/answers")
 
-#: What the tests need of the project.
+#: The folders that the tests need.
 _NEEDED: Final = (".ci", "bucketquery", "benchmarks", "docs", "tests")
 
-#: These run no code of the package or only this command, so they notice no mutant.
+#: These test the layout and this command, so they notice no mutant.
 _IDLE: Final = frozenset({"tests/test_house.py", "tests/test_mutants.py"})
 
-#: The seeds are those of no other run. 5,000 cases take about as long as all stages before.
+#: 5,000 cases of a seed that no other run uses. They take about half as long as all stages before.
 _DEEP: Final = {"BUCKETQUERY_CASES": "5000", "BUCKETQUERY_SEED": "mutants"}
 
-#: A stage may take this many times what it took with the unchanged package, and some seconds for what varies.
+#: A mutant may take this many times as long as the unchanged package in each stage, and some seconds more.
 _SLOWER: Final = 4
 _PATIENCE_S: Final = 30
-#: The processor's time is limited so strictly. The machine may be busy, so the clock is allowed more.
+#: That limit is of processor time. The machine may be busy, so the clock may show this many times the limit.
 _BUSIER: Final = 5
 
 #: The conftest.py at the root of a copy. The limits hold even if this command is killed, so nothing runs for ever.
@@ -84,8 +84,8 @@ class Stage(NamedTuple):
     """Tests that run together.
 
     Attributes:
-        name: what they are called.
-        arguments: what pytest is told.
+        name: a word for them.
+        arguments: files, folders and options for pytest.
         environment: the variables that are set besides.
     """
 
@@ -95,7 +95,7 @@ class Stage(NamedTuple):
 
 
 class Result(NamedTuple):
-    """What became of a mutant.
+    """The outcome of a mutant's tests.
 
     Attributes:
         verdict: ``"killed"``, ``"timeout"`` or ``"survived"``.
@@ -114,7 +114,7 @@ class Result(NamedTuple):
 class Copy:
     """A copy of the project in a folder of its own, in which one mutant after the other is tested."""
 
-    def __init__(self, folder: Path, root: Path = ROOT) -> None:
+    def __init__(self, folder: Path, root: Path) -> None:
         self._folder = folder
         self._process: subprocess.Popen[str] | None = None
         ignored = shutil.ignore_patterns("__pycache__", ".*_cache", ".hypothesis", "results")
@@ -176,7 +176,7 @@ class Copy:
         return ("killed", _failed(said, status)) if status else ("survived", "")
 
     def stop(self) -> None:
-        """Stop what runs in the copy, with all that the tests have started."""
+        """Stop the tests that run in the copy, with every process that they have started."""
         if self._process is not None:
             with suppress(ProcessLookupError):
                 os.killpg(self._process.pid, signal.SIGKILL)
@@ -191,7 +191,7 @@ def _write(path: Path, source: bytes) -> None:
 
 
 def _failed(said: str, status: int) -> str:
-    """The first test that failed, by what pytest said."""
+    """The first test that failed, from the output of pytest."""
     for line in said.splitlines():
         word, _, rest = line.partition(" ")
         if word in {"FAILED", "ERROR"} and rest:
@@ -267,7 +267,7 @@ class Kept:
         return self._limits
 
     def get(self, mutant: Mutant) -> Result | None:
-        """What became of a mutant; None if nobody knows."""
+        """The result of a mutant; None if it is not known."""
         found = self._results.get(_key(mutant))
         return None if found is None else Result(*found)
 
@@ -316,15 +316,27 @@ def measure(copy: Copy, stages: Iterable[Stage]) -> dict[str, float]:
         taken = monotonic() - begun
         print(f"without a change, {stage.name}: {taken:.0f} s", flush=True)
         limits[stage.name] = _SLOWER * taken + _PATIENCE_S
-    # Part of the others, and small.
-    return {**limits, "own": limits["semantics"]}
+    # The tests of one file are part of a stage, so none takes as long as the longest.
+    return {**limits, "own": max(limits.values())}
 
 
-def run(mutants: Sequence[Mutant], kept: Kept, workers: int) -> Iterator[tuple[Mutant, Result]]:
-    """Test some mutants, each worker in a copy of its own; results come as they are known."""
-    stages = stages_of(ROOT)
+def run(
+    mutants: Sequence[Mutant], kept: Kept, workers: int, root: Path, stages: Sequence[Stage]
+) -> Iterator[tuple[Mutant, Result]]:
+    """Test some mutants, each worker in a copy of its own; results come as they are known.
+
+    Args:
+        mutants: of the modules below ``root``.
+        kept: takes the results, and the limits if it has none yet.
+        workers: how many mutants are tested at once.
+        root: the folder of the project.
+        stages: the tests that run after those of the changed file.
+
+    Raises:
+        ValueError: the unchanged package fails a test.
+    """
     with TemporaryDirectory() as made, ThreadPoolExecutor(workers) as threads:
-        copies = [Copy(Path(made) / str(number)) for number in range(workers)]
+        copies = [Copy(Path(made) / str(number), root) for number in range(workers)]
         free: SimpleQueue[Copy] = SimpleQueue()
         for copy in copies:
             free.put(copy)
@@ -335,7 +347,7 @@ def run(mutants: Sequence[Mutant], kept: Kept, workers: int) -> Iterator[tuple[M
         def test(mutant: Mutant) -> tuple[Mutant, Result]:
             copy = free.get()
             try:
-                return mutant, copy.test(mutant, [own_stage(ROOT, mutant.file), *stages], kept.limits)
+                return mutant, copy.test(mutant, [own_stage(root, mutant.file), *stages], kept.limits)
             finally:
                 free.put(copy)
 
@@ -354,7 +366,7 @@ def run(mutants: Sequence[Mutant], kept: Kept, workers: int) -> Iterator[tuple[M
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Draw mutants, test them, and tell which survive."""
+    """Draw mutants, test them, and say which survive."""
     parser = _parser()
     asked = parser.parse_args(arguments)
     if asked.workers < 1 or asked.count < 1:
@@ -372,12 +384,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"{mutant}\n    {result}, as known from before", flush=True)
     unknown = [mutant for mutant in mutants if mutant not in found]
     try:
-        for mutant, result in run(unknown, kept, asked.workers) if unknown else ():
+        for mutant, result in run(unknown, kept, asked.workers, ROOT, stages_of(ROOT)) if unknown else ():
             print(f"{mutant}\n    {result}", flush=True)
             found[mutant] = result
     except ValueError as error:
         parser.error(str(error))
-    return _tell(found)
+    return _report(found)
 
 
 def _chosen(asked: argparse.Namespace) -> list[Mutant]:
@@ -398,7 +410,7 @@ def _chosen(asked: argparse.Namespace) -> list[Mutant]:
     return mutants
 
 
-def _tell(found: Mapping[Mutant, Result]) -> int:
+def _report(found: Mapping[Mutant, Result]) -> int:
     verdicts = [result.verdict for result in found.values()]
     survived = [mutant for mutant, result in found.items() if result.verdict == "survived"]
     counts = ", ".join(f"{verdicts.count(verdict)} {verdict}" for verdict in ("killed", "timeout", "survived"))

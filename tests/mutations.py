@@ -190,7 +190,7 @@ class _Finder(ast.NodeVisitor):
             self._starts.append(self._starts[-1] + len(line))
         self._names: list[str] = []
 
-    # -- where something stands
+    # -- places in the source
 
     def _start(self, node: ast.expr | ast.stmt) -> int:
         return self._starts[node.lineno - 1] + node.col_offset
@@ -221,7 +221,7 @@ class _Finder(ast.NodeVisitor):
             for each in after:
                 self._add(kind, start + operator.start(), start + operator.end(), each)
 
-    # -- what stays as it is
+    # -- code that stays as it is
 
     def visit_Module(self, node: ast.Module) -> None:
         for statement in node.body:
