@@ -39,7 +39,7 @@ from mutations import Mutant, draw, mutants_of
 ROOT: Final = Path(__file__).parent.parent
 
 #: The rooms that are sampled if no place is given.
-PLACES: Final = ("bucketquery/columns", "bucketquery/search", "bucketquery/answers")
+PLACES: Final = ("bucketquery/storage", "bucketquery/search", "bucketquery/value_index", "bucketquery/answers")
 
 #: The folders that the tests need.
 _NEEDED: Final = (".ci", "bucketquery", "benchmarks", "docs", "tests")

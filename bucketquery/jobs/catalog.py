@@ -233,7 +233,7 @@ class Catalog:
         return Catalog(groups, None, self._combined_tables)
 
     def _let_go(self, groups: Sequence[Sequence[_Shard]], job_ids: Iterable[str]) -> None:
-        """Drop the combined tables that serve no longer after a write to some jobs, so that their memory comes back at once."""
+        """Drop the combined tables that a write to some jobs has made useless, so that their memory is free at once."""
         # Readers may put in others meanwhile.
         for kind, combined in self._combined_tables.copy().items():
             if not combined.serves(groups, kind, job_ids):
