@@ -198,6 +198,17 @@ def invalid(field: str, reason: str, error_type: str = "illegal_argument_excepti
     return Refusal(InvalidQuery, 400, error_type, field, reason)
 
 
+def no_mapping(field: str) -> Refusal:
+    """The refusal of a sort field that the mapping does not have."""
+    return invalid("sort", f"No mapping found for [{field}] in order to sort on", "query_shard_exception")
+
+
+def nested_context(field: str) -> Refusal:
+    """The refusal of a sort field inside a nested object."""
+    reason = f"it is mandatory to set the [nested] context on the nested sort field: [{field}]."
+    return invalid("sort", reason, "query_shard_exception")
+
+
 def unknown_job(job_id: str) -> Refusal:
     """The refusal of a job that is not known, in the API's words."""
     reason = f"No known job with id '{job_id}'"
@@ -207,22 +218,28 @@ def unknown_job(job_id: str) -> Refusal:
 AnyRow = TypeVar("AnyRow", Answered, Refused)
 
 
-def as_kind(row: AnyRow, kind: Kind) -> AnyRow:
-    """The same row about another kind: its documents, its score, its threshold and its call.
+def scores_of(kind: Kind) -> dict[str, str]:
+    """The two scores of a bucket, and the fields of this kind that stand for them."""
+    return {"anomaly_score": SCORES[kind], "initial_anomaly_score": f"initial_{SCORES[kind]}"}
 
-    The row is written about buckets. Each influencer blames the host ``a``.
-    """
-    fields = {"anomaly_score": SCORES[kind], "initial_anomaly_score": f"initial_{SCORES[kind]}"}
+
+def documents_of(kind: Kind, given: Documents) -> Documents:
+    """These buckets as documents of another kind, with the same scores; each influencer blames the host ``a``."""
+    fields = scores_of(kind)
     blamed = {"influencer_field_name": "host", "influencer_field_value": "a"} if kind == "influencer" else {}
+    return {
+        name: {fields.get(field, field): value for field, value in document.items()} | {"result_type": kind} | blamed
+        for name, document in given.items()
+    }
+
+
+def as_kind(row: AnyRow, kind: Kind) -> AnyRow:
+    """The same row about another kind: the row is written about buckets, their score and get_buckets."""
+    fields = scores_of(kind)
     changed = replace(
         row,
         claim=f"{kind}: {row.claim}",
-        given={
-            name: {fields.get(field, field): value for field, value in document.items()}
-            | {"result_type": kind}
-            | blamed
-            for name, document in row.given.items()
-        },
+        given=documents_of(kind, row.given),
         asked={
             fields.get(name, name): fields.get(value, value) if name == "sort" else value
             for name, value in row.asked.items()
