@@ -230,7 +230,7 @@ UNSORTABLE = (
             ("bucket_influencers", "FSB: an object"),
             ("records", "a key of the body, not a field"),
             ("severity", "not a field of the server"),
-            ("_score", "FSB: not special in this API"),
+            ("_score", "FSB: not special in this call"),
             ("maxAnomalyScore", "FSB"),
         )
     ]

@@ -71,7 +71,7 @@ KEYS: tuple[tuple[str, Any, Any], ...] = (
 
 
 def two_by(place: int) -> dict[str, dict[str, Any]]:
-    """Two records with equal keys before this one: `less` has the lower value of it, and higher values of all later keys."""
+    """Two records with equal keys before this one: `less` has its lower value, and higher values of all later keys."""
     earlier = {name: low for name, low, _ in KEYS[:place]}
     name, low, high = KEYS[place]
     later_low = {key: least for key, least, _ in KEYS[place + 1 :]}
