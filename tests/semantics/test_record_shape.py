@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from bucketquery import AnomalyRecord, Influencer, Kind, ResultsIndex
-from semantics_tables import CALLS, JOB, LISTS, assert_same_body, at, bucket, each_row, index_of, influencer, record
+from semantics_tables import CALLS, JOB, LISTS, assert_same_body, at, each_row, index_of, influencer, record
 
 JUNE_1 = at("2016-06-01T00:00:00.000Z")
 JUNE_TEXT = "2016-06-01T00:00:00.000Z"
@@ -612,91 +612,6 @@ def test_influencer_has_the_same_values_as_its_body(row: Shown) -> None:
 
 
 # ---- both ------------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Severe:
-    """A current score, and how severe a record and an influencer with it are."""
-
-    rule: str
-    score: float | None
-    severity: str
-    source: str
-
-    @property
-    def claim(self) -> str:
-        """The score and the severity."""
-        return f"{self.score!r} is {self.severity}"
-
-
-SEVERITIES = [
-    Severe("20.severity", score, severity, source)
-    for score, severity, source in (
-        (None, "low", "missing is shown as 0.0"),
-        (2.9999999, "low", "ours: no rounding"),
-        (3, "warning", "ours: from 3"),
-        (25.0, "minor", "ours: from 25"),
-        (50.0, "major", "ours: from 50"),
-        (74.9999999, "major", "ours: no rounding"),
-        (75.0, "critical", "ours: from 75"),
-    )
-]
-
-
-@each_row(SEVERITIES)
-def test_severity_is_of_the_current_score(row: Severe) -> None:
-    """The severity of a record is that of its `record_score`, of an influencer that of its `influencer_score`."""
-    index = index_of(
-        [
-            given(record_score=row.score, initial_record_score=100.0, multi_bucket_impact=5.0),
-            influencer(JUNE_1, "a", influencer_score=row.score, initial_influencer_score=100.0),
-        ]
-    )
-    assert index.get_records(job_id=JOB)[0].severity == row.severity
-    assert index.get_influencers(job_id=JOB)[0].severity == row.severity
-
-
-@dataclass(frozen=True, slots=True)
-class Default:
-    """A field that a document lacks, of which kind, and what is shown for it: as a value, in the body, in a column."""
-
-    rule: str
-    kind: Kind
-    field: str
-    expected: Any
-    source: str
-
-    @property
-    def claim(self) -> str:
-        """The kind and the field."""
-        return f"{self.kind} {self.field}"
-
-
-DEFAULTS = [
-    Default("20.missing-fields", "record", "probability", 0.0, "9.6"),
-    Default("20.missing-fields", "record", "record_score", 0.0, "9.6"),
-    Default("20.missing-fields", "record", "initial_record_score", 0.0, "9.6"),
-    Default("20.missing-fields", "record", "detector_index", 0, "9.6"),
-    Default("20.missing-fields", "record", "is_interim", False, "9.6"),
-    Default("20.missing-fields", "record", "result_type", "record", "9.6"),
-    Default("20.missing-fields", "influencer", "probability", 0.0, "9.11"),
-    Default("20.missing-fields", "influencer", "influencer_score", 0.0, "9.11"),
-    Default("20.missing-fields", "influencer", "initial_influencer_score", 0.0, "9.11"),
-    Default("20.missing-fields", "influencer", "is_interim", False, "9.11"),
-    Default("20.missing-fields", "influencer", "result_type", "influencer", "9.11"),
-]
-
-
-@each_row(DEFAULTS)
-def test_missing_field_is_shown_by_its_default(row: Default) -> None:
-    """What a document lacks, or has as null, is shown by its default as a value, in the body and in the column."""
-    bare = bucket(JUNE_1) | {"result_type": row.kind}
-    null = bare | ({} if row.field == "result_type" else {row.field: None})
-    for document in (bare, null):
-        page = getattr(index_of([document]), CALLS[row.kind])(job_id=JOB)
-        assert_same_body(getattr(page[0], row.field), row.expected)
-        assert_same_body(page.to_dict()[LISTS[row.kind]][0][row.field], row.expected)
-        assert_same_body(page.column(row.field).tolist(), [row.expected])
 
 
 def test_body_is_the_caller_s_own() -> None:

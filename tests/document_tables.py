@@ -1,0 +1,152 @@
+"""What the rule tables of documents and columns are made of: rows about what may be stored and what is refused.
+
+A row reads like a row of `semantics_tables`. The refusal of a row names the path of the bad value, such as
+``documents[1].anomaly_score``; ``|`` stands between several paths of which the error may name any.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import KW_ONLY, dataclass
+from typing import Any
+
+import numpy as np
+import pytest
+
+from bucketquery import BucketQueryError, InvalidDocument, Kind, ResultsIndex
+from semantics_tables import (
+    CALLS,
+    JOB,
+    LISTS,
+    Refusal,
+    assert_refusal,
+    assert_same_body,
+    bucket,
+    index_of,
+    influencer,
+    record,
+    result,
+)
+
+T0 = 1_577_836_800_000  # 2020-01-01T00:00Z
+#: The first and the last instant of the years 0001 to 9999.
+FIRST_MS, LAST_MS = -62_135_596_800_000, 253_402_300_799_999
+#: Values that no field of numbers accepts.
+NO_NUMBER: tuple[Any, ...] = (
+    True,
+    False,
+    "5",
+    "5.0",
+    "x",
+    "",
+    math.nan,
+    math.inf,
+    -math.inf,
+    np.float32("nan"),
+    [5],
+    {"value": 5},
+    b"5",
+    5j,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """A value of one field of a document of this kind, and how the body shows it."""
+
+    rule: str
+    kind: Kind
+    field: str
+    value: Any
+    shown: Any
+    source: str
+
+    @property
+    def claim(self) -> str:
+        """The kind, the field, and the value with its type."""
+        return f"{self.kind} {self.field} {type(self.value).__name__} {self.value!r:.40}"
+
+
+def accepted(kind: Kind, field: str, source: str, *pairs: tuple[Any, Any]) -> list[Accepted]:
+    """Rows about one field: pairs of a value and the value that is shown."""
+    return [Accepted("20.documents", kind, field, value, shown, source) for value, shown in pairs]
+
+
+def assert_accepted(row: Accepted) -> None:
+    """Assert that the value is stored, and shown as the row says."""
+    page = getattr(index_of([result(row.kind, T0) | {row.field: row.value}]), CALLS[row.kind])(job_id=JOB)
+    assert_same_body(page.to_dict()[LISTS[row.kind]][0][row.field], row.shown)
+
+
+@dataclass(frozen=True, slots=True)
+class BadDocument:
+    """A batch that is refused, and the path of the bad value; `kind` is given to `upsert`."""
+
+    rule: str
+    claim: str
+    given: Any
+    field: str
+    source: str
+    _: KW_ONLY
+    kind: Any = None
+
+
+def bad(kind: Kind, field: str, source: str, *values: Any, path: str = "") -> list[BadDocument]:
+    """Rows about one field of the second document of a batch, whose first document is good."""
+    return [
+        BadDocument(
+            "20.documents",
+            f"{kind} {field} {type(value).__name__} {value!r:.60}",
+            [result(kind, T0), result(kind, T0 + 1) | {field: value}],
+            f"documents[1].{field}{path}",
+            source,
+        )
+        for value in values
+    ]
+
+
+def assert_bad_document(row: BadDocument) -> None:
+    """Assert that the batch is refused with the path of the row, and that no document of it is stored."""
+    index = index_of([bucket(0), record(0), influencer(0, "a")])
+    before = _contents(index)
+    with pytest.raises(BucketQueryError) as caught:
+        index.upsert(row.given, kind=row.kind)
+    assert_refusal(caught.value, invalid_document(row.field))
+    assert _contents(index) == before
+
+
+def invalid_document(field: str) -> Refusal:
+    """The refusal of a document or a column, with the path of the bad value."""
+    return Refusal(InvalidDocument, 400, "document_parsing_exception", field, "")
+
+
+@dataclass(frozen=True, slots=True)
+class SameAs:
+    """Columns of a kind, and the documents that store the same results."""
+
+    rule: str
+    claim: str
+    kind: Kind
+    columns: Mapping[str, Any]
+    documents: list[dict[str, Any]]
+    source: str
+    _: KW_ONLY
+    job_id: str | None = JOB
+
+
+@dataclass(frozen=True, slots=True)
+class BadColumns:
+    """Columns of a kind that are refused, and the path of the bad value."""
+
+    rule: str
+    claim: str
+    kind: Kind
+    columns: Any
+    field: str
+    source: str
+    _: KW_ONLY
+    job_id: str | None = JOB
+
+
+def _contents(index: ResultsIndex) -> tuple[int, list[tuple[Any, ...]]]:
+    """The sequence of an index, and the keys of all results of the job ``web``."""
+    return index.sequence, [getattr(index, call)(job_id=JOB).keys() for call in CALLS.values()]
