@@ -5,14 +5,14 @@ A row reads like a row of `semantics_tables`. The refusal of a row names the pat
 """
 
 import math
-from collections.abc import Mapping
-from dataclasses import KW_ONLY, dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import KW_ONLY, dataclass, field
 from typing import Any
 
 import numpy as np
 import pytest
 
-from bucketquery import BucketQueryError, InvalidDocument, Kind, ResultsIndex
+from bucketquery import Bucket, BucketQueryError, InvalidDocument, Kind, ResultsIndex
 from semantics_tables import (
     CALLS,
     JOB,
@@ -117,6 +117,70 @@ def assert_bad_document(row: BadDocument) -> None:
 def invalid_document(field: str) -> Refusal:
     """The refusal of a document or a column, with the path of the bad value."""
     return Refusal(InvalidDocument, 400, "document_parsing_exception", field, "")
+
+
+@dataclass(frozen=True, slots=True)
+class Wrote:
+    """What a commit reports: its sequence, then inserted, replaced and unchanged."""
+
+    sequence: int
+    inserted: int
+    replaced: int
+    unchanged: int
+    _: KW_ONLY
+    skipped: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """Batches in order, what each commit reports, and what the index holds at the end.
+
+    Attributes:
+        rule: its number.
+        claim: what the row says.
+        batches: the batches.
+        commits: what each commit reports.
+        expected: the buckets as (timestamp, span, score), or how many buckets, records and influencers.
+        source: where the rule comes from.
+    """
+
+    rule: str
+    claim: str
+    batches: list[list[dict[str, Any]]]
+    commits: list[Wrote]
+    expected: list[tuple[int, int, float]] | tuple[int, int, int]
+    source: str
+
+
+def assert_history(row: History) -> None:
+    """Write each batch, and assert that its commit and the results at the end are as the row says."""
+    index = ResultsIndex()
+    for batch, wrote in zip(row.batches, row.commits, strict=True):
+        commit = index.upsert(batch)
+        assert (commit.inserted, commit.replaced, commit.unchanged) == (wrote.inserted, wrote.replaced, wrote.unchanged)
+        assert (commit.sequence, index.sequence, commit.deleted) == (wrote.sequence, wrote.sequence, 0)
+        assert dict(commit.skipped) == wrote.skipped
+    if isinstance(row.expected, tuple):
+        assert tuple(getattr(index, call)(job_id=JOB).count for call in CALLS.values()) == row.expected
+    elif row.expected:
+        page = index.get_buckets(job_id=JOB)
+        assert _buckets(page) == row.expected
+        assert (page.count, page.sequence) == (len(row.expected), row.commits[-1].sequence)
+    else:
+        assert JOB not in index
+
+
+def assert_history_of_single_writes(row: History) -> None:
+    """Write each document as a batch of its own, and assert that the buckets at the end are those of the row."""
+    index = index_of([])
+    for batch in row.batches:
+        for document in batch:
+            index.upsert(iter([document]))
+    assert _buckets(index.get_buckets(job_id=JOB)) == row.expected
+
+
+def _buckets(page: Iterable[Bucket]) -> list[tuple[int, int, float]]:
+    return [(found.timestamp, found.bucket_span, found.anomaly_score) for found in page]
 
 
 @dataclass(frozen=True, slots=True)
