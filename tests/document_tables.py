@@ -120,6 +120,67 @@ def invalid_document(field: str) -> Refusal:
 
 
 @dataclass(frozen=True, slots=True)
+class Shown:
+    """A stored document, and how it is shown.
+
+    Attributes:
+        rule: its number.
+        claim: what the row says.
+        given: the document; a bucket unless it names another type.
+        body: the one result in the body.
+        source: where the rule comes from.
+        human: whether the body is asked for with `human=true`.
+    """
+
+    rule: str
+    claim: str
+    given: Mapping[str, Any]
+    body: Mapping[str, Any]
+    source: str
+    _: KW_ONLY
+    human: bool = False
+
+    @property
+    def kind(self) -> Kind:
+        """The kind of the document."""
+        kind: Kind = self.given.get("result_type", "bucket")
+        return kind
+
+    def page(self) -> Any:
+        """The page of an index that holds this document alone."""
+        return getattr(index_of([{"result_type": self.kind} | dict(self.given)]), CALLS[self.kind])(job_id=JOB)
+
+
+def assert_shown(row: Shown) -> None:
+    """Assert that the page's body and the result's own body are as the row says."""
+    page = row.page()
+    assert_same_body(page.to_dict(human=row.human), {"count": 1, LISTS[row.kind]: [row.body]})
+    if not row.human:
+        assert_same_body(page[0].to_dict(), row.body)
+
+
+def thawed(value: Any) -> Any:
+    """The same value, with dicts for mappings and lists for tuples."""
+    if isinstance(value, Mapping):
+        return {key: thawed(inner) for key, inner in value.items()}
+    return [thawed(inner) for inner in value] if isinstance(value, tuple) else value
+
+
+def assert_frozen(value: Any) -> None:
+    """Assert that a value consists of tuples, read-only mappings and JSON scalars."""
+    if isinstance(value, Mapping):
+        with pytest.raises(TypeError):
+            value["x"] = 1  # type: ignore[index]  # a write must fail
+        for inner in value.values():
+            assert_frozen(inner)
+    elif isinstance(value, tuple):
+        for inner in value:
+            assert_frozen(inner)
+    else:
+        assert type(value) in {type(None), bool, int, float, str}
+
+
+@dataclass(frozen=True, slots=True)
 class Wrote:
     """What a commit reports: its sequence, then inserted, replaced and unchanged."""
 
