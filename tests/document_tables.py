@@ -28,7 +28,6 @@ from semantics_tables import (
 )
 
 T0 = 1_577_836_800_000  # 2020-01-01T00:00Z
-HOUR_MS = 3_600_000
 #: The first and the last instant of the years 0001 to 9999.
 FIRST_MS, LAST_MS = -62_135_596_800_000, 253_402_300_799_999
 #: Values that no field of numbers accepts.
@@ -48,60 +47,6 @@ NO_NUMBER: tuple[Any, ...] = (
     b"5",
     5j,
 )
-
-BLAMED = {"influencer_field_name": "host", "anomaly_score": 80.0}
-#: Four buckets, in time order a c b d; only `b` has every field.
-FOUR_BUCKETS = {
-    "a": bucket(0, anomaly_score=5.0, event_count=7),
-    "b": bucket(
-        HOUR_MS,
-        anomaly_score=90.0,
-        initial_anomaly_score=95.5,
-        event_count=3,
-        is_interim=True,
-        processing_time_ms=12,
-        bucket_influencers=[BLAMED],
-        scheduled_events=["sale", "fair"],
-    ),
-    "c": bucket(HOUR_MS, bucket_span=60),
-    "d": bucket(2 * HOUR_MS, anomaly_score=90.0),
-}
-#: Three records and two influencers beside a bucket; only `r3` and `i2` have every field.
-OTHER_KINDS = {
-    "b": bucket(0, anomaly_score=99.0),
-    "r1": record(0, record_score=10.0),
-    "r2": record(0, detector_index=1, record_score=20.0),
-    "r3": record(
-        HOUR_MS,
-        probability=0.5,
-        multi_bucket_impact=-2.5,
-        record_score=30.0,
-        initial_record_score=35.0,
-        is_interim=True,
-        detector_index=7,
-        by_field_name="airline",
-        by_field_value="AAL",
-        correlated_by_field_value="UAL",
-        over_field_name="user",
-        over_field_value="ann",
-        partition_field_name="zone",
-        partition_field_value="east",
-        function="mean",
-        function_description="mean of",
-        field_name="response",
-        typical=[1, 2.5],
-        actual=[3],
-        causes=[{"probability": 0.5}],
-        influencers=[{"influencer_field_name": "host", "influencer_field_values": ["a"]}],
-        geo_results={"typical_point": "1,2"},
-        anomaly_score_explanation={"anomaly_type": "spike"},
-        extra=[1, {"deep": None}],
-    ),
-    "i1": influencer(0, "a", influencer_score=10.0),
-    "i2": influencer(
-        HOUR_MS, "b", influencer_score=20.0, initial_influencer_score=25.0, probability=0.5, is_interim=True, extra={}
-    ),
-}
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from bucketquery import BucketInfluencer, BucketQueryError, Kind
-from document_tables import FOUR_BUCKETS, OTHER_KINDS
+from document_samples import FOUR_BUCKETS, OTHER_KINDS
 from semantics_tables import (
     CALLS,
     JOB,

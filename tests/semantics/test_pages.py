@@ -18,7 +18,7 @@ from bucketquery import (
     RecordPage,
     ResultsIndex,
 )
-from document_tables import BLAMED, FOUR_BUCKETS, OTHER_KINDS
+from document_samples import BLAMED, FOUR_BUCKETS, OTHER_KINDS
 from semantics_tables import (
     CALLS,
     JOB,

@@ -3,7 +3,7 @@
 import pytest
 
 from bucketquery import BucketQueryError, LimitExceeded
-from document_tables import FOUR_BUCKETS, OTHER_KINDS
+from document_samples import FOUR_BUCKETS, OTHER_KINDS
 from semantics_tables import (
     RESULTS,
     Answered,
