@@ -1,4 +1,4 @@
-"""What the rule tables of documents and columns are made of: rows about what may be stored and what is refused.
+"""Rows and checks of the rule tables about documents and columns: accepted values, refused batches, bodies and commits.
 
 A row reads like a row of `semantics_tables`. The refusal of a row names the path of the bad value, such as
 ``documents[1].anomaly_score``; ``|`` stands between several paths of which the error may name any.

@@ -288,7 +288,7 @@ def test_index_order_is_refused(row: NotASort) -> None:
 
 
 #: Results that tie in some field, and the fields to sort by.
-TIED: Mapping[Kind, tuple[Sequence[Mapping[str, Any]], Sequence[str]]] = {
+TIED_RESULTS: Mapping[Kind, tuple[Sequence[Mapping[str, Any]], Sequence[str]]] = {
     "bucket": (
         (
             bucket(0, bucket_span=60, anomaly_score=5.0, scheduled_events=["b"]),
@@ -322,7 +322,7 @@ TIED: Mapping[Kind, tuple[Sequence[Mapping[str, Any]], Sequence[str]]] = {
 @pytest.mark.parametrize("kind", CALLS)
 def test_order_of_arrival_does_not_matter(kind: Kind) -> None:
     """Section 20, all orders: the same documents give the same pages in any order of arrival and in any batches."""
-    documents, fields = TIED[kind]
+    documents, fields = TIED_RESULTS[kind]
     answers = set()
     for order in itertools.permutations(documents):
         index = index_of(order[:2])

@@ -152,7 +152,7 @@ def test_column_is_one_field_in_page_order(row: ColumnOf) -> None:
 
 def test_column_of_bucket_influencers_holds_tuples() -> None:
     """The column `bucket_influencers` holds the tuples of the buckets."""
-    page = page_of("bucket")
+    page = index_of(FOUR_BUCKETS.values()).get_buckets(job_id=JOB)
     column = page.column("bucket_influencers")
     assert column.dtype == np.object_
     assert column.tolist() == [item.bucket_influencers for item in page]
@@ -210,20 +210,18 @@ NO_COLUMNS = [
 ]
 
 
-NO_OTHER_COLUMNS = [
-    NoColumn("20.pages", kind, name, source)
-    for kind, name, source in (
-        ("record", "anomaly_score", "20.sortable-fields: never in records"),
-        ("record", "airline", "ours: a key of the body, not a field"),
-        ("record", "extra", "ours: a key of the body, not a field"),
-        ("record", "@timestamp", "ours: a name to sort by"),
-        ("record", "influencer_score", "20.sortable-fields: never in records"),
-        ("record", "severity", "ours: computed"),
-        ("influencer", "host", "ours: a key of the body, not a field"),
-        ("influencer", "record_score", "20.sortable-fields: never in influencers"),
-        ("influencer", "detector_index", "20.sortable-fields: never in influencers"),
-    )
-]
+NOT_FIELDS: Sequence[tuple[Kind, str, str]] = (
+    ("record", "anomaly_score", "20.sortable-fields: never in records"),
+    ("record", "airline", "ours: a key of the body, not a field"),
+    ("record", "extra", "ours: a key of the body, not a field"),
+    ("record", "@timestamp", "ours: a name to sort by"),
+    ("record", "influencer_score", "20.sortable-fields: never in records"),
+    ("record", "severity", "ours: computed"),
+    ("influencer", "host", "ours: a key of the body, not a field"),
+    ("influencer", "record_score", "20.sortable-fields: never in influencers"),
+    ("influencer", "detector_index", "20.sortable-fields: never in influencers"),
+)
+NO_OTHER_COLUMNS = [NoColumn("20.pages", kind, name, source) for kind, name, source in NOT_FIELDS]
 
 
 @each_row(NO_COLUMNS, NO_OTHER_COLUMNS)

@@ -53,7 +53,7 @@ SUB_MILLISECOND = [
     Answered("1.4", "text start", HOURS, {"start": "2020-01-01T01:00:00.000999999Z"}, "h1 h2 h3 h4", "DFM"),
     Answered("1.4", "text end", HOURS, {"end": "2020-01-01T03:00:00.000999999Z"}, "h0 h1 h2", "DFM"),
     Answered(
-        "1.4", "text end just below a millisecond", HOURS, {"end": "2020-01-01T02:59:59.999999999Z"}, "h0 h1 h2", "DFM"
+        "1.4", "text end just before a bucket", HOURS, {"end": "2020-01-01T02:59:59.999999999Z"}, "h0 h1 h2", "DFM"
     ),
     Answered("1.4", "epoch digits, start", HOURS, {"start": f"{H1}.999"}, "h1 h2 h3 h4", "EPOCH"),
     Answered("1.4", "epoch digits, end", HOURS, {"end": f"{H3}.999999"}, "h0 h1 h2", "EPOCH"),
