@@ -1,4 +1,4 @@
-"""Our decision on errors: each carries the API's status and type and its words, and is a built-in error too."""
+"""Our decision on errors: each carries the status, type and reason of the API, and is also a built-in error."""
 
 from dataclasses import KW_ONLY, dataclass
 from typing import Any
@@ -13,12 +13,12 @@ from bucketquery import (
     NotFound,
     UnknownJob,
 )
-from support.semantics_tables import CALLS, JOB, each_row, index_of
+from support.semantics_tables import BY_SCORE, CALLS, JOB, SCORES, each_row, index_of
 
 
 @dataclass(frozen=True, slots=True)
 class Raised:
-    """A question that fails, the error's class, the built-in one it is too, and what a service answers with."""
+    """Parameters that are refused, the class of the error, its built-in class, and what a service answers with."""
 
     rule: str
     claim: str
@@ -47,7 +47,7 @@ RAISED = [
     ),
     Raised(
         "20.errors",
-        "InvalidQuery of a date",
+        "InvalidQuery for a date",
         {"start": "x"},
         InvalidQuery,
         ValueError,
@@ -58,7 +58,7 @@ RAISED = [
     ),
     Raised(
         "20.errors",
-        "InvalidQuery of a sort",
+        "InvalidQuery for a sort",
         {"sort": "x"},
         InvalidQuery,
         ValueError,
@@ -69,7 +69,7 @@ RAISED = [
     ),
     Raised(
         "20.errors",
-        "InvalidQuery of a threshold",
+        "InvalidQuery for a threshold",
         {"anomaly_score": "x"},
         InvalidQuery,
         ValueError,
@@ -117,13 +117,13 @@ RAISED += [
         "3.5",
         call=call,
     )
-    for call, score in (("get_records", "record_score"), ("get_influencers", "influencer_score"))
+    for call, score in ((CALLS[kind], SCORES[kind]) for kind in BY_SCORE)
 ]
 
 
 @each_row(RAISED)
 def test_error_carries_what_a_service_answers_with(row: Raised) -> None:
-    """An error has status, type, reason and value, and can be caught as its built-in class."""
+    """An error has a status, a type, a reason and a value, and can be caught as its built-in class."""
     with pytest.raises(row.built_in) as caught:
         getattr(index_of([]), row.call)(**({"job_id": JOB} | row.asked))
     error = caught.value
@@ -134,7 +134,7 @@ def test_error_carries_what_a_service_answers_with(row: Raised) -> None:
 
 
 def test_bad_document_is_a_value_error() -> None:
-    """A bad document is a ValueError with the type of the server's document parser."""
+    """A bad document raises InvalidDocument, a ValueError with the type of the server's document parser."""
     with pytest.raises(ValueError, match=r"\w") as caught:
         index_of([{"result_type": "bucket"}])
     assert type(caught.value) is InvalidDocument
@@ -143,7 +143,7 @@ def test_bad_document_is_a_value_error() -> None:
 
 @dataclass(frozen=True, slots=True)
 class NoKeyword:
-    """A keyword of the official client that says how to transport the answer, not what to ask."""
+    """A keyword of the official client that is about transport, not about the query."""
 
     rule: str
     claim: str
@@ -170,6 +170,6 @@ TRANSPORT = [
 
 @each_row(TRANSPORT)
 def test_transport_keyword_is_a_type_error(row: NoKeyword) -> None:
-    """A keyword that is no part of the question is a mistake of the host's code."""
+    """A keyword that is not a parameter of the query raises TypeError."""
     with pytest.raises(TypeError):
         getattr(index_of([]), row.call)(**{"job_id": JOB, row.name: row.value})

@@ -1,24 +1,18 @@
-"""Rules 8.1 to 8.7: `expand` brings the records of the buckets on the page that have bucket influencers."""
+"""Rules 8.1 to 8.7: `expand` shows the records of each bucket on the page that has bucket influencers."""
 
 from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass
 from typing import Any
 
-import numpy as np
-import pytest
-
-from bucketquery import AnomalyRecord, BucketPage, BucketQuery, BucketQueryError, LimitExceeded, ResultsIndex
+from bucketquery import AnomalyRecord, BucketPage, BucketQuery
 from support.semantics_tables import (
-    HOUR_S,
     JOB,
     Answered,
     Documents,
     Door,
-    Refusal,
     Refused,
     ask,
     assert_answered,
-    assert_refusal,
     assert_refused,
     assert_same_body,
     bucket,
@@ -35,7 +29,7 @@ from support.semantics_tables import (
 HOUR = 3_600_000
 BLAMED = [{"influencer_field_name": "bucket_time"}]
 
-#: Two buckets with a record each; only one of them has bucket influencers.
+#: Two buckets with one record each; only `blamed` has bucket influencers.
 BUCKETS = {
     "plain": bucket(0),
     "blamed": bucket(HOUR, bucket_influencers=BLAMED),
@@ -68,28 +62,28 @@ NO_BOOLEAN = [
 
 @each_row(ACCEPTED)
 def test_expand_changes_neither_buckets_nor_count(row: Answered) -> None:
-    """The buckets on the page and the count are the same with `expand` and without."""
+    """`expand` changes neither the buckets of the page nor the count."""
     assert_answered(row)
 
 
 @each_row(NO_BOOLEAN)
 def test_expand_that_is_no_boolean_is_refused(row: Refused) -> None:
-    """`expand` is a boolean and nothing else."""
+    """A value of `expand` that is not a boolean raises the error of the row."""
     assert_refused(row)
 
 
 @dataclass(frozen=True, slots=True)
 class Expanded:
-    """What is asked of these documents, with `expand` unless said otherwise, and the records of each bucket.
+    """A query with `expand` on these documents, and the records of each bucket on the page.
 
     Attributes:
         rule: its number.
         claim: what the row says.
         given: the documents by name, buckets and records.
-        asked: the parameters beside `expand`.
+        asked: the parameters; `expand` is True unless given.
         expected: the buckets of the page in order, and the names of their records in order.
         source: where the rule comes from.
-        only: the one way of asking that takes these parameters; None: both do.
+        only: the one way of asking that accepts these parameters; None if both do.
     """
 
     rule: str
@@ -103,8 +97,10 @@ class Expanded:
 
 
 WHETHER = [
-    Expanded("8.1", "by default, nothing", BUCKETS, {"expand": False}, {"plain": "", "blamed": ""}, "REQ"),
-    Expanded("8.2", "buckets with influencers alone", BUCKETS, {}, {"plain": "", "blamed": "of_blamed"}, "JRP"),
+    Expanded("8.1", "False: no records", BUCKETS, {"expand": False}, {"plain": "", "blamed": ""}, "REQ"),
+    Expanded(
+        "8.2", "only buckets with influencers show records", BUCKETS, {}, {"plain": "", "blamed": "of_blamed"}, "JRP"
+    ),
     Expanded("8.2", "desc", BUCKETS, {"desc": True}, {"blamed": "of_blamed", "plain": ""}, "JRP"),
     Expanded(
         "8.2",
@@ -117,7 +113,7 @@ WHETHER = [
     ),
     Expanded(
         "8.2",
-        "an empty list of influencers is none, and so is null",
+        "an empty list and null are no influencers",
         {
             "empty": bucket(0, bucket_influencers=[], anomaly_score=99.0),
             "null": bucket(HOUR, bucket_influencers=None, anomaly_score=99.0),
@@ -128,11 +124,11 @@ WHETHER = [
         },
         {},
         {"empty": "", "null": "", "bare": "r2"},
-        "JRP: one without any name is one",
+        "JRP: an influencer without a name counts",
     ),
     Expanded(
         "8.2",
-        "influencers of the same instant do not count, nor do those of the record",
+        "standalone influencers and influencers of a record do not count",
         {
             "b": bucket(0),
             "r": record(0, influencers=[{"influencer_field_name": "host", "influencer_field_values": ["a"]}]),
@@ -144,17 +140,17 @@ WHETHER = [
     ),
     Expanded(
         "8.2",
-        "only those on the page",
+        "only buckets on the page show records",
         {f"b{hour}": bucket(hour * HOUR, bucket_influencers=BLAMED) for hour in range(4)}
         | {f"r{hour}": record(hour * HOUR) for hour in range(4)},
         {"from_": 1, "size": 2},
         {"b1": "r1", "b2": "r2"},
-        "JRP: after the page is cut",
+        "JRP: after paging",
     ),
     Expanded("8.2", "an empty page", BUCKETS, {"size": 0}, {}, "JRP"),
 ]
 
-# What lies at, beside and around the bucket of the first hour.
+# Records and other results at and around the instant of one bucket.
 AROUND = {
     "b": bucket(HOUR, bucket_influencers=BLAMED),
     "at": record(HOUR),
@@ -164,7 +160,7 @@ AROUND = {
     "other_job": record(HOUR, job_id="db", record_score=99.0),
     "influencer": influencer(HOUR, "a"),
 }
-# Two buckets of one instant, and a record of each span, and of a third one.
+# Two buckets at the same instant, and records of both spans and of a third span.
 SPANS = {
     "short": bucket(0, bucket_span=60, bucket_influencers=BLAMED),
     "long": bucket(0, bucket_span=3_600, bucket_influencers=BLAMED),
@@ -176,7 +172,7 @@ LIVE = {
     "b": bucket(0, is_interim=True, bucket_influencers=BLAMED),
     "final": record(0, detector_index=1, is_interim=False),
     "live": record(0, detector_index=2, is_interim=True),
-    "unsaid": record(0, detector_index=3),
+    "absent": record(0, detector_index=3),
     "null": record(0, detector_index=4, is_interim=None),
 }
 FINAL = {"b": bucket(0, bucket_influencers=BLAMED)} | {name: LIVE[name] for name in ("final", "live")}
@@ -190,39 +186,46 @@ SCORED = {
 }
 
 WHICH = [
-    Expanded("8.2", "exactly the bucket's timestamp", AROUND, {}, {"b": "at"}, "JRP"),
+    Expanded("8.2", "records at the bucket's timestamp only", AROUND, {}, {"b": "at"}, "JRP"),
     Expanded(
         "8.2",
-        "another span at the same instant",
+        "records of every span at the instant",
         SPANS,
         {},
         {"short": "r60 r900 r3600", "long": "r60 r900 r3600"},
         "JRP: the span is not compared",
     ),
-    Expanded("8.2", "interim records come by default", LIVE, {}, {"b": "final live unsaid null"}, "JRP"),
+    Expanded("8.2", "interim records come by default", LIVE, {}, {"b": "final live absent null"}, "JRP"),
     Expanded(
         "8.2",
-        "a final bucket, interim records excluded",
+        "exclude_interim excludes the interim records of a final bucket",
         FINAL,
         {"exclude_interim": True},
         {"b": "final"},
         "JRP: not interim if `exclude_interim`",
     ),
-    Expanded("8.2", "an interim bucket excluded", LIVE, {"exclude_interim": True}, {}, "4.2: there is no bucket"),
+    Expanded(
+        "8.2",
+        "exclude_interim excludes an interim bucket",
+        LIVE,
+        {"exclude_interim": True},
+        {},
+        "4.2: there is no bucket",
+    ),
     Expanded(
         "2.5",
-        "a lookup finds the interim bucket without its interim records",
+        "a lookup shows an interim bucket without its interim records",
         LIVE,
         {"timestamp": 0, "exclude_interim": True},
-        {"b": "final unsaid null"},
-        "JRP: the flag reaches the records",
+        {"b": "final absent null"},
+        "JRP: the flag applies to the records",
     ),
-    Expanded("2.5", "a lookup, nothing excluded", LIVE, {"timestamp": 0}, {"b": "final live unsaid null"}, "JRP"),
+    Expanded("2.5", "a lookup without exclude_interim", LIVE, {"timestamp": 0}, {"b": "final live absent null"}, "JRP"),
     Expanded("8.2", "a lookup", BUCKETS, {"timestamp": HOUR}, {"blamed": "of_blamed"}, "JRP"),
     Expanded("8.2", "a lookup of a bucket without influencers", BUCKETS, {"timestamp": 0}, {"plain": ""}, "JRP"),
     Expanded(
         "8.2",
-        "of a lookup's stretch, the bucket shown",
+        "a lookup of a day expands the bucket on the page",
         {f"b{hour}": bucket(hour * HOUR, bucket_influencers=BLAMED) for hour in range(3)}
         | {f"r{hour}": record(hour * HOUR) for hour in range(3)},
         {"timestamp": "1970-01-01", "desc": True},
@@ -231,23 +234,23 @@ WHICH = [
     ),
     Expanded(
         "8.5",
-        "the threshold is for buckets",
+        "the threshold applies to buckets",
         SCORED,
         {"anomaly_score": 50},
         {"b": "zero high none"},
-        "JRP: none for records",
+        "JRP: no threshold for records",
     ),
     Expanded(
         "8.5",
-        "one that a record would match brings no bucket",
+        "a record above the threshold does not match its bucket",
         SCORED,
         {"anomaly_score": 90},
         {},
-        "JRP: none for records",
+        "JRP: no threshold for records",
     ),
 ]
 
-#: The keys of the order, with a low and a high value of each.
+#: The keys of the order, each with a low and a high value.
 KEYS: tuple[tuple[str, Any, Any], ...] = (
     ("probability", 1e-308, 0.5),
     ("record_score", 1.0, 2.0),
@@ -262,7 +265,7 @@ KEYS: tuple[tuple[str, Any, Any], ...] = (
 
 
 def two_by(place: int) -> dict[str, dict[str, Any]]:
-    """Two records, alike in all keys before this one: `less` has less of it, and more of every later one."""
+    """Two records with equal keys before this one: `less` has its lower value, and higher values of all later keys."""
     earlier = {name: low for name, low, _ in KEYS[:place]}
     name, low, high = KEYS[place]
     return {
@@ -273,9 +276,9 @@ def two_by(place: int) -> dict[str, dict[str, Any]]:
 
 
 ORDER = [
-    Expanded("8.4", f"{name} before all after it", two_by(place), {}, {"b": "less more"}, source)
+    Expanded("8.4", f"{name} decides before later keys", two_by(place), {}, {"b": "less more"}, source)
     for place, (name, _, _) in enumerate(KEYS)
-    for source in ["JRP, RQB" if place < 7 else "ours: what they leave open"]
+    for source in ["JRP, RQB" if place < 7 else "ours: they do not define it"]
 ]
 ORDER += [
     Expanded(
@@ -309,7 +312,7 @@ BY_PROBABILITY = "zero least tiny likely none"
 DETECTORS = {
     "b": bucket(0, bucket_influencers=BLAMED),
     "one": record(0, detector_index=1),
-    "unsaid": record(0),
+    "absent": record(0),
     "minus": record(0, detector_index=-1),
 }
 ORDER += [
@@ -321,10 +324,17 @@ ORDER += [
         {"b": BY_PROBABILITY, "c": "of_c"},
         "JRP, RQB: the score is second",
     ),
-    Expanded("8.4", "whatever desc says", UNLIKELY, {"desc": True}, {"c": "of_c", "b": BY_PROBABILITY}, "JRP"),
     Expanded(
         "8.4",
-        "whatever sort says",
+        "desc does not change the order of records",
+        UNLIKELY,
+        {"desc": True},
+        {"c": "of_c", "b": BY_PROBABILITY},
+        "JRP",
+    ),
+    Expanded(
+        "8.4",
+        "sort does not change the order of records",
         UNLIKELY,
         {"sort": "anomaly_score", "desc": True},
         {"c": "of_c", "b": BY_PROBABILITY},
@@ -332,15 +342,20 @@ ORDER += [
     ),
     Expanded(
         "8.4",
-        "sort by a field that only records have",
+        "sort by a field of records does not change their order",
         UNLIKELY,
         {"sort": "record_score", "desc": True},
         {"c": "of_c", "b": BY_PROBABILITY},
-        "JRP: buckets are sorted, and have none",
+        "JRP: buckets are sorted, and they have no such field",
     ),
-    Expanded("8.4", "no detector is detector 0", DETECTORS, {}, {"b": "minus unsaid one"}, "ours"),
+    Expanded("8.4", "a missing detector is detector 0", DETECTORS, {}, {"b": "minus absent one"}, "ours"),
     Expanded(
-        "9.12", "expanded, in exact doubles", UNLIKELY, {"size": 1}, {"b": BY_PROBABILITY}, "ours: not as singles"
+        "9.12",
+        "expanded records sort by exact doubles",
+        UNLIKELY,
+        {"size": 1},
+        {"b": BY_PROBABILITY},
+        "ours: not as singles",
     ),
 ]
 
@@ -349,7 +364,7 @@ SHOWN = [
     Expanded("8.6", "a bucket without records", BARE, {}, {"b": ""}, "BKT: no key"),
     Expanded(
         "8.6",
-        "records of other instants alone",
+        "only records of other instants",
         BARE | {"r": record(1)},
         {},
         {"b": ""},
@@ -357,7 +372,7 @@ SHOWN = [
     ),
     Expanded(
         "8.6",
-        "all of them excluded",
+        "only interim records, excluded",
         BARE | {"r": record(0, is_interim=True)},
         {"exclude_interim": True},
         {"b": ""},
@@ -367,8 +382,8 @@ SHOWN = [
 
 
 @each_row(WHETHER, WHICH, ORDER, SHOWN)
-def test_records_are_expanded_as_ruled(row: Expanded) -> None:
-    """Each bucket of the page has the records of the row in its order, as values and in the body."""
+def test_buckets_show_the_expected_records(row: Expanded) -> None:
+    """Each bucket of the page shows the records of the row in order, as values and in the body."""
     index = index_of(row.given.values())
     for door in doors(row.only):
         page = ask(index, door, {"expand": True, **row.asked})
@@ -385,7 +400,7 @@ def test_records_are_expanded_as_ruled(row: Expanded) -> None:
 
 
 def test_scan_expands_too() -> None:
-    """Section 20, scan: a scan of a question with `expand` yields each bucket with its records."""
+    """Section 20, scan: a scan with `expand` yields each bucket with its records."""
     index = index_of(UNLIKELY.values())
     for reader in (index, index.snapshot()):
         found = list(reader.scan(BucketQuery(jobs=JOB, expand=True, size=1)))
@@ -414,8 +429,8 @@ def test_records_stand_before_the_event_count() -> None:
     assert_same_body(without, {key: value for key, value in blamed.items() if key != "records"})
 
 
-def test_expanded_records_are_those_of_get_records() -> None:
-    """Rule 8.6: an expanded record is shown as get_records shows it, with generated keys, and for people as well."""
+def test_expanded_records_equal_those_of_get_records() -> None:
+    """Rule 8.6: an expanded record has the body that get_records shows, also with `human`."""
     given = record(
         0,
         probability=1e-308,
@@ -433,73 +448,10 @@ def test_expanded_records_are_those_of_get_records() -> None:
     assert index.get_buckets(job_id=JOB, expand=True)[0].records == tuple(index.get_records(job_id=JOB))
 
 
-def test_expanded_records_are_of_the_commit_of_the_page() -> None:
-    """A page shows the records of its own commit, whatever is written before it is read."""
+def test_expanded_records_belong_to_the_commit_of_the_page() -> None:
+    """A page shows the records of its own commit: a later write does not change them."""
     index = index_of([bucket(0, bucket_influencers=BLAMED), record(0, record_score=1.0)])
     page = index.get_buckets(job_id=JOB, expand=True)
     index.upsert([record(0, record_score=2.0), record(0, detector_index=1)])
     assert [each.record_score for each in page[0].records] == [1.0]
     assert [each.record_score for each in index.get_buckets(job_id=JOB, expand=True)[0].records] == [2.0, 0.0]
-
-
-# ---- how many --------------------------------------------------------------------------------------------------------
-
-
-def crowded(*, buckets: int, records: int, more: int = 0) -> ResultsIndex:
-    """Hourly buckets with influencers and that many records each, the first of them with `more` on top.
-
-    The records of a bucket have the detectors 0, 1, 2, ..., and the probabilities 1, 1/2, 1/3, ...: the last is first.
-    """
-    index = index_of(bucket(hour * HOUR, bucket_influencers=BLAMED) for hour in range(buckets))
-    detectors = np.concatenate([np.arange(records + more * (hour == 0), dtype=np.int64) for hour in range(buckets)])
-    hours = np.repeat(np.arange(buckets, dtype=np.int64), [records + more * (hour == 0) for hour in range(buckets)])
-    columns = {
-        "timestamp": hours * HOUR,
-        "bucket_span": HOUR_S,
-        "detector_index": detectors,
-        "probability": 1 / (detectors + 1),
-    }
-    index.upsert_columns(columns, job_id=JOB, kind="record")
-    return index
-
-
-@dataclass(frozen=True, slots=True)
-class Crowd:
-    """Buckets of one page, their records, how many more the first has, and what comes: records, or an error."""
-
-    rule: str
-    claim: str
-    buckets: int
-    records: int
-    more: int
-    expected: int | None
-    source: str
-
-
-CROWDS = [
-    Crowd("8.3", "ten thousand", 1, 10_000, 0, 10_000, "JRP: all of them"),
-    Crowd("8.3", "one more", 1, 10_000, 1, 10_000, "JRP: the first ones"),
-    Crowd("8.3", "ten such buckets", 10, 10_000, 5, 100_000, "ours: 100000 on a page, after that cut"),
-    Crowd("8.3", "one more than that", 11, 9_091, 0, None, "ours: more than 100000 on a page"),
-]
-
-
-@each_row(CROWDS)
-def test_crowds_of_records_are_cut_or_refused(row: Crowd) -> None:
-    """A bucket shows its first 10000 records; a page that would show more than 100000 in all is refused by the call."""
-    index = crowded(buckets=row.buckets, records=row.records, more=row.more)
-    if row.expected is None:
-        with pytest.raises(BucketQueryError) as caught:
-            index.get_buckets(job_id=JOB, expand=True)
-        refusal = Refusal(LimitExceeded, 400, "illegal_argument_exception", "expand", "[expand]")
-        assert_refusal(caught.value, refusal)
-        assert "100000" in caught.value.reason
-        # Smaller pages and other questions are answered.
-        assert index.get_buckets(job_id=JOB, expand=True, size=row.buckets - 1).count == row.buckets
-        assert index.get_buckets(job_id=JOB).count == row.buckets
-        return
-    page = index.get_buckets(job_id=JOB, expand=True)
-    assert page.count == row.buckets
-    stored, shown = row.records + row.more, row.expected // row.buckets
-    first = page[0].records
-    assert [each.detector_index for each in first] == list(range(stored - 1, stored - 1 - shown, -1))

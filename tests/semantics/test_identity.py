@@ -1,323 +1,331 @@
-"""Rule 12.1, and our decisions on identity and commits: what is the same bucket, and what a write reports."""
+"""Rule 12.1, and our decisions on identity: which documents are the same result, and what remains of the first."""
 
 from collections.abc import Mapping
-from dataclasses import KW_ONLY, dataclass, field
+from dataclasses import KW_ONLY, dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import numpy as np
-import pytest
 
-from bucketquery import InvalidDocument, ResultsIndex
-from support.semantics_tables import JOB, assert_same_body, bucket, each_row
+from bucketquery import Kind, ResultsIndex
+from support.semantics_tables import CALLS, JOB, assert_same_body, each_row, identity, index_of, influencer, record
 
-Batch = list[dict[str, Any]]
-
-
-@dataclass(frozen=True, slots=True)
-class Wrote:
-    """What a commit reports: its sequence, then inserted, replaced and unchanged."""
-
-    sequence: int
-    inserted: int
-    replaced: int
-    unchanged: int
-    _: KW_ONLY
-    skipped: Mapping[str, int] = field(default_factory=dict)
+JUNE_1 = 1_464_739_200_000
 
 
 @dataclass(frozen=True, slots=True)
-class History:
-    """Batches, one after the other, what each commit reports, and the buckets at the end: time, span, score."""
+class Twice:
+    """Two documents written in order, and whether they are one result or two.
+
+    Attributes:
+        rule: its number.
+        claim: what the row says.
+        first: the document written first.
+        second: the document written next.
+        one: whether the second is the same result: it replaces the first, or changes nothing if its values are equal.
+        source: where the rule comes from.
+        replaced: whether a stored value differs.
+    """
 
     rule: str
     claim: str
-    batches: list[Batch]
-    commits: list[Wrote]
-    buckets: list[tuple[int, int, float]]
+    first: Mapping[str, Any]
+    second: Mapping[str, Any]
+    one: bool
+    source: str
+    _: KW_ONLY
+    replaced: bool = True
+
+
+one = partial(Twice, one=True)
+two = partial(Twice, one=False)
+
+#: A record with every field of its identity.
+WHOLE = record(
+    JUNE_1,
+    detector_index=1,
+    by_field_name="airline",
+    by_field_value="AAL",
+    over_field_name="user",
+    over_field_value="ann",
+    partition_field_name="zone",
+    partition_field_value="east",
+    function="mean",
+    record_score=5.0,
+)
+
+RECORDS = [
+    two("12.1", f"another {name}", WHOLE, WHOLE | {name: value}, source="REC.getId")
+    for name, value in (
+        ("job_id", "db"),
+        ("timestamp", JUNE_1 + 1),
+        ("bucket_span", 60),
+        ("detector_index", 2),
+        ("by_field_value", "UAL"),
+        ("over_field_value", "bob"),
+        ("partition_field_value", "west"),
+    )
+] + [
+    one("12.1", f"{name} is not part of the identity", WHOLE, WHOLE | {name: value}, source="REC.getId")
+    for name, value in (
+        ("by_field_name", "carrier"),
+        ("over_field_name", "person"),
+        ("partition_field_name", "area"),
+        ("function", "max"),
+        ("field_name", "response"),
+        ("is_interim", True),
+        ("record_score", 6.0),
+        ("probability", 0.5),
+        ("causes", [{}]),
+        ("airline", ["x"]),
+    )
+]
+RECORDS += [
+    one("20.identity", "an absent detector is detector 0", record(0), record(0, detector_index=0), source="ours"),
+    one("20.identity", "detector 0 is an absent one", record(0, detector_index=0), record(0), source="ours"),
+    one(
+        "20.identity",
+        "a null detector is an absent one",
+        record(0, detector_index=None),
+        record(0),
+        source="ours: null is missing",
+        replaced=False,
+    ),
+    one(
+        "20.identity",
+        "detector 1 as a float",
+        record(0, detector_index=1),
+        record(0, detector_index=1.0),
+        source="ours",
+        replaced=False,
+    ),
+    two("20.identity", "detector -1", record(0), record(0, detector_index=-1), source="ours"),
+    two(
+        "20.identity",
+        "detectors are exact",
+        record(0, detector_index=2**53),
+        record(0, detector_index=2**53 + 1),
+        source="ours",
+    ),
+]
+RECORDS += [
+    row
+    for side in ("by", "over", "partition")
+    for value in [f"{side}_field_value"]
+    for row in (
+        two(
+            "20.identity",
+            f"{side}: absent and empty text",
+            record(0),
+            record(0, **{value: ""}),
+            source="ours: an absent value is no value",
+        ),
+        one(
+            "20.identity",
+            f"{side}: absent and null",
+            record(0),
+            record(0, **{value: None}),
+            source="ours: null is missing",
+            replaced=False,
+        ),
+        two("20.identity", f"{side}: a capital", record(0, **{value: "a"}), record(0, **{value: "A"}), source="ours"),
+        two("20.identity", f"{side}: a blank", record(0, **{value: "a"}), record(0, **{value: "a "}), source="ours"),
+        two(
+            "20.identity",
+            f"{side}: a zero byte",
+            record(0, **{value: "a"}),
+            record(0, **{value: "a\x00"}),
+            source="ours",
+        ),
+        two(
+            "20.identity",
+            f"{side}: equal glyphs, other code points",
+            record(0, **{value: "\u00e9"}),
+            record(0, **{value: "e\u0301"}),
+            source="ours: exact text",
+        ),
+        two(
+            "20.identity",
+            f"{side}: equal hashes in Java",
+            record(0, **{value: "Aa"}),
+            record(0, **{value: "BB"}),
+            source="ours: exact values, not hashes",
+        ),
+    )
+]
+RECORDS += [
+    two(
+        "20.identity",
+        "an equal value of another side",
+        record(0, by_field_value="a"),
+        record(0, over_field_value="a"),
+        source="ours",
+    ),
+    two(
+        "20.identity",
+        "the values of the sides are not concatenated",
+        record(0, by_field_value="ab", over_field_value="c"),
+        record(0, by_field_value="a", over_field_value="bc"),
+        source="ours",
+    ),
+    two(
+        "20.identity",
+        "the sides are not swapped",
+        record(0, by_field_value="a", partition_field_value="b"),
+        record(0, by_field_value="b", partition_field_value="a"),
+        source="ours",
+    ),
+    one(
+        "20.identity",
+        "the same instant, written differently",
+        record(JUNE_1, bucket_span=60),
+        record(0, bucket_span=np.float64(60)) | {"timestamp": "2016-06-01T02:00+02:00"},
+        source="ours: exact values",
+        replaced=False,
+    ),
+    one(
+        "20.identity",
+        "the same instant as a datetime",
+        record(JUNE_1),
+        record(0) | {"timestamp": datetime(2016, 6, 1, tzinfo=UTC)},
+        source="ours: exact values",
+        replaced=False,
+    ),
+]
+
+HOST = influencer(JUNE_1, "a", influencer_score=5.0)
+INFLUENCERS = [
+    two("12.1", f"influencer, another {name}", HOST, HOST | {name: value}, source="INFR.getId")
+    for name, value in (
+        ("job_id", "db"),
+        ("timestamp", JUNE_1 + 1),
+        ("bucket_span", 60),
+        ("influencer_field_name", "user"),
+        ("influencer_field_value", "b"),
+    )
+] + [
+    one("12.1", f"influencer, {name} is not part of the identity", HOST, HOST | {name: value}, source="INFR.getId")
+    for name, value in (("is_interim", True), ("influencer_score", 6.0), ("probability", 0.5), ("host", "b"))
+]
+INFLUENCERS += [
+    two("20.identity", f"influencer: {claim}", influencer(0, **first), influencer(0, **second), source=source)
+    for claim, first, second, source in (
+        (
+            "no value and an empty value",
+            {"influencer_field_name": "h"},
+            {"influencer_field_name": "h", "influencer_field_value": ""},
+            "ours",
+        ),
+        (
+            "no name and an empty name",
+            {"influencer_field_value": "a"},
+            {"influencer_field_name": "", "influencer_field_value": "a"},
+            "ours",
+        ),
+        ("neither name nor value, and a name", {}, {"influencer_field_name": "h"}, "ours"),
+        ("a zero byte", {"influencer_field_value": "a"}, {"influencer_field_value": "a\x00"}, "ours"),
+        (
+            "equal hashes in Java",
+            {"influencer_field_value": "Aa"},
+            {"influencer_field_value": "BB"},
+            "ours: not hashes",
+        ),
+        (
+            "name and value are not concatenated",
+            {"influencer_field_name": "ab", "influencer_field_value": "c"},
+            {"influencer_field_name": "a", "influencer_field_value": "bc"},
+            "ours",
+        ),
+    )
+] + [
+    one(
+        "20.identity",
+        "influencer: no value and null",
+        influencer(0, influencer_field_name="h"),
+        influencer(0, influencer_field_name="h", influencer_field_value=None),
+        source="ours: null is missing",
+        replaced=False,
+    )
+]
+
+
+@each_row(RECORDS, INFLUENCERS)
+def test_second_document_is_the_same_result_or_another(row: Twice) -> None:
+    """The second document replaces the whole first result, or is a result of its own."""
+    kind: Kind = row.first["result_type"]
+    index = ResultsIndex()
+    assert index.upsert([row.first]).inserted == 1
+    commit = index.upsert([row.second])
+    expected = (0, int(row.replaced), int(not row.replaced)) if row.one else (1, 0, 0)
+    assert (commit.inserted, commit.replaced, commit.unchanged) == expected
+    both = index_of([])
+    commit = both.upsert([row.first, row.second])
+    assert (commit.inserted, commit.replaced, commit.unchanged) == ((1, 0, 0) if row.one else (2, 0, 0))
+    alone = index_of([row.second] if row.one else [row.first, row.second])
+    for job_id in {row.first["job_id"], row.second["job_id"]}:
+        bodies = [getattr(each, CALLS[kind])(job_id=job_id).to_dict() for each in (index, both, alone)]
+        assert_same_body(bodies[0], bodies[2])
+        assert_same_body(bodies[1], bodies[2])
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A document and its identity, as `page.keys()` has it."""
+
+    rule: str
+    claim: str
+    given: Mapping[str, Any]
+    expected: tuple[Any, ...]
     source: str
 
 
-IDENTITY = [
-    History(
-        "12.1",
-        "the same triple replaces",
-        [[bucket(0, anomaly_score=1.0)], [bucket(0, anomaly_score=2.0)]],
-        [Wrote(1, 1, 0, 0), Wrote(2, 0, 1, 0)],
-        [(0, 3_600, 2.0)],
-        "BKT.getId",
+KEYS = [
+    Known(
+        "20.pages", "a record with every field", WHOLE, ("web", JUNE_1, 3_600, 1, "AAL", "ann", "east"), "20.identity"
     ),
-    History(
-        "12.1",
-        "another span is another bucket",
-        [[bucket(0, anomaly_score=1.0)], [bucket(0, bucket_span=60, anomaly_score=2.0)]],
-        [Wrote(1, 1, 0, 0), Wrote(2, 1, 0, 0)],
-        [(0, 60, 2.0), (0, 3_600, 1.0)],
-        "BKT.getId",
-    ),
-    History(
-        "12.1",
-        "another time is another bucket",
-        [[bucket(0, anomaly_score=1.0)], [bucket(1, anomaly_score=2.0)]],
-        [Wrote(1, 1, 0, 0), Wrote(2, 1, 0, 0)],
-        [(0, 3_600, 1.0), (1, 3_600, 2.0)],
-        "BKT.getId",
-    ),
-    History(
-        "12.1",
-        "another job is another bucket",
-        [[bucket(0, anomaly_score=1.0)], [bucket(0, job_id="db", anomaly_score=2.0)]],
-        [Wrote(1, 1, 0, 0), Wrote(2, 1, 0, 0)],
-        [(0, 3_600, 1.0)],
-        "BKT.getId",
-    ),
-    History(
-        "12.1",
-        "the whole document is replaced",
-        [[bucket(0, anomaly_score=9.0, event_count=5)], [bucket(0, event_count=5)]],
-        [Wrote(1, 1, 0, 0), Wrote(2, 0, 1, 0)],
-        [(0, 3_600, 0.0)],
-        "BKT.getId: nothing is merged",
-    ),
-    History(
-        "12.1",
-        "final replaces interim, and interim final",
-        [[bucket(0, is_interim=True)], [bucket(0, is_interim=False)], [bucket(0, is_interim=True)]],
-        [Wrote(1, 1, 0, 0), Wrote(2, 0, 1, 0), Wrote(3, 0, 1, 0)],
-        [(0, 3_600, 0.0)],
-        "BKT.getId: is_interim is no part of it",
-    ),
-    History(
+    Known("20.pages", "a record without fields", record(0), ("web", 0, 3_600, 0, None, None, None), "20.identity"),
+    Known(
+        "20.pages",
+        "an empty text",
+        record(-1, by_field_value="", detector_index=None),
+        ("web", -1, 3_600, 0, "", None, None),
         "20.identity",
-        "one instant, however it is written",
-        [
-            [bucket(1_577_836_800_000, anomaly_score=1.0)],
-            [bucket(0, anomaly_score=2.0) | {"timestamp": "2020-01-01"}],
-            [bucket(0, anomaly_score=3.0) | {"timestamp": "2020-01-01T01:00:00.000+01:00"}],
-            [bucket(0, anomaly_score=4.0) | {"timestamp": datetime(2020, 1, 1, tzinfo=UTC)}],
-            [bucket(0, anomaly_score=5.0) | {"timestamp": np.datetime64("2020-01-01", "D")}],
-            [bucket(0, anomaly_score=6.0) | {"timestamp": 1_577_836_800_000.0, "bucket_span": 3_600.0}],
-            [bucket(0, anomaly_score=7.0) | {"timestamp": np.int64(1_577_836_800_000), "bucket_span": np.int16(3_600)}],
-        ],
-        [Wrote(1, 1, 0, 0), *(Wrote(sequence, 0, 1, 0) for sequence in range(2, 8))],
-        [(1_577_836_800_000, 3_600, 7.0)],
-        "ours: exact values",
     ),
-    History(
-        "20.identity",
-        "the last of a batch wins, counted once",
-        [[bucket(0, anomaly_score=1.0), bucket(0, anomaly_score=3.0), bucket(0, anomaly_score=2.0)]],
-        [Wrote(1, 1, 0, 0)],
-        [(0, 3_600, 2.0)],
-        "ours",
-    ),
-    History(
-        "20.identity",
-        "the last of a batch wins, apart and in another order",
-        [
-            [
-                bucket(0, anomaly_score=1.0),
-                bucket(9, anomaly_score=5.0),
-                bucket(-9, anomaly_score=4.0),
-                bucket(0, anomaly_score=2.0),
-            ]
-        ],
-        [Wrote(1, 3, 0, 0)],
-        [(-9, 3_600, 4.0), (0, 3_600, 2.0), (9, 3_600, 5.0)],
-        "ours",
-    ),
-    History(
-        "20.identity",
-        "the last of a batch wins over a stored one",
-        [[bucket(0, anomaly_score=1.0)], [bucket(0, anomaly_score=9.0), bucket(0, anomaly_score=2.0)]],
-        [Wrote(1, 1, 0, 0), Wrote(2, 0, 1, 0)],
-        [(0, 3_600, 2.0)],
-        "ours",
-    ),
-]
-
-COMMITS = [
-    History("20.commits", "an empty batch", [[]], [Wrote(0, 0, 0, 0)], [], "ours: sequence starts at 0"),
-    History(
-        "20.commits",
-        "the same again",
-        [[bucket(0, anomaly_score=1.0)], [bucket(0, anomaly_score=1.0)], [bucket(1)]],
-        [Wrote(1, 1, 0, 0), Wrote(1, 0, 0, 1), Wrote(2, 1, 0, 0)],
-        [(0, 3_600, 1.0), (1, 3_600, 0.0)],
-        "ours: what changes nothing publishes nothing",
-    ),
-    History(
-        "20.commits",
-        "all three at once",
-        [
-            [bucket(0, anomaly_score=1.0), bucket(1, anomaly_score=1.0)],
-            [bucket(0, anomaly_score=1.0), bucket(1, anomaly_score=2.0), bucket(2, anomaly_score=3.0)],
-        ],
-        [Wrote(1, 2, 0, 0), Wrote(2, 1, 1, 1)],
-        [(0, 3_600, 1.0), (1, 3_600, 2.0), (2, 3_600, 3.0)],
-        "ours",
-    ),
-    History(
-        "20.commits",
-        "the last of a batch is as stored",
-        [[bucket(0, anomaly_score=1.0)], [bucket(0, anomaly_score=2.0), bucket(0, anomaly_score=1.0)]],
-        [Wrote(1, 1, 0, 0), Wrote(1, 0, 0, 1)],
-        [(0, 3_600, 1.0)],
-        "ours: each identity once",
-    ),
-    History(
-        "20.commits",
-        "skipped only",
-        [[bucket(0) | {"result_type": "model_plot"}, {"quantile_state": ""}]],
-        [Wrote(0, 0, 0, 0, skipped={"model_plot": 1, "": 1})],
-        [],
-        "ours: changes nothing",
-    ),
-    History(
-        "20.commits",
-        "skipped beside stored",
-        [[{"result_type": "model_plot"}, bucket(0), {"result_type": "model_plot"}, {"result_type": "timing_stats"}]],
-        [Wrote(1, 1, 0, 0, skipped={"model_plot": 2, "timing_stats": 1})],
-        [(0, 3_600, 0.0)],
-        "ours",
-    ),
+    Known("20.pages", "an influencer", HOST, ("web", JUNE_1, 3_600, "host", "a"), "20.identity"),
+    Known("20.pages", "an influencer without a name", influencer(0), ("web", 0, 3_600, None, None), "20.identity"),
 ]
 
 
-def again(claim: str, first: dict[str, Any], second: dict[str, Any], *, replaced: bool, source: str) -> History:
-    """One bucket written twice: replaced if some stored value differs, else unchanged."""
-    score = second["anomaly_score"] if isinstance(second.get("anomaly_score"), int | float) else 0.0
-    return History(
-        "20.commits",
-        claim,
-        [[bucket(0) | first], [bucket(0) | second]],
-        [Wrote(1, 1, 0, 0), Wrote(2, 0, 1, 0) if replaced else Wrote(1, 0, 0, 1)],
-        [(0, 3_600, float(score))],
-        source,
+@each_row(KEYS)
+def test_keys_are_identities(row: Known) -> None:
+    """The key of a record or an influencer is its identity, as Python values."""
+    keys = getattr(index_of([row.given]), CALLS[row.given["result_type"]])(job_id=JOB).keys()
+    assert keys == (row.expected,)
+    assert [type(part) for part in keys[0]] == [type(part) for part in row.expected]
+    assert keys[0] == identity(row.given)
+
+
+def test_record_is_replaced_as_a_whole() -> None:
+    """Rule 12.1: a field that the new document lacks is gone: a column, a list, an object or an unknown key."""
+    index = index_of([WHOLE | {"typical": [1.0], "causes": [{}], "geo_results": {"a": 1}, "extra": 1, "airline": "x"}])
+    index.upsert(
+        [record(JUNE_1, detector_index=1, by_field_value="AAL", over_field_value="ann", partition_field_value="east")]
     )
-
-
-NAMED = {"influencer_field_name": "bucket_time"}
-
-STORED_VALUES = [
-    again("50 is 50.0", {"anomaly_score": 50}, {"anomaly_score": 50.0}, replaced=False, source="scores are doubles"),
-    again("-0.0 is 0.0", {"anomaly_score": 0.0}, {"anomaly_score": -0.0}, replaced=False, source="ours"),
-    again("2.0 is 2", {"event_count": 2}, {"event_count": 2.0}, replaced=False, source="ours: integral floats"),
-    again("null is missing", {"anomaly_score": None}, {}, replaced=False, source="ours"),
-    again("unknown fields are dropped", {}, {"foo": 1}, replaced=False, source="ours"),
-    again("zero is not missing", {}, {"anomaly_score": 0.0}, replaced=True, source="ours: missing values are missing"),
-    again("missing is not zero", {"event_count": 0}, {}, replaced=True, source="ours: missing values are missing"),
-    again("False is not missing", {}, {"is_interim": False}, replaced=True, source="ours: missing values are missing"),
-    again(
-        "the next double", {"anomaly_score": 50.0}, {"anomaly_score": 50.00000000000001}, replaced=True, source="exact"
-    ),
-    again("the next long", {"event_count": 2**53}, {"event_count": 2**53 + 1}, replaced=True, source="exact"),
-    again(
-        "initial score", {"initial_anomaly_score": 1.0}, {"initial_anomaly_score": 2.0}, replaced=True, source="ours"
-    ),
-    again("processing time", {"processing_time_ms": 1}, {"processing_time_ms": 2}, replaced=True, source="ours"),
-    again("events", {"scheduled_events": ["a"]}, {"scheduled_events": ["b"]}, replaced=True, source="ours"),
-    again(
-        "events in another order",
-        {"scheduled_events": ["a", "b"]},
-        {"scheduled_events": ["b", "a"]},
-        replaced=True,
-        source="shown so",
-    ),
-    again("the same events", {"scheduled_events": ["a"]}, {"scheduled_events": ("a",)}, replaced=False, source="ours"),
-    again(
-        "an influencer's score",
-        {"bucket_influencers": [NAMED | {"anomaly_score": 1.0}]},
-        {"bucket_influencers": [NAMED | {"anomaly_score": 2.0}]},
-        replaced=True,
-        source="ours",
-    ),
-    again(
-        "an influencer's defaults written out",
-        {"bucket_influencers": [NAMED]},
-        {"bucket_influencers": [NAMED | {"job_id": JOB, "timestamp": 0, "bucket_span": 3_600, "probability": 0.0}]},
-        replaced=False,
-        source="ours: defaults of nested ones",
-    ),
-    again(
-        "influencers in another order",
-        {"bucket_influencers": [NAMED, {"influencer_field_name": "host"}]},
-        {"bucket_influencers": [{"influencer_field_name": "host"}, NAMED]},
-        replaced=True,
-        source="shown so",
-    ),
-]
-
-
-@each_row(IDENTITY, COMMITS, STORED_VALUES)
-def test_history_is_as_ruled(row: History) -> None:
-    """Each batch of a history is reported as its row says, and the buckets at the end are the row's."""
-    index = ResultsIndex()
-    for batch, wrote in zip(row.batches, row.commits, strict=True):
-        commit = index.upsert(batch)
-        assert (commit.inserted, commit.replaced, commit.unchanged) == (wrote.inserted, wrote.replaced, wrote.unchanged)
-        assert (commit.sequence, index.sequence, commit.deleted) == (wrote.sequence, wrote.sequence, 0)
-        assert dict(commit.skipped) == wrote.skipped
-    if row.buckets:
-        page = index.get_buckets(job_id=JOB)
-        assert [(found.timestamp, found.bucket_span, found.anomaly_score) for found in page] == row.buckets
-        assert (page.count, page.sequence) == (len(row.buckets), row.commits[-1].sequence)
-
-
-@each_row(IDENTITY, COMMITS, STORED_VALUES)
-def test_history_is_the_same_in_one_batch_a_document(row: History) -> None:
-    """The buckets at the end are the same when every document is a batch of its own."""
-    index = ResultsIndex()
-    index.put_job(JOB)
-    for batch in row.batches:
-        for document in batch:
-            index.upsert(iter([document]))
-    page = index.get_buckets(job_id=JOB)
-    assert [(found.timestamp, found.bucket_span, found.anomaly_score) for found in page] == row.buckets
-
-
-def test_sequence_counts_every_write_that_changes_something() -> None:
-    """Section 20, commits: jobs put and deleted count as well as documents, and what changes nothing does not."""
-    index = ResultsIndex()
-    assert index.sequence == index.snapshot().sequence == 0
-    assert index.put_job(JOB).sequence == 1
-    assert index.put_job(JOB).sequence == 1
-    assert index.put_job(JOB, bucket_span=60).sequence == 2
-    assert index.put_job(JOB, bucket_span=60).sequence == 2
-    assert index.upsert([bucket(0)]).sequence == 3
-    assert index.delete_job(JOB).sequence == 4
-    assert index.sequence == index.snapshot().sequence == 4
-
-
-def test_refused_batch_is_no_commit() -> None:
-    """Section 20, commits: a write that is refused changes nothing, the sequence and the known jobs included."""
-    index = ResultsIndex()
-    with pytest.raises(InvalidDocument):
-        index.upsert([bucket(0), bucket(1, job_id="db"), bucket(2, anomaly_score="x")])
-    assert (index.sequence, index.jobs()) == (0, ())
-
-
-def test_snapshot_keeps_its_commit() -> None:
-    """A snapshot and its pages show their own commit, whatever is written later."""
-    index = ResultsIndex()
-    index.upsert([bucket(0, anomaly_score=1.0)])
-    before, page = index.snapshot(), index.get_buckets(job_id=JOB)
-    index.upsert([bucket(0, anomaly_score=2.0), bucket(1)])
-    assert (before.sequence, page.sequence, index.sequence) == (1, 1, 2)
-    assert [found.anomaly_score for found in before.get_buckets(job_id=JOB)] == [1.0]
-    assert [found.anomaly_score for found in page] == [1.0]
-    assert_same_body(page.to_dict()["buckets"][0]["anomaly_score"], 1.0)
-
-
-def test_documents_are_copied() -> None:
-    """What the caller does with a document afterwards does not change what is stored."""
-    events, influencer = ["a"], {"influencer_field_name": "host"}
-    document = bucket(0, scheduled_events=events, bucket_influencers=[influencer])
-    index = ResultsIndex()
-    index.upsert([document])
-    document["anomaly_score"] = 50.0
-    events.append("b")
-    influencer["influencer_field_name"] = "other"
-    found = index.get_buckets(job_id=JOB)[0]
-    assert (found.anomaly_score, found.scheduled_events) == (0.0, ("a",))
-    assert found.bucket_influencers[0].influencer_field_name == "host"
+    page = index.get_records(job_id=JOB)
+    assert page.count == 1
+    assert list(page.to_dict()["records"][0]) == [
+        "job_id",
+        "result_type",
+        "probability",
+        "record_score",
+        "initial_record_score",
+        "bucket_span",
+        "detector_index",
+        "is_interim",
+        "timestamp",
+        "by_field_value",
+        "partition_field_value",
+        "over_field_value",
+    ]
+    assert page[0].record_score == 0.0

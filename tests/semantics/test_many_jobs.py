@@ -1,4 +1,4 @@
-"""Our decision on several jobs in one question: as if their results lay in one table."""
+"""Our decision on many jobs in one query: the answer is that of one table with the results of all jobs."""
 
 import json
 import pickle
@@ -24,7 +24,7 @@ HOUR = 3_600_000
 THREE = ["web", "db", "app"]
 BLAMED = [{"influencer_field_name": "bucket_time"}]
 
-#: Two hours of three jobs: two of them alike in the first hour, one without a score.
+#: Two hours of three jobs. In the first hour two jobs have equal scores, and one has no score.
 GIVEN = {
     "web0": bucket(0, anomaly_score=50.0),
     "db0": bucket(0, job_id="db", anomaly_score=50.0),
@@ -33,7 +33,7 @@ GIVEN = {
     "db1": bucket(HOUR, job_id="db", anomaly_score=20.0, is_interim=True),
     "app1": bucket(HOUR, job_id="app", anomaly_score=20.0, bucket_span=60),
 }
-#: Ids of both cases, beyond ASCII and beyond the basic plane.
+#: Job ids in both cases, outside ASCII and above U+FFFF.
 NAMES = {name: bucket(0, job_id=name) for name in ("b", "Z", "é", "\uffee", "\U0001f600")}
 RECORDS = {
     "web_a": record(0, record_score=50.0, over_field_value="a"),
@@ -51,7 +51,7 @@ INFLUENCERS = {
 
 
 def several(claim: str, asked: dict[str, Any], expected: str, count: int | None = None) -> Answered:
-    """A row about the three jobs."""
+    """A row about the three jobs, unless it names other jobs."""
     asked = {"jobs": THREE, **asked}
     return Answered("20.many-jobs", claim, GIVEN, asked, expected, "ours", count=count, only="search")
 
@@ -59,23 +59,25 @@ def several(claim: str, asked: dict[str, Any], expected: str, count: int | None 
 BUCKETS = [
     several("time, span, then job", {}, "app0 db0 web0 app1 db1 web1"),
     several("all keys descend", {"desc": True}, "web1 db1 app1 web0 db0 app0"),
-    several("the order of the names", {"jobs": THREE[::-1]}, "app0 db0 web0 app1 db1 web1"),
-    several("a name twice", {"jobs": ["db", "web", "db"]}, "db0 web0 db1 web1"),
-    several("one of several", {"jobs": ["app"]}, "app0 app1"),
+    several("the order of the ids does not matter", {"jobs": THREE[::-1]}, "app0 db0 web0 app1 db1 web1"),
+    several("an id twice", {"jobs": ["db", "web", "db"]}, "db0 web0 db1 web1"),
+    several("one id in a list", {"jobs": ["app"]}, "app0 app1"),
     several("by score", {"sort": "anomaly_score"}, "app1 db1 db0 web0 web1 app0"),
     several("by score, descending", {"sort": "anomaly_score", "desc": True}, "web1 web0 db0 db1 app1 app0"),
     several("a threshold", {"anomaly_score": 50}, "db0 web0 web1"),
-    several("without interim ones", {"exclude_interim": True}, "app0 db0 web0 app1 web1"),
+    several("without interim results", {"exclude_interim": True}, "app0 db0 web0 app1 web1"),
     several("a window", {"start": HOUR}, "app1 db1 web1"),
-    several("a window of nothing", {"start": 2 * HOUR}, ""),
+    several("an empty window", {"start": 2 * HOUR}, ""),
     several("a page", {"from_": 2, "size": 2}, "web0 app1", count=6),
-    several("a page of nothing", {"size": 0}, "", count=6),
+    several("size 0", {"size": 0}, "", count=6),
     several("a page past the end", {"from_": 6}, "", count=6),
     several("by job", {"sort": "job_id"}, "app0 app1 db0 db1 web0 web1"),
     several("by job, descending", {"sort": "job_id", "desc": True}, "web1 web0 db1 db0 app1 app0"),
     several("by job, a page", {"sort": "job_id", "from_": 1, "size": 2}, "app1 db0", count=6),
-    several("by type", {"sort": "result_type"}, "app0 db0 web0 app1 db1 web1"),
-    several("by what buckets never have", {"sort": "record_score", "desc": True}, "web1 db1 app1 web0 db0 app0"),
+    several("by result_type", {"sort": "result_type"}, "app0 db0 web0 app1 db1 web1"),
+    several(
+        "by a field that buckets never have", {"sort": "record_score", "desc": True}, "web1 db1 app1 web0 db0 app0"
+    ),
     several("by span, descending", {"sort": "bucket_span", "desc": True}, "web1 db1 web0 db0 app0 app1"),
 ]
 LOOKUPS = [
@@ -86,7 +88,7 @@ LOOKUPS = [
 OTHERS = [
     Answered(
         "20.many-jobs",
-        "ids by their bytes",
+        "ids sort by their UTF-8 bytes",
         NAMES,
         {"jobs": list(NAMES), "sort": "job_id"},
         "Z b é \uffee \U0001f600",
@@ -145,17 +147,17 @@ OTHERS = [
 REFUSED = [
     Refused("20.many-jobs", claim, GIVEN, asked, expected, "ours", only="search")
     for claim, asked, expected in (
-        ("one unknown", {"jobs": ["web", "nobody"]}, unknown_job("nobody")),
-        ("the first unknown", {"jobs": ["web", "x", "db", "a"]}, unknown_job("x")),
-        ("by job, one unknown", {"jobs": ["web", "x"], "sort": "job_id"}, unknown_job("x")),
+        ("one unknown job", {"jobs": ["web", "nobody"]}, unknown_job("nobody")),
+        ("the first unknown job is named", {"jobs": ["web", "x", "db", "a"]}, unknown_job("x")),
+        ("by job, one unknown job", {"jobs": ["web", "x"], "sort": "job_id"}, unknown_job("x")),
         (
-            "nothing there",
+            "a lookup without a match",
             {"jobs": THREE, "timestamp": 5},
             Refusal(NotFound, 404, "resource_not_found_exception", "timestamp", "Could not find requested buckets"),
         ),
-        ("unknown before nothing there", {"jobs": ["web", "x"], "timestamp": 5}, unknown_job("x")),
+        ("an unknown job before a lookup without a match", {"jobs": ["web", "x"], "timestamp": 5}, unknown_job("x")),
         (
-            "a bad sort before unknown",
+            "a bad sort before an unknown job",
             {"jobs": ["web", "x"], "sort": "x"},
             invalid("sort", "No mapping", "query_shard_exception"),
         ),
@@ -165,9 +167,9 @@ REFUSED = [
     for claim, jobs, expected in (
         ("a pattern among ids", ["web", "d*"], invalid("jobs", "patterns are not known")),
         ("an exclusion among ids", ["web", "-db"], invalid("jobs", "patterns are not known")),
-        ("ids in one text", "web,db", invalid("jobs", "patterns are not known")),
+        ("several ids in one text", "web,db", invalid("jobs", "patterns are not known")),
         (
-            "more than 100,000",
+            "more than 100,000 ids",
             ["web"] * 100_001,
             Refusal(LimitExceeded, 400, "illegal_argument_exception", "jobs", "more than 100000 jobs"),
         ),
@@ -176,19 +178,19 @@ REFUSED = [
 
 
 @each_row(BUCKETS, LOOKUPS, OTHERS)
-def test_several_jobs_are_answered_as_ruled(row: Answered) -> None:
-    """Count, order and page are those of one table that has the results of all jobs."""
+def test_many_jobs_are_answered_as_one_table(row: Answered) -> None:
+    """Count, order and page are those of one table with the results of all jobs."""
     assert_answered(row)
 
 
 @each_row(REFUSED)
-def test_several_jobs_are_refused_as_ruled(row: Refused) -> None:
-    """An unknown job, what is no job, and too many give the error of the row."""
+def test_bad_lists_of_jobs_are_refused(row: Refused) -> None:
+    """An unknown job, an illegal id, and too many ids raise the error of the row."""
     assert_refused(row)
 
 
-def test_records_are_those_of_the_buckets_own_job() -> None:
-    """Rule 20.many-jobs: what happened at the same instant in another job is not brought."""
+def test_expand_shows_records_of_the_bucket_s_own_job() -> None:
+    """Rule 20.many-jobs: `expand` shows no records of another job at the same instant."""
     index = index_of(
         [
             *(bucket(0, job_id=job_id, bucket_influencers=BLAMED) for job_id in THREE),
@@ -204,7 +206,7 @@ def test_records_are_those_of_the_buckets_own_job() -> None:
 
 
 def test_each_result_shows_its_own_job() -> None:
-    """Rule 20.many-jobs: in keys, columns, values and bodies, in what is nested too, and in JSON."""
+    """Rule 20.many-jobs: keys, columns, values, bodies, nested objects and JSON show the job of each result."""
     index = index_of([bucket(0, job_id=job_id, bucket_influencers=BLAMED) for job_id in THREE])
     page = index.search(BucketQuery(jobs=THREE))
     expected = sorted(THREE)

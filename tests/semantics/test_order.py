@@ -1,15 +1,17 @@
 """Rules 5.1 to 5.7, and our decisions on the order of buckets, all orders and sortable fields."""
 
 import itertools
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
+from bucketquery import Kind
 from support.semantics_tables import (
+    CALLS,
     JOB,
     Answered,
-    Refusal,
     Refused,
     assert_answered,
     assert_refused,
@@ -17,7 +19,11 @@ from support.semantics_tables import (
     each_row,
     hours,
     index_of,
+    influencer,
     invalid,
+    nested_context,
+    no_mapping,
+    record,
 )
 
 HOUR = 3_600_000
@@ -32,7 +38,7 @@ DEFAULTS = [
     Answered("5.1", "sort None", HOURS, {"sort": None}, "h0 h1 h2", "ours: not given", only="get_buckets"),
 ]
 
-# Three at 50, an hour apart; one below, one above.
+# Three scores of 50, an hour apart; one score below and one above.
 TIES = {
     "a": bucket(0 * HOUR, anomaly_score=50.0),
     "b": bucket(1 * HOUR, anomaly_score=90.0),
@@ -50,11 +56,11 @@ TIED = [
     Answered("5.2", "equal scores, oldest first", TIES, {"sort": "anomaly_score"}, "d a c e b", "BQB, YML"),
     Answered("5.2", "desc: newest first", TIES, {"sort": "anomaly_score", "desc": True}, "b e c a d", "BQB, YML"),
     Answered(
-        "5.2", "the page is cut after the tie-break", TIES, {"sort": "anomaly_score", "size": 2}, "d a", "BQB", count=5
+        "5.2", "paging comes after the tie-break", TIES, {"sort": "anomaly_score", "size": 2}, "d a", "BQB", count=5
     ),
     Answered(
         "5.2",
-        "desc page",
+        "paging comes after the tie-break, desc",
         TIES,
         {"sort": "anomaly_score", "desc": True, "from_": 1, "size": 2},
         "e c",
@@ -64,7 +70,14 @@ TIED = [
     Answered(
         "5.2", "a threshold keeps the ties", TIES, {"sort": "anomaly_score", "anomaly_score": 50}, "a c e b", "BQB"
     ),
-    Answered("5.2", "all alike", HOURS, {"sort": "anomaly_score", "desc": True}, "h2 h1 h0", "BQB: time, in desc too"),
+    Answered(
+        "5.2",
+        "no result has the sort field",
+        HOURS,
+        {"sort": "anomaly_score", "desc": True},
+        "h2 h1 h0",
+        "BQB: time, descending too",
+    ),
     Answered(
         "5.2",
         "zero and minus zero are equal",
@@ -73,10 +86,17 @@ TIED = [
         "plus minus one",
         "ours: -0.0 is 0.0",
     ),
-    Answered("5.2", "the same, desc", ZEROS, {"sort": "anomaly_score", "desc": True}, "one minus plus", "ours"),
+    Answered(
+        "5.2",
+        "zero and minus zero are equal, desc",
+        ZEROS,
+        {"sort": "anomaly_score", "desc": True},
+        "one minus plus",
+        "ours",
+    ),
 ]
 
-# One instant, three spans, equal scores, and one bucket an hour later.
+# Three spans at the same instant with equal scores, and one bucket an hour later.
 SPANS = {
     "long": bucket(0, bucket_span=3_600, anomaly_score=50.0),
     "short": bucket(0, bucket_span=60, anomaly_score=50.0),
@@ -113,7 +133,7 @@ SPAN_TIES = [
     ),
     Answered(
         "20.order-of-buckets",
-        "a page within one instant",
+        "a page of buckets at the same instant",
         SPANS,
         {"from_": 1, "size": 2},
         "middle long",
@@ -122,161 +142,7 @@ SPAN_TIES = [
     ),
 ]
 
-# What is missing: unsaid in "n1", null in "n2".
-GAPS = {
-    "n1": bucket(0 * HOUR),
-    "two": bucket(1 * HOUR, anomaly_score=2.0, initial_anomaly_score=2.0, event_count=2, processing_time_ms=2),
-    "zero": bucket(2 * HOUR, anomaly_score=0.0, initial_anomaly_score=0.0, event_count=0, processing_time_ms=0),
-    "n2": bucket(3 * HOUR, anomaly_score=None, initial_anomaly_score=None, event_count=None, processing_time_ms=None),
-    "one": bucket(4 * HOUR, anomaly_score=1.0, initial_anomaly_score=1.0, event_count=1, processing_time_ms=1),
-}
-NUMBERS = ("anomaly_score", "initial_anomaly_score", "event_count", "processing_time_ms")
-INTERIM = {
-    "none": bucket(0 * HOUR),
-    "live": bucket(1 * HOUR, is_interim=True),
-    "final": bucket(2 * HOUR, is_interim=False),
-    "null": bucket(3 * HOUR, is_interim=None),
-    "live2": bucket(4 * HOUR, is_interim=True),
-}
-NEGATIVE = {"none": bucket(0), "minus": bucket(HOUR, anomaly_score=-5.0), "plus": bucket(2 * HOUR, anomaly_score=5.0)}
-
-MISSING_LAST = (
-    [
-        Answered(
-            "5.4", f"{field}, ascending", GAPS, {"sort": field}, "zero one two n1 n2", "FSB: _last; 0 is not missing"
-        )
-        for field in NUMBERS
-    ]
-    + [
-        Answered("5.4", f"{field}, desc", GAPS, {"sort": field, "desc": True}, "two one zero n2 n1", "FSB: _last again")
-        for field in NUMBERS
-    ]
-    + [
-        Answered("5.4", "a page of missing ones", GAPS, {"sort": "event_count", "from_": 3}, "n1 n2", "FSB", count=5),
-        Answered(
-            "5.4", "below a negative", NEGATIVE, {"sort": "anomaly_score"}, "minus plus none", "FSB: after, not as 0"
-        ),
-        Answered(
-            "5.4", "below it in desc too", NEGATIVE, {"sort": "anomaly_score", "desc": True}, "plus minus none", "FSB"
-        ),
-        Answered("5.4", "is_interim", INTERIM, {"sort": "is_interim"}, "final live live2 none null", "FSB"),
-        Answered(
-            "5.4",
-            "is_interim, desc",
-            INTERIM,
-            {"sort": "is_interim", "desc": True},
-            "live2 live final null none",
-            "FSB",
-        ),
-    ]
-)
-
-# Every sortable field with another order than time.
-FIELDS = {
-    "a": bucket(
-        0,
-        bucket_span=900,
-        anomaly_score=2.0,
-        initial_anomaly_score=30.0,
-        event_count=7,
-        is_interim=True,
-        processing_time_ms=0,
-    ),
-    "b": bucket(
-        HOUR,
-        bucket_span=60,
-        anomaly_score=3.0,
-        initial_anomaly_score=20.0,
-        event_count=9,
-        is_interim=False,
-        processing_time_ms=5,
-    ),
-    "c": bucket(
-        2 * HOUR,
-        bucket_span=300,
-        anomaly_score=1.0,
-        initial_anomaly_score=10.0,
-        event_count=8,
-        is_interim=False,
-        processing_time_ms=-5,
-    ),
-}
-ORDERS = (
-    ("timestamp", "a b c"),
-    ("@timestamp", "a b c"),
-    ("anomaly_score", "c a b"),
-    ("initial_anomaly_score", "c b a"),
-    ("event_count", "a c b"),
-    ("bucket_span", "b c a"),
-    ("is_interim", "b c a"),
-    ("processing_time_ms", "c a b"),
-    ("job_id", "a b c"),
-    ("result_type", "a b c"),
-)
-EXACT = {
-    "past": bucket(0, event_count=2**53 + 1),
-    "at": bucket(HOUR, event_count=2**53),
-    "most": bucket(2 * HOUR, event_count=2**63 - 1),
-    "near": bucket(3 * HOUR, event_count=2**63 - 2),
-    "none": bucket(4 * HOUR),
-    "least": bucket(5 * HOUR, event_count=-(2**63)),
-}
-
-SORTABLE = (
-    [Answered("5.5", f"{field}", FIELDS, {"sort": field}, order, "MAP: has doc values") for field, order in ORDERS]
-    + [
-        Answered(
-            "5.5", f"{field}, desc", FIELDS, {"sort": field, "desc": True}, " ".join(order.split()[::-1]), "the reverse"
-        )
-        for field, order in ORDERS
-    ]
-    + [
-        Answered(
-            "5.5", "longs are exact", EXACT, {"sort": "event_count"}, "least at past near most none", "MAP: a long"
-        ),
-        Answered(
-            "5.5", "longs, desc", EXACT, {"sort": "event_count", "desc": True}, "most near past at least none", "MAP"
-        ),
-        Answered(
-            "5.5", "@timestamp, spans", SPANS, {"sort": "@timestamp"}, "short middle long later", "redundant second key"
-        ),
-    ]
-)
-
-NEVER_IN_BUCKETS = [
-    Answered(
-        "20.sortable-fields",
-        f"{field} {direction}",
-        TIES,
-        {"sort": field, "desc": direction == "desc"},
-        "e d c b a" if direction == "desc" else "a b c d e",
-        "mapped, but never in buckets: all missing, time order",
-    )
-    for field in (
-        "record_score",
-        "initial_record_score",
-        "influencer_score",
-        "initial_influencer_score",
-        "probability",
-        "raw_anomaly_score",
-        "multi_bucket_impact",
-        "detector_index",
-        "function",
-        "function_description",
-        "field_name",
-        "by_field_name",
-        "by_field_value",
-        "over_field_name",
-        "over_field_value",
-        "partition_field_name",
-        "partition_field_value",
-        "influencer_field_name",
-        "influencer_field_value",
-    )
-    for direction in ("asc", "desc")
-]
-
-# Several events: the smallest counts ascending, the largest descending.
+# Lists of events sort by their smallest event ascending, and by their largest event descending.
 EVENTS = {
     "mz": bucket(0 * HOUR, scheduled_events=["m", "z"]),
     "none": bucket(1 * HOUR),
@@ -299,10 +165,20 @@ ALPHABET = {
 IN_BYTE_ORDER = "empty digit capital small zero longer accent halfwidth emoji"
 
 EVENT_ORDER = [
-    Answered("5.5", "events: the smallest", EVENTS, {"sort": "scheduled_events"}, "ab ay mz n none empty", "FSB: min"),
+    Answered(
+        "5.5",
+        "@timestamp ties sort by span",
+        SPANS,
+        {"sort": "@timestamp"},
+        "short middle long later",
+        "a second key of time changes nothing",
+    ),
+    Answered(
+        "5.5", "events sort by the smallest", EVENTS, {"sort": "scheduled_events"}, "ab ay mz n none empty", "FSB: min"
+    ),
     Answered(
         "20.all-orders",
-        "events, desc: the largest",
+        "events sort by the largest, desc",
         EVENTS,
         {"sort": "scheduled_events", "desc": True},
         "mz ay n ab empty none",
@@ -323,7 +199,7 @@ CUTS = [
     Answered(
         "20.all-orders", "desc is not a filter", HOURS, {"desc": True, "size": 1}, "h2", "the newest of all", count=3
     ),
-    Answered("20.all-orders", "desc skips from the end", HOURS, {"desc": True, "from_": 2}, "h0", "ours", count=3),
+    Answered("20.all-orders", "desc skips the newest", HOURS, {"desc": True, "from_": 2}, "h0", "ours", count=3),
     Answered(
         "20.all-orders",
         "desc with a window",
@@ -336,15 +212,10 @@ CUTS = [
 ]
 
 
-@each_row(DEFAULTS, TIED, SPAN_TIES, MISSING_LAST, SORTABLE, NEVER_IN_BUCKETS, EVENT_ORDER, CUTS)
-def test_order_is_as_ruled(row: Answered) -> None:
-    """An order gives the buckets of its row, one after the other."""
+@each_row(DEFAULTS, TIED, SPAN_TIES, EVENT_ORDER, CUTS)
+def test_buckets_are_in_the_expected_order(row: Answered) -> None:
+    """A sort field and a direction give the buckets of the row in its order."""
     assert_answered(row)
-
-
-def no_mapping(field: str) -> Refusal:
-    """The refusal of a field that the mapping does not hold."""
-    return invalid("sort", f"No mapping found for [{field}] in order to sort on", "query_shard_exception")
 
 
 UNSORTABLE = (
@@ -355,11 +226,11 @@ UNSORTABLE = (
             ("", "FSB: no field"),
             ("Timestamp", "FSB: names are exact"),
             ("anomaly_score ", "FSB: names are exact"),
-            ("timestamp_string", "a key of the body only"),
+            ("timestamp_string", "a key of the body, not a field"),
             ("bucket_influencers", "FSB: an object"),
-            ("records", "a key of the body only"),
-            ("severity", "no field of the server"),
-            ("_score", "FSB: not special here"),
+            ("records", "a key of the body, not a field"),
+            ("severity", "not a field of the server"),
+            ("_score", "FSB: not special in this call"),
             ("maxAnomalyScore", "FSB"),
         )
     ]
@@ -369,11 +240,7 @@ UNSORTABLE = (
             f"nested {field}",
             HOURS,
             {"sort": field},
-            invalid(
-                "sort",
-                f"it is mandatory to set the [nested] context on the nested sort field: [{field}].",
-                "query_shard_exception",
-            ),
+            nested_context(field),
             "FSB",
         )
         for field in (
@@ -399,14 +266,14 @@ SEVERAL_KEYS = [
 
 
 @each_row(UNSORTABLE, SEVERAL_KEYS)
-def test_sort_is_refused_as_ruled(row: Refused) -> None:
-    """A sort field that no search may have is refused with the words of its row."""
+def test_field_that_cannot_be_sorted_by_is_refused(row: Refused) -> None:
+    """A sort field that no search may have raises the error of the row."""
     assert_refused(row)
 
 
 @dataclass(frozen=True, slots=True)
 class NotASort:
-    """A name that the server takes and this library does not."""
+    """A sort field that the server accepts and this library refuses."""
 
     rule: str
     claim: str
@@ -415,39 +282,56 @@ class NotASort:
 
 @each_row([NotASort("5.6", "_doc", "ours: there is no order of arrival")])
 def test_index_order_is_refused(row: NotASort) -> None:
-    """There is no order of arrival, so `_doc` is refused."""
+    """The library keeps no order of arrival, so it refuses `_doc`."""
     with pytest.raises(ValueError, match=row.claim):
         index_of([]).get_buckets(job_id=JOB, sort=row.claim)
 
 
-def test_arrival_plays_no_part() -> None:
-    """The same documents give the same pages in whatever order and in however many batches they came."""
-    documents = [
-        bucket(0, bucket_span=60, anomaly_score=5.0, scheduled_events=["b"]),
-        bucket(0, bucket_span=900, anomaly_score=5.0, is_interim=True),
-        bucket(HOUR, anomaly_score=5.0, scheduled_events=["b", "a"]),
-        bucket(2 * HOUR, is_interim=True),
-    ]
+#: Results that tie in some field, and the fields to sort by.
+TIED_RESULTS: Mapping[Kind, tuple[Sequence[Mapping[str, Any]], Sequence[str]]] = {
+    "bucket": (
+        (
+            bucket(0, bucket_span=60, anomaly_score=5.0, scheduled_events=["b"]),
+            bucket(0, bucket_span=900, anomaly_score=5.0, is_interim=True),
+            bucket(HOUR, anomaly_score=5.0, scheduled_events=["b", "a"]),
+            bucket(2 * HOUR, is_interim=True),
+        ),
+        ("timestamp", "anomaly_score", "is_interim", "scheduled_events", "record_score"),
+    ),
+    "record": (
+        (
+            record(0, record_score=5.0, over_field_value="b"),
+            record(0, record_score=5.0, over_field_value="a", detector_index=1),
+            record(0, record_score=5.0, over_field_value="a"),
+            record(HOUR, bucket_span=60, by_field_value="a"),
+        ),
+        ("record_score", "timestamp", "by_field_value", "detector_index", "anomaly_score"),
+    ),
+    "influencer": (
+        (
+            influencer(0, "b", influencer_score=5.0),
+            influencer(0, "a", influencer_score=5.0),
+            influencer(0, "a", influencer_field_name="airline", influencer_score=5.0),
+            influencer(0, "a", bucket_span=60),
+        ),
+        ("influencer_score", "timestamp", "influencer_field_value", "record_score"),
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", CALLS)
+def test_order_of_arrival_does_not_matter(kind: Kind) -> None:
+    """Section 20, all orders: the same documents give the same pages in any order of arrival and in any batches."""
+    documents, fields = TIED_RESULTS[kind]
     answers = set()
     for order in itertools.permutations(documents):
         index = index_of(order[:2])
         index.upsert(order[2:])
         answers.add(
             tuple(
-                tuple(index.get_buckets(job_id=JOB, sort=sort, desc=desc).keys())
-                for sort in ("timestamp", "anomaly_score", "is_interim", "scheduled_events", "record_score")
+                getattr(index, CALLS[kind])(job_id=JOB, sort=field, desc=desc).keys()
+                for field in fields
                 for desc in (False, True)
             )
         )
     assert len(answers) == 1
-
-
-@pytest.mark.parametrize(("field", "order"), ORDERS)
-def test_desc_is_the_reverse(field: str, order: str) -> None:
-    """Where nothing is missing, descending is ascending read backwards, page by page as well."""
-    index = index_of(FIELDS.values())
-    ascending = index.get_buckets(job_id=JOB, sort=field)
-    backwards: list[Any] = []
-    for skipped in range(len(order.split())):
-        backwards.extend(index.get_buckets(job_id=JOB, sort=field, desc=True, from_=skipped, size=1))
-    assert backwards == list(ascending)[::-1]

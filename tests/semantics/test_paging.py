@@ -1,13 +1,18 @@
-"""Rules 6.1 to 6.3, and our decisions on `from_`, `size`, `page` and the index's `max_size`."""
+"""Rules 6.1 to 6.3, and our decisions on `from_`, `size`, `page` and the index's `max_size`.
+
+Each row runs for buckets, records and influencers.
+"""
 
 from typing import Any
 
 import numpy as np
 import pytest
 
-from bucketquery import BucketQuery, BucketQueryError, LimitExceeded, ResultsIndex
+from bucketquery import BucketQuery, BucketQueryError, Kind, LimitExceeded, ResultsIndex
 from support.semantics_tables import (
+    CALLS,
     JOB,
+    SCORES,
     Answered,
     Refusal,
     Refused,
@@ -20,6 +25,7 @@ from support.semantics_tables import (
     index_of,
     invalid,
     names,
+    of_every_kind,
 )
 
 HOURS = hours(150)
@@ -27,13 +33,15 @@ FEW = hours(3)
 
 DEFAULTS = [
     Answered("6.1", "the first hundred", HOURS, {}, names(0, 100), "PAGE, REST", count=150),
-    Answered("6.1", "desc: the last hundred", HOURS, {"desc": True}, names(149, 49), "PAGE, REST", count=150),
+    Answered(
+        "6.1", "desc: the last hundred, backwards", HOURS, {"desc": True}, names(149, 49), "PAGE, REST", count=150
+    ),
     Answered("6.1", "size alone", HOURS, {"size": 3}, names(0, 3), "PAGE: from is 0", count=150),
     Answered("6.1", "from alone", HOURS, {"from_": 20}, names(20, 120), "PAGE: size is 100", count=150),
     Answered("6.1", "from alone, near the end", HOURS, {"from_": 147}, names(147, 150), "PAGE", count=150),
     Answered("6.1", "both", HOURS, {"from_": 20, "size": 3}, names(20, 23), "PAGE", count=150),
     Answered("6.1", "size beyond the end", HOURS, {"from_": 140, "size": 100}, names(140, 150), "PAGE", count=150),
-    Answered("6.1", "more than all", HOURS, {"size": 1_000}, names(0, 150), "PAGE", count=150),
+    Answered("6.1", "size above the number of matches", HOURS, {"size": 1_000}, names(0, 150), "PAGE", count=150),
     Answered("6.1", "both, desc", HOURS, {"from_": 20, "size": 3, "desc": True}, names(129, 126), "PAGE", count=150),
     Answered(
         "6.1", "NumPy ints", HOURS, {"from_": np.int64(20), "size": np.uint8(3)}, names(20, 23), "ours", count=150
@@ -57,10 +65,10 @@ PAGE_OBJECT = [
 
 EMPTY_PAGES = [
     Answered("6.3", "size 0", HOURS, {"size": 0}, "", "PAGE, JRP: the true count", count=150),
-    Answered("6.3", "size 0 and from", HOURS, {"from_": 10, "size": 0}, "", "PAGE, JRP", count=150),
-    Answered("6.3", "size 0 and a filter", HOURS, {"size": 0, "anomaly_score": 1}, "", "PAGE, JRP", count=0),
+    Answered("6.3", "size 0 with from", HOURS, {"from_": 10, "size": 0}, "", "PAGE, JRP", count=150),
+    Answered("6.3", "size 0 with a threshold", HOURS, {"size": 0, "anomaly_score": 1}, "", "PAGE, JRP", count=0),
     Answered("6.3", "from at the end", HOURS, {"from_": 150}, "", "PAGE, JRP: the true count", count=150),
-    Answered("6.3", "the last one", HOURS, {"from_": 149}, "h149", "PAGE, JRP", count=150),
+    Answered("6.3", "from at the last result", HOURS, {"from_": 149}, "h149", "PAGE, JRP", count=150),
     Answered("6.3", "from past the end", HOURS, {"from_": 151}, "", "PAGE, JRP", count=150),
     Answered("6.3", "from past the end, desc", HOURS, {"from_": 151, "desc": True}, "", "PAGE, JRP", count=150),
     Answered(
@@ -73,15 +81,21 @@ EMPTY_PAGES = [
     ),
     Answered("20.from-size", "from near int64", HOURS, {"from_": 2**63 - 1}, "", "ours: no overflow", count=150),
     Answered(
-        "20.from-size", "from + size past 10000", HOURS, {"from_": 9_999, "size": 100}, "", "not the window", count=150
+        "20.from-size",
+        "from + size past 10000",
+        HOURS,
+        {"from_": 9_999, "size": 100},
+        "",
+        "the server's window does not apply",
+        count=150,
     ),
     Answered("20.from-size", "size at the default bound", HOURS, {"size": 10_000}, names(0, 150), "ours", count=150),
 ]
 
 
-@each_row(DEFAULTS, PAGE_OBJECT, EMPTY_PAGES)
-def test_page_is_as_ruled(row: Answered) -> None:
-    """A page holds the buckets of its row, and the count is that of all matches."""
+@each_row(of_every_kind(DEFAULTS, PAGE_OBJECT, EMPTY_PAGES))
+def test_page_holds_the_expected_results(row: Answered) -> None:
+    """A page holds the results of the row, and its count is the number of all matches."""
     assert_answered(row)
 
 
@@ -91,7 +105,7 @@ def negative(field: str, name: str) -> Refusal:
 
 
 def no_int(field: str, name: str, value: object = None) -> Refusal:
-    """The refusal of what is no int, in the server's words."""
+    """The refusal of a value that is not an int, in the server's words."""
     shown = "" if value is None else f"{value}]"
     return invalid(field, f"Failed to parse int parameter [{name}] with value [{shown}")
 
@@ -99,15 +113,15 @@ def no_int(field: str, name: str, value: object = None) -> Refusal:
 NEGATIVE = [
     Refused("6.2", "from", HOURS, {"from_": -1}, negative("from_", "from"), "PAGE"),
     Refused("6.2", "size", HOURS, {"size": -1}, negative("size", "size"), "PAGE"),
-    Refused("6.2", "far below", HOURS, {"size": -(10**30)}, negative("size", "size"), "PAGE"),
-    Refused("6.2", "NumPy", HOURS, {"from_": np.int64(-1)}, negative("from_", "from"), "PAGE"),
+    Refused("6.2", "below int64", HOURS, {"size": -(10**30)}, negative("size", "size"), "PAGE"),
+    Refused("6.2", "a NumPy int", HOURS, {"from_": np.int64(-1)}, negative("from_", "from"), "PAGE"),
     Refused(
         "6.2", "page.from", HOURS, {"page": {"from": -1}}, negative("page.from", "from"), "PAGE", only="get_buckets"
     ),
     Refused(
         "6.2", "page.size", HOURS, {"page": {"size": -1}}, negative("page.size", "size"), "PAGE", only="get_buckets"
     ),
-    Refused("6.2", "-1 is not unset here", HOURS, {"size": -1, "from_": 0}, negative("size", "size"), "PAGE"),
+    Refused("6.2", "-1 does not mean unset here", HOURS, {"size": -1, "from_": 0}, negative("size", "size"), "PAGE"),
 ]
 
 NO_INT = [
@@ -135,7 +149,7 @@ NO_INT = [
     ),
     Refused(
         "6.2",
-        "page bool",
+        "page.size, a bool",
         HOURS,
         {"page": {"size": True}},
         no_int("page.size", "size"),
@@ -167,7 +181,7 @@ BOTH_WAYS = [
         HOURS,
         {"page": page},
         invalid(f"{PAGE_FIELDS}|page.skip", ""),
-        "6.1: an object with from and size only",
+        "6.1: an object with only from and size",
         only="get_buckets",
     )
     for page in ({"from": 0, "skip": 1}, {"from_": 1}, 5, "0", [0, 1])
@@ -183,21 +197,21 @@ def too_large(size: int) -> Refused:
 TOO_LARGE = [too_large(10_001), too_large(2**63), too_large(10**30)]
 
 
-@each_row(NEGATIVE, NO_INT, BOTH_WAYS, TOO_LARGE)
-def test_page_is_refused_as_ruled(row: Refused) -> None:
-    """A page that no search may have is refused with the words of its row."""
+@each_row(of_every_kind(NEGATIVE, NO_INT, BOTH_WAYS, TOO_LARGE))
+def test_page_that_no_search_may_have_is_refused(row: Refused) -> None:
+    """Paging parameters that no search may have raise the error of the row."""
     assert_refused(row)
 
 
-def test_page_object_is_bound_by_max_size_too() -> None:
-    """Section 20, from_ and size: `page.size` above the index's `max_size` is refused as `size` is."""
+def test_max_size_limits_the_page_object_too() -> None:
+    """Section 20, from_ and size: `page.size` above the index's `max_size` is refused, as `size` is."""
     with pytest.raises(BucketQueryError) as caught:
         index_of([]).get_buckets(job_id=JOB, page={"size": 10_001})
     assert_refusal(caught.value, Refusal(LimitExceeded, 400, "illegal_argument_exception", "size|page.size", ""))
 
 
-def test_max_size_is_the_index_s_own() -> None:
-    """Section 20, from_ and size: a size above `max_size` is refused, the default 100 too, but no `from_`."""
+def test_each_index_has_its_own_max_size() -> None:
+    """Section 20, from_ and size: `max_size` limits every size, the default 100 included, and never `from_`."""
     index = index_of(FEW.values(), max_size=2)
     assert len(index.get_buckets(job_id=JOB, size=2)) == 2
     assert len(index.get_buckets(job_id=JOB, from_=10**9, size=2)) == 0
@@ -207,13 +221,13 @@ def test_max_size_is_the_index_s_own() -> None:
     assert index.get_buckets(job_id=JOB, timestamp=FEW["h1"]["timestamp"]).count == 1
 
 
-def test_max_size_may_be_larger_than_the_server_s_window() -> None:
-    """Section 20, from_ and size: the server's 10000 is not the library's bound."""
+def test_max_size_may_exceed_the_server_s_window() -> None:
+    """Section 20, from_ and size: the server's result window of 10000 does not limit the library."""
     assert len(index_of(FEW.values(), max_size=20_000).get_buckets(job_id=JOB, from_=1, size=20_000)) == 2
 
 
-def test_size_is_checked_by_the_search_not_by_the_question() -> None:
-    """A question knows no index, so it may have any size; a scan does not look at it."""
+def test_search_checks_the_size_and_the_query_does_not() -> None:
+    """A query belongs to no index, so it may have any size; a scan ignores the size."""
     index = index_of(FEW.values())
     query = BucketQuery(jobs=JOB, from_=1, size=10**9)
     with pytest.raises(LimitExceeded):
@@ -223,23 +237,22 @@ def test_size_is_checked_by_the_search_not_by_the_question() -> None:
 
 @pytest.mark.parametrize("max_size", [-1, True, 1.5, "10"])
 def test_max_size_is_checked(max_size: Any) -> None:
-    """A `max_size` that is no bound is refused when the index is made."""
+    """The index refuses a `max_size` that is not an integer from 0 on."""
     with pytest.raises(BucketQueryError) as caught:
         ResultsIndex(max_size=max_size)
     assert_refusal(caught.value, invalid("max_size", ""))
 
 
 @pytest.mark.parametrize("size", [1, 7, 50, 149, 150, 151])
-@pytest.mark.parametrize("asked", [{}, {"desc": True}, {"sort": "anomaly_score", "desc": True}], ids=str)
-def test_pages_laid_end_to_end_are_the_whole(asked: dict[str, Any], size: int) -> None:
+@pytest.mark.parametrize("by_score", [False, True], ids=["by time", "by score"])
+@pytest.mark.parametrize("desc", [False, True], ids=["ascending", "descending"])
+@pytest.mark.parametrize("kind", CALLS)
+def test_pages_laid_end_to_end_are_the_whole(kind: Kind, desc: bool, by_score: bool, size: int) -> None:
     """Rule 6.1: pages of any size, one after the other, are all matches in order, each once."""
-    index = index_of(HOURS.values())
-    whole = list(index.get_buckets(job_id=JOB, size=1_000, **asked))
-    laid = [
-        found
-        for skipped in range(0, 150, size)
-        for found in index.get_buckets(job_id=JOB, from_=skipped, size=size, **asked)
-    ]
+    call = getattr(index_of(document | {"result_type": kind} for document in HOURS.values()), CALLS[kind])
+    asked = {"job_id": JOB, "sort": SCORES[kind] if by_score else "timestamp", "desc": desc}
+    whole = list(call(size=1_000, **asked))
+    laid = [found for skipped in range(0, 150, size) for found in call(from_=skipped, size=size, **asked)]
     assert laid == whole
     assert len({found.timestamp for found in laid}) == 150
 

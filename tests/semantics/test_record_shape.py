@@ -1,64 +1,21 @@
-"""Rules 9.3, 9.6 to 9.12, and our decision on unknown fields: what records and influencers look like on their way out.
+"""Rules 9.3, 9.6 to 9.10 and 9.12, and our decision on unknown fields: the body of a record.
 
 Bodies are compared as JSON text, so key order counts, and ``50`` is not ``50.0``.
 """
 
 from collections.abc import Mapping
-from dataclasses import KW_ONLY, dataclass
 from datetime import timedelta
 from typing import Any
 
 import numpy as np
-import pytest
 
-from bucketquery import AnomalyRecord, Influencer, Kind, ResultsIndex
-from support.semantics_tables import (
-    CALLS,
-    JOB,
-    LISTS,
-    assert_same_body,
-    at,
-    bucket,
-    each_row,
-    index_of,
-    influencer,
-    record,
-)
+from bucketquery import AnomalyRecord, ResultsIndex
+from support.document_tables import Shown, assert_frozen, assert_shown, thawed
+from support.semantics_tables import JOB, assert_same_body, at, each_row, index_of, record
 
 JUNE_1 = at("2016-06-01T00:00:00.000Z")
 JUNE_TEXT = "2016-06-01T00:00:00.000Z"
 
-
-@dataclass(frozen=True, slots=True)
-class Shown:
-    """A stored document and what comes out of it.
-
-    Attributes:
-        rule: its number.
-        claim: what the row says.
-        given: the document.
-        body: the one result of the body.
-        source: where the rule comes from.
-        human: whether the body is asked for with `human=true`.
-    """
-
-    rule: str
-    claim: str
-    given: Mapping[str, Any]
-    body: Mapping[str, Any]
-    source: str
-    _: KW_ONLY
-    human: bool = False
-
-
-def shown(index: ResultsIndex, kind: Kind, *, human: bool = False) -> list[dict[str, Any]]:
-    """The results of this kind in the body of their own call, the oldest first."""
-    page = getattr(index, CALLS[kind])(job_id=JOB, sort="timestamp", desc=False)
-    results: list[dict[str, Any]] = page.to_dict(human=human)[LISTS[kind]]
-    return results
-
-
-# ---- records ---------------------------------------------------------------------------------------------------------
 
 ALWAYS = {
     "job_id": "web",
@@ -87,7 +44,7 @@ EXPLANATION = {
     "lower_confidence_bound": 1.5,
     "high_variance_penalty": False,
 }
-#: Every documented field. The names of the data's fields are such that nothing is generated.
+#: Every documented field. The names of the data fields are empty or reserved, so no key is generated.
 EVERYTHING = {
     "job_id": "web",
     "result_type": "record",
@@ -119,19 +76,19 @@ EVERYTHING = {
 
 
 def always(**fields: Any) -> dict[str, Any]:
-    """The body of a record with its defaults, but for the values of these keys, and with what is always shown first."""
+    """The body of a record: the keys that are always shown, with these values or their defaults, then the others."""
     return ALWAYS | fields
 
 
 def given(**fields: Any) -> dict[str, Any]:
-    """The document of a record of June 1."""
+    """The document of a record on June 1."""
     return record(JUNE_1, **fields)
 
 
 DOCUMENTED = [
     Shown("9.6", "every key, in the API's order", EVERYTHING, EVERYTHING, "REC"),
-    Shown("9.6", "whatever order they came in", dict(reversed(EVERYTHING.items())), EVERYTHING, "REC"),
-    Shown("9.6", "what is always there", given(), ALWAYS, "REC"),
+    Shown("9.6", "every key, from a document in another order", dict(reversed(EVERYTHING.items())), EVERYTHING, "REC"),
+    Shown("9.6", "the keys that are always shown", given(), ALWAYS, "REC"),
     Shown(
         "9.6",
         "null is missing",
@@ -143,7 +100,7 @@ DOCUMENTED = [
     ),
     Shown(
         "9.6",
-        "numbers are doubles, but for the detector and the span",
+        "numbers are doubles, except detector and span",
         given(
             probability=1,
             multi_bucket_impact=np.int8(5),
@@ -167,28 +124,28 @@ DOCUMENTED = [
     ),
     Shown(
         "9.6",
-        "typical and actual are doubles, and an empty list is one",
+        "typical and actual are lists of doubles, also if empty",
         given(typical=(1, np.int16(2), 0.5, -0.0), actual=[]),
         always(typical=[1.0, 2.0, 0.5, 0.0], actual=[]),
         "REC: double[]",
     ),
     Shown(
         "9.6",
-        "empty lists and objects are stored ones",
+        "empty lists and objects are shown",
         given(causes=[], influencers=[], geo_results={}, anomaly_score_explanation={}),
         always(causes=[], influencers=[], geo_results={}, anomaly_score_explanation={}),
         "REC: if set",
     ),
-    Shown("9.6", "empty text is set", given(function="", field_name=""), always(function="", field_name=""), "REC"),
+    Shown("9.6", "empty text is shown", given(function="", field_name=""), always(function="", field_name=""), "REC"),
     Shown("9.6", "minus zero is zero", given(record_score=-0.0, probability=-0.0), ALWAYS, "ours"),
     Shown(
         "9.12",
         "the least double",
         given(probability=5e-324, record_score=5e-324),
         always(probability=5e-324, record_score=5e-324),
-        "ours: a double, no single",
+        "ours: a double, not a single",
     ),
-    Shown("9.12", "1e-308", given(probability=1e-308), always(probability=1e-308), "ours: a double, no single"),
+    Shown("9.12", "1e-308", given(probability=1e-308), always(probability=1e-308), "ours: a double, not a single"),
     Shown(
         "9.3",
         "timestamp_string stands before a record's timestamp",
@@ -200,7 +157,7 @@ DOCUMENTED = [
     ),
     Shown(
         "9.3",
-        "not inside causes and the like",
+        "no timestamp_string inside nested objects",
         given(causes=[{"timestamp": 0}], geo_results={"timestamp": 0}, extra={"timestamp": 0}),
         {key: value for key, value in ALWAYS.items() if key != "timestamp"}
         | {
@@ -210,36 +167,42 @@ DOCUMENTED = [
             "geo_results": {"timestamp": 0},
             "extra": {"timestamp": 0},
         },
-        "ours: what is inside comes back as stored",
+        "ours: nested objects come back as stored",
         human=True,
     ),
 ]
 
-#: What is inside of these comes back as it was stored.
+#: Keys that a nested object may have; it comes back as it was stored.
 STRANGE = {"zebra": 1, "probability": "x", "airline": ["AAL"], "none": None, "deep": [[{"a": [1, 2.5, True]}]]}
 INSIDE = [
-    Shown("9.7", "causes, each in its own order", given(causes=[CAUSE, {}]), always(causes=[CAUSE, {}]), "CAUSE, ours"),
+    Shown(
+        "9.7",
+        "causes keep the order of their keys",
+        given(causes=[CAUSE, {}]),
+        always(causes=[CAUSE, {}]),
+        "CAUSE, ours",
+    ),
     Shown("9.7", "a cause with unknown keys", given(causes=[STRANGE]), always(causes=[STRANGE]), "ours"),
     Shown(
         "9.7", "integers stay integers", given(causes=[{"typical": [10]}]), always(causes=[{"typical": [10]}]), "ours"
     ),
     Shown(
         "9.7",
-        "tuples are lists, NumPy's numbers are numbers",
+        "tuples become lists, NumPy numbers become numbers",
         given(causes=({"typical": (np.int64(10), np.float32(0.5), True)},)),
         always(causes=[{"typical": [10, 0.5, True]}]),
         "ours",
     ),
     Shown(
         "9.7",
-        "nothing is generated from a cause",
+        "no key is generated from a cause",
         given(causes=[{"by_field_name": "airline", "by_field_value": "AAL"}]),
         always(causes=[{"by_field_name": "airline", "by_field_value": "AAL"}]),
-        "CAUSE: its record's fields alone",
+        "CAUSE: only from the fields of the record",
     ),
     Shown(
         "9.8",
-        "influencers, as they are",
+        "influencers come back as stored",
         given(influencers=[{"influencer_field_values": ["a", "a"], "influencer_field_name": "", "extra": None}]),
         always(influencers=[{"influencer_field_values": ["a", "a"], "influencer_field_name": "", "extra": None}]),
         "INFL, ours",
@@ -253,14 +216,14 @@ INSIDE = [
     ),
     Shown(
         "9.9",
-        "geo_results, in their own order",
+        "geo_results keep the order of their keys",
         given(geo_results={"actual_point": "3,4", "typical_point": "1,2", "extra": 1}),
         always(geo_results={"actual_point": "3,4", "typical_point": "1,2", "extra": 1}),
         "GEO, ours",
     ),
     Shown(
         "9.10",
-        "an explanation, in its own order",
+        "an explanation keeps the order of its keys",
         given(anomaly_score_explanation=dict(reversed(EXPLANATION.items())) | {"extra": [1]}),
         always(anomaly_score_explanation=dict(reversed(EXPLANATION.items())) | {"extra": [1]}),
         "EXPL, ours",
@@ -269,7 +232,7 @@ INSIDE = [
 
 
 def pairs(**values: str | None) -> dict[str, Any]:
-    """Fields of a record: ``by="airline:AAL"`` is the name and the value of its by field."""
+    """Fields of a record: ``by="airline:AAL"`` gives the name and the value of the by field."""
     found: dict[str, Any] = {}
     for side, text in values.items():
         name, _, value = (text or "").partition(":")
@@ -278,12 +241,12 @@ def pairs(**values: str | None) -> dict[str, Any]:
 
 
 def blame(*pairs_: tuple[str | None, list[str] | None]) -> list[dict[str, Any]]:
-    """Influencers of a record, each a name and its values."""
+    """Influencers of a record, each as a name and its values."""
     return [{"influencer_field_name": name, "influencer_field_values": values} for name, values in pairs_]
 
 
 def generated(rule: str, claim: str, fields: Mapping[str, Any], tail: Mapping[str, Any], source: str) -> Shown:
-    """A record with these stored fields; behind its documented keys, its body ends with this tail."""
+    """A record with these fields; its body has the documented keys and then the keys of `tail`."""
     order = [name for name in EVERYTHING if name in fields]
     return Shown(rule, claim, given(**fields), ALWAYS | {name: fields[name] for name in order} | dict(tail), source)
 
@@ -291,14 +254,14 @@ def generated(rule: str, claim: str, fields: Mapping[str, Any], tail: Mapping[st
 GENERATED = [
     generated(
         "9.6",
-        "by, over, partition, then influencers",
+        "keys of by, over, partition, then influencers",
         pairs(partition="zone:east", over="user:ann", by="airline:AAL") | {"influencers": blame(("host", ["b", "a"]))},
         {"airline": ["AAL"], "user": ["ann"], "zone": ["east"], "host": ["b", "a"]},
         "REC; ours: the order of keys",
     ),
     generated(
         "9.6",
-        "distinct values, in first-seen order",
+        "distinct values in the order of first occurrence",
         pairs(by="host:b", over="host:a", partition="host:b")
         | {"influencers": blame(("host", ["c", "a", "c"]), ("host", ["d", "b"]))},
         {"host": ["b", "a", "c", "d"]},
@@ -306,36 +269,36 @@ GENERATED = [
     ),
     generated(
         "9.6",
-        "a name keeps the place where it is first seen",
+        "a name keeps the place of its first occurrence",
         {"influencers": blame(("host", ["a"]), ("user", ["x"]), ("host", ["b"]))},
         {"host": ["a", "b"], "user": ["x"]},
         "REC; ours: the order of keys",
     ),
-    generated("9.6", "digits are text", pairs(by="code:7"), {"code": ["7"]}, "REC: text"),
-    generated("9.6", "an empty value is one", pairs(by="airline:"), {"airline": [""]}, "REC: if not null"),
-    generated("9.6", "an empty name is none", pairs(by=":AAL", over=":x"), {}, "REC: unless empty"),
+    generated("9.6", "digits stay text", pairs(by="code:7"), {"code": ["7"]}, "REC: text"),
+    generated("9.6", "an empty value is a value", pairs(by="airline:"), {"airline": [""]}, "REC: if not null"),
+    generated("9.6", "an empty name generates nothing", pairs(by=":AAL", over=":x"), {}, "REC: not for an empty name"),
     generated("9.6", "a name without a value", {"by_field_name": "airline"}, {}, "REC: if not null"),
     generated("9.6", "a value without a name", {"over_field_value": "ann"}, {}, "REC: if not null"),
     generated(
         "9.6",
-        "influencers without name, values, or any",
+        "influencers without a name, without values, or with none",
         {"influencers": blame(("host", []), ("user", None), (None, ["a"]), ("", ["a"]))},
         {},
         "REC",
     ),
     generated(
         "9.6",
-        "a correlated value is not one of them",
+        "a correlated value generates nothing",
         pairs(by="a:1") | {"correlated_by_field_value": "2"},
         {"a": ["1"]},
         "REC",
     ),
-    generated("9.6", "a blank name is a name", pairs(by=" :x"), {" ": ["x"]}, "REC: not empty"),
-    generated("9.6", "a dotted name", pairs(by="host.name:a"), {"host.name": ["a"]}, "REC, RFN: host is free"),
-    generated("9.6", "reserved before its first dot", pairs(by="influencers.host:a"), {}, "RFN"),
-    generated("9.6", "reserved behind it", pairs(by="host.timestamp:a"), {"host.timestamp": ["a"]}, "RFN"),
-    generated("9.6", "names are exact", pairs(by="Timestamp:a"), {"Timestamp": ["a"]}, "RFN"),
-    generated("9.6", "a name that begins alike", pairs(by="terms_used:a"), {"terms_used": ["a"]}, "RFN"),
+    generated("9.6", "a name of one blank is a name", pairs(by=" :x"), {" ": ["x"]}, "REC: not empty"),
+    generated("9.6", "a dotted name", pairs(by="host.name:a"), {"host.name": ["a"]}, "REC, RFN: host is not reserved"),
+    generated("9.6", "reserved before the first dot", pairs(by="influencers.host:a"), {}, "RFN"),
+    generated("9.6", "reserved after the first dot", pairs(by="host.timestamp:a"), {"host.timestamp": ["a"]}, "RFN"),
+    generated("9.6", "names are case-sensitive", pairs(by="Timestamp:a"), {"Timestamp": ["a"]}, "RFN"),
+    generated("9.6", "a name that starts with a reserved name", pairs(by="terms_used:a"), {"terms_used": ["a"]}, "RFN"),
 ]
 GENERATED += [
     generated("9.6", f"{name} is reserved", pairs(by=f"{name}:a") | {"influencers": blame((name, ["b"]))}, {}, "RFN")
@@ -360,42 +323,42 @@ GENERATED += [
 GENERATED += [
     generated(
         "20.unknown-fields",
-        "the stored value stands in the generated key's place",
+        "a stored key replaces the generated key",
         pairs(by="airline:AAL", over="user:ann") | {"zone": 1, "user": "stored", "airline": ["x", 5]},
         {"airline": ["x", 5], "user": "stored", "zone": 1},
         "ours",
     ),
     generated(
         "20.unknown-fields",
-        "even if it is null",
+        "a stored null replaces the generated key",
         pairs(by="airline:AAL") | {"zone": 1, "airline": None},
         {"airline": None, "zone": 1},
         "ours",
     ),
     generated(
         "20.unknown-fields",
-        "a reserved name's own key is just unknown",
+        "a stored key with a reserved name is an unknown key",
         pairs(by="event_count:5") | {"zone": 1, "event_count": ["5"]},
         {"zone": 1, "event_count": ["5"]},
         "ours",
     ),
     generated(
         "20.unknown-fields",
-        "a dotted key is no object",
+        "a dotted key is not an object",
         pairs(by="host.name:a") | {"host": {"name": "b"}},
         {"host.name": ["a"], "host": {"name": "b"}},
         "ours",
     ),
     generated(
         "20.unknown-fields",
-        "in stored order, nulls and all",
+        "unknown keys keep their order, nulls included",
         {"zebra": None, "apple": {"deep": [1, 2.5, "x", True, None]}, "": 0, "Probability": 5},
         {"zebra": None, "apple": {"deep": [1, 2.5, "x", True, None]}, "": 0, "Probability": 5},
         "ours",
     ),
     generated(
         "20.unknown-fields",
-        "tuples are lists, NumPy's numbers are numbers",
+        "tuples become lists, NumPy numbers become numbers",
         {"numbers": (np.int64(1), np.float64(2.5), (np.float32(0.5),))},
         {"numbers": [1, 2.5, [0.5]]},
         "ours",
@@ -411,18 +374,15 @@ GENERATED += [
 
 
 @each_row(DOCUMENTED, INSIDE, GENERATED)
-def test_record_is_shown_as_ruled(row: Shown) -> None:
-    """A stored document comes out as the record of its row, in the page's body and as the record's own."""
-    index = index_of([row.given])
-    assert_same_body(shown(index, "record", human=row.human), [row.body])
-    if not row.human:
-        assert_same_body(index.get_records(job_id=JOB)[0].to_dict(), row.body)
+def test_body_shows_the_record(row: Shown) -> None:
+    """The body of the page and the body of the record show the record of the row."""
+    assert_shown(row)
 
 
 @each_row(DOCUMENTED, INSIDE, GENERATED)
-def test_record_has_the_same_values_as_its_body(row: Shown) -> None:
-    """The attributes of a record are the values of its body; what is missing is None, and a missing list is empty."""
-    found = index_of([row.given]).get_records(job_id=JOB)[0]
+def test_record_has_the_values_of_its_body(row: Shown) -> None:
+    """The attributes of a record are the values of its body: a missing value is None, and a missing list is empty."""
+    found = row.page()[0]
     assert type(found) is AnomalyRecord
     for name in EVERYTHING:
         missing: list[Any] | None = [] if name in {"typical", "actual", "causes", "influencers"} else None
@@ -435,299 +395,24 @@ def test_record_has_the_same_values_as_its_body(row: Shown) -> None:
     assert at(found.time.isoformat()) == JUNE_1
 
 
-def thawed(value: Any) -> Any:
-    """A value of mappings and tuples as one of dicts and lists."""
-    if isinstance(value, Mapping):
-        return {key: thawed(inner) for key, inner in value.items()}
-    return [thawed(inner) for inner in value] if isinstance(value, tuple) else value
-
-
-def assert_frozen(value: Any) -> None:
-    """Assert that a value is made of tuples, mappings that cannot be changed, and plain JSON values."""
-    if isinstance(value, Mapping):
-        with pytest.raises(TypeError):
-            value["x"] = 1  # type: ignore[index]  # that is what is tried
-        for inner in value.values():
-            assert_frozen(inner)
-    elif isinstance(value, tuple):
-        for inner in value:
-            assert_frozen(inner)
-    else:
-        assert type(value) in {type(None), bool, int, float, str}
-
-
-# ---- influencers -----------------------------------------------------------------------------------------------------
-
-BARE = {
-    "job_id": "web",
-    "result_type": "influencer",
-    "influencer_score": 0.0,
-    "initial_influencer_score": 0.0,
-    "probability": 0.0,
-    "bucket_span": 3_600,
-    "is_interim": False,
-    "timestamp": 1_464_739_200_000,
-}
-
-
-def blamed(name: str, value: str, *generated_: tuple[str, Any], **fields: Any) -> dict[str, Any]:
-    """The body of an influencer of this name and value, its generated key, and its other fields."""
-    head = {
-        "job_id": "web",
-        "result_type": "influencer",
-        "influencer_field_name": name,
-        "influencer_field_value": value,
-    }
-    return (
-        head
-        | dict(generated_)
-        | {key: fields.pop(key, value) for key, value in BARE.items() if key not in head}
-        | fields
-    )
-
-
-FULL = blamed(
-    "host",
-    "a",
-    ("host", "a"),
-    influencer_score=75.0,
-    initial_influencer_score=80.5,
-    probability=1e-308,
-    bucket_span=900,
-    is_interim=True,
-)
-INFLUENCERS = [
-    Shown("9.11", "every key, in the API's order", FULL, FULL, "INFR"),
-    Shown("9.11", "whatever order they came in", dict(reversed(FULL.items())), FULL, "INFR"),
-    Shown(
-        "9.11",
-        "the data field's own name is added",
-        influencer(JUNE_1, "a"),
-        blamed("host", "a", ("host", "a")),
-        "INFR",
-    ),
-    Shown("9.11", "no name and no value, no keys", influencer(JUNE_1), BARE, "ours: nothing but the key is required"),
-    Shown(
-        "9.11",
-        "null is missing",
-        influencer(JUNE_1)
-        | dict.fromkeys(
-            (
-                "influencer_field_name",
-                "influencer_field_value",
-                "influencer_score",
-                "initial_influencer_score",
-                "probability",
-                "is_interim",
-            )
-        ),
-        BARE,
-        "ours",
-    ),
-    Shown(
-        "9.11",
-        "a name alone",
-        influencer(JUNE_1, influencer_field_name="host"),
-        {"job_id": "web", "result_type": "influencer", "influencer_field_name": "host"} | BARE,
-        "ours: nothing is generated",
-    ),
-    Shown(
-        "9.11",
-        "a value alone",
-        influencer(JUNE_1, influencer_field_value="a"),
-        {"job_id": "web", "result_type": "influencer", "influencer_field_value": "a"} | BARE,
-        "ours: nothing is generated",
-    ),
-    Shown("9.11", "an empty value is one", influencer(JUNE_1, ""), blamed("host", "", ("host", "")), "INFR"),
-    Shown(
-        "9.11",
-        "an empty name",
-        influencer(JUNE_1, "a", influencer_field_name=""),
-        blamed("", "a"),
-        "ours: unless empty",
-    ),
-    Shown(
-        "9.11",
-        "a dotted name",
-        influencer(JUNE_1, "a", influencer_field_name="host.name"),
-        blamed("host.name", "a", ("host.name", "a")),
-        "RFN: host is free",
-    ),
-    Shown(
-        "9.11",
-        "numbers are doubles",
-        influencer(JUNE_1, influencer_score=50, initial_influencer_score=np.int8(5), probability=1, bucket_span=60.0),
-        BARE | {"influencer_score": 50.0, "initial_influencer_score": 5.0, "probability": 1.0, "bucket_span": 60},
-        "INFR",
-    ),
-    Shown(
-        "9.12",
-        "the least double",
-        influencer(JUNE_1, probability=5e-324),
-        BARE | {"probability": 5e-324},
-        "ours: a double, no single",
-    ),
-    Shown(
-        "9.3",
-        "timestamp_string stands before an influencer's timestamp",
-        influencer(JUNE_1, "a", extra=1),
-        {key: value for key, value in blamed("host", "a", ("host", "a")).items() if key != "timestamp"}
-        | {"timestamp_string": JUNE_TEXT, "timestamp": 1_464_739_200_000, "extra": 1},
-        "XCB",
-        human=True,
-    ),
-    Shown(
-        "20.unknown-fields",
-        "an influencer's stored value stands in the generated key's place",
-        influencer(JUNE_1, "a", zone=1, host=["a", 5]),
-        blamed("host", "a", ("host", ["a", 5])) | {"zone": 1},
-        "ours",
-    ),
-    Shown(
-        "20.unknown-fields",
-        "an influencer's unknown keys, in stored order",
-        influencer(JUNE_1, "a", zebra=None, apple={"deep": [1]}, record_score=5, raw_anomaly_score=7),
-        blamed("host", "a", ("host", "a"))
-        | {"zebra": None, "apple": {"deep": [1]}, "record_score": 5, "raw_anomaly_score": 7},
-        "ours",
-    ),
-]
-INFLUENCERS += [
-    Shown("9.11", f"{name} is reserved", influencer(JUNE_1, "a", influencer_field_name=name), blamed(name, "a"), "RFN")
-    for name in ("timestamp", "probability", "influencer_score", "influencers", "bucket_span.x", "_id", "record_score")
-]
-
-
-@each_row(INFLUENCERS)
-def test_influencer_is_shown_as_ruled(row: Shown) -> None:
-    """A stored document comes out as the influencer of its row, in the page's body and as the influencer's own."""
-    index = index_of([row.given])
-    assert_same_body(shown(index, "influencer", human=row.human), [row.body])
-    if not row.human:
-        assert_same_body(index.get_influencers(job_id=JOB)[0].to_dict(), row.body)
-
-
-@each_row(INFLUENCERS)
-def test_influencer_has_the_same_values_as_its_body(row: Shown) -> None:
-    """The attributes of an influencer are the values of its body; a name or value that is missing is None."""
-    found = index_of([row.given]).get_influencers(job_id=JOB)[0]
-    assert type(found) is Influencer
-    for name in FULL:
-        if name != "host":
-            assert_same_body(getattr(found, name), row.body.get(name))
-    unknown = [name for name in row.given if name not in FULL or name == "host"]
-    assert_same_body(thawed(found.other_fields), {name: row.body[name] for name in unknown})
-    assert_frozen(found.other_fields)
-    assert at(found.time.isoformat()) == JUNE_1
-    assert found.time.utcoffset() == timedelta(0)
-
-
-# ---- both ------------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Severe:
-    """A current score, and how severe a record and an influencer with it are."""
-
-    rule: str
-    score: float | None
-    severity: str
-    source: str
-
-    @property
-    def claim(self) -> str:
-        """The score and the severity."""
-        return f"{self.score!r} is {self.severity}"
-
-
-SEVERITIES = [
-    Severe("20.severity", score, severity, source)
-    for score, severity, source in (
-        (None, "low", "missing is shown as 0.0"),
-        (2.9999999, "low", "ours: no rounding"),
-        (3, "warning", "ours: from 3"),
-        (25.0, "minor", "ours: from 25"),
-        (50.0, "major", "ours: from 50"),
-        (74.9999999, "major", "ours: no rounding"),
-        (75.0, "critical", "ours: from 75"),
-    )
-]
-
-
-@each_row(SEVERITIES)
-def test_severity_is_of_the_current_score(row: Severe) -> None:
-    """The severity of a record is that of its `record_score`, of an influencer that of its `influencer_score`."""
-    index = index_of(
-        [
-            given(record_score=row.score, initial_record_score=100.0, multi_bucket_impact=5.0),
-            influencer(JUNE_1, "a", influencer_score=row.score, initial_influencer_score=100.0),
-        ]
-    )
-    assert index.get_records(job_id=JOB)[0].severity == row.severity
-    assert index.get_influencers(job_id=JOB)[0].severity == row.severity
-
-
-@dataclass(frozen=True, slots=True)
-class Default:
-    """A field that a document lacks, of which kind, and what is shown for it: as a value, in the body, in a column."""
-
-    rule: str
-    kind: Kind
-    field: str
-    expected: Any
-    source: str
-
-    @property
-    def claim(self) -> str:
-        """The kind and the field."""
-        return f"{self.kind} {self.field}"
-
-
-DEFAULTS = [
-    Default("20.missing-fields", "record", "probability", 0.0, "9.6"),
-    Default("20.missing-fields", "record", "record_score", 0.0, "9.6"),
-    Default("20.missing-fields", "record", "initial_record_score", 0.0, "9.6"),
-    Default("20.missing-fields", "record", "detector_index", 0, "9.6"),
-    Default("20.missing-fields", "record", "is_interim", False, "9.6"),
-    Default("20.missing-fields", "record", "result_type", "record", "9.6"),
-    Default("20.missing-fields", "influencer", "probability", 0.0, "9.11"),
-    Default("20.missing-fields", "influencer", "influencer_score", 0.0, "9.11"),
-    Default("20.missing-fields", "influencer", "initial_influencer_score", 0.0, "9.11"),
-    Default("20.missing-fields", "influencer", "is_interim", False, "9.11"),
-    Default("20.missing-fields", "influencer", "result_type", "influencer", "9.11"),
-]
-
-
-@each_row(DEFAULTS)
-def test_missing_field_is_shown_by_its_default(row: Default) -> None:
-    """What a document lacks, or has as null, is shown by its default as a value, in the body and in the column."""
-    bare = bucket(JUNE_1) | {"result_type": row.kind}
-    null = bare | ({} if row.field == "result_type" else {row.field: None})
-    for document in (bare, null):
-        page = getattr(index_of([document]), CALLS[row.kind])(job_id=JOB)
-        assert_same_body(getattr(page[0], row.field), row.expected)
-        assert_same_body(page.to_dict()[LISTS[row.kind]][0][row.field], row.expected)
-        assert_same_body(page.column(row.field).tolist(), [row.expected])
-
-
-def test_body_is_the_caller_s_own() -> None:
-    """What a caller does with a body changes neither what is stored nor the next body."""
+def test_each_body_is_a_copy() -> None:
+    """A caller may change a body: the stored record and the next body stay as they were."""
     index = index_of([given(causes=[{"typical": [1]}], zone={"a": [1]}, by_field_name="b", by_field_value="x")])
-    (body,) = shown(index, "record")
+    (body,) = index.get_records(job_id=JOB).to_dict()["records"]
     body["causes"][0]["typical"].append(2)
     body["zone"]["a"].append(2)
     body["b"].append("y")
-    (again,) = shown(index, "record")
+    (again,) = index.get_records(job_id=JOB).to_dict()["records"]
     assert (again["causes"], again["zone"], again["b"]) == ([{"typical": [1]}], {"a": [1]}, ["x"])
 
 
-def test_documents_are_copied() -> None:
-    """What the caller does with a document afterwards does not change what is stored."""
+def test_nested_values_are_copied() -> None:
+    """The index copies nested values: a change of the document after the call does not reach the stored record."""
     causes, zone, values = [{"typical": [1]}], {"a": [1]}, ["x"]
     index = ResultsIndex()
     index.upsert([given(causes=causes, zone=zone, influencers=blame(("host", values)))])
     causes[0]["typical"].append(2)
     zone["a"].append(2)
     values.append("y")
-    (body,) = shown(index, "record")
+    (body,) = index.get_records(job_id=JOB).to_dict()["records"]
     assert (body["causes"], body["zone"], body["host"]) == ([{"typical": [1]}], {"a": [1]}, ["x"])

@@ -1,4 +1,4 @@
-"""The REST door: records, influencers, buckets with their records, and how clients ask for them."""
+"""The REST door: records, influencers, buckets with their records, and the requests of clients."""
 
 import numpy as np
 import pytest
@@ -29,8 +29,8 @@ from support.request_tables import (
 from support.semantics_tables import HOUR_S, JOB, bucket, each_row, index_of
 
 
-def test_expanding_adds_records() -> None:
-    """``expand`` puts the records of a bucket that has influencers into it, and leaves the count."""
+def test_expand_adds_records() -> None:
+    """``expand`` adds the records of a bucket with influencers, and does not change the count."""
     for _, reply in replies(WEB.values(), get("buckets?expand")):
         held = {
             shown["timestamp"]: [one["record_score"] for one in shown.get("records", ())]
@@ -40,14 +40,14 @@ def test_expanding_adds_records() -> None:
         assert reply.body["count"] == 4
 
 
-def test_expanding_without_interim_leaves_their_records_out() -> None:
-    """In a lookup an interim bucket is shown in spite of ``exclude_interim``, and its interim records are not."""
+def test_expand_with_exclude_interim_excludes_interim_records() -> None:
+    """A lookup with ``exclude_interim`` shows an interim bucket without its interim records."""
     for _, reply in replies(WEB.values(), get(f"buckets/{SECOND}?expand&exclude_interim")):
         assert [list(shown).count("records") for shown in reply.body["buckets"]] == [0]
 
 
-def test_expanding_too_much_is_refused_unwrapped() -> None:
-    """More than 100,000 records on one page are refused, and not as a failure of shards."""
+def test_expand_of_too_many_records_is_refused_unwrapped() -> None:
+    """More than 100,000 records on one page are refused, and the error is not wrapped as a failure of shards."""
     index = index_of([bucket(hour * HOUR_S * 1_000, bucket_influencers=[{}]) for hour in range(11)])
     hour, detector = np.divmod(np.arange(11 * 9_091), 9_091)
     columns = {"timestamp": hour * HOUR_S * 1_000, "bucket_span": HOUR_S, "detector_index": detector}
@@ -59,7 +59,7 @@ def test_expanding_too_much_is_refused_unwrapped() -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_index_without_documents_is_refused_unwrapped(kind: str) -> None:
-    """What an index keeps no documents of it cannot show; that is a 400 of its own."""
+    """An index without documents cannot show results: a 400 that is not wrapped."""
     reply = get(kind).put_to(index_of(WEB.values(), keep_documents=False))
     assert (reply.status, reply.body["error"]["type"]) == (400, ILLEGAL)
     assert "failed_shards" not in reply.body["error"]
@@ -82,7 +82,7 @@ SIBLINGS = [
     for kind in TOP
     for claim, asked, expected, count in (
         ("highest first", get, "130", None),
-        ("desc is true where not said", lambda kind: get(f"{kind}?sort=timestamp"), "310", None),
+        ("desc is true by default", lambda kind: get(f"{kind}?sort=timestamp"), "310", None),
         ("desc=false", lambda kind: get(f"{kind}?desc=false"), "031", None),
         ("by time", lambda kind: get(f"{kind}?sort=timestamp&desc=false"), "013", None),
         ("start", lambda kind: get(f"{kind}?start={SECOND}"), "13", None),
@@ -91,10 +91,10 @@ SIBLINGS = [
         ("a threshold", lambda kind: get(f"{kind}?{SCORES[kind]}=50.0"), "13", None),
         ("a threshold of 0", lambda kind: get(f"{kind}?{SCORES[kind]}=0"), "130", None),
         ("exclude_interim", lambda kind: get(f"{kind}?exclude_interim=true"), "30", None),
-        ("exclude_interim, bare", lambda kind: get(f"{kind}?exclude_interim"), "30", None),
+        ("exclude_interim without a value", lambda kind: get(f"{kind}?exclude_interim"), "30", None),
         ("from and size", lambda kind: get(f"{kind}?from=1&size=1"), "3", 3),
         ("size 0", lambda kind: get(f"{kind}?size=0"), "", 3),
-        ("nothing is no error", lambda kind: get(f"{kind}?start=2021"), "", None),
+        ("no match is no error", lambda kind: get(f"{kind}?start=2021"), "", None),
         ("an empty body", lambda kind: post(kind, {}), "130", None),
         ("a body with a window", lambda kind: post(kind, {"start": str(SECOND), "end": FOURTH}), "1", None),
         ("a body with a threshold", lambda kind: post(kind, {SCORES[kind]: "50"}), "13", None),
@@ -151,23 +151,23 @@ NOT_OF_SIBLINGS = [
 
 @each_row(SIBLINGS)
 def test_siblings_are_asked_like_buckets(row: Replied) -> None:
-    """Records and influencers take window, threshold, interim, order and page as buckets do, highest score first."""
+    """Records and influencers accept window, threshold, interim, order and page as buckets do, highest score first."""
     assert_replied(row)
 
 
 @each_row(NOT_OF_SIBLINGS)
 def test_each_kind_has_its_own_parameters(row: Rejected) -> None:
-    """The threshold has each kind's own name, and lookup and expansion are for buckets."""
+    """Each kind has its own name of the threshold; only buckets have `timestamp` and `expand`."""
     assert_rejected(row)
 
 
-# ---- how clients call it
+# ---- requests of clients
 
 MIXED = (("from=0&size=5", ("from", "size")), ("size=5", ("size",)), ("from=1", ("from",)))
 CLIENTS = [
     Replied(
         "16.1",
-        "nothing but the job",
+        "only the job",
         WEB,
         Request("POST", f"{JOBS}/web/results/buckets", {}),
         "h0 h1 h2 h3",
@@ -175,7 +175,7 @@ CLIENTS = [
     ),
     Replied(
         "16.1",
-        "from and size alone",
+        "only from and size",
         WEB,
         Request("POST", f"{JOBS}/web/results/buckets?from=1&size=2"),
         "h1 h2",
@@ -204,7 +204,7 @@ CLIENTS = [
     ),
     Replied(
         "16.1",
-        "influencers: all but the page in the query",
+        "influencers: parameters in the query",
         WEB,
         get(f"influencers?desc=false&end={FOURTH}&influencer_score=1&sort=timestamp"),
         "i0 i1",
@@ -225,7 +225,7 @@ CLIENTS = [
         WEB,
         post("buckets", {"desc": True, "start": str(FIRST), "end": str(FOURTH), "page": {"from": 0, "size": 1000}}),
         "h2 h1 h0",
-        "ours: as read there",
+        "ours: from the client's source",
     ),
     Replied(
         "16.2",
@@ -233,7 +233,7 @@ CLIENTS = [
         WEB,
         post("buckets", {"anomaly_score": 75, "start": str(FIRST), "end": str(FOURTH + 1)}),
         "h1 h3",
-        "ours: as read there",
+        "ours: from the client's source",
     ),
     Replied(
         "16.3",
@@ -262,14 +262,14 @@ CLIENTS = [
         WEB,
         post("records", {"record_score": 0.0, "sort": "timestamp", "desc": False, "page": {"from": 0, "size": 1}}),
         "r0",
-        "ours: as read there",
+        "ours: from the client's source",
         count=3,
     ),
 ]
-CLIENTS_MISTAKES = [
+MIXED_REQUESTS = [
     Rejected(
         "16.1",
-        f"{query} beside a body",
+        f"{query} with a body",
         WEB,
         post(f"buckets?{query}", {"start": "0"}),
         unrecognized("buckets", *rest),
@@ -279,7 +279,7 @@ CLIENTS_MISTAKES = [
 ] + [
     Rejected(
         "16.1",
-        "influencers: a score beside a page",
+        "influencers: a score with a page in a body",
         WEB,
         post("influencers?influencer_score=1", {"page": {"size": 1}}),
         unrecognized("influencers", "influencer_score"),
@@ -289,12 +289,12 @@ CLIENTS_MISTAKES = [
 
 
 @each_row(CLIENTS)
-def test_client_is_answered(row: Replied) -> None:
-    """Requests as clients make them are answered."""
+def test_request_of_a_client_is_answered(row: Replied) -> None:
+    """A request as a client sends it is answered."""
     assert_replied(row)
 
 
-@each_row(CLIENTS_MISTAKES)
-def test_clients_mistake_is_told(row: Rejected) -> None:
-    """What the client lets its callers mix, and the server does not, is refused as there."""
+@each_row(MIXED_REQUESTS)
+def test_mixed_request_of_a_client_is_refused(row: Rejected) -> None:
+    """A client can send parameters with a body, which the server refuses; so does the door."""
     assert_rejected(row)

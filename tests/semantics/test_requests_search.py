@@ -1,4 +1,4 @@
-"""What a request brings when it has been read: wrapped errors, the window, one bucket, and which error comes first."""
+"""The REST door: errors that the search finds, the result window, and lookups of one bucket."""
 
 from urllib.parse import quote
 
@@ -15,16 +15,9 @@ from support.request_tables import (
     Replied,
     assert_rejected,
     assert_replied,
-    bad_value,
     get,
-    illegal,
-    no_boolean,
     post,
-    unknown_job,
-    unparsed,
-    unrecognized,
     wrapped,
-    wrong_type,
 )
 from support.semantics_tables import each_row, hours, names
 
@@ -69,7 +62,7 @@ WRAPPED_DATES = (
     + [
         Rejected(
             "1.9",
-            "nothing stored",
+            "without documents",
             {},
             get("buckets?start=x"),
             wrapped(NO_DATE, "failed to parse date field [x]..."),
@@ -131,7 +124,7 @@ WRAPPED_SORTS = (
         ),
         Rejected(
             "5.6",
-            "a bare sort",
+            "sort without a value",
             WEB,
             get("buckets?sort"),
             wrapped(NO_SORT, "No mapping found for [] in order to sort on"),
@@ -142,7 +135,7 @@ WRAPPED_SORTS = (
 
 
 def too_large(sum_of_both: int, window: int = 10_000) -> str:
-    """What is said of a page beyond the result window."""
+    """The reason for a page beyond the result window."""
     bound = f"from + size must be less than or equal to: [{window}] but was [{sum_of_both}]"
     return f"Result window is too large, {bound}..."
 
@@ -205,29 +198,34 @@ WITHIN_THE_WINDOW = [
     Replied("6.4", "page", HOURS, post("buckets", {"page": {"from": 9_999, "size": 1}}), "", "HLRC", count=150),
     Replied("6.4", "a wider window", HOURS, get("buckets?size=20000", max_result_window=20_000), names(0, 150), "ours"),
     Replied("6.4", "a window of 3", HOURS, get("buckets?size=3", max_result_window=3), names(0, 3), "ours", count=150),
-    Replied("6.4", "a window of none", HOURS, get("buckets?size=0", max_result_window=0), "", "ours", count=150),
+    Replied("6.4", "a window of 0", HOURS, get("buckets?size=0", max_result_window=0), "", "ours", count=150),
     Replied(
-        "6.4", "a lookup has one", WEB, get(f"buckets/{SECOND}", max_result_window=1), "h1", "ours: from 0, size 1"
+        "6.4",
+        "a lookup has a page of one",
+        WEB,
+        get(f"buckets/{SECOND}", max_result_window=1),
+        "h1",
+        "ours: from 0, size 1",
     ),
 ]
 
 
 @each_row(WITHIN_THE_WINDOW)
 def test_page_within_the_window_is_answered(row: Replied) -> None:
-    """What reaches up to the result window and no farther is a page like any other."""
+    """A page that ends within the result window is answered."""
     assert_replied(row)
 
 
 @each_row(WRAPPED_DATES, WRAPPED_SORTS, PAST_THE_WINDOW)
-def test_what_the_search_finds_is_wrapped(row: Rejected) -> None:
-    """Dates, sort and window fail as a search of all shards, with the cause inside."""
+def test_errors_of_the_search_are_wrapped(row: Rejected) -> None:
+    """A bad date, sort field or window is shown as a failed search of all shards that contains the cause."""
     assert_rejected(row)
 
 
 SIZES_BEYOND = [
     Replied("20.from-size", claim, HOURS, asked, expected, "ours: at the door the window bounds", count=150)
     for claim, asked, expected in (
-        ("door: the default size", get("buckets", max_size=2), names(0, 100)),
+        ("door: the default size above max_size", get("buckets", max_size=2), names(0, 100)),
         ("door: a max_size of 0", get("buckets?size=3", max_size=0), names(0, 3)),
         ("door: up to the window", get("buckets?from=140&size=9860", max_size=2), names(140, 150)),
         ("door: in a body", post("buckets", {"page": {"from": 9_000, "size": 1_000}}), ""),
@@ -236,8 +234,8 @@ SIZES_BEYOND = [
 
 
 @each_row(SIZES_BEYOND)
-def test_max_size_plays_no_part_at_the_door(row: Replied) -> None:
-    """The index's own bound does not bound what the door is asked."""
+def test_max_size_does_not_limit_requests(row: Replied) -> None:
+    """The `max_size` of the index does not limit the pages of requests."""
     assert_replied(row)
 
 
@@ -245,23 +243,34 @@ def test_max_size_plays_no_part_at_the_door(row: Replied) -> None:
 
 LOOKUPS = [
     Replied("2.3", "in the path", WEB, get(f"buckets/{SECOND}"), "h1", "REST"),
-    Replied("2.3", "none behind the slash", WEB, get("buckets/"), "h0 h1 h2 h3", "REST: empty is none"),
+    Replied("2.3", "nothing after the slash", WEB, get("buckets/"), "h0 h1 h2 h3", "REST: empty is none"),
     Replied("2.3", "in the query", WEB, get(f"buckets?timestamp={SECOND}"), "h1", "REST: read by one call"),
     Replied("2.3", "empty in the query", WEB, get("buckets?timestamp="), "h0 h1 h2 h3", "REST: empty is none"),
     Replied("2.3", "path before query", WEB, get(f"buckets/{FOURTH}?timestamp={SECOND}"), "h3", "REST"),
     Replied("2.3", "in a body", WEB, post("buckets", {"timestamp": str(SECOND)}), "h1", "REQ"),
     Replied("2.3", "path before body", WEB, post(f"buckets/{FOURTH}", {"timestamp": str(SECOND)}), "h3", "REST"),
-    Replied("2.3", "body, and none behind the slash", WEB, post("buckets/", {"timestamp": str(SECOND)}), "h1", "REST"),
-    Replied("2.3", "path with an empty body", WEB, post(f"buckets/{SECOND}", {}), "h1", "REST"),
-    Replied("2.3", "query beside a body", WEB, post(f"buckets?timestamp={SECOND}", {}), "h1", "REST: read by one call"),
-    Replied("2.3", "query before body", WEB, post(f"buckets?timestamp={FOURTH}", {"timestamp": "x"}), "h3", "REST"),
-    Replied("2.3", "a number in a body", WEB, post("buckets", {"timestamp": SECOND}), "h1", "ours: epoch milliseconds"),
-    Replied("2.3", "text covers a stretch", WEB, get("buckets/2020-01-01"), "h0", "2.6", count=4),
-    Replied("2.3", "the last of a stretch", WEB, get("buckets/2020-01-01?desc=true"), "h3", "2.7", count=4),
-    Replied("2.3", "interim all the same", WEB, get(f"buckets/{SECOND}?exclude_interim=true"), "h1", "2.5"),
     Replied(
         "2.3",
-        "beside all it may have",
+        "in a body, with nothing after the slash",
+        WEB,
+        post("buckets/", {"timestamp": str(SECOND)}),
+        "h1",
+        "REST",
+    ),
+    Replied("2.3", "path with an empty body", WEB, post(f"buckets/{SECOND}", {}), "h1", "REST"),
+    Replied(
+        "2.3", "in the query with a body", WEB, post(f"buckets?timestamp={SECOND}", {}), "h1", "REST: read by one call"
+    ),
+    Replied("2.3", "query before body", WEB, post(f"buckets?timestamp={FOURTH}", {"timestamp": "x"}), "h3", "REST"),
+    Replied("2.3", "a number in a body", WEB, post("buckets", {"timestamp": SECOND}), "h1", "ours: epoch milliseconds"),
+    Replied("2.3", "text covers a day", WEB, get("buckets/2020-01-01"), "h0", "2.6", count=4),
+    Replied("2.3", "the last bucket of a day", WEB, get("buckets/2020-01-01?desc=true"), "h3", "2.7", count=4),
+    Replied(
+        "2.3", "an interim bucket with exclude_interim", WEB, get(f"buckets/{SECOND}?exclude_interim=true"), "h1", "2.5"
+    ),
+    Replied(
+        "2.3",
+        "with every allowed parameter",
         WEB,
         get(f"buckets/{SECOND}?desc=false&sort=event_count&expand=false&exclude_interim"),
         "h1",
@@ -269,7 +278,7 @@ LOOKUPS = [
     ),
     Replied(
         "2.3",
-        "in a body with all it may have",
+        "in a body with every allowed field",
         WEB,
         post("buckets", {"sort": "event_count", "timestamp": str(SECOND), "desc": False, "exclude_interim": True}),
         "h1",
@@ -290,135 +299,12 @@ NOT_FOUND = [
 
 
 @each_row(LOOKUPS)
-def test_timestamp_is_where_it_is_looked_for(row: Replied) -> None:
-    """A timestamp comes from the path, else from the query, else from the body."""
+def test_timestamp_comes_from_path_query_or_body(row: Replied) -> None:
+    """The timestamp comes from the path, else from the query, else from the body."""
     assert_replied(row)
 
 
 @each_row(NOT_FOUND)
-def test_nothing_there_is_not_found(row: Rejected) -> None:
-    """A lookup that matches nothing is a 404."""
-    assert_rejected(row)
-
-
-# ---- which error first
-
-NO_START = wrapped(NO_DATE, "failed to parse date field [x]...")
-UNMAPPED = wrapped(NO_SORT, "No mapping found for [x] in order to sort on")
-NO_FROM = illegal("Failed to parse int parameter [from] with value [x]")
-FIRST_ERRORS = [
-    Rejected("20.which-error-first", f"door: {claim}", WEB, asked, expected, source)
-    for claim, asked, expected, source in (
-        ("human before from", get("buckets?from=x&human=x"), illegal(no_boolean("x")), "ours"),
-        ("pretty before unknown names", get("buckets?foo=1&pretty=no"), illegal(no_boolean("no")), "ours"),
-        ("from before unknown names", get("buckets?foo=1&from=x"), NO_FROM, "BASE"),
-        ("desc before unknown names", get("records?foo=1&desc=x"), illegal(no_boolean("x")), "BASE"),
-        ("from before the score", get("buckets?anomaly_score=x&from=x"), NO_FROM, "REST"),
-        ("from before exclude_interim", get("buckets?exclude_interim=x&from=x"), NO_FROM, "REST"),
-        (
-            "negative before the score",
-            get("buckets?anomaly_score=x&from=-1"),
-            illegal("Parameter [from] cannot be < 0"),
-            "REST",
-        ),
-        (
-            "both ints before a negative",
-            get("buckets?from=-1&size=x"),
-            illegal("Failed to parse int parameter [size] with value [x]"),
-            "REST",
-        ),
-        ("from before size", get("buckets?size=-1&from=-1"), illegal("Parameter [from] cannot be < 0"), "PAGE"),
-        ("desc before expand", get("buckets?expand=y&desc=x"), illegal(no_boolean("x")), "REST"),
-        ("expand before exclude_interim", get("buckets?exclude_interim=y&expand=x"), illegal(no_boolean("x")), "REST"),
-        (
-            "records: exclude_interim before from",
-            get("records?from=x&exclude_interim=x"),
-            illegal(no_boolean("x")),
-            "ours",
-        ),
-        ("records: from before the score", get("records?record_score=x&from=x"), NO_FROM, "ours"),
-        (
-            "influencers: exclude_interim before from",
-            get("influencers?from=x&exclude_interim=x"),
-            illegal(no_boolean("x")),
-            "ours",
-        ),
-        ("influencers: from before the score", get("influencers?influencer_score=x&from=x"), NO_FROM, "ours"),
-        (
-            "timestamp before unknown names",
-            get("buckets/0?foo=1&size=1"),
-            illegal("Param [from, size] is incompatible with [timestamp]."),
-            "BASE",
-        ),
-        ("body before unknown names", post("buckets?start=0", {"foo": 1}), unparsed("unknown field [foo]"), "BASE"),
-        (
-            "unknown names before the job",
-            get("buckets?foo=1", job="db"),
-            unrecognized("buckets", "foo", job="db"),
-            "BASE",
-        ),
-        ("from before the job", get("buckets?from=x", job="db"), NO_FROM, "20.which-error-first"),
-        (
-            "negative before the job",
-            get("records?size=-1", job="db"),
-            illegal("Parameter [size] cannot be < 0"),
-            "ours",
-        ),
-        ("desc before the job", get("influencers?desc=x", job="db"), illegal(no_boolean("x")), "ours"),
-        ("body before the job", post("buckets", {"desc": 1}, job="db"), wrong_type("desc", "VALUE_NUMBER"), "ours"),
-        (
-            "filter_path before the job",
-            get("buckets?filter_path=x", job="db"),
-            illegal("...[filter_path]...not supported..."),
-            "ours",
-        ),
-        ("the job before a date", get("buckets?start=x", job="db"), unknown_job("db"), "TRANS"),
-        ("the job before a timestamp", get("buckets/x", job="db"), unknown_job("db"), "TRANS"),
-        ("the job before sort", get("buckets?sort=x", job="db"), unknown_job("db"), "TRANS"),
-        ("the job before the window", get("buckets?size=10001", job="db"), unknown_job("db"), "TRANS"),
-        ("the job before a date, in a body", post("records", {"start": "x"}, job="db"), unknown_job("db"), "TRANS"),
-        ("the job before sort, in a body", post("influencers", {"sort": "x"}, job="db"), unknown_job("db"), "TRANS"),
-        ("a job that cannot be before a date", get("buckets?start=x", job="_all"), unknown_job("_all"), "TRANS"),
-        ("a date before sort", get("buckets?sort=x&start=x"), NO_START, "ours"),
-        ("a date before the window", get("buckets?size=10001&end=x"), NO_START, "ours"),
-        ("sort before the window", get("buckets?size=10001&sort=x"), UNMAPPED, "ours"),
-        ("a date before sort, in a body", post("records", {"sort": "x", "end": "x"}), NO_START, "ours"),
-        ("sort before nothing there", get("buckets/2021?sort=x"), UNMAPPED, "TRANS"),
-        (
-            "a number before a wrong type, in a body",
-            post("buckets", {"anomaly_score": "x", "start": True}),
-            bad_value("anomaly_score", "number_format_exception", 'For input string: "x"'),
-            "OP",
-        ),
-        (
-            "a wrong type before a number, in a body",
-            post("buckets", {"start": True, "anomaly_score": "x"}),
-            wrong_type("start", "VALUE_BOOLEAN"),
-            "OP",
-        ),
-        (
-            "an unknown field before a wrong type",
-            post("buckets", {"foo": 1, "start": True}),
-            unparsed("unknown field [foo]"),
-            "OP",
-        ),
-        (
-            "a wrong type before an unknown field",
-            post("buckets", {"start": True, "foo": 1}),
-            wrong_type("start", "VALUE_BOOLEAN"),
-            "OP",
-        ),
-        (
-            "a path's conflict before unknown names",
-            post("buckets/0?size=1", {"start": "0"}),
-            illegal("Param [timestamp] is incompatible with [from,size,start,end,anomaly_score]"),
-            "BASE",
-        ),
-    )
-]
-
-
-@each_row(FIRST_ERRORS)
-def test_first_error_is_told(row: Rejected) -> None:
-    """Of several errors, that of the earlier step is told: the request, the job, the search, what it found."""
+def test_lookup_without_a_match_is_not_found(row: Rejected) -> None:
+    """A lookup without a match is a 404."""
     assert_rejected(row)

@@ -1,4 +1,4 @@
-"""The REST door: what the query of a URL may say, as numbers, booleans, names and dates, and how it is written."""
+"""The REST door: the query of a URL: how it is written, and its dates, numbers, booleans and names."""
 
 from types import MappingProxyType
 
@@ -34,25 +34,25 @@ WRITTEN = [
     Replied("20.rest-queries", claim, WEB, asked, expected, "ours", count=count)
     for claim, asked, expected, count in (
         ("in the path", get("buckets?size=1&from=2"), "h2", 4),
-        ("apart, as text", get("buckets", "size=1&from=2"), "h2", 4),
-        ("apart, with its question mark", get("buckets", "?size=1&from=2"), "h2", 4),
-        ("apart, as a mapping", get("buckets", {"size": "1", "from": "2"}), "h2", 4),
-        ("apart, as any mapping", get("buckets", MappingProxyType({"size": "1"})), "h0", 4),
-        ("apart, nothing", get("buckets", {}), ALL, None),
-        ("apart, no text", get("buckets", ""), ALL, None),
-        ("a question mark alone", get("buckets?"), ALL, None),
-        ("a question mark alone, apart", get("buckets", "?"), ALL, None),
+        ("in params, as text", get("buckets", "size=1&from=2"), "h2", 4),
+        ("in params, with a question mark", get("buckets", "?size=1&from=2"), "h2", 4),
+        ("in params, as a mapping", get("buckets", {"size": "1", "from": "2"}), "h2", 4),
+        ("in params, as any mapping", get("buckets", MappingProxyType({"size": "1"})), "h0", 4),
+        ("in params, an empty mapping", get("buckets", {}), ALL, None),
+        ("in params, empty text", get("buckets", ""), ALL, None),
+        ("only a question mark", get("buckets?"), ALL, None),
+        ("in params, only a question mark", get("buckets", "?"), ALL, None),
         ("an empty part", get("buckets?&size=1&"), "h0", 4),
-        ("both, apart wins", get("buckets?size=1", {"size": "2"}), "h0 h1", 4),
-        ("both, apart wins as text", get("buckets?size=1", "size=2"), "h0 h1", 4),
-        ("both, one each", get("buckets?size=1", {"from": "3"}), "h3", 4),
-        ("the last of a name", get("buckets?size=3&size=1"), "h0", 4),
-        ("the last of a name, wrong ones before", get("buckets?size=x&size=1"), "h0", 4),
+        ("path and params: params win", get("buckets?size=1", {"size": "2"}), "h0 h1", 4),
+        ("path and params: params win as text", get("buckets?size=1", "size=2"), "h0 h1", 4),
+        ("path and params: different names", get("buckets?size=1", {"from": "3"}), "h3", 4),
+        ("the last value of a name wins", get("buckets?size=3&size=1"), "h0", 4),
+        ("the last value of a name wins over a wrong value", get("buckets?size=x&size=1"), "h0", 4),
         ("escaped value", get("buckets?end=2020-01-01T01%3A00Z"), "h0", None),
         ("escaped name", get("buckets?%73ize=1"), "h0", 4),
         ("an equals sign in a value", get("buckets?desc=true&sort=event_count&job_id=a=b"), "h0 h3 h1 h2", None),
         ("plus is a blank", get("buckets?anomaly_score=+80+"), "h1 h3", None),
-        ("plus is a blank, apart", get("buckets", "anomaly_score=+80+"), "h1 h3", None),
+        ("in params, plus is a blank", get("buckets", "anomaly_score=+80+"), "h1 h3", None),
         ("plus is a plus in a mapping", get("buckets", {"start": "2020-01-01||+1H"}), "h1 h2 h3", None),
         ("a plus escaped", get("buckets?start=2020-01-01%7C%7C%2B1H"), "h1 h2 h3", None),
         ("a slash in a value", get("buckets?start=2020-01-01T01:30||/H"), "h1 h2 h3", None),
@@ -61,9 +61,9 @@ WRITTEN = [
         ("a mapping's instant", get("buckets", {"start": FOURTH}), "h3", None),
         ("a mapping's true", get("buckets", {"desc": True}), "h3 h2 h1 h0", None),
         ("a mapping's false", get("buckets", {"desc": False}), ALL, None),
-        ("a mapping's None is empty", get("buckets", {"desc": None}), "h3 h2 h1 h0", None),
-        ("job_id is the path's", get("buckets?job_id=db"), ALL, None),
-        ("job_id is the path's, apart", get("buckets", {"job_id": "db"}), ALL, None),
+        ("a mapping's None is an empty value", get("buckets", {"desc": None}), "h3 h2 h1 h0", None),
+        ("job_id comes from the path", get("buckets?job_id=db"), ALL, None),
+        ("in params, job_id comes from the path", get("buckets", {"job_id": "db"}), ALL, None),
     )
 ]
 BADLY_WRITTEN = [
@@ -74,8 +74,8 @@ BADLY_WRITTEN = [
         ("%a", get("buckets?sort=%a")),
         ("%a&", get("buckets?sort=%a&size=1")),
         ("% in a name", get("buckets?si%ze=1")),
-        ("apart", get("buckets", "sort=%zz")),
-        ("apart, with its question mark", get("buckets", "?sort=%2")),
+        ("in params", get("buckets", "sort=%zz")),
+        ("in params, with a question mark", get("buckets", "?sort=%2")),
     )
 ] + [
     Rejected(
@@ -91,13 +91,13 @@ BADLY_WRITTEN = [
 
 @each_row(WRITTEN)
 def test_query_is_read(row: Replied) -> None:
-    """A query is read the same in the path, apart from it as text, and as a mapping."""
+    """A query in the path, as text in `params` and as a mapping in `params` mean the same."""
     assert_replied(row)
 
 
 @each_row(BADLY_WRITTEN)
 def test_wrong_escape_is_refused(row: Rejected) -> None:
-    """A percent sign without two hexadecimal digits behind it is no query; in a mapping nothing is escaped."""
+    """A percent sign needs two hexadecimal digits after it; in a mapping it is a percent sign."""
     assert_rejected(row)
 
 
@@ -118,7 +118,7 @@ DATES = [
 
 @each_row(DATES)
 def test_dates_of_a_url_are_text(row: Replied) -> None:
-    """In a URL everything is text, so digits follow the grammar of dates."""
+    """A date of a URL is text, so digits follow the grammar of dates."""
     assert_replied(row)
 
 
@@ -217,13 +217,13 @@ NEGATIVE = [
 
 @each_row(DOUBLES, INTEGERS)
 def test_number_of_a_url_is_read(row: Replied) -> None:
-    """Thresholds are read as Java reads doubles, places on the page as it reads ints."""
+    """A threshold is read as a Java double, `from` and `size` as Java ints."""
     assert_replied(row)
 
 
 @each_row(NO_DOUBLES, NO_INTEGERS, NEGATIVE)
-def test_what_is_no_number_is_refused(row: Rejected) -> None:
-    """What cannot be read is told back, in Java's words for a threshold and in the server's for a place."""
+def test_value_that_is_no_number_is_refused(row: Rejected) -> None:
+    """A value that is not a number is refused: a threshold in Java's words, `from` and `size` in the server's words."""
     assert_rejected(row)
 
 
@@ -263,17 +263,17 @@ NO_BOOLEANS = [
 
 @each_row(BOOLEANS)
 def test_boolean_of_a_url_is_read(row: Replied) -> None:
-    """``true`` and ``false`` are booleans, and a name with nothing behind it is true."""
+    """``true`` and ``false`` are booleans, and a name without a value is true."""
     assert_replied(row)
 
 
 @each_row(NO_BOOLEANS)
-def test_what_is_no_boolean_is_refused(row: Rejected) -> None:
-    """Anything else is told back."""
+def test_value_that_is_no_boolean_is_refused(row: Rejected) -> None:
+    """Any other value is refused, and the error quotes it."""
     assert_rejected(row)
 
 
-# ---- a timestamp beside others
+# ---- a timestamp with other parameters
 
 CONFLICTS = [
     Rejected(
@@ -300,7 +300,7 @@ CONFLICTS = [
 ] + [
     Rejected(
         "2.2",
-        "URL: nothing there",
+        "URL: a lookup without a match",
         WEB,
         get("buckets/2021?size=1"),
         illegal("Param [from, size] is incompatible with [timestamp]."),
@@ -308,7 +308,7 @@ CONFLICTS = [
     ),
     Rejected(
         "2.2",
-        "URL: no such job",
+        "URL: an unknown job",
         WEB,
         get("buckets/2021?size=1", job="db"),
         illegal("Param [from, size] is incompatible with [timestamp]."),
@@ -323,13 +323,13 @@ NO_CONFLICTS = [
 
 @each_row(NO_CONFLICTS)
 def test_unset_bound_is_no_conflict(row: Replied) -> None:
-    """A bound of -1 is not given, beside a timestamp as well."""
+    """With a timestamp, a bound of -1 counts as not given."""
     assert_replied(row)
 
 
 @each_row(CONFLICTS)
-def test_conflict_with_a_timestamp_is_told(row: Rejected) -> None:
-    """Window, threshold and page each name themselves, in the order in which they are read."""
+def test_conflict_with_a_timestamp_is_refused(row: Rejected) -> None:
+    """The error names the first parameter that is read: page, window or threshold."""
     assert_rejected(row)
 
 
@@ -358,14 +358,14 @@ UNKNOWN_NAMES = [
 ] + [
     Rejected(
         "10.1",
-        "the path as it reads",
+        "the path is shown unescaped",
         {"b": bucket(0, job_id="données")},
         get("buckets?foo=1", job="donn%C3%A9es"),
         unrecognized("buckets", "foo", job="données"),
         "BASE",
     ),
-    Rejected("10.1", "behind a timestamp", WEB, get("buckets/0?foo=1"), unrecognized("buckets/0", "foo"), "BASE"),
-    Rejected("10.1", "apart", WEB, Request("GET", BUCKETS, {"foo": "1"}), unrecognized("buckets", "foo"), "BASE"),
+    Rejected("10.1", "after a timestamp", WEB, get("buckets/0?foo=1"), unrecognized("buckets/0", "foo"), "BASE"),
+    Rejected("10.1", "in params", WEB, Request("GET", BUCKETS, {"foo": "1"}), unrecognized("buckets", "foo"), "BASE"),
     Rejected(
         "6.6", "URL: page", WEB, get("buckets?page=1"), unrecognized("buckets", "page"), "REST: from and size alone"
     ),
@@ -385,5 +385,5 @@ UNKNOWN_NAMES = [
 
 @each_row(UNKNOWN_NAMES)
 def test_unknown_name_is_refused(row: Rejected) -> None:
-    """A parameter that is not known is named, sorted, with the known ones that it resembles."""
+    """Unknown parameters are named in sorted order, with the known parameters that they resemble."""
     assert_rejected(row)

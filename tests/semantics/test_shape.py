@@ -1,41 +1,19 @@
-"""Rules 9.1 to 9.5: what a bucket looks like on its way out.
+"""Rules 9.1 to 9.5: the body of a bucket.
 
 Bodies are compared as JSON text, so key order counts, and ``50`` is not ``50.0``.
 """
 
-from collections.abc import Mapping
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
 import numpy as np
 
+from support.document_tables import Shown, assert_shown
 from support.semantics_tables import JOB, assert_same_body, at, each_row, index_of
 
 JUNE_1 = at("2016-06-01T00:00:00.000Z")
 KEY = {"job_id": JOB, "timestamp": JUNE_1, "bucket_span": 3_600}
-
-
-@dataclass(frozen=True, slots=True)
-class Shown:
-    """A stored document and the bucket of the body that comes out of it.
-
-    Attributes:
-        rule: its number.
-        claim: what the row says.
-        given: the document.
-        body: the bucket in `buckets`.
-        source: where the rule comes from.
-        human: whether the body is asked for with `human=true`.
-    """
-
-    rule: str
-    claim: str
-    given: Mapping[str, Any]
-    body: Mapping[str, Any]
-    source: str
-    _: KW_ONLY
-    human: bool = False
 
 
 DEFAULTS = {
@@ -90,12 +68,20 @@ JUNE_TEXT = "2016-06-01T00:00:00.000Z"
 
 BODIES = [
     Shown("9.1", "every key, in the API's order", {"result_type": "bucket"} | FULL, FULL, "BKT"),
-    Shown("9.1", "whatever order they came in", dict(reversed(FULL.items())), FULL, "BKT"),
-    Shown("9.1", "no events, no key", {"result_type": "bucket"} | KEY | {"scheduled_events": []}, DEFAULTS, "BKT"),
-    Shown("9.1", "null events, no key", {"result_type": "bucket"} | KEY | {"scheduled_events": None}, DEFAULTS, "BKT"),
+    Shown("9.1", "every key, from a document in another order", dict(reversed(FULL.items())), FULL, "BKT"),
     Shown(
         "9.1",
-        "events in their stored order, repeated ones too",
+        "an empty list of events has no key",
+        {"result_type": "bucket"} | KEY | {"scheduled_events": []},
+        DEFAULTS,
+        "BKT",
+    ),
+    Shown(
+        "9.1", "null events have no key", {"result_type": "bucket"} | KEY | {"scheduled_events": None}, DEFAULTS, "BKT"
+    ),
+    Shown(
+        "9.1",
+        "events keep their order and their repetitions",
         DEFAULTS | {"scheduled_events": ["b", "a", "b"]},
         {key: DEFAULTS[key] for key in list(DEFAULTS)[:-1]}
         | {"scheduled_events": ["b", "a", "b"], "result_type": "bucket"},
@@ -152,7 +138,7 @@ BODIES = [
         "unknown fields are dropped",
         DEFAULTS | {"partition_scores": [], "max_normalized_probability": 1, "timestamp_string": "x", "records": [{}]},
         DEFAULTS,
-        "BKT: a lenient parser",
+        "BKT: the parser ignores unknown fields",
     ),
     Shown("9.2", "a date string", DEFAULTS | {"timestamp": "2016-06-01T00:00:00Z"}, DEFAULTS, "BKT"),
     Shown(
@@ -165,7 +151,7 @@ BODIES = [
     ),
     Shown(
         "9.3",
-        "on bucket influencers too",
+        "timestamp_string in bucket influencers",
         {"result_type": "bucket"} | KEY | {"bucket_influencers": [{}]},
         {"job_id": "web", "timestamp_string": JUNE_TEXT}
         | DEFAULTS
@@ -188,7 +174,7 @@ BODIES = [
         "XCB",
         human=True,
     ),
-    Shown("9.3", "not without human", DEFAULTS, DEFAULTS, "default false"),
+    Shown("9.3", "no timestamp_string without human", DEFAULTS, DEFAULTS, "the default is false"),
 ]
 BODIES += [
     Shown(
@@ -200,12 +186,12 @@ BODIES += [
         human=True,
     )
     for stamp, text, source in (
-        (0, "1970-01-01T00:00:00.000Z", "milliseconds always"),
+        (0, "1970-01-01T00:00:00.000Z", "always with milliseconds"),
         (1, "1970-01-01T00:00:00.001Z", "three digits"),
         (-1, "1969-12-31T23:59:59.999Z", "before 1970"),
         (1_582_979_445_120, "2020-02-29T12:30:45.120Z", "a leap day"),
-        (-62_135_596_800_000, "0001-01-01T00:00:00.000Z", "four digits of a year"),
-        (253_402_300_799_999, "9999-12-31T23:59:59.999Z", "the last one"),
+        (-62_135_596_800_000, "0001-01-01T00:00:00.000Z", "a year has four digits"),
+        (253_402_300_799_999, "9999-12-31T23:59:59.999Z", "the last instant"),
     )
 ]
 
@@ -219,8 +205,8 @@ INFLUENCERS = [
     )
     for claim, given, shown, source in (
         ("every key, in order", [BUCKET_TIME], [BUCKET_TIME], "BINF"),
-        ("whatever order they came in", [dict(reversed(BUCKET_TIME.items()))], [BUCKET_TIME], "BINF"),
-        ("defaults, and no name no key", [{}], [BARE_INFLUENCER], "BINF, ours"),
+        ("every key, from a document in another order", [dict(reversed(BUCKET_TIME.items()))], [BUCKET_TIME], "BINF"),
+        ("defaults; a missing name has no key", [{}], [BARE_INFLUENCER], "BINF, ours"),
         ("null is missing", [dict.fromkeys(BUCKET_TIME, None)], [BARE_INFLUENCER], "ours"),
         (
             "scores are doubles",
@@ -229,19 +215,19 @@ INFLUENCERS = [
             "BINF",
         ),
         (
-            "is_interim may differ",
+            "is_interim may differ from the bucket's",
             [{"is_interim": True}],
             [BARE_INFLUENCER | {"is_interim": True}],
             "ours",
         ),
         (
-            "no influencer value, no unknown keys",
+            "no influencer value and no unknown keys",
             [{"influencer_field_value": "x", "timestamp_string": "x", "foo": 1}],
             [BARE_INFLUENCER],
             "BINF, ours",
         ),
         (
-            "several, in their stored order",
+            "several influencers keep their order",
             [{"probability": 0.5}, {"probability": 0.25}, {"probability": 0.5}],
             [
                 BARE_INFLUENCER | {"probability": 0.5},
@@ -251,7 +237,7 @@ INFLUENCERS = [
             "BKT",
         ),
         (
-            "the bucket's own job, time and span may be repeated",
+            "explicit job, time and span of the bucket",
             [{"job_id": "web", "timestamp": "2016-06-01T00:00:00Z", "bucket_span": 3_600.0}],
             [BARE_INFLUENCER],
             "ours",
@@ -270,18 +256,15 @@ INFLUENCERS = [
 
 
 @each_row(BODIES, INFLUENCERS)
-def test_bucket_is_shown_as_ruled(row: Shown) -> None:
-    """A stored document comes out as the bucket of its row, in the page's body and as the bucket's own."""
-    page = index_of([{"result_type": "bucket"} | dict(row.given)]).get_buckets(job_id=JOB)
-    assert_same_body(page.to_dict(human=row.human), {"count": 1, "buckets": [row.body]})
-    if not row.human:
-        assert_same_body(page[0].to_dict(), row.body)
+def test_body_shows_the_bucket(row: Shown) -> None:
+    """The body of the page and the body of the bucket show the bucket of the row."""
+    assert_shown(row)
 
 
 @each_row(BODIES, INFLUENCERS)
-def test_bucket_has_the_same_values_as_its_body(row: Shown) -> None:
-    """The attributes of a bucket are the values of its body; its lists are tuples."""
-    found = index_of([{"result_type": "bucket"} | dict(row.given)]).get_buckets(job_id=JOB)[0]
+def test_bucket_has_the_values_of_its_body(row: Shown) -> None:
+    """The attributes of a bucket are the values of its body, with tuples for lists."""
+    found = row.page()[0]
     body = {name: value for name, value in row.body.items() if name != "timestamp_string"}
     influencers, events = body.pop("bucket_influencers"), tuple(body.pop("scheduled_events", ()))
     for name, value in body.items():
@@ -300,7 +283,7 @@ def test_bucket_has_the_same_values_as_its_body(row: Shown) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """A dump of a results index, and which of its documents are buckets."""
+    """The documents of a results index, one of them a bucket, and the skipped types."""
 
     rule: str
     claim: str
@@ -313,7 +296,7 @@ STANDALONE = [
     Stored("9.5", "a standalone bucket influencer", [FULL, BUCKET_TIME], {"bucket_influencer": 1}, "BINF"),
     Stored(
         "9.5",
-        "as search hits",
+        "a standalone bucket influencer as a search hit",
         [
             {"_id": "web_bucket_1464739200000_3600", "_source": FULL},
             {"_id": "web_bucket_influencer_1464739200000_3600_bucket_time", "_source": BUCKET_TIME},
@@ -326,7 +309,7 @@ STANDALONE = [
 
 @each_row(STANDALONE)
 def test_standalone_bucket_influencers_are_not_buckets(row: Stored) -> None:
-    """A bucket influencer that is a document of its own is skipped and counted; the bucket keeps its nested ones."""
+    """A bucket influencer with a document of its own is skipped and counted; the bucket keeps its nested ones."""
     index = index_of([])
     commit = index.upsert(row.given)
     assert (commit.inserted, dict(commit.skipped)) == (1, row.skipped)

@@ -1,4 +1,7 @@
-"""Rules 1.1 to 1.5 and 1.8: the window `[start, end)`, the unset -1, and the direction in which bounds are rounded."""
+"""Rules 1.1 to 1.5 and 1.8: the window `[start, end)`, -1 as an unset bound, and how bounds are rounded.
+
+Each row runs for buckets, records and influencers.
+"""
 
 from datetime import UTC, datetime, timedelta, timezone
 
@@ -15,6 +18,7 @@ from support.semantics_tables import (
     each_row,
     hours,
     index_of,
+    of_every_kind,
 )
 
 HOURS = hours(5)  # h0 at 2020-01-01T00:00Z, h1 an hour later, ...
@@ -23,19 +27,17 @@ H3 = at("2020-01-01T03:00Z")
 
 WINDOW = [
     Answered("1.1", "start is included", HOURS, {"start": H1}, "h1 h2 h3 h4", "RFB: gte"),
-    Answered("1.1", "a bucket just before start is not", HOURS, {"start": H1 + 1}, "h2 h3 h4", "RFB: gte"),
-    Answered("1.1", "a start just before a bucket", HOURS, {"start": H1 - 1}, "h1 h2 h3 h4", "RFB: gte"),
+    Answered("1.1", "a bucket just before start is excluded", HOURS, {"start": H1 + 1}, "h2 h3 h4", "RFB: gte"),
+    Answered("1.1", "a bucket just after start is included", HOURS, {"start": H1 - 1}, "h1 h2 h3 h4", "RFB: gte"),
     Answered("1.1", "end is excluded", HOURS, {"end": H3}, "h0 h1 h2", "RFB: lt"),
-    Answered("1.1", "a bucket just before end is in", HOURS, {"end": H3 + 1}, "h0 h1 h2 h3", "RFB: lt"),
-    Answered("1.1", "an end just before a bucket", HOURS, {"end": H3 - 1}, "h0 h1 h2", "RFB: lt"),
-    Answered("1.1", "three hours are three buckets", HOURS, {"start": H1, "end": H3 + 3_600_000}, "h1 h2 h3", "HLRC"),
-    Answered("1.1", "one millisecond holds one bucket", HOURS, {"start": H1, "end": H1 + 1}, "h1", "RFB"),
+    Answered("1.1", "a bucket just before end is included", HOURS, {"end": H3 + 1}, "h0 h1 h2 h3", "RFB: lt"),
+    Answered("1.1", "a bucket just after end is excluded", HOURS, {"end": H3 - 1}, "h0 h1 h2", "RFB: lt"),
+    Answered("1.1", "three hours hold three buckets", HOURS, {"start": H1, "end": H3 + 3_600_000}, "h1 h2 h3", "HLRC"),
+    Answered("1.1", "a window of one millisecond holds one bucket", HOURS, {"start": H1, "end": H1 + 1}, "h1", "RFB"),
     Answered("1.1", "a window between two buckets", HOURS, {"start": H1 + 1, "end": H1 + 2}, "", "RFB"),
-    Answered("1.1", "only the timestamp counts, not the span", HOURS, {"start": H1 + 1, "end": H3}, "h2", "RFB"),
-    Answered("1.1", "desc keeps the same window", HOURS, {"start": H1, "end": H3, "desc": True}, "h2 h1", "RFB"),
-    Answered(
-        "1.1", "another order keeps the same window", HOURS, {"end": H3, "sort": "event_count"}, "h0 h1 h2", "RFB"
-    ),
+    Answered("1.1", "the timestamp decides, not the span", HOURS, {"start": H1 + 1, "end": H3}, "h2", "RFB"),
+    Answered("1.1", "desc does not change the window", HOURS, {"start": H1, "end": H3, "desc": True}, "h2 h1", "RFB"),
+    Answered("1.1", "sort does not change the window", HOURS, {"end": H3, "sort": "event_count"}, "h0 h1 h2", "RFB"),
     Answered("1.2", "no bound", HOURS, {}, "h0 h1 h2 h3 h4", "REQ, RFB"),
     Answered("1.2", "None is no bound", HOURS, {"start": None, "end": None}, "h0 h1 h2 h3 h4", "REQ, RFB"),
     Answered("1.2", "start without end", HOURS, {"start": H3, "end": None}, "h3 h4", "REQ, RFB"),
@@ -50,7 +52,9 @@ WINDOW = [
 SUB_MILLISECOND = [
     Answered("1.4", "text start", HOURS, {"start": "2020-01-01T01:00:00.000999999Z"}, "h1 h2 h3 h4", "DFM"),
     Answered("1.4", "text end", HOURS, {"end": "2020-01-01T03:00:00.000999999Z"}, "h0 h1 h2", "DFM"),
-    Answered("1.4", "text just below", HOURS, {"end": "2020-01-01T02:59:59.999999999Z"}, "h0 h1 h2", "DFM"),
+    Answered(
+        "1.4", "text end just before a bucket", HOURS, {"end": "2020-01-01T02:59:59.999999999Z"}, "h0 h1 h2", "DFM"
+    ),
     Answered("1.4", "epoch digits, start", HOURS, {"start": f"{H1}.999"}, "h1 h2 h3 h4", "EPOCH"),
     Answered("1.4", "epoch digits, end", HOURS, {"end": f"{H3}.999999"}, "h0 h1 h2", "EPOCH"),
     Answered(
@@ -77,7 +81,7 @@ SUB_MILLISECOND = [
     ),
 ]
 
-# p at -1 h, q at -1 ms, r at 0, s at +1 h.
+# Four buckets around 1970: p an hour before, q a millisecond before, r at 0, s an hour after.
 AROUND_1970 = {"p": bucket(-3_600_000), "q": bucket(-1), "r": bucket(0), "s": bucket(3_600_000)}
 LAST_MS_OF_1969 = datetime(1969, 12, 31, 23, 59, 59, 999_000, tzinfo=UTC)
 
@@ -99,14 +103,14 @@ MINUS_ONE = [
     Answered("20.minus-one", "end -1.0", AROUND_1970, {"end": "-1.0"}, "p", "no other spelling"),
     Answered("20.minus-one", "end -1 with a point", AROUND_1970, {"end": "-1."}, "p", "no other spelling"),
     Answered("20.minus-one", "end -01", AROUND_1970, {"end": "-01"}, "p", "no other spelling"),
-    Answered("20.minus-one", "end math", AROUND_1970, {"end": "0||-1s"}, "p", "no other spelling; -1000 ms"),
+    Answered("20.minus-one", "end as date math", AROUND_1970, {"end": "0||-1s"}, "p", "no other spelling; -1000 ms"),
     Answered("20.minus-one", "end datetime", AROUND_1970, {"end": LAST_MS_OF_1969}, "p", "no other spelling"),
     Answered("20.minus-one", "start datetime", AROUND_1970, {"start": LAST_MS_OF_1969}, "q r s", "no other spelling"),
     Answered("20.minus-one", "end datetime64", AROUND_1970, {"end": np.datetime64(-1, "ms")}, "p", "no other spelling"),
     Answered("20.minus-one", "None", AROUND_1970, {"start": None, "end": None}, "p q r s", "ours"),
 ]
 
-# Before 1970 a fraction is floored too: away from zero, not towards it.
+# Before 1970 a fraction is floored too, so it moves away from zero.
 FLOORED_BELOW_ZERO = [
     Answered("1.4", "text below zero", AROUND_1970, {"end": "1969-12-31T23:59:59.999999Z"}, "p", "ours: floored"),
     Answered("1.4", "datetime64 below zero", AROUND_1970, {"end": np.datetime64(-1, "us")}, "p", "ours: floored"),
@@ -121,7 +125,7 @@ FLOORED_BELOW_ZERO = [
     Answered("1.4", "digits below zero", AROUND_1970, {"end": "-0.5"}, "p", "ours: floored, so -1 ms"),
 ]
 
-# Midnights of days, and one noon.
+# Four midnights and one noon.
 DAYS = {
     "jan31": bucket("2020-01-31T00:00Z"),
     "feb1": bucket("2020-02-01T00:00Z"),
@@ -136,15 +140,13 @@ ROUNDING = [
     Answered(
         "1.8", "start /d is the midnight before", DAYS, {"start": "2020-02-02T13:45Z||/d"}, "feb2 noon feb3", "DFM"
     ),
-    Answered("1.8", "end of a month alone is its first day", DAYS, {"end": "2020-02"}, "jan31", "DFM"),
-    Answered("1.8", "start of a month alone", DAYS, {"start": "2020-02"}, "feb1 feb2 noon feb3", "DFM"),
-    Answered("1.8", "end of a day alone excludes that day", DAYS, {"end": "2020-02-02"}, "jan31 feb1", "DFM"),
-    Answered("1.8", "start of a day alone includes it", DAYS, {"start": "2020-02-02"}, "feb2 noon feb3", "DFM"),
-    Answered("1.8", "end of a year alone is its first day", DAYS, {"end": "2020"}, "", "DFM"),
-    Answered(
-        "1.8", "start of a year alone", DAYS, {"start": "2020", "end": "2021"}, "jan31 feb1 feb2 noon feb3", "DFM"
-    ),
-    Answered("1.8", "end of an hour alone", DAYS, {"end": "2020-02-02T12"}, "jan31 feb1 feb2", "DFM"),
+    Answered("1.8", "end as a month is its first day", DAYS, {"end": "2020-02"}, "jan31", "DFM"),
+    Answered("1.8", "start as a month", DAYS, {"start": "2020-02"}, "feb1 feb2 noon feb3", "DFM"),
+    Answered("1.8", "end as a day excludes that day", DAYS, {"end": "2020-02-02"}, "jan31 feb1", "DFM"),
+    Answered("1.8", "start as a day includes that day", DAYS, {"start": "2020-02-02"}, "feb2 noon feb3", "DFM"),
+    Answered("1.8", "end as a year is its first day", DAYS, {"end": "2020"}, "", "DFM"),
+    Answered("1.8", "start as a year", DAYS, {"start": "2020", "end": "2021"}, "jan31 feb1 feb2 noon feb3", "DFM"),
+    Answered("1.8", "end as an hour", DAYS, {"end": "2020-02-02T12"}, "jan31 feb1 feb2", "DFM"),
     Answered("1.8", "end /M", DAYS, {"end": "2020-02-02||/M"}, "jan31", "DFM"),
     Answered("1.8", "end /y", DAYS, {"end": "2020-02-02||/y"}, "", "DFM"),
     Answered("1.8", "end /w, a Monday", DAYS, {"end": "2020-02-03||/w"}, "jan31 feb1 feb2 noon", "DFM"),
@@ -152,7 +154,7 @@ ROUNDING = [
     Answered("1.8", "end now/d", DAYS, {"end": "now/d", "now": NOW}, "jan31 feb1", "DFM"),
     Answered("1.8", "start now/d", DAYS, {"start": "now/d", "now": NOW}, "feb2 noon feb3", "DFM"),
     Answered("1.8", "a whole day", DAYS, {"start": "now/d", "end": "now/d+1d", "now": NOW}, "feb2 noon", "DFM"),
-    Answered("1.8", "start and end of one day alone", DAYS, {"start": "2020-02-02", "end": "2020-02-02"}, "", "DFM"),
+    Answered("1.8", "start and end as the same day", DAYS, {"start": "2020-02-02", "end": "2020-02-02"}, "", "DFM"),
 ]
 
 IN_PARIS = timezone(timedelta(hours=1))
@@ -187,7 +189,7 @@ BOUND_TYPES = [
     ),
     Answered("20.types", "datetime64 in days", HOURS, {"end": np.datetime64("2020-01-01", "D")}, "", "ours"),
     Answered("20.types", "datetime64 in months", HOURS, {"start": np.datetime64("2020-02", "M")}, "", "ours"),
-    Answered("20.types", "start 2**63 - 1", HOURS, {"start": 2**63 - 1}, "", "ours: no stored instant is out there"),
+    Answered("20.types", "start 2**63 - 1", HOURS, {"start": 2**63 - 1}, "", "ours: no result is stored that late"),
     Answered("20.types", "start past int64", HOURS, {"start": 2**63}, "", "ours: clamped"),
     Answered("20.types", "end past int64", HOURS, {"end": 2**63}, "h0 h1 h2 h3 h4", "ours: clamped"),
     Answered("20.types", "start before int64", HOURS, {"start": -(2**70)}, "h0 h1 h2 h3 h4", "ours: clamped"),
@@ -205,19 +207,19 @@ BOUND_TYPES = [
 ]
 
 
-@each_row(WINDOW, SUB_MILLISECOND, MINUS_ONE, FLOORED_BELOW_ZERO, ROUNDING, BOUND_TYPES)
-def test_window_is_answered_as_ruled(row: Answered) -> None:
-    """A window gives the buckets of its row, by keywords and by a prepared question."""
+@each_row(of_every_kind(WINDOW, SUB_MILLISECOND, MINUS_ONE, FLOORED_BELOW_ZERO, ROUNDING, BOUND_TYPES))
+def test_window_selects_the_expected_results(row: Answered) -> None:
+    """A window selects the results of the row, given as keywords and in a prepared query."""
     assert_answered(row)
 
 
 def test_reversed_window_has_an_empty_body() -> None:
-    """Rule 1.3: start after end is no error; the body is a count of 0 and an empty list."""
+    """Rule 1.3: start after end is no error; the body has a count of 0 and an empty list."""
     page = index_of(HOURS.values()).get_buckets(job_id=JOB, start=H3, end=H1)
     assert_same_body(page.to_dict(), {"count": 0, "buckets": []})
 
 
-def test_replaced_question_keeps_its_window() -> None:
-    """A question with the last millisecond of 1969 as a bound keeps it when something else of it is replaced."""
+def test_replaced_query_keeps_its_window() -> None:
+    """`replace` keeps a bound at the last millisecond of 1969: it does not turn into the unset -1."""
     query = BucketQuery(jobs=JOB, end=LAST_MS_OF_1969).replace(size=3)
     assert [found.timestamp for found in index_of(AROUND_1970.values()).search(query)] == [-3_600_000]

@@ -11,10 +11,10 @@ of codes under "Sources of the test rows".
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, TypeVar
 
 import pytest
 
@@ -51,6 +51,10 @@ CALLS: Mapping[Kind, Door] = {"bucket": "get_buckets", "record": "get_records", 
 LISTS: Mapping[Kind, str] = {"bucket": "buckets", "record": "records", "influencer": "influencers"}
 QUERIES: Mapping[Kind, type[Query]] = {"bucket": BucketQuery, "record": RecordQuery, "influencer": InfluencerQuery}
 RESULTS: Mapping[Kind, type[Result]] = {"bucket": Bucket, "record": AnomalyRecord, "influencer": Influencer}
+#: Each kind's current score: the field, and the parameter of the threshold.
+SCORES: Mapping[Kind, str] = {"bucket": "anomaly_score", "record": "record_score", "influencer": "influencer_score"}
+#: The kinds that sort by their score, highest first, by default (rule 15.1).
+BY_SCORE: Sequence[Kind] = ("record", "influencer")
 #: The fields of an identity: rules 12.1 and 20.identity.
 IDENTITIES: Mapping[Kind, Sequence[str]] = {
     "bucket": ("job_id", "timestamp", "bucket_span"),
@@ -88,6 +92,11 @@ def influencer(when: str | int, value: str | None = None, **fields: Any) -> dict
     """The document of one influencer of the job ``web``: this value of ``host``, without other fields by default."""
     blamed = {} if value is None else {"influencer_field_name": "host", "influencer_field_value": value}
     return bucket(when) | {"result_type": "influencer"} | blamed | fields
+
+
+def result(kind: Kind, when: str | int, **fields: Any) -> dict[str, Any]:
+    """The document of one result of this kind of the job ``web``, an hour long; no other field unless given."""
+    return bucket(when) | {"result_type": kind} | fields
 
 
 def hours(count: int, **fields: Any) -> dict[str, dict[str, Any]]:
@@ -191,10 +200,70 @@ def invalid(field: str, reason: str, error_type: str = "illegal_argument_excepti
     return Refusal(InvalidQuery, 400, error_type, field, reason)
 
 
+def no_mapping(field: str) -> Refusal:
+    """The refusal of a sort field that the mapping does not have."""
+    return invalid("sort", f"No mapping found for [{field}] in order to sort on", "query_shard_exception")
+
+
+def nested_context(field: str) -> Refusal:
+    """The refusal of a sort field inside a nested object."""
+    reason = f"it is mandatory to set the [nested] context on the nested sort field: [{field}]."
+    return invalid("sort", reason, "query_shard_exception")
+
+
 def unknown_job(job_id: str) -> Refusal:
     """The refusal of an unknown job, in the API's words."""
     reason = f"No known job with id '{job_id}'"
     return Refusal(UnknownJob, 404, "resource_not_found_exception", "job_id|jobs", reason)
+
+
+AnyRow = TypeVar("AnyRow", Answered, Refused)
+
+
+def scores_of(kind: Kind) -> dict[str, str]:
+    """The two scores of a bucket, and the fields of this kind that stand for them."""
+    return {"anomaly_score": SCORES[kind], "initial_anomaly_score": f"initial_{SCORES[kind]}"}
+
+
+def documents_of(kind: Kind, given: Documents) -> Documents:
+    """These buckets as documents of another kind, with the same scores; each influencer blames the host ``a``."""
+    fields = scores_of(kind)
+    blamed = {"influencer_field_name": "host", "influencer_field_value": "a"} if kind == "influencer" else {}
+    return {
+        name: {fields.get(field, field): value for field, value in document.items()} | {"result_type": kind} | blamed
+        for name, document in given.items()
+    }
+
+
+def as_kind(row: AnyRow, kind: Kind) -> AnyRow:
+    """The same row about another kind: the row is written about buckets, their score and get_buckets."""
+    fields = scores_of(kind)
+    changed = replace(
+        row,
+        claim=f"{kind}: {row.claim}",
+        given=documents_of(kind, row.given),
+        asked={
+            fields.get(name, name): fields.get(value, value) if name == "sort" else value
+            for name, value in row.asked.items()
+        },
+        only=CALLS[kind] if row.only == "get_buckets" else row.only,
+        of=kind,
+    )
+    if isinstance(changed, Refused):
+        named = "|".join(fields.get(field, field) for field in changed.expected.field.split("|"))
+        return replace(changed, expected=replace(changed.expected, field=named))
+    return changed
+
+
+def in_time_order(row: AnyRow) -> AnyRow:
+    """The same row, asked in time order unless it names another order: the default of buckets alone."""
+    return replace(row, asked={"sort": "timestamp", "desc": False, **row.asked})
+
+
+def of_every_kind(*tables: Sequence[AnyRow]) -> list[AnyRow]:
+    """The rows of these tables about buckets, and the same rows about records and influencers in time order."""
+    rows = [row for table in tables for row in table]
+    return rows + [in_time_order(as_kind(row, kind)) for kind in BY_SCORE for row in rows]
 
 
 def ask(index: ResultsIndex, door: Door, asked: Mapping[str, Any], of: Kind = "bucket") -> Page:
