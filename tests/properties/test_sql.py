@@ -3,9 +3,9 @@
 from typing import Any
 
 import pytest
-import sql
 
 from bucketquery import BucketQuery, InfluencerQuery, LimitExceeded, NotFound, RecordQuery
+from support import sql
 from support.sql import SqlResults
 from support.strategies import Document, Query
 
