@@ -13,7 +13,7 @@ from typing import Any, Final, TypeVar
 from hypothesis import strategies as st
 
 from bucketquery.queries.queries import BucketQuery, InfluencerQuery, RecordQuery
-from bucketquery.testing.reference import HELD, SORTABLE
+from bucketquery.testing.reference import SORT_FIELDS, SORTABLE
 
 Result = dict[str, Any]
 
@@ -261,7 +261,7 @@ def _some_of_the_jobs(jobs: Sequence[str]) -> st.SearchStrategy[str | list[str]]
 
 # Queries
 def _sorts(kind: str) -> st.SearchStrategy[str]:
-    return st.sampled_from(SORTABLE) | st.sampled_from(HELD[kind])
+    return st.sampled_from(SORTABLE) | st.sampled_from(SORT_FIELDS[kind])
 
 
 def _thresholds() -> st.SearchStrategy[float]:

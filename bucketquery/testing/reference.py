@@ -17,7 +17,7 @@ Query = BucketQuery | RecordQuery | InfluencerQuery
 
 #: The sortable fields that each kind has. The other sortable fields count as missing in all its results, even if a
 #: document has a key of that name.
-HELD: Final[Mapping[str, tuple[str, ...]]] = {
+SORT_FIELDS: Final[Mapping[str, tuple[str, ...]]] = {
     "bucket": (
         "timestamp",
         "@timestamp",
@@ -68,7 +68,7 @@ HELD: Final[Mapping[str, tuple[str, ...]]] = {
     ),
 }
 
-SORTABLE: Final = (*dict.fromkeys(name for names in HELD.values() for name in names), "raw_anomaly_score")
+SORTABLE: Final = (*dict.fromkeys(name for names in SORT_FIELDS.values() for name in names), "raw_anomaly_score")
 """Every field that a query of any kind accepts as ``sort``."""
 
 _DOUBLES: Final = frozenset(
@@ -227,7 +227,7 @@ def _in_order(documents: list[Document], leading: list[Any], ties: Sequence[str]
 
 
 def _sort_value(document: Document, kind: str, query: Query) -> Any:
-    if query.sort not in HELD[kind]:
+    if query.sort not in SORT_FIELDS[kind]:
         return None
     if query.sort == "scheduled_events":
         events = document.get("scheduled_events") or [None]

@@ -24,14 +24,14 @@ def bucket(quarter: int = 0, **fields: Any) -> dict[str, Any]:
     }
 
 
-def ask(documents: list[dict[str, Any]], **parameters: Any) -> dict[str, Any]:
+def evaluated(documents: list[dict[str, Any]], **parameters: Any) -> dict[str, Any]:
     """The reference's answer for the job "web"."""
     return evaluate(documents, BucketQuery(jobs="web", **parameters))
 
 
 def quarters(documents: list[dict[str, Any]], **parameters: Any) -> list[int]:
     """The buckets on the page, each as its number of quarters of an hour past midnight."""
-    return [(found["timestamp"] - MIDNIGHT) // SPAN_MS for found in ask(documents, **parameters)["buckets"]]
+    return [(found["timestamp"] - MIDNIGHT) // SPAN_MS for found in evaluated(documents, **parameters)["buckets"]]
 
 
 HOUR = [bucket(quarter) for quarter in range(4)]
@@ -62,7 +62,7 @@ def test_window_is_half_open(start: int | None, end: int | None, expected: list[
 def test_minus_one_is_unset() -> None:
     """Section 20: -1 as a bound of a query is no bound."""
     assert quarters([bucket(0), bucket(timestamp=-5)], start=-1, end=-1, sort="timestamp")[-1] == 0
-    assert ask([bucket(timestamp=-5)], start=-1)["count"] == 1
+    assert evaluated([bucket(timestamp=-5)], start=-1)["count"] == 1
 
 
 @pytest.mark.parametrize(
@@ -105,7 +105,7 @@ def test_only_buckets_of_the_job_count() -> None:
         {"result_type": "model_size_stats"},
         {"quantiles": 1},
     ]
-    assert ask(others) == {"count": 0, "buckets": []}
+    assert evaluated(others) == {"count": 0, "buckets": []}
 
 
 def test_last_of_an_identity_wins() -> None:
@@ -115,7 +115,7 @@ def test_last_of_an_identity_wins() -> None:
         bucket(bucket_span=300),
         bucket(timestamp="2026-01-01T00:00:00Z", anomaly_score=2.0),
     ]
-    answer = ask(stored)
+    answer = evaluated(stored)
     assert [(found["bucket_span"], found["anomaly_score"]) for found in answer["buckets"]] == [(300, 0.0), (900, 2.0)]
     assert answer["buckets"][1]["event_count"] == 0
     assert answer["count"] == 2
@@ -127,7 +127,7 @@ def test_last_of_an_identity_wins() -> None:
 def test_lookup_ignores_exclude_interim() -> None:
     """2.5: a lookup finds an interim bucket too."""
     stored = [bucket(0), bucket(1, is_interim=True), bucket(2)]
-    found = ask(stored, timestamp=MIDNIGHT + SPAN_MS, exclude_interim=True)
+    found = evaluated(stored, timestamp=MIDNIGHT + SPAN_MS, exclude_interim=True)
     assert found["count"] == 1
     assert found["buckets"][0]["is_interim"] is True
 
@@ -136,7 +136,7 @@ def test_lookup_ignores_exclude_interim() -> None:
 def test_lookup_gives_the_first_of_all_matches(desc: bool, span: int) -> None:
     """2.7: a lookup shows one bucket, the first in the query's order, and counts all matches."""
     stored = [bucket(bucket_span=900), bucket(bucket_span=300), bucket(bucket_span=3_600)]
-    answer = ask(stored, timestamp=MIDNIGHT, desc=desc)
+    answer = evaluated(stored, timestamp=MIDNIGHT, desc=desc)
     assert answer["count"] == 3
     assert [found["bucket_span"] for found in answer["buckets"]] == [span]
 
@@ -144,7 +144,7 @@ def test_lookup_gives_the_first_of_all_matches(desc: bool, span: int) -> None:
 def test_lookup_without_a_match_is_not_found() -> None:
     """2.4: the error has status 404 and the API's words; a bucket that only contains the instant does not match."""
     with pytest.raises(NotFound, match="Could not find requested buckets") as caught:
-        ask(HOUR, timestamp=MIDNIGHT + 1)
+        evaluated(HOUR, timestamp=MIDNIGHT + 1)
     assert (caught.value.status, caught.value.field, caught.value.value) == (404, "timestamp", MIDNIGHT + 1)
 
 
@@ -152,7 +152,7 @@ def test_lookup_without_a_match_is_not_found() -> None:
 def test_instants_as_text_are_refused(parameter: str) -> None:
     """The reference parses no dates; the caller resolves them first."""
     with pytest.raises(TypeError, match=f"give {parameter} as int"):
-        ask(HOUR, **{parameter: "2026-01-01"})
+        evaluated(HOUR, **{parameter: "2026-01-01"})
 
 
 # Order of buckets
@@ -168,7 +168,7 @@ def test_ties_have_the_direction_of_the_query() -> None:
     ]
 
     def order(**parameters: Any) -> list[tuple[float, int, int]]:
-        page = ask(stored, sort="anomaly_score", **parameters)["buckets"]
+        page = evaluated(stored, sort="anomaly_score", **parameters)["buckets"]
         return [
             (found["anomaly_score"], (found["timestamp"] - MIDNIGHT) // SPAN_MS, found["bucket_span"]) for found in page
         ]
@@ -251,12 +251,12 @@ def test_spans_order_as_numbers() -> None:
 def test_page_is_cut_after_the_count(from_: int, size: int, expected: list[int]) -> None:
     """6.1, 6.3 and 7: the page is a slice of the matches; the count is the number of all matches."""
     assert quarters(HOUR, from_=from_, size=size) == expected
-    assert ask(HOUR, from_=from_, size=size)["count"] == 4
+    assert evaluated(HOUR, from_=from_, size=size)["count"] == 4
 
 
 def test_default_page_holds_a_hundred() -> None:
     """6.1 and 7: of 101 matches the default page shows 100, and the count is 101."""
-    answer = ask([bucket(quarter) for quarter in range(101)])
+    answer = evaluated([bucket(quarter) for quarter in range(101)])
     assert (answer["count"], len(answer["buckets"])) == (101, 100)
 
 
@@ -285,7 +285,7 @@ def influencers(documents: list[dict[str, Any]], name: str, **parameters: Any) -
 
 #: The two kinds: a function that makes documents, one that reads pages, and the name of the score.
 KINDS = pytest.mark.parametrize(
-    ("make", "ask_for", "score"),
+    ("make", "values_on_page", "score"),
     [
         pytest.param(record, records, "record_score", id="records"),
         pytest.param(influencer, influencers, "influencer_score", id="influencers"),
@@ -304,15 +304,15 @@ def test_answers_list_results_under_their_kind() -> None:
 
 
 @KINDS
-def test_every_kind_has_a_window_and_exclude_interim(make: Any, ask_for: Any, score: str) -> None:
+def test_every_kind_has_a_window_and_exclude_interim(make: Any, values_on_page: Any, score: str) -> None:
     """15.1: ``start`` is included, ``end`` is excluded, and an empty window is legal."""
     stored = [make(0, **{score: 3.0}), make(1, is_interim=True, **{score: 2.0}), make(2, **{score: 1.0})]
     first, middle, last = (MIDNIGHT + quarter * SPAN_MS for quarter in range(3))
-    assert ask_for(stored, "timestamp") == [first, middle, last]
-    assert ask_for(stored, "timestamp", start=middle) == [middle, last]
-    assert ask_for(stored, "timestamp", end=last) == [first, middle]
-    assert ask_for(stored, "timestamp", start=last, end=first) == []
-    assert ask_for(stored, "timestamp", exclude_interim=True) == [first, last]
+    assert values_on_page(stored, "timestamp") == [first, middle, last]
+    assert values_on_page(stored, "timestamp", start=middle) == [middle, last]
+    assert values_on_page(stored, "timestamp", end=last) == [first, middle]
+    assert values_on_page(stored, "timestamp", start=last, end=first) == []
+    assert values_on_page(stored, "timestamp", exclude_interim=True) == [first, last]
 
 
 @KINDS
@@ -329,21 +329,21 @@ def test_every_kind_has_a_window_and_exclude_interim(make: Any, ask_for: Any, sc
     ],
 )
 def test_every_kind_has_its_threshold(
-    make: Any, ask_for: Any, score: str, threshold: float, expected: list[float]
+    make: Any, values_on_page: Any, score: str, threshold: float, expected: list[float]
 ) -> None:
     """15.1: the threshold is compared with the kind's current score only."""
     others = {f"initial_{score}": 99.0, "anomaly_score": 99.0, "probability": 99.0}
     stored = [make(0, **others), make(1, **{score: 0}), make(2, **{score: 50}), make(3, **{score: 100.0})]
-    assert ask_for(stored, score, **{score: threshold}) == expected
+    assert values_on_page(stored, score, **{score: threshold}) == expected
 
 
 @KINDS
-def test_every_kind_has_pages(make: Any, ask_for: Any, score: str) -> None:
+def test_every_kind_has_pages(make: Any, values_on_page: Any, score: str) -> None:
     """15.1 and 6: the default page shows the 100 highest scores in descending order."""
     stored = [make(quarter, **{score: float(quarter)}) for quarter in range(101)]
-    assert ask_for(stored, score) == [float(quarter) for quarter in range(100, 0, -1)]
-    assert ask_for(stored, score, from_=99, size=5) == [1.0, 0.0]
-    assert ask_for(stored, score, size=0) == []
+    assert values_on_page(stored, score) == [float(quarter) for quarter in range(100, 0, -1)]
+    assert values_on_page(stored, score, from_=99, size=5) == [1.0, 0.0]
+    assert values_on_page(stored, score, size=0) == []
 
 
 @pytest.mark.parametrize(
@@ -529,7 +529,7 @@ BLAMED: dict[str, Any] = {"bucket_influencers": [{"influencer_field_name": "buck
 
 def expanded(documents: list[dict[str, Any]], **parameters: Any) -> list[list[int] | None]:
     """The detectors of each bucket's records, in order; None if a bucket shows no records."""
-    shown = ask(documents, **{"expand": True, **parameters})["buckets"]
+    shown = evaluated(documents, **{"expand": True, **parameters})["buckets"]
     return [
         [found["detector_index"] for found in bucket["records"]] if "records" in bucket else None for bucket in shown
     ]
@@ -540,7 +540,7 @@ def test_records_are_shown_only_with_expand() -> None:
     stored = [bucket(0, **BLAMED), bucket(1, **BLAMED), record(0, detector_index=4)]
     assert expanded(stored, expand=False) == [None, None]
     assert expanded(stored) == [[4], None]
-    assert ask(stored, expand=True)["count"] == ask(stored)["count"] == 2
+    assert evaluated(stored, expand=True)["count"] == evaluated(stored)["count"] == 2
 
 
 @pytest.mark.parametrize(
@@ -570,7 +570,7 @@ def test_every_bucket_of_an_instant_shows_its_records() -> None:
     """8.2: two buckets of different spans at one instant both show each record once, as written last."""
     twice = [record(detector_index=4, record_score=1.0), record(detector_index=4, record_score=2.0)]
     assert expanded([bucket(**BLAMED), bucket(bucket_span=300, **BLAMED), *twice]) == [[4], [4]]
-    (shown, _) = ask([bucket(**BLAMED), bucket(bucket_span=300, **BLAMED), *twice], expand=True)["buckets"]
+    (shown, _) = evaluated([bucket(**BLAMED), bucket(bucket_span=300, **BLAMED), *twice], expand=True)["buckets"]
     assert shown["records"] == evaluate(twice, RecordQuery(jobs="web"))["records"]
     assert shown["records"][0]["record_score"] == 2.0
 
@@ -605,7 +605,7 @@ def test_records_in_a_bucket_have_an_order_of_their_own(deciding: str) -> None:
     small, large = opposed(TIES_IN_A_BUCKET, deciding)
     stored = [record(**large), record(**small), bucket(**BLAMED)]
     for parameters in ({}, {"desc": True}, {"sort": "record_score", "desc": True}):
-        (shown,) = ask(stored, expand=True, **parameters)["buckets"]
+        (shown,) = evaluated(stored, expand=True, **parameters)["buckets"]
         assert [found[deciding] for found in shown["records"]] == [small[deciding], large[deciding]]
 
 
@@ -641,7 +641,7 @@ def test_a_page_does_not_show_more_than_a_hundred_thousand_records() -> None:
         expanded(stored)
     assert (caught.value.field, caught.value.status) == ("expand", 400)
     assert caught.value.type == "illegal_argument_exception"
-    assert ask(stored)["count"] == 11
+    assert evaluated(stored)["count"] == 11
 
 
 def test_the_last_record_that_a_page_may_show_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
