@@ -1,8 +1,7 @@
-"""The command: result documents in, the answer to one query for buckets, records or influencers out.
+"""The command: reads result documents, answers one query for buckets, records or influencers, prints the answer.
 
-The only room with I/O. It reads files, writes to terminals and speaks to people, but knows no rule of the API: the
-index checks parameters and documents, and its words are shown beside the option, or the file and line, that they are
-about.
+This is the only module with I/O, and it knows no rule of the API. The index checks parameters and documents; the
+command prints the index's error beside the option, or beside the file and line.
 """
 
 import argparse
@@ -28,18 +27,18 @@ from bucketquery.answers.text_table import table
 from bucketquery.model.text import visible
 
 _CHUNK: Final = 10_000
-_MOST_LISTED: Final = 50
-_OF_ALL: Final = ("start", "end", "exclude_interim", "sort", "desc", "from_", "size")
-#: The options that a question for each kind takes.
+_MAX_LISTED: Final = 50
+_SHARED: Final = ("start", "end", "exclude_interim", "sort", "desc", "from_", "size")
+#: The parameters of a query for each kind.
 _PARAMETERS: Final = {
-    "buckets": ("timestamp", "anomaly_score", "expand", *_OF_ALL),
-    "records": ("record_score", *_OF_ALL),
-    "influencers": ("influencer_score", *_OF_ALL),
+    "buckets": ("timestamp", "anomaly_score", "expand", *_SHARED),
+    "records": ("record_score", *_SHARED),
+    "influencers": ("influencer_score", *_SHARED),
 }
 
 _EPILOG: Final = """\
 INSTANT: a date (2026, 2026-01-31, 2026-01-31T09:30Z), epoch milliseconds, or date math (now-7d/d, 2026-01-31||-1M).
-Four digits are a year, thirteen the milliseconds of these days; a time without an offset is UTC.
+Four digits are a year; any other number of digits is epoch milliseconds. A time without an offset is UTC.
 
 examples:
   python -m bucketquery results.ndjson.gz --anomaly-score 75 --sort anomaly_score --desc --size 10
@@ -47,12 +46,12 @@ examples:
   python -m bucketquery results.ndjson --job-id web --records --record-score 75
   zcat archive/*.gz | python -m bucketquery --job-id web --timestamp 2026-01-31T09:30:00Z
 
-exit codes: 0 answered, 1 no such job or bucket, or no results at all, 2 a mistake in the parameters or the input
+exit codes: 0 success; 1 unknown job, no bucket found, or no results in the input; 2 invalid parameters or input
 """
 
 
-class _End(Exception):
-    """The command ends here, with this exit code and these lines on standard error."""
+class _Exit(Exception):
+    """Ends the command with an exit code and lines for standard error."""
 
     def __init__(self, code: int, *lines: str) -> None:
         super().__init__(code, *lines)
@@ -61,14 +60,14 @@ class _End(Exception):
 
 
 class _Parser(argparse.ArgumentParser):
-    """A parser that says what is wrong in one line."""
+    """A parser that reports an error in one line."""
 
     def error(self, message: str) -> NoReturn:
-        raise _End(2, f"{message.removeprefix('argument ')} (see --help)")
+        raise _Exit(2, f"{message.removeprefix('argument ')} (see --help)")
 
 
 class _Located(NamedTuple):
-    """A document and where it was read."""
+    """A document, its source and its line number."""
 
     source: str
     line: int
@@ -76,23 +75,27 @@ class _Located(NamedTuple):
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """The exit code of the command, after it has run with these arguments; by default those of the process.
+    """Run the command and return its exit code.
 
-    0 answered; 1 no such job or bucket; 2 a mistake in the parameters or the input; 130 interrupted; 141 nobody reads.
+    0 success; 1 unknown job, no bucket found, or no results in the input; 2 invalid parameters or input, or an I/O
+    error; 130 interrupted; 141 the reader of standard output has closed it.
+
+    Args:
+        argv: the arguments (default: those of the process).
     """
     try:
-        _write(_answer(argv))
-    except _End as end:
+        _write(_output(argv))
+    except _Exit as end:
         for line in end.lines:
-            _say(f"{visible(line)}\n")
+            _write_error(f"{visible(line)}\n")
         return end.code
     except KeyboardInterrupt:
         return 130
     return 0
 
 
-def _answer(argv: Sequence[str] | None) -> str:
-    """What goes to standard output."""
+def _output(argv: Sequence[str] | None) -> str:
+    """The text for standard output."""
     parser = _parser()
     options = parser.parse_intermixed_args(argv)
     if options.help:
@@ -101,12 +104,12 @@ def _answer(argv: Sequence[str] | None) -> str:
         return f"bucketquery {_version()}\n"
     kind = options.kind or "buckets"
     parameters = _parameters(options, kind)
-    _check(kind, parameters)
+    _check_parameters(kind, parameters)
     index = ResultsIndex()
     skipped = _load(index, options.files or ["-"])
     job_id = options.job_id if options.job_id is not None else _only_job(index, skipped)
-    with _in_the_words_of_the_user():
-        page = _ask(index, kind, job_id, parameters)
+    with _errors_name_the_option():
+        page = _search(index, kind, job_id, parameters)
     if options.format == "table" or (options.format is None and _is_terminal(sys.stdout)):
         return table(page, job_id, in_colour=_is_terminal(sys.stdout) and not os.environ.get("NO_COLOR"))
     return json.dumps(page.to_dict()) + "\n"
@@ -122,49 +125,46 @@ def _parser() -> _Parser:
         allow_abbrev=False,
     )
     add = parser.add_argument_group("input").add_argument
-    files = "result documents, one a line in JSON, gzipped or not; - or none: standard input"
+    files = "result documents, one JSON object per line, gzipped or not; - is standard input (default: -)"
     add("files", nargs="*", metavar="FILE", help=files)
-    group = parser.add_argument_group("what").add_mutually_exclusive_group()
-    records = "the anomalies that detectors found, in place of buckets"
+    group = parser.add_argument_group("kind of result").add_mutually_exclusive_group()
+    records = "search records, the anomalies that detectors found, instead of buckets"
     group.add_argument("--records", dest="kind", action="store_const", const="records", help=records)
-    influencers = "the entities blamed for them, in place of buckets"
+    influencers = "search influencers, the entities blamed for anomalies, instead of buckets"
     group.add_argument("--influencers", dest="kind", action="store_const", const="influencers", help=influencers)
-    add = parser.add_argument_group("which").add_argument
-    add("--job-id", metavar="ID", help="those of this job; not needed where the input has one job only")
-    add("--start", metavar="INSTANT", help="from this instant on (default: no bound)")
-    add("--end", metavar="INSTANT", help="before this instant (default: no bound)")
-    score = "{} with this score, 0 to 100, or a higher one (default: 0, all)"
+    add = parser.add_argument_group("filter").add_argument
+    add("--job-id", metavar="ID", help="the job to search; required if the input has several jobs")
+    add("--start", metavar="INSTANT", help="first instant included (default: no bound)")
+    add("--end", metavar="INSTANT", help="first instant excluded (default: no bound)")
+    score = "lowest score of the {} that match, 0 to 100 (default: 0, all)"
     add("--anomaly-score", metavar="SCORE", help=score.format("buckets"))
     add("--record-score", metavar="SCORE", help=score.format("records"))
     add("--influencer-score", metavar="SCORE", help=score.format("influencers"))
-    add("--exclude-interim", action="store_true", default=None, help="without interim ones")
-    lookup = (
-        "the bucket that starts at this instant, whatever its score; of a date or an hour the first one, and all are "
-    )
-    lookup += "counted; not with start, end, anomaly-score, from and size"
+    add("--exclude-interim", action="store_true", default=None, help="leave out interim results")
+    lookup = "the instant of one bucket, of any score; for a date or an hour, show the first bucket in it and count all"
+    lookup += " (not with --start, --end, --anomaly-score, --from or --size)"
     add("--timestamp", metavar="INSTANT", help=lookup)
-    expand = "buckets with their records, those that have influencers"
+    expand = "add the records to each bucket that has bucket influencers"
     add("--expand", action="store_true", default=None, help=expand)
     add = parser.add_argument_group("order and page").add_argument
-    fields = (
-        "timestamp, anomaly_score, event_count, ..., of records probability, function, ... (default: timestamp; of "
-    )
-    fields += "records and influencers their score)"
+    fields = "timestamp, anomaly_score, event_count, ...; for records also probability, function, ... "
+    fields += "(default: timestamp for buckets, the score for records and influencers)"
     add("--sort", metavar="FIELD", help=fields)
-    desc = "highest or latest first (default for records and influencers); --no-desc: lowest or earliest (for buckets)"
+    desc = "highest or latest first (default for records and influencers); --no-desc: lowest or earliest first"
+    desc += " (default for buckets)"
     add("--desc", action=argparse.BooleanOptionalAction, default=None, help=desc)
-    add("--from", dest="from_", type=_integer, metavar="N", help="how many to skip (default: 0)")
-    add("--size", type=_integer, metavar="N", help="how many to show at most, up to 10000 (default: 100)")
+    add("--from", dest="from_", type=_integer, metavar="N", help="number of matches to skip (default: 0)")
+    add("--size", type=_integer, metavar="N", help="maximum number of results to show, up to 10000 (default: 100)")
     add = parser.add_argument_group("output").add_argument
-    formats = "the API's response body, or a table for people (default: table on a terminal, else json)"
+    formats = "json: the API's response body; table: for people (default: table on a terminal, else json)"
     add("--format", choices=("json", "table"), help=formats)
-    add("--version", action="store_true", help="show the version only")
-    add("-h", "--help", action="store_true", help="show this help only")
+    add("--version", action="store_true", help="show the version and exit")
+    add("-h", "--help", action="store_true", help="show this help and exit")
     return parser
 
 
 def _integer(text: str) -> int | str:
-    # What is no integer, or one of more digits than Python reads, stays as it is: to refuse it is the API's business.
+    # Other text, and more digits than Python reads, go to the index as they are: it refuses them in the API's words.
     return int(text) if re.fullmatch(r"[+-]?[0-9]{1,4000}", text) else text
 
 
@@ -176,59 +176,59 @@ def _version() -> str:
 
 
 @contextmanager
-def _in_the_words_of_the_user() -> Iterator[None]:
-    """Turns what the index refuses into a line that names the option as it is typed."""
+def _errors_name_the_option() -> Iterator[None]:
+    """Turn an error of the index into a line that begins with the option."""
     try:
         yield
     except BucketQueryError as error:
         code = 1 if isinstance(error, LookupError) else 2
-        raise _End(code, f"{_option(error.field or '')}: {error.reason}") from None
+        raise _Exit(code, f"{_option(error.field or '')}: {error.reason}") from None
 
 
 def _option(parameter: str) -> str:
-    """An option as it is typed."""
+    """The option of a parameter, as a user types it."""
     return f"--{parameter.rstrip('_').replace('_', '-')}"
 
 
 def _parameters(options: argparse.Namespace, kind: str) -> dict[str, Any]:
-    """The options that the question takes; one that is for another kind of results ends the command."""
+    """The parameters of the query, from the options; an option of another kind ends the command."""
     for name in dict.fromkeys(chain.from_iterable(_PARAMETERS.values())):
         if name not in _PARAMETERS[kind] and getattr(options, name) is not None:
-            raise _End(2, f"{_option(name)}: is not for {kind}")
+            raise _Exit(2, f"{_option(name)}: does not apply to {kind}")
     return {name: getattr(options, name) for name in _PARAMETERS[kind]}
 
 
-def _ask(index: ResultsIndex, kind: str, job_id: str, parameters: Mapping[str, Any]) -> AnyPage:
-    ask: dict[str, Callable[..., AnyPage]] = {
+def _search(index: ResultsIndex, kind: str, job_id: str, parameters: Mapping[str, Any]) -> AnyPage:
+    methods: dict[str, Callable[..., AnyPage]] = {
         "buckets": index.get_buckets,
         "records": index.get_records,
         "influencers": index.get_influencers,
     }
-    return ask[kind](job_id=job_id, **parameters)
+    return methods[kind](job_id=job_id, **parameters)
 
 
-def _check(kind: str, parameters: Mapping[str, Any]) -> None:
-    """Has the parameters checked before any input is read, by asking an index without results."""
+def _check_parameters(kind: str, parameters: Mapping[str, Any]) -> None:
+    """Check the parameters before any input is read: search an index without results."""
     index = ResultsIndex()
     index.put_job("any")
-    with _in_the_words_of_the_user(), suppress(NotFound):
-        _ask(index, kind, "any", parameters)
+    with _errors_name_the_option(), suppress(NotFound):
+        _search(index, kind, "any", parameters)
 
 
 def _only_job(index: ResultsIndex, skipped: Counter[str]) -> str:
-    """The one job that the input has results of."""
+    """The id of the only job in the input; no job or several jobs end the command."""
     jobs = index.jobs()
     if len(jobs) == 1:
         return jobs[0]
     if not jobs:
-        counts = ", ".join(f"{n:,} {kind or 'without result_type'}" for kind, n in skipped.most_common(_MOST_LISTED))
-        raise _End(1, f"no results in the input; skipped: {counts or 'nothing'}")
-    rest = [f"and {len(jobs) - _MOST_LISTED:,} more"] if len(jobs) > _MOST_LISTED else []
-    raise _End(2, f"--job-id: the input has {len(jobs):,} jobs, name one of them:", *jobs[:_MOST_LISTED], *rest)
+        counts = ", ".join(f"{n:,} {kind or 'without result_type'}" for kind, n in skipped.most_common(_MAX_LISTED))
+        raise _Exit(1, f"no results in the input; skipped: {counts or 'nothing'}")
+    rest = [f"and {len(jobs) - _MAX_LISTED:,} more"] if len(jobs) > _MAX_LISTED else []
+    raise _Exit(2, f"--job-id: the input has {len(jobs):,} jobs; name one of them:", *jobs[:_MAX_LISTED], *rest)
 
 
 def _load(index: ResultsIndex, paths: Iterable[str]) -> Counter[str]:
-    """Fills the index from all inputs; returns how many documents were skipped, by result type."""
+    """Fill the index from all inputs. Return the number of skipped documents by result type."""
     skipped: Counter[str] = Counter()
     located = chain.from_iterable(map(_documents, paths))
     read = 0
@@ -237,7 +237,7 @@ def _load(index: ResultsIndex, paths: Iterable[str]) -> Counter[str]:
             try:
                 commit = index.upsert([each.document for each in chunk])
             except InvalidDocument as error:
-                raise _End(2, _place(error, chunk)) from None
+                raise _Exit(2, _place(error, chunk)) from None
             skipped.update(commit.skipped)
             read += len(chunk)
             if read >= _CHUNK:
@@ -249,22 +249,22 @@ def _load(index: ResultsIndex, paths: Iterable[str]) -> Counter[str]:
 
 
 def _place(error: InvalidDocument, chunk: Sequence[_Located]) -> str:
-    """Which field of which line was refused, and why."""
+    """The source, line, field and reason of an invalid document."""
     found = re.fullmatch(r"documents\[(\d+)\]\.?(.*)", error.field or "")
-    assert found  # a list was given, so it is one of its documents
+    assert found  # the index was given a list, so the field is a position in it
     source, line, _ = chunk[int(found[1])]
     reason = error.reason.removeprefix(f"failed to parse [{error.field}]: ")
     return ": ".join(filter(None, [f"{source}:{line}", found[2], reason]))
 
 
 def _documents(path: str) -> Iterator[_Located]:
-    """Every document of one input, in order; blank lines are none."""
+    """The documents of one input, in order; blank lines are skipped but counted."""
     source = "<stdin>" if path == "-" else path
     if path == "-" and sys.stdin is None:
-        raise _End(2, f"{source}: closed")
+        raise _Exit(2, f"{source}: closed")
     try:
         with nullcontext(cast("io.BufferedReader", sys.stdin.buffer)) if path == "-" else Path(path).open("rb") as raw:
-            # The first byte of gzip is enough: no JSON begins with it, and of a pipe more need not be there yet.
+            # One byte tells gzip from JSON, since no JSON begins with it. A pipe may not have a second byte yet.
             is_gzip = raw.peek(1)[:1] == b"\x1f"
             lines = io.BufferedReader(gzip.GzipFile(fileobj=raw)) if is_gzip else raw
             for number, line in enumerate(lines, 1):
@@ -272,7 +272,7 @@ def _documents(path: str) -> Iterator[_Located]:
                 if text.strip():
                     yield _Located(source, number, _parsed(text, f"{source}:{number}"))
     except (OSError, EOFError, zlib.error) as error:
-        raise _End(2, f"{source}: {getattr(error, 'strerror', None) or f'damaged gzip: {error}'}") from None
+        raise _Exit(2, f"{source}: {getattr(error, 'strerror', None) or f'damaged gzip: {error}'}") from None
 
 
 def _refuse(constant: str) -> NoReturn:
@@ -292,9 +292,9 @@ def _parsed(line: bytes, place: str) -> Any:
     except RecursionError:
         reason = "nested too deeply"
     except ValueError as error:
-        # A refused constant, or an integer with more digits than Python reads.
+        # A constant such as NaN, or an integer with more digits than Python reads.
         reason = str(error).partition(";")[0]
-    raise _End(2, f"{place}: invalid JSON: {reason}")
+    raise _Exit(2, f"{place}: invalid JSON: {reason}")
 
 
 def _is_terminal(stream: TextIO | None) -> bool:
@@ -302,36 +302,37 @@ def _is_terminal(stream: TextIO | None) -> bool:
 
 
 def _write(text: str) -> None:
-    """Writes to standard output; what it cannot encode is escaped."""
+    """Write to standard output; escape characters that its encoding does not have."""
     if sys.stdout is None:
-        raise _End(2, "<stdout>: closed")
+        raise _Exit(2, "<stdout>: closed")
     encoding = sys.stdout.encoding or "utf-8"
     shown = text.encode(encoding, "backslashreplace").decode(encoding)
     try:
-        # Unbuffered, Python forgets the rest where a pipe takes only a part; so little it takes whole or not at all.
+        # If standard output is unbuffered and a pipe takes a part of a write, Python drops the rest. A pipe takes a
+        # kilobyte whole or not at all.
         for at in range(0, len(shown), 1024):
             sys.stdout.write(shown[at : at + 1024])
         sys.stdout.flush()
     except OSError as error:
-        # Closed, it forgets what it could not write; else Python would try again at its end, and complain.
+        # Closing drops the unwritten text. Otherwise Python writes it again at exit and prints a second error.
         with suppress(OSError):
             sys.stdout.close()
         if isinstance(error, BrokenPipeError):
-            raise _End(141) from None
-        raise _End(2, f"<stdout>: {error.strerror}") from None
+            raise _Exit(141) from None
+        raise _Exit(2, f"<stdout>: {error.strerror}") from None
 
 
-def _say(text: str) -> None:
-    """Writes to standard error, where there is one that listens."""
+def _write_error(text: str) -> None:
+    """Write to standard error; do nothing if it is closed."""
     with suppress(AttributeError, OSError):
         sys.stderr.write(text)
         sys.stderr.flush()
 
 
 def _progress(text: str) -> None:
-    """Rewrites the last line of the terminal behind standard error."""
+    """Replace the last line of the terminal on standard error."""
     if _is_terminal(sys.stderr):
-        _say(f"\r\x1b[K{visible(text)}")
+        _write_error(f"\r\x1b[K{visible(text)}")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The index: the one writer, what it publishes, and the clock."""
+"""The index: writes, their publication, and the default clock."""
 
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping
@@ -24,7 +24,7 @@ from bucketquery.snapshot import Snapshot
 from bucketquery.storage.table import UnknownRows
 
 _LONGEST_SPAN: Final = 2**63
-#: What most commits have skipped.
+#: The ``skipped`` of most commits, shared.
 _NOTHING: Final[Mapping[str, int]] = FrozenMapping({})
 #: The kinds that `renormalize` takes.
 _RENORMALIZED: Final = ("bucket",)
@@ -37,20 +37,20 @@ def _system_clock() -> int:
 class ResultsIndex(Reads):
     """An in-memory index of anomaly-detection results: many jobs, one writer at a time, any number of readers.
 
-    A write is checked whole before anything changes, and published by one assignment: readers see all of it or nothing,
-    never wait for it, and a snapshot taken before answers as before. All read methods are `Snapshot`'s, asked of the
-    newest commit. Signal handlers and finalizers may read and must not write: they would wait for the write that they
-    interrupt.
+    A write checks its whole input before it changes anything, and one assignment publishes it. Readers see all of a
+    write or nothing, and never wait for it. Snapshots taken before the write do not change. The index has all read
+    methods of `Snapshot`; they read the newest commit. Signal handlers and finalizers may read but must not write: a
+    write there would wait for the write that it interrupts.
 
     Args:
-        max_size: the largest ``size`` a query may ask for.
-        clock: gives epoch ms as an integer; read once a search and only where date math says ``now``; None is the
-            system's.
-        keep_documents: False keeps only the columns that filter and sort. Pages then have `keys`, for which a host has
-            the documents itself, and show them by ``to_dict(documents=...)``.
+        max_size: the largest ``size`` of a query (default 10,000).
+        clock: a function without arguments that returns epoch ms as an integer (default: the system's clock). A search
+            calls it once, and only if its date math contains ``now``.
+        keep_documents: whether to store documents (default True). False stores only the columns that filter and sort.
+            Pages then have `keys`, and ``to_dict(documents=...)`` takes the documents from the caller.
 
     Raises:
-        InvalidQuery: ``max_size`` is not a non-negative integer, ``clock`` cannot be called, or ``keep_documents`` is
+        InvalidQuery: ``max_size`` is not a non-negative integer, ``clock`` is not callable, or ``keep_documents`` is
             no bool.
 
     >>> index = ResultsIndex()
@@ -76,17 +76,17 @@ class ResultsIndex(Reads):
         self._snapshot = Snapshot(Catalog(), 0, int(max_size), clock or _system_clock, has_documents=has_documents)
 
     def put_job(self, job_id: str, *, bucket_span: int | None = None) -> Commit:
-        """Make a job known, or replace what was put of it; its results stay.
+        """Make a job known, or replace its ``bucket_span``; its results stay.
 
         Args:
-            job_id: 1 to 255 characters, none a comma, asterisk, blank or control, not beginning with ``-`` or ``_``.
-            bucket_span: the length of its buckets, seconds; it describes the job and neither checks nor fills
-                documents.
+            job_id: 1 to 255 characters without commas, asterisks, blanks and controls; the first is not ``-`` or ``_``.
+            bucket_span: the length of the job's buckets in seconds (default None: unknown). It describes the job; it
+                neither checks documents nor completes them.
 
         Raises:
-            InvalidQuery: no job can be called so, or the span is not a positive integer.
+            InvalidQuery: the id is not a valid job id, or the span is not a positive integer inside int64.
 
-        Complexity: O(1) for the number of results, microseconds for any number of jobs.
+        Complexity: O(1) for any number of results; microseconds for any number of jobs.
 
         >>> ResultsIndex().put_job("web", bucket_span=300).sequence
         1
@@ -105,10 +105,10 @@ class ResultsIndex(Reads):
             return self._publish(snapshot._catalog.with_jobs({job_id: job}))
 
     def delete_job(self, job_id: str) -> Commit:
-        """Forget a job and all its results.
+        """Delete a job and all its results.
 
         Raises:
-            UnknownJob: there is no job of this id.
+            UnknownJob: no job has this id.
             InvalidQuery: ``job_id`` is no text.
 
         Complexity: microseconds for any number of jobs and results.
@@ -126,29 +126,29 @@ class ResultsIndex(Reads):
             return self._publish(catalog.without(job_id), deleted=deleted)
 
     def upsert(self, documents: Iterable[Document], *, kind: Kind | None = None) -> Commit:
-        """Insert or replace results by their identity, all or nothing; nothing is ever deleted.
+        """Insert or replace results by their identity, all or nothing; it deletes no result.
 
         Args:
-            documents: result documents of any jobs and in any order, read and checked to the end before anything
-                changes; not modified. Of several with one identity the last wins. A search hit, ``{"_source": {...}}``,
-                stands for its source.
-            kind: what all of them are; None goes by ``result_type``, and passes over those that are of no kind held
-                here.
+            documents: result documents of any jobs in any order. The index reads and checks all of them before it
+                changes anything, and does not modify them. The last document of an identity wins. A search hit,
+                ``{"_source": {...}}``, is read as its source.
+            kind: the kind of all documents. With None (the default), ``result_type`` gives the kind, and documents of
+                other kinds are skipped.
 
         Returns:
-            What it did; each distinct identity is counted once.
+            The numbers of inserted, replaced, unchanged and skipped results; each identity counts once.
 
         Raises:
-            InvalidDocument: a document cannot be stored, and so none is; ``field`` is its position and path, such as
+            InvalidDocument: a document is invalid, so none is stored; ``field`` is its position and path, such as
                 ``documents[3].anomaly_score``.
-            InvalidQuery: a ``kind`` that is not held.
+            InvalidQuery: ``kind`` is not bucket, record or influencer.
 
-        Complexity: O(k) amortised for k documents that come in order of time; else O(k log n), and O(n) amortised over
-        a thousand or more results that are late, interim or replaced, or of an entity that is new to the job. The
-        longest pause is a copy of a job's columns: where an append finds no room, 20 ms were measured for 10**6
-        buckets, and 55 where a thousand late ones are merged; 200 where the system had to find the memory first.
-        Source: a result is the same one by its kind's identity, a bucket by job, timestamp and span; what documents may
-        hold is the server's rule and, for types, ours.
+        Complexity: O(k) amortised for k documents in time order. For late, interim or replaced results, and for
+        entities that are new to the job, O(k log n), plus O(n) amortised over 1,000 or more. The longest pause is
+        a copy of a job's columns, measured with 10**6 buckets: 20 ms if an append needs new room, 55 ms to merge 1,000
+        late buckets, 200 ms if the system has to provide the memory first.
+        Source: the identity of a kind decides which results are the same, for a bucket job, timestamp and span. The
+        server's rules and this library's types decide which documents are valid.
 
         >>> index = ResultsIndex()
         >>> bucket = {"result_type": "bucket", "job_id": "web", "timestamp": 0, "bucket_span": 300, "anomaly_score": 5}
@@ -165,16 +165,16 @@ class ResultsIndex(Reads):
         """Insert or replace results from arrays by field name, all or nothing; otherwise as `upsert`.
 
         Args:
-            columns: 1-d and equally long, copied. ``timestamp`` in int64 epoch ms or datetime64, ``bucket_span`` in
-                seconds, an array or one int. A field left out, a masked entry of an ``np.ma`` array, and None in a list
-                or among objects are missing.
-            job_id: the job of all of them; None where a column ``job_id`` says it for each.
-            kind: what all of them are.
+            columns: 1-d arrays of equal length; the index copies them. ``timestamp`` is int64 epoch ms or datetime64,
+                ``bucket_span`` is in seconds, an array or one int. A value is missing if its field is left out, if it
+                is masked in an ``np.ma`` array, or if it is None in a list or an object array.
+            job_id: the job of all rows; None (the default) if a column ``job_id`` has the job of each row.
+            kind: the kind of all rows (default ``bucket``).
 
         Raises:
-            InvalidDocument: a column or an entry cannot be stored, and so none is; ``field`` is its path, such as
+            InvalidDocument: a column or an entry is invalid, so no row is stored; ``field`` is its path, such as
                 ``columns.anomaly_score[3]``.
-            InvalidQuery: a ``kind`` that is not held.
+            InvalidQuery: ``kind`` is not bucket, record or influencer.
 
         Complexity: as `upsert`.
 
@@ -193,26 +193,26 @@ class ResultsIndex(Reads):
         *,
         kind: Kind | Literal["bucket_influencer"] = "bucket",
     ) -> Commit:
-        """Give results that are stored new current scores; all else of them stays, the initial scores too.
+        """Replace the current scores of stored results; every other field stays, the initial score too.
 
         Args:
-            job_id: the job of all of them, literally.
-            columns: ``timestamp``, ``bucket_span`` and ``anomaly_score``, as `upsert_columns` takes them, all of them
-                required, and no others. Of several rows with one identity the last wins.
-            kind: ``bucket``; the other kinds cannot be renormalised yet. The influencers inside a bucket keep their
-                own scores.
+            job_id: the id of one job; no pattern.
+            columns: exactly ``timestamp``, ``bucket_span`` and ``anomaly_score``, as `upsert_columns` takes them. The
+                last row of an identity wins.
+            kind: ``bucket`` (the default); the other kinds are not supported yet. The scores of a bucket's influencers
+                do not change.
 
         Returns:
-            What it did; scores that are stored already are unchanged.
+            The numbers of replaced and unchanged results; a result is unchanged if it has this score already.
 
         Raises:
-            InvalidDocument: a column or an entry cannot be taken, or the job has no such result, and so nothing
-                changes; ``field`` is its path, such as ``columns.timestamp[3]``.
-            InvalidQuery: ``job_id`` is no text, or a ``kind`` that cannot be renormalised.
-            UnknownJob: there is no job of this id.
+            InvalidDocument: a column or an entry is invalid, or the job has no such result, so nothing changes;
+                ``field`` is its path, such as ``columns.timestamp[3]``.
+            InvalidQuery: ``job_id`` is no text, or ``kind`` is not supported.
+            UnknownJob: no job has this id.
 
-        Complexity: O(k log n) for k scores, and O(n), a copy of one column, for more than a few dozen.
-        Source: renormalising rewrites the current score and never the initial one.
+        Complexity: O(k log n) for k scores, plus O(n) to copy one column for more than a few dozen scores.
+        Source: renormalisation rewrites the current score, never the initial one.
 
         >>> index = ResultsIndex()
         >>> bucket = {"job_id": "web", "timestamp": 0, "bucket_span": 300, "anomaly_score": 5, "event_count": 7}
@@ -238,7 +238,7 @@ class ResultsIndex(Reads):
             return self._publish(catalog.with_jobs({job_id: job.with_table(new)}), **counts._asdict())
 
     def snapshot(self) -> Snapshot:
-        """Everything as it is now; later writes do not change it. Complexity: O(1).
+        """The newest commit as a snapshot, which later writes do not change. Complexity: O(1).
 
         >>> ResultsIndex().snapshot().sequence
         0
@@ -287,14 +287,14 @@ class ResultsIndex(Reads):
         deleted: int = 0,
         skipped: Mapping[str, int] = _NOTHING,
     ) -> Commit:
-        """Let everybody see the next commit, by the one assignment that does. The lock is held."""
+        """Publish the next commit by one assignment. The caller holds the lock."""
         snapshot = self._snapshot._next(catalog)
         commit = commit_of(snapshot._sequence, inserted, replaced, unchanged, deleted=deleted, skipped=skipped)
         self._snapshot = snapshot
         return commit
 
     def check(self) -> None:
-        """Assert every invariant of everything stored, for tests. Complexity: O(n)."""
+        """Assert every invariant of the stored data, for tests. Complexity: O(n)."""
         self._snapshot.check()
 
     def __repr__(self) -> str:

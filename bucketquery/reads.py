@@ -340,9 +340,8 @@ class Reads(ABC):
             UnknownJob: a job is not known; the error names the first one.
             NotFound: no bucket is at ``timestamp``.
 
-        Complexity: as `get_buckets` and its siblings, without the checks of their parameters. Many small jobs are
-        searched as one combined table, which is built when it is first needed and after many of the jobs have changed.
-        Other jobs are searched one by one.
+        Complexity: as `get_buckets` and its siblings, without their parameter checks. Many small jobs are searched as
+        one combined table, built on first use and after many of them have changed; other jobs are searched one by one.
 
         >>> from bucketquery import BucketQuery, ResultsIndex
         >>> index = ResultsIndex()

@@ -1,4 +1,4 @@
-"""Snapshots: every question, asked of one commit."""
+"""Snapshots: all read methods on one commit."""
 
 from collections.abc import Callable, Iterator
 from typing import Any, NoReturn
@@ -15,10 +15,10 @@ from bucketquery.reads import Reads
 
 
 class Snapshot(Reads):
-    """Everything at one commit.
+    """The results of all jobs at one commit.
 
-    Cheap to take, cheap to keep (it pins the columns that it sees), safe in any thread. Later writes to its index
-    change nothing that it answers.
+    `ResultsIndex.snapshot` returns one in O(1). Any thread may read it, and later writes to the index do not change
+    it. It keeps the columns of its commit in memory.
 
     >>> from bucketquery import ResultsIndex
     >>> index = ResultsIndex()
@@ -46,9 +46,10 @@ class Snapshot(Reads):
         return Snapshot(catalog, self._sequence + 1, self._max_size, self._clock, has_documents=self._has_documents)
 
     def _page(self, query: AnyQuery, job_id: str | None, now: Instant | None, field: str, max_size: int | None) -> Any:
-        """The page that a query asks for, of ``max_size`` results at most.
+        """The page of a query, with at most ``max_size`` results.
 
-        ``job_id`` is the one job, None where the query has several; ``field`` is the parameter of the job.
+        ``job_id`` is the query's only job, None if it has several. ``field`` is the parameter that names the job, for
+        errors.
         """
         resolved = query._resolved
         if resolved is None or now is not None:
@@ -88,7 +89,7 @@ class Snapshot(Reads):
         return int(now)
 
     def check(self) -> None:
-        """Assert every invariant of everything stored, for tests. Complexity: O(n)."""
+        """Assert every invariant of the stored data, for tests. Complexity: O(n)."""
         self._catalog.check()
 
     def __repr__(self) -> str:

@@ -1,10 +1,10 @@
-"""The public surface is the contract's: names, parameters, defaults and annotations, compared as source text.
+"""The public API equals the contract: names, parameters, defaults and annotations, compared as source text.
 
-`contract/api.pyi` is the contract as it was agreed and is never edited. What a later version brings stands in
-ABSENT, and only there; where an annotation of ours says something else, ANNOTATIONS gives it and the reason; OURS has
-what only we show. All three are exact: whatever they name must be so, or they are stale.
+`contract/api.pyi` is the agreed contract and is never edited. ABSENT lists the names of the contract that a later
+version will have. ANNOTATIONS lists the annotations that differ, with the reason. OURS lists the public names that the
+contract does not have. A test fails if an entry of the three lists no longer applies.
 
-Either side is read into facts: a path such as ``search.query`` and what stands there.
+Both sides are read into facts: a path such as ``search.query``, and its kind, annotation and default.
 """
 
 import ast
@@ -27,10 +27,11 @@ from bucketquery.answers.page import Page
 from bucketquery.reads import Reads
 
 CONTRACT = Path(__file__).parent / "contract" / "api.pyi"
-#: The digest of the contract that was agreed.
+#: The digest of the agreed contract.
 AGREED = "65a3a1314f5131d59fffa9969875d5c7468706ce7804773493bfcfcd98e39612"
 
-#: What the contract has and this version has not yet: names, members, parameters; an overload by its first annotation.
+#: Names, members and parameters of the contract that this version does not have yet; an overload has its first
+#: annotation in brackets.
 ABSENT = {
     # several jobs at once
     "OverallBuckets",
@@ -39,14 +40,14 @@ ABSENT = {
     "SwimlaneQuery",
     "_Reads.get_overall_buckets",
     "_Reads.swimlane",
-    # rewriting
+    # changes and deletes
     "Change",
     "Changes",
     "ChangesExpired",
     "ResultsIndex.__init__.changes_kept",
     "ResultsIndex.delete",
     "_Reads.changes",
-    # pages that go on
+    # cursors
     "InvalidCursor",
     "_Page.cursor",
     "_Reads.search[BucketQuery].cursor",
@@ -54,7 +55,7 @@ ABSENT = {
     "_Reads.search[RecordQuery].cursor",
 }
 
-#: Where an annotation of ours differs from the contract's: the place there, ours, and why.
+#: The annotations that differ from the contract's: its path there, our annotation, and the reason.
 ANNOTATIONS = {
     "Bucket.bucket_influencers": ("tuple[BucketInfluencer, ...]", "a sequence that can be hashed and pickled"),
     "Bucket.records": ("tuple[AnomalyRecord, ...]", "a sequence that can be hashed and pickled"),
@@ -65,14 +66,14 @@ ANNOTATIONS = {
     "_Reads.scan.query": ("AnyQuery", "the same three under a name"),
 }
 
-#: The contract's names that are imported from a door.
+#: The names of the contract that are imported from a door, with the door's module.
 DOORS = {"Reply": "bucketquery.elastic", "handle": "bucketquery.elastic"}
 
-#: What is public here and not in the contract, and why.
+#: Public names that the contract does not have, and the reason.
 OURS = {
-    "ResultsIndex.check": "asserts every invariant; whoever tests an index of theirs may call it",
+    "ResultsIndex.check": "asserts every invariant; the tests of a host may call it",
     "Snapshot.check": "the same, for one commit",
-    "RecordQuery.replace": "what a question for buckets can do, its siblings can",
+    "RecordQuery.replace": "every query class has the methods of BucketQuery",
     "RecordQuery.replace.changes": "its parameter",
     "InfluencerQuery.replace": "the same",
     "InfluencerQuery.replace.changes": "its parameter",
@@ -80,7 +81,7 @@ OURS = {
 
 
 class Fact(NamedTuple):
-    """What stands at a path: its kind, and its annotation and default as source text."""
+    """The kind, annotation and default at a path; annotation and default as source text."""
 
     kind: str
     annotation: str | None = None
@@ -96,12 +97,12 @@ def source(node: ast.expr | None) -> str | None:
 
 
 def annotated(node: ast.expr | None) -> str | None:
-    """An annotation as normalised source text; a quoted one as what it quotes."""
+    """An annotation as normalised source text, without quotes around it."""
     return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else source(node)
 
 
 def parameters(function: ast.FunctionDef) -> dict[str, Fact]:
-    """The parameters of a function after its own object; positional ones with their position."""
+    """The parameters of a function except ``self``; positional ones with their position."""
     args = function.args
     positional = [*args.posonlyargs, *args.args]
     required: list[ast.expr | None] = [None] * (len(positional) - len(args.defaults))
@@ -124,7 +125,7 @@ def decorators(node: ast.FunctionDef | ast.ClassDef) -> set[str]:
 
 
 def facts_of_class(node: ast.ClassDef) -> dict[str, Fact]:
-    """What a class body shows: attributes, methods and their parameters, by path."""
+    """The attributes, methods and parameters that a class body defines, by path."""
     facts: dict[str, Fact] = {}
     fields: dict[str, Fact] = {}
     for entry in node.body:
@@ -135,7 +136,7 @@ def facts_of_class(node: ast.ClassDef) -> dict[str, Fact]:
                 taken = parameters(entry)
                 overload = f"[{next(iter(taken.values())).annotation}]" if "overload" in decorators(entry) else ""
                 if not overload and any(path.startswith(f"{name}[") for path in facts):
-                    continue  # what runs behind the overloads
+                    continue  # the implementation of the overloads
                 facts[name + overload] = Fact("method", annotated(entry.returns))
                 facts |= {f"{name}{overload}.{path}": fact for path, fact in taken.items()}
                 facts |= {
@@ -155,7 +156,7 @@ def facts_of_class(node: ast.ClassDef) -> dict[str, Fact]:
 
 
 def assigned(function: ast.FunctionDef) -> Iterator[str]:
-    """The attributes of its own object that a function assigns."""
+    """The attributes of ``self`` that a function assigns."""
     for node in ast.walk(function):
         match node:
             case ast.Attribute(value=ast.Name(id="self"), attr=name, ctx=ast.Store()):
@@ -165,13 +166,13 @@ def assigned(function: ast.FunctionDef) -> Iterator[str]:
 
 
 def is_public(path: str) -> bool:
-    """Whether a path is shown: no underscore in front, special methods excepted."""
+    """Whether a path is public: it has no leading underscore, or is a special method."""
     return not path.startswith("_") or path.startswith("__")
 
 
 @cache
 def contract() -> dict[str, ast.stmt]:
-    """The contract's definitions by name."""
+    """The definitions of the contract by name."""
     found: dict[str, ast.stmt] = {}
     for node in ast.parse(CONTRACT.read_text(encoding="utf-8")).body:
         match node:
@@ -183,14 +184,14 @@ def contract() -> dict[str, ast.stmt]:
 
 
 def contract_bases(name: str) -> list[str]:
-    """The bases that the contract gives a class."""
+    """The bases of a class in the contract."""
     node = contract()[name]
     assert isinstance(node, ast.ClassDef)
     return [ast.unparse(base) for base in node.bases]
 
 
 def contract_facts(name: str) -> dict[str, tuple[str, Fact]]:
-    """What the contract says of a class, private bases included: by path, the class that says so and the fact."""
+    """The contract's facts of a class and its private bases: by path, the defining class and the fact."""
     node = contract()[name]
     assert isinstance(node, ast.ClassDef)
     own = facts_of_class(node)
@@ -203,19 +204,19 @@ def contract_facts(name: str) -> dict[str, tuple[str, Fact]]:
 
 
 def our_facts(name: str) -> dict[str, Fact]:
-    """What our class of this name shows, with every class of ours it builds on; overloads by the contract's names."""
+    """The facts of our class of this name and its bases in the package; overloads have the contract's paths."""
     facts: dict[str, Fact] = {}
     for base in reversed(getattr(bucketquery, name).__mro__):
         if base.__module__.startswith("bucketquery"):
             if get_origin(base.__dict__.get("__orig_bases__", (None,))[0]) is Page:
-                # What all pages say of their values this one says of its own.
+                # Replace the type variable of `Page` by the page's own value class.
                 (value,) = get_args(base.__orig_bases__[0])
                 facts = {path: _of(fact, value.__name__) for path, fact in facts.items()}
             (node,) = ast.parse(textwrap.dedent(inspect.getsource(base))).body
             assert isinstance(node, ast.ClassDef)
             facts |= facts_of_class(node)
     for method in {path.partition("[")[0] for path in contract_facts(name) if "[" in path} & facts.keys():
-        # One overload needs no `overload`.
+        # A method with a single overload is written without `overload`.
         first = next(fact.annotation for path, fact in facts.items() if path.startswith(f"{method}."))
         plain = [path for path in facts if path == method or path.startswith(f"{method}.")]
         facts |= {path.replace(method, f"{method}[{first}]", 1): facts.pop(path) for path in plain}
@@ -227,61 +228,59 @@ def _of(fact: Fact, value: str) -> Fact:
 
 
 def is_open(name: str) -> bool:
-    """Whether the contract says of a class only that it is there."""
+    """Whether the contract names a class without its members."""
     node = contract()[name]
     return isinstance(node, ast.ClassDef) and ast.unparse(node.body[0]) == "..."
 
 
 def exported() -> set[str]:
-    """The contract's public names, without those of modules that are imported by name."""
+    """The public names of the contract, except those of the doors."""
     above_the_doors = CONTRACT.read_text(encoding="utf-8").partition("# ---- doors")[0].count("\n")
     return {name for name, node in contract().items() if is_public(name) and node.lineno <= above_the_doors}
 
 
 def present_classes() -> list[str]:
-    """The contract's public classes that this version has."""
+    """The public classes of the contract that this version has."""
     return sorted(name for name in exported() - ABSENT if isinstance(contract()[name], ast.ClassDef))
 
 
 def compared() -> tuple[set[str], set[str], dict[str, tuple[Fact, Fact]], set[str]]:
-    """Both sides beside each other: what is missing, what is there, where they differ, and what is ours alone."""
+    """Compare both sides: missing paths, present paths, differing facts, and the paths that only we have."""
     missing = {name for name in contract() if is_public(name)} - set(bucketquery.__all__) - DOORS.keys()
-    there: set[str] = set()
+    present: set[str] = set()
     differing: dict[str, tuple[Fact, Fact]] = {}
-    unasked = set(bucketquery.__all__) - exported()
+    extra = set(bucketquery.__all__) - exported()
     for name in present_classes():
         ours = our_facts(name)
         theirs = contract_facts(name)
         gone: list[str] = []
         for path, (owner, fact) in theirs.items():
             if any(path.startswith(f"{whole}.") for whole in gone):
-                continue  # with the method it belongs to
+                continue  # its method is missing as a whole
             place = f"{owner}.{path}"
             if path not in ours:
                 gone.append(path)
                 missing.add(place)
                 continue
-            there.add(place)
-            if any(said is not None and said != mine for said, mine in zip(fact, ours[path], strict=True)):
+            present.add(place)
+            if any(their is not None and their != our for their, our in zip(fact, ours[path], strict=True)):
                 differing[place] = fact, ours[path]
         special = {path.partition(".")[0] for path in ours if path.startswith("__")} - theirs.keys()
         if not is_open(name):
-            unasked |= {
-                f"{name}.{path}" for path in ours.keys() - theirs.keys() if path.partition(".")[0] not in special
-            }
-    return missing, there, differing, unasked
+            extra |= {f"{name}.{path}" for path in ours.keys() - theirs.keys() if path.partition(".")[0] not in special}
+    return missing, present, differing, extra
 
 
-# ---- the claims ------------------------------------------------------------------------------------------------------
+# ---- tests -----------------------------------------------------------------------------------------------------------
 
 
-def test_contract_is_as_it_was_agreed() -> None:
-    """Nobody edited the contract to suit the code: another text has another digest."""
+def test_the_contract_is_not_edited() -> None:
+    """Its text has the digest of the agreed contract."""
     assert sha256(CONTRACT.read_text(encoding="utf-8").encode()).hexdigest() == AGREED
 
 
 def test_public_names_are_the_contracts() -> None:
-    """`bucketquery.__all__` has the contract's names that are not listed as absent, each once and each bound."""
+    """`bucketquery.__all__` has the contract's names that are not in ABSENT, each once, and each can be imported."""
     names = list(bucketquery.__all__)
     assert set(names) == exported() - ABSENT
     assert len(names) == len(set(names))
@@ -289,22 +288,22 @@ def test_public_names_are_the_contracts() -> None:
 
 
 def test_absent_is_exact() -> None:
-    """What the contract has and we have not is listed as absent, and nothing else is."""
-    missing, there, _, _ = compared()
+    """ABSENT lists exactly the paths of the contract that this version does not have."""
+    missing, present, _, _ = compared()
     assert sorted(missing - ABSENT) == [], "missing, and not listed"
-    assert sorted(ABSENT - missing) == [], "listed as absent, but here or unknown"
-    assert sorted(ABSENT & there) == [], "listed as absent, but here in one class at least"
+    assert sorted(ABSENT - missing) == [], "listed as absent, but present or unknown"
+    assert sorted(ABSENT & present) == [], "listed as absent, but present in at least one class"
 
 
-def test_nothing_unasked_is_public() -> None:
-    """No public name, member or parameter is ours alone, save for those that are listed with a reason."""
-    unasked = compared()[3]
-    assert sorted(unasked - OURS.keys()) == [], "public, but not in the contract"
-    assert sorted(OURS.keys() - unasked) == [], "listed as ours alone, but gone or in the contract"
+def test_public_names_outside_the_contract_are_listed() -> None:
+    """OURS lists exactly the public names, members and parameters that the contract does not have."""
+    extra = compared()[3]
+    assert sorted(extra - OURS.keys()) == [], "public, but not in the contract"
+    assert sorted(OURS.keys() - extra) == [], "listed as ours, but gone or in the contract"
 
 
-def test_what_is_here_is_as_promised() -> None:
-    """Kinds, annotations and defaults are the contract's, but for the annotations that are listed with a reason."""
+def test_kinds_annotations_and_defaults_are_the_contracts() -> None:
+    """Only the annotations in ANNOTATIONS differ, exactly as listed."""
     differing = compared()[2]
     allowed = {
         place: (theirs, theirs._replace(annotation=ANNOTATIONS[place][0]))
@@ -312,19 +311,19 @@ def test_what_is_here_is_as_promised() -> None:
         if place in ANNOTATIONS
     }
     assert {place: sides for place, sides in differing.items() if allowed.get(place) != sides} == {}
-    assert sorted(ANNOTATIONS.keys() - differing.keys()) == [], "listed as different, but the same or gone"
+    assert sorted(ANNOTATIONS.keys() - differing.keys()) == [], "listed as different, but equal or gone"
 
 
-def test_the_rest_door_is_as_promised() -> None:
-    """It is imported by name, and its function and its value have the contract's parameters and members."""
+def test_the_rest_door_is_the_contracts() -> None:
+    """It is imported by name; `handle` has the contract's parameters and `Reply` the contract's members."""
     for name, module in DOORS.items():
         assert name not in exported()
         assert name in import_module(module).__all__
     door = import_module("bucketquery.elastic")
-    promised, ours = contract()["handle"], ast.parse(inspect.getsource(door.handle)).body[0]
-    assert isinstance(promised, ast.FunctionDef)
+    theirs, ours = contract()["handle"], ast.parse(inspect.getsource(door.handle)).body[0]
+    assert isinstance(theirs, ast.FunctionDef)
     assert isinstance(ours, ast.FunctionDef)
-    assert parameters(ours) == parameters(promised)
+    assert parameters(ours) == parameters(theirs)
     (node,) = ast.parse(inspect.getsource(door.Reply)).body
     assert isinstance(node, ast.ClassDef)
     members = {path: fact for path, fact in facts_of_class(node).items() if is_public(path)}
@@ -332,25 +331,25 @@ def test_the_rest_door_is_as_promised() -> None:
         assert members[path][:2] == fact[:2], path
 
 
-def test_types_are_as_promised() -> None:
-    """The contract's names for types mean the same here."""
-    words: dict[str, Any] = {"datetime": datetime, "np": np, "Literal": Literal, "Mapping": Mapping, "Any": Any}
+def test_type_aliases_are_the_contracts() -> None:
+    """Each type alias of the contract is the same type here."""
+    names: dict[str, Any] = {"datetime": datetime, "np": np, "Literal": Literal, "Mapping": Mapping, "Any": Any}
     aliases = {name: node for name, node in contract().items() if isinstance(node, ast.Assign) and name not in ABSENT}
     assert aliases.keys() == {"Instant", "Kind", "Document"}
     for name, node in aliases.items():
-        parsed = eval(ast.unparse(node.value), words)  # noqa: S307 - the contract's own text
+        parsed = eval(ast.unparse(node.value), names)  # noqa: S307 - the contract's own text
         assert getattr(bucketquery, name) == parsed, name
 
 
 @pytest.mark.parametrize("name", present_classes())
-def test_builds_on_what_is_promised(name: str) -> None:
-    """A class can be caught and used as every public class that the contract derives it from."""
-    promised = {base for base in contract_bases(name) if is_public(base)}
-    assert promised <= {base.__name__ for base in getattr(bucketquery, name).__mro__}
+def test_a_class_has_the_contracts_bases(name: str) -> None:
+    """It derives from every public base that the contract gives it."""
+    bases = {base for base in contract_bases(name) if is_public(base)}
+    assert bases <= {base.__name__ for base in getattr(bucketquery, name).__mro__}
 
 
 @pytest.mark.parametrize("reader", [bucketquery.ResultsIndex, bucketquery.Snapshot])
-def test_readers_answer_the_same_questions(reader: type) -> None:
+def test_an_index_and_a_snapshot_have_the_same_read_methods(reader: type) -> None:
     """The index and its snapshots have each read method, with the same parameters."""
     shared = {
         path for path, (owner, _) in contract_facts(reader.__name__).items() if owner == "_Reads" and "." not in path

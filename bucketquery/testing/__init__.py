@@ -1,15 +1,15 @@
-"""A reference answer and Hypothesis strategies, for the tests of whoever builds on this library.
+"""A reference implementation and Hypothesis strategies, for the tests of projects that build on this library.
 
-`evaluate` states the rules of "get buckets", "get records" and "get influencers" once more, over plain lists: filter,
-sort, slice. It is slow and obvious, and shares no code with the engine, so it can judge it. Use it
+`evaluate` implements "get buckets", "get records" and "get influencers" over plain lists: filter, sort, slice. It is
+slow and simple, and it shares no code with the index except the query classes. Use it
 
-- as a test double: a few documents and a query give exactly the response body that the API would give;
-- as the oracle of an engine of your own (SQL, a dataframe, a cache before the server): draw documents with
-  `result_documents` and questions with `bucket_queries`, `record_queries` and `influencer_queries`, ask both, compare.
+- as a test double: it returns the API's response body for a few documents and a query;
+- as the oracle for another engine (SQL, a dataframe, a cache in front of the server): draw documents with
+  `result_documents` and queries with `bucket_queries`, `record_queries` and `influencer_queries`, run both, compare.
 
-The strategies need the package ``hypothesis``, which is imported only when one of them is called.
+The strategies need the package ``hypothesis``, which is imported when one of them is called.
 
-Left to others: checking documents (`ResultsIndex.upsert`), parsing dates (the queries and ``search``), speed.
+Not here: checking documents (`ResultsIndex.upsert`) and parsing dates (the queries and ``search``).
 """
 
 from bucketquery.testing.reference import SORTABLE, evaluate

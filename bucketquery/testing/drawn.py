@@ -1,8 +1,8 @@
-"""What the strategies draw: the values of each kind, its documents, and its questions.
+"""The implementation of the strategies: the values of each kind, its documents and its queries.
 
-The one room that needs the package ``hypothesis``, and so imported only when a strategy is asked for.
+The one module that imports the package ``hypothesis``. `strategies` imports it when one of its functions is called.
 
-Left to others: what is promised of a strategy (`strategies`).
+Not here: what each strategy promises (`strategies`).
 """
 
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from typing import Any, Final, TypeVar
 from hypothesis import strategies as st
 
 from bucketquery.queries.queries import BucketQuery, InfluencerQuery, RecordQuery
-from bucketquery.testing.reference import HELD, SORTABLE
+from bucketquery.testing.reference import SORT_FIELDS, SORTABLE
 
 Result = dict[str, Any]
 
@@ -40,11 +40,11 @@ _EVENTS: Final = ("", "Deploy", "deploy", "été", "\uffff", "\U00010000")
 _DETECTORS: Final = (0, 0, 1, 1.0, 2**53, 2**53 + 1, 2**63 - 1, -1)
 _IMPACTS: Final = (-5.0, -0.0, 0, 2.5, 5)
 _TEXTS: Final = ("", "a", "A", "b", "été", "\uffff", "\U00010000")
-#: Mostly all, since few match.
+#: Mostly 0, since most queries have few matches.
 _FROMS: Final = (0, 0, 0, 0, 1, 2, 5, 20)
 _SIZES: Final = (100, 100, 100, 0, 1, 2, 3, 12)
-#: Names of fields of the data: mostly one, so that several fields give it; then dotted, empty, reserved up to the
-#: first dot, and a mere beginning of a reserved one.
+#: Names of data fields: mostly "host", so that several fields of a record have the same name. The others are dotted,
+#: empty, reserved up to the first dot, or the beginning of a reserved name.
 _NAMES: Final = (
     *("host",) * 4,
     "Host",
@@ -59,7 +59,7 @@ _NAMES: Final = (
     "causes.host",
     "_id",
 )
-#: Keys that neither records nor influencers document: names of the data's fields, and of what other kinds hold.
+#: Keys that neither records nor influencers document: names of data fields, and fields of other kinds.
 _UNKNOWN: Final = (
     *("host",) * 4,
     "user.name",
@@ -74,11 +74,11 @@ _UNKNOWN: Final = (
 )
 
 
-# What documents hold
+# Fields of documents
 
 
 def bucket_values() -> st.SearchStrategy[Result]:
-    """What buckets hold beside their job, timestamp and span; any of it may be missing or null."""
+    """The fields of buckets except job, timestamp and span; any of them may be missing or null."""
     scores = _scores()
     counts = st.none() | st.sampled_from(_COUNTS)
     booleans = st.none() | st.booleans()
@@ -99,7 +99,7 @@ def bucket_values() -> st.SearchStrategy[Result]:
 
 
 def blamed_bucket_values() -> st.SearchStrategy[Result]:
-    """The same with at least one influencer."""
+    """As `bucket_values`, with at least one bucket influencer."""
     blamed = st.fixed_dictionaries({"bucket_influencers": st.lists(_bucket_influencers(), min_size=1, max_size=2)})
     return st.builds(or_, bucket_values(), blamed)
 
@@ -121,7 +121,7 @@ def _bucket_influencers() -> st.SearchStrategy[Result]:
 
 
 def record_values() -> st.SearchStrategy[Result]:
-    """What records hold beside their job, timestamp and span; any of it may be missing or null."""
+    """The fields of records except job, timestamp and span; any of them may be missing or null."""
     scores = _scores()
     texts, names = st.none() | st.sampled_from(_TEXTS), st.none() | st.sampled_from(_NAMES)
     doubles = st.none() | st.lists(st.sampled_from((-0.0, 0, 1.5, 1e-308, 2**53 + 1)), max_size=2)
@@ -165,7 +165,7 @@ def record_values() -> st.SearchStrategy[Result]:
 
 
 def influencer_values() -> st.SearchStrategy[Result]:
-    """What influencers hold beside their job, timestamp and span; any of it may be missing or null."""
+    """The fields of influencers except job, timestamp and span; any of them may be missing or null."""
     documented = st.fixed_dictionaries(
         {"result_type": st.just("influencer")},
         optional={
@@ -193,7 +193,7 @@ def _json() -> st.SearchStrategy[Any]:
 
 
 def _with_unknown_keys(documented: st.SearchStrategy[Result], *more: str) -> st.SearchStrategy[Result]:
-    """Now and then some unknown keys, in any order, before or behind the documented ones."""
+    """Add up to 4 unknown keys to some documents, in any order, before or after the documented keys."""
     some: st.SearchStrategy[Result] = st.dictionaries(st.sampled_from((*_UNKNOWN, *more)), _json(), max_size=4)
     return st.builds(
         lambda known, others, before: {**others, **known} if before else {**known, **others},
@@ -207,7 +207,7 @@ def _with_unknown_keys(documented: st.SearchStrategy[Result], *more: str) -> st.
 
 
 def lists_of(values: st.SearchStrategy[Result], jobs: Sequence[str], max_size: int) -> st.SearchStrategy[list[Result]]:
-    """At most so many documents of those values, each of any job and instant."""
+    """At most ``max_size`` documents with the given values, each with any job and instant."""
     identities = st.fixed_dictionaries(
         {
             "job_id": _one_of_the_jobs(jobs),
@@ -215,12 +215,12 @@ def lists_of(values: st.SearchStrategy[Result], jobs: Sequence[str], max_size: i
             "bucket_span": st.sampled_from(_SPANS),
         }
     )
-    # The strategies are made once, outside of what is drawn: made anew for each document they take most of the time.
+    # The strategies are built once, not for each document, where building them would take most of the time.
     return st.lists(st.builds(_spelled, identities, values, st.integers(0, 9)), max_size=max_size)
 
 
 def _spelled(identity: Result, values: Result, way: int) -> Result:
-    """One document: now and then with its timestamp as text, or with influencers that repeat its identity."""
+    """One document: ``way`` 1 writes the timestamp as text, ``way`` above 1 repeats the identity in its influencers."""
     document = {**identity, **values}
     if way == 1:
         document["timestamp"] = (_EPOCH + identity["timestamp"] * _MILLISECOND).isoformat(timespec="milliseconds")
@@ -229,39 +229,39 @@ def _spelled(identity: Result, values: Result, way: int) -> Result:
     return document
 
 
-def meetings(jobs: Sequence[str], max_size: int) -> st.SearchStrategy[list[Result]]:
-    """At most so many documents of all kinds, several of one job and instant."""
-    # The first instants are drawn most, and what can be expanded is often there.
+def mixed_lists(jobs: Sequence[str], max_size: int) -> st.SearchStrategy[list[Result]]:
+    """At most ``max_size`` documents of all kinds, several at the same job and instant."""
+    # The first two instants are drawn most, and blamed buckets and records often, so `expand` finds records to show.
     timestamps = st.sampled_from(_TIMESTAMPS[:2]) | st.sampled_from(_TIMESTAMPS)
     moments = st.fixed_dictionaries({"job_id": _one_of_the_jobs(jobs), "timestamp": timestamps})
     values = st.one_of(bucket_values(), blamed_bucket_values(), record_values(), record_values(), influencer_values())
     results = st.lists(st.tuples(st.sampled_from(_SPANS), values, st.integers(0, 9)), max_size=8)
 
-    def meet(drawn: list[tuple[Result, list[tuple[int, Result, int]]]]) -> list[Result]:
+    def documents_of(drawn: list[tuple[Result, list[tuple[int, Result, int]]]]) -> list[Result]:
         documents = [
-            _spelled({**moment, "bucket_span": span}, held, way) for moment, there in drawn for span, held, way in there
+            _spelled({**moment, "bucket_span": span}, fields, way)
+            for moment, results_there in drawn
+            for span, fields, way in results_there
         ]
         return documents[:max_size]
 
-    return st.lists(st.tuples(moments, results), max_size=6).map(meet)
+    return st.lists(st.tuples(moments, results), max_size=6).map(documents_of)
 
 
 def _one_of_the_jobs(jobs: Sequence[str]) -> st.SearchStrategy[str]:
-    # Mostly the first one, so that what is asked for is there.
+    # Mostly the first one, so that most queries find documents of their job.
     return st.just(jobs[0]) | st.sampled_from(jobs)
 
 
 def _some_of_the_jobs(jobs: Sequence[str]) -> st.SearchStrategy[str | list[str]]:
     several = st.lists(st.sampled_from(jobs), min_size=1, max_size=len(jobs))
-    # Each as often as the other.
+    # Four branches draw one job and one draws several, since `one_of` counts the same strategy object once.
     return st.one_of(_one_of_the_jobs(jobs), _one_of_the_jobs(jobs), several, several)
 
 
-# Questions
-
-
+# Queries
 def _sorts(kind: str) -> st.SearchStrategy[str]:
-    return st.sampled_from(SORTABLE) | st.sampled_from(HELD[kind])
+    return st.sampled_from(SORTABLE) | st.sampled_from(SORT_FIELDS[kind])
 
 
 def _thresholds() -> st.SearchStrategy[float]:
@@ -272,9 +272,9 @@ def _thresholds() -> st.SearchStrategy[float]:
 def _pages(
     query: type[_Query], kind: str, jobs: Sequence[str], **own: st.SearchStrategy[Any]
 ) -> st.SearchStrategy[_Query]:
-    """Questions of one kind with a window, an order and a page, and what only this kind is asked."""
+    """Queries of one kind with a window, an order, a page, and the parameters of this kind only."""
     edges: list[int] = [at + off for at in _TIMESTAMPS for off in (-1, 0, 1, 900_000)]
-    # Every second one is open, since two bounds seldom leave much between them.
+    # Half of the bounds are open, since few results lie between two bounds.
     bounds = st.sampled_from((*[None] * len(edges), *edges, -(2**63), 2**63 - 1))
     return st.builds(
         query,
@@ -291,7 +291,7 @@ def _pages(
 
 
 def bucket_queries(jobs: Sequence[str]) -> st.SearchStrategy[BucketQuery]:
-    """Lookups, and pages with a threshold; some of either expand."""
+    """Lookups, and pages with a threshold; some of both have ``expand``."""
     lookups = st.builds(
         BucketQuery,
         timestamp=st.sampled_from(_TIMESTAMPS[:2]) | st.sampled_from(_TIMESTAMPS),
@@ -301,7 +301,7 @@ def bucket_queries(jobs: Sequence[str]) -> st.SearchStrategy[BucketQuery]:
         sort=_sorts("bucket"),
         desc=st.booleans(),
     )
-    # Made anew each, since one strategy given several times is drawn as if it were given once.
+    # Three separate strategies, since `one_of` counts the same strategy object once.
     pages = [_pages(BucketQuery, "bucket", jobs, anomaly_score=_thresholds(), expand=st.booleans()) for _ in range(3)]
     return st.one_of(*pages, lookups)
 

@@ -1,9 +1,9 @@
-"""The reference answer: the rules once more, over plain lists.
+"""The reference answer: the rules of the API over plain lists.
 
-Nothing is prepared and nothing remembered: for each question the documents are filtered, sorted, cut and written out.
-Tables say per kind what the rules say per kind; the functions below them read from top to bottom as an answer is made.
+It builds no index and no cache: each query filters, sorts, cuts and formats the documents. The tables have one entry
+per kind. The functions follow the steps of an answer from top to bottom.
 
-Left to others: checking documents, parsing dates, ``human=True``, and everything that a page has beside its body.
+Not here: checking documents, parsing dates, ``human=True``, and every method of a page except ``to_dict()``.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,9 +15,9 @@ from bucketquery.testing.shapes import Document, bucket_shape, influencer_shape,
 
 Query = BucketQuery | RecordQuery | InfluencerQuery
 
-#: What a kind holds of the fields that may be sorted by; the others are missing in all its results, whatever a
-#: document stores under their names.
-HELD: Final[Mapping[str, tuple[str, ...]]] = {
+#: The sortable fields that each kind has. The other sortable fields count as missing in all its results, even if a
+#: document has a key of that name.
+SORT_FIELDS: Final[Mapping[str, tuple[str, ...]]] = {
     "bucket": (
         "timestamp",
         "@timestamp",
@@ -68,8 +68,8 @@ HELD: Final[Mapping[str, tuple[str, ...]]] = {
     ),
 }
 
-SORTABLE: Final = (*dict.fromkeys(name for names in HELD.values() for name in names), "raw_anomaly_score")
-"""Every field that a query accepts as ``sort``, whichever kind it asks for."""
+SORTABLE: Final = (*dict.fromkeys(name for names in SORT_FIELDS.values() for name in names), "raw_anomaly_score")
+"""Every field that a query of any kind accepts as ``sort``."""
 
 _DOUBLES: Final = frozenset(
     {
@@ -84,7 +84,7 @@ _DOUBLES: Final = frozenset(
     }
 )
 
-#: The field that the threshold of a kind's query is held against; the query's parameter has the same name.
+#: The field that each kind's threshold is compared with; the query's parameter has the same name.
 _SCORE: Final = {"bucket": "anomaly_score", "record": "record_score", "influencer": "influencer_score"}
 
 #: The fields that make two documents of a kind the same result.
@@ -102,7 +102,7 @@ _IDENTITY: Final = {
     "influencer": ("job_id", "timestamp", "bucket_span", "influencer_field_name", "influencer_field_value"),
 }
 
-#: What orders results that are alike in the leading field: first as the server has it, then until no tie is left.
+#: The fields that order results with equal leading values: first those of the server, then more until no tie is left.
 _TIES: Final = {
     "bucket": ("timestamp", "bucket_span", "job_id"),
     "record": (
@@ -123,32 +123,32 @@ _TIES: Final = {
     "influencer": ("timestamp", "bucket_span", "influencer_field_name", "influencer_field_value", "job_id"),
 }
 
-#: The first records of a bucket are shown up to the one, those of all buckets of a page refused beyond the other.
+#: A bucket shows this many records at most, and leaves out the others.
 _MOST_RECORDS_OF_A_BUCKET: Final = 10_000
+#: A query whose page would show more records than this is refused.
 _MOST_RECORDS_OF_A_PAGE: Final = 100_000
 
 
 def evaluate(documents: Iterable[Document], query: Query) -> dict[str, Any]:
-    """The API's response body to `query` over `documents`, straight from the rules.
+    """The API's response body for `query` over `documents`.
 
     Args:
-        documents: what is stored, valid and in any order. Only documents whose ``result_type`` is the kind asked for
-            count, and records where `query` says ``expand``; of those that share an identity the last one does.
-            Timestamps are integers or text that `datetime.fromisoformat` reads, without an offset UTC.
-        query: its instants as int epoch milliseconds or None.
+        documents: valid documents in any order. Only documents of the query's kind count, by their ``result_type``, and
+            with ``expand`` also records. The last document of an identity counts. Timestamps are integers or text that
+            `datetime.fromisoformat` reads; text without an offset is UTC.
+        query: a query whose instants are int epoch milliseconds or None.
 
     Returns:
-        A new dict with the keys ``count`` and ``buckets``, ``records`` or ``influencers``, as ``page.to_dict()`` has
-        it. A job without documents is taken for a known one: there is no UnknownJob here, and ``max_size`` is not known
-        either.
+        A new dict like that of ``page.to_dict()``, with the keys ``count`` and ``buckets``, ``records`` or
+        ``influencers``. Every job counts as known, and there is no ``max_size``.
 
     Raises:
         TypeError: an instant of `query` is text.
-        NotFound: a lookup by ``timestamp`` matched nothing.
-        LimitExceeded: the buckets of the page have more than 100,000 records to show.
+        NotFound: no bucket is at ``timestamp``.
+        LimitExceeded: the page would have more than 100,000 records.
 
     Complexity: O(n log n + p n) time for n documents and p buckets on the page.
-    Source: the server, and the decisions of this library where the server has no rule; docs/semantics has both.
+    Source: the server; if it has no rule, this library's decision. docs/semantics lists both.
 
     >>> quiet = {"result_type": "bucket", "job_id": "web", "timestamp": 0, "bucket_span": 900}
     >>> loud = {**quiet, "timestamp": 900_000, "anomaly_score": 80}
@@ -176,11 +176,11 @@ def evaluate(documents: Iterable[Document], query: Query) -> dict[str, Any]:
     return {"count": count, "influencers": [influencer_shape(document) for document in found]}
 
 
-# Which, in what order
+# Matches and order
 
 
 def _page(documents: list[Document], kind: str, query: Query) -> tuple[list[Document], int]:
-    """The documents on the page, in order, and how many match."""
+    """The documents on the page, in order, and the number of matches."""
     matches = [document for document in _stored(documents, kind, query) if _matches(document, kind, query)]
     leading = [_sort_value(document, kind, query) for document in matches]
     ordered = _in_order(matches, leading, _TIES[kind], desc=query.desc)
@@ -193,7 +193,7 @@ def _stored(documents: list[Document], kind: str, query: Query) -> list[Document
     newest = {}
     for document in documents:
         if document.get("result_type") == kind and document["job_id"] in query.jobs:
-            # The last of an identity wins; where it stands does not matter, since the order of an answer is total.
+            # The last document of an identity wins. Its place in the dict does not matter: the answer's order is total.
             newest[tuple(_tie(document, name) for name in _IDENTITY[kind])] = document
     return list(newest.values())
 
@@ -201,7 +201,7 @@ def _stored(documents: list[Document], kind: str, query: Query) -> list[Document
 def _matches(document: Document, kind: str, query: Query) -> bool:
     timestamp = timestamp_ms(document)
     if isinstance(query, BucketQuery) and query.timestamp is not None:
-        # A lookup heeds neither the threshold nor exclude_interim.
+        # A lookup ignores the threshold and exclude_interim.
         return timestamp == query.timestamp
     if isinstance(query.start, int) and timestamp < query.start:
         return False
@@ -216,18 +216,18 @@ def _matches(document: Document, kind: str, query: Query) -> bool:
 
 
 def _in_order(documents: list[Document], leading: list[Any], ties: Sequence[str], *, desc: bool) -> list[Document]:
-    """The documents by the leading value of each and then by the ties, all one way, what is missing last either way."""
+    """The documents by leading value, then by ties, all in one direction; missing values are last in both."""
 
     def key(place: int) -> tuple[Any, ...]:
         values = (leading[place], *(_tie(documents[place], name) for name in ties))
-        # Pairs, so that None meets only None. Going down, False comes last.
+        # Pairs, so that sorting never compares None with a value. In descending order False comes last.
         return tuple((value is not None if desc else value is None, value) for value in values)
 
     return [documents[place] for place in sorted(range(len(documents)), key=key, reverse=desc)]
 
 
 def _sort_value(document: Document, kind: str, query: Query) -> Any:
-    if query.sort not in HELD[kind]:
+    if query.sort not in SORT_FIELDS[kind]:
         return None
     if query.sort == "scheduled_events":
         events = document.get("scheduled_events") or [None]
@@ -237,12 +237,12 @@ def _sort_value(document: Document, kind: str, query: Query) -> Any:
 
 def _tie(document: Document, name: str) -> Any:
     value = _value(document, name)
-    # As a part of the identity, and of the order where all else is equal, a missing detector is the first one.
+    # In the identity and as a tie, a missing detector_index counts as 0.
     return 0 if name == "detector_index" and value is None else value
 
 
 def _value(document: Document, name: str) -> Any:
-    """What is stored, None where it is missing. Text compares by code point, which is the order of UTF-8 bytes."""
+    """The stored value, None if it is missing. Text compares by code point, which is the order of UTF-8 bytes."""
     if name in {"timestamp", "@timestamp"}:
         return timestamp_ms(document)
     value = document.get(name)
@@ -253,10 +253,10 @@ def _value(document: Document, name: str) -> Any:
 
 
 def _records_of(buckets: list[Document], documents: list[Document], query: BucketQuery) -> list[list[Document]]:
-    """For each bucket of the page the records that it shows, in order."""
+    """The records of each bucket on the page, in order."""
     records = _stored(documents, "record", query) if query.expand else []
     if query.exclude_interim:
-        # In a lookup too, where an interim bucket itself is shown.
+        # In a lookup too, although a lookup shows an interim bucket.
         records = [record for record in records if not record.get("is_interim")]
     shown = [_in_a_bucket(bucket, records) for bucket in buckets]
     if sum(map(len, shown)) > _MOST_RECORDS_OF_A_PAGE:
@@ -268,7 +268,7 @@ def _records_of(buckets: list[Document], documents: list[Document], query: Bucke
 def _in_a_bucket(bucket: Document, records: list[Document]) -> list[Document]:
     if not bucket.get("bucket_influencers"):
         return []
-    # Neither spans nor scores play a part, nor do the order and direction of the query.
+    # Spans, scores, and the query's sort and desc have no effect here.
     simultaneous = [
         record
         for record in records

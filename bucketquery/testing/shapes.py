@@ -1,8 +1,8 @@
-"""How one result looks in a response: its keys in the API's order, with the defaults of what is missing.
+"""One result as the reference answer shows it: keys in the API's order, with defaults for missing fields.
 
-Each shape is a new dict and shares nothing with the document it was made from.
+Each function returns a new dict that shares nothing with the document.
 
-Left to others: which results are shown, and in what order (`reference`); ``human=True``.
+Not here: which results are shown, and in what order (`reference`); ``human=True``.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,7 +17,7 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND: Final = timedelta(milliseconds=1)
 
 #: The documented keys of a record, in order.
-_OF_A_RECORD: Final = (
+_RECORD_KEYS: Final = (
     "job_id",
     "result_type",
     "probability",
@@ -46,9 +46,9 @@ _OF_A_RECORD: Final = (
     "anomaly_score_explanation",
 )
 
-#: Those of an influencer: between the two stands the generated key.
-_WHO_AN_INFLUENCER_IS: Final = ("job_id", "result_type", "influencer_field_name", "influencer_field_value")
-_HOW_AN_INFLUENCER_SCORES: Final = (
+#: The documented keys of an influencer before and after the generated key.
+_INFLUENCER_KEYS_BEFORE: Final = ("job_id", "result_type", "influencer_field_name", "influencer_field_value")
+_INFLUENCER_KEYS_AFTER: Final = (
     "influencer_score",
     "initial_influencer_score",
     "probability",
@@ -57,7 +57,7 @@ _HOW_AN_INFLUENCER_SCORES: Final = (
     "timestamp",
 )
 
-#: Shown with a default where they are missing; every other field is left out there.
+#: Doubles of records and influencers that are shown as 0.0 if they are missing.
 _DOUBLES_WITH_DEFAULT: Final = (
     "probability",
     "record_score",
@@ -87,7 +87,7 @@ _RESERVED_NAMES: Final = """
     exponential_average_bucket_processing_time_ms exponential_average_calculation_context search_count
     total_search_time_ms incremental_metric_value_ms latest_timestamp previous_exponential_average_ms _id _index
 """
-#: Names that no generated key bears, nor one that begins with such a name and a dot.
+#: No key is generated for these names, nor for a name that begins with one of them and a dot.
 _RESERVED: Final = frozenset(_RESERVED_NAMES.split())
 
 
@@ -95,8 +95,8 @@ def bucket_shape(document: Document, records: Sequence[Document] = ()) -> dict[s
     """A bucket as "get buckets" shows it.
 
     Args:
-        document: what is stored of it.
-        records: what is stored of its records, in the order in which they are shown; the key is left out without any.
+        document: the stored bucket.
+        records: its stored records in display order (default: none, which leaves out the key ``records``).
 
     Source: the server's ``Bucket`` and ``BucketInfluencer``.
 
@@ -140,11 +140,11 @@ def _bucket_influencer(nested: Document, document: Document, timestamp: int, *, 
 
 
 def record_shape(document: Document) -> dict[str, Any]:
-    """A record as "get records" shows it: documented keys, generated keys, then what else was stored.
+    """A record as "get records" shows it: documented keys, generated keys, then the other stored keys.
 
-    O(v * (v + k)) for v values of fields of the data and k keys, beside the size of the document.
-    Source: the server's ``AnomalyRecord``, in which the generated keys stand in the order of a hash map; here by the
-    first field that gives them.
+    O(v * (v + k)) for v values of data fields and k keys, plus the size of the document.
+    Source: the server's ``AnomalyRecord``. The server orders generated keys by a hash map, this function by the first
+    field that gives them.
 
     >>> stored = {"job_id": "web", "timestamp": 0, "bucket_span": 900, "by_field_name": "host", "by_field_value": "a"}
     >>> record_shape(stored)["host"]
@@ -160,40 +160,40 @@ def record_shape(document: Document) -> dict[str, Any]:
         if _is_generated(name, value) and value not in generated.setdefault(name, []):
             generated[name].append(value)
 
-    record = _documented(document, "record", _OF_A_RECORD)
+    record = _documented(document, "record", _RECORD_KEYS)
     for name, values in generated.items():
-        # What was stored under the name comes back in its place, null too.
+        # A stored key of this name replaces the generated value, even if it is null.
         record[name] = _json(document[name]) if name in document else values
-    return record | _others(document, (*_OF_A_RECORD, *generated))
+    return record | _others(document, (*_RECORD_KEYS, *generated))
 
 
 def influencer_shape(document: Document) -> dict[str, Any]:
-    """An influencer as "get influencers" shows it, a key of the data field's own name among the documented ones.
+    """An influencer as "get influencers" shows it, with a generated key that has the data field's name.
 
     Source: the server's ``Influencer``.
 
-    >>> who = {"influencer_field_name": "host", "influencer_field_value": "a"}
-    >>> influencer_shape({"job_id": "web", "timestamp": 0, "bucket_span": 900, **who})["host"]
+    >>> field = {"influencer_field_name": "host", "influencer_field_value": "a"}
+    >>> influencer_shape({"job_id": "web", "timestamp": 0, "bucket_span": 900, **field})["host"]
     'a'
     """
     name: Any = document.get("influencer_field_name")
     value = document.get("influencer_field_value")
     generated = {name: _json(document.get(name, value))} if _is_generated(name, value) else {}
     return {
-        **_documented(document, "influencer", _WHO_AN_INFLUENCER_IS),
+        **_documented(document, "influencer", _INFLUENCER_KEYS_BEFORE),
         **generated,
-        **_documented(document, "influencer", _HOW_AN_INFLUENCER_SCORES),
-        **_others(document, (*_WHO_AN_INFLUENCER_IS, *_HOW_AN_INFLUENCER_SCORES, *generated)),
+        **_documented(document, "influencer", _INFLUENCER_KEYS_AFTER),
+        **_others(document, (*_INFLUENCER_KEYS_BEFORE, *_INFLUENCER_KEYS_AFTER, *generated)),
     }
 
 
 def _is_generated(name: str | None, value: str | None) -> bool:
-    """Whether a field of the data is a key of its own; the empty value is a value."""
+    """Whether a data field's name becomes a key: not if it is empty or reserved; an empty value counts."""
     return name is not None and name != "" and value is not None and name.split(".")[0] not in _RESERVED
 
 
 def _documented(document: Document, kind: str, names: Sequence[str]) -> dict[str, Any]:
-    """The documented fields of those names, in that order."""
+    """The documented fields of the given names, in that order."""
     shown: dict[str, Any] = {}
     for name in names:
         stored = document.get(name)
@@ -219,17 +219,17 @@ def _documented(document: Document, kind: str, names: Sequence[str]) -> dict[str
 
 
 def _others(document: Document, names: Sequence[str]) -> dict[str, Any]:
-    """What is stored under any other name, in the order in which it is stored."""
+    """The stored keys except those of the given names, in stored order."""
     return {name: _json(value) for name, value in document.items() if name not in names}
 
 
 def _double(stored: float | None) -> float:
-    # -0.0 is false like what is missing, and so is shown as the other zero.
+    # -0.0 is falsy, as None is, so it is shown as 0.0.
     return float(stored or 0.0)
 
 
 def _json(stored: Any) -> Any:
-    """A copy, as plain JSON; -0.0, null and the order of keys as they were."""
+    """A copy in JSON's types; -0.0, null and the order of keys stay."""
     if isinstance(stored, Mapping):
         return {name: _json(value) for name, value in stored.items()}
     if isinstance(stored, list | tuple):
@@ -238,9 +238,9 @@ def _json(stored: Any) -> Any:
 
 
 def timestamp_ms(document: Document) -> int:
-    """The document's timestamp in epoch milliseconds, less than a millisecond cut off.
+    """The document's timestamp in epoch milliseconds; a fraction of a millisecond is cut off.
 
-    Source: the server's documents, which have a number or ISO text, without an offset UTC.
+    Source: the server's documents, which have a number or ISO text. Text without an offset is UTC.
 
     >>> timestamp_ms({"timestamp": "1970-01-01T00:00:01.0009Z"})
     1000

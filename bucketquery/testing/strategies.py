@@ -1,8 +1,8 @@
-"""Hypothesis strategies: results made to collide, and questions that hit their edges.
+"""Hypothesis strategies: documents with many ties and repeated identities, and queries at their edges.
 
-The package ``hypothesis`` is imported when a strategy is asked for, so whoever asks for none does without.
+Each function imports the package ``hypothesis`` when it is called, so this module can be imported without it.
 
-Left to others: what exactly is drawn (`drawn`), histories of writes, and documents that are not valid.
+Not here: the implementation (`drawn`), histories of writes, and invalid documents.
 """
 
 from collections.abc import Sequence
@@ -14,15 +14,19 @@ if TYPE_CHECKING:
     from hypothesis import strategies as st
 
 JOBS: Final = ("web", "Web-2", "données")
-"""The jobs of what is drawn, unless others are named."""
+"""The default jobs of the strategies."""
 
 
 def bucket_documents(*, jobs: Sequence[str] = JOBS, max_size: int = 20) -> "st.SearchStrategy[list[dict[str, Any]]]":
-    """Lists of valid bucket documents of a few jobs, at most `max_size`, made to collide.
+    """Lists of valid bucket documents with many ties and repeated identities.
 
-    Few timestamps, spans and values, so ties are the rule and one identity comes more than once; any optional field may
-    be missing or null; scores just around the severity marks, counts beyond what a double holds, instants at both ends
-    of the calendar, timestamps now and then as ISO text, interim buckets, influencers, scheduled events.
+    Timestamps, spans and values come from short lists. Any optional field may be missing or null. Scores lie at and
+    just below the severity marks, some counts have no exact double, and instants reach both ends of the calendar. Some
+    timestamps are ISO text. There are interim buckets, bucket influencers and scheduled events.
+
+    Args:
+        jobs: the jobs of the documents, mostly the first one (default `JOBS`).
+        max_size: maximum number of documents in a list.
 
     Complexity: O(max_size) a draw.
 
@@ -34,18 +38,22 @@ def bucket_documents(*, jobs: Sequence[str] = JOBS, max_size: int = 20) -> "st.S
     ...     assert evaluate(documents, BucketQuery(jobs="web"))["count"] <= len(documents)
     >>> an_identity_counts_once()
     """
-    from bucketquery.testing import drawn  # noqa: PLC0415 - it needs an extra, for those who ask for a strategy
+    from bucketquery.testing import drawn  # noqa: PLC0415 - hypothesis is an optional dependency
 
     return drawn.lists_of(drawn.bucket_values(), jobs, max_size)
 
 
 def record_documents(*, jobs: Sequence[str] = JOBS, max_size: int = 20) -> "st.SearchStrategy[list[dict[str, Any]]]":
-    """Lists of valid record documents of a few jobs, at most `max_size`, made to collide.
+    """Lists of valid record documents with many ties and repeated identities.
 
-    As `bucket_documents`, and few detectors, texts and probabilities, from zero through the smallest doubles to one;
-    texts empty, in both cases and beyond the basic plane; names of the data's fields that several fields give, that are
-    dotted, empty or reserved, or that are stored as keys of their own; causes, influencers, places, explanations and
-    unknown keys with JSON in them.
+    As `bucket_documents`; detectors, texts and probabilities come from short lists too. Probabilities include 0, the
+    smallest doubles and 1. Texts may be empty, in upper or lower case, or beyond the basic plane. Names of data fields
+    may be shared by several fields, dotted, empty, reserved, or stored as keys too. Causes, influencers, geo results,
+    explanations and unknown keys may contain any JSON.
+
+    Args:
+        jobs: the jobs of the documents, mostly the first one (default `JOBS`).
+        max_size: maximum number of documents in a list.
 
     Complexity: O(max_size) a draw.
 
@@ -59,7 +67,7 @@ def record_documents(*, jobs: Sequence[str] = JOBS, max_size: int = 20) -> "st.S
     ...         assert all(name in shown for name, value in document.items() if value is not None)
     >>> every_stored_key_comes_back()
     """
-    from bucketquery.testing import drawn  # noqa: PLC0415 - it needs an extra, for those who ask for a strategy
+    from bucketquery.testing import drawn  # noqa: PLC0415 - hypothesis is an optional dependency
 
     return drawn.lists_of(drawn.record_values(), jobs, max_size)
 
@@ -67,10 +75,14 @@ def record_documents(*, jobs: Sequence[str] = JOBS, max_size: int = 20) -> "st.S
 def influencer_documents(
     *, jobs: Sequence[str] = JOBS, max_size: int = 20
 ) -> "st.SearchStrategy[list[dict[str, Any]]]":
-    """Lists of valid influencer documents of a few jobs, at most `max_size`, made to collide.
+    """Lists of valid influencer documents with many ties and repeated identities.
 
-    As `record_documents`, with what an influencer has; its field's name and value may be missing, each without the
-    other.
+    As `record_documents`, with the fields of influencers. The field name and the field value may be missing, both or
+    only one of them.
+
+    Args:
+        jobs: the jobs of the documents, mostly the first one (default `JOBS`).
+        max_size: maximum number of documents in a list.
 
     Complexity: O(max_size) a draw.
 
@@ -81,16 +93,20 @@ def influencer_documents(
     ...     assert {document["result_type"] for document in documents} <= {"influencer"}
     >>> they_are_influencers()
     """
-    from bucketquery.testing import drawn  # noqa: PLC0415 - it needs an extra, for those who ask for a strategy
+    from bucketquery.testing import drawn  # noqa: PLC0415 - hypothesis is an optional dependency
 
     return drawn.lists_of(drawn.influencer_values(), jobs, max_size)
 
 
 def result_documents(*, jobs: Sequence[str] = JOBS, max_size: int = 30) -> "st.SearchStrategy[list[dict[str, Any]]]":
-    """Lists of valid documents of all kinds, at most `max_size`, that meet at a few instants of a few jobs.
+    """Lists of valid documents of all kinds, several at the same job and instant.
 
-    At one instant there may be several buckets of different spans, several records and influencers, or some without the
-    others: buckets with and without influencers of their own, records without a bucket, buckets without records.
+    An instant may have several buckets of different spans, several records and several influencers, or only some of
+    these kinds: a record without a bucket, a bucket without records. Buckets have bucket influencers or none.
+
+    Args:
+        jobs: the jobs of the documents, mostly the first one (default `JOBS`).
+        max_size: maximum number of documents in a list.
 
     Complexity: O(max_size) a draw.
 
@@ -103,17 +119,21 @@ def result_documents(*, jobs: Sequence[str] = JOBS, max_size: int = 30) -> "st.S
     ...     assert evaluate(documents, plain)["count"] == evaluate(documents, expanded)["count"]
     >>> expanding_changes_no_count()
     """
-    from bucketquery.testing import drawn  # noqa: PLC0415 - it needs an extra, for those who ask for a strategy
+    from bucketquery.testing import drawn  # noqa: PLC0415 - hypothesis is an optional dependency
 
-    return drawn.meetings(jobs, max_size)
+    return drawn.mixed_lists(jobs, max_size)
 
 
 def bucket_queries(*, jobs: Sequence[str] = JOBS) -> "st.SearchStrategy[BucketQuery]":
-    """Questions about the documents that `bucket_documents` and `result_documents` draw, of one job or several.
+    """Queries for the buckets that `bucket_documents` and `result_documents` draw.
 
-    Instants are integers. Lookups by ``timestamp``; windows on, just before and just after the edges of buckets, open,
-    empty and reversed; thresholds around the scores, and those that filter nothing; every sortable field in both
-    directions; pages of size 0, past the end, and far past it.
+    Instants are integers. Some queries are lookups by ``timestamp``. Windows begin and end at the edges of buckets or 1
+    ms beside them; some are open, empty or reversed. Thresholds are the scores themselves, values that match every
+    bucket, and values that match none. Every sortable field leads in both directions. Pages may have size 0, or begin
+    past the last match.
+
+    Args:
+        jobs: the jobs of the queries, one or several of them a query (default `JOBS`).
 
     >>> from hypothesis import given, settings
     >>> @settings(max_examples=5, database=None)
@@ -122,15 +142,18 @@ def bucket_queries(*, jobs: Sequence[str] = JOBS) -> "st.SearchStrategy[BucketQu
     ...     assert query.timestamp is None or query.start is query.end is None
     >>> a_lookup_has_no_window()
     """
-    from bucketquery.testing import drawn  # noqa: PLC0415 - it needs an extra, for those who ask for a strategy
+    from bucketquery.testing import drawn  # noqa: PLC0415 - hypothesis is an optional dependency
 
     return drawn.bucket_queries(jobs)
 
 
 def record_queries(*, jobs: Sequence[str] = JOBS) -> "st.SearchStrategy[RecordQuery]":
-    """Questions about the documents that `record_documents` and `result_documents` draw, as `bucket_queries` has them.
+    """Queries for the records that `record_documents` and `result_documents` draw.
 
-    There are no lookups, and nothing to expand.
+    As `bucket_queries`, without lookups and ``expand``.
+
+    Args:
+        jobs: the jobs of the queries, one or several of them a query (default `JOBS`).
 
     >>> from hypothesis import given, settings
     >>> @settings(max_examples=5, database=None)
@@ -139,13 +162,16 @@ def record_queries(*, jobs: Sequence[str] = JOBS) -> "st.SearchStrategy[RecordQu
     ...     assert query.jobs == ("web",)
     >>> the_job_is_the_one_named()
     """
-    from bucketquery.testing import drawn  # noqa: PLC0415 - it needs an extra, for those who ask for a strategy
+    from bucketquery.testing import drawn  # noqa: PLC0415 - hypothesis is an optional dependency
 
     return drawn.record_queries(jobs)
 
 
 def influencer_queries(*, jobs: Sequence[str] = JOBS) -> "st.SearchStrategy[InfluencerQuery]":
-    """Questions about the documents that `influencer_documents` and `result_documents` draw, as `record_queries` does.
+    """Queries for the influencers that `influencer_documents` and `result_documents` draw, as `record_queries`.
+
+    Args:
+        jobs: the jobs of the queries, one or several of them a query (default `JOBS`).
 
     >>> from hypothesis import given, settings
     >>> @settings(max_examples=5, database=None)
@@ -154,6 +180,6 @@ def influencer_queries(*, jobs: Sequence[str] = JOBS) -> "st.SearchStrategy[Infl
     ...     assert query.jobs == ("web",)
     >>> the_job_is_the_one_named()
     """
-    from bucketquery.testing import drawn  # noqa: PLC0415 - it needs an extra, for those who ask for a strategy
+    from bucketquery.testing import drawn  # noqa: PLC0415 - hypothesis is an optional dependency
 
     return drawn.influencer_queries(jobs)

@@ -1,4 +1,4 @@
-"""JSON in UTF-8: the same whoever writes it, but for how a double is spelled."""
+"""JSON in UTF-8: the encoders write the same text except for the spelling of doubles."""
 
 import json
 import runpy
@@ -17,7 +17,7 @@ from bucketquery.model.encoding import encoded, encoded_columns
 from bucketquery.model.frozen import FrozenMapping
 from support.helpers import WRITERS, respelled, write_by
 
-#: Whatever writers spell in different ways, and what is close to it.
+#: Doubles that the encoders spell differently, and doubles near them.
 DOUBLES = (
     *(0.0, -0.0, 0.1, 1.0, 100.0, 1e15, 1e16, 1.5e16, 123456789012345680.0, 1e17, 1e21, 1e22, 1e23, 1e100),
     *(1e-3, 1e-4, 9.999e-5, 1e-5, 2.5e-5, 1e-6, 1e-7, -1.5e-7, 1e-9, 1e-10, 5e-324, 2.2250738585072014e-308),
@@ -35,12 +35,12 @@ JSON = st.recursive(
 
 @pytest.fixture(params=WRITERS)
 def writer(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever writes."""
+    """Run the test with each encoder."""
     write_by(monkeypatch, request.param)
 
 
 def nested(levels: int) -> list[Any]:
-    """A list in a list in a list."""
+    """A list nested ``levels`` deep."""
     value: list[Any] = []
     for _ in range(levels - 1):
         value = [value]
@@ -48,29 +48,29 @@ def nested(levels: int) -> list[Any]:
 
 
 class Text(str):
-    """Text of somebody's own kind."""
+    """A subclass of str."""
 
     __slots__ = ()
 
 
 @given(JSON)
-def test_what_is_written_is_read_back(value: Any) -> None:
-    """To the last bit and in the same order of keys, whoever writes; no two spell anything but doubles differently."""
+def test_encoded_values_are_read_back_unchanged(value: Any) -> None:
+    """Values are equal to the last bit, and keys stay in order; two encoders differ in the spelling of doubles only."""
     written = []
-    for who in WRITERS:
+    for name in WRITERS:
         with pytest.MonkeyPatch.context() as patch:
-            write_by(patch, who)
+            write_by(patch, name)
             written.append(encoded(value))
     for text in written:
-        # What is not UTF-8 fails here.
+        # `decode` fails if the text is not UTF-8.
         assert repr(json.loads(text.decode())) == repr(value)
     assert len(set(map(respelled, written))) == 1
 
 
 @pytest.mark.usefixtures("writer")
 @pytest.mark.parametrize("value", DOUBLES)
-def test_a_double_is_written_with_the_fewest_digits_that_bring_it_back(value: float) -> None:
-    """Alone and in a column, spelled alike there, and as the standard library has the digits."""
+def test_a_double_is_written_with_the_fewest_digits_that_identify_it(value: float) -> None:
+    """The digits are those of the standard library, and a column spells a double as a single value."""
     written = encoded(value)
     assert struct.pack("d", json.loads(written)) == struct.pack("d", value)
     assert respelled(written) == respelled(repr(value).encode())
@@ -96,15 +96,15 @@ def test_a_double_is_written_with_the_fewest_digits_that_bring_it_back(value: fl
         (nested(300), "[" * 300 + "]" * 300),
     ],
 )
-def test_json_is_tight_utf_8(value: Any, written: str) -> None:
-    """Without blanks; half of a surrogate pair is escaped, and what orjson refuses is written nevertheless."""
+def test_json_is_compact_utf_8(value: Any, written: str) -> None:
+    """It has no blanks, and lone surrogates are escaped. Values that orjson refuses are written too."""
     assert encoded(value) == written.encode()
 
 
 @pytest.mark.usefixtures("writer")
 @pytest.mark.parametrize("value", [FrozenMapping({}), {"a": {1}}, [np.int64(1)], np.array([1]), b"", {(): 1}])
-def test_what_is_no_json_is_refused(value: Any) -> None:
-    """With the standard library's words, whoever was asked first."""
+def test_a_value_that_is_no_json_is_refused(value: Any) -> None:
+    """The error has the standard library's words with every encoder."""
     with pytest.raises(TypeError) as caught:
         encoded(value)
     with pytest.raises(TypeError) as expected:
@@ -114,7 +114,7 @@ def test_what_is_no_json_is_refused(value: Any) -> None:
 
 @pytest.mark.usefixtures("writer")
 def test_columns_are_written_value_by_value() -> None:
-    """In their order, from whatever lies in between, and read only or not."""
+    """The columns may be strided, reversed or read-only views."""
     numbers = np.arange(-3, 5, dtype=np.int64)
     doubles = numbers / 2
     doubles.flags.writeable = False
@@ -124,24 +124,24 @@ def test_columns_are_written_value_by_value() -> None:
         assert encoded_columns(columns) == [[encoded(value) for value in column.tolist()] for column in columns]
 
 
-def test_whoever_is_installed_is_found() -> None:
-    """orjson, asked to leave to the standard library what the two take differently; without it nobody."""
-    asked = []
+def test_orjson_is_used_if_it_is_installed() -> None:
+    """Its options leave to the standard library the types that the two write differently."""
+    calls = []
 
-    def dumps(value: Any, **how: Any) -> bytes:
-        asked.append((value, how))
+    def dumps(value: Any, **options: Any) -> bytes:
+        calls.append((value, options))
         return b""
 
-    options = {"DATACLASS": 1, "DATETIME": 2, "SUBCLASS": 4}
+    passthrough = {"DATACLASS": 1, "DATETIME": 2, "SUBCLASS": 4}
     fake = SimpleNamespace(dumps=dumps, OPT_SERIALIZE_NUMPY=8)
-    for name, option in options.items():
+    for name, option in passthrough.items():
         setattr(fake, f"OPT_PASSTHROUGH_{name}", option)
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(sys.modules, "orjson", fake)
         found = runpy.run_path(encoding.__file__)
     found["_quick"]("a")
     found["_quick_arrays"]("b")
-    assert asked == [("a", {"option": 7}), ("b", {"option": 8, "default": np.ndarray.tolist})]
+    assert calls == [("a", {"option": 7}), ("b", {"option": 8, "default": np.ndarray.tolist})]
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(sys.modules, "orjson", None)
         found = runpy.run_path(encoding.__file__)

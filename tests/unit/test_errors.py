@@ -1,4 +1,4 @@
-"""Errors: what a service needs to answer with, whichever way they travel."""
+"""Errors: the status, type and reason that a service answers with, before and after pickling."""
 
 import copy
 import pickle
@@ -20,17 +20,17 @@ ERRORS = [
 
 
 class Unpicklable:
-    """A value that refuses to be pickled, and whose own ``repr`` is not to be trusted."""
+    """A value that can neither be pickled nor shown by ``repr``."""
 
     def __reduce__(self) -> str:
-        raise RuntimeError("not this one")
+        raise RuntimeError("cannot be pickled")
 
     def __repr__(self) -> str:
-        raise RuntimeError("nor so")
+        raise RuntimeError("cannot be shown")
 
 
 class OneWay(Exception):
-    """An exception that can be pickled and not be unpickled, as many can be that ask for more than a message."""
+    """An exception that can be pickled but not unpickled, as many with a second required argument."""
 
     def __init__(self, first: int, second: int) -> None:
         super().__init__(first)
@@ -38,10 +38,10 @@ class OneWay(Exception):
 
 
 @pytest.mark.parametrize(("error", "status", "kind", "builtin"), ERRORS)
-def test_an_error_says_what_to_answer(
+def test_an_error_has_the_apis_status_and_type(
     error: type[BucketQueryError], status: int, kind: str, builtin: type[Exception]
 ) -> None:
-    """Status and type are the API's, the reason is the text, and the nearest built-in catches it."""
+    """The reason is the error's text, and the nearest built-in class catches the error."""
     found = error("No such thing", field="size", value=-1)
     assert (found.status, found.type, found.reason, str(found)) == (status, kind, "No such thing", "No such thing")
     assert (found.field, found.value) == ("size", -1)
@@ -50,14 +50,14 @@ def test_an_error_says_what_to_answer(
 
 
 def test_field_and_value_may_be_left_out() -> None:
-    """Where no single parameter is meant there is None, and a given type goes before the usual one."""
+    """Both are None if no single parameter is wrong; an explicit ``type`` replaces the default."""
     found = InvalidQuery("no", type="parse_exception")
     assert (found.field, found.value, found.type, found.status) == (None, None, "parse_exception", 400)
 
 
 @pytest.mark.parametrize("error", [row[0] for row in ERRORS])
-def test_errors_travel_whole(error: type[BucketQueryError]) -> None:
-    """A pickled, copied or deeply copied error has everything, its own type included."""
+def test_errors_can_be_pickled_and_copied(error: type[BucketQueryError]) -> None:
+    """A pickled, copied or deeply copied error has the same class and the same attributes."""
     sent = error("why", field="documents[3].anomaly_score", value={"a": [1]}, type="query_shard_exception")
     for found in (pickle.loads(pickle.dumps(sent)), copy.copy(sent), copy.deepcopy(sent)):
         assert type(found) is error
@@ -65,16 +65,16 @@ def test_errors_travel_whole(error: type[BucketQueryError]) -> None:
         assert str(found) == "why"
 
 
-def test_what_cannot_be_pickled_travels_as_text() -> None:
-    """An error about something unpicklable can be pickled nevertheless, and touches none of its code but pickling's."""
+def test_an_unpicklable_value_is_pickled_as_text() -> None:
+    """Pickling the error calls none of the value's methods except those of pickling."""
     sent = InvalidDocument("no", field="documents[0]", value=Unpicklable())
     found = pickle.loads(pickle.dumps(sent))
     assert found.field == "documents[0]"
     assert "Unpicklable object at" in found.value
 
 
-def test_what_cannot_be_unpickled_travels_as_text() -> None:
-    """Some values pickle and fail only on the other side, where it would be too late."""
+def test_a_value_that_cannot_be_unpickled_is_pickled_as_text() -> None:
+    """Some values can be pickled and fail only when they are unpickled."""
     sent = InvalidDocument("no", field="documents[0]", value=OneWay(1, 2))
     for found in (pickle.loads(pickle.dumps(sent)), copy.deepcopy(sent)):
         assert found.field == "documents[0]"
@@ -82,6 +82,6 @@ def test_what_cannot_be_unpickled_travels_as_text() -> None:
 
 
 def test_every_error_is_public() -> None:
-    """Whatever the room names can be imported from the package."""
+    """Every name in ``errors.__all__`` can be imported from the package."""
     assert {row[0].__name__ for row in ERRORS} == set(errors.__all__)
     assert set(errors.__all__) <= set(bucketquery.__all__)

@@ -1,4 +1,4 @@
-"""The index: writes are all or nothing, one after the other, and say what they did."""
+"""The index: writes are atomic, run one after the other, and return what they did."""
 
 import copy
 import gc
@@ -19,10 +19,10 @@ from bucketquery.storage.table import Table
 from support.helpers import FULL, JOB, PATIENCE_S, SPAN_S, STEP, bucket, moved, record, rows, stored, table_of
 
 
-def refusal(ask: Callable[[], object]) -> InvalidQuery:
+def refusal(call: Callable[[], object]) -> InvalidQuery:
     """The error of a call that must be refused."""
     with pytest.raises(InvalidQuery) as caught:
-        ask()
+        call()
     return caught.value
 
 
@@ -30,7 +30,7 @@ def refusal(ask: Callable[[], object]) -> InvalidQuery:
 
 
 def test_a_write_that_changes_something_is_one_commit() -> None:
-    """Whichever write it is; each counts every identity once."""
+    """Every kind of write adds one to the sequence and counts each identity once."""
     index = ResultsIndex()
     assert index.sequence == 0
     assert index.put_job(JOB) == Commit(sequence=1)
@@ -46,7 +46,7 @@ def test_a_write_that_changes_something_is_one_commit() -> None:
 
 
 def test_a_write_that_changes_nothing_publishes_nothing() -> None:
-    """The present sequence comes back, with the counts."""
+    """The commit has the current sequence and the counts, and the snapshot stays the same."""
     index = ResultsIndex()
     index.upsert([*rows(0, 3), bucket(0, job_id="db")])
     index.put_job(JOB, bucket_span=300)
@@ -55,17 +55,17 @@ def test_a_write_that_changes_nothing_publishes_nothing() -> None:
     assert index.upsert([{"result_type": "forecast"}, {}]) == Commit(sequence=2, skipped={"forecast": 1, "": 1})
     assert index.upsert([*rows(0, 3), bucket(0, job_id="db")]) == Commit(sequence=2, unchanged=4)
     assert index.upsert_columns({"timestamp": [], "bucket_span": 1}, job_id="new") == Commit(sequence=2)
-    assert index.put_job(JOB, bucket_span=np.int64(300)) == Commit(sequence=2)  # type: ignore[arg-type] # as good as an int
+    assert index.put_job(JOB, bucket_span=np.int64(300)) == Commit(sequence=2)  # type: ignore[arg-type] # NumPy integers are accepted too
     assert index.snapshot() is before
     assert "new" not in index
 
 
 def test_renormalising_is_a_commit() -> None:
-    """Scores change and nothing else; equal ones publish nothing; of several for one bucket the last wins."""
+    """It changes scores only. Equal scores publish nothing, and the last score of a bucket wins."""
     index = ResultsIndex()
     index.upsert([*rows(0, 3, **FULL), bucket(3), bucket(4, is_interim=True, anomaly_score=1)])
     before = index.snapshot()
-    bodies = index.get_buckets(job_id=JOB).to_dict()["buckets"]
+    old = index.get_buckets(job_id=JOB).to_dict()["buckets"]
     given: dict[str, Any] = {
         "timestamp": [4 * STEP, 0, 3 * STEP, 0, STEP],
         "bucket_span": SPAN_S,
@@ -74,9 +74,9 @@ def test_renormalising_is_a_commit() -> None:
     assert index.renormalize(JOB, given) == Commit(sequence=2, replaced=3, unchanged=1)
     expected = dict(zip((0, 3, 4), (7.0, 8.0, 9.0), strict=True))
     assert index.get_buckets(job_id=JOB).to_dict()["buckets"] == [
-        {**body, "anomaly_score": expected.get(row, body["anomaly_score"])} for row, body in enumerate(bodies)
+        {**shown, "anomaly_score": expected.get(row, shown["anomaly_score"])} for row, shown in enumerate(old)
     ]
-    assert before.get_buckets(job_id=JOB).to_dict()["buckets"] == bodies
+    assert before.get_buckets(job_id=JOB).to_dict()["buckets"] == old
     newest = index.snapshot()
     assert index.renormalize(JOB, given) == Commit(sequence=2, unchanged=4)
     nothing: dict[str, Any] = {"timestamp": [], "bucket_span": SPAN_S, "anomaly_score": []}
@@ -85,8 +85,8 @@ def test_renormalising_is_a_commit() -> None:
     index.check()
 
 
-def test_a_bucket_that_is_not_there_is_not_renormalised() -> None:
-    """The first row given for one is named, whatever the order, and nothing changes; nor is there one of no job."""
+def test_renormalising_an_unknown_bucket_is_refused() -> None:
+    """The error names the first row without a stored bucket, in the caller's order, and nothing changes."""
     index = ResultsIndex()
     index.upsert(rows(0, 3, **FULL))
     index.put_job("empty")
@@ -106,7 +106,7 @@ def test_a_bucket_that_is_not_there_is_not_renormalised() -> None:
 
 
 def test_only_buckets_are_renormalised() -> None:
-    """What other kinds there are is refused first, then a job that is no text, then the columns."""
+    """The index refuses other kinds first, then a job id that is no text, then invalid columns."""
     index = ResultsIndex()
     columns: Any = {"timestamp": [0], "bucket_span": SPAN_S}
     kinds: list[Any] = ["record", "influencer", "bucket_influencer", "forecast", ["bucket"], None]
@@ -118,8 +118,8 @@ def test_only_buckets_are_renormalised() -> None:
         index.renormalize("never", columns)
 
 
-def test_a_commit_of_several_jobs_is_seen_at_once_or_not_at_all() -> None:
-    """A job of which nothing changed keeps its table."""
+def test_a_commit_replaces_the_tables_of_changed_jobs_only() -> None:
+    """A job without a change keeps its table."""
     index = ResultsIndex()
     index.upsert([bucket(0, job_id=job_id) for job_id in ("a", "b", "c")])
     before = {job_id: table_of(index, job_id) for job_id in "abc"}
@@ -129,7 +129,7 @@ def test_a_commit_of_several_jobs_is_seen_at_once_or_not_at_all() -> None:
 
 
 def test_two_kinds_are_written_in_one_commit() -> None:
-    """Each kind has tables of its own; counts are together, and it is all of it or nothing."""
+    """Each kind has its own tables. The counts are sums over the kinds, and an error in one kind stops both."""
     index = ResultsIndex()
     documents = [bucket(0), record(0, 1, actual=[1]), record(0, 0), bucket(1), {**bucket(0), "result_type": "other"}]
     assert index.upsert(documents) == Commit(sequence=1, inserted=4, skipped={"other": 1})
@@ -160,15 +160,15 @@ def test_two_kinds_are_written_in_one_commit() -> None:
     assert index.get_buckets(job_id=JOB).count == 2
 
 
-def test_a_failed_write_leaves_garbage_nobody_sees(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Broken off when its first job was appended in place, it publishes nothing, and the next write is right."""
+def test_rows_of_a_failed_write_are_not_visible(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A write that fails after an append in place publishes nothing, and the next write is correct."""
     index = ResultsIndex()
     index.upsert([*rows(0, 39, **FULL), *rows(0, 39, job_id="zoo", **FULL)])
     index.upsert([bucket(39, **FULL), bucket(39, job_id="zoo", **FULL)])
     index.upsert([bucket(40), bucket(40, job_id="zoo")])
     before = index.snapshot()
     base = table_of(index).rows.base
-    kept = stored(table_of(index))
+    expected = stored(table_of(index))
     put = Table.put
     done: list[Table] = []
 
@@ -188,8 +188,8 @@ def test_a_failed_write_leaves_garbage_nobody_sees(monkeypatch: pytest.MonkeyPat
     assert done[-1].rows.base.length == 44
     assert index.snapshot() is before
     index.check()
-    assert stored(table_of(index)) == kept
-    # The lock is free again, and the room that was written to is written to again.
+    assert stored(table_of(index)) == expected
+    # The lock is free again, and the next write uses the same room.
     assert index.upsert([bucket(41), bucket(42, **FULL), bucket(41, job_id="zoo")]) == Commit(sequence=4, inserted=3)
     index.check()
     assert moved(base, table_of(index).rows.base) == set()
@@ -198,11 +198,11 @@ def test_a_failed_write_leaves_garbage_nobody_sees(monkeypatch: pytest.MonkeyPat
     assert [found.get("scheduled_events") for found in shown] == [None, None, ["a"]]
     assert [len(found["bucket_influencers"]) for found in shown] == [0, 0, 1]
     assert table_of(index).rows.base.mask("event_count").tolist() == [True] * 40 + [False, False, True]
-    assert stored(table_of(before)) == kept
+    assert stored(table_of(before)) == expected
 
 
 def test_a_refused_batch_changes_nothing() -> None:
-    """However late in it the bad document is, and however many jobs came before."""
+    """The bad document may be the last of 3,001, after documents of other jobs."""
     index = ResultsIndex()
     index.upsert([bucket(0)])
     before = index.snapshot()
@@ -222,7 +222,7 @@ def test_a_refused_batch_changes_nothing() -> None:
 
 
 def test_documents_are_read_before_the_lock_is_taken() -> None:
-    """An iterable may itself write, or fail, or take its time; a writer beside it does not wait."""
+    """An iterable of documents may itself write, fail or take long; other writers do not wait for it."""
     index = ResultsIndex()
 
     def documents() -> Any:
@@ -247,7 +247,7 @@ def test_documents_are_read_before_the_lock_is_taken() -> None:
 
 
 def test_writers_wait_for_each_other() -> None:
-    """Of writes in many threads none is lost, and each has a sequence of its own."""
+    """No write of several threads is lost, and each has its own sequence."""
     index = ResultsIndex()
     commits: list[Commit] = []
 
@@ -268,8 +268,8 @@ def test_writers_wait_for_each_other() -> None:
 # ---- jobs
 
 
-def test_a_job_is_known_once_put_or_stored() -> None:
-    """Until it is deleted; then it may come again, without a trace of what it was."""
+def test_a_job_is_known_until_it_is_deleted() -> None:
+    """Putting a job or storing a result makes it known. A deleted job may return, without its old results."""
     index = ResultsIndex()
     assert JOB not in index
     index.upsert([{**bucket(0), "result_type": "forecast"}])
@@ -295,7 +295,7 @@ def test_a_job_is_known_once_put_or_stored() -> None:
 
 
 def test_putting_a_job_again_keeps_its_buckets() -> None:
-    """And replaces its span, also by none."""
+    """It replaces the job's span, also with None."""
     index = ResultsIndex()
     index.upsert(rows(0, 5))
     table = table_of(index)
@@ -308,8 +308,8 @@ def test_putting_a_job_again_keeps_its_buckets() -> None:
     assert index.stats(JOB)["bucket_span"] == 60
 
 
-def test_what_is_no_job_is_not_in_the_index() -> None:
-    """Whatever it is; none of it is an error, for the index as for a snapshot of it."""
+def test_a_value_that_is_no_job_id_is_not_in_the_index() -> None:
+    """``in`` is False for a value of any type, without an error, on an index and on a snapshot."""
     index = ResultsIndex()
     index.put_job(JOB)
     others: list[Any] = [None, 5, [JOB], b"web", "", "w*", ("web",)]
@@ -320,7 +320,7 @@ BAD_JOBS: list[Any] = ["", "-a", "_all", "a*", "a,b", "a b", "x" * 256, 5, None,
 BAD_SPANS: list[Any] = [0, -1, True, 300.0, "300", 2**63, np.timedelta64(5, "s")]
 
 
-def test_a_job_is_put_with_a_proper_id_and_span() -> None:
+def test_an_invalid_job_id_or_span_is_refused() -> None:
     """The error names the parameter."""
     index = ResultsIndex()
     for job_id in BAD_JOBS:
@@ -343,19 +343,19 @@ def test_a_job_is_put_with_a_proper_id_and_span() -> None:
 # ---- parameters
 
 
-def test_a_kind_that_is_not_held_is_refused() -> None:
-    """By both ways in, before anything else is looked at."""
+def test_an_unknown_kind_is_refused() -> None:
+    """`upsert` and `upsert_columns` check the kind before the documents."""
     index = ResultsIndex()
     kinds: list[Any] = ["forecast", "", 5, ["bucket"]]
     for kind in kinds:
-        assert refusal(lambda: index.upsert(5, kind=kind)).field == "kind"  # type: ignore[arg-type]  # noqa: B023 - never looked at
+        assert refusal(lambda: index.upsert(5, kind=kind)).field == "kind"  # type: ignore[arg-type]  # noqa: B023 - the documents are not read
         assert refusal(lambda: index.upsert_columns(5, kind=kind)).field == "kind"  # noqa: B023 - the same
     assert index.upsert([bucket(0)], kind="bucket").inserted == 1
     assert index.upsert_columns({"timestamp": [1], "bucket_span": 1}, job_id=JOB, kind="bucket").inserted == 1
 
 
-def test_an_index_is_made_with_proper_parameters() -> None:
-    """The largest page is a count, the clock can be called; both are keywords."""
+def test_invalid_parameters_of_an_index_are_refused() -> None:
+    """``max_size`` is a non-negative integer, ``clock`` is callable, and both are keywords."""
     sizes: list[Any] = [-1, 1.0, True, "5", None]
     for size in sizes:
         assert refusal(lambda: ResultsIndex(max_size=size)).field == "max_size"  # noqa: B023 - called at once
@@ -368,8 +368,8 @@ def test_an_index_is_made_with_proper_parameters() -> None:
     ResultsIndex(max_size=numpys).put_job(JOB)
 
 
-def test_the_clock_is_the_systems_unless_given() -> None:
-    """In milliseconds."""
+def test_the_default_clock_is_the_systems() -> None:
+    """It counts milliseconds."""
     index = ResultsIndex()
     now = time.time_ns() // 1_000_000  # noqa: TID251 - that it is this clock is the claim
     index.upsert([bucket(0, timestamp=now - 3_600_000), bucket(0, timestamp=now + 3_600_000)])
@@ -377,21 +377,21 @@ def test_the_clock_is_the_systems_unless_given() -> None:
     assert found.timestamp == now - 3_600_000
 
 
-# ---- what it is
+# ---- the object
 
 
-def test_an_index_stays_where_it_is() -> None:
-    """It can be neither pickled nor copied, and says what to do instead."""
+def test_an_index_cannot_be_pickled_or_copied() -> None:
+    """The error says what to pickle instead."""
     index = ResultsIndex()
-    for travel in (pickle.dumps, copy.copy, copy.deepcopy):
+    for duplicate in (pickle.dumps, copy.copy, copy.deepcopy):
         with pytest.raises(TypeError, match="a ResultsIndex cannot be pickled or copied"):
-            travel(index)
+            duplicate(index)
     index.put_job(JOB)
     assert repr(index) == "<ResultsIndex: 1 jobs at commit 1>"
 
 
-def test_what_is_let_go_is_gone() -> None:
-    """Snapshots are kept by those who hold them only; the index and its snapshots can be referred to weakly."""
+def test_unreferenced_snapshots_are_freed() -> None:
+    """The index refers to its newest snapshot only; an index and its snapshots can be weakly referenced."""
     index = ResultsIndex()
     index.upsert([bucket(0)])
     old: weakref.ref[Snapshot] = weakref.ref(index.snapshot())
@@ -408,8 +408,8 @@ def test_what_is_let_go_is_gone() -> None:
 
 @pytest.mark.parametrize("name", ["bucket_influencers", "scheduled_events"])
 @pytest.mark.parametrize("given", [np.array(["a", "b"]), np.array([]), "", 0, {}], ids=repr)
-def test_what_is_no_list_is_refused_of_one_document_as_of_many(name: str, given: Any) -> None:
-    """Nobody asks it whether it is empty."""
+def test_a_value_that_is_no_list_is_refused(name: str, given: Any) -> None:
+    """In one document as in a batch, and even if the value is empty or false."""
     for number in (1, 40):
         documents = [*rows(0, number - 1), bucket(number, **{name: given})]
         with pytest.raises(InvalidDocument) as caught:
@@ -418,8 +418,8 @@ def test_what_is_no_list_is_refused_of_one_document_as_of_many(name: str, given:
 
 
 @pytest.mark.parametrize("score", [5.0, 90.0])
-def test_a_failed_write_leaves_no_row_on_a_value_index(monkeypatch: pytest.MonkeyPatch, score: float) -> None:
-    """An interrupted publication leaves its first rows behind, and a value index that has caught up with them."""
+def test_a_failed_write_leaves_no_row_in_a_value_index(monkeypatch: pytest.MonkeyPatch, score: float) -> None:
+    """If publishing fails, the value index must not contain the rows that the write had appended."""
     index = ResultsIndex()
     index.upsert(rows(0, 3_000, anomaly_score=50.0))
     query = BucketQuery(jobs=JOB, anomaly_score=75)

@@ -1,4 +1,4 @@
-"""Instants: what every spelling means, in epoch milliseconds, and what means nothing."""
+"""Instants: the epoch milliseconds that each valid spelling covers, and the errors of invalid ones."""
 
 import re
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
@@ -30,25 +30,25 @@ NOW = int(datetime(2020, 1, 31, 13, 45, 30, 250_000, tzinfo=UTC).timestamp() * 1
 
 
 def at(*parts: int) -> int:
-    """Epoch ms of year, month, day, hour ... in UTC."""
+    """The epoch ms of year, month, day, hour and so on, in UTC."""
     return (datetime(*parts, tzinfo=UTC) - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)  # type: ignore[arg-type, misc] # parts are at most seven
 
 
 class NoOffset(tzinfo):
-    """A zone that does not know its offset: its times are as naive as those without a zone."""
+    """A time zone without an offset, so its datetimes count as naive."""
 
     def utcoffset(self, when: datetime | None) -> None:
-        """Nothing is known."""
+        """Return None."""
 
     def dst(self, when: datetime | None) -> None:
-        """Nothing is known."""
+        """Return None."""
 
     def tzname(self, when: datetime | None) -> None:
-        """Nothing is known."""
+        """Return None."""
 
 
 class NotATime(datetime):
-    """What other libraries have for "not a time": a datetime that is not equal to itself."""
+    """A datetime that is not equal to itself, as other libraries have for "not a time"."""
 
     def __eq__(self, other: object) -> bool:
         return False
@@ -57,7 +57,7 @@ class NotATime(datetime):
 
 
 def read(value: object) -> InstantRange:
-    """What a spelling without ``now`` covers."""
+    """The range that a spelling without ``now`` covers."""
     found = read_instant(value, "timestamp", covers=True)
     assert isinstance(found, InstantRange)
     return found
@@ -100,7 +100,7 @@ NUMBERS: list[tuple[Any, int]] = [
 
 @pytest.mark.parametrize(("value", "moment"), NUMBERS, ids=lambda part: repr(part)[:60])
 def test_a_number_or_time_is_one_instant(value: object, moment: int) -> None:
-    """Floored to milliseconds, exact however large; NumPy's years and months beyond ours are just out of range."""
+    """It is floored to milliseconds and exact at any size; NumPy's years outside ours end just out of range."""
     assert instant_ms(value) == moment
     clamped = min(max(moment, -(2**63)), INT64_MAX)
     assert read(value) == InstantRange(clamped, clamped)
@@ -128,7 +128,7 @@ OTHERS: list[Any] = [
 
 @pytest.mark.parametrize("value", OTHERS, ids=lambda value: f"{type(value).__name__} {value!r}"[:60])
 def test_other_types_are_no_instants(value: object) -> None:
-    """A truth value, a float, a naive time, no time at all: refused, with the name of the parameter and the value."""
+    """Booleans, floats, naive datetimes and NaT are refused; the error names the parameter and the value."""
     assert instant_ms(value) is None
     with pytest.raises(InvalidQuery) as caught:
         read_instant(value, "end")
@@ -169,8 +169,8 @@ DATES = [
 
 
 @pytest.mark.parametrize(("text", "first", "covered"), DATES)
-def test_a_date_covers_what_it_leaves_out(text: str, first: int, covered: int) -> None:
-    """From the first millisecond meant to the last; a month or day left out is the first."""
+def test_a_date_covers_its_last_part(text: str, first: int, covered: int) -> None:
+    """It covers a day, hour, minute or second, from the first millisecond to the last. A missing month or day is 1."""
     assert read_calendar(text) == read(text) == InstantRange(first, first + covered - 1)
 
 
@@ -214,8 +214,8 @@ NO_DATES = [
 
 
 @pytest.mark.parametrize("text", NO_DATES)
-def test_what_is_no_date_is_refused_with_its_text(text: str) -> None:
-    """The API's words, naming the part that was meant for a date."""
+def test_an_invalid_date_is_refused_with_its_text(text: str) -> None:
+    """The error has the API's words and the invalid text."""
     assert read_calendar(text) is None
     with pytest.raises(InvalidQuery) as caught:
         read_instant(text, "start")
@@ -226,7 +226,7 @@ def test_what_is_no_date_is_refused_with_its_text(text: str) -> None:
 
 @pytest.mark.parametrize("zone", ["Europe/Paris", "EST", "z", "utc", "UTC+1"])
 def test_a_region_is_refused_by_name(zone: str) -> None:
-    """The zones that would need files are not known, and the reason says which one was asked for."""
+    """Zones that need a time zone database are not supported; the error names the zone."""
     assert read_calendar(f"2020-02-29T13:45{zone}") is None
     with pytest.raises(InvalidQuery, match="is a region") as caught:
         read_instant(f"2020-02-29T13:45{zone}", "start")
@@ -244,8 +244,8 @@ OUTSIDE = [
 
 
 @pytest.mark.parametrize("text", OUTSIDE)
-def test_a_date_outside_the_years_passes_a_bound(text: str) -> None:
-    """Year 0 is none, and an offset may lead out of the years at both ends."""
+def test_a_date_outside_the_years_exceeds_a_limit(text: str) -> None:
+    """Year 0 does not exist, and an offset may lead out of the years 0001 to 9999 at both ends."""
     with pytest.raises(OverflowError):
         read_calendar(text)
     with pytest.raises(LimitExceeded) as caught:
@@ -254,7 +254,7 @@ def test_a_date_outside_the_years_passes_a_bound(text: str) -> None:
 
 
 def outcome(text: str) -> object:
-    """What a text covers, or the error that refuses it."""
+    """The range that a text covers, or the data of its error."""
     try:
         return read_instant(text, "timestamp", covers=True)
     except (InvalidQuery, LimitExceeded) as error:
@@ -262,8 +262,8 @@ def outcome(text: str) -> object:
 
 
 @given(st.from_regex(instants._USUAL, fullmatch=True) | st.sampled_from([text for text, _, _ in DATES]))
-def test_most_dates_take_a_shorter_way_to_the_same(text: str) -> None:
-    """Without it nothing is different but the time that it takes, errors included."""
+def test_the_fast_path_for_dates_changes_no_result(text: str) -> None:
+    """Results and errors are the same without the fast path."""
     short = outcome(text)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(instants, "_USUAL", re.compile("(?!)"))
@@ -271,7 +271,7 @@ def test_most_dates_take_a_shorter_way_to_the_same(text: str) -> None:
 
 
 def test_the_last_hour_ends_inside_the_years() -> None:
-    """An offset may take the end of a covered hour beyond the last instant, but not the hour's start."""
+    """An offset may move the end of an hour past the last instant, which cuts it off, but not the start."""
     assert (
         read_calendar("9999-12-31T23-00:30")
         == read("9999-12-31T23-00:30")
@@ -302,7 +302,7 @@ EPOCHS = [
 
 @pytest.mark.parametrize(("text", "moment"), EPOCHS)
 def test_other_digits_are_epoch_milliseconds(text: str, moment: int) -> None:
-    """Of any length but four, floored, clamped to int64."""
+    """Any number of digits except four is epoch milliseconds, floored and clamped to int64."""
     assert read(text) == InstantRange(moment, moment)
 
 
@@ -340,22 +340,22 @@ ROUNDED = [
 
 
 def resolved(math: str) -> InstantRange:
-    """What ``now`` with some math covers, at `NOW`."""
+    """The range that ``now`` with date math covers, at `NOW`."""
     found = read_instant(f"now{math}", "timestamp", covers=True)
     assert isinstance(found, NowMath)
     return found.resolve(NOW, "timestamp")
 
 
 @pytest.mark.parametrize("math", ["", *(math for math, _ in MATH)])
-def test_math_on_a_date_is_math_on_now(math: str) -> None:
-    """A date with ``||`` is resolved when it is read; what it covers begins where ``now`` would be."""
+def test_math_on_a_date_equals_math_on_now(math: str) -> None:
+    """A date with ``||`` and the same ``now`` cover the same range; the date is resolved when it is read."""
     anchored = read(f"2020-01-31T13:45:30.250Z||{math}")
     assert anchored == resolved(math)
 
 
 @pytest.mark.parametrize(("math", "moment"), MATH)
 def test_steps_are_taken_one_by_one(math: str, moment: int) -> None:
-    """Months and years keep the day, or take the month's last."""
+    """Steps of months and years keep the day of the month, or take the last day of a shorter month."""
     expected = moment if "/" not in math else None
     assert resolved(math).first == moment
     assert expected is None or resolved(math) == InstantRange(moment, moment)
@@ -363,7 +363,7 @@ def test_steps_are_taken_one_by_one(math: str, moment: int) -> None:
 
 @pytest.mark.parametrize(("math", "first", "behind"), ROUNDED)
 def test_rounding_covers_the_unit(math: str, first: int, behind: int) -> None:
-    """From its first millisecond to its last."""
+    """The range has the first to the last millisecond of the unit."""
     assert resolved(math) == InstantRange(first, behind - 1)
 
 
@@ -390,7 +390,7 @@ BAD_MATH = [
 @pytest.mark.parametrize(("math", "reason"), BAD_MATH)
 @pytest.mark.parametrize("anchor", ["now", "2020||"])
 def test_bad_math_is_refused_in_the_apis_words(anchor: str, math: str, reason: str) -> None:
-    """When it is read, on ``now`` too."""
+    """The error occurs when the text is read, also for ``now``."""
     with pytest.raises(InvalidQuery) as caught:
         read_instant(anchor + math, "start")
     assert caught.value.reason == reason
@@ -399,13 +399,13 @@ def test_bad_math_is_refused_in_the_apis_words(anchor: str, math: str, reason: s
 
 @pytest.mark.parametrize("text", ["", "||", "||+1d"])
 def test_an_empty_date_is_refused(text: str) -> None:
-    """With math or without."""
+    """It is refused with and without date math."""
     with pytest.raises(InvalidQuery, match="cannot parse empty datetime"):
         read_instant(text, "start")
 
 
 def test_text_has_bounds() -> None:
-    """As many characters and steps as are allowed are read, one more of either is not."""
+    """64 characters and 8 steps are read; one more of either is refused."""
     longest = "2020||" + "+" + "0" * (LONGEST_TEXT - 8) + "d"
     assert len(longest) == LONGEST_TEXT
     assert read(longest).first == at(2020, 1, 1)
@@ -435,26 +435,26 @@ LEAVING = [
 
 
 @pytest.mark.parametrize("text", LEAVING)
-def test_a_step_that_leaves_the_years_passes_a_bound(text: str) -> None:
-    """Even if a later one would come back."""
+def test_a_step_that_leaves_the_years_exceeds_a_limit(text: str) -> None:
+    """It is refused even if a later step would come back."""
     with pytest.raises(LimitExceeded, match="leaves the years 0001 to 9999"):
         read_instant(text, "start")
 
 
 def test_epoch_digits_alone_may_lie_outside_the_years() -> None:
-    """They are treated as integers are; only math must stay inside."""
+    """They are read as integers are; only date math must stay inside the years."""
     assert read("99999999999999999||").first == 99_999_999_999_999_999
 
 
 def test_rounding_stays_inside_the_last_year() -> None:
-    """The last unit of the calendar ends with the calendar."""
+    """The last month and the last year end at the last instant."""
     assert read("9999-12-31||/y") == InstantRange(at(9999, 1, 1), LAST_MS)
     assert read("9999-12-31||/M") == InstantRange(at(9999, 12, 1), LAST_MS)
     assert read("0001||/w").first == FIRST_MS
 
 
 def test_a_bound_is_the_start_of_what_it_covers() -> None:
-    """The last week of the calendar ends outside it, which only a lookup minds; so it is with ``now``."""
+    """The last week ends outside the calendar. Only a lookup refuses it, with a date and with ``now``."""
     monday = at(9999, 12, 27)
     assert read_instant("9999-12-31||/w", "end") == InstantRange(monday, monday)
     now = read_instant("now/w", "end")
@@ -464,8 +464,8 @@ def test_a_bound_is_the_start_of_what_it_covers() -> None:
         read("9999-12-31||/w")
 
 
-def test_now_waits_for_the_clock() -> None:
-    """What has ``now`` in it is a value of its own, resolved as often as one likes, each time with the same result."""
+def test_now_is_resolved_later() -> None:
+    """Text with ``now`` becomes a `NowMath`, which gives the same result for the same clock each time."""
     found = read_instant("now-1d", "start")
     assert isinstance(found, NowMath)
     assert found == read_instant("now-1d", "end")

@@ -1,4 +1,4 @@
-"""The command: what it prints, what it says when something is wrong, and how it behaves as a process among others."""
+"""The command: its output, its errors and exit codes, and its behaviour in pipes and on terminals."""
 
 import gzip
 import io
@@ -30,7 +30,7 @@ HOUR = 3_600_000
 
 
 class Outcome(NamedTuple):
-    """What became of one run."""
+    """The exit code, standard output and standard error of one run."""
 
     code: int
     out: str
@@ -41,7 +41,7 @@ Run = Callable[..., Outcome]
 
 
 def bucket(hour: int = 0, **fields: Any) -> dict[str, Any]:
-    """A bucket document of job web, so many hours after the epoch."""
+    """A bucket document of the job "web", ``hour`` hours after the epoch."""
     return {"result_type": "bucket", "job_id": "web", "timestamp": hour * HOUR, "bucket_span": 3600} | fields
 
 
@@ -60,7 +60,7 @@ HOURS = ndjson(
 
 @pytest.fixture
 def run(capsys: pytest.CaptureFixture[str]) -> Run:
-    """Runs the command in this process."""
+    """Run the command in this process."""
 
     def run_main(*arguments: str) -> Outcome:
         code = command.main(arguments)
@@ -72,7 +72,7 @@ def run(capsys: pytest.CaptureFixture[str]) -> Run:
 
 @pytest.fixture
 def run_on(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
-    """Runs the command in this process on a file of this content, called ``data.ndjson``."""
+    """Run the command in this process on the file ``data.ndjson`` with the given content."""
 
     def run_on_data(content: bytes, *arguments: str) -> Outcome:
         monkeypatch.chdir(tmp_path)
@@ -83,7 +83,7 @@ def run_on(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
 
 
 def start(*arguments: str, **streams: Any) -> subprocess.Popen[bytes]:
-    """The command as a process of its own."""
+    """The command in its own process."""
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     line = [sys.executable, "-m", "bucketquery", *arguments]
     return subprocess.Popen(line, env=environment, **streams)  # noqa: S603 - this very interpreter
@@ -96,12 +96,12 @@ def hours_shown(outcome: Outcome) -> list[int]:
 
 
 def record(hour: int = 0, **fields: Any) -> dict[str, Any]:
-    """A record document of job web."""
+    """A record document of the job "web"."""
     return bucket(hour, **{"result_type": "record", **fields})
 
 
 def influencer(hour: int = 0, **fields: Any) -> dict[str, Any]:
-    """An influencer document of job web."""
+    """An influencer document of the job "web"."""
     return bucket(hour, **{"result_type": "influencer", **fields})
 
 
@@ -131,7 +131,7 @@ ANOMALIES = ndjson(
 
 
 def test_json_is_the_response_body_on_one_line(run_on: Run) -> None:
-    """Off a terminal the output is what `to_dict` gives, as one line of ASCII."""
+    """If standard output is no terminal, the command writes `to_dict` as one line of ASCII."""
     documents = [bucket(bucket_influencers=[{"influencer_field_name": "naïve"}]), bucket(1, anomaly_score=0.1)]
     index = ResultsIndex()
     index.upsert(documents)
@@ -166,12 +166,12 @@ def test_json_is_the_response_body_on_one_line(run_on: Run) -> None:
     ],
 )
 def test_options_are_the_parameters_of_the_api(run_on: Run, options: list[str], hours: list[int]) -> None:
-    """Each option means what the parameter of its name means, text and numbers as the API takes them."""
+    """Each option means the same as the API's parameter of that name and takes the same text and numbers."""
     assert hours_shown(run_on(HOURS, *options)) == hours
 
 
 @pytest.mark.parametrize(
-    ("options", "kind", "asked"),
+    ("options", "kind", "parameters"),
     [
         (["--expand"], "buckets", {"expand": True}),
         (["--expand", "--timestamp", "0" * 5], "buckets", {"expand": True, "timestamp": 0}),
@@ -186,13 +186,13 @@ def test_options_are_the_parameters_of_the_api(run_on: Run, options: list[str], 
         (["--influencers", "--influencer-score=75"], "influencers", {"influencer_score": 75}),
     ],
 )
-def test_records_and_influencers_are_asked_for(
-    run_on: Run, options: list[str], kind: str, asked: dict[str, Any]
+def test_options_choose_the_kind_of_result(
+    run_on: Run, options: list[str], kind: str, parameters: dict[str, Any]
 ) -> None:
-    """In place of buckets, or inside of them; each kind by its own threshold and order."""
+    """``--records`` and ``--influencers`` replace buckets, ``--expand`` adds records to buckets."""
     index = ResultsIndex()
     index.upsert(json.loads(line) for line in ANOMALIES.splitlines())
-    page = getattr(index, f"get_{kind}")(job_id="web", **asked)
+    page = getattr(index, f"get_{kind}")(job_id="web", **parameters)
     assert page.count
     assert run_on(ANOMALIES, *options) == (0, json.dumps(page.to_dict()) + "\n", "")
 
@@ -200,34 +200,34 @@ def test_records_and_influencers_are_asked_for(
 @pytest.mark.parametrize(
     ("options", "line"),
     [
-        (["--records", "--anomaly-score", "5"], "--anomaly-score: is not for records"),
-        (["--records", "--expand"], "--expand: is not for records"),
-        (["--influencers", "--timestamp", "0"], "--timestamp: is not for influencers"),
-        (["--record-score", "5"], "--record-score: is not for buckets"),
+        (["--records", "--anomaly-score", "5"], "--anomaly-score: does not apply to records"),
+        (["--records", "--expand"], "--expand: does not apply to records"),
+        (["--influencers", "--timestamp", "0"], "--timestamp: does not apply to influencers"),
+        (["--record-score", "5"], "--record-score: does not apply to buckets"),
         (["--records", "--record-score", "x"], '--record-score: For input string: "x"'),
     ],
 )
 def test_options_for_another_kind_are_refused(run: Run, options: list[str], line: str) -> None:
-    """Before any file is read, in a line that names the option."""
+    """The command refuses them before it reads any file, in one line that names the option."""
     assert run("no such file", *options) == (2, "", f"{line}\n")
 
 
-def test_one_kind_is_asked_for_at_a_time(run: Run) -> None:
-    """Records and influencers together are a mistake."""
+def test_two_kinds_at_once_are_refused(run: Run) -> None:
+    """``--records`` and ``--influencers`` exclude each other."""
     outcome = run("--records", "--influencers")
     assert (outcome.code, outcome.out) == (2, "")
     assert "--records" in outcome.err
     assert "--influencers" in outcome.err
 
 
-def test_real_results_are_answered(run: Run) -> None:
-    """Of a year of taxi rides, gzipped, 21 half hours score 50 or more, and a page holds what was asked for."""
+def test_real_results_are_counted(run: Run) -> None:
+    """In the gzipped year of taxi rides, 21 half hours score 50 or more; ``--size 5`` shows 5 of them."""
     body = json.loads(run(TAXI, "--anomaly-score", "50", "--size", "5").out)
     assert (body["count"], len(body["buckets"])) == (21, 5)
 
 
 def test_options_and_files_mix(run: Run, tmp_path: Path) -> None:
-    """Files may stand before, between and after the options, and all of them are read."""
+    """Files may stand before, between and after the options, and the command reads all of them."""
     paths = [tmp_path / name for name in ("a.ndjson", "b.ndjson", "c.ndjson.gz")]
     paths[0].write_bytes(ndjson(bucket(0)))
     paths[1].write_bytes(ndjson(bucket(1)))
@@ -241,7 +241,7 @@ def test_options_and_files_mix(run: Run, tmp_path: Path) -> None:
 def test_standard_input_is_read(
     run: Run, monkeypatch: pytest.MonkeyPatch, arguments: list[str], pack: Callable[[bytes], bytes]
 ) -> None:
-    """Without a file, and for ``-``, standard input is read, gzipped or not."""
+    """Without a file, and for ``-``, the command reads standard input, gzipped or not."""
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BufferedReader(io.BytesIO(pack(HOURS)))))
     assert hours_shown(run(*arguments)) == [0, 1, 2, 3]
 
@@ -258,16 +258,16 @@ def test_standard_input_is_read(
     ],
     ids=["byte order mark", "carriage returns", "blank lines", "no last newline", "other results", "search hits"],
 )
-def test_what_files_look_like_makes_no_difference(run_on: Run, content: bytes) -> None:
-    """Byte order mark, line ends, blank lines, other results and the wrapping of a search hit change nothing."""
+def test_the_form_of_the_file_changes_no_answer(run_on: Run, content: bytes) -> None:
+    """A byte order mark, other line ends, blank lines, other results and search hits give the same answer."""
     assert hours_shown(run_on(content)) == [0, 1, 2, 3]
 
 
 # ---- the table
 
 
-def test_table_shows_what_people_ask_first(run_on: Run) -> None:
-    """The table is aligned, in UTC, with every column that has something to show, and its last line counts."""
+def test_table_shows_every_column_with_a_value(run_on: Run) -> None:
+    """The table is aligned, its instants are in UTC, and its last line gives the count."""
     documents = [
         bucket(
             0,
@@ -290,8 +290,8 @@ def test_table_shows_what_people_ask_first(run_on: Run) -> None:
     )
 
 
-def test_table_leaves_out_columns_that_say_nothing(run_on: Run) -> None:
-    """Where nothing is interim, blamed or scheduled and all spans are one, nobody has to read that."""
+def test_table_leaves_out_columns_without_information(run_on: Run) -> None:
+    """A column without values is left out, and so is the span if all buckets have the same one."""
     assert run_on(HOURS, "--format", "table", "--exclude-interim", "--size", "1").out == (
         "timestamp             score  severity  initial  events\n"
         "1970-01-01T00:00:00Z  10.00  warning      0.00       4\n"
@@ -299,8 +299,8 @@ def test_table_leaves_out_columns_that_say_nothing(run_on: Run) -> None:
     )
 
 
-def test_table_of_nothing_is_its_last_line(run_on: Run) -> None:
-    """An empty page has no title row."""
+def test_table_of_an_empty_page_is_the_count(run_on: Run) -> None:
+    """An empty page has no title row, only the line with the count."""
     assert run_on(HOURS, "--format", "table", "--size", "0").out == "0 of 4 buckets of job web\n"
 
 
@@ -309,18 +309,18 @@ def test_table_of_nothing_is_its_last_line(run_on: Run) -> None:
     [(74.999, "74.99  major"), (75, "75.00  critical"), (0.29, "0.29  low"), (29.9999996735, "29.99  minor")],
 )
 def test_table_rounds_no_score_over_a_mark(run_on: Run, score: float, shown: str) -> None:
-    """Scores are cut to two decimals, so that none is shown as high as a severity that it does not have."""
+    """Scores are cut to two decimals, so none is shown at the mark of a severity that it does not have."""
     assert f"{shown} " in run_on(ndjson(bucket(anomaly_score=score)), "--format", "table").out
 
 
-def test_table_takes_a_copied_timestamp_back(run_on: Run) -> None:
-    """A timestamp of the table is one that ``--timestamp`` takes."""
+def test_a_timestamp_of_the_table_can_be_looked_up(run_on: Run) -> None:
+    """``--timestamp`` takes a timestamp as the table shows it."""
     copied = run_on(HOURS, "--format", "table").out.splitlines()[3].split()[0]
     assert hours_shown(run_on(HOURS, "--timestamp", copied)) == [2]
 
 
 def test_data_cannot_steer_the_terminal(run_on: Run) -> None:
-    """Control characters, escapes, reversed writing and lone surrogates in data are shown as what they are."""
+    """The table shows control characters, direction marks and lone surrogates of the data as escapes."""
     names = ["\x1b[31mred", "a\nb", "\u202etxt", "\ud800", "\x9b", "größe"]
     document = bucket(
         job_id="\u202ejob",
@@ -337,22 +337,22 @@ def test_data_cannot_steer_the_terminal(run_on: Run) -> None:
 
 
 def test_several_jobs_are_listed(run: Run) -> None:
-    """Where the input has several jobs and none is named, they are listed, one a line."""
+    """If the input has several jobs and no option names one, the command lists them, one per line."""
     outcome = run(CATEGORIES)
     first, *listed = outcome.err.splitlines()
     assert (outcome.code, outcome.out) == (2, "")
-    assert first == "--job-id: the input has 7 jobs, name one of them:"
+    assert first == "--job-id: the input has 7 jobs; name one of them:"
     assert (len(listed), listed[5]) == (7, "nab_numentatm_realtraffic_by_series_3600s")
     assert (
         json.loads(run(CATEGORIES, "--job-id", listed[5], "--anomaly-score", "25", "--size", "0").out)["count"] == 108
     )
 
 
-def test_very_many_jobs_are_not_all_listed(run_on: Run) -> None:
-    """Fifty names are enough to see what is there."""
+def test_the_first_fifty_jobs_are_listed(run_on: Run) -> None:
+    """The last line gives the number of the other jobs."""
     outcome = run_on(ndjson(*(bucket(job_id=f"job-{number:04}") for number in range(1052))))
     lines = outcome.err.splitlines()
-    assert lines[0] == "--job-id: the input has 1,052 jobs, name one of them:"
+    assert lines[0] == "--job-id: the input has 1,052 jobs; name one of them:"
     assert lines[50:] == ["job-0049", "and 1,002 more"]
 
 
@@ -367,8 +367,8 @@ def test_very_many_jobs_are_not_all_listed(run_on: Run) -> None:
     ],
     ids=["nothing", "other results"],
 )
-def test_input_without_results_is_said_to_be_so(run_on: Run, content: bytes, line: str) -> None:
-    """Where no result came in, one line says what came instead."""
+def test_input_without_results_is_reported(run_on: Run, content: bytes, line: str) -> None:
+    """One line counts the skipped documents by result type."""
     assert run_on(content) == (1, "", f"{line}\n")
 
 
@@ -382,12 +382,12 @@ def test_input_without_results_is_said_to_be_so(run_on: Run, content: bytes, lin
         (["--timestamp", "2020"], "--timestamp: Could not find requested buckets"),
     ],
 )
-def test_what_is_not_there_is_exit_1(run_on: Run, options: list[str], line: str) -> None:
-    """An unknown job and a lookup that finds nothing are one line and exit code 1."""
+def test_an_unknown_job_or_bucket_is_exit_1(run_on: Run, options: list[str], line: str) -> None:
+    """The command writes one line and ends with exit code 1."""
     assert run_on(HOURS, *options) == (1, "", f"{line}\n")
 
 
-# ---- mistakes
+# ---- errors
 
 
 @pytest.mark.parametrize(
@@ -412,7 +412,7 @@ def test_what_is_not_there_is_exit_1(run_on: Run, options: list[str], line: str)
     ],
 )
 def test_parameters_are_checked_before_any_file_is_read(run: Run, options: list[str], line: str) -> None:
-    """A bad parameter is one line that names it as it was typed, even where the file would be bad too."""
+    """One line names the option, even if the file is missing too."""
     code, out, err = run("missing.ndjson", *options)
     assert (code, out, err.count("\n")) == (2, "", 1)
     assert err.startswith(line)
@@ -444,7 +444,7 @@ def test_parameters_are_checked_before_any_file_is_read(run: Run, options: list[
     ],
 )
 def test_a_bad_line_is_named(run_on: Run, bad: bytes, line: str) -> None:
-    """One line says in which line of which file something is wrong, with which field, and what; blank lines count."""
+    """The error gives file, line, field and reason in one line; blank lines are counted."""
     code, out, err = run_on(HOURS + b"\n" + bad)
     assert (code, out, err.count("\n")) == (2, "", 1)
     assert err.startswith(f"data.ndjson:6: {line}")
@@ -453,7 +453,7 @@ def test_a_bad_line_is_named(run_on: Run, bad: bytes, line: str) -> None:
 def test_a_bad_line_is_found_in_any_chunk(
     run: Run, run_on: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """However the input is cut for the index, file and line are those of the document, of standard input too."""
+    """File and line are those of the document in every chunk of the input, for standard input too."""
     monkeypatch.setattr(command, "_CHUNK", 3)
     other = tmp_path / "other.ndjson"
     other.write_bytes(HOURS + ndjson(bucket(bucket_span=0)))
@@ -463,7 +463,7 @@ def test_a_bad_line_is_found_in_any_chunk(
 
 
 def test_unreadable_files_are_one_line(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A missing file, a directory and a file that may not be read are named, whatever characters are in the name."""
+    """The error names a missing file, a directory or a forbidden file, with control characters escaped."""
     assert run("missing\n.ndjson") == (2, "", "missing\\n.ndjson: No such file or directory\n")
     assert run(str(tmp_path)) == (2, "", f"{tmp_path}: Is a directory\n")
 
@@ -485,7 +485,7 @@ def test_unreadable_files_are_one_line(run: Run, tmp_path: Path, monkeypatch: py
     ids=["cut off", "garbled", "trailing garbage", "wrong checksum"],
 )
 def test_damaged_gzip_is_one_line(run_on: Run, damaged: bytes, reason: str) -> None:
-    """Compressed data that cannot be read to its end gives no answer."""
+    """The command gives no answer if it cannot read the compressed data to its end."""
     code, out, err = run_on(damaged)
     assert (code, out, err.count("\n")) == (2, "", 1)
     assert err.startswith(f"data.ndjson: damaged gzip: {reason}")
@@ -494,8 +494,8 @@ def test_damaged_gzip_is_one_line(run_on: Run, damaged: bytes, reason: str) -> N
 # ---- help
 
 
-def test_help_tells_defaults_and_examples(run: Run) -> None:
-    """The help names every option, and every line of it fits a terminal of usual width."""
+def test_help_names_every_option(run: Run) -> None:
+    """The help also has examples, and its lines are at most 120 characters long."""
     code, out, err = run("--help")
     assert (code, err) == (0, "")
     assert "examples:\n  python -m bucketquery" in out
@@ -509,7 +509,7 @@ def test_help_tells_defaults_and_examples(run: Run) -> None:
 
 @pytest.mark.parametrize("installed", [True, False])
 def test_version_is_that_of_the_package(run: Run, monkeypatch: pytest.MonkeyPatch, installed: bool) -> None:
-    """The version is the installed package's; a checkout that is not installed has none to tell."""
+    """``--version`` shows the version of the installed package, or that it is not installed."""
 
     def version(name: str) -> str:
         if installed:
@@ -526,7 +526,7 @@ def test_version_is_that_of_the_package(run: Run, monkeypatch: pytest.MonkeyPatc
 
 @contextmanager
 def terminal(monkeypatch: pytest.MonkeyPatch, stream: str) -> Iterator[list[str]]:
-    """Puts a terminal behind a standard stream; what was written to it is in the list when the block has ended."""
+    """Replace a standard stream by a terminal; after the block, the list has the text that was written to it."""
     screen, side = pty.openpty()
     shown: list[str] = []
     with os.fdopen(screen, "rb", buffering=0) as reader:
@@ -541,7 +541,7 @@ def terminal(monkeypatch: pytest.MonkeyPatch, stream: str) -> Iterator[list[str]
 
 
 def test_a_terminal_gets_a_coloured_table(run_on: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    """On a terminal the default is the table, titles bold, score and severity in the colour of the severity."""
+    """On a terminal the default is a table with bold titles; score and severity have the severity's colour."""
     monkeypatch.delenv("NO_COLOR", raising=False)
     with terminal(monkeypatch, "stdout") as shown:
         run_on(HOURS, "--size", "1")
@@ -554,22 +554,22 @@ def test_a_terminal_gets_a_coloured_table(run_on: Run, monkeypatch: pytest.Monke
 
 
 def test_no_color_is_respected(run_on: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where ``NO_COLOR`` is set the table on a terminal is plain."""
+    """If ``NO_COLOR`` is set, the table on a terminal has no colours."""
     monkeypatch.setenv("NO_COLOR", "1")
     with terminal(monkeypatch, "stdout") as shown:
         run_on(HOURS)
     assert shown == [run_on(HOURS, "--format", "table").out]
 
 
-def test_json_can_be_asked_for_on_a_terminal(run_on: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    """``--format json`` is JSON everywhere."""
+def test_format_json_prints_json_on_a_terminal(run_on: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """``--format json`` gives the same output on a terminal as elsewhere."""
     with terminal(monkeypatch, "stdout") as shown:
         run_on(HOURS, "--format", "json")
     assert shown == [run_on(HOURS).out]
 
 
-def test_progress_is_shown_and_wiped_off(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    """On a terminal a large input shows how far it is, on standard error, and at the end nothing of that is left."""
+def test_progress_is_shown_and_erased(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """If standard error is a terminal, it shows the progress of a large input, and the command erases it at the end."""
     with terminal(monkeypatch, "stderr") as shown:
         run(TAXI, "--size", "0")
     wipe = "\r\x1b[K"
@@ -578,18 +578,18 @@ def test_progress_is_shown_and_wiped_off(run: Run, monkeypatch: pytest.MonkeyPat
 
 
 def test_small_inputs_and_files_show_no_progress(run: Run, run_on: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A small input is read before anyone could look, and a file is no place for progress."""
+    """There is no progress below 10,000 documents, and none if standard error is no terminal."""
     with terminal(monkeypatch, "stderr") as shown:
         run_on(HOURS)
     assert shown == [""]
     assert run(TAXI, "--size", "0").err == ""
 
 
-# ---- a process among others
+# ---- pipes, streams and signals
 
 
-def test_nobody_reading_is_a_quiet_end(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where the reader of the output has gone, nothing is said, and the exit code is that of a broken pipe."""
+def test_a_closed_pipe_ends_without_a_message(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """If the reader of the output has closed it, the exit code is that of a broken pipe."""
     reader, writer = os.pipe()
     os.close(reader)
     monkeypatch.setattr(sys, "stdout", os.fdopen(writer, "w", encoding="utf-8"))
@@ -597,15 +597,15 @@ def test_nobody_reading_is_a_quiet_end(run: Run, monkeypatch: pytest.MonkeyPatch
 
 
 def test_a_full_disk_is_one_line(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What cannot be written is an error, and not one to be told twice when the process ends."""
+    """The command closes the stream after a failed write, so Python does not report it again at exit."""
     with Path("/dev/full").open("w", encoding="utf-8") as full:
         monkeypatch.setattr(sys, "stdout", full)
         assert run("--help") == (2, "", "<stdout>: No space left on device\n")
         assert full.closed
 
 
-def test_closed_streams_are_no_surprise(run: Run, run_on: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A process may be started without its standard streams."""
+def test_closed_streams_are_handled(run: Run, run_on: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process may start without one of its standard streams."""
     for name, arguments, outcome in [
         ("stdin", ["-"], (2, "", "<stdin>: closed\n")),
         ("stdout", ["--help"], (2, "", "<stdout>: closed\n")),
@@ -618,8 +618,8 @@ def test_closed_streams_are_no_surprise(run: Run, run_on: Run, monkeypatch: pyte
     assert hours_shown(run_on(HOURS)) == [0, 1, 2, 3]
 
 
-def test_an_interrupt_is_a_quiet_end(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ctrl-C ends the command without a word, and takes the progress off the terminal."""
+def test_an_interrupt_ends_without_a_message(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On Ctrl-C the command erases the progress and ends."""
     documents = command._documents
 
     def interrupted(path: str) -> Iterator[object]:
@@ -632,16 +632,16 @@ def test_an_interrupt_is_a_quiet_end(run: Run, monkeypatch: pytest.MonkeyPatch) 
     assert shown[0].endswith("\r\x1b[K")
 
 
-def test_what_the_output_cannot_encode_is_escaped(run_on: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A terminal that knows ASCII only still gets its table."""
+def test_characters_outside_the_outputs_encoding_are_escaped(run_on: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An output in ASCII gets the table with escapes."""
     written = io.BytesIO()
     monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, encoding="ascii"))
     assert run_on(ndjson(bucket(job_id="gr\u00f6\u00dfe")), "--format", "table").code == 0
     assert written.getvalue().endswith(b"1 of 1 buckets of job gr\\xf6\\xdfe\n")
 
 
-def test_in_a_pipeline_it_reads_and_writes() -> None:
-    """As a process it reads gzip from a pipe that comes byte by byte, and writes the answer into another."""
+def test_a_process_reads_and_writes_pipes() -> None:
+    """It reads gzip from a pipe that first has a single byte, and writes the answer to another pipe."""
     packed = gzip.compress(HOURS)
     with start("--size", "1", stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert process.stdin
@@ -651,8 +651,8 @@ def test_in_a_pipeline_it_reads_and_writes() -> None:
     assert (process.returncode, json.loads(out)["count"], err) == (0, 4, b"")
 
 
-def test_in_a_pipeline_it_may_be_cut_short() -> None:
-    """A reader that stops after the first line, as ``head -1`` does, hears no complaint."""
+def test_a_reader_may_close_the_pipe_early() -> None:
+    """If the reader stops after the first line, as ``head -1`` does, the process writes no error."""
     with start(TAXI, "--format", "table", "--size", "9999", stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert process.stdout
         assert process.stderr
@@ -662,30 +662,30 @@ def test_in_a_pipeline_it_may_be_cut_short() -> None:
     assert process.returncode == 141
 
 
-def test_a_real_interrupt_ends_it(tmp_path: Path) -> None:
-    """A process that waits for its input ends at once and quietly when it is interrupted."""
+def test_an_interrupt_ends_a_waiting_process(tmp_path: Path) -> None:
+    """A process that waits for its input ends at once and without a message."""
     waiting = tmp_path / "never.ndjson"
     os.mkfifo(waiting)
-    # Where this signal is ignored, children ignore it too.
+    # A child process ignores this signal if its parent does.
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     with start(str(waiting), stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         signal.signal(signal.SIGINT, before)
-        # Opens only when the process has opened the other end.
+        # This blocks until the process has opened the other end.
         with waiting.open("wb"):
             process.send_signal(signal.SIGINT)
             outcome = process.communicate(timeout=PATIENCE_S)
     assert (process.returncode, *outcome) == (130, b"", b"")
 
 
-def test_a_real_full_disk_is_told_once() -> None:
-    """The process says once that it cannot write, and Python adds nothing to it."""
+def test_a_process_reports_a_full_disk_once() -> None:
+    """Python adds no second error at exit."""
     with Path("/dev/full").open("wb") as full, start(TAXI, stdout=full, stderr=subprocess.PIPE) as process:
         _, err = process.communicate()
     assert (process.returncode, err) == (2, b"<stdout>: No space left on device\n")
 
 
 def test_run_as_a_module_it_exits(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    """``python -m bucketquery`` is `main`, with the arguments and the exit code of the process."""
+    """``python -m bucketquery`` calls `main` with the arguments of the process and exits with its code."""
     monkeypatch.setattr(sys, "argv", ["bucketquery", "--from", "x"])
     monkeypatch.delitem(sys.modules, "bucketquery.__main__")
     with pytest.raises(SystemExit) as ended:
@@ -695,13 +695,13 @@ def test_run_as_a_module_it_exits(monkeypatch: pytest.MonkeyPatch, capsys: pytes
 
 
 def test_the_installed_command_is_the_module(tmp_path: Path) -> None:
-    """The script that an installer makes has the answers and the exit codes of ``python -m bucketquery``."""
+    """The installed script has the same answers and exit codes as ``python -m bucketquery``."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     module, _, function = project["scripts"]["bucketquery"].partition(":")
     script = tmp_path / "bucketquery"
     script.write_text(f"import sys\nfrom {module} import {function}\nsys.exit({function}())\n", encoding="utf-8")
-    asked = (TAXI, "--anomaly-score", "75", "--size", "2")
-    for arguments, code in ((asked, 0), ((TAXI, "--job-id", "none"), 1), (("--from", "x"), 2)):
+    valid = (TAXI, "--anomaly-score", "75", "--size", "2")
+    for arguments, code in ((valid, 0), ((TAXI, "--job-id", "none"), 1), (("--from", "x"), 2)):
         expected = run_process("-m", "bucketquery", *arguments)
         assert run_process(str(script), *arguments) == expected
         assert expected.code == code
@@ -710,7 +710,7 @@ def test_the_installed_command_is_the_module(tmp_path: Path) -> None:
 
 
 def run_process(*line: str) -> Outcome:
-    """What becomes of a process of this interpreter that has the checkout on its path."""
+    """Run a process of this interpreter with the checkout on its path."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     done = subprocess.run(  # noqa: S603 - this very interpreter
         [sys.executable, *line], env=environment, capture_output=True, check=False, text=True, timeout=PATIENCE_S

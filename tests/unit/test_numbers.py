@@ -1,4 +1,4 @@
-"""Numbers: Python's and NumPy's; neither truth values nor lengths of time are among them."""
+"""Numbers: Python's and NumPy's integers and floats count as numbers; booleans and time spans do not."""
 
 from datetime import timedelta
 from decimal import Decimal
@@ -32,20 +32,20 @@ NEITHER: list[Any] = [
 
 @pytest.mark.parametrize("value", INTEGERS, ids=repr)
 def test_integers_are_integers_and_real(value: object) -> None:
-    """Any int, of whatever width."""
+    """Integers of any width count."""
     assert is_integer(value)
     assert is_real(value)
 
 
 @pytest.mark.parametrize("value", FLOATS, ids=repr)
 def test_floats_are_real_but_no_integers(value: object) -> None:
-    """Any float, integral or not, finite or not."""
+    """A float is never an integer, even if it has an integral value."""
     assert not is_integer(value)
     assert is_real(value)
 
 
 @pytest.mark.parametrize("value", NEITHER, ids=repr)
 def test_other_things_are_no_numbers(value: object) -> None:
-    """What merely behaves like a number now and then is none."""
+    """Booleans, complex numbers, decimals, fractions, time spans and arrays are no numbers here."""
     assert not is_integer(value)
     assert not is_real(value)

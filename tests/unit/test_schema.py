@@ -1,4 +1,4 @@
-"""The kinds as data: what a bucket has, and that nobody can change it."""
+"""The schemas of the kinds: the fields of a bucket, their defaults and types, and that schemas are immutable."""
 
 from typing import Any
 
@@ -21,7 +21,7 @@ DEFAULTS = {
 
 
 def test_a_field_is_a_column_or_a_list() -> None:
-    """Each field is one of both, in the order of the kind's fields, and can be found by its name."""
+    """Each field is a column or a list, in the order of the kind's fields, and `by_name` finds it."""
     assert [field.name for field in BUCKET.fields] == list(DEFAULTS)
     assert [field.name for field in BUCKET.lists] == ["bucket_influencers", "scheduled_events"]
     assert {*BUCKET.columns} | {*BUCKET.lists} == {*BUCKET.fields}
@@ -29,38 +29,38 @@ def test_a_field_is_a_column_or_a_list() -> None:
 
 
 def test_the_identity_is_required_and_begins_with_time() -> None:
-    """What makes a bucket the same one cannot be missing; nothing else is required."""
+    """Only the fields of the identity are required."""
     assert BUCKET.identity == ("timestamp", "bucket_span")
     assert {field.name for field in BUCKET.fields if field.required} == {*BUCKET.identity}
 
 
 @pytest.mark.parametrize(("name", "default"), DEFAULTS.items())
 def test_defaults_are_the_apis(name: str, default: Any) -> None:
-    """What is shown of a missing field has the field's own type."""
+    """The default of a missing field has the field's type."""
     found = BUCKET.by_name[name].default
     assert found == default
     assert type(found) is type(default)
 
 
 def test_columns_have_dtypes_and_lists_have_none() -> None:
-    """Eight bytes for numbers and instants, one for a truth value."""
+    """Numbers and instants have 8 bytes, keyword codes 4, booleans 1."""
     dtypes = [np.int64, np.int64, np.float64, np.bool_, np.int32]
     assert [kind.dtype for kind in Type if kind.dtype is not None] == dtypes
 
 
 def test_names_have_one_meaning() -> None:
-    """No name is in two of the lists of what can be sorted by, and none of those is a column."""
+    """No name is in two of these groups: bucket fields, constant fields, text fields, nested fields."""
     groups = [frozenset(BUCKET.by_name), CONSTANT, TEXT_FIELDS, NESTED_FIELDS]
     assert sum(map(len, groups)) == len(frozenset().union(*groups))
 
 
-def test_a_threshold_is_held_against_a_score() -> None:
-    """A double, in which a missing value is below everything."""
+def test_the_score_is_a_double() -> None:
+    """The threshold is compared with a double, so a missing score is NaN and never matches."""
     assert BUCKET.by_name[BUCKET.score].type is Type.DOUBLE
 
 
-def test_nobody_changes_the_kinds() -> None:
-    """Kinds, their fields and their directories are read-only."""
+def test_schemas_are_immutable() -> None:
+    """The kinds, their fields and their directories are read-only."""
     kinds: Any = SCHEMAS
     with pytest.raises(TypeError):
         kinds["record"] = BUCKET
@@ -68,6 +68,6 @@ def test_nobody_changes_the_kinds() -> None:
     with pytest.raises(TypeError):
         directory["records"] = None
     with pytest.raises(AttributeError):
-        BUCKET.kind = "record"  # type: ignore[misc] # that it fails is the claim
+        BUCKET.kind = "record"  # type: ignore[misc] # the test expects this to fail
     with pytest.raises(AttributeError):
         BUCKET.fields[0].required = False  # type: ignore[misc] # the same

@@ -1,4 +1,4 @@
-"""How the reference has results look: written out by hand, key by key, from the rules."""
+"""The shapes of the reference answer, compared with results written out by hand from the rules."""
 
 from typing import Any
 
@@ -25,7 +25,7 @@ def stored(**fields: Any) -> dict[str, Any]:
     ],
 )
 def test_text_timestamps_are_read(text: str, milliseconds: int) -> None:
-    """9.2: a stored timestamp may be ISO text; UTC without an offset, less than a millisecond cut off."""
+    """9.2: a stored timestamp may be ISO text. It is UTC without an offset; fractions of a millisecond are cut off."""
     assert timestamp_ms(stored(timestamp=text)) == milliseconds
     assert bucket_shape(stored(timestamp=text))["timestamp"] == milliseconds
     assert record_shape(stored(timestamp=text))["timestamp"] == milliseconds
@@ -36,7 +36,7 @@ def test_text_timestamps_are_read(text: str, milliseconds: int) -> None:
 
 
 def test_a_bucket_shows_defaults() -> None:
-    """9.1 and 9.2: keys in the API's order, defaults for what is missing or null, unknown keys dropped."""
+    """9.1 and 9.2: keys are in the API's order, missing and null fields have defaults, unknown keys are dropped."""
     bare = stored(event_count=None, bucket_influencers=None, scheduled_events=[], partition_scores=[], probability=0.5)
     assert repr(bucket_shape(bare)) == repr(
         {
@@ -55,9 +55,9 @@ def test_a_bucket_shows_defaults() -> None:
 
 
 def test_a_bucket_shows_everything() -> None:
-    """9.1, 9.4, 8.6 and section 20: doubles for scores, 0.0 for -0.0, an influencer's gaps filled from its bucket.
+    """9.1, 9.4, 8.6 and section 20: scores are doubles, -0.0 is shown as 0.0, and records come before ``event_count``.
 
-    Records stand before the count of events.
+    A bucket influencer gets missing fields from its bucket.
     """
     full = stored(
         scheduled_events=["b", "a", "b"],
@@ -115,7 +115,7 @@ def test_a_bucket_shows_everything() -> None:
 
 # Records
 
-#: What every record shows, here with the defaults, up to its timestamp.
+#: The keys that every record shows, with their defaults, up to its timestamp.
 BARE_RECORD = {
     "job_id": "web",
     "result_type": "record",
@@ -137,16 +137,15 @@ DOCUMENTED = [
 
 
 def test_a_record_shows_defaults() -> None:
-    """9.6: a few keys are always there; null in a documented field is missing."""
+    """9.6: a record always shows these keys; null in a documented field counts as missing."""
     assert repr(record_shape(stored(result_type="record"))) == repr(BARE_RECORD)
     assert repr(record_shape(stored(result_type="record", **dict.fromkeys(DOCUMENTED)))) == repr(BARE_RECORD)
 
 
 def test_a_record_shows_everything() -> None:
-    """9.6 to 9.10: documented keys in the API's order whichever way they were stored, doubles as doubles.
+    """9.6 to 9.10: documented keys are in the API's order, and doubles are doubles, however they were stored.
 
-    What is inside causes, influencers, places and explanations is not looked at: order, numbers, null and unknown keys
-    come back as they were.
+    Causes, influencers, geo results and explanations come back unchanged: order, numbers, null and unknown keys.
     """
     cause = {"probability": -0.0, "actual": [1], "by_field_value": None, "later": {"b": 1, "a": True}}
     influence: dict[str, Any] = {"influencer_field_values": [], "influencer_field_name": "host", "unknown": None}
@@ -208,18 +207,18 @@ def test_a_record_shows_everything() -> None:
     )
 
 
-def behind(document: dict[str, Any]) -> dict[str, Any]:
-    """What a record shows behind its documented keys."""
+def extra_keys(document: dict[str, Any]) -> dict[str, Any]:
+    """The keys that a record shows after its documented ones."""
     return {name: value for name, value in record_shape(document).items() if name not in {*BARE_RECORD, *DOCUMENTED}}
 
 
 def field(side: str, name: str | None, value: str | None) -> dict[str, Any]:
-    """A field of the data by its side."""
+    """The name and value of a data field, under a prefix such as ``by`` or ``over``."""
     return {f"{side}_field_name": name, f"{side}_field_value": value}
 
 
 def influences(*pairs: tuple[str | None, list[str] | None]) -> dict[str, Any]:
-    """The influencers of a record."""
+    """The field ``influencers`` of a record, from pairs of name and values."""
     return {
         "influencers": [{"influencer_field_name": name, "influencer_field_values": values} for name, values in pairs]
     }
@@ -236,12 +235,12 @@ def influences(*pairs: tuple[str | None, list[str] | None]) -> dict[str, Any]:
                 **field("by", "z", "1"),
             },
             {"z": ["1"], "y": ["2"], "x": ["3"], "w": ["4"]},
-            id="by, over, partition, influencers, however they are stored",
+            id="by, over, partition, influencers, in any stored order",
         ),
         pytest.param(
             {**field("by", "host", "b"), **field("over", "host", "a"), **field("partition", "host", "b")},
             {"host": ["b", "a"]},
-            id="each distinct value once, in the order in which they are seen",
+            id="each distinct value once, in order of appearance",
         ),
         pytest.param(
             {
@@ -249,18 +248,18 @@ def influences(*pairs: tuple[str | None, list[str] | None]) -> dict[str, Any]:
                 **influences(("user", ["u", "v", "u"]), ("host", ["c", "a"]), ("user", ["w"])),
             },
             {"host": ["a", "c"], "user": ["u", "v", "w"]},
-            id="influencers add to what is there",
+            id="influencers add values",
         ),
         pytest.param(field("by", "host", ""), {"host": [""]}, id="the empty value is a value"),
         pytest.param(field("by", "host", None), {}, id="no value"),
         pytest.param(field("by", None, "a"), {}, id="no name"),
         pytest.param(field("by", "", "a"), {}, id="an empty name"),
-        pytest.param(influences(("host", []), ("user", None), (None, ["a"]), ("", ["a"])), {}, id="nothing in pairs"),
-        pytest.param({"influencers": [{}]}, {}, id="an influencer that says nothing"),
+        pytest.param(influences(("host", []), ("user", None), (None, ["a"]), ("", ["a"])), {}, id="incomplete pairs"),
+        pytest.param({"influencers": [{}]}, {}, id="an empty influencer"),
         pytest.param(
             influences(("host", []), ("user", ["u"]), ("host", ["a"])),
             {"user": ["u"], "host": ["a"]},
-            id="a name is seen with its first value",
+            id="a name takes its place with its first value",
         ),
         pytest.param(
             {**field("by", "host", "a"), **field("over", "Host", "b")}, {"host": ["a"], "Host": ["b"]}, id="case counts"
@@ -272,13 +271,13 @@ def influences(*pairs: tuple[str | None, list[str] | None]) -> dict[str, Any]:
         pytest.param(field("by", "timestamp.hour", "a"), {}, id="reserved up to the first dot"),
         pytest.param(field("by", "causes.by.host", "a"), {}, id="reserved up to the first of two dots"),
         pytest.param(
-            influences(("record_score", ["a"]), ("host", ["b"])), {"host": ["b"]}, id="reserved, the next not"
+            influences(("record_score", ["a"]), ("host", ["b"])), {"host": ["b"]}, id="only one name is reserved"
         ),
     ],
 )
 def test_a_record_has_keys_of_the_datas_own_names(fields: dict[str, Any], expected: dict[str, Any]) -> None:
-    """9.6: generated for by, over, partition and influencers, unless the name is empty or reserved."""
-    assert repr(behind(stored(**fields))) == repr(expected)
+    """9.6: by, over and partition fields and influencers generate a key, unless the name is empty or reserved."""
+    assert repr(extra_keys(stored(**fields))) == repr(expected)
 
 
 @pytest.mark.parametrize(
@@ -306,22 +305,22 @@ def test_a_record_has_keys_of_the_datas_own_names(fields: dict[str, Any], expect
     ],
 )
 def test_reserved_names_generate_nothing(name: str) -> None:
-    """9.6 and 9.11: no generated key bears a name that results use themselves, in records and influencers alike."""
-    assert behind(stored(**field("by", name, "a"))) == {}
+    """9.6 and 9.11: records and influencers generate no key for a name that results use themselves."""
+    assert extra_keys(stored(**field("by", name, "a"))) == {}
     plain = influencer_shape(stored(**field("influencer", "", "a")))
     assert influencer_shape(stored(**field("influencer", name, "a"))) == {**plain, "influencer_field_name": name}
 
 
 @pytest.mark.parametrize("value", [["stored"], "text", None, 5, {"b": -0.0, "a": ()}])
-def test_a_stored_key_stands_where_it_would_be_generated(value: object) -> None:
-    """Section 20: the stored value wins, null too, but has the generated key's place."""
+def test_a_stored_key_replaces_a_generated_key(value: object) -> None:
+    """Section 20: the stored value, even null, is shown at the place of the generated key."""
     fields = {"zone": 1, "host": value, "user": 2, **field("over", "user", "u"), **field("by", "host", "a")}
     shown = {"b": -0.0, "a": []} if isinstance(value, dict) else value
-    assert repr(behind(stored(**fields))) == repr({"host": shown, "user": 2, "zone": 1})
+    assert repr(extra_keys(stored(**fields))) == repr({"host": shown, "user": 2, "zone": 1})
 
 
 def test_unknown_keys_come_back_last_as_they_were_stored() -> None:
-    """Section 20: in stored order behind the generated ones; null and names of other kinds' fields included."""
+    """Section 20: they follow the generated keys in stored order, with null and fields of other kinds."""
     unknown: dict[str, Any] = {
         "z": None,
         "a": {},
@@ -332,7 +331,7 @@ def test_unknown_keys_come_back_last_as_they_were_stored() -> None:
         "model": True,
     }
     fields = {**unknown, **field("by", "host", "a"), **field("over", "timestamp.hour", "b")}
-    assert repr(behind(stored(**fields))) == repr({"host": ["a"], **unknown})
+    assert repr(extra_keys(stored(**fields))) == repr({"host": ["a"], **unknown})
     assert repr(list(influencer_shape(stored(**unknown)).items())[-7:]) == repr(list(unknown.items()))
 
 
@@ -340,7 +339,7 @@ def test_unknown_keys_come_back_last_as_they_were_stored() -> None:
 
 
 def test_an_influencer_shows_defaults() -> None:
-    """9.11: name and value only if stored; null in a documented field is missing."""
+    """9.11: name and value are shown only if stored; null in a documented field counts as missing."""
     bare = {
         "job_id": "web",
         "result_type": "influencer",
@@ -358,7 +357,7 @@ def test_an_influencer_shows_defaults() -> None:
 
 
 def test_an_influencer_shows_everything() -> None:
-    """9.11: the data field's own name between who it is and how it scores, single and not as a list."""
+    """9.11: the generated key comes between the field value and the scores; its value is no list."""
     full = {
         "later": [1],
         **stored(is_interim=True, probability=5e-324, initial_influencer_score=7, influencer_score=-0.0),
@@ -390,10 +389,10 @@ def test_an_influencer_shows_everything() -> None:
     [
         pytest.param("host", "a", {}, {4: ("host", "a")}, id="generated"),
         pytest.param("host", "", {}, {4: ("host", "")}, id="the empty value is a value"),
-        pytest.param("host", "a", {"host": ["b"]}, {4: ("host", ["b"])}, id="the stored value in its place"),
-        pytest.param("host", "a", {"host": None}, {4: ("host", None)}, id="null too"),
-        pytest.param("host", None, {"host": "b"}, {9: ("host", "b")}, id="without a value it is an unknown key"),
-        pytest.param(None, "a", {"host": "b"}, {9: ("host", "b")}, id="without a name too"),
+        pytest.param("host", "a", {"host": ["b"]}, {4: ("host", ["b"])}, id="a stored value replaces it"),
+        pytest.param("host", "a", {"host": None}, {4: ("host", None)}, id="a stored null replaces it"),
+        pytest.param("host", None, {"host": "b"}, {9: ("host", "b")}, id="an unknown key if the value is missing"),
+        pytest.param(None, "a", {"host": "b"}, {9: ("host", "b")}, id="an unknown key if the name is missing"),
         pytest.param("", "a", {"": "b"}, {10: ("", "b")}, id="an empty name"),
         pytest.param("causes", "a", {"causes": "b"}, {10: ("causes", "b")}, id="a reserved name"),
         pytest.param(
@@ -405,7 +404,7 @@ def test_an_influencer_shows_everything() -> None:
 def test_an_influencer_has_a_key_of_the_datas_own_name(
     name: str | None, value: str | None, extra: dict[str, Any], expected: dict[int, tuple[str, Any]]
 ) -> None:
-    """9.11 and section 20: at the fifth place if it is generated; a stored key that is not comes last."""
+    """9.11 and section 20: a generated key is the fifth; an unknown stored key is the last."""
     shown = influencer_shape(stored(**field("influencer", name, value), **extra))
     ((place, item),) = expected.items()
     assert list(shown.items())[place] == item
@@ -413,20 +412,18 @@ def test_an_influencer_has_a_key_of_the_datas_own_name(
     assert len(shown) == 8 + (name is not None) + (value is not None) + 1
 
 
-# What is stored is copied
-
-
+# Copies of stored values
 @pytest.mark.parametrize("shape", [record_shape, influencer_shape])
-def test_what_is_stored_comes_back_as_plain_json(shape: Any) -> None:
-    """Section 20: tuples as lists, NumPy's numbers as Python's, -0.0 and the order of keys as they were."""
+def test_stored_values_are_shown_in_jsons_types(shape: Any) -> None:
+    """Section 20: tuples become lists and NumPy's numbers Python's; -0.0 and the order of keys stay."""
     nested = {"b": (1, (np.int64(2), np.float64(-0.0))), "a": [np.bool_(True), {"z": None, "y": np.float32(0.5)}]}
     plain = {"b": [1, [2, -0.0]], "a": [True, {"z": None, "y": 0.5}]}
     assert repr(shape(stored(host=nested))["host"]) == repr(plain)
     assert repr(record_shape(stored(causes=(nested,)))["causes"]) == repr([plain])
 
 
-def test_what_is_given_stays_as_it_was() -> None:
-    """The shape is new throughout; changing it does not reach the document."""
+def test_changing_a_shape_does_not_change_the_document() -> None:
+    """A shape shares no list and no dict with the document."""
 
     def document() -> dict[str, Any]:
         return stored(

@@ -1,4 +1,4 @@
-"""Snapshots: every question, asked of one commit, whatever is written beside."""
+"""Snapshots: all read methods on one commit, unaffected by later writes."""
 
 import copy
 import pickle
@@ -28,27 +28,27 @@ from support.helpers import JOB, PATIENCE_S, STEP, bucket, limit_heads, rows, ta
 
 @pytest.fixture
 def index() -> ResultsIndex:
-    """A few buckets of a job, and a job without any."""
+    """An index with ten buckets of one job, and a job without buckets."""
     found = ResultsIndex(max_size=200, clock=lambda: 5 * STEP)
     found.upsert(rows(0, 10, anomaly_score=5.0))
     found.put_job("empty", bucket_span=60)
     return found
 
 
-def refusal(ask: Callable[[], object]) -> InvalidQuery:
-    """The error of a question that must be refused."""
+def refusal(call: Callable[[], object]) -> InvalidQuery:
+    """The error of a call that must be refused."""
     with pytest.raises(InvalidQuery) as caught:
-        ask()
+        call()
     return caught.value
 
 
-def test_an_index_asks_its_newest_snapshot(index: ResultsIndex) -> None:
-    """The same questions, the same answers; until the next write."""
+def test_an_index_reads_its_newest_snapshot(index: ResultsIndex) -> None:
+    """Until the next write, index and snapshot give the same answers."""
     snapshot = index.snapshot()
     assert isinstance(snapshot, Snapshot)
     assert snapshot is index.snapshot()
     query = BucketQuery(jobs=JOB, desc=True)
-    for ask in (
+    for read in (
         lambda source: source.sequence,
         lambda source: source.jobs(),
         lambda source: source.stats(),
@@ -57,29 +57,29 @@ def test_an_index_asks_its_newest_snapshot(index: ResultsIndex) -> None:
         lambda source: source.get_buckets(job_id=JOB).to_dict(),
         lambda source: list(source.scan(query)),
     ):
-        assert ask(snapshot) == ask(index)
+        assert read(snapshot) == read(index)
     index.upsert([bucket(10)])
     assert (snapshot.sequence, index.sequence) == (2, 3)
     assert (snapshot.get_buckets(job_id=JOB).count, index.get_buckets(job_id=JOB).count) == (10, 11)
 
 
 def test_old_snapshots_survive_in_place_appends() -> None:
-    """Taken before each of many appends into one buffer, each has its own rows, masks, lists and ends."""
+    """Each snapshot taken between appends to one buffer has its own rows, masks, lists and ends."""
     index = ResultsIndex()
     full = {"anomaly_score": 1.0, "event_count": 1, "is_interim": False, "processing_time_ms": 1}
     index.upsert(rows(0, 65, **full))
-    # The first rows have no room behind them, the next ones find some.
+    # The first batch leaves no spare room; this append makes some, and the next ones use it.
     index.upsert([bucket(65, **full)])
     base = table_of(index).rows.base
-    kept: list[tuple[Snapshot, dict[str, Any], dict[str, Any]]] = []
+    expected: list[tuple[Snapshot, dict[str, Any], dict[str, Any]]] = []
     query = BucketQuery(jobs=JOB, sort="event_count", desc=True, size=1_000)
     in_time = BucketQuery(jobs=JOB, size=1_000)
     for row in range(66, 74):
-        kept.append((index.snapshot(), index.search(query).to_dict(), index.search(in_time).to_dict()))
+        expected.append((index.snapshot(), index.search(query).to_dict(), index.search(in_time).to_dict()))
         optional = ({}, {"event_count": row}, {"scheduled_events": ["x"]}, {"anomaly_score": 9.0})[row % 4]
         index.upsert([bucket(row, **optional)])
         assert np.shares_memory(table_of(index).rows.base.columns["timestamp"], base.columns["timestamp"])
-    for snapshot, by_count, by_time in kept:
+    for snapshot, by_count, by_time in expected:
         snapshot.check()
         assert snapshot.search(query).to_dict() == by_count
         assert snapshot.search(in_time).to_dict() == by_time
@@ -87,7 +87,7 @@ def test_old_snapshots_survive_in_place_appends() -> None:
 
 
 def test_a_snapshot_knows_the_jobs_of_its_commit(index: ResultsIndex) -> None:
-    """A job that is put later is in the index alone, and a job that is deleted later stays in the snapshot."""
+    """A snapshot does not have a job that is put later, and still has a job that is deleted later."""
     snapshot = index.snapshot()
     index.put_job("later")
     index.delete_job("empty")
@@ -97,7 +97,7 @@ def test_a_snapshot_knows_the_jobs_of_its_commit(index: ResultsIndex) -> None:
 
 
 def test_a_scan_reads_the_commit_of_its_call(index: ResultsIndex) -> None:
-    """However late it is read on, and whatever was written meanwhile."""
+    """Writes during the scan do not change its results."""
     scanned = index.scan(BucketQuery(jobs=JOB, desc=True))
     first = next(scanned)
     index.upsert(rows(0, 20, anomaly_score=1.0))
@@ -109,8 +109,8 @@ def test_a_scan_reads_the_commit_of_its_call(index: ResultsIndex) -> None:
 # ---- jobs and stats
 
 
-def test_jobs_are_listed_or_one_is_looked_for(index: ResultsIndex) -> None:
-    """As a tuple in the order of code points; patterns are not known yet."""
+def test_jobs_lists_all_jobs_or_one(index: ResultsIndex) -> None:
+    """It returns a tuple in the order of code points; patterns are not supported yet."""
     assert index.jobs() == index.jobs("_all") == ("empty", JOB)
     assert index.jobs(JOB) == (JOB,)
     with pytest.raises(UnknownJob) as caught:
@@ -125,8 +125,8 @@ def test_jobs_are_listed_or_one_is_looked_for(index: ResultsIndex) -> None:
         assert refusal(lambda: index.jobs(pattern)).field == "pattern"  # noqa: B023 - called at once
 
 
-def test_stats_tell_what_is_stored(index: ResultsIndex) -> None:
-    """Of everything or of one job, in a mapping that nobody changes."""
+def test_stats_describe_the_stored_data(index: ResultsIndex) -> None:
+    """They describe all jobs or one job, in an immutable mapping."""
     assert ResultsIndex().stats() == {
         "jobs": 0,
         "rows": {"bucket": 0, "record": 0, "influencer": 0},
@@ -169,7 +169,7 @@ def test_stats_tell_what_is_stored(index: ResultsIndex) -> None:
 
 
 def stats_of(snapshot: Snapshot) -> dict[str, Any]:
-    """What `stats` should tell, from every table there is."""
+    """The expected `stats`, added up from every table."""
     tables = [table for job in snapshot._catalog for table in job.tables.values()]
     spans = [span for table in tables if (span := table.time_span()) is not None]
     return {
@@ -181,15 +181,15 @@ def stats_of(snapshot: Snapshot) -> dict[str, Any]:
     }
 
 
-def test_stats_are_those_of_all_tables_after_any_write(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Results that replace others, jobs that go and come back, the earliest among them; old snapshots tell theirs."""
+def test_stats_equal_the_sum_over_all_tables_after_any_write(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Results are replaced, and jobs go and come back, the earliest among them; an old snapshot keeps its figures."""
     limit_heads(monkeypatch, 3)
     rng = Random(12)
     names = [f"job{number}" for number in range(40)]
-    # The farther from 0, the rarer: the first and the last result often go with their job.
+    # Distant times are rare, so the first or the last result often goes with its job.
     times = [sign * rng.randrange(1 + rng.randrange(10_000)) for sign in (-1, 1) for _ in range(300)]
     index = ResultsIndex()
-    told: list[tuple[Snapshot, Any]] = []
+    answered: list[tuple[Snapshot, Any]] = []
     for step in range(300):
         what, job_id = rng.randrange(6), rng.choice(names)
         if what == 0 and job_id in index:
@@ -204,15 +204,15 @@ def test_stats_are_those_of_all_tables_after_any_write(monkeypatch: pytest.Monke
         if rng.random() < 0.7:
             snapshot = index.snapshot()
             assert snapshot.stats() == stats_of(snapshot)
-            told.append((snapshot, snapshot.stats()))
+            answered.append((snapshot, snapshot.stats()))
     index.check()
-    for snapshot, stats in told:
+    for snapshot, stats in answered:
         assert snapshot.stats() == stats
-    assert len({stats["first_timestamp"] for _, stats in told}) > 3
+    assert len({stats["first_timestamp"] for _, stats in answered}) > 3
 
 
-def test_stats_look_at_the_jobs_that_may_have_changed_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    """At all of them once; then at those that share a shard with a job that was written to."""
+def test_stats_read_only_jobs_that_may_have_changed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first call reads every job; a later call reads the jobs that share a shard with a changed one."""
     index = ResultsIndex()
     index.upsert([bucket(row, job_id=f"job{row}") for row in range(3_000)])
     rows_read: list[Table] = []
@@ -224,25 +224,25 @@ def test_stats_look_at_the_jobs_that_may_have_changed_alone(monkeypatch: pytest.
 
     monkeypatch.setattr(Table, "time_span", watched)
 
-    def told() -> tuple[Any, int]:
+    def counted() -> tuple[Any, int]:
         rows_read.clear()
         stats = index.stats()
         return (stats["rows"]["bucket"], stats["first_timestamp"], stats["last_timestamp"]), len(rows_read)
 
-    assert told() == ((3_000, 0, 2_999 * STEP), 3_000)
-    assert told() == ((3_000, 0, 2_999 * STEP), 0)
+    assert counted() == ((3_000, 0, 2_999 * STEP), 3_000)
+    assert counted() == ((3_000, 0, 2_999 * STEP), 0)
     index.upsert([bucket(5_000, job_id="job7")])
-    stats, number = told()
+    stats, number = counted()
     assert stats == (3_001, 0, 5_000 * STEP)
     assert 1 <= number < 30
     index.delete_job("job0")
-    stats, number = told()
+    stats, number = counted()
     assert stats == (3_000, STEP, 5_000 * STEP)
     assert number < 30
 
 
-def test_stats_count_what_readers_make() -> None:
-    """A search that makes a value index adds its bytes, though nothing is written; so does one in an old snapshot."""
+def test_stats_count_value_indexes_that_readers_build() -> None:
+    """A search that builds a value index adds its bytes without a write, in an old snapshot too."""
     index = ResultsIndex()
     scores = np.arange(5_000) % 100
     columns = {"timestamp": np.arange(5_000) * STEP, "bucket_span": 300, "anomaly_score": scores}
@@ -259,8 +259,8 @@ def test_stats_count_what_readers_make() -> None:
     assert index.stats()["bytes"] == later + value_indexes
 
 
-def test_the_questions_own_errors_come_first(index: ResultsIndex) -> None:
-    """Then the size that this index allows, then the job, then that nothing was found."""
+def test_invalid_parameters_are_refused_first(index: ResultsIndex) -> None:
+    """Then a size above ``max_size``, then an unknown job, then a lookup without a match."""
     assert refusal(lambda: index.get_buckets(job_id="none", desc="x", size=201)).field == "desc"
     with pytest.raises(LimitExceeded) as limit:
         index.get_buckets(job_id="none", size=201)
@@ -280,7 +280,7 @@ def test_the_questions_own_errors_come_first(index: ResultsIndex) -> None:
 
 
 def test_a_prepared_query_has_the_same_errors(index: ResultsIndex) -> None:
-    """The job's field is the query's."""
+    """The error of an unknown job names the query's field ``jobs``."""
     with pytest.raises(LimitExceeded):
         index.search(BucketQuery(jobs=JOB, size=201))
     assert len(index.search(BucketQuery(jobs=JOB, size=200))) == 10
@@ -295,8 +295,8 @@ def test_a_prepared_query_has_the_same_errors(index: ResultsIndex) -> None:
         assert refusal(lambda: index.scan(wrong)).field == "query"  # noqa: B023 - called at once
 
 
-def test_a_lookup_is_not_held_to_the_largest_page() -> None:
-    """Nobody asked for a hundred buckets: that is the default, and one comes."""
+def test_max_size_does_not_limit_a_lookup() -> None:
+    """A lookup has the default size of 100, but shows one bucket only."""
     index = ResultsIndex(max_size=0)
     index.upsert(rows(0, 3))
     assert len(index.get_buckets(job_id=JOB, timestamp=STEP)) == 1
@@ -306,7 +306,7 @@ def test_a_lookup_is_not_held_to_the_largest_page() -> None:
 
 
 def test_a_scan_refuses_when_it_is_called(index: ResultsIndex) -> None:
-    """Not when its first bucket is asked for; a lookup that finds nothing is no error, and no size is too large."""
+    """It does not wait for the first result. A lookup without a match is no error, and ``max_size`` does not apply."""
     with pytest.raises(UnknownJob) as unknown:
         index.scan(BucketQuery(jobs="none"))
     assert unknown.value.field == "jobs"
@@ -317,8 +317,8 @@ def test_a_scan_refuses_when_it_is_called(index: ResultsIndex) -> None:
 
 
 @pytest.mark.parametrize("job_id", ["", "_all", "a*", "-x", "a b", "x" * 5_000])
-def test_an_id_that_no_job_can_have_is_unknown(index: ResultsIndex, job_id: str) -> None:
-    """After the rest of the question was found to be in order; the reason does not grow with the id."""
+def test_an_invalid_job_id_is_unknown(index: ResultsIndex, job_id: str) -> None:
+    """The other parameters are checked first, and the reason does not grow with the id."""
     assert refusal(lambda: index.get_buckets(job_id=job_id, sort="x")).field == "sort"
     with pytest.raises(UnknownJob) as caught:
         index.get_buckets(job_id=job_id)
@@ -326,7 +326,7 @@ def test_an_id_that_no_job_can_have_is_unknown(index: ResultsIndex, job_id: str)
 
 
 def test_a_job_id_is_text(index: ResultsIndex) -> None:
-    """Before all else."""
+    """The index checks the type of the id before all other parameters."""
     values: list[Any] = [5, None, [JOB], b"web"]
     for value in values:
         assert refusal(lambda: index.get_buckets(job_id=value, sort="x")).field == "job_id"  # noqa: B023 - called at once
@@ -336,7 +336,7 @@ def test_a_job_id_is_text(index: ResultsIndex) -> None:
 
 
 def test_now_is_the_argument_or_the_clock(index: ResultsIndex) -> None:
-    """The clock is read once a search, and only where it is needed."""
+    """A search calls the clock once, and only if its date math contains ``now``."""
     reads: list[int] = []
 
     def clock() -> int:
@@ -360,8 +360,8 @@ def test_now_is_the_argument_or_the_clock(index: ResultsIndex) -> None:
 
 
 @pytest.mark.parametrize("now", [None, 5.0, "5", True, np.timedelta64(5, "ms")])
-def test_a_clock_gives_integers(now: Any) -> None:
-    """Anything else is the host's mistake."""
+def test_a_clock_must_return_an_integer(now: Any) -> None:
+    """Any other type is a TypeError, raised when the clock is called."""
     index = ResultsIndex(clock=lambda: now)
     index.put_job(JOB)
     with pytest.raises(TypeError, match="clock must return int epoch milliseconds"):
@@ -369,26 +369,26 @@ def test_a_clock_gives_integers(now: Any) -> None:
     assert index.get_buckets(job_id=JOB).count == 0
 
 
-def test_a_clock_may_give_numpys_integers() -> None:
-    """They are as good."""
-    index = ResultsIndex(clock=lambda: np.int64(STEP))  # type: ignore[arg-type,return-value] # more than is promised
+def test_a_clock_may_return_a_numpy_integer() -> None:
+    """NumPy's integers count as integers."""
+    index = ResultsIndex(clock=lambda: np.int64(STEP))  # type: ignore[arg-type,return-value] # the annotation says int
     index.upsert(rows(0, 3))
     assert index.get_buckets(job_id=JOB, start="now").count == 2
 
 
-# ---- what it is
+# ---- the object
 
 
-def test_a_snapshot_stays_where_it_is(index: ResultsIndex) -> None:
-    """It can be neither pickled nor copied, and says what to do instead."""
-    for travel in (pickle.dumps, copy.copy, copy.deepcopy):
+def test_a_snapshot_cannot_be_pickled_or_copied(index: ResultsIndex) -> None:
+    """The error says what to pickle instead."""
+    for duplicate in (pickle.dumps, copy.copy, copy.deepcopy):
         with pytest.raises(TypeError, match="a Snapshot cannot be pickled or copied"):
-            travel(index.snapshot())
+            duplicate(index.snapshot())
     assert repr(index.snapshot()) == "<Snapshot: 2 jobs at commit 2>"
 
 
-def test_readers_racing_to_build_caches_come_to_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The view of final rows, the places of the head and the sorted ids are built by several at once, without harm."""
+def test_threads_that_build_the_same_caches_get_the_same_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Four threads build the view of final rows, the places of the head and the sorted ids at the same time."""
     index = ResultsIndex()
     index.upsert([bucket(row, is_interim=row % 3 == 0) for row in range(30)])
     index.upsert([bucket(row, event_count=1) for row in range(1, 30, 5)])
@@ -397,7 +397,7 @@ def test_readers_racing_to_build_caches_come_to_the_same(monkeypatch: pytest.Mon
     together = threading.Barrier(4)
 
     def slowly(*columns: Any) -> Any:
-        # Every reader is here before any of them has its result to cache.
+        # No reader goes on until all four are here, so none finds a cached result.
         together.wait(timeout=PATIENCE_S)
         return lower_bound(*columns)
 

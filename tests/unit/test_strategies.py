@@ -1,4 +1,4 @@
-"""What the strategies promise: valid documents of the jobs named, which meet, and questions that can be answered."""
+"""The strategies: valid documents of the given jobs with ties and repeated identities, and answerable queries."""
 
 import math
 import runpy
@@ -28,13 +28,13 @@ Documents = list[dict[str, Any]]
 
 DOCUMENTS = [bucket_documents, record_documents, influencer_documents, result_documents]
 QUERIES = [bucket_queries, record_queries, influencer_queries]
-#: Whatever is found first will do; making it small takes the longest time.
+#: Without shrinking, which would take most of the time: any example will do.
 SEARCH = settings(max_examples=5_000, database=None, phases=[Phase.generate])
-ASK = {"bucket": BucketQuery, "record": RecordQuery, "influencer": InfluencerQuery}
+QUERY_OF = {"bucket": BucketQuery, "record": RecordQuery, "influencer": InfluencerQuery}
 
 
 def test_annotations_of_the_strategies_resolve(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever reads annotations as a type checker does, documentation tools say, finds Hypothesis's own types there."""
+    """Documentation tools, which read annotations as a type checker does, find Hypothesis's own types."""
     monkeypatch.setattr(typing, "TYPE_CHECKING", True)
     names = runpy.run_path(strategies.__file__)
     hints = [typing.get_type_hints(names[maker.__name__])["return"] for maker in (*DOCUMENTS, *QUERIES)]
@@ -46,8 +46,8 @@ def test_annotations_of_the_strategies_resolve(monkeypatch: pytest.MonkeyPatch) 
 
 
 def identity(document: dict[str, Any]) -> tuple[Any, ...]:
-    """What the reference shows of a single document, as far as it is the identity; an absent detector is shown as 0."""
-    query = ASK[document["result_type"]](jobs=document["job_id"])
+    """The identity of a document, as the reference shows it; a missing detector is shown as 0."""
+    query = QUERY_OF[document["result_type"]](jobs=document["job_id"])
     ((shown,),) = (found for found in evaluate([document], query).values() if isinstance(found, list))
     by_kind = {
         "bucket": (),
@@ -60,7 +60,7 @@ def identity(document: dict[str, Any]) -> tuple[Any, ...]:
 
 @given(st.one_of([maker() for maker in DOCUMENTS]))
 def test_drawn_documents_are_valid(documents: Documents) -> None:
-    """An index takes whatever is drawn, leaves out none, and has one result for each identity."""
+    """An index accepts every drawn document, skips none, and stores one result for each identity."""
     commit = ResultsIndex().upsert(documents)
     assert commit.inserted + commit.replaced + commit.unchanged == len({identity(document) for document in documents})
     assert not commit.skipped
@@ -77,8 +77,8 @@ def test_drawn_documents_are_valid(documents: Documents) -> None:
 )
 @settings(suppress_health_check=[HealthCheck.differing_executors])
 @given(data=st.data())
-def test_drawn_documents_are_of_the_jobs_named(maker: Callable[..., Any], kinds: set[str], data: st.DataObject) -> None:
-    """Jobs and greatest number are the caller's to choose; the kind is the strategy's."""
+def test_drawn_documents_have_the_given_jobs(maker: Callable[..., Any], kinds: set[str], data: st.DataObject) -> None:
+    """A strategy draws at most ``max_size`` documents of the given jobs and of its own kinds."""
     documents = data.draw(maker(jobs=["a", "b"], max_size=3))
     assert len(documents) <= 3
     assert {document["job_id"] for document in documents} <= {"a", "b"}
@@ -86,30 +86,30 @@ def test_drawn_documents_are_of_the_jobs_named(maker: Callable[..., Any], kinds:
 
 
 @given(st.one_of([maker(jobs=["a"]) for maker in QUERIES]))
-def test_drawn_queries_have_whole_instants(query: BucketQuery | RecordQuery | InfluencerQuery) -> None:
-    """Every question drawn is one that the reference can answer, about the job named."""
+def test_drawn_queries_have_integer_instants(query: BucketQuery | RecordQuery | InfluencerQuery) -> None:
+    """The reference can answer every drawn query, and each is for the given job."""
     assert query.jobs == ("a",)
     instants = (query.start, query.end, getattr(query, "timestamp", None))
     assert all(instant is None or isinstance(instant, int) for instant in instants)
 
 
-@pytest.mark.parametrize(("maker", "query"), list(zip(QUERIES, ASK.values(), strict=True)))
-def test_each_kind_has_questions_of_its_own(maker: Callable[..., Any], query: type) -> None:
-    """What is drawn are questions for that kind, in both directions and with each of the conditions."""
+@pytest.mark.parametrize(("maker", "query"), list(zip(QUERIES, QUERY_OF.values(), strict=True)))
+def test_each_kind_has_its_own_queries(maker: Callable[..., Any], query: type) -> None:
+    """A strategy draws queries of its kind only, in both directions, with windows and ``exclude_interim``."""
     seen = [
         find(maker(), claim, settings=SEARCH)
         for claim in (lambda q: q.desc, lambda q: not q.desc, lambda q: q.exclude_interim)
     ]
     seen += [find(maker(), lambda q: q.start is not None and q.end is not None and q.sort == "job_id", settings=SEARCH)]
-    assert all(type(question) is query for question in seen)
+    assert all(type(drawn) is query for drawn in seen)
 
 
-# What is drawn meets
+# Collisions
 
 
 def shown(documents: Documents, kind: str, **parameters: Any) -> Documents:
-    """What the reference shows of the job "web"."""
-    answer = evaluate(documents, ASK[kind](jobs="web", **parameters))
+    """The results of the job "web" that the reference shows."""
+    answer = evaluate(documents, QUERY_OF[kind](jobs="web", **parameters))
     found: Documents = answer[f"{kind}s"]
     return found
 
@@ -140,7 +140,7 @@ def instants(documents: Documents, kind: str) -> list[int]:
                 for bucket in expanded(drawn)
                 if not bucket["bucket_influencers"]
             ),
-            id="a bucket with records but nobody to blame",
+            id="a bucket with records at its instant but no bucket influencers",
         ),
         pytest.param(
             result_documents,
@@ -148,7 +148,7 @@ def instants(documents: Documents, kind: str) -> list[int]:
                 bucket["bucket_influencers"] and "records" not in bucket and instants(drawn, "record")
                 for bucket in expanded(drawn)
             ),
-            id="a bucket with somebody to blame but no records",
+            id="a bucket with bucket influencers but no records",
         ),
         pytest.param(
             result_documents,
@@ -180,7 +180,7 @@ def instants(documents: Documents, kind: str) -> list[int]:
         pytest.param(
             record_documents,
             lambda drawn: any(0.0 < (document.get("probability") or 0.0) < 1e-300 for document in drawn),
-            id="a probability of next to nothing",
+            id="a probability below 1e-300",
         ),
         pytest.param(
             record_documents,
@@ -207,5 +207,5 @@ def instants(documents: Documents, kind: str) -> list[int]:
     ],
 )
 def test_collisions_are_drawn(maker: Callable[..., Any], claim: Callable[[Documents], bool]) -> None:
-    """What engines find hard is found among some thousand draws."""
+    """Each strategy draws the cases that are hard for an engine within 5,000 examples."""
     assert claim(find(maker(), claim, settings=SEARCH))

@@ -1,4 +1,4 @@
-"""Text from outside: what a job may be called, what is kept of text, and how a wrong value is told."""
+"""Text from outside: valid job ids, plain text from subclasses, and values in error messages."""
 
 from enum import StrEnum
 from typing import Any
@@ -10,7 +10,7 @@ from bucketquery.model.text import brief, is_job_id, plain, visible
 
 
 class Text(str):
-    """Text of somebody's own class."""
+    """A subclass of str with its own ``__str__``."""
 
     __slots__ = ()
 
@@ -19,7 +19,7 @@ class Text(str):
 
 
 class Job(StrEnum):
-    """Jobs as an enumeration has them."""
+    """Job ids as an enumeration."""
 
     WEB = "web"
 
@@ -44,27 +44,27 @@ NO_JOB_IDS: list[Any] = [
 
 
 @pytest.mark.parametrize("job_id", JOB_IDS, ids=lambda value: repr(value)[:30])
-def test_a_job_may_be_called_so(job_id: str) -> None:
-    """Any text of 1 to 255 characters without separators, wildcards, blanks and controls."""
+def test_valid_job_ids_are_accepted(job_id: str) -> None:
+    """A job id has 1 to 255 characters without separators, wildcards, blanks and controls."""
     assert is_job_id(job_id)
 
 
 @pytest.mark.parametrize("job_id", NO_JOB_IDS, ids=lambda value: repr(value)[:30])
-def test_no_job_may_be_called_so(job_id: Any) -> None:
-    """Nor by what is no text."""
+def test_invalid_job_ids_are_refused(job_id: Any) -> None:
+    """A value that is no text is invalid too."""
     assert not is_job_id(job_id)
 
 
-def test_text_is_kept_as_what_it_equals() -> None:
-    """Of whatever class it is, and whatever that class has to say for itself."""
+def test_plain_returns_an_equal_str() -> None:
+    """It ignores the subclass and its ``__str__``, and returns a str itself."""
     for text in ("web", Text("web"), Job.WEB):
         assert (plain(text), type(plain(text))) == ("web", str)
-    kept = "web"
-    assert plain(kept) is kept
+    text = "web"
+    assert plain(text) is text
 
 
-def test_a_wrong_value_is_told_briefly() -> None:
-    """Short ones as they are, long ones cut, others by their type."""
+def test_brief_shortens_a_value_for_an_error() -> None:
+    """It shows short values whole, cuts long text, and shows other values by their type."""
     assert (brief("a" * 101), brief(-5), brief(1.5), brief(True), brief(np.int8(3))) == (
         "a" * 100,
         "-5",
@@ -76,6 +76,6 @@ def test_a_wrong_value_is_told_briefly() -> None:
     assert brief(-(2**63) + 1) == str(-(2**63) + 1)
 
 
-def test_what_is_not_seen_is_made_visible() -> None:
-    """Letters of any script are seen, controls and separators are not."""
+def test_visible_escapes_unprintable_characters() -> None:
+    """Letters of any script stay; controls and direction marks are escaped."""
     assert visible("données\u202e\t\x00") == "données\\u202e\\t\\x00"

@@ -1,4 +1,4 @@
-"""Tables for people: what is shown of each kind, and how it is lined up."""
+"""Text tables: the columns of each kind, their alignment and colours."""
 
 from typing import Any
 
@@ -8,20 +8,24 @@ from support.helpers import JOB, bucket, record
 
 
 def influencer(row: int, **fields: Any) -> dict[str, Any]:
-    """An entity blamed for the ``row``-th bucket."""
+    """An influencer document at the ``row``-th bucket."""
     return bucket(row, **{"result_type": "influencer", **fields})
 
 
 def filled() -> ResultsIndex:
-    """Two buckets of which the first has two records, and their influencers."""
+    """An index with two buckets, two records in the first, and two influencers."""
     index = ResultsIndex()
-    whose: dict[str, Any] = {"partition_field_name": "host", "partition_field_value": "a\x1b[2J", "by_field_value": "b"}
+    entity: dict[str, Any] = {
+        "partition_field_name": "host",
+        "partition_field_value": "a\x1b[2J",
+        "by_field_value": "b",
+    }
     values: dict[str, Any] = {"actual": [12.5], "typical": [3_000_000, 2]}
     index.upsert(
         [
             bucket(0, anomaly_score=80.0, bucket_influencers=[{"influencer_field_name": "bucket_time"}]),
             bucket(1, anomaly_score=7.0, event_count=1_000),
-            record(0, record_score=80.0, probability=1.5e-7, function="mean", field_name="rides", **whose, **values),
+            record(0, record_score=80.0, probability=1.5e-7, function="mean", field_name="rides", **entity, **values),
             record(0, 1, record_score=5.0, is_interim=True, function="rare"),
             influencer(0, influencer_score=80.0, influencer_field_name="host", influencer_field_value="a\x1b[2J"),
             influencer(1, bucket_span=60),
@@ -30,8 +34,8 @@ def filled() -> ResultsIndex:
     return index
 
 
-def test_records_are_told_by_what_was_found() -> None:
-    """Probability, function, values, and whose they are; nothing steers the terminal."""
+def test_records_show_probability_function_values_and_entity() -> None:
+    """Control characters of the data are escaped, so they do not steer the terminal."""
     shown = table(filled().get_records(job_id=JOB), JOB, in_colour=False)
     assert shown.splitlines() == [
         "timestamp             score  severity  initial  probability  interim  function     actual   typical  of",
@@ -44,8 +48,8 @@ def test_records_are_told_by_what_was_found() -> None:
     ]
 
 
-def test_influencers_are_told_by_field_and_value() -> None:
-    """One without a name is shown too."""
+def test_influencers_show_field_and_value() -> None:
+    """An influencer without a field name is shown too."""
     shown = table(filled().get_influencers(job_id=JOB), JOB, in_colour=False)
     assert shown.splitlines() == [
         "timestamp              span  score  severity  initial  probability  field  value",
@@ -56,7 +60,7 @@ def test_influencers_are_told_by_field_and_value() -> None:
 
 
 def test_expanded_buckets_count_their_records() -> None:
-    """In a column that is left out where there are none."""
+    """The column ``records`` has the number of records; it is left out if no bucket has any."""
     index = filled()
     shown = table(index.get_buckets(job_id=JOB, expand=True), JOB, in_colour=False).splitlines()
     assert shown == [
@@ -69,7 +73,7 @@ def test_expanded_buckets_count_their_records() -> None:
 
 
 def test_scores_are_coloured_by_their_severity() -> None:
-    """Titles are bold; text that is not ours has no colours."""
+    """Titles are bold; score and severity have the severity's colour."""
     shown = table(filled().get_records(job_id=JOB), JOB, in_colour=True)
     assert "\x1b[1;31m80.00\x1b[m  \x1b[1;31mcritical\x1b[m" in shown
     assert shown.startswith("\x1b[1mtimestamp")
