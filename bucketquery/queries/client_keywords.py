@@ -6,7 +6,8 @@ from typing import Any, Final
 from bucketquery.errors import InvalidQuery
 from bucketquery.model.instants import Instant
 from bucketquery.queries.parameters import is_unset, read_boolean_text, read_double, read_page, read_text
-from bucketquery.queries.queries import AnyQuery, refuse_beside_timestamp
+from bucketquery.queries.queries import AnyQuery
+from bucketquery.queries.query import refuse_beside_timestamp
 
 _new: Final = object.__new__
 
