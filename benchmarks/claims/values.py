@@ -138,5 +138,5 @@ CLAIMS: Final = (
     Claim("queries.queries.BucketQuery", "n jobs", LINEAR, partial(asking_jobs, BucketQuery), 256, 8_192),
     Claim("queries.queries.RecordQuery", "n jobs", LINEAR, partial(asking_jobs, RecordQuery), 256, 8_192),
     Claim("queries.queries.InfluencerQuery", "n jobs", LINEAR, partial(asking_jobs, InfluencerQuery), 256, 8_192),
-    Claim("queries.queries._Query.replace", "n jobs", LINEAR, asking_otherwise, 256, 8_192),
+    Claim("queries.query.Query.replace", "n jobs", LINEAR, asking_otherwise, 256, 8_192),
 )

@@ -20,16 +20,12 @@ _PLAIN: Final = encoded(simple_buckets(_MARK, [(_MARK,) * len(_COLUMNS)])[0]).sp
 _FEW: Final = 20
 
 
-#: Whether buckets with nothing nested become JSON without becoming dicts first, which changes only how long it takes.
-_straight: bool = True
-
-
 def columnar_buckets_json(job_id: str, rows: Selection, documents: Documents) -> bytes | None:
     """What `bucket_bodies` gives as JSON, straight from the columns; None where that has to be made of bodies.
 
     That is where anything is nested, or rows are so few that dicts are as quick.
     """
-    if not _straight or len(rows) < _FEW or any(documents["bucket_influencers"]) or any(rows.lists("scheduled_events")):
+    if len(rows) < _FEW or any(documents["bucket_influencers"]) or any(rows.lists("scheduled_events")):
         return None
     before_job, before_first, *behind = _PLAIN
     # What is the same in all rows, as the span mostly is, becomes a part of the text between the others.

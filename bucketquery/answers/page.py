@@ -241,11 +241,15 @@ class Page(Immutable, ABC, Generic[_Value]):
         >>> index.get_buckets(job_id="web").to_json()[:52]
         b'{"count":1,"buckets":[{"job_id":"web","timestamp":0,'
         """
-        bodies = self._json(self._documents(self._rows), human=human)
-        return b'{"count":%d,"%b":%b}' % (self.count, self._schema.plural.encode(), bodies)
+        return self._to_json(human=human, is_columnar=True)
 
-    def _json(self, documents: Documents, *, human: bool) -> bytes:
-        """All results as JSON."""
+    def _to_json(self, *, human: bool, is_columnar: bool) -> bytes:
+        """As `to_json`; ``is_columnar`` lets results be written from their columns, which changes the time alone."""
+        results = self._results_json(self._documents(self._rows), human=human, is_columnar=is_columnar)
+        return b'{"count":%d,"%b":%b}' % (self.count, self._schema.plural.encode(), results)
+
+    def _results_json(self, documents: Documents, *, human: bool, is_columnar: bool) -> bytes:  # noqa: ARG002 - of buckets
+        """All results as JSON, from their columns if that is allowed and possible."""
         return encoded(self._bodies(documents, human=human))
 
     def _of_host(self, documents: Iterable[Document]) -> Documents:
@@ -260,10 +264,19 @@ class Page(Immutable, ABC, Generic[_Value]):
         return self._values(rows, self._documents(rows), positions)
 
     def _documents(self, rows: Selection) -> Documents:
-        if not self._has_documents and len(rows):
+        if len(rows):
+            self._check_documents()
+        return kept_documents(rows)
+
+    def _check_documents(self) -> None:
+        """Refuse to show results whose documents the index does not keep; an empty page shows none.
+
+        Raises:
+            InvalidQuery: the index keeps no documents, and the page is not empty.
+        """
+        if not self._has_documents and len(self):
             reason = "[documents] are needed, and this index keeps none: take keys() and to_dict(documents=...)"
             raise InvalidQuery(reason, field="documents")
-        return kept_documents(rows)
 
     def __repr__(self) -> str:
         job_id = self._job_id

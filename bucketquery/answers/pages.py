@@ -59,11 +59,13 @@ class BucketPage(Page[Bucket]):
         records = expanded_bodies(self._job_id, self._expansion, human=human)
         return bucket_bodies(self._job_id, self._rows, documents, records, human=human)
 
-    def _json(self, documents: Documents, *, human: bool) -> bytes:
+    def _results_json(self, documents: Documents, *, human: bool, is_columnar: bool) -> bytes:
         job_id = self._job_id
-        is_plain = self._expansion is None and not human
-        found = columnar_buckets_json(job_id, self._rows, documents) if is_plain and isinstance(job_id, str) else None
-        return super()._json(documents, human=human) if found is None else found
+        if is_columnar and not human and self._expansion is None and isinstance(job_id, str):
+            written = columnar_buckets_json(job_id, self._rows, documents)
+            if written is not None:
+                return written
+        return super()._results_json(documents, human=human, is_columnar=is_columnar)
 
 
 class RecordPage(Page[AnomalyRecord]):

@@ -11,7 +11,8 @@ from typing import Any, Final, NamedTuple
 
 from bucketquery.errors import InvalidQuery
 from bucketquery.model.text import brief
-from bucketquery.queries.parameters import is_unset, read_boolean_text, read_double, read_page
+from bucketquery.queries.client_keywords import read_boolean_text, read_double, read_page
+from bucketquery.queries.parameters import is_unset
 from bucketquery.queries.queries import AnyQuery, BucketQuery, InfluencerQuery, RecordQuery
 
 

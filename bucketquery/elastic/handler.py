@@ -6,7 +6,16 @@ from typing import Any
 
 from bucketquery.answers.run import AnyPage
 from bucketquery.elastic.calls import Call, read_call
-from bucketquery.elastic.replies import METHODS, Reply, all_shards_failed, options, refusal, unknown_path, wrong_method
+from bucketquery.elastic.replies import (
+    METHODS,
+    Reply,
+    all_shards_failed,
+    answer,
+    options,
+    refusal,
+    unknown_path,
+    wrong_method,
+)
 from bucketquery.elastic.requests import Request, find_route, read_request
 from bucketquery.errors import BucketQueryError, InvalidQuery, LimitExceeded
 from bucketquery.index import ResultsIndex
@@ -44,7 +53,8 @@ def handle(
         TypeError: ``index`` is neither an index nor a snapshot.
         InvalidQuery: ``max_result_window`` is not a non-negative integer.
 
-    Complexity: O(request), then as `Snapshot.get_buckets` and its siblings, then O(page).
+    Complexity: O(request), then as `Snapshot.get_buckets` and its siblings. The page is read when the reply's body or
+    bytes are asked for.
     Source: the server's ``BaseRestHandler`` and ``RestGetBucketsAction`` with its siblings.
 
     >>> from bucketquery import ResultsIndex
@@ -64,13 +74,13 @@ def handle(
     try:
         call = read_call(method, path, params, body)
         pretty = call.pretty
-        reply = _answer(snapshot, call, window)
+        reply = _reply(snapshot, call, window)
     except BucketQueryError as error:
         reply = refusal(error)
-    return replace(reply, _pretty=pretty)
+    return replace(reply, _pretty=True) if pretty else reply
 
 
-def _answer(snapshot: Snapshot, call: Call, max_result_window: int) -> Reply:
+def _reply(snapshot: Snapshot, call: Call, max_result_window: int) -> Reply:
     route = find_route(call.path)
     if route is None:
         return unknown_path(call.method, call.uri)
@@ -87,7 +97,7 @@ def _answer(snapshot: Snapshot, call: Call, max_result_window: int) -> Reply:
         if error.field == "expand":
             raise
         return all_shards_failed(error)
-    return Reply(status=200, body=page.to_dict(human=request.human))
+    return answer(page, human=request.human)
 
 
 def _search(snapshot: Snapshot, request: Request, max_result_window: int) -> AnyPage:

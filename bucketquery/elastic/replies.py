@@ -2,12 +2,14 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final
 
+from bucketquery.answers.run import AnyPage
 from bucketquery.errors import BucketQueryError
 from bucketquery.model.encoding import encoded
-from bucketquery.model.frozen import FrozenMapping
+from bucketquery.model.frozen import FrozenMapping, filler
+from bucketquery.model.once import MadeOnce, is_made, once
 
 METHODS: Final = ("GET", "POST")
 
@@ -15,14 +17,30 @@ _HEADERS: Final = FrozenMapping({"content-type": "application/json", "x-elastic-
 _ALLOW: Final = FrozenMapping({**_HEADERS, "Allow": ",".join(METHODS)})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reply:
+class _Body(MadeOnce):
+    """The body of a reply: given, or made from a page when it is first read."""
+
+    __slots__ = ("_body", "_human", "_page")
+
+    _page: AnyPage
+    _human: bool
+
+    @once
+    def body(self) -> dict[str, Any]:
+        """The page as parsed JSON."""
+        return self._page.to_dict(human=self._human)
+
+
+@dataclass(frozen=True, init=False, repr=False, kw_only=True)
+class Reply(_Body):
     """An answer to a request.
+
+    The body of a page is made when it is first read. Until then a reply pins the columns of its page.
 
     Attributes:
         status: the HTTP status: 200, 400, 404 or 405.
-        headers: the content type, and the product header that the official clients look for; ``Allow`` where a method
-            was refused or options were asked for.
+        headers: the content type, and the product header that the official clients check; ``Allow`` if a method was
+            refused or options were asked for.
         body: the answer, or the error, as parsed JSON; fresh, the caller's to change.
 
     Source: the server's ``RestController`` and ``ElasticsearchException``.
@@ -34,19 +52,30 @@ class Reply:
     (404, 'resource_not_found_exception', "No known job with id 'web'")
     """
 
+    # Written here, as dataclasses would add a slot for the body to that of the base.
+    __slots__ = ("_pretty", "headers", "status")
+
     status: int
-    headers: Mapping[str, str] = _HEADERS
+    headers: Mapping[str, str]
     body: dict[str, Any]
-    _pretty: bool = field(default=False, repr=False)
+    _pretty: bool
+
+    def __init__(
+        self, *, status: int, headers: Mapping[str, str] = _HEADERS, body: dict[str, Any], _pretty: bool = False
+    ) -> None:
+        _fill(self, status, headers, body, _pretty)
 
     def encode(self) -> bytes:
-        """The body as JSON in UTF-8, indented where the request said ``pretty``; nothing where the body is empty.
+        """The body as JSON in UTF-8, indented if the request said ``pretty``; nothing if the body is empty.
 
         Complexity: O(body).
 
         >>> Reply(status=200, body={"count": 0, "buckets": []}).encode()
         b'{"count":0,"buckets":[]}'
         """
+        if not self._pretty and not is_made(self, "body"):
+            # Nobody has read the body, so nobody has changed it: the page writes the same bytes without making it.
+            return self._page.to_json(human=self._human)
         if not self.body:
             return b""
         if not self._pretty:
@@ -54,6 +83,39 @@ class Reply:
         text = json.dumps(self.body, ensure_ascii=False, indent=2, separators=(",", " : "))
         # UTF-8 has no half of a surrogate pair; with a backslash it is written just as JSON escapes it.
         return (text + "\n").encode(errors="backslashreplace")
+
+    def __repr__(self) -> str:
+        return f"Reply(status={self.status!r}, headers={self.headers!r}, body={self.body!r})"
+
+    def __getstate__(self) -> tuple[int, Mapping[str, str], dict[str, Any], bool]:
+        # The body travels without the page, which holds more than it.
+        return self.status, self.headers, self.body, self._pretty
+
+    def __setstate__(self, state: tuple[int, Mapping[str, str], dict[str, Any], bool]) -> None:
+        _fill(self, *state)
+
+
+_new: Final = object.__new__
+_fill: Final = filler(Reply, "status", "headers", "body", "_pretty")
+_fill_from_page: Final = filler(Reply, "status", "headers", "_page", "_human", "_pretty")
+
+
+def answer(page: AnyPage, *, human: bool) -> Reply:
+    """The reply that shows a page; its body is made when it is first read.
+
+    Raises:
+        InvalidQuery: the index keeps no documents, and the page is not empty.
+
+    >>> from bucketquery import ResultsIndex
+    >>> index = ResultsIndex()
+    >>> commit = index.put_job("web")
+    >>> answer(index.get_buckets(job_id="web"), human=False).encode()
+    b'{"count":0,"buckets":[]}'
+    """
+    page._check_documents()
+    reply = _new(Reply)
+    _fill_from_page(reply, 200, _HEADERS, page, human, False)  # noqa: FBT003 - a filler has no keywords
+    return reply
 
 
 def refusal(error: BucketQueryError) -> Reply:

@@ -34,6 +34,24 @@ def _first_read(instance: MadeOnce, name: str) -> Any:
 setattr(MadeOnce, "__getattr__", _first_read)  # noqa: B010 - as the line above says
 
 
+def is_made(instance: MadeOnce, name: str) -> bool:
+    """Whether an attribute that `once` declares has been made; asking does not make it.
+
+    >>> class Numbers(MadeOnce):
+    ...     __slots__ = ("_total",)
+    ...     total = once(lambda numbers: 0)
+    >>> numbers = Numbers()
+    >>> is_made(numbers, "total"), numbers.total, is_made(numbers, "total")
+    (False, 0, True)
+    """
+    try:
+        # The slot itself raises if it is empty; only an attribute's name sends the reader to `_first_read`.
+        getattr(type(instance), name).__get__(instance)
+    except AttributeError:
+        return False
+    return True
+
+
 def once(make: Callable[[Any], _Value]) -> _Value:
     """Declare an attribute that a method makes when it is first read, and that a slot holds from then on.
 

@@ -1,18 +1,75 @@
-"""The official client's own keywords and spellings, and the query that they ask for."""
+"""The official client's keywords: how their values may be spelled, and the query that they make.
 
+The client takes numbers and booleans as text too, and a page as an object. `Snapshot.get_buckets` and its siblings
+promise the same spellings, and the words that refuse others (docs/semantics.md, 3.5, 4.4 and 6.2). So these are read
+here, once, and the REST door reads its URLs and bodies by the same functions. A prepared query takes no text.
+"""
+
+import re
 from collections.abc import Mapping
 from typing import Any, Final
 
 from bucketquery.errors import InvalidQuery
 from bucketquery.model.instants import Instant
-from bucketquery.queries.parameters import is_unset, read_boolean_text, read_double, read_page, read_text
-from bucketquery.queries.queries import AnyQuery, refuse_beside_timestamp
+from bucketquery.model.text import brief
+from bucketquery.queries.parameters import is_unset, read_boolean, read_integer, read_text
+from bucketquery.queries.queries import AnyQuery
+from bucketquery.queries.query import refuse_beside_timestamp
 
 _new: Final = object.__new__
 
+#: A decimal number, with a letter for its type or without; hexadecimal numbers, which Java also reads, are refused.
+_DOUBLE = re.compile(r"[+-]?(?:(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?[fFdD]?|NaN|Infinity)")
+#: What Java trims: every character up to the space.
+_BLANKS: Final = "".join(map(chr, range(0x21)))
+
+_BOOLEANS: Final = {"true": True, "false": False}
+_PAGE_NAMES: Final = {"from": "from_", "size": "size"}
+
+
+def read_double(text: str, name: str) -> float:
+    """The number that a text means, as Java's ``Double.parseDouble`` reads it.
+
+    Raises:
+        InvalidQuery: it is no number.
+
+    >>> read_double(" 75.5d ", "anomaly_score")
+    75.5
+    """
+    bare = text.strip(_BLANKS)
+    if _DOUBLE.fullmatch(bare):
+        return float(bare.rstrip("fFdD") if bare[-1] in "fFdD" else bare)
+    reason = f'For input string: "{text[:100]}"' if bare else "empty String"
+    raise InvalidQuery(reason, field=name, value=text, type="number_format_exception")
+
+
+def read_boolean_text(value: object, name: str) -> bool | None:
+    """A bool, or the text for one, which is ``true`` or ``false`` exactly; None is not given.
+
+    Raises:
+        InvalidQuery: it is neither.
+    """
+    if isinstance(value, str) and value in _BOOLEANS:
+        return _BOOLEANS[value]
+    return None if value is None else read_boolean(value, name)
+
+
+def read_page(page: object) -> dict[str, int]:
+    """The parameters ``from_`` and ``size`` that a ``page`` gives: one, both or neither.
+
+    Raises:
+        InvalidQuery: it is no mapping, has another field, or gives no non-negative integer.
+    """
+    if not isinstance(page, Mapping):
+        raise InvalidQuery("[page] must be an object with [from] and [size]", field="page", value=page)
+    unknown = [name for name in page if name not in _PAGE_NAMES]
+    if unknown:
+        raise InvalidQuery(f"[page] unknown field [{brief(unknown[0])}]", field="page", value=page)
+    return {_PAGE_NAMES[name]: read_integer(value, name, f"page.{name}") for name, value in page.items()}
+
 
 def client_query(
-    query: type[AnyQuery],
+    kind: type[AnyQuery],
     *,
     job_id: str,
     start: Instant | None,
@@ -27,14 +84,24 @@ def client_query(
     timestamp: Instant | None = None,
     expand: bool | str | None = None,
 ) -> AnyQuery:
-    """The query that the official client's keywords ask for; None is not given.
+    """The query that the official client's keywords make; None is not given.
 
-    Numbers and booleans may be text, as the API takes them. Beside ``timestamp`` a parameter of a window, threshold or
-    page must not be given at all, not even with its default.
+    Beside ``timestamp`` a window, a threshold and a page must not be given at all, not even with their defaults.
 
-    The job is taken as it is, and found to be unknown when it is asked, also where none could be called so. ``query``
-    says for which kind of results; only that for buckets has ``timestamp`` and ``expand``. ``score`` is the
-    threshold, whatever its name is.
+    Args:
+        kind: the class of the query; only that for buckets has ``timestamp`` and ``expand``.
+        job_id: any text: an id that no job can have is unknown, like any other that no job has.
+        start: first instant included; None and -1 leave this side open.
+        end: first instant excluded; None and -1 leave this side open.
+        score: the threshold, by whatever name the kind calls it; a number or numeric text.
+        exclude_interim: a bool or its text.
+        sort: the field to sort by.
+        desc: a bool or its text.
+        from_: number of matches to skip.
+        size: largest number of matches on a page.
+        page: an object with ``from`` and ``size``, in place of the two.
+        timestamp: the instant of a lookup.
+        expand: a bool or its text.
 
     Raises:
         InvalidQuery: as the query does; also ``page`` together with ``from_`` or ``size``.
@@ -43,7 +110,7 @@ def client_query(
     if type(job_id) is not str:
         job_id = read_text(job_id, "job_id")
     if isinstance(score, str):
-        score = read_double(score, query._schema.score)
+        score = read_double(score, kind._schema.score)
     if page is not None:
         if from_ is not None or size is not None:
             reason = "[page] is incompatible with [from_] and [size]; give one or the other"
@@ -56,14 +123,14 @@ def client_query(
             "page": page,
             "start": None if is_unset(start) else start,
             "end": None if is_unset(end) else end,
-            query._schema.score: score,
+            kind._schema.score: score,
             "from_": from_,
             "size": size,
         }
         refuse_beside_timestamp(name for name, value in beside.items() if value is not None)
-    defaults: Any = query.__init__.__kwdefaults__
-    asked = _new(query)
-    asked._read(
+    defaults: Any = kind.__init__.__kwdefaults__
+    query = _new(kind)
+    query._read(
         jobs=(job_id,),
         desc=defaults["desc"] if desc is None else read_boolean_text(desc, "desc"),
         exclude_interim=exclude_interim is not None and read_boolean_text(exclude_interim, "exclude_interim"),
@@ -76,4 +143,4 @@ def client_query(
         size=100 if size is None else size,
         timestamp=timestamp,
     )
-    return asked
+    return query

@@ -1,10 +1,10 @@
-"""One parameter at a time: what it may be, and what it means.
+"""One parameter of a prepared query at a time: which values are valid, and what they mean.
 
-Where the API says it in words, its words are the error's. `queries` puts the parameters together.
+The Python API promises the API's own words for what it refuses (docs/semantics.md, 4.4, 5.6 and 6.2). So they are said
+here, and the REST door repeats them. `query` combines the parameters; `client_keywords` reads other spellings of them.
 """
 
 import math
-import re
 from collections.abc import Iterable, Mapping
 from itertools import islice
 from types import MappingProxyType
@@ -16,22 +16,20 @@ from bucketquery.model.numbers import is_integer, is_real
 from bucketquery.model.schema import MAPPED, NESTED_FIELDS, TEXT_FIELDS, Schema
 from bucketquery.model.text import JOB_ID_RULE, brief, is_job_id, plain
 
-_DOUBLE = re.compile(r"[+-]?(?:(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?[fFdD]?|NaN|Infinity)")
-_BLANKS: Final = "".join(map(chr, range(0x21)))
-
-#: A question is about so many jobs at most.
+#: The largest number of jobs in a query.
 MOST_JOBS: Final = 100_000
+
+#: The text for the instant -1, which as a number means unset.
+_MINUS_ONE: Final = "1969-12-31T23:59:59.999Z"
 
 _new_tuple: Final = tuple.__new__
 
-_BOOLEANS: Final = {"true": True, "false": False}
-
 
 def read_text(value: object, field: str) -> str:
-    """Text where a name is meant, as plain text.
+    """A name as built-in text.
 
     Raises:
-        InvalidQuery: ``value`` is no text.
+        InvalidQuery: ``value`` is not text.
     """
     if not isinstance(value, str):
         raise InvalidQuery(f"[{field}] must be text, not {type(value).__name__}", field=field, value=value)
@@ -39,10 +37,10 @@ def read_text(value: object, field: str) -> str:
 
 
 def read_job_id(job_id: object) -> str:
-    """What a new job is to be called, as plain text.
+    """The id of a new job as built-in text.
 
     Raises:
-        InvalidQuery: no job can be called so.
+        InvalidQuery: no job can have this id.
     """
     if not is_job_id(job_id):
         raise InvalidQuery(f"[job_id] {JOB_ID_RULE}", field="job_id", value=job_id)
@@ -62,10 +60,10 @@ def read_now(value: object) -> int:
 
 
 def order_of(schema: Schema, sort: str) -> tuple[str, ...]:
-    """The fields that order the results, the first one first; where they say nothing more, identities decide.
+    """The columns that order the results, the first one first. Ties, or no columns: identity order.
 
     Raises:
-        InvalidQuery: nothing of this name can be sorted by.
+        InvalidQuery: there is no such field to sort by.
 
     Source: the results index's mapping, and the server's ``FieldSortBuilder`` and ``RecordsQueryBuilder``.
 
@@ -86,7 +84,7 @@ def order_of(schema: Schema, sort: str) -> tuple[str, ...]:
 
 
 def orders_of(schema: Schema) -> Mapping[str, tuple[str, ...]]:
-    """What `order_of` says of every field that can be sorted by."""
+    """The result of `order_of` for every field that can be sorted by."""
     return MappingProxyType({sort: order_of(schema, sort) for sort in MAPPED})
 
 
@@ -102,10 +100,10 @@ def _unsortable(sort: str) -> InvalidQuery:
 
 
 def read_jobs(jobs: object) -> tuple[str, ...]:
-    """The jobs that are named, literally, one alone or any number in an iterable, each once.
+    """The ids of the jobs without repeats, given as one id or as an iterable of ids.
 
     Raises:
-        InvalidQuery: there is none, or something that no job can be called.
+        InvalidQuery: there is none, or one that no job can have.
         LimitExceeded: there are more than `MOST_JOBS`, repeats included.
 
     >>> read_jobs("web"), read_jobs(["web", "db", "web"])
@@ -124,26 +122,36 @@ def read_jobs(jobs: object) -> tuple[str, ...]:
 
 
 def read_bound(value: Instant | None, name: str) -> tuple[int | str | None, InstantRange | NowMath | None]:
-    """One side of a window: what to keep of it, and what it means; None twice where it is open."""
+    """One side of a window: its canonical value and its parsed instant; (None, None) if it is open.
+
+    Raises:
+        InvalidQuery: not an instant.
+        LimitExceeded: a text too long, with too many steps, or outside the years 0001 to 9999.
+    """
     if type(value) is int and FIRST_MS <= value <= LAST_MS and value != -1:
-        # What most bounds are.
+        # Most bounds are such integers.
         return value, _new_tuple(InstantRange, (value, value))
     if is_unset(value):
         return None, None
-    kept, read = read_canonical_instant(value, name)
-    # A datetime may mean the very instant whose number means unset; kept as a number it would, when asked again.
-    return ("1969-12-31T23:59:59.999Z" if kept == -1 else kept), read
+    canonical, read = read_canonical_instant(value, name)
+    # A datetime may mean the instant -1. Stored as that number, it would be unset in a copy of the query.
+    return (_MINUS_ONE if canonical == -1 else canonical), read
 
 
 def is_unset(value: object) -> bool:
-    """Whether one side of a window is left open; no other spelling of the instant -1 means that."""
+    """Whether one side of a window is left open: None, the integer -1 or the text "-1", and no other spelling."""
     return value is None or (value == "-1" if isinstance(value, str) else is_integer(value) and value == -1)
 
 
 def read_canonical_instant(
     value: object, name: str, *, covers: bool = False
 ) -> tuple[int | str, InstantRange | NowMath]:
-    """What to keep of an instant, text as it is and the rest in epoch ms, and what it means."""
+    """An instant's canonical value, which is text as it is and all else in epoch ms, and its parsed instant.
+
+    Raises:
+        InvalidQuery: not an instant.
+        LimitExceeded: a text too long, with too many steps, or outside the years 0001 to 9999.
+    """
     read = read_instant(value, name, covers=covers)
     if isinstance(value, str):
         return plain(value), read
@@ -152,7 +160,11 @@ def read_canonical_instant(
 
 
 def read_score(value: object, name: str) -> float:
-    """A threshold as float; an integer past the doubles is infinite, and so matches nothing or all."""
+    """A threshold as float; an integer beyond the doubles is infinite.
+
+    Raises:
+        InvalidQuery: not a number.
+    """
     if is_real(value):
         try:
             return float(value)
@@ -161,32 +173,24 @@ def read_score(value: object, name: str) -> float:
     raise InvalidQuery(f"[{name}] must be a number, not {type(value).__name__}", field=name, value=value)
 
 
-def read_double(text: str, name: str) -> float:
-    """The number that Java's ``Double.parseDouble`` reads."""
-    bare = text.strip(_BLANKS)
-    if _DOUBLE.fullmatch(bare):
-        return float(bare.rstrip("fFdD") if bare[-1] in "fFdD" else bare)
-    reason = f'For input string: "{text[:100]}"' if bare else "empty String"
-    raise InvalidQuery(reason, field=name, value=text, type="number_format_exception")
-
-
 def read_boolean(value: object, name: str) -> bool:
-    """A bool; 0, 1 and text are none."""
+    """A bool; 0, 1 and text are refused.
+
+    Raises:
+        InvalidQuery: not a bool.
+    """
     if isinstance(value, bool):
         return value
     reason = f"Failed to parse value [{brief(value)}] as only [true] or [false] are allowed."
     raise InvalidQuery(reason, field=name, value=value)
 
 
-def read_boolean_text(value: object, name: str) -> bool | None:
-    """A bool or the text for one, ``true`` or ``false`` exactly; None is not given."""
-    if isinstance(value, str) and value in _BOOLEANS:
-        return _BOOLEANS[value]
-    return None if value is None else read_boolean(value, name)
-
-
 def read_integer(value: object, name: str, field: str) -> int:
-    """A non-negative integer of any size."""
+    """A non-negative integer of any size; ``name`` is the API's name for it, ``field`` is ours.
+
+    Raises:
+        InvalidQuery: not an integer, or a negative one.
+    """
     if not is_integer(value):
         reason = f"Failed to parse int parameter [{name}] with value [{brief(value)}]"
         raise InvalidQuery(reason, field=field, value=value)
@@ -196,19 +200,12 @@ def read_integer(value: object, name: str, field: str) -> int:
     return number
 
 
-def read_page(page: object) -> dict[str, int]:
-    """What ``page`` gives of ``from_`` and ``size``."""
-    if not isinstance(page, Mapping):
-        raise InvalidQuery("[page] must be an object with [from] and [size]", field="page", value=page)
-    unknown = [name for name in page if name not in ("from", "size")]
-    if unknown:
-        raise InvalidQuery(f"[page] unknown field [{brief(unknown[0])}]", field="page", value=page)
-    names = {"from": "from_", "size": "size"}
-    return {names[name]: read_integer(value, name, f"page.{name}") for name, value in page.items()}
-
-
 def read_sort(schema: Schema, sort: object) -> str:
-    """The name of a field that can be sorted by."""
+    """The name of a field that can be sorted by.
+
+    Raises:
+        InvalidQuery: not the name of one field, or there is no such field to sort by.
+    """
     if not isinstance(sort, str):
         raise InvalidQuery(f"[sort] must be the name of one field, not {type(sort).__name__}", field="sort", value=sort)
     name = plain(sort)

@@ -1,230 +1,49 @@
-"""Questions as values: checked once, then trusted everywhere.
+"""The three kinds of queries, for buckets, records and influencers: values that are checked when they are made.
 
-`BucketQuery` and its siblings are what a caller prepares; `ResolvedQuery` is what the search is asked, with every
-instant
-resolved and the dialect of the API gone: nothing behind this module knows ``-1`` or ``now``.
+A caller prepares one of them. `resolve` gives the `ResolvedQuery` that a search takes.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, ClassVar, Final, NamedTuple, Self
+from typing import Final
 
-from bucketquery.errors import InvalidQuery
-from bucketquery.model.instants import FIRST_MS, LAST_MS, Instant, InstantRange, NowMath
+from bucketquery.model.frozen import filler
+from bucketquery.model.instants import Instant
 from bucketquery.model.schema import BUCKET, INFLUENCER, RECORD, Schema
-from bucketquery.queries.parameters import (
-    orders_of,
-    read_boolean,
-    read_bound,
-    read_canonical_instant,
-    read_integer,
-    read_jobs,
-    read_score,
-    read_sort,
-)
-from bucketquery.queries.resolved import ResolvedQuery, clamp
-
-_new_tuple: Final = tuple.__new__
-
-
-class ParsedBounds(NamedTuple):
-    """What was read of the parameters, but of those that mean themselves."""
-
-    start: InstantRange | NowMath | None
-    end: InstantRange | NowMath | None
-    threshold: float | None
-    expand: bool
-    timestamp: InstantRange | NowMath | None
-
-
-class _Query:
-    """What the questions for each kind of results have in common: the parameters that all have, and what they mean.
-
-    What was read of the parameters is kept beside the fields, so that those are the parameters alone.
-    """
-
-    __slots__ = (
-        "_job_id",
-        "_parsed",
-        "_resolved",
-        "desc",
-        "end",
-        "exclude_interim",
-        "from_",
-        "jobs",
-        "size",
-        "sort",
-        "start",
-    )
-
-    _schema: ClassVar[Schema]
-    _orders: ClassVar[Mapping[str, tuple[str, ...]]]
-    jobs: tuple[str, ...]
-    start: int | str | None
-    end: int | str | None
-    exclude_interim: bool
-    sort: str
-    desc: bool
-    from_: int
-    size: int
-    #: The one job that is asked, None where there are several.
-    _job_id: str | None
-    _parsed: ParsedBounds
-    _resolved: ResolvedQuery | None
-
-    def replace(self, **changes: Any) -> Self:
-        """The same question but for the parameters named, checked like a new one.
-
-        Raises:
-            TypeError: there is no such parameter.
-
-        Complexity: O(1) but for the jobs.
-
-        >>> BucketQuery(jobs="web").replace(desc=True).desc
-        True
-        """
-        return type(self)(**{**self._parameters(), **changes})
-
-    def _read(
-        self,
-        *,
-        jobs: tuple[str, ...],
-        start: Instant | None,
-        end: Instant | None,
-        score: object,
-        exclude_interim: object,
-        sort: object,
-        desc: object,
-        from_: object,
-        size: object,
-        expand: object = False,
-        timestamp: Instant | None = None,
-    ) -> None:
-        """Check the parameters and keep them; the jobs are taken as they are.
-
-        Nearly all are what they should be, so each is looked at here, and what does not look so is read.
-        """
-        canonical_start, first = (None, None) if start is None else read_bound(start, "start")
-        canonical_end, behind = (None, None) if end is None else read_bound(end, "end")
-        threshold = score if type(score) is float else read_score(score, self._schema.score)
-        if exclude_interim is not False:
-            exclude_interim = read_boolean(exclude_interim, "exclude_interim")
-        if type(sort) is not str or sort not in self._orders:
-            sort = read_sort(self._schema, sort)
-        if desc is not False:
-            desc = read_boolean(desc, "desc")
-        if type(from_) is not int or from_ < 0:
-            from_ = read_integer(from_, "from", "from_")
-        if type(size) is not int or size < 0:
-            size = read_integer(size, "size", "size")
-        if expand is not False:
-            expand = read_boolean(expand, "expand")
-        moment, lookup = (
-            (None, None) if timestamp is None else read_canonical_instant(timestamp, "timestamp", covers=True)
-        )
-        _put_jobs(self, jobs)
-        _put_job_id(self, jobs[0] if len(jobs) == 1 else None)
-        _put_start(self, canonical_start)
-        _put_end(self, canonical_end)
-        _put_exclude_interim(self, exclude_interim)
-        _put_sort(self, sort)
-        _put_desc(self, desc)
-        _put_from(self, from_)
-        _put_size(self, size)
-        # NaN is neither, and filters nothing.
-        self._put_own(threshold if threshold > 0.0 or threshold <= 0.0 else 0.0, expand, moment)
-        _put_parsed(
-            self, _new_tuple(ParsedBounds, (first, behind, threshold if threshold > 0.0 else None, expand, lookup))
-        )
-        waits = type(first) is NowMath or type(behind) is NowMath or type(lookup) is NowMath
-        # Settled for good where nothing waits for the clock.
-        _put_resolved(self, None if waits else self._resolve(0))
-
-    def _put_own(self, score: float, expand: object, timestamp: int | str | None) -> None:
-        """Keep the parameters that the others have not, or have under another name."""
-
-    def _resolve(self, now: int) -> ResolvedQuery:
-        first, behind, threshold, expand, moment = self._parsed
-        start = first.resolve(now, "start") if isinstance(first, NowMath) else first
-        end = behind.resolve(now, "end") if isinstance(behind, NowMath) else behind
-        lookup = moment.resolve(now, "timestamp") if isinstance(moment, NowMath) else moment
-        exclude_interim, from_, size = self.exclude_interim, self.from_, self.size
-        low = FIRST_MS if start is None else clamp(start[0])
-        high = LAST_MS + 1 if end is None else clamp(end[0])
-        exclude_interim_records = exclude_interim
-        if lookup is not None:
-            # A lookup skips the score and interim conditions, as the server does, but brings no interim records.
-            low, high = clamp(lookup.first), clamp(lookup.last + 1)
-            threshold, exclude_interim, from_, size = None, False, 0, 1
-        # What the named tuple's own constructor does, in a third of the time.
-        return _new_tuple(
-            ResolvedQuery,
-            (
-                low,
-                high,
-                threshold,
-                exclude_interim,
-                self._orders[self.sort],
-                self.desc,
-                from_,
-                size,
-                lookup is not None,
-                expand,
-                exclude_interim_records,
-                self._schema,
-            ),
-        )
-
-    def _parameters(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in type(self).__match_args__}  # type: ignore[attr-defined] # a dataclass
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return _restore, (type(self), self._parameters())
-
-
-#: Past the guard of a frozen value, and quicker than `object.__setattr__`.
-_put_jobs: Final = vars(_Query)["jobs"].__set__
-_put_job_id: Final = vars(_Query)["_job_id"].__set__
-_put_start: Final = vars(_Query)["start"].__set__
-_put_end: Final = vars(_Query)["end"].__set__
-_put_exclude_interim: Final = vars(_Query)["exclude_interim"].__set__
-_put_sort: Final = vars(_Query)["sort"].__set__
-_put_desc: Final = vars(_Query)["desc"].__set__
-_put_from: Final = vars(_Query)["from_"].__set__
-_put_size: Final = vars(_Query)["size"].__set__
-_put_parsed: Final = vars(_Query)["_parsed"].__set__
-_put_resolved: Final = vars(_Query)["_resolved"].__set__
+from bucketquery.queries.parameters import orders_of, read_jobs, read_score
+from bucketquery.queries.query import Query, refuse_beside_timestamp
+from bucketquery.queries.resolved import ResolvedQuery
 
 
 @dataclass(frozen=True, slots=True, init=False)
-class BucketQuery(_Query):
-    """A prepared question for the buckets of one job or several.
+class BucketQuery(Query):
+    """A prepared query for the buckets of one job or several.
 
-    A frozen value: checked when it is made, hashable, comparable, picklable, to be asked of any snapshot any number of
-    times. Date math on ``now`` is kept as text and resolved at each search.
+    A frozen value: checked when it is made, hashable, comparable, picklable. It can be asked of any snapshot, any
+    number of times. Date math on ``now`` is stored as text and resolved at each search.
 
     Args:
-        jobs: the id of a job, or an iterable of ids, 100,000 at most; kept as a tuple, each once. The results of
-            several jobs are answered as if they lay in one table.
+        jobs: the id of a job, or an iterable of at most 100,000 ids; stored as a tuple without repeats. Several jobs
+            are searched as one table.
         start: first instant included; None and -1 leave this side open.
         end: first instant excluded; None and -1 leave this side open.
-        anomaly_score: lowest current score that matches; 0, less and NaN let every bucket match. Kept as float, NaN as
-            0.0.
+        anomaly_score: lowest current score that matches; 0, less and NaN let every bucket match. Stored as float, NaN
+            as 0.0.
         exclude_interim: leave interim buckets out. A lookup by ``timestamp`` ignores it.
-        expand: bring the records of the page's buckets, of those that have bucket influencers; without the interim ones
-            where ``exclude_interim``, in a lookup too.
-        sort: the field that leads the order.
-        desc: reverse every key of the order; missing values are last both ways.
-        from_: how many matches to skip, without limit.
-        size: how many matches a page holds at most; an index has its own maximum, checked when it is asked.
-        timestamp: look up the bucket at this instant; not with the windows, threshold and paging above. Text covers a
-            stretch: a date its day, a time without seconds its minute.
+        expand: include the records of those buckets on the page that have bucket influencers. With
+            ``exclude_interim`` interim records are omitted, in a lookup too.
+        sort: the field that the buckets are sorted by; timestamp and span break ties.
+        desc: sort every key descending; missing values come last in both directions.
+        from_: number of matches to skip, without limit.
+        size: largest number of matches on a page; a search refuses more than the index's ``max_size``.
+        timestamp: look up the bucket at this instant; not together with a window, a threshold or paging. Text covers a
+            range: a date its day, a time without seconds its minute.
 
     Raises:
         InvalidQuery: a parameter has a value no query may have; ``field`` names it.
         LimitExceeded: too many jobs, or a date text too long, with too many steps, or outside the years 0001 to 9999.
 
-    Complexity: O(1) but for the jobs. Source: Get buckets; where its page and the server differ, the server.
+    Complexity: O(j) for j jobs. Source: Get buckets; where its page and the server differ, the server.
 
     >>> query = BucketQuery(jobs="web", start="2026-01-01", anomaly_score=75, sort="anomaly_score", desc=True, size=10)
     >>> query.replace(size=20).size
@@ -274,7 +93,7 @@ class BucketQuery(_Query):
             timestamp=timestamp,
         )
         if timestamp is not None:
-            asked = {
+            given = {
                 "start": self.start,
                 "end": self.end,
                 "anomaly_score": read_score(anomaly_score, "anomaly_score"),
@@ -283,44 +102,34 @@ class BucketQuery(_Query):
             }
             defaults = BucketQuery.__init__.__kwdefaults__
             assert defaults is not None  # every parameter but one has one
-            refuse_beside_timestamp(name for name, value in asked.items() if value != defaults[name])
-
-    def _put_own(self, score: float, expand: object, timestamp: int | str | None) -> None:
-        _put_anomaly_score(self, score)
-        _put_expand(self, expand)
-        _put_timestamp(self, timestamp)
-
-
-_put_anomaly_score: Final = vars(BucketQuery)["anomaly_score"].__set__
-_put_expand: Final = vars(BucketQuery)["expand"].__set__
-_put_timestamp: Final = vars(BucketQuery)["timestamp"].__set__
+            refuse_beside_timestamp(name for name, value in given.items() if value != defaults[name])
 
 
 @dataclass(frozen=True, slots=True, init=False)
-class RecordQuery(_Query):
-    """A prepared question for the records of one job or several: the anomalies that its detectors found.
+class RecordQuery(Query):
+    """A prepared query for the records of one job or several: the anomalies that its detectors found.
 
     A frozen value like `BucketQuery`.
 
     Args:
-        jobs: the id of a job, or an iterable of ids, 100,000 at most; kept as a tuple, each once. The results of
-            several jobs are answered as if they lay in one table.
+        jobs: the id of a job, or an iterable of at most 100,000 ids; stored as a tuple without repeats. Several jobs
+            are searched as one table.
         start: first instant included; None and -1 leave this side open.
         end: first instant excluded; None and -1 leave this side open.
-        record_score: lowest current score that matches; 0, less and NaN let every record match. Kept as float, NaN as
-            0.0.
+        record_score: lowest current score that matches; 0, less and NaN let every record match. Stored as float, NaN
+            as 0.0.
         exclude_interim: leave interim records out.
-        sort: the field that leads the order; after it come the score, the values of the over, partition and by fields,
-            ``field_name`` and ``function``, and only then the time.
-        desc: reverse every key of the order; missing values are last both ways.
-        from_: how many matches to skip, without limit.
-        size: how many matches a page holds at most; an index has its own maximum, checked when it is asked.
+        sort: the field that the records are sorted by. Ties are broken by the score, by the values of the over,
+            partition and by fields, by ``field_name`` and ``function``, and only then by time.
+        desc: sort every key descending; missing values come last in both directions.
+        from_: number of matches to skip, without limit.
+        size: largest number of matches on a page; a search refuses more than the index's ``max_size``.
 
     Raises:
         InvalidQuery: a parameter has a value no query may have; ``field`` names it.
         LimitExceeded: too many jobs, or a date text too long, with too many steps, or outside the years 0001 to 9999.
 
-    Complexity: O(1) but for the jobs. Source: Get records; where its page and the server differ, the server.
+    Complexity: O(j) for j jobs. Source: Get records; where its page and the server differ, the server.
 
     >>> query = RecordQuery(jobs="web", record_score=75)
     >>> query.sort, query.desc
@@ -364,37 +173,31 @@ class RecordQuery(_Query):
             size=size,
         )
 
-    def _put_own(self, score: float, expand: object, timestamp: int | str | None) -> None:  # noqa: ARG002 - of buckets
-        _put_record_score(self, score)
-
-
-_put_record_score: Final = vars(RecordQuery)["record_score"].__set__
-
 
 @dataclass(frozen=True, slots=True, init=False)
-class InfluencerQuery(_Query):
-    """A prepared question for the influencers of one job or several: the entities blamed for its anomalies.
+class InfluencerQuery(Query):
+    """A prepared query for the influencers of one job or several: the entities blamed for its anomalies.
 
     A frozen value like `BucketQuery`.
 
     Args:
-        jobs: the id of a job, or an iterable of ids, 100,000 at most; kept as a tuple, each once. The results of
-            several jobs are answered as if they lay in one table.
+        jobs: the id of a job, or an iterable of at most 100,000 ids; stored as a tuple without repeats. Several jobs
+            are searched as one table.
         start: first instant included; None and -1 leave this side open.
         end: first instant excluded; None and -1 leave this side open.
-        influencer_score: lowest current score that matches; 0, less and NaN let every influencer match. Kept as float,
-            NaN as 0.0.
+        influencer_score: lowest current score that matches; 0, less and NaN let every influencer match. Stored as
+            float, NaN as 0.0.
         exclude_interim: leave interim influencers out.
-        sort: the field that leads the order; after it come timestamp, span, field name and field value.
-        desc: reverse every key of the order; missing values are last both ways.
-        from_: how many matches to skip, without limit.
-        size: how many matches a page holds at most; an index has its own maximum, checked when it is asked.
+        sort: the field that the influencers are sorted by; timestamp, span, field name and field value break ties.
+        desc: sort every key descending; missing values come last in both directions.
+        from_: number of matches to skip, without limit.
+        size: largest number of matches on a page; a search refuses more than the index's ``max_size``.
 
     Raises:
         InvalidQuery: a parameter has a value no query may have; ``field`` names it.
         LimitExceeded: too many jobs, or a date text too long, with too many steps, or outside the years 0001 to 9999.
 
-    Complexity: O(1) but for the jobs. Source: Get influencers; where its page and the server differ, the server.
+    Complexity: O(j) for j jobs. Source: Get influencers; where its page and the server differ, the server.
 
     >>> InfluencerQuery(jobs="web", influencer_score=75, size=10).replace(desc=False).desc
     False
@@ -437,23 +240,22 @@ class InfluencerQuery(_Query):
             size=size,
         )
 
-    def _put_own(self, score: float, expand: object, timestamp: int | str | None) -> None:  # noqa: ARG002 - of buckets
-        _put_influencer_score(self, score)
 
-
-_put_influencer_score: Final = vars(InfluencerQuery)["influencer_score"].__set__
-
+# A dataclass gets its slots when its class is complete, so its own fillers are made behind it.
+BucketQuery._fill_own = staticmethod(filler(BucketQuery, "anomaly_score", "expand", "timestamp"))
+RecordQuery._fill_own = staticmethod(filler(RecordQuery, "record_score"))
+InfluencerQuery._fill_own = staticmethod(filler(InfluencerQuery, "influencer_score"))
 
 AnyQuery = BucketQuery | RecordQuery | InfluencerQuery
 QUERIES: Final = (BucketQuery, RecordQuery, InfluencerQuery)
 
 
 def resolve(query: AnyQuery, now: Callable[[], int]) -> ResolvedQuery:
-    """What a query asks at this moment.
+    """The query with every instant fixed, as a search takes it.
 
     Args:
-        query: whose date texts were read when it was made.
-        now: gives epoch ms; called at most once, and only where date math says ``now``.
+        query: its date texts were parsed when it was made.
+        now: gives epoch ms; called at most once, and only if date math says ``now``.
 
     Raises:
         LimitExceeded: date math leaves the years 0001 to 9999.
@@ -464,18 +266,3 @@ def resolve(query: AnyQuery, now: Callable[[], int]) -> ResolvedQuery:
 def schema_of(query: AnyQuery | type[AnyQuery]) -> Schema:
     """The kind of results that a query asks for."""
     return query._schema
-
-
-def _restore(query: type[AnyQuery], parameters: dict[str, Any]) -> AnyQuery:
-    return query(**parameters)
-
-
-def refuse_beside_timestamp(names: Iterable[str]) -> None:
-    """Refuse the first of the parameters that stand beside a lookup and must not.
-
-    Raises:
-        InvalidQuery: there is one.
-    """
-    for name in names:
-        shown = "from, size" if name in ("from_", "size", "page") else name
-        raise InvalidQuery(f"Param [{shown}] is incompatible with [timestamp].", field=name)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from bucketquery.model.frozen import FrozenMapping
+from bucketquery.model.frozen import FrozenMapping, filler
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,38 +31,18 @@ class Commit:
     skipped: Mapping[str, int] = FrozenMapping({})
 
 
-#: Past the guard of a frozen value, and quicker than `object.__setattr__`.
-_put_sequence: Final = vars(Commit)["sequence"].__set__
-
-
-_put_inserted: Final = vars(Commit)["inserted"].__set__
-
-
-_put_replaced: Final = vars(Commit)["replaced"].__set__
-
-
-_put_unchanged: Final = vars(Commit)["unchanged"].__set__
-
-
-_put_deleted: Final = vars(Commit)["deleted"].__set__
-
-
-_put_skipped: Final = vars(Commit)["skipped"].__set__
+_new: Final = object.__new__
+_fill: Final = filler(Commit, "sequence", "inserted", "replaced", "unchanged", "deleted", "skipped")
 
 
 def commit_of(
     sequence: int, inserted: int, replaced: int, unchanged: int, *, deleted: int, skipped: Mapping[str, int]
 ) -> Commit:
-    """The commit with these fields, in half of the time that calling the class takes.
+    """The commit with these fields, in half the time that calling the class takes.
 
     >>> commit_of(1, 3, 0, 0, deleted=0, skipped=FrozenMapping({})) == Commit(sequence=1, inserted=3)
     True
     """
-    commit = object.__new__(Commit)
-    _put_sequence(commit, sequence)
-    _put_inserted(commit, inserted)
-    _put_replaced(commit, replaced)
-    _put_unchanged(commit, unchanged)
-    _put_deleted(commit, deleted)
-    _put_skipped(commit, skipped)
+    commit = _new(Commit)
+    _fill(commit, sequence, inserted, replaced, unchanged, deleted, skipped)
     return commit

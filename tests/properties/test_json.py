@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from bucketquery import BucketQuery, ResultsIndex
 from bucketquery.answers import columnar_json
+from bucketquery.elastic.replies import answer
 from support.helpers import JOB, WRITERS, bucket, respelled, write_by
 from support.strategies import History, histories
 
@@ -27,18 +28,25 @@ FIELDS = st.fixed_dictionaries(
 
 
 def written_in_every_way(page: Any) -> None:
-    """Assert that a page is the JSON of its body, made from the columns or from dicts, by every writer."""
+    """Assert that a page is the JSON of its body by every writer.
+
+    The bytes come from the columns or from dicts, and from the page or the REST door.
+    """
     texts = set()
     for writer in WRITERS:
         with pytest.MonkeyPatch.context() as patch:
             write_by(patch, writer)
             patch.setattr(columnar_json, "_FEW", 2)
-            straight = page.to_json()
-            patch.setattr(columnar_json, "_straight", False)
-            assert page.to_json() == straight
-            assert repr(json.loads(page.to_json(human=True))) == repr(page.to_dict(human=True))
-        assert repr(json.loads(straight.decode())) == repr(page.to_dict())
-        texts.add(respelled(straight))
+            columnar = page.to_json()
+            assert page._to_json(human=False, is_columnar=False) == columnar
+            assert answer(page, human=False).encode() == columnar
+            for human in (False, True):
+                reply = answer(page, human=human)
+                from_page = reply.encode()
+                assert from_page == page.to_json(human=human)
+                assert repr(json.loads(from_page.decode())) == repr(page.to_dict(human=human)) == repr(reply.body)
+                assert reply.encode() == from_page
+        texts.add(respelled(columnar))
     assert len(texts) == 1
 
 

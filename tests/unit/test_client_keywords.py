@@ -1,360 +1,102 @@
-"""The official client, asking a server that does nothing but call the door: its callers get what the index says."""
+"""The client's keywords: numbers and booleans as text, and a page as an object.
 
-import json
-import urllib.error
-import urllib.request
-from collections.abc import Callable, Iterator
-from email.message import Message
-from typing import Any
+What queries they make is told in `test_queries`; `test_official_client` asks by them.
+"""
+
+import math
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 
 import pytest
-from elasticsearch import BadRequestError, Elasticsearch, NotFoundError
 
-from bucketquery import BucketQueryError, ResultsIndex
-from support.helpers import PATIENCE_S
-from support.request_tables import (
-    FIRST,
-    FOURTH,
-    HEADERS,
-    JOBS,
-    NO_DATE,
-    NO_SORT,
-    NOTHING_THERE,
-    SECOND,
-    WEB,
-    Failure,
-    assert_failure_body,
-    bad_value,
-    illegal,
-    unknown_job,
-    unparsed,
-    unrecognized,
-    wrapped,
-    wrong_type,
-)
-from support.semantics_tables import JOB, bucket, index_of
-from support.server import serving
-
-#: Jobs whose names are not the same in a path.
-NAMED = ("données", "web/1", "100%", "a+b", "a?b#c", "日本")
+from bucketquery.errors import InvalidQuery
+from bucketquery.queries.client_keywords import read_boolean_text, read_double, read_page
 
 
-@pytest.fixture(scope="module")
-def index() -> ResultsIndex:
-    """The four hours of the job ``web``, and jobs of one bucket each whose names need escapes."""
-    index = index_of(WEB.values())
-    index.upsert([bucket(FIRST, job_id=name, anomaly_score=float(len(name))) for name in NAMED])
-    index.put_job("idle")
-    return index
+def refusal(ask: Callable[[], object]) -> InvalidQuery:
+    """The error of something that must be refused."""
+    with pytest.raises(InvalidQuery) as caught:
+        ask()
+    return caught.value
 
 
-@pytest.fixture(scope="module")
-def address(index: ResultsIndex) -> Iterator[str]:
-    """Where the index is served."""
-    with serving(index) as address:
-        yield address
+class Text(str):
+    """Text of somebody's own class."""
+
+    __slots__ = ()
 
 
-@pytest.fixture(scope="module")
-def client(address: str) -> Iterator[Elasticsearch]:
-    """The official client, which tries once and does not wait for ever."""
-    with Elasticsearch(address, request_timeout=PATIENCE_S, max_retries=0) as client:
-        yield client
-
-
-# ---- answers
-
-BUCKETS: list[dict[str, Any]] = [
-    {},
-    {"start": FIRST, "end": FOURTH},
-    {"start": str(SECOND)},
-    {"start": "2020-01-01T01:00:00Z", "end": "2020-01-01||+3h"},
-    {"start": -1, "end": "-1"},
-    {"start": "2021"},
-    {"start": 2021},
-    {"anomaly_score": 80},
-    {"anomaly_score": 80.5, "desc": True},
-    {"sort": "anomaly_score", "desc": True},
-    {"sort": "event_count"},
-    {"exclude_interim": True},
-    {"exclude_interim": False, "desc": False},
-    {"expand": True},
-    {"expand": True, "exclude_interim": True},
-    {"from_": 1},
-    {"size": 2},
-    {"from_": 1, "size": 2},
-    {"size": 0},
-    {"from_": 100},
-    {"page": {"from": 1, "size": 2}},
-    {"page": {"size": 1}, "desc": True, "start": SECOND},
-    {"timestamp": FIRST},
-    {"timestamp": str(FOURTH)},
-    {"timestamp": "2020-01-01T01:00:00Z", "exclude_interim": True},
-    {"timestamp": "2020-01-01", "desc": True},
-    {"timestamp": "2020-01-01||/d"},
-    {"timestamp": SECOND, "expand": True},
+DOUBLES = [
+    ("80.0", 80.0),
+    ("  5\t\n", 5.0),
+    ("\x005\x1f", 5.0),
+    ("+.5e1", 5.0),
+    ("5.", 5.0),
+    ("-1E-2", -0.01),
+    ("5f", 5.0),
+    ("5D", 5.0),
+    ("1e999", math.inf),
+    ("Infinity", math.inf),
+    ("-Infinity", -math.inf),
 ]
-RECORDS: list[dict[str, Any]] = [
-    {},
-    {"record_score": 50},
-    {"start": SECOND, "end": FOURTH},
-    {"sort": "timestamp", "desc": False},
-    {"sort": "probability"},
-    {"exclude_interim": True},
-    {"from_": 1, "size": 1},
-    {"page": {"from": 1, "size": 1}, "sort": "timestamp"},
-    {"start": "2021"},
-]
-INFLUENCERS: list[dict[str, Any]] = [
-    {},
-    {"influencer_score": 50.0},
-    {"start": SECOND, "end": FOURTH},
-    {"start": "2020-01-01T01:00Z", "size": 1},
-    {"sort": "timestamp", "desc": False},
-    {"sort": "influencer_field_value"},
-    {"exclude_interim": True, "from_": 1, "size": 1},
-    {"page": {"from": 1, "size": 1}},
-    {"start": "2021"},
+NO_DOUBLES = [
+    "abc",
+    "5 0",
+    "5ff",
+    "f",
+    "e5",
+    ".",
+    "nan",
+    "inf",
+    "infinity",
+    "Infinityf",
+    "1_0",
+    "\u0665",
+    "\u20035",
+    "0x1p3",
+    "5L",
 ]
 
 
-@pytest.mark.parametrize(
-    ("call", "asked"),
-    [
-        (call, asked)
-        for call, questions in (("get_buckets", BUCKETS), ("get_records", RECORDS), ("get_influencers", INFLUENCERS))
-        for asked in questions
-    ],
-    ids=str,
-)
-def test_client_gets_what_the_index_says(
-    client: Elasticsearch, index: ResultsIndex, call: str, asked: dict[str, Any]
-) -> None:
-    """The same question, put to the client and to the index, brings the same body, key by key in order."""
-    answer = getattr(client.ml, call)(job_id=JOB, **asked)
-    expected = getattr(index, call)(job_id=JOB, **asked).to_dict()
-    assert answer.meta.status == 200
-    assert json.dumps(answer.body) == json.dumps(expected)
-    assert answer["count"] == expected["count"]
+@pytest.mark.parametrize(("text", "expected"), DOUBLES)
+def test_a_threshold_may_be_text_as_java_reads_it(text: str, expected: float) -> None:
+    """Decimal or with an exponent, blanks and controls around it, a type's letter behind it, or in words."""
+    assert read_double(text, "record_score") == expected
+    assert math.isnan(read_double("NaN", "record_score"))
+    assert math.isnan(read_double("+NaN", "record_score"))
 
 
-@pytest.mark.parametrize("name", NAMED)
-def test_client_finds_jobs_of_any_name(client: Elasticsearch, index: ResultsIndex, name: str) -> None:
-    """The client escapes a job's name, the door reads it again; in the path of a lookup as well."""
-    expected = index.get_buckets(job_id=name).to_dict()
-    assert expected["count"] == 1
-    assert client.ml.get_buckets(job_id=name).body == expected
-    assert client.ml.get_buckets(job_id=name, timestamp="1970||+50y").body == expected
-    assert client.ml.get_buckets(job_id=name, sort="anomaly_score").body == expected
+@pytest.mark.parametrize("text", NO_DOUBLES)
+def test_text_that_java_does_not_read_is_refused_in_its_words(text: str) -> None:
+    """Python's own spellings among them."""
+    error = refusal(lambda: read_double(text, "record_score"))
+    assert error.reason == f'For input string: "{text}"'
+    assert (error.type, error.field, error.value) == ("number_format_exception", "record_score", text)
 
 
-def test_client_finds_a_job_without_results(client: Elasticsearch) -> None:
-    """A job that has none is an empty answer."""
-    assert client.ml.get_buckets(job_id="idle").body == {"count": 0, "buckets": []}
+@pytest.mark.parametrize("text", ["", " \t"])
+def test_empty_text_is_no_number(text: str) -> None:
+    """Blanks are nothing."""
+    assert refusal(lambda: read_double(text, "record_score")).reason == "empty String"
 
 
-@pytest.mark.parametrize("call", ["get_buckets", "get_records", "get_influencers"])
-def test_client_shows_timestamps_for_people(client: Elasticsearch, index: ResultsIndex, call: str) -> None:
-    """``human`` comes back as the index shows it."""
-    answer = getattr(client.ml, call)(job_id=JOB, human=True)
-    assert json.dumps(answer.body) == json.dumps(getattr(index, call)(job_id=JOB).to_dict(human=True))
+def test_truth_may_be_text_exactly() -> None:
+    """In the client's spelling; None is not given."""
+    assert [read_boolean_text(value, "desc") for value in ("true", "false", True, None)] == [True, False, True, None]
+    for value in ("True", "", " true", 1, Text("yes")):
+        refusal(lambda: read_boolean_text(value, "desc"))  # noqa: B023 - called at once
 
 
-@pytest.mark.parametrize("asked", [{}, {"sort": "event_count"}, {"timestamp": SECOND}, {"size": 1}])
-def test_client_may_ask_for_pretty_answers(client: Elasticsearch, index: ResultsIndex, asked: dict[str, Any]) -> None:
-    """``pretty`` changes how an answer is written and not what it says, beside a body as well."""
-    answer = client.ml.get_buckets(job_id=JOB, pretty=True, human=False, **asked)
-    assert answer.body == index.get_buckets(job_id=JOB, **asked).to_dict()
-
-
-def test_client_pages_through_everything(client: Elasticsearch) -> None:
-    """Pages asked for by ``page`` lie end to end, until one is empty."""
-    found: list[int] = []
-    while page := client.ml.get_buckets(job_id=JOB, sort="timestamp", page={"from": len(found), "size": 3})["buckets"]:
-        found += [shown["timestamp"] for shown in page]
-    assert found == sorted(document["timestamp"] for name, document in WEB.items() if name.startswith("h"))
-
-
-def test_client_takes_a_whole_body(client: Elasticsearch, index: ResultsIndex) -> None:
-    """What is given as one body arrives as it is."""
-    asked = {"start": SECOND, "end": FOURTH, "page": {"from": 0, "size": 1}, "desc": "true", "anomaly_score": "1.0"}
-    expected = index.get_buckets(job_id=JOB, start=SECOND, end=FOURTH, size=1, desc=True, anomaly_score=1.0)
-    assert client.ml.get_buckets(job_id=JOB, body=asked).body == expected.to_dict()
-
-
-def test_client_of_a_snapshot(index: ResultsIndex) -> None:
-    """A snapshot is served like an index, and shows nothing of what is written later."""
-    index = index_of(WEB.values())
-    snapshot = index.snapshot()
-    expected = index.get_buckets(job_id=JOB).to_dict()
-    with (
-        serving(snapshot) as address,
-        Elasticsearch(address, request_timeout=PATIENCE_S, max_retries=0) as client,
-    ):
-        index.upsert([bucket(0)])
-        assert client.ml.get_buckets(job_id=JOB).body == expected
-
-
-def test_four_digits_in_a_url_are_a_year(client: Elasticsearch, index: ResultsIndex) -> None:
-    """The client writes an integer into a URL as digits, so that four of them are a year; in a body they are none."""
-    year = index.get_buckets(job_id=JOB, timestamp="2020").to_dict()
-    assert client.ml.get_buckets(job_id=JOB, timestamp=2020).body == year
-    assert client.ml.get_influencers(job_id=JOB, start=2021).body == {"count": 0, "influencers": []}
-    assert client.ml.get_buckets(job_id=JOB, start=2021)["count"] == 4
-
-
-# ---- errors
-
-REFUSED: list[tuple[str, dict[str, Any], Failure]] = [
-    ("get_buckets", {"size": 1, "start": 0}, unrecognized("buckets", "size")),
-    ("get_buckets", {"from_": 0, "size": 1, "desc": True}, unrecognized("buckets", "from", "size")),
-    ("get_records", {"from_": 0, "record_score": 1.0}, unrecognized("records", "from")),
-    (
-        "get_influencers",
-        {"influencer_score": 1.0, "page": {"size": 1}},
-        unrecognized("influencers", "influencer_score"),
-    ),
-    ("get_buckets", {"timestamp": SECOND, "size": 1}, illegal("Param [from, size] is incompatible with [timestamp].")),
-    (
-        "get_buckets",
-        {"timestamp": SECOND, "start": 0},
-        illegal("Param [timestamp] is incompatible with [from,size,start,end,anomaly_score]"),
-    ),
-    ("get_buckets", {"filter_path": "count"}, illegal("...[filter_path]...not supported...")),
-    ("get_records", {"filter_path": ["count", "records.*"]}, illegal("...[filter_path]...not supported...")),
-    ("get_buckets", {"error_trace": True}, illegal("...[error_trace]...not supported...")),
-    ("get_buckets", {"from_": -1}, illegal("Parameter [from] cannot be < 0")),
-    ("get_influencers", {"size": -1}, illegal("Parameter [size] cannot be < 0")),
-    ("get_buckets", {"size": "ten"}, illegal("Failed to parse int parameter [size] with value [ten]")),
-    (
-        "get_buckets",
-        {"page": {"from": -1}},
-        bad_value("page", "illegal_argument_exception", "Parameter [from] cannot be < 0"),
-    ),
-    (
-        "get_buckets",
-        {"anomaly_score": "high"},
-        bad_value("anomaly_score", "number_format_exception", 'For input string: "high"'),
-    ),
-    (
-        "get_influencers",
-        {"influencer_score": "high"},
-        Failure(400, "number_format_exception", 'For input string: "high"'),
-    ),
-    ("get_records", {"desc": 1}, wrong_type("desc", "VALUE_NUMBER", "records")),
-    ("get_buckets", {"sort": ["timestamp"]}, wrong_type("sort", "START_ARRAY")),
-    ("get_buckets", {"body": {"foo": 1}}, unparsed("unknown field [foo]")),
-    ("get_buckets", {"start": "soon"}, wrapped(NO_DATE, "failed to parse date field [soon]...")),
-    (
-        "get_influencers",
-        {"end": "now/2d"},
-        wrapped(NO_DATE, "...rounding `/` can only be used on single unit types..."),
-    ),
-    ("get_buckets", {"timestamp": "soon"}, wrapped(NO_DATE, "failed to parse date field [soon]...")),
-    ("get_records", {"sort": "x"}, wrapped(NO_SORT, "No mapping found for [x] in order to sort on")),
-    (
-        "get_buckets",
-        {"size": 10_001},
-        wrapped("illegal_argument_exception", "Result window is too large...[10000] but was [10001]..."),
-    ),
-]
-
-
-@pytest.mark.parametrize(("call", "asked", "expected"), REFUSED, ids=str)
-def test_client_raises_what_was_wrong(
-    client: Elasticsearch, call: str, asked: dict[str, Any], expected: Failure
-) -> None:
-    """A refusal is the client's BadRequestError, with the server's body and the type as its message."""
-    with pytest.raises(BadRequestError) as caught:
-        getattr(client.ml, call)(job_id=JOB, **asked)
-    error = caught.value
-    assert error.status_code == 400
-    assert_failure_body(error.body, expected)
-    assert error.message == error.body["error"]["type"]
-    assert str(error).startswith(f"BadRequestError(400, {error.message!r}, ")
-
-
-@pytest.mark.parametrize(
-    ("call", "asked", "expected"),
-    [
-        ("get_buckets", {"job_id": "db"}, unknown_job("db")),
-        ("get_records", {"job_id": "db"}, unknown_job("db")),
-        ("get_influencers", {"job_id": "db"}, unknown_job("db")),
-        ("get_buckets", {"job_id": "w*"}, unknown_job("w*")),
-        ("get_buckets", {"job_id": "a b", "sort": "x"}, unknown_job("a b")),
-        ("get_buckets", {"job_id": JOB, "timestamp": 0}, NOTHING_THERE),
-        ("get_buckets", {"job_id": JOB, "timestamp": "2021", "expand": True}, NOTHING_THERE),
-        ("get_buckets", {"job_id": "idle", "timestamp": FIRST}, NOTHING_THERE),
-    ],
-    ids=str,
-)
-def test_client_raises_what_was_not_found(
-    client: Elasticsearch, call: str, asked: dict[str, Any], expected: Failure
-) -> None:
-    """An unknown job and a lookup in vain are the client's NotFoundError, with the server's body."""
-    with pytest.raises(NotFoundError) as caught:
-        getattr(client.ml, call)(**asked)
-    error = caught.value
-    assert (error.status_code, error.message) == (404, "resource_not_found_exception")
-    assert_failure_body(error.body, expected)
-
-
-def test_client_and_index_agree_on_mistakes(client: Elasticsearch, index: ResultsIndex) -> None:
-    """What the client raises of a job, a lookup and a threshold is told in the words that the index raises."""
-    questions: list[dict[str, Any]] = [{"job_id": "db"}, {"job_id": JOB, "timestamp": 0}]
-    for asked in questions:
-        with pytest.raises(NotFoundError) as told:
-            client.ml.get_buckets(**asked)
-        with pytest.raises(BucketQueryError) as raised:
-            index.get_buckets(**asked)
-        reason = told.value.body["error"]["reason"]
-        assert (told.value.status_code, told.value.message, reason) == (
-            raised.value.status,
-            raised.value.type,
-            raised.value.reason,
-        )
-
-
-# ---- the server itself
-
-
-def request(address: str, method: str, path: str, body: bytes | None = None) -> tuple[int, Message, bytes]:
-    """Status, headers and body of a request that no client dresses up."""
-    asked = urllib.request.Request(address + path, data=body, method=method)  # noqa: S310 - our own address
-    try:
-        with urllib.request.urlopen(asked, timeout=PATIENCE_S) as response:  # noqa: S310 - our own address
-            return response.status, response.headers, response.read()
-    except urllib.error.HTTPError as error:
-        with error:
-            return error.code, error.headers, error.read()
-
-
-def test_server_sends_what_the_door_replies(address: str, index: ResultsIndex) -> None:
-    """Status, headers and bytes arrive as the door gives them, for answers and for refusals."""
-    status, headers, body = request(address, "GET", f"{JOBS}/web/results/buckets?size=1")
-    assert status == 200
-    assert json.loads(body) == index.get_buckets(job_id=JOB, size=1).to_dict()
-    assert {name: headers[name] for name in HEADERS} == dict(HEADERS)
-    status, headers, body = request(address, "PUT", f"{JOBS}/web/results/buckets", b"{}")
-    assert (status, headers["Allow"], json.loads(body)["status"]) == (405, "GET,POST", 405)
-    status, _, body = request(address, "GET", "/")
-    assert (status, json.loads(body)) == (400, {"error": "no handler found for uri [/] and method [GET]"})
-    status, headers, body = request(address, "OPTIONS", f"{JOBS}/web/results/records")
-    assert (status, headers["Allow"], body) == (200, "GET,POST", b"")
-
-
-def test_server_ends_with_its_block(index: ResultsIndex) -> None:
-    """Nothing listens any more where a server was."""
-    with serving(index) as address:
-        assert request(address, "GET", f"{JOBS}/web/results/buckets")[0] == 200
-    with pytest.raises(urllib.error.URLError):
-        request(address, "GET", f"{JOBS}/web/results/buckets")
-
-
-def test_server_ends_when_its_block_fails(index: ResultsIndex) -> None:
-    """An error of the block comes out, and takes the server with it."""
-    fail: Callable[[], None] = [].pop
-    with pytest.raises(IndexError), serving(index) as address:
-        fail()
-    with pytest.raises(urllib.error.URLError):
-        request(address, "GET", "/")
+def test_a_page_gives_what_it_has() -> None:
+    """One or the other, both or nothing, from any mapping, which is not modified."""
+    pages: list[tuple[Mapping[str, int], dict[str, int]]] = [
+        ({}, {}),
+        ({"from": 5}, {"from_": 5}),
+        (MappingProxyType({"size": 3, "from": 0}), {"size": 3, "from_": 0}),
+    ]
+    for page, expected in pages:
+        assert read_page(page) == expected
+    assert refusal(lambda: read_page([0, 10])).field == "page"
+    assert refusal(lambda: read_page({"from_": 0})).reason == "[page] unknown field [from_]"
+    assert refusal(lambda: read_page({"from": -1})).field == "page.from"
+    assert refusal(lambda: read_page({"size": "5"})).field == "page.size"

@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from bucketquery import InvalidQuery, NotFound
+from bucketquery import BucketPage, InvalidQuery, NotFound, ResultsIndex
 from bucketquery.elastic import Reply
-from bucketquery.elastic.replies import all_shards_failed, options, refusal, unknown_path, wrong_method
-from support.helpers import WRITERS, write_by
+from bucketquery.elastic.replies import all_shards_failed, answer, options, refusal, unknown_path, wrong_method
+from bucketquery.model.once import is_made
+from support.helpers import JOB, WRITERS, rows, write_by
 
 CONTENT = {"content-type": "application/json", "x-elastic-product": "Elasticsearch"}
 
@@ -29,16 +30,99 @@ def caused(reason: str, cause: BaseException) -> InvalidQuery:
     return error
 
 
-def test_a_reply_is_a_frozen_value() -> None:
+@pytest.fixture
+def page() -> BucketPage:
+    """A hundred buckets, more than are written one by one."""
+    index = ResultsIndex()
+    index.upsert(rows(0, 100, anomaly_score=5.0))
+    return index.get_buckets(job_id=JOB)
+
+
+def test_a_reply_is_a_frozen_value(page: BucketPage) -> None:
     """It pickles and copies, and its headers are nobody's to change."""
-    reply = refusal(NotFound("gone"))
-    for same in (pickle.loads(pickle.dumps(reply)), copy.copy(reply), copy.deepcopy(reply)):
-        assert same == reply
-    with pytest.raises(FrozenInstanceError):
-        reply.status = 200  # type: ignore[misc] # that it fails is the claim
-    headers: Any = reply.headers
-    with pytest.raises(TypeError):
-        headers["x"] = "y"
+    for reply in (refusal(NotFound("gone")), answer(page, human=False)):
+        for same in (pickle.loads(pickle.dumps(reply)), copy.copy(reply), copy.deepcopy(reply), replace(reply)):
+            assert same == reply
+        assert copy.copy(reply).body is reply.body
+        assert copy.deepcopy(reply).body is not reply.body
+        with pytest.raises(FrozenInstanceError):
+            reply.status = 200  # type: ignore[misc] # that it fails is the claim
+        headers: Any = reply.headers
+        with pytest.raises(TypeError):
+            headers["x"] = "y"
+        with pytest.raises(TypeError):
+            hash(reply)  # the body is a dict
+
+
+def test_a_reply_shows_what_it_has(page: BucketPage) -> None:
+    """It prints and compares by status, headers and body, whichever way it was made."""
+    made, given = answer(page, human=True), Reply(status=200, body=page.to_dict(human=True))
+    assert repr(made) == f"Reply(status=200, headers={CONTENT}, body={given.body})"
+    assert repr(given) == repr(made)
+    assert given == made
+    assert replace(given, _pretty=True) != made
+    assert answer(page, human=False) != made
+    assert Reply(status=201, body=given.body) != made
+
+
+# ---- pages
+
+
+@pytest.mark.parametrize("human", [False, True])
+def test_the_body_of_a_page_is_made_when_it_is_first_read(page: BucketPage, human: bool) -> None:
+    """It is made once, and is the page's."""
+    reply = answer(page, human=human)
+    assert not is_made(reply, "body")
+    assert reply.body == page.to_dict(human=human)
+    assert reply.body is reply.body
+
+
+@pytest.mark.usefixtures("writer")
+def test_a_page_is_encoded_without_a_body(page: BucketPage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No dict is made for a bucket, and the bytes are those of the body."""
+    expected = Reply(status=200, body=page.to_dict()).encode()
+    reply = answer(page, human=False)
+    monkeypatch.setattr(BucketPage, "to_dict", None)
+    monkeypatch.setattr(BucketPage, "_bodies", None)
+    assert reply.encode() == expected
+    assert not is_made(reply, "body")
+
+
+def test_a_changed_body_is_what_is_encoded(page: BucketPage) -> None:
+    """The body is the caller's to change, before and after the reply was encoded."""
+    reply = answer(page, human=False)
+    assert json.loads(reply.encode())["count"] == 100
+    reply.body["count"] = 5
+    assert json.loads(reply.encode())["count"] == 5
+    reply.body.clear()
+    assert reply.encode() == b""
+
+
+def test_a_reply_that_travels_leaves_its_page_behind(page: BucketPage) -> None:
+    """Only the body travels, so that the columns of the page do not."""
+    travelled = pickle.loads(pickle.dumps(answer(page, human=False)))
+    assert is_made(travelled, "body")
+    assert not hasattr(travelled, "_page")
+    assert travelled.encode() == answer(page, human=False).encode()
+
+
+def test_a_page_may_be_pretty(page: BucketPage) -> None:
+    """It is indented like any other body."""
+    expected = replace(Reply(status=200, body=page.to_dict()), _pretty=True).encode()
+    assert replace(answer(page, human=False), _pretty=True).encode() == expected
+    assert expected.startswith(b'{\n  "count" : 100,\n')
+
+
+def test_a_page_without_documents_is_refused_at_once() -> None:
+    """The reply would come too late to tell the error; an empty page is an answer."""
+    index = ResultsIndex(keep_documents=False)
+    index.upsert(rows(0, 10))
+    with pytest.raises(InvalidQuery, match=r"\[documents\] are needed"):
+        answer(index.get_buckets(job_id=JOB), human=False)
+    assert answer(index.get_buckets(job_id=JOB, size=0), human=False).body == {"count": 10, "buckets": []}
+
+
+# ---- bytes
 
 
 def test_every_reply_has_the_headers_that_clients_look_for() -> None:

@@ -3,13 +3,24 @@
 import copy
 import pickle
 from dataclasses import FrozenInstanceError, fields, replace
+from inspect import signature
 from itertools import count, repeat
 from typing import Any
 
 import pytest
 
 from bucketquery import AnomalyRecord, Bucket, BucketInfluencer, Commit, Influencer
-from bucketquery.model.frozen import FrozenMapping, frozen, frozen_values
+from bucketquery.model.frozen import FrozenMapping, Immutable, filler, frozen, frozen_values
+
+
+class Point(Immutable):
+    """Two numbers that nobody can change."""
+
+    __slots__ = ("x", "y")
+
+    x: int
+    y: int
+
 
 JSON: list[tuple[Any, Any]] = [
     (None, None),
@@ -41,6 +52,38 @@ def test_what_was_frozen_has_a_life_of_its_own() -> None:
     assert found == {"a": (1,)}
     with pytest.raises(TypeError):
         found["a"] = 5
+
+
+@pytest.mark.parametrize("names", [("x",), ("x", "y"), ("y", "x")])
+def test_a_filler_writes_the_slots_that_it_was_made_for(names: tuple[str, ...]) -> None:
+    """Each slot gets its own field, and the wrong number of fields is refused."""
+    fill, point = filler(Point, *names), Point()
+    fill(point, *range(len(names)))
+    assert {name: getattr(point, name) for name in names} == {name: at for at, name in enumerate(names)}
+    for wrong in (range(len(names) - 1), range(len(names) + 1)):
+        with pytest.raises(TypeError):
+            fill(point, *wrong)
+    with pytest.raises(AttributeError):
+        filler(Point, "z")
+
+
+def test_a_filler_loops_over_nothing() -> None:
+    """It takes the fields one by one, and for one slot it is the slot's own setter."""
+    assert list(signature(filler(Point, "x", "y")).parameters) == ["value", "field_0", "field_1"]
+    assert filler(Point, "x") == vars(Point)["x"].__set__
+
+
+def test_an_immutable_value_stays_as_it_is() -> None:
+    """No attribute can be set or deleted, and a copy is the value itself."""
+    point = Point()
+    filler(Point, "x", "y")(point, 1, 2)
+    with pytest.raises(AttributeError, match="Point is immutable"):
+        point.x = 5
+    with pytest.raises(AttributeError, match="Point is immutable"):
+        del point.x
+    assert (point.x, point.y) == (1, 2)
+    assert copy.copy(point) is point
+    assert copy.deepcopy(point) is point
 
 
 @pytest.mark.parametrize("of", [Bucket, BucketInfluencer, AnomalyRecord, Influencer, Commit])

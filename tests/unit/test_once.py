@@ -6,7 +6,7 @@ from threading import Barrier, Thread
 
 import pytest
 
-from bucketquery.model.once import MadeOnce, once
+from bucketquery.model.once import MadeOnce, is_made, once
 
 
 class Doubled(MadeOnce):
@@ -48,6 +48,16 @@ def test_a_value_is_made_when_it_is_first_read() -> None:
     assert (value.double, value.double) == (6, 6)
     assert (value.missing, value.missing) == (None, None)
     assert value.made == ["double", "missing"]
+
+
+def test_whether_a_value_is_made_can_be_asked() -> None:
+    """Asking makes nothing; a value that is None is made like any other."""
+    value = Doubled(3)
+    assert not is_made(value, "double")
+    assert value.made == []
+    assert (value.double, value.missing) == (6, None)
+    assert is_made(value, "double")
+    assert is_made(value, "missing")
 
 
 def test_a_made_value_is_read_as_a_slot() -> None:

@@ -2,9 +2,8 @@
 
 import itertools
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import UTC, datetime
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -18,15 +17,12 @@ from bucketquery.queries.parameters import (
     is_unset,
     order_of,
     read_boolean,
-    read_boolean_text,
     read_bound,
     read_canonical_instant,
-    read_double,
     read_integer,
     read_job_id,
     read_jobs,
     read_now,
-    read_page,
     read_score,
     read_sort,
     read_text,
@@ -176,60 +172,6 @@ def test_a_threshold_is_nothing_else(score: object) -> None:
     assert error.value is score
 
 
-DOUBLES = [
-    ("80.0", 80.0),
-    ("  5\t\n", 5.0),
-    ("\x005\x1f", 5.0),
-    ("+.5e1", 5.0),
-    ("5.", 5.0),
-    ("-1E-2", -0.01),
-    ("5f", 5.0),
-    ("5D", 5.0),
-    ("1e999", math.inf),
-    ("Infinity", math.inf),
-    ("-Infinity", -math.inf),
-]
-NO_DOUBLES = [
-    "abc",
-    "5 0",
-    "5ff",
-    "f",
-    "e5",
-    ".",
-    "nan",
-    "inf",
-    "infinity",
-    "Infinityf",
-    "1_0",
-    "\u0665",
-    "\u20035",
-    "0x1p3",
-    "5L",
-]
-
-
-@pytest.mark.parametrize(("text", "expected"), DOUBLES)
-def test_a_threshold_may_be_text_as_java_reads_it(text: str, expected: float) -> None:
-    """Decimal or with an exponent, blanks and controls around it, a type's letter behind it, or in words."""
-    assert read_double(text, "record_score") == expected
-    assert math.isnan(read_double("NaN", "record_score"))
-    assert math.isnan(read_double("+NaN", "record_score"))
-
-
-@pytest.mark.parametrize("text", NO_DOUBLES)
-def test_text_that_java_does_not_read_is_refused_in_its_words(text: str) -> None:
-    """Python's own spellings among them."""
-    error = refusal(lambda: read_double(text, "record_score"))
-    assert error.reason == f'For input string: "{text}"'
-    assert (error.type, error.field, error.value) == ("number_format_exception", "record_score", text)
-
-
-@pytest.mark.parametrize("text", ["", " \t"])
-def test_empty_text_is_no_number(text: str) -> None:
-    """Blanks are nothing."""
-    assert refusal(lambda: read_double(text, "record_score")).reason == "empty String"
-
-
 # ---- truth, paging
 
 
@@ -243,13 +185,6 @@ def test_truth_is_a_bool() -> None:
         assert error.reason.endswith("as only [true] or [false] are allowed.")
         assert error.field == "desc"
     assert refusal(lambda: read_boolean("x" * 1000, "desc")).reason.count("x") == 100
-
-
-def test_truth_may_be_text_exactly() -> None:
-    """In the client's spelling; None is not given."""
-    assert [read_boolean_text(value, "desc") for value in ("true", "false", True, None)] == [True, False, True, None]
-    for value in ("True", "", " true", 1, Text("yes")):
-        refusal(lambda: read_boolean_text(value, "desc"))  # noqa: B023 - called at once
 
 
 def test_paging_takes_integers_of_any_size() -> None:
@@ -292,21 +227,6 @@ def test_an_integer_is_what_it_turns_into() -> None:
             return -3
 
     assert refusal(lambda: read_integer(Turncoat(3), "size", "size")).reason == "Parameter [size] cannot be < 0"
-
-
-def test_a_page_gives_what_it_has() -> None:
-    """One or the other, both or nothing, from any mapping, which is not modified."""
-    pages: list[tuple[Mapping[str, int], dict[str, int]]] = [
-        ({}, {}),
-        ({"from": 5}, {"from_": 5}),
-        (MappingProxyType({"size": 3, "from": 0}), {"size": 3, "from_": 0}),
-    ]
-    for page, expected in pages:
-        assert read_page(page) == expected
-    assert refusal(lambda: read_page([0, 10])).field == "page"
-    assert refusal(lambda: read_page({"from_": 0})).reason == "[page] unknown field [from_]"
-    assert refusal(lambda: read_page({"from": -1})).field == "page.from"
-    assert refusal(lambda: read_page({"size": "5"})).field == "page.size"
 
 
 # ---- order
