@@ -12,6 +12,7 @@ from bucketquery.queries.parameters import read_now
 from bucketquery.queries.queries import AnyQuery, resolve
 from bucketquery.queries.resolved import ResolvedQuery
 from bucketquery.reads import Reads
+from bucketquery.search.shortcuts import ALL_SHORTCUTS, Shortcuts
 
 
 class Snapshot(Reads):
@@ -28,22 +29,48 @@ class Snapshot(Reads):
     (True, False)
     """
 
-    __slots__ = ("__weakref__", "_catalog", "_clock", "_has_documents", "_max_size", "_sequence")
+    __slots__ = ("__weakref__", "_catalog", "_clock", "_has_documents", "_max_size", "_sequence", "_shortcuts")
 
     def __init__(
-        self, catalog: Catalog, sequence: int, max_size: int, clock: Callable[[], int], *, has_documents: bool
+        self,
+        catalog: Catalog,
+        sequence: int,
+        max_size: int,
+        clock: Callable[[], int],
+        *,
+        has_documents: bool,
+        shortcuts: Shortcuts = ALL_SHORTCUTS,
     ) -> None:
         self._catalog = catalog
         self._sequence = sequence
         self._max_size = max_size
         self._clock = clock
         self._has_documents = has_documents
+        self._shortcuts = shortcuts
 
     def _newest(self) -> "Snapshot":
         return self
 
     def _next(self, catalog: Catalog) -> "Snapshot":
-        return Snapshot(catalog, self._sequence + 1, self._max_size, self._clock, has_documents=self._has_documents)
+        return Snapshot(
+            catalog,
+            self._sequence + 1,
+            self._max_size,
+            self._clock,
+            has_documents=self._has_documents,
+            shortcuts=self._shortcuts,
+        )
+
+    def _with_shortcuts(self, shortcuts: Shortcuts) -> "Snapshot":
+        """This commit, searched with other shortcuts, for tests; commits that follow it inherit them."""
+        return Snapshot(
+            self._catalog,
+            self._sequence,
+            self._max_size,
+            self._clock,
+            has_documents=self._has_documents,
+            shortcuts=shortcuts,
+        )
 
     def _page(self, query: AnyQuery, job_id: str | None, now: Instant | None, field: str, max_size: int | None) -> Any:
         """The page of a query, with at most ``max_size`` results.
@@ -61,9 +88,11 @@ class Snapshot(Reads):
             reason = "[expand] needs documents, and this index keeps none, only what filters and sorts"
             raise InvalidQuery(reason, field="expand", value=True)
         if job_id is None:
-            return page_of_jobs(self._catalog, query, resolved, self._sequence, has_documents=self._has_documents)
+            return page_of_jobs(
+                self._catalog, query, resolved, self._sequence, self._shortcuts, has_documents=self._has_documents
+            )
         job = self._catalog.known(job_id, field)
-        return page_of(job, query, resolved, self._sequence, self._has_documents)
+        return page_of(job, query, resolved, self._sequence, self._has_documents, self._shortcuts)
 
     def _scan(self, query: AnyQuery, now: Instant | None) -> Iterator[Any]:
         resolved = self._resolve(query, now)
@@ -73,8 +102,8 @@ class Snapshot(Reads):
         if query._job_id is None:
             for job_id in query.jobs:
                 self._catalog.known(job_id, "jobs")
-            return results_of_jobs(self._catalog, query, resolved)
-        return results_of(self._catalog.known(query._job_id, "jobs"), query, resolved)
+            return results_of_jobs(self._catalog, query, resolved, self._shortcuts)
+        return results_of(self._catalog.known(query._job_id, "jobs"), query, resolved, self._shortcuts)
 
     def _resolve(self, query: AnyQuery, now: Instant | None) -> ResolvedQuery:
         if now is None:

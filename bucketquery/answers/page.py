@@ -21,6 +21,7 @@ from bucketquery.model.text import brief
 from bucketquery.queries.parameters import read_text
 from bucketquery.search.expand import Expansion
 from bucketquery.search.plan import Plan
+from bucketquery.search.shortcuts import ALL_SHORTCUTS, Shortcuts
 from bucketquery.storage.segment import Segment
 from bucketquery.storage.selection import Selection
 
@@ -38,6 +39,7 @@ class Facts(NamedTuple):
         sequence: the commit that was read.
         has_documents: whether the index keeps what is only shown.
         expansion: the records that are brought along; None where none are asked for.
+        shortcuts: which work may be skipped when the page is written.
     """
 
     job_id: str | tuple[str, ...]
@@ -47,6 +49,7 @@ class Facts(NamedTuple):
     sequence: int
     has_documents: bool
     expansion: Expansion | None
+    shortcuts: Shortcuts = ALL_SHORTCUTS
 
 
 class Page(Immutable, ABC, Generic[_Value]):
@@ -241,15 +244,11 @@ class Page(Immutable, ABC, Generic[_Value]):
         >>> index.get_buckets(job_id="web").to_json()[:52]
         b'{"count":1,"buckets":[{"job_id":"web","timestamp":0,'
         """
-        return self._to_json(human=human, is_columnar=True)
-
-    def _to_json(self, *, human: bool, is_columnar: bool) -> bytes:
-        """As `to_json`; ``is_columnar`` lets results be written from their columns, which changes the time alone."""
-        results = self._results_json(self._documents(self._rows), human=human, is_columnar=is_columnar)
+        results = self._results_json(self._documents(self._rows), human=human)
         return b'{"count":%d,"%b":%b}' % (self.count, self._schema.plural.encode(), results)
 
-    def _results_json(self, documents: Documents, *, human: bool, is_columnar: bool) -> bytes:  # noqa: ARG002 - of buckets
-        """All results as JSON, from their columns if that is allowed and possible."""
+    def _results_json(self, documents: Documents, *, human: bool) -> bytes:
+        """All results as JSON."""
         return encoded(self._bodies(documents, human=human))
 
     def _of_host(self, documents: Iterable[Document]) -> Documents:
@@ -285,8 +284,9 @@ class Page(Immutable, ABC, Generic[_Value]):
         return f"<{type(self).__name__}: {what}>"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # Only the rows of the page travel, not the columns that they are rows of.
-        job_id, rows, *others = self._facts
+        # Only the rows of the page travel, not the columns that they are rows of. A page that arrives takes all
+        # shortcuts.
+        job_id, rows, *others, _ = self._facts
         return _restore, (type(self), job_id, rows.detach(), *others)
 
     def explain(self) -> Mapping[str, Any]:

@@ -59,13 +59,13 @@ class BucketPage(Page[Bucket]):
         records = expanded_bodies(self._job_id, self._expansion, human=human)
         return bucket_bodies(self._job_id, self._rows, documents, records, human=human)
 
-    def _results_json(self, documents: Documents, *, human: bool, is_columnar: bool) -> bytes:
+    def _results_json(self, documents: Documents, *, human: bool) -> bytes:
         job_id = self._job_id
-        if is_columnar and not human and self._expansion is None and isinstance(job_id, str):
-            written = columnar_buckets_json(job_id, self._rows, documents)
+        if not human and self._expansion is None and isinstance(job_id, str):
+            written = columnar_buckets_json(job_id, self._rows, documents, self._facts.shortcuts)
             if written is not None:
                 return written
-        return super()._results_json(documents, human=human, is_columnar=is_columnar)
+        return super()._results_json(documents, human=human)
 
 
 class RecordPage(Page[AnomalyRecord]):

@@ -18,6 +18,7 @@ from bucketquery.queries.resolved import ResolvedQuery
 from bucketquery.search.expand import expand
 from bucketquery.search.many_jobs import CopiedRows, expand_jobs, scan_jobs, search_jobs
 from bucketquery.search.search import scan, search
+from bucketquery.search.shortcuts import ALL_SHORTCUTS, Shortcuts
 
 _new_tuple: Final = tuple.__new__
 
@@ -34,7 +35,14 @@ _VALUES: Final[Mapping[str, Callable[..., list[Any]]]] = MappingProxyType(
 )
 
 
-def page_of(job: Job, query: AnyQuery, resolved: ResolvedQuery, sequence: int, has_documents: bool) -> AnyPage:  # noqa: FBT001 - a keyword each would take longer than the call
+def page_of(  # noqa: PLR0917 - a keyword each would take longer than the call
+    job: Job,
+    query: AnyQuery,
+    resolved: ResolvedQuery,
+    sequence: int,
+    has_documents: bool,  # noqa: FBT001 - a keyword each would take longer than the call
+    shortcuts: Shortcuts = ALL_SHORTCUTS,
+) -> AnyPage:
     """The page that a question asks of a job's results.
 
     Args:
@@ -43,28 +51,31 @@ def page_of(job: Job, query: AnyQuery, resolved: ResolvedQuery, sequence: int, h
         resolved: what that means now.
         sequence: the commit that is read.
         has_documents: whether the index keeps what is only shown.
+        shortcuts: which work may be skipped.
 
     Raises:
         NotFound: a lookup that matches nothing.
         LimitExceeded: there are too many records to bring.
     """
     schema = resolved.schema
-    rows, count, plan = search(job.table(schema), resolved)
+    rows, count, plan = search(job.table(schema), resolved, shortcuts)
     if resolved.is_lookup and not count:
         raise NotFound("Could not find requested buckets", field="timestamp", value=getattr(query, "timestamp", None))
     records = None
     if resolved.expand:
         records = expand(rows, job.table(RECORD), exclude_interim=resolved.exclude_interim_records)
     # What a named tuple's own constructor does, in half the time.
-    facts = _new_tuple(Facts, (job.job_id, rows, count, plan, sequence, has_documents, records))
+    facts = _new_tuple(Facts, (job.job_id, rows, count, plan, sequence, has_documents, records, shortcuts))
     return _PAGES[schema.kind](facts)
 
 
-def results_of(job: Job, query: AnyQuery, resolved: ResolvedQuery) -> Iterator[Any]:
+def results_of(
+    job: Job, query: AnyQuery, resolved: ResolvedQuery, shortcuts: Shortcuts = ALL_SHORTCUTS
+) -> Iterator[Any]:
     """Every result of a job that matches, in order, one by one."""
     schema = schema_of(query)
     values = _VALUES[schema.kind]
-    for rows in scan(job.table(schema), resolved):
+    for rows in scan(job.table(schema), resolved, shortcuts):
         if not resolved.expand:
             yield from values(job.job_id, rows, kept_documents(rows))
             continue
@@ -75,7 +86,13 @@ def results_of(job: Job, query: AnyQuery, resolved: ResolvedQuery) -> Iterator[A
 
 
 def page_of_jobs(
-    catalog: Catalog, query: AnyQuery, resolved: ResolvedQuery, sequence: int, *, has_documents: bool
+    catalog: Catalog,
+    query: AnyQuery,
+    resolved: ResolvedQuery,
+    sequence: int,
+    shortcuts: Shortcuts = ALL_SHORTCUTS,
+    *,
+    has_documents: bool,
 ) -> AnyPage:
     """The page that a question asks of several jobs' results, as if they lay in one table.
 
@@ -86,19 +103,22 @@ def page_of_jobs(
         NotFound: a lookup that matches nothing.
         LimitExceeded: there are too many records to bring.
     """
-    found, count, plan = search_jobs(catalog, query.jobs, resolved, by_job=query.sort == "job_id")
+    found, count, plan = search_jobs(catalog, query.jobs, resolved, shortcuts, by_job=query.sort == "job_id")
     if resolved.is_lookup and not count:
         raise NotFound("Could not find requested buckets", field="timestamp", value=getattr(query, "timestamp", None))
     records = None
     if resolved.expand:
         records = expand_jobs(catalog, found, exclude_interim=resolved.exclude_interim_records)
-    return _PAGES[resolved.schema.kind](Facts(found.job_ids, found.rows, count, plan, sequence, has_documents, records))
+    facts = Facts(found.job_ids, found.rows, count, plan, sequence, has_documents, records, shortcuts)
+    return _PAGES[resolved.schema.kind](facts)
 
 
-def results_of_jobs(catalog: Catalog, query: AnyQuery, resolved: ResolvedQuery) -> Iterator[Any]:
+def results_of_jobs(
+    catalog: Catalog, query: AnyQuery, resolved: ResolvedQuery, shortcuts: Shortcuts = ALL_SHORTCUTS
+) -> Iterator[Any]:
     """Every result of several jobs that matches, in order, one by one."""
     values = _VALUES[resolved.schema.kind]
-    for rows, job_ids in scan_jobs(catalog, query.jobs, resolved, by_job=query.sort == "job_id"):
+    for rows, job_ids in scan_jobs(catalog, query.jobs, resolved, shortcuts, by_job=query.sort == "job_id"):
         if not resolved.expand:
             yield from values(job_ids, rows, kept_documents(rows))
             continue

@@ -1,14 +1,11 @@
 """Pure functions of arrays: what a search is made of."""
 
 from collections.abc import Callable, Sequence
-from typing import Final, NamedTuple, Self
+from typing import NamedTuple, Self
 
 import numpy as np
 
 from bucketquery.model.schema import Array, Bools, Int64s
-
-#: So few sort keys are ordered as quickly as the best of them are picked.
-_FEW_SORT_KEYS: Final = 512
 
 
 def time_slice(timestamps: Int64s, start: int, end: int) -> slice:
@@ -81,20 +78,21 @@ def ranked(count: int, keys: Sequence[Callable[[Int64s], Key]], need: int, *, de
     return picked[in_order([key(picked) for key in keys])]
 
 
-def best(sort_keys: Array, need: int, *, desc: bool) -> Int64s:
+def best(sort_keys: Array, need: int, *, desc: bool, few: int = 512) -> Int64s:
     """The positions of the ``need`` greatest sort keys, the greatest first; ties in order, or reversed for ``desc``.
 
     Args:
         sort_keys: shape (n,), numbers, none NaN.
         need: how many are wanted, from 1 to n.
         desc: whether of equal ones the last comes first.
+        few: this many sort keys or fewer are all sorted, because picking the greatest takes as long.
 
     Complexity: O(n + k log k) for k wanted.
 
     >>> best(np.array([1.0, 3.0, 3.0]), 2, desc=True).tolist()
     [2, 1]
     """
-    if len(sort_keys) > _FEW_SORT_KEYS:
+    if len(sort_keys) > few:
         # NumPy is slow to pick from mass ties: where the first tie is enough, nothing is picked.
         edge = sort_keys.max()
         among: Int64s = (sort_keys == edge).nonzero()[0]

@@ -9,7 +9,7 @@ any other.
 from collections.abc import Iterator, Sequence
 from functools import partial
 from itertools import pairwise
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -21,6 +21,7 @@ from bucketquery.queries.resolved import ResolvedQuery
 from bucketquery.search.expand import MOST_OF_A_PAGE, Expansion, expand, refuse_more
 from bucketquery.search.plan import Plan
 from bucketquery.search.search import key_of, search
+from bucketquery.search.shortcuts import ALL_SHORTCUTS, Shortcuts
 from bucketquery.storage.keywords import encoded
 from bucketquery.storage.row_copies import copy_rows, segment_row
 from bucketquery.storage.segment import Segment
@@ -28,16 +29,6 @@ from bucketquery.storage.selection import Selection
 from bucketquery.storage.sparse_lists import SparseLists
 from bucketquery.storage.table import Table
 from bucketquery.storage.view import NO_ROWS
-
-#: What may be skipped of a search of many jobs; each changes nothing but how long it takes. Tests take them out.
-SHORTCUTS: Final = {"combined", "deep"}
-
-#: A page this deep in time order is looked for from where it begins.
-_DEEP: Final = 1_000
-
-#: A scan copies so many rows at once; with their records so many buckets.
-_SCAN_ROWS: Final = 4_096
-_SCAN_BUCKETS: Final = 64
 
 #: Where a row is: its job, the segment, and its number there.
 _Place = tuple[str, Segment, int]
@@ -112,7 +103,12 @@ class _Found(NamedTuple):
 
 
 def search_jobs(
-    catalog: Catalog, jobs: Sequence[str], resolved: ResolvedQuery, *, by_job: bool
+    catalog: Catalog,
+    jobs: Sequence[str],
+    resolved: ResolvedQuery,
+    shortcuts: Shortcuts = ALL_SHORTCUTS,
+    *,
+    by_job: bool,
 ) -> tuple[CopiedRows, int, Plan]:
     """The page that the question asks of several jobs, the count of all their matches, and how they were found.
 
@@ -120,6 +116,7 @@ def search_jobs(
         catalog: where the jobs are.
         jobs: their ids, each once.
         resolved: what is asked.
+        shortcuts: what may be skipped.
         by_job: whether the job leads the order.
 
     Raises:
@@ -128,11 +125,18 @@ def search_jobs(
     If the small jobs are many, one search answers them together. Each other job costs a search of its own. Merging p
     searches costs O(p k) for a page that ends at the k-th match.
     """
-    found = _find(catalog, jobs, resolved, by_job=by_job)
+    found = _find(catalog, jobs, resolved, shortcuts, by_job=by_job)
     return found.copied(resolved.schema), found.matched, Plan("jobs", None, rows_read=found.rows_read)
 
 
-def scan_jobs(catalog: Catalog, jobs: Sequence[str], resolved: ResolvedQuery, *, by_job: bool) -> Iterator[CopiedRows]:
+def scan_jobs(
+    catalog: Catalog,
+    jobs: Sequence[str],
+    resolved: ResolvedQuery,
+    shortcuts: Shortcuts = ALL_SHORTCUTS,
+    *,
+    by_job: bool,
+) -> Iterator[CopiedRows]:
     """Every match of several jobs in order, some at a time; paging does not apply.
 
     Some bytes a match are kept, and about a hundred while they are found.
@@ -141,8 +145,8 @@ def scan_jobs(catalog: Catalog, jobs: Sequence[str], resolved: ResolvedQuery, *,
         UnknownJob: one of them is not known; it is the first that is not.
     """
     results = sum(table.length for table in _tables(catalog, jobs, resolved.schema).values())
-    found = _find(catalog, jobs, resolved._replace(from_=0, size=results), by_job=by_job)
-    step = _SCAN_BUCKETS if resolved.expand else _SCAN_ROWS
+    found = _find(catalog, jobs, resolved._replace(from_=0, size=results), shortcuts, by_job=by_job)
+    step = shortcuts.scan_buckets if resolved.expand else shortcuts.scan_rows
     for first in range(0, len(found.order), step):
         yield found._replace(order=found.order[first : first + step]).copied(resolved.schema)
 
@@ -176,23 +180,25 @@ def expand_jobs(
     return Expansion.of(copied, [0, *np.cumsum([len(some_places) for some_places in shown]).tolist()])
 
 
-def _find(catalog: Catalog, jobs: Sequence[str], resolved: ResolvedQuery, *, by_job: bool) -> _Found:
+def _find(
+    catalog: Catalog, jobs: Sequence[str], resolved: ResolvedQuery, shortcuts: Shortcuts, *, by_job: bool
+) -> _Found:
     if by_job:
-        return _by_job(catalog, jobs, resolved)
-    parts = _parts(catalog, jobs, resolved.schema)
+        return _by_job(catalog, jobs, resolved, shortcuts)
+    parts = _parts(catalog, jobs, resolved.schema, is_combined=shortcuts.combined)
     if len(parts) == 1:
-        rows, count, plan = search(parts[0].table, resolved)
+        rows, count, plan = search(parts[0].table, resolved, shortcuts)
         return _Found.of([(parts[0], rows)], np.arange(len(rows)), count, plan.rows_read)
     matches = None
-    if resolved.from_ > _DEEP and resolved.order_by[:1] in ((), ("timestamp",)) and "deep" in SHORTCUTS:
-        matches = _count(parts, resolved)
-        resolved = _from_its_page_on(parts, resolved)
+    if resolved.from_ > shortcuts.deep_from and resolved.order_by[:1] in ((), ("timestamp",)) and shortcuts.deep:
+        matches = _count(parts, resolved, shortcuts)
+        resolved = _from_its_page_on(parts, resolved, shortcuts)
     first, last = resolved.from_, resolved.from_ + resolved.size
     asked = resolved._replace(from_=0, size=last if resolved.size else 0)
     found: list[tuple[_Part, Selection]] = []
     count = rows_read = 0
     for part in parts:
-        rows, own, plan = search(part.table, asked)
+        rows, own, plan = search(part.table, asked, shortcuts)
         count += own
         rows_read += plan.rows_read
         if len(rows):
@@ -200,13 +206,13 @@ def _find(catalog: Catalog, jobs: Sequence[str], resolved: ResolvedQuery, *, by_
     return _Found.of(found, _merged(found, resolved, last)[first:], count if matches is None else matches, rows_read)
 
 
-def _by_job(catalog: Catalog, jobs: Sequence[str], resolved: ResolvedQuery) -> _Found:
+def _by_job(catalog: Catalog, jobs: Sequence[str], resolved: ResolvedQuery, shortcuts: Shortcuts) -> _Found:
     """What is found where the job leads the order: job by job."""
     found: list[tuple[_Part, Selection]] = []
     skip, left, count, rows_read = resolved.from_, resolved.size, 0, 0
     tables = _tables(catalog, jobs, resolved.schema)
     for job_id in sorted(tables, reverse=resolved.desc):
-        rows, own, plan = search(tables[job_id], resolved._replace(from_=skip, size=left))
+        rows, own, plan = search(tables[job_id], resolved._replace(from_=skip, size=left), shortcuts)
         found.append((_Part(tables[job_id], job_id), rows))
         skip, left = max(0, skip - own), left - len(rows)
         count += own
@@ -214,8 +220,8 @@ def _by_job(catalog: Catalog, jobs: Sequence[str], resolved: ResolvedQuery) -> _
     return _Found.of(found, np.arange(sum(len(rows) for _, rows in found)), count, rows_read)
 
 
-def _parts(catalog: Catalog, jobs: Sequence[str], schema: Schema) -> list[_Part]:
-    splits = catalog.combine(jobs, schema) if "combined" in SHORTCUTS else None
+def _parts(catalog: Catalog, jobs: Sequence[str], schema: Schema, *, is_combined: bool) -> list[_Part]:
+    splits = catalog.combine(jobs, schema) if is_combined else None
     if splits is None:
         return [_Part(table, job_id) for job_id, table in _tables(catalog, jobs, schema).items()]
     alone = _tables(catalog, splits[-1].others, schema, jobs)
@@ -240,11 +246,11 @@ def _tables(
     return tables
 
 
-def _count(parts: Sequence[_Part], resolved: ResolvedQuery) -> int:
-    return sum(search(part.table, resolved._replace(from_=0, size=0))[1] for part in parts)
+def _count(parts: Sequence[_Part], resolved: ResolvedQuery, shortcuts: Shortcuts) -> int:
+    return sum(search(part.table, resolved._replace(from_=0, size=0), shortcuts)[1] for part in parts)
 
 
-def _from_its_page_on(parts: Sequence[_Part], resolved: ResolvedQuery) -> ResolvedQuery:
+def _from_its_page_on(parts: Sequence[_Part], resolved: ResolvedQuery, shortcuts: Shortcuts) -> ResolvedQuery:
     """The same question from the instant on at which its page begins, in time order.
 
     Of the matches of that instant some may still have to be skipped.
@@ -253,12 +259,12 @@ def _from_its_page_on(parts: Sequence[_Part], resolved: ResolvedQuery) -> Resolv
     while high - low > 1:
         middle = (low + high) // 2
         before = resolved._replace(start=middle) if resolved.desc else resolved._replace(end=middle)
-        if (_count(parts, before) <= resolved.from_) == resolved.desc:
+        if (_count(parts, before, shortcuts) <= resolved.from_) == resolved.desc:
             high = middle
         else:
             low = middle
     before = resolved._replace(start=high) if resolved.desc else resolved._replace(end=low)
-    skipped = resolved.from_ - _count(parts, before)
+    skipped = resolved.from_ - _count(parts, before, shortcuts)
     return resolved._replace(end=high, from_=skipped) if resolved.desc else resolved._replace(start=low, from_=skipped)
 
 

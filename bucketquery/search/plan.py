@@ -1,4 +1,4 @@
-"""Plans: how an answer is found, and what may be tried. Told as data."""
+"""Plans: how an answer is found, told as data."""
 
 from typing import Final, Literal, NamedTuple
 
@@ -25,6 +25,3 @@ class Plan(NamedTuple):
 
 
 BY_TIME: Final = Plan("time")
-
-#: What may be skipped of a search; each changes nothing but how long it takes. Tests take them out.
-SHORTCUTS: Final = {"levels", "ties", "kept", "first by time"}

@@ -9,7 +9,7 @@ and of the head are told apart by number: row ``r`` of the head is ``base.length
 from collections.abc import Iterator, Sequence
 from functools import partial
 from itertools import pairwise
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 
@@ -17,7 +17,8 @@ from bucketquery.arrays.ranking import Key, best, ranked, time_slice
 from bucketquery.model.instants import FIRST_MS, LAST_MS
 from bucketquery.model.schema import Array, Bools, Int64s, Type
 from bucketquery.queries.resolved import ResolvedQuery
-from bucketquery.search.plan import BY_TIME, SHORTCUTS, Path, Plan
+from bucketquery.search.plan import BY_TIME, Path, Plan
+from bucketquery.search.shortcuts import ALL_SHORTCUTS, Shortcuts
 from bucketquery.search.threshold import BaseRows, Matches
 from bucketquery.search.window import Window
 from bucketquery.storage.selection import Selection
@@ -25,39 +26,25 @@ from bucketquery.storage.table import Table
 from bucketquery.storage.view import NO_ROWS, View
 from bucketquery.value_index.value_index import ValueIndex, sort_keys_of
 
-_SCAN_ROWS: Final = 4096
-
-#: So few matches are put in order more quickly than others are looked for.
-_FEW_MATCHES: Final = 256
-
-#: A level is tried if it should have so many times the rows that are needed.
-_MARGIN: Final = 1.25
-
-#: So many of the first of each order asked for are kept with a view.
-_KEPT: Final = 128
-
-#: Rows with the best value are looked for in so many rows at first.
-_FIRST_LOOK: Final = 512
-
 #: The rows of the page in its order, every match before paging, and how they were found.
 Found = tuple[Selection, int, Plan]
 
 
-def search(table: Table, resolved: ResolvedQuery) -> Found:
-    """The page that the question asks for."""
+def search(table: Table, resolved: ResolvedQuery, shortcuts: Shortcuts = ALL_SHORTCUTS) -> Found:
+    """The page that the question asks for; the shortcuts say what may be skipped."""
     view = table.final() if resolved.exclude_interim else table.rows
     if resolved.threshold is None:
         if not resolved.order_by:
             return _by_time(view, resolved)
         is_open = resolved.start <= FIRST_MS and resolved.end > LAST_MS
-        if is_open and resolved.from_ + resolved.size <= _KEPT and "kept" in SHORTCUTS:
-            return _kept(view, resolved)
-    rows, count, plan = _by_value(view, resolved)
+        if is_open and resolved.from_ + resolved.size <= shortcuts.top_k_rows and shortcuts.top_k:
+            return _kept(view, resolved, shortcuts)
+    rows, count, plan = _by_value(view, resolved, shortcuts)
     return Selection(view, rows), count, plan
 
 
-def _by_value(view: View, resolved: ResolvedQuery) -> tuple[BaseRows, int, Plan]:
-    matches = Matches(Window.of(view, resolved.start, resolved.end), resolved)
+def _by_value(view: View, resolved: ResolvedQuery, shortcuts: Shortcuts) -> tuple[BaseRows, int, Plan]:
+    matches = Matches(Window.of(view, resolved.start, resolved.end), resolved, shortcuts)
     first, last, count = resolved.from_, min(resolved.from_ + resolved.size, matches.count), matches.count
     rows: BaseRows
     if first >= last:
@@ -70,7 +57,7 @@ def _by_value(view: View, resolved: ResolvedQuery) -> tuple[BaseRows, int, Plan]
     return rows, count, plan
 
 
-def scan(table: Table, resolved: ResolvedQuery) -> Iterator[Selection]:
+def scan(table: Table, resolved: ResolvedQuery, shortcuts: Shortcuts = ALL_SHORTCUTS) -> Iterator[Selection]:
     """Every match in order, some at a time; paging does not apply.
 
     In time order the window is walked in parts, so that memory stays flat; another order keeps some bytes a match, and
@@ -78,14 +65,14 @@ def scan(table: Table, resolved: ResolvedQuery) -> Iterator[Selection]:
     """
     everything = resolved._replace(from_=0, size=table.rows.length)
     if resolved.order_by:
-        found, count, _ = search(table, everything)
-        for first in range(0, count, _SCAN_ROWS):
-            yield found[first : first + _SCAN_ROWS]
+        found, count, _ = search(table, everything, shortcuts)
+        for first in range(0, count, shortcuts.scan_rows):
+            yield found[first : first + shortcuts.scan_rows]
         return
-    edges = _edges(table.rows, resolved)
+    edges = _edges(table.rows, resolved, shortcuts.scan_rows)
     windows = list(pairwise(edges))
     for start, end in reversed(windows) if resolved.desc else windows:
-        found, _, _ = search(table, everything._replace(start=start, end=end))
+        found, _, _ = search(table, everything._replace(start=start, end=end), shortcuts)
         yield found
 
 
@@ -103,16 +90,16 @@ def _by_time(view: View, resolved: ResolvedQuery) -> Found:
     return Selection(view, (first, last, resolved.desc)), count, BY_TIME
 
 
-def _kept(view: View, resolved: ResolvedQuery) -> Found:
+def _kept(view: View, resolved: ResolvedQuery, shortcuts: Shortcuts) -> Found:
     """The page of the first of all rows in some order, of which a view keeps those that were asked for once.
 
     The question that finds them tells how. Later ones tell that they read the cache, and no rows.
     """
-    order = resolved.order_by, resolved.desc
+    order = resolved.order_by, resolved.desc, shortcuts.top_k_rows
     kept = view.kept.get(order)
     if kept is None:
         # Two readers may both work this out, and come to the same.
-        rows, _, plan = _by_value(view, resolved._replace(from_=0, size=_KEPT))
+        rows, _, plan = _by_value(view, resolved._replace(from_=0, size=shortcuts.top_k_rows), shortcuts)
         view.kept[order] = rows, Plan("cache", resolved.order_by[0])
     else:
         rows, plan = kept
@@ -127,12 +114,12 @@ def _by_threshold(matches: Matches) -> Plan:
 def _in_order(matches: Matches, resolved: ResolvedQuery, need: int) -> tuple[BaseRows, Plan]:
     """The first ``need`` matches, which are not fewer, in the order of some columns."""
     lead, desc = resolved.order_by[0], resolved.desc
-    if lead == "timestamp" and "first by time" in SHORTCUTS:
+    if lead == "timestamp" and matches.shortcuts.last_instant:
         # The first are those of the first instants, all of the last one among them.
         edge = Selection(matches.window.view, matches.page(need - 1, need, desc=desc)).column("timestamp").item()
         start, end = (edge, resolved.end) if desc else (resolved.start, edge + 1)
-        matches = Matches(Window.of(matches.window.view, start, end), resolved)
-    elif matches.count > _FEW_MATCHES and (leaders := _leaders(matches, resolved, need)) is not None:
+        matches = Matches(Window.of(matches.window.view, start, end), resolved, matches.shortcuts)
+    elif matches.count > matches.shortcuts.few_matches and (leaders := _leaders(matches, resolved, need)) is not None:
         rows, plan = leaders
         return _first(matches, rows, resolved, need), plan
     rows_read = matches.rows_read + matches.count
@@ -149,7 +136,7 @@ def _first(matches: Matches, rows: BaseRows, resolved: ResolvedQuery, need: int)
         is_threshold = lead == view.base.schema.score and resolved.threshold is not None
         if is_threshold or not (_is_missing(sort_keys) or _is_missing(head_sort_keys)):
             if len(rows) >= need:
-                order = best(sort_keys, need, desc=desc)
+                order = best(sort_keys, need, desc=desc, few=matches.shortcuts.few_sort_keys)
                 enters = head_sort_keys >= sort_keys[order[-1]]
                 if not enters.any():
                     return rows[order]
@@ -162,7 +149,9 @@ def _first(matches: Matches, rows: BaseRows, resolved: ResolvedQuery, need: int)
                 )
             places = rows.searchsorted(view.head_places()[head])
             sort_keys = np.insert(sort_keys, places, head_sort_keys)
-            return np.insert(rows, places, head + view.base.length)[best(sort_keys, need, desc=desc)]
+            return np.insert(rows, places, head + view.base.length)[
+                best(sort_keys, need, desc=desc, few=matches.shortcuts.few_sort_keys)
+            ]
     if len(head):
         rows = matches.with_head(rows, head)
     return _sorted(view, rows, resolved, need)
@@ -190,9 +179,9 @@ def _leaders(matches: Matches, resolved: ResolvedQuery, need: int) -> tuple[Base
         return None
     stop = min(base.stop, value_index.covered)
     if not value_index.is_tied:
-        leaders = _on_a_level(matches, value_index, resolved, need, stop) if "levels" in SHORTCUTS else None
+        leaders = _on_a_level(matches, value_index, resolved, need, stop) if matches.shortcuts.levels else None
     else:
-        is_possible = len(resolved.order_by) == 1 and "ties" in SHORTCUTS
+        is_possible = len(resolved.order_by) == 1 and matches.shortcuts.ties
         leaders = _of_the_best(matches, value_index, resolved, need, stop) if is_possible else None
     if leaders is None or stop == base.stop:
         return leaders
@@ -208,7 +197,7 @@ def _on_a_level(
     window, lead, desc = matches.window, resolved.order_by[0], resolved.desc
     low, length = window.base.start, window.length
     is_implied = matches.threshold is None or (desc and lead == window.view.base.schema.score)
-    wanted = _MARGIN * need * (1 if is_implied else length / matches.count)
+    wanted = matches.shortcuts.margin * need * (1 if is_implied else length / matches.count)
     share = (stop - low) / value_index.covered
     for level in reversed(value_index.levels):
         if len(level) * share < wanted:
@@ -230,7 +219,7 @@ def _of_the_best(
     """The first ``need`` matches before ``stop`` in time order, or the last, that have the best of all values."""
     window, lead, desc = matches.window, resolved.order_by[0], resolved.desc
     column, value = window.view.base.columns[lead], sort_keys_of(value_index.best, desc=desc)
-    low, looked, step, missing = window.base.start, 0, max(_FIRST_LOOK, 2 * need), need
+    low, looked, step, missing = window.base.start, 0, max(matches.shortcuts.first_look, 2 * need), need
     found: list[BaseRows] = []
     while missing > 0 and looked < stop - low:
         step = min(step, stop - low - looked)
@@ -287,9 +276,9 @@ def _keyword_keys(texts: Sequence[tuple[Any, ...]], *, desc: bool) -> tuple[Int6
     return keys, np.array([text is None for text in leading], dtype=np.bool_)
 
 
-def _edges(view: View, resolved: ResolvedQuery) -> list[int]:
-    """The window's edges and instants between, some thousand rows of the base apart."""
+def _edges(view: View, resolved: ResolvedQuery, apart: int) -> list[int]:
+    """The window's edges and instants between, ``apart`` rows of the base from each other."""
     timestamps = view.base.column("timestamp")
     window = time_slice(timestamps, resolved.start, resolved.end)
-    between = timestamps[window.start + _SCAN_ROWS : window.stop : _SCAN_ROWS]
+    between = timestamps[window.start + apart : window.stop : apart]
     return [resolved.start, *sorted(set(between.tolist())), resolved.end]

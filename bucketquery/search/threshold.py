@@ -12,7 +12,7 @@ import numpy as np
 from bucketquery.arrays.sorted_arrays import find
 from bucketquery.model.schema import Array, Int64s
 from bucketquery.queries.resolved import ResolvedQuery
-from bucketquery.search.plan import SHORTCUTS
+from bucketquery.search.shortcuts import ALL_SHORTCUTS, Shortcuts
 from bucketquery.search.window import Window
 from bucketquery.storage.segment import Segment
 from bucketquery.storage.view import NO_ROWS
@@ -21,12 +21,8 @@ from bucketquery.value_index.value_index import ValueIndex
 #: Rows of the base; those of a level take half the bytes.
 BaseRows = Array
 
-#: A window of fewer rows is compared as quickly as a value index is asked.
-_FEW_ROWS: Final = 1024
-
-#: The first look for some matches is at so many times as many rows, and at so many at least.
+#: The first look for some matches compares this many times as many rows.
 _PER_MATCH: Final = 4
-_SMALLEST_LOOK: Final = 256
 
 
 class MatchRun(NamedTuple):
@@ -59,6 +55,7 @@ class Matches:
 
     Attributes:
         window: where they are.
+        shortcuts: what may be skipped.
         threshold: the lowest score that matches, or None.
         head: those of the head, as it numbers them.
         deleted: those of the base that would match, were they not deleted.
@@ -67,10 +64,11 @@ class Matches:
         rows_read: how many rows were compared to count them.
     """
 
-    __slots__ = ("_runs", "count", "deleted", "head", "levels", "rows_read", "threshold", "window")
+    __slots__ = ("_runs", "count", "deleted", "head", "levels", "rows_read", "shortcuts", "threshold", "window")
 
-    def __init__(self, window: Window, resolved: ResolvedQuery) -> None:
+    def __init__(self, window: Window, resolved: ResolvedQuery, shortcuts: Shortcuts = ALL_SHORTCUTS) -> None:
         view, threshold = window.view, resolved.threshold
+        self.shortcuts = shortcuts
         self.window = window
         self.threshold = threshold
         self.levels: tuple[float, ...] = ()
@@ -98,7 +96,7 @@ class Matches:
         # Not what lies behind its rows: a newer segment has those elsewhere, once there was no more room.
         scores = base.column(base.schema.score)
         runs = []
-        if high - low > _FEW_ROWS and "levels" in SHORTCUTS:
+        if high - low > self.shortcuts.few_rows and self.shortcuts.levels:
             value_index = base.value_index(base.schema.score, desc=True)
             if value_index is not None and low < value_index.covered:
                 stop = min(high, value_index.covered)
@@ -140,7 +138,7 @@ class Matches:
         found: list[BaseRows] = []
         for run in reversed(self._runs) if desc else self._runs:
             looked = 0
-            step = need if run.scores is None else max(_SMALLEST_LOOK, _PER_MATCH * need)
+            step = need if run.scores is None else max(self.shortcuts.smallest_look, _PER_MATCH * need)
             while need > 0 and looked < run.length:
                 step = min(step, run.length - looked)
                 first = run.length - looked - step if desc else looked

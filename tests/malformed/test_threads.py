@@ -16,6 +16,7 @@ from bucketquery import BucketQuery, ResultsIndex, Snapshot
 from bucketquery.value_index import value_index as value_indexes
 from support.helpers import PATIENCE_S, lead_by_value, limit_heads
 from support.malformed import HOUR, bucket
+from support.shortcuts import take
 
 ROWS = 300
 COMMITS_MET = 12
@@ -182,12 +183,12 @@ def check_by_value(snapshot: Snapshot, threshold: float) -> set[str]:
 
 @pytest.mark.parametrize("kind", ["appended", "late", "corrected", "let go", "all"])
 def test_readers_make_value_indexes_beside_a_writer(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Readers and the writer make, extend and correct a value index in any order; each reading fits its commit."""
-    lead_by_value(monkeypatch, behind=4, sparsest=4)
+    """Each reading by value is of its commit, in whatever order value indexes are made, extended and corrected."""
+    shortcuts = lead_by_value(monkeypatch, behind=4, sparsest=4)
     monkeypatch.setattr(value_indexes, "_MOST_WAITING", 2)
     limit_heads(monkeypatch, 8)
     rng = np.random.default_rng(3)
-    index = ResultsIndex()
+    index = take(ResultsIndex(), shortcuts)
 
     def scored(times: Any) -> dict[str, Any]:
         scores = np.where(rng.random(len(times)) < 0.4, 0.0, rng.integers(0, 400, len(times)) / 4)

@@ -26,10 +26,11 @@ from bucketquery import (
     ResultsIndex,
     Snapshot,
 )
+from bucketquery.search.shortcuts import ALL_SHORTCUTS, Shortcuts
 from bucketquery.testing import bucket_queries, evaluate, influencer_queries, record_queries, result_documents
 from support.cases import Case, Table, count_cases, outcome, plural, seeded_tables, whole
 from support.helpers import ask_together
-from support.shortcuts import AS_THEY_ARE, FORCED, OFF, WAYS, go
+from support.shortcuts import AS_THEY_ARE, FORCED, OFF, WAYS, go, take
 from support.sql import SqlResults
 from support.strategies import (
     FIELDS,
@@ -117,8 +118,7 @@ def engines(shortcuts: str, patch: pytest.MonkeyPatch) -> Callable[[Table], "Ind
     """A function that opens an index for a table, and lets it search in one of the ways."""
 
     def opened(table: Table) -> IndexEngine:
-        go(patch, shortcuts, table.seed)
-        return IndexEngine(table, is_pressed=shortcuts == FORCED)
+        return IndexEngine(table, go(patch, shortcuts, table.seed), is_pressed=shortcuts == FORCED)
 
     return opened
 
@@ -127,18 +127,20 @@ class IndexEngine:
     """The library, written to and asked in every way it has.
 
     Args:
-        table: the history to write and the cases to ask.
-        is_pressed: whether readers ask by value after every write, so that the next write finds value indexes to
-            extend or correct.
+        table: what it is asked about.
+        shortcuts: those that its searches take.
+        is_pressed: whether readers ask for values after every write, before the next one comes; what searches have
+            built by then is carried on from commit to commit.
     """
 
-    def __init__(self, table: Table, *, is_pressed: bool = False) -> None:
+    def __init__(self, table: Table, shortcuts: Shortcuts = ALL_SHORTCUTS, *, is_pressed: bool = False) -> None:
         self.rng = Random(f"{table.seed} as the index has it")
         self.is_pressed = is_pressed
         self.index = ResultsIndex()
         #: For some tables, a second index without documents, which is written and asked like the first.
         self.bare = ResultsIndex(keep_documents=False) if self.rng.random() < 0.2 else None
         for index in self.indexes():
+            take(index, shortcuts)
             for job_id in sorted(table.put):
                 index.put_job(job_id)
         self.snapshots = [self.index.snapshot()]

@@ -21,6 +21,7 @@ from bucketquery.value_index import value_index as value_indexes
 from bucketquery.value_index.value_index import ValueIndex
 from support.cases import outcome, whole
 from support.helpers import ask_together, lead_by_value, limit_heads, moved, table_of, without
+from support.shortcuts import take
 from support.strategies import (
     FIRST_INSTANT,
     INT64_MAX,
@@ -669,7 +670,7 @@ class LedByValue(IndexMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        lead_by_value(self.patch, behind=self.behind, sparsest=self.sparsest)
+        take(self.index, lead_by_value(self.patch, behind=self.behind, sparsest=self.sparsest))
         self.patch.setattr(segments, "_BEHIND_SHARE", self.behind_share)
         self.patch.setattr(value_indexes, "_MOST_WAITING", self.most_waiting)
         self.asked_last = self.sequence

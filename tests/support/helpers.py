@@ -11,13 +11,11 @@ import numpy as np
 import pytest
 
 from bucketquery import ResultsIndex, Snapshot
-from bucketquery.arrays import ranking as kernels
 from bucketquery.ingest.documents import read_documents
 from bucketquery.jobs import catalog
 from bucketquery.model import encoding
 from bucketquery.model.schema import BUCKET, Array, Schema
-from bucketquery.search import search as searches
-from bucketquery.search import threshold as matches
+from bucketquery.search.shortcuts import Shortcuts
 from bucketquery.storage import segment as segments
 from bucketquery.storage import table as tables
 from bucketquery.storage.packed_rows import Layout, Packed, layout_of
@@ -30,7 +28,10 @@ JOB = "web"
 SPAN_S = 300
 STEP = SPAN_S * 1_000
 
-#: Seconds after which a test takes a thread for stuck; a busy machine may need most of them.
+#: All shortcuts, taken on few rows as they are on many.
+ON_FEW_ROWS: Final = Shortcuts(few_rows=0, few_matches=0, few_sort_keys=0, smallest_look=2, first_look=2)
+
+#: How long a test waits for what surely comes, before it takes it for stuck; a busy machine may need most of it.
 PATIENCE_S = 120
 
 Document = dict[str, Any]
@@ -112,8 +113,10 @@ def ask_together(patch: pytest.MonkeyPatch, *, small_rows: int, few_changed: int
     patch.setattr(catalog, "SMALL_ROWS", small_rows)
 
 
-def lead_by_value(patch: pytest.MonkeyPatch, *, behind: int = 0, sparsest: int = 1) -> None:
-    """Search few rows as many are searched: by value indexes, block counts and short looks.
+def lead_by_value(patch: pytest.MonkeyPatch, *, behind: int = 0, sparsest: int = 1) -> Shortcuts:
+    """Store few rows as many are, and the shortcuts that search them so: value indexes, block counts, short looks.
+
+    Comparing all would be as quick.
 
     Args:
         patch: undoes it.
@@ -126,11 +129,7 @@ def lead_by_value(patch: pytest.MonkeyPatch, *, behind: int = 0, sparsest: int =
     patch.setattr(value_indexes, "_SPARSEST", sparsest)
     for name, value in {"_FEW": 0, "_SELDOM": 0, "_BLOCK": 4, "_CLASSES": 7}.items():
         patch.setattr(block_counts, name, value)
-    patch.setattr(matches, "_FEW_ROWS", 0)
-    patch.setattr(matches, "_SMALLEST_LOOK", 2)
-    patch.setattr(searches, "_FEW_MATCHES", 0)
-    patch.setattr(searches, "_FIRST_LOOK", 2)
-    patch.setattr(kernels, "_FEW_SORT_KEYS", 0)
+    return ON_FEW_ROWS
 
 
 def address(array: Array) -> int:

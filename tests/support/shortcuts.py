@@ -1,16 +1,15 @@
 """Shortcuts of a search, forced or switched off; neither may change an answer, only the time."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
+from dataclasses import fields, replace
 from random import Random
 from types import ModuleType
 from typing import Any, Final
 
 import pytest
 
-from bucketquery.arrays import ranking as kernels
-from bucketquery.search import many_jobs as many
-from bucketquery.search import plan, search
-from bucketquery.search import threshold as matches
+from bucketquery import ResultsIndex
+from bucketquery.search.shortcuts import ALL_SHORTCUTS, Shortcuts
 from bucketquery.storage import segment, table
 from bucketquery.value_index import block_counts, value_index
 from support.helpers import ask_together, limit_heads
@@ -18,11 +17,22 @@ from support.helpers import ask_together, limit_heads
 #: Three ways to run a search: as users do, with every shortcut that can be taken, without any.
 AS_THEY_ARE, FORCED, OFF = WAYS = ("as they are", "forced", "off")
 
-#: All shortcuts that a search of one job may take, and those of a search of many.
-OF_ONE: Final = frozenset(plan.SHORTCUTS)
-OF_MANY: Final = frozenset(many.SHORTCUTS)
+#: All shortcuts by name, and those that a search of one job may take.
+EVERY: Final = frozenset(field.name for field in fields(Shortcuts) if isinstance(field.default, bool))
+OF_ONE: Final = EVERY - {"combined", "deep", "columnar_json"}
 
-#: The sizes below which a shortcut saves nothing, and smaller ones for tests; one of each is drawn.
+#: The sizes from which on shortcuts are taken, and what they are lowered to; one is drawn of each.
+_SIZES: Mapping[str, tuple[float, ...]] = {
+    "few_rows": (0,),
+    "few_matches": (0,),
+    "few_sort_keys": (0, 512),
+    "margin": (0.1, 1.25),
+    "smallest_look": (1, 4),
+    "first_look": (1, 4),
+    "deep_from": (0, 3),
+}
+
+#: The same of what is stored, and of the value indexes.
 _LIMITS: Mapping[tuple[ModuleType, str], tuple[float, ...]] = {
     # At least one row: all tables share one empty segment, which must not hold a value index.
     (segment, "_VALUE_INDEX_ROWS"): (1,),
@@ -38,41 +48,37 @@ _LIMITS: Mapping[tuple[ModuleType, str], tuple[float, ...]] = {
     (block_counts, "_CLASSES"): (1, 3, 7),
     (block_counts, "_SAMPLE"): (4, 16_384),
     (block_counts, "_BEHIND_SHARE"): (1, 16),
-    (matches, "_FEW_ROWS"): (0,),
-    (matches, "_SMALLEST_LOOK"): (1, 4),
-    (search, "_FEW_MATCHES"): (0,),
-    (search, "_MARGIN"): (0.1, 1.25),
     (table, "_ROWS_PER_COPY"): (0, 2, 32),
-    (search, "_FIRST_LOOK"): (1, 4),
-    (kernels, "_FEW_SORT_KEYS"): (0, 512),
-    (many, "_DEEP"): (0, 3),
 }
 
 
-def take_only(patch: pytest.MonkeyPatch, shortcuts: Iterable[str]) -> None:
-    """Let a search take these shortcuts only."""
-    taken = set(shortcuts)
-    assert taken <= OF_ONE | OF_MANY
-    for room in (search, matches):
-        patch.setattr(room, "SHORTCUTS", taken & OF_ONE)
-    patch.setattr(many, "SHORTCUTS", taken & OF_MANY)
+def only(names: Collection[str], sizes: Shortcuts = ALL_SHORTCUTS) -> Shortcuts:
+    """These shortcuts and no others, taken from the same sizes on."""
+    assert EVERY.issuperset(names)
+    switches: dict[str, Any] = {name: name in names for name in EVERY}
+    return replace(sizes, **switches)
 
 
-def force(patch: pytest.MonkeyPatch, rng: Random) -> None:
-    """Let shortcuts be taken on few rows, and let every other write extend or correct their value indexes."""
+def take(index: ResultsIndex, shortcuts: Shortcuts) -> ResultsIndex:
+    """Let every search of an index take these shortcuts, from its newest commit on."""
+    index._snapshot = index._snapshot._with_shortcuts(shortcuts)
+    return index
+
+
+def force(patch: pytest.MonkeyPatch, rng: Random) -> Shortcuts:
+    """Shortcuts that are taken on few rows; what they rest on is kept up and corrected by every other write."""
     for (room, name), lowered in _LIMITS.items():
         patch.setattr(room, name, rng.choice(lowered))
     limit_heads(patch, rng.choice((1, 1, 4, 1024)), rng.choice((16, 2048)))
     ask_together(patch, small_rows=rng.choice((0, 40, 2048)), few_changed=rng.choice((0, 1, 100)))
-    # A cached page would not be searched for again.
-    take_only(patch, OF_ONE | OF_MANY if rng.random() < 0.5 else (OF_ONE | OF_MANY) - {"kept"})
+    sizes: dict[str, Any] = {name: rng.choice(lowered) for name, lowered in _SIZES.items()}
+    # What an earlier page left in the cache would save the next one from being found again.
+    return replace(ALL_SHORTCUTS, top_k=rng.random() < 0.5, **sizes)
 
 
-def go(patch: pytest.MonkeyPatch, way: str, seed: Any) -> None:
-    """Let searches run in one of the ways; the seed draws its limits."""
+def go(patch: pytest.MonkeyPatch, way: str, seed: Any) -> Shortcuts:
+    """The shortcuts of one of the ways to search; a seed draws what of it is left to chance."""
     if way == FORCED:
-        force(patch, Random(f"{seed} {way}"))
-    elif way == OFF:
-        take_only(patch, ())
-    else:
-        assert way == AS_THEY_ARE
+        return force(patch, Random(f"{seed} {way}"))
+    assert way in {AS_THEY_ARE, OFF}
+    return ALL_SHORTCUTS if way == AS_THEY_ARE else only(())

@@ -1,6 +1,7 @@
 """Many jobs in one question: as if all their results lay in one table."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from random import Random
 from typing import Any
 
@@ -13,9 +14,11 @@ from bucketquery.queries.queries import AnyQuery, resolve
 from bucketquery.search import many_jobs as many
 from bucketquery.search.many_jobs import expand_jobs, scan_jobs, search_jobs
 from bucketquery.search.search import search
+from bucketquery.search.shortcuts import Shortcuts
 from bucketquery.storage.selection import Selection
 from bucketquery.testing import evaluate
 from support.helpers import STEP, ask_together, bucket, limit_heads, record
+from support.shortcuts import only, take
 
 Document = dict[str, Any]
 
@@ -81,13 +84,11 @@ def test_many_jobs_are_answered_as_one_table(
     shortcuts: Sequence[str], few_changed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Together or one by one, from the page's beginning or from the first match: what is found is the same."""
-    monkeypatch.setattr(many, "SHORTCUTS", set(shortcuts))
-    monkeypatch.setattr(many, "_DEEP", 2)
     limit_heads(monkeypatch, 4)
     ask_together(monkeypatch, small_rows=20, few_changed=few_changed)
     for seed in range(6):
         rng = Random(seed)
-        index = ResultsIndex()
+        index = take(ResultsIndex(), replace(only(shortcuts), deep_from=2))
         for job_id in JOBS:
             index.put_job(job_id)
         stored: list[Document] = []
@@ -170,16 +171,16 @@ def test_a_deep_page_by_time_does_not_list_what_comes_before(monkeypatch: pytest
     assert max(sizes) <= 4
 
 
-def test_a_scan_copies_some_rows_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_scan_copies_some_rows_at_a_time() -> None:
     """So that a scan of millions does not hold them all."""
-    monkeypatch.setattr(many, "_SCAN_ROWS", 4)
     index = ResultsIndex()
     index.upsert([bucket(row, job_id=job_id) for row in range(5) for job_id in ("a", "b")])
     query = BucketQuery(jobs=["a", "b"], desc=True)
     catalog, resolved = index.snapshot()._catalog, resolve(query, lambda: 0)
-    parts = list(scan_jobs(catalog, query.jobs, resolved, by_job=False))
+    shortcuts = Shortcuts(scan_rows=4)
+    parts = list(scan_jobs(catalog, query.jobs, resolved, shortcuts, by_job=False))
     assert [len(part.job_ids) for part in parts] == [4, 4, 2]
-    scanned = [(found.job_id, found.timestamp // STEP) for found in index.scan(query)]
+    scanned = [(found.job_id, found.timestamp // STEP) for found in take(index, shortcuts).scan(query)]
     assert scanned == [(job_id, row) for row in (4, 3, 2, 1, 0) for job_id in ("b", "a")]
 
 
@@ -193,8 +194,7 @@ def test_each_row_is_placed_once(monkeypatch: pytest.MonkeyPatch) -> None:
         return places(part, rows, positions)
 
     monkeypatch.setattr(many._Part, "places", counted)
-    monkeypatch.setattr(many, "_SCAN_ROWS", 7)
-    index = ResultsIndex()
+    index = take(ResultsIndex(), Shortcuts(scan_rows=7))
     index.upsert([bucket(row, job_id=job_id) for job_id in ("a", "b") for row in range(50)])
     query = BucketQuery(jobs=["a", "b"], size=10)
     assert len(index.search(query)) == sum(placed) == 10

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bucketquery.arrays import ranking as kernels
 from bucketquery.arrays.ranking import Key, best, concatenated_ranges, in_order, ranked, time_slice
 from bucketquery.model.schema import Array, Bools, Int64s
 
@@ -69,18 +68,15 @@ def test_the_first_of_an_order_are_those_of_sorting(dtype: str, values: list[Any
 @pytest.mark.parametrize("few", [0, 20, 512])
 @pytest.mark.parametrize("desc", [False, True])
 @pytest.mark.parametrize(("dtype", "values"), KEYS)
-def test_the_best_are_those_of_sorting(
-    dtype: str, values: list[Any], desc: bool, few: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_best_are_those_of_sorting(dtype: str, values: list[Any], desc: bool, few: int) -> None:
     """The greatest first; equal ones as they come, or all turned around; whether all are ordered or some are picked."""
-    monkeypatch.setattr(kernels, "_FEW_SORT_KEYS", few)
     rng = Random(9)
     for length in (1, 2, 5, 40, 700):
         for given in ([rng.choice(values) for _ in range(length)], [values[0]] * length):
             sort_keys: Array = np.array(given, dtype=dtype)
             expected = sorted(range(length)[::-1] if desc else range(length), key=given.__getitem__, reverse=True)
             for need in {1, min(2, length), length // 2 + 1, length}:
-                assert best(sort_keys, need, desc=desc).tolist() == expected[:need]
+                assert best(sort_keys, need, desc=desc, few=few).tolist() == expected[:need]
             assert sort_keys.tolist() == given, "they are not modified"
 
 

@@ -10,15 +10,15 @@ import pytest
 from bucketquery.model.schema import RECORD
 from bucketquery.queries.queries import BucketQuery, RecordQuery, resolve
 from bucketquery.queries.resolved import ResolvedQuery
-from bucketquery.search import search as searches
 from bucketquery.search.plan import Plan
 from bucketquery.search.search import scan, search
+from bucketquery.search.shortcuts import ALL_SHORTCUTS
 from bucketquery.storage.selection import Selection
 from bucketquery.storage.table import Table
 from bucketquery.testing import evaluate
 from support.helpers import JOB, STEP, Document, bucket, lead_by_value, limit_heads, record, rows, segment, table
 
-SCAN_ROWS = searches._SCAN_ROWS
+SCAN_ROWS = ALL_SHORTCUTS.scan_rows
 SORTS = (
     "timestamp",
     "anomaly_score",
@@ -234,7 +234,7 @@ def test_what_is_led_by_value_is_that_of_filter_sort_and_slice(
     head_rows: int, behind: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of the newest table and of older ones, whose value indexes were made before, since, or never."""
-    lead_by_value(monkeypatch, behind=behind)
+    shortcuts = lead_by_value(monkeypatch, behind=behind)
     limit_heads(monkeypatch, head_rows, 4)
     rng = Random(head_rows + behind)
     paths = set()
@@ -251,7 +251,7 @@ def test_what_is_led_by_value_is_that_of_filter_sort_and_slice(
                 "from_": rng.choice((0, 0, 1, 30)),
                 "size": rng.choice((0, 1, 5, 100)),
             }
-            page, count, plan = search(found, resolved(**asked))
+            page, count, plan = search(found, resolved(**asked), shortcuts)
             paths.add(plan.path)
             if documents is not None:
                 expected = evaluate(documents, BucketQuery(jobs=JOB, **asked))
@@ -268,7 +268,7 @@ def test_what_is_led_by_value_is_that_of_filter_sort_and_slice(
 
 def test_records_led_by_value_are_those_of_filter_sort_and_slice(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where their score says nothing more their ties decide, of which some are texts."""
-    lead_by_value(monkeypatch)
+    shortcuts = lead_by_value(monkeypatch)
     rng = Random(11)
     documents = [
         record(row, detector, record_score=rng.choice((0.0, 0.0, 1.0, 90.0)), function=rng.choice(("min", "max", None)))
@@ -284,7 +284,7 @@ def test_records_led_by_value_are_those_of_filter_sort_and_slice(monkeypatch: py
                     query = RecordQuery(
                         jobs=JOB, sort=sort, desc=desc, record_score=threshold, size=9, start=start, end=end
                     )
-                    page, count, plan = search(found, resolve(query, lambda: 0))
+                    page, count, plan = search(found, resolve(query, lambda: 0), shortcuts)
                     expected = evaluate(documents, query)
                     assert count == expected["count"]
                     assert list(zip(page.column("timestamp"), page.column("detector_index"), strict=True)) == [

@@ -1,6 +1,7 @@
 """Matches: the rows of a window at or above a threshold, counted exactly, whoever asked before and of which commit."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -10,8 +11,7 @@ import pytest
 from bucketquery.model.schema import BUCKET, Int64s
 from bucketquery.queries.queries import BucketQuery, resolve
 from bucketquery.queries.resolved import ResolvedQuery
-from bucketquery.search import threshold as matches
-from bucketquery.search.plan import SHORTCUTS
+from bucketquery.search.shortcuts import ALL_SHORTCUTS, Shortcuts
 from bucketquery.search.threshold import Matches, MatchRun
 from bucketquery.search.window import Window
 from bucketquery.storage import segment as segments
@@ -19,7 +19,8 @@ from bucketquery.storage.segment import Segment
 from bucketquery.storage.selection import Selection
 from bucketquery.storage.view import NO_ROWS, View
 from bucketquery.value_index import block_counts
-from support.helpers import JOB, STEP, bucket, lead_by_value, segment
+from support.helpers import JOB, ON_FEW_ROWS, STEP, bucket, lead_by_value, segment
+from support.shortcuts import only
 
 #: Of forty rows: none on any level, many, few, one; some alike, some missing.
 SCORES: Sequence[float | None] = [
@@ -41,10 +42,10 @@ def resolved(**parameters: Any) -> ResolvedQuery:
     return resolve(BucketQuery(jobs=JOB, **parameters), lambda: 0)
 
 
-def matched(view: View, **parameters: Any) -> Matches:
+def matched(view: View, shortcuts: Shortcuts = ON_FEW_ROWS, **parameters: Any) -> Matches:
     """The matches of a question. A threshold of nothing at all is one, which the parameter's default is not."""
     asked = resolved(**parameters)
-    return Matches(Window.of(view, asked.start, asked.end), asked)
+    return Matches(Window.of(view, asked.start, asked.end), asked, shortcuts)
 
 
 def counted(base: Segment, threshold: float) -> int:
@@ -157,19 +158,15 @@ def base(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Seg
     return whole
 
 
-@pytest.mark.parametrize("shortcuts", [True, False])
+@pytest.mark.parametrize("shortcuts", [ON_FEW_ROWS, only((), ON_FEW_ROWS)], ids=["all", "none"])
 @pytest.mark.parametrize("threshold", THRESHOLDS)
-def test_matches_are_those_of_comparing_each_row(
-    base: Segment, threshold: float | None, shortcuts: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_matches_are_those_of_comparing_each_row(base: Segment, threshold: float | None, shortcuts: Shortcuts) -> None:
     """In any window: how many, the first and the last of them, any page, and any that are picked."""
-    if not shortcuts:
-        monkeypatch.setattr(matches, "SHORTCUTS", SHORTCUTS - {"levels"})
     for view in views(base):
         for start, end in [(None, None), *pairwise(EDGES), *zip(EDGES, EDGES[3:], strict=False)]:
             window = {} if start is None else {"start": start, "end": end}
             asked = resolved(**window)._replace(threshold=threshold)
-            found = Matches(Window.of(view, asked.start, asked.end), asked)
+            found = Matches(Window.of(view, asked.start, asked.end), asked, shortcuts)
             expected = numbered(view, asked.start, asked.end, threshold)
             assert found.count == len(expected)
             assert (found.head + 40).tolist() == [row for row in range(40, 46) if row in expected]
@@ -226,16 +223,16 @@ def test_a_threshold_that_is_a_level_compares_nothing(monkeypatch: pytest.Monkey
 
 
 @pytest.mark.parametrize("desc", [False, True])
-def test_matches_are_looked_for_a_little_further_each_time(desc: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_matches_are_looked_for_a_little_further_each_time(desc: bool) -> None:
     """Where they are dense a page needs no look at most of the window; where they are far away, twice as many rows."""
-    monkeypatch.setattr(matches, "_SMALLEST_LOOK", 16)
+    shortcuts = replace(ALL_SHORTCUTS, smallest_look=16)
     scores = [0.0] * 1_000
     scores[200] = scores[500] = scores[799] = 9.0
-    found = matched(View(scored(0, scores), NO_ROWS, Segment.empty(BUCKET)), anomaly_score=5)
+    found = matched(View(scored(0, scores), NO_ROWS, Segment.empty(BUCKET)), shortcuts, anomaly_score=5)
     assert (found.count, found.rows_read) == (3, 1_000)
     assert found.first(1, desc=desc).tolist() == [799 if desc else 200]
     assert found.rows_read == 1_000 + 16 + 32 + 64 + 128
-    dense = matched(View(scored(0, [9.0] * 1_000), NO_ROWS, Segment.empty(BUCKET)), anomaly_score=5)
+    dense = matched(View(scored(0, [9.0] * 1_000), NO_ROWS, Segment.empty(BUCKET)), shortcuts, anomaly_score=5)
     assert dense.first(4, desc=desc).tolist() == [*(range(996, 1_000) if desc else range(4))]
     assert dense.rows_read == 1_000 + 16
 

@@ -1,0 +1,99 @@
+"""Shortcuts: a value that a snapshot hands to its searches; two snapshots of one commit may have different ones."""
+
+import pickle
+from dataclasses import FrozenInstanceError, replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from bucketquery import BucketQuery, ResultsIndex
+from bucketquery.search.shortcuts import ALL_SHORTCUTS
+from support.helpers import JOB, STEP, bucket
+from support.shortcuts import EVERY, only, take
+
+#: A question for each shortcut that `explain` tells of, and how it is answered with it and without any.
+TOLD: list[tuple[str, dict[str, Any], str, str]] = [
+    ("levels", {"anomaly_score": 75.0}, "threshold", "scan"),
+    ("levels", {"sort": "event_count", "start": 0}, "order", "scan"),
+    ("ties", {"sort": "is_interim", "start": 0}, "order", "scan"),
+    ("top_k", {"sort": "event_count"}, "cache", "scan"),
+]
+
+
+@pytest.fixture(scope="module")
+def index() -> ResultsIndex:
+    """Five thousand buckets, so that all shortcuts are taken."""
+    found = ResultsIndex()
+    rows = np.arange(5_000)
+    columns = {
+        "timestamp": rows * STEP,
+        "bucket_span": 300,
+        "anomaly_score": rows * 7 % 5_000 / 50,
+        "event_count": rows * 11 % 5_000,
+        "is_interim": np.zeros(5_000, dtype=np.bool_),
+    }
+    found.upsert_columns(columns, job_id=JOB)
+    return found
+
+
+def test_all_shortcuts_are_taken_unless_told_otherwise() -> None:
+    """Every switch is on, nobody can turn one off in place, and equal values are one value."""
+    assert all(getattr(ALL_SHORTCUTS, name) for name in EVERY)
+    assert not any(getattr(only(()), name) for name in EVERY)
+    with pytest.raises(FrozenInstanceError):
+        ALL_SHORTCUTS.levels = False  # type: ignore[misc] # that is the point
+    assert {only(EVERY), replace(ALL_SHORTCUTS, levels=True)} == {ALL_SHORTCUTS}
+
+
+@pytest.mark.parametrize(("name", "asked", "path", "path_without"), TOLD, ids=repr)
+def test_snapshots_of_one_commit_search_with_their_own_shortcuts(
+    index: ResultsIndex, name: str, asked: dict[str, Any], path: str, path_without: str
+) -> None:
+    """Asked in turn, each finds the same page in its own way; neither changes what the other does."""
+    with_it, without = index.snapshot()._with_shortcuts(only({name})), index.snapshot()._with_shortcuts(only(()))
+    with_it.get_buckets(job_id=JOB, **asked)
+    for _ in range(2):
+        pages = [snapshot.get_buckets(job_id=JOB, **asked) for snapshot in (with_it, without)]
+        assert [page.explain()["path"] for page in pages] == [path, path_without]
+        assert pages[0].keys() == pages[1].keys()
+        assert pages[0].sequence == pages[1].sequence == index.sequence
+
+
+def test_later_commits_inherit_the_shortcuts() -> None:
+    """A test turns them off once for an index, whatever it writes; a snapshot taken before keeps its own."""
+    index = ResultsIndex()
+    before = index.snapshot()
+    take(index, only(()))
+    assert index.snapshot()._shortcuts == only(())
+    index.upsert([bucket(0)])
+    assert index.snapshot()._shortcuts == only(())
+    assert before._shortcuts == ALL_SHORTCUTS
+
+
+def test_a_small_cache_of_one_snapshot_shortens_no_page_of_another(index: ResultsIndex) -> None:
+    """Both ask one view; each finds the first rows that its own cache may hold."""
+    snapshot = index.snapshot()
+    for size in (3, 128):
+        page = snapshot._with_shortcuts(replace(ALL_SHORTCUTS, top_k_rows=size)).get_buckets(
+            job_id=JOB, sort="anomaly_score", desc=True, size=size
+        )
+        assert len(page) == size
+
+
+def test_a_scan_takes_the_shortcuts_too(index: ResultsIndex) -> None:
+    """It reads as many rows at once as they say, of one job and of several."""
+    index.put_job("other")
+    for jobs in ([JOB], [JOB, "other"]):
+        for sort in ("timestamp", "event_count"):
+            query = BucketQuery(jobs=jobs, sort=sort, end=50 * STEP)
+            few = index.snapshot()._with_shortcuts(replace(ALL_SHORTCUTS, scan_rows=7, scan_buckets=3))
+            assert list(few.scan(query)) == list(index.scan(query)) == list(index.search(query))
+
+
+def test_a_page_that_travels_leaves_its_shortcuts_behind(index: ResultsIndex) -> None:
+    """They are no part of an answer: a page that arrives is written in the quickest way."""
+    page = index.snapshot()._with_shortcuts(only(())).get_buckets(job_id=JOB, size=50)
+    arrived = pickle.loads(pickle.dumps(page))
+    assert (page._facts.shortcuts, arrived._facts.shortcuts) == (only(()), ALL_SHORTCUTS)
+    assert arrived.to_json() == page.to_json()
