@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-SAMPLES = Path(__file__).parent / "data"
+SAMPLES = Path(__file__).parent.parent / "data"
 
 
 def read_documents(path: Path) -> Iterator[dict[str, Any]]:
