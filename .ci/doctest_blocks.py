@@ -1,7 +1,7 @@
-"""An extension of griffe, for the site: docstrings are written for `help()`, and Markdown needs more than they say.
+"""An extension of griffe that turns docstrings, which are written for `help()`, into Markdown for the site.
 
-Examples become code blocks, since Markdown takes a line that begins with ``>>>`` for a quotation. The lines on cost and
-source become paragraphs of their own. Nothing else of a docstring changes.
+Each example becomes a code block, because Markdown reads a line that begins with ``>>>`` as a quotation. The lines
+``Complexity:`` and ``Source:`` become paragraphs of their own. The rest of a docstring stays unchanged.
 """
 
 import re
@@ -9,7 +9,7 @@ from typing import Any
 
 import griffe
 
-#: An example: a line with a prompt, and what follows up to the next blank line.
+#: An example: a line with a prompt and all lines up to the next blank line.
 _EXAMPLE = re.compile(r"^>>> .*(?:\n.+)*", re.MULTILINE)
 _LABEL = re.compile(r"^(Complexity|Source): ", re.MULTILINE)
 

@@ -1,4 +1,4 @@
-"""What every test may ask for: Hypothesis profiles, the repository's sample documents, the folder of the large sets."""
+"""Shared by all tests: Hypothesis profiles, the repository's sample documents, the folder of the large data sets."""
 
 import os
 from pathlib import Path
@@ -9,27 +9,27 @@ from hypothesis import settings
 
 from support.samples import SAMPLES, read_documents
 
-# No deadlines: a machine that is busy with something else is no reason to fail.
-# dev draws anew each time, so that everybody's runs together look further than one does; what failed is tried first.
+# No deadlines, because tests must not fail on a busy machine.
+# dev draws new examples in every run, so many runs cover more than one. It tries failed examples first.
 settings.register_profile("dev", deadline=None, print_blob=True, max_examples=15)
-# ci draws the same examples every time: a red run speaks of the change it was started for, and complete branch coverage
-# does not depend on luck. The width comes from the seeded differential runs beside it.
+# ci draws the same examples in every run, so a failure comes from the change, and branch coverage does not vary. The
+# seeded differential runs of `.ci/run` cover many more cases.
 settings.register_profile("ci", settings.get_profile("dev"), max_examples=30, derandomize=True, database=None)
 settings.register_profile("thorough", settings.get_profile("dev"), max_examples=5_000, stateful_step_count=100)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))
 
 
 def samples(name: str) -> tuple[dict[str, Any], ...]:
-    """All documents of one of the repository's own files."""
+    """All documents of one of the repository's sample files."""
     return tuple(read_documents(SAMPLES / f"{name}.ndjson.gz"))
 
 
 @pytest.fixture(scope="session")
 def data_folder() -> Path:
-    """The folder of the large sets, named by BUCKETQUERY_DATA; without it, what asks for it is skipped and says so."""
+    """The folder of the large data sets, named by BUCKETQUERY_DATA; without it the tests that need it are skipped."""
     folder = os.environ.get("BUCKETQUERY_DATA")
     if not folder:
-        pytest.skip("BUCKETQUERY_DATA names no folder with the large sets of real buckets")
+        pytest.skip("BUCKETQUERY_DATA is not set, so there are no large data sets")
     return Path(folder)
 
 

@@ -1,4 +1,4 @@
-"""Arrays to checked columns: what documents may hold, columns may, in whatever array they come."""
+"""Arrays to checked columns: arrays of any kind may hold the values that documents may hold."""
 
 import math
 from array import array
@@ -24,7 +24,7 @@ LAST = "9999-12-31T23:59:59.999"
 
 
 def read(**columns: Any) -> Segment:
-    """The columns of one job."""
+    """The segment that columns of one job become."""
     batch = read_columns(columns, JOB, "bucket")
     assert batch.skipped == {}
     (found,) = batch.segments["bucket"].values()
@@ -33,20 +33,20 @@ def read(**columns: Any) -> Segment:
 
 
 def refusal(columns: Any, job_id: Any = JOB) -> InvalidDocument:
-    """The error of columns that must be refused."""
+    """The error that these columns raise."""
     with pytest.raises(InvalidDocument) as caught:
         read_columns(columns, job_id, "bucket")
     return caught.value
 
 
 def column(name: str, values: Any) -> npt.NDArray[Any]:
-    """What is stored of one column beside as many timestamps."""
-    times = [row * STEP for row in range(len(values))]
-    return read(timestamp=times, bucket_span=SPAN_S, **{name: values}).column(name)
+    """The stored values of one column."""
+    timestamps = [row * STEP for row in range(len(values))]
+    return read(timestamp=timestamps, bucket_span=SPAN_S, **{name: values}).column(name)
 
 
-def test_columns_are_as_their_documents() -> None:
-    """Whether arrays, lists or tuples: what is stored is what the documents would have stored."""
+def test_columns_store_the_same_as_documents() -> None:
+    """Lists, tuples, arrays of objects and masked arrays store the values that documents store."""
     documents = [
         bucket(2, anomaly_score=5, event_count=None, is_interim=True, scheduled_events=["a"], bucket_influencers=[{}]),
         bucket(0, anomaly_score=None, event_count=INT64_MAX, is_interim=None, scheduled_events=[]),
@@ -68,7 +68,7 @@ def test_columns_are_as_their_documents() -> None:
 
 
 def test_the_job_is_an_argument_or_a_column() -> None:
-    """One of both; a column may name several."""
+    """It must be one of the two, not both; a column may name several jobs."""
     batch = read_columns({"timestamp": [0, 1, 2], "bucket_span": 1, "job_id": ["b", "a", "b"]}, None, "bucket")
     assert {job_id: found.length for job_id, found in batch.segments["bucket"].items()} == {"b": 2, "a": 1}
     names = np.array(["b", "a"])
@@ -85,7 +85,7 @@ def test_the_job_is_an_argument_or_a_column() -> None:
 
 
 def test_columns_are_copied_and_not_modified() -> None:
-    """Nothing that is stored lies in the caller's arrays, which stay as they were."""
+    """The segment shares no memory with the caller's arrays, which keep their values."""
     given: dict[str, npt.NDArray[Any]] = {
         "timestamp": np.array([0, STEP]),
         "bucket_span": np.array([SPAN_S, SPAN_S]),
@@ -102,17 +102,17 @@ def test_columns_are_copied_and_not_modified() -> None:
         assert values.tolist() == before[name]
         assert not any(np.shares_memory(values, mine) for mine in found.columns.values())
         values.flags.writeable = False
-    kept = stored(found)
-    assert stored(read(**given)) == kept, "arrays that cannot be written to are read too"
+    expected = stored(found)
+    assert stored(read(**given)) == expected, "a read-only array can be read"
     frozen: Mapping[str, Any] = MappingProxyType(given)
-    assert stored(read_columns(frozen, JOB, "bucket").segments["bucket"][JOB]) == kept
+    assert stored(read_columns(frozen, JOB, "bucket").segments["bucket"][JOB]) == expected
     given["anomaly_score"].flags.writeable = True
     given["anomaly_score"][:] = 9.0
-    assert stored(found) == kept
+    assert stored(found) == expected
     assert addresses(found).keys() == {*found.columns, "rows of scheduled_events", "values of scheduled_events"}
 
 
-TIMES: list[tuple[Any, list[int]]] = [
+TIMESTAMPS: list[tuple[Any, list[int]]] = [
     (np.array([-5, FIRST_MS, LAST_MS]), [FIRST_MS, -5, LAST_MS]),
     (np.array([5, 6], dtype=np.uint64), [5, 6]),
     (np.array([5, 6], dtype=np.int8), [5, 6]),
@@ -136,13 +136,13 @@ TIMES: list[tuple[Any, list[int]]] = [
 ]
 
 
-@pytest.mark.parametrize(("times", "expected"), TIMES, ids=lambda part: repr(part)[:50])
-def test_times_come_in_any_array(times: Any, expected: list[int]) -> None:
-    """Numbers of any width and byte order, datetime64 of any unit, dates; floored to milliseconds."""
-    assert read(timestamp=times, bucket_span=1).column("timestamp").tolist() == expected
+@pytest.mark.parametrize(("timestamps", "expected"), TIMESTAMPS, ids=lambda part: repr(part)[:50])
+def test_timestamps_come_in_any_array(timestamps: Any, expected: list[int]) -> None:
+    """Numbers of any width and byte order, datetime64 of any unit, and dates are floored to milliseconds."""
+    assert read(timestamp=timestamps, bucket_span=1).column("timestamp").tolist() == expected
 
 
-BAD_TIMES: list[tuple[Any, int]] = [
+BAD_TIMESTAMPS: list[tuple[Any, int]] = [
     (np.array([0, FIRST_MS - 1]), 1),
     (np.array([LAST_MS + 1]), 0),
     (np.array([0, 2**63], dtype=np.uint64), 1),
@@ -167,16 +167,16 @@ BAD_TIMES: list[tuple[Any, int]] = [
 ]
 
 
-@pytest.mark.parametrize(("times", "row"), BAD_TIMES)
-def test_a_bad_time_is_named_by_its_row(times: Any, row: int) -> None:
-    """Whatever cannot be a timestamp in a document cannot be one in a column."""
-    assert refusal({"timestamp": times, "bucket_span": 1}).field == f"columns.timestamp[{row}]"
+@pytest.mark.parametrize(("timestamps", "row"), BAD_TIMESTAMPS)
+def test_a_bad_timestamp_is_named_by_its_row(timestamps: Any, row: int) -> None:
+    """A column refuses every timestamp that a document may not have."""
+    assert refusal({"timestamp": timestamps, "bucket_span": 1}).field == f"columns.timestamp[{row}]"
 
 
 @pytest.mark.parametrize("unit", ["ns", "us", "ms", "s", "D", "M", "Y", "generic"])
 @pytest.mark.parametrize("name", ["timestamp", "bucket_span", "event_count", "anomaly_score"])
-def test_a_length_of_time_is_no_number(name: str, unit: str) -> None:
-    """In an array of its own as little as in a list, of whatever unit: some of them would turn into bare numbers."""
+def test_a_timedelta64_is_no_number(name: str, unit: str) -> None:
+    """Arrays and lists of any unit are refused, because `tolist` turns some units into bare integers."""
     lengths = np.array([5], dtype="m8" if unit == "generic" else f"m8[{unit}]")
     for values in (lengths, list(lengths), lengths.astype(object) if unit in ("ms", "s", "D") else list(lengths)):
         columns = {"timestamp": [0], "bucket_span": 1, name: values}
@@ -195,14 +195,14 @@ def test_a_length_of_time_is_no_number(name: str, unit: str) -> None:
     ],
 )
 def test_counts_come_in_any_array_of_numbers(dtype: Any, values: list[Any]) -> None:
-    """As long as they are whole and inside int64."""
+    """Each must be whole and inside int64."""
     found = column("event_count", np.array(values, dtype=dtype))
     assert found.tolist() == values
     assert found.dtype == np.int64
 
 
 def test_scores_come_in_any_array_of_numbers() -> None:
-    """As finite doubles; the negative zero is the zero."""
+    """They are stored as finite doubles; -0.0 becomes 0.0."""
     assert column("anomaly_score", np.array([1, 2], dtype=np.int8)).tolist() == [1.0, 2.0]
     assert column("anomaly_score", np.array([0.5], dtype=np.float32)).tolist() == [0.5]
     assert column("anomaly_score", np.array([2**64 - 1], dtype=np.uint64)).tolist() == [2.0**64]
@@ -214,8 +214,8 @@ def test_scores_come_in_any_array_of_numbers() -> None:
         assert refusal(columns).field.rpartition("[")[0] == "columns.anomaly_score"  # type: ignore[union-attr] # a path
 
 
-def test_a_score_past_the_doubles_is_refused_without_a_warning() -> None:
-    """A wider float may hold what a double does not."""
+def test_a_score_outside_the_range_of_a_double_is_refused_without_a_warning() -> None:
+    """A long double may be finite and still be infinite as a double."""
     wide = np.array(["1", "1e4000"], dtype=np.longdouble)
     if not np.isfinite(wide[1]):
         pytest.skip("a long double is a double here")
@@ -224,7 +224,7 @@ def test_a_score_past_the_doubles_is_refused_without_a_warning() -> None:
 
 
 def test_flags_are_booleans() -> None:
-    """Numbers are none, not even 0 and 1."""
+    """Numbers are refused, even 0 and 1."""
     assert column("is_interim", np.array([True, False])).tolist() == [True, False]
     assert column("is_interim", [np.True_, None]).tolist() == [True, False]
     for values in (np.array([0, 1]), np.array([0.0, 1.0]), np.array(["true", "false"]), [0, 1]):
@@ -232,8 +232,8 @@ def test_flags_are_booleans() -> None:
         assert refusal(columns).field == "columns.is_interim[0]"
 
 
-def test_a_span_may_be_one_for_all() -> None:
-    """An integer of any spelling; checked like each of many."""
+def test_one_span_may_serve_all_rows() -> None:
+    """It may be an integer of any type, and the rules for an entry of an array hold for it."""
     for span in (300, 300.0, np.int16(300), np.array(300)):
         assert read(timestamp=[0, 1], bucket_span=span).column("bucket_span").tolist() == [300, 300]
     for bad in (0, True, np.True_, 0.5, math.nan, 2**63, np.array(0)):
@@ -241,17 +241,19 @@ def test_a_span_may_be_one_for_all() -> None:
     assert refusal({"timestamp": [0, 1], "bucket_span": np.array([300, 0])}).field == "columns.bucket_span[1]"
 
 
-def test_what_a_mask_hides_does_not_matter() -> None:
-    """Neither its type's bounds nor its value; a mask that hides nothing leaves none."""
+def test_masked_entries_are_missing_whatever_their_values_are() -> None:
+    """A masked entry may hold a value that would be refused. A mask that hides nothing is not stored."""
     scores = np.ma.array([math.nan, 5.0], mask=[True, False])
     counts = np.ma.array([math.inf, 5.0], mask=[True, False])
-    times = np.ma.array([0, STEP], mask=False)
-    found = read(timestamp=times, bucket_span=1, anomaly_score=scores, event_count=counts, is_interim=[True, False])
+    timestamps = np.ma.array([0, STEP], mask=False)
+    found = read(
+        timestamp=timestamps, bucket_span=1, anomaly_score=scores, event_count=counts, is_interim=[True, False]
+    )
     assert stored(found)[0][2:5] == (None, None, None)
     assert stored(found)[1][2:5] == (5.0, None, 5)
     assert sorted(found.present) == ["event_count", "processing_time_ms"]
     events = np.ma.array(np.fromiter([["a"], ["b"]], dtype=object, count=2), mask=[True, False])
-    assert read(timestamp=times, bucket_span=1, scheduled_events=events).take_lists(
+    assert read(timestamp=timestamps, bucket_span=1, scheduled_events=events).take_lists(
         "scheduled_events", slice(0, 2)
     ) == [
         (),
@@ -259,8 +261,8 @@ def test_what_a_mask_hides_does_not_matter() -> None:
     ]
 
 
-def test_a_column_of_masked_records_is_refused_like_any_other() -> None:
-    """Its mask has a flag for each part of an entry, which must not get in the way of saying so."""
+def test_a_column_of_masked_records_is_refused() -> None:
+    """Its mask has a flag for each part of an entry; the error still names the column."""
     parts: Any = np.ma.array([(1,)], dtype=[("count", np.int64)], mask=[(True,)])
     assert "columns.event_count" in str(refusal({"timestamp": [0], "bucket_span": 1, "event_count": parts}).field)
 
@@ -271,13 +273,13 @@ def test_a_column_of_masked_records_is_refused_like_any_other() -> None:
     ids=["even", "ragged", "missing"],
 )
 def test_lists_come_in_any_sequence(events: deque[list[str] | None]) -> None:
-    """A sequence of lists is not taken for a table, whether its lists are of one length or not."""
+    """A sequence of lists is not read as a 2-d array, whether the lists have one length or several."""
     found = read(timestamp=[0, 1], bucket_span=1, scheduled_events=events)
     assert found.take_lists("scheduled_events", slice(0, 2)) == [tuple(some or ()) for some in events]
 
 
 def test_nested_influencers_belong_to_their_row() -> None:
-    """They take its job, time, span and flag, and must agree with them."""
+    """They have its job, timestamp, span and `is_interim`; a job, timestamp or span of their own must be equal."""
     columns = {
         "timestamp": [1, 0],
         "bucket_span": [60, 300],
@@ -295,7 +297,7 @@ def test_nested_influencers_belong_to_their_row() -> None:
 
 
 def test_the_type_may_be_a_column() -> None:
-    """If every entry that is there is the kind."""
+    """Each entry must be the kind or None."""
     columns: dict[str, Any] = {"timestamp": [0, 1], "bucket_span": 1}
     assert read(**columns, result_type=["bucket", None]).length == 2
     assert read(**columns, result_type=np.array(["bucket", "bucket"])).length == 2
@@ -307,7 +309,7 @@ MISSHAPEN: list[tuple[dict[str, Any], str]] = [
     ({"bucket_span": 1}, "columns.timestamp"),
     ({"timestamp": None, "bucket_span": 1}, "columns.timestamp"),
     ({"timestamp": [0], "bucket_span": 1, "score": [1]}, "columns.score"),
-    ({"timestamp": [0], "bucket_span": 1, 5: [1]}, "columns.5"),  # type: ignore[dict-item] # that it is refused is the claim
+    ({"timestamp": [0], "bucket_span": 1, 5: [1]}, "columns.5"),  # type: ignore[dict-item] # the test expects a refusal
     ({"timestamp": [0], "bucket_span": [1, 2]}, "columns.bucket_span"),
     ({"timestamp": [0], "bucket_span": 1, "event_count": []}, "columns.event_count"),
     ({"timestamp": 0, "bucket_span": 1}, "columns.timestamp"),
@@ -323,8 +325,8 @@ MISSHAPEN: list[tuple[dict[str, Any], str]] = [
 
 
 @pytest.mark.parametrize(("columns", "path"), MISSHAPEN, ids=lambda part: repr(part)[:60])
-def test_columns_are_equally_long_and_known(columns: dict[str, Any], path: str) -> None:
-    """1-d, as many entries in each, names of the kind only; the error names the column."""
+def test_columns_are_1d_equally_long_and_named_as_fields(columns: dict[str, Any], path: str) -> None:
+    """Other columns are refused by name, and so is a missing required one."""
     error = refusal(columns)
     assert error.field == path
     assert error.reason.startswith(f"failed to parse [{path}]: ")
@@ -332,11 +334,11 @@ def test_columns_are_equally_long_and_known(columns: dict[str, Any], path: str) 
 
 @pytest.mark.parametrize("columns", [None, [], [("timestamp", [0])], np.zeros(1)])
 def test_columns_come_by_name(columns: Any) -> None:
-    """Nothing but a mapping."""
+    """Anything but a mapping is refused."""
     assert refusal(columns).field == "columns"
 
 
-NO_TIMES: list[Any] = [
+NO_TIMESTAMPS: list[Any] = [
     [],
     (),
     np.array([]),
@@ -346,17 +348,17 @@ NO_TIMES: list[Any] = [
 ]
 
 
-@pytest.mark.parametrize("times", NO_TIMES, ids=repr)
-def test_no_rows_are_a_batch_of_nothing(times: Any) -> None:
-    """Of whatever arrays."""
+@pytest.mark.parametrize("timestamps", NO_TIMESTAMPS, ids=repr)
+def test_columns_without_rows_make_an_empty_batch(timestamps: Any) -> None:
+    """They may be lists, tuples, arrays or masked arrays."""
     spans: list[Any] = [1, [], np.array([], dtype=np.int64)]
     for span in spans:
-        batch = read_columns({"timestamp": times, "bucket_span": span, "scheduled_events": []}, JOB, "bucket")
+        batch = read_columns({"timestamp": timestamps, "bucket_span": span, "scheduled_events": []}, JOB, "bucket")
         assert batch.segments == {"bucket": {}}
 
 
 def test_a_column_left_out_is_missing() -> None:
-    """So is one that is None."""
+    """A column that is None is missing too."""
     alone = read(timestamp=[0], bucket_span=1)
     assert stored(alone) == [(0, 1, None, None, None, None, None, (), ())]
     assert stored(read(timestamp=[0], bucket_span=1, event_count=None)) == stored(alone)
@@ -367,12 +369,12 @@ def test_a_column_left_out_is_missing() -> None:
 
 
 def scored(**fields: Any) -> dict[str, Any]:
-    """Four scores of one job, in no order, with these columns put over them."""
+    """Columns of four scores of one job, out of order; ``fields`` replaces columns or adds some."""
     return {"timestamp": [3 * STEP, 0, STEP, 0], "bucket_span": SPAN_S, "anomaly_score": [3, 1.5, 2, -0.0]} | fields
 
 
 def test_scores_are_sorted_and_the_last_wins() -> None:
-    """The identities are kept as they came too, so that one of them can be named by its row."""
+    """The identities also stay in the order of the input, so that an error can name a row."""
     found = read_scores(scored(), "bucket")
     columns = {name: found.segment.column(name).tolist() for name in found.segment.columns}
     assert columns == {
@@ -416,8 +418,8 @@ def test_scores_are_sorted_and_the_last_wins() -> None:
         ([scored()], "columns"),
     ],
 )
-def test_scores_that_cannot_be_taken_are_refused(given: Any, field: str) -> None:
-    """By the column or entry, as columns of whole results are; all three columns must be there, and no other."""
+def test_bad_scores_are_refused(given: Any, field: str) -> None:
+    """The error names the column or the entry. Timestamp, span and score are required; other columns are refused."""
     with pytest.raises(InvalidDocument) as caught:
         read_scores(given, "bucket")
     assert caught.value.field == field

@@ -1,4 +1,4 @@
-"""Batches: whole columns that are plainly of their type, chunks put together, and jobs told apart."""
+"""Batches: checks of whole columns, chunks joined into one batch, and the split by job."""
 
 import math
 from typing import Any
@@ -19,14 +19,14 @@ from bucketquery.ingest.batch import (
 from bucketquery.ingest.checks import Unfit
 from bucketquery.model.instants import FIRST_MS, LAST_MS
 from bucketquery.model.schema import BUCKET, Field
-from bucketquery.storage import packed_rows as packed
+from bucketquery.storage import packed_rows
 from bucketquery.storage.sparse_lists import SparseLists
 
 INT64_MAX = 2**63 - 1
 
 
-def test_a_column_is_whole_if_it_is_plain() -> None:
-    """Else None sends it to the closer look, which decides."""
+def test_a_column_of_stored_types_is_checked_as_a_whole() -> None:
+    """Otherwise the answer is None, and each value must be checked by itself."""
     count, score, flag, time = (
         BUCKET.by_name[name] for name in ("event_count", "anomaly_score", "is_interim", "timestamp")
     )
@@ -45,14 +45,14 @@ def test_a_column_is_whole_if_it_is_plain() -> None:
     ]
     for field, values in odd:
         assert whole_column(field, values) is None, (field.name, values)
-    plain: list[tuple[Field, list[Any]]] = [
+    simple: list[tuple[Field, list[Any]]] = [
         (count, []),
         (score, [None]),
         (flag, [None, True]),
         (time, [FIRST_MS, LAST_MS]),
         (count, [None, 1]),
     ]
-    for field, values in plain:
+    for field, values in simple:
         found = whole_column(field, values)
         assert found is not None
         column, present = found
@@ -61,8 +61,8 @@ def test_a_column_is_whole_if_it_is_plain() -> None:
         assert (present is None) == (None not in values or field is score)
 
 
-def test_bounds_are_the_fields() -> None:
-    """A column of nothing is inside all bounds."""
+def test_a_column_must_be_inside_the_bounds_of_its_field() -> None:
+    """An empty column is inside any bounds."""
     span, time, count = (BUCKET.by_name[name] for name in ("bucket_span", "timestamp", "event_count"))
     assert in_bounds(span, np.array([1, INT64_MAX]))
     assert not in_bounds(span, np.array([1, 0]))
@@ -74,8 +74,8 @@ def test_bounds_are_the_fields() -> None:
         assert in_bounds(field, np.array([], dtype=np.int64))
 
 
-def test_jobs_have_codes_in_the_order_they_come() -> None:
-    """Each id is checked, and kept as plain text."""
+def test_job_codes_follow_the_first_appearance_of_each_job() -> None:
+    """Each id is checked, and stored as a `str` even if it came as a subclass."""
 
     class Text(str):
         __slots__ = ()
@@ -97,13 +97,13 @@ def test_jobs_have_codes_in_the_order_they_come() -> None:
 
 
 def test_a_refusal_names_path_and_value() -> None:
-    """The reason tells both."""
+    """The reason repeats the path."""
     error = refused("columns.x", Unfit("is bad", 5))
     assert (error.reason, error.field, error.value) == ("failed to parse [columns.x]: is bad", "columns.x", 5)
 
 
 def columns(timestamps: list[int], counts: list[int | None]) -> dict[str, Column]:
-    """The columns of some buckets of which times and counts are known."""
+    """Columns of buckets with these timestamps and event counts, and no other optional values."""
     given: dict[str, list[Any]] = {
         "timestamp": list(timestamps),
         "bucket_span": [300] * len(timestamps),
@@ -114,13 +114,13 @@ def columns(timestamps: list[int], counts: list[int | None]) -> dict[str, Column
 
 
 def chunk(jobs: list[int], timestamps: list[int], counts: list[int | None], events: list[tuple[str, ...]]) -> Chunk:
-    """A chunk of such buckets."""
+    """A chunk of buckets with these jobs, timestamps, event counts and scheduled events."""
     lists = {"bucket_influencers": SparseLists.of_tuples([]), "scheduled_events": SparseLists.of_tuples(events)}
     return Chunk.of(np.array(jobs, dtype=np.int64), columns(timestamps, counts), lists)
 
 
-def test_chunks_are_put_together_by_job() -> None:
-    """In identity order, of two with one identity the last; masks begin where they must, lists go with their rows."""
+def test_chunks_are_joined_by_job() -> None:
+    """Rows are in identity order, the last of an identity wins, and masks and lists stay with their rows."""
     one = chunk([1, 0, 1], [5, 9, 3], [7, 8, 9], [("a",), (), ("b",)])
     two = chunk([0, 1], [2, 5], [1, None], [("c",), ()])
     assert "event_count" not in one.present
@@ -138,9 +138,9 @@ def test_chunks_are_put_together_by_job() -> None:
     assert found["db"].lists.keys() == {"scheduled_events"}
 
 
-def test_one_chunk_is_cut_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where its rows come in order nothing of a single job is copied; of nothing there is no job."""
-    monkeypatch.setattr(packed, "_PACKED_ROWS", 0)
+def test_a_chunk_of_one_job_in_order_is_not_copied(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The rows of several jobs are copied for each job; an empty chunk gives no jobs."""
+    monkeypatch.setattr(packed_rows, "_PACKED_ROWS", 0)
     whole = chunk([0, 0], [3, 5], [1, 2], [(), ("a",)])
     alone = assemble({"bucket": [whole]}, ["db"], {}).segments["bucket"]["db"]
     assert all(np.shares_memory(alone.columns[name], values) for name, values in whole.columns.items())
@@ -152,8 +152,8 @@ def test_one_chunk_is_cut_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     assert assemble({"bucket": [chunk([], [], [], [])]}, [], {}).segments == {"bucket": {}}
 
 
-def test_a_result_of_each_job_is_single() -> None:
-    """With its lists; so is the only one of all. Where one job has two, all have segments."""
+def test_one_result_of_each_job_is_a_single_row() -> None:
+    """Its lists come with it. If one job has two results, every job gets a segment."""
     one = chunk([0, 1, 2], [9, 5, 3], [7, None, 9], [("a",), (), ("b",)])
     batch = assemble({"bucket": [one]}, ["db", "web", "auth"], {})
     assert batch.parts == {}

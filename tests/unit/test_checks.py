@@ -1,4 +1,4 @@
-"""One value against its field: what may be stored and as what, and where below a field something is wrong."""
+"""Checks of one value: the form in which it is stored, or the reason and the path of a refusal."""
 
 import math
 from collections.abc import Callable
@@ -30,7 +30,7 @@ OWNER = Owner("web", 1_000, 300, is_interim=True)
 
 
 def unfit(check: Callable[[], object]) -> Unfit:
-    """What is wrong with a value."""
+    """The refusal that a check raises."""
     with pytest.raises(Unfit) as caught:
         check()
     assert str(caught.value) == caught.value.reason
@@ -53,8 +53,8 @@ TIMESTAMPS: list[tuple[Any, int]] = [
 
 
 @pytest.mark.parametrize(("value", "expected"), TIMESTAMPS, ids=lambda part: repr(part)[:40])
-def test_a_timestamp_is_a_number_a_date_or_a_time(value: object, expected: int) -> None:
-    """Floored to milliseconds, as an int."""
+def test_a_timestamp_is_a_number_a_date_or_a_datetime(value: object, expected: int) -> None:
+    """It is floored to milliseconds and stored as an int."""
     found = timestamp(value)
     assert found == expected
     assert type(found) is int
@@ -76,7 +76,7 @@ NO_TIMESTAMPS: list[tuple[Any, str]] = [
     ("2020-01-01||+1d", "must be a calendar date in ISO form or epoch milliseconds"),
     ("2020-01-01T00:00Europe/Paris", "must be a calendar date in ISO form or epoch milliseconds"),
     ("", "must be a calendar date in ISO form or epoch milliseconds"),
-    (datetime(2020, 1, 1), "a datetime must know its zone"),  # noqa: DTZ001 - naive is what is tested
+    (datetime(2020, 1, 1), "a datetime must know its zone"),  # noqa: DTZ001 - the test is about naive ones
     (np.datetime64("NaT"), "a datetime64 must have a unit and not be NaT"),
     (np.timedelta64(5, "ms"), "must be an integer, not timedelta64"),
     (b"2020-01-01", "must be an integer, not bytes"),
@@ -84,15 +84,15 @@ NO_TIMESTAMPS: list[tuple[Any, str]] = [
 
 
 @pytest.mark.parametrize(("value", "words"), NO_TIMESTAMPS, ids=lambda part: repr(part)[:40])
-def test_a_timestamp_is_nothing_else(value: object, words: str) -> None:
-    """No digits-only text, math or clock; nothing outside the calendar."""
+def test_any_other_timestamp_is_refused(value: object, words: str) -> None:
+    """Text of digits, date math, `now` and dates outside the years 0001 to 9999 are no timestamps."""
     found = unfit(lambda: timestamp(value))
     assert words in found.reason
     assert found.path == ""
 
 
 def test_an_integer_is_exact() -> None:
-    """Integral floats and NumPy's numbers pass; all of int64, and nothing beside it, is stored."""
+    """Floats without a fraction and NumPy's numbers pass; the range is that of int64."""
     values: list[Any] = [INT64_MIN, INT64_MAX, 2**53 + 1, np.uint64(5), 5.0, np.float16(5), -0.0, -(2.0**63)]
     for value in values:
         found = integer(value, None)
@@ -103,14 +103,14 @@ def test_an_integer_is_exact() -> None:
         assert unfit(lambda: integer(value, None)).value is value  # noqa: B023 - called at once
 
 
-def test_an_integer_may_have_a_least() -> None:
-    """Which is allowed itself."""
+def test_an_integer_may_have_a_minimum() -> None:
+    """The minimum itself is allowed."""
     assert integer(1, 1) == 1
     assert unfit(lambda: integer(0, 1)).reason == "must be at least 1, not 0"
 
 
 def test_a_double_is_finite() -> None:
-    """Any finite number, as a float; the negative zero is the zero."""
+    """Any finite number is stored as a float; -0.0 becomes 0.0."""
     values: list[Any] = [0, 5, 2**1000, -1e308, 5e-324, np.float32(0.5), np.int8(3)]
     for value in values:
         found = double(value)
@@ -133,7 +133,7 @@ def test_a_double_is_finite() -> None:
 
 
 def test_a_boolean_is_true_or_false() -> None:
-    """Python's or NumPy's."""
+    """It may be Python's or NumPy's, and is stored as Python's."""
     found = [boolean(value) for value in (True, np.True_, False, np.False_)]
     assert [str(value) for value in found] == ["True", "True", "False", "False"]
     assert all(type(value) is bool for value in found)
@@ -143,7 +143,7 @@ def test_a_boolean_is_true_or_false() -> None:
 
 
 def test_keywords_are_texts_in_a_list() -> None:
-    """Kept as a tuple of plain text; an entry that is none is named."""
+    """They are stored as a tuple of `str`; the error names an entry that is no text."""
 
     class Text(str):
         __slots__ = ()
@@ -157,8 +157,8 @@ def test_keywords_are_texts_in_a_list() -> None:
         assert unfit(lambda: keywords(value)).reason.startswith("must be a list, not ")  # noqa: B023 - called at once
 
 
-def test_scalar_goes_by_the_fields_type() -> None:
-    """With the field's bounds."""
+def test_scalar_checks_by_the_type_of_the_field() -> None:
+    """It checks the bounds of the field too."""
     assert scalar(BUCKET.by_name["timestamp"], "1970-01-01") == 0
     assert unfit(lambda: scalar(BUCKET.by_name["bucket_span"], 0)).value == 0
     assert scalar(BUCKET.by_name["event_count"], -5.0) == -5
@@ -166,15 +166,15 @@ def test_scalar_goes_by_the_fields_type() -> None:
     assert scalar(BUCKET.by_name["is_interim"], np.True_) is True
 
 
-def test_only_what_is_required_must_be_there() -> None:
-    """None is missing, and stored as such."""
+def test_only_required_fields_must_be_given() -> None:
+    """None is a missing value; any other field may miss its value."""
     assert scalar(BUCKET.by_name["event_count"], None) is None
     error = unfit(lambda: scalar(BUCKET.by_name["timestamp"], None))
     assert (error.reason, error.value, error.path) == ("is required", None, "")
 
 
 def test_the_owner_is_the_bucket_of_a_row() -> None:
-    """In lists or arrays; final where nothing is said."""
+    """The columns may be lists or arrays; a bucket without `is_interim` is final."""
     columns: dict[str, list[Any]] = {"timestamp": [5, 9], "bucket_span": [60, 300], "is_interim": [True, None]}
     assert Owner.at(0, "web", columns) == Owner("web", 5, 60, is_interim=True)
     assert Owner.at(1, "web", columns) == Owner("web", 9, 300, is_interim=False)
@@ -183,16 +183,16 @@ def test_the_owner_is_the_bucket_of_a_row() -> None:
     assert [type(part) for part in found] == [str, int, int, bool]
 
 
-def test_a_list_goes_by_the_fields_type() -> None:
-    """Texts, or influencers of the bucket that is stored around them."""
+def test_listed_checks_by_the_type_of_the_field() -> None:
+    """A list field holds texts, or influencers of the bucket around them."""
     owner = Owner("web", 0, 300, is_interim=False)
     assert listed(BUCKET.by_name["scheduled_events"], ["a"], owner) == ("a",)
     (nested,) = listed(BUCKET.by_name["bucket_influencers"], [{"timestamp": 0}], owner)
     assert nested == StoredInfluencer(None, 0.0, 0.0, 0.0, 0.0, is_interim=False)
 
 
-def test_a_nested_influencer_takes_what_its_bucket_says() -> None:
-    """Scores default to 0, the flag to the bucket's, the name to none; unknown keys are dropped."""
+def test_a_nested_influencer_has_defaults() -> None:
+    """Scores default to 0, `is_interim` to the bucket's, and the name to None; unknown keys are dropped."""
     given = MappingProxyType({"unknown": 1})
     assert bucket_influencers([given], OWNER) == (StoredInfluencer(None, 0.0, 0.0, 0.0, 0.0, is_interim=True),)
     full = {
@@ -235,13 +235,13 @@ BAD_INFLUENCERS: list[tuple[Any, str]] = [
 
 
 @pytest.mark.parametrize(("entry", "path"), BAD_INFLUENCERS, ids=lambda part: repr(part)[:40])
-def test_a_bad_influencer_is_found_below_its_field(entry: object, path: str) -> None:
-    """What the bucket says too must agree; the path counts the entries."""
+def test_a_bad_influencer_is_named_by_its_path(entry: object, path: str) -> None:
+    """The path has its position and its key. A job, timestamp or span must be equal to the bucket's."""
     assert unfit(lambda: bucket_influencers([entry], OWNER)).path == path
     assert unfit(lambda: bucket_influencers([{}, entry], OWNER)).path == path.replace("[0]", "[1]")
 
 
 def test_influencers_are_a_list() -> None:
-    """One alone is none."""
+    """A single one is refused; an empty list is not."""
     assert unfit(lambda: bucket_influencers({}, OWNER)).reason == "must be a list, not dict"
     assert bucket_influencers([], OWNER) == ()

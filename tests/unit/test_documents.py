@@ -1,4 +1,4 @@
-"""Documents to checked columns: a thousand at a time, or value by value where that takes a closer look; both alike."""
+"""Documents to checked columns: by chunks of 1,024, as whole columns or value by value; both store the same."""
 
 import math
 from collections.abc import Iterator, Mapping
@@ -22,7 +22,7 @@ INT64_MAX = 2**63 - 1
 
 
 def refusal(documents: Any, kind: Any = None) -> InvalidDocument:
-    """The error of documents that must be refused."""
+    """The error that these documents raise."""
     with pytest.raises(InvalidDocument) as caught:
         read_documents(documents, kind)
     assert caught.value.reason.startswith(("failed to parse [", "[documents]"))
@@ -30,12 +30,12 @@ def refusal(documents: Any, kind: Any = None) -> InvalidDocument:
 
 
 def shape(batch: Batch) -> dict[str, int]:
-    """The jobs of a batch and how many rows each has."""
+    """The number of buckets of each job in a batch."""
     return {job_id: found.length for job_id, found in batch.segments.get("bucket", {}).items()}
 
 
 def test_documents_become_columns_by_job() -> None:
-    """Each job's in identity order, whatever order they came in; of two with one identity the last."""
+    """The rows of each job are in identity order; of two documents with one identity the last is stored."""
     documents = [
         bucket(2, anomaly_score=1.0),
         bucket(0, job_id="db"),
@@ -54,8 +54,8 @@ def test_documents_become_columns_by_job() -> None:
     assert [web.column(field.name).dtype for field in BUCKET.columns] == [field.type.dtype for field in BUCKET.columns]
 
 
-def test_missing_is_told_from_given() -> None:
-    """A missing score is NaN; for another column a mask is kept, but only where something is missing."""
+def test_a_missing_value_differs_from_a_given_one() -> None:
+    """A missing score is NaN; any other column has a mask, but only if one of its values is missing."""
     found = segment([bucket(0, anomaly_score=0.0, event_count=0), bucket(1, event_count=None)])
     assert np.isnan(found.column("anomaly_score")).tolist() == [False, True]
     assert {name: mask.tolist() for name, mask in found.present.items()} == {
@@ -68,15 +68,15 @@ def test_missing_is_told_from_given() -> None:
     assert full.lists == {}
 
 
-def test_a_jobs_mask_is_its_own() -> None:
-    """What one job's documents lack gives no mask to another job's."""
+def test_each_job_has_its_own_masks() -> None:
+    """A value that one job's documents lack gives no mask to another job."""
     found = read_documents([bucket(0, event_count=1), bucket(0, job_id="db")], "bucket").segments["bucket"]
     assert "event_count" not in found[JOB].present
     assert "event_count" in found["db"].present
 
 
 def test_documents_are_not_modified() -> None:
-    """Neither are those of a class that could not be, nor search hits."""
+    """Dicts stay as they were; read-only mappings and a read-only search hit can be read."""
     inner = {"influencer_field_name": "host"}
     documents = [bucket(row, bucket_influencers=[inner], scheduled_events=["a"]) for row in range(3)]
     hit = MappingProxyType({"_id": "x", "_source": MappingProxyType(bucket(3))})
@@ -86,8 +86,8 @@ def test_documents_are_not_modified() -> None:
     assert repr(documents) == before
 
 
-def test_documents_may_come_one_by_one() -> None:
-    """From a generator, over more than one chunk, each read once; the batch is as if they had come as a list."""
+def test_documents_may_come_from_a_generator() -> None:
+    """Each is read once, over more than one chunk; the batch is that of the same documents in a list."""
     read = []
 
     def generate() -> Iterator[dict[str, Any]]:
@@ -105,14 +105,14 @@ def test_documents_may_come_one_by_one() -> None:
 
 
 def test_a_mask_may_begin_in_a_later_chunk() -> None:
-    """What the first chunks have all of, a later one may lack."""
+    """The first chunk has every value of a column, and the second lacks one."""
     found = segment([*rows(0, CHUNK, event_count=1, is_interim=True), bucket(CHUNK)])
     assert found.mask("event_count").tolist() == [True] * CHUNK + [False]
     assert found.mask("is_interim").sum() == CHUNK
 
 
 def test_lists_follow_their_rows() -> None:
-    """Through the sort, the repeats and the cut by job, over chunks."""
+    """Sorting, dropping repeated identities and splitting by job keep each list with its row, over chunks."""
     documents = [
         bucket(row, job_id=("a", "b")[row % 2], scheduled_events=[str(row)] if row % 3 else None)
         for row in range(CHUNK + 50)
@@ -127,8 +127,8 @@ def test_lists_follow_their_rows() -> None:
             assert of_job.take_lists("scheduled_events", np.array([row])) == [expected], (job_id, row)
 
 
-def test_other_types_are_counted() -> None:
-    """By their name, and those without one under the empty name; a batch of none is empty."""
+def test_documents_of_other_types_are_counted() -> None:
+    """They are counted by type, under the empty name if they have none; a batch of no documents is empty."""
     documents: list[Any] = [
         {"result_type": "forecast"},
         {},
@@ -142,8 +142,8 @@ def test_other_types_are_counted() -> None:
     assert read_documents([], None).segments == {}
 
 
-def test_a_given_kind_goes_before_the_type() -> None:
-    """A document without a type is taken for it, one of another type refused."""
+def test_a_given_kind_holds_for_every_document() -> None:
+    """A document without a type has the given kind; one of another type is refused."""
     document = bucket(0)
     del document["result_type"]
     assert shape(read_documents([document], "bucket")) == {JOB: 1}
@@ -156,13 +156,13 @@ NOT_DOCUMENTS: list[Any] = [bucket(0), "text", b"bytes", 5, None]
 
 @pytest.mark.parametrize("documents", NOT_DOCUMENTS, ids=lambda value: type(value).__name__)
 def test_documents_are_an_iterable(documents: Any) -> None:
-    """One alone is not."""
+    """A single document, text, bytes, a number and None are refused."""
     error = refusal(documents)
     assert error.field == "documents"
     assert error.value is documents
 
 
-#: A document, what is wrong with it, and where.
+#: Bad documents, and the path of the bad field in each.
 BAD: list[tuple[Any, str]] = [
     (5, ""),
     ("text", ""),
@@ -200,33 +200,33 @@ BAD: list[tuple[Any, str]] = [
 @pytest.mark.parametrize(("document", "path"), BAD, ids=lambda part: repr(part)[-60:])
 @pytest.mark.parametrize("before", [0, 3, CHUNK + 1])
 def test_the_first_bad_field_of_the_first_bad_document_is_named(document: Any, path: str, before: int) -> None:
-    """By position and path, behind good ones and before others that are bad too, in whichever chunk."""
+    """The error has its position and path, in any chunk, also if more bad documents follow."""
     good = rows(0, before)
     for behind in ([], [bucket(0, timestamp="x")], [5], rows(0, 5)):
         assert refusal([*good, document, *behind]).field == f"documents[{before}]{path}"
 
 
 def test_a_bad_document_before_one_that_is_no_document_is_named_first() -> None:
-    """The order of the documents decides, not of the checks."""
+    """The order of the documents decides, not the order of the checks."""
     assert refusal([bucket(0, event_count="x"), 5]).field == "documents[0].event_count"
 
 
-def test_the_long_way_round_stores_the_same() -> None:
-    """One odd value in a chunk has all of it read value by value: the rest is stored as it would have been."""
-    plain = [
+def test_checks_value_by_value_store_the_same() -> None:
+    """One odd value has its whole chunk checked value by value; the other documents are stored as before."""
+    simple = [
         bucket(0, anomaly_score=-0.0, is_interim=True, bucket_influencers=[{"anomaly_score": 5}]),
         bucket(1, anomaly_score=5, event_count=-3, scheduled_events=("a", "b")),
         bucket(2, anomaly_score=None, processing_time_ms=INT64_MAX, bucket_influencers=()),
     ]
     odd = bucket(3, event_count=np.int8(7), anomaly_score=np.float32(0.5), timestamp=np.int64(3 * STEP))
     usual = bucket(3, event_count=7, anomaly_score=0.5)
-    assert stored(segment([*plain, odd])) == stored(segment([*plain, usual]))
-    for name, values in segment([*plain, odd]).columns.items():
-        assert values.dtype == segment(plain).columns[name].dtype
+    assert stored(segment([*simple, odd])) == stored(segment([*simple, usual]))
+    for name, values in segment([*simple, odd]).columns.items():
+        assert values.dtype == segment(simple).columns[name].dtype
 
 
-def test_nested_influencers_default_to_their_bucket() -> None:
-    """Interim where the bucket is, final where nothing is said."""
+def test_nested_influencers_are_interim_if_their_bucket_is() -> None:
+    """That holds for influencers without `is_interim`; a bucket without it is final."""
     for is_interim in (True, False, None):
         found = segment([bucket(0, is_interim=is_interim, bucket_influencers=[{}])])
         assert found.take_lists("bucket_influencers", slice(0, 1)) == [
@@ -234,8 +234,8 @@ def test_nested_influencers_default_to_their_bucket() -> None:
         ]
 
 
-class Surprising(Mapping[str, Any]):
-    """A document of somebody's own class, which is not a dict."""
+class OtherMapping(Mapping[str, Any]):
+    """A document of a class that is not a dict."""
 
     def __getitem__(self, name: str) -> Any:
         return bucket(0)[name]
@@ -248,15 +248,15 @@ class Surprising(Mapping[str, Any]):
 
 
 def test_a_document_is_any_mapping() -> None:
-    """Asked for its fields by ``get`` only."""
-    assert shape(read_documents([Surprising()], None)) == {JOB: 1}
+    """It need not be a dict."""
+    assert shape(read_documents([OtherMapping()], None)) == {JOB: 1}
 
 
 # ---- several kinds
 
 
 def test_each_kind_has_its_own_columns() -> None:
-    """Mixed as they come, by their types or all of one; what is of neither is counted."""
+    """A batch may mix kinds or be of one kind; a document of no kind is counted."""
     documents = [
         record(1, 1, record_score=5.0, actual=[1]),
         bucket(1, anomaly_score=7.0),
@@ -290,7 +290,7 @@ def test_each_kind_has_its_own_columns() -> None:
 @pytest.mark.parametrize("before", [0, 3, CHUNK - 1, CHUNK])
 @pytest.mark.parametrize("between", [0, 5, CHUNK])
 def test_of_several_kinds_the_first_bad_document_is_named(before: int, between: int) -> None:
-    """Whichever its kind is, in whichever chunk, and whatever else is bad behind it."""
+    """It is named for any kind, in any chunk, also if more bad documents follow."""
     good = [(bucket, record)[row % 2](row) for row in range(before + between)]
     bad = [(bucket(0, anomaly_score="5"), ".anomaly_score"), ({"_source": record(0, "x")}, "._source.detector_index")]
     for (first, path), (second, _) in (bad, bad[::-1]):

@@ -1,4 +1,4 @@
-"""The rest of a document: what is kept of it as text, what comes back, and what is refused with which path."""
+"""Extra fields: the text that is stored, the values that come back, and the path of a refusal."""
 
 import contextlib
 import json
@@ -24,34 +24,34 @@ from support.helpers import record
 
 
 class Text(str):
-    """Text of a class of its own."""
+    """A subclass of ``str``."""
 
     __slots__ = ()
 
 
-def kept(**fields: Any) -> dict[str, Any]:
-    """What comes back of the rest of a record."""
+def read_back(**fields: Any) -> dict[str, Any]:
+    """The extra fields of a record, stored as text and read again."""
     (parts,) = fields_from_texts([extra_fields_of(RECORD, record(0, **fields))])
     return parts
 
 
 def refusal(**fields: Any) -> Unfit:
-    """Why a record cannot be stored."""
+    """The refusal of a record with these fields."""
     with pytest.raises(Unfit) as caught:
         extra_fields_of(RECORD, record(0, **fields))
     return caught.value
 
 
 def nested(levels: int) -> list[Any]:
-    """Lists in lists, so many of them."""
+    """An empty list inside other lists, ``levels`` of them in all."""
     value: list[Any] = []
     for _ in range(levels - 1):
         value = [value]
     return value
 
 
-def test_what_has_a_column_is_not_kept_twice() -> None:
-    """Nor the job and the type; a record without anything else has no rest."""
+def test_fields_with_a_column_are_not_extra() -> None:
+    """Nor are the job and the type. A record without extra fields has an empty text."""
     columns = {field.name: None for field in RECORD.columns}
     assert extra_fields_of(RECORD, {**columns, "job_id": "web", "result_type": "record"}) == ""
     assert extra_fields_of(INFLUENCER, {"influencer_field_name": "a", "influencer_score": 5.0}) == ""
@@ -61,16 +61,16 @@ def test_what_has_a_column_is_not_kept_twice() -> None:
 
 
 def test_documented_parts_come_first_and_in_order() -> None:
-    """Whatever their order in the document; what is unknown keeps its own."""
+    """Their order is fixed; unknown fields follow in the order of the document."""
     given = {"zebra": 1, "influencers": [], "apple": 2, "actual": [1], "typical": []}
-    assert list(kept(**given)) == ["typical", "actual", "influencers", "zebra", "apple"]
-    assert list(kept(**dict.fromkeys(given))) == ["zebra", "apple"]
+    assert list(read_back(**given)) == ["typical", "actual", "influencers", "zebra", "apple"]
+    assert list(read_back(**dict.fromkeys(given))) == ["zebra", "apple"]
 
 
-def test_parts_keep_what_they_are() -> None:
-    """Numbers become doubles, objects come back as they came."""
+def test_documented_parts_come_back_in_their_types() -> None:
+    """Entries of lists of numbers become doubles; objects come back as they were."""
     causes = [{"probability": 1, "a": {"b": [None, True, -0.5, "é"]}}, {}]
-    parts = kept(
+    parts = read_back(
         typical=(1, np.float32(0.5)),
         actual=[-0.0],
         causes=causes,
@@ -117,15 +117,15 @@ def test_parts_keep_what_they_are() -> None:
     ids=lambda value: ascii(value)[:40],
 )
 def test_any_json_comes_back(value: Any) -> None:
-    """As Python's own types: the same by text, bools apart from integers and those from floats."""
-    plain = kept(unknown=value)["unknown"]
+    """It has Python's own types and the same JSON text, so booleans, integers and floats stay apart."""
+    found = read_back(unknown=value)["unknown"]
     expected = json.loads(json.dumps(value, default=lambda scalar: scalar.item()))
-    assert json.dumps(plain) == json.dumps(expected)
-    assert not isinstance(plain, np.generic)
+    assert json.dumps(found) == json.dumps(expected)
+    assert not isinstance(found, np.generic)
 
 
-class Hostile(Mapping[str, Any]):
-    """An object with a key that is no text."""
+class WithIntegerKey(Mapping[str, Any]):
+    """A mapping of a class of its own, with a key that is no text."""
 
     def __getitem__(self, name: object) -> Any:
         return 5
@@ -170,34 +170,34 @@ class Hostile(Mapping[str, Any]):
         ({"host.name": b"a"}, "host.name", "must be JSON, not bytes"),
         ({"host": {"name": {1, 2}}}, "host.name", "must be JSON, not set"),
         ({"host": {5: 1}}, "host", "must have text for its keys, not int"),
-        ({"host": Hostile()}, "host", "must have text for its keys, not int"),
+        ({"host": WithIntegerKey()}, "host", "must have text for its keys, not int"),
         ({"when": np.datetime64(0, "s")}, "when", "must be JSON, not datetime64"),
         ({"deep": nested(DEEPEST + 1)}, "deep" + "[0]" * DEEPEST, f"nested more than {DEEPEST} levels deep"),
     ],
     ids=lambda value: None if isinstance(value, dict) else value[:40],
 )
-def test_what_is_no_json_is_refused(fields: dict[str, Any], path: str, reason: str) -> None:
-    """With the path that leads there."""
+def test_wrong_types_and_values_that_are_no_json_are_refused(fields: dict[str, Any], path: str, reason: str) -> None:
+    """The refusal has the path of the value."""
     unfit = refusal(**fields)
     assert (unfit.path, unfit.reason) == (path, reason)
 
 
-def test_what_contains_itself_is_refused() -> None:
-    """It is nested too deeply, like all that never ends."""
+def test_a_list_that_contains_itself_is_refused() -> None:
+    """It is nested too deeply."""
     endless: list[Any] = []
     endless.append(endless)
     assert refusal(x=endless).reason == f"nested more than {DEEPEST} levels deep"
 
 
 def test_a_key_that_is_no_text_is_refused() -> None:
-    """In a document as in what is nested."""
+    """The rule holds for the keys of a document, as for those of a nested object."""
     document: Any = {5: 1}
     with pytest.raises(Unfit, match="must have text for its keys, not int"):
         extra_fields_of(RECORD, document)
 
 
-def test_a_copy_is_kept() -> None:
-    """What comes in is not what comes out."""
+def test_the_stored_value_is_a_copy() -> None:
+    """It shares no list with the given value."""
     given = [{"a": [1]}]
     found = json_value(given)
     assert found == given
@@ -206,8 +206,8 @@ def test_a_copy_is_kept() -> None:
     assert part(influencers, given)[0] is not given[0]
 
 
-class Stranger(str):
-    """A key that no dict finds under its text."""
+class EqualToItselfOnly(str):
+    """A key that no dict finds by its text."""
 
     __slots__ = ()
 
@@ -219,29 +219,29 @@ class Stranger(str):
 
 
 @pytest.mark.parametrize("name", ["influencers", "actual", "timestamp", "by_field_value", "job_id"])
-def test_a_documented_field_is_never_taken_for_an_unknown_one(name: str) -> None:
-    """Whatever a key's class says of its hash: its text decides, so it is checked as that field or it is refused."""
-    document = {key: value for key, value in record(0).items() if key != name} | {Stranger(name): "x"}
+def test_a_documented_field_is_never_stored_as_an_unknown_one(name: str) -> None:
+    """The text of a key decides, not its class: the field is checked by its rule, or refused."""
+    document = {key: value for key, value in record(0).items() if key != name} | {EqualToItselfOnly(name): "x"}
     with contextlib.suppress(Unfit):
         assert name not in fields_from_texts([extra_fields_of(RECORD, document)])[0]
 
 
-def test_a_path_is_told_in_few_words() -> None:
-    """Megabytes of a key are not shown whole, on the first level as further down."""
+def test_a_path_is_short() -> None:
+    """A key of a million characters is cut, at the first level and below it."""
     for document in ({"k" * 1_000_000: object()}, {"x": {"k" * 1_000_000: object()}}):
         assert len(refusal(**document).path) < 1_000
 
 
-class Fickle(float):
-    """A number only when it is asked first."""
+class NumberOnce(float):
+    """A float that converts to 1.0 the first time and to NaN after that."""
 
-    asked = 0
+    conversions = 0
 
     def __float__(self) -> float:
-        self.asked += 1
-        return 1.0 if self.asked == 1 else float("nan")
+        self.conversions += 1
+        return 1.0 if self.conversions == 1 else float("nan")
 
 
-def test_what_is_checked_of_a_number_is_what_is_kept() -> None:
-    """It is asked once."""
-    assert kept(x=Fickle(1)) == {"x": 1.0}
+def test_the_stored_number_is_the_checked_one() -> None:
+    """A number is converted once."""
+    assert read_back(x=NumberOnce(1)) == {"x": 1.0}

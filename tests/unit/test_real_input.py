@@ -1,7 +1,7 @@
-"""Real scores, from a public benchmark: what goes in comes out again, and thresholds count what a plain scan counts.
+"""Real scores from a public benchmark: documents come back as they were, and the counts are those of a scan.
 
-The expected numbers come from a separate scan of the files. The repository has two sets of its own; the large ones are
-read from the folder that BUCKETQUERY_DATA names.
+The expected numbers come from a separate scan of the files. Two small sets are in the repository; BUCKETQUERY_DATA
+names the folder of the large ones.
 """
 
 import gc
@@ -18,13 +18,22 @@ import pytest
 from bucketquery import BucketQuery, InfluencerPage, RecordPage, ResultsIndex, Snapshot
 from support.samples import SAMPLES, read_documents
 
-EVENTS = 365_558  # every point of the benchmark is counted once
+EVENTS = 365_558  # the data points of the benchmark
 JUST_BELOW_30 = 29.9999996735
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """What is known of a set: how its job ids begin, and how many of its buckets score at least so much."""
+    """The known numbers of a data set.
+
+    Attributes:
+        prefix: the beginning of its job ids.
+        jobs: the number of jobs.
+        buckets: the number of buckets.
+        events: the sum of all event counts.
+        at_least: for each threshold, the number of buckets at or above it.
+        just_below_30: the number of buckets at or above `JUST_BELOW_30` and below 30.
+    """
 
     prefix: str
     jobs: int
@@ -83,7 +92,7 @@ def jobs_of(snapshot: Snapshot, facts: Facts) -> list[str]:
 
 
 def count(snapshot: Snapshot, facts: Facts, threshold: float) -> int:
-    """How many buckets of a data set score at least the threshold, by the index."""
+    """The number of buckets of a data set at or above the threshold, as the index counts them."""
     return sum(
         snapshot.get_buckets(job_id=job_id, anomaly_score=threshold, size=0).count
         for job_id in jobs_of(snapshot, facts)
@@ -91,7 +100,7 @@ def count(snapshot: Snapshot, facts: Facts, threshold: float) -> int:
 
 
 def check_counts(snapshot: Snapshot, facts: Facts) -> None:
-    """The index counts what is known to be there, by threshold; no score is rounded up to one."""
+    """The index counts the known number of buckets at each threshold, and rounds no score up to a threshold."""
     assert len(jobs_of(snapshot, facts)) == facts.jobs
     assert count(snapshot, facts, 0) == facts.buckets
     assert {threshold: count(snapshot, facts, threshold) for threshold in facts.at_least} == facts.at_least
@@ -99,7 +108,7 @@ def check_counts(snapshot: Snapshot, facts: Facts) -> None:
 
 
 def check_documents(snapshot: Snapshot, facts: Facts, documents: Iterable[dict[str, Any]]) -> None:
-    """Laid end to end, the pages of each job are its documents (in order of time): fields, values, order of keys."""
+    """The pages of each job, end to end, are its documents in time order: fields, values, order of keys."""
     events = 0
     for job_id, of_job in groupby(documents, lambda document: str(document["job_id"])):
         expected = list(of_job)
@@ -140,19 +149,19 @@ def large(data_folder: Path) -> Snapshot:
 
 
 @pytest.mark.parametrize("name", OWN)
-def test_own_files_count_as_known(own: Snapshot, name: str) -> None:
-    """The repository's own files have the jobs, buckets and scores that they are known to have."""
+def test_own_files_have_the_known_counts(own: Snapshot, name: str) -> None:
+    """The index counts the known numbers of jobs and buckets of the repository's own files."""
     check_counts(own, OWN[name])
 
 
 @pytest.mark.parametrize("name", OWN)
 def test_own_files_come_back(own: Snapshot, name: str) -> None:
-    """Every bucket of the repository's own files is answered as it was stored."""
+    """Every bucket of the repository's own files comes back as it was stored."""
     check_documents(own, OWN[name], stored(SAMPLES, name))
 
 
 def check_anomalies(snapshot: Snapshot, kind: str, documents: Iterable[dict[str, Any]]) -> int:
-    """Records or influencers are answered as they were stored: fields, values, order of keys; returns how many."""
+    """Records or influencers come back as they were stored: fields, values, order of keys. Returns their number."""
     ask: Callable[..., RecordPage | InfluencerPage] = getattr(snapshot, f"get_{kind}")
     identity = ("detector_index", "partition_field_value", "influencer_field_name", "influencer_field_value")
 
@@ -180,12 +189,12 @@ def check_anomalies(snapshot: Snapshot, kind: str, documents: Iterable[dict[str,
     ],
 )
 def test_own_anomalies_come_back(own: Snapshot, name: str, kind: str, total: int) -> None:
-    """Every record and influencer of the repository's own files is answered as it was stored."""
+    """Every record and influencer of the repository's own files comes back as it was stored."""
     assert check_anomalies(own, kind, stored(SAMPLES, name, kind)) == total
 
 
 def test_own_buckets_expand_to_their_records(own: Snapshot) -> None:
-    """A bucket brings the records of its instant, the most unlikely first, if it has influencers; and so all come."""
+    """A bucket with influencers has the records of its timestamp, lowest probability first. All records come back."""
     documents = [*stored(SAMPLES, "numentaTM_1h_by_category", "records")]
     expected: dict[tuple[str, int], list[float]] = {}
     for document in documents:
@@ -202,7 +211,7 @@ def test_own_buckets_expand_to_their_records(own: Snapshot) -> None:
 
 @pytest.mark.parametrize(("kind", "name"), [("record", "records"), ("influencer", "influencers")])
 def test_an_anomaly_costs_at_most_three_times_its_text(kind: str, name: str) -> None:
-    """The real records and influencers, all that is kept of them, against the lines of their file."""
+    """The index of the real records or influencers takes at most three times the bytes of their JSON lines."""
     lengths = [
         len(json.dumps(document, separators=(",", ":")))
         for document in stored(SAMPLES, "numentaTM_1h_by_category", name)
@@ -220,8 +229,8 @@ def test_an_anomaly_costs_at_most_three_times_its_text(kind: str, name: str) -> 
     assert sum(lengths) / 10 < cost <= 3 * sum(lengths)
 
 
-def test_own_files_again_change_nothing() -> None:
-    """Storing the same buckets once more publishes no commit."""
+def test_storing_own_files_again_changes_nothing() -> None:
+    """A write of the same buckets publishes no commit."""
     index = ResultsIndex()
     first = index.upsert(stored(SAMPLES, "numenta_nyc_taxi"))
     again = index.upsert(stored(SAMPLES, "numenta_nyc_taxi"))
@@ -236,12 +245,12 @@ def test_both_large_sets_fit_one_index(large: Snapshot) -> None:
 
 
 @pytest.mark.parametrize("name", LARGE)
-def test_large_sets_count_as_known(large: Snapshot, name: str) -> None:
-    """The large sets have the jobs, buckets and scores that they are known to have."""
+def test_large_sets_have_the_known_counts(large: Snapshot, name: str) -> None:
+    """The index counts the known numbers of jobs and buckets of the large sets."""
     check_counts(large, LARGE[name])
 
 
 @pytest.mark.parametrize("name", LARGE)
 def test_large_sets_come_back(large: Snapshot, data_folder: Path, name: str) -> None:
-    """Every bucket of the large sets is answered as it was stored."""
+    """Every bucket of the large sets comes back as it was stored."""
     check_documents(large, LARGE[name], stored(data_folder, name))

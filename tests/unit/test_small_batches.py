@@ -1,4 +1,4 @@
-"""Plain documents: read by hand they are what the usual way makes of them, and what is not plain is left to it."""
+"""Small batches: simple documents are stored as if read by columns, and all other batches are left to that way."""
 
 import math
 from collections.abc import Callable
@@ -9,30 +9,30 @@ import numpy as np
 import pytest
 
 from bucketquery.errors import InvalidDocument
-from bucketquery.ingest import small_batches as plain
+from bucketquery.ingest import small_batches
 from bucketquery.ingest.documents import read_documents
 from bucketquery.ingest.small_batches import read_small_batch
 from bucketquery.model.instants import FIRST_MS, LAST_MS
 from support.helpers import FULL, JOB, bucket, record, row_of, rows, stored, without
 
 
-def told(documents: Any, kind: Any = None, *, keep: bool = True) -> Any:
-    """What a batch of documents stores, by kind and job."""
+def read(documents: Any, kind: Any = None, *, keep: bool = True) -> Any:
+    """The rows that documents are stored as, by kind and job."""
     batch = read_documents(documents, kind, keep=keep)
     return {of: {job_id: stored(found) for job_id, found in jobs.items()} for of, jobs in batch.segments.items()}
 
 
 def by_columns(documents: Any, kind: Any = None, *, keep: bool = True) -> Any:
-    """The same with nothing read by hand."""
+    """The same if every batch is read by columns."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(plain, "_MOST", -1)
-        return told(documents, kind, keep=keep)
+        patch.setattr(small_batches, "_MOST", -1)
+        return read(documents, kind, keep=keep)
 
 
-def outcome(read: Callable[[], Any]) -> Any:
-    """What is read, or what is wrong with it and where."""
+def outcome(action: Callable[[], Any]) -> Any:
+    """The result of an action, or the field and reason of its error."""
     try:
-        return read()
+        return action()
     except InvalidDocument as error:
         return error.field, error.reason
 
@@ -53,23 +53,23 @@ VALUES: dict[str, tuple[Any, ...]] = {
 
 
 def drawn(rng: Random) -> dict[str, Any]:
-    """A plain document with any of its fields."""
+    """A simple document with some of its fields."""
     given = {name: rng.choice(values) for name, values in VALUES.items()}
     required = ("timestamp", "bucket_span", "job_id")
-    kept = {name: value for name, value in given.items() if name in required or rng.random() < 0.8}
-    return {"result_type": "bucket", **kept}
+    chosen = {name: value for name, value in given.items() if name in required or rng.random() < 0.8}
+    return {"result_type": "bucket", **chosen}
 
 
 @pytest.mark.parametrize("keep", [True, False])
-def test_a_few_documents_read_by_hand_are_read_as_all_are(keep: bool) -> None:
-    """Whatever they have, in whatever order, some twice; with the kind said or not."""
+def test_a_small_batch_stores_the_same_as_columns(keep: bool) -> None:
+    """It may have any fields in any order, an identity twice, and a given kind or none."""
     rng = Random(4)
     for _ in range(300):
         documents: Any = [drawn(rng) for _ in range(rng.choice((1, 1, 2, 5, 16)))]
         assert read_small_batch(documents, None, keep=keep) is not None
-        assert told(documents, keep=keep) == by_columns(documents, keep=keep)
+        assert read(documents, keep=keep) == by_columns(documents, keep=keep)
         untyped = tuple(without(document, "result_type") for document in documents)
-        assert told(untyped, "bucket", keep=keep) == by_columns(documents, keep=keep)
+        assert read(untyped, "bucket", keep=keep) == by_columns(documents, keep=keep)
 
 
 def test_the_last_of_one_identity_wins() -> None:
@@ -83,7 +83,7 @@ def test_the_last_of_one_identity_wins() -> None:
     assert [row_of(web, at)[4] for at in range(3)] == [None, 2, None]
 
 
-NOT_PLAIN: list[Any] = [
+NOT_SIMPLE: list[Any] = [
     5,
     bucket(0),
     iter([bucket(0)]),
@@ -116,21 +116,21 @@ NOT_PLAIN: list[Any] = [
     [bucket(0, scheduled_events=[None])],
     [bucket(0, bucket_influencers=[{"timestamp": 5}])],
     [bucket(0), bucket(1, event_count="x")],
-    rows(0, plain._MOST + 1),
+    rows(0, small_batches._MOST + 1),
 ]
 
 
-@pytest.mark.parametrize("at", range(len(NOT_PLAIN)))
-def test_what_is_not_plain_takes_the_usual_way(at: int) -> None:
-    """Good or bad, the answer is that way's."""
-    documents = NOT_PLAIN[at]
+@pytest.mark.parametrize("at", range(len(NOT_SIMPLE)))
+def test_any_other_batch_is_read_by_columns(at: int) -> None:
+    """Its documents may be valid or not; the outcome is the same as by columns."""
+    documents = NOT_SIMPLE[at]
     assert read_small_batch(documents, None, keep=True) is None
     if isinstance(documents, list):
-        assert outcome(lambda: told(documents)) == outcome(lambda: by_columns(documents))
+        assert outcome(lambda: read(documents)) == outcome(lambda: by_columns(documents))
 
 
-def test_another_kind_than_was_said_is_not_plain() -> None:
-    """Nor is one without texts that is none of buckets."""
+def test_a_small_batch_has_buckets_only() -> None:
+    """Records, buckets given as another kind, and a `result_type` of None are left to the way by columns."""
     assert read_small_batch([bucket(0)], "record", keep=True) is None
     assert read_small_batch([record(0)], "record", keep=True) is None
     assert read_small_batch([bucket(0, result_type=None)], "bucket", keep=True) is None
