@@ -8,7 +8,7 @@ import numpy as np
 from benchmarks.claims.claim import CONSTANT, LINEAR, LOGARITHMIC, LOGLINEAR, Claim
 from benchmarks.claims.inputs import MILLION, chances, checked, even
 from benchmarks.timing import Call
-from bucketquery.arrays.ranking import Key, best, concatenated_ranges, in_order, ranked, time_slice
+from bucketquery.arrays.ranking import ColumnValues, best, concatenated_ranges, first_in_order, in_order, time_slice
 from bucketquery.arrays.sorted_arrays import find, increasing, live_rows, lower_bound, sampled, sort_order, with_room
 from bucketquery.model.schema import Int64s
 
@@ -160,16 +160,17 @@ _ORDERED: Final = (
 def ranking(size: int, need: int) -> Call:
     """Rank numbers; many have the same first key."""
     tied, values = np.arange(size) % 8, chances(size)
-    keys = [partial(keyed, tied), partial(keyed, values)]
+    columns = [partial(values_at, tied), partial(values_at, values)]
     right = np.lexsort([values, tied])[:need]
     return checked(
-        partial(ranked, size, keys, need, desc=False), lambda found: np.array_equal(found, right) and len(found) > 1
+        partial(first_in_order, size, columns, need, desc=False),
+        lambda found: np.array_equal(found, right) and len(found) > 1,
     )
 
 
-def keyed(values: np.ndarray[Any, Any], positions: np.ndarray[Any, Any]) -> Key:
-    """The sort key of some positions."""
-    return Key.of(values[positions], None, desc=False)
+def values_at(values: np.ndarray[Any, Any], positions: np.ndarray[Any, Any]) -> ColumnValues:
+    """The values of some positions."""
+    return ColumnValues(values[positions], None)
 
 
 def picking(size: int, need: int) -> Call:
@@ -195,23 +196,17 @@ _KERNELS: Final = (
         LOGARITHMIC,
         lambda n: checked(partial(time_slice, even(n), 100, n), lambda rows: rows == slice(50, n // 2)),
     ),
-    Claim(
-        "arrays.ranking.Key.of",
-        "n values",
-        LINEAR,
-        lambda n: checked(partial(Key.of, chances(n), None, desc=True), lambda key: (key.ranks <= 0).all()),
-        4_096,
-        _MANY,
-    ),
-    Claim("arrays.ranking.ranked", "a hundred of n positions", LINEAR, lambda n: ranking(n, 100)),
-    Claim("arrays.ranking.ranked", "all n positions", LOGLINEAR, lambda n: ranking(n, n), 16_384, 131_072),
+    Claim("arrays.ranking.first_in_order", "a hundred of n positions", LINEAR, lambda n: ranking(n, 100)),
+    Claim("arrays.ranking.first_in_order", "all n positions", LOGLINEAR, lambda n: ranking(n, n), 16_384, 131_072),
     Claim("arrays.ranking.best", "a hundred of n", LINEAR, lambda n: picking(n, 100)),
     Claim("arrays.ranking.best", "all of n", LOGLINEAR, lambda n: picking(n, n), 16_384, 131_072),
     Claim(
         "arrays.ranking.in_order",
         "n rows by one key",
         LOGLINEAR,
-        lambda n: checked(partial(in_order, [Key(shuffled(even(n)), None)]), lambda order: order[0] != 0),
+        lambda n: checked(
+            partial(in_order, [ColumnValues(shuffled(even(n)), None)], desc=False), lambda order: order[0] != 0
+        ),
         16_384,
         131_072,
     ),
@@ -220,7 +215,12 @@ _KERNELS: Final = (
         "n rows by two keys in groups",
         LOGLINEAR,
         lambda n: checked(
-            partial(in_order, [Key(even(n) % 8, even(n) % 6 == 0), Key(chances(n), None)], even(n) % 64),
+            partial(
+                in_order,
+                [ColumnValues(even(n) % 8, even(n) % 6 == 0), ColumnValues(chances(n), None)],
+                even(n) % 64,
+                desc=False,
+            ),
             lambda order: len(np.unique(order)) == n,
         ),
         16_384,

@@ -1,7 +1,7 @@
-"""Pure functions of arrays: what a search is made of."""
+"""Which rows come first: pure functions of arrays."""
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
 import numpy as np
 
@@ -11,7 +11,7 @@ from bucketquery.model.schema import Array, Bools, Int64s
 def time_slice(timestamps: Int64s, start: int, end: int) -> slice:
     """Rows whose timestamp lies in ``[start, end)``.
 
-    A slice, not indices, so that whoever reads the columns gets views.
+    A slice, not indices, so that reading the columns gives views.
 
     Args:
         timestamps: shape (n,), int64, epoch ms, non-decreasing.
@@ -34,48 +34,40 @@ def time_slice(timestamps: Int64s, start: int, end: int) -> slice:
     return slice(low, max(low, high))
 
 
-class Key(NamedTuple):
-    """What a column says of the order of some rows.
+class ColumnValues(NamedTuple):
+    """The values of one column for some rows, as an order compares them.
 
     Attributes:
-        ranks: shape (n,), numbers; the lowest come first, and those of rows that have none are all alike.
-        missing: shape (n,), which have none and so come last; None if all have one.
+        values: shape (n,), numbers; those of rows that miss the column are all alike.
+        missing: shape (n,), which rows miss the column and so come last; None if none does.
     """
 
-    ranks: Array
+    values: Array
     missing: Bools | None
 
-    @classmethod
-    def of(cls, values: Array, missing: Bools | None, *, desc: bool) -> Self:
-        """The key of a column's values; of ``desc`` the greatest come first. Complexity: O(n)."""
-        if not desc:
-            return cls(values, missing)
-        # ~ turns integers around without overflow.
-        return cls(-values if values.dtype.kind == "f" else ~values, missing)
 
+def first_in_order(count: int, columns: Sequence[Callable[[Int64s], ColumnValues]], need: int, *, desc: bool) -> Int64s:
+    """The first ``need`` of some positions in the order of some columns, all if there are fewer.
 
-def ranked(count: int, keys: Sequence[Callable[[Int64s], Key]], need: int, *, desc: bool) -> Int64s:
-    """The first ``need`` of some positions in the order of the keys, all if there are fewer.
-
-    Positions come in time order; what is equal in all keys keeps it, or has it reversed where ``desc``.
+    Positions come in time order. Those that are equal in all columns keep it, or have it reversed for ``desc``.
 
     Args:
         count: how many positions there are, from 0 on.
-        keys: where the first is equal the second decides, and so on; each gives the key of the positions it is asked
-            for, and is asked for no more than those that the ones before leave open.
+        columns: the second decides where the first is equal, and so on. Each gives the values of the positions it is
+            asked for, and is asked for no more than those that the ones before leave open.
         need: how many are wanted.
-        desc: whether positions are reversed.
+        desc: whether the greatest come first; else the lowest do.
 
-    Complexity: O(n) for each key that is needed to tell which are the first, and O(k log k) for the k that are.
+    Complexity: O(n) for each column that is needed to tell which are the first, and O(k log k) for the k that are.
 
     >>> scores = np.array([1.0, 3.0, 3.0])
-    >>> ranked(3, [lambda positions: Key.of(scores[positions], None, desc=True)], 2, desc=True).tolist()
+    >>> first_in_order(3, [lambda positions: ColumnValues(scores[positions], None)], 2, desc=True).tolist()
     [2, 1]
     """
-    picked = np.sort(_first(count, keys, need, desc=desc))
+    picked = np.sort(_first(count, columns, need, desc=desc))
     if desc:
         picked = picked[::-1]
-    return picked[in_order([key(picked) for key in keys])]
+    return picked[in_order([column(picked) for column in columns], desc=desc)]
 
 
 def best(sort_keys: Array, need: int, *, desc: bool, few: int = 512) -> Int64s:
@@ -113,30 +105,35 @@ def _descending(sort_keys: Array, *, desc: bool) -> Int64s:
     return order
 
 
-def in_order(keys: Sequence[Key], *groups: Int64s) -> Int64s:
-    """The order of rows by their keys, within groups if there are any; what is equal in all keys stays as it is.
+def in_order(columns: Sequence[ColumnValues], groups: Int64s | None = None, *, desc: bool) -> Int64s:
+    """The order of rows by some columns, within ascending groups if there are any; equal rows stay as they are.
 
-    Complexity: O(n log n) for each key.
+    Complexity: O(n log n) for each column.
 
-    >>> keys = [Key(np.array([0.5, 0.1, 0.2]), np.array([False, False, True]))]
-    >>> in_order(keys).tolist(), in_order(keys, np.array([1, 0, 0])).tolist()
+    >>> columns = [ColumnValues(np.array([0.5, 0.1, 0.2]), np.array([False, False, True]))]
+    >>> in_order(columns, desc=False).tolist(), in_order(columns, np.array([1, 0, 0]), desc=False).tolist()
     ([1, 0, 2], [1, 2, 0])
     """
-    if len(keys) == 1 and keys[0].missing is None and not groups:
-        return keys[0].ranks.argsort(kind="stable")
+    # For `desc` all is sorted ascending and from the end, and the result turned around: equal rows stay as they are.
+    step = -1 if desc else 1
     # The last one given to lexsort leads.
     leading_last: list[Array] = []
-    for ranks, missing in reversed(keys):
-        leading_last += [ranks] if missing is None else [ranks, missing]
-    return np.lexsort([*leading_last, *groups])
+    for values, missing in reversed(columns):
+        leading_last.append(values[::step])
+        if missing is not None:
+            leading_last.append(~missing[::-1] if desc else missing)
+    if groups is not None:
+        leading_last.append(-groups[::-1] if desc else groups)
+    order: Int64s = leading_last[0].argsort(kind="stable") if len(leading_last) == 1 else np.lexsort(leading_last)
+    return len(order) - 1 - order[::-1] if desc else order
 
 
 def concatenated_ranges(starts: Int64s, stops: Int64s) -> tuple[Int64s, Int64s]:
-    """The integers of several ranges, one range after the other, and the number of the range that each is of.
+    """The integers of several ranges, one range after the other, and for each the number of its range.
 
     Args:
-        starts: shape (r,), the first of each.
-        stops: shape (r,), what comes behind the last of each; not less than its start.
+        starts: shape (r,), the first integer of each range.
+        stops: shape (r,), the integer behind the last of each range; not less than its start.
 
     Complexity: O(integers + r).
 
@@ -150,14 +147,14 @@ def concatenated_ranges(starts: Int64s, stops: Int64s) -> tuple[Int64s, Int64s]:
     return np.arange(len(ranges)) + (starts - behind + lengths)[ranges], ranges
 
 
-def _first(count: int, keys: Sequence[Callable[[Int64s], Key]], need: int, *, desc: bool) -> Int64s:
-    """The positions that `ranked` gives, in any order."""
+def _first(count: int, columns: Sequence[Callable[[Int64s], ColumnValues]], need: int, *, desc: bool) -> Int64s:
+    """The positions that `first_in_order` gives, in any order."""
     among = np.arange(count)
     chosen: list[Int64s] = []
-    for key in keys:
+    for column in columns:
         if not 0 < need < len(among):
             break
-        ranks, missing = key(among)
+        values, missing = column(among)
         if missing is not None:
             given, lacking = among[~missing], among[missing]
             if len(given) <= need:
@@ -165,15 +162,16 @@ def _first(count: int, keys: Sequence[Callable[[Int64s], Key]], need: int, *, de
                 need -= len(given)
                 among = lacking
                 continue
-            among, ranks = given, ranks[~missing]
+            among, values = given, values[~missing]
         # NumPy is slow to pick from mass ties, and most scores are 0: where the first tie is enough, nothing is picked.
-        worst = ranks.min()
-        if np.count_nonzero(ranks == worst) < need:
-            worst = np.partition(ranks, need - 1)[need - 1]
-        better = among[ranks < worst]
+        edge = values.max() if desc else values.min()
+        if np.count_nonzero(values == edge) < need:
+            place = len(values) - need if desc else need - 1
+            edge = np.partition(values, place)[place]
+        better = among[values > edge if desc else values < edge]
         chosen.append(better)
         need -= len(better)
-        among = among[ranks == worst]
+        among = among[values == edge]
     # Only positions tell the rest apart.
     need = min(need, len(among))
     chosen.append(among[len(among) - need :] if desc else among[:need])

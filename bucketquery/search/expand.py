@@ -5,12 +5,12 @@ from typing import Any, Final
 
 import numpy as np
 
-from bucketquery.arrays.ranking import concatenated_ranges, in_order
+from bucketquery.arrays.ranking import concatenated_ranges
 from bucketquery.arrays.sorted_arrays import find
 from bucketquery.errors import LimitExceeded
 from bucketquery.model.instants import LAST_MS
 from bucketquery.model.schema import RECORD, Int64s
-from bucketquery.search.search import key_of
+from bucketquery.search.order import order_of
 from bucketquery.storage.segment import Segment
 from bucketquery.storage.selection import Selection
 from bucketquery.storage.table import Table
@@ -20,8 +20,10 @@ from bucketquery.storage.view import NO_ROWS, View
 MOST_OF_A_BUCKET: Final = 10_000
 MOST_OF_A_PAGE: Final = 100_000
 
-#: All records of a bucket are of one instant.
-_ORDER: Final = ("probability", *(name for name in RECORD.ties if name != "timestamp"))
+#: The least probable records come first. All records of a bucket have one timestamp, so that is not compared.
+_ORDER: Final = order_of(
+    RECORD.kind, ("probability", *(name for name in RECORD.ties if name != "timestamp")), desc=False
+)
 
 #: For each bucket the rows of a segment from the one on and before the other.
 _Ranges = tuple[Int64s, Int64s]
@@ -109,8 +111,7 @@ class Expansion:
         rows = np.concatenate((rows[~is_deleted], head_rows + view.base.length))
         buckets = np.concatenate((buckets[~is_deleted], head_buckets))
         records = Selection(view, rows)
-        keys = [key_of(records, name, desc=False, is_tie=name != _ORDER[0]) for name in _ORDER]
-        order = in_order(keys, buckets)
+        order = _ORDER.sorted_within(records, buckets)
         buckets = buckets[order]
         first = buckets.searchsorted(np.arange(len(in_base[0]) + 1))
         is_shown = np.arange(len(order)) - first[buckets] < MOST_OF_A_BUCKET

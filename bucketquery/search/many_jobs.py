@@ -7,26 +7,23 @@ any other.
 """
 
 from collections.abc import Iterator, Sequence
-from functools import partial
 from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 
-from bucketquery.arrays.ranking import Key, ranked
 from bucketquery.jobs.catalog import Catalog
 from bucketquery.jobs.combined_table import CombinedTable
-from bucketquery.model.schema import RECORD, Array, Bools, Int64s, Objects, Schema, Type
+from bucketquery.model.schema import RECORD, Int64s, Schema
 from bucketquery.queries.resolved import ResolvedQuery
 from bucketquery.search.expand import MOST_OF_A_PAGE, Expansion, expand, refuse_more
+from bucketquery.search.order import Order
 from bucketquery.search.plan import Plan
-from bucketquery.search.search import key_of, search
+from bucketquery.search.search import search
 from bucketquery.search.shortcuts import ALL_SHORTCUTS, Shortcuts
-from bucketquery.storage.keywords import encoded
 from bucketquery.storage.row_copies import copy_rows, segment_row
 from bucketquery.storage.segment import Segment
 from bucketquery.storage.selection import Selection
-from bucketquery.storage.sparse_lists import SparseLists
 from bucketquery.storage.table import Table
 from bucketquery.storage.view import NO_ROWS
 
@@ -203,7 +200,9 @@ def _find(
         rows_read += plan.rows_read
         if len(rows):
             found.append((part, rows))
-    return _Found.of(found, _merged(found, resolved, last)[first:], count if matches is None else matches, rows_read)
+    return _Found.of(
+        found, _merged(found, Order.of(resolved), last)[first:], count if matches is None else matches, rows_read
+    )
 
 
 def _by_job(catalog: Catalog, jobs: Sequence[str], resolved: ResolvedQuery, shortcuts: Shortcuts) -> _Found:
@@ -268,52 +267,17 @@ def _from_its_page_on(parts: Sequence[_Part], resolved: ResolvedQuery, shortcuts
     return resolved._replace(end=high, from_=skipped) if resolved.desc else resolved._replace(start=low, from_=skipped)
 
 
-def _merged(found: Sequence[tuple[_Part, Selection]], resolved: ResolvedQuery, need: int) -> Int64s:
+def _merged(found: Sequence[tuple[_Part, Selection]], order: Order, need: int) -> Int64s:
     """The order of the rows of all parts, counted through all parts, of the first ``need``."""
-    length = sum(len(rows) for _, rows in found)
     if len(found) <= 1:
-        return np.arange(length)
-    schema, desc = resolved.schema, resolved.desc
-    names = dict.fromkeys((*resolved.order_by, *schema.ties))
-    view = Selection.of(_keys_of(found, list(names), schema)).view
-
-    def key(name: str, positions: Int64s) -> Key:
-        is_tie = name not in resolved.order_by[:1]
-        return key_of(Selection(view, positions), name, desc=desc, is_tie=is_tie)
-
-    job_ids, _ = encoded([job_id for part, rows in found for job_id in _job_ids(part, rows)])
-    keys = [partial(key, name) for name in names]
-    return ranked(length, [*keys, lambda rows: Key.of(job_ids[rows], None, desc=desc)], need, desc=desc)
+        return np.arange(sum(len(rows) for _, rows in found))
+    return order.merged([order.row_keys(rows, _job_ids(part, rows)) for part, rows in found], need)
 
 
 def _job_ids(part: _Part, rows: Selection) -> list[str]:
     if isinstance(part.of, CombinedTable):
         return [part.of.job_of(row) for row in _numbers(rows).tolist()]
     return [part.of] * len(rows)
-
-
-def _keys_of(found: Sequence[tuple[_Part, Selection]], names: Sequence[str], schema: Schema) -> Segment:
-    """What decides about the order of rows of several parts, of all parts together; only to be compared."""
-    columns: dict[str, Array] = {}
-    present: dict[str, Bools] = {}
-    dictionaries: dict[str, Objects] = {}
-    lists: dict[str, SparseLists] = {}
-    length = sum(len(rows) for _, rows in found)
-    for name in names:
-        of = schema.by_name[name].type
-        if of is Type.KEYWORDS:
-            lists[name] = SparseLists.of_tuples([some for _, rows in found for some in rows.lists(name)])
-            continue
-        values = np.concatenate([rows.column(name) for _, rows in found])
-        if of is Type.KEYWORD:
-            columns[name], dictionaries[name] = encoded(values.tolist())
-            continue
-        columns[name] = values
-        missing = [(rows.missing(name), len(rows)) for _, rows in found]
-        present[name] = np.concatenate(
-            [np.ones(own, dtype=np.bool_) if lacking is None else ~lacking for lacking, own in missing]
-        )
-    return Segment(schema, length, columns, present, dictionaries, lists)
 
 
 def _numbers(rows: Selection) -> Int64s:

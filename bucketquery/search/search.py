@@ -6,17 +6,15 @@ among the rows that share the best value. Where that promises nothing, all match
 and of the head are told apart by number: row ``r`` of the head is ``base.length + r``.
 """
 
-from collections.abc import Iterator, Sequence
-from functools import partial
+from collections.abc import Iterator
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 
-from bucketquery.arrays.ranking import Key, best, ranked, time_slice
+from bucketquery.arrays.ranking import time_slice
 from bucketquery.model.instants import FIRST_MS, LAST_MS
-from bucketquery.model.schema import Array, Bools, Int64s, Type
 from bucketquery.queries.resolved import ResolvedQuery
+from bucketquery.search.order import Order, is_of_numbers
 from bucketquery.search.plan import BY_TIME, Path, Plan
 from bucketquery.search.shortcuts import ALL_SHORTCUTS, Shortcuts
 from bucketquery.search.threshold import BaseRows, Matches
@@ -113,76 +111,46 @@ def _by_threshold(matches: Matches) -> Plan:
 
 def _in_order(matches: Matches, resolved: ResolvedQuery, need: int) -> tuple[BaseRows, Plan]:
     """The first ``need`` matches, which are not fewer, in the order of some columns."""
-    lead, desc = resolved.order_by[0], resolved.desc
+    order = Order.of(resolved)
+    lead, desc = order.lead, order.desc
     if lead == "timestamp" and matches.shortcuts.last_instant:
         # The first are those of the first instants, all of the last one among them.
         edge = Selection(matches.window.view, matches.page(need - 1, need, desc=desc)).column("timestamp").item()
         start, end = (edge, resolved.end) if desc else (resolved.start, edge + 1)
         matches = Matches(Window.of(matches.window.view, start, end), resolved, matches.shortcuts)
-    elif matches.count > matches.shortcuts.few_matches and (leaders := _leaders(matches, resolved, need)) is not None:
+    elif matches.count > matches.shortcuts.few_matches and (leaders := _leaders(matches, order, need)) is not None:
         rows, plan = leaders
-        return _first(matches, rows, resolved, need), plan
+        return _first(matches, rows, order, need), plan
     rows_read = matches.rows_read + matches.count
     plan = Plan("threshold" if matches.levels else "scan", lead, matches.levels, rows_read)
-    return _first(matches, matches.first(matches.count, desc=False), resolved, need), plan
+    return _first(matches, matches.first(matches.count, desc=False), order, need), plan
 
 
-def _first(matches: Matches, rows: BaseRows, resolved: ResolvedQuery, need: int) -> BaseRows:
-    """The first ``need`` in the order of the question of some rows of the base, ascending, and of those of the head."""
-    view, lead, desc, head = matches.window.view, resolved.order_by[0], resolved.desc, matches.head
-    if len(resolved.order_by) == 1 and _is_of_numbers(view, lead):
-        sort_keys = sort_keys_of(view.base.columns[lead][rows], desc=desc)
-        head_sort_keys = sort_keys_of(view.head.columns[lead][head], desc=desc)
-        is_threshold = lead == view.base.schema.score and resolved.threshold is not None
-        if is_threshold or not (_is_missing(sort_keys) or _is_missing(head_sort_keys)):
-            if len(rows) >= need:
-                order = best(sort_keys, need, desc=desc, few=matches.shortcuts.few_sort_keys)
-                enters = head_sort_keys >= sort_keys[order[-1]]
-                if not enters.any():
-                    return rows[order]
-                order.sort()
-                rows, sort_keys, head, head_sort_keys = (
-                    rows[order],
-                    sort_keys[order],
-                    head[enters],
-                    head_sort_keys[enters],
-                )
-            places = rows.searchsorted(view.head_places()[head])
-            sort_keys = np.insert(sort_keys, places, head_sort_keys)
-            return np.insert(rows, places, head + view.base.length)[
-                best(sort_keys, need, desc=desc, few=matches.shortcuts.few_sort_keys)
-            ]
-    if len(head):
-        rows = matches.with_head(rows, head)
-    return _sorted(view, rows, resolved, need)
+def _first(matches: Matches, rows: BaseRows, order: Order, need: int) -> BaseRows:
+    """The first ``need`` in order of some rows of the base, ascending, and of those of the head that match."""
+    view = matches.window.view
+    has_lead = matches.threshold is not None and order.lead == view.base.schema.score
+    few = matches.shortcuts.few_sort_keys
+    return order.first_of_both(view, rows, matches.head, need, few=few, has_lead=has_lead)
 
 
-def _is_missing(sort_keys: Array) -> bool:
-    """Whether one of some values is missing."""
-    return sort_keys.dtype.kind == "f" and bool(np.isnan(sort_keys).any())
-
-
-def _is_of_numbers(view: View, name: str) -> bool:
-    return view.base.is_of_numbers(name) and view.head.is_of_numbers(name)
-
-
-def _leaders(matches: Matches, resolved: ResolvedQuery, need: int) -> tuple[BaseRows, Plan] | None:
+def _leaders(matches: Matches, order: Order, need: int) -> tuple[BaseRows, Plan] | None:
     """Rows of the base among which the first ``need`` matches of its order are, ascending; None where that is a guess.
 
     All of them match, and live.
     """
-    view, base, lead, desc = matches.window.view, matches.window.base, resolved.order_by[0], resolved.desc
-    if not _is_of_numbers(view, lead):
+    view, base, lead, desc = matches.window.view, matches.window.base, order.lead, order.desc
+    if not is_of_numbers(view, lead):
         return None
     value_index = view.base.value_index(lead, desc=desc)
     if value_index is None or base.start >= value_index.covered:
         return None
     stop = min(base.stop, value_index.covered)
     if not value_index.is_tied:
-        leaders = _on_a_level(matches, value_index, resolved, need, stop) if matches.shortcuts.levels else None
+        leaders = _on_a_level(matches, value_index, order, need, stop) if matches.shortcuts.levels else None
     else:
-        is_possible = len(resolved.order_by) == 1 and matches.shortcuts.ties
-        leaders = _of_the_best(matches, value_index, resolved, need, stop) if is_possible else None
+        is_possible = len(order.within) == 1 and matches.shortcuts.ties
+        leaders = _of_the_best(matches, value_index, order, need, stop) if is_possible else None
     if leaders is None or stop == base.stop:
         return leaders
     rows, plan = leaders
@@ -191,10 +159,10 @@ def _leaders(matches: Matches, resolved: ResolvedQuery, need: int) -> tuple[Base
 
 
 def _on_a_level(
-    matches: Matches, value_index: ValueIndex, resolved: ResolvedQuery, need: int, stop: int
+    matches: Matches, value_index: ValueIndex, order: Order, need: int, stop: int
 ) -> tuple[BaseRows, Plan] | None:
     """All matches before ``stop`` that are on the sparsest level that has ``need`` of them."""
-    window, lead, desc = matches.window, resolved.order_by[0], resolved.desc
+    window, lead, desc = matches.window, order.lead, order.desc
     low, length = window.base.start, window.length
     is_implied = matches.threshold is None or (desc and lead == window.view.base.schema.score)
     wanted = matches.shortcuts.margin * need * (1 if is_implied else length / matches.count)
@@ -214,10 +182,10 @@ def _on_a_level(
 
 
 def _of_the_best(
-    matches: Matches, value_index: ValueIndex, resolved: ResolvedQuery, need: int, stop: int
+    matches: Matches, value_index: ValueIndex, order: Order, need: int, stop: int
 ) -> tuple[BaseRows, Plan] | None:
     """The first ``need`` matches before ``stop`` in time order, or the last, that have the best of all values."""
-    window, lead, desc = matches.window, resolved.order_by[0], resolved.desc
+    window, lead, desc = matches.window, order.lead, order.desc
     column, value = window.view.base.columns[lead], sort_keys_of(value_index.best, desc=desc)
     low, looked, step, missing = window.base.start, 0, max(matches.shortcuts.first_look, 2 * need), need
     found: list[BaseRows] = []
@@ -234,46 +202,6 @@ def _of_the_best(
         return None
     plan = Plan("order", lead, (*matches.levels, float(value)), matches.rows_read)
     return np.concatenate(found[::-1] if desc else found), plan
-
-
-def _sorted(view: View, rows: BaseRows, resolved: ResolvedQuery, need: int) -> BaseRows:
-    """The first ``need`` of some rows, which are in time order, in the order of the question."""
-    order_by, desc = resolved.order_by, resolved.desc
-
-    def key(name: str, positions: Int64s) -> Key:
-        return key_of(Selection(view, rows[positions]), name, desc=desc, is_tie=name != order_by[0])
-
-    return rows[ranked(len(rows), [partial(key, name) for name in order_by], need, desc=desc)]
-
-
-def key_of(rows: Selection, name: str, *, desc: bool, is_tie: bool) -> Key:
-    """What a column says of the order of some rows.
-
-    Args:
-        rows: of any table.
-        name: a column, or a field of several texts.
-        desc: whether the greatest come first.
-        is_tie: whether it decides only where another one does not. A missing number counts as its default there, as it
-            does in an identity; where it leads it is last.
-    """
-    of = rows.view.base.schema.by_name[name].type
-    if of is Type.KEYWORDS:
-        return Key.of(*_keyword_keys(rows.lists(name), desc=desc), desc=desc)
-    missing = None if is_tie and of is Type.INTEGER else rows.missing(name)
-    if missing is not None and not missing.any():
-        missing = None
-    return Key.of(rows.comparable(name), missing, desc=desc)
-
-
-def _keyword_keys(texts: Sequence[tuple[Any, ...]], *, desc: bool) -> tuple[Int64s, Bools]:
-    """Keys that order lists as their least text does, or for ``desc`` as their greatest; and which have none.
-
-    Python orders text by code points, which is the order of its UTF-8 bytes.
-    """
-    leading = [(max if desc else min)(some) if some else None for some in texts]
-    places = {text: place for place, text in enumerate(sorted({text for text in leading if text is not None}))}
-    keys = np.array([places.get(text, 0) for text in leading], dtype=np.int64)
-    return keys, np.array([text is None for text in leading], dtype=np.bool_)
 
 
 def _edges(view: View, resolved: ResolvedQuery, apart: int) -> list[int]:

@@ -10,10 +10,10 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from bucketquery.arrays.sorted_arrays import find
-from bucketquery.model.schema import Array, Int64s
+from bucketquery.model.schema import Array
 from bucketquery.queries.resolved import ResolvedQuery
 from bucketquery.search.shortcuts import ALL_SHORTCUTS, Shortcuts
-from bucketquery.search.window import Window
+from bucketquery.search.window import Window, with_head
 from bucketquery.storage.segment import Segment
 from bucketquery.storage.view import NO_ROWS
 from bucketquery.value_index.value_index import ValueIndex
@@ -169,14 +169,9 @@ class Matches:
         is_deleted, _ = find(self.deleted, rows)
         return rows[~is_deleted]
 
-    def with_head(self, rows: BaseRows, head: Int64s) -> BaseRows:
-        """Some rows of the base, ascending, and of the head in one, in time order."""
-        view = self.window.view
-        return np.insert(rows, rows.searchsorted(view.head_places()[head]), head + view.base.length)
-
     def page(self, first: int, last: int, *, desc: bool) -> BaseRows:
         """The matches ``[first, last)`` in time order, or for ``desc`` from the last one backwards."""
         rows = self.first(last, desc=desc)
         if len(self.head):
-            rows = self.with_head(rows, self.head)
+            rows = with_head(self.window.view, rows, self.head)
         return rows[::-1][first:last] if desc else rows[first:last]

@@ -2,9 +2,11 @@
 
 from typing import NamedTuple
 
+import numpy as np
+
 from bucketquery.arrays.ranking import time_slice
 from bucketquery.model.instants import FIRST_MS, LAST_MS
-from bucketquery.model.schema import Int64s
+from bucketquery.model.schema import Array, Int64s
 from bucketquery.storage.view import View
 
 
@@ -40,3 +42,8 @@ class Window(NamedTuple):
         base, head = self.base, self.head
         length: int = base.stop - base.start - len(self.deleted) + head.stop - head.start
         return length
+
+
+def with_head(view: View, rows: Array, head: Int64s) -> Array:
+    """Some rows of the base and some of the head in time order, as the view numbers them; both ascend."""
+    return np.insert(rows, rows.searchsorted(view.head_places()[head]), head + view.base.length)

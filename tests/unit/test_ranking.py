@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bucketquery.arrays.ranking import Key, best, concatenated_ranges, in_order, ranked, time_slice
+from bucketquery.arrays.ranking import ColumnValues, best, concatenated_ranges, first_in_order, in_order, time_slice
 from bucketquery.model.schema import Array, Bools, Int64s
 
 INT64_MIN, INT64_MAX = -(2**63), 2**63 - 1
@@ -30,9 +30,9 @@ def test_a_window_is_half_open(held: tuple[int, ...]) -> None:
             assert 0 <= found.start <= found.stop <= len(held)
 
 
-def key_of(values: Array, missing: Bools | None, desc: bool, positions: Int64s) -> Key:
-    """The key of some values."""
-    return Key.of(values[positions], None if missing is None else missing[positions], desc=desc)
+def values_at(values: Array, missing: Bools | None, positions: Int64s) -> ColumnValues:
+    """The values at some positions."""
+    return ColumnValues(values[positions], None if missing is None else missing[positions])
 
 
 KEYS: list[tuple[str, list[Any]]] = [
@@ -59,9 +59,9 @@ def test_the_first_of_an_order_are_those_of_sorting(dtype: str, values: list[Any
             keys[gone] = 0  # as what is missing is stored
             before = keys.tolist()
             missing = np.array(gone, dtype=np.bool_) if any(gone) or rng.random() < 0.5 else None
-            key = partial(key_of, keys, missing, desc)
+            key = partial(values_at, keys, missing)
             for need in (1, 2, 3, length // 2 + 1, length + 1, 10**30):
-                assert ranked(length, [key], need, desc=desc).tolist() == (given + rest)[:need]
+                assert first_in_order(length, [key], need, desc=desc).tolist() == (given + rest)[:need]
             assert keys.tolist() == before, "the keys are not modified"
 
 
@@ -96,10 +96,10 @@ def test_where_one_key_is_equal_the_next_decides(desc: bool) -> None:
                 sign * row,
             ),
         )
-        keys = [partial(key_of, array, mask, desc) for array, mask in zip(arrays, masks, strict=True)]
+        keys = [partial(values_at, array, mask) for array, mask in zip(arrays, masks, strict=True)]
         for need in range(length + 2):
-            assert ranked(length, keys, need, desc=desc).tolist() == expected[:need]
-        assert in_order([key(np.arange(length)) for key in keys]).tolist() == sorted(
+            assert first_in_order(length, keys, need, desc=desc).tolist() == expected[:need]
+        assert in_order([key(np.arange(length)) for key in keys], desc=desc).tolist() == sorted(
             range(length),
             key=lambda row: [(column[row] is None, sign * (column[row] or 0)) for column in columns],
         )
@@ -111,9 +111,9 @@ def test_the_first_of_a_thousand_distinct_keys_are_those_of_a_full_sort(desc: bo
     for seed in range(40):
         values = np.random.default_rng(seed).permutation(1_000 + seed)
         expected = np.argsort(-values if desc else values)
-        key = partial(key_of, values, None, desc)
+        key = partial(values_at, values, None)
         for need in range(1 + seed % 10, len(values), 10):
-            assert np.array_equal(ranked(len(values), [key], need, desc=desc), expected[:need]), (seed, need)
+            assert np.array_equal(first_in_order(len(values), [key], need, desc=desc), expected[:need]), (seed, need)
 
 
 def test_no_key_is_asked_for_more_than_the_ones_before_leave_open() -> None:
@@ -121,12 +121,12 @@ def test_no_key_is_asked_for_more_than_the_ones_before_leave_open() -> None:
     asked: list[list[int]] = []
     first, second = np.array([5, 1, 1, 7, 1, 9, 9, 9, 9, 9]), np.arange(10)
 
-    def watched(positions: Int64s) -> Key:
+    def watched(positions: Int64s) -> ColumnValues:
         asked.append(positions.tolist())
-        return Key.of(second[positions], None, desc=True)
+        return ColumnValues(second[positions], None)
 
-    keys = [lambda positions: Key.of(first[positions], None, desc=False), watched]
-    assert ranked(10, keys, 2, desc=True).tolist() == [4, 2]
+    keys = [lambda positions: ColumnValues(-first[positions], None), watched]
+    assert first_in_order(10, keys, 2, desc=True).tolist() == [4, 2]
     assert asked == [[1, 2, 4], [4, 2]]
 
 
@@ -136,3 +136,18 @@ def test_ranges_are_laid_end_to_end() -> None:
     integers, ranges = concatenated_ranges(starts, stops)
     assert (integers.tolist(), ranges.tolist()) == ([3, 4, 9, 0, 1, 2], [0, 0, 2, 3, 3, 3])
     assert [found.tolist() for found in concatenated_ranges(times(), times())] == [[], []]
+
+
+@pytest.mark.parametrize("desc", [False, True])
+def test_groups_ascend_in_either_direction(desc: bool) -> None:
+    """Only within a group is the order turned around; what is missing is last in its group."""
+    rng = Random(12)
+    for length in (1, 5, 60):
+        groups = [rng.randrange(3) for _ in range(length)]
+        column = [rng.choice([None, 0.0, 1.0, 2.0]) for _ in range(length)]
+        values = np.array([np.nan if value is None else value for value in column])
+        found = in_order([ColumnValues(values, np.isnan(values))], np.array(groups, dtype=np.int64), desc=desc)
+        sign = -1 if desc else 1
+        assert found.tolist() == sorted(
+            range(length), key=lambda row: (groups[row], column[row] is None, sign * (column[row] or 0))
+        )

@@ -13,7 +13,7 @@ from bucketquery.queries.queries import BucketQuery, resolve
 from bucketquery.queries.resolved import ResolvedQuery
 from bucketquery.search.shortcuts import ALL_SHORTCUTS, Shortcuts
 from bucketquery.search.threshold import Matches, MatchRun
-from bucketquery.search.window import Window
+from bucketquery.search.window import Window, with_head
 from bucketquery.storage import segment as segments
 from bucketquery.storage.segment import Segment
 from bucketquery.storage.selection import Selection
@@ -176,7 +176,7 @@ def test_matches_are_those_of_comparing_each_row(base: Segment, threshold: float
             for need in (1, 2, 5, 40, 10**30):
                 assert found.first(need, desc=False).tolist() == in_base[:need]
                 assert found.first(need, desc=True).tolist() == in_base[::-1][:need][::-1]
-            assert found.with_head(np.array(in_base, dtype=np.int64), found.head).tolist() == expected
+            assert with_head(view, np.array(in_base, dtype=np.int64), found.head).tolist() == expected
             for first, last in ((0, 1), (0, 3), (2, 7), (0, len(expected)), (5, 10**30)):
                 assert found.page(first, last, desc=False).tolist() == expected[first:last]
                 assert found.page(first, last, desc=True).tolist() == expected[::-1][first:last]

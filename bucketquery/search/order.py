@@ -1,0 +1,230 @@
+"""Orders: which results come first, as one value for pages, for merges of several tables and for expanded records.
+
+Rows of one table are compared by the values of its columns, and by the codes of its keywords. Tables have no codes in
+common, so rows of several tables are compared by `RowKeys`, which mean the same everywhere.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache, partial
+from itertools import chain
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from bucketquery.arrays.ranking import ColumnValues, best, first_in_order, in_order
+from bucketquery.model.schema import SCHEMAS, Array, Bools, Int64s, Kind, Type
+from bucketquery.queries.resolved import ResolvedQuery
+from bucketquery.search.window import with_head
+from bucketquery.storage.keywords import MISSING, encoded
+from bucketquery.storage.selection import Selection
+from bucketquery.storage.view import View
+from bucketquery.value_index.value_index import sort_keys_of
+
+#: The values of one column, and which rows miss it.
+_RowKey = tuple[Array | list[str | None], Bools | None]
+
+
+class SortColumn(NamedTuple):
+    """A column that an order compares.
+
+    Attributes:
+        name: of a column, or of a field that holds several keywords.
+        type: what it holds.
+        puts_missing_last: whether a row without a value comes last, in both directions; else its default counts.
+    """
+
+    name: str
+    type: Type
+    puts_missing_last: bool
+
+
+class RowKeys(NamedTuple):
+    """What decides the order of some rows, comparable with that of rows of any other table and job.
+
+    Attributes:
+        length: how many rows they are.
+        columns: for each column that is compared, and for the job, the values and which are missing. Values are numbers
+            in an array, or text in a list with None where it is missing. The second is None if none is missing, and for
+            text.
+    """
+
+    length: int
+    columns: tuple[_RowKey, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """Which results come first.
+
+    Attributes:
+        columns: the columns that are compared, the leading one first. With the job they make the order total.
+        within: the first of them, which are compared within one table. A table has its rows in identity order, and
+            that decides the rest.
+        desc: whether every column is reversed, the job too.
+        job_leads: whether the job is compared before all columns; else it is compared after them.
+    """
+
+    columns: tuple[SortColumn, ...]
+    within: tuple[SortColumn, ...]
+    desc: bool
+    job_leads: bool
+
+    @classmethod
+    def of(cls, resolved: ResolvedQuery, *, by_job: bool = False) -> "Order":
+        """The order that a query asks for; one value for all queries that ask for the same."""
+        return order_of(resolved.schema.kind, resolved.order_by, desc=resolved.desc, by_job=by_job)
+
+    @property
+    def lead(self) -> str:
+        """The column that is compared first within a table that is not in order already."""
+        return self.within[0].name
+
+    def first(self, view: View, rows: Array, need: int) -> Array:
+        """The first ``need`` of some rows of a view, which come in time order; all if there are fewer."""
+        columns = [partial(self._values_at, view, rows, column) for column in self.within]
+        return rows[first_in_order(len(rows), columns, need, desc=self.desc)]
+
+    def first_of_both(self, view: View, rows: Array, head: Int64s, need: int, *, few: int, has_lead: bool) -> Array:
+        """The first ``need`` of some rows of the base and of the head, which are at least as many.
+
+        Args:
+            view: whose rows they are.
+            rows: those of the base, ascending.
+            head: those of the head, as it numbers them, ascending.
+            need: how many are wanted.
+            few: this many sort keys or fewer are all sorted.
+            has_lead: whether it is known that none of them misses the leading column.
+        """
+        lead, desc = self.lead, self.desc
+        if len(self.within) == 1 and is_of_numbers(view, lead):
+            sort_keys = sort_keys_of(view.base.columns[lead][rows], desc=desc)
+            head_sort_keys = sort_keys_of(view.head.columns[lead][head], desc=desc)
+            if has_lead or not (_is_missing(sort_keys) or _is_missing(head_sort_keys)):
+                if len(rows) >= need:
+                    order = best(sort_keys, need, desc=desc, few=few)
+                    enters = head_sort_keys >= sort_keys[order[-1]]
+                    if not enters.any():
+                        return rows[order]
+                    order.sort()
+                    rows, sort_keys = rows[order], sort_keys[order]
+                    head, head_sort_keys = head[enters], head_sort_keys[enters]
+                places = rows.searchsorted(view.head_places()[head])
+                sort_keys = np.insert(sort_keys, places, head_sort_keys)
+                both = np.insert(rows, places, head + view.base.length)
+                return both[best(sort_keys, need, desc=desc, few=few)]
+        return self.first(view, with_head(view, rows, head) if len(head) else rows, need)
+
+    def sorted_within(self, rows: Selection, groups: Int64s) -> Int64s:
+        """The positions of some rows of one view in order, group by group; groups ascend."""
+        return in_order([self._values(rows, column) for column in self.within], groups, desc=self.desc)
+
+    def row_keys(self, rows: Selection, job_ids: Sequence[str]) -> RowKeys:
+        """The row keys of some rows.
+
+        Args:
+            rows: of any table.
+            job_ids: the job of each.
+        """
+        columns: list[_RowKey] = []
+        for column in self.columns:
+            name = column.name
+            if column.type is Type.KEYWORDS:
+                columns.append((self._leading(rows.lists(name)), None))
+            elif column.type is Type.KEYWORD:
+                columns.append((rows.column(name).tolist(), None))
+            else:
+                columns.append((rows.column(name), rows.missing(name) if column.puts_missing_last else None))
+        job: _RowKey = [*job_ids], None
+        return RowKeys(len(job_ids), (job, *columns) if self.job_leads else (*columns, job))
+
+    def merged(self, parts: Sequence[RowKeys], need: int) -> Int64s:
+        """The first ``need`` rows of several parts in order, as positions counted through all parts.
+
+        Complete if there are fewer. The rows of a single part are in order already.
+        """
+        length = sum(part.length for part in parts)
+        if len(parts) <= 1:
+            return np.arange(length)
+        columns = [
+            partial(_at, _concatenated(column)) for column in zip(*[part.columns for part in parts], strict=True)
+        ]
+        return first_in_order(length, columns, need, desc=self.desc)
+
+    def _values_at(self, view: View, rows: Array, column: SortColumn, positions: Int64s) -> ColumnValues:
+        return self._values(Selection(view, rows[positions]), column)
+
+    def _values(self, rows: Selection, column: SortColumn) -> ColumnValues:
+        """The values of a column for some rows of one view; of keywords they are codes of that view."""
+        name = column.name
+        if column.type is Type.KEYWORDS:
+            return _text_values(self._leading(rows.lists(name)))
+        missing = rows.missing(name) if column.puts_missing_last else None
+        if missing is not None and not missing.any():
+            missing = None
+        return ColumnValues(rows.comparable(name), missing)
+
+    def _leading(self, lists: Sequence[tuple[Any, ...]]) -> list[str | None]:
+        """The keyword by which each of some lists is ordered: its least, or its greatest if these come first.
+
+        Python orders text by code points, which is the order of its UTF-8 bytes.
+        """
+        leading = max if self.desc else min
+        return [leading(some) if some else None for some in lists]
+
+
+@cache
+def order_of(kind: Kind, order_by: tuple[str, ...], *, desc: bool, by_job: bool = False) -> Order:
+    """The order of results of a kind.
+
+    Args:
+        kind: of the results.
+        order_by: the columns that are compared within a table, the leading one first; none if identities decide.
+        desc: whether every column is reversed.
+        by_job: whether the job leads.
+
+    A missing number counts as its default if its column decides ties only, as it does in an identity. Any other row
+    without a value comes last.
+
+    >>> [column.name for column in order_of("bucket", ("anomaly_score",), desc=True).columns]
+    ['anomaly_score', 'timestamp', 'bucket_span']
+    """
+    schema = SCHEMAS[kind]
+    fields = [schema.by_name[name] for name in dict.fromkeys((*order_by, *schema.ties))]
+    columns = tuple(
+        SortColumn(field.name, field.type, field.name in order_by[:1] or field.type is not Type.INTEGER)
+        for field in fields
+    )
+    return Order(columns, columns[: len(order_by)], desc, by_job)
+
+
+def is_of_numbers(view: View, name: str) -> bool:
+    """Whether a column holds numbers of which none is masked, in base and head."""
+    return view.base.is_of_numbers(name) and view.head.is_of_numbers(name)
+
+
+def _at(column: ColumnValues, positions: Int64s) -> ColumnValues:
+    return ColumnValues(column.values[positions], None if column.missing is None else column.missing[positions])
+
+
+def _concatenated(parts: Sequence[_RowKey]) -> ColumnValues:
+    """The values of one column of several parts."""
+    if isinstance(parts[0][0], list):
+        return _text_values([*chain.from_iterable(texts for texts, _ in parts)])
+    missing = None
+    if any(lacking is not None and lacking.any() for _, lacking in parts):
+        missing = np.concatenate(
+            [np.zeros(len(values), dtype=np.bool_) if lacking is None else lacking for values, lacking in parts]
+        )
+    return ColumnValues(np.concatenate([values for values, _ in parts]), missing)
+
+
+def _text_values(texts: Sequence[str | None]) -> ColumnValues:
+    codes, _ = encoded(texts)
+    missing = codes == MISSING
+    return ColumnValues(codes, missing if missing.any() else None)
+
+
+def _is_missing(sort_keys: Array) -> bool:
+    """Whether one of some values is missing."""
+    return sort_keys.dtype.kind == "f" and bool(np.isnan(sort_keys).any())

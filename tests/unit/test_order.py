@@ -1,0 +1,180 @@
+"""Orders: one value that says which results come first, within a table and across tables that share nothing."""
+
+from collections.abc import Sequence
+from random import Random
+from typing import Any
+
+import numpy as np
+import pytest
+
+from bucketquery import BucketQuery, InfluencerQuery, RecordQuery
+from bucketquery.model.schema import SCHEMAS
+from bucketquery.queries.queries import AnyQuery, resolve
+from bucketquery.search.order import Order, RowKeys, order_of
+from bucketquery.storage.selection import Selection
+from bucketquery.storage.table import Table
+from bucketquery.testing import SORTABLE, evaluate
+from support.helpers import Document, bucket, limit_heads, record, segment
+
+JOBS = ("b", "a", "é", "c")
+QUERIES: dict[str, type[AnyQuery]] = {"bucket": BucketQuery, "record": RecordQuery, "influencer": InfluencerQuery}
+TEXTS = (None, "", "a", "é", "\uffff", "\U00010000")
+SCORES = (None, 0.0, 3.0, 75.0)
+
+
+def drawn(rng: Random, kind: str, job_id: str, row: int) -> Document:
+    """A result of which much is missing, and that ties with others in most of what it has."""
+    document = bucket(row, result_type=kind, job_id=job_id, bucket_span=rng.choice((60, 300)))
+    if kind == "bucket":
+        return {
+            **document,
+            "anomaly_score": rng.choice(SCORES),
+            "event_count": rng.choice((None, 0, 2**53 + 1, -(2**63))),
+            "is_interim": rng.random() < 0.4,
+            "scheduled_events": rng.choice((None, ["b", "a"], ["é"], ["\uffff", "z"], ["\U00010000"])),
+        }
+    if kind == "record":
+        found = record(row, rng.choice((None, 0, 1)), job_id=job_id, bucket_span=document["bucket_span"])
+        found["record_score"] = rng.choice(SCORES)
+        names = ("by_field_value", "over_field_value", "partition_field_value", "function", "field_name")
+        return {**found, **{name: rng.choice(TEXTS) for name in names}}
+    names = ("influencer_field_name", "influencer_field_value")
+    return {**document, "influencer_score": rng.choice(SCORES), **{name: rng.choice(TEXTS) for name in names}}
+
+
+def identity(document: Document, kind: str) -> tuple[Any, ...]:
+    """What makes a result the same one, with the defaults of the numbers."""
+    names = SCHEMAS[kind].identity
+    return (document["job_id"], *(document.get(name) or (0 if name == "detector_index" else None) for name in names))
+
+
+class Stored:
+    """Some jobs' results of a kind, each in a table with a base and a head; and all of them as documents."""
+
+    def __init__(self, seed: int, kind: str) -> None:
+        rng = Random(f"{kind} {seed}")
+        self.kind = kind
+        self.tables: dict[str, Table] = {}
+        stored: dict[tuple[Any, ...], Document] = {}
+        for job_id in JOBS:
+            table = Table.empty(SCHEMAS[kind])
+            for _ in range(3):
+                batch = [drawn(rng, kind, job_id, rng.randrange(4)) for _ in range(6)]
+                for document in batch:
+                    # An empty text and none are two identities.
+                    key = tuple((name, repr(document.get(name) or None)) for name in SCHEMAS[kind].identity)
+                    texts = tuple(document.get(name) for name in SCHEMAS[kind].identity if "value" in name)
+                    stored[job_id, key, texts] = document
+                table, _ = table.upsert(segment(batch, SCHEMAS[kind]) if job_id == "web" else of_job(batch, kind))
+            self.tables[job_id] = table
+        self.documents = [*stored.values()]
+
+    def rows(self, job_id: str) -> Selection:
+        """All rows of a job, in the order of their identities."""
+        view = self.tables[job_id].rows
+        return Selection(view, view.at(0, view.length))
+
+
+def of_job(batch: Sequence[Document], kind: str) -> Any:
+    """A segment of the results of whatever job."""
+    return segment([{**document, "job_id": "web"} for document in batch], SCHEMAS[kind])
+
+
+def shown(rows: Selection, job_ids: Sequence[str], order: Sequence[int]) -> list[tuple[Any, ...]]:
+    """Job and identity of some rows, in an order."""
+    columns = [rows.column(name).tolist() for name in rows.view.base.schema.identity]
+    found = list(zip(job_ids, *columns, strict=True))
+    return [found[position] for position in order]
+
+
+def expected(stored: Stored, query: AnyQuery) -> list[tuple[Any, ...]]:
+    """Job and identity of all results as the reference orders them."""
+    body = evaluate(stored.documents, query)[SCHEMAS[stored.kind].plural]
+    return [
+        (
+            each["job_id"],
+            *(each.get(name, 0 if name == "detector_index" else None) for name in SCHEMAS[stored.kind].identity),
+        )
+        for each in body
+    ]
+
+
+@pytest.fixture(scope="module", params=QUERIES)
+def stored(request: pytest.FixtureRequest) -> list[Stored]:
+    """Tables of a kind with small heads, so that rows are read from both parts."""
+    with pytest.MonkeyPatch.context() as patch:
+        limit_heads(patch, 6)
+        return [Stored(seed, request.param) for seed in range(3)]
+
+
+@pytest.mark.parametrize("desc", [False, True])
+def test_row_keys_of_tables_that_share_nothing_are_merged(stored: list[Stored], desc: bool) -> None:
+    """By every field, for every number that is wanted: tables number their keywords differently, row keys do not."""
+    for each in stored:
+        for sort in SORTABLE:
+            query = QUERIES[each.kind](jobs=JOBS, sort=sort, desc=desc, size=10**6)
+            resolved = resolve(query, lambda: 0)
+            order = Order.of(resolved, by_job=sort == "job_id")
+            whole = expected(each, query)
+            parts: list[RowKeys] = []
+            names: list[tuple[Any, ...]] = []
+            for job_id in JOBS:
+                rows = each.rows(job_id)
+                parts.append(order.row_keys(rows, [job_id] * len(rows)))
+                names += shown(rows, [job_id] * len(rows), range(len(rows)))
+            for need in (0, 1, 2, 7, len(whole), 10**6):
+                assert [names[at] for at in order.merged(parts, need).tolist()] == whole[:need], (sort, need)
+
+
+@pytest.mark.parametrize("desc", [False, True])
+def test_a_table_and_its_row_keys_are_in_one_order(stored: list[Stored], desc: bool) -> None:
+    """The first rows of one table, by its own codes, are the first of any two parts of it, by their row keys."""
+    for each in stored:
+        for sort in sorted(SCHEMAS[each.kind].sortable):
+            order = Order.of(resolve(QUERIES[each.kind](jobs="a", sort=sort, desc=desc), lambda: 0))
+            if not order.within:
+                continue
+            rows = each.rows("a")
+            numbered = rows.rows
+            numbers = np.arange(len(rows)) if isinstance(numbered, slice) else numbered
+            for need in (1, 5, len(rows)):
+                first = order.first(rows.view, numbers, need)
+                halves = [rows[np.arange(at, len(rows), 2)] for at in (0, 1)]
+                keys = [order.row_keys(half, ["a"] * len(half)) for half in halves]
+                both = np.concatenate([numbers[0::2], numbers[1::2]])
+                assert both[order.merged(keys, need)].tolist() == first.tolist(), (sort, need)
+
+
+def test_the_job_is_the_last_key_or_the_first() -> None:
+    """In the direction of all others; a single part is in order as it is, and no part has no rows."""
+    rows = {
+        job_id: Selection.of(of_job([bucket(row) for row in times], "bucket"))
+        for job_id, times in (("b", (0, 1)), ("a", (1,)))
+    }
+    for desc, by_job, found in (
+        (False, False, ["b0", "a1", "b1"]),
+        (True, False, ["b1", "a1", "b0"]),
+        (False, True, ["a1", "b0", "b1"]),
+        (True, True, ["b1", "b0", "a1"]),
+    ):
+        order = order_of("bucket", (), desc=desc, by_job=by_job)
+        parts = [order.row_keys(some, [job_id] * len(some)) for job_id, some in rows.items()]
+        assert [["b0", "b1", "a1"][at] for at in order.merged(parts, 5)] == found
+        assert order.merged(parts[:1], 5).tolist() == [0, 1]
+        assert order.merged([], 5).tolist() == []
+
+
+def test_an_order_is_a_value() -> None:
+    """Queries that ask for the same have the same one, whatever else they ask; it says what is compared and how."""
+    first, second = (resolve(RecordQuery(jobs=JOBS, size=size), lambda: 0) for size in (1, 2))
+    order = Order.of(first)
+    assert order is Order.of(second)
+    assert order == order_of("record", SCHEMAS["record"].ties, desc=True)
+    assert order != Order.of(first, by_job=True)
+    assert (order.desc, order.job_leads, order.lead) == (True, False, "record_score")
+    assert [column.name for column in order.columns if not column.puts_missing_last] == [
+        "bucket_span",
+        "detector_index",
+    ]
+    leads = order_of("record", ("detector_index", *SCHEMAS["record"].ties), desc=True)
+    assert [column.name for column in leads.columns if not column.puts_missing_last] == ["bucket_span"]
