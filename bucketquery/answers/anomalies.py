@@ -6,30 +6,32 @@ from typing import Any
 
 import numpy as np
 
-from bucketquery.answers.common import Documents, each_of, kept_documents, shown, timestamp_strings, with_strings
+from bucketquery.answers.common import DisplayFields, display_fields, each_of, shown, timestamp_strings, with_strings
 from bucketquery.arrays.ranking import concatenated_ranges
 from bucketquery.ingest.extra_fields import unpacked
 from bucketquery.model.frozen import frozen_values
 from bucketquery.model.schema import EXTRA_FIELDS
 from bucketquery.results.anomalies import AnomalyRecord, Influencer
-from bucketquery.results.response_format import INFLUENCER_FIELDS, RECORD_FIELDS, influencer_body, record_body
+from bucketquery.results.response_format import INFLUENCER_FIELDS, RECORD_FIELDS, influencer_object, record_object
 from bucketquery.search.expand import Expansion
 from bucketquery.storage.selection import Selection
 
-_Body = dict[str, Any]
+_Object = dict[str, Any]
 
 
-def record_values(job_id: str | Sequence[str], rows: Selection, documents: Documents) -> list[AnomalyRecord]:
+def record_values(job_id: str | Sequence[str], rows: Selection, documents: DisplayFields) -> list[AnomalyRecord]:
     """Records as values, of one job or each of its own."""
     return frozen_values(AnomalyRecord, len(rows), _fields(job_id, rows, documents))
 
 
-def influencer_values(job_id: str | Sequence[str], rows: Selection, documents: Documents) -> list[Influencer]:
+def influencer_values(job_id: str | Sequence[str], rows: Selection, documents: DisplayFields) -> list[Influencer]:
     """Influencers as values, of one job or each of its own."""
     return frozen_values(Influencer, len(rows), _fields(job_id, rows, documents))
 
 
-def record_bodies(job_id: str | Sequence[str], rows: Selection, documents: Documents, *, human: bool) -> list[_Body]:
+def record_objects(
+    job_id: str | Sequence[str], rows: Selection, documents: DisplayFields, *, human: bool
+) -> list[_Object]:
     """Records as the API's response has them.
 
     Args:
@@ -40,17 +42,17 @@ def record_bodies(job_id: str | Sequence[str], rows: Selection, documents: Docum
 
     Source: the server's ``AnomalyRecord``.
     """
-    return _bodies(record_body, RECORD_FIELDS, job_id, rows, documents, human=human)
+    return _objects(record_object, RECORD_FIELDS, job_id, rows, documents, human=human)
 
 
-def influencer_bodies(
-    job_id: str | Sequence[str], rows: Selection, documents: Documents, *, human: bool
-) -> list[_Body]:
-    """Influencers as the API's response has them; the arguments are those of `record_bodies`.
+def influencer_objects(
+    job_id: str | Sequence[str], rows: Selection, documents: DisplayFields, *, human: bool
+) -> list[_Object]:
+    """Influencers as the API's response has them; the arguments are those of `record_objects`.
 
     Source: the server's ``Influencer``.
     """
-    return _bodies(influencer_body, INFLUENCER_FIELDS, job_id, rows, documents, human=human)
+    return _objects(influencer_object, INFLUENCER_FIELDS, job_id, rows, documents, human=human)
 
 
 def expanded_values(
@@ -65,15 +67,15 @@ def expanded_values(
     # The slice may skip buckets or turn them round, so the records are gathered in its order.
     starts, stops = np.array(bounds, dtype=np.int64).reshape(-1, 2).T
     some = records[concatenated_ranges(starts, stops)[0]]
-    values = iter(record_values(_of_records(job_id, bounds), some, kept_documents(some)))
+    values = iter(record_values(_of_records(job_id, bounds), some, display_fields(some)))
     return [tuple(islice(values, end - first)) for first, end in bounds]
 
 
-def expanded_bodies(job_id: str | Sequence[str], expansion: Expansion, *, human: bool) -> list[list[_Body]]:
+def expanded_objects(job_id: str | Sequence[str], expansion: Expansion, *, human: bool) -> list[list[_Object]]:
     """The records of each of some buckets as the API's response has them."""
     records, ends = expansion.records()
     bounds = [*pairwise(ends)]
-    bodies = record_bodies(_of_records(job_id, bounds), records, kept_documents(records), human=human)
+    bodies = record_objects(_of_records(job_id, bounds), records, display_fields(records), human=human)
     return [bodies[first:end] for first, end in bounds]
 
 
@@ -84,21 +86,21 @@ def _of_records(job_id: str | Sequence[str], bounds: Sequence[tuple[int, int]]) 
     return [own for own, (first, end) in zip(job_id, bounds, strict=True) for _ in range(first, end)]
 
 
-def _fields(job_id: str | Sequence[str], rows: Selection, documents: Documents) -> dict[str, Iterable[Any]]:
+def _fields(job_id: str | Sequence[str], rows: Selection, documents: DisplayFields) -> dict[str, Iterable[Any]]:
     """What is stored of the rows, by the names that values have for it."""
     columns = {field.name: _or_none(rows, field.name) for field in rows.view.base.schema.columns}
     return {"job_id": each_of(job_id), **columns, "_extra_fields": [rest or "" for rest in documents[EXTRA_FIELDS]]}
 
 
-def _bodies(
-    write: Callable[[str, Mapping[str, Any], Mapping[str, Any]], _Body],
+def _objects(
+    write: Callable[[str, Mapping[str, Any], Mapping[str, Any]], _Object],
     order: Sequence[str],
     job_id: str | Sequence[str],
     rows: Selection,
-    documents: Documents,
+    documents: DisplayFields,
     *,
     human: bool,
-) -> list[_Body]:
+) -> list[_Object]:
     others = unpacked(documents[EXTRA_FIELDS])
     columns: dict[str, Sequence[Any]] = {}
     for name in order:

@@ -7,12 +7,19 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice, repeat
 from typing import Any, Final
 
-from bucketquery.answers.common import Documents, each_of, timestamp_strings, with_default, with_string, with_strings
+from bucketquery.answers.common import (
+    DisplayFields,
+    each_of,
+    timestamp_strings,
+    with_default,
+    with_string,
+    with_strings,
+)
 from bucketquery.model.frozen import frozen_values
 from bucketquery.model.schema import BUCKET, Array, Type
 from bucketquery.results.anomalies import AnomalyRecord
 from bucketquery.results.buckets import Bucket, BucketInfluencer
-from bucketquery.results.response_format import bucket_influencer_body, complete, simple_buckets
+from bucketquery.results.response_format import bucket_influencer_object, complete, simple_buckets
 from bucketquery.results.stored_influencer import StoredInfluencer
 from bucketquery.storage.selection import Selection
 
@@ -32,7 +39,7 @@ _FIELDS: Final = tuple(BUCKET.by_name[name] for name in _COLUMNS)
 def bucket_values(
     job_id: str | Sequence[str],
     rows: Selection,
-    documents: Documents,
+    documents: DisplayFields,
     records: Iterable[tuple[AnomalyRecord, ...]] = repeat(()),
 ) -> list[Bucket]:
     """Buckets as values.
@@ -51,10 +58,10 @@ def bucket_values(
     return frozen_values(Bucket, len(rows), columns)
 
 
-def bucket_bodies(
+def bucket_objects(
     job_id: str | Sequence[str],
     rows: Selection,
-    documents: Documents,
+    documents: DisplayFields,
     records: Iterable[list[dict[str, Any]]] | None = None,
     *,
     human: bool,
@@ -80,7 +87,7 @@ def bucket_bodies(
         records = repeat([], len(bodies)) if records is None else records
         for body, own_records, some, planned in zip(bodies, records, influencers, events, strict=True):
             nested = [
-                bucket_influencer_body(body["job_id"], body["timestamp"], body["bucket_span"], *stored)
+                bucket_influencer_object(body["job_id"], body["timestamp"], body["bucket_span"], *stored)
                 for stored in some
             ]
             complete(body, records=own_records, bucket_influencers=nested, scheduled_events=planned)

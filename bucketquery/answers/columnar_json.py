@@ -3,8 +3,8 @@
 from typing import Any, Final
 
 from bucketquery.answers.buckets import _COLUMNS, _columns
-from bucketquery.answers.common import Documents
-from bucketquery.model.encoding import encoded, encoded_columns
+from bucketquery.answers.common import DisplayFields
+from bucketquery.model.encoding import json_bytes, json_columns
 from bucketquery.model.schema import Array
 from bucketquery.results.response_format import simple_buckets
 from bucketquery.storage.selection import Selection
@@ -13,15 +13,15 @@ _MARK: Final[Any] = "\0"
 
 
 #: What stands in the JSON of a bucket with nothing nested before its job and before, between and behind its values.
-_PLAIN: Final = encoded(simple_buckets(_MARK, [(_MARK,) * len(_COLUMNS)])[0]).split(encoded(_MARK))
+_PLAIN: Final = json_bytes(simple_buckets(_MARK, [(_MARK,) * len(_COLUMNS)])[0]).split(json_bytes(_MARK))
 
 
 #: Fewer buckets than this are JSON as quickly by way of dicts.
 _FEW: Final = 20
 
 
-def columnar_buckets_json(job_id: str, rows: Selection, documents: Documents) -> bytes | None:
-    """What `bucket_bodies` gives as JSON, straight from the columns; None where that has to be made of bodies.
+def columnar_buckets_json(job_id: str, rows: Selection, documents: DisplayFields) -> bytes | None:
+    """What `bucket_objects` gives as JSON, straight from the columns; None where that has to be made of bodies.
 
     That is where anything is nested, or rows are so few that dicts are as quick.
     """
@@ -30,8 +30,8 @@ def columnar_buckets_json(job_id: str, rows: Selection, documents: Documents) ->
     before_job, before_first, *behind = _PLAIN
     # What is the same in all rows, as the span mostly is, becomes a part of the text between the others.
     columns = [column[:1] if _is_constant(column) else column for column in _columns(rows)]
-    between, varying = [before_job + encoded(job_id) + before_first], []
-    for values, text in zip(encoded_columns(columns), behind, strict=True):
+    between, varying = [before_job + json_bytes(job_id) + before_first], []
+    for values, text in zip(json_columns(columns), behind, strict=True):
         if len(values) == 1:
             between[-1] += values[0] + text
         else:

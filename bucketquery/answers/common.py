@@ -10,7 +10,7 @@ from bucketquery.model.schema import Array, Int64s, Type
 from bucketquery.storage.selection import Selection
 
 #: What is only shown of some rows, by the name of the list: their own, or what a host has in its stead.
-Documents = Mapping[str, Sequence[Any]]
+DisplayFields = Mapping[str, Sequence[Any]]
 
 
 def shown(rows: Selection, name: str) -> Array:
@@ -25,7 +25,7 @@ def shown(rows: Selection, name: str) -> Array:
     return with_default(values, field.default)
 
 
-def kept_documents(rows: Selection) -> dict[str, Sequence[Any]]:
+def display_fields(rows: Selection) -> dict[str, Sequence[Any]]:
     """What is only shown of some rows, by the name of the list."""
     return {name: rows.lists(name) for name in rows.view.base.schema.only_shown}
 

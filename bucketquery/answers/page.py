@@ -11,10 +11,10 @@ from typing import Any, ClassVar, Generic, NamedTuple, TypeVar, overload
 
 import numpy as np
 
-from bucketquery.answers.common import Documents, each_of, kept_documents, shown
+from bucketquery.answers.common import DisplayFields, display_fields, each_of, shown
 from bucketquery.errors import InvalidQuery
 from bucketquery.ingest.documents import read_shown
-from bucketquery.model.encoding import encoded
+from bucketquery.model.encoding import json_bytes
 from bucketquery.model.frozen import FrozenMapping, Immutable, filler
 from bucketquery.model.schema import CONSTANT, Array, Document, Schema, Type
 from bucketquery.model.text import brief
@@ -110,11 +110,11 @@ class Page(Immutable, ABC, Generic[_Value]):
         return self._facts.expansion
 
     @abstractmethod
-    def _values(self, rows: Selection, documents: Documents, positions: slice) -> list[_Value]:
+    def _values(self, rows: Selection, documents: DisplayFields, positions: slice) -> list[_Value]:
         """The results at some positions of the page, of which these are the rows."""
 
     @abstractmethod
-    def _bodies(self, documents: Documents, *, human: bool) -> list[dict[str, Any]]:
+    def _objects(self, documents: DisplayFields, *, human: bool) -> list[dict[str, Any]]:
         """All results as the API writes them."""
 
     def __len__(self) -> int:
@@ -216,8 +216,8 @@ class Page(Immutable, ABC, Generic[_Value]):
         >>> body["count"], body["buckets"][0]["timestamp_string"]
         (1, '1970-01-01T00:00:00.000Z')
         """
-        own = self._documents(self._rows) if documents is None else self._of_host(documents)
-        return {"count": self.count, self._schema.plural: self._bodies(own, human=human)}
+        own = self._display_fields(self._rows) if documents is None else self._of_host(documents)
+        return {"count": self.count, self._schema.plural: self._objects(own, human=human)}
 
     def to_json(self, *, human: bool = False) -> bytes:
         """What `to_dict` gives as JSON in UTF-8, without blanks, its keys in the same order.
@@ -245,14 +245,14 @@ class Page(Immutable, ABC, Generic[_Value]):
 
     def _to_json(self, *, human: bool, is_columnar: bool) -> bytes:
         """As `to_json`; ``is_columnar`` lets results be written from their columns, which changes the time alone."""
-        results = self._results_json(self._documents(self._rows), human=human, is_columnar=is_columnar)
+        results = self._results_json(self._display_fields(self._rows), human=human, is_columnar=is_columnar)
         return b'{"count":%d,"%b":%b}' % (self.count, self._schema.plural.encode(), results)
 
-    def _results_json(self, documents: Documents, *, human: bool, is_columnar: bool) -> bytes:  # noqa: ARG002 - of buckets
+    def _results_json(self, documents: DisplayFields, *, human: bool, is_columnar: bool) -> bytes:  # noqa: ARG002 - of buckets
         """All results as JSON, from their columns if that is allowed and possible."""
-        return encoded(self._bodies(documents, human=human))
+        return json_bytes(self._objects(documents, human=human))
 
-    def _of_host(self, documents: Iterable[Document]) -> Documents:
+    def _of_host(self, documents: Iterable[Document]) -> DisplayFields:
         return read_shown(documents, self._schema, self.keys(), self._rows.column("is_interim").tolist())
 
     def _unexpanded(self) -> list[_Value]:
@@ -261,12 +261,12 @@ class Page(Immutable, ABC, Generic[_Value]):
 
     def _at(self, positions: slice) -> list[_Value]:
         rows = self._rows if positions == slice(None) else self._rows[positions]
-        return self._values(rows, self._documents(rows), positions)
+        return self._values(rows, self._display_fields(rows), positions)
 
-    def _documents(self, rows: Selection) -> Documents:
+    def _display_fields(self, rows: Selection) -> DisplayFields:
         if len(rows):
             self._check_documents()
-        return kept_documents(rows)
+        return display_fields(rows)
 
     def _check_documents(self) -> None:
         """Refuse to show results whose documents the index does not keep; an empty page shows none.

@@ -3,16 +3,16 @@
 from typing import Any
 
 from bucketquery.answers.anomalies import (
-    expanded_bodies,
+    expanded_objects,
     expanded_values,
-    influencer_bodies,
+    influencer_objects,
     influencer_values,
-    record_bodies,
+    record_objects,
     record_values,
 )
-from bucketquery.answers.buckets import bucket_bodies, bucket_values
+from bucketquery.answers.buckets import bucket_objects, bucket_values
 from bucketquery.answers.columnar_json import columnar_buckets_json
-from bucketquery.answers.common import Documents
+from bucketquery.answers.common import DisplayFields
 from bucketquery.answers.page import Page
 from bucketquery.model.schema import BUCKET, INFLUENCER, RECORD
 from bucketquery.results.anomalies import AnomalyRecord, Influencer
@@ -44,22 +44,22 @@ class BucketPage(Page[Bucket]):
 
     _schema = BUCKET
 
-    def _values(self, rows: Selection, documents: Documents, positions: slice) -> list[Bucket]:
+    def _values(self, rows: Selection, documents: DisplayFields, positions: slice) -> list[Bucket]:
         if self._expansion is None:
             return bucket_values(self._job_at(positions), rows, documents)
         job_id = self._job_at(positions)
         return bucket_values(job_id, rows, documents, expanded_values(job_id, self._expansion, positions))
 
     def _unexpanded(self) -> list[Bucket]:
-        return bucket_values(self._job_id, self._rows, self._documents(self._rows))
+        return bucket_values(self._job_id, self._rows, self._display_fields(self._rows))
 
-    def _bodies(self, documents: Documents, *, human: bool) -> list[dict[str, Any]]:
+    def _objects(self, documents: DisplayFields, *, human: bool) -> list[dict[str, Any]]:
         if self._expansion is None:
-            return bucket_bodies(self._job_id, self._rows, documents, human=human)
-        records = expanded_bodies(self._job_id, self._expansion, human=human)
-        return bucket_bodies(self._job_id, self._rows, documents, records, human=human)
+            return bucket_objects(self._job_id, self._rows, documents, human=human)
+        records = expanded_objects(self._job_id, self._expansion, human=human)
+        return bucket_objects(self._job_id, self._rows, documents, records, human=human)
 
-    def _results_json(self, documents: Documents, *, human: bool, is_columnar: bool) -> bytes:
+    def _results_json(self, documents: DisplayFields, *, human: bool, is_columnar: bool) -> bytes:
         job_id = self._job_id
         if is_columnar and not human and self._expansion is None and isinstance(job_id, str):
             written = columnar_buckets_json(job_id, self._rows, documents)
@@ -92,11 +92,11 @@ class RecordPage(Page[AnomalyRecord]):
 
     _schema = RECORD
 
-    def _values(self, rows: Selection, documents: Documents, positions: slice) -> list[AnomalyRecord]:
+    def _values(self, rows: Selection, documents: DisplayFields, positions: slice) -> list[AnomalyRecord]:
         return record_values(self._job_at(positions), rows, documents)
 
-    def _bodies(self, documents: Documents, *, human: bool) -> list[dict[str, Any]]:
-        return record_bodies(self._job_id, self._rows, documents, human=human)
+    def _objects(self, documents: DisplayFields, *, human: bool) -> list[dict[str, Any]]:
+        return record_objects(self._job_id, self._rows, documents, human=human)
 
 
 class InfluencerPage(Page[Influencer]):
@@ -123,8 +123,8 @@ class InfluencerPage(Page[Influencer]):
 
     _schema = INFLUENCER
 
-    def _values(self, rows: Selection, documents: Documents, positions: slice) -> list[Influencer]:
+    def _values(self, rows: Selection, documents: DisplayFields, positions: slice) -> list[Influencer]:
         return influencer_values(self._job_at(positions), rows, documents)
 
-    def _bodies(self, documents: Documents, *, human: bool) -> list[dict[str, Any]]:
-        return influencer_bodies(self._job_id, self._rows, documents, human=human)
+    def _objects(self, documents: DisplayFields, *, human: bool) -> list[dict[str, Any]]:
+        return influencer_objects(self._job_id, self._rows, documents, human=human)

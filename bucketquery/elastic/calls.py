@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl
 from bucketquery.elastic.endpoints import json_type
 from bucketquery.errors import InvalidQuery
 from bucketquery.model.numbers import is_integer, is_real
-from bucketquery.model.text import brief, plain
+from bucketquery.model.text import brief, built_in_str
 
 _MALFORMED_ESCAPE = re.compile("%(?![0-9A-Fa-f]{2})")
 
@@ -81,7 +81,7 @@ def _trusted(value: object, error_type: str) -> Any:
 def _built_in(value: object) -> Any:  # noqa: PLR0911 - one for each type
     """The same as a built-in type of JSON, or bytes; an ellipsis for what JSON does not have."""
     if isinstance(value, str):
-        return plain(value)
+        return built_in_str(value)
     if value is None or isinstance(value, bool):
         return value
     if is_integer(value):
@@ -97,7 +97,7 @@ def _built_in(value: object) -> Any:  # noqa: PLR0911 - one for each type
 
 
 def _name(name: object) -> str:
-    return plain(name) if isinstance(name, str) else brief(name)
+    return built_in_str(name) if isinstance(name, str) else brief(name)
 
 
 def _url_parameters(given: object) -> dict[str, str]:

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from bucketquery.answers.run import AnyPage
 from bucketquery.errors import BucketQueryError
-from bucketquery.model.encoding import encoded
+from bucketquery.model.encoding import json_bytes
 from bucketquery.model.frozen import FrozenMapping, filler
 from bucketquery.model.once import MadeOnce, is_made, once
 
@@ -79,7 +79,7 @@ class Reply(_Body):
         if not self.body:
             return b""
         if not self._pretty:
-            return encoded(self.body)
+            return json_bytes(self.body)
         text = json.dumps(self.body, ensure_ascii=False, indent=2, separators=(",", " : "))
         # UTF-8 has no half of a surrogate pair; with a backslash it is written just as JSON escapes it.
         return (text + "\n").encode(errors="backslashreplace")

@@ -32,13 +32,13 @@ with suppress(ImportError):
     _quick_arrays = partial(orjson.dumps, default=np.ndarray.tolist, option=orjson.OPT_SERIALIZE_NUMPY)
 
 
-def encoded(value: Any) -> bytes:
+def json_bytes(value: Any) -> bytes:
     """Plain JSON without blanks, in UTF-8; half of a surrogate pair, which UTF-8 does not have, is escaped.
 
     Raises:
         TypeError: something in it is no JSON.
 
-    >>> encoded({"count": 0, "buckets": []})
+    >>> json_bytes({"count": 0, "buckets": []})
     b'{"count":0,"buckets":[]}'
     """
     if _quick is None:
@@ -50,13 +50,13 @@ def encoded(value: Any) -> bytes:
         return _by_standard_library(value)
 
 
-def encoded_columns(columns: Sequence[Array]) -> list[list[bytes]]:
+def json_columns(columns: Sequence[Array]) -> list[list[bytes]]:
     """Each value of some columns as JSON.
 
     Args:
         columns: integers, doubles without NaN, or truth values; each has one value at least.
 
-    >>> encoded_columns([np.array([1.5, 2.0]), np.array([True, False])])
+    >>> json_columns([np.array([1.5, 2.0]), np.array([True, False])])
     [[b'1.5', b'2.0'], [b'true', b'false']]
     """
     if _quick_arrays is None:

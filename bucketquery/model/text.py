@@ -14,11 +14,11 @@ _NOT_IN_JOB_IDS = re.compile(r"[\s,*\x00-\x1f\x7f-\x9f]")
 _LONG: Final = 2**63
 
 
-def plain(text: str) -> str:
+def built_in_str(text: str) -> str:
     """The text itself, of whatever subclass; an enumeration's ``str`` is its name and not what it equals.
 
     >>> from enum import Enum
-    >>> plain(Enum("Job", {"WEB": "web"}, type=str).WEB)
+    >>> built_in_str(Enum("Job", {"WEB": "web"}, type=str).WEB)
     'web'
     """
     return text if type(text) is str else str.__str__(text)

@@ -11,7 +11,7 @@ from bucketquery.model.frozen import FrozenMapping, frozen
 from bucketquery.model.instants import datetime_of
 from bucketquery.model.severity import Severity
 from bucketquery.model.severity import severity as severity_of
-from bucketquery.results.response_format import INFLUENCER_FIELDS, RECORD_FIELDS, influencer_body, record_body
+from bucketquery.results.response_format import INFLUENCER_FIELDS, RECORD_FIELDS, influencer_object, record_object
 
 _Object = Mapping[str, Any]
 
@@ -147,7 +147,7 @@ class AnomalyRecord:
 
         Complexity: O(size of the record).
         """
-        return record_body(self.job_id, *_sorted_out(self, RECORD_FIELDS))
+        return record_object(self.job_id, *_sorted_out(self, RECORD_FIELDS))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -220,7 +220,7 @@ class Influencer:
 
         Complexity: O(size of the influencer).
         """
-        return influencer_body(self.job_id, *_sorted_out(self, INFLUENCER_FIELDS))
+        return influencer_object(self.job_id, *_sorted_out(self, INFLUENCER_FIELDS))
 
 
 def _parts(rest: str) -> dict[str, Any]:

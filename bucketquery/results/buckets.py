@@ -8,7 +8,7 @@ from bucketquery.model.instants import datetime_of
 from bucketquery.model.severity import Severity
 from bucketquery.model.severity import severity as severity_of
 from bucketquery.results.anomalies import AnomalyRecord
-from bucketquery.results.response_format import bucket_influencer_body, complete, simple_buckets
+from bucketquery.results.response_format import bucket_influencer_object, complete, simple_buckets
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +54,7 @@ class BucketInfluencer:
 
     def to_dict(self) -> dict[str, Any]:
         """The influencer as the API shows it inside its bucket."""
-        return bucket_influencer_body(
+        return bucket_influencer_object(
             self.job_id,
             self.timestamp,
             self.bucket_span,

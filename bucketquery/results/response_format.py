@@ -123,7 +123,7 @@ def complete(
         _put_before("result_type", body, "scheduled_events", list(scheduled_events))
 
 
-def bucket_influencer_body(
+def bucket_influencer_object(
     job_id: str,
     timestamp: int,
     bucket_span: int,
@@ -155,7 +155,7 @@ def bucket_influencer_body(
     return body
 
 
-def record_body(job_id: str, fields: Mapping[str, Any], others: Mapping[str, Any]) -> dict[str, Any]:
+def record_object(job_id: str, fields: Mapping[str, Any], others: Mapping[str, Any]) -> dict[str, Any]:
     """A record as the API's response has it.
 
     Args:
@@ -174,7 +174,7 @@ def record_body(job_id: str, fields: Mapping[str, Any], others: Mapping[str, Any
     return body
 
 
-def influencer_body(job_id: str, fields: Mapping[str, Any], others: Mapping[str, Any]) -> dict[str, Any]:
+def influencer_object(job_id: str, fields: Mapping[str, Any], others: Mapping[str, Any]) -> dict[str, Any]:
     """An influencer as the API's response has it.
 
     Args:

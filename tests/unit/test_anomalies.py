@@ -11,7 +11,7 @@ import pytest
 
 from bucketquery import AnomalyRecord, Influencer, InvalidDocument, InvalidQuery, RecordPage, ResultsIndex
 from bucketquery.answers.common import timestamp_strings
-from bucketquery.model.encoding import encoded
+from bucketquery.model.encoding import json_bytes
 from bucketquery.model.frozen import FrozenMapping
 from support.helpers import JOB, SPAN_S, STEP, WRITERS, bucket, record, write_by
 
@@ -140,7 +140,7 @@ def test_bytes_are_the_body(writer: str, monkeypatch: pytest.MonkeyPatch) -> Non
         for human in (False, True):
             written = page.to_json(human=human)
             assert repr(json.loads(written.decode())) == repr(page.to_dict(human=human))
-            assert written == encoded(page.to_dict(human=human))
+            assert written == json_bytes(page.to_dict(human=human))
 
 
 def test_stored_empty_lists_come_back(index: ResultsIndex) -> None:

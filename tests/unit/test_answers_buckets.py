@@ -5,10 +5,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bucketquery.answers.buckets import bucket_bodies, bucket_values
+from bucketquery.answers.buckets import bucket_objects, bucket_values
 from bucketquery.answers.columnar_json import columnar_buckets_json
-from bucketquery.answers.common import kept_documents, timestamp_strings
-from bucketquery.model.encoding import encoded
+from bucketquery.answers.common import display_fields, timestamp_strings
+from bucketquery.model.encoding import json_bytes
 from bucketquery.model.instants import FIRST_MS, LAST_MS
 from bucketquery.storage.selection import Selection
 from support.helpers import JOB, SPAN_S, STEP, WRITERS, bucket, rows, segment, without, write_by
@@ -40,7 +40,7 @@ def two(**fields: Any) -> Selection:
 
 def bodies(found: Selection, *, human: bool = False) -> list[dict[str, Any]]:
     """The bodies of some buckets."""
-    return bucket_bodies(JOB, found, kept_documents(found), human=human)
+    return bucket_objects(JOB, found, display_fields(found), human=human)
 
 
 def test_rows_become_the_apis_buckets() -> None:
@@ -106,7 +106,7 @@ def test_people_get_text_before_each_number() -> None:
 def test_values_say_what_bodies_say() -> None:
     """The same rows, field for field and in the same order of keys."""
     found = two(bucket_influencers=INFLUENCERS, scheduled_events=["a"])
-    values = bucket_values(JOB, found, kept_documents(found))
+    values = bucket_values(JOB, found, display_fields(found))
     assert repr([value.to_dict() for value in values]) == repr(bodies(found))
     assert [value.event_count for value in values] == [7, 0]
 
@@ -131,8 +131,8 @@ def test_plain_buckets_are_json_straight_from_their_columns(
     found = Selection.of(segment([bucket(row, **(FULL if row % 3 else without(FULL, *varying))) for row in range(60)]))
     for rows_of_page in (slice(0, 60), slice(50, 9, -1), np.arange(59, 0, -2)):
         some = Selection(found.view, rows_of_page)
-        documents = kept_documents(some)
-        expected = encoded(bucket_bodies(job_id, some, documents, human=False))
+        documents = display_fields(some)
+        expected = json_bytes(bucket_objects(job_id, some, documents, human=False))
         assert columnar_buckets_json(job_id, some, documents) == expected
 
 
@@ -144,7 +144,7 @@ def test_few_and_nested_buckets_are_json_by_way_of_bodies(nested: dict[str, Any]
     """Straight from the columns that would be no quicker, or more than they hold."""
     found = Selection.of(segment([*rows(0, max(0, count - 1)), *[bucket(99, **nested)] * min(1, count)]))
     assert len(found) == count
-    assert columnar_buckets_json(JOB, found, kept_documents(found)) is None
+    assert columnar_buckets_json(JOB, found, display_fields(found)) is None
 
 
 @pytest.mark.parametrize(

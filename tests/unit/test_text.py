@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bucketquery.model.text import brief, is_job_id, plain, visible
+from bucketquery.model.text import brief, built_in_str, is_job_id, visible
 
 
 class Text(str):
@@ -58,9 +58,9 @@ def test_no_job_may_be_called_so(job_id: Any) -> None:
 def test_text_is_kept_as_what_it_equals() -> None:
     """Of whatever class it is, and whatever that class has to say for itself."""
     for text in ("web", Text("web"), Job.WEB):
-        assert (plain(text), type(plain(text))) == ("web", str)
+        assert (built_in_str(text), type(built_in_str(text))) == ("web", str)
     kept = "web"
-    assert plain(kept) is kept
+    assert built_in_str(kept) is kept
 
 
 def test_a_wrong_value_is_told_briefly() -> None:
