@@ -1,8 +1,8 @@
-"""Buckets as JSON, written straight from their columns: no dict is made for a bucket."""
+"""Columnar JSON: buckets written from their columns, without a dict for each bucket."""
 
 from typing import Any, Final
 
-from bucketquery.answers.buckets import _COLUMNS, _columns
+from bucketquery.answers.buckets import COLUMNS, columns_of
 from bucketquery.answers.common import DisplayFields
 from bucketquery.model.encoding import json_bytes, json_columns
 from bucketquery.model.schema import Array
@@ -12,24 +12,30 @@ from bucketquery.storage.selection import Selection
 _MARK: Final[Any] = "\0"
 
 
-#: What stands in the JSON of a bucket with nothing nested before its job and before, between and behind its values.
-_PLAIN: Final = json_bytes(simple_buckets(_MARK, [(_MARK,) * len(_COLUMNS)])[0]).split(json_bytes(_MARK))
+#: The JSON of a simple bucket without its values: the text before its job, and before, between and after its columns.
+_SIMPLE: Final = json_bytes(simple_buckets(_MARK, [(_MARK,) * len(COLUMNS)])[0]).split(json_bytes(_MARK))
 
 
-#: Fewer buckets than this are JSON as quickly by way of dicts.
+#: Fewer buckets than this are written as quickly from dicts.
 _FEW: Final = 20
 
 
-def columnar_buckets_json(job_id: str, rows: Selection, documents: DisplayFields) -> bytes | None:
-    """What `bucket_objects` gives as JSON, straight from the columns; None where that has to be made of bodies.
+def columnar_buckets_json(job_id: str, rows: Selection, display: DisplayFields) -> bytes | None:
+    """The JSON of what `bucket_objects` gives, written from the columns.
 
-    That is where anything is nested, or rows are so few that dicts are as quick.
+    Args:
+        job_id: the job of all buckets.
+        rows: the buckets, in this order.
+        display: their display fields.
+
+    Returns:
+        None if any bucket has something nested, or if there are fewer than `_FEW` buckets: then dicts are as quick.
     """
-    if len(rows) < _FEW or any(documents["bucket_influencers"]) or any(rows.lists("scheduled_events")):
+    if len(rows) < _FEW or any(display["bucket_influencers"]) or any(rows.lists("scheduled_events")):
         return None
-    before_job, before_first, *behind = _PLAIN
-    # What is the same in all rows, as the span mostly is, becomes a part of the text between the others.
-    columns = [column[:1] if _is_constant(column) else column for column in _columns(rows)]
+    before_job, before_first, *behind = _SIMPLE
+    # A column with one value, as the span mostly is, becomes a part of the text between the others.
+    columns = [column[:1] if _is_constant(column) else column for column in columns_of(rows)]
     between, varying = [before_job + json_bytes(job_id) + before_first], []
     for values, text in zip(json_columns(columns), behind, strict=True):
         if len(values) == 1:
@@ -47,6 +53,6 @@ def columnar_buckets_json(job_id: str, rows: Selection, documents: DisplayFields
 
 
 def _is_constant(values: Array) -> bool:
-    """Whether all values are the same, to the bit. It compares bytes, since comparing numbers takes longer."""
+    """Whether all values are the same to the bit; comparing bytes is quicker than comparing numbers."""
     stored = values.tobytes()
     return stored == stored[: values.itemsize] * len(values)

@@ -21,13 +21,13 @@ from bucketquery.storage.selection import Selection
 
 
 class BucketPage(Page[Bucket]):
-    """The part of the matching buckets that was asked for, in order, and how many match in all.
+    """The requested page of the matching buckets, in order, and the number of all matches.
 
-    A sequence of `Bucket` values, which are built when asked for. Immutable, safe in any thread, picklable.
+    A sequence of `Bucket` values, which are made when they are read. Immutable, safe in any thread, picklable.
 
     Attributes:
-        count: every match, before paging.
-        sequence: the commit it was read from.
+        count: the number of all matches, before paging.
+        sequence: the commit that the page was read from.
 
     Source: the API's response body.
 
@@ -44,38 +44,38 @@ class BucketPage(Page[Bucket]):
 
     _schema = BUCKET
 
-    def _values(self, rows: Selection, documents: DisplayFields, positions: slice) -> list[Bucket]:
+    def _values(self, rows: Selection, display: DisplayFields, positions: slice) -> list[Bucket]:
         if self._expansion is None:
-            return bucket_values(self._job_at(positions), rows, documents)
+            return bucket_values(self._job_at(positions), rows, display)
         job_id = self._job_at(positions)
-        return bucket_values(job_id, rows, documents, expanded_values(job_id, self._expansion, positions))
+        return bucket_values(job_id, rows, display, expanded_values(job_id, self._expansion, positions))
 
     def _unexpanded(self) -> list[Bucket]:
         return bucket_values(self._job_id, self._rows, self._display_fields(self._rows))
 
-    def _objects(self, documents: DisplayFields, *, human: bool) -> list[dict[str, Any]]:
+    def _objects(self, display: DisplayFields, *, human: bool) -> list[dict[str, Any]]:
         if self._expansion is None:
-            return bucket_objects(self._job_id, self._rows, documents, human=human)
+            return bucket_objects(self._job_id, self._rows, display, human=human)
         records = expanded_objects(self._job_id, self._expansion, human=human)
-        return bucket_objects(self._job_id, self._rows, documents, records, human=human)
+        return bucket_objects(self._job_id, self._rows, display, records, human=human)
 
-    def _results_json(self, documents: DisplayFields, *, human: bool, is_columnar: bool) -> bytes:
+    def _results_json(self, display: DisplayFields, *, human: bool, is_columnar: bool) -> bytes:
         job_id = self._job_id
         if is_columnar and not human and self._expansion is None and isinstance(job_id, str):
-            written = columnar_buckets_json(job_id, self._rows, documents)
+            written = columnar_buckets_json(job_id, self._rows, display)
             if written is not None:
                 return written
-        return super()._results_json(documents, human=human, is_columnar=is_columnar)
+        return super()._results_json(display, human=human, is_columnar=is_columnar)
 
 
 class RecordPage(Page[AnomalyRecord]):
-    """The part of the matching records that was asked for, in order, and how many match in all.
+    """The requested page of the matching records, in order, and the number of all matches.
 
-    A sequence of `AnomalyRecord` values, which are built when asked for. Immutable, safe in any thread, picklable.
+    A sequence of `AnomalyRecord` values, which are made when they are read. Immutable, safe in any thread, picklable.
 
     Attributes:
-        count: every match, before paging.
-        sequence: the commit it was read from.
+        count: the number of all matches, before paging.
+        sequence: the commit that the page was read from.
 
     Source: the API's response body.
 
@@ -92,21 +92,21 @@ class RecordPage(Page[AnomalyRecord]):
 
     _schema = RECORD
 
-    def _values(self, rows: Selection, documents: DisplayFields, positions: slice) -> list[AnomalyRecord]:
-        return record_values(self._job_at(positions), rows, documents)
+    def _values(self, rows: Selection, display: DisplayFields, positions: slice) -> list[AnomalyRecord]:
+        return record_values(self._job_at(positions), rows, display)
 
-    def _objects(self, documents: DisplayFields, *, human: bool) -> list[dict[str, Any]]:
-        return record_objects(self._job_id, self._rows, documents, human=human)
+    def _objects(self, display: DisplayFields, *, human: bool) -> list[dict[str, Any]]:
+        return record_objects(self._job_id, self._rows, display, human=human)
 
 
 class InfluencerPage(Page[Influencer]):
-    """The part of the matching influencers that was asked for, in order, and how many match in all.
+    """The requested page of the matching influencers, in order, and the number of all matches.
 
-    A sequence of `Influencer` values, which are built when asked for. Immutable, safe in any thread, picklable.
+    A sequence of `Influencer` values, which are made when they are read. Immutable, safe in any thread, picklable.
 
     Attributes:
-        count: every match, before paging.
-        sequence: the commit it was read from.
+        count: the number of all matches, before paging.
+        sequence: the commit that the page was read from.
 
     Source: the API's response body.
 
@@ -123,8 +123,8 @@ class InfluencerPage(Page[Influencer]):
 
     _schema = INFLUENCER
 
-    def _values(self, rows: Selection, documents: DisplayFields, positions: slice) -> list[Influencer]:
-        return influencer_values(self._job_at(positions), rows, documents)
+    def _values(self, rows: Selection, display: DisplayFields, positions: slice) -> list[Influencer]:
+        return influencer_values(self._job_at(positions), rows, display)
 
-    def _objects(self, documents: DisplayFields, *, human: bool) -> list[dict[str, Any]]:
-        return influencer_objects(self._job_id, self._rows, documents, human=human)
+    def _objects(self, display: DisplayFields, *, human: bool) -> list[dict[str, Any]]:
+        return influencer_objects(self._job_id, self._rows, display, human=human)
