@@ -51,10 +51,10 @@ def written_in_every_way(page: Any) -> None:
 
 
 @given(st.lists(FIELDS, max_size=30), FIELDS, st.booleans(), st.integers(0, 30))
-def test_plain_buckets_are_the_same_json_either_way(
+def test_simple_buckets_are_the_same_json_either_way(
     given_fields: list[dict[str, Any]], of_all: dict[str, Any], desc: bool, late: int
 ) -> None:
-    """Straight from the columns and by way of dicts, whatever is missing and whatever is the same in all of them."""
+    """From the columns and from dicts, whatever is missing and whatever is constant."""
     documents = [bucket(row, **fields) | of_all for row, fields in enumerate(given_fields)]
     index = ResultsIndex()
     index.put_job(JOB)
