@@ -1,1 +1,1 @@
-"""What was found, as values, arrays and the API's own response bodies."""
+"""Answers: the results of a search as values, arrays, response bodies and JSON."""

@@ -1,4 +1,4 @@
-"""Records and influencers as values and as the API writes them, made column by column."""
+"""Records and influencers as values and as response objects, made column by column."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import islice, pairwise
@@ -6,100 +6,102 @@ from typing import Any
 
 import numpy as np
 
-from bucketquery.answers.common import Documents, each_of, kept_documents, shown, timestamp_strings, with_strings
+from bucketquery.answers.common import DisplayFields, display_fields, each_of, shown, timestamp_strings, with_strings
 from bucketquery.arrays.ranking import concatenated_ranges
 from bucketquery.ingest.extra_fields import fields_from_texts
 from bucketquery.model.frozen import frozen_values
 from bucketquery.model.schema import EXTRA_FIELDS
 from bucketquery.results.anomalies import AnomalyRecord, Influencer
-from bucketquery.results.response_format import INFLUENCER_FIELDS, RECORD_FIELDS, influencer_body, record_body
+from bucketquery.results.response_format import INFLUENCER_FIELDS, RECORD_FIELDS, influencer_object, record_object
 from bucketquery.search.expand import Expansion
 from bucketquery.storage.selection import Selection
 
-_Body = dict[str, Any]
+_Object = dict[str, Any]
 
 
-def record_values(job_id: str | Sequence[str], rows: Selection, documents: Documents) -> list[AnomalyRecord]:
-    """Records as values, of one job or each of its own."""
-    return frozen_values(AnomalyRecord, len(rows), _fields(job_id, rows, documents))
+def record_values(job_id: str | Sequence[str], rows: Selection, display: DisplayFields) -> list[AnomalyRecord]:
+    """Records as values; ``job_id`` is the job of all, or one for each."""
+    return frozen_values(AnomalyRecord, len(rows), _fields(job_id, rows, display))
 
 
-def influencer_values(job_id: str | Sequence[str], rows: Selection, documents: Documents) -> list[Influencer]:
-    """Influencers as values, of one job or each of its own."""
-    return frozen_values(Influencer, len(rows), _fields(job_id, rows, documents))
+def influencer_values(job_id: str | Sequence[str], rows: Selection, display: DisplayFields) -> list[Influencer]:
+    """Influencers as values; ``job_id`` is the job of all, or one for each."""
+    return frozen_values(Influencer, len(rows), _fields(job_id, rows, display))
 
 
-def record_bodies(job_id: str | Sequence[str], rows: Selection, documents: Documents, *, human: bool) -> list[_Body]:
-    """Records as the API's response has them.
+def record_objects(
+    job_id: str | Sequence[str], rows: Selection, display: DisplayFields, *, human: bool
+) -> list[_Object]:
+    """Records as response objects.
 
     Args:
-        job_id: the job of all, or that of each.
-        rows: what to write, in this order.
-        documents: what is only shown of them.
-        human: whether each timestamp is written as text too, before its number.
+        job_id: the job of all, or one for each.
+        rows: the records to write, in this order.
+        display: their display fields.
+        human: whether each timestamp is also written as text, before its number.
 
     Source: the server's ``AnomalyRecord``.
     """
-    return _bodies(record_body, RECORD_FIELDS, job_id, rows, documents, human=human)
+    return _objects(record_object, RECORD_FIELDS, job_id, rows, display, human=human)
 
 
-def influencer_bodies(
-    job_id: str | Sequence[str], rows: Selection, documents: Documents, *, human: bool
-) -> list[_Body]:
-    """Influencers as the API's response has them; the arguments are those of `record_bodies`.
+def influencer_objects(
+    job_id: str | Sequence[str], rows: Selection, display: DisplayFields, *, human: bool
+) -> list[_Object]:
+    """Influencers as response objects; the arguments are those of `record_objects`.
 
     Source: the server's ``Influencer``.
     """
-    return _bodies(influencer_body, INFLUENCER_FIELDS, job_id, rows, documents, human=human)
+    return _objects(influencer_object, INFLUENCER_FIELDS, job_id, rows, display, human=human)
 
 
 def expanded_values(
     job_id: str | Sequence[str], expansion: Expansion, positions: slice = slice(None)
 ) -> list[tuple[AnomalyRecord, ...]]:
-    """The records of each of the buckets at some positions as values.
+    """The records of each bucket at some positions as values.
 
-    ``job_id`` is the job of all buckets, or that of each at those positions.
+    ``job_id`` is the job of all buckets, or one for each bucket at those positions.
     """
     records, ends = expansion.records()
     bounds = [*pairwise(ends)][positions]
-    # The slice may skip buckets or turn them round, so the records are gathered in its order.
+    # The slice may skip or reverse buckets, so the records are gathered in its order.
     starts, stops = np.array(bounds, dtype=np.int64).reshape(-1, 2).T
     some = records[concatenated_ranges(starts, stops)[0]]
-    values = iter(record_values(_of_records(job_id, bounds), some, kept_documents(some)))
+    values = iter(record_values(_of_records(job_id, bounds), some, display_fields(some)))
     return [tuple(islice(values, end - first)) for first, end in bounds]
 
 
-def expanded_bodies(job_id: str | Sequence[str], expansion: Expansion, *, human: bool) -> list[list[_Body]]:
-    """The records of each of some buckets as the API's response has them."""
+def expanded_objects(job_id: str | Sequence[str], expansion: Expansion, *, human: bool) -> list[list[_Object]]:
+    """The records of each bucket as response objects."""
     records, ends = expansion.records()
     bounds = [*pairwise(ends)]
-    bodies = record_bodies(_of_records(job_id, bounds), records, kept_documents(records), human=human)
-    return [bodies[first:end] for first, end in bounds]
+    objects = record_objects(_of_records(job_id, bounds), records, display_fields(records), human=human)
+    return [objects[first:end] for first, end in bounds]
 
 
 def _of_records(job_id: str | Sequence[str], bounds: Sequence[tuple[int, int]]) -> str | Sequence[str]:
-    """The job of all records, or that of each, where bounds say which are those of each bucket."""
+    """The job of all records, or one for each; the bounds are those of each bucket's records."""
     if isinstance(job_id, str):
         return job_id
     return [own for own, (first, end) in zip(job_id, bounds, strict=True) for _ in range(first, end)]
 
 
-def _fields(job_id: str | Sequence[str], rows: Selection, documents: Documents) -> dict[str, Iterable[Any]]:
-    """What is stored of the rows, by the names that values have for it."""
+def _fields(job_id: str | Sequence[str], rows: Selection, display: DisplayFields) -> dict[str, Iterable[Any]]:
+    """The fields of the rows, by their names in the values."""
     columns = {field.name: _or_none(rows, field.name) for field in rows.view.base.schema.columns}
-    return {"job_id": each_of(job_id), **columns, "_extra_fields": [rest or "" for rest in documents[EXTRA_FIELDS]]}
+    return {"job_id": each_of(job_id), **columns, "_extra_fields": [extra or "" for extra in display[EXTRA_FIELDS]]}
 
 
-def _bodies(
-    write: Callable[[str, Mapping[str, Any], Mapping[str, Any]], _Body],
+def _objects(
+    write: Callable[[str, Mapping[str, Any], Mapping[str, Any]], _Object],
     order: Sequence[str],
     job_id: str | Sequence[str],
     rows: Selection,
-    documents: Documents,
+    display: DisplayFields,
     *,
     human: bool,
-) -> list[_Body]:
-    others = fields_from_texts(documents[EXTRA_FIELDS])
+) -> list[_Object]:
+    others = fields_from_texts(display[EXTRA_FIELDS])
     columns: dict[str, Sequence[Any]] = {}
     for name in order:
         column = _column(rows, name, others)
@@ -109,12 +111,12 @@ def _bodies(
     fields = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
     if not is_full:
         fields = [{name: value for name, value in some.items() if value is not None} for some in fields]
-    bodies = list(map(write, each_of(job_id), fields, others))
-    return with_strings(bodies, timestamp_strings(rows.column("timestamp"))) if human else bodies
+    objects = list(map(write, each_of(job_id), fields, others))
+    return with_strings(objects, timestamp_strings(rows.column("timestamp"))) if human else objects
 
 
 def _column(rows: Selection, name: str, others: Sequence[dict[str, Any]]) -> Sequence[Any] | None:
-    """The values of a documented field, taken out of the rest if it is a part of that; None if no row has any."""
+    """The values of a documented field, removed from the extra fields if it is stored there; None if no row has any."""
     field = rows.view.base.schema.by_name[name]
     if field.type.dtype is None:
         return [parts.pop(name, None) for parts in others] if any(name in parts for parts in others) else None
@@ -124,7 +126,7 @@ def _column(rows: Selection, name: str, others: Sequence[dict[str, Any]]) -> Seq
 
 
 def _or_none(rows: Selection, name: str) -> list[Any]:
-    """A column's values as they are shown, None where nothing is."""
+    """A column's values as they are shown; None if nothing is shown."""
     values: list[Any] = shown(rows, name).tolist()
     if rows.view.base.schema.by_name[name].optional and (missing := rows.missing(name)) is not None and missing.any():
         return [None if lacking else value for value, lacking in zip(values, missing.tolist(), strict=True)]

@@ -1,23 +1,27 @@
-"""Rows as values and as the API writes them, made column by column: what is the same for all kinds, and buckets.
-
-`anomalies` has records and influencers.
-"""
+"""Buckets as values and as response objects, made column by column; `anomalies` has records and influencers."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice, repeat
 from typing import Any, Final
 
-from bucketquery.answers.common import Documents, each_of, timestamp_strings, with_default, with_string, with_strings
+from bucketquery.answers.common import (
+    DisplayFields,
+    each_of,
+    timestamp_strings,
+    with_default,
+    with_string,
+    with_strings,
+)
 from bucketquery.model.frozen import frozen_values
 from bucketquery.model.schema import BUCKET, Array, Type
 from bucketquery.results.anomalies import AnomalyRecord
 from bucketquery.results.buckets import Bucket, BucketInfluencer
-from bucketquery.results.response_format import bucket_influencer_body, complete, simple_buckets
+from bucketquery.results.response_format import bucket_influencer_object, complete, simple_buckets
 from bucketquery.results.stored_influencer import StoredInfluencer
 from bucketquery.storage.selection import Selection
 
-#: What the columns hold of a bucket, in the API's order.
-_COLUMNS: Final = (
+#: The columns of a bucket, in the API's order.
+COLUMNS: Final = (
     "timestamp",
     "anomaly_score",
     "bucket_span",
@@ -26,77 +30,77 @@ _COLUMNS: Final = (
     "is_interim",
     "processing_time_ms",
 )
-_FIELDS: Final = tuple(BUCKET.by_name[name] for name in _COLUMNS)
+_FIELDS: Final = tuple(BUCKET.by_name[name] for name in COLUMNS)
 
 
 def bucket_values(
     job_id: str | Sequence[str],
     rows: Selection,
-    documents: Documents,
+    display: DisplayFields,
     records: Iterable[tuple[AnomalyRecord, ...]] = repeat(()),
 ) -> list[Bucket]:
     """Buckets as values.
 
     Args:
-        job_id: the job of all, or that of each.
-        rows: what to read, in this order.
-        documents: what is only shown of them.
-        records: those of each.
+        job_id: the job of all, or one for each.
+        rows: the buckets to read, in this order.
+        display: their display fields.
+        records: the records of each bucket.
     """
-    columns: dict[str, Iterable[Any]] = dict(zip(_COLUMNS, _lists(rows), strict=True))
+    columns: dict[str, Iterable[Any]] = dict(zip(COLUMNS, _lists(rows), strict=True))
     columns["job_id"] = each_of(job_id)
-    columns["bucket_influencers"] = _influencer_values(job_id, columns, documents["bucket_influencers"])
+    columns["bucket_influencers"] = _influencer_values(job_id, columns, display["bucket_influencers"])
     columns["scheduled_events"] = rows.lists("scheduled_events")
     columns["records"] = records
     return frozen_values(Bucket, len(rows), columns)
 
 
-def bucket_bodies(
+def bucket_objects(
     job_id: str | Sequence[str],
     rows: Selection,
-    documents: Documents,
+    display: DisplayFields,
     records: Iterable[list[dict[str, Any]]] | None = None,
     *,
     human: bool,
 ) -> list[dict[str, Any]]:
-    """Buckets as the API's response has them.
+    """Buckets as response objects.
 
     Args:
-        job_id: the job of all, or that of each.
-        rows: what to write, in this order.
-        documents: what is only shown of them.
-        records: those of each, which become part of the bodies; None if there are none.
-        human: whether each timestamp is written as text too, before its number.
+        job_id: the job of all, or one for each.
+        rows: the buckets to write, in this order.
+        display: their display fields.
+        records: the records of each bucket, which become part of its object; None if there are none.
+        human: whether each timestamp is also written as text, before its number.
 
     Source: the server's ``Bucket``.
     """
-    bodies = simple_buckets(job_id if isinstance(job_id, str) else "", zip(*_lists(rows), strict=True))
+    objects = simple_buckets(job_id if isinstance(job_id, str) else "", zip(*_lists(rows), strict=True))
     if not isinstance(job_id, str):
-        for body, own_job in zip(bodies, job_id, strict=True):
-            body["job_id"] = own_job
-    influencers, events = documents["bucket_influencers"], rows.lists("scheduled_events")
-    # Asked once, because most pages have nothing nested.
+        for bucket, own_job in zip(objects, job_id, strict=True):
+            bucket["job_id"] = own_job
+    influencers, events = display["bucket_influencers"], rows.lists("scheduled_events")
+    # Tested once for all, because most pages have nothing nested.
     if records is not None or any(influencers) or any(events):
-        records = repeat([], len(bodies)) if records is None else records
-        for body, own_records, some, planned in zip(bodies, records, influencers, events, strict=True):
+        records = repeat([], len(objects)) if records is None else records
+        for bucket, own_records, some, planned in zip(objects, records, influencers, events, strict=True):
             nested = [
-                bucket_influencer_body(body["job_id"], body["timestamp"], body["bucket_span"], *stored)
+                bucket_influencer_object(bucket["job_id"], bucket["timestamp"], bucket["bucket_span"], *stored)
                 for stored in some
             ]
-            complete(body, records=own_records, bucket_influencers=nested, scheduled_events=planned)
-    return _for_people(bodies, timestamp_strings(rows.column("timestamp"))) if human else bodies
+            complete(bucket, records=own_records, bucket_influencers=nested, scheduled_events=planned)
+    return _with_all_strings(objects, timestamp_strings(rows.column("timestamp"))) if human else objects
 
 
 def _lists(rows: Selection) -> list[list[Any]]:
-    """The same as `_columns`, as Python's own values."""
-    return [column.tolist() for column in _columns(rows)]
+    """The columns as lists of Python's own values."""
+    return [column.tolist() for column in columns_of(rows)]
 
 
-def _columns(rows: Selection) -> list[Array]:
-    """What the columns hold of some buckets, in the order of `_COLUMNS`; the default where missing."""
+def columns_of(rows: Selection) -> list[Array]:
+    """The columns in the order of `COLUMNS`, with defaults in place of missing values."""
     return [
         with_default(values, field.default) if field.type is Type.DOUBLE else values
-        for field, values in zip(_FIELDS, map(rows.column, _COLUMNS), strict=True)
+        for field, values in zip(_FIELDS, map(rows.column, COLUMNS), strict=True)
     ]
 
 
@@ -105,7 +109,7 @@ def _influencer_values(
     columns: Mapping[str, Iterable[Any]],
     influencers: Sequence[tuple[StoredInfluencer, ...]],
 ) -> Iterable[tuple[BucketInfluencer, ...]]:
-    """What is nested in each of some buckets, of which the columns say when they were and how long."""
+    """The influencers of each bucket; the columns give the timestamps and spans of the buckets."""
     if not any(influencers):
         return influencers  # type: ignore[return-value] # empty all
     buckets = zip(each_of(job_id), columns["timestamp"], columns["bucket_span"], influencers, strict=False)
@@ -116,9 +120,9 @@ def _influencer_values(
     return [tuple(islice(values, len(some))) for some in influencers]
 
 
-def _for_people(bodies: list[dict[str, Any]], strings: list[str]) -> list[dict[str, Any]]:
-    """The bodies with text before each timestamp, their influencers' too."""
-    for body, string in zip(bodies, strings, strict=True):
-        if body["bucket_influencers"]:
-            body["bucket_influencers"] = [with_string(nested, string) for nested in body["bucket_influencers"]]
-    return with_strings(bodies, strings)
+def _with_all_strings(objects: list[dict[str, Any]], strings: list[str]) -> list[dict[str, Any]]:
+    """The objects with text before each timestamp, also in their influencers."""
+    for bucket, string in zip(objects, strings, strict=True):
+        if bucket["bucket_influencers"]:
+            bucket["bucket_influencers"] = [with_string(nested, string) for nested in bucket["bucket_influencers"]]
+    return with_strings(objects, strings)

@@ -1,10 +1,10 @@
-"""Buckets as JSON, written straight from their columns: no dict is made for a bucket."""
+"""Columnar JSON: buckets written from their columns, without a dict for each bucket."""
 
 from typing import Any, Final
 
-from bucketquery.answers.buckets import _COLUMNS, _columns
-from bucketquery.answers.common import Documents
-from bucketquery.model.encoding import encoded, encoded_columns
+from bucketquery.answers.buckets import COLUMNS, columns_of
+from bucketquery.answers.common import DisplayFields
+from bucketquery.model.encoding import json_bytes, json_columns
 from bucketquery.model.schema import Array
 from bucketquery.results.response_format import simple_buckets
 from bucketquery.search.shortcuts import ALL_SHORTCUTS, Shortcuts
@@ -13,26 +13,33 @@ from bucketquery.storage.selection import Selection
 _MARK: Final[Any] = "\0"
 
 
-#: What stands in the JSON of a bucket with nothing nested before its job and before, between and behind its values.
-_PLAIN: Final = encoded(simple_buckets(_MARK, [(_MARK,) * len(_COLUMNS)])[0]).split(encoded(_MARK))
+#: The JSON of a simple bucket without its values: the text before its job, and before, between and after its columns.
+_SIMPLE: Final = json_bytes(simple_buckets(_MARK, [(_MARK,) * len(COLUMNS)])[0]).split(json_bytes(_MARK))
 
 
 def columnar_buckets_json(
-    job_id: str, rows: Selection, documents: Documents, shortcuts: Shortcuts = ALL_SHORTCUTS
+    job_id: str, rows: Selection, display: DisplayFields, shortcuts: Shortcuts = ALL_SHORTCUTS
 ) -> bytes | None:
-    """What `bucket_bodies` gives as JSON, straight from the columns; None if it has to be made of bodies.
+    """The JSON of what `bucket_objects` gives, written from the columns.
 
-    It has to if anything is nested, or if the shortcuts rule the columns out or rows are fewer than they ask for.
+    Args:
+        job_id: the job of all buckets.
+        rows: the buckets, in this order.
+        display: their display fields.
+        shortcuts: whether this way is allowed, and from how many buckets on it is taken.
+
+    Returns:
+        None if any bucket has something nested, or if the shortcuts rule this way out.
     """
     if not shortcuts.columnar_json or len(rows) < shortcuts.few_buckets:
         return None
-    if any(documents["bucket_influencers"]) or any(rows.lists("scheduled_events")):
+    if any(display["bucket_influencers"]) or any(rows.lists("scheduled_events")):
         return None
-    before_job, before_first, *behind = _PLAIN
-    # What is the same in all rows, as the span mostly is, becomes a part of the text between the others.
-    columns = [column[:1] if _is_constant(column) else column for column in _columns(rows)]
-    between, varying = [before_job + encoded(job_id) + before_first], []
-    for values, text in zip(encoded_columns(columns), behind, strict=True):
+    before_job, before_first, *behind = _SIMPLE
+    # A column with one value, as the span mostly is, becomes a part of the text between the others.
+    columns = [column[:1] if _is_constant(column) else column for column in columns_of(rows)]
+    between, varying = [before_job + json_bytes(job_id) + before_first], []
+    for values, text in zip(json_columns(columns), behind, strict=True):
         if len(values) == 1:
             between[-1] += values[0] + text
         else:
@@ -48,6 +55,6 @@ def columnar_buckets_json(
 
 
 def _is_constant(values: Array) -> bool:
-    """Whether all values are the same, to the bit. It compares bytes, since comparing numbers takes longer."""
+    """Whether all values are the same to the bit; comparing bytes is quicker than comparing numbers."""
     stored = values.tobytes()
     return stored == stored[: values.itemsize] * len(values)

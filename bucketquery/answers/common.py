@@ -1,4 +1,4 @@
-"""What values and response bodies of every kind share."""
+"""Functions that the values and the response objects of every kind share."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import repeat
@@ -9,14 +9,14 @@ import numpy as np
 from bucketquery.model.schema import Array, Int64s, Type
 from bucketquery.storage.selection import Selection
 
-#: What is only shown of some rows, by the name of the list: their own, or what a host has in its stead.
-Documents = Mapping[str, Sequence[Any]]
+#: The values of some rows that are only displayed, by the name of the list: the index's own or a host's.
+DisplayFields = Mapping[str, Sequence[Any]]
 
 
 def shown(rows: Selection, name: str) -> Array:
-    """A column's values as they are shown, the default where missing; shape (r,).
+    """A column's values as they are shown; shape (r,).
 
-    Where an optional field is missing nothing is shown: that is NaN or None here.
+    A missing value is the field's default. If the field is optional, it is NaN or None, and nothing is shown.
     """
     values = rows.column(name)
     field = rows.view.base.schema.by_name[name]
@@ -25,18 +25,18 @@ def shown(rows: Selection, name: str) -> Array:
     return with_default(values, field.default)
 
 
-def kept_documents(rows: Selection) -> dict[str, Sequence[Any]]:
-    """What is only shown of some rows, by the name of the list."""
+def display_fields(rows: Selection) -> dict[str, Sequence[Any]]:
+    """The display fields that the index holds of some rows."""
     return {name: rows.lists(name) for name in rows.view.base.schema.only_shown}
 
 
 def each_of(job_id: str | Sequence[str]) -> Iterable[str]:
-    """The job of each row: the one of all, without end, or that of each."""
+    """The job of each row: the same one without end, or one for each row."""
     return repeat(job_id) if isinstance(job_id, str) else job_id
 
 
 def timestamp_strings(timestamps: Int64s) -> list[str]:
-    """Instants as text: ISO, UTC, milliseconds.
+    """Instants, epoch ms, as ISO text in UTC with milliseconds.
 
     >>> timestamp_strings(np.array([0], dtype=np.int64))
     ['1970-01-01T00:00:00.000Z']
@@ -45,28 +45,28 @@ def timestamp_strings(timestamps: Int64s) -> list[str]:
     return strings
 
 
-def with_strings(bodies: list[dict[str, Any]], strings: Sequence[str]) -> list[dict[str, Any]]:
-    """The same bodies, each with the text of its timestamp before the number.
+def with_strings(objects: list[dict[str, Any]], strings: Sequence[str]) -> list[dict[str, Any]]:
+    """The objects, each with the text of its timestamp before the number.
 
     >>> with_strings([{"timestamp": 0}], ["1970-01-01T00:00:00.000Z"])
     [{'timestamp_string': '1970-01-01T00:00:00.000Z', 'timestamp': 0}]
     """
-    return [with_string(body, string) for body, string in zip(bodies, strings, strict=True)]
+    return [with_string(each, string) for each, string in zip(objects, strings, strict=True)]
 
 
 def with_default(values: Array, default: Any) -> Array:
-    """Only a missing double is not stored as its default."""
+    """Doubles with the default in place of NaN; any other missing value is stored as its default already."""
     missing = np.isnan(values)
     return np.where(missing, default, values) if np.count_nonzero(missing) else values
 
 
-def with_string(body: dict[str, Any], string: str) -> dict[str, Any]:
-    """The same body with the text of its timestamp before the number."""
+def with_string(response_object: dict[str, Any], string: str) -> dict[str, Any]:
+    """The object with the text of its timestamp before the number."""
     ordered: dict[str, Any] = {}
-    for key, value in body.items():
+    for key, value in response_object.items():
         if key == "timestamp":
             ordered["timestamp_string"] = string
-        # A field of the data may be called so.
+        # A data field may have this name.
         if key != "timestamp_string":
             ordered[key] = value
     return ordered

@@ -1,7 +1,7 @@
-"""Pages: what was found, read only when asked for.
+"""Pages: the results of a search, read only when a caller asks for them.
 
-A page holds which rows it has, not what is in them. It pins the columns it was read from for as long as it is kept; to
-let them go, pickle it or take what is needed of it.
+A page holds the numbers of its rows, not their values. As long as the page exists it pins the columns it was found in.
+To release them, pickle the page, or copy the needed values out of it.
 """
 
 from abc import ABC, abstractmethod
@@ -11,10 +11,10 @@ from typing import Any, ClassVar, Generic, NamedTuple, TypeVar, overload
 
 import numpy as np
 
-from bucketquery.answers.common import Documents, each_of, kept_documents, shown
+from bucketquery.answers.common import DisplayFields, display_fields, each_of, shown
 from bucketquery.errors import InvalidQuery
 from bucketquery.ingest.documents import read_shown
-from bucketquery.model.encoding import encoded
+from bucketquery.model.encoding import json_bytes
 from bucketquery.model.frozen import FrozenMapping, Immutable, filler
 from bucketquery.model.schema import CONSTANT, Array, Document, Schema, Type
 from bucketquery.model.text import brief
@@ -29,16 +29,16 @@ _Value = TypeVar("_Value")
 
 
 class Facts(NamedTuple):
-    """What a page is made of.
+    """The parts of a page.
 
     Attributes:
-        job_id: the job of all its results, or that of each where several were asked.
-        rows: which they are, in order.
-        matched: how many match, before paging.
+        job_id: the job of all its results; if several jobs were searched, one for each result.
+        rows: the results, in order.
+        matched: the number of matches, before paging.
         plan: how they were found.
         sequence: the commit that was read.
-        has_documents: whether the index keeps what is only shown.
-        expansion: the records that are brought along; None where none are asked for.
+        has_documents: whether the index keeps documents, and so has display fields.
+        expansion: the records of the page's buckets; None if the query does not expand.
         shortcuts: which work may be skipped when the page is written.
     """
 
@@ -53,11 +53,11 @@ class Facts(NamedTuple):
 
 
 class Page(Immutable, ABC, Generic[_Value]):
-    """What the pages of all kinds have in common.
+    """The base of the pages of all kinds.
 
     Attributes:
-        count: every match, before paging.
-        sequence: the commit it was read from.
+        count: the number of all matches, before paging.
+        sequence: the commit that the page was read from.
     """
 
     __slots__ = ("_facts",)
@@ -70,7 +70,7 @@ class Page(Immutable, ABC, Generic[_Value]):
 
     @property
     def count(self) -> int:
-        """Every match, before paging.
+        """The number of all matches, before paging.
 
         >>> from bucketquery import ResultsIndex
         >>> index = ResultsIndex()
@@ -82,7 +82,7 @@ class Page(Immutable, ABC, Generic[_Value]):
 
     @property
     def sequence(self) -> int:
-        """The commit it was read from.
+        """The commit that the page was read from.
 
         >>> from bucketquery import ResultsIndex
         >>> index = ResultsIndex()
@@ -113,12 +113,12 @@ class Page(Immutable, ABC, Generic[_Value]):
         return self._facts.expansion
 
     @abstractmethod
-    def _values(self, rows: Selection, documents: Documents, positions: slice) -> list[_Value]:
-        """The results at some positions of the page, of which these are the rows."""
+    def _values(self, rows: Selection, display: DisplayFields, positions: slice) -> list[_Value]:
+        """The results at some positions of the page; ``rows`` are those at these positions."""
 
     @abstractmethod
-    def _bodies(self, documents: Documents, *, human: bool) -> list[dict[str, Any]]:
-        """All results as the API writes them."""
+    def _objects(self, display: DisplayFields, *, human: bool) -> list[dict[str, Any]]:
+        """All results as response objects."""
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -131,26 +131,25 @@ class Page(Immutable, ABC, Generic[_Value]):
     @overload
     def __getitem__(self, index: slice) -> Sequence[_Value]: ...
     def __getitem__(self, index: int | slice) -> _Value | Sequence[_Value]:
-        """The result at a position of the page, or several as a tuple. Complexity: O(len(page))."""
+        """The result at a position of the page, or several results as a tuple. Complexity: O(len(page))."""
         if isinstance(index, slice):
             return tuple(self._at(index))
         position = range(len(self))[as_index(index)]
         return self._at(slice(position, position + 1))[0]
 
     def column(self, name: str) -> Array:
-        """One field of every result on the page, as an array that nothing turns writable.
+        """One field of every result on the page, as an array that no flag makes writable.
 
         Args:
-            name: a documented field, not ``records`` or what values work out. ``timestamp`` is int64 epoch ms, scores
-                are float64; text and what is nested are objects: text, tuples and immutable mappings, None or () where
-                missing.
+            name: a documented field, but not ``records``, nor a property that a value computes. ``timestamp`` is int64
+                epoch ms, scores are float64. Text and nested fields are objects: text, tuples and immutable mappings,
+                None or () if missing.
 
         Returns:
-            Shape (len(page),), in page order, a copy; defaults where a document has nothing, and NaN where an answer
-            shows nothing.
+            Shape (len(page),), in page order, a copy. A missing field is its default, or NaN if an answer omits it.
 
         Raises:
-            InvalidQuery: such a result has no field of this name, or the index does not keep it.
+            InvalidQuery: results of this kind have no such field, or the index does not keep it.
 
         Complexity: O(len(page)).
 
@@ -165,26 +164,26 @@ class Page(Immutable, ABC, Generic[_Value]):
         if name in CONSTANT:
             text = self._job_id if name == "job_id" else self._schema.kind
             if not isinstance(text, str):
-                return _frozen(np.array(text, dtype=np.str_))
-            return _frozen(np.full(len(self), text, dtype=f"<U{len(text)}"))
+                return _read_only(np.array(text, dtype=np.str_))
+            return _read_only(np.full(len(self), text, dtype=f"<U{len(text)}"))
         if field is None:
             reason = f"[name] must be a field of the {self._schema.plural}, not [{brief(name)}]"
             raise InvalidQuery(reason, field="name", value=name)
         if field.type is Type.KEYWORDS:
-            return _frozen_objects(self._rows.lists(name))
+            return _read_only_objects(self._rows.lists(name))
         if field.type.dtype is None:
             if not self._has_documents:
                 raise InvalidQuery(f"[{name}] is not kept by this index", field="name", value=name)
-            return _frozen_objects([getattr(value, name) for value in self._unexpanded()])
+            return _read_only_objects([getattr(value, name) for value in self._unexpanded()])
         values = shown(self._rows, name)
-        return _frozen_objects(values.tolist()) if field.type is Type.KEYWORD else _frozen(values)
+        return _read_only_objects(values.tolist()) if field.type is Type.KEYWORD else _read_only(values)
 
     def keys(self) -> Sequence[tuple[Any, ...]]:
         """The identities in page order: the job first, timestamps in epoch ms, spans in seconds.
 
-        ``(job_id, timestamp, bucket_span)`` of a bucket; of a record also detector_index, by_field_value,
-        over_field_value and partition_field_value; of an influencer also influencer_field_name and
-        influencer_field_value. A missing detector is 0, a missing text None.
+        A bucket has ``(job_id, timestamp, bucket_span)``. A record adds detector_index, by_field_value,
+        over_field_value and partition_field_value; an influencer adds influencer_field_name and
+        influencer_field_value. A missing detector is 0, missing text is None.
 
         Complexity: O(len(page)).
 
@@ -198,16 +197,17 @@ class Page(Immutable, ABC, Generic[_Value]):
         return tuple(zip(each_of(self._job_id), *columns, strict=False))
 
     def to_dict(self, *, human: bool = False, documents: Iterable[Document] | None = None) -> dict[str, Any]:
-        """The API's response body: ``count`` and the list, its keys in its order; fresh, the caller's to change.
+        """The API's response body: ``count`` and the list, with the API's keys in its order; the caller may change it.
 
         Args:
             human: show each timestamp as text too, before its number.
-            documents: those that `keys` names, in that order, where a host keeps them itself. Where the index has a
-                column, the column wins; expanded records are the index's own.
+            documents: the documents of `keys`, in that order, if a host keeps them itself. If the index has a column
+                for a field, the column wins; expanded records are the index's own.
 
         Raises:
-            InvalidQuery: the index keeps no documents, and there are none given.
-            InvalidDocument: a document is not that of its key, or cannot be stored, or there are too many or too few.
+            InvalidQuery: the index keeps no documents, and none are given.
+            InvalidDocument: a document does not belong to its key, or cannot be stored, or there are too many or too
+                few.
 
         Complexity: O(len(page) + size of what is shown), and once O(r log r) for r expanded records.
         Source: Get buckets, Get records, Get influencers, response bodies.
@@ -219,15 +219,15 @@ class Page(Immutable, ABC, Generic[_Value]):
         >>> body["count"], body["buckets"][0]["timestamp_string"]
         (1, '1970-01-01T00:00:00.000Z')
         """
-        own = self._documents(self._rows) if documents is None else self._of_host(documents)
-        return {"count": self.count, self._schema.plural: self._bodies(own, human=human)}
+        display = self._display_fields(self._rows) if documents is None else self._host_fields(documents)
+        return {"count": self.count, self._schema.plural: self._objects(display, human=human)}
 
     def to_json(self, *, human: bool = False) -> bytes:
-        """What `to_dict` gives as JSON in UTF-8, without blanks, its keys in the same order.
+        """The result of `to_dict` as JSON in UTF-8, without blanks, with its keys in the same order.
 
-        Written by orjson where that is installed (``pip install 'bucketquery[json]'``), else by the standard library.
-        A double is written with the fewest digits that read back as it; which of ``1e-05`` and ``0.00001`` is written
-        is up to the one that writes. Buckets with nothing nested are written straight from their columns.
+        It is written by orjson if that is installed (``pip install 'bucketquery[json]'``), else by the standard
+        library. A double has the fewest digits that read back as the same double; one of the two writes ``1e-05``, the
+        other ``0.00001``. Buckets with nothing nested are written from their columns.
 
         Args:
             human: show each timestamp as text too, before its number.
@@ -244,31 +244,32 @@ class Page(Immutable, ABC, Generic[_Value]):
         >>> index.get_buckets(job_id="web").to_json()[:52]
         b'{"count":1,"buckets":[{"job_id":"web","timestamp":0,'
         """
-        results = self._results_json(self._documents(self._rows), human=human)
+        results = self._results_json(self._display_fields(self._rows), human=human)
         return b'{"count":%d,"%b":%b}' % (self.count, self._schema.plural.encode(), results)
 
-    def _results_json(self, documents: Documents, *, human: bool) -> bytes:
+    def _results_json(self, display: DisplayFields, *, human: bool) -> bytes:
         """All results as JSON."""
-        return encoded(self._bodies(documents, human=human))
+        return json_bytes(self._objects(display, human=human))
 
-    def _of_host(self, documents: Iterable[Document]) -> Documents:
+    def _host_fields(self, documents: Iterable[Document]) -> DisplayFields:
+        """The display fields of a host's own documents."""
         return read_shown(documents, self._schema, self.keys(), self._rows.column("is_interim").tolist())
 
     def _unexpanded(self) -> list[_Value]:
-        """All results, without what is brought along."""
+        """All results, without expanded records."""
         return list(self)
 
     def _at(self, positions: slice) -> list[_Value]:
         rows = self._rows if positions == slice(None) else self._rows[positions]
-        return self._values(rows, self._documents(rows), positions)
+        return self._values(rows, self._display_fields(rows), positions)
 
-    def _documents(self, rows: Selection) -> Documents:
+    def _display_fields(self, rows: Selection) -> DisplayFields:
         if len(rows):
             self._check_documents()
-        return kept_documents(rows)
+        return display_fields(rows)
 
     def _check_documents(self) -> None:
-        """Refuse to show results whose documents the index does not keep; an empty page shows none.
+        """Refuse to show results if the index keeps no documents; an empty page shows none.
 
         Raises:
             InvalidQuery: the index keeps no documents, and the page is not empty.
@@ -284,8 +285,7 @@ class Page(Immutable, ABC, Generic[_Value]):
         return f"<{type(self).__name__}: {what}>"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # Only the rows of the page travel, not the columns that they are rows of. A page that arrives takes all
-        # shortcuts.
+        # Only the page's own rows travel, not the columns that they lie in. A page that arrives takes all shortcuts.
         job_id, rows, *others, _ = self._facts
         return _restore, (type(self), job_id, rows.detach(), *others)
 
@@ -326,11 +326,11 @@ def _restore(page: type[Page[Any]], job_id: str | tuple[str, ...], rows: Segment
     return page(Facts(job_id, Selection.of(rows), *others))
 
 
-def _frozen(values: Array) -> Array:
-    # Bytes cannot be written to, and nothing behind them can: there is no array of ours below this one.
+def _read_only(values: Array) -> Array:
+    # Bytes are read-only, and no writable array lies below this one.
     return np.frombuffer(values.tobytes(), dtype=values.dtype)
 
 
-def _frozen_objects(values: Sequence[Any]) -> Array:
+def _read_only_objects(values: Sequence[Any]) -> Array:
     objects = np.fromiter(values, dtype=np.object_, count=len(values))
     return np.asarray(memoryview(objects).toreadonly())  # type: ignore[arg-type] # an array is a buffer

@@ -3,16 +3,16 @@
 from typing import Any
 
 from bucketquery.answers.anomalies import (
-    expanded_bodies,
+    expanded_objects,
     expanded_values,
-    influencer_bodies,
+    influencer_objects,
     influencer_values,
-    record_bodies,
+    record_objects,
     record_values,
 )
-from bucketquery.answers.buckets import bucket_bodies, bucket_values
+from bucketquery.answers.buckets import bucket_objects, bucket_values
 from bucketquery.answers.columnar_json import columnar_buckets_json
-from bucketquery.answers.common import Documents
+from bucketquery.answers.common import DisplayFields
 from bucketquery.answers.page import Page
 from bucketquery.model.schema import BUCKET, INFLUENCER, RECORD
 from bucketquery.results.anomalies import AnomalyRecord, Influencer
@@ -21,13 +21,13 @@ from bucketquery.storage.selection import Selection
 
 
 class BucketPage(Page[Bucket]):
-    """The part of the matching buckets that was asked for, in order, and how many match in all.
+    """The requested page of the matching buckets, in order, and the number of all matches.
 
-    A sequence of `Bucket` values, which are built when asked for. Immutable, safe in any thread, picklable.
+    A sequence of `Bucket` values, which are made when they are read. Immutable, safe in any thread, picklable.
 
     Attributes:
-        count: every match, before paging.
-        sequence: the commit it was read from.
+        count: the number of all matches, before paging.
+        sequence: the commit that the page was read from.
 
     Source: the API's response body.
 
@@ -44,38 +44,38 @@ class BucketPage(Page[Bucket]):
 
     _schema = BUCKET
 
-    def _values(self, rows: Selection, documents: Documents, positions: slice) -> list[Bucket]:
+    def _values(self, rows: Selection, display: DisplayFields, positions: slice) -> list[Bucket]:
         if self._expansion is None:
-            return bucket_values(self._job_at(positions), rows, documents)
+            return bucket_values(self._job_at(positions), rows, display)
         job_id = self._job_at(positions)
-        return bucket_values(job_id, rows, documents, expanded_values(job_id, self._expansion, positions))
+        return bucket_values(job_id, rows, display, expanded_values(job_id, self._expansion, positions))
 
     def _unexpanded(self) -> list[Bucket]:
-        return bucket_values(self._job_id, self._rows, self._documents(self._rows))
+        return bucket_values(self._job_id, self._rows, self._display_fields(self._rows))
 
-    def _bodies(self, documents: Documents, *, human: bool) -> list[dict[str, Any]]:
+    def _objects(self, display: DisplayFields, *, human: bool) -> list[dict[str, Any]]:
         if self._expansion is None:
-            return bucket_bodies(self._job_id, self._rows, documents, human=human)
-        records = expanded_bodies(self._job_id, self._expansion, human=human)
-        return bucket_bodies(self._job_id, self._rows, documents, records, human=human)
+            return bucket_objects(self._job_id, self._rows, display, human=human)
+        records = expanded_objects(self._job_id, self._expansion, human=human)
+        return bucket_objects(self._job_id, self._rows, display, records, human=human)
 
-    def _results_json(self, documents: Documents, *, human: bool) -> bytes:
+    def _results_json(self, display: DisplayFields, *, human: bool) -> bytes:
         job_id = self._job_id
         if not human and self._expansion is None and isinstance(job_id, str):
-            written = columnar_buckets_json(job_id, self._rows, documents, self._facts.shortcuts)
+            written = columnar_buckets_json(job_id, self._rows, display, self._facts.shortcuts)
             if written is not None:
                 return written
-        return super()._results_json(documents, human=human)
+        return super()._results_json(display, human=human)
 
 
 class RecordPage(Page[AnomalyRecord]):
-    """The part of the matching records that was asked for, in order, and how many match in all.
+    """The requested page of the matching records, in order, and the number of all matches.
 
-    A sequence of `AnomalyRecord` values, which are built when asked for. Immutable, safe in any thread, picklable.
+    A sequence of `AnomalyRecord` values, which are made when they are read. Immutable, safe in any thread, picklable.
 
     Attributes:
-        count: every match, before paging.
-        sequence: the commit it was read from.
+        count: the number of all matches, before paging.
+        sequence: the commit that the page was read from.
 
     Source: the API's response body.
 
@@ -92,21 +92,21 @@ class RecordPage(Page[AnomalyRecord]):
 
     _schema = RECORD
 
-    def _values(self, rows: Selection, documents: Documents, positions: slice) -> list[AnomalyRecord]:
-        return record_values(self._job_at(positions), rows, documents)
+    def _values(self, rows: Selection, display: DisplayFields, positions: slice) -> list[AnomalyRecord]:
+        return record_values(self._job_at(positions), rows, display)
 
-    def _bodies(self, documents: Documents, *, human: bool) -> list[dict[str, Any]]:
-        return record_bodies(self._job_id, self._rows, documents, human=human)
+    def _objects(self, display: DisplayFields, *, human: bool) -> list[dict[str, Any]]:
+        return record_objects(self._job_id, self._rows, display, human=human)
 
 
 class InfluencerPage(Page[Influencer]):
-    """The part of the matching influencers that was asked for, in order, and how many match in all.
+    """The requested page of the matching influencers, in order, and the number of all matches.
 
-    A sequence of `Influencer` values, which are built when asked for. Immutable, safe in any thread, picklable.
+    A sequence of `Influencer` values, which are made when they are read. Immutable, safe in any thread, picklable.
 
     Attributes:
-        count: every match, before paging.
-        sequence: the commit it was read from.
+        count: the number of all matches, before paging.
+        sequence: the commit that the page was read from.
 
     Source: the API's response body.
 
@@ -123,8 +123,8 @@ class InfluencerPage(Page[Influencer]):
 
     _schema = INFLUENCER
 
-    def _values(self, rows: Selection, documents: Documents, positions: slice) -> list[Influencer]:
-        return influencer_values(self._job_at(positions), rows, documents)
+    def _values(self, rows: Selection, display: DisplayFields, positions: slice) -> list[Influencer]:
+        return influencer_values(self._job_at(positions), rows, display)
 
-    def _bodies(self, documents: Documents, *, human: bool) -> list[dict[str, Any]]:
-        return influencer_bodies(self._job_id, self._rows, documents, human=human)
+    def _objects(self, display: DisplayFields, *, human: bool) -> list[dict[str, Any]]:
+        return influencer_objects(self._job_id, self._rows, display, human=human)

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from bucketquery.answers.anomalies import expanded_values, influencer_values, record_values
 from bucketquery.answers.buckets import bucket_values
-from bucketquery.answers.common import kept_documents
+from bucketquery.answers.common import display_fields
 from bucketquery.answers.page import Facts
 from bucketquery.answers.pages import BucketPage, InfluencerPage, RecordPage
 from bucketquery.errors import NotFound
@@ -77,12 +77,12 @@ def results_of(
     values = _VALUES[schema.kind]
     for rows in scan(job.table(schema), resolved, shortcuts):
         if not resolved.expand:
-            yield from values(job.job_id, rows, kept_documents(rows))
+            yield from values(job.job_id, rows, display_fields(rows))
             continue
         expansion = expand(rows, job.table(RECORD), exclude_interim=resolved.exclude_interim_records, most=None)
         for positions, records in expansion.runs(_RECORDS_AT_ONCE):
             some = rows[positions]
-            yield from bucket_values(job.job_id, some, kept_documents(some), expanded_values(job.job_id, records))
+            yield from bucket_values(job.job_id, some, display_fields(some), expanded_values(job.job_id, records))
 
 
 def page_of_jobs(
@@ -120,9 +120,9 @@ def results_of_jobs(
     values = _VALUES[resolved.schema.kind]
     for rows, job_ids in scan_jobs(catalog, query.jobs, resolved, shortcuts, by_job=query.sort == "job_id"):
         if not resolved.expand:
-            yield from values(job_ids, rows, kept_documents(rows))
+            yield from values(job_ids, rows, display_fields(rows))
             continue
         records = expand_jobs(
             catalog, CopiedRows(rows, job_ids), exclude_interim=resolved.exclude_interim_records, most=None
         )
-        yield from bucket_values(job_ids, rows, kept_documents(rows), expanded_values(job_ids, records))
+        yield from bucket_values(job_ids, rows, display_fields(rows), expanded_values(job_ids, records))

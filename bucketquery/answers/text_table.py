@@ -1,4 +1,4 @@
-"""Pages as tables for people: aligned columns, those without any content left out, and a last line that counts."""
+"""Pages as text tables: aligned columns without the empty ones, and a last line with the counts."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
@@ -17,7 +17,7 @@ _COLOURS: Final = {"low": "2", "warning": "36", "minor": "33", "major": "31", "c
 
 
 def table(page: AnyPage, job_id: str, *, in_colour: bool) -> str:
-    """The page as lines of text: one of titles, one for each result, and one that counts.
+    """The page as lines of text: the titles, one line for each result, and the counts.
 
     >>> from bucketquery import ResultsIndex
     >>> index = ResultsIndex()
@@ -37,12 +37,12 @@ def table(page: AnyPage, job_id: str, *, in_colour: bool) -> str:
     else:
         results = influencers = list(page)
         what, columns = "influencers", _of_influencers(influencers)
-    plain = [""] * len(results)
-    severities = [_COLOURS[result.severity] for result in results] if in_colour else plain
+    no_colours = [""] * len(results)
+    severities = [_COLOURS[result.severity] for result in results] if in_colour else no_colours
     shown = []
     for title, cells in columns.items():
         if any(cells):
-            colours = severities if title in ("score", "severity") else plain
+            colours = severities if title in ("score", "severity") else no_colours
             shown.append(_aligned([title, *cells], [_BOLD if in_colour else "", *colours], is_number=title in _NUMBERS))
     rows = ["  ".join(row).rstrip() for row in zip(*shown, strict=True)]
     return "\n".join([*rows, f"{len(results):,} of {page.count:,} {what} of job {visible(job_id)}\n"])
@@ -87,7 +87,7 @@ def _of_all(results: Sequence[Any], score: str) -> _Cells:
     precision = "milliseconds" if any(result.timestamp % 1000 for result in results) else "seconds"
     spans_differ = len({result.bucket_span for result in results}) > 1
     return {
-        # As --timestamp takes it, to be copied from here.
+        # In the form that the option --timestamp takes.
         "timestamp": [result.time.replace(tzinfo=None).isoformat(timespec=precision) + "Z" for result in results],
         "span": [f"{result.bucket_span} s" if spans_differ else "" for result in results],
         "score": [_two_decimals(getattr(result, score)) for result in results],
@@ -106,7 +106,7 @@ def _function(record: AnomalyRecord) -> str:
 
 
 def _entities(record: AnomalyRecord) -> list[str]:
-    """Whose anomaly it is: the fields that split the analysis and their values."""
+    """The entities of an anomaly: the fields that split the analysis, with their values."""
     fields = (
         (record.by_field_name, record.by_field_value),
         (record.over_field_name, record.over_field_value),
@@ -122,7 +122,7 @@ def _aligned(cells: Sequence[str], colours: Sequence[str], *, is_number: bool) -
 
 
 def _two_decimals(score: float) -> str:
-    """The score cut, not rounded, so that what is shown as 75.00 is critical."""
+    """The score cut to two decimals, not rounded: a score that is shown as 75.00 is critical."""
     text = f"{score:.2f}"
     return text if float(text) <= score else f"{score - 0.005:.2f}"
 

@@ -1,6 +1,6 @@
-"""Calls: a request as it came, in built-in types, and its URL taken apart.
+"""Calls: a request in built-in types, with its URL parsed.
 
-Whatever objects a caller hands in become built-in types here, so that all that follows can trust them.
+The objects of the caller become built-in types here, so that the other rooms of this folder can trust them.
 """
 
 import json
@@ -14,20 +14,20 @@ from urllib.parse import parse_qsl
 from bucketquery.elastic.endpoints import json_type
 from bucketquery.errors import InvalidQuery
 from bucketquery.model.numbers import is_integer, is_real
-from bucketquery.model.text import brief, plain
+from bucketquery.model.text import brief, built_in_str
 
 _MALFORMED_ESCAPE = re.compile("%(?![0-9A-Fa-f]{2})")
 
 
 class Call(NamedTuple):
-    """A request as it came.
+    """A request in built-in types.
 
     Attributes:
-        method: as it was written.
-        uri: the path with its query string, as it was written.
-        path: the path alone, still encoded, though with no malformed escape.
+        method: as it was given.
+        uri: the path with its query string, as it was given.
+        path: the path alone, still encoded, without malformed escapes.
         url: the parameters of the URL, decoded.
-        body: JSON, parsed or still text or bytes; None where there is no body.
+        body: JSON, either parsed or as text or bytes; None if there is no body.
     """
 
     method: str
@@ -38,15 +38,15 @@ class Call(NamedTuple):
 
     @property
     def pretty(self) -> bool:
-        """Whether people are to read the reply, even if it is an error."""
+        """Whether the reply is indented for people to read, also if it is an error."""
         return self.url.get("pretty") in {"", "true"}
 
 
 def read_call(method: object, path: object, params: object, body: object) -> Call:
-    """A request made of whatever objects.
+    """The request that objects of any type describe.
 
     Raises:
-        InvalidQuery: an object cannot be read, or an escape of the URL is malformed.
+        InvalidQuery: reading an object fails, or an escape of the URL is malformed.
 
     >>> read_call("GET", "/a%20b?c=%64+e", {"human": True}, None)
     Call(method='GET', uri='/a%20b?c=%64+e', path='/a%20b', url={'c': 'd e', 'human': 'true'}, body=None)
@@ -63,8 +63,8 @@ def read_call(method: object, path: object, params: object, body: object) -> Cal
 
 
 def _text(value: object) -> str:
-    """Text as it is, and a word for whatever else somebody hands in for it."""
-    with suppress(Exception):  # reading an object runs code of its class, which may raise anything
+    """A text itself, or a word for an object of another type."""
+    with suppress(Exception):  # reading an object runs code of its class, which may raise any exception
         value = _built_in(value)
         return value if isinstance(value, str) else brief(value)
     return "object"
@@ -74,14 +74,14 @@ def _trusted(value: object, error_type: str) -> Any:
     try:
         return _built_in(value)
     except Exception as error:
-        # Reading an object runs code of its class, which may raise anything.
+        # Reading an object runs code of its class, which may raise any exception.
         raise InvalidQuery(f"the request cannot be read: {type(error).__name__}", type=error_type) from error
 
 
 def _built_in(value: object) -> Any:  # noqa: PLR0911 - one for each type
-    """The same as a built-in type of JSON, or bytes; an ellipsis for what JSON does not have."""
+    """The value in a built-in type of JSON, or as bytes; an ellipsis for a type that JSON does not have."""
     if isinstance(value, str):
-        return plain(value)
+        return built_in_str(value)
     if value is None or isinstance(value, bool):
         return value
     if is_integer(value):
@@ -92,16 +92,16 @@ def _built_in(value: object) -> Any:  # noqa: PLR0911 - one for each type
         return bytes(value)
     if isinstance(value, Mapping):
         return {_name(name): _built_in(entry) for name, entry in value.items()}
-    # No parameter takes an array, so nobody looks into one.
+    # No parameter takes an array, so its items do not matter.
     return [] if isinstance(value, list | tuple) else ...
 
 
 def _name(name: object) -> str:
-    return plain(name) if isinstance(name, str) else brief(name)
+    return built_in_str(name) if isinstance(name, str) else brief(name)
 
 
 def _url_parameters(given: object) -> dict[str, str]:
-    """The parameters of a query string or a mapping, decoded; of a repeated name the last."""
+    """The parameters of a query string or a mapping, decoded; a repeated name has its last value."""
     if isinstance(given, str):
         return dict(parse_qsl(_well_escaped(given.removeprefix("?")), keep_blank_values=True))
     if isinstance(given, dict):
@@ -117,13 +117,14 @@ def _url_text(name: str, value: object) -> str:
     if value is None:
         return ""
     if isinstance(value, bool | int | float):
-        # Python refuses to write out an integer of thousands of digits.
+        # Python refuses to write an integer of thousands of digits.
         with suppress(ValueError):
             return json.dumps(value)
     raise InvalidQuery(f"parameter [{brief(name)}] must be text, not {json_type(value)}", field=name, value=value)
 
 
 def _well_escaped(encoded: str) -> str:
+    """The text itself, if none of its percent escapes is malformed."""
     found = _MALFORMED_ESCAPE.search(encoded)
     if found:
         raise InvalidQuery(f"malformed escape [{encoded[found.start() :][:3]}] in the URL, at {found.start()}")

@@ -1,6 +1,6 @@
-"""The endpoints as data: what each takes, in which types of JSON, in which order, and how one value is read.
+"""The endpoints as data: their parameters in order, the JSON types of these, and how a value is read.
 
-What a value means is the business of `parameters` and `queries`; here are the forms that it may have in a request.
+A value's forms in a request are read here; `queries` decides what the value means.
 """
 
 import math
@@ -18,13 +18,13 @@ from bucketquery.queries.queries import AnyQuery, BucketQuery, InfluencerQuery, 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoint:
-    """One question of the API.
+    """One endpoint of the API.
 
     Attributes:
-        query: makes its questions.
-        action: the server's name for it, which its errors give.
-        parameters: as a body names them, in the order in which the server reads them from a URL.
-        beside_body: those that may stand in the URL of a request with a body.
+        query: the class of its queries.
+        action: the server's name for it, as in its errors.
+        parameters: by their names in a body, in the order in which the server reads them from a URL.
+        beside_body: the parameters that the URL of a request with a body may have.
     """
 
     query: Callable[..., AnyQuery]
@@ -34,7 +34,7 @@ class Endpoint:
 
     @property
     def has_lookup(self) -> bool:
-        """Whether one result may be asked for by its timestamp, also in the path."""
+        """Whether one result can be looked up by its timestamp, which may be in the path."""
         return "timestamp" in self.parameters
 
 
@@ -70,7 +70,7 @@ ENDPOINTS: Final = {
     ),
 }
 
-#: The two that a body has in its ``page``, and a URL beside the others.
+#: The parameters that a body has in its ``page``, and a URL beside the others.
 PAGE: Final = ("from", "size")
 
 _JSON_TYPES: Final = {
@@ -87,7 +87,7 @@ _INT32: Final = 2**31
 
 
 def json_type(value: object) -> str:
-    """The server's word for the type of a value, which is a built-in one.
+    """The server's word for the type of a value; the value has a built-in type.
 
     >>> json_type("2026"), json_type(True), json_type(...)
     ('VALUE_STRING', 'VALUE_BOOLEAN', 'VALUE_EMBEDDED_OBJECT')
@@ -96,15 +96,15 @@ def json_type(value: object) -> str:
 
 
 def malformed(reason: str) -> InvalidQuery:
-    """The error of a body that the server's parser does not take."""
+    """The error of a body that the server's parser refuses."""
     return InvalidQuery(reason, type="x_content_parse_exception")
 
 
 def typed(fields: Mapping[str, Any], where: str, names: Collection[str]) -> Iterator[tuple[str, Any]]:
-    """The fields of a JSON object in its own order, each after a look at its name and type.
+    """The fields of a JSON object in its own order; the name and the type of each are checked first.
 
     Raises:
-        InvalidQuery: ``names`` lacks a field, or its value is of a type that it never has.
+        InvalidQuery: a field is not one of ``names``, or its value has a type that the field never has.
 
     >>> list(typed({"from": 5, "size": "10"}, "page", PAGE))
     [('from', 5), ('size', '10')]
@@ -118,7 +118,7 @@ def typed(fields: Mapping[str, Any], where: str, names: Collection[str]) -> Iter
 
 
 def did_you_mean(name: str, known: Collection[str]) -> str:
-    """The names that are spelt like this one, as a question, most similar first; empty if there are none.
+    """A hint with the names that are spelt like this one, the most similar first; empty if there are none.
 
     Source: the server's ``SuggestingErrorOnUnknown``, by Lucene's ``LevenshteinDistance``.
 
@@ -133,10 +133,10 @@ def did_you_mean(name: str, known: Collection[str]) -> str:
 
 
 def _likeness(one: str, other: str) -> float:
-    """1 for the same text, 0 for nothing in common: the share of letters that need no change."""
+    """The share of letters that need no change: 1 for the same text, 0 for nothing in common."""
     shorter, longer = sorted((len(one), len(other)))
     if 2 * shorter <= longer:
-        return 0.0  # or something below one half, which is all the same
+        return 0.0  # any value up to one half has the same effect
     costs = list(range(len(other) + 1))
     for row, letter in enumerate(one, 1):
         above, costs = costs, [row]
@@ -152,9 +152,9 @@ class Parameter(NamedTuple):
     """One parameter of the API.
 
     Attributes:
-        read: its value for the query, from one of these types, or from the text of a URL; by its name.
-        types: what it may be in a body.
-        bare: what its mere name stands for in a URL.
+        read: gives the value for the query, from a value of these types or a URL's text, and the parameter's name.
+        types: the types that it may have in a body.
+        bare: the value that its name alone means in a URL.
     """
 
     read: Callable[[Any, str], Any]
@@ -167,7 +167,7 @@ def _as_it_is(value: str, _: str) -> str:
 
 
 def _of_the_path(_value: str, _name: str) -> None:
-    """Nothing: the job is the path's, whatever the body says."""
+    """Nothing: the job is that of the path, not that of the body."""
 
 
 def _read_instant(value: str | float, name: str) -> str | int:
@@ -178,7 +178,7 @@ def _read_instant(value: str | float, name: str) -> str | int:
         return int(value)
     if math.isinf(value):
         raise InvalidQuery(f"[{name}] is a number beyond all instants", field=name, value=value)
-    # As text, since the number -1 is unset, which an instant within that millisecond is not.
+    # Text, because the number -1 means unset, and an instant within that millisecond does not.
     return f"{math.floor(value)}.0"
 
 

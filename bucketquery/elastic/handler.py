@@ -1,4 +1,4 @@
-"""The handler: one request, asked of one commit, one reply."""
+"""The handler: it answers one request from one commit with one reply."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -34,20 +34,20 @@ def handle(
 ) -> Reply:
     """The reply of the API's server to a request for the results of a job.
 
-    Whatever is wrong with the request is in the reply; nothing in it raises.
+    A wrong request gets a reply that says so; no request raises.
 
     Args:
-        index: what is asked: its newest commit, or the commit of a snapshot. One that keeps no documents can only
-            count: a page that is not empty is a 400.
+        index: an index, whose newest commit is searched, or a snapshot. One that keeps no documents can only count: a
+            page that is not empty is a 400.
         method: ``GET`` or ``POST``, which do the same.
         path: as in the request line, percent-encoded, with or without its query string:
             ``/_ml/anomaly_detectors/{job_id}/results/buckets``, there ``/{timestamp}`` too, ``records`` or
             ``influencers``.
-        params: the query string, or its parameters; they go before those of ``path``.
-        body: JSON, encoded or parsed. Where there is any, it alone is read, and of the query string ``human``,
-            ``pretty`` and, for buckets, ``timestamp``; other parameters are refused there, but influencers pass over
-            ``start`` and ``end``, as the server does.
-        max_result_window: the largest ``from + size``; the index's ``max_size`` plays no part here.
+        params: the query string, or its parameters; they override those of ``path``.
+        body: JSON, encoded or parsed. If there is a body, it alone is read, except ``human``, ``pretty`` and for
+            buckets ``timestamp``, which the query string may have. Its other parameters are refused, but influencers
+            ignore ``start`` and ``end``, as the server does.
+        max_result_window: the largest ``from + size``; the index's ``max_size`` does not apply here.
 
     Raises:
         TypeError: ``index`` is neither an index nor a snapshot.
@@ -93,7 +93,7 @@ def _reply(snapshot: Snapshot, call: Call, max_result_window: int) -> Reply:
     try:
         page = _search(snapshot, request, max_result_window)
     except (InvalidQuery, LimitExceeded) as error:
-        # Records are fetched after the search, and not by the shards that search.
+        # Records are fetched after the search, and not by the shards.
         if error.field == "expand":
             raise
         return all_shards_failed(error)
@@ -106,7 +106,7 @@ def _search(snapshot: Snapshot, request: Request, max_result_window: int) -> Any
     if last > max_result_window:
         reason = (
             f"Result window is too large, from + size must be less than or equal to: [{max_result_window}] "
-            f"but was [{last}]. This limit is set by whoever mounts the handler, with [max_result_window]."
+            f"but was [{last}]. The service sets this limit with [max_result_window]."
         )
         raise InvalidQuery(reason, field="size", value=query.size)
     page: AnyPage = snapshot._page(query, request.job_id, None, "job_id", None)

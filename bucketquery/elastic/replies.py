@@ -1,4 +1,4 @@
-"""Replies: what goes back to whoever asked, and errors in the shape and the words of the API."""
+"""Replies to requests, and errors in the format and the words of the API."""
 
 import json
 from collections.abc import Mapping
@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from bucketquery.answers.run import AnyPage
 from bucketquery.errors import BucketQueryError
-from bucketquery.model.encoding import encoded
+from bucketquery.model.encoding import json_bytes
 from bucketquery.model.frozen import FrozenMapping, filler
 from bucketquery.model.once import MadeOnce, is_made, once
 
@@ -79,7 +79,7 @@ class Reply(_Body):
         if not self.body:
             return b""
         if not self._pretty:
-            return encoded(self.body)
+            return json_bytes(self.body)
         text = json.dumps(self.body, ensure_ascii=False, indent=2, separators=(",", " : "))
         # UTF-8 has no half of a surrogate pair; with a backslash it is written just as JSON escapes it.
         return (text + "\n").encode(errors="backslashreplace")
@@ -119,52 +119,52 @@ def answer(page: AnyPage, *, human: bool) -> Reply:
 
 
 def refusal(error: BucketQueryError) -> Reply:
-    """The error as the API tells it, with the error that caused it, if there is one.
+    """The error in the API's format, with the error that caused it, if there is one.
 
     >>> from bucketquery import UnknownJob
     >>> refusal(UnknownJob("No known job with id 'web'")).encode().decode()[:59]
     '{"error":{"root_cause":[{"type":"resource_not_found_excepti'
     """
     cause = error.__cause__
-    caused_by = {"caused_by": _told(cause)} if isinstance(cause, BucketQueryError) else {}
-    told = {"root_cause": [_told(error)], **_told(error), **caused_by}
-    return Reply(status=error.status, body={"error": told, "status": error.status})
+    caused_by = {"caused_by": _cause(cause)} if isinstance(cause, BucketQueryError) else {}
+    described = {"root_cause": [_cause(error)], **_cause(error), **caused_by}
+    return Reply(status=error.status, body={"error": described, "status": error.status})
 
 
 def all_shards_failed(error: BucketQueryError) -> Reply:
-    """The error as the API tells what only the search itself finds out: wrapped into the failure of a shard.
+    """An error that only the search itself finds, in the API's format: wrapped into the failure of a shard.
 
     >>> from bucketquery import InvalidQuery
     >>> all_shards_failed(InvalidQuery("No mapping found for [x] in order to sort on")).body["error"]["reason"]
     'all shards failed'
     """
-    told = {
-        "root_cause": [_told(error)],
+    described = {
+        "root_cause": [_cause(error)],
         "type": "search_phase_execution_exception",
         "reason": "all shards failed",
         "phase": "query",
         "grouped": True,
-        "failed_shards": [{"shard": 0, "index": ".ml-anomalies-shared", "reason": _told(error)}],
+        "failed_shards": [{"shard": 0, "index": ".ml-anomalies-shared", "reason": _cause(error)}],
     }
-    return Reply(status=error.status, body={"error": told, "status": error.status})
+    return Reply(status=error.status, body={"error": described, "status": error.status})
 
 
 def unknown_path(method: str, uri: str) -> Reply:
-    """Nothing is at this path, whatever the method."""
+    """The refusal of a path that no endpoint has."""
     return Reply(status=400, body={"error": f"no handler found for uri [{uri}] and method [{method}]"})
 
 
 def wrong_method(method: str, uri: str) -> Reply:
-    """Something is at this path, but not for this method."""
+    """The refusal of a method that the endpoint of the path does not take."""
     allowed = f"allowed: [{', '.join(METHODS)}]"
     reason = f"Incorrect HTTP method for uri [{uri}] and method [{method}], {allowed}"
     return Reply(status=405, headers=_ALLOW, body={"error": reason, "status": 405})
 
 
 def options() -> Reply:
-    """Which methods a path takes."""
+    """The reply with the methods that a path takes."""
     return Reply(status=200, headers=_ALLOW, body={})
 
 
-def _told(error: BucketQueryError) -> dict[str, Any]:
+def _cause(error: BucketQueryError) -> dict[str, Any]:
     return {"type": error.type, "reason": error.reason}

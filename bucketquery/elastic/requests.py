@@ -1,4 +1,4 @@
-"""Requests: what a call asks of which endpoint, by the API's rules of transport."""
+"""Requests: the endpoint and the parameters of a call, by the API's rules for URLs and bodies."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -22,14 +22,14 @@ from bucketquery.queries.queries import AnyQuery
 
 _RESPONSE: Final = ("human", "pretty")
 _UNSUPPORTED: Final = ("error_trace", "filter_path", "format")
-#: So many names that nobody knows are told.
+#: An error lists no more unknown names than this.
 _MOST_LISTED: Final = 10
-#: What excludes a timestamp, and how that is told.
+#: The parameters that exclude a timestamp, and their names in the error.
 _WINDOW: Final = {"page": "from, size", "start": "start", "end": "end", "anomaly_score": "anomaly_score"}
 
 
 class Route(NamedTuple):
-    """What a path leads to."""
+    """The endpoint, the job and the timestamp of a path."""
 
     endpoint: Endpoint
     job_id: str
@@ -37,12 +37,12 @@ class Route(NamedTuple):
 
 
 class Request(NamedTuple):
-    """What is asked.
+    """A request that has been read.
 
     Attributes:
-        query: makes the question, of the job and the parameters.
-        job_id: whose results.
-        parameters: keywords of the query; dates, the field to sort by and the window are still to be checked.
+        query: the class of the query.
+        job_id: the job of the results.
+        parameters: keywords of the query; dates, the field to sort by and the window have not been checked yet.
         human: whether each timestamp is shown as text too.
     """
 
@@ -53,7 +53,7 @@ class Request(NamedTuple):
 
 
 def find_route(path: str) -> Route | None:
-    """What an encoded path leads to; None if to nothing.
+    """The route of an encoded path; None if no endpoint has it.
 
     >>> find_route("/_ml/anomaly_detectors/web/results/buckets/2026-01-01T00%3A00")[1:]
     ('web', '2026-01-01T00:00')
@@ -67,12 +67,13 @@ def find_route(path: str) -> Route | None:
 
 
 def read_request(call: Call, route: Route) -> Request:
-    """What a call asks of the endpoint that its path leads to.
+    """The request that a call makes of the endpoint of its path.
 
-    Where there is a body, it alone is read. What was read wrongly is told before what nobody reads.
+    If there is a body, it alone is read. Errors in parameters that are read come before unknown parameters.
 
     Raises:
-        InvalidQuery: the server would not read that; caused by another one where it is about the value of a field.
+        InvalidQuery: the server would refuse the request. If the value of a body's field is wrong, another error is its
+            cause.
 
     Source: the server's ``BaseRestHandler``, and ``RestGetBucketsAction`` with its siblings.
 
@@ -103,7 +104,7 @@ def read_request(call: Call, route: Route) -> Request:
 
 
 def _read_body(body: Any, endpoint: Endpoint) -> dict[str, Any] | None:
-    """The fields of the body; None where there is no body, or a blank one."""
+    """The fields of the body; None if there is no body, or a blank one."""
     if isinstance(body, bytes | str):
         try:
             text = body.decode(json.detect_encoding(body)) if isinstance(body, bytes) else body
@@ -114,7 +115,7 @@ def _read_body(body: Any, endpoint: Endpoint) -> dict[str, Any] | None:
         except (RecursionError, MemoryError):
             raise malformed(f"[{endpoint.action}] the body is nested too deeply") from None
         except ValueError as error:
-            reason = str(error).partition(";")[0]  # what follows is advice on Python's settings
+            reason = str(error).partition(";")[0]  # advice on Python's settings follows
             raise malformed(f"[{endpoint.action}] the body is no JSON: {reason}") from None
     elif body is None:
         return None
@@ -159,7 +160,7 @@ def _of_body(body: dict[str, Any], endpoint: Endpoint) -> dict[str, Any]:
 
 
 def _put(parameters: dict[str, Any], name: str, value: Any) -> None:
-    """Read a parameter and put it to the others, unless it is unset; a lookup and a window exclude each other."""
+    """Read a parameter and add it to the others, unless it is unset; a lookup and a window exclude each other."""
     read = PARAMETERS[name].read(value, name)
     if read is None:
         return
@@ -175,7 +176,7 @@ def _refuse_unknown(call: Call, known: set[str]) -> None:
     unknown = sorted(call.url.keys() - known)
     if unknown:
         hints = {brief(name): did_you_mean(name, known) for name in unknown[:_MOST_LISTED]}
-        told = ", ".join(f"[{name}] ->{hint}" if hint else f"[{name}]" for name, hint in hints.items())
-        told += f" and {len(unknown) - _MOST_LISTED} more" * (len(unknown) > _MOST_LISTED)
+        listed = ", ".join(f"[{name}] ->{hint}" if hint else f"[{name}]" for name, hint in hints.items())
+        listed += f" and {len(unknown) - _MOST_LISTED} more" * (len(unknown) > _MOST_LISTED)
         plural = "s" if len(unknown) > 1 else ""
-        raise InvalidQuery(f"request [{unquote(call.path)}] contains unrecognized parameter{plural}: {told}")
+        raise InvalidQuery(f"request [{unquote(call.path)}] contains unrecognized parameter{plural}: {listed}")

@@ -16,7 +16,7 @@ from bucketquery.errors import InvalidDocument
 from bucketquery.ingest.checks import IS_REQUIRED, Unfit
 from bucketquery.model.instants import FIRST_MS, LAST_MS
 from bucketquery.model.schema import SCHEMAS, Array, Bools, Field, Int64s, Kind, Objects, Schema, Type
-from bucketquery.model.text import JOB_ID_RULE, is_job_id, plain
+from bucketquery.model.text import JOB_ID_RULE, built_in_str, is_job_id
 from bucketquery.storage.keywords import compact
 from bucketquery.storage.packed_rows import NOTHING, Layout, are_few, layout_of
 from bucketquery.storage.segment import Segment, coded, packed_segment
@@ -122,7 +122,7 @@ class JobCodes:
         """
         if not isinstance(job_id, str):
             raise Unfit(IS_REQUIRED if job_id is None else f"must be text, not {type(job_id).__name__}", job_id)
-        job_id = plain(job_id)
+        job_id = built_in_str(job_id)
         code = self._codes.get(job_id)
         if code is None:
             if not is_job_id(job_id):

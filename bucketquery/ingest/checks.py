@@ -14,7 +14,7 @@ import numpy as np
 from bucketquery.model.instants import FIRST_MS, LAST_MS, instant_ms, read_calendar
 from bucketquery.model.numbers import is_real
 from bucketquery.model.schema import Field, Type
-from bucketquery.model.text import plain
+from bucketquery.model.text import built_in_str
 from bucketquery.results.stored_influencer import StoredInfluencer
 
 IS_REQUIRED: Final = "is required"
@@ -44,7 +44,7 @@ class Owner(NamedTuple):
     def at(cls, row: int, job_id: str, columns: Mapping[str, Any]) -> Self:
         """The bucket in a row of checked columns, lists or arrays; a missing ``is_interim`` means final."""
         timestamp, bucket_span = int(columns["timestamp"][row]), int(columns["bucket_span"][row])
-        return cls(plain(job_id), timestamp, bucket_span, bool(columns["is_interim"][row]))
+        return cls(built_in_str(job_id), timestamp, bucket_span, bool(columns["is_interim"][row]))
 
 
 def scalar(field: Field, value: object) -> Any:
@@ -163,7 +163,7 @@ def keyword(value: object, path: str = "") -> str:
         Unfit: anything else.
     """
     if isinstance(value, str):
-        return plain(value)
+        return built_in_str(value)
     raise Unfit(f"must be text, not {type_name(value)}", value, path)
 
 

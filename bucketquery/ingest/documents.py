@@ -31,7 +31,7 @@ from bucketquery.ingest.checks import Owner, Unfit
 from bucketquery.ingest.extra_fields import DEEPEST, extra_fields_of
 from bucketquery.ingest.small_batches import read_small_batch
 from bucketquery.model.schema import EXTRA_FIELDS, SCHEMAS, Document, Kind, Schema, Type
-from bucketquery.model.text import plain
+from bucketquery.model.text import built_in_str
 from bucketquery.storage.sparse_lists import SparseLists
 
 #: Documents of a chunk.
@@ -225,7 +225,7 @@ def _route(
         return readers[kind], document
     reader = None if result_type is None else readers.get(result_type)
     if reader is None:
-        skipped[plain(result_type or "")] += 1
+        skipped[built_in_str(result_type or "")] += 1
         return None
     return reader, document
 

@@ -14,7 +14,7 @@ from bucketquery.ingest import checks
 from bucketquery.ingest.checks import Unfit
 from bucketquery.model.numbers import is_integer, is_real
 from bucketquery.model.schema import Document, Field, Schema, Type
-from bucketquery.model.text import brief, plain
+from bucketquery.model.text import brief, built_in_str
 
 #: The maximum depth of nested lists and objects.
 DEEPEST: Final = 100
@@ -83,7 +83,7 @@ def json_value(value: object, path: str = "", depth: int = 0) -> Any:
         Unfit: a value inside it is no JSON; the path leads to that value.
     """
     if isinstance(value, str):
-        return plain(value)
+        return built_in_str(value)
     if value is None or isinstance(value, bool | np.bool_):
         return None if value is None else bool(value)
     if is_integer(value):
@@ -117,5 +117,5 @@ def _check_influence(influence: Mapping[str, Any], path: str) -> None:
 
 def _key(key: object, path: str) -> str:
     if isinstance(key, str):
-        return key if type(key) is str else plain(key)
+        return key if type(key) is str else built_in_str(key)
     raise Unfit(f"must have text for its keys, not {type(key).__name__}", key, path)

@@ -1,1 +1,1 @@
-"""What the words mean: kinds of results, instants, questions and values."""
+"""The model: kinds of results, instants, numbers and text, and the base classes of immutable values."""

@@ -1,4 +1,4 @@
-"""Values that nobody can change: their base class, mappings, whole JSON values, and quick ways to make them."""
+"""Immutable values: their base class, mappings, whole JSON values, and quick ways to make them."""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -10,9 +10,9 @@ _Value = TypeVar("_Value")
 
 
 class Immutable:
-    """A class whose attributes cannot be set or deleted; a copy of it is the value itself.
+    """The base of classes whose attributes cannot be set or deleted; a copy of such a value is the value itself.
 
-    Its own constructor writes its slots by `filler`.
+    A constructor writes its slots by a `filler`.
     """
 
     __slots__ = ()
@@ -62,9 +62,9 @@ def filler(of: type, *names: str) -> Callable[..., None]:
 
 
 class FrozenMapping(Immutable, Mapping[_Key, _Value]):
-    """A mapping that nobody can change, and that pickles, which the standard library's read-only view does not.
+    """An immutable mapping that pickles; the standard library's read-only view does not.
 
-    It is printed as the dict that it equals: a user has no other name for it.
+    It is printed as the dict that it equals, since it is no public name.
 
     >>> FrozenMapping({"record": 2})
     {'record': 2}
@@ -100,7 +100,7 @@ _fill_mapping = filler(FrozenMapping, "_items")
 
 
 def frozen(value: Any) -> Any:
-    """Plain JSON that nobody can change: objects as `FrozenMapping`, lists as tuples.
+    """Parsed JSON as an immutable value: objects become `FrozenMapping`, lists become tuples.
 
     >>> frozen({"actual": [1.5]})
     {'actual': (1.5,)}
@@ -111,12 +111,12 @@ def frozen(value: Any) -> Any:
 
 
 def frozen_values(of: type[_Value], count: int, fields: Mapping[str, Iterable[Any]]) -> list[_Value]:
-    """Values of a frozen class with slots, field by field, in a third of the time that calling the class takes.
+    """Values of a frozen class with slots, made field by field in a third of the time that calls of the class take.
 
     Args:
-        of: the class; it checks nothing when it is called.
-        count: how many to make.
-        fields: by the name of each of its fields, defaults included, what the values have there; ``count`` at least.
+        of: the class; its constructor checks nothing.
+        count: number of values.
+        fields: for each field of the class, defaults included, at least ``count`` values.
 
     >>> from bucketquery import Commit
     >>> fields = {name: [0, 0] for name in ("inserted", "replaced", "unchanged", "deleted")}
@@ -125,6 +125,6 @@ def frozen_values(of: type[_Value], count: int, fields: Mapping[str, Iterable[An
     """
     values = list(map(object.__new__, repeat(of, count)))
     for name, column in fields.items():
-        # A slot is written where the class itself would write it: past what refuses to set an attribute.
+        # The slot's own setter bypasses the guard of the class.
         deque(map(getattr(of, name).__set__, values, column), maxlen=0)
     return values

@@ -1,8 +1,8 @@
 """Instants: every way to write one, and the epoch milliseconds it means.
 
 The grammar is that of the server's default date format ``strict_date_optional_time||epoch_millis`` with its date math.
-What has no ``now`` in it is resolved when it is read; `NowMath` waits for the one reading of the clock that a search
-makes. Which parameters may be unset, and how, is the business of `queries`.
+An instant without ``now`` is resolved when it is read. `NowMath` is resolved at the search, which reads the clock once.
+`queries` decides which parameters may be unset, and how.
 """
 
 import re
@@ -41,7 +41,7 @@ _CALENDAR = re.compile(
     r"(Z|UTC|GMT|[+-][0-9]{2}(?::?[0-9]{2})?|[A-Za-z][\w+:/~.-]*)?)?)?)?)?",
     re.ASCII,
 )
-#: Most dates: a day, or a time in UTC to the second or millisecond. Each length covers a stretch of its own.
+#: Most dates: a day, or a time in UTC to the second or millisecond. The length of the text tells what it covers.
 _USUAL = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?:T(?:[01][0-9]|2[0-3]):[0-9]{2}:[0-9]{2}(?:\.[0-9]{3})?Z)?")
 _USUALLY_COVERED: Final = {10: MS_PER_DAY, 20: 1_000, 24: 1}
 _STEP = re.compile(r"([+/-])([0-9]*)(.?)", re.DOTALL)
@@ -60,14 +60,14 @@ _NUMPY_UNITS_PER_MS: Final = {"us": 10**3, "ns": 10**6, "ps": 10**9, "fs": 10**1
 
 
 class InstantRange(NamedTuple):
-    """What a date text covers: from its first millisecond to its last, both included."""
+    """The instants that a date text covers: from its first millisecond to its last, both included."""
 
     first: int
     last: int
 
 
 class Step(NamedTuple):
-    """One operation of date math: add ``amount`` units, or round to one where ``rounds``."""
+    """One operation of date math: it adds ``amount`` units, or rounds to one unit if ``rounds``."""
 
     rounds: bool
     amount: int
@@ -76,12 +76,12 @@ class Step(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class NowMath:
-    """``now`` and the steps after it, to be resolved when the clock has been read.
+    """``now`` and the steps after it, resolved once the clock has been read.
 
     Attributes:
         text: as it was given.
-        steps: what is done to ``now``, in this order.
-        covers: whether all that the text covers is meant, and not only its start.
+        steps: the operations on ``now``, in this order.
+        covers: whether the text means all instants that it covers, not only the first.
     """
 
     text: str
@@ -89,7 +89,7 @@ class NowMath:
     covers: bool
 
     def resolve(self, now: int, field: str) -> InstantRange:
-        """The stretch meant if it is ``now`` (epoch ms).
+        """The instants that are meant if it is ``now`` (epoch ms).
 
         Raises:
             LimitExceeded: a step leaves the years 0001 to 9999.
@@ -98,19 +98,19 @@ class NowMath:
 
 
 def read_instant(value: object, field: str, *, covers: bool = False) -> InstantRange | NowMath:
-    """What an instant given as ``field`` means.
+    """The meaning of an instant that is given as ``field``.
 
-    Only text covers more than one millisecond. Where not ``covers``, only the start of what date math covers is worked
-    out, and stands for its end too: a bound may lie in a week whose end lies past the last year.
+    Only text covers more than one millisecond. Without ``covers``, only the first instant of date math is computed, and
+    is the last one too: a bound may lie in a week that ends after the last year.
 
-    Fractions of a millisecond are floored; integers and epoch digits beyond int64 are clamped, which changes no answer
-    since no stored instant is out there.
+    Fractions of a millisecond are floored. Integers and epoch digits beyond int64 are clamped; no instant is stored out
+    there, so no answer changes.
 
     Raises:
-        InvalidQuery: not a type or a text that means an instant; a naive ``datetime``, a bool and NaT do not.
+        InvalidQuery: neither its type nor its text means an instant; a naive ``datetime``, a bool and NaT mean none.
         LimitExceeded: a text too long, with too many steps, or outside the years 0001 to 9999.
 
-    The length of a text is bounded, and so is the cost.
+    The length of a text is bounded, so the cost is.
     Source: the server's ``JavaDateMathParser``, ``Iso8601Parser`` and ``EpochTime``; the types are ours.
 
     >>> read_instant("2020-02", "start")
@@ -139,7 +139,7 @@ def instant_ms(value: object) -> int | None:
         return int(value)
     if isinstance(value, np.datetime64):
         return _datetime64_ms(value)
-    # Other libraries' "not a time" is a datetime too, and alone in not being equal to itself.
+    # In other libraries "not a time" is a datetime too; it is the only one that does not equal itself.
     if isinstance(value, datetime) and value == value and value.utcoffset() is not None:  # noqa: PLR0124 - see above
         return (value - _EPOCH) // _ONE_MS
     return None
@@ -155,11 +155,10 @@ def datetime_of(moment: int) -> datetime:
 
 
 def read_calendar(text: str) -> InstantRange | None:
-    """What a calendar date covers; None if the text is none, or its zone is a region.
+    """The instants that a calendar date covers; None if the text is not such a date, or its zone is a region.
 
-    Its last parts may be left out. At the start of the stretch a missing part is the first of its sort; at its end a
-    missing time is the last one of the day, while a missing month or day stays the first, so ``2020-06`` covers June 1
-    only.
+    The last parts of the date may be missing. For the first instant a missing part is its lowest value. For the last
+    instant a missing time is the end of the day, but a missing month or day is 1: ``2020-06`` covers June 1 only.
 
     Raises:
         OverflowError: outside the years 0001 to 9999.
@@ -204,20 +203,20 @@ def _read_text(text: str, field: str, *, covers: bool) -> InstantRange | NowMath
     if text.startswith("now"):
         return NowMath(text, _read_steps(text[3:], text, field), covers)
     anchor, has_math, math = text.partition("||")
-    stretch = _read_anchor(anchor, text, field)
+    covered = _read_anchor(anchor, text, field)
     if not has_math:
-        return stretch
-    return _after_steps(stretch.first, _read_steps(math, text, field), text, field, covers=covers)
+        return covered
+    return _after_steps(covered.first, _read_steps(math, text, field), text, field, covers=covers)
 
 
 def _read_usual(text: str) -> InstantRange | None:
-    """What `_read_text` says of a date as most are written, in a third of the time; None of anything else."""
+    """The result of `_read_text` for the usual forms of a date, in a third of the time; None for any other text."""
     if not _USUAL.fullmatch(text):
         return None
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
-        # There is no such day or time, and the long way knows the words for it.
+        # There is no such day or time; `_read_text` has the words for it.
         return None
     first = (moment.toordinal() - _EPOCH_DAY) * MS_PER_DAY + moment.microsecond // 1_000
     first += moment.hour * 3_600_000 + moment.minute * 60_000 + moment.second * 1_000
@@ -233,13 +232,13 @@ def _read_anchor(anchor: str, text: str, field: str) -> InstantRange:
         moment = min(max(moment, _INT64_MIN), _INT64_MAX)
         return InstantRange(moment, moment)
     try:
-        stretch = read_calendar(anchor)
+        covered = read_calendar(anchor)
     except OverflowError:
         raise _outside_years(text, field) from None
-    if stretch is None:
+    if covered is None:
         reason = f"failed to parse date field [{anchor}] with format [strict_date_optional_time||epoch_millis]"
         raise _unreadable(f"{reason}: {_what_is_wrong(anchor)}", text, field)
-    return stretch
+    return covered
 
 
 def _what_is_wrong(anchor: str) -> str:
@@ -296,7 +295,7 @@ def _after_steps(moment: int, steps: tuple[Step, ...], text: str, field: str, *,
 
 
 def _after_step(moment: int, step: Step, *, to_end: bool = False) -> int:
-    """``moment`` moved, or floored to the unit; ``to_end``: rounded to the unit's last millisecond instead."""
+    """``moment`` moved, or floored to the unit; with ``to_end`` rounded up to the unit's last millisecond."""
     unit_ms = _UNIT_MS.get(step.unit)
     if unit_ms is None:
         return _after_months(moment, step, to_end=to_end)
@@ -318,7 +317,10 @@ def _after_months(moment: int, step: Step, *, to_end: bool) -> int:
 
 
 def _month_ms(month: int, day: int = 1) -> int:
-    """Midnight of a day, clamped to the month's last; months count from year 0. Just out of range where the year is."""
+    """Midnight of a day, which is clamped to the month's last one; months count from year 0.
+
+    If the year is out of range, so is the result.
+    """
     year, month0 = divmod(month, 12)
     if year < 1:
         return FIRST_MS - MS_PER_DAY

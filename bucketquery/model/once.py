@@ -1,7 +1,7 @@
-"""Values that are made when they are first read, and kept: said once for every class that has some.
+"""Attributes that are made when they are first read, and stored: one mechanism for every class that has some.
 
-Many threads read a snapshot, and none waits for another. Two of them may both make the same value. Both make it of
-what never changes, so they get the same, and either may be kept.
+Many threads read a snapshot, and none waits for another, so two of them may make the same value. They make it from
+values that never change, so the two results are equal, and either is stored.
 """
 
 from collections.abc import Callable
@@ -11,7 +11,7 @@ _Value = TypeVar("_Value")
 
 
 class MadeOnce:
-    """A class with slots, some of which are filled when they are first read: those that `once` names."""
+    """The base of classes with slots that `once` fills when they are first read."""
 
     __slots__ = ()
 
@@ -19,7 +19,7 @@ class MadeOnce:
 
 
 def _first_read(instance: MadeOnce, name: str) -> Any:
-    """The value of an attribute whose slot is empty, which is the only case in which Python asks here."""
+    """The value of an attribute with an empty slot; Python calls this in no other case."""
     found = instance._makers.get(name)
     if found is None:
         of = type(instance).__name__
@@ -53,13 +53,13 @@ def is_made(instance: MadeOnce, name: str) -> bool:
 
 
 def once(make: Callable[[Any], _Value]) -> _Value:
-    """Declare an attribute that a method makes when it is first read, and that a slot holds from then on.
+    """Declare an attribute that a method makes at the first read, and that a slot stores from then on.
 
-    The class derives from `MadeOnce` and lists the slot in ``__slots__``, named as the attribute with an underscore in
-    front. A value that is made is read like any slot: no function is called, so it takes 15 ns rather than 60.
+    The class derives from `MadeOnce`, and its ``__slots__`` have the attribute's name with an underscore in front. A
+    stored value is read like any slot: no function is called, so a read takes 15 ns instead of 60.
 
     Args:
-        make: the method that makes the value of what never changes.
+        make: the method that makes the value, from values that never change.
 
     >>> class Numbers(MadeOnce):
     ...     __slots__ = ("_total", "numbers")
@@ -80,7 +80,7 @@ def once(make: Callable[[Any], _Value]) -> _Value:
 
 
 class _Once:
-    """The declaration, which gives way to the slot when its class is made."""
+    """The declaration; the slot replaces it when its class is made."""
 
     def __init__(self, make: Callable[[Any], Any]) -> None:
         self._make = make
@@ -88,5 +88,5 @@ class _Once:
     def __set_name__(self, owner: type[MadeOnce], name: str) -> None:
         slot = vars(owner)[f"_{name}"]
         owner._makers = {**owner._makers, name: (self._make, slot.__set__)}
-        # The attribute is the slot itself from here on: read empty, it sends the reader to `_first_read`.
+        # From here on the attribute is the slot itself; if it is empty, Python calls `_first_read`.
         setattr(owner, name, slot)

@@ -1,6 +1,6 @@
-"""The kinds of results, as data: fields, types, defaults, identity, and what may be sorted by.
+"""The kinds of results as data: fields, types, defaults, identity, and the fields that can be sorted by.
 
-What differs between kinds for storing, filtering and sorting is said here; how results look in an answer, in `bodies`.
+Storing, filtering and sorting read here how kinds differ; `results.response_format` says how results look.
 """
 
 from collections.abc import Mapping
@@ -25,19 +25,19 @@ Array = npt.NDArray[Any]
 
 
 class Type(Enum):
-    """What a field holds."""
+    """The type of a field."""
 
-    # Columns; of a keyword its code in a dictionary of texts.
+    # Columns; a keyword is its code in a keyword dictionary.
     TIMESTAMP = "timestamp"
     INTEGER = "integer"
     DOUBLE = "double"
     BOOLEAN = "boolean"
     KEYWORD = "keyword"
-    # Kept beside the columns, only where there are any.
+    # Sparse lists beside the columns.
     KEYWORDS = "keywords"
     BUCKET_INFLUENCERS = "bucket_influencers"
     EXTRA_FIELDS = "rest"
-    # Parts of the rest.
+    # Parts of the extra fields.
     TEXT = "text"
     DOUBLES = "doubles"
     OBJECT = "object"
@@ -46,7 +46,7 @@ class Type(Enum):
 
     @property
     def dtype(self) -> np.dtype[Any] | None:
-        """The column's dtype; None for what is not a column."""
+        """The column's dtype; None if the field is not a column."""
         return _DTYPES.get(self)
 
 
@@ -62,9 +62,9 @@ _DEFAULTS: Final = {Type.TIMESTAMP: 0, Type.INTEGER: 0, Type.DOUBLE: 0.0, Type.B
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Field:
-    """One field of a kind: its name in documents, what it holds, and the bounds of the rules.
+    """One field of a kind: its name in documents, its type and its bounds.
 
-    An optional field is left out of an answer where a result does not have it; any other is shown as its default.
+    If a result does not have an optional field, an answer omits it. Any other field is shown as its default.
     """
 
     name: str
@@ -75,11 +75,11 @@ class Field:
 
     @property
     def default(self) -> Any:
-        """What is shown where the field is missing; None where nothing is."""
+        """The value that is shown if the field is missing; None if nothing is shown."""
         return None if self.optional else _DEFAULTS.get(self.type, ())
 
 
-#: Where the rest of a document is kept: what no column and no list of its own holds, as one text. No path leads there.
+#: The name of the extra fields: all that no column and no sparse list holds of a document, as one text.
 EXTRA_FIELDS: Final = ""
 
 
@@ -90,11 +90,11 @@ class Schema:
     Attributes:
         kind: its ``result_type``.
         plural: the name of its list in a response.
-        fields: all that is stored but the job, in the order in which it is checked.
-        identity: the fields that with the job make a result the same one; ``timestamp`` comes first.
-        score: the field that a threshold is held against.
-        ties: the fields that decide where the one that is sorted by does not.
-        parts: the documented fields that are kept in the rest, in the order of an answer.
+        fields: all that is stored except the job, in the order in which it is checked.
+        identity: the fields that identify a result, together with the job; ``timestamp`` comes first.
+        score: the field that a threshold is compared with.
+        ties: the fields that break ties of the field that is sorted by.
+        parts: the documented fields that are stored in the extra fields, in the order of an answer.
     """
 
     kind: Kind
@@ -112,12 +112,12 @@ class Schema:
 
     @cached_property
     def lists(self) -> tuple[Field, ...]:
-        """The fields that are kept beside the columns, only where there are any."""
+        """The fields that are stored as sparse lists."""
         return tuple(field for field in self.fields if field.type.dtype is None)
 
     @cached_property
     def by_name(self) -> Mapping[str, Field]:
-        """The fields by their names, those in the rest too."""
+        """The fields by their names, including those in the extra fields."""
         named = {field.name: field for field in (*self.fields, *self.parts)}
         return MappingProxyType({name: field for name, field in named.items() if name != EXTRA_FIELDS})
 
@@ -128,7 +128,7 @@ class Schema:
 
     @cached_property
     def only_shown(self) -> frozenset[str]:
-        """The lists that decide nothing: a host that keeps the documents itself has no need of them here."""
+        """The lists that no search reads: an index does not keep them if its host keeps the documents."""
         return frozenset(field.name for field in self.lists if field.type is not Type.KEYWORDS)
 
     @cached_property
@@ -139,9 +139,9 @@ class Schema:
 
     @cached_property
     def is_ordered_by_identity(self) -> bool:
-        """Whether identities are in the order that decides where the field that is sorted by does not.
+        """Whether identity order breaks ties.
 
-        Those with texts are not: a missing text is last in an answer both ways.
+        It does not if identities have texts, since missing text comes last in both directions.
         """
         return self.ties == self.identity and all(self.by_name[name].type is not Type.KEYWORD for name in self.ties)
 
@@ -251,18 +251,18 @@ INFLUENCER: Final = Schema(
     ties=("timestamp", "bucket_span", "influencer_field_name", "influencer_field_value"),
 )
 
-#: The kinds that the library holds.
+#: The kinds by their ``result_type``.
 SCHEMAS: Final[Mapping[str, Schema]] = MappingProxyType(
     {schema.kind: schema for schema in (BUCKET, RECORD, INFLUENCER)}
 )
 
-#: The same for every result of a job's kind: sorting by them leaves the ties to decide.
+#: Equal for all results of one job and kind: sorted by one of these, they are in the order of the ties.
 CONSTANT: Final = frozenset({"job_id", "result_type"})
-#: Mapped in the results index and legal to sort by, whether results of a kind have them or not.
+#: Mapped in the results index, so results of any kind may be sorted by them, with or without such a field.
 MAPPED: Final = frozenset({"@timestamp", "raw_anomaly_score", *CONSTANT}).union(
     *(schema.sortable for schema in SCHEMAS.values())
 )
-#: Mapped as text, which cannot be sorted by.
+#: Mapped as text, so results cannot be sorted by them.
 TEXT_FIELDS: Final = frozenset({"description", "terms", "examples", "all_field_values"})
 _NESTED: Final = {
     "bucket_influencers": (
@@ -294,5 +294,5 @@ _NESTED: Final = {
     ),
     "influencers": ("influencer_field_name", "influencer_field_values"),
 }
-#: Mapped below nested objects, which cannot be sorted by without naming the nesting.
+#: Mapped below nested objects, so results cannot be sorted by them without a nested context.
 NESTED_FIELDS: Final = frozenset(f"{outer}.{inner}" for outer, names in _NESTED.items() for inner in names)

@@ -1,11 +1,11 @@
-"""Severity: the word that people know for a score."""
+"""Severity: the word for a score."""
 
 from bisect import bisect_right
 from typing import Final, Literal
 
 Severity = Literal["low", "warning", "minor", "major", "critical"]
 
-#: Where a word ends and the next begins.
+#: The lowest score of each word but the first.
 MARKS: Final = (3.0, 25.0, 50.0, 75.0)
 _WORDS: Final[tuple[Severity, ...]] = ("low", "warning", "minor", "major", "critical")
 

@@ -1,4 +1,4 @@
-"""What passes for the id of a job, and text that comes from outside: as it is kept, and as it is told."""
+"""Job ids, and text from outside: how it is stored, and how a message quotes it."""
 
 import re
 from typing import Final, TypeGuard
@@ -14,32 +14,32 @@ _NOT_IN_JOB_IDS = re.compile(r"[\s,*\x00-\x1f\x7f-\x9f]")
 _LONG: Final = 2**63
 
 
-def plain(text: str) -> str:
-    """The text itself, of whatever subclass; an enumeration's ``str`` is its name and not what it equals.
+def built_in_str(text: str) -> str:
+    """A text of any subclass as a built-in str. The ``str()`` of an enumeration's member would be its name.
 
     >>> from enum import Enum
-    >>> plain(Enum("Job", {"WEB": "web"}, type=str).WEB)
+    >>> built_in_str(Enum("Job", {"WEB": "web"}, type=str).WEB)
     'web'
     """
     return text if type(text) is str else str.__str__(text)
 
 
 def brief(value: object) -> str:
-    """A wrong value for a message: as it is if that is short, else its type.
+    """A wrong value for a message: the value itself if it is short, else the name of its type.
 
     >>> brief("abc"), brief([1, 2])
     ('abc', 'list')
     """
     if isinstance(value, str):
         return value[:100]
-    # Python refuses to write out an integer of thousands of digits.
+    # Python refuses to write an integer of thousands of digits.
     if isinstance(value, bool | float) or (is_integer(value) and abs(int(value)) < _LONG):
         return str(value)
     return type(value).__name__
 
 
 def visible(text: str) -> str:
-    r"""The text with everything escaped that would steer a terminal or not be seen on it.
+    r"""The text with every unprintable character escaped, so that it cannot control a terminal.
 
     >>> visible("web\x1b[2J")
     'web\\x1b[2J'
@@ -48,9 +48,10 @@ def visible(text: str) -> str:
 
 
 def is_job_id(value: object) -> TypeGuard[str]:
-    """Whether a job could be called so.
+    """Whether a value is a valid job id.
 
-    That takes text of 1 to 255 characters, none a comma, asterisk, blank or control, and no ``-`` or ``_`` in front.
+    That is text of 1 to 255 characters without commas, asterisks, blanks and controls, and not beginning with ``-`` or
+    ``_``.
 
     >>> is_job_id("web"), is_job_id("web*")
     (True, False)

@@ -1,1 +1,1 @@
-"""Questions as values, and what their parameters may be."""
+"""Queries as values, and the reading of their parameters."""

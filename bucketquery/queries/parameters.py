@@ -14,7 +14,7 @@ from bucketquery.errors import InvalidQuery, LimitExceeded
 from bucketquery.model.instants import FIRST_MS, LAST_MS, Instant, InstantRange, NowMath, read_instant
 from bucketquery.model.numbers import is_integer, is_real
 from bucketquery.model.schema import MAPPED, NESTED_FIELDS, TEXT_FIELDS, Schema
-from bucketquery.model.text import JOB_ID_RULE, brief, is_job_id, plain
+from bucketquery.model.text import JOB_ID_RULE, brief, built_in_str, is_job_id
 
 #: The largest number of jobs in a query.
 MOST_JOBS: Final = 100_000
@@ -33,7 +33,7 @@ def read_text(value: object, field: str) -> str:
     """
     if not isinstance(value, str):
         raise InvalidQuery(f"[{field}] must be text, not {type(value).__name__}", field=field, value=value)
-    return plain(value)
+    return built_in_str(value)
 
 
 def read_job_id(job_id: object) -> str:
@@ -44,7 +44,7 @@ def read_job_id(job_id: object) -> str:
     """
     if not is_job_id(job_id):
         raise InvalidQuery(f"[job_id] {JOB_ID_RULE}", field="job_id", value=job_id)
-    return plain(job_id)
+    return built_in_str(job_id)
 
 
 def read_now(value: object) -> int:
@@ -110,13 +110,13 @@ def read_jobs(jobs: object) -> tuple[str, ...]:
     (('web',), ('web', 'db'))
     """
     if is_job_id(jobs):
-        return (plain(jobs),)
+        return (built_in_str(jobs),)
     if isinstance(jobs, Iterable) and not isinstance(jobs, str):
         named = list(islice(jobs, MOST_JOBS + 1))
         if len(named) > MOST_JOBS:
             raise LimitExceeded(f"[jobs] names more than {MOST_JOBS} jobs", field="jobs", value=jobs)
         if named and all(map(is_job_id, named)):
-            return tuple(dict.fromkeys(map(plain, named)))
+            return tuple(dict.fromkeys(map(built_in_str, named)))
     reason = "[jobs] must be the id of one job, or ids of several; patterns are not known"
     raise InvalidQuery(reason, field="jobs", value=jobs)
 
@@ -154,7 +154,7 @@ def read_canonical_instant(
     """
     read = read_instant(value, name, covers=covers)
     if isinstance(value, str):
-        return plain(value), read
+        return built_in_str(value), read
     assert isinstance(read, InstantRange)  # only text has date math
     return read.first, read
 
@@ -208,6 +208,6 @@ def read_sort(schema: Schema, sort: object) -> str:
     """
     if not isinstance(sort, str):
         raise InvalidQuery(f"[sort] must be the name of one field, not {type(sort).__name__}", field="sort", value=sort)
-    name = plain(sort)
+    name = built_in_str(sort)
     order_of(schema, name)
     return name

@@ -1,4 +1,4 @@
-"""A query with every instant fixed: what a search is given."""
+"""Queries with every instant fixed, as a search takes them."""
 
 from typing import NamedTuple
 
@@ -7,22 +7,21 @@ from bucketquery.model.schema import Schema
 
 
 class ResolvedQuery(NamedTuple):
-    """What the search is asked: a resolved query.
+    """A query with every instant fixed, without the API's spellings.
 
     Attributes:
         start: first instant included, epoch ms.
         end: first instant excluded.
         threshold: lowest score that matches; None lets every result match, also one without a score.
-        exclude_interim: whether only final results are looked at.
-        order_by: the columns that order the matches, the first one first; where they say nothing more, and where there
-            are none, identities decide.
-        desc: whether every key of the order is reversed.
-        from_: how many matches are skipped.
-        size: how many matches the page holds at most.
-        is_lookup: whether nothing found is an error.
-        expand: whether the records of the page's buckets are brought.
-        exclude_interim_records: whether only final ones are brought.
-        schema: the kind of results that is asked for.
+        exclude_interim: whether only final results match.
+        order_by: the columns that order the matches, the first one first. Ties, or no columns: identity order.
+        desc: whether every key of the order is descending.
+        from_: number of matches to skip.
+        size: largest number of matches on the page.
+        is_lookup: whether it is an error if nothing matches.
+        expand: whether the page includes the records of its buckets.
+        exclude_interim_records: whether it includes only final records.
+        schema: the kind of results.
     """
 
     start: int
@@ -40,9 +39,9 @@ class ResolvedQuery(NamedTuple):
 
 
 def clamp(moment: int) -> int:
-    """The instant, or the nearest bound of the stored ones.
+    """The instant, clamped to one that can be stored or to the first one after those.
 
-    No result is stored outside the bounds, so no answer changes, and the instant fits the dtype of the column.
+    No result is stored beyond, so no answer changes, and the instant fits the dtype of the column.
     """
     if moment < FIRST_MS:
         return FIRST_MS

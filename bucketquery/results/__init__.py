@@ -1,1 +1,1 @@
-"""Results as values, and the format of the API's response."""
+"""Results and commits as values, and the format of the API's response."""

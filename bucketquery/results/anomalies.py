@@ -11,7 +11,7 @@ from bucketquery.model.frozen import FrozenMapping, frozen
 from bucketquery.model.instants import datetime_of
 from bucketquery.model.severity import Severity
 from bucketquery.model.severity import severity as severity_of
-from bucketquery.results.response_format import INFLUENCER_FIELDS, RECORD_FIELDS, influencer_body, record_body
+from bucketquery.results.response_format import INFLUENCER_FIELDS, RECORD_FIELDS, influencer_object, record_object
 
 _Object = Mapping[str, Any]
 
@@ -24,25 +24,25 @@ class AnomalyRecord:
         job_id: the job.
         timestamp: start of the bucket, epoch ms UTC.
         bucket_span: length of the bucket, seconds.
-        detector_index: which of the job's detectors found it.
+        detector_index: number of the job's detector that found it.
         record_score: current score, 0 to 100.
         initial_record_score: score when the record was first written.
-        probability: of behaviour like this, 0 to 1; as small as a double can be.
-        multi_bucket_impact: how far the buckets before this one made the score, -5 to 5; None where missing.
-        is_interim: whether from part of the span's input.
-        by_field_name: the field that splits the analysis; this and all below are None where missing.
+        probability: probability of behaviour like this, 0 to 1; as small as a double can be.
+        multi_bucket_impact: how much the preceding buckets contribute to the score, -5 to 5; None if missing.
+        is_interim: whether it comes from part of the span's input.
+        by_field_name: the field that splits the analysis; this and all below are None if missing.
         by_field_value: its value.
         partition_field_name: the field that segments the analysis.
         partition_field_value: its value.
         over_field_name: the field that makes the population.
         over_field_value: its value.
-        function: what the detector does.
-        function_description: what it looked for, in words.
-        field_name: the field that the function is of.
+        function: the function of the detector.
+        function_description: the same in words.
+        field_name: the field that the function is applied to.
 
-    Where a document has no scores, no probability or no detector they are 0, and it is final. ``typical``, ``actual``,
-    ``causes``, ``influencers``, ``correlated_by_field_value``, ``geo_results``, ``anomaly_score_explanation`` and
-    ``other_fields`` are properties, read when asked for, and not part of what is printed.
+    Scores, probability and detector that the document does not have are 0; without ``is_interim`` the record is final.
+    ``typical``, ``actual``, ``causes``, ``influencers``, ``correlated_by_field_value``, ``geo_results``,
+    ``anomaly_score_explanation`` and ``other_fields`` are properties: they are parsed at each read, and not printed.
 
     Source: the API's record object.
 
@@ -95,23 +95,23 @@ class AnomalyRecord:
 
     @property
     def correlated_by_field_value(self) -> str | None:
-        """A value of the by field that behaved alike; None where missing. Complexity: O(size of the record)."""
+        """A value of the by field that behaves alike; None if missing. Complexity: O(size of the record)."""
         value: str | None = _parts(self._extra_fields).get("correlated_by_field_value")
         return value
 
     @property
     def typical(self) -> tuple[float, ...]:
-        """What was expected; empty where missing. Complexity: O(size of the record)."""
+        """The expected values; empty if missing. Complexity: O(size of the record)."""
         return tuple(_parts(self._extra_fields).get("typical", ()))
 
     @property
     def actual(self) -> tuple[float, ...]:
-        """What was measured; empty where missing. Complexity: O(size of the record)."""
+        """The measured values; empty if missing. Complexity: O(size of the record)."""
         return tuple(_parts(self._extra_fields).get("actual", ()))
 
     @property
     def causes(self) -> tuple[_Object, ...]:
-        """Of a population analysis the anomalies of its members, as stored; empty where missing.
+        """The anomalies of the members of a population, as stored; empty if missing.
 
         Complexity: O(size of the record).
         """
@@ -119,35 +119,35 @@ class AnomalyRecord:
 
     @property
     def influencers(self) -> tuple[_Object, ...]:
-        """The fields blamed and their values, as stored; empty where missing. Complexity: O(size of the record)."""
+        """The fields blamed and their values, as stored; empty if missing. Complexity: O(size of the record)."""
         return tuple(map(frozen, _parts(self._extra_fields).get("influencers", ())))
 
     @property
     def geo_results(self) -> _Object | None:
-        """Where it was and where it was expected, as stored; None where missing. Complexity: O(size of the record)."""
+        """The measured and the expected place, as stored; None if missing. Complexity: O(size of the record)."""
         value: _Object | None = frozen(_parts(self._extra_fields).get("geo_results"))
         return value
 
     @property
     def anomaly_score_explanation(self) -> _Object | None:
-        """What made the score, as stored; None where missing. Complexity: O(size of the record)."""
+        """The factors of the score, as stored; None if missing. Complexity: O(size of the record)."""
         value: _Object | None = frozen(_parts(self._extra_fields).get("anomaly_score_explanation"))
         return value
 
     @property
     def other_fields(self) -> _Object:
-        """What else is stored of the record: fields of the data by their own names, and whatever is not documented.
+        """The undocumented fields of the record, as stored; the data fields by their own names are among them.
 
         Complexity: O(size of the record).
         """
         return _others(_parts(self._extra_fields), RECORD_FIELDS)
 
     def to_dict(self) -> dict[str, Any]:
-        """The record as the API shows it, its keys in its order, the data fields by their own names among them.
+        """The record as the API's response has it, its keys in the API's order, and data fields by their own names.
 
         Complexity: O(size of the record).
         """
-        return record_body(self.job_id, *_sorted_out(self, RECORD_FIELDS))
+        return record_object(self.job_id, *_split(self, RECORD_FIELDS))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,14 +158,14 @@ class Influencer:
         job_id: the job.
         timestamp: start of the bucket, epoch ms UTC.
         bucket_span: length of the bucket, seconds.
-        influencer_field_name: the field blamed; None where the document has none.
-        influencer_field_value: the value of that field; None where the document has none.
+        influencer_field_name: the field blamed; None if the document has none.
+        influencer_field_value: the value of that field; None if the document has none.
         influencer_score: current score, 0 to 100.
         initial_influencer_score: score when the influencer was first written.
-        probability: of behaviour like this, 0 to 1.
-        is_interim: whether from part of the span's input.
+        probability: probability of behaviour like this, 0 to 1.
+        is_interim: whether it comes from part of the span's input.
 
-    Where a document has no scores or no probability they are 0.0, and it is final.
+    Scores and probability that the document does not have are 0.0; without ``is_interim`` the influencer is final.
 
     Source: the API's influencer object.
 
@@ -209,23 +209,23 @@ class Influencer:
 
     @property
     def other_fields(self) -> _Object:
-        """What else is stored of the influencer: its data field by its own name, and whatever is not documented.
+        """The undocumented fields of the influencer, as stored; its data field by its own name is among them.
 
         Complexity: O(size of the influencer).
         """
         return _others(_parts(self._extra_fields), INFLUENCER_FIELDS)
 
     def to_dict(self) -> dict[str, Any]:
-        """The influencer as the API shows it, its keys in its order, its data field by its own name among them.
+        """The influencer as the API's response has it, its keys in the API's order, and its data field by its own name.
 
         Complexity: O(size of the influencer).
         """
-        return influencer_body(self.job_id, *_sorted_out(self, INFLUENCER_FIELDS))
+        return influencer_object(self.job_id, *_split(self, INFLUENCER_FIELDS))
 
 
-def _parts(rest: str) -> dict[str, Any]:
-    """What a value does not hold by itself, fresh."""
-    parts: dict[str, Any] = json.loads(rest) if rest else {}
+def _parts(extra_fields: str) -> dict[str, Any]:
+    """The extra fields of a value, parsed anew."""
+    parts: dict[str, Any] = json.loads(extra_fields) if extra_fields else {}
     return parts
 
 
@@ -233,10 +233,8 @@ def _others(parts: _Object, documented: tuple[str, ...]) -> _Object:
     return FrozenMapping({name: frozen(value) for name, value in parts.items() if name not in documented})
 
 
-def _sorted_out(
-    value: AnomalyRecord | Influencer, documented: tuple[str, ...]
-) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The documented fields that a value has, in this order, and what else is stored of it."""
+def _split(value: AnomalyRecord | Influencer, documented: tuple[str, ...]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The documented fields that a value has, in this order, and its other fields."""
     parts = _parts(value._extra_fields)  # noqa: SLF001 - the values' own
     held = type(value).__slots__
     fields = {name: getattr(value, name) if name in held else parts.pop(name, None) for name in documented}

@@ -1,4 +1,4 @@
-"""The values that answers are made of: plain, frozen, comparable, picklable."""
+"""Buckets and their influencers as values: frozen, comparable, picklable."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,7 +8,7 @@ from bucketquery.model.instants import datetime_of
 from bucketquery.model.severity import Severity
 from bucketquery.model.severity import severity as severity_of
 from bucketquery.results.anomalies import AnomalyRecord
-from bucketquery.results.response_format import bucket_influencer_body, complete, simple_buckets
+from bucketquery.results.response_format import bucket_influencer_object, complete, simple_buckets
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,14 +17,14 @@ class BucketInfluencer:
 
     Attributes:
         job_id: the bucket's job.
-        influencer_field_name: the field blamed; None where the document has none.
+        influencer_field_name: the field blamed; None if the document has none.
         initial_anomaly_score: score when the bucket was first written, 0 to 100.
         anomaly_score: current score, 0 to 100.
-        raw_anomaly_score: score before normalisation, not limited.
-        probability: of behaviour like this, 0 to 1.
+        raw_anomaly_score: score before normalisation, without limits.
+        probability: probability of behaviour like this, 0 to 1.
         timestamp: the bucket's, epoch ms.
         bucket_span: the bucket's, seconds.
-        is_interim: whether from part of the span's input.
+        is_interim: whether it comes from part of the span's input.
 
     Source: the API's object inside a bucket.
 
@@ -53,8 +53,8 @@ class BucketInfluencer:
         return "bucket_influencer"
 
     def to_dict(self) -> dict[str, Any]:
-        """The influencer as the API shows it inside its bucket."""
-        return bucket_influencer_body(
+        """The influencer as the API's response has it, inside its bucket."""
+        return bucket_influencer_object(
             self.job_id,
             self.timestamp,
             self.bucket_span,
@@ -77,14 +77,14 @@ class Bucket:
         anomaly_score: current score, 0 to 100.
         bucket_span: length of the span, seconds.
         initial_anomaly_score: score when the bucket was first written.
-        event_count: input events in the span.
-        is_interim: whether from part of the span's input.
+        event_count: number of input events in the span.
+        is_interim: whether it comes from part of the span's input.
         bucket_influencers: the entities blamed.
-        processing_time_ms: time that the analysis took.
+        processing_time_ms: time that the analysis took, ms.
         scheduled_events: events planned for this time.
-        records: the bucket's records, the most unlikely first, where the question was to expand; empty else.
+        records: the bucket's records, the most unlikely first, if the query expands; else empty.
 
-    What a document does not have is shown as 0, False or empty.
+    A field that the document does not have is 0, False or empty.
 
     Source: the API's bucket object.
 
@@ -128,11 +128,11 @@ class Bucket:
         return "bucket"
 
     def to_dict(self) -> dict[str, Any]:
-        """The bucket as the API shows it, in its order of keys.
+        """The bucket as the API's response has it, with its keys in the API's order.
 
-        Complexity: O(1), and O(1) for each influencer, each scheduled event and each field of a record.
+        Complexity: O(n) for n influencers, scheduled events and fields of records in all.
         """
-        plain = (
+        simple = (
             self.timestamp,
             self.anomaly_score,
             self.bucket_span,
@@ -141,11 +141,11 @@ class Bucket:
             self.is_interim,
             self.processing_time_ms,
         )
-        (body,) = simple_buckets(self.job_id, [plain])
+        (bucket,) = simple_buckets(self.job_id, [simple])
         complete(
-            body,
+            bucket,
             records=[record.to_dict() for record in self.records],
             bucket_influencers=[influencer.to_dict() for influencer in self.bucket_influencers],
             scheduled_events=self.scheduled_events,
         )
-        return body
+        return bucket

@@ -1,4 +1,4 @@
-"""Commits: what one write did."""
+"""Commits: the result of a write."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,15 +9,15 @@ from bucketquery.model.frozen import FrozenMapping, filler
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Commit:
-    """What one write did.
+    """The result of a write: its number, and how many results it changed.
 
     Attributes:
-        sequence: the number of the newest commit after it; a write that changed nothing made none.
-        inserted: identities that were new.
-        replaced: identities of which some stored value differs now.
-        unchanged: identities that were stored just so already.
-        deleted: results that are gone.
-        skipped: documents that were passed over, by ``result_type``; "" for those without one.
+        sequence: the number of the newest commit after the write; a write that changes nothing makes none.
+        inserted: number of new identities.
+        replaced: number of identities with a changed value.
+        unchanged: number of identities that were stored with the same values before.
+        deleted: number of deleted results.
+        skipped: number of skipped documents, by ``result_type``; "" for those without one.
 
     >>> Commit(sequence=1, inserted=3).inserted
     3
@@ -38,7 +38,7 @@ _fill: Final = filler(Commit, "sequence", "inserted", "replaced", "unchanged", "
 def commit_of(
     sequence: int, inserted: int, replaced: int, unchanged: int, *, deleted: int, skipped: Mapping[str, int]
 ) -> Commit:
-    """The commit with these fields, in half the time that calling the class takes.
+    """The commit with these fields, in half the time that a call of the class takes.
 
     >>> commit_of(1, 3, 0, 0, deleted=0, skipped=FrozenMapping({})) == Commit(sequence=1, inserted=3)
     True

@@ -1,9 +1,9 @@
-"""Results as the API's response bodies have them, their keys in its order."""
+"""The response format: results as the objects of the API's response, with its keys in its order."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-#: What the server calls fields of its own in the results index: a data field of such a name is not shown by its name.
+#: Names of the server's own fields in the results index: a data field with such a name is not shown by it.
 RESERVED: Final = frozenset(
     """
     _id _index actual actual_point all_field_values anomaly_score anomaly_score_explanation
@@ -24,10 +24,10 @@ RESERVED: Final = frozenset(
     probability processed_field_count processed_record_count processing_time_ms raw_anomaly_score record_score regex
     result_type retain scheduled_events search_count snapshot_doc_count snapshot_id sparse_bucket_count terms timestamp
     total_by_field_count total_over_field_count total_partition_field_count total_search_time_ms typical typical_point
-    """.split()  # noqa: SIM905 - so many names are read as words
+    """.split()  # noqa: SIM905 - these names are easier to read as words
 )
 
-#: The documented fields of a record and of an influencer, behind those that say whose it is.
+#: The documented fields of a record and of an influencer, after the job and the result type.
 RECORD_FIELDS: Final = (
     "probability",
     "multi_bucket_impact",
@@ -69,14 +69,14 @@ _ROLES: Final = tuple((f"{role}_field_name", f"{role}_field_value") for role in 
 
 
 #: A bucket with nothing nested: timestamp, current score, span, initial score, event count, whether it is interim, and
-#: processing time, in the order of their keys.
+#: processing time.
 SimpleBucket = tuple[int, float, int, float, int, bool, int]
 
 
 def simple_buckets(job_id: str, buckets: Iterable[SimpleBucket]) -> list[dict[str, Any]]:
-    """Buckets of one job as the API's response has them where nothing is nested in them, their keys in its order.
+    """Buckets of one job with nothing nested, as response objects.
 
-    What is nested is put in by `complete`. All buckets in one call, since most pages have nothing more to do.
+    Most pages need no more, so one call makes all of them. `complete` adds nested values.
 
     Source: the server's ``Bucket``.
     """
@@ -106,24 +106,24 @@ def simple_buckets(job_id: str, buckets: Iterable[SimpleBucket]) -> list[dict[st
 
 
 def complete(
-    body: dict[str, Any],
+    bucket: dict[str, Any],
     *,
     records: list[dict[str, Any]],
     bucket_influencers: list[dict[str, Any]],
     scheduled_events: tuple[str, ...],
 ) -> None:
-    """Put what is nested in a bucket into its body; the lists of objects become part of it.
+    """Add the nested values of a bucket to its object; the lists of objects become part of it.
 
-    Source: the server's ``Bucket``, which leaves out records and events where there are none.
+    Source: the server's ``Bucket``, which omits records and events if there are none.
     """
-    body["bucket_influencers"] = bucket_influencers
+    bucket["bucket_influencers"] = bucket_influencers
     if records:
-        _put_before("event_count", body, "records", records)
+        _put_before("event_count", bucket, "records", records)
     if scheduled_events:
-        _put_before("result_type", body, "scheduled_events", list(scheduled_events))
+        _put_before("result_type", bucket, "scheduled_events", list(scheduled_events))
 
 
-def bucket_influencer_body(
+def bucket_influencer_object(
     job_id: str,
     timestamp: int,
     bucket_span: int,
@@ -134,11 +134,11 @@ def bucket_influencer_body(
     probability: float,
     is_interim: bool,
 ) -> dict[str, Any]:
-    """A bucket's influencer as the API's response has it, its keys in its order.
+    """A bucket's influencer as a response object.
 
-    Source: the server's ``BucketInfluencer``, which leaves out the name where there is none.
+    Source: the server's ``BucketInfluencer``, which omits the name if there is none.
     """
-    body: dict[str, Any] = {
+    influencer: dict[str, Any] = {
         "job_id": job_id,
         "result_type": "bucket_influencer",
         "influencer_field_name": influencer_field_name,
@@ -151,64 +151,64 @@ def bucket_influencer_body(
         "is_interim": is_interim,
     }
     if influencer_field_name is None:
-        del body["influencer_field_name"]
-    return body
+        del influencer["influencer_field_name"]
+    return influencer
 
 
-def record_body(job_id: str, fields: Mapping[str, Any], others: Mapping[str, Any]) -> dict[str, Any]:
-    """A record as the API's response has it.
+def record_object(job_id: str, fields: Mapping[str, Any], others: Mapping[str, Any]) -> dict[str, Any]:
+    """A record as a response object.
 
     Args:
         job_id: its job.
-        fields: the documented fields that it has, in the order of `RECORD_FIELDS`; they become part of the body.
-        others: what else is stored of it. A data field that a record names is shown under its own name too, as it was
-            stored, or as a list of the values that the record says it had.
+        fields: the documented fields that it has, in the order of `RECORD_FIELDS`; they become part of the object.
+        others: its other fields. A data field that the record names is also shown under its own name, as it was stored,
+            or as a list of the values that the record gives for it.
 
     Source: the server's ``AnomalyRecord``; the order of the data fields is ours.
     """
-    body = {"job_id": job_id, "result_type": "record", **fields}
+    record = {"job_id": job_id, "result_type": "record", **fields}
     for name, values in _data_fields(fields).items():
-        body[name] = others.get(name, values)
+        record[name] = others.get(name, values)
     for name, value in others.items():
-        body.setdefault(name, value)
-    return body
+        record.setdefault(name, value)
+    return record
 
 
-def influencer_body(job_id: str, fields: Mapping[str, Any], others: Mapping[str, Any]) -> dict[str, Any]:
-    """An influencer as the API's response has it.
+def influencer_object(job_id: str, fields: Mapping[str, Any], others: Mapping[str, Any]) -> dict[str, Any]:
+    """An influencer as a response object.
 
     Args:
         job_id: its job.
-        fields: the documented fields that it has, in the order of `INFLUENCER_FIELDS`; they become part of the body.
-        others: what else is stored of it. Its data field is shown under its own name too.
+        fields: the documented fields that it has, in the order of `INFLUENCER_FIELDS`; they become part of the object.
+        others: its other fields. Its data field is also shown under its own name.
 
     Source: the server's ``Influencer``.
     """
-    body = {"job_id": job_id, "result_type": "influencer"}
+    influencer = {"job_id": job_id, "result_type": "influencer"}
     name: str | None = fields.get("influencer_field_name")
     value: str | None = fields.get("influencer_field_value")
     for field in INFLUENCER_FIELDS[:2]:
         if field in fields:
-            body[field] = fields[field]
+            influencer[field] = fields[field]
     if name is not None and value is not None and _is_data_field(name):
-        body[name] = others.get(name, value)
-    body |= fields
+        influencer[name] = others.get(name, value)
+    influencer |= fields
     for other, stored in others.items():
-        body.setdefault(other, stored)
-    return body
+        influencer.setdefault(other, stored)
+    return influencer
 
 
-def _put_before(later: str, body: dict[str, Any], name: str, value: Any) -> None:
-    """Put an entry into a body, before one of its keys."""
-    names = list(body)
-    behind = {each: body.pop(each) for each in names[names.index(later) :]}
-    body[name] = value
-    body |= behind
+def _put_before(later: str, entries: dict[str, Any], name: str, value: Any) -> None:
+    """Put an entry into a dict, before one of its keys."""
+    names = list(entries)
+    behind = {each: entries.pop(each) for each in names[names.index(later) :]}
+    entries[name] = value
+    entries |= behind
 
 
 def _data_fields(record: Mapping[str, Any]) -> dict[str, list[str]]:
-    """The data fields that a record names, with the distinct values that it says they had."""
-    # Keys, not lists, so that very many values of one field are told apart quickly.
+    """The data fields that a record names, with the distinct values that it gives for them."""
+    # Keys, not lists, so that many thousands of values of one field are told apart quickly.
     found: dict[str, dict[str, None]] = {}
     for name_of, value_of in _ROLES:
         name = record.get(name_of)
@@ -224,5 +224,5 @@ def _data_fields(record: Mapping[str, Any]) -> dict[str, list[str]]:
 
 
 def _is_data_field(name: str) -> bool:
-    """Whether a field of the data is shown under this name. Source: the server's ``ReservedFieldNames``."""
+    """Whether a data field is shown under this name. Source: the server's ``ReservedFieldNames``."""
     return name != "" and name.partition(".")[0] not in RESERVED

@@ -1,10 +1,10 @@
-"""The part of a nested influencer that its bucket does not say already."""
+"""Bucket influencers as they are stored."""
 
 from typing import NamedTuple
 
 
 class StoredInfluencer(NamedTuple):
-    """A nested influencer as it is kept: what its bucket does not say already."""
+    """The fields of a bucket influencer that its bucket does not have already."""
 
     influencer_field_name: str | None
     initial_anomaly_score: float

@@ -54,7 +54,7 @@ def written_in_every_way(page: Any) -> None:
 
 
 @given(st.lists(FIELDS, max_size=30), FIELDS, st.booleans(), st.integers(0, 30))
-def test_plain_buckets_are_the_same_json_either_way(
+def test_simple_buckets_are_the_same_json_either_way(
     given_fields: list[dict[str, Any]], of_all: dict[str, Any], desc: bool, late: int
 ) -> None:
     """Columns and dicts give the same JSON, with any fields missing and any values equal in all rows."""

@@ -1,4 +1,4 @@
-"""Records and influencers, as values and as bodies: the same fields, whatever is missing and wherever they are kept."""
+"""Records and influencers as values and as response objects have the same fields, wherever they are stored."""
 
 import copy
 import json
@@ -11,7 +11,7 @@ import pytest
 
 from bucketquery import AnomalyRecord, Influencer, InvalidDocument, InvalidQuery, RecordPage, ResultsIndex
 from bucketquery.answers.common import timestamp_strings
-from bucketquery.model.encoding import encoded
+from bucketquery.model.encoding import json_bytes
 from bucketquery.model.frozen import FrozenMapping
 from support.helpers import JOB, SPAN_S, STEP, WRITERS, bucket, record, write_by
 
@@ -104,12 +104,12 @@ def test_an_influencer_has_all_that_is_documented(index: ResultsIndex) -> None:
 
 
 @pytest.mark.parametrize("ask", ["get_records", "get_influencers"])
-def test_values_say_what_bodies_say(index: ResultsIndex, ask: str) -> None:
+def test_values_and_response_objects_have_the_same_fields(index: ResultsIndex, ask: str) -> None:
     """Key by key, alone and on a page, pickled and copied."""
     page = getattr(index, ask)(job_id=JOB)
-    bodies = page.to_dict()[page._schema.plural]
-    assert [value.to_dict() for value in page] == bodies
-    assert [list(value.to_dict()) for value in page] == [list(body) for body in bodies]
+    objects = page.to_dict()[page._schema.plural]
+    assert [value.to_dict() for value in page] == objects
+    assert [list(value.to_dict()) for value in page] == [list(shown) for shown in objects]
     for value in page:
         for other in (pickle.loads(pickle.dumps(value)), copy.deepcopy(value)):
             assert other == value
@@ -140,7 +140,7 @@ def test_bytes_are_the_body(writer: str, monkeypatch: pytest.MonkeyPatch) -> Non
         for human in (False, True):
             written = page.to_json(human=human)
             assert repr(json.loads(written.decode())) == repr(page.to_dict(human=human))
-            assert written == encoded(page.to_dict(human=human))
+            assert written == json_bytes(page.to_dict(human=human))
 
 
 def test_stored_empty_lists_come_back(index: ResultsIndex) -> None:
@@ -186,7 +186,7 @@ def test_a_column_of_buckets_makes_no_records() -> None:
     assert page._expansion._found is None
 
 
-def test_bodies_are_the_callers_own(index: ResultsIndex) -> None:
+def test_response_objects_are_the_callers_own(index: ResultsIndex) -> None:
     """Changing one changes nothing that is asked for later."""
     page = index.get_records(job_id=JOB)
     before = repr(page.to_dict())
@@ -226,7 +226,7 @@ def lean() -> RecordPage:
 
 
 def test_without_documents_there_are_keys(index: ResultsIndex, lean: RecordPage) -> None:
-    """And whatever filters and sorts; values and bodies need the documents."""
+    """And whatever filters and sorts; values and response objects need the documents."""
     assert lean.keys()[0] == (JOB, 0, SPAN_S, 3, "b", "o", "p")
     assert lean.column("function").tolist()[0] == "mean"
     for use in (lambda: list(lean), lambda: lean[0], lambda: lean[1:2], lean.to_dict):
@@ -248,10 +248,10 @@ def test_without_documents_there_are_keys(index: ResultsIndex, lean: RecordPage)
 def test_columns_win_over_the_hosts_documents(lean: RecordPage) -> None:
     """What the index does not keep is theirs; a search hit stands for its source, and any iterable will do."""
     documents = [{"_source": {**document, "record_score": 99, "function": "x", "fresh": 1}} for document in DOCUMENTS]
-    bodies = lean.to_dict(documents=iter(documents))["records"]
-    assert [body["fresh"] for body in bodies] == [1] * 5
-    assert bodies[0]["record_score"] == 80.0
-    assert [body.get("function") for body in bodies] == ["mean", None, "rare", None, None]
+    objects = lean.to_dict(documents=iter(documents))["records"]
+    assert [shown["fresh"] for shown in objects] == [1] * 5
+    assert objects[0]["record_score"] == 80.0
+    assert [shown.get("function") for shown in objects] == ["mean", None, "rare", None, None]
 
 
 @pytest.mark.parametrize(

@@ -5,10 +5,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bucketquery.answers.buckets import bucket_bodies, bucket_values
+from bucketquery.answers.buckets import bucket_objects, bucket_values
 from bucketquery.answers.columnar_json import columnar_buckets_json
-from bucketquery.answers.common import kept_documents, timestamp_strings
-from bucketquery.model.encoding import encoded
+from bucketquery.answers.common import display_fields, timestamp_strings
+from bucketquery.model.encoding import json_bytes
 from bucketquery.model.instants import FIRST_MS, LAST_MS
 from bucketquery.storage.selection import Selection
 from support.helpers import JOB, SPAN_S, STEP, WRITERS, bucket, rows, segment, without, write_by
@@ -38,14 +38,14 @@ def two(**fields: Any) -> Selection:
     return Selection.of(segment([bucket(1, **{**FULL, **fields}), bucket(2)]))
 
 
-def bodies(found: Selection, *, human: bool = False) -> list[dict[str, Any]]:
-    """The bodies of some buckets."""
-    return bucket_bodies(JOB, found, kept_documents(found), human=human)
+def objects(found: Selection, *, human: bool = False) -> list[dict[str, Any]]:
+    """The response objects of some buckets."""
+    return bucket_objects(JOB, found, display_fields(found), human=human)
 
 
 def test_rows_become_the_apis_buckets() -> None:
     """All keys but those of events, which only buckets with events have; what is missing shows its default."""
-    first, second = bodies(two(scheduled_events=["a", "b"]))
+    first, second = objects(two(scheduled_events=["a", "b"]))
     assert list(first.items()) == [
         ("job_id", JOB),
         ("timestamp", STEP),
@@ -65,7 +65,7 @@ def test_rows_become_the_apis_buckets() -> None:
 
 def test_nested_influencers_show_their_bucket() -> None:
     """Its job, time and span; the name only where there is one."""
-    first, second = bodies(two(bucket_influencers=INFLUENCERS))
+    first, second = objects(two(bucket_influencers=INFLUENCERS))
     host, nobody = first["bucket_influencers"]
     assert list(host.items()) == [
         ("job_id", JOB),
@@ -87,9 +87,9 @@ def test_nested_influencers_show_their_bucket() -> None:
 def test_people_get_text_before_each_number() -> None:
     """In buckets and their influencers; all else stays in its order."""
     found = two(bucket_influencers=INFLUENCERS, scheduled_events=["a"])
-    plain, human = (bodies(found, human=human) for human in (False, True))
+    bare_ones, human = (objects(found, human=human) for human in (False, True))
     texts = ("1970-01-01T00:05:00.000Z", "1970-01-01T00:10:00.000Z")
-    for bare, shown, text in zip(plain, human, texts, strict=True):
+    for bare, shown, text in zip(bare_ones, human, texts, strict=True):
         for before, after in [
             (bare, shown),
             *zip(bare["bucket_influencers"], shown["bucket_influencers"], strict=True),
@@ -103,36 +103,36 @@ def test_people_get_text_before_each_number() -> None:
             }
 
 
-def test_values_say_what_bodies_say() -> None:
+def test_values_and_response_objects_have_the_same_fields() -> None:
     """The same rows, field for field and in the same order of keys."""
     found = two(bucket_influencers=INFLUENCERS, scheduled_events=["a"])
-    values = bucket_values(JOB, found, kept_documents(found))
-    assert repr([value.to_dict() for value in values]) == repr(bodies(found))
+    values = bucket_values(JOB, found, display_fields(found))
+    assert repr([value.to_dict() for value in values]) == repr(objects(found))
     assert [value.event_count for value in values] == [7, 0]
 
 
 def test_every_bucket_has_lists_of_its_own() -> None:
     """Changing one changes no other."""
-    first, second = bodies(two())
+    first, second = objects(two())
     first["bucket_influencers"].append("x")
     assert second["bucket_influencers"] == []
     nothing = Selection.of(segment([]))
-    assert bodies(nothing) == bodies(nothing, human=True) == []
+    assert objects(nothing) == objects(nothing, human=True) == []
 
 
 @pytest.mark.parametrize("writer", WRITERS)
 @pytest.mark.parametrize("job_id", [JOB, 'é"\\', "a\ud800", "],[", "\u2028"])
 @pytest.mark.parametrize("varying", [(), ("anomaly_score", "event_count"), ("is_interim",), tuple(FULL)])
-def test_plain_buckets_are_json_straight_from_their_columns(
+def test_simple_buckets_are_written_from_their_columns(
     job_id: str, varying: tuple[str, ...], writer: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The bytes of their bodies, whichever fields are the same in all of them, forwards, backwards and picked."""
+    """The bytes are those of their objects, whichever fields are constant; forwards, backwards and picked."""
     write_by(monkeypatch, writer)
     found = Selection.of(segment([bucket(row, **(FULL if row % 3 else without(FULL, *varying))) for row in range(60)]))
     for rows_of_page in (slice(0, 60), slice(50, 9, -1), np.arange(59, 0, -2)):
         some = Selection(found.view, rows_of_page)
-        documents = kept_documents(some)
-        expected = encoded(bucket_bodies(job_id, some, documents, human=False))
+        documents = display_fields(some)
+        expected = json_bytes(bucket_objects(job_id, some, documents, human=False))
         assert columnar_buckets_json(job_id, some, documents) == expected
 
 
@@ -140,11 +140,11 @@ def test_plain_buckets_are_json_straight_from_their_columns(
     ("nested", "count"),
     [({}, 0), ({}, 1), ({}, 19), ({"scheduled_events": ["a"]}, 50), ({"bucket_influencers": [{}]}, 50)],
 )
-def test_few_and_nested_buckets_are_json_by_way_of_bodies(nested: dict[str, Any], count: int) -> None:
-    """Straight from the columns that would be no quicker, or more than they hold."""
+def test_few_and_nested_buckets_are_written_from_dicts(nested: dict[str, Any], count: int) -> None:
+    """From the columns that would be no quicker, or they do not have all of it."""
     found = Selection.of(segment([*rows(0, max(0, count - 1)), *[bucket(99, **nested)] * min(1, count)]))
     assert len(found) == count
-    assert columnar_buckets_json(JOB, found, kept_documents(found)) is None
+    assert columnar_buckets_json(JOB, found, display_fields(found)) is None
 
 
 @pytest.mark.parametrize(

@@ -83,7 +83,7 @@ def test_a_page_is_encoded_without_a_body(page: BucketPage, monkeypatch: pytest.
     expected = Reply(status=200, body=page.to_dict()).encode()
     reply = answer(page, human=False)
     monkeypatch.setattr(BucketPage, "to_dict", None)
-    monkeypatch.setattr(BucketPage, "_bodies", None)
+    monkeypatch.setattr(BucketPage, "_objects", None)
     assert reply.encode() == expected
     assert not is_made(reply, "body")
 

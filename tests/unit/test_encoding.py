@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bucketquery.model import encoding
-from bucketquery.model.encoding import encoded, encoded_columns
+from bucketquery.model.encoding import json_bytes, json_columns
 from bucketquery.model.frozen import FrozenMapping
 from support.helpers import WRITERS, respelled, write_by
 
@@ -60,7 +60,7 @@ def test_encoded_values_are_read_back_unchanged(value: Any) -> None:
     for name in WRITERS:
         with pytest.MonkeyPatch.context() as patch:
             write_by(patch, name)
-            written.append(encoded(value))
+            written.append(json_bytes(value))
     for text in written:
         # `decode` fails if the text is not UTF-8.
         assert repr(json.loads(text.decode())) == repr(value)
@@ -71,10 +71,10 @@ def test_encoded_values_are_read_back_unchanged(value: Any) -> None:
 @pytest.mark.parametrize("value", DOUBLES)
 def test_a_double_is_written_with_the_fewest_digits_that_identify_it(value: float) -> None:
     """The digits are those of the standard library, and a column spells a double as a single value."""
-    written = encoded(value)
+    written = json_bytes(value)
     assert struct.pack("d", json.loads(written)) == struct.pack("d", value)
     assert respelled(written) == respelled(repr(value).encode())
-    assert encoded_columns([np.array([value])]) == [[written]]
+    assert json_columns([np.array([value])]) == [[written]]
 
 
 @pytest.mark.usefixtures("writer")
@@ -98,7 +98,7 @@ def test_a_double_is_written_with_the_fewest_digits_that_identify_it(value: floa
 )
 def test_json_is_compact_utf_8(value: Any, written: str) -> None:
     """It has no blanks, and lone surrogates are escaped. Values that orjson refuses are written too."""
-    assert encoded(value) == written.encode()
+    assert json_bytes(value) == written.encode()
 
 
 @pytest.mark.usefixtures("writer")
@@ -106,7 +106,7 @@ def test_json_is_compact_utf_8(value: Any, written: str) -> None:
 def test_a_value_that_is_no_json_is_refused(value: Any) -> None:
     """The error has the standard library's words with every encoder."""
     with pytest.raises(TypeError) as caught:
-        encoded(value)
+        json_bytes(value)
     with pytest.raises(TypeError) as expected:
         json.dumps(value)
     assert str(caught.value) == str(expected.value)
@@ -121,7 +121,7 @@ def test_columns_are_written_value_by_value() -> None:
     truths = numbers > 0
     for rows in (slice(None), slice(None, None, -1), slice(1, 7, 3), slice(2, 3)):
         columns = [numbers[rows], doubles[rows], truths[rows], numbers[rows] * 2**60]
-        assert encoded_columns(columns) == [[encoded(value) for value in column.tolist()] for column in columns]
+        assert json_columns(columns) == [[json_bytes(value) for value in column.tolist()] for column in columns]
 
 
 def test_orjson_is_used_if_it_is_installed() -> None:
@@ -146,4 +146,4 @@ def test_orjson_is_used_if_it_is_installed() -> None:
         patch.setitem(sys.modules, "orjson", None)
         found = runpy.run_path(encoding.__file__)
     assert found["_quick"] is found["_quick_arrays"] is None
-    assert found["encoded"]([0.5]) == b"[0.5]"
+    assert found["json_bytes"]([0.5]) == b"[0.5]"

@@ -38,8 +38,8 @@ def drawn(rng: Random, kind: str, job_id: str, row: int) -> Document:
         found["record_score"] = rng.choice(SCORES)
         names = ("by_field_value", "over_field_value", "partition_field_value", "function", "field_name")
         return {**found, **{name: rng.choice(TEXTS) for name in names}}
-    names = ("influencer_field_name", "influencer_field_value")
-    return {**document, "influencer_score": rng.choice(SCORES), **{name: rng.choice(TEXTS) for name in names}}
+    entity = {name: rng.choice(TEXTS) for name in ("influencer_field_name", "influencer_field_value")}
+    return {**document, "influencer_score": rng.choice(SCORES), **entity}
 
 
 def identity(document: Document, kind: str) -> tuple[Any, ...]:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from bucketquery import Bucket, BucketInfluencer, BucketPage, BucketQuery, InvalidQuery, ResultsIndex
-from bucketquery.model.encoding import encoded
+from bucketquery.model.encoding import json_bytes
 from support.helpers import JOB, SPAN_S, STEP, WRITERS, bucket, record, rows, table_of, write_by
 
 FULL: dict[str, Any] = {
@@ -108,7 +108,7 @@ def test_bytes_are_the_body(page: BucketPage, writer: str, monkeypatch: pytest.M
     for human in (False, True):
         written = page.to_json(human=human)
         assert repr(json.loads(written)) == repr(page.to_dict(human=human))
-        assert written == encoded(page.to_dict(human=human)) == travelled.to_json(human=human)
+        assert written == json_bytes(page.to_dict(human=human)) == travelled.to_json(human=human)
 
 
 def test_bytes_need_the_documents_too() -> None:

@@ -5,7 +5,13 @@ from typing import Any
 import pytest
 
 from bucketquery.model.schema import BUCKET, CONSTANT, INFLUENCER, RECORD
-from bucketquery.results.response_format import INFLUENCER_FIELDS, RECORD_FIELDS, RESERVED, influencer_body, record_body
+from bucketquery.results.response_format import (
+    INFLUENCER_FIELDS,
+    RECORD_FIELDS,
+    RESERVED,
+    influencer_object,
+    record_object,
+)
 
 
 def test_every_field_of_a_kind_has_its_place() -> None:
@@ -17,7 +23,7 @@ def test_every_field_of_a_kind_has_its_place() -> None:
 
 def extra(others: dict[str, Any] | None = None, **fields: Any) -> dict[str, Any]:
     """What a record shows beside its documented fields."""
-    body = record_body("web", fields, others or {})
+    body = record_object("web", fields, others or {})
     names = list(body)
     assert names[: 2 + len(fields)] == ["job_id", "result_type", *fields]
     return {name: body[name] for name in names[2 + len(fields) :]}
@@ -90,7 +96,7 @@ def test_an_influencer_shows_its_data_field(
 ) -> None:
     """Behind its name and value, as text, or as it was stored."""
     fields = {"influencer_field_name": name, "influencer_field_value": value, "probability": 0.5}
-    body = influencer_body("web", {field: found for field, found in fields.items() if found is not None}, others)
+    body = influencer_object("web", {field: found for field, found in fields.items() if found is not None}, others)
     assert list(body) == ["job_id", "result_type", *names]
     assert body["result_type"] == "influencer"
     if "host" in body:

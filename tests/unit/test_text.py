@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bucketquery.model.text import brief, is_job_id, plain, visible
+from bucketquery.model.text import brief, built_in_str, is_job_id, visible
 
 
 class Text(str):
@@ -58,9 +58,9 @@ def test_invalid_job_ids_are_refused(job_id: Any) -> None:
 def test_plain_returns_an_equal_str() -> None:
     """It ignores the subclass and its ``__str__``, and returns a str itself."""
     for text in ("web", Text("web"), Job.WEB):
-        assert (plain(text), type(plain(text))) == ("web", str)
+        assert (built_in_str(text), type(built_in_str(text))) == ("web", str)
     text = "web"
-    assert plain(text) is text
+    assert built_in_str(text) is text
 
 
 def test_brief_shortens_a_value_for_an_error() -> None:
