@@ -12,7 +12,16 @@ import pytest
 
 import bucketquery
 from benchmarks.claims import CLAIMS, measure
-from benchmarks.claims.claim import CONSTANT, LINEAR, LOGARITHMIC, Claim, Grown, grown, holds, tells
+from benchmarks.claims.claim import (
+    CONSTANT,
+    LINEAR,
+    LOGARITHMIC,
+    Claim,
+    MeasuredGrowth,
+    can_fail,
+    holds,
+    measured_growth,
+)
 from benchmarks.timing import FULL, ONCE
 
 
@@ -45,7 +54,7 @@ def test_every_claim_has_its_work() -> None:
 
 def test_every_claim_can_fail() -> None:
     """The sizes of each claim are far enough apart to refuse a growth by one more power of n."""
-    assert not {claim.of for claim in CLAIMS if not tells(claim)}
+    assert not {claim.of for claim in CLAIMS if not can_fail(claim)}
 
 
 @pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: f"{claim.of}, {claim.work}")
@@ -54,20 +63,20 @@ def test_the_cost_grows_as_claimed(claim: Claim, pytestconfig: pytest.Config) ->
     if pytestconfig.getoption("benchmark_disable"):
         claim.make(claim.small)()
         return
-    found = grown(claim, FULL._replace(rounds=7))
+    found = measured_growth(claim, FULL._replace(rounds=7))
     assert holds(claim, found), f"{found.times:.1f} times as much, and {found.claimed:.1f} is claimed"
 
 
 def test_a_claim_of_too_little_growth_fails() -> None:
     """A claim fails if the work grows by more than is claimed, or if no growth is seen where it must grow."""
     constant, linear = (Claim("", "", growth, lambda _: lambda: None) for growth in (CONSTANT, LINEAR))
-    assert holds(constant, Grown(1.0, 2.9, 1.0))
-    assert not holds(constant, Grown(1.0, 3.1, 1.0))
-    assert holds(linear, Grown(1.0, 64.0, 64.0))
-    assert not holds(linear, Grown(1.0, 3.9, 64.0))
-    assert tells(linear)
-    assert not tells(linear._replace(large=2 * linear.small))
-    assert not holds(linear, Grown(1.0, 4096.0, 64.0))
+    assert holds(constant, MeasuredGrowth(1.0, 2.9, 1.0))
+    assert not holds(constant, MeasuredGrowth(1.0, 3.1, 1.0))
+    assert holds(linear, MeasuredGrowth(1.0, 64.0, 64.0))
+    assert not holds(linear, MeasuredGrowth(1.0, 3.9, 64.0))
+    assert can_fail(linear)
+    assert not can_fail(linear._replace(large=2 * linear.small))
+    assert not holds(linear, MeasuredGrowth(1.0, 4096.0, 64.0))
     assert LOGARITHMIC.at(4096) == 2 * LOGARITHMIC.at(64)
 
 

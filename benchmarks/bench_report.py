@@ -43,7 +43,7 @@ def measured() -> Outcome:
         for size in (10_000, 1_000_000)
     }
     rates = {"index": 1_000.0, "sqlite": 4_000.0}
-    many_jobs = Table("Many jobs, written, 300", "documents a second", {"F one more": rates})
+    many_jobs = Table("Many jobs, writes, 300", "documents a second", {"F one more": rates})
     row = {"small": 1.0, "large": 9.0, "grew": 9.0, "claimed": 1.0, "holds": 0.0}
     claims = Table("Claims", "µs", {"`index.slow`": row})
     plan = {"question": "Q4 threshold 75, 10,000", "path": "threshold", "levels": [75.0], "column": None}
@@ -64,7 +64,7 @@ def test_a_report_says_who_wins(measured: Outcome) -> None:
     *NumPy, ordered* is never the quickest peer; it is added where it is quicker than both.
     """
     assert usual_size(measured.results) == 1_000_000
-    assert [table.title for table in in_short(measured.results)] == ["Questions, 1,000,000", "Many jobs, written, 300"]
+    assert [table.title for table in in_short(measured.results)] == ["Questions, 1,000,000", "Many jobs, writes, 300"]
     text = "\n".join(short(measured))
     assert "a machine; Python 3; commit abc1234" in text
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines() if line[:1] == "|"]

@@ -139,8 +139,8 @@ class InSqlite:
         sort = "host" if query.sort == "partition_field_value" else query.sort
         keys = dict.fromkeys((sort, "record_score", "host", "timestamp"))
         order = ", ".join(f"{key} {'desc' if query.desc else 'asc'}" for key in keys)
-        select = f"select timestamp, host from records{condition} order by {order} limit ?"  # noqa: S608 - made of the names above
-        select_count = f"select count(*) from records{condition}"  # noqa: S608 - made of the names above
+        select = f"select timestamp, host from records{condition} order by {order} limit ?"  # noqa: S608 - of the names above
+        select_count = f"select count(*) from records{condition}"  # noqa: S608 - of the names above
         paged = [*values, query.size]
         if not values:
             return lambda: (self._length, run(select, paged).fetchall())

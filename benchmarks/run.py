@@ -128,8 +128,8 @@ class Run:
             question.update(times)
             return rates
 
-        self.put("many jobs writes", jobs, "Many jobs, written", "documents a second", measure)
-        self._results["many jobs question", jobs] = Table(f"Many jobs, asked, {jobs:,}", "µs", question)
+        self.put("many jobs writes", jobs, "Many jobs, writes", "documents a second", measure)
+        self._results["many jobs question", jobs] = Table(f"Many jobs, question, {jobs:,}", "µs", question)
         tenth = max(10, jobs // 10)
         self.put("job weights", tenth, "Memory of jobs", "bytes a job", partial(memory.measure_jobs, tenth))
 
@@ -142,9 +142,9 @@ class Run:
             if place:
                 documents, size = known.read(Path(place)), known.buckets
                 ask = partial(real.measure_questions, known, documents, self.effort, self._peers)
-                self.put("real questions", size, "Real buckets, asked", "µs", ask)
+                self.put("real questions", size, "Real buckets, questions", "µs", ask)
                 load = partial(real.measure_loading, known, documents, self.effort)
-                self.put("real loads", size, "Real buckets, written", "documents a second", load)
+                self.put("real loads", size, "Real buckets, loads", "documents a second", load)
                 weigh = partial(real.measure_memory, known, documents)
                 self.put("real weights", size, "Memory of real buckets", "bytes a bucket", weigh)
 
@@ -152,9 +152,9 @@ class Run:
         """Measure records, five for each bucket: expanded, on pages of their own, and written."""
         size = _RECORDS if self.effort.rounds > 1 else 5_000
         tables: dict[str, tuple[str, str, Callable[[int, Effort], Figures]]] = {
-            "records": ("Records, asked", "µs", records.measure_questions),
-            "record loads": ("Records, written", "records a second", records.measure_loading),
-            "record appends": ("Records, one by one", "µs", records.measure_appending),
+            "records": ("Records, questions", "µs", records.measure_questions),
+            "record loads": ("Records, loads", "records a second", records.measure_loading),
+            "record appends": ("Records, appends", "µs", records.measure_appending),
         }
         for part, (title, unit, measure) in tables.items():
             self.put(part, size, title, unit, partial(measure, size, self.effort))

@@ -361,7 +361,7 @@ def measure_loading(size: int, peers: Sequence[str], effort: Effort) -> Figures:
 
 
 def _sorting(columns: Columns) -> Callable[[Columns], object]:
-    """A call that sorts a frame that is made before."""
+    """A call that sorts a frame. The frame is made here, outside the time."""
     frame: Any = import_module("pandas").DataFrame(dict(columns))
     return lambda _: frame.sort_values("timestamp")
 

@@ -54,7 +54,7 @@ class Claim(NamedTuple):
     large: int = 65_536
 
 
-class Grown(NamedTuple):
+class MeasuredGrowth(NamedTuple):
     """The result of measuring a claim.
 
     Attributes:
@@ -73,20 +73,20 @@ class Grown(NamedTuple):
         return self.large_us / self.small_us
 
 
-def grown(claim: Claim, effort: Effort) -> Grown:
+def measured_growth(claim: Claim, effort: Effort) -> MeasuredGrowth:
     """Measure both sizes in turn. The quickest samples count, because other processes disturb long calls most."""
     calls = {str(size): [claim.make(size)] for size in (claim.small, claim.large)}
     small, large = race(calls, effort, min).values()
-    return Grown(small, large, claim.growth.at(claim.large) / claim.growth.at(claim.small))
+    return MeasuredGrowth(small, large, claim.growth.at(claim.large) / claim.growth.at(claim.small))
 
 
-def holds(claim: Claim, found: Grown) -> bool:
+def holds(claim: Claim, found: MeasuredGrowth) -> bool:
     """Whether the work grew no more than is claimed and, if growth must be seen, whether it was."""
     seen = not claim.growth.is_seen or found.times >= found.claimed**SEEN
     return seen and found.times <= SLACK * found.claimed
 
 
-def tells(claim: Claim) -> bool:
+def can_fail(claim: Claim) -> bool:
     """Whether the sizes are far enough apart to refuse a growth by one more power of n."""
     times = claim.large / claim.small
     claimed = claim.growth.at(claim.large) / claim.growth.at(claim.small)
@@ -98,7 +98,7 @@ def measure(claims: Iterable[Claim], effort: Effort) -> Figures:
     """For each claim: microseconds at both sizes, the measured and the claimed ratio, and whether it holds."""
     figures = {}
     for claim in claims:
-        found = grown(claim, effort)
+        found = measured_growth(claim, effort)
         figures[f"`{claim.of}`: {claim.work}, {claim.growth.words}, {claim.small:,} to {claim.large:,}"] = {
             "small": found.small_us,
             "large": found.large_us,

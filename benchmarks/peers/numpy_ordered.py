@@ -17,9 +17,9 @@ Scores = npt.NDArray[np.float64]
 
 #: The newest rows, which are often written again, stay out of the order and are compared one by one.
 _NEWEST: Final = 1_024
-#: The order is made anew once this many rows have no place in it.
+#: The order is made again once this many rows have no place in it.
 _MAX_UNORDERED: Final = 16_384
-#: A changed score makes the order useless. It is made anew after this many questions that could have used it.
+#: A changed score makes the order useless. It is made again after this many questions that could have used it.
 _MIN_MISSES: Final = 32
 #: It is quicker to compare a window of fewer rows than to use the order.
 _MIN_ROWS: Final = 32_768

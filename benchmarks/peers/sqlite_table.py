@@ -89,8 +89,8 @@ class Store:
         The plans are tried once for each length of a window and each threshold, because the quickest depends on both.
         """
         length = None if question.start is None or question.end is None else question.end - question.start
-        asked = (text, length, round(question.threshold, 1))
-        if asked not in self._pinned:
+        kind = (text, length, round(question.threshold, 1))
+        if kind not in self._pinned:
             taken = {}
             for plan in _PLANS:
                 statement = text.replace("%s", plan)
@@ -99,8 +99,8 @@ class Store:
                 except sqlite3.OperationalError as error:
                     if "no query solution" not in str(error):
                         raise
-            self._pinned[asked] = min(taken, key=taken.__getitem__)
-        return self._pinned[asked]
+            self._pinned[kind] = min(taken, key=taken.__getitem__)
+        return self._pinned[kind]
 
     def _all(self, statement: str, values: Sequence[Any]) -> list[Any]:
         return self._run(statement, values).fetchall()
