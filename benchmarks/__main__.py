@@ -1,4 +1,4 @@
-"""One command for every figure: the index beside its peers, and the goals beside what was measured.
+"""The command for every figure: measures the index beside its peers, and writes a report with each goal and its result.
 
 python -m benchmarks --with 10000000 --output report
 """
@@ -18,28 +18,28 @@ from benchmarks.run import Run
 from benchmarks.timing import BRIEF, FULL, ONCE
 from benchmarks.workloads import SMALLEST
 
-PARTS: Final = ("questions", "answers", "writes", "pauses", "memory", "fleet", "real", "records", "claims")
-"""What can be measured by itself."""
+PARTS: Final = ("questions", "answers", "writes", "pauses", "memory", "many-jobs", "real", "records", "claims")
+"""The parts of a run, each of which can be measured alone."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure what is asked for, and write the report."""
+    """Measure the chosen parts, and write the report."""
     parser = _parser()
-    asked = parser.parse_args(arguments)
-    sizes = sorted({*asked.sizes, *asked.more})
+    options = parser.parse_args(arguments)
+    sizes = sorted({*options.sizes, *options.more})
     if sizes[0] < SMALLEST:
         parser.error(f"at least {SMALLEST} buckets are needed to fill the windows of the questions")
-    folder: Path = asked.output
-    if not asked.redraw:
+    folder: Path = options.output
+    if not options.redraw:
         folder.mkdir(parents=True, exist_ok=True)
-        effort = ONCE if asked.once else BRIEF if asked.brief else FULL
-        # As soon as there are some, so that a run that is ended leaves what it has measured.
-        run = Run(asked.peers, effort, lambda found: outcome.write(found, folder / "figures.json"))
-        _measure(run, asked.parts, sizes, asked.jobs)
-    found = outcome.read(folder / "figures.json")
-    pictures = draw(found, folder)
-    (folder / "report.md").write_text(report.markdown(found, pictures), encoding="utf-8")
-    print(f"{folder / 'report.md'}, {', '.join(pictures) or 'no pictures: these need matplotlib and two sizes'}")
+        effort = ONCE if options.once else BRIEF if options.brief else FULL
+        # The figures are written after each table, so a run that is stopped leaves its tables.
+        run = Run(options.peers, effort, lambda measured: outcome.write(measured, folder / "figures.json"))
+        _measure(run, options.parts, sizes, options.jobs)
+    measured = outcome.read(folder / "figures.json")
+    pictures = draw(measured, folder)
+    (folder / "report.md").write_text(report.markdown(measured, pictures), encoding="utf-8")
+    print(f"{folder / 'report.md'}, {', '.join(pictures) or 'no pictures: they need matplotlib and two sizes'}")
     return 0
 
 
@@ -56,7 +56,7 @@ def _measure(run: Run, parts: Sequence[str], sizes: Sequence[int], jobs: int) ->
             if name in parts:
                 measure(size)
     others: Mapping[str, Callable[[], None]] = {
-        "fleet": partial(run.fleet, jobs),
+        "many-jobs": partial(run.many_jobs, jobs),
         "real": run.real,
         "records": run.records,
         "claims": run.claims,
@@ -69,15 +69,15 @@ def _measure(run: Run, parts: Sequence[str], sizes: Sequence[int], jobs: int) ->
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure the index beside its peers.")
     add = parser.add_argument
-    add("--sizes", type=int, nargs="+", default=[10_000, 1_000_000], help="how many buckets; 10000 and 1000000")
-    add("--with", type=int, nargs="+", default=[], dest="more", metavar="SIZE", help="further sizes, such as 10000000")
-    add("--jobs", type=int, default=100_000, help="how many jobs a fleet has; 100000")
-    add("--peers", nargs="*", choices=KINDS, default=list(KINDS), help="beside whom; all that are installed")
-    add("--parts", nargs="+", choices=PARTS, default=PARTS, help="what is measured; everything")
-    add("--brief", action="store_true", help="fewer and shorter samples: the figures are less sure")
-    add("--once", action="store_true", help="run everything once: answers are checked, times say nothing")
+    add("--sizes", type=int, nargs="+", default=[10_000, 1_000_000], help="numbers of buckets; 10000 1000000")
+    add("--with", type=int, nargs="+", default=[], dest="more", metavar="SIZE", help="more sizes, such as 10000000")
+    add("--jobs", type=int, default=100_000, help="number of jobs of the part many-jobs; 100000")
+    add("--peers", nargs="*", choices=KINDS, default=list(KINDS), help="the peers; all that are installed")
+    add("--parts", nargs="+", choices=PARTS, default=PARTS, help="the parts to measure; all")
+    add("--brief", action="store_true", help="fewer and shorter samples: the figures are less certain")
+    add("--once", action="store_true", help="run everything once: answers are checked, times mean nothing")
     add("--output", type=Path, default=Path("report"), help="the folder for report, pictures and figures; report")
-    add("--redraw", action="store_true", help="measure nothing: report and pictures of the figures that are there")
+    add("--redraw", action="store_true", help="measure nothing: make report and pictures from the folder's figures")
     return parser
 
 

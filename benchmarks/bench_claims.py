@@ -1,4 +1,4 @@
-"""Every cost that a docstring tells holds: each claim does its work at two sizes, and the time grows as claimed.
+"""Every cost that a docstring states holds: each claim does its work at two sizes, and the time grows as claimed.
 
 With `--benchmark-disable` each claim does its work once, at the small size, and nothing is timed.
 """
@@ -12,7 +12,16 @@ import pytest
 
 import bucketquery
 from benchmarks.claims import CLAIMS, measure
-from benchmarks.claims.claim import CONSTANT, LINEAR, LOGARITHMIC, Claim, Grown, grown, holds, tells
+from benchmarks.claims.claim import (
+    CONSTANT,
+    LINEAR,
+    LOGARITHMIC,
+    Claim,
+    MeasuredGrowth,
+    can_fail,
+    holds,
+    measured_growth,
+)
 from benchmarks.timing import FULL, ONCE
 
 
@@ -31,43 +40,43 @@ def _documented(name: str, thing: object) -> Iterator[str]:
         yield name
     if inspect.isclass(thing):
         for inner, member in vars(thing).items():
-            told = member.fget if isinstance(member, property) else getattr(member, "__func__", member)
-            if callable(told) and "Complexity:" in (getattr(told, "__doc__", None) or ""):
+            function = member.fget if isinstance(member, property) else getattr(member, "__func__", member)
+            if callable(function) and "Complexity:" in (getattr(function, "__doc__", None) or ""):
                 yield f"{name}.{inner}"
 
 
 def test_every_claim_has_its_work() -> None:
     """The docstrings with `Complexity:` and the claims that are measured are the same."""
-    told = set(documented())
-    assert "index.ResultsIndex.upsert" in told
-    assert {claim.of for claim in CLAIMS} == told
+    names = set(documented())
+    assert "index.ResultsIndex.upsert" in names
+    assert {claim.of for claim in CLAIMS} == names
 
 
 def test_every_claim_can_fail() -> None:
-    """The sizes are so far apart that work which grows by a power more than it should is refused."""
-    assert not {claim.of for claim in CLAIMS if not tells(claim)}
+    """The sizes of each claim are far enough apart to refuse a growth by one more power of n."""
+    assert not {claim.of for claim in CLAIMS if not can_fail(claim)}
 
 
 @pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: f"{claim.of}, {claim.work}")
-def test_the_cost_grows_as_is_said(claim: Claim, pytestconfig: pytest.Config) -> None:
+def test_the_cost_grows_as_claimed(claim: Claim, pytestconfig: pytest.Config) -> None:
     """Between the two sizes the time grows at most three times as much as claimed."""
     if pytestconfig.getoption("benchmark_disable"):
         claim.make(claim.small)()
         return
-    found = grown(claim, FULL._replace(rounds=7))
-    assert holds(claim, found), f"{found.times:.1f} times as much, and {found.claimed:.1f} is said"
+    found = measured_growth(claim, FULL._replace(rounds=7))
+    assert holds(claim, found), f"{found.times:.1f} times as much, and {found.claimed:.1f} is claimed"
 
 
-def test_what_grows_faster_fails() -> None:
+def test_a_claim_of_too_little_growth_fails() -> None:
     """A claim fails if the work grows by more than is claimed, or if no growth is seen where it must grow."""
     constant, linear = (Claim("", "", growth, lambda _: lambda: None) for growth in (CONSTANT, LINEAR))
-    assert holds(constant, Grown(1.0, 2.9, 1.0))
-    assert not holds(constant, Grown(1.0, 3.1, 1.0))
-    assert holds(linear, Grown(1.0, 64.0, 64.0))
-    assert not holds(linear, Grown(1.0, 3.9, 64.0))
-    assert tells(linear)
-    assert not tells(linear._replace(large=2 * linear.small))
-    assert not holds(linear, Grown(1.0, 4096.0, 64.0))
+    assert holds(constant, MeasuredGrowth(1.0, 2.9, 1.0))
+    assert not holds(constant, MeasuredGrowth(1.0, 3.1, 1.0))
+    assert holds(linear, MeasuredGrowth(1.0, 64.0, 64.0))
+    assert not holds(linear, MeasuredGrowth(1.0, 3.9, 64.0))
+    assert can_fail(linear)
+    assert not can_fail(linear._replace(large=2 * linear.small))
+    assert not holds(linear, MeasuredGrowth(1.0, 4096.0, 64.0))
     assert LOGARITHMIC.at(4096) == 2 * LOGARITHMIC.at(64)
 
 

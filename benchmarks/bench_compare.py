@@ -1,4 +1,4 @@
-"""Two commits are compared by what they took: noise is told from change, both are measured by the same benchmarks."""
+"""Two commits are compared by their costs: changes are told from noise, and the same benchmarks measure both."""
 
 import shutil
 import subprocess
@@ -13,7 +13,7 @@ WORK, OTHER = Work("work", "µs"), Work("other", "µs")
 
 
 def quiet(old: float, new: float) -> list[Round]:
-    """Five rounds of a work that takes so much, a hundredth more or less, beside one that stays as it is."""
+    """Five rounds of a work with these costs, a hundredth more or less, beside another work that stays as it is."""
     jitter = (1.0, 1.01, 0.99, 1.0, 1.005)
     return [
         Round(
@@ -25,8 +25,8 @@ def quiet(old: float, new: float) -> list[Round]:
     ]
 
 
-def test_what_became_slower_is_told() -> None:
-    """A tenth more is more than a noise of a hundredth, and a tenth less is, too; what stayed as it was is not told."""
+def test_a_slower_work_is_listed() -> None:
+    """With a noise of a hundredth, a tenth more is slower and a tenth less is quicker. An unchanged work is neither."""
     slower, other = changes(quiet(10.0, 11.0))
     assert (slower.work, slower.is_slower, slower.is_quicker) == (WORK, True, False)
     assert slower.ratio == pytest.approx(1.1, abs=0.02)
@@ -41,8 +41,8 @@ def test_what_became_slower_is_told() -> None:
     assert "1 of 2 are the same within the noise" in text
 
 
-def test_noise_is_not_told() -> None:
-    """What the older commit does to itself from run to run may happen to the newer one; more rounds tell more."""
+def test_noise_is_not_listed() -> None:
+    """A difference as large as that between two runs of the older commit is noise. More rounds show smaller changes."""
     noisy = [
         Round(old={WORK: 10.0}, new={WORK: new}, again={WORK: again})
         for new, again in ((11.0, 12.0), (12.0, 10.0), (11.5, 9.0))
@@ -56,8 +56,8 @@ def test_noise_is_not_told() -> None:
     assert longer.is_slower
 
 
-def test_a_work_is_held_to_what_most_of_its_unit_do() -> None:
-    """A time that is quiet among many noisy ones may not be so the next time; bytes have no noise of clocks."""
+def test_a_work_has_at_least_the_noise_of_its_unit() -> None:
+    """A quiet time among many noisy ones gets their noise, as it may be noisy in the next run. Bytes have none."""
     others = [{Work(f"noisy {at}", "µs"): value for at in range(30)} for value in (1.0, 1.0, 1.3)]
     many = [Round(*({**some, **other} for some, other in zip(each, others, strict=True))) for each in quiet(10.0, 11.0)]
     assert not any(change.is_slower for change in changes(many))
@@ -67,7 +67,7 @@ def test_a_work_is_held_to_what_most_of_its_unit_do() -> None:
 
 
 def test_a_work_that_only_one_commit_has_is_left_out() -> None:
-    """There is nothing to compare it with."""
+    """A work needs figures of both commits."""
     (change,) = changes([Round(old={WORK: 1.0}, new={WORK: 1.0, OTHER: 1.0}, again={WORK: 1.0})])
     assert change.work == WORK
     assert changes([Round(old={WORK: 1.0}, new={}, again={WORK: 1.0})]) == []
@@ -76,7 +76,7 @@ def test_a_work_that_only_one_commit_has_is_left_out() -> None:
 
 @pytest.mark.skipif(not (ROOT / ".git").exists() or not shutil.which("git"), reason="needs a git checkout")
 def test_a_commit_is_measured_beside_the_checkout(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """The package comes from the commit, the benchmarks from the checkout; what is not known of git is refused."""
+    """The package comes from the commit, the benchmarks from the checkout. An unknown commit is refused."""
     put("HEAD", tmp_path / "old")
     committed = subprocess.run(
         ["git", "show", "HEAD:bucketquery/index.py"], cwd=ROOT, capture_output=True, check=True
@@ -86,9 +86,9 @@ def test_a_commit_is_measured_beside_the_checkout(tmp_path: Path, capsys: pytest
     here = ROOT / "bucketquery" / "index.py"
     assert (tmp_path / "new" / "bucketquery" / "index.py").read_bytes() == here.read_bytes()
     assert main(["HEAD", "HEAD", "--size", "10000", "--rounds", "1", "--parts", "memory"]) == 0
-    said = capsys.readouterr().out
-    assert "HEAD and HEAD, 10,000 buckets" in said
-    assert "4 of 4 are the same within the noise" in said
+    out = capsys.readouterr().out
+    assert "HEAD and HEAD, 10,000 buckets" in out
+    assert "4 of 4 are the same within the noise" in out
     with pytest.raises(SystemExit) as refused:
         main(["no-such-commit"])
     assert refused.value.code == 2
@@ -96,11 +96,11 @@ def test_a_commit_is_measured_beside_the_checkout(tmp_path: Path, capsys: pytest
 
 
 def test_a_slower_package_is_found(tmp_path: Path) -> None:
-    """A search that counts to some thousands first; each package is measured, and not the one that is installed."""
+    """A search that sums 20,000 numbers first is slower. The packages of both folders run, not the installed one."""
     old, new = tmp_path / "old", tmp_path / "new"
     for folder in (old, new):
         put(None, folder)
-    slowed = new / "bucketquery" / "snapshot.py"
+    slowed = new / "bucketquery" / "reads.py"
     text = slowed.read_text(encoding="utf-8")
     head = "    def search(self, query: AnyQuery, *, now: Instant | None = None) -> AnyPage:\n"
     assert text.count(head) == 1
@@ -111,8 +111,8 @@ def test_a_slower_package_is_found(tmp_path: Path) -> None:
     assert "a slice (bodies, search)" in slower
 
 
-def test_a_package_that_does_not_run_is_no_change(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """It is told, and the exit is another one than that of a slower package."""
+def test_a_package_that_does_not_run_ends_the_comparison(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Its error is printed, and the exit is 2, not the 1 of a slower package."""
     for name in ("old", "new"):
         put(None, tmp_path / name)
     (tmp_path / "new" / "bucketquery" / "index.py").write_text("raise RuntimeError('not today')", encoding="utf-8")

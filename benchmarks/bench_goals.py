@@ -1,4 +1,4 @@
-"""The driver of `python -m benchmarks`: everything is run once, every answer is checked, every goal has its verdict."""
+"""The command `python -m benchmarks`: everything is run once, every answer is checked, every goal has its verdict."""
 
 import subprocess
 import sys
@@ -10,9 +10,9 @@ from time import sleep
 import pytest
 
 from benchmarks.__main__ import PARTS, main
-from benchmarks.asking import check
 from benchmarks.goals import GOALS, Measured, best, judge, ratios
 from benchmarks.peers import KINDS, is_installed
+from benchmarks.questions import check
 from benchmarks.timing import Effort, Table, WrongAnswer, race
 from benchmarks.workloads import QUESTIONS
 
@@ -20,11 +20,11 @@ ROOT = Path(__file__).parent.parent
 
 
 def test_everything_is_measured_and_judged(tmp_path: Path) -> None:
-    """One run at the smallest size names each question, each peer that is here, and a result for each goal."""
-    # The claims have a file of their own.
+    """The report of a run at the smallest size has each question, each installed peer, and a result for each goal."""
+    # `bench_claims.py` tests the claims.
     parts = [part for part in PARTS if part != "claims"]
-    asked = ["--once", "--sizes", "10000", "--jobs", "300", "--parts", *parts, "--output", str(tmp_path)]
-    assert main(asked) == 0
+    arguments = ["--once", "--sizes", "10000", "--jobs", "300", "--parts", *parts, "--output", str(tmp_path)]
+    assert main(arguments) == 0
     text = (tmp_path / "report.md").read_text(encoding="utf-8")
     for name in (*QUESTIONS, "W1 ", "W1u ", "W2 ", "W3 ", "W4 ", "W5 ", "F 300 jobs"):
         assert f"\n| {name}" in text
@@ -35,22 +35,22 @@ def test_everything_is_measured_and_judged(tmp_path: Path) -> None:
             assert f"not installed: {name}" in text or f", {name}" in text
     goals = text.partition("## Goals")[2].partition("## Questions")[0]
     unmeasured = [line for line in goals.splitlines() if "not measured" in line]
-    # Growth needs a second size; a question over jobs and what is beside pandas need that these are there.
-    assert all("growth" in line or "fleet" in line or "bulk load of columns" in line for line in unmeasured)
+    # Growth needs a second size, the question over many jobs needs SQLite or DuckDB, bulk loads of columns need pandas.
+    assert all("growth" in line or "many jobs" in line or "bulk load of columns" in line for line in unmeasured)
     if find_spec("matplotlib"):
         assert "ratios.svg" in text
         assert (tmp_path / "ratios.svg").read_text(encoding="utf-8").count("<use ") > len(QUESTIONS)
 
 
-def test_what_is_missing_is_not_measured() -> None:
-    """Without figures no goal is met, and none is missed either."""
+def test_a_goal_without_figures_is_not_measured() -> None:
+    """Without figures no goal is met, and none is missed."""
     verdicts = judge({}, 1_000_000)
     assert len(verdicts) > len(GOALS)
     assert {verdict.is_met for verdict in verdicts} == {None}
 
 
-def test_like_is_compared_with_like() -> None:
-    """A page that nobody reads stands beside row numbers; one that is read beside an engine's answer."""
+def test_a_peer_is_compared_with_the_same_kind_of_page() -> None:
+    """Row numbers are compared with an unread page, an engine's answer with a page whose timestamps are read."""
     row = {"search": 2.0, "search, keys": 30.0, "search, timestamps": 10.0, "numpy": 3.0, "sqlite": 20.0}
     assert ratios(row) == {"numpy": 1.5, "sqlite": 2.0}
     assert best(row) == ("numpy", 1.5)
@@ -64,17 +64,17 @@ def test_like_is_compared_with_like() -> None:
     assert verdicts["3x faster than every engine"].is_met is False
 
 
-def test_calls_are_repeated_until_the_clock_can_tell() -> None:
-    """However short a call is, a sample of it lasts; a median is told for one call."""
-    done = 0
+def test_short_calls_are_repeated() -> None:
+    """A sample of a short call repeats it until the sample is long enough. The figure is the time of one call."""
+    calls = 0
 
     def call() -> None:
-        nonlocal done
-        done += 1
+        nonlocal calls
+        calls += 1
 
-    effort = Effort(rounds=3, sample_ns=1_000_000, most_ns=10**9, seconds=0.0)
+    effort = Effort(rounds=3, sample_ns=1_000_000, budget_ns=10**9, seconds=0.0)
     taken = race({"short": [call, call], "long": [partial(sleep, 0.002)]}, effort)
-    assert done > 1_000
+    assert calls > 1_000
     assert 0 < taken["short"] < 100
     assert taken["long"] >= 2_000
 
@@ -86,16 +86,16 @@ def test_calls_are_repeated_until_the_clock_can_tell() -> None:
 def test_a_wrong_or_empty_answer_fails(
     answer: tuple[int, list[int]], right: tuple[int, list[int]], empty: bool
 ) -> None:
-    """Another count, another page, nothing found, nothing on the page."""
+    """A wrong count, a wrong page, no matches, and an empty page are refused."""
     with pytest.raises(WrongAnswer):
         check("a question", answer, right, empty=empty)
     check("a question", (1, [1]), (1, [1]), empty=False)
     check("a count", (1, []), (1, []), empty=True)
 
 
-def test_the_command_tells_its_parameters() -> None:
-    """It starts from a checkout, without the tests in reach."""
-    said = subprocess.run(
+def test_the_command_shows_its_options() -> None:
+    """The command starts from a checkout in a process of its own, without the tests."""
+    done = subprocess.run(
         [sys.executable, "-m", "benchmarks", "--help"], cwd=ROOT, capture_output=True, text=True, check=True
     )
-    assert "--sizes" in said.stdout
+    assert "--sizes" in done.stdout

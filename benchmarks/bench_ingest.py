@@ -1,6 +1,6 @@
-"""How long it takes to get buckets in, and what they weigh: at once, one by one, replaced, late, rescored.
+"""The time of writes and the memory of buckets: loads, appends, replacements, late buckets, other scores.
 
-Counts and answers are compared with a plain list's, or with what is known of real data, before a time counts.
+Before a time counts, counts and answers are compared with those of a sorted list, or with known counts of real data.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -11,9 +11,8 @@ from typing import Any
 
 import pytest
 
-from benchmarks.asking import loaded as loaded_columns
+from benchmarks.memory import traced
 from benchmarks.real import BOTH_FULL, REPOSITORY, RealSet, by_job
-from benchmarks.weighing import traced
 from benchmarks.workloads import (
     HIGHEST,
     JOB,
@@ -24,6 +23,8 @@ from benchmarks.workloads import (
     ResolvedQuery,
     SortedBuckets,
     bucket_documents,
+    index_of,
+    index_of_columns,
     late_buckets,
     next_buckets,
     rescored,
@@ -32,45 +33,38 @@ from benchmarks.workloads import (
 from bucketquery import BucketQuery, ResultsIndex
 from bucketquery.testing import evaluate
 
-#: More than a head holds of a table of up to two million buckets, so that each burst of them is sealed at least once.
+#: More than a head holds for up to two million buckets, so that the index compacts at least once in each burst.
 LATE_BURST = 1_100
 
 
 @pytest.fixture(scope="session", params=["repository", "both full"])
 def real(request: pytest.FixtureRequest) -> tuple[RealSet, list[Document]]:
-    """Real documents, parsed, with what is known of them; the large sets only where their folder is named."""
+    """A real set and its parsed documents. The large sets are skipped if their folder is not named."""
     if request.param == "repository":
         return REPOSITORY, REPOSITORY.read()
     return BOTH_FULL, BOTH_FULL.read(request.getfixturevalue("data_folder"))
 
 
-def loaded(documents: Sequence[Document]) -> ResultsIndex:
-    """A new index over the documents."""
-    index = ResultsIndex()
-    index.upsert(documents)
-    return index
-
-
-def assert_alike(index: ResultsIndex, plain: SortedBuckets, *queries: BucketQuery) -> None:
-    """The index answers the queries as the plain list does, and not with nothing."""
+def assert_alike(index: ResultsIndex, sorted_buckets: SortedBuckets, *queries: BucketQuery) -> None:
+    """Check that the index answers the queries as the sorted list does, and that some buckets match."""
     for query in queries:
-        count, page = plain.prepare(ResolvedQuery.of(query))()
+        count, page = sorted_buckets.prepare(ResolvedQuery.of(query))()
         assert count > 0
         assert index.search(query).to_dict() == {"count": count, "buckets": page}
 
 
-# All at once
+# Loads
 
 
 @pytest.mark.parametrize("contestant", ["index", "list"])
 def test_real_documents_are_loaded(benchmark: Benchmark, contestant: str, real: tuple[RealSet, list[Document]]) -> None:
-    """Parsed documents of many jobs in one batch; the list's are put by job and sorted, not checked or copied."""
+    """Load parsed documents of many jobs in one batch. The list groups and sorts them, without checks and copies."""
     known, documents = real
-    load: Callable[[], object] = partial(loaded if contestant == "index" else by_job, documents)
+    load: Callable[[], object] = partial(index_of if contestant == "index" else by_job, documents)
     jobs = by_job(documents)
     assert (len(documents), len(jobs)) == (known.buckets, known.jobs)
     if contestant == "index":
-        index = loaded(documents)
+        index = index_of(documents)
         assert index.jobs() == tuple(sorted(jobs))
         assert index.stats()["rows"] == {"bucket": known.buckets, "record": 0, "influencer": 0}
         for threshold, count in known.at_or_above.items():
@@ -88,50 +82,50 @@ def test_real_documents_are_loaded(benchmark: Benchmark, contestant: str, real: 
 
 
 @pytest.mark.parametrize("contestant", ["index", "list"])
-def test_made_documents_are_loaded(
-    benchmark: Benchmark, contestant: str, columns: Columns, plain: SortedBuckets
+def test_generated_documents_are_loaded(
+    benchmark: Benchmark, contestant: str, columns: Columns, sorted_buckets: SortedBuckets
 ) -> None:
-    """Parsed documents of one job, in order, without influencers."""
-    documents = plain.documents
-    assert_alike(loaded(documents), plain, NEWEST, HIGHEST)
+    """Load parsed documents of one job, in order, without influencers."""
+    documents = sorted_buckets.documents
+    assert_alike(index_of(documents), sorted_buckets, NEWEST, HIGHEST)
     benchmark.group = "load documents of one job"
     benchmark.extra_info["contestant"] = contestant
-    benchmark.pedantic(partial(loaded if contestant == "index" else by_job, documents), rounds=5)
+    benchmark.pedantic(partial(index_of if contestant == "index" else by_job, documents), rounds=5)
     assert len(documents) == len(columns["timestamp"])
 
 
 @pytest.mark.parametrize("contestant", ["index", "list"])
 @pytest.mark.parametrize("order", ["sorted", "shuffled"])
 def test_columns_are_loaded(
-    benchmark: Benchmark, order: str, contestant: str, columns: Columns, plain: SortedBuckets
+    benchmark: Benchmark, order: str, contestant: str, columns: Columns, sorted_buckets: SortedBuckets
 ) -> None:
-    """Arrays of one job; the list's are made into documents and sorted."""
+    """Load arrays of one job. For the list, documents are made of them and sorted."""
     given = shuffled(columns) if order == "shuffled" else columns
-    assert_alike(loaded_columns(given), plain, NEWEST, NEWEST.replace(desc=False), HIGHEST)
+    assert_alike(index_of_columns(given), sorted_buckets, NEWEST, NEWEST.replace(desc=False), HIGHEST)
     benchmark.group = f"{'W1u' if order == 'shuffled' else 'W1'} load columns, {order}"
     benchmark.extra_info["contestant"] = contestant
-    load = partial(loaded_columns, given) if contestant == "index" else lambda: by_job(bucket_documents(given))
+    load = partial(index_of_columns, given) if contestant == "index" else lambda: by_job(bucket_documents(given))
     benchmark.pedantic(load, rounds=5)
 
 
-# One by one
+# Single writes
 
 
 class Live:
-    """An index and a plain list over the same buckets, given the same writes."""
+    """An index and a sorted list over the same buckets, for the same writes."""
 
-    def __init__(self, columns: Columns, plain: SortedBuckets) -> None:
-        self.index = loaded_columns(columns)
-        self.plain = SortedBuckets(plain.documents)
+    def __init__(self, columns: Columns, sorted_buckets: SortedBuckets) -> None:
+        self.index = index_of_columns(columns)
+        self.sorted_buckets = SortedBuckets(sorted_buckets.documents)
 
     def write_both(self, documents: Sequence[Document]) -> None:
-        """Put the documents into both."""
+        """Write the documents to both."""
         for document in documents:
             self.index.upsert([document])
-            self.plain.put(document)
+            self.sorted_buckets.put(document)
 
     def step(self, contestant: str, query: BucketQuery) -> Callable[[Document], object]:
-        """One contestant's work: put a document, ask."""
+        """The work of one contestant: write a document, then answer the query."""
 
         def step_index(document: Document) -> object:
             index.upsert([document])
@@ -141,18 +135,19 @@ class Live:
             put(document)
             return ask()
 
-        index, put, ask = self.index, self.plain.put, self.plain.prepare(ResolvedQuery.of(query))
+        index, put = self.index, self.sorted_buckets.put
+        ask = self.sorted_buckets.prepare(ResolvedQuery.of(query))
         return step_index if contestant == "index" else step_list
 
 
 @pytest.fixture
-def live(columns: Columns, plain: SortedBuckets) -> Live:
-    """Both, fresh: to be written to."""
-    return Live(columns, plain)
+def live(columns: Columns, sorted_buckets: SortedBuckets) -> Live:
+    """A new index and a new list, which a test may write to."""
+    return Live(columns, sorted_buckets)
 
 
 def each(documents: Iterator[Any]) -> Callable[[], tuple[tuple[Any], Mapping[str, Any]]]:
-    """What gives a benchmark's work its next document, outside of the time."""
+    """The setup of a benchmark: takes the next document for the work, outside the time."""
     return lambda: ((next(documents),), {})
 
 
@@ -161,11 +156,11 @@ def each(documents: Iterator[Any]) -> Callable[[], tuple[tuple[Any], Mapping[str
 def test_newest_bucket_is_written_then_the_newest_page_read(
     benchmark: Benchmark, interim: int, contestant: str, columns: Columns, live: Live
 ) -> None:
-    """Each round one write and the newest page: the next bucket, or the newest again until it is final."""
+    """Write one document and read the newest page in each round: a next bucket, or the newest until it is final."""
     documents = next_buckets(columns, interim=interim)
     for _ in range(3 * (interim + 1)):
         live.write_both([next(documents)])
-        assert_alike(live.index, live.plain, NEWEST)
+        assert_alike(live.index, live.sorted_buckets, NEWEST)
     assert live.index.stats()["rows"]["bucket"] == len(columns["timestamp"]) + 3
     if interim:
         benchmark.group = "W4 replace the newest bucket, 15 interim then final, then the newest page"
@@ -177,13 +172,13 @@ def test_newest_bucket_is_written_then_the_newest_page_read(
 
 
 @pytest.mark.parametrize("contestant", ["index", "list"])
-def test_late_buckets_are_sealed(benchmark: Benchmark, contestant: str, columns: Columns, live: Live) -> None:
-    """Each round a burst of late buckets, one by one, so many that a head fills up and is sealed."""
+def test_late_buckets_are_compacted(benchmark: Benchmark, contestant: str, columns: Columns, live: Live) -> None:
+    """Write a burst of `LATE_BURST` late buckets one by one in each round, which fills a head and compacts it."""
     late = iter(late_buckets(columns))
     live.write_both(list(islice(late, LATE_BURST)))
     live.index.check()
     middle = NEWEST.replace(from_=len(columns["timestamp"]) // 2)
-    assert_alike(live.index, live.plain, NEWEST, middle, HIGHEST)
+    assert_alike(live.index, live.sorted_buckets, NEWEST, middle, HIGHEST)
     worst = 0.0
 
     def write(burst: Sequence[Document]) -> None:
@@ -193,7 +188,7 @@ def test_late_buckets_are_sealed(benchmark: Benchmark, contestant: str, columns:
             put(document)
             worst = max(worst, perf_counter() - before)
 
-    put: Callable[[Document], object] = live.plain.put
+    put: Callable[[Document], object] = live.sorted_buckets.put
     if contestant == "index":
         index = live.index
 
@@ -212,7 +207,7 @@ def test_late_buckets_are_sealed(benchmark: Benchmark, contestant: str, columns:
 def test_one_in_a_hundred_is_rescored_then_the_top_ten_read(
     benchmark: Benchmark, contestant: str, columns: Columns, live: Live
 ) -> None:
-    """Each round other scores for a random hundredth of all buckets, whole rows in arrays, then the highest ten."""
+    """Write other scores for a random hundredth of the buckets, as whole rows in arrays, then read the top ten."""
 
     def rescore_index(some: Columns) -> object:
         live.index.upsert_columns(some, job_id=JOB)
@@ -220,45 +215,45 @@ def test_one_in_a_hundred_is_rescored_then_the_top_ten_read(
 
     def rescore_list(some: Columns) -> object:
         for document in bucket_documents(some):
-            live.plain.put(document)
-        return live.plain.prepare(ResolvedQuery.of(HIGHEST))()
+            live.sorted_buckets.put(document)
+        return live.sorted_buckets.prepare(ResolvedQuery.of(HIGHEST))()
 
     batches = rescored(columns)
     for some in islice(batches, 3):
         rescore_index(some)
         rescore_list(some)
-        assert_alike(live.index, live.plain, HIGHEST)
+        assert_alike(live.index, live.sorted_buckets, HIGHEST)
     benchmark.group = "W3 rescore a hundredth, then the top ten"
     benchmark.extra_info["contestant"] = contestant
     benchmark.pedantic(rescore_index if contestant == "index" else rescore_list, setup=each(batches), rounds=20)
 
 
-# What it weighs
+# Memory
 
 
-def appended(columns: Columns) -> ResultsIndex:
-    """A new index over the columns and 100 buckets behind them, written one by one."""
-    index = loaded_columns(columns)
+def index_with_appends(columns: Columns) -> ResultsIndex:
+    """A new index of the columns, with 100 buckets appended one by one."""
+    index = index_of_columns(columns)
     for document in islice(next_buckets(columns, interim=0), 100):
         index.upsert([document])
     return index
 
 
-@pytest.mark.parametrize("load", [loaded_columns, appended])
-def test_a_bucket_is_weighed(
+@pytest.mark.parametrize("load", [index_of_columns, index_with_appends])
+def test_stats_report_the_memory_of_a_bucket(
     load: Callable[[Columns], ResultsIndex], columns: Columns, record_property: Callable[[str, object], None]
 ) -> None:
-    """Without influencers the bytes that `stats` tells are those that are taken, right after a load and with room."""
+    """Without influencers, `stats` reports the bytes that an index takes, after a load and with spare room."""
     index, taken = traced(partial(load, columns))
-    told = index.stats()["bytes"]
-    assert told <= taken <= 1.02 * told + 65_536
+    reported = index.stats()["bytes"]
+    assert reported <= taken <= 1.02 * reported + 65_536
     record_property(f"bytes a bucket, {load.__name__}", round(taken / index.stats()["rows"]["bucket"], 1))
 
 
-def test_a_real_bucket_is_weighed(record_property: Callable[[str, object], None]) -> None:
-    """With influencers the index tells only the pointers to them; what they take comes on top."""
-    index, taken = traced(partial(loaded, REPOSITORY.read()))
-    told = index.stats()["bytes"]
-    assert 0 < told < taken
-    record_property("bytes a bucket, real, told", round(told / REPOSITORY.buckets, 1))
+def test_stats_report_only_the_arrays_of_a_real_bucket(record_property: Callable[[str, object], None]) -> None:
+    """With influencers, `stats` reports only the pointers to them; the influencers themselves take more."""
+    index, taken = traced(partial(index_of, REPOSITORY.read()))
+    reported = index.stats()["bytes"]
+    assert 0 < reported < taken
+    record_property("bytes a bucket, real, reported", round(reported / REPOSITORY.buckets, 1))
     record_property("bytes a bucket, real, taken", round(taken / REPOSITORY.buckets, 1))

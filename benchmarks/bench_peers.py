@@ -1,4 +1,4 @@
-"""The peers answer as they must, before and after each kind of write; nothing is timed here."""
+"""The peers give the right answers, before and after each kind of write. Nothing is timed here."""
 
 from collections.abc import Iterator
 from importlib import import_module
@@ -19,30 +19,30 @@ from benchmarks.workloads import (
     answer_of,
     bucket_columns,
     bucket_documents,
+    fragmented,
     next_buckets,
-    questions,
+    question_parameters,
     rescored,
     shuffled,
-    worn,
 )
 from bucketquery import BucketQuery
 
-#: How many variants of each question are asked.
-SETS = 4
+#: The number of variants of each question.
+VARIANTS = 4
 
 
 @pytest.fixture(params=KINDS)
 def peer(request: pytest.FixtureRequest) -> Peer:
-    """Each peer whose engine is here, empty."""
+    """Each peer, new and empty. Skips those that are not installed."""
     name: str = request.param
     if not is_installed(name):
         pytest.skip(f"{KINDS[name].engine} is not installed")
     return make(name)
 
 
-def asked(columns: Columns) -> Iterator[ResolvedQuery]:
-    """All the questions, and each also in the other direction and with some skipped."""
-    for name, variants in questions(columns, SETS).items():
+def all_questions(columns: Columns) -> Iterator[ResolvedQuery]:
+    """Every question, also in the other direction and with some buckets skipped."""
+    for name, variants in question_parameters(columns, VARIANTS).items():
         assert name in QUESTIONS
         for parameters in variants:
             query = BucketQuery(jobs=JOB, **parameters)
@@ -53,9 +53,9 @@ def asked(columns: Columns) -> Iterator[ResolvedQuery]:
 
 
 def assert_right(peer: Peer, columns: Columns) -> None:
-    """The peer answers every question about these rows as the plain way does, and with whole rows alike."""
+    """Check every answer of the peer over these rows, with timestamps and with whole rows."""
     documents = {document["timestamp"]: document for document in bucket_documents(columns)}
-    for question in asked(columns):
+    for question in all_questions(columns):
         expected = answer_of(columns, question)
         count, page = peer.prepare(question)()
         assert (count, list(peer.keys(page))) == expected
@@ -64,13 +64,13 @@ def assert_right(peer: Peer, columns: Columns) -> None:
         assert body_of(peer.prepare_rows(question)()) == body
 
 
-def assert_writes_are_seen(peer: Peer, made: Columns) -> None:
-    """The peer answers rightly after appends and replacements, and after other scores."""
-    documents = list(islice(next_buckets(made, interim=2), 12))
+def assert_writes_are_seen(peer: Peer, columns: Columns) -> None:
+    """Check every answer of the peer after appends and replacements, and after other scores."""
+    documents = list(islice(next_buckets(columns, interim=2), 12))
     for at, document in enumerate(documents):
         (peer.replace if at % 3 else peer.append)(document)
-    kept = [*bucket_documents(made), *documents[2::3]]
-    after = {name: made[name].dtype.type([document[name] for document in kept]) for name in made}
+    stored = [*bucket_documents(columns), *documents[2::3]]
+    after = {name: columns[name].dtype.type([document[name] for document in stored]) for name in columns}
     assert_right(peer, after)
     some = next(rescored(after))
     peer.rescore(some)
@@ -80,54 +80,55 @@ def assert_writes_are_seen(peer: Peer, made: Columns) -> None:
 
 @pytest.mark.parametrize("clustered", [False, True])
 def test_questions_are_answered(peer: Peer, clustered: bool) -> None:
-    """Whatever the scores look like, and whatever order the rows come in."""
-    made = bucket_columns(SMALLEST, clustered=clustered)
-    peer.load(shuffled(made) if clustered else made)
-    assert_right(peer, made)
+    """A peer answers every question, with independent and clustered scores, and with sorted and shuffled rows."""
+    columns = bucket_columns(SMALLEST, clustered=clustered)
+    peer.load(shuffled(columns) if clustered else columns)
+    assert_right(peer, columns)
     assert peer.memory() >= 0
 
 
 def test_writes_are_seen(peer: Peer) -> None:
-    """Buckets put behind the newest or in its place, then other scores for some of all."""
-    made = bucket_columns(SMALLEST)
-    peer.load(made)
-    assert_writes_are_seen(peer, made)
+    """A peer answers every question after buckets are appended, the newest is replaced, and scores change."""
+    columns = bucket_columns(SMALLEST)
+    peer.load(columns)
+    assert_writes_are_seen(peer, columns)
 
 
 @pytest.mark.parametrize("clustered", [False, True])
 def test_an_order_of_scores_follows_the_writes(monkeypatch: pytest.MonkeyPatch, clustered: bool) -> None:
-    """However few buckets there are, and however soon it is made anew; in the end it is the order that was asked."""
-    ordered = import_module("benchmarks.peers.ordered")
-    for name, value in {"_FEWEST": 0, "_NEWEST": 64, "_WORTH": 1}.items():
+    """*NumPy, ordered* gives right answers when it uses its order for few rows and makes it again at once."""
+    ordered = import_module("benchmarks.peers.numpy_ordered")
+    for name, value in {"_MIN_ROWS": 0, "_NEWEST": 64, "_MIN_MISSES": 1}.items():
         monkeypatch.setattr(ordered, name, value)
-    made = bucket_columns(SMALLEST, clustered=clustered)
+    columns = bucket_columns(SMALLEST, clustered=clustered)
     peer = make("ordered")
-    peer.load(made)
-    assert_right(peer, made)
-    assert_writes_are_seen(peer, made)
-    assert peer.memory() > sum(column.nbytes for column in made.values()) + 12 * (SMALLEST - 64)
+    peer.load(columns)
+    assert_right(peer, columns)
+    assert_writes_are_seen(peer, columns)
+    # The memory shows that the order was made and used last.
+    assert peer.memory() > sum(column.nbytes for column in columns.values()) + 12 * (SMALLEST - 64)
 
 
 def test_prepared_questions_see_later_writes(peer: Peer) -> None:
-    """What was prepared before a write answers with what is there after it."""
-    made = bucket_columns(SMALLEST)
-    peer.load(made)
-    asked = {
+    """A question that was prepared before a write sees the write."""
+    columns = bucket_columns(SMALLEST)
+    peer.load(columns)
+    calls = {
         name: peer.prepare(ResolvedQuery.of(query)) for name, query in {"newest": NEWEST, "highest": HIGHEST}.items()
     }
-    for call in asked.values():
+    for call in calls.values():
         call()
-    (document,) = islice(next_buckets(made, interim=0), 1)
+    (document,) = islice(next_buckets(columns, interim=0), 1)
     peer.append({**document, "anomaly_score": 100.0})
-    for name, call in asked.items():
+    for name, call in calls.items():
         count, page = call()
         assert count == SMALLEST + 1, name
         assert peer.keys(page)[0] == document["timestamp"], name
 
 
-def test_worn_buckets_are_those_that_were_loaded_and_written() -> None:
-    """The last version of each timestamp, in order."""
-    made = worn(bucket_columns(SMALLEST))
-    last = {document["timestamp"]: document for document in (*bucket_documents(made.loaded), *made.written)}
-    assert [last[timestamp] for timestamp in sorted(last)] == bucket_documents(made.columns)
+def test_fragmented_buckets_are_those_that_were_loaded_and_written() -> None:
+    """The columns of fragmented buckets have the last version of each timestamp, in order."""
+    fragments = fragmented(bucket_columns(SMALLEST))
+    last = {document["timestamp"]: document for document in (*bucket_documents(fragments.loaded), *fragments.written)}
+    assert [last[timestamp] for timestamp in sorted(last)] == bucket_documents(fragments.columns)
     assert len(last) == SMALLEST + 250

@@ -1,6 +1,6 @@
-"""How long the questions take: prepared, through the client's keywords, on a plain list, by the reference.
+"""The time of the questions: prepared, by the client's keywords, on a sorted list, and by the reference.
 
-Every contestant gives every answer once, and it is compared whole, before its time counts. An empty answer fails.
+Every contestant answers every variant once before it is timed, and the whole answer is compared. An empty one fails.
 """
 
 from collections.abc import Callable, Mapping
@@ -21,20 +21,20 @@ from benchmarks.workloads import (
     Document,
     ResolvedQuery,
     SortedBuckets,
-    questions,
+    question_parameters,
 )
 from bucketquery import BucketPage, BucketQuery, ResultsIndex
 from bucketquery.testing import evaluate
 
-#: The reference takes tens of microseconds a bucket, so it is asked at small sizes only.
+#: The reference takes tens of microseconds a bucket, so it is measured at small sizes only.
 REFERENCE_BUCKETS = 20_000
 
-#: Garbage of one contestant should not be collected while another is timed.
+#: The collector must not collect one contestant's garbage while another is timed.
 pytestmark = pytest.mark.benchmark(disable_gc=True)
 
 
-class Asked(NamedTuple):
-    """One variant of a question: its parameters, the query they make, and the right answer."""
+class Variant(NamedTuple):
+    """One variant of a question: its parameters, their query, and the right answer."""
 
     parameters: Mapping[str, Any]
     query: BucketQuery
@@ -42,22 +42,22 @@ class Asked(NamedTuple):
 
 
 @pytest.fixture(scope="session")
-def all_asked(columns: Columns, plain: SortedBuckets) -> dict[str, list[Asked]]:
-    """Every variant of every question with the plain list's answer, by the name of the question."""
-    asked = {}
-    for name, variants in questions(columns).items():
+def all_variants(columns: Columns, sorted_buckets: SortedBuckets) -> dict[str, list[Variant]]:
+    """Every variant of every question with the sorted list's answer, by the name of the question."""
+    questions = {}
+    for name, variants in question_parameters(columns).items():
         queries = [BucketQuery(jobs=JOB, **parameters) for parameters in variants]
-        answers = [plain.prepare(ResolvedQuery.of(query))() for query in queries]
+        answers = [sorted_buckets.prepare(ResolvedQuery.of(query))() for query in queries]
         for query, (count, page) in zip(queries, answers, strict=True):
-            assert count > 0, f"{name}: a question that nothing answers says nothing"
+            assert count > 0, f"{name}: no bucket matches, so the time would mean nothing"
             assert bool(page) == bool(query.size)
-        asked[name] = [Asked(*row) for row in zip(variants, queries, answers, strict=True)]
-    return asked
+        questions[name] = [Variant(*row) for row in zip(variants, queries, answers, strict=True)]
+    return questions
 
 
-def as_answer(found: object) -> Answer:
-    """What any contestant gives, as count and documents."""
-    body = found.to_dict() if isinstance(found, BucketPage) else found
+def as_answer(result: object) -> Answer:
+    """The result of any contestant as count and documents."""
+    body = result.to_dict() if isinstance(result, BucketPage) else result
     return (body["count"], body["buckets"]) if isinstance(body, dict) else body  # type: ignore[return-value] # a list's answer is one
 
 
@@ -69,23 +69,23 @@ def test_a_question_is_answered(
     question: str,
     contestant: str,
     index: ResultsIndex,
-    plain: SortedBuckets,
-    all_asked: dict[str, list[Asked]],
+    sorted_buckets: SortedBuckets,
+    all_variants: dict[str, list[Variant]],
 ) -> None:
-    """Each variant in turn; a page of the index is not read, the list's page is a slice of its own dicts."""
-    asked = all_asked[question]
-    ways: dict[str, Callable[[Asked], Callable[[], object]]] = {
+    """Answer the variants in turn. The page of the index is not read; that of the list is a slice of its dicts."""
+    variants = all_variants[question]
+    ways: dict[str, Callable[[Variant], Callable[[], object]]] = {
         "search": lambda one: partial(index.search, one.query),
         "get_buckets": lambda one: partial(index.get_buckets, job_id=JOB, **one.parameters),
-        "list": lambda one: plain.prepare(ResolvedQuery.of(one.query)),
-        "reference": lambda one: partial(evaluate, plain.documents, one.query),
+        "list": lambda one: sorted_buckets.prepare(ResolvedQuery.of(one.query)),
+        "reference": lambda one: partial(evaluate, sorted_buckets.documents, one.query),
     }
     if contestant == "reference":
-        if len(plain.documents) > REFERENCE_BUCKETS:
-            pytest.skip(f"the reference is slow: not asked beyond {REFERENCE_BUCKETS} buckets")
-        asked = asked[:3]
-    calls = [ways[contestant](one) for one in asked]
-    for call, one in zip(calls, asked, strict=True):
+        if len(sorted_buckets.documents) > REFERENCE_BUCKETS:
+            pytest.skip(f"the reference is slow: not measured beyond {REFERENCE_BUCKETS} buckets")
+        variants = variants[:3]
+    calls = [ways[contestant](one) for one in variants]
+    for call, one in zip(calls, variants, strict=True):
         assert as_answer(call()) == one.answer
     benchmark.group = question
     benchmark.extra_info["contestant"] = contestant
@@ -99,7 +99,7 @@ def test_a_question_is_answered(
 
 @pytest.mark.parametrize("contestant", ["search", "get_buckets"])
 def test_dates_and_all_parameters_are_parsed(benchmark: Benchmark, contestant: str, index: ResultsIndex) -> None:
-    """The price of nine keywords with two dates in text over the same question prepared."""
+    """Answer one question from nine keywords with two dates in text, and from a prepared query."""
     query, same = BucketQuery(jobs=JOB, **NINE_PARAMETERS), BucketQuery(jobs=JOB, **NINE_RESOLVED)
     answers = [index.search(query), index.search(same), index.get_buckets(job_id=JOB, **NINE_PARAMETERS)]
     assert len(answers[0]) > 0
@@ -113,7 +113,7 @@ def test_dates_and_all_parameters_are_parsed(benchmark: Benchmark, contestant: s
 
 
 def copied(page: list[Document]) -> list[Document]:
-    """Fresh dicts, as a page's ``to_dict`` gives: the caller's to change."""
+    """Copies of the dicts, which the caller may change, as those of a page's ``to_dict``."""
     return [{**document, "bucket_influencers": list(document["bucket_influencers"])} for document in page]
 
 
@@ -144,16 +144,16 @@ def test_a_page_is_read(
     question: str,
     contestant: str,
     index: ResultsIndex,
-    all_asked: dict[str, list[Asked]],
+    all_variants: dict[str, list[Variant]],
 ) -> None:
-    """100 buckets out of a page: of one slice, of a slice and interim buckets, of scattered rows."""
-    asked = all_asked[question][0]
-    expected = list(asked.answer[1])
+    """Read a page of 100 buckets: of one slice, of a slice and interim buckets, or of scattered rows."""
+    variant = all_variants[question][0]
+    expected = list(variant.answer[1])
     assert len(expected) == 100
-    page = index.search(asked.query)
+    page = index.search(variant.query)
     read_page, read_list = READERS[reader]
-    found = read_page(page)
-    assert (found["buckets"] if isinstance(found, dict) else found) == read_list(expected)
+    result = read_page(page)
+    assert (result["buckets"] if isinstance(result, dict) else result) == read_list(expected)
     benchmark.group = f"{reader} of 100, {question}"
     benchmark.extra_info["contestant"] = contestant
     benchmark(partial(read_page, page) if contestant == "search" else partial(read_list, expected))

@@ -1,7 +1,7 @@
-"""How long records take: inside of a page of buckets, on pages of their own, and on their way in; and what they weigh.
+"""The time of records, inside a page of buckets, on pages of their own, and when they are written; and their memory.
 
-Every answer is compared with a plain list's before its time counts. The one promise with a number in it is held here
-too: to expand a page of 100 buckets with five records each takes at most three times the page without.
+Every answer is compared with that of a list before its time counts. One test checks a promise with a number: a page of
+100 buckets with five records each takes at most `MOST_TIMES` times as long expanded as unexpanded.
 """
 
 from collections.abc import Callable
@@ -15,27 +15,35 @@ from typing import Final
 import pytest
 
 from benchmarks.real import SAMPLES, read_documents
-from benchmarks.records import EACH, QUESTIONS, by_hand, check_expanded, middle, record, records
-from benchmarks.records import blamed as indexed
-from benchmarks.workloads import JOB, Benchmark, Columns, Document
+from benchmarks.records import (
+    EACH,
+    QUESTIONS,
+    by_hand,
+    check_expanded,
+    index_with_buckets,
+    middle,
+    record,
+    records,
+)
+from benchmarks.workloads import JOB, Benchmark, Columns, Document, index_of
 from bucketquery import BucketPage, RecordQuery, ResultsIndex
 
 MOST_TIMES: Final = 3
 
-#: Garbage of one contestant should not be collected while another is timed.
+#: The collector must not collect one contestant's garbage while another is timed.
 WITHOUT_GARBAGE: Final = pytest.mark.benchmark(disable_gc=True)
 
 
 @pytest.fixture(scope="module")
 def documents(columns: Columns) -> list[Document]:
-    """As many records as buckets are made elsewhere, five for each bucket."""
+    """As many records as there are generated buckets, `EACH` of them for a bucket."""
     return records(range(len(columns["timestamp"]) // EACH))
 
 
 @pytest.fixture(scope="module")
-def blamed(documents: list[Document]) -> ResultsIndex:
+def index(documents: list[Document]) -> ResultsIndex:
     """An index of the records and their buckets."""
-    return indexed(documents)
+    return index_with_buckets(documents)
 
 
 WAYS: dict[str, Callable[[BucketPage], object]] = {
@@ -49,24 +57,24 @@ WAYS: dict[str, Callable[[BucketPage], object]] = {
 @pytest.mark.parametrize("contestant", ["unexpanded", "expanded"])
 @pytest.mark.parametrize("way", WAYS)
 def test_a_page_is_expanded(
-    benchmark: Benchmark, way: str, contestant: str, blamed: ResultsIndex, documents: list[Document]
+    benchmark: Benchmark, way: str, contestant: str, index: ResultsIndex, documents: list[Document]
 ) -> None:
-    """100 buckets, without and with their 500 records."""
-    check_expanded(blamed, documents)
+    """Ask for 100 buckets, without and with their 500 records."""
+    check_expanded(index, documents)
     benchmark.group = f"{way}, 100 buckets of five records"
     benchmark.extra_info["contestant"] = contestant
     read, expand = WAYS[way], contestant == "expanded"
-    benchmark(lambda: read(middle(blamed, expand=expand)))
+    benchmark(lambda: read(middle(index, expand=expand)))
 
 
-def test_expanding_takes_at_most_three_times_the_page(blamed: ResultsIndex, documents: list[Document]) -> None:
-    """By the medians of calls in turn, so that whatever else the machine does meets both alike."""
-    check_expanded(blamed, documents)
+def test_expanding_takes_at_most_three_times_the_page(index: ResultsIndex, documents: list[Document]) -> None:
+    """The expanded page takes at most three times the unexpanded one, by medians of calls that take turns."""
+    check_expanded(index, documents)
     times: dict[bool, list[float]] = {False: [], True: []}
     for _ in range(1_000):
         for expand, taken in times.items():
             begun = perf_counter()
-            middle(blamed, expand=expand)
+            middle(index, expand=expand)
             taken.append(perf_counter() - begun)
     assert median(times[True]) <= MOST_TIMES * median(times[False])
 
@@ -75,27 +83,22 @@ def test_expanding_takes_at_most_three_times_the_page(blamed: ResultsIndex, docu
 @pytest.mark.parametrize("contestant", ["search", "list"])
 @pytest.mark.parametrize("question", QUESTIONS)
 def test_records_are_asked_for(
-    benchmark: Benchmark, question: str, contestant: str, blamed: ResultsIndex, documents: list[Document]
+    benchmark: Benchmark, question: str, contestant: str, index: ResultsIndex, documents: list[Document]
 ) -> None:
-    """A page of their own; the list filters all of its dicts and takes the best."""
+    """Ask for a page of records. The list filters all of its dicts and takes the best."""
     query = RecordQuery(jobs=JOB, **QUESTIONS[question])
-    body = blamed.search(query).to_dict()
+    body = index.search(query).to_dict()
     assert body["count"]
     assert (body["count"], body["records"]) == by_hand(documents, query)
     benchmark.group = f"records, {question}"
     benchmark.extra_info["contestant"] = contestant
-    benchmark(partial(blamed.search, query) if contestant == "search" else partial(by_hand, documents, query))
+    benchmark(partial(index.search, query) if contestant == "search" else partial(by_hand, documents, query))
 
 
 @WITHOUT_GARBAGE
 def test_records_are_loaded(benchmark: Benchmark, documents: list[Document]) -> None:
-    """All of them, from parsed documents."""
-
-    def load() -> ResultsIndex:
-        index = ResultsIndex()
-        index.upsert(documents)
-        return index
-
+    """Load all records from parsed documents."""
+    load = partial(index_of, documents)
     assert load().stats()["rows"]["record"] == len(documents)
     benchmark.group = f"load {len(documents):,} records"
     benchmark.extra_info["contestant"] = "index"
@@ -105,9 +108,8 @@ def test_records_are_loaded(benchmark: Benchmark, documents: list[Document]) -> 
 @WITHOUT_GARBAGE
 @pytest.mark.parametrize("whose", ["of a known host", "of a new host"])
 def test_a_record_is_appended(benchmark: Benchmark, whose: str, documents: list[Document]) -> None:
-    """One by one; a new text makes its column count its texts anew."""
-    index = ResultsIndex()
-    index.upsert(documents)
+    """Append one record. A new host makes a new keyword dictionary for its column."""
+    index = index_of(documents)
     rows, rng = count(len(documents) // EACH), Random(8)
 
     def append() -> None:
@@ -124,10 +126,10 @@ def test_a_record_is_appended(benchmark: Benchmark, whose: str, documents: list[
 
 
 @pytest.mark.parametrize("kind", ["records", "influencers"])
-def test_what_a_real_one_weighs(record_property: Callable[[str, object], None], kind: str) -> None:
-    """The arrays of the real records and influencers, and their texts, beside the lines of their file."""
+def test_stats_report_the_memory_of_real_results(record_property: Callable[[str, object], None], kind: str) -> None:
+    """The bytes of arrays for each real record and influencer are noted, their texts included."""
     path = SAMPLES / f"numentaTM_1h_by_category.{kind}.ndjson.gz"
-    found = list(read_documents(path))
+    documents = list(read_documents(path))
     index = ResultsIndex()
-    assert index.upsert(found).inserted == len(found)
-    record_property(f"{kind}: bytes of arrays for each", f"{index.stats()['bytes'] / len(found):.1f}")
+    assert index.upsert(documents).inserted == len(documents)
+    record_property(f"{kind}: bytes of arrays for each", f"{index.stats()['bytes'] / len(documents):.1f}")

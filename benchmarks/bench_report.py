@@ -1,4 +1,4 @@
-"""A report says what was measured: figures are kept and read again, told with who wins, and drawn."""
+"""A report shows the measured figures: they are written and read again, listed with the winner, and drawn."""
 
 import tomllib
 from importlib.util import find_spec
@@ -37,32 +37,34 @@ SLOW: dict[str, float] = {
 
 @pytest.fixture
 def measured() -> Outcome:
-    """Two questions at two sizes, a fleet, a claim."""
+    """An outcome with two questions at two sizes, writes of many jobs, and a claim."""
     questions = {
         ("questions live", size): Table(f"Questions, {size:,}", "µs", {"Q1 first page": QUICK, "Q4 threshold 75": SLOW})
         for size in (10_000, 1_000_000)
     }
-    fleet = Table("Fleet, written, 300", "documents a second", {"F one more": {"index": 1_000.0, "sqlite": 4_000.0}})
+    rates = {"index": 1_000.0, "sqlite": 4_000.0}
+    many_jobs = Table("Many jobs, writes, 300", "documents a second", {"F one more": rates})
     row = {"small": 1.0, "large": 9.0, "grew": 9.0, "claimed": 1.0, "holds": 0.0}
     claims = Table("Claims", "µs", {"`index.slow`": row})
     plan = {"question": "Q4 threshold 75, 10,000", "path": "threshold", "levels": [75.0], "column": None}
     place = Place("a machine", "Python 3", "abc1234")
-    return Outcome(place, ["a note"], {**questions, ("fleet writes", 300): fleet, ("claims", 1): claims}, [plan])
+    results = {**questions, ("many jobs writes", 300): many_jobs, ("claims", 1): claims}
+    return Outcome(place, ["a note"], results, [plan])
 
 
-def test_figures_are_kept(measured: Outcome, tmp_path: Path) -> None:
-    """What is read is what was written."""
+def test_figures_are_written_and_read(measured: Outcome, tmp_path: Path) -> None:
+    """An outcome that is written to a file and read again is the same."""
     write(measured, tmp_path / "figures.json")
     assert read(tmp_path / "figures.json") == measured
 
 
 def test_a_report_says_who_wins(measured: Outcome) -> None:
-    """Beside each row its quickest peer, and in plain words where that is quicker; rates are the other way round.
+    """A row has its quickest peer, and says so if that peer wins. Of rates the higher one wins.
 
-    A hand that keeps an order is no quickest peer, and told where it beats both.
+    *NumPy, ordered* is never the quickest peer; it is added where it is quicker than both.
     """
     assert usual_size(measured.results) == 1_000_000
-    assert [table.title for table in in_short(measured.results)] == ["Questions, 1,000,000", "Fleet, written, 300"]
+    assert [table.title for table in in_short(measured.results)] == ["Questions, 1,000,000", "Many jobs, writes, 300"]
     text = "\n".join(short(measured))
     assert "a machine; Python 3; commit abc1234" in text
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines() if line[:1] == "|"]
@@ -76,13 +78,13 @@ def test_a_report_says_who_wins(measured: Outcome) -> None:
     assert text in report
     assert "- a note" in report
     assert "(ratios.svg)" in report
-    assert "| question | path | rungs | column |" in report
+    assert "| question | path | levels | column |" in report
     assert "| Q4 threshold 75, 10,000 | threshold | 75 |  |" in report
     assert "| `index.slow` | 1.00 | 9.00 | 9x | 1x | **does not hold** |" in report
 
 
-def test_times_are_told_in_short_units() -> None:
-    """Never a thousand of a unit where there is a larger one; never as quick where it is not quite."""
+def test_times_have_short_units() -> None:
+    """A time of 1,000 of a unit is shown in the larger unit. A ratio below 1 is not rounded up to 1."""
     assert [humane(2.5, "µs"), humane(2_500, "µs"), humane(2_500, "ms")] == ["2.50 µs", "2.50 ms", "2.50 s"]
     assert beside({"search": 1.0, "numpy": 0.999}) == "**NumPy wins, 0.99x**"
     assert not beside({"search": 1.0})
@@ -90,7 +92,7 @@ def test_times_are_told_in_short_units() -> None:
 
 @pytest.mark.skipif(not find_spec("matplotlib"), reason="matplotlib is not installed")
 def test_pictures_are_drawn(measured: Outcome, tmp_path: Path) -> None:
-    """Both, the same from the same figures; of one size there is no growth to be drawn."""
+    """Two pictures are drawn, the same ones from the same figures. With one size there is no picture of latency."""
     again = tmp_path / "again"
     again.mkdir()
     assert draw(measured, tmp_path) == draw(measured, again) == ["latency.svg", "ratios.svg"]
@@ -101,16 +103,16 @@ def test_pictures_are_drawn(measured: Outcome, tmp_path: Path) -> None:
     assert draw(measured._replace(results={}), tmp_path) == []
 
 
-def test_the_place_is_told() -> None:
-    """The versions that were measured with, and a commit where this is a checkout."""
-    found = here()
-    assert "Python 3" in found.versions
-    assert "numpy" in found.versions
-    assert found.commit
+def test_an_outcome_names_its_place() -> None:
+    """The place has the versions of Python and of packages, and a commit."""
+    place = here()
+    assert "Python 3" in place.versions
+    assert "numpy" in place.versions
+    assert place.commit
 
 
-def test_the_readme_tells_five_works(measured: Outcome) -> None:
-    """Each with its figures beside four peers; none of them if one was not measured."""
+def test_the_readme_has_five_works(measured: Outcome) -> None:
+    """The README's table has five works beside four peers, or none if one of them was not measured."""
     works = ["Q3 last page", "Q4 threshold 75", "Q6 top 10 by score", "Q10 count at threshold 50, a half"]
     questions = Table("Questions, 1,000,000", "µs", dict.fromkeys(works, QUICK | {"duckdb": 500.0}))
     appended = {"index": 2.0, "list": 1.0, "sqlite": 1_500.0}
@@ -122,17 +124,22 @@ def test_the_readme_tells_five_works(measured: Outcome) -> None:
     assert place == "1,000,000 buckets of one job, medians; a machine; commit abc1234."
     assert rows[2:] == [
         *(
-            f"| {said} | 2.00 µs | 4.00 µs | 1.00 µs | 6.00 µs | 40.0 µs | 500 µs "
+            f"| {words} | 2.00 µs | 4.00 µs | 1.00 µs | 6.00 µs | 40.0 µs | 500 µs "
             "| **list wins, 0.5x** (*ordered* 0.25x) |"
-            for said in ("the newest page", "a page at threshold 75", "the top ten by score", "a count at threshold 50")
+            for words in (
+                "the newest page",
+                "a page at threshold 75",
+                "the top ten by score",
+                "a count at threshold 50",
+            )
         ),
         "| append a bucket, then the newest page | 2.00 µs |  | 1.00 µs |  | 1.50 ms |  | **list wins, 0.5x** |",
     ]
     assert for_readme(measured) == ["not all of these works were measured"]
 
 
-def test_what_is_shown_is_what_was_measured() -> None:
-    """Report, pictures, README and the page on performance say what the kept figures say; these are of a whole run."""
+def test_the_published_figures_are_the_kept_ones() -> None:
+    """Report, pictures, README and the page on performance show the kept figures, which are of a whole run."""
     kept = read(RESULTS / "figures.json")
     pictures = ["latency.svg", "ratios.svg"]
     assert (RESULTS / "report.md").read_text(encoding="utf-8") == markdown(kept, pictures)
@@ -148,9 +155,9 @@ def test_what_is_shown_is_what_was_measured() -> None:
         # The site can show files of its own folder only.
         assert (DOCS / "pictures" / name).read_bytes() == (RESULTS / name).read_bytes()
     assert {10_000, 1_000_000} <= {size for part, size in kept.results if part == "questions live"}
-    asked = kept.results["questions live", 10_000].figures
-    assert set(asked) == set(QUESTIONS)
-    assert set(KINDS) <= set(asked[QUESTIONS[0]])
+    questions = kept.results["questions live", 10_000].figures
+    assert set(questions) == set(QUESTIONS)
+    assert set(KINDS) <= set(questions[QUESTIONS[0]])
     assert "took under 0.1 ms for each of 14 questions, from ten thousand to ten million buckets" in readme
     searches = {size: table.figures for (part, size), table in kept.results.items() if part == "questions live"}
     assert {10_000, 10_000_000} <= searches.keys()

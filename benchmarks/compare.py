@@ -1,9 +1,10 @@
-"""Two commits beside each other: what became slower or quicker by more than the noise.
+"""The command that compares two commits: it lists the works that became slower or quicker by more than the noise.
 
 python -m benchmarks.compare main
 
-Each commit is measured again and again in a process of its own, the older one twice as often. What its second run takes
-beside its first is noise: nothing has changed between them. Both are measured by the benchmarks of this checkout.
+In each round the older commit is measured twice and the newer one once, each time in a process of its own. Nothing
+changes between the two runs of the older commit, so their difference is noise. The benchmarks of this checkout measure
+both commits. They use only the package's public API, so a commit with other modules can be measured too.
 """
 
 import argparse
@@ -26,24 +27,25 @@ from benchmarks.workloads import SMALLEST
 
 ROOT: Final = Path(__file__).parent.parent
 
-#: What is repeated often enough within a run that its median says something.
+#: The parts that repeat each work often enough within a run for a stable median.
 _PARTS: Final = ("questions", "answers", "writes", "memory")
-_PASSED_OVER: Final = ("first",)
+_LEFT_OUT: Final = ("first",)
 
-#: Less than this nobody notices, however quiet the machine is.
-_LEAST: Final = 0.03
-_MOST_OF_ALL: Final = 0.95
-#: Three standard errors of a median, from the median of the differences between two runs of the same: 1.25 for a median
-#: instead of a mean, 1.48 for a median instead of a standard deviation, and a run beside two varies less than two runs.
+#: A smaller change is not listed, however quiet the machine is.
+_MIN_NOISE: Final = 0.03
+_NEARLY_ALL: Final = 0.95
+#: Three standard errors of a median, from the median of the differences between two runs of the same commit. The
+#: factors: 1.25 for a median instead of a mean, 1.48 for a median instead of a standard deviation, and the last one
+#: because the difference between one run and the mean of two varies less than that between two runs.
 _ERRORS: Final = 3 * 1.2533 * 1.4826 * 0.75**0.5
 
 
 class Work(NamedTuple):
-    """What is done.
+    """A work of the benchmarks.
 
     Attributes:
-        name: what, and by which way of the index.
-        unit: what its cost is in.
+        name: the work, its part, and the way of the index.
+        unit: the unit of its cost.
     """
 
     name: str
@@ -51,18 +53,18 @@ class Work(NamedTuple):
 
 
 Costs = Mapping[Work, float]
-"""What every work took in one run, less being better."""
+"""The cost of every work in one run, less being better."""
 
 
 class Change(NamedTuple):
-    """What became of a work.
+    """The costs of a work in both commits.
 
     Attributes:
-        work: which.
-        old: what it took; the median of its runs.
-        new: what it takes now.
-        ratio: how many times as much that is; the median of the rounds.
-        noise: how much the ratio may be away from 1 without saying anything.
+        work: the work.
+        old: its cost in the older commit, the median of the runs.
+        new: its cost in the newer commit, the median of the runs.
+        ratio: new divided by old, the median of the rounds.
+        noise: the distance from 1 within which a ratio means nothing.
     """
 
     work: Work
@@ -73,12 +75,12 @@ class Change(NamedTuple):
 
     @property
     def is_slower(self) -> bool:
-        """Whether it takes more, by more than the noise."""
+        """Whether the cost rose by more than the noise."""
         return self.ratio > 1 + self.noise
 
     @property
     def is_quicker(self) -> bool:
-        """Whether it takes less, by more than the noise."""
+        """Whether the cost fell by more than the noise."""
         return self.ratio < 1 / (1 + self.noise)
 
 
@@ -86,9 +88,9 @@ class Round(NamedTuple):
     """Three runs close to each other in time.
 
     Attributes:
-        old: of the older commit.
-        new: of the newer one.
-        again: of the older one once more.
+        old: the first run of the older commit.
+        new: the run of the newer commit.
+        again: the second run of the older commit.
     """
 
     old: Costs
@@ -97,11 +99,11 @@ class Round(NamedTuple):
 
 
 def changes(rounds: Sequence[Round]) -> list[Change]:
-    """Every work that all runs have measured, the one first that became slowest.
+    """The change of every work that all runs have measured, the highest ratio first.
 
-    The noise of a work comes from how far the two runs of the older commit are from each other in each round: three
-    standard errors, so more rounds make it less. It is never less than what nineteen in twenty works of the same unit
-    show by the median of their rounds, nor than three in a hundred.
+    The noise of a work is three standard errors of the difference between the two runs of the older commit, so more
+    rounds make it smaller. It is at least the difference within which 19 of 20 works of the same unit stay, and at
+    least 3 %.
     """
     works = [work for work in rounds[0].old if all(work in costs for some in rounds for costs in some)]
     apart = {work: [log(some.again[work] / some.old[work]) for some in rounds] for work in works}
@@ -116,20 +118,20 @@ def changes(rounds: Sequence[Round]) -> list[Change]:
                 median(costs[work] for some in rounds for costs in (some.old, some.again)),
                 median(some.new[work] for some in rounds),
                 median(some.new[work] / (some.old[work] * some.again[work]) ** 0.5 for some in rounds),
-                max(_LEAST, exp(max(own, usual[work.unit])) - 1),
+                max(_MIN_NOISE, exp(max(own, usual[work.unit])) - 1),
             )
         )
     return sorted(found, key=lambda change: change.ratio, reverse=True)
 
 
 def _usual(apart: Sequence[Sequence[float]]) -> float:
-    """What most works stay within where nothing has changed, by the medians of their rounds."""
-    found = sorted(abs(median(some)) for some in apart)
-    return found[int(_MOST_OF_ALL * (len(found) - 1))]
+    """The difference within which 19 of 20 works stay if nothing has changed, by the medians of their rounds."""
+    differences = sorted(abs(median(some)) for some in apart)
+    return differences[int(_NEARLY_ALL * (len(differences) - 1))]
 
 
 def table(found: Sequence[Change]) -> list[str]:
-    """What became slower, what became quicker, and how many works did neither; Markdown."""
+    """The slower works, the quicker ones, and the number of the others; Markdown."""
     lines = []
     slower, quicker = [each for each in found if each.is_slower], [each for each in found[::-1] if each.is_quicker]
     for words, some in (("slower", slower), ("quicker", quicker)):
@@ -146,18 +148,23 @@ def _row(change: Change) -> str:
 
 
 def costs_of(figures: Path) -> Costs:
-    """What every work took, by the figures of a run."""
+    """The cost of every work in the figures of a run."""
     return {
         Work(f"{work} ({part}, {contestant})", "µs" if "second" in found.unit else found.unit): cost
         for (part, _), found in read(figures).results.items()
-        if part not in _PASSED_OVER
+        if part not in _LEFT_OUT
         for work, row in found.costs().items()
         for contestant, cost in row.items()
     }
 
 
 def put(commit: str | None, folder: Path) -> None:
-    """The package of a commit, or as it is in the checkout, and beside it the benchmarks of the checkout."""
+    """Copy the package of a commit into a folder, and the benchmarks of the checkout.
+
+    Args:
+        commit: the commit, as git names it; None for the package of the checkout.
+        folder: the folder, which is made.
+    """
     ignored = shutil.ignore_patterns("__pycache__")
     shutil.copytree(ROOT / "benchmarks", folder / "benchmarks", ignore=ignored)
     if commit is None:
@@ -171,9 +178,9 @@ def put(commit: str | None, folder: Path) -> None:
 
 
 def run(folder: Path, size: int, parts: Sequence[str]) -> Costs:
-    """Measure what lies in a folder, in a process of its own."""
+    """Measure the package in a folder, in a process of its own."""
     command = [sys.executable, "-m", "benchmarks", "--brief", "--sizes", str(size), "--peers", "--parts", *parts]
-    # The folder comes first on the path of a module that is run there, and an installed package after it.
+    # With `-m` the working folder comes first on the path, before an installed package.
     environment = {**os.environ, "PYTHONPATH": str(folder), "PYTHONHASHSEED": "0"}
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
@@ -183,38 +190,43 @@ def run(folder: Path, size: int, parts: Sequence[str]) -> Costs:
 
 
 def rounds_of(folders: tuple[Path, Path], rounds: int, size: int, parts: Sequence[str]) -> Iterator[Round]:
-    """Measure in turn; which comes first moves on, so that whatever else the machine does meets all alike."""
+    """Measure round by round. Another run comes first in each, so that other work on the machine disturbs all alike."""
     old, new = folders
     order = [("old", old), ("new", new), ("again", old)]
     for turn in range(rounds):
-        found = {}
+        runs = {}
         for name, folder in order[turn % 3 :] + order[: turn % 3]:
-            found[name] = run(folder, size, parts)
+            runs[name] = run(folder, size, parts)
         print(f"round {turn + 1} of {rounds}", file=sys.stderr, flush=True)
-        yield Round(**found)
+        yield Round(**runs)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Compare; 1 where something became slower, 2 where nothing could be compared."""
+    """Compare two commits.
+
+    Returns:
+        1 if a work became slower, else 0. Exits with 2 if the benchmarks do not run with one of the commits.
+    """
     parser = argparse.ArgumentParser(prog="python -m benchmarks.compare", description="Compare two commits.")
     add = parser.add_argument
     add("old", help="the older commit, as git names it")
-    add("new", nargs="?", help="the newer one; the checkout as it is")
-    add("--size", type=int, default=100_000, help="how many buckets; 100000")
-    add("--rounds", type=int, default=5, help="how often each is measured, the older one twice as often; 5")
-    add("--parts", nargs="+", choices=_PARTS, default=_PARTS, help="what is measured; everything")
-    asked = parser.parse_args(arguments)
-    if asked.size < SMALLEST or asked.rounds < 1:
+    add("new", nargs="?", help="the newer commit; this checkout with its changes")
+    add("--size", type=int, default=100_000, help="number of buckets; 100000")
+    add("--rounds", type=int, default=5, help="number of rounds, each with two runs of the older commit; 5")
+    add("--parts", nargs="+", choices=_PARTS, default=_PARTS, help="the parts to measure; all")
+    options = parser.parse_args(arguments)
+    if options.size < SMALLEST or options.rounds < 1:
         parser.error(f"at least {SMALLEST} buckets and one round are needed")
-    with TemporaryDirectory() as made:
-        folders = (Path(made) / "old", Path(made) / "new")
-        for commit, folder in zip((asked.old, asked.new), folders, strict=True):
+    with TemporaryDirectory() as place:
+        folders = (Path(place) / "old", Path(place) / "new")
+        for commit, folder in zip((options.old, options.new), folders, strict=True):
             try:
                 put(commit, folder)
             except subprocess.CalledProcessError as error:
                 parser.error(error.stderr.decode(errors="replace").strip())
-        found = changes(list(rounds_of(folders, asked.rounds, asked.size, asked.parts)))
-    print(f"{asked.old} and {asked.new or 'this checkout'}, {asked.size:,} buckets, {asked.rounds} rounds\n")
+        found = changes(list(rounds_of(folders, options.rounds, options.size, options.parts)))
+    newer = options.new or "this checkout"
+    print(f"{options.old} and {newer}, {options.size:,} buckets, {options.rounds} rounds\n")
     print("\n".join(table(found)))
     return int(any(change.is_slower for change in found))
 

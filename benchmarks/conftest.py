@@ -1,4 +1,4 @@
-"""What every benchmark may ask for: the made buckets, the folder of the large sets; and the table of the medians."""
+"""The fixtures of all benchmarks: generated buckets and the folder of the large sets; and the table of medians."""
 
 import os
 from collections import defaultdict
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.workloads import JOB, SMALLEST, Columns, SortedBuckets, bucket_columns, bucket_documents
+from benchmarks.workloads import SMALLEST, Columns, SortedBuckets, bucket_columns, bucket_documents, index_of_columns
 from bucketquery import ResultsIndex
 
 #: The contestants in the order of the table's columns.
@@ -15,7 +15,7 @@ CONTESTANTS = ("search", "get_buckets", "index", "unexpanded", "expanded", "list
 
 @pytest.fixture(scope="session")
 def columns() -> Columns:
-    """The made buckets: BUCKETQUERY_BENCH_SIZE of them, 10,000 unless told; not to be modified."""
+    """The generated buckets; the number is in BUCKETQUERY_BENCH_SIZE, default 10,000. Must not be modified."""
     size = int(os.environ.get("BUCKETQUERY_BENCH_SIZE", SMALLEST))
     if size < SMALLEST:
         pytest.fail(f"BUCKETQUERY_BENCH_SIZE must be at least {SMALLEST}, not {size}")
@@ -23,22 +23,20 @@ def columns() -> Columns:
 
 
 @pytest.fixture(scope="session")
-def plain(columns: Columns) -> SortedBuckets:
-    """The plain list over the made buckets; not to be modified."""
+def sorted_buckets(columns: Columns) -> SortedBuckets:
+    """The sorted list of the generated buckets. Must not be modified."""
     return SortedBuckets(bucket_documents(columns))
 
 
 @pytest.fixture(scope="session")
 def index(columns: Columns) -> ResultsIndex:
-    """The index over the made buckets; not to be modified."""
-    index = ResultsIndex()
-    index.upsert_columns(columns, job_id=JOB)
-    return index
+    """The index of the generated buckets. Must not be modified."""
+    return index_of_columns(columns)
 
 
 @pytest.fixture(scope="session")
 def data_folder() -> Path:
-    """The folder of the large sets, named by BUCKETQUERY_DATA; without it, what asks for it is skipped and says so."""
+    """The folder of the large sets, from BUCKETQUERY_DATA. Skips the benchmark, with a reason, if that is not set."""
     folder = os.environ.get("BUCKETQUERY_DATA")
     if not folder:
         pytest.skip("BUCKETQUERY_DATA names no folder with the large sets of real buckets")
@@ -47,17 +45,17 @@ def data_folder() -> Path:
 
 @pytest.hookimpl(trylast=True)
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Write the medians of each group side by side, as the table that the README shows."""
+    """Write a table with the medians of each group side by side."""
     session = getattr(config, "_benchmarksession", None)
     medians: dict[str, dict[str, float]] = defaultdict(dict)
     notes = []
-    for done in session.benchmarks if session else ():
-        contestant = done.extra_info.get("contestant")
-        if contestant and done.stats.rounds:
-            medians[done.group][contestant] = done.stats.median
+    for measured in session.benchmarks if session else ():
+        contestant = measured.extra_info.get("contestant")
+        if contestant and measured.stats.rounds:
+            medians[measured.group][contestant] = measured.stats.median
             notes += [
-                f"{done.group}, {contestant}: {name} {value}"
-                for name, value in done.extra_info.items()
+                f"{measured.group}, {contestant}: {name} {value}"
+                for name, value in measured.extra_info.items()
                 if name != "contestant"
             ]
     notes += [
@@ -67,7 +65,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         return
     present = [name for name in CONTESTANTS if any(name in row for row in medians.values())]
     write = terminalreporter.write_line
-    terminalreporter.section("medians, microseconds; in brackets how many times the first of the row")
+    terminalreporter.section("medians, microseconds; in brackets the ratio to the first of the row")
     write(f"| | {' | '.join(present)} |")
     write(f"| --- |{' ---: |' * len(present)}")
     for group, row in medians.items():

@@ -1,26 +1,26 @@
-"""What the library must cost, beside what was measured: each goal with its result, met or not.
+"""The goals: the cost that each work must have, beside the measured one, met or not.
 
-A comparison is of like with like. A list and NumPy hand out a slice, or row numbers, and so does a page that nobody has
-read; an engine's answer is read out as a list of timestamps, which tell its rows, and so is the page beside it.
+A peer is compared with the way of the index that gives the same. A list and NumPy return a slice or row numbers, as an
+unread page does. An engine returns a list of timestamps, and is compared with a page whose timestamps are read.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final, NamedTuple
 
-from benchmarks.asking import BY_TIME
 from benchmarks.outcome import Results
-from benchmarks.peers import BEYOND, BY_HAND, KINDS
+from benchmarks.peers import BY_HAND, KINDS, WITH_AN_INDEX
+from benchmarks.questions import BY_TIME
 from benchmarks.timing import Figures
 
 
 class Verdict(NamedTuple):
-    """A goal and what became of it.
+    """A goal and its result.
 
     Attributes:
-        work: what is done.
-        goal: what it must cost.
-        result: what it cost.
-        is_met: None where nothing says so, also where a figure is only to be told.
+        work: the work that is measured.
+        goal: the cost that it must have.
+        result: the cost that was measured.
+        is_met: None if it was not measured, or if the goal is only to state the figure.
     """
 
     work: str
@@ -30,7 +30,7 @@ class Verdict(NamedTuple):
 
 
 class Measured:
-    """The figures of one size, and those of all sizes where growth is asked for."""
+    """The figures of one size; for the goals of growth, those of all sizes."""
 
     def __init__(self, results: Results, size: int) -> None:
         self.size = size
@@ -38,78 +38,78 @@ class Measured:
         self._results = results
 
     def part(self, name: str, size: int | None = None) -> Figures:
-        """The figures of a part; none where it was not run."""
+        """The figures of a part; empty if it was not run."""
         table = self._results.get((name, self.size if size is None else size))
         return table.figures if table else {}
 
-    def questions(self, variant: str, letters: Sequence[str] = (), size: int | None = None) -> Figures:
-        """Some questions by their letters, as asked of one variant; all without letters."""
-        rows = self.part(f"questions {variant}", size)
+    def questions(self, bucket_set: str, letters: Sequence[str] = (), size: int | None = None) -> Figures:
+        """The figures of some questions over one set of buckets, by letter; all questions if no letter is given."""
+        rows = self.part(f"questions {bucket_set}", size)
         return {name.split()[0]: row for name, row in rows.items() if not letters or name.split()[0] in letters}
 
     def only(self, part: str) -> Figures:
-        """The figures of a part that is measured at one size, whichever that is."""
+        """The figures of a part that is measured at one size."""
         return next((table.figures for (name, _), table in self._results.items() if name == part), {})
 
 
 def ratios(row: Mapping[str, float]) -> dict[str, float]:
-    """How many times as long as the index each peer takes in a row, like compared with like."""
-    mine = [name for name in row if name not in KINDS]
-    if not mine:
+    """The time of each peer in a row, divided by that of the index's way that gives the same."""
+    ways = [name for name in row if name not in KINDS]
+    if not ways:
         return {}
-    # The first way leaves the page unread where there is one that reads it. Timestamps tell the rows of one job.
-    reading = (name for end in (", timestamps", ", keys") for name in mine if name.endswith(end))
-    unread, read = mine[0], next(reading, mine[0])
+    # The first way leaves the page unread, if another way reads it. Timestamps identify the rows of one job.
+    reading = (name for end in (", timestamps", ", keys") for name in ways if name.endswith(end))
+    unread, read = ways[0], next(reading, ways[0])
     return {name: taken / row[unread if name in BY_HAND else read] for name, taken in row.items() if name in KINDS}
 
 
 def rivals(row: Mapping[str, float]) -> dict[str, float]:
-    """The same of those that hold no structure like the index's own."""
-    return {name: ratio for name, ratio in ratios(row).items() if name != BEYOND}
+    """The ratios of the peers that keep no hand-written index."""
+    return {name: ratio for name, ratio in ratios(row).items() if name != WITH_AN_INDEX}
 
 
 def best(row: Mapping[str, float]) -> tuple[str, float] | None:
-    """The rival that is quickest beside the index, and how many times as long it takes."""
+    """The quickest rival and its ratio; None if there is none."""
     some = rivals(row)
     return min(some.items(), key=lambda item: item[1]) if some else None
 
 
 def judge(results: Results, size: int) -> list[Verdict]:
-    """Every goal, by the figures of one size."""
+    """The verdict on every goal, by the figures of one size."""
     measured = Measured(results, size)
     return [verdict for goal in GOALS for verdict in goal(measured)]
 
 
-def _verdict(work: str, goal: str, told: Mapping[str, tuple[str, bool]]) -> Verdict:
-    """One verdict of several works, each told and met or not; not measured where there are none."""
-    if not told:
+def _verdict(work: str, goal: str, results: Mapping[str, tuple[str, bool]]) -> Verdict:
+    """One verdict on several works, by the result of each and whether it meets the goal."""
+    if not results:
         return Verdict(work, goal, "not measured", None)
-    result = _listed({name: text for name, (text, _) in told.items()})
-    return Verdict(work, goal, result, all(met for _, met in told.values()))
+    result = _listed({name: text for name, (text, _) in results.items()})
+    return Verdict(work, goal, result, all(met for _, met in results.values()))
 
 
-def _listed(told: Mapping[str, str]) -> str:
-    return ", ".join(f"{name} {text}".strip() for name, text in told.items())
+def _listed(results: Mapping[str, str]) -> str:
+    return ", ".join(f"{name} {text}".strip() for name, text in results.items())
 
 
 def _by_time(measured: Measured) -> list[Verdict]:
     verdicts = []
-    for variant, most, words in (("final", 2, "no interim rows"), ("live", 3, "interim rows in the head")):
-        rows = measured.questions(variant, BY_TIME)
-        told = {
+    for bucket_set, most, words in (("final", 2, "no interim rows"), ("live", 3, "interim rows in the head")):
+        rows = measured.questions(bucket_set, BY_TIME)
+        results = {
             name: (f"{row['search'] / row['list']:.1f}x", row["search"] <= most * row["list"])
             for name, row in rows.items()
             if "list" in row
         }
         verdicts.append(
-            _verdict(f"`search(prepared)`, page by time, {words}", f"within {most}x of bisect on a list", told)
+            _verdict(f"`search(prepared)`, page by time, {words}", f"within {most}x of bisect on a list", results)
         )
     rows = measured.questions("live", BY_TIME)
     engines = {
         name: {key: ratio for key, ratio in ratios(row).items() if key not in BY_HAND} for name, row in rows.items()
     }
-    told = {name: (_quickest(some), min(some.values()) >= 3) for name, some in engines.items() if some}
-    verdicts.append(_verdict("the same, read out", "3x faster than every engine", told))
+    results = {name: (_quickest(some), min(some.values()) >= 3) for name, some in engines.items() if some}
+    verdicts.append(_verdict("the same, read out", "3x faster than every engine", results))
     return verdicts
 
 
@@ -119,15 +119,15 @@ def _quickest(some: Mapping[str, float]) -> str:
 
 
 def times(ratio: float) -> str:
-    """A ratio as it is told."""
+    """A ratio as text."""
     if ratio < 1:
-        # What is not quite as much is not told as as much.
+        # A ratio just below 1 is not rounded up to 1.
         return f"{min(ratio, 0.99):.2g}x"
     return f"{ratio:.2g}x" if ratio < 10 else f"{ratio:,.0f}x"
 
 
 def shown(figure: float) -> str:
-    """A figure with three digits that say something, or all before the point."""
+    """A figure as text with three significant digits, or all digits before the point."""
     if figure >= 100:
         return f"{figure:,.0f}"
     return f"{figure:.1f}" if figure >= 10 else f"{figure:.2f}" if figure >= 0.1 else f"{figure:.3f}"
@@ -135,60 +135,62 @@ def shown(figure: float) -> str:
 
 def _by_value(measured: Measured) -> list[Verdict]:
     verdicts = []
-    for variant, words in (
-        ("worn", "dead rows and a head present"),
+    for bucket_set, words in (
+        ("fragmented", "deleted rows and a head"),
         ("live", "interim rows in the head"),
         ("clustered", "scores in bursts"),
     ):
-        told = {}
-        for name, row in measured.questions(variant, ("Q4", "Q5", "Q6", "Q8", "Q10")).items():
+        results = {}
+        for name, row in measured.questions(bucket_set, ("Q4", "Q5", "Q6", "Q8", "Q10")).items():
             some = rivals(row)
             if some:
-                told[name] = (_quickest(some), min(some.values()) >= (1.5 if name == "Q5" else 2))
+                results[name] = (_quickest(some), min(some.values()) >= (1.5 if name == "Q5" else 2))
         goal = "2x faster than every peer, careful NumPy included, at 10^6; Q5 1.5x"
-        verdicts.append(_verdict(f"threshold, score order, other order, counts: {words}", goal, told))
+        verdicts.append(_verdict(f"threshold, score order, other order, counts: {words}", goal, results))
     return verdicts
 
 
 def _dense(measured: Measured) -> list[Verdict]:
     verdicts = []
-    for variant in ("live", "worn"):
-        told = {
+    for bucket_set in ("live", "fragmented"):
+        results = {
             name: (times(row["numpy"] / row["search"]), row["numpy"] >= row["search"])
-            for name, row in measured.questions(variant, ("Q11", "Q12")).items()
+            for name, row in measured.questions(bucket_set, ("Q11", "Q12")).items()
             if "numpy" in row
         }
         verdicts.append(
-            _verdict(f"dense threshold, ascending by another field: {variant}", "never slower than careful NumPy", told)
+            _verdict(
+                f"dense threshold, ascending by another field: {bucket_set}", "never slower than careful NumPy", results
+            )
         )
-    told = {
+    results = {
         name.partition(", ")[0]: (f"{row['search']:.1f} beside {row['numpy']:.1f} µs", row["search"] < row["numpy"])
         for name, row in measured.part("dense count").items()
         if "numpy" in row
     }
-    return [*verdicts, _verdict("the count of a dense threshold", "cheaper than one scan", told)]
+    return [*verdicts, _verdict("the count of a dense threshold", "cheaper than one scan", results)]
 
 
 def _parameters(measured: Measured) -> list[Verdict]:
-    told = {}
+    results = {}
     for name, row in measured.part("parameters").items():
         more = row["get_buckets"] - row["search"]
-        told[name] = (f"{more:.1f} µs", more <= 8)
-    return [_verdict("`get_buckets(**params)` over `search(prepared)`", "at most 8 µs more", told)]
+        results[name] = (f"{more:.1f} µs", more <= 8)
+    return [_verdict("`get_buckets(**params)` over `search(prepared)`", "at most 8 µs more", results)]
 
 
 def _bodies(measured: Measured) -> list[Verdict]:
-    told = {}
+    results = {}
     for name, row in measured.part("bodies").items():
         each = (row["search, to_dict"] - row["search"]) / 100
-        told[name] = (f"{each:.2f} µs", each <= 0.45)
+        results[name] = (f"{each:.2f} µs", each <= 0.45)
     requests = {}
     for name, row in measured.part("requests").items():
         some = rivals(row)
         if some:
             requests[name.partition(",")[0]] = (_quickest(some), min(some.values()) >= 1)
     return [
-        _verdict("`to_dict()` of 100 buckets", "at most 0.45 µs a bucket", told),
+        _verdict("`to_dict()` of 100 buckets", "at most 0.45 µs a bucket", results),
         _verdict("parameters in, JSON bytes out, 100 buckets", "faster than any peer", requests),
     ]
 
@@ -196,21 +198,21 @@ def _bodies(measured: Measured) -> list[Verdict]:
 def _growth(measured: Measured) -> list[Verdict]:
     small, large = measured.sizes[:1], measured.sizes[-1:]
     verdicts = []
-    for words, letter, most in (("Q1 to Q12", "Q", 3), ("a threshold between rungs", "T", 10)):
-        told = {}
+    for words, letter, most in (("Q1 to Q12", "Q", 3), ("a threshold between levels", "T", 10)):
+        results = {}
         if small != large:
             first, last = measured.questions("live", size=small[0]), measured.questions("live", size=large[0])
             for name, row in last.items():
                 if name.startswith(letter):
                     ratio = row["search"] / first[name]["search"]
-                    told[name] = (times(ratio), ratio <= most)
-        span = f"{small[0]:,} to {large[0]:,}" if told else "two sizes are needed"
-        verdicts.append(_verdict(f"growth, {words}: {span}", f"at most {most}x from 10^4 to 10^7", told))
+                    results[name] = (times(ratio), ratio <= most)
+        span = f"{small[0]:,} to {large[0]:,}" if results else "two sizes are needed"
+        verdicts.append(_verdict(f"growth, {words}: {span}", f"at most {most}x from 10^4 to 10^7", results))
     return verdicts
 
 
 def _writes(measured: Measured) -> list[Verdict]:
-    told: dict[str, dict[str, tuple[str, bool]]] = {"W2": {}, "W4": {}}
+    results: dict[str, dict[str, tuple[str, bool]]] = {"W2": {}, "W4": {}}
     least = {"W2": 4, "W4": 2}
     for part in ("appending", "replacing"):
         for name, row in measured.part(part).items():
@@ -218,68 +220,70 @@ def _writes(measured: Measured) -> list[Verdict]:
                 letters, _, rest = name.partition(" ")
                 ratio = row["sqlite"] / row["index, timestamps"]
                 unread = times(row["sqlite"] / row["index"])
-                told[letters][rest] = (f"{times(ratio)} (page unread {unread})", ratio >= least[letters])
+                results[letters][rest] = (f"{times(ratio)} (page unread {unread})", ratio >= least[letters])
     rescored = {}
     for row in measured.part("rescoring").values():
         some = rivals(row)
         if some:
             rescored[""] = (_quickest(some), min(some.values()) >= 1)
     return [
-        _verdict("append one bucket, then the newest page (W2)", "4x faster than SQLite in memory", told["W2"]),
-        _verdict("the newest bucket replaced, then the newest page (W4)", "2x faster than SQLite", told["W4"]),
+        _verdict("append one bucket, then the newest page (W2)", "4x faster than SQLite in memory", results["W2"]),
+        _verdict("the newest bucket replaced, then the newest page (W4)", "2x faster than SQLite", results["W4"]),
         _verdict("rescore 1 % of 10^6, then the top ten (W3)", "faster than every peer", rescored),
     ]
 
 
 def _loads(measured: Measured) -> list[Verdict]:
-    told = {}
+    results = {}
     for name, row in measured.part("loading").items():
         if "pandas sort_values" in row:
             index, sorting = row["index"], row["pandas sort_values"]
             words = f"{index:.1f} beside {sorting:.1f} ms"
             if "pandas" in row:
                 words += f" ({row['pandas']:.1f} with making the frame)"
-            told[name.split()[0]] = (words, index <= sorting)
+            results[name.split()[0]] = (words, index <= sorting)
     rates = {
         name: (f"{row['index']:,.0f} a second", row["index"] >= 400_000)
         for name, row in measured.part("documents").items()
     }
     pauses = {name: f"{row['longest']:.1f} ms" for name, row in measured.part("pauses").items()}
     return [
-        _verdict("bulk load of columns (W1, W1u)", "no slower than pandas sorting them", told),
+        _verdict("bulk load of columns (W1, W1u)", "no slower than pandas sorting them", results),
         _verdict("bulk load of documents", "400,000 a second", rates),
         Verdict("worst pause of a commit", "stated", _listed(pauses) or "not measured", None),
     ]
 
 
-def _fleet(measured: Measured) -> list[Verdict]:
+def _many_jobs(measured: Measured) -> list[Verdict]:
     rates = {
         name: (f"{row['index']:,.0f} a second", row["index"] >= 100_000)
-        for name, row in measured.only("fleet writes").items()
+        for name, row in measured.only("many jobs writes").items()
         if "one more" in name
     }
-    told = {}
-    for row in measured.only("fleet question").values():
+    results = {}
+    for row in measured.only("many jobs question").values():
         some = rivals(row)
         if some:
-            told[""] = (_quickest(some), min(some.values()) >= 1)
-    asked = _verdict("fleet: the top 100 by score over all jobs", "faster than DuckDB and SQLite", told)
-    if measured.only("fleet question") and not told:
-        asked = asked._replace(result="not measured: the index takes one job a question, or the peers are not here")
-    return [_verdict("fleet (F): one bucket for each job that exists", "100,000 documents a second", rates), asked]
+            results[""] = (_quickest(some), min(some.values()) >= 1)
+    question = _verdict("many jobs (F): the top 100 by score over all jobs", "faster than DuckDB and SQLite", results)
+    if measured.only("many jobs question") and not results:
+        reason = "the index takes one job a question, or the peers are not installed"
+        question = question._replace(result=f"not measured: {reason}")
+    writes = _verdict("many jobs (F): one bucket for each known job", "100,000 documents a second", rates)
+    return [writes, question]
 
 
 def _weights(measured: Measured) -> list[Verdict]:
-    told = {}
+    results = {}
     for name, row in measured.part("weights").items():
         if name.startswith("index"):
-            told[name.partition(", ")[2]] = (f"{row['traced']:.1f} bytes", row["traced"] <= 60)
+            results[name.partition(", ")[2]] = (f"{row['traced']:.1f} bytes", row["traced"] <= 60)
     jobs = {
         name.rpartition(", ")[2]: (f"{row['traced']:,.0f} bytes", row["traced"] <= 2_048)
         for name, row in measured.only("job weights").items()
     }
     return [
-        _verdict("memory of a bucket without influencers", "60 bytes, two ladders included, at 10^6", told),
+        _verdict("memory of a bucket without influencers", "60 bytes, two value indexes included, at 10^6", results),
         _verdict("memory of a job of ten buckets", "2 KB", jobs),
     ]
 
@@ -293,7 +297,7 @@ GOALS: Final[Sequence[Callable[[Measured], list[Verdict]]]] = (
     _growth,
     _writes,
     _loads,
-    _fleet,
+    _many_jobs,
     _weights,
 )
-"""The rows of the goals, each a judge of its own."""
+"""The functions that judge the goals, in the order of the report."""

@@ -1,4 +1,4 @@
-"""What a run has measured, where and with what; as a file, so that it can be drawn, told and compared again."""
+"""The outcome of a run: its figures, its machine and its versions; written to a file and read again."""
 
 import json
 import os
@@ -16,21 +16,28 @@ _PACKAGES: Final = ("numpy", "sortedcontainers", "duckdb", "polars", "pandas", "
 _CPU: Final = Path("/proc/cpuinfo")
 
 Results = Mapping[tuple[str, int], Table]
-"""Every table by its part and its size: of buckets, of records or of jobs."""
+"""Every table, by its part and its size: a number of buckets, records or jobs."""
 
-#: The size that is told in short, if it was measured.
+#: Parts with other names in kept runs. Remove this when the run in `results` is measured again.
+_RENAMED: Final = {
+    "questions worn": "questions fragmented",
+    "fleet writes": "many jobs writes",
+    "fleet question": "many jobs question",
+}
+
+#: The size that the section "In short" shows, if it was measured.
 _USUAL: Final = 1_000_000
 _IN_SHORT: Final = ("questions live", "requests", "appending", "replacing", "highest", "rescoring", "loading")
 _OF_ONE_JOB: Final = (*_IN_SHORT, "pauses", "weights")
 
 
 class Place(NamedTuple):
-    """Where it was measured.
+    """The machine, the versions and the commit of a run.
 
     Attributes:
-        machine: the processor, the cores that were used, the system.
-        versions: of Python and of every package that took part.
-        commit: of the index; with a word where files of the package were not as committed.
+        machine: the processor, the number of cores used, the system.
+        versions: the versions of Python and of every package that took part.
+        commit: the commit of the index, with a note if files of the package differ from it.
     """
 
     machine: str
@@ -39,13 +46,13 @@ class Place(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """All that a run leaves.
+    """The outcome of a run.
 
     Attributes:
-        place: where it was measured.
-        notes: what a reader of the figures should know besides.
+        place: the machine, the versions and the commit.
+        notes: remarks for a reader of the figures.
         results: the figures.
-        plans: how the index found the answer to each question at each size, as it tells itself.
+        plans: the plan of each question at each size, as the index explains it.
     """
 
     place: Place
@@ -83,36 +90,38 @@ def _version(package: str) -> str | None:
 def _commit() -> str:
     root = Path(__file__).parent.parent
     try:
-        said = [
+        head, changes = [
             subprocess.run(["git", *words], cwd=root, capture_output=True, text=True, check=True).stdout.strip()
             for words in (("rev-parse", "--short", "HEAD"), ("status", "--porcelain", "--", "bucketquery"))
         ]
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
-    return f"{said[0]} and changes on top of it" if said[1] else said[0]
+    return f"{head} and changes on top of it" if changes else head
 
 
 def sizes_of(results: Results) -> list[int]:
-    """How many buckets one job had, each time that anything of one job was measured."""
+    """The sizes at which one job was measured, as numbers of buckets."""
     return sorted({size for part, size in results if part in _OF_ONE_JOB})
 
 
 def usual_size(results: Results) -> int | None:
-    """The size that is told in short: a million if it was measured, else the largest."""
+    """The size of the section "In short": a million if it was measured, else the largest; None if there is none."""
     sizes = sizes_of(results)
     return _USUAL if _USUAL in sizes else sizes[-1] if sizes else None
 
 
 def in_short(results: Results) -> list[Table]:
-    """The tables that are told in short: questions and writes of the usual size, and those of a fleet."""
-    size = usual_size(results)
+    """The tables of the section "In short": questions and writes at the usual size, and those of many jobs."""
+    usual = usual_size(results)
     return [
-        table for (part, of), table in results.items() if part.startswith("fleet") or (part in _IN_SHORT and of == size)
+        table
+        for (part, size), table in results.items()
+        if part.startswith("many jobs") or (part in _IN_SHORT and size == usual)
     ]
 
 
 def write(outcome: Outcome, path: Path) -> None:
-    """Put it into a file, which `read` reads."""
+    """Write an outcome to a file, which `read` reads."""
     body: dict[str, Any] = {
         **outcome.place._asdict(),
         "notes": list(outcome.notes),
@@ -123,10 +132,12 @@ def write(outcome: Outcome, path: Path) -> None:
 
 
 def read(path: Path) -> Outcome:
-    """What a file has."""
+    """The outcome in a file."""
     body = json.loads(path.read_text(encoding="utf-8"))
     results = {
-        (table["part"], table["size"]): Table(table["title"], table["unit"], table["figures"])
+        (_RENAMED.get(table["part"], table["part"]), table["size"]): Table(
+            table["title"], table["unit"], table["figures"]
+        )
         for table in body["tables"]
     }
     return Outcome(Place(body["machine"], body["versions"], body["commit"]), body["notes"], results, body["plans"])

@@ -1,4 +1,4 @@
-"""How long somebody has to wait: for a single write, and for a page beside a thread that writes."""
+"""The pauses: the longest single writes, and the longest reads beside a thread that writes."""
 
 import math
 from concurrent.futures import ThreadPoolExecutor
@@ -7,7 +7,6 @@ from statistics import median
 from threading import Event
 from time import perf_counter, perf_counter_ns
 
-from benchmarks.asking import loaded
 from benchmarks.timing import Effort, Figures, WrongAnswer, undisturbed
 from benchmarks.workloads import (
     NEWEST,
@@ -15,31 +14,33 @@ from benchmarks.workloads import (
     Document,
     bucket_columns,
     bucket_documents,
+    index_of_columns,
     late_buckets,
     next_buckets,
 )
-from benchmarks.writing import VERSIONS
+from benchmarks.writes import VERSIONS
 from bucketquery import ResultsIndex
 
 
-def pause(size: int, effort: Effort) -> Figures:
-    """How long single writes take, and the longest of them, milliseconds: in order, late, replacing old ones.
+def measure_writes(size: int, effort: Effort) -> Figures:
+    """The times of single writes, and the longest, milliseconds: in order, late, and replacing old buckets.
 
-    So many that the room behind the columns is used up and a head is sealed, or as many as time allows: then it says
-    that they were cut short. Most of the room is filled by batches of a thousand, of which only the longest counts.
+    The writes use up the spare room behind the columns, and make the index compact a head. If the effort's time is over
+    before, the row says that it was cut short. Batches of a thousand fill most of the room; of these only the longest
+    time counts.
 
     Raises:
-        WrongAnswer: some were not written.
+        WrongAnswer: some buckets were not written.
     """
     columns = bucket_columns(size)
     room = size // 8
-    ahead = next_buckets(columns, interim=0)
+    coming = next_buckets(columns, interim=0)
     old = bucket_documents({name: column[: size // 2 : max(1, size // 8_000)] for name, column in columns.items()})
     thousand = min(1_000, room)
     in_order = [
-        *([document] for document in islice(ahead, thousand)),
-        *(list(islice(ahead, thousand)) for _ in range(room // thousand - 2)),
-        *([document] for document in islice(ahead, 3 * thousand)),
+        *([document] for document in islice(coming, thousand)),
+        *(list(islice(coming, thousand)) for _ in range(room // thousand - 2)),
+        *([document] for document in islice(coming, 3 * thousand)),
     ]
     streams: dict[str, list[list[Document]]] = {
         "in order": in_order,
@@ -48,7 +49,7 @@ def pause(size: int, effort: Effort) -> Figures:
     }
     figures = {}
     for name, commits in streams.items():
-        index = loaded(columns)
+        index = index_of_columns(columns)
         taken, written, longest = [], 0, 0.0
         stop = perf_counter() + 5 * effort.seconds
         with undisturbed():
@@ -80,12 +81,12 @@ def _spread(taken: list[float]) -> dict[str, float]:
     }
 
 
-def read_beside(size: int, effort: Effort) -> Figures:
-    """How long the newest page and its keys take a reader: alone, beside a thread that counts, beside a writer; ms.
+def measure_readers(size: int, effort: Effort) -> Figures:
+    """The times of the newest page and its keys, milliseconds: alone, beside a thread that counts, beside a writer.
 
     Raises:
         WrongAnswer: a reader saw fewer buckets than before, or a newest page that is not in order.
-        Exception: whatever the other thread has met.
+        Exception: an error of the other thread.
     """
     columns = bucket_columns(size)
     figures = {}
@@ -94,7 +95,7 @@ def read_beside(size: int, effort: Effort) -> Figures:
         "a reader beside a thread that only counts": _counting,
         "a reader beside a thread that always writes": _writing,
     }.items():
-        index = loaded(columns)
+        index = index_of_columns(columns)
         taken = []
         seen = size
         stop = Event()
@@ -102,7 +103,7 @@ def read_beside(size: int, effort: Effort) -> Figures:
             beside = pool.submit(work, index, columns, stop) if work else None
             until = perf_counter() + effort.seconds
             try:
-                # Until a writer has been seen to write, however short a look is wanted.
+                # A short effort ends only after the reader has seen a write.
                 while perf_counter() < until or (work is _writing and seen == size and beside and not beside.done()):
                     begun = perf_counter_ns()
                     page = index.search(NEWEST)

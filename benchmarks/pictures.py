@@ -1,6 +1,6 @@
-"""Two pictures of what was measured: questions as buckets become more, and every peer beside the index.
+"""The pictures of a run: the time of each question by the number of buckets, and every peer beside the index.
 
-Drawn by matplotlib; where that is not installed there are none.
+matplotlib draws them. If it is not installed, there are none.
 """
 
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ from benchmarks.peers import KINDS, TITLES
 _INK: Final = "#24292f"
 _PALE: Final = "#8b949e"
 _INDEX: Final = "#c2410c"
-#: Told apart by those who do not tell red from green, and by their lightness.
+#: Colours that differ without red against green, and in lightness.
 _COLOURS: Final = {
     "list": "#000000",
     "numpy": "#0072b2",
@@ -29,8 +29,8 @@ _COLOURS: Final = {
     "pyarrow": "#7f5ab6",
 }
 _MARKS: Final = dict(zip(KINDS, "ossv^DPX", strict=True))
-#: The index unread, as a page is handed out, and read out, as an engine's answer is.
-_OURS: Final = {
+#: The two lines of the index: an unread page, as a list gives one, and read timestamps, as an engine gives them.
+_INDEX_LINES: Final = {
     "search": {"label": "bucketquery", "linewidth": 2.6, "marker": "o", "markersize": 4},
     "search, timestamps": {"label": "bucketquery, read out", "linewidth": 1.6, "linestyle": (0, (2, 1))},
 }
@@ -39,17 +39,17 @@ _COLUMNS: Final = 5
 
 
 def draw(outcome: Outcome, folder: Path) -> list[str]:
-    """Write what there is to draw into a folder.
+    """Write the pictures into a folder.
 
     Returns:
-        The names of the files.
+        The names of the files; empty if matplotlib is not installed.
     """
     if not find_spec("matplotlib"):
         return []
     matplotlib: Any = import_module("matplotlib")
     matplotlib.use("svg")
     style = {
-        # The same figures make the same file, wherever they are drawn; letters are drawn, not asked of a browser.
+        # The same figures make the same file on every machine, and letters are paths, which need no font.
         "svg.hashsalt": "bucketquery",
         "svg.fonttype": "path",
         "font.size": 9,
@@ -76,19 +76,19 @@ def draw(outcome: Outcome, folder: Path) -> list[str]:
 
 
 def _latency(plot: Any, results: Results) -> Any:
-    """A panel for each question: both axes logarithmic, a line for each contestant; None where sizes are too few."""
+    """A panel for each question, with logarithmic axes and a line for each contestant; None below two sizes."""
     tables = {size: table.figures for (part, size), table in sorted(results.items()) if part == "questions live"}
     if len(tables) < 2:
         return None
     names = list(next(iter(tables.values())))
-    # One panel is left free for the legend.
+    # The last panel is for the legend.
     rows = len(names) // _COLUMNS + 1
     size = (12.5, 2.1 * rows)
     figure, panels = plot.subplots(
         rows, _COLUMNS, figsize=size, sharex=True, sharey=True, layout="constrained", squeeze=False
     )
     for panel, name in zip(panels.flat, names, strict=False):
-        for contestant in (*KINDS, *_OURS):
+        for contestant in (*KINDS, *_INDEX_LINES):
             line = {size: figures[name][contestant] for size, figures in tables.items() if contestant in figures[name]}
             if line:
                 panel.plot(list(line), list(line.values()), **_pen(contestant))
@@ -109,8 +109,8 @@ def _latency(plot: Any, results: Results) -> Any:
 
 
 def _pen(contestant: str) -> Mapping[str, Any]:
-    if contestant in _OURS:
-        return {"color": _INDEX, **_OURS[contestant]}
+    if contestant in _INDEX_LINES:
+        return {"color": _INDEX, **_INDEX_LINES[contestant]}
     return {
         "color": _COLOURS[contestant],
         "label": TITLES[contestant],
@@ -121,33 +121,33 @@ def _pen(contestant: str) -> Mapping[str, Any]:
 
 
 def _ratios(plot: Any, results: Results) -> Any:
-    """A row for each work: how many times as long as the index each peer takes; None where there are no peers."""
+    """A row for each work, with the time of each peer divided by the index's; None without peers."""
     works = (work for table in in_short(results) for work in table.costs().items())
     rows = {name: row for name, row in works if best(row)}
-    found = {name: ratios(row) for name, row in rows.items()}
-    if not found:
+    points = {name: ratios(row) for name, row in rows.items()}
+    if not points:
         return None
-    figure, panel = plot.subplots(figsize=(12.5, 0.3 * len(found) + 1.2), layout="constrained")
+    figure, panel = plot.subplots(figsize=(12.5, 0.3 * len(points) + 1.2), layout="constrained")
     beside = panel.get_yaxis_transform()
     for at, row in enumerate(rows.values()):
         quickest, ratio = best(row) or ("", 1.0)
         wins = ratio < 1
         panel.barh(at, ratio - 1, left=1, height=0.6, color="#d1d5db" if wins else "#fed7aa", zorder=1)
-        said = f"{TITLES[quickest]} {times(ratio)}"
-        panel.text(1.01, at, said, transform=beside, va="center", weight="bold" if wins else "normal")
+        words = f"{TITLES[quickest]} {times(ratio)}"
+        panel.text(1.01, at, words, transform=beside, va="center", weight="bold" if wins else "normal")
     for peer in KINDS:
-        places = [at for at, some in enumerate(found.values()) if peer in some]
-        taken = [some[peer] for some in found.values() if peer in some]
-        if places:
-            panel.scatter(taken, places, s=26, color=_COLOURS[peer], marker=_MARKS[peer], label=TITLES[peer], zorder=3)
+        heights = [at for at, some in enumerate(points.values()) if peer in some]
+        taken = [some[peer] for some in points.values() if peer in some]
+        if heights:
+            panel.scatter(taken, heights, s=26, color=_COLOURS[peer], marker=_MARKS[peer], label=TITLES[peer], zorder=3)
     panel.axvline(1, color=_INDEX, linewidth=2, zorder=2)
     panel.text(1.01, -1, "quickest peer", transform=beside, va="center", color=_PALE)
     panel.set_xscale("log")
     panel.minorticks_off()
     panel.xaxis.set_major_formatter(lambda ratio, _: f"{ratio:,.0f}x" if ratio >= 1 else f"{ratio:g}x")
-    panel.set_yticks(range(len(found)), list(found))
+    panel.set_yticks(range(len(points)), list(points))
     panel.tick_params(axis="y", length=0)
-    panel.set_ylim(len(found) - 0.5, -1.5)
+    panel.set_ylim(len(points) - 0.5, -1.5)
     panel.grid(visible=True, axis="x", zorder=0, **_GRID)
     panel.set_xlabel("how many times as long as bucketquery it takes; left of the line the peer is quicker")
     figure.legend(loc="outside upper center", ncols=len(KINDS), frameon=False)

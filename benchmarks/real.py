@@ -1,7 +1,7 @@
-"""Real documents: the files they are in, what is known of them from elsewhere, and what is measured with them.
+"""Real sets: documents from files, counts of them from elsewhere, and measurements over them.
 
-A set is many jobs in one index. Its longest job is asked what made buckets are asked, beside peers that hold that job;
-and all of its jobs are asked together, beside peers that hold them all.
+A set is many jobs in one index. The questions of generated buckets are asked of its longest job, beside peers that hold
+only that job. Other questions are asked over all of its jobs, beside peers that hold them all.
 """
 
 import gc
@@ -15,30 +15,37 @@ from pathlib import Path
 from statistics import median
 from typing import Any, Final, NamedTuple
 
-from benchmarks.asking import Setting, ask_all, asked, check, sets_for
+from benchmarks.memory import traced
 from benchmarks.peers import make
-from benchmarks.peers.jobs import KINDS as MANY
-from benchmarks.peers.jobs import Key, arrays_of
+from benchmarks.peers.many_jobs import KINDS as PEERS_OF_MANY_JOBS
+from benchmarks.peers.many_jobs import Key, arrays_of
+from benchmarks.questions import Setting, check, measure_variants, reading, variants_at, variants_of
 from benchmarks.timing import Call, Effort, Figures, WrongAnswer, alternate, race
-from benchmarks.weighing import traced
-from benchmarks.workloads import Document, ResolvedQuery
-from bucketquery import BucketPage, BucketQuery, ResultsIndex
+from benchmarks.workloads import Document, ResolvedQuery, index_of
+from bucketquery import BucketQuery, ResultsIndex
 
 SAMPLES: Final = Path(__file__).parent.parent / "tests" / "data"
 
-#: How many windows are drawn where nothing is timed: so many that something matches in some.
+#: Variants of a question if nothing is timed. Buckets match in some of four windows.
 _FEW: Final = 4
 _LOADS: Final = 3
 
 
 def read_documents(path: Path) -> Iterator[Document]:
-    """The documents of a gzipped file, one JSON object a line."""
+    """The documents of a gzipped file with one JSON object a line."""
     with gzip.open(path, "rt", encoding="utf-8") as lines:
         yield from map(json.loads, lines)
 
 
 class RealSet(NamedTuple):
-    """Files of real buckets, and what is known of them from elsewhere: a count made without this library."""
+    """Files of real buckets, and counts that were made without this library.
+
+    Attributes:
+        files: the names of the files, without their ending.
+        buckets: number of buckets.
+        jobs: number of jobs.
+        at_or_above: number of buckets at or above some scores.
+    """
 
     files: tuple[str, ...]
     buckets: int
@@ -65,7 +72,7 @@ BOTH_FULL: Final = RealSet(
 
 
 def by_job(documents: Iterable[Document]) -> dict[str, list[Document]]:
-    """The documents of each job, in order of time: what a list of dicts needs before it can be asked."""
+    """The documents of each job in order of time, as a list of dicts needs them to answer questions."""
     jobs = defaultdict(list)
     for document in documents:
         jobs[document["job_id"]].append(document)
@@ -74,36 +81,29 @@ def by_job(documents: Iterable[Document]) -> dict[str, list[Document]]:
     return dict(jobs)
 
 
-def questions(known: RealSet, documents: Sequence[Document], effort: Effort, peers: Sequence[str]) -> Figures:
-    """How long questions take of an index over the whole set, microseconds: of its longest job, and over all jobs.
+def measure_questions(known: RealSet, documents: Sequence[Document], effort: Effort, peers: Sequence[str]) -> Figures:
+    """The time of questions over an index of the whole set, microseconds: of its longest job, and over all jobs.
 
-    The peers of the longest job hold nothing else; those of all jobs are `benchmarks.peers.jobs`.
+    The peers of the longest job hold only that job. Those of all jobs are `benchmarks.peers.many_jobs`.
 
     Raises:
-        WrongAnswer: somebody's answer is not the right one, or nothing real answers a question.
+        WrongAnswer: an answer is not the right one, or no bucket matches a question.
     """
-    index = indexed(documents)
+    index = index_of(documents)
     check_set(known, documents, index)
-    of_one = ask_longest(documents, index, effort, peers)
-    of_all = ask_together(known, documents, index, effort, peers)
+    of_one = measure_longest_job(documents, index, effort, peers)
+    of_all = measure_all_jobs(known, documents, index, effort, peers)
     return {
         **{f"the longest job, {name}": row for name, row in of_one.items()},
         **{f"all {known.jobs} jobs, {name}": row for name, row in of_all.items()},
     }
 
 
-def indexed(documents: Sequence[Document]) -> ResultsIndex:
-    """A new index over the documents."""
-    index = ResultsIndex()
-    index.upsert(documents)
-    return index
-
-
 def check_set(known: RealSet, documents: Sequence[Document], index: ResultsIndex) -> None:
-    """Refuse an index that has not what is known of the set.
+    """Compare an index of a set with its known counts.
 
     Raises:
-        WrongAnswer: jobs or buckets are missing, or a threshold has not as many as were counted elsewhere.
+        WrongAnswer: the jobs, the number of buckets, or the count of a threshold differ.
     """
     jobs = tuple(sorted({document["job_id"] for document in documents}))
     buckets = index.stats()["rows"]["bucket"]
@@ -115,41 +115,45 @@ def check_set(known: RealSet, documents: Sequence[Document], index: ResultsIndex
             raise WrongAnswer(f"{count} buckets at or above {threshold}, not {right}")
 
 
-def ask_longest(documents: Sequence[Document], index: ResultsIndex, effort: Effort, peers: Sequence[str]) -> Figures:
-    """The questions of made buckets, of the job that has the most; windows in which nothing matches are left out.
+def measure_longest_job(
+    documents: Sequence[Document], index: ResultsIndex, effort: Effort, peers: Sequence[str]
+) -> Figures:
+    """The time of the questions of generated buckets, asked of the job with the most buckets, microseconds.
+
+    Variants that no bucket matches are left out.
 
     Raises:
-        WrongAnswer: somebody's answer is not the right one, or no window is left.
+        WrongAnswer: an answer is not the right one, or no variant of a question is left.
     """
     jobs = by_job(documents)
     job_id = max(jobs, key=lambda each: (len(jobs[each]), each))
     columns = arrays_of(jobs[job_id])
-    # Its documents lie in order of time and span; what the peers hold needs a timestamp for each.
+    # The documents are in order of time and span. The peers identify a row by its timestamp alone.
     if not (columns["timestamp"][1:] > columns["timestamp"][:-1]).all():
         raise WrongAnswer(f"{job_id} has several buckets of one timestamp")
-    held = Setting(columns, index, {name: make(name) for name in peers}, job_id)
-    for peer in held.peers.values():
+    setting = Setting(columns, index, {name: make(name) for name in peers}, job_id)
+    for peer in setting.peers.values():
         peer.load(columns)
-    drawn = asked(columns, sets_for(len(columns["timestamp"])) if effort.rounds > 1 else _FEW, job_id)
-    chosen = {name: [one for one in variants if one.answer[0]] for name, variants in drawn.items()}
+    questions = variants_of(columns, variants_at(len(columns["timestamp"])) if effort.rounds > 1 else _FEW, job_id)
+    chosen = {name: [one for one in variants if one.answer[0]] for name, variants in questions.items()}
     for name, variants in chosen.items():
         if not variants:
-            raise WrongAnswer(f"{name}: nothing of {job_id} matches")
-    return ask_all(held, effort, chosen)
+            raise WrongAnswer(f"{name}: no bucket of {job_id} matches")
+    return measure_variants(setting, effort, chosen)
 
 
-TOGETHER: Final[Mapping[str, Mapping[str, Any]]] = {
+OVER_ALL_JOBS: Final[Mapping[str, Mapping[str, Any]]] = {
     "the top 100 by score": {"sort": "anomaly_score", "desc": True},
     "threshold 75 by time": {"anomaly_score": 75.0},
     "the count at threshold 50": {"anomaly_score": 50.0, "size": 0},
 }
-"""What is asked over all jobs."""
+"""The questions over all jobs, by name."""
 
 
-def answer_together(documents: Sequence[Document], query: BucketQuery) -> tuple[int, list[Key]]:
-    """The right count and keys of a page over all jobs, the plain way: what matches, sorted as one table, cut.
+def answer_over_all_jobs(documents: Sequence[Document], query: BucketQuery) -> tuple[int, list[Key]]:
+    """The right count and keys of a page over all jobs, the simple way: sort every match as one table, then cut.
 
-    It looks at the threshold only: the questions have no windows.
+    Only the threshold of the query counts, because these questions have no windows.
     """
     found = [document for document in documents if document["anomaly_score"] >= query.anomaly_score]
     found.sort(key=itemgetter(query.sort, "timestamp", "bucket_span", "job_id"), reverse=query.desc)
@@ -157,28 +161,28 @@ def answer_together(documents: Sequence[Document], query: BucketQuery) -> tuple[
     return len(found), [(each["job_id"], each["timestamp"], each["bucket_span"]) for each in page]
 
 
-def ask_together(
+def measure_all_jobs(
     known: RealSet, documents: Sequence[Document], index: ResultsIndex, effort: Effort, peers: Sequence[str]
 ) -> Figures:
-    """How long questions over all jobs take, which are answered as if all lay in one table.
+    """The time of questions over all jobs, microseconds. Every contestant answers as over one table.
 
     Raises:
-        WrongAnswer: somebody's answer is not the right one, or the count is not that which is known.
+        WrongAnswer: an answer is not the right one, or the count is not the known one.
     """
-    many = {name: kind() for name, kind in MANY.items() if name in peers}
-    for peer in many.values():
+    tables = {name: kind() for name, kind in PEERS_OF_MANY_JOBS.items() if name in peers}
+    for peer in tables.values():
         peer.put(documents)
     figures = {}
-    for name, parameters in TOGETHER.items():
+    for name, parameters in OVER_ALL_JOBS.items():
         query = BucketQuery(jobs=index.jobs(), **parameters)
-        right = answer_together(documents, query)
+        right = answer_over_all_jobs(documents, query)
         if right[0] != known.at_or_above.get(query.anomaly_score, known.buckets):
-            raise WrongAnswer(f"{name}: the plain way finds {right[0]}")
+            raise WrongAnswer(f"{name}: the simple way finds {right[0]}")
         search = partial(index.search, query)
         page = search()
         check(f"{name}, index", (page.count, page.keys()), right, empty=not query.size)
-        calls: dict[str, Sequence[Call]] = {"search": [search], "search, keys": [_reading(search)]}
-        for peer_name, peer in many.items():
+        calls: dict[str, Sequence[Call]] = {"search": [search], "search, keys": [reading(search, "keys")]}
+        for peer_name, peer in tables.items():
             call = peer.prepare(ResolvedQuery.of(query))
             count, found = call()
             check(f"{name}, {peer_name}", (count, peer.keys(found)), right, empty=not query.size)
@@ -187,37 +191,35 @@ def ask_together(
     return figures
 
 
-def _reading(search: Callable[[], BucketPage]) -> Call:
-    return lambda: search().keys()
+def measure_loading(known: RealSet, documents: Sequence[Document], effort: Effort) -> Figures:
+    """Load the parsed documents of the whole set in one batch; documents a second.
 
-
-def loads(known: RealSet, documents: Sequence[Document], effort: Effort) -> Figures:
-    """Parsed documents of the whole set in one batch, documents a second; the list's are put by job and sorted only.
+    The list only groups its documents by job and sorts them.
 
     Raises:
-        WrongAnswer: the index, or the list, has not what is known of the set.
+        WrongAnswer: the index or the list does not have the known counts.
     """
-    check_set(known, documents, indexed(documents))
-    held = by_job(documents)
-    if (len(held), sum(map(len, held.values()))) != (known.jobs, known.buckets):
+    check_set(known, documents, index_of(documents))
+    jobs = by_job(documents)
+    if (len(jobs), sum(map(len, jobs.values()))) != (known.jobs, known.buckets):
         raise WrongAnswer("the list has other buckets")
-    del held
-    contestants: dict[str, Callable[[Any], object]] = {"index": indexed, "list": by_job}
+    del jobs
+    contestants: dict[str, Callable[[Any], object]] = {"index": index_of, "list": by_job}
     taken = alternate(contestants, [documents] * min(_LOADS, effort.rounds))
     rates = {name: known.buckets / median(some) * 1e6 for name, some in taken.items()}
     return {f"{known.buckets:,} real documents of {known.jobs} jobs in one batch": rates}
 
 
-def weigh(known: RealSet, documents: Sequence[Document]) -> Figures:
-    """Bytes a bucket of the whole set: as the index tells, which is the arrays, and with what is nested in them.
+def measure_memory(known: RealSet, documents: Sequence[Document]) -> Figures:
+    """Bytes a bucket of the whole set: the arrays, as the index reports them, and everything, as traced.
 
     Raises:
-        WrongAnswer: the index has not what is known of the set.
+        WrongAnswer: the index does not have the known counts.
     """
-    # What other work has left for new tuples to lie in would not be counted.
+    # Python reuses memory that other work has freed, and would not count it.
     gc.collect()
-    index, taken = traced(partial(indexed, documents))
-    # Before anything is asked: questions by score make more.
-    told = index.stats()["bytes"] / known.buckets
+    index, taken = traced(partial(index_of, documents))
+    # Read before the set is checked: questions by score make more structures.
+    reported = index.stats()["bytes"] / known.buckets
     check_set(known, documents, index)
-    return {f"real buckets of {known.jobs} jobs, as loaded": {"told": told, "traced": taken / known.buckets}}
+    return {f"real buckets of {known.jobs} jobs, as loaded": {"reported": reported, "traced": taken / known.buckets}}

@@ -1,6 +1,6 @@
-"""Made records, and how long they take: inside of a page of buckets, on pages of their own, and on their way in.
+"""The records: generated ones, measured inside a page of buckets, on pages of their own, and when they are written.
 
-Five records for each bucket, of fifty hosts; a size is a number of records, 5,000 at least.
+There are five records for each bucket, of fifty hosts. A size is a number of records, at least 5,000.
 """
 
 import json
@@ -14,14 +14,16 @@ from random import Random
 from statistics import median
 from typing import Any, Final
 
-from benchmarks.asking import check
+from benchmarks.questions import check, reading
 from benchmarks.timing import Call, Effort, Figures, WrongAnswer, alternate, race
-from benchmarks.workloads import FIRST_MS, JOB, SPAN_MS, SPAN_S, Document
+from benchmarks.workloads import FIRST_MS, JOB, SPAN_MS, SPAN_S, Document, index_of
 from bucketquery import BucketPage, BucketQuery, RecordPage, RecordQuery, ResultsIndex
 
 EACH: Final = 5
+"""The number of records of a bucket."""
+
 HOSTS: Final = 50
-BLAMED: Final = [{"influencer_field_name": "bucket_time", "anomaly_score": 5.0, "probability": 0.5}]
+INFLUENCERS: Final = [{"influencer_field_name": "bucket_time", "anomaly_score": 5.0, "probability": 0.5}]
 MIDDLE: Final = range(900, 1_000)
 """The buckets of the page that is expanded."""
 
@@ -31,10 +33,10 @@ QUESTIONS: Final[Mapping[str, Mapping[str, Any]]] = {
     "top 100 by probability": {"sort": "probability", "desc": False},
     "by host": {"sort": "partition_field_value", "desc": False},
 }
-"""Pages of records, by the parameters that make them."""
+"""The questions for records: the parameters of each, by name."""
 
 Key = tuple[int, str]
-"""What tells records of one job apart here: their timestamp and their host."""
+"""The timestamp and the host, which identify a record of one job here."""
 
 _NEWEST: Final = RecordQuery(jobs=JOB, sort="timestamp", size=1)
 _LOADS: Final = 3
@@ -45,19 +47,19 @@ _APPENDED: Final = 300
 
 
 def bucket(row: int) -> Document:
-    """A bucket that is blamed on its time."""
+    """A bucket with one influencer, its time."""
     return {
         "result_type": "bucket",
         "job_id": JOB,
         "timestamp": FIRST_MS + row * SPAN_MS,
         "anomaly_score": 5.0,
         "bucket_span": SPAN_S,
-        "bucket_influencers": BLAMED,
+        "bucket_influencers": INFLUENCERS,
     }
 
 
 def record(row: int, host: str, rng: Random) -> Document:
-    """An anomaly of a host, with all that a real one usually has."""
+    """A record of a host, with the fields that a real one usually has."""
     return {
         "job_id": JOB,
         "result_type": "record",
@@ -81,17 +83,17 @@ def record(row: int, host: str, rng: Random) -> Document:
 
 
 def records(rows: Sequence[int]) -> list[Document]:
-    """Five records for each of some buckets."""
+    """`EACH` records for each of some buckets."""
     rng = Random(7)
     hosts = [f"host-{number}" for number in range(HOSTS)]
     return [record(row, host, rng) for row in rows for host in rng.sample(hosts, EACH)]
 
 
-def blamed(documents: Sequence[Document]) -> ResultsIndex:
+def index_with_buckets(documents: Sequence[Document]) -> ResultsIndex:
     """A new index of the records and their buckets.
 
     Raises:
-        WrongAnswer: some are not there afterwards.
+        WrongAnswer: the index does not hold all of them afterwards.
     """
     index = ResultsIndex()
     buckets = [bucket(row) for row in range(len(documents) // EACH)]
@@ -104,7 +106,7 @@ def blamed(documents: Sequence[Document]) -> ResultsIndex:
 
 
 def by_hand(documents: Sequence[Document], query: RecordQuery) -> tuple[int, list[Document]]:
-    """A page of records from a list of dicts: all that match, and the best of them."""
+    """The count and the page of a list of dicts: filter all records, then take the best."""
     found = documents
     if query.record_score > 0:
         threshold = query.record_score
@@ -114,7 +116,7 @@ def by_hand(documents: Sequence[Document], query: RecordQuery) -> tuple[int, lis
 
 
 class InSqlite:
-    """What decides and what tells a record apart in one table, with an index for each order that is asked for."""
+    """One SQLite table with four fields of each record, and a covering index for each order of the questions."""
 
     def __init__(self, documents: Sequence[Document]) -> None:
         self._connection = sqlite3.connect(":memory:", isolation_level=None)
@@ -123,7 +125,7 @@ class InSqlite:
         self._run("begin")
         self._connection.executemany("insert into records values (?, ?, ?, ?)", map(_row, documents))
         self._run("commit")
-        # All that an order goes by, and all that is shown: nothing is sorted, and the table is not looked at.
+        # Each index has the columns of its order and those of the page, so SQLite neither sorts nor reads the table.
         self._run("create index by_score on records (record_score, host, timestamp)")
         self._run("create index by_probability on records (probability, record_score, host, timestamp)")
         self._run("create index by_host on records (host, record_score, timestamp)")
@@ -131,26 +133,26 @@ class InSqlite:
         self._length = len(documents)
 
     def prepare(self, query: RecordQuery) -> Callable[[], tuple[int, list[Key]]]:
-        """A statement for the count, where that is not known, and one for the page of keys."""
+        """A statement for the page of keys, and one for the count if it is not that of the table."""
         run, values = self._run, [query.record_score] if query.record_score > 0 else []
         condition = " where record_score >= ?" if values else ""
         sort = "host" if query.sort == "partition_field_value" else query.sort
         keys = dict.fromkeys((sort, "record_score", "host", "timestamp"))
         order = ", ".join(f"{key} {'desc' if query.desc else 'asc'}" for key in keys)
-        select = f"select timestamp, host from records{condition} order by {order} limit ?"  # noqa: S608 - the names above
-        select_count = f"select count(*) from records{condition}"  # noqa: S608 - as there
+        select = f"select timestamp, host from records{condition} order by {order} limit ?"  # noqa: S608 - of the names above
+        select_count = f"select count(*) from records{condition}"  # noqa: S608 - of the names above
         paged = [*values, query.size]
         if not values:
             return lambda: (self._length, run(select, paged).fetchall())
         return lambda: (run(select_count, values).fetchone()[0], run(select, paged).fetchall())
 
     def append(self, document: Document) -> None:
-        """One insert, committed."""
+        """Insert one row, in a transaction of its own."""
         self._run("insert into records values (?, ?, ?, ?)", _row(document))
         self._length += 1
 
     def count(self) -> int:
-        """How many there are, by walking the table."""
+        """The number of rows, counted by SQLite."""
         return int(self._run("select count(*) from records").fetchone()[0])
 
 
@@ -158,22 +160,22 @@ def _row(document: Document) -> tuple[Any, ...]:
     return tuple(document[name] for name in ("timestamp", "partition_field_value", "record_score", "probability"))
 
 
-# What is measured
+# Measurements
 
 
-def measure(size: int, effort: Effort) -> Figures:
-    """How long a page of buckets takes without and with its records, and a page of records; microseconds.
+def measure_questions(size: int, effort: Effort) -> Figures:
+    """The time of a page of buckets without and with its records, and of pages of records, microseconds.
 
     Raises:
-        WrongAnswer: somebody's answer is not the right one.
+        WrongAnswer: an answer is not the right one.
     """
     documents = records(range(size // EACH))
-    index = blamed(documents)
-    return {**expand(documents, index, effort), **ask(documents, index, effort)}
+    index = index_with_buckets(documents)
+    return {**measure_expanding(documents, index, effort), **measure_pages(documents, index, effort)}
 
 
-def expand(documents: Sequence[Document], index: ResultsIndex, effort: Effort) -> Figures:
-    """A page of 100 buckets with five records each, unread and read in every way.
+def measure_expanding(documents: Sequence[Document], index: ResultsIndex, effort: Effort) -> Figures:
+    """The time of a page of 100 buckets with five records each, unread and read in every way, microseconds.
 
     Raises:
         WrongAnswer: the page has other buckets or other records.
@@ -185,32 +187,32 @@ def expand(documents: Sequence[Document], index: ResultsIndex, effort: Effort) -
         get = partial(middle, index, expand=is_expanded)
         page = search()
         body = get().to_dict()
-        read = [page.to_dict(), json.loads(page.to_json()), {**body, "buckets": [each.to_dict() for each in page]}]
-        if read != [body] * 3:
-            raise WrongAnswer(f"100 buckets, {words}: the ways of reading them say different things")
+        bodies = [page.to_dict(), json.loads(page.to_json()), {**body, "buckets": [each.to_dict() for each in page]}]
+        if bodies != [body] * 3:
+            raise WrongAnswer(f"100 buckets, {words}: the ways to read a page give different bodies")
         figures[f"100 buckets of five records, {words}"] = race({**_readings(search), "get_buckets": [get]}, effort)
     return figures
 
 
 def middle(index: ResultsIndex, *, expand: bool) -> BucketPage:
-    """The hundred buckets in the middle, by the client's keywords."""
+    """The page of the buckets of `MIDDLE`, by the client's keywords."""
     return index.get_buckets(job_id=JOB, from_=MIDDLE.start, size=len(MIDDLE), expand=expand)
 
 
 def _readings(search: Callable[[], BucketPage]) -> dict[str, Sequence[Call]]:
     return {
         "search": [search],
-        "search, to_dict": [lambda: search().to_dict()],
-        "search, to_json": [lambda: search().to_json()],
+        "search, to_dict": [reading(search, "to_dict")],
+        "search, to_json": [reading(search, "to_json")],
         "search, values": [lambda: list(search())],
     }
 
 
 def check_expanded(index: ResultsIndex, documents: Sequence[Document]) -> None:
-    """Refuse a page that has not just the records that are meant, the most unlikely first.
+    """Check that each bucket of the expanded page has just its own records, the most unlikely first.
 
     Raises:
-        WrongAnswer: it has not, or the unexpanded one has some.
+        WrongAnswer: a bucket has other records, or the unexpanded page has some.
     """
     by_time: dict[int, list[Document]] = defaultdict(list)
     for document in documents:
@@ -225,31 +227,31 @@ def check_expanded(index: ResultsIndex, documents: Sequence[Document]) -> None:
             raise WrongAnswer(f"the bucket at {body['timestamp']} has other records")
     unexpanded = middle(index, expand=False).to_dict()["buckets"]
     if unexpanded != [{key: value for key, value in body.items() if key != "records"} for body in bodies]:
-        raise WrongAnswer("the page without records is another one")
+        raise WrongAnswer("the page without records has other buckets")
 
 
-def ask(documents: Sequence[Document], index: ResultsIndex, effort: Effort) -> Figures:
-    """Pages of records, beside a list of them and a table of SQLite.
+def measure_pages(documents: Sequence[Document], index: ResultsIndex, effort: Effort) -> Figures:
+    """The time of pages of records, beside a list of dicts and an SQLite table, microseconds.
 
     Raises:
-        WrongAnswer: somebody's answer is not the right one.
+        WrongAnswer: an answer is not the right one.
     """
-    tables = InSqlite(documents)
+    table = InSqlite(documents)
     figures = {}
     for name, parameters in QUESTIONS.items():
         query = RecordQuery(jobs=JOB, **parameters)
         search: Callable[[], Any] = partial(index.search, query)
-        hand, select = partial(by_hand, documents, query), tables.prepare(query)
-        count, page = hand()
+        scan, select = partial(by_hand, documents, query), table.prepare(query)
+        count, page = scan()
         if search().to_dict() != {"count": count, "records": page}:
-            raise WrongAnswer(f"records, {name}: the page is not that of the list")
+            raise WrongAnswer(f"records, {name}: the index and the list have different pages")
         right = [(each["timestamp"], each["partition_field_value"]) for each in page]
         check(f"records, {name}, index", (search().count, keys_of(search())), (count, right), empty=False)
         check(f"records, {name}, sqlite", select(), (count, right), empty=False)
         calls: dict[str, Sequence[Call]] = {
             "search": [search],
-            "search, keys": [_reading(search)],
-            "list": [hand],
+            "search, keys": [reading(search, "keys")],
+            "list": [scan],
             "sqlite": [select],
         }
         figures[f"records, {name}"] = race(calls, effort)
@@ -257,66 +259,56 @@ def ask(documents: Sequence[Document], index: ResultsIndex, effort: Effort) -> F
 
 
 def keys_of(page: RecordPage) -> list[Key]:
-    """Of the keys of a page what tells records of one job apart here."""
+    """The timestamps and hosts of a page, from its keys."""
     keys = page.keys()
     return [(timestamp, host) for _, timestamp, *_, host in keys]
 
 
-def _reading(search: Callable[[], Any]) -> Call:
-    return lambda: search().keys()
-
-
-def load(size: int, effort: Effort) -> Figures:
-    """Parsed records in one batch, records a second; SQLite keeps four fields of each, the index all of them.
+def measure_loading(size: int, effort: Effort) -> Figures:
+    """Load parsed records in one batch; records a second. SQLite stores four fields of each, the index all of them.
 
     Raises:
-        WrongAnswer: some are not there afterwards.
+        WrongAnswer: a contestant does not hold all of them afterwards.
     """
     documents = records(range(size // EACH))
-    contestants: dict[str, Callable[[Any], Any]] = {"index": _indexed, "sqlite": InSqlite}
+    contestants: dict[str, Callable[[Any], Any]] = {"index": index_of, "sqlite": InSqlite}
     for name, count in {
-        "index": _indexed(documents).search(_NEWEST).count,
+        "index": index_of(documents).search(_NEWEST).count,
         "sqlite": InSqlite(documents).count(),
     }.items():
         if count != len(documents):
-            raise WrongAnswer(f"{count} and not {len(documents)} records are in {name}")
+            raise WrongAnswer(f"{name} holds {count}, not {len(documents)} records")
     taken = alternate(contestants, [documents] * min(_LOADS, effort.rounds))
     rates = {name: len(documents) / median(some) * 1e6 for name, some in taken.items()}
     return {f"{len(documents):,} records in one batch": rates}
 
 
-def _indexed(documents: Sequence[Document]) -> ResultsIndex:
-    index = ResultsIndex()
-    index.upsert(documents)
-    return index
-
-
-def append(size: int, effort: Effort) -> Figures:
-    """One record more, of a host that is known, and of one that is new; microseconds.
+def measure_appending(size: int, effort: Effort) -> Figures:
+    """The time to append one record, of a known host and of a new one, microseconds.
 
     Raises:
-        WrongAnswer: the newest record is not the one written last.
+        WrongAnswer: the newest record is not the one that was written last.
     """
     documents = records(range(size // EACH))
-    index, tables, rng = _indexed(documents), InSqlite(documents), Random(8)
+    index, table, rng = index_of(documents), InSqlite(documents), Random(8)
     contestants: dict[str, Callable[[Any], object]] = {
         "index": lambda document: index.upsert([document]),
-        "sqlite": tables.append,
+        "sqlite": table.append,
     }
     figures = {}
     row, count = size // EACH, len(documents)
     for whose in ("known", "new"):
-        many = _APPENDED if effort.rounds > 1 else 2
+        number = _APPENDED if effort.rounds > 1 else 2
         written = [
-            record(at, f"new-{at}" if whose == "new" else f"host-{at % HOSTS}", rng) for at in range(row, row + many)
+            record(at, f"new-{at}" if whose == "new" else f"host-{at % HOSTS}", rng) for at in range(row, row + number)
         ]
-        row, count = row + many, count + many
+        row, count = row + number, count + number
         figures[f"a record of a {whose} host"] = {
             name: median(some) for name, some in alternate(contestants, written).items()
         }
         right = [(written[-1]["timestamp"], written[-1]["partition_field_value"])]
         page = index.search(_NEWEST)
         check(f"a record of a {whose} host, index", (page.count, keys_of(page)), (count, right), empty=False)
-        _, rows = tables.prepare(_NEWEST)()
-        check(f"a record of a {whose} host, sqlite", (tables.count(), rows), (count, right), empty=False)
+        _, rows = table.prepare(_NEWEST)()
+        check(f"a record of a {whose} host, sqlite", (table.count(), rows), (count, right), empty=False)
     return figures

@@ -1,16 +1,16 @@
-"""What was measured, as Markdown: where, in short, the goals, a table for each part."""
+"""The report as Markdown: machine and versions, a short table, the goals, a table for each part."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from benchmarks.goals import Verdict, best, judge, ratios, shown, times
 from benchmarks.outcome import Outcome, Place, Results, in_short, sizes_of, usual_size
-from benchmarks.peers import BEYOND, BY_HAND, KINDS, TITLES
+from benchmarks.peers import BY_HAND, KINDS, TITLES, WITH_AN_INDEX
 from benchmarks.timing import Figures, Table
 
 _MET: Final = {True: "met", False: "**not met**", None: ""}
-#: As a part of what it is beside: less is not told as quicker.
-_MUCH: Final = 0.9
+#: *NumPy, ordered* is named beside the quickest peer only if it takes less than this part of its time.
+_CLEARLY: Final = 0.9
 _SHORT_HEADS: Final = (
     "work",
     "index",
@@ -20,7 +20,7 @@ _SHORT_HEADS: Final = (
     "quickest peer beside the index",
 )
 _OTHERS: Final = tuple(name for name in KINDS if name not in {*BY_HAND, "sqlite"})
-#: The rows of the README: what it calls each work, and which one that is.
+#: The rows of the README's table: its words for each work, and the name of the work.
 _README_WORKS: Final = {
     "the newest page": "Q3 last page",
     "a page at threshold 75": "Q4 threshold 75",
@@ -35,8 +35,8 @@ def markdown(outcome: Outcome, pictures: Iterable[str] = ()) -> str:
     """The whole report.
 
     Args:
-        outcome: what was measured.
-        pictures: the names of the files beside it that show the same.
+        outcome: the outcome of a run.
+        pictures: the names of the pictures beside the report, default none.
     """
     results = outcome.results
     sizes = sizes_of(results)
@@ -53,13 +53,13 @@ def markdown(outcome: Outcome, pictures: Iterable[str] = ()) -> str:
 
 
 def place(where: Place) -> list[str]:
-    """Where it was measured, a line each."""
+    """The machine, the versions and the commit, a line each."""
     return [f"- {where.machine}", f"- {where.versions}", f"- commit {where.commit}"]
 
 
-def short(found: Outcome) -> list[str]:
-    """The questions and the writes beside the peers, and where that was measured: what docs/performance.md shows."""
-    where, size = found.place, usual_size(found.results)
+def short(outcome: Outcome) -> list[str]:
+    """The section "In short", which docs/performance.md shows too: questions and writes beside the peers."""
+    where, size = outcome.place, usual_size(outcome.results)
     if size is None:
         return ["nothing of one job was measured"]
     return [
@@ -69,20 +69,20 @@ def short(found: Outcome) -> list[str]:
         f"| --- |{' ---: |' * (len(_SHORT_HEADS) - 1)}",
         *(
             f"| {name} | {' | '.join(_short(name, table))} |"
-            for table in in_short(found.results)
+            for table in in_short(outcome.results)
             for name in table.figures
         ),
         "",
         "| the index alone | |",
         "| --- | ---: |",
-        *(f"| {work} | {said} |" for work, said in _alone(found.results, size)),
+        *(f"| {work} | {cost} |" for work, cost in _alone(outcome.results, size)),
     ]
 
 
-def for_readme(found: Outcome) -> list[str]:
-    """Five works beside four peers, in the README's words, and where that was measured."""
-    where, size = found.place, usual_size(found.results)
-    rows = {work: (table, row) for table in in_short(found.results) for work, row in table.figures.items()}
+def for_readme(outcome: Outcome) -> list[str]:
+    """The README's table: five works beside four peers, and the machine."""
+    where, size = outcome.place, usual_size(outcome.results)
+    rows = {work: (table, row) for table in in_short(outcome.results) for work, row in table.figures.items()}
     if size is None or not rows.keys() >= set(_README_WORKS.values()):
         return ["not all of these works were measured"]
     heads = ("work", "index", "read out", *(TITLES[peer] for peer in _README_PEERS), "quickest peer beside the index")
@@ -92,23 +92,23 @@ def for_readme(found: Outcome) -> list[str]:
         f"| {' | '.join(heads)} |",
         f"| --- |{' ---: |' * (len(heads) - 1)}",
     ]
-    for said, work in _README_WORKS.items():
+    for words, work in _README_WORKS.items():
         table, row = rows[work]
         index, read_out, *_, quickest = _short(work, table)
         peers = (humane(row[peer], table.unit) if peer in row else "" for peer in _README_PEERS)
-        lines.append(f"| {said} | {' | '.join((index, read_out, *peers, quickest))} |")
+        lines.append(f"| {words} | {' | '.join((index, read_out, *peers, quickest))} |")
     return lines
 
 
 def _alone(results: Results, size: int) -> Iterator[tuple[str, str]]:
-    """What no peer stands beside, or what is the difference of two figures."""
-    for part, tell in _ALONE.items():
+    """The figures that no peer has, and the differences of two figures: each work and its cost."""
+    for part, cells in _ALONE.items():
         for (name, of), table in results.items():
             if name == part and (of == size or part == "job weights"):
                 for work, row in table.figures.items():
                     # Peers have rows of their own in some tables.
                     if work not in KINDS:
-                        yield tell(work, row)
+                        yield cells(work, row)
 
 
 _ALONE: Final[Mapping[str, Callable[[str, Mapping[str, float]], tuple[str, str]]]] = {
@@ -131,18 +131,18 @@ _ALONE: Final[Mapping[str, Callable[[str, Mapping[str, float]], tuple[str, str]]
 
 def _short(name: str, table: Table) -> list[str]:
     row = table.figures[name]
-    mine = [way for way in row if way not in KINDS]
-    read = next((way for way in mine if way.endswith(", timestamps")), "")
-    told = [row.get(mine[0]) if mine else None, row.get(read), *(row.get(peer) for peer in (*BY_HAND, "sqlite"))]
+    ways = [way for way in row if way not in KINDS]
+    read = next((way for way in ways if way.endswith(", timestamps")), "")
+    figures = [row.get(ways[0]) if ways else None, row.get(read), *(row.get(peer) for peer in (*BY_HAND, "sqlite"))]
     others = {peer: row[peer] for peer in _OTHERS if peer in row}
-    cells = [humane(figure, table.unit) if figure is not None else "" for figure in told]
+    cells = [humane(figure, table.unit) if figure is not None else "" for figure in figures]
     quickest = min(others, key=others.__getitem__, default="")
     cells.append(f"{humane(others[quickest], table.unit)} {TITLES[quickest]}" if others else "")
     return [*cells, beside(table.costs()[name])]
 
 
 def humane(figure: float, unit: str) -> str:
-    """A time in the unit that makes it short: microseconds, milliseconds or seconds; a rate as it is."""
+    """A time in microseconds, milliseconds or seconds, below 1,000 if it can be; a rate as it is."""
     units = ("µs", "ms", "s")
     if unit not in units:
         return f"{figure:,.0f} a second"
@@ -153,24 +153,24 @@ def humane(figure: float, unit: str) -> str:
 
 
 def beside(row: Mapping[str, float]) -> str:
-    """The quickest peer of a row, how many times as long as the index it takes, and where it is the one that wins.
+    """The quickest peer of a row, with its time divided by the index's, and whether it wins.
 
-    A hand that keeps an order of its own is added where it beats both.
+    *NumPy, ordered* is added if it is clearly quicker than both.
     """
-    found = best(row)
-    if not found:
+    rival = best(row)
+    if not rival:
         return ""
-    name, ratio = found
-    said = f"{TITLES[name]} {times(ratio)}" if ratio >= 1 else f"**{TITLES[name]} wins, {times(ratio)}**"
-    ordered = ratios(row).get(BEYOND, ratio)
-    return f"{said} (*ordered* {times(ordered)})" if ordered < _MUCH * min(1, ratio) else said
+    name, ratio = rival
+    quickest = f"{TITLES[name]} {times(ratio)}" if ratio >= 1 else f"**{TITLES[name]} wins, {times(ratio)}**"
+    ordered = ratios(row).get(WITH_AN_INDEX, ratio)
+    return f"{quickest} (*ordered* {times(ordered)})" if ordered < _CLEARLY * min(1, ratio) else quickest
 
 
 def _goals(verdicts: Iterable[Verdict]) -> list[str]:
     return [
         "| work | goal | result | |",
         "| --- | --- | --- | --- |",
-        *(f"| {one.work} | {one.goal} | {one.result} | {_MET[one.is_met]} |" for one in verdicts),
+        *(f"| {verdict.work} | {verdict.goal} | {verdict.result} | {_MET[verdict.is_met]} |" for verdict in verdicts),
     ]
 
 
@@ -216,10 +216,10 @@ def _growth(results: Results) -> list[str]:
 def _plans(plans: Sequence[Mapping[str, Any]]) -> list[str]:
     names = list(dict.fromkeys(name for plan in plans for name in plan))
     lines = [f"| {' | '.join(names)} |", f"|{' --- |' * len(names)}"]
-    return [*lines, *(f"| {' | '.join(_told(plan.get(name)) for name in names)} |" for plan in plans)]
+    return [*lines, *(f"| {' | '.join(_cell(plan.get(name)) for name in names)} |" for plan in plans)]
 
 
-def _told(value: object) -> str:
+def _cell(value: object) -> str:
     if isinstance(value, list | tuple):
-        return ", ".join(map(_told, value))
+        return ", ".join(map(_cell, value))
     return "" if value is None else f"{value:,.4g}" if isinstance(value, float) else str(value)

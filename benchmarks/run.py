@@ -1,4 +1,4 @@
-"""What is measured, part by part; each table is kept as soon as it is there."""
+"""A run: measures part by part, and keeps each table as soon as it is measured."""
 
 import gc
 import os
@@ -10,26 +10,27 @@ from pathlib import Path
 from time import perf_counter, process_time
 from typing import Any, Final
 
-from benchmarks import asking, fleet, pauses, real, records, weighing, writing
+from benchmarks import many_jobs, memory, pauses, questions, real, records, writes
 from benchmarks.outcome import Outcome, here
 from benchmarks.peers import KINDS, is_installed
 from benchmarks.timing import Effort, Figures, Table
 from benchmarks.workloads import bucket_columns
 
-#: Beyond this many buckets some variants are left out: they say nothing of growth.
-_ALL_VARIANTS: Final = 1_000_000
+#: Some sets of buckets are left out at larger sizes, as they do not show growth.
+_ALL_BUCKET_SETS: Final = 1_000_000
 
+#: A table notes it if this process had a smaller share of its core.
 _UNDISTURBED: Final = 0.9
 _RECORDS: Final = 100_000
 
 
 class Run:
-    """What is measured with which effort, and the tables that there are so far.
+    """The settings of a run, and the tables measured so far.
 
     Args:
-        peers: beside whom; who is not installed is left out, and that is noted.
+        peers: the names of the peers. Those that are not installed are left out, with a note.
         effort: how long to measure.
-        keep: is given all that there is, each time that there is more.
+        keep: called with the whole outcome after each table.
     """
 
     def __init__(self, peers: Sequence[str], effort: Effort, keep: Callable[[Outcome], object]) -> None:
@@ -46,117 +47,121 @@ class Run:
             self._notes.append(f"left out, since they are not installed: {', '.join(absent)}")
 
     def outcome(self) -> Outcome:
-        """All that was measured so far."""
+        """Everything that was measured so far."""
         return Outcome(self._place, self._notes, self._results, self._plans)
 
     def peers_at(self, size: int) -> list[str]:
-        """Those that are here, and are asked to hold so many rows."""
-        return [name for name in self._peers if size <= KINDS[name].most]
+        """The installed peers that are measured with ``size`` rows."""
+        return [name for name in self._peers if size <= KINDS[name].max_rows]
 
     def put(self, part: str, size: int, title: str, unit: str, measure: Callable[[], Figures]) -> None:
-        """Measure, and keep the table; it says so where others had a tenth of the core or more."""
-        # Once for all of a part: with a list of a million dicts it takes a second.
+        """Measure a table and keep it. Its title notes it if other processes had a tenth of the core or more."""
+        # Collect once for each table: with a list of a million dicts it takes a second.
         gc.collect()
         begun, worked = perf_counter(), process_time()
         figures = measure()
         now = perf_counter()
         share = (process_time() - worked) / max(1e-9, now - begun)
-        words = f"; others were at work, this had {share:.0%} of its core" if share < _UNDISTURBED else ""
-        self._results[part, size] = Table(f"{title}, {size:,}{words}", unit, figures)
+        note = f"; others were at work, this had {share:.0%} of its core" if share < _UNDISTURBED else ""
+        self._results[part, size] = Table(f"{title}, {size:,}{note}", unit, figures)
         self._keep(self.outcome())
         print(f"{now - self._begun:7.0f} s  {part}, {size:,}: {now - begun:.0f} s", file=sys.stderr, flush=True)
 
     def questions(self, size: int) -> None:
-        """Every question, of buckets that look one way or another."""
-        effort, sets = self.effort, asking.sets_for(size) if self.effort.rounds > 1 else 2
-        for variant, words in asking.VARIANTS.items():
-            if size <= _ALL_VARIANTS or variant in {"live", "worn"}:
-                held = asking.setting(variant, size, self.peers_at(size))
-                only = asking.BY_TIME if variant == "final" else ()
-                ask = partial(asking.ask, held, effort, sets, only)
-                self.put(f"questions {variant}", size, f"Questions, {words}", "µs", ask)
-                if variant == "live":
-                    self.put("dense count", size, "A count", "µs", partial(asking.count_dense, held, effort))
-                    self._plans += [{"question": f"{name}, {size:,}", **plan} for name, plan in asking.explain(held)]
+        """Measure every question over each set of buckets."""
+        effort, most = self.effort, questions.variants_at(size) if self.effort.rounds > 1 else 2
+        for bucket_set, description in questions.BUCKET_SETS.items():
+            if size <= _ALL_BUCKET_SETS or bucket_set in {"live", "fragmented"}:
+                setting = questions.make_setting(bucket_set, size, self.peers_at(size))
+                letters = questions.BY_TIME if bucket_set == "final" else ()
+                measure = partial(questions.measure_questions, setting, effort, most, letters)
+                self.put(f"questions {bucket_set}", size, f"Questions, {description}", "µs", measure)
+                if bucket_set == "live":
+                    count = partial(questions.measure_dense_count, setting, effort)
+                    self.put("dense count", size, "A count", "µs", count)
+                    self._plans += [
+                        {"question": f"{name}, {size:,}", **plan} for name, plan in questions.plans(setting)
+                    ]
 
     def answers(self, size: int) -> None:
-        """From parameters, and to bodies and bytes."""
-        held, effort = asking.setting("live", size, self.peers_at(size)), self.effort
-        sets = 4 if effort.rounds > 1 else 1
-        words = f"Parameters in, bytes out by {asking.encoder().name}"
-        self.put("parameters", size, "Parameters", "µs", partial(asking.parse, held, effort))
-        self.put("bodies", size, "Bodies of 100 buckets", "µs", partial(asking.read, held, effort))
-        self.put("requests", size, words, "µs", partial(asking.answer_requests, held, effort, sets))
-        del held
-        first = partial(asking.ask_first, bucket_columns(size), effort)
+        """Measure questions by parameters, and pages as bodies and bytes."""
+        setting, effort = questions.make_setting("live", size, self.peers_at(size)), self.effort
+        most = 4 if effort.rounds > 1 else 1
+        requests = f"Parameters in, bytes out by {questions.encoder().name}"
+        self.put("parameters", size, "Parameters", "µs", partial(questions.measure_parameters, setting, effort))
+        self.put("bodies", size, "Bodies of 100 buckets", "µs", partial(questions.measure_bodies, setting, effort))
+        self.put("requests", size, requests, "µs", partial(questions.measure_requests, setting, effort, most))
+        del setting
+        first = partial(questions.measure_first, bucket_columns(size), effort)
         self.put("first", size, "The first question after a load", "µs", first)
 
     def writes(self, size: int) -> None:
-        """Appended, replaced, rescored, loaded."""
+        """Measure appends, replacements, other scores and loads."""
         peers, effort = self.peers_at(size), self.effort
-        each: dict[str, tuple[str, str, Callable[[], Figures]]] = {
-            "appending": ("Appends", "µs", partial(writing.write_newest, size, peers, effort, interim=False)),
-            "replacing": ("Versions", "µs", partial(writing.write_newest, size, peers, effort, interim=True)),
-            "highest": ("Appends and the highest", "µs", partial(writing.write_then_highest, size, peers, effort)),
-            "rescoring": ("Other scores", "ms", partial(writing.rescore, size, peers, effort)),
-            "loading": ("Loads", "ms", partial(writing.load, size, peers, effort)),
-            "documents": ("Documents", "a second", partial(writing.read_documents, size, effort)),
+        tables: dict[str, tuple[str, str, Callable[[], Figures]]] = {
+            "appending": ("Appends", "µs", partial(writes.measure_newest, size, peers, effort, interim=False)),
+            "replacing": ("Versions", "µs", partial(writes.measure_newest, size, peers, effort, interim=True)),
+            "highest": ("Appends and the highest", "µs", partial(writes.measure_highest, size, peers, effort)),
+            "rescoring": ("Other scores", "ms", partial(writes.measure_rescoring, size, peers, effort)),
+            "loading": ("Loads", "ms", partial(writes.measure_loading, size, peers, effort)),
+            "documents": ("Documents", "a second", partial(writes.measure_documents, size, effort)),
         }
-        for part, (title, unit, measure) in each.items():
+        for part, (title, unit, measure) in tables.items():
             self.put(part, size, title, unit, measure)
 
     def pauses(self, size: int) -> None:
-        """The longest pause of a write, and of a reader beside a writer."""
-        self.put("pauses", size, "Pauses", "ms", partial(pauses.pause, size, self.effort))
-        self.put("readers", size, "Readers beside a writer", "ms", partial(pauses.read_beside, size, self.effort))
+        """Measure the longest pauses of writes, and of a reader beside a writer."""
+        self.put("pauses", size, "Pauses", "ms", partial(pauses.measure_writes, size, self.effort))
+        self.put("readers", size, "Readers beside a writer", "ms", partial(pauses.measure_readers, size, self.effort))
 
     def memory(self, size: int) -> None:
-        """Bytes a bucket."""
-        self.put("weights", size, "Memory", "bytes a bucket", partial(weighing.weigh, size, self.peers_at(size)))
+        """Measure bytes a bucket."""
+        measure = partial(memory.measure_buckets, size, self.peers_at(size))
+        self.put("weights", size, "Memory", "bytes a bucket", measure)
 
-    def fleet(self, jobs: int) -> None:
-        """Very many jobs: written, asked, and what the small ones weigh."""
-        asked: Figures = {}
+    def many_jobs(self, jobs: int) -> None:
+        """Measure writes of very many jobs, a question over all of them, and the memory of a small job."""
+        question: Figures = {}
 
-        def write_and_ask() -> Figures:
-            rates, found = fleet.measure(jobs, self.effort, self._peers)
-            asked.update(found)
+        def measure() -> Figures:
+            rates, times = many_jobs.measure(jobs, self.effort, self._peers)
+            question.update(times)
             return rates
 
-        self.put("fleet writes", jobs, "Fleet, written", "documents a second", write_and_ask)
-        self._results["fleet question", jobs] = Table(f"Fleet, asked, {jobs:,}", "µs", asked)
+        self.put("many jobs writes", jobs, "Many jobs, writes", "documents a second", measure)
+        self._results["many jobs question", jobs] = Table(f"Many jobs, question, {jobs:,}", "µs", question)
         tenth = max(10, jobs // 10)
-        self.put("job weights", tenth, "Memory of jobs", "bytes a job", partial(weighing.weigh_jobs, tenth))
+        self.put("job weights", tenth, "Memory of jobs", "bytes a job", partial(memory.measure_jobs, tenth))
 
     def real(self) -> None:
-        """Real buckets of many jobs: the repository's, and the large sets where their folder is named."""
+        """Measure the real sets: the repository's, and the large ones if their folder is named."""
         folder = os.environ.get("BUCKETQUERY_DATA")
         if not folder:
             self._notes.append("left out, since BUCKETQUERY_DATA names no folder with them: the large real sets")
         for known, place in ((real.REPOSITORY, real.SAMPLES), (real.BOTH_FULL, folder)):
             if place:
                 documents, size = known.read(Path(place)), known.buckets
-                ask = partial(real.questions, known, documents, self.effort, self._peers)
-                self.put("real questions", size, "Real buckets, asked", "µs", ask)
-                load = partial(real.loads, known, documents, self.effort)
-                self.put("real loads", size, "Real buckets, written", "documents a second", load)
-                weigh = partial(real.weigh, known, documents)
+                ask = partial(real.measure_questions, known, documents, self.effort, self._peers)
+                self.put("real questions", size, "Real buckets, questions", "µs", ask)
+                load = partial(real.measure_loading, known, documents, self.effort)
+                self.put("real loads", size, "Real buckets, loads", "documents a second", load)
+                weigh = partial(real.measure_memory, known, documents)
                 self.put("real weights", size, "Memory of real buckets", "bytes a bucket", weigh)
 
     def records(self) -> None:
-        """Records, five for each bucket: expanded, on pages of their own, written."""
+        """Measure records, five for each bucket: expanded, on pages of their own, and written."""
         size = _RECORDS if self.effort.rounds > 1 else 5_000
-        each: dict[str, tuple[str, str, Callable[[int, Effort], Figures]]] = {
-            "records": ("Records, asked", "µs", records.measure),
-            "record loads": ("Records, written", "records a second", records.load),
-            "record appends": ("Records, one by one", "µs", records.append),
+        tables: dict[str, tuple[str, str, Callable[[int, Effort], Figures]]] = {
+            "records": ("Records, questions", "µs", records.measure_questions),
+            "record loads": ("Records, loads", "records a second", records.measure_loading),
+            "record appends": ("Records, appends", "µs", records.measure_appending),
         }
-        for part, (title, unit, measure) in each.items():
+        for part, (title, unit, measure) in tables.items():
             self.put(part, size, title, unit, partial(measure, size, self.effort))
 
     def claims(self) -> None:
-        """Every claim of complexity; whether it holds says nothing where everything is run once."""
-        # They know rooms of the package from inside; whoever measures another commit has no use for them.
+        """Measure every claim of complexity. If everything is run once, the verdicts mean nothing."""
+        # Claims use the package's inner modules, which another commit may not have, so they are imported here only.
         claims = import_module("benchmarks.claims")
-        title = "What docstrings say of the cost, and how it grew"
+        title = "Costs in docstrings, and how they grew"
         self.put("claims", len(claims.CLAIMS), title, "µs", partial(claims.measure, claims.CLAIMS, self.effort))

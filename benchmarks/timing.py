@@ -1,4 +1,4 @@
-"""How time is taken: in turn, in one process, without the collector; calls repeated until the clock can tell them."""
+"""The clock: contestants take turns in one process, with the garbage collector off; short calls are repeated."""
 
 import gc
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -10,37 +10,38 @@ from typing import Any, Final, NamedTuple
 
 Call = Callable[[], object]
 Figures = dict[str, dict[str, float]]
-"""What each contestant took, by the work and the contestant's name."""
+"""The cost of each work for each contestant: a row for each work, a column for each contestant."""
 
 
 class WrongAnswer(Exception):
-    """A contestant answered something else than what is right, or there is nothing that could be answered."""
+    """A contestant gave another answer than the right one, or an empty one."""
 
 
 class Effort(NamedTuple):
     """How long to measure.
 
     Attributes:
-        rounds: how many samples of each contestant, at most.
-        sample_ns: how long a sample lasts at least; its calls are repeated until it does.
-        most_ns: how long one contestant may take for one work, once it has been three times; rounds beyond are left.
-        seconds: how long what has no rounds goes on, such as readers beside a writer.
+        rounds: the most samples of each contestant.
+        sample_ns: the shortest sample, nanoseconds. Its calls are repeated until it lasts as long.
+        budget_ns: the time of one contestant for one work, nanoseconds. After `MIN_SAMPLES` samples, a contestant that
+            has used it up is not measured again.
+        seconds: the time of a work without rounds, such as readers beside a writer.
     """
 
     rounds: int
     sample_ns: int
-    most_ns: int
+    budget_ns: int
     seconds: float
 
 
-FULL: Final = Effort(rounds=15, sample_ns=4_000_000, most_ns=1_500_000_000, seconds=3.0)
-BRIEF: Final = Effort(rounds=5, sample_ns=1_000_000, most_ns=300_000_000, seconds=0.3)
-"""A first look; and each of many runs that are compared."""
-ONCE: Final = Effort(rounds=1, sample_ns=0, most_ns=0, seconds=0.02)
-"""Everything is run, and its answers are checked; the times say nothing."""
+FULL: Final = Effort(rounds=15, sample_ns=4_000_000, budget_ns=1_500_000_000, seconds=3.0)
+BRIEF: Final = Effort(rounds=5, sample_ns=1_000_000, budget_ns=300_000_000, seconds=0.3)
+"""For a first look, and for each of the runs that `benchmarks.compare` compares."""
+ONCE: Final = Effort(rounds=1, sample_ns=0, budget_ns=0, seconds=0.02)
+"""Everything is run once and its answers are checked. The times mean nothing."""
 
-FEWEST: Final = 3
-"""So many samples there are of everything, however long it takes."""
+MIN_SAMPLES: Final = 3
+"""The fewest samples of a contestant, if the effort has as many rounds."""
 
 
 class Table(NamedTuple):
@@ -51,7 +52,7 @@ class Table(NamedTuple):
     figures: Figures
 
     def costs(self) -> Figures:
-        """The same, so that less is better: of rates the microseconds that each takes."""
+        """The figures as costs, less being better: a rate becomes the microseconds of one."""
         if "second" not in self.unit:
             return self.figures
         return {work: {name: 1e6 / rate for name, rate in row.items()} for work, row in self.figures.items()}
@@ -59,7 +60,7 @@ class Table(NamedTuple):
 
 @contextmanager
 def undisturbed() -> Iterator[None]:
-    """Garbage of one contestant is not collected while another is timed."""
+    """Turn the garbage collector off: it must not collect one contestant's garbage while another is timed."""
     gc.disable()
     try:
         yield
@@ -68,12 +69,18 @@ def undisturbed() -> Iterator[None]:
 
 
 def race(
-    contestants: Mapping[str, Sequence[Call]], effort: Effort, told: Callable[[list[float]], float] = median
+    contestants: Mapping[str, Sequence[Call]], effort: Effort, summary: Callable[[list[float]], float] = median
 ) -> dict[str, float]:
-    """What each contestant takes for one call, microseconds: of its samples the median, or what else is told of them.
+    """The time of one call of each contestant, microseconds.
 
-    All take turns, and whose turn is first moves on, so that whatever else the machine does meets them alike. A sample
-    is all calls of a contestant, one after the other, as often as it takes to last.
+    The contestants take turns, and another one comes first in each round, so that other work on the machine disturbs
+    all of them alike. A sample is all calls of a contestant, one after the other, repeated until the sample is long
+    enough.
+
+    Args:
+        contestants: the calls of each.
+        effort: how long to measure.
+        summary: the figure for all samples of a contestant, default the median.
     """
     samples: dict[str, list[float]] = {name: [] for name in contestants}
     if not contestants:
@@ -85,15 +92,15 @@ def race(
         for turn in range(effort.rounds):
             shift = turn % len(names)
             for name in names[shift:] + names[:shift]:
-                if turn < FEWEST or spent[name] < effort.most_ns:
+                if turn < MIN_SAMPLES or spent[name] < effort.budget_ns:
                     taken = _sample(contestants[name], loops[name])
                     spent[name] += taken
                     samples[name].append(taken / loops[name] / len(contestants[name]) / 1e3)
-    return {name: told(taken) for name, taken in samples.items()}
+    return {name: summary(taken) for name, taken in samples.items()}
 
 
 def _calibrate(calls: Sequence[Call], sample_ns: int) -> int:
-    """How often all calls are repeated for a sample to last; found by trying, for a single pass may be disturbed."""
+    """The number of passes over all calls that a sample needs. Tries larger numbers, as one pass may be disturbed."""
     _sample(calls, 1)
     loops = 1
     while (taken := _sample(calls, loops)) < sample_ns:
@@ -110,7 +117,7 @@ def _sample(calls: Sequence[Call], loops: int) -> int:
 
 
 def quickest_of_three(call: Call) -> int:
-    """The least that a call takes, nanoseconds: for choosing between ways that differ by much, not for telling."""
+    """The shortest time of three calls, nanoseconds: to choose between ways that differ much, not to report."""
 
     def timed() -> int:
         begun = perf_counter_ns()
@@ -120,17 +127,18 @@ def quickest_of_three(call: Call) -> int:
     return min(timed() for _ in repeat(None, 3))
 
 
-def alternate(contestants: Mapping[str, Callable[[Any], object]], given: Sequence[Any]) -> dict[str, list[float]]:
-    """What each contestant took for each of the things given, microseconds; in turn, nothing repeated."""
+def alternate(contestants: Mapping[str, Callable[[Any], object]], inputs: Sequence[Any]) -> dict[str, list[float]]:
+    """The time of each contestant for each input, microseconds. The contestants take turns; no call is repeated."""
     taken: dict[str, list[float]] = {name: [] for name in contestants}
     with undisturbed():
-        for turn, one in enumerate(given):
+        for turn, one in enumerate(inputs):
             shift = turn % max(1, len(contestants))
             names = list(contestants)
             for name in names[shift:] + names[:shift]:
                 work = contestants[name]
                 begun = perf_counter_ns()
-                made = work(one)
+                result = work(one)
                 taken[name].append((perf_counter_ns() - begun) / 1e3)
-                del made
+                # Its memory is freed here, outside the time.
+                del result
     return taken

@@ -1,11 +1,11 @@
-"""The workloads: buckets from one seed, the questions about them, the answers, and a plain list to compare with.
+"""The workloads: buckets from one seed, the questions about them, the right answers, and a sorted list to compare with.
 
-Made buckets follow one plan at every size: a span of 300 s with some gaps; scores 70 % zero, 10 % above 1, 1 % above
-25, 0.1 % above 75, independent in time or in bursts; event counts lognormal with a daily season; the last three buckets
-interim.
+Generated buckets follow one plan at every size. The span is 300 s, with some gaps. 70 % of the scores are zero, 10 %
+are above 1, 1 % above 25 and 0.1 % above 75; they are independent in time, or come in bursts. Event counts are
+lognormal with a daily season. The last three buckets are interim.
 
-`SortedBuckets` is what a user has who writes it by hand: a list of dicts in order of time, bisected for windows,
-filtered and sorted for the rest. `answer_of` is the judge of all: every match, sorted whole, then cut.
+`SortedBuckets` is the structure that a user would write by hand: a list of dicts in order of time, which bisects
+windows and filters and sorts the rest. `answer_of` computes the right answer: it sorts every match, then cuts.
 """
 
 from bisect import bisect_left
@@ -19,7 +19,7 @@ from typing import Any, Final, NamedTuple, Protocol, Self, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from bucketquery import BucketQuery
+from bucketquery import BucketQuery, ResultsIndex
 
 JOB: Final = "web"
 SPAN_S: Final = 300
@@ -29,44 +29,73 @@ FIRST_MS: Final = 946_684_800_000  # 2000-01-01T00:00:00Z
 SMALLEST: Final = 10_000
 """Fewer buckets than this do not fill the windows of the questions."""
 
+FIELDS: Final = (
+    "timestamp",
+    "anomaly_score",
+    "bucket_span",
+    "initial_anomaly_score",
+    "event_count",
+    "is_interim",
+    "processing_time_ms",
+)
+"""The fields of a row, in its order."""
+
 _SEED: Final = 20_260_101
+#: Buckets in a burst of high scores.
 _BURST: Final = 48
 
 Columns = Mapping[str, npt.NDArray[Any]]
+Row = tuple[Any, ...]
 Document = dict[str, Any]
 Answer = tuple[int, Sequence[Document]]
 Keys = tuple[int, Sequence[int]]
 """The exact count, and the timestamps of the page in its order."""
 
-
 _Item = TypeVar("_Item")
 
 
 class Benchmark(Protocol):
-    """What is used of pytest-benchmark's fixture, which has no types of its own."""
+    """The part of pytest-benchmark's fixture that is used here. The package has no types of its own."""
 
     group: str | None
     extra_info: dict[str, Any]
 
     def __call__(self, work: Callable[[], object]) -> object:
-        """Run the work again and again, and measure; once where measuring is switched off."""
+        """Measure the work in many calls; call it once if measuring is off."""
 
     def pedantic(self, target: Callable[..., object], *, setup: Callable[[], Any] = ..., rounds: int = 1) -> object:
-        """Run the work ``rounds`` times with the arguments that ``setup`` gives; once where measuring is off."""
+        """Call the target ``rounds`` times, with the arguments that ``setup`` returns; once if measuring is off."""
+
+
+# Indexes
+
+
+def index_of(documents: Iterable[Document]) -> ResultsIndex:
+    """A new index of parsed documents."""
+    index = ResultsIndex()
+    index.upsert(documents)
+    return index
+
+
+def index_of_columns(columns: Columns) -> ResultsIndex:
+    """A new index of one job's columns."""
+    index = ResultsIndex()
+    index.upsert_columns(columns, job_id=JOB)
+    return index
 
 
 # Buckets from the seed
 
 
 def bucket_columns(size: int, *, interim: int = 3, clustered: bool = False) -> Columns:
-    """Columns of ``size`` buckets in order of time, fit for ``upsert_columns``.
+    """Columns of ``size`` buckets in order of time, for ``upsert_columns``.
 
     Args:
-        size: how many.
-        interim: how many of the newest are interim.
-        clustered: whether high scores come in bursts of some hours; no score is more or less frequent by it.
+        size: number of buckets.
+        interim: number of the newest buckets that are interim, default 3.
+        clustered: whether high scores come in bursts of some hours. The scores are the same, in another order.
 
-    Complexity: O(size); O(size log size) where they are clustered.
+    Complexity: O(size); O(size log size) if they are clustered.
     """
     rng = np.random.default_rng(_SEED)
     steps = np.where(rng.random(size) < 0.001, rng.integers(2, 13, size), 1)
@@ -86,7 +115,7 @@ def bucket_columns(size: int, *, interim: int = 3, clustered: bool = False) -> C
 
 
 def _in_bursts(chances: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """The same numbers, ordered so that the high ones stand close to each other."""
+    """The same numbers in an order that puts the high ones close to each other."""
     sums = np.concatenate((np.zeros(_BURST), chances)).cumsum()
     moving = sums[_BURST:] - sums[:-_BURST] + chances
     ordered = np.empty_like(chances)
@@ -96,7 +125,11 @@ def _in_bursts(chances: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 
 def bucket_documents(columns: Columns) -> list[Document]:
     """The same buckets as the API's own documents."""
-    names = ("timestamp", "anomaly_score", "bucket_span", "initial_anomaly_score", "event_count", "is_interim")
+    return documents_of(zip(*(columns[name].tolist() for name in FIELDS), strict=True))
+
+
+def documents_of(rows: Iterable[Row]) -> list[Document]:
+    """Rows as the API's own documents."""
     return [
         {
             "job_id": JOB,
@@ -110,20 +143,18 @@ def bucket_documents(columns: Columns) -> list[Document]:
             "processing_time_ms": milliseconds,
             "result_type": "bucket",
         }
-        for timestamp, score, span, initial, events, is_interim, milliseconds in zip(
-            *(columns[name].tolist() for name in (*names, "processing_time_ms")), strict=True
-        )
+        for timestamp, score, span, initial, events, is_interim, milliseconds in rows
     ]
 
 
 def shuffled(columns: Columns) -> Columns:
-    """The same rows in an order of chance."""
+    """The same rows in random order."""
     order = np.random.default_rng(_SEED + 1).permutation(len(columns["timestamp"]))
     return {name: column[order] for name, column in columns.items()}
 
 
 def rescored(columns: Columns) -> Iterator[Columns]:
-    """Without end: a random hundredth of the buckets, each with another score."""
+    """Batches without end: a random hundredth of the buckets, each with another score."""
     rng = np.random.default_rng(_SEED + 2)
     size = len(columns["timestamp"])
     while True:
@@ -133,16 +164,22 @@ def rescored(columns: Columns) -> Iterator[Columns]:
         }
 
 
-class Worn(NamedTuple):
-    """Buckets as they are loaded, what is written of them later, one by one, and what they are then."""
+class Fragmented(NamedTuple):
+    """Buckets that leave an index fragmented: with rows in the head, and deleted rows in the base.
+
+    Attributes:
+        loaded: the buckets that are loaded in one batch.
+        written: the late and replacing buckets that are then written one by one.
+        columns: the buckets that an index holds afterwards.
+    """
 
     loaded: Columns
     written: list[Document]
     columns: Columns
 
 
-def worn(columns: Columns, *, late: int = 250, replaced: int = 250) -> Worn:
-    """The same buckets after some that came late, and other scores and events for some of long ago."""
+def fragmented(columns: Columns, *, late: int = 250, replaced: int = 250) -> Fragmented:
+    """The same buckets with ``late`` more that come late, and other scores and events for ``replaced`` old ones."""
     rng = np.random.default_rng(_SEED + 5)
     size = len(columns["timestamp"])
     old = np.sort(rng.choice(np.arange(size - 100), late + replaced, replace=False))
@@ -156,14 +193,14 @@ def worn(columns: Columns, *, late: int = 250, replaced: int = 250) -> Worn:
         column[old[~is_late]] = changed[name][~is_late]
         after[name] = np.insert(column, old[is_late] + 1, changed[name][is_late])
     written = bucket_documents(changed)
-    return Worn(columns, [written[at] for at in rng.permutation(late + replaced).tolist()], after)
+    return Fragmented(columns, [written[at] for at in rng.permutation(late + replaced).tolist()], after)
 
 
-# Buckets as they come, one by one
+# Buckets that come one by one
 
 
 def next_buckets(columns: Columns, *, interim: int) -> Iterator[Document]:
-    """Without end: the buckets behind the newest, each first ``interim`` times interim, then final."""
+    """Documents without end: the buckets after the newest one, each ``interim`` times interim and then final."""
     newest = int(columns["timestamp"][-1])
     for at in count(1):
         for version in range(interim + 1):
@@ -171,7 +208,7 @@ def next_buckets(columns: Columns, *, interim: int) -> Iterator[Document]:
 
 
 def late_buckets(columns: Columns, most: int | None = None) -> list[Document]:
-    """One bucket between each two neighbours, in an order of chance; ``most`` of them at most."""
+    """One bucket between each two neighbours, in random order; at most ``most`` of them."""
     starts = columns["timestamp"][:-1] + SPAN_MS // 2
     return [
         _document(start, start % 97) for start in np.random.default_rng(_SEED + 3).permutation(starts)[:most].tolist()
@@ -197,7 +234,10 @@ def _document(timestamp: int, score: float, *, is_interim: bool = False) -> Docu
 
 
 class ResolvedQuery(NamedTuple):
-    """A question as a hand would prepare it: a lookup is a window of one millisecond, and an open side is None."""
+    """A question as hand-written code would prepare it.
+
+    A lookup is a window of one millisecond. The start or the end is None if it is open.
+    """
 
     start: int | None
     end: int | None
@@ -210,7 +250,7 @@ class ResolvedQuery(NamedTuple):
 
     @classmethod
     def of(cls, query: BucketQuery) -> Self:
-        """What a query without date math asks."""
+        """The question of a query without date math."""
         start, end, timestamp, skip, size = query.start, query.end, query.timestamp, query.from_, query.size
         assert not isinstance(start, str)
         assert not isinstance(end, str)
@@ -221,19 +261,19 @@ class ResolvedQuery(NamedTuple):
 
     @property
     def by_time(self) -> bool:
-        """Whether every bucket of the window matches, and they come by time."""
+        """Whether every bucket of the window matches and the order is by time."""
         return not (self.threshold > 0 or self.final_only or self.sort != "timestamp")
 
 
-def questions(columns: Columns, sets: int = 64) -> dict[str, list[dict[str, Any]]]:
-    """Every question by its name, as the parameters of up to ``sets`` random variants of it."""
+def question_parameters(columns: Columns, variants: int = 64) -> dict[str, list[dict[str, Any]]]:
+    """Every question by its name: the parameters of at most ``variants`` random variants of it."""
     rng = np.random.default_rng(_SEED + 4)
     timestamps = columns["timestamp"]
     size = len(timestamps)
 
     def windows(length: int) -> list[dict[str, Any]]:
         first, last = int(timestamps[0]), int(timestamps[-1])
-        starts = rng.integers(first, max(first, last - length) + 1, sets).tolist()
+        starts = rng.integers(first, max(first, last - length) + 1, variants).tolist()
         return [{"start": start, "end": start + length} for start in starts]
 
     whole = int(timestamps[-1] - timestamps[0])
@@ -244,7 +284,7 @@ def questions(columns: Columns, sets: int = 64) -> dict[str, list[dict[str, Any]
         "Q3 last page": [{"desc": True}],
         "Q7 middle page": [{"from_": size // 2}],
         "Q2 one day": windows(DAY_MS),
-        "Q9 one bucket": [{"timestamp": moment} for moment in rng.choice(timestamps, sets).tolist()],
+        "Q9 one bucket": [{"timestamp": moment} for moment in rng.choice(timestamps, variants).tolist()],
         "Q4 threshold 75": [{"anomaly_score": 75.0}],
         "Q5 threshold 25 in 30 days, by score": [
             {**window, **by_score, "anomaly_score": 25.0, "size": 20} for window in windows(30 * DAY_MS)
@@ -256,17 +296,17 @@ def questions(columns: Columns, sets: int = 64) -> dict[str, list[dict[str, Any]
         ],
         "Q11 dense threshold": [{"anomaly_score": 0.005}],
         "Q12 lowest 100 by score, a half": [{**window, "sort": "anomaly_score"} for window in windows(whole // 2)],
-        # Thresholds of chance, so that none is one that a structure happens to hold.
-        "T37 threshold about 37.3": [{"anomaly_score": score} for score in rng.uniform(37.2, 37.4, sets).tolist()],
-        "T05 threshold about 0.5": [{"anomaly_score": score} for score in rng.uniform(0.49, 0.51, sets).tolist()],
+        # Random thresholds, so that none is the edge of a structure by accident.
+        "T37 threshold about 37.3": [{"anomaly_score": score} for score in rng.uniform(37.2, 37.4, variants).tolist()],
+        "T05 threshold about 0.5": [{"anomaly_score": score} for score in rng.uniform(0.49, 0.51, variants).tolist()],
     }
 
 
 NEWEST: Final = BucketQuery(jobs=JOB, desc=True)
-"""The newest page: what is looked at after a bucket was written."""
+"""The newest page. The benchmarks read it after they write a bucket."""
 
 HIGHEST: Final = BucketQuery(jobs=JOB, sort="anomaly_score", desc=True, size=10)
-"""The highest ten scores: what is looked at after scores were written."""
+"""The ten highest scores. The benchmarks read them after they write scores."""
 
 NINE_PARAMETERS: Final[Mapping[str, Any]] = {
     "start": "2000-01-03T00:00:00Z",
@@ -279,42 +319,42 @@ NINE_PARAMETERS: Final[Mapping[str, Any]] = {
     "from_": 0,
     "size": 100,
 }
-"""All parameters but a lookup's, with two dates in text within the first days of the made buckets."""
+"""Every parameter except a lookup's. The two dates are text, and lie in the first days of the generated buckets."""
 
 NINE_RESOLVED: Final[Mapping[str, Any]] = {**NINE_PARAMETERS, "start": 946_857_600_000, "end": 946_985_400_000}
-"""The same with the instants that the dates mean."""
+"""The same parameters with the dates as instants."""
 
-QUESTIONS: Final = tuple(questions(bucket_columns(2)))
-"""The names of all questions; they are the same at every size."""
+QUESTIONS: Final = tuple(question_parameters(bucket_columns(2)))
+"""The names of all questions, which are the same at every size."""
 
 
 def answer_of(columns: Columns, question: ResolvedQuery) -> tuple[int, list[int]]:
-    """The right count and timestamps, the plain way: every row that matches, sorted whole, cut. O(n log n)."""
+    """The right count and timestamps, the simple way: sort every row that matches, then cut. O(n log n)."""
     timestamps = columns["timestamp"]
-    keep = np.ones(len(timestamps), dtype=np.bool_)
+    mask = np.ones(len(timestamps), dtype=np.bool_)
     if question.start is not None:
-        keep &= timestamps >= question.start
+        mask &= timestamps >= question.start
     if question.end is not None:
-        keep &= timestamps < question.end
+        mask &= timestamps < question.end
     if question.threshold > 0:
-        keep &= columns["anomaly_score"] >= question.threshold
+        mask &= columns["anomaly_score"] >= question.threshold
     if question.final_only:
-        keep &= ~columns["is_interim"]
-    rows = keep.nonzero()[0]
+        mask &= ~columns["is_interim"]
+    rows = mask.nonzero()[0]
     order = rows[np.lexsort((timestamps[rows], columns[question.sort][rows]))]
-    # Reversed whole: ties go in the request's direction too.
+    # The whole order is reversed, because ties go in the request's direction too.
     page = (order[::-1] if question.desc else order)[question.from_ : question.from_ + question.size]
     return len(rows), timestamps[page].tolist()
 
 
-# The plain list
+# The sorted list
 
 
 class SortedBuckets:
-    """One job's buckets as a list of dicts in order of time, no two of one timestamp, none without a score.
+    """One job's buckets as a list of dicts in order of time. Timestamps differ, and every bucket has a score.
 
     Args:
-        documents: in order of time; the list is copied, its documents are not.
+        documents: the buckets in order of time. The list is copied, its documents are not.
     """
 
     def __init__(self, documents: Iterable[Document]) -> None:
@@ -322,7 +362,7 @@ class SortedBuckets:
         self.timestamps: list[int] = [document["timestamp"] for document in self.documents]
 
     def put(self, document: Document) -> None:
-        """Insert a bucket, or replace the one of its timestamp."""
+        """Insert a bucket, or replace the one that has its timestamp."""
         timestamp = document["timestamp"]
         row = bisect_left(self.timestamps, timestamp)
         if row < len(self.timestamps) and self.timestamps[row] == timestamp:
@@ -332,16 +372,16 @@ class SortedBuckets:
             self.documents.insert(row, document)
 
     def prepare(self, question: ResolvedQuery) -> Callable[[], Answer]:
-        """What a hand would write for this one question; everything is chosen before the clock runs.
+        """A call that answers this one question, as hand-written code would. Every choice is made before it is timed.
 
-        The documents of an answer are those of the list itself.
+        An answer has the documents of the list itself.
         """
         if question.by_time:
             return self._slicing(self.documents, question)
         return partial(self._by_scan, question)
 
     def prepare_keys(self, question: ResolvedQuery) -> Callable[[], Keys]:
-        """The same where only the timestamps of the page are asked for."""
+        """A call that answers this one question with the timestamps of the page only."""
         if question.by_time:
             return self._slicing(self.timestamps, question)
 
@@ -382,6 +422,6 @@ class SortedBuckets:
         if question.sort == "timestamp":
             return len(matches), (matches[::-1] if question.desc else matches)[first:last]
         if question.desc:
-            # Equal values keep the order they come in; theirs is newest first here.
+            # Equal values keep the order they come in, which is newest first here.
             return len(matches), nlargest(last, reversed(matches), key=itemgetter(question.sort))[first:]
         return len(matches), nsmallest(last, matches, key=itemgetter(question.sort))[first:]

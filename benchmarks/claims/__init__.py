@@ -1,4 +1,4 @@
-"""Every claim of complexity in the package; `bench_claims.py` holds that none is missing."""
+"""Every claim of complexity in the package. `bench_claims.py` checks that none is missing."""
 
 from typing import Final
 
@@ -8,6 +8,6 @@ from benchmarks.claims.claim import Claim, measure
 __all__ = ["CLAIMS", "measure"]
 
 CLAIMS: Final[tuple[Claim, ...]] = tuple(
-    claim for room in (doors, index, pages, value_index, arrays, values) for claim in room.CLAIMS
+    claim for module in (doors, index, pages, value_index, arrays, values) for claim in module.CLAIMS
 )
-"""All of them, in the order of the floors."""
+"""All claims, in the order of the package's floors."""

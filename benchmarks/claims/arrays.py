@@ -20,16 +20,16 @@ def shuffled(values: Int64s) -> Int64s:
     return np.random.default_rng(len(values)).permutation(values)
 
 
-# Ordered arrays
+# Sorted arrays
 
 
 def finding(rows: int, wanted: int) -> Call:
-    """Find values of which half are there."""
+    """Find values; half of them are in the array."""
     return checked(partial(find, even(rows), np.arange(wanted)), lambda found: found[0].sum() == wanted // 2)
 
 
 def bounds(rows: int, keys: int, *, is_tied: bool) -> Call:
-    """Find keys among rows; tied rows have one timestamp, so that the spans decide."""
+    """Find keys among rows. Tied rows have one timestamp, so the spans decide."""
     spans = even(rows)
     columns = [np.zeros_like(spans) if is_tied else spans, spans]
     rows_of_keys = np.linspace(0, rows - 1, keys).astype(np.int64)
@@ -39,8 +39,8 @@ def bounds(rows: int, keys: int, *, is_tied: bool) -> Call:
     )
 
 
-def living(deleted: Int64s, first: int, last: int) -> Call:
-    """Find the rows of some ranks beside deleted rows."""
+def skipping_deleted(deleted: Int64s, first: int, last: int) -> Call:
+    """Find the rows of some ranks, deleted rows skipped."""
     return checked(
         partial(live_rows, deleted, first, last),
         lambda rows: (rows.stop - rows.start if isinstance(rows, slice) else len(rows)) == last - first,
@@ -53,7 +53,7 @@ def ordering(*keys: Int64s) -> Call:
     return checked(partial(sort_order, keys), lambda order: order is not None and np.array_equal(order, right))
 
 
-_ORDERED: Final = (
+_SORTED_ARRAYS: Final = (
     Claim("arrays.sorted_arrays.find", "n values among a million", LINEAR, lambda n: finding(MILLION, n)),
     Claim("arrays.sorted_arrays.find", "a hundred values among n", LOGARITHMIC, lambda n: finding(n, 100)),
     Claim(
@@ -84,7 +84,7 @@ _ORDERED: Final = (
         "arrays.sorted_arrays.live_rows",
         "a hundred rows beside n deleted ones",
         LINEAR,
-        lambda n: living(even(n), 0, 100),
+        lambda n: skipping_deleted(even(n), 0, 100),
         4_096,
         _MANY,
     ),
@@ -92,7 +92,7 @@ _ORDERED: Final = (
         "arrays.sorted_arrays.live_rows",
         "n rows with a deleted one between",
         LINEAR,
-        lambda n: living(np.array([n // 2]), 0, n),
+        lambda n: skipping_deleted(np.array([n // 2]), 0, n),
         4_096,
         _MANY,
     ),
@@ -134,7 +134,7 @@ _ORDERED: Final = (
     ),
     Claim(
         "arrays.sorted_arrays.sampled",
-        "a hundred and twenty-eight of n values",
+        "128 of n values",
         CONSTANT,
         lambda n: checked(partial(sampled, even(n), 128), lambda sample: len(np.unique(sample)) == 128),
     ),
@@ -148,17 +148,17 @@ _ORDERED: Final = (
     ),
     Claim(
         "arrays.sorted_arrays.with_room",
-        "for one more than n, where there is room",
+        "for one more than n, with spare room",
         CONSTANT,
         lambda n: checked(partial(with_room, even(n + 1), n, n + 1), lambda array: len(array) == n + 1),
     ),
 )
 
-# Kernels of searches
+# Ranking
 
 
 def ranking(size: int, need: int) -> Call:
-    """Rank numbers; many have the same first key."""
+    """Rank numbers by two keys; many have the same first key."""
     tied, values = np.arange(size) % 8, chances(size)
     columns = [partial(values_at, tied), partial(values_at, values)]
     right = np.lexsort([values, tied])[:need]
@@ -189,7 +189,7 @@ def concatenating(ranges: int, each: int) -> Call:
     )
 
 
-_KERNELS: Final = (
+_RANKING: Final = (
     Claim(
         "arrays.ranking.time_slice",
         "a window of n rows",
@@ -230,4 +230,4 @@ _KERNELS: Final = (
     Claim("arrays.ranking.concatenated_ranges", "n ranges", LINEAR, lambda n: concatenating(n, 1)),
 )
 
-CLAIMS: Final = (*_ORDERED, *_KERNELS)
+CLAIMS: Final = (*_SORTED_ARRAYS, *_RANKING)

@@ -1,4 +1,4 @@
-"""A claim: the cost that a docstring tells, as work that is measured at two sizes."""
+"""A claim: the cost that a docstring states, as work that is measured at two sizes."""
 
 from collections.abc import Callable, Iterable
 from math import floor, log2
@@ -7,19 +7,19 @@ from typing import Final, NamedTuple
 from benchmarks.timing import Call, Effort, Figures, race
 
 SLACK: Final = 3.0
-"""How far a work may exceed the growth that is claimed: no claim tells of caches and allocators."""
+"""The factor by which a work may exceed the claimed growth, because claims leave out caches and allocators."""
 
 SEEN: Final = 1 / 3
-"""The power of the claimed growth that must be seen: constant costs hide a part of it."""
+"""The power of the claimed growth that must be seen, because constant costs hide a part of it."""
 
 
 class Growth(NamedTuple):
-    """How the cost of a work grows.
+    """The growth of the cost of a work.
 
     Attributes:
-        words: as the docstring says it, of n.
-        at: what it costs at a size, in any unit.
-        is_seen: whether a measurement that shows no growth would show nothing.
+        words: the growth in n, as the docstring states it.
+        at: the cost at a size, in any unit.
+        is_seen: whether a claim fails if the measurement shows no growth.
     """
 
     words: str
@@ -35,15 +35,15 @@ AT_MOST_LINEAR: Final = Growth("at most O(n)", float, is_seen=False)
 
 
 class Claim(NamedTuple):
-    """One cost that a docstring tells.
+    """One cost that a docstring states.
 
     Attributes:
         of: the dotted name of the object with the docstring, inside the package: ``index.ResultsIndex.snapshot``.
-        work: what is done, and what n is: ``the newest page of n buckets``.
-        growth: how the cost grows with n.
-        make: takes a size and returns a call that does the work. It has checked the result, and may be called again.
-        small: the smaller size.
-        large: the larger size; 64 times the smaller one, or less if that is enough.
+        work: the work, which says what n counts: ``the newest page of n buckets``.
+        growth: the growth of the cost with n.
+        make: takes a size and returns a call that does the work. Checks the result once; the call may be repeated.
+        small: the smaller size, default 1,024.
+        large: the larger size, default 65,536; 64 times the smaller one, or less if that is enough.
     """
 
     of: str
@@ -54,7 +54,7 @@ class Claim(NamedTuple):
     large: int = 65_536
 
 
-class Grown(NamedTuple):
+class MeasuredGrowth(NamedTuple):
     """The result of measuring a claim.
 
     Attributes:
@@ -73,20 +73,20 @@ class Grown(NamedTuple):
         return self.large_us / self.small_us
 
 
-def grown(claim: Claim, effort: Effort) -> Grown:
-    """Measure both sizes in turn. The quickest samples count: other work on the machine disturbs long calls most."""
+def measured_growth(claim: Claim, effort: Effort) -> MeasuredGrowth:
+    """Measure both sizes in turn. The quickest samples count, because other processes disturb long calls most."""
     calls = {str(size): [claim.make(size)] for size in (claim.small, claim.large)}
     small, large = race(calls, effort, min).values()
-    return Grown(small, large, claim.growth.at(claim.large) / claim.growth.at(claim.small))
+    return MeasuredGrowth(small, large, claim.growth.at(claim.large) / claim.growth.at(claim.small))
 
 
-def holds(claim: Claim, found: Grown) -> bool:
-    """Whether the work grew no more than is claimed and, if it must grow, whether growth was seen."""
+def holds(claim: Claim, found: MeasuredGrowth) -> bool:
+    """Whether the work grew no more than is claimed and, if growth must be seen, whether it was."""
     seen = not claim.growth.is_seen or found.times >= found.claimed**SEEN
     return seen and found.times <= SLACK * found.claimed
 
 
-def tells(claim: Claim) -> bool:
+def can_fail(claim: Claim) -> bool:
     """Whether the sizes are far enough apart to refuse a growth by one more power of n."""
     times = claim.large / claim.small
     claimed = claim.growth.at(claim.large) / claim.growth.at(claim.small)
@@ -98,7 +98,7 @@ def measure(claims: Iterable[Claim], effort: Effort) -> Figures:
     """For each claim: microseconds at both sizes, the measured and the claimed ratio, and whether it holds."""
     figures = {}
     for claim in claims:
-        found = grown(claim, effort)
+        found = measured_growth(claim, effort)
         figures[f"`{claim.of}`: {claim.work}, {claim.growth.words}, {claim.small:,} to {claim.large:,}"] = {
             "small": found.small_us,
             "large": found.large_us,

@@ -9,7 +9,7 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from benchmarks.claims.claim import AT_MOST_LINEAR, LINEAR, LOGARITHMIC, LOGLINEAR, Claim
-from benchmarks.claims.inputs import buckets, checked, columns, page_with
+from benchmarks.claims.inputs import bucket_index, checked, columns, page_with
 from benchmarks.timing import Call
 from benchmarks.workloads import JOB, bucket_documents
 from bucketquery import BucketQuery, testing
@@ -23,24 +23,24 @@ _PATH: Final = f"/_ml/anomaly_detectors/{JOB}/results/buckets"
 
 def requesting(page: int, size: int) -> Call:
     """Request the newest page of an index."""
-    ask = partial(handle, buckets(size), "GET", f"{_PATH}?desc=true&size={page}", max_result_window=size)
+    ask = partial(handle, bucket_index(size), "GET", f"{_PATH}?desc=true&size={page}", max_result_window=size)
     return checked(ask, lambda reply: (reply.body["count"], len(reply.body["buckets"])) == (size, page))
 
 
-def requesting_again_and_again(size: int) -> Call:
-    """Request one bucket, with the same parameter many times."""
-    ask = partial(handle, buckets(1_024), "GET", f"{_PATH}?{'&'.join(['size=1'] * size)}")
+def requesting_with_repeats(size: int) -> Call:
+    """Request one bucket, with the same parameter ``size`` times."""
+    ask = partial(handle, bucket_index(1_024), "GET", f"{_PATH}?{'&'.join(['size=1'] * size)}")
     return checked(ask, lambda reply: len(reply.body["buckets"]) == 1)
 
 
 def answering(size: int) -> Call:
     """Request the newest page of an index, and encode it."""
-    ask = partial(handle, buckets(size), "GET", f"{_PATH}?desc=true&size={size}", max_result_window=size)
+    ask = partial(handle, bucket_index(size), "GET", f"{_PATH}?desc=true&size={size}", max_result_window=size)
     return checked(lambda: ask().encode(), lambda found: len(json.loads(found)["buckets"]) == size)
 
 
 def encoding(size: int, *, pretty: bool) -> Call:
-    """Encode a body of many buckets, indented or not."""
+    """Encode a body of ``size`` buckets, indented or not."""
     reply = Reply(status=200, body=page_with("bucket", size).to_dict(), _pretty=pretty)
     return checked(reply.encode, lambda found: json.loads(found) == reply.body)
 
@@ -56,29 +56,29 @@ def evaluating(size: int) -> Call:
 
 def evaluating_expanded(size: int) -> Call:
     """Evaluate a page of buckets, each with one of 256 records."""
-    blame = {"bucket_influencers": [{"influencer_field_name": "host"}]}
-    buckets_there = [{**document, **blame} for document in bucket_documents(columns(256))]
-    records = [{**document, "result_type": "record", "record_score": 5.0} for document in buckets_there]
+    influencers = {"bucket_influencers": [{"influencer_field_name": "host"}]}
+    buckets = [{**document, **influencers} for document in bucket_documents(columns(256))]
+    records = [{**document, "result_type": "record", "record_score": 5.0} for document in buckets]
     query = BucketQuery(jobs=JOB, expand=True, size=size)
-    evaluate_all = partial(testing.evaluate, [*buckets_there, *records], query)
+    evaluate_all = partial(testing.evaluate, [*buckets, *records], query)
     return checked(evaluate_all, lambda body: [len(each["records"]) for each in body["buckets"]] == [1] * size)
 
 
 def drawing(documents: Callable[..., st.SearchStrategy[list[Any]]], size: int) -> Call:
-    """Draw six lists of documents, the same lists each time."""
-    seen: list[Any] = []
+    """Draw six lists of documents, the same lists at each call."""
+    lists: list[Any] = []
 
     @settings(max_examples=6, database=None, derandomize=True, deadline=None, phases=[Phase.generate])
     @given(documents(max_size=size))
     def draw(drawn: Any) -> None:
-        seen.append(drawn)
+        lists.append(drawn)
 
-    def draw_anew() -> list[Any]:
-        seen.clear()
+    def draw_again() -> list[Any]:
+        lists.clear()
         draw()
-        return seen
+        return lists
 
-    return checked(draw_anew, lambda drawn: any(drawn) and all(len(each) <= size for each in drawn))
+    return checked(draw_again, lambda drawn: any(drawn) and all(len(each) <= size for each in drawn))
 
 
 _HANDLE: Final = "elastic.handler.handle"
@@ -93,7 +93,7 @@ _STRATEGIES: Final = (
 
 CLAIMS: Final = (
     Claim(_HANDLE, "the newest page of n buckets", LOGARITHMIC, partial(requesting, 100)),
-    Claim(_HANDLE, "n parameters", LINEAR, requesting_again_and_again, 256, 16_384),
+    Claim(_HANDLE, "n parameters", LINEAR, requesting_with_repeats, 256, 16_384),
     Claim(_ENCODE, "a page of n buckets", LINEAR, answering, 256, 8_192),
     Claim(_ENCODE, "n buckets", LINEAR, partial(encoding, pretty=False)),
     Claim(_ENCODE, "n buckets, indented", LINEAR, partial(encoding, pretty=True), 128, 8_192),

@@ -1,4 +1,4 @@
-"""The inputs of the claims: numbers, columns and indexes of any size. Cached ones must not be modified."""
+"""The inputs of the claims: numbers, columns and indexes of any size. The cached ones must not be modified."""
 
 from collections.abc import Callable
 from functools import cache
@@ -7,7 +7,7 @@ from typing import Any, Final, TypeVar
 import numpy as np
 
 from benchmarks.timing import Call
-from benchmarks.workloads import FIRST_MS, JOB, SPAN_MS, SPAN_S, Columns, Document, bucket_columns, worn
+from benchmarks.workloads import FIRST_MS, JOB, SPAN_MS, SPAN_S, Columns, Document, bucket_columns, fragmented
 from bucketquery import BucketQuery, InfluencerQuery, RecordQuery, ResultsIndex, Snapshot
 from bucketquery.jobs.catalog import Catalog
 from bucketquery.model.schema import BUCKET, Float64s, Int64s, Kind
@@ -23,7 +23,7 @@ RESULT: Final[Document] = {"job_id": JOB, "timestamp": FIRST_MS, "bucket_span": 
 
 
 def checked(call: Callable[[], _Result], is_right: Callable[[_Result], object]) -> Call:
-    """The call itself, after its result was checked once."""
+    """The call itself. Its result is checked once."""
     assert is_right(call())
     return call
 
@@ -45,18 +45,18 @@ def even(size: int) -> Int64s:
 
 
 def numbered(word: str, size: int) -> dict[str, int]:
-    """Fields that have one name and a number each."""
+    """``size`` fields with a numbered name and their number as value."""
     return {f"{word}-{row}": row for row in range(size)}
 
 
 def job_ids(size: int) -> list[str]:
-    """The ids of that many jobs."""
+    """The ids of ``size`` jobs."""
     return [f"job-{number}" for number in range(size)]
 
 
 @cache
 def columns(size: int) -> Columns:
-    """Columns of final buckets."""
+    """Columns of ``size`` final buckets."""
     return bucket_columns(size, interim=0)
 
 
@@ -64,31 +64,31 @@ def columns(size: int) -> Columns:
 
 
 @cache
-def buckets(size: int) -> ResultsIndex:
-    """An index of one job's buckets."""
+def bucket_index(size: int) -> ResultsIndex:
+    """An index of ``size`` buckets of one job."""
     index = ResultsIndex(max_size=MILLION)
     index.upsert_columns(columns(size), job_id=JOB)
     return index
 
 
 @cache
-def worn_buckets(size: int, worn_out: int) -> ResultsIndex:
-    """The same index, after a number of buckets came late or were replaced."""
-    index = again(buckets(size))
-    for document in worn(columns(size), late=worn_out // 2, replaced=worn_out // 2).written:
+def fragmented_index(size: int, writes: int) -> ResultsIndex:
+    """The same index after ``writes`` single writes, half of them of late buckets and half of replacing ones."""
+    index = copy_of(bucket_index(size))
+    for document in fragmented(columns(size), late=writes // 2, replaced=writes // 2).written:
         index.upsert([document])
     return index
 
 
 @cache
-def anomalies(kind: Kind, size: int) -> ResultsIndex:
-    """An index of records or influencers, one for each span, of fifty hosts."""
-    of = columns(size)
+def anomaly_index(kind: Kind, size: int) -> ResultsIndex:
+    """An index of ``size`` records or influencers, one for each span, of fifty hosts."""
+    source = columns(size)
     hosts = [f"host-{row % 50}" for row in range(size)]
     entity = {"by_field_value": hosts} if kind == "record" else {"influencer_field_value": hosts}
     given = {
-        **{name: of[name] for name in ("timestamp", "bucket_span", "is_interim")},
-        f"{kind}_score": of["anomaly_score"],
+        **{name: source[name] for name in ("timestamp", "bucket_span", "is_interim")},
+        f"{kind}_score": source["anomaly_score"],
         "probability": np.random.default_rng(size).random(size),
         **entity,
     }
@@ -98,17 +98,17 @@ def anomalies(kind: Kind, size: int) -> ResultsIndex:
 
 
 @cache
-def blamed(size: int) -> ResultsIndex:
-    """An index of buckets that have one influencer and one record each."""
-    index = again(anomalies("record", size))
-    nested = [{"influencer_field_name": "host", "anomaly_score": 5.0}]
-    index.upsert_columns({**columns(size), "bucket_influencers": [nested] * size}, job_id=JOB)
+def index_with_records(size: int) -> ResultsIndex:
+    """An index of ``size`` buckets with one influencer and one record each."""
+    index = copy_of(anomaly_index("record", size))
+    influencers = [{"influencer_field_name": "host", "anomaly_score": 5.0}]
+    index.upsert_columns({**columns(size), "bucket_influencers": [influencers] * size}, job_id=JOB)
     return index
 
 
 @cache
-def many_jobs(jobs: int, each: int = 1) -> ResultsIndex:
-    """An index of many jobs with the same number of buckets each; the scores go from 0 to 100."""
+def many_jobs_index(jobs: int, each: int = 1) -> ResultsIndex:
+    """An index of many jobs with ``each`` buckets for every job. The scores go from 0 to 100."""
     size = jobs * each
     given = {
         "job_id": job_ids(jobs) * each,
@@ -121,22 +121,22 @@ def many_jobs(jobs: int, each: int = 1) -> ResultsIndex:
     return index
 
 
-def again(index: ResultsIndex) -> ResultsIndex:
-    """Another index at the same commit. Only one of all may append: they share the arrays."""
+def copy_of(index: ResultsIndex) -> ResultsIndex:
+    """Another index at the same commit. Only one of the copies may append, because they share the arrays."""
     other = ResultsIndex(max_size=MILLION)
     other._snapshot = index._snapshot
     return other
 
 
-def uncombined(index: ResultsIndex) -> Snapshot:
+def without_combined_tables(index: ResultsIndex) -> Snapshot:
     """The newest commit of an index without its combined tables."""
-    held = index.snapshot()
-    return held._next(Catalog(held._catalog._groups))
+    snapshot = index.snapshot()
+    return snapshot._next(Catalog(snapshot._catalog._groups))
 
 
-def unread(index: ResultsIndex) -> ResultsIndex:
+def without_value_indexes(index: ResultsIndex) -> ResultsIndex:
     """Another index of the same buckets without value indexes."""
-    other = again(index)
+    other = copy_of(index)
     old = other._snapshot._catalog.known(JOB, "job_id").table(BUCKET)
     base = Segment(BUCKET, old.base.length, old.base.columns, old.base.present, old.base.dictionaries, old.base.lists)
     table = Table(base, old.deleted, old.head, old._interim)
@@ -151,5 +151,5 @@ def unread(index: ResultsIndex) -> ResultsIndex:
 def page_with(kind: Kind, size: int) -> Any:
     """One page with all results of an index."""
     if kind == "bucket":
-        return buckets(size).search(BucketQuery(jobs=JOB, size=size))
-    return anomalies(kind, size).search((RecordQuery if kind == "record" else InfluencerQuery)(jobs=JOB, size=size))
+        return bucket_index(size).search(BucketQuery(jobs=JOB, size=size))
+    return anomaly_index(kind, size).search((RecordQuery if kind == "record" else InfluencerQuery)(jobs=JOB, size=size))

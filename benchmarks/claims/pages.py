@@ -5,14 +5,14 @@ from functools import partial
 from typing import Any, Final
 
 from benchmarks.claims.claim import LINEAR, LOGLINEAR, Claim
-from benchmarks.claims.inputs import MILLION, blamed, checked, page_with
+from benchmarks.claims.inputs import MILLION, checked, index_with_records, page_with
 from benchmarks.timing import Call
 from benchmarks.workloads import FIRST_MS, JOB, SPAN_MS
 from bucketquery import BucketPage, BucketQuery, ResultsIndex
 from bucketquery.model.schema import Kind
 
-#: The number of buckets with a record each.
-_BLAMED: Final = 32_768
+#: The number of buckets in the index with a record each.
+_EXPANDED: Final = 32_768
 
 
 def reading_one(size: int) -> Call:
@@ -23,7 +23,7 @@ def reading_one(size: int) -> Call:
 
 
 def reading_all(size: int) -> Call:
-    """Read a page but for its first result."""
+    """Read all results of a page except the first."""
     page = page_with("bucket", size)
     return checked(lambda: page[1:], lambda found: len(found) == size - 1)
 
@@ -45,16 +45,16 @@ def writing_a_page(method: str, kind: Kind, size: int) -> Call:
 
 
 def writing_expanded(method: str, size: int, *, is_first: bool) -> Call:
-    """Write a page of buckets with a record each, for the first time or again."""
+    """Write a page of buckets with a record each: a new page at each call if ``is_first``, else the same one."""
     query = BucketQuery(jobs=JOB, size=size, expand=True)
-    page = blamed(_BLAMED).search(query)
+    page = index_with_records(_EXPANDED).search(query)
     checked(getattr(page, method), lambda found: str(found).count("record_score") == 2 * size)
     write: Callable[[Any], object] = getattr(BucketPage, method)
-    return (lambda: write(blamed(_BLAMED).search(query))) if is_first else partial(write, page)
+    return (lambda: write(index_with_records(_EXPANDED).search(query))) if is_first else partial(write, page)
 
 
 def writing_with_documents(size: int) -> Call:
-    """Write a page with the documents of a host."""
+    """Write a page from documents that a service keeps itself."""
     documents: list[Mapping[str, Any]] = [
         {"job_id": JOB, "timestamp": FIRST_MS + row * SPAN_MS, "bucket_span": 300, "event_count": row}
         for row in range(size)

@@ -13,7 +13,7 @@ from bucketquery.model.schema import Float64s, Int64s
 from bucketquery.value_index.block_counts import BlockCounts, LazyBlockCounts
 from bucketquery.value_index.value_index import Level, ValueIndex
 
-#: Values enough that block counts answer from the third call on.
+#: An array of this size gets block counts at the third call.
 _MANY: Final = 262_144
 
 
@@ -45,7 +45,7 @@ def value_index(size: int) -> ValueIndex:
 
 
 def growing(size: int) -> ValueIndex:
-    """A value index that was given 256 rows at a time."""
+    """A value index of ``size`` rows that came in batches of 256."""
     later = chances(256)
     newest = ValueIndex.of(later)
     for _ in range(256, size, 256):
@@ -54,7 +54,7 @@ def growing(size: int) -> ValueIndex:
 
 
 def appending(size: int) -> Call:
-    """Append 64 rows where there is room."""
+    """Append 64 rows into spare room."""
     newest = ValueIndex.of(chances(size)).with_later(chances(64))
     return checked(
         partial(newest.with_later, chances(64)), lambda grown: grown.covered == size + 128 and len(grown.levels) > 1
@@ -62,7 +62,7 @@ def appending(size: int) -> Call:
 
 
 def correcting(size: int, changed: int, *, is_read: bool) -> Call:
-    """Correct the sort keys of some rows; read every level if told so."""
+    """Correct the sort keys of some rows. Read every level if ``is_read``."""
     of, sort_keys, (rows, others) = value_index(size), chances(size), corrections(changed, 1)
     sort_keys[rows] = others
 
@@ -111,7 +111,7 @@ _VALUE_INDEXES: Final = (
     ),
     Claim(
         "value_index.value_index.ValueIndex.with_later",
-        "sixty-four rows behind n",
+        "64 rows behind n",
         LOGARITHMIC,
         appending,
         4_096,
@@ -125,7 +125,7 @@ _VALUE_INDEXES: Final = (
     ),
     Claim(
         "value_index.value_index.ValueIndex.corrected",
-        "sixty-four of n rows",
+        "64 of n rows",
         LOGARITHMIC,
         lambda n: correcting(n, 64, is_read=False),
         4_096,
@@ -133,7 +133,7 @@ _VALUE_INDEXES: Final = (
     ),
     Claim(
         "value_index.value_index.ValueIndex.corrected",
-        "sixty-four of n rows, and reading every level",
+        "64 of n rows, and reading every level",
         LINEAR,
         lambda n: correcting(n, 64, is_read=True),
         16_384,
@@ -149,14 +149,14 @@ Count = Callable[[Float64s, int, int, float], int]
 
 
 def counting(values: Float64s, of: Callable[[Float64s], Count], threshold: float = 0.0) -> Call:
-    """Count the values at or above a threshold, a hundred at each end left out."""
+    """Count the values at or above a threshold, without a hundred at each end."""
     right = int(np.count_nonzero(values[100:-100] >= threshold))
     assert right
     return checked(partial(of(values), values, 100, len(values) - 100, threshold), lambda found: found == right)
 
 
 def asked_before(values: Float64s) -> Count:
-    """A counter that has block counts, after three calls."""
+    """The count method of an object that has block counts, after three calls."""
     block_counts = LazyBlockCounts()
     for _ in range(3):
         block_counts.count(values, 0, len(values), 50.0)
@@ -165,7 +165,7 @@ def asked_before(values: Float64s) -> Count:
 
 
 def asked_anew(values: Float64s, times: int) -> Callable[[], int]:
-    """Ask a new counter the same question several times."""
+    """Ask a new object for the same count several times."""
 
     def ask() -> int:
         block_counts = LazyBlockCounts()
@@ -175,7 +175,7 @@ def asked_anew(values: Float64s, times: int) -> Callable[[], int]:
 
 
 def tied(size: int) -> Float64s:
-    """Equal values, which are of one class, among as many others."""
+    """``size`` equal values, which are of one class, among as many others."""
     values = chances(2 * size)
     values[size // 2 : -(size // 2)] = 50.0
     return values
@@ -192,7 +192,7 @@ _BLOCK_COUNTS: Final = (
     ),
     Claim(
         "value_index.block_counts.BlockCounts.count",
-        "where n values are in the class that is divided",
+        "n values in the class that is divided",
         LINEAR,
         lambda n: counting(tied(n), lambda values: BlockCounts(values).count, 50.0),
         8_192,
@@ -208,7 +208,7 @@ _BLOCK_COUNTS: Final = (
     ),
     Claim(
         "value_index.block_counts.LazyBlockCounts.count",
-        "n values, asked again and again",
+        "n values, after the third time",
         LOGARITHMIC,
         lambda n: counting(chances(n), asked_before),
         2 * _MANY,

@@ -38,7 +38,7 @@ def record_document(size: int) -> Document:
 
 @cache
 def record(size: int) -> AnomalyRecord:
-    """The same record as a value."""
+    """The record of `record_document` as a value."""
     index = ResultsIndex()
     index.upsert([record_document(size)], kind="record")
     return index.get_records(job_id=JOB)[0]
@@ -46,10 +46,10 @@ def record(size: int) -> AnomalyRecord:
 
 @cache
 def influencer(size: int) -> Influencer:
-    """An influencer with unknown fields."""
+    """An influencer with ``size`` unknown fields."""
     index = ResultsIndex()
-    blamed = {"influencer_field_name": "host", "influencer_field_value": "a", "influencer_score": 80.0}
-    index.upsert([{**RESULT, **blamed, **numbered("other", size)}], kind="influencer")
+    entity = {"influencer_field_name": "host", "influencer_field_value": "a", "influencer_score": 80.0}
+    index.upsert([{**RESULT, **entity, **numbered("other", size)}], kind="influencer")
     return index.get_influencers(job_id=JOB)[0]
 
 
@@ -57,15 +57,15 @@ def influencer(size: int) -> Influencer:
 def bucket(size: int) -> Bucket:
     """A bucket with ``size`` influencers and as many scheduled events."""
     index = ResultsIndex()
-    nested = [{"influencer_field_name": f"field-{row}"} for row in range(size)]
+    influencers = [{"influencer_field_name": f"field-{row}"} for row in range(size)]
     events = [f"event-{row}" for row in range(size)]
-    document = {**RESULT, "anomaly_score": 80.0, "bucket_influencers": nested, "scheduled_events": events}
+    document = {**RESULT, "anomaly_score": 80.0, "bucket_influencers": influencers, "scheduled_events": events}
     index.upsert([document], kind="bucket")
     return index.get_buckets(job_id=JOB)[0]
 
 
 def reading_a_part(name: str, size: int) -> Call:
-    """Read a part that a record stores as text."""
+    """Read a field that a record stores as text."""
     return checked(partial(attrgetter(name), record(size)), lambda part: len(part) == size)
 
 
@@ -86,15 +86,15 @@ def writing_an_influencer(size: int) -> Call:
     return checked(influencer(size).to_dict, lambda body: body["host"] == "a" and body["other-1"] == 1)
 
 
-def writing_a_bucket(kept: str, size: int) -> Call:
-    """Write a bucket as a body, with only one kind of nested values."""
-    emptied: dict[str, Any] = {name: () for name in _NESTED if name != kept}
+def writing_a_bucket(nested: str, size: int) -> Call:
+    """Write a bucket as a body, with nested values in one field only."""
+    emptied: dict[str, Any] = {name: () for name in _NESTED if name != nested}
     value = replace(bucket(size), **emptied)
-    right = {name: size if name == kept else 0 for name in _NESTED}
+    right = {name: size if name == nested else 0 for name in _NESTED}
     return checked(value.to_dict, lambda body: {name: len(body.get(name, ())) for name in _NESTED} == right)
 
 
-def writing_its_record(size: int) -> Call:
+def writing_a_bucket_with_a_record(size: int) -> Call:
     """Write a bucket with one record of many fields."""
     value = replace(bucket(1), records=(record(size),))
     return checked(value.to_dict, lambda body: len(body["records"][0]["actual"]) == size)
@@ -103,16 +103,16 @@ def writing_its_record(size: int) -> Call:
 # Queries
 
 
-def asking_jobs(query: Callable[..., Any], size: int) -> Call:
+def making_a_query(query_class: Callable[..., Any], size: int) -> Call:
     """Make a query of many jobs."""
     jobs = job_ids(size)
-    return checked(partial(query, jobs=jobs), lambda asked: asked.jobs == tuple(jobs))
+    return checked(partial(query_class, jobs=jobs), lambda query: query.jobs == tuple(jobs))
 
 
-def asking_otherwise(size: int) -> Call:
+def changing_a_query(size: int) -> Call:
     """Change a query of many jobs."""
     query = BucketQuery(jobs=job_ids(size))
-    return checked(partial(methodcaller("replace", desc=True), query), lambda asked: asked.desc)
+    return checked(partial(methodcaller("replace", desc=True), query), lambda changed: changed.desc)
 
 
 _PARTS: Final = (
@@ -134,9 +134,9 @@ CLAIMS: Final = (
     Claim("results.anomalies.Influencer.to_dict", "n other fields", LINEAR, writing_an_influencer, 128, 8_192),
     Claim(_BUCKET, "n influencers", LINEAR, partial(writing_a_bucket, "bucket_influencers")),
     Claim(_BUCKET, "n scheduled events", LINEAR, partial(writing_a_bucket, "scheduled_events")),
-    Claim(_BUCKET, "n fields of a record", LINEAR, writing_its_record, 32, 1_024),
-    Claim("queries.queries.BucketQuery", "n jobs", LINEAR, partial(asking_jobs, BucketQuery), 256, 8_192),
-    Claim("queries.queries.RecordQuery", "n jobs", LINEAR, partial(asking_jobs, RecordQuery), 256, 8_192),
-    Claim("queries.queries.InfluencerQuery", "n jobs", LINEAR, partial(asking_jobs, InfluencerQuery), 256, 8_192),
-    Claim("queries.query.Query.replace", "n jobs", LINEAR, asking_otherwise, 256, 8_192),
+    Claim(_BUCKET, "n fields of a record", LINEAR, writing_a_bucket_with_a_record, 32, 1_024),
+    Claim("queries.queries.BucketQuery", "n jobs", LINEAR, partial(making_a_query, BucketQuery), 256, 8_192),
+    Claim("queries.queries.RecordQuery", "n jobs", LINEAR, partial(making_a_query, RecordQuery), 256, 8_192),
+    Claim("queries.queries.InfluencerQuery", "n jobs", LINEAR, partial(making_a_query, InfluencerQuery), 256, 8_192),
+    Claim("queries.query.Query.replace", "n jobs", LINEAR, changing_a_query, 256, 8_192),
 )

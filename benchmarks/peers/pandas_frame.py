@@ -1,6 +1,6 @@
-"""pandas: a frame whose index is the sorted timestamp; its columns are looked at as NumPy arrays, as its masks are.
+"""pandas: a frame whose index is the sorted timestamp. Its columns are read as NumPy arrays.
 
-Of a column of pandas' own, each step takes several times as long, and `nlargest` a hundred times.
+Each step on a column of pandas itself takes several times as long, and `nlargest` a hundred times as long.
 """
 
 from collections.abc import Callable, Sequence
@@ -9,23 +9,23 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.peers.arrays import first_true, largest, smallest
-from benchmarks.peers.peer import FIELDS, Row, row_of
-from benchmarks.workloads import Columns, Document, Keys, ResolvedQuery
+from benchmarks.peers.numpy_arrays import first_true, largest, smallest
+from benchmarks.peers.peer import row_of
+from benchmarks.workloads import FIELDS, Columns, Document, Keys, ResolvedQuery, Row
 
 pandas: Any = import_module("pandas")
 
 
-class Held:
+class Store:
     """One frame. An append copies it; other writes change it in place."""
 
     def load(self, columns: Columns) -> None:
-        """Take the arrays in and sort them by time."""
+        """Make a frame of the arrays, sorted by time."""
         frame = pandas.DataFrame({name: columns[name] for name in FIELDS}).sort_values("timestamp")
         self._frame: Any = frame.set_index("timestamp")
 
     def prepare(self, question: ResolvedQuery) -> Callable[[], Keys]:
-        """Slices of the index where that is enough; else its timestamps at row numbers."""
+        """A slice of the index for a page by time; the index at row numbers for any other."""
         answer = self._prepare(question)
 
         def keys() -> Keys:
@@ -35,7 +35,7 @@ class Held:
         return keys
 
     def _prepare(self, question: ResolvedQuery) -> Callable[[], tuple[int, Any]]:
-        """What gives the count, and the page as an index."""
+        """A call that returns the count, and the page as an index."""
         start, end, sort, desc = question.start, question.end, question.sort, question.desc
         first, last = question.from_, question.from_ + question.size
 
@@ -71,11 +71,11 @@ class Held:
         return by_time if question.by_time else answer
 
     def keys(self, page: Sequence[int]) -> Sequence[int]:
-        """The page has been its timestamps all along."""
+        """The page itself, which is a list of timestamps."""
         return page
 
     def prepare_rows(self, question: ResolvedQuery) -> Callable[[], tuple[int, Sequence[Row]]]:
-        """All columns, taken at the page's timestamps."""
+        """Take all columns at the timestamps of the page."""
         answer = self._prepare(question)
 
         def rows() -> tuple[int, Sequence[Row]]:
@@ -87,29 +87,29 @@ class Held:
         return rows
 
     def append(self, document: Document) -> None:
-        """A frame of one row, put behind the frame."""
+        """Concatenate the frame and a frame of one row."""
         timestamp, *values = row_of(document)
         one = pandas.DataFrame([values], columns=self._frame.columns, index=[timestamp]).astype(self._frame.dtypes)
         self._frame = pandas.concat((self._frame, one.rename_axis("timestamp")))
 
     def replace(self, document: Document) -> None:
-        """In place, by the last position."""
+        """Write over the last row."""
         _, *values = row_of(document)
         for column, value in enumerate(values):
             self._frame.iat[len(self._frame) - 1, column] = value
 
     def rescore(self, columns: Columns) -> None:
-        """Found by binary search, set in place."""
+        """Set the scores in place; binary search finds their rows."""
         rows = self._frame.index.searchsorted(columns["timestamp"])
         self._frame.iloc[rows, 0] = columns["anomaly_score"]
 
     def memory(self) -> int:
-        """Columns and index, as it tells."""
+        """The bytes of columns and index, as pandas reports them."""
         return int(self._frame.memory_usage().sum())
 
 
 def _matching(frame: Any, question: ResolvedQuery, low: int, high: int) -> Any:
-    """Which rows of a window match; None where all do."""
+    """A mask of the rows of a window that match; None if all do."""
     masks = []
     if question.threshold > 0:
         masks.append(frame["anomaly_score"].to_numpy()[low:high] >= question.threshold)

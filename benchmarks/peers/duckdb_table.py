@@ -1,13 +1,13 @@
-"""DuckDB in memory, one thread: a table whose rows lie in order of time; statements parsed beforehand."""
+"""DuckDB in memory, one thread: a table with its rows in order of time, and parsed statements."""
 
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import Any, Final
 
-from benchmarks.peers.peer import FIELDS, Row, row_of
+from benchmarks.peers.peer import row_of
 from benchmarks.peers.sql import columns_of, order, where
 from benchmarks.timing import quickest_of_three
-from benchmarks.workloads import Columns, Document, Keys, ResolvedQuery
+from benchmarks.workloads import FIELDS, Columns, Document, Keys, ResolvedQuery, Row
 
 Answer = Callable[[], tuple[int, list[Any]]]
 
@@ -16,11 +16,11 @@ _PUT: Final = f"insert into buckets values ({', '.join('?' * len(FIELDS))})"
 duckdb: Any = import_module("duckdb")
 
 
-class Held:
-    """One table. It has no index: those of DuckDB serve single rows only, and make every write slower."""
+class Store:
+    """One table without an index: DuckDB's indexes serve single rows only, and make every write slower."""
 
     def load(self, columns: Columns) -> None:
-        """Take the arrays in, sorted by time."""
+        """Insert the arrays, sorted by time."""
         self._connection: Any = duckdb.connect(config={"threads": 1})
         given = dict(columns)
         self._connection.register("given", given)
@@ -39,7 +39,7 @@ class Held:
         return self._connection.extract_statements(statement)[0]
 
     def prepare(self, question: ResolvedQuery) -> Callable[[], Keys]:
-        """A statement for the page, and one for the count where that is not told by the page; or both in one."""
+        """A statement for the page, and one for the count if the page does not show it; or one statement for both."""
         rows = self._prepare(question, ("timestamp",))
 
         def keys() -> Keys:
@@ -52,11 +52,11 @@ class Held:
         (conditions, values), columns = where(question, "not is_interim"), columns_of(names)
         if question.by_time and not conditions:
             return self._prepare_numbered(question, columns)
-        # Rows come as they lie, which is in order of time.
+        # DuckDB returns rows in the order of the table, which is that of time.
         ordered = "" if question.sort == "timestamp" and not question.desc else order(question)
         run, size, first = self._run, question.size, question.from_
-        # Constants: with placeholders here it does not know that it needs few. One more than asked: where there is
-        # none, the page tells the count.
+        # The limits are constants: with placeholders DuckDB does not plan for few rows. One row more than asked for: if
+        # it is missing, the page ends and shows the count.
         cut = f"{conditions}{ordered} limit {size + 1} offset {first}"
         select = self._parsed(f"select {columns} from buckets{cut}")
         if not conditions:
@@ -83,7 +83,7 @@ class Held:
         return self._pin(two, one, question)
 
     def _pin(self, two: Answer, one: Answer, question: ResolvedQuery) -> Answer:
-        """The sooner one, tried once for each kind of question, length of a window and threshold."""
+        """The quicker of the two, tried once for each kind of question, length of a window and threshold."""
         length = None if question.start is None or question.end is None else question.end - question.start
         kind = question._replace(start=length, end=None, threshold=round(question.threshold, 1))
         if kind not in self._is_one:
@@ -91,7 +91,7 @@ class Held:
         return one if self._is_one[kind] else two
 
     def _prepare_numbered(self, question: ResolvedQuery, columns: str) -> Answer:
-        """By the numbers of the rows, which are the order of time too: neither is sorted nor skipped."""
+        """Select by row numbers, which are in order of time, so that DuckDB neither sorts nor skips rows."""
         ordered = " order by rowid desc" if question.desc else ""
         select = self._parsed(f"select {columns} from buckets where rowid >= ? and rowid < ?{ordered}")
         run, first, last = self._run, question.from_, question.from_ + question.size
@@ -100,11 +100,11 @@ class Held:
         return lambda: (self._length, run(select, (first, last)).fetchall())
 
     def keys(self, page: Sequence[int]) -> Sequence[int]:
-        """The page has been its timestamps all along."""
+        """The page itself, which is a list of timestamps."""
         return page
 
     def prepare_rows(self, question: ResolvedQuery) -> Callable[[], tuple[int, Sequence[Row]]]:
-        """All columns; behind them may be the count, in each row."""
+        """Select all columns. A row may have the count behind them, which is cut off."""
         answer = self._prepare(question, FIELDS)
 
         def rows() -> tuple[int, Sequence[Row]]:
@@ -114,17 +114,17 @@ class Held:
         return rows
 
     def append(self, document: Document) -> None:
-        """One insert, committed."""
+        """Insert one row, in a transaction of its own."""
         self._run(self._put, row_of(document))
         self._length += 1
 
     def replace(self, document: Document) -> None:
-        """One update, committed."""
+        """Update one row, in a transaction of its own."""
         timestamp, *values = row_of(document)
         self._run(self._set, (*values, timestamp))
 
     def rescore(self, columns: Columns) -> None:
-        """One update from the arrays."""
+        """Update from the arrays, in one statement."""
         given = {name: columns[name] for name in ("timestamp", "anomaly_score")}
         self._connection.register("given", given)
         self._run(
@@ -134,6 +134,6 @@ class Held:
         self._connection.unregister("given")
 
     def memory(self) -> int:
-        """What its tables in memory take."""
-        told = self._run("select sum(memory_usage_bytes) from duckdb_memory()").fetchone()
-        return int(told[0])
+        """The bytes that DuckDB reports for its memory."""
+        row = self._run("select sum(memory_usage_bytes) from duckdb_memory()").fetchone()
+        return int(row[0])

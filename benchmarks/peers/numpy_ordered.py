@@ -1,6 +1,6 @@
-"""NumPy by a hand that goes further: an order of scores beside the columns, kept as long as old scores stay.
+"""NumPy, ordered: the columns of NumPy and all but the newest rows in order of score, until an old score changes.
 
-Who writes this has written an index: it is what such a structure can reach for one column of one job and one writer.
+This is an index, written by hand. It shows what such a structure can reach for one column of one job and one writer.
 """
 
 from collections.abc import Callable
@@ -9,38 +9,39 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from benchmarks.peers import arrays
-from benchmarks.peers.arrays import Array, Rows, largest, smallest
+from benchmarks.peers import numpy_arrays
+from benchmarks.peers.numpy_arrays import Array, Rows, largest, smallest
 from benchmarks.workloads import Columns, Document, ResolvedQuery
 
 Scores = npt.NDArray[np.float64]
 
-#: The newest rows are written again, and are looked at one by one; so may be as many as came since.
+#: The newest rows, which are often written again, stay out of the order and are compared one by one.
 _NEWEST: Final = 1_024
-_MOST: Final = 16_384
-#: Scores that change here and there make it useless. It is made anew when that many questions could have used it.
-_WORTH: Final = 32
-#: Fewer rows are looked at sooner than this is asked.
-_FEWEST: Final = 32_768
+#: The order is made again once this many rows have no place in it.
+_MAX_UNORDERED: Final = 16_384
+#: A changed score makes the order useless. It is made again after this many questions that could have used it.
+_MIN_MISSES: Final = 32
+#: It is quicker to compare a window of fewer rows than to use the order.
+_MIN_ROWS: Final = 32_768
 
 
 class Ranks:
-    """All rows but the newest in order of score and time; made at the first question that can use it."""
+    """All rows but the newest, in order of score and time. Made by the first question that can use it."""
 
     def __init__(self) -> None:
         self._length = 0
-        self._missed = _WORTH
+        self._missed = _MIN_MISSES
 
     def forget(self, row: int = 0) -> None:
-        """A score at this row, or behind it, is another now."""
+        """Drop the order if it covers this row, whose score has changed."""
         if row < self._length:
             self._length = self._missed = 0
 
     def is_ready(self, scores: Scores) -> bool:
-        """Whether it can be asked; it is made where that is due."""
-        if self._length > 0 and len(scores) - self._length <= _MOST:
+        """Whether the order can be used. Makes it if that is due."""
+        if self._length > 0 and len(scores) - self._length <= _MAX_UNORDERED:
             return True
-        if not self._length and self._missed < _WORTH:
+        if not self._length and self._missed < _MIN_MISSES:
             self._missed += 1
             return False
         self._length = max(0, len(scores) - _NEWEST)
@@ -49,7 +50,7 @@ class Ranks:
         return self._length > 0
 
     def count(self, scores: Scores, threshold: float, low: int, high: int) -> int | None:
-        """How many rows of a window match; None where it is quicker to look at the window."""
+        """The number of rows of a window that match; None if it is quicker to compare the window."""
         first = int(self._scores.searchsorted(threshold))
         if low == 0 and high >= self._length:
             old = self._length - first
@@ -60,7 +61,7 @@ class Ranks:
         return old + int(np.count_nonzero(scores[max(low, self._length) : high] >= threshold))
 
     def matching(self, scores: Scores, threshold: float, low: int, high: int) -> Array | None:
-        """The rows of a window that match, in no order; None where it is quicker to look at the window."""
+        """The rows of a window that match, in no order; None if it is quicker to compare the window."""
         first = int(self._scores.searchsorted(threshold))
         if 32 * (self._length - first) > high - low:
             return None
@@ -73,18 +74,18 @@ class Ranks:
 
     @staticmethod
     def _is_within(rows: npt.NDArray[np.int32], low: int, high: int) -> npt.NDArray[np.bool_]:
-        # One comparison instead of two: what lies before the window becomes very large.
+        # One comparison instead of two: as unsigned numbers, the rows before the window become very large.
         within: npt.NDArray[np.bool_] = (rows - low).view(np.uint32) < high - low
         return within
 
     def best(self, scores: Scores, need: int, *, desc: bool) -> Array | None:
-        """The first rows of all by score, ties in its direction; None where they are too few."""
+        """The first rows of all by score, ties in the same direction; None if the order has fewer."""
         if need > self._length:
             return None
         rows = self._rows[: -need - 1 : -1] if desc else self._rows[:need]
         bound = scores[rows[-1]]
         newest = scores[self._length :]
-        # Of equal ones the newest come first where it descends, and last where it ascends.
+        # Of equal scores the newest come first in descending order, and last in ascending order.
         better = (newest >= bound if desc else newest < bound).nonzero()[0]
         if not len(better):
             return rows
@@ -93,65 +94,65 @@ class Ranks:
         return some[order[::-1] if desc else order][:need]
 
     def memory(self) -> int:
-        """The order and its scores, where they are made."""
+        """The bytes of the order and its scores; 0 if there is none."""
         return self._rows.nbytes + self._scores.nbytes if self._length else 0
 
 
-class Held(arrays.Held):
+class Store(numpy_arrays.Store):
     """The same columns and the order of their scores."""
 
     def load(self, columns: Columns) -> None:
-        """As without; the order is made when it is first of use."""
+        """Load the columns. The first question that can use the order makes it."""
         self._ranks = Ranks()
         super().load(columns)
 
     def _is_ranked(self, question: ResolvedQuery, low: int, high: int) -> bool:
-        if high - low < _FEWEST or not question.threshold > 0:
+        if high - low < _MIN_ROWS or not question.threshold > 0:
             return False
         return self._ranks.is_ready(self.columns["anomaly_score"])
 
     def _ranked(self, question: ResolvedQuery, low: int, high: int) -> Array | None:
-        """The rows that match, in no order, where few do and it is known which."""
+        """The rows that match, in no order; None if it is quicker to compare the window."""
         if not self._is_ranked(question, low, high):
             return None
         rows = self._ranks.matching(self.columns["anomaly_score"], question.threshold, low, high)
         return rows[self.columns["final"][rows]] if rows is not None and question.final_only else rows
 
     def _ranked_count(self, question: ResolvedQuery, low: int, high: int) -> int | None:
-        """How many rows match, where that is known without a look at each."""
+        """The number of rows that match; None if each of them has to be compared."""
         if question.final_only or not self._is_ranked(question, low, high):
             return None
         return self._ranks.count(self.columns["anomaly_score"], question.threshold, low, high)
 
     def _counting(self, question: ResolvedQuery) -> Callable[[], tuple[int, Rows]]:
-        window, look = self._windowing(question), super()._counting(question)
+        window, compare = self._windowing(question), super()._counting(question)
 
         def count() -> tuple[int, Rows]:
             known = self._ranked_count(question, *window())
-            return look() if known is None else (known, slice(0, 0))
+            return compare() if known is None else (known, slice(0, 0))
 
         return count
 
     def _filtering(self, question: ResolvedQuery) -> Callable[[], tuple[int, Rows]]:
-        window, look = self._windowing(question), super()._filtering(question)
+        window, compare = self._windowing(question), super()._filtering(question)
         first, last, desc = question.from_, question.from_ + question.size, question.desc
 
         def filtered() -> tuple[int, Rows]:
             low, high = window()
             known = self._ranked_count(question, low, high)
-            # Where many match, those of a page are close to the window's end.
+            # If many rows match, those of a page are close to the window's end.
             if known is not None and 4 * known * known > last * (high - low):
                 scores = self.columns["anomaly_score"][low:high]
                 if desc:
                     return known, high - 1 - first_at_least(scores[::-1], question.threshold, last)[first:]
                 return known, first_at_least(scores, question.threshold, last)[first:] + low
             rows = self._ranked(question, low, high)
-            return look() if rows is None else (len(rows), first_rows(rows, last, desc=desc)[first:])
+            return compare() if rows is None else (len(rows), first_rows(rows, last, desc=desc)[first:])
 
         return filtered
 
     def _ordering(self, question: ResolvedQuery) -> Callable[[], tuple[int, Rows]]:
-        window, look = self._windowing(question), super()._ordering(question)
+        window, compare = self._windowing(question), super()._ordering(question)
         first, last, desc = question.from_, question.from_ + question.size, question.desc
         every = not (question.threshold > 0 or question.final_only)
 
@@ -160,35 +161,35 @@ class Held(arrays.Held):
             if not every:
                 found = self._ranked(question, low, high)
                 if found is None:
-                    return look()
+                    return compare()
                 rows = np.sort(found)
                 choose = largest if desc else smallest
                 return len(rows), rows[choose(self.columns[question.sort][rows], last)[first:]]
             scores = self.columns["anomaly_score"]
             if high - low < self.length or question.sort != "anomaly_score" or not self._ranks.is_ready(scores):
-                return look()
+                return compare()
             best = self._ranks.best(scores, last, desc=desc)
-            return look() if best is None else (high - low, best[first:])
+            return compare() if best is None else (high - low, best[first:])
 
         return ordered
 
     def replace(self, document: Document) -> None:
-        """As without; where it is in the order, that is dropped."""
+        """Replace the row; drop the order if it covers the row."""
         super().replace(document)
         self._ranks.forget(int(self.columns["timestamp"].searchsorted(np.int64(document["timestamp"]))))
 
     def rescore(self, columns: Columns) -> None:
-        """As without; the order is dropped."""
+        """Scatter the scores; drop the order."""
         super().rescore(columns)
         self._ranks.forget()
 
     def memory(self) -> int:
-        """The arrays, and the order of scores once it is made."""
+        """The bytes of the arrays, and of the order of scores once there is one."""
         return super().memory() + self._ranks.memory()
 
 
 def first_at_least(scores: Array, threshold: float, need: int) -> npt.NDArray[np.intp]:
-    """Where the first ``need`` of some scores are that match, none of which has been compared yet."""
+    """The positions of the first ``need`` scores that match. Compares a prefix that grows until it has them."""
     prefix = 16 * need
     while True:
         found: npt.NDArray[np.intp] = (scores[:prefix] >= threshold).nonzero()[0]

@@ -1,6 +1,6 @@
-"""What else could hold the buckets of many jobs, and be asked over all of them as over one table.
+"""The peers of many jobs: other structures that hold the buckets of many jobs as one table.
 
-Ties go by timestamp, span and job, in the question's direction; questions for final buckets only are not asked here.
+Ties are ordered by timestamp, span and job, in the question's direction. No question here is for final buckets only.
 """
 
 import sqlite3
@@ -12,11 +12,10 @@ from typing import Any, Final, Protocol
 
 import numpy as np
 
-from benchmarks.peers import arrays
-from benchmarks.peers.peer import FIELDS
+from benchmarks.peers import numpy_arrays
 from benchmarks.peers.sql import columns_of, order, where
 from benchmarks.timing import quickest_of_three
-from benchmarks.workloads import Columns, Document, ResolvedQuery
+from benchmarks.workloads import FIELDS, Columns, Document, ResolvedQuery
 
 Key = tuple[str, int, int]
 """A bucket's job, timestamp and span."""
@@ -24,13 +23,13 @@ Key = tuple[str, int, int]
 Pages = Callable[[], list[Key]]
 
 _KEY: Final = ("job_id", "timestamp", "bucket_span")
-_KEPT: Final = ("job_id", "timestamp", "anomaly_score", "bucket_span", "event_count")
-# The key is in every index; named in the order of ties it spares sorting them.
+_COLUMNS: Final = ("job_id", "timestamp", "anomaly_score", "bucket_span", "event_count")
+# Every index of SQLite has the key. Named here in the order of ties, it spares SQLite a sort.
 _INDEXES: Final = {
     "by_time": "timestamp, anomaly_score",
     "by_score": "anomaly_score, timestamp, bucket_span, job_id",
 }
-_kept_of: Final = itemgetter(*_KEPT)
+_row_of: Final = itemgetter(*_COLUMNS)
 _TYPES: Final = {"anomaly_score": np.float64, "initial_anomaly_score": np.float64, "is_interim": np.bool_}
 
 
@@ -38,20 +37,24 @@ class ManyJobs(Protocol):
     """One way to hold the buckets of many jobs without this library."""
 
     def put(self, documents: Sequence[Document]) -> object:
-        """Write a batch, all or nothing."""
+        """Write a batch, all or nothing of it."""
 
     def prepare(self, question: ResolvedQuery) -> Callable[[], tuple[int, Any]]:
-        """What answers with the exact count, and the page as this one hands it out; to be asked anew after a write."""
+        """A call that returns the exact count and the page, in the form that this peer hands out.
+
+        Prepare the question again after a write.
+        """
 
     def keys(self, page: Any) -> Sequence[Key]:
-        """The keys of such a page, where it is not these already."""
+        """The keys of such a page."""
 
 
 class InSqlite:
-    """One table with a column for the job, its identity the key, and indexes on time and on score, or one of these.
+    """One SQLite table with a column for the job. Its key is the identity; it has indexes on time and on score.
 
     Args:
-        indexes: which; of those that no question is asked by each write would bear the cost for nothing.
+        indexes: the names of the indexes, default both. Leave out an index that no question uses: each write pays
+            for it.
     """
 
     def __init__(self, indexes: Sequence[str] = tuple(_INDEXES)) -> None:
@@ -66,18 +69,18 @@ class InSqlite:
             self._run(f"create index {name} on buckets ({_INDEXES[name]})")
 
     def put(self, documents: Sequence[Document]) -> object:
-        """One transaction."""
+        """Insert or update the rows, in one transaction."""
         self._run("begin")
-        # An update in place is sooner than what `insert or replace` does, which looks at every index.
+        # An update in place is quicker than `insert or replace`, which searches every index.
         self._connection.executemany(
             "insert into buckets values (?, ?, ?, ?, ?) on conflict do update set"
             " anomaly_score = excluded.anomaly_score, event_count = excluded.event_count",
-            map(_kept_of, documents),
+            map(_row_of, documents),
         )
         return self._run("commit")
 
     def prepare(self, question: ResolvedQuery) -> Callable[[], tuple[int, list[Key]]]:
-        """A statement for the count, where that is not known, and one for the page."""
+        """A statement for the page, and one for the count if it is not that of the table."""
         conditions, values = _where(question)
         if not conditions:
             length = self._run("select count(*) from buckets").fetchone()[0]
@@ -90,13 +93,13 @@ class InSqlite:
         return lambda: (count()[0][0], page())
 
     def prepare_page(self, question: ResolvedQuery) -> Pages:
-        """The keys of the page alone."""
+        """A call that returns the keys of the page, without the count."""
         conditions, values = _where(question)
         text = f"select {columns_of(_KEY)} from buckets %s{conditions}{_order(question)} limit ? offset ?"
         return self._quickest(text, [*values, question.size, question.from_])
 
     def _quickest(self, text: str, values: Sequence[Any]) -> Callable[[], list[Any]]:
-        """The statement by the plan that answers soonest, of those that it can have."""
+        """The statement with the quickest of the plans that it can have."""
         taken: dict[int, Callable[[], list[Any]]] = {}
         for plan in self._plans:
             ask = partial(self._ask, text.replace("%s", plan), values)
@@ -111,12 +114,12 @@ class InSqlite:
         return self._run(statement, values).fetchall()
 
     def keys(self, page: Sequence[Key]) -> Sequence[Key]:
-        """The page has been its keys all along."""
+        """The page itself, which is a list of keys."""
         return page
 
 
 class InDuckdb:
-    """One table with a column for the job, one thread; no index, as those of DuckDB serve single rows only."""
+    """One DuckDB table with a column for the job, one thread. No index: those of DuckDB serve single rows only."""
 
     def __init__(self) -> None:
         self._connection: Any = import_module("duckdb").connect(config={"threads": 1})
@@ -127,15 +130,15 @@ class InDuckdb:
         )
 
     def put(self, documents: Sequence[Document]) -> object:
-        """As arrays, which it takes in much sooner than row by row; whether a row is new is not asked."""
-        given = {name: np.array([document[name] for document in documents]) for name in _KEPT[1:]}
+        """Insert arrays, which is much quicker than row by row. Does not check whether a row is new."""
+        given = {name: np.array([document[name] for document in documents]) for name in _COLUMNS[1:]}
         given["job_id"] = np.array([document["job_id"] for document in documents], dtype=np.object_)
         self._connection.register("given", given)
-        self._run(f"insert into buckets select {columns_of(_KEPT)} from given")
+        self._run(f"insert into buckets select {columns_of(_COLUMNS)} from given")
         return self._connection.unregister("given")
 
     def prepare(self, question: ResolvedQuery) -> Callable[[], tuple[int, list[Key]]]:
-        """A statement for the count, where that is not known, and one for the page; parsed beforehand."""
+        """Parsed statements: one for the page, and one for the count if it is not that of the table."""
         conditions, values = _where(question)
         run, select_count = self._run, self._parsed(f"select count(*) from buckets{conditions}")
         if not conditions:
@@ -148,9 +151,9 @@ class InDuckdb:
         return lambda: (run(select_count, values).fetchone()[0], page())
 
     def prepare_page(self, question: ResolvedQuery) -> Pages:
-        """The keys of the page alone."""
+        """A call that returns the keys of the page, without the count."""
         run, (conditions, values) = self._run, _where(question)
-        # Constants: with placeholders here it does not know that it needs few.
+        # The limits are constants: with placeholders DuckDB does not plan for few rows.
         cut = f" limit {question.size} offset {question.from_}"
         select = self._parsed(f"select {columns_of(_KEY)} from buckets{conditions}{_order(question)}{cut}")
         return lambda: run(select, values).fetchall()
@@ -159,42 +162,42 @@ class InDuckdb:
         return self._connection.extract_statements(statement)[0]
 
     def keys(self, page: Sequence[Key]) -> Sequence[Key]:
-        """The page has been its keys all along."""
+        """The page itself, which is a list of keys."""
         return page
 
 
 class InNumpy:
-    """The arrays of one job, with those of all in them in the order of ties, and the jobs' numbers beside them."""
+    """The NumPy arrays of one job, with the rows of all jobs in the order of ties, and an array of job numbers."""
 
     def put(self, documents: Sequence[Document]) -> None:
-        """All there are, once."""
+        """Take all documents at once. Call this once only."""
         self._jobs = sorted({document["job_id"] for document in documents})
         numbers = {job_id: number for number, job_id in enumerate(self._jobs)}
         columns = arrays_of(documents)
         codes = np.array([numbers[document["job_id"]] for document in documents], dtype=np.int64)
         rows = np.lexsort((codes, columns["bucket_span"], columns["timestamp"]))
         self._codes = codes[rows]
-        self._held = arrays.Held()
-        # It sorts by time what does not ascend, and leaves the order of equal ones as it is.
-        self._held.load({name: column[rows] for name, column in columns.items()})
+        self._store = numpy_arrays.Store()
+        # The store sorts rows by time with a stable sort, so rows of one timestamp keep their order.
+        self._store.load({name: column[rows] for name, column in columns.items()})
 
-    def prepare(self, question: ResolvedQuery) -> Callable[[], tuple[int, arrays.Rows]]:
-        """As for one job: the order of rows is that of ties."""
-        return self._held.prepare(question)
+    def prepare(self, question: ResolvedQuery) -> Callable[[], tuple[int, numpy_arrays.Rows]]:
+        """The call for one job: the rows are in the order of ties."""
+        return self._store.prepare(question)
 
-    def keys(self, page: arrays.Rows) -> Sequence[Key]:
-        """Gathered from three arrays."""
-        columns = self._held.columns
+    def keys(self, page: numpy_arrays.Rows) -> Sequence[Key]:
+        """Gather the keys from three arrays."""
+        columns = self._store.columns
         jobs = map(self._jobs.__getitem__, self._codes[page].tolist())
         return list(zip(jobs, columns["timestamp"][page].tolist(), columns["bucket_span"][page].tolist(), strict=True))
 
 
 KINDS: Final[dict[str, Callable[[], ManyJobs]]] = {"numpy": InNumpy, "sqlite": InSqlite, "duckdb": InDuckdb}
-"""Every peer that holds many jobs, by the name that it has elsewhere."""
+"""Every peer of many jobs, by the name that it has in `benchmarks.peers.KINDS`."""
 
 
 def arrays_of(documents: Iterable[Document]) -> Columns:
-    """The fields of documents as columns, in the order they come in; each must have them all.
+    """The fields of documents as columns, in the documents' order. Each document must have every field.
 
     Raises:
         ValueError: a score is missing.
@@ -205,7 +208,7 @@ def arrays_of(documents: Iterable[Document]) -> Columns:
     }
     for name in ("anomaly_score", "initial_anomaly_score"):
         if np.isnan(columns[name]).any():
-            raise ValueError(f"a bucket without [{name}] is nothing that the peers could hold")
+            raise ValueError(f"a bucket has no [{name}], and the peers hold no missing scores")
     return columns
 
 

@@ -1,4 +1,4 @@
-"""F: very many jobs, one new bucket for each in a batch; then the highest scores over all of them in the last day."""
+"""F: batches with a new bucket for each of very many jobs; then the highest scores of the last day over all jobs."""
 
 from collections.abc import Callable, Sequence
 from operator import itemgetter
@@ -8,13 +8,13 @@ from typing import Any, Final
 import numpy as np
 
 from benchmarks.peers import is_installed
-from benchmarks.peers.jobs import InDuckdb, InSqlite, Key
+from benchmarks.peers.many_jobs import InDuckdb, InSqlite, Key
 from benchmarks.timing import Effort, Figures, WrongAnswer, alternate, race
 from benchmarks.workloads import DAY_MS, FIRST_MS, Document, ResolvedQuery
 from bucketquery import BucketQuery, InvalidQuery, LimitExceeded, ResultsIndex
 
 BATCHES: Final = 10
-#: So long that ten batches are more than a day.
+#: Three hours, so that ten batches are more than a day.
 SPAN_S: Final = 3 * 3_600
 SPAN_MS: Final = SPAN_S * 1_000
 SINCE: Final = FIRST_MS + BATCHES * SPAN_MS - DAY_MS
@@ -25,7 +25,7 @@ Top = Sequence[Key]
 
 
 def batches(jobs: int) -> list[list[Document]]:
-    """A new final bucket for each job, again and again; scores of chance, no two alike."""
+    """`BATCHES` batches, each with a new final bucket for every job. The scores are random, and no two are equal."""
     rng = np.random.default_rng(jobs)
     return [
         [
@@ -47,8 +47,11 @@ def batches(jobs: int) -> list[list[Document]]:
     ]
 
 
-def asking(index: ResultsIndex, jobs: Sequence[str]) -> Callable[[], Top] | None:
-    """What gives the keys of the 100 highest scores of these jobs; None where so many cannot be asked at once."""
+def index_call(index: ResultsIndex, jobs: Sequence[str]) -> Callable[[], Top] | None:
+    """A call that returns the keys of the 100 highest scores of these jobs.
+
+    None if the index refuses that number of jobs in one query, as older commits do.
+    """
     try:
         query = BucketQuery(jobs=jobs, **HIGHEST)
     except (InvalidQuery, LimitExceeded):
@@ -57,33 +60,33 @@ def asking(index: ResultsIndex, jobs: Sequence[str]) -> Callable[[], Top] | None
 
 
 def measure(jobs: int, effort: Effort, peers: Sequence[str]) -> tuple[Figures, Figures]:
-    """Documents a second, while jobs are made and once they exist; and the question over all, microseconds.
+    """Documents a second, for new jobs and for known ones; and the time of the question over all jobs, microseconds.
 
     Raises:
-        WrongAnswer: somebody finds other buckets than those with the highest scores.
+        WrongAnswer: an answer has other buckets than those with the highest scores.
     """
     documents = batches(jobs)
     index = ResultsIndex()
-    held: dict[str, InSqlite | InDuckdb] = {}
+    tables: dict[str, InSqlite | InDuckdb] = {}
     if "sqlite" in peers:
-        held["sqlite"] = InSqlite(["by_score"])
+        tables["sqlite"] = InSqlite(["by_score"])
     if "duckdb" in peers and is_installed("duckdb"):
-        held["duckdb"] = InDuckdb()
-    taken = alternate({"index": index.upsert, **{name: peer.put for name, peer in held.items()}}, documents)
+        tables["duckdb"] = InDuckdb()
+    taken = alternate({"index": index.upsert, **{name: peer.put for name, peer in tables.items()}}, documents)
     rates = {
         f"F {jobs:,} jobs are made with a bucket each": {name: jobs / some[0] * 1e6 for name, some in taken.items()},
         "F one more bucket for each": {name: jobs / median(some[1:]) * 1e6 for name, some in taken.items()},
     }
-    newest = [document for batch in documents for document in batch if document["timestamp"] >= SINCE]
-    newest.sort(key=itemgetter("anomaly_score", "timestamp"), reverse=True)
-    right = [(document["job_id"], document["timestamp"], SPAN_S) for document in newest[:100]]
+    last_day = [document for batch in documents for document in batch if document["timestamp"] >= SINCE]
+    last_day.sort(key=itemgetter("anomaly_score", "timestamp"), reverse=True)
+    right = [(document["job_id"], document["timestamp"], SPAN_S) for document in last_day[:100]]
     calls: dict[str, Callable[[], Top]] = {}
-    ask = asking(index, [document["job_id"] for document in documents[0]])
-    if ask is not None:
-        calls["index"] = ask
-    # Nobody knows how many the last day has, and only the index is made to say it.
+    search = index_call(index, [document["job_id"] for document in documents[0]])
+    if search is not None:
+        calls["index"] = search
+    # The peers return the page without the count, which only the index has to find.
     question = ResolvedQuery.of(BucketQuery(jobs="any", **HIGHEST))
-    calls |= {name: peer.prepare_page(question) for name, peer in held.items()}
+    calls |= {name: peer.prepare_page(question) for name, peer in tables.items()}
     for name, call in calls.items():
         if list(call()) != right:
             raise WrongAnswer(f"the highest scores over all jobs, {name}")

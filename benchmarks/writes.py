@@ -1,4 +1,4 @@
-"""The writes, each followed by the question that shows them; and loading."""
+"""The writes, each followed by a question about them; and loads."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -11,10 +11,10 @@ from typing import Any, Final
 
 import numpy as np
 
-from benchmarks.asking import check, loaded, timestamps_of
 from benchmarks.peers import KINDS, make
-from benchmarks.peers.peer import Peer, Row, row_of
-from benchmarks.timing import FEWEST, Effort, Figures, WrongAnswer, alternate, undisturbed
+from benchmarks.peers.peer import Peer, row_of
+from benchmarks.questions import check, timestamps_of
+from benchmarks.timing import MIN_SAMPLES, Effort, Figures, WrongAnswer, alternate, undisturbed
 from benchmarks.workloads import (
     HIGHEST,
     JOB,
@@ -22,9 +22,11 @@ from benchmarks.workloads import (
     Columns,
     Document,
     ResolvedQuery,
+    Row,
     answer_of,
     bucket_columns,
     bucket_documents,
+    index_of_columns,
     next_buckets,
     rescored,
     shuffled,
@@ -32,24 +34,24 @@ from benchmarks.workloads import (
 from bucketquery import BucketPage, BucketQuery, ResultsIndex
 
 VERSIONS: Final = 16
-"""How often a bucket is written until it is final: interim 15 times, then once more."""
+"""The number of times that a bucket is written: 15 times interim, then final."""
 
 CHURN: Final = 2_000
 """About a week of buckets of 300 s."""
 
-_WORDS: Final = {True: "W4 replace the newest bucket, {} buckets of 16 versions", False: "W2 append a bucket"}
+_TITLES: Final = {True: "W4 replace the newest bucket, {} buckets of 16 versions", False: "W2 append a bucket"}
 
 Documents = Sequence[Document]
 
 
 class Stepper:
-    """One contestant: it takes documents, and gives a page after each, the newest one or another.
+    """One contestant that writes documents and answers for a page after each.
 
     Args:
-        name: whose it is.
-        step: what is timed: a document is written, and the page is handed out.
-        read: of what a step gave, the count and the timestamps.
-        rows: the count and the rows of the page as they are now.
+        name: the name of the contestant.
+        step: writes a document and returns a page. This call is timed.
+        read: returns the count and the timestamps of such a page.
+        rows: returns the count and the rows of the current page.
     """
 
     def __init__(
@@ -63,34 +65,34 @@ class Stepper:
         self.rows = rows
         self._step = step
         self._read = read
-        self._given: Any = None
+        self._last_page: Any = None
 
-    def live(self, documents: Documents) -> None:
-        """Write some documents, and look at the page after each."""
-        step, given = self._step, None
+    def write(self, documents: Documents) -> None:
+        """Write some documents, and ask for a page after each."""
+        step, page = self._step, None
         for document in documents:
-            given = step(document)
-        self._given = given
+            page = step(document)
+        self._last_page = page
 
     def check(self, right: tuple[int, Sequence[int]]) -> None:
-        """Refuse another page than the right one: the one that was given last, and the rows as they are now.
+        """Compare the page of the last write, and the current rows, with the right page.
 
         Raises:
-            WrongAnswer: it is another.
+            WrongAnswer: they differ.
         """
-        check(f"a page after a write, {self.name}", self._read(self._given), right, empty=False)
+        check(f"a page after a write, {self.name}", self._read(self._last_page), right, empty=False)
         count, rows = self.rows()
         check(f"rows after a write, {self.name}", (count, [row[0] for row in rows]), right, empty=False)
 
 
 def steppers(columns: Columns, peers: Sequence[str], query: BucketQuery = NEWEST) -> list[Stepper]:
-    """The index, its page unread and its timestamps read, and new peers; all over these buckets."""
-    made = [_index_stepper(name, loaded(columns), query) for name in ("index", "index, timestamps")]
+    """Contestants over the same buckets: the index with unread pages, the index with read timestamps, new peers."""
+    contestants = [_index_stepper(name, index_of_columns(columns), query) for name in ("index", "index, timestamps")]
     for name in peers:
         peer = make(name)
         peer.load(columns)
-        made.append(_peer_stepper(name, peer, int(columns["timestamp"][-1]), ResolvedQuery.of(query)))
-    return made
+        contestants.append(_peer_stepper(name, peer, int(columns["timestamp"][-1]), ResolvedQuery.of(query)))
+    return contestants
 
 
 def _index_stepper(name: str, index: ResultsIndex, query: BucketQuery) -> Stepper:
@@ -111,7 +113,7 @@ def _index_stepper(name: str, index: ResultsIndex, query: BucketQuery) -> Steppe
 
     if name == "index":
         return Stepper(name, step, lambda page: (page.count, timestamps_of(page)), rows)
-    return Stepper(name, step_and_read, lambda given: (given[0].count, given[1]), rows)
+    return Stepper(name, step_and_read, lambda page: (page[0].count, page[1]), rows)
 
 
 def _peer_stepper(name: str, peer: Peer, last: int, question: ResolvedQuery) -> Stepper:
@@ -127,16 +129,17 @@ def _peer_stepper(name: str, peer: Peer, last: int, question: ResolvedQuery) -> 
             replace(document)
         return ask()
 
-    return Stepper(name, step, lambda given: (given[0], peer.keys(given[1])), peer.prepare_rows(question))
+    return Stepper(name, step, lambda page: (page[0], peer.keys(page[1])), peer.prepare_rows(question))
 
 
-def write_newest(size: int, peers: Sequence[str], effort: Effort, *, interim: bool) -> Figures:
-    """W2 or W4: a document is written and the newest page is read, for a few hundred buckets, and after a week of them.
+def measure_newest(size: int, peers: Sequence[str], effort: Effort, *, interim: bool) -> Figures:
+    """W2 or W4: write a document and ask for the newest page; microseconds a document.
 
-    A sample is sixteen documents: as many buckets, or all versions of one.
+    W2 appends some hundreds of final buckets. W4 writes each bucket in 16 versions, for some hundreds of buckets and
+    again after a week of them. A sample is 16 documents: 16 buckets, or the 16 versions of one.
 
     Raises:
-        WrongAnswer: a page does not show what was written.
+        WrongAnswer: a page does not show the written documents.
     """
     columns = bucket_columns(size)
     stream = next_buckets(columns, interim=VERSIONS - 1 if interim else 0)
@@ -145,37 +148,40 @@ def write_newest(size: int, peers: Sequence[str], effort: Effort, *, interim: bo
     contestants = steppers(columns, peers)
     for each in contestants:
         for at, document in enumerate(blocks[0]):
-            each.live([document])
+            each.write([document])
             _check_newest(columns, [blocks[0][: at + 1]])(each, 0)
-    figures = {_WORDS[interim].format("hundreds of"): _lives(contestants, blocks[1:], _check_newest(columns, blocks))}
+    check_first = _check_newest(columns, blocks)
+    figures = {_TITLES[interim].format("hundreds of"): _time_writes(contestants, blocks[1:], check_first)}
     if interim:
-        lasting = [each for each in contestants if _writes(each.name) >= CHURN * VERSIONS]
+        lasting = [each for each in contestants if _max_writes(each.name) >= CHURN * VERSIONS]
         churn = [list(islice(stream, VERSIONS)) for _ in range(CHURN - len(blocks) if full else 2)]
         for block in churn:
             for each in lasting:
-                each.live(block)
+                each.write(block)
         later = [list(islice(stream, VERSIONS)) for _ in range(100 if full else 2)]
         check_later = _check_newest(columns, [*blocks, *churn, *later], len(blocks) + len(churn))
-        figures[_WORDS[interim].format(f"after {CHURN:,}")] = _lives(lasting, later, check_later)
+        figures[_TITLES[interim].format(f"after {CHURN:,}")] = _time_writes(lasting, later, check_later)
     return figures
 
 
-def write_then_highest(size: int, peers: Sequence[str], effort: Effort) -> Figures:
-    """W5: a bucket is appended and the ten highest scores are read: whatever is kept for these has to follow.
+def measure_highest(size: int, peers: Sequence[str], effort: Effort) -> Figures:
+    """W5: append a bucket and ask for the ten highest scores; microseconds a document.
+
+    Every contestant has to update the structures that it keeps for the highest scores.
 
     Raises:
-        WrongAnswer: the ten highest are not those of the scores as they are then.
+        WrongAnswer: a page does not have the ten highest of the current scores.
     """
     columns = bucket_columns(size)
     stream = next_buckets(columns, interim=0)
     blocks = [list(islice(stream, VERSIONS)) for _ in range(100 if effort.rounds > 1 else 2)]
-    # Among the highest are some of those that come.
+    # Some of the appended buckets are among the highest.
     for block in blocks:
         block[0]["anomaly_score"] = 100.0
     contestants = steppers(columns, peers, HIGHEST)
     for each in contestants:
-        each.live(blocks[0])
-    taken = _lives(contestants, blocks[1:], _check_ten(columns, blocks), effort.most_ns)
+        each.write(blocks[0])
+    taken = _time_writes(contestants, blocks[1:], _check_ten(columns, blocks), effort.budget_ns)
     return {"W5 append a bucket, then the ten highest": taken}
 
 
@@ -191,8 +197,8 @@ def _check_ten(columns: Columns, blocks: Sequence[Documents]) -> Callable[[Stepp
     return check_one
 
 
-def _writes(name: str) -> int:
-    return KINDS[name].writes if name in KINDS else 1_000_000
+def _max_writes(name: str) -> int:
+    return KINDS[name].max_writes if name in KINDS else 1_000_000
 
 
 def _check_newest(columns: Columns, blocks: Sequence[Documents], before: int = 1) -> Callable[[Stepper, int], None]:
@@ -208,29 +214,29 @@ def _check_newest(columns: Columns, blocks: Sequence[Documents], before: int = 1
     return check_one
 
 
-def _lives(
+def _time_writes(
     contestants: Sequence[Stepper],
     blocks: Sequence[Documents],
     check_one: Callable[[Stepper, int], None],
-    most_ns: float = math.inf,
+    budget_ns: float = math.inf,
 ) -> dict[str, float]:
-    """The median of each for one document; who is slow gets fewer of them.
+    """The median time of each contestant for one document, microseconds. Slow contestants get fewer blocks.
 
     Args:
-        contestants: who writes.
-        blocks: what is written, a sample each.
-        check_one: refuses one whose page is wrong after so many blocks.
-        most_ns: how long one may take, once it has been three times.
+        contestants: the contestants, which take turns.
+        blocks: documents, a sample each.
+        check_one: raises `WrongAnswer` if the page of a contestant is wrong after a number of blocks.
+        budget_ns: the time of one contestant, nanoseconds, after its first `MIN_SAMPLES` blocks; default no limit.
     """
     taken: dict[str, list[float]] = {each.name: [] for each in contestants}
-    most = {each.name: min(len(blocks), max(1, _writes(each.name) // VERSIONS)) for each in contestants}
+    most = {each.name: min(len(blocks), max(1, _max_writes(each.name) // VERSIONS)) for each in contestants}
     with undisturbed():
         for turn, block in enumerate(blocks):
             shift = turn % len(contestants)
             for each in [*contestants[shift:], *contestants[:shift]]:
-                if turn < most[each.name] and (turn < FEWEST or sum(taken[each.name]) < most_ns):
+                if turn < most[each.name] and (turn < MIN_SAMPLES or sum(taken[each.name]) < budget_ns):
                     begun = perf_counter_ns()
-                    each.live(block)
+                    each.write(block)
                     taken[each.name].append(perf_counter_ns() - begun)
     figures = {}
     for each in contestants:
@@ -239,33 +245,34 @@ def _lives(
     return figures
 
 
-def rescore(size: int, peers: Sequence[str], effort: Effort) -> Figures:
-    """W3: other scores for a random hundredth, then the ten highest; milliseconds.
+def measure_rescoring(size: int, peers: Sequence[str], effort: Effort) -> Figures:
+    """W3: write other scores for a random hundredth of the buckets, then ask for the ten highest; milliseconds.
 
     Raises:
-        WrongAnswer: the ten highest are not those of the scores as they are then.
+        WrongAnswer: a page does not have the ten highest of the current scores.
     """
     columns = bucket_columns(size)
-    asks: dict[str, Callable[[], tuple[int, Any]]] = {}
+    answers: dict[str, Callable[[], tuple[int, Any]]] = {}
     works: dict[str, Callable[[Columns], object]] = {}
+    # An older commit may be measured too, from before `renormalize`.
     for name in ("index", "index, upsert_columns") if hasattr(ResultsIndex, "renormalize") else ("index",):
-        index = loaded(columns)
-        works[name], asks[name] = _index_rescoring(index, name), _index_answer(index)
+        index = index_of_columns(columns)
+        works[name], answers[name] = _index_rescoring(index, name), _index_answer(index)
     for name in peers:
         peer = make(name)
         peer.load(columns)
-        works[name], asks[name] = _peer_rescoring(peer), _peer_answer(peer)
+        works[name], answers[name] = _peer_rescoring(peer), _peer_answer(peer)
     batches = list(islice(rescored(columns), 2 + min(9, effort.rounds)))
-    now = {**columns, "anomaly_score": columns["anomaly_score"].copy()}
+    current = {**columns, "anomaly_score": columns["anomaly_score"].copy()}
     for some in batches[:2]:
-        _write_scores(now, some)
+        _write_scores(current, some)
         for work in works.values():
             work(some)
-        _check_highest(now, asks)
+        _check_highest(current, answers)
     taken = alternate(works, batches[2:])
     for some in batches[2:]:
-        _write_scores(now, some)
-    _check_highest(now, asks)
+        _write_scores(current, some)
+    _check_highest(current, answers)
     return {"W3 rescore a hundredth, then the top ten": {name: median(some) / 1e3 for name, some in taken.items()}}
 
 
@@ -273,10 +280,10 @@ def _write_scores(columns: Columns, some: Columns) -> None:
     columns["anomaly_score"][columns["timestamp"].searchsorted(some["timestamp"])] = some["anomaly_score"]
 
 
-def _check_highest(columns: Columns, asks: Mapping[str, Callable[[], tuple[int, Any]]]) -> None:
+def _check_highest(columns: Columns, answers: Mapping[str, Callable[[], tuple[int, Any]]]) -> None:
     right = answer_of(columns, ResolvedQuery.of(HIGHEST))
-    for name, ask in asks.items():
-        check(f"the ten highest after a rescore, {name}", ask(), right, empty=False)
+    for name, answer in answers.items():
+        check(f"the ten highest after a rescore, {name}", answer(), right, empty=False)
 
 
 def _index_rescoring(index: ResultsIndex, name: str) -> Callable[[Columns], object]:
@@ -323,11 +330,11 @@ def _peer_answer(peer: Peer) -> Callable[[], tuple[int, Any]]:
     return answer
 
 
-def load(size: int, peers: Sequence[str], effort: Effort) -> Figures:
-    """W1 and W1u: from columns to what can be asked, milliseconds.
+def measure_loading(size: int, peers: Sequence[str], effort: Effort) -> Figures:
+    """W1 and W1u: load columns, sorted and shuffled, until questions can be answered; milliseconds.
 
     Raises:
-        WrongAnswer: the newest page of a fresh one is wrong.
+        WrongAnswer: the newest page after a load is wrong.
     """
     figures = {}
     for name, columns in {
@@ -335,8 +342,8 @@ def load(size: int, peers: Sequence[str], effort: Effort) -> Figures:
         "W1u load columns, shuffled": shuffled(bucket_columns(size)),
     }.items():
         right = answer_of(columns, ResolvedQuery.of(NEWEST))
-        works: dict[str, Callable[[Columns], object]] = {"index": loaded}
-        page = loaded(columns).search(NEWEST)
+        works: dict[str, Callable[[Columns], object]] = {"index": index_of_columns}
+        page = index_of_columns(columns).search(NEWEST)
         check(f"{name}, index", (page.count, timestamps_of(page)), right, empty=False)
         for peer_name in peers:
             works[peer_name] = partial(_load_peer, peer_name)
@@ -354,7 +361,7 @@ def load(size: int, peers: Sequence[str], effort: Effort) -> Figures:
 
 
 def _sorting(columns: Columns) -> Callable[[Columns], object]:
-    """Only the sorting of a frame that is there already."""
+    """A call that sorts a frame. The frame is made here, outside the time."""
     frame: Any = import_module("pandas").DataFrame(dict(columns))
     return lambda _: frame.sort_values("timestamp")
 
@@ -365,11 +372,11 @@ def _load_peer(name: str, columns: Columns) -> Peer:
     return peer
 
 
-def read_documents(size: int, effort: Effort) -> Figures:
-    """Parsed documents of one job in one batch, in order; documents a second.
+def measure_documents(size: int, effort: Effort) -> Figures:
+    """Load the parsed documents of one job in one batch, in order; documents a second.
 
     Raises:
-        WrongAnswer: some are not there afterwards.
+        WrongAnswer: the index does not hold all of them afterwards.
     """
     documents = bucket_documents(bucket_columns(min(size, 1_000_000)))
     index = ResultsIndex()

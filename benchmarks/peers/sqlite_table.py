@@ -1,4 +1,4 @@
-"""SQLite in memory, indexed on what is asked for; its statements are prepared, and their plans pinned."""
+"""SQLite in memory, with covering indexes; its statements are prepared, and their plans pinned."""
 
 import sqlite3
 from collections.abc import Callable, Sequence
@@ -7,15 +7,15 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import Any, Final
 
-from benchmarks.peers.peer import FIELDS, Row, row_of
+from benchmarks.peers.peer import row_of
 from benchmarks.peers.sql import columns_of, order, where
 from benchmarks.timing import quickest_of_three
-from benchmarks.workloads import Columns, Document, Keys, ResolvedQuery
+from benchmarks.workloads import FIELDS, Columns, Document, Keys, ResolvedQuery, Row
 
 _PLANS: Final = ("", "not indexed", "indexed by by_score", "indexed by by_events")
 _PUT: Final = f"insert into buckets values ({', '.join('?' * len(FIELDS))})"
 _loads: Callable[[str], list[int]] = import_module("orjson" if find_spec("orjson") else "json").loads
-#: So many timestamps are read sooner as one text.
+#: A page of this many timestamps is quicker to read as one JSON text than as rows.
 _MANY: Final = 50
 _TABLE: Final = """
 create table buckets (
@@ -24,11 +24,11 @@ create table buckets (
 )"""
 
 
-class Held:
-    """One table whose rows lie in order of time, with an index on the score and one on the events."""
+class Store:
+    """One table with its rows in order of time, an index on the score and one on the events."""
 
     def load(self, columns: Columns) -> None:
-        """Insert the rows in the order they come, then make the indexes and let the planner look at them."""
+        """Insert the rows in the order they come, then make the indexes and run ``analyze``."""
         self._connection = sqlite3.connect(":memory:", isolation_level=None, cached_statements=1_024)
         self._run = self._connection.execute
         self._cursor = self._connection.cursor()
@@ -39,14 +39,14 @@ class Held:
         self._run("create index by_score on buckets (anomaly_score, timestamp)")
         self._run("create index by_events on buckets (event_count, timestamp)")
         self._run("analyze")
-        #: SQLite counts a table by walking it; who asks for that again and again keeps the number.
+        # SQLite counts a table by walking it, so the number is kept here.
         self._length = len(columns["timestamp"])
         self._pinned: dict[tuple[object, ...], str] = {}
 
     def prepare(self, question: ResolvedQuery) -> Callable[[], Keys]:
-        """A statement for the page, and one for the count where that is not told by the page.
+        """A statement for the page, and one for the count if the page does not show it.
 
-        Of many timestamps one text is made, which is read sooner than as many rows.
+        SQLite joins 50 or more timestamps to one JSON text, which is quicker to read than rows.
         """
         if question.size < _MANY:
             rows = self._prepare(question, "select timestamp from buckets")
@@ -66,7 +66,7 @@ class Held:
         select_count = self._pin(f"select count(*) from buckets %s {conditions}", values, question)
         if not size and conditions:
             return lambda: (run(select_count, values).fetchone()[0], [])
-        # One more than asked: where there is none, the page tells the count.
+        # One row more than asked for: if it is missing, the page ends and shows the count.
         paged = [*values, size + 1 if conditions else size, first]
         text = f"{select} %s {conditions}{order(question)} limit ? offset ?"
         page_of = self._pin(f"select json_group_array(timestamp) from ({text})" if in_one else text, paged, question)
@@ -84,13 +84,13 @@ class Held:
         return counted if conditions else lambda: (self._length, page())
 
     def _pin(self, text: str, values: Sequence[Any], question: ResolvedQuery) -> str:
-        """The statement with the plan that answers soonest, of those that it can have.
+        """The statement with the quickest of the plans that it can have.
 
-        Tried once for each length of a window and each threshold: which plan is the best depends on both.
+        The plans are tried once for each length of a window and each threshold, because the quickest depends on both.
         """
         length = None if question.start is None or question.end is None else question.end - question.start
-        asked = (text, length, round(question.threshold, 1))
-        if asked not in self._pinned:
+        kind = (text, length, round(question.threshold, 1))
+        if kind not in self._pinned:
             taken = {}
             for plan in _PLANS:
                 statement = text.replace("%s", plan)
@@ -99,18 +99,18 @@ class Held:
                 except sqlite3.OperationalError as error:
                     if "no query solution" not in str(error):
                         raise
-            self._pinned[asked] = min(taken, key=taken.__getitem__)
-        return self._pinned[asked]
+            self._pinned[kind] = min(taken, key=taken.__getitem__)
+        return self._pinned[kind]
 
     def _all(self, statement: str, values: Sequence[Any]) -> list[Any]:
         return self._run(statement, values).fetchall()
 
     def keys(self, page: Sequence[int]) -> Sequence[int]:
-        """The page has been its timestamps all along."""
+        """The page itself, which is a list of timestamps."""
         return page
 
     def prepare_rows(self, question: ResolvedQuery) -> Callable[[], tuple[int, Sequence[Row]]]:
-        """All columns; SQLite's booleans are numbers, and are turned here."""
+        """Select all columns, and turn SQLite's numbers into booleans."""
         answer = self._prepare(question, f"select {columns_of(FIELDS)} from buckets")
 
         def rows() -> tuple[int, Sequence[Row]]:
@@ -120,12 +120,12 @@ class Held:
         return rows
 
     def append(self, document: Document) -> None:
-        """One insert, committed."""
+        """Insert one row, in a transaction of its own."""
         self._run(_PUT, row_of(document))
         self._length += 1
 
     def replace(self, document: Document) -> None:
-        """One update of what a bucket's next version may change, committed."""
+        """Update the fields that a bucket's next version may change, in a transaction of its own."""
         self._run(
             "update buckets set anomaly_score = ?, initial_anomaly_score = ?, event_count = ?, is_interim = ?,"
             " processing_time_ms = ? where timestamp = ?",
@@ -140,13 +140,13 @@ class Held:
         )
 
     def rescore(self, columns: Columns) -> None:
-        """One update a bucket, all in one transaction."""
+        """Update one bucket at a time, all in one transaction."""
         scores = zip(columns["anomaly_score"].tolist(), columns["timestamp"].tolist(), strict=True)
         self._run("begin")
         self._connection.executemany("update buckets set anomaly_score = ? where timestamp = ?", scores)
         self._run("commit")
 
     def memory(self) -> int:
-        """All pages of the database, indexes included."""
+        """The bytes of all pages of the database, indexes included."""
         pages, page_bytes = (self._run(f"pragma {name}").fetchone()[0] for name in ("page_count", "page_size"))
         return int(pages * page_bytes)

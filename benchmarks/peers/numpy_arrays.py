@@ -1,4 +1,4 @@
-"""NumPy by a careful hand: sorted arrays with room behind, binary search, masks, bounds. Pages are row numbers."""
+"""NumPy by careful hand-written code: sorted arrays with spare room, binary search, masks. Pages are row numbers."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -6,35 +6,34 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from benchmarks.peers.peer import FIELDS, Row
-from benchmarks.workloads import Columns, Document, ResolvedQuery
+from benchmarks.workloads import FIELDS, Columns, Document, ResolvedQuery, Row
 
 Array = npt.NDArray[Any]
 Rows = slice | npt.NDArray[np.intp]
 
 
-class Held:
-    """Columns in order of time. A write changes them in place: who reads meanwhile may see half of it."""
+class Store:
+    """Columns in order of time. A write changes them in place, so a reader beside it may see half of it."""
 
     def load(self, columns: Columns) -> None:
-        """Copy and check the rows; sort them where they are not."""
+        """Copy the rows; sort them if they are not sorted."""
         timestamps = columns["timestamp"]
         self.length = len(timestamps)
         order: Any = slice(None) if (timestamps[1:] > timestamps[:-1]).all() else timestamps.argsort(kind="stable")
         self._room = {name: self._with_room(columns[name][order]) for name in FIELDS}
         self._room["final"] = ~self._room["is_interim"]
-        self._look()
+        self._set_columns()
 
     def _with_room(self, column: Array) -> Array:
         room = np.empty(self.length + self.length // 8 + 1_024, dtype=column.dtype)
         room[: self.length] = column
         return room
 
-    def _look(self) -> None:
+    def _set_columns(self) -> None:
         self.columns = {name: room[: self.length] for name, room in self._room.items()}
 
     def prepare(self, question: ResolvedQuery) -> Callable[[], tuple[int, Rows]]:
-        """What is written for this one question, its scalars in the columns' own types."""
+        """A call for this one question. Its scalars have the types of the columns."""
         if question.by_time:
             return self._slicing(question)
         if question.sort != "timestamp":
@@ -42,7 +41,7 @@ class Held:
         return self._filtering(question) if question.size else self._counting(question)
 
     def _windowing(self, question: ResolvedQuery) -> Callable[[], tuple[int, int]]:
-        # A Python int would be made an array first, at each search.
+        # NumPy would make an array of a Python int at each search.
         start = None if question.start is None else np.int64(question.start)
         end = None if question.end is None else np.int64(question.end)
 
@@ -118,7 +117,7 @@ class Held:
         return timestamps
 
     def prepare_rows(self, question: ResolvedQuery) -> Callable[[], tuple[int, Sequence[Row]]]:
-        """Row numbers, and a gather of each column."""
+        """Gather each column at the row numbers."""
         answer = self.prepare(question)
 
         def rows() -> tuple[int, Sequence[Row]]:
@@ -128,15 +127,15 @@ class Held:
         return rows
 
     def append(self, document: Document) -> None:
-        """Behind the last, in the room that is there; more is made where it is used up."""
+        """Write into the spare room behind the last row; copy the arrays if it is used up."""
         if self.length == len(self._room["timestamp"]):
             self._room = {name: self._with_room(column) for name, column in self._room.items()}
         self._put(self.length, document)
         self.length += 1
-        self._look()
+        self._set_columns()
 
     def replace(self, document: Document) -> None:
-        """In place, found by binary search."""
+        """Write over the row; binary search finds it."""
         self._put(int(self.columns["timestamp"].searchsorted(np.int64(document["timestamp"]))), document)
 
     def _put(self, row: int, document: Document) -> None:
@@ -145,17 +144,17 @@ class Held:
         self._room["final"][row] = not document["is_interim"]
 
     def rescore(self, columns: Columns) -> None:
-        """Found by binary search, scattered in place."""
+        """Scatter the scores in place; binary search finds their rows."""
         rows = self.columns["timestamp"].searchsorted(columns["timestamp"])
         self.columns["anomaly_score"][rows] = columns["anomaly_score"]
 
     def memory(self) -> int:
-        """The arrays, without the room behind them."""
+        """The arrays, without the spare room."""
         return sum(column.nbytes for column in self.columns.values())
 
 
 def first_true(mask: npt.NDArray[np.bool_], need: int) -> npt.NDArray[np.intp]:
-    """Where the first ``need`` matches are, from a prefix that grows until it has them."""
+    """The positions of the first ``need`` matches, from a prefix that grows until it has them."""
     prefix = 16 * need
     while True:
         found: npt.NDArray[np.intp] = mask[:prefix].nonzero()[0]
@@ -165,12 +164,12 @@ def first_true(mask: npt.NDArray[np.bool_], need: int) -> npt.NDArray[np.intp]:
 
 
 def smallest(values: Array, need: int) -> npt.NDArray[np.intp]:
-    """Where the ``need`` smallest values are, in order; of equal ones the first come first."""
+    """The positions of the ``need`` smallest values, in order. Of equal values the first come first."""
     if len(values) <= 4 * need:
         few: npt.NDArray[np.intp] = values.argsort(kind="stable")[:need]
         return few
-    # A bound that surely leaves enough, from a sample: to partition everything takes twenty times as long, and on mass
-    # ties five hundred times.
+    # The bound comes from a sample and always leaves enough values. To partition everything takes 20 times as long, and
+    # 500 times as long if nearly all values are equal.
     sample = _sample(values, need)
     bound = sample.min()
     if np.count_nonzero(sample == bound) < need:
@@ -181,7 +180,7 @@ def smallest(values: Array, need: int) -> npt.NDArray[np.intp]:
 
 
 def largest(values: Array, need: int) -> npt.NDArray[np.intp]:
-    """Where the ``need`` largest values are, in order; of equal ones the last come first."""
+    """The positions of the ``need`` largest values, in order. Of equal values the last come first."""
     if len(values) <= 4 * need:
         few: npt.NDArray[np.intp] = values.argsort(kind="stable")[::-1][:need]
         return few
@@ -198,5 +197,5 @@ def largest(values: Array, need: int) -> npt.NDArray[np.intp]:
 
 
 def _sample(values: Array, need: int) -> Array:
-    """Every so many: of more a bound takes longer to find, of fewer it leaves more to be sorted."""
+    """Every n-th value. A larger sample takes longer to sort; a smaller one leaves more values to be sorted."""
     return values[:: max(1, int((len(values) / need / 2) ** 0.5))]

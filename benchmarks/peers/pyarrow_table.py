@@ -1,6 +1,6 @@
-"""pyarrow, one thread: a sorted table, cut and written by its own functions, whose columns NumPy looks at in place.
+"""pyarrow, one thread: a sorted table. Its own functions cut and write it; NumPy reads its columns in place.
 
-Its own comparisons take four times as long as NumPy's, and its own choice of the few best ten times.
+pyarrow's comparisons take four times as long as NumPy's, and its selection of the best values ten times as long.
 """
 
 from collections.abc import Callable, Sequence
@@ -9,9 +9,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from benchmarks.peers.arrays import first_true, largest, smallest
-from benchmarks.peers.peer import FIELDS, Row
-from benchmarks.workloads import Columns, Document, Keys, ResolvedQuery
+from benchmarks.peers.numpy_arrays import first_true, largest, smallest
+from benchmarks.workloads import FIELDS, Columns, Document, Keys, ResolvedQuery, Row
 
 arrow: Any = import_module("pyarrow")
 compute: Any = import_module("pyarrow.compute")
@@ -20,29 +19,29 @@ arrow.set_cpu_count(1)
 _NO_ROWS: Final = np.empty(0, dtype=np.intp)
 
 
-class Held:
-    """One table. Each write makes another, which shares what has not changed."""
+class Store:
+    """One table. Each write makes a new one, which shares the unchanged columns."""
 
     def load(self, columns: Columns) -> None:
-        """Take the arrays in, sorted by time."""
+        """Make a table of the arrays, sorted by time, in one chunk."""
         table = arrow.table({name: columns[name] for name in FIELDS})
         self._set(table.sort_by("timestamp").combine_chunks())
 
     def _set(self, table: Any) -> None:
         self._table = table
-        # Of one chunk a plain array is quicker to ask than a chunked one.
+        # Calls on an array are quicker than calls on a chunked array, so a column of one chunk is kept as an array.
         self._columns = {
             name: column.chunk(0) if column.num_chunks == 1 else column
             for name, column in zip(FIELDS, table.itercolumns(), strict=True)
         }
 
     def prepare(self, question: ResolvedQuery) -> Callable[[], Keys]:
-        """The same calls each time, on the table of that time."""
+        """A call on the current table."""
         answer = self._prepare(question)
 
         def keys() -> Keys:
             count, rows = answer()
-            return count, self._look("timestamp")[rows].tolist()
+            return count, self._array("timestamp")[rows].tolist()
 
         def keys_by_time() -> Keys:
             count, first, last = self._cut(question)
@@ -51,14 +50,14 @@ class Held:
 
         return keys_by_time if question.by_time else keys
 
-    def _look(self, name: str) -> Any:
-        """A column as NumPy sees it: nothing is copied, but where there are chunks, or bits."""
+    def _array(self, name: str) -> Any:
+        """A column as a NumPy array. Columns of several chunks or of bits are copied, others are not."""
         return self._columns[name].to_numpy(zero_copy_only=False)
 
     def _window(self, question: ResolvedQuery) -> tuple[int, int]:
         start, end = question.start, question.end
-        low = 0 if start is None else int(self._look("timestamp").searchsorted(np.int64(start)))
-        high = self._table.num_rows if end is None else int(self._look("timestamp").searchsorted(np.int64(end)))
+        low = 0 if start is None else int(self._array("timestamp").searchsorted(np.int64(start)))
+        high = self._table.num_rows if end is None else int(self._array("timestamp").searchsorted(np.int64(end)))
         return low, max(low, high)
 
     def _cut(self, question: ResolvedQuery) -> tuple[int, int, int]:
@@ -69,7 +68,7 @@ class Held:
         return high - low, min(low + first, high), min(low + last, high)
 
     def _prepare(self, question: ResolvedQuery) -> Callable[[], tuple[int, Any]]:
-        """What gives the count, and the page as row numbers."""
+        """A call that returns the count, and the page as row numbers."""
         first, last = question.from_, question.from_ + question.size
         sort, desc = question.sort, question.desc
         choose = largest if desc else smallest
@@ -85,7 +84,7 @@ class Held:
                 if desc:
                     return count, high - 1 - first_true(mask[::-1], last)[first:]
                 return count, first_true(mask, last)[first:] + low
-            values = self._look(sort)[low:high]
+            values = self._array(sort)[low:high]
             if mask is None:
                 return count, choose(values, last)[first:] + low
             rows = mask.nonzero()[0]
@@ -94,20 +93,20 @@ class Held:
         return answer
 
     def _matching(self, question: ResolvedQuery, low: int, high: int) -> Any:
-        """Which rows of a window match; None where all do."""
+        """A mask of the rows of a window that match; None if all do."""
         masks = []
         if question.threshold > 0:
-            masks.append(self._look("anomaly_score")[low:high] >= question.threshold)
+            masks.append(self._array("anomaly_score")[low:high] >= question.threshold)
         if question.final_only:
             masks.append(~self._columns["is_interim"].slice(low, high - low).to_numpy(zero_copy_only=False))
         return masks[0] & masks[1] if len(masks) > 1 else masks[0] if masks else None
 
     def keys(self, page: Sequence[int]) -> Sequence[int]:
-        """The page has been its timestamps all along."""
+        """The page itself, which is a list of timestamps."""
         return page
 
     def prepare_rows(self, question: ResolvedQuery) -> Callable[[], tuple[int, Sequence[Row]]]:
-        """All columns, as lists: a slice, or rows taken by their numbers."""
+        """All columns as lists: a slice of the table, or rows taken by their numbers."""
         answer = self._prepare(question)
 
         def rows() -> tuple[int, Sequence[Row]]:
@@ -118,30 +117,30 @@ class Held:
                 count, found = answer()
                 page = self._table.take(arrow.array(found))
             columns = (column.to_pylist() for column in page.select(FIELDS).itercolumns())
-            some = list(zip(*columns, strict=True))
-            return count, some[::-1] if question.by_time and question.desc else some
+            found_rows = list(zip(*columns, strict=True))
+            return count, found_rows[::-1] if question.by_time and question.desc else found_rows
 
         return rows
 
     def append(self, document: Document) -> None:
-        """One more chunk."""
+        """Add one chunk."""
         self._set(arrow.concat_tables((self._table, self._one(document))))
 
     def replace(self, document: Document) -> None:
-        """The table without its last row, and another chunk."""
+        """Cut off the last row, and add one chunk."""
         self._set(arrow.concat_tables((self._table.slice(0, self._table.num_rows - 1), self._one(document))))
 
     def _one(self, document: Document) -> Any:
         return arrow.table({name: [document[name]] for name in FIELDS}, schema=self._table.schema)
 
     def rescore(self, columns: Columns) -> None:
-        """Found by binary search, put into a copy of the column."""
+        """Put the scores into a copy of the column; binary search finds their rows."""
         scores = self._columns["anomaly_score"]
         mask = np.zeros(len(scores), dtype=np.bool_)
-        mask[self._look("timestamp").searchsorted(columns["timestamp"])] = True
+        mask[self._array("timestamp").searchsorted(columns["timestamp"])] = True
         scores = compute.replace_with_mask(scores, arrow.array(mask), arrow.array(columns["anomaly_score"]))
         self._set(self._table.set_column(FIELDS.index("anomaly_score"), "anomaly_score", scores))
 
     def memory(self) -> int:
-        """The buffers of the table."""
+        """The bytes of the table's buffers."""
         return int(self._table.nbytes)

@@ -1,4 +1,4 @@
-"""Polars, eager, one thread: a sorted frame, binary search, masks, the best of a column through a bound."""
+"""Polars, eager, one thread: a sorted frame, binary search, masks, and a bound for the best values of a column."""
 
 import os
 from collections.abc import Callable, Sequence
@@ -7,23 +7,22 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.peers.peer import FIELDS, Row
-from benchmarks.workloads import Columns, Document, Keys, ResolvedQuery
+from benchmarks.workloads import FIELDS, Columns, Document, Keys, ResolvedQuery, Row
 
-# Read once, when it is imported.
+# Polars reads this when it is imported.
 os.environ.setdefault("POLARS_MAX_THREADS", "1")
 polars: Any = import_module("polars")
 
 
-class Held:
-    """One frame. Each write makes another, which shares what has not changed."""
+class Store:
+    """One frame. Each write makes a new one, which shares the unchanged columns."""
 
     def load(self, columns: Columns) -> None:
-        """Take the arrays in, sorted by time."""
+        """Make a frame of the arrays, sorted by time, in one chunk."""
         self._frame: Any = polars.DataFrame({name: columns[name] for name in FIELDS}).sort("timestamp").rechunk()
 
     def prepare(self, question: ResolvedQuery) -> Callable[[], Keys]:
-        """The same calls each time, on the frame of that time; on its columns, since those of a frame take longer."""
+        """A call on the columns of the current frame, because calls on a frame take longer."""
         if question.by_time:
             return self._prepare_by_time(question)
         answer, first = self._prepare(question), question.from_
@@ -40,7 +39,7 @@ class Held:
         return low, max(low, high)
 
     def _prepare_by_time(self, question: ResolvedQuery) -> Callable[[], Keys]:
-        """One column is enough, and a slice of it."""
+        """A slice of the timestamps."""
 
         def keys() -> Keys:
             timestamps = self._frame.get_column("timestamp")
@@ -52,7 +51,7 @@ class Held:
         return keys
 
     def _prepare(self, question: ResolvedQuery) -> Callable[[], tuple[int, Any]]:
-        """What gives the count, and the timestamps to the end of the page, whatever is skipped among them."""
+        """A call that returns the count, and the timestamps up to the end of the page, skipped ones included."""
         last, sort, desc = question.from_ + question.size, question.sort, question.desc
 
         def answer() -> tuple[int, Any]:
@@ -80,11 +79,11 @@ class Held:
         return answer
 
     def keys(self, page: Sequence[int]) -> Sequence[int]:
-        """The page has been its timestamps all along."""
+        """The page itself, which is a list of timestamps."""
         return page
 
     def prepare_rows(self, question: ResolvedQuery) -> Callable[[], tuple[int, Sequence[Row]]]:
-        """All columns, as tuples: a slice, or rows gathered at timestamps."""
+        """All columns as tuples: a slice of the frame, or rows gathered at timestamps."""
         answer, first, desc = self._prepare(question), question.from_, question.desc
 
         def rows_by_time() -> tuple[int, Sequence[Row]]:
@@ -101,24 +100,24 @@ class Held:
         return rows_by_time if question.by_time else rows
 
     def append(self, document: Document) -> None:
-        """One more chunk."""
+        """Add one chunk."""
         self._frame = self._frame.vstack(self._one(document))
 
     def replace(self, document: Document) -> None:
-        """The frame without its last row, and another chunk."""
+        """Cut off the last row, and add one chunk."""
         self._frame = self._frame.head(self._frame.height - 1).vstack(self._one(document))
 
     def _one(self, document: Document) -> Any:
         return polars.DataFrame({name: [document[name]] for name in FIELDS}, schema=self._frame.schema)
 
     def rescore(self, columns: Columns) -> None:
-        """Found by binary search, scattered into a copy of the column."""
+        """Scatter the scores into a copy of the column; binary search finds their rows."""
         rows = self._frame.get_column("timestamp").search_sorted(columns["timestamp"])
         scores = self._frame.get_column("anomaly_score").clone().scatter(rows, columns["anomaly_score"])
         self._frame = self._frame.with_columns(scores)
 
     def memory(self) -> int:
-        """As it estimates itself."""
+        """The bytes that Polars estimates."""
         return int(self._frame.estimated_size())
 
 
@@ -130,28 +129,26 @@ def _cut(low: int, high: int, question: ResolvedQuery) -> tuple[int, int]:
 
 
 def _rank(timestamps: Any, moment: int) -> int:
-    # What lies in one piece NumPy can look at, whose search is the quicker one.
+    # NumPy can read a column of one chunk in place, and its search is quicker.
     if timestamps.n_chunks() == 1:
         return int(timestamps.to_numpy().searchsorted(np.int64(moment)))
     return int(timestamps.search_sorted(moment))
 
 
 def _first(values: Any, mask: Any, need: int, *, desc: bool) -> Any:
-    """The first ``need`` that match, or the last; from a stretch that grows until it has them."""
-    stretch = 16 * need
+    """The first ``need`` values that match, or the last; from one end, in a part that grows until it has them."""
+    length = 16 * need
     while True:
-        found = (
-            values.tail(stretch).filter(mask.tail(stretch)) if desc else values.head(stretch).filter(mask.head(stretch))
-        )
-        if len(found) >= need or stretch >= len(values):
+        found = values.tail(length).filter(mask.tail(length)) if desc else values.head(length).filter(mask.head(length))
+        if len(found) >= need or length >= len(values):
             return found.tail(need) if desc else found.head(need)
-        stretch *= 8
+        length *= 8
 
 
 def _ordered(timestamps: Any, values: Any, need: int, *, desc: bool) -> Any:
-    """The timestamps of the first ``need`` rows in order: those beyond a bound, sorted, then as many of its equals.
+    """The timestamps of the first ``need`` rows in order: first those beyond a bound, sorted, then those equal to it.
 
-    The bound surely leaves enough, and is taken from a sample, since the few best of all take much longer to find.
+    The bound comes from a sample and always leaves enough rows. To find the best of all rows takes much longer.
     """
     left, equal = 0, timestamps.clear()
     if len(values) > 4 * need:
