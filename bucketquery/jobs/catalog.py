@@ -242,7 +242,7 @@ class Catalog:
     def totals(self) -> Totals:
         """What all jobs hold.
 
-        Complexity: O(shards), and O(j / shards) for each shard that has changed since somebody asked.
+        O(shards), plus O(j / shards) for each shard that has changed since the last call.
         """
         return Totals.joined(shard.totals() for shard in self._shards())
 
@@ -252,7 +252,7 @@ class Catalog:
         These are the arrays of each combined table, and the tables of jobs that have changed or are deleted since it
         was made.
 
-        Complexity: O(shards), and O(j / shards) for each shard that has changed.
+        O(shards), plus O(j / shards) for each shard that has changed.
         """
         combined_tables: dict[int, CombinedTable] = {}
         tables: dict[int, Table] = {}

@@ -297,7 +297,7 @@ class Totals(NamedTuple):
 
     @classmethod
     def of(cls, tables: Iterable[Table]) -> Self:
-        """The totals of some tables. Complexity: O(t) for t tables, and O(d) for their d deleted rows."""
+        """The totals of some tables."""
         rows = {schema.kind: 0 for schema in SCHEMAS.values()}
         ends: list[int] = []
         growing = []
@@ -313,7 +313,7 @@ class Totals(NamedTuple):
 
     @classmethod
     def joined(cls, parts: Iterable["Totals"]) -> Self:
-        """The totals of all tables of some, at least one. Complexity: O(p) for p of them."""
+        """The sum of some totals, at least one."""
         rows, firsts, lasts, own_nbytes, growing = zip(*parts, strict=True)
         return cls(
             tuple(map(sum, zip(*rows, strict=True))),

@@ -184,7 +184,7 @@ class View:
         return codes
 
     def time_span(self) -> tuple[int, int] | None:
-        """First and last timestamp, or None where there is nothing. Complexity: O(d) for d deleted rows."""
+        """First and last timestamp, or None if there are no rows, in O(d) for d deleted rows."""
         ends: list[int] = []
         base, head, deleted = self.base, self.head, self.deleted
         first, stop = 0, base.length
