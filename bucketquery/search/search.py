@@ -45,7 +45,7 @@ Found = tuple[Selection, int, Plan]
 
 def search(table: Table, resolved: ResolvedQuery) -> Found:
     """The page that the question asks for."""
-    view = table.final() if resolved.exclude_interim else table.rows
+    view = table.final if resolved.exclude_interim else table.rows
     if resolved.threshold is None:
         if not resolved.order_by:
             return _by_time(view, resolved)
@@ -160,7 +160,7 @@ def _first(matches: Matches, rows: BaseRows, resolved: ResolvedQuery, need: int)
                     head[enters],
                     head_sort_keys[enters],
                 )
-            places = rows.searchsorted(view.head_places()[head])
+            places = rows.searchsorted(view.head_places[head])
             sort_keys = np.insert(sort_keys, places, head_sort_keys)
             return np.insert(rows, places, head + view.base.length)[best(sort_keys, need, desc=desc)]
     if len(head):

@@ -174,7 +174,7 @@ class Matches:
     def with_head(self, rows: BaseRows, head: Int64s) -> BaseRows:
         """Some rows of the base, ascending, and of the head in one, in time order."""
         view = self.window.view
-        return np.insert(rows, rows.searchsorted(view.head_places()[head]), head + view.base.length)
+        return np.insert(rows, rows.searchsorted(view.head_places[head]), head + view.base.length)
 
     def page(self, first: int, last: int, *, desc: bool) -> BaseRows:
         """The matches ``[first, last)`` in time order, or for ``desc`` from the last one backwards."""

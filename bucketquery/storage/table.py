@@ -15,6 +15,7 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from bucketquery.arrays.sorted_arrays import find, lower_bound
+from bucketquery.model.once import once
 from bucketquery.model.schema import Bools, Int64s, Kind, Schema
 from bucketquery.storage.gather import gather
 from bucketquery.storage.packed_rows import Layout, Packed
@@ -61,15 +62,13 @@ class Table:
         head: the packed rows beside it.
     """
 
-    __slots__ = ("_final", "_interim", "_rows", "base", "deleted", "head")
+    __slots__ = ("__dict__", "_interim", "base", "deleted", "head")
 
     def __init__(self, base: Segment, deleted: Int64s, head: Segment, interim: Int64s) -> None:
         self.base = base
         self.deleted = deleted
         self.head = head
         self._interim = interim
-        self._rows: View | None = None
-        self._final: View | None = None
 
     @classmethod
     def empty(cls, schema: Schema) -> "Table":
@@ -88,31 +87,23 @@ class Table:
 
     def time_span(self) -> tuple[int, int] | None:
         """First and last timestamp, or None where there is nothing."""
-        # A view that is made for this alone is not kept: whoever sums up all jobs would leave one with each.
-        return (self._rows or View(self.base, self.deleted, self.head)).time_span()
+        # Not `rows`: after a sum over all jobs each of them would hold a view that nobody reads.
+        return View(self.base, self.deleted, self.head).time_span()
 
-    @property
+    @once
     def rows(self) -> View:
-        """All rows; made when they are first read, since of very many jobs few are."""
-        rows = self._rows
-        if rows is None:
-            # Two readers may both make it, and make the same.
-            rows = self._rows = View(self.base, self.deleted, self.head)
-        return rows
+        """All rows."""
+        return View(self.base, self.deleted, self.head)
 
+    @once
     def final(self) -> View:
-        """The rows without the interim ones. Worked out once for each table."""
-        final = self._final
-        if final is None:
-            rows = self.rows
-            is_interim = rows.head.column("is_interim")
-            if len(self._interim) or is_interim.any():
-                deleted = np.union1d(rows.deleted, self._interim)
-                final = View(rows.base, deleted, rows.head.select((~is_interim).nonzero()[0]))
-            else:
-                final = rows
-            self._final = final
-        return final
+        """The rows without the interim ones; `rows` itself if there are none."""
+        rows = self.rows
+        is_interim = rows.head.column("is_interim")
+        if not (len(self._interim) or is_interim.any()):
+            return rows
+        deleted = np.union1d(rows.deleted, self._interim)
+        return View(rows.base, deleted, rows.head.select((~is_interim).nonzero()[0]))
 
     def upsert(self, batch: Segment) -> tuple["Table", Counts]:
         """The table with the rows of ``batch`` inserted or replaced by identity; this very table where nothing differs.
@@ -271,7 +262,7 @@ class Table:
         is_interim[deleted] = False
         assert np.isin(is_interim.nonzero()[0], self._interim).all(), "an interim row of the base was forgotten"
         assert base.column("is_interim")[self._interim].all(), "a row of the base is taken for interim"
-        final = self.final()
+        final = self.final
         assert final.length == self.length - is_interim.sum() - head.column("is_interim").sum()
         assert not final.head.column("is_interim").any()
 

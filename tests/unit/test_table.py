@@ -124,7 +124,7 @@ def test_a_batch_goes_several_ways_at_once() -> None:
     assert counts == Counts(3, 2, 1)
     # 20 was interim in the head and is behind the base, 40 is behind it anyhow; 4 is late and 30 interim.
     assert shape(new) == (12, 1, 3)
-    assert len(seen(new.final())) == 13
+    assert len(seen(new.final)) == 13
 
 
 # ---- head and deleted rows
@@ -174,7 +174,7 @@ def test_interim_interim_final_leaves_no_dead_rows() -> None:
             newest.check()
             assert older.rows.length == row
     assert len(newest._interim) == 0
-    assert newest.final() is newest.rows
+    assert newest.final is newest.rows
 
 
 def test_the_next_bucket_may_come_before_the_last_is_final() -> None:
@@ -187,7 +187,7 @@ def test_the_next_bucket_may_come_before_the_last_is_final() -> None:
     assert shape(newest) == (4, 0, 2)
     newest, _ = written(newest, bucket(5))
     assert shape(newest) == (5, 0, 1)
-    assert newest.final().length == newest.rows.length == 6
+    assert newest.final.length == newest.rows.length == 6
 
 
 def test_a_final_row_may_become_interim() -> None:
@@ -195,9 +195,9 @@ def test_a_final_row_may_become_interim() -> None:
     newest = table(rows(0, 3))
     newest, counts = written(newest, bucket(1, is_interim=True))
     assert (shape(newest), counts) == ((3, 1, 1), Counts(0, 1, 0))
-    assert [row[0] // STEP for row in seen(newest.final())] == [0, 2]
+    assert [row[0] // STEP for row in seen(newest.final)] == [0, 2]
     newest, _ = written(newest, bucket(1, is_interim=False))
-    assert newest.final().length == 3
+    assert newest.final.length == 3
 
 
 # ---- scatter
@@ -276,15 +276,15 @@ def test_sealed_interim_rows_are_scattered_into_when_they_become_final() -> None
     old = table(rows(0, 4), rows(4, 20, is_interim=True))
     assert shape(old) == (20, 0, 0)
     assert old._interim.tolist() == [*range(4, 20)]
-    assert old.final().length == 4
+    assert old.final.length == 4
     new, _ = written(old, *rows(4, 18))
     assert shape(new) == (20, 0, 0)
     assert new._interim.tolist() == [18, 19]
-    assert new.final().length == 18
-    assert old.final().length == 4
+    assert new.final.length == 18
+    assert old.final.length == 4
     few, _ = written(new, bucket(18), bucket(19, is_interim=True, event_count=5))
     assert shape(few) == (20, 2, 2)
-    assert few.final().length == 19
+    assert few.final.length == 19
 
 
 # ---- compaction
@@ -324,7 +324,7 @@ def test_many_interim_rows_are_sealed_too() -> None:
     assert shape(newest) == (15, 0, 0)
     assert newest._interim.tolist() == [*range(10, 15)]
     newest, _ = written(newest, *rows(12, 18, is_interim=True, event_count=3))
-    assert newest.final().length == 10
+    assert newest.final.length == 10
     assert newest.rows.length == 18
 
 
@@ -371,7 +371,7 @@ def test_a_row_by_hand_goes_where_a_batch_of_it_goes(
         by_hand.check()
         if at % 15 == 0:
             assert stored(by_hand) == stored(by_batches)
-            assert seen(by_hand.final()) == seen(by_batches.final())
+            assert seen(by_hand.final) == seen(by_batches.final)
             kept.append((by_hand, stored(by_hand)))
     for older, before in kept:
         assert stored(older) == before
@@ -406,11 +406,11 @@ def scores(*rows_and_scores: tuple[int, float]) -> Segment:
 
 def rescored(old: Table, *rows_and_scores: tuple[int, float]) -> tuple[Table, Counts]:
     """The table with other scores; the old one must have stayed as it was."""
-    before, finals = stored(old), seen(old.final())
+    before, finals = stored(old), seen(old.final)
     new, counts = old.rescore(scores(*rows_and_scores))
     new.check()
     old.check()
-    assert (stored(old), seen(old.final())) == (before, finals)
+    assert (stored(old), seen(old.final)) == (before, finals)
     return new, counts
 
 
@@ -456,7 +456,7 @@ def test_new_scores_find_their_rows_in_base_and_head() -> None:
         assert [(row[0] // STEP, row[2]) for row in stored(new)] == [
             (row, expected.get(row)) for row in (*range(16), 20)
         ]
-        assert new.final().length == 8
+        assert new.final.length == 8
         assert new.rows.base.column("anomaly_score")[2:3].tolist() != [7.0]
         again, counts = rescored(new, *given)
         assert again is new
@@ -492,7 +492,7 @@ def test_the_first_rows_make_a_table() -> None:
     empty = Table.empty(BUCKET)
     empty.check()
     assert (shape(empty), empty.rows.time_span(), empty.nbytes()) == ((0, 0, 0), None, 0)
-    assert empty.final() is empty.rows
+    assert empty.final is empty.rows
     new, counts = written(empty, bucket(0), bucket(1, is_interim=True), bucket(2))
     assert (shape(new), counts) == ((2, 0, 1), Counts(3, 0, 0))
     assert shape(empty) == (0, 0, 0)
@@ -523,11 +523,11 @@ def test_old_tables_survive_every_way_of_writing() -> None:
         everything = segment(documents.values())
         assert stored(newest) == stored(everything)
         finals = [document for document in documents.values() if not document.get("is_interim")]
-        assert seen(newest.final()) == stored(segment(finals))
-        kept.append((newest, stored(newest), seen(newest.final())))
+        assert seen(newest.final) == stored(segment(finals))
+        kept.append((newest, stored(newest), seen(newest.final)))
         for older, rows_then, finals_then in kept:
             assert stored(older) == rows_then
-            assert seen(older.final()) == finals_then
+            assert seen(older.final) == finals_then
 
 
 def test_a_write_that_came_to_nothing_leaves_garbage_nobody_sees() -> None:
@@ -577,11 +577,11 @@ FAULTS: list[Callable[[Table], object]] = [
     lambda found: setattr(found, "head", found.rows.head.unpacked()),
     lambda found: setattr(found, "_interim", np.array([10, 11, 12, 14])),
     lambda found: setattr(found, "_interim", np.array([9, 10, 11, 12, 13, 14])),
-    lambda found: setattr(found, "_final", found.rows),
-    lambda found: setattr(found, "_rows", View(found.base, NO_ROWS, found.head)),
-    lambda found: setattr(found, "_rows", View(found.base, found.deleted, found.base)),
+    lambda found: setattr(found, "final", found.rows),
+    lambda found: setattr(found, "rows", View(found.base, NO_ROWS, found.head)),
+    lambda found: setattr(found, "rows", View(found.base, found.deleted, found.base)),
     lambda found: setattr(
-        found, "_final", View(found.rows.base, found.final().deleted, found.rows.head.select(np.array([1])))
+        found, "final", View(found.rows.base, found.final.deleted, found.rows.head.select(np.array([1])))
     ),
     lambda found: found.rows.base.columns["timestamp"].__setitem__(0, 99 * STEP),
     lambda found: setattr(found.rows.head, "columns", reordered(found.rows.head.columns)),
