@@ -17,8 +17,7 @@ from bucketquery.ingest.checks import Owner, Unfit
 from bucketquery.model.instants import FIRST_MS, LAST_MS
 from bucketquery.model.schema import SCHEMAS, Kind, Schema, Type
 from bucketquery.model.text import is_job_id
-from bucketquery.storage.packed_rows import NOTHING, Layout, layout_of
-from bucketquery.storage.single_row_writes import Row
+from bucketquery.storage.packed_rows import NOTHING, Layout, Row, layout_of
 from bucketquery.storage.sparse_lists import Entry
 
 #: The jobs that are written to one document at a time are few, and come again and again.

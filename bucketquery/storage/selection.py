@@ -8,6 +8,7 @@ import numpy as np
 from bucketquery.model.once import once
 from bucketquery.model.schema import Array, Bools, Int64s
 from bucketquery.storage.keywords import encoded
+from bucketquery.storage.packed_segment import empty_segment
 from bucketquery.storage.segment import Rows, Segment, coded
 from bucketquery.storage.sparse_lists import SparseLists
 from bucketquery.storage.view import NO_ROWS, Ranks, View
@@ -65,7 +66,7 @@ class Selection:
 
     @once
     def _parts(self) -> tuple[_Part, ...]:
-        """The rows that are in base and in head, as each numbers them, and their positions here; of rows in an array."""
+        """The rows of an array that are in base and in head, as each numbers them, and their positions here."""
         rows, base = self.rows, self.view.base
         assert not isinstance(rows, slice)
         is_head = rows >= base.length
@@ -79,7 +80,7 @@ class Selection:
     @classmethod
     def of(cls, segment: Segment) -> "Selection":
         """All rows of a segment, in its order."""
-        return cls(View(segment, NO_ROWS, Segment.empty(segment.schema)), slice(0, segment.length))
+        return cls(View(segment, NO_ROWS, empty_segment(segment.schema)), slice(0, segment.length))
 
     def __len__(self) -> int:
         if isinstance(self._asked, tuple):
@@ -101,9 +102,8 @@ class Selection:
 
         A slice of a column of numbers gives a view.
         """
-        found = self._asked
-        if isinstance(found, tuple):
-            found = self._found
+        asked = self._asked
+        found = self._found if isinstance(asked, tuple) else asked
         if isinstance(found, tuple):
             in_base, in_head, desc = found
             values = np.concatenate((self.view.base.values(name, in_base), self.view.head.values(name, in_head)))
@@ -157,9 +157,8 @@ class Selection:
 
     def lists(self, name: str) -> list[Any]:
         """A list field's tuples, empty where missing."""
-        found = self._asked
-        if isinstance(found, tuple):
-            found = self._found
+        asked = self._asked
+        found = self._found if isinstance(asked, tuple) else asked
         if isinstance(found, tuple):
             in_base, in_head, desc = found
             taken = [*self.view.base.take_lists(name, in_base), *self.view.head.take_lists(name, in_head)]

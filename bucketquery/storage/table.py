@@ -17,10 +17,11 @@ import numpy as np
 from bucketquery.arrays.sorted_arrays import find, lower_bound
 from bucketquery.model.once import once
 from bucketquery.model.schema import Bools, Int64s, Kind, Schema
+from bucketquery.storage.comparison import differing_parts, same_rows
 from bucketquery.storage.gather import gather
-from bucketquery.storage.packed_rows import Layout, Packed
+from bucketquery.storage.packed_rows import Layout, Row, layout_of
+from bucketquery.storage.packed_segment import PackedSegment, empty_segment, pack, segment_of_rows
 from bucketquery.storage.segment import Segment
-from bucketquery.storage.single_row_writes import Row, append, place, put, row_at, take
 from bucketquery.storage.view import NO_ROWS, View
 
 #: A head may hold this many rows, or the base's length by `_BASE_ROWS_PER_HEAD_ROW` if that is more.
@@ -73,7 +74,7 @@ class Table:
     @classmethod
     def empty(cls, schema: Schema) -> "Table":
         """A table of nothing."""
-        return cls(Segment.empty(schema), NO_ROWS, Segment.empty(schema), NO_ROWS)
+        return cls(empty_segment(schema), NO_ROWS, empty_segment(schema), NO_ROWS)
 
     @property
     def kind(self) -> Kind:
@@ -114,11 +115,11 @@ class Table:
         compacting a full head costs O(n). Each column that differs is copied, O(n), if more than `_ROWS_PER_COPY` rows
         for each of them are replaced.
         """
-        columns = batch.columns
-        if batch.length <= _ROWS_BY_HAND and isinstance(columns, Packed):
+        layout = layout_of(self.kind)
+        if layout is not None and batch.length <= _ROWS_BY_HAND:
             table, done = self, [0, 0, 0]
             for at in range(batch.length):
-                table, what = table.put(row_at(batch, columns.layout, at), columns.layout)
+                table, what = table.put(batch.row(layout, at), layout)
                 done[what] += 1
             return table, Counts(*done)
         known = _Known.of(self, batch)
@@ -144,21 +145,23 @@ class Table:
         """
         base, deleted, head = self.base, self.deleted, self.head
         identity = layout.identity_from(row[0])
-        at, is_in_head = place(head, layout, identity) if head.length else (0, False)
-        if is_in_head and row_at(head, layout, at) == row:
+        at, is_in_head = head.place(layout, identity) if head.length else (0, False)
+        if is_in_head and head.row(layout, at) == row:
             return self, UNCHANGED
-        base_row, is_in_base = place(base, layout, identity)
+        base_row, is_in_base = base.place(layout, identity)
         if base_row == base.length and not row[0][layout.interim_at]:
-            base = append(base, layout, row)
+            base = base.append_row(layout, row) or base.append(segment_of_rows(layout, [row]))
             if is_in_head:
-                head = take(head, layout, at)
+                assert isinstance(head, PackedSegment)
+                head = head.without_row(layout, at)
             return Table(base, deleted, head, self._interim), REPLACED if is_in_head else INSERTED
         what = REPLACED if is_in_head or is_in_base else INSERTED
         if is_in_base and not is_in_head:
-            if row_at(base, layout, base_row) == row:
+            if base.row(layout, base_row) == row:
                 return self, UNCHANGED
             deleted = np.insert(deleted, deleted.searchsorted(base_row), base_row)
-        head = put(head, layout, at, row, replaces=is_in_head)
+        assert isinstance(head, PackedSegment)
+        head = head.with_row(layout, at, row, replaces=is_in_head)
         table = Table(base, deleted, head, self._interim)
         return (table._compacted() if head.length > _head_limit(base) else table), what
 
@@ -221,7 +224,7 @@ class Table:
         if to_head.any() or known.in_head.any():
             kept = np.ones(head.length, dtype=np.bool_)
             kept[known.head_rows[known.in_head]] = False
-            head = _merge(head, kept.nonzero()[0], batch, to_head.nonzero()[0]).packed()
+            head = pack(_merge(head, kept.nonzero()[0], batch, to_head.nonzero()[0]))
         table = Table(base, deleted, head, interim)
         return table._compacted() if head.length > _head_limit(base) else table
 
@@ -238,7 +241,7 @@ class Table:
         length = base.length - len(deleted) + head.length
         compacted = _merge(base, live.nonzero()[0], head, (~stays).nonzero()[0], spare=length // 8)
         interim = compacted.column("is_interim").nonzero()[0]
-        return Table(compacted, NO_ROWS, head.select(stays.nonzero()[0]).packed(), interim)
+        return Table(compacted, NO_ROWS, pack(head.select(stays.nonzero()[0])), interim)
 
     def nbytes(self) -> int:
         """Bytes of the arrays, spare room included."""
@@ -254,7 +257,7 @@ class Table:
         assert (deleted[1:] > deleted[:-1]).all(), "deleted rows out of order"
         assert not len(deleted) or (deleted[0] >= 0 and deleted[-1] < base.length)
         assert len(deleted) <= head.length, "a row died of which there is no newer version in the head"
-        assert head.columns is head.packed().columns, "a head that could be packed is not"
+        assert head is pack(head), "a head that could be packed is not"
         assert head.length <= _head_limit(base), "the head should have been compacted"
         known = _Known.of(self, head)
         assert not known.in_base.any(), "a result is both in the base and in the head"
@@ -293,7 +296,7 @@ class _Known(NamedTuple):
             (table.head, self.in_head, self.head_rows),
         ):
             if found.any():
-                same[found] = segment.same_rows(rows[found], batch, found.nonzero()[0])
+                same[found] = same_rows(segment, rows[found], batch, found.nonzero()[0])
         return same
 
     def select(self, rows: Int64s) -> "_Known":
@@ -308,7 +311,9 @@ def _are_scattered(base: Segment, base_rows: Int64s, batch: Segment, rows: Int64
     """Whether so many rows of a batch are in a base that copies of the columns in which they differ are cheapest."""
     if len(rows) <= min(_ROWS_PER_COPY, _head_limit(base)):
         return False
-    return len(rows) > _head_limit(base) or len(rows) > _ROWS_PER_COPY * base.differing(base_rows[rows], batch, rows)
+    return len(rows) > _head_limit(base) or len(rows) > _ROWS_PER_COPY * differing_parts(
+        base, base_rows[rows], batch, rows
+    )
 
 
 def _find(segment: Segment, batch: Segment) -> tuple[Bools, Int64s]:

@@ -4,7 +4,6 @@ A view says which rows are there; it reads none but those of the head whose plac
 column, from base and head alike, in the order that a page has.
 """
 
-from collections.abc import Callable
 from typing import Any, Final
 
 import numpy as np
@@ -68,11 +67,6 @@ class View:
         return lower_bound(self.base.identities(), self.head.identities_in(self.base))
 
     @once
-    def _row_at(self) -> Callable[[int], np.int64]:
-        """The row of the base that an instant is or would be at, deleted rows counted."""
-        return self.timestamps.searchsorted
-
-    @once
     def _head_ranks(self) -> Int64s:
         """The rank of each row of the head: how many live rows of the base and rows of the head come before it."""
         places = self.head_places
@@ -95,7 +89,7 @@ class View:
 
         It allocates nothing.
         """
-        rank = int(self._row_at(instant))
+        rank = int(self.timestamps.searchsorted(instant))
         if self._has_deleted:
             rank -= int(self.deleted.searchsorted(rank))
         if self.head.length and instant > self.head_start:

@@ -12,7 +12,7 @@ from bucketquery.search import many_jobs as many
 from bucketquery.search import plan, search
 from bucketquery.search import threshold as matches
 from bucketquery.storage import segment, table
-from bucketquery.value_index import block_counts, value_index
+from bucketquery.value_index import block_counts, index_cache, value_index
 from support.helpers import ask_together, limit_heads
 
 #: How a search may be run: as users have it, by its shortcuts wherever that can be, or without any.
@@ -26,8 +26,8 @@ OF_MANY: Final = frozenset(many.SHORTCUTS)
 _LIMITS: Mapping[tuple[ModuleType, str], tuple[float, ...]] = {
     # Of one row at least: the segment of nothing is one for all tables, and no place for what is known of any.
     (segment, "_VALUE_INDEX_ROWS"): (1,),
-    (segment, "_BEHIND"): (0, 1, 5, 1024),
-    (segment, "_BEHIND_SHARE"): (1, 4, 64),
+    (index_cache, "_BEHIND"): (0, 1, 5, 1024),
+    (index_cache, "_BEHIND_SHARE"): (1, 4, 64),
     (value_index, "_SPARSEST"): (1, 2, 4),
     (value_index, "_SAMPLE"): (4, 16_384),
     (value_index, "_STEP"): (2, 4),

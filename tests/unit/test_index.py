@@ -13,8 +13,7 @@ import numpy as np
 import pytest
 
 from bucketquery import BucketQuery, Commit, InvalidDocument, InvalidQuery, ResultsIndex, Snapshot, UnknownJob
-from bucketquery.storage.packed_rows import Layout
-from bucketquery.storage.single_row_writes import Row
+from bucketquery.storage.packed_rows import Layout, Row
 from bucketquery.storage.table import Table
 from support.helpers import FULL, JOB, PATIENCE_S, SPAN_S, STEP, bucket, moved, record, rows, stored, table_of
 

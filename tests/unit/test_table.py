@@ -15,8 +15,8 @@ from bucketquery.storage import keywords as texts
 from bucketquery.storage import packed_rows as packing
 from bucketquery.storage import table as tables
 from bucketquery.storage.packed_rows import Packed
+from bucketquery.storage.packed_segment import empty_segment, pack
 from bucketquery.storage.segment import Segment
-from bucketquery.storage.single_row_writes import row_at
 from bucketquery.storage.table import Counts, Table, UnknownRows
 from bucketquery.storage.view import NO_ROWS, View
 from support.helpers import (
@@ -38,11 +38,18 @@ from support.helpers import (
 HEAD_ROWS = tables._HEAD_ROWS
 
 
+@pytest.fixture(autouse=True, params=[0, 16], ids=["batches", "few rows one by one"])
+def one_by_one(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A batch of a few rows goes in as one, or row by row as it does in life: neither may change where rows go."""
+    monkeypatch.setattr(tables, "_ROWS_BY_HAND", request.param)
+
+
 @pytest.fixture
-def four_rows() -> Iterator[None]:
-    """Heads of four rows."""
+def four_rows(one_by_one: None) -> Iterator[None]:  # noqa: ARG001 - comes first
+    """Heads of four rows; a batch goes in as one, since row by row a head may be compacted in between."""
     with pytest.MonkeyPatch.context() as patch:
         limit_heads(patch, 4)
+        patch.setattr(tables, "_ROWS_BY_HAND", 0)
         yield
 
 
@@ -361,8 +368,10 @@ def test_a_row_by_hand_goes_where_a_batch_of_it_goes(
         optional |= {"event_count": rng.randrange(2), "is_interim": rng.random() < 0.5, "bucket_span": span}
         batch = segment([bucket(number, **optional)])
         older = by_hand
-        by_hand, what = by_hand.put(row_at(batch, layout(), 0), layout())
-        by_batches, counts = by_batches.upsert(batch)
+        by_hand, what = by_hand.put(batch.row(layout(), 0), layout())
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(tables, "_ROWS_BY_HAND", 0)
+            by_batches, counts = by_batches.upsert(batch)
         assert counts[what] == sum(counts) == 1
         assert (by_hand is older) == (counts.unchanged == 1)
         assert shape(by_hand) == shape(by_batches)
@@ -386,8 +395,10 @@ def test_a_few_rows_of_a_batch_are_put_in_by_hand() -> None:
         batch = segment(
             [bucket(number, event_count=rng.randrange(2), is_interim=rng.random() < 0.3) for number in numbers]
         )
-        one, counts = one.upsert(batch.packed())
-        other, expected = other.upsert(batch)
+        one, counts = one.upsert(pack(batch))
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(tables, "_ROWS_BY_HAND", 0)
+            other, expected = other.upsert(batch)
         one.check()
         assert counts == expected
         assert stored(one) == stored(other)
@@ -482,7 +493,7 @@ def test_what_changes_nothing_is_the_same_table() -> None:
     same, counts = written(newest, bucket(0, **FULL), bucket(1, is_interim=True), bucket(9, is_interim=True))
     assert same is newest
     assert counts == Counts(0, 0, 3)
-    same, counts = newest.upsert(Segment.empty(BUCKET))
+    same, counts = newest.upsert(empty_segment(BUCKET))
     assert same is newest
     assert counts == Counts(0, 0, 0)
 
@@ -573,7 +584,7 @@ FAULTS: list[Callable[[Table], object]] = [
     lambda found: setattr(found, "deleted", np.array([3, 12, 15])),
     lambda found: setattr(found, "deleted", np.array([3])),
     lambda found: setattr(found, "deleted", np.array([3, 7, 12])),
-    lambda found: setattr(found, "head", segment(rows(100, 100 + HEAD_ROWS + 1)).packed()),
+    lambda found: setattr(found, "head", pack(segment(rows(100, 100 + HEAD_ROWS + 1)))),
     lambda found: setattr(found, "head", found.rows.head.unpacked()),
     lambda found: setattr(found, "_interim", np.array([10, 11, 12, 14])),
     lambda found: setattr(found, "_interim", np.array([9, 10, 11, 12, 13, 14])),
