@@ -15,6 +15,7 @@ import pytest
 from bucketquery import BucketQuery, Commit, InvalidDocument, InvalidQuery, ResultsIndex, Snapshot, UnknownJob
 from bucketquery.storage.packed_rows import Layout, Row
 from bucketquery.storage.table import Table
+from bucketquery.storage.table_changes import RowChange
 from support.helpers import FULL, JOB, PATIENCE_S, SPAN_S, STEP, bucket, moved, record, rows, stored, table_of
 
 
@@ -171,7 +172,7 @@ def test_a_failed_write_leaves_garbage_nobody_sees(monkeypatch: pytest.MonkeyPat
     put = Table.put
     done: list[Table] = []
 
-    def interrupted(self: Table, row: Row, layout: Layout) -> tuple[Table, int]:
+    def interrupted(self: Table, row: Row, layout: Layout) -> tuple[Table, RowChange]:
         if len(done) == 3:
             raise KeyboardInterrupt
         found = put(self, row, layout)
