@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping
-from operator import add
 from threading import Lock
 from typing import Any, Final, Literal, NoReturn
 
@@ -230,12 +229,12 @@ class ResultsIndex(Reads):
             job = catalog.known(job_id, "job_id")
             old = job.table(scores.segment.schema)
             try:
-                new, counts = old.rescore(scores.segment)
+                new, changes = old.rescore(scores.segment)
             except UnknownRows as unknown:
                 raise scores.unknown(unknown.rows) from None
             if new is old:
-                return Commit(sequence=self._snapshot._sequence, unchanged=counts.unchanged)
-            return self._publish(catalog.with_jobs({job_id: job.with_table(new)}), **counts._asdict())
+                return Commit(sequence=self._snapshot._sequence, unchanged=changes.counts.unchanged)
+            return self._publish(catalog.with_jobs({job_id: job.with_table(new)}), **changes.counts._asdict())
 
     def snapshot(self) -> Snapshot:
         """The newest commit as a snapshot, which later writes do not change. Complexity: O(1).
@@ -253,24 +252,30 @@ class ResultsIndex(Reads):
         with self._lock:
             catalog = self._snapshot._catalog
             changed: dict[str, Job] = {}
-            done = [0, 0, 0]
+            inserted = replaced = unchanged = 0
             for job_id, layout, row in batch.rows:
                 job = changed.get(job_id) or catalog.get(job_id) or Job(job_id)
-                old = job.table(layout.schema)
-                new, what = old.put(row, layout)
-                done[what] += 1
-                if new is not old:
-                    changed[job_id] = job.with_table(new)
+                new, change = job.table(layout.schema).put(row, layout)
+                if change.new is None:
+                    unchanged += 1
+                    continue
+                changed[job_id] = job.with_table(new)
+                if change.old is None:
+                    inserted += 1
+                else:
+                    replaced += 1
             for kind, segments in batch.parts.items():
                 schema = SCHEMAS[kind]
                 for job_id, segment in segments.items():
                     job = changed.get(job_id) or catalog.get(job_id) or Job(job_id)
                     old = job.table(schema)
-                    new, counts = old.upsert(segment)
-                    done = [*map(add, done, counts)]
+                    new, changes = old.upsert(segment)
+                    counts = changes.counts
+                    inserted += counts.inserted
+                    replaced += counts.replaced
+                    unchanged += counts.unchanged
                     if new is not old:
                         changed[job_id] = job.with_table(new)
-            inserted, replaced, unchanged = done
             if not changed:
                 return Commit(sequence=self._snapshot._sequence, unchanged=unchanged, skipped=skipped)
             return self._publish(

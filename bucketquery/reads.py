@@ -8,6 +8,7 @@ from bucketquery.answers.pages import BucketPage, InfluencerPage, RecordPage
 from bucketquery.answers.run import AnyPage
 from bucketquery.errors import InvalidQuery
 from bucketquery.jobs.catalog import Catalog
+from bucketquery.jobs.totals import Totals
 from bucketquery.model.frozen import FrozenMapping
 from bucketquery.model.instants import Instant
 from bucketquery.model.schema import SCHEMAS
@@ -15,7 +16,6 @@ from bucketquery.model.text import built_in_str
 from bucketquery.queries.client_keywords import client_query
 from bucketquery.queries.parameters import read_text
 from bucketquery.queries.queries import QUERIES, AnyQuery, BucketQuery, InfluencerQuery, RecordQuery
-from bucketquery.storage.table import Totals
 
 
 class OneCommit(Protocol):

@@ -18,9 +18,9 @@ from bucketquery.model.instants import FIRST_MS, LAST_MS
 from bucketquery.model.schema import SCHEMAS, Array, Bools, Field, Int64s, Kind, Objects, Schema, Type
 from bucketquery.model.text import JOB_ID_RULE, built_in_str, is_job_id
 from bucketquery.storage.keywords import compact
-from bucketquery.storage.packed_rows import NOTHING, Layout, are_few, layout_of
-from bucketquery.storage.segment import Segment, coded, packed_segment
-from bucketquery.storage.single_row_writes import Row, packed_rows
+from bucketquery.storage.packed_rows import NOTHING, Layout, Row, are_few, layout_of
+from bucketquery.storage.packed_segment import segment_of_records, segment_of_rows
+from bucketquery.storage.segment import Segment, coded
 from bucketquery.storage.sparse_lists import NO_LISTS, Entry, SparseLists
 
 #: The Python types that a field stores unchanged, NoneType for a missing value among them.
@@ -58,7 +58,7 @@ class Batch(NamedTuple):
         for job_id, layout, row in self.rows:
             single.setdefault((layout, job_id), []).append(row)
         for (layout, job_id), rows in single.items():
-            found.setdefault(layout.kind, {})[job_id] = packed_rows(layout, rows)
+            found.setdefault(layout.kind, {})[job_id] = segment_of_rows(layout, rows)
         return found
 
 
@@ -177,7 +177,7 @@ def assemble(chunks: Mapping[Kind, Sequence[Chunk]], job_ids: Sequence[str], ski
             if layout is None or not are_few(high - low):
                 segment = _cut(SCHEMAS[kind], whole, dictionaries, slice(low, high), own)
             else:
-                segment = packed_segment(layout, records[low * layout.size : high * layout.size], own)
+                segment = segment_of_records(layout, records[low * layout.size : high * layout.size], own)
             parts[kind][job_ids[jobs.item(low)]] = segment
     return Batch(parts, skipped, rows)
 

@@ -18,8 +18,7 @@ from bucketquery.ingest.checks import Owner, Unfit
 from bucketquery.model.instants import FIRST_MS, LAST_MS
 from bucketquery.model.schema import SCHEMAS, Kind, Schema, Type
 from bucketquery.model.text import is_job_id
-from bucketquery.storage.packed_rows import NOTHING, Layout, layout_of
-from bucketquery.storage.single_row_writes import Row
+from bucketquery.storage.packed_rows import NOTHING, Layout, Row, layout_of
 from bucketquery.storage.sparse_lists import Entry
 
 #: Few jobs are written one document at a time, and each is written often.

@@ -14,8 +14,9 @@ from sortedcontainers import SortedList
 from bucketquery.errors import UnknownJob
 from bucketquery.jobs.combined_table import SMALL_ROWS, CombinedTable, Split
 from bucketquery.jobs.job import Job
+from bucketquery.jobs.totals import Totals
 from bucketquery.model.schema import Kind, Schema
-from bucketquery.storage.table import Table, Totals
+from bucketquery.storage.table import Table
 
 #: Groups of so many dicts, and so many groups; either is what a commit to one job copies.
 _WIDTH: Final = 32

@@ -12,7 +12,8 @@ import numpy as np
 
 from bucketquery.model.schema import Array, Bools, Int32s, Int64s, Objects, Schema, Type
 from bucketquery.storage.keywords import encoded
-from bucketquery.storage.packed_rows import Packed, layout_of, missing_bits
+from bucketquery.storage.packed_rows import layout_of, missing_bits
+from bucketquery.storage.packed_segment import empty_segment
 from bucketquery.storage.row_copies import segment_row
 from bucketquery.storage.segment import Segment
 from bucketquery.storage.sparse_lists import SparseLists
@@ -66,10 +67,9 @@ class CombinedTable:
         self._numbers = numbers
         self._places = places
         self._interim: Int64s = segment.column("is_interim").nonzero()[0]
-        self._table = Table(segment, NO_ROWS, Segment.empty(segment.schema), self._interim)
-        # None stands for this very combined table, or for a roll of it: if it held itself, only the garbage collector
-        # would free
-        # it.
+        self._table = Table(segment, NO_ROWS, empty_segment(segment.schema), self._interim)
+        # None stands for this very combined table, or for a split of it: if it held itself, only the garbage collector
+        # would free it.
         self._asked: tuple[tuple[Sequence[str], CombinedTable | None, Bools, tuple[str, ...]], ...] = ()
         self._splits: tuple[tuple[Sequence[str], frozenset[str], Split | None, Table, tuple[str, ...]], ...] = ()
 
@@ -243,7 +243,7 @@ class _Source:
 
     def __init__(self, schema: Schema, tables: Sequence[Table | None]) -> None:
         # The first is of no job, and has the types of all columns.
-        self._segments = [Segment.empty(schema)]
+        self._segments = [empty_segment(schema)]
         for table in tables:
             if table is not None:
                 self._segments += (table.base, table.head) if table.head.length else (table.base,)
@@ -319,15 +319,7 @@ class _Source:
         if layout is None:
             return b""
         # Nearly all are packed, and bytes are put together many times more quickly than as many arrays.
-        size = layout.size
-        return b"".join(
-            [
-                segment.columns.data[: segment.length * size]
-                if isinstance(segment.columns, Packed)
-                else layout.records(segment.length, segment.columns, segment.present)
-                for segment in self._segments
-            ]
-        )
+        return b"".join([segment.records(layout) for segment in self._segments])
 
     def _names_of_masks(self) -> list[str]:
         bits = 0

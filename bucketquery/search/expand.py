@@ -134,7 +134,7 @@ def expand(buckets: Selection, table: Table, *, exclude_interim: bool, most: int
     The records are looked up, gathered and sorted when they are first read.
     Source: the server's ``JobResultsProvider``, which searches for each bucket's records in this order.
     """
-    view = table.final() if exclude_interim else table.rows
+    view = table.final if exclude_interim else table.rows
     expansion = Expansion(view, buckets)
     if most is not None and _bound(buckets, view) > most:
         refuse_more(expansion.total(), most)

@@ -109,7 +109,7 @@ class Order:
                     order.sort()
                     rows, sort_keys = rows[order], sort_keys[order]
                     head, head_sort_keys = head[enters], head_sort_keys[enters]
-                places = rows.searchsorted(view.head_places()[head])
+                places = rows.searchsorted(view.head_places[head])
                 sort_keys = np.insert(sort_keys, places, head_sort_keys)
                 both = np.insert(rows, places, head + view.base.length)
                 return both[best(sort_keys, need, desc=desc, few=few)]

@@ -30,7 +30,7 @@ Found = tuple[Selection, int, Plan]
 
 def search(table: Table, resolved: ResolvedQuery, shortcuts: Shortcuts = ALL_SHORTCUTS) -> Found:
     """The page that the question asks for; the shortcuts say what may be skipped."""
-    view = table.final() if resolved.exclude_interim else table.rows
+    view = table.final if resolved.exclude_interim else table.rows
     if resolved.threshold is None:
         if not resolved.order_by:
             return _by_time(view, resolved)

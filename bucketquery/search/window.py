@@ -46,4 +46,4 @@ class Window(NamedTuple):
 
 def with_head(view: View, rows: Array, head: Int64s) -> Array:
     """Some rows of the base and some of the head in time order, as the view numbers them; both ascend."""
-    return np.insert(rows, rows.searchsorted(view.head_places()[head]), head + view.base.length)
+    return np.insert(rows, rows.searchsorted(view.head_places[head]), head + view.base.length)

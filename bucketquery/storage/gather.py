@@ -6,7 +6,7 @@ import numpy as np
 
 from bucketquery.model.schema import Array, Bools, Int32s, Int64s, Objects, Schema
 from bucketquery.storage.keywords import NO_KEYWORDS, compact, merged
-from bucketquery.storage.segment import Segment, _not_empty
+from bucketquery.storage.segment import Segment, not_empty
 from bucketquery.storage.sparse_lists import SparseLists
 
 
@@ -31,7 +31,7 @@ def gather(schema: Schema, parts: Iterable[tuple[Segment, Int64s, Int64s]], leng
         for name, some in segment.lists.items():
             lists.setdefault(name, []).append(some.select(rows).moved(places))
     joined = {name: SparseLists.merged(found) for name, found in lists.items()}
-    return Segment(schema, length, columns, present, dictionaries, _not_empty(joined))
+    return Segment(schema, length, columns, present, dictionaries, not_empty(joined))
 
 
 def _gather_keywords(

@@ -16,12 +16,17 @@ from typing import Any, Final
 import numpy as np
 
 from bucketquery.model.schema import SCHEMAS, Array, Bools, Kind, Schema, Type
+from bucketquery.storage.sparse_lists import Entry
 
 #: So many rows or fewer are packed, but for heads, which always are.
 _PACKED_ROWS: Final = 64
 
 #: No masks, dictionaries or lists; shared, since most small segments have none.
 NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
+
+#: A result of its own: its record, and its lists by their fields, none of them empty.
+Row = tuple[bytes, Mapping[str, Entry]]
+Identity = tuple[int, ...]
 
 _LETTERS: Final = {np.dtype(np.int64): "q", np.dtype(np.float64): "d", np.dtype(np.bool_): "?"}
 _BYTE: Final = np.dtype(np.uint8)
@@ -99,6 +104,10 @@ class Layout:
     def missing_bits(self, data: bytes | bytearray) -> int:
         """Of which columns some records miss a value."""
         return reduce(or_, data[self.missing_at :: self.size], 0)
+
+    def has_masks(self, present: Mapping[str, Bools], missing: int) -> bool:
+        """Whether there is a mask for each column that some bits say misses a value."""
+        return all(name in present for name, bit in self.bits.items() if missing & bit)
 
     def records(self, length: int, columns: Mapping[str, Array], present: Mapping[str, Bools]) -> bytes:
         """The first rows of some columns as records."""

@@ -7,7 +7,7 @@ import numpy as np
 
 from bucketquery.model.schema import Array, Objects, Schema, Type
 from bucketquery.storage.keywords import MISSING, encoded
-from bucketquery.storage.packed_rows import Layout, Packed, layout_of
+from bucketquery.storage.packed_rows import Layout, layout_of
 from bucketquery.storage.segment import Segment
 from bucketquery.storage.sparse_lists import SparseLists
 from bucketquery.storage.table import Table
@@ -40,17 +40,9 @@ def copy_rows(schema: Schema, places: Sequence[tuple[Segment, int]]) -> Segment:
 
 
 def _copy_records(layout: Layout, places: Sequence[tuple[Segment, int]]) -> dict[str, Array]:
-    """The columns of single rows of segments of which most are packed."""
-    size = layout.size
-    records = []
-    for segment, row in places:
-        columns = segment.columns
-        if isinstance(columns, Packed):
-            records.append(columns.data[row * size : (row + 1) * size])
-        else:
-            records.append(layout.pack(*[columns[name].item(row) for name in layout.names], 0))
-    joined_records = b"".join(records)
-    return {name: layout.column(joined_records, name).copy() for name in layout.names}
+    """The columns of single rows of any segments."""
+    records = b"".join([segment.record(layout, row) for segment, row in places])
+    return {name: layout.column(records, name).copy() for name in layout.names}
 
 
 def _copy_columns(schema: Schema, places: Sequence[tuple[Segment, int]]) -> tuple[dict[str, Array], dict[str, Objects]]:

@@ -10,9 +10,7 @@ dictionary, if any row has one. Lists (nested influencers, scheduled events, the
 the rows that have one.
 """
 
-import operator
-from collections.abc import Iterator, Mapping
-from functools import cache
+from collections.abc import Mapping
 from typing import Any, Final
 
 import numpy as np
@@ -21,9 +19,10 @@ from bucketquery.arrays.sorted_arrays import find, increasing, roomy, with_room
 from bucketquery.model.schema import SCHEMAS, Array, Bools, Float64s, Int32s, Int64s, Kind, Objects, Schema, Type
 from bucketquery.model.severity import MARKS
 from bucketquery.storage.keywords import MISSING, NO_KEYWORDS, compact, decoded, encoded, merged, translate
-from bucketquery.storage.packed_rows import NOTHING, Layout, Packed, are_few, layout_of, missing_bits
-from bucketquery.storage.sparse_lists import NO_LISTS, SparseLists
-from bucketquery.value_index.value_index import ValueIndex, sort_keys_of
+from bucketquery.storage.packed_rows import NOTHING, Identity, Layout, Row
+from bucketquery.storage.sparse_lists import NO_LISTS, Entry, SparseLists
+from bucketquery.value_index.index_cache import IndexCache
+from bucketquery.value_index.value_index import ValueIndex
 
 #: Rows of some segment: a slice where they are all beside each other, forwards or backwards; else an array of them.
 Rows = slice | Int64s
@@ -31,15 +30,8 @@ Rows = slice | Int64s
 #: A dictionary with so many times more texts than there are rows is freed of those that no row has any more.
 _TEXTS_PER_ROW: Final = 2
 
-#: By the column, and whether an order begins with its greatest values.
-ValueIndexes = dict[tuple[str, bool], ValueIndex]
-
 #: Fewer rows are compared as quickly as a value index is asked.
 _VALUE_INDEX_ROWS: Final = 2048
-
-#: A value index may be so many rows behind its segment, and by that part of its rows more, before it is kept up.
-_BEHIND: Final = 1024
-_BEHIND_SHARE: Final = 64
 
 #: The dtype of the codes of texts, and of nothing else.
 _CODE: Final = Type.KEYWORD.dtype
@@ -48,7 +40,7 @@ _CODE: Final = Type.KEYWORD.dtype
 class Segment:
     """Columns of ``length`` results of one kind, in identity order, no identity twice."""
 
-    __slots__ = ("_value_indexes", "columns", "dictionaries", "length", "lists", "present", "schema")
+    __slots__ = ("_indexes", "columns", "dictionaries", "length", "lists", "present", "schema")
 
     def __init__(
         self,
@@ -58,7 +50,7 @@ class Segment:
         present: Mapping[str, Bools],
         dictionaries: Mapping[str, Objects],
         lists: Mapping[str, SparseLists],
-        value_indexes: ValueIndexes | None = None,
+        indexes: IndexCache | None = None,
     ) -> None:
         self.schema = schema
         self.length = length
@@ -67,12 +59,7 @@ class Segment:
         self.dictionaries = dictionaries
         self.lists = lists
         # Made by readers, kept up by the writer, and shared by all segments that begin with the same rows.
-        self._value_indexes = value_indexes
-
-    @staticmethod
-    def empty(schema: Schema) -> "Segment":
-        """The segment of nothing, with no room to spare; one for each kind, since most heads are empty."""
-        return _empty(schema.kind)
+        self._indexes = indexes
 
     def column(self, name: str) -> Array:
         """The values of a column, shape (length,), a view, texts as codes; NaN or the default where missing."""
@@ -128,34 +115,23 @@ class Segment:
         present = self.present.get(name)
         return None if present is None else ~present[: self.length][rows]
 
-    def packed(self) -> "Segment":
-        """The same rows packed, without spare room; as they are where they are so already or cannot be."""
-        layout = layout_of(self.schema.kind)
-        if layout is None or isinstance(self.columns, Packed):
-            return self
-        return packed_segment(layout, layout.records(self.length, self.columns, self.present), self.lists)
-
     def unpacked(self) -> "Segment":
-        """The same rows in arrays of their own where they are packed."""
-        if not isinstance(self.columns, Packed):
-            return self
-        columns = {field.name: self.column(field.name).copy() for field in self.schema.columns}
-        present = {name: self.mask(name).copy() for name in self.present}
-        return Segment(self.schema, self.length, columns, present, self.dictionaries, self.lists)
+        """The same rows with each column in an array of its own."""
+        return self
 
     def select(self, rows: Int64s) -> "Segment":
         """A copy of some rows, ascending."""
         columns = {name: self.column(name)[rows] for name in self.columns}
         present = {name: self.mask(name)[rows] for name in self.present}
         lists = {name: some.select(rows) for name, some in self.lists.items()}
-        return Segment(self.schema, len(rows), columns, present, self.dictionaries, _not_empty(lists))
+        return Segment(self.schema, len(rows), columns, present, self.dictionaries, not_empty(lists))
 
     def first(self, length: int) -> "Segment":
         """The first rows, over the same arrays: whoever appends to them writes over the others."""
-        if length == self.length or isinstance(self.columns, Packed):
-            return self if length == self.length else self.select(np.arange(length)).packed()
+        if length == self.length:
+            return self
         lists = {name: some.first(length) for name, some in self.lists.items()}
-        return Segment(self.schema, length, self.columns, self.present, self.dictionaries, _not_empty(lists))
+        return Segment(self.schema, length, self.columns, self.present, self.dictionaries, not_empty(lists))
 
     def append(self, later: "Segment") -> "Segment":
         """This segment with ``later`` behind it; every identity there must be greater.
@@ -170,11 +146,10 @@ class Segment:
         if not (self.length or later.dictionaries):
             return later
         length = self.length + later.length
-        old = self.unpacked()
-        capacity = roomy(len(old.columns["timestamp"]), length) if self.length else length
+        capacity = roomy(len(self.columns["timestamp"]), length) if self.length else length
         dictionaries, recoded, added = _in_one_dictionary(self, later)
         columns = {}
-        for name, here in old.columns.items():
+        for name, here in self.columns.items():
             if name in recoded:
                 columns[name] = column = np.empty(capacity, dtype=here.dtype)
                 recoded[name].take(self.column(name), out=column[: self.length], mode="wrap")
@@ -183,15 +158,32 @@ class Segment:
             column[self.length : length] = added.get(name, later.column(name))
         present = {}
         for name in self.present.keys() | later.present.keys():
-            had = old.present.get(name)
+            had = self.present.get(name)
             mask = np.ones(capacity, dtype=np.bool_) if had is None else with_room(had, self.length, capacity)
             mask[self.length : length] = later.mask(name)
             present[name] = mask
         lists = dict(self.lists)
         for name, others in later.lists.items():
             lists[name] = lists.get(name, NO_LISTS).append(others.shifted(self.length))
-        grown = Segment(self.schema, length, columns, present, dictionaries, lists, self.maintained_indexes())
-        return grown.packed() if old is not self and are_few(length) else grown
+        return Segment(self.schema, length, columns, present, dictionaries, lists, self._indexes_kept_up())
+
+    def append_row(self, layout: Layout, row: Row) -> "Segment | None":
+        """This segment with a row behind it, under the same condition as `append`; None if it has no room for one.
+
+        Amortised O(1).
+        """
+        columns, present, length = self.columns, self.present, self.length
+        record, lists = row
+        missing = record[layout.missing_at]
+        if length == len(columns["timestamp"]) or (missing and not layout.has_masks(present, missing)):
+            return None
+        # Behind the values stands the byte of what is missing.
+        for name, value in zip(layout.names, layout.unpack_from(record), strict=False):
+            columns[name][length] = value
+        for name, mask in present.items():
+            mask[length] = not missing & layout.bits[name]
+        own = with_row_lists(self.lists, length, lists) if lists else self.lists
+        return Segment(self.schema, length + 1, columns, present, self.dictionaries, own, self._indexes_kept_up())
 
     def replace(self, rows: Int64s, others: "Segment") -> "Segment":
         """This segment with the rows of ``others``, which have the same identities, in place of ``rows``.
@@ -200,20 +192,19 @@ class Segment:
         segment only.
         """
         dictionaries, recoded, theirs = _in_one_dictionary(self, others)
-        here = self.unpacked()
-        columns = {**here.columns, **{name: codes[self.column(name)] for name, codes in recoded.items()}}
+        columns = {**self.columns, **{name: codes[self.column(name)] for name, codes in recoded.items()}}
         for name, column in columns.items():
             values = theirs.get(name, others.column(name))
-            if not _same(column[rows], values).all():
+            if not same_values(column[rows], values).all():
                 columns[name] = column.copy()
                 columns[name][rows] = values
                 if len(dictionaries.get(name, NO_KEYWORDS)) > _TEXTS_PER_ROW * self.length:
                     columns[name], dictionaries[name] = compact(columns[name][: self.length], dictionaries[name])
-        present = dict(here.present)
+        present = dict(self.present)
         for name in present.keys() | others.present.keys():
             mask = others.mask(name)
             if not (self.mask(name)[rows] == mask).all():
-                old = here.present.get(name)
+                old = self.present.get(name)
                 present[name] = np.ones(len(columns[name]), dtype=np.bool_) if old is None else old.copy()
                 present[name][rows] = mask
         lists = dict(self.lists)
@@ -228,39 +219,44 @@ class Segment:
         It copies one column: O(n).
         """
         name = self.schema.score
-        if isinstance(self.columns, Packed):
-            packed = Packed(self.columns.layout, bytearray(self.columns.data))
-            packed[name][rows] = scores
-            masks = packed.masks(missing_bits(self.present))
-            return Segment(self.schema, self.length, packed, masks, NOTHING, self.lists)
         column = self.columns[name].copy()
         column[rows] = scores
         columns = {**self.columns, name: column}
-        value_indexes = self._corrected(columns, rows)
-        return Segment(self.schema, self.length, columns, self.present, self.dictionaries, self.lists, value_indexes)
+        indexes = self._corrected(columns, rows)
+        return Segment(self.schema, self.length, columns, self.present, self.dictionaries, self.lists, indexes)
 
-    def same_rows(self, rows: Int64s, others: "Segment", other_rows: Int64s) -> Bools:
-        """Whether each of ``rows`` stores what its counterpart of ``other_rows`` does, missing and given told apart."""
-        same = np.ones(len(rows), dtype=np.bool_)
-        for part in self._same_parts(rows, others, other_rows):
-            same &= part
-        return same
+    def record(self, layout: Layout, row: int) -> bytes:
+        """A row as a record."""
+        missing = 0
+        for name, mask in self.present.items():
+            if not mask[row]:
+                missing |= layout.bits[name]
+        return layout.pack(*[self.columns[name].item(row) for name in layout.names], missing)
 
-    def differing(self, rows: Int64s, others: "Segment", other_rows: Int64s) -> int:
-        """In how many columns and lists some of ``rows`` store something else than their counterparts."""
-        return sum([not part.all() for part in self._same_parts(rows, others, other_rows)])
+    def records(self, layout: Layout) -> bytes | bytearray:
+        """All rows as records, one behind the other."""
+        return layout.records(self.length, self.columns, self.present)
 
-    def _same_parts(self, rows: Int64s, others: "Segment", other_rows: Int64s) -> Iterator[Bools]:
-        """Whether rows store the same, column by column and then list by list."""
-        for field in self.schema.columns:
-            same = _same(self.column(field.name)[rows], others.column_in(self, field.name)[other_rows])
-            if field.name in self.present or field.name in others.present:
-                same &= self.mask(field.name)[rows] == others.mask(field.name)[other_rows]
-            yield same
-        for name in self.lists.keys() | others.lists.keys():
-            mine = self.take_lists(name, rows)
-            theirs = others.take_lists(name, other_rows)
-            yield np.fromiter(map(operator.eq, mine, theirs), dtype=np.bool_, count=len(rows))
+    def row(self, layout: Layout, row: int) -> Row:
+        """A row, with its lists."""
+        return self.record(layout, row), row_lists(self.lists, row) if self.lists else NOTHING
+
+    def place(self, layout: Layout, identity: Identity) -> tuple[int, bool]:
+        """The row of an identity and True, or the row that it would have and False.
+
+        O(1) behind the last row, else O(log n).
+        """
+        length = self.length
+        if not length:
+            return 0, False
+        if self.columns[layout.names[0]].item(length - 1) < identity[0]:
+            return length, False
+        low, high = 0, length
+        for key, wanted in zip(self.identities(), identity, strict=True):
+            # Each column narrows the rows down to those that are equal so far.
+            among = key[low:high]
+            low, high = low + int(among.searchsorted(wanted)), low + int(among.searchsorted(wanted, "right"))
+        return low, low < high
 
     def take_lists(self, name: str, rows: Rows) -> list[Any]:
         """The lists of some rows as tuples, empty where a row has none."""
@@ -286,81 +282,47 @@ class Segment:
     def value_index(self, name: str, *, desc: bool) -> ValueIndex | None:
         """The value index of a column of numbers, for an order that begins with the greatest or with the least.
 
-        It is made when it is first asked for. It may cover fewer or more rows than there are here: those that it knows
-        are the first ones.
+        It may cover fewer or more rows than there are here: those that it knows are the first ones.
 
         Returns:
-            None where there is none: of few rows, of texts, of columns in which numbers other than doubles are missing.
+            None for few rows, for texts, and for columns in which numbers other than doubles are missing.
 
         The first call costs O(n), each later one O(1).
         """
         if not (self.may_have_value_indexes() and self.is_of_numbers(name)):
             return None
-        key = name, desc
-        if self._value_indexes is None:
-            # What one of two readers makes may be lost, and is made again.
-            self._value_indexes = {}
-        value_index = self._value_indexes.get(key)
-        if value_index is not None:
-            behind = self.length - value_index.covered
-            if behind <= _BEHIND + value_index.covered // _BEHIND_SHARE and not value_index.is_outgrown:
-                return value_index
-        sort_keys = sort_keys_of(self.column(name), desc=desc)
-        value_index = ValueIndex.of(sort_keys, MARKS if name == self.schema.score and desc else ())
-        # Two readers may both make it, and make the same, but for rows that come meanwhile.
-        self._value_indexes[key] = value_index
-        return value_index
+        indexes = self._indexes
+        if indexes is None:
+            # If two readers make it at once, what one of them puts in may be lost, and is made again.
+            indexes = self._indexes = IndexCache()
+        marks = MARKS if name == self.schema.score and desc else ()
+        return indexes.value_index(name, self.column(name), desc=desc, marks=marks)
 
     def may_have_value_indexes(self) -> bool:
         """Whether readers may make value indexes, and so change `nbytes`."""
         return self.length >= _VALUE_INDEX_ROWS
 
-    def maintained_indexes(self) -> ValueIndexes | None:
-        """The value indexes for the segment that the writer makes of these rows and others behind them.
-
-        Where one is far behind all are brought up to the rows that are here. They go into a dict of their own: these
-        rows may be new themselves, and what a commit that fails has put into the old one would be read.
-        """
-        value_indexes = self._value_indexes
-        if not value_indexes:
-            return value_indexes
-        # A copy is made at once, while readers may put in more.
-        known = value_indexes.copy().items()
-        if all(self.length - value_index.covered < _BEHIND for _, value_index in known):
-            return value_indexes
-        return {
-            (name, desc): value_index.with_later(
-                sort_keys_of(self.columns[name][value_index.covered : self.length], desc=desc)
-            )
-            for (name, desc), value_index in known
-        }
-
-    def _corrected(self, columns: Mapping[str, Array], rows: Int64s) -> ValueIndexes | None:
-        """The value indexes of the same rows in other columns, which differ from those here in ``rows`` alone."""
-        if not self._value_indexes:
-            return None
-        value_indexes = {}
-        for (name, desc), value_index in self._value_indexes.copy().items():
-            corrected: ValueIndex | None = value_index
-            if columns[name] is not self.columns[name]:
-                corrected = value_index.corrected(rows, sort_keys_of(columns[name][rows], desc=desc))
-            if corrected is not None:
-                value_indexes[name, desc] = corrected
-        return value_indexes
-
     def value_index_nbytes(self) -> int:
-        """Bytes of the value indexes that are made so far."""
-        return sum(value_index.nbytes() for value_index in (self._value_indexes or {}).copy().values())
+        """Bytes of the value indexes."""
+        return 0 if self._indexes is None else self._indexes.nbytes()
+
+    def _indexes_kept_up(self) -> IndexCache | None:
+        """The value indexes for the segment that the writer makes of these rows and others behind them."""
+        indexes = self._indexes
+        return None if indexes is None else indexes.kept_up(self.columns, self.length)
+
+    def _corrected(self, columns: Mapping[str, Array], rows: Int64s) -> IndexCache | None:
+        """The value indexes of the same rows in other columns, which differ from those here in ``rows`` alone."""
+        return None if self._indexes is None else self._indexes.corrected(self.columns, columns, rows)
 
     def nbytes(self) -> int:
         """Bytes of the arrays, spare room included; of lists and texts the pointers to them."""
-        arrays: list[Array] = [*self.dictionaries.values()]
-        for lists in self.lists.values():
-            arrays += (lists.rows, lists.values)
-        value_indexes = self.value_index_nbytes()
-        if isinstance(self.columns, Packed):
-            return value_indexes + len(self.columns.data) + sum(array.nbytes for array in arrays)
-        return value_indexes + sum(array.nbytes for array in (*self.columns.values(), *self.present.values(), *arrays))
+        arrays = [*self.columns.values(), *self.present.values(), *self.dictionaries.values()]
+        return sum(array.nbytes for array in arrays) + self._nbytes_beside()
+
+    def _nbytes_beside(self) -> int:
+        """Bytes of the sparse lists and of the value indexes."""
+        return sum(lists.rows.nbytes + lists.values.nbytes for lists in self.lists.values()) + self.value_index_nbytes()
 
     def __reduce__(self) -> tuple[Any, ...]:
         plain = self.unpacked()
@@ -393,10 +355,8 @@ class Segment:
                 assert ((codes >= MISSING) & (codes < len(self.dictionary(field.name)))).all(), "a code of no text"
         for lists in self.lists.values():
             lists.check(self.length)
-        for (name, desc), value_index in (self._value_indexes or {}).copy().items():
-            # What it knows of rows behind those here is the newer segment's that has them.
-            if value_index.covered <= self.length:
-                value_index.check(sort_keys_of(self.column(name), desc=desc))
+        if self._indexes is not None:
+            self._indexes.check(self.columns, self.length)
 
 
 def coded(schema: Schema, columns: Mapping[str, Array]) -> tuple[dict[str, Array], dict[str, Objects]]:
@@ -408,15 +368,6 @@ def coded(schema: Schema, columns: Mapping[str, Array]) -> tuple[dict[str, Array
             if len(dictionary):
                 dictionaries[field.name] = dictionary
     return columns, dictionaries
-
-
-def packed_segment(layout: Layout, records: bytes, lists: Mapping[str, SparseLists]) -> Segment:
-    """The segment of some records in identity order, and of lists beside them."""
-    columns = Packed(layout, records)
-    length = len(records) // layout.size
-    # Most records are alone.
-    missing = records[layout.missing_at] if length == 1 else layout.missing_bits(records)
-    return Segment(layout.schema, length, columns, columns.masks(missing), NOTHING, lists or NOTHING)
 
 
 def _in_one_dictionary(
@@ -441,22 +392,36 @@ def _in_one_dictionary(
     return dictionaries, recoded, theirs
 
 
-@cache
-def _empty(kind: Kind) -> Segment:
-    schema, layout = SCHEMAS[kind], layout_of(kind)
-    columns: Mapping[str, Array] = {field.name: np.empty(0, dtype=field.type.dtype) for field in schema.columns}
-    return Segment(schema, 0, columns if layout is None else Packed(layout, b""), NOTHING, NOTHING, NOTHING)
-
-
 def _restore(kind: Kind, *parts: Any) -> Segment:
     return Segment(SCHEMAS[kind], *parts)
 
 
-def _not_empty(lists: Mapping[str, SparseLists]) -> dict[str, SparseLists]:
+def not_empty(lists: Mapping[str, SparseLists]) -> dict[str, SparseLists]:
+    """The sparse lists without those that no row has."""
     return {name: some for name, some in lists.items() if some.length}
 
 
-def _same(these: Array, those: Array) -> Bools:
+def row_lists(lists: Mapping[str, SparseLists], row: int) -> dict[str, Entry]:
+    """The lists of one row."""
+    found = {}
+    for name, some in lists.items():
+        rows, values = some.used()
+        entry = int(rows.searchsorted(row))
+        if entry < len(rows) and rows.item(entry) == row:
+            found[name] = values[entry]
+    return found
+
+
+def with_row_lists(lists: Mapping[str, SparseLists], row: int, own: Mapping[str, Entry]) -> dict[str, SparseLists]:
+    """Sparse lists with those of a row behind the last; written in place where there is room."""
+    grown = dict(lists)
+    for name, entry in own.items():
+        grown[name] = grown.get(name, NO_LISTS).append_one(row, entry)
+    return grown
+
+
+def same_values(these: Array, those: Array) -> Bools:
+    """Which values are equal; NaN equals NaN, since both are missing."""
     same: Bools = these == those
     if these.dtype.kind == "f":
         same |= np.isnan(these) & np.isnan(those)

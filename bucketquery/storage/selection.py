@@ -5,8 +5,10 @@ from typing import Any, Final
 
 import numpy as np
 
+from bucketquery.model.once import once
 from bucketquery.model.schema import Array, Bools, Int64s
 from bucketquery.storage.keywords import encoded
+from bucketquery.storage.packed_segment import empty_segment
 from bucketquery.storage.segment import Rows, Segment, coded
 from bucketquery.storage.sparse_lists import SparseLists
 from bucketquery.storage.view import NO_ROWS, Ranks, View
@@ -31,32 +33,58 @@ class Selection:
         rows: which, or their ranks there; of these the rows are found when they are first read.
     """
 
-    __slots__ = ("_cut", "_parts", "_rows", "view")
+    __slots__ = ("__dict__", "_asked", "view")
 
     def __init__(self, view: View, rows: Rows | Ranks) -> None:
         self.view = view
-        self._rows = rows
-        self._cut: tuple[slice, slice, bool] | None = None
-        self._parts: tuple[_Part, ...] | None = None
+        self._asked = rows
 
     @property
     def rows(self) -> Rows:
-        """The rows in their order. Worked out once."""
-        found = self._found()
+        """The rows in their order."""
+        asked = self._asked
+        return self._ranked_rows if isinstance(asked, tuple) else asked
+
+    @once
+    def _ranked_rows(self) -> Rows:
+        found = self._found
         if isinstance(found, tuple):
             in_base, in_head, desc = found
             rows = self.view.numbered(in_base, in_head)
-            self._rows = found = rows[::-1] if desc else rows
+            return rows[::-1] if desc else rows
         return found
+
+    @once
+    def _found(self) -> Rows | tuple[slice, slice, bool]:
+        """The rows that hold the ranks; or a run of the base, one of the head, and whether both are read backwards."""
+        assert isinstance(self._asked, tuple)
+        first, last, desc = self._asked
+        found = self.view.find(first, last)
+        if isinstance(found, tuple):
+            return (*found, desc)
+        return _reversed(found) if desc and first < last else found
+
+    @once
+    def _parts(self) -> tuple[_Part, ...]:
+        """The rows of an array that are in base and in head, as each numbers them, and their positions here."""
+        rows, base = self.rows, self.view.base
+        assert not isinstance(rows, slice)
+        is_head = rows >= base.length
+        if not is_head.any():
+            # As most pages are, and at once.
+            return ((base, rows, np.arange(len(rows))),)
+        in_base, in_head = (~is_head).nonzero()[0], is_head.nonzero()[0]
+        parts = ((base, rows[in_base], in_base), (self.view.head, rows[in_head] - base.length, in_head))
+        return parts if len(in_base) else parts[1:]
 
     @classmethod
     def of(cls, segment: Segment) -> "Selection":
         """All rows of a segment, in its order."""
-        return cls(View(segment, NO_ROWS, Segment.empty(segment.schema)), slice(0, segment.length))
+        return cls(View(segment, NO_ROWS, empty_segment(segment.schema)), slice(0, segment.length))
 
     def __len__(self) -> int:
-        if isinstance(self._rows, tuple):
-            first, last, _ = self._rows
+        if isinstance(self._asked, tuple):
+            first, last, _ = self._asked
             return last - first
         if isinstance(self.rows, slice):
             return len(range(*self.rows.indices(self.view.base.length)))
@@ -74,14 +102,15 @@ class Selection:
 
         A slice of a column of numbers gives a view.
         """
-        found = self._cut or self._found()
+        asked = self._asked
+        found = self._found if isinstance(asked, tuple) else asked
         if isinstance(found, tuple):
             in_base, in_head, desc = found
             values = np.concatenate((self.view.base.values(name, in_base), self.view.head.values(name, in_head)))
             return values[::-1] if desc else values
         if isinstance(found, slice):
             return self.view.base.values(name, found)
-        parts = [(positions, segment.values(name, own)) for segment, own, positions in self._by_segment(found)]
+        parts = [(positions, segment.values(name, own)) for segment, own, positions in self._parts]
         return self._in_place(parts)
 
     def comparable(self, name: str) -> Array:
@@ -92,7 +121,7 @@ class Selection:
         """
         if isinstance(self.rows, slice):
             return self.view.base.column(name)[self.rows]
-        parts = [(positions, segment.column(name)[own]) for segment, own, positions in self._by_segment(self.rows)]
+        parts = [(positions, segment.column(name)[own]) for segment, own, positions in self._parts]
         if len(parts) > 1 and name in self.view.head.dictionaries:
             if _TEXTS_PER_ROW * len(self) < len(self.view.base.dictionary(name)):
                 # So few rows are ranked among themselves more quickly than all texts of the base are numbered anew.
@@ -119,7 +148,7 @@ class Selection:
         if isinstance(self.rows, slice):
             return self.view.base.missing(name, self.rows)
         missing: Bools | None = None
-        for segment, own, positions in self._by_segment(self.rows):
+        for segment, own, positions in self._parts:
             lacking = segment.missing(name, own)
             if lacking is not None:
                 missing = np.zeros(len(self.rows), dtype=np.bool_) if missing is None else missing
@@ -128,7 +157,8 @@ class Selection:
 
     def lists(self, name: str) -> list[Any]:
         """A list field's tuples, empty where missing."""
-        found = self._cut or self._found()
+        asked = self._asked
+        found = self._found if isinstance(asked, tuple) else asked
         if isinstance(found, tuple):
             in_base, in_head, desc = found
             taken = [*self.view.base.take_lists(name, in_base), *self.view.head.take_lists(name, in_head)]
@@ -136,7 +166,7 @@ class Selection:
         if isinstance(found, slice):
             return self.view.base.take_lists(name, found)
         taken = [()] * len(found)
-        for segment, own, positions in self._by_segment(found):
+        for segment, own, positions in self._parts:
             for position, value in zip(positions.tolist(), segment.take_lists(name, own), strict=True):
                 taken[position] = value
         return taken
@@ -146,7 +176,7 @@ class Selection:
         if isinstance(self.rows, slice):
             return self.view.base.having(name, np.arange(*self.rows.indices(self.view.base.length)))
         having = np.zeros(len(self.rows), dtype=np.bool_)
-        for segment, own, positions in self._by_segment(self.rows):
+        for segment, own, positions in self._parts:
             having[positions] = segment.having(name, own)
         return having
 
@@ -158,35 +188,6 @@ class Selection:
         lists = {field.name: SparseLists.of_tuples(self.lists(field.name)) for field in schema.lists}
         # No masks: a missing integer or truth value is shown as its default, and nothing else is asked of these rows.
         return Segment(schema, len(self), columns, {}, dictionaries, lists)
-
-    def _found(self) -> Rows | tuple[slice, slice, bool]:
-        """The rows, or as they lie in base and head where that is two runs, with whether to turn them."""
-        rows = self._rows
-        if isinstance(rows, tuple):
-            first, last, desc = rows
-            found = self.view.find(first, last)
-            # Two readers may both work this out, and come to the same.
-            if isinstance(found, tuple):
-                cut = self._cut = (*found, desc)
-                return cut
-            rows = self._rows = _reversed(found) if desc and first < last else found
-        return rows
-
-    def _by_segment(self, rows: Int64s) -> tuple[_Part, ...]:
-        """The rows that are in base and in head, as each numbers them, and their positions here."""
-        parts = self._parts
-        if parts is None:
-            # Two readers may both work this out, and come to the same.
-            base = self.view.base
-            is_head = rows >= base.length
-            if not is_head.any():
-                # As most pages are, and at once.
-                parts = self._parts = ((base, rows, np.arange(len(rows))),)
-                return parts
-            in_base, in_head = (~is_head).nonzero()[0], is_head.nonzero()[0]
-            parts = ((base, rows[in_base], in_base), (self.view.head, rows[in_head] - base.length, in_head))
-            parts = self._parts = parts if len(in_base) else parts[1:]
-        return parts
 
 
 def _reversed(rows: Rows) -> Rows:

@@ -10,18 +10,28 @@ copies nothing.
 Which of two versions of a result is newer is resolved here, before anything is published; a search never asks.
 """
 
-from collections.abc import Iterable
-from itertools import chain
-from typing import Final, NamedTuple, Self
+from collections.abc import Callable
+from itertools import product
+from typing import Final, TypeVar
 
 import numpy as np
 
 from bucketquery.arrays.sorted_arrays import find, lower_bound
-from bucketquery.model.schema import SCHEMAS, Bools, Int64s, Kind, Schema
+from bucketquery.model.once import once
+from bucketquery.model.schema import Bools, Int64s, Kind, Schema
+from bucketquery.storage.comparison import differing_parts, same_rows
 from bucketquery.storage.gather import gather
-from bucketquery.storage.packed_rows import Layout, Packed
+from bucketquery.storage.packed_rows import Layout, Row, layout_of
+from bucketquery.storage.packed_segment import PackedSegment, empty_segment, pack, segment_of_rows
 from bucketquery.storage.segment import Segment
-from bucketquery.storage.single_row_writes import Row, append, place, put, row_at, take
+from bucketquery.storage.table_changes import (
+    BatchChanges,
+    Counts,
+    Found,
+    RowChange,
+    RowChanges,
+    TableChanges,
+)
 from bucketquery.storage.view import NO_ROWS, View
 
 #: A head may hold this many rows, or the base's length by `_BASE_ROWS_PER_HEAD_ROW` if that is more.
@@ -31,19 +41,11 @@ _BASE_ROWS_PER_HEAD_ROW: Final = 2048
 #: not put by in the head. Measured from 10^5 to 10^6 rows: to copy a column costs as much as 20 to 60 rows in the head
 #: do, each with its part of the next compaction.
 _ROWS_PER_COPY: Final = 32
-#: A batch of so many rows of a job or fewer is put in one by one.
-_ROWS_BY_HAND: Final = 16
+#: The rows of a batch are put in one by one if they are no more than these.
+_ROWS_ONE_BY_ONE: Final = 16
 
-#: The places of `Counts`.
-INSERTED, REPLACED, UNCHANGED = range(3)
-
-
-class Counts(NamedTuple):
-    """What a batch did: each identity counted once."""
-
-    inserted: int
-    replaced: int
-    unchanged: int
+#: Whether something is so: of a single row, or of each row of a batch.
+_Claim = TypeVar("_Claim", bool, Bools)
 
 
 class UnknownRows(Exception):
@@ -63,20 +65,18 @@ class Table:
         head: the packed rows beside it.
     """
 
-    __slots__ = ("_final", "_interim", "_rows", "base", "deleted", "head")
+    __slots__ = ("__dict__", "_interim", "base", "deleted", "head")
 
     def __init__(self, base: Segment, deleted: Int64s, head: Segment, interim: Int64s) -> None:
         self.base = base
         self.deleted = deleted
         self.head = head
         self._interim = interim
-        self._rows: View | None = None
-        self._final: View | None = None
 
     @classmethod
     def empty(cls, schema: Schema) -> "Table":
         """A table of nothing."""
-        return cls(Segment.empty(schema), NO_ROWS, Segment.empty(schema), NO_ROWS)
+        return cls(empty_segment(schema), NO_ROWS, empty_segment(schema), NO_ROWS)
 
     @property
     def kind(self) -> Kind:
@@ -90,91 +90,91 @@ class Table:
 
     def time_span(self) -> tuple[int, int] | None:
         """First and last timestamp, or None where there is nothing."""
-        # A view that is made for this alone is not kept: whoever sums up all jobs would leave one with each.
-        return (self._rows or View(self.base, self.deleted, self.head)).time_span()
+        # Not `rows`: after a sum over all jobs each of them would hold a view that nobody reads.
+        return View(self.base, self.deleted, self.head).time_span()
 
-    @property
+    @once
     def rows(self) -> View:
-        """All rows; made when they are first read, since of very many jobs few are."""
-        rows = self._rows
-        if rows is None:
-            # Two readers may both make it, and make the same.
-            rows = self._rows = View(self.base, self.deleted, self.head)
-        return rows
+        """All rows."""
+        return View(self.base, self.deleted, self.head)
 
+    @once
     def final(self) -> View:
-        """The rows without the interim ones. Worked out once for each table."""
-        final = self._final
-        if final is None:
-            rows = self.rows
-            is_interim = rows.head.column("is_interim")
-            if len(self._interim) or is_interim.any():
-                deleted = np.union1d(rows.deleted, self._interim)
-                final = View(rows.base, deleted, rows.head.select((~is_interim).nonzero()[0]))
-            else:
-                final = rows
-            self._final = final
-        return final
+        """The rows without the interim ones; `rows` itself if there are none."""
+        rows = self.rows
+        is_interim = rows.head.column("is_interim")
+        if not (len(self._interim) or is_interim.any()):
+            return rows
+        deleted = np.union1d(rows.deleted, self._interim)
+        return View(rows.base, deleted, rows.head.select((~is_interim).nonzero()[0]))
 
-    def upsert(self, batch: Segment) -> tuple["Table", Counts]:
-        """The table with the rows of ``batch`` inserted or replaced by identity; this very table where nothing differs.
+    def upsert(self, batch: Segment) -> tuple["Table", TableChanges]:
+        """Insert or replace the rows of a batch by identity.
 
         This table and every older one answer as before. For the newest table only, by one writer at a time.
+
+        Returns:
+            The table, this very one if nothing differs, and what has changed.
 
         Amortised O(k) for k rows that come in order. Other rows, and rows with new keywords, cost O(k log n + h);
         compacting a full head costs O(n). Each column that differs is copied, O(n), if more than `_ROWS_PER_COPY` rows
         for each of them are replaced.
         """
-        columns = batch.columns
-        if batch.length <= _ROWS_BY_HAND and isinstance(columns, Packed):
-            table, done = self, [0, 0, 0]
-            for at in range(batch.length):
-                table, what = table.put(row_at(batch, columns.layout, at), columns.layout)
-                done[what] += 1
-            return table, Counts(*done)
-        known = _Known.of(self, batch)
-        same = known.same_rows(self, batch)
+        layout = layout_of(self.kind)
+        if layout is not None and batch.length <= _ROWS_ONE_BY_ONE:
+            table, changes = self, []
+            for row in range(batch.length):
+                table, change = table.put(batch.row(layout, row), layout)
+                changes.append(change)
+            return table, RowChanges(layout, changes)
+        found = self._find(batch)
+        same = self._same_rows(batch, found)
         unchanged = int(np.count_nonzero(same))
-        replaced = int(np.count_nonzero(known.in_base | known.in_head)) - unchanged
+        replaced = int(np.count_nonzero(found.in_base | found.in_head)) - unchanged
         counts = Counts(batch.length - replaced - unchanged, replaced, unchanged)
-        if unchanged == batch.length:
-            return self, counts
         if unchanged:
-            changed = (~same).nonzero()[0]
-            batch, known = batch.select(changed), known.select(changed)
-        return self._write(batch, known), counts
+            differs = (~same).nonzero()[0]
+            batch, found = batch.select(differs), found.select(differs)
+        table = self._write(batch, found) if batch.length else self
+        return table, BatchChanges(counts, self.base, self.head, batch, found)
 
-    def put(self, row: Row, layout: Layout) -> tuple["Table", int]:
-        """What `upsert` does, for a single row: it goes where a batch of it would go.
-
-        Returns:
-            The table, and the place in `Counts` that counts the row.
+    def put(self, row: Row, layout: Layout) -> tuple["Table", RowChange]:
+        """Insert or replace a single row, as `upsert` does with a batch of it.
 
         Amortised O(1) for a row that comes in order, O(h) for an interim row, else O(log n + h). Compacting a full head
         costs O(n).
         """
         base, deleted, head = self.base, self.deleted, self.head
         identity = layout.identity_from(row[0])
-        at, is_in_head = place(head, layout, identity) if head.length else (0, False)
-        if is_in_head and row_at(head, layout, at) == row:
-            return self, UNCHANGED
-        base_row, is_in_base = place(base, layout, identity)
-        if base_row == base.length and not row[0][layout.interim_at]:
-            base = append(base, layout, row)
-            if is_in_head:
-                head = take(head, layout, at)
-            return Table(base, deleted, head, self._interim), REPLACED if is_in_head else INSERTED
-        what = REPLACED if is_in_head or is_in_base else INSERTED
-        if is_in_base and not is_in_head:
-            if row_at(base, layout, base_row) == row:
-                return self, UNCHANGED
+        old, head_row, in_head = None, 0, False
+        if head.length:
+            head_row, in_head = head.place(layout, identity)
+            if in_head:
+                old = head.row(layout, head_row)
+                if old == row:
+                    return self, RowChange(layout, None, None)
+        base_row, in_base = base.place(layout, identity)
+        # If the head has a newer version, the row of the base is deleted.
+        in_base = in_base and not in_head and not (len(deleted) and _has(deleted, base_row))
+        if in_base:
+            old = base.row(layout, base_row)
+            if old == row:
+                return self, RowChange(layout, None, None)
+        at_end, to_head, is_deleted = _WAYS_OF_ONE[not row[0][layout.interim_at], in_base, base_row == base.length]
+        change = RowChange(layout, old, row)
+        if at_end:
+            base = base.append_row(layout, row) or base.append(segment_of_rows(layout, [row]))
+            if not in_head:
+                return Table(base, deleted, head, self._interim), change
+        if is_deleted:
             deleted = np.insert(deleted, deleted.searchsorted(base_row), base_row)
-        head = put(head, layout, at, row, replaces=is_in_head)
+        assert isinstance(head, PackedSegment), "a kind with records has a packed head"
+        head = head.with_row(layout, head_row, row, replaces=in_head) if to_head else head.without_row(layout, head_row)
         table = Table(base, deleted, head, self._interim)
-        return (table._compacted() if head.length > _head_limit(base) else table), what
+        return table._within_limit(), change
 
-    def rescore(self, scores: Segment) -> tuple["Table", Counts]:
-        """The table with other scores for results that it has, and all else of them as it is.
+    def rescore(self, scores: Segment) -> tuple["Table", TableChanges]:
+        """Give results that are here other scores; all else of them stays as it is.
 
         Args:
             scores: columns of the identity and of the score, and no others.
@@ -184,57 +184,79 @@ class Table:
 
         O(k log n + h) for k scores. More than `_ROWS_PER_COPY` scores copy one column: O(n).
         """
-        base, deleted, head, name = self.base, self.deleted, self.head, scores.schema.score
-        known = _Known.of(self, scores)
-        if not (found := known.in_base | known.in_head).all():
-            raise UnknownRows((~found).nonzero()[0])
+        base, head, name = self.base, self.head, scores.schema.score
+        found = self._find(scores)
+        if not (known := found.in_base | found.in_head).all():
+            raise UnknownRows((~known).nonzero()[0])
         given = scores.column(name)
-        in_base, in_head = known.in_base.nonzero()[0], known.in_head.nonzero()[0]
-        # What is missing is NaN, and differs from every score.
-        in_base = in_base[base.column(name)[known.base_rows[in_base]] != given[in_base]]
-        in_head = in_head[head.column(name)[known.head_rows[in_head]] != given[in_head]]
-        replaced = len(in_base) + len(in_head)
-        counts = Counts(0, replaced, scores.length - replaced)
-        if not replaced:
-            return self, counts
-        if len(in_head):
-            head = head.rescore(known.head_rows[in_head], given[in_head])
-        at, few = known.base_rows[in_base], 0 < len(in_base) <= min(_ROWS_PER_COPY, _head_limit(base))
-        if len(in_base) and not few:
-            base = base.rescore(at, given[in_base])
-        table = Table(base, deleted, head, self._interim)
-        if few:
-            batch = base.select(at).rescore(np.arange(len(at)), given[in_base])
-            table = table._write(batch, known.select(in_base))
-        return table, counts
+        old = given.copy()
+        old[found.in_base] = base.column(name)[found.base_rows[found.in_base]]
+        old[found.in_head] = head.column(name)[found.head_rows[found.in_head]]
+        # A missing score is NaN, and differs from every score.
+        differs = (old != given).nonzero()[0]
+        counts = Counts(0, len(differs), scores.length - len(differs))
+        if counts.unchanged:
+            scores, found, given = scores.select(differs), found.select(differs), given[differs]
+        changes = BatchChanges(counts, base, head, scores, found)
+        table = self
+        if found.in_head.any():
+            head = head.rescore(found.head_rows[found.in_head], given[found.in_head])
+            table = Table(base, self.deleted, head, self._interim)
+        rows = found.base_rows[found.in_base]
+        if _is_scattered(base, len(rows), lambda: 1):
+            table = Table(base.rescore(rows, given[found.in_base]), self.deleted, head, self._interim)
+        elif len(rows):
+            batch = base.select(rows).rescore(np.arange(len(rows)), given[found.in_base])
+            table = table._write(batch, found.select(found.in_base.nonzero()[0]))
+        return table, changes
 
-    def _write(self, batch: Segment, known: "_Known") -> "Table":
+    def _find(self, batch: Segment) -> Found:
+        """Where this table has the rows of a batch."""
+        in_base, base_rows = _find(self.base, batch)
+        is_deleted, _ = find(self.deleted, base_rows)
+        return Found(in_base & ~is_deleted, base_rows, *_find(self.head, batch))
+
+    def _same_rows(self, batch: Segment, found: Found) -> Bools:
+        """Which rows of the batch are stored already as they are."""
+        same = np.zeros(batch.length, dtype=np.bool_)
+        for segment, has, rows in (
+            (self.base, found.in_base, found.base_rows),
+            (self.head, found.in_head, found.head_rows),
+        ):
+            if has.any():
+                same[has] = same_rows(segment, rows[has], batch, has.nonzero()[0])
+        return same
+
+    def _write(self, batch: Segment, found: Found) -> "Table":
         """The table with the rows of ``batch``, all of which are new or differ; each goes where it costs least."""
         base, deleted, head, interim = self.base, self.deleted, self.head, self._interim
         is_final = ~batch.column("is_interim")
-        in_place = known.in_base & is_final
-        if _are_scattered(base, known.base_rows, batch, in_place.nonzero()[0]):
-            base = base.replace(known.base_rows[in_place], batch.select(in_place.nonzero()[0]))
-            interim = np.setdiff1d(interim, known.base_rows[in_place])
-        else:
-            in_place[:] = False
-        is_deleted = known.in_base & ~in_place
-        if is_deleted.any():
-            deleted = np.union1d(deleted, known.base_rows[is_deleted])
-        at_end = is_final & (known.base_rows == base.length)
-        if batch.dictionaries and base.length > _head_limit(base) >= np.count_nonzero(at_end):
-            # A text that is new to the base changes the codes of all its rows; a few such rows are put by for the
-            # compaction.
+        rows = (found.in_base & is_final).nonzero()[0]
+        scatters = _is_scattered(base, len(rows), lambda: differing_parts(base, found.base_rows[rows], batch, rows))
+        at_end = found.base_rows == base.length
+        if batch.dictionaries and base.length > _head_limit(base) >= np.count_nonzero(at_end & is_final):
+            # A keyword that is new to the base changes the codes of all its rows; a few such rows wait in the head.
             at_end &= base.has_keywords_of(batch)
+        scattered, at_end, to_head, is_deleted = _ways(is_final, found.in_base, at_end, scatters=scatters)
+        if scatters:
+            base = base.replace(found.base_rows[scattered], batch.select(rows))
+            interim = np.setdiff1d(interim, found.base_rows[scattered])
+        if is_deleted.any():
+            deleted = np.union1d(deleted, found.base_rows[is_deleted])
         if count := int(np.count_nonzero(at_end)):
             base = base.append(batch.first(count) if at_end[:count].all() else batch.select(at_end.nonzero()[0]))
-        to_head = ~(in_place | at_end)
-        if to_head.any() or known.in_head.any():
-            kept = np.ones(head.length, dtype=np.bool_)
-            kept[known.head_rows[known.in_head]] = False
-            head = _merge(head, kept.nonzero()[0], batch, to_head.nonzero()[0]).packed()
+        if to_head.any() or found.in_head.any():
+            stays = np.ones(head.length, dtype=np.bool_)
+            stays[found.head_rows[found.in_head]] = False
+            head = pack(_merge(head, stays.nonzero()[0], batch, to_head.nonzero()[0]))
         table = Table(base, deleted, head, interim)
-        return table._compacted() if head.length > _head_limit(base) else table
+        return table._within_limit()
+
+    def _within_limit(self) -> "Table":
+        """This very table, or a compacted one if the head is too large."""
+        # Most heads are so small that there is no need to look at the base.
+        is_small = self.head.length <= _HEAD_ROWS or self.head.length <= _head_limit(self.base)
+        return self if is_small else self._compacted()
 
     def _compacted(self) -> "Table":
         """The same rows with the head merged into a new base.
@@ -249,7 +271,7 @@ class Table:
         length = base.length - len(deleted) + head.length
         compacted = _merge(base, live.nonzero()[0], head, (~stays).nonzero()[0], spare=length // 8)
         interim = compacted.column("is_interim").nonzero()[0]
-        return Table(compacted, NO_ROWS, head.select(stays.nonzero()[0]).packed(), interim)
+        return Table(compacted, NO_ROWS, pack(head.select(stays.nonzero()[0])), interim)
 
     def nbytes(self) -> int:
         """Bytes of the arrays, spare room included."""
@@ -265,111 +287,65 @@ class Table:
         assert (deleted[1:] > deleted[:-1]).all(), "deleted rows out of order"
         assert not len(deleted) or (deleted[0] >= 0 and deleted[-1] < base.length)
         assert len(deleted) <= head.length, "a row died of which there is no newer version in the head"
-        assert head.columns is head.packed().columns, "a head that could be packed is not"
+        assert head is pack(head), "a head that could be packed is not"
         assert head.length <= _head_limit(base), "the head should have been compacted"
-        known = _Known.of(self, head)
-        assert not known.in_base.any(), "a result is both in the base and in the head"
+        assert not self._find(head).in_base.any(), "a result is both in the base and in the head"
         is_interim = base.column("is_interim").copy()
         is_interim[deleted] = False
         assert np.isin(is_interim.nonzero()[0], self._interim).all(), "an interim row of the base was forgotten"
         assert base.column("is_interim")[self._interim].all(), "a row of the base is taken for interim"
-        final = self.final()
+        final = self.final
         assert final.length == self.length - is_interim.sum() - head.column("is_interim").sum()
         assert not final.head.column("is_interim").any()
 
 
-class Totals(NamedTuple):
-    """What some tables hold in all.
+def _ways(
+    is_final: _Claim, in_base: _Claim, is_behind: _Claim, *, scatters: bool
+) -> tuple[_Claim, _Claim, _Claim, _Claim]:
+    """Where rows go that are new or differ from what is there: the one policy, for a single row and for a batch.
 
-    Attributes:
-        rows: how many results there are of each kind, in the order of the kinds.
-        first: the first timestamp, None if there are no results.
-        last: the last timestamp, None if there are no results.
-        own_nbytes: bytes of the tables that stay as large as they are.
-        growing: the other tables: readers may make value indexes for them.
+    A final row behind the base is appended to it. A final row that replaces one of the base is scattered into copies of
+    the columns, if these pay. Every other row goes to the head: it is interim, late, or the newer version of a row of
+    the base, which is deleted. A row that the head has already leaves its place there.
+
+    Args:
+        is_final: whether a row is final.
+        in_base: whether it replaces a row of the base.
+        is_behind: whether it can be appended to the base.
+        scatters: whether copies of the columns pay for the rows that could be scattered.
+
+    Returns:
+        Whether a row is scattered, whether it is appended, whether it goes to the head, and whether the row of the base
+        that it replaces is deleted.
     """
-
-    rows: tuple[int, ...]
-    first: int | None
-    last: int | None
-    own_nbytes: int
-    growing: tuple[Table, ...]
-
-    @classmethod
-    def of(cls, tables: Iterable[Table]) -> Self:
-        """The totals of some tables."""
-        rows = {schema.kind: 0 for schema in SCHEMAS.values()}
-        ends: list[int] = []
-        growing = []
-        own_nbytes = 0
-        for table in tables:
-            rows[table.kind] += table.length
-            ends += table.time_span() or ()
-            if table.base.may_have_value_indexes():
-                growing.append(table)
-            else:
-                own_nbytes += table.nbytes()
-        return cls(tuple(rows.values()), min(ends, default=None), max(ends, default=None), own_nbytes, tuple(growing))
-
-    @classmethod
-    def joined(cls, parts: Iterable["Totals"]) -> Self:
-        """The sum of some totals, at least one."""
-        rows, firsts, lasts, own_nbytes, growing = zip(*parts, strict=True)
-        return cls(
-            tuple(map(sum, zip(*rows, strict=True))),
-            min((first for first in firsts if first is not None), default=None),
-            max((last for last in lasts if last is not None), default=None),
-            sum(own_nbytes),
-            tuple(chain.from_iterable(growing)),
-        )
-
-    def nbytes(self) -> int:
-        """Bytes of the tables now."""
-        return self.own_nbytes + sum(table.nbytes() for table in self.growing)
+    scattered = in_base & is_final & scatters
+    appended = is_behind & is_final
+    return scattered, appended, (scattered | appended) ^ True, in_base ^ scattered
 
 
-class _Known(NamedTuple):
-    """Where a table has the rows of a batch already: in its base, alive, or in its head, or nowhere.
+#: What `_ways` says of a single row, which is never scattered: by its arguments whether it is appended, and so on.
+_WAYS_OF_ONE: Final = {claims: _ways(*claims, scatters=False)[1:] for claims in product((False, True), repeat=3)}
 
-    The rows of base and head are where each is or would be inserted; shape (k,) for k rows of the batch, as the masks.
+
+def _is_scattered(base: Segment, rows: int, parts: Callable[[], int]) -> bool:
+    """Whether copies of the columns and sparse lists of a base pay for that many of its rows; for one they never do.
+
+    Args:
+        base: the base.
+        rows: how many of its rows are replaced by final ones.
+        parts: counts the columns and sparse lists in which any of these differs.
     """
-
-    in_base: Bools
-    base_rows: Int64s
-    in_head: Bools
-    head_rows: Int64s
-
-    @classmethod
-    def of(cls, table: Table, batch: Segment) -> "_Known":
-        in_base, base_rows = _find(table.base, batch)
-        is_deleted, _ = find(table.deleted, base_rows)
-        in_base &= ~is_deleted
-        return cls(in_base, base_rows, *_find(table.head, batch))
-
-    def same_rows(self, table: Table, batch: Segment) -> Bools:
-        """Whether each row of the batch is stored just so already."""
-        same = np.zeros(batch.length, dtype=np.bool_)
-        for segment, found, rows in (
-            (table.base, self.in_base, self.base_rows),
-            (table.head, self.in_head, self.head_rows),
-        ):
-            if found.any():
-                same[found] = segment.same_rows(rows[found], batch, found.nonzero()[0])
-        return same
-
-    def select(self, rows: Int64s) -> "_Known":
-        return _Known(self.in_base[rows], self.base_rows[rows], self.in_head[rows], self.head_rows[rows])
+    return rows > 1 and (rows > _head_limit(base) or (rows > _ROWS_PER_COPY and rows > _ROWS_PER_COPY * parts()))
 
 
 def _head_limit(base: Segment) -> int:
     return max(_HEAD_ROWS, base.length // _BASE_ROWS_PER_HEAD_ROW)
 
 
-def _are_scattered(base: Segment, base_rows: Int64s, batch: Segment, rows: Int64s) -> bool:
-    """Whether so many rows of a batch are in a base that copies of the columns in which they differ are cheapest."""
-    if len(rows) <= min(_ROWS_PER_COPY, _head_limit(base)):
-        return False
-    return len(rows) > _head_limit(base) or len(rows) > _ROWS_PER_COPY * base.differing(base_rows[rows], batch, rows)
+def _has(rows: Int64s, row: int) -> bool:
+    """Whether a row is among some, ascending."""
+    at = int(rows.searchsorted(row))
+    return at < len(rows) and rows.item(at) == row
 
 
 def _find(segment: Segment, batch: Segment) -> tuple[Bools, Int64s]:

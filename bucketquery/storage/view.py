@@ -4,13 +4,13 @@ A view says which rows are there; it reads none but those of the head whose plac
 column, from base and head alike, in the order that a page has.
 """
 
-from collections.abc import Callable
 from typing import Any, Final
 
 import numpy as np
 
 from bucketquery.arrays.sorted_arrays import live_rows, lower_bound
 from bucketquery.model.instants import LAST_MS
+from bucketquery.model.once import once
 from bucketquery.model.schema import Int32s, Int64s
 from bucketquery.storage.keywords import merged
 from bucketquery.storage.segment import Rows, Segment
@@ -32,21 +32,7 @@ class View:
     both are told apart by number: row ``r`` of the head is ``base.length + r``; a slice is of the base alone.
     """
 
-    __slots__ = (
-        "_codes",
-        "_has_deleted",
-        "_head_places",
-        "_head_ranks",
-        "_head_start",
-        "_head_timestamps",
-        "_kept",
-        "_row_at",
-        "_timestamps",
-        "base",
-        "deleted",
-        "head",
-        "length",
-    )
+    __slots__ = ("__dict__", "_has_deleted", "_kept", "base", "deleted", "head", "length")
 
     def __init__(self, base: Segment, deleted: Int64s, head: Segment) -> None:
         self.base = base
@@ -55,37 +41,41 @@ class View:
         #: How many rows there are to see.
         self.length = base.length - len(deleted) + head.length
         self._has_deleted = len(deleted) > 0
-        # All else is worked out when a reader first asks: most views of small jobs are never asked. Two readers may
-        # both work it out, and come to the same.
-        self._row_at: Callable[[int], np.int64] | None = None
-        self._timestamps: Int64s | None = None
-        self._head_timestamps: Int64s | None = None
-        self._head_start: int | None = None
-        self._head_places: Int64s | None = None
-        self._head_ranks: Int64s | None = None
-        self._codes: dict[str, tuple[Int32s | None, Int32s]] | None = None
         self._kept: dict[Any, Any] | None = None
 
-    @property
+    @once
     def timestamps(self) -> Int64s:
         """Those of the rows of the base, a view."""
-        if self._timestamps is None:
-            self._timestamps = self.base.column("timestamp")
-        return self._timestamps
+        return self.base.column("timestamp")
 
-    @property
+    @once
     def head_timestamps(self) -> Int64s:
         """Those of the rows of the head, a view."""
-        if self._head_timestamps is None:
-            self._head_timestamps = self.head.column("timestamp")
-        return self._head_timestamps
+        return self.head.column("timestamp")
 
-    @property
+    @once
     def head_start(self) -> int:
-        """The first timestamp in the head, behind all others where that is empty."""
-        if self._head_start is None:
-            self._head_start = self.head_timestamps.item(0) if self.head.length else LAST_MS + 1
-        return self._head_start
+        """The first timestamp in the head; later than any instant if the head is empty."""
+        return self.head_timestamps.item(0) if self.head.length else LAST_MS + 1
+
+    @once
+    def head_places(self) -> Int64s:
+        """For each row of the head the row of the base that it comes before, shape (h,), ascending.
+
+        The first read costs O(h log n).
+        """
+        return lower_bound(self.base.identities(), self.head.identities_in(self.base))
+
+    @once
+    def _head_ranks(self) -> Int64s:
+        """The rank of each row of the head: how many live rows of the base and rows of the head come before it."""
+        places = self.head_places
+        return places - self.deleted.searchsorted(places) + np.arange(len(places))
+
+    @once
+    def _codes(self) -> dict[str, tuple[Int32s | None, Int32s]]:
+        """The codes that `common_codes` has made, by column."""
+        return {}
 
     @property
     def kept(self) -> dict[Any, Any]:
@@ -99,10 +89,7 @@ class View:
 
         It allocates nothing.
         """
-        row_at = self._row_at
-        if row_at is None:
-            row_at = self._row_at = self.timestamps.searchsorted
-        rank = int(row_at(instant))
+        rank = int(self.timestamps.searchsorted(instant))
         if self._has_deleted:
             rank -= int(self.deleted.searchsorted(rank))
         if self.head.length and instant > self.head_start:
@@ -128,11 +115,6 @@ class View:
         if not self.head.length:
             return live_rows(self.deleted, first, last)
         ranks = self._head_ranks
-        if ranks is None:
-            # A row of the head ranks behind the live rows of the base that come before it, and behind its forerunners
-            # in the head. Two readers may both work this out, and come to the same.
-            places = self.head_places()
-            ranks = self._head_ranks = places - self.deleted.searchsorted(places) + np.arange(len(places))
         if last <= ranks.item(0):
             # The head is mostly newer than the base.
             return live_rows(self.deleted, first, last)
@@ -158,27 +140,14 @@ class View:
             (np.arange(in_base.start, in_base.stop), np.arange(first + in_head.start, first + in_head.stop))
         )
 
-    def head_places(self) -> Int64s:
-        """For each row of the head the row of the base that it comes before, shape (h,), ascending.
-
-        Worked out once for each view: O(h log n).
-        """
-        places = self._head_places
-        if places is None:
-            # Two readers may both work this out, and come to the same.
-            places = self._head_places = lower_bound(self.base.identities(), self.head.identities_in(self.base))
-        return places
-
     def common_codes(self, name: str) -> tuple[Int32s | None, Int32s]:
         """By the codes of a column of texts in the base, and by those in the head, codes that compare across both.
 
         None where those of the base do as they are. Worked out once for each view.
         """
-        if self._codes is None:
-            self._codes = {}
         codes = self._codes.get(name)
         if codes is None:
-            # Two readers may both work this out, and come to the same.
+            # Two readers may both make them, and make the same.
             _, base, head = merged(self.base.dictionary(name), self.head.dictionary(name))
             codes = self._codes[name] = (base, head)
         return codes

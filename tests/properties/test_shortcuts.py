@@ -120,7 +120,7 @@ def is_kept(snapshot: Snapshot, query: Query) -> bool:
     job = snapshot._catalog.get(JOB)
     assert job is not None
     table = job.tables[kind_of(query)]
-    return bool((table.final() if query.exclude_interim else table.rows).kept)
+    return bool((table.final if query.exclude_interim else table.rows).kept)
 
 
 def count_calls(patch: pytest.MonkeyPatch, owner: type, name: str, seen: Counter[str]) -> None:

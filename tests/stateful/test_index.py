@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
 from bucketquery import BucketQuery, Commit, InvalidDocument, InvalidQuery, Kind, ResultsIndex, Snapshot, UnknownJob
-from bucketquery.storage import segment as segments
 from bucketquery.storage.view import View
 from bucketquery.testing import evaluate
+from bucketquery.value_index import index_cache
 from bucketquery.value_index import value_index as value_indexes
 from bucketquery.value_index.value_index import ValueIndex
 from support.cases import outcome, whole
@@ -671,7 +671,7 @@ class LedByValue(IndexMachine):
     def __init__(self) -> None:
         super().__init__()
         take(self.index, lead_by_value(self.patch, behind=self.behind, sparsest=self.sparsest))
-        self.patch.setattr(segments, "_BEHIND_SHARE", self.behind_share)
+        self.patch.setattr(index_cache, "_BEHIND_SHARE", self.behind_share)
         self.patch.setattr(value_indexes, "_MOST_WAITING", self.most_waiting)
         self.asked_last = self.sequence
 
@@ -884,14 +884,20 @@ def ask_for_the_best(machine: IndexMachine) -> None:
     assert machine.asked(machine.index, best, machine.stored) == machine.answer(best)
 
 
+def made_of(machine: IndexMachine) -> Mapping[tuple[str, bool], ValueIndex]:
+    """The value indexes of the base that readers have asked for, by column and direction."""
+    indexes = table_of(machine.index).rows.base._indexes
+    return {} if indexes is None else indexes._made
+
+
 def has_value_index(machine: IndexMachine) -> bool:
     """Whether there is a value index of the score already."""
-    return ("anomaly_score", True) in (table_of(machine.index).rows.base._value_indexes or {})
+    return ("anomaly_score", True) in made_of(machine)
 
 
 def value_index_of(machine: IndexMachine) -> ValueIndex:
     """The value index of the score."""
-    return (table_of(machine.index).rows.base._value_indexes or {})["anomaly_score", True]
+    return made_of(machine)["anomaly_score", True]
 
 
 def test_the_machine_extends_value_indexes(led: LedFromBehind) -> None:

@@ -19,9 +19,10 @@ from bucketquery.search.shortcuts import Shortcuts
 from bucketquery.storage import segment as segments
 from bucketquery.storage import table as tables
 from bucketquery.storage.packed_rows import Layout, Packed, layout_of
+from bucketquery.storage.packed_segment import empty_segment
 from bucketquery.storage.segment import Segment
 from bucketquery.storage.table import Table
-from bucketquery.value_index import block_counts
+from bucketquery.value_index import block_counts, index_cache
 from bucketquery.value_index import value_index as value_indexes
 
 JOB = "web"
@@ -66,7 +67,7 @@ def rows(first: int, stop: int, **fields: Any) -> list[Document]:
 def segment(documents: Iterable[Document], schema: Schema = BUCKET) -> Segment:
     """A segment of results of one job and kind, made as a batch makes it, in arrays."""
     kind = schema.kind
-    return read_documents(documents, kind).segments.get(kind, {}).get(JOB, Segment.empty(schema)).unpacked()
+    return read_documents(documents, kind).segments.get(kind, {}).get(JOB, empty_segment(schema)).unpacked()
 
 
 def layout() -> Layout:
@@ -125,7 +126,7 @@ def lead_by_value(patch: pytest.MonkeyPatch, *, behind: int = 0, sparsest: int =
     """
     # All tables share one empty segment, so value indexes that it had would be shared too.
     patch.setattr(segments, "_VALUE_INDEX_ROWS", 1)
-    patch.setattr(segments, "_BEHIND", behind)
+    patch.setattr(index_cache, "_BEHIND", behind)
     patch.setattr(value_indexes, "_SPARSEST", sparsest)
     for name, value in {"_FEW": 0, "_SELDOM": 0, "_BLOCK": 4, "_CLASSES": 7}.items():
         patch.setattr(block_counts, name, value)

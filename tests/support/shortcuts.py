@@ -11,7 +11,7 @@ import pytest
 from bucketquery import ResultsIndex
 from bucketquery.search.shortcuts import ALL_SHORTCUTS, Shortcuts
 from bucketquery.storage import segment, table
-from bucketquery.value_index import block_counts, value_index
+from bucketquery.value_index import block_counts, index_cache, value_index
 from support.helpers import ask_together, limit_heads
 
 #: Three ways to run a search: as users do, with every shortcut that can be taken, without any.
@@ -36,8 +36,8 @@ _SIZES: Mapping[str, tuple[float, ...]] = {
 _LIMITS: Mapping[tuple[ModuleType, str], tuple[float, ...]] = {
     # At least one row: all tables share one empty segment, which must not hold a value index.
     (segment, "_VALUE_INDEX_ROWS"): (1,),
-    (segment, "_BEHIND"): (0, 1, 5, 1024),
-    (segment, "_BEHIND_SHARE"): (1, 4, 64),
+    (index_cache, "_BEHIND"): (0, 1, 5, 1024),
+    (index_cache, "_BEHIND_SHARE"): (1, 4, 64),
     (value_index, "_SPARSEST"): (1, 2, 4),
     (value_index, "_SAMPLE"): (4, 16_384),
     (value_index, "_STEP"): (2, 4),

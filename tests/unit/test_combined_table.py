@@ -68,7 +68,7 @@ def test_a_combined_has_what_lives_in_base_and_head(monkeypatch: pytest.MonkeyPa
     combined = combined_of({**tables, "nothing": None})
     split = combined.split(("a", "b", "nothing"), frozenset())
     assert split.others == ()
-    assert (split.table.rows.length, split.table.final().length) == (13, 12)
+    assert (split.table.rows.length, split.table.final.length) == (13, 12)
     base = split.table.rows.base
     for row in range(base.length):
         job_id, segment, own = combined.place(row)

@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 
 from bucketquery import BucketQuery, Commit, InvalidDocument, InvalidQuery, ResultsIndex, Snapshot, UnknownJob
-from bucketquery.storage.packed_rows import Layout
-from bucketquery.storage.single_row_writes import Row
+from bucketquery.storage.packed_rows import Layout, Row
 from bucketquery.storage.table import Table
+from bucketquery.storage.table_changes import RowChange
 from support.helpers import FULL, JOB, PATIENCE_S, SPAN_S, STEP, bucket, moved, record, rows, stored, table_of
 
 
@@ -172,7 +172,7 @@ def test_rows_of_a_failed_write_are_not_visible(monkeypatch: pytest.MonkeyPatch)
     put = Table.put
     done: list[Table] = []
 
-    def interrupted(self: Table, row: Row, layout: Layout) -> tuple[Table, int]:
+    def interrupted(self: Table, row: Row, layout: Layout) -> tuple[Table, RowChange]:
         if len(done) == 3:
             raise KeyboardInterrupt
         found = put(self, row, layout)

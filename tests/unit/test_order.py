@@ -43,9 +43,11 @@ def drawn(rng: Random, kind: str, job_id: str, row: int) -> Document:
 
 
 def identity(document: Document, kind: str) -> tuple[Any, ...]:
-    """What makes a result the same one, with the defaults of the numbers."""
-    names = SCHEMAS[kind].identity
-    return (document["job_id"], *(document.get(name) or (0 if name == "detector_index" else None) for name in names))
+    """The identity of a result; a missing detector is 0, and a missing keyword is not an empty one."""
+    named = {name: document.get(name) for name in SCHEMAS[kind].identity}
+    if named.get("detector_index", 0) is None:
+        named["detector_index"] = 0
+    return (document["job_id"], *named.values())
 
 
 class Stored:
@@ -61,10 +63,7 @@ class Stored:
             for _ in range(3):
                 batch = [drawn(rng, kind, job_id, rng.randrange(4)) for _ in range(6)]
                 for document in batch:
-                    # An empty text and none are two identities.
-                    key = tuple((name, repr(document.get(name) or None)) for name in SCHEMAS[kind].identity)
-                    texts = tuple(document.get(name) for name in SCHEMAS[kind].identity if "value" in name)
-                    stored[job_id, key, texts] = document
+                    stored[identity(document, kind)] = document
                 table, _ = table.upsert(segment(batch, SCHEMAS[kind]) if job_id == "web" else of_job(batch, kind))
             self.tables[job_id] = table
         self.documents = [*stored.values()]

@@ -11,7 +11,7 @@ import pytest
 from bucketquery.model.schema import BUCKET
 from bucketquery.storage import packed_rows as packing
 from bucketquery.storage.packed_rows import NOTHING, Packed, are_few, layout_of, missing_bits
-from bucketquery.storage.segment import Segment
+from bucketquery.storage.packed_segment import PackedSegment, empty_segment, pack
 from support.helpers import FULL, SPAN_S, STEP, bucket, layout, rows, segment, stored
 
 LAYOUT = layout()
@@ -32,12 +32,12 @@ def test_packed_rows_are_the_same_rows() -> None:
     """Columns, masks, lists and all; packing again or unpacking gives what there is already."""
     documents = [bucket(0, **FULL), bucket(1), bucket(2, anomaly_score=0.0, is_interim=True), bucket(3, event_count=0)]
     plain = segment(documents)
-    found = plain.packed()
+    found = pack(plain)
     found.check()
-    assert isinstance(found.columns, Packed)
+    assert isinstance(found, PackedSegment)
     assert stored(found) == stored(plain)
     assert found.lists == plain.lists
-    assert found.packed() is found
+    assert pack(found) is found
     assert plain.unpacked() is plain
     again = found.unpacked()
     assert stored(again) == stored(plain)
@@ -54,21 +54,21 @@ def test_packed_rows_are_the_same_rows() -> None:
 
 def test_masks_are_those_of_what_is_missing() -> None:
     """Of other columns there is none, as there is none where nothing is missing."""
-    found = segment([bucket(0, **FULL), bucket(1, event_count=5)]).packed()
+    found = pack(segment([bucket(0, **FULL), bucket(1, event_count=5)]))
     assert sorted(found.present) == ["is_interim", "processing_time_ms"]
     assert len(found.present) == 2
     assert found.present["is_interim"].tolist() == [True, False]
     for name in ("event_count", "anomaly_score", "nothing"):
         assert name not in found.present
     assert missing_bits(found.present) == LAYOUT.bits["is_interim"] | LAYOUT.bits["processing_time_ms"]
-    full = segment(rows(0, 3, **FULL)).packed()
+    full = pack(segment(rows(0, 3, **FULL)))
     assert full.present is NOTHING
     assert missing_bits(NOTHING) == 0
 
 
 def test_nothing_can_be_packed() -> None:
     """No rows have columns of no length; they are what an empty segment has."""
-    empty = Segment.empty(BUCKET)
+    empty = empty_segment(BUCKET)
     assert isinstance(empty.columns, Packed)
     assert empty.columns.data == b""
     assert [len(column) for column in empty.columns.values()] == [0] * 7
@@ -82,7 +82,8 @@ def test_what_is_stored_alike_is_packed_alike() -> None:
         segment([bucket(row) for row in range(40)]).select(np.array([0])),
         segment([bucket(0, anomaly_score=None, is_interim=None)]),
     ]
-    records = {found.packed().columns.data for found in missing}
+    records = {found.records(LAYOUT) for found in missing}
+    assert {pack(found).records(LAYOUT) for found in missing} == records
     assert len(records) == 1
     (nan,) = struct.unpack_from("=d", records.pop(), 16)
     assert math.isnan(nan)
@@ -90,10 +91,10 @@ def test_what_is_stored_alike_is_packed_alike() -> None:
 
 def test_a_column_of_a_copy_can_be_written_to() -> None:
     """Packed rows get other scores in a copy; records that came as bytes cannot be changed."""
-    old = segment(rows(0, 3, **FULL)).packed()
+    old = pack(segment(rows(0, 3, **FULL)))
     new = old.rescore(np.array([1]), np.array([50.0]))
     new.check()
-    assert isinstance(new.columns, Packed)
+    assert isinstance(new, PackedSegment)
     assert new.column("anomaly_score").tolist() == [5.0, 50.0, 5.0]
     assert old.column("anomaly_score").tolist() == [5.0] * 3
     with pytest.raises(ValueError, match="read-only"):
@@ -105,13 +106,13 @@ def test_a_few_rows_are_packed_and_many_are_not(monkeypatch: pytest.MonkeyPatch)
     assert are_few(packing._PACKED_ROWS)
     assert not are_few(packing._PACKED_ROWS + 1)
     monkeypatch.setattr(packing, "_PACKED_ROWS", 4)
-    two = segment([bucket(0, **FULL), bucket(1)]).packed()
+    two = pack(segment([bucket(0, **FULL), bucket(1)]))
     four = two.append(segment([bucket(2, event_count=3), bucket(3, **FULL)]))
     four.check()
-    assert isinstance(four.columns, Packed)
+    assert isinstance(four, PackedSegment)
     five = four.append(segment([bucket(4)]))
     five.check()
-    assert not isinstance(five.columns, Packed)
+    assert not isinstance(five, PackedSegment)
     assert len(five.columns["timestamp"]) > 5
     documents = [bucket(0, **FULL), bucket(1), bucket(2, event_count=3), bucket(3, **FULL), bucket(4)]
     assert stored(five) == stored(segment(documents))

@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 
 from bucketquery.model.schema import BUCKET, RECORD, Array, Int64s, Schema
-from bucketquery.storage import segment as segments
+from bucketquery.storage.comparison import same_rows
 from bucketquery.storage.gather import gather
+from bucketquery.storage.packed_segment import empty_segment, pack, segment_of_rows
 from bucketquery.storage.segment import Segment
-from bucketquery.storage.single_row_writes import append, row_at
 from bucketquery.storage.sparse_lists import SparseLists
+from bucketquery.value_index import index_cache
 from bucketquery.value_index.value_index import ValueIndex, sort_keys_of
 from support.helpers import (
     FULL,
@@ -37,7 +38,7 @@ def array(*these: int) -> Int64s:
 
 def with_room(documents: list[dict[str, Any]], schema: Schema = BUCKET) -> Segment:
     """A segment that has room for more: the first rows have none."""
-    first = Segment.empty(schema).append(segment(documents[:1], schema))
+    first = empty_segment(schema).append(segment(documents[:1], schema))
     return first.append(segment(documents[1:], schema))
 
 
@@ -80,7 +81,7 @@ def test_an_append_within_capacity_copies_nothing() -> None:
 
 def test_all_growth_together_copies_a_few_rows_for_each_row() -> None:
     """Amortised: with an eighth to spare at each copy, ten thousand rows in order are copied less than ten times."""
-    newest = Segment.empty(BUCKET).append(segment(rows(0, 1)))
+    newest = empty_segment(BUCKET).append(segment(rows(0, 1)))
     copied = 0
     batch = segment(rows(0, 1))
     for row in range(1, 10_000):
@@ -133,7 +134,7 @@ def test_what_was_appended_to_no_end_is_overwritten() -> None:
 def test_nothing_appended_changes_nothing() -> None:
     """Not even the room."""
     base = chain(rows(0, 4, **FULL))[0]
-    same = base.append(Segment.empty(BUCKET))
+    same = base.append(empty_segment(BUCKET))
     assert (same.length, moved(base, same)) == (4, set())
     assert stored(same) == stored(base)
 
@@ -227,7 +228,7 @@ def test_the_first_rows_lie_where_all_lie() -> None:
     assert moved(found, grown) & {*found.columns} == set()
     assert stored(grown) == stored(segment([*documents[:3], bucket(9)]))
     assert base.first(5) is base
-    packed = segment(documents).packed()
+    packed = pack(segment(documents))
     assert stored(packed.first(4)) == stored(segment(documents[:4]))
     assert packed.first(5) is packed
     assert segment([bucket(0), bucket(1, **FULL)]).first(1).lists == {}
@@ -241,16 +242,18 @@ def test_rows_compare_by_all_that_is_stored() -> None:
     documents = [bucket(0, **FULL), bucket(1), bucket(2, anomaly_score=0.0), bucket(3, event_count=0)]
     base = segment(documents)
     everything = np.arange(4)
-    assert base.same_rows(everything, segment([{**document, "unknown": 1} for document in documents]), everything).all()
+    assert same_rows(
+        base, everything, segment([{**document, "unknown": 1} for document in documents]), everything
+    ).all()
     for name, other in {**FULL, "anomaly_score": 1.0, "event_count": 3}.items():
         changed = segment([{**document, name: other} for document in documents])
         same = [document.get(name) == other for document in documents]
-        assert base.same_rows(everything, changed, everything).tolist() == same, name
+        assert same_rows(base, everything, changed, everything).tolist() == same, name
     zeros = segment([{**document, "anomaly_score": document.get("anomaly_score") or 0.0} for document in documents])
-    assert base.same_rows(everything, zeros, everything).tolist() == [True, False, True, False]
+    assert same_rows(base, everything, zeros, everything).tolist() == [True, False, True, False]
     none = segment([without(document, "event_count", "scheduled_events") for document in documents])
-    assert base.same_rows(everything, none, everything).tolist() == [False, True, True, False]
-    assert base.same_rows(array(3), none, array(1)).tolist() == [False]
+    assert same_rows(base, everything, none, everything).tolist() == [False, True, True, False]
+    assert same_rows(base, array(3), none, array(1)).tolist() == [False]
 
 
 def test_a_selection_is_a_copy() -> None:
@@ -317,13 +320,13 @@ def test_bytes_are_those_of_the_arrays() -> None:
     arrays += [part for lists in base.lists.values() for part in (lists.rows, lists.values)]
     assert base.nbytes() == sum(part.nbytes for part in arrays)
     assert base.nbytes() >= capacity * (6 * 8 + 1)
-    assert Segment.empty(BUCKET).nbytes() == 0
+    assert empty_segment(BUCKET).nbytes() == 0
 
 
 def test_nothing_is_one_segment() -> None:
     """Shared by all that are empty; whoever appends to it gets arrays of his own."""
-    empty = Segment.empty(BUCKET)
-    assert empty is Segment.empty(BUCKET)
+    empty = empty_segment(BUCKET)
+    assert empty is empty_segment(BUCKET)
     one, two = empty.append(segment([bucket(0)])), empty.append(segment([bucket(1)]))
     assert (empty.length, len(empty.columns["timestamp"])) == (0, 0)
     assert not np.shares_memory(one.columns["timestamp"], two.columns["timestamp"])
@@ -339,7 +342,7 @@ def test_a_gathering_takes_from_several() -> None:
     those = segment([bucket(1, **{**FULL, "scheduled_events": ["b"]}), bucket(3)])
     parts: list[Any] = [
         (these, array(0, 1, 2), array(0, 2, 3)),
-        (Segment.empty(BUCKET), array(), array()),
+        (empty_segment(BUCKET), array(), array()),
         (those, array(0), array(1)),
     ]
     found = gather(BUCKET, parts, 4, spare=3)
@@ -473,8 +476,8 @@ def test_rows_are_the_same_by_their_texts() -> None:
     """Whatever the codes are; missing and empty are different."""
     these, those = records("b", None, "", "d"), records("b", "", None, "c", "d")
     rows = np.array([0, 1, 2, 3])
-    assert these.same_rows(rows, those.select(rows), rows).tolist() == [True, False, False, False]
-    assert these.same_rows(rows, these.select(rows), rows).all()
+    assert same_rows(these, rows, those.select(rows), rows).tolist() == [True, False, False, False]
+    assert same_rows(these, rows, these.select(rows), rows).all()
 
 
 def test_gathered_rows_keep_their_texts() -> None:
@@ -509,7 +512,7 @@ LED = ("anomaly_score", "event_count")
 def led(monkeypatch: pytest.MonkeyPatch) -> None:
     """Few rows have value indexes, too, which may be ten rows behind and a quarter of their own more."""
     lead_by_value(monkeypatch, behind=10)
-    monkeypatch.setattr(segments, "_BEHIND_SHARE", 4)
+    monkeypatch.setattr(index_cache, "_BEHIND_SHARE", 4)
 
 
 def scored(first: int, stop: int) -> list[dict[str, Any]]:
@@ -527,11 +530,16 @@ def value_index_of(source: Segment, name: str = "anomaly_score", *, desc: bool =
     return found
 
 
+def made_of(source: Segment) -> dict[tuple[str, bool], ValueIndex]:
+    """The value indexes that there are, by column and direction."""
+    return {} if source._indexes is None else source._indexes._made
+
+
 @pytest.mark.usefixtures("led")
 def test_a_value_index_is_made_once_for_each_order() -> None:
     """When it is first asked for: of numbers of any dtype, forwards and backwards; of doubles missing ones too."""
     base = segment([*scored(0, 60), *({**given, "anomaly_score": None} for given in scored(60, 70))])
-    assert not base._value_indexes
+    assert made_of(base) == {}
     found = {}
     for name in ("anomaly_score", "initial_anomaly_score", "event_count", "processing_time_ms", "is_interim"):
         assert (name in base.present) == (name == "is_interim")
@@ -543,7 +551,7 @@ def test_a_value_index_is_made_once_for_each_order() -> None:
             assert value_index.covered == 70
             value_index.check(sort_keys_of(base.column(name), desc=desc))
             assert value_index_of(base, name, desc=desc) is value_index
-    assert base._value_indexes == found
+    assert made_of(base) == found
     base.check()
     edges = [level.edge for level in value_index_of(base).levels]
     assert 75.0 in edges, "the marks of severity are thresholds of the score"
@@ -577,14 +585,14 @@ def test_a_writer_keeps_value_indexes_up() -> None:
     assert value_index_of(near) is value_index, "nine rows are compared one by one"
     far = near.append(segment(whole[69:72]))
     assert value_index_of(far) is value_index
-    maintained_indexes = far.append(segment(whole[72:75]))
-    assert value_index_of(maintained_indexes).covered == 72
-    assert value_index_of(maintained_indexes, "event_count", desc=False).covered == 72
-    assert value_index_of(maintained_indexes)._made_of == 60, "it was kept up, not made anew"
+    kept_up = far.append(segment(whole[72:75]))
+    assert value_index_of(kept_up).covered == 72
+    assert value_index_of(kept_up, "event_count", desc=False).covered == 72
+    assert value_index_of(kept_up)._made_of == 60, "it was kept up, not made anew"
     assert (value_index.covered, by_count.covered) == (60, 60)
-    for older in (made, near, far, maintained_indexes):
+    for older in (made, near, far, kept_up):
         older.check()
-        assert value_index_of(older).covered == (72 if older is maintained_indexes else 60), (
+        assert value_index_of(older).covered == (72 if older is kept_up else 60), (
             "no commit that may fail is seen in it"
         )
     value_index.check(made.column("anomaly_score"))
@@ -600,21 +608,22 @@ def test_value_indexes_of_different_age_are_kept_up_together() -> None:
     young = value_index_of(near, "event_count", desc=False)
     far = near.append(segment(whole[69:72]))
     assert (old.covered, young.covered) == (60, 69)
-    maintained_indexes = far.append(segment(whole[72:75]))
-    assert (value_index_of(maintained_indexes).covered, value_index_of(maintained_indexes)._made_of) == (72, 60)
-    young_kept_up = value_index_of(maintained_indexes, "event_count", desc=False)
+    kept_up = far.append(segment(whole[72:75]))
+    assert (value_index_of(kept_up).covered, value_index_of(kept_up)._made_of) == (72, 60)
+    young_kept_up = value_index_of(kept_up, "event_count", desc=False)
     assert (young_kept_up.covered, young_kept_up._made_of) == (72, 69)
-    maintained_indexes.check()
+    kept_up.check()
 
 
 @pytest.mark.usefixtures("led")
 def test_a_single_row_keeps_value_indexes_up_too() -> None:
     """It is appended in a way of its own."""
-    whole = segment(scored(0, 100)).packed()
+    whole = pack(segment(scored(0, 100)))
     newest = with_room(scored(0, 70))
     value_index_of(newest)
     for at in range(70, 100):
-        newest = append(newest, layout(), row_at(whole, layout(), at))
+        row = whole.row(layout(), at)
+        newest = newest.append_row(layout(), row) or newest.append(segment_of_rows(layout(), [row]))
     assert newest.length == 100
     assert (value_index_of(newest).covered, value_index_of(newest)._made_of) == (90, 70)
     newest.check()
@@ -676,10 +685,10 @@ def test_many_changes_let_a_value_index_go(way: str) -> None:
         others = [{**given, "anomaly_score": 0.5} for given in scored(0, 16)]
         return older.replace(changed, segment(others)) if way == "replace" else older.rescore(changed, np.full(16, 0.5))
 
-    assert write(base)._value_indexes is None
+    assert write(base)._indexes is None
     older, _ = value_index_of(base), value_index_of(base, "event_count")
     newest = write(base)
-    assert [name for name, _ in newest._value_indexes or ()] == ["event_count"]
+    assert [name for name, _ in made_of(newest)] == ["event_count"]
     assert value_index_of(newest).best == 99.0
     assert value_index_of(base) is older
     newest.check()
@@ -693,7 +702,7 @@ def test_a_check_looks_at_value_indexes() -> None:
     later = base.append(segment(scored(60, 65)))
     newer = value_index_of(later)
     assert (own.covered, newer.covered) == (60, 65)
-    assert base._value_indexes is later._value_indexes, "both begin with the same rows"
+    assert base._indexes is later._indexes, "both begin with the same rows"
     later.check()
     newer.levels[0].entries()[1][0] = -1
     with pytest.raises(AssertionError):
@@ -707,10 +716,10 @@ def test_a_check_looks_at_value_indexes() -> None:
 @pytest.mark.usefixtures("led")
 def test_value_indexes_have_bytes_and_do_not_travel() -> None:
     """Whoever unpickles a segment makes them anew."""
-    for base in (with_room(scored(0, 60)), segment(scored(0, 60)).packed(), with_room(scored(0, 100))):
+    for base in (with_room(scored(0, 60)), pack(segment(scored(0, 60))), with_room(scored(0, 100))):
         bare = base.nbytes()
         value_index = value_index_of(base)
         assert base.nbytes() == bare + value_index.nbytes() > bare
         travelled = pickle.loads(pickle.dumps(base))
-        assert travelled._value_indexes is None
+        assert travelled._indexes is None
         assert stored(travelled) == stored(base)

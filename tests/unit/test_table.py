@@ -15,9 +15,11 @@ from bucketquery.storage import keywords as texts
 from bucketquery.storage import packed_rows as packing
 from bucketquery.storage import table as tables
 from bucketquery.storage.packed_rows import Packed
+from bucketquery.storage.packed_segment import empty_segment, pack
 from bucketquery.storage.segment import Segment
-from bucketquery.storage.single_row_writes import row_at
-from bucketquery.storage.table import Counts, Table, UnknownRows
+from bucketquery.storage.selection import Selection
+from bucketquery.storage.table import Table, UnknownRows
+from bucketquery.storage.table_changes import Counts, TableChanges
 from bucketquery.storage.view import NO_ROWS, View
 from support.helpers import (
     FULL,
@@ -38,22 +40,57 @@ from support.helpers import (
 HEAD_ROWS = tables._HEAD_ROWS
 
 
+@pytest.fixture(autouse=True, params=[0, 16], ids=["batches", "few rows one by one"])
+def one_by_one(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A batch of a few rows goes in as one, or row by row as it does in life: neither may change where rows go."""
+    monkeypatch.setattr(tables, "_ROWS_ONE_BY_ONE", request.param)
+
+
 @pytest.fixture
-def four_rows() -> Iterator[None]:
-    """Heads of four rows."""
+def four_rows(one_by_one: None) -> Iterator[None]:  # noqa: ARG001 - comes first
+    """Heads of four rows; a batch goes in as one, since row by row a head may be compacted in between."""
     with pytest.MonkeyPatch.context() as patch:
         limit_heads(patch, 4)
+        patch.setattr(tables, "_ROWS_ONE_BY_ONE", 0)
         yield
 
 
 def written(old: Table, *documents: dict[str, Any]) -> tuple[Table, Counts]:
     """The table with a batch; the old one must have stayed as it was."""
     before = stored(old)
-    new, counts = old.upsert(segment(documents))
+    new, changes = old.upsert(segment(documents))
     new.check()
     old.check()
     assert stored(old) == before
-    return new, counts
+    assert_told(changes, before, stored(new))
+    return new, changes.counts
+
+
+def upserted(old: Table, batch: Segment) -> tuple[Table, Counts]:
+    """The table with a batch, and the counts of what has changed."""
+    new, changes = old.upsert(batch)
+    return new, changes.counts
+
+
+def told(rows: Selection) -> list[tuple[Any, ...]]:
+    """All that some rows store, read column by column; a missing value is None."""
+    schema, columns = rows.view.base.schema, []
+    for field in schema.columns:
+        values, missing = rows.column(field.name).astype(object), rows.missing(field.name)
+        if missing is not None:
+            values[missing] = None
+        columns.append(values.tolist())
+    return list(zip(*columns, *(rows.lists(field.name) for field in schema.lists), strict=True))
+
+
+def assert_told(changes: TableChanges, before: list[tuple[Any, ...]], after: list[tuple[Any, ...]]) -> None:
+    """The changes are those between the buckets that were stored before a write and after it."""
+    then, now = ({row[:2]: row for row in found} for found in (before, after))
+    replaced = [key for key in now if key in then and now[key] != then[key]]
+    assert told(changes.inserted) == [row for key, row in now.items() if key not in then]
+    assert told(changes.replaced.old) == [then[key] for key in replaced]
+    assert told(changes.replaced.new) == [now[key] for key in replaced]
+    assert changes.counts[:2] == (len(now.keys() - then.keys()), len(replaced))
 
 
 def shape(found: Table) -> tuple[int, int, int]:
@@ -124,7 +161,7 @@ def test_a_batch_goes_several_ways_at_once() -> None:
     assert counts == Counts(3, 2, 1)
     # 20 was interim in the head and is behind the base, 40 is behind it anyhow; 4 is late and 30 interim.
     assert shape(new) == (12, 1, 3)
-    assert len(seen(new.final())) == 13
+    assert len(seen(new.final)) == 13
 
 
 # ---- head and deleted rows
@@ -163,18 +200,18 @@ def test_interim_interim_final_leaves_no_dead_rows() -> None:
     newest = table(rows(0, 10))
     for row in range(10, 500):
         older = newest
-        newest, counts = newest.upsert(segment([bucket(row, is_interim=True, event_count=1)]))
+        newest, counts = upserted(newest, segment([bucket(row, is_interim=True, event_count=1)]))
         assert counts == Counts(1, 0, 0)
-        newest, counts = newest.upsert(segment([bucket(row, is_interim=True, event_count=2)]))
+        newest, counts = upserted(newest, segment([bucket(row, is_interim=True, event_count=2)]))
         assert counts == Counts(0, 1, 0)
-        newest, counts = newest.upsert(segment([bucket(row, event_count=3)]))
+        newest, counts = upserted(newest, segment([bucket(row, event_count=3)]))
         assert counts == Counts(0, 1, 0)
         assert shape(newest) == (row + 1, 0, 0)
         if row % 100 == 0:
             newest.check()
             assert older.rows.length == row
     assert len(newest._interim) == 0
-    assert newest.final() is newest.rows
+    assert newest.final is newest.rows
 
 
 def test_the_next_bucket_may_come_before_the_last_is_final() -> None:
@@ -187,7 +224,7 @@ def test_the_next_bucket_may_come_before_the_last_is_final() -> None:
     assert shape(newest) == (4, 0, 2)
     newest, _ = written(newest, bucket(5))
     assert shape(newest) == (5, 0, 1)
-    assert newest.final().length == newest.rows.length == 6
+    assert newest.final.length == newest.rows.length == 6
 
 
 def test_a_final_row_may_become_interim() -> None:
@@ -195,9 +232,9 @@ def test_a_final_row_may_become_interim() -> None:
     newest = table(rows(0, 3))
     newest, counts = written(newest, bucket(1, is_interim=True))
     assert (shape(newest), counts) == ((3, 1, 1), Counts(0, 1, 0))
-    assert [row[0] // STEP for row in seen(newest.final())] == [0, 2]
+    assert [row[0] // STEP for row in seen(newest.final)] == [0, 2]
     newest, _ = written(newest, bucket(1, is_interim=False))
-    assert newest.final().length == 3
+    assert newest.final.length == 3
 
 
 # ---- scatter
@@ -276,15 +313,15 @@ def test_sealed_interim_rows_are_scattered_into_when_they_become_final() -> None
     old = table(rows(0, 4), rows(4, 20, is_interim=True))
     assert shape(old) == (20, 0, 0)
     assert old._interim.tolist() == [*range(4, 20)]
-    assert old.final().length == 4
+    assert old.final.length == 4
     new, _ = written(old, *rows(4, 18))
     assert shape(new) == (20, 0, 0)
     assert new._interim.tolist() == [18, 19]
-    assert new.final().length == 18
-    assert old.final().length == 4
+    assert new.final.length == 18
+    assert old.final.length == 4
     few, _ = written(new, bucket(18), bucket(19, is_interim=True, event_count=5))
     assert shape(few) == (20, 2, 2)
-    assert few.final().length == 19
+    assert few.final.length == 19
 
 
 # ---- compaction
@@ -324,7 +361,7 @@ def test_many_interim_rows_are_sealed_too() -> None:
     assert shape(newest) == (15, 0, 0)
     assert newest._interim.tolist() == [*range(10, 15)]
     newest, _ = written(newest, *rows(12, 18, is_interim=True, event_count=3))
-    assert newest.final().length == 10
+    assert newest.final.length == 10
     assert newest.rows.length == 18
 
 
@@ -361,9 +398,13 @@ def test_a_row_by_hand_goes_where_a_batch_of_it_goes(
         optional |= {"event_count": rng.randrange(2), "is_interim": rng.random() < 0.5, "bucket_span": span}
         batch = segment([bucket(number, **optional)])
         older = by_hand
-        by_hand, what = by_hand.put(row_at(batch, layout(), 0), layout())
-        by_batches, counts = by_batches.upsert(batch)
-        assert counts[what] == sum(counts) == 1
+        by_hand, changes = by_hand.put(batch.row(layout(), 0), layout())
+        assert_told(changes, stored(older), stored(by_hand))
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(tables, "_ROWS_ONE_BY_ONE", 0)
+            by_batches, counts = upserted(by_batches, batch)
+        assert counts == changes.counts
+        assert sum(counts) == 1
         assert (by_hand is older) == (counts.unchanged == 1)
         assert shape(by_hand) == shape(by_batches)
         assert by_hand.rows.deleted.tolist() == by_batches.rows.deleted.tolist()
@@ -371,7 +412,7 @@ def test_a_row_by_hand_goes_where_a_batch_of_it_goes(
         by_hand.check()
         if at % 15 == 0:
             assert stored(by_hand) == stored(by_batches)
-            assert seen(by_hand.final()) == seen(by_batches.final())
+            assert seen(by_hand.final) == seen(by_batches.final)
             kept.append((by_hand, stored(by_hand)))
     for older, before in kept:
         assert stored(older) == before
@@ -386,12 +427,37 @@ def test_a_few_rows_of_a_batch_are_put_in_by_hand() -> None:
         batch = segment(
             [bucket(number, event_count=rng.randrange(2), is_interim=rng.random() < 0.3) for number in numbers]
         )
-        one, counts = one.upsert(batch.packed())
-        other, expected = other.upsert(batch)
+        one, counts = upserted(one, pack(batch))
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(tables, "_ROWS_ONE_BY_ONE", 0)
+            other, expected = upserted(other, batch)
         one.check()
         assert counts == expected
         assert stored(one) == stored(other)
         assert shape(one) == shape(other)
+
+
+def test_a_deleted_row_without_a_newer_version_is_not_there() -> None:
+    """As a delete leaves it: the same row again is inserted, not unchanged, and no row of the base comes to life."""
+    base = table(rows(0, 4, **FULL)).base
+    deleted = Table(base, np.array([1, 3]), pack(segment([bucket(3, is_interim=True)])), NO_ROWS)
+    again, changes = deleted.upsert(segment([bucket(1, **FULL), bucket(3, **FULL)]))
+    assert changes.counts == Counts(1, 1, 0)
+    assert (told(changes.inserted), told(changes.replaced.old)) == ([row_of(base, 1)], stored(deleted.head))
+    assert shape(again) == (4, 2, 2)
+    assert stored(again) == stored(base)
+
+
+@pytest.mark.parametrize("rows_per_copy", [0, 1, 32])
+def test_one_row_never_copies_a_column(rows_per_copy: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever a copy is worth; two rows do if it is worth less than they are."""
+    monkeypatch.setattr(tables, "_ROWS_PER_COPY", rows_per_copy)
+    monkeypatch.setattr(tables, "_ROWS_ONE_BY_ONE", 1)
+    old = table(rows(0, 20, **FULL))
+    one, _ = written(old, bucket(3, **{**FULL, "event_count": 1}))
+    two, _ = written(old, *(bucket(row, **{**FULL, "event_count": 1}) for row in (3, 4)))
+    assert shape(one) == (20, 1, 1)
+    assert shape(two) == ((20, 0, 0) if rows_per_copy < 2 else (20, 2, 2))
 
 
 # ---- other scores
@@ -406,12 +472,18 @@ def scores(*rows_and_scores: tuple[int, float]) -> Segment:
 
 def rescored(old: Table, *rows_and_scores: tuple[int, float]) -> tuple[Table, Counts]:
     """The table with other scores; the old one must have stayed as it was."""
-    before, finals = stored(old), seen(old.final())
-    new, counts = old.rescore(scores(*rows_and_scores))
+    before, finals = stored(old), seen(old.final)
+    new, changes = old.rescore(scores(*rows_and_scores))
     new.check()
     old.check()
-    assert (stored(old), seen(old.final())) == (before, finals)
-    return new, counts
+    assert (stored(old), seen(old.final)) == (before, finals)
+    then, now = ({row[:2]: row for row in found} for found in (before, stored(new)))
+    replaced = [key for key in now if now[key] != then[key]]
+    assert told(changes.replaced.old) == [then[key] for key in replaced]
+    columns = [changes.replaced.new.column(name).tolist() for name in ("timestamp", "bucket_span", "anomaly_score")]
+    assert list(zip(*columns, strict=True)) == [now[key][:3] for key in replaced]
+    assert len(changes.inserted) == 0
+    return new, changes.counts
 
 
 def test_a_few_new_scores_go_beside_the_base() -> None:
@@ -456,7 +528,7 @@ def test_new_scores_find_their_rows_in_base_and_head() -> None:
         assert [(row[0] // STEP, row[2]) for row in stored(new)] == [
             (row, expected.get(row)) for row in (*range(16), 20)
         ]
-        assert new.final().length == 8
+        assert new.final.length == 8
         assert new.rows.base.column("anomaly_score")[2:3].tolist() != [7.0]
         again, counts = rescored(new, *given)
         assert again is new
@@ -482,7 +554,7 @@ def test_what_changes_nothing_is_the_same_table() -> None:
     same, counts = written(newest, bucket(0, **FULL), bucket(1, is_interim=True), bucket(9, is_interim=True))
     assert same is newest
     assert counts == Counts(0, 0, 3)
-    same, counts = newest.upsert(Segment.empty(BUCKET))
+    same, counts = upserted(newest, empty_segment(BUCKET))
     assert same is newest
     assert counts == Counts(0, 0, 0)
 
@@ -492,7 +564,7 @@ def test_the_first_rows_make_a_table() -> None:
     empty = Table.empty(BUCKET)
     empty.check()
     assert (shape(empty), empty.rows.time_span(), empty.nbytes()) == ((0, 0, 0), None, 0)
-    assert empty.final() is empty.rows
+    assert empty.final is empty.rows
     new, counts = written(empty, bucket(0), bucket(1, is_interim=True), bucket(2))
     assert (shape(new), counts) == ((2, 0, 1), Counts(3, 0, 0))
     assert shape(empty) == (0, 0, 0)
@@ -523,11 +595,11 @@ def test_old_tables_survive_every_way_of_writing() -> None:
         everything = segment(documents.values())
         assert stored(newest) == stored(everything)
         finals = [document for document in documents.values() if not document.get("is_interim")]
-        assert seen(newest.final()) == stored(segment(finals))
-        kept.append((newest, stored(newest), seen(newest.final())))
+        assert seen(newest.final) == stored(segment(finals))
+        kept.append((newest, stored(newest), seen(newest.final)))
         for older, rows_then, finals_then in kept:
             assert stored(older) == rows_then
-            assert seen(older.final()) == finals_then
+            assert seen(older.final) == finals_then
 
 
 def test_a_write_that_came_to_nothing_leaves_garbage_nobody_sees() -> None:
@@ -573,15 +645,15 @@ FAULTS: list[Callable[[Table], object]] = [
     lambda found: setattr(found, "deleted", np.array([3, 12, 15])),
     lambda found: setattr(found, "deleted", np.array([3])),
     lambda found: setattr(found, "deleted", np.array([3, 7, 12])),
-    lambda found: setattr(found, "head", segment(rows(100, 100 + HEAD_ROWS + 1)).packed()),
+    lambda found: setattr(found, "head", pack(segment(rows(100, 100 + HEAD_ROWS + 1)))),
     lambda found: setattr(found, "head", found.rows.head.unpacked()),
     lambda found: setattr(found, "_interim", np.array([10, 11, 12, 14])),
     lambda found: setattr(found, "_interim", np.array([9, 10, 11, 12, 13, 14])),
-    lambda found: setattr(found, "_final", found.rows),
-    lambda found: setattr(found, "_rows", View(found.base, NO_ROWS, found.head)),
-    lambda found: setattr(found, "_rows", View(found.base, found.deleted, found.base)),
+    lambda found: setattr(found, "final", found.rows),
+    lambda found: setattr(found, "rows", View(found.base, NO_ROWS, found.head)),
+    lambda found: setattr(found, "rows", View(found.base, found.deleted, found.base)),
     lambda found: setattr(
-        found, "_final", View(found.rows.base, found.final().deleted, found.rows.head.select(np.array([1])))
+        found, "final", View(found.rows.base, found.final.deleted, found.rows.head.select(np.array([1])))
     ),
     lambda found: found.rows.base.columns["timestamp"].__setitem__(0, 99 * STEP),
     lambda found: setattr(found.rows.head, "columns", reordered(found.rows.head.columns)),
@@ -612,6 +684,12 @@ def held(source: Table) -> dict[tuple[Any, ...], Any]:
     return dict(rows)
 
 
+def scores_by_identity(rows: Selection) -> dict[tuple[Any, ...], Any]:
+    """The score of each of some records."""
+    identities = zip(*(rows.column(name).tolist() for name in RECORD.identity), strict=True)
+    return dict(zip(identities, rows.column("record_score").tolist(), strict=True))
+
+
 def _live(source: Table, part: Segment) -> Iterator[tuple[tuple[Any, ...], Any]]:
     deleted = set(source.rows.deleted.tolist()) if part is source.rows.base else set()
     columns = [part.values(name, slice(0, part.length)).tolist() for name in (*RECORD.identity, "record_score")]
@@ -625,7 +703,7 @@ def test_records_are_the_same_by_exact_texts() -> None:
     values = ["b", None, "", "B", "a", "\uffff", "\U00010000"]
     found = table([whose(0, value, record_score=1.0) for value in values], schema=RECORD)
     assert found.rows.length == len(values)
-    again, counts = found.upsert(segment([whose(0, value, record_score=2.0) for value in values[:3]], RECORD))
+    again, counts = upserted(found, segment([whose(0, value, record_score=2.0) for value in values[:3]], RECORD))
     assert (counts.inserted, counts.replaced, counts.unchanged) == (0, 3, 0)
     scores = {key[3]: score for key, score in held(again).items()}
     assert scores == {**dict.fromkeys(values, 1.0), "b": 2.0, None: 2.0, "": 2.0}
@@ -655,8 +733,13 @@ def test_histories_of_texts_are_a_dicts(monkeypatch: pytest.MonkeyPatch, head_ro
         before = dict(expected)
         for document in documents:
             expected[tuple(document.get(name) for name in RECORD.identity)] = document["record_score"]
-        newest, counts = newest.upsert(segment(documents, RECORD))
-        assert counts.inserted == len(expected.keys() - before.keys())
+        newest, changes = newest.upsert(segment(documents, RECORD))
+        assert changes.counts.inserted == len(expected.keys() - before.keys())
+        assert scores_by_identity(changes.inserted).keys() == expected.keys() - before.keys()
+        old, new = map(scores_by_identity, changes.replaced)
+        assert old.keys() == new.keys() <= before.keys()
+        assert old == {key: before[key] for key in old}
+        assert new == {key: expected[key] for key in new}
         assert held(newest) == expected
         older.append((newest, dict(expected)))
     for table_then, expected_then in older:
@@ -669,7 +752,7 @@ def test_rows_with_a_new_text_wait_in_the_head(monkeypatch: pytest.MonkeyPatch) 
     short = table([whose(row, "a") for row in range(4)], schema=RECORD)
     assert short.upsert(segment([whose(9, "b")], RECORD))[0].rows.head.length == 0
     long = table([whose(row, "a") for row in range(6)], schema=RECORD)
-    newer, counts = long.upsert(segment([whose(6, "b"), whose(7, "a"), whose(8, None), whose(9, "c")], RECORD))
+    newer, counts = upserted(long, segment([whose(6, "b"), whose(7, "a"), whose(8, None), whose(9, "c")], RECORD))
     assert counts.inserted == 4
     assert (newer.rows.base.length, newer.rows.head.length) == (8, 2)
     assert newer.rows.base.dictionaries["by_field_value"] is long.rows.base.dictionaries["by_field_value"]

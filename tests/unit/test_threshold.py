@@ -15,6 +15,7 @@ from bucketquery.search.shortcuts import ALL_SHORTCUTS, Shortcuts
 from bucketquery.search.threshold import Matches, MatchRun
 from bucketquery.search.window import Window, with_head
 from bucketquery.storage import segment as segments
+from bucketquery.storage.packed_segment import empty_segment
 from bucketquery.storage.segment import Segment
 from bucketquery.storage.selection import Selection
 from bucketquery.storage.view import NO_ROWS, View
@@ -50,7 +51,7 @@ def matched(view: View, shortcuts: Shortcuts = ON_FEW_ROWS, **parameters: Any) -
 
 def counted(base: Segment, threshold: float) -> int:
     """How many rows of a base are at or above a threshold, as a search counts them."""
-    return matched(View(base, NO_ROWS, Segment.empty(BUCKET)), anomaly_score=threshold).count
+    return matched(View(base, NO_ROWS, empty_segment(BUCKET)), anomaly_score=threshold).count
 
 
 def numbered(view: View, start: int, end: int, threshold: float | None) -> list[int]:
@@ -81,7 +82,7 @@ EDGES = (-STEP, 0, 1, 4 * STEP, 9 * STEP + 1, 21 * STEP, 30 * STEP, 39 * STEP, 4
 
 def views(base: Segment) -> Iterator[View]:
     """A base by itself, and with a head, deleted rows, and both."""
-    nothing = Segment.empty(BUCKET)
+    nothing = empty_segment(BUCKET)
     deleted = np.array([row for row in (0, 4, 5, 9, 18, 39) if row < base.length])
     yield View(base, NO_ROWS, nothing)
     yield View(base, deleted, nothing)
@@ -113,7 +114,7 @@ def test_an_open_window_is_the_whole_view() -> None:
         assert (window.base, window.head) == (slice(0, 40), slice(0, view.head.length))
         assert window.deleted.tolist() == view.deleted.tolist()
         assert window.length == view.length
-        assert view._timestamps is None
+        assert "timestamps" not in vars(view)
 
 
 # ---- matches
@@ -138,7 +139,7 @@ def base(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Seg
         if request.param == "a value index of all":
             assert whole.value_index("anomaly_score", desc=True) is not None
         return whole
-    first = Segment.empty(BUCKET).append(scored(0, SCORES[:23]))
+    first = empty_segment(BUCKET).append(scored(0, SCORES[:23]))
     # From now on the value indexes of all that is appended are shared.
     assert (
         first.value_index("initial_anomaly_score" if "more" in request.param else "anomaly_score", desc=True)
@@ -184,7 +185,7 @@ def test_matches_are_those_of_comparing_each_row(base: Segment, threshold: float
 
 def test_a_value_index_is_asked_where_there_is_one(base: Segment) -> None:
     """And the level that was read is told."""
-    found = matched(View(base, NO_ROWS, Segment.empty(BUCKET)), anomaly_score=75)
+    found = matched(View(base, NO_ROWS, empty_segment(BUCKET)), anomaly_score=75)
     assert bool(found.levels) == (base.value_index("anomaly_score", desc=True) is not None)
 
 
@@ -206,7 +207,7 @@ def test_a_threshold_that_is_a_level_compares_nothing(monkeypatch: pytest.Monkey
     lead_by_value(monkeypatch)
     scores = np.random.default_rng(3).permutation(4_096) / 40.96
     base = segment([bucket(row, anomaly_score=float(score)) for row, score in enumerate(scores)])
-    view = View(base, NO_ROWS, Segment.empty(BUCKET))
+    view = View(base, NO_ROWS, empty_segment(BUCKET))
     found = matched(view, anomaly_score=75)
     value_index = base.value_index("anomaly_score", desc=True)
     assert value_index is not None
@@ -228,11 +229,11 @@ def test_matches_are_looked_for_a_little_further_each_time(desc: bool) -> None:
     shortcuts = replace(ALL_SHORTCUTS, smallest_look=16)
     scores = [0.0] * 1_000
     scores[200] = scores[500] = scores[799] = 9.0
-    found = matched(View(scored(0, scores), NO_ROWS, Segment.empty(BUCKET)), shortcuts, anomaly_score=5)
+    found = matched(View(scored(0, scores), NO_ROWS, empty_segment(BUCKET)), shortcuts, anomaly_score=5)
     assert (found.count, found.rows_read) == (3, 1_000)
     assert found.first(1, desc=desc).tolist() == [799 if desc else 200]
     assert found.rows_read == 1_000 + 16 + 32 + 64 + 128
-    dense = matched(View(scored(0, [9.0] * 1_000), NO_ROWS, Segment.empty(BUCKET)), shortcuts, anomaly_score=5)
+    dense = matched(View(scored(0, [9.0] * 1_000), NO_ROWS, empty_segment(BUCKET)), shortcuts, anomaly_score=5)
     assert dense.first(4, desc=desc).tolist() == [*(range(996, 1_000) if desc else range(4))]
     assert dense.rows_read == 1_000 + 16
 
@@ -242,7 +243,7 @@ def test_an_older_segment_tallies_no_row_behind_its_own(monkeypatch: pytest.Monk
     lead_by_value(monkeypatch)
     monkeypatch.setattr(block_counts, "_BEHIND_SHARE", 1)
     # The first rows have no room behind them.
-    old = Segment.empty(BUCKET).append(scored(0, [50.0] * 30)).append(scored(30, [90.0] * 10))
+    old = empty_segment(BUCKET).append(scored(0, [50.0] * 30)).append(scored(30, [90.0] * 10))
     capacity = len(old.columns["anomaly_score"])
     assert capacity > old.length
     assert counted(old, 90.0) == 10

@@ -38,8 +38,8 @@ def test_a_view_numbers_its_head_behind_its_base() -> None:
     assert Selection(view, slice(2, None, -1)).column("timestamp").tolist() == [2 * STEP, STEP, 0]
     assert Selection(view, slice(0, 3)).missing("event_count") is None
     assert Selection(view, slice(0, 1)).lists("scheduled_events") == [("a",)]
-    assert view.head_places().tolist() == [1, 1]
-    assert view.head_places() is view.head_places()
+    assert view.head_places.tolist() == [1, 1]
+    assert view.head_places is view.head_places
     assert [view.before(instant) for instant in (-1, 0, 1, STEP, STEP + 1, 2 * STEP, 9 * STEP)] == [0, 0, 1, 1, 3, 3, 4]
     ranks = [(first, last) for first in range(5) for last in range(first, 5)]
     whole = [0, 3, 4, 2]

@@ -8,9 +8,9 @@ import pytest
 
 from bucketquery.model.schema import BUCKET
 from bucketquery.storage import packed_rows as packing
-from bucketquery.storage.packed_rows import Packed
+from bucketquery.storage.packed_rows import Row
+from bucketquery.storage.packed_segment import PackedSegment, empty_segment, pack, segment_of_rows
 from bucketquery.storage.segment import Segment
-from bucketquery.storage.single_row_writes import Row, append, packed_rows, place, put, row_at, take
 from support.helpers import FULL, SPAN_S, STEP, bucket, layout, moved, rows, segment, stored
 
 LAYOUT = layout()
@@ -18,7 +18,19 @@ LAYOUT = layout()
 
 def row(number: int, **fields: Any) -> Row:
     """A bucket as a single row."""
-    return row_at(segment([bucket(number, **fields)]), LAYOUT, 0)
+    return segment([bucket(number, **fields)]).row(LAYOUT, 0)
+
+
+def packed(documents: list[dict[str, Any]]) -> PackedSegment:
+    """Buckets as a packed segment."""
+    found = pack(segment(documents)) if documents else empty_segment(BUCKET)
+    assert isinstance(found, PackedSegment)
+    return found
+
+
+def appended(older: Segment, new: Row) -> Segment:
+    """The segment with a row behind it, as a table appends it."""
+    return older.append_row(LAYOUT, new) or older.append(segment_of_rows(LAYOUT, [new]))
 
 
 def some(rng: Random) -> dict[str, Any]:
@@ -32,13 +44,13 @@ def test_a_row_is_what_is_stored() -> None:
     rng = Random(1)
     documents = [bucket(number, **some(rng)) for number in range(30)]
     plain = segment(documents)
-    packed = plain.packed()
-    taken = [row_at(plain, LAYOUT, at) for at in range(30)]
-    assert taken == [row_at(packed, LAYOUT, at) for at in range(30)]
-    found = packed_rows(LAYOUT, taken)
+    packed = pack(plain)
+    taken = [plain.row(LAYOUT, at) for at in range(30)]
+    assert taken == [packed.row(LAYOUT, at) for at in range(30)]
+    found = segment_of_rows(LAYOUT, taken)
     found.check()
     assert stored(found) == stored(plain)
-    assert packed_rows(LAYOUT, []).length == 0
+    assert segment_of_rows(LAYOUT, []).length == 0
 
 
 @pytest.mark.parametrize("as_arrays", [False, True])
@@ -47,13 +59,13 @@ def test_a_place_is_found(as_arrays: bool) -> None:
     identities = [(time * STEP, span) for time in (1, 2, 2, 2, 5, 5, 8) for span in (60, 300)]
     held = sorted(set(identities))
     found = segment([bucket(time // STEP, bucket_span=span) for time, span in held])
-    found = found.unpacked() if as_arrays else found.packed()
+    found = found.unpacked() if as_arrays else pack(found)
     for time in range(10):
         for span in (1, 60, 61, 300, 3_600):
             identity = (time * STEP, span)
             expected = (sum(other < identity for other in held), identity in held)
-            assert place(found, LAYOUT, identity) == expected
-    assert place(Segment.empty(BUCKET), LAYOUT, (0, 1)) == (0, False)
+            assert found.place(LAYOUT, identity) == expected
+    assert empty_segment(BUCKET).place(LAYOUT, (0, 1)) == (0, False)
 
 
 @pytest.mark.parametrize("packed_rows", [0, 8, 64])
@@ -62,13 +74,13 @@ def test_rows_appended_one_by_one_are_a_segment(packed_rows: int, monkeypatch: p
     monkeypatch.setattr(packing, "_PACKED_ROWS", packed_rows)
     rng = Random(packed_rows)
     documents = [bucket(number, **some(rng)) for number in range(100)]
-    newest, kept = Segment.empty(BUCKET), []
+    newest, kept = empty_segment(BUCKET), []
     copies = 0
     for at, document in enumerate(documents):
         older = newest
-        newest = append(older, LAYOUT, row_at(segment([document]), LAYOUT, 0))
+        newest = appended(older, segment([document]).row(LAYOUT, 0))
         newest.check()
-        assert isinstance(newest.columns, Packed) == (newest.length <= max(1, packed_rows))
+        assert isinstance(newest, PackedSegment) == (newest.length <= max(1, packed_rows))
         copies += "timestamp" in moved(older, newest)
         if at % 20 == 0:
             kept.append((newest, stored(newest)))
@@ -80,11 +92,11 @@ def test_rows_appended_one_by_one_are_a_segment(packed_rows: int, monkeypatch: p
 
 def test_what_was_appended_to_no_end_is_overwritten() -> None:
     """In packed rows too: the next to append writes over it."""
-    base = Segment.empty(BUCKET)
+    base = empty_segment(BUCKET)
     for number in range(3):
-        base = append(base, LAYOUT, row(number, **FULL))
-    lost = append(base, LAYOUT, row(3))
-    again = append(base, LAYOUT, row(4, **{**FULL, "event_count": 9}))
+        base = appended(base, row(number, **FULL))
+    lost = appended(base, row(3))
+    again = appended(base, row(4, **{**FULL, "event_count": 9}))
     assert moved(base, lost) == moved(base, again) == set()
     assert stored(again) == stored(segment([*rows(0, 3, **FULL), bucket(4, **{**FULL, "event_count": 9})]))
     assert stored(base) == stored(segment(rows(0, 3, **FULL)))
@@ -96,31 +108,31 @@ def test_packed_rows_are_put_in_and_taken_out() -> None:
     for _ in range(30):
         documents = {number: bucket(number, **some(rng)) for number in rng.sample(range(20), 6)}
         held = sorted(documents)
-        old = segment([documents[number] for number in held]).packed()
+        old = packed([documents[number] for number in held])
         before = stored(old)
         number = rng.randrange(20)
-        at, is_there = place(old, LAYOUT, (number * STEP, SPAN_S))
+        at, is_there = old.place(LAYOUT, (number * STEP, SPAN_S))
         new = bucket(number, **some(rng))
-        found = put(old, LAYOUT, at, row_at(segment([new]), LAYOUT, 0), replaces=is_there)
+        found = old.with_row(LAYOUT, at, segment([new]).row(LAYOUT, 0), replaces=is_there)
         found.check()
         expected = {**documents, number: new}
         assert stored(found) == stored(segment([expected[number] for number in sorted(expected)]))
         at = rng.randrange(6)
-        less = take(old, LAYOUT, at)
+        less = old.without_row(LAYOUT, at)
         less.check()
         assert stored(less) == before[:at] + before[at + 1 :]
         assert stored(old) == before
-    assert take(segment([bucket(0, **FULL)]).packed(), LAYOUT, 0) is Segment.empty(BUCKET)
-    assert put(Segment.empty(BUCKET), LAYOUT, 0, row(0, **FULL), replaces=False).length == 1
+    assert packed([bucket(0, **FULL)]).without_row(LAYOUT, 0) is empty_segment(BUCKET)
+    assert packed([]).with_row(LAYOUT, 0, row(0, **FULL), replaces=False).length == 1
 
 
 def test_a_mask_begins_with_the_row_that_misses_something() -> None:
     """In arrays that have none all columns are taken along by the usual way; with one it is written in place."""
     base = segment(rows(0, 100, **FULL)).append(segment(rows(100, 101, **FULL)))
-    grown = append(base, LAYOUT, row(101))
+    grown = appended(base, row(101))
     grown.check()
     assert sorted(grown.present) == ["event_count", "is_interim", "processing_time_ms"]
-    more = append(grown, LAYOUT, row(102, **{**FULL, "is_interim": None}))
+    more = appended(grown, row(102, **{**FULL, "is_interim": None}))
     assert moved(grown, more) == set()
     assert more.mask("event_count").tolist() == [True] * 101 + [False, True]
     assert more.mask("is_interim").tolist() == [True] * 101 + [False, False]

@@ -1,0 +1,58 @@
+"""Totals: the sizes of many tables, added up part by part."""
+
+from collections.abc import Iterable
+from itertools import chain
+from typing import NamedTuple, Self
+
+from bucketquery.model.schema import SCHEMAS
+from bucketquery.storage.table import Table
+
+
+class Totals(NamedTuple):
+    """What some tables hold in all.
+
+    Attributes:
+        rows: how many results there are of each kind, in the order of the kinds.
+        first: the first timestamp, None if there are no results.
+        last: the last timestamp, None if there are no results.
+        own_nbytes: bytes of the tables that stay as large as they are.
+        growing: the other tables: readers may make value indexes for them.
+    """
+
+    rows: tuple[int, ...]
+    first: int | None
+    last: int | None
+    own_nbytes: int
+    growing: tuple[Table, ...]
+
+    @classmethod
+    def of(cls, tables: Iterable[Table]) -> Self:
+        """The totals of some tables."""
+        rows = {schema.kind: 0 for schema in SCHEMAS.values()}
+        ends: list[int] = []
+        growing = []
+        own_nbytes = 0
+        for table in tables:
+            rows[table.kind] += table.length
+            ends += table.time_span() or ()
+            if table.base.may_have_value_indexes():
+                growing.append(table)
+            else:
+                own_nbytes += table.nbytes()
+        return cls(tuple(rows.values()), min(ends, default=None), max(ends, default=None), own_nbytes, tuple(growing))
+
+    @classmethod
+    def joined(cls, parts: Iterable["Totals"]) -> Self:
+        """The sum of some totals, at least one."""
+        rows, firsts, lasts, own_nbytes, growing = zip(*parts, strict=True)
+        return cls(
+            tuple(map(sum, zip(*rows, strict=True))),
+            min((first for first in firsts if first is not None), default=None),
+            max((last for last in lasts if last is not None), default=None),
+            sum(own_nbytes),
+            tuple(chain.from_iterable(growing)),
+        )
+
+    def nbytes(self) -> int:
+        """Bytes of the tables now."""
+        return self.own_nbytes + sum(table.nbytes() for table in self.growing)

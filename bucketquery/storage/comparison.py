@@ -1,0 +1,41 @@
+"""Comparison: which rows of two segments store the same."""
+
+import operator
+from collections.abc import Iterator
+
+import numpy as np
+
+from bucketquery.model.schema import Bools, Int64s
+from bucketquery.storage.segment import Segment, same_values
+
+
+def same_rows(these: Segment, rows: Int64s, those: Segment, other_rows: Int64s) -> Bools:
+    """Which rows of a segment store what their counterparts in another do; a missing value equals a missing one only.
+
+    Args:
+        these: a segment.
+        rows: rows of it, shape (k,).
+        those: another segment of the kind.
+        other_rows: the counterpart of each row, shape (k,).
+    """
+    same = np.ones(len(rows), dtype=np.bool_)
+    for part in _same_parts(these, rows, those, other_rows):
+        same &= part
+    return same
+
+
+def differing_parts(these: Segment, rows: Int64s, those: Segment, other_rows: Int64s) -> int:
+    """The number of columns and sparse lists in which some row differs from its counterpart."""
+    return sum([not part.all() for part in _same_parts(these, rows, those, other_rows)])
+
+
+def _same_parts(these: Segment, rows: Int64s, those: Segment, other_rows: Int64s) -> Iterator[Bools]:
+    """Which rows are the same in each column, and then in each sparse list."""
+    for field in these.schema.columns:
+        same = same_values(these.column(field.name)[rows], those.column_in(these, field.name)[other_rows])
+        if field.name in these.present or field.name in those.present:
+            same &= these.mask(field.name)[rows] == those.mask(field.name)[other_rows]
+        yield same
+    for name in these.lists.keys() | those.lists.keys():
+        mine, others = these.take_lists(name, rows), those.take_lists(name, other_rows)
+        yield np.fromiter(map(operator.eq, mine, others), dtype=np.bool_, count=len(rows))

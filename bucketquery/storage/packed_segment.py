@@ -1,0 +1,173 @@
+"""Packed segments: a few rows as records, with room for more, and single rows put in, replaced or taken out.
+
+For one row, the array operations on each column cost more than the work itself. A packed segment finds, compares and
+edits one record instead. The head of a table and the base of a small one are packed, and so is a small batch.
+`packed_rows` has the records; whoever reads a packed segment sees columns as in any other.
+"""
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import Final
+
+import numpy as np
+
+from bucketquery.model.schema import SCHEMAS, Array, Float64s, Int64s, Kind, Schema
+from bucketquery.storage.packed_rows import NOTHING, Identity, Layout, Packed, Row, are_few, layout_of, missing_bits
+from bucketquery.storage.segment import Segment, with_row_lists
+from bucketquery.storage.sparse_lists import NO_LISTS, Entry, SparseLists
+
+#: Records that grow get room for 4 more, or for a quarter of what they are.
+_SMALLEST_ROOM: Final = 4
+_ROWS_PER_SPARE: Final = 4
+
+
+class PackedSegment(Segment):
+    """A segment whose columns are those of records."""
+
+    __slots__ = ()
+
+    columns: Packed
+
+    def unpacked(self) -> Segment:
+        """The same rows with each column in an array of its own."""
+        columns = {name: self.column(name).copy() for name in self.columns}
+        present = {name: self.mask(name).copy() for name in self.present}
+        return Segment(self.schema, self.length, columns, present, self.dictionaries, self.lists, self._indexes)
+
+    def first(self, length: int) -> Segment:
+        """The first rows, copied."""
+        return self if length == self.length else pack(self.select(np.arange(length)))
+
+    def append(self, later: Segment) -> Segment:
+        """As `Segment.append`; packed as long as these are few."""
+        if not self.length:
+            return later
+        grown = self.unpacked().append(later)
+        return pack(grown) if are_few(grown.length) else grown
+
+    def replace(self, rows: Int64s, others: Segment) -> Segment:
+        """As `Segment.replace`, and not packed any more."""
+        return self.unpacked().replace(rows, others)
+
+    def rescore(self, rows: Int64s, scores: Float64s) -> Segment:
+        """As `Segment.rescore`; all records are copied."""
+        packed = Packed(self.columns.layout, bytearray(self.columns.data))
+        packed[self.schema.score][rows] = scores
+        return PackedSegment(
+            self.schema, self.length, packed, packed.masks(missing_bits(self.present)), NOTHING, self.lists
+        )
+
+    def record(self, layout: Layout, row: int) -> bytes:
+        """A row as a record."""
+        return bytes(self.columns.data[row * layout.size : (row + 1) * layout.size])
+
+    def records(self, layout: Layout) -> bytes | bytearray:
+        """All rows as records, one behind the other."""
+        return self.columns.data[: self.length * layout.size]
+
+    def place(self, layout: Layout, identity: Identity) -> tuple[int, bool]:
+        """As `Segment.place`."""
+        length = self.length
+        if not length:
+            return 0, False
+        data, size, identity_from = self.columns.data, layout.size, layout.identity_from
+        if identity_from(data, (length - 1) * size) < identity:
+            return length, False
+        low, high = 0, length
+        while low < high:
+            middle = (low + high) >> 1
+            if identity_from(data, middle * size) < identity:
+                low = middle + 1
+            else:
+                high = middle
+        return low, identity_from(data, low * size) == identity
+
+    def append_row(self, layout: Layout, row: Row) -> Segment | None:
+        """As `Segment.append_row`; None if there would be too many rows for records."""
+        columns, length, present, lists = self.columns, self.length, self.present, self.lists
+        if not are_few(length + 1):
+            return None
+        record, own = row
+        missing = record[layout.missing_at]
+        data, start, stop = columns.data, length * layout.size, (length + 1) * layout.size
+        known = missing_bits(present) if present else 0
+        if stop > len(data):
+            data = bytearray(start + max(_SMALLEST_ROOM, length // _ROWS_PER_SPARE) * layout.size)
+            data[:start] = columns.data[:start]
+            columns = Packed(layout, data)
+            present = columns.masks(known | missing)
+        elif missing & ~known:
+            present = columns.masks(known | missing)
+        assert isinstance(data, bytearray), "only what grew has room"
+        data[start:stop] = record
+        if own:
+            lists = with_row_lists(lists, length, own)
+        return PackedSegment(self.schema, length + 1, columns, present, NOTHING, lists, self._indexes_kept_up())
+
+    def with_row(self, layout: Layout, at: int, row: Row, *, replaces: bool) -> "PackedSegment":
+        """This segment with a row put in before the one at a place, or in place of it. A copy: O(n)."""
+        return self._edited(layout, at, row, 0 if replaces else 1)
+
+    def without_row(self, layout: Layout, at: int) -> Segment:
+        """This segment without a row. A copy: O(n)."""
+        return empty_segment(self.schema) if self.length == 1 else self._edited(layout, at, (b"", NOTHING), -1)
+
+    def _edited(self, layout: Layout, at: int, row: Row, shift: int) -> "PackedSegment":
+        """This segment after a row was put in before a place (``shift`` is 1), taken out (-1) or replaced (0)."""
+        data, size, lists = self.columns.data, layout.size, self.lists
+        record, own = row
+        behind = at if shift > 0 else at + 1
+        records = b"".join((data[: at * size], record, data[behind * size : self.length * size]))
+        if lists or own:
+            edited = {
+                name: lists.get(name, NO_LISTS).edited(at, own.get(name), shift) for name in lists.keys() | own.keys()
+            }
+            lists = {name: some for name, some in edited.items() if some.length}
+        return segment_of_records(layout, records, lists)
+
+    def nbytes(self) -> int:
+        """Bytes of the records, spare room included, and of what is beside them."""
+        return len(self.columns.data) + self._nbytes_beside()
+
+
+def pack(segment: Segment) -> Segment:
+    """The same rows as records, without spare room; the segment itself if it is packed or its kind has no records."""
+    layout = layout_of(segment.schema.kind)
+    if layout is None or isinstance(segment, PackedSegment):
+        return segment
+    return segment_of_records(layout, segment.records(layout), segment.lists)
+
+
+def empty_segment(schema: Schema) -> Segment:
+    """The segment without rows and without room; one for each kind, since most heads are empty."""
+    return _empty(schema.kind)
+
+
+def segment_of_records(layout: Layout, records: bytes | bytearray, lists: Mapping[str, SparseLists]) -> PackedSegment:
+    """The segment of some records in identity order, and of lists beside them."""
+    columns = Packed(layout, records)
+    length = len(records) // layout.size
+    # Most records are alone.
+    missing = records[layout.missing_at] if length == 1 else layout.missing_bits(records)
+    return PackedSegment(layout.schema, length, columns, columns.masks(missing), NOTHING, lists or NOTHING)
+
+
+def segment_of_rows(layout: Layout, rows: Sequence[Row]) -> PackedSegment:
+    """The segment of some rows in identity order."""
+    lists: dict[str, tuple[list[int], list[Entry]]] = {}
+    for at, (_, own) in enumerate(rows):
+        for name, value in own.items():
+            places, values = lists.setdefault(name, ([], []))
+            places.append(at)
+            values.append(value)
+    made = {name: SparseLists.of_rows(*found) for name, found in lists.items()}
+    return segment_of_records(layout, b"".join([record for record, _ in rows]), made)
+
+
+@cache
+def _empty(kind: Kind) -> Segment:
+    schema, layout = SCHEMAS[kind], layout_of(kind)
+    if layout is not None:
+        return segment_of_records(layout, b"", NOTHING)
+    columns: Mapping[str, Array] = {field.name: np.empty(0, dtype=field.type.dtype) for field in schema.columns}
+    return Segment(schema, 0, columns, NOTHING, NOTHING, NOTHING)

@@ -1,0 +1,102 @@
+"""The value indexes of some columns: made for the reader who asks first, kept up and corrected by the writer.
+
+What a value index knows is in `value_index`. Here is when there is one, and how it gets from a segment to the next.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from bucketquery.model.schema import Array, Int64s
+from bucketquery.value_index.value_index import ValueIndex, sort_keys_of
+
+#: A value index may be this many rows behind its segment, and by that part of its rows more, before it is kept up.
+_BEHIND: Final = 1024
+_BEHIND_SHARE: Final = 64
+
+#: A column, and whether an order begins with its greatest values.
+_Key = tuple[str, bool]
+
+
+class IndexCache:
+    """The value indexes of the columns of a segment, and of all segments that begin with the same rows.
+
+    Readers add to it. The writer never changes one: it makes a new cache for new rows, since readers of the old ones
+    would see what a commit that fails has put in.
+    """
+
+    __slots__ = ("_made",)
+
+    def __init__(self, made: dict[_Key, ValueIndex] | None = None) -> None:
+        self._made = {} if made is None else made
+
+    def value_index(self, name: str, column: Array, *, desc: bool, marks: Sequence[float]) -> ValueIndex:
+        """The value index of a column. It may cover more rows than there are here, or a few less.
+
+        Args:
+            name: the column's.
+            column: its values, shape (n,).
+            desc: whether an order begins with the greatest.
+            marks: thresholds that are asked for often.
+
+        The first call costs O(n), each later one O(1).
+        """
+        found = self._made.get((name, desc))
+        if found is not None:
+            behind = len(column) - found.covered
+            if behind <= _BEHIND + found.covered // _BEHIND_SHARE and not found.is_outgrown:
+                return found
+        # Two readers may both make it. Theirs differ at most by rows that came meanwhile.
+        made = self._made[name, desc] = ValueIndex.of(sort_keys_of(column, desc=desc), marks)
+        return made
+
+    def kept_up(self, columns: Mapping[str, Array], length: int) -> "IndexCache":
+        """The cache for a segment of these rows and later ones. If one value index is far behind, all are kept up.
+
+        Args:
+            columns: of the rows that are here already.
+            length: how many rows these are.
+        """
+        # A copy, since readers may add more meanwhile.
+        known = self._made.copy()
+        if all(length - value_index.covered < _BEHIND for value_index in known.values()):
+            return self
+        return IndexCache(
+            {
+                (name, desc): known_index.with_later(
+                    sort_keys_of(columns[name][known_index.covered : length], desc=desc)
+                )
+                for (name, desc), known_index in known.items()
+            }
+        )
+
+    def corrected(self, before: Mapping[str, Array], after: Mapping[str, Array], rows: Int64s) -> "IndexCache | None":
+        """The cache for a segment of the same rows, some of which have other values.
+
+        A value index is left out if too many of its rows differ. None if no value index is left.
+
+        Args:
+            before: the columns of this cache.
+            after: the columns of that segment; those in which nothing differs are the same arrays.
+            rows: which rows may differ, ascending.
+        """
+        made = {}
+        for (name, desc), value_index in self._made.copy().items():
+            corrected: ValueIndex | None = value_index
+            if after[name] is not before[name]:
+                corrected = value_index.corrected(rows, sort_keys_of(after[name][rows], desc=desc))
+            if corrected is not None:
+                made[name, desc] = corrected
+        return IndexCache(made) if made else None
+
+    def nbytes(self) -> int:
+        """Bytes of the arrays, spare room included."""
+        return sum(value_index.nbytes() for value_index in self._made.copy().values())
+
+    def check(self, columns: Mapping[str, Array], length: int) -> None:
+        """Assert every invariant, of the value indexes that know no more than these rows.
+
+        The others are those of a newer segment, which checks them.
+        """
+        for (name, desc), value_index in self._made.copy().items():
+            if value_index.covered <= length:
+                value_index.check(sort_keys_of(columns[name][:length], desc=desc))
