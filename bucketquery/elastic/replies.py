@@ -74,7 +74,7 @@ class Reply(_Body):
         b'{"count":0,"buckets":[]}'
         """
         if not self._pretty and not is_made(self, "body"):
-            # Nobody has read the body, so nobody has changed it: the page writes the same bytes without making it.
+            # The caller has not read the body, so it is unchanged: the page writes the same bytes without making it.
             return self._page.to_json(human=self._human)
         if not self.body:
             return b""

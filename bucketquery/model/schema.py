@@ -134,8 +134,8 @@ class Schema:
     @cached_property
     def sortable(self) -> frozenset[str]:
         """The fields that can be sorted by and that a result of this kind may have."""
-        kept = {Type.KEYWORDS, *_DTYPES}
-        return frozenset(field.name for field in self.fields if field.type in kept)
+        types = {Type.KEYWORDS, *_DTYPES}
+        return frozenset(field.name for field in self.fields if field.type in types)
 
     @cached_property
     def is_ordered_by_identity(self) -> bool:

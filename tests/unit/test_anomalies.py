@@ -1,4 +1,4 @@
-"""Records and influencers as values and as response objects have the same fields, wherever they are stored."""
+"""Records and influencers as values and response objects: the same fields, however they are stored."""
 
 import copy
 import json
