@@ -72,6 +72,44 @@ def test_other_names_are_no_attributes() -> None:
     assert pickle.loads(pickle.dumps(value)).double == 6
 
 
+class Halved:
+    """A number and its half, which lies in the instance's dict."""
+
+    __slots__ = ("__dict__", "made", "number")
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.made = 0
+
+    @once
+    def half(self) -> float:
+        """Half the number."""
+        self.made += 1
+        return self.number / 2
+
+
+def test_a_class_with_a_dict_needs_no_base() -> None:
+    """The value is made once, and the instance's dict holds it; the class shows what documents it."""
+    value = Halved(3)
+    assert vars(value) == {}
+    assert (value.half, value.half, value.made) == (1.5, 1.5, 1)
+    assert vars(value) == {"half": 1.5}
+    assert Halved.half.__doc__ == "Half the number."
+    assert pickle.loads(pickle.dumps(value)).half == 1.5
+
+
+def test_a_class_without_a_place_for_values_is_refused() -> None:
+    """A `MadeOnce` class must list the slot, any other class a dict."""
+
+    def without(base: type) -> None:
+        type("Fails", (base,), {"__slots__": (), "half": once(lambda self: self.number / 2)})
+
+    for base, expected in ((MadeOnce, KeyError), (object, TypeError)):
+        with pytest.raises((expected, RuntimeError)) as caught:
+            without(base)
+        assert isinstance(caught.value.__cause__ or caught.value, expected)
+
+
 def test_an_error_while_making_leaves_nothing() -> None:
     """The next reader tries again."""
 
