@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import pytest
 
+from bucketquery import ResultsIndex
 from bucketquery.arrays import ranking as kernels
 from bucketquery.search import many_jobs as many
 from bucketquery.search import plan, search
@@ -63,9 +64,15 @@ def force(patch: pytest.MonkeyPatch, rng: Random) -> None:
     for (room, name), lowered in _LIMITS.items():
         patch.setattr(room, name, rng.choice(lowered))
     limit_heads(patch, rng.choice((1, 1, 4, 1024)), rng.choice((16, 2048)))
-    ask_together(patch, small_rows=rng.choice((0, 40, 2048)), few_changed=rng.choice((0, 1, 100)))
     # A cached page would not be searched for again.
     take_only(patch, OF_ONE | OF_MANY if rng.random() < 0.5 else (OF_ONE | OF_MANY) - {"kept"})
+
+
+def combine_few(index: ResultsIndex, way: str, seed: Any) -> None:
+    """Let an index search few jobs together as it searches many; only in the way that forces shortcuts."""
+    if way == FORCED:
+        rng = Random(f"{seed} {way} together")
+        ask_together(index, small_rows=rng.choice((0, 40, 2048)), few_changed=rng.choice((0, 1, 100)))
 
 
 def go(patch: pytest.MonkeyPatch, way: str, seed: Any) -> None:

@@ -131,7 +131,7 @@ def test_stale_jobs_are_asked_one_by_one() -> None:
     assert whole(combined, jobs, stale) == [("a", 0, 300), ("a", 300_000, 300)]
     split = combined.split(jobs, stale)
     assert split.others == ("b",)
-    assert combined.split(jobs, stale) is combined.split((*jobs,), frozenset(sorted(stale))) is split
+    assert combined.split(jobs, stale) == combined.split((*jobs,), frozenset(sorted(stale))) == split
     other = combined.split(jobs, frozenset({"a"}))
     assert other.others == ("a",)
     assert other.combined is split.combined
@@ -143,7 +143,7 @@ def test_few_answers_are_remembered() -> None:
     combined = combined_of(tables_of([bucket(0, job_id="a")]))
     for number in range(20):
         combined.split(("a", str(number)), frozenset())
-    assert len(combined._splits) == len(combined._asked) == 4
+    assert len(combined._answers) == len(combined._parts) == 4
 
 
 def test_a_combined_may_have_nothing() -> None:
