@@ -29,8 +29,8 @@ class CombineSizes:
         known_per_job: so is a query that names fewer than 1 in this number of the known jobs.
         small_rows: a job with more results of a kind is searched by itself. It gains nothing from sharing, and its rows
             in a combined table cost memory.
-        few_changed: a combined table serves a later commit if no more of its jobs have changed than this number,
-        jobs_per_changed: or no more than 1 in this number of its jobs.
+        few_changed: a combined table is not made anew as long as no more jobs than this number have changed.
+        jobs_per_changed: nor is it as long as no more jobs have changed than 1 in this number of its own.
 
     >>> CombineSizes(fewest_jobs=2).fewest_jobs
     2
@@ -144,8 +144,8 @@ class CommitTables:
 
     def _changes_of(self, schema: Schema) -> "_Changes":
         """The combined table that serves this commit, and the jobs for which it does not."""
-        # The first table to serve a commit stays with it. Else two commits that are searched in turn would each replace
-        # the other's table in the cache.
+        # A commit keeps the first table that serves it. Otherwise two commits that are searched in turn would each
+        # replace the other's table in the cache.
         changes = self._changes.get(schema.kind)
         if changes is None:
             entry = self._cache.entries.get(schema.kind)
@@ -245,7 +245,7 @@ class _Entry:
         return True
 
     def changes(self, groups: Groups) -> "_Changes | None":
-        """How a commit differs from the one that was combined; None if too many jobs have changed."""
+        """How a commit differs from the one that was combined; None if the table must be made anew."""
         stale: list[str] = []
         small: dict[str, Table | None] = {}
         count = 0
@@ -271,13 +271,13 @@ class _Entry:
                 yield table
 
     def _candidates(self, groups: Groups) -> Iterator[tuple[str, Job | None]]:
-        """The jobs that may have changed, with all that have; it goes over the shards that were made since."""
+        """All jobs that have changed, and a few others. It looks at the shards that were made since."""
         number_of, tables, kind = self._number_of, self._tables, self.schema.kind
         for shard, then, members in zip(chain.from_iterable(groups), self._shards, self._members, strict=True):
             if then() is not shard:
                 for job_id in members:
                     job = shard.get(job_id)
-                    # Most have not changed. A call of `_is_changed` for each would take three times as long.
+                    # Most jobs have not changed. This skips a call of `_is_changed` for each of them.
                     if job is None or job.tables.get(kind) is not tables[number_of[job_id]]:
                         yield job_id, job
                 for job_id, job in shard.items():
