@@ -1,7 +1,7 @@
-"""Values that are made when they are first read, and kept: said once for every class that has some.
+"""Attributes that are made when they are first read, and stored: one mechanism for every class that has some.
 
-Many threads read a snapshot, and none waits for another. Two of them may both make the same value. Both make it of
-what never changes, so they get the same, and either may be kept.
+Many threads read a snapshot, and none waits for another, so two of them may make the same value. They make it from
+values that never change, so the two results are equal, and either is stored.
 """
 
 from collections.abc import Callable
@@ -11,7 +11,7 @@ _Value = TypeVar("_Value")
 
 
 class MadeOnce:
-    """A class with slots, some of which are filled when they are first read: those that `once` names."""
+    """The base of classes with slots that `once` fills when they are first read."""
 
     __slots__ = ()
 
@@ -19,7 +19,7 @@ class MadeOnce:
 
 
 def _first_read(instance: MadeOnce, name: str) -> Any:
-    """The value of an attribute whose slot is empty, which is the only case in which Python asks here."""
+    """The value of an attribute with an empty slot; Python calls this in no other case."""
     found = instance._makers.get(name)
     if found is None:
         of = type(instance).__name__
@@ -34,6 +34,24 @@ def _first_read(instance: MadeOnce, name: str) -> Any:
 setattr(MadeOnce, "__getattr__", _first_read)  # noqa: B010 - as the line above says
 
 
+def is_made(instance: MadeOnce, name: str) -> bool:
+    """Whether an attribute that `once` declares has been made; asking does not make it.
+
+    >>> class Numbers(MadeOnce):
+    ...     __slots__ = ("_total",)
+    ...     total = once(lambda numbers: 0)
+    >>> numbers = Numbers()
+    >>> is_made(numbers, "total"), numbers.total, is_made(numbers, "total")
+    (False, 0, True)
+    """
+    try:
+        # The slot itself raises if it is empty; only an attribute's name sends the reader to `_first_read`.
+        getattr(type(instance), name).__get__(instance)
+    except AttributeError:
+        return False
+    return True
+
+
 def once(make: Callable[[Any], _Value]) -> _Value:
     """Declare an attribute that a method makes when it is first read, and that the instance holds from then on.
 
@@ -46,7 +64,7 @@ def once(make: Callable[[Any], _Value]) -> _Value:
       for classes with many instances that are seldom read.
 
     Args:
-        make: the method that makes the value of what never changes.
+        make: the method that makes the value, from values that never change.
 
     >>> class Numbers(MadeOnce):
     ...     __slots__ = ("_total", "numbers")
@@ -67,7 +85,7 @@ def once(make: Callable[[Any], _Value]) -> _Value:
 
 
 class _Once:
-    """The declaration; in a `MadeOnce` class it gives way to the slot when the class is made."""
+    """The declaration; in a `MadeOnce` class the slot replaces it when the class is made."""
 
     def __init__(self, make: Callable[[Any], Any]) -> None:
         self._make = make
@@ -89,5 +107,5 @@ class _Once:
             return
         slot = vars(owner)[f"_{name}"]
         owner._makers = {**owner._makers, name: (self._make, slot.__set__)}
-        # The attribute is the slot itself from here on: read empty, it sends the reader to `_first_read`.
+        # From here on the attribute is the slot itself; if it is empty, Python calls `_first_read`.
         setattr(owner, name, slot)

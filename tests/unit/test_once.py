@@ -1,4 +1,4 @@
-"""Values made when they are first read: once, by whoever reads first, and as quick as a slot afterwards."""
+"""Values made at their first read: each is made once, and read as a slot from then on."""
 
 import copy
 import pickle
@@ -6,7 +6,7 @@ from threading import Barrier, Thread
 
 import pytest
 
-from bucketquery.model.once import MadeOnce, once
+from bucketquery.model.once import MadeOnce, is_made, once
 
 
 class Doubled(MadeOnce):
@@ -42,7 +42,7 @@ class Quadrupled(Doubled):
 
 
 def test_a_value_is_made_when_it_is_first_read() -> None:
-    """It is not made before that and not again, also if it is None."""
+    """It is not made before and not made again, even if it is None."""
     value = Doubled(3)
     assert value.made == []
     assert (value.double, value.double) == (6, 6)
@@ -50,22 +50,32 @@ def test_a_value_is_made_when_it_is_first_read() -> None:
     assert value.made == ["double", "missing"]
 
 
+def test_whether_a_value_is_made_can_be_asked() -> None:
+    """Asking makes nothing; a value that is None is made like any other."""
+    value = Doubled(3)
+    assert not is_made(value, "double")
+    assert value.made == []
+    assert (value.double, value.missing) == (6, None)
+    assert is_made(value, "double")
+    assert is_made(value, "missing")
+
+
 def test_a_made_value_is_read_as_a_slot() -> None:
-    """The class has the slot's own descriptor under the name, so no function of ours is called."""
+    """The class has the slot's own descriptor under the name, so a read calls no Python function."""
     assert vars(Doubled)["double"] is vars(Doubled)["_double"]
 
 
 def test_a_subclass_adds_values_of_its_own() -> None:
-    """It has those of its base too, and its base does not get them."""
+    """It has the values of its base too, and its base does not get those of the subclass."""
     assert Quadrupled(3).quadruple == 12
     with pytest.raises(AttributeError, match="'Doubled' object has no attribute 'quadruple'"):
-        _ = Doubled(3).quadruple  # type: ignore[attr-defined] # that is the claim
+        _ = Doubled(3).quadruple  # type: ignore[attr-defined] # the test expects the error
 
 
 def test_other_names_are_no_attributes() -> None:
-    """Copying and pickling ask for many names that a class may not have."""
+    """The error names the attribute. Copying and pickling, which look up many names, work."""
     with pytest.raises(AttributeError, match="'Doubled' object has no attribute 'half'") as caught:
-        _ = Doubled(3).half  # type: ignore[attr-defined] # that is the claim
+        _ = Doubled(3).half  # type: ignore[attr-defined] # the test expects the error
     assert caught.value.name == "half"
     value = Doubled(3)
     assert copy.copy(value).double == 6
@@ -73,7 +83,7 @@ def test_other_names_are_no_attributes() -> None:
 
 
 class Halved:
-    """A number and its half, which lies in the instance's dict."""
+    """A number and its half, which the instance's dict holds."""
 
     __slots__ = ("__dict__", "made", "number")
 
@@ -110,8 +120,8 @@ def test_a_class_without_a_place_for_values_is_refused() -> None:
         assert isinstance(caught.value.__cause__ or caught.value, expected)
 
 
-def test_an_error_while_making_leaves_nothing() -> None:
-    """The next reader tries again."""
+def test_an_error_while_making_leaves_no_value() -> None:
+    """The next read makes the value."""
 
     class Fails(MadeOnce):
         __slots__ = ("_ratio", "by")
@@ -131,7 +141,7 @@ def test_an_error_while_making_leaves_nothing() -> None:
 
 
 def test_two_threads_get_the_same() -> None:
-    """Both may make it; what each gets is equal, and one of the two is kept."""
+    """Both may make the value, and both get equal ones."""
     value, found = Doubled(3), list[int]()
     barrier = Barrier(2)
 
