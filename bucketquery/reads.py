@@ -76,7 +76,7 @@ class Reads(ABC):
         catalog = self._newest()._catalog
         pattern = read_text(pattern, "pattern")
         if pattern == "_all":
-            return tuple(catalog.ids())
+            return tuple(catalog.ids)
         if pattern.startswith(("-", "_")) or "*" in pattern or "," in pattern:
             raise InvalidQuery("[pattern] must be [_all] or the id of one job", field="pattern", value=pattern)
         return (catalog.known(pattern, "pattern").job_id,)

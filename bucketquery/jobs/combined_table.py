@@ -1,7 +1,7 @@
-"""Combined tables: the results of very many small jobs as one table, so that a search over all of them is one search.
+"""Combined tables: the results of many small jobs as one table, so that one search answers for all of them.
 
-A reader makes one of a catalogue when it is first wanted. It serves later catalogues too: jobs of which it has another
-table than they have are left out of it, and asked by themselves, until they are so many that a new one is made.
+A combined table never changes. `combined_cache.py` decides which jobs it has, and for which jobs of a later commit it
+still answers.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -20,22 +20,19 @@ from bucketquery.storage.sparse_lists import SparseLists
 from bucketquery.storage.table import Table
 from bucketquery.storage.view import NO_ROWS
 
-#: A job with more results than this is asked by itself: what is shared costs memory, and it gains nothing.
-SMALL_ROWS: Final = 2048
-
-#: So many answers to who is asked are remembered.
+#: A combined table remembers its answers for this number of the last queries.
 _REMEMBERED: Final = 4
 
 _Value = TypeVar("_Value")
 
 
 class Split(NamedTuple):
-    """Who of some jobs is asked where.
+    """The jobs of a query, split into those that one table answers and those searched one by one.
 
     Attributes:
-        combined: whose rows the table has.
-        table: the results of those that are asked together.
-        others: those that are asked one by one, known or not.
+        combined: says of which job each row of the table is.
+        table: the results to search.
+        others: the jobs to search one by one, known or not.
     """
 
     combined: "CombinedTable"
@@ -43,35 +40,80 @@ class Split(NamedTuple):
     others: tuple[str, ...]
 
 
-class CombinedTable:
-    """The results of one kind of many jobs in the order of timestamp, span and job; immutable to its readers.
+class NumberedJobs(NamedTuple):
+    """The jobs of a combined table. A job's number is its place in the order of ids.
 
-    Its columns are made when they are first read.
+    Attributes:
+        job_ids: the ids, in order.
+        number_of: the number of each job.
+        tables: the table of each job, None if it has no results.
+        starts: for each job, the number of rows of all jobs before it, deleted rows included; shape (j,).
     """
 
-    __slots__ = (
-        "_asked",
-        "_interim",
-        "_jobs",
-        "_numbers",
-        "_places",
-        "_splits",
-        "_table",
-        "job_ids",
-    )
+    job_ids: Sequence[str]
+    number_of: Mapping[str, int]
+    tables: Sequence[Table | None]
+    starts: Int64s
 
-    def __init__(self, jobs: "_Jobs", segment: Segment, numbers: Int32s, places: Int64s) -> None:
+
+class _Part(NamedTuple):
+    """The rows of those jobs that a query asks for.
+
+    Attributes:
+        asked: the jobs of the query.
+        combined: a combined table of these rows alone, None if they are all rows. A combined table that held itself
+            would be freed by the garbage collector only.
+        is_asked: for each job of the combined table, whether the query asks for it.
+        others: the jobs of the query that the combined table does not have.
+    """
+
+    asked: Sequence[str]
+    combined: "CombinedTable | None"
+    is_asked: Bools
+    others: tuple[str, ...]
+
+
+class _Answer(NamedTuple):
+    """A remembered split.
+
+    Attributes:
+        asked: the jobs of the query.
+        stale: those that the combined table has and did not answer.
+        part: the rows of the query's jobs.
+        table: these rows without the stale jobs.
+        others: the jobs to search one by one.
+    """
+
+    asked: Sequence[str]
+    stale: frozenset[str]
+    part: _Part
+    table: Table
+    others: tuple[str, ...]
+
+
+class CombinedTable:
+    """The results of one kind of many jobs, in the order of timestamp, span and job; any thread may read it.
+
+    Each column is made when it is first read.
+
+    Attributes:
+        jobs: the jobs by number.
+        job_ids: their ids, in order.
+    """
+
+    __slots__ = ("_answers", "_interim", "_numbers", "_parts", "_places", "_table", "job_ids", "jobs")
+
+    def __init__(self, jobs: NumberedJobs, segment: Segment, numbers: Int32s, places: Int64s) -> None:
+        self.jobs = jobs
         self.job_ids = jobs.job_ids
-        self._jobs = jobs
-        #: Of each row the number of its job, and where it stands in what that has.
+        #: For each row the number of its job, and its place among the rows of all jobs, one job behind the other.
         self._numbers = numbers
         self._places = places
         self._interim: Int64s = segment.column("is_interim").nonzero()[0]
         self._table = Table(segment, NO_ROWS, empty_segment(segment.schema), self._interim)
-        # None stands for this very combined table, or for a split of it: if it held itself, only the garbage collector
-        # would free it.
-        self._asked: tuple[tuple[Sequence[str], CombinedTable | None, Bools, tuple[str, ...]], ...] = ()
-        self._splits: tuple[tuple[Sequence[str], frozenset[str], Split | None, Table, tuple[str, ...]], ...] = ()
+        #: The last queries, newest first. A reader replaces the whole tuple; if two do at once, one query is forgotten.
+        self._parts: tuple[_Part, ...] = ()
+        self._answers: tuple[_Answer, ...] = ()
 
     @classmethod
     def of(cls, schema: Schema, job_ids: Sequence[str], tables: Sequence[Table | None]) -> "CombinedTable":
@@ -79,8 +121,8 @@ class CombinedTable:
 
         Args:
             schema: the kind.
-            job_ids: in order.
-            tables: what each has, None where it has nothing.
+            job_ids: their ids, in order.
+            tables: the table of each job, None if it has no results.
         """
         source = _Source(schema, tables)
         segment = Segment(
@@ -92,14 +134,15 @@ class CombinedTable:
             _OnDemand([field.name for field in schema.lists if field.type is Type.KEYWORDS], source.lists),
         )
         for name in ("timestamp", "is_interim", schema.score):
-            segment.column(name)  # what most questions read, made while it is at hand
-        source.let_go()
+            # Most queries read these columns, and the joined records are still at hand.
+            segment.column(name)
+        source.drop_records()
         numbers = np.repeat(np.arange(len(tables), dtype=np.int32), source.lengths)[source.places]
-        jobs = _Jobs(job_ids, {job_id: number for number, job_id in enumerate(job_ids)}, tables, source.starts)
+        jobs = NumberedJobs(job_ids, {job_id: number for number, job_id in enumerate(job_ids)}, tables, source.starts)
         return cls(jobs, segment, numbers, source.places)
 
-    def _some(self, rows: Int64s) -> "CombinedTable":
-        """The same jobs with some rows alone."""
+    def _select(self, rows: Int64s) -> "CombinedTable":
+        """The same jobs with some of the rows."""
         all_rows = self._table.base
         segment = Segment(
             all_rows.schema,
@@ -109,37 +152,23 @@ class CombinedTable:
             all_rows.dictionaries,
             _OnDemand(list(all_rows.lists), lambda name: all_rows.lists[name].select(rows)),
         )
-        return CombinedTable(self._jobs, segment, self._numbers[rows], self._places[rows])
+        return CombinedTable(self.jobs, segment, self._numbers[rows], self._places[rows])
 
     def split(self, jobs: Sequence[str], stale: frozenset[str]) -> Split:
-        """Who of some jobs is asked here, and who by himself.
+        """Split the jobs of a query into those that this table answers and those searched one by one.
 
         Args:
-            jobs: those that are asked, each once.
-            stale: those of which this has another table than they have now.
+            jobs: the jobs of the query, each once.
+            stale: the jobs of this table that have other results now.
 
-        The first call for some jobs costs O(n + j). A repeated call costs O(1), or O(j) for an equal sequence that is
-        another object, unless several other sets of jobs came in between.
+        The first call for some jobs costs O(n + j) for the n results and j jobs of this table. A repeated call costs
+        O(1), or O(j) for an equal sequence that is another object. This table remembers the last 4 queries.
         """
-        for known, as_of, of_part, table, unasked in self._splits:
-            if (known is jobs or known == jobs) and as_of == stale:
-                return of_part or Split(self, table, unasked)
-        combined, is_asked, others = self._among(jobs)
-        numbers = [self._jobs.number_of[job_id] for job_id in stale]
-        asked_alone = [number for number in numbers if is_asked[number]]
-        split = Split(
-            combined, combined.without(asked_alone), (*others, *(self.job_ids[number] for number in asked_alone))
-        )
-        of_part = None if combined is self else split
-        self._splits = ((jobs, stale, of_part, split.table, split.others), *self._splits[: _REMEMBERED - 1])
-        return split
-
-    def lacks(self, job_id: str) -> bool:
-        """Whether a job is none of its own."""
-        return job_id not in self._jobs.number_of
+        answer = self._answer_to(jobs, stale)
+        return Split(answer.part.combined or self, answer.table, answer.others)
 
     def without(self, numbers: Sequence[int]) -> Table:
-        """All results but those of some jobs, by their numbers."""
+        """All results except those of some jobs, given by their numbers."""
         if not numbers:
             return self._table
         is_left_out = np.zeros(len(self.job_ids), dtype=np.bool_)
@@ -148,43 +177,56 @@ class CombinedTable:
         return Table(rows.base, is_left_out[self._numbers].nonzero()[0], rows.head, self._interim)
 
     def place(self, row: int) -> tuple[str, Segment, int]:
-        """The job of a row, and where that has it."""
+        """The job of a row, and the segment and row where that job has it."""
         number = self._numbers.item(row)
-        table = self._jobs.tables[number]
+        table = self.jobs.tables[number]
         assert table is not None  # it has rows
-        return self.job_ids[number], *segment_row(table, self._places.item(row) - self._jobs.starts.item(number))
+        return self.job_ids[number], *segment_row(table, self._places.item(row) - self.jobs.starts.item(number))
 
     def job_of(self, row: int) -> str:
         """The job of a row."""
         return self.job_ids[self._numbers.item(row)]
 
-    def _among(self, jobs: Sequence[str]) -> tuple["CombinedTable", Bools, tuple[str, ...]]:
-        """The combined table of those of its jobs that are asked, which these are, and which jobs are not its own."""
-        for known, part, is_asked, others in self._asked:
-            if known is jobs or known == jobs:
-                return part or self, is_asked, others
-        numbers = list(map(self._jobs.number_of.get, jobs))
+    def _answer_to(self, jobs: Sequence[str], stale: frozenset[str]) -> _Answer:
+        """The split of a query, remembered or made now."""
+        for answer in self._answers:
+            if (answer.asked is jobs or answer.asked == jobs) and answer.stale == stale:
+                return answer
+        part = self._part_of(jobs)
+        numbers = [self.jobs.number_of[job_id] for job_id in stale]
+        left_out = [number for number in numbers if part.is_asked[number]]
+        others = (*part.others, *[self.job_ids[number] for number in left_out])
+        answer = _Answer(jobs, stale, part, (part.combined or self).without(left_out), others)
+        self._answers = (answer, *self._answers[: _REMEMBERED - 1])
+        return answer
+
+    def _part_of(self, jobs: Sequence[str]) -> _Part:
+        """The rows of those of its jobs that a query asks for."""
+        for part in self._parts:
+            if part.asked is jobs or part.asked == jobs:
+                return part
+        numbers = list(map(self.jobs.number_of.get, jobs))
         is_asked = np.zeros(len(self.job_ids), dtype=np.bool_)
         is_asked[[number for number in numbers if number is not None]] = True
-        part = None if is_asked.all() else self._some(is_asked[self._numbers].nonzero()[0])
-        others = tuple(compress(jobs, [number is None for number in numbers]))
-        self._asked = ((jobs, part, is_asked, others), *self._asked[: _REMEMBERED - 1])
-        return part or self, is_asked, others
+        combined = None if is_asked.all() else self._select(is_asked[self._numbers].nonzero()[0])
+        part = _Part(jobs, combined, is_asked, tuple(compress(jobs, [number is None for number in numbers])))
+        self._parts = (part, *self._parts[: _REMEMBERED - 1])
+        return part
 
     def nbytes(self) -> int:
-        """Bytes of the arrays that are made so far, those of remembered parts too; not those of its jobs' tables."""
+        """Bytes of the arrays that it has made so far, also for remembered queries; its jobs' tables do not count."""
         arrays: list[Array] = [*_made(self._table.base.dictionaries)]
-        parts = [self]
-        for _, part, is_asked, _ in self._asked:
-            arrays.append(is_asked)
-            if part is not None:
-                # Its dictionaries are those of the whole.
-                parts.append(part)
-        arrays += [table.deleted for _, _, _, table, _ in self._splits]
-        return sum(array.nbytes for array in arrays) + sum(part.own_nbytes() for part in parts)
+        combined = [self]
+        for part in self._parts:
+            arrays.append(part.is_asked)
+            if part.combined is not None:
+                # It shares the dictionaries of the whole.
+                combined.append(part.combined)
+        arrays += [answer.table.deleted for answer in self._answers]
+        return sum(array.nbytes for array in arrays) + sum(each.own_nbytes() for each in combined)
 
     def own_nbytes(self) -> int:
-        """Of these the bytes of numbers, places, columns, masks, lists and value indexes of this one alone."""
+        """Bytes of the numbers, places, columns, masks, lists and value indexes that this combined table alone has."""
         base = self._table.base
         arrays: list[Array] = [*_made(base.columns), *_made(base.present), self._numbers, self._places, self._interim]
         for lists in _made(base.lists):
@@ -192,17 +234,13 @@ class CombinedTable:
         return sum(array.nbytes for array in arrays) + base.value_index_nbytes()
 
 
-class _Jobs(NamedTuple):
-    """The jobs of a combined table by number: their ids, their tables, and how many rows stand before theirs."""
-
-    job_ids: Sequence[str]
-    number_of: Mapping[str, int]
-    tables: Sequence[Table | None]
-    starts: Int64s
-
-
 class _OnDemand(Mapping[str, _Value]):
-    """Values by name, each made when it is first asked for."""
+    """Values by name. Each is made when it is first read, as `once` makes an attribute.
+
+    Args:
+        names: the names of all values.
+        make: makes the value of a name.
+    """
 
     __slots__ = ("_made", "_make", "_names")
 
@@ -215,7 +253,6 @@ class _OnDemand(Mapping[str, _Value]):
         if name not in self._made:
             if name not in self._names:
                 raise KeyError(name)
-            # Two readers may both make it, and make the same.
             self._made[name] = self._make(name)
         return self._made[name]
 
@@ -226,38 +263,44 @@ class _OnDemand(Mapping[str, _Value]):
         return len(self._names)
 
     def made(self) -> list[_Value]:
-        """The values that were asked for so far."""
+        """The values that are made so far."""
         return [*self._made.values()]
 
 
 def _made(values: Mapping[str, _Value]) -> list[_Value]:
-    """What is made of some values of a combined table."""
+    """The values of a combined table's segment that are made so far."""
     assert isinstance(values, _OnDemand)
     return values.made()
 
 
 class _Source:
-    """The rows of many tables one behind the other, base and head of each, and their order as one table."""
+    """The rows of many tables, one table behind the other, and their order as one table.
+
+    Attributes:
+        lengths: how many rows each job has, deleted rows included; shape (j,).
+        starts: how many rows the jobs before each job have; shape (j,).
+        masked: the columns in which a row may lack the field, unless the value itself says so.
+        places: for each row of the one table, its place among the rows here.
+    """
 
     __slots__ = ("_codes", "_layout", "_records", "_segments", "lengths", "masked", "places", "starts")
 
     def __init__(self, schema: Schema, tables: Sequence[Table | None]) -> None:
-        # The first is of no job, and has the types of all columns.
+        # The first one belongs to no job. It has the types of all columns, even if there are no jobs.
         self._segments = [empty_segment(schema)]
         for table in tables:
             if table is not None:
                 self._segments += (table.base, table.head) if table.head.length else (table.base,)
         self._layout = layout_of(schema.kind)
         self._records = self._joined()
-        #: How many rows each job has, deleted ones included, and behind how many others they stand.
         self.lengths = np.array(
             [0 if table is None else table.base.length + table.head.length for table in tables], dtype=np.int64
         )
         self.starts = np.cumsum(self.lengths) - self.lengths
-        #: Of which columns a row may miss the field, those apart where the value tells.
         self.masked = self._names_of_masks()
+        #: The codes and the dictionary of each keyword column that somebody has read.
         self._codes: dict[str, tuple[Int32s, Objects]] = {}
-        # What is alike in both stays in the order of the jobs.
+        # The sort is stable, so rows that are equal in both keys stay in the order of their jobs.
         places = np.lexsort(self._together("bucket_span", "timestamp"))
         deleted = [
             table.deleted + start
@@ -268,11 +311,10 @@ class _Source:
             is_live = np.ones(len(places), dtype=np.bool_)
             is_live[np.concatenate(deleted)] = False
             places = places[is_live[places]]
-        #: Where each row of the one table stands here.
         self.places: Int64s = places
 
     def column(self, name: str) -> Array:
-        """A column, texts as codes."""
+        """The values of a column; codes of keywords."""
         if self._segments[0].schema.by_name[name].type is Type.KEYWORD:
             return self._coded(name)[0]
         return self._together(name)[0][self.places]
@@ -282,7 +324,7 @@ class _Source:
         return np.concatenate([segment.mask(name) for segment in self._segments])[self.places]
 
     def dictionary(self, name: str) -> Objects:
-        """The dictionary of a column of texts."""
+        """The dictionary of a keyword column."""
         return self._coded(name)[1]
 
     def lists(self, name: str) -> SparseLists:
@@ -293,6 +335,7 @@ class _Source:
         return SparseLists.of_tuples([tuples[place] for place in self.places.tolist()])
 
     def _coded(self, name: str) -> tuple[Int32s, Objects]:
+        """The codes and the dictionary of a keyword column. One call makes both, and a reader wants both."""
         if name not in self._codes:
             dictionaries: list[Any] = []
             for segment in self._segments:
@@ -302,26 +345,27 @@ class _Source:
         return self._codes[name]
 
     def _together(self, *names: str) -> list[Array]:
-        """Some columns, job by job."""
+        """Some columns, one job behind the other."""
         layout = self._layout
         if layout is None:
             return [np.concatenate([segment.column(name) for segment in self._segments]) for name in names]
         records = self._records or self._joined()
         return [layout.column(records, name) for name in names]
 
-    def let_go(self) -> None:
-        """Forget what takes room and can be put together again."""
+    def drop_records(self) -> None:
+        """Free the joined records; a column that is read later joins them again."""
         self._records = b""
 
     def _joined(self) -> bytes:
-        """All rows as records; nothing where the kind has none."""
+        """All rows as records; empty if the kind has no packed rows."""
         layout = self._layout
         if layout is None:
             return b""
-        # Nearly all are packed, and bytes are put together many times more quickly than as many arrays.
+        # Nearly all segments are packed, and joining bytes is many times faster than joining as many arrays.
         return b"".join([segment.records(layout) for segment in self._segments])
 
     def _names_of_masks(self) -> list[str]:
+        """The columns of which some segment says that a row may lack the field."""
         bits = 0
         names: set[str] = set()
         for segment in self._segments:

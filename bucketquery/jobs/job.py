@@ -1,4 +1,4 @@
-"""A job: what was put of it, and its results by kind."""
+"""A job: its bucket span, and a table of its results for each kind."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -8,7 +8,13 @@ from bucketquery.storage.table import Table
 
 
 class Job:
-    """A job that is known: what was put of it, and its results by kind, made when first needed; never changed."""
+    """A known job. It never changes; a write makes another.
+
+    Attributes:
+        job_id: its id.
+        bucket_span: the length of its buckets in seconds, as it was put; None if it was not.
+        tables: its results by kind. A kind that was never written has no table.
+    """
 
     __slots__ = ("bucket_span", "job_id", "tables")
 
@@ -20,7 +26,7 @@ class Job:
         self.tables = tables
 
     def table(self, schema: Schema) -> Table:
-        """Its results of a kind, an empty table where it has none."""
+        """Its results of a kind; an empty table if it has none."""
         return self.tables.get(schema.kind) or Table.empty(schema)
 
     def with_table(self, table: Table) -> "Job":

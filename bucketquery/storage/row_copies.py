@@ -1,4 +1,4 @@
-"""Copies of single rows from many segments, as one new segment."""
+"""Copies of single rows from many segments, as one new segment: the rows of a page about many jobs."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -15,24 +15,33 @@ from bucketquery.storage.view import View
 
 
 def segment_row(of: Table | View, row: int) -> tuple[Segment, int]:
-    """The segment of a row, by the number that views have for it, and its number there."""
+    """The segment of a row, and the row's number in that segment.
+
+    Args:
+        of: the table or view of the row.
+        row: the row's number there: base rows first, then head rows.
+    """
     return (of.base, row) if row < of.base.length else (of.head, row - of.base.length)
 
 
 def copy_rows(schema: Schema, places: Sequence[tuple[Segment, int]]) -> Segment:
-    """Copies of single rows of any segments in this order, which need not be that of identities: only to be read.
+    """A segment with copies of single rows, in the order of ``places``; only to be read.
 
-    As `Selection.detach` leaves them.
+    The order need not be that of identities, and the segment has no masks, as in `Selection.detach`.
+
+    Args:
+        schema: the kind of all the segments.
+        places: the segment and the row number of each row to copy.
     """
     layout = layout_of(schema.kind)
     columns, dictionaries = _copy_columns(schema, places) if layout is None else (_copy_records(layout, places), {})
     lists: dict[str, SparseLists] = {}
     for field in schema.lists:
         name = field.name
-        having = [position for position, (segment, _) in enumerate(places) if name in segment.lists]
-        if having:
+        with_lists = [position for position, (segment, _) in enumerate(places) if name in segment.lists]
+        if with_lists:
             tuples: list[Any] = [()] * len(places)
-            for position in having:
+            for position in with_lists:
                 segment, row = places[position]
                 tuples[position] = segment.take_lists(name, slice(row, row + 1))[0]
             lists[name] = SparseLists.of_tuples(tuples)
@@ -40,13 +49,13 @@ def copy_rows(schema: Schema, places: Sequence[tuple[Segment, int]]) -> Segment:
 
 
 def _copy_records(layout: Layout, places: Sequence[tuple[Segment, int]]) -> dict[str, Array]:
-    """The columns of single rows of any segments."""
+    """The columns of single rows. Most of their segments are packed, so they are copied as records."""
     records = b"".join([segment.record(layout, row) for segment, row in places])
     return {name: layout.column(records, name).copy() for name in layout.names}
 
 
 def _copy_columns(schema: Schema, places: Sequence[tuple[Segment, int]]) -> tuple[dict[str, Array], dict[str, Objects]]:
-    """The columns of single rows of any segments, and the dictionaries of those that have texts."""
+    """The columns of single rows, and a dictionary for each keyword column in which some row has a value."""
     columns: dict[str, Array] = {}
     dictionaries: dict[str, Objects] = {}
     for field in schema.columns:

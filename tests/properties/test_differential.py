@@ -8,6 +8,7 @@ and as many on an index that takes none.
 
 import os
 from collections.abc import Callable, Mapping
+from functools import partial
 from random import Random
 from typing import Any
 
@@ -30,7 +31,7 @@ from bucketquery.search.shortcuts import ALL_SHORTCUTS, Shortcuts
 from bucketquery.testing import bucket_queries, evaluate, influencer_queries, record_queries, result_documents
 from support.cases import Case, Table, count_cases, outcome, plural, seeded_tables, whole
 from support.helpers import ask_together
-from support.shortcuts import AS_THEY_ARE, FORCED, OFF, WAYS, go, take
+from support.shortcuts import AS_THEY_ARE, FORCED, OFF, WAYS, combine_few, go, take
 from support.sql import SqlResults
 from support.strategies import (
     FIELDS,
@@ -81,11 +82,14 @@ def test_churned_cases_are_answered_alike(kind: Kind) -> None:
 
 
 @pytest.mark.parametrize("few_changed", [0, 100])
-def test_jobs_that_are_asked_together_are_answered_alike(few_changed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_jobs_that_are_asked_together_are_answered_alike(few_changed: int) -> None:
     """So they do if two jobs share a combined table, made anew for each commit or corrected."""
-    ask_together(monkeypatch, small_rows=40, few_changed=few_changed)
+
+    def opened(table: Table) -> IndexEngine:
+        return IndexEngine(table, prepare=partial(ask_together, small_rows=40, few_changed=few_changed))
+
     cases = CASES // 5
-    assert count_cases(seeded_tables(f"together-{few_changed}-{SEED}", cases), IndexEngine)["cases"] >= cases
+    assert count_cases(seeded_tables(f"together-{few_changed}-{SEED}", cases), opened)["cases"] >= cases
 
 
 @pytest.mark.thorough
@@ -118,7 +122,9 @@ def engines(shortcuts: str, patch: pytest.MonkeyPatch) -> Callable[[Table], "Ind
     """A function that opens an index for a table, and lets it search in one of the ways."""
 
     def opened(table: Table) -> IndexEngine:
-        return IndexEngine(table, go(patch, shortcuts, table.seed), is_pressed=shortcuts == FORCED)
+        forced = go(patch, shortcuts, table.seed)
+        combined = partial(combine_few, way=shortcuts, seed=table.seed)
+        return IndexEngine(table, forced, is_pressed=shortcuts == FORCED, prepare=combined)
 
     return opened
 
@@ -127,13 +133,21 @@ class IndexEngine:
     """The library, written to and asked in every way it has.
 
     Args:
-        table: what it is asked about.
-        shortcuts: those that its searches take.
-        is_pressed: whether readers ask for values after every write, before the next one comes; what searches have
-            built by then is carried on from commit to commit.
+        table: the history to write and the cases to ask.
+        shortcuts: the shortcuts of its searches.
+        is_pressed: whether readers ask by value after every write, so that the next write finds value indexes to
+            extend or correct.
+        prepare: called with each index before anything is written.
     """
 
-    def __init__(self, table: Table, shortcuts: Shortcuts = ALL_SHORTCUTS, *, is_pressed: bool = False) -> None:
+    def __init__(
+        self,
+        table: Table,
+        shortcuts: Shortcuts = ALL_SHORTCUTS,
+        *,
+        is_pressed: bool = False,
+        prepare: Callable[[ResultsIndex], object] | None = None,
+    ) -> None:
         self.rng = Random(f"{table.seed} as the index has it")
         self.is_pressed = is_pressed
         self.index = ResultsIndex()
@@ -141,6 +155,8 @@ class IndexEngine:
         self.bare = ResultsIndex(keep_documents=False) if self.rng.random() < 0.2 else None
         for index in self.indexes():
             take(index, shortcuts)
+            if prepare is not None:
+                prepare(index)
             for job_id in sorted(table.put):
                 index.put_job(job_id)
         self.snapshots = [self.index.snapshot()]

@@ -188,8 +188,8 @@ class IndexMachine(RuleBasedStateMachine):
         super().__init__()
         self.patch = pytest.MonkeyPatch()
         limit_heads(self.patch, self.head_rows, self.base_rows_per_head_row)
-        ask_together(self.patch, small_rows=100, few_changed=1)
         self.index = ResultsIndex(max_size=10**6, keep_documents=self.keep_documents)
+        ask_together(self.index, small_rows=100, few_changed=1)
         self.stored: State = {}
         self.spans: dict[str, int | None] = {}
         self.sequence = 0

@@ -12,7 +12,8 @@ import pytest
 
 from bucketquery import ResultsIndex, Snapshot
 from bucketquery.ingest.documents import read_documents
-from bucketquery.jobs import catalog
+from bucketquery.jobs.catalog import Catalog
+from bucketquery.jobs.combined_cache import CombinedCache, CombineSizes
 from bucketquery.model import encoding
 from bucketquery.model.schema import BUCKET, Array, Schema
 from bucketquery.search.shortcuts import Shortcuts
@@ -100,18 +101,18 @@ def limit_heads(patch: pytest.MonkeyPatch, head_rows: int, base_rows_per_head_ro
         patch.setattr(tables, "_BASE_ROWS_PER_HEAD_ROW", base_rows_per_head_row)
 
 
-def ask_together(patch: pytest.MonkeyPatch, *, small_rows: int, few_changed: int) -> None:
-    """Search two jobs or more in one combined table.
+def ask_together(index: ResultsIndex, *, small_rows: int, few_changed: int) -> ResultsIndex:
+    """The same index, which searches two jobs or more in one combined table from now on.
 
     Args:
-        patch: undoes it.
+        index: an index, before its first search of several jobs.
         small_rows: how many rows a job of the combined table may have.
         few_changed: how many of its jobs may change before it is made anew.
     """
-    patch.setattr(catalog, "_MANY", 2)
-    patch.setattr(catalog, "_KNOWN_PER_ASKED", 10**6)
-    patch.setattr(catalog, "_FEW_CHANGED", few_changed)
-    patch.setattr(catalog, "SMALL_ROWS", small_rows)
+    sizes = CombineSizes(fewest_jobs=2, known_per_job=10**6, small_rows=small_rows, few_changed=few_changed)
+    held = index.snapshot()
+    held._catalog = Catalog(held._catalog._groups, cache=CombinedCache(sizes))
+    return index
 
 
 def lead_by_value(patch: pytest.MonkeyPatch, *, behind: int = 0, sparsest: int = 1) -> Shortcuts:

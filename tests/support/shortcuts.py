@@ -70,14 +70,20 @@ def force(patch: pytest.MonkeyPatch, rng: Random) -> Shortcuts:
     for (room, name), lowered in _LIMITS.items():
         patch.setattr(room, name, rng.choice(lowered))
     limit_heads(patch, rng.choice((1, 1, 4, 1024)), rng.choice((16, 2048)))
-    ask_together(patch, small_rows=rng.choice((0, 40, 2048)), few_changed=rng.choice((0, 1, 100)))
     sizes: dict[str, Any] = {name: rng.choice(lowered) for name, lowered in _SIZES.items()}
-    # What an earlier page left in the cache would save the next one from being found again.
+    # A cached page would not be searched for again.
     return replace(ALL_SHORTCUTS, top_k=rng.random() < 0.5, **sizes)
 
 
+def combine_few(index: ResultsIndex, way: str, seed: Any) -> None:
+    """Let an index search few jobs together as it searches many; only in the way that forces shortcuts."""
+    if way == FORCED:
+        rng = Random(f"{seed} {way} together")
+        ask_together(index, small_rows=rng.choice((0, 40, 2048)), few_changed=rng.choice((0, 1, 100)))
+
+
 def go(patch: pytest.MonkeyPatch, way: str, seed: Any) -> Shortcuts:
-    """The shortcuts of one of the ways to search; a seed draws what of it is left to chance."""
+    """The shortcuts of one of the ways to search; a seed draws their limits."""
     if way == FORCED:
         return force(patch, Random(f"{seed} {way}"))
     assert way in {AS_THEY_ARE, OFF}

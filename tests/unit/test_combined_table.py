@@ -1,4 +1,4 @@
-"""Combined tables: the results of many jobs as one table, and who of them is asked there."""
+"""Combined tables: the results of many jobs as one table, and which jobs of a query it answers."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -9,7 +9,6 @@ import pytest
 from bucketquery import ResultsIndex
 from bucketquery.jobs.combined_table import CombinedTable
 from bucketquery.model.schema import BUCKET, INFLUENCER, RECORD, Kind, Schema
-from bucketquery.storage.row_copies import copy_rows, segment_row
 from bucketquery.storage.selection import Selection
 from bucketquery.storage.table import Table
 from support.helpers import bucket, limit_heads, record
@@ -20,7 +19,7 @@ SCHEMAS: Mapping[Kind, Schema] = {"bucket": BUCKET, "record": RECORD, "influence
 
 
 def tables_of(*batches: Sequence[Document], kind: Kind = "bucket") -> dict[str, Table]:
-    """What each job has of a kind after some batches."""
+    """The table of each job with results of a kind, after some batches."""
     index = ResultsIndex()
     for batch in batches:
         index.upsert(batch)
@@ -36,7 +35,7 @@ def combined_of(tables: Mapping[str, Table | None], kind: Kind = "bucket") -> Co
 def whole(
     combined: CombinedTable, jobs: Sequence[str], stale: frozenset[str] = frozenset()
 ) -> list[tuple[str, int, int]]:
-    """Job, timestamp and span of all rows of some jobs, in the order of the combined table's table."""
+    """Job, timestamp and span of all rows that a combined table gives for some jobs, in its order."""
     split = combined.split(jobs, stale)
     rows = split.table.rows.at(0, split.table.rows.length)
     shown = Selection(split.table.rows, rows)
@@ -46,7 +45,7 @@ def whole(
 
 
 def test_rows_go_by_time_span_and_job() -> None:
-    """Whichever table they are in."""
+    """This order does not depend on the table that a row comes from."""
     tables = tables_of(
         [bucket(row, job_id=job_id, bucket_span=span) for job_id, row, span in (("b", 0, 60), ("a", 1, 60))],
         [bucket(0, job_id=job_id, bucket_span=span) for job_id, span in (("a", 300), ("c", 60), ("a", 60))],
@@ -55,8 +54,8 @@ def test_rows_go_by_time_span_and_job() -> None:
     assert whole(combined_of(tables), ("a", "b", "c")) == expected
 
 
-def test_a_combined_has_what_lives_in_base_and_head(monkeypatch: pytest.MonkeyPatch) -> None:
-    """And says where each row is in the table of its job; deleted rows are not there."""
+def test_rows_of_base_and_head_are_combined(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each row knows its place in the table of its job. Deleted rows are left out."""
     limit_heads(monkeypatch, 4)
     first = [bucket(row, job_id=job_id, anomaly_score=1.0) for job_id in ("a", "b") for row in range(6)]
     changed = [
@@ -84,8 +83,8 @@ def test_a_combined_has_what_lives_in_base_and_head(monkeypatch: pytest.MonkeyPa
         assert bool(lacking[0]) == (segment.column("event_count")[own] == 0)
 
 
-def test_texts_of_many_jobs_have_one_dictionary() -> None:
-    """Each job has its own codes, and those of the combined table compare across jobs."""
+def test_keywords_of_many_jobs_have_one_dictionary() -> None:
+    """Each job has codes of its own. The codes of the combined table compare across jobs."""
     tables = tables_of(
         [record(0, job_id="a", by_field_value="z"), record(0, job_id="b", by_field_value="y"), record(0, job_id="c")],
         kind="record",
@@ -97,8 +96,8 @@ def test_texts_of_many_jobs_have_one_dictionary() -> None:
     assert base.dictionary("over_field_value").tolist() == []
 
 
-def test_some_jobs_are_asked_alone_of_all() -> None:
-    """In a combined table of their rows; those that are not its own are asked one by one."""
+def test_a_query_of_some_jobs_reads_their_rows_alone() -> None:
+    """It reads a combined table of these rows. Jobs that the whole one does not have are searched one by one."""
     tables = tables_of(
         [bucket(row, job_id=job_id, event_count=row or None) for row in (1, 0) for job_id in ("a", "b", "c")],
         [bucket(3, job_id="b", scheduled_events=["x"])],
@@ -123,50 +122,33 @@ def test_some_jobs_are_asked_alone_of_all() -> None:
     assert base.lists.keys() == {"scheduled_events"}
 
 
-def test_stale_jobs_are_asked_one_by_one() -> None:
-    """If they are asked at all; the answer is remembered for a question and a commit."""
+def test_stale_jobs_are_searched_one_by_one() -> None:
+    """A stale job that the query does not name changes nothing. The split is remembered, with the stale jobs."""
     tables = tables_of([bucket(row, job_id=job_id) for row in range(2) for job_id in ("a", "b", "c")])
     combined = combined_of(tables)
     jobs, stale = ("a", "b"), frozenset({"b", "c"})
     assert whole(combined, jobs, stale) == [("a", 0, 300), ("a", 300_000, 300)]
     split = combined.split(jobs, stale)
     assert split.others == ("b",)
-    assert combined.split(jobs, stale) is combined.split((*jobs,), frozenset(sorted(stale))) is split
+    assert combined.split(jobs, stale) == combined.split((*jobs,), frozenset(sorted(stale))) == split
+    assert combined.split(jobs, stale).table is split.table
     other = combined.split(jobs, frozenset({"a"}))
     assert other.others == ("a",)
     assert other.combined is split.combined
     assert combined.split(("c",), stale).table.rows.length == 0
 
 
-def test_few_answers_are_remembered() -> None:
-    """Else whoever asks for other jobs each time would fill the memory."""
+def test_few_queries_are_remembered() -> None:
+    """Otherwise queries that name other jobs each time would fill the memory."""
     combined = combined_of(tables_of([bucket(0, job_id="a")]))
     for number in range(20):
         combined.split(("a", str(number)), frozenset())
-    assert len(combined._splits) == len(combined._asked) == 4
+    assert len(combined._answers) == len(combined._parts) == 4
 
 
-def test_a_combined_may_have_nothing() -> None:
-    """No job at all, or none with results."""
+def test_a_combined_table_may_be_empty() -> None:
+    """It may have no job, or none with results."""
     for tables in ({}, {"a": None}):
         combined = combined_of(tables)
         assert combined.split(("a",), frozenset()).table.rows.length == 0
         assert len(combined.split(("a",), frozenset()).table.rows.base.columns) == len(BUCKET.columns)
-
-
-def test_rows_are_joined_from_many_segments() -> None:
-    """As a page has them: texts, lists and all, in the order named."""
-    tables = tables_of(
-        [
-            record(0, job_id="a", record_score=1.5, by_field_value="x", causes=[{"probability": 1}]),
-            record(0, job_id="b", function="mean"),
-        ],
-        kind="record",
-    )
-    places = [segment_row(tables[job_id].rows, 0) for job_id in ("b", "a", "b")]
-    found = Selection.of(copy_rows(RECORD, places))
-    assert found.column("by_field_value").tolist() == [None, "x", None]
-    assert found.column("function").tolist() == ["mean", None, "mean"]
-    assert repr(found.column("record_score").tolist()) == "[nan, 1.5, nan]"
-    assert [bool(rest) for rest in found.lists("")] == [False, True, False]
-    assert copy_rows(BUCKET, []).length == 0

@@ -85,10 +85,10 @@ def test_many_jobs_are_answered_as_one_table(
 ) -> None:
     """Together or one by one, from the page's beginning or from the first match: what is found is the same."""
     limit_heads(monkeypatch, 4)
-    ask_together(monkeypatch, small_rows=20, few_changed=few_changed)
     for seed in range(6):
         rng = Random(seed)
-        index = take(ResultsIndex(), replace(only(shortcuts), deep_from=2))
+        index = ask_together(ResultsIndex(), small_rows=20, few_changed=few_changed)
+        take(index, replace(only(shortcuts), deep_from=2))
         for job_id in JOBS:
             index.put_job(job_id)
         stored: list[Document] = []
@@ -101,48 +101,42 @@ def test_many_jobs_are_answered_as_one_table(
 
 
 @pytest.mark.parametrize("kind", [RecordQuery, InfluencerQuery])
-def test_the_job_is_the_last_key_of_all_kinds(
-    kind: type[RecordQuery | InfluencerQuery], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_job_is_the_last_key_of_all_kinds(kind: type[RecordQuery | InfluencerQuery]) -> None:
     """In the request's direction, and the first one where it is sorted by."""
     result = "record" if kind is RecordQuery else "influencer"
     for together in (False, True):
-        with monkeypatch.context() as patch:
-            if together:
-                ask_together(patch, small_rows=100, few_changed=1)
-            index = ResultsIndex()
-            index.upsert(
-                [bucket(row, job_id=job_id, result_type=result) for row in (1, 0) for job_id in ("b", "c", "a")]
-            )
-            for desc, sort, order in (
-                (False, "timestamp", "a0 b0 c0 a1 b1 c1"),
-                (True, "timestamp", "c1 b1 a1 c0 b0 a0"),
-                (False, "job_id", "a0 a1 b0 b1 c0 c1"),
-                (True, "job_id", "c1 c0 b1 b0 a1 a0"),
-                (False, "is_interim", "a0 b0 c0 a1 b1 c1"),
-            ):
-                keys = index.search(kind(jobs=["c", "a", "b"], sort=sort, desc=desc)).keys()
-                assert " ".join(f"{key[0]}{key[1] // STEP}" for key in keys) == order
+        index = ResultsIndex()
+        if together:
+            ask_together(index, small_rows=100, few_changed=1)
+        index.upsert([bucket(row, job_id=job_id, result_type=result) for row in (1, 0) for job_id in ("b", "c", "a")])
+        for desc, sort, order in (
+            (False, "timestamp", "a0 b0 c0 a1 b1 c1"),
+            (True, "timestamp", "c1 b1 a1 c0 b0 a0"),
+            (False, "job_id", "a0 a1 b0 b1 c0 c1"),
+            (True, "job_id", "c1 c0 b1 b0 a1 a0"),
+            (False, "is_interim", "a0 b0 c0 a1 b1 c1"),
+        ):
+            keys = index.search(kind(jobs=["c", "a", "b"], sort=sort, desc=desc)).keys()
+            assert " ".join(f"{key[0]}{key[1] // STEP}" for key in keys) == order
 
 
-def test_the_first_unknown_job_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_first_unknown_job_is_named() -> None:
     """By whichever way they are asked, also where a job is gone of which a combined table still has results."""
     for together in (False, True):
-        with monkeypatch.context() as patch:
-            if together:
-                ask_together(patch, small_rows=100, few_changed=1_000)
-            index = ResultsIndex()
-            index.upsert([bucket(0, job_id=job_id) for job_id in ("a", "b", "c")])
-            assert index.search(BucketQuery(jobs=["b", "a", "c"])).count == 3
-            index.delete_job("c")
-            for sort in ("timestamp", "job_id"):
-                for jobs, unknown in ((["a", "c", "b"], "c"), (["x", "c"], "x"), (["b", "c", "x"], "c")):
-                    query = BucketQuery(jobs=jobs, sort=sort)
-                    with pytest.raises(UnknownJob) as caught:
-                        index.search(query)
-                    assert (caught.value.field, caught.value.value) == ("jobs", unknown)
-                    with pytest.raises(UnknownJob):
-                        index.scan(query)
+        index = ResultsIndex()
+        if together:
+            ask_together(index, small_rows=100, few_changed=1_000)
+        index.upsert([bucket(0, job_id=job_id) for job_id in ("a", "b", "c")])
+        assert index.search(BucketQuery(jobs=["b", "a", "c"])).count == 3
+        index.delete_job("c")
+        for sort in ("timestamp", "job_id"):
+            for jobs, unknown in ((["a", "c", "b"], "c"), (["x", "c"], "x"), (["b", "c", "x"], "c")):
+                query = BucketQuery(jobs=jobs, sort=sort)
+                with pytest.raises(UnknownJob) as caught:
+                    index.search(query)
+                assert (caught.value.field, caught.value.value) == ("jobs", unknown)
+                with pytest.raises(UnknownJob):
+                    index.scan(query)
 
 
 def test_a_deep_page_by_time_does_not_list_what_comes_before(monkeypatch: pytest.MonkeyPatch) -> None:

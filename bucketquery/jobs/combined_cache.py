@@ -1,0 +1,329 @@
+"""The cache of combined tables: which ones an index has, and when one is made anew.
+
+The cache does not know the catalogue, which hands its shards in. `combined_table.py` has the rows.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from typing import Final
+from weakref import ref
+
+from bucketquery.jobs.combined_table import CombinedTable, Split
+from bucketquery.jobs.job import Job
+from bucketquery.model.once import once
+from bucketquery.model.schema import Kind, Schema
+from bucketquery.storage.table import Table
+
+#: All jobs of a commit, by id. A shard never changes and takes weak references. A write makes new shards for the jobs
+#: that it changes, and leaves each job at its place: in the same shard of the same group.
+Groups = Sequence[Sequence[Mapping[str, Job]]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CombineSizes:
+    """The sizes that decide which jobs are searched together, and when a combined table is made anew.
+
+    Attributes:
+        fewest_jobs: a query of fewer jobs is searched job by job.
+        known_per_job: so is a query that names fewer than 1 in this number of the known jobs.
+        small_rows: a job with more results of a kind is searched by itself. It gains nothing from sharing, and its rows
+            in a combined table cost memory.
+        few_changed: a combined table is not made anew as long as no more jobs than this number have changed.
+        jobs_per_changed: nor is it as long as no more jobs have changed than 1 in this number of its own.
+
+    >>> CombineSizes(fewest_jobs=2).fewest_jobs
+    2
+    """
+
+    fewest_jobs: int = 16
+    known_per_job: int = 64
+    small_rows: int = 2_048
+    few_changed: int = 64
+    jobs_per_changed: int = 16
+
+
+#: The sizes of an index, found by measuring searches of 100,000 jobs.
+COMBINE_SIZES: Final = CombineSizes()
+
+
+class CombinedCache:
+    """The newest combined table of each kind. All commits of an index share one cache.
+
+    Readers put tables in, in any thread and at any time. Two may make one at once; the cache then has either of them,
+    and each reader uses its own. Only the writer calls `drop_useless`.
+
+    A combined table takes about 30 bytes a row, and keeps alive the tables of the jobs that it has. The cache drops it
+    when a newer one replaces it, or at the first write after which a search would make a new one. A commit that it
+    served holds it for as long as the commit itself is held.
+
+    Args:
+        sizes: when jobs are combined.
+    """
+
+    __slots__ = ("entries", "sizes")
+
+    def __init__(self, sizes: CombineSizes = COMBINE_SIZES) -> None:
+        self.sizes = sizes
+        #: What the cache has. If it is empty, the writer need not call `drop_useless`.
+        self.entries: dict[Kind, _Entry] = {}
+
+    def drop_useless(self, groups: Groups, jobs: Mapping[str, Job | None]) -> None:
+        """Drop each table that a search would make anew after a write, so that its memory is free at once.
+
+        Args:
+            groups: the jobs after the write.
+            jobs: those that the write changed, None for a deleted one.
+
+        The first call for a table looks at every shard, later calls at the given jobs only.
+        """
+        # A copy, because a reader may put another one in meanwhile.
+        for kind, entry in self.entries.copy().items():
+            if not entry.serves_after(groups, jobs):
+                self.entries.pop(kind, None)
+
+
+class CommitTables:
+    """The combined tables that serve one commit; any number of readers may ask at once.
+
+    Args:
+        cache: the index's cache. A table that is made for this commit goes there too.
+        groups: the jobs of the commit.
+    """
+
+    __slots__ = ("__dict__", "_cache", "_changes", "_groups")
+
+    def __init__(self, cache: CombinedCache, groups: Groups) -> None:
+        self._cache = cache
+        self._groups = groups
+        self._changes: dict[Kind, _Changes] = {}
+
+    @once
+    def _known(self) -> int:
+        """How many jobs there are."""
+        return sum(map(len, chain.from_iterable(self._groups)))
+
+    def combine(self, jobs: Sequence[str], schema: Schema) -> tuple[Split, ...] | None:
+        """Split a query of many jobs into searches of combined tables, and jobs to search one by one.
+
+        Args:
+            jobs: the ids of the query, each once, known or not.
+            schema: the kind.
+
+        Returns:
+            One combined table to search, or two; the jobs that the last one leaves are searched one by one. None if all
+            of them should be.
+
+        The first call combines all jobs: O(j log j + n log n) for j jobs with n results. The first call on a later
+        commit costs O(shards + n), and O(j / shards) for each changed shard, because it combines the changed jobs
+        alone. It combines all jobs again only if many have changed. Any other call costs what `CombinedTable.split`
+        does.
+        """
+        sizes = self._cache.sizes
+        if len(jobs) < sizes.fewest_jobs or len(jobs) * sizes.known_per_job < self._known:
+            return None
+        changes = self._changes_of(schema)
+        split = changes.entry.combined.split(jobs, changes.stale)
+        if min(len(split.others), len(changes.small)) < sizes.fewest_jobs:
+            return (split,)
+        return split, changes.combined.split(split.others, frozenset())
+
+    def nbytes(self) -> int:
+        """Bytes that the combined tables of the cache and of this commit hold beside the jobs' own tables.
+
+        These are the arrays of each combined table, and the tables of jobs that have changed or are deleted since it
+        was made. O(shards), and O(j / shards) for each shard that has changed.
+        """
+        own = [*self._changes.copy().values()]
+        entries = {id(entry): entry for entry in self._cache.entries.copy().values()}
+        entries |= {id(changes.entry): changes.entry for changes in own}
+        combined = [entry.combined for entry in entries.values()]
+        combined += [changes.__dict__["combined"] for changes in own if "combined" in changes.__dict__]
+        tables = {id(table): table for entry in entries.values() for table in entry.old_tables(self._groups)}
+        return sum(table.nbytes() for table in combined) + sum(table.nbytes() for table in tables.values())
+
+    def _changes_of(self, schema: Schema) -> "_Changes":
+        """The combined table that serves this commit, and the jobs for which it does not."""
+        # A commit keeps the first table that serves it. Otherwise two commits that are searched in turn would each
+        # replace the other's table in the cache.
+        changes = self._changes.get(schema.kind)
+        if changes is None:
+            entry = self._cache.entries.get(schema.kind)
+            changes = None if entry is None else entry.changes(self._groups)
+            if changes is None:
+                entry = self._cache.entries[schema.kind] = _Entry.of(self._groups, schema, self._cache.sizes)
+                changes = _Changes(entry, frozenset(), {})
+            self._changes[schema.kind] = changes
+        return changes
+
+
+class _Entry:
+    """A combined table of all small jobs of one commit, and how many of them the writer has changed since.
+
+    Attributes:
+        combined: the combined table.
+        schema: the kind.
+    """
+
+    __slots__ = (
+        "_changed",
+        "_gone",
+        "_members",
+        "_most_changed",
+        "_most_gone",
+        "_number_of",
+        "_shards",
+        "_sizes",
+        "_tables",
+        "combined",
+        "schema",
+    )
+
+    def __init__(
+        self,
+        schema: Schema,
+        sizes: CombineSizes,
+        combined: CombinedTable,
+        shards: Sequence["ref[Mapping[str, Job]]"],
+        members: Sequence[Sequence[str]],
+    ) -> None:
+        self.schema = schema
+        self.combined = combined
+        self._number_of = combined.jobs.number_of
+        self._tables = combined.jobs.tables
+        #: The shards of that commit, held weakly: an entry keeps no results of large jobs alive.
+        self._shards = shards
+        #: The ids of the combined jobs in each shard.
+        self._members = members
+        self._sizes = sizes
+        self._most_changed = max(sizes.few_changed, len(combined.job_ids) // sizes.jobs_per_changed)
+        self._most_gone = len(combined.job_ids) // 2
+        #: The changed jobs, and those of them that are deleted. Only the writer reads and writes these two. None until
+        #: its first write, because the reader that made the entry may have read an older commit.
+        self._changed: set[str] | None = None
+        self._gone: set[str] = set()
+
+    @classmethod
+    def of(cls, groups: Groups, schema: Schema, sizes: CombineSizes) -> "_Entry":
+        """The entry of all small jobs."""
+        shards, members = [], []
+        tables: dict[str, Table | None] = {}
+        for shard in chain.from_iterable(groups):
+            small: dict[str, Table | None] = {}
+            for job_id, job in shard.items():
+                table = job.tables.get(schema.kind)
+                if _is_small(table, sizes):
+                    small[job_id] = table
+            shards.append(ref(shard))
+            members.append((*small,))
+            tables |= small
+        return cls(schema, sizes, _combined_of(schema, tables), shards, members)
+
+    def serves_after(self, groups: Groups, jobs: Mapping[str, Job | None]) -> bool:
+        """Whether the next search would use the table after a write to some jobs; for the writer only.
+
+        It would not if too many jobs have changed. Nor is the table worth its memory if more than half of its jobs are
+        deleted.
+        """
+        changed, gone = self._changed, self._gone
+        candidates: Iterable[tuple[str, Job | None]] = jobs.items()
+        if changed is None:
+            changed = self._changed = set()
+            candidates = self._candidates(groups)
+        for job_id, job in candidates:
+            if self._is_changed(job_id, job):
+                changed.add(job_id)
+                if job is None:
+                    gone.add(job_id)
+                else:
+                    gone.discard(job_id)
+                if len(changed) > self._most_changed or len(gone) > self._most_gone:
+                    return False
+            else:
+                changed.discard(job_id)
+                gone.discard(job_id)
+        return True
+
+    def changes(self, groups: Groups) -> "_Changes | None":
+        """How a commit differs from the one that was combined; None if the table must be made anew."""
+        stale: list[str] = []
+        small: dict[str, Table | None] = {}
+        count = 0
+        for job_id, job in self._candidates(groups):
+            if self._is_changed(job_id, job):
+                count += 1
+                if count > self._most_changed:
+                    return None
+                if job_id in self._number_of:
+                    stale.append(job_id)
+                if job is not None:
+                    table = job.tables.get(self.schema.kind)
+                    if _is_small(table, self._sizes):
+                        small[job_id] = table
+        return _Changes(self, frozenset(stale), small)
+
+    def old_tables(self, groups: Groups) -> Iterator[Table]:
+        """The tables that the combined table keeps alive and a commit no longer has."""
+        for job_id, job in self._candidates(groups):
+            number = self._number_of.get(job_id)
+            table = None if number is None else self._tables[number]
+            if table is not None and self._is_changed(job_id, job):
+                yield table
+
+    def _candidates(self, groups: Groups) -> Iterator[tuple[str, Job | None]]:
+        """All jobs that have changed, and a few others. It looks at the shards that were made since."""
+        number_of, tables, kind = self._number_of, self._tables, self.schema.kind
+        for shard, then, members in zip(chain.from_iterable(groups), self._shards, self._members, strict=True):
+            if then() is not shard:
+                for job_id in members:
+                    job = shard.get(job_id)
+                    # Most jobs have not changed. This skips a call of `_is_changed` for each of them.
+                    if job is None or job.tables.get(kind) is not tables[number_of[job_id]]:
+                        yield job_id, job
+                for job_id, job in shard.items():
+                    if job_id not in number_of:
+                        yield job_id, job
+
+    def _is_changed(self, job_id: str, job: Job | None) -> bool:
+        """Whether a job counts as changed.
+
+        A combined job does if it is deleted or has another table. Any other job does if it is small: a new combined
+        table would have it.
+        """
+        table = None if job is None else job.tables.get(self.schema.kind)
+        number = self._number_of.get(job_id)
+        if number is not None:
+            return job is None or table is not self._tables[number]
+        return job is not None and _is_small(table, self._sizes)
+
+
+class _Changes:
+    """How a commit differs from the one that an entry was made of.
+
+    Attributes:
+        entry: the entry, which serves this commit.
+        stale: its jobs that have another table in this commit, or are unknown there.
+        small: the tables of the small jobs for which the entry has another table, or none.
+    """
+
+    __slots__ = ("__dict__", "entry", "small", "stale")
+
+    def __init__(self, entry: _Entry, stale: frozenset[str], small: Mapping[str, Table | None]) -> None:
+        self.entry = entry
+        self.stale = stale
+        self.small = small
+
+    @once
+    def combined(self) -> CombinedTable:
+        """The combined table of the small jobs that have changed."""
+        return _combined_of(self.entry.schema, self.small)
+
+
+def _combined_of(schema: Schema, tables: Mapping[str, Table | None]) -> CombinedTable:
+    job_ids = sorted(tables)
+    return CombinedTable.of(schema, job_ids, [tables[job_id] for job_id in job_ids])
+
+
+def _is_small(table: Table | None, sizes: CombineSizes) -> bool:
+    """Whether a job with this table, or None, is small enough to be combined."""
+    return table is None or table.length <= sizes.small_rows

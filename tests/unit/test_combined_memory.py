@@ -1,0 +1,137 @@
+"""The memory of combined tables: `stats` tells all of it, and it is free at the write that ends the table's use."""
+
+import gc
+import tracemalloc
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+from weakref import ref
+
+import numpy as np
+import pytest
+
+from bucketquery.index import ResultsIndex
+from bucketquery.jobs.combined_cache import COMBINE_SIZES
+from bucketquery.model.schema import BUCKET
+from bucketquery.queries.queries import BucketQuery
+from bucketquery.results.commit import Commit
+from support.helpers import STEP, ask_together, bucket
+
+
+def search_together(index: ResultsIndex, jobs: Sequence[str]) -> None:
+    """Make a combined table for the newest commit."""
+    assert index.snapshot()._catalog.combine(jobs, BUCKET) is not None
+
+
+@pytest.fixture
+def uncollected() -> Iterator[None]:
+    """No garbage collector runs: only objects without references are freed."""
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
+
+
+def held_by(index: ResultsIndex) -> Any:
+    """A weak reference to an array of the combined table that the index has for later searches."""
+    return ref(index.snapshot()._catalog._cache.entries["bucket"].combined._places)
+
+
+WRITES: dict[str, Callable[[ResultsIndex, str], Commit]] = {
+    "deleted": lambda index, job_id: index.delete_job(job_id),
+    "rewritten": lambda index, job_id: index.upsert([bucket(0, job_id=job_id, event_count=5)]),
+    "new": lambda index, job_id: index.put_job(f"new-{job_id}"),
+}
+
+
+@pytest.mark.usefixtures("uncollected")
+@pytest.mark.parametrize("write", WRITES)
+def test_a_combined_table_is_dropped_at_the_write_that_ends_its_use(write: str) -> None:
+    """It is dropped when too many jobs have changed for a search to use it. No other write drops it."""
+    few_changed = COMBINE_SIZES.few_changed
+    index = ResultsIndex()
+    jobs = tuple(f"job{number}" for number in range(300))
+    index.upsert([bucket(0, job_id=job_id) for job_id in jobs])
+    search_together(index, jobs)
+    combined = held_by(index)
+    for job_id in jobs[:few_changed]:
+        WRITES[write](index, job_id)
+    for count in range(2 * few_changed):
+        # One job that has changed before, and one whose results stay.
+        index.upsert([bucket(0, job_id="new-job0" if write == "new" else "job0", event_count=count)])
+        index.put_job("job299", bucket_span=count + 1)
+    assert combined() is not None
+    WRITES[write](index, "job298")
+    assert combined() is None
+    assert index.snapshot()._catalog._cache.entries == {}
+
+
+@pytest.mark.usefixtures("uncollected")
+def test_a_combined_table_of_few_jobs_is_dropped_when_most_of_them_are_deleted() -> None:
+    """Though that number of jobs may change. A job that is put again does not count as deleted."""
+    index = ResultsIndex()
+    jobs = tuple(f"job{number}" for number in range(20))
+    index.upsert([bucket(0, job_id=job_id) for job_id in jobs])
+    search_together(index, jobs)
+    combined = held_by(index)
+    for job_id in jobs[:10]:
+        index.delete_job(job_id)
+    index.put_job(jobs[0])
+    index.delete_job(jobs[10])
+    assert combined() is not None
+    index.delete_job(jobs[11])
+    assert combined() is None
+
+
+def test_stats_tell_the_bytes_of_combined_tables() -> None:
+    """They count the arrays that are made so far, and the tables that a combined table alone still has."""
+    index = ask_together(ResultsIndex(), small_rows=100, few_changed=30)
+    jobs = tuple(f"job{number}" for number in range(20))
+    index.upsert([bucket(row, job_id=each, scheduled_events=["x"]) for each in jobs for row in range(50)])
+    bare = index.stats()["bytes"]
+    query = BucketQuery(jobs=jobs, sort="anomaly_score", desc=True, size=5)
+    index.search(query)
+    # Three columns, the number of each row's job and the row's place: 8, 1, 8, 4 and 8 bytes.
+    made = index.stats()["bytes"] - bare
+    assert 29 * 1_000 <= made < 40 * 1_000
+    index.search(query.replace(sort="event_count"))
+    assert index.stats()["bytes"] - bare == made + (8 + 1) * 1_000, "a column and its mask"
+    index.search(query.replace(sort="scheduled_events"))
+    assert index.stats()["bytes"] - bare == made + (8 + 1 + 8 + 8) * 1_000, "rows and pointers of a list field"
+    part = index.stats()["bytes"]
+    index.search(BucketQuery(jobs=jobs[:10]))
+    assert index.stats()["bytes"] == part + (4 + 8 + 1) * 500 + 20, "a part has numbers, places and a mask of its own"
+    whole = index.stats()["bytes"]
+    index.put_job(jobs[0], bucket_span=300)
+    assert index.stats()["bytes"] == whole, "no result has changed"
+    index.delete_job(jobs[0])
+    assert index.stats()["bytes"] == whole, "the combined table has its table"
+    index.upsert([bucket(0, job_id=jobs[1], event_count=5)])
+    assert index.stats()["bytes"] == whole + index.stats(jobs[1])["bytes"], "two versions are there"
+    for job_id in jobs[2:12]:
+        index.delete_job(job_id)
+    assert index.stats()["bytes"] == sum(index.stats(job_id)["bytes"] for job_id in index.jobs()) > 0
+
+
+@pytest.mark.usefixtures("uncollected")
+def test_memory_comes_back_when_jobs_are_deleted() -> None:
+    """Two thousand jobs that were searched together and deleted one by one leave nothing, and `stats` agrees."""
+    index = ResultsIndex()
+    jobs = tuple(f"job{number}" for number in range(2_000))
+    tracemalloc.start()
+    try:
+        before = tracemalloc.get_traced_memory()[0]
+        columns = {"job_id": jobs * 50, "timestamp": np.repeat(np.arange(50) * STEP, 2_000), "bucket_span": 300}
+        index.upsert_columns(columns)
+        index.search(BucketQuery(jobs=jobs, sort="anomaly_score"))
+        full = tracemalloc.get_traced_memory()[0] - before
+        told = index.stats()["bytes"]
+        del columns
+        for job_id in jobs:
+            index.delete_job(job_id)
+        left = tracemalloc.get_traced_memory()[0] - before
+    finally:
+        tracemalloc.stop()
+    assert told > 100_000 * (56 + 29)
+    assert full > told
+    assert left < full / 20
+    assert index.stats()["bytes"] == 0

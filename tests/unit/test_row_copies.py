@@ -1,0 +1,62 @@
+"""Copies of single rows: values and lists come out as the rows have them, from any segment."""
+
+from bucketquery import ResultsIndex
+from bucketquery.model.schema import BUCKET, RECORD
+from bucketquery.storage.packed_rows import Packed
+from bucketquery.storage.row_copies import copy_rows, segment_row
+from bucketquery.storage.segment import Segment
+from bucketquery.storage.selection import Selection
+from support.helpers import FULL, STEP, bucket, record, segment, table, table_of
+
+
+def test_a_row_of_a_table_is_found_in_base_or_head() -> None:
+    """Numbers go through the base first, then through the head; a view counts as its table does."""
+    of = table([bucket(0), bucket(2)], [bucket(1)])
+    assert (of.base.length, of.head.length) == (2, 1)
+    for either in (of, of.rows):
+        assert [segment_row(either, row) for row in range(3)] == [(of.base, 0), (of.base, 1), (of.head, 0)]
+
+
+def packed_buckets() -> Segment:
+    """Two buckets in packed rows, as a small write leaves them."""
+    index = ResultsIndex()
+    index.upsert([bucket(0, **FULL), bucket(1)])
+    base = table_of(index).base
+    assert isinstance(base.columns, Packed)
+    return base
+
+
+def test_buckets_are_copied_from_packed_and_other_segments() -> None:
+    """They come in the order of the places. A row comes twice if it is named twice, and a missing score is NaN."""
+    packed, arrays = packed_buckets(), segment([bucket(2), bucket(3, **FULL)])
+    assert not isinstance(arrays.columns, Packed)
+    found = Selection.of(copy_rows(BUCKET, [(packed, 0), (arrays, 1), (packed, 1), (arrays, 0), (packed, 0)]))
+    assert found.column("timestamp").tolist() == [0, 3 * STEP, STEP, 2 * STEP, 0]
+    assert repr(found.column("anomaly_score").tolist()) == "[5.0, 5.0, nan, nan, 5.0]"
+    assert found.column("event_count").tolist() == [7, 7, 0, 0, 7]
+    assert list(found.lists("scheduled_events")) == [("a",), ("a",), (), (), ("a",)]
+
+
+def test_records_of_many_segments_get_one_dictionary() -> None:
+    """Each segment has codes of its own; keywords that miss stay missing, and lists come with their rows."""
+    one = segment([record(0, record_score=1.5, by_field_value="x", causes=[{"probability": 1}])], RECORD)
+    other = segment([record(1, function="mean"), record(2, by_field_value="a")], RECORD)
+    found = Selection.of(copy_rows(RECORD, [(other, 0), (one, 0), (other, 1), (other, 0)]))
+    assert found.column("by_field_value").tolist() == [None, "x", "a", None]
+    assert found.column("function").tolist() == ["mean", None, None, "mean"]
+    assert found.column("over_field_value").tolist() == [None] * 4
+    assert repr(found.column("record_score").tolist()) == "[nan, 1.5, nan, nan]"
+    assert [bool(extra) for extra in found.lists("")] == [False, True, False, False]
+
+
+def test_a_copy_shares_nothing_with_its_segments() -> None:
+    """A page that is kept does not keep the tables of its jobs alive."""
+    copied = copy_rows(BUCKET, [(packed_buckets(), 1)])
+    assert {name: column.base is None for name, column in copied.columns.items()} == dict.fromkeys(copied.columns, True)
+
+
+def test_no_places_make_an_empty_segment() -> None:
+    """A page without results has one, of the right kind."""
+    for schema in (BUCKET, RECORD):
+        found = copy_rows(schema, [])
+        assert (found.length, found.schema) == (0, schema)
