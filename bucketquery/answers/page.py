@@ -20,7 +20,7 @@ from bucketquery.model.schema import CONSTANT, Array, Document, Schema, Type
 from bucketquery.model.text import brief
 from bucketquery.queries.parameters import read_text
 from bucketquery.search.expand import Expansion
-from bucketquery.search.plan import Plan
+from bucketquery.search.plan import Explanation
 from bucketquery.search.shortcuts import ALL_SHORTCUTS, Shortcuts
 from bucketquery.storage.segment import Segment
 from bucketquery.storage.selection import Selection
@@ -35,7 +35,7 @@ class Facts(NamedTuple):
         job_id: the job of all its results, or that of each where several were asked.
         rows: which they are, in order.
         matched: how many match, before paging.
-        plan: how they were found.
+        explanation: how they were found.
         sequence: the commit that was read.
         has_documents: whether the index keeps what is only shown.
         expansion: the records that are brought along; None where none are asked for.
@@ -45,7 +45,7 @@ class Facts(NamedTuple):
     job_id: str | tuple[str, ...]
     rows: Selection
     matched: int
-    plan: Plan
+    explanation: Explanation
     sequence: int
     has_documents: bool
     expansion: Expansion | None
@@ -284,13 +284,13 @@ class Page(Immutable, ABC, Generic[_Value]):
         """How it was found, as data.
 
         Returns:
-            An immutable mapping. ``path``, what led: ``time`` (two ranks and what lies between: no column is read),
-            ``threshold`` (the rows at or above it), ``order`` (the first rows of the order, and of those the ones that
-            match), ``scan`` (every row of the window is compared), ``cache`` (the first 128 rows of this order, found
-            by an earlier question about the same results: no row is read again) or ``jobs`` (several searches, and
-            what they found merged). ``column``, the one whose values led, None where only time did; ``levels``, the
-            edges of the levels that were read, in the values of their columns;
-            ``rows_looked_at``, how many rows were compared one by one; ``rows_matched``, the count.
+            An immutable mapping. ``path``, what led: ``time`` (two ranks and the rows between them; no column is read),
+            ``threshold`` (the rows at or above it), ``order`` (the first rows of the order, of which those that match
+            are picked), ``scan`` (every row of the window is compared), ``cache`` (the first 128 rows of this order,
+            found by an earlier search of the same results; no row is read again) or ``jobs`` (several searches, and
+            their results merged). ``column``, the one whose values led, None if only time did. ``levels``, the edges of
+            the levels that were read, in the values of their columns. ``rows_read``, how many rows were compared one by
+            one. ``rows_matched``, the count.
 
         >>> from bucketquery import ResultsIndex
         >>> index = ResultsIndex()
@@ -298,16 +298,7 @@ class Page(Immutable, ABC, Generic[_Value]):
         >>> index.get_buckets(job_id="web").explain()["path"]
         'time'
         """
-        plan = self._facts.plan
-        return FrozenMapping(
-            {
-                "path": plan.path,
-                "column": plan.column,
-                "levels": plan.levels,
-                "rows_read": plan.rows_read,
-                "rows_matched": self.count,
-            }
-        )
+        return FrozenMapping({**self._facts.explanation._asdict(), "rows_matched": self.count})
 
 
 _fill = filler(Page, "_facts")

@@ -58,14 +58,14 @@ def page_of(  # noqa: PLR0917 - a keyword each would take longer than the call
         LimitExceeded: there are too many records to bring.
     """
     schema = resolved.schema
-    rows, count, plan = search(job.table(schema), resolved, shortcuts)
+    rows, count, explanation = search(job.table(schema), resolved, shortcuts)
     if resolved.is_lookup and not count:
         raise NotFound("Could not find requested buckets", field="timestamp", value=getattr(query, "timestamp", None))
     records = None
     if resolved.expand:
         records = expand(rows, job.table(RECORD), exclude_interim=resolved.exclude_interim_records)
     # What a named tuple's own constructor does, in half the time.
-    facts = _new_tuple(Facts, (job.job_id, rows, count, plan, sequence, has_documents, records, shortcuts))
+    facts = _new_tuple(Facts, (job.job_id, rows, count, explanation, sequence, has_documents, records, shortcuts))
     return _PAGES[schema.kind](facts)
 
 
@@ -103,13 +103,13 @@ def page_of_jobs(
         NotFound: a lookup that matches nothing.
         LimitExceeded: there are too many records to bring.
     """
-    found, count, plan = search_jobs(catalog, query.jobs, resolved, shortcuts, by_job=query.sort == "job_id")
+    found, count, explanation = search_jobs(catalog, query.jobs, resolved, shortcuts, by_job=query.sort == "job_id")
     if resolved.is_lookup and not count:
         raise NotFound("Could not find requested buckets", field="timestamp", value=getattr(query, "timestamp", None))
     records = None
     if resolved.expand:
         records = expand_jobs(catalog, found, exclude_interim=resolved.exclude_interim_records)
-    facts = Facts(found.job_ids, found.rows, count, plan, sequence, has_documents, records, shortcuts)
+    facts = Facts(found.job_ids, found.rows, count, explanation, sequence, has_documents, records, shortcuts)
     return _PAGES[resolved.schema.kind](facts)
 
 

@@ -18,7 +18,7 @@ from bucketquery.model.schema import RECORD, Int64s, Schema
 from bucketquery.queries.resolved import ResolvedQuery
 from bucketquery.search.expand import MOST_OF_A_PAGE, Expansion, expand, refuse_more
 from bucketquery.search.order import Order
-from bucketquery.search.plan import Plan
+from bucketquery.search.plan import Explanation
 from bucketquery.search.search import search
 from bucketquery.search.shortcuts import ALL_SHORTCUTS, Shortcuts
 from bucketquery.storage.row_copies import copy_rows, segment_row
@@ -106,7 +106,7 @@ def search_jobs(
     shortcuts: Shortcuts = ALL_SHORTCUTS,
     *,
     by_job: bool,
-) -> tuple[CopiedRows, int, Plan]:
+) -> tuple[CopiedRows, int, Explanation]:
     """The page that the question asks of several jobs, the count of all their matches, and how they were found.
 
     Args:
@@ -123,7 +123,7 @@ def search_jobs(
     searches costs O(p k) for a page that ends at the k-th match.
     """
     found = _find(catalog, jobs, resolved, shortcuts, by_job=by_job)
-    return found.copied(resolved.schema), found.matched, Plan("jobs", None, rows_read=found.rows_read)
+    return found.copied(resolved.schema), found.matched, Explanation("jobs", None, rows_read=found.rows_read)
 
 
 def scan_jobs(
@@ -184,8 +184,8 @@ def _find(
         return _by_job(catalog, jobs, resolved, shortcuts)
     parts = _parts(catalog, jobs, resolved.schema, is_combined=shortcuts.combined)
     if len(parts) == 1:
-        rows, count, plan = search(parts[0].table, resolved, shortcuts)
-        return _Found.of([(parts[0], rows)], np.arange(len(rows)), count, plan.rows_read)
+        rows, count, how = search(parts[0].table, resolved, shortcuts)
+        return _Found.of([(parts[0], rows)], np.arange(len(rows)), count, how.rows_read)
     matches = None
     if resolved.from_ > shortcuts.deep_from and resolved.order_by[:1] in ((), ("timestamp",)) and shortcuts.deep:
         matches = _count(parts, resolved, shortcuts)
@@ -195,9 +195,9 @@ def _find(
     found: list[tuple[_Part, Selection]] = []
     count = rows_read = 0
     for part in parts:
-        rows, own, plan = search(part.table, asked, shortcuts)
+        rows, own, how = search(part.table, asked, shortcuts)
         count += own
-        rows_read += plan.rows_read
+        rows_read += how.rows_read
         if len(rows):
             found.append((part, rows))
     return _Found.of(
@@ -211,11 +211,11 @@ def _by_job(catalog: Catalog, jobs: Sequence[str], resolved: ResolvedQuery, shor
     skip, left, count, rows_read = resolved.from_, resolved.size, 0, 0
     tables = _tables(catalog, jobs, resolved.schema)
     for job_id in sorted(tables, reverse=resolved.desc):
-        rows, own, plan = search(tables[job_id], resolved._replace(from_=skip, size=left), shortcuts)
+        rows, own, how = search(tables[job_id], resolved._replace(from_=skip, size=left), shortcuts)
         found.append((_Part(tables[job_id], job_id), rows))
         skip, left = max(0, skip - own), left - len(rows)
         count += own
-        rows_read += plan.rows_read
+        rows_read += how.rows_read
     return _Found.of(found, np.arange(sum(len(rows) for _, rows in found)), count, rows_read)
 
 
