@@ -7,7 +7,6 @@ from bucketquery.answers.common import Documents
 from bucketquery.model.encoding import encoded, encoded_columns
 from bucketquery.model.schema import Array
 from bucketquery.results.response_format import simple_buckets
-from bucketquery.search.shortcuts import ALL_SHORTCUTS, Shortcuts
 from bucketquery.storage.selection import Selection
 
 _MARK: Final[Any] = "\0"
@@ -17,16 +16,20 @@ _MARK: Final[Any] = "\0"
 _PLAIN: Final = encoded(simple_buckets(_MARK, [(_MARK,) * len(_COLUMNS)])[0]).split(encoded(_MARK))
 
 
-def columnar_buckets_json(
-    job_id: str, rows: Selection, documents: Documents, shortcuts: Shortcuts = ALL_SHORTCUTS
-) -> bytes | None:
-    """What `bucket_bodies` gives as JSON, straight from the columns; None if it has to be made of bodies.
+#: Fewer buckets than this are JSON as quickly by way of dicts.
+_FEW: Final = 20
 
-    It has to if anything is nested, or if the shortcuts rule the columns out or rows are fewer than they ask for.
+
+#: Whether buckets with nothing nested become JSON without becoming dicts first, which changes only how long it takes.
+_straight: bool = True
+
+
+def columnar_buckets_json(job_id: str, rows: Selection, documents: Documents) -> bytes | None:
+    """What `bucket_bodies` gives as JSON, straight from the columns; None where that has to be made of bodies.
+
+    That is where anything is nested, or rows are so few that dicts are as quick.
     """
-    if not shortcuts.columnar_json or len(rows) < shortcuts.few_buckets:
-        return None
-    if any(documents["bucket_influencers"]) or any(rows.lists("scheduled_events")):
+    if not _straight or len(rows) < _FEW or any(documents["bucket_influencers"]) or any(rows.lists("scheduled_events")):
         return None
     before_job, before_first, *behind = _PLAIN
     # What is the same in all rows, as the span mostly is, becomes a part of the text between the others.

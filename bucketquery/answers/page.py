@@ -21,7 +21,6 @@ from bucketquery.model.text import brief
 from bucketquery.queries.parameters import read_text
 from bucketquery.search.expand import Expansion
 from bucketquery.search.plan import Explanation
-from bucketquery.search.shortcuts import ALL_SHORTCUTS, Shortcuts
 from bucketquery.storage.segment import Segment
 from bucketquery.storage.selection import Selection
 
@@ -39,7 +38,6 @@ class Facts(NamedTuple):
         sequence: the commit that was read.
         has_documents: whether the index keeps what is only shown.
         expansion: the records that are brought along; None where none are asked for.
-        shortcuts: which work may be skipped when the page is written.
     """
 
     job_id: str | tuple[str, ...]
@@ -49,7 +47,6 @@ class Facts(NamedTuple):
     sequence: int
     has_documents: bool
     expansion: Expansion | None
-    shortcuts: Shortcuts = ALL_SHORTCUTS
 
 
 class Page(Immutable, ABC, Generic[_Value]):
@@ -275,9 +272,8 @@ class Page(Immutable, ABC, Generic[_Value]):
         return f"<{type(self).__name__}: {what}>"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # Only the rows of the page travel, not the columns that they are rows of. A page that arrives takes all
-        # shortcuts.
-        job_id, rows, *others, _ = self._facts
+        # Only the rows of the page travel, not the columns that they are rows of.
+        job_id, rows, *others = self._facts
         return _restore, (type(self), job_id, rows.detach(), *others)
 
     def explain(self) -> Mapping[str, Any]:

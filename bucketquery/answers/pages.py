@@ -61,9 +61,8 @@ class BucketPage(Page[Bucket]):
 
     def _json(self, documents: Documents, *, human: bool) -> bytes:
         job_id = self._job_id
-        found = None
-        if self._expansion is None and not human and isinstance(job_id, str):
-            found = columnar_buckets_json(job_id, self._rows, documents, self._facts.shortcuts)
+        is_plain = self._expansion is None and not human
+        found = columnar_buckets_json(job_id, self._rows, documents) if is_plain and isinstance(job_id, str) else None
         return super()._json(documents, human=human) if found is None else found
 
 

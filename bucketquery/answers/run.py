@@ -65,7 +65,7 @@ def page_of(  # noqa: PLR0917 - a keyword each would take longer than the call
     if resolved.expand:
         records = expand(rows, job.table(RECORD), exclude_interim=resolved.exclude_interim_records)
     # What a named tuple's own constructor does, in half the time.
-    facts = _new_tuple(Facts, (job.job_id, rows, count, explanation, sequence, has_documents, records, shortcuts))
+    facts = _new_tuple(Facts, (job.job_id, rows, count, explanation, sequence, has_documents, records))
     return _PAGES[schema.kind](facts)
 
 
@@ -80,7 +80,7 @@ def results_of(
             yield from values(job.job_id, rows, kept_documents(rows))
             continue
         expansion = expand(rows, job.table(RECORD), exclude_interim=resolved.exclude_interim_records, most=None)
-        for positions, records in expansion.runs(_RECORDS_AT_ONCE):
+        for positions, records in expansion.batches(_RECORDS_AT_ONCE):
             some = rows[positions]
             yield from bucket_values(job.job_id, some, kept_documents(some), expanded_values(job.job_id, records))
 
@@ -109,7 +109,7 @@ def page_of_jobs(
     records = None
     if resolved.expand:
         records = expand_jobs(catalog, found, exclude_interim=resolved.exclude_interim_records)
-    facts = Facts(found.job_ids, found.rows, count, explanation, sequence, has_documents, records, shortcuts)
+    facts = Facts(found.job_ids, found.rows, count, explanation, sequence, has_documents, records)
     return _PAGES[resolved.schema.kind](facts)
 
 

@@ -78,11 +78,11 @@ def _from_cache(view: View, resolved: ResolvedQuery, shortcuts: Shortcuts) -> Fo
     The search that finds them tells how. Later ones tell that they read the cache, and no rows.
     """
     key = resolved.order_by, resolved.desc, shortcuts.top_k_rows
-    known = view.kept.get(key)
+    known = view.top_k_cache.get(key)
     if known is None:
         # Two readers may both find them, and find the same.
         rows, _, explanation = _by_plan(view, resolved._replace(from_=0, size=shortcuts.top_k_rows), shortcuts)
-        view.kept[key] = rows, Explanation("cache", resolved.order_by[0])
+        view.top_k_cache[key] = rows, Explanation("cache", resolved.order_by[0])
     else:
         rows, explanation = known
     return Selection(view, rows[resolved.from_ : resolved.from_ + resolved.size]), view.length, explanation

@@ -39,9 +39,9 @@ class View:
         "_head_ranks",
         "_head_start",
         "_head_timestamps",
-        "_kept",
         "_row_at",
         "_timestamps",
+        "_top_k_cache",
         "base",
         "deleted",
         "head",
@@ -64,7 +64,7 @@ class View:
         self._head_places: Int64s | None = None
         self._head_ranks: Int64s | None = None
         self._codes: dict[str, tuple[Int32s | None, Int32s]] | None = None
-        self._kept: dict[Any, Any] | None = None
+        self._top_k_cache: dict[Any, Any] | None = None
 
     @property
     def timestamps(self) -> Int64s:
@@ -88,11 +88,11 @@ class View:
         return self._head_start
 
     @property
-    def kept(self) -> dict[Any, Any]:
-        """What searches keep of what they found, for whoever asks next."""
-        if self._kept is None:
-            self._kept = {}
-        return self._kept
+    def top_k_cache(self) -> dict[Any, Any]:
+        """The first rows of each order that was asked for, as searches keep them for the next one."""
+        if self._top_k_cache is None:
+            self._top_k_cache = {}
+        return self._top_k_cache
 
     def before(self, instant: int) -> int:
         """How many rows come before an instant, of base and head together.

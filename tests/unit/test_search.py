@@ -16,7 +16,19 @@ from bucketquery.search.shortcuts import ALL_SHORTCUTS
 from bucketquery.storage.selection import Selection
 from bucketquery.storage.table import Table
 from bucketquery.testing import evaluate
-from support.helpers import JOB, STEP, Document, bucket, lead_by_value, limit_heads, record, rows, segment, table
+from support.helpers import (
+    JOB,
+    ON_FEW_ROWS,
+    STEP,
+    Document,
+    bucket,
+    lead_by_value,
+    limit_heads,
+    record,
+    rows,
+    segment,
+    table,
+)
 
 SCAN_ROWS = ALL_SHORTCUTS.scan_rows
 SORTS = (
@@ -234,7 +246,7 @@ def test_what_is_led_by_value_is_that_of_filter_sort_and_slice(
     head_rows: int, behind: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of the newest table and of older ones, whose value indexes were made before, since, or never."""
-    shortcuts = lead_by_value(monkeypatch, behind=behind)
+    lead_by_value(monkeypatch, behind=behind)
     limit_heads(monkeypatch, head_rows, 4)
     rng = Random(head_rows + behind)
     paths = set()
@@ -251,7 +263,7 @@ def test_what_is_led_by_value_is_that_of_filter_sort_and_slice(
                 "from_": rng.choice((0, 0, 1, 30)),
                 "size": rng.choice((0, 1, 5, 100)),
             }
-            page, count, plan = search(found, resolved(**asked), shortcuts)
+            page, count, plan = search(found, resolved(**asked), ON_FEW_ROWS)
             paths.add(plan.path)
             if documents is not None:
                 expected = evaluate(documents, BucketQuery(jobs=JOB, **asked))
@@ -268,7 +280,7 @@ def test_what_is_led_by_value_is_that_of_filter_sort_and_slice(
 
 def test_records_led_by_value_are_those_of_filter_sort_and_slice(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where their score says nothing more their ties decide, of which some are texts."""
-    shortcuts = lead_by_value(monkeypatch)
+    lead_by_value(monkeypatch)
     rng = Random(11)
     documents = [
         record(row, detector, record_score=rng.choice((0.0, 0.0, 1.0, 90.0)), function=rng.choice(("min", "max", None)))
@@ -284,7 +296,7 @@ def test_records_led_by_value_are_those_of_filter_sort_and_slice(monkeypatch: py
                     query = RecordQuery(
                         jobs=JOB, sort=sort, desc=desc, record_score=threshold, size=9, start=start, end=end
                     )
-                    page, count, plan = search(found, resolve(query, lambda: 0), shortcuts)
+                    page, count, plan = search(found, resolve(query, lambda: 0), ON_FEW_ROWS)
                     expected = evaluate(documents, query)
                     assert count == expected["count"]
                     assert list(zip(page.column("timestamp"), page.column("detector_index"), strict=True)) == [
