@@ -40,6 +40,9 @@ class Expansion(MadeOnce):
 
     __slots__ = ("_buckets", "_ranges", "_sorted", "_view")
 
+    _ranges: tuple[_Ranges, _Ranges]
+    _sorted: tuple[Selection, list[int]]
+
     def __init__(self, view: View, buckets: Selection | None) -> None:
         self._view = view
         self._buckets = buckets
@@ -55,8 +58,8 @@ class Expansion(MadeOnce):
         rows = Selection.of(records)
         expansion = cls(rows.view, None)
         bounds, none = np.array(ends, dtype=np.int64), np.zeros(len(ends) - 1, dtype=np.int64)
-        expansion.ranges = (bounds[:-1], bounds[1:]), (none, none)
-        expansion.sorted = rows, ends
+        expansion._ranges = (bounds[:-1], bounds[1:]), (none, none)
+        expansion._sorted = rows, ends
         return expansion
 
     @once
@@ -90,7 +93,7 @@ class Expansion(MadeOnce):
         """The expansion of the buckets ``[first, stop)``."""
         (base_first, base_stop), (head_first, head_stop) = self.ranges
         part = Expansion(self._view, None)
-        part.ranges = (
+        part._ranges = (
             (base_first[first:stop], base_stop[first:stop]),
             (head_first[first:stop], head_stop[first:stop]),
         )

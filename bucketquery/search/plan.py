@@ -88,7 +88,7 @@ def choose(matches: Matches, order: Order, need: int, failed: Plan | None = None
     if lead == "timestamp" and matches.shortcuts.last_instant:
         access: Access = "instants"
     else:
-        if matches.count > matches.shortcuts.few_matches and (failed is None or failed.access == "level"):
+        if matches.matched > matches.shortcuts.few_matches and (failed is None or failed.access == "level"):
             plan = _by_value_index(matches, order, need, None if failed is None else failed.number)
             if plan is not None:
                 return plan
@@ -125,13 +125,13 @@ def _by_level(matches: Matches, order: Order, need: int, value_index: ValueIndex
     window, lead, desc = matches.window, order.lead, order.desc
     low, stop = window.base.start, min(window.base.stop, value_index.covered)
     all_match = matches.threshold is None or (desc and lead == window.view.base.schema.score)
-    wanted = matches.shortcuts.margin * need * (1 if all_match else window.length / matches.count)
+    wanted = matches.shortcuts.margin * need * (1 if all_match else window.length / matches.matched)
     share = (stop - low) / value_index.covered
     for number in range((len(value_index.levels) if failed is None else failed) - 1, -1, -1):
         level = value_index.levels[number]
         if len(level) * share >= wanted:
             _, rows, _ = level.between(low, stop)
-            if len(rows) > 2 * matches.count:
+            if len(rows) > 2 * matches.matched:
                 return None
             levels = (*matches.levels, float(sort_keys_of(level.edge, desc=desc)))
             return _new_tuple(Plan, ("level", "order", lead, levels, rows, all_match, number, None, stop))

@@ -91,7 +91,7 @@ def _from_cache(view: View, resolved: ResolvedQuery, shortcuts: Shortcuts) -> Fo
 def _by_plan(view: View, resolved: ResolvedQuery, shortcuts: Shortcuts) -> tuple[BaseRows, int, Explanation]:
     """Count the matches, choose a plan, and carry it out; if it finds too few, choose the next."""
     matches = Matches.of(Window.of(view, resolved.start, resolved.end), resolved.threshold, shortcuts)
-    count, rows_read = matches.count, matches.rows_read
+    count, rows_read = matches.matched, matches.rows_read
     first, last = resolved.from_, min(resolved.from_ + resolved.size, count)
     if first >= last or not resolved.order_by:
         # There is nothing to choose: matches come in time order.
@@ -116,7 +116,7 @@ def _carry_out(plan: Plan, matches: Matches, order: Order, need: int) -> tuple[B
         return order.first(view, rows, need), rows_read
     if plan.access == "all":
         # They were compared to be counted, and are not counted again.
-        rows, rows_read = matches.first(matches.count, desc=False)[0], matches.count
+        rows, rows_read = matches.first(matches.matched, desc=False)[0], matches.matched
     else:
         if plan.access == "level":
             rows, rows_read = (matches.alive if plan.all_match else matches.among)(plan.rows), len(plan.rows)
@@ -167,7 +167,7 @@ def _up_to_the_last_instant(matches: Matches, need: int, *, desc: bool) -> tuple
     edge = timestamps.item(-1)
     before = rows[: np.count_nonzero(timestamps != edge)]
     of_edge = Matches.of(Window.of(view, edge, edge + 1), matches.threshold, matches.shortcuts)
-    there, read_there = of_edge.page(0, of_edge.count, desc=False)
+    there, read_there = of_edge.page(0, of_edge.matched, desc=False)
     both = np.concatenate((there, before[::-1]) if desc else (before, there))
     return both, rows_read + of_edge.rows_read + read_there + len(both)
 

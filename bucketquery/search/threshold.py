@@ -60,7 +60,7 @@ class Matches(NamedTuple):
         candidates: those of the base.
         head: those of the head, as it numbers them.
         deleted: the rows of the base that would match if they were not deleted.
-        count: how many match.
+        matched: how many match.
         levels: the edges of the levels that were read to count them.
         rows_read: how many rows were compared to count them.
     """
@@ -71,7 +71,7 @@ class Matches(NamedTuple):
     candidates: tuple[Candidates, ...]
     head: Int64s
     deleted: Int64s
-    count: int
+    matched: int
     levels: tuple[float, ...]
     rows_read: int
 
@@ -91,11 +91,11 @@ class Matches(NamedTuple):
         if len(deleted):
             deleted = deleted[view.base.columns[name][deleted] >= threshold]
         candidates, levels, rows_read = _counted(view.base, low, high, threshold, shortcuts)
-        count = len(head) - len(deleted)
+        matched = len(head) - len(deleted)
         for some in candidates:
-            count += some.matched
+            matched += some.matched
         # What the named tuple's own constructor does, in half the time.
-        fields = (window, threshold, shortcuts, candidates, head, deleted, count, levels, rows_read)
+        fields = (window, threshold, shortcuts, candidates, head, deleted, matched, levels, rows_read)
         return _new_tuple(cls, fields)
 
     def first(self, need: int, *, desc: bool) -> tuple[BaseRows, int]:

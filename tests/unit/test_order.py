@@ -11,10 +11,11 @@ from bucketquery import BucketQuery, InfluencerQuery, RecordQuery
 from bucketquery.model.schema import SCHEMAS
 from bucketquery.queries.queries import AnyQuery, resolve
 from bucketquery.search.order import Order, RowKeys, order_of
+from bucketquery.storage.segment import Segment
 from bucketquery.storage.selection import Selection
 from bucketquery.storage.table import Table
 from bucketquery.testing import SORTABLE, evaluate
-from support.helpers import Document, bucket, limit_heads, record, segment
+from support.helpers import JOB, Document, bucket, limit_heads, record, segment
 
 JOBS = ("b", "a", "é", "c")
 QUERIES: dict[str, type[AnyQuery]] = {"bucket": BucketQuery, "record": RecordQuery, "influencer": InfluencerQuery}
@@ -38,14 +39,16 @@ def drawn(rng: Random, kind: str, job_id: str, row: int) -> Document:
         found["record_score"] = rng.choice(SCORES)
         names = ("by_field_value", "over_field_value", "partition_field_value", "function", "field_name")
         return {**found, **{name: rng.choice(TEXTS) for name in names}}
-    names = ("influencer_field_name", "influencer_field_value")
-    return {**document, "influencer_score": rng.choice(SCORES), **{name: rng.choice(TEXTS) for name in names}}
+    document |= {name: rng.choice(TEXTS) for name in ("influencer_field_name", "influencer_field_value")}
+    return {**document, "influencer_score": rng.choice(SCORES)}
 
 
 def identity(document: Document, kind: str) -> tuple[Any, ...]:
-    """What makes a result the same one, with the defaults of the numbers."""
-    names = SCHEMAS[kind].identity
-    return (document["job_id"], *(document.get(name) or (0 if name == "detector_index" else None) for name in names))
+    """What makes a result the same one: its job and its fields, of which a missing detector is 0."""
+    values = {name: document.get(name) for name in SCHEMAS[kind].identity}
+    if kind == "record":
+        values["detector_index"] = values["detector_index"] or 0
+    return (document["job_id"], *values.values())
 
 
 class Stored:
@@ -61,11 +64,8 @@ class Stored:
             for _ in range(3):
                 batch = [drawn(rng, kind, job_id, rng.randrange(4)) for _ in range(6)]
                 for document in batch:
-                    # An empty text and none are two identities.
-                    key = tuple((name, repr(document.get(name) or None)) for name in SCHEMAS[kind].identity)
-                    texts = tuple(document.get(name) for name in SCHEMAS[kind].identity if "value" in name)
-                    stored[job_id, key, texts] = document
-                table, _ = table.upsert(segment(batch, SCHEMAS[kind]) if job_id == "web" else of_job(batch, kind))
+                    stored[identity(document, kind)] = document
+                table, _ = table.upsert(segment_of(batch, kind))
             self.tables[job_id] = table
         self.documents = [*stored.values()]
 
@@ -75,9 +75,9 @@ class Stored:
         return Selection(view, view.at(0, view.length))
 
 
-def of_job(batch: Sequence[Document], kind: str) -> Any:
-    """A segment of the results of whatever job."""
-    return segment([{**document, "job_id": "web"} for document in batch], SCHEMAS[kind])
+def segment_of(batch: Sequence[Document], kind: str) -> Segment:
+    """A segment of the results of one job, whatever its name."""
+    return segment([{**document, "job_id": JOB} for document in batch], SCHEMAS[kind])
 
 
 def shown(rows: Selection, job_ids: Sequence[str], order: Sequence[int]) -> list[tuple[Any, ...]]:
@@ -89,14 +89,8 @@ def shown(rows: Selection, job_ids: Sequence[str], order: Sequence[int]) -> list
 
 def expected(stored: Stored, query: AnyQuery) -> list[tuple[Any, ...]]:
     """Job and identity of all results as the reference orders them."""
-    body = evaluate(stored.documents, query)[SCHEMAS[stored.kind].plural]
-    return [
-        (
-            each["job_id"],
-            *(each.get(name, 0 if name == "detector_index" else None) for name in SCHEMAS[stored.kind].identity),
-        )
-        for each in body
-    ]
+    body = evaluate(stored.documents, query)
+    return [identity(each, stored.kind) for each in body[SCHEMAS[stored.kind].plural]]
 
 
 @pytest.fixture(scope="module", params=QUERIES)
@@ -148,7 +142,7 @@ def test_a_table_and_its_row_keys_are_in_one_order(stored: list[Stored], desc: b
 def test_the_job_is_the_last_key_or_the_first() -> None:
     """In the direction of all others; a single part is in order as it is, and no part has no rows."""
     rows = {
-        job_id: Selection.of(of_job([bucket(row) for row in times], "bucket"))
+        job_id: Selection.of(segment_of([bucket(row) for row in times], "bucket"))
         for job_id, times in (("b", (0, 1)), ("a", (1,)))
     }
     for desc, by_job, found in (

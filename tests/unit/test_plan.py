@@ -82,7 +82,7 @@ def test_denser_levels_follow_and_all_matches_are_last(opposed: Table) -> None:
     few = resolved(sort="event_count", desc=True, anomaly_score=80.0, start=0)
     matches = counted(opposed, few)
     assert [len(plan.rows) for plan in all_plans(opposed, few, 10)] == [256, 0]
-    assert 2 * matches.count < 1_024 < 4 * matches.count, "the next level has 1,024 rows"
+    assert 2 * matches.matched < 1_024 < 4 * matches.matched, "the next level has 1,024 rows"
 
 
 def test_all_that_was_read_is_told_also_where_plans_failed(opposed: Table) -> None:

@@ -50,7 +50,7 @@ def matched(view: View, shortcuts: Shortcuts = ON_FEW_ROWS, **parameters: Any) -
 
 def counted(base: Segment, threshold: float) -> int:
     """How many rows of a base are at or above a threshold, as a search counts them."""
-    return matched(View(base, NO_ROWS, Segment.empty(BUCKET)), anomaly_score=threshold).count
+    return matched(View(base, NO_ROWS, Segment.empty(BUCKET)), anomaly_score=threshold).matched
 
 
 def numbered(view: View, start: int, end: int, threshold: float | None) -> list[int]:
@@ -168,7 +168,7 @@ def test_matches_are_those_of_comparing_each_row(base: Segment, threshold: float
             asked = resolved(**window)._replace(threshold=threshold)
             found = Matches.of(Window.of(view, asked.start, asked.end), asked.threshold, shortcuts)
             expected = numbered(view, asked.start, asked.end, threshold)
-            assert found.count == len(expected)
+            assert found.matched == len(expected)
             assert (found.head + 40).tolist() == [row for row in range(40, 46) if row in expected]
             in_base = [row for row in expected if row < 40]
             inside: Int64s = np.arange(found.window.base.start, found.window.base.stop)
@@ -210,17 +210,17 @@ def test_a_threshold_that_is_a_level_compares_nothing(monkeypatch: pytest.Monkey
     found = matched(view, anomaly_score=75)
     value_index = base.value_index("anomaly_score", desc=True)
     assert value_index is not None
-    assert (found.levels, found.rows_read, found.count) == ((75.0,), 0, 1_024)
+    assert (found.levels, found.rows_read, found.matched) == ((75.0,), 0, 1_024)
     for desc in (False, True):
         rows, rows_read = found.first(10, desc=desc)
         assert np.shares_memory(rows, value_index.levels[0].entries()[0])
         assert rows_read == 0
     between = matched(view, anomaly_score=80)
     assert (between.levels, between.rows_read) == ((75.0,), 1_024)
-    assert between.count == np.count_nonzero(scores >= 80)
+    assert between.matched == np.count_nonzero(scores >= 80)
     below = matched(view, anomaly_score=74, start=96 * STEP, end=1_096 * STEP)
     assert (below.levels, below.rows_read) == ((), 1_000)
-    assert below.count == np.count_nonzero(scores[96:1_096] >= 74)
+    assert below.matched == np.count_nonzero(scores[96:1_096] >= 74)
 
 
 @pytest.mark.parametrize("desc", [False, True])
@@ -230,7 +230,7 @@ def test_matches_are_looked_for_a_little_further_each_time(desc: bool) -> None:
     scores = [0.0] * 1_000
     scores[200] = scores[500] = scores[799] = 9.0
     found = matched(View(scored(0, scores), NO_ROWS, Segment.empty(BUCKET)), shortcuts, anomaly_score=5)
-    assert (found.count, found.rows_read) == (3, 1_000)
+    assert (found.matched, found.rows_read) == (3, 1_000)
     rows, rows_read = found.first(1, desc=desc)
     assert (rows.tolist(), rows_read) == ([799 if desc else 200], 16 + 32 + 64 + 128)
     assert found.rows_read == 1_000, "reading changes nothing of what was counted"
