@@ -77,8 +77,13 @@ class Order:
 
     @property
     def lead(self) -> str:
-        """The column that is compared first within a table that is not in order already."""
+        """The column that leads within a table; there is none if identities decide."""
         return self.within[0].name
+
+    @property
+    def leads_by_time(self) -> bool:
+        """Whether the timestamp decides first, before or without identities."""
+        return self.columns[0].name == "timestamp"
 
     def first(self, view: View, rows: Array, need: int) -> Array:
         """The first ``need`` of some rows of a view, which come in time order; all if there are fewer."""
