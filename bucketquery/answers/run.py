@@ -1,4 +1,4 @@
-"""Answers to resolved questions: a page, or every match one by one, of whatever kind is asked for."""
+"""Answers to resolved queries of all kinds: a page, or every match one by one."""
 
 from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
@@ -22,7 +22,7 @@ from bucketquery.search.shortcuts import ALL_SHORTCUTS, Shortcuts
 
 _new_tuple: Final = tuple.__new__
 
-#: A scan that expands makes values of so many records at once, or of those of one bucket.
+#: How many records a scan with expanded buckets reads at once at most, or those of one bucket.
 _RECORDS_AT_ONCE: Final = 4096
 
 AnyPage = BucketPage | RecordPage | InfluencerPage
@@ -43,19 +43,19 @@ def page_of(  # noqa: PLR0917 - a keyword each would take longer than the call
     has_documents: bool,  # noqa: FBT001 - a keyword each would take longer than the call
     shortcuts: Shortcuts = ALL_SHORTCUTS,
 ) -> AnyPage:
-    """The page that a question asks of a job's results.
+    """The page that a query asks of a job's results.
 
     Args:
-        job: whose results are asked.
-        query: what was asked.
-        resolved: what that means now.
+        job: whose results are searched.
+        query: the query.
+        resolved: the same, with every instant fixed.
         sequence: the commit that is read.
         has_documents: whether the index keeps what is only shown.
         shortcuts: which work may be skipped.
 
     Raises:
         NotFound: a lookup that matches nothing.
-        LimitExceeded: there are too many records to bring.
+        LimitExceeded: the buckets of the page have too many records.
     """
     schema = resolved.schema
     rows, count, explanation = search(job.table(schema), resolved, shortcuts)
@@ -94,14 +94,14 @@ def page_of_jobs(
     *,
     has_documents: bool,
 ) -> AnyPage:
-    """The page that a question asks of several jobs' results, as if they lay in one table.
+    """The page that a query asks of several jobs' results, as if they lay in one table.
 
-    The arguments are those of `page_of`, but for where the jobs are.
+    The arguments are those of `page_of`, with the catalogue in place of the job.
 
     Raises:
         UnknownJob: a job is not known.
         NotFound: a lookup that matches nothing.
-        LimitExceeded: there are too many records to bring.
+        LimitExceeded: the buckets of the page have too many records.
     """
     found, count, explanation = search_jobs(catalog, query.jobs, resolved, shortcuts, by_job=query.sort == "job_id")
     if resolved.is_lookup and not count:

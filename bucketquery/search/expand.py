@@ -1,4 +1,4 @@
-"""Expanding: the records of a page's buckets, all in one gather, made when they are first read."""
+"""Expansions: the records of a page's buckets, gathered together when they are first read."""
 
 from collections.abc import Iterator
 from typing import Any, Final
@@ -17,8 +17,9 @@ from bucketquery.storage.selection import Selection
 from bucketquery.storage.table import Table
 from bucketquery.storage.view import View
 
-#: Of one bucket the first so many, in the order below.
+#: How many records a bucket shows at most, the first ones in the order below.
 MOST_OF_A_BUCKET: Final = 10_000
+#: How many records the buckets of a page show at most, all together.
 MOST_OF_A_PAGE: Final = 100_000
 
 #: The least probable records come first. All records of a bucket have one timestamp, so that is not compared.
@@ -26,7 +27,7 @@ _ORDER: Final = order_of(
     RECORD.kind, ("probability", *(name for name in RECORD.ties if name != "timestamp")), desc=False
 )
 
-#: For each bucket the rows of a segment from the one on and before the other.
+#: For each bucket its first row in a segment, and the row behind its last.
 _Ranges = tuple[Int64s, Int64s]
 
 
@@ -102,7 +103,7 @@ class Expansion(MadeOnce):
     def records(self) -> tuple[Selection, list[int]]:
         """The records of all buckets, bucket by bucket, and before which of them each bucket's end; 0 comes first.
 
-        They are read and sorted once.
+        The first call reads and sorts them.
         """
         return self.sorted
 
@@ -130,18 +131,18 @@ class Expansion(MadeOnce):
 
 
 def expand(buckets: Selection, table: Table, *, exclude_interim: bool, most: int | None = MOST_OF_A_PAGE) -> Expansion:
-    """The records of some buckets: of those with influencers all records of the same instant, whatever their span.
+    """The records of some buckets: a bucket with influencers has all records of its instant, whatever their span.
 
     Args:
         buckets: those of a page.
         table: the records of the same job.
-        exclude_interim: whether only final records are looked at.
-        most: how many there may be in all, None without limit.
+        exclude_interim: whether only final records are read.
+        most: how many there may be in all; None is no limit.
 
     Raises:
         LimitExceeded: there are more.
 
-    The records are looked up, gathered and sorted when they are first read.
+    The records are found, gathered and sorted when they are first read.
     Source: the server's ``JobResultsProvider``, which searches for each bucket's records in this order.
     """
     view = table.final() if exclude_interim else table.rows
@@ -152,9 +153,9 @@ def expand(buckets: Selection, table: Table, *, exclude_interim: bool, most: int
 
 
 def _bound(buckets: Selection, view: View) -> int:
-    """More records than this no page of some buckets can show: as if each bucket showed all from first to last.
+    """An upper bound of the records that some buckets show: each shows all between the first instant and the last.
 
-    O(b + log n) for b buckets and n records: no bucket is looked up by itself.
+    O(b + log n) for b buckets and n records: it costs two binary searches, not two for each bucket.
     """
     if not len(buckets):
         return 0
@@ -163,7 +164,7 @@ def _bound(buckets: Selection, view: View) -> int:
 
 
 def refuse_more(total: int, most: int | None) -> None:
-    """Refuse more records than a page may bring.
+    """Refuse more records than a page may show.
 
     Raises:
         LimitExceeded: there are more than ``most``.
