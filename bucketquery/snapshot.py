@@ -1,4 +1,4 @@
-"""Snapshots: every question, asked of one commit."""
+"""Snapshots: one commit, and every query that it answers."""
 
 from collections.abc import Callable, Iterator
 from typing import Any, NoReturn
@@ -75,7 +75,7 @@ class Snapshot(Reads):
     def _page(self, query: AnyQuery, job_id: str | None, now: Instant | None, field: str, max_size: int | None) -> Any:
         """The page that a query asks for, of ``max_size`` results at most.
 
-        ``job_id`` is the one job, None where the query has several; ``field`` is the parameter of the job.
+        ``job_id`` is the one job, None if the query has several; ``field`` is the parameter that names it.
         """
         resolved = query._resolved
         if resolved is None or now is not None:

@@ -1,9 +1,9 @@
 """Plans: how a page will be found. They are chosen from exact counts, before any row of the page is read.
 
 Counting compares no row by time, and for a threshold only those that its value index leaves open (`Matches`). In time
-order there is nothing to choose. In another order the plan that should read the fewest rows comes first. It may find too
-few matches among them, and then the next one is carried out; the last one reads all matches. `search.search` carries
-plans out.
+order there is nothing to choose. In another order the plan that should read the fewest rows comes first. It may find
+too few matches among them, and then the next one is carried out; the last one reads all matches. `search.search`
+carries plans out.
 """
 
 from typing import Any, Final, Literal, NamedTuple

@@ -23,10 +23,10 @@ from bucketquery.storage.table import Table
 from bucketquery.storage.view import NO_ROWS, View
 
 #: The rows of the page in its order, the count of all matches, and how they were found.
-Found = tuple[Selection, int, Explanation]
+Answer = tuple[Selection, int, Explanation]
 
 
-def search(table: Table, resolved: ResolvedQuery, shortcuts: Shortcuts = ALL_SHORTCUTS) -> Found:
+def search(table: Table, resolved: ResolvedQuery, shortcuts: Shortcuts = ALL_SHORTCUTS) -> Answer:
     """The page that a query asks for; the shortcuts say which work may be skipped."""
     view = table.final() if resolved.exclude_interim else table.rows
     if resolved.threshold is None:
@@ -58,7 +58,7 @@ def scan(table: Table, resolved: ResolvedQuery, shortcuts: Shortcuts = ALL_SHORT
         yield found
 
 
-def _by_time(view: View, resolved: ResolvedQuery) -> Found:
+def _by_time(view: View, resolved: ResolvedQuery) -> Answer:
     first = view.before(resolved.start) if resolved.start > FIRST_MS else 0
     last = view.before(resolved.end) if resolved.end <= LAST_MS else view.length
     count = last - first
@@ -72,7 +72,7 @@ def _by_time(view: View, resolved: ResolvedQuery) -> Found:
     return Selection(view, (first, last, resolved.desc)), count, BY_TIME
 
 
-def _from_cache(view: View, resolved: ResolvedQuery, shortcuts: Shortcuts) -> Found:
+def _from_cache(view: View, resolved: ResolvedQuery, shortcuts: Shortcuts) -> Answer:
     """A page of the first of all rows in some order, which a view keeps once a search has found them.
 
     The search that finds them tells how. Later ones tell that they read the cache, and no rows.
