@@ -7,7 +7,6 @@ from bucketquery.answers.common import DisplayFields
 from bucketquery.model.encoding import json_bytes, json_columns
 from bucketquery.model.schema import Array
 from bucketquery.results.response_format import simple_buckets
-from bucketquery.search.shortcuts import ALL_SHORTCUTS, Shortcuts
 from bucketquery.storage.selection import Selection
 
 _MARK: Final[Any] = "\0"
@@ -17,23 +16,22 @@ _MARK: Final[Any] = "\0"
 _SIMPLE: Final = json_bytes(simple_buckets(_MARK, [(_MARK,) * len(COLUMNS)])[0]).split(json_bytes(_MARK))
 
 
-def columnar_buckets_json(
-    job_id: str, rows: Selection, display: DisplayFields, shortcuts: Shortcuts = ALL_SHORTCUTS
-) -> bytes | None:
+#: Fewer buckets than this are written as quickly from dicts.
+_FEW: Final = 20
+
+
+def columnar_buckets_json(job_id: str, rows: Selection, display: DisplayFields) -> bytes | None:
     """The JSON of what `bucket_objects` gives, written from the columns.
 
     Args:
         job_id: the job of all buckets.
         rows: the buckets, in this order.
         display: their display fields.
-        shortcuts: whether this way is allowed, and from how many buckets on it is taken.
 
     Returns:
-        None if any bucket has something nested, or if the shortcuts rule this way out.
+        None if any bucket has something nested, or if there are fewer than `_FEW` buckets: then dicts are as quick.
     """
-    if not shortcuts.columnar_json or len(rows) < shortcuts.few_buckets:
-        return None
-    if any(display["bucket_influencers"]) or any(rows.lists("scheduled_events")):
+    if len(rows) < _FEW or any(display["bucket_influencers"]) or any(rows.lists("scheduled_events")):
         return None
     before_job, before_first, *behind = _SIMPLE
     # A column with one value, as the span mostly is, becomes a part of the text between the others.

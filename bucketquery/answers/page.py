@@ -20,8 +20,7 @@ from bucketquery.model.schema import CONSTANT, Array, Document, Schema, Type
 from bucketquery.model.text import brief
 from bucketquery.queries.parameters import read_text
 from bucketquery.search.expand import Expansion
-from bucketquery.search.plan import Plan
-from bucketquery.search.shortcuts import ALL_SHORTCUTS, Shortcuts
+from bucketquery.search.plan import Explanation
 from bucketquery.storage.segment import Segment
 from bucketquery.storage.selection import Selection
 
@@ -35,21 +34,19 @@ class Facts(NamedTuple):
         job_id: the job of all its results; if several jobs were searched, one for each result.
         rows: the results, in order.
         matched: the number of matches, before paging.
-        plan: how they were found.
+        explanation: how they were found.
         sequence: the commit that was read.
         has_documents: whether the index keeps documents, and so has display fields.
         expansion: the records of the page's buckets; None if the query does not expand.
-        shortcuts: which work may be skipped when the page is written.
     """
 
     job_id: str | tuple[str, ...]
     rows: Selection
     matched: int
-    plan: Plan
+    explanation: Explanation
     sequence: int
     has_documents: bool
     expansion: Expansion | None
-    shortcuts: Shortcuts = ALL_SHORTCUTS
 
 
 class Page(Immutable, ABC, Generic[_Value]):
@@ -244,10 +241,14 @@ class Page(Immutable, ABC, Generic[_Value]):
         >>> index.get_buckets(job_id="web").to_json()[:52]
         b'{"count":1,"buckets":[{"job_id":"web","timestamp":0,'
         """
-        results = self._results_json(self._display_fields(self._rows), human=human)
+        return self._to_json(human=human, is_columnar=True)
+
+    def _to_json(self, *, human: bool, is_columnar: bool) -> bytes:
+        """As `to_json`; without ``is_columnar`` no result is written from its columns, which changes only the time."""
+        results = self._results_json(self._display_fields(self._rows), human=human, is_columnar=is_columnar)
         return b'{"count":%d,"%b":%b}' % (self.count, self._schema.plural.encode(), results)
 
-    def _results_json(self, display: DisplayFields, *, human: bool) -> bytes:
+    def _results_json(self, display: DisplayFields, *, human: bool, is_columnar: bool) -> bytes:  # noqa: ARG002 - of buckets
         """All results as JSON."""
         return json_bytes(self._objects(display, human=human))
 
@@ -285,21 +286,21 @@ class Page(Immutable, ABC, Generic[_Value]):
         return f"<{type(self).__name__}: {what}>"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # Only the page's own rows travel, not the columns that they lie in. A page that arrives takes all shortcuts.
-        job_id, rows, *others, _ = self._facts
+        # Only the page's own rows travel, not the columns that they lie in.
+        job_id, rows, *others = self._facts
         return _restore, (type(self), job_id, rows.detach(), *others)
 
     def explain(self) -> Mapping[str, Any]:
         """How it was found, as data.
 
         Returns:
-            An immutable mapping. ``path``, what led: ``time`` (two ranks and what lies between: no column is read),
-            ``threshold`` (the rows at or above it), ``order`` (the first rows of the order, and of those the ones that
-            match), ``scan`` (every row of the window is compared), ``cache`` (the first 128 rows of this order, found
-            by an earlier question about the same results: no row is read again) or ``jobs`` (several searches, and
-            what they found merged). ``column``, the one whose values led, None where only time did; ``levels``, the
-            edges of the levels that were read, in the values of their columns;
-            ``rows_looked_at``, how many rows were compared one by one; ``rows_matched``, the count.
+            An immutable mapping. ``path``, what led: ``time`` (two ranks and the rows between them; no column is read),
+            ``threshold`` (the rows at or above it), ``order`` (the first rows of the order, of which those that match
+            are picked), ``scan`` (every row of the window is compared), ``cache`` (the first 128 rows of this order,
+            found by an earlier search of the same results; no row is read again) or ``jobs`` (several searches, and
+            their results merged). ``column``, the one whose values led, None if only time did. ``levels``, the edges of
+            the levels that were read, in the values of their columns. ``rows_read``, how many rows were compared one by
+            one. ``rows_matched``, the count.
 
         >>> from bucketquery import ResultsIndex
         >>> index = ResultsIndex()
@@ -307,16 +308,7 @@ class Page(Immutable, ABC, Generic[_Value]):
         >>> index.get_buckets(job_id="web").explain()["path"]
         'time'
         """
-        plan = self._facts.plan
-        return FrozenMapping(
-            {
-                "path": plan.path,
-                "column": plan.column,
-                "levels": plan.levels,
-                "rows_read": plan.rows_read,
-                "rows_matched": self.count,
-            }
-        )
+        return FrozenMapping({**self._facts.explanation._asdict(), "rows_matched": self.count})
 
 
 _fill = filler(Page, "_facts")

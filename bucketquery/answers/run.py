@@ -1,4 +1,4 @@
-"""Answers to resolved questions: a page, or every match one by one, of whatever kind is asked for."""
+"""Answers to resolved queries of all kinds: a page, or every match one by one."""
 
 from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
@@ -22,7 +22,7 @@ from bucketquery.search.shortcuts import ALL_SHORTCUTS, Shortcuts
 
 _new_tuple: Final = tuple.__new__
 
-#: A scan that expands makes values of so many records at once, or of those of one bucket.
+#: How many records a scan with expanded buckets reads at once at most, or those of one bucket.
 _RECORDS_AT_ONCE: Final = 4096
 
 AnyPage = BucketPage | RecordPage | InfluencerPage
@@ -43,29 +43,29 @@ def page_of(  # noqa: PLR0917 - a keyword each would take longer than the call
     has_documents: bool,  # noqa: FBT001 - a keyword each would take longer than the call
     shortcuts: Shortcuts = ALL_SHORTCUTS,
 ) -> AnyPage:
-    """The page that a question asks of a job's results.
+    """The page that a query asks of a job's results.
 
     Args:
-        job: whose results are asked.
-        query: what was asked.
-        resolved: what that means now.
+        job: whose results are searched.
+        query: the query.
+        resolved: the same, with every instant fixed.
         sequence: the commit that is read.
         has_documents: whether the index keeps what is only shown.
         shortcuts: which work may be skipped.
 
     Raises:
         NotFound: a lookup that matches nothing.
-        LimitExceeded: there are too many records to bring.
+        LimitExceeded: the buckets of the page have too many records.
     """
     schema = resolved.schema
-    rows, count, plan = search(job.table(schema), resolved, shortcuts)
+    rows, count, explanation = search(job.table(schema), resolved, shortcuts)
     if resolved.is_lookup and not count:
         raise NotFound("Could not find requested buckets", field="timestamp", value=getattr(query, "timestamp", None))
     records = None
     if resolved.expand:
         records = expand(rows, job.table(RECORD), exclude_interim=resolved.exclude_interim_records)
     # What a named tuple's own constructor does, in half the time.
-    facts = _new_tuple(Facts, (job.job_id, rows, count, plan, sequence, has_documents, records, shortcuts))
+    facts = _new_tuple(Facts, (job.job_id, rows, count, explanation, sequence, has_documents, records))
     return _PAGES[schema.kind](facts)
 
 
@@ -80,7 +80,7 @@ def results_of(
             yield from values(job.job_id, rows, display_fields(rows))
             continue
         expansion = expand(rows, job.table(RECORD), exclude_interim=resolved.exclude_interim_records, most=None)
-        for positions, records in expansion.runs(_RECORDS_AT_ONCE):
+        for positions, records in expansion.batches(_RECORDS_AT_ONCE):
             some = rows[positions]
             yield from bucket_values(job.job_id, some, display_fields(some), expanded_values(job.job_id, records))
 
@@ -94,22 +94,22 @@ def page_of_jobs(
     *,
     has_documents: bool,
 ) -> AnyPage:
-    """The page that a question asks of several jobs' results, as if they lay in one table.
+    """The page that a query asks of several jobs' results, as if they lay in one table.
 
-    The arguments are those of `page_of`, but for where the jobs are.
+    The arguments are those of `page_of`, with the catalogue in place of the job.
 
     Raises:
         UnknownJob: a job is not known.
         NotFound: a lookup that matches nothing.
-        LimitExceeded: there are too many records to bring.
+        LimitExceeded: the buckets of the page have too many records.
     """
-    found, count, plan = search_jobs(catalog, query.jobs, resolved, shortcuts, by_job=query.sort == "job_id")
+    found, count, explanation = search_jobs(catalog, query.jobs, resolved, shortcuts, by_job=query.sort == "job_id")
     if resolved.is_lookup and not count:
         raise NotFound("Could not find requested buckets", field="timestamp", value=getattr(query, "timestamp", None))
     records = None
     if resolved.expand:
         records = expand_jobs(catalog, found, exclude_interim=resolved.exclude_interim_records)
-    facts = Facts(found.job_ids, found.rows, count, plan, sequence, has_documents, records, shortcuts)
+    facts = Facts(found.job_ids, found.rows, count, explanation, sequence, has_documents, records)
     return _PAGES[resolved.schema.kind](facts)
 
 

@@ -1,1 +1,1 @@
-"""Which rows a question means, in which order: those of the page and an exact count, decided on arrays alone."""
+"""Searches: from a resolved query to the rows of its page, in order, and the exact count, by arrays alone."""

@@ -1,4 +1,4 @@
-"""Expanding: the records of a page's buckets, all in one gather, made when they are first read."""
+"""Expansions: the records of a page's buckets, gathered together when they are first read."""
 
 from collections.abc import Iterator
 from typing import Any, Final
@@ -9,15 +9,17 @@ from bucketquery.arrays.ranking import concatenated_ranges
 from bucketquery.arrays.sorted_arrays import find
 from bucketquery.errors import LimitExceeded
 from bucketquery.model.instants import LAST_MS
+from bucketquery.model.once import MadeOnce, once
 from bucketquery.model.schema import RECORD, Int64s
 from bucketquery.search.order import order_of
 from bucketquery.storage.segment import Segment
 from bucketquery.storage.selection import Selection
 from bucketquery.storage.table import Table
-from bucketquery.storage.view import NO_ROWS, View
+from bucketquery.storage.view import View
 
-#: Of one bucket the first so many, in the order below.
+#: How many records a bucket shows at most, the first ones in the order below.
 MOST_OF_A_BUCKET: Final = 10_000
+#: How many records the buckets of a page show at most, all together.
 MOST_OF_A_PAGE: Final = 100_000
 
 #: The least probable records come first. All records of a bucket have one timestamp, so that is not compared.
@@ -25,46 +27,58 @@ _ORDER: Final = order_of(
     RECORD.kind, ("probability", *(name for name in RECORD.ties if name != "timestamp")), desc=False
 )
 
-#: For each bucket the rows of a segment from the one on and before the other.
+#: For each bucket its first row in a segment, and the row behind its last.
 _Ranges = tuple[Int64s, Int64s]
 
 
-class Expansion:
-    """The records that belong to the buckets of a page; immutable to its readers."""
+class Expansion(MadeOnce):
+    """The records of the buckets of a page, read when they are first needed; immutable to its readers.
 
-    __slots__ = ("_buckets", "_found", "_ranges", "_view")
+    Args:
+        view: of the records.
+        buckets: those of the page; None if their ranges are set at once.
+    """
 
-    def __init__(
-        self,
-        view: View,
-        buckets: Selection | None,
-        ranges: tuple[_Ranges, _Ranges] | None = None,
-        found: tuple[Selection, list[int]] | None = None,
-    ) -> None:
+    __slots__ = ("_buckets", "_ranges", "_sorted", "_view")
+
+    _ranges: tuple[_Ranges, _Ranges]
+    _sorted: tuple[Selection, list[int]]
+
+    def __init__(self, view: View, buckets: Selection | None) -> None:
         self._view = view
         self._buckets = buckets
-        self._ranges = ranges
-        self._found = found
 
-    def _of_buckets(self) -> tuple[_Ranges, _Ranges]:
-        """Of each bucket the rows of the base and those of the head."""
-        ranges = self._ranges
-        if ranges is None:
-            buckets = self._buckets
-            assert buckets is not None
-            # Nothing is stored at the instant behind the last one.
-            timestamps = np.where(buckets.having("bucket_influencers"), buckets.column("timestamp"), LAST_MS + 1)
-            # Two readers may both work this out, and come to the same.
-            ranges = self._ranges = _rows_at(self._view.base, timestamps), _rows_at(self._view.head, timestamps)
-        return ranges
+    @classmethod
+    def of(cls, records: Segment, ends: list[int]) -> "Expansion":
+        """Records that were copied in order.
 
-    def runs(self, most: int) -> Iterator[tuple[slice, "Expansion"]]:
-        """The buckets in runs that have ``most`` records at most, or are a single bucket; each with its own expansion.
+        Args:
+            records: those of all buckets, bucket by bucket.
+            ends: before which of them the records of each bucket end; 0 comes first.
+        """
+        rows = Selection.of(records)
+        expansion = cls(rows.view, None)
+        bounds, none = np.array(ends, dtype=np.int64), np.zeros(len(ends) - 1, dtype=np.int64)
+        expansion._ranges = (bounds[:-1], bounds[1:]), (none, none)
+        expansion._sorted = rows, ends
+        return expansion
+
+    @once
+    def ranges(self) -> tuple[_Ranges, _Ranges]:
+        """For each bucket its rows in the base of the records, and those in the head."""
+        buckets, view = self._buckets, self._view
+        assert buckets is not None
+        # Nothing is stored at the instant behind the last one.
+        timestamps = np.where(buckets.having("bucket_influencers"), buckets.column("timestamp"), LAST_MS + 1)
+        return _rows_at(view.base, timestamps), _rows_at(view.head, timestamps)
+
+    def batches(self, most: int) -> Iterator[tuple[slice, "Expansion"]]:
+        """The buckets in batches with ``most`` records at most, or of a single bucket; each with its own expansion.
 
         O(b) for b buckets: no record is read.
         """
         first = total = 0
-        counts = _counts(self._view, *self._of_buckets()).tolist()
+        counts = _counts(self._view, *self.ranges).tolist()
         for bucket, count in enumerate(counts):
             if first < bucket and total + count > most:
                 yield slice(first, bucket), self._part(first, bucket)
@@ -72,39 +86,36 @@ class Expansion:
             total += count
         yield slice(first, len(counts)), self._part(first, len(counts))
 
-    @classmethod
-    def of(cls, records: Segment, ends: list[int]) -> "Expansion":
-        """Records that were copied in order, and before which of them each bucket's end; 0 comes first."""
-        rows = Selection.of(records)
-        return cls(rows.view, None, ((NO_ROWS, NO_ROWS), (NO_ROWS, NO_ROWS)), (rows, ends))
-
     def total(self) -> int:
         """How many records all buckets show."""
-        return int(_counts(self._view, *self._of_buckets()).sum())
+        return int(_counts(self._view, *self.ranges).sum())
 
     def _part(self, first: int, stop: int) -> "Expansion":
-        (base_first, base_stop), (head_first, head_stop) = self._of_buckets()
-        base = base_first[first:stop], base_stop[first:stop]
-        return Expansion(self._view, None, (base, (head_first[first:stop], head_stop[first:stop])))
+        """The expansion of the buckets ``[first, stop)``."""
+        (base_first, base_stop), (head_first, head_stop) = self.ranges
+        part = Expansion(self._view, None)
+        part._ranges = (
+            (base_first[first:stop], base_stop[first:stop]),
+            (head_first[first:stop], head_stop[first:stop]),
+        )
+        return part
 
     def records(self) -> tuple[Selection, list[int]]:
         """The records of all buckets, bucket by bucket, and before which of them each bucket's end; 0 comes first.
 
-        They are read and sorted once.
+        The first call reads and sorts them.
         """
-        found = self._found
-        if found is None:
-            # Two readers may both work this out, and come to the same.
-            found = self._found = self._find()
-        return found
+        return self.sorted
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Only the records of the page travel, not the columns that they are rows of.
         records, ends = self.records()
         return Expansion.of, (records.detach(), ends)
 
-    def _find(self) -> tuple[Selection, list[int]]:
-        view, (in_base, in_head) = self._view, self._of_buckets()
+    @once
+    def sorted(self) -> tuple[Selection, list[int]]:
+        """What `records` gives."""
+        view, (in_base, in_head) = self._view, self.ranges
         rows, buckets = concatenated_ranges(*in_base)
         is_deleted, _ = find(view.deleted, rows)
         head_rows, head_buckets = concatenated_ranges(*in_head)
@@ -120,18 +131,18 @@ class Expansion:
 
 
 def expand(buckets: Selection, table: Table, *, exclude_interim: bool, most: int | None = MOST_OF_A_PAGE) -> Expansion:
-    """The records of some buckets: of those with influencers all records of the same instant, whatever their span.
+    """The records of some buckets: a bucket with influencers has all records of its instant, whatever their span.
 
     Args:
         buckets: those of a page.
         table: the records of the same job.
-        exclude_interim: whether only final records are looked at.
-        most: how many there may be in all, None without limit.
+        exclude_interim: whether only final records are read.
+        most: how many there may be in all; None is no limit.
 
     Raises:
         LimitExceeded: there are more.
 
-    The records are looked up, gathered and sorted when they are first read.
+    The records are found, gathered and sorted when they are first read.
     Source: the server's ``JobResultsProvider``, which searches for each bucket's records in this order.
     """
     view = table.final if exclude_interim else table.rows
@@ -142,9 +153,9 @@ def expand(buckets: Selection, table: Table, *, exclude_interim: bool, most: int
 
 
 def _bound(buckets: Selection, view: View) -> int:
-    """More records than this no page of some buckets can show: as if each bucket showed all from first to last.
+    """An upper bound of the records that some buckets show: each shows all between the first instant and the last.
 
-    O(b + log n) for b buckets and n records: no bucket is looked up by itself.
+    O(b + log n) for b buckets and n records: it costs two binary searches, not two for each bucket.
     """
     if not len(buckets):
         return 0
@@ -153,7 +164,7 @@ def _bound(buckets: Selection, view: View) -> int:
 
 
 def refuse_more(total: int, most: int | None) -> None:
-    """Refuse more records than a page may bring.
+    """Refuse more records than a page may show.
 
     Raises:
         LimitExceeded: there are more than ``most``.

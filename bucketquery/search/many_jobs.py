@@ -1,9 +1,8 @@
-"""Many jobs in one question: asked as if all their results lay in one table, with the job as the last key.
+"""Searches of many jobs, answered as if all their results lay in one table, with the job as the last key of the order.
 
-Small jobs are asked together, as a combined table, the others one by one; each gives the first of its matches, and
-these are
-merged by the keys of the order. The rows of a page are copied out of the tables of their jobs, so that it is read like
-any other.
+Small jobs are searched together, as a combined table, and the others one by one. Each search gives its first matches,
+and these are merged by their row keys. The rows of a page are copied out of the tables of their jobs, so that the page
+is read like any other.
 """
 
 from collections.abc import Iterator, Sequence
@@ -17,25 +16,24 @@ from bucketquery.jobs.combined_table import CombinedTable
 from bucketquery.model.schema import RECORD, Int64s, Schema
 from bucketquery.queries.resolved import ResolvedQuery
 from bucketquery.search.expand import MOST_OF_A_PAGE, Expansion, expand, refuse_more
-from bucketquery.search.order import Order
-from bucketquery.search.plan import Plan
+from bucketquery.search.order import Order, RowKeys
+from bucketquery.search.plan import Explanation
 from bucketquery.search.search import search
 from bucketquery.search.shortcuts import ALL_SHORTCUTS, Shortcuts
 from bucketquery.storage.row_copies import copy_rows, segment_row
 from bucketquery.storage.segment import Segment
 from bucketquery.storage.selection import Selection
 from bucketquery.storage.table import Table
-from bucketquery.storage.view import NO_ROWS
 
-#: Where a row is: its job, the segment, and its number there.
+#: Where a row is stored: its job, its segment, and its number there.
 _Place = tuple[str, Segment, int]
 
 
 class CopiedRows(NamedTuple):
-    """Some rows of many jobs, copied, in an order of their own.
+    """Copies of some rows of many jobs, in the order of a page.
 
     Attributes:
-        rows: all of a segment that holds nothing else.
+        rows: all rows of a segment of their own.
         job_ids: the job of each.
     """
 
@@ -43,58 +41,70 @@ class CopiedRows(NamedTuple):
     job_ids: tuple[str, ...]
 
 
-class _Part(NamedTuple):
-    """Some of what is asked: the results of a job, or those of the jobs of a combined table."""
-
-    table: Table
-    of: str | CombinedTable
-
-    def places(self, rows: Selection, positions: Int64s) -> list[_Place]:
-        """Where some rows of a selection are."""
-        numbers = rows.rows
-        if isinstance(numbers, slice):
-            run = range(*numbers.indices(rows.view.base.length))
-            chosen = [run[position] for position in positions.tolist()]
-        else:
-            chosen = numbers[positions].tolist()
-        if isinstance(self.of, CombinedTable):
-            return [self.of.place(row) for row in chosen]
-        return [(self.of, *segment_row(rows.view, row)) for row in chosen]
-
-
-class _Found(NamedTuple):
-    """Where matches are, in order.
+class _Group(NamedTuple):
+    """Jobs that one search answers: a single job, or those of a combined table.
 
     Attributes:
-        parts: where they come from, with some rows of each.
-        starts: how many rows the parts before each part have, and all parts, shape (len(parts) + 1,).
-        order: which of those rows they are, counted through all parts, shape (r,).
-        matched: every match, before paging.
+        table: their results.
+        jobs: the id of the job, or the combined table.
+    """
+
+    table: Table
+    jobs: str | CombinedTable
+
+    def places(self, rows: Selection, positions: Int64s) -> list[_Place]:
+        """Where the rows at some positions of a selection are stored."""
+        numbers = rows.rows
+        if isinstance(numbers, slice):
+            # A scan asks again and again, so not all numbers are made.
+            every = range(*numbers.indices(rows.view.base.length))
+            chosen = [every[position] for position in positions.tolist()]
+        else:
+            chosen = numbers[positions].tolist()
+        if isinstance(self.jobs, CombinedTable):
+            return [self.jobs.place(row) for row in chosen]
+        return [(self.jobs, *segment_row(rows.view, row)) for row in chosen]
+
+    def row_keys(self, rows: Selection, order: Order) -> RowKeys:
+        """The row keys of some rows of the table."""
+        if isinstance(self.jobs, CombinedTable):
+            return order.row_keys(rows, [self.jobs.job_of(row) for row in _numbers(rows)])
+        return order.row_keys(rows, [self.jobs] * len(rows))
+
+
+class _Merged(NamedTuple):
+    """The first matches of several groups, in order.
+
+    Attributes:
+        groups: the groups, with the first matches of each.
+        starts: how many of these come before each group, and how many there are, shape (len(groups) + 1,).
+        order: which of them are the first of all, counted through all groups, shape (r,).
+        matched: the count of all matches, before paging.
         rows_read: how many rows were compared.
     """
 
-    parts: Sequence[tuple[_Part, Selection]]
+    groups: Sequence[tuple[_Group, Selection]]
     starts: Int64s
     order: Int64s
     matched: int
     rows_read: int
 
     @classmethod
-    def of(cls, parts: Sequence[tuple[_Part, Selection]], order: Int64s, matched: int, rows_read: int) -> "_Found":
-        """The same, and where each part begins."""
-        return cls(parts, np.cumsum([0, *(len(rows) for _, rows in parts)]), order, matched, rows_read)
+    def of(cls, groups: Sequence[tuple[_Group, Selection]], order: Int64s, matched: int, rows_read: int) -> "_Merged":
+        """The same, and where each group begins."""
+        return cls(groups, np.cumsum([0, *(len(rows) for _, rows in groups)]), order, matched, rows_read)
 
     def copied(self, schema: Schema) -> CopiedRows:
-        """They themselves."""
-        # A scan asks for some of the rows at a time, and most parts have nothing on a page.
-        by_part = self.order.argsort(kind="stable")
-        ascending = self.order[by_part]
+        """Copies of the rows."""
+        # A scan copies some rows at a time, and most groups have nothing on a page.
+        by_group = self.order.argsort(kind="stable")
+        ascending = self.order[by_group]
         cuts = ascending.searchsorted(self.starts).tolist()
         placed: list[_Place] = []
-        for (part, rows), start, (low, high) in zip(self.parts, self.starts.tolist(), pairwise(cuts), strict=False):
+        for (group, rows), start, (low, high) in zip(self.groups, self.starts.tolist(), pairwise(cuts), strict=False):
             if low < high:
-                placed += part.places(rows, ascending[low:high] - start)
-        places = [placed[position] for position in by_part.argsort().tolist()]
+                placed += group.places(rows, ascending[low:high] - start)
+        places = [placed[position] for position in by_group.argsort().tolist()]
         segment = copy_rows(schema, [(segment, row) for _, segment, row in places])
         return CopiedRows(Selection.of(segment), tuple([job_id for job_id, _, _ in places]))
 
@@ -106,24 +116,24 @@ def search_jobs(
     shortcuts: Shortcuts = ALL_SHORTCUTS,
     *,
     by_job: bool,
-) -> tuple[CopiedRows, int, Plan]:
-    """The page that the question asks of several jobs, the count of all their matches, and how they were found.
+) -> tuple[CopiedRows, int, Explanation]:
+    """The page that a query asks of several jobs, the count of all their matches, and how they were found.
 
     Args:
         catalog: where the jobs are.
         jobs: their ids, each once.
-        resolved: what is asked.
-        shortcuts: what may be skipped.
+        resolved: the query.
+        shortcuts: which work may be skipped.
         by_job: whether the job leads the order.
 
     Raises:
-        UnknownJob: one of them is not known; it is the first that is not.
+        UnknownJob: a job is not known; the error names the first of these.
 
-    If the small jobs are many, one search answers them together. Each other job costs a search of its own. Merging p
-    searches costs O(p k) for a page that ends at the k-th match.
+    One search answers the small jobs together if there are many of them. Each other job costs a search of its own.
+    Merging p searches costs O(p k) for a page that ends at the k-th match.
     """
-    found = _find(catalog, jobs, resolved, shortcuts, by_job=by_job)
-    return found.copied(resolved.schema), found.matched, Plan("jobs", None, rows_read=found.rows_read)
+    merged = _search(catalog, jobs, resolved, shortcuts, by_job=by_job)
+    return merged.copied(resolved.schema), merged.matched, Explanation("jobs", rows_read=merged.rows_read)
 
 
 def scan_jobs(
@@ -136,24 +146,22 @@ def scan_jobs(
 ) -> Iterator[CopiedRows]:
     """Every match of several jobs in order, some at a time; paging does not apply.
 
-    Some bytes a match are kept, and about a hundred while they are found.
+    It holds some bytes a match, and about a hundred while they are found.
 
     Raises:
-        UnknownJob: one of them is not known; it is the first that is not.
+        UnknownJob: a job is not known; the error names the first of these.
     """
     results = sum(table.length for table in _tables(catalog, jobs, resolved.schema).values())
-    found = _find(catalog, jobs, resolved._replace(from_=0, size=results), shortcuts, by_job=by_job)
+    merged = _search(catalog, jobs, resolved._replace(from_=0, size=results), shortcuts, by_job=by_job)
     step = shortcuts.scan_buckets if resolved.expand else shortcuts.scan_rows
-    for first in range(0, len(found.order), step):
-        yield found._replace(order=found.order[first : first + step]).copied(resolved.schema)
+    for first in range(0, len(merged.order), step):
+        yield merged._replace(order=merged.order[first : first + step]).copied(resolved.schema)
 
 
 def expand_jobs(
     catalog: Catalog, buckets: CopiedRows, *, exclude_interim: bool, most: int | None = MOST_OF_A_PAGE
 ) -> Expansion:
-    """The records that belong to buckets of several jobs, each those of its own job, as `expand` has them.
-
-    They are copied at once.
+    """The records of buckets of several jobs, each those of its own job, as `expand` has them; copied at once.
 
     Raises:
         LimitExceeded: there are more than ``most``.
@@ -167,73 +175,77 @@ def expand_jobs(
         records = catalog.known(job_id, "jobs").table(RECORD)
         expansions.append((own, expand(some, records, exclude_interim=exclude_interim, most=None)))
     refuse_more(sum(expansion.total() for _, expansion in expansions), most)
-    shown: list[list[tuple[Segment, int]]] = [[] for _ in buckets.job_ids]
+    by_bucket: list[list[tuple[Segment, int]]] = [[] for _ in buckets.job_ids]
     for own, expansion in expansions:
-        found, ends = expansion.records()
-        places = [segment_row(found.view, row) for row in _numbers(found).tolist()]
-        for position, first, end in zip(own, ends[:-1], ends[1:], strict=True):
-            shown[position] = places[first:end]
-    copied = copy_rows(RECORD, [place for some_places in shown for place in some_places])
-    return Expansion.of(copied, [0, *np.cumsum([len(some_places) for some_places in shown]).tolist()])
+        rows, ends = expansion.records()
+        places = [segment_row(rows.view, row) for row in _numbers(rows)]
+        for position, (first, end) in zip(own, pairwise(ends), strict=True):
+            by_bucket[position] = places[first:end]
+    copied = copy_rows(RECORD, [place for places in by_bucket for place in places])
+    return Expansion.of(copied, [0, *np.cumsum([len(places) for places in by_bucket]).tolist()])
 
 
-def _find(
+def _search(
     catalog: Catalog, jobs: Sequence[str], resolved: ResolvedQuery, shortcuts: Shortcuts, *, by_job: bool
-) -> _Found:
-    if by_job:
-        return _by_job(catalog, jobs, resolved, shortcuts)
-    parts = _parts(catalog, jobs, resolved.schema, is_combined=shortcuts.combined)
-    if len(parts) == 1:
-        rows, count, plan = search(parts[0].table, resolved, shortcuts)
-        return _Found.of([(parts[0], rows)], np.arange(len(rows)), count, plan.rows_read)
-    matches = None
-    if resolved.from_ > shortcuts.deep_from and resolved.order_by[:1] in ((), ("timestamp",)) and shortcuts.deep:
-        matches = _count(parts, resolved, shortcuts)
-        resolved = _from_its_page_on(parts, resolved, shortcuts)
+) -> _Merged:
+    order = Order.of(resolved, by_job=by_job)
+    if order.job_leads:
+        return _job_by_job(catalog, jobs, resolved, shortcuts)
+    groups = _groups(catalog, jobs, resolved.schema, shortcuts)
+    if len(groups) == 1:
+        rows, matched, explanation = search(groups[0].table, resolved, shortcuts)
+        return _Merged.of([(groups[0], rows)], np.arange(len(rows)), matched, explanation.rows_read)
+    total = None
+    if resolved.from_ > shortcuts.deep_from and order.leads_by_time and shortcuts.deep:
+        total = _count(groups, resolved, shortcuts)
+        resolved = _from_its_page_on(groups, resolved, shortcuts)
     first, last = resolved.from_, resolved.from_ + resolved.size
     asked = resolved._replace(from_=0, size=last if resolved.size else 0)
-    found: list[tuple[_Part, Selection]] = []
-    count = rows_read = 0
-    for part in parts:
-        rows, own, plan = search(part.table, asked, shortcuts)
-        count += own
-        rows_read += plan.rows_read
+    found: list[tuple[_Group, Selection]] = []
+    matched = rows_read = 0
+    for group in groups:
+        rows, own, explanation = search(group.table, asked, shortcuts)
+        matched += own
+        rows_read += explanation.rows_read
         if len(rows):
-            found.append((part, rows))
-    return _Found.of(
-        found, _merged(found, Order.of(resolved), last)[first:], count if matches is None else matches, rows_read
-    )
+            found.append((group, rows))
+    return _Merged.of(found, _merge(found, order, last)[first:], matched if total is None else total, rows_read)
 
 
-def _by_job(catalog: Catalog, jobs: Sequence[str], resolved: ResolvedQuery, shortcuts: Shortcuts) -> _Found:
-    """What is found where the job leads the order: job by job."""
-    found: list[tuple[_Part, Selection]] = []
-    skip, left, count, rows_read = resolved.from_, resolved.size, 0, 0
+def _job_by_job(catalog: Catalog, jobs: Sequence[str], resolved: ResolvedQuery, shortcuts: Shortcuts) -> _Merged:
+    """The matches of an order that the job leads: those of one job after those of another."""
+    found: list[tuple[_Group, Selection]] = []
+    skip, left, matched, rows_read = resolved.from_, resolved.size, 0, 0
     tables = _tables(catalog, jobs, resolved.schema)
     for job_id in sorted(tables, reverse=resolved.desc):
-        rows, own, plan = search(tables[job_id], resolved._replace(from_=skip, size=left), shortcuts)
-        found.append((_Part(tables[job_id], job_id), rows))
+        rows, own, explanation = search(tables[job_id], resolved._replace(from_=skip, size=left), shortcuts)
+        found.append((_Group(tables[job_id], job_id), rows))
         skip, left = max(0, skip - own), left - len(rows)
-        count += own
-        rows_read += plan.rows_read
-    return _Found.of(found, np.arange(sum(len(rows) for _, rows in found)), count, rows_read)
+        matched += own
+        rows_read += explanation.rows_read
+    return _Merged.of(found, np.arange(sum(len(rows) for _, rows in found)), matched, rows_read)
 
 
-def _parts(catalog: Catalog, jobs: Sequence[str], schema: Schema, *, is_combined: bool) -> list[_Part]:
-    splits = catalog.combine(jobs, schema) if is_combined else None
+def _groups(catalog: Catalog, jobs: Sequence[str], schema: Schema, shortcuts: Shortcuts) -> list[_Group]:
+    """The jobs in groups, each of which one search answers."""
+    splits = catalog.combine(jobs, schema) if shortcuts.combined else None
     if splits is None:
-        return [_Part(table, job_id) for job_id, table in _tables(catalog, jobs, schema).items()]
+        return [_Group(table, job_id) for job_id, table in _tables(catalog, jobs, schema).items()]
     alone = _tables(catalog, splits[-1].others, schema, jobs)
     return [
-        *(_Part(split.table, split.combined) for split in splits),
-        *(_Part(table, job_id) for job_id, table in alone.items()),
+        *(_Group(split.table, split.combined) for split in splits),
+        *(_Group(table, job_id) for job_id, table in alone.items()),
     ]
 
 
 def _tables(
     catalog: Catalog, jobs: Sequence[str], schema: Schema, named: Sequence[str] | None = None
 ) -> dict[str, Table]:
-    """What each of some jobs has, if it has anything; an unknown one is refused, the first of all that are named."""
+    """The tables of some jobs; a job without results of this kind has none.
+
+    Raises:
+        UnknownJob: a job is not known; the error names the first one of ``named``, or of the jobs, that is not.
+    """
     tables: dict[str, Table] = {}
     for job_id in jobs:
         job = catalog.get(job_id)
@@ -245,43 +257,38 @@ def _tables(
     return tables
 
 
-def _count(parts: Sequence[_Part], resolved: ResolvedQuery, shortcuts: Shortcuts) -> int:
-    return sum(search(part.table, resolved._replace(from_=0, size=0), shortcuts)[1] for part in parts)
+def _count(groups: Sequence[_Group], resolved: ResolvedQuery, shortcuts: Shortcuts) -> int:
+    return sum(search(group.table, resolved._replace(from_=0, size=0), shortcuts)[1] for group in groups)
 
 
-def _from_its_page_on(parts: Sequence[_Part], resolved: ResolvedQuery, shortcuts: Shortcuts) -> ResolvedQuery:
-    """The same question from the instant on at which its page begins, in time order.
+def _from_its_page_on(groups: Sequence[_Group], resolved: ResolvedQuery, shortcuts: Shortcuts) -> ResolvedQuery:
+    """The same query, with a window that begins at the instant where its page begins in time order.
 
-    Of the matches of that instant some may still have to be skipped.
+    Some matches of that instant may still have to be skipped.
     """
     low, high = resolved.start, resolved.end
     while high - low > 1:
         middle = (low + high) // 2
         before = resolved._replace(start=middle) if resolved.desc else resolved._replace(end=middle)
-        if (_count(parts, before, shortcuts) <= resolved.from_) == resolved.desc:
+        if (_count(groups, before, shortcuts) <= resolved.from_) == resolved.desc:
             high = middle
         else:
             low = middle
     before = resolved._replace(start=high) if resolved.desc else resolved._replace(end=low)
-    skipped = resolved.from_ - _count(parts, before, shortcuts)
+    skipped = resolved.from_ - _count(groups, before, shortcuts)
     return resolved._replace(end=high, from_=skipped) if resolved.desc else resolved._replace(start=low, from_=skipped)
 
 
-def _merged(found: Sequence[tuple[_Part, Selection]], order: Order, need: int) -> Int64s:
-    """The order of the rows of all parts, counted through all parts, of the first ``need``."""
+def _merge(found: Sequence[tuple[_Group, Selection]], order: Order, need: int) -> Int64s:
+    """The first ``need`` matches of all groups in order, counted through all groups."""
     if len(found) <= 1:
         return np.arange(sum(len(rows) for _, rows in found))
-    return order.merged([order.row_keys(rows, _job_ids(part, rows)) for part, rows in found], need)
+    return order.merged([group.row_keys(rows, order) for group, rows in found], need)
 
 
-def _job_ids(part: _Part, rows: Selection) -> list[str]:
-    if isinstance(part.of, CombinedTable):
-        return [part.of.job_of(row) for row in _numbers(rows).tolist()]
-    return [part.of] * len(rows)
-
-
-def _numbers(rows: Selection) -> Int64s:
+def _numbers(rows: Selection) -> list[int]:
     """The rows as their view numbers them."""
     if isinstance(rows.rows, slice):
-        return np.arange(*rows.rows.indices(rows.view.base.length)) if len(rows) else NO_ROWS
-    return rows.rows
+        return [*range(*rows.rows.indices(rows.view.base.length))]
+    numbers: list[int] = rows.rows.tolist()
+    return numbers

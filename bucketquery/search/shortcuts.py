@@ -18,7 +18,6 @@ class Shortcuts:
         last_instant: in an order led by time, sort no match behind the last instant of the page.
         combined: search the small jobs of a query as one table.
         deep: start a deep page of several jobs at the instant where it begins.
-        columnar_json: write buckets without nested parts as JSON straight from their columns.
         few_rows: a window of this many rows or fewer is compared, because asking a value index takes as long.
         few_matches: this many matches or fewer are sorted, because looking for the first ones takes as long.
         few_sort_keys: this many sort keys or fewer are sorted, because picking the greatest takes as long.
@@ -29,7 +28,6 @@ class Shortcuts:
         deep_from: a page of several jobs is deep if it skips more matches than this.
         scan_rows: how many rows a scan reads at once.
         scan_buckets: how many buckets a scan of several jobs reads at once if their records come with them.
-        few_buckets: fewer buckets than this become JSON by way of dicts, which takes as long.
     """
 
     levels: bool = True
@@ -38,7 +36,6 @@ class Shortcuts:
     last_instant: bool = True
     combined: bool = True
     deep: bool = True
-    columnar_json: bool = True
     few_rows: int = 1_024
     few_matches: int = 256
     few_sort_keys: int = 512
@@ -49,7 +46,6 @@ class Shortcuts:
     deep_from: int = 1_000
     scan_rows: int = 4_096
     scan_buckets: int = 64
-    few_buckets: int = 20
 
 
 #: All shortcuts, at the sizes from which on they save time.

@@ -1,8 +1,7 @@
 """Matches: the rows of a window at or above a threshold, counted exactly and read only as far as is asked.
 
-The rows of the base are in a few stretches, in time order: those that a level holds, and those behind the value index.
-Dead
-ones are among them; those of the head are beside.
+Counting gives candidates: rows of the base in time order, all matches among them. They are the rows of a level, and the
+rows behind the value index. Deleted rows may be among them. The rows of the head are listed beside them.
 """
 
 from typing import Final, NamedTuple
@@ -10,8 +9,7 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from bucketquery.arrays.sorted_arrays import find
-from bucketquery.model.schema import Array
-from bucketquery.queries.resolved import ResolvedQuery
+from bucketquery.model.schema import Array, Int64s
 from bucketquery.search.shortcuts import ALL_SHORTCUTS, Shortcuts
 from bucketquery.search.window import Window, with_head
 from bucketquery.storage.segment import Segment
@@ -24,16 +22,18 @@ BaseRows = Array
 #: The first look for some matches compares this many times as many rows.
 _PER_MATCH: Final = 4
 
+_new_tuple: Final = tuple.__new__
 
-class MatchRun(NamedTuple):
-    """Some rows of the base in time order, those that match among them.
+
+class Candidates(NamedTuple):
+    """Some rows of the base in time order, all matches of a stretch of the base among them.
 
     Attributes:
-        first: the row of the first entry, where the entries are all rows from there on.
-        length: how many entries there are.
+        first: the row of the first candidate, if they are all rows from there on; else which row of a level it is.
+        length: how many candidates there are.
         matched: how many of them match.
-        rows: the rows of the entries; None where they are all from ``first`` on.
-        scores: their scores; None where all match.
+        rows: the rows of the candidates; None if they are all rows from ``first`` on.
+        scores: their scores; None if all match.
     """
 
     first: int
@@ -43,135 +43,157 @@ class MatchRun(NamedTuple):
     scores: Array | None
 
     def matching(self, first: int, stop: int, threshold: float | None) -> BaseRows:
-        """The rows of the entries from ``first`` on and before ``stop`` that match."""
+        """The rows of the candidates from ``first`` on and before ``stop`` that match."""
         if self.scores is None:
             return np.arange(first, stop) + self.first if self.rows is None else self.rows[first:stop]
         entries = (self.scores[first:stop] >= threshold).nonzero()[0]
         return entries + (self.first + first) if self.rows is None else self.rows[first:stop][entries]
 
 
-class Matches:
-    """The rows of a window that match a question's threshold; all of them if it has none.
+class Matches(NamedTuple):
+    """The rows of a window that match a threshold; all of them without one.
 
     Attributes:
         window: where they are.
-        shortcuts: what may be skipped.
         threshold: the lowest score that matches, or None.
+        shortcuts: which work may be skipped.
+        candidates: those of the base.
         head: those of the head, as it numbers them.
-        deleted: those of the base that would match, were they not deleted.
-        count: how many match.
-        levels: the edges of the levels that were read.
+        deleted: the rows of the base that would match if they were not deleted.
+        matched: how many match.
+        levels: the edges of the levels that were read to count them.
         rows_read: how many rows were compared to count them.
     """
 
-    __slots__ = ("_runs", "count", "deleted", "head", "levels", "rows_read", "shortcuts", "threshold", "window")
+    window: Window
+    threshold: float | None
+    shortcuts: Shortcuts
+    candidates: tuple[Candidates, ...]
+    head: Int64s
+    deleted: Int64s
+    matched: int
+    levels: tuple[float, ...]
+    rows_read: int
 
-    def __init__(self, window: Window, resolved: ResolvedQuery, shortcuts: Shortcuts = ALL_SHORTCUTS) -> None:
-        view, threshold = window.view, resolved.threshold
-        self.shortcuts = shortcuts
-        self.window = window
-        self.threshold = threshold
-        self.levels: tuple[float, ...] = ()
-        self.rows_read = 0
-        self.head = NO_ROWS
-        self.deleted = window.deleted
+    @classmethod
+    def of(cls, window: Window, threshold: float | None, shortcuts: Shortcuts = ALL_SHORTCUTS) -> "Matches":
+        """Count the matches of a window."""
+        view, head, deleted = window.view, NO_ROWS, window.deleted
         low, high = window.base.start, window.base.stop
         if window.head.start < window.head.stop:
-            self.head = np.arange(window.head.start, window.head.stop)
+            head = np.arange(window.head.start, window.head.stop)
         if threshold is None:
-            self._runs = [MatchRun(low, high - low, high - low, None, None)]
-            self.count = window.length
-            return
+            every = Candidates(low, high - low, high - low, None, None)
+            return cls(window, None, shortcuts, (every,), head, deleted, window.length, (), 0)
         name = view.base.schema.score
-        if len(self.head):
-            self.head = self.head[view.head.column(name)[window.head] >= threshold]
-        if len(self.deleted):
-            self.deleted = self.deleted[view.base.columns[name][self.deleted] >= threshold]
-        self._runs = self._with_scores(view.base, low, high, threshold)
-        self.count = len(self.head) - len(self.deleted)
-        for run in self._runs:
-            self.count += run.matched
+        if len(head):
+            head = head[view.head.column(name)[window.head] >= threshold]
+        if len(deleted):
+            deleted = deleted[view.base.columns[name][deleted] >= threshold]
+        candidates, levels, rows_read = _counted(view.base, low, high, threshold, shortcuts)
+        matched = len(head) - len(deleted)
+        for some in candidates:
+            matched += some.matched
+        # What the named tuple's own constructor does, in half the time.
+        fields = (window, threshold, shortcuts, candidates, head, deleted, matched, levels, rows_read)
+        return _new_tuple(cls, fields)
 
-    def _with_scores(self, base: Segment, low: int, high: int, threshold: float) -> list[MatchRun]:
-        # Not what lies behind its rows: a newer segment has those elsewhere, once there was no more room.
-        scores = base.column(base.schema.score)
-        runs = []
-        if high - low > self.shortcuts.few_rows and self.shortcuts.levels:
-            value_index = base.value_index(base.schema.score, desc=True)
-            if value_index is not None and low < value_index.covered:
-                stop = min(high, value_index.covered)
-                runs.append(self._known(value_index, low, stop, scores, threshold))
-                low = stop
-        if low < high:
-            own = scores[low:high]
-            runs.append(MatchRun(low, high - low, int(np.count_nonzero(own >= threshold)), None, own))
-            self.rows_read += high - low
-        return runs
+    def first(self, need: int, *, desc: bool) -> tuple[BaseRows, int]:
+        """The first ``need`` rows of the base that match, or for ``desc`` the last; ascending either way.
 
-    def _known(self, value_index: ValueIndex, low: int, high: int, scores: Array, threshold: float) -> MatchRun:
-        """Those that a value index knows, by the sparsest level that has them all."""
-        level = value_index.serving(threshold)
-        if level is None:
-            self.rows_read += high - low
-            count = value_index.block_counts.count(scores, low, high, threshold)
-            return MatchRun(low, high - low, count, None, scores[low:high])
-        first, rows, sort_keys = level.between(low, high)
-        length = len(rows)
-        self.levels = (float(level.edge),)
-        if threshold <= level.least:
-            # No entry is below it.
-            return MatchRun(first, length, length, rows, None)
-        self.rows_read += length
-        return MatchRun(first, length, level.count(first, first + length, threshold), rows, sort_keys)
+        All if there are fewer.
 
-    def first(self, need: int, *, desc: bool) -> BaseRows:
-        """The first ``need`` rows of the base that match and live, or for ``desc`` the last; ascending either way.
-
-        All if there are fewer. It reads about need / (share that matches) rows. If no value is compared and no row is
-        deleted, it returns a view: O(1).
+        Returns:
+            The rows, and how many rows were compared: about need / (share that matches). If no value is compared and no
+            row is deleted, the rows are a view: O(1).
         """
-        if len(self._runs) == 1 and not len(self.deleted):
-            (run,) = self._runs
-            if run.scores is None and run.rows is not None:
+        if len(self.candidates) == 1 and not len(self.deleted):
+            (some,) = self.candidates
+            if some.scores is None and some.rows is not None:
                 # Nothing is compared and nothing left out.
-                return run.rows[max(0, run.length - need) :] if desc else run.rows[:need]
+                return (some.rows[max(0, some.length - need) :] if desc else some.rows[:need]), 0
         found: list[BaseRows] = []
-        for run in reversed(self._runs) if desc else self._runs:
-            looked = 0
-            step = need if run.scores is None else max(self.shortcuts.smallest_look, _PER_MATCH * need)
-            while need > 0 and looked < run.length:
-                step = min(step, run.length - looked)
-                first = run.length - looked - step if desc else looked
-                rows = self.alive(run.matching(first, first + step, self.threshold))
-                looked += step
-                if run.scores is not None:
-                    self.rows_read += step
+        rows_read = 0
+        for some in reversed(self.candidates) if desc else self.candidates:
+            passed = 0
+            step = need if some.scores is None else max(self.shortcuts.smallest_look, _PER_MATCH * need)
+            while need > 0 and passed < some.length:
+                step = min(step, some.length - passed)
+                first = some.length - passed - step if desc else passed
+                rows = self.alive(some.matching(first, first + step, self.threshold))
+                passed += step
+                if some.scores is not None:
+                    rows_read += step
                 step *= 2
                 if len(rows) > need:
                     rows = rows[len(rows) - need :] if desc else rows[:need]
                 need -= len(rows)
                 found.append(rows)
         if len(found) == 1:
-            return found[0]
-        return np.concatenate(found[::-1] if desc else found) if found else NO_ROWS
+            return found[0], rows_read
+        return (np.concatenate(found[::-1] if desc else found) if found else NO_ROWS), rows_read
 
     def among(self, rows: BaseRows) -> BaseRows:
-        """Those of some rows of the base in the window that match, and live."""
+        """Those of some rows of the base in the window that match."""
         if self.threshold is not None:
             base = self.window.view.base
             rows = rows[base.columns[base.schema.score][rows] >= self.threshold]
         return self.alive(rows)
 
     def alive(self, rows: BaseRows) -> BaseRows:
-        """Those of some rows of the base that match which live."""
+        """Those of some rows of the base at or above the threshold that are not deleted."""
         if not len(self.deleted):
             return rows
         is_deleted, _ = find(self.deleted, rows)
         return rows[~is_deleted]
 
-    def page(self, first: int, last: int, *, desc: bool) -> BaseRows:
-        """The matches ``[first, last)`` in time order, or for ``desc`` from the last one backwards."""
-        rows = self.first(last, desc=desc)
+    def page(self, first: int, last: int, *, desc: bool) -> tuple[BaseRows, int]:
+        """The matches ``[first, last)`` in time order, or for ``desc`` from the last one backwards.
+
+        Returns:
+            The rows, and how many rows were compared.
+        """
+        rows, rows_read = self.first(last, desc=desc)
         if len(self.head):
             rows = with_head(self.window.view, rows, self.head)
-        return rows[::-1][first:last] if desc else rows[first:last]
+        return (rows[::-1][first:last] if desc else rows[first:last]), rows_read
+
+
+def _counted(
+    base: Segment, low: int, high: int, threshold: float, shortcuts: Shortcuts
+) -> tuple[tuple[Candidates, ...], tuple[float, ...], int]:
+    """The candidates among the rows ``[low, high)``, the levels that were read, and how many rows were compared."""
+    # Not what lies behind its rows: a newer segment has those elsewhere, once there was no more room.
+    scores = base.column(base.schema.score)
+    candidates: list[Candidates] = []
+    levels: tuple[float, ...] = ()
+    rows_read = 0
+    if high - low > shortcuts.few_rows and shortcuts.levels:
+        value_index = base.value_index(base.schema.score, desc=True)
+        if value_index is not None and low < value_index.covered:
+            stop = min(high, value_index.covered)
+            known, levels, rows_read = _known(value_index, low, stop, scores, threshold)
+            candidates.append(known)
+            low = stop
+    if low < high:
+        own = scores[low:high]
+        candidates.append(Candidates(low, high - low, int(np.count_nonzero(own >= threshold)), None, own))
+        rows_read += high - low
+    return tuple(candidates), levels, rows_read
+
+
+def _known(
+    value_index: ValueIndex, low: int, high: int, scores: Array, threshold: float
+) -> tuple[Candidates, tuple[float, ...], int]:
+    """What `_counted` gives for rows that a value index knows, by the sparsest level that has all matches."""
+    level = value_index.serving(threshold)
+    if level is None:
+        count = value_index.block_counts.count(scores, low, high, threshold)
+        return Candidates(low, high - low, count, None, scores[low:high]), (), high - low
+    first, rows, sort_keys = level.between(low, high)
+    length = len(rows)
+    levels = (float(level.edge),)
+    if threshold <= level.least:
+        # No candidate is below it.
+        return Candidates(first, length, length, rows, None), levels, 0
+    return Candidates(first, length, level.count(first, first + length, threshold), rows, sort_keys), levels, length

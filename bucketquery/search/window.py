@@ -1,4 +1,4 @@
-"""The rows of a view in a window of time."""
+"""Windows: the rows of a view between two instants."""
 
 from typing import NamedTuple
 

@@ -32,7 +32,7 @@ class View:
     both are told apart by number: row ``r`` of the head is ``base.length + r``; a slice is of the base alone.
     """
 
-    __slots__ = ("__dict__", "_has_deleted", "_kept", "base", "deleted", "head", "length")
+    __slots__ = ("__dict__", "_has_deleted", "_top_k_cache", "base", "deleted", "head", "length")
 
     def __init__(self, base: Segment, deleted: Int64s, head: Segment) -> None:
         self.base = base
@@ -41,7 +41,7 @@ class View:
         #: How many rows there are to see.
         self.length = base.length - len(deleted) + head.length
         self._has_deleted = len(deleted) > 0
-        self._kept: dict[Any, Any] | None = None
+        self._top_k_cache: dict[Any, Any] | None = None
 
     @once
     def timestamps(self) -> Int64s:
@@ -78,11 +78,11 @@ class View:
         return {}
 
     @property
-    def kept(self) -> dict[Any, Any]:
-        """What searches keep of what they found, for whoever asks next."""
-        if self._kept is None:
-            self._kept = {}
-        return self._kept
+    def top_k_cache(self) -> dict[Any, Any]:
+        """The first rows of each order that was asked for, as searches keep them for the next one."""
+        if self._top_k_cache is None:
+            self._top_k_cache = {}
+        return self._top_k_cache
 
     def before(self, instant: int) -> int:
         """How many rows come before an instant, of base and head together.

@@ -14,7 +14,7 @@ import pytest
 
 from bucketquery import BucketQuery, ResultsIndex, Snapshot
 from bucketquery.value_index import value_index as value_indexes
-from support.helpers import PATIENCE_S, lead_by_value, limit_heads
+from support.helpers import ON_FEW_ROWS, PATIENCE_S, lead_by_value, limit_heads
 from support.malformed import HOUR, bucket
 from support.shortcuts import take
 
@@ -184,11 +184,11 @@ def check_by_value(snapshot: Snapshot, threshold: float) -> set[str]:
 @pytest.mark.parametrize("kind", ["appended", "late", "corrected", "let go", "all"])
 def test_readers_make_value_indexes_beside_a_writer(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each reading by value is of its commit, in whatever order value indexes are made, extended and corrected."""
-    shortcuts = lead_by_value(monkeypatch, behind=4, sparsest=4)
+    lead_by_value(monkeypatch, behind=4, sparsest=4)
     monkeypatch.setattr(value_indexes, "_MOST_WAITING", 2)
     limit_heads(monkeypatch, 8)
     rng = np.random.default_rng(3)
-    index = take(ResultsIndex(), shortcuts)
+    index = take(ResultsIndex(), ON_FEW_ROWS)
 
     def scored(times: Any) -> dict[str, Any]:
         scores = np.where(rng.random(len(times)) < 0.4, 0.0, rng.integers(0, 400, len(times)) / 4)

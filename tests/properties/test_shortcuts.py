@@ -102,7 +102,7 @@ def compared(
                     f"history {history.seed}: {query!r} with {set(shortcuts)}, {how} not {plainly}"
                 )
                 if len(shortcuts) == 1:
-                    seen[min(shortcuts)] += how != plainly or (shortcuts == {"top_k"} and is_kept(snapshot, query))
+                    seen[min(shortcuts)] += how != plainly or (shortcuts == {"top_k"} and is_cached(snapshot, query))
     history.index.check()
     return seen
 
@@ -115,12 +115,12 @@ def answer(
     return (page.count, list(page.keys())), dict(page.explain())
 
 
-def is_kept(snapshot: Snapshot, query: Query) -> bool:
+def is_cached(snapshot: Snapshot, query: Query) -> bool:
     """Whether the view that the query reads has cached first rows for the next query."""
     job = snapshot._catalog.get(JOB)
     assert job is not None
     table = job.tables[kind_of(query)]
-    return bool((table.final if query.exclude_interim else table.rows).kept)
+    return bool((table.final if query.exclude_interim else table.rows).top_k_cache)
 
 
 def count_calls(patch: pytest.MonkeyPatch, owner: type, name: str, seen: Counter[str]) -> None:

@@ -20,7 +20,7 @@ from bucketquery.value_index import index_cache
 from bucketquery.value_index import value_index as value_indexes
 from bucketquery.value_index.value_index import ValueIndex
 from support.cases import outcome, whole
-from support.helpers import ask_together, lead_by_value, limit_heads, moved, table_of, without
+from support.helpers import ON_FEW_ROWS, ask_together, lead_by_value, limit_heads, moved, table_of, without
 from support.shortcuts import take
 from support.strategies import (
     FIRST_INSTANT,
@@ -670,9 +670,10 @@ class LedByValue(IndexMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        take(self.index, lead_by_value(self.patch, behind=self.behind, sparsest=self.sparsest))
+        lead_by_value(self.patch, behind=self.behind, sparsest=self.sparsest)
         self.patch.setattr(index_cache, "_BEHIND_SHARE", self.behind_share)
         self.patch.setattr(value_indexes, "_MOST_WAITING", self.most_waiting)
+        take(self.index, ON_FEW_ROWS)
         self.asked_last = self.sequence
 
     def led(self, rng: Random, job_id: str) -> Query:
@@ -705,6 +706,7 @@ class LedByValue(IndexMachine):
         """After each write some queries by value on every job have the dict's answers."""
         if self.asked_last == self.sequence:
             return
+        take(self.index, ON_FEW_ROWS)
         self.asked_last = self.sequence
         rng = Random(self.sequence)
         for job_id in sorted(self.spans):

@@ -115,10 +115,10 @@ def ask_together(index: ResultsIndex, *, small_rows: int, few_changed: int) -> R
     return index
 
 
-def lead_by_value(patch: pytest.MonkeyPatch, *, behind: int = 0, sparsest: int = 1) -> Shortcuts:
-    """Store few rows as many are, and the shortcuts that search them so: value indexes, block counts, short looks.
+def lead_by_value(patch: pytest.MonkeyPatch, *, behind: int = 0, sparsest: int = 1) -> None:
+    """Store few rows as many are, with value indexes and block counts.
 
-    Comparing all would be as quick.
+    Searches that take `ON_FEW_ROWS` read them, where comparing all rows would be as quick.
 
     Args:
         patch: undoes it.
@@ -131,7 +131,6 @@ def lead_by_value(patch: pytest.MonkeyPatch, *, behind: int = 0, sparsest: int =
     patch.setattr(value_indexes, "_SPARSEST", sparsest)
     for name, value in {"_FEW": 0, "_SELDOM": 0, "_BLOCK": 4, "_CLASSES": 7}.items():
         patch.setattr(block_counts, name, value)
-    return ON_FEW_ROWS
 
 
 def address(array: Array) -> int:

@@ -19,7 +19,7 @@ AS_THEY_ARE, FORCED, OFF = WAYS = ("as they are", "forced", "off")
 
 #: All shortcuts by name, and those that a search of one job may take.
 EVERY: Final = frozenset(field.name for field in fields(Shortcuts) if isinstance(field.default, bool))
-OF_ONE: Final = EVERY - {"combined", "deep", "columnar_json"}
+OF_ONE: Final = EVERY - {"combined", "deep"}
 
 #: The sizes from which on shortcuts are taken, and what they are lowered to; one is drawn of each.
 _SIZES: Mapping[str, tuple[float, ...]] = {

@@ -183,7 +183,7 @@ def test_a_column_of_buckets_makes_no_records() -> None:
     page = index.get_buckets(job_id=JOB, expand=True)
     assert [each[0].influencer_field_name for each in page.column("bucket_influencers")] == ["a"]
     assert page._expansion is not None
-    assert page._expansion._found is None
+    assert not hasattr(page._expansion, "_sorted")
 
 
 def test_response_objects_are_the_callers_own(index: ResultsIndex) -> None:

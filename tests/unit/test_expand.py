@@ -135,20 +135,23 @@ def test_an_expansion_travels_with_its_records_only() -> None:
     assert len(pickled) < 5_000
     assert shown(pickle.loads(pickled)) == shown(expansion) == [[(5, 0), (5, 9)], [(7, 0)]]
     assert shown(pickle.loads(pickle.dumps(pickle.loads(pickled)))) == shown(expansion)
+    arrived = pickle.loads(pickled)
+    assert arrived.total() == expansion.total() == 3
+    assert [shown(part) for _, part in arrived.batches(1)] == [shown(part) for _, part in expansion.batches(1)]
 
 
-def test_buckets_are_split_into_runs_of_few_records(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each run has so many at most, or is one bucket; laid end to end they are the whole."""
+def test_buckets_are_split_into_batches_of_few_records(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each batch has so many at most, or is one bucket; laid end to end they are the whole."""
     limit_heads(monkeypatch, 100)
     counts = [0, 3, 1, 0, 7, 2, 2, 0]
     documents = [record(row, detector) for row, count in enumerate(counts) for detector in range(count)]
     found = records(*documents, late=[record(1, 0, record_score=5.0), record(6, 2)])
     whole = expand(buckets(*range(8)), found, exclude_interim=False)
     for most, lengths in ((4, [4, 1, 1, 2]), (100, [8]), (0, [1] * 8)):
-        runs = list(whole.runs(most))
+        runs = list(whole.batches(most))
         assert [positions.stop - positions.start for positions, _ in runs] == lengths
         assert [rows for _, run in runs for rows in shown(run)] == shown(whole)
-    ((positions, run),) = expand(buckets(), found, exclude_interim=False).runs(5)
+    ((positions, run),) = expand(buckets(), found, exclude_interim=False).batches(5)
     assert (positions, shown(run)) == (slice(0, 0), [])
 
 

@@ -181,13 +181,13 @@ def test_a_scan_copies_some_rows_at_a_time() -> None:
 def test_each_row_is_placed_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """By a page only what is on it, and by a scan all in all as many as there are, however many steps it takes."""
     placed: list[int] = []
-    places = many._Part.places
+    places = many._Group.places
 
-    def counted(part: many._Part, rows: Selection, positions: Int64s) -> Any:
+    def counted(group: many._Group, rows: Selection, positions: Int64s) -> Any:
         placed.append(len(positions))
-        return places(part, rows, positions)
+        return places(group, rows, positions)
 
-    monkeypatch.setattr(many._Part, "places", counted)
+    monkeypatch.setattr(many._Group, "places", counted)
     index = take(ResultsIndex(), Shortcuts(scan_rows=7))
     index.upsert([bucket(row, job_id=job_id) for job_id in ("a", "b") for row in range(50)])
     query = BucketQuery(jobs=["a", "b"], size=10)

@@ -11,10 +11,11 @@ from bucketquery import BucketQuery, InfluencerQuery, RecordQuery
 from bucketquery.model.schema import SCHEMAS
 from bucketquery.queries.queries import AnyQuery, resolve
 from bucketquery.search.order import Order, RowKeys, order_of
+from bucketquery.storage.segment import Segment
 from bucketquery.storage.selection import Selection
 from bucketquery.storage.table import Table
 from bucketquery.testing import SORTABLE, evaluate
-from support.helpers import Document, bucket, limit_heads, record, segment
+from support.helpers import JOB, Document, bucket, limit_heads, record, segment
 
 JOBS = ("b", "a", "é", "c")
 QUERIES: dict[str, type[AnyQuery]] = {"bucket": BucketQuery, "record": RecordQuery, "influencer": InfluencerQuery}
@@ -64,7 +65,7 @@ class Stored:
                 batch = [drawn(rng, kind, job_id, rng.randrange(4)) for _ in range(6)]
                 for document in batch:
                     stored[identity(document, kind)] = document
-                table, _ = table.upsert(segment(batch, SCHEMAS[kind]) if job_id == "web" else of_job(batch, kind))
+                table, _ = table.upsert(segment_of(batch, kind))
             self.tables[job_id] = table
         self.documents = [*stored.values()]
 
@@ -74,9 +75,9 @@ class Stored:
         return Selection(view, view.at(0, view.length))
 
 
-def of_job(batch: Sequence[Document], kind: str) -> Any:
-    """A segment of the results of whatever job."""
-    return segment([{**document, "job_id": "web"} for document in batch], SCHEMAS[kind])
+def segment_of(batch: Sequence[Document], kind: str) -> Segment:
+    """A segment of the results of one job, whatever its name."""
+    return segment([{**document, "job_id": JOB} for document in batch], SCHEMAS[kind])
 
 
 def shown(rows: Selection, job_ids: Sequence[str], order: Sequence[int]) -> list[tuple[Any, ...]]:
@@ -88,14 +89,8 @@ def shown(rows: Selection, job_ids: Sequence[str], order: Sequence[int]) -> list
 
 def expected(stored: Stored, query: AnyQuery) -> list[tuple[Any, ...]]:
     """Job and identity of all results as the reference orders them."""
-    body = evaluate(stored.documents, query)[SCHEMAS[stored.kind].plural]
-    return [
-        (
-            each["job_id"],
-            *(each.get(name, 0 if name == "detector_index" else None) for name in SCHEMAS[stored.kind].identity),
-        )
-        for each in body
-    ]
+    body = evaluate(stored.documents, query)
+    return [identity(each, stored.kind) for each in body[SCHEMAS[stored.kind].plural]]
 
 
 @pytest.fixture(scope="module", params=QUERIES)
@@ -147,7 +142,7 @@ def test_a_table_and_its_row_keys_are_in_one_order(stored: list[Stored], desc: b
 def test_the_job_is_the_last_key_or_the_first() -> None:
     """In the direction of all others; a single part is in order as it is, and no part has no rows."""
     rows = {
-        job_id: Selection.of(of_job([bucket(row) for row in times], "bucket"))
+        job_id: Selection.of(segment_of([bucket(row) for row in times], "bucket"))
         for job_id, times in (("b", (0, 1)), ("a", (1,)))
     }
     for desc, by_job, found in (

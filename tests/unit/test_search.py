@@ -10,13 +10,25 @@ import pytest
 from bucketquery.model.schema import RECORD
 from bucketquery.queries.queries import BucketQuery, RecordQuery, resolve
 from bucketquery.queries.resolved import ResolvedQuery
-from bucketquery.search.plan import Plan
+from bucketquery.search.plan import Explanation
 from bucketquery.search.search import scan, search
 from bucketquery.search.shortcuts import ALL_SHORTCUTS
 from bucketquery.storage.selection import Selection
 from bucketquery.storage.table import Table
 from bucketquery.testing import evaluate
-from support.helpers import JOB, STEP, Document, bucket, lead_by_value, limit_heads, record, rows, segment, table
+from support.helpers import (
+    JOB,
+    ON_FEW_ROWS,
+    STEP,
+    Document,
+    bucket,
+    lead_by_value,
+    limit_heads,
+    record,
+    rows,
+    segment,
+    table,
+)
 
 SCAN_ROWS = ALL_SHORTCUTS.scan_rows
 SORTS = (
@@ -234,7 +246,7 @@ def test_what_is_led_by_value_is_that_of_filter_sort_and_slice(
     head_rows: int, behind: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of the newest table and of older ones, whose value indexes were made before, since, or never."""
-    shortcuts = lead_by_value(monkeypatch, behind=behind)
+    lead_by_value(monkeypatch, behind=behind)
     limit_heads(monkeypatch, head_rows, 4)
     rng = Random(head_rows + behind)
     paths = set()
@@ -251,7 +263,7 @@ def test_what_is_led_by_value_is_that_of_filter_sort_and_slice(
                 "from_": rng.choice((0, 0, 1, 30)),
                 "size": rng.choice((0, 1, 5, 100)),
             }
-            page, count, plan = search(found, resolved(**asked), shortcuts)
+            page, count, plan = search(found, resolved(**asked), ON_FEW_ROWS)
             paths.add(plan.path)
             if documents is not None:
                 expected = evaluate(documents, BucketQuery(jobs=JOB, **asked))
@@ -268,7 +280,7 @@ def test_what_is_led_by_value_is_that_of_filter_sort_and_slice(
 
 def test_records_led_by_value_are_those_of_filter_sort_and_slice(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where their score says nothing more their ties decide, of which some are texts."""
-    shortcuts = lead_by_value(monkeypatch)
+    lead_by_value(monkeypatch)
     rng = Random(11)
     documents = [
         record(row, detector, record_score=rng.choice((0.0, 0.0, 1.0, 90.0)), function=rng.choice(("min", "max", None)))
@@ -284,7 +296,7 @@ def test_records_led_by_value_are_those_of_filter_sort_and_slice(monkeypatch: py
                     query = RecordQuery(
                         jobs=JOB, sort=sort, desc=desc, record_score=threshold, size=9, start=start, end=end
                     )
-                    page, count, plan = search(found, resolve(query, lambda: 0), shortcuts)
+                    page, count, plan = search(found, resolve(query, lambda: 0), ON_FEW_ROWS)
                     expected = evaluate(documents, query)
                     assert count == expected["count"]
                     assert list(zip(page.column("timestamp"), page.column("detector_index"), strict=True)) == [
@@ -307,47 +319,53 @@ def spread() -> Table:
     return table([{**document, "is_interim": False} for document in documents])
 
 
-PLANS: list[tuple[dict[str, Any], Plan]] = [
+EXPLAINED: list[tuple[dict[str, Any], Explanation]] = [
     # By time nothing is read; the final rows are a view of their own.
-    ({}, Plan("time")),
-    ({"exclude_interim": True, "start": 5 * STEP, "from_": 9}, Plan("time")),
+    ({}, Explanation("time")),
+    ({"exclude_interim": True, "start": 5 * STEP, "from_": 9}, Explanation("time")),
     # A threshold that is a level, one between levels, one that no level serves.
-    ({"anomaly_score": 75}, Plan("threshold", "anomaly_score", (75.0,))),
-    ({"anomaly_score": 80}, Plan("threshold", "anomaly_score", (75.0,), 1_024 + 400)),
-    ({"anomaly_score": 80, "size": 0}, Plan("threshold", "anomaly_score", (75.0,), 1_024)),
-    ({"anomaly_score": 74, "size": 0}, Plan("scan", "anomaly_score", (), 4_096)),
+    ({"anomaly_score": 75}, Explanation("threshold", "anomaly_score", (75.0,))),
+    ({"anomaly_score": 80}, Explanation("threshold", "anomaly_score", (75.0,), 1_024 + 400)),
+    ({"anomaly_score": 80, "size": 0}, Explanation("threshold", "anomaly_score", (75.0,), 1_024)),
+    ({"anomaly_score": 74, "size": 0}, Explanation("scan", "anomaly_score", (), 4_096)),
     # The best are on the sparsest level that has them; a threshold above the rest of the level leads by itself.
     # Of everything the first 128 are found at once, and kept for whoever asks next.
-    ({"sort": "event_count", "desc": True, "size": 20, "start": 0}, Plan("order", "event_count", (4_032.0,), 64)),
-    ({"sort": "event_count", "size": 20, "start": 0}, Plan("order", "event_count", (63.0,), 64)),
-    ({"sort": "event_count", "desc": True, "size": 10}, Plan("order", "event_count", (3_840.0,), 256)),
-    ({"sort": "event_count", "size": 10}, Plan("order", "event_count", (255.0,), 256)),
-    ({"sort": "event_count", "size": 200}, Plan("order", "event_count", (255.0,), 256)),
-    ({"sort": "event_count", "size": 2_000}, Plan("scan", "event_count", (), 4_096)),
+    (
+        {"sort": "event_count", "desc": True, "size": 20, "start": 0},
+        Explanation("order", "event_count", (4_032.0,), 64),
+    ),
+    ({"sort": "event_count", "size": 20, "start": 0}, Explanation("order", "event_count", (63.0,), 64)),
+    ({"sort": "event_count", "desc": True, "size": 10}, Explanation("order", "event_count", (3_840.0,), 256)),
+    ({"sort": "event_count", "size": 10}, Explanation("order", "event_count", (255.0,), 256)),
+    ({"sort": "event_count", "size": 200}, Explanation("order", "event_count", (255.0,), 256)),
+    ({"sort": "event_count", "size": 2_000}, Explanation("scan", "event_count", (), 4_096)),
     (
         {"sort": "anomaly_score", "desc": True, "anomaly_score": 75, "size": 10},
-        Plan("order", "anomaly_score", (75.0, 4_080 / 40.96), 16),
+        Explanation("order", "anomaly_score", (75.0, 4_080 / 40.96), 16),
     ),
     # Where most rows have the best of all values, they are looked for along the rows.
-    ({"sort": "bucket_span", "desc": True, "size": 10}, Plan("order", "bucket_span", (300.0,), 512)),
-    ({"sort": "is_interim", "size": 300}, Plan("order", "is_interim", (0.0,), 600)),
-    ({"sort": "processing_time_ms", "desc": True, "size": 4_032}, Plan("order", "processing_time_ms", (9.0,), 4_096)),
+    ({"sort": "bucket_span", "desc": True, "size": 10}, Explanation("order", "bucket_span", (300.0,), 512)),
+    ({"sort": "is_interim", "size": 300}, Explanation("order", "is_interim", (0.0,), 600)),
+    (
+        {"sort": "processing_time_ms", "desc": True, "size": 4_032},
+        Explanation("order", "processing_time_ms", (9.0,), 4_096),
+    ),
     # With a threshold on top those of them that match are counted on; where that is too far, all matches are ordered.
     (
         {"sort": "event_count", "desc": True, "anomaly_score": 75, "size": 10},
-        Plan("order", "event_count", (75.0, 4_032.0), 64),
+        Explanation("order", "event_count", (75.0, 4_032.0), 64),
     ),
     (
         {"sort": "event_count", "desc": True, "anomaly_score": 99, "size": 10},
-        Plan("threshold", "event_count", (98.4375,), 64 + 40),
+        Explanation("threshold", "event_count", (98.4375,), 64 + 40),
     ),
-    ({"sort": "processing_time_ms", "size": 100}, Plan("scan", "processing_time_ms", (), 4_096)),
-    ({"sort": "timestamp", "anomaly_score": 75}, Plan("threshold", "anomaly_score", (75.0,))),
+    ({"sort": "processing_time_ms", "size": 100}, Explanation("scan", "processing_time_ms", (), 4_096)),
+    ({"sort": "timestamp", "anomaly_score": 75}, Explanation("threshold", "anomaly_score", (75.0,))),
 ]
 
 
-@pytest.mark.parametrize(("asked", "plan"), PLANS, ids=repr)
-def test_a_plan_tells_what_led(spread: Table, asked: dict[str, Any], plan: Plan) -> None:
+@pytest.mark.parametrize(("asked", "explanation"), EXPLAINED, ids=repr)
+def test_an_explanation_tells_what_led(spread: Table, asked: dict[str, Any], explanation: Explanation) -> None:
     """Which levels were read, and how many rows were compared."""
     found = search(spread, resolved(**{"size": 100, **asked}))[2]
-    assert found == plan
+    assert found == explanation

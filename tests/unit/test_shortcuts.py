@@ -1,6 +1,5 @@
 """Shortcuts: a value that a snapshot hands to its searches; two snapshots of one commit may have different ones."""
 
-import pickle
 from dataclasses import FrozenInstanceError, replace
 from typing import Any
 
@@ -89,11 +88,3 @@ def test_a_scan_takes_the_shortcuts_too(index: ResultsIndex) -> None:
             query = BucketQuery(jobs=jobs, sort=sort, end=50 * STEP)
             few = index.snapshot()._with_shortcuts(replace(ALL_SHORTCUTS, scan_rows=7, scan_buckets=3))
             assert list(few.scan(query)) == list(index.scan(query)) == list(index.search(query))
-
-
-def test_a_page_that_travels_leaves_its_shortcuts_behind(index: ResultsIndex) -> None:
-    """They are no part of an answer: a page that arrives is written in the quickest way."""
-    page = index.snapshot()._with_shortcuts(only(())).get_buckets(job_id=JOB, size=50)
-    arrived = pickle.loads(pickle.dumps(page))
-    assert (page._facts.shortcuts, arrived._facts.shortcuts) == (only(()), ALL_SHORTCUTS)
-    assert arrived.to_json() == page.to_json()

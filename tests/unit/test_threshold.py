@@ -12,7 +12,7 @@ from bucketquery.model.schema import BUCKET, Int64s
 from bucketquery.queries.queries import BucketQuery, resolve
 from bucketquery.queries.resolved import ResolvedQuery
 from bucketquery.search.shortcuts import ALL_SHORTCUTS, Shortcuts
-from bucketquery.search.threshold import Matches, MatchRun
+from bucketquery.search.threshold import Candidates, Matches
 from bucketquery.search.window import Window, with_head
 from bucketquery.storage import segment as segments
 from bucketquery.storage.packed_segment import empty_segment
@@ -46,12 +46,12 @@ def resolved(**parameters: Any) -> ResolvedQuery:
 def matched(view: View, shortcuts: Shortcuts = ON_FEW_ROWS, **parameters: Any) -> Matches:
     """The matches of a question. A threshold of nothing at all is one, which the parameter's default is not."""
     asked = resolved(**parameters)
-    return Matches(Window.of(view, asked.start, asked.end), asked, shortcuts)
+    return Matches.of(Window.of(view, asked.start, asked.end), asked.threshold, shortcuts)
 
 
 def counted(base: Segment, threshold: float) -> int:
     """How many rows of a base are at or above a threshold, as a search counts them."""
-    return matched(View(base, NO_ROWS, empty_segment(BUCKET)), anomaly_score=threshold).count
+    return matched(View(base, NO_ROWS, empty_segment(BUCKET)), anomaly_score=threshold).matched
 
 
 def numbered(view: View, start: int, end: int, threshold: float | None) -> list[int]:
@@ -167,20 +167,20 @@ def test_matches_are_those_of_comparing_each_row(base: Segment, threshold: float
         for start, end in [(None, None), *pairwise(EDGES), *zip(EDGES, EDGES[3:], strict=False)]:
             window = {} if start is None else {"start": start, "end": end}
             asked = resolved(**window)._replace(threshold=threshold)
-            found = Matches(Window.of(view, asked.start, asked.end), asked, shortcuts)
+            found = Matches.of(Window.of(view, asked.start, asked.end), asked.threshold, shortcuts)
             expected = numbered(view, asked.start, asked.end, threshold)
-            assert found.count == len(expected)
+            assert found.matched == len(expected)
             assert (found.head + 40).tolist() == [row for row in range(40, 46) if row in expected]
             in_base = [row for row in expected if row < 40]
             inside: Int64s = np.arange(found.window.base.start, found.window.base.stop)
             assert found.among(inside).tolist() == in_base
             for need in (1, 2, 5, 40, 10**30):
-                assert found.first(need, desc=False).tolist() == in_base[:need]
-                assert found.first(need, desc=True).tolist() == in_base[::-1][:need][::-1]
+                assert found.first(need, desc=False)[0].tolist() == in_base[:need]
+                assert found.first(need, desc=True)[0].tolist() == in_base[::-1][:need][::-1]
             assert with_head(view, np.array(in_base, dtype=np.int64), found.head).tolist() == expected
             for first, last in ((0, 1), (0, 3), (2, 7), (0, len(expected)), (5, 10**30)):
-                assert found.page(first, last, desc=False).tolist() == expected[first:last]
-                assert found.page(first, last, desc=True).tolist() == expected[::-1][first:last]
+                assert found.page(first, last, desc=False)[0].tolist() == expected[first:last]
+                assert found.page(first, last, desc=True)[0].tolist() == expected[::-1][first:last]
 
 
 def test_a_value_index_is_asked_where_there_is_one(base: Segment) -> None:
@@ -191,13 +191,13 @@ def test_a_value_index_is_asked_where_there_is_one(base: Segment) -> None:
 
 @pytest.mark.parametrize("rows", [None, [5, 8, 9, 13, 20]])
 @pytest.mark.parametrize("scores", [None, [1.0, 75.0, 2.0, 80.0, 75.0]])
-def test_a_stretch_tells_which_of_its_entries_match(rows: list[int] | None, scores: list[float] | None) -> None:
+def test_candidates_tell_which_of_them_match(rows: list[int] | None, scores: list[float] | None) -> None:
     """Of all rows from one on or of some, all matching or not."""
     entries = rows or [*range(7, 12)]
-    run = MatchRun(7, 5, 5, None if rows is None else np.array(rows), None if scores is None else np.array(scores))
+    some = Candidates(7, 5, 5, None if rows is None else np.array(rows), None if scores is None else np.array(scores))
     for first in range(6):
         for stop in range(first, 6):
-            assert run.matching(first, stop, 75.0).tolist() == [
+            assert some.matching(first, stop, 75.0).tolist() == [
                 entries[at] for at in range(first, stop) if scores is None or scores[at] >= 75.0
             ]
 
@@ -211,16 +211,17 @@ def test_a_threshold_that_is_a_level_compares_nothing(monkeypatch: pytest.Monkey
     found = matched(view, anomaly_score=75)
     value_index = base.value_index("anomaly_score", desc=True)
     assert value_index is not None
-    assert (found.levels, found.rows_read, found.count) == ((75.0,), 0, 1_024)
+    assert (found.levels, found.rows_read, found.matched) == ((75.0,), 0, 1_024)
     for desc in (False, True):
-        assert np.shares_memory(found.first(10, desc=desc), value_index.levels[0].entries()[0])
-    assert found.rows_read == 0
+        rows, rows_read = found.first(10, desc=desc)
+        assert np.shares_memory(rows, value_index.levels[0].entries()[0])
+        assert rows_read == 0
     between = matched(view, anomaly_score=80)
     assert (between.levels, between.rows_read) == ((75.0,), 1_024)
-    assert between.count == np.count_nonzero(scores >= 80)
+    assert between.matched == np.count_nonzero(scores >= 80)
     below = matched(view, anomaly_score=74, start=96 * STEP, end=1_096 * STEP)
     assert (below.levels, below.rows_read) == ((), 1_000)
-    assert below.count == np.count_nonzero(scores[96:1_096] >= 74)
+    assert below.matched == np.count_nonzero(scores[96:1_096] >= 74)
 
 
 @pytest.mark.parametrize("desc", [False, True])
@@ -230,12 +231,14 @@ def test_matches_are_looked_for_a_little_further_each_time(desc: bool) -> None:
     scores = [0.0] * 1_000
     scores[200] = scores[500] = scores[799] = 9.0
     found = matched(View(scored(0, scores), NO_ROWS, empty_segment(BUCKET)), shortcuts, anomaly_score=5)
-    assert (found.count, found.rows_read) == (3, 1_000)
-    assert found.first(1, desc=desc).tolist() == [799 if desc else 200]
-    assert found.rows_read == 1_000 + 16 + 32 + 64 + 128
+    assert (found.matched, found.rows_read) == (3, 1_000)
+    rows, rows_read = found.first(1, desc=desc)
+    assert (rows.tolist(), rows_read) == ([799 if desc else 200], 16 + 32 + 64 + 128)
+    assert found.rows_read == 1_000, "reading changes nothing of what was counted"
     dense = matched(View(scored(0, [9.0] * 1_000), NO_ROWS, empty_segment(BUCKET)), shortcuts, anomaly_score=5)
-    assert dense.first(4, desc=desc).tolist() == [*(range(996, 1_000) if desc else range(4))]
-    assert dense.rows_read == 1_000 + 16
+    rows, rows_read = dense.first(4, desc=desc)
+    assert rows.tolist() == [*(range(996, 1_000) if desc else range(4))]
+    assert (dense.rows_read, rows_read) == (1_000, 16)
 
 
 def test_an_older_segment_tallies_no_row_behind_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
