@@ -163,13 +163,11 @@ def _up_to_the_last_instant(matches: Matches, need: int, *, desc: bool) -> tuple
     """
     view = matches.window.view
     rows, rows_read = matches.page(0, need, desc=desc)
-    timestamps = Selection(view, rows).column("timestamp")
-    edge = timestamps.item(-1)
-    before = rows[: np.count_nonzero(timestamps != edge)]
+    edge = Selection(view, rows[-1:]).column("timestamp").item()
     of_edge = Matches.of(Window.of(view, edge, edge + 1), matches.threshold, matches.shortcuts)
-    there, read_there = of_edge.page(0, of_edge.matched, desc=False)
-    both = np.concatenate((there, before[::-1]) if desc else (before, there))
-    return both, rows_read + of_edge.rows_read + read_there + len(both)
+    there, read_there = of_edge.page(0, of_edge.matched, desc=desc)
+    both = np.concatenate((rows[: (rows == there[0]).argmax()], there))
+    return both[::-1] if desc else both, rows_read + of_edge.rows_read + read_there + len(both)
 
 
 def _edges(view: View, resolved: ResolvedQuery, apart: int) -> list[int]:
