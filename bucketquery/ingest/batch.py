@@ -16,9 +16,10 @@ from bucketquery.errors import InvalidDocument
 from bucketquery.ingest.checks import IS_REQUIRED, Unfit
 from bucketquery.model.instants import FIRST_MS, LAST_MS
 from bucketquery.model.schema import SCHEMAS, Array, Bools, Field, Int64s, Kind, Objects, Schema, Type
+from bucketquery.model.sizes import DEFAULT_SIZES, Sizes
 from bucketquery.model.text import JOB_ID_RULE, is_job_id, plain
 from bucketquery.storage.keywords import compact
-from bucketquery.storage.packed_rows import NOTHING, Layout, Row, are_few, layout_of
+from bucketquery.storage.packed_rows import NOTHING, Layout, Row, layout_of
 from bucketquery.storage.packed_segment import segment_of_records, segment_of_rows
 from bucketquery.storage.segment import Segment, coded
 from bucketquery.storage.sparse_lists import NO_LISTS, Entry, SparseLists
@@ -149,7 +150,12 @@ class JobCodes:
         return list(self._codes)
 
 
-def assemble(chunks: Mapping[Kind, Sequence[Chunk]], job_ids: Sequence[str], skipped: Mapping[str, int]) -> Batch:
+def assemble(
+    chunks: Mapping[Kind, Sequence[Chunk]],
+    job_ids: Sequence[str],
+    skipped: Mapping[str, int],
+    sizes: Sizes = DEFAULT_SIZES,
+) -> Batch:
     """The batch of some chunks of each kind, each job's in identity order; of several with one identity the last.
 
     O(n) for rows that come in order, else O(n log n).
@@ -160,7 +166,7 @@ def assemble(chunks: Mapping[Kind, Sequence[Chunk]], job_ids: Sequence[str], ski
         whole, texts = _in_order(SCHEMAS[kind], some)
         jobs, layout = whole.jobs, layout_of(kind)
         ends = [0, *((jobs[1:] != jobs[:-1]).nonzero()[0] + 1).tolist(), len(jobs)] if len(jobs) else [0]
-        if layout is None or not are_few(len(jobs) // max(1, len(ends) - 1)):
+        if layout is None or len(jobs) // max(1, len(ends) - 1) > sizes.packed_rows:
             layout, records = None, b""
         else:
             records = layout.records(len(jobs), whole.columns, whole.present)
@@ -175,7 +181,7 @@ def assemble(chunks: Mapping[Kind, Sequence[Chunk]], job_ids: Sequence[str], ski
                 for name, places in entries.items()
                 if places[at] < places[at + 1]
             }
-            if layout is None or not are_few(high - low):
+            if layout is None or high - low > sizes.packed_rows:
                 segment = _cut(SCHEMAS[kind], whole, texts, slice(low, high), own)
             else:
                 segment = segment_of_records(layout, records[low * layout.size : high * layout.size], own)

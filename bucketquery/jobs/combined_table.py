@@ -67,7 +67,7 @@ class CombinedTable:
         self._numbers = numbers
         self._places = places
         self._interim: Int64s = segment.column("is_interim").nonzero()[0]
-        self._table = Table(segment, NO_ROWS, empty_segment(segment.schema), self._interim)
+        self._table = Table(segment, NO_ROWS, empty_segment(segment.schema, segment.sizes), self._interim)
         self._asked: tuple[tuple[Sequence[str], CombinedTable, Bools, tuple[str, ...]], ...] = ()
         self._splits: tuple[tuple[Sequence[str], frozenset[str], Split], ...] = ()
 
@@ -88,6 +88,8 @@ class CombinedTable:
             _OnDemand(source.masked, source.mask),
             _OnDemand([field.name for field in schema.columns if field.type is Type.KEYWORD], source.dictionary),
             _OnDemand([field.name for field in schema.lists if field.type is Type.KEYWORDS], source.lists),
+            None,
+            source.sizes,
         )
         for name in ("timestamp", "is_interim", schema.score):
             segment.column(name)  # what most questions read, made while it is at hand
@@ -106,6 +108,8 @@ class CombinedTable:
             _OnDemand(list(all_rows.present), lambda name: all_rows.present[name][rows]),
             all_rows.dictionaries,
             _OnDemand(list(all_rows.lists), lambda name: all_rows.lists[name].select(rows)),
+            None,
+            all_rows.sizes,
         )
         return CombinedTable(self._jobs, segment, self._numbers[rows], self._places[rows])
 
@@ -206,7 +210,7 @@ class _OnDemand(Mapping[str, _Value]):
 class _Source:
     """The rows of many tables one behind the other, base and head of each, and their order as one table."""
 
-    __slots__ = ("_codes", "_layout", "_records", "_segments", "lengths", "masked", "places", "starts")
+    __slots__ = ("_codes", "_layout", "_records", "_segments", "lengths", "masked", "places", "sizes", "starts")
 
     def __init__(self, schema: Schema, tables: Sequence[Table | None]) -> None:
         # The first is of no job, and has the types of all columns.
@@ -214,6 +218,8 @@ class _Source:
         for table in tables:
             if table is not None:
                 self._segments += (table.base, table.head) if table.head.length else (table.base,)
+        #: Those of the index whose jobs these are.
+        self.sizes = self._segments[-1].sizes
         self._layout = layout_of(schema.kind)
         self._records = self._joined()
         #: How many rows each job has, deleted ones included, and behind how many others they stand.

@@ -5,13 +5,28 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 
 from bucketquery.model.schema import Array, Bools, Int32s, Int64s, Objects, Schema
+from bucketquery.model.sizes import DEFAULT_SIZES, Sizes
 from bucketquery.storage.keywords import NO_KEYWORDS, compact, merged
 from bucketquery.storage.segment import Segment, not_empty
 from bucketquery.storage.sparse_lists import SparseLists
 
 
-def gather(schema: Schema, parts: Iterable[tuple[Segment, Int64s, Int64s]], length: int, spare: int = 0) -> Segment:
-    """A new segment of rows from several: each part is a segment, its ascending rows, and where they go, ascending too.
+def gather(
+    schema: Schema,
+    parts: Iterable[tuple[Segment, Int64s, Int64s]],
+    length: int,
+    sizes: Sizes = DEFAULT_SIZES,
+    *,
+    spare: int = 0,
+) -> Segment:
+    """A new segment of rows from several.
+
+    Args:
+        schema: of all of them.
+        parts: each a segment, some of its rows, and their places in the new segment; both ascend.
+        length: how many rows there are in all parts.
+        sizes: of the new segment.
+        spare: how many rows it has room for behind these.
 
     O(length), O(l log length) for l lists, O(d log d) for d keywords.
     """
@@ -31,7 +46,7 @@ def gather(schema: Schema, parts: Iterable[tuple[Segment, Int64s, Int64s]], leng
         for name, some in segment.lists.items():
             lists.setdefault(name, []).append(some.select(rows).moved(places))
     joined = {name: SparseLists.merged(found) for name, found in lists.items()}
-    return Segment(schema, length, columns, present, dictionaries, not_empty(joined))
+    return Segment(schema, length, columns, present, dictionaries, not_empty(joined), None, sizes)
 
 
 def _gather_keywords(

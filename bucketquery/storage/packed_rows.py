@@ -18,9 +18,6 @@ import numpy as np
 from bucketquery.model.schema import SCHEMAS, Array, Bools, Kind, Schema, Type
 from bucketquery.storage.sparse_lists import Entry
 
-#: So many rows or fewer are packed, but for heads, which always are.
-_PACKED_ROWS: Final = 64
-
 #: No masks, dictionaries or lists; shared, since most small segments have none.
 NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 
@@ -163,11 +160,6 @@ class _Masks(Mapping[str, Bools]):
 
     def __len__(self) -> int:
         return self.missing.bit_count()
-
-
-def are_few(rows: int) -> bool:
-    """Whether so many rows of a batch or a base are to be packed."""
-    return rows <= _PACKED_ROWS
 
 
 def missing_bits(masks: Mapping[str, Bools]) -> int:

@@ -18,6 +18,7 @@ import numpy as np
 from bucketquery.arrays.sorted_arrays import find, increasing, roomy, with_room
 from bucketquery.model.schema import SCHEMAS, Array, Bools, Float64s, Int32s, Int64s, Kind, Objects, Schema, Type
 from bucketquery.model.severity import MARKS
+from bucketquery.model.sizes import DEFAULT_SIZES, Sizes
 from bucketquery.storage.keywords import MISSING, NO_KEYWORDS, compact, decoded, encoded, merged, translate
 from bucketquery.storage.packed_rows import NOTHING, Identity, Layout, Row
 from bucketquery.storage.sparse_lists import NO_LISTS, Entry, SparseLists
@@ -27,12 +28,6 @@ from bucketquery.value_index.value_index import ValueIndex
 #: Rows of some segment: a slice where they are all beside each other, forwards or backwards; else an array of them.
 Rows = slice | Int64s
 
-#: A dictionary with so many times more texts than there are rows is freed of those that no row has any more.
-_TEXTS_PER_ROW: Final = 2
-
-#: Fewer rows are compared as quickly as a value index is asked.
-_VALUE_INDEX_ROWS: Final = 2048
-
 #: The dtype of the codes of texts, and of nothing else.
 _CODE: Final = Type.KEYWORD.dtype
 
@@ -40,7 +35,7 @@ _CODE: Final = Type.KEYWORD.dtype
 class Segment:
     """Columns of ``length`` results of one kind, in identity order, no identity twice."""
 
-    __slots__ = ("_indexes", "columns", "dictionaries", "length", "lists", "present", "schema")
+    __slots__ = ("_indexes", "columns", "dictionaries", "length", "lists", "present", "schema", "sizes")
 
     def __init__(
         self,
@@ -51,6 +46,7 @@ class Segment:
         dictionaries: Mapping[str, Objects],
         lists: Mapping[str, SparseLists],
         indexes: IndexCache | None = None,
+        sizes: Sizes = DEFAULT_SIZES,
     ) -> None:
         self.schema = schema
         self.length = length
@@ -60,6 +56,7 @@ class Segment:
         self.lists = lists
         # Made by readers, kept up by the writer, and shared by all segments that begin with the same rows.
         self._indexes = indexes
+        self.sizes = sizes
 
     def column(self, name: str) -> Array:
         """The values of a column, shape (length,), a view, texts as codes; NaN or the default where missing."""
@@ -119,19 +116,28 @@ class Segment:
         """The same rows with each column in an array of its own."""
         return self
 
+    def with_sizes(self, sizes: Sizes) -> "Segment":
+        """The same rows, of an index with these sizes."""
+        if sizes is self.sizes:
+            return self
+        of, present, dictionaries, lists = type(self), self.present, self.dictionaries, self.lists
+        return of(self.schema, self.length, self.columns, present, dictionaries, lists, None, sizes)
+
     def select(self, rows: Int64s) -> "Segment":
         """A copy of some rows, ascending."""
         columns = {name: self.column(name)[rows] for name in self.columns}
         present = {name: self.mask(name)[rows] for name in self.present}
         lists = {name: some.select(rows) for name, some in self.lists.items()}
-        return Segment(self.schema, len(rows), columns, present, self.dictionaries, not_empty(lists))
+        return Segment(self.schema, len(rows), columns, present, self.dictionaries, not_empty(lists), None, self.sizes)
 
     def first(self, length: int) -> "Segment":
         """The first rows, over the same arrays: whoever appends to them writes over the others."""
         if length == self.length:
             return self
         lists = {name: some.first(length) for name, some in self.lists.items()}
-        return Segment(self.schema, length, self.columns, self.present, self.dictionaries, not_empty(lists))
+        return Segment(
+            self.schema, length, self.columns, self.present, self.dictionaries, not_empty(lists), None, self.sizes
+        )
 
     def append(self, later: "Segment") -> "Segment":
         """This segment with ``later`` behind it; every identity there must be greater.
@@ -144,7 +150,7 @@ class Segment:
         Amortised O(k) for k rows, and O(n) for each column in which a new keyword appears.
         """
         if not (self.length or later.dictionaries):
-            return later
+            return later.with_sizes(self.sizes)
         length = self.length + later.length
         capacity = roomy(len(self.columns["timestamp"]), length) if self.length else length
         dictionaries, recoded, added = _in_one_dictionary(self, later)
@@ -165,7 +171,8 @@ class Segment:
         lists = dict(self.lists)
         for name, others in later.lists.items():
             lists[name] = lists.get(name, NO_LISTS).append(others.shifted(self.length))
-        return Segment(self.schema, length, columns, present, dictionaries, lists, self._indexes_kept_up())
+        indexes = self._indexes_kept_up()
+        return Segment(self.schema, length, columns, present, dictionaries, lists, indexes, self.sizes)
 
     def append_row(self, layout: Layout, row: Row) -> "Segment | None":
         """This segment with a row behind it, under the same condition as `append`; None if it has no room for one.
@@ -183,7 +190,8 @@ class Segment:
         for name, mask in present.items():
             mask[length] = not missing & layout.bits[name]
         own = with_row_lists(self.lists, length, lists) if lists else self.lists
-        return Segment(self.schema, length + 1, columns, present, self.dictionaries, own, self._indexes_kept_up())
+        indexes = self._indexes_kept_up()
+        return Segment(self.schema, length + 1, columns, present, self.dictionaries, own, indexes, self.sizes)
 
     def replace(self, rows: Int64s, others: "Segment") -> "Segment":
         """This segment with the rows of ``others``, which have the same identities, in place of ``rows``.
@@ -198,7 +206,7 @@ class Segment:
             if not same_values(column[rows], values).all():
                 columns[name] = column.copy()
                 columns[name][rows] = values
-                if len(dictionaries.get(name, NO_KEYWORDS)) > _TEXTS_PER_ROW * self.length:
+                if len(dictionaries.get(name, NO_KEYWORDS)) > self.sizes.keywords_per_row * self.length:
                     columns[name], dictionaries[name] = compact(columns[name][: self.length], dictionaries[name])
         present = dict(self.present)
         for name in present.keys() | others.present.keys():
@@ -211,7 +219,8 @@ class Segment:
         for name in self.lists.keys() | others.lists.keys():
             if self.take_lists(name, rows) != others.take_lists(name, slice(0, others.length)):
                 lists[name] = self.lists.get(name, NO_LISTS).replace(rows, others.lists.get(name, NO_LISTS))
-        return Segment(self.schema, self.length, columns, present, dictionaries, lists, self._corrected(columns, rows))
+        indexes = self._corrected(columns, rows)
+        return Segment(self.schema, self.length, columns, present, dictionaries, lists, indexes, self.sizes)
 
     def rescore(self, rows: Int64s, scores: Float64s) -> "Segment":
         """This segment with other scores in ``rows``; all but their column is shared.
@@ -223,7 +232,8 @@ class Segment:
         column[rows] = scores
         columns = {**self.columns, name: column}
         indexes = self._corrected(columns, rows)
-        return Segment(self.schema, self.length, columns, self.present, self.dictionaries, self.lists, indexes)
+        present, dictionaries, lists = self.present, self.dictionaries, self.lists
+        return Segment(self.schema, self.length, columns, present, dictionaries, lists, indexes, self.sizes)
 
     def record(self, layout: Layout, row: int) -> bytes:
         """A row as a record."""
@@ -289,12 +299,12 @@ class Segment:
 
         The first call costs O(n), each later one O(1).
         """
-        if self.length < _VALUE_INDEX_ROWS or not self.is_of_numbers(name):
+        if self.length < self.sizes.value_index_rows or not self.is_of_numbers(name):
             return None
         indexes = self._indexes
         if indexes is None:
             # If two readers make it at once, what one of them puts in may be lost, and is made again.
-            indexes = self._indexes = IndexCache()
+            indexes = self._indexes = IndexCache(self.sizes)
         marks = MARKS if name == self.schema.score and desc else ()
         return indexes.value_index(name, self.column(name), desc=desc, marks=marks)
 

@@ -19,6 +19,7 @@ import numpy as np
 from bucketquery.arrays.sorted_arrays import find, lower_bound
 from bucketquery.model.once import once
 from bucketquery.model.schema import Bools, Int64s, Kind, Schema
+from bucketquery.model.sizes import DEFAULT_SIZES, Sizes
 from bucketquery.storage.comparison import differing_parts, same_rows
 from bucketquery.storage.gather import gather
 from bucketquery.storage.packed_rows import Layout, Row, layout_of
@@ -33,16 +34,6 @@ from bucketquery.storage.table_changes import (
     TableChanges,
 )
 from bucketquery.storage.view import NO_ROWS, View
-
-#: A head may hold this many rows, or the base's length by `_BASE_ROWS_PER_HEAD_ROW` if that is more.
-_HEAD_ROWS: Final = 1024
-_BASE_ROWS_PER_HEAD_ROW: Final = 2048
-#: More rows of a base than these, for each column in which they differ, are scattered into copies of those columns and
-#: not put by in the head. Measured from 10^5 to 10^6 rows: to copy a column costs as much as 20 to 60 rows in the head
-#: do, each with its part of the next compaction.
-_ROWS_PER_COPY: Final = 32
-#: The rows of a batch are put in one by one if they are no more than these.
-_ROWS_ONE_BY_ONE: Final = 16
 
 #: Whether something is so: of a single row, or of each row of a batch.
 _Claim = TypeVar("_Claim", bool, Bools)
@@ -74,9 +65,10 @@ class Table:
         self._interim = interim
 
     @classmethod
-    def empty(cls, schema: Schema) -> "Table":
-        """A table of nothing."""
-        return cls(empty_segment(schema), NO_ROWS, empty_segment(schema), NO_ROWS)
+    def empty(cls, schema: Schema, sizes: Sizes = DEFAULT_SIZES) -> "Table":
+        """A table of nothing, of an index with these sizes."""
+        nothing = empty_segment(schema, sizes)
+        return cls(nothing, NO_ROWS, nothing, NO_ROWS)
 
     @property
     def kind(self) -> Kind:
@@ -117,11 +109,11 @@ class Table:
             The table, this very one if nothing differs, and what has changed.
 
         Amortised O(k) for k rows that come in order. Other rows, and rows with new keywords, cost O(k log n + h);
-        compacting a full head costs O(n). Each column that differs is copied, O(n), if more than `_ROWS_PER_COPY` rows
-        for each of them are replaced.
+        compacting a full head costs O(n). Each column that differs is copied, O(n), if more than `Sizes.rows_per_copy`
+        rows for each of them are replaced.
         """
         layout = layout_of(self.kind)
-        if layout is not None and batch.length <= _ROWS_ONE_BY_ONE:
+        if layout is not None and batch.length <= self.base.sizes.rows_one_by_one:
             table, changes = self, []
             for row in range(batch.length):
                 table, change = table.put(batch.row(layout, row), layout)
@@ -182,7 +174,7 @@ class Table:
         Raises:
             UnknownRows: some results are not here.
 
-        O(k log n + h) for k scores. More than `_ROWS_PER_COPY` scores copy one column: O(n).
+        O(k log n + h) for k scores. More than `Sizes.rows_per_copy` scores copy one column: O(n).
         """
         base, head, name = self.base, self.head, scores.schema.score
         found = self._find(scores)
@@ -234,7 +226,8 @@ class Table:
         rows = (found.in_base & is_final).nonzero()[0]
         scatters = _is_scattered(base, len(rows), lambda: differing_parts(base, found.base_rows[rows], batch, rows))
         at_end = found.base_rows == base.length
-        if batch.dictionaries and base.length > _head_limit(base) >= np.count_nonzero(at_end & is_final):
+        limit = base.sizes.head_limit(base.length)
+        if batch.dictionaries and base.length > limit >= np.count_nonzero(at_end & is_final):
             # A keyword that is new to the base changes the codes of all its rows; a few such rows wait in the head.
             at_end &= base.has_keywords_of(batch)
         scattered, at_end, to_head, is_deleted = _ways(is_final, found.in_base, at_end, scatters=scatters)
@@ -255,7 +248,8 @@ class Table:
     def _within_limit(self) -> "Table":
         """This very table, or a compacted one if the head is too large."""
         # Most heads are so small that there is no need to look at the base.
-        is_small = self.head.length <= _HEAD_ROWS or self.head.length <= _head_limit(self.base)
+        rows, sizes = self.head.length, self.base.sizes
+        is_small = rows <= sizes.head_rows or rows <= sizes.head_limit(self.base.length)
         return self if is_small else self._compacted()
 
     def _compacted(self) -> "Table":
@@ -265,7 +259,7 @@ class Table:
         """
         base, deleted, head = self.base, self.deleted, self.head
         is_interim = head.column("is_interim")
-        stays = is_interim & (2 * np.count_nonzero(is_interim) <= _head_limit(base))
+        stays = is_interim & (2 * np.count_nonzero(is_interim) <= base.sizes.head_limit(base.length))
         live = np.ones(base.length, dtype=np.bool_)
         live[deleted] = False
         length = base.length - len(deleted) + head.length
@@ -284,11 +278,12 @@ class Table:
         assert self.rows.deleted is deleted
         base.check()
         head.check()
+        assert head.sizes is base.sizes, "the parts of a table have different sizes"
         assert (deleted[1:] > deleted[:-1]).all(), "deleted rows out of order"
         assert not len(deleted) or (deleted[0] >= 0 and deleted[-1] < base.length)
         assert len(deleted) <= head.length, "a row died of which there is no newer version in the head"
         assert head is pack(head), "a head that could be packed is not"
-        assert head.length <= _head_limit(base), "the head should have been compacted"
+        assert head.length <= base.sizes.head_limit(base.length), "the head should have been compacted"
         assert not self._find(head).in_base.any(), "a result is both in the base and in the head"
         is_interim = base.column("is_interim").copy()
         is_interim[deleted] = False
@@ -335,11 +330,8 @@ def _is_scattered(base: Segment, rows: int, parts: Callable[[], int]) -> bool:
         rows: how many of its rows are replaced by final ones.
         parts: counts the columns and sparse lists in which any of these differs.
     """
-    return rows > 1 and (rows > _head_limit(base) or (rows > _ROWS_PER_COPY and rows > _ROWS_PER_COPY * parts()))
-
-
-def _head_limit(base: Segment) -> int:
-    return max(_HEAD_ROWS, base.length // _BASE_ROWS_PER_HEAD_ROW)
+    limit, per_copy = base.sizes.head_limit(base.length), base.sizes.rows_per_copy
+    return rows > 1 and (rows > limit or (rows > per_copy and rows > per_copy * parts()))
 
 
 def _has(rows: Int64s, row: int) -> bool:
@@ -368,4 +360,4 @@ def _merge(these: Segment, rows: Int64s, those: Segment, other_rows: Int64s, spa
     is_other = np.zeros(length, dtype=np.bool_)
     is_other[places] = True
     parts = [(these, rows, (~is_other).nonzero()[0]), (those, other_rows, places)]
-    return gather(these.schema, parts, length, spare)
+    return gather(these.schema, parts, length, these.sizes, spare=spare)

@@ -5,23 +5,13 @@ before in each class. So a count is a subtraction, but for the class that the th
 stretch, which are compared.
 """
 
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 
 from bucketquery.arrays.sorted_arrays import sampled
 from bucketquery.model.schema import Array, Int32s, Int64s
-
-_BLOCK: Final = 4096
-_CLASSES: Final = 250
-_SAMPLE: Final = 16_384
-
-#: A comparison of so many values is cheap, or one that is seldom asked for.
-_FEW: Final = 2**17
-_SELDOM: Final = 2
-
-#: Values that came behind those of a block counts are compared, as long as they are no greater part of them.
-_BEHIND_SHARE: Final = 16
+from bucketquery.model.sizes import DEFAULT_SIZES, Sizes
 
 
 class BlockCounts:
@@ -40,19 +30,20 @@ class BlockCounts:
     2
     """
 
-    __slots__ = ("_before", "_edges", "_offsets", "_places", "_sorted", "length")
+    __slots__ = ("_before", "_block", "_edges", "_offsets", "_places", "_sorted", "length")
 
-    def __init__(self, values: Array) -> None:
+    def __init__(self, values: Array, sizes: Sizes = DEFAULT_SIZES) -> None:
         self.length = len(values)
-        ranked = np.sort(sampled(values[~np.isnan(values)], _SAMPLE))
+        self._block = block = sizes.block_values
+        ranked = np.sort(sampled(values[~np.isnan(values)], sizes.sampled_values))
         # What is less than every edge is in the first class, and what is missing, too.
-        self._edges = np.unique(ranked[:: max(1, -(-len(ranked) // _CLASSES))])
+        self._edges = np.unique(ranked[:: max(1, -(-len(ranked) // sizes.value_classes))])
         classes = self._edges.searchsorted(values, "right").astype(np.uint8)
         classes[np.isnan(values)] = 0
         number = len(self._edges) + 1
-        blocks = len(values) // _BLOCK
+        blocks = len(values) // block
         # Row b, column c: how many of the values before block b are in class c or a higher one.
-        cells = np.arange(blocks * _BLOCK, dtype=np.int64) // _BLOCK * number + classes[: blocks * _BLOCK]
+        cells = np.arange(blocks * block, dtype=np.int64) // block * number + classes[: blocks * block]
         counts = np.bincount(cells, minlength=blocks * number).reshape(blocks, number)
         self._before = np.zeros((blocks + 1, number + 1), dtype=np.int64)
         self._before[1:, :number] = counts.cumsum(axis=0)[:, ::-1].cumsum(axis=1)[:, ::-1]
@@ -73,17 +64,18 @@ class BlockCounts:
 
         Complexity: O(log m) and a comparison of the values of one class and of two blocks.
         """
-        low, high = -(-first // _BLOCK), stop // _BLOCK
+        block = self._block
+        low, high = -(-first // block), stop // block
         if low >= high:
             return _at_least(values[first:stop], threshold)
         divided = int(self._edges.searchsorted(threshold, "right"))
         total = self._before.item(high, divided + 1) - self._before.item(low, divided + 1)
         start, end = self._offsets[divided : divided + 2].tolist()
         places = self._places[start:end]
-        from_, to = places.searchsorted(np.array((low * _BLOCK, high * _BLOCK), dtype=np.int32)).tolist()
+        from_, to = places.searchsorted(np.array((low * block, high * block), dtype=np.int32)).tolist()
         total += _at_least(self._sorted[start + from_ : start + to], threshold)
-        total += _at_least(values[first : low * _BLOCK], threshold)
-        return total + _at_least(values[high * _BLOCK : stop], threshold)
+        total += _at_least(values[first : low * block], threshold)
+        return total + _at_least(values[high * block : stop], threshold)
 
     def nbytes(self) -> int:
         """Bytes of its own arrays."""
@@ -96,9 +88,10 @@ class LazyBlockCounts:
     It may be asked of more values as time goes on, as long as the first ones stay the same.
     """
 
-    __slots__ = ("_asked", "_block_counts")
+    __slots__ = ("_asked", "_block_counts", "_sizes")
 
-    def __init__(self) -> None:
+    def __init__(self, sizes: Sizes = DEFAULT_SIZES) -> None:
+        self._sizes = sizes
         self._asked = 0
         self._block_counts: BlockCounts | None = None
 
@@ -109,15 +102,19 @@ class LazyBlockCounts:
         and
         once that of making one.
         """
-        if stop - first <= _FEW:
+        sizes = self._sizes
+        if stop - first <= sizes.compared_values:
             return _at_least(values[first:stop], threshold)
         block_counts = self._block_counts
-        if block_counts is None or len(values) - block_counts.length > block_counts.length // _BEHIND_SHARE:
+        if (
+            block_counts is None
+            or len(values) - block_counts.length > block_counts.length // sizes.counted_per_value_behind
+        ):
             self._asked += 1
-            if self._asked <= _SELDOM:
+            if self._asked <= sizes.compared_times:
                 return _at_least(values[first:stop], threshold)
             # Two readers may both make it, and make the same.
-            block_counts = self._block_counts = BlockCounts(values)
+            block_counts = self._block_counts = BlockCounts(values, sizes)
         known = min(stop, block_counts.length)
         return block_counts.count(values, first, known, threshold) + _at_least(
             values[max(first, known) : stop], threshold

@@ -20,22 +20,10 @@ import numpy as np
 
 from bucketquery.arrays.sorted_arrays import find, roomy, sampled, with_room
 from bucketquery.model.schema import Array, Bools, Int32s, Int64s
+from bucketquery.model.sizes import DEFAULT_SIZES, Sizes
 from bucketquery.value_index.block_counts import LazyBlockCounts
 
-#: The sparsest level has about so many rows, and each other about so many times as many as the next.
-_SPARSEST: Final = 16
-_STEP: Final = 4
-
-#: A level with more of the rows of the one before it is not worth its bytes.
-_LARGEST_SHARE: Final = 0.6
-
-#: Quantiles of so many values are close enough to those of all.
-_SAMPLE: Final = 16_384
-
 _MOST_ROWS: Final = 2**31
-
-#: So many corrections may wait for somebody to read a level.
-_MOST_WAITING: Final = 4
 
 
 class Level:
@@ -49,7 +37,7 @@ class Level:
     Both only come closer as rows are added, and so hold for those who see fewer rows, too.
     """
 
-    __slots__ = ("_block_counts", "_entries", "_source", "_waiting", "below", "edge", "least")
+    __slots__ = ("_block_counts", "_entries", "_sizes", "_source", "_waiting", "below", "edge", "least")
 
     def __init__(
         self,
@@ -58,6 +46,7 @@ class Level:
         least: float,
         entries: tuple[Int32s, Array, int] | None,
         *,
+        sizes: Sizes,
         source: tuple["Level", Int64s, Array] | None = None,
         waiting: int = 0,
         block_counts: LazyBlockCounts | None = None,
@@ -70,12 +59,13 @@ class Level:
         self._source = source
         # How many corrections waited when it was made, its own among them.
         self._waiting = waiting
-        self._block_counts = block_counts or LazyBlockCounts()
+        self._sizes = sizes
+        self._block_counts = block_counts or LazyBlockCounts(sizes)
 
     @classmethod
-    def of(cls, edge: Any, below: float, rows: Array, sort_keys: Array) -> "Level":
+    def of(cls, edge: Any, below: float, rows: Array, sort_keys: Array, sizes: Sizes = DEFAULT_SIZES) -> "Level":
         """The level of some rows, ascending, at least one."""
-        return cls(edge, below, sort_keys.min().item(), (rows.astype(np.int32), sort_keys, len(rows)))
+        return cls(edge, below, sort_keys.min().item(), (rows.astype(np.int32), sort_keys, len(rows)), sizes=sizes)
 
     def __len__(self) -> int:
         return self._used()[2]
@@ -113,13 +103,16 @@ class Level:
         below, least, enters = self._bounds(sort_keys)
         number = int(np.count_nonzero(enters))
         if not number:
-            return Level(self.edge, below, least, self._used(), block_counts=self._block_counts)
+            return self._next(below, least, self._used())
         old_rows, old_sort_keys, length = self._used()
         capacity = roomy(len(old_rows), length + number)
         room, sort_key_room = with_room(old_rows, length, capacity), with_room(old_sort_keys, length, capacity)
         sort_key_room[length : length + number] = sort_keys[enters]
         room[length : length + number] = rows[enters]
-        return Level(self.edge, below, least, (room, sort_key_room, length + number), block_counts=self._block_counts)
+        return self._next(below, least, (room, sort_key_room, length + number))
+
+    def _next(self, below: float, least: float, entries: tuple[Int32s, Array, int]) -> "Level":
+        return Level(self.edge, below, least, entries, sizes=self._sizes, block_counts=self._block_counts)
 
     def corrected(self, rows: Int64s, sort_keys: Array) -> "Level":
         """This level where some rows, ascending, have another sort key; worked in when it is read.
@@ -128,10 +121,11 @@ class Level:
         """
         below, least, _ = self._bounds(sort_keys)
         waiting = self._waiting if self._entries is None else 0
-        if waiting >= _MOST_WAITING:
+        if waiting >= self._sizes.waiting_corrections:
             self._used()
             waiting = 0
-        return Level(self.edge, below, least, None, source=(self, rows, sort_keys), waiting=waiting + 1)
+        source = self, rows, sort_keys
+        return Level(self.edge, below, least, None, sizes=self._sizes, source=source, waiting=waiting + 1)
 
     def _bounds(self, sort_keys: Array) -> tuple[float, float, Bools]:
         """What `below` and `least` are with more rows, and which of those enter. A missing sort key is at no edge."""
@@ -189,7 +183,7 @@ class ValueIndex:
         block_counts: counts the rows that are covered, for thresholds that no level serves.
     """
 
-    __slots__ = ("_belows", "_made_of", "best", "block_counts", "covered", "is_tied", "levels")
+    __slots__ = ("_belows", "_made_of", "_sizes", "best", "block_counts", "covered", "is_tied", "levels")
 
     def __init__(
         self,
@@ -199,23 +193,26 @@ class ValueIndex:
         made_of: int,
         *,
         is_tied: bool,
+        sizes: Sizes,
         block_counts: LazyBlockCounts | None = None,
     ) -> None:
+        self._sizes = sizes
         self.covered = covered
         self.best = best
         self.levels = levels
         self._belows = [level.below for level in levels]
         self.is_tied = is_tied
-        self.block_counts = block_counts or LazyBlockCounts()
+        self.block_counts = block_counts or LazyBlockCounts(sizes)
         self._made_of = made_of
 
     @classmethod
-    def of(cls, sort_keys: Array, marks: Sequence[float] = ()) -> "ValueIndex":
+    def of(cls, sort_keys: Array, marks: Sequence[float] = (), sizes: Sizes = DEFAULT_SIZES) -> "ValueIndex":
         """The value index of a column.
 
         Args:
             sort_keys: shape (n,), numbers, NaN where missing.
             marks: thresholds that are asked for often; each becomes the edge of a level.
+            sizes: how sparse levels are, and the like.
 
         Complexity: O(n): some passes over the column, and fewer over each level.
         """
@@ -223,10 +220,10 @@ class ValueIndex:
         length = len(sort_keys)
         best = np.fmax.reduce(sort_keys) if length else None
         if best is None or np.isnan(best):
-            return cls(length, None, (), length, is_tied=False)
+            return cls(length, None, (), length, is_tied=False, sizes=sizes)
         if 2 * np.count_nonzero(sort_keys == best) > length:
-            return cls(length, best, (), length, is_tied=True)
-        return cls(length, best, tuple(_levels(sort_keys, marks)), length, is_tied=False)
+            return cls(length, best, (), length, is_tied=True, sizes=sizes)
+        return cls(length, best, tuple(_levels(sort_keys, marks, sizes)), length, is_tied=False, sizes=sizes)
 
     def serving(self, threshold: Any) -> Level | None:
         """The sparsest level with every row whose sort key is at least ``threshold``; None if no level has them all."""
@@ -254,7 +251,7 @@ class ValueIndex:
         Complexity: O(k) for k rows and each level, and O(r + k) for each level of r rows when it is read, or where so
         many corrections wait already that these are worked in.
         """
-        if self.best is None or len(rows) > self._made_of // _STEP:
+        if self.best is None or len(rows) > self._made_of // self._sizes.level_step:
             return None
         known = slice(0, int(rows.searchsorted(self.covered)))
         rows, sort_keys = rows[known], sort_keys[known]
@@ -269,7 +266,8 @@ class ValueIndex:
         if self.best is None and len(sort_keys) and not np.isnan(sort_keys).all():
             # Nothing is known of any row so far: better than a bound that is none.
             best = np.fmax.reduce(sort_keys)
-        return ValueIndex(covered, best, levels, self._made_of, is_tied=self.is_tied, block_counts=block_counts)
+        made_of, is_tied, sizes = self._made_of, self.is_tied, self._sizes
+        return ValueIndex(covered, best, levels, made_of, is_tied=is_tied, sizes=sizes, block_counts=block_counts)
 
     @property
     def is_outgrown(self) -> bool:
@@ -305,19 +303,19 @@ def sort_keys_of(values: Array, *, desc: bool) -> Array:
     return -values if values.dtype.kind == "f" else ~values
 
 
-def _levels(sort_keys: Array, marks: Sequence[float]) -> list[Level]:
+def _levels(sort_keys: Array, marks: Sequence[float], sizes: Sizes) -> list[Level]:
     """The levels of sort keys of which some are not missing, the densest first."""
     levels: list[Level] = []
-    target = len(sort_keys) // _STEP
-    level = _densest(sort_keys, target)
+    target = len(sort_keys) // sizes.level_step
+    level = _densest(sort_keys, target, sizes)
     waiting = [mark for mark in marks if level is None or mark > level.edge]
     while level is not None:
         levels.append(level)
-        while target > _LARGEST_SHARE * len(level):
-            target //= _STEP
-        following = _sparser(level, target) if target >= _SPARSEST else None
+        while target > sizes.level_share * len(level):
+            target //= sizes.level_step
+        following = _sparser(level, target, sizes) if target >= sizes.level_rows else None
         while waiting and (following is None or waiting[0] < following.edge):
-            marked = _at_or_above(level, waiting.pop(0))
+            marked = _at_or_above(level, waiting.pop(0), sizes)
             if marked is not None and len(marked) < len(level):
                 following = marked
                 break
@@ -325,47 +323,47 @@ def _levels(sort_keys: Array, marks: Sequence[float]) -> list[Level]:
     return levels
 
 
-def _densest(sort_keys: Array, target: int) -> Level | None:
+def _densest(sort_keys: Array, target: int, sizes: Sizes) -> Level | None:
     """The first level: of about ``target`` rows, or of all but those with the least sort key if these are many."""
     worst = np.fmin.reduce(sort_keys)
     enters = sort_keys > worst
     if 2 * np.count_nonzero(enters) > len(sort_keys):
         known = sort_keys[~np.isnan(sort_keys)]
-        sample = np.sort(sampled(known, _SAMPLE))
+        sample = np.sort(sampled(known, sizes.sampled_values))
         edge = sample[-max(1, len(sample) * target // len(known))]
         if edge == worst:
-            return _taken(sort_keys, enters)
+            return _taken(sort_keys, enters, sizes)
         enters = sort_keys >= edge
-        if np.count_nonzero(enters) > 2 * target + _SPARSEST:
+        if np.count_nonzero(enters) > 2 * target + sizes.level_rows:
             # The edge is a value that very many have.
             enters = sort_keys > edge
-    return _taken(sort_keys, enters)
+    return _taken(sort_keys, enters, sizes)
 
 
-def _taken(sort_keys: Array, enters: Bools) -> Level | None:
+def _taken(sort_keys: Array, enters: Bools, sizes: Sizes) -> Level | None:
     rows = enters.nonzero()[0]
     if not len(rows):
         return None
     own = sort_keys[rows]
     outside = sort_keys[~enters]
     valued = outside[~np.isnan(outside)]
-    return Level.of(own.min(), valued.max().item() if len(valued) else -math.inf, rows, own)
+    return Level.of(own.min(), valued.max().item() if len(valued) else -math.inf, rows, own, sizes)
 
 
-def _sparser(level: Level, target: int) -> Level | None:
+def _sparser(level: Level, target: int, sizes: Sizes) -> Level | None:
     """A level of about ``target`` of the rows of another; None where ties leave no such one."""
     _, sort_keys = level.entries()
-    sample = sampled(sort_keys, _SAMPLE)
+    sample = sampled(sort_keys, sizes.sampled_values)
     at = len(sample) - max(1, len(sample) * target // len(sort_keys))
     edge = np.partition(sample, at)[at]
-    found = _at_or_above(level, edge)
-    if found is None or len(found) <= _LARGEST_SHARE * len(level):
+    found = _at_or_above(level, edge, sizes)
+    if found is None or len(found) <= sizes.level_share * len(level):
         return found
     above = sort_keys[sort_keys > edge]
-    return _at_or_above(level, above.min()) if len(above) else None
+    return _at_or_above(level, above.min(), sizes) if len(above) else None
 
 
-def _at_or_above(level: Level, edge: Any) -> Level | None:
+def _at_or_above(level: Level, edge: Any, sizes: Sizes) -> Level | None:
     """The rows of a level that are at or above an edge, as a level; None where there are none."""
     rows, sort_keys = level.entries()
     enters = sort_keys >= edge
@@ -373,7 +371,7 @@ def _at_or_above(level: Level, edge: Any) -> Level | None:
         return None
     outside = sort_keys[~enters]
     below = outside.max().item() if len(outside) else level.below
-    return Level.of(sort_keys.dtype.type(edge), below, rows[enters], sort_keys[enters])
+    return Level.of(sort_keys.dtype.type(edge), below, rows[enters], sort_keys[enters], sizes)
 
 
 def _worked_in(edge: Any, level: Level, changed: Int64s, sort_keys: Array) -> tuple[Int32s, Array, int]:

@@ -11,9 +11,7 @@ from bucketquery.arrays import ranking as kernels
 from bucketquery.search import many_jobs as many
 from bucketquery.search import plan, search
 from bucketquery.search import threshold as matches
-from bucketquery.storage import segment, table
-from bucketquery.value_index import block_counts, index_cache, value_index
-from support.helpers import ask_together, limit_heads
+from support.helpers import ask_together, limit_heads, resize
 
 #: How a search may be run: as users have it, by its shortcuts wherever that can be, or without any.
 AS_THEY_ARE, FORCED, OFF = WAYS = ("as they are", "forced", "off")
@@ -24,28 +22,34 @@ OF_MANY: Final = frozenset(many.SHORTCUTS)
 
 #: Below which limits shortcuts are not worth their while, and what the limits are lowered to; one is drawn of each.
 _LIMITS: Mapping[tuple[ModuleType, str], tuple[float, ...]] = {
-    # Of one row at least: the segment of nothing is one for all tables, and no place for what is known of any.
-    (segment, "_VALUE_INDEX_ROWS"): (1,),
-    (index_cache, "_BEHIND"): (0, 1, 5, 1024),
-    (index_cache, "_BEHIND_SHARE"): (1, 4, 64),
-    (value_index, "_SPARSEST"): (1, 2, 4),
-    (value_index, "_SAMPLE"): (4, 16_384),
-    (value_index, "_STEP"): (2, 4),
-    (value_index, "_MOST_WAITING"): (0, 1, 4),
-    (block_counts, "_FEW"): (0, 5),
-    (block_counts, "_SELDOM"): (0, 1),
-    (block_counts, "_BLOCK"): (2, 8),
-    (block_counts, "_CLASSES"): (1, 3, 7),
-    (block_counts, "_SAMPLE"): (4, 16_384),
-    (block_counts, "_BEHIND_SHARE"): (1, 16),
     (matches, "_FEW_ROWS"): (0,),
     (matches, "_SMALLEST_LOOK"): (1, 4),
     (search, "_FEW_MATCHES"): (0,),
     (search, "_MARGIN"): (0.1, 1.25),
-    (table, "_ROWS_PER_COPY"): (0, 2, 32),
     (search, "_FIRST_LOOK"): (1, 4),
     (kernels, "_FEW_SORT_KEYS"): (0, 512),
     (many, "_DEEP"): (0, 3),
+}
+
+
+#: The same of the sizes of storage and value indexes.
+_SIZES: Mapping[str, tuple[float, ...]] = {
+    # Of one row at least: the segment of nothing is one for all tables, and no place for what is known of any.
+    "value_index_rows": (1,),
+    "rows_behind": (0, 1, 5, 1024),
+    "covered_per_row_behind": (1, 4, 64),
+    "level_rows": (1, 2, 4),
+    "sampled_values": (4, 16_384),
+    "level_step": (2, 4),
+    "waiting_corrections": (0, 1, 4),
+    "compared_values": (0, 5),
+    "compared_times": (0, 1),
+    "block_values": (2, 8),
+    "value_classes": (1, 3, 7),
+    "counted_per_value_behind": (1, 16),
+    "rows_per_copy": (0, 2, 32),
+    "rows_one_by_one": (0, 16),
+    "packed_rows": (0, 8, 64),
 }
 
 
@@ -62,6 +66,7 @@ def force(patch: pytest.MonkeyPatch, rng: Random) -> None:
     """Let shortcuts be taken on few rows, and what they rest on be kept up and corrected by every other write."""
     for (room, name), lowered in _LIMITS.items():
         patch.setattr(room, name, rng.choice(lowered))
+    resize(patch, **{name: rng.choice(lowered) for name, lowered in _SIZES.items()})
     limit_heads(patch, rng.choice((1, 1, 4, 1024)), rng.choice((16, 2048)))
     ask_together(patch, small_rows=rng.choice((0, 40, 2048)), few_changed=rng.choice((0, 1, 100)))
     # What is kept of an earlier page would save it from being found again.

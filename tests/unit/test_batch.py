@@ -19,7 +19,7 @@ from bucketquery.ingest.batch import (
 from bucketquery.ingest.checks import Unfit
 from bucketquery.model.instants import FIRST_MS, LAST_MS
 from bucketquery.model.schema import BUCKET, Field
-from bucketquery.storage import packed_rows as packed
+from bucketquery.model.sizes import Sizes
 from bucketquery.storage.sparse_lists import SparseLists
 
 INT64_MAX = 2**63 - 1
@@ -138,14 +138,14 @@ def test_chunks_are_put_together_by_job() -> None:
     assert found["db"].lists.keys() == {"scheduled_events"}
 
 
-def test_one_chunk_is_cut_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_chunk_is_cut_as_it_is() -> None:
     """Where its rows come in order nothing of a single job is copied; of nothing there is no job."""
-    monkeypatch.setattr(packed, "_PACKED_ROWS", 0)
+    arrays = Sizes(packed_rows=0)
     whole = chunk([0, 0], [3, 5], [1, 2], [(), ("a",)])
-    alone = assemble({"bucket": [whole]}, ["db"], {}).segments["bucket"]["db"]
+    alone = assemble({"bucket": [whole]}, ["db"], {}, arrays).segments["bucket"]["db"]
     assert all(np.shares_memory(alone.columns[name], values) for name, values in whole.columns.items())
     one = chunk([0, 0, 1], [3, 5, 1], [1, 2, None], [(), ("a",), ()])
-    found = assemble({"bucket": [one]}, ["db", "web"], {}).segments["bucket"]
+    found = assemble({"bucket": [one]}, ["db", "web"], {}, arrays).segments["bucket"]
     assert {job_id: of_job.length for job_id, of_job in found.items()} == {"db": 2, "web": 1}
     assert not any(np.shares_memory(found["db"].columns[name], values) for name, values in one.columns.items())
     assert found["db"].take_lists("scheduled_events", slice(0, 2)) == [(), ("a",)]

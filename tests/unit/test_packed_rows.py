@@ -9,10 +9,9 @@ import numpy as np
 import pytest
 
 from bucketquery.model.schema import BUCKET
-from bucketquery.storage import packed_rows as packing
-from bucketquery.storage.packed_rows import NOTHING, Packed, are_few, layout_of, missing_bits
+from bucketquery.storage.packed_rows import NOTHING, Packed, layout_of, missing_bits
 from bucketquery.storage.packed_segment import PackedSegment, empty_segment, pack
-from support.helpers import FULL, SPAN_S, STEP, bucket, layout, rows, segment, stored
+from support.helpers import FULL, SPAN_S, STEP, bucket, layout, resize, rows, segment, stored
 
 LAYOUT = layout()
 
@@ -103,9 +102,7 @@ def test_a_column_of_a_copy_can_be_written_to() -> None:
 
 def test_a_few_rows_are_packed_and_many_are_not(monkeypatch: pytest.MonkeyPatch) -> None:
     """Appended together they are, up to so many; then they have arrays, with room."""
-    assert are_few(packing._PACKED_ROWS)
-    assert not are_few(packing._PACKED_ROWS + 1)
-    monkeypatch.setattr(packing, "_PACKED_ROWS", 4)
+    resize(monkeypatch, packed_rows=4)
     two = pack(segment([bucket(0, **FULL), bucket(1)]))
     four = two.append(segment([bucket(2, event_count=3), bucket(3, **FULL)]))
     four.check()

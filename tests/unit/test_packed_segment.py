@@ -7,11 +7,10 @@ import numpy as np
 import pytest
 
 from bucketquery.model.schema import BUCKET
-from bucketquery.storage import packed_rows as packing
 from bucketquery.storage.packed_rows import Row
 from bucketquery.storage.packed_segment import PackedSegment, empty_segment, pack, segment_of_rows
 from bucketquery.storage.segment import Segment
-from support.helpers import FULL, SPAN_S, STEP, bucket, layout, moved, rows, segment, stored
+from support.helpers import FULL, SPAN_S, STEP, bucket, layout, moved, resize, rows, segment, sizes, stored
 
 LAYOUT = layout()
 
@@ -71,10 +70,10 @@ def test_a_place_is_found(as_arrays: bool) -> None:
 @pytest.mark.parametrize("packed_rows", [0, 8, 64])
 def test_rows_appended_one_by_one_are_a_segment(packed_rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Packed at first, then in arrays; every older segment ends where it ended."""
-    monkeypatch.setattr(packing, "_PACKED_ROWS", packed_rows)
+    resize(monkeypatch, packed_rows=packed_rows)
     rng = Random(packed_rows)
     documents = [bucket(number, **some(rng)) for number in range(100)]
-    newest, kept = empty_segment(BUCKET), []
+    newest, kept = empty_segment(BUCKET, sizes()), []
     copies = 0
     for at, document in enumerate(documents):
         older = newest

@@ -13,7 +13,6 @@ from bucketquery.storage.gather import gather
 from bucketquery.storage.packed_segment import empty_segment, pack, segment_of_rows
 from bucketquery.storage.segment import Segment
 from bucketquery.storage.sparse_lists import SparseLists
-from bucketquery.value_index import index_cache
 from bucketquery.value_index.value_index import ValueIndex, sort_keys_of
 from support.helpers import (
     FULL,
@@ -24,8 +23,10 @@ from support.helpers import (
     lead_by_value,
     moved,
     record,
+    resize,
     rows,
     segment,
+    sizes,
     stored,
     without,
 )
@@ -38,7 +39,7 @@ def array(*these: int) -> Int64s:
 
 def with_room(documents: list[dict[str, Any]], schema: Schema = BUCKET) -> Segment:
     """A segment that has room for more: the first rows have none."""
-    first = empty_segment(schema).append(segment(documents[:1], schema))
+    first = empty_segment(schema, sizes()).append(segment(documents[:1], schema))
     return first.append(segment(documents[1:], schema))
 
 
@@ -512,7 +513,7 @@ LED = ("anomaly_score", "event_count")
 def led(monkeypatch: pytest.MonkeyPatch) -> None:
     """Few rows have value indexes, too, which may be ten rows behind and a quarter of their own more."""
     lead_by_value(monkeypatch, behind=10)
-    monkeypatch.setattr(index_cache, "_BEHIND_SHARE", 4)
+    resize(monkeypatch, covered_per_row_behind=4)
 
 
 def scored(first: int, stop: int) -> list[dict[str, Any]]:

@@ -11,9 +11,8 @@ import pytest
 from bucketquery.arrays.sorted_arrays import find
 from bucketquery.ingest.arrays import read_scores
 from bucketquery.model.schema import BUCKET, RECORD, Array
+from bucketquery.model.sizes import DEFAULT_SIZES
 from bucketquery.storage import keywords as texts
-from bucketquery.storage import packed_rows as packing
-from bucketquery.storage import table as tables
 from bucketquery.storage.packed_rows import Packed
 from bucketquery.storage.packed_segment import empty_segment, pack
 from bucketquery.storage.segment import Segment
@@ -30,20 +29,22 @@ from support.helpers import (
     limit_heads,
     moved,
     record,
+    resize,
     row_of,
     rows,
     segment,
+    sizes,
     stored,
     table,
 )
 
-HEAD_ROWS = tables._HEAD_ROWS
+HEAD_ROWS = DEFAULT_SIZES.head_rows
 
 
 @pytest.fixture(autouse=True, params=[0, 16], ids=["batches", "few rows one by one"])
 def one_by_one(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """A batch of a few rows goes in as one, or row by row as it does in life: neither may change where rows go."""
-    monkeypatch.setattr(tables, "_ROWS_ONE_BY_ONE", request.param)
+    resize(monkeypatch, rows_one_by_one=request.param)
 
 
 @pytest.fixture
@@ -51,7 +52,7 @@ def four_rows(one_by_one: None) -> Iterator[None]:  # noqa: ARG001 - comes first
     """Heads of four rows; a batch goes in as one, since row by row a head may be compacted in between."""
     with pytest.MonkeyPatch.context() as patch:
         limit_heads(patch, 4)
-        patch.setattr(tables, "_ROWS_ONE_BY_ONE", 0)
+        resize(patch, rows_one_by_one=0)
         yield
 
 
@@ -253,7 +254,7 @@ def test_many_replaced_rows_are_scattered() -> None:
 
 def test_what_is_scattered_is_what_differs_in_few_columns() -> None:
     """So many rows for each column that must be copied; of fewer none is, and of new scores one column always."""
-    enough = tables._ROWS_PER_COPY + 1
+    enough = DEFAULT_SIZES.rows_per_copy + 1
     old = table(rows(0, 200, **FULL))
     two = {"anomaly_score": 9.0, "event_count": 9}
     for number, fields, copied in (
@@ -371,7 +372,7 @@ def test_a_sealed_head_is_within_its_limit(head_rows: int, per_row: int) -> None
     with pytest.MonkeyPatch.context() as patch:
         limit_heads(patch, head_rows, per_row)
         newest = table([bucket(2 * row) for row in range(head_rows * per_row * 2)])
-        limit = tables._head_limit(newest.rows.base)
+        limit = sizes().head_limit(newest.rows.base.length)
         newest, _ = written(newest, *(bucket(2 * row, is_interim=True) for row in range(limit)))
         for row in range(3 * limit):
             newest, _ = written(newest, bucket(2 * row + 1))
@@ -387,8 +388,9 @@ def test_a_row_by_hand_goes_where_a_batch_of_it_goes(
 ) -> None:
     """Appended, late, interim, final, repeated, compacted: the same rows are in the same places, and counted."""
     limit_heads(monkeypatch, limit)
-    monkeypatch.setattr(packing, "_PACKED_ROWS", packed_rows)
+    resize(monkeypatch, packed_rows=packed_rows)
     rng = Random(limit + packed_rows)
+    resize(monkeypatch, rows_one_by_one=0)
     by_hand = by_batches = table(rows(0, 5, **FULL))
     kept: list[tuple[Table, list[Any]]] = []
     for at in range(120):
@@ -400,9 +402,7 @@ def test_a_row_by_hand_goes_where_a_batch_of_it_goes(
         older = by_hand
         by_hand, changes = by_hand.put(batch.row(layout(), 0), layout())
         assert_told(changes, stored(older), stored(by_hand))
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(tables, "_ROWS_ONE_BY_ONE", 0)
-            by_batches, counts = upserted(by_batches, batch)
+        by_batches, counts = upserted(by_batches, batch)
         assert counts == changes.counts
         assert sum(counts) == 1
         assert (by_hand is older) == (counts.unchanged == 1)
@@ -418,19 +418,20 @@ def test_a_row_by_hand_goes_where_a_batch_of_it_goes(
         assert stored(older) == before
 
 
-def test_a_few_rows_of_a_batch_are_put_in_by_hand() -> None:
+def test_a_few_rows_of_a_batch_are_put_in_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whether a batch is of a few packed rows or of arrays changes nothing that is stored or counted."""
     rng = Random(7)
-    one = other = table(rows(0, 5, **FULL))
+    resize(monkeypatch, rows_one_by_one=16)
+    one = table(rows(0, 5, **FULL))
+    resize(monkeypatch, rows_one_by_one=0)
+    other = table(rows(0, 5, **FULL))
     for _ in range(60):
         numbers = sorted(rng.sample(range(60), rng.choice((1, 3, 16))))
         batch = segment(
             [bucket(number, event_count=rng.randrange(2), is_interim=rng.random() < 0.3) for number in numbers]
         )
         one, counts = upserted(one, pack(batch))
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(tables, "_ROWS_ONE_BY_ONE", 0)
-            other, expected = upserted(other, batch)
+        other, expected = upserted(other, batch)
         one.check()
         assert counts == expected
         assert stored(one) == stored(other)
@@ -451,8 +452,7 @@ def test_a_deleted_row_without_a_newer_version_is_not_there() -> None:
 @pytest.mark.parametrize("rows_per_copy", [0, 1, 32])
 def test_one_row_never_copies_a_column(rows_per_copy: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever a copy is worth; two rows do if it is worth less than they are."""
-    monkeypatch.setattr(tables, "_ROWS_PER_COPY", rows_per_copy)
-    monkeypatch.setattr(tables, "_ROWS_ONE_BY_ONE", 1)
+    resize(monkeypatch, rows_per_copy=rows_per_copy, rows_one_by_one=1)
     old = table(rows(0, 20, **FULL))
     one, _ = written(old, bucket(3, **{**FULL, "event_count": 1}))
     two, _ = written(old, *(bucket(row, **{**FULL, "event_count": 1}) for row in (3, 4)))
@@ -715,7 +715,7 @@ def test_histories_of_texts_are_a_dicts(monkeypatch: pytest.MonkeyPatch, head_ro
     """Late, interim and replaced records of changing entities, in batches of all sizes."""
     limit_heads(monkeypatch, head_rows)
     rng = Random(seed)
-    newest, expected = Table.empty(RECORD), dict[tuple[Any, ...], Any]()
+    newest, expected = Table.empty(RECORD, sizes()), dict[tuple[Any, ...], Any]()
     older: list[tuple[Table, dict[tuple[Any, ...], Any]]] = []
     for batch in range(40):
         documents = [
@@ -769,7 +769,7 @@ def test_rows_with_a_new_text_wait_in_the_head(monkeypatch: pytest.MonkeyPatch) 
 
 def test_texts_of_interim_rows_do_not_stay_in_the_base() -> None:
     """A batch brings the base the texts of the rows that go there, not those of its other rows."""
-    found = Table.empty(RECORD)
+    found = Table.empty(RECORD, sizes())
     for row in range(50):
         interim = [record(10_000, detector, is_interim=True, function=f"{row} {detector}") for detector in range(100)]
         found, _ = found.upsert(segment([record(row, function="mean"), *interim], RECORD))
@@ -779,7 +779,7 @@ def test_texts_of_interim_rows_do_not_stay_in_the_base() -> None:
 
 def test_texts_that_were_replaced_in_place_do_not_stay() -> None:
     """However often very many rows are written again, each time with texts of their own."""
-    found = Table.empty(RECORD)
+    found = Table.empty(RECORD, sizes())
     for time in range(20):
         found, _ = found.upsert(
             segment([record(row, function=f"{time} {row}") for row in range(HEAD_ROWS + 1)], RECORD)
