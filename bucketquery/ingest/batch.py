@@ -18,10 +18,10 @@ from bucketquery.model.instants import FIRST_MS, LAST_MS
 from bucketquery.model.schema import SCHEMAS, Array, Bools, Field, Int64s, Kind, Objects, Schema, Type
 from bucketquery.model.sizes import DEFAULT_SIZES, Sizes
 from bucketquery.model.text import JOB_ID_RULE, is_job_id, plain
-from bucketquery.storage.keywords import compact
-from bucketquery.storage.packed_rows import NOTHING, Layout, Row, layout_of
+from bucketquery.storage.keywords import encode_columns, without_unused
+from bucketquery.storage.packed_rows import EMPTY_MAPPING, Layout, Row, layout_of
 from bucketquery.storage.packed_segment import segment_of_records, segment_of_rows
-from bucketquery.storage.segment import Segment, coded
+from bucketquery.storage.segment import Segment
 from bucketquery.storage.sparse_lists import NO_LISTS, Entry, SparseLists
 
 #: The types that a whole column may be of, beside missing values, to be taken as it is.
@@ -192,7 +192,7 @@ def assemble(
 def _in_order(schema: Schema, chunks: Sequence[Chunk]) -> tuple[Chunk, dict[str, Objects]]:
     """All rows of some chunks by job and identity, of several with one identity the last; and their dictionaries."""
     jobs, columns, present, lists = concatenated(schema, chunks)
-    columns, texts = coded(schema, columns)
+    columns, texts = encode_columns(schema, columns)
     lists = {name: some for name, some in lists.items() if some.length}
     order = sort_order([jobs, *(columns[name] for name in schema.identity)])
     if order is not None:
@@ -212,7 +212,7 @@ def _single(whole: Chunk, layout: Layout, records: bytes, job_ids: Sequence[str]
             lists.setdefault(row, {})[name] = value
     size = layout.size
     return [
-        (job_ids[code], layout, (records[at * size : (at + 1) * size], lists.get(at, NOTHING)))
+        (job_ids[code], layout, (records[at * size : (at + 1) * size], lists.get(at, EMPTY_MAPPING)))
         for at, code in enumerate(whole.jobs.tolist())
     ]
 
@@ -229,7 +229,7 @@ def _cut(
     for name, texts_of_all in texts.items():
         few = len(texts_of_all) <= _FEW_TEXTS
         columns[name], dictionaries[name] = (
-            (columns[name], texts_of_all) if few else compact(columns[name], texts_of_all)
+            (columns[name], texts_of_all) if few else without_unused(columns[name], texts_of_all)
         )
     masks = {name: part.copy() for name, mask in whole.present.items() if not (part := mask[rows]).all()}
     return Segment(schema, length, columns, masks, dictionaries, lists)

@@ -17,7 +17,7 @@ from bucketquery.ingest.checks import Owner, Unfit
 from bucketquery.model.instants import FIRST_MS, LAST_MS
 from bucketquery.model.schema import SCHEMAS, Kind, Schema, Type
 from bucketquery.model.text import is_job_id
-from bucketquery.storage.packed_rows import NOTHING, Layout, Row, layout_of
+from bucketquery.storage.packed_rows import EMPTY_MAPPING, Layout, Row, layout_of
 from bucketquery.storage.sparse_lists import Entry
 
 #: The jobs that are written to one document at a time are few, and come again and again.
@@ -57,7 +57,7 @@ def read_small_batch(documents: object, kind: Kind | None, *, keep: bool) -> Bat
             (layout.kind, job_id, layout.identity_from(row[0])): (job_id, layout, row) for job_id, layout, row in rows
         }
         rows = [named[name] for name in sorted(named)]
-    return Batch({}, NOTHING, rows)
+    return Batch({}, EMPTY_MAPPING, rows)
 
 
 class _SmallBatchReader:
@@ -124,7 +124,7 @@ class _SmallBatchReader:
                 entry = checks.listed(field, given, Owner(job_id, values[0], values[1], values[self._interim]))
                 if keep or field.name not in self._only_shown:
                     lists[field.name] = entry
-        return lists or NOTHING
+        return lists or EMPTY_MAPPING
 
     def _plan(self, types: tuple[type, ...]) -> "_Plan | None":
         """What to do with values of some types; None where some are not plain."""

@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple, TypeVar
 import numpy as np
 
 from bucketquery.model.schema import Array, Bools, Int32s, Int64s, Objects, Schema, Type
-from bucketquery.storage.keywords import encoded
+from bucketquery.storage.keywords import encode_keywords
 from bucketquery.storage.packed_rows import layout_of, missing_bits
 from bucketquery.storage.packed_segment import empty_segment
 from bucketquery.storage.row_copies import segment_row
@@ -262,7 +262,7 @@ class _Source:
         """The lists of a field."""
         tuples: list[Any] = []
         for segment in self._segments:
-            tuples += segment.take_lists(name, slice(0, segment.length))
+            tuples += segment.lists_at(name, slice(0, segment.length))
         return SparseLists.of_tuples([tuples[place] for place in self.places.tolist()])
 
     def _coded(self, name: str) -> tuple[Int32s, Objects]:
@@ -270,7 +270,7 @@ class _Source:
             dictionaries: list[Any] = []
             for segment in self._segments:
                 dictionaries += segment.values(name, slice(0, segment.length)).tolist()
-            codes, dictionary = encoded(dictionaries)
+            codes, dictionary = encode_keywords(dictionaries)
             self._codes[name] = codes[self.places], dictionary
         return self._codes[name]
 

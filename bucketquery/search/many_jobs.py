@@ -21,7 +21,7 @@ from bucketquery.queries.resolved import ResolvedQuery
 from bucketquery.search.expand import MOST_OF_A_PAGE, Expansion, expand, refuse_more
 from bucketquery.search.plan import Plan
 from bucketquery.search.search import key_of, search
-from bucketquery.storage.keywords import encoded
+from bucketquery.storage.keywords import encode_keywords
 from bucketquery.storage.row_copies import copy_rows, segment_row
 from bucketquery.storage.segment import Segment
 from bucketquery.storage.selection import Selection
@@ -275,7 +275,7 @@ def _merged(found: Sequence[tuple[_Part, Selection]], resolved: ResolvedQuery, n
         is_tie = name not in resolved.order_by[:1]
         return key_of(Selection(view, positions), name, desc=desc, is_tie=is_tie)
 
-    job_ids, _ = encoded([job_id for part, rows in found for job_id in _job_ids(part, rows)])
+    job_ids, _ = encode_keywords([job_id for part, rows in found for job_id in _job_ids(part, rows)])
     keys = [partial(key, name) for name in names]
     return ranked(length, [*keys, lambda rows: Key.of(job_ids[rows], None, desc=desc)], need, desc=desc)
 
@@ -300,7 +300,7 @@ def _keys_of(found: Sequence[tuple[_Part, Selection]], names: Sequence[str], sch
             continue
         values = np.concatenate([rows.column(name) for _, rows in found])
         if of is Type.KEYWORD:
-            columns[name], dictionaries[name] = encoded(values.tolist())
+            columns[name], dictionaries[name] = encode_keywords(values.tolist())
             continue
         columns[name] = values
         missing = [(rows.missing(name), len(rows)) for _, rows in found]

@@ -6,7 +6,7 @@ import numpy as np
 
 from bucketquery.model.schema import Array, Bools, Int32s, Int64s, Objects, Schema
 from bucketquery.model.sizes import DEFAULT_SIZES, Sizes
-from bucketquery.storage.keywords import NO_KEYWORDS, compact, merged
+from bucketquery.storage.keywords import NO_KEYWORDS, merge_dictionaries, without_unused
 from bucketquery.storage.segment import Segment, not_empty
 from bucketquery.storage.sparse_lists import SparseLists
 
@@ -58,8 +58,8 @@ def _gather_keywords(
         dictionary = NO_KEYWORDS
         gathered: list[tuple[Int32s, Int64s]] = []
         for segment, rows, places in parts:
-            codes, own = compact(segment.column(name)[rows], segment.dictionary(name))
-            dictionary, before, there = merged(dictionary, own)
+            codes, own = without_unused(segment.column(name)[rows], segment.dictionary(name))
+            dictionary, before, there = merge_dictionaries(dictionary, own)
             if before is not None:
                 gathered = [(before[known], at) for known, at in gathered]
             gathered.append((there[codes], places))

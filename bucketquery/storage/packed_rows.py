@@ -19,7 +19,7 @@ from bucketquery.model.schema import SCHEMAS, Array, Bools, Kind, Schema, Type
 from bucketquery.storage.sparse_lists import Entry
 
 #: No masks, dictionaries or lists; shared, since most small segments have none.
-NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
+EMPTY_MAPPING: Final[Mapping[str, Any]] = MappingProxyType({})
 
 #: A result of its own: its record, and its lists by their fields, none of them empty.
 Row = tuple[bytes, Mapping[str, Entry]]
@@ -136,7 +136,7 @@ class Packed(Mapping[str, Array]):
 
     def masks(self, missing: int) -> Mapping[str, Bools]:
         """The masks of those columns that some bits say miss something."""
-        return _Masks(self, missing) if missing else NOTHING
+        return _Masks(self, missing) if missing else EMPTY_MAPPING
 
 
 class _Masks(Mapping[str, Bools]):

@@ -13,7 +13,7 @@ import numpy as np
 
 from bucketquery.model.schema import SCHEMAS, Array, Float64s, Int64s, Kind, Schema
 from bucketquery.model.sizes import DEFAULT_SIZES, Sizes
-from bucketquery.storage.packed_rows import NOTHING, Identity, Layout, Packed, Row, layout_of, missing_bits
+from bucketquery.storage.packed_rows import EMPTY_MAPPING, Identity, Layout, Packed, Row, layout_of, missing_bits
 from bucketquery.storage.segment import Segment, with_row_lists
 from bucketquery.storage.sparse_lists import NO_LISTS, Entry, SparseLists
 
@@ -33,9 +33,9 @@ class PackedSegment(Segment):
         """The same rows with each column in an array of its own."""
         columns = {name: self.column(name).copy() for name in self.columns}
         present = {name: self.mask(name).copy() for name in self.present}
-        return Segment(self.schema, self.length, columns, present, NOTHING, self.lists, self._indexes, self.sizes)
+        return Segment(self.schema, self.length, columns, present, EMPTY_MAPPING, self.lists, self._indexes, self.sizes)
 
-    def first(self, length: int) -> Segment:
+    def prefix(self, length: int) -> Segment:
         """The first rows, copied."""
         return self if length == self.length else pack(self.select(np.arange(length)))
 
@@ -55,7 +55,7 @@ class PackedSegment(Segment):
         packed = Packed(self.columns.layout, bytearray(self.columns.data))
         packed[self.schema.score][rows] = scores
         masks = packed.masks(missing_bits(self.present))
-        return PackedSegment(self.schema, self.length, packed, masks, NOTHING, self.lists, None, self.sizes)
+        return PackedSegment(self.schema, self.length, packed, masks, EMPTY_MAPPING, self.lists, None, self.sizes)
 
     def record(self, layout: Layout, row: int) -> bytes:
         """A row as a record."""
@@ -103,7 +103,7 @@ class PackedSegment(Segment):
         if own:
             lists = with_row_lists(lists, length, own)
         indexes = self._indexes_kept_up()
-        return PackedSegment(self.schema, length + 1, columns, present, NOTHING, lists, indexes, self.sizes)
+        return PackedSegment(self.schema, length + 1, columns, present, EMPTY_MAPPING, lists, indexes, self.sizes)
 
     def with_row(self, layout: Layout, at: int, row: Row, *, replaces: bool) -> "PackedSegment":
         """This segment with a row put in before the one at a place, or in place of it. A copy: O(n)."""
@@ -112,7 +112,9 @@ class PackedSegment(Segment):
     def without_row(self, layout: Layout, at: int) -> Segment:
         """This segment without a row. A copy: O(n)."""
         return (
-            empty_segment(self.schema, self.sizes) if self.length == 1 else self._edited(layout, at, (b"", NOTHING), -1)
+            empty_segment(self.schema, self.sizes)
+            if self.length == 1
+            else self._edited(layout, at, (b"", EMPTY_MAPPING), -1)
         )
 
     def _edited(self, layout: Layout, at: int, row: Row, shift: int) -> "PackedSegment":
@@ -158,7 +160,7 @@ def segment_of_records(
     # Most records are alone.
     missing = records[layout.missing_at] if length == 1 else layout.missing_bits(records)
     masks = columns.masks(missing)
-    return PackedSegment(layout.schema, length, columns, masks, NOTHING, lists or NOTHING, None, sizes)
+    return PackedSegment(layout.schema, length, columns, masks, EMPTY_MAPPING, lists or EMPTY_MAPPING, None, sizes)
 
 
 def segment_of_rows(layout: Layout, rows: Sequence[Row]) -> PackedSegment:
@@ -177,6 +179,6 @@ def segment_of_rows(layout: Layout, rows: Sequence[Row]) -> PackedSegment:
 def _empty(kind: Kind, sizes: Sizes) -> Segment:
     schema, layout = SCHEMAS[kind], layout_of(kind)
     if layout is not None:
-        return segment_of_records(layout, b"", NOTHING, sizes)
+        return segment_of_records(layout, b"", EMPTY_MAPPING, sizes)
     columns: Mapping[str, Array] = {field.name: np.empty(0, dtype=field.type.dtype) for field in schema.columns}
-    return Segment(schema, 0, columns, NOTHING, NOTHING, NOTHING, None, sizes)
+    return Segment(schema, 0, columns, EMPTY_MAPPING, EMPTY_MAPPING, EMPTY_MAPPING, None, sizes)

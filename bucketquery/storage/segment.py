@@ -16,17 +16,17 @@ from typing import Any, Final
 import numpy as np
 
 from bucketquery.arrays.sorted_arrays import find, increasing, roomy, with_room
-from bucketquery.model.schema import SCHEMAS, Array, Bools, Float64s, Int32s, Int64s, Kind, Objects, Schema, Type
+from bucketquery.model.schema import SCHEMAS, Array, Bools, Float64s, Int64s, Kind, Objects, Schema, Type
 from bucketquery.model.severity import MARKS
 from bucketquery.model.sizes import DEFAULT_SIZES, Sizes
-from bucketquery.storage.keywords import MISSING, NO_KEYWORDS, compact, decoded, encoded, merged, translate
-from bucketquery.storage.packed_rows import NOTHING, Identity, Layout, Row
+from bucketquery.storage.keywords import MISSING, NO_KEYWORDS, keywords_of, merge_all, translate, without_unused
+from bucketquery.storage.packed_rows import EMPTY_MAPPING, Identity, Layout, Row
 from bucketquery.storage.sparse_lists import NO_LISTS, Entry, SparseLists
 from bucketquery.value_index.index_cache import IndexCache
 from bucketquery.value_index.value_index import ValueIndex
 
 #: Rows of some segment: a slice where they are all beside each other, forwards or backwards; else an array of them.
-Rows = slice | Int64s
+SomeRows = slice | Int64s
 
 #: The dtype of the codes of texts, and of nothing else.
 _CODE: Final = Type.KEYWORD.dtype
@@ -91,17 +91,17 @@ class Segment:
                 known &= np.append(found, True)[other.column(name)]
         return known
 
-    def values(self, name: str, rows: Rows) -> Array:
+    def values(self, name: str, rows: SomeRows) -> Array:
         """The values of some rows of a column, texts as such; what is missing is NaN, None, or the default."""
         column = self.column(name)[rows]
-        return decoded(column, self.dictionary(name)) if column.dtype == _CODE else column
+        return keywords_of(column, self.dictionary(name)) if column.dtype == _CODE else column
 
     def mask(self, name: str) -> Bools:
         """Which rows have the field, shape (length,); for a double see `missing`."""
         present = self.present.get(name)
         return np.ones(self.length, dtype=np.bool_) if present is None else present[: self.length]
 
-    def missing(self, name: str, rows: Rows) -> Bools | None:
+    def missing(self, name: str, rows: SomeRows) -> Bools | None:
         """Which of ``rows`` miss the field, or None where no row at all does."""
         column = self.columns[name]
         if column.dtype.kind == "f":
@@ -130,11 +130,11 @@ class Segment:
         lists = {name: some.select(rows) for name, some in self.lists.items()}
         return Segment(self.schema, len(rows), columns, present, self.dictionaries, not_empty(lists), None, self.sizes)
 
-    def first(self, length: int) -> "Segment":
+    def prefix(self, length: int) -> "Segment":
         """The first rows, over the same arrays: whoever appends to them writes over the others."""
         if length == self.length:
             return self
-        lists = {name: some.first(length) for name, some in self.lists.items()}
+        lists = {name: some.prefix(length) for name, some in self.lists.items()}
         return Segment(
             self.schema, length, self.columns, self.present, self.dictionaries, not_empty(lists), None, self.sizes
         )
@@ -153,7 +153,7 @@ class Segment:
             return later.with_sizes(self.sizes)
         length = self.length + later.length
         capacity = roomy(len(self.columns["timestamp"]), length) if self.length else length
-        dictionaries, recoded, added = _in_one_dictionary(self, later)
+        dictionaries, recoded, added = merge_all(self.dictionaries, later.dictionaries, later.column)
         columns = {}
         for name, here in self.columns.items():
             if name in recoded:
@@ -199,7 +199,7 @@ class Segment:
         Columns, masks and lists in which nothing differs are shared, the others copied. Like `append`, for the newest
         segment only.
         """
-        dictionaries, recoded, theirs = _in_one_dictionary(self, others)
+        dictionaries, recoded, theirs = merge_all(self.dictionaries, others.dictionaries, others.column)
         columns = {**self.columns, **{name: codes[self.column(name)] for name, codes in recoded.items()}}
         for name, column in columns.items():
             values = theirs.get(name, others.column(name))
@@ -207,7 +207,7 @@ class Segment:
                 columns[name] = column.copy()
                 columns[name][rows] = values
                 if len(dictionaries.get(name, NO_KEYWORDS)) > self.sizes.keywords_per_row * self.length:
-                    columns[name], dictionaries[name] = compact(columns[name][: self.length], dictionaries[name])
+                    columns[name], dictionaries[name] = without_unused(columns[name][: self.length], dictionaries[name])
         present = dict(self.present)
         for name in present.keys() | others.present.keys():
             mask = others.mask(name)
@@ -217,7 +217,7 @@ class Segment:
                 present[name][rows] = mask
         lists = dict(self.lists)
         for name in self.lists.keys() | others.lists.keys():
-            if self.take_lists(name, rows) != others.take_lists(name, slice(0, others.length)):
+            if self.lists_at(name, rows) != others.lists_at(name, slice(0, others.length)):
                 lists[name] = self.lists.get(name, NO_LISTS).replace(rows, others.lists.get(name, NO_LISTS))
         indexes = self._corrected(columns, rows)
         return Segment(self.schema, self.length, columns, present, dictionaries, lists, indexes, self.sizes)
@@ -249,7 +249,7 @@ class Segment:
 
     def row(self, layout: Layout, row: int) -> Row:
         """A row, with its lists."""
-        return self.record(layout, row), row_lists(self.lists, row) if self.lists else NOTHING
+        return self.record(layout, row), row_lists(self.lists, row) if self.lists else EMPTY_MAPPING
 
     def place(self, layout: Layout, identity: Identity) -> tuple[int, bool]:
         """The row of an identity and True, or the row that it would have and False.
@@ -268,13 +268,13 @@ class Segment:
             low, high = low + int(among.searchsorted(wanted)), low + int(among.searchsorted(wanted, "right"))
         return low, low < high
 
-    def take_lists(self, name: str, rows: Rows) -> list[Any]:
+    def lists_at(self, name: str, rows: SomeRows) -> list[Any]:
         """The lists of some rows as tuples, empty where a row has none."""
         lists = self.lists.get(name)
         if lists is None:
             return [()] * (len(range(*rows.indices(self.length))) if isinstance(rows, slice) else len(rows))
         if not isinstance(rows, slice):
-            return lists.take(rows)
+            return lists.of_each(rows)
         first, stop, step = rows.indices(self.length)
         if step > 0:
             return lists.between(first, stop)
@@ -360,39 +360,6 @@ class Segment:
             lists.check(self.length)
         if self._indexes is not None:
             self._indexes.check(self.columns, self.length)
-
-
-def coded(schema: Schema, columns: Mapping[str, Array]) -> tuple[dict[str, Array], dict[str, Objects]]:
-    """Columns with texts as such made those of a segment, and the dictionaries of those that have any."""
-    columns, dictionaries = dict(columns), {}
-    for field in schema.columns:
-        if field.type is Type.KEYWORD:
-            columns[field.name], dictionary = encoded(columns[field.name].tolist())
-            if len(dictionary):
-                dictionaries[field.name] = dictionary
-    return columns, dictionaries
-
-
-def _in_one_dictionary(
-    segment: Segment, others: Segment
-) -> tuple[dict[str, Objects], dict[str, Int32s], dict[str, Int32s]]:
-    """Dictionaries with the texts of both segments.
-
-    Returns:
-        The dictionaries; for each of them that is not the segment's own the new codes by its old ones; and the columns
-        of the others in the codes of those.
-    """
-    dictionaries, recoded, theirs = dict(segment.dictionaries), {}, {}
-    for name, dictionary in others.dictionaries.items():
-        own, codes = segment.dictionary(name), others.column(name)
-        if not find(own, dictionary)[0].all():
-            # Rows picked of a batch have its whole dictionary, and may use nothing of it that is new here.
-            codes, dictionary = compact(codes, dictionary)  # noqa: PLW2901 - the same, but for what is not used
-        dictionaries[name], here, there = merged(own, dictionary)
-        theirs[name] = there[codes]
-        if here is not None:
-            recoded[name] = here
-    return dictionaries, recoded, theirs
 
 
 def _restore(kind: Kind, *parts: Any) -> Segment:

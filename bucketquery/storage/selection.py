@@ -7,9 +7,9 @@ import numpy as np
 
 from bucketquery.model.once import once
 from bucketquery.model.schema import Array, Bools, Int64s
-from bucketquery.storage.keywords import encoded
+from bucketquery.storage.keywords import encode_columns, encode_keywords
 from bucketquery.storage.packed_segment import empty_segment
-from bucketquery.storage.segment import Rows, Segment, coded
+from bucketquery.storage.segment import Segment, SomeRows
 from bucketquery.storage.sparse_lists import SparseLists
 from bucketquery.storage.view import NO_ROWS, Ranks, View
 
@@ -35,18 +35,18 @@ class Selection:
 
     __slots__ = ("__dict__", "_asked", "view")
 
-    def __init__(self, view: View, rows: Rows | Ranks) -> None:
+    def __init__(self, view: View, rows: SomeRows | Ranks) -> None:
         self.view = view
         self._asked = rows
 
     @property
-    def rows(self) -> Rows:
+    def rows(self) -> SomeRows:
         """The rows in their order."""
         asked = self._asked
         return self._ranked_rows if isinstance(asked, tuple) else asked
 
     @once
-    def _ranked_rows(self) -> Rows:
+    def _ranked_rows(self) -> SomeRows:
         found = self._found
         if isinstance(found, tuple):
             in_base, in_head, desc = found
@@ -55,7 +55,7 @@ class Selection:
         return found
 
     @once
-    def _found(self) -> Rows | tuple[slice, slice, bool]:
+    def _found(self) -> SomeRows | tuple[slice, slice, bool]:
         """The rows that hold the ranks; or a run of the base, one of the head, and whether both are read backwards."""
         assert isinstance(self._asked, tuple)
         first, last, desc = self._asked
@@ -125,7 +125,7 @@ class Selection:
         if len(parts) > 1 and name in self.view.head.dictionaries:
             if _TEXTS_PER_ROW * len(self) < len(self.view.base.dictionary(name)):
                 # So few rows are ranked among themselves more quickly than all texts of the base are numbered anew.
-                codes, _ = encoded(self.column(name).tolist())
+                codes, _ = encode_keywords(self.column(name).tolist())
                 return codes
             common = self.view.common_codes(name)
             parts = [
@@ -161,13 +161,13 @@ class Selection:
         found = self._found if isinstance(asked, tuple) else asked
         if isinstance(found, tuple):
             in_base, in_head, desc = found
-            taken = [*self.view.base.take_lists(name, in_base), *self.view.head.take_lists(name, in_head)]
+            taken = [*self.view.base.lists_at(name, in_base), *self.view.head.lists_at(name, in_head)]
             return taken[::-1] if desc else taken
         if isinstance(found, slice):
-            return self.view.base.take_lists(name, found)
+            return self.view.base.lists_at(name, found)
         taken = [()] * len(found)
         for segment, own, positions in self._parts:
-            for position, value in zip(positions.tolist(), segment.take_lists(name, own), strict=True):
+            for position, value in zip(positions.tolist(), segment.lists_at(name, own), strict=True):
                 taken[position] = value
         return taken
 
@@ -184,13 +184,13 @@ class Selection:
         """Copies of these rows in their order, which need not be that of a segment's identities: only to be read."""
         schema = self.view.base.schema
         columns = {field.name: self.column(field.name).copy() for field in schema.columns}
-        columns, dictionaries = coded(schema, columns)
+        columns, dictionaries = encode_columns(schema, columns)
         lists = {field.name: SparseLists.of_tuples(self.lists(field.name)) for field in schema.lists}
         # No masks: a missing integer or truth value is shown as its default, and nothing else is asked of these rows.
         return Segment(schema, len(self), columns, {}, dictionaries, lists)
 
 
-def _reversed(rows: Rows) -> Rows:
+def _reversed(rows: SomeRows) -> SomeRows:
     if isinstance(rows, slice):
         return slice(rows.stop - 1, rows.start - 1 if rows.start else None, -1)
     return rows[::-1]

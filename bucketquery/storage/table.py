@@ -28,9 +28,9 @@ from bucketquery.storage.segment import Segment
 from bucketquery.storage.table_changes import (
     BatchChanges,
     Counts,
-    Found,
     RowChange,
     RowChanges,
+    RowPlaces,
     TableChanges,
 )
 from bucketquery.storage.view import NO_ROWS, View
@@ -202,13 +202,13 @@ class Table:
             table = table._write(batch, found.select(found.in_base.nonzero()[0]))
         return table, changes
 
-    def _find(self, batch: Segment) -> Found:
+    def _find(self, batch: Segment) -> RowPlaces:
         """Where this table has the rows of a batch."""
         in_base, base_rows = _find(self.base, batch)
         is_deleted, _ = find(self.deleted, base_rows)
-        return Found(in_base & ~is_deleted, base_rows, *_find(self.head, batch))
+        return RowPlaces(in_base & ~is_deleted, base_rows, *_find(self.head, batch))
 
-    def _same_rows(self, batch: Segment, found: Found) -> Bools:
+    def _same_rows(self, batch: Segment, found: RowPlaces) -> Bools:
         """Which rows of the batch are stored already as they are."""
         same = np.zeros(batch.length, dtype=np.bool_)
         for segment, has, rows in (
@@ -219,7 +219,7 @@ class Table:
                 same[has] = same_rows(segment, rows[has], batch, has.nonzero()[0])
         return same
 
-    def _write(self, batch: Segment, found: Found) -> "Table":
+    def _write(self, batch: Segment, found: RowPlaces) -> "Table":
         """The table with the rows of ``batch``, all of which are new or differ; each goes where it costs least."""
         base, deleted, head, interim = self.base, self.deleted, self.head, self._interim
         is_final = ~batch.column("is_interim")
@@ -237,7 +237,7 @@ class Table:
         if is_deleted.any():
             deleted = np.union1d(deleted, found.base_rows[is_deleted])
         if count := int(np.count_nonzero(at_end)):
-            base = base.append(batch.first(count) if at_end[:count].all() else batch.select(at_end.nonzero()[0]))
+            base = base.append(batch.prefix(count) if at_end[:count].all() else batch.select(at_end.nonzero()[0]))
         if to_head.any() or found.in_head.any():
             stays = np.ones(head.length, dtype=np.bool_)
             stays[found.head_rows[found.in_head]] = False

@@ -49,7 +49,7 @@ class TableChanges(Protocol):
         """The results in which something differs; of new scores alone, `Replaced.new` has no other columns."""
 
 
-class Found(NamedTuple):
+class RowPlaces(NamedTuple):
     """Where a table has the k rows of a batch: alive in its base, in its head, or nowhere.
 
     Attributes:
@@ -64,9 +64,9 @@ class Found(NamedTuple):
     in_head: Bools
     head_rows: Int64s
 
-    def select(self, rows: Int64s) -> "Found":
+    def select(self, rows: Int64s) -> "RowPlaces":
         """The same of some rows."""
-        return Found(self.in_base[rows], self.base_rows[rows], self.in_head[rows], self.head_rows[rows])
+        return RowPlaces(self.in_base[rows], self.base_rows[rows], self.in_head[rows], self.head_rows[rows])
 
 
 class BatchChanges:
@@ -82,7 +82,7 @@ class BatchChanges:
 
     __slots__ = ("__dict__", "_base", "_found", "_head", "_written", "counts")
 
-    def __init__(self, counts: Counts, base: Segment, head: Segment, written: Segment, found: Found) -> None:
+    def __init__(self, counts: Counts, base: Segment, head: Segment, written: Segment, found: RowPlaces) -> None:
         self.counts = counts
         self._base = base
         self._head = head

@@ -12,8 +12,8 @@ from bucketquery.arrays.sorted_arrays import live_rows, lower_bound
 from bucketquery.model.instants import LAST_MS
 from bucketquery.model.once import once
 from bucketquery.model.schema import Int32s, Int64s
-from bucketquery.storage.keywords import merged
-from bucketquery.storage.segment import Rows, Segment
+from bucketquery.storage.keywords import merge_dictionaries
+from bucketquery.storage.segment import Segment, SomeRows
 
 NO_ROWS: Final[Int64s] = np.empty(0, dtype=np.int64)
 
@@ -96,7 +96,7 @@ class View:
             rank += int(self.head_timestamps.searchsorted(instant))
         return rank
 
-    def at(self, first: int, last: int) -> Rows:
+    def at(self, first: int, last: int) -> SomeRows:
         """The rows that hold the ranks ``[first, last)``, base and head together, in that order.
 
         O(log n + d) for d deleted rows if all rows are of the base and no deleted row lies between. Else O(r) more for
@@ -105,7 +105,7 @@ class View:
         found = self.find(first, last)
         return self.numbered(*found) if isinstance(found, tuple) else found
 
-    def find(self, first: int, last: int) -> Rows | Runs:
+    def find(self, first: int, last: int) -> SomeRows | Runs:
         """The same, but for a run of the base and one of the head behind it, which are given as these.
 
         So lie the newest buckets of a job that is alive.
@@ -148,7 +148,7 @@ class View:
         codes = self._codes.get(name)
         if codes is None:
             # Two readers may both make them, and make the same.
-            _, base, head = merged(self.base.dictionary(name), self.head.dictionary(name))
+            _, base, head = merge_dictionaries(self.base.dictionary(name), self.head.dictionary(name))
             codes = self._codes[name] = (base, head)
         return codes
 

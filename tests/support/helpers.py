@@ -168,7 +168,7 @@ def row_of(source: Segment, row: int) -> tuple[Any, ...]:
     for field in source.schema.columns:
         missing = source.missing(field.name, at)
         values.append(None if missing is not None and missing[0] else source.values(field.name, at).item(0))
-    return (*values, *(source.take_lists(field.name, at)[0] for field in source.schema.lists))
+    return (*values, *(source.lists_at(field.name, at)[0] for field in source.schema.lists))
 
 
 def stored(source: Table | Segment) -> list[tuple[Any, ...]]:

@@ -133,8 +133,8 @@ def test_chunks_are_put_together_by_job() -> None:
     }
     assert found["web"].mask("event_count").tolist() == [True, False]
     assert "event_count" not in found["db"].present
-    assert found["web"].take_lists("scheduled_events", slice(0, 2)) == [("b",), ()]
-    assert found["db"].take_lists("scheduled_events", slice(0, 2)) == [("c",), ()]
+    assert found["web"].lists_at("scheduled_events", slice(0, 2)) == [("b",), ()]
+    assert found["db"].lists_at("scheduled_events", slice(0, 2)) == [("c",), ()]
     assert found["db"].lists.keys() == {"scheduled_events"}
 
 
@@ -148,7 +148,7 @@ def test_one_chunk_is_cut_as_it_is() -> None:
     found = assemble({"bucket": [one]}, ["db", "web"], {}, arrays).segments["bucket"]
     assert {job_id: of_job.length for job_id, of_job in found.items()} == {"db": 2, "web": 1}
     assert not any(np.shares_memory(found["db"].columns[name], values) for name, values in one.columns.items())
-    assert found["db"].take_lists("scheduled_events", slice(0, 2)) == [(), ("a",)]
+    assert found["db"].lists_at("scheduled_events", slice(0, 2)) == [(), ("a",)]
     assert assemble({"bucket": [chunk([], [], [], [])]}, [], {}).segments == {"bucket": {}}
 
 
@@ -164,7 +164,7 @@ def test_a_result_of_each_job_is_single() -> None:
         "web": [5],
         "auth": [3],
     }
-    assert [found[job_id].take_lists("scheduled_events", slice(0, 1)) for job_id in found] == [[("a",)], [()], [("b",)]]
+    assert [found[job_id].lists_at("scheduled_events", slice(0, 1)) for job_id in found] == [[("a",)], [()], [("b",)]]
     assert found["web"].mask("event_count").tolist() == [False]
     assert len(assemble({"bucket": [chunk([0], [1], [2], [()])]}, ["db"], {}).rows) == 1
     assert not assemble({"bucket": [chunk([0, 1, 1], [1, 2, 3], [1, 1, 1], [()] * 3)]}, ["db", "web"], {}).rows

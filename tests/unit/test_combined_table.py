@@ -76,7 +76,7 @@ def test_a_combined_has_what_lives_in_base_and_head(monkeypatch: pytest.MonkeyPa
         for name in base.columns:
             stored, there = base.values(name, np.array([row])), segment.values(name, np.array([own]))
             assert repr(stored.tolist()) == repr(there.tolist())
-        assert base.take_lists("scheduled_events", np.array([row])) == segment.take_lists(
+        assert base.lists_at("scheduled_events", np.array([row])) == segment.lists_at(
             "scheduled_events", np.array([own])
         )
         lacking = base.missing("event_count", np.array([row]))
@@ -119,7 +119,7 @@ def test_some_jobs_are_asked_alone_of_all() -> None:
     lacking = base.missing("event_count", slice(0, 5))
     assert lacking is not None
     assert lacking.tolist() == [True, True, False, False, True]
-    assert base.take_lists("scheduled_events", slice(3, 5)) == [(), ("x",)]
+    assert base.lists_at("scheduled_events", slice(3, 5)) == [(), ("x",)]
     assert base.lists.keys() == {"scheduled_events"}
 
 

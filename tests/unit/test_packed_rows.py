@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from bucketquery.model.schema import BUCKET
-from bucketquery.storage.packed_rows import NOTHING, Packed, layout_of, missing_bits
+from bucketquery.storage.packed_rows import EMPTY_MAPPING, Packed, layout_of, missing_bits
 from bucketquery.storage.packed_segment import PackedSegment, empty_segment, pack
 from support.helpers import FULL, SPAN_S, STEP, bucket, layout, resize, rows, segment, stored
 
@@ -61,8 +61,8 @@ def test_masks_are_those_of_what_is_missing() -> None:
         assert name not in found.present
     assert missing_bits(found.present) == LAYOUT.bits["is_interim"] | LAYOUT.bits["processing_time_ms"]
     full = pack(segment(rows(0, 3, **FULL)))
-    assert full.present is NOTHING
-    assert missing_bits(NOTHING) == 0
+    assert full.present is EMPTY_MAPPING
+    assert missing_bits(EMPTY_MAPPING) == 0
 
 
 def test_nothing_can_be_packed() -> None:

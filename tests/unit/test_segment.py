@@ -129,7 +129,7 @@ def test_what_was_appended_to_no_end_is_overwritten() -> None:
     assert stored(base) == kept
     assert stored(again) == kept + stored(segment([bucket(5), bucket(6, **FULL)]))
     assert again.mask("event_count").tolist() == [True] * 4 + [False, False, True]
-    assert again.take_lists("scheduled_events", slice(0, 7)) == [("a",)] * 4 + [(), (), ("a",)]
+    assert again.lists_at("scheduled_events", slice(0, 7)) == [("a",)] * 4 + [(), (), ("a",)]
 
 
 def test_nothing_appended_changes_nothing() -> None:
@@ -213,14 +213,14 @@ def test_a_replaced_segment_appends_without_a_trace_in_the_older() -> None:
     assert stored(base) == kept
     assert [row[0] // STEP for row in stored(grown)] == [*range(7)]
     assert stored(grown)[4][4] == 1
-    assert grown.take_lists("scheduled_events", slice(3, 7)) == [("a",), (), (), ("a",)]
+    assert grown.lists_at("scheduled_events", slice(3, 7)) == [("a",), (), (), ("a",)]
 
 
 def test_the_first_rows_lie_where_all_lie() -> None:
     """The others are room for whoever appends; packed rows are copied, and all rows are the segment itself."""
     documents = [*rows(0, 3, **FULL), bucket(3), bucket(4, **FULL)]
     base = segment(documents)
-    found = base.first(3)
+    found = base.prefix(3)
     found.check()
     assert stored(found) == stored(segment(documents[:3]))
     assert moved(base, found) == set()
@@ -228,11 +228,11 @@ def test_the_first_rows_lie_where_all_lie() -> None:
     grown.check()
     assert moved(found, grown) & {*found.columns} == set()
     assert stored(grown) == stored(segment([*documents[:3], bucket(9)]))
-    assert base.first(5) is base
+    assert base.prefix(5) is base
     packed = pack(segment(documents))
-    assert stored(packed.first(4)) == stored(segment(documents[:4]))
-    assert packed.first(5) is packed
-    assert segment([bucket(0), bucket(1, **FULL)]).first(1).lists == {}
+    assert stored(packed.prefix(4)) == stored(segment(documents[:4]))
+    assert packed.prefix(5) is packed
+    assert segment([bucket(0), bucket(1, **FULL)]).prefix(1).lists == {}
 
 
 # ---- reading
@@ -300,8 +300,8 @@ def test_lists_are_taken_in_the_order_asked_for(asked: slice | Int64s) -> None:
     expected = [(), ("b",), ("c",), (), (), ("f",)]
     wanted = expected[asked] if isinstance(asked, slice) else [expected[row] for row in asked.tolist()]
     with_lists = Segment(BUCKET, 6, segment(rows(0, 6)).columns, {}, {}, {"scheduled_events": lists})
-    assert with_lists.take_lists("scheduled_events", asked) == wanted
-    assert with_lists.take_lists("bucket_influencers", asked) == [()] * len(wanted)
+    assert with_lists.lists_at("scheduled_events", asked) == wanted
+    assert with_lists.lists_at("bucket_influencers", asked) == [()] * len(wanted)
 
 
 def test_a_segment_travels_with_its_values() -> None:
