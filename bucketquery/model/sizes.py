@@ -1,4 +1,4 @@
-"""Sizes: from where on a structure of storage or a value index pays. They change how long work takes and no answer."""
+"""Sizes: when each structure of storage and of value indexes pays. They change how long work takes, and no answer."""
 
 from dataclasses import dataclass
 from typing import Final

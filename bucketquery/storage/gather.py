@@ -52,7 +52,7 @@ def gather(
 def _gather_keywords(
     parts: Sequence[tuple[Segment, Int64s, Int64s]], columns: Mapping[str, Array]
 ) -> dict[str, Objects]:
-    """Write the codes of the parts' rows into columns; returns the dictionaries, without what no row has any more."""
+    """Write the codes of the parts' rows into columns; return the dictionaries, without unused keywords."""
     dictionaries = {}
     for name in {name for segment, _, _ in parts for name in segment.dictionaries}:
         dictionary = NO_KEYWORDS

@@ -28,7 +28,7 @@ def encode_keywords(keywords: Sequence[str | None]) -> tuple[Int32s, Objects]:
     >>> codes.tolist(), dictionary.tolist()
     ([1, -1, 0, 1], ['db', 'web'])
     """
-    distinct = sorted(set(keywords) - {None})  # type: ignore[type-var] # what is left is text
+    distinct = sorted(set(keywords) - {None})  # type: ignore[type-var] # None is gone
     codes: dict[str | None, int] = {keyword: code for code, keyword in enumerate(distinct)}
     codes[None] = MISSING
     found = np.fromiter(map(codes.__getitem__, keywords), dtype=np.int32, count=len(keywords))
@@ -127,7 +127,7 @@ def merge_all(
         own, codes = dictionaries.get(name, NO_KEYWORDS), other_codes(name)
         if not find(own, dictionary)[0].all():
             # Rows selected from a batch have its whole dictionary, and may use nothing of it that is new here.
-            codes, dictionary = without_unused(codes, dictionary)  # noqa: PLW2901 - the same, but for what is not used
+            codes, dictionary = without_unused(codes, dictionary)  # noqa: PLW2901 - the same dictionary, made smaller
         merged[name], here, there = merge_dictionaries(own, dictionary)
         translated[name] = there[codes]
         if here is not None:

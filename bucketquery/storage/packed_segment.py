@@ -1,8 +1,8 @@
-"""Packed segments: a few rows as records, with room for more, and single rows put in, replaced or taken out.
+"""Packed segments: a few rows as records, with room for more, and single rows inserted, replaced or removed.
 
 For one row, the array operations on each column cost more than the work itself. A packed segment finds, compares and
-edits one record instead. The head of a table and the base of a small one are packed, and so is a small batch.
-`packed_rows` has the records; whoever reads a packed segment sees columns as in any other.
+edits one record instead. The head of a table and the base of a small one are packed, and so is a small batch. A reader
+of a packed segment sees columns as in any other. `packed_rows` is about the records.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,7 +17,7 @@ from bucketquery.storage.packed_rows import EMPTY_MAPPING, Identity, Layout, Pac
 from bucketquery.storage.segment import Segment, with_row_lists
 from bucketquery.storage.sparse_lists import NO_LISTS, Entry, SparseLists
 
-#: Records that grow get room for 4 more, or for a quarter of what they are.
+#: Records that grow get room for 4 more, or for a quarter of their number if that is more.
 _SMALLEST_ROOM: Final = 4
 _ROWS_PER_SPARE: Final = 4
 
@@ -40,14 +40,14 @@ class PackedSegment(Segment):
         return self if length == self.length else pack(self.select(np.arange(length)))
 
     def append(self, later: Segment) -> Segment:
-        """As `Segment.append`; packed as long as these are few."""
+        """As `Segment.append`; the result is packed if it has few rows."""
         if not self.length:
             return later.with_sizes(self.sizes)
         grown = self.unpacked().append(later)
         return pack(grown) if grown.length <= self.sizes.packed_rows else grown
 
     def replace(self, rows: Int64s, others: Segment) -> Segment:
-        """As `Segment.replace`, and not packed any more."""
+        """As `Segment.replace`; the result is not packed."""
         return self.unpacked().replace(rows, others)
 
     def rescore(self, rows: Int64s, scores: Float64s) -> Segment:
@@ -83,7 +83,7 @@ class PackedSegment(Segment):
         return low, identity_from(data, low * size) == identity
 
     def append_row(self, layout: Layout, row: Row) -> Segment | None:
-        """As `Segment.append_row`; None if there would be too many rows for records."""
+        """As `Segment.append_row`; None if the rows would be too many for a packed segment."""
         columns, length, present, lists = self.columns, self.length, self.present, self.lists
         if length >= self.sizes.packed_rows:
             return None
@@ -106,7 +106,7 @@ class PackedSegment(Segment):
         return PackedSegment(self.schema, length + 1, columns, present, EMPTY_MAPPING, lists, indexes, self.sizes)
 
     def with_row(self, layout: Layout, at: int, row: Row, *, replaces: bool) -> "PackedSegment":
-        """This segment with a row put in before the one at a place, or in place of it. A copy: O(n)."""
+        """This segment with a row inserted before the one at a place, or instead of it. A copy: O(n)."""
         return self._edited(layout, at, row, 0 if replaces else 1)
 
     def without_row(self, layout: Layout, at: int) -> Segment:
@@ -118,7 +118,7 @@ class PackedSegment(Segment):
         )
 
     def _edited(self, layout: Layout, at: int, row: Row, shift: int) -> "PackedSegment":
-        """This segment after a row was put in before a place (``shift`` is 1), taken out (-1) or replaced (0)."""
+        """This segment after a row was inserted before a place (``shift`` is 1), removed (-1) or replaced (0)."""
         data, size, lists = self.columns.data, layout.size, self.lists
         record, own = row
         behind = at if shift > 0 else at + 1
@@ -131,7 +131,7 @@ class PackedSegment(Segment):
         return segment_of_records(layout, records, lists, self.sizes)
 
     def nbytes(self) -> int:
-        """Bytes of the records, spare room included, and of what is beside them."""
+        """Bytes of the records, spare room included, and of sparse lists and value indexes."""
         return len(self.columns.data) + self._nbytes_beside()
 
 
@@ -157,7 +157,7 @@ def segment_of_records(
     """The segment of some records in identity order, and of lists beside them."""
     columns = Packed(layout, records)
     length = len(records) // layout.size
-    # Most records are alone.
+    # Most batches are of one record.
     missing = records[layout.missing_at] if length == 1 else layout.missing_bits(records)
     masks = columns.masks(missing)
     return PackedSegment(layout.schema, length, columns, masks, EMPTY_MAPPING, lists or EMPTY_MAPPING, None, sizes)

@@ -1,4 +1,4 @@
-"""Copies of single rows from many segments, as one new segment."""
+"""Row copies: single rows of many segments, copied into one new segment, for pages of several jobs."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -15,14 +15,14 @@ from bucketquery.storage.view import View
 
 
 def segment_row(of: Table | View, row: int) -> tuple[Segment, int]:
-    """The segment of a row, by the number that views have for it, and its number there."""
+    """The segment that has a row, and its row there, by the number that views give it."""
     return (of.base, row) if row < of.base.length else (of.head, row - of.base.length)
 
 
 def copy_rows(schema: Schema, places: Sequence[tuple[Segment, int]]) -> Segment:
-    """Copies of single rows of any segments in this order, which need not be that of identities: only to be read.
+    """Copies of single rows in this order. As that need not be identity order, they can only be read.
 
-    As `Selection.detach` leaves them.
+    They have no masks, as those of `Selection.detach`.
     """
     layout = layout_of(schema.kind)
     columns, dictionaries = _copy_columns(schema, places) if layout is None else (_copy_records(layout, places), {})
@@ -46,7 +46,7 @@ def _copy_records(layout: Layout, places: Sequence[tuple[Segment, int]]) -> dict
 
 
 def _copy_columns(schema: Schema, places: Sequence[tuple[Segment, int]]) -> tuple[dict[str, Array], dict[str, Objects]]:
-    """The columns of single rows of any segments, and the dictionaries of those that have texts."""
+    """The columns of single rows of any segments, and the dictionaries of keyword columns."""
     columns: dict[str, Array] = {}
     dictionaries: dict[str, Objects] = {}
     for field in schema.columns:

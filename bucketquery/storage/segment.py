@@ -1,13 +1,13 @@
 """Segments: columns of results in identity order.
 
-A segment is immutable to its readers: it is made once with its length, and nobody changes a row below that length. Its
-arrays may be longer than it: the spare room belongs to the writer, who appends there for the *next* segment over the
-same arrays. A batch on its way in, the head of a table and its base are all segments.
+A batch on its way in, the head of a table and its base are all segments. A segment is immutable to readers: its length
+is fixed, and nobody changes a row below that length. Its arrays may be longer. The spare room belongs to the writer,
+who appends there for the *next* segment over the same arrays.
 
-A missing double is NaN inside, a missing text has a code of its own. Any other missing value is stored as its default,
-and a mask of what is present is kept only for a column where something is or was missing. A column of texts has a
-dictionary, if any row has one. Lists (nested influencers, scheduled events, the rest of a document) are kept only for
-the rows that have one.
+A missing double is NaN, and a missing keyword has a code of its own. Any other missing value is stored as its default,
+and the column has a mask of the rows that have the field; a column in which no value was ever missing has none. A
+keyword column has a dictionary if any row has a keyword. Sparse lists hold nested influencers, scheduled events and the
+extra fields of a document, only for the rows that have them.
 """
 
 from collections.abc import Mapping
@@ -25,10 +25,10 @@ from bucketquery.storage.sparse_lists import NO_LISTS, Entry, SparseLists
 from bucketquery.value_index.index_cache import IndexCache
 from bucketquery.value_index.value_index import ValueIndex
 
-#: Rows of some segment: a slice where they are all beside each other, forwards or backwards; else an array of them.
+#: Rows of a segment: a slice with step 1 or -1 if they are consecutive, else an array.
 SomeRows = slice | Int64s
 
-#: The dtype of the codes of texts, and of nothing else.
+#: The dtype of the codes of keywords, and of no other column.
 _CODE: Final = Type.KEYWORD.dtype
 
 
@@ -59,11 +59,11 @@ class Segment:
         self.sizes = sizes
 
     def column(self, name: str) -> Array:
-        """The values of a column, shape (length,), a view, texts as codes; NaN or the default where missing."""
+        """The values of a column, shape (length,), a view; keywords as codes, missing values as NaN or the default."""
         return self.columns[name][: self.length]
 
     def dictionary(self, name: str) -> Objects:
-        """The dictionary of a column of texts."""
+        """The dictionary of a keyword column."""
         return self.dictionaries.get(name, NO_KEYWORDS)
 
     def identities(self) -> list[Array]:
@@ -71,28 +71,28 @@ class Segment:
         return [self.column(name) for name in self.schema.identity]
 
     def identities_in(self, other: "Segment") -> list[Array]:
-        """The columns of the identity as they compare with those of another segment."""
+        """The columns of the identity in a form that compares with those of another segment."""
         return [self.column_in(other, name) for name in self.schema.identity]
 
     def column_in(self, other: "Segment", name: str) -> Array:
-        """The values of a column as they compare with those of another segment."""
+        """The values of a column in a form that compares with those of another segment."""
         column = self.column(name)
         if column.dtype != _CODE:
             return column
         return translate(other.dictionary(name), column, self.dictionary(name))
 
     def has_keywords_of(self, other: "Segment") -> Bools:
-        """Of which rows of another segment all texts are in the dictionaries here, shape (other.length,)."""
+        """Which rows of another segment have only keywords that the dictionaries here have, shape (other.length,)."""
         known = np.ones(other.length, dtype=np.bool_)
         for name, dictionary in other.dictionaries.items():
             found, _ = find(self.dictionary(name), dictionary)
             if not found.all():
-                # What is missing is in every dictionary: its code, -1, picks the last entry.
+                # A missing keyword is in every dictionary: its code, -1, picks the last entry.
                 known &= np.append(found, True)[other.column(name)]
         return known
 
     def values(self, name: str, rows: SomeRows) -> Array:
-        """The values of some rows of a column, texts as such; what is missing is NaN, None, or the default."""
+        """The values of some rows of a column, keywords as text; a missing value is NaN, None or the default."""
         column = self.column(name)[rows]
         return keywords_of(column, self.dictionary(name)) if column.dtype == _CODE else column
 
@@ -102,13 +102,13 @@ class Segment:
         return np.ones(self.length, dtype=np.bool_) if present is None else present[: self.length]
 
     def missing(self, name: str, rows: SomeRows) -> Bools | None:
-        """Which of ``rows`` miss the field, or None where no row at all does."""
+        """Which of ``rows`` miss the field; None if no row of the segment does."""
         column = self.columns[name]
         if column.dtype.kind == "f":
             return np.isnan(self.column(name)[rows])
         if column.dtype == _CODE:
-            no_text: Bools = self.column(name)[rows] == MISSING
-            return no_text
+            has_none: Bools = self.column(name)[rows] == MISSING
+            return has_none
         present = self.present.get(name)
         return None if present is None else ~present[: self.length][rows]
 
@@ -131,7 +131,7 @@ class Segment:
         return Segment(self.schema, len(rows), columns, present, self.dictionaries, not_empty(lists), None, self.sizes)
 
     def prefix(self, length: int) -> "Segment":
-        """The first rows, over the same arrays: whoever appends to them writes over the others."""
+        """The first rows, over the same arrays: an append to them writes over the others."""
         if length == self.length:
             return self
         lists = {name: some.prefix(length) for name, some in self.lists.items()}
@@ -142,10 +142,10 @@ class Segment:
     def append(self, later: "Segment") -> "Segment":
         """This segment with ``later`` behind it; every identity there must be greater.
 
-        Where the arrays have room the rows are written in place, beyond the length of every segment made so far, so it
-        must be called for the newest segment over these arrays only, by one writer at a time. Otherwise the columns are
-        copied with an eighth to spare, or with nothing where these are the first rows: many loads are the only one. A
-        column is copied too where a new text makes it count its texts anew.
+        If the arrays have room, the rows are written in place, behind those of every segment made so far. So call it
+        for the newest segment over these arrays only, from one writer at a time. Otherwise the columns are copied, with
+        an eighth to spare; first rows get no room, since a job is often loaded once. A keyword column is copied too if
+        a new keyword changes its codes.
 
         Amortised O(k) for k rows, and O(n) for each column in which a new keyword appears.
         """
@@ -175,7 +175,10 @@ class Segment:
         return Segment(self.schema, length, columns, present, dictionaries, lists, indexes, self.sizes)
 
     def append_row(self, layout: Layout, row: Row) -> "Segment | None":
-        """This segment with a row behind it, under the same condition as `append`; None if it has no room for one.
+        """This segment with a row behind it, under the same condition as `append`.
+
+        Returns:
+            None if the arrays have no room for it, or if a mask must be made first.
 
         Amortised O(1).
         """
@@ -184,7 +187,7 @@ class Segment:
         missing = record[layout.missing_at]
         if length == len(columns["timestamp"]) or (missing and not layout.has_masks(present, missing)):
             return None
-        # Behind the values stands the byte of what is missing.
+        # The last value of the record is the byte of missing fields.
         for name, value in zip(layout.names, layout.unpack_from(record), strict=False):
             columns[name][length] = value
         for name, mask in present.items():
@@ -194,10 +197,10 @@ class Segment:
         return Segment(self.schema, length + 1, columns, present, self.dictionaries, own, indexes, self.sizes)
 
     def replace(self, rows: Int64s, others: "Segment") -> "Segment":
-        """This segment with the rows of ``others``, which have the same identities, in place of ``rows``.
+        """This segment with ``rows`` replaced by those of ``others``, which have the same identities.
 
-        Columns, masks and lists in which nothing differs are shared, the others copied. Like `append`, for the newest
-        segment only.
+        Columns, masks and sparse lists in which nothing differs are shared; the others are copied. Like `append`, for
+        the newest segment only.
         """
         dictionaries, recoded, theirs = merge_all(self.dictionaries, others.dictionaries, others.column)
         columns = {**self.columns, **{name: codes[self.column(name)] for name, codes in recoded.items()}}
@@ -223,10 +226,7 @@ class Segment:
         return Segment(self.schema, self.length, columns, present, dictionaries, lists, indexes, self.sizes)
 
     def rescore(self, rows: Int64s, scores: Float64s) -> "Segment":
-        """This segment with other scores in ``rows``; all but their column is shared.
-
-        It copies one column: O(n).
-        """
+        """This segment with other scores in ``rows``. It copies the column of scores, O(n), and shares all else."""
         name = self.schema.score
         column = self.columns[name].copy()
         column[rows] = scores
@@ -269,7 +269,7 @@ class Segment:
         return low, low < high
 
     def lists_at(self, name: str, rows: SomeRows) -> list[Any]:
-        """The lists of some rows as tuples, empty where a row has none."""
+        """The lists of some rows as tuples; empty if a row has none."""
         lists = self.lists.get(name)
         if lists is None:
             return [()] * (len(range(*rows.indices(self.length))) if isinstance(rows, slice) else len(rows))
@@ -281,21 +281,21 @@ class Segment:
         return lists.between(stop + 1, first + 1)[::-1]
 
     def having(self, name: str, rows: Int64s) -> Bools:
-        """Which of some rows have a list that is not empty."""
+        """Which of some rows have a list."""
         return self.lists.get(name, NO_LISTS).having(rows)
 
     def is_of_numbers(self, name: str) -> bool:
-        """Whether a column's values compare as they are: no texts, and of what is missing doubles alone, as NaN."""
+        """Whether a column's values can be compared as stored: no keywords, and no missing values but NaN."""
         column = self.columns.get(name)
         return column is not None and column.dtype != _CODE and name not in self.present
 
     def value_index(self, name: str, *, desc: bool) -> ValueIndex | None:
         """The value index of a column of numbers, for an order that begins with the greatest or with the least.
 
-        It may cover fewer or more rows than there are here: those that it knows are the first ones.
+        It covers the first rows of this segment, and perhaps rows behind them.
 
         Returns:
-            None for few rows, for texts, and for columns in which numbers other than doubles are missing.
+            None for few rows, for keywords, and for columns in which numbers other than doubles are missing.
 
         The first call costs O(n), each later one O(1).
         """
@@ -303,22 +303,22 @@ class Segment:
             return None
         indexes = self._indexes
         if indexes is None:
-            # If two readers make it at once, what one of them puts in may be lost, and is made again.
+            # If two readers make it at once, a value index of one of them may be lost, and is made again.
             indexes = self._indexes = IndexCache(self.sizes)
         marks = MARKS if name == self.schema.score and desc else ()
         return indexes.value_index(name, self.column(name), desc=desc, marks=marks)
 
     def _indexes_kept_up(self) -> IndexCache | None:
-        """The value indexes for the segment that the writer makes of these rows and others behind them."""
+        """The value indexes for a segment of these rows and later ones."""
         indexes = self._indexes
         return None if indexes is None else indexes.kept_up(self.columns, self.length)
 
     def _corrected(self, columns: Mapping[str, Array], rows: Int64s) -> IndexCache | None:
-        """The value indexes of the same rows in other columns, which differ from those here in ``rows`` alone."""
+        """The value indexes for columns that differ from those here in ``rows`` alone."""
         return None if self._indexes is None else self._indexes.corrected(self.columns, columns, rows)
 
     def nbytes(self) -> int:
-        """Bytes of the arrays, spare room included; of lists and texts the pointers to them."""
+        """Bytes of the arrays, spare room included; of lists and keywords the pointers to them."""
         arrays = [*self.columns.values(), *self.present.values(), *self.dictionaries.values()]
         return sum(array.nbytes for array in arrays) + self._nbytes_beside()
 
@@ -328,12 +328,12 @@ class Segment:
         return lists + (0 if self._indexes is None else self._indexes.nbytes())
 
     def __reduce__(self) -> tuple[Any, ...]:
-        plain = self.unpacked()
+        unpacked = self.unpacked()
         return _restore, (
             self.schema.kind,
             self.length,
-            plain.columns,
-            plain.present,
+            unpacked.columns,
+            unpacked.present,
             dict(self.dictionaries),
             dict(self.lists),
         )
@@ -349,13 +349,13 @@ class Segment:
             assert self.schema.by_name[name].type is not Type.DOUBLE
             assert len(present) >= self.length
             assert not self.column(name)[~present[: self.length]].any(), "a missing value is not its default"
-        for name, dictionaries in self.dictionaries.items():
+        for name, dictionary in self.dictionaries.items():
             assert self.schema.by_name[name].type is Type.KEYWORD
-            assert (dictionaries[1:] > dictionaries[:-1]).all(), "a dictionary out of order"
+            assert (dictionary[1:] > dictionary[:-1]).all(), "a dictionary out of order"
         for field in self.schema.columns:
             if field.type is Type.KEYWORD:
                 codes = self.column(field.name)
-                assert ((codes >= MISSING) & (codes < len(self.dictionary(field.name)))).all(), "a code of no text"
+                assert ((codes >= MISSING) & (codes < len(self.dictionary(field.name)))).all(), "a code of no keyword"
         for lists in self.lists.values():
             lists.check(self.length)
         if self._indexes is not None:
@@ -367,7 +367,7 @@ def _restore(kind: Kind, *parts: Any) -> Segment:
 
 
 def not_empty(lists: Mapping[str, SparseLists]) -> dict[str, SparseLists]:
-    """The sparse lists without those that no row has."""
+    """The sparse lists in which some row has a list."""
     return {name: some for name, some in lists.items() if some.length}
 
 
@@ -383,7 +383,7 @@ def row_lists(lists: Mapping[str, SparseLists], row: int) -> dict[str, Entry]:
 
 
 def with_row_lists(lists: Mapping[str, SparseLists], row: int, own: Mapping[str, Entry]) -> dict[str, SparseLists]:
-    """Sparse lists with those of a row behind the last; written in place where there is room."""
+    """Sparse lists with those of a row behind the last, written in place if there is room."""
     grown = dict(lists)
     for name, entry in own.items():
         grown[name] = grown.get(name, NO_LISTS).append_one(row, entry)

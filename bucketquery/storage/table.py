@@ -1,13 +1,12 @@
-"""Tables: one job's results of one kind, and how a batch is applied to them.
+"""Tables: one job's results of one kind, and where each written row goes.
 
 A table is a base and a head. The base holds final results in identity order and grows at its end, in place. The head is
-a small segment beside it, copied on write: what came late, what is interim, what has a text that is new to the base,
-and what replaced a row of the base, which is then deleted. A head that has grown too large is compacted: merged into a
-new
-base. So the endless interim, interim, final of a live job leaves nothing behind in the base, and an append in order
-copies nothing.
+a small segment beside it, copied on write. It holds rows that came late, interim rows, rows with a keyword that is new
+to the base, and the newer versions of rows of the base; those are deleted. A head that has become too large is
+compacted: merged into a new base. So an append in order copies nothing, and a live job, which writes interim, interim,
+final without end, leaves no deleted rows in its base.
 
-Which of two versions of a result is newer is resolved here, before anything is published; a search never asks.
+A write decides which of two versions of a result is newer, before anything is published. A search never asks.
 """
 
 from collections.abc import Callable
@@ -40,7 +39,7 @@ _Claim = TypeVar("_Claim", bool, Bools)
 
 
 class UnknownRows(Exception):
-    """Rows of a batch, ascending, whose results a table does not have."""
+    """A table does not have the results of some rows of a batch; ``rows`` are these, ascending."""
 
     def __init__(self, rows: Int64s) -> None:
         super().__init__(rows)
@@ -51,9 +50,9 @@ class Table:
     """One job's results of one kind at one commit; immutable to readers.
 
     Attributes:
-        base: the columns in identity order.
-        deleted: which rows of it are not results any more, ascending.
-        head: the packed rows beside it.
+        base: most results, in identity order.
+        deleted: the rows of the base that no longer count, ascending.
+        head: the other results, packed if the kind can be.
     """
 
     __slots__ = ("__dict__", "_interim", "base", "deleted", "head")
@@ -72,7 +71,7 @@ class Table:
 
     @property
     def kind(self) -> Kind:
-        """What the results are."""
+        """The kind of the results."""
         return self.base.schema.kind
 
     @property
@@ -81,7 +80,7 @@ class Table:
         return self.base.length - len(self.deleted) + self.head.length
 
     def time_span(self) -> tuple[int, int] | None:
-        """First and last timestamp, or None where there is nothing."""
+        """First and last timestamp; None if there are no results."""
         # Not `rows`: after a sum over all jobs each of them would hold a view that nobody reads.
         return View(self.base, self.deleted, self.head).time_span()
 
@@ -174,7 +173,7 @@ class Table:
         Raises:
             UnknownRows: some results are not here.
 
-        O(k log n + h) for k scores. More than `Sizes.rows_per_copy` scores copy one column: O(n).
+        O(k log n + h) for k scores and a head of h rows. More than `Sizes.rows_per_copy` scores copy one column: O(n).
         """
         base, head, name = self.base, self.head, scores.schema.score
         found = self._find(scores)
@@ -220,7 +219,7 @@ class Table:
         return same
 
     def _write(self, batch: Segment, found: RowPlaces) -> "Table":
-        """The table with the rows of ``batch``, all of which are new or differ; each goes where it costs least."""
+        """The table with a batch written, whose rows are all new or differ from those that are here."""
         base, deleted, head, interim = self.base, self.deleted, self.head, self._interim
         is_final = ~batch.column("is_interim")
         rows = (found.in_base & is_final).nonzero()[0]
@@ -255,7 +254,8 @@ class Table:
     def _compacted(self) -> "Table":
         """The same rows with the head merged into a new base.
 
-        Its interim rows stay in the head, unless there are so many that the next compaction would come too soon.
+        Interim rows stay in the head, since most become final soon; unless they fill more than half of what it may
+        hold, and the next compaction would come too soon.
         """
         base, deleted, head = self.base, self.deleted, self.head
         is_interim = head.column("is_interim")
@@ -281,14 +281,14 @@ class Table:
         assert head.sizes is base.sizes, "the parts of a table have different sizes"
         assert (deleted[1:] > deleted[:-1]).all(), "deleted rows out of order"
         assert not len(deleted) or (deleted[0] >= 0 and deleted[-1] < base.length)
-        assert len(deleted) <= head.length, "a row died of which there is no newer version in the head"
+        assert len(deleted) <= head.length, "a row was deleted, and the head has no newer version of it"
         assert head is pack(head), "a head that could be packed is not"
         assert head.length <= base.sizes.head_limit(base.length), "the head should have been compacted"
         assert not self._find(head).in_base.any(), "a result is both in the base and in the head"
         is_interim = base.column("is_interim").copy()
         is_interim[deleted] = False
         assert np.isin(is_interim.nonzero()[0], self._interim).all(), "an interim row of the base was forgotten"
-        assert base.column("is_interim")[self._interim].all(), "a row of the base is taken for interim"
+        assert base.column("is_interim")[self._interim].all(), "a final row of the base is taken for interim"
         final = self.final
         assert final.length == self.length - is_interim.sum() - head.column("is_interim").sum()
         assert not final.head.column("is_interim").any()
@@ -297,7 +297,7 @@ class Table:
 def _ways(
     is_final: _Claim, in_base: _Claim, is_behind: _Claim, *, scatters: bool
 ) -> tuple[_Claim, _Claim, _Claim, _Claim]:
-    """Where rows go that are new or differ from what is there: the one policy, for a single row and for a batch.
+    """Where rows go that are new or differ from the stored ones: the one policy, for a single row and for a batch.
 
     A final row behind the base is appended to it. A final row that replaces one of the base is scattered into copies of
     the columns, if these pay. Every other row goes to the head: it is interim, late, or the newer version of a row of
@@ -341,7 +341,7 @@ def _has(rows: Int64s, row: int) -> bool:
 
 
 def _find(segment: Segment, batch: Segment) -> tuple[Bools, Int64s]:
-    """Whether the segment has each row of the batch, and where it is or would be inserted."""
+    """Whether a segment has each row of a batch, and the row where it is or before which it would be inserted."""
     if not segment.length:
         return np.zeros(batch.length, dtype=np.bool_), np.zeros(batch.length, dtype=np.int64)
     keys = batch.identities_in(segment)
@@ -353,7 +353,7 @@ def _find(segment: Segment, batch: Segment) -> tuple[Bools, Int64s]:
 
 
 def _merge(these: Segment, rows: Int64s, those: Segment, other_rows: Int64s, spare: int = 0) -> Segment:
-    """Rows of two segments in one, in identity order; none is in both."""
+    """Rows of two segments as one, in identity order; no identity is in both."""
     others = [column[other_rows] for column in those.identities_in(these)]
     places = lower_bound([column[rows] for column in these.identities()], others) + np.arange(len(other_rows))
     length = len(rows) + len(other_rows)

@@ -1,8 +1,8 @@
-"""Block counts: how many of a stretch of values are at or above a threshold, without a look at most of them.
+"""Block counts: how many of a run of values are at or above a threshold, without reading most of them.
 
-The values are put into a few hundred classes by size, and for every some thousand values it is kept how many came
-before in each class. So a count is a subtraction, but for the class that the threshold divides and the two ends of the
-stretch, which are compared.
+The values are divided into a few hundred classes by size. For every block of some thousand values it is stored how many
+values of each class came before. So a count is a subtraction. Only the values of the class that the threshold divides,
+and those at the two ends of the run, are compared.
 """
 
 from typing import Any
@@ -15,15 +15,16 @@ from bucketquery.model.sizes import DEFAULT_SIZES, Sizes
 
 
 class BlockCounts:
-    """The block counts of some values, which do not change.
+    """The block counts of some values.
 
     Attributes:
-        length: how many they are.
+        length: how many values there are.
 
     Args:
-        values: shape (m,), numbers, NaN where missing.
+        values: shape (m,), numbers, NaN where missing; they must not change.
+        sizes: of the blocks and classes.
 
-    Making one sorts the values, O(m log m), and takes 12 bytes a value.
+    To make them, the values are sorted: O(m log m). They take 12 bytes a value.
 
     >>> values = np.array([0.5, 2.0, 1.0, 3.0])
     >>> BlockCounts(values).count(values, 1, 4, 1.5)
@@ -36,18 +37,18 @@ class BlockCounts:
         self.length = len(values)
         self._block = block = sizes.block_values
         ranked = np.sort(sampled(values[~np.isnan(values)], sizes.sampled_values))
-        # What is less than every edge is in the first class, and what is missing, too.
+        # The first class has the values less than every edge, and the missing ones.
         self._edges = np.unique(ranked[:: max(1, -(-len(ranked) // sizes.value_classes))])
         classes = self._edges.searchsorted(values, "right").astype(np.uint8)
         classes[np.isnan(values)] = 0
         number = len(self._edges) + 1
         blocks = len(values) // block
-        # Row b, column c: how many of the values before block b are in class c or a higher one.
+        # Row b, column c: how many values before block b are in class c or a higher one.
         cells = np.arange(blocks * block, dtype=np.int64) // block * number + classes[: blocks * block]
         counts = np.bincount(cells, minlength=blocks * number).reshape(blocks, number)
         self._before = np.zeros((blocks + 1, number + 1), dtype=np.int64)
         self._before[1:, :number] = counts.cumsum(axis=0)[:, ::-1].cumsum(axis=1)[:, ::-1]
-        # The values class by class, each class's in their order.
+        # The values by class, and in their order within a class.
         order = classes.argsort(kind="stable")
         self._places: Int32s = order.astype(np.int32)
         self._sorted = values[order]
@@ -57,10 +58,10 @@ class BlockCounts:
         """How many of the values from ``first`` on and before ``stop`` are at least ``threshold``.
 
         Args:
-            values: those that it was made of; there may be others behind them.
-            first: the first that is looked at.
-            stop: what comes behind the last, not more than there were.
-            threshold: what they are held against.
+            values: the values of these block counts; there may be others behind them.
+            first: the first value that is counted.
+            stop: the value behind the last one, at most `length`.
+            threshold: the least value that is counted.
 
         Complexity: O(log m) and a comparison of the values of one class and of two blocks.
         """
@@ -78,14 +79,17 @@ class BlockCounts:
         return total + _at_least(values[high * block : stop], threshold)
 
     def nbytes(self) -> int:
-        """Bytes of its own arrays."""
+        """Bytes of the arrays."""
         return sum(array.nbytes for array in (self._before, self._edges, self._offsets, self._places, self._sorted))
 
 
 class LazyBlockCounts:
-    """Counts of values that thresholds are held against again and again: compared, or counted by blocks once that pays.
+    """Counts values at or above a threshold by comparing them, and by block counts once these pay.
 
-    It may be asked of more values as time goes on, as long as the first ones stay the same.
+    Later calls may give more values, as long as the first ones stay the same.
+
+    Args:
+        sizes: when block counts pay.
     """
 
     __slots__ = ("_asked", "_block_counts", "_sizes")
@@ -98,9 +102,8 @@ class LazyBlockCounts:
     def count(self, values: Array, first: int, stop: int, threshold: Any) -> int:
         """How many of the values from ``first`` on and before ``stop`` are at least ``threshold``.
 
-        Complexity: O(stop - first) for the first few times and where these are few; then that of `Block counts.count`,
-        and
-        once that of making one.
+        Complexity: O(stop - first) for the first few calls, and for few values. Then that of `BlockCounts.count`, and
+        once that of making the block counts.
         """
         sizes = self._sizes
         if stop - first <= sizes.compared_values:
@@ -113,7 +116,7 @@ class LazyBlockCounts:
             self._asked += 1
             if self._asked <= sizes.compared_times:
                 return _at_least(values[first:stop], threshold)
-            # Two readers may both make it, and make the same.
+            # Two readers may both make them, and make the same.
             block_counts = self._block_counts = BlockCounts(values, sizes)
         known = min(stop, block_counts.length)
         return block_counts.count(values, first, known, threshold) + _at_least(
@@ -121,7 +124,7 @@ class LazyBlockCounts:
         )
 
     def nbytes(self) -> int:
-        """Bytes of the block counts, if there is one."""
+        """Bytes of the block counts; 0 before these are made."""
         return 0 if self._block_counts is None else self._block_counts.nbytes()
 
 

@@ -1,6 +1,7 @@
-"""The value indexes of some columns: made for the reader who asks first, kept up and corrected by the writer.
+"""The value indexes of a segment: the first reader makes one, and the writer keeps it up and corrects it.
 
-What a value index knows is in `value_index`. Here is when there is one, and how it gets from a segment to the next.
+A cache decides whether a value index is near enough to its segment, and passes it on to the next segment. `value_index`
+is about a single one.
 """
 
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Rows: by hand they are found, appended, put in and taken out as many would be, and nobody older sees it."""
+"""Packed segments: single rows are found, appended, inserted and removed as batches are, unseen by older readers."""
 
 from random import Random
 from typing import Any
@@ -89,7 +89,7 @@ def test_rows_appended_one_by_one_are_a_segment(packed_rows: int, monkeypatch: p
         assert stored(older) == before
 
 
-def test_what_was_appended_to_no_end_is_overwritten() -> None:
+def test_rows_that_were_never_published_are_overwritten() -> None:
     """In packed rows too: the next to append writes over it."""
     base = empty_segment(BUCKET)
     for number in range(3):
@@ -101,7 +101,7 @@ def test_what_was_appended_to_no_end_is_overwritten() -> None:
     assert stored(base) == stored(segment(rows(0, 3, **FULL)))
 
 
-def test_packed_rows_are_put_in_and_taken_out() -> None:
+def test_packed_rows_are_inserted_and_removed() -> None:
     """Anywhere, with and without lists; the older ones stay, and of the last one taken nothing is left."""
     rng = Random(2)
     for _ in range(30):
