@@ -249,8 +249,8 @@ class ValueIndex:
     def corrected(self, rows: Int64s, sort_keys: Array) -> "ValueIndex | None":
         """The value index after some rows, ascending, got other sort keys; None if it should be made anew.
 
-        Complexity: O(k) for k rows and each level. O(r + k) more for each level of r rows when it is read, or at once if
-        too many corrections wait already.
+        Complexity: O(k) for k rows and each level. O(r + k) more for each level of r rows when it is read, or at once
+        if too many corrections wait already.
         """
         if self.best is None or len(rows) > self._made_of // self._sizes.level_step:
             return None

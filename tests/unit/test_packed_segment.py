@@ -65,6 +65,7 @@ def test_a_place_is_found(as_arrays: bool) -> None:
             expected = (sum(other < identity for other in held), identity in held)
             assert found.place(LAYOUT, identity) == expected
     assert empty_segment(BUCKET).place(LAYOUT, (0, 1)) == (0, False)
+    assert empty_segment(BUCKET).unpacked().place(LAYOUT, (0, 1)) == (0, False)
 
 
 @pytest.mark.parametrize("packed_rows", [0, 8, 64])

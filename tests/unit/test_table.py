@@ -368,7 +368,7 @@ def test_many_interim_rows_are_compacted_too() -> None:
 
 @pytest.mark.parametrize(("head_rows", "per_row"), [(1, 2), (2, 4), (4, 3)])
 def test_a_compacted_head_is_within_its_limit(head_rows: int, per_row: int) -> None:
-    """Even where the base that it is measured by has become shorter: rows that were deleted for interim ones are gone."""
+    """Even if the base has become shorter, since rows that were deleted for interim ones are gone."""
     with pytest.MonkeyPatch.context() as patch:
         limit_heads(patch, head_rows, per_row)
         newest = table([bucket(2 * row) for row in range(head_rows * per_row * 2)])
@@ -662,7 +662,7 @@ FAULTS: list[Callable[[Table], object]] = [
 
 @pytest.mark.parametrize("fault", range(len(FAULTS)))
 def test_a_check_notices(fault: int) -> None:
-    """Deleted rows out of order or without a newer version, results in two places, interim rows forgotten, a long head."""
+    """Wrong deleted rows, results in two places, interim rows forgotten, a head that is too long."""
     tampered(lambda _: None).check()
     with pytest.raises(AssertionError):
         tampered(FAULTS[fault]).check()
