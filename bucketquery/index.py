@@ -16,11 +16,12 @@ from bucketquery.jobs.job import Job
 from bucketquery.model.frozen import FrozenMapping
 from bucketquery.model.numbers import is_integer
 from bucketquery.model.schema import SCHEMAS, Document, Kind
+from bucketquery.model.sizes import DEFAULT_SIZES
 from bucketquery.queries.parameters import read_boolean, read_job_id, read_text
 from bucketquery.reads import Reads
 from bucketquery.results.commit import Commit, commit_of
 from bucketquery.snapshot import Snapshot
-from bucketquery.storage.table import UnknownRows
+from bucketquery.storage.table import Table, UnknownRows
 
 _LONGEST_SPAN: Final = 2**63
 #: The ``skipped`` of most commits, shared.
@@ -61,7 +62,7 @@ class ResultsIndex(Reads):
     (1, 'critical')
     """
 
-    __slots__ = ("__weakref__", "_lock", "_snapshot")
+    __slots__ = ("__weakref__", "_lock", "_nothing", "_snapshot")
 
     def __init__(
         self, *, max_size: int = 10_000, clock: Callable[[], int] | None = None, keep_documents: bool = True
@@ -72,6 +73,8 @@ class ResultsIndex(Reads):
             raise InvalidQuery("[clock] must be callable", field="clock", value=clock)
         has_documents = read_boolean(keep_documents, "keep_documents")
         self._lock = Lock()
+        #: By kind the table of a job that has no results of it.
+        self._nothing = {kind: Table.empty(schema, DEFAULT_SIZES) for kind, schema in SCHEMAS.items()}
         self._snapshot = Snapshot(Catalog(), 0, int(max_size), clock or _system_clock, has_documents=has_documents)
 
     def put_job(self, job_id: str, *, bucket_span: int | None = None) -> Commit:
@@ -250,12 +253,12 @@ class ResultsIndex(Reads):
     def _apply(self, batch: Batch) -> Commit:
         skipped = FrozenMapping(batch.skipped) if batch.skipped else _NOTHING
         with self._lock:
-            catalog = self._snapshot._catalog
+            catalog, nothing = self._snapshot._catalog, self._nothing
             changed: dict[str, Job] = {}
             inserted = replaced = unchanged = 0
             for job_id, layout, row in batch.rows:
                 job = changed.get(job_id) or catalog.get(job_id) or Job(job_id)
-                new, change = job.table(layout.schema).put(row, layout)
+                new, change = (job.tables.get(layout.kind) or nothing[layout.kind]).put(row, layout)
                 if change.new is None:
                     unchanged += 1
                     continue
@@ -265,10 +268,9 @@ class ResultsIndex(Reads):
                 else:
                     replaced += 1
             for kind, segments in batch.parts.items():
-                schema = SCHEMAS[kind]
                 for job_id, segment in segments.items():
                     job = changed.get(job_id) or catalog.get(job_id) or Job(job_id)
-                    old = job.table(schema)
+                    old = job.tables.get(kind) or nothing[kind]
                     new, changes = old.upsert(segment)
                     counts = changes.counts
                     inserted += counts.inserted

@@ -16,11 +16,12 @@ from bucketquery.errors import InvalidDocument
 from bucketquery.ingest.checks import IS_REQUIRED, Unfit
 from bucketquery.model.instants import FIRST_MS, LAST_MS
 from bucketquery.model.schema import SCHEMAS, Array, Bools, Field, Int64s, Kind, Objects, Schema, Type
+from bucketquery.model.sizes import DEFAULT_SIZES, Sizes
 from bucketquery.model.text import JOB_ID_RULE, built_in_str, is_job_id
-from bucketquery.storage.keywords import compact
-from bucketquery.storage.packed_rows import NOTHING, Layout, Row, are_few, layout_of
+from bucketquery.storage.keywords import encode_columns, without_unused
+from bucketquery.storage.packed_rows import EMPTY_MAPPING, Layout, Row, layout_of
 from bucketquery.storage.packed_segment import segment_of_records, segment_of_rows
-from bucketquery.storage.segment import Segment, coded
+from bucketquery.storage.segment import Segment
 from bucketquery.storage.sparse_lists import NO_LISTS, Entry, SparseLists
 
 #: The Python types that a field stores unchanged, NoneType for a missing value among them.
@@ -148,7 +149,12 @@ class JobCodes:
         return list(self._codes)
 
 
-def assemble(chunks: Mapping[Kind, Sequence[Chunk]], job_ids: Sequence[str], skipped: Mapping[str, int]) -> Batch:
+def assemble(
+    chunks: Mapping[Kind, Sequence[Chunk]],
+    job_ids: Sequence[str],
+    skipped: Mapping[str, int],
+    sizes: Sizes = DEFAULT_SIZES,
+) -> Batch:
     """The batch of some chunks of each kind, sorted by job and identity; the last result of an identity wins.
 
     O(n) for rows that arrive in order, otherwise O(n log n).
@@ -159,7 +165,7 @@ def assemble(chunks: Mapping[Kind, Sequence[Chunk]], job_ids: Sequence[str], ski
         whole, dictionaries = _in_order(SCHEMAS[kind], some)
         jobs, layout = whole.jobs, layout_of(kind)
         ends = [0, *((jobs[1:] != jobs[:-1]).nonzero()[0] + 1).tolist(), len(jobs)] if len(jobs) else [0]
-        if layout is None or not are_few(len(jobs) // max(1, len(ends) - 1)):
+        if layout is None or len(jobs) // max(1, len(ends) - 1) > sizes.packed_rows:
             layout, records = None, b""
         else:
             records = layout.records(len(jobs), whole.columns, whole.present)
@@ -174,7 +180,7 @@ def assemble(chunks: Mapping[Kind, Sequence[Chunk]], job_ids: Sequence[str], ski
                 for name, places in entries.items()
                 if places[at] < places[at + 1]
             }
-            if layout is None or not are_few(high - low):
+            if layout is None or high - low > sizes.packed_rows:
                 segment = _cut(SCHEMAS[kind], whole, dictionaries, slice(low, high), own)
             else:
                 segment = segment_of_records(layout, records[low * layout.size : high * layout.size], own)
@@ -185,7 +191,7 @@ def assemble(chunks: Mapping[Kind, Sequence[Chunk]], job_ids: Sequence[str], ski
 def _in_order(schema: Schema, chunks: Sequence[Chunk]) -> tuple[Chunk, dict[str, Objects]]:
     """All rows of some chunks by job and identity, the last of each identity, and their keyword dictionaries."""
     jobs, columns, present, lists = concatenated(schema, chunks)
-    columns, dictionaries = coded(schema, columns)
+    columns, dictionaries = encode_columns(schema, columns)
     lists = {name: some for name, some in lists.items() if some.length}
     order = sort_order([jobs, *(columns[name] for name in schema.identity)])
     if order is not None:
@@ -205,7 +211,7 @@ def _single(whole: Chunk, layout: Layout, records: bytes, job_ids: Sequence[str]
             lists.setdefault(row, {})[name] = value
     size = layout.size
     return [
-        (job_ids[code], layout, (records[at * size : (at + 1) * size], lists.get(at, NOTHING)))
+        (job_ids[code], layout, (records[at * size : (at + 1) * size], lists.get(at, EMPTY_MAPPING)))
         for at, code in enumerate(whole.jobs.tolist())
     ]
 
@@ -221,7 +227,9 @@ def _cut(
     dictionaries = {}
     for name, keywords in shared.items():
         is_shared = len(keywords) <= _SHARED_KEYWORDS
-        columns[name], dictionaries[name] = (columns[name], keywords) if is_shared else compact(columns[name], keywords)
+        columns[name], dictionaries[name] = (
+            (columns[name], keywords) if is_shared else without_unused(columns[name], keywords)
+        )
     masks = {name: part.copy() for name, mask in whole.present.items() if not (part := mask[rows]).all()}
     return Segment(schema, length, columns, masks, dictionaries, lists)
 

@@ -18,7 +18,7 @@ from bucketquery.ingest.checks import Owner, Unfit
 from bucketquery.model.instants import FIRST_MS, LAST_MS
 from bucketquery.model.schema import SCHEMAS, Kind, Schema, Type
 from bucketquery.model.text import is_job_id
-from bucketquery.storage.packed_rows import NOTHING, Layout, Row, layout_of
+from bucketquery.storage.packed_rows import EMPTY_MAPPING, Layout, Row, layout_of
 from bucketquery.storage.sparse_lists import Entry
 
 #: Few jobs are written one document at a time, and each is written often.
@@ -58,7 +58,7 @@ def read_small_batch(documents: object, kind: Kind | None, *, keep: bool) -> Bat
             (layout.kind, job_id, layout.identity_from(row[0])): (job_id, layout, row) for job_id, layout, row in rows
         }
         rows = [named[name] for name in sorted(named)]
-    return Batch({}, NOTHING, rows)
+    return Batch({}, EMPTY_MAPPING, rows)
 
 
 class _SmallBatchReader:
@@ -125,7 +125,7 @@ class _SmallBatchReader:
                 entry = checks.listed(field, given, Owner(job_id, values[0], values[1], values[self._interim]))
                 if keep or field.name not in self._only_shown:
                     lists[field.name] = entry
-        return lists or NOTHING
+        return lists or EMPTY_MAPPING
 
     def _plan(self, types: tuple[type, ...]) -> "_Plan | None":
         """How to store values of these types; None if a type is not one that its field stores unchanged."""

@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple, TypeVar
 import numpy as np
 
 from bucketquery.model.schema import Array, Bools, Int32s, Int64s, Objects, Schema, Type
-from bucketquery.storage.keywords import encoded
+from bucketquery.storage.keywords import encode_keywords
 from bucketquery.storage.packed_rows import layout_of, missing_bits
 from bucketquery.storage.packed_segment import empty_segment
 from bucketquery.storage.row_copies import segment_row
@@ -110,7 +110,7 @@ class CombinedTable:
         self._numbers = numbers
         self._places = places
         self._interim: Int64s = segment.column("is_interim").nonzero()[0]
-        self._table = Table(segment, NO_ROWS, empty_segment(segment.schema), self._interim)
+        self._table = Table(segment, NO_ROWS, empty_segment(segment.schema, segment.sizes), self._interim)
         #: The last queries, newest first. A reader replaces the whole tuple; if two do at once, one query is forgotten.
         self._parts: tuple[_Part, ...] = ()
         self._answers: tuple[_Answer, ...] = ()
@@ -132,6 +132,8 @@ class CombinedTable:
             _OnDemand(source.masked, source.mask),
             _OnDemand([field.name for field in schema.columns if field.type is Type.KEYWORD], source.dictionary),
             _OnDemand([field.name for field in schema.lists if field.type is Type.KEYWORDS], source.lists),
+            None,
+            source.sizes,
         )
         for name in ("timestamp", "is_interim", schema.score):
             # Most queries read these columns, and the joined records are still at hand.
@@ -151,6 +153,8 @@ class CombinedTable:
             _OnDemand(list(all_rows.present), lambda name: all_rows.present[name][rows]),
             all_rows.dictionaries,
             _OnDemand(list(all_rows.lists), lambda name: all_rows.lists[name].select(rows)),
+            None,
+            all_rows.sizes,
         )
         return CombinedTable(self.jobs, segment, self._numbers[rows], self._places[rows])
 
@@ -283,7 +287,7 @@ class _Source:
         places: for each row of the one table, its place among the rows here.
     """
 
-    __slots__ = ("_codes", "_layout", "_records", "_segments", "lengths", "masked", "places", "starts")
+    __slots__ = ("_codes", "_layout", "_records", "_segments", "lengths", "masked", "places", "sizes", "starts")
 
     def __init__(self, schema: Schema, tables: Sequence[Table | None]) -> None:
         # The first one belongs to no job. It has the types of all columns, even if there are no jobs.
@@ -291,6 +295,8 @@ class _Source:
         for table in tables:
             if table is not None:
                 self._segments += (table.base, table.head) if table.head.length else (table.base,)
+        #: Those of the index whose jobs these are.
+        self.sizes = self._segments[-1].sizes
         self._layout = layout_of(schema.kind)
         self._records = self._joined()
         self.lengths = np.array(
@@ -331,7 +337,7 @@ class _Source:
         """The lists of a field."""
         tuples: list[Any] = []
         for segment in self._segments:
-            tuples += segment.take_lists(name, slice(0, segment.length))
+            tuples += segment.lists_at(name, slice(0, segment.length))
         return SparseLists.of_tuples([tuples[place] for place in self.places.tolist()])
 
     def _coded(self, name: str) -> tuple[Int32s, Objects]:
@@ -340,7 +346,7 @@ class _Source:
             dictionaries: list[Any] = []
             for segment in self._segments:
                 dictionaries += segment.values(name, slice(0, segment.length)).tolist()
-            codes, dictionary = encoded(dictionaries)
+            codes, dictionary = encode_keywords(dictionaries)
             self._codes[name] = codes[self.places], dictionary
         return self._codes[name]
 

@@ -16,7 +16,7 @@ from bucketquery.arrays.ranking import ColumnValues, best, first_in_order, in_or
 from bucketquery.model.schema import SCHEMAS, Array, Bools, Int64s, Kind, Type
 from bucketquery.queries.resolved import ResolvedQuery
 from bucketquery.search.window import with_head
-from bucketquery.storage.keywords import MISSING, encoded
+from bucketquery.storage.keywords import MISSING, encode_keywords
 from bucketquery.storage.selection import Selection
 from bucketquery.storage.view import View
 from bucketquery.value_index.value_index import sort_keys_of
@@ -244,7 +244,7 @@ def _concatenated(parts: Sequence[_RowKey]) -> ColumnValues:
 
 
 def _text_values(texts: Sequence[str | None]) -> ColumnValues:
-    codes, _ = encoded(texts)
+    codes, _ = encode_keywords(texts)
     missing = codes == MISSING
     return ColumnValues(codes, missing if missing.any() else None)
 

@@ -37,5 +37,5 @@ def _same_parts(these: Segment, rows: Int64s, those: Segment, other_rows: Int64s
             same &= these.mask(field.name)[rows] == those.mask(field.name)[other_rows]
         yield same
     for name in these.lists.keys() | those.lists.keys():
-        mine, others = these.take_lists(name, rows), those.take_lists(name, other_rows)
+        mine, others = these.lists_at(name, rows), those.lists_at(name, other_rows)
         yield np.fromiter(map(operator.eq, mine, others), dtype=np.bool_, count=len(rows))

@@ -5,13 +5,28 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 
 from bucketquery.model.schema import Array, Bools, Int32s, Int64s, Objects, Schema
-from bucketquery.storage.keywords import NO_KEYWORDS, compact, merged
-from bucketquery.storage.segment import Segment, not_empty
-from bucketquery.storage.sparse_lists import SparseLists
+from bucketquery.model.sizes import DEFAULT_SIZES, Sizes
+from bucketquery.storage.keywords import NO_KEYWORDS, merge_dictionaries, without_unused
+from bucketquery.storage.segment import Segment
+from bucketquery.storage.sparse_lists import SparseLists, not_empty
 
 
-def gather(schema: Schema, parts: Iterable[tuple[Segment, Int64s, Int64s]], length: int, spare: int = 0) -> Segment:
-    """A new segment of rows from several: each part is a segment, its ascending rows, and where they go, ascending too.
+def gather(
+    schema: Schema,
+    parts: Iterable[tuple[Segment, Int64s, Int64s]],
+    length: int,
+    sizes: Sizes = DEFAULT_SIZES,
+    *,
+    spare: int = 0,
+) -> Segment:
+    """A new segment of rows from several.
+
+    Args:
+        schema: of all of them.
+        parts: each a segment, some of its rows, and their places in the new segment; both ascend.
+        length: how many rows there are in all parts.
+        sizes: of the new segment.
+        spare: how many rows it has room for behind these.
 
     O(length), O(l log length) for l lists, O(d log d) for d keywords.
     """
@@ -31,20 +46,20 @@ def gather(schema: Schema, parts: Iterable[tuple[Segment, Int64s, Int64s]], leng
         for name, some in segment.lists.items():
             lists.setdefault(name, []).append(some.select(rows).moved(places))
     joined = {name: SparseLists.merged(found) for name, found in lists.items()}
-    return Segment(schema, length, columns, present, dictionaries, not_empty(joined))
+    return Segment(schema, length, columns, present, dictionaries, not_empty(joined), None, sizes)
 
 
 def _gather_keywords(
     parts: Sequence[tuple[Segment, Int64s, Int64s]], columns: Mapping[str, Array]
 ) -> dict[str, Objects]:
-    """Write the codes of the parts' rows into columns; returns the dictionaries, without what no row has any more."""
+    """Write the codes of the parts' rows into columns; return the dictionaries, without unused keywords."""
     dictionaries = {}
     for name in {name for segment, _, _ in parts for name in segment.dictionaries}:
         dictionary = NO_KEYWORDS
         gathered: list[tuple[Int32s, Int64s]] = []
         for segment, rows, places in parts:
-            codes, own = compact(segment.column(name)[rows], segment.dictionary(name))
-            dictionary, before, there = merged(dictionary, own)
+            codes, own = without_unused(segment.column(name)[rows], segment.dictionary(name))
+            dictionary, before, there = merge_dictionaries(dictionary, own)
             if before is not None:
                 gathered = [(before[known], at) for known, at in gathered]
             gathered.append((there[codes], places))

@@ -1,64 +1,75 @@
-"""Columns of texts: codes into a sorted dictionary of their own, so that codes compare as the texts do.
+"""Keyword columns: codes into a sorted dictionary, so that codes compare as the keywords do.
 
-Each segment has its own dictionaries; there may be texts in one that no row has. What compares rows of two segments
-first brings the codes of the one into the terms of the other's dictionary.
+Each segment has its own dictionaries, and one may hold keywords that no row has. Codes of two segments are compared
+after those of one are translated to the dictionary of the other.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 import numpy as np
 
 from bucketquery.arrays.sorted_arrays import find
-from bucketquery.model.schema import Array, Int32s, Int64s, Objects
+from bucketquery.model.schema import Array, Int32s, Int64s, Objects, Schema, Type
 
-#: The code of a row without a text.
+#: The code of a row without a keyword.
 MISSING: Final = -1
 
 NO_KEYWORDS: Final[Objects] = np.empty(0, dtype=np.object_)
 
-#: Rows are few beside texts where there are so many times more of these.
-_FEW: Final = 8
+#: If a dictionary has more keywords for each row than these, the rows are sorted rather than the keywords marked.
+_KEYWORDS_PER_ROW: Final = 8
 
 
-def encoded(texts: Sequence[str | None]) -> tuple[Int32s, Objects]:
-    """The codes of texts, and their dictionary: sorted by code points, which is the order of UTF-8 bytes.
+def encode_keywords(keywords: Sequence[str | None]) -> tuple[Int32s, Objects]:
+    """The codes of keywords, and their dictionary: sorted by code points, which is the order of UTF-8 bytes.
 
-    >>> codes, dictionary = encoded(["web", None, "db", "web"])
+    >>> codes, dictionary = encode_keywords(["web", None, "db", "web"])
     >>> codes.tolist(), dictionary.tolist()
     ([1, -1, 0, 1], ['db', 'web'])
     """
-    distinct = sorted(set(texts) - {None})  # type: ignore[type-var] # what is left is text
-    codes: dict[str | None, int] = {text: code for code, text in enumerate(distinct)}
+    distinct = sorted(set(keywords) - {None})  # type: ignore[type-var] # None is gone
+    codes: dict[str | None, int] = {keyword: code for code, keyword in enumerate(distinct)}
     codes[None] = MISSING
-    found = np.fromiter(map(codes.__getitem__, texts), dtype=np.int32, count=len(texts))
+    found = np.fromiter(map(codes.__getitem__, keywords), dtype=np.int32, count=len(keywords))
     return found, np.array(distinct, dtype=np.object_)
 
 
-def decoded(codes: Int32s, dictionary: Objects) -> Objects:
-    """The texts that codes stand for, None where one is missing.
+def encode_columns(schema: Schema, columns: Mapping[str, Array]) -> tuple[dict[str, Array], dict[str, Objects]]:
+    """Columns with their keywords encoded, and the dictionaries of those columns in which some row has a keyword."""
+    columns, dictionaries = dict(columns), {}
+    for field in schema.columns:
+        if field.type is Type.KEYWORD:
+            columns[field.name], dictionary = encode_keywords(columns[field.name].tolist())
+            if len(dictionary):
+                dictionaries[field.name] = dictionary
+    return columns, dictionaries
 
-    >>> decoded(np.array([1, -1], dtype=np.int32), np.array(["db", "web"], dtype=object)).tolist()
+
+def keywords_of(codes: Int32s, dictionary: Objects) -> Objects:
+    """The keywords that codes stand for; None if one is missing.
+
+    >>> keywords_of(np.array([1, -1], dtype=np.int32), np.array(["db", "web"], dtype=object)).tolist()
     ['web', None]
     """
     if not len(dictionary):
         return np.full(len(codes), None, dtype=np.object_)
-    texts: Objects = dictionary.take(codes, mode="clip")
-    texts[codes == MISSING] = None
-    return texts
+    keywords: Objects = dictionary.take(codes, mode="clip")
+    keywords[codes == MISSING] = None
+    return keywords
 
 
 def translate(dictionary: Objects, codes: Int32s, others: Objects) -> Array:
-    """Codes of another dictionary in the terms of this one.
+    """Codes of another dictionary translated to this one.
 
     Args:
-        dictionary: whose terms are wanted.
+        dictionary: this one.
         codes: shape (n,), of the other one.
         others: the other one.
 
     Returns:
-        The codes of the same texts here; for a text that is not here a half less than the code of the next greater one,
-        which compares as the text does and equals no code.
+        The codes of the same keywords here. A keyword missing here gets (next code - 0.5): it sorts correctly and
+        equals no code.
 
     >>> here, there = np.array(["db", "web"], dtype=object), np.array(["cache", "web"], dtype=object)
     >>> translate(here, np.array([0, 1, -1], dtype=np.int32), there).tolist()
@@ -67,22 +78,22 @@ def translate(dictionary: Objects, codes: Int32s, others: Objects) -> Array:
     if dictionary is others:
         return codes
     found, places = find(dictionary, others)
-    # What is missing is missing in every dictionary: its code, -1, picks the last entry.
-    terms = np.append(np.where(found, places, places - 0.5), MISSING)
-    return terms[codes]
+    # A missing keyword has the code -1 in every dictionary, which picks the last entry.
+    translated = np.append(np.where(found, places, places - 0.5), MISSING)
+    return translated[codes]
 
 
-def merged(dictionary: Objects, others: Objects) -> tuple[Objects, Int32s | None, Int32s]:
-    """One dictionary with the texts of two.
+def merge_dictionaries(dictionary: Objects, others: Objects) -> tuple[Objects, Int32s | None, Int32s]:
+    """One dictionary with the keywords of two.
 
     Returns:
-        The dictionary, the first itself where it has all texts; the codes there by those of the first, None where they
-        stay as they are; and by those of the other. The last entry of both is the code of what is missing, so that
-        codes can be used as indices as they are.
+        The dictionary; the first itself if it has all keywords. Its codes by those of the first, None if these stay as
+        they are. Its codes by those of the other. The last entry of both is the code of a missing keyword, so codes can
+        be used as indices.
 
     O(e log d) for e keywords of the other and d of the first. If one of the e is new, O(d) more.
 
-    >>> both, first, other = merged(np.array(["b", "d"], dtype=object), np.array(["a", "d"], dtype=object))
+    >>> both, first, other = merge_dictionaries(np.array(["b", "d"], dtype=object), np.array(["a", "d"], dtype=object))
     >>> both.tolist(), first.tolist(), other.tolist()
     (['a', 'b', 'd'], [1, 2, -1], [0, 2, -1])
     """
@@ -97,18 +108,45 @@ def merged(dictionary: Objects, others: Objects) -> tuple[Objects, Int32s | None
     return np.insert(dictionary, places[new], others[new]), _codes(first), _codes(places + np.cumsum(new) - new)
 
 
-def compact(codes: Int32s, dictionary: Objects) -> tuple[Int32s, Objects]:
-    """The same texts by a dictionary that has no others; the same one where all are used.
+def merge_all(
+    dictionaries: Mapping[str, Objects], others: Mapping[str, Objects], other_codes: Callable[[str], Int32s]
+) -> tuple[dict[str, Objects], dict[str, Int32s], dict[str, Int32s]]:
+    """The dictionaries of two segments as one for each column.
 
-    >>> codes, dictionary = compact(np.array([1, -1], dtype=np.int32), np.array(["a", "b"], dtype=object))
+    Args:
+        dictionaries: of the first segment.
+        others: of the other one.
+        other_codes: gives a column of the other one.
+
+    Returns:
+        The dictionaries, with all keywords of the first segment and those that rows of the other have. For each column
+        of the first segment whose codes change, the new codes by the old. The columns of the other one in new codes.
+    """
+    merged, changed, translated = dict(dictionaries), {}, {}
+    for name, dictionary in others.items():
+        own, codes = dictionaries.get(name, NO_KEYWORDS), other_codes(name)
+        if not find(own, dictionary)[0].all():
+            # Rows selected from a batch have its whole dictionary, and may use nothing of it that is new here.
+            codes, dictionary = without_unused(codes, dictionary)  # noqa: PLW2901 - the same dictionary, made smaller
+        merged[name], here, there = merge_dictionaries(own, dictionary)
+        translated[name] = there[codes]
+        if here is not None:
+            changed[name] = here
+    return merged, changed, translated
+
+
+def without_unused(codes: Int32s, dictionary: Objects) -> tuple[Int32s, Objects]:
+    """The same keywords by a dictionary that has no others; the same one if all are used.
+
+    >>> codes, dictionary = without_unused(np.array([1, -1], dtype=np.int32), np.array(["a", "b"], dtype=object))
     >>> codes.tolist(), dictionary.tolist()
     ([0, -1], ['b'])
     """
-    if len(codes) < len(dictionary) // _FEW:
+    if len(codes) < len(dictionary) // _KEYWORDS_PER_ROW:
         used = np.unique(codes)
         used = used[used != MISSING]
         return np.where(codes == MISSING, MISSING, used.searchsorted(codes)).astype(np.int32), dictionary[used]
-    # What is missing marks the last entry.
+    # The code of a missing keyword, -1, marks the last entry.
     is_used = np.zeros(len(dictionary) + 1, dtype=np.bool_)
     is_used[codes] = True
     is_used = is_used[:-1]

@@ -1,9 +1,8 @@
-"""Packed rows: a few results as records of bytes, one behind the other, that are columns when somebody asks.
+"""Packed rows: a few results as records of bytes, one behind the other, which can be read as columns.
 
-A record is made, compared, copied or appended in a tenth of the time that as many small arrays take, and a few of them
-in a third of the memory. So a few documents on their way in, the head of a table, and the base of a small one are
-packed; whoever reads them sees columns as any others. Only kinds without columns of texts can be packed. Lists are kept
-beside, as for other rows.
+To make, compare, copy or append a record takes a tenth of the time that an array for each column takes, and a few
+records take a third of the memory. So a few documents on their way in, the head of a table and the base of a small one
+are packed. Only kinds without keyword columns can be packed. Lists are stored beside, as for other rows.
 """
 
 from collections.abc import Iterator, Mapping
@@ -18,13 +17,10 @@ import numpy as np
 from bucketquery.model.schema import SCHEMAS, Array, Bools, Kind, Schema, Type
 from bucketquery.storage.sparse_lists import Entry
 
-#: So many rows or fewer are packed, but for heads, which always are.
-_PACKED_ROWS: Final = 64
+#: No masks, no dictionaries or no lists. It is shared, since most small segments have none of them.
+EMPTY_MAPPING: Final[Mapping[str, Any]] = MappingProxyType({})
 
-#: No masks, dictionaries or lists; shared, since most small segments have none.
-NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
-
-#: A result of its own: its record, and its lists by their fields, none of them empty.
+#: A single result: its record, and its lists by field, none of them empty.
 Row = tuple[bytes, Mapping[str, Entry]]
 Identity = tuple[int, ...]
 
@@ -35,19 +31,19 @@ _ALIGNMENT: Final = 8
 
 
 class Layout:
-    """How the results of a kind lie in a record: its columns, the widest first, and a byte that says what is missing.
+    """How the results of a kind lie in a record: its columns, the widest first, and a byte for missing fields.
 
     Attributes:
-        schema: the kind's.
+        schema: of the kind.
         kind: the kind.
         names: the columns in the order of a record's values, those of the identity first.
         size: bytes of a record.
-        pack: the record of some values, the byte of what is missing behind them.
-        unpack_from: the values at a place in some bytes, and the byte of what is missing.
-        identity_from: the identity at a place in some bytes.
-        missing_at: where in a record the byte of what is missing lies.
-        interim_at: where ``is_interim`` lies.
-        bits: of that byte, by the columns in which a missing value cannot be told from its default.
+        pack: makes a record of its values and the byte for missing fields.
+        unpack_from: reads the values and that byte at an offset.
+        identity_from: reads the identity at an offset.
+        missing_at: the offset of that byte in a record.
+        interim_at: the offset of ``is_interim``.
+        bits: the bit of each column in which a missing value looks like its default.
     """
 
     __slots__ = (
@@ -82,10 +78,11 @@ class Layout:
             self._places[name] = (dtypes[name], at)
             at += dtypes[name].itemsize
         self.interim_at = self._places["is_interim"][1]
-        tacit = [
+        # A missing double is NaN, and so needs no bit.
+        masked = [
             field.name for field in schema.columns if not field.required and field.type in (Type.INTEGER, Type.BOOLEAN)
         ]
-        self.bits = {name: 1 << bit for bit, name in enumerate(tacit)}
+        self.bits = {name: 1 << bit for bit, name in enumerate(masked)}
         assert self.names[: len(schema.identity)] == schema.identity
 
     def column(self, data: bytes | bytearray, name: str) -> Array:
@@ -93,7 +90,7 @@ class Layout:
         return self._view(data, *self._places[name])
 
     def missing(self, data: bytes | bytearray) -> Array:
-        """The bytes of some records that say what is missing, a view."""
+        """The bytes for missing fields of some records, a view."""
         return self._view(data, _BYTE, self.missing_at)
 
     def _view(self, data: bytes | bytearray, dtype: np.dtype[Any], offset: int) -> Array:
@@ -102,11 +99,11 @@ class Layout:
         return np.ndarray((len(data) // self.size,), dtype, data, offset, (self.size,))
 
     def missing_bits(self, data: bytes | bytearray) -> int:
-        """Of which columns some records miss a value."""
+        """The bits of the columns in which some record misses the field."""
         return reduce(or_, data[self.missing_at :: self.size], 0)
 
     def has_masks(self, present: Mapping[str, Bools], missing: int) -> bool:
-        """Whether there is a mask for each column that some bits say misses a value."""
+        """Whether there is a mask for each column of some bits."""
         return all(name in present for name, bit in self.bits.items() if missing & bit)
 
     def records(self, length: int, columns: Mapping[str, Array], present: Mapping[str, Bools]) -> bytes:
@@ -120,7 +117,7 @@ class Layout:
 
 
 class Packed(Mapping[str, Array]):
-    """The columns of packed rows, each made when it is asked for; the records are shared by all who see them."""
+    """The columns of records, each a view that is made when it is asked for."""
 
     __slots__ = ("data", "layout")
 
@@ -138,12 +135,12 @@ class Packed(Mapping[str, Array]):
         return len(self.layout.names)
 
     def masks(self, missing: int) -> Mapping[str, Bools]:
-        """The masks of those columns that some bits say miss something."""
-        return _Masks(self, missing) if missing else NOTHING
+        """The masks of the columns of some bits, made when they are asked for."""
+        return _Masks(self, missing) if missing else EMPTY_MAPPING
 
 
 class _Masks(Mapping[str, Bools]):
-    """Masks of what is present in some columns of packed rows, each made when it is asked for."""
+    """Which records have the field, for some columns; each mask is made when it is asked for."""
 
     __slots__ = ("_packed", "missing")
 
@@ -165,18 +162,13 @@ class _Masks(Mapping[str, Bools]):
         return self.missing.bit_count()
 
 
-def are_few(rows: int) -> bool:
-    """Whether so many rows of a batch or a base are to be packed."""
-    return rows <= _PACKED_ROWS
-
-
 def missing_bits(masks: Mapping[str, Bools]) -> int:
-    """The bits of the columns that masks of packed rows are of."""
+    """The bits of the columns that have masks; 0 for masks that are not those of records."""
     return masks.missing if isinstance(masks, _Masks) else 0
 
 
 @cache
 def layout_of(kind: Kind) -> Layout | None:
-    """The layout of a kind; None where it has columns of texts."""
+    """The layout of a kind; None if it has keyword columns."""
     schema = SCHEMAS[kind]
     return None if any(field.type is Type.KEYWORD for field in schema.columns) else Layout(schema)

@@ -1,8 +1,8 @@
-"""Packed segments: a few rows as records, with room for more, and single rows put in, replaced or taken out.
+"""Packed segments: a few rows as records, with room for more, and single rows inserted, replaced or removed.
 
 For one row, the array operations on each column cost more than the work itself. A packed segment finds, compares and
-edits one record instead. The head of a table and the base of a small one are packed, and so is a small batch.
-`packed_rows` has the records; whoever reads a packed segment sees columns as in any other.
+edits one record instead. The head of a table and the base of a small one are packed, and so is a small batch. A reader
+of a packed segment sees columns as in any other. `packed_rows` is about the records.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,11 +12,12 @@ from typing import Final
 import numpy as np
 
 from bucketquery.model.schema import SCHEMAS, Array, Float64s, Int64s, Kind, Schema
-from bucketquery.storage.packed_rows import NOTHING, Identity, Layout, Packed, Row, are_few, layout_of, missing_bits
-from bucketquery.storage.segment import Segment, with_row_lists
-from bucketquery.storage.sparse_lists import NO_LISTS, Entry, SparseLists
+from bucketquery.model.sizes import DEFAULT_SIZES, Sizes
+from bucketquery.storage.packed_rows import EMPTY_MAPPING, Identity, Layout, Packed, Row, layout_of, missing_bits
+from bucketquery.storage.segment import Segment
+from bucketquery.storage.sparse_lists import NO_LISTS, Entry, SparseLists, with_row_lists
 
-#: Records that grow get room for 4 more, or for a quarter of what they are.
+#: Records that grow get room for 4 more, or for a quarter of their number if that is more.
 _SMALLEST_ROOM: Final = 4
 _ROWS_PER_SPARE: Final = 4
 
@@ -32,30 +33,29 @@ class PackedSegment(Segment):
         """The same rows with each column in an array of its own."""
         columns = {name: self.column(name).copy() for name in self.columns}
         present = {name: self.mask(name).copy() for name in self.present}
-        return Segment(self.schema, self.length, columns, present, self.dictionaries, self.lists, self._indexes)
+        return Segment(self.schema, self.length, columns, present, EMPTY_MAPPING, self.lists, self._indexes, self.sizes)
 
-    def first(self, length: int) -> Segment:
+    def prefix(self, length: int) -> Segment:
         """The first rows, copied."""
         return self if length == self.length else pack(self.select(np.arange(length)))
 
     def append(self, later: Segment) -> Segment:
-        """As `Segment.append`; packed as long as these are few."""
+        """As `Segment.append`; the result is packed if it has few rows."""
         if not self.length:
-            return later
+            return later.with_sizes(self.sizes)
         grown = self.unpacked().append(later)
-        return pack(grown) if are_few(grown.length) else grown
+        return pack(grown) if grown.length <= self.sizes.packed_rows else grown
 
     def replace(self, rows: Int64s, others: Segment) -> Segment:
-        """As `Segment.replace`, and not packed any more."""
+        """As `Segment.replace`; the result is not packed."""
         return self.unpacked().replace(rows, others)
 
     def rescore(self, rows: Int64s, scores: Float64s) -> Segment:
         """As `Segment.rescore`; all records are copied."""
         packed = Packed(self.columns.layout, bytearray(self.columns.data))
         packed[self.schema.score][rows] = scores
-        return PackedSegment(
-            self.schema, self.length, packed, packed.masks(missing_bits(self.present)), NOTHING, self.lists
-        )
+        masks = packed.masks(missing_bits(self.present))
+        return PackedSegment(self.schema, self.length, packed, masks, EMPTY_MAPPING, self.lists, None, self.sizes)
 
     def record(self, layout: Layout, row: int) -> bytes:
         """A row as a record."""
@@ -83,9 +83,9 @@ class PackedSegment(Segment):
         return low, identity_from(data, low * size) == identity
 
     def append_row(self, layout: Layout, row: Row) -> Segment | None:
-        """As `Segment.append_row`; None if there would be too many rows for records."""
+        """As `Segment.append_row`; None if the rows would be too many for a packed segment."""
         columns, length, present, lists = self.columns, self.length, self.present, self.lists
-        if not are_few(length + 1):
+        if length >= self.sizes.packed_rows:
             return None
         record, own = row
         missing = record[layout.missing_at]
@@ -102,18 +102,23 @@ class PackedSegment(Segment):
         data[start:stop] = record
         if own:
             lists = with_row_lists(lists, length, own)
-        return PackedSegment(self.schema, length + 1, columns, present, NOTHING, lists, self._indexes_kept_up())
+        indexes = self._indexes_kept_up()
+        return PackedSegment(self.schema, length + 1, columns, present, EMPTY_MAPPING, lists, indexes, self.sizes)
 
     def with_row(self, layout: Layout, at: int, row: Row, *, replaces: bool) -> "PackedSegment":
-        """This segment with a row put in before the one at a place, or in place of it. A copy: O(n)."""
+        """This segment with a row inserted before the one at a place, or instead of it. A copy: O(n)."""
         return self._edited(layout, at, row, 0 if replaces else 1)
 
     def without_row(self, layout: Layout, at: int) -> Segment:
         """This segment without a row. A copy: O(n)."""
-        return empty_segment(self.schema) if self.length == 1 else self._edited(layout, at, (b"", NOTHING), -1)
+        return (
+            empty_segment(self.schema, self.sizes)
+            if self.length == 1
+            else self._edited(layout, at, (b"", EMPTY_MAPPING), -1)
+        )
 
     def _edited(self, layout: Layout, at: int, row: Row, shift: int) -> "PackedSegment":
-        """This segment after a row was put in before a place (``shift`` is 1), taken out (-1) or replaced (0)."""
+        """This segment after a row was inserted before a place (``shift`` is 1), removed (-1) or replaced (0)."""
         data, size, lists = self.columns.data, layout.size, self.lists
         record, own = row
         behind = at if shift > 0 else at + 1
@@ -123,10 +128,10 @@ class PackedSegment(Segment):
                 name: lists.get(name, NO_LISTS).edited(at, own.get(name), shift) for name in lists.keys() | own.keys()
             }
             lists = {name: some for name, some in edited.items() if some.length}
-        return segment_of_records(layout, records, lists)
+        return segment_of_records(layout, records, lists, self.sizes)
 
     def nbytes(self) -> int:
-        """Bytes of the records, spare room included, and of what is beside them."""
+        """Bytes of the records, spare room included, and of sparse lists and value indexes."""
         return len(self.columns.data) + self._nbytes_beside()
 
 
@@ -135,21 +140,27 @@ def pack(segment: Segment) -> Segment:
     layout = layout_of(segment.schema.kind)
     if layout is None or isinstance(segment, PackedSegment):
         return segment
-    return segment_of_records(layout, segment.records(layout), segment.lists)
+    return segment_of_records(layout, segment.records(layout), segment.lists, segment.sizes)
 
 
-def empty_segment(schema: Schema) -> Segment:
-    """The segment without rows and without room; one for each kind, since most heads are empty."""
-    return _empty(schema.kind)
+def empty_segment(schema: Schema, sizes: Sizes = DEFAULT_SIZES) -> Segment:
+    """The segment without rows and without room; one for each kind and sizes, since most heads are empty."""
+    return _empty(schema.kind, sizes)
 
 
-def segment_of_records(layout: Layout, records: bytes | bytearray, lists: Mapping[str, SparseLists]) -> PackedSegment:
+def segment_of_records(
+    layout: Layout,
+    records: bytes | bytearray,
+    lists: Mapping[str, SparseLists],
+    sizes: Sizes = DEFAULT_SIZES,
+) -> PackedSegment:
     """The segment of some records in identity order, and of lists beside them."""
     columns = Packed(layout, records)
     length = len(records) // layout.size
-    # Most records are alone.
+    # Most batches are of one record.
     missing = records[layout.missing_at] if length == 1 else layout.missing_bits(records)
-    return PackedSegment(layout.schema, length, columns, columns.masks(missing), NOTHING, lists or NOTHING)
+    masks = columns.masks(missing)
+    return PackedSegment(layout.schema, length, columns, masks, EMPTY_MAPPING, lists or EMPTY_MAPPING, None, sizes)
 
 
 def segment_of_rows(layout: Layout, rows: Sequence[Row]) -> PackedSegment:
@@ -165,9 +176,9 @@ def segment_of_rows(layout: Layout, rows: Sequence[Row]) -> PackedSegment:
 
 
 @cache
-def _empty(kind: Kind) -> Segment:
+def _empty(kind: Kind, sizes: Sizes) -> Segment:
     schema, layout = SCHEMAS[kind], layout_of(kind)
     if layout is not None:
-        return segment_of_records(layout, b"", NOTHING)
+        return segment_of_records(layout, b"", EMPTY_MAPPING, sizes)
     columns: Mapping[str, Array] = {field.name: np.empty(0, dtype=field.type.dtype) for field in schema.columns}
-    return Segment(schema, 0, columns, NOTHING, NOTHING, NOTHING)
+    return Segment(schema, 0, columns, EMPTY_MAPPING, EMPTY_MAPPING, EMPTY_MAPPING, None, sizes)

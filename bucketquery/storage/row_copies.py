@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from bucketquery.model.schema import Array, Objects, Schema, Type
-from bucketquery.storage.keywords import MISSING, encoded
+from bucketquery.storage.keywords import MISSING, encode_keywords
 from bucketquery.storage.packed_rows import Layout, layout_of
 from bucketquery.storage.segment import Segment
 from bucketquery.storage.sparse_lists import SparseLists
@@ -43,7 +43,7 @@ def copy_rows(schema: Schema, places: Sequence[tuple[Segment, int]]) -> Segment:
             tuples: list[Any] = [()] * len(places)
             for position in with_lists:
                 segment, row = places[position]
-                tuples[position] = segment.take_lists(name, slice(row, row + 1))[0]
+                tuples[position] = segment.lists_at(name, slice(row, row + 1))[0]
             lists[name] = SparseLists.of_tuples(tuples)
     return Segment(schema, len(places), columns, {}, dictionaries, lists)
 
@@ -66,7 +66,7 @@ def _copy_columns(schema: Schema, places: Sequence[tuple[Segment, int]]) -> tupl
                 None if code == MISSING else segment.dictionaries[name][code]
                 for code, (segment, _) in zip(stored, places, strict=True)
             ]
-            columns[name], dictionary = encoded(stored)
+            columns[name], dictionary = encode_keywords(stored)
             if len(dictionary):
                 dictionaries[name] = dictionary
         else:

@@ -1,13 +1,13 @@
 """Segments: columns of results in identity order.
 
-A segment is immutable to its readers: it is made once with its length, and nobody changes a row below that length. Its
-arrays may be longer than it: the spare room belongs to the writer, who appends there for the *next* segment over the
-same arrays. A batch on its way in, the head of a table and its base are all segments.
+A batch on its way in, the head of a table and its base are all segments. A segment is immutable to readers: its length
+is fixed, and nobody changes a row below that length. Its arrays may be longer. The spare room belongs to the writer,
+who appends there for the *next* segment over the same arrays.
 
-A missing double is NaN inside, a missing text has a code of its own. Any other missing value is stored as its default,
-and a mask of what is present is kept only for a column where something is or was missing. A column of texts has a
-dictionary, if any row has one. Lists (nested influencers, scheduled events, the rest of a document) are kept only for
-the rows that have one.
+A missing double is NaN, and a missing keyword has a code of its own. Any other missing value is stored as its default,
+and the column has a mask of the rows that have the field; a column in which no value was ever missing has none. A
+keyword column has a dictionary if any row has a keyword. Sparse lists hold nested influencers, scheduled events and the
+extra fields of a document, only for the rows that have them.
 """
 
 from collections.abc import Mapping
@@ -16,31 +16,26 @@ from typing import Any, Final
 import numpy as np
 
 from bucketquery.arrays.sorted_arrays import find, increasing, roomy, with_room
-from bucketquery.model.schema import SCHEMAS, Array, Bools, Float64s, Int32s, Int64s, Kind, Objects, Schema, Type
+from bucketquery.model.schema import SCHEMAS, Array, Bools, Float64s, Int64s, Kind, Objects, Schema, Type
 from bucketquery.model.severity import MARKS
-from bucketquery.storage.keywords import MISSING, NO_KEYWORDS, compact, decoded, encoded, merged, translate
-from bucketquery.storage.packed_rows import NOTHING, Identity, Layout, Row
-from bucketquery.storage.sparse_lists import NO_LISTS, Entry, SparseLists
+from bucketquery.model.sizes import DEFAULT_SIZES, Sizes
+from bucketquery.storage.keywords import MISSING, NO_KEYWORDS, keywords_of, merge_all, translate, without_unused
+from bucketquery.storage.packed_rows import EMPTY_MAPPING, Identity, Layout, Row
+from bucketquery.storage.sparse_lists import NO_LISTS, SparseLists, not_empty, row_lists, with_row_lists
 from bucketquery.value_index.index_cache import IndexCache
 from bucketquery.value_index.value_index import ValueIndex
 
-#: Rows of some segment: a slice where they are all beside each other, forwards or backwards; else an array of them.
-Rows = slice | Int64s
+#: Rows of a segment: a slice with step 1 or -1 if they are consecutive, else an array.
+SomeRows = slice | Int64s
 
-#: A dictionary with so many times more texts than there are rows is freed of those that no row has any more.
-_TEXTS_PER_ROW: Final = 2
-
-#: Fewer rows are compared as quickly as a value index is asked.
-_VALUE_INDEX_ROWS: Final = 2048
-
-#: The dtype of the codes of texts, and of nothing else.
+#: The dtype of the codes of keywords, and of no other column.
 _CODE: Final = Type.KEYWORD.dtype
 
 
 class Segment:
     """Columns of ``length`` results of one kind, in identity order, no identity twice."""
 
-    __slots__ = ("_indexes", "columns", "dictionaries", "length", "lists", "present", "schema")
+    __slots__ = ("_indexes", "columns", "dictionaries", "length", "lists", "present", "schema", "sizes")
 
     def __init__(
         self,
@@ -51,6 +46,7 @@ class Segment:
         dictionaries: Mapping[str, Objects],
         lists: Mapping[str, SparseLists],
         indexes: IndexCache | None = None,
+        sizes: Sizes = DEFAULT_SIZES,
     ) -> None:
         self.schema = schema
         self.length = length
@@ -60,13 +56,14 @@ class Segment:
         self.lists = lists
         # Made by readers, kept up by the writer, and shared by all segments that begin with the same rows.
         self._indexes = indexes
+        self.sizes = sizes
 
     def column(self, name: str) -> Array:
-        """The values of a column, shape (length,), a view, texts as codes; NaN or the default where missing."""
+        """The values of a column, shape (length,), a view; keywords as codes, missing values as NaN or the default."""
         return self.columns[name][: self.length]
 
     def dictionary(self, name: str) -> Objects:
-        """The dictionary of a column of texts."""
+        """The dictionary of a keyword column."""
         return self.dictionaries.get(name, NO_KEYWORDS)
 
     def identities(self) -> list[Array]:
@@ -74,44 +71,44 @@ class Segment:
         return [self.column(name) for name in self.schema.identity]
 
     def identities_in(self, other: "Segment") -> list[Array]:
-        """The columns of the identity as they compare with those of another segment."""
+        """The columns of the identity in a form that compares with those of another segment."""
         return [self.column_in(other, name) for name in self.schema.identity]
 
     def column_in(self, other: "Segment", name: str) -> Array:
-        """The values of a column as they compare with those of another segment."""
+        """The values of a column in a form that compares with those of another segment."""
         column = self.column(name)
         if column.dtype != _CODE:
             return column
         return translate(other.dictionary(name), column, self.dictionary(name))
 
     def has_keywords_of(self, other: "Segment") -> Bools:
-        """Of which rows of another segment all texts are in the dictionaries here, shape (other.length,)."""
+        """Which rows of another segment have only keywords that the dictionaries here have, shape (other.length,)."""
         known = np.ones(other.length, dtype=np.bool_)
         for name, dictionary in other.dictionaries.items():
             found, _ = find(self.dictionary(name), dictionary)
             if not found.all():
-                # What is missing is in every dictionary: its code, -1, picks the last entry.
+                # A missing keyword is in every dictionary: its code, -1, picks the last entry.
                 known &= np.append(found, True)[other.column(name)]
         return known
 
-    def values(self, name: str, rows: Rows) -> Array:
-        """The values of some rows of a column, texts as such; what is missing is NaN, None, or the default."""
+    def values(self, name: str, rows: SomeRows) -> Array:
+        """The values of some rows of a column, keywords as text; a missing value is NaN, None or the default."""
         column = self.column(name)[rows]
-        return decoded(column, self.dictionary(name)) if column.dtype == _CODE else column
+        return keywords_of(column, self.dictionary(name)) if column.dtype == _CODE else column
 
     def mask(self, name: str) -> Bools:
         """Which rows have the field, shape (length,); for a double see `missing`."""
         present = self.present.get(name)
         return np.ones(self.length, dtype=np.bool_) if present is None else present[: self.length]
 
-    def missing(self, name: str, rows: Rows) -> Bools | None:
-        """Which of ``rows`` miss the field, or None where no row at all does."""
+    def missing(self, name: str, rows: SomeRows) -> Bools | None:
+        """Which of ``rows`` miss the field; None if no row of the segment does."""
         column = self.columns[name]
         if column.dtype.kind == "f":
             return np.isnan(self.column(name)[rows])
         if column.dtype == _CODE:
-            no_text: Bools = self.column(name)[rows] == MISSING
-            return no_text
+            has_none: Bools = self.column(name)[rows] == MISSING
+            return has_none
         present = self.present.get(name)
         return None if present is None else ~present[: self.length][rows]
 
@@ -119,35 +116,44 @@ class Segment:
         """The same rows with each column in an array of its own."""
         return self
 
+    def with_sizes(self, sizes: Sizes) -> "Segment":
+        """The same rows, of an index with these sizes."""
+        if sizes is self.sizes:
+            return self
+        of, present, dictionaries, lists = type(self), self.present, self.dictionaries, self.lists
+        return of(self.schema, self.length, self.columns, present, dictionaries, lists, None, sizes)
+
     def select(self, rows: Int64s) -> "Segment":
         """A copy of some rows, ascending."""
         columns = {name: self.column(name)[rows] for name in self.columns}
         present = {name: self.mask(name)[rows] for name in self.present}
         lists = {name: some.select(rows) for name, some in self.lists.items()}
-        return Segment(self.schema, len(rows), columns, present, self.dictionaries, not_empty(lists))
+        return Segment(self.schema, len(rows), columns, present, self.dictionaries, not_empty(lists), None, self.sizes)
 
-    def first(self, length: int) -> "Segment":
-        """The first rows, over the same arrays: whoever appends to them writes over the others."""
+    def prefix(self, length: int) -> "Segment":
+        """The first rows, over the same arrays: an append to them writes over the others."""
         if length == self.length:
             return self
-        lists = {name: some.first(length) for name, some in self.lists.items()}
-        return Segment(self.schema, length, self.columns, self.present, self.dictionaries, not_empty(lists))
+        lists = {name: some.prefix(length) for name, some in self.lists.items()}
+        return Segment(
+            self.schema, length, self.columns, self.present, self.dictionaries, not_empty(lists), None, self.sizes
+        )
 
     def append(self, later: "Segment") -> "Segment":
         """This segment with ``later`` behind it; every identity there must be greater.
 
-        Where the arrays have room the rows are written in place, beyond the length of every segment made so far, so it
-        must be called for the newest segment over these arrays only, by one writer at a time. Otherwise the columns are
-        copied with an eighth to spare, or with nothing where these are the first rows: many loads are the only one. A
-        column is copied too where a new text makes it count its texts anew.
+        If the arrays have room, the rows are written in place, behind those of every segment made so far. So call it
+        for the newest segment over these arrays only, from one writer at a time. Otherwise the columns are copied, with
+        an eighth to spare; first rows get no room, since a job is often loaded once. A keyword column is copied too if
+        a new keyword changes its codes.
 
         Amortised O(k) for k rows, and O(n) for each column in which a new keyword appears.
         """
         if not (self.length or later.dictionaries):
-            return later
+            return later.with_sizes(self.sizes)
         length = self.length + later.length
         capacity = roomy(len(self.columns["timestamp"]), length) if self.length else length
-        dictionaries, recoded, added = _in_one_dictionary(self, later)
+        dictionaries, recoded, added = merge_all(self.dictionaries, later.dictionaries, later.column)
         columns = {}
         for name, here in self.columns.items():
             if name in recoded:
@@ -165,10 +171,14 @@ class Segment:
         lists = dict(self.lists)
         for name, others in later.lists.items():
             lists[name] = lists.get(name, NO_LISTS).append(others.shifted(self.length))
-        return Segment(self.schema, length, columns, present, dictionaries, lists, self._indexes_kept_up())
+        indexes = self._indexes_kept_up()
+        return Segment(self.schema, length, columns, present, dictionaries, lists, indexes, self.sizes)
 
     def append_row(self, layout: Layout, row: Row) -> "Segment | None":
-        """This segment with a row behind it, under the same condition as `append`; None if it has no room for one.
+        """This segment with a row behind it, under the same condition as `append`.
+
+        Returns:
+            None if the arrays have no room for it, or if a mask must be made first.
 
         Amortised O(1).
         """
@@ -177,29 +187,30 @@ class Segment:
         missing = record[layout.missing_at]
         if length == len(columns["timestamp"]) or (missing and not layout.has_masks(present, missing)):
             return None
-        # Behind the values stands the byte of what is missing.
+        # The last value of the record is the byte of missing fields.
         for name, value in zip(layout.names, layout.unpack_from(record), strict=False):
             columns[name][length] = value
         for name, mask in present.items():
             mask[length] = not missing & layout.bits[name]
         own = with_row_lists(self.lists, length, lists) if lists else self.lists
-        return Segment(self.schema, length + 1, columns, present, self.dictionaries, own, self._indexes_kept_up())
+        indexes = self._indexes_kept_up()
+        return Segment(self.schema, length + 1, columns, present, self.dictionaries, own, indexes, self.sizes)
 
     def replace(self, rows: Int64s, others: "Segment") -> "Segment":
-        """This segment with the rows of ``others``, which have the same identities, in place of ``rows``.
+        """This segment with ``rows`` replaced by those of ``others``, which have the same identities.
 
-        Columns, masks and lists in which nothing differs are shared, the others copied. Like `append`, for the newest
-        segment only.
+        Columns, masks and sparse lists in which nothing differs are shared; the others are copied. Like `append`, for
+        the newest segment only.
         """
-        dictionaries, recoded, theirs = _in_one_dictionary(self, others)
+        dictionaries, recoded, theirs = merge_all(self.dictionaries, others.dictionaries, others.column)
         columns = {**self.columns, **{name: codes[self.column(name)] for name, codes in recoded.items()}}
         for name, column in columns.items():
             values = theirs.get(name, others.column(name))
             if not same_values(column[rows], values).all():
                 columns[name] = column.copy()
                 columns[name][rows] = values
-                if len(dictionaries.get(name, NO_KEYWORDS)) > _TEXTS_PER_ROW * self.length:
-                    columns[name], dictionaries[name] = compact(columns[name][: self.length], dictionaries[name])
+                if len(dictionaries.get(name, NO_KEYWORDS)) > self.sizes.keywords_per_row * self.length:
+                    columns[name], dictionaries[name] = without_unused(columns[name][: self.length], dictionaries[name])
         present = dict(self.present)
         for name in present.keys() | others.present.keys():
             mask = others.mask(name)
@@ -209,21 +220,20 @@ class Segment:
                 present[name][rows] = mask
         lists = dict(self.lists)
         for name in self.lists.keys() | others.lists.keys():
-            if self.take_lists(name, rows) != others.take_lists(name, slice(0, others.length)):
+            if self.lists_at(name, rows) != others.lists_at(name, slice(0, others.length)):
                 lists[name] = self.lists.get(name, NO_LISTS).replace(rows, others.lists.get(name, NO_LISTS))
-        return Segment(self.schema, self.length, columns, present, dictionaries, lists, self._corrected(columns, rows))
+        indexes = self._corrected(columns, rows)
+        return Segment(self.schema, self.length, columns, present, dictionaries, lists, indexes, self.sizes)
 
     def rescore(self, rows: Int64s, scores: Float64s) -> "Segment":
-        """This segment with other scores in ``rows``; all but their column is shared.
-
-        It copies one column: O(n).
-        """
+        """This segment with other scores in ``rows``. It copies the column of scores, O(n), and shares all else."""
         name = self.schema.score
         column = self.columns[name].copy()
         column[rows] = scores
         columns = {**self.columns, name: column}
         indexes = self._corrected(columns, rows)
-        return Segment(self.schema, self.length, columns, self.present, self.dictionaries, self.lists, indexes)
+        present, dictionaries, lists = self.present, self.dictionaries, self.lists
+        return Segment(self.schema, self.length, columns, present, dictionaries, lists, indexes, self.sizes)
 
     def record(self, layout: Layout, row: int) -> bytes:
         """A row as a record."""
@@ -239,7 +249,7 @@ class Segment:
 
     def row(self, layout: Layout, row: int) -> Row:
         """A row, with its lists."""
-        return self.record(layout, row), row_lists(self.lists, row) if self.lists else NOTHING
+        return self.record(layout, row), row_lists(self.lists, row) if self.lists else EMPTY_MAPPING
 
     def place(self, layout: Layout, identity: Identity) -> tuple[int, bool]:
         """The row of an identity and True, or the row that it would have and False.
@@ -258,34 +268,34 @@ class Segment:
             low, high = low + int(among.searchsorted(wanted)), low + int(among.searchsorted(wanted, "right"))
         return low, low < high
 
-    def take_lists(self, name: str, rows: Rows) -> list[Any]:
-        """The lists of some rows as tuples, empty where a row has none."""
+    def lists_at(self, name: str, rows: SomeRows) -> list[Any]:
+        """The lists of some rows as tuples; empty if a row has none."""
         lists = self.lists.get(name)
         if lists is None:
             return [()] * (len(range(*rows.indices(self.length))) if isinstance(rows, slice) else len(rows))
         if not isinstance(rows, slice):
-            return lists.take(rows)
+            return lists.of_each(rows)
         first, stop, step = rows.indices(self.length)
         if step > 0:
             return lists.between(first, stop)
         return lists.between(stop + 1, first + 1)[::-1]
 
     def having(self, name: str, rows: Int64s) -> Bools:
-        """Which of some rows have a list that is not empty."""
+        """Which of some rows have a list."""
         return self.lists.get(name, NO_LISTS).having(rows)
 
     def is_of_numbers(self, name: str) -> bool:
-        """Whether a column's values compare as they are: no texts, and of what is missing doubles alone, as NaN."""
+        """Whether a column's values can be compared as stored: no keywords, and no missing values but NaN."""
         column = self.columns.get(name)
         return column is not None and column.dtype != _CODE and name not in self.present
 
     def value_index(self, name: str, *, desc: bool) -> ValueIndex | None:
         """The value index of a column of numbers, for an order that begins with the greatest or with the least.
 
-        It may cover fewer or more rows than there are here: those that it knows are the first ones.
+        It covers the first rows of this segment, and perhaps rows behind them.
 
         Returns:
-            None for few rows, for texts, and for columns in which numbers other than doubles are missing.
+            None for few rows, for keywords, and for columns in which numbers other than doubles are missing.
 
         The first call costs O(n), each later one O(1).
         """
@@ -293,30 +303,30 @@ class Segment:
             return None
         indexes = self._indexes
         if indexes is None:
-            # If two readers make it at once, what one of them puts in may be lost, and is made again.
-            indexes = self._indexes = IndexCache()
+            # If two readers make it at once, a value index of one of them may be lost, and is made again.
+            indexes = self._indexes = IndexCache(self.sizes)
         marks = MARKS if name == self.schema.score and desc else ()
         return indexes.value_index(name, self.column(name), desc=desc, marks=marks)
 
     def may_have_value_indexes(self) -> bool:
         """Whether readers may make value indexes, and so change `nbytes`."""
-        return self.length >= _VALUE_INDEX_ROWS
+        return self.length >= self.sizes.value_index_rows
 
     def value_index_nbytes(self) -> int:
         """Bytes of the value indexes."""
         return 0 if self._indexes is None else self._indexes.nbytes()
 
     def _indexes_kept_up(self) -> IndexCache | None:
-        """The value indexes for the segment that the writer makes of these rows and others behind them."""
+        """The value indexes for a segment of these rows and later ones."""
         indexes = self._indexes
         return None if indexes is None else indexes.kept_up(self.columns, self.length)
 
     def _corrected(self, columns: Mapping[str, Array], rows: Int64s) -> IndexCache | None:
-        """The value indexes of the same rows in other columns, which differ from those here in ``rows`` alone."""
+        """The value indexes for columns that differ from those here in ``rows`` alone."""
         return None if self._indexes is None else self._indexes.corrected(self.columns, columns, rows)
 
     def nbytes(self) -> int:
-        """Bytes of the arrays, spare room included; of lists and texts the pointers to them."""
+        """Bytes of the arrays, spare room included; of lists and keywords the pointers to them."""
         arrays = [*self.columns.values(), *self.present.values(), *self.dictionaries.values()]
         return sum(array.nbytes for array in arrays) + self._nbytes_beside()
 
@@ -325,12 +335,12 @@ class Segment:
         return sum(lists.rows.nbytes + lists.values.nbytes for lists in self.lists.values()) + self.value_index_nbytes()
 
     def __reduce__(self) -> tuple[Any, ...]:
-        plain = self.unpacked()
+        unpacked = self.unpacked()
         return _restore, (
             self.schema.kind,
             self.length,
-            plain.columns,
-            plain.present,
+            unpacked.columns,
+            unpacked.present,
             dict(self.dictionaries),
             dict(self.lists),
         )
@@ -346,78 +356,21 @@ class Segment:
             assert self.schema.by_name[name].type is not Type.DOUBLE
             assert len(present) >= self.length
             assert not self.column(name)[~present[: self.length]].any(), "a missing value is not its default"
-        for name, dictionaries in self.dictionaries.items():
+        for name, dictionary in self.dictionaries.items():
             assert self.schema.by_name[name].type is Type.KEYWORD
-            assert (dictionaries[1:] > dictionaries[:-1]).all(), "a dictionary out of order"
+            assert (dictionary[1:] > dictionary[:-1]).all(), "a dictionary out of order"
         for field in self.schema.columns:
             if field.type is Type.KEYWORD:
                 codes = self.column(field.name)
-                assert ((codes >= MISSING) & (codes < len(self.dictionary(field.name)))).all(), "a code of no text"
+                assert ((codes >= MISSING) & (codes < len(self.dictionary(field.name)))).all(), "a code of no keyword"
         for lists in self.lists.values():
             lists.check(self.length)
         if self._indexes is not None:
             self._indexes.check(self.columns, self.length)
 
 
-def coded(schema: Schema, columns: Mapping[str, Array]) -> tuple[dict[str, Array], dict[str, Objects]]:
-    """Columns with texts as such made those of a segment, and the dictionaries of those that have any."""
-    columns, dictionaries = dict(columns), {}
-    for field in schema.columns:
-        if field.type is Type.KEYWORD:
-            columns[field.name], dictionary = encoded(columns[field.name].tolist())
-            if len(dictionary):
-                dictionaries[field.name] = dictionary
-    return columns, dictionaries
-
-
-def _in_one_dictionary(
-    segment: Segment, others: Segment
-) -> tuple[dict[str, Objects], dict[str, Int32s], dict[str, Int32s]]:
-    """Dictionaries with the texts of both segments.
-
-    Returns:
-        The dictionaries; for each of them that is not the segment's own the new codes by its old ones; and the columns
-        of the others in the codes of those.
-    """
-    dictionaries, recoded, theirs = dict(segment.dictionaries), {}, {}
-    for name, dictionary in others.dictionaries.items():
-        own, codes = segment.dictionary(name), others.column(name)
-        if not find(own, dictionary)[0].all():
-            # Rows picked of a batch have its whole dictionary, and may use nothing of it that is new here.
-            codes, dictionary = compact(codes, dictionary)  # noqa: PLW2901 - the same, but for what is not used
-        dictionaries[name], here, there = merged(own, dictionary)
-        theirs[name] = there[codes]
-        if here is not None:
-            recoded[name] = here
-    return dictionaries, recoded, theirs
-
-
 def _restore(kind: Kind, *parts: Any) -> Segment:
     return Segment(SCHEMAS[kind], *parts)
-
-
-def not_empty(lists: Mapping[str, SparseLists]) -> dict[str, SparseLists]:
-    """The sparse lists without those that no row has."""
-    return {name: some for name, some in lists.items() if some.length}
-
-
-def row_lists(lists: Mapping[str, SparseLists], row: int) -> dict[str, Entry]:
-    """The lists of one row."""
-    found = {}
-    for name, some in lists.items():
-        rows, values = some.used()
-        entry = int(rows.searchsorted(row))
-        if entry < len(rows) and rows.item(entry) == row:
-            found[name] = values[entry]
-    return found
-
-
-def with_row_lists(lists: Mapping[str, SparseLists], row: int, own: Mapping[str, Entry]) -> dict[str, SparseLists]:
-    """Sparse lists with those of a row behind the last; written in place where there is room."""
-    grown = dict(lists)
-    for name, entry in own.items():
-        grown[name] = grown.get(name, NO_LISTS).append_one(row, entry)
-    return grown
 
 
 def same_values(these: Array, those: Array) -> Bools:

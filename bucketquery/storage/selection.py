@@ -7,46 +7,45 @@ import numpy as np
 
 from bucketquery.model.once import once
 from bucketquery.model.schema import Array, Bools, Int64s
-from bucketquery.storage.keywords import encoded
+from bucketquery.storage.keywords import encode_columns, encode_keywords
 from bucketquery.storage.packed_segment import empty_segment
-from bucketquery.storage.segment import Rows, Segment, coded
+from bucketquery.storage.segment import Segment, SomeRows
 from bucketquery.storage.sparse_lists import SparseLists
 from bucketquery.storage.view import NO_ROWS, Ranks, View
 
-#: So many times more texts than rows are worth a look at the rows alone.
-_TEXTS_PER_ROW: Final = 8
-
+#: If the base has more keywords for each row than these, the rows are ranked among themselves.
+_KEYWORDS_PER_ROW: Final = 8
 
 #: A segment, some of its rows, and their positions in a selection.
 _Part = tuple[Segment, Int64s, Int64s]
 
 
 class Selection:
-    """Some rows of a view in an order of their own, read when asked; immutable.
+    """Some rows of a view in an order of their own, read when a caller asks; immutable.
 
     Attributes:
-        view: whose rows they are.
-        rows: a slice of the base alone, its step 1 or -1, or rows of base and head, as the view numbers them.
+        view: the view.
+        rows: a slice of the base, with step 1 or -1, or the numbers that the view gives to rows of base and head.
 
     Args:
-        view: whose rows they are.
-        rows: which, or their ranks there; of these the rows are found when they are first read.
+        view: the view.
+        rows: the rows, or their ranks; the rows of ranks are found when they are first read.
     """
 
     __slots__ = ("__dict__", "_asked", "view")
 
-    def __init__(self, view: View, rows: Rows | Ranks) -> None:
+    def __init__(self, view: View, rows: SomeRows | Ranks) -> None:
         self.view = view
         self._asked = rows
 
     @property
-    def rows(self) -> Rows:
+    def rows(self) -> SomeRows:
         """The rows in their order."""
         asked = self._asked
         return self._ranked_rows if isinstance(asked, tuple) else asked
 
     @once
-    def _ranked_rows(self) -> Rows:
+    def _ranked_rows(self) -> SomeRows:
         found = self._found
         if isinstance(found, tuple):
             in_base, in_head, desc = found
@@ -55,7 +54,7 @@ class Selection:
         return found
 
     @once
-    def _found(self) -> Rows | tuple[slice, slice, bool]:
+    def _found(self) -> SomeRows | tuple[slice, slice, bool]:
         """The rows that hold the ranks; or a run of the base, one of the head, and whether both are read backwards."""
         assert isinstance(self._asked, tuple)
         first, last, desc = self._asked
@@ -71,7 +70,7 @@ class Selection:
         assert not isinstance(rows, slice)
         is_head = rows >= base.length
         if not is_head.any():
-            # As most pages are, and at once.
+            # Most pages have no row of the head.
             return ((base, rows, np.arange(len(rows))),)
         in_base, in_head = (~is_head).nonzero()[0], is_head.nonzero()[0]
         parts = ((base, rows[in_base], in_base), (self.view.head, rows[in_head] - base.length, in_head))
@@ -98,9 +97,9 @@ class Selection:
         return Selection(self.view, rows[positions])
 
     def column(self, name: str) -> Array:
-        """A column's values, texts as such; NaN, None or the default where missing.
+        """A column's values, keywords as text; a missing value is NaN, None or the default.
 
-        A slice of a column of numbers gives a view.
+        A slice of a column of numbers is a view.
         """
         asked = self._asked
         found = self._found if isinstance(asked, tuple) else asked
@@ -114,7 +113,7 @@ class Selection:
         return self._in_place(parts)
 
     def comparable(self, name: str) -> Array:
-        """A column's values as they compare: of texts numbers in their order, those of missing ones below all others.
+        """A column's values in a form that compares: keywords as numbers, missing ones below all others.
 
         Keywords cost O(r log r). If the d keywords of the dictionary are not many more than r, they cost O(d) once for
         each view.
@@ -123,9 +122,9 @@ class Selection:
             return self.view.base.column(name)[self.rows]
         parts = [(positions, segment.column(name)[own]) for segment, own, positions in self._parts]
         if len(parts) > 1 and name in self.view.head.dictionaries:
-            if _TEXTS_PER_ROW * len(self) < len(self.view.base.dictionary(name)):
-                # So few rows are ranked among themselves more quickly than all texts of the base are numbered anew.
-                codes, _ = encoded(self.column(name).tolist())
+            if _KEYWORDS_PER_ROW * len(self) < len(self.view.base.dictionary(name)):
+                # To rank so few rows is faster than to number all keywords of the base anew.
+                codes, _ = encode_keywords(self.column(name).tolist())
                 return codes
             common = self.view.common_codes(name)
             parts = [
@@ -135,7 +134,7 @@ class Selection:
         return self._in_place(parts)
 
     def _in_place(self, parts: Sequence[tuple[Int64s, Array]]) -> Array:
-        """Some values with their positions as one array; those of a single part are in their places already."""
+        """Values and their positions as one array; those of a single part are in place already."""
         if len(parts) == 1:
             return parts[0][1]
         values = np.empty(len(self), dtype=parts[0][1].dtype)
@@ -144,7 +143,7 @@ class Selection:
         return values
 
     def missing(self, name: str) -> Bools | None:
-        """Which rows miss a column's field; None where none could."""
+        """Which rows miss a column's field; None if no row can."""
         if isinstance(self.rows, slice):
             return self.view.base.missing(name, self.rows)
         missing: Bools | None = None
@@ -156,23 +155,23 @@ class Selection:
         return missing
 
     def lists(self, name: str) -> list[Any]:
-        """A list field's tuples, empty where missing."""
+        """A list field's tuples; empty if a row has none."""
         asked = self._asked
         found = self._found if isinstance(asked, tuple) else asked
         if isinstance(found, tuple):
             in_base, in_head, desc = found
-            taken = [*self.view.base.take_lists(name, in_base), *self.view.head.take_lists(name, in_head)]
+            taken = [*self.view.base.lists_at(name, in_base), *self.view.head.lists_at(name, in_head)]
             return taken[::-1] if desc else taken
         if isinstance(found, slice):
-            return self.view.base.take_lists(name, found)
+            return self.view.base.lists_at(name, found)
         taken = [()] * len(found)
         for segment, own, positions in self._parts:
-            for position, value in zip(positions.tolist(), segment.take_lists(name, own), strict=True):
+            for position, value in zip(positions.tolist(), segment.lists_at(name, own), strict=True):
                 taken[position] = value
         return taken
 
     def having(self, name: str) -> Bools:
-        """Which rows have a list that is not empty, shape (r,)."""
+        """Which rows have a list, shape (r,)."""
         if isinstance(self.rows, slice):
             return self.view.base.having(name, np.arange(*self.rows.indices(self.view.base.length)))
         having = np.zeros(len(self.rows), dtype=np.bool_)
@@ -181,16 +180,16 @@ class Selection:
         return having
 
     def detach(self) -> Segment:
-        """Copies of these rows in their order, which need not be that of a segment's identities: only to be read."""
+        """Copies of these rows in their order. As that need not be identity order, they can only be read."""
         schema = self.view.base.schema
         columns = {field.name: self.column(field.name).copy() for field in schema.columns}
-        columns, dictionaries = coded(schema, columns)
+        columns, dictionaries = encode_columns(schema, columns)
         lists = {field.name: SparseLists.of_tuples(self.lists(field.name)) for field in schema.lists}
-        # No masks: a missing integer or truth value is shown as its default, and nothing else is asked of these rows.
+        # No masks: these rows are only shown, and a missing integer or boolean is shown as its default.
         return Segment(schema, len(self), columns, {}, dictionaries, lists)
 
 
-def _reversed(rows: Rows) -> Rows:
+def _reversed(rows: SomeRows) -> SomeRows:
     if isinstance(rows, slice):
         return slice(rows.stop - 1, rows.start - 1 if rows.start else None, -1)
     return rows[::-1]

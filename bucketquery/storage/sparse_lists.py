@@ -1,10 +1,10 @@
-"""Lists beside the columns: a field's tuples, kept only for the rows that have one.
+"""Sparse lists: a field's tuples beside the columns, stored only for the rows that have one.
 
-Nested influencers and scheduled events are such fields; most buckets have neither and pay nothing for them. The rest of
-a document is another, as text in place of a tuple.
+Nested influencers and scheduled events are such fields; most buckets have neither, and take no room for them. The extra
+fields of a document are another, as one text in place of a tuple.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import compress
 from typing import Any, Final, NamedTuple, Self
 
@@ -13,12 +13,12 @@ import numpy as np
 from bucketquery.arrays.sorted_arrays import find, roomy, with_room
 from bucketquery.model.schema import Bools, Int64s, Objects
 
-#: What is kept of a row: its tuple, or the text of its rest.
+#: What is stored of a row: its tuple, or the text of its extra fields.
 Entry = tuple[Any, ...] | str
 
 
 class SparseLists(NamedTuple):
-    """The lists of one field of some rows; immutable to its readers as a segment is.
+    """The lists of one field; immutable to readers, as a segment is.
 
     Attributes:
         rows: the rows that have one, ascending.
@@ -37,20 +37,20 @@ class SparseLists(NamedTuple):
 
     @classmethod
     def of_tuples(cls, tuples: Sequence[Entry]) -> Self:
-        """The lists of rows by what each has, which may be empty."""
+        """The lists of rows, one for each row; empty ones are not stored."""
         rows = list(compress(range(len(tuples)), tuples))
         return cls.of_rows(rows, [tuples[row] for row in rows])
 
     @classmethod
     def of_rows(cls, rows: Sequence[int], tuples: Sequence[Entry]) -> Self:
-        """The lists of rows, ascending, of which each has a tuple that is not empty."""
-        # Tuples stay what they are: of equally long ones NumPy would make a table.
+        """The lists of some rows, ascending; none is empty."""
+        # `np.array` would make a table of tuples of one length.
         values = np.fromiter(tuples, dtype=np.object_, count=len(rows))
         return cls.of(np.array(rows, dtype=np.int64), values)
 
     @classmethod
     def merged(cls, parts: Sequence["SparseLists"]) -> "SparseLists":
-        """The lists of several in one; no row has one in two of them."""
+        """The lists of several parts as one; no row has a list in two of them."""
         if len(parts) == 1:
             return parts[0]
         used = [part.used() for part in parts]
@@ -60,11 +60,11 @@ class SparseLists(NamedTuple):
         return cls.of(rows[order], values[order])
 
     def used(self) -> tuple[Int64s, Objects]:
-        """The parts of both arrays that are in use, as views."""
+        """The entries in use of both arrays, as views."""
         return self.rows[: self.length], self.values[: self.length]
 
-    def take(self, rows: Int64s) -> list[Any]:
-        """The tuple of each of ``rows``, in any order; empty where a row has none."""
+    def of_each(self, rows: Int64s) -> list[Any]:
+        """The tuple of each of ``rows``, in any order; empty if a row has none."""
         having, values = self.used()
         taken: list[Any] = [()] * len(rows)
         found, entries = find(having, rows)
@@ -73,12 +73,12 @@ class SparseLists(NamedTuple):
         return taken
 
     def having(self, rows: Int64s) -> Bools:
-        """Which of ``rows``, in any order, have one."""
+        """Which of ``rows``, in any order, have a list."""
         found, _ = find(self.rows[: self.length], rows)
         return found
 
     def between(self, first: int, stop: int) -> list[Any]:
-        """The tuple of each row from ``first`` on and before ``stop``, empty where a row has none."""
+        """The tuple of each row from ``first`` on and before ``stop``; empty if a row has none."""
         taken: list[Any] = [()] * max(0, stop - first)
         low, high = self._entries(first, stop)
         for row, value in zip(self.rows[low:high].tolist(), self.values[low:high].tolist(), strict=True):
@@ -86,42 +86,42 @@ class SparseLists(NamedTuple):
         return taken
 
     def part(self, low: int, high: int, first: int) -> "SparseLists":
-        """Some of the entries, in arrays of their own, of rows that count from ``first`` then."""
+        """The entries from ``low`` on and before ``high``, copied; row ``first`` becomes row 0."""
         return SparseLists.of(self.rows[low:high] - first, self.values[low:high].copy())
 
-    def first(self, stop: int) -> "SparseLists":
+    def prefix(self, stop: int) -> "SparseLists":
         """The lists of the rows before ``stop``, over the same arrays."""
         return self._replace(length=int(self.rows[: self.length].searchsorted(stop)))
 
     def select(self, rows: Int64s) -> "SparseLists":
-        """The lists of some rows, ascending, which count from 0 then.
+        """The lists of some rows, ascending, which become the rows from 0 on.
 
-        What `reordered` does, but quicker where lists are few.
+        As `reordered`, but faster if lists are few.
         """
         having, values = self.used()
         found, places = find(rows, having)
         return SparseLists.of(places[found], values[found])
 
     def reordered(self, order: Int64s) -> "SparseLists":
-        """The lists of rows in the order in which ``order`` names them."""
+        """The lists of the rows that ``order`` names, in that order."""
         having, values = self.used()
         found, entries = find(having, order)
         return SparseLists.of(found.nonzero()[0], values[entries[found]])
 
     def moved(self, places: Int64s) -> "SparseLists":
-        """The same lists where row ``r`` has become ``places[r]``, ascending."""
+        """The same lists after row ``r`` became row ``places[r]``; these ascend."""
         rows, values = self.used()
         return SparseLists.of(places[rows], values)
 
     def shifted(self, by: int) -> "SparseLists":
-        """The same lists where every row has become the one ``by`` rows further on."""
+        """The same lists after each row became the one ``by`` rows later."""
         rows, values = self.used()
         return SparseLists.of(rows + by, values)
 
     def append(self, later: "SparseLists") -> "SparseLists":
         """These lists and those of later rows.
 
-        Written in place where there is room; under the same condition as a segment's ``append``.
+        They are written in place if there is room; under the same condition as a segment's ``append``.
 
         Amortised O(k) for k lists.
         """
@@ -135,7 +135,7 @@ class SparseLists(NamedTuple):
         return SparseLists(rows, values, length)
 
     def append_one(self, row: int, value: Entry) -> "SparseLists":
-        """These lists and that of one later row, as `append` does. Amortised O(1)."""
+        """These lists and that of one later row, as by `append`. Amortised O(1)."""
         capacity = roomy(len(self.rows), self.length + 1)
         rows = with_room(self.rows, self.length, capacity)
         values = with_room(self.values, self.length, capacity)
@@ -144,12 +144,12 @@ class SparseLists(NamedTuple):
         return SparseLists(rows, values, self.length + 1)
 
     def edited(self, row: int, value: Entry | None, shift: int) -> "SparseLists":
-        """These lists after one row was put in (``shift`` is 1), taken out (-1) or replaced (0).
+        """These lists after one row was inserted (``shift`` is 1), removed (-1) or replaced (0).
 
         Args:
             row: which one.
-            value: the list that the row has then, None if there is none.
-            shift: by how much the rows behind it move.
+            value: its list afterwards; None if it has none.
+            shift: how far the rows behind it move.
 
         A copy: O(l) for l lists.
         """
@@ -163,13 +163,13 @@ class SparseLists(NamedTuple):
         )
 
     def replace(self, rows: Int64s, others: "SparseLists") -> "SparseLists":
-        """These lists with those of ``others`` for ``rows``, ascending, in place of what they had."""
+        """These lists, with those of ``others`` for ``rows``, which ascend."""
         having, values = self.used()
         gone, _ = find(rows, having)
         return SparseLists.merged([SparseLists.of(having[~gone], values[~gone]), others.moved(rows)])
 
     def check(self, stop: int) -> None:
-        """Assert every invariant, of lists of rows before ``stop``."""
+        """Assert every invariant; all rows come before ``stop``."""
         rows, values = self.used()
         assert (rows[1:] > rows[:-1]).all(), "lists out of order"
         assert not len(rows) or (rows[0] >= 0 and rows[-1] < stop), "the list of no row"
@@ -181,3 +181,27 @@ class SparseLists(NamedTuple):
 
 
 NO_LISTS: Final = SparseLists.of_tuples([])
+
+
+def not_empty(lists: Mapping[str, SparseLists]) -> dict[str, SparseLists]:
+    """The sparse lists in which some row has a list."""
+    return {name: some for name, some in lists.items() if some.length}
+
+
+def row_lists(lists: Mapping[str, SparseLists], row: int) -> dict[str, Entry]:
+    """The lists of one row."""
+    found = {}
+    for name, some in lists.items():
+        rows, values = some.used()
+        entry = int(rows.searchsorted(row))
+        if entry < len(rows) and rows.item(entry) == row:
+            found[name] = values[entry]
+    return found
+
+
+def with_row_lists(lists: Mapping[str, SparseLists], row: int, own: Mapping[str, Entry]) -> dict[str, SparseLists]:
+    """Sparse lists with those of a row behind the last, written in place if there is room."""
+    grown = dict(lists)
+    for name, entry in own.items():
+        grown[name] = grown.get(name, NO_LISTS).append_one(row, entry)
+    return grown

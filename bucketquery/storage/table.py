@@ -1,13 +1,12 @@
-"""Tables: one job's results of one kind, and how a batch is applied to them.
+"""Tables: one job's results of one kind, and where each written row goes.
 
 A table is a base and a head. The base holds final results in identity order and grows at its end, in place. The head is
-a small segment beside it, copied on write: what came late, what is interim, what has a text that is new to the base,
-and what replaced a row of the base, which is then deleted. A head that has grown too large is compacted: merged into a
-new
-base. So the endless interim, interim, final of a live job leaves nothing behind in the base, and an append in order
-copies nothing.
+a small segment beside it, copied on write. It holds rows that came late, interim rows, rows with a keyword that is new
+to the base, and the newer versions of rows of the base; those are deleted. A head that has become too large is
+compacted: merged into a new base. So an append in order copies nothing, and a live job, which writes interim, interim,
+final without end, leaves no deleted rows in its base.
 
-Which of two versions of a result is newer is resolved here, before anything is published; a search never asks.
+A write decides which of two versions of a result is newer, before anything is published. A search never asks.
 """
 
 from collections.abc import Callable
@@ -19,6 +18,7 @@ import numpy as np
 from bucketquery.arrays.sorted_arrays import find, lower_bound
 from bucketquery.model.once import once
 from bucketquery.model.schema import Bools, Int64s, Kind, Schema
+from bucketquery.model.sizes import DEFAULT_SIZES, Sizes
 from bucketquery.storage.comparison import differing_parts, same_rows
 from bucketquery.storage.gather import gather
 from bucketquery.storage.packed_rows import Layout, Row, layout_of
@@ -27,29 +27,19 @@ from bucketquery.storage.segment import Segment
 from bucketquery.storage.table_changes import (
     BatchChanges,
     Counts,
-    Found,
     RowChange,
     RowChanges,
+    RowPlaces,
     TableChanges,
 )
 from bucketquery.storage.view import NO_ROWS, View
-
-#: A head may hold this many rows, or the base's length by `_BASE_ROWS_PER_HEAD_ROW` if that is more.
-_HEAD_ROWS: Final = 1024
-_BASE_ROWS_PER_HEAD_ROW: Final = 2048
-#: More rows of a base than these, for each column in which they differ, are scattered into copies of those columns and
-#: not put by in the head. Measured from 10^5 to 10^6 rows: to copy a column costs as much as 20 to 60 rows in the head
-#: do, each with its part of the next compaction.
-_ROWS_PER_COPY: Final = 32
-#: The rows of a batch are put in one by one if they are no more than these.
-_ROWS_ONE_BY_ONE: Final = 16
 
 #: Whether something is so: of a single row, or of each row of a batch.
 _Claim = TypeVar("_Claim", bool, Bools)
 
 
 class UnknownRows(Exception):
-    """Rows of a batch, ascending, whose results a table does not have."""
+    """A table does not have the results of some rows of a batch; ``rows`` are these, ascending."""
 
     def __init__(self, rows: Int64s) -> None:
         super().__init__(rows)
@@ -60,9 +50,9 @@ class Table:
     """One job's results of one kind at one commit; immutable to readers.
 
     Attributes:
-        base: the columns in identity order.
-        deleted: which rows of it are not results any more, ascending.
-        head: the packed rows beside it.
+        base: most results, in identity order.
+        deleted: the rows of the base that no longer count, ascending.
+        head: the other results, packed if the kind can be.
     """
 
     __slots__ = ("__dict__", "_interim", "base", "deleted", "head")
@@ -74,13 +64,14 @@ class Table:
         self._interim = interim
 
     @classmethod
-    def empty(cls, schema: Schema) -> "Table":
-        """A table of nothing."""
-        return cls(empty_segment(schema), NO_ROWS, empty_segment(schema), NO_ROWS)
+    def empty(cls, schema: Schema, sizes: Sizes = DEFAULT_SIZES) -> "Table":
+        """A table of nothing, of an index with these sizes."""
+        nothing = empty_segment(schema, sizes)
+        return cls(nothing, NO_ROWS, nothing, NO_ROWS)
 
     @property
     def kind(self) -> Kind:
-        """What the results are."""
+        """The kind of the results."""
         return self.base.schema.kind
 
     @property
@@ -89,7 +80,7 @@ class Table:
         return self.base.length - len(self.deleted) + self.head.length
 
     def time_span(self) -> tuple[int, int] | None:
-        """First and last timestamp, or None where there is nothing."""
+        """First and last timestamp; None if there are no results."""
         # Not `rows`: after a sum over all jobs each of them would hold a view that nobody reads.
         return View(self.base, self.deleted, self.head).time_span()
 
@@ -117,11 +108,11 @@ class Table:
             The table, this very one if nothing differs, and what has changed.
 
         Amortised O(k) for k rows that come in order. Other rows, and rows with new keywords, cost O(k log n + h);
-        compacting a full head costs O(n). Each column that differs is copied, O(n), if more than `_ROWS_PER_COPY` rows
-        for each of them are replaced.
+        compacting a full head costs O(n). Each column that differs is copied, O(n), if more than `Sizes.rows_per_copy`
+        rows for each of them are replaced.
         """
         layout = layout_of(self.kind)
-        if layout is not None and batch.length <= _ROWS_ONE_BY_ONE:
+        if layout is not None and batch.length <= self.base.sizes.rows_one_by_one:
             table, changes = self, []
             for row in range(batch.length):
                 table, change = table.put(batch.row(layout, row), layout)
@@ -182,7 +173,7 @@ class Table:
         Raises:
             UnknownRows: some results are not here.
 
-        O(k log n + h) for k scores. More than `_ROWS_PER_COPY` scores copy one column: O(n).
+        O(k log n + h) for k scores and a head of h rows. More than `Sizes.rows_per_copy` scores copy one column: O(n).
         """
         base, head, name = self.base, self.head, scores.schema.score
         found = self._find(scores)
@@ -210,13 +201,13 @@ class Table:
             table = table._write(batch, found.select(found.in_base.nonzero()[0]))
         return table, changes
 
-    def _find(self, batch: Segment) -> Found:
+    def _find(self, batch: Segment) -> RowPlaces:
         """Where this table has the rows of a batch."""
         in_base, base_rows = _find(self.base, batch)
         is_deleted, _ = find(self.deleted, base_rows)
-        return Found(in_base & ~is_deleted, base_rows, *_find(self.head, batch))
+        return RowPlaces(in_base & ~is_deleted, base_rows, *_find(self.head, batch))
 
-    def _same_rows(self, batch: Segment, found: Found) -> Bools:
+    def _same_rows(self, batch: Segment, found: RowPlaces) -> Bools:
         """Which rows of the batch are stored already as they are."""
         same = np.zeros(batch.length, dtype=np.bool_)
         for segment, has, rows in (
@@ -227,14 +218,15 @@ class Table:
                 same[has] = same_rows(segment, rows[has], batch, has.nonzero()[0])
         return same
 
-    def _write(self, batch: Segment, found: Found) -> "Table":
-        """The table with the rows of ``batch``, all of which are new or differ; each goes where it costs least."""
+    def _write(self, batch: Segment, found: RowPlaces) -> "Table":
+        """The table with a batch written, whose rows are all new or differ from those that are here."""
         base, deleted, head, interim = self.base, self.deleted, self.head, self._interim
         is_final = ~batch.column("is_interim")
         rows = (found.in_base & is_final).nonzero()[0]
         scatters = _is_scattered(base, len(rows), lambda: differing_parts(base, found.base_rows[rows], batch, rows))
         at_end = found.base_rows == base.length
-        if batch.dictionaries and base.length > _head_limit(base) >= np.count_nonzero(at_end & is_final):
+        limit = base.sizes.head_limit(base.length)
+        if batch.dictionaries and base.length > limit >= np.count_nonzero(at_end & is_final):
             # A keyword that is new to the base changes the codes of all its rows; a few such rows wait in the head.
             at_end &= base.has_keywords_of(batch)
         scattered, at_end, to_head, is_deleted = _ways(is_final, found.in_base, at_end, scatters=scatters)
@@ -244,7 +236,7 @@ class Table:
         if is_deleted.any():
             deleted = np.union1d(deleted, found.base_rows[is_deleted])
         if count := int(np.count_nonzero(at_end)):
-            base = base.append(batch.first(count) if at_end[:count].all() else batch.select(at_end.nonzero()[0]))
+            base = base.append(batch.prefix(count) if at_end[:count].all() else batch.select(at_end.nonzero()[0]))
         if to_head.any() or found.in_head.any():
             stays = np.ones(head.length, dtype=np.bool_)
             stays[found.head_rows[found.in_head]] = False
@@ -255,17 +247,19 @@ class Table:
     def _within_limit(self) -> "Table":
         """This very table, or a compacted one if the head is too large."""
         # Most heads are so small that there is no need to look at the base.
-        is_small = self.head.length <= _HEAD_ROWS or self.head.length <= _head_limit(self.base)
+        rows, sizes = self.head.length, self.base.sizes
+        is_small = rows <= sizes.head_rows or rows <= sizes.head_limit(self.base.length)
         return self if is_small else self._compacted()
 
     def _compacted(self) -> "Table":
         """The same rows with the head merged into a new base.
 
-        Its interim rows stay in the head, unless there are so many that the next compaction would come too soon.
+        Interim rows stay in the head, since most become final soon; unless they fill more than half of what it may
+        hold, and the next compaction would come too soon.
         """
         base, deleted, head = self.base, self.deleted, self.head
         is_interim = head.column("is_interim")
-        stays = is_interim & (2 * np.count_nonzero(is_interim) <= _head_limit(base))
+        stays = is_interim & (2 * np.count_nonzero(is_interim) <= base.sizes.head_limit(base.length))
         live = np.ones(base.length, dtype=np.bool_)
         live[deleted] = False
         length = base.length - len(deleted) + head.length
@@ -284,16 +278,17 @@ class Table:
         assert self.rows.deleted is deleted
         base.check()
         head.check()
+        assert head.sizes is base.sizes, "the parts of a table have different sizes"
         assert (deleted[1:] > deleted[:-1]).all(), "deleted rows out of order"
         assert not len(deleted) or (deleted[0] >= 0 and deleted[-1] < base.length)
-        assert len(deleted) <= head.length, "a row died of which there is no newer version in the head"
+        assert len(deleted) <= head.length, "a row was deleted, and the head has no newer version of it"
         assert head is pack(head), "a head that could be packed is not"
-        assert head.length <= _head_limit(base), "the head should have been compacted"
+        assert head.length <= base.sizes.head_limit(base.length), "the head should have been compacted"
         assert not self._find(head).in_base.any(), "a result is both in the base and in the head"
         is_interim = base.column("is_interim").copy()
         is_interim[deleted] = False
         assert np.isin(is_interim.nonzero()[0], self._interim).all(), "an interim row of the base was forgotten"
-        assert base.column("is_interim")[self._interim].all(), "a row of the base is taken for interim"
+        assert base.column("is_interim")[self._interim].all(), "a final row of the base is taken for interim"
         final = self.final
         assert final.length == self.length - is_interim.sum() - head.column("is_interim").sum()
         assert not final.head.column("is_interim").any()
@@ -302,7 +297,7 @@ class Table:
 def _ways(
     is_final: _Claim, in_base: _Claim, is_behind: _Claim, *, scatters: bool
 ) -> tuple[_Claim, _Claim, _Claim, _Claim]:
-    """Where rows go that are new or differ from what is there: the one policy, for a single row and for a batch.
+    """Where rows go that are new or differ from the stored ones: the one policy, for a single row and for a batch.
 
     A final row behind the base is appended to it. A final row that replaces one of the base is scattered into copies of
     the columns, if these pay. Every other row goes to the head: it is interim, late, or the newer version of a row of
@@ -335,11 +330,8 @@ def _is_scattered(base: Segment, rows: int, parts: Callable[[], int]) -> bool:
         rows: how many of its rows are replaced by final ones.
         parts: counts the columns and sparse lists in which any of these differs.
     """
-    return rows > 1 and (rows > _head_limit(base) or (rows > _ROWS_PER_COPY and rows > _ROWS_PER_COPY * parts()))
-
-
-def _head_limit(base: Segment) -> int:
-    return max(_HEAD_ROWS, base.length // _BASE_ROWS_PER_HEAD_ROW)
+    limit, per_copy = base.sizes.head_limit(base.length), base.sizes.rows_per_copy
+    return rows > 1 and (rows > limit or (rows > per_copy and rows > per_copy * parts()))
 
 
 def _has(rows: Int64s, row: int) -> bool:
@@ -349,7 +341,7 @@ def _has(rows: Int64s, row: int) -> bool:
 
 
 def _find(segment: Segment, batch: Segment) -> tuple[Bools, Int64s]:
-    """Whether the segment has each row of the batch, and where it is or would be inserted."""
+    """Whether a segment has each row of a batch, and the row where it is or before which it would be inserted."""
     if not segment.length:
         return np.zeros(batch.length, dtype=np.bool_), np.zeros(batch.length, dtype=np.int64)
     keys = batch.identities_in(segment)
@@ -361,11 +353,11 @@ def _find(segment: Segment, batch: Segment) -> tuple[Bools, Int64s]:
 
 
 def _merge(these: Segment, rows: Int64s, those: Segment, other_rows: Int64s, spare: int = 0) -> Segment:
-    """Rows of two segments in one, in identity order; none is in both."""
+    """Rows of two segments as one, in identity order; no identity is in both."""
     others = [column[other_rows] for column in those.identities_in(these)]
     places = lower_bound([column[rows] for column in these.identities()], others) + np.arange(len(other_rows))
     length = len(rows) + len(other_rows)
     is_other = np.zeros(length, dtype=np.bool_)
     is_other[places] = True
     parts = [(these, rows, (~is_other).nonzero()[0]), (those, other_rows, places)]
-    return gather(these.schema, parts, length, spare)
+    return gather(these.schema, parts, length, these.sizes, spare=spare)

@@ -1,7 +1,7 @@
-"""Table changes: which results a write inserted and replaced, and how many it left as they were.
+"""Table changes: which results a write inserted and replaced, and how many it left unchanged.
 
-A write hands over references and makes nothing for it: rows that are not read cost nothing, however many they are. The
-rows before a write are read from the table before it, which a table change keeps alive.
+A write only stores references here, so changes that nobody reads cost nothing for any number of rows. The rows before a
+write are read from the table before it; table changes keep that alive.
 """
 
 from collections.abc import Sequence
@@ -38,7 +38,7 @@ class TableChanges(Protocol):
 
     @property
     def counts(self) -> Counts:
-        """How many results were inserted, replaced and left as they were."""
+        """How many results were inserted, replaced and left unchanged."""
 
     @property
     def inserted(self) -> Selection:
@@ -46,11 +46,11 @@ class TableChanges(Protocol):
 
     @property
     def replaced(self) -> Replaced:
-        """The results in which something differs; of new scores alone, `Replaced.new` has no other columns."""
+        """The results in which something differs. After `Table.rescore` `Replaced.new` has identity and score only."""
 
 
-class Found(NamedTuple):
-    """Where a table has the k rows of a batch: alive in its base, in its head, or nowhere.
+class RowPlaces(NamedTuple):
+    """Where a table has the k rows of a batch: in its base, in its head, or nowhere.
 
     Attributes:
         in_base: which rows are in the base and not deleted, shape (k,).
@@ -64,9 +64,9 @@ class Found(NamedTuple):
     in_head: Bools
     head_rows: Int64s
 
-    def select(self, rows: Int64s) -> "Found":
+    def select(self, rows: Int64s) -> "RowPlaces":
         """The same of some rows."""
-        return Found(self.in_base[rows], self.base_rows[rows], self.in_head[rows], self.head_rows[rows])
+        return RowPlaces(self.in_base[rows], self.base_rows[rows], self.in_head[rows], self.head_rows[rows])
 
 
 class BatchChanges:
@@ -82,7 +82,7 @@ class BatchChanges:
 
     __slots__ = ("__dict__", "_base", "_found", "_head", "_written", "counts")
 
-    def __init__(self, counts: Counts, base: Segment, head: Segment, written: Segment, found: Found) -> None:
+    def __init__(self, counts: Counts, base: Segment, head: Segment, written: Segment, found: RowPlaces) -> None:
         self.counts = counts
         self._base = base
         self._head = head

@@ -1,7 +1,7 @@
-"""Views: what a search may see of a table, and some of its rows, to be read.
+"""Views: the rows of a table that a search may see, all or the final ones, and in which order they lie.
 
-A view says which rows are there; it reads none but those of the head whose place it needs. A selection reads: column by
-column, from base and head alike, in the order that a page has.
+A view finds rows by rank and by instant. It reads timestamps and, to place the rows of the head, identities. A
+selection reads the columns of rows that were found.
 """
 
 from typing import Any, Final
@@ -12,24 +12,24 @@ from bucketquery.arrays.sorted_arrays import live_rows, lower_bound
 from bucketquery.model.instants import LAST_MS
 from bucketquery.model.once import once
 from bucketquery.model.schema import Int32s, Int64s
-from bucketquery.storage.keywords import merged
-from bucketquery.storage.segment import Rows, Segment
+from bucketquery.storage.keywords import merge_dictionaries
+from bucketquery.storage.segment import Segment, SomeRows
 
 NO_ROWS: Final[Int64s] = np.empty(0, dtype=np.int64)
 
 
-#: A run of the base, and one of the head behind it.
+#: Consecutive rows of the base, and consecutive rows of the head that come behind them.
 Runs = tuple[slice, slice]
 
-#: The ranks from the one on and before the other among all rows of a view, and whether the last one comes first.
+#: The first rank, the rank behind the last, and whether the last row comes first.
 Ranks = tuple[int, int, bool]
 
 
 class View:
     """The rows of a table that a search may see: a base without its deleted rows, and a head.
 
-    All rows are one view, the final ones another over the same arrays, so that no search asks what is interim. Rows of
-    both are told apart by number: row ``r`` of the head is ``base.length + r``; a slice is of the base alone.
+    All rows are one view, and the final ones another over the same arrays, so no search asks which rows are interim.
+    Row ``r`` of the head has the number ``base.length + r``; a slice is of the base alone.
     """
 
     __slots__ = ("__dict__", "_has_deleted", "_top_k_cache", "base", "deleted", "head", "length")
@@ -45,12 +45,12 @@ class View:
 
     @once
     def timestamps(self) -> Int64s:
-        """Those of the rows of the base, a view."""
+        """The timestamps of the base, deleted rows included, as a view."""
         return self.base.column("timestamp")
 
     @once
     def head_timestamps(self) -> Int64s:
-        """Those of the rows of the head, a view."""
+        """The timestamps of the head, as a view."""
         return self.head.column("timestamp")
 
     @once
@@ -96,7 +96,7 @@ class View:
             rank += int(self.head_timestamps.searchsorted(instant))
         return rank
 
-    def at(self, first: int, last: int) -> Rows:
+    def at(self, first: int, last: int) -> SomeRows:
         """The rows that hold the ranks ``[first, last)``, base and head together, in that order.
 
         O(log n + d) for d deleted rows if all rows are of the base and no deleted row lies between. Else O(r) more for
@@ -105,10 +105,10 @@ class View:
         found = self.find(first, last)
         return self.numbered(*found) if isinstance(found, tuple) else found
 
-    def find(self, first: int, last: int) -> Rows | Runs:
-        """The same, but for a run of the base and one of the head behind it, which are given as these.
+    def find(self, first: int, last: int) -> SomeRows | Runs:
+        """The same; or two runs, if all rows of the base come before those of the head.
 
-        So lie the newest buckets of a job that is alive.
+        The newest buckets of a live job are two such runs.
         """
         if first == last:
             return slice(0, 0)
@@ -134,21 +134,21 @@ class View:
         return rows
 
     def numbered(self, in_base: slice, in_head: slice) -> Int64s:
-        """A run of the base and one of the head as their rows are numbered here."""
+        """The numbers of the rows of two runs."""
         first = self.base.length
         return np.concatenate(
             (np.arange(in_base.start, in_base.stop), np.arange(first + in_head.start, first + in_head.stop))
         )
 
     def common_codes(self, name: str) -> tuple[Int32s | None, Int32s]:
-        """By the codes of a column of texts in the base, and by those in the head, codes that compare across both.
+        """Codes of a keyword column that compare across base and head: by the codes of the base, and of the head.
 
-        None where those of the base do as they are. Worked out once for each view.
+        The first is None if the codes of the base stay as they are. They are made once for each view.
         """
         codes = self._codes.get(name)
         if codes is None:
             # Two readers may both make them, and make the same.
-            _, base, head = merged(self.base.dictionary(name), self.head.dictionary(name))
+            _, base, head = merge_dictionaries(self.base.dictionary(name), self.head.dictionary(name))
             codes = self._codes[name] = (base, head)
         return codes
 

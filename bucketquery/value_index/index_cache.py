@@ -1,17 +1,14 @@
-"""The value indexes of some columns: made for the reader who asks first, kept up and corrected by the writer.
+"""The value indexes of a segment: the first reader makes one, and the writer keeps it up and corrects it.
 
-What a value index knows is in `value_index`. Here is when there is one, and how it gets from a segment to the next.
+A cache decides whether a value index is near enough to its segment, and passes it on to the next segment. `value_index`
+is about a single one.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Final
 
 from bucketquery.model.schema import Array, Int64s
+from bucketquery.model.sizes import Sizes
 from bucketquery.value_index.value_index import ValueIndex, sort_keys_of
-
-#: A value index may be this many rows behind its segment, and by that part of its rows more, before it is kept up.
-_BEHIND: Final = 1024
-_BEHIND_SHARE: Final = 64
 
 #: A column, and whether an order begins with its greatest values.
 _Key = tuple[str, bool]
@@ -24,9 +21,10 @@ class IndexCache:
     would see what a commit that fails has put in.
     """
 
-    __slots__ = ("_made",)
+    __slots__ = ("_made", "_sizes")
 
-    def __init__(self, made: dict[_Key, ValueIndex] | None = None) -> None:
+    def __init__(self, sizes: Sizes, made: dict[_Key, ValueIndex] | None = None) -> None:
+        self._sizes = sizes
         self._made = {} if made is None else made
 
     def value_index(self, name: str, column: Array, *, desc: bool, marks: Sequence[float]) -> ValueIndex:
@@ -43,10 +41,11 @@ class IndexCache:
         found = self._made.get((name, desc))
         if found is not None:
             behind = len(column) - found.covered
-            if behind <= _BEHIND + found.covered // _BEHIND_SHARE and not found.is_outgrown:
+            most = self._sizes.rows_behind + found.covered // self._sizes.covered_per_row_behind
+            if behind <= most and not found.is_outgrown:
                 return found
         # Two readers may both make it. Theirs differ at most by rows that came meanwhile.
-        made = self._made[name, desc] = ValueIndex.of(sort_keys_of(column, desc=desc), marks)
+        made = self._made[name, desc] = ValueIndex.of(sort_keys_of(column, desc=desc), marks, self._sizes)
         return made
 
     def kept_up(self, columns: Mapping[str, Array], length: int) -> "IndexCache":
@@ -58,15 +57,16 @@ class IndexCache:
         """
         # A copy, since readers may add more meanwhile.
         known = self._made.copy()
-        if all(length - value_index.covered < _BEHIND for value_index in known.values()):
+        if all(length - value_index.covered < self._sizes.rows_behind for value_index in known.values()):
             return self
         return IndexCache(
+            self._sizes,
             {
                 (name, desc): known_index.with_later(
                     sort_keys_of(columns[name][known_index.covered : length], desc=desc)
                 )
                 for (name, desc), known_index in known.items()
-            }
+            },
         )
 
     def corrected(self, before: Mapping[str, Array], after: Mapping[str, Array], rows: Int64s) -> "IndexCache | None":
@@ -86,7 +86,7 @@ class IndexCache:
                 corrected = value_index.corrected(rows, sort_keys_of(after[name][rows], desc=desc))
             if corrected is not None:
                 made[name, desc] = corrected
-        return IndexCache(made) if made else None
+        return IndexCache(self._sizes, made) if made else None
 
     def nbytes(self) -> int:
         """Bytes of the arrays, spare room included."""

@@ -1,14 +1,13 @@
-"""Value indexes: a column's rows by value, for those who want the highest, or all at or above a threshold.
+"""Value indexes: a column's rows by value, to find the greatest, or all at or above a threshold.
 
-A level holds the rows whose value is at or above its edge, in time order, with their values beside. Each level is about
-a
-quarter of the one before it, so a threshold finds a level that holds few more rows than match, and the best of a window
-are in the sparsest level that has enough of its rows. What is asked for is sort key: of an order that begins with the
-greatest the value itself, of one that begins with the least its opposite; so the code knows one direction only.
+A level holds the rows whose value is at or above its edge, in time order, with their values beside. Each level has
+about a quarter of the rows of the one before it. So a threshold finds a level with few more rows than match, and the
+first of an order are in the sparsest level that has enough rows of the window.
 
-A value index is immutable to its readers, and covers the first rows of a segment. Rows behind those are few, and
-whoever
-asks compares them one by one. Missing values are on no level.
+Rows are compared by sort key: the value, negated if the least come first. So the code knows one direction only.
+
+A value index is immutable to readers, and covers the first rows of a segment. A reader compares the few rows behind
+them one by one. Missing values are on no level.
 """
 
 import math
@@ -20,36 +19,24 @@ import numpy as np
 
 from bucketquery.arrays.sorted_arrays import find, roomy, sampled, with_room
 from bucketquery.model.schema import Array, Bools, Int32s, Int64s
+from bucketquery.model.sizes import DEFAULT_SIZES, Sizes
 from bucketquery.value_index.block_counts import LazyBlockCounts
 
-#: The sparsest level has about so many rows, and each other about so many times as many as the next.
-_SPARSEST: Final = 16
-_STEP: Final = 4
-
-#: A level with more of the rows of the one before it is not worth its bytes.
-_LARGEST_SHARE: Final = 0.6
-
-#: Quantiles of so many values are close enough to those of all.
-_SAMPLE: Final = 16_384
-
 _MOST_ROWS: Final = 2**31
-
-#: So many corrections may wait for somebody to read a level.
-_MOST_WAITING: Final = 4
 
 
 class Level:
     """The rows of a column with a sort key of at least its edge.
 
     Attributes:
-        edge: what a row's sort key must be, at least.
-        below: no row that is not here has a greater sort key; minus infinity where all are here.
-        least: the smallest sort key of any row that is here.
+        edge: the least sort key that a row must have.
+        below: no row outside has a greater sort key; minus infinity if no row is outside.
+        least: no row inside has a smaller sort key.
 
-    Both only come closer as rows are added, and so hold for those who see fewer rows, too.
+    As rows are added, ``below`` only rises and ``least`` only falls, so both hold for a reader of fewer rows too.
     """
 
-    __slots__ = ("_block_counts", "_entries", "_source", "_waiting", "below", "edge", "least")
+    __slots__ = ("_block_counts", "_entries", "_sizes", "_source", "_waiting", "below", "edge", "least")
 
     def __init__(
         self,
@@ -58,6 +45,7 @@ class Level:
         least: float,
         entries: tuple[Int32s, Array, int] | None,
         *,
+        sizes: Sizes,
         source: tuple["Level", Int64s, Array] | None = None,
         waiting: int = 0,
         block_counts: LazyBlockCounts | None = None,
@@ -65,17 +53,18 @@ class Level:
         self.edge = edge
         self.below = below
         self.least = least
-        # Rows and sort keys, with room behind the last, and how many are in use; None until a correction is worked in.
+        # Rows and sort keys, with room behind the last, and how many are in use; None until a correction is applied.
         self._entries = entries
         self._source = source
-        # How many corrections waited when it was made, its own among them.
+        # How many corrections waited when this was made, its own included.
         self._waiting = waiting
-        self._block_counts = block_counts or LazyBlockCounts()
+        self._sizes = sizes
+        self._block_counts = block_counts or LazyBlockCounts(sizes)
 
     @classmethod
-    def of(cls, edge: Any, below: float, rows: Array, sort_keys: Array) -> "Level":
+    def of(cls, edge: Any, below: float, rows: Array, sort_keys: Array, sizes: Sizes = DEFAULT_SIZES) -> "Level":
         """The level of some rows, ascending, at least one."""
-        return cls(edge, below, sort_keys.min().item(), (rows.astype(np.int32), sort_keys, len(rows)))
+        return cls(edge, below, sort_keys.min().item(), (rows.astype(np.int32), sort_keys, len(rows)), sizes=sizes)
 
     def __len__(self) -> int:
         return self._used()[2]
@@ -89,9 +78,9 @@ class Level:
         return rows[:length], sort_keys[:length]
 
     def between(self, low: int, high: int) -> tuple[int, Int32s, Array]:
-        """Its first entry of a row from ``low`` on, and the entries from there on and before the row ``high``."""
+        """The entries of the rows from ``low`` on and before ``high``, behind the place of the first of them."""
         rows, sort_keys = self.entries()
-        # A Python integer would have all rows cast to its dtype.
+        # For a Python integer NumPy would cast all rows to int64.
         first = int(rows.searchsorted(np.int32(low))) if low else 0
         stop = int(rows.searchsorted(np.int32(high)))
         return first, rows[first:stop], sort_keys[first:stop]
@@ -104,7 +93,7 @@ class Level:
         return self._block_counts.count(self.entries()[1], first, stop, threshold)
 
     def with_later(self, rows: Int64s, sort_keys: Array) -> "Level":
-        """This level with the later rows that belong here, written behind the last where there is room.
+        """This level with those later rows that belong here, written in place if there is room.
 
         For the newest of the levels over these arrays only, by one writer at a time.
 
@@ -113,28 +102,32 @@ class Level:
         below, least, enters = self._bounds(sort_keys)
         number = int(np.count_nonzero(enters))
         if not number:
-            return Level(self.edge, below, least, self._used(), block_counts=self._block_counts)
+            return self._next(below, least, self._used())
         old_rows, old_sort_keys, length = self._used()
         capacity = roomy(len(old_rows), length + number)
         room, sort_key_room = with_room(old_rows, length, capacity), with_room(old_sort_keys, length, capacity)
         sort_key_room[length : length + number] = sort_keys[enters]
         room[length : length + number] = rows[enters]
-        return Level(self.edge, below, least, (room, sort_key_room, length + number), block_counts=self._block_counts)
+        return self._next(below, least, (room, sort_key_room, length + number))
+
+    def _next(self, below: float, least: float, entries: tuple[Int32s, Array, int]) -> "Level":
+        return Level(self.edge, below, least, entries, sizes=self._sizes, block_counts=self._block_counts)
 
     def corrected(self, rows: Int64s, sort_keys: Array) -> "Level":
-        """This level where some rows, ascending, have another sort key; worked in when it is read.
+        """This level after some rows, ascending, got other sort keys; the correction is applied when the level is read.
 
-        O(k) for k rows. If too many corrections wait already, they are worked in: O(r) for the r rows of the level.
+        O(k) for k rows. If too many corrections wait already, they are applied first: O(r) for the r rows of the level.
         """
         below, least, _ = self._bounds(sort_keys)
         waiting = self._waiting if self._entries is None else 0
-        if waiting >= _MOST_WAITING:
+        if waiting >= self._sizes.waiting_corrections:
             self._used()
             waiting = 0
-        return Level(self.edge, below, least, None, source=(self, rows, sort_keys), waiting=waiting + 1)
+        source = self, rows, sort_keys
+        return Level(self.edge, below, least, None, sizes=self._sizes, source=source, waiting=waiting + 1)
 
     def _bounds(self, sort_keys: Array) -> tuple[float, float, Bools]:
-        """What `below` and `least` are with more rows, and which of those enter. A missing sort key is at no edge."""
+        """`below` and `least` with some more rows, and which of these enter; a row without a sort key does not."""
         enters = sort_keys >= self.edge
         inside, outside = sort_keys[enters], sort_keys[sort_keys < self.edge]
         below, least = self.below, self.least
@@ -147,18 +140,19 @@ class Level:
     def _used(self) -> tuple[Int32s, Array, int]:
         entries = self._entries
         if entries is None:
-            # Two readers may both work this out, and come to the same; the later one may find it done.
+            # Two readers may both apply the correction, with the same result; the later one may find it applied. This
+            # is no `once` value, since the level lets go what it was made of.
             source = self._source
             if source is None:
                 entries = self._entries
                 assert entries is not None
                 return entries
-            entries = self._entries = _worked_in(self.edge, *source)
+            entries = self._entries = _with_correction(self.edge, *source)
             self._source = None
         return entries
 
     def nbytes(self) -> int:
-        """Bytes of the arrays, spare room included; of a correction that waits those of what it corrects."""
+        """Bytes of the arrays, spare room included; while a correction waits, of the level that it corrects."""
         entries, source = self._entries, self._source
         if entries is None and source is not None:
             level, changed, changed_sort_keys = source
@@ -169,7 +163,9 @@ class Level:
     def check(self, sort_keys: Array) -> None:
         """Assert every invariant, against the sort keys of all rows that are covered."""
         rows, own = self.entries()
-        assert np.array_equal(rows, (sort_keys >= self.edge).nonzero()[0]), "a level has other rows than its edge says"
+        assert np.array_equal(rows, (sort_keys >= self.edge).nonzero()[0]), (
+            "a level has other rows than those at or above its edge"
+        )
         assert (own == sort_keys[rows]).all(), "a level has other sort keys than the column"
         assert not len(own) or own.min() >= self.least
         outside = sort_keys[sort_keys < self.edge]
@@ -181,15 +177,14 @@ class ValueIndex:
 
     Attributes:
         covered: how many rows it knows.
-        best: no row that it knows has a greater sort key; None where all are missing.
-        is_tied: whether more than half of the rows had the best sort key when it was made; then there are no levels,
-        since
-            a short look along the rows finds enough of them.
+        best: no row that it knows has a greater sort key; None if all values are missing.
+        is_tied: whether more than half of the rows had the best sort key when it was made. Then there are no levels,
+            since a short look along the rows finds enough of them.
         levels: the densest first.
-        block_counts: counts the rows that are covered, for thresholds that no level serves.
+        block_counts: counts the covered rows, for thresholds that no level serves.
     """
 
-    __slots__ = ("_belows", "_made_of", "best", "block_counts", "covered", "is_tied", "levels")
+    __slots__ = ("_belows", "_made_of", "_sizes", "best", "block_counts", "covered", "is_tied", "levels")
 
     def __init__(
         self,
@@ -199,23 +194,26 @@ class ValueIndex:
         made_of: int,
         *,
         is_tied: bool,
+        sizes: Sizes,
         block_counts: LazyBlockCounts | None = None,
     ) -> None:
+        self._sizes = sizes
         self.covered = covered
         self.best = best
         self.levels = levels
         self._belows = [level.below for level in levels]
         self.is_tied = is_tied
-        self.block_counts = block_counts or LazyBlockCounts()
+        self.block_counts = block_counts or LazyBlockCounts(sizes)
         self._made_of = made_of
 
     @classmethod
-    def of(cls, sort_keys: Array, marks: Sequence[float] = ()) -> "ValueIndex":
+    def of(cls, sort_keys: Array, marks: Sequence[float] = (), sizes: Sizes = DEFAULT_SIZES) -> "ValueIndex":
         """The value index of a column.
 
         Args:
             sort_keys: shape (n,), numbers, NaN where missing.
             marks: thresholds that are asked for often; each becomes the edge of a level.
+            sizes: of the levels and block counts.
 
         Complexity: O(n): some passes over the column, and fewer over each level.
         """
@@ -223,13 +221,13 @@ class ValueIndex:
         length = len(sort_keys)
         best = np.fmax.reduce(sort_keys) if length else None
         if best is None or np.isnan(best):
-            return cls(length, None, (), length, is_tied=False)
+            return cls(length, None, (), length, is_tied=False, sizes=sizes)
         if 2 * np.count_nonzero(sort_keys == best) > length:
-            return cls(length, best, (), length, is_tied=True)
-        return cls(length, best, tuple(_levels(sort_keys, marks)), length, is_tied=False)
+            return cls(length, best, (), length, is_tied=True, sizes=sizes)
+        return cls(length, best, tuple(_levels(sort_keys, marks, sizes)), length, is_tied=False, sizes=sizes)
 
     def serving(self, threshold: Any) -> Level | None:
-        """The sparsest level with every row whose sort key is at least ``threshold``; None if no level has them all."""
+        """The sparsest level that has all rows whose sort key is at least ``threshold``; None if no level has."""
         at = bisect_left(self._belows, threshold)
         return self.levels[at - 1] if at else None
 
@@ -239,7 +237,7 @@ class ValueIndex:
         For the newest of the value indexes over these arrays only, by one writer at a time.
 
         Args:
-            sort_keys: of the rows behind those that are covered.
+            sort_keys: of the rows behind the covered ones.
 
         Complexity: O(k) amortised for k rows and each level.
         """
@@ -249,12 +247,12 @@ class ValueIndex:
         return self._next(self.covered + len(sort_keys), sort_keys, best, levels, self.block_counts)
 
     def corrected(self, rows: Int64s, sort_keys: Array) -> "ValueIndex | None":
-        """The value index where some rows, ascending, have another sort key; None where it had better be made anew.
+        """The value index after some rows, ascending, got other sort keys; None if it should be made anew.
 
-        Complexity: O(k) for k rows and each level, and O(r + k) for each level of r rows when it is read, or where so
-        many corrections wait already that these are worked in.
+        Complexity: O(k) for k rows and each level. O(r + k) more for each level of r rows when it is read, or at once
+        if too many corrections wait already.
         """
-        if self.best is None or len(rows) > self._made_of // _STEP:
+        if self.best is None or len(rows) > self._made_of // self._sizes.level_step:
             return None
         known = slice(0, int(rows.searchsorted(self.covered)))
         rows, sort_keys = rows[known], sort_keys[known]
@@ -267,13 +265,14 @@ class ValueIndex:
         self, covered: int, sort_keys: Array, best: Any, levels: Sequence[Level], block_counts: LazyBlockCounts | None
     ) -> "ValueIndex":
         if self.best is None and len(sort_keys) and not np.isnan(sort_keys).all():
-            # Nothing is known of any row so far: better than a bound that is none.
+            # No row had a value so far.
             best = np.fmax.reduce(sort_keys)
-        return ValueIndex(covered, best, levels, self._made_of, is_tied=self.is_tied, block_counts=block_counts)
+        made_of, is_tied, sizes = self._made_of, self.is_tied, self._sizes
+        return ValueIndex(covered, best, levels, made_of, is_tied=is_tied, sizes=sizes, block_counts=block_counts)
 
     @property
     def is_outgrown(self) -> bool:
-        """Whether so many rows have come since it was made that its levels are those of another column."""
+        """Whether it has doubled since it was made, so that its levels no longer suit the column."""
         return self.covered > 2 * self._made_of
 
     def nbytes(self) -> int:
@@ -294,30 +293,30 @@ class ValueIndex:
 
 
 def sort_keys_of(values: Array, *, desc: bool) -> Array:
-    """The sort keys of a column's values: the greatest comes first. The array itself for ``desc``, else a copy.
+    """The sort keys of a column's values: the greatest comes first. For ``desc`` the array itself, else a copy.
 
     >>> sort_keys_of(np.array([3, 5]), desc=False).tolist()
     [-4, -6]
     """
     if desc:
         return values
-    # ~ turns integers around without overflow.
+    # ~ reverses the order of integers without overflow.
     return -values if values.dtype.kind == "f" else ~values
 
 
-def _levels(sort_keys: Array, marks: Sequence[float]) -> list[Level]:
-    """The levels of sort keys of which some are not missing, the densest first."""
+def _levels(sort_keys: Array, marks: Sequence[float], sizes: Sizes) -> list[Level]:
+    """The levels of sort keys, not all of which are missing; the densest first."""
     levels: list[Level] = []
-    target = len(sort_keys) // _STEP
-    level = _densest(sort_keys, target)
+    target = len(sort_keys) // sizes.level_step
+    level = _densest(sort_keys, target, sizes)
     waiting = [mark for mark in marks if level is None or mark > level.edge]
     while level is not None:
         levels.append(level)
-        while target > _LARGEST_SHARE * len(level):
-            target //= _STEP
-        following = _sparser(level, target) if target >= _SPARSEST else None
+        while target > sizes.level_share * len(level):
+            target //= sizes.level_step
+        following = _sparser(level, target, sizes) if target >= sizes.level_rows else None
         while waiting and (following is None or waiting[0] < following.edge):
-            marked = _at_or_above(level, waiting.pop(0))
+            marked = _at_or_above(level, waiting.pop(0), sizes)
             if marked is not None and len(marked) < len(level):
                 following = marked
                 break
@@ -325,59 +324,59 @@ def _levels(sort_keys: Array, marks: Sequence[float]) -> list[Level]:
     return levels
 
 
-def _densest(sort_keys: Array, target: int) -> Level | None:
-    """The first level: of about ``target`` rows, or of all but those with the least sort key if these are many."""
+def _densest(sort_keys: Array, target: int, sizes: Sizes) -> Level | None:
+    """The first level: about ``target`` rows, or all but those with the least sort key if these are more than half."""
     worst = np.fmin.reduce(sort_keys)
     enters = sort_keys > worst
     if 2 * np.count_nonzero(enters) > len(sort_keys):
         known = sort_keys[~np.isnan(sort_keys)]
-        sample = np.sort(sampled(known, _SAMPLE))
+        sample = np.sort(sampled(known, sizes.sampled_values))
         edge = sample[-max(1, len(sample) * target // len(known))]
         if edge == worst:
-            return _taken(sort_keys, enters)
+            return _taken(sort_keys, enters, sizes)
         enters = sort_keys >= edge
-        if np.count_nonzero(enters) > 2 * target + _SPARSEST:
-            # The edge is a value that very many have.
+        if np.count_nonzero(enters) > 2 * target + sizes.level_rows:
+            # The edge is a value of very many rows.
             enters = sort_keys > edge
-    return _taken(sort_keys, enters)
+    return _taken(sort_keys, enters, sizes)
 
 
-def _taken(sort_keys: Array, enters: Bools) -> Level | None:
+def _taken(sort_keys: Array, enters: Bools, sizes: Sizes) -> Level | None:
     rows = enters.nonzero()[0]
     if not len(rows):
         return None
     own = sort_keys[rows]
     outside = sort_keys[~enters]
     valued = outside[~np.isnan(outside)]
-    return Level.of(own.min(), valued.max().item() if len(valued) else -math.inf, rows, own)
+    return Level.of(own.min(), valued.max().item() if len(valued) else -math.inf, rows, own, sizes)
 
 
-def _sparser(level: Level, target: int) -> Level | None:
-    """A level of about ``target`` of the rows of another; None where ties leave no such one."""
+def _sparser(level: Level, target: int, sizes: Sizes) -> Level | None:
+    """A level of about ``target`` of the rows of another; None if ties allow none."""
     _, sort_keys = level.entries()
-    sample = sampled(sort_keys, _SAMPLE)
+    sample = sampled(sort_keys, sizes.sampled_values)
     at = len(sample) - max(1, len(sample) * target // len(sort_keys))
     edge = np.partition(sample, at)[at]
-    found = _at_or_above(level, edge)
-    if found is None or len(found) <= _LARGEST_SHARE * len(level):
+    found = _at_or_above(level, edge, sizes)
+    if found is None or len(found) <= sizes.level_share * len(level):
         return found
     above = sort_keys[sort_keys > edge]
-    return _at_or_above(level, above.min()) if len(above) else None
+    return _at_or_above(level, above.min(), sizes) if len(above) else None
 
 
-def _at_or_above(level: Level, edge: Any) -> Level | None:
-    """The rows of a level that are at or above an edge, as a level; None where there are none."""
+def _at_or_above(level: Level, edge: Any, sizes: Sizes) -> Level | None:
+    """The rows of a level that are at or above an edge, as a level; None if there are none."""
     rows, sort_keys = level.entries()
     enters = sort_keys >= edge
     if not enters.any():
         return None
     outside = sort_keys[~enters]
     below = outside.max().item() if len(outside) else level.below
-    return Level.of(sort_keys.dtype.type(edge), below, rows[enters], sort_keys[enters])
+    return Level.of(sort_keys.dtype.type(edge), below, rows[enters], sort_keys[enters], sizes)
 
 
-def _worked_in(edge: Any, level: Level, changed: Int64s, sort_keys: Array) -> tuple[Int32s, Array, int]:
-    """The entries of a level once some rows have another sort key."""
+def _with_correction(edge: Any, level: Level, changed: Int64s, sort_keys: Array) -> tuple[Int32s, Array, int]:
+    """The entries of a level after some rows got other sort keys."""
     rows, own = level.entries()
     changed_rows = changed.astype(np.int32)
     was_here, places = find(rows, changed_rows)

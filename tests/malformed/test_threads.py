@@ -13,8 +13,7 @@ import numpy as np
 import pytest
 
 from bucketquery import BucketQuery, ResultsIndex, Snapshot
-from bucketquery.value_index import value_index as value_indexes
-from support.helpers import ON_FEW_ROWS, PATIENCE_S, lead_by_value, limit_heads
+from support.helpers import ON_FEW_ROWS, PATIENCE_S, lead_by_value, limit_heads, resize
 from support.malformed import HOUR, bucket
 from support.shortcuts import take
 
@@ -185,7 +184,7 @@ def check_by_value(snapshot: Snapshot, threshold: float) -> set[str]:
 def test_readers_make_value_indexes_beside_a_writer(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each reading by value is of its commit, in whatever order value indexes are made, extended and corrected."""
     lead_by_value(monkeypatch, behind=4, sparsest=4)
-    monkeypatch.setattr(value_indexes, "_MOST_WAITING", 2)
+    resize(monkeypatch, waiting_corrections=2)
     limit_heads(monkeypatch, 8)
     rng = np.random.default_rng(3)
     index = take(ResultsIndex(), ON_FEW_ROWS)

@@ -153,7 +153,7 @@ class History:
         self.rows = rows
         self.rng = Random(seed)
         self.numpy = np.random.default_rng(self.rng.getrandbits(64))
-        self.index = ResultsIndex(keep_documents=self.rng.random() < 0.5)
+        self.keeps_documents = self.rng.random() < 0.5
         self.stop = 0
         #: How many results share a timestamp.
         self.group = self.rng.choice((1, 1, 2) if kind == "bucket" else (1, 3))
@@ -166,6 +166,7 @@ class History:
     def states(self, writes: int) -> Iterator[Snapshot]:
         """The newest state after each write, and an older one."""
         older: list[Snapshot] = []
+        self.index = ResultsIndex(keep_documents=self.keeps_documents)
         self.append(max(1, self.rng.randint(self.rows // 2, self.rows)))
         for _ in range(writes):
             yield self.index.snapshot()

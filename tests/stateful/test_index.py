@@ -16,11 +16,9 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from bucketquery import BucketQuery, Commit, InvalidDocument, InvalidQuery, Kind, ResultsIndex, Snapshot, UnknownJob
 from bucketquery.storage.view import View
 from bucketquery.testing import evaluate
-from bucketquery.value_index import index_cache
-from bucketquery.value_index import value_index as value_indexes
 from bucketquery.value_index.value_index import ValueIndex
 from support.cases import outcome, whole
-from support.helpers import ON_FEW_ROWS, ask_together, lead_by_value, limit_heads, moved, table_of, without
+from support.helpers import ON_FEW_ROWS, ask_together, lead_by_value, limit_heads, moved, resize, table_of, without
 from support.shortcuts import take
 from support.strategies import (
     FIRST_INSTANT,
@@ -188,12 +186,16 @@ class IndexMachine(RuleBasedStateMachine):
         super().__init__()
         self.patch = pytest.MonkeyPatch()
         limit_heads(self.patch, self.head_rows, self.base_rows_per_head_row)
+        self.resize()
         self.index = ResultsIndex(max_size=10**6, keep_documents=self.keep_documents)
         ask_together(self.index, small_rows=100, few_changed=1)
         self.stored: State = {}
         self.spans: dict[str, int | None] = {}
         self.sequence = 0
         self.older: list[Older] = []
+
+    def resize(self) -> None:
+        """Give the index other sizes, before it is made."""
 
     def teardown(self) -> None:
         """Undo the limits."""
@@ -670,11 +672,13 @@ class LedByValue(IndexMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        lead_by_value(self.patch, behind=self.behind, sparsest=self.sparsest)
-        self.patch.setattr(index_cache, "_BEHIND_SHARE", self.behind_share)
-        self.patch.setattr(value_indexes, "_MOST_WAITING", self.most_waiting)
         take(self.index, ON_FEW_ROWS)
         self.asked_last = self.sequence
+
+    def resize(self) -> None:
+        """Value indexes as they are described here."""
+        lead_by_value(self.patch, behind=self.behind, sparsest=self.sparsest)
+        resize(self.patch, covered_per_row_behind=self.behind_share, waiting_corrections=self.most_waiting)
 
     def led(self, rng: Random, job_id: str) -> Query:
         """A query that can be answered by value: it has a threshold, an order by value, or both."""
@@ -739,6 +743,12 @@ class LedFromBehind(LedByValue):
         """Check the corrections that still wait at the end."""
         self.index.check()
         super().teardown()
+
+
+class LedPatiently(LedFromBehind):
+    """Two corrections may wait."""
+
+    most_waiting = 2
 
 
 #: The machines, and the part of the profile's examples that each runs: 8 is one in eight.
@@ -864,9 +874,8 @@ def test_the_machine_writes_in_every_way() -> None:
 @pytest.fixture
 def led() -> Iterator[LedFromBehind]:
     """A machine with more than 400 buckets of a job and a value index of their scores; two corrections may wait."""
-    machine = LedFromBehind()
+    machine = LedPatiently()
     try:
-        machine.patch.setattr(value_indexes, "_MOST_WAITING", 2)
         for seed in range(10):
             machine.append("web", part=3.0, door="columns", seed=seed, full=1.0, kinds=BUCKETS)
         ask_for_the_best(machine)

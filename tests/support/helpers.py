@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from decimal import Decimal
 from functools import partial
 from typing import Any, Final
@@ -11,20 +12,18 @@ import numpy as np
 import pytest
 
 from bucketquery import ResultsIndex, Snapshot
+from bucketquery import index as indexes
 from bucketquery.ingest.documents import read_documents
 from bucketquery.jobs.catalog import Catalog
 from bucketquery.jobs.combined_cache import CombinedCache, CombineSizes
 from bucketquery.model import encoding
 from bucketquery.model.schema import BUCKET, Array, Schema
+from bucketquery.model.sizes import Sizes
 from bucketquery.search.shortcuts import Shortcuts
-from bucketquery.storage import segment as segments
-from bucketquery.storage import table as tables
 from bucketquery.storage.packed_rows import Layout, Packed, layout_of
 from bucketquery.storage.packed_segment import empty_segment
 from bucketquery.storage.segment import Segment
 from bucketquery.storage.table import Table
-from bucketquery.value_index import block_counts, index_cache
-from bucketquery.value_index import value_index as value_indexes
 
 JOB = "web"
 SPAN_S = 300
@@ -68,7 +67,8 @@ def rows(first: int, stop: int, **fields: Any) -> list[Document]:
 def segment(documents: Iterable[Document], schema: Schema = BUCKET) -> Segment:
     """A segment of results of one job and kind, made as a batch makes it, in arrays."""
     kind = schema.kind
-    return read_documents(documents, kind).segments.get(kind, {}).get(JOB, empty_segment(schema)).unpacked()
+    found = read_documents(documents, kind).segments.get(kind, {}).get(JOB, empty_segment(schema))
+    return found.unpacked().with_sizes(sizes())
 
 
 def layout() -> Layout:
@@ -80,7 +80,7 @@ def layout() -> Layout:
 
 def table(*batches: Iterable[Document], schema: Schema = BUCKET) -> Table:
     """The table after some batches."""
-    newest = Table.empty(schema)
+    newest = Table.empty(schema, sizes())
     for batch in batches:
         newest, _ = newest.upsert(segment(batch, schema))
     newest.check()
@@ -94,11 +94,22 @@ def table_of(source: ResultsIndex | Snapshot, job_id: str = JOB) -> Table:
     return job.tables["bucket"]
 
 
+def sizes() -> Sizes:
+    """The sizes of a new index, and of the tables and segments that are made here."""
+    found: Sizes = vars(indexes)["DEFAULT_SIZES"]
+    return found
+
+
+def resize(patch: pytest.MonkeyPatch, **changes: Any) -> None:
+    """Let indexes, tables and segments that are made from now on have other sizes."""
+    patch.setattr(indexes, "DEFAULT_SIZES", replace(sizes(), **changes))
+
+
 def limit_heads(patch: pytest.MonkeyPatch, head_rows: int, base_rows_per_head_row: int | None = None) -> None:
     """Let heads hold fewer rows than usual, so that they compact often."""
-    patch.setattr(tables, "_HEAD_ROWS", head_rows)
+    resize(patch, head_rows=head_rows)
     if base_rows_per_head_row is not None:
-        patch.setattr(tables, "_BASE_ROWS_PER_HEAD_ROW", base_rows_per_head_row)
+        resize(patch, base_rows_per_head_row=base_rows_per_head_row)
 
 
 def ask_together(index: ResultsIndex, *, small_rows: int, few_changed: int) -> ResultsIndex:
@@ -126,11 +137,8 @@ def lead_by_value(patch: pytest.MonkeyPatch, *, behind: int = 0, sparsest: int =
         sparsest: about how many rows the sparsest level has.
     """
     # All tables share one empty segment, so value indexes that it had would be shared too.
-    patch.setattr(segments, "_VALUE_INDEX_ROWS", 1)
-    patch.setattr(index_cache, "_BEHIND", behind)
-    patch.setattr(value_indexes, "_SPARSEST", sparsest)
-    for name, value in {"_FEW": 0, "_SELDOM": 0, "_BLOCK": 4, "_CLASSES": 7}.items():
-        patch.setattr(block_counts, name, value)
+    resize(patch, value_index_rows=1, rows_behind=behind, level_rows=sparsest)
+    resize(patch, compared_values=0, compared_times=0, block_values=4, value_classes=7)
 
 
 def address(array: Array) -> int:
@@ -163,7 +171,7 @@ def row_of(source: Segment, row: int) -> tuple[Any, ...]:
     for field in source.schema.columns:
         missing = source.missing(field.name, at)
         values.append(None if missing is not None and missing[0] else source.values(field.name, at).item(0))
-    return (*values, *(source.take_lists(field.name, at)[0] for field in source.schema.lists))
+    return (*values, *(source.lists_at(field.name, at)[0] for field in source.schema.lists))
 
 
 def stored(source: Table | Segment) -> list[tuple[Any, ...]]:

@@ -3,16 +3,13 @@
 from collections.abc import Collection, Mapping
 from dataclasses import fields, replace
 from random import Random
-from types import ModuleType
 from typing import Any, Final
 
 import pytest
 
 from bucketquery import ResultsIndex
 from bucketquery.search.shortcuts import ALL_SHORTCUTS, Shortcuts
-from bucketquery.storage import segment, table
-from bucketquery.value_index import block_counts, index_cache, value_index
-from support.helpers import ask_together, limit_heads
+from support.helpers import ask_together, limit_heads, resize
 
 #: Three ways to run a search: as users do, with every shortcut that can be taken, without any.
 AS_THEY_ARE, FORCED, OFF = WAYS = ("as they are", "forced", "off")
@@ -21,8 +18,8 @@ AS_THEY_ARE, FORCED, OFF = WAYS = ("as they are", "forced", "off")
 EVERY: Final = frozenset(field.name for field in fields(Shortcuts) if isinstance(field.default, bool))
 OF_ONE: Final = EVERY - {"combined", "deep"}
 
-#: The sizes from which on shortcuts are taken, and what they are lowered to; one is drawn of each.
-_SIZES: Mapping[str, tuple[float, ...]] = {
+#: The sizes from which on a search takes shortcuts, and smaller ones for tests; one of each is drawn.
+_SEARCH_SIZES: Mapping[str, tuple[float, ...]] = {
     "few_rows": (0,),
     "few_matches": (0,),
     "few_sort_keys": (0, 512),
@@ -32,23 +29,24 @@ _SIZES: Mapping[str, tuple[float, ...]] = {
     "deep_from": (0, 3),
 }
 
-#: The same of what is stored, and of the value indexes.
-_LIMITS: Mapping[tuple[ModuleType, str], tuple[float, ...]] = {
+#: The sizes of storage and value indexes, and smaller ones for tests; one of each is drawn.
+_STORED_SIZES: Mapping[str, tuple[float, ...]] = {
     # At least one row: all tables share one empty segment, which must not hold a value index.
-    (segment, "_VALUE_INDEX_ROWS"): (1,),
-    (index_cache, "_BEHIND"): (0, 1, 5, 1024),
-    (index_cache, "_BEHIND_SHARE"): (1, 4, 64),
-    (value_index, "_SPARSEST"): (1, 2, 4),
-    (value_index, "_SAMPLE"): (4, 16_384),
-    (value_index, "_STEP"): (2, 4),
-    (value_index, "_MOST_WAITING"): (0, 1, 4),
-    (block_counts, "_FEW"): (0, 5),
-    (block_counts, "_SELDOM"): (0, 1),
-    (block_counts, "_BLOCK"): (2, 8),
-    (block_counts, "_CLASSES"): (1, 3, 7),
-    (block_counts, "_SAMPLE"): (4, 16_384),
-    (block_counts, "_BEHIND_SHARE"): (1, 16),
-    (table, "_ROWS_PER_COPY"): (0, 2, 32),
+    "value_index_rows": (1,),
+    "rows_behind": (0, 1, 5, 1024),
+    "covered_per_row_behind": (1, 4, 64),
+    "level_rows": (1, 2, 4),
+    "sampled_values": (4, 16_384),
+    "level_step": (2, 4),
+    "waiting_corrections": (0, 1, 4),
+    "compared_values": (0, 5),
+    "compared_times": (0, 1),
+    "block_values": (2, 8),
+    "value_classes": (1, 3, 7),
+    "counted_per_value_behind": (1, 16),
+    "rows_per_copy": (0, 2, 32),
+    "rows_one_by_one": (0, 16),
+    "packed_rows": (0, 8, 64),
 }
 
 
@@ -67,10 +65,9 @@ def take(index: ResultsIndex, shortcuts: Shortcuts) -> ResultsIndex:
 
 def force(patch: pytest.MonkeyPatch, rng: Random) -> Shortcuts:
     """Shortcuts that are taken on few rows; what they rest on is kept up and corrected by every other write."""
-    for (room, name), lowered in _LIMITS.items():
-        patch.setattr(room, name, rng.choice(lowered))
+    resize(patch, **{name: rng.choice(lowered) for name, lowered in _STORED_SIZES.items()})
     limit_heads(patch, rng.choice((1, 1, 4, 1024)), rng.choice((16, 2048)))
-    sizes: dict[str, Any] = {name: rng.choice(lowered) for name, lowered in _SIZES.items()}
+    sizes: dict[str, Any] = {name: rng.choice(lowered) for name, lowered in _SEARCH_SIZES.items()}
     # A cached page would not be searched for again.
     return replace(ALL_SHORTCUTS, top_k=rng.random() < 0.5, **sizes)
 

@@ -253,7 +253,7 @@ def test_masked_entries_are_missing_whatever_their_values_are() -> None:
     assert stored(found)[1][2:5] == (5.0, None, 5)
     assert sorted(found.present) == ["event_count", "processing_time_ms"]
     events = np.ma.array(np.fromiter([["a"], ["b"]], dtype=object, count=2), mask=[True, False])
-    assert read(timestamp=timestamps, bucket_span=1, scheduled_events=events).take_lists(
+    assert read(timestamp=timestamps, bucket_span=1, scheduled_events=events).lists_at(
         "scheduled_events", slice(0, 2)
     ) == [
         (),
@@ -275,7 +275,7 @@ def test_a_column_of_masked_records_is_refused() -> None:
 def test_lists_come_in_any_sequence(events: deque[list[str] | None]) -> None:
     """A sequence of lists is not read as a 2-d array, whether the lists have one length or several."""
     found = read(timestamp=[0, 1], bucket_span=1, scheduled_events=events)
-    assert found.take_lists("scheduled_events", slice(0, 2)) == [tuple(some or ()) for some in events]
+    assert found.lists_at("scheduled_events", slice(0, 2)) == [tuple(some or ()) for some in events]
 
 
 def test_nested_influencers_belong_to_their_row() -> None:
@@ -287,7 +287,7 @@ def test_nested_influencers_belong_to_their_row() -> None:
         "bucket_influencers": [[{}], [{}]],
     }
     found = read(**columns)
-    assert found.take_lists("bucket_influencers", slice(0, 2)) == [
+    assert found.lists_at("bucket_influencers", slice(0, 2)) == [
         (StoredInfluencer(None, 0.0, 0.0, 0.0, 0.0, is_interim=False),),
         (StoredInfluencer(None, 0.0, 0.0, 0.0, 0.0, is_interim=True),),
     ]

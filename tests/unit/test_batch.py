@@ -19,7 +19,7 @@ from bucketquery.ingest.batch import (
 from bucketquery.ingest.checks import Unfit
 from bucketquery.model.instants import FIRST_MS, LAST_MS
 from bucketquery.model.schema import BUCKET, Field
-from bucketquery.storage import packed_rows
+from bucketquery.model.sizes import Sizes
 from bucketquery.storage.sparse_lists import SparseLists
 
 INT64_MAX = 2**63 - 1
@@ -133,22 +133,22 @@ def test_chunks_are_joined_by_job() -> None:
     }
     assert found["web"].mask("event_count").tolist() == [True, False]
     assert "event_count" not in found["db"].present
-    assert found["web"].take_lists("scheduled_events", slice(0, 2)) == [("b",), ()]
-    assert found["db"].take_lists("scheduled_events", slice(0, 2)) == [("c",), ()]
+    assert found["web"].lists_at("scheduled_events", slice(0, 2)) == [("b",), ()]
+    assert found["db"].lists_at("scheduled_events", slice(0, 2)) == [("c",), ()]
     assert found["db"].lists.keys() == {"scheduled_events"}
 
 
-def test_a_chunk_of_one_job_in_order_is_not_copied(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_chunk_of_one_job_in_order_is_not_copied() -> None:
     """The rows of several jobs are copied for each job; an empty chunk gives no jobs."""
-    monkeypatch.setattr(packed_rows, "_PACKED_ROWS", 0)
+    arrays = Sizes(packed_rows=0)
     whole = chunk([0, 0], [3, 5], [1, 2], [(), ("a",)])
-    alone = assemble({"bucket": [whole]}, ["db"], {}).segments["bucket"]["db"]
+    alone = assemble({"bucket": [whole]}, ["db"], {}, arrays).segments["bucket"]["db"]
     assert all(np.shares_memory(alone.columns[name], values) for name, values in whole.columns.items())
     one = chunk([0, 0, 1], [3, 5, 1], [1, 2, None], [(), ("a",), ()])
-    found = assemble({"bucket": [one]}, ["db", "web"], {}).segments["bucket"]
+    found = assemble({"bucket": [one]}, ["db", "web"], {}, arrays).segments["bucket"]
     assert {job_id: of_job.length for job_id, of_job in found.items()} == {"db": 2, "web": 1}
     assert not any(np.shares_memory(found["db"].columns[name], values) for name, values in one.columns.items())
-    assert found["db"].take_lists("scheduled_events", slice(0, 2)) == [(), ("a",)]
+    assert found["db"].lists_at("scheduled_events", slice(0, 2)) == [(), ("a",)]
     assert assemble({"bucket": [chunk([], [], [], [])]}, [], {}).segments == {"bucket": {}}
 
 
@@ -164,7 +164,7 @@ def test_one_result_of_each_job_is_a_single_row() -> None:
         "web": [5],
         "auth": [3],
     }
-    assert [found[job_id].take_lists("scheduled_events", slice(0, 1)) for job_id in found] == [[("a",)], [()], [("b",)]]
+    assert [found[job_id].lists_at("scheduled_events", slice(0, 1)) for job_id in found] == [[("a",)], [()], [("b",)]]
     assert found["web"].mask("event_count").tolist() == [False]
     assert len(assemble({"bucket": [chunk([0], [1], [2], [()])]}, ["db"], {}).rows) == 1
     assert not assemble({"bucket": [chunk([0, 1, 1], [1, 2, 3], [1, 1, 1], [()] * 3)]}, ["db", "web"], {}).rows

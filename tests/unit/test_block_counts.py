@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from bucketquery.model.schema import Array
-from bucketquery.value_index import block_counts
 from bucketquery.value_index.block_counts import BlockCounts, LazyBlockCounts
+from support.helpers import resize, sizes
 
 NAN = float("nan")
 INT64_MIN, INT64_MAX = -(2**63), 2**63 - 1
@@ -20,8 +20,7 @@ def plainly(values: Array, first: int, stop: int, threshold: float) -> int:
 def small(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Blocks of a few values and few classes, so that a few values have many of the one and share the other."""
     block, classes = request.param
-    monkeypatch.setattr(block_counts, "_BLOCK", block)
-    monkeypatch.setattr(block_counts, "_CLASSES", classes)
+    resize(monkeypatch, block_values=block, value_classes=classes)
 
 
 VALUES: dict[str, list[float]] = {
@@ -40,7 +39,7 @@ VALUES: dict[str, list[float]] = {
 def test_a_block_counts_counts_as_a_comparison_does(values: list[float]) -> None:
     """Any stretch, at, between, below and above all values; and nothing happens to them."""
     given = np.array(values, dtype=np.float64)
-    made = BlockCounts(given)
+    made = BlockCounts(given, sizes())
     assert made.length == len(values)
     for threshold in sorted({-9.0, 1e-9, 24.9, 75.000001, 1e9, *given[~np.isnan(given)].tolist()}):
         for first in range(len(values) + 1):
@@ -53,7 +52,7 @@ def test_a_block_counts_counts_as_a_comparison_does(values: list[float]) -> None
 def test_whole_numbers_are_counted_in_blocks_exactly() -> None:
     """The least and the greatest there are, and two that no double tells apart."""
     values = np.array([INT64_MIN, INT64_MAX, 2**53, 2**53 + 1, 0, -1, 0, INT64_MAX, INT64_MIN + 1], dtype=np.int64)
-    made = BlockCounts(values)
+    made = BlockCounts(values, sizes())
     for threshold in set(values.tolist()):
         for first in range(len(values)):
             for stop in range(first, len(values) + 1):
@@ -71,7 +70,7 @@ def test_a_block_counts_of_many_values_counts_as_a_comparison_does(shape: str) -
     elif shape == "mostly nothing":
         values[rng.random(len(values)) < 0.9] = 0.0
     values[rng.random(len(values)) < 0.02] = NAN
-    made = BlockCounts(values)
+    made = BlockCounts(values, sizes())
     for threshold in (1e-9, 3.0, 37.3, 99.9, float(np.nanmax(values)), 200.0):
         for first, stop in ((0, 40_000), (1, 39_999), (4_096, 8_192), (4_095, 8_193), (17, 4_000), (36_864, 40_000)):
             counted = int(np.count_nonzero(values[first:stop] >= threshold))
@@ -85,24 +84,21 @@ def test_a_block_counts_of_many_values_counts_as_a_comparison_does(shape: str) -
 @pytest.fixture
 def eager(monkeypatch: pytest.MonkeyPatch) -> None:
     """Ten values are many, and the third count of so many is often; a block counts serves for twice its values."""
-    monkeypatch.setattr(block_counts, "_BLOCK", 4)
-    monkeypatch.setattr(block_counts, "_FEW", 9)
-    monkeypatch.setattr(block_counts, "_SELDOM", 2)
-    monkeypatch.setattr(block_counts, "_BEHIND_SHARE", 1)
+    resize(monkeypatch, block_values=4, compared_values=9, compared_times=2, counted_per_value_behind=1)
 
 
 @pytest.mark.usefixtures("eager")
 def test_a_counter_compares_until_a_block_counts_pays() -> None:
     """Few values always, many the first two times; the third time a block counts is made, and from then on used."""
     values = np.arange(20.0)
-    block_counts = LazyBlockCounts()
+    block_counts = LazyBlockCounts(sizes())
     for _ in range(9):
         assert block_counts.count(values, 3, 12, 5.0) == 7
     for _ in range(2):
         assert block_counts.count(values, 0, 20, 5.0) == 15
         assert block_counts.nbytes() == 0
     assert block_counts.count(values, 0, 20, 5.0) == 15
-    assert block_counts.nbytes() == BlockCounts(values).nbytes() > 0
+    assert block_counts.nbytes() == BlockCounts(values, sizes()).nbytes() > 0
     made = block_counts._block_counts
     assert block_counts.count(values, 1, 19, 5.0) == 14
     assert block_counts._block_counts is made
@@ -112,7 +108,7 @@ def test_a_counter_compares_until_a_block_counts_pays() -> None:
 def test_what_came_behind_a_block_counts_is_compared_until_it_is_too_much() -> None:
     """The block counts is made anew of all of them then; those who see fewer values count among these alone."""
     values = np.arange(50.0)[::-1].copy()
-    block_counts = LazyBlockCounts()
+    block_counts = LazyBlockCounts(sizes())
     for _ in range(3):
         block_counts.count(values[:20], 0, 20, 40.0)
     made = block_counts._block_counts

@@ -75,7 +75,7 @@ def test_rows_of_base_and_head_are_combined(monkeypatch: pytest.MonkeyPatch) -> 
         for name in base.columns:
             stored, there = base.values(name, np.array([row])), segment.values(name, np.array([own]))
             assert repr(stored.tolist()) == repr(there.tolist())
-        assert base.take_lists("scheduled_events", np.array([row])) == segment.take_lists(
+        assert base.lists_at("scheduled_events", np.array([row])) == segment.lists_at(
             "scheduled_events", np.array([own])
         )
         lacking = base.missing("event_count", np.array([row]))
@@ -118,7 +118,7 @@ def test_a_query_of_some_jobs_reads_their_rows_alone() -> None:
     lacking = base.missing("event_count", slice(0, 5))
     assert lacking is not None
     assert lacking.tolist() == [True, True, False, False, True]
-    assert base.take_lists("scheduled_events", slice(3, 5)) == [(), ("x",)]
+    assert base.lists_at("scheduled_events", slice(3, 5)) == [(), ("x",)]
     assert base.lists.keys() == {"scheduled_events"}
 
 

@@ -124,7 +124,7 @@ def test_lists_follow_their_rows() -> None:
         for row in range(of_job.length):
             number = of_job.column("timestamp").item(row) // STEP
             expected = () if number % 3 == 0 or number in (7, 8) else (str(number),)
-            assert of_job.take_lists("scheduled_events", np.array([row])) == [expected], (job_id, row)
+            assert of_job.lists_at("scheduled_events", np.array([row])) == [expected], (job_id, row)
 
 
 def test_documents_of_other_types_are_counted() -> None:
@@ -229,7 +229,7 @@ def test_nested_influencers_are_interim_if_their_bucket_is() -> None:
     """That holds for influencers without `is_interim`; a bucket without it is final."""
     for is_interim in (True, False, None):
         found = segment([bucket(0, is_interim=is_interim, bucket_influencers=[{}])])
-        assert found.take_lists("bucket_influencers", slice(0, 1)) == [
+        assert found.lists_at("bucket_influencers", slice(0, 1)) == [
             (StoredInfluencer(None, 0.0, 0.0, 0.0, 0.0, is_interim=bool(is_interim)),)
         ]
 

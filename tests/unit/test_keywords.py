@@ -5,7 +5,15 @@ from random import Random
 import numpy as np
 import pytest
 
-from bucketquery.storage.keywords import MISSING, NO_KEYWORDS, compact, decoded, encoded, merged, translate
+from bucketquery.storage.keywords import (
+    MISSING,
+    NO_KEYWORDS,
+    encode_keywords,
+    keywords_of,
+    merge_dictionaries,
+    translate,
+    without_unused,
+)
 
 TEXTS = ["", "A", "a", "aa", "b", "é", "\uffff", "\U00010000", "\ud800"]
 SOME: list[list[str | None]] = [
@@ -21,9 +29,9 @@ SOME: list[list[str | None]] = [
 @pytest.mark.parametrize("texts", SOME, ids=ascii)
 def test_texts_come_back_from_their_codes(texts: list[str | None]) -> None:
     """In their order, each of the distinct ones once in the dictionary, by the bytes of UTF-8."""
-    codes, dictionary = encoded(texts)
+    codes, dictionary = encode_keywords(texts)
     assert codes.dtype == np.int32
-    assert decoded(codes, dictionary).tolist() == texts
+    assert keywords_of(codes, dictionary).tolist() == texts
     by_bytes = sorted(
         {text for text in texts if text is not None}, key=lambda text: text.encode("utf-8", "surrogatepass")
     )
@@ -35,8 +43,8 @@ def test_texts_come_back_from_their_codes(texts: list[str | None]) -> None:
 @pytest.mark.parametrize("others", SOME, ids=ascii)
 def test_codes_of_another_dictionary_compare_as_texts(mine: list[str | None], others: list[str | None]) -> None:
     """Less, equal or greater as the texts are; what is missing is below all, and equal to itself."""
-    codes, dictionary = encoded(mine)
-    other_codes, other_dictionary = encoded(others)
+    codes, dictionary = encode_keywords(mine)
+    other_codes, other_dictionary = encode_keywords(others)
     terms = translate(dictionary, other_codes, other_dictionary).tolist()
 
     def key(text: str | None) -> tuple[bool, str]:
@@ -51,11 +59,11 @@ def test_codes_of_another_dictionary_compare_as_texts(mine: list[str | None], ot
 @pytest.mark.parametrize("others", SOME, ids=ascii)
 def test_two_dictionaries_become_one(mine: list[str | None], others: list[str | None]) -> None:
     """All texts of both, and codes for them; the first one itself where it has them all."""
-    codes, dictionary = encoded(mine)
-    other_codes, other_dictionary = encoded(others)
-    both, own, theirs = merged(dictionary, other_dictionary)
-    assert decoded(codes if own is None else own[codes], both).tolist() == mine
-    assert decoded(theirs[other_codes], both).tolist() == others
+    codes, dictionary = encode_keywords(mine)
+    other_codes, other_dictionary = encode_keywords(others)
+    both, own, theirs = merge_dictionaries(dictionary, other_dictionary)
+    assert keywords_of(codes if own is None else own[codes], both).tolist() == mine
+    assert keywords_of(theirs[other_codes], both).tolist() == others
     assert both.tolist() == sorted({*dictionary.tolist(), *other_dictionary.tolist()})
     if len(dictionary) and {*other_dictionary.tolist()} <= {*dictionary.tolist()}:
         assert both is dictionary
@@ -64,9 +72,9 @@ def test_two_dictionaries_become_one(mine: list[str | None], others: list[str | 
 
 def test_a_dictionary_is_in_its_own_terms() -> None:
     """Without a look at any text."""
-    codes, dictionary = encoded(["b", None, "a"])
+    codes, dictionary = encode_keywords(["b", None, "a"])
     assert translate(dictionary, codes, dictionary) is codes
-    both, own, theirs = merged(dictionary, dictionary)
+    both, own, theirs = merge_dictionaries(dictionary, dictionary)
     assert both is dictionary
     assert own is None
     assert theirs.tolist() == [0, 1, MISSING]
@@ -78,13 +86,13 @@ def test_what_no_row_uses_goes(count: int, rows: list[int]) -> None:
     """Whether rows are few beside texts or not; where all are used, nothing is made anew."""
     dictionary = np.array([f"{text:03}" for text in range(count)], dtype=np.object_)
     codes = np.array(rows, dtype=np.int32)
-    found, texts = compact(codes, dictionary)
+    found, texts = without_unused(codes, dictionary)
     assert found.dtype == np.int32
-    assert decoded(found, texts).tolist() == decoded(codes, dictionary).tolist()
+    assert keywords_of(found, texts).tolist() == keywords_of(codes, dictionary).tolist()
     assert texts.tolist() == [f"{text:03}" for text in sorted({*rows} - {MISSING})]
     if len(texts) == count:
         assert texts is dictionary
-    assert compact(codes[:0], NO_KEYWORDS)[1] is NO_KEYWORDS
+    assert without_unused(codes[:0], NO_KEYWORDS)[1] is NO_KEYWORDS
 
 
 def test_many_texts_are_as_few() -> None:
@@ -94,10 +102,10 @@ def test_many_texts_are_as_few() -> None:
     columns: list[tuple[list[str | None], list[int]]] = []
     for _ in range(30):
         texts = [rng.choice([None, *TEXTS, str(rng.randrange(200))]) for _ in range(rng.randrange(30))]
-        codes, own = encoded(texts)
-        dictionary, before, there = merged(dictionary, own)
+        codes, own = encode_keywords(texts)
+        dictionary, before, there = merge_dictionaries(dictionary, own)
         if before is not None:
             columns = [(column, before[np.array(known, dtype=np.int64)].tolist()) for column, known in columns]
         columns.append((texts, there[codes].tolist()))
     for column, known in columns:
-        assert decoded(np.array(known, dtype=np.int32), dictionary).tolist() == column
+        assert keywords_of(np.array(known, dtype=np.int32), dictionary).tolist() == column

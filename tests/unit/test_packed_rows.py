@@ -9,10 +9,9 @@ import numpy as np
 import pytest
 
 from bucketquery.model.schema import BUCKET
-from bucketquery.storage import packed_rows as packing
-from bucketquery.storage.packed_rows import NOTHING, Packed, are_few, layout_of, missing_bits
+from bucketquery.storage.packed_rows import EMPTY_MAPPING, Packed, layout_of, missing_bits
 from bucketquery.storage.packed_segment import PackedSegment, empty_segment, pack
-from support.helpers import FULL, SPAN_S, STEP, bucket, layout, rows, segment, stored
+from support.helpers import FULL, SPAN_S, STEP, bucket, layout, resize, rows, segment, stored
 
 LAYOUT = layout()
 
@@ -62,8 +61,8 @@ def test_masks_are_those_of_what_is_missing() -> None:
         assert name not in found.present
     assert missing_bits(found.present) == LAYOUT.bits["is_interim"] | LAYOUT.bits["processing_time_ms"]
     full = pack(segment(rows(0, 3, **FULL)))
-    assert full.present is NOTHING
-    assert missing_bits(NOTHING) == 0
+    assert full.present is EMPTY_MAPPING
+    assert missing_bits(EMPTY_MAPPING) == 0
 
 
 def test_nothing_can_be_packed() -> None:
@@ -103,9 +102,7 @@ def test_a_column_of_a_copy_can_be_written_to() -> None:
 
 def test_a_few_rows_are_packed_and_many_are_not(monkeypatch: pytest.MonkeyPatch) -> None:
     """Appended together they are, up to so many; then they have arrays, with room."""
-    assert are_few(packing._PACKED_ROWS)
-    assert not are_few(packing._PACKED_ROWS + 1)
-    monkeypatch.setattr(packing, "_PACKED_ROWS", 4)
+    resize(monkeypatch, packed_rows=4)
     two = pack(segment([bucket(0, **FULL), bucket(1)]))
     four = two.append(segment([bucket(2, event_count=3), bucket(3, **FULL)]))
     four.check()

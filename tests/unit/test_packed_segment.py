@@ -1,4 +1,4 @@
-"""Rows: by hand they are found, appended, put in and taken out as many would be, and nobody older sees it."""
+"""Packed segments: single rows are found, appended, inserted and removed as batches are, unseen by older readers."""
 
 from random import Random
 from typing import Any
@@ -7,11 +7,10 @@ import numpy as np
 import pytest
 
 from bucketquery.model.schema import BUCKET
-from bucketquery.storage import packed_rows as packing
 from bucketquery.storage.packed_rows import Row
 from bucketquery.storage.packed_segment import PackedSegment, empty_segment, pack, segment_of_rows
 from bucketquery.storage.segment import Segment
-from support.helpers import FULL, SPAN_S, STEP, bucket, layout, moved, rows, segment, stored
+from support.helpers import FULL, SPAN_S, STEP, bucket, layout, moved, resize, rows, segment, sizes, stored
 
 LAYOUT = layout()
 
@@ -66,15 +65,16 @@ def test_a_place_is_found(as_arrays: bool) -> None:
             expected = (sum(other < identity for other in held), identity in held)
             assert found.place(LAYOUT, identity) == expected
     assert empty_segment(BUCKET).place(LAYOUT, (0, 1)) == (0, False)
+    assert empty_segment(BUCKET).unpacked().place(LAYOUT, (0, 1)) == (0, False)
 
 
 @pytest.mark.parametrize("packed_rows", [0, 8, 64])
 def test_rows_appended_one_by_one_are_a_segment(packed_rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Packed at first, then in arrays; every older segment ends where it ended."""
-    monkeypatch.setattr(packing, "_PACKED_ROWS", packed_rows)
+    resize(monkeypatch, packed_rows=packed_rows)
     rng = Random(packed_rows)
     documents = [bucket(number, **some(rng)) for number in range(100)]
-    newest, kept = empty_segment(BUCKET), []
+    newest, kept = empty_segment(BUCKET, sizes()), []
     copies = 0
     for at, document in enumerate(documents):
         older = newest
@@ -90,7 +90,7 @@ def test_rows_appended_one_by_one_are_a_segment(packed_rows: int, monkeypatch: p
         assert stored(older) == before
 
 
-def test_what_was_appended_to_no_end_is_overwritten() -> None:
+def test_rows_that_were_never_published_are_overwritten() -> None:
     """In packed rows too: the next to append writes over it."""
     base = empty_segment(BUCKET)
     for number in range(3):
@@ -102,7 +102,7 @@ def test_what_was_appended_to_no_end_is_overwritten() -> None:
     assert stored(base) == stored(segment(rows(0, 3, **FULL)))
 
 
-def test_packed_rows_are_put_in_and_taken_out() -> None:
+def test_packed_rows_are_inserted_and_removed() -> None:
     """Anywhere, with and without lists; the older ones stay, and of the last one taken nothing is left."""
     rng = Random(2)
     for _ in range(30):

@@ -13,7 +13,6 @@ from bucketquery.storage.gather import gather
 from bucketquery.storage.packed_segment import empty_segment, pack, segment_of_rows
 from bucketquery.storage.segment import Segment
 from bucketquery.storage.sparse_lists import SparseLists
-from bucketquery.value_index import index_cache
 from bucketquery.value_index.value_index import ValueIndex, sort_keys_of
 from support.helpers import (
     FULL,
@@ -24,8 +23,10 @@ from support.helpers import (
     lead_by_value,
     moved,
     record,
+    resize,
     rows,
     segment,
+    sizes,
     stored,
     without,
 )
@@ -38,7 +39,7 @@ def array(*these: int) -> Int64s:
 
 def with_room(documents: list[dict[str, Any]], schema: Schema = BUCKET) -> Segment:
     """A segment that has room for more: the first rows have none."""
-    first = empty_segment(schema).append(segment(documents[:1], schema))
+    first = empty_segment(schema, sizes()).append(segment(documents[:1], schema))
     return first.append(segment(documents[1:], schema))
 
 
@@ -128,7 +129,7 @@ def test_what_was_appended_to_no_end_is_overwritten() -> None:
     assert stored(base) == kept
     assert stored(again) == kept + stored(segment([bucket(5), bucket(6, **FULL)]))
     assert again.mask("event_count").tolist() == [True] * 4 + [False, False, True]
-    assert again.take_lists("scheduled_events", slice(0, 7)) == [("a",)] * 4 + [(), (), ("a",)]
+    assert again.lists_at("scheduled_events", slice(0, 7)) == [("a",)] * 4 + [(), (), ("a",)]
 
 
 def test_nothing_appended_changes_nothing() -> None:
@@ -212,14 +213,14 @@ def test_a_replaced_segment_appends_without_a_trace_in_the_older() -> None:
     assert stored(base) == kept
     assert [row[0] // STEP for row in stored(grown)] == [*range(7)]
     assert stored(grown)[4][4] == 1
-    assert grown.take_lists("scheduled_events", slice(3, 7)) == [("a",), (), (), ("a",)]
+    assert grown.lists_at("scheduled_events", slice(3, 7)) == [("a",), (), (), ("a",)]
 
 
 def test_the_first_rows_lie_where_all_lie() -> None:
     """The others are room for whoever appends; packed rows are copied, and all rows are the segment itself."""
     documents = [*rows(0, 3, **FULL), bucket(3), bucket(4, **FULL)]
     base = segment(documents)
-    found = base.first(3)
+    found = base.prefix(3)
     found.check()
     assert stored(found) == stored(segment(documents[:3]))
     assert moved(base, found) == set()
@@ -227,11 +228,11 @@ def test_the_first_rows_lie_where_all_lie() -> None:
     grown.check()
     assert moved(found, grown) & {*found.columns} == set()
     assert stored(grown) == stored(segment([*documents[:3], bucket(9)]))
-    assert base.first(5) is base
+    assert base.prefix(5) is base
     packed = pack(segment(documents))
-    assert stored(packed.first(4)) == stored(segment(documents[:4]))
-    assert packed.first(5) is packed
-    assert segment([bucket(0), bucket(1, **FULL)]).first(1).lists == {}
+    assert stored(packed.prefix(4)) == stored(segment(documents[:4]))
+    assert packed.prefix(5) is packed
+    assert segment([bucket(0), bucket(1, **FULL)]).prefix(1).lists == {}
 
 
 # ---- reading
@@ -299,8 +300,8 @@ def test_lists_are_taken_in_the_order_asked_for(asked: slice | Int64s) -> None:
     expected = [(), ("b",), ("c",), (), (), ("f",)]
     wanted = expected[asked] if isinstance(asked, slice) else [expected[row] for row in asked.tolist()]
     with_lists = Segment(BUCKET, 6, segment(rows(0, 6)).columns, {}, {}, {"scheduled_events": lists})
-    assert with_lists.take_lists("scheduled_events", asked) == wanted
-    assert with_lists.take_lists("bucket_influencers", asked) == [()] * len(wanted)
+    assert with_lists.lists_at("scheduled_events", asked) == wanted
+    assert with_lists.lists_at("bucket_influencers", asked) == [()] * len(wanted)
 
 
 def test_a_segment_travels_with_its_values() -> None:
@@ -512,7 +513,7 @@ LED = ("anomaly_score", "event_count")
 def led(monkeypatch: pytest.MonkeyPatch) -> None:
     """Few rows have value indexes, too, which may be ten rows behind and a quarter of their own more."""
     lead_by_value(monkeypatch, behind=10)
-    monkeypatch.setattr(index_cache, "_BEHIND_SHARE", 4)
+    resize(monkeypatch, covered_per_row_behind=4)
 
 
 def scored(first: int, stop: int) -> list[dict[str, Any]]:

@@ -47,8 +47,8 @@ def test_only_rows_with_something_have_lists() -> None:
 def test_tuples_are_taken_in_any_order(lists: SparseLists) -> None:
     """Of rows asked for twice as well; of none where nothing is."""
     for asked in (array(), array(0), array(9, 8, 2), array(1, 1, 0), array(5, 8)):
-        assert lists.take(asked) == [TUPLES[row] for row in asked.tolist()]
-        assert NO_LISTS.take(asked) == [()] * len(asked)
+        assert lists.of_each(asked) == [TUPLES[row] for row in asked.tolist()]
+        assert NO_LISTS.of_each(asked) == [()] * len(asked)
 
 
 @BOTH

@@ -11,9 +11,8 @@ import pytest
 from bucketquery.arrays.sorted_arrays import find
 from bucketquery.ingest.arrays import read_scores
 from bucketquery.model.schema import BUCKET, RECORD, Array
-from bucketquery.storage import keywords as texts
-from bucketquery.storage import packed_rows as packing
-from bucketquery.storage import table as tables
+from bucketquery.model.sizes import DEFAULT_SIZES
+from bucketquery.storage import keywords
 from bucketquery.storage.packed_rows import Packed
 from bucketquery.storage.packed_segment import empty_segment, pack
 from bucketquery.storage.segment import Segment
@@ -30,20 +29,22 @@ from support.helpers import (
     limit_heads,
     moved,
     record,
+    resize,
     row_of,
     rows,
     segment,
+    sizes,
     stored,
     table,
 )
 
-HEAD_ROWS = tables._HEAD_ROWS
+HEAD_ROWS = DEFAULT_SIZES.head_rows
 
 
 @pytest.fixture(autouse=True, params=[0, 16], ids=["batches", "few rows one by one"])
 def one_by_one(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """A batch of a few rows goes in as one, or row by row as it does in life: neither may change where rows go."""
-    monkeypatch.setattr(tables, "_ROWS_ONE_BY_ONE", request.param)
+    resize(monkeypatch, rows_one_by_one=request.param)
 
 
 @pytest.fixture
@@ -51,7 +52,7 @@ def four_rows(one_by_one: None) -> Iterator[None]:  # noqa: ARG001 - comes first
     """Heads of four rows; a batch goes in as one, since row by row a head may be compacted in between."""
     with pytest.MonkeyPatch.context() as patch:
         limit_heads(patch, 4)
-        patch.setattr(tables, "_ROWS_ONE_BY_ONE", 0)
+        resize(patch, rows_one_by_one=0)
         yield
 
 
@@ -167,7 +168,7 @@ def test_a_batch_goes_several_ways_at_once() -> None:
 # ---- head and deleted rows
 
 
-def test_a_replaced_row_dies_and_lives_on_in_the_head() -> None:
+def test_a_replaced_row_is_deleted_and_the_head_has_the_new_one() -> None:
     """The base is shared as it is; written again, the row is replaced where it is now."""
     old = table(rows(0, 5))
     new, counts = written(old, bucket(1, anomaly_score=9.0))
@@ -195,7 +196,7 @@ def test_the_newest_row_replaced_and_then_appended_to() -> None:
     assert [row[0] // STEP for row in stored(new)] == [0, 1, 2, 3]
 
 
-def test_interim_interim_final_leaves_no_dead_rows() -> None:
+def test_interim_interim_final_leaves_no_deleted_rows() -> None:
     """A live job's newest bucket waits in the head until it is final, and then appends in place."""
     newest = table(rows(0, 10))
     for row in range(10, 500):
@@ -228,7 +229,7 @@ def test_the_next_bucket_may_come_before_the_last_is_final() -> None:
 
 
 def test_a_final_row_may_become_interim() -> None:
-    """It dies in the base and is seen by those only who see interim rows."""
+    """Its row of the base is deleted, and only readers of interim rows see the new one."""
     newest = table(rows(0, 3))
     newest, counts = written(newest, bucket(1, is_interim=True))
     assert (shape(newest), counts) == ((3, 1, 1), Counts(0, 1, 0))
@@ -241,7 +242,7 @@ def test_a_final_row_may_become_interim() -> None:
 
 
 def test_many_replaced_rows_are_scattered() -> None:
-    """One copy of the columns that differ; nothing dies, nothing waits in the head."""
+    """One copy of the columns that differ; no row is deleted, and none waits in the head."""
     old = table(rows(0, 2 * HEAD_ROWS, **FULL))
     batch = [bucket(row, **{**FULL, "anomaly_score": row + 100.0}) for row in range(1, 2 * HEAD_ROWS)]
     new, counts = written(old, *batch)
@@ -253,7 +254,7 @@ def test_many_replaced_rows_are_scattered() -> None:
 
 def test_what_is_scattered_is_what_differs_in_few_columns() -> None:
     """So many rows for each column that must be copied; of fewer none is, and of new scores one column always."""
-    enough = tables._ROWS_PER_COPY + 1
+    enough = DEFAULT_SIZES.rows_per_copy + 1
     old = table(rows(0, 200, **FULL))
     two = {"anomaly_score": 9.0, "event_count": 9}
     for number, fields, copied in (
@@ -275,7 +276,7 @@ def test_what_is_scattered_is_what_differs_in_few_columns() -> None:
 
 
 @pytest.mark.usefixtures("four_rows")
-def test_a_scatter_spares_dead_rows() -> None:
+def test_a_scatter_spares_deleted_rows() -> None:
     """A row that lives in the head is replaced there, not where it lay before."""
     newest = table(rows(0, 20), [bucket(2, event_count=1), bucket(3, event_count=1)])
     assert shape(newest) == (20, 2, 2)
@@ -288,7 +289,7 @@ def test_a_scatter_spares_dead_rows() -> None:
 
 @pytest.mark.usefixtures("four_rows")
 def test_a_scatter_and_an_append_and_a_head_together() -> None:
-    """Rows in place, behind, beside and dying in one batch, on shared columns; older tables see none of it."""
+    """Rows in place, behind, beside and deleted in one batch, on shared columns; older tables see none of it."""
     old = table(rows(0, 19, **FULL), rows(19, 20, **FULL))
     kept = stored(old)
     batch = [
@@ -308,7 +309,7 @@ def test_a_scatter_and_an_append_and_a_head_together() -> None:
 
 
 @pytest.mark.usefixtures("four_rows")
-def test_sealed_interim_rows_are_scattered_into_when_they_become_final() -> None:
+def test_compacted_interim_rows_are_scattered_into_when_they_become_final() -> None:
     """They lie in the base, are remembered as interim, and are not any more when enough of them are final."""
     old = table(rows(0, 4), rows(4, 20, is_interim=True))
     assert shape(old) == (20, 0, 0)
@@ -328,7 +329,7 @@ def test_sealed_interim_rows_are_scattered_into_when_they_become_final() -> None
 
 
 @pytest.mark.usefixtures("four_rows")
-def test_a_head_too_large_is_sealed() -> None:
+def test_a_head_too_large_is_compacted() -> None:
     """Merged into a new base without deleted rows, with an eighth to spare; the old one is the old table's alone."""
     old = table(rows(0, 40, **FULL), [bucket(5, event_count=1), *rows(10, 13, bucket_span=60)])
     assert shape(old) == (40, 1, 4)
@@ -343,7 +344,7 @@ def test_a_head_too_large_is_sealed() -> None:
 
 
 @pytest.mark.usefixtures("four_rows")
-def test_a_few_interim_rows_stay_when_the_head_is_sealed() -> None:
+def test_a_few_interim_rows_stay_when_the_head_is_compacted() -> None:
     """They will be final soon."""
     newest = table(rows(0, 10), [bucket(20, is_interim=True), bucket(5, is_interim=True)], rows(1, 4, bucket_span=60))
     assert shape(newest) == (12, 0, 2)
@@ -353,7 +354,7 @@ def test_a_few_interim_rows_stay_when_the_head_is_sealed() -> None:
 
 
 @pytest.mark.usefixtures("four_rows")
-def test_many_interim_rows_are_sealed_too() -> None:
+def test_many_interim_rows_are_compacted_too() -> None:
     """A host that keeps thousands of them does not have each write copy them all."""
     newest = table(rows(0, 10), rows(10, 14, is_interim=True))
     assert shape(newest) == (10, 0, 4)
@@ -366,12 +367,12 @@ def test_many_interim_rows_are_sealed_too() -> None:
 
 
 @pytest.mark.parametrize(("head_rows", "per_row"), [(1, 2), (2, 4), (4, 3)])
-def test_a_sealed_head_is_within_its_limit(head_rows: int, per_row: int) -> None:
-    """Even where the base that it is measured by has become shorter: rows that died for interim ones are gone."""
+def test_a_compacted_head_is_within_its_limit(head_rows: int, per_row: int) -> None:
+    """Even if the base has become shorter, since rows that were deleted for interim ones are gone."""
     with pytest.MonkeyPatch.context() as patch:
         limit_heads(patch, head_rows, per_row)
         newest = table([bucket(2 * row) for row in range(head_rows * per_row * 2)])
-        limit = tables._head_limit(newest.rows.base)
+        limit = sizes().head_limit(newest.rows.base.length)
         newest, _ = written(newest, *(bucket(2 * row, is_interim=True) for row in range(limit)))
         for row in range(3 * limit):
             newest, _ = written(newest, bucket(2 * row + 1))
@@ -382,14 +383,15 @@ def test_a_sealed_head_is_within_its_limit(head_rows: int, per_row: int) -> None
 
 @pytest.mark.parametrize("limit", [1, 4, HEAD_ROWS])
 @pytest.mark.parametrize("packed_rows", [0, 8, 64])
-def test_a_row_by_hand_goes_where_a_batch_of_it_goes(
+def test_a_single_row_goes_where_a_batch_of_it_goes(
     limit: int, packed_rows: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Appended, late, interim, final, repeated, compacted: the same rows are in the same places, and counted."""
     limit_heads(monkeypatch, limit)
-    monkeypatch.setattr(packing, "_PACKED_ROWS", packed_rows)
+    resize(monkeypatch, packed_rows=packed_rows)
     rng = Random(limit + packed_rows)
-    by_hand = by_batches = table(rows(0, 5, **FULL))
+    resize(monkeypatch, rows_one_by_one=0)
+    one_by_one_table = by_batches = table(rows(0, 5, **FULL))
     kept: list[tuple[Table, list[Any]]] = []
     for at in range(120):
         last = 5 + at // 3
@@ -397,40 +399,39 @@ def test_a_row_by_hand_goes_where_a_batch_of_it_goes(
         optional = {name: value for name, value in FULL.items() if rng.random() < 0.7}
         optional |= {"event_count": rng.randrange(2), "is_interim": rng.random() < 0.5, "bucket_span": span}
         batch = segment([bucket(number, **optional)])
-        older = by_hand
-        by_hand, changes = by_hand.put(batch.row(layout(), 0), layout())
-        assert_told(changes, stored(older), stored(by_hand))
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(tables, "_ROWS_ONE_BY_ONE", 0)
-            by_batches, counts = upserted(by_batches, batch)
+        older = one_by_one_table
+        one_by_one_table, changes = one_by_one_table.put(batch.row(layout(), 0), layout())
+        assert_told(changes, stored(older), stored(one_by_one_table))
+        by_batches, counts = upserted(by_batches, batch)
         assert counts == changes.counts
         assert sum(counts) == 1
-        assert (by_hand is older) == (counts.unchanged == 1)
-        assert shape(by_hand) == shape(by_batches)
-        assert by_hand.rows.deleted.tolist() == by_batches.rows.deleted.tolist()
-        assert by_hand._interim.tolist() == by_batches._interim.tolist()
-        by_hand.check()
+        assert (one_by_one_table is older) == (counts.unchanged == 1)
+        assert shape(one_by_one_table) == shape(by_batches)
+        assert one_by_one_table.rows.deleted.tolist() == by_batches.rows.deleted.tolist()
+        assert one_by_one_table._interim.tolist() == by_batches._interim.tolist()
+        one_by_one_table.check()
         if at % 15 == 0:
-            assert stored(by_hand) == stored(by_batches)
-            assert seen(by_hand.final) == seen(by_batches.final)
-            kept.append((by_hand, stored(by_hand)))
+            assert stored(one_by_one_table) == stored(by_batches)
+            assert seen(one_by_one_table.final) == seen(by_batches.final)
+            kept.append((one_by_one_table, stored(one_by_one_table)))
     for older, before in kept:
         assert stored(older) == before
 
 
-def test_a_few_rows_of_a_batch_are_put_in_by_hand() -> None:
+def test_a_few_rows_of_a_batch_are_written_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whether a batch is of a few packed rows or of arrays changes nothing that is stored or counted."""
     rng = Random(7)
-    one = other = table(rows(0, 5, **FULL))
+    resize(monkeypatch, rows_one_by_one=16)
+    one = table(rows(0, 5, **FULL))
+    resize(monkeypatch, rows_one_by_one=0)
+    other = table(rows(0, 5, **FULL))
     for _ in range(60):
         numbers = sorted(rng.sample(range(60), rng.choice((1, 3, 16))))
         batch = segment(
             [bucket(number, event_count=rng.randrange(2), is_interim=rng.random() < 0.3) for number in numbers]
         )
         one, counts = upserted(one, pack(batch))
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(tables, "_ROWS_ONE_BY_ONE", 0)
-            other, expected = upserted(other, batch)
+        other, expected = upserted(other, batch)
         one.check()
         assert counts == expected
         assert stored(one) == stored(other)
@@ -451,8 +452,7 @@ def test_a_deleted_row_without_a_newer_version_is_not_there() -> None:
 @pytest.mark.parametrize("rows_per_copy", [0, 1, 32])
 def test_one_row_never_copies_a_column(rows_per_copy: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever a copy is worth; two rows do if it is worth less than they are."""
-    monkeypatch.setattr(tables, "_ROWS_PER_COPY", rows_per_copy)
-    monkeypatch.setattr(tables, "_ROWS_ONE_BY_ONE", 1)
+    resize(monkeypatch, rows_per_copy=rows_per_copy, rows_one_by_one=1)
     old = table(rows(0, 20, **FULL))
     one, _ = written(old, bucket(3, **{**FULL, "event_count": 1}))
     two, _ = written(old, *(bucket(row, **{**FULL, "event_count": 1}) for row in (3, 4)))
@@ -506,7 +506,7 @@ def test_a_few_new_scores_go_beside_the_base() -> None:
 
 
 def test_many_new_scores_copy_their_column_alone() -> None:
-    """Nothing dies; every other column, mask and list is shared."""
+    """No row is deleted; every other column, mask and list is shared."""
     many = HEAD_ROWS + 1
     old = table(rows(0, many + 5, **FULL))
     new, counts = rescored(old, *((row, 50.0) for row in range(many)))
@@ -518,7 +518,7 @@ def test_many_new_scores_copy_their_column_alone() -> None:
 
 @pytest.mark.usefixtures("four_rows")
 def test_new_scores_find_their_rows_in_base_and_head() -> None:
-    """Sealed interim rows too; what has no score gets one; deleted rows are left alone."""
+    """Compacted interim rows too; a row without a score gets one; deleted rows are left alone."""
     old = table(rows(0, 8), rows(8, 16, is_interim=True), [bucket(2, event_count=1), bucket(20, is_interim=True)])
     assert (shape(old), old.rows.deleted.tolist()) == ((16, 1, 2), [2])
     for given in ([(2, 7.0)], [(20, 7.0)], [(2, 7.0), (20, 8.0), (9, 9.0)], [(row, 1.0 + row) for row in range(16)]):
@@ -662,13 +662,13 @@ FAULTS: list[Callable[[Table], object]] = [
 
 @pytest.mark.parametrize("fault", range(len(FAULTS)))
 def test_a_check_notices(fault: int) -> None:
-    """Dead rows out of order or without a newer version, results in two places, interim rows forgotten, a long head."""
+    """Wrong deleted rows, results in two places, interim rows forgotten, a head that is too long."""
     tampered(lambda _: None).check()
     with pytest.raises(AssertionError):
         tampered(FAULTS[fault]).check()
 
 
-# ---- identities with texts
+# ---- identities with keywords
 
 
 def whose(row: int, value: str | None, **fields: Any) -> dict[str, Any]:
@@ -698,8 +698,8 @@ def _live(source: Table, part: Segment) -> Iterator[tuple[tuple[Any, ...], Any]]
             yield tuple(identity), score
 
 
-def test_records_are_the_same_by_exact_texts() -> None:
-    """Missing and empty are two entities, and so are texts that differ by a letter's case."""
+def test_records_are_the_same_by_exact_keywords() -> None:
+    """Missing and empty are two entities, and so are keywords that differ in case."""
     values = ["b", None, "", "B", "a", "\uffff", "\U00010000"]
     found = table([whose(0, value, record_score=1.0) for value in values], schema=RECORD)
     assert found.rows.length == len(values)
@@ -711,11 +711,11 @@ def test_records_are_the_same_by_exact_texts() -> None:
 
 @pytest.mark.parametrize("head_rows", [0, 3, 1_000])
 @pytest.mark.parametrize("seed", range(6))
-def test_histories_of_texts_are_a_dicts(monkeypatch: pytest.MonkeyPatch, head_rows: int, seed: int) -> None:
+def test_histories_of_keywords_are_a_dicts(monkeypatch: pytest.MonkeyPatch, head_rows: int, seed: int) -> None:
     """Late, interim and replaced records of changing entities, in batches of all sizes."""
     limit_heads(monkeypatch, head_rows)
     rng = Random(seed)
-    newest, expected = Table.empty(RECORD), dict[tuple[Any, ...], Any]()
+    newest, expected = Table.empty(RECORD, sizes()), dict[tuple[Any, ...], Any]()
     older: list[tuple[Table, dict[tuple[Any, ...], Any]]] = []
     for batch in range(40):
         documents = [
@@ -746,7 +746,7 @@ def test_histories_of_texts_are_a_dicts(monkeypatch: pytest.MonkeyPatch, head_ro
         assert held(table_then) == expected_then
 
 
-def test_rows_with_a_new_text_wait_in_the_head(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rows_with_a_new_keyword_wait_in_the_head(monkeypatch: pytest.MonkeyPatch) -> None:
     """So no column of a long base is copied; a short base, and very many rows, take them at once."""
     limit_heads(monkeypatch, 4)
     short = table([whose(row, "a") for row in range(4)], schema=RECORD)
@@ -764,12 +764,12 @@ def test_rows_with_a_new_text_wait_in_the_head(monkeypatch: pytest.MonkeyPatch) 
     assert len(held(many)) == 11
 
 
-# ---- texts that no row has any more
+# ---- keywords that no row has any more
 
 
-def test_texts_of_interim_rows_do_not_stay_in_the_base() -> None:
-    """A batch brings the base the texts of the rows that go there, not those of its other rows."""
-    found = Table.empty(RECORD)
+def test_keywords_of_interim_rows_do_not_stay_in_the_base() -> None:
+    """A batch brings the base the keywords of the rows that go there, not those of its other rows."""
+    found = Table.empty(RECORD, sizes())
     for row in range(50):
         interim = [record(10_000, detector, is_interim=True, function=f"{row} {detector}") for detector in range(100)]
         found, _ = found.upsert(segment([record(row, function="mean"), *interim], RECORD))
@@ -777,9 +777,9 @@ def test_texts_of_interim_rows_do_not_stay_in_the_base() -> None:
     assert len(found.rows.base.dictionary("function")) < 1_000
 
 
-def test_texts_that_were_replaced_in_place_do_not_stay() -> None:
-    """However often very many rows are written again, each time with texts of their own."""
-    found = Table.empty(RECORD)
+def test_keywords_that_were_replaced_in_place_do_not_stay() -> None:
+    """However often very many rows are written again, each time with keywords of their own."""
+    found = Table.empty(RECORD, sizes())
     for time in range(20):
         found, _ = found.upsert(
             segment([record(row, function=f"{time} {row}") for row in range(HEAD_ROWS + 1)], RECORD)
@@ -789,7 +789,7 @@ def test_texts_that_were_replaced_in_place_do_not_stay() -> None:
 
 
 @pytest.mark.usefixtures("four_rows")
-def test_a_seal_leaves_no_dead_text_behind() -> None:
+def test_a_compaction_leaves_no_unused_keyword_behind() -> None:
     """Be there ever so few."""
     found = table([record(9)], *([record(5, function=f"{time}")] for time in range(20)), schema=RECORD)
     found, _ = found.upsert(segment([record(row, function="x") for row in range(5)], RECORD))
@@ -797,7 +797,7 @@ def test_a_seal_leaves_no_dead_text_behind() -> None:
     assert found.rows.base.dictionary("function").tolist() == ["19", "x"]
 
 
-def test_an_append_of_known_texts_costs_nothing_for_those_there_are() -> None:
+def test_an_append_of_known_keywords_costs_nothing_for_the_stored_ones() -> None:
     """Neither time nor memory grows with the dictionary."""
     found = table([record(row, by_field_value=f"{row:06}") for row in range(50_000)], schema=RECORD)
     found, _ = found.upsert(segment([record(60_000, by_field_value="000005")], RECORD))
@@ -809,8 +809,8 @@ def test_an_append_of_known_texts_costs_nothing_for_those_there_are() -> None:
     assert peak < 100_000
 
 
-def test_a_seal_looks_up_the_texts_of_the_head_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Texts compare slowly, and the base's are in order already."""
+def test_a_compaction_looks_up_the_keywords_of_the_head_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keywords compare slowly, and the base's are in order already."""
     found = table([record(row, by_field_value=f"{row:06}") for row in range(5_000)], schema=RECORD)
     found, _ = found.upsert(segment([record(row, 1, by_field_value=f"{row}") for row in range(HEAD_ROWS)], RECORD))
     looked_up: list[int] = []
@@ -819,7 +819,7 @@ def test_a_seal_looks_up_the_texts_of_the_head_alone(monkeypatch: pytest.MonkeyP
         looked_up.append(len(wanted))
         return find(ascending, wanted)
 
-    monkeypatch.setattr(texts, "find", counted)
+    monkeypatch.setattr(keywords, "find", counted)
     found, _ = found.upsert(segment([record(0, 2)], RECORD))
     assert shape(found) == (5_000 + HEAD_ROWS + 1, 0, 0)
     assert max(looked_up) <= HEAD_ROWS

@@ -14,13 +14,11 @@ from bucketquery.queries.resolved import ResolvedQuery
 from bucketquery.search.shortcuts import ALL_SHORTCUTS, Shortcuts
 from bucketquery.search.threshold import Candidates, Matches
 from bucketquery.search.window import Window, with_head
-from bucketquery.storage import segment as segments
 from bucketquery.storage.packed_segment import empty_segment
 from bucketquery.storage.segment import Segment
 from bucketquery.storage.selection import Selection
 from bucketquery.storage.view import NO_ROWS, View
-from bucketquery.value_index import block_counts
-from support.helpers import JOB, ON_FEW_ROWS, STEP, bucket, lead_by_value, segment
+from support.helpers import JOB, ON_FEW_ROWS, STEP, bucket, lead_by_value, resize, segment, sizes
 from support.shortcuts import only
 
 #: Of forty rows: none on any level, many, few, one; some alike, some missing.
@@ -133,13 +131,13 @@ def base(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Seg
     """The forty rows in a segment, with whatever value index it may have."""
     lead_by_value(monkeypatch, behind=1_024)
     if request.param == "no value indexes":
-        monkeypatch.setattr(segments, "_VALUE_INDEX_ROWS", 1_024)
+        resize(monkeypatch, value_index_rows=1_024)
     if request.param in {"no value index yet", "a value index of all", "no value indexes"}:
         whole = scored(0, SCORES)
         if request.param == "a value index of all":
             assert whole.value_index("anomaly_score", desc=True) is not None
         return whole
-    first = empty_segment(BUCKET).append(scored(0, SCORES[:23]))
+    first = empty_segment(BUCKET, sizes()).append(scored(0, SCORES[:23]))
     # From now on the value indexes of all that is appended are shared.
     assert (
         first.value_index("initial_anomaly_score" if "more" in request.param else "anomaly_score", desc=True)
@@ -244,9 +242,9 @@ def test_matches_are_looked_for_a_little_further_each_time(desc: bool) -> None:
 def test_an_older_segment_tallies_no_row_behind_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its arrays have no rows that came once their room was used up, and what stands there instead counts nowhere."""
     lead_by_value(monkeypatch)
-    monkeypatch.setattr(block_counts, "_BEHIND_SHARE", 1)
+    resize(monkeypatch, counted_per_value_behind=1)
     # The first rows have no room behind them.
-    old = empty_segment(BUCKET).append(scored(0, [50.0] * 30)).append(scored(30, [90.0] * 10))
+    old = empty_segment(BUCKET, sizes()).append(scored(0, [50.0] * 30)).append(scored(30, [90.0] * 10))
     capacity = len(old.columns["anomaly_score"])
     assert capacity > old.length
     assert counted(old, 90.0) == 10

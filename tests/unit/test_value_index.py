@@ -12,9 +12,8 @@ import pytest
 from bucketquery.arrays.sorted_arrays import sampled
 from bucketquery.model.schema import Array, Int64s
 from bucketquery.model.severity import MARKS
-from bucketquery.value_index import block_counts
-from bucketquery.value_index import value_index as value_indexes
 from bucketquery.value_index.value_index import Level, ValueIndex, sort_keys_of
+from support.helpers import resize, sizes
 
 NAN = float("nan")
 INT64_MIN, INT64_MAX = -(2**63), 2**63 - 1
@@ -65,7 +64,12 @@ EACH_DIRECTION = pytest.mark.parametrize("desc", [False, True], ids=["least firs
 @pytest.fixture(autouse=True, params=[1, 16], ids="the sparsest level of {}".format)
 def sparsest(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Value indexes that go as far up as they do, and such that end with a few rows."""
-    monkeypatch.setattr(value_indexes, "_SPARSEST", request.param)
+    resize(monkeypatch, level_rows=request.param)
+
+
+def index_of(sort_keys: Array, marks: Sequence[float] = ()) -> ValueIndex:
+    """The value index of some sort keys."""
+    return ValueIndex.of(sort_keys, marks, sizes())
 
 
 def thresholds(sort_keys: Array) -> list[Any]:
@@ -87,7 +91,7 @@ def test_a_level_has_the_rows_at_or_above_its_edge(column: Column, desc: bool) -
     values = column(np.random.default_rng(1), LENGTH)
     before = values.tobytes()
     sort_keys = sort_keys_of(values, desc=desc)
-    made = ValueIndex.of(sort_keys, MARKS if values.dtype == np.float64 and desc else ())
+    made = index_of(sort_keys, MARKS if values.dtype == np.float64 and desc else ())
     made.check(sort_keys)
     assert made.covered == LENGTH
     assert not made.is_outgrown
@@ -105,7 +109,7 @@ def test_a_level_has_the_rows_at_or_above_its_edge(column: Column, desc: bool) -
 def test_a_threshold_is_served_by_the_sparsest_level_that_has_all(column: Column, desc: bool) -> None:
     """By none only where no level has every row that is at or above it."""
     sort_keys = sort_keys_of(column(np.random.default_rng(2), LENGTH), desc=desc)
-    made = ValueIndex.of(sort_keys)
+    made = index_of(sort_keys)
     for threshold in thresholds(sort_keys):
         wanted = set((sort_keys >= threshold).nonzero()[0].tolist())
         having = [level for level in made.levels if wanted <= set(level.entries()[0].tolist())]
@@ -117,14 +121,14 @@ def test_each_level_is_much_sparser_than_the_one_before(column: Column) -> None:
     """Six tenths at most; so all of them together take few more bytes than the first."""
     for desc in (False, True):
         sort_keys = sort_keys_of(column(np.random.default_rng(3), LENGTH), desc=desc)
-        lengths = [len(level) for level in ValueIndex.of(sort_keys).levels]
+        lengths = [len(level) for level in index_of(sort_keys).levels]
         assert all(sparse <= 0.6 * dense for dense, sparse in itertools.pairwise(lengths)), lengths
         assert sum(lengths) <= 1.25 * LENGTH
 
 
 def test_a_spread_column_has_a_level_for_each_quarter_of_a_quarter() -> None:
     """A quarter of the rows, then a sixteenth and so on."""
-    lengths = [len(level) for level in ValueIndex.of(np.random.default_rng(4).permutation(4_096) * 1.0).levels]
+    lengths = [len(level) for level in index_of(np.random.default_rng(4).permutation(4_096) * 1.0).levels]
     assert lengths[:4] == [1_024, 256, 64, 16]
 
 
@@ -132,7 +136,7 @@ def test_a_spread_column_has_a_level_for_each_quarter_of_a_quarter() -> None:
 def test_nothing_is_compared_at_a_mark(name: str) -> None:
     """The level that serves it has the rows at or above it and no others; those denser than all levels apart."""
     sort_keys = COLUMNS[name](np.random.default_rng(5), 5_000)
-    made = ValueIndex.of(sort_keys, MARKS)
+    made = index_of(sort_keys, MARKS)
     made.check(sort_keys)
     served = 0
     for mark in (mark for mark in MARKS if (sort_keys >= mark).any()):
@@ -144,40 +148,40 @@ def test_nothing_is_compared_at_a_mark(name: str) -> None:
         assert len(level) == np.count_nonzero(sort_keys >= mark)
         served += 1
     assert served > 0
-    assert len(ValueIndex.of(sort_keys).levels) <= len(made.levels)
+    assert len(index_of(sort_keys).levels) <= len(made.levels)
 
 
 def test_a_mark_that_no_value_reaches_is_no_level() -> None:
     """A level has rows."""
     sort_keys = np.arange(40.0) / 2
-    made = ValueIndex.of(sort_keys, (3.0, 25.0, 75.0))
+    made = index_of(sort_keys, (3.0, 25.0, 75.0))
     made.check(sort_keys)
     assert all(len(level) and level.edge < 25.0 for level in made.levels)
-    assert ValueIndex.of(sort_keys, (19.5,)).levels[-1].edge == 19.5
+    assert index_of(sort_keys, (19.5,)).levels[-1].edge == 19.5
     high = np.concatenate((np.zeros(40), np.full(20, 90.0)))
-    assert [level.edge for level in ValueIndex.of(high, MARKS).levels] == [90.0], "all marks have the same rows"
+    assert [level.edge for level in index_of(high, MARKS).levels] == [90.0], "all marks have the same rows"
 
 
 def test_a_sample_may_miss_what_most_rows_have(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where it sees the least value alone, or the greatest, the levels are others, and as right."""
-    monkeypatch.setattr(value_indexes, "_SAMPLE", 4)
+    resize(monkeypatch, sampled_values=4)
     sort_keys = np.arange(1.0, 65.0)
     seen = sampled(np.arange(64), 4)
     sort_keys[seen] = 0.0
-    made = ValueIndex.of(sort_keys)
+    made = index_of(sort_keys)
     made.check(sort_keys)
     assert [len(level) for level in made.levels][:1] == [60], "all but the least"
     sort_keys[seen] = 99.0
-    made = ValueIndex.of(sort_keys)
+    made = index_of(sort_keys)
     made.check(sort_keys)
     assert len(made.levels[-1]) >= 4
 
 
 def test_rows_that_mostly_are_the_best_have_no_levels() -> None:
     """Half of them may be on one, more are found by a short look."""
-    half = ValueIndex.of(np.array([5.0, 1.0] * 20))
+    half = index_of(np.array([5.0, 1.0] * 20))
     assert (half.is_tied, half.best, [len(level) for level in half.levels]) == (False, 5.0, [20])
-    more = ValueIndex.of(np.array([5.0, 1.0] * 20 + [5.0]))
+    more = index_of(np.array([5.0, 1.0] * 20 + [5.0]))
     assert (more.is_tied, more.best, more.levels) == (True, 5.0, ())
     assert more.serving(5.0) is None
 
@@ -185,7 +189,7 @@ def test_rows_that_mostly_are_the_best_have_no_levels() -> None:
 def test_nothing_and_what_is_missing_have_a_value_index_too() -> None:
     """It has no levels, and no best."""
     for sort_keys in (np.empty(0), np.full(7, NAN)):
-        made = ValueIndex.of(sort_keys)
+        made = index_of(sort_keys)
         made.check(sort_keys)
         assert (made.best, made.is_tied, made.levels, made.covered) == (None, False, (), len(sort_keys))
         assert made.serving(-1e9) is None
@@ -198,7 +202,7 @@ def test_nothing_and_what_is_missing_have_a_value_index_too() -> None:
 def test_a_window_of_a_level_is_that_of_its_rows() -> None:
     """The entries of some rows, and where they begin among all of them."""
     sort_keys = np.random.default_rng(6).random(60)
-    (level, *_) = ValueIndex.of(sort_keys).levels
+    (level, *_) = index_of(sort_keys).levels
     rows, own = level.entries()
     for low in range(61):
         for high in range(low, 61):
@@ -211,10 +215,9 @@ def test_a_window_of_a_level_is_that_of_its_rows() -> None:
 
 def test_a_level_counts_its_entries(monkeypatch: pytest.MonkeyPatch) -> None:
     """Compared at first and counted by blocks later, with the same outcome."""
-    monkeypatch.setattr(block_counts, "_FEW", 9)
-    monkeypatch.setattr(block_counts, "_BLOCK", 8)
+    resize(monkeypatch, compared_values=9, block_values=8)
     sort_keys = np.random.default_rng(7).random(300)
-    (level, *_) = ValueIndex.of(sort_keys).levels
+    (level, *_) = index_of(sort_keys).levels
     bare = level.nbytes()
     _, own = level.entries()
     for threshold in (*own.tolist()[:9], 0.0, 0.9, 2.0):
@@ -245,7 +248,7 @@ def test_a_value_index_takes_later_rows(column: Column, desc: bool) -> None:
     """Rows come in parts, some better or worse than all before; older value indexes answer as before."""
     rng = np.random.default_rng(8)
     sort_keys = sort_keys_of(np.concatenate((column(rng, 80), column(rng, LENGTH))), desc=desc)
-    made = [ValueIndex.of(sort_keys[:80])]
+    made = [index_of(sort_keys[:80])]
     for step in (0, 1, 1, 7, 40, 200):
         covered = made[-1].covered
         made.append(made[-1].with_later(sort_keys[covered : covered + step]))
@@ -267,7 +270,7 @@ def test_a_value_index_takes_later_rows(column: Column, desc: bool) -> None:
 def test_later_rows_are_written_where_there_is_room() -> None:
     """Behind the last row: nothing is copied, and an older level sees nothing of it; else with an eighth to spare."""
     sort_keys = np.tile(np.array([0.0, 1.0, 2.0, 3.0]), 2_000)
-    (first, *_) = ValueIndex.of(sort_keys[:400]).levels
+    (first, *_) = index_of(sort_keys[:400]).levels
     newest, covered, moves = first, 400, 0
     while covered < 8_000:
         older = newest
@@ -283,7 +286,7 @@ def test_later_rows_are_written_where_there_is_room() -> None:
 
 def test_later_rows_that_are_below_the_edge_say_how_near_they_come() -> None:
     """None of them enters, and none is lost to a threshold at or below the greatest of them."""
-    (first, *_) = ValueIndex.of(np.array([0.0] * 30 + [50.0] * 10)).levels
+    (first, *_) = index_of(np.array([0.0] * 30 + [50.0] * 10)).levels
     later = first.with_later(np.arange(40, 43), np.array([49.0, NAN, 20.0]))
     assert (first.below, later.below, later.least) == (0.0, 49.0, 50.0)
     assert np.shares_memory(first.entries()[0], later.entries()[0])
@@ -292,7 +295,7 @@ def test_later_rows_that_are_below_the_edge_say_how_near_they_come() -> None:
 
 def test_where_all_were_missing_the_first_value_is_the_best() -> None:
     """There is no level for it, but a best that bounds it; later missing ones change nothing."""
-    made = ValueIndex.of(np.full(8, NAN))
+    made = index_of(np.full(8, NAN))
     assert made.with_later(np.full(3, NAN)).best is None
     sort_keys = np.concatenate((np.full(8, NAN), [2.0, NAN, 7.0]))
     later = made.with_later(sort_keys[8:])
@@ -311,7 +314,7 @@ def test_a_value_index_takes_corrections(column: Column, desc: bool) -> None:
     rng = np.random.default_rng(9)
     values = np.concatenate((column(rng, LENGTH), column(rng, 90)))
     fresh = column(rng, LENGTH)
-    newest = ValueIndex.of(sort_keys_of(values[:LENGTH], desc=desc))
+    newest = index_of(sort_keys_of(values[:LENGTH], desc=desc))
     history = [(newest, values.copy())]
     for step in range(12):
         rows = np.sort(rng.choice(LENGTH + 90, int(rng.choice([1, 5, 60])), replace=False))
@@ -336,7 +339,7 @@ def test_a_value_index_takes_corrections(column: Column, desc: bool) -> None:
 def test_corrections_wait_until_somebody_reads() -> None:
     """A few of them; then the writer works them in, so that no reader finds a long way before him."""
     sort_keys = np.arange(40.0)
-    (newest, *_) = ValueIndex.of(sort_keys).levels
+    (newest, *_) = index_of(sort_keys).levels
     waiting = []
     for row in range(10):
         sort_keys[row] = 90.0 + row
@@ -352,7 +355,7 @@ def test_corrections_wait_until_somebody_reads() -> None:
 def test_corrections_of_rows_behind_a_value_index_wait_for_them() -> None:
     """They are read when it is kept up."""
     sort_keys = np.arange(40.0)
-    made = ValueIndex.of(sort_keys[:30])
+    made = index_of(sort_keys[:30])
     sort_keys[[3, 30, 39]] = 0.5, 99.0, 0.5
     corrected = made.corrected(array(3, 30, 39), sort_keys[[3, 30, 39]])
     assert corrected is not None
@@ -366,16 +369,16 @@ def test_corrections_of_rows_behind_a_value_index_wait_for_them() -> None:
 def test_many_corrections_or_the_first_value_make_a_value_index_anew() -> None:
     """A quarter of its rows is not too many."""
     sort_keys = np.arange(40.0)
-    made = ValueIndex.of(sort_keys)
+    made = index_of(sort_keys)
     assert made.corrected(np.arange(10), np.zeros(10)) is not None
     assert made.corrected(np.arange(11), np.zeros(11)) is None
-    assert ValueIndex.of(np.full(40, NAN)).corrected(array(0), np.array([1.0])) is None
+    assert index_of(np.full(40, NAN)).corrected(array(0), np.array([1.0])) is None
 
 
 def test_a_correction_has_bytes_while_it_waits() -> None:
     """Those of what it corrects too; read, it has its own."""
     sort_keys = np.arange(40.0)
-    made = ValueIndex.of(sort_keys)
+    made = index_of(sort_keys)
     sort_keys[[1, 2]] = 60.0, 70.0
     corrected = made.corrected(array(1, 2), sort_keys[[1, 2]])
     assert corrected is not None
@@ -390,7 +393,7 @@ def test_a_correction_has_bytes_while_it_waits() -> None:
 def waiting_levels() -> tuple[list[Level], Array]:
     """A level and three corrections of it that nobody has read, and the sort keys that the last one stands for."""
     sort_keys = np.arange(8.0)
-    levels = [Level.of(np.float64(4.0), 3.0, np.arange(4, 8), sort_keys[4:].copy())]
+    levels = [Level.of(np.float64(4.0), 3.0, np.arange(4, 8), sort_keys[4:].copy(), sizes())]
     for row in range(3):
         sort_keys[row] = 9.0
         levels.append(levels[-1].corrected(array(row), sort_keys[[row]]))
@@ -402,7 +405,7 @@ def test_a_reader_may_read_a_level_while_the_writer_corrects_it(
     most_waiting: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Wherever the writer is, a reader may work all that waits in: nothing is raised, and no correction is lost."""
-    monkeypatch.setattr(value_indexes, "_MOST_WAITING", most_waiting)
+    resize(monkeypatch, waiting_corrections=most_waiting)
     watched = {Level.corrected.__code__, Level.__init__.__code__, Level._used.__code__}
     for line in itertools.count(1):
         levels, sort_keys = waiting_levels()
@@ -471,7 +474,7 @@ FAULTS: Sequence[Callable[[ValueIndex], object]] = (
 def test_a_check_notices(fault: int) -> None:
     """Wrong rows of a level, sort keys that differ from the column, wrong bounds, and unordered levels are found."""
     sort_keys = np.arange(400.0)
-    made = ValueIndex.of(sort_keys)
+    made = index_of(sort_keys)
     assert len(made.levels) > 1
     made.check(sort_keys)
     FAULTS[fault](made)

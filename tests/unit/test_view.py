@@ -68,7 +68,7 @@ def test_a_detached_selection_has_copies_in_the_order_asked_for(asked: Any) -> N
 
 
 @pytest.mark.parametrize("asked", [slice(0, 3), slice(2, None, -1), [3, 0, 4, 1, 2, 5], [4, 3], [0], []], ids=str)
-def test_texts_of_base_and_head_are_read_and_compared_alike(asked: Any) -> None:
+def test_keywords_of_base_and_head_are_read_and_compared_alike(asked: Any) -> None:
     """By one numbering, though each has a dictionary of its own; what is missing is below all others."""
     view = table(
         [record(row, by_field_value=text) for row, text in enumerate(["b", None, "d"])],
@@ -106,7 +106,7 @@ def test_a_part_of_a_selection_is_taken_by_position(asked: Any, positions: slice
 @pytest.mark.parametrize("deleted", [(), (0,), (3,), (0, 1, 3), (1, 2), (0, 1, 2, 3)], ids=repr)
 @pytest.mark.parametrize("head", [(), (0,), (9,), (-5, 2)], ids=repr)
 def test_the_time_span_is_of_what_can_be_seen(deleted: tuple[int, ...], head: tuple[int, ...]) -> None:
-    """Dead rows at both ends do not count, wherever the head lies."""
+    """Deleted rows at both ends do not count, wherever the head lies."""
     base = segment(rows(0, 4))
     view = View(base, np.array(deleted, dtype=np.int64), segment([bucket(row, bucket_span=60) for row in head]))
     times = [row for row in range(4) if row not in deleted] + [*head]
@@ -138,7 +138,7 @@ def test_the_newest_rows_are_read_as_two_runs(
 
 
 @pytest.mark.parametrize("desc", [False, True])
-def test_texts_of_two_runs_are_read_by_the_dictionary_of_each(desc: bool) -> None:
+def test_keywords_of_two_runs_are_read_by_the_dictionary_of_each(desc: bool) -> None:
     """Base and head number their texts apart; what is missing is None in both."""
     base = [record(at, by_field_value=text) for at, text in enumerate(["b", None, "d"])]
     head = [record(3 + at, by_field_value=text, is_interim=True) for at, text in enumerate(["c", None, "a"])]

@@ -1,0 +1,51 @@
+"""Sizes: an index gives its own to all that it makes, whichever way that is written."""
+
+from dataclasses import FrozenInstanceError
+from random import Random
+
+import pytest
+
+from bucketquery import BucketQuery, ResultsIndex
+from bucketquery.model.sizes import DEFAULT_SIZES, Sizes
+from support.helpers import ask_together, bucket, record, resize, rows, sizes
+
+
+def test_sizes_are_a_value_without_change() -> None:
+    """Each has a default; two are the same if they are one object."""
+    with pytest.raises(FrozenInstanceError):
+        DEFAULT_SIZES.head_rows = 1  # type: ignore[misc] # that is the claim
+    assert Sizes() != Sizes()
+    assert [DEFAULT_SIZES.head_limit(rows) for rows in (0, 2**21, 2**22)] == [1024, 1024, 2048]
+
+
+@pytest.mark.parametrize("one_by_one", [0, 16])
+@pytest.mark.parametrize("packed", [0, 64])
+def test_an_index_hands_its_sizes_on(one_by_one: int, packed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """To the tables of every kind, through appends, replacements, scatters, compactions and new scores."""
+    resize(monkeypatch, rows_one_by_one=one_by_one, packed_rows=packed, head_rows=4, rows_per_copy=2)
+    own, rng, index = sizes(), Random(1), ResultsIndex()
+    for at in range(60):
+        first = rng.randrange(at + 1)
+        batch = rows(first, first + rng.choice((1, 3, 20)), event_count=at, is_interim=rng.random() < 0.2)
+        index.upsert([*batch, record(first, rng.randrange(3), function=str(at)), influencer(first)])
+        index.renormalize("web", {"timestamp": [batch[0]["timestamp"]], "bucket_span": 300, "anomaly_score": [at]})
+        index.check()
+        job = index.snapshot()._catalog.get("web")
+        assert job is not None
+        assert {kind for kind, table in job.tables.items() if table.base.sizes is not own} == set()
+    assert own is not DEFAULT_SIZES
+
+
+def test_a_combined_table_has_the_sizes_of_its_jobs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its value index, too, is one of few rows."""
+    resize(monkeypatch, value_index_rows=1)
+    index = ask_together(ResultsIndex(), small_rows=100, few_changed=1)
+    index.upsert([bucket(row, job_id=job_id, anomaly_score=row) for job_id in ("a", "b") for row in range(20)])
+    index.search(BucketQuery(jobs=("a", "b"), anomaly_score=15, size=1))
+    combined = index.snapshot()._catalog._cache.entries["bucket"].combined
+    assert combined._table.base.sizes is combined._table.head.sizes is sizes()
+
+
+def influencer(row: int) -> dict[str, object]:
+    """An entity to blame in the ``row``-th bucket."""
+    return bucket(row, result_type="influencer", influencer_field_name="host", influencer_field_value="a")
