@@ -60,7 +60,7 @@ def index() -> ResultsIndex:
 
 
 def test_a_record_has_every_documented_field(index: ResultsIndex) -> None:
-    """Its attributes are immutable, and so are nested values."""
+    """Nested values are frozen."""
     found = index.get_records(job_id=JOB)[0]
     named = {name: getattr(found, name) for name in FULL if name != "zebra"}
     assert named == {

@@ -255,7 +255,7 @@ def test_a_body_must_be_an_object(body: Any, word: str) -> None:
 
 
 def test_the_first_wrong_field_is_reported() -> None:
-    """Fields are read in the body's order, and before unknown names in the URL are refused."""
+    """Fields are read in the body's order. Unknown names in the URL are refused after that."""
     assert refused(BUCKETS, "zzz", '{"start": true, "foo": 1}') == (
         "x_content_parse_exception",
         f"{ACTION} start doesn't support values of type: VALUE_BOOLEAN",

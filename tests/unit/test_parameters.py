@@ -207,7 +207,7 @@ NO_INTEGERS: list[tuple[Any, str]] = [
 
 @pytest.mark.parametrize(("value", "shown"), NO_INTEGERS, ids=lambda part: repr(part)[:30])
 def test_paging_takes_only_integers(value: object, shown: str) -> None:
-    """The message names the API's parameter, and the field is that of the caller."""
+    """The message has the API's name of the parameter, and the field has the caller's."""
     error = refusal(lambda: read_integer(value, "from", "page.from"))
     assert error.reason == f"Failed to parse int parameter [from] with value [{shown}]"
     assert (error.field, error.value) == ("page.from", value)
