@@ -1,7 +1,7 @@
 """Real sets: documents from files, counts of them from elsewhere, and measurements over them.
 
-A set is many jobs in one index. The questions of generated buckets are asked of its longest job, beside peers that hold
-only that job. Other questions are asked over all of its jobs, beside peers that hold them all.
+A set is many jobs in one index. Its longest job answers the questions of generated buckets, beside peers that hold only
+that job. All of its jobs together answer other questions, beside peers that hold them all.
 """
 
 import gc
@@ -26,7 +26,7 @@ from bucketquery import BucketQuery, ResultsIndex
 
 SAMPLES: Final = Path(__file__).parent.parent / "tests" / "data"
 
-#: Variants of a question if nothing is timed. Buckets match in some of four windows.
+#: Number of variants of a question if nothing is timed. Of four windows, at least one has matches.
 _FEW: Final = 4
 _LOADS: Final = 3
 
@@ -118,7 +118,7 @@ def check_set(known: RealSet, documents: Sequence[Document], index: ResultsIndex
 def measure_longest_job(
     documents: Sequence[Document], index: ResultsIndex, effort: Effort, peers: Sequence[str]
 ) -> Figures:
-    """The time of the questions of generated buckets, asked of the job with the most buckets, microseconds.
+    """The time of the questions of generated buckets for the job with the most buckets, microseconds.
 
     Variants that no bucket matches are left out.
 

@@ -1,4 +1,4 @@
-"""Pages as bytes: the JSON of their bodies, from columns or from dicts, by every writer."""
+"""Pages as bytes: the JSON of their bodies, from columns or from dicts, by every encoder."""
 
 import json
 from typing import Any
@@ -13,7 +13,7 @@ from bucketquery.elastic.replies import answer
 from support.helpers import JOB, WRITERS, bucket, respelled, write_by
 from support.strategies import History, histories
 
-#: Doubles that have several spellings are more likely than by chance.
+#: Scores that often have several spellings as JSON.
 SCORES = st.one_of(st.sampled_from([0.0, 1e-5, 1e-7, 1e16, 1e22, 5e-324]), st.floats(0, 1e300))
 FIELDS = st.fixed_dictionaries(
     {},
@@ -28,7 +28,7 @@ FIELDS = st.fixed_dictionaries(
 
 
 def written_in_every_way(page: Any) -> None:
-    """Assert that a page is the JSON of its body by every writer.
+    """Assert that the bytes of a page are the JSON of its body, by every encoder.
 
     The bytes come from the columns or from dicts, and from the page or the REST door.
     """

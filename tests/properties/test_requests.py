@@ -1,4 +1,4 @@
-"""A query and every request that asks the same have the same answer."""
+"""A query and every request with the same meaning have the same answer."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -73,43 +73,43 @@ def text(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 
-def put(job: str, kind: str, asked: Mapping[str, Any]) -> Iterator[tuple[str, Reply]]:
-    """The replies to a query in each of the ways to write it."""
+def replies(job: str, kind: str, parameters: Mapping[str, Any]) -> Iterator[tuple[str, Reply]]:
+    """The reply to each way to write a query, after a label for that way."""
     path = f"/_ml/anomaly_detectors/{quote(job, safe='')}/results/{kind}"
-    query = {name: text(value) for name, value in asked.items()}
+    query = {name: text(value) for name, value in parameters.items()}
     yield "query in the path", handle(INDEX, "GET", f"{path}?{urlencode(query)}")
     yield "query with %20", handle(INDEX, "POST", f"{path}?{urlencode(query, quote_via=quote)}")
-    yield "query apart", handle(INDEX, "GET", path, "?" + urlencode(query))
+    yield "query string beside the path", handle(INDEX, "GET", path, "?" + urlencode(query))
     yield "mapping of text", handle(INDEX, "GET", path, query)
-    yield "mapping of values", handle(INDEX, "POST", path, dict(asked))
-    body = {name: value for name, value in asked.items() if name not in {"from", "size"}}
-    page = {name: asked[name] for name in ("from", "size") if name in asked}
+    yield "mapping of values", handle(INDEX, "POST", path, dict(parameters))
+    body = {name: value for name, value in parameters.items() if name not in {"from", "size"}}
+    page = {name: parameters[name] for name in ("from", "size") if name in parameters}
     body |= {"page": page} if page else {}
     for sent in (body, json.dumps(body), json.dumps(body).encode(), json.dumps(body).encode("utf-16")):
         yield f"body as {type(sent).__name__}", handle(INDEX.snapshot(), "POST", path, None, sent)
 
 
-def assert_same(job: str, kind: str, asked: Mapping[str, Any]) -> None:
-    """Assert that each way of asking gives the body of the index itself."""
-    keywords = {"from_" if name == "from" else name: value for name, value in asked.items()}
+def assert_same(job: str, kind: str, parameters: Mapping[str, Any]) -> None:
+    """Assert that each way to write a query gives the body that the index gives."""
+    keywords = {"from_" if name == "from" else name: value for name, value in parameters.items()}
     try:
         page = getattr(INDEX, f"get_{kind}")(job_id=job, **keywords)
     except NotFound:
-        for about, reply in put(job, kind, asked):
-            assert_failure(reply, NOTHING_THERE, about)
+        for label, reply in replies(job, kind, parameters):
+            assert_failure(reply, NOTHING_THERE, label)
         return
     expected = json.dumps(page.to_dict())
-    for about, reply in put(job, kind, asked):
-        assert (reply.status, json.dumps(reply.body)) == (200, expected), about
+    for label, reply in replies(job, kind, parameters):
+        assert (reply.status, json.dumps(reply.body)) == (200, expected), label
 
 
 @given(JOBS, st.one_of([st.tuples(st.just(kind), parameters_of(kind)) for kind in KINDS]))
 def test_a_query_has_one_answer(job: str, query: tuple[str, dict[str, Any]]) -> None:
-    """URLs and bodies of all kinds give the answer of the Python call."""
+    """URLs and bodies of all forms give the answer of the Python call."""
     assert_same(job, *query)
 
 
 @given(JOBS, st.fixed_dictionaries({}, optional=LOOKUP))
-def test_a_lookup_has_one_answer(job: str, asked: dict[str, Any]) -> None:
-    """So does a lookup, with a match or without."""
-    assert_same(job, "buckets", asked)
+def test_a_lookup_has_one_answer(job: str, parameters: dict[str, Any]) -> None:
+    """URLs and bodies give the answer of the Python call, with a match or without one."""
+    assert_same(job, "buckets", parameters)

@@ -1,4 +1,4 @@
-"""Records and influencers as values and response objects: the same fields, however they are stored."""
+"""Records and influencers as values and as response objects, which have the same fields."""
 
 import copy
 import json
@@ -51,7 +51,7 @@ DOCUMENTS = [
 
 @pytest.fixture(scope="module")
 def index() -> ResultsIndex:
-    """Records and influencers in base and head."""
+    """An index with records and influencers in base and head."""
     found = ResultsIndex()
     found.upsert(DOCUMENTS[:3])
     found.upsert(DOCUMENTS[3:])
@@ -59,8 +59,8 @@ def index() -> ResultsIndex:
     return found
 
 
-def test_a_record_has_all_that_is_documented(index: ResultsIndex) -> None:
-    """As attributes that nobody changes."""
+def test_a_record_has_every_documented_field(index: ResultsIndex) -> None:
+    """Nested values are frozen."""
     found = index.get_records(job_id=JOB)[0]
     named = {name: getattr(found, name) for name in FULL if name != "zebra"}
     assert named == {
@@ -77,8 +77,8 @@ def test_a_record_has_all_that_is_documented(index: ResultsIndex) -> None:
     assert (found.time, found.severity, found.result_type) == (datetime(1970, 1, 1, tzinfo=UTC), "critical", "record")
 
 
-def test_what_a_record_does_not_have_is_none_or_empty(index: ResultsIndex) -> None:
-    """Or 0 and False, where something is always shown."""
+def test_absent_fields_of_a_record_are_none_or_empty(index: ResultsIndex) -> None:
+    """The fields that an answer always shows are 0 or False."""
     found = next(each for each in index.get_records(job_id=JOB) if each.detector_index == 7)
     optional = {field for field in FULL if "score" not in field} - {"probability", "is_interim", "zebra"}
     empty = {"typical", "actual", "causes", "influencers"}
@@ -90,8 +90,8 @@ def test_what_a_record_does_not_have_is_none_or_empty(index: ResultsIndex) -> No
     assert found.other_fields == {}
 
 
-def test_an_influencer_has_all_that_is_documented(index: ResultsIndex) -> None:
-    """A name and a value may be missing."""
+def test_an_influencer_has_every_documented_field(index: ResultsIndex) -> None:
+    """Its name and value may be missing."""
     first, second = index.get_influencers(job_id=JOB)
     assert isinstance(first, Influencer)
     assert (first.influencer_field_name, first.influencer_field_value) == ("host", "b")
@@ -103,10 +103,10 @@ def test_an_influencer_has_all_that_is_documented(index: ResultsIndex) -> None:
     assert list(second.to_dict())[:3] == ["job_id", "result_type", "influencer_score"]
 
 
-@pytest.mark.parametrize("ask", ["get_records", "get_influencers"])
-def test_values_and_response_objects_have_the_same_fields(index: ResultsIndex, ask: str) -> None:
-    """Key by key, alone and on a page, pickled and copied."""
-    page = getattr(index, ask)(job_id=JOB)
+@pytest.mark.parametrize("call", ["get_records", "get_influencers"])
+def test_values_and_response_objects_have_the_same_fields(index: ResultsIndex, call: str) -> None:
+    """Keys are in the same order, alone and on a page, also after pickling and copying."""
+    page = getattr(index, call)(job_id=JOB)
     objects = page.to_dict()[page._schema.plural]
     assert [value.to_dict() for value in page] == objects
     assert [list(value.to_dict()) for value in page] == [list(shown) for shown in objects]
@@ -117,15 +117,15 @@ def test_values_and_response_objects_have_the_same_fields(index: ResultsIndex, a
             assert other.to_dict() == value.to_dict()
         with pytest.raises(AttributeError):
             value.timestamp = 5
-    travelled = pickle.loads(pickle.dumps(page))
-    assert travelled.to_dict(human=True) == page.to_dict(human=True)
-    assert travelled.keys() == page.keys()
-    assert list(travelled) == list(page)
+    unpickled = pickle.loads(pickle.dumps(page))
+    assert unpickled.to_dict(human=True) == page.to_dict(human=True)
+    assert unpickled.keys() == page.keys()
+    assert list(unpickled) == list(page)
 
 
 @pytest.mark.parametrize("writer", WRITERS)
-def test_bytes_are_the_body(writer: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of records, influencers, and buckets with their records; half of a surrogate pair comes back as it was."""
+def test_the_bytes_of_a_page_are_its_body_as_json(writer: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """This holds for records, influencers and expanded buckets. Lone surrogates are read back unchanged."""
     index = ResultsIndex()
     index.upsert([*DOCUMENTS, bucket(0, result_type="influencer", **BLAMED)])
     index.upsert([record(9, host="\ud800"), bucket(9, bucket_influencers=[{"influencer_field_name": "\udfff"}])])
@@ -144,18 +144,18 @@ def test_bytes_are_the_body(writer: str, monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_stored_empty_lists_come_back(index: ResultsIndex) -> None:
-    """A list that is empty is not one that is missing."""
+    """An empty list differs from a missing one."""
     body = next(
         each for each in index.get_records(job_id=JOB).to_dict()["records"] if "typical" in each and not each["typical"]
     )
     assert (body["causes"], body["influencers"], body["geo_results"]) == ([], [], {})
 
 
-def test_people_get_text_before_each_number(index: ResultsIndex) -> None:
-    """Everything else stays in its order."""
+def test_human_adds_text_before_each_timestamp(index: ResultsIndex) -> None:
+    """The other keys stay in order."""
     for page in (index.get_records(job_id=JOB), index.get_influencers(job_id=JOB)):
-        plain, human = (page.to_dict(human=human)[page._schema.plural] for human in (False, True))
-        for before, after in zip(plain, human, strict=True):
+        bare, human = (page.to_dict(human=human)[page._schema.plural] for human in (False, True))
+        for before, after in zip(bare, human, strict=True):
             names = list(before)
             at = names.index("timestamp")
             assert list(after) == [*names[:at], "timestamp_string", *names[at:]]
@@ -163,21 +163,21 @@ def test_people_get_text_before_each_number(index: ResultsIndex) -> None:
             assert after["timestamp_string"] == timestamp_strings(np.array([before["timestamp"]], dtype=np.int64))[0]
 
 
-def test_a_data_field_may_be_called_like_our_text() -> None:
-    """People see the text of the timestamp then, before its number."""
+def test_a_data_field_may_be_named_timestamp_string() -> None:
+    """With ``human``, the text of the timestamp replaces its value, and stands before the number."""
     index = ResultsIndex()
     named = {"by_field_name": "timestamp_string", "by_field_value": "x", "timestamp_string": ["y"]}
     blamed = {"influencer_field_name": "timestamp_string", "influencer_field_value": "x"}
     index.upsert([record(0, **named), bucket(0, result_type="influencer", **blamed)])
     for page in (index.get_records(job_id=JOB), index.get_influencers(job_id=JOB)):
-        plain, human = (page.to_dict(human=human)[page._schema.plural][0] for human in (False, True))
-        assert plain["timestamp_string"] in (["y"], "x")
+        bare, human = (page.to_dict(human=human)[page._schema.plural][0] for human in (False, True))
+        assert bare["timestamp_string"] in (["y"], "x")
         assert human["timestamp_string"] == "1970-01-01T00:00:00.000Z"
         assert list(human)[list(human).index("timestamp") - 1] == "timestamp_string"
 
 
 def test_a_column_of_buckets_makes_no_records() -> None:
-    """Though the page is expanded."""
+    """This holds for an expanded page too."""
     index = ResultsIndex()
     index.upsert([bucket(0, bucket_influencers=[{"influencer_field_name": "a"}]), record(0)])
     page = index.get_buckets(job_id=JOB, expand=True)
@@ -186,8 +186,8 @@ def test_a_column_of_buckets_makes_no_records() -> None:
     assert not hasattr(page._expansion, "_sorted")
 
 
-def test_response_objects_are_the_callers_own(index: ResultsIndex) -> None:
-    """Changing one changes nothing that is asked for later."""
+def test_response_objects_are_independent(index: ResultsIndex) -> None:
+    """Changing one changes no later response object."""
     page = index.get_records(job_id=JOB)
     before = repr(page.to_dict())
     for body in page.to_dict()["records"]:
@@ -198,7 +198,7 @@ def test_response_objects_are_the_callers_own(index: ResultsIndex) -> None:
 
 
 def test_columns_are_read_by_name(index: ResultsIndex) -> None:
-    """Numbers as such, NaN where an answer shows none; texts and what is nested as objects."""
+    """A number is NaN if an answer does not show it. Texts and nested values are objects."""
     page = index.get_records(job_id=JOB, sort="timestamp", desc=False)
     assert page.column("timestamp").tolist() == [0, STEP, STEP, 2 * STEP, 3 * STEP, 4 * STEP]
     assert repr(page.column("multi_bucket_impact").tolist()) == "[-0.5, nan, nan, nan, 5.0, nan]"
@@ -214,24 +214,24 @@ def test_columns_are_read_by_name(index: ResultsIndex) -> None:
             page.column(name)
 
 
-# ---- hosts that keep the documents themselves
+# ---- callers that store the documents themselves
 
 
 @pytest.fixture
 def lean() -> RecordPage:
-    """The records of an index that keeps no documents."""
+    """The records of an index that stores no documents."""
     found = ResultsIndex(keep_documents=False)
     found.upsert(DOCUMENTS)
     return found.get_records(job_id=JOB, sort="timestamp", desc=False)
 
 
-def test_without_documents_there_are_keys(index: ResultsIndex, lean: RecordPage) -> None:
-    """And whatever filters and sorts; values and response objects need the documents."""
+def test_a_page_without_documents_has_keys_and_columns(index: ResultsIndex, lean: RecordPage) -> None:
+    """It has the columns that filter and sort. Values and response objects need the documents."""
     assert lean.keys()[0] == (JOB, 0, SPAN_S, 3, "b", "o", "p")
     assert lean.column("function").tolist()[0] == "mean"
-    for use in (lambda: list(lean), lambda: lean[0], lambda: lean[1:2], lean.to_dict):
+    for read in (lambda: list(lean), lambda: lean[0], lambda: lean[1:2], lean.to_dict):
         with pytest.raises(InvalidQuery) as caught:
-            use()
+            read()
         assert caught.value.field == "documents"
     with pytest.raises(InvalidQuery) as caught:
         lean.column("actual")
@@ -245,8 +245,11 @@ def test_without_documents_there_are_keys(index: ResultsIndex, lean: RecordPage)
     assert found == [each for each in expected if each["detector_index"] != 7]
 
 
-def test_columns_win_over_the_hosts_documents(lean: RecordPage) -> None:
-    """What the index does not keep is theirs; a search hit stands for its source, and any iterable will do."""
+def test_columns_override_the_documents_of_the_caller(lean: RecordPage) -> None:
+    """A document gives only the fields that the index lacks.
+
+    The documents may be search hits and come from any iterable.
+    """
     documents = [{"_source": {**document, "record_score": 99, "function": "x", "fresh": 1}} for document in DOCUMENTS]
     objects = lean.to_dict(documents=iter(documents))["records"]
     assert [shown["fresh"] for shown in objects] == [1] * 5
@@ -269,14 +272,14 @@ def test_columns_win_over_the_hosts_documents(lean: RecordPage) -> None:
     ],
 )
 def test_documents_of_other_keys_are_refused(lean: RecordPage, documents: Any, field: str) -> None:
-    """Too few, too many, in another order, of another job or kind, or wrong in themselves."""
+    """So are too few or too many, another order, another job or kind, and invalid documents."""
     with pytest.raises(InvalidDocument) as caught:
         lean.to_dict(documents=documents)
     assert caught.value.field == field
 
 
 def test_an_empty_page_needs_no_documents() -> None:
-    """There is nothing to show."""
+    """It is an answer even if the index stores no documents."""
     lean = ResultsIndex(keep_documents=False)
     lean.put_job(JOB)
     page = lean.get_records(job_id=JOB)
@@ -284,8 +287,8 @@ def test_an_empty_page_needs_no_documents() -> None:
     assert list(page) == []
 
 
-def test_columns_in_keep_no_documents_either() -> None:
-    """Both ways in leave out what is only shown."""
+def test_upsert_columns_stores_no_documents_either() -> None:
+    """Both ways to write leave out the fields that are only shown."""
     arrays: dict[str, Any] = {
         "timestamp": [0, STEP],
         "bucket_span": 300,

@@ -1,4 +1,4 @@
-"""Rows as values and as the API writes them: keys, their order, text for people."""
+"""Buckets as values and as response objects: keys, their order, and text beside timestamps."""
 
 from typing import Any
 
@@ -34,7 +34,7 @@ FULL: dict[str, Any] = {
 
 
 def two(**fields: Any) -> Selection:
-    """A bucket that has all fields, and one that has none."""
+    """One bucket with all fields and one without any."""
     return Selection.of(segment([bucket(1, **{**FULL, **fields}), bucket(2)]))
 
 
@@ -43,8 +43,8 @@ def objects(found: Selection, *, human: bool = False) -> list[dict[str, Any]]:
     return bucket_objects(JOB, found, display_fields(found), human=human)
 
 
-def test_rows_become_the_apis_buckets() -> None:
-    """All keys but those of events, which only buckets with events have; what is missing shows its default."""
+def test_rows_become_response_objects() -> None:
+    """Only buckets with events have the key of events. Other missing fields show their defaults."""
     first, second = objects(two(scheduled_events=["a", "b"]))
     assert list(first.items()) == [
         ("job_id", JOB),
@@ -64,9 +64,9 @@ def test_rows_become_the_apis_buckets() -> None:
 
 
 def test_nested_influencers_show_their_bucket() -> None:
-    """Its job, time and span; the name only where there is one."""
+    """They have its job, timestamp and span. Only an influencer with a name has the key of the name."""
     first, second = objects(two(bucket_influencers=INFLUENCERS))
-    host, nobody = first["bucket_influencers"]
+    host, nameless = first["bucket_influencers"]
     assert list(host.items()) == [
         ("job_id", JOB),
         ("result_type", "bucket_influencer"),
@@ -79,13 +79,13 @@ def test_nested_influencers_show_their_bucket() -> None:
         ("bucket_span", SPAN_S),
         ("is_interim", False),
     ]
-    assert list(nobody) == [name for name in host if name != "influencer_field_name"]
-    assert nobody["is_interim"] is True
+    assert list(nameless) == [name for name in host if name != "influencer_field_name"]
+    assert nameless["is_interim"] is True
     assert second["bucket_influencers"] == []
 
 
-def test_people_get_text_before_each_number() -> None:
-    """In buckets and their influencers; all else stays in its order."""
+def test_human_adds_text_before_each_timestamp() -> None:
+    """Buckets and their influencers have the text. The other keys stay in order."""
     found = two(bucket_influencers=INFLUENCERS, scheduled_events=["a"])
     bare_ones, human = (objects(found, human=human) for human in (False, True))
     texts = ("1970-01-01T00:05:00.000Z", "1970-01-01T00:10:00.000Z")
@@ -104,7 +104,7 @@ def test_people_get_text_before_each_number() -> None:
 
 
 def test_values_and_response_objects_have_the_same_fields() -> None:
-    """The same rows, field for field and in the same order of keys."""
+    """The keys are in the same order."""
     found = two(bucket_influencers=INFLUENCERS, scheduled_events=["a"])
     values = bucket_values(JOB, found, display_fields(found))
     assert repr([value.to_dict() for value in values]) == repr(objects(found))
@@ -112,7 +112,7 @@ def test_values_and_response_objects_have_the_same_fields() -> None:
 
 
 def test_every_bucket_has_lists_of_its_own() -> None:
-    """Changing one changes no other."""
+    """Changing the list of one bucket changes no other."""
     first, second = objects(two())
     first["bucket_influencers"].append("x")
     assert second["bucket_influencers"] == []
@@ -126,7 +126,7 @@ def test_every_bucket_has_lists_of_its_own() -> None:
 def test_simple_buckets_are_written_from_their_columns(
     job_id: str, varying: tuple[str, ...], writer: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The bytes are those of their objects, whichever fields are constant; forwards, backwards and picked."""
+    """The bytes are those of the response objects, with any fields constant and rows in any order."""
     write_by(monkeypatch, writer)
     found = Selection.of(segment([bucket(row, **(FULL if row % 3 else without(FULL, *varying))) for row in range(60)]))
     for rows_of_page in (slice(0, 60), slice(50, 9, -1), np.arange(59, 0, -2)):
@@ -141,7 +141,7 @@ def test_simple_buckets_are_written_from_their_columns(
     [({}, 0), ({}, 1), ({}, 19), ({"scheduled_events": ["a"]}, 50), ({"bucket_influencers": [{}]}, 50)],
 )
 def test_few_and_nested_buckets_are_written_from_dicts(nested: dict[str, Any], count: int) -> None:
-    """From the columns that would be no quicker, or they do not have all of it."""
+    """Columns are no faster for few buckets, and they lack the nested values."""
     found = Selection.of(segment([*rows(0, max(0, count - 1)), *[bucket(99, **nested)] * min(1, count)]))
     assert len(found) == count
     assert columnar_buckets_json(JOB, found, display_fields(found)) is None
@@ -158,5 +158,5 @@ def test_few_and_nested_buckets_are_written_from_dicts(nested: dict[str, Any], c
     ],
 )
 def test_instants_are_written_with_milliseconds(timestamp: int, text: str) -> None:
-    """ISO, in UTC, years in four digits."""
+    """The format is ISO 8601, in UTC, with four digits for the year."""
     assert timestamp_strings(np.array([timestamp], dtype=np.int64)) == [text]

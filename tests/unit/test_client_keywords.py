@@ -1,6 +1,6 @@
 """The client's keywords: numbers and booleans as text, and a page as an object.
 
-What queries they make is told in `test_queries`; `test_official_client` asks by them.
+`test_queries` checks the queries that they make, and `test_official_client` sends them.
 """
 
 import math
@@ -13,15 +13,15 @@ from bucketquery.errors import InvalidQuery
 from bucketquery.queries.client_keywords import read_boolean_text, read_double, read_page
 
 
-def refusal(ask: Callable[[], object]) -> InvalidQuery:
-    """The error of something that must be refused."""
+def refusal(call: Callable[[], object]) -> InvalidQuery:
+    """The error of a call that must be refused."""
     with pytest.raises(InvalidQuery) as caught:
-        ask()
+        call()
     return caught.value
 
 
 class Text(str):
-    """Text of somebody's own class."""
+    """A subclass of str."""
 
     __slots__ = ()
 
@@ -59,16 +59,19 @@ NO_DOUBLES = [
 
 
 @pytest.mark.parametrize(("text", "expected"), DOUBLES)
-def test_a_threshold_may_be_text_as_java_reads_it(text: str, expected: float) -> None:
-    """Decimal or with an exponent, blanks and controls around it, a type's letter behind it, or in words."""
+def test_a_threshold_may_be_text_that_java_reads(text: str, expected: float) -> None:
+    """It may have an exponent, blanks and control characters around it, and a type letter at its end.
+
+    The words for infinity and NaN count too.
+    """
     assert read_double(text, "record_score") == expected
     assert math.isnan(read_double("NaN", "record_score"))
     assert math.isnan(read_double("+NaN", "record_score"))
 
 
 @pytest.mark.parametrize("text", NO_DOUBLES)
-def test_text_that_java_does_not_read_is_refused_in_its_words(text: str) -> None:
-    """Python's own spellings among them."""
+def test_text_that_java_does_not_read_is_refused_in_javas_words(text: str) -> None:
+    """So are spellings that only Python reads."""
     error = refusal(lambda: read_double(text, "record_score"))
     assert error.reason == f'For input string: "{text}"'
     assert (error.type, error.field, error.value) == ("number_format_exception", "record_score", text)
@@ -76,19 +79,19 @@ def test_text_that_java_does_not_read_is_refused_in_its_words(text: str) -> None
 
 @pytest.mark.parametrize("text", ["", " \t"])
 def test_empty_text_is_no_number(text: str) -> None:
-    """Blanks are nothing."""
+    """Blanks count as empty text."""
     assert refusal(lambda: read_double(text, "record_score")).reason == "empty String"
 
 
-def test_truth_may_be_text_exactly() -> None:
-    """In the client's spelling; None is not given."""
+def test_a_boolean_may_be_text() -> None:
+    """The spelling must be exact. None means that the keyword is not given."""
     assert [read_boolean_text(value, "desc") for value in ("true", "false", True, None)] == [True, False, True, None]
     for value in ("True", "", " true", 1, Text("yes")):
         refusal(lambda: read_boolean_text(value, "desc"))  # noqa: B023 - called at once
 
 
-def test_a_page_gives_what_it_has() -> None:
-    """One or the other, both or nothing, from any mapping, which is not modified."""
+def test_a_page_gives_the_keywords_that_it_has() -> None:
+    """It may be any mapping with one, both or neither of its keys, and it is not modified."""
     pages: list[tuple[Mapping[str, int], dict[str, int]]] = [
         ({}, {}),
         ({"from": 5}, {"from_": 5}),

@@ -1,4 +1,4 @@
-"""Calls: whatever a caller hands in becomes built-in types, and the URL is taken apart."""
+"""Calls: `read_call` turns the objects of a caller into built-in types and splits the URL."""
 
 from collections.abc import Iterator, Mapping
 from enum import Enum
@@ -11,7 +11,7 @@ import pytest
 from bucketquery import InvalidQuery
 from bucketquery.elastic.calls import Call, read_call
 
-#: Text of another class, which writes itself otherwise.
+#: A text whose ``str()`` is not its value.
 WORD: Any = Enum("WORD", {"GET": "GET"}, type=str)
 
 
@@ -19,12 +19,12 @@ class Broken(dict[str, Any]):
     """A mapping that cannot be read."""
 
     def items(self) -> NoReturn:
-        """Fail as only the caller's own code does."""
+        """Raise an error as the caller's own code may."""
         raise OSError("gone")
 
 
 class Endless(Mapping[str, Any]):
-    """A mapping that holds itself."""
+    """A mapping that contains itself."""
 
     def __getitem__(self, name: str) -> Any:
         return self
@@ -49,32 +49,32 @@ def url(path: str, params: Any = None) -> dict[str, str]:
 
 
 def test_a_query_string_is_decoded() -> None:
-    """Plus is a blank there, UTF-8 is decoded, a bare name is empty, and of a repeated name the last counts."""
+    """A plus is a blank, UTF-8 is decoded, a bare name is empty, and the last of equal names counts."""
     assert url("/x?a=1+2&b=%C3%A9%2B&c&d=&a=3&&=4") == {"a": "3", "b": "é+", "c": "", "d": "", "": "4"}
     assert url("/x", "?a=1") == url("/x", "a=1") == {"a": "1"}
     assert url("/x") == url("/x?") == url("/x", "") == {}
 
 
-def test_parameters_go_before_the_paths_own() -> None:
-    """Of one name those beside the path count; of other names both."""
+def test_params_override_the_query_string_of_the_path() -> None:
+    """If both have a name, the value in ``params`` counts. Other names come from both."""
     assert url("/x?a=1&b=2", "a=3") == url("/x?a=1&b=2", {"a": 3}) == {"a": "3", "b": "2"}
 
 
 def test_the_path_stays_encoded() -> None:
-    """It is decoded segment by segment later; how it was written is kept for messages."""
+    """Its segments are decoded later, and messages show the path as the caller wrote it."""
     assert read_call("GET", "/a%2Fb?c=%20", None, None) == Call("GET", "/a%2Fb?c=%20", "/a%2Fb", {"c": " "}, None)
 
 
 @pytest.mark.parametrize("escape", ["%", "%z0", "%0", "%zz", "%0z", "%é0"])
 def test_a_malformed_escape_is_refused(escape: str) -> None:
-    """In the path, its query string, and a query string beside it; a mapping has no escapes."""
+    """This holds in the path, in its query string and in ``params`` as text. A mapping has no escapes."""
     for request in (f"/a{escape}", None), (f"/?a={escape}", None), ("/", f"a={escape}"):
         assert refused("GET", *request, None).reason.startswith(f"malformed escape [{escape}] in the URL, at ")
     assert url("/", {"a": escape}) == {"a": escape}
 
 
-def test_values_of_a_mapping_are_written_as_json_is() -> None:
-    """Text as it is, numbers and booleans as JSON has them, None as a bare name."""
+def test_values_of_a_mapping_become_text_as_in_json() -> None:
+    """Text stays as it is, numbers and booleans are spelled as in JSON, and None becomes empty text."""
     given = {"a": "x", "b": True, "c": False, "d": 5, "e": 2.5, "f": None, "g": np.int64(7), "h": np.float64(0.5)}
     expected = {"a": "x", "b": "true", "c": "false", "d": "5", "e": "2.5", "f": "", "g": "7", "h": "0.5"}
     assert url("/", given) == url("/", MappingProxyType(given)) == expected
@@ -84,20 +84,20 @@ def test_values_of_a_mapping_are_written_as_json_is() -> None:
     "value", [["5"], {"a": 5}, {5}, b"5", object(), float("nan"), np.bool_(1), pytest.param(10**5_000, id="long")]
 )
 def test_other_values_of_a_mapping_are_refused(value: object) -> None:
-    """Also an integer that Python does not write out."""
+    """So is an integer with more digits than Python writes."""
     error = refused("GET", "/", {"start": value}, None)
     assert error.reason.startswith("parameter [start] must be text, not ")
     assert error.field == "start"
 
 
 @pytest.mark.parametrize("params", [5, True, ["a"], b"a=1", object()])
-def test_other_parameters_are_refused(params: object) -> None:
-    """They are a query string, a mapping or nothing."""
+def test_params_of_other_types_are_refused(params: object) -> None:
+    """``params`` must be a query string, a mapping or None."""
     assert refused("GET", "/", params, None).reason.startswith("[params] must be a query string or a mapping, not ")
 
 
-def test_odd_methods_paths_and_names_are_told_briefly() -> None:
-    """Nothing is at such a path; a class that is text is its text."""
+def test_an_odd_method_path_or_name_becomes_the_name_of_its_type() -> None:
+    """An integer name becomes its digits, and a subclass of str its text. No endpoint has such a path."""
     call = read_call(None, b"/x", {5: "a", None: "b"}, None)
     assert (call.method, call.uri, call.path, call.url) == ("NoneType", "bytes", "bytes", {"5": "a", "NoneType": "b"})
     assert read_call(WORD.GET, "/", None, None).method == "GET"
@@ -105,25 +105,25 @@ def test_odd_methods_paths_and_names_are_told_briefly() -> None:
 
 
 def test_a_body_becomes_built_in_types() -> None:
-    """What is no JSON becomes something that has no type of JSON; arrays are not looked into."""
+    """A value that is not JSON becomes ``...``, which has no JSON type. The items of arrays are not read."""
     given = {"a": WORD.GET, "b": None, "c": np.int32(5), "d": np.float32(0.5), "e": {"f": True}, "g": [object()]}
     odd = {5: object(), "h": float("inf"), "i": {1}, "j": (1,)}
     body = read_call("GET", "/", None, MappingProxyType({**given, **odd})).body
-    plain: dict[str, Any] = {"a": "GET", "b": None, "c": 5, "d": 0.5, "e": {"f": True}, "g": []}
-    assert body == {**plain, "5": ..., "h": ..., "i": ..., "j": []}
+    expected: dict[str, Any] = {"a": "GET", "b": None, "c": 5, "d": 0.5, "e": {"f": True}, "g": []}
+    assert body == {**expected, "5": ..., "h": ..., "i": ..., "j": []}
     assert [type(value) for value in body.values()][:4] == [str, type(None), int, float]
     assert [read_call("GET", "/", None, text).body for text in ("{}", b"{}", bytearray(b"{}"))] == ["{}", b"{}", b"{}"]
 
 
 @pytest.mark.parametrize(("broken", "why"), [(Broken(a=1), "OSError"), (Endless(), "RecursionError")])
 def test_objects_that_cannot_be_read_are_refused(broken: Mapping[str, Any], why: str) -> None:
-    """Whatever the caller's own classes raise, as parameters or as a body."""
+    """The error names the exception that the caller's class raises, in ``params`` and in a body."""
     for params, body in ((broken, None), (None, broken)):
         assert refused("GET", "/", params, body).reason == f"the request cannot be read: {why}"
 
 
 @pytest.mark.parametrize(("query", "pretty"), [("pretty", True), ("pretty=true", True), ("pretty=false", False)])
 def test_pretty_is_known_before_anything_is_checked(query: str, pretty: bool) -> None:
-    """So errors are laid out too; and what is no boolean does not ask for it."""
+    """Errors can be indented too. A value of ``pretty`` that is not a boolean counts as false."""
     assert read_call("GET", "/", query, None).pretty is pretty
     assert read_call("GET", "/", "pretty=1", None).pretty is read_call("GET", "/", "", None).pretty is False

@@ -1,4 +1,4 @@
-"""Endpoints: the forms that one value may have, and names that are nearly right."""
+"""Endpoints: the accepted forms of each parameter, and suggestions for misspelled names."""
 
 import math
 from typing import Any
@@ -10,7 +10,7 @@ from bucketquery.elastic.endpoints import ENDPOINTS, PARAMETERS, did_you_mean, j
 
 
 def read(name: str, value: Any) -> Any:
-    """What is read of a parameter."""
+    """The value that a parameter is read as."""
     return PARAMETERS[name].read(value, name)
 
 
@@ -22,7 +22,7 @@ def refused(name: str, value: Any) -> InvalidQuery:
 
 
 def test_every_parameter_has_its_forms() -> None:
-    """The table of the endpoints names no parameter that is not in the table of their forms."""
+    """``PARAMETERS`` has every name that an endpoint uses. Only buckets have a lookup."""
     named = {name for endpoint in ENDPOINTS.values() for name in (*endpoint.parameters, *endpoint.beside_body)}
     assert named <= PARAMETERS.keys()
     assert [results for results, endpoint in ENDPOINTS.items() if endpoint.has_lookup] == ["buckets"]
@@ -30,22 +30,22 @@ def test_every_parameter_has_its_forms() -> None:
 
 @pytest.mark.parametrize("endpoint", ENDPOINTS.values(), ids=ENDPOINTS)
 def test_every_endpoint_takes_the_parameters_of_its_query(endpoint: Any) -> None:
-    """Each is a keyword of the query, but for the page, which is two of them."""
+    """Each parameter is a keyword of the query, except ``page``, which stands for two."""
     keywords = {name: PARAMETERS[name].read(value, name) for name, value in samples(endpoint).items() if name != "page"}
     query = endpoint.query(jobs="web", **keywords)
     assert (query.jobs, query.sort, query.desc) == (("web",), "timestamp", True)
 
 
 def samples(endpoint: Any) -> dict[str, Any]:
-    """A value for each parameter that stands beside the others."""
+    """A value for each parameter of an endpoint but ``timestamp``, which excludes some of the others."""
     texts = {"sort": "timestamp", "start": "1970", "end": "1971"}
     bare = {name: PARAMETERS[name].bare or "5" for name in endpoint.parameters}
     return {name: texts.get(name, value) for name, value in bare.items() if name != "timestamp"}
 
 
 @pytest.mark.parametrize("name", ["start", "end", "timestamp"])
-def test_instants_are_text_or_numbers_floored(name: str) -> None:
-    """Text stays what it is; no fraction becomes the number that means unset."""
+def test_instants_are_text_or_numbers_rounded_down(name: str) -> None:
+    """Text stays as it is. A fraction becomes text, so it is never the number that means unset."""
     for value in ("2026", "", "now-1d", 5, 10**30):
         assert read(name, value) == value
     assert [read(name, value) for value in (5.0, 5.5, -5.5, -0.5)] == [5, "5.0", "-6.0", "-1.0"]
@@ -54,13 +54,13 @@ def test_instants_are_text_or_numbers_floored(name: str) -> None:
 
 
 def test_an_open_side_is_unset() -> None:
-    """None and -1; for a lookup that is the instant itself."""
+    """None and -1 leave ``start`` open. In a lookup, -1 is an instant."""
     assert [read("start", value) for value in (None, -1, "-1", -1.0)] == [None, None, None, -1]
     assert read("timestamp", -1) == -1
 
 
-def test_scores_are_numbers_or_javas_text_for_them() -> None:
-    """Text is what Java reads as a double."""
+def test_scores_are_numbers_or_text_that_java_reads() -> None:
+    """Text is accepted if Java reads it as a double."""
     for name in ("anomaly_score", "record_score", "influencer_score"):
         assert [read(name, value) for value in (5, 0.5, " 7.5 ", "1e2", "3d")] == [5, 0.5, 7.5, 100.0, 3.0]
         assert math.isnan(read(name, "NaN"))
@@ -68,7 +68,7 @@ def test_scores_are_numbers_or_javas_text_for_them() -> None:
 
 
 def test_booleans_are_booleans_or_their_names() -> None:
-    """Exactly; a bare name in a URL is true."""
+    """The spelling must be exact. A bare name in a URL is true."""
     for name in ("desc", "expand", "exclude_interim", "human", "pretty"):
         assert [read(name, value) for value in (True, False, "true", "false")] == [True, False, True, False]
         for wrong in ("True", "1", "", " true"):
@@ -78,21 +78,21 @@ def test_booleans_are_booleans_or_their_names() -> None:
 
 
 @pytest.mark.parametrize("value", [0, 5, 5.0, "5", "+5", "005", 2**31 - 1, str(2**31 - 1)])
-def test_integers_are_javas(value: str | float) -> None:
-    """Numbers without a fraction, and digits."""
+def test_integers_are_32_bit_numbers_or_their_digits(value: str | float) -> None:
+    """A number may be a float without a fraction. Digits may have a sign and leading zeros."""
     assert read("from", value) == int(value)
     assert type(read("from", value)) is int
 
 
 @pytest.mark.parametrize("value", [0.5, math.inf, 2**31, -(2**31) - 1, "", " 5", "5.0", "x", "2147483648"])
 def test_other_integers_are_refused(value: str | float) -> None:
-    """Fractions, blanks, and whatever 32 bits do not hold."""
+    """Fractions, blanks and numbers beyond 32 bits are refused. The message stays short."""
     assert refused("size", value).reason == f"Failed to parse int parameter [size] with value [{value}]"
     assert len(refused("size", "9" * 9_999).reason) < 200
 
 
 def test_a_page_is_two_integers() -> None:
-    """Either may be missing; both are read before either is found negative."""
+    """Either may be missing. Both are read before a negative one is refused."""
     assert [read("page", page) for page in ({}, {"size": "5"})] == [{}, {"size": 5}]
     assert read("page", {"size": 5, "from": 1.0}) == {"from_": 1, "size": 5}
     assert refused("page", {"size": -1, "from": -1}).reason == "Parameter [from] cannot be < 0"
@@ -101,14 +101,14 @@ def test_a_page_is_two_integers() -> None:
     assert refused("page", {"from": None}).reason == "[page] from doesn't support values of type: VALUE_NULL"
 
 
-def test_the_job_of_a_body_is_passed_over() -> None:
-    """The path's is meant."""
+def test_the_job_of_a_body_is_ignored() -> None:
+    """The job in the path counts. An empty ``sort`` stays as it is."""
     assert read("job_id", "other") is None
     assert read("sort", "") == ""
 
 
-def test_fields_come_in_their_own_order_until_one_is_wrong() -> None:
-    """By its name or by its type."""
+def test_fields_are_read_in_their_own_order_until_one_is_wrong() -> None:
+    """A field may be wrong by its name or by its type."""
     names = ("start", "end", "desc")
     assert list(typed({"end": 5, "start": None}, "here", names)) == [("end", 5), ("start", None)]
     fields = typed({"end": 5, "desc": 1, "x": 5}, "here", names)
@@ -135,7 +135,7 @@ def test_fields_come_in_their_own_order_until_one_is_wrong() -> None:
     ],
 )
 def test_types_have_the_servers_names(value: object, word: str) -> None:
-    """Also whatever JSON does not have."""
+    """Values that JSON does not have get a name too."""
     assert json_type(value) == word
 
 
@@ -156,13 +156,13 @@ def test_types_have_the_servers_names(value: object, word: str) -> None:
         pytest.param("x" * 10**6, "", id="long"),
     ],
 )
-def test_names_more_than_half_alike_are_suggested(name: str, hint: str) -> None:
-    """The most similar first, then by name."""
+def test_names_that_are_more_than_half_alike_are_suggested(name: str, hint: str) -> None:
+    """The most similar name comes first."""
     assert did_you_mean(name, {"start", "sort", "anomaly_score", "size"}) == hint
 
 
-def test_equally_similar_names_are_suggested_by_name() -> None:
-    """Whatever order they are known in."""
+def test_equally_similar_names_are_suggested_in_alphabetical_order() -> None:
+    """The order of the known names does not matter."""
     assert (
         did_you_mean("aab", ("aac", "aaa")) == did_you_mean("aab", ("aaa", "aac")) == " did you mean any of [aaa, aac]?"
     )

@@ -15,7 +15,7 @@ BUCKETS = f"{RESULTS}/buckets"
 
 @pytest.fixture
 def index() -> ResultsIndex:
-    """Ten buckets of a job, and a job without any."""
+    """An index with ten buckets of one job, and a job without buckets."""
     found = ResultsIndex(max_size=3, clock=lambda: 5 * STEP)
     found.upsert(rows(0, 10, anomaly_score=5.0))
     found.put_job("empty")
@@ -30,8 +30,8 @@ def cause(reply: Reply) -> dict[str, Any]:
     return found
 
 
-def test_the_reply_is_the_page(index: ResultsIndex) -> None:
-    """With GET and POST alike, from URL and body, with text beside timestamps where people read."""
+def test_the_body_of_a_reply_is_that_of_the_page(index: ResultsIndex) -> None:
+    """GET and POST, URL and body give the same. ``human`` adds text beside timestamps."""
     expected = index.get_buckets(job_id=JOB, start=STEP, size=2)
     for method in ("GET", "POST"):
         for request in (
@@ -46,14 +46,14 @@ def test_the_reply_is_the_page(index: ResultsIndex) -> None:
 
 
 def test_a_snapshot_answers_as_of_its_commit(index: ResultsIndex) -> None:
-    """And an index as of its newest."""
+    """An index answers as of its newest commit."""
     before = index.snapshot()
     index.upsert([bucket(10)])
     assert [handle(source, "GET", BUCKETS).body["count"] for source in (before, index)] == [10, 11]
 
 
-def test_methods_and_paths_come_first(index: ResultsIndex) -> None:
-    """Whatever else is wrong with a request."""
+def test_the_method_and_the_path_are_checked_first(index: ResultsIndex) -> None:
+    """Other mistakes in the request do not change the reply."""
     wrong = "?filter_path=x&zzz"
     assert handle(index, "PUT", "/x", body="[").body["error"].startswith("no handler found for uri [/x]")
     reply = handle(index, "get", BUCKETS + wrong, body="[")
@@ -70,16 +70,16 @@ def test_methods_and_paths_come_first(index: ResultsIndex) -> None:
     assert (reply.status, reply.headers["Allow"], reply.encode()) == (200, "GET,POST", b"")
 
 
-def test_pretty_is_for_every_reply(index: ResultsIndex) -> None:
-    """Also for errors of any kind; but not where the request cannot be read at all."""
+def test_every_reply_may_be_pretty(index: ResultsIndex) -> None:
+    """Errors of any kind are indented too, except if the request cannot be read at all."""
     for path in (BUCKETS, "/x", "/_ml/anomaly_detectors/none/results/buckets", f"{BUCKETS}/2026"):
         assert handle(index, "GET", path, "pretty").encode().startswith(b'{\n  "')
         assert b"\n" not in handle(index, "GET", path).encode()
     assert b"\n" not in handle(index, "GET", f"{BUCKETS}?pretty&%").encode()
 
 
-def test_the_job_is_looked_for_between_reading_and_searching(index: ResultsIndex) -> None:
-    """What cannot be read is told before, what cannot be searched for behind."""
+def test_the_job_is_looked_up_after_reading_and_before_searching(index: ResultsIndex) -> None:
+    """An unreadable parameter gives 400. An unknown job gives 404, even if the search would fail too."""
     nowhere = BUCKETS.replace(JOB, "no*")
     assert handle(index, "GET", nowhere, "size=x").status == 400
     reply = handle(index, "GET", nowhere, "start=x&sort=x&size=10001")
@@ -88,7 +88,7 @@ def test_the_job_is_looked_for_between_reading_and_searching(index: ResultsIndex
 
 
 @pytest.mark.parametrize(
-    ("asked", "kind", "words"),
+    ("query", "kind", "words"),
     [
         ("start=x", "parse_exception", "failed to parse date field [x]"),
         ("end=", "parse_exception", "cannot parse empty datetime"),
@@ -105,15 +105,15 @@ def test_the_job_is_looked_for_between_reading_and_searching(index: ResultsIndex
         ("size=0&from=10001", "illegal_argument_exception", "to: [10000] but was [10001]"),
     ],
 )
-def test_what_the_search_finds_out_is_wrapped(index: ResultsIndex, asked: str, kind: str, words: str) -> None:
-    """Dates, the field to sort by, and the window."""
-    found = cause(handle(index, "GET", BUCKETS, asked))
+def test_an_error_of_the_search_is_wrapped(index: ResultsIndex, query: str, kind: str, words: str) -> None:
+    """The error may be about a date, the field to sort by, or the result window."""
+    found = cause(handle(index, "GET", BUCKETS, query))
     assert found["type"] == kind
     assert words in found["reason"]
 
 
-def test_a_window_is_the_doors(index: ResultsIndex) -> None:
-    """The index's own maximum plays no part; a lookup is a window of one."""
+def test_the_handler_limits_the_result_window(index: ResultsIndex) -> None:
+    """The index's own maximum does not matter. A lookup is a window of one."""
     assert len(handle(index, "GET", BUCKETS, "size=10000").body["buckets"]) == 10
     assert handle(index, "GET", BUCKETS, "size=4&from=1", max_result_window=5).status == 200
     assert "[5] but was [6]" in cause(handle(index, "GET", BUCKETS, "size=5&from=1", max_result_window=5))["reason"]
@@ -123,15 +123,15 @@ def test_a_window_is_the_doors(index: ResultsIndex) -> None:
         index.get_buckets(job_id=JOB, size=4)
 
 
-def test_nothing_found_is_not_a_failed_search(index: ResultsIndex) -> None:
-    """It is told as it is."""
+def test_a_lookup_without_a_match_is_not_a_failed_search(index: ResultsIndex) -> None:
+    """Its error is not wrapped."""
     reply = handle(index, "GET", f"{BUCKETS}/2026")
     error = {"type": "resource_not_found_exception", "reason": "Could not find requested buckets"}
     assert (reply.status, reply.body) == (404, {"error": {"root_cause": [error], **error}, "status": 404})
 
 
-def test_the_siblings_answer_for_their_kind(index: ResultsIndex) -> None:
-    """Records and influencers, by their own scores, the highest first."""
+def test_records_and_influencers_have_their_own_endpoints(index: ResultsIndex) -> None:
+    """Each is filtered and sorted by its own score, the highest first."""
     index.upsert([record(row, record_score=row * 10) for row in range(5)])
     index.upsert([bucket(row, result_type="influencer", influencer_score=row * 10) for row in range(5)])
     for kind, expected in (
@@ -145,7 +145,7 @@ def test_the_siblings_answer_for_their_kind(index: ResultsIndex) -> None:
 
 
 def test_too_many_records_are_not_a_failed_search(index: ResultsIndex, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The buckets were found; it is their records that are too many."""
+    """The search found the buckets. Only their records are too many, so the error is not wrapped."""
     index.upsert([bucket(0, bucket_influencers=[{"anomaly_score": 5.0}]), record(0), record(0, detector=1)])
     assert len(handle(index, "GET", f"{BUCKETS}?expand").body["buckets"][0]["records"]) == 2
     monkeypatch.setitem(cast("dict[str, Any]", expand.__kwdefaults__), "most", 1)
@@ -154,19 +154,19 @@ def test_too_many_records_are_not_a_failed_search(index: ResultsIndex, monkeypat
     assert reply.body["error"]["reason"].startswith("[expand] ")
 
 
-def test_an_index_without_documents_has_nothing_to_show() -> None:
-    """That is told as it is; there is an answer where the page is empty."""
+def test_an_index_without_documents_refuses_queries_that_need_them() -> None:
+    """The error is not wrapped. An empty page needs no documents."""
     index = ResultsIndex(keep_documents=False)
     index.upsert(rows(0, 10))
-    for asked, words in {"": "[documents] are needed", "size=0&expand": "[expand] needs documents"}.items():
-        reply = handle(index, "GET", BUCKETS, asked)
+    for query, words in {"": "[documents] are needed", "size=0&expand": "[expand] needs documents"}.items():
+        reply = handle(index, "GET", BUCKETS, query)
         assert (reply.status, reply.body["error"]["type"]) == (400, "illegal_argument_exception")
         assert reply.body["error"]["reason"].startswith(words)
     assert handle(index, "GET", BUCKETS, "size=0").body == {"count": 10, "buckets": []}
 
 
-def test_a_wrong_index_is_a_mistake_of_the_code() -> None:
-    """No request can cause that, so it raises."""
+def test_a_wrong_index_raises() -> None:
+    """No request can cause this error, so there is no reply for it."""
     wrong: Any
     for wrong in (None, {}, ResultsIndex):
         with pytest.raises(TypeError, match="index must be a ResultsIndex or a Snapshot"):
@@ -174,8 +174,8 @@ def test_a_wrong_index_is_a_mistake_of_the_code() -> None:
 
 
 @pytest.mark.parametrize("window", [-1, None, 5.0, True, "5"])
-def test_a_wrong_window_is_a_mistake_of_the_code(index: ResultsIndex, window: Any) -> None:
-    """Whatever the request is."""
+def test_a_wrong_result_window_raises(index: ResultsIndex, window: Any) -> None:
+    """It raises for any request, even one with an unknown path."""
     with pytest.raises(InvalidQuery, match="max_result_window"):
         handle(index, "GET", "/x", max_result_window=window)
 
@@ -184,7 +184,7 @@ def test_a_wrong_window_is_a_mistake_of_the_code(index: ResultsIndex, window: An
     "odd", [None, 5, b"x", object(), [], {5: object()}, float("nan"), "\ud800", pytest.param(10**5_000, id="long")]
 )
 def test_no_request_raises(index: ResultsIndex, odd: Any) -> None:
-    """Whatever stands in whichever place, there is a reply that can be sent."""
+    """An odd value in any place of a request gets a reply that can be encoded."""
     for request in (
         (odd, BUCKETS),
         ("GET", odd),

@@ -1,4 +1,4 @@
-"""Replies: frozen values, encoded as JSON whatever text is in them."""
+"""Replies: frozen values that encode as JSON, with any text in them."""
 
 import copy
 import json
@@ -19,7 +19,7 @@ CONTENT = {"content-type": "application/json", "x-elastic-product": "Elasticsear
 
 @pytest.fixture(params=WRITERS)
 def writer(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever writes JSON."""
+    """Run the test with each encoder."""
     write_by(monkeypatch, request.param)
 
 
@@ -32,21 +32,21 @@ def caused(reason: str, cause: BaseException) -> InvalidQuery:
 
 @pytest.fixture
 def page() -> BucketPage:
-    """A hundred buckets, more than are written one by one."""
+    """A page of 100 buckets, enough to be encoded column by column."""
     index = ResultsIndex()
     index.upsert(rows(0, 100, anomaly_score=5.0))
     return index.get_buckets(job_id=JOB)
 
 
 def test_a_reply_is_a_frozen_value(page: BucketPage) -> None:
-    """It pickles and copies, and its headers are nobody's to change."""
+    """It can be pickled and copied, and its headers cannot be changed."""
     for reply in (refusal(NotFound("gone")), answer(page, human=False)):
         for same in (pickle.loads(pickle.dumps(reply)), copy.copy(reply), copy.deepcopy(reply), replace(reply)):
             assert same == reply
         assert copy.copy(reply).body is reply.body
         assert copy.deepcopy(reply).body is not reply.body
         with pytest.raises(FrozenInstanceError):
-            reply.status = 200  # type: ignore[misc] # that it fails is the claim
+            reply.status = 200  # type: ignore[misc] # it must fail
         headers: Any = reply.headers
         with pytest.raises(TypeError):
             headers["x"] = "y"
@@ -54,8 +54,8 @@ def test_a_reply_is_a_frozen_value(page: BucketPage) -> None:
             hash(reply)  # the body is a dict
 
 
-def test_a_reply_shows_what_it_has(page: BucketPage) -> None:
-    """It prints and compares by status, headers and body, whichever way it was made."""
+def test_a_reply_prints_and_compares_by_its_fields(page: BucketPage) -> None:
+    """Status, headers and body count. The way it was made does not."""
     made, given = answer(page, human=True), Reply(status=200, body=page.to_dict(human=True))
     assert repr(made) == f"Reply(status=200, headers={CONTENT}, body={given.body})"
     assert repr(given) == repr(made)
@@ -70,7 +70,7 @@ def test_a_reply_shows_what_it_has(page: BucketPage) -> None:
 
 @pytest.mark.parametrize("human", [False, True])
 def test_the_body_of_a_page_is_made_when_it_is_first_read(page: BucketPage, human: bool) -> None:
-    """It is made once, and is the page's."""
+    """It is made once and equals the body of the page."""
     reply = answer(page, human=human)
     assert not is_made(reply, "body")
     assert reply.body == page.to_dict(human=human)
@@ -78,7 +78,7 @@ def test_the_body_of_a_page_is_made_when_it_is_first_read(page: BucketPage, huma
 
 
 @pytest.mark.usefixtures("writer")
-def test_a_page_is_encoded_without_a_body(page: BucketPage, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_page_is_encoded_without_making_its_body(page: BucketPage, monkeypatch: pytest.MonkeyPatch) -> None:
     """No dict is made for a bucket, and the bytes are those of the body."""
     expected = Reply(status=200, body=page.to_dict()).encode()
     reply = answer(page, human=False)
@@ -88,8 +88,8 @@ def test_a_page_is_encoded_without_a_body(page: BucketPage, monkeypatch: pytest.
     assert not is_made(reply, "body")
 
 
-def test_a_changed_body_is_what_is_encoded(page: BucketPage) -> None:
-    """The body is the caller's to change, before and after the reply was encoded."""
+def test_a_changed_body_is_encoded(page: BucketPage) -> None:
+    """The caller may change the body before and after the reply is encoded."""
     reply = answer(page, human=False)
     assert json.loads(reply.encode())["count"] == 100
     reply.body["count"] = 5
@@ -98,12 +98,12 @@ def test_a_changed_body_is_what_is_encoded(page: BucketPage) -> None:
     assert reply.encode() == b""
 
 
-def test_a_reply_that_travels_leaves_its_page_behind(page: BucketPage) -> None:
-    """Only the body travels, so that the columns of the page do not."""
-    travelled = pickle.loads(pickle.dumps(answer(page, human=False)))
-    assert is_made(travelled, "body")
-    assert not hasattr(travelled, "_page")
-    assert travelled.encode() == answer(page, human=False).encode()
+def test_a_pickled_reply_has_no_page(page: BucketPage) -> None:
+    """It has the body only, so it does not hold the columns of the page."""
+    unpickled = pickle.loads(pickle.dumps(answer(page, human=False)))
+    assert is_made(unpickled, "body")
+    assert not hasattr(unpickled, "_page")
+    assert unpickled.encode() == answer(page, human=False).encode()
 
 
 def test_a_page_may_be_pretty(page: BucketPage) -> None:
@@ -114,7 +114,7 @@ def test_a_page_may_be_pretty(page: BucketPage) -> None:
 
 
 def test_a_page_without_documents_is_refused_at_once() -> None:
-    """The reply would come too late to tell the error; an empty page is an answer."""
+    """An error during encoding would come too late for a reply. An empty page needs no documents."""
     index = ResultsIndex(keep_documents=False)
     index.upsert(rows(0, 10))
     with pytest.raises(InvalidQuery, match=r"\[documents\] are needed"):
@@ -125,8 +125,8 @@ def test_a_page_without_documents_is_refused_at_once() -> None:
 # ---- bytes
 
 
-def test_every_reply_has_the_headers_that_clients_look_for() -> None:
-    """And says which methods are allowed where one is not, or where that is asked."""
+def test_every_reply_has_the_headers_that_clients_check() -> None:
+    """A reply to OPTIONS or to a wrong method also lists the allowed methods."""
     for reply in (Reply(status=200, body={}), refusal(NotFound("gone")), unknown_path("GET", "/")):
         assert reply.headers == CONTENT
     for reply in (options(), wrong_method("PUT", "/")):
@@ -134,15 +134,15 @@ def test_every_reply_has_the_headers_that_clients_look_for() -> None:
 
 
 @pytest.mark.usefixtures("writer")
-def test_encoding_is_tight_utf_8() -> None:
-    """Without blanks, and nothing at all for an empty body."""
+def test_a_reply_is_encoded_as_compact_utf_8() -> None:
+    """It has no blanks, and an empty body gives no bytes."""
     body = {"count": 1, "é": ["€", "\U0001f600", 0.5, None, True]}
     assert Reply(status=200, body=body).encode() == '{"count":1,"é":["€","\U0001f600",0.5,null,true]}'.encode()
     assert options().encode() == b""
 
 
-def test_pretty_is_for_people() -> None:
-    """Indented by two, blanks around colons, a newline at the end."""
+def test_a_pretty_reply_is_indented() -> None:
+    """Each level is indented by two, colons have blanks around them, and a newline ends the text."""
     reply = replace(Reply(status=200, body={"a": [1], "b": {}}), _pretty=True)
     assert reply.encode() == b'{\n  "a" : [\n    1\n  ],\n  "b" : {}\n}\n'
     assert replace(options(), _pretty=True).encode() == b""
@@ -150,26 +150,26 @@ def test_pretty_is_for_people() -> None:
 
 @pytest.mark.usefixtures("writer")
 @pytest.mark.parametrize("text", ["\ud800", "a\udfffb", "\\\udc80", '"\ud800"', "\x00\x1f\x7f\u2028"])
-def test_any_text_is_valid_json(text: str) -> None:
-    """Halves of surrogate pairs come back as they were."""
+def test_any_text_is_encoded_as_valid_json(text: str) -> None:
+    """Lone surrogates are read back unchanged."""
     for pretty in (False, True):
         reply = Reply(status=200, body={text: text}, _pretty=pretty)
         assert json.loads(reply.encode().decode("utf-8", "strict")) == {text: text}
 
 
-def test_a_refusal_tells_its_cause() -> None:
-    """Where that is an error of ours; another's is nobody's business."""
-    said = {"type": "illegal_argument_exception", "reason": "outer"}
+def test_a_refusal_shows_the_cause_of_its_error() -> None:
+    """It does so only if the cause is an error of this package. Other errors stay private."""
+    outer = {"type": "illegal_argument_exception", "reason": "outer"}
     inner = {"type": "number_format_exception", "reason": "inner"}
     error = caused("outer", InvalidQuery("inner", type="number_format_exception"))
-    assert refusal(error).body == {"error": {"root_cause": [said], **said, "caused_by": inner}, "status": 400}
-    for plain in (InvalidQuery("outer"), caused("outer", OSError("private"))):
-        assert refusal(plain).body == {"error": {"root_cause": [said], **said}, "status": 400}
+    assert refusal(error).body == {"error": {"root_cause": [outer], **outer, "caused_by": inner}, "status": 400}
+    for error in (InvalidQuery("outer"), caused("outer", OSError("private"))):
+        assert refusal(error).body == {"error": {"root_cause": [outer], **outer}, "status": 400}
     assert refusal(NotFound("gone")).status == refusal(NotFound("gone")).body["status"] == 404
 
 
-def test_what_the_search_finds_out_is_wrapped() -> None:
-    """As the failure of the one shard that there is."""
+def test_an_error_of_the_search_is_wrapped() -> None:
+    """It is the failure of the only shard."""
     reply = all_shards_failed(InvalidQuery("No mapping found for [x]", type="query_shard_exception"))
     reason = {"type": "query_shard_exception", "reason": "No mapping found for [x]"}
     assert reply.body == {
@@ -186,8 +186,8 @@ def test_what_the_search_finds_out_is_wrapped() -> None:
     assert reply.status == 400
 
 
-def test_a_body_is_the_callers_to_change() -> None:
-    """No part of it is shared with another part, or with another reply."""
+def test_the_parts_of_a_body_are_independent() -> None:
+    """A caller may change one part, and no other part changes."""
     reply = all_shards_failed(InvalidQuery("x"))
     reply.body["error"]["root_cause"][0]["reason"] = "changed"
     assert reply.body["error"]["failed_shards"][0]["reason"]["reason"] == "x"
@@ -196,8 +196,8 @@ def test_a_body_is_the_callers_to_change() -> None:
     assert reply.body["error"]["reason"] == "x"
 
 
-def test_what_is_not_there_is_told_as_text() -> None:
-    """An unknown path without a status in the body, as the server has it."""
+def test_the_error_of_an_unknown_path_or_method_is_text() -> None:
+    """As on the server, the body for an unknown path has no status."""
     assert (unknown_path("GET", "/x?y").status, unknown_path("GET", "/x?y").body) == (
         400,
         {"error": "no handler found for uri [/x?y] and method [GET]"},

@@ -1,4 +1,4 @@
-"""Requests: which endpoint a path leads to, and what is read of URL and body, in which order."""
+"""Requests: which endpoint a path leads to, and in which order URL and body are read."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ INCOMPATIBLE = "Param [timestamp] is incompatible with [from,size,start,end,anom
 
 
 def request(path: str, params: Any = None, body: Any = None) -> Request:
-    """What a call asks."""
+    """The request that a call makes."""
     call = read_call("GET", path, params, body)
     route = find_route(call.path)
     assert route is not None
@@ -26,12 +26,12 @@ def request(path: str, params: Any = None, body: Any = None) -> Request:
 
 
 def parameters(path: str, params: Any = None, body: Any = None) -> dict[str, Any]:
-    """The keywords of the query that a call asks."""
+    """The query keywords that a call gives."""
     return request(path, params, body).parameters
 
 
 def refused(path: str, params: Any = None, body: Any = None) -> tuple[str, ...]:
-    """Type and reason of the error, and then those of its cause."""
+    """Type and reason of the error, then those of its cause if it has one."""
     with pytest.raises(InvalidQuery) as caught:
         request(path, params, body)
     errors = [caught.value, caught.value.__cause__]
@@ -61,9 +61,9 @@ def reason(path: str, params: Any = None, body: Any = None) -> str:
     ],
 )
 def test_paths_lead_to_endpoints(path: str, route: tuple[str, str, str | None]) -> None:
-    """Each segment is decoded once; a trailing slash says nothing."""
+    """Each segment is decoded once, and a trailing slash is ignored."""
     results, *rest = route
-    assert find_route(path) == Route(ENDPOINTS[results], *rest)  # type: ignore[arg-type] # two texts
+    assert find_route(path) == Route(ENDPOINTS[results], *rest)  # type: ignore[arg-type] # the rest is two texts
 
 
 @pytest.mark.parametrize(
@@ -83,8 +83,8 @@ def test_paths_lead_to_endpoints(path: str, route: tuple[str, str, str | None]) 
         f"//{BUCKETS}",
     ],
 )
-def test_other_paths_lead_nowhere(path: str) -> None:
-    """Among them one with an empty job, and a timestamp where there is no lookup."""
+def test_other_paths_have_no_endpoint(path: str) -> None:
+    """Among them are an empty job, and a timestamp after records or influencers."""
     assert find_route(path) is None
 
 
@@ -92,17 +92,17 @@ def test_other_paths_lead_nowhere(path: str) -> None:
 
 
 def test_a_url_gives_the_keywords_of_a_query() -> None:
-    """Dates and the field to sort by as they are, everything else read."""
-    asked = "size=5&from=2&start=2026&end=&anomaly_score=75&sort=&desc&expand=false&exclude_interim=true"
+    """Dates and the field to sort by stay text. Other values are parsed."""
+    query = "size=5&from=2&start=2026&end=&anomaly_score=75&sort=&desc&expand=false&exclude_interim=true"
     read = {"start": "2026", "end": "", "anomaly_score": 75.0, "sort": "", "desc": True, "expand": False}
-    assert parameters(BUCKETS, asked) == {**read, "exclude_interim": True, "from_": 2, "size": 5}
+    assert parameters(BUCKETS, query) == {**read, "exclude_interim": True, "from_": 2, "size": 5}
     assert parameters(RECORDS, "record_score=5&start=-1") == {"record_score": 5.0}
     assert parameters(INFLUENCERS, "influencer_score=5&size=0") == {"influencer_score": 5.0, "size": 0}
     assert request(BUCKETS)[1:] == ("web", {}, False)
 
 
-def test_a_timestamp_is_the_paths_or_the_urls() -> None:
-    """The path's wins, and an empty one is none; where there is no lookup it is an unknown name."""
+def test_a_timestamp_comes_from_the_path_or_the_query_string() -> None:
+    """The path comes first, and empty text counts as none. Records have no lookup, so they refuse the name."""
     assert parameters(f"{BUCKETS}/1?timestamp=2") == {"timestamp": "1"}
     assert parameters(f"{BUCKETS}/?timestamp=2&start=-1") == {"timestamp": "2"}
     assert parameters(f"{BUCKETS}?timestamp=&start=5&job_id=other") == {"start": "5"}
@@ -110,7 +110,7 @@ def test_a_timestamp_is_the_paths_or_the_urls() -> None:
 
 
 def test_a_lookup_takes_no_window() -> None:
-    """Nor threshold nor page, not even with their defaults; an open side is not given."""
+    """It takes no threshold and no page, not even their defaults. An open side counts as not given."""
     for given, name in {"start=5": "start", "end=": "end", "anomaly_score=0": "anomaly_score"}.items():
         assert refused(f"{BUCKETS}/1", given) == (
             "illegal_argument_exception",
@@ -130,8 +130,8 @@ def test_a_lookup_takes_no_window() -> None:
         (INFLUENCERS, ["exclude_interim=i", "size=x", "from=-1", "influencer_score=x", "desc=d"]),
     ],
 )
-def test_the_first_wrong_parameter_is_told_in_the_servers_order(path: str, order: list[str]) -> None:
-    """Human and pretty before, unknown names behind, however the URL orders them."""
+def test_the_first_wrong_parameter_in_the_servers_order_is_reported(path: str, order: list[str]) -> None:
+    """``pretty`` comes first and unknown names come last. The order in the URL does not matter."""
     at = f"{BUCKETS}/1" if path == BUCKETS else path
     wrong = ["pretty=1", *order, "zzz=1"]
     alone = [reason(at, parameter) for parameter in wrong]
@@ -140,27 +140,27 @@ def test_the_first_wrong_parameter_is_told_in_the_servers_order(path: str, order
         assert reason(at, "&".join(reversed(wrong[first:]))) == alone[first]
 
 
-def test_unknown_names_are_told_in_order() -> None:
-    """With the names that were perhaps meant, and the decoded path without its query string."""
+def test_unknown_names_are_reported_in_alphabetical_order() -> None:
+    """The message suggests known names, and shows the decoded path without its query string."""
     path = "/_ml/anomaly_detectors/a%20b/results/buckets/"
-    told = "request [/_ml/anomaly_detectors/a b/results/buckets/] contains unrecognized parameter"
-    assert refused(path, "page=1") == ("illegal_argument_exception", f"{told}: [page]")
+    message = "request [/_ml/anomaly_detectors/a b/results/buckets/] contains unrecognized parameter"
+    assert refused(path, "page=1") == ("illegal_argument_exception", f"{message}: [page]")
     assert reason(path, {"zzz": 1, "ends": 1, "sart": 1}) == (
-        f"{told}s: [ends] -> did you mean [end]?, [sart] -> did you mean any of [start, sort]?, [zzz]"
+        f"{message}s: [ends] -> did you mean [end]?, [sart] -> did you mean any of [start, sort]?, [zzz]"
     )
 
 
 @pytest.mark.parametrize("name", ["filter_path", "format", "error_trace"])
-def test_what_shapes_a_reply_otherwise_is_refused(name: str) -> None:
-    """By its name, whatever else there is."""
+def test_other_parameters_that_shape_a_reply_are_refused(name: str) -> None:
+    """The message names the parameter, even if another one is wrong too."""
     assert refused(BUCKETS, f"pretty=1&{name}=x") == (
         "illegal_argument_exception",
         f"parameter [{name}] is not supported",
     )
 
 
-def test_human_is_for_the_reply() -> None:
-    """It is a boolean of the URL, also beside a body."""
+def test_human_is_read_from_the_url() -> None:
+    """It is a boolean, and it counts beside a body too."""
     assert [request(BUCKETS, query, "{}").human for query in ("human", "human=true", "human=false", "")] == [
         True,
         True,
@@ -174,7 +174,7 @@ def test_human_is_for_the_reply() -> None:
 
 
 def test_a_body_gives_the_keywords_of_a_query() -> None:
-    """In JSON of any UTF, or parsed already; of the URL nothing else is read."""
+    """It is JSON in any UTF, or parsed already. The URL beside it gives no keywords."""
     body = '{"job_id": "other", "start": 5, "end": null, "anomaly_score": "75", "page": {"size": 5}, "desc": "true"}'
     expected = {"start": 5, "anomaly_score": 75.0, "desc": True, "size": 5}
     for encoding in ("utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "utf-32-be"):
@@ -185,19 +185,22 @@ def test_a_body_gives_the_keywords_of_a_query() -> None:
 
 
 @pytest.mark.parametrize("body", [None, b"", "", b" \n\t", "  ", "\ufeff ".encode(), " ".encode("utf-16")])
-def test_a_blank_body_is_none(body: Any) -> None:
-    """The URL is read then."""
+def test_a_blank_body_counts_as_no_body(body: Any) -> None:
+    """The URL gives the parameters then."""
     assert parameters(BUCKETS, "start=5", body) == {"start": "5"}
 
 
 @pytest.mark.parametrize("body", [b"{}", "{}", {}])
-def test_beside_any_body_the_url_has_no_parameters(body: Any) -> None:
-    """Even beside an empty object, and with no hint at names that nobody reads; influencers let two of them pass."""
-    told = "contains unrecognized parameter"
-    assert reason(BUCKETS, "start=x&human", body) == f"request [{BUCKETS}] {told}: [start]"
-    assert reason(RECORDS, "end=5&start=5", body) == f"request [{RECORDS}] {told}s: [end], [start]"
+def test_beside_any_body_the_url_may_not_have_parameters(body: Any) -> None:
+    """An empty object is a body too.
+
+    The message suggests no names. Influencers ignore ``start`` and ``end``.
+    """
+    message = "contains unrecognized parameter"
+    assert reason(BUCKETS, "start=x&human", body) == f"request [{BUCKETS}] {message}: [start]"
+    assert reason(RECORDS, "end=5&start=5", body) == f"request [{RECORDS}] {message}s: [end], [start]"
     assert parameters(INFLUENCERS, "start=x&end=y", body) == {}
-    assert reason(INFLUENCERS, "size=5", body) == f"request [{INFLUENCERS}] {told}: [size]"
+    assert reason(INFLUENCERS, "size=5", body) == f"request [{INFLUENCERS}] {message}: [size]"
 
 
 @pytest.mark.parametrize(
@@ -216,7 +219,7 @@ def test_beside_any_body_the_url_has_no_parameters(body: Any) -> None:
     ],
 )
 def test_a_body_that_is_no_json_is_refused(body: Any, why: str) -> None:
-    """Before anything that is wrong with the URL."""
+    """Its error comes before any error of the URL."""
     error = refused(BUCKETS, "zzz", body)
     assert error[0] == "x_content_parse_exception"
     assert error[1].startswith(f"{ACTION} the body is no JSON: {why}")
@@ -225,7 +228,7 @@ def test_a_body_that_is_no_json_is_refused(body: Any, why: str) -> None:
 
 @pytest.mark.parametrize("opening", [b"[", b'{"a":'])
 def test_a_body_nested_too_deeply_is_refused(opening: bytes) -> None:
-    """Where the parser gives up."""
+    """The parser gives up at this depth."""
     error = ("x_content_parse_exception", f"{ACTION} the body is nested too deeply")
     assert refused(BUCKETS, "zzz", opening * 200_000) == error
 
@@ -243,16 +246,16 @@ def test_a_body_nested_too_deeply_is_refused(opening: bytes) -> None:
         (object(), "VALUE_EMBEDDED_OBJECT"),
     ],
 )
-def test_a_body_is_an_object(body: Any, word: str) -> None:
-    """Parsed by us or not."""
+def test_a_body_must_be_an_object(body: Any, word: str) -> None:
+    """This holds for text and for a body that the caller has parsed."""
     assert refused(BUCKETS, None, body) == (
         "x_content_parse_exception",
         f"{ACTION} Expected START_OBJECT but was: {word}",
     )
 
 
-def test_the_first_wrong_field_is_told() -> None:
-    """In the body's order, before names that the URL should not have."""
+def test_the_first_wrong_field_is_reported() -> None:
+    """Fields are read in the body's order. Unknown names in the URL are refused after that."""
     assert refused(BUCKETS, "zzz", '{"start": true, "foo": 1}') == (
         "x_content_parse_exception",
         f"{ACTION} start doesn't support values of type: VALUE_BOOLEAN",
@@ -262,19 +265,19 @@ def test_the_first_wrong_field_is_told() -> None:
     assert reason(RECORDS, None, '{"expand": 1}').endswith("records/get] unknown field [expand]")
 
 
-def test_a_value_that_cannot_be_parsed_is_the_cause() -> None:
-    """Of the failure to parse its field."""
+def test_a_value_that_cannot_be_parsed_is_the_cause_of_the_error() -> None:
+    """The error names the field, and its cause says what is wrong with the value."""
     outer = ("x_content_parse_exception", f"{ACTION} failed to parse field [anomaly_score]")
     body = {"anomaly_score": "abc"}
     assert refused(BUCKETS, None, body) == (*outer, "number_format_exception", 'For input string: "abc"')
     outer = ("x_content_parse_exception", f"{ACTION} failed to parse field [page]")
-    body = {"page": {"from": -1}}  # type: ignore[dict-item] # the other bodies here hold text
+    body = {"page": {"from": -1}}  # type: ignore[dict-item] # the body above holds text
     assert refused(BUCKETS, None, body) == (*outer, "illegal_argument_exception", "Parameter [from] cannot be < 0")
 
 
 def test_a_lookup_and_a_window_exclude_each_other_in_a_body() -> None:
-    """In either order, which the words tell; a page without entries is one, and an open side is none."""
-    for window, told in {
+    """The message depends on their order. An empty page counts as given, an open side does not."""
+    for window, names in {
         "start": "start",
         "end": "end",
         "anomaly_score": "anomaly_score",
@@ -285,7 +288,7 @@ def test_a_lookup_and_a_window_exclude_each_other_in_a_body() -> None:
         assert error[1:] == (
             f"{ACTION} failed to parse field [{window}]",
             "illegal_argument_exception",
-            f"Param [{told}] is incompatible with [timestamp].",
+            f"Param [{names}] is incompatible with [timestamp].",
         )
         error = refused(BUCKETS, None, {window: value, "timestamp": 1})
         assert error[1::2] == (f"{ACTION} failed to parse field [timestamp]", INCOMPATIBLE)
@@ -293,8 +296,8 @@ def test_a_lookup_and_a_window_exclude_each_other_in_a_body() -> None:
     assert parameters(BUCKETS, None, {"start": None, "timestamp": 1, "end": -1}) == {"timestamp": 1}
 
 
-def test_a_timestamp_of_the_url_overrides_the_bodys() -> None:
-    """Of the path or of the query string; where there is no lookup, it is an unknown name."""
+def test_a_timestamp_in_the_url_overrides_the_one_in_the_body() -> None:
+    """The path or the query string may have it. Records have no lookup, so they refuse the name."""
     assert parameters(f"{BUCKETS}/5", None, {"timestamp": 1}) == {"timestamp": "5"}
     assert parameters(BUCKETS, "timestamp=5", {"timestamp": 1, "sort": "x"}) == {"timestamp": "5", "sort": "x"}
     assert parameters(BUCKETS, "timestamp=", {"timestamp": 1}) == {"timestamp": 1}

@@ -55,7 +55,7 @@ class Text(str):
 
 @given(JSON)
 def test_encoded_values_are_read_back_unchanged(value: Any) -> None:
-    """Values are equal to the last bit, and keys stay in order; two encoders differ in the spelling of doubles only."""
+    """Values are equal to the last bit, and keys stay in order. The encoders differ only in how they spell doubles."""
     written = []
     for name in WRITERS:
         with pytest.MonkeyPatch.context() as patch:

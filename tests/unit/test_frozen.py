@@ -1,4 +1,4 @@
-"""What nobody can change: mappings, JSON made of them, and values made many at once."""
+"""Immutable values: mappings, frozen JSON, and values made many at once."""
 
 import copy
 import pickle
@@ -14,7 +14,7 @@ from bucketquery.model.frozen import FrozenMapping, Immutable, filler, frozen, f
 
 
 class Point(Immutable):
-    """Two numbers that nobody can change."""
+    """Two immutable numbers."""
 
     __slots__ = ("x", "y")
 
@@ -34,7 +34,7 @@ JSON: list[tuple[Any, Any]] = [
 
 @pytest.mark.parametrize(("value", "expected"), JSON, ids=repr)
 def test_json_becomes_immutable(value: Any, expected: Any) -> None:
-    """Through and through: it can be hashed, compared, pickled and copied."""
+    """Nested values are frozen too, so the result can be hashed, compared, pickled and copied."""
     found = frozen(value)
     assert found == expected
     assert type(found) is type(expected)
@@ -43,8 +43,8 @@ def test_json_becomes_immutable(value: Any, expected: Any) -> None:
         assert hash(other) == hash(found)
 
 
-def test_what_was_frozen_has_a_life_of_its_own() -> None:
-    """Changing what it was made of changes nothing."""
+def test_a_frozen_value_is_independent_of_its_source() -> None:
+    """Changing the source does not change it."""
     value: dict[str, Any] = {"a": [1]}
     found = frozen(value)
     value["a"].append(2)
@@ -67,13 +67,13 @@ def test_a_filler_writes_the_slots_that_it_was_made_for(names: tuple[str, ...]) 
         filler(Point, "z")
 
 
-def test_a_filler_loops_over_nothing() -> None:
-    """It takes the fields one by one, and for one slot it is the slot's own setter."""
+def test_a_filler_has_no_loop() -> None:
+    """It takes the fields one by one. For a single slot it is the slot's own setter."""
     assert list(signature(filler(Point, "x", "y")).parameters) == ["value", "field_0", "field_1"]
     assert filler(Point, "x") == vars(Point)["x"].__set__
 
 
-def test_an_immutable_value_stays_as_it_is() -> None:
+def test_an_immutable_value_cannot_be_changed() -> None:
     """No attribute can be set or deleted, and a copy is the value itself."""
     point = Point()
     filler(Point, "x", "y")(point, 1, 2)
@@ -87,9 +87,9 @@ def test_an_immutable_value_stays_as_it_is() -> None:
 
 
 @pytest.mark.parametrize("of", [Bucket, BucketInfluencer, AnomalyRecord, Influencer, Commit])
-def test_values_made_many_at_once_are_like_others(of: type[Any]) -> None:
-    """They compare, hash, print, travel and are replaced like those that the class makes, and nobody changes them."""
-    # Nothing runs when such a value is made: what is skipped here is the writing of its fields, and no check.
+def test_values_made_many_at_once_are_like_single_ones(of: type[Any]) -> None:
+    """They compare, hash, print, pickle, copy and replace like values that the class makes, and they are frozen."""
+    # The classes check nothing when they make a value, so `frozen_values` skips no check.
     assert not hasattr(of, "__post_init__")
     names = [field.name for field in fields(of)]
     found = frozen_values(of, 2, {name: count(at) for at, name in enumerate(names)})

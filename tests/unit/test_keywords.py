@@ -1,4 +1,4 @@
-"""Columns of texts: codes that compare as the texts do, within a dictionary and across two."""
+"""Keyword columns: codes compare as their texts do, in one dictionary and across two."""
 
 from random import Random
 
@@ -27,8 +27,8 @@ SOME: list[list[str | None]] = [
 
 
 @pytest.mark.parametrize("texts", SOME, ids=ascii)
-def test_texts_come_back_from_their_codes(texts: list[str | None]) -> None:
-    """In their order, each of the distinct ones once in the dictionary, by the bytes of UTF-8."""
+def test_codes_decode_to_their_texts(texts: list[str | None]) -> None:
+    """The dictionary has each distinct text once, in the order of its UTF-8 bytes."""
     codes, dictionary = encode_keywords(texts)
     assert codes.dtype == np.int32
     assert keywords_of(codes, dictionary).tolist() == texts
@@ -41,24 +41,27 @@ def test_texts_come_back_from_their_codes(texts: list[str | None]) -> None:
 
 @pytest.mark.parametrize("mine", SOME, ids=ascii)
 @pytest.mark.parametrize("others", SOME, ids=ascii)
-def test_codes_of_another_dictionary_compare_as_texts(mine: list[str | None], others: list[str | None]) -> None:
-    """Less, equal or greater as the texts are; what is missing is below all, and equal to itself."""
+def test_translated_codes_compare_as_their_texts(mine: list[str | None], others: list[str | None]) -> None:
+    """A missing keyword is below every text and equal to itself."""
     codes, dictionary = encode_keywords(mine)
     other_codes, other_dictionary = encode_keywords(others)
-    terms = translate(dictionary, other_codes, other_dictionary).tolist()
+    translated_codes = translate(dictionary, other_codes, other_dictionary).tolist()
 
     def key(text: str | None) -> tuple[bool, str]:
         return text is not None, text or ""
 
     for text, code in zip(mine, codes.tolist(), strict=True):
-        for other, term in zip(others, terms, strict=True):
-            assert (code < term, code == term) == (key(text) < key(other), key(text) == key(other))
+        for other, translated in zip(others, translated_codes, strict=True):
+            assert (code < translated, code == translated) == (key(text) < key(other), key(text) == key(other))
 
 
 @pytest.mark.parametrize("mine", SOME, ids=ascii)
 @pytest.mark.parametrize("others", SOME, ids=ascii)
-def test_two_dictionaries_become_one(mine: list[str | None], others: list[str | None]) -> None:
-    """All texts of both, and codes for them; the first one itself where it has them all."""
+def test_two_dictionaries_are_merged(mine: list[str | None], others: list[str | None]) -> None:
+    """The result has the texts of both, with codes for both.
+
+    If the first dictionary has all texts, it is the result.
+    """
     codes, dictionary = encode_keywords(mine)
     other_codes, other_dictionary = encode_keywords(others)
     both, own, theirs = merge_dictionaries(dictionary, other_dictionary)
@@ -70,8 +73,8 @@ def test_two_dictionaries_become_one(mine: list[str | None], others: list[str | 
         assert own is None
 
 
-def test_a_dictionary_is_in_its_own_terms() -> None:
-    """Without a look at any text."""
+def test_codes_of_the_same_dictionary_stay_as_they_are() -> None:
+    """Translating returns the codes themselves, and merging returns the dictionary itself."""
     codes, dictionary = encode_keywords(["b", None, "a"])
     assert translate(dictionary, codes, dictionary) is codes
     both, own, theirs = merge_dictionaries(dictionary, dictionary)
@@ -82,8 +85,8 @@ def test_a_dictionary_is_in_its_own_terms() -> None:
 
 @pytest.mark.parametrize("count", [3, 6, 8, 9, 100])
 @pytest.mark.parametrize("rows", [[], [MISSING], [2], [2, MISSING, 0, 2], [*range(3)] * 9])
-def test_what_no_row_uses_goes(count: int, rows: list[int]) -> None:
-    """Whether rows are few beside texts or not; where all are used, nothing is made anew."""
+def test_compacting_removes_unused_texts(count: int, rows: list[int]) -> None:
+    """The number of rows does not matter. If rows use all texts, the dictionary itself is returned."""
     dictionary = np.array([f"{text:03}" for text in range(count)], dtype=np.object_)
     codes = np.array(rows, dtype=np.int32)
     found, texts = without_unused(codes, dictionary)
@@ -95,8 +98,8 @@ def test_what_no_row_uses_goes(count: int, rows: list[int]) -> None:
     assert without_unused(codes[:0], NO_KEYWORDS)[1] is NO_KEYWORDS
 
 
-def test_many_texts_are_as_few() -> None:
-    """Random columns of random texts, merged one after the other."""
+def test_many_merged_columns_decode_to_their_texts() -> None:
+    """Thirty columns of random texts are merged one after the other."""
     rng = Random(5)
     dictionary = NO_KEYWORDS
     columns: list[tuple[list[str | None], list[int]]] = []

@@ -1,4 +1,4 @@
-"""The official client, asking a server that does nothing but call the door: its callers get what the index says."""
+"""The official client, against a server that only calls the REST door: it gets the answers of the index."""
 
 import json
 import urllib.error
@@ -35,13 +35,13 @@ from support.request_tables import (
 from support.semantics_tables import JOB, bucket, index_of
 from support.server import serving
 
-#: Jobs whose names are not the same in a path.
+#: Names of jobs that a path must escape.
 NAMED = ("données", "web/1", "100%", "a+b", "a?b#c", "日本")
 
 
 @pytest.fixture(scope="module")
 def index() -> ResultsIndex:
-    """The four hours of the job ``web``, and jobs of one bucket each whose names need escapes."""
+    """Four hours of the job ``web``, one bucket for each job in ``NAMED``, and a job without results."""
     index = index_of(WEB.values())
     index.upsert([bucket(FIRST, job_id=name, anomaly_score=float(len(name))) for name in NAMED])
     index.put_job("idle")
@@ -50,14 +50,14 @@ def index() -> ResultsIndex:
 
 @pytest.fixture(scope="module")
 def address(index: ResultsIndex) -> Iterator[str]:
-    """Where the index is served."""
+    """The address of a server of the index."""
     with serving(index) as address:
         yield address
 
 
 @pytest.fixture(scope="module")
 def client(address: str) -> Iterator[Elasticsearch]:
-    """The official client, which tries once and does not wait for ever."""
+    """The official client, with a timeout and without retries."""
     with Elasticsearch(address, request_timeout=PATIENCE_S, max_retries=0) as client:
         yield client
 
@@ -119,20 +119,20 @@ INFLUENCERS: list[dict[str, Any]] = [
 
 
 @pytest.mark.parametrize(
-    ("call", "asked"),
+    ("call", "parameters"),
     [
-        (call, asked)
-        for call, questions in (("get_buckets", BUCKETS), ("get_records", RECORDS), ("get_influencers", INFLUENCERS))
-        for asked in questions
+        (call, parameters)
+        for call, queries in (("get_buckets", BUCKETS), ("get_records", RECORDS), ("get_influencers", INFLUENCERS))
+        for parameters in queries
     ],
     ids=str,
 )
-def test_client_gets_what_the_index_says(
-    client: Elasticsearch, index: ResultsIndex, call: str, asked: dict[str, Any]
+def test_client_gets_the_answers_of_the_index(
+    client: Elasticsearch, index: ResultsIndex, call: str, parameters: dict[str, Any]
 ) -> None:
-    """The same question, put to the client and to the index, brings the same body, key by key in order."""
-    answer = getattr(client.ml, call)(job_id=JOB, **asked)
-    expected = getattr(index, call)(job_id=JOB, **asked).to_dict()
+    """For the same parameters both give the same body, with the keys in the same order."""
+    answer = getattr(client.ml, call)(job_id=JOB, **parameters)
+    expected = getattr(index, call)(job_id=JOB, **parameters).to_dict()
     assert answer.meta.status == 200
     assert json.dumps(answer.body) == json.dumps(expected)
     assert answer["count"] == expected["count"]
@@ -140,7 +140,7 @@ def test_client_gets_what_the_index_says(
 
 @pytest.mark.parametrize("name", NAMED)
 def test_client_finds_jobs_of_any_name(client: Elasticsearch, index: ResultsIndex, name: str) -> None:
-    """The client escapes a job's name, the door reads it again; in the path of a lookup as well."""
+    """The client escapes the name of a job and the door decodes it, in the path of a lookup too."""
     expected = index.get_buckets(job_id=name).to_dict()
     assert expected["count"] == 1
     assert client.ml.get_buckets(job_id=name).body == expected
@@ -149,41 +149,49 @@ def test_client_finds_jobs_of_any_name(client: Elasticsearch, index: ResultsInde
 
 
 def test_client_finds_a_job_without_results(client: Elasticsearch) -> None:
-    """A job that has none is an empty answer."""
+    """The answer is empty."""
     assert client.ml.get_buckets(job_id="idle").body == {"count": 0, "buckets": []}
 
 
 @pytest.mark.parametrize("call", ["get_buckets", "get_records", "get_influencers"])
-def test_client_shows_timestamps_for_people(client: Elasticsearch, index: ResultsIndex, call: str) -> None:
-    """``human`` comes back as the index shows it."""
+def test_client_gets_timestamps_as_text(client: Elasticsearch, index: ResultsIndex, call: str) -> None:
+    """With ``human`` the body is that of the index with ``human``."""
     answer = getattr(client.ml, call)(job_id=JOB, human=True)
     assert json.dumps(answer.body) == json.dumps(getattr(index, call)(job_id=JOB).to_dict(human=True))
 
 
-@pytest.mark.parametrize("asked", [{}, {"sort": "event_count"}, {"timestamp": SECOND}, {"size": 1}])
-def test_client_may_ask_for_pretty_answers(client: Elasticsearch, index: ResultsIndex, asked: dict[str, Any]) -> None:
-    """``pretty`` changes how an answer is written and not what it says, beside a body as well."""
-    answer = client.ml.get_buckets(job_id=JOB, pretty=True, human=False, **asked)
-    assert answer.body == index.get_buckets(job_id=JOB, **asked).to_dict()
+@pytest.mark.parametrize("parameters", [{}, {"sort": "event_count"}, {"timestamp": SECOND}, {"size": 1}])
+def test_client_may_ask_for_pretty_answers(
+    client: Elasticsearch, index: ResultsIndex, parameters: dict[str, Any]
+) -> None:
+    """``pretty`` changes the layout of an answer and not its content, beside a body too."""
+    answer = client.ml.get_buckets(job_id=JOB, pretty=True, human=False, **parameters)
+    assert answer.body == index.get_buckets(job_id=JOB, **parameters).to_dict()
 
 
 def test_client_pages_through_everything(client: Elasticsearch) -> None:
-    """Pages asked for by ``page`` lie end to end, until one is empty."""
+    """Pages requested by ``page`` lie end to end, until one is empty."""
     found: list[int] = []
     while page := client.ml.get_buckets(job_id=JOB, sort="timestamp", page={"from": len(found), "size": 3})["buckets"]:
         found += [shown["timestamp"] for shown in page]
     assert found == sorted(document["timestamp"] for name, document in WEB.items() if name.startswith("h"))
 
 
-def test_client_takes_a_whole_body(client: Elasticsearch, index: ResultsIndex) -> None:
-    """What is given as one body arrives as it is."""
-    asked = {"start": SECOND, "end": FOURTH, "page": {"from": 0, "size": 1}, "desc": "true", "anomaly_score": "1.0"}
+def test_client_sends_a_whole_body(client: Elasticsearch, index: ResultsIndex) -> None:
+    """A body arrives as the caller gives it."""
+    parameters = {
+        "start": SECOND,
+        "end": FOURTH,
+        "page": {"from": 0, "size": 1},
+        "desc": "true",
+        "anomaly_score": "1.0",
+    }
     expected = index.get_buckets(job_id=JOB, start=SECOND, end=FOURTH, size=1, desc=True, anomaly_score=1.0)
-    assert client.ml.get_buckets(job_id=JOB, body=asked).body == expected.to_dict()
+    assert client.ml.get_buckets(job_id=JOB, body=parameters).body == expected.to_dict()
 
 
-def test_client_of_a_snapshot(index: ResultsIndex) -> None:
-    """A snapshot is served like an index, and shows nothing of what is written later."""
+def test_client_may_query_a_snapshot(index: ResultsIndex) -> None:
+    """A snapshot is served like an index, and shows no later write."""
     index = index_of(WEB.values())
     snapshot = index.snapshot()
     expected = index.get_buckets(job_id=JOB).to_dict()
@@ -196,7 +204,10 @@ def test_client_of_a_snapshot(index: ResultsIndex) -> None:
 
 
 def test_four_digits_in_a_url_are_a_year(client: Elasticsearch, index: ResultsIndex) -> None:
-    """The client writes an integer into a URL as digits, so that four of them are a year; in a body they are none."""
+    """The client writes an integer into a URL as digits, and four digits mean a year.
+
+    In a body an integer is an instant.
+    """
     year = index.get_buckets(job_id=JOB, timestamp="2020").to_dict()
     assert client.ml.get_buckets(job_id=JOB, timestamp=2020).body == year
     assert client.ml.get_influencers(job_id=JOB, start=2021).body == {"count": 0, "influencers": []}
@@ -260,13 +271,13 @@ REFUSED: list[tuple[str, dict[str, Any], Failure]] = [
 ]
 
 
-@pytest.mark.parametrize(("call", "asked", "expected"), REFUSED, ids=str)
-def test_client_raises_what_was_wrong(
-    client: Elasticsearch, call: str, asked: dict[str, Any], expected: Failure
+@pytest.mark.parametrize(("call", "parameters", "expected"), REFUSED, ids=str)
+def test_client_raises_refusals(
+    client: Elasticsearch, call: str, parameters: dict[str, Any], expected: Failure
 ) -> None:
     """A refusal is the client's BadRequestError, with the server's body and the type as its message."""
     with pytest.raises(BadRequestError) as caught:
-        getattr(client.ml, call)(job_id=JOB, **asked)
+        getattr(client.ml, call)(job_id=JOB, **parameters)
     error = caught.value
     assert error.status_code == 400
     assert_failure_body(error.body, expected)
@@ -275,7 +286,7 @@ def test_client_raises_what_was_wrong(
 
 
 @pytest.mark.parametrize(
-    ("call", "asked", "expected"),
+    ("call", "parameters", "expected"),
     [
         ("get_buckets", {"job_id": "db"}, unknown_job("db")),
         ("get_records", {"job_id": "db"}, unknown_job("db")),
@@ -288,30 +299,30 @@ def test_client_raises_what_was_wrong(
     ],
     ids=str,
 )
-def test_client_raises_what_was_not_found(
-    client: Elasticsearch, call: str, asked: dict[str, Any], expected: Failure
+def test_client_raises_not_found(
+    client: Elasticsearch, call: str, parameters: dict[str, Any], expected: Failure
 ) -> None:
-    """An unknown job and a lookup in vain are the client's NotFoundError, with the server's body."""
+    """An unknown job and a lookup without a match are the client's NotFoundError, with the server's body."""
     with pytest.raises(NotFoundError) as caught:
-        getattr(client.ml, call)(**asked)
+        getattr(client.ml, call)(**parameters)
     error = caught.value
     assert (error.status_code, error.message) == (404, "resource_not_found_exception")
     assert_failure_body(error.body, expected)
 
 
-def test_client_and_index_agree_on_mistakes(client: Elasticsearch, index: ResultsIndex) -> None:
-    """What the client raises of a job, a lookup and a threshold is told in the words that the index raises."""
-    questions: list[dict[str, Any]] = [{"job_id": "db"}, {"job_id": JOB, "timestamp": 0}]
-    for asked in questions:
-        with pytest.raises(NotFoundError) as told:
-            client.ml.get_buckets(**asked)
-        with pytest.raises(BucketQueryError) as raised:
-            index.get_buckets(**asked)
-        reason = told.value.body["error"]["reason"]
-        assert (told.value.status_code, told.value.message, reason) == (
-            raised.value.status,
-            raised.value.type,
-            raised.value.reason,
+def test_client_and_index_agree_on_errors(client: Elasticsearch, index: ResultsIndex) -> None:
+    """An unknown job and a lookup without a match have the status, type and reason that the index raises."""
+    queries: list[dict[str, Any]] = [{"job_id": "db"}, {"job_id": JOB, "timestamp": 0}]
+    for parameters in queries:
+        with pytest.raises(NotFoundError) as of_client:
+            client.ml.get_buckets(**parameters)
+        with pytest.raises(BucketQueryError) as of_index:
+            index.get_buckets(**parameters)
+        reason = of_client.value.body["error"]["reason"]
+        assert (of_client.value.status_code, of_client.value.message, reason) == (
+            of_index.value.status,
+            of_index.value.type,
+            of_index.value.reason,
         )
 
 
@@ -319,17 +330,17 @@ def test_client_and_index_agree_on_mistakes(client: Elasticsearch, index: Result
 
 
 def request(address: str, method: str, path: str, body: bytes | None = None) -> tuple[int, Message, bytes]:
-    """Status, headers and body of a request that no client dresses up."""
-    asked = urllib.request.Request(address + path, data=body, method=method)  # noqa: S310 - our own address
+    """Send a request without the client, and return the status, headers and body of the response."""
+    prepared = urllib.request.Request(address + path, data=body, method=method)  # noqa: S310 - our own address
     try:
-        with urllib.request.urlopen(asked, timeout=PATIENCE_S) as response:  # noqa: S310 - our own address
+        with urllib.request.urlopen(prepared, timeout=PATIENCE_S) as response:  # noqa: S310 - our own address
             return response.status, response.headers, response.read()
     except urllib.error.HTTPError as error:
         with error:
             return error.code, error.headers, error.read()
 
 
-def test_server_sends_what_the_door_replies(address: str, index: ResultsIndex) -> None:
+def test_server_sends_the_replies_of_the_door(address: str, index: ResultsIndex) -> None:
     """Status, headers and bytes arrive as the door gives them, for answers and for refusals."""
     status, headers, body = request(address, "GET", f"{JOBS}/web/results/buckets?size=1")
     assert status == 200
@@ -344,7 +355,7 @@ def test_server_sends_what_the_door_replies(address: str, index: ResultsIndex) -
 
 
 def test_server_ends_with_its_block(index: ResultsIndex) -> None:
-    """Nothing listens any more where a server was."""
+    """The address refuses connections after the block."""
     with serving(index) as address:
         assert request(address, "GET", f"{JOBS}/web/results/buckets")[0] == 200
     with pytest.raises(urllib.error.URLError):
@@ -352,7 +363,7 @@ def test_server_ends_with_its_block(index: ResultsIndex) -> None:
 
 
 def test_server_ends_when_its_block_fails(index: ResultsIndex) -> None:
-    """An error of the block comes out, and takes the server with it."""
+    """The error of the block is raised, and the server ends."""
     fail: Callable[[], None] = [].pop
     with pytest.raises(IndexError), serving(index) as address:
         fail()

@@ -1,4 +1,4 @@
-"""One parameter at a time: what it may be, what it means, and the words that refuse it."""
+"""One parameter at a time: the accepted values, their meaning, and the message of a refusal."""
 
 import itertools
 import math
@@ -29,15 +29,15 @@ from bucketquery.queries.parameters import (
 )
 
 
-def refusal(ask: Callable[[], object]) -> InvalidQuery:
-    """The error of something that must be refused."""
+def refusal(call: Callable[[], object]) -> InvalidQuery:
+    """The error of a call that must be refused."""
     with pytest.raises(InvalidQuery) as caught:
-        ask()
+        call()
     return caught.value
 
 
 class Text(str):
-    """Text of somebody's own class."""
+    """A subclass of str."""
 
     __slots__ = ()
 
@@ -46,22 +46,22 @@ class Text(str):
 
 
 def test_jobs_are_named_alone_or_in_an_iterable() -> None:
-    """What is kept is plain text, in the order in which it was given."""
+    """The ids become ``str`` and stay in the given order."""
     for job_id in ("a", Text("web")):
         for jobs in (job_id, [job_id], (job_id,), {job_id}, iter([job_id])):
-            (kept,) = read_jobs(jobs)
-            assert kept == job_id
-            assert type(kept) is str
+            (stored,) = read_jobs(jobs)
+            assert stored == job_id
+            assert type(stored) is str
     assert read_jobs(iter(["web", "db", "a"])) == ("web", "db", "a")
 
 
-def test_a_job_named_again_counts_once() -> None:
-    """Where it was named first."""
+def test_a_repeated_job_counts_once() -> None:
+    """It stays in its first place."""
     assert read_jobs(["b", "a", Text("b"), "c", "a"]) == ("b", "a", "c")
 
 
-def test_jobs_have_a_bound() -> None:
-    """As many as there may be are taken; one more is not, whatever else is in the list."""
+def test_the_number_of_jobs_is_limited() -> None:
+    """``MOST_JOBS`` ids are accepted and one more is refused, even if ids repeat or are invalid."""
     assert len(read_jobs(str(number) for number in range(MOST_JOBS))) == MOST_JOBS
     for jobs in ([str(number) for number in range(MOST_JOBS + 1)], ["web"] * (MOST_JOBS + 1), itertools.repeat(5)):
         with pytest.raises(LimitExceeded) as caught:
@@ -69,16 +69,16 @@ def test_jobs_have_a_bound() -> None:
         assert (caught.value.field, caught.value.value) == ("jobs", jobs)
 
 
-def test_what_no_job_may_be_called_is_not_looked_for() -> None:
-    """The error has what was given, alone or in a list."""
+def test_invalid_job_ids_are_refused() -> None:
+    """The error has the value as it was given, alone or in a list."""
     for job_id in ("", "-a", "_all", "a,b", "a*", "a" * 256, 5, None):
         for jobs in (job_id, [job_id]):
             error = refusal(lambda: read_jobs(jobs))  # noqa: B023 - called at once
             assert (error.field, error.value) == ("jobs", jobs)
 
 
-def test_a_new_job_is_called_what_a_job_may_be() -> None:
-    """What is kept is plain text; the error is about the parameter."""
+def test_a_new_job_needs_a_valid_id() -> None:
+    """The id becomes ``str``. The error names the parameter ``job_id``."""
     assert read_job_id("web") == "web"
     assert type(read_job_id(Text("web"))) is str
     for job_id in ("a*", 5, None):
@@ -87,14 +87,14 @@ def test_a_new_job_is_called_what_a_job_may_be() -> None:
         assert error.reason.startswith("[job_id] must be text of 1 to 255 characters")
 
 
-def test_no_jobs_are_refused() -> None:
-    """And so are several of which one could not be."""
+def test_an_empty_list_of_jobs_is_refused() -> None:
+    """So is a list in which one id is invalid."""
     for jobs in ([], ["a", "b*"], ["a", ["b"]], ["_all", "a"]):
         assert refusal(lambda: read_jobs(jobs)).field == "jobs"  # noqa: B023 - called at once
 
 
-def test_text_is_text() -> None:
-    """What is no text is refused under the name of its parameter; the rest is plain."""
+def test_text_becomes_str() -> None:
+    """Other types are refused under the name of the parameter."""
     assert read_text("", "job_id") == ""
     assert type(read_text(Text("web"), "job_id")) is str
     error = refusal(lambda: read_text(b"web", "job_id"))
@@ -105,7 +105,7 @@ def test_text_is_text() -> None:
 
 
 def test_unset_has_three_spellings() -> None:
-    """None, the integer and the text; every other spelling of that instant means it."""
+    """They are None, the integer -1 and the text ``-1``. Every other spelling of -1 is the instant."""
     unset: list[Any] = [None, -1, np.int64(-1), "-1"]
     given: list[Any] = ["-1.0", "-01", -1.0, " -1", True, datetime(1969, 12, 31, 23, 59, 59, 999_000, tzinfo=UTC), 0]
     assert all(map(is_unset, unset))
@@ -114,31 +114,31 @@ def test_unset_has_three_spellings() -> None:
 
 
 @pytest.mark.parametrize("moment", [FIRST_MS, LAST_MS, FIRST_MS - 1, LAST_MS + 1, -2, 0, 5])
-def test_a_bound_is_itself_whichever_integer_spells_it(moment: int) -> None:
-    """Python's integers inside the years are not looked at twice; nothing else comes of that."""
+def test_the_type_of_an_integer_does_not_change_a_bound(moment: int) -> None:
+    """Python integers within the supported years take a shorter path to the same result."""
     spelled: Any = np.int64(moment)
     assert read_bound(moment, "start") == read_bound(spelled, "start") == (moment, InstantRange(moment, moment))
 
 
-def test_a_bound_is_kept_as_it_can_be_asked_again() -> None:
-    """Text as it is, anything else in milliseconds; the instant whose number means unset as a date."""
+def test_a_stored_bound_can_be_read_again() -> None:
+    """Text stays text, other values become milliseconds. The instant -1 becomes a date, because -1 means unset."""
     assert read_bound("2020", "start")[0] == "2020"
     assert read_bound(np.datetime64(5, "ms"), "start") == (5, InstantRange(5, 5))
-    kept, read = read_bound(datetime(1969, 12, 31, 23, 59, 59, 999_000, tzinfo=UTC), "start")
-    assert read == InstantRange(-1, -1)
-    assert not is_unset(kept)
-    assert read_bound(kept, "start") == (kept, InstantRange(-1, -1))
+    stored, parsed = read_bound(datetime(1969, 12, 31, 23, 59, 59, 999_000, tzinfo=UTC), "start")
+    assert parsed == InstantRange(-1, -1)
+    assert not is_unset(stored)
+    assert read_bound(stored, "start") == (stored, InstantRange(-1, -1))
 
 
-def test_kept_text_is_plain_text() -> None:
-    """Text of somebody's own class is not kept."""
-    kept, read = read_canonical_instant(Text("now"), "timestamp")
-    assert type(kept) is str
-    assert isinstance(read, NowMath)
+def test_stored_text_is_str() -> None:
+    """A bound that is a subclass of str is stored as ``str``."""
+    stored, parsed = read_canonical_instant(Text("now"), "timestamp")
+    assert type(stored) is str
+    assert isinstance(parsed, NowMath)
 
 
-def test_a_given_now_is_an_instant() -> None:
-    """-1 is one too; what would need a clock itself is none."""
+def test_now_is_given_as_an_instant() -> None:
+    """-1 is an instant here. A value that needs a clock is refused."""
     assert (read_now(5), read_now(-1), read_now("-1"), read_now("1970")) == (5, -1, -1, 0)
     assert refusal(lambda: read_now("now")).field == "now"
     assert refusal(lambda: read_now(None)).field == "now"
@@ -158,25 +158,25 @@ SCORES: list[tuple[Any, float]] = [
 
 @pytest.mark.parametrize(("score", "expected"), SCORES, ids=lambda part: repr(part)[:30])
 def test_a_threshold_is_any_number(score: object, expected: float) -> None:
-    """An integer past the doubles is infinite."""
+    """An integer beyond the range of doubles is infinite."""
     found = read_score(score, "record_score")
     assert found == expected
     assert type(found) is float
 
 
 @pytest.mark.parametrize("score", ["75", True, None, 5j, np.array(5)], ids=repr)
-def test_a_threshold_is_nothing_else(score: object) -> None:
-    """Text is for the client's spelling only."""
+def test_a_threshold_is_only_a_number(score: object) -> None:
+    """Only the client keywords accept text."""
     error = refusal(lambda: read_score(score, "record_score"))
     assert error.field == "record_score"
     assert error.value is score
 
 
-# ---- truth, paging
+# ---- booleans, paging
 
 
-def test_truth_is_a_bool() -> None:
-    """What merely counts as true or false is neither."""
+def test_a_boolean_is_a_bool() -> None:
+    """Other values that Python takes for true or false are refused."""
     assert read_boolean(True, "desc") is True
     assert read_boolean(False, "desc") is False
     values: list[Any] = [1, 0, None, "true", np.True_, []]
@@ -188,7 +188,7 @@ def test_truth_is_a_bool() -> None:
 
 
 def test_paging_takes_integers_of_any_size() -> None:
-    """NumPy's become Python's."""
+    """NumPy integers become Python integers."""
     assert read_integer(10**30, "from", "from_") == 10**30
     found = read_integer(np.uint8(3), "size", "size")
     assert (found, type(found)) == (3, int)
@@ -206,44 +206,44 @@ NO_INTEGERS: list[tuple[Any, str]] = [
 
 
 @pytest.mark.parametrize(("value", "shown"), NO_INTEGERS, ids=lambda part: repr(part)[:30])
-def test_paging_takes_nothing_else(value: object, shown: str) -> None:
-    """The API's words name its own parameter; the field is ours."""
+def test_paging_takes_only_integers(value: object, shown: str) -> None:
+    """The message has the API's name of the parameter, and the field has the caller's."""
     error = refusal(lambda: read_integer(value, "from", "page.from"))
     assert error.reason == f"Failed to parse int parameter [from] with value [{shown}]"
     assert (error.field, error.value) == ("page.from", value)
 
 
-def test_paging_is_not_negative() -> None:
-    """In the API's words."""
+def test_negative_paging_is_refused() -> None:
+    """The message has the API's words."""
     error = refusal(lambda: read_integer(-1, "size", "size"))
     assert error.reason == "Parameter [size] cannot be < 0"
 
 
-def test_an_integer_is_what_it_turns_into() -> None:
-    """A subclass that converts itself into something else is judged by that."""
+def test_an_integer_counts_as_its_int() -> None:
+    """A subclass whose ``__int__`` returns another number is read as that number."""
 
-    class Turncoat(int):
+    class OtherInt(int):
         def __int__(self) -> int:
             return -3
 
-    assert refusal(lambda: read_integer(Turncoat(3), "size", "size")).reason == "Parameter [size] cannot be < 0"
+    assert refusal(lambda: read_integer(OtherInt(3), "size", "size")).reason == "Parameter [size] cannot be < 0"
 
 
 # ---- order
 
 
-def test_what_leads_an_order_of_buckets_is_a_column_or_time() -> None:
-    """Fields that buckets do not have, or have all alike, leave the order to time."""
-    leading = {"anomaly_score", "initial_anomaly_score", "event_count", "bucket_span", "is_interim"}
-    for name in leading | {"processing_time_ms", "scheduled_events"}:
+def test_buckets_are_ordered_by_a_column_or_by_time() -> None:
+    """A field that buckets do not have, or that is equal in all, leaves the order to time."""
+    columns = {"anomaly_score", "initial_anomaly_score", "event_count", "bucket_span", "is_interim"}
+    for name in columns | {"processing_time_ms", "scheduled_events"}:
         assert order_of(BUCKET, name) == (name,)
     for name in MAPPED - BUCKET.sortable | {"timestamp", "@timestamp"}:
         assert order_of(BUCKET, name) == ()
 
 
 @pytest.mark.parametrize("schema", [RECORD, INFLUENCER])
-def test_the_ties_of_anomalies_follow_what_leads(schema: Schema) -> None:
-    """Each of them once; where nothing leads, they do."""
+def test_the_ties_of_anomalies_follow_the_sort_field(schema: Schema) -> None:
+    """No field repeats. A sort field without a column leaves the order to the ties."""
     assert order_of(schema, "probability") == ("probability", *schema.ties)
     for name in MAPPED - schema.sortable - {"@timestamp"}:
         assert order_of(schema, name) == schema.ties
@@ -264,8 +264,8 @@ def test_the_ties_of_anomalies_follow_what_leads(schema: Schema) -> None:
         (("", "_doc", "bucket_influencers", "Timestamp", "x" * 500), "No mapping found for [", "query_shard_exception"),
     ],
 )
-def test_what_cannot_be_sorted_by_is_refused(names: tuple[str, ...], words: str, kind: str) -> None:
-    """In the words for its own reason, which do not grow with what was given."""
+def test_fields_without_an_order_are_refused(names: tuple[str, ...], words: str, kind: str) -> None:
+    """Each kind of field has its own message, which stays short for a long name."""
     for name in names:
         error = refusal(lambda: read_sort(BUCKET, name))  # noqa: B023 - called at once
         assert error.reason.startswith(words + name[:100])
@@ -274,7 +274,7 @@ def test_what_cannot_be_sorted_by_is_refused(names: tuple[str, ...], words: str,
 
 
 def test_sort_is_the_name_of_one_field() -> None:
-    """A list of names is not, nor is nothing; the name that is kept is plain text."""
+    """A list of names and None are refused. The stored name is ``str``."""
     for value in (["record_score"], None, b"timestamp"):
         assert refusal(lambda: read_sort(BUCKET, value)).field == "sort"  # noqa: B023 - called at once
     assert type(read_sort(BUCKET, Text("timestamp"))) is str

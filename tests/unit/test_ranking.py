@@ -1,4 +1,4 @@
-"""Pure functions of arrays, each against the plain way to say the same."""
+"""Ranking: each function gives the result of a simple sort in Python."""
 
 from functools import partial
 from random import Random
@@ -14,24 +14,24 @@ INT64_MIN, INT64_MAX = -(2**63), 2**63 - 1
 
 
 def times(*values: int) -> Int64s:
-    """Timestamps."""
+    """An array of timestamps."""
     return np.array(values, dtype=np.int64)
 
 
-@pytest.mark.parametrize("held", [(), (5,), (1, 3, 3, 3, 7), (INT64_MIN, 0, INT64_MAX)], ids=repr)
-def test_a_window_is_half_open(held: tuple[int, ...]) -> None:
-    """Start is in it, end is not; empty and reversed windows are empty slices with step 1."""
+@pytest.mark.parametrize("stored", [(), (5,), (1, 3, 3, 3, 7), (INT64_MIN, 0, INT64_MAX)], ids=repr)
+def test_a_window_is_half_open(stored: tuple[int, ...]) -> None:
+    """It includes its start and excludes its end. Empty and reversed windows are empty slices."""
     edges = (INT64_MIN, -1, 0, 1, 2, 3, 4, 5, 7, 8, INT64_MAX)
     for start in edges:
         for end in edges:
-            found = time_slice(times(*held), start, end)
-            assert [*held[found]] == [held_time for held_time in held if start <= held_time < end]
+            found = time_slice(times(*stored), start, end)
+            assert [*stored[found]] == [time for time in stored if start <= time < end]
             assert found.step is None
-            assert 0 <= found.start <= found.stop <= len(held)
+            assert 0 <= found.start <= found.stop <= len(stored)
 
 
 def values_at(values: Array, missing: Bools | None, positions: Int64s) -> ColumnValues:
-    """The values at some positions."""
+    """The values at some positions, and which of them are missing."""
     return ColumnValues(values[positions], None if missing is None else missing[positions])
 
 
@@ -44,8 +44,11 @@ KEYS: list[tuple[str, list[Any]]] = [
 
 @pytest.mark.parametrize("desc", [False, True])
 @pytest.mark.parametrize(("dtype", "values"), KEYS)
-def test_the_first_of_an_order_are_those_of_sorting(dtype: str, values: list[Any], desc: bool) -> None:
-    """Ties in time order, or all turned around; missing keys last both ways, in the request's direction themselves."""
+def test_the_first_in_order_are_those_of_a_full_sort(dtype: str, values: list[Any], desc: bool) -> None:
+    """Ties are in time order, and missing keys come last.
+
+    Descending order reverses the ties, and also the missing keys among themselves.
+    """
     rng = Random(7)
     for length in (0, 1, 2, 5, 40):
         for missing_share in (0.0, 0.3, 1.0):
@@ -56,7 +59,7 @@ def test_the_first_of_an_order_are_those_of_sorting(dtype: str, values: list[Any
             )
             rest = sorted((row for row in range(length) if gone[row]), reverse=desc)
             keys: Array = np.array(picked, dtype=dtype)
-            keys[gone] = 0  # as what is missing is stored
+            keys[gone] = 0  # the value that is stored for a missing key
             before = keys.tolist()
             missing = np.array(gone, dtype=np.bool_) if any(gone) or rng.random() < 0.5 else None
             key = partial(values_at, keys, missing)
@@ -68,8 +71,11 @@ def test_the_first_of_an_order_are_those_of_sorting(dtype: str, values: list[Any
 @pytest.mark.parametrize("few", [0, 20, 512])
 @pytest.mark.parametrize("desc", [False, True])
 @pytest.mark.parametrize(("dtype", "values"), KEYS)
-def test_the_best_are_those_of_sorting(dtype: str, values: list[Any], desc: bool, few: int) -> None:
-    """The greatest first; equal ones as they come, or all turned around; whether all are ordered or some are picked."""
+def test_the_best_are_those_of_a_full_sort(dtype: str, values: list[Any], desc: bool, few: int) -> None:
+    """The greatest come first, and descending order reverses ties.
+
+    At most ``few`` keys are sorted completely; the greatest of more keys are picked first.
+    """
     rng = Random(9)
     for length in (1, 2, 5, 40, 700):
         for given in ([rng.choice(values) for _ in range(length)], [values[0]] * length):
@@ -77,12 +83,15 @@ def test_the_best_are_those_of_sorting(dtype: str, values: list[Any], desc: bool
             expected = sorted(range(length)[::-1] if desc else range(length), key=given.__getitem__, reverse=True)
             for need in {1, min(2, length), length // 2 + 1, length}:
                 assert best(sort_keys, need, desc=desc, few=few).tolist() == expected[:need]
-            assert sort_keys.tolist() == given, "they are not modified"
+            assert sort_keys.tolist() == given, "the keys are not modified"
 
 
 @pytest.mark.parametrize("desc", [False, True])
-def test_where_one_key_is_equal_the_next_decides(desc: bool) -> None:
-    """Three keys of few values, some missing; what is equal in all of them stays in time order, or is turned around."""
+def test_the_next_key_decides_between_equal_rows(desc: bool) -> None:
+    """There are three keys with few values, some missing.
+
+    Rows that are equal in all three stay in time order, which descending order reverses.
+    """
     rng = Random(8)
     for length in (1, 2, 7, 60):
         columns = [[rng.choice([None, 0, 1, 2]) for _ in range(length)] for _ in range(3)]
@@ -107,7 +116,7 @@ def test_where_one_key_is_equal_the_next_decides(desc: bool) -> None:
 
 @pytest.mark.parametrize("desc", [False, True])
 def test_the_first_of_a_thousand_distinct_keys_are_those_of_a_full_sort(desc: bool) -> None:
-    """The rank at which the keys are partitioned is exact, for 4,000 pairs of keys and a number that is wanted."""
+    """The keys are partitioned at the exact rank. The test tries 4,000 pairs of keys and ``need``."""
     for seed in range(40):
         values = np.random.default_rng(seed).permutation(1_000 + seed)
         expected = np.argsort(-values if desc else values)
@@ -116,22 +125,22 @@ def test_the_first_of_a_thousand_distinct_keys_are_those_of_a_full_sort(desc: bo
             assert np.array_equal(first_in_order(len(values), [key], need, desc=desc), expected[:need]), (seed, need)
 
 
-def test_no_key_is_asked_for_more_than_the_ones_before_leave_open() -> None:
-    """Ten rows of which two are wanted: the second key tells the three apart that the first leaves, and no others."""
-    asked: list[list[int]] = []
+def test_a_key_is_read_only_for_rows_that_earlier_keys_leave_open() -> None:
+    """Two of ten rows are needed and the first key leaves three open, so the second key is read for these."""
+    reads: list[list[int]] = []
     first, second = np.array([5, 1, 1, 7, 1, 9, 9, 9, 9, 9]), np.arange(10)
 
     def watched(positions: Int64s) -> ColumnValues:
-        asked.append(positions.tolist())
+        reads.append(positions.tolist())
         return ColumnValues(second[positions], None)
 
     keys = [lambda positions: ColumnValues(-first[positions], None), watched]
     assert first_in_order(10, keys, 2, desc=True).tolist() == [4, 2]
-    assert asked == [[1, 2, 4], [4, 2]]
+    assert reads == [[1, 2, 4], [4, 2]]
 
 
-def test_ranges_are_laid_end_to_end() -> None:
-    """Empty ones leave nothing behind."""
+def test_ranges_are_concatenated() -> None:
+    """An empty range adds nothing."""
     starts, stops = times(3, 9, 9, 0), times(5, 9, 10, 3)
     integers, ranges = concatenated_ranges(starts, stops)
     assert (integers.tolist(), ranges.tolist()) == ([3, 4, 9, 0, 1, 2], [0, 0, 2, 3, 3, 3])
@@ -140,7 +149,7 @@ def test_ranges_are_laid_end_to_end() -> None:
 
 @pytest.mark.parametrize("desc", [False, True])
 def test_groups_ascend_in_either_direction(desc: bool) -> None:
-    """Only within a group is the order turned around; what is missing is last in its group."""
+    """Descending order reverses only the rows within a group. Missing values come last in a group."""
     rng = Random(12)
     for length in (1, 5, 60):
         groups = [rng.randrange(3) for _ in range(length)]

@@ -1,4 +1,4 @@
-"""Bodies of records and influencers: the order of keys, and the data fields by their own names."""
+"""Response format of records and influencers: the order of keys, and the data fields under their own names."""
 
 from typing import Any
 
@@ -14,15 +14,15 @@ from bucketquery.results.response_format import (
 )
 
 
-def test_every_field_of_a_kind_has_its_place() -> None:
-    """The documented fields are those that are stored, and each of them is reserved."""
+def test_the_response_format_has_every_stored_field() -> None:
+    """The documented fields are the stored ones, and each of their names is reserved."""
     assert sorted(RECORD_FIELDS) == sorted(RECORD.by_name)
     assert sorted(INFLUENCER_FIELDS) == sorted(INFLUENCER.by_name)
     assert {*RECORD_FIELDS, *INFLUENCER_FIELDS, *BUCKET.by_name, *CONSTANT} <= RESERVED
 
 
 def extra(others: dict[str, Any] | None = None, **fields: Any) -> dict[str, Any]:
-    """What a record shows beside its documented fields."""
+    """The keys of a record after its documented fields, with their values."""
     body = record_object("web", fields, others or {})
     names = list(body)
     assert names[: 2 + len(fields)] == ["job_id", "result_type", *fields]
@@ -68,14 +68,17 @@ PARTITION = {"partition_field_name": "host", "partition_field_value": "p"}
     ids=repr,
 )
 def test_a_record_shows_its_data_fields(fields: dict[str, Any], shown: dict[str, Any]) -> None:
-    """By, over and partition field, then the influencers; distinct values as first seen; reserved names not."""
+    """By, over and partition field come first, then the influencers.
+
+    Each value appears once, in the order of first appearance. Reserved names are left out.
+    """
     found = extra(**fields)
     assert found == shown
     assert list(found) == list(shown)
 
 
-def test_a_stored_data_field_stands_where_its_name_is() -> None:
-    """As it was stored; what else is stored comes behind."""
+def test_a_stored_field_replaces_the_data_field_of_its_name() -> None:
+    """It takes the place of the data field. Other stored fields come last."""
     found = extra({"zebra": 1, "host": ["stored"], "user.name": 2}, **BY, **OVER)
     assert list(found.items()) == [("host", ["stored"]), ("user", ["o"]), ("zebra", 1), ("user.name", 2)]
 
@@ -94,7 +97,7 @@ def test_a_stored_data_field_stands_where_its_name_is() -> None:
 def test_an_influencer_shows_its_data_field(
     name: str | None, value: str | None, others: dict[str, Any], names: list[str]
 ) -> None:
-    """Behind its name and value, as text, or as it was stored."""
+    """It comes after the influencer's name and value, as text, or as it was stored."""
     fields = {"influencer_field_name": name, "influencer_field_value": value, "probability": 0.5}
     body = influencer_object("web", {field: found for field, found in fields.items() if found is not None}, others)
     assert list(body) == ["job_id", "result_type", *names]

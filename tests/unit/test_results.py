@@ -1,4 +1,4 @@
-"""Values: frozen, comparable, picklable; what they show and in which order."""
+"""Values: frozen, comparable and picklable, with their keys in the API's order."""
 
 import ast
 import copy
@@ -47,8 +47,8 @@ VALUES: list[Any] = [
 
 
 @pytest.mark.parametrize("value", VALUES, ids=lambda value: type(value).__name__)
-def test_values_travel_and_compare(value: Any) -> None:
-    """A pickled or copied value equals the first and can stand for it in a set."""
+def test_values_pickle_copy_and_compare(value: Any) -> None:
+    """A pickled or copied value equals the original and has its hash."""
     assert isinstance(value, Hashable)
     for found in (pickle.loads(pickle.dumps(value)), copy.copy(value), copy.deepcopy(value)):
         assert found == value
@@ -57,8 +57,8 @@ def test_values_travel_and_compare(value: Any) -> None:
 
 
 @pytest.mark.parametrize("value", VALUES, ids=lambda value: type(value).__name__)
-def test_nobody_changes_a_value(value: Any) -> None:
-    """No attribute can be set, added or deleted."""
+def test_values_are_immutable(value: Any) -> None:
+    """No attribute can be set or deleted."""
     names = [field.name for field in dataclasses.fields(value)] if dataclasses.is_dataclass(value) else ["_items"]
     for name in names:
         with pytest.raises(AttributeError):
@@ -68,7 +68,7 @@ def test_nobody_changes_a_value(value: Any) -> None:
 
 
 def test_a_frozen_mapping_is_a_mapping() -> None:
-    """It equals the dict it was made from, does not follow it, and has no way to be changed."""
+    """It equals the dict that it was made from, does not follow changes of the dict, and cannot be changed."""
     given = {"record": 2, "": 1}
     found = FrozenMapping(given)
     given["record"] = 3
@@ -76,11 +76,11 @@ def test_a_frozen_mapping_is_a_mapping() -> None:
     assert (list(found), len(found), found["record"], found.get("x")) == (["record", ""], 2, 2, None)
     assert hash(found) == hash(FrozenMapping({"": 1, "record": 2}))
     with pytest.raises(TypeError):
-        found["record"] = 3  # type: ignore[index] # that it fails is the claim
+        found["record"] = 3  # type: ignore[index] # it must fail
 
 
-def test_a_mapping_is_printed_as_a_dict_that_can_be_pasted() -> None:
-    """Alone, inside another one and inside a value; the text is Python that gives something equal."""
+def test_a_frozen_mapping_prints_as_a_dict() -> None:
+    """The text is Python for an equal value, also for nested mappings and in a commit."""
     nested = frozen({"a": [{"b": None}], "c": {"d": 1.5}})
     assert repr(nested) == "{'a': ({'b': None},), 'c': {'d': 1.5}}"
     assert ast.literal_eval(repr(nested)) == nested
@@ -91,8 +91,8 @@ def test_a_mapping_is_printed_as_a_dict_that_can_be_pasted() -> None:
     assert Commit(sequence=3, skipped={"record": 2, "": 1}) == commit
 
 
-def test_a_commit_counts_nothing_unless_told() -> None:
-    """Every count is 0 and nothing was skipped."""
+def test_the_counts_of_a_commit_default_to_zero() -> None:
+    """Nothing is skipped by default."""
     assert dataclasses.asdict(Commit(sequence=4)) == {
         "sequence": 4,
         "inserted": 0,
@@ -103,8 +103,8 @@ def test_a_commit_counts_nothing_unless_told() -> None:
     }
 
 
-def test_a_bucket_shows_itself_as_the_api_does() -> None:
-    """Keys in the API's order, nested influencers and events as lists."""
+def test_the_dict_of_a_bucket_is_that_of_the_api() -> None:
+    """Keys are in the API's order. Nested influencers and events are lists."""
     shown = BUCKET.to_dict()
     assert list(shown) == [
         "job_id",
@@ -137,14 +137,14 @@ def test_a_bucket_shows_itself_as_the_api_does() -> None:
     assert INFLUENCER.to_dict()["result_type"] == INFLUENCER.result_type == "bucket_influencer"
 
 
-def test_what_is_not_there_is_not_shown() -> None:
-    """No events and no influencer's name leave their keys out."""
+def test_absent_fields_have_no_keys() -> None:
+    """These are the events of a bucket and the name of an influencer."""
     assert "scheduled_events" not in dataclasses.replace(BUCKET, scheduled_events=()).to_dict()
     assert "influencer_field_name" not in dataclasses.replace(INFLUENCER, influencer_field_name=None).to_dict()
 
 
-def test_a_shown_bucket_is_the_callers() -> None:
-    """Changing what was shown changes neither the value nor what is shown next."""
+def test_each_dict_of_a_bucket_is_independent() -> None:
+    """Changing one changes neither the bucket nor the next dict."""
     shown = BUCKET.to_dict()
     shown["scheduled_events"].append("x")
     shown["bucket_influencers"].clear()
@@ -162,13 +162,13 @@ def test_a_shown_bucket_is_the_callers() -> None:
     ],
 )
 def test_time_is_the_timestamp(timestamp: int, time: datetime) -> None:
-    """Exact to the millisecond at both ends of the calendar, aware, in UTC."""
+    """It is exact to the millisecond at both ends of the calendar, and aware, in UTC."""
     found = dataclasses.replace(BUCKET, timestamp=timestamp).time
     assert found == time
     assert found.utcoffset() == timedelta(0)
 
 
-def test_severity_is_of_the_current_score() -> None:
-    """Not of the initial one."""
+def test_severity_comes_from_the_current_score() -> None:
+    """The initial score does not matter."""
     assert BUCKET.severity == "major"
     assert dataclasses.replace(BUCKET, anomaly_score=75.0).severity == "critical"

@@ -1,4 +1,4 @@
-"""Ordered arrays: a value is found where a plain search finds it, and what has room stays where it is."""
+"""Sorted arrays: each search gives the result of a simple one, and an array with room is not copied."""
 
 from collections.abc import Sequence
 from random import Random
@@ -22,37 +22,40 @@ INT64_MIN, INT64_MAX = -(2**63), 2**63 - 1
 
 
 def test_a_value_is_found_at_its_place() -> None:
-    """Or it is not there, and the place is where it would be: before, between and behind all, asked in any order."""
+    """An absent value gets the place where it would be: before, between or after the others.
+
+    The wanted values may be in any order.
+    """
     values = [INT64_MIN, -1, 0, 5, INT64_MAX]
     for length in range(len(values) + 1):
-        held = values[:length]
+        stored = values[:length]
         wanted = [5, 0, 7, INT64_MAX, INT64_MIN, -5, 5]
-        found, places = find(np.array(held, dtype=np.int64), np.array(wanted))
-        assert found.tolist() == [value in held for value in wanted]
-        assert places.tolist() == [sum(other < value for other in held) for value in wanted]
+        found, places = find(np.array(stored, dtype=np.int64), np.array(wanted))
+        assert found.tolist() == [value in stored for value in wanted]
+        assert places.tolist() == [sum(other < value for other in stored) for value in wanted]
         assert found.dtype == np.bool_
         assert places.dtype == np.int64
-        found, places = find(np.array(held, dtype=np.int64), np.array([], dtype=np.int64))
+        found, places = find(np.array(stored, dtype=np.int64), np.array([], dtype=np.int64))
         assert (found.tolist(), places.tolist()) == ([], [])
 
 
-def test_the_lower_bound_is_bisects() -> None:
-    """For one column or several, at the edges of int64, where many rows share a time, where nothing is stored."""
+def test_the_lower_bound_counts_the_smaller_rows() -> None:
+    """This holds for one to three columns, the edges of int64, equal timestamps and no rows."""
     rng = Random(5)
     values = (INT64_MIN, INT64_MIN + 1, -1, 0, 1, 2, INT64_MAX - 1, INT64_MAX)
     for length in (0, 1, 2, 7, 40):
-        held = sorted({(rng.choice(values), rng.choice(values), rng.choice(values)) for _ in range(length)})
-        keys = [(rng.choice(values), rng.choice(values), rng.choice(values)) for _ in range(200)] + held
+        stored = sorted({(rng.choice(values), rng.choice(values), rng.choice(values)) for _ in range(length)})
+        keys = [(rng.choice(values), rng.choice(values), rng.choice(values)) for _ in range(200)] + stored
         for width in (1, 2, 3):
-            narrow = sorted({key[:width] for key in held})
+            narrow = sorted({key[:width] for key in stored})
             columns = [np.array([row[at] for row in narrow], dtype=np.int64) for at in range(width)]
-            asked = [np.array([key[at] for key in keys], dtype=np.int64) for at in range(width)]
+            wanted = [np.array([key[at] for key in keys], dtype=np.int64) for at in range(width)]
             expected = [sum(row < key[:width] for row in narrow) for key in keys]
-            assert lower_bound(columns, asked).tolist() == expected
+            assert lower_bound(columns, wanted).tolist() == expected
 
 
 def test_one_time_may_have_many_spans() -> None:
-    """A thousand rows of one timestamp are told apart by their spans."""
+    """The lower bound finds each of 1,000 rows with one timestamp by its span."""
     times, spans = np.full(1_000, 5, dtype=np.int64), np.arange(1, 1_001)
     keys = np.array([0, 1, 500, 1_000, 1_001, INT64_MAX])
     assert lower_bound([times, spans], [np.full(6, 5), keys]).tolist() == [0, 0, 499, 999, 1_000, 1_000]
@@ -60,22 +63,25 @@ def test_one_time_may_have_many_spans() -> None:
 
 
 def test_increasing_is_lexicographic() -> None:
-    """Equal is not increasing; the later columns count where the first are equal."""
+    """Equal rows do not increase. A later column counts if the earlier ones are equal."""
     columns = [np.array([1, 1, 1, 2, 1]), np.array([1, 2, 2, 0, 9])]
     assert increasing(columns).tolist() == [True, False, True, False]
     assert increasing([np.array([5])]).tolist() == []
     assert increasing([np.array([], dtype=np.int64)]).tolist() == []
 
 
-def plain_order(keys: Sequence[Sequence[int]]) -> list[int]:
+def simple_order(keys: Sequence[Sequence[int]]) -> list[int]:
     """The last row of each key, in the order of the keys."""
     last = {key: row for row, key in enumerate(zip(*keys, strict=True))}
     return [last[key] for key in sorted(last)]
 
 
 @pytest.mark.parametrize("points_per_row", [0, ordered._GRID_POINTS_PER_ROW])
-def test_rows_are_put_in_order_of_their_keys(points_per_row: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of equal ones the last; on a grid or not, with one key or several, some all alike, at the edges of int64."""
+def test_rows_are_sorted_by_their_keys(points_per_row: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of equal rows the last one stays.
+
+    Keys are on a grid or not, one or several, constant or not, and at the edges of int64.
+    """
     monkeypatch.setattr(ordered, "_GRID_POINTS_PER_ROW", points_per_row)
     rng = Random(6)
     edges = (INT64_MIN, INT64_MIN + 1, -1, 0, 1, INT64_MAX)
@@ -87,24 +93,24 @@ def test_rows_are_put_in_order_of_their_keys(points_per_row: int, monkeypatch: p
             far = [rng.choice(edges) for _ in range(length)]
             for keys in ([times], [same, times], [same, off_grid, same], [few, times, few], [same], [far], [same, far]):
                 found = sort_order([np.array(key, dtype=np.int64) for key in keys])
-                expected = plain_order(keys)
+                expected = simple_order(keys)
                 assert ([*range(length)] if found is None else found.tolist()) == expected
                 if expected == [*range(length)]:
-                    assert found is None, "what is in order is left as it is"
+                    assert found is None, "rows in order need no permutation"
 
 
-def test_a_value_beside_the_grid_is_put_in_order_too() -> None:
-    """Though those that were looked at first are all on it."""
+def test_a_value_off_the_grid_is_sorted_too() -> None:
+    """The values that are sampled for the grid are all on it."""
     values = [row * 10 for row in range(200)][::-1]
     values[150] += 1
     found = sort_order([np.array(values)])
     assert found is not None
-    assert found.tolist() == plain_order([values])
+    assert found.tolist() == simple_order([values])
 
 
 @pytest.mark.parametrize("length", [65, 200, 1_000])
 def test_two_values_between_the_same_points_of_a_grid_both_stay(length: int) -> None:
-    """The first 64 values and the extremes lie on a grid; two later values lie between the same two of its points."""
+    """The first 64 values and the extremes lie on a grid. Two later values lie between the same two of its points."""
     rng = Random(length)
     # The last value is on the grid too; the two before it are not.
     values = [row * 10 for row in range(length)]
@@ -114,19 +120,19 @@ def test_two_values_between_the_same_points_of_a_grid_both_stay(length: int) -> 
     found = sort_order([np.array(values, dtype=np.int64)])
     assert found is not None
     assert len(found) == length + 3
-    assert found.tolist() == plain_order([values])
+    assert found.tolist() == simple_order([values])
 
 
 @pytest.mark.parametrize(
     ("capacity", "length", "expected"), [(5, 0, 5), (5, 5, 5), (5, 6, 22), (0, 1, 17), (0, 128, 144), (0, 800, 900)]
 )
 def test_room_grows_by_an_eighth(capacity: int, length: int, expected: int) -> None:
-    """And by 16 at least, but only where there is none."""
+    """It grows by at least 16 entries, and only if the capacity is too small."""
     assert roomy(capacity, length) == expected
 
 
-def test_an_array_with_room_stays_where_it_is() -> None:
-    """Without, the entries in use are copied, and none of what lies behind them."""
+def test_an_array_with_room_is_not_copied() -> None:
+    """An array without room is copied, up to the entries in use."""
     array = np.array([5, 6, 7], dtype=np.int64)
     assert with_room(array, 2, 3) is array
     longer = with_room(array, 2, 4)
@@ -138,7 +144,7 @@ def test_an_array_with_room_stays_where_it_is() -> None:
 
 @pytest.mark.parametrize("deleted", [(), (0,), (9,), (0, 1, 2), (7, 8, 9), (2, 5, 6), (0, 9), (1, 3, 5, 7)], ids=repr)
 def test_ranks_are_found_among_live_rows(deleted: tuple[int, ...]) -> None:
-    """A slice where nothing deleted lies between the first and the last, else positions."""
+    """The rows are a slice if no deleted row lies between the first and the last, else positions."""
     live = [row for row in range(10) if row not in deleted]
     for first in range(len(live)):
         for last in range(first + 1, len(live) + 1):
@@ -154,7 +160,7 @@ def test_ranks_are_found_among_live_rows(deleted: tuple[int, ...]) -> None:
 
 @pytest.mark.parametrize("length", [0, 1, 5, 10, 19, 20, 21, 1_000, 79_190])
 def test_a_sample_is_from_everywhere_and_at_uneven_distances(length: int) -> None:
-    """All values where they are few; else one of each stretch, and not always the same one."""
+    """Few values are all in the sample. Of more, it has one of each stretch, at varying offsets."""
     sample = sampled(np.arange(length), 10).tolist()
     step = length // 10
     if step <= 1:

@@ -1,4 +1,4 @@
-"""Lists: rows that have none cost nothing, and whatever is done with rows, each keeps its own tuple."""
+"""Sparse lists: each row keeps its own tuple through every operation, and rows without one have no entry."""
 
 from collections.abc import Callable
 from typing import Any
@@ -9,7 +9,7 @@ import pytest
 from bucketquery.model.schema import Int64s
 from bucketquery.storage.sparse_lists import NO_LISTS, SparseLists
 
-#: What ten rows have; the lists of them, and the same with garbage in the room behind.
+#: The tuples of ten rows, and the sparse lists of these rows.
 TUPLES: list[tuple[Any, ...]] = [(), ("b",), ("c", "c"), (), (), ("f",), (), (), ("i", "j", "k"), ()]
 FULL = SparseLists.of_tuples(TUPLES)
 
@@ -20,22 +20,22 @@ def array(*rows: int) -> Int64s:
 
 
 def roomy() -> SparseLists:
-    """The lists of the ten rows, with room for others."""
+    """The sparse lists of the ten rows, with garbage in spare room at the end of the arrays."""
     rows, values = np.append(FULL.rows, (99, 99)), np.append(FULL.values, np.array([None, None]))
     return SparseLists(rows, values, FULL.length)
 
 
-def told(lists: SparseLists, length: int = 10) -> list[tuple[Any, ...]]:
-    """What each of some rows has."""
+def checked_tuples(lists: SparseLists, length: int = 10) -> list[tuple[Any, ...]]:
+    """The tuple of each row before ``length``. The lists are checked first."""
     lists.check(length)
     return lists.between(0, length)
 
 
-BOTH = pytest.mark.parametrize("lists", [FULL, roomy()], ids=["full", "with room"])
+with_and_without_room = pytest.mark.parametrize("lists", [FULL, roomy()], ids=["without room", "with room"])
 
 
-def test_only_rows_with_something_have_lists() -> None:
-    """An empty tuple is none; tuples of one length stay tuples."""
+def test_only_rows_with_a_tuple_have_an_entry() -> None:
+    """An empty tuple gives none. Tuples of equal length are not made into a table."""
     found = SparseLists.of_tuples([(), ("a", "b"), (), ("c", "d")])
     assert found.rows.tolist() == [1, 3]
     assert found.values.tolist() == [("a", "b"), ("c", "d")]
@@ -43,78 +43,89 @@ def test_only_rows_with_something_have_lists() -> None:
     assert (SparseLists.of_tuples([()]).length, NO_LISTS.length) == (0, 0)
 
 
-@BOTH
+@with_and_without_room
 def test_tuples_are_taken_in_any_order(lists: SparseLists) -> None:
-    """Of rows asked for twice as well; of none where nothing is."""
-    for asked in (array(), array(0), array(9, 8, 2), array(1, 1, 0), array(5, 8)):
-        assert lists.of_each(asked) == [TUPLES[row] for row in asked.tolist()]
-        assert NO_LISTS.of_each(asked) == [()] * len(asked)
+    """A row may be taken twice, and a row without an entry gives an empty tuple."""
+    for rows in (array(), array(0), array(9, 8, 2), array(1, 1, 0), array(5, 8)):
+        assert lists.of_each(rows) == [TUPLES[row] for row in rows.tolist()]
+        assert NO_LISTS.of_each(rows) == [()] * len(rows)
 
 
-@BOTH
+@with_and_without_room
 @pytest.mark.parametrize(("first", "stop"), [(0, 10), (1, 9), (2, 2), (5, 6), (7, 3), (10, 10), (0, 0)])
-def test_rows_beside_each_other_are_taken_together(lists: SparseLists, first: int, stop: int) -> None:
-    """Empty where there is none; of a span turned around nothing."""
+def test_consecutive_rows_are_taken_together(lists: SparseLists, first: int, stop: int) -> None:
+    """A row without an entry gives an empty tuple, and a reversed range gives nothing."""
     assert lists.between(first, stop) == TUPLES[first:stop]
     assert NO_LISTS.between(first, stop) == [()] * max(0, stop - first)
 
 
-@BOTH
-def test_a_selection_counts_from_zero(lists: SparseLists) -> None:
-    """Of ascending rows, whether they have a list or not."""
+@with_and_without_room
+def test_selected_rows_are_numbered_from_zero(lists: SparseLists) -> None:
+    """The selected rows are ascending, with or without an entry."""
     for rows in ([], [0], [1, 2], [0, 5, 9], [*range(10)]):
-        assert told(lists.select(array(*rows)), len(rows)) == [TUPLES[row] for row in rows]
+        assert checked_tuples(lists.select(array(*rows)), len(rows)) == [TUPLES[row] for row in rows]
     assert NO_LISTS.select(array(0, 1)).length == 0
 
 
-@BOTH
-def test_an_order_takes_the_lists_along(lists: SparseLists) -> None:
-    """Whichever it is; rows that it leaves out are gone."""
+@with_and_without_room
+def test_reordered_rows_keep_their_tuples(lists: SparseLists) -> None:
+    """Any order will do. Rows that it leaves out lose their entries."""
     for order in ([*range(9, -1, -1)], [5, 0, 8], [3], []):
-        assert told(lists.reordered(array(*order)), len(order)) == [TUPLES[row] for row in order]
+        assert checked_tuples(lists.reordered(array(*order)), len(order)) == [TUPLES[row] for row in order]
     assert NO_LISTS.reordered(array(1, 0)).length == 0
 
 
-@BOTH
-def test_rows_may_be_moved_apart_or_further_on(lists: SparseLists) -> None:
-    """Each list goes with its row."""
-    assert told(lists.moved(np.arange(0, 20, 2)), 20)[::2] == TUPLES
-    assert told(lists.shifted(3), 13) == [(), (), (), *TUPLES]
-    assert told(lists.shifted(3).shifted(-3)) == TUPLES
+@with_and_without_room
+def test_rows_may_be_moved_apart_or_shifted(lists: SparseLists) -> None:
+    """Each tuple moves with its row."""
+    assert checked_tuples(lists.moved(np.arange(0, 20, 2)), 20)[::2] == TUPLES
+    assert checked_tuples(lists.shifted(3), 13) == [(), (), (), *TUPLES]
+    assert checked_tuples(lists.shifted(3).shifted(-3)) == TUPLES
 
 
 def test_parts_are_merged_in_the_order_of_their_rows() -> None:
-    """One alone is itself."""
+    """A single part is returned itself."""
     even = np.arange(0, 10, 2)
     parts = [FULL.reordered(even).moved(even), FULL.reordered(even + 1).moved(even + 1)]
-    assert told(SparseLists.merged(parts)) == told(SparseLists.merged(parts[::-1])) == TUPLES
+    assert checked_tuples(SparseLists.merged(parts)) == checked_tuples(SparseLists.merged(parts[::-1])) == TUPLES
     assert SparseLists.merged([FULL]) is FULL
-    assert told(SparseLists.merged([FULL, NO_LISTS])) == TUPLES
+    assert checked_tuples(SparseLists.merged([FULL, NO_LISTS])) == TUPLES
 
 
-def test_later_lists_are_written_into_the_room() -> None:
-    """Where there is none, all are copied; the older lists see nothing of it either way."""
+def test_later_lists_are_written_into_spare_room() -> None:
+    """Without room all entries are copied. The older lists stay the same either way."""
     old = roomy()
     new = old.append(SparseLists.of_tuples([("k",), (), ("m",)]).shifted(10))
     assert np.shares_memory(old.rows, new.rows)
     assert np.shares_memory(old.values, new.values)
-    assert told(new, 13) == [*TUPLES, ("k",), (), ("m",)]
+    assert checked_tuples(new, 13) == [*TUPLES, ("k",), (), ("m",)]
     newest = new.append(SparseLists.of_tuples([("n",)]).shifted(13))
     assert not np.shares_memory(new.rows, newest.rows)
-    assert told(newest, 14) == [*told(new, 13), ("n",)]
-    assert told(old) == TUPLES
-    assert told(NO_LISTS.append(FULL)) == TUPLES
+    assert checked_tuples(newest, 14) == [*checked_tuples(new, 13), ("n",)]
+    assert checked_tuples(old) == TUPLES
+    assert checked_tuples(NO_LISTS.append(FULL)) == TUPLES
 
 
-@BOTH
-def test_lists_are_replaced_given_and_taken_away(lists: SparseLists) -> None:
-    """For any rows, ascending; the others keep theirs."""
+@with_and_without_room
+def test_lists_are_replaced_added_and_removed(lists: SparseLists) -> None:
+    """The given rows are ascending, and all other rows keep their tuples."""
     others = SparseLists.of_tuples([("A",), (), ("C",), ()])
     rows = [0, 1, 2, 3]
-    assert told(lists.replace(array(*rows), others)) == [("A",), (), ("C",), (), *TUPLES[4:]]
-    assert told(lists.replace(np.arange(10), NO_LISTS)) == [()] * 10
-    assert told(NO_LISTS.replace(array(1, 3, 5, 9), others)) == [(), ("A",), (), (), (), ("C",), (), (), (), ()]
-    assert told(lists) == TUPLES
+    assert checked_tuples(lists.replace(array(*rows), others)) == [("A",), (), ("C",), (), *TUPLES[4:]]
+    assert checked_tuples(lists.replace(np.arange(10), NO_LISTS)) == [()] * 10
+    assert checked_tuples(NO_LISTS.replace(array(1, 3, 5, 9), others)) == [
+        (),
+        ("A",),
+        (),
+        (),
+        (),
+        ("C",),
+        (),
+        (),
+        (),
+        (),
+    ]
+    assert checked_tuples(lists) == TUPLES
 
 
 FAULTS: list[Callable[[], SparseLists]] = [
@@ -128,7 +139,7 @@ FAULTS: list[Callable[[], SparseLists]] = [
 
 
 @pytest.mark.parametrize("fault", range(len(FAULTS)))
-def test_a_check_notices(fault: int) -> None:
-    """Rows out of order, twice or outside, and what is no tuple with something in it."""
+def test_check_finds_each_fault(fault: int) -> None:
+    """A fault is a row out of order, repeated or out of range, or an entry that is no tuple with items."""
     with pytest.raises(AssertionError):
         FAULTS[fault]().check(10)
