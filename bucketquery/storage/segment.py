@@ -299,14 +299,16 @@ class Segment:
 
         The first call costs O(n), each later one O(1).
         """
+        indexes = self._indexes
+        if indexes is not None and (found := indexes.near(name, self.length, desc=desc)) is not None:
+            return found
         if not (self.may_have_value_indexes() and self.is_of_numbers(name)):
             return None
-        indexes = self._indexes
         if indexes is None:
             # If two readers make it at once, a value index of one of them may be lost, and is made again.
             indexes = self._indexes = IndexCache(self.sizes)
         marks = MARKS if name == self.schema.score and desc else ()
-        return indexes.value_index(name, self.column(name), desc=desc, marks=marks)
+        return indexes.make(name, self.column(name), desc=desc, marks=marks)
 
     def may_have_value_indexes(self) -> bool:
         """Whether readers may make value indexes, and so change `nbytes`."""

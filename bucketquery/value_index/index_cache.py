@@ -27,23 +27,33 @@ class IndexCache:
         self._sizes = sizes
         self._made = {} if made is None else made
 
-    def value_index(self, name: str, column: Array, *, desc: bool, marks: Sequence[float]) -> ValueIndex:
-        """The value index of a column. It may cover more rows than there are here, or a few less.
+    def near(self, name: str, length: int, *, desc: bool) -> ValueIndex | None:
+        """The value index of a column that is near enough to its segment; None if a new one must be made.
+
+        It may cover more rows than the segment has, or a few less.
+
+        Args:
+            name: the column's.
+            length: the rows of the segment.
+            desc: whether an order begins with the greatest.
+        """
+        found = self._made.get((name, desc))
+        if found is None:
+            return None
+        behind = length - found.covered
+        if behind > 0 and behind > self._sizes.rows_behind + found.covered // self._sizes.covered_per_row_behind:
+            return None
+        return None if found.is_outgrown else found
+
+    def make(self, name: str, column: Array, *, desc: bool, marks: Sequence[float]) -> ValueIndex:
+        """Make the value index of a column, in O(n).
 
         Args:
             name: the column's.
             column: its values, shape (n,).
             desc: whether an order begins with the greatest.
             marks: thresholds that are asked for often.
-
-        The first call costs O(n), each later one O(1).
         """
-        found = self._made.get((name, desc))
-        if found is not None:
-            behind = len(column) - found.covered
-            most = self._sizes.rows_behind + found.covered // self._sizes.covered_per_row_behind
-            if behind <= most and not found.is_outgrown:
-                return found
         # Two readers may both make it. Theirs differ at most by rows that came meanwhile.
         made = self._made[name, desc] = ValueIndex.of(sort_keys_of(column, desc=desc), marks, self._sizes)
         return made
