@@ -117,7 +117,7 @@ class Copy:
     def __init__(self, folder: Path, root: Path) -> None:
         self._folder = folder
         self._process: subprocess.Popen[str] | None = None
-        ignored = shutil.ignore_patterns("__pycache__", ".*_cache", ".hypothesis", "results")
+        ignored = shutil.ignore_patterns("__pycache__", ".*_cache", ".hypothesis")
         folder.mkdir()
         for path in root.iterdir():
             if path.name in _NEEDED and path.is_dir():
