@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from typing import Any, NoReturn
 
-from bucketquery.answers.run import page_of, page_of_jobs, results_of, results_of_jobs
+from bucketquery.answers.run import AnyPage, page_of, page_of_jobs, results_of, results_of_jobs
 from bucketquery.errors import InvalidQuery, LimitExceeded
 from bucketquery.jobs.catalog import Catalog
 from bucketquery.model.instants import Instant
@@ -126,3 +126,25 @@ class Snapshot(Reads):
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a Snapshot cannot be pickled or copied; pickle the pages or documents that are needed")
+
+
+def require_job(snapshot: Snapshot, job_id: str) -> None:
+    """Refuse a job that a snapshot does not know; the id is no pattern.
+
+    Raises:
+        UnknownJob: no job has this id.
+    """
+    snapshot._catalog.known(job_id, "job_id")
+
+
+def page_of_any_size(snapshot: Snapshot, query: AnyQuery) -> AnyPage:
+    """The page of a query about one job, for a door with a bound of its own: the index's ``max_size`` does not apply.
+
+    Raises:
+        InvalidQuery: the query says ``expand``, but the index keeps no documents.
+        LimitExceeded: date math leaves the years 0001 to 9999, or the page would have more than 100,000 records.
+        UnknownJob: the job is not known.
+        NotFound: no bucket is at ``timestamp``.
+    """
+    page: AnyPage = snapshot._page(query, query._job_id, None, "job_id", None)
+    return page

@@ -266,18 +266,8 @@ class Page(Immutable, ABC, Generic[_Value]):
 
     def _display_fields(self, rows: Selection) -> DisplayFields:
         if len(rows):
-            self._check_documents()
+            require_documents(self)
         return display_fields(rows)
-
-    def _check_documents(self) -> None:
-        """Refuse to show results if the index keeps no documents; an empty page shows none.
-
-        Raises:
-            InvalidQuery: the index keeps no documents, and the page is not empty.
-        """
-        if not self._has_documents and len(self):
-            reason = "[documents] are needed, and this index keeps none: take keys() and to_dict(documents=...)"
-            raise InvalidQuery(reason, field="documents")
 
     def __repr__(self) -> str:
         job_id = self._job_id
@@ -312,6 +302,17 @@ class Page(Immutable, ABC, Generic[_Value]):
 
 
 _fill = filler(Page, "_facts")
+
+
+def require_documents(page: Page[Any]) -> None:
+    """Refuse to show results if the index keeps no documents; an empty page shows none.
+
+    Raises:
+        InvalidQuery: the index keeps no documents, and the page is not empty.
+    """
+    if not page._has_documents and len(page):
+        reason = "[documents] are needed, and this index keeps none: take keys() and to_dict(documents=...)"
+        raise InvalidQuery(reason, field="documents")
 
 
 def _restore(page: type[Page[Any]], job_id: str | tuple[str, ...], rows: Segment, *others: Any) -> Page[Any]:

@@ -20,7 +20,7 @@ from bucketquery.elastic.requests import Request, find_route, read_request
 from bucketquery.errors import BucketQueryError, InvalidQuery, LimitExceeded
 from bucketquery.index import ResultsIndex
 from bucketquery.queries.parameters import read_integer
-from bucketquery.snapshot import Snapshot
+from bucketquery.snapshot import Snapshot, page_of_any_size, require_job
 
 
 def handle(
@@ -89,7 +89,7 @@ def _reply(snapshot: Snapshot, call: Call, max_result_window: int) -> Reply:
     if call.method not in METHODS:
         return wrong_method(call.method, call.uri)
     request = read_request(call, route)
-    snapshot._catalog.known(request.job_id, "job_id")
+    require_job(snapshot, request.job_id)
     try:
         page = _search(snapshot, request, max_result_window)
     except (InvalidQuery, LimitExceeded) as error:
@@ -109,5 +109,4 @@ def _search(snapshot: Snapshot, request: Request, max_result_window: int) -> Any
             f"but was [{last}]. The service sets this limit with [max_result_window]."
         )
         raise InvalidQuery(reason, field="size", value=query.size)
-    page: AnyPage = snapshot._page(query, request.job_id, None, "job_id", None)
-    return page
+    return page_of_any_size(snapshot, query)

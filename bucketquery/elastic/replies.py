@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from bucketquery.answers.page import require_documents
 from bucketquery.answers.run import AnyPage
 from bucketquery.errors import BucketQueryError
 from bucketquery.model.encoding import json_bytes
@@ -112,7 +113,7 @@ def answer(page: AnyPage, *, human: bool) -> Reply:
     >>> answer(index.get_buckets(job_id="web"), human=False).encode()
     b'{"count":0,"buckets":[]}'
     """
-    page._check_documents()
+    require_documents(page)
     reply = _new(Reply)
     _fill_from_page(reply, 200, _HEADERS, page, human, False)  # noqa: FBT003 - a filler has no keywords
     return reply
