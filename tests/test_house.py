@@ -6,9 +6,11 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from posixpath import normpath
 
+import grimp
 import pytest
 
 import bucketquery
@@ -84,6 +86,36 @@ def test_every_module_is_on_the_map() -> None:
     """The map names exactly the existing modules, each once."""
     on_the_map = modules_on_the_map()
     assert sorted(on_the_map) == sorted(modules())
+
+
+def test_the_map_lists_the_floors_of_the_layers_contract() -> None:
+    """From top to bottom, the map goes through the layers of pyproject.toml, and leaves none out."""
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"][
+        "contracts"
+    ]
+    (layers,) = [contract["layers"] for contract in contracts if contract["type"] == "layers"]
+    floor_of = {name.strip(): floor for floor, layer in enumerate(layers) for name in layer.split("|")}
+    floors = [floor_of[path.partition("/")[0].removesuffix(".py")] for path in modules_on_the_map()]
+    assert floors == sorted(floors)
+    assert set(floors) == set(range(len(layers)))
+
+
+def test_no_module_imports_itself_in_a_circle() -> None:
+    """A module that imports another is not imported by that one, nor by any that it imports."""
+    graph = grimp.build_graph("bucketquery", cache_dir=None)
+    circles = [
+        (importer, imported)
+        for importer in sorted(graph.modules)
+        for imported in sorted(graph.find_modules_directly_imported_by(importer))
+        if graph.chain_exists(imported, importer)
+    ]
+    assert circles == []
+
+
+def test_no_module_is_long() -> None:
+    """A module of more than 400 lines has a second responsibility, which deserves a module of its own."""
+    lengths = {path: len((PACKAGE / path).read_text(encoding="utf-8").splitlines()) for path in modules()}
+    assert {path: length for path, length in lengths.items() if length > 400} == {}
 
 
 def test_init_files_have_no_code() -> None:
