@@ -136,7 +136,7 @@ class CombinedTable:
             source.sizes,
         )
         for name in ("timestamp", "is_interim", schema.score):
-            # Most queries read these columns, and the joined records are still at hand.
+            # Most queries read these columns, and the records of all segments are still in memory.
             segment.column(name)
         source.drop_records()
         numbers = np.repeat(np.arange(len(tables), dtype=np.int32), source.lengths)[source.places]
@@ -298,7 +298,7 @@ class _Source:
         #: Those of the index whose jobs these are.
         self.sizes = self._segments[-1].sizes
         self._layout = layout_of(schema.kind)
-        self._records = self._joined()
+        self._records = self._all_records()
         self.lengths = np.array(
             [0 if table is None else table.base.length + table.head.length for table in tables], dtype=np.int64
         )
@@ -355,19 +355,19 @@ class _Source:
         layout = self._layout
         if layout is None:
             return [np.concatenate([segment.column(name) for segment in self._segments]) for name in names]
-        records = self._records or self._joined()
+        records = self._records or self._all_records()
         return [layout.column(records, name) for name in names]
 
     def drop_records(self) -> None:
-        """Free the joined records; a column that is read later joins them again."""
+        """Free the records of all segments. A later read of a column concatenates them again."""
         self._records = b""
 
-    def _joined(self) -> bytes:
-        """All rows as records; empty if the kind has no packed rows."""
+    def _all_records(self) -> bytes:
+        """The records of all segments, one behind the other; empty if the kind cannot be packed."""
         layout = self._layout
         if layout is None:
             return b""
-        # Nearly all segments are packed, and joining bytes is many times faster than joining as many arrays.
+        # Nearly all segments are packed. To concatenate bytes is many times faster than to concatenate their arrays.
         return b"".join([segment.records(layout) for segment in self._segments])
 
     def _names_of_masks(self) -> list[str]:

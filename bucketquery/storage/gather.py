@@ -45,8 +45,8 @@ def gather(
             present[name][:length][places] = mask[: segment.length][rows]
         for name, some in segment.lists.items():
             lists.setdefault(name, []).append(some.select(rows).moved(places))
-    joined = {name: SparseLists.merged(found) for name, found in lists.items()}
-    return Segment(schema, length, columns, present, dictionaries, not_empty(joined), None, sizes)
+    merged = {name: SparseLists.merged(found) for name, found in lists.items()}
+    return Segment(schema, length, columns, present, dictionaries, not_empty(merged), None, sizes)
 
 
 def _gather_keywords(
