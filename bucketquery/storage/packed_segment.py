@@ -102,7 +102,7 @@ class PackedSegment(Segment):
         data[start:stop] = record
         if own:
             lists = with_row_lists(lists, length, own)
-        indexes = self._indexes_kept_up()
+        indexes = self._maintained_indexes()
         return PackedSegment(self.schema, length + 1, columns, present, EMPTY_MAPPING, lists, indexes, self.sizes)
 
     def with_row(self, layout: Layout, at: int, row: Row, *, replaces: bool) -> "PackedSegment":

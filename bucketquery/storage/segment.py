@@ -171,7 +171,7 @@ class Segment:
         lists = dict(self.lists)
         for name, others in later.lists.items():
             lists[name] = lists.get(name, NO_LISTS).append(others.shifted(self.length))
-        indexes = self._indexes_kept_up()
+        indexes = self._maintained_indexes()
         return Segment(self.schema, length, columns, present, dictionaries, lists, indexes, self.sizes)
 
     def append_row(self, layout: Layout, row: Row) -> "Segment | None":
@@ -193,7 +193,7 @@ class Segment:
         for name, mask in present.items():
             mask[length] = not missing & layout.bits[name]
         own = with_row_lists(self.lists, length, lists) if lists else self.lists
-        indexes = self._indexes_kept_up()
+        indexes = self._maintained_indexes()
         return Segment(self.schema, length + 1, columns, present, self.dictionaries, own, indexes, self.sizes)
 
     def replace(self, rows: Int64s, others: "Segment") -> "Segment":
@@ -316,10 +316,10 @@ class Segment:
         """Bytes of the value indexes."""
         return 0 if self._indexes is None else self._indexes.nbytes()
 
-    def _indexes_kept_up(self) -> IndexCache | None:
+    def _maintained_indexes(self) -> IndexCache | None:
         """The value indexes for a segment of these rows and later ones."""
         indexes = self._indexes
-        return None if indexes is None else indexes.kept_up(self.columns, self.length)
+        return None if indexes is None else indexes.maintained(self.columns, self.length)
 
     def _corrected(self, columns: Mapping[str, Array], rows: Int64s) -> IndexCache | None:
         """The value indexes for columns that differ from those here in ``rows`` alone."""

@@ -48,7 +48,7 @@ class IndexCache:
         made = self._made[name, desc] = ValueIndex.of(sort_keys_of(column, desc=desc), marks, self._sizes)
         return made
 
-    def kept_up(self, columns: Mapping[str, Array], length: int) -> "IndexCache":
+    def maintained(self, columns: Mapping[str, Array], length: int) -> "IndexCache":
         """The cache for a segment of these rows and later ones. If one value index is far behind, all are kept up.
 
         Args:
