@@ -92,11 +92,11 @@ class LazyBlockCounts:
         sizes: when block counts pay.
     """
 
-    __slots__ = ("_asked", "_block_counts", "_sizes")
+    __slots__ = ("_comparisons", "_block_counts", "_sizes")
 
     def __init__(self, sizes: Sizes = DEFAULT_SIZES) -> None:
         self._sizes = sizes
-        self._asked = 0
+        self._comparisons = 0
         self._block_counts: BlockCounts | None = None
 
     def count(self, values: Array, first: int, stop: int, threshold: Any) -> int:
@@ -113,8 +113,8 @@ class LazyBlockCounts:
             block_counts is None
             or len(values) - block_counts.length > block_counts.length // sizes.counted_per_value_behind
         ):
-            self._asked += 1
-            if self._asked <= sizes.compared_times:
+            self._comparisons += 1
+            if self._comparisons <= sizes.compared_times:
                 return _at_least(values[first:stop], threshold)
             # Two readers may both make them, and make the same.
             block_counts = self._block_counts = BlockCounts(values, sizes)
