@@ -116,7 +116,7 @@ class Layout:
         return bytes(data)
 
 
-class Packed(Mapping[str, Array]):
+class PackedColumns(Mapping[str, Array]):
     """The columns of records, each a view that is made when it is asked for."""
 
     __slots__ = ("data", "layout")
@@ -142,21 +142,21 @@ class Packed(Mapping[str, Array]):
 class _Masks(Mapping[str, Bools]):
     """Which records have the field, for some columns; each mask is made when it is asked for."""
 
-    __slots__ = ("_packed", "missing")
+    __slots__ = ("_columns", "missing")
 
-    def __init__(self, packed: Packed, missing: int) -> None:
-        self._packed = packed
+    def __init__(self, columns: PackedColumns, missing: int) -> None:
+        self._columns = columns
         self.missing = missing
 
     def __getitem__(self, name: str) -> Bools:
-        bit = self._packed.layout.bits.get(name, 0) & self.missing
+        bit = self._columns.layout.bits.get(name, 0) & self.missing
         if not bit:
             raise KeyError(name)
-        present: Bools = self._packed.layout.missing(self._packed.data) & bit == 0
+        present: Bools = self._columns.layout.missing(self._columns.data) & bit == 0
         return present
 
     def __iter__(self) -> Iterator[str]:
-        return (name for name, bit in self._packed.layout.bits.items() if bit & self.missing)
+        return (name for name, bit in self._columns.layout.bits.items() if bit & self.missing)
 
     def __len__(self) -> int:
         return self.missing.bit_count()

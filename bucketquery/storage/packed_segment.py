@@ -13,7 +13,7 @@ import numpy as np
 
 from bucketquery.model.schema import SCHEMAS, Array, Float64s, Int64s, Kind, Schema
 from bucketquery.model.sizes import DEFAULT_SIZES, Sizes
-from bucketquery.storage.packed_rows import EMPTY_MAPPING, Identity, Layout, Packed, Row, layout_of, missing_bits
+from bucketquery.storage.packed_rows import EMPTY_MAPPING, Identity, Layout, PackedColumns, Row, layout_of, missing_bits
 from bucketquery.storage.segment import Segment
 from bucketquery.storage.sparse_lists import NO_LISTS, Entry, SparseLists, with_row_lists
 
@@ -27,7 +27,7 @@ class PackedSegment(Segment):
 
     __slots__ = ()
 
-    columns: Packed
+    columns: PackedColumns
 
     def unpacked(self) -> Segment:
         """The same rows with each column in an array of its own."""
@@ -52,10 +52,10 @@ class PackedSegment(Segment):
 
     def rescore(self, rows: Int64s, scores: Float64s) -> Segment:
         """As `Segment.rescore`; all records are copied."""
-        packed = Packed(self.columns.layout, bytearray(self.columns.data))
-        packed[self.schema.score][rows] = scores
-        masks = packed.masks(missing_bits(self.present))
-        return PackedSegment(self.schema, self.length, packed, masks, EMPTY_MAPPING, self.lists, None, self.sizes)
+        columns = PackedColumns(self.columns.layout, bytearray(self.columns.data))
+        columns[self.schema.score][rows] = scores
+        masks = columns.masks(missing_bits(self.present))
+        return PackedSegment(self.schema, self.length, columns, masks, EMPTY_MAPPING, self.lists, None, self.sizes)
 
     def record(self, layout: Layout, row: int) -> bytes:
         """A row as a record."""
@@ -94,7 +94,7 @@ class PackedSegment(Segment):
         if stop > len(data):
             data = bytearray(start + max(_SMALLEST_ROOM, length // _ROWS_PER_SPARE) * layout.size)
             data[:start] = columns.data[:start]
-            columns = Packed(layout, data)
+            columns = PackedColumns(layout, data)
             present = columns.masks(known | missing)
         elif missing & ~known:
             present = columns.masks(known | missing)
@@ -155,7 +155,7 @@ def segment_of_records(
     sizes: Sizes = DEFAULT_SIZES,
 ) -> PackedSegment:
     """The segment of some records in identity order, and of lists beside them."""
-    columns = Packed(layout, records)
+    columns = PackedColumns(layout, records)
     length = len(records) // layout.size
     # Most batches are of one record.
     missing = records[layout.missing_at] if length == 1 else layout.missing_bits(records)
