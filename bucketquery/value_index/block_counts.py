@@ -92,7 +92,7 @@ class LazyBlockCounts:
         sizes: when block counts pay.
     """
 
-    __slots__ = ("_comparisons", "_block_counts", "_sizes")
+    __slots__ = ("_block_counts", "_comparisons", "_sizes")
 
     def __init__(self, sizes: Sizes = DEFAULT_SIZES) -> None:
         self._sizes = sizes
