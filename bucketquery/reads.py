@@ -168,7 +168,7 @@ class Reads(ABC):
         >>> index.get_buckets(job_id="web", end="2026-01-01").count
         1
         """
-        found: BucketPage = self._asked(
+        found: BucketPage = self._page_of_job(
             client_query(
                 BucketQuery,
                 job_id=job_id,
@@ -236,7 +236,7 @@ class Reads(ABC):
         >>> [record.record_score for record in index.get_records(job_id="web", record_score=75)]
         [90.0, 80.0]
         """
-        found: RecordPage = self._asked(
+        found: RecordPage = self._page_of_job(
             client_query(
                 RecordQuery,
                 job_id=job_id,
@@ -302,7 +302,7 @@ class Reads(ABC):
         >>> index.get_influencers(job_id="web").to_dict()
         {'count': 0, 'influencers': []}
         """
-        found: InfluencerPage = self._asked(
+        found: InfluencerPage = self._page_of_job(
             client_query(
                 InfluencerQuery,
                 job_id=job_id,
@@ -379,7 +379,7 @@ class Reads(ABC):
         _check(query)
         return self._newest()._scan(query, now)
 
-    def _asked(self, query: AnyQuery, now: Instant | None) -> Any:
+    def _page_of_job(self, query: AnyQuery, now: Instant | None) -> Any:
         """The page of a call that names its job by ``job_id``."""
         snapshot = self._newest()
         return snapshot._page(query, query._job_id, now, "job_id", snapshot._max_size)

@@ -13,7 +13,7 @@ import numpy as np
 
 from bucketquery.answers.common import DisplayFields, display_fields, each_of, shown
 from bucketquery.errors import InvalidQuery
-from bucketquery.ingest.documents import read_shown
+from bucketquery.ingest.documents import read_display_fields
 from bucketquery.model.encoding import json_bytes
 from bucketquery.model.frozen import FrozenMapping, Immutable, filler
 from bucketquery.model.schema import CONSTANT, Array, Document, Schema, Type
@@ -254,7 +254,7 @@ class Page(Immutable, ABC, Generic[_Value]):
 
     def _host_fields(self, documents: Iterable[Document]) -> DisplayFields:
         """The display fields of a host's own documents."""
-        return read_shown(documents, self._schema, self.keys(), self._rows.column("is_interim").tolist())
+        return read_display_fields(documents, self._schema, self.keys(), self._rows.column("is_interim").tolist())
 
     def _unexpanded(self) -> list[_Value]:
         """All results, without expanded records."""

@@ -1,1 +1,1 @@
-"""Pure functions of arrays: sorted arrays, and ranking."""
+"""Pure functions of arrays: searches in sorted arrays, and ranking."""

@@ -1,4 +1,4 @@
-"""Which rows come first: pure functions of arrays."""
+"""Ranking: which rows come first, by pure functions of arrays."""
 
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
@@ -11,7 +11,7 @@ from bucketquery.model.schema import Array, Bools, Int64s
 def time_slice(timestamps: Int64s, start: int, end: int) -> slice:
     """Rows whose timestamp lies in ``[start, end)``.
 
-    A slice, not indices, so that reading the columns gives views.
+    It is a slice rather than an array, so columns read with it are views.
 
     Args:
         timestamps: shape (n,), int64, epoch ms, non-decreasing.
@@ -22,8 +22,8 @@ def time_slice(timestamps: Int64s, start: int, end: int) -> slice:
         A slice with step 1; empty when the window is empty or reversed.
 
     Complexity: O(log n) time, no allocation.
-    Source: Get buckets, ``start`` and ``end``. The page has results come "after" start; the server includes start
-    itself, and so do we.
+    Source: Get buckets, ``start`` and ``end``. Its page says that results come "after" start. The server includes the
+    start itself, and so does this library.
 
     >>> quarter_hours = np.array([0, 900_000, 1_800_000], dtype=np.int64)
     >>> time_slice(quarter_hours, 900_000, 9_900_000)
@@ -38,8 +38,8 @@ class ColumnValues(NamedTuple):
     """The values of one column for some rows, as an order compares them.
 
     Attributes:
-        values: shape (n,), numbers; those of rows that miss the column are all alike.
-        missing: shape (n,), which rows miss the column and so come last; None if none does.
+        values: shape (n,), numbers; the same number for all rows without a value.
+        missing: shape (n,), which rows have no value and so come last; None if all have one.
     """
 
     values: Array
@@ -47,18 +47,19 @@ class ColumnValues(NamedTuple):
 
 
 def first_in_order(count: int, columns: Sequence[Callable[[Int64s], ColumnValues]], need: int, *, desc: bool) -> Int64s:
-    """The first ``need`` of some positions in the order of some columns, all if there are fewer.
+    """The first ``need`` of some positions, sorted by some columns; all positions if there are fewer.
 
-    Positions come in time order. Those that are equal in all columns keep it, or have it reversed for ``desc``.
+    The positions are in time order. Positions with equal values in all columns stay in that order, or in its reverse if
+    ``desc``.
 
     Args:
-        count: how many positions there are, from 0 on.
-        columns: the second decides where the first is equal, and so on. Each gives the values of the positions it is
-            asked for, and is asked for no more than those that the ones before leave open.
-        need: how many are wanted.
-        desc: whether the greatest come first; else the lowest do.
+        count: the number of positions, which begin at 0.
+        columns: functions that return the values at some positions. A later column breaks the ties of the earlier
+            ones, and is read at tied positions only.
+        need: the number of wanted positions.
+        desc: True: the greatest values come first; False: the lowest.
 
-    Complexity: O(n) for each column that is needed to tell which are the first, and O(k log k) for the k that are.
+    Complexity: O(n) for each column that breaks ties, and O(k log k) for k positions returned.
 
     >>> scores = np.array([1.0, 3.0, 3.0])
     >>> first_in_order(3, [lambda positions: ColumnValues(scores[positions], None)], 2, desc=True).tolist()
@@ -71,13 +72,13 @@ def first_in_order(count: int, columns: Sequence[Callable[[Int64s], ColumnValues
 
 
 def best(sort_keys: Array, need: int, *, desc: bool, few: int = 512) -> Int64s:
-    """The positions of the ``need`` greatest sort keys, the greatest first; ties in order, or reversed for ``desc``.
+    """The positions of the ``need`` greatest sort keys, the greatest first; ties in order, or reversed if ``desc``.
 
     Args:
-        sort_keys: shape (n,), numbers, none NaN.
-        need: how many are wanted, from 1 to n.
-        desc: whether of equal ones the last comes first.
-        few: this many sort keys or fewer are all sorted, because picking the greatest takes as long.
+        sort_keys: shape (n,), numbers without NaN.
+        need: the number of wanted positions, from 1 to n.
+        desc: whether the last of equal sort keys comes first.
+        few: this many sort keys or fewer are all sorted, because picking the greatest takes as long (default 512).
 
     Complexity: O(n + k log k) for k wanted.
 
@@ -85,7 +86,7 @@ def best(sort_keys: Array, need: int, *, desc: bool, few: int = 512) -> Int64s:
     [2, 1]
     """
     if len(sort_keys) > few:
-        # NumPy is slow to pick from mass ties: where the first tie is enough, nothing is picked.
+        # `np.partition` is slow if many values are equal. If enough rows share the greatest value, it is not called.
         edge = sort_keys.max()
         among: Int64s = (sort_keys == edge).nonzero()[0]
         if len(among) >= need:
@@ -100,13 +101,13 @@ def _descending(sort_keys: Array, *, desc: bool) -> Int64s:
     if desc:
         order: Int64s = sort_keys.argsort(kind="stable")[::-1]
     else:
-        # Equal ones stay as they come, so the order cannot be turned around; ~ turns integers without overflow.
+        # Reversing the result would reverse ties too, so the sort keys are negated; ~ does so without overflow.
         order = (-sort_keys if sort_keys.dtype.kind == "f" else ~sort_keys).argsort(kind="stable")
     return order
 
 
 def in_order(columns: Sequence[ColumnValues], groups: Int64s | None = None, *, desc: bool) -> Int64s:
-    """The order of rows by some columns, within ascending groups if there are any; equal rows stay as they are.
+    """The order of rows by some columns, group by group if there are groups; tied rows stay in their order.
 
     Complexity: O(n log n) for each column.
 
@@ -114,9 +115,9 @@ def in_order(columns: Sequence[ColumnValues], groups: Int64s | None = None, *, d
     >>> in_order(columns, desc=False).tolist(), in_order(columns, np.array([1, 0, 0]), desc=False).tolist()
     ([1, 0, 2], [1, 2, 0])
     """
-    # For `desc` all is sorted ascending and from the end, and the result turned around: equal rows stay as they are.
+    # If `desc`, the reversed rows are sorted ascending and the result is reversed, so tied rows stay in their order.
     step = -1 if desc else 1
-    # The last one given to lexsort leads.
+    # The last key of `np.lexsort` leads.
     leading_last: list[Array] = []
     for values, missing in reversed(columns):
         leading_last.append(values[::step])
@@ -129,7 +130,7 @@ def in_order(columns: Sequence[ColumnValues], groups: Int64s | None = None, *, d
 
 
 def concatenated_ranges(starts: Int64s, stops: Int64s) -> tuple[Int64s, Int64s]:
-    """The integers of several ranges, one range after the other, and for each the number of its range.
+    """The integers of several ranges, one range after the other, and the number of the range of each integer.
 
     Args:
         starts: shape (r,), the first integer of each range.
@@ -163,7 +164,8 @@ def _first(count: int, columns: Sequence[Callable[[Int64s], ColumnValues]], need
                 among = lacking
                 continue
             among, values = given, values[~missing]
-        # NumPy is slow to pick from mass ties, and most scores are 0: where the first tie is enough, nothing is picked.
+        # `np.partition` is slow if many values are equal, and most scores are 0. If enough positions share the best
+        # value, it is not called.
         edge = values.max() if desc else values.min()
         if np.count_nonzero(values == edge) < need:
             place = len(values) - need if desc else need - 1
@@ -172,7 +174,7 @@ def _first(count: int, columns: Sequence[Callable[[Int64s], ColumnValues]], need
         chosen.append(better)
         need -= len(better)
         among = among[values == edge]
-    # Only positions tell the rest apart.
+    # The other positions are tied in all columns, so only their order decides.
     need = min(need, len(among))
     chosen.append(among[len(among) - need :] if desc else among[:need])
     return np.concatenate(chosen)

@@ -1,4 +1,4 @@
-"""Ordered arrays: where a value is or would be, whether rows increase, and room for more behind the last."""
+"""Sorted arrays: find values and rows, sort rows, sample values, and make room for an append."""
 
 from collections.abc import Sequence
 from math import gcd
@@ -10,23 +10,23 @@ from bucketquery.model.schema import Array, Bools, Int64s
 
 _SMALLEST_GROWTH: Final = 16
 
-#: A prime, which has nothing in common with distances that samples are taken at.
+#: A prime, so it shares no factor with the distance between two values of a sample.
 _UNEVEN: Final = 7919
 
 _INT64_MAX: Final = 2**63 - 1
 
-#: Values are put in order by a grid of at most so many points for each; none turns that off.
+#: A grid sorts values if it has fewer points than this for each value; 0 turns grids off.
 _GRID_POINTS_PER_ROW: Final = 4
-#: So many values tell how far apart the points of a grid are.
+#: The number of values that the distance between two points of a grid is computed from.
 _GRID_SAMPLE: Final = 64
 
 
 def find(ascending: Array, wanted: Array) -> tuple[Bools, Int64s]:
-    """Whether each wanted value is there, and its place, or the one it would have.
+    """Whether each wanted value is in the array, and the place where it is or would be inserted.
 
     Args:
-        ascending: shape (n,), numbers or texts, no value twice.
-        wanted: shape (m,), of the same sort, in any order.
+        ascending: shape (n,), numbers or text, no value twice.
+        wanted: shape (m,), values of the same type, in any order.
 
     Complexity: O(m log n).
 
@@ -37,7 +37,7 @@ def find(ascending: Array, wanted: Array) -> tuple[Bools, Int64s]:
     if not len(ascending):
         return np.zeros(len(wanted), dtype=np.bool_), np.zeros(len(wanted), dtype=np.int64)
     places = ascending.searchsorted(wanted)
-    # What is greater than all of them would lie behind the last, where nothing is.
+    # The place of a value greater than all others is behind the last one; "clip" compares it with the last one.
     found: Bools = ascending.take(places, mode="clip") == wanted
     return found, places
 
@@ -56,7 +56,7 @@ def lower_bound(columns: Sequence[Array], keys: Sequence[Array]) -> Int64s:
     [2, 4]
     """
     low = columns[0].searchsorted(keys[0])
-    # Nearly always that settles it; only keys greater than the first row of their first value are left.
+    # The first column nearly always decides. The others decide for keys greater than the first row with their value.
     unresolved = (columns[0].take(low, mode="clip") == keys[0]).nonzero()[0] if len(columns[0]) else low[:0]
     if not len(unresolved):
         return low
@@ -65,7 +65,7 @@ def lower_bound(columns: Sequence[Array], keys: Sequence[Array]) -> Int64s:
     high[unresolved] = columns[0].searchsorted(keys[0][unresolved], "right")
     low[unresolved] += 1
     while len(unresolved := unresolved[low[unresolved] < high[unresolved]]):
-        # Each round halves the rows that are left for them.
+        # Each round halves the rows where a key may belong.
         middle = (low[unresolved] + high[unresolved]) >> 1
         less = _less(columns, middle, keys, unresolved)
         low[unresolved[less]] = middle[less] + 1
@@ -74,7 +74,9 @@ def lower_bound(columns: Sequence[Array], keys: Sequence[Array]) -> Int64s:
 
 
 def increasing(columns: Sequence[Array]) -> Bools:
-    """Whether each row but the first is greater than the one before, comparing column by column; shape (n - 1,).
+    """Whether each row from the second on is greater than the row before it; shape (n - 1,).
+
+    Rows are compared column by column.
 
     Complexity: O(n).
 
@@ -90,16 +92,16 @@ def increasing(columns: Sequence[Array]) -> Bools:
 
 
 def live_rows(deleted: Int64s, first: int, last: int) -> slice | Int64s:
-    """The rows that hold the live ranks ``[first, last)``, which are not none.
+    """The rows with the ranks ``[first, last)`` among the live rows; at least one.
 
-    A slice where no deleted row lies between, else an array.
+    A slice if no deleted row lies between them, else an array.
 
     Args:
-        deleted: ascending rows that do not count.
-        first: the lowest live rank.
-        last: the live rank behind the highest.
+        deleted: the deleted rows, ascending.
+        first: the lowest rank.
+        last: the rank behind the highest.
 
-    Complexity: O(d) for d deleted rows, and O(r) for r rows where a deleted one lies between.
+    Complexity: O(d) for d deleted rows. O(r) more for r rows if a deleted row lies between them.
 
     >>> live_rows(np.array([2], dtype=np.int64), 1, 3).tolist()
     [1, 3]
@@ -117,13 +119,13 @@ def live_rows(deleted: Int64s, first: int, last: int) -> slice | Int64s:
 
 
 def sort_order(keys: Sequence[Int64s]) -> Int64s | None:
-    """The rows in the order of their keys, of equal ones the last; None where they are so already.
+    """The rows in the order of their keys; only the last of rows with equal keys. None if they are sorted already.
 
     Args:
         keys: shape (n,) each; the first leads.
 
-    Complexity: O(n) where they are in order, or are points of a grid that is not much larger and only the key of those
-    differs, as for one job's buckets of one span; else O(n log n).
+    Complexity: O(n) if the rows are sorted. Also O(n) if only one key differs and its values are points of a grid with
+    fewer than 4 n points, such as the timestamps of one job's buckets. Otherwise O(n log n).
 
     >>> sort_order([np.array([5, 3, 5])]).tolist(), sort_order([np.array([3, 5])])
     ([1, 2], None)
@@ -131,7 +133,7 @@ def sort_order(keys: Sequence[Int64s]) -> Int64s | None:
     if not len(keys[0]):
         return None
     keys = [key for key in keys if key[0] != key[-1] or key.min() != key.max()] or keys[:1]
-    # Where the first increases there is no need to look at the others.
+    # If the first key increases, the others decide nothing.
     if (keys[0][1:] > keys[0][:-1]).all() or (len(keys) > 1 and increasing(keys).all()):
         return None
     order = _grid_order(keys[0]) if len(keys) == 1 else None
@@ -144,7 +146,7 @@ def sort_order(keys: Sequence[Int64s]) -> Int64s | None:
 
 
 def _grid_order(values: Int64s) -> Int64s | None:
-    """What `sort_order` gives, by the points of a grid on which all values lie; None where there is no such grid."""
+    """The result of `sort_order`, by a grid with a point for each value; None if no grid is small enough."""
     first, last = values.min(), values.max()
     extent = int(last) - int(first)
     if extent > _INT64_MAX:
@@ -156,13 +158,13 @@ def _grid_order(values: Int64s) -> Int64s | None:
     if beside.any():
         return None
     rows = np.full(extent // step + 1, -1, dtype=np.int64)
-    # Of several rows at one point the last is written last.
+    # The last row of a point overwrites the others.
     rows[points] = np.arange(len(values))
     return rows[rows >= 0]
 
 
 def sampled(values: Array, most: int) -> Array:
-    """Some of many values, from everywhere and at uneven distances; all if there are no more than twice ``most``.
+    """A sample of values, taken at uneven distances; all values if there are fewer than twice ``most``.
 
     Complexity: O(most).
 
@@ -172,14 +174,14 @@ def sampled(values: Array, most: int) -> Array:
     step = len(values) // most
     if step <= 1:
         return values
-    # What comes back every so many rows, a day's season or a gap, must not be all that is seen.
+    # Values may repeat at a fixed distance, such as a day's. At an even distance a sample might contain only those.
     numbers = np.arange(len(values) // step)
     sample: Array = values[numbers * step + numbers * _UNEVEN % step]
     return sample
 
 
 def roomy(capacity: int, length: int) -> int:
-    """The capacity for ``length`` entries: the one there is, or, past that, one with an eighth to spare.
+    """The capacity for ``length`` entries: the current one if it suffices, else one with an eighth to spare.
 
     >>> roomy(100, 100), roomy(100, 200)
     (100, 225)
@@ -188,9 +190,9 @@ def roomy(capacity: int, length: int) -> int:
 
 
 def with_room(array: Array, length: int, capacity: int) -> Array:
-    """The array itself if it has room for ``capacity`` entries; else a copy of its first ``length`` that has.
+    """The array itself if it has room for ``capacity`` entries, else a larger copy with its first ``length`` entries.
 
-    Complexity: O(capacity) where it is copied, else O(1).
+    Complexity: O(capacity) if it is copied, else O(1).
 
     >>> with_room(np.array([5, 6, 7]), 2, 4)[:2].tolist()
     [5, 6]
@@ -203,7 +205,7 @@ def with_room(array: Array, length: int, capacity: int) -> Array:
 
 
 def _less(columns: Sequence[Array], rows: Int64s, keys: Sequence[Array], which: Int64s) -> Bools:
-    """Whether rows are less than some keys, where the first column is the same."""
+    """Whether rows are less than some keys that equal them in the first column."""
     less = np.zeros(len(rows), dtype=np.bool_)
     equal = np.ones(len(rows), dtype=np.bool_)
     for column, key in zip(columns[1:], keys[1:], strict=True):

@@ -60,7 +60,7 @@ def read_documents(documents: Iterable[Document], kind: Kind | None, *, keep: bo
     return assemble(chunks, codes.ids(), dict(skipped))
 
 
-def read_shown(
+def read_display_fields(
     documents: Iterable[Document], schema: Schema, keys: Sequence[tuple[Any, ...]], are_interim: Sequence[bool]
 ) -> dict[str, Sequence[Any]]:
     """The display fields of the documents that keys name, by the name of the list.

@@ -143,7 +143,7 @@ class Catalog:
 
         O(shards), plus O(j / shards) for each shard that has changed since it was last added up.
         """
-        return Totals.joined(shard.totals for shard in self._shards())
+        return Totals.sum_of(shard.totals for shard in self._shards())
 
     @once
     def _combined(self) -> CommitTables:

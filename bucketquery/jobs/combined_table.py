@@ -57,19 +57,19 @@ class NumberedJobs(NamedTuple):
 
 
 class _Part(NamedTuple):
-    """The rows of those jobs that a query asks for.
+    """The rows of the jobs that a query names.
 
     Attributes:
-        asked: the jobs of the query.
+        jobs: the jobs of the query.
         combined: a combined table of these rows alone, None if they are all rows. A combined table that held itself
             would be freed by the garbage collector only.
-        is_asked: for each job of the combined table, whether the query asks for it.
+        is_named: for each job of the combined table, whether the query names it.
         others: the jobs of the query that the combined table does not have.
     """
 
-    asked: Sequence[str]
+    jobs: Sequence[str]
     combined: "CombinedTable | None"
-    is_asked: Bools
+    is_named: Bools
     others: tuple[str, ...]
 
 
@@ -77,14 +77,14 @@ class _Answer(NamedTuple):
     """A remembered split.
 
     Attributes:
-        asked: the jobs of the query.
+        jobs: the jobs of the query.
         stale: those that the combined table has and did not answer.
         part: the rows of the query's jobs.
         table: these rows without the stale jobs.
         others: the jobs to search one by one.
     """
 
-    asked: Sequence[str]
+    jobs: Sequence[str]
     stale: frozenset[str]
     part: _Part
     table: Table
@@ -136,7 +136,7 @@ class CombinedTable:
             source.sizes,
         )
         for name in ("timestamp", "is_interim", schema.score):
-            # Most queries read these columns, and the joined records are still at hand.
+            # Most queries read these columns, and the records of all segments are still in memory.
             segment.column(name)
         source.drop_records()
         numbers = np.repeat(np.arange(len(tables), dtype=np.int32), source.lengths)[source.places]
@@ -194,26 +194,26 @@ class CombinedTable:
     def _answer_to(self, jobs: Sequence[str], stale: frozenset[str]) -> _Answer:
         """The split of a query, remembered or made now."""
         for answer in self._answers:
-            if (answer.asked is jobs or answer.asked == jobs) and answer.stale == stale:
+            if (answer.jobs is jobs or answer.jobs == jobs) and answer.stale == stale:
                 return answer
         part = self._part_of(jobs)
         numbers = [self.jobs.number_of[job_id] for job_id in stale]
-        left_out = [number for number in numbers if part.is_asked[number]]
+        left_out = [number for number in numbers if part.is_named[number]]
         others = (*part.others, *[self.job_ids[number] for number in left_out])
         answer = _Answer(jobs, stale, part, (part.combined or self).without(left_out), others)
         self._answers = (answer, *self._answers[: _REMEMBERED - 1])
         return answer
 
     def _part_of(self, jobs: Sequence[str]) -> _Part:
-        """The rows of those of its jobs that a query asks for."""
+        """The rows of the jobs that a query names and this table has."""
         for part in self._parts:
-            if part.asked is jobs or part.asked == jobs:
+            if part.jobs is jobs or part.jobs == jobs:
                 return part
         numbers = list(map(self.jobs.number_of.get, jobs))
-        is_asked = np.zeros(len(self.job_ids), dtype=np.bool_)
-        is_asked[[number for number in numbers if number is not None]] = True
-        combined = None if is_asked.all() else self._select(is_asked[self._numbers].nonzero()[0])
-        part = _Part(jobs, combined, is_asked, tuple(compress(jobs, [number is None for number in numbers])))
+        is_named = np.zeros(len(self.job_ids), dtype=np.bool_)
+        is_named[[number for number in numbers if number is not None]] = True
+        combined = None if is_named.all() else self._select(is_named[self._numbers].nonzero()[0])
+        part = _Part(jobs, combined, is_named, tuple(compress(jobs, [number is None for number in numbers])))
         self._parts = (part, *self._parts[: _REMEMBERED - 1])
         return part
 
@@ -222,7 +222,7 @@ class CombinedTable:
         arrays: list[Array] = [*_made(self._table.base.dictionaries)]
         combined = [self]
         for part in self._parts:
-            arrays.append(part.is_asked)
+            arrays.append(part.is_named)
             if part.combined is not None:
                 # It shares the dictionaries of the whole.
                 combined.append(part.combined)
@@ -298,7 +298,7 @@ class _Source:
         #: Those of the index whose jobs these are.
         self.sizes = self._segments[-1].sizes
         self._layout = layout_of(schema.kind)
-        self._records = self._joined()
+        self._records = self._all_records()
         self.lengths = np.array(
             [0 if table is None else table.base.length + table.head.length for table in tables], dtype=np.int64
         )
@@ -355,19 +355,19 @@ class _Source:
         layout = self._layout
         if layout is None:
             return [np.concatenate([segment.column(name) for segment in self._segments]) for name in names]
-        records = self._records or self._joined()
+        records = self._records or self._all_records()
         return [layout.column(records, name) for name in names]
 
     def drop_records(self) -> None:
-        """Free the joined records; a column that is read later joins them again."""
+        """Free the records of all segments. A later read of a column concatenates them again."""
         self._records = b""
 
-    def _joined(self) -> bytes:
-        """All rows as records; empty if the kind has no packed rows."""
+    def _all_records(self) -> bytes:
+        """The records of all segments, one behind the other; empty if the kind cannot be packed."""
         layout = self._layout
         if layout is None:
             return b""
-        # Nearly all segments are packed, and joining bytes is many times faster than joining as many arrays.
+        # Nearly all segments are packed. To concatenate bytes is many times faster than to concatenate their arrays.
         return b"".join([segment.records(layout) for segment in self._segments])
 
     def _names_of_masks(self) -> list[str]:

@@ -42,7 +42,7 @@ class Totals(NamedTuple):
         return cls(tuple(rows.values()), min(ends, default=None), max(ends, default=None), own_nbytes, tuple(growing))
 
     @classmethod
-    def joined(cls, parts: Iterable["Totals"]) -> Self:
+    def sum_of(cls, parts: Iterable["Totals"]) -> Self:
         """The sum of some totals, at least one."""
         rows, firsts, lasts, own_nbytes, growing = zip(*parts, strict=True)
         return cls(

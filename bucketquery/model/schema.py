@@ -36,7 +36,7 @@ class Type(Enum):
     # Sparse lists beside the columns.
     KEYWORDS = "keywords"
     BUCKET_INFLUENCERS = "bucket_influencers"
-    EXTRA_FIELDS = "rest"
+    EXTRA_FIELDS = "extra_fields"
     # Parts of the extra fields.
     TEXT = "text"
     DOUBLES = "doubles"

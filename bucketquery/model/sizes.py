@@ -1,4 +1,4 @@
-"""Sizes: when each structure of storage and of value indexes pays. They change how long work takes, and no answer."""
+"""Sizes: when each structure of storage and of value indexes pays. They change the time of work, and no answer."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -6,32 +6,33 @@ from typing import Final
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Sizes:
-    """Where each structure begins and ends. An index gives its sizes to its tables, which pass them on.
+    """The sizes from which on each structure pays. An index gives its sizes to its tables, which pass them on.
 
-    Two are compared by identity, so that one can be a key at no cost.
+    Two values are compared by identity, so to hash one as a key costs nothing.
 
     Attributes:
-        head_rows: the rows that a head may hold before it is compacted.
-        base_rows_per_head_row: a head may hold one row for each of that many rows of its base, if these are more.
-        rows_per_copy: more replaced rows of a base than these, for each column in which they differ, are scattered into
-            copies of those columns. From 10^5 to 10^6 rows a copy of a column costs as much as 20 to 60 rows in the
-            head, their part of the next compaction included.
-        rows_one_by_one: a batch of that many rows of a job is written row by row, at 1 us each; as arrays it costs 60.
-        packed_rows: a base or a batch of that many rows is packed: records take a third of the memory of small arrays.
-        keywords_per_row: a dictionary with more keywords for each row is freed of those that no row has any more.
-        value_index_rows: a column of fewer rows is compared as quickly as a value index is asked.
-        rows_behind: the rows behind those that a value index covers, before it is kept up; a reader compares them.
-        covered_per_row_behind: a reader takes a value index with one more row behind for each of that many covered.
-        level_rows: about the rows of the sparsest level.
-        level_step: each level has about that many times the rows of the next.
-        level_share: a level with a larger part of the rows of the one before is not worth its bytes.
-        sampled_values: quantiles of that many values are close enough to those of all.
-        waiting_corrections: the corrections of a level that may wait until it is read; then the writer applies them.
-        compared_values: a comparison of that many values is cheap enough without block counts.
-        compared_times: block counts are made when more comparisons of one column than these were asked for.
-        block_values: the values of a block.
-        value_classes: the classes that block counts divide values into; at most 255, since a class takes a byte.
-        counted_per_value_behind: block counts are made anew for one value behind them for each of that many in them.
+        head_rows: the number of rows in a head above which it is compacted.
+        base_rows_per_head_row: a head may also hold one row for every N rows of its base, if that is more.
+        rows_per_copy: if more than N rows of a base are replaced for each column in which they differ, they are written
+            into copies of these columns. From 10^5 to 10^6 rows, a copy of a column costs as much as 20 to 60 rows in
+            the head, including their part of the next compaction.
+        rows_one_by_one: a batch of at most N rows of a job is written row by row: 1 us a row rather than 60 us a batch.
+        packed_rows: a base or a batch of at most N rows is packed. Records take a third of the memory of small arrays.
+        keywords_per_row: if a dictionary has more than N keywords for each row, its unused keywords are removed.
+        value_index_rows: a column of fewer than N rows has no value index, since comparing its rows is as fast.
+        rows_behind: a value index is maintained if N rows behind it are not covered. Readers compare these rows.
+        covered_per_row_behind: a reader accepts one more row behind a value index for every N rows that it covers.
+        level_rows: the sparsest level has about N rows.
+        level_step: each level has about N times the rows of the next.
+        level_share: a level has at most this share of the rows of the one before it; a larger one does not pay.
+        sampled_values: levels and classes are chosen by the quantiles of a sample of N values.
+        waiting_corrections: at most N corrections of a level wait for its next read. Then the writer applies them.
+        compared_values: at most N values are compared without block counts.
+        compared_times: N longer comparisons of one column come before its block counts are made.
+        block_values: the number of values in a block.
+        value_classes: block counts divide values into N classes; at most 255, since a class takes a byte.
+        counted_per_value_behind: block counts are made again once more than one value for every N counted ones lies
+            behind them.
     """
 
     head_rows: int = 1024
@@ -55,9 +56,9 @@ class Sizes:
     counted_per_value_behind: int = 16
 
     def head_limit(self, base_rows: int) -> int:
-        """The rows that the head beside a base of that many rows may hold."""
+        """The largest number of rows in a head beside a base of ``base_rows`` rows."""
         return max(self.head_rows, base_rows // self.base_rows_per_head_row)
 
 
-#: The sizes that were measured.
+#: The sizes found by measurement.
 DEFAULT_SIZES: Final = Sizes()

@@ -59,7 +59,7 @@ def read_now(value: object) -> int:
     return read.first
 
 
-def order_of(schema: Schema, sort: str) -> tuple[str, ...]:
+def order_by_of(schema: Schema, sort: str) -> tuple[str, ...]:
     """The columns that order the results, the first one first. Ties, or no columns: identity order.
 
     Raises:
@@ -68,9 +68,9 @@ def order_of(schema: Schema, sort: str) -> tuple[str, ...]:
     Source: the results index's mapping, and the server's ``FieldSortBuilder`` and ``RecordsQueryBuilder``.
 
     >>> from bucketquery.model.schema import BUCKET, INFLUENCER
-    >>> [order_of(BUCKET, sort) for sort in ("anomaly_score", "@timestamp", "record_score")]
+    >>> [order_by_of(BUCKET, sort) for sort in ("anomaly_score", "@timestamp", "record_score")]
     [('anomaly_score',), (), ()]
-    >>> order_of(INFLUENCER, "timestamp")
+    >>> order_by_of(INFLUENCER, "timestamp")
     ('timestamp', 'bucket_span', 'influencer_field_name', 'influencer_field_value')
     """
     if sort not in MAPPED:
@@ -83,9 +83,9 @@ def order_of(schema: Schema, sort: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*leading, *schema.ties)))
 
 
-def orders_of(schema: Schema) -> Mapping[str, tuple[str, ...]]:
-    """The result of `order_of` for every field that can be sorted by."""
-    return MappingProxyType({sort: order_of(schema, sort) for sort in MAPPED})
+def every_order_by(schema: Schema) -> Mapping[str, tuple[str, ...]]:
+    """The result of `order_by_of` for every field that can be sorted by."""
+    return MappingProxyType({sort: order_by_of(schema, sort) for sort in MAPPED})
 
 
 def _unsortable(sort: str) -> InvalidQuery:
@@ -209,5 +209,5 @@ def read_sort(schema: Schema, sort: object) -> str:
     if not isinstance(sort, str):
         raise InvalidQuery(f"[sort] must be the name of one field, not {type(sort).__name__}", field="sort", value=sort)
     name = built_in_str(sort)
-    order_of(schema, name)
+    order_by_of(schema, name)
     return name

@@ -10,7 +10,7 @@ from typing import Final
 from bucketquery.model.frozen import filler
 from bucketquery.model.instants import Instant
 from bucketquery.model.schema import BUCKET, INFLUENCER, RECORD, Schema
-from bucketquery.queries.parameters import orders_of, read_jobs, read_score
+from bucketquery.queries.parameters import every_order_by, read_jobs, read_score
 from bucketquery.queries.query import Query, refuse_beside_timestamp
 from bucketquery.queries.resolved import ResolvedQuery
 
@@ -51,7 +51,7 @@ class BucketQuery(Query):
     """
 
     _schema = BUCKET
-    _orders = orders_of(BUCKET)
+    _orders = every_order_by(BUCKET)
     jobs: tuple[str, ...]
     start: int | str | None
     end: int | str | None
@@ -137,7 +137,7 @@ class RecordQuery(Query):
     """
 
     _schema = RECORD
-    _orders = orders_of(RECORD)
+    _orders = every_order_by(RECORD)
     jobs: tuple[str, ...]
     start: int | str | None
     end: int | str | None
@@ -204,7 +204,7 @@ class InfluencerQuery(Query):
     """
 
     _schema = INFLUENCER
-    _orders = orders_of(INFLUENCER)
+    _orders = every_order_by(INFLUENCER)
     jobs: tuple[str, ...]
     start: int | str | None
     end: int | str | None

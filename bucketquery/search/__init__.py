@@ -1,1 +1,1 @@
-"""Searches: from a resolved query to the rows of its page, in order, and the exact count, by arrays alone."""
+"""Searches: they find the rows of a resolved query's page, in order, and the exact count, by arrays alone."""

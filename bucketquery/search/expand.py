@@ -17,17 +17,17 @@ from bucketquery.storage.selection import Selection
 from bucketquery.storage.table import Table
 from bucketquery.storage.view import View
 
-#: How many records a bucket shows at most, the first ones in the order below.
+#: The most records that a bucket shows; these are the first ones in `_ORDER`.
 MOST_OF_A_BUCKET: Final = 10_000
-#: How many records the buckets of a page show at most, all together.
+#: The most records that all buckets of a page show together.
 MOST_OF_A_PAGE: Final = 100_000
 
-#: The least probable records come first. All records of a bucket have one timestamp, so that is not compared.
+#: The least probable records come first. All records of a bucket have one timestamp, so timestamps are not compared.
 _ORDER: Final = order_of(
     RECORD.kind, ("probability", *(name for name in RECORD.ties if name != "timestamp")), desc=False
 )
 
-#: For each bucket its first row in a segment, and the row behind its last.
+#: For each bucket the first row of its records in a segment, and the row behind the last.
 _Ranges = tuple[Int64s, Int64s]
 
 
@@ -35,8 +35,8 @@ class Expansion(MadeOnce):
     """The records of the buckets of a page, read when they are first needed; immutable to its readers.
 
     Args:
-        view: of the records.
-        buckets: those of the page; None if their ranges are set at once.
+        view: the view of the records.
+        buckets: the buckets of the page; None if their ranges are set directly.
     """
 
     __slots__ = ("_buckets", "_ranges", "_sorted", "_view")
@@ -50,11 +50,11 @@ class Expansion(MadeOnce):
 
     @classmethod
     def of(cls, records: Segment, ends: list[int]) -> "Expansion":
-        """Records that were copied in order.
+        """The expansion of copied records.
 
         Args:
-            records: those of all buckets, bucket by bucket.
-            ends: before which of them the records of each bucket end; 0 comes first.
+            records: the records of all buckets, bucket by bucket.
+            ends: 0, and then for each bucket the number of records up to its end.
         """
         rows = Selection.of(records)
         expansion = cls(rows.view, None)
@@ -65,15 +65,15 @@ class Expansion(MadeOnce):
 
     @once
     def ranges(self) -> tuple[_Ranges, _Ranges]:
-        """For each bucket its rows in the base of the records, and those in the head."""
+        """For each bucket the rows of its records, in the base and in the head."""
         buckets, view = self._buckets, self._view
         assert buckets is not None
-        # Nothing is stored at the instant behind the last one.
+        # A bucket without influencers has no records: it gets an instant at which nothing can be stored.
         timestamps = np.where(buckets.having("bucket_influencers"), buckets.column("timestamp"), LAST_MS + 1)
         return _rows_at(view.base, timestamps), _rows_at(view.head, timestamps)
 
     def batches(self, most: int) -> Iterator[tuple[slice, "Expansion"]]:
-        """The buckets in batches with ``most`` records at most, or of a single bucket; each with its own expansion.
+        """The buckets in batches of at most ``most`` records, or of a single bucket; each with its own expansion.
 
         O(b) for b buckets: no record is read.
         """
@@ -87,7 +87,7 @@ class Expansion(MadeOnce):
         yield slice(first, len(counts)), self._part(first, len(counts))
 
     def total(self) -> int:
-        """How many records all buckets show."""
+        """The number of records that all buckets show."""
         return int(_counts(self._view, *self.ranges).sum())
 
     def _part(self, first: int, stop: int) -> "Expansion":
@@ -101,20 +101,20 @@ class Expansion(MadeOnce):
         return part
 
     def records(self) -> tuple[Selection, list[int]]:
-        """The records of all buckets, bucket by bucket, and before which of them each bucket's end; 0 comes first.
+        """The records of all buckets, bucket by bucket; and 0, and then for each bucket the number up to its end.
 
         The first call reads and sorts them.
         """
         return self.sorted
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # Only the records of the page travel, not the columns that they are rows of.
+        # Pickle the records of the page only, not the columns of all records.
         records, ends = self.records()
         return Expansion.of, (records.detach(), ends)
 
     @once
     def sorted(self) -> tuple[Selection, list[int]]:
-        """What `records` gives."""
+        """The result of `records`."""
         view, (in_base, in_head) = self._view, self.ranges
         rows, buckets = concatenated_ranges(*in_base)
         is_deleted, _ = find(view.deleted, rows)
@@ -131,18 +131,18 @@ class Expansion(MadeOnce):
 
 
 def expand(buckets: Selection, table: Table, *, exclude_interim: bool, most: int | None = MOST_OF_A_PAGE) -> Expansion:
-    """The records of some buckets: a bucket with influencers has all records of its instant, whatever their span.
+    """The records of some buckets: a bucket with influencers has all records of its instant, of any span.
 
     Args:
-        buckets: those of a page.
+        buckets: the buckets of a page.
         table: the records of the same job.
         exclude_interim: whether only final records are read.
-        most: how many there may be in all; None is no limit.
+        most: the largest number of records in all; None: no limit.
 
     Raises:
-        LimitExceeded: there are more.
+        LimitExceeded: the buckets have more than ``most`` records.
 
-    The records are found, gathered and sorted when they are first read.
+    The first read finds, gathers and sorts the records.
     Source: the server's ``JobResultsProvider``, which searches for each bucket's records in this order.
     """
     view = table.final if exclude_interim else table.rows
@@ -153,9 +153,10 @@ def expand(buckets: Selection, table: Table, *, exclude_interim: bool, most: int
 
 
 def _bound(buckets: Selection, view: View) -> int:
-    """An upper bound of the records that some buckets show: each shows all between the first instant and the last.
+    """An upper bound of the number of records that some buckets show.
 
-    O(b + log n) for b buckets and n records: it costs two binary searches, not two for each bucket.
+    It assumes that each bucket shows all records between the first bucket and the last. O(b + log n) for b buckets and
+    n records: this costs two binary searches in all, and the exact number two for each bucket.
     """
     if not len(buckets):
         return 0
@@ -167,7 +168,7 @@ def refuse_more(total: int, most: int | None) -> None:
     """Refuse more records than a page may show.
 
     Raises:
-        LimitExceeded: there are more than ``most``.
+        LimitExceeded: ``total`` is more than ``most``.
     """
     if most is not None and total > most:
         reason = f"[expand] would bring {total} records to one page, more than {most}"
@@ -175,7 +176,7 @@ def refuse_more(total: int, most: int | None) -> None:
 
 
 def _counts(view: View, base: _Ranges, head: _Ranges) -> Int64s:
-    """How many records each bucket shows."""
+    """The number of records that each bucket shows."""
     counts = base[1] - base[0] + head[1] - head[0]
     if len(view.deleted):
         counts -= view.deleted.searchsorted(base[1]) - view.deleted.searchsorted(base[0])

@@ -25,7 +25,7 @@ from bucketquery.storage.segment import Segment
 from bucketquery.storage.selection import Selection
 from bucketquery.storage.table import Table
 
-#: Where a row is stored: its job, its segment, and its number there.
+#: The place of a stored row: its job, its segment, and its row number there.
 _Place = tuple[str, Segment, int]
 
 
@@ -33,8 +33,8 @@ class CopiedRows(NamedTuple):
     """Copies of some rows of many jobs, in the order of a page.
 
     Attributes:
-        rows: all rows of a segment of their own.
-        job_ids: the job of each.
+        rows: all rows of a new segment that has the copies.
+        job_ids: the job of each row.
     """
 
     rows: Selection
@@ -53,10 +53,10 @@ class _Group(NamedTuple):
     jobs: str | CombinedTable
 
     def places(self, rows: Selection, positions: Int64s) -> list[_Place]:
-        """Where the rows at some positions of a selection are stored."""
+        """The places of the rows at some positions of a selection."""
         numbers = rows.rows
         if isinstance(numbers, slice):
-            # A scan asks again and again, so not all numbers are made.
+            # A scan calls this for each part, so only the numbers of these positions are made.
             every = range(*numbers.indices(rows.view.base.length))
             chosen = [every[position] for position in positions.tolist()]
         else:
@@ -77,10 +77,10 @@ class _Merged(NamedTuple):
 
     Attributes:
         groups: the groups, with the first matches of each.
-        starts: how many of these come before each group, and how many there are, shape (len(groups) + 1,).
-        order: which of them are the first of all, counted through all groups, shape (r,).
+        starts: for each group the number of first matches before it, and their number in all; shape (len(groups) + 1,).
+        order: the first matches of all groups in order, numbered through all groups; shape (r,).
         matched: the count of all matches, before paging.
-        rows_read: how many rows were compared.
+        rows_read: the number of compared rows.
     """
 
     groups: Sequence[tuple[_Group, Selection]]
@@ -91,7 +91,7 @@ class _Merged(NamedTuple):
 
     @classmethod
     def of(cls, groups: Sequence[tuple[_Group, Selection]], order: Int64s, matched: int, rows_read: int) -> "_Merged":
-        """The same, and where each group begins."""
+        """The merged matches, with ``starts`` computed from the groups."""
         return cls(groups, np.cumsum([0, *(len(rows) for _, rows in groups)]), order, matched, rows_read)
 
     def copied(self, schema: Schema) -> CopiedRows:
@@ -117,20 +117,20 @@ def search_jobs(
     *,
     by_job: bool,
 ) -> tuple[CopiedRows, int, Explanation]:
-    """The page that a query asks of several jobs, the count of all their matches, and how they were found.
+    """The page of a query over several jobs, the count of all matches, and how they were found.
 
     Args:
-        catalog: where the jobs are.
+        catalog: the catalogue of the jobs.
         jobs: their ids, each once.
         resolved: the query.
         shortcuts: which work may be skipped.
         by_job: whether the job leads the order.
 
     Raises:
-        UnknownJob: a job is not known; the error names the first of these.
+        UnknownJob: a job is not known; the error names the first one.
 
-    One search answers the small jobs together if there are many of them. Each other job costs a search of its own.
-    Merging p searches costs O(p k) for a page that ends at the k-th match.
+    If there are many small jobs, one search answers for all of them. Each other job costs one search. Merging p
+    searches costs O(p k) for a page that ends at the k-th match.
     """
     merged = _search(catalog, jobs, resolved, shortcuts, by_job=by_job)
     return merged.copied(resolved.schema), merged.matched, Explanation("jobs", rows_read=merged.rows_read)
@@ -146,10 +146,10 @@ def scan_jobs(
 ) -> Iterator[CopiedRows]:
     """Every match of several jobs in order, some at a time; paging does not apply.
 
-    It holds some bytes a match, and about a hundred while they are found.
+    It holds a few bytes a match, and needs about 100 bytes a match while it finds them.
 
     Raises:
-        UnknownJob: a job is not known; the error names the first of these.
+        UnknownJob: a job is not known; the error names the first one.
     """
     results = sum(table.length for table in _tables(catalog, jobs, resolved.schema).values())
     merged = _search(catalog, jobs, resolved._replace(from_=0, size=results), shortcuts, by_job=by_job)
@@ -161,10 +161,12 @@ def scan_jobs(
 def expand_jobs(
     catalog: Catalog, buckets: CopiedRows, *, exclude_interim: bool, most: int | None = MOST_OF_A_PAGE
 ) -> Expansion:
-    """The records of buckets of several jobs, each those of its own job, as `expand` has them; copied at once.
+    """The records of buckets of several jobs. Each bucket gets those of its own job, as `expand` finds them.
+
+    They are copied at once, not when they are first read.
 
     Raises:
-        LimitExceeded: there are more than ``most``.
+        LimitExceeded: the buckets have more than ``most`` records.
     """
     positions: dict[str, list[int]] = {}
     for position, job_id in enumerate(buckets.job_ids):
@@ -213,7 +215,7 @@ def _search(
 
 
 def _job_by_job(catalog: Catalog, jobs: Sequence[str], resolved: ResolvedQuery, shortcuts: Shortcuts) -> _Merged:
-    """The matches of an order that the job leads: those of one job after those of another."""
+    """The matches in an order that the job leads: job after job."""
     found: list[tuple[_Group, Selection]] = []
     skip, left, matched, rows_read = resolved.from_, resolved.size, 0, 0
     tables = _tables(catalog, jobs, resolved.schema)
@@ -227,7 +229,7 @@ def _job_by_job(catalog: Catalog, jobs: Sequence[str], resolved: ResolvedQuery, 
 
 
 def _groups(catalog: Catalog, jobs: Sequence[str], schema: Schema, shortcuts: Shortcuts) -> list[_Group]:
-    """The jobs in groups, each of which one search answers."""
+    """The jobs in groups. One search answers each group."""
     splits = catalog.combine(jobs, schema) if shortcuts.combined else None
     if splits is None:
         return [_Group(table, job_id) for job_id, table in _tables(catalog, jobs, schema).items()]
@@ -244,7 +246,7 @@ def _tables(
     """The tables of some jobs; a job without results of this kind has none.
 
     Raises:
-        UnknownJob: a job is not known; the error names the first one of ``named``, or of the jobs, that is not.
+        UnknownJob: a job is not known; the error names the first unknown one of ``named``, or of the jobs if None.
     """
     tables: dict[str, Table] = {}
     for job_id in jobs:
@@ -280,7 +282,7 @@ def _from_its_page_on(groups: Sequence[_Group], resolved: ResolvedQuery, shortcu
 
 
 def _merge(found: Sequence[tuple[_Group, Selection]], order: Order, need: int) -> Int64s:
-    """The first ``need`` matches of all groups in order, counted through all groups."""
+    """The first ``need`` matches of all groups in order, numbered through all groups."""
     if len(found) <= 1:
         return np.arange(sum(len(rows) for _, rows in found))
     return order.merged([group.row_keys(rows, order) for group, rows in found], need)

@@ -1,7 +1,7 @@
 """Orders: which results come first, as one value for pages, for merges of several tables and for expanded records.
 
-Rows of one table are compared by the values of its columns, and by the codes of its keywords. Tables have no codes in
-common, so rows of several tables are compared by `RowKeys`, which mean the same everywhere.
+Rows of one table are compared by the values of its columns, keywords by their codes. Codes of two tables differ, so
+rows of several tables are compared by `RowKeys`, which do not depend on a table.
 """
 
 from collections.abc import Sequence
@@ -29,9 +29,9 @@ class SortColumn(NamedTuple):
     """A column that an order compares.
 
     Attributes:
-        name: of a column, or of a field that holds several keywords.
-        type: what it holds.
-        puts_missing_last: whether a row without a value comes last, in both directions; else its default counts.
+        name: the name of a column, or of a list field of keywords.
+        type: the type of its values.
+        puts_missing_last: True: a row without a value comes last in both directions; False: it has the default.
     """
 
     name: str
@@ -40,13 +40,12 @@ class SortColumn(NamedTuple):
 
 
 class RowKeys(NamedTuple):
-    """What decides the order of some rows, comparable with that of rows of any other table and job.
+    """The values that decide the order of some rows, comparable with those of any other table and job.
 
     Attributes:
-        length: how many rows they are.
-        columns: for each column that is compared, and for the job, the values and which are missing. Values are numbers
-            in an array, or text in a list with None where it is missing. The second is None if none is missing, and for
-            text.
+        length: the number of rows.
+        columns: for each compared column, and for the job, the values and a mask of the missing ones. Numbers are an
+            array, text is a list with None for a missing one. The mask is None for text, and if no value is missing.
     """
 
     length: int
@@ -59,8 +58,8 @@ class Order:
 
     Attributes:
         columns: the columns that are compared, the leading one first. With the job they make the order total.
-        within: the first of them, which are compared within one table. A table has its rows in identity order, and
-            that decides the rest.
+        within: the first of these columns, which are compared within one table. After them identity order decides, in
+            which a table has its rows.
         desc: whether every column is reversed, the job too.
         job_leads: whether the job is compared before all columns; else it is compared after them.
     """
@@ -72,12 +71,12 @@ class Order:
 
     @classmethod
     def of(cls, resolved: ResolvedQuery, *, by_job: bool = False) -> "Order":
-        """The order that a query asks for; one value for all queries that ask for the same."""
+        """The order of a query; one value for all queries with the same order."""
         return _order((resolved.schema.kind, resolved.order_by, resolved.desc, by_job))
 
     @property
     def lead(self) -> str:
-        """The column that leads within a table; there is none if identities decide."""
+        """The column that leads within a table. Only an order with such a column has it."""
         return self.within[0].name
 
     @property
@@ -91,15 +90,15 @@ class Order:
         return rows[first_in_order(len(rows), columns, need, desc=self.desc)]
 
     def first_of_numbers(self, view: View, rows: Array, head: Int64s, need: int, *, few: int, has_lead: bool) -> Array:
-        """What `first_of_both` gives, in less time, if one column is compared and holds numbers.
+        """The result of `first_of_both`, found faster, if one column is compared and holds numbers.
 
         Args:
-            view: whose rows they are.
-            rows: those of the base, ascending.
-            head: those of the head, as it numbers them, ascending.
-            need: how many are wanted.
+            view: the view of the rows.
+            rows: rows of the base, ascending.
+            head: rows of the head, as it numbers them, ascending.
+            need: the number of wanted rows.
             few: this many sort keys or fewer are all sorted.
-            has_lead: whether it is known that none of the rows misses the column.
+            has_lead: True if all rows are known to have a value in the column.
         """
         lead, desc = self.within[0].name, self.desc
         sort_keys = sort_keys_of(view.base.columns[lead][rows], desc=desc)
@@ -123,13 +122,13 @@ class Order:
         return np.insert(rows, places, head + view.base.length)[best(sort_keys, need, desc=desc, few=few)]
 
     def first_of_both(self, view: View, rows: Array, head: Int64s, need: int) -> Array:
-        """The first ``need`` of some rows of the base and of the head, which are at least as many.
+        """The first ``need`` of some rows of the base and of the head; there are at least ``need``.
 
         Args:
-            view: whose rows they are.
-            rows: those of the base, ascending.
-            head: those of the head, as it numbers them, ascending.
-            need: how many are wanted.
+            view: the view of the rows.
+            rows: rows of the base, ascending.
+            head: rows of the head, as it numbers them, ascending.
+            need: the number of wanted rows.
         """
         return self.first(view, with_head(view, rows, head) if len(head) else rows, need)
 
@@ -141,8 +140,8 @@ class Order:
         """The row keys of some rows.
 
         Args:
-            rows: of any table.
-            job_ids: the job of each.
+            rows: rows of any table.
+            job_ids: the job of each row.
         """
         columns: list[_RowKey] = []
         for column in self.columns:
@@ -157,9 +156,9 @@ class Order:
         return RowKeys(len(job_ids), (job, *columns) if self.job_leads else (*columns, job))
 
     def merged(self, parts: Sequence[RowKeys], need: int) -> Int64s:
-        """The first ``need`` rows of several parts in order, as positions counted through all parts.
+        """The first ``need`` rows of several parts in order, numbered through all parts; all if there are fewer.
 
-        Complete if there are fewer. The rows of a single part are in order already.
+        The rows of a single part must be in order already.
         """
         length = sum(part.length for part in parts)
         if len(parts) <= 1:
@@ -173,7 +172,7 @@ class Order:
         return self._values(Selection(view, rows[positions]), column)
 
     def _values(self, rows: Selection, column: SortColumn) -> ColumnValues:
-        """The values of a column for some rows of one view; of keywords they are codes of that view."""
+        """The values of a column for some rows of one view; keywords as codes of that view."""
         name = column.name
         if column.type is Type.KEYWORDS:
             return _text_values(self._leading(rows.lists(name)))
@@ -183,7 +182,7 @@ class Order:
         return ColumnValues(rows.comparable(name), missing)
 
     def _leading(self, lists: Sequence[tuple[Any, ...]]) -> list[str | None]:
-        """The keyword by which each of some lists is ordered: its least, or its greatest if these come first.
+        """The keyword that each list is sorted by: its least, or its greatest if the order is descending.
 
         Python orders text by code points, which is the order of its UTF-8 bytes.
         """
@@ -195,8 +194,8 @@ def order_of(kind: Kind, order_by: tuple[str, ...], *, desc: bool, by_job: bool 
     """The order of results of a kind.
 
     Args:
-        kind: of the results.
-        order_by: the columns that are compared within a table, the leading one first; none if identities decide.
+        kind: the kind of the results.
+        order_by: the columns that are compared within a table, the leading one first; empty: identity order.
         desc: whether every column is reversed.
         by_job: whether the job leads.
 
@@ -211,7 +210,7 @@ def order_of(kind: Kind, order_by: tuple[str, ...], *, desc: bool, by_job: bool 
 
 @cache
 def _order(asked: tuple[Kind, tuple[str, ...], bool, bool]) -> Order:
-    """What `order_of` gives. There are as many as there are fields to sort by, and two directions."""
+    """The result of `order_of`. The cache stays small: two orders for each field that can be sorted by."""
     kind, order_by, desc, by_job = asked
     schema = SCHEMAS[kind]
     fields = [schema.by_name[name] for name in dict.fromkeys((*order_by, *schema.ties))]
@@ -223,7 +222,7 @@ def _order(asked: tuple[Kind, tuple[str, ...], bool, bool]) -> Order:
 
 
 def is_of_numbers(view: View, name: str) -> bool:
-    """Whether a column holds numbers of which none is masked, in base and head."""
+    """Whether a column holds numbers and has no mask, in base and head."""
     return view.base.is_of_numbers(name) and view.head.is_of_numbers(name)
 
 
@@ -250,5 +249,5 @@ def _text_values(texts: Sequence[str | None]) -> ColumnValues:
 
 
 def _is_missing(sort_keys: Array) -> bool:
-    """Whether one of some values is missing."""
+    """Whether any sort key is missing."""
     return sort_keys.dtype.kind == "f" and bool(np.isnan(sort_keys).any())

@@ -1,9 +1,9 @@
 """Plans: how a page will be found. They are chosen from exact counts, before any row of the page is read.
 
-Counting compares no row by time, and for a threshold only those that its value index leaves open (`Matches`). In time
-order there is nothing to choose. In another order the plan that should read the fewest rows comes first. It may find
-too few matches among them, and then the next one is carried out; the last one reads all matches. `search.search`
-carries plans out.
+To count by time compares no row. To count by a threshold compares only the rows for which its value index does not
+decide (`Matches`). In time order there is nothing to choose. In another order, the first plan is the one that should
+read the fewest rows. If it finds too few matches, the next plan is carried out. The last one reads all matches.
+`search.search` carries plans out.
 """
 
 from typing import Any, Final, Literal, NamedTuple
@@ -16,7 +16,7 @@ from bucketquery.value_index.value_index import ValueIndex, sort_keys_of
 
 Path = Literal["time", "threshold", "order", "scan", "cache", "jobs"]
 
-#: How the rows of a page are reached.
+#: The ways to read the rows of a page.
 Access = Literal["instants", "level", "value", "all"]
 
 _new_tuple: Final = tuple.__new__
@@ -26,13 +26,13 @@ class Explanation(NamedTuple):
     """How an answer was found.
 
     Attributes:
-        path: what led. ``time``: two ranks and the rows between them; no column is read. ``threshold``: the rows at or
-            above it. ``order``: the first rows of the order, of which those that match are picked. ``scan``: every row
-            of the window. ``cache``: the first rows of the order, which an earlier search found. ``jobs``: several
-            searches, and their results merged.
-        column: the column that led; None if only time did.
+        path: the way that the search took. ``time``: the rows between two ranks; no column is read. ``threshold``: the
+            rows at or above the threshold. ``order``: the first rows of the order, from which the matches are picked.
+            ``scan``: every row of the window. ``cache``: the first rows of the order, which an earlier search found.
+            ``jobs``: several searches, whose results are merged.
+        column: the column whose values led; None if only time led.
         levels: the edges of the levels that were read, in the values of their columns.
-        rows_read: how many rows were compared one by one.
+        rows_read: the number of rows that were compared one by one.
     """
 
     path: Path
@@ -50,14 +50,14 @@ class Plan(NamedTuple):
     Attributes:
         access: ``instants``: sort the matches up to the last instant of the page. ``level``: sort the matches among
             ``rows``. ``value``: look along the rows for those that have ``value``. ``all``: sort all matches.
-        path: what leads, as `Explanation` has it.
+        path: the path of its `Explanation`.
         column: the column that leads.
-        levels: the edges of the levels that are read, for counting too.
-        rows: the rows of the base that are read, ascending: those of a level that lie in the window.
-        all_match: whether all of them that are not deleted match, as far as the page needs them.
-        number: which level of the value index they are, the densest first.
+        levels: the edges of the levels that are read, including those read for the count.
+        rows: the rows of the base that are read, ascending: the rows of a level in the window.
+        all_match: whether all of these rows match if they are not deleted, as far as the page needs them.
+        number: the number of that level in the value index, the densest first.
         value: the best value of the column.
-        stop: the value index knows the rows of the base before this one. Those behind it are read too.
+        stop: the value index covers the rows of the base before this one. The rows behind it are read too.
     """
 
     access: Access
@@ -71,7 +71,7 @@ class Plan(NamedTuple):
     stop: int
 
     def explain(self, rows_read: int) -> Explanation:
-        """How an answer was found once this plan was carried out; ``rows_read`` counts those of counting too."""
+        """The explanation of an answer by this plan; ``rows_read`` includes the rows compared for the count."""
         return Explanation(self.path, self.column, self.levels, rows_read)
 
 
@@ -79,10 +79,10 @@ def choose(matches: Matches, order: Order, need: int, failed: Plan | None = None
     """The plan for the first ``need`` matches in an order other than time's.
 
     Args:
-        matches: those of the query, at least ``need``.
-        order: what the query asks for.
-        need: where the page ends.
-        failed: the plan that found too few of them, None at first. No plan follows one that reads all matches.
+        matches: the matches of the query, at least ``need``.
+        order: the order of the query.
+        need: the number of matches up to the end of the page.
+        failed: the plan that found too few matches; None at first. No plan follows one that reads all matches.
     """
     path: Path = "threshold" if matches.levels else "scan"
     lead = order.lead
@@ -98,7 +98,7 @@ def choose(matches: Matches, order: Order, need: int, failed: Plan | None = None
 
 
 def _by_value_index(matches: Matches, order: Order, need: int, failed: int | None) -> Plan | None:
-    """A plan that reads some rows of the base by the value index of the leading column; None if that promises nothing.
+    """A plan that reads some rows of the base by the value index of the leading column; None if none should pay.
 
     ``failed`` is the number of the level that had too few matches, None at first.
     """
@@ -119,9 +119,9 @@ def _by_value_index(matches: Matches, order: Order, need: int, failed: int | Non
 
 
 def _by_level(matches: Matches, order: Order, need: int, value_index: ValueIndex, failed: int | None) -> Plan | None:
-    """A plan that reads the sparsest level that should have ``need`` matches and is denser than one that had not.
+    """A plan that reads the sparsest level that should have ``need`` matches and is denser than a failed one.
 
-    None if there is none, or if it has many more rows than there are matches.
+    None if there is no such level, or if it has many more rows than there are matches.
     """
     window, lead, desc = matches.window, order.lead, order.desc
     low, stop = window.base.start, min(window.base.stop, value_index.covered)

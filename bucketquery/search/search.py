@@ -1,8 +1,8 @@
-"""The search: from a resolved query to the rows of its page and the exact count.
+"""The search: it finds the rows of a resolved query's page, and the exact count.
 
-A page in time order without a threshold is found by ranks: no column is read but the timestamps. Everything else is
-counted first, by `threshold`. Then `plan` says how the page is found, and this room carries that out. Rows of the base
-and of the head are told apart by number: row ``r`` of the head is ``base.length + r``.
+A page in time order without a threshold is found by ranks; only timestamps are read. For any other page, `threshold`
+counts the matches first. Then `plan` chooses how to find the page, and this room carries the plan out. Rows of base and
+head have different numbers: row ``r`` of the head is ``base.length + r``.
 """
 
 from collections.abc import Iterator
@@ -42,8 +42,8 @@ def search(table: Table, resolved: ResolvedQuery, shortcuts: Shortcuts = ALL_SHO
 def scan(table: Table, resolved: ResolvedQuery, shortcuts: Shortcuts = ALL_SHORTCUTS) -> Iterator[Selection]:
     """Every match in order, some at a time; paging does not apply.
 
-    In time order the window is read in parts, so that memory stays flat. Another order keeps some bytes a match, and
-    takes about a hundred while it is found.
+    In time order the window is read in parts, so that memory stays flat. Any other order holds a few bytes a match, and
+    needs about 100 bytes a match while it finds them.
     """
     everything = resolved._replace(from_=0, size=table.rows.length)
     if resolved.order_by:
@@ -73,14 +73,14 @@ def _by_time(view: View, resolved: ResolvedQuery) -> Answer:
 
 
 def _from_cache(view: View, resolved: ResolvedQuery, shortcuts: Shortcuts) -> Answer:
-    """A page of the first of all rows in some order, which a view keeps once a search has found them.
+    """A page of the first rows of an order over all rows. The first search finds them, and the view stores them.
 
-    The search that finds them tells how. Later ones tell that they read the cache, and no rows.
+    The first search explains how it found them. Later searches explain that they read the cache and no row.
     """
     key = resolved.order_by, resolved.desc, shortcuts.top_k_rows
     known = view.top_k_cache.get(key)
     if known is None:
-        # Two readers may both find them, and find the same.
+        # Two readers may both find them, with the same result.
         rows, _, explanation = _by_plan(view, resolved._replace(from_=0, size=shortcuts.top_k_rows), shortcuts)
         view.top_k_cache[key] = rows, Explanation("cache", resolved.order_by[0])
     else:
@@ -137,9 +137,9 @@ def _carry_out(plan: Plan, matches: Matches, order: Order, need: int) -> tuple[B
 
 
 def _with_value(plan: Plan, matches: Matches, need: int, *, desc: bool) -> tuple[BaseRows, int]:
-    """The first matches that have the value of a plan, or for ``desc`` the last; and the rows read.
+    """The first matches that have the value of a plan, or the last if ``desc``; and the number of rows read.
 
-    They are ``need`` or more if there are as many before the plan's stop. Each look is twice as long as the one before.
+    It finds at least ``need`` if there are as many before the plan's stop. Each look is twice as long as the last one.
     """
     view, start = matches.window.view, matches.window.base.start
     column, length = view.base.columns[plan.column], plan.stop - start
@@ -157,9 +157,10 @@ def _with_value(plan: Plan, matches: Matches, need: int, *, desc: bool) -> tuple
 
 
 def _up_to_the_last_instant(matches: Matches, need: int, *, desc: bool) -> tuple[BaseRows, int]:
-    """The first ``need`` matches by time, or for ``desc`` the last, and all others of the last instant; and rows read.
+    """The first ``need`` matches by time, or the last if ``desc``, with all other matches of the last instant.
 
-    They come in time order. Every other match is behind them, whatever decides among those of one instant.
+    Also the number of rows read. The matches come in time order. All other matches have later instants (earlier ones if
+    ``desc``), so no other key can put them first.
     """
     view = matches.window.view
     rows, rows_read = matches.page(0, need, desc=desc)
@@ -171,7 +172,7 @@ def _up_to_the_last_instant(matches: Matches, need: int, *, desc: bool) -> tuple
 
 
 def _edges(view: View, resolved: ResolvedQuery, apart: int) -> list[int]:
-    """The window's edges and instants between, ``apart`` rows of the base from each other."""
+    """The edges of the window, and instants between them that are ``apart`` rows of the base from each other."""
     timestamps = view.base.column("timestamp")
     window = time_slice(timestamps, resolved.start, resolved.end)
     between = timestamps[window.start + apart : window.stop : apart]

@@ -1,4 +1,4 @@
-"""Shortcuts: which work a search may skip, and from which sizes on, as one value that a search is given."""
+"""Shortcuts: the work that a search may skip, and the sizes from which on it does, as one value."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -6,10 +6,10 @@ from typing import Final
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shortcuts:
-    """Which work a search may skip, and from which sizes on. No answer depends on it, only the time that it takes.
+    """The work that a search may skip, and the sizes from which on it does. They change the time, and no answer.
 
-    A snapshot hands one to each of its searches. Users always have the default; tests turn shortcuts off, or lower
-    the sizes so that few rows are searched as many are.
+    A snapshot passes its shortcuts to each of its searches. Users always have the default. Tests turn shortcuts off, or
+    lower the sizes so that a few rows are searched as many rows are.
 
     Attributes:
         levels: read the sparsest level of a value index that must contain the page.
@@ -17,17 +17,17 @@ class Shortcuts:
         top_k: answer from the first rows of an order that an earlier search found in the same view.
         last_instant: in an order led by time, sort no match behind the last instant of the page.
         combined: search the small jobs of a query as one table.
-        deep: start a deep page of several jobs at the instant where it begins.
-        few_rows: a window of this many rows or fewer is compared, because asking a value index takes as long.
-        few_matches: this many matches or fewer are sorted, because looking for the first ones takes as long.
-        few_sort_keys: this many sort keys or fewer are sorted, because picking the greatest takes as long.
-        margin: a level is read if it should have this many times the rows that are needed.
+        deep: find the first instant of a deep page of several jobs, and search from there on.
+        few_rows: a window of this many rows or fewer is compared, because reading a value index takes as long.
+        few_matches: this many matches or fewer are all sorted, because looking for the first ones takes as long.
+        few_sort_keys: this many sort keys or fewer are all sorted, because picking the greatest takes as long.
+        margin: a level is read if it should have this many times the needed rows.
         smallest_look: the fewest rows that the first look for matches of a threshold compares.
         first_look: the fewest rows that the first look for a common best value compares.
-        top_k_rows: how many first rows of an order a view keeps; a page that ends behind them is searched.
+        top_k_rows: the number of first rows of an order that a view stores; a page that ends behind them is searched.
         deep_from: a page of several jobs is deep if it skips more matches than this.
-        scan_rows: how many rows a scan reads at once.
-        scan_buckets: how many buckets a scan of several jobs reads at once if their records come with them.
+        scan_rows: the number of rows that a scan reads at once.
+        scan_buckets: the number of expanded buckets that a scan of several jobs reads at once.
     """
 
     levels: bool = True

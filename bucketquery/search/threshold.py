@@ -1,7 +1,7 @@
-"""Matches: the rows of a window at or above a threshold, counted exactly and read only as far as is asked.
+"""Matches: the rows of a window at or above a threshold, counted exactly and read only as far as needed.
 
-Counting gives candidates: rows of the base in time order, all matches among them. They are the rows of a level, and the
-rows behind the value index. Deleted rows may be among them. The rows of the head are listed beside them.
+The count finds candidates: rows of the base in time order, with all matches among them. They are the rows of a level,
+and the rows behind the value index. Some may be deleted. The matches of the head are listed beside them.
 """
 
 from typing import Final, NamedTuple
@@ -26,13 +26,13 @@ _new_tuple: Final = tuple.__new__
 
 
 class Candidates(NamedTuple):
-    """Some rows of the base in time order, all matches of a stretch of the base among them.
+    """Some rows of the base in time order, with all matches of a range of the base among them.
 
     Attributes:
-        first: the row of the first candidate, if they are all rows from there on; else which row of a level it is.
-        length: how many candidates there are.
-        matched: how many of them match.
-        rows: the rows of the candidates; None if they are all rows from ``first`` on.
+        first: the row of the first candidate if the candidates are consecutive rows, else its place in a level.
+        length: the number of candidates.
+        matched: the number of candidates that match.
+        rows: the rows of the candidates; None if they are consecutive rows from ``first`` on.
         scores: their scores; None if all match.
     """
 
@@ -43,7 +43,7 @@ class Candidates(NamedTuple):
     scores: Array | None
 
     def matching(self, first: int, stop: int, threshold: float | None) -> BaseRows:
-        """The rows of the candidates from ``first`` on and before ``stop`` that match."""
+        """The rows of the matching candidates among the candidates ``[first, stop)``."""
         if self.scores is None:
             return np.arange(first, stop) + self.first if self.rows is None else self.rows[first:stop]
         entries = (self.scores[first:stop] >= threshold).nonzero()[0]
@@ -51,18 +51,18 @@ class Candidates(NamedTuple):
 
 
 class Matches(NamedTuple):
-    """The rows of a window that match a threshold; all of them without one.
+    """The rows of a window that match a threshold; all rows if there is no threshold.
 
     Attributes:
-        window: where they are.
+        window: the window.
         threshold: the lowest score that matches, or None.
         shortcuts: which work may be skipped.
-        candidates: those of the base.
-        head: those of the head, as it numbers them.
+        candidates: the candidates of the base.
+        head: the matches of the head, as it numbers them.
         deleted: the rows of the base that would match if they were not deleted.
-        matched: how many match.
+        matched: the number of matches.
         levels: the edges of the levels that were read to count them.
-        rows_read: how many rows were compared to count them.
+        rows_read: the number of rows that were compared to count them.
     """
 
     window: Window
@@ -94,23 +94,21 @@ class Matches(NamedTuple):
         matched = len(head) - len(deleted)
         for some in candidates:
             matched += some.matched
-        # What the named tuple's own constructor does, in half the time.
+        # This does the same as the constructor of the named tuple, in half the time.
         fields = (window, threshold, shortcuts, candidates, head, deleted, matched, levels, rows_read)
         return _new_tuple(cls, fields)
 
     def first(self, need: int, *, desc: bool) -> tuple[BaseRows, int]:
-        """The first ``need`` rows of the base that match, or for ``desc`` the last; ascending either way.
-
-        All if there are fewer.
+        """The first ``need`` matching rows of the base, or the last if ``desc``; all if there are fewer.
 
         Returns:
-            The rows, and how many rows were compared: about need / (share that matches). If no value is compared and no
-            row is deleted, the rows are a view: O(1).
+            The rows, ascending in both directions, and the number of compared rows: about need / (share that matches).
+            If no row is compared and none is deleted, the rows are a view: O(1).
         """
         if len(self.candidates) == 1 and not len(self.deleted):
             (some,) = self.candidates
             if some.scores is None and some.rows is not None:
-                # Nothing is compared and nothing left out.
+                # No row is compared, and none is left out.
                 return (some.rows[max(0, some.length - need) :] if desc else some.rows[:need]), 0
         found: list[BaseRows] = []
         rows_read = 0
@@ -134,24 +132,24 @@ class Matches(NamedTuple):
         return (np.concatenate(found[::-1] if desc else found) if found else NO_ROWS), rows_read
 
     def among(self, rows: BaseRows) -> BaseRows:
-        """Those of some rows of the base in the window that match."""
+        """The matches among some rows of the base in the window."""
         if self.threshold is not None:
             base = self.window.view.base
             rows = rows[base.columns[base.schema.score][rows] >= self.threshold]
         return self.alive(rows)
 
     def alive(self, rows: BaseRows) -> BaseRows:
-        """Those of some rows of the base at or above the threshold that are not deleted."""
+        """The rows that are not deleted among some rows of the base at or above the threshold."""
         if not len(self.deleted):
             return rows
         is_deleted, _ = find(self.deleted, rows)
         return rows[~is_deleted]
 
     def page(self, first: int, last: int, *, desc: bool) -> tuple[BaseRows, int]:
-        """The matches ``[first, last)`` in time order, or for ``desc`` from the last one backwards.
+        """The matches ``[first, last)`` in time order, or in reverse time order if ``desc``.
 
         Returns:
-            The rows, and how many rows were compared.
+            The rows, and the number of compared rows.
         """
         rows, rows_read = self.first(last, desc=desc)
         if len(self.head):
@@ -162,8 +160,8 @@ class Matches(NamedTuple):
 def _counted(
     base: Segment, low: int, high: int, threshold: float, shortcuts: Shortcuts
 ) -> tuple[tuple[Candidates, ...], tuple[float, ...], int]:
-    """The candidates among the rows ``[low, high)``, the levels that were read, and how many rows were compared."""
-    # Not what lies behind its rows: a newer segment has those elsewhere, once there was no more room.
+    """The candidates among the rows ``[low, high)``, the levels that were read, and the number of compared rows."""
+    # Values behind the rows of this segment may be wrong: a newer segment without room copies its columns.
     scores = base.column(base.schema.score)
     candidates: list[Candidates] = []
     levels: tuple[float, ...] = ()
@@ -185,7 +183,7 @@ def _counted(
 def _known(
     value_index: ValueIndex, low: int, high: int, scores: Array, threshold: float
 ) -> tuple[Candidates, tuple[float, ...], int]:
-    """What `_counted` gives for rows that a value index knows, by the sparsest level that has all matches."""
+    """The result of `_counted` for rows that a value index covers, by the sparsest level that has all matches."""
     level = value_index.serving(threshold)
     if level is None:
         count = value_index.block_counts.count(scores, low, high, threshold)
@@ -194,6 +192,6 @@ def _known(
     length = len(rows)
     levels = (float(level.edge),)
     if threshold <= level.least:
-        # No candidate is below it.
+        # No candidate is below the threshold.
         return Candidates(first, length, length, rows, None), levels, 0
     return Candidates(first, length, level.count(first, first + length, threshold), rows, sort_keys), levels, length

@@ -14,10 +14,10 @@ class Window(NamedTuple):
     """The rows of a view in a window of time.
 
     Attributes:
-        view: whose rows they are.
-        base: those of the base, deleted ones among them.
-        head: those of the head.
-        deleted: the deleted ones.
+        view: the view.
+        base: the rows of the base, including deleted ones.
+        head: the rows of the head.
+        deleted: the deleted rows of the base.
     """
 
     view: View
@@ -27,7 +27,7 @@ class Window(NamedTuple):
 
     @classmethod
     def of(cls, view: View, start: int, end: int) -> "Window":
-        """The window from ``start`` on and before ``end``."""
+        """The window ``[start, end)``, epoch ms."""
         base, head, deleted = slice(0, view.base.length), slice(0, view.head.length), view.deleted
         if start > FIRST_MS or end <= LAST_MS:
             base = time_slice(view.timestamps, start, end)
@@ -38,7 +38,7 @@ class Window(NamedTuple):
 
     @property
     def length(self) -> int:
-        """How many rows there are, without the deleted ones."""
+        """The number of rows, without the deleted ones."""
         base, head = self.base, self.head
         length: int = base.stop - base.start - len(self.deleted) + head.stop - head.start
         return length

@@ -1,1 +1,1 @@
-"""How the results of one job lie in memory: segments, tables, views, selections."""
+"""The results of one job in memory: segments, tables, views, selections."""

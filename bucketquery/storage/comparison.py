@@ -1,4 +1,4 @@
-"""Comparison: which rows of two segments store the same."""
+"""Comparison: which rows of two segments have equal values."""
 
 import operator
 from collections.abc import Iterator
@@ -10,12 +10,12 @@ from bucketquery.storage.segment import Segment, same_values
 
 
 def same_rows(these: Segment, rows: Int64s, those: Segment, other_rows: Int64s) -> Bools:
-    """Which rows of a segment store what their counterparts in another do; a missing value equals a missing one only.
+    """Which rows of a segment equal their counterparts in another; a missing value equals only a missing value.
 
     Args:
         these: a segment.
         rows: rows of it, shape (k,).
-        those: another segment of the kind.
+        those: another segment of the same kind.
         other_rows: the counterpart of each row, shape (k,).
     """
     same = np.ones(len(rows), dtype=np.bool_)
@@ -25,12 +25,12 @@ def same_rows(these: Segment, rows: Int64s, those: Segment, other_rows: Int64s) 
 
 
 def differing_parts(these: Segment, rows: Int64s, those: Segment, other_rows: Int64s) -> int:
-    """The number of columns and sparse lists in which some row differs from its counterpart."""
+    """The number of columns and sparse lists in which any row differs from its counterpart."""
     return sum([not part.all() for part in _same_parts(these, rows, those, other_rows)])
 
 
 def _same_parts(these: Segment, rows: Int64s, those: Segment, other_rows: Int64s) -> Iterator[Bools]:
-    """Which rows are the same in each column, and then in each sparse list."""
+    """Which rows equal their counterparts, for each column and then for each sparse list."""
     for field in these.schema.columns:
         same = same_values(these.column(field.name)[rows], those.column_in(these, field.name)[other_rows])
         if field.name in these.present or field.name in those.present:

@@ -19,16 +19,16 @@ def gather(
     *,
     spare: int = 0,
 ) -> Segment:
-    """A new segment of rows from several.
+    """A new segment with rows of several segments.
 
     Args:
-        schema: of all of them.
-        parts: each a segment, some of its rows, and their places in the new segment; both ascend.
-        length: how many rows there are in all parts.
-        sizes: of the new segment.
-        spare: how many rows it has room for behind these.
+        schema: the kind of all segments.
+        parts: for each segment, some of its rows and their places in the new one; both ascend.
+        length: the number of rows in all parts.
+        sizes: the sizes of the new segment.
+        spare: the number of rows that it has room for behind these (default 0).
 
-    O(length), O(l log length) for l lists, O(d log d) for d keywords.
+    O(length), plus O(l log length) for l lists and O(d log d) for d keywords.
     """
     parts = [part for part in parts if part[0].length]
     capacity = length + spare
@@ -45,8 +45,8 @@ def gather(
             present[name][:length][places] = mask[: segment.length][rows]
         for name, some in segment.lists.items():
             lists.setdefault(name, []).append(some.select(rows).moved(places))
-    joined = {name: SparseLists.merged(found) for name, found in lists.items()}
-    return Segment(schema, length, columns, present, dictionaries, not_empty(joined), None, sizes)
+    merged = {name: SparseLists.merged(found) for name, found in lists.items()}
+    return Segment(schema, length, columns, present, dictionaries, not_empty(merged), None, sizes)
 
 
 def _gather_keywords(

@@ -1,7 +1,7 @@
 """Keyword columns: codes into a sorted dictionary, so that codes compare as the keywords do.
 
-Each segment has its own dictionaries, and one may hold keywords that no row has. Codes of two segments are compared
-after those of one are translated to the dictionary of the other.
+Each segment has its own dictionaries, and a dictionary may have keywords that no row has. To compare rows of two
+segments, the codes of one are translated to the dictionary of the other.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -17,7 +17,8 @@ MISSING: Final = -1
 
 NO_KEYWORDS: Final[Objects] = np.empty(0, dtype=np.object_)
 
-#: If a dictionary has more keywords for each row than these, the rows are sorted rather than the keywords marked.
+#: To find the used keywords, the codes are sorted if a dictionary has more keywords for each row than this. Otherwise
+#: the used ones are marked in an array.
 _KEYWORDS_PER_ROW: Final = 8
 
 
@@ -36,7 +37,7 @@ def encode_keywords(keywords: Sequence[str | None]) -> tuple[Int32s, Objects]:
 
 
 def encode_columns(schema: Schema, columns: Mapping[str, Array]) -> tuple[dict[str, Array], dict[str, Objects]]:
-    """Columns with their keywords encoded, and the dictionaries of those columns in which some row has a keyword."""
+    """Columns with codes in place of keywords, and a dictionary for each column in which any row has a keyword."""
     columns, dictionaries = dict(columns), {}
     for field in schema.columns:
         if field.type is Type.KEYWORD:
@@ -47,7 +48,7 @@ def encode_columns(schema: Schema, columns: Mapping[str, Array]) -> tuple[dict[s
 
 
 def keywords_of(codes: Int32s, dictionary: Objects) -> Objects:
-    """The keywords that codes stand for; None if one is missing.
+    """The keywords of codes; None for a missing keyword.
 
     >>> keywords_of(np.array([1, -1], dtype=np.int32), np.array(["db", "web"], dtype=object)).tolist()
     ['web', None]
@@ -60,16 +61,16 @@ def keywords_of(codes: Int32s, dictionary: Objects) -> Objects:
 
 
 def translate(dictionary: Objects, codes: Int32s, others: Objects) -> Array:
-    """Codes of another dictionary translated to this one.
+    """Translate codes of another dictionary to codes of this one.
 
     Args:
-        dictionary: this one.
-        codes: shape (n,), of the other one.
-        others: the other one.
+        dictionary: this dictionary.
+        codes: shape (n,), codes of the other dictionary.
+        others: the other dictionary.
 
     Returns:
-        The codes of the same keywords here. A keyword missing here gets (next code - 0.5): it sorts correctly and
-        equals no code.
+        The codes of the same keywords in this dictionary. A keyword that it does not have gets (next code - 0.5): it
+        sorts correctly and equals no code.
 
     >>> here, there = np.array(["db", "web"], dtype=object), np.array(["cache", "web"], dtype=object)
     >>> translate(here, np.array([0, 1, -1], dtype=np.int32), there).tolist()
@@ -87,11 +88,11 @@ def merge_dictionaries(dictionary: Objects, others: Objects) -> tuple[Objects, I
     """One dictionary with the keywords of two.
 
     Returns:
-        The dictionary; the first itself if it has all keywords. Its codes by those of the first, None if these stay as
-        they are. Its codes by those of the other. The last entry of both is the code of a missing keyword, so codes can
-        be used as indices.
+        The dictionary; the first itself if it has all keywords. For each code of the first dictionary the new code;
+        None if no code changes. For each code of the other dictionary the new code. Both arrays end with the code of a
+        missing keyword, so codes can be used as indices.
 
-    O(e log d) for e keywords of the other and d of the first. If one of the e is new, O(d) more.
+    O(e log d) for e keywords of the other dictionary and d of the first. If a keyword is new, O(d) more.
 
     >>> both, first, other = merge_dictionaries(np.array(["b", "d"], dtype=object), np.array(["a", "d"], dtype=object))
     >>> both.tolist(), first.tolist(), other.tolist()
@@ -111,23 +112,23 @@ def merge_dictionaries(dictionary: Objects, others: Objects) -> tuple[Objects, I
 def merge_all(
     dictionaries: Mapping[str, Objects], others: Mapping[str, Objects], other_codes: Callable[[str], Int32s]
 ) -> tuple[dict[str, Objects], dict[str, Int32s], dict[str, Int32s]]:
-    """The dictionaries of two segments as one for each column.
+    """Merge the dictionaries of two segments, column by column.
 
     Args:
-        dictionaries: of the first segment.
-        others: of the other one.
-        other_codes: gives a column of the other one.
+        dictionaries: the dictionaries of the first segment.
+        others: the dictionaries of the other segment.
+        other_codes: returns a keyword column of the other segment by its name.
 
     Returns:
-        The dictionaries, with all keywords of the first segment and those that rows of the other have. For each column
-        of the first segment whose codes change, the new codes by the old. The columns of the other one in new codes.
+        The dictionaries, with all keywords of the first segment and the used ones of the other. For each column of the
+        first segment whose codes change, the new code of each code. The columns of the other segment in new codes.
     """
     merged, changed, translated = dict(dictionaries), {}, {}
     for name, dictionary in others.items():
         own, codes = dictionaries.get(name, NO_KEYWORDS), other_codes(name)
         if not find(own, dictionary)[0].all():
-            # Rows selected from a batch have its whole dictionary, and may use nothing of it that is new here.
-            codes, dictionary = without_unused(codes, dictionary)  # noqa: PLW2901 - the same dictionary, made smaller
+            # Rows selected from a batch have its whole dictionary. Its new keywords may all be unused.
+            codes, dictionary = without_unused(codes, dictionary)  # noqa: PLW2901 - the same keywords, fewer entries
         merged[name], here, there = merge_dictionaries(own, dictionary)
         translated[name] = there[codes]
         if here is not None:
@@ -136,7 +137,7 @@ def merge_all(
 
 
 def without_unused(codes: Int32s, dictionary: Objects) -> tuple[Int32s, Objects]:
-    """The same keywords by a dictionary that has no others; the same one if all are used.
+    """The same keywords with a dictionary that has no unused entry; the same dictionary if all are used.
 
     >>> codes, dictionary = without_unused(np.array([1, -1], dtype=np.int32), np.array(["a", "b"], dtype=object))
     >>> codes.tolist(), dictionary.tolist()

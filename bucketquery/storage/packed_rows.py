@@ -1,8 +1,8 @@
 """Packed rows: a few results as records of bytes, one behind the other, which can be read as columns.
 
-To make, compare, copy or append a record takes a tenth of the time that an array for each column takes, and a few
-records take a third of the memory. So a few documents on their way in, the head of a table and the base of a small one
-are packed. Only kinds without keyword columns can be packed. Lists are stored beside, as for other rows.
+To make, compare, copy or append a record takes a tenth of the time of the same work on an array for each column. A few
+records take a third of the memory. So small batches, the heads of tables and the bases of small tables are packed. Only
+kinds without keyword columns can be packed. Lists are stored beside the records, as they are beside columns.
 """
 
 from collections.abc import Iterator, Mapping
@@ -17,10 +17,10 @@ import numpy as np
 from bucketquery.model.schema import SCHEMAS, Array, Bools, Kind, Schema, Type
 from bucketquery.storage.sparse_lists import Entry
 
-#: No masks, no dictionaries or no lists. It is shared, since most small segments have none of them.
+#: No masks, no dictionaries or no lists. Segments share it, since most small ones have none of these.
 EMPTY_MAPPING: Final[Mapping[str, Any]] = MappingProxyType({})
 
-#: A single result: its record, and its lists by field, none of them empty.
+#: One result: its record, and its lists by field, none of them empty.
 Row = tuple[bytes, Mapping[str, Entry]]
 Identity = tuple[int, ...]
 
@@ -31,18 +31,18 @@ _ALIGNMENT: Final = 8
 
 
 class Layout:
-    """How the results of a kind lie in a record: its columns, the widest first, and a byte for missing fields.
+    """The layout of a record: the columns of a kind, the widest first, and a byte for missing fields.
 
     Attributes:
-        schema: of the kind.
+        schema: the schema of the kind.
         kind: the kind.
         names: the columns in the order of a record's values, those of the identity first.
         size: bytes of a record.
-        pack: makes a record of its values and the byte for missing fields.
+        pack: makes a record from its values and the byte for missing fields.
         unpack_from: reads the values and that byte at an offset.
         identity_from: reads the identity at an offset.
-        missing_at: the offset of that byte in a record.
-        interim_at: the offset of ``is_interim``.
+        missing_at: the offset of the byte for missing fields in a record.
+        interim_at: the offset of ``is_interim`` in a record.
         bits: the bit of each column in which a missing value looks like its default.
     """
 
@@ -78,7 +78,7 @@ class Layout:
             self._places[name] = (dtypes[name], at)
             at += dtypes[name].itemsize
         self.interim_at = self._places["is_interim"][1]
-        # A missing double is NaN, and so needs no bit.
+        # A missing double is NaN, so it needs no bit.
         masked = [
             field.name for field in schema.columns if not field.required and field.type in (Type.INTEGER, Type.BOOLEAN)
         ]
@@ -99,11 +99,11 @@ class Layout:
         return np.ndarray((len(data) // self.size,), dtype, data, offset, (self.size,))
 
     def missing_bits(self, data: bytes | bytearray) -> int:
-        """The bits of the columns in which some record misses the field."""
+        """The bits of the columns in which any record misses the field."""
         return reduce(or_, data[self.missing_at :: self.size], 0)
 
     def has_masks(self, present: Mapping[str, Bools], missing: int) -> bool:
-        """Whether there is a mask for each column of some bits."""
+        """Whether each column of some bits has a mask."""
         return all(name in present for name, bit in self.bits.items() if missing & bit)
 
     def records(self, length: int, columns: Mapping[str, Array], present: Mapping[str, Bools]) -> bytes:
@@ -116,8 +116,8 @@ class Layout:
         return bytes(data)
 
 
-class Packed(Mapping[str, Array]):
-    """The columns of records, each a view that is made when it is asked for."""
+class PackedColumns(Mapping[str, Array]):
+    """The columns of records. Each read of a column makes a view."""
 
     __slots__ = ("data", "layout")
 
@@ -135,35 +135,35 @@ class Packed(Mapping[str, Array]):
         return len(self.layout.names)
 
     def masks(self, missing: int) -> Mapping[str, Bools]:
-        """The masks of the columns of some bits, made when they are asked for."""
+        """The masks of the columns of some bits. Each read of a mask makes it."""
         return _Masks(self, missing) if missing else EMPTY_MAPPING
 
 
 class _Masks(Mapping[str, Bools]):
-    """Which records have the field, for some columns; each mask is made when it is asked for."""
+    """Which records have the field, for some columns. Each read of a mask makes it."""
 
-    __slots__ = ("_packed", "missing")
+    __slots__ = ("_columns", "missing")
 
-    def __init__(self, packed: Packed, missing: int) -> None:
-        self._packed = packed
+    def __init__(self, columns: PackedColumns, missing: int) -> None:
+        self._columns = columns
         self.missing = missing
 
     def __getitem__(self, name: str) -> Bools:
-        bit = self._packed.layout.bits.get(name, 0) & self.missing
+        bit = self._columns.layout.bits.get(name, 0) & self.missing
         if not bit:
             raise KeyError(name)
-        present: Bools = self._packed.layout.missing(self._packed.data) & bit == 0
+        present: Bools = self._columns.layout.missing(self._columns.data) & bit == 0
         return present
 
     def __iter__(self) -> Iterator[str]:
-        return (name for name, bit in self._packed.layout.bits.items() if bit & self.missing)
+        return (name for name, bit in self._columns.layout.bits.items() if bit & self.missing)
 
     def __len__(self) -> int:
         return self.missing.bit_count()
 
 
 def missing_bits(masks: Mapping[str, Bools]) -> int:
-    """The bits of the columns that have masks; 0 for masks that are not those of records."""
+    """The bits of the columns that have masks; 0 if the masks are not those of records."""
     return masks.missing if isinstance(masks, _Masks) else 0
 
 

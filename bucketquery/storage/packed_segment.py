@@ -1,8 +1,8 @@
-"""Packed segments: a few rows as records, with room for more, and single rows inserted, replaced or removed.
+"""Packed segments: a few rows as records, with room for more, and edits of single rows.
 
 For one row, the array operations on each column cost more than the work itself. A packed segment finds, compares and
-edits one record instead. The head of a table and the base of a small one are packed, and so is a small batch. A reader
-of a packed segment sees columns as in any other. `packed_rows` is about the records.
+edits one record instead. The heads of tables, the bases of small tables and small batches are packed. A packed segment
+has columns like any other segment. `packed_rows` defines the records.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,21 +13,21 @@ import numpy as np
 
 from bucketquery.model.schema import SCHEMAS, Array, Float64s, Int64s, Kind, Schema
 from bucketquery.model.sizes import DEFAULT_SIZES, Sizes
-from bucketquery.storage.packed_rows import EMPTY_MAPPING, Identity, Layout, Packed, Row, layout_of, missing_bits
+from bucketquery.storage.packed_rows import EMPTY_MAPPING, Identity, Layout, PackedColumns, Row, layout_of, missing_bits
 from bucketquery.storage.segment import Segment
 from bucketquery.storage.sparse_lists import NO_LISTS, Entry, SparseLists, with_row_lists
 
-#: Records that grow get room for 4 more, or for a quarter of their number if that is more.
+#: Appending makes room for 4 more records, or for a quarter of their number if that is more.
 _SMALLEST_ROOM: Final = 4
 _ROWS_PER_SPARE: Final = 4
 
 
 class PackedSegment(Segment):
-    """A segment whose columns are those of records."""
+    """A segment that stores its columns as records."""
 
     __slots__ = ()
 
-    columns: Packed
+    columns: PackedColumns
 
     def unpacked(self) -> Segment:
         """The same rows with each column in an array of its own."""
@@ -52,10 +52,10 @@ class PackedSegment(Segment):
 
     def rescore(self, rows: Int64s, scores: Float64s) -> Segment:
         """As `Segment.rescore`; all records are copied."""
-        packed = Packed(self.columns.layout, bytearray(self.columns.data))
-        packed[self.schema.score][rows] = scores
-        masks = packed.masks(missing_bits(self.present))
-        return PackedSegment(self.schema, self.length, packed, masks, EMPTY_MAPPING, self.lists, None, self.sizes)
+        columns = PackedColumns(self.columns.layout, bytearray(self.columns.data))
+        columns[self.schema.score][rows] = scores
+        masks = columns.masks(missing_bits(self.present))
+        return PackedSegment(self.schema, self.length, columns, masks, EMPTY_MAPPING, self.lists, None, self.sizes)
 
     def record(self, layout: Layout, row: int) -> bytes:
         """A row as a record."""
@@ -83,7 +83,7 @@ class PackedSegment(Segment):
         return low, identity_from(data, low * size) == identity
 
     def append_row(self, layout: Layout, row: Row) -> Segment | None:
-        """As `Segment.append_row`; None if the rows would be too many for a packed segment."""
+        """As `Segment.append_row`; None also if a packed segment may not have more rows."""
         columns, length, present, lists = self.columns, self.length, self.present, self.lists
         if length >= self.sizes.packed_rows:
             return None
@@ -94,23 +94,23 @@ class PackedSegment(Segment):
         if stop > len(data):
             data = bytearray(start + max(_SMALLEST_ROOM, length // _ROWS_PER_SPARE) * layout.size)
             data[:start] = columns.data[:start]
-            columns = Packed(layout, data)
+            columns = PackedColumns(layout, data)
             present = columns.masks(known | missing)
         elif missing & ~known:
             present = columns.masks(known | missing)
-        assert isinstance(data, bytearray), "only what grew has room"
+        assert isinstance(data, bytearray), "only appended records have room"
         data[start:stop] = record
         if own:
             lists = with_row_lists(lists, length, own)
-        indexes = self._indexes_kept_up()
+        indexes = self._maintained_indexes()
         return PackedSegment(self.schema, length + 1, columns, present, EMPTY_MAPPING, lists, indexes, self.sizes)
 
     def with_row(self, layout: Layout, at: int, row: Row, *, replaces: bool) -> "PackedSegment":
-        """This segment with a row inserted before the one at a place, or instead of it. A copy: O(n)."""
+        """A copy with a row inserted at a place, or written in place of the row there: O(n)."""
         return self._edited(layout, at, row, 0 if replaces else 1)
 
     def without_row(self, layout: Layout, at: int) -> Segment:
-        """This segment without a row. A copy: O(n)."""
+        """A copy without a row: O(n)."""
         return (
             empty_segment(self.schema, self.sizes)
             if self.length == 1
@@ -118,7 +118,7 @@ class PackedSegment(Segment):
         )
 
     def _edited(self, layout: Layout, at: int, row: Row, shift: int) -> "PackedSegment":
-        """This segment after a row was inserted before a place (``shift`` is 1), removed (-1) or replaced (0)."""
+        """A copy with a row inserted at a place (``shift`` is 1), removed (-1) or replaced (0)."""
         data, size, lists = self.columns.data, layout.size, self.lists
         record, own = row
         behind = at if shift > 0 else at + 1
@@ -136,7 +136,7 @@ class PackedSegment(Segment):
 
 
 def pack(segment: Segment) -> Segment:
-    """The same rows as records, without spare room; the segment itself if it is packed or its kind has no records."""
+    """The same rows as records without spare room; the segment itself if it is packed or cannot be."""
     layout = layout_of(segment.schema.kind)
     if layout is None or isinstance(segment, PackedSegment):
         return segment
@@ -144,7 +144,7 @@ def pack(segment: Segment) -> Segment:
 
 
 def empty_segment(schema: Schema, sizes: Sizes = DEFAULT_SIZES) -> Segment:
-    """The segment without rows and without room; one for each kind and sizes, since most heads are empty."""
+    """The segment without rows and room. There is one for each kind and sizes, since most heads are empty."""
     return _empty(schema.kind, sizes)
 
 
@@ -154,10 +154,10 @@ def segment_of_records(
     lists: Mapping[str, SparseLists],
     sizes: Sizes = DEFAULT_SIZES,
 ) -> PackedSegment:
-    """The segment of some records in identity order, and of lists beside them."""
-    columns = Packed(layout, records)
+    """The segment of some records in identity order, with the lists beside them."""
+    columns = PackedColumns(layout, records)
     length = len(records) // layout.size
-    # Most batches are of one record.
+    # Most batches have one record.
     missing = records[layout.missing_at] if length == 1 else layout.missing_bits(records)
     masks = columns.masks(missing)
     return PackedSegment(layout.schema, length, columns, masks, EMPTY_MAPPING, lists or EMPTY_MAPPING, None, sizes)

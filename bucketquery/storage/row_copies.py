@@ -1,4 +1,4 @@
-"""Copies of single rows from many segments, as one new segment: the rows of a page about many jobs."""
+"""Row copies: single rows of many segments as one new segment, for a page of many jobs."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -25,9 +25,9 @@ def segment_row(of: Table | View, row: int) -> tuple[Segment, int]:
 
 
 def copy_rows(schema: Schema, places: Sequence[tuple[Segment, int]]) -> Segment:
-    """A segment with copies of single rows, in the order of ``places``; only to be read.
+    """A segment with copies of single rows, in the order of ``places``. It can only be read.
 
-    The order need not be that of identities, and the segment has no masks, as in `Selection.detach`.
+    Its rows may be out of identity order, and it has no masks, as in `Selection.detach`.
 
     Args:
         schema: the kind of all the segments.
@@ -49,13 +49,13 @@ def copy_rows(schema: Schema, places: Sequence[tuple[Segment, int]]) -> Segment:
 
 
 def _copy_records(layout: Layout, places: Sequence[tuple[Segment, int]]) -> dict[str, Array]:
-    """The columns of single rows. Most of their segments are packed, so they are copied as records."""
+    """The columns of single rows. They are copied as records, since most of their segments are packed."""
     records = b"".join([segment.record(layout, row) for segment, row in places])
     return {name: layout.column(records, name).copy() for name in layout.names}
 
 
 def _copy_columns(schema: Schema, places: Sequence[tuple[Segment, int]]) -> tuple[dict[str, Array], dict[str, Objects]]:
-    """The columns of single rows, and a dictionary for each keyword column in which some row has a value."""
+    """The columns of single rows, and a dictionary for each keyword column in which any row has a keyword."""
     columns: dict[str, Array] = {}
     dictionaries: dict[str, Objects] = {}
     for field in schema.columns:

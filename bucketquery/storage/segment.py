@@ -1,11 +1,11 @@
 """Segments: columns of results in identity order.
 
-A batch on its way in, the head of a table and its base are all segments. A segment is immutable to readers: its length
-is fixed, and nobody changes a row below that length. Its arrays may be longer. The spare room belongs to the writer,
-who appends there for the *next* segment over the same arrays.
+The base of a table, its head and each part of a batch are segments. A segment is immutable to readers: its length is
+fixed, and nobody changes a row below that length. Its arrays may be longer. The spare room belongs to the writer, who
+appends there for the *next* segment over the same arrays.
 
-A missing double is NaN, and a missing keyword has a code of its own. Any other missing value is stored as its default,
-and the column has a mask of the rows that have the field; a column in which no value was ever missing has none. A
+A missing double is NaN, and a missing keyword has the code -1. Any other missing value is stored as its default, and
+the column has a mask of the rows that have the field. A column in which no value was ever missing has no mask. A
 keyword column has a dictionary if any row has a keyword. Sparse lists hold nested influencers, scheduled events and the
 extra fields of a document, only for the rows that have them.
 """
@@ -54,7 +54,8 @@ class Segment:
         self.present = present
         self.dictionaries = dictionaries
         self.lists = lists
-        # Made by readers, kept up by the writer, and shared by all segments that begin with the same rows.
+        # Readers make value indexes, the writer maintains them, and all segments that begin with the same rows share
+        # them.
         self._indexes = indexes
         self.sizes = sizes
 
@@ -71,23 +72,23 @@ class Segment:
         return [self.column(name) for name in self.schema.identity]
 
     def identities_in(self, other: "Segment") -> list[Array]:
-        """The columns of the identity in a form that compares with those of another segment."""
+        """The columns of the identity, comparable with those of another segment."""
         return [self.column_in(other, name) for name in self.schema.identity]
 
     def column_in(self, other: "Segment", name: str) -> Array:
-        """The values of a column in a form that compares with those of another segment."""
+        """The values of a column, comparable with those of another segment: keywords as codes of its dictionary."""
         column = self.column(name)
         if column.dtype != _CODE:
             return column
         return translate(other.dictionary(name), column, self.dictionary(name))
 
     def has_keywords_of(self, other: "Segment") -> Bools:
-        """Which rows of another segment have only keywords that the dictionaries here have, shape (other.length,)."""
+        """Which rows of another segment have no keyword that is new to this one, shape (other.length,)."""
         known = np.ones(other.length, dtype=np.bool_)
         for name, dictionary in other.dictionaries.items():
             found, _ = find(self.dictionary(name), dictionary)
             if not found.all():
-                # A missing keyword is in every dictionary: its code, -1, picks the last entry.
+                # A missing keyword is never new: its code, -1, picks the last entry, True.
                 known &= np.append(found, True)[other.column(name)]
         return known
 
@@ -117,7 +118,7 @@ class Segment:
         return self
 
     def with_sizes(self, sizes: Sizes) -> "Segment":
-        """The same rows, of an index with these sizes."""
+        """The same rows with the sizes of another index."""
         if sizes is self.sizes:
             return self
         of, present, dictionaries, lists = type(self), self.present, self.dictionaries, self.lists
@@ -131,7 +132,7 @@ class Segment:
         return Segment(self.schema, len(rows), columns, present, self.dictionaries, not_empty(lists), None, self.sizes)
 
     def prefix(self, length: int) -> "Segment":
-        """The first rows, over the same arrays: an append to them writes over the others."""
+        """The first rows, over the same arrays. An append to the prefix overwrites the rows behind it."""
         if length == self.length:
             return self
         lists = {name: some.prefix(length) for name, some in self.lists.items()}
@@ -140,12 +141,12 @@ class Segment:
         )
 
     def append(self, later: "Segment") -> "Segment":
-        """This segment with ``later`` behind it; every identity there must be greater.
+        """This segment followed by the rows of ``later``, whose identities must all be greater.
 
-        If the arrays have room, the rows are written in place, behind those of every segment made so far. So call it
-        for the newest segment over these arrays only, from one writer at a time. Otherwise the columns are copied, with
-        an eighth to spare; first rows get no room, since a job is often loaded once. A keyword column is copied too if
-        a new keyword changes its codes.
+        If the arrays have room, the rows are written in place, behind those of every segment made so far. So only one
+        writer may append, and only to the newest segment over these arrays. If there is no room, the columns are copied
+        with an eighth to spare. The first rows get no room, since a job is often loaded once. A keyword column is also
+        copied if a new keyword changes its codes.
 
         Amortised O(k) for k rows, and O(n) for each column in which a new keyword appears.
         """
@@ -171,14 +172,14 @@ class Segment:
         lists = dict(self.lists)
         for name, others in later.lists.items():
             lists[name] = lists.get(name, NO_LISTS).append(others.shifted(self.length))
-        indexes = self._indexes_kept_up()
+        indexes = self._maintained_indexes()
         return Segment(self.schema, length, columns, present, dictionaries, lists, indexes, self.sizes)
 
     def append_row(self, layout: Layout, row: Row) -> "Segment | None":
-        """This segment with a row behind it, under the same condition as `append`.
+        """This segment followed by one row, under the same conditions as `append`.
 
         Returns:
-            None if the arrays have no room for it, or if a mask must be made first.
+            None if the arrays have no room for the row, or if the row needs a new mask.
 
         Amortised O(1).
         """
@@ -193,14 +194,14 @@ class Segment:
         for name, mask in present.items():
             mask[length] = not missing & layout.bits[name]
         own = with_row_lists(self.lists, length, lists) if lists else self.lists
-        indexes = self._indexes_kept_up()
+        indexes = self._maintained_indexes()
         return Segment(self.schema, length + 1, columns, present, self.dictionaries, own, indexes, self.sizes)
 
     def replace(self, rows: Int64s, others: "Segment") -> "Segment":
         """This segment with ``rows`` replaced by those of ``others``, which have the same identities.
 
-        Columns, masks and sparse lists in which nothing differs are shared; the others are copied. Like `append`, for
-        the newest segment only.
+        Columns, masks and sparse lists in which nothing differs are shared, the others are copied. As with `append`,
+        only the newest segment over the arrays may be replaced.
         """
         dictionaries, recoded, theirs = merge_all(self.dictionaries, others.dictionaries, others.column)
         columns = {**self.columns, **{name: codes[self.column(name)] for name, codes in recoded.items()}}
@@ -226,7 +227,7 @@ class Segment:
         return Segment(self.schema, self.length, columns, present, dictionaries, lists, indexes, self.sizes)
 
     def rescore(self, rows: Int64s, scores: Float64s) -> "Segment":
-        """This segment with other scores in ``rows``. It copies the column of scores, O(n), and shares all else."""
+        """This segment with other scores in ``rows``. The column of scores is copied, O(n); all else is shared."""
         name = self.schema.score
         column = self.columns[name].copy()
         column[rows] = scores
@@ -263,7 +264,7 @@ class Segment:
             return length, False
         low, high = 0, length
         for key, wanted in zip(self.identities(), identity, strict=True):
-            # Each column narrows the rows down to those that are equal so far.
+            # Each column narrows the range to the rows that equal the identity so far.
             among = key[low:high]
             low, high = low + int(among.searchsorted(wanted)), low + int(among.searchsorted(wanted, "right"))
         return low, low < high
@@ -292,10 +293,10 @@ class Segment:
     def value_index(self, name: str, *, desc: bool) -> ValueIndex | None:
         """The value index of a column of numbers, for an order that begins with the greatest or with the least.
 
-        It covers the first rows of this segment, and perhaps rows behind them.
+        It covers the first rows of this segment. It may also cover rows of later segments.
 
         Returns:
-            None for few rows, for keywords, and for columns in which numbers other than doubles are missing.
+            None if the segment has few rows, or if the column has keywords or a mask.
 
         The first call costs O(n), each later one O(1).
         """
@@ -305,7 +306,7 @@ class Segment:
         if not (self.may_have_value_indexes() and self.is_of_numbers(name)):
             return None
         if indexes is None:
-            # If two readers make it at once, a value index of one of them may be lost, and is made again.
+            # If two readers make a cache at once, a value index of one of them may be lost. It is then made again.
             indexes = self._indexes = IndexCache(self.sizes)
         marks = MARKS if name == self.schema.score and desc else ()
         return indexes.make(name, self.column(name), desc=desc, marks=marks)
@@ -318,17 +319,17 @@ class Segment:
         """Bytes of the value indexes."""
         return 0 if self._indexes is None else self._indexes.nbytes()
 
-    def _indexes_kept_up(self) -> IndexCache | None:
+    def _maintained_indexes(self) -> IndexCache | None:
         """The value indexes for a segment of these rows and later ones."""
         indexes = self._indexes
-        return None if indexes is None else indexes.kept_up(self.columns, self.length)
+        return None if indexes is None else indexes.maintained(self.columns, self.length)
 
     def _corrected(self, columns: Mapping[str, Array], rows: Int64s) -> IndexCache | None:
-        """The value indexes for columns that differ from those here in ``rows`` alone."""
+        """The value indexes for columns that differ from those of this segment in ``rows`` only."""
         return None if self._indexes is None else self._indexes.corrected(self.columns, columns, rows)
 
     def nbytes(self) -> int:
-        """Bytes of the arrays, spare room included; of lists and keywords the pointers to them."""
+        """Bytes of the arrays, spare room included. Lists and keywords count as pointers."""
         arrays = [*self.columns.values(), *self.present.values(), *self.dictionaries.values()]
         return sum(array.nbytes for array in arrays) + self._nbytes_beside()
 

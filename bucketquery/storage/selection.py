@@ -1,4 +1,4 @@
-"""Selections: some rows of a view in an order of their own, read column by column when a caller asks."""
+"""Selections: some rows of a view in any order, whose columns are gathered when a caller reads them."""
 
 from collections.abc import Sequence
 from typing import Any, Final
@@ -13,7 +13,7 @@ from bucketquery.storage.segment import Segment, SomeRows
 from bucketquery.storage.sparse_lists import SparseLists
 from bucketquery.storage.view import NO_ROWS, Ranks, View
 
-#: If the base has more keywords for each row than these, the rows are ranked among themselves.
+#: If the base has more keywords for each row than this, the keywords of the rows alone are encoded.
 _KEYWORDS_PER_ROW: Final = 8
 
 #: A segment, some of its rows, and their positions in a selection.
@@ -21,7 +21,7 @@ _Part = tuple[Segment, Int64s, Int64s]
 
 
 class Selection:
-    """Some rows of a view in an order of their own, read when a caller asks; immutable.
+    """Some rows of a view in any order; immutable. Columns are gathered when a caller reads them.
 
     Attributes:
         view: the view.
@@ -78,7 +78,7 @@ class Selection:
 
     @once
     def _parts(self) -> tuple[_Part, ...]:
-        """The rows of an array that are in base and in head, as each numbers them, and their positions here."""
+        """The rows of the base and those of the head, as each numbers them, with their positions in this selection."""
         rows, base = self.rows, self.view.base
         assert not isinstance(rows, slice)
         is_head = rows >= base.length
@@ -125,9 +125,9 @@ class Selection:
         return self._in_place(parts)
 
     def comparable(self, name: str) -> Array:
-        """A column's values in a form that compares: keywords as numbers, missing ones below all others.
+        """A column's values as numbers that compare like them: keywords as codes, a missing one below all others.
 
-        Keywords cost O(r log r). If the d keywords of the dictionary are not many more than r, they cost O(d) once for
+        Keywords cost O(r log r) if the dictionary has many more than r. Otherwise its d keywords cost O(d) once for
         each view.
         """
         if isinstance(self.rows, slice):
@@ -135,7 +135,7 @@ class Selection:
         parts = [(positions, segment.column(name)[own]) for segment, own, positions in self._parts]
         if len(parts) > 1 and name in self.view.head.dictionaries:
             if _KEYWORDS_PER_ROW * len(self) < len(self.view.base.dictionary(name)):
-                # To rank so few rows is faster than to number all keywords of the base anew.
+                # To encode the keywords of few rows is faster than to translate all codes of the base.
                 codes, _ = encode_keywords(self.column(name).tolist())
                 return codes
             common = self.view.common_codes(name)
@@ -146,7 +146,7 @@ class Selection:
         return self._in_place(parts)
 
     def _in_place(self, parts: Sequence[tuple[Int64s, Array]]) -> Array:
-        """Values and their positions as one array; those of a single part are in place already."""
+        """The values of all parts as one array, by their positions. A single part is returned as it is."""
         if len(parts) == 1:
             return parts[0][1]
         values = np.empty(len(self), dtype=parts[0][1].dtype)
@@ -155,7 +155,7 @@ class Selection:
         return values
 
     def missing(self, name: str) -> Bools | None:
-        """Which rows miss a column's field; None if no row can."""
+        """Which rows miss a column's field; None if all rows must have it."""
         if isinstance(self.rows, slice):
             return self.view.base.missing(name, self.rows)
         missing: Bools | None = None
@@ -191,12 +191,12 @@ class Selection:
         return having
 
     def detach(self) -> Segment:
-        """Copies of these rows in their order. As that need not be identity order, they can only be read."""
+        """Copies of these rows in their order. They can only be read, since they may be out of identity order."""
         schema = self.view.base.schema
         columns = {field.name: self.column(field.name).copy() for field in schema.columns}
         columns, dictionaries = encode_columns(schema, columns)
         lists = {field.name: SparseLists.of_tuples(self.lists(field.name)) for field in schema.lists}
-        # No masks: these rows are only shown, and a missing integer or boolean is shown as its default.
+        # No masks: these rows are only shown, and a missing integer or boolean shows as its default.
         return Segment(schema, len(self), columns, {}, dictionaries, lists)
 
 

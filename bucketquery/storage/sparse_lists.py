@@ -1,7 +1,7 @@
 """Sparse lists: a field's tuples beside the columns, stored only for the rows that have one.
 
-Nested influencers and scheduled events are such fields; most buckets have neither, and take no room for them. The extra
-fields of a document are another, as one text in place of a tuple.
+Nested influencers and scheduled events are stored so, and most buckets have neither. The extra fields of a document are
+stored so too, as one text in place of a tuple.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,7 +13,7 @@ import numpy as np
 from bucketquery.arrays.sorted_arrays import find, roomy, with_room
 from bucketquery.model.schema import Bools, Int64s, Objects
 
-#: What is stored of a row: its tuple, or the text of its extra fields.
+#: The stored value of a row: its tuple, or the text of its extra fields.
 Entry = tuple[Any, ...] | str
 
 
@@ -21,9 +21,9 @@ class SparseLists(NamedTuple):
     """The lists of one field; immutable to readers, as a segment is.
 
     Attributes:
-        rows: the rows that have one, ascending.
+        rows: the rows that have a list, ascending.
         values: their tuples or texts, none of them empty.
-        length: how many entries of both arrays are in use; the rest is room for `append`.
+        length: the number of used entries of both arrays; the entries behind them are room for `append`.
     """
 
     rows: Int64s
@@ -32,7 +32,7 @@ class SparseLists(NamedTuple):
 
     @classmethod
     def of(cls, rows: Int64s, values: Objects) -> Self:
-        """Lists that fill their arrays."""
+        """The lists of some rows, in arrays without spare room."""
         return cls(rows, values, len(rows))
 
     @classmethod
@@ -44,7 +44,7 @@ class SparseLists(NamedTuple):
     @classmethod
     def of_rows(cls, rows: Sequence[int], tuples: Sequence[Entry]) -> Self:
         """The lists of some rows, ascending; none is empty."""
-        # `np.array` would make a table of tuples of one length.
+        # `np.array` would make a 2-d array of tuples with equal lengths.
         values = np.fromiter(tuples, dtype=np.object_, count=len(rows))
         return cls.of(np.array(rows, dtype=np.int64), values)
 
@@ -60,7 +60,7 @@ class SparseLists(NamedTuple):
         return cls.of(rows[order], values[order])
 
     def used(self) -> tuple[Int64s, Objects]:
-        """The entries in use of both arrays, as views."""
+        """The used entries of both arrays, as views."""
         return self.rows[: self.length], self.values[: self.length]
 
     def of_each(self, rows: Int64s) -> list[Any]:
@@ -94,34 +94,34 @@ class SparseLists(NamedTuple):
         return self._replace(length=int(self.rows[: self.length].searchsorted(stop)))
 
     def select(self, rows: Int64s) -> "SparseLists":
-        """The lists of some rows, ascending, which become the rows from 0 on.
+        """The lists of some rows, ascending, renumbered from 0.
 
-        As `reordered`, but faster if lists are few.
+        The result of `reordered`, found faster if lists are few.
         """
         having, values = self.used()
         found, places = find(rows, having)
         return SparseLists.of(places[found], values[found])
 
     def reordered(self, order: Int64s) -> "SparseLists":
-        """The lists of the rows that ``order`` names, in that order."""
+        """The lists of the rows in ``order``, in that order, renumbered from 0."""
         having, values = self.used()
         found, entries = find(having, order)
         return SparseLists.of(found.nonzero()[0], values[entries[found]])
 
     def moved(self, places: Int64s) -> "SparseLists":
-        """The same lists after row ``r`` became row ``places[r]``; these ascend."""
+        """The same lists with row ``r`` renumbered to ``places[r]``; the places ascend."""
         rows, values = self.used()
         return SparseLists.of(places[rows], values)
 
     def shifted(self, by: int) -> "SparseLists":
-        """The same lists after each row became the one ``by`` rows later."""
+        """The same lists with ``by`` added to each row."""
         rows, values = self.used()
         return SparseLists.of(rows + by, values)
 
     def append(self, later: "SparseLists") -> "SparseLists":
-        """These lists and those of later rows.
+        """These lists followed by those of later rows.
 
-        They are written in place if there is room; under the same condition as a segment's ``append``.
+        They are written in place if there is room, under the same conditions as `Segment.append`.
 
         Amortised O(k) for k lists.
         """
@@ -135,7 +135,7 @@ class SparseLists(NamedTuple):
         return SparseLists(rows, values, length)
 
     def append_one(self, row: int, value: Entry) -> "SparseLists":
-        """These lists and that of one later row, as by `append`. Amortised O(1)."""
+        """These lists followed by that of one later row, as `append` does it. Amortised O(1)."""
         capacity = roomy(len(self.rows), self.length + 1)
         rows = with_room(self.rows, self.length, capacity)
         values = with_room(self.values, self.length, capacity)
@@ -147,11 +147,11 @@ class SparseLists(NamedTuple):
         """These lists after one row was inserted (``shift`` is 1), removed (-1) or replaced (0).
 
         Args:
-            row: which one.
-            value: its list afterwards; None if it has none.
-            shift: how far the rows behind it move.
+            row: the row.
+            value: its list after the edit; None if it has none.
+            shift: the number that is added to the rows behind it.
 
-        A copy: O(l) for l lists.
+        The result is a copy: O(l) for l lists.
         """
         rows, values = self.used()
         low = int(rows.searchsorted(row))
@@ -163,7 +163,7 @@ class SparseLists(NamedTuple):
         )
 
     def replace(self, rows: Int64s, others: "SparseLists") -> "SparseLists":
-        """These lists, with those of ``others`` for ``rows``, which ascend."""
+        """These lists with those of ``rows``, ascending, replaced by the lists of ``others``."""
         having, values = self.used()
         gone, _ = find(rows, having)
         return SparseLists.merged([SparseLists.of(having[~gone], values[~gone]), others.moved(rows)])
@@ -184,7 +184,7 @@ NO_LISTS: Final = SparseLists.of_tuples([])
 
 
 def not_empty(lists: Mapping[str, SparseLists]) -> dict[str, SparseLists]:
-    """The sparse lists in which some row has a list."""
+    """The sparse lists in which any row has a list."""
     return {name: some for name, some in lists.items() if some.length}
 
 
@@ -200,7 +200,7 @@ def row_lists(lists: Mapping[str, SparseLists], row: int) -> dict[str, Entry]:
 
 
 def with_row_lists(lists: Mapping[str, SparseLists], row: int, own: Mapping[str, Entry]) -> dict[str, SparseLists]:
-    """Sparse lists with those of a row behind the last, written in place if there is room."""
+    """Sparse lists followed by those of one later row, written in place if there is room."""
     grown = dict(lists)
     for name, entry in own.items():
         grown[name] = grown.get(name, NO_LISTS).append_one(row, entry)

@@ -1,12 +1,13 @@
 """Tables: one job's results of one kind, and where each written row goes.
 
 A table is a base and a head. The base holds final results in identity order and grows at its end, in place. The head is
-a small segment beside it, copied on write. It holds rows that came late, interim rows, rows with a keyword that is new
-to the base, and the newer versions of rows of the base; those are deleted. A head that has become too large is
-compacted: merged into a new base. So an append in order copies nothing, and a live job, which writes interim, interim,
-final without end, leaves no deleted rows in its base.
+a small segment beside it, copied on write. It holds late rows, interim rows, rows with a keyword that is new to the
+base, and newer versions of base rows. The older version of such a row is a deleted row of the base.
 
-A write decides which of two versions of a result is newer, before anything is published. A search never asks.
+A head that has become too large is compacted: it is merged into a new base. So an append in order copies nothing. A
+live job replaces each interim row by a later one until it is final, and leaves no deleted rows in its base.
+
+The writer decides which of two versions of a result is newer before it publishes. A search never compares versions.
 """
 
 from collections.abc import Callable
@@ -34,12 +35,12 @@ from bucketquery.storage.table_changes import (
 )
 from bucketquery.storage.view import NO_ROWS, View
 
-#: Whether something is so: of a single row, or of each row of a batch.
+#: A condition: of a single row, or of each row of a batch.
 _Claim = TypeVar("_Claim", bool, Bools)
 
 
 class UnknownRows(Exception):
-    """A table does not have the results of some rows of a batch; ``rows`` are these, ascending."""
+    """A table does not have the results of some rows of a batch; ``rows`` has these rows, ascending."""
 
     def __init__(self, rows: Int64s) -> None:
         super().__init__(rows)
@@ -51,8 +52,8 @@ class Table:
 
     Attributes:
         base: most results, in identity order.
-        deleted: the rows of the base that no longer count, ascending.
-        head: the other results, packed if the kind can be.
+        deleted: the deleted rows of the base, ascending.
+        head: the other results, packed if the kind can be packed.
     """
 
     __slots__ = ("__dict__", "_interim", "base", "deleted", "head")
@@ -65,7 +66,7 @@ class Table:
 
     @classmethod
     def empty(cls, schema: Schema, sizes: Sizes = DEFAULT_SIZES) -> "Table":
-        """A table of nothing, of an index with these sizes."""
+        """The table without results, for an index with these sizes."""
         nothing = empty_segment(schema, sizes)
         return cls(nothing, NO_ROWS, nothing, NO_ROWS)
 
@@ -76,12 +77,12 @@ class Table:
 
     @property
     def length(self) -> int:
-        """How many results there are."""
+        """The number of results."""
         return self.base.length - len(self.deleted) + self.head.length
 
     def time_span(self) -> tuple[int, int] | None:
         """First and last timestamp; None if there are no results."""
-        # Not `rows`: after a sum over all jobs each of them would hold a view that nobody reads.
+        # This makes a view of its own, because `rows` would store one for each job that is added up.
         return View(self.base, self.deleted, self.head).time_span()
 
     @once
@@ -102,14 +103,15 @@ class Table:
     def upsert(self, batch: Segment) -> tuple["Table", TableChanges]:
         """Insert or replace the rows of a batch by identity.
 
-        This table and every older one answer as before. For the newest table only, by one writer at a time.
+        This table and all older ones stay as they are. Only one writer at a time may call this, and only for the newest
+        table.
 
         Returns:
-            The table, this very one if nothing differs, and what has changed.
+            The new table and its changes. If no row differs, the table is this one.
 
-        Amortised O(k) for k rows that come in order. Other rows, and rows with new keywords, cost O(k log n + h);
-        compacting a full head costs O(n). Each column that differs is copied, O(n), if more than `Sizes.rows_per_copy`
-        rows for each of them are replaced.
+        Amortised O(k) for k rows in order. Late rows, and rows with new keywords, cost O(k log n + h). To compact a
+        full head costs O(n). If more rows are replaced than `Sizes.rows_per_copy` for each differing column, each of
+        these columns is copied: O(n).
         """
         layout = layout_of(self.kind)
         if layout is not None and batch.length <= self.base.sizes.rows_one_by_one:
@@ -132,8 +134,8 @@ class Table:
     def put(self, row: Row, layout: Layout) -> tuple["Table", RowChange]:
         """Insert or replace a single row, as `upsert` does with a batch of it.
 
-        Amortised O(1) for a row that comes in order, O(h) for an interim row, else O(log n + h). Compacting a full head
-        costs O(n).
+        Amortised O(1) for a row in order, O(h) for an interim row, else O(log n + h). To compact a full head costs
+        O(n).
         """
         base, deleted, head = self.base, self.deleted, self.head
         identity = layout.identity_from(row[0])
@@ -165,13 +167,13 @@ class Table:
         return table._within_limit(), change
 
     def rescore(self, scores: Segment) -> tuple["Table", TableChanges]:
-        """Give results that are here other scores; all else of them stays as it is.
+        """Replace the scores of stored results and nothing else.
 
         Args:
-            scores: columns of the identity and of the score, and no others.
+            scores: the columns of the identity and of the score, and no others.
 
         Raises:
-            UnknownRows: some results are not here.
+            UnknownRows: the table does not have some of the results.
 
         O(k log n + h) for k scores and a head of h rows. More than `Sizes.rows_per_copy` scores copy one column: O(n).
         """
@@ -183,7 +185,7 @@ class Table:
         old = given.copy()
         old[found.in_base] = base.column(name)[found.base_rows[found.in_base]]
         old[found.in_head] = head.column(name)[found.head_rows[found.in_head]]
-        # A missing score is NaN, and differs from every score.
+        # A missing score is NaN, so it differs from every score.
         differs = (old != given).nonzero()[0]
         counts = Counts(0, len(differs), scores.length - len(differs))
         if counts.unchanged:
@@ -208,7 +210,7 @@ class Table:
         return RowPlaces(in_base & ~is_deleted, base_rows, *_find(self.head, batch))
 
     def _same_rows(self, batch: Segment, found: RowPlaces) -> Bools:
-        """Which rows of the batch are stored already as they are."""
+        """Which rows of the batch equal the stored ones."""
         same = np.zeros(batch.length, dtype=np.bool_)
         for segment, has, rows in (
             (self.base, found.in_base, found.base_rows),
@@ -219,7 +221,7 @@ class Table:
         return same
 
     def _write(self, batch: Segment, found: RowPlaces) -> "Table":
-        """The table with a batch written, whose rows are all new or differ from those that are here."""
+        """The table with a batch written, all of whose rows are new or differ from the stored ones."""
         base, deleted, head, interim = self.base, self.deleted, self.head, self._interim
         is_final = ~batch.column("is_interim")
         rows = (found.in_base & is_final).nonzero()[0]
@@ -227,7 +229,7 @@ class Table:
         at_end = found.base_rows == base.length
         limit = base.sizes.head_limit(base.length)
         if batch.dictionaries and base.length > limit >= np.count_nonzero(at_end & is_final):
-            # A keyword that is new to the base changes the codes of all its rows; a few such rows wait in the head.
+            # A keyword that is new to the base may change the codes of all its rows, so few such rows go to the head.
             at_end &= base.has_keywords_of(batch)
         scattered, at_end, to_head, is_deleted = _ways(is_final, found.in_base, at_end, scatters=scatters)
         if scatters:
@@ -245,8 +247,8 @@ class Table:
         return table._within_limit()
 
     def _within_limit(self) -> "Table":
-        """This very table, or a compacted one if the head is too large."""
-        # Most heads are so small that there is no need to look at the base.
+        """This table itself, or a compacted one if the head is too large."""
+        # Most heads are small enough for any base.
         rows, sizes = self.head.length, self.base.sizes
         is_small = rows <= sizes.head_rows or rows <= sizes.head_limit(self.base.length)
         return self if is_small else self._compacted()
@@ -254,8 +256,8 @@ class Table:
     def _compacted(self) -> "Table":
         """The same rows with the head merged into a new base.
 
-        Interim rows stay in the head, since most become final soon; unless they fill more than half of what it may
-        hold, and the next compaction would come too soon.
+        Interim rows stay in the head, since most become final soon. If they fill more than half of its limit, they are
+        merged too, because the next compaction would follow too soon.
         """
         base, deleted, head = self.base, self.deleted, self.head
         is_interim = head.column("is_interim")
@@ -281,14 +283,14 @@ class Table:
         assert head.sizes is base.sizes, "the parts of a table have different sizes"
         assert (deleted[1:] > deleted[:-1]).all(), "deleted rows out of order"
         assert not len(deleted) or (deleted[0] >= 0 and deleted[-1] < base.length)
-        assert len(deleted) <= head.length, "a row was deleted, and the head has no newer version of it"
+        assert len(deleted) <= head.length, "a row is deleted, but the head has no newer version of it"
         assert head is pack(head), "a head that could be packed is not"
         assert head.length <= base.sizes.head_limit(base.length), "the head should have been compacted"
         assert not self._find(head).in_base.any(), "a result is both in the base and in the head"
         is_interim = base.column("is_interim").copy()
         is_interim[deleted] = False
-        assert np.isin(is_interim.nonzero()[0], self._interim).all(), "an interim row of the base was forgotten"
-        assert base.column("is_interim")[self._interim].all(), "a final row of the base is taken for interim"
+        assert np.isin(is_interim.nonzero()[0], self._interim).all(), "an interim row of the base is not listed"
+        assert base.column("is_interim")[self._interim].all(), "a final row of the base is listed as interim"
         final = self.final
         assert final.length == self.length - is_interim.sum() - head.column("is_interim").sum()
         assert not final.head.column("is_interim").any()
@@ -297,11 +299,11 @@ class Table:
 def _ways(
     is_final: _Claim, in_base: _Claim, is_behind: _Claim, *, scatters: bool
 ) -> tuple[_Claim, _Claim, _Claim, _Claim]:
-    """Where rows go that are new or differ from the stored ones: the one policy, for a single row and for a batch.
+    """Where each row goes that is new or differs from the stored one: the one policy, for single rows and batches.
 
-    A final row behind the base is appended to it. A final row that replaces one of the base is scattered into copies of
-    the columns, if these pay. Every other row goes to the head: it is interim, late, or the newer version of a row of
-    the base, which is deleted. A row that the head has already leaves its place there.
+    A final row behind the base is appended to it. A final row that replaces a row of the base is scattered into copies
+    of the columns if these pay. Every other row goes to the head: it is interim, late, or the newer version of a row of
+    the base, which is then deleted. A row that replaces one of the head leaves the place of the old one.
 
     Args:
         is_final: whether a row is final.
@@ -310,38 +312,38 @@ def _ways(
         scatters: whether copies of the columns pay for the rows that could be scattered.
 
     Returns:
-        Whether a row is scattered, whether it is appended, whether it goes to the head, and whether the row of the base
-        that it replaces is deleted.
+        Four conditions: the row is scattered; it is appended; it goes to the head; the row of the base that it replaces
+        is deleted.
     """
     scattered = in_base & is_final & scatters
     appended = is_behind & is_final
     return scattered, appended, (scattered | appended) ^ True, in_base ^ scattered
 
 
-#: What `_ways` says of a single row, which is never scattered: by its arguments whether it is appended, and so on.
+#: The results of `_ways` for a single row by its arguments, without the first: a single row is never scattered.
 _WAYS_OF_ONE: Final = {claims: _ways(*claims, scatters=False)[1:] for claims in product((False, True), repeat=3)}
 
 
 def _is_scattered(base: Segment, rows: int, parts: Callable[[], int]) -> bool:
-    """Whether copies of the columns and sparse lists of a base pay for that many of its rows; for one they never do.
+    """Whether copies of columns and sparse lists of a base pay for the replaced rows; for one row they never do.
 
     Args:
         base: the base.
-        rows: how many of its rows are replaced by final ones.
-        parts: counts the columns and sparse lists in which any of these differs.
+        rows: the number of its rows that are replaced by final ones.
+        parts: counts the columns and sparse lists in which any of these rows differs.
     """
     limit, per_copy = base.sizes.head_limit(base.length), base.sizes.rows_per_copy
     return rows > 1 and (rows > limit or (rows > per_copy and rows > per_copy * parts()))
 
 
 def _has(rows: Int64s, row: int) -> bool:
-    """Whether a row is among some, ascending."""
+    """Whether a row is in an ascending array of rows."""
     at = int(rows.searchsorted(row))
     return at < len(rows) and rows.item(at) == row
 
 
 def _find(segment: Segment, batch: Segment) -> tuple[Bools, Int64s]:
-    """Whether a segment has each row of a batch, and the row where it is or before which it would be inserted."""
+    """For each row of a batch, whether a segment has it, and its row there or the row it would be inserted before."""
     if not segment.length:
         return np.zeros(batch.length, dtype=np.bool_), np.zeros(batch.length, dtype=np.int64)
     keys = batch.identities_in(segment)
@@ -353,7 +355,7 @@ def _find(segment: Segment, batch: Segment) -> tuple[Bools, Int64s]:
 
 
 def _merge(these: Segment, rows: Int64s, those: Segment, other_rows: Int64s, spare: int = 0) -> Segment:
-    """Rows of two segments as one, in identity order; no identity is in both."""
+    """Rows of two segments as one segment in identity order; no identity is in both."""
     others = [column[other_rows] for column in those.identities_in(these)]
     places = lower_bound([column[rows] for column in these.identities()], others) + np.arange(len(other_rows))
     length = len(rows) + len(other_rows)

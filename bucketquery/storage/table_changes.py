@@ -1,7 +1,7 @@
 """Table changes: which results a write inserted and replaced, and how many it left unchanged.
 
-A write only stores references here, so changes that nobody reads cost nothing for any number of rows. The rows before a
-write are read from the table before it; table changes keep that alive.
+A write stores only references here, so changes that nobody reads cost O(1) for any number of rows. The old versions of
+rows are read from the table before the write, which the changes keep alive.
 """
 
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ from bucketquery.storage.view import NO_ROWS, View
 
 
 class Counts(NamedTuple):
-    """What a write did; each identity is counted once."""
+    """The numbers of inserted, replaced and unchanged results; each identity counts once."""
 
     inserted: int
     replaced: int
@@ -34,11 +34,11 @@ class Replaced(NamedTuple):
 
 
 class TableChanges(Protocol):
-    """What a write did to the results of one table; it never changes, and any thread may read it."""
+    """The changes that a write made to one table. They never change, and any thread may read them."""
 
     @property
     def counts(self) -> Counts:
-        """How many results were inserted, replaced and left unchanged."""
+        """The numbers of inserted, replaced and unchanged results."""
 
     @property
     def inserted(self) -> Selection:
@@ -46,7 +46,7 @@ class TableChanges(Protocol):
 
     @property
     def replaced(self) -> Replaced:
-        """The results in which something differs. After `Table.rescore` `Replaced.new` has identity and score only."""
+        """The results with a changed value. After `Table.rescore`, `Replaced.new` has identity and score only."""
 
 
 class RowPlaces(NamedTuple):
@@ -54,9 +54,9 @@ class RowPlaces(NamedTuple):
 
     Attributes:
         in_base: which rows are in the base and not deleted, shape (k,).
-        base_rows: the row of the base where each is, or before which it would be inserted.
+        base_rows: for each row its row in the base, or the row that it would be inserted before.
         in_head: which rows are in the head.
-        head_rows: as ``base_rows``, in the head.
+        head_rows: the same for the head.
     """
 
     in_base: Bools
@@ -65,19 +65,19 @@ class RowPlaces(NamedTuple):
     head_rows: Int64s
 
     def select(self, rows: Int64s) -> "RowPlaces":
-        """The same of some rows."""
+        """The places of some of the rows."""
         return RowPlaces(self.in_base[rows], self.base_rows[rows], self.in_head[rows], self.head_rows[rows])
 
 
 class BatchChanges:
-    """What a batch did.
+    """The changes of a batch.
 
     Args:
-        counts: of the batch.
-        base: of the table before.
-        head: of the table before.
-        written: the rows of the batch that differ from what was there.
-        found: where the table before has them.
+        counts: the counts of the batch.
+        base: the base of the table before the write.
+        head: the head of the table before the write.
+        written: the rows of the batch that are new or differ from the stored ones.
+        found: their places in the table before the write.
     """
 
     __slots__ = ("__dict__", "_base", "_found", "_head", "_written", "counts")
@@ -105,10 +105,10 @@ class BatchChanges:
 
 
 class RowChange:
-    """What a single row did.
+    """The change of a single row.
 
     Args:
-        layout: of its record.
+        layout: the layout of its record.
         old: the row that it replaced; None if it was inserted or changed nothing.
         new: the row; None if it changed nothing.
     """
@@ -122,7 +122,7 @@ class RowChange:
 
     @property
     def counts(self) -> Counts:
-        """One for what the row did."""
+        """The counts of one row."""
         return Counts(1, 0, 0) if self.old is None and self.new else Counts(0, 1, 0) if self.new else Counts(0, 0, 1)
 
     @property
@@ -137,11 +137,11 @@ class RowChange:
 
 
 class RowChanges:
-    """What single rows did, each with another identity.
+    """The changes of single rows with different identities.
 
     Args:
-        layout: of their records.
-        changes: what each did, in identity order.
+        layout: the layout of their records.
+        changes: the change of each, in identity order.
     """
 
     __slots__ = ("_changes", "_layout")
@@ -152,7 +152,7 @@ class RowChanges:
 
     @property
     def counts(self) -> Counts:
-        """Those of all of them."""
+        """The sums of the counts of all rows."""
         return Counts(
             *(sum([change.counts[place] for change in self._changes]) for place in range(len(Counts._fields)))
         )

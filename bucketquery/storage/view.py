@@ -1,7 +1,7 @@
-"""Views: the rows of a table that a search may see, all or the final ones, and in which order they lie.
+"""Views: the rows of a table that a search may see, all or the final ones, as one sequence in identity order.
 
 A view finds rows by rank and by instant. It reads timestamps and, to place the rows of the head, identities. A
-selection reads the columns of rows that were found.
+selection reads the columns of the rows that a view finds.
 """
 
 from typing import Any, Final
@@ -18,18 +18,18 @@ from bucketquery.storage.segment import Segment, SomeRows
 NO_ROWS: Final[Int64s] = np.empty(0, dtype=np.int64)
 
 
-#: Consecutive rows of the base, and consecutive rows of the head that come behind them.
+#: Consecutive rows of the base, followed by consecutive rows of the head.
 Runs = tuple[slice, slice]
 
-#: The first rank, the rank behind the last, and whether the last row comes first.
+#: The first rank, the rank behind the last, and whether the order is reversed.
 Ranks = tuple[int, int, bool]
 
 
 class View:
     """The rows of a table that a search may see: a base without its deleted rows, and a head.
 
-    All rows are one view, and the final ones another over the same arrays, so no search asks which rows are interim.
-    Row ``r`` of the head has the number ``base.length + r``; a slice is of the base alone.
+    A table has one view of all rows and one of the final rows, over the same arrays, so no search checks which rows are
+    interim. Row ``r`` of the head has the number ``base.length + r``; a slice has rows of the base only.
     """
 
     __slots__ = ("__dict__", "_has_deleted", "_top_k_cache", "base", "deleted", "head", "length")
@@ -38,7 +38,7 @@ class View:
         self.base = base
         self.deleted = deleted
         self.head = head
-        #: How many rows there are to see.
+        #: The number of rows that a search may see.
         self.length = base.length - len(deleted) + head.length
         self._has_deleted = len(deleted) > 0
         self._top_k_cache: dict[Any, Any] | None = None
@@ -60,7 +60,7 @@ class View:
 
     @once
     def head_places(self) -> Int64s:
-        """For each row of the head the row of the base that it comes before, shape (h,), ascending.
+        """For each row of the head the row of the base behind it, shape (h,), ascending.
 
         The first read costs O(h log n).
         """
@@ -79,16 +79,13 @@ class View:
 
     @property
     def top_k_cache(self) -> dict[Any, Any]:
-        """The first rows of each order that was asked for, as searches keep them for the next one."""
+        """The first rows of each order that a search has found, for later searches."""
         if self._top_k_cache is None:
             self._top_k_cache = {}
         return self._top_k_cache
 
     def before(self, instant: int) -> int:
-        """How many rows come before an instant, of base and head together.
-
-        It allocates nothing.
-        """
+        """The number of rows of base and head before an instant. It allocates nothing."""
         rank = int(self.timestamps.searchsorted(instant))
         if self._has_deleted:
             rank -= int(self.deleted.searchsorted(rank))
@@ -97,16 +94,16 @@ class View:
         return rank
 
     def at(self, first: int, last: int) -> SomeRows:
-        """The rows that hold the ranks ``[first, last)``, base and head together, in that order.
+        """The rows with the ranks ``[first, last)`` in base and head together, in that order.
 
-        O(log n + d) for d deleted rows if all rows are of the base and no deleted row lies between. Else O(r) more for
-        r rows, and O(h log n) once for each view.
+        O(log n + d) for d deleted rows. O(r) more for r rows if a deleted row or a row of the head lies between them.
+        The ranks of the head cost O(h log n) once for each view.
         """
         found = self.find(first, last)
         return self.numbered(*found) if isinstance(found, tuple) else found
 
     def find(self, first: int, last: int) -> SomeRows | Runs:
-        """The same; or two runs, if all rows of the base come before those of the head.
+        """The rows that `at` returns, or two runs if the rows of the base come before those of the head.
 
         The newest buckets of a live job are two such runs.
         """
@@ -116,7 +113,7 @@ class View:
             return live_rows(self.deleted, first, last)
         ranks = self._head_ranks
         if last <= ranks.item(0):
-            # The head is mostly newer than the base.
+            # Most rows of a head are newer than the base.
             return live_rows(self.deleted, first, last)
         low, high = ranks.searchsorted((first, last)).tolist()
         if low == high:
@@ -141,13 +138,13 @@ class View:
         )
 
     def common_codes(self, name: str) -> tuple[Int32s | None, Int32s]:
-        """Codes of a keyword column that compare across base and head: by the codes of the base, and of the head.
+        """Common codes of a keyword column: for each code of the base, and for each code of the head.
 
-        The first is None if the codes of the base stay as they are. They are made once for each view.
+        The first is None if the codes of the base are the common ones. They are made once for each view.
         """
         codes = self._codes.get(name)
         if codes is None:
-            # Two readers may both make them, and make the same.
+            # Two readers may both make them, with the same result.
             _, base, head = merge_dictionaries(self.base.dictionary(name), self.head.dictionary(name))
             codes = self._codes[name] = (base, head)
         return codes

@@ -1,8 +1,8 @@
-"""Block counts: how many of a run of values are at or above a threshold, without reading most of them.
+"""Block counts: how many consecutive values are at or above a threshold, without reading most of them.
 
-The values are divided into a few hundred classes by size. For every block of some thousand values it is stored how many
-values of each class came before. So a count is a subtraction. Only the values of the class that the threshold divides,
-and those at the two ends of the run, are compared.
+The values are divided into 250 classes by size, and into blocks of 4,096 in their order. For each block and each class,
+the block counts store how many values of the class come before the block. So a count is a subtraction. Only the values
+of the class that the threshold divides are compared, and those of the first and the last block.
 """
 
 from typing import Any
@@ -18,13 +18,13 @@ class BlockCounts:
     """The block counts of some values.
 
     Attributes:
-        length: how many values there are.
+        length: the number of values.
 
     Args:
-        values: shape (m,), numbers, NaN where missing; they must not change.
-        sizes: of the blocks and classes.
+        values: shape (m,), numbers, NaN if missing; they must not change.
+        sizes: the sizes of blocks and classes.
 
-    To make them, the values are sorted: O(m log m). They take 12 bytes a value.
+    Making them sorts the values: O(m log m). They take 12 bytes a value.
 
     >>> values = np.array([0.5, 2.0, 1.0, 3.0])
     >>> BlockCounts(values).count(values, 1, 4, 1.5)
@@ -37,18 +37,18 @@ class BlockCounts:
         self.length = len(values)
         self._block = block = sizes.block_values
         ranked = np.sort(sampled(values[~np.isnan(values)], sizes.sampled_values))
-        # The first class has the values less than every edge, and the missing ones.
+        # The first class has the missing values, and those less than every edge.
         self._edges = np.unique(ranked[:: max(1, -(-len(ranked) // sizes.value_classes))])
         classes = self._edges.searchsorted(values, "right").astype(np.uint8)
         classes[np.isnan(values)] = 0
         number = len(self._edges) + 1
         blocks = len(values) // block
-        # Row b, column c: how many values before block b are in class c or a higher one.
+        # In row b, column c: the number of values before block b in class c or a higher class.
         cells = np.arange(blocks * block, dtype=np.int64) // block * number + classes[: blocks * block]
         counts = np.bincount(cells, minlength=blocks * number).reshape(blocks, number)
         self._before = np.zeros((blocks + 1, number + 1), dtype=np.int64)
         self._before[1:, :number] = counts.cumsum(axis=0)[:, ::-1].cumsum(axis=1)[:, ::-1]
-        # The values by class, and in their order within a class.
+        # The values by class; within a class they stay in their order.
         order = classes.argsort(kind="stable")
         self._places: Int32s = order.astype(np.int32)
         self._sorted = values[order]
@@ -58,12 +58,12 @@ class BlockCounts:
         """How many of the values from ``first`` on and before ``stop`` are at least ``threshold``.
 
         Args:
-            values: the values of these block counts; there may be others behind them.
-            first: the first value that is counted.
-            stop: the value behind the last one, at most `length`.
-            threshold: the least value that is counted.
+            values: the values of these block counts, and perhaps others behind them.
+            first: the place of the first value to count.
+            stop: the place behind the last one, at most `length`.
+            threshold: the least value to count.
 
-        Complexity: O(log m) and a comparison of the values of one class and of two blocks.
+        Complexity: O(log m), plus a comparison with the values of one class and of two blocks.
         """
         block = self._block
         low, high = -(-first // block), stop // block
@@ -89,21 +89,21 @@ class LazyBlockCounts:
     Later calls may give more values, as long as the first ones stay the same.
 
     Args:
-        sizes: when block counts pay.
+        sizes: the sizes from which on block counts pay.
     """
 
-    __slots__ = ("_asked", "_block_counts", "_sizes")
+    __slots__ = ("_block_counts", "_comparisons", "_sizes")
 
     def __init__(self, sizes: Sizes = DEFAULT_SIZES) -> None:
         self._sizes = sizes
-        self._asked = 0
+        self._comparisons = 0
         self._block_counts: BlockCounts | None = None
 
     def count(self, values: Array, first: int, stop: int, threshold: Any) -> int:
         """How many of the values from ``first`` on and before ``stop`` are at least ``threshold``.
 
-        Complexity: O(stop - first) for the first few calls, and for few values. Then that of `BlockCounts.count`, and
-        once that of making the block counts.
+        Complexity: O(stop - first) for the first two calls, and for at most 131,072 values. Other calls cost what
+        `BlockCounts.count` does, and the first of them makes the block counts.
         """
         sizes = self._sizes
         if stop - first <= sizes.compared_values:
@@ -113,10 +113,10 @@ class LazyBlockCounts:
             block_counts is None
             or len(values) - block_counts.length > block_counts.length // sizes.counted_per_value_behind
         ):
-            self._asked += 1
-            if self._asked <= sizes.compared_times:
+            self._comparisons += 1
+            if self._comparisons <= sizes.compared_times:
                 return _at_least(values[first:stop], threshold)
-            # Two readers may both make them, and make the same.
+            # Two readers may both make them, with the same result.
             block_counts = self._block_counts = BlockCounts(values, sizes)
         known = min(stop, block_counts.length)
         return block_counts.count(values, first, known, threshold) + _at_least(
@@ -124,7 +124,7 @@ class LazyBlockCounts:
         )
 
     def nbytes(self) -> int:
-        """Bytes of the block counts; 0 before these are made."""
+        """Bytes of the block counts; 0 if they are not made yet."""
         return 0 if self._block_counts is None else self._block_counts.nbytes()
 
 

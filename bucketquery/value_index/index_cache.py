@@ -1,7 +1,7 @@
-"""The value indexes of a segment: the first reader makes one, and the writer keeps it up and corrects it.
+"""The value indexes of a segment: the first reader of one makes it, and the writer maintains and corrects it.
 
-A cache decides whether a value index is near enough to its segment, and passes it on to the next segment. `value_index`
-is about a single one.
+A cache decides whether a value index covers enough rows of its segment, and passes it on to the next segment.
+`value_index` defines a single one.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,8 +17,8 @@ _Key = tuple[str, bool]
 class IndexCache:
     """The value indexes of the columns of a segment, and of all segments that begin with the same rows.
 
-    Readers add to it. The writer never changes one: it makes a new cache for new rows, since readers of the old ones
-    would see what a commit that fails has put in.
+    Readers add value indexes to it. The writer never changes a cache, but makes a new one for new rows. Otherwise
+    readers of the old rows would see the rows of a commit that fails.
     """
 
     __slots__ = ("_made", "_sizes")
@@ -49,23 +49,23 @@ class IndexCache:
         """Make the value index of a column, in O(n).
 
         Args:
-            name: the column's.
+            name: the name of the column.
             column: its values, shape (n,).
             desc: whether an order begins with the greatest.
-            marks: thresholds that are asked for often.
+            marks: frequent thresholds.
         """
-        # Two readers may both make it. Theirs differ at most by rows that came meanwhile.
+        # Two readers may both make it. The two results differ at most in how many later rows they cover.
         made = self._made[name, desc] = ValueIndex.of(sort_keys_of(column, desc=desc), marks, self._sizes)
         return made
 
-    def kept_up(self, columns: Mapping[str, Array], length: int) -> "IndexCache":
-        """The cache for a segment of these rows and later ones. If one value index is far behind, all are kept up.
+    def maintained(self, columns: Mapping[str, Array], length: int) -> "IndexCache":
+        """The cache for a segment of these rows and later ones. If one value index is far behind, all are extended.
 
         Args:
-            columns: of the rows that are here already.
-            length: how many rows these are.
+            columns: the columns of this segment.
+            length: its number of rows.
         """
-        # A copy, since readers may add more meanwhile.
+        # A copy, since readers may add value indexes at the same time.
         known = self._made.copy()
         if all(length - value_index.covered < self._sizes.rows_behind for value_index in known.values()):
             return self
@@ -80,14 +80,14 @@ class IndexCache:
         )
 
     def corrected(self, before: Mapping[str, Array], after: Mapping[str, Array], rows: Int64s) -> "IndexCache | None":
-        """The cache for a segment of the same rows, some of which have other values.
+        """The cache for a segment with the same rows, of which some have other values.
 
-        A value index is left out if too many of its rows differ. None if no value index is left.
+        It leaves out a value index if too many of its rows differ. None if no value index remains.
 
         Args:
-            before: the columns of this cache.
-            after: the columns of that segment; those in which nothing differs are the same arrays.
-            rows: which rows may differ, ascending.
+            before: the columns of this segment.
+            after: the columns of the new segment. A column in which nothing differs is the same array.
+            rows: the rows that may differ, ascending.
         """
         made = {}
         for (name, desc), value_index in self._made.copy().items():
@@ -103,9 +103,9 @@ class IndexCache:
         return sum(value_index.nbytes() for value_index in self._made.copy().values())
 
     def check(self, columns: Mapping[str, Array], length: int) -> None:
-        """Assert every invariant, of the value indexes that know no more than these rows.
+        """Assert every invariant of the value indexes that cover no more rows than ``length``.
 
-        The others are those of a newer segment, which checks them.
+        The others belong to a newer segment, which checks them.
         """
         for (name, desc), value_index in self._made.copy().items():
             if value_index.covered <= length:

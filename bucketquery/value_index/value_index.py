@@ -1,13 +1,13 @@
 """Value indexes: a column's rows by value, to find the greatest, or all at or above a threshold.
 
 A level holds the rows whose value is at or above its edge, in time order, with their values beside. Each level has
-about a quarter of the rows of the one before it. So a threshold finds a level with few more rows than match, and the
-first of an order are in the sparsest level that has enough rows of the window.
+about a quarter of the rows of the one before it. So each threshold has a level with few more rows than match, and the
+first rows of an order are in the sparsest level that has enough rows of the window.
 
-Rows are compared by sort key: the value, negated if the least come first. So the code knows one direction only.
+Rows are compared by sort key: the value, negated if the least come first. So the code has one direction only.
 
 A value index is immutable to readers, and covers the first rows of a segment. A reader compares the few rows behind
-them one by one. Missing values are on no level.
+them one by one. No level has rows with missing values.
 """
 
 import math
@@ -53,10 +53,10 @@ class Level:
         self.edge = edge
         self.below = below
         self.least = least
-        # Rows and sort keys, with room behind the last, and how many are in use; None until a correction is applied.
+        # Rows and sort keys, with room behind the last, and the number in use. None until a correction is applied.
         self._entries = entries
         self._source = source
-        # How many corrections waited when this was made, its own included.
+        # The number of corrections that waited when this level was made, its own included.
         self._waiting = waiting
         self._sizes = sizes
         self._block_counts = block_counts or LazyBlockCounts(sizes)
@@ -78,7 +78,7 @@ class Level:
         return rows[:length], sort_keys[:length]
 
     def between(self, low: int, high: int) -> tuple[int, Int32s, Array]:
-        """The entries of the rows from ``low`` on and before ``high``, behind the place of the first of them."""
+        """The place of the first row from ``low`` on, and the entries of the rows from there on and before ``high``."""
         rows, sort_keys = self.entries()
         # For a Python integer NumPy would cast all rows to int64.
         first = int(rows.searchsorted(np.int32(low))) if low else 0
@@ -93,9 +93,9 @@ class Level:
         return self._block_counts.count(self.entries()[1], first, stop, threshold)
 
     def with_later(self, rows: Int64s, sort_keys: Array) -> "Level":
-        """This level with those later rows that belong here, written in place if there is room.
+        """This level and the later rows that reach its edge, which are written in place if there is room.
 
-        For the newest of the levels over these arrays only, by one writer at a time.
+        Only one writer at a time may call this, and only for the newest level over these arrays.
 
         Amortised O(k) for k rows.
         """
@@ -114,7 +114,7 @@ class Level:
         return Level(self.edge, below, least, entries, sizes=self._sizes, block_counts=self._block_counts)
 
     def corrected(self, rows: Int64s, sort_keys: Array) -> "Level":
-        """This level after some rows, ascending, got other sort keys; the correction is applied when the level is read.
+        """This level with other sort keys of some rows, ascending. The first read of the level applies the correction.
 
         O(k) for k rows. If too many corrections wait already, they are applied first: O(r) for the r rows of the level.
         """
@@ -127,7 +127,7 @@ class Level:
         return Level(self.edge, below, least, None, sizes=self._sizes, source=source, waiting=waiting + 1)
 
     def _bounds(self, sort_keys: Array) -> tuple[float, float, Bools]:
-        """`below` and `least` with some more rows, and which of these enter; a row without a sort key does not."""
+        """`below` and `least` after some rows are added, and which of these reach the edge; missing values do not."""
         enters = sort_keys >= self.edge
         inside, outside = sort_keys[enters], sort_keys[sort_keys < self.edge]
         below, least = self.below, self.least
@@ -140,8 +140,8 @@ class Level:
     def _used(self) -> tuple[Int32s, Array, int]:
         entries = self._entries
         if entries is None:
-            # Two readers may both apply the correction, with the same result; the later one may find it applied. This
-            # is no `once` value, since the level lets go what it was made of.
+            # Two readers may both apply the correction, with the same result. The later one may find it applied. This
+            # is no `once` value, because the level also drops its source.
             source = self._source
             if source is None:
                 entries = self._entries
@@ -152,7 +152,7 @@ class Level:
         return entries
 
     def nbytes(self) -> int:
-        """Bytes of the arrays, spare room included; while a correction waits, of the level that it corrects."""
+        """Bytes of the arrays, spare room included. While a correction waits, the level that it corrects counts too."""
         entries, source = self._entries, self._source
         if entries is None and source is not None:
             level, changed, changed_sort_keys = source
@@ -161,7 +161,7 @@ class Level:
         return rows.nbytes + sort_keys.nbytes + self._block_counts.nbytes()
 
     def check(self, sort_keys: Array) -> None:
-        """Assert every invariant, against the sort keys of all rows that are covered."""
+        """Assert every invariant, by the sort keys of all covered rows."""
         rows, own = self.entries()
         assert np.array_equal(rows, (sort_keys >= self.edge).nonzero()[0]), (
             "a level has other rows than those at or above its edge"
@@ -176,8 +176,8 @@ class ValueIndex:
     """The levels of a column, for one direction.
 
     Attributes:
-        covered: how many rows it knows.
-        best: no row that it knows has a greater sort key; None if all values are missing.
+        covered: the number of rows that it covers.
+        best: no covered row has a greater sort key; None if all values are missing.
         is_tied: whether more than half of the rows had the best sort key when it was made. Then there are no levels,
             since a short look along the rows finds enough of them.
         levels: the densest first.
@@ -211,11 +211,11 @@ class ValueIndex:
         """The value index of a column.
 
         Args:
-            sort_keys: shape (n,), numbers, NaN where missing.
-            marks: thresholds that are asked for often; each becomes the edge of a level.
-            sizes: of the levels and block counts.
+            sort_keys: shape (n,), numbers, NaN if missing.
+            marks: frequent thresholds; each becomes the edge of a level.
+            sizes: the sizes of levels and block counts.
 
-        Complexity: O(n): some passes over the column, and fewer over each level.
+        Complexity: O(n): a few passes over the column, and fewer over each level.
         """
         assert len(sort_keys) < _MOST_ROWS, "rows of a level are numbered in 32 bits"
         length = len(sort_keys)
@@ -232,12 +232,12 @@ class ValueIndex:
         return self.levels[at - 1] if at else None
 
     def with_later(self, sort_keys: Array) -> "ValueIndex":
-        """The value index of these and later rows.
+        """The value index of the covered rows and later ones.
 
-        For the newest of the value indexes over these arrays only, by one writer at a time.
+        Only one writer at a time may call this, and only for the newest value index over these arrays.
 
         Args:
-            sort_keys: of the rows behind the covered ones.
+            sort_keys: the sort keys of the rows behind the covered ones.
 
         Complexity: O(k) amortised for k rows and each level.
         """
@@ -247,7 +247,7 @@ class ValueIndex:
         return self._next(self.covered + len(sort_keys), sort_keys, best, levels, self.block_counts)
 
     def corrected(self, rows: Int64s, sort_keys: Array) -> "ValueIndex | None":
-        """The value index after some rows, ascending, got other sort keys; None if it should be made anew.
+        """The value index with other sort keys of some rows, ascending; None if it must be rebuilt.
 
         Complexity: O(k) for k rows and each level. O(r + k) more for each level of r rows when it is read, or at once
         if too many corrections wait already.
@@ -265,14 +265,14 @@ class ValueIndex:
         self, covered: int, sort_keys: Array, best: Any, levels: Sequence[Level], block_counts: LazyBlockCounts | None
     ) -> "ValueIndex":
         if self.best is None and len(sort_keys) and not np.isnan(sort_keys).all():
-            # No row had a value so far.
+            # No covered row has a value.
             best = np.fmax.reduce(sort_keys)
         made_of, is_tied, sizes = self._made_of, self.is_tied, self._sizes
         return ValueIndex(covered, best, levels, made_of, is_tied=is_tied, sizes=sizes, block_counts=block_counts)
 
     @property
     def is_outgrown(self) -> bool:
-        """Whether it has doubled since it was made, so that its levels no longer suit the column."""
+        """Whether its rows have doubled since it was made, so that its levels no longer suit the column."""
         return self.covered > 2 * self._made_of
 
     def nbytes(self) -> int:
@@ -280,7 +280,7 @@ class ValueIndex:
         return self.block_counts.nbytes() + sum(level.nbytes() for level in self.levels)
 
     def check(self, sort_keys: Array) -> None:
-        """Assert every invariant, against the sort keys of all rows of the column."""
+        """Assert every invariant, by the sort keys of all rows of the column."""
         known = sort_keys[: self.covered]
         assert len(known) == self.covered
         valued = known[~np.isnan(known)]
@@ -305,7 +305,7 @@ def sort_keys_of(values: Array, *, desc: bool) -> Array:
 
 
 def _levels(sort_keys: Array, marks: Sequence[float], sizes: Sizes) -> list[Level]:
-    """The levels of sort keys, not all of which are missing; the densest first."""
+    """The levels of sort keys, the densest first. At least one sort key is not missing."""
     levels: list[Level] = []
     target = len(sort_keys) // sizes.level_step
     level = _densest(sort_keys, target, sizes)
@@ -325,7 +325,10 @@ def _levels(sort_keys: Array, marks: Sequence[float], sizes: Sizes) -> list[Leve
 
 
 def _densest(sort_keys: Array, target: int, sizes: Sizes) -> Level | None:
-    """The first level: about ``target`` rows, or all but those with the least sort key if these are more than half."""
+    """The first level: about ``target`` rows.
+
+    If half of the rows or more have the least sort key or none, the level has all other rows.
+    """
     worst = np.fmin.reduce(sort_keys)
     enters = sort_keys > worst
     if 2 * np.count_nonzero(enters) > len(sort_keys):
@@ -336,7 +339,7 @@ def _densest(sort_keys: Array, target: int, sizes: Sizes) -> Level | None:
             return _taken(sort_keys, enters, sizes)
         enters = sort_keys >= edge
         if np.count_nonzero(enters) > 2 * target + sizes.level_rows:
-            # The edge is a value of very many rows.
+            # Very many rows have the value of the edge.
             enters = sort_keys > edge
     return _taken(sort_keys, enters, sizes)
 
@@ -352,7 +355,7 @@ def _taken(sort_keys: Array, enters: Bools, sizes: Sizes) -> Level | None:
 
 
 def _sparser(level: Level, target: int, sizes: Sizes) -> Level | None:
-    """A level of about ``target`` of the rows of another; None if ties allow none."""
+    """A level of about ``target`` rows of another level; None if ties leave none."""
     _, sort_keys = level.entries()
     sample = sampled(sort_keys, sizes.sampled_values)
     at = len(sample) - max(1, len(sample) * target // len(sort_keys))
@@ -365,7 +368,7 @@ def _sparser(level: Level, target: int, sizes: Sizes) -> Level | None:
 
 
 def _at_or_above(level: Level, edge: Any, sizes: Sizes) -> Level | None:
-    """The rows of a level that are at or above an edge, as a level; None if there are none."""
+    """The level of those rows of a level that are at or above an edge; None if there are none."""
     rows, sort_keys = level.entries()
     enters = sort_keys >= edge
     if not enters.any():
@@ -376,7 +379,7 @@ def _at_or_above(level: Level, edge: Any, sizes: Sizes) -> Level | None:
 
 
 def _with_correction(edge: Any, level: Level, changed: Int64s, sort_keys: Array) -> tuple[Int32s, Array, int]:
-    """The entries of a level after some rows got other sort keys."""
+    """The entries of a level with other sort keys of some rows."""
     rows, own = level.entries()
     changed_rows = changed.astype(np.int32)
     was_here, places = find(rows, changed_rows)

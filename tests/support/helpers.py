@@ -20,7 +20,7 @@ from bucketquery.model import encoding
 from bucketquery.model.schema import BUCKET, Array, Schema
 from bucketquery.model.sizes import Sizes
 from bucketquery.search.shortcuts import Shortcuts
-from bucketquery.storage.packed_rows import Layout, Packed, layout_of
+from bucketquery.storage.packed_rows import Layout, PackedColumns, layout_of
 from bucketquery.storage.packed_segment import empty_segment
 from bucketquery.storage.segment import Segment
 from bucketquery.storage.table import Table
@@ -150,7 +150,7 @@ def address(array: Array) -> int:
 def addresses(base: Segment) -> dict[str, int]:
     """The addresses of a segment's columns, masks, dictionaries and lists; packed rows have no masks."""
     arrays: dict[str, Array] = {**base.columns}
-    if not isinstance(base.columns, Packed):
+    if not isinstance(base.columns, PackedColumns):
         arrays |= {f"present {name}": mask for name, mask in base.present.items()}
     arrays |= {f"texts of {name}": texts for name, texts in base.dictionaries.items()}
     for name, lists in base.lists.items():

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from bucketquery.model.schema import BUCKET
-from bucketquery.storage.packed_rows import EMPTY_MAPPING, Packed, layout_of, missing_bits
+from bucketquery.storage.packed_rows import EMPTY_MAPPING, PackedColumns, layout_of, missing_bits
 from bucketquery.storage.packed_segment import PackedSegment, empty_segment, pack
 from support.helpers import FULL, SPAN_S, STEP, bucket, layout, resize, rows, segment, stored
 
@@ -68,7 +68,7 @@ def test_masks_are_those_of_what_is_missing() -> None:
 def test_nothing_can_be_packed() -> None:
     """No rows have columns of no length; they are what an empty segment has."""
     empty = empty_segment(BUCKET)
-    assert isinstance(empty.columns, Packed)
+    assert isinstance(empty.columns, PackedColumns)
     assert empty.columns.data == b""
     assert [len(column) for column in empty.columns.values()] == [0] * 7
     assert (LAYOUT.records(0, empty.columns, {}), LAYOUT.missing_bits(b"")) == (b"", 0)

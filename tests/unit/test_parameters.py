@@ -15,7 +15,7 @@ from bucketquery.model.schema import BUCKET, INFLUENCER, MAPPED, NESTED_FIELDS, 
 from bucketquery.queries.parameters import (
     MOST_JOBS,
     is_unset,
-    order_of,
+    order_by_of,
     read_boolean,
     read_bound,
     read_canonical_instant,
@@ -236,20 +236,20 @@ def test_buckets_are_ordered_by_a_column_or_by_time() -> None:
     """A field that buckets do not have, or that is equal in all, leaves the order to time."""
     columns = {"anomaly_score", "initial_anomaly_score", "event_count", "bucket_span", "is_interim"}
     for name in columns | {"processing_time_ms", "scheduled_events"}:
-        assert order_of(BUCKET, name) == (name,)
+        assert order_by_of(BUCKET, name) == (name,)
     for name in MAPPED - BUCKET.sortable | {"timestamp", "@timestamp"}:
-        assert order_of(BUCKET, name) == ()
+        assert order_by_of(BUCKET, name) == ()
 
 
 @pytest.mark.parametrize("schema", [RECORD, INFLUENCER])
 def test_the_ties_of_anomalies_follow_the_sort_field(schema: Schema) -> None:
     """No field repeats. A sort field without a column leaves the order to the ties."""
-    assert order_of(schema, "probability") == ("probability", *schema.ties)
+    assert order_by_of(schema, "probability") == ("probability", *schema.ties)
     for name in MAPPED - schema.sortable - {"@timestamp"}:
-        assert order_of(schema, name) == schema.ties
-    assert order_of(schema, "@timestamp") == order_of(schema, "timestamp")
-    assert sorted(order_of(schema, "timestamp")) == sorted(schema.ties)
-    assert order_of(schema, "timestamp")[0] == "timestamp"
+        assert order_by_of(schema, name) == schema.ties
+    assert order_by_of(schema, "@timestamp") == order_by_of(schema, "timestamp")
+    assert sorted(order_by_of(schema, "timestamp")) == sorted(schema.ties)
+    assert order_by_of(schema, "timestamp")[0] == "timestamp"
 
 
 @pytest.mark.parametrize(

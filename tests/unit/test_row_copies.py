@@ -2,7 +2,7 @@
 
 from bucketquery import ResultsIndex
 from bucketquery.model.schema import BUCKET, RECORD
-from bucketquery.storage.packed_rows import Packed
+from bucketquery.storage.packed_rows import PackedColumns
 from bucketquery.storage.row_copies import copy_rows, segment_row
 from bucketquery.storage.segment import Segment
 from bucketquery.storage.selection import Selection
@@ -22,14 +22,14 @@ def packed_buckets() -> Segment:
     index = ResultsIndex()
     index.upsert([bucket(0, **FULL), bucket(1)])
     base = table_of(index).base
-    assert isinstance(base.columns, Packed)
+    assert isinstance(base.columns, PackedColumns)
     return base
 
 
 def test_buckets_are_copied_from_packed_and_other_segments() -> None:
     """They come in the order of the places. A row comes twice if it is named twice, and a missing score is NaN."""
     packed, arrays = packed_buckets(), segment([bucket(2), bucket(3, **FULL)])
-    assert not isinstance(arrays.columns, Packed)
+    assert not isinstance(arrays.columns, PackedColumns)
     found = Selection.of(copy_rows(BUCKET, [(packed, 0), (arrays, 1), (packed, 1), (arrays, 0), (packed, 0)]))
     assert found.column("timestamp").tolist() == [0, 3 * STEP, STEP, 2 * STEP, 0]
     assert repr(found.column("anomaly_score").tolist()) == "[5.0, 5.0, nan, nan, 5.0]"

@@ -586,21 +586,21 @@ def test_a_writer_keeps_value_indexes_up() -> None:
     assert value_index_of(near) is value_index, "nine rows are compared one by one"
     far = near.append(segment(whole[69:72]))
     assert value_index_of(far) is value_index
-    kept_up = far.append(segment(whole[72:75]))
-    assert value_index_of(kept_up).covered == 72
-    assert value_index_of(kept_up, "event_count", desc=False).covered == 72
-    assert value_index_of(kept_up)._made_of == 60, "it was kept up, not made anew"
+    maintained = far.append(segment(whole[72:75]))
+    assert value_index_of(maintained).covered == 72
+    assert value_index_of(maintained, "event_count", desc=False).covered == 72
+    assert value_index_of(maintained)._made_of == 60, "it was maintained, not rebuilt"
     assert (value_index.covered, by_count.covered) == (60, 60)
-    for older in (made, near, far, kept_up):
+    for older in (made, near, far, maintained):
         older.check()
-        assert value_index_of(older).covered == (72 if older is kept_up else 60), (
+        assert value_index_of(older).covered == (72 if older is maintained else 60), (
             "no commit that may fail is seen in it"
         )
     value_index.check(made.column("anomaly_score"))
 
 
 @pytest.mark.usefixtures("led")
-def test_value_indexes_of_different_age_are_kept_up_together() -> None:
+def test_value_indexes_of_different_age_are_maintained_together() -> None:
     """The writer brings all of them up if one is far behind, though another was made a few rows ago."""
     whole = scored(0, 75)
     made = with_room(whole[:60])
@@ -609,11 +609,11 @@ def test_value_indexes_of_different_age_are_kept_up_together() -> None:
     young = value_index_of(near, "event_count", desc=False)
     far = near.append(segment(whole[69:72]))
     assert (old.covered, young.covered) == (60, 69)
-    kept_up = far.append(segment(whole[72:75]))
-    assert (value_index_of(kept_up).covered, value_index_of(kept_up)._made_of) == (72, 60)
-    young_kept_up = value_index_of(kept_up, "event_count", desc=False)
-    assert (young_kept_up.covered, young_kept_up._made_of) == (72, 69)
-    kept_up.check()
+    maintained = far.append(segment(whole[72:75]))
+    assert (value_index_of(maintained).covered, value_index_of(maintained)._made_of) == (72, 60)
+    young_maintained = value_index_of(maintained, "event_count", desc=False)
+    assert (young_maintained.covered, young_maintained._made_of) == (72, 69)
+    maintained.check()
 
 
 @pytest.mark.usefixtures("led")

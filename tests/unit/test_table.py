@@ -13,7 +13,7 @@ from bucketquery.ingest.arrays import read_scores
 from bucketquery.model.schema import BUCKET, RECORD, Array
 from bucketquery.model.sizes import DEFAULT_SIZES
 from bucketquery.storage import keywords
-from bucketquery.storage.packed_rows import Packed
+from bucketquery.storage.packed_rows import PackedColumns
 from bucketquery.storage.packed_segment import empty_segment, pack
 from bucketquery.storage.segment import Segment
 from bucketquery.storage.selection import Selection
@@ -631,11 +631,11 @@ def tampered(change: Callable[[Table], object]) -> Table:
     return found
 
 
-def reordered(columns: Any) -> Packed:
+def reordered(columns: Any) -> PackedColumns:
     """The columns of packed rows the other way round."""
     size = columns.layout.size
     data = columns.data
-    return Packed(columns.layout, b"".join(data[at : at + size] for at in range(len(data) - size, -1, -size)))
+    return PackedColumns(columns.layout, b"".join(data[at : at + size] for at in range(len(data) - size, -1, -size)))
 
 
 FAULTS: list[Callable[[Table], object]] = [

@@ -361,9 +361,9 @@ def test_corrections_of_rows_behind_a_value_index_wait_for_them() -> None:
     assert corrected is not None
     corrected.check(sort_keys)
     assert (corrected.covered, corrected.best) == (30, 29.0)
-    maintained_indexes = corrected.with_later(sort_keys[30:])
-    maintained_indexes.check(sort_keys)
-    assert maintained_indexes.best == 99.0
+    maintained = corrected.with_later(sort_keys[30:])
+    maintained.check(sort_keys)
+    assert maintained.best == 99.0
 
 
 def test_many_corrections_or_the_first_value_make_a_value_index_anew() -> None:
