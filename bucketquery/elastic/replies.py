@@ -36,7 +36,7 @@ class _Body(MadeOnce):
 class Reply(_Body):
     """An answer to a request.
 
-    The body of a page is made when it is first read. Until then a reply pins the columns of its page.
+    The body of a page is made when it is first read. A reply keeps the columns of its page alive.
 
     Attributes:
         status: the HTTP status: 200, 400, 404 or 405.

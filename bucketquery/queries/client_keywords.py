@@ -1,7 +1,7 @@
 """The official client's keywords: how their values may be spelled, and the query that they make.
 
 The client takes numbers and booleans as text too, and a page as an object. `Snapshot.get_buckets` and its siblings
-promise the same spellings, and the words that refuse others (docs/semantics.md, 3.5, 4.4 and 6.2). So these are read
+promise the same spellings, and the words that refuse others (docs/semantics, rules 3.5, 4.4 and 6.2). So these are read
 here, once, and the REST door reads its URLs and bodies by the same functions. A prepared query takes no text.
 """
 

@@ -1,6 +1,6 @@
 """One parameter of a prepared query at a time: which values are valid, and what they mean.
 
-The Python API promises the API's own words for its refusals (docs/semantics.md, 4.4, 5.6 and 6.2). So they are said
+The Python API promises the API's own words for its refusals (docs/semantics, rules 4.4, 5.6 and 6.2). So they are said
 here, and the REST door repeats them. `query` combines the parameters; `client_keywords` reads other spellings of them.
 """
 
