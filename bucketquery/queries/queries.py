@@ -43,7 +43,7 @@ class BucketQuery(Query):
         InvalidQuery: a parameter has a value no query may have; ``field`` names it.
         LimitExceeded: too many jobs, or a date text too long, with too many steps, or outside the years 0001 to 9999.
 
-    Complexity: O(j) for j jobs. Source: Get buckets; where its page and the server differ, the server.
+    Complexity: O(j) for j jobs. Source: Get buckets. If its page and the server differ, this follows the server.
 
     >>> query = BucketQuery(jobs="web", start="2026-01-01", anomaly_score=75, sort="anomaly_score", desc=True, size=10)
     >>> query.replace(size=20).size
@@ -129,7 +129,7 @@ class RecordQuery(Query):
         InvalidQuery: a parameter has a value no query may have; ``field`` names it.
         LimitExceeded: too many jobs, or a date text too long, with too many steps, or outside the years 0001 to 9999.
 
-    Complexity: O(j) for j jobs. Source: Get records; where its page and the server differ, the server.
+    Complexity: O(j) for j jobs. Source: Get records. If its page and the server differ, this follows the server.
 
     >>> query = RecordQuery(jobs="web", record_score=75)
     >>> query.sort, query.desc
@@ -197,7 +197,7 @@ class InfluencerQuery(Query):
         InvalidQuery: a parameter has a value no query may have; ``field`` names it.
         LimitExceeded: too many jobs, or a date text too long, with too many steps, or outside the years 0001 to 9999.
 
-    Complexity: O(j) for j jobs. Source: Get influencers; where its page and the server differ, the server.
+    Complexity: O(j) for j jobs. Source: Get influencers. If its page and the server differ, this follows the server.
 
     >>> InfluencerQuery(jobs="web", influencer_score=75, size=10).replace(desc=False).desc
     False
