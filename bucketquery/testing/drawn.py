@@ -1,6 +1,6 @@
 """The implementation of the strategies: the values of each kind, its documents and its queries.
 
-The one module that imports the package ``hypothesis``. `strategies` imports it when one of its functions is called.
+Only this module imports the package ``hypothesis``. `strategies` imports it when one of its functions is called.
 
 Not here: what each strategy promises (`strategies`).
 """
