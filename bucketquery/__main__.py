@@ -223,8 +223,8 @@ def _only_job(index: ResultsIndex, skipped: Counter[str]) -> str:
     if not jobs:
         counts = ", ".join(f"{n:,} {kind or 'without result_type'}" for kind, n in skipped.most_common(_MAX_LISTED))
         raise _Exit(1, f"no results in the input; skipped: {counts or 'nothing'}")
-    rest = [f"and {len(jobs) - _MAX_LISTED:,} more"] if len(jobs) > _MAX_LISTED else []
-    raise _Exit(2, f"--job-id: the input has {len(jobs):,} jobs; name one of them:", *jobs[:_MAX_LISTED], *rest)
+    more = [f"and {len(jobs) - _MAX_LISTED:,} more"] if len(jobs) > _MAX_LISTED else []
+    raise _Exit(2, f"--job-id: the input has {len(jobs):,} jobs; name one of them:", *jobs[:_MAX_LISTED], *more)
 
 
 def _load(index: ResultsIndex, paths: Iterable[str]) -> Counter[str]:

@@ -59,10 +59,10 @@ def find_route(path: str) -> Route | None:
     ('web', '2026-01-01T00:00')
     """
     match [unquote(segment) for segment in path.rstrip("/").split("/")]:
-        case ["", "_ml", "anomaly_detectors", job_id, "results", results, *rest] if job_id and results in ENDPOINTS:
+        case ["", "_ml", "anomaly_detectors", job_id, "results", results, *more] if job_id and results in ENDPOINTS:
             endpoint = ENDPOINTS[results]
-            if not rest or (endpoint.has_lookup and len(rest) == 1):
-                return Route(endpoint, job_id, rest[0] if rest else None)
+            if not more or (endpoint.has_lookup and len(more) == 1):
+                return Route(endpoint, job_id, more[0] if more else None)
     return None
 
 

@@ -224,7 +224,7 @@ class Influencer:
 
 
 def _parts(extra_fields: str) -> dict[str, Any]:
-    """The extra fields of a value, parsed anew."""
+    """The extra fields of a value, parsed into new objects."""
     parts: dict[str, Any] = json.loads(extra_fields) if extra_fields else {}
     return parts
 
