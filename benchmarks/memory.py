@@ -1,4 +1,4 @@
-"""The memory of buckets and of jobs: as the index and the peers report it, and as it is traced."""
+"""The memory of buckets and of jobs: as the index and the peers report it, and as ``tracemalloc`` measures it."""
 
 import tracemalloc
 from collections.abc import Callable, Sequence

@@ -1,7 +1,7 @@
-"""Real sets: documents from files, counts of them from elsewhere, and measurements over them.
+"""Real sets: documents from files, their known counts, and measurements over them.
 
-A set is many jobs in one index. Its longest job answers the questions of generated buckets, beside peers that hold only
-that job. All of its jobs together answer other questions, beside peers that hold them all.
+A set is many jobs in one index. The questions of generated buckets are asked of its longest job, and of peers that hold
+only that job. Other questions are asked of all jobs together, and of peers that hold all of them.
 """
 
 import gc
@@ -38,10 +38,10 @@ def read_documents(path: Path) -> Iterator[Document]:
 
 
 class RealSet(NamedTuple):
-    """Files of real buckets, and counts that were made without this library.
+    """Files of real buckets, and counts that another program made.
 
     Attributes:
-        files: the names of the files, without their ending.
+        files: the names of the files, without the extension.
         buckets: number of buckets.
         jobs: number of jobs.
         at_or_above: number of buckets at or above some scores.
@@ -72,7 +72,7 @@ BOTH_FULL: Final = RealSet(
 
 
 def by_job(documents: Iterable[Document]) -> dict[str, list[Document]]:
-    """The documents of each job in order of time, as a list of dicts needs them to answer questions."""
+    """The documents of each job in time order, as a peer that is a list of dicts needs them."""
     jobs = defaultdict(list)
     for document in documents:
         jobs[document["job_id"]].append(document)
@@ -87,7 +87,7 @@ def measure_questions(known: RealSet, documents: Sequence[Document], effort: Eff
     The peers of the longest job hold only that job. Those of all jobs are `benchmarks.peers.many_jobs`.
 
     Raises:
-        WrongAnswer: an answer is not the right one, or no bucket matches a question.
+        WrongAnswer: an answer is wrong, or no bucket matches a question.
     """
     index = index_of(documents)
     check_set(known, documents, index)
@@ -120,10 +120,10 @@ def measure_longest_job(
 ) -> Figures:
     """The time of the questions of generated buckets for the job with the most buckets, microseconds.
 
-    Variants that no bucket matches are left out.
+    Variants without a match are left out.
 
     Raises:
-        WrongAnswer: an answer is not the right one, or no variant of a question is left.
+        WrongAnswer: an answer is wrong, or no variant of a question has a match.
     """
     jobs = by_job(documents)
     job_id = max(jobs, key=lambda each: (len(jobs[each]), each))
@@ -164,10 +164,10 @@ def answer_over_all_jobs(documents: Sequence[Document], query: BucketQuery) -> t
 def measure_all_jobs(
     known: RealSet, documents: Sequence[Document], index: ResultsIndex, effort: Effort, peers: Sequence[str]
 ) -> Figures:
-    """The time of questions over all jobs, microseconds. Every contestant answers as over one table.
+    """The time of questions over all jobs, microseconds. Every contestant answers as if all jobs were one table.
 
     Raises:
-        WrongAnswer: an answer is not the right one, or the count is not the known one.
+        WrongAnswer: an answer is wrong, or its count is not the known one.
     """
     tables = {name: kind() for name, kind in PEERS_OF_MANY_JOBS.items() if name in peers}
     for peer in tables.values():

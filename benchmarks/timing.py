@@ -1,4 +1,4 @@
-"""The clock: contestants take turns in one process, with the garbage collector off; short calls are repeated."""
+"""Timing: contestants take turns in one process, with the garbage collector off. Short calls are repeated."""
 
 import gc
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -10,22 +10,22 @@ from typing import Any, Final, NamedTuple
 
 Call = Callable[[], object]
 Figures = dict[str, dict[str, float]]
-"""The cost of each work for each contestant: a row for each work, a column for each contestant."""
+"""The cost of each piece of work for each contestant: a row for the work, a column for the contestant."""
 
 
 class WrongAnswer(Exception):
-    """A contestant gave another answer than the right one, or an empty one."""
+    """A contestant gave a wrong answer or an empty one."""
 
 
 class Effort(NamedTuple):
     """How long to measure.
 
     Attributes:
-        rounds: the most samples of each contestant.
-        sample_ns: the shortest sample, nanoseconds. Its calls are repeated until it lasts as long.
-        budget_ns: the time of one contestant for one work, nanoseconds. After `MIN_SAMPLES` samples, a contestant that
-            has used it up is not measured again.
-        seconds: the time of a work without rounds, such as readers beside a writer.
+        rounds: the maximum number of samples of each contestant.
+        sample_ns: the minimum length of a sample, nanoseconds. Its calls are repeated until it is as long.
+        budget_ns: the time of one contestant for one piece of work, nanoseconds. After `MIN_SAMPLES` samples, a
+            contestant that has used it up is not measured again.
+        seconds: the time of work without rounds, such as readers beside a writer.
     """
 
     rounds: int
@@ -41,18 +41,18 @@ ONCE: Final = Effort(rounds=1, sample_ns=0, budget_ns=0, seconds=0.02)
 """Everything is run once and its answers are checked. The times mean nothing."""
 
 MIN_SAMPLES: Final = 3
-"""The fewest samples of a contestant, if the effort has as many rounds."""
+"""The minimum number of samples of a contestant; fewer only if the effort has fewer rounds."""
 
 
 class Table(NamedTuple):
-    """Figures with a title, and the unit that they are in."""
+    """Figures with a title and their unit."""
 
     title: str
     unit: str
     figures: Figures
 
     def costs(self) -> Figures:
-        """The figures as costs, less being better: a rate becomes the microseconds of one."""
+        """The figures as costs, where less is better. A rate per second becomes microseconds for one."""
         if "second" not in self.unit:
             return self.figures
         return {work: {name: 1e6 / rate for name, rate in row.items()} for work, row in self.figures.items()}
@@ -100,7 +100,10 @@ def race(
 
 
 def _calibrate(calls: Sequence[Call], sample_ns: int) -> int:
-    """The number of passes over all calls that a sample needs. Tries larger numbers, as one pass may be disturbed."""
+    """The number of passes over all calls that make a sample long enough.
+
+    It measures larger and larger numbers, because other work may disturb a single pass.
+    """
     _sample(calls, 1)
     loops = 1
     while (taken := _sample(calls, loops)) < sample_ns:
@@ -117,7 +120,7 @@ def _sample(calls: Sequence[Call], loops: int) -> int:
 
 
 def quickest_of_three(call: Call) -> int:
-    """The shortest time of three calls, nanoseconds: to choose between ways that differ much, not to report."""
+    """The shortest time of three calls, nanoseconds. It is exact enough to choose between ways, and not to report."""
 
     def timed() -> int:
         begun = perf_counter_ns()
@@ -139,6 +142,6 @@ def alternate(contestants: Mapping[str, Callable[[Any], object]], inputs: Sequen
                 begun = perf_counter_ns()
                 result = work(one)
                 taken[name].append((perf_counter_ns() - begun) / 1e3)
-                # Its memory is freed here, outside the time.
+                # The memory of the result is freed here, after the clock has stopped.
                 del result
     return taken

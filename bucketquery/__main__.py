@@ -1,7 +1,7 @@
-"""The command: reads result documents, answers one query for buckets, records or influencers, prints the answer.
+"""The command: it reads result documents, answers a query for buckets, records or influencers, and prints the answer.
 
-This is the only module with I/O, and it knows no rule of the API. The index checks parameters and documents; the
-command prints the index's error beside the option, or beside the file and line.
+This is the only module with I/O, and it has no rule of the API. The index checks parameters and documents. The command
+prints the index's error with the option, or with the file and line.
 """
 
 import argparse
@@ -164,7 +164,7 @@ def _parser() -> _Parser:
 
 
 def _integer(text: str) -> int | str:
-    # Other text, and more digits than Python reads, go to the index as they are: it refuses them in the API's words.
+    # Other text, and more digits than Python reads, stay text: the index refuses them in the API's words.
     return int(text) if re.fullmatch(r"[+-]?[0-9]{1,4000}", text) else text
 
 
@@ -223,8 +223,8 @@ def _only_job(index: ResultsIndex, skipped: Counter[str]) -> str:
     if not jobs:
         counts = ", ".join(f"{n:,} {kind or 'without result_type'}" for kind, n in skipped.most_common(_MAX_LISTED))
         raise _Exit(1, f"no results in the input; skipped: {counts or 'nothing'}")
-    rest = [f"and {len(jobs) - _MAX_LISTED:,} more"] if len(jobs) > _MAX_LISTED else []
-    raise _Exit(2, f"--job-id: the input has {len(jobs):,} jobs; name one of them:", *jobs[:_MAX_LISTED], *rest)
+    more = [f"and {len(jobs) - _MAX_LISTED:,} more"] if len(jobs) > _MAX_LISTED else []
+    raise _Exit(2, f"--job-id: the input has {len(jobs):,} jobs; name one of them:", *jobs[:_MAX_LISTED], *more)
 
 
 def _load(index: ResultsIndex, paths: Iterable[str]) -> Counter[str]:
@@ -308,8 +308,8 @@ def _write(text: str) -> None:
     encoding = sys.stdout.encoding or "utf-8"
     shown = text.encode(encoding, "backslashreplace").decode(encoding)
     try:
-        # If standard output is unbuffered and a pipe takes a part of a write, Python drops the rest. A pipe takes a
-        # kilobyte whole or not at all.
+        # If standard output is unbuffered and a pipe takes a part of a write, Python drops the other part. A pipe takes
+        # a kilobyte as a whole or not at all.
         for at in range(0, len(shown), 1024):
             sys.stdout.write(shown[at : at + 1024])
         sys.stdout.flush()

@@ -18,16 +18,16 @@ __all__ = [
 
 
 class BucketQueryError(Exception):
-    """The base of all errors: a value was refused, or something was not found.
+    """The base of all errors: a value is invalid, or a job or bucket was not found.
 
     Attributes:
         status: the API's HTTP status.
         type: the API's error type, such as ``illegal_argument_exception``.
         reason: the API's words if it has words for the case; equal to ``str(error)``.
-        field: the parameter, or position and path such as ``documents[3].anomaly_score``; None if no single one is
-            wrong.
-        value: the value that was given. If it cannot be pickled, pickles and copies of the error hold a line that
-            names its type.
+        field: the parameter, or the position and path, such as ``documents[3].anomaly_score``; None if no single one
+            is wrong.
+        value: the given value. If it cannot be pickled, pickles and copies of the error have a text with its type in
+            its place.
 
     >>> BucketQueryError("Parameter [size] cannot be < 0", field="size", value=-1).field
     'size'
@@ -64,7 +64,7 @@ class InvalidQuery(BucketQueryError, ValueError):
 
 
 class InvalidDocument(BucketQueryError, ValueError):
-    """A document or a column cannot be stored; nothing of its batch was stored.
+    """A document or a column cannot be stored. No part of its batch was stored.
 
     >>> InvalidDocument("failed to parse field", field="documents[3].anomaly_score").type
     'document_parsing_exception'
@@ -74,7 +74,7 @@ class InvalidDocument(BucketQueryError, ValueError):
 
 
 class LimitExceeded(BucketQueryError, ValueError):
-    """A parameter is past a bound that keeps answers cheap; the reason names the bound.
+    """A parameter is past a limit that keeps answers cheap. The reason names the limit.
 
     >>> isinstance(LimitExceeded("Parameter [size] cannot be > 10000", field="size"), ValueError)
     True
@@ -82,7 +82,7 @@ class LimitExceeded(BucketQueryError, ValueError):
 
 
 class UnknownJob(BucketQueryError, LookupError):
-    """A job is not known: no call of `put_job` named it, and no result of it was stored.
+    """A job is not known: `put_job` did not name it, and no result of it was stored.
 
     >>> UnknownJob("No known job with id 'web'", field="job_id", value="web").status
     404

@@ -24,7 +24,7 @@ from bucketquery.snapshot import Snapshot
 from bucketquery.storage.table import Table, UnknownRows
 
 _LONGEST_SPAN: Final = 2**63
-#: The ``skipped`` of most commits, shared.
+#: The ``skipped`` of a commit that skipped no document.
 _NOTHING: Final[Mapping[str, int]] = FrozenMapping({})
 #: The kinds that `renormalize` takes.
 _RENORMALIZED: Final = ("bucket",)
@@ -37,10 +37,10 @@ def _system_clock() -> int:
 class ResultsIndex(Reads):
     """An in-memory index of anomaly-detection results: many jobs, one writer at a time, any number of readers.
 
-    A write checks its whole input before it changes anything, and one assignment publishes it. Readers see all of a
-    write or nothing, and never wait for it. Snapshots taken before the write do not change. The index has all read
-    methods of `Snapshot`; they read the newest commit. Signal handlers and finalizers may read but must not write: a
-    write there would wait for the write that it interrupts.
+    A write checks its whole input before it changes anything, and one assignment publishes it. Readers see a write
+    completely or not at all, and never wait for it. Snapshots taken before the write do not change. The index has all
+    read methods of `Snapshot`, which read the newest commit. Signal handlers and finalizers may read but must not
+    write: a write there would wait for the write that it interrupts.
 
     Args:
         max_size: the largest ``size`` of a query (default 10,000).
@@ -73,7 +73,7 @@ class ResultsIndex(Reads):
             raise InvalidQuery("[clock] must be callable", field="clock", value=clock)
         has_documents = read_boolean(keep_documents, "keep_documents")
         self._lock = Lock()
-        #: By kind the table of a job that has no results of it.
+        #: For each kind, the table of a job without results.
         self._nothing = {kind: Table.empty(schema, DEFAULT_SIZES) for kind, schema in SCHEMAS.items()}
         self._snapshot = Snapshot(Catalog(), 0, int(max_size), clock or _system_clock, has_documents=has_documents)
 
@@ -82,8 +82,8 @@ class ResultsIndex(Reads):
 
         Args:
             job_id: 1 to 255 characters without commas, asterisks, blanks and controls; the first is not ``-`` or ``_``.
-            bucket_span: the length of the job's buckets in seconds (default None: unknown). It describes the job; it
-                neither checks documents nor completes them.
+            bucket_span: the length of the job's buckets in seconds (default None: unknown). It describes the job only:
+                documents are not checked against it, and must have their own.
 
         Raises:
             InvalidQuery: the id is not a valid job id, or the span is not a positive integer inside int64.
@@ -128,12 +128,12 @@ class ResultsIndex(Reads):
             return self._publish(catalog.without(job_id), deleted=deleted)
 
     def upsert(self, documents: Iterable[Document], *, kind: Kind | None = None) -> Commit:
-        """Insert or replace results by their identity, all or nothing; it deletes no result.
+        """Insert or replace results by their identity. All are stored or none, and no other result is deleted.
 
         Args:
             documents: result documents of any jobs in any order. The index reads and checks all of them before it
-                changes anything, and does not modify them. The last document of an identity wins. A search hit,
-                ``{"_source": {...}}``, is read as its source.
+                changes anything, and does not modify them. The last document of an identity wins. Of a search hit,
+                ``{"_source": {...}}``, the source is stored.
             kind: the kind of all documents. With None (the default), ``result_type`` gives the kind, and documents of
                 other kinds are skipped.
 
@@ -146,11 +146,11 @@ class ResultsIndex(Reads):
             InvalidQuery: ``kind`` is not bucket, record or influencer.
 
         Complexity: O(k) amortised for k documents in time order. For late, interim or replaced results, and for
-        entities that are new to the job, O(k log n), plus O(n) amortised over 1,000 or more. The longest pause is
-        a copy of a job's columns, measured with 10**6 buckets: 20 ms if an append needs new room, 55 ms to merge 1,000
-        late buckets, 200 ms if the system has to provide the memory first.
-        Source: the identity of a kind decides which results are the same, for a bucket job, timestamp and span. The
-        server's rules and this library's types decide which documents are valid.
+        entities that are new to the job, O(k log n), plus O(n) amortised over 1,000 or more. The longest pause is a
+        copy of a job's columns. With 10**6 buckets, an append that needs new room takes 20 ms, and merging 1,000 late
+        buckets takes 55 ms. It takes 200 ms if the system has to provide the memory first.
+        Source: results are the same if they have the same identity: for buckets, job, timestamp and span. The server's
+        rules and this library's types decide which documents are valid.
 
         >>> index = ResultsIndex()
         >>> bucket = {"result_type": "bucket", "job_id": "web", "timestamp": 0, "bucket_span": 300, "anomaly_score": 5}
@@ -164,7 +164,7 @@ class ResultsIndex(Reads):
     def upsert_columns(
         self, columns: Mapping[str, npt.ArrayLike] | Any, *, job_id: str | None = None, kind: Kind = "bucket"
     ) -> Commit:
-        """Insert or replace results from arrays by field name, all or nothing; otherwise as `upsert`.
+        """Insert or replace results from arrays by field name, as `upsert` does from documents.
 
         Args:
             columns: 1-d arrays of equal length; the index copies them. ``timestamp`` is int64 epoch ms or datetime64,
@@ -195,7 +195,7 @@ class ResultsIndex(Reads):
         *,
         kind: Kind | Literal["bucket_influencer"] = "bucket",
     ) -> Commit:
-        """Replace the current scores of stored results; every other field stays, the initial score too.
+        """Replace the current scores of stored results. All other fields stay, including the initial score.
 
         Args:
             job_id: the id of one job; no pattern.
@@ -205,7 +205,7 @@ class ResultsIndex(Reads):
                 do not change.
 
         Returns:
-            The numbers of replaced and unchanged results; a result is unchanged if it has this score already.
+            The numbers of replaced and unchanged results. A result is unchanged if it already has this score.
 
         Raises:
             InvalidDocument: a column or an entry is invalid, or the job has no such result, so nothing changes;

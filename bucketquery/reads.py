@@ -1,4 +1,4 @@
-"""The questions that indexes and snapshots answer, documented once for both."""
+"""The read methods of indexes and snapshots, documented once for both."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,27 +19,27 @@ from bucketquery.queries.queries import QUERIES, AnyQuery, BucketQuery, Influenc
 
 
 class OneCommit(Protocol):
-    """The part of a snapshot that the questions need."""
+    """The part of a snapshot that the read methods need."""
 
     _catalog: Catalog
     _max_size: int
     _sequence: int
 
     def _page(self, query: AnyQuery, job_id: str | None, now: Instant | None, field: str, max_size: int | None) -> Any:
-        """The page that a query asks for."""
+        """The page of a query."""
 
     def _scan(self, query: AnyQuery, now: Instant | None) -> Iterator[Any]:
         """Every match of a query in order."""
 
 
 class Reads(ABC):
-    """The questions; a subclass names the snapshot that answers them."""
+    """The read methods. A subclass gives the snapshot that they read."""
 
     __slots__ = ()
 
     @abstractmethod
     def _newest(self) -> OneCommit:
-        """The snapshot that is asked."""
+        """The snapshot to read."""
 
     @property
     def sequence(self) -> int:
@@ -82,20 +82,20 @@ class Reads(ABC):
         return (catalog.known(pattern, "pattern").job_id,)
 
     def stats(self, job_id: str | None = None) -> Mapping[str, Any]:
-        """The size of what is stored, for all jobs or for one.
+        """The number, the size and the timestamps of the stored results, of all jobs or of one.
 
         Returns:
             An immutable mapping: ``jobs`` (or ``job_id`` and ``bucket_span``), ``rows`` by kind, ``bytes`` of the
-            arrays, ``first_timestamp`` and ``last_timestamp`` in epoch ms, None if nothing is stored. The bytes
-            include spare room, and for all jobs the combined tables; for text and nested values they count pointers.
+            arrays, ``first_timestamp`` and ``last_timestamp`` in epoch ms, None if nothing is stored. The bytes include
+            spare room, and for all jobs the combined tables. Text and nested values count as pointers.
 
         Raises:
             UnknownJob: no job has this id.
             InvalidQuery: ``job_id`` is no text.
 
-        Complexity: for all jobs O(j) for j jobs the first time. Later O(1024), plus O(j / 1024) for each commit to one
-        job since. Tables of 2,048 rows or more are counted each time. O(1) for one job, plus O(h) for its h late,
-        interim or replaced results.
+        Complexity: for all jobs, the first call costs O(j) for j jobs. Later calls cost O(1024), plus O(j / 1024) for
+        each job that has changed since. Each call adds up the tables of 2,048 rows or more. For one job O(1), plus O(h)
+        for its h late, interim or replaced results.
 
         >>> from bucketquery import ResultsIndex
         >>> ResultsIndex().stats()["rows"]
@@ -129,7 +129,7 @@ class Reads(ABC):
         start: Instant | None = None,
         now: Instant | None = None,
     ) -> BucketPage:
-        """The buckets of a job; takes the keywords of the official client, None for one that is not given.
+        """The buckets of a job. The keywords are those of the official client; None means not given.
 
         Args:
             job_id: the id of one job; no pattern.
@@ -155,12 +155,12 @@ class Reads(ABC):
             UnknownJob: no job has this id.
             NotFound: no bucket is at ``timestamp``.
 
-        Complexity: in time order without a threshold O(log n); the first read of the page adds O(size), plus O(h log n)
-        once a commit for h late, interim or replaced buckets (at most 1,024, or n / 2048 if that is more). With a
+        Complexity: O(log n) in time order without a threshold. The first read of the page adds O(size), and once a
+        commit O(h log n) for h late, interim or replaced buckets (at most 1,024, or n / 2048 if that is more). With a
         threshold or in another order about O(from_ + size), plus the few rows of a level that do not match, plus O(n)
-        once to build a value index; without a value index O(w) for the w buckets of the window. To ``expand`` b buckets
-        adds O(b log n), and O(r log r) when their r records are first read.
-        Source: Get buckets; where its page and the server differ, the server.
+        once to build a value index. Without a value index O(w) for the w buckets of the window. To ``expand`` b buckets
+        adds O(b log n), and O(r log r) for their r records at the first read.
+        Source: Get buckets. If its page and the server differ, this follows the server.
 
         >>> from bucketquery import ResultsIndex
         >>> index = ResultsIndex()
@@ -203,7 +203,7 @@ class Reads(ABC):
         start: Instant | None = None,
         now: Instant | None = None,
     ) -> RecordPage:
-        """The records of a job; takes the keywords of the official client, None for one that is not given.
+        """The records of a job. The keywords are those of the official client; None means not given.
 
         Args:
             job_id: the id of one job; no pattern.
@@ -227,7 +227,7 @@ class Reads(ABC):
 
         Complexity: as `get_buckets` with a threshold or in another order, in time order too. If a keyword field leads
         the order, O(w) for the w records of the window, plus O(k log k) for a page that ends at the k-th match.
-        Source: Get records; where its page and the server differ, the server.
+        Source: Get records. If its page and the server differ, this follows the server.
 
         >>> from bucketquery import ResultsIndex
         >>> index = ResultsIndex()
@@ -269,7 +269,7 @@ class Reads(ABC):
         start: Instant | None = None,
         now: Instant | None = None,
     ) -> InfluencerPage:
-        """The influencers of a job; takes the keywords of the official client, None for one that is not given.
+        """The influencers of a job. The keywords are those of the official client; None means not given.
 
         Args:
             job_id: the id of one job; no pattern.
@@ -294,7 +294,7 @@ class Reads(ABC):
 
         Complexity: as `get_buckets` with a threshold or in another order, in time order too. If a keyword field leads
         the order, O(w) for the w influencers of the window, plus O(k log k) for a page that ends at the k-th match.
-        Source: Get influencers; where its page and the server differ, the server.
+        Source: Get influencers. If its page and the server differ, this follows the server.
 
         >>> from bucketquery import ResultsIndex
         >>> index = ResultsIndex()
@@ -327,14 +327,14 @@ class Reads(ABC):
     @overload
     def search(self, query: InfluencerQuery, *, now: Instant | None = None) -> InfluencerPage: ...
     def search(self, query: AnyQuery, *, now: Instant | None = None) -> AnyPage:
-        """The page that a query value asks for. To repeat a search, build the query once.
+        """The page of a query. To repeat a search, build the query once.
 
         Args:
             query: a query value, which any number of searches may use.
             now: the instant of ``now`` in date math (default: the index's clock).
 
         Raises:
-            InvalidQuery: the query says ``expand``, but the index keeps no documents.
+            InvalidQuery: the query has ``expand``, but the index keeps no documents.
             LimitExceeded: ``size`` is above the index's ``max_size``, date math leaves the years 0001 to 9999, or the
                 page would have more than 100,000 records.
             UnknownJob: a job is not known; the error names the first one.
@@ -358,9 +358,9 @@ class Reads(ABC):
     def scan(self, query: AnyQuery, *, now: Instant | None = None) -> Iterator[Any]:
         """Every match in order, one by one; ``from_`` and ``size`` do not apply.
 
-        The scan reads the commit at the time of the call. Its memory stays flat for buckets of one job in time order.
-        In any other order, for records and influencers, and for several jobs, it keeps a few bytes a match and needs
-        about 100 bytes a match while it finds them.
+        The scan reads the commit that is the newest at the call. For buckets of one job in time order, its memory stays
+        flat. For any other order, for records and influencers, and for several jobs, it holds a few bytes a match, and
+        needs about 100 bytes a match while it finds them.
 
         Raises:
             InvalidQuery: the index keeps no documents.

@@ -62,7 +62,7 @@ class Snapshot(Reads):
         )
 
     def _with_shortcuts(self, shortcuts: Shortcuts) -> "Snapshot":
-        """This commit, searched with other shortcuts, for tests; commits that follow it inherit them."""
+        """This commit with other shortcuts, for tests. Later commits inherit them."""
         return Snapshot(
             self._catalog,
             self._sequence,
@@ -73,10 +73,14 @@ class Snapshot(Reads):
         )
 
     def _page(self, query: AnyQuery, job_id: str | None, now: Instant | None, field: str, max_size: int | None) -> Any:
-        """The page of a query, with at most ``max_size`` results.
+        """The page of a query.
 
-        ``job_id`` is the query's only job, None if it has several. ``field`` is the parameter that names the job, for
-        errors.
+        Args:
+            query: the query.
+            job_id: the query's only job; None if it has several.
+            now: the instant of ``now``; None: the clock's.
+            field: the parameter that names the job, for errors.
+            max_size: the largest ``size``; None: no limit.
         """
         resolved = query._resolved
         if resolved is None or now is not None:
@@ -85,7 +89,7 @@ class Snapshot(Reads):
             reason = f"Parameter [size] cannot be > {max_size}, the index's max_size"
             raise LimitExceeded(reason, field="size", value=resolved.size)
         if not self._has_documents and resolved.expand:
-            reason = "[expand] needs documents, and this index keeps none, only what filters and sorts"
+            reason = "[expand] needs documents, and this index does not keep them"
             raise InvalidQuery(reason, field="expand", value=True)
         if job_id is None:
             return page_of_jobs(
@@ -97,7 +101,7 @@ class Snapshot(Reads):
     def _scan(self, query: AnyQuery, now: Instant | None) -> Iterator[Any]:
         resolved = self._resolve(query, now)
         if not self._has_documents:
-            reason = "[documents] are needed for values, and this index keeps none, only what filters and sorts"
+            reason = "[documents] are needed to make values, and this index does not keep them"
             raise InvalidQuery(reason, field="documents")
         if query._job_id is None:
             for job_id in query.jobs:

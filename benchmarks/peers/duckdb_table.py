@@ -1,4 +1,4 @@
-"""DuckDB in memory, one thread: a table with its rows in order of time, and parsed statements."""
+"""DuckDB in memory, one thread: a table with its rows in time order, and parsed statements."""
 
 from collections.abc import Callable, Sequence
 from importlib import import_module
@@ -39,7 +39,7 @@ class Store:
         return self._connection.extract_statements(statement)[0]
 
     def prepare(self, question: ResolvedQuery) -> Callable[[], Keys]:
-        """A statement for the page, and one for the count if the page does not show it; or one statement for both."""
+        """One statement for the page and the count; or one for the page, and one for the count if the page lacks it."""
         rows = self._prepare(question, ("timestamp",))
 
         def keys() -> Keys:
@@ -52,11 +52,11 @@ class Store:
         (conditions, values), columns = where(question, "not is_interim"), columns_of(names)
         if question.by_time and not conditions:
             return self._prepare_numbered(question, columns)
-        # DuckDB returns rows in the order of the table, which is that of time.
+        # DuckDB returns rows in the order of the table, which is time order.
         ordered = "" if question.sort == "timestamp" and not question.desc else order(question)
         run, size, first = self._run, question.size, question.from_
-        # The limits are constants: with placeholders DuckDB does not plan for few rows. One row more than asked for: if
-        # it is missing, the page ends and shows the count.
+        # The limits are constants, because with placeholders DuckDB does not plan for few rows. The limit is one row
+        # more than the page has. If that row is missing, the last match is on the page, so the page gives the count.
         cut = f"{conditions}{ordered} limit {size + 1} offset {first}"
         select = self._parsed(f"select {columns} from buckets{cut}")
         if not conditions:
@@ -83,7 +83,7 @@ class Store:
         return self._pin(two, one, question)
 
     def _pin(self, two: Answer, one: Answer, question: ResolvedQuery) -> Answer:
-        """The quicker of the two, tried once for each kind of question, length of a window and threshold."""
+        """The faster of the two, measured once for each kind of question, length of the window and threshold."""
         length = None if question.start is None or question.end is None else question.end - question.start
         kind = question._replace(start=length, end=None, threshold=round(question.threshold, 1))
         if kind not in self._is_one:
@@ -91,7 +91,7 @@ class Store:
         return one if self._is_one[kind] else two
 
     def _prepare_numbered(self, question: ResolvedQuery, columns: str) -> Answer:
-        """Select by row numbers, which are in order of time, so that DuckDB neither sorts nor skips rows."""
+        """Select by row numbers, which are in time order, so that DuckDB neither sorts nor skips rows."""
         ordered = " order by rowid desc" if question.desc else ""
         select = self._parsed(f"select {columns} from buckets where rowid >= ? and rowid < ?{ordered}")
         run, first, last = self._run, question.from_, question.from_ + question.size
@@ -104,7 +104,7 @@ class Store:
         return page
 
     def prepare_rows(self, question: ResolvedQuery) -> Callable[[], tuple[int, Sequence[Row]]]:
-        """Select all columns. A row may have the count behind them, which is cut off."""
+        """Select all columns. If a row has the count behind them, the count is cut off."""
         answer = self._prepare(question, FIELDS)
 
         def rows() -> tuple[int, Sequence[Row]]:

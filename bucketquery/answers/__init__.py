@@ -1,1 +1,1 @@
-"""Answers: the results of a search as values, arrays, response bodies and JSON."""
+"""Answers: the results of a search as values, arrays, response objects and JSON."""

@@ -20,12 +20,12 @@ _Object = dict[str, Any]
 
 
 def record_values(job_id: str | Sequence[str], rows: Selection, display: DisplayFields) -> list[AnomalyRecord]:
-    """Records as values; ``job_id`` is the job of all, or one for each."""
+    """Records as values; ``job_id`` is the job of all records, or of each."""
     return frozen_values(AnomalyRecord, len(rows), _fields(job_id, rows, display))
 
 
 def influencer_values(job_id: str | Sequence[str], rows: Selection, display: DisplayFields) -> list[Influencer]:
-    """Influencers as values; ``job_id`` is the job of all, or one for each."""
+    """Influencers as values; ``job_id`` is the job of all influencers, or of each."""
     return frozen_values(Influencer, len(rows), _fields(job_id, rows, display))
 
 
@@ -35,7 +35,7 @@ def record_objects(
     """Records as response objects.
 
     Args:
-        job_id: the job of all, or one for each.
+        job_id: the job of all records, or of each.
         rows: the records to write, in this order.
         display: their display fields.
         human: whether each timestamp is also written as text, before its number.
@@ -60,7 +60,7 @@ def expanded_values(
 ) -> list[tuple[AnomalyRecord, ...]]:
     """The records of each bucket at some positions as values.
 
-    ``job_id`` is the job of all buckets, or one for each bucket at those positions.
+    ``job_id`` is the job of all buckets, or of each bucket at these positions.
     """
     records, ends = expansion.records()
     bounds = [*pairwise(ends)][positions]
@@ -80,7 +80,7 @@ def expanded_objects(job_id: str | Sequence[str], expansion: Expansion, *, human
 
 
 def _of_records(job_id: str | Sequence[str], bounds: Sequence[tuple[int, int]]) -> str | Sequence[str]:
-    """The job of all records, or one for each; the bounds are those of each bucket's records."""
+    """The job of all records, or of each; ``bounds`` has the first and the last position of each bucket's records."""
     if isinstance(job_id, str):
         return job_id
     return [own for own, (first, end) in zip(job_id, bounds, strict=True) for _ in range(first, end)]
@@ -116,7 +116,7 @@ def _objects(
 
 
 def _column(rows: Selection, name: str, others: Sequence[dict[str, Any]]) -> Sequence[Any] | None:
-    """The values of a documented field, removed from the extra fields if it is stored there; None if no row has any."""
+    """The values of a documented field; None if no row has one. A field in the extra fields is removed from them."""
     field = rows.view.base.schema.by_name[name]
     if field.type.dtype is None:
         return [parts.pop(name, None) for parts in others] if any(name in parts for parts in others) else None
@@ -126,7 +126,7 @@ def _column(rows: Selection, name: str, others: Sequence[dict[str, Any]]) -> Seq
 
 
 def _or_none(rows: Selection, name: str) -> list[Any]:
-    """A column's values as they are shown; None if nothing is shown."""
+    """A column's values as an answer shows them; None for each value that it omits."""
     values: list[Any] = shown(rows, name).tolist()
     if rows.view.base.schema.by_name[name].optional and (missing := rows.missing(name)) is not None and missing.any():
         return [None if lacking else value for value, lacking in zip(values, missing.tolist(), strict=True)]

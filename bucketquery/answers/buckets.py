@@ -1,4 +1,4 @@
-"""Buckets as values and as response objects, made column by column; `anomalies` has records and influencers."""
+"""Buckets as values and as response objects, made column by column. `anomalies` has records and influencers."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice, repeat
@@ -42,7 +42,7 @@ def bucket_values(
     """Buckets as values.
 
     Args:
-        job_id: the job of all, or one for each.
+        job_id: the job of all buckets, or of each.
         rows: the buckets to read, in this order.
         display: their display fields.
         records: the records of each bucket.
@@ -66,10 +66,10 @@ def bucket_objects(
     """Buckets as response objects.
 
     Args:
-        job_id: the job of all, or one for each.
+        job_id: the job of all buckets, or of each.
         rows: the buckets to write, in this order.
         display: their display fields.
-        records: the records of each bucket, which become part of its object; None if there are none.
+        records: the records of each bucket, which become part of its object; None: no bucket has records.
         human: whether each timestamp is also written as text, before its number.
 
     Source: the server's ``Bucket``.
@@ -79,7 +79,7 @@ def bucket_objects(
         for bucket, own_job in zip(objects, job_id, strict=True):
             bucket["job_id"] = own_job
     influencers, events = display["bucket_influencers"], rows.lists("scheduled_events")
-    # Tested once for all, because most pages have nothing nested.
+    # One test for all buckets, because most pages have no nested values.
     if records is not None or any(influencers) or any(events):
         records = repeat([], len(objects)) if records is None else records
         for bucket, own_records, some, planned in zip(objects, records, influencers, events, strict=True):
@@ -109,7 +109,7 @@ def _influencer_values(
     columns: Mapping[str, Iterable[Any]],
     influencers: Sequence[tuple[StoredInfluencer, ...]],
 ) -> Iterable[tuple[BucketInfluencer, ...]]:
-    """The influencers of each bucket; the columns give the timestamps and spans of the buckets."""
+    """The influencers of each bucket, with the timestamps and spans of the buckets from the columns."""
     if not any(influencers):
         return influencers  # type: ignore[return-value] # empty all
     buckets = zip(each_of(job_id), columns["timestamp"], columns["bucket_span"], influencers, strict=False)
@@ -121,7 +121,7 @@ def _influencer_values(
 
 
 def _with_all_strings(objects: list[dict[str, Any]], strings: list[str]) -> list[dict[str, Any]]:
-    """The objects with text before each timestamp, also in their influencers."""
+    """The objects with the text of each timestamp before its number, in their influencers too."""
     for bucket, string in zip(objects, strings, strict=True):
         if bucket["bucket_influencers"]:
             bucket["bucket_influencers"] = [with_string(nested, string) for nested in bucket["bucket_influencers"]]

@@ -12,16 +12,16 @@ from bucketquery.storage.selection import Selection
 _MARK: Final[Any] = "\0"
 
 
-#: The JSON of a simple bucket without its values: the text before its job, and before, between and after its columns.
+#: The JSON of a simple bucket without values: the text before its job, and before, between and after its columns.
 _SIMPLE: Final = json_bytes(simple_buckets(_MARK, [(_MARK,) * len(COLUMNS)])[0]).split(json_bytes(_MARK))
 
 
-#: Fewer buckets than this are written as quickly from dicts.
+#: For fewer buckets than this, JSON from dicts is as fast.
 _FEW: Final = 20
 
 
 def columnar_buckets_json(job_id: str, rows: Selection, display: DisplayFields) -> bytes | None:
-    """The JSON of what `bucket_objects` gives, written from the columns.
+    """The JSON of the result of `bucket_objects`, written from the columns.
 
     Args:
         job_id: the job of all buckets.
@@ -29,12 +29,12 @@ def columnar_buckets_json(job_id: str, rows: Selection, display: DisplayFields) 
         display: their display fields.
 
     Returns:
-        None if any bucket has something nested, or if there are fewer than `_FEW` buckets: then dicts are as quick.
+        None if any bucket has nested values, or if there are fewer than `_FEW` buckets.
     """
     if len(rows) < _FEW or any(display["bucket_influencers"]) or any(rows.lists("scheduled_events")):
         return None
     before_job, before_first, *behind = _SIMPLE
-    # A column with one value, as the span mostly is, becomes a part of the text between the others.
+    # A column with one distinct value, such as the span, becomes part of the text between the other columns.
     columns = [column[:1] if _is_constant(column) else column for column in columns_of(rows)]
     between, varying = [before_job + json_bytes(job_id) + before_first], []
     for values, text in zip(json_columns(columns), behind, strict=True):
@@ -53,6 +53,6 @@ def columnar_buckets_json(job_id: str, rows: Selection, display: DisplayFields) 
 
 
 def _is_constant(values: Array) -> bool:
-    """Whether all values are the same to the bit; comparing bytes is quicker than comparing numbers."""
+    """Whether all values have the same bytes, which are faster to compare than numbers."""
     stored = values.tobytes()
     return stored == stored[: values.itemsize] * len(values)

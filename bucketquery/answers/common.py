@@ -9,14 +9,14 @@ import numpy as np
 from bucketquery.model.schema import Array, Int64s, Type
 from bucketquery.storage.selection import Selection
 
-#: The values of some rows that are only displayed, by the name of the list: the index's own or a host's.
+#: The display fields of some rows, by the name of the list. They come from the index, or from a host's documents.
 DisplayFields = Mapping[str, Sequence[Any]]
 
 
 def shown(rows: Selection, name: str) -> Array:
-    """A column's values as they are shown; shape (r,).
+    """A column's values as an answer shows them; shape (r,).
 
-    A missing value is the field's default. If the field is optional, it is NaN or None, and nothing is shown.
+    A missing value is the field's default. If the field is optional, it is NaN or None, and an answer omits it.
     """
     values = rows.column(name)
     field = rows.view.base.schema.by_name[name]
@@ -26,17 +26,17 @@ def shown(rows: Selection, name: str) -> Array:
 
 
 def display_fields(rows: Selection) -> dict[str, Sequence[Any]]:
-    """The display fields that the index holds of some rows."""
+    """The display fields of some rows that the index stores."""
     return {name: rows.lists(name) for name in rows.view.base.schema.only_shown}
 
 
 def each_of(job_id: str | Sequence[str]) -> Iterable[str]:
-    """The job of each row: the same one without end, or one for each row."""
+    """The job of each row; if it is the same for all rows, an endless iterable of it."""
     return repeat(job_id) if isinstance(job_id, str) else job_id
 
 
 def timestamp_strings(timestamps: Int64s) -> list[str]:
-    """Instants, epoch ms, as ISO text in UTC with milliseconds.
+    """Instants in epoch ms as ISO text in UTC with milliseconds.
 
     >>> timestamp_strings(np.array([0], dtype=np.int64))
     ['1970-01-01T00:00:00.000Z']
@@ -55,7 +55,7 @@ def with_strings(objects: list[dict[str, Any]], strings: Sequence[str]) -> list[
 
 
 def with_default(values: Array, default: Any) -> Array:
-    """Doubles with the default in place of NaN; any other missing value is stored as its default already."""
+    """The values, with the default in place of NaN; other missing values are stored as the default already."""
     missing = np.isnan(values)
     return np.where(missing, default, values) if np.count_nonzero(missing) else values
 

@@ -1,7 +1,7 @@
 """Pages: the results of a search, read only when a caller asks for them.
 
-A page holds the numbers of its rows, not their values. As long as the page exists it pins the columns it was found in.
-To release them, pickle the page, or copy the needed values out of it.
+A page holds the numbers of its rows, not their values. As long as the page exists, it keeps the columns of its commit
+in memory. To release them, pickle the page, or copy the needed values.
 """
 
 from abc import ABC, abstractmethod
@@ -31,10 +31,10 @@ class Facts(NamedTuple):
     """The parts of a page.
 
     Attributes:
-        job_id: the job of all its results; if several jobs were searched, one for each result.
+        job_id: the job of all results; if several jobs were searched, the job of each result.
         rows: the results, in order.
         matched: the number of matches, before paging.
-        explanation: how they were found.
+        explanation: how the results were found.
         sequence: the commit that was read.
         has_documents: whether the index keeps documents, and so has display fields.
         expansion: the records of the page's buckets; None if the query does not expand.
@@ -111,7 +111,7 @@ class Page(Immutable, ABC, Generic[_Value]):
 
     @abstractmethod
     def _values(self, rows: Selection, display: DisplayFields, positions: slice) -> list[_Value]:
-        """The results at some positions of the page; ``rows`` are those at these positions."""
+        """The results at some positions of the page, whose rows are ``rows``."""
 
     @abstractmethod
     def _objects(self, display: DisplayFields, *, human: bool) -> list[dict[str, Any]]:
@@ -138,15 +138,15 @@ class Page(Immutable, ABC, Generic[_Value]):
         """One field of every result on the page, as an array that no flag makes writable.
 
         Args:
-            name: a documented field, but not ``records``, nor a property that a value computes. ``timestamp`` is int64
-                epoch ms, scores are float64. Text and nested fields are objects: text, tuples and immutable mappings,
-                None or () if missing.
+            name: a documented field, except ``records`` and computed properties. ``timestamp`` is int64 epoch ms,
+                scores are float64. Text and nested fields are objects: text, tuples and immutable mappings, None or ()
+                if missing.
 
         Returns:
             Shape (len(page),), in page order, a copy. A missing field is its default, or NaN if an answer omits it.
 
         Raises:
-            InvalidQuery: results of this kind have no such field, or the index does not keep it.
+            InvalidQuery: results of this kind have no such field, or the index does not store it.
 
         Complexity: O(len(page)).
 
@@ -170,7 +170,7 @@ class Page(Immutable, ABC, Generic[_Value]):
             return _read_only_objects(self._rows.lists(name))
         if field.type.dtype is None:
             if not self._has_documents:
-                raise InvalidQuery(f"[{name}] is not kept by this index", field="name", value=name)
+                raise InvalidQuery(f"[{name}] is not stored in this index", field="name", value=name)
             return _read_only_objects([getattr(value, name) for value in self._unexpanded()])
         values = shown(self._rows, name)
         return _read_only_objects(values.tolist()) if field.type is Type.KEYWORD else _read_only(values)
@@ -199,14 +199,13 @@ class Page(Immutable, ABC, Generic[_Value]):
         Args:
             human: show each timestamp as text too, before its number.
             documents: the documents of `keys`, in that order, if a host keeps them itself. If the index has a column
-                for a field, the column wins; expanded records are the index's own.
+                for a field, the column wins. Expanded records come from the index.
 
         Raises:
             InvalidQuery: the index keeps no documents, and none are given.
-            InvalidDocument: a document does not belong to its key, or cannot be stored, or there are too many or too
-                few.
+            InvalidDocument: a document does not belong to its key, or is invalid, or there are too many or too few.
 
-        Complexity: O(len(page) + size of what is shown), and once O(r log r) for r expanded records.
+        Complexity: O(len(page) + size of the body), and once O(r log r) for r expanded records.
         Source: Get buckets, Get records, Get influencers, response bodies.
 
         >>> from bucketquery import ResultsIndex
@@ -222,9 +221,9 @@ class Page(Immutable, ABC, Generic[_Value]):
     def to_json(self, *, human: bool = False) -> bytes:
         """The result of `to_dict` as JSON in UTF-8, without blanks, with its keys in the same order.
 
-        It is written by orjson if that is installed (``pip install 'bucketquery[json]'``), else by the standard
-        library. A double has the fewest digits that read back as the same double; one of the two writes ``1e-05``, the
-        other ``0.00001``. Buckets with nothing nested are written from their columns.
+        orjson writes it if it is installed (``pip install 'bucketquery[json]'``), else the standard library does. A
+        double has the fewest digits that read back as the same double: one of the two writes ``1e-05``, the other
+        ``0.00001``. Buckets without nested values are written from their columns.
 
         Args:
             human: show each timestamp as text too, before its number.
@@ -232,7 +231,7 @@ class Page(Immutable, ABC, Generic[_Value]):
         Raises:
             InvalidQuery: the index keeps no documents.
 
-        Complexity: O(len(page) + size of what is shown), and once O(r log r) for r expanded records.
+        Complexity: O(len(page) + size of the body), and once O(r log r) for r expanded records.
         Source: Get buckets, Get records, Get influencers, response bodies.
 
         >>> from bucketquery import ResultsIndex
@@ -244,7 +243,7 @@ class Page(Immutable, ABC, Generic[_Value]):
         return self._to_json(human=human, is_columnar=True)
 
     def _to_json(self, *, human: bool, is_columnar: bool) -> bytes:
-        """As `to_json`; without ``is_columnar`` no result is written from its columns, which changes only the time."""
+        """As `to_json`. If not ``is_columnar``, each result is written from a dict, which only takes longer."""
         results = self._results_json(self._display_fields(self._rows), human=human, is_columnar=is_columnar)
         return b'{"count":%d,"%b":%b}' % (self.count, self._schema.plural.encode(), results)
 
@@ -276,21 +275,25 @@ class Page(Immutable, ABC, Generic[_Value]):
         return f"<{type(self).__name__}: {what}>"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # Only the page's own rows travel, not the columns that they lie in.
+        # Pickle the rows of the page only, not the columns of all rows.
         job_id, rows, *others = self._facts
         return _restore, (type(self), job_id, rows.detach(), *others)
 
     def explain(self) -> Mapping[str, Any]:
-        """How it was found, as data.
+        """How the page was found, as data.
 
         Returns:
-            An immutable mapping. ``path``, what led: ``time`` (two ranks and the rows between them; no column is read),
-            ``threshold`` (the rows at or above it), ``order`` (the first rows of the order, of which those that match
-            are picked), ``scan`` (every row of the window is compared), ``cache`` (the first 128 rows of this order,
-            found by an earlier search of the same results; no row is read again) or ``jobs`` (several searches, and
-            their results merged). ``column``, the one whose values led, None if only time did. ``levels``, the edges of
-            the levels that were read, in the values of their columns. ``rows_read``, how many rows were compared one by
-            one. ``rows_matched``, the count.
+            An immutable mapping with these keys:
+
+            - ``path``: the way that the search took. ``time``: the rows between two ranks; no column is read.
+              ``threshold``: the rows at or above the threshold. ``order``: the first rows of the order, from which the
+              matches are picked. ``scan``: every row of the window is compared. ``cache``: the first 128 rows of this
+              order, found by an earlier search of the same results. ``jobs``: several searches, whose results are
+              merged.
+            - ``column``: the column whose values led; None if only time led.
+            - ``levels``: the edges of the levels that were read, in the values of their columns.
+            - ``rows_read``: the number of rows that were compared one by one.
+            - ``rows_matched``: the count.
 
         >>> from bucketquery import ResultsIndex
         >>> index = ResultsIndex()
@@ -311,7 +314,7 @@ def require_documents(page: Page[Any]) -> None:
         InvalidQuery: the index keeps no documents, and the page is not empty.
     """
     if not page._has_documents and len(page):
-        reason = "[documents] are needed, and this index keeps none: take keys() and to_dict(documents=...)"
+        reason = "[documents] are needed, and this index does not keep them: give those of keys() to to_dict()"
         raise InvalidQuery(reason, field="documents")
 
 

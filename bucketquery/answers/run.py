@@ -22,7 +22,7 @@ from bucketquery.search.shortcuts import ALL_SHORTCUTS, Shortcuts
 
 _new_tuple: Final = tuple.__new__
 
-#: How many records a scan with expanded buckets reads at once at most, or those of one bucket.
+#: A scan of expanded buckets reads at most this many records at once, or all records of one bucket.
 _RECORDS_AT_ONCE: Final = 4096
 
 AnyPage = BucketPage | RecordPage | InfluencerPage
@@ -43,18 +43,18 @@ def page_of(  # noqa: PLR0917 - a keyword each would take longer than the call
     has_documents: bool,  # noqa: FBT001 - a keyword each would take longer than the call
     shortcuts: Shortcuts = ALL_SHORTCUTS,
 ) -> AnyPage:
-    """The page that a query asks of a job's results.
+    """The page of a query over one job's results.
 
     Args:
-        job: whose results are searched.
+        job: the job.
         query: the query.
-        resolved: the same, with every instant fixed.
-        sequence: the commit that is read.
-        has_documents: whether the index keeps what is only shown.
+        resolved: the same query with every instant fixed.
+        sequence: the number of the commit that is read.
+        has_documents: whether the index keeps documents.
         shortcuts: which work may be skipped.
 
     Raises:
-        NotFound: a lookup that matches nothing.
+        NotFound: a lookup matches no bucket.
         LimitExceeded: the buckets of the page have too many records.
     """
     schema = resolved.schema
@@ -64,7 +64,7 @@ def page_of(  # noqa: PLR0917 - a keyword each would take longer than the call
     records = None
     if resolved.expand:
         records = expand(rows, job.table(RECORD), exclude_interim=resolved.exclude_interim_records)
-    # What a named tuple's own constructor does, in half the time.
+    # This does the same as the constructor of the named tuple, in half the time.
     facts = _new_tuple(Facts, (job.job_id, rows, count, explanation, sequence, has_documents, records))
     return _PAGES[schema.kind](facts)
 
@@ -72,7 +72,7 @@ def page_of(  # noqa: PLR0917 - a keyword each would take longer than the call
 def results_of(
     job: Job, query: AnyQuery, resolved: ResolvedQuery, shortcuts: Shortcuts = ALL_SHORTCUTS
 ) -> Iterator[Any]:
-    """Every result of a job that matches, in order, one by one."""
+    """Every match of one job, in order, one by one."""
     schema = schema_of(query)
     values = _VALUES[schema.kind]
     for rows in scan(job.table(schema), resolved, shortcuts):
@@ -94,13 +94,13 @@ def page_of_jobs(
     *,
     has_documents: bool,
 ) -> AnyPage:
-    """The page that a query asks of several jobs' results, as if they lay in one table.
+    """The page of a query over the results of several jobs, as if they lay in one table.
 
     The arguments are those of `page_of`, with the catalogue in place of the job.
 
     Raises:
         UnknownJob: a job is not known.
-        NotFound: a lookup that matches nothing.
+        NotFound: a lookup matches no bucket.
         LimitExceeded: the buckets of the page have too many records.
     """
     found, count, explanation = search_jobs(catalog, query.jobs, resolved, shortcuts, by_job=query.sort == "job_id")
@@ -116,7 +116,7 @@ def page_of_jobs(
 def results_of_jobs(
     catalog: Catalog, query: AnyQuery, resolved: ResolvedQuery, shortcuts: Shortcuts = ALL_SHORTCUTS
 ) -> Iterator[Any]:
-    """Every result of several jobs that matches, in order, one by one."""
+    """Every match of several jobs, in order, one by one."""
     values = _VALUES[resolved.schema.kind]
     for rows, job_ids in scan_jobs(catalog, query.jobs, resolved, shortcuts, by_job=query.sort == "job_id"):
         if not resolved.expand:

@@ -1,4 +1,4 @@
-"""Pages as text tables: aligned columns without the empty ones, and a last line with the counts."""
+"""Pages as text tables: aligned columns, without empty columns, and a last line with the counts."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
@@ -87,7 +87,7 @@ def _of_all(results: Sequence[Any], score: str) -> _Cells:
     precision = "milliseconds" if any(result.timestamp % 1000 for result in results) else "seconds"
     spans_differ = len({result.bucket_span for result in results}) > 1
     return {
-        # In the form that the option --timestamp takes.
+        # The option --timestamp takes this form.
         "timestamp": [result.time.replace(tzinfo=None).isoformat(timespec=precision) + "Z" for result in results],
         "span": [f"{result.bucket_span} s" if spans_differ else "" for result in results],
         "score": [_two_decimals(getattr(result, score)) for result in results],

@@ -1,4 +1,4 @@
-"""The REST door: `handle` answers a request like the API's server, with a `Reply` that any web framework can send."""
+"""The REST door: `handle` answers a request as the API's server does, with a `Reply` that any framework can send."""
 
 from bucketquery.elastic.handler import handle
 from bucketquery.elastic.replies import Reply

@@ -23,8 +23,8 @@ class Call(NamedTuple):
     """A request in built-in types.
 
     Attributes:
-        method: as it was given.
-        uri: the path with its query string, as it was given.
+        method: the method as given.
+        uri: the path with its query string, as given.
         path: the path alone, still encoded, without malformed escapes.
         url: the parameters of the URL, decoded.
         body: JSON, either parsed or as text or bytes; None if there is no body.
@@ -38,7 +38,7 @@ class Call(NamedTuple):
 
     @property
     def pretty(self) -> bool:
-        """Whether the reply is indented for people to read, also if it is an error."""
+        """Whether the reply is indented for people to read, even if it is an error."""
         return self.url.get("pretty") in {"", "true"}
 
 
@@ -63,7 +63,7 @@ def read_call(method: object, path: object, params: object, body: object) -> Cal
 
 
 def _text(value: object) -> str:
-    """A text itself, or a word for an object of another type."""
+    """The text itself; for an object of another type a text that describes it."""
     with suppress(Exception):  # reading an object runs code of its class, which may raise any exception
         value = _built_in(value)
         return value if isinstance(value, str) else brief(value)
@@ -124,7 +124,11 @@ def _url_text(name: str, value: object) -> str:
 
 
 def _well_escaped(encoded: str) -> str:
-    """The text itself, if none of its percent escapes is malformed."""
+    """The text itself.
+
+    Raises:
+        InvalidQuery: a percent escape is malformed.
+    """
     found = _MALFORMED_ESCAPE.search(encoded)
     if found:
         raise InvalidQuery(f"malformed escape [{encoded[found.start() :][:3]}] in the URL, at {found.start()}")

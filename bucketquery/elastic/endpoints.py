@@ -1,6 +1,6 @@
-"""The endpoints as data: their parameters in order, the JSON types of these, and how a value is read.
+"""The endpoints as data: their parameters in order, the JSON types of each, and the function that reads its value.
 
-A value's forms in a request are read here; `queries` decides what the value means.
+This room reads the forms that a value has in a request. `queries` decides the meaning of the value.
 """
 
 import math
@@ -22,8 +22,8 @@ class Endpoint:
 
     Attributes:
         query: the class of its queries.
-        action: the server's name for it, as in its errors.
-        parameters: by their names in a body, in the order in which the server reads them from a URL.
+        action: the server's name of the endpoint, as in its errors.
+        parameters: their names in a body, in the order in which the server reads them from a URL.
         beside_body: the parameters that the URL of a request with a body may have.
     """
 
@@ -38,7 +38,7 @@ class Endpoint:
         return "timestamp" in self.parameters
 
 
-#: By the last word of their paths, ``/_ml/anomaly_detectors/{job_id}/results/...``.
+#: The endpoints by the last word of their paths, ``/_ml/anomaly_detectors/{job_id}/results/...``.
 ENDPOINTS: Final = {
     "buckets": Endpoint(
         query=BucketQuery,
@@ -66,11 +66,11 @@ ENDPOINTS: Final = {
         query=InfluencerQuery,
         action="cluster:monitor/xpack/ml/job/results/influencers/get",
         parameters=("start", "end", "exclude_interim", "page", "influencer_score", "sort", "desc"),
-        beside_body=frozenset({"start", "end"}),  # the server reads them and forgets them
+        beside_body=frozenset({"start", "end"}),  # the server reads them and ignores them
     ),
 }
 
-#: The parameters that a body has in its ``page``, and a URL beside the others.
+#: The parameters that a body has in its ``page``, and a URL at the top level.
 PAGE: Final = ("from", "size")
 
 _JSON_TYPES: Final = {
@@ -101,7 +101,7 @@ def malformed(reason: str) -> InvalidQuery:
 
 
 def typed(fields: Mapping[str, Any], where: str, names: Collection[str]) -> Iterator[tuple[str, Any]]:
-    """The fields of a JSON object in its own order; the name and the type of each are checked first.
+    """The fields of a JSON object in its own order. The name and the type of each are checked before it is returned.
 
     Raises:
         InvalidQuery: a field is not one of ``names``, or its value has a type that the field never has.
@@ -118,7 +118,7 @@ def typed(fields: Mapping[str, Any], where: str, names: Collection[str]) -> Iter
 
 
 def did_you_mean(name: str, known: Collection[str]) -> str:
-    """A hint with the names that are spelt like this one, the most similar first; empty if there are none.
+    """A hint with the similar names, the most similar first; empty if no name is similar.
 
     Source: the server's ``SuggestingErrorOnUnknown``, by Lucene's ``LevenshteinDistance``.
 
@@ -145,16 +145,16 @@ def _likeness(one: str, other: str) -> float:
     return 1 - costs[-1] / longer
 
 
-# ---- how a value is read; None is unset
+# ---- the functions that read a value; None means unset
 
 
 class Parameter(NamedTuple):
     """One parameter of the API.
 
     Attributes:
-        read: gives the value for the query, from a value of these types or a URL's text, and the parameter's name.
-        types: the types that it may have in a body.
-        bare: the value that its name alone means in a URL.
+        read: returns the value for the query, from a value of these types or a URL's text, and the parameter's name.
+        types: the types that the value may have in a body.
+        bare: the value of the parameter if a URL has its name only.
     """
 
     read: Callable[[Any, str], Any]
@@ -167,7 +167,7 @@ def _as_it_is(value: str, _: str) -> str:
 
 
 def _of_the_path(_value: str, _name: str) -> None:
-    """Nothing: the job is that of the path, not that of the body."""
+    """None: the path gives the job, and the one in the body is ignored."""
 
 
 def _read_instant(value: str | float, name: str) -> str | int:
@@ -178,7 +178,7 @@ def _read_instant(value: str | float, name: str) -> str | int:
         return int(value)
     if math.isinf(value):
         raise InvalidQuery(f"[{name}] is a number beyond all instants", field=name, value=value)
-    # Text, because the number -1 means unset, and an instant within that millisecond does not.
+    # It becomes text, because the number -1 means unset, and an instant in that millisecond does not.
     return f"{math.floor(value)}.0"
 
 

@@ -1,4 +1,4 @@
-"""The handler: it answers one request from one commit with one reply."""
+"""The handler: it answers a request from one commit."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -34,27 +34,27 @@ def handle(
 ) -> Reply:
     """The reply of the API's server to a request for the results of a job.
 
-    A wrong request gets a reply that says so; no request raises.
+    The reply to an invalid request is an error; no request raises.
 
     Args:
-        index: an index, whose newest commit is searched, or a snapshot. One that keeps no documents can only count: a
-            page that is not empty is a 400.
-        method: ``GET`` or ``POST``, which do the same.
+        index: an index, whose newest commit is searched, or a snapshot. If it keeps no documents, it can only count,
+            and the reply for a page that is not empty is a 400.
+        method: ``GET`` or ``POST``, with the same effect.
         path: as in the request line, percent-encoded, with or without its query string:
-            ``/_ml/anomaly_detectors/{job_id}/results/buckets``, there ``/{timestamp}`` too, ``records`` or
-            ``influencers``.
+            ``/_ml/anomaly_detectors/{job_id}/results/buckets``, or the same with ``/{timestamp}`` behind it, or with
+            ``records`` or ``influencers`` in place of ``buckets``.
         params: the query string, or its parameters; they override those of ``path``.
-        body: JSON, encoded or parsed. If there is a body, it alone is read, except ``human``, ``pretty`` and for
-            buckets ``timestamp``, which the query string may have. Its other parameters are refused, but influencers
-            ignore ``start`` and ``end``, as the server does.
+        body: JSON, encoded or parsed. If there is a body, parameters are read from it only. The query string may then
+            have ``human``, ``pretty`` and, for buckets, ``timestamp``. Its other parameters are refused, except that
+            influencers ignore ``start`` and ``end``, as the server does.
         max_result_window: the largest ``from + size``; the index's ``max_size`` does not apply here.
 
     Raises:
         TypeError: ``index`` is neither an index nor a snapshot.
         InvalidQuery: ``max_result_window`` is not a non-negative integer.
 
-    Complexity: O(request), then as `Snapshot.get_buckets` and its siblings. The page is read when the reply's body or
-    bytes are asked for.
+    Complexity: O(request), then as `Snapshot.get_buckets` and its siblings. The page is read when a caller reads the
+    reply's body or encodes it.
     Source: the server's ``BaseRestHandler`` and ``RestGetBucketsAction`` with its siblings.
 
     >>> from bucketquery import ResultsIndex
@@ -93,7 +93,7 @@ def _reply(snapshot: Snapshot, call: Call, max_result_window: int) -> Reply:
     try:
         page = _search(snapshot, request, max_result_window)
     except (InvalidQuery, LimitExceeded) as error:
-        # Records are fetched after the search, and not by the shards.
+        # The server fetches records after the search, so the shards do not report this error.
         if error.field == "expand":
             raise
         return all_shards_failed(error)

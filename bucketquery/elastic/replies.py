@@ -36,13 +36,13 @@ class _Body(MadeOnce):
 class Reply(_Body):
     """An answer to a request.
 
-    The body of a page is made when it is first read. A reply keeps the columns of its page alive.
+    The body of a page is made when it is first read. The reply keeps the columns of its page in memory.
 
     Attributes:
         status: the HTTP status: 200, 400, 404 or 405.
-        headers: the content type, and the product header that the official clients check; ``Allow`` if a method was
-            refused or options were asked for.
-        body: the answer, or the error, as parsed JSON; fresh, the caller's to change.
+        headers: the content type, and the product header that the official clients check; ``Allow`` in the reply to
+            ``OPTIONS`` or to a refused method.
+        body: the answer, or the error, as parsed JSON; a new object, which the caller may change.
 
     Source: the server's ``RestController`` and ``ElasticsearchException``.
 
@@ -53,7 +53,7 @@ class Reply(_Body):
     (404, 'resource_not_found_exception', "No known job with id 'web'")
     """
 
-    # Written here, as dataclasses would add a slot for the body to that of the base.
+    # A dataclass with slots would add a second slot for the body, so the slots are written here.
     __slots__ = ("_pretty", "headers", "status")
 
     status: int
@@ -67,7 +67,7 @@ class Reply(_Body):
         _fill(self, status, headers, body, _pretty)
 
     def encode(self) -> bytes:
-        """The body as JSON in UTF-8, indented if the request said ``pretty``; nothing if the body is empty.
+        """The body as JSON in UTF-8, indented if the request has ``pretty``; no bytes if the body is empty.
 
         Complexity: O(body).
 
@@ -75,21 +75,21 @@ class Reply(_Body):
         b'{"count":0,"buckets":[]}'
         """
         if not self._pretty and not is_made(self, "body"):
-            # The caller has not read the body, so it is unchanged: the page writes the same bytes without making it.
+            # The caller has not read the body, so it is unchanged, and the page can write the same bytes without it.
             return self._page.to_json(human=self._human)
         if not self.body:
             return b""
         if not self._pretty:
             return json_bytes(self.body)
         text = json.dumps(self.body, ensure_ascii=False, indent=2, separators=(",", " : "))
-        # UTF-8 has no half of a surrogate pair; with a backslash it is written just as JSON escapes it.
+        # UTF-8 cannot encode half of a surrogate pair. The backslash escape is the same as JSON's.
         return (text + "\n").encode(errors="backslashreplace")
 
     def __repr__(self) -> str:
         return f"Reply(status={self.status!r}, headers={self.headers!r}, body={self.body!r})"
 
     def __getstate__(self) -> tuple[int, Mapping[str, str], dict[str, Any], bool]:
-        # The body travels without the page, which holds more than it.
+        # Pickle the body without the page, which holds more columns than the body shows.
         return self.status, self.headers, self.body, self._pretty
 
     def __setstate__(self, state: tuple[int, Mapping[str, str], dict[str, Any], bool]) -> None:
@@ -133,7 +133,7 @@ def refusal(error: BucketQueryError) -> Reply:
 
 
 def all_shards_failed(error: BucketQueryError) -> Reply:
-    """An error that only the search itself finds, in the API's format: wrapped into the failure of a shard.
+    """An error that the server's shards find while they search, in the API's format: as the failure of all shards.
 
     >>> from bucketquery import InvalidQuery
     >>> all_shards_failed(InvalidQuery("No mapping found for [x] in order to sort on")).body["error"]["reason"]
@@ -151,19 +151,19 @@ def all_shards_failed(error: BucketQueryError) -> Reply:
 
 
 def unknown_path(method: str, uri: str) -> Reply:
-    """The refusal of a path that no endpoint has."""
+    """The error for a path that no endpoint has."""
     return Reply(status=400, body={"error": f"no handler found for uri [{uri}] and method [{method}]"})
 
 
 def wrong_method(method: str, uri: str) -> Reply:
-    """The refusal of a method that the endpoint of the path does not take."""
+    """The error for a method that the endpoint of the path does not accept."""
     allowed = f"allowed: [{', '.join(METHODS)}]"
     reason = f"Incorrect HTTP method for uri [{uri}] and method [{method}], {allowed}"
     return Reply(status=405, headers=_ALLOW, body={"error": reason, "status": 405})
 
 
 def options() -> Reply:
-    """The reply with the methods that a path takes."""
+    """The reply to ``OPTIONS``: the methods that a path accepts."""
     return Reply(status=200, headers=_ALLOW, body={})
 
 

@@ -42,8 +42,8 @@ class Request(NamedTuple):
     Attributes:
         query: the class of the query.
         job_id: the job of the results.
-        parameters: keywords of the query; dates, the field to sort by and the window have not been checked yet.
-        human: whether each timestamp is shown as text too.
+        parameters: keywords of the query. The query checks dates, the field to sort by and the window.
+        human: whether each timestamp is also shown as text.
     """
 
     query: Callable[..., AnyQuery]
@@ -59,21 +59,21 @@ def find_route(path: str) -> Route | None:
     ('web', '2026-01-01T00:00')
     """
     match [unquote(segment) for segment in path.rstrip("/").split("/")]:
-        case ["", "_ml", "anomaly_detectors", job_id, "results", results, *rest] if job_id and results in ENDPOINTS:
+        case ["", "_ml", "anomaly_detectors", job_id, "results", results, *more] if job_id and results in ENDPOINTS:
             endpoint = ENDPOINTS[results]
-            if not rest or (endpoint.has_lookup and len(rest) == 1):
-                return Route(endpoint, job_id, rest[0] if rest else None)
+            if not more or (endpoint.has_lookup and len(more) == 1):
+                return Route(endpoint, job_id, more[0] if more else None)
     return None
 
 
 def read_request(call: Call, route: Route) -> Request:
-    """The request that a call makes of the endpoint of its path.
+    """Read the request of a call to the endpoint of its path.
 
-    If there is a body, it alone is read. Errors in parameters that are read come before unknown parameters.
+    If there is a body, parameters are read from it only. An error in a known parameter comes before unknown parameters.
 
     Raises:
-        InvalidQuery: the server would refuse the request. If the value of a body's field is wrong, another error is its
-            cause.
+        InvalidQuery: the server would refuse the request. If the value of a field in the body is invalid, the error has
+            a cause.
 
     Source: the server's ``BaseRestHandler``, and ``RestGetBucketsAction`` with its siblings.
 
@@ -115,7 +115,7 @@ def _read_body(body: Any, endpoint: Endpoint) -> dict[str, Any] | None:
         except (RecursionError, MemoryError):
             raise malformed(f"[{endpoint.action}] the body is nested too deeply") from None
         except ValueError as error:
-            reason = str(error).partition(";")[0]  # advice on Python's settings follows
+            reason = str(error).partition(";")[0]  # leave out Python's advice behind the semicolon
             raise malformed(f"[{endpoint.action}] the body is no JSON: {reason}") from None
     elif body is None:
         return None
@@ -160,7 +160,7 @@ def _of_body(body: dict[str, Any], endpoint: Endpoint) -> dict[str, Any]:
 
 
 def _put(parameters: dict[str, Any], name: str, value: Any) -> None:
-    """Read a parameter and add it to the others, unless it is unset; a lookup and a window exclude each other."""
+    """Read a parameter and, if it is set, add it to the others. A lookup and a window exclude each other."""
     read = PARAMETERS[name].read(value, name)
     if read is None:
         return

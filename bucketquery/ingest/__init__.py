@@ -1,1 +1,1 @@
-"""Documents and columns on their way in: read, checked, copied, and made into segments."""
+"""Ingest: documents and columns are read, checked, copied, and made into segments."""

@@ -1,4 +1,4 @@
-"""Arrays to checked columns: the bulk way in, for results and for new scores.
+"""Arrays to checked columns: bulk input, for results and for new scores.
 
 Columns may hold the same values as documents; `checks` has the definitions.
 """
@@ -46,7 +46,8 @@ def read_columns(columns: object, job_id: str | None, kind: Kind, *, keep: bool 
 
     Args:
         columns: 1-d arrays of equal length; ``timestamp`` in epoch ms or datetime64, ``bucket_span`` an array or one
-            int. A field left out, a masked entry, and None in a list or an object array are missing.
+            int. A value is missing if its field is left out, if it is masked, or if it is None in a list or an object
+            array.
         job_id: the job of all rows; None if a column ``job_id`` names the job of each row.
         kind: the kind of all rows.
         keep: True keeps display fields too; False keeps only the fields that filter and sort.
@@ -81,7 +82,8 @@ class Scores(NamedTuple):
     """New scores for results of one job and kind.
 
     Attributes:
-        segment: the columns of identity and score, in identity order; the last row of an identity wins.
+        segment: the columns of identity and score, in identity order, without repeats. The last row of an identity
+            wins.
         given: the columns of the identity, in the order of the input.
     """
 
@@ -107,7 +109,7 @@ def read_scores(columns: object, kind: Kind) -> Scores:
         kind: the kind of the results; its identity must have no keywords.
 
     Raises:
-        InvalidDocument: a column or an entry cannot be taken; ``field`` is its path.
+        InvalidDocument: a column or an entry is invalid; ``field`` is its path.
     """
     schema = SCHEMAS[kind]
     names = (*schema.identity, schema.score)
@@ -175,7 +177,7 @@ def _is_single(column: object) -> bool:
 
 def _jobs(column: Any, job_id: str | None, length: int, codes: JobCodes) -> Int64s:
     if (column is None) == (job_id is None):
-        reason = "the job must be said by a column [job_id] or by the argument, and not by both"
+        reason = "the job must be given by a column [job_id] or by the argument, and not by both"
         raise InvalidDocument(reason, field="columns.job_id" if job_id is None else "job_id", value=job_id)
     if column is not None:
         return np.array(_each("job_id", column, lambda value, _: codes.code(value)), dtype=np.int64)

@@ -1,7 +1,7 @@
-"""Batches: checked columns on their way in, by job and in identity order.
+"""Batches: checked columns by job and in identity order, ready to be written.
 
-`documents` and `arrays` read the input and assemble their columns here. This room does not know an index: a batch that
-cannot be stored is refused before the writer's lock is taken.
+`documents` and `arrays` read the input and assemble their columns here. This room imports no index. A batch that cannot
+be stored is refused before the writer takes its lock.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -24,7 +24,7 @@ from bucketquery.storage.packed_segment import segment_of_records, segment_of_ro
 from bucketquery.storage.segment import Segment
 from bucketquery.storage.sparse_lists import NO_LISTS, Entry, SparseLists
 
-#: The Python types that a field stores unchanged, NoneType for a missing value among them.
+#: The Python types that a field stores unchanged, including NoneType for a missing value.
 STORED_TYPES: Final = {
     Type.TIMESTAMP: frozenset({int, NoneType}),
     Type.INTEGER: frozenset({int, NoneType}),
@@ -38,11 +38,11 @@ _SHARED_KEYWORDS: Final = 64
 
 
 class Batch(NamedTuple):
-    """Checked results on their way in.
+    """Checked results, ready to be written.
 
     Attributes:
         parts: segments by kind and job, each in identity order, no identity twice.
-        skipped: how many documents were skipped, by ``result_type``.
+        skipped: the number of skipped documents, by ``result_type``.
         rows: single results as (job, layout of the kind, row), if each job has one result or the batch is small. The
             rows of one job and kind are in identity order, no identity twice.
     """
@@ -81,7 +81,7 @@ class Chunk(NamedTuple):
     Attributes:
         jobs: the job of each result, as a code.
         columns: the values of each column, keywords as text.
-        present: a mask for each column with a missing value, doubles and keywords apart.
+        present: a mask for each column with a missing value, except doubles and keywords.
         lists: the values of each list field.
     """
 

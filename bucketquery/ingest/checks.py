@@ -1,6 +1,6 @@
-"""One value against its field: whether it may be stored, and in which form.
+"""Checks of single values: whether a field can store a value, and its canonical value.
 
-This is the definition. `documents` and `arrays` check whole columns at once if the outcome is certain to be the same,
+This room has the rules. `documents` and `arrays` check whole columns at once if the outcome is certain to be the same,
 and call this room for all other values.
 """
 
@@ -157,7 +157,7 @@ def boolean(value: object, path: str = "") -> bool:
 
 
 def keyword(value: object, path: str = "") -> str:
-    """Text as a plain ``str``, also from a subclass of ``str``.
+    """Text as a built-in ``str``, also from a subclass of ``str``.
 
     Raises:
         Unfit: anything else.

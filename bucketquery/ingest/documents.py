@@ -1,4 +1,4 @@
-"""Documents to checked columns: the usual way in.
+"""Documents to checked columns: the usual input.
 
 Documents are routed by kind, and each kind is read in chunks. A column of a chunk is checked as a whole if all its
 values have exactly the types of its field; otherwise `checks` reads it value by value, in the order of the documents.
@@ -113,7 +113,7 @@ def _with_interim(document: Any, is_interim: bool) -> Any:  # noqa: FBT001 - cal
 def _read(
     documents: Iterable[Document], kind: Kind | None, skipped: Counter[str], codes: JobCodes, *, keep: bool
 ) -> dict[str, "_DocumentReader"]:
-    """The readers by kind, after they have read all documents."""
+    """The readers of all kinds, after they have read all documents."""
     if isinstance(documents, Mapping | str | bytes) or not isinstance(documents, Iterable):
         reason = f"[documents] must be an iterable of documents, not one {type(documents).__name__}"
         raise InvalidDocument(reason, field="documents", value=documents)
@@ -127,7 +127,7 @@ def _read(
         try:
             routed = _route(document, kind, readers, skipped)
         except Unfit as unfit:
-            # An earlier document may be bad too; the error must name that one.
+            # If an earlier document is bad too, the error must name that one.
             _read_waiting(readers.values(), codes)
             raise refused(f"documents[{position}]{unfit.path}", unfit) from None
         if routed is None:
@@ -177,7 +177,7 @@ class _DocumentReader:
 
 
 class _Refusal(Exception):
-    """Why a row of a chunk cannot be stored; the path begins with the field's name."""
+    """A row of a chunk cannot be stored; the path begins with the field's name."""
 
     def __init__(self, row: int, unfit: Unfit) -> None:
         super().__init__(row, unfit)

@@ -1,7 +1,7 @@
-"""Extra fields: the part of a document that no column and no list field holds, checked and stored as one JSON text.
+"""Extra fields: the fields of a document that have no column and no sparse list, checked and stored as one JSON text.
 
-No query filters or sorts by extra fields, and they are read only for answers. A text takes about as much memory as the
-input did, is immutable, and compares exactly. Every reader parses it into fresh objects.
+No query filters or sorts by extra fields, and only answers read them. The text takes about as much memory as the input
+did, is immutable, and compares exactly. Every reader parses it into fresh objects.
 """
 
 import json
@@ -34,7 +34,7 @@ def extra_fields_of(schema: Schema, document: Document) -> str:
         if value is not None:
             parts[field.name] = part(field, value, field.name)
     for key, value in document.items():
-        # Compare the plain text of a key: a subclass of str may be equal to a documented name but hash differently.
+        # Compare keys as built-in str: a subclass of str may equal a documented name and hash differently.
         name = key if type(key) is str else _key(key, "")
         if name not in schema.documented:
             parts[name] = json_value(value, brief(name))
@@ -42,12 +42,12 @@ def extra_fields_of(schema: Schema, document: Document) -> str:
 
 
 def fields_to_text(parts: Mapping[str, Any]) -> str:
-    """Plain JSON as text; "" if there are no parts."""
+    """The parts as one JSON text; "" if there are none."""
     return _write(parts) if parts else ""
 
 
 def fields_from_texts(texts: Sequence[str | tuple[Any, ...]]) -> list[dict[str, Any]]:
-    """The parts of each text; an empty text has none. The objects are fresh, so the caller may change them.
+    """The parts of each text; an empty text has none. The objects are new, so the caller may change them.
 
     >>> fields_from_texts(['{"actual":[1.5]}', ""])
     [{'actual': [1.5]}, {}]
@@ -57,10 +57,10 @@ def fields_from_texts(texts: Sequence[str | tuple[Any, ...]]) -> list[dict[str, 
 
 
 def part(field: Field, value: object, path: str = "") -> Any:
-    """A documented part as plain JSON.
+    """A documented part as JSON of built-in types.
 
     Raises:
-        Unfit: the value has the wrong type; its path continues the given one.
+        Unfit: the value has the wrong type; its path begins with the given one.
     """
     if field.type is Type.TEXT:
         return checks.keyword(value, path)
@@ -77,10 +77,10 @@ def part(field: Field, value: object, path: str = "") -> Any:
 
 
 def json_value(value: object, path: str = "", depth: int = 0) -> Any:
-    """The value as plain JSON: a copy, with NumPy's scalars as Python's and subclasses of text as text.
+    """A copy of the value as JSON of built-in types: scalars of NumPy and subclasses of ``str`` are converted.
 
     Raises:
-        Unfit: a value inside it is no JSON; the path leads to that value.
+        Unfit: a value inside it is not JSON; the path leads to that value.
     """
     if isinstance(value, str):
         return built_in_str(value)

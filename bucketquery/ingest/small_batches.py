@@ -1,8 +1,8 @@
 """Small batches: up to 16 simple documents, read one by one into packed rows.
 
-To check a column of one value as an array costs many times what a test of the value does. This room accepts documents
-that are certainly valid and rejects the batch otherwise. It makes no errors: `documents` reads a rejected batch again
-and decides.
+To check a column of one value as an array takes many times as long as to test the value. This room accepts a batch if
+all of its documents are certainly valid, and rejects it otherwise. It raises no errors: `documents` reads a rejected
+batch again and decides.
 """
 
 import struct
@@ -21,7 +21,7 @@ from bucketquery.model.text import is_job_id
 from bucketquery.storage.packed_rows import EMPTY_MAPPING, Layout, Row, layout_of
 from bucketquery.storage.sparse_lists import Entry
 
-#: Few jobs are written one document at a time, and each is written often.
+#: Cached, since few jobs are written one document at a time, and each is written often.
 _is_job_id: Final = lru_cache(maxsize=1024)(is_job_id)
 #: The types whose empty values are valid for every list field.
 _EMPTY: Final = (list, tuple)
@@ -91,7 +91,7 @@ class _SmallBatchReader:
             values[at] = default
         try:
             for at in doubles:
-                # This makes 0.0 of -0.0.
+                # Adding 0.0 turns -0.0 into 0.0.
                 values[at] += 0.0
             record = self.layout.pack(*values, missing)
             return (
@@ -128,7 +128,7 @@ class _SmallBatchReader:
         return lists or EMPTY_MAPPING
 
     def _plan(self, types: tuple[type, ...]) -> "_Plan | None":
-        """How to store values of these types; None if a type is not one that its field stores unchanged."""
+        """The plan to store values of these types; None if a field does not store one of them unchanged."""
         missing, fills, doubles = 0, [], []
         for at, (field, of) in enumerate(zip(self._fields, types, strict=True)):
             if of not in STORED_TYPES[field.type] or (of is type(None) and field.required):

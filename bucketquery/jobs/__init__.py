@@ -1,1 +1,1 @@
-"""Jobs: the catalogue of all of them, and the results of many as one table."""
+"""Jobs: the catalogue of all jobs, and the results of many jobs as one table."""

@@ -1,7 +1,7 @@
 """The catalogue: every job by its id, immutable, copied on write in three levels.
 
-A commit to one job copies one of 1,024 small dicts, the list of its group, and the list of all groups. So it takes a
-microsecond or two, however many jobs there are. `combined_cache.py` has the combined tables beside the jobs.
+A commit to one job copies one of 1,024 small dicts, the list of its group, and the list of all groups. So it takes one
+or two microseconds for any number of jobs. `combined_cache.py` has the combined tables beside the jobs.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -24,13 +24,13 @@ _SHARDS: Final = _WIDTH * _WIDTH
 
 
 class _Shard(dict[str, Job]):
-    """The jobs of one shard; never changed once its catalogue is made."""
+    """The jobs of one shard, which never changes after its catalogue is made."""
 
     __slots__ = ("__dict__", "__weakref__")
 
     @once
     def totals(self) -> Totals:
-        """The rows, times and bytes of its jobs, added up."""
+        """The row counts, timestamps and bytes of its jobs, added up."""
         return Totals.of(table for job in self.values() for table in job.tables.values())
 
 
@@ -39,7 +39,7 @@ class Catalog:
 
     Args:
         groups: the jobs; None if there are none.
-        ids: a list for their sorted ids, shared with each catalogue that has the same ids; None if no other has.
+        ids: a list for their sorted ids, shared by all catalogues with the same ids; None makes a list.
         cache: the combined tables of all commits of an index; None makes an empty cache.
 
     >>> catalog = Catalog().with_jobs({"web": Job("web")})
@@ -57,7 +57,7 @@ class Catalog:
     ) -> None:
         self._groups = _NO_JOBS if groups is None else groups
         self._cache = CombinedCache() if cache is None else cache
-        #: Empty until a reader of any of these catalogues asks for the ids.
+        #: Empty until a reader of any of these catalogues reads the ids.
         self._sorted_ids = [] if ids is None else ids
 
     def get(self, job_id: str) -> Job | None:
@@ -66,12 +66,12 @@ class Catalog:
         return self._groups[at // _WIDTH][at % _WIDTH].get(job_id)
 
     def known(self, job_id: str, field: str) -> Job:
-        """The job that a parameter named ``field`` asks for.
+        """The job that the parameter ``field`` names.
 
         Raises:
             UnknownJob: no job has this id.
         """
-        # Not by `get`, because a call of it would take as long again.
+        # This does not call `get`, because the call would double the time.
         at = hash(job_id) % _SHARDS
         job = self._groups[at // _WIDTH][at % _WIDTH].get(job_id)
         if job is None:
@@ -92,9 +92,9 @@ class Catalog:
 
     @once
     def ids(self) -> SortedList:
-        """The ids in the order of their code points; must not be changed.
+        """The ids in the order of their code points; nobody may change the list.
 
-        Each set of jobs is sorted once: O(j log j) for j jobs.
+        Each set of ids is sorted once: O(j log j) for j jobs.
         """
         made = self._sorted_ids
         if not made:
@@ -104,11 +104,11 @@ class Catalog:
     def with_jobs(self, jobs: Mapping[str, Job]) -> "Catalog":
         """This catalogue with some jobs added or replaced; for the writer only.
 
-        It copies the shards of these jobs alone: O(k + j * k / shards) for k of j jobs.
+        It copies only the shards of these jobs: O(k + j * k / shards) for k of j jobs.
         """
         groups = [*self._groups]
         if len(jobs) == 1:
-            # Most commits are to one job.
+            # Most commits change one job.
             ((job_id, job),) = jobs.items()
             shard = _own_shard(groups, hash(job_id) % _SHARDS, set())
             is_new = job_id not in shard
@@ -139,9 +139,9 @@ class Catalog:
         return Catalog(groups, None, cache)
 
     def totals(self) -> Totals:
-        """The rows, times and bytes of all jobs, added up.
+        """The row counts, timestamps and bytes of all jobs, added up.
 
-        O(shards), plus O(j / shards) for each shard that has changed since it was last added up.
+        O(shards), plus O(j / shards) for each shard that has changed since the last call.
         """
         return Totals.sum_of(shard.totals for shard in self._shards())
 
@@ -151,11 +151,11 @@ class Catalog:
         return CommitTables(self._cache, self._groups)
 
     def combine(self, jobs: Sequence[str], schema: Schema) -> tuple[Split, ...] | None:
-        """How to search many jobs together, as `CommitTables.combine` tells."""
+        """How to search many jobs together: the result of `CommitTables.combine`."""
         return self._combined.combine(jobs, schema)
 
     def nbytes_of_combined_tables(self) -> int:
-        """Bytes that combined tables hold beside the tables of this catalogue, as `CommitTables.nbytes` tells."""
+        """Bytes of the combined tables, beside the tables of this catalogue: the result of `CommitTables.nbytes`."""
         return self._combined.nbytes()
 
     def check(self) -> None:
@@ -163,7 +163,7 @@ class Catalog:
         assert list(self.ids) == sorted(job.job_id for job in self)
         for at, shard in enumerate(self._shards()):
             totals = Totals.of(table for job in shard.values() for table in job.tables.values())
-            assert shard.totals[:3] == totals[:3], "rows or timestamps that were added up for other tables"
+            assert shard.totals[:3] == totals[:3], "the totals are those of other tables"
             for job_id, job in shard.items():
                 assert job_id == job.job_id
                 assert hash(job_id) % _SHARDS == at
@@ -180,9 +180,9 @@ def _own_shard(groups: list[Sequence[_Shard]], at: int, copied: set[int]) -> _Sh
     """A copy of one shard, put at its place in new groups.
 
     Args:
-        groups: the new groups; the group of the shard is replaced by a copy first.
+        groups: the new groups. A copy replaces the group of the shard, unless the group is a copy already.
         at: the number of the shard.
-        copied: the numbers of the groups that are copies already; the group's number is added.
+        copied: the numbers of the groups that are copies already. The number of this group is added.
     """
     which = at // _WIDTH
     group = groups[which]

@@ -1,6 +1,6 @@
-"""The cache of combined tables: which ones an index has, and when one is made anew.
+"""The cache of combined tables: which ones an index has, and when one is rebuilt.
 
-The cache does not know the catalogue, which hands its shards in. `combined_table.py` has the rows.
+The cache does not import the catalogue, which passes its shards as arguments. `combined_table.py` has the rows.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -22,15 +22,15 @@ Groups = Sequence[Sequence[Mapping[str, Job]]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CombineSizes:
-    """The sizes that decide which jobs are searched together, and when a combined table is made anew.
+    """The sizes that decide which jobs are searched together, and when a combined table is rebuilt.
 
     Attributes:
-        fewest_jobs: a query of fewer jobs is searched job by job.
-        known_per_job: so is a query that names fewer than 1 in this number of the known jobs.
-        small_rows: a job with more results of a kind is searched by itself. It gains nothing from sharing, and its rows
-            in a combined table cost memory.
-        few_changed: a combined table is not made anew as long as no more jobs than this number have changed.
-        jobs_per_changed: nor is it as long as no more jobs have changed than 1 in this number of its own.
+        fewest_jobs: a query of fewer than N jobs is searched job by job.
+        known_per_job: a query that names fewer than 1 in N known jobs is searched job by job.
+        small_rows: a job with more than N results of a kind is searched by itself. A shared search would not be faster,
+            and the copies of its rows would cost memory.
+        few_changed: a combined table is not rebuilt for N changed jobs or fewer.
+        jobs_per_changed: a combined table is not rebuilt if 1 in N of its jobs or fewer have changed.
 
     >>> CombineSizes(fewest_jobs=2).fewest_jobs
     2
@@ -50,44 +50,44 @@ COMBINE_SIZES: Final = CombineSizes()
 class CombinedCache:
     """The newest combined table of each kind. All commits of an index share one cache.
 
-    Readers put tables in, in any thread and at any time. Two may make one at once; the cache then has either of them,
-    and each reader uses its own. Only the writer calls `drop_useless`.
+    Readers put tables in, in any thread and at any time. Two readers may make one at the same time. Then the cache has
+    one of the two tables, and each reader uses its own. Only the writer calls `drop_useless`.
 
-    A combined table takes about 30 bytes a row, and keeps alive the tables of the jobs that it has. The cache drops it
-    when a newer one replaces it, or at the first write after which a search would make a new one. A commit that it
-    served holds it for as long as the commit itself is held.
+    A combined table takes about 30 bytes a row, and keeps the tables of its jobs alive. The cache drops it when a newer
+    one replaces it, or at the first write after which a search would rebuild it. A commit that it has served holds it
+    too, as long as the commit lives.
 
     Args:
-        sizes: when jobs are combined.
+        sizes: the sizes from which on jobs are combined.
     """
 
     __slots__ = ("entries", "sizes")
 
     def __init__(self, sizes: CombineSizes = COMBINE_SIZES) -> None:
         self.sizes = sizes
-        #: What the cache has. If it is empty, the writer need not call `drop_useless`.
+        #: The combined table of each kind. If it is empty, the writer need not call `drop_useless`.
         self.entries: dict[Kind, _Entry] = {}
 
     def drop_useless(self, groups: Groups, jobs: Mapping[str, Job | None]) -> None:
-        """Drop each table that a search would make anew after a write, so that its memory is free at once.
+        """Drop each table that the next search would rebuild after a write, so that its memory is free at once.
 
         Args:
             groups: the jobs after the write.
-            jobs: those that the write changed, None for a deleted one.
+            jobs: the jobs that the write changed, None for a deleted one.
 
-        The first call for a table looks at every shard, later calls at the given jobs only.
+        The first call for a table looks at every shard, later calls look at the given jobs only.
         """
-        # A copy, because a reader may put another one in meanwhile.
+        # A copy, because a reader may put in another table at the same time.
         for kind, entry in self.entries.copy().items():
             if not entry.serves_after(groups, jobs):
                 self.entries.pop(kind, None)
 
 
 class CommitTables:
-    """The combined tables that serve one commit; any number of readers may ask at once.
+    """The combined tables that serve one commit. Any number of threads may read them.
 
     Args:
-        cache: the index's cache. A table that is made for this commit goes there too.
+        cache: the index's cache. A table that is made for this commit is put there too.
         groups: the jobs of the commit.
     """
 
@@ -100,7 +100,7 @@ class CommitTables:
 
     @once
     def _known(self) -> int:
-        """How many jobs there are."""
+        """The number of jobs."""
         return sum(map(len, chain.from_iterable(self._groups)))
 
     def combine(self, jobs: Sequence[str], schema: Schema) -> tuple[Split, ...] | None:
@@ -111,13 +111,12 @@ class CommitTables:
             schema: the kind.
 
         Returns:
-            One combined table to search, or two; the jobs that the last one leaves are searched one by one. None if all
-            of them should be.
+            The searches of one or two combined tables; the jobs that the last one leaves are searched one by one. None
+            if all jobs should be searched one by one.
 
         The first call combines all jobs: O(j log j + n log n) for j jobs with n results. The first call on a later
-        commit costs O(shards + n), and O(j / shards) for each changed shard, because it combines the changed jobs
-        alone. It combines all jobs again only if many have changed. Any other call costs what `CombinedTable.split`
-        does.
+        commit combines only the changed jobs: O(shards + n), and O(j / shards) for each changed shard. It combines all
+        jobs again only if many have changed. Any other call costs as much as `CombinedTable.split`.
         """
         sizes = self._cache.sizes
         if len(jobs) < sizes.fewest_jobs or len(jobs) * sizes.known_per_job < self._known:
@@ -129,10 +128,10 @@ class CommitTables:
         return split, changes.combined.split(split.others, frozenset())
 
     def nbytes(self) -> int:
-        """Bytes that the combined tables of the cache and of this commit hold beside the jobs' own tables.
+        """Bytes of the combined tables of the cache and of this commit, beside the jobs' own tables.
 
-        These are the arrays of each combined table, and the tables of jobs that have changed or are deleted since it
-        was made. O(shards), and O(j / shards) for each shard that has changed.
+        They count the arrays of each combined table, and the old tables of jobs that have changed since it was made.
+        O(shards), and O(j / shards) for each changed shard.
         """
         own = [*self._changes.copy().values()]
         entries = {id(entry): entry for entry in self._cache.entries.copy().values()}
@@ -143,7 +142,7 @@ class CommitTables:
         return sum(table.nbytes() for table in combined) + sum(table.nbytes() for table in tables.values())
 
     def _changes_of(self, schema: Schema) -> "_Changes":
-        """The combined table that serves this commit, and the jobs for which it does not."""
+        """The entry that serves this commit, and the jobs that have changed since it was made."""
         # A commit keeps the first table that serves it. Otherwise two commits that are searched in turn would each
         # replace the other's table in the cache.
         changes = self._changes.get(schema.kind)
@@ -158,7 +157,7 @@ class CommitTables:
 
 
 class _Entry:
-    """A combined table of all small jobs of one commit, and how many of them the writer has changed since.
+    """A combined table of all small jobs of one commit, and the jobs that the writer has changed since.
 
     Attributes:
         combined: the combined table.
@@ -191,15 +190,15 @@ class _Entry:
         self.combined = combined
         self._number_of = combined.jobs.number_of
         self._tables = combined.jobs.tables
-        #: The shards of that commit, held weakly: an entry keeps no results of large jobs alive.
+        #: Weak references to the shards of that commit, so that an entry keeps no results of large jobs alive.
         self._shards = shards
         #: The ids of the combined jobs in each shard.
         self._members = members
         self._sizes = sizes
         self._most_changed = max(sizes.few_changed, len(combined.job_ids) // sizes.jobs_per_changed)
         self._most_gone = len(combined.job_ids) // 2
-        #: The changed jobs, and those of them that are deleted. Only the writer reads and writes these two. None until
-        #: its first write, because the reader that made the entry may have read an older commit.
+        #: The changed jobs, and the deleted ones among them. Only the writer reads and writes these two. The first is
+        #: None until the first write, because the reader that made the entry may have read an older commit.
         self._changed: set[str] | None = None
         self._gone: set[str] = set()
 
@@ -220,10 +219,10 @@ class _Entry:
         return cls(schema, sizes, _combined_of(schema, tables), shards, members)
 
     def serves_after(self, groups: Groups, jobs: Mapping[str, Job | None]) -> bool:
-        """Whether the next search would use the table after a write to some jobs; for the writer only.
+        """Whether the table should stay in the cache after a write to some jobs; for the writer only.
 
-        It would not if too many jobs have changed. Nor is the table worth its memory if more than half of its jobs are
-        deleted.
+        It should not if too many jobs have changed, since the next search would rebuild it. It should not if more than
+        half of its jobs are deleted either, since it would waste memory.
         """
         changed, gone = self._changed, self._gone
         candidates: Iterable[tuple[str, Job | None]] = jobs.items()
@@ -245,7 +244,7 @@ class _Entry:
         return True
 
     def changes(self, groups: Groups) -> "_Changes | None":
-        """How a commit differs from the one that was combined; None if the table must be made anew."""
+        """The changes from the combined commit to another one; None if the table must be rebuilt."""
         stale: list[str] = []
         small: dict[str, Table | None] = {}
         count = 0
@@ -263,7 +262,7 @@ class _Entry:
         return _Changes(self, frozenset(stale), small)
 
     def old_tables(self, groups: Groups) -> Iterator[Table]:
-        """The tables that the combined table keeps alive and a commit no longer has."""
+        """The tables that the combined table keeps alive although the commit does not have them."""
         for job_id, job in self._candidates(groups):
             number = self._number_of.get(job_id)
             table = None if number is None else self._tables[number]
@@ -271,7 +270,7 @@ class _Entry:
                 yield table
 
     def _candidates(self, groups: Groups) -> Iterator[tuple[str, Job | None]]:
-        """All jobs that have changed, and a few others. It looks at the shards that were made since."""
+        """All jobs that have changed, and a few others. Only shards that have changed are searched for them."""
         number_of, tables, kind = self._number_of, self._tables, self.schema.kind
         for shard, then, members in zip(chain.from_iterable(groups), self._shards, self._members, strict=True):
             if then() is not shard:
@@ -287,8 +286,8 @@ class _Entry:
     def _is_changed(self, job_id: str, job: Job | None) -> bool:
         """Whether a job counts as changed.
 
-        A combined job does if it is deleted or has another table. Any other job does if it is small: a new combined
-        table would have it.
+        A combined job has changed if it is deleted or has another table. Any other job counts if it is small, since a
+        new combined table would have it.
         """
         table = None if job is None else job.tables.get(self.schema.kind)
         number = self._number_of.get(job_id)
@@ -298,12 +297,12 @@ class _Entry:
 
 
 class _Changes:
-    """How a commit differs from the one that an entry was made of.
+    """The changes from the commit that an entry was made of to the commit that it serves.
 
     Attributes:
-        entry: the entry, which serves this commit.
-        stale: its jobs that have another table in this commit, or are unknown there.
-        small: the tables of the small jobs for which the entry has another table, or none.
+        entry: the entry.
+        stale: the jobs of the entry that have another table in this commit, or are unknown there.
+        small: the tables of the small jobs that have another table in the entry, or are not in it.
     """
 
     __slots__ = ("__dict__", "entry", "small", "stale")
@@ -325,5 +324,5 @@ def _combined_of(schema: Schema, tables: Mapping[str, Table | None]) -> Combined
 
 
 def _is_small(table: Table | None, sizes: CombineSizes) -> bool:
-    """Whether a job with this table, or None, is small enough to be combined."""
+    """Whether a job is small enough to be combined; its table is None if it has no results."""
     return table is None or table.length <= sizes.small_rows

@@ -1,7 +1,7 @@
 """Combined tables: the results of many small jobs as one table, so that one search answers for all of them.
 
 A combined table never changes. `combined_cache.py` decides which jobs it has, and for which jobs of a later commit it
-still answers.
+still holds.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -20,7 +20,7 @@ from bucketquery.storage.sparse_lists import SparseLists
 from bucketquery.storage.table import Table
 from bucketquery.storage.view import NO_ROWS
 
-#: A combined table remembers its answers for this number of the last queries.
+#: A combined table stores its answers to this number of queries, the last ones.
 _REMEMBERED: Final = 4
 
 _Value = TypeVar("_Value")
@@ -30,7 +30,7 @@ class Split(NamedTuple):
     """The jobs of a query, split into those that one table answers and those searched one by one.
 
     Attributes:
-        combined: says of which job each row of the table is.
+        combined: the combined table, which has the job of each row.
         table: the results to search.
         others: the jobs to search one by one, known or not.
     """
@@ -61,8 +61,8 @@ class _Part(NamedTuple):
 
     Attributes:
         jobs: the jobs of the query.
-        combined: a combined table of these rows alone, None if they are all rows. A combined table that held itself
-            would be freed by the garbage collector only.
+        combined: a combined table of these rows; None if they are all rows. If a combined table held itself, only the
+            garbage collector would free it.
         is_named: for each job of the combined table, whether the query names it.
         others: the jobs of the query that the combined table does not have.
     """
@@ -74,11 +74,11 @@ class _Part(NamedTuple):
 
 
 class _Answer(NamedTuple):
-    """A remembered split.
+    """A stored split.
 
     Attributes:
         jobs: the jobs of the query.
-        stale: those that the combined table has and did not answer.
+        stale: the jobs of the combined table that have other results now.
         part: the rows of the query's jobs.
         table: these rows without the stale jobs.
         others: the jobs to search one by one.
@@ -106,12 +106,12 @@ class CombinedTable:
     def __init__(self, jobs: NumberedJobs, segment: Segment, numbers: Int32s, places: Int64s) -> None:
         self.jobs = jobs
         self.job_ids = jobs.job_ids
-        #: For each row the number of its job, and its place among the rows of all jobs, one job behind the other.
+        #: The number of each row's job, and each row's place in the rows of all jobs, one job behind the other.
         self._numbers = numbers
         self._places = places
         self._interim: Int64s = segment.column("is_interim").nonzero()[0]
         self._table = Table(segment, NO_ROWS, empty_segment(segment.schema, segment.sizes), self._interim)
-        #: The last queries, newest first. A reader replaces the whole tuple; if two do at once, one query is forgotten.
+        #: The last queries, newest first. A reader replaces the whole tuple. If two do so at once, one query is lost.
         self._parts: tuple[_Part, ...] = ()
         self._answers: tuple[_Answer, ...] = ()
 
@@ -166,7 +166,7 @@ class CombinedTable:
             stale: the jobs of this table that have other results now.
 
         The first call for some jobs costs O(n + j) for the n results and j jobs of this table. A repeated call costs
-        O(1), or O(j) for an equal sequence that is another object. This table remembers the last 4 queries.
+        O(1), or O(j) for an equal sequence that is another object. The table stores the splits of the last 4 queries.
         """
         answer = self._answer_to(jobs, stale)
         return Split(answer.part.combined or self, answer.table, answer.others)
@@ -181,7 +181,7 @@ class CombinedTable:
         return Table(rows.base, is_left_out[self._numbers].nonzero()[0], rows.head, self._interim)
 
     def place(self, row: int) -> tuple[str, Segment, int]:
-        """The job of a row, and the segment and row where that job has it."""
+        """The job of a row, and the segment and row number of that row in the job's own table."""
         number = self._numbers.item(row)
         table = self.jobs.tables[number]
         assert table is not None  # it has rows
@@ -192,7 +192,7 @@ class CombinedTable:
         return self.job_ids[self._numbers.item(row)]
 
     def _answer_to(self, jobs: Sequence[str], stale: frozenset[str]) -> _Answer:
-        """The split of a query, remembered or made now."""
+        """The split of a query, stored or made now."""
         for answer in self._answers:
             if (answer.jobs is jobs or answer.jobs == jobs) and answer.stale == stale:
                 return answer
@@ -218,7 +218,7 @@ class CombinedTable:
         return part
 
     def nbytes(self) -> int:
-        """Bytes of the arrays that it has made so far, also for remembered queries; its jobs' tables do not count."""
+        """Bytes of the arrays made so far, including those for stored queries. The jobs' own tables do not count."""
         arrays: list[Array] = [*_made(self._table.base.dictionaries)]
         combined = [self]
         for part in self._parts:
@@ -230,7 +230,7 @@ class CombinedTable:
         return sum(array.nbytes for array in arrays) + sum(each.own_nbytes() for each in combined)
 
     def own_nbytes(self) -> int:
-        """Bytes of the numbers, places, columns, masks, lists and value indexes that this combined table alone has."""
+        """Bytes of the numbers, places, columns, masks, lists and value indexes that no other combined table shares."""
         base = self._table.base
         arrays: list[Array] = [*_made(base.columns), *_made(base.present), self._numbers, self._places, self._interim]
         for lists in _made(base.lists):
@@ -267,12 +267,12 @@ class _OnDemand(Mapping[str, _Value]):
         return len(self._names)
 
     def made(self) -> list[_Value]:
-        """The values that are made so far."""
+        """The values made so far."""
         return [*self._made.values()]
 
 
 def _made(values: Mapping[str, _Value]) -> list[_Value]:
-    """The values of a combined table's segment that are made so far."""
+    """The values of a combined table's segment made so far."""
     assert isinstance(values, _OnDemand)
     return values.made()
 
@@ -281,21 +281,21 @@ class _Source:
     """The rows of many tables, one table behind the other, and their order as one table.
 
     Attributes:
-        lengths: how many rows each job has, deleted rows included; shape (j,).
-        starts: how many rows the jobs before each job have; shape (j,).
-        masked: the columns in which a row may lack the field, unless the value itself says so.
-        places: for each row of the one table, its place among the rows here.
+        lengths: the number of rows of each job, deleted rows included; shape (j,).
+        starts: the number of rows of all jobs before each job; shape (j,).
+        masked: the columns with a mask in any table.
+        places: for each row of the one table, its place in the rows of all tables.
     """
 
     __slots__ = ("_codes", "_layout", "_records", "_segments", "lengths", "masked", "places", "sizes", "starts")
 
     def __init__(self, schema: Schema, tables: Sequence[Table | None]) -> None:
-        # The first one belongs to no job. It has the types of all columns, even if there are no jobs.
+        # The first segment belongs to no job. It has the types of all columns, even if there are no jobs.
         self._segments = [empty_segment(schema)]
         for table in tables:
             if table is not None:
                 self._segments += (table.base, table.head) if table.head.length else (table.base,)
-        #: Those of the index whose jobs these are.
+        #: The sizes of the index that has the jobs.
         self.sizes = self._segments[-1].sizes
         self._layout = layout_of(schema.kind)
         self._records = self._all_records()
@@ -304,7 +304,7 @@ class _Source:
         )
         self.starts = np.cumsum(self.lengths) - self.lengths
         self.masked = self._names_of_masks()
-        #: The codes and the dictionary of each keyword column that somebody has read.
+        #: The codes and the dictionary of each keyword column that a reader has read.
         self._codes: dict[str, tuple[Int32s, Objects]] = {}
         # The sort is stable, so rows that are equal in both keys stay in the order of their jobs.
         places = np.lexsort(self._together("bucket_span", "timestamp"))
@@ -320,7 +320,7 @@ class _Source:
         self.places: Int64s = places
 
     def column(self, name: str) -> Array:
-        """The values of a column; codes of keywords."""
+        """The values of a column; keywords as codes."""
         if self._segments[0].schema.by_name[name].type is Type.KEYWORD:
             return self._coded(name)[0]
         return self._together(name)[0][self.places]
@@ -341,7 +341,7 @@ class _Source:
         return SparseLists.of_tuples([tuples[place] for place in self.places.tolist()])
 
     def _coded(self, name: str) -> tuple[Int32s, Objects]:
-        """The codes and the dictionary of a keyword column. One call makes both, and a reader wants both."""
+        """The codes and the dictionary of a keyword column. One call makes both, and readers need both."""
         if name not in self._codes:
             dictionaries: list[Any] = []
             for segment in self._segments:
@@ -351,7 +351,7 @@ class _Source:
         return self._codes[name]
 
     def _together(self, *names: str) -> list[Array]:
-        """Some columns, one job behind the other."""
+        """Some columns of all rows, one job behind the other."""
         layout = self._layout
         if layout is None:
             return [np.concatenate([segment.column(name) for segment in self._segments]) for name in names]
@@ -371,7 +371,7 @@ class _Source:
         return b"".join([segment.records(layout) for segment in self._segments])
 
     def _names_of_masks(self) -> list[str]:
-        """The columns of which some segment says that a row may lack the field."""
+        """The columns with a mask in any segment."""
         bits = 0
         names: set[str] = set()
         for segment in self._segments:

@@ -8,11 +8,11 @@ from bucketquery.storage.table import Table
 
 
 class Job:
-    """A known job. It never changes; a write makes another.
+    """A known job. It never changes; a write makes a new one.
 
     Attributes:
         job_id: its id.
-        bucket_span: the length of its buckets in seconds, as it was put; None if it was not.
+        bucket_span: the length of its buckets in seconds, given to `put_job`; None if unknown.
         tables: its results by kind. A kind that was never written has no table.
     """
 

@@ -1,4 +1,4 @@
-"""Totals: the sizes of many tables, added up part by part."""
+"""Totals: row counts, timestamps and bytes of many tables, added up."""
 
 from collections.abc import Iterable
 from itertools import chain
@@ -9,14 +9,14 @@ from bucketquery.storage.table import Table
 
 
 class Totals(NamedTuple):
-    """What some tables hold in all.
+    """The row counts, timestamps and bytes of some tables, added up.
 
     Attributes:
-        rows: how many results there are of each kind, in the order of the kinds.
-        first: the first timestamp, None if there are no results.
-        last: the last timestamp, None if there are no results.
-        own_nbytes: bytes of the tables that stay as large as they are.
-        growing: the other tables: readers may make value indexes for them.
+        rows: the number of results of each kind, in the order of the kinds.
+        first: the first timestamp; None if there are no results.
+        last: the last timestamp; None if there are no results.
+        own_nbytes: bytes of the tables whose size is fixed.
+        growing: the other tables, which grow if readers make value indexes for them.
     """
 
     rows: tuple[int, ...]
@@ -43,7 +43,7 @@ class Totals(NamedTuple):
 
     @classmethod
     def sum_of(cls, parts: Iterable["Totals"]) -> Self:
-        """The sum of some totals, at least one."""
+        """The sum of one or more totals."""
         rows, firsts, lasts, own_nbytes, growing = zip(*parts, strict=True)
         return cls(
             tuple(map(sum, zip(*rows, strict=True))),
@@ -54,5 +54,5 @@ class Totals(NamedTuple):
         )
 
     def nbytes(self) -> int:
-        """Bytes of the tables now."""
+        """Bytes of all tables at present."""
         return self.own_nbytes + sum(table.nbytes() for table in self.growing)

@@ -1,8 +1,8 @@
-"""JSON in UTF-8: by orjson if that is installed, else by the standard library, which takes several times as long.
+"""JSON in UTF-8: by orjson if it is installed, else by the standard library, which takes several times as long.
 
-Both write the same bytes, except for very small and very large doubles. Their digits are the fewest that read back as
-the same double, but one writes ``1e-05`` and the other ``0.00001``. Nothing else depends on the writer, so no other
-room imports orjson.
+Both write the same bytes, except for very small and very large doubles: one writes ``1e-05``, the other ``0.00001``.
+Both write the fewest digits that read back as the same double. Nothing else depends on the encoder, so no other room
+imports orjson.
 """
 
 import json
@@ -23,7 +23,7 @@ _quick_arrays: Callable[[Any], bytes] | None = None
 with suppress(ImportError):
     import orjson
 
-    # The standard library writes all values that it would refuse or write differently.
+    # The standard library writes all values that orjson would refuse or write differently.
     _quick = partial(
         orjson.dumps,
         option=orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_SUBCLASS,
@@ -33,7 +33,7 @@ with suppress(ImportError):
 
 
 def json_bytes(value: Any) -> bytes:
-    """A value as JSON without blanks, in UTF-8; half of a surrogate pair, which UTF-8 does not have, is escaped.
+    """A value as JSON without blanks, in UTF-8. Half of a surrogate pair is escaped, since UTF-8 cannot encode it.
 
     Raises:
         TypeError: a part of it is not a built-in type of JSON.
@@ -46,7 +46,7 @@ def json_bytes(value: Any) -> bytes:
     try:
         return _quick(value)
     except TypeError:
-        # Half of a surrogate pair or more than 254 levels, or else the standard library raises the error.
+        # Half of a surrogate pair, or more than 254 levels. For any other value the standard library raises the error.
         return _by_standard_library(value)
 
 

@@ -10,9 +10,9 @@ _Value = TypeVar("_Value")
 
 
 class Immutable:
-    """The base of classes whose attributes cannot be set or deleted; a copy of such a value is the value itself.
+    """The base of classes whose attributes cannot be set or deleted. A copy of such a value is the value itself.
 
-    A constructor writes its slots by a `filler`.
+    A constructor writes the slots by a `filler`.
     """
 
     __slots__ = ()
@@ -33,10 +33,10 @@ class Immutable:
 def filler(of: type, *names: str) -> Callable[..., None]:
     """A function that writes slots of a value of an immutable or frozen class.
 
-    It bypasses the class's guard. Writing a slot takes about 50 ns, and 80 ns by `object.__setattr__`.
+    It bypasses the guard of the class. To write a slot takes about 50 ns, and 80 ns by `object.__setattr__`.
 
     Args:
-        of: the class, or one that it derives from.
+        of: the class, or a base of it.
         names: the slots, in the order of the function's arguments after the value.
 
     >>> class Point(Immutable):
@@ -51,7 +51,7 @@ def filler(of: type, *names: str) -> Callable[..., None]:
     if len(setters) == 1:
         setter: Callable[..., None] = setters[0]
         return setter
-    # A loop over the slots takes twice as long as one call after the other, so the calls are written out.
+    # A loop over the slots takes twice as long as separate calls, so the calls are written out.
     slots = range(len(names))
     arguments = ", ".join(f"field_{slot}" for slot in slots)
     calls = "; ".join(f"set_{slot}(value, field_{slot})" for slot in slots)
@@ -64,7 +64,7 @@ def filler(of: type, *names: str) -> Callable[..., None]:
 class FrozenMapping(Immutable, Mapping[_Key, _Value]):
     """An immutable mapping that pickles; the standard library's read-only view does not.
 
-    It is printed as the dict that it equals, since it is no public name.
+    It prints as the dict that it equals, since its class is not public.
 
     >>> FrozenMapping({"record": 2})
     {'record': 2}
@@ -111,7 +111,7 @@ def frozen(value: Any) -> Any:
 
 
 def frozen_values(of: type[_Value], count: int, fields: Mapping[str, Iterable[Any]]) -> list[_Value]:
-    """Values of a frozen class with slots, made field by field in a third of the time that calls of the class take.
+    """Values of a frozen class with slots, made field by field: a third of the time of calls of the class.
 
     Args:
         of: the class; its constructor checks nothing.

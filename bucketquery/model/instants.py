@@ -1,4 +1,4 @@
-"""Instants: every way to write one, and the epoch milliseconds it means.
+"""Instants: every spelling of one, and its epoch milliseconds.
 
 The grammar is that of the server's default date format ``strict_date_optional_time||epoch_millis`` with its date math.
 An instant without ``now`` is resolved when it is read. `NowMath` is resolved at the search, which reads the clock once.
@@ -76,12 +76,12 @@ class Step(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class NowMath:
-    """``now`` and the steps after it, resolved once the clock has been read.
+    """``now`` and the steps after it. A search resolves them after it has read the clock.
 
     Attributes:
-        text: as it was given.
+        text: the text as given.
         steps: the operations on ``now``, in this order.
-        covers: whether the text means all instants that it covers, not only the first.
+        covers: True: the text means all instants that it covers; False: only the first.
     """
 
     text: str
@@ -89,7 +89,7 @@ class NowMath:
     covers: bool
 
     def resolve(self, now: int, field: str) -> InstantRange:
-        """The instants that are meant if it is ``now`` (epoch ms).
+        """The instants that it means at ``now``, epoch ms.
 
         Raises:
             LimitExceeded: a step leaves the years 0001 to 9999.
@@ -98,19 +98,19 @@ class NowMath:
 
 
 def read_instant(value: object, field: str, *, covers: bool = False) -> InstantRange | NowMath:
-    """The meaning of an instant that is given as ``field``.
+    """Read the instant that the parameter ``field`` gives.
 
-    Only text covers more than one millisecond. Without ``covers``, only the first instant of date math is computed, and
-    is the last one too: a bound may lie in a week that ends after the last year.
+    Only text covers more than one millisecond. Without ``covers``, the range of date math has only its first instant:
+    a bound may lie in a week that ends after the year 9999.
 
-    Fractions of a millisecond are floored. Integers and epoch digits beyond int64 are clamped; no instant is stored out
+    Fractions of a millisecond are floored. Integers and epoch digits beyond int64 are clamped. No instant is stored
     there, so no answer changes.
 
     Raises:
-        InvalidQuery: neither its type nor its text means an instant; a naive ``datetime``, a bool and NaT mean none.
+        InvalidQuery: its type or its text means no instant. A naive ``datetime``, a bool and NaT mean none.
         LimitExceeded: a text too long, with too many steps, or outside the years 0001 to 9999.
 
-    The length of a text is bounded, so the cost is.
+    The cost is bounded, since the length of a text is.
     Source: the server's ``JavaDateMathParser``, ``Iso8601Parser`` and ``EpochTime``; the types are ours.
 
     >>> read_instant("2020-02", "start")
@@ -139,7 +139,7 @@ def instant_ms(value: object) -> int | None:
         return int(value)
     if isinstance(value, np.datetime64):
         return _datetime64_ms(value)
-    # In other libraries "not a time" is a datetime too; it is the only one that does not equal itself.
+    # Other libraries have a "not a time" that is a datetime too. It is the only datetime that does not equal itself.
     if isinstance(value, datetime) and value == value and value.utcoffset() is not None:  # noqa: PLR0124 - see above
         return (value - _EPOCH) // _ONE_MS
     return None
@@ -216,7 +216,7 @@ def _read_usual(text: str) -> InstantRange | None:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
-        # There is no such day or time; `_read_text` has the words for it.
+        # There is no such day or time. `_read_text` raises the error.
         return None
     first = (moment.toordinal() - _EPOCH_DAY) * MS_PER_DAY + moment.microsecond // 1_000
     first += moment.hour * 3_600_000 + moment.minute * 60_000 + moment.second * 1_000
@@ -354,5 +354,5 @@ def _datetime64_ms(value: np.datetime64) -> int | None:
         return ticks * _NUMPY_UNIT_MS[unit]
     if unit in _NUMPY_UNITS_PER_MS:
         return ticks // _NUMPY_UNITS_PER_MS[unit]
-    # Without a unit it is no time at all.
+    # A datetime64 without a unit is no instant.
     return None if unit == "generic" else _month_ms(1970 * 12 + ticks * (12 if unit == "Y" else 1))

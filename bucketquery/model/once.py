@@ -1,7 +1,7 @@
-"""Attributes that are made when they are first read, and stored: one mechanism for every class that has some.
+"""Attributes that are made when they are first read, and then stored: one mechanism for all classes.
 
-Many threads read a snapshot, and none waits for another, so two of them may make the same value. They make it from
-values that never change, so the two results are equal, and either is stored.
+Many threads read a snapshot, and no thread waits for another, so two threads may make the same value. They make it from
+values that never change. So the two results are equal, and either may be stored.
 """
 
 from collections.abc import Callable
@@ -30,12 +30,12 @@ def _first_read(instance: MadeOnce, name: str) -> Any:
     return value
 
 
-# Written in the class, `__getattr__` would let a type checker take any attribute for granted.
+# If the class body defined `__getattr__`, a type checker would accept any attribute.
 setattr(MadeOnce, "__getattr__", _first_read)  # noqa: B010 - as the line above says
 
 
 def is_made(instance: MadeOnce, name: str) -> bool:
-    """Whether an attribute that `once` declares has been made; asking does not make it.
+    """Whether an attribute that `once` declares has been made. This does not make it.
 
     >>> class Numbers(MadeOnce):
     ...     __slots__ = ("_total",)
@@ -45,7 +45,7 @@ def is_made(instance: MadeOnce, name: str) -> bool:
     (False, 0, True)
     """
     try:
-        # The slot itself raises if it is empty; only an attribute's name sends the reader to `_first_read`.
+        # An empty slot itself raises. Python calls `_first_read` only for an attribute read by its name.
         getattr(type(instance), name).__get__(instance)
     except AttributeError:
         return False
@@ -53,15 +53,16 @@ def is_made(instance: MadeOnce, name: str) -> bool:
 
 
 def once(make: Callable[[Any], _Value]) -> _Value:
-    """Declare an attribute that a method makes when it is first read, and that the instance holds from then on.
+    """Declare an attribute that a method makes at the first read, and that the instance stores from then on.
 
-    The class takes one of two forms. A made value is read without a call of ours in both: 15 to 20 ns rather than 60.
+    The class has one of two forms. In both, no Python function is called to read a stored value: 15 to 20 ns rather
+    than 60.
 
-    - It lists ``__dict__`` in ``__slots__``. The other slots are read as fast as ever. The first value that is made
-      makes the dict: 100 bytes.
-    - It derives from `MadeOnce` and lists a slot with the attribute's name behind an underscore. An instance takes
-      8 bytes more, but each read of any of its attributes takes 15 ns rather than 5 (CPython 3.11). So this form is
-      for classes with many instances that are seldom read.
+    - It lists ``__dict__`` in ``__slots__``. Reading its other slots costs the same as before. The first made value
+      also makes the dict: 100 bytes.
+    - It derives from `MadeOnce` and lists a slot with the attribute's name after an underscore. An instance takes 8
+      bytes more, but each read of any attribute takes 15 ns rather than 5 (CPython 3.11). So this form is for classes
+      with many instances that are seldom read.
 
     Args:
         make: the method that makes the value, from values that never change.
@@ -85,17 +86,17 @@ def once(make: Callable[[Any], _Value]) -> _Value:
 
 
 class _Once:
-    """The declaration; in a `MadeOnce` class the slot replaces it when the class is made."""
+    """The declaration of an attribute. In a `MadeOnce` class the slot replaces it when the class is made."""
 
     def __init__(self, make: Callable[[Any], Any]) -> None:
         self._make = make
         self.__doc__ = make.__doc__
 
     def __get__(self, instance: Any, owner: type) -> Any:
-        """Make and keep the value; the instance's dict answers later reads before Python asks here."""
+        """Make and store the value. Python reads the instance's dict first, so it calls this once."""
         if instance is None:
             return self
-        # Not by `setattr`, which an immutable class refuses.
+        # This writes the dict, because an immutable class refuses `setattr`.
         value = instance.__dict__[self._name] = self._make(instance)
         return value
 
@@ -107,5 +108,5 @@ class _Once:
             return
         slot = vars(owner)[f"_{name}"]
         owner._makers = {**owner._makers, name: (self._make, slot.__set__)}
-        # From here on the attribute is the slot itself; if it is empty, Python calls `_first_read`.
+        # From now on the attribute is the slot itself. If it is empty, Python calls `_first_read`.
         setattr(owner, name, slot)

@@ -79,7 +79,7 @@ class Field:
         return None if self.optional else _DEFAULTS.get(self.type, ())
 
 
-#: The name of the extra fields: all that no column and no sparse list holds of a document, as one text.
+#: The name of the extra fields: the fields of a document without a column or a sparse list, as one text.
 EXTRA_FIELDS: Final = ""
 
 
@@ -90,7 +90,7 @@ class Schema:
     Attributes:
         kind: its ``result_type``.
         plural: the name of its list in a response.
-        fields: all that is stored except the job, in the order in which it is checked.
+        fields: all stored fields except the job, in the order of their checks.
         identity: the fields that identify a result, together with the job; ``timestamp`` comes first.
         score: the field that a threshold is compared with.
         ties: the fields that break ties of the field that is sorted by.
@@ -123,12 +123,12 @@ class Schema:
 
     @cached_property
     def documented(self) -> frozenset[str]:
-        """The names of all documented fields, the job and the type among them."""
+        """The names of all documented fields, including the job and the result type."""
         return CONSTANT | self.by_name.keys()
 
     @cached_property
     def only_shown(self) -> frozenset[str]:
-        """The lists that no search reads: an index does not keep them if its host keeps the documents."""
+        """The lists that no search reads. An index does not store them if its host keeps the documents."""
         return frozenset(field.name for field in self.lists if field.type is not Type.KEYWORDS)
 
     @cached_property
@@ -141,7 +141,7 @@ class Schema:
     def is_ordered_by_identity(self) -> bool:
         """Whether identity order breaks ties.
 
-        It does not if identities have texts, since missing text comes last in both directions.
+        It does not if identities have keywords, since a missing keyword comes last in both directions.
         """
         return self.ties == self.identity and all(self.by_name[name].type is not Type.KEYWORD for name in self.ties)
 
@@ -256,13 +256,13 @@ SCHEMAS: Final[Mapping[str, Schema]] = MappingProxyType(
     {schema.kind: schema for schema in (BUCKET, RECORD, INFLUENCER)}
 )
 
-#: Equal for all results of one job and kind: sorted by one of these, they are in the order of the ties.
+#: Fields that are equal for all results of one job and kind. Sorted by one of them, results are in the order of ties.
 CONSTANT: Final = frozenset({"job_id", "result_type"})
-#: Mapped in the results index, so results of any kind may be sorted by them, with or without such a field.
+#: Fields mapped in the results index. Results of any kind can be sorted by them, even if the kind has no such field.
 MAPPED: Final = frozenset({"@timestamp", "raw_anomaly_score", *CONSTANT}).union(
     *(schema.sortable for schema in SCHEMAS.values())
 )
-#: Mapped as text, so results cannot be sorted by them.
+#: Fields mapped as text, so results cannot be sorted by them.
 TEXT_FIELDS: Final = frozenset({"description", "terms", "examples", "all_field_values"})
 _NESTED: Final = {
     "bucket_influencers": (
@@ -294,5 +294,5 @@ _NESTED: Final = {
     ),
     "influencers": ("influencer_field_name", "influencer_field_values"),
 }
-#: Mapped below nested objects, so results cannot be sorted by them without a nested context.
+#: Fields mapped below nested objects, so results cannot be sorted by them without a nested context.
 NESTED_FIELDS: Final = frozenset(f"{outer}.{inner}" for outer, names in _NESTED.items() for inner in names)

@@ -5,7 +5,7 @@ from typing import Final, Literal
 
 Severity = Literal["low", "warning", "minor", "major", "critical"]
 
-#: The lowest score of each word but the first.
+#: The lowest score of each word except the first.
 MARKS: Final = (3.0, 25.0, 50.0, 75.0)
 _WORDS: Final[tuple[Severity, ...]] = ("low", "warning", "minor", "major", "critical")
 

@@ -1,4 +1,4 @@
-"""Job ids, and text from outside: how it is stored, and how a message quotes it."""
+"""Job ids, and text from callers: its stored form, and its form in a message."""
 
 import re
 from typing import Final, TypeGuard
@@ -15,7 +15,7 @@ _LONG: Final = 2**63
 
 
 def built_in_str(text: str) -> str:
-    """A text of any subclass as a built-in str. The ``str()`` of an enumeration's member would be its name.
+    """A text of any subclass as a built-in str. ``str()`` would return the name of an enumeration's member.
 
     >>> from enum import Enum
     >>> built_in_str(Enum("Job", {"WEB": "web"}, type=str).WEB)
@@ -25,7 +25,7 @@ def built_in_str(text: str) -> str:
 
 
 def brief(value: object) -> str:
-    """A wrong value for a message: the value itself if it is short, else the name of its type.
+    """An invalid value in the form of a message: the value itself if it is short, else the name of its type.
 
     >>> brief("abc"), brief([1, 2])
     ('abc', 'list')

@@ -1,1 +1,1 @@
-"""Queries as values, and the reading of their parameters."""
+"""Queries as values, and the functions that read their parameters."""

@@ -1,8 +1,8 @@
-"""The official client's keywords: how their values may be spelled, and the query that they make.
+"""The official client's keywords: the spellings of their values, and the query that they make.
 
 The client takes numbers and booleans as text too, and a page as an object. `Snapshot.get_buckets` and its siblings
-promise the same spellings, and the words that refuse others (docs/semantics, rules 3.5, 4.4 and 6.2). So these are read
-here, once, and the REST door reads its URLs and bodies by the same functions. A prepared query takes no text.
+promise the same spellings, and the API's words for refusals (docs/semantics, rules 3.5, 4.4 and 6.2). The REST door
+reads its URLs and bodies by the same functions. A prepared query takes no text.
 """
 
 import re
@@ -20,7 +20,7 @@ _new: Final = object.__new__
 
 #: A decimal number, with a letter for its type or without; hexadecimal numbers, which Java also reads, are refused.
 _DOUBLE = re.compile(r"[+-]?(?:(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?[fFdD]?|NaN|Infinity)")
-#: What Java trims: every character up to the space.
+#: The characters that Java trims: all up to the space.
 _BLANKS: Final = "".join(map(chr, range(0x21)))
 
 _BOOLEANS: Final = {"true": True, "false": False}
@@ -44,7 +44,7 @@ def read_double(text: str, name: str) -> float:
 
 
 def read_boolean_text(value: object, name: str) -> bool | None:
-    """A bool, or the text for one, which is ``true`` or ``false`` exactly; None is not given.
+    """A bool, given as a bool or as the text ``true`` or ``false``; None, which means not given, stays None.
 
     Raises:
         InvalidQuery: it is neither.
@@ -84,22 +84,22 @@ def client_query(
     timestamp: Instant | None = None,
     expand: bool | str | None = None,
 ) -> AnyQuery:
-    """The query that the official client's keywords make; None is not given.
+    """The query that the official client's keywords make; None means not given.
 
-    Beside ``timestamp`` a window, a threshold and a page must not be given at all, not even with their defaults.
+    With ``timestamp``, a window, a threshold or a page must not be given, not even with their defaults.
 
     Args:
-        kind: the class of the query; only that for buckets has ``timestamp`` and ``expand``.
-        job_id: any text: an id that no job can have is unknown, like any other that no job has.
+        kind: the class of the query; only `BucketQuery` has ``timestamp`` and ``expand``.
+        job_id: any text. An invalid id is an unknown job, like any other id that no job has.
         start: first instant included; None and -1 leave this side open.
         end: first instant excluded; None and -1 leave this side open.
-        score: the threshold, by whatever name the kind calls it; a number or numeric text.
+        score: the threshold of the kind's score; a number or numeric text.
         exclude_interim: a bool or its text.
         sort: the field to sort by.
         desc: a bool or its text.
         from_: number of matches to skip.
-        size: largest number of matches on a page.
-        page: an object with ``from`` and ``size``, in place of the two.
+        size: maximum number of matches on the page.
+        page: an object with ``from`` and ``size``, in place of ``from_`` and ``size``.
         timestamp: the instant of a lookup.
         expand: a bool or its text.
 
@@ -119,7 +119,7 @@ def client_query(
         from_, size = given.get("from_"), given.get("size")
     if timestamp is not None:
         beside = {
-            # An empty `page` is given too.
+            # An empty `page` counts as given.
             "page": page,
             "start": None if is_unset(start) else start,
             "end": None if is_unset(end) else end,

@@ -1,7 +1,7 @@
-"""One parameter of a prepared query at a time: which values are valid, and what they mean.
+"""Single parameters of a prepared query: their valid values, and the meaning of each value.
 
-The Python API promises the API's own words for its refusals (docs/semantics, rules 4.4, 5.6 and 6.2). So they are said
-here, and the REST door repeats them. `query` combines the parameters; `client_keywords` reads other spellings of them.
+The Python API promises the API's own words for refusals (docs/semantics, rules 4.4, 5.6 and 6.2), so the errors are made
+here. The REST door passes them on. `query` combines the parameters; `client_keywords` reads other spellings of them.
 """
 
 import math
@@ -60,10 +60,10 @@ def read_now(value: object) -> int:
 
 
 def order_by_of(schema: Schema, sort: str) -> tuple[str, ...]:
-    """The columns that order the results, the first one first. Ties, or no columns: identity order.
+    """The columns that order the results, the leading one first. Ties, or no columns: identity order.
 
     Raises:
-        InvalidQuery: there is no such field to sort by.
+        InvalidQuery: results cannot be sorted by this field.
 
     Source: the results index's mapping, and the server's ``FieldSortBuilder`` and ``RecordsQueryBuilder``.
 
@@ -103,8 +103,8 @@ def read_jobs(jobs: object) -> tuple[str, ...]:
     """The ids of the jobs without repeats, given as one id or as an iterable of ids.
 
     Raises:
-        InvalidQuery: there is none, or one that no job can have.
-        LimitExceeded: there are more than `MOST_JOBS`, repeats included.
+        InvalidQuery: no id is given, or one is not a valid job id.
+        LimitExceeded: more than `MOST_JOBS` ids are given, repeats included.
 
     >>> read_jobs("web"), read_jobs(["web", "db", "web"])
     (('web',), ('web', 'db'))
@@ -129,7 +129,7 @@ def read_bound(value: Instant | None, name: str) -> tuple[int | str | None, Inst
         LimitExceeded: a text too long, with too many steps, or outside the years 0001 to 9999.
     """
     if type(value) is int and FIRST_MS <= value <= LAST_MS and value != -1:
-        # Most bounds are such integers.
+        # Most bounds are valid integers.
         return value, _new_tuple(InstantRange, (value, value))
     if is_unset(value):
         return None, None
@@ -146,7 +146,7 @@ def is_unset(value: object) -> bool:
 def read_canonical_instant(
     value: object, name: str, *, covers: bool = False
 ) -> tuple[int | str, InstantRange | NowMath]:
-    """An instant's canonical value, which is text as it is and all else in epoch ms, and its parsed instant.
+    """An instant's canonical value and its parsed instant. Text is canonical as it is; all else becomes epoch ms.
 
     Raises:
         InvalidQuery: not an instant.
@@ -160,7 +160,7 @@ def read_canonical_instant(
 
 
 def read_score(value: object, name: str) -> float:
-    """A threshold as float; an integer beyond the doubles is infinite.
+    """A threshold as float; an integer beyond the range of a double becomes infinite.
 
     Raises:
         InvalidQuery: not a number.
@@ -204,7 +204,7 @@ def read_sort(schema: Schema, sort: object) -> str:
     """The name of a field that can be sorted by.
 
     Raises:
-        InvalidQuery: not the name of one field, or there is no such field to sort by.
+        InvalidQuery: not the name of one field, or results cannot be sorted by it.
     """
     if not isinstance(sort, str):
         raise InvalidQuery(f"[sort] must be the name of one field, not {type(sort).__name__}", field="sort", value=sort)

@@ -19,8 +19,8 @@ from bucketquery.queries.resolved import ResolvedQuery
 class BucketQuery(Query):
     """A prepared query for the buckets of one job or several.
 
-    A frozen value: checked when it is made, hashable, comparable, picklable. It can be asked of any snapshot, any
-    number of times. Date math on ``now`` is stored as text and resolved at each search.
+    A frozen value: checked when it is made, hashable, comparable, picklable. Any snapshot can search it, any number of
+    times. Date math on ``now`` is stored as text and resolved at each search.
 
     Args:
         jobs: the id of a job, or an iterable of at most 100,000 ids; stored as a tuple without repeats. Several jobs
@@ -30,20 +30,20 @@ class BucketQuery(Query):
         anomaly_score: lowest current score that matches; 0, less and NaN let every bucket match. Stored as float, NaN
             as 0.0.
         exclude_interim: leave interim buckets out. A lookup by ``timestamp`` ignores it.
-        expand: include the records of those buckets on the page that have bucket influencers. With
-            ``exclude_interim`` interim records are omitted, in a lookup too.
+        expand: add the records of each bucket on the page that has bucket influencers. With ``exclude_interim``,
+            interim records are left out, in a lookup too.
         sort: the field that the buckets are sorted by; timestamp and span break ties.
         desc: sort every key descending; missing values come last in both directions.
         from_: number of matches to skip, without limit.
         size: largest number of matches on a page; a search refuses more than the index's ``max_size``.
         timestamp: look up the bucket at this instant; not together with a window, a threshold or paging. Text covers a
-            range: a date its day, a time without seconds its minute.
+            range: a date covers its day, a time without seconds its minute.
 
     Raises:
         InvalidQuery: a parameter has a value no query may have; ``field`` names it.
         LimitExceeded: too many jobs, or a date text too long, with too many steps, or outside the years 0001 to 9999.
 
-    Complexity: O(j) for j jobs. Source: Get buckets; where its page and the server differ, the server.
+    Complexity: O(j) for j jobs. Source: Get buckets. If its page and the server differ, this follows the server.
 
     >>> query = BucketQuery(jobs="web", start="2026-01-01", anomaly_score=75, sort="anomaly_score", desc=True, size=10)
     >>> query.replace(size=20).size
@@ -101,7 +101,7 @@ class BucketQuery(Query):
                 "size": self.size,
             }
             defaults = BucketQuery.__init__.__kwdefaults__
-            assert defaults is not None  # every parameter but one has one
+            assert defaults is not None  # every parameter but `jobs` has a default
             refuse_beside_timestamp(name for name, value in given.items() if value != defaults[name])
 
 
@@ -129,7 +129,7 @@ class RecordQuery(Query):
         InvalidQuery: a parameter has a value no query may have; ``field`` names it.
         LimitExceeded: too many jobs, or a date text too long, with too many steps, or outside the years 0001 to 9999.
 
-    Complexity: O(j) for j jobs. Source: Get records; where its page and the server differ, the server.
+    Complexity: O(j) for j jobs. Source: Get records. If its page and the server differ, this follows the server.
 
     >>> query = RecordQuery(jobs="web", record_score=75)
     >>> query.sort, query.desc
@@ -197,7 +197,7 @@ class InfluencerQuery(Query):
         InvalidQuery: a parameter has a value no query may have; ``field`` names it.
         LimitExceeded: too many jobs, or a date text too long, with too many steps, or outside the years 0001 to 9999.
 
-    Complexity: O(j) for j jobs. Source: Get influencers; where its page and the server differ, the server.
+    Complexity: O(j) for j jobs. Source: Get influencers. If its page and the server differ, this follows the server.
 
     >>> InfluencerQuery(jobs="web", influencer_score=75, size=10).replace(desc=False).desc
     False
@@ -241,7 +241,7 @@ class InfluencerQuery(Query):
         )
 
 
-# A dataclass gets its slots when its class is complete, so its own fillers are made behind it.
+# A dataclass gets its slots after its class body, so its fillers are made after the class.
 BucketQuery._fill_own = staticmethod(filler(BucketQuery, "anomaly_score", "expand", "timestamp"))
 RecordQuery._fill_own = staticmethod(filler(RecordQuery, "record_score"))
 InfluencerQuery._fill_own = staticmethod(filler(InfluencerQuery, "influencer_score"))
@@ -254,8 +254,8 @@ def resolve(query: AnyQuery, now: Callable[[], int]) -> ResolvedQuery:
     """The query with every instant fixed, as a search takes it.
 
     Args:
-        query: its date texts were parsed when it was made.
-        now: gives epoch ms; called at most once, and only if date math says ``now``.
+        query: a query, whose date texts were parsed when it was made.
+        now: returns epoch ms; called at most once, and only if date math contains ``now``.
 
     Raises:
         LimitExceeded: date math leaves the years 0001 to 9999.
@@ -264,5 +264,5 @@ def resolve(query: AnyQuery, now: Callable[[], int]) -> ResolvedQuery:
 
 
 def schema_of(query: AnyQuery | type[AnyQuery]) -> Schema:
-    """The kind of results that a query asks for."""
+    """The schema of the results that a query searches."""
     return query._schema

@@ -1,6 +1,7 @@
-"""The base of the three kinds of queries: parameters are read once, resolved, compared, copied and pickled here.
+"""The base of the three kinds of queries. It reads, resolves, compares, copies and pickles their parameters.
 
-`queries` declares the kinds and their signatures. Behind this module nothing knows ``now``, or -1 for an unset bound.
+`queries` declares the kinds and their signatures. The rooms that take a `ResolvedQuery` handle neither ``now`` nor -1
+for an unset bound.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -44,7 +45,7 @@ class ParsedBounds(NamedTuple):
 class Query(Immutable):
     """A query for one kind of results, with the parameters that all kinds share.
 
-    A kind is a frozen dataclass. Its fields are its parameters alone; the parsed values lie in slots beside them.
+    A kind is a frozen dataclass. Its fields are its parameters only; other slots hold the parsed values.
     """
 
     __slots__ = (
@@ -83,7 +84,7 @@ class Query(Immutable):
         """The same query with some parameters changed; it is checked like a new one.
 
         Raises:
-            TypeError: there is no such parameter.
+            TypeError: the query has no such parameter.
 
         Complexity: O(j) for j jobs.
 
@@ -108,9 +109,9 @@ class Query(Immutable):
         expand: object = False,
         timestamp: Instant | None = None,
     ) -> None:
-        """Check the parameters and store them; the jobs have been checked before.
+        """Check the parameters and store them. The caller has checked the jobs.
 
-        Nearly every parameter is valid as it is. So each is tested here, and only the others are read by a function.
+        Nearly every parameter is valid as given. Each is tested here first, and a function reads the others.
         """
         canonical_start, first = (None, None) if start is None else read_bound(start, "start")
         canonical_end, behind = (None, None) if end is None else read_bound(end, "end")
@@ -130,7 +131,7 @@ class Query(Immutable):
         moment, lookup = (
             (None, None) if timestamp is None else read_canonical_instant(timestamp, "timestamp", covers=True)
         )
-        # What the named tuple's own constructor does, in a third of the time.
+        # This does the same as the constructor of the named tuple, in a third of the time.
         parsed = _new_tuple(ParsedBounds, (first, behind, threshold if threshold > 0.0 else None, expand, lookup))
         job_id = jobs[0] if len(jobs) == 1 else None
         _fill(
@@ -146,7 +147,7 @@ class Query(Immutable):
             size,
             parsed,
         )
-        # NaN is neither above zero nor below; it filters nothing, as 0.0 does.
+        # NaN is neither above zero nor below. It filters nothing, so it becomes 0.0.
         canonical_score = threshold if threshold > 0.0 or threshold <= 0.0 else 0.0
         if self._schema is BUCKET:
             self._fill_own(self, canonical_score, expand, moment)
@@ -156,7 +157,7 @@ class Query(Immutable):
         _fill_resolved(self, None if needs_clock else self._resolve(0))
 
     def _resolve(self, now: int) -> ResolvedQuery:
-        """The query with every instant fixed, if it is ``now`` (epoch ms)."""
+        """The query with every instant fixed, for a ``now`` in epoch ms."""
         first, behind, threshold, expand, moment = self._parsed
         low, high = FIRST_MS, LAST_MS + 1
         if first is not None:
@@ -167,7 +168,7 @@ class Query(Immutable):
         exclude_interim_records = exclude_interim
         if moment is not None:
             lookup = moment.resolve(now, "timestamp") if isinstance(moment, NowMath) else moment
-            # As in the server, a lookup ignores threshold and ``exclude_interim``, but omits interim records.
+            # As in the server, a lookup ignores the threshold and ``exclude_interim``, but leaves out interim records.
             low, high = clamp(lookup.first), clamp(lookup.last + 1)
             threshold, exclude_interim, from_, size = None, False, 0, 1
         return _new_tuple(
@@ -202,13 +203,13 @@ _fill_resolved: Final = filler(Query, "_resolved")
 
 
 def refuse_beside_timestamp(names: Iterable[str]) -> None:
-    """Refuse the first parameter that is given together with ``timestamp`` and must not be.
+    """Refuse the first parameter that must not be given together with ``timestamp``.
 
     Args:
-        names: the parameters that must not be given and are.
+        names: the given parameters that are incompatible with ``timestamp``.
 
     Raises:
-        InvalidQuery: there is one.
+        InvalidQuery: ``names`` is not empty.
     """
     for name in names:
         shown = "from, size" if name in ("from_", "size", "page") else name

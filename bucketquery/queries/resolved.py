@@ -12,15 +12,15 @@ class ResolvedQuery(NamedTuple):
     Attributes:
         start: first instant included, epoch ms.
         end: first instant excluded.
-        threshold: lowest score that matches; None lets every result match, also one without a score.
+        threshold: lowest score that matches; None lets every result match, including one without a score.
         exclude_interim: whether only final results match.
-        order_by: the columns that order the matches, the first one first. Ties, or no columns: identity order.
+        order_by: the columns that order the matches, the leading one first. Ties, or no columns: identity order.
         desc: whether every key of the order is descending.
         from_: number of matches to skip.
         size: largest number of matches on the page.
-        is_lookup: whether it is an error if nothing matches.
+        is_lookup: whether it is an error if no result matches.
         expand: whether the page includes the records of its buckets.
-        exclude_interim_records: whether it includes only final records.
+        exclude_interim_records: whether it includes only final records of its buckets.
         schema: the kind of results.
     """
 
@@ -39,9 +39,9 @@ class ResolvedQuery(NamedTuple):
 
 
 def clamp(moment: int) -> int:
-    """The instant, clamped to one that can be stored or to the first one after those.
+    """The instant, clamped to the instants that can be stored and the first one after them.
 
-    No result is stored beyond, so no answer changes, and the instant fits the dtype of the column.
+    No result is stored outside, so no answer changes, and the instant fits the dtype of the column.
     """
     if moment < FIRST_MS:
         return FIRST_MS

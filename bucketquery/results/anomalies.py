@@ -40,9 +40,9 @@ class AnomalyRecord:
         function_description: the same in words.
         field_name: the field that the function is applied to.
 
-    Scores, probability and detector that the document does not have are 0; without ``is_interim`` the record is final.
+    Missing scores, probability and detector are 0. A record without ``is_interim`` is final.
     ``typical``, ``actual``, ``causes``, ``influencers``, ``correlated_by_field_value``, ``geo_results``,
-    ``anomaly_score_explanation`` and ``other_fields`` are properties: they are parsed at each read, and not printed.
+    ``anomaly_score_explanation`` and ``other_fields`` are properties: each read parses them, and `repr` omits them.
 
     Source: the API's record object.
 
@@ -136,14 +136,14 @@ class AnomalyRecord:
 
     @property
     def other_fields(self) -> _Object:
-        """The undocumented fields of the record, as stored; the data fields by their own names are among them.
+        """The undocumented fields of the record, as stored, including the data fields under their own names.
 
         Complexity: O(size of the record).
         """
         return _others(_parts(self._extra_fields), RECORD_FIELDS)
 
     def to_dict(self) -> dict[str, Any]:
-        """The record as the API's response has it, its keys in the API's order, and data fields by their own names.
+        """The record as in the API's response, with its keys in the API's order and data fields under their own names.
 
         Complexity: O(size of the record).
         """
@@ -165,7 +165,7 @@ class Influencer:
         probability: probability of behaviour like this, 0 to 1.
         is_interim: whether it comes from part of the span's input.
 
-    Scores and probability that the document does not have are 0.0; without ``is_interim`` the influencer is final.
+    Missing scores and probability are 0.0. An influencer without ``is_interim`` is final.
 
     Source: the API's influencer object.
 
@@ -209,14 +209,14 @@ class Influencer:
 
     @property
     def other_fields(self) -> _Object:
-        """The undocumented fields of the influencer, as stored; its data field by its own name is among them.
+        """The undocumented fields of the influencer, as stored, including its data field under its own name.
 
         Complexity: O(size of the influencer).
         """
         return _others(_parts(self._extra_fields), INFLUENCER_FIELDS)
 
     def to_dict(self) -> dict[str, Any]:
-        """The influencer as the API's response has it, its keys in the API's order, and its data field by its own name.
+        """The influencer as in the API's response, with keys in the API's order and its data field under its own name.
 
         Complexity: O(size of the influencer).
         """
@@ -224,7 +224,7 @@ class Influencer:
 
 
 def _parts(extra_fields: str) -> dict[str, Any]:
-    """The extra fields of a value, parsed anew."""
+    """The extra fields of a value, parsed into new objects."""
     parts: dict[str, Any] = json.loads(extra_fields) if extra_fields else {}
     return parts
 

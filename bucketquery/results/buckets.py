@@ -53,7 +53,7 @@ class BucketInfluencer:
         return "bucket_influencer"
 
     def to_dict(self) -> dict[str, Any]:
-        """The influencer as the API's response has it, inside its bucket."""
+        """The influencer as in the API's response, inside its bucket."""
         return bucket_influencer_object(
             self.job_id,
             self.timestamp,
@@ -84,7 +84,7 @@ class Bucket:
         scheduled_events: events planned for this time.
         records: the bucket's records, the most unlikely first, if the query expands; else empty.
 
-    A field that the document does not have is 0, False or empty.
+    A missing field is 0, False or empty.
 
     Source: the API's bucket object.
 
@@ -128,7 +128,7 @@ class Bucket:
         return "bucket"
 
     def to_dict(self) -> dict[str, Any]:
-        """The bucket as the API's response has it, with its keys in the API's order.
+        """The bucket as in the API's response, with its keys in the API's order.
 
         Complexity: O(n) for n influencers, scheduled events and fields of records in all.
         """

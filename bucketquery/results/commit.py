@@ -15,7 +15,7 @@ class Commit:
         sequence: the number of the newest commit after the write; a write that changes nothing makes none.
         inserted: number of new identities.
         replaced: number of identities with a changed value.
-        unchanged: number of identities that were stored with the same values before.
+        unchanged: number of identities that were already stored with the same values.
         deleted: number of deleted results.
         skipped: number of skipped documents, by ``result_type``; "" for those without one.
 
@@ -38,7 +38,7 @@ _fill: Final = filler(Commit, "sequence", "inserted", "replaced", "unchanged", "
 def commit_of(
     sequence: int, inserted: int, replaced: int, unchanged: int, *, deleted: int, skipped: Mapping[str, int]
 ) -> Commit:
-    """The commit with these fields, in half the time that a call of the class takes.
+    """The commit with these fields, made in half the time of a call of the class.
 
     >>> commit_of(1, 3, 0, 0, deleted=0, skipped=FrozenMapping({})) == Commit(sequence=1, inserted=3)
     True

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-#: Names of the server's own fields in the results index: a data field with such a name is not shown by it.
+#: Names of the server's own fields in the results index. A data field with such a name is not shown under it.
 RESERVED: Final = frozenset(
     """
     _id _index actual actual_point all_field_values anomaly_score anomaly_score_explanation
@@ -76,7 +76,7 @@ SimpleBucket = tuple[int, float, int, float, int, bool, int]
 def simple_buckets(job_id: str, buckets: Iterable[SimpleBucket]) -> list[dict[str, Any]]:
     """Buckets of one job with nothing nested, as response objects.
 
-    Most pages need no more, so one call makes all of them. `complete` adds nested values.
+    One call makes all buckets, since most pages have no nested values. `complete` adds them to a bucket.
 
     Source: the server's ``Bucket``.
     """
@@ -112,7 +112,7 @@ def complete(
     bucket_influencers: list[dict[str, Any]],
     scheduled_events: tuple[str, ...],
 ) -> None:
-    """Add the nested values of a bucket to its object; the lists of objects become part of it.
+    """Add the nested values of a bucket to its object. The lists become part of the object.
 
     Source: the server's ``Bucket``, which omits records and events if there are none.
     """
@@ -161,8 +161,8 @@ def record_object(job_id: str, fields: Mapping[str, Any], others: Mapping[str, A
     Args:
         job_id: its job.
         fields: the documented fields that it has, in the order of `RECORD_FIELDS`; they become part of the object.
-        others: its other fields. A data field that the record names is also shown under its own name, as it was stored,
-            or as a list of the values that the record gives for it.
+        others: its other fields. A data field that the record names is also shown under its own name: its stored value,
+            or else a list of the values that the record has for it.
 
     Source: the server's ``AnomalyRecord``; the order of the data fields is ours.
     """
@@ -207,8 +207,8 @@ def _put_before(later: str, entries: dict[str, Any], name: str, value: Any) -> N
 
 
 def _data_fields(record: Mapping[str, Any]) -> dict[str, list[str]]:
-    """The data fields that a record names, with the distinct values that it gives for them."""
-    # Keys, not lists, so that many thousands of values of one field are told apart quickly.
+    """The data fields that a record names, each with the distinct values that the record has for it."""
+    # The values are keys of dicts, so that repeats among thousands of values are found quickly.
     found: dict[str, dict[str, None]] = {}
     for name_of, value_of in _ROLES:
         name = record.get(name_of)

@@ -1,6 +1,6 @@
 """The implementation of the strategies: the values of each kind, its documents and its queries.
 
-The one module that imports the package ``hypothesis``. `strategies` imports it when one of its functions is called.
+Only this module imports the package ``hypothesis``. `strategies` imports it when one of its functions is called.
 
 Not here: what each strategy promises (`strategies`).
 """
@@ -185,10 +185,10 @@ def _scores() -> st.SearchStrategy[float | None]:
 
 
 def _json() -> st.SearchStrategy[Any]:
-    plain = st.sampled_from((None, True, 0, -0.0, 1.0, 1e-308, -(2**63), 2**63 - 1, "", "été", "\U00010000"))
+    scalars = st.sampled_from((None, True, 0, -0.0, 1.0, 1e-308, -(2**63), 2**63 - 1, "", "été", "\U00010000"))
     keys = st.sampled_from(("b", "a", "timestamp", ""))
     return st.recursive(
-        plain, lambda inner: st.lists(inner, max_size=2) | st.dictionaries(keys, inner, max_size=2), max_leaves=3
+        scalars, lambda inner: st.lists(inner, max_size=2) | st.dictionaries(keys, inner, max_size=2), max_leaves=3
     )
 
 

@@ -1,4 +1,4 @@
-"""The reference answer: the rules of the API over plain lists.
+"""The reference answer: the rules of the API over Python lists.
 
 It builds no index and no cache: each query filters, sorts, cuts and formats the documents. The tables have one entry
 per kind. The functions follow the steps of an answer from top to bottom.

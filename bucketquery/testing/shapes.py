@@ -188,7 +188,7 @@ def influencer_shape(document: Document) -> dict[str, Any]:
 
 
 def _is_generated(name: str | None, value: str | None) -> bool:
-    """Whether a data field's name becomes a key: not if it is empty or reserved; an empty value counts."""
+    """Whether a data field's name becomes a key: it is not missing, empty or reserved, and has a value."""
     return name is not None and name != "" and value is not None and name.split(".")[0] not in _RESERVED
 
 

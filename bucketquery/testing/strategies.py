@@ -115,8 +115,8 @@ def result_documents(*, jobs: Sequence[str] = JOBS, max_size: int = 30) -> "st.S
     >>> @settings(max_examples=5, database=None)
     ... @given(result_documents(jobs=["web"]))
     ... def expanding_changes_no_count(documents):
-    ...     plain, expanded = BucketQuery(jobs="web"), BucketQuery(jobs="web", expand=True)
-    ...     assert evaluate(documents, plain)["count"] == evaluate(documents, expanded)["count"]
+    ...     collapsed, expanded = BucketQuery(jobs="web"), BucketQuery(jobs="web", expand=True)
+    ...     assert evaluate(documents, collapsed)["count"] == evaluate(documents, expanded)["count"]
     >>> expanding_changes_no_count()
     """
     from bucketquery.testing import drawn  # noqa: PLC0415 - hypothesis is an optional dependency

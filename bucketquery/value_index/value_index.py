@@ -1,8 +1,8 @@
 """Value indexes: a column's rows by value, to find the greatest, or all at or above a threshold.
 
 A level holds the rows whose value is at or above its edge, in time order, with their values beside. Each level has
-about a quarter of the rows of the one before it. So each threshold has a level with few more rows than match, and the
-first rows of an order are in the sparsest level that has enough rows of the window.
+about a quarter of the rows of the one before it. So each threshold has a level with few more rows than match. The first
+rows of an order are in the sparsest level that has enough rows of the window.
 
 Rows are compared by sort key: the value, negated if the least come first. So the code has one direction only.
 

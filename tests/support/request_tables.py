@@ -1,9 +1,9 @@
-"""The parts of the rule tables of requests: requests to the REST door, rows, and the functions that run a row.
+"""Rule tables of requests: the requests to the REST door, the types of rows, and the functions that check a row.
 
 A row has the columns of `semantics_tables`: the rule, its claim, the given documents, the request, the reply and the
-source. The request is a `Request`, written as it goes over the wire: method, path with query, separate parameters if
-there are any, body. The reply is the names of the results on the page, or a `Failure`. In the words of a failure,
-``...`` stands for any text.
+source. The request is a `Request` as a client sends it: method, path with query, separate parameters if there are any,
+body. The reply is the names of the results on the page, or a `Failure`. In the text of a failure, ``...`` stands for
+any text.
 """
 
 import json
@@ -119,9 +119,9 @@ class Failure:
     Attributes:
         status: the HTTP status.
         type: the error's own type; the type of the cause if the server wraps it.
-        reason: its words, in which ``...`` stands for any text.
-        caused_by: its cause, if a field could not be read.
-        wrapped: whether it was found while searching; the server then reports a failure of all shards.
+        reason: its text, in which ``...`` stands for any text.
+        caused_by: its cause; None unless a field could not be read.
+        wrapped: whether the search found it; the server then reports a failure of all shards.
     """
 
     status: int
@@ -173,7 +173,7 @@ def bad_value(field: str, error_type: str, reason: str, kind: str = "buckets") -
 
 
 def no_boolean(value: str) -> str:
-    """The words for text in place of a boolean."""
+    """The error text for text in place of a boolean."""
     return f"Failed to parse value [{value}] as only [true] or [false] are allowed."
 
 
@@ -230,7 +230,7 @@ class Rejected:
 
 def replies(given: Iterable[Document], asked: Request) -> Iterator[tuple[str, Reply]]:
     """The replies of an index and of its snapshot; to both GET and POST if the request has one of these methods."""
-    # `now` is the morning after.
+    # `now` is the end of the documents' day.
     index = index_of(given, clock=lambda: at("2020-01-02T00:00Z"), max_size=asked.max_size)
     methods = ("GET", "POST") if asked.method in {"GET", "POST"} else (asked.method,)
     for method in methods:

@@ -1,4 +1,4 @@
-"""The catalogue: a write to one job leaves the others where they are."""
+"""The catalogue: a write to one job copies no other job."""
 
 from collections.abc import Callable
 from typing import Any
@@ -24,7 +24,7 @@ def jobs(*job_ids: str) -> dict[str, Job]:
 
 
 def copied(old: Catalog, new: Catalog) -> int:
-    """How many shards of the new catalogue are not the old one's."""
+    """The number of shards that the new catalogue does not share with the old one."""
     mine, theirs = [*new._shards()], [*old._shards()]
     assert len(mine) == len(theirs) == SHARDS
     return sum(one is not other for one, other in zip(mine, theirs, strict=True))
@@ -45,7 +45,7 @@ def test_a_catalogue_finds_its_jobs() -> None:
 
 
 def test_an_unknown_job_is_named() -> None:
-    """The error has the id and the parameter that asked for it; its text has the beginning of a very long id."""
+    """The error has the id and the parameter that names it. Its text shortens a very long id."""
     with pytest.raises(UnknownJob, match="No known job with id 'db'") as caught:
         Catalog().with_jobs(jobs("a")).known("db", "pattern")
     assert (caught.value.field, caught.value.value) == ("pattern", "db")
@@ -56,7 +56,7 @@ def test_an_unknown_job_is_named() -> None:
 
 
 def test_a_write_to_one_job_copies_one_shard() -> None:
-    """The others are the very same objects; the older catalogue keeps its jobs."""
+    """The other shards stay the same objects. The older catalogue keeps its jobs."""
     old = Catalog().with_jobs(jobs(*(f"job{number}" for number in range(2_000))))
     new = old.with_jobs({"job7": Job("job7", bucket_span=300)})
     assert copied(old, new) == 1
@@ -76,7 +76,7 @@ def test_a_write_to_one_job_copies_one_shard() -> None:
 
 
 def test_a_commit_to_one_job_copies_one_shard() -> None:
-    """So does every kind of write through an index."""
+    """Every kind of write through an index to one job copies one shard."""
     index = ResultsIndex()
     index.upsert([bucket(0, job_id=f"job{number}") for number in range(1_000)])
     writes: list[Callable[[], Commit]] = [
@@ -97,7 +97,7 @@ def test_a_commit_to_one_job_copies_one_shard() -> None:
 
 
 def test_ids_are_sorted_once_for_each_set_of_jobs() -> None:
-    """Catalogues with the same ids share the list, whichever made it. A new or deleted job needs another."""
+    """All catalogues with the same ids share one list. A new or deleted job needs another list."""
     old = Catalog().with_jobs(jobs("b", "a"))
     before_it_is_made = old.with_jobs(jobs("b"))
     assert old.ids is old.ids
@@ -126,7 +126,7 @@ def test_a_catalogue_hands_its_cache_of_combined_tables_down() -> None:
 
 
 def test_a_catalogue_drops_a_combined_table_at_the_write_that_ends_its_use() -> None:
-    """One job put, several jobs put, or one job deleted: the cache is told of each of these writes."""
+    """The cache drops the table when one job is put, when several are put, and when one is deleted."""
     writes: list[Callable[[Catalog], Catalog]] = [
         lambda found: found.with_jobs(jobs("new")),
         lambda found: found.with_jobs(jobs("new", "newer")),

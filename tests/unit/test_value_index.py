@@ -1,4 +1,4 @@
-"""Value indexes: a column's rows by value, kept up and corrected by one writer beside any number of readers."""
+"""Value indexes: a column's rows by value, maintained and corrected by one writer beside any number of readers."""
 
 import itertools
 import sys
@@ -26,12 +26,12 @@ def array(*these: int) -> Int64s:
 
 
 def scores(rng: np.random.Generator, length: int) -> Array:
-    """Scores as they are: most of them nothing, few of them high."""
+    """Scores as they usually are: most are 0 and few are high."""
     return np.interp(rng.random(length), [0, 0.7, 0.9, 0.99, 0.999, 1], [0, 0, 1, 25, 75, 100])
 
 
 def with_missing(values: Array, rng: np.random.Generator, share: float) -> Array:
-    """The values without a share of them."""
+    """The values, of which a share is made missing."""
     values[rng.random(len(values)) < share] = NAN
     return values
 
@@ -63,7 +63,7 @@ EACH_DIRECTION = pytest.mark.parametrize("desc", [False, True], ids=["least firs
 
 @pytest.fixture(autouse=True, params=[1, 16], ids="the sparsest level of {}".format)
 def sparsest(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Value indexes that go as far up as they do, and such that end with a few rows."""
+    """Run each test with value indexes whose sparsest level may have one row, and with the default of 16 rows."""
     resize(monkeypatch, level_rows=request.param)
 
 
@@ -73,7 +73,7 @@ def index_of(sort_keys: Array, marks: Sequence[float] = ()) -> ValueIndex:
 
 
 def thresholds(sort_keys: Array) -> list[Any]:
-    """What sort keys may be held against: some of them, between and beyond them."""
+    """Thresholds for sort keys: some of the sort keys, and values between and beyond them."""
     valued = np.unique(sort_keys[~np.isnan(sort_keys)])
     some: list[Any] = list(valued[:: max(1, len(valued) // 40)]) + list(valued[-3:])
     if sort_keys.dtype.kind == "f":
@@ -87,7 +87,7 @@ def thresholds(sort_keys: Array) -> list[Any]:
 @EACH_DIRECTION
 @EACH_COLUMN
 def test_a_level_has_the_rows_at_or_above_its_edge(column: Column, desc: bool) -> None:
-    """In time order, with their sort keys; a value index holds for all rows, and leaves the column alone."""
+    """A level has these rows in time order, with their sort keys. Making a value index does not change the column."""
     values = column(np.random.default_rng(1), LENGTH)
     before = values.tobytes()
     sort_keys = sort_keys_of(values, desc=desc)
@@ -107,7 +107,7 @@ def test_a_level_has_the_rows_at_or_above_its_edge(column: Column, desc: bool) -
 @EACH_DIRECTION
 @EACH_COLUMN
 def test_a_threshold_is_served_by_the_sparsest_level_that_has_all(column: Column, desc: bool) -> None:
-    """By none only where no level has every row that is at or above it."""
+    """No level serves it only if no level has all rows at or above it."""
     sort_keys = sort_keys_of(column(np.random.default_rng(2), LENGTH), desc=desc)
     made = index_of(sort_keys)
     for threshold in thresholds(sort_keys):
@@ -118,7 +118,7 @@ def test_a_threshold_is_served_by_the_sparsest_level_that_has_all(column: Column
 
 @EACH_COLUMN
 def test_each_level_is_much_sparser_than_the_one_before(column: Column) -> None:
-    """Six tenths at most; so all of them together take few more bytes than the first."""
+    """A level has at most six tenths of the rows of the one before it. All levels have at most 1.25 times the rows."""
     for desc in (False, True):
         sort_keys = sort_keys_of(column(np.random.default_rng(3), LENGTH), desc=desc)
         lengths = [len(level) for level in index_of(sort_keys).levels]
@@ -127,14 +127,14 @@ def test_each_level_is_much_sparser_than_the_one_before(column: Column) -> None:
 
 
 def test_a_spread_column_has_a_level_for_each_quarter_of_a_quarter() -> None:
-    """A quarter of the rows, then a sixteenth and so on."""
+    """The first level has a quarter of the rows, the second a sixteenth, and so on."""
     lengths = [len(level) for level in index_of(np.random.default_rng(4).permutation(4_096) * 1.0).levels]
     assert lengths[:4] == [1_024, 256, 64, 16]
 
 
 @pytest.mark.parametrize("name", ["spread", "scores", "clustered", "a few values", "some missing", "mostly missing"])
 def test_nothing_is_compared_at_a_mark(name: str) -> None:
-    """The level that serves it has the rows at or above it and no others; those denser than all levels apart."""
+    """The level that serves a mark has exactly the rows at or above it. No level serves a mark below all levels."""
     sort_keys = COLUMNS[name](np.random.default_rng(5), 5_000)
     made = index_of(sort_keys, MARKS)
     made.check(sort_keys)
@@ -152,7 +152,7 @@ def test_nothing_is_compared_at_a_mark(name: str) -> None:
 
 
 def test_a_mark_that_no_value_reaches_is_no_level() -> None:
-    """A level has rows."""
+    """Every level has rows, and no two levels have the same rows."""
     sort_keys = np.arange(40.0) / 2
     made = index_of(sort_keys, (3.0, 25.0, 75.0))
     made.check(sort_keys)
@@ -162,8 +162,8 @@ def test_a_mark_that_no_value_reaches_is_no_level() -> None:
     assert [level.edge for level in index_of(high, MARKS).levels] == [90.0], "all marks have the same rows"
 
 
-def test_a_sample_may_miss_what_most_rows_have(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where it sees the least value alone, or the greatest, the levels are others, and as right."""
+def test_a_sample_may_miss_the_values_of_most_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """If the sample has only the least value, or only the greatest, the levels differ but are correct."""
     resize(monkeypatch, sampled_values=4)
     sort_keys = np.arange(1.0, 65.0)
     seen = sampled(np.arange(64), 4)
@@ -177,8 +177,8 @@ def test_a_sample_may_miss_what_most_rows_have(monkeypatch: pytest.MonkeyPatch) 
     assert len(made.levels[-1]) >= 4
 
 
-def test_rows_that_mostly_are_the_best_have_no_levels() -> None:
-    """Half of them may be on one, more are found by a short look."""
+def test_a_column_with_mostly_the_best_value_has_no_levels() -> None:
+    """If half of the rows have the best value, they have a level. If more have it, a short look finds them."""
     half = index_of(np.array([5.0, 1.0] * 20))
     assert (half.is_tied, half.best, [len(level) for level in half.levels]) == (False, 5.0, [20])
     more = index_of(np.array([5.0, 1.0] * 20 + [5.0]))
@@ -186,8 +186,8 @@ def test_rows_that_mostly_are_the_best_have_no_levels() -> None:
     assert more.serving(5.0) is None
 
 
-def test_nothing_and_what_is_missing_have_a_value_index_too() -> None:
-    """It has no levels, and no best."""
+def test_empty_and_missing_columns_have_a_value_index() -> None:
+    """It has no levels and no best value."""
     for sort_keys in (np.empty(0), np.full(7, NAN)):
         made = index_of(sort_keys)
         made.check(sort_keys)
@@ -199,8 +199,8 @@ def test_nothing_and_what_is_missing_have_a_value_index_too() -> None:
 # ---- read
 
 
-def test_a_window_of_a_level_is_that_of_its_rows() -> None:
-    """The entries of some rows, and where they begin among all of them."""
+def test_a_window_of_a_level_has_the_entries_of_its_rows() -> None:
+    """`between` returns the place of the first entry, and the entries of the rows between two rows."""
     sort_keys = np.random.default_rng(6).random(60)
     (level, *_) = index_of(sort_keys).levels
     rows, own = level.entries()
@@ -214,7 +214,7 @@ def test_a_window_of_a_level_is_that_of_its_rows() -> None:
 
 
 def test_a_level_counts_its_entries(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Compared at first and counted by blocks later, with the same outcome."""
+    """The first counts compare the entries, later ones use block counts, with the same result."""
     resize(monkeypatch, compared_values=9, block_values=8)
     sort_keys = np.random.default_rng(7).random(300)
     (level, *_) = index_of(sort_keys).levels
@@ -225,12 +225,12 @@ def test_a_level_counts_its_entries(monkeypatch: pytest.MonkeyPatch) -> None:
             assert level.count(first, stop, threshold) == sum(
                 sort_key >= threshold for sort_key in own[first:stop].tolist()
             )
-    assert level.nbytes() > bare, "a block counts has bytes"
+    assert level.nbytes() > bare, "block counts have bytes"
 
 
 @pytest.mark.parametrize("values", [[INT64_MIN, INT64_MAX, 0, -1], [True, False], [-0.0, 5e-324, -1e308, 100.0]])
-def test_sort_keys_turn_an_order_around(values: list[Any]) -> None:
-    """Without overflow; turned around twice they are the values."""
+def test_sort_keys_reverse_an_order(values: list[Any]) -> None:
+    """They do so without overflow. The sort keys of sort keys are the values."""
     given = np.array(values)
     assert sort_keys_of(given, desc=True) is given
     sort_keys = sort_keys_of(given, desc=False)
@@ -239,13 +239,13 @@ def test_sort_keys_turn_an_order_around(values: list[Any]) -> None:
     assert sort_keys_of(sort_keys, desc=False).tolist() == values
 
 
-# ---- kept up
+# ---- maintained
 
 
 @EACH_DIRECTION
 @EACH_COLUMN
 def test_a_value_index_takes_later_rows(column: Column, desc: bool) -> None:
-    """Rows come in parts, some better or worse than all before; older value indexes answer as before."""
+    """Rows are added in parts, some better or worse than all before. Older value indexes do not change."""
     rng = np.random.default_rng(8)
     sort_keys = sort_keys_of(np.concatenate((column(rng, 80), column(rng, LENGTH))), desc=desc)
     made = [index_of(sort_keys[:80])]
@@ -267,8 +267,8 @@ def test_a_value_index_takes_later_rows(column: Column, desc: bool) -> None:
     assert not made[-2].is_outgrown
 
 
-def test_later_rows_are_written_where_there_is_room() -> None:
-    """Behind the last row: nothing is copied, and an older level sees nothing of it; else with an eighth to spare."""
+def test_later_rows_are_written_in_place_if_there_is_room() -> None:
+    """They go behind the last row, where older levels do not read. Without room, the copy has an eighth to spare."""
     sort_keys = np.tile(np.array([0.0, 1.0, 2.0, 3.0]), 2_000)
     (first, *_) = index_of(sort_keys[:400]).levels
     newest, covered, moves = first, 400, 0
@@ -284,8 +284,8 @@ def test_later_rows_are_written_where_there_is_room() -> None:
     assert newest.nbytes() < 1.25 * 12 * len(newest)
 
 
-def test_later_rows_that_are_below_the_edge_say_how_near_they_come() -> None:
-    """None of them enters, and none is lost to a threshold at or below the greatest of them."""
+def test_later_rows_below_the_edge_raise_the_bound_of_the_rows_outside() -> None:
+    """The level takes none of them, and does not serve a threshold that the greatest of them reaches."""
     (first, *_) = index_of(np.array([0.0] * 30 + [50.0] * 10)).levels
     later = first.with_later(np.arange(40, 43), np.array([49.0, NAN, 20.0]))
     assert (first.below, later.below, later.least) == (0.0, 49.0, 50.0)
@@ -293,8 +293,8 @@ def test_later_rows_that_are_below_the_edge_say_how_near_they_come() -> None:
     assert len(later) == 10
 
 
-def test_where_all_were_missing_the_first_value_is_the_best() -> None:
-    """There is no level for it, but a best that bounds it; later missing ones change nothing."""
+def test_the_first_value_of_a_missing_column_is_the_best() -> None:
+    """It has no level, but `best` bounds it. Later missing values change nothing."""
     made = index_of(np.full(8, NAN))
     assert made.with_later(np.full(3, NAN)).best is None
     sort_keys = np.concatenate((np.full(8, NAN), [2.0, NAN, 7.0]))
@@ -310,7 +310,7 @@ def test_where_all_were_missing_the_first_value_is_the_best() -> None:
 @EACH_DIRECTION
 @EACH_COLUMN
 def test_a_value_index_takes_corrections(column: Column, desc: bool) -> None:
-    """Any rows are corrected, in turn, read between or not, later rows too; older value indexes stay as they were."""
+    """Corrections follow each other, with reads and later rows between. Older value indexes do not change."""
     rng = np.random.default_rng(9)
     values = np.concatenate((column(rng, LENGTH), column(rng, 90)))
     fresh = column(rng, LENGTH)
@@ -336,8 +336,8 @@ def test_a_value_index_takes_corrections(column: Column, desc: bool) -> None:
         known.check(sort_keys_of(held, desc=desc))
 
 
-def test_corrections_wait_until_somebody_reads() -> None:
-    """A few of them; then the writer works them in, so that no reader finds a long way before him."""
+def test_corrections_wait_until_a_reader_reads() -> None:
+    """At most 4 corrections wait. Then the writer applies them, so that no reader must apply many."""
     sort_keys = np.arange(40.0)
     (newest, *_) = index_of(sort_keys).levels
     waiting = []
@@ -348,12 +348,12 @@ def test_corrections_wait_until_somebody_reads() -> None:
         waiting.append(newest._waiting)
     assert waiting == [1, 2, 3, 4, 1, 2, 3, 4, 1, 2]
     newest.check(sort_keys)
-    assert newest._source is None, "what it was made of is let go"
-    assert newest.corrected(array(3), np.array([0.0]))._waiting == 1, "what was read does not wait"
+    assert newest._source is None, "the level has dropped its source"
+    assert newest.corrected(array(3), np.array([0.0]))._waiting == 1, "corrections that are applied do not wait"
 
 
 def test_corrections_of_rows_behind_a_value_index_wait_for_them() -> None:
-    """They are read when it is kept up."""
+    """The value index reads them when it takes these rows."""
     sort_keys = np.arange(40.0)
     made = index_of(sort_keys[:30])
     sort_keys[[3, 30, 39]] = 0.5, 99.0, 0.5
@@ -366,8 +366,8 @@ def test_corrections_of_rows_behind_a_value_index_wait_for_them() -> None:
     assert maintained.best == 99.0
 
 
-def test_many_corrections_or_the_first_value_make_a_value_index_anew() -> None:
-    """A quarter of its rows is not too many."""
+def test_a_value_index_is_rebuilt_for_many_corrections_or_the_first_value() -> None:
+    """Corrections of up to a quarter of its rows are applied."""
     sort_keys = np.arange(40.0)
     made = index_of(sort_keys)
     assert made.corrected(np.arange(10), np.zeros(10)) is not None
@@ -376,7 +376,7 @@ def test_many_corrections_or_the_first_value_make_a_value_index_anew() -> None:
 
 
 def test_a_correction_has_bytes_while_it_waits() -> None:
-    """Those of what it corrects too; read, it has its own."""
+    """While it waits, the bytes of the corrected level count too. After a read, only its own do."""
     sort_keys = np.arange(40.0)
     made = index_of(sort_keys)
     sort_keys[[1, 2]] = 60.0, 70.0
@@ -391,7 +391,7 @@ def test_a_correction_has_bytes_while_it_waits() -> None:
 
 
 def waiting_levels() -> tuple[list[Level], Array]:
-    """A level and three corrections of it that nobody has read, and the sort keys that the last one stands for."""
+    """A level and three corrections of it that no reader has read, and the sort keys after the last one."""
     sort_keys = np.arange(8.0)
     levels = [Level.of(np.float64(4.0), 3.0, np.arange(4, 8), sort_keys[4:].copy(), sizes())]
     for row in range(3):
@@ -404,7 +404,7 @@ def waiting_levels() -> tuple[list[Level], Array]:
 def test_a_reader_may_read_a_level_while_the_writer_corrects_it(
     most_waiting: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Wherever the writer is, a reader may work all that waits in: nothing is raised, and no correction is lost."""
+    """At each line of the writer, a reader may apply all corrections. Nothing is raised, and no correction is lost."""
     resize(monkeypatch, waiting_corrections=most_waiting)
     watched = {Level.corrected.__code__, Level.__init__.__code__, Level._used.__code__}
     for line in itertools.count(1):
@@ -412,7 +412,7 @@ def test_a_reader_may_read_a_level_while_the_writer_corrects_it(
         left = line
 
         def watch(frame: FrameType, event: str, _: object, levels: list[Level] = levels) -> Any:
-            # A thread may be switched before any line; then a reader comes who reads all there is, the newest first.
+            # Threads may switch before any line. Then a reader reads all levels, the newest first.
             nonlocal left
             if frame.f_code not in watched:
                 return None
@@ -431,14 +431,14 @@ def test_a_reader_may_read_a_level_while_the_writer_corrects_it(
         finally:
             sys.settrace(before)
         if left > 0:
-            assert line > 10, "the writer was done before any reader came: it goes another way than it did"
+            assert line > 10, "the writer was done before any reader came, so it runs other lines than before"
             return
         assert all(level._entries is not None for level in levels), "no reader came"
         newest.check(sort_keys)
 
 
-def test_of_two_readers_the_later_may_find_it_done(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Between the look whether a correction waits and the look at what it corrects, another may have worked it in."""
+def test_the_later_of_two_readers_may_find_the_correction_applied(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A reader sees that a correction waits. Before it reads the source, another reader may have applied it."""
     levels, sort_keys = waiting_levels()
     source = vars(Level)["_source"]
     overtaken: list[Level] = []
@@ -472,7 +472,7 @@ FAULTS: Sequence[Callable[[ValueIndex], object]] = (
 
 @pytest.mark.parametrize("fault", range(len(FAULTS)))
 def test_a_check_notices(fault: int) -> None:
-    """Wrong rows of a level, sort keys that differ from the column, wrong bounds, and unordered levels are found."""
+    """It notices wrong rows of a level, sort keys that differ from the column, wrong bounds, and unordered levels."""
     sort_keys = np.arange(400.0)
     made = index_of(sort_keys)
     assert len(made.levels) > 1
@@ -483,7 +483,7 @@ def test_a_check_notices(fault: int) -> None:
 
 
 def test_a_check_notices_a_level_that_lacks_its_only_row() -> None:
-    """Nothing is not as good as the row that belongs there."""
+    """An empty level fails the check if a row belongs there."""
     sort_keys = np.arange(8.0)
     level = Level.of(np.float64(7.0), 6.0, array(7), sort_keys[7:])
     level.check(sort_keys)
