@@ -1,6 +1,6 @@
 """Single parameters of a prepared query: their valid values, and the meaning of each value.
 
-The Python API promises the API's own words for refusals (docs/semantics, rules 4.4, 5.6 and 6.2), so the errors are made
+The Python API promises the API's own words for refusals (docs/semantics, 4.4, 5.6, 6.2), so the errors are made
 here. The REST door passes them on. `query` combines the parameters; `client_keywords` reads other spellings of them.
 """
 
