@@ -190,3 +190,26 @@ def test_rows_read_include_rows_that_did_not_match() -> None:
     page = index.get_buckets(job_id=JOB, anomaly_score=75, sort="processing_time_ms", desc=True, size=10)
     assert (page.count, page.explain()["path"]) == (1_000, "threshold")
     assert page.explain()["rows_read"] == size + page.count
+
+
+@pytest.mark.parametrize("desc", [False, True])
+def test_rows_read_of_records_by_time_are_all_that_were_compared(desc: bool) -> None:
+    """Ten records at five instants; the page of three ends in the middle of an instant.
+
+    The search compares all ten to count them and all ten to find the page, and twice the two of the last instant. Then
+    it sorts the four records up to that instant.
+    """
+    index = ResultsIndex()
+    rows = np.arange(10)
+    columns = {
+        "timestamp": rows // 2 * STEP,
+        "bucket_span": 300,
+        "detector_index": rows % 2,
+        "record_score": 60.0 + rows,
+    }
+    index.upsert_columns(columns, job_id=JOB, kind="record")
+    page = index.get_records(job_id=JOB, sort="timestamp", desc=desc, record_score=50, size=3)
+    assert [(record.timestamp // STEP, record.detector_index) for record in page] == (
+        [(4, 1), (4, 0), (3, 1)] if desc else [(0, 0), (0, 1), (1, 0)]
+    )
+    assert page.explain()["rows_read"] == 10 + 10 + 2 + 2 + 4
