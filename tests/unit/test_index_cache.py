@@ -1,0 +1,111 @@
+"""The cache of value indexes: when one serves, when a new one is made, and how each gets to the next segment."""
+
+import numpy as np
+import pytest
+
+from bucketquery.model.schema import Float64s
+from bucketquery.model.sizes import Sizes
+from bucketquery.value_index.index_cache import IndexCache
+
+#: A value index serves until it is more than 4 rows behind, and one more for each 10 rows that it covers.
+SIZES = Sizes(rows_behind=4, covered_per_row_behind=10, level_rows=2)
+
+
+def scores(length: int) -> Float64s:
+    """Distinct scores in an order that is not that of the rows."""
+    return np.random.default_rng(length).permutation(np.arange(length, dtype=np.float64))
+
+
+def cache_of(column: Float64s, *, desc: bool = True) -> IndexCache:
+    """A cache with the value index of one column, ``score``."""
+    cache = IndexCache(SIZES)
+    cache.make("score", column, desc=desc, marks=())
+    return cache
+
+
+def test_a_value_index_is_found_by_column_and_direction() -> None:
+    """Another column, and the other direction of the same column, have none yet."""
+    cache = IndexCache(SIZES)
+    assert cache.near("score", 40, desc=True) is None
+    made = cache.make("score", scores(40), desc=True, marks=())
+    assert cache.near("score", 40, desc=True) is made
+    assert cache.near("score", 40, desc=False) is None
+    assert cache.near("other", 40, desc=True) is None
+
+
+@pytest.mark.parametrize(("length", "serves"), [(30, True), (40, True), (48, True), (49, False)])
+def test_a_value_index_serves_segments_that_are_near(length: int, serves: bool) -> None:
+    """It covers 40 rows: an older segment has fewer, and a newer one may have 4 more, plus a tenth of 40."""
+    assert (cache_of(scores(40)).near("score", length, desc=True) is not None) == serves
+
+
+def test_an_outgrown_value_index_serves_no_more() -> None:
+    """After its rows have doubled, its levels no longer suit the column."""
+    column = scores(81)
+    cache = cache_of(column[:40])
+    assert cache.maintained({"score": column}, 80).near("score", 80, desc=True) is not None
+    assert cache.maintained({"score": column}, 81).near("score", 81, desc=True) is None
+
+
+def test_the_writer_extends_value_indexes_that_are_behind() -> None:
+    """A cache less than 4 rows behind stays. From 4 rows on a new one covers all rows, and the old one stays as it is."""
+    column = scores(60)
+    cache = cache_of(column[:40])
+    cache.make("score", column[:42], desc=False, marks=())
+    assert cache.maintained({"score": column}, 43) is cache
+    later = cache.maintained({"score": column}, 44)
+    assert later is not cache
+    for desc in (True, False):
+        extended = later.near("score", 44, desc=desc)
+        assert extended is not None
+        assert extended.covered == 44
+    later.check({"score": column}, 44)
+    old = cache.near("score", 40, desc=True)
+    assert old is not None
+    assert old.covered == 40
+    cache.check({"score": column}, 42)
+
+
+def test_the_writer_corrects_value_indexes_of_changed_columns() -> None:
+    """An unchanged column keeps its value index; a changed one gets a corrected one."""
+    before = {"score": scores(40), "events": scores(40)}
+    after = {"score": before["score"].copy(), "events": before["events"]}
+    rows = np.array([3, 7])
+    after["score"][rows] = [50.0, -1.0]
+    cache = cache_of(before["score"])
+    events = cache.make("events", before["events"], desc=True, marks=())
+    corrected = cache.corrected(before, after, rows)
+    assert corrected is not None
+    assert corrected.near("events", 40, desc=True) is events
+    corrected.check(after, 40)
+    cache.check(before, 40)
+    found = corrected.near("score", 40, desc=True)
+    assert found is not None
+    assert found.best == 50.0
+
+
+def test_a_value_index_with_too_many_changed_rows_is_left_out() -> None:
+    """More than a quarter of its rows differ, so the next reader makes a new one."""
+    before, rows = {"score": scores(40)}, np.arange(11)
+    after = {"score": before["score"].copy()}
+    after["score"][rows] += 100
+    assert cache_of(before["score"]).corrected(before, after, rows[:10]) is not None
+    assert cache_of(before["score"]).corrected(before, after, rows) is None
+
+
+def test_the_bytes_of_a_cache_are_those_of_its_value_indexes() -> None:
+    """An empty cache has none, and each value index adds its own."""
+    cache = IndexCache(SIZES)
+    assert cache.nbytes() == 0
+    sizes = [cache.make("score", scores(40), desc=desc, marks=()).nbytes() for desc in (True, False)]
+    assert all(size > 0 for size in sizes)
+    assert cache.nbytes() == sum(sizes)
+
+
+def test_a_check_finds_a_value_index_of_other_values() -> None:
+    """It looks at those that cover no more rows than the segment; the others belong to a newer segment."""
+    cache = cache_of(scores(40))
+    cache.check({"score": scores(40)}, 40)
+    cache.check({"score": scores(40)[::-1]}, 39)
+    with pytest.raises(AssertionError):
+        cache.check({"score": scores(40)[::-1]}, 40)
