@@ -48,7 +48,7 @@ def test_an_outgrown_value_index_serves_no_more() -> None:
 
 
 def test_the_writer_extends_value_indexes_that_are_behind() -> None:
-    """A cache less than 4 rows behind stays. From 4 rows on a new one covers all rows, and the old one stays as it is."""
+    """A cache less than 4 rows behind stays. From 4 rows on a new one covers all, and the old one stays as it is."""
     column = scores(60)
     cache = cache_of(column[:40])
     cache.make("score", column[:42], desc=False, marks=())
