@@ -16,7 +16,8 @@ DisplayFields = Mapping[str, Sequence[Any]]
 def shown(rows: Selection, name: str) -> Array:
     """A column's values as an answer shows them; shape (r,).
 
-    A missing value is the field's default. If the field is optional, it is NaN or None, and an answer omits it.
+    A missing value is shown as the field's default. If the field is optional, the value is NaN or None and the answer
+    leaves it out.
     """
     values = rows.column(name)
     field = rows.view.base.schema.by_name[name]
@@ -55,7 +56,10 @@ def with_strings(objects: list[dict[str, Any]], strings: Sequence[str]) -> list[
 
 
 def with_default(values: Array, default: Any) -> Array:
-    """The values, with the default in place of NaN; other missing values are stored as the default already."""
+    """The values of a column of doubles, with the default in place of NaN, which stands for a missing value.
+
+    In columns of other types a missing value is stored as the default already.
+    """
     missing = np.isnan(values)
     return np.where(missing, default, values) if np.count_nonzero(missing) else values
 

@@ -69,7 +69,10 @@ def find_route(path: str) -> Route | None:
 def read_request(call: Call, route: Route) -> Request:
     """Read the request of a call to the endpoint of its path.
 
-    If there is a body, parameters are read from it only. An error in a known parameter comes before unknown parameters.
+    If there is a body, the parameters of the query are read from it. Beside a body, three parameters of the query
+    string are read: ``human``, ``pretty`` and, for buckets, ``timestamp``. It overrides the timestamp of the body, and
+    a timestamp in the path overrides both. ``job_id`` and, for influencers, ``start`` and ``end`` are allowed there and
+    ignored. An error in a known parameter comes before unknown parameters.
 
     Raises:
         InvalidQuery: the server would refuse the request. If the value of a field in the body is invalid, the error has

@@ -64,7 +64,7 @@ _DEFAULTS: Final = {Type.TIMESTAMP: 0, Type.INTEGER: 0, Type.DOUBLE: 0.0, Type.B
 class Field:
     """One field of a kind: its name in documents, its type and its bounds.
 
-    If a result does not have an optional field, an answer omits it. Any other field is shown as its default.
+    An optional field that is missing is left out of the answer; any other missing field shows its default.
     """
 
     name: str
@@ -79,7 +79,7 @@ class Field:
         return None if self.optional else _DEFAULTS.get(self.type, ())
 
 
-#: The name of the extra fields: the fields of a document without a column or a sparse list, as one text.
+#: The name of the field that holds, as one JSON text, every key of a document without a column or sparse list.
 EXTRA_FIELDS: Final = ""
 
 
@@ -139,9 +139,9 @@ class Schema:
 
     @cached_property
     def is_ordered_by_identity(self) -> bool:
-        """Whether identity order breaks ties.
+        """True if the ties are the identity and hold no keywords. Rows then already lie in tie order.
 
-        It does not if identities have keywords, since a missing keyword comes last in both directions.
+        A missing keyword comes last in both directions, so identity order cannot break such ties.
         """
         return self.ties == self.identity and all(self.by_name[name].type is not Type.KEYWORD for name in self.ties)
 

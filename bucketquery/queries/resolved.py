@@ -14,11 +14,13 @@ class ResolvedQuery(NamedTuple):
         end: first instant excluded.
         threshold: lowest score that matches; None lets every result match, including one without a score.
         exclude_interim: whether only final results match.
-        order_by: the columns that order the matches, the leading one first. Ties, or no columns: identity order.
+        order_by: the columns that order the matches, the leading one first. For records and influencers they include
+            the columns that break ties. Buckets have at most one column, and identity order breaks its ties; without a
+            column they are in identity order.
         desc: whether every key of the order is descending.
         from_: number of matches to skip.
         size: largest number of matches on the page.
-        is_lookup: whether it is an error if no result matches.
+        is_lookup: whether this is a lookup by ``timestamp``; then no match is an error.
         expand: whether the page includes the records of its buckets.
         exclude_interim_records: whether it includes only final records of its buckets.
         schema: the kind of results.
@@ -41,7 +43,7 @@ class ResolvedQuery(NamedTuple):
 def clamp(moment: int) -> int:
     """The instant, clamped to the instants that can be stored and the first one after them.
 
-    No result is stored outside, so no answer changes, and the instant fits the dtype of the column.
+    No result is stored outside that range, so no answer changes, and the instant fits the dtype of the column.
     """
     if moment < FIRST_MS:
         return FIRST_MS
