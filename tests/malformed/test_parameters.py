@@ -32,6 +32,7 @@ from support.malformed import (
     assert_carries,
     assert_refused,
     cases,
+    each,
     odd,
     refusals,
     result,
@@ -420,7 +421,7 @@ FLAGS: list[tuple[Kind, str]] = [
     ("bucket", "expand"),
     *((kind, name) for kind in KINDS for name in ("exclude_interim", "desc")),
 ]
-EACH_FLAG = pytest.mark.parametrize(("kind", "name"), FLAGS)
+EACH_FLAG = each(("kind", "name"), FLAGS)
 NO_FLAG: dict[str, tuple[Any, str]] = {
     "yes": ("yes", "yes"),
     "wrong case": ("True", "True"),
@@ -540,7 +541,7 @@ NO_INT_TYPE: dict[str, Any] = {
     "numpy float": np.float64(5),
     "inf": INF,
 }
-EACH_SIDE = pytest.mark.parametrize(("kind", "name"), [(kind, name) for kind in KINDS for name in ("from_", "size")])
+EACH_SIDE = each(("kind", "name"), itertools.product(KINDS, ("from_", "size")))
 
 
 def refused_paging(kind: Kind, name: str, value: Any, words: str) -> list[BucketQueryError]:

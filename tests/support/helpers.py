@@ -17,7 +17,7 @@ from bucketquery.ingest.documents import read_documents
 from bucketquery.jobs.catalog import Catalog
 from bucketquery.jobs.combined_cache import CombinedCache, CombineSizes
 from bucketquery.model import encoding
-from bucketquery.model.schema import BUCKET, Array, Schema
+from bucketquery.model.schema import BUCKET, Array, Int64s, Schema
 from bucketquery.model.sizes import Sizes
 from bucketquery.search.shortcuts import Shortcuts
 from bucketquery.storage.packed_rows import Layout, PackedColumns, layout_of
@@ -166,21 +166,26 @@ def moved(old: Segment, new: Segment) -> set[str]:
 
 def row_of(source: Segment, row: int) -> tuple[Any, ...]:
     """The values of a row, columns first; None if a value is missing."""
-    at = np.array([row])
-    values: list[Any] = []
-    for field in source.schema.columns:
-        missing = source.missing(field.name, at)
-        values.append(None if missing is not None and missing[0] else source.values(field.name, at).item(0))
-    return (*values, *(source.lists_at(field.name, at)[0] for field in source.schema.lists))
+    return _rows_of(source, np.array([row]))[0]
 
 
 def stored(source: Table | Segment) -> list[tuple[Any, ...]]:
     """The values of all rows, in identity order."""
     if isinstance(source, Segment):
-        return [row_of(source, row) for row in range(source.length)]
-    base, deleted = source.rows.base, set(source.rows.deleted.tolist())
-    live = [row_of(base, row) for row in range(base.length) if row not in deleted]
+        return _rows_of(source, np.arange(source.length))
+    live = _rows_of(source.rows.base, np.setdiff1d(np.arange(source.rows.base.length), source.rows.deleted))
     return sorted(live + stored(source.rows.head), key=lambda values: values[:2])
+
+
+def _rows_of(source: Segment, at: Int64s) -> list[tuple[Any, ...]]:
+    """The values of some rows, read column by column."""
+    values: list[list[Any]] = []
+    for field in source.schema.columns:
+        column, missing = source.values(field.name, at).tolist(), source.missing(field.name, at)
+        if missing is not None:
+            column = [None if misses else value for value, misses in zip(column, missing.tolist(), strict=True)]
+        values.append(column)
+    return list(zip(*values, *(source.lists_at(field.name, at) for field in source.schema.lists), strict=True))
 
 
 def without(document: Mapping[str, Any], *names: str) -> Document:

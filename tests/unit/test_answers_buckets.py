@@ -2,16 +2,10 @@
 
 from typing import Any
 
-import numpy as np
-import pytest
-
 from bucketquery.answers.buckets import bucket_objects, bucket_values
-from bucketquery.answers.columnar_json import columnar_buckets_json
-from bucketquery.answers.common import display_fields, timestamp_strings
-from bucketquery.model.encoding import json_bytes
-from bucketquery.model.instants import FIRST_MS, LAST_MS
+from bucketquery.answers.common import display_fields
 from bucketquery.storage.selection import Selection
-from support.helpers import JOB, SPAN_S, STEP, WRITERS, bucket, rows, segment, without, write_by
+from support.helpers import JOB, SPAN_S, STEP, bucket, segment
 
 INFLUENCERS: list[dict[str, Any]] = [
     {
@@ -118,45 +112,3 @@ def test_every_bucket_has_lists_of_its_own() -> None:
     assert second["bucket_influencers"] == []
     nothing = Selection.of(segment([]))
     assert objects(nothing) == objects(nothing, human=True) == []
-
-
-@pytest.mark.parametrize("writer", WRITERS)
-@pytest.mark.parametrize("job_id", [JOB, 'é"\\', "a\ud800", "],[", "\u2028"])
-@pytest.mark.parametrize("varying", [(), ("anomaly_score", "event_count"), ("is_interim",), tuple(FULL)])
-def test_simple_buckets_are_written_from_their_columns(
-    job_id: str, varying: tuple[str, ...], writer: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The bytes are those of the response objects, with any fields constant and rows in any order."""
-    write_by(monkeypatch, writer)
-    found = Selection.of(segment([bucket(row, **(FULL if row % 3 else without(FULL, *varying))) for row in range(60)]))
-    for rows_of_page in (slice(0, 60), slice(50, 9, -1), np.arange(59, 0, -2)):
-        some = Selection(found.view, rows_of_page)
-        documents = display_fields(some)
-        expected = json_bytes(bucket_objects(job_id, some, documents, human=False))
-        assert columnar_buckets_json(job_id, some, documents) == expected
-
-
-@pytest.mark.parametrize(
-    ("nested", "count"),
-    [({}, 0), ({}, 1), ({}, 19), ({"scheduled_events": ["a"]}, 50), ({"bucket_influencers": [{}]}, 50)],
-)
-def test_few_and_nested_buckets_are_written_from_dicts(nested: dict[str, Any], count: int) -> None:
-    """Columns are no faster for few buckets, and they lack the nested values."""
-    found = Selection.of(segment([*rows(0, max(0, count - 1)), *[bucket(99, **nested)] * min(1, count)]))
-    assert len(found) == count
-    assert columnar_buckets_json(JOB, found, display_fields(found)) is None
-
-
-@pytest.mark.parametrize(
-    ("timestamp", "text"),
-    [
-        (0, "1970-01-01T00:00:00.000Z"),
-        (-1, "1969-12-31T23:59:59.999Z"),
-        (FIRST_MS, "0001-01-01T00:00:00.000Z"),
-        (LAST_MS, "9999-12-31T23:59:59.999Z"),
-        (1_464_739_200_007, "2016-06-01T00:00:00.007Z"),
-    ],
-)
-def test_instants_are_written_with_milliseconds(timestamp: int, text: str) -> None:
-    """The format is ISO 8601, in UTC, with four digits for the year."""
-    assert timestamp_strings(np.array([timestamp], dtype=np.int64)) == [text]

@@ -142,16 +142,19 @@ def test_sizes_cannot_change() -> None:
 
 def test_bytes_of_each_table_count_once() -> None:
     """A commit counts the cache's tables, its own, and the old versions of changed jobs' tables."""
-    groups = groups_of([job("a"), job("b")], [job("c"), job("d", 2)])
+    groups = groups_of([job("a"), job("b"), job("idle", 0)], [job("c"), job("d", 2)])
+    names = ("a", "b", "c", "d", "idle")
     cache = CombinedCache(sizes(few_changed=4))
     tables = CommitTables(cache, groups)
     assert tables.nbytes() == 0
-    whole = split_of(tables, "a", "b", "c", "d").combined.nbytes()
+    whole = split_of(tables, *names).combined.nbytes()
     assert tables.nbytes() == CommitTables(cache, groups).nbytes() == whole > 0
+    for first_results in (job("new"), job("idle")):
+        assert CommitTables(cache, with_job(groups, 0, first_results)).nbytes() == whole, "it had no older version"
     later = CommitTables(cache, with_job(with_job(groups, 0, job("a", 2)), 0, job("b", 2)))
     old = sum(groups[0][0][job_id].tables["bucket"].nbytes() for job_id in ("a", "b"))
     assert later.nbytes() == whole + old
-    first, second = later.combine(("a", "b", "c", "d"), BUCKET) or ()
+    first, second = later.combine(names, BUCKET) or ()
     assert later.nbytes() == first.combined.nbytes() + second.combined.nbytes() + old
     cache.entries.clear()
     assert later.nbytes() == first.combined.nbytes() + second.combined.nbytes() + old, "the commit holds them"

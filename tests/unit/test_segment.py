@@ -8,8 +8,6 @@ import numpy as np
 import pytest
 
 from bucketquery.model.schema import BUCKET, RECORD, Array, Int64s, Schema
-from bucketquery.storage.comparison import same_rows
-from bucketquery.storage.gather import gather
 from bucketquery.storage.packed_segment import empty_segment, pack, segment_of_rows
 from bucketquery.storage.segment import Segment
 from bucketquery.storage.sparse_lists import SparseLists
@@ -238,25 +236,6 @@ def test_the_first_rows_lie_where_all_lie() -> None:
 # ---- reading
 
 
-def test_rows_compare_by_all_that_is_stored() -> None:
-    """Missing and given told apart, lists included; what was never stored does not matter."""
-    documents = [bucket(0, **FULL), bucket(1), bucket(2, anomaly_score=0.0), bucket(3, event_count=0)]
-    base = segment(documents)
-    everything = np.arange(4)
-    assert same_rows(
-        base, everything, segment([{**document, "unknown": 1} for document in documents]), everything
-    ).all()
-    for name, other in {**FULL, "anomaly_score": 1.0, "event_count": 3}.items():
-        changed = segment([{**document, name: other} for document in documents])
-        same = [document.get(name) == other for document in documents]
-        assert same_rows(base, everything, changed, everything).tolist() == same, name
-    zeros = segment([{**document, "anomaly_score": document.get("anomaly_score") or 0.0} for document in documents])
-    assert same_rows(base, everything, zeros, everything).tolist() == [True, False, True, False]
-    none = segment([without(document, "event_count", "scheduled_events") for document in documents])
-    assert same_rows(base, everything, none, everything).tolist() == [False, True, True, False]
-    assert same_rows(base, array(3), none, array(1)).tolist() == [False]
-
-
 def test_a_selection_is_a_copy() -> None:
     """Of any rows, with their masks and lists."""
     base = segment([bucket(0, **FULL), bucket(1), bucket(2, **FULL)])
@@ -332,28 +311,6 @@ def test_nothing_is_one_segment() -> None:
     assert (empty.length, len(empty.columns["timestamp"])) == (0, 0)
     assert not np.shares_memory(one.columns["timestamp"], two.columns["timestamp"])
     assert (empty.present, empty.lists) == ({}, {})
-
-
-# ---- putting together
-
-
-def test_a_gathering_takes_from_several() -> None:
-    """Each part's rows go to their places, masks and lists with them, and there may be room behind."""
-    these = segment([bucket(0, **FULL), bucket(2), bucket(4, **FULL)])
-    those = segment([bucket(1, **{**FULL, "scheduled_events": ["b"]}), bucket(3)])
-    parts: list[Any] = [
-        (these, array(0, 1, 2), array(0, 2, 3)),
-        (empty_segment(BUCKET), array(), array()),
-        (those, array(0), array(1)),
-    ]
-    found = gather(BUCKET, parts, 4, spare=3)
-    found.check()
-    assert stored(found) == [stored(these)[0], stored(those)[0], *stored(these)[1:]]
-    assert {len(column) for column in found.columns.values()} == {7}
-    assert len(found.present["event_count"]) == 7
-    nothing = gather(BUCKET, [], 0)
-    nothing.check()
-    assert (nothing.length, nothing.present, nothing.lists) == (0, {}, {})
 
 
 # ---- check
@@ -471,28 +428,6 @@ def test_rows_with_other_texts_are_replaced() -> None:
     newest = new.append(records("z", first=3))
     newest.check()
     assert texts_of(newest, "function") == ["rare", "mean", "min", "mean"]
-
-
-def test_rows_are_the_same_by_their_texts() -> None:
-    """Whatever the codes are; missing and empty are different."""
-    these, those = records("b", None, "", "d"), records("b", "", None, "c", "d")
-    rows = np.array([0, 1, 2, 3])
-    assert same_rows(these, rows, those.select(rows), rows).tolist() == [True, False, False, False]
-    assert same_rows(these, rows, these.select(rows), rows).all()
-
-
-def test_gathered_rows_keep_their_texts() -> None:
-    """From two dictionaries into one, without what no row has any more."""
-    many = records(*(f"{number:03}" for number in range(100)))
-    few = records("042", "zzz", None, first=100)
-    kept = np.array([3, 42])
-    parts = [(many, kept, np.array([0, 1])), (few, np.arange(3), np.array([2, 3, 4]))]
-    found = gather(RECORD, parts, 5)
-    found.check()
-    assert texts_of(found, "by_field_value") == ["003", "042", "042", "zzz", None]
-    assert found.dictionary("by_field_value").tolist() == ["003", "042", "zzz"]
-    assert texts_of(found, "partition_field_value") == [None] * 5
-    assert found.missing("by_field_value", slice(0, 5)).tolist() == [False] * 4 + [True]  # type: ignore[union-attr] # a mask
 
 
 def test_a_segment_with_texts_travels() -> None:

@@ -41,14 +41,18 @@ from support.helpers import (
 HEAD_ROWS = DEFAULT_SIZES.head_rows
 
 
-@pytest.fixture(autouse=True, params=[0, 16], ids=["batches", "few rows one by one"])
+@pytest.fixture(params=[0, 16], ids=["batches", "few rows one by one"])
 def one_by_one(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A batch of a few rows goes in as one, or row by row as it does in life: neither may change where rows go."""
+    """A small batch goes in as one, or row by row as in an index: neither may change where rows go."""
     resize(monkeypatch, rows_one_by_one=request.param)
 
 
+#: For tests of small batches of buckets that set no size of their own; records never go row by row.
+BOTH_WAYS = pytest.mark.usefixtures("one_by_one")
+
+
 @pytest.fixture
-def four_rows(one_by_one: None) -> Iterator[None]:  # noqa: ARG001 - comes first
+def four_rows() -> Iterator[None]:
     """Heads of four rows; a batch goes in as one, since row by row a head may be compacted in between."""
     with pytest.MonkeyPatch.context() as patch:
         limit_heads(patch, 4)
@@ -107,6 +111,7 @@ def seen(view: View) -> list[tuple[Any, ...]]:
 # ---- append
 
 
+@BOTH_WAYS
 def test_an_in_order_append_does_not_copy_a_column() -> None:
     """The columns of the base lie where they lay, for as many appends as there is room; so do deleted rows and head."""
     old = table(rows(0, 20, **FULL), [bucket(3, **{**FULL, "event_count": 1})], [bucket(30, **FULL)])
@@ -125,6 +130,7 @@ def test_an_in_order_append_does_not_copy_a_column() -> None:
     assert moved(old.rows.base, new.rows.base) >= {*old.rows.base.columns}
 
 
+@BOTH_WAYS
 def test_growth_copies_a_column_seldom() -> None:
     """Of fifteen hundred buckets that come one by one, only one write in sixteen or fewer copies."""
     newest = table(rows(0, 1))
@@ -138,6 +144,7 @@ def test_growth_copies_a_column_seldom() -> None:
     assert copies <= 1_500 / 16
 
 
+@BOTH_WAYS
 def test_several_spans_of_the_newest_time_append_too() -> None:
     """The order is by time, then span; only a smaller span than the newest is late."""
     old = table(rows(0, 3))
@@ -147,6 +154,7 @@ def test_several_spans_of_the_newest_time_append_too() -> None:
     assert shape(new) == (6, 0, 1)
 
 
+@BOTH_WAYS
 def test_a_batch_goes_several_ways_at_once() -> None:
     """Each of its rows where it belongs: behind, beside, in place of another, or nowhere."""
     old = table(rows(0, 10, **FULL), [bucket(20, is_interim=True)])
@@ -168,6 +176,7 @@ def test_a_batch_goes_several_ways_at_once() -> None:
 # ---- head and deleted rows
 
 
+@BOTH_WAYS
 def test_a_replaced_row_is_deleted_and_the_head_has_the_new_one() -> None:
     """The base is shared as it is; written again, the row is replaced where it is now."""
     old = table(rows(0, 5))
@@ -186,6 +195,7 @@ def test_a_replaced_row_is_deleted_and_the_head_has_the_new_one() -> None:
     assert stored(back) == stored(old)
 
 
+@BOTH_WAYS
 def test_the_newest_row_replaced_and_then_appended_to() -> None:
     """The base may end with a deleted row."""
     new = table(rows(0, 3), [bucket(2, anomaly_score=1.0)])
@@ -196,6 +206,7 @@ def test_the_newest_row_replaced_and_then_appended_to() -> None:
     assert [row[0] // STEP for row in stored(new)] == [0, 1, 2, 3]
 
 
+@BOTH_WAYS
 def test_interim_interim_final_leaves_no_deleted_rows() -> None:
     """A live job's newest bucket waits in the head until it is final, and then appends in place."""
     newest = table(rows(0, 10))
@@ -215,6 +226,7 @@ def test_interim_interim_final_leaves_no_deleted_rows() -> None:
     assert newest.final is newest.rows
 
 
+@BOTH_WAYS
 def test_the_next_bucket_may_come_before_the_last_is_final() -> None:
     """Interim rows of several times wait beside each other; the first to be final appends, one before it is late."""
     newest = table(rows(0, 3), rows(3, 6, is_interim=True))
@@ -228,6 +240,7 @@ def test_the_next_bucket_may_come_before_the_last_is_final() -> None:
     assert newest.final.length == newest.rows.length == 6
 
 
+@BOTH_WAYS
 def test_a_final_row_may_become_interim() -> None:
     """Its row of the base is deleted, and only readers of interim rows see the new one."""
     newest = table(rows(0, 3))
@@ -241,6 +254,7 @@ def test_a_final_row_may_become_interim() -> None:
 # ---- scatter
 
 
+@BOTH_WAYS
 def test_many_replaced_rows_are_scattered() -> None:
     """One copy of the columns that differ; no row is deleted, and none waits in the head."""
     old = table(rows(0, 2 * HEAD_ROWS, **FULL))
@@ -252,6 +266,7 @@ def test_many_replaced_rows_are_scattered() -> None:
     assert stored(new)[1:] == stored(segment(batch))
 
 
+@BOTH_WAYS
 def test_what_is_scattered_is_what_differs_in_few_columns() -> None:
     """So many rows for each column that must be copied; of fewer none is, and of new scores one column always."""
     enough = DEFAULT_SIZES.rows_per_copy + 1
@@ -366,6 +381,7 @@ def test_many_interim_rows_are_compacted_too() -> None:
     assert newest.rows.length == 18
 
 
+@BOTH_WAYS
 @pytest.mark.parametrize(("head_rows", "per_row"), [(1, 2), (2, 4), (4, 3)])
 def test_a_compacted_head_is_within_its_limit(head_rows: int, per_row: int) -> None:
     """Even if the base has become shorter, since rows that were deleted for interim ones are gone."""
@@ -438,6 +454,7 @@ def test_a_few_rows_of_a_batch_are_written_one_by_one(monkeypatch: pytest.Monkey
         assert shape(one) == shape(other)
 
 
+@BOTH_WAYS
 def test_a_deleted_row_without_a_newer_version_is_not_there() -> None:
     """As a delete leaves it: the same row again is inserted, not unchanged, and no row of the base comes to life."""
     base = table(rows(0, 4, **FULL)).base
@@ -486,6 +503,7 @@ def rescored(old: Table, *rows_and_scores: tuple[int, float]) -> tuple[Table, Co
     return new, changes.counts
 
 
+@BOTH_WAYS
 def test_a_few_new_scores_go_beside_the_base() -> None:
     """With all else that their rows have; an interim row stays interim."""
     old = table(rows(0, 10, **FULL))
@@ -505,6 +523,7 @@ def test_a_few_new_scores_go_beside_the_base() -> None:
     )
 
 
+@BOTH_WAYS
 def test_many_new_scores_copy_their_column_alone() -> None:
     """No row is deleted; every other column, mask and list is shared."""
     many = HEAD_ROWS + 1
@@ -535,6 +554,7 @@ def test_new_scores_find_their_rows_in_base_and_head() -> None:
         assert counts == Counts(0, 0, len(given))
 
 
+@BOTH_WAYS
 def test_scores_of_what_is_not_there_are_refused() -> None:
     """All of them, and the rows are named, ascending; a deleted row lives in the head."""
     old = table(rows(0, 5, **FULL), [bucket(1, event_count=9)])
@@ -548,6 +568,7 @@ def test_scores_of_what_is_not_there_are_refused() -> None:
 # ---- counts, views
 
 
+@BOTH_WAYS
 def test_what_changes_nothing_is_the_same_table() -> None:
     """Stored values count, in base and head; an empty batch too."""
     newest = table(rows(0, 5, **FULL), [bucket(1, is_interim=True), bucket(9, is_interim=True)])
@@ -559,6 +580,7 @@ def test_what_changes_nothing_is_the_same_table() -> None:
     assert counts == Counts(0, 0, 0)
 
 
+@BOTH_WAYS
 def test_the_first_rows_make_a_table() -> None:
     """Final ones in the base, interim ones beside it."""
     empty = Table.empty(BUCKET)
@@ -602,6 +624,7 @@ def test_old_tables_survive_every_way_of_writing() -> None:
             assert seen(older.final) == finals_then
 
 
+@BOTH_WAYS
 def test_a_write_that_came_to_nothing_leaves_garbage_nobody_sees() -> None:
     """What was appended in place for a table that was thrown away is overwritten by the next, masks and lists too."""
     old = table(rows(0, 19, **FULL), rows(19, 20, **FULL), [bucket(20)])
@@ -660,6 +683,7 @@ FAULTS: list[Callable[[Table], object]] = [
 ]
 
 
+@BOTH_WAYS
 @pytest.mark.parametrize("fault", range(len(FAULTS)))
 def test_a_check_notices(fault: int) -> None:
     """Wrong deleted rows, results in two places, interim rows forgotten, a head that is too long."""

@@ -1,0 +1,48 @@
+"""Columnar JSON: the bytes are those of the response objects, and nested buckets are left to these."""
+
+from typing import Any, Final
+
+import numpy as np
+import pytest
+
+from bucketquery.answers.buckets import bucket_objects
+from bucketquery.answers.columnar_json import columnar_buckets_json
+from bucketquery.answers.common import display_fields
+from bucketquery.model.encoding import json_bytes
+from bucketquery.storage.selection import Selection
+from support.helpers import JOB, WRITERS, bucket, rows, segment, without, write_by
+
+FULL: Final[dict[str, Any]] = {
+    "anomaly_score": 5.0,
+    "initial_anomaly_score": 6.0,
+    "event_count": 7,
+    "is_interim": True,
+    "processing_time_ms": 8,
+}
+
+
+@pytest.mark.parametrize("writer", WRITERS)
+@pytest.mark.parametrize("job_id", [JOB, 'é"\\', "a\ud800", "],[", "\u2028"])
+@pytest.mark.parametrize("varying", [(), ("anomaly_score", "event_count"), ("is_interim",), tuple(FULL)])
+def test_simple_buckets_are_written_from_their_columns(
+    job_id: str, varying: tuple[str, ...], writer: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The bytes are those of the response objects, with any fields constant and rows in any order."""
+    write_by(monkeypatch, writer)
+    found = Selection.of(segment([bucket(row, **(FULL if row % 3 else without(FULL, *varying))) for row in range(60)]))
+    for rows_of_page in (slice(0, 60), slice(50, 9, -1), np.arange(59, 0, -2)):
+        some = Selection(found.view, rows_of_page)
+        documents = display_fields(some)
+        expected = json_bytes(bucket_objects(job_id, some, documents, human=False))
+        assert columnar_buckets_json(job_id, some, documents) == expected
+
+
+@pytest.mark.parametrize(
+    ("nested", "count"),
+    [({}, 0), ({}, 1), ({}, 19), ({"scheduled_events": ["a"]}, 50), ({"bucket_influencers": [{}]}, 50)],
+)
+def test_few_and_nested_buckets_are_written_from_dicts(nested: dict[str, Any], count: int) -> None:
+    """Columns are no faster for few buckets, and they lack the nested values."""
+    found = Selection.of(segment([*rows(0, max(0, count - 1)), *[bucket(99, **nested)] * min(1, count)]))
+    assert len(found) == count
+    assert columnar_buckets_json(JOB, found, display_fields(found)) is None

@@ -1,0 +1,60 @@
+"""Comparison: which rows of two segments store the same, and in how many columns and lists they differ."""
+
+import numpy as np
+
+from bucketquery.model.schema import RECORD
+from bucketquery.storage.comparison import differing_parts, same_rows
+from bucketquery.storage.packed_segment import pack
+from bucketquery.storage.segment import Segment
+from support.helpers import FULL, bucket, record, segment, without
+
+
+def records(*keywords: str | None) -> Segment:
+    """Records of consecutive buckets, each with a keyword of its own."""
+    return segment([record(row, by_field_value=keyword) for row, keyword in enumerate(keywords)], RECORD)
+
+
+def test_rows_compare_by_all_that_is_stored() -> None:
+    """A missing value and a given one differ, in lists too. A field that is not stored makes no difference."""
+    documents = [bucket(0, **FULL), bucket(1), bucket(2, anomaly_score=0.0), bucket(3, event_count=0)]
+    base = segment(documents)
+    everything = np.arange(4)
+    assert same_rows(
+        base, everything, segment([{**document, "unknown": 1} for document in documents]), everything
+    ).all()
+    for name, other in {**FULL, "anomaly_score": 1.0, "event_count": 3}.items():
+        changed = segment([{**document, name: other} for document in documents])
+        same = [document.get(name) == other for document in documents]
+        assert same_rows(base, everything, changed, everything).tolist() == same, name
+    zeros = segment([{**document, "anomaly_score": document.get("anomaly_score") or 0.0} for document in documents])
+    assert same_rows(base, everything, zeros, everything).tolist() == [True, False, True, False]
+    none = segment([without(document, "event_count", "scheduled_events") for document in documents])
+    assert same_rows(base, everything, none, everything).tolist() == [False, True, True, False]
+    assert same_rows(base, np.array([3]), none, np.array([1])).tolist() == [False]
+
+
+def test_rows_are_the_same_by_their_keywords() -> None:
+    """The codes may be others. A missing keyword and an empty one differ."""
+    these, those = records("b", None, "", "d"), records("b", "", None, "c", "d")
+    rows = np.array([0, 1, 2, 3])
+    assert same_rows(these, rows, those.select(rows), rows).tolist() == [True, False, False, False]
+    assert same_rows(these, rows, these.select(rows), rows).all()
+
+
+def test_differing_parts_are_counted() -> None:
+    """Each column and each list with a difference counts once, for any number of rows, packed or not."""
+    base = segment([bucket(row, **FULL) for row in range(3)])
+    rows = np.arange(3)
+    for other, expected in (
+        ({}, 0),
+        ({"anomaly_score": 1.0}, 1),
+        ({"anomaly_score": 1.0, "event_count": 1, "scheduled_events": ["b"]}, 3),
+        ({"scheduled_events": None, "bucket_influencers": None}, 2),
+        ({"processing_time_ms": None}, 1),
+    ):
+        given = {name: value for name, value in {**FULL, **other}.items() if value is not None}
+        changed = segment([bucket(0, **FULL), bucket(1, **given), bucket(2, **given)])
+        for these in (base, pack(base)):
+            for those in (changed, pack(changed)):
+                assert differing_parts(these, rows, those, rows) == expected, other
+                assert differing_parts(these, rows[:1], those, rows[:1]) == 0
