@@ -29,7 +29,7 @@ def test_totals_of_parts_add_up() -> None:
     """The sum is that of all tables at once, for any parts, empty ones among them."""
     whole = Totals.of(TABLES)
     for parts in ((TABLES,), (TABLES[:1], TABLES[1:]), (TABLES[3:], TABLES[:3], ()), [[each] for each in TABLES]):
-        assert Totals.joined(map(Totals.of, parts)) == whole
+        assert Totals.sum_of(map(Totals.of, parts)) == whole
 
 
 def test_bytes_of_tables_that_may_grow_are_read_anew() -> None:
@@ -37,7 +37,7 @@ def test_bytes_of_tables_that_may_grow_are_read_anew() -> None:
     with pytest.MonkeyPatch.context() as patch:
         lead_by_value(patch)
         growing = table(rows(0, 40, anomaly_score=1.0), rows(40, 80, anomaly_score=2.0))
-    found = Totals.joined([Totals.of(TABLES), Totals.of([growing])])
+    found = Totals.sum_of([Totals.of(TABLES), Totals.of([growing])])
     assert (found.growing, found.own_nbytes) == ((growing,), Totals.of(TABLES).nbytes())
     before = found.nbytes()
     value_index = growing.base.value_index("anomaly_score", desc=True)
