@@ -1,4 +1,4 @@
-"""Expanding: whose records come, in which order, how many, and that they are gathered when they are read."""
+"""Expanding: which records each bucket has, their order, their limits, and their lazy gathering."""
 
 import pickle
 import tracemalloc
@@ -17,45 +17,45 @@ from bucketquery.storage.selection import Selection
 from bucketquery.storage.table import Table
 from support.helpers import bucket, limit_heads, record, segment, table
 
-BLAMED = [{"influencer_field_name": "bucket_time"}]
+INFLUENCERS = [{"influencer_field_name": "bucket_time"}]
 
 
 def buckets(*rows: int, **fields: Any) -> Selection:
-    """Buckets with influencers, in this order."""
-    made = segment([bucket(row, **{"bucket_influencers": BLAMED, **fields}) for row in sorted(rows)])
+    """Buckets of these rows with influencers, in the order of the arguments."""
+    made = segment([bucket(row, **{"bucket_influencers": INFLUENCERS, **fields}) for row in sorted(rows)])
     return Selection(Selection.of(made).view, np.array([sorted(rows).index(row) for row in rows], dtype=np.int64))
 
 
 def records(*documents: dict[str, Any], late: Iterable[dict[str, Any]] = ()) -> Table:
-    """A table of records, some of which came late."""
+    """A table of records; those in ``late`` are written in a second batch."""
     return table(documents, late, schema=RECORD)
 
 
 def shown(expansion: Expansion) -> list[list[tuple[int, int]]]:
-    """The row and the detector of each record, by bucket."""
+    """The row and the detector of each record, a list per bucket."""
     found, ends = expansion.records()
     keys = list(zip(found.column("timestamp").tolist(), found.column("detector_index").tolist(), strict=True))
     return [[(time // 300_000, detector) for time, detector in keys[a:b]] for a, b in pairwise(ends)]
 
 
-def test_each_bucket_brings_the_records_of_its_instant() -> None:
-    """In the order of the page, whatever its order is; other records stay where they are."""
+def test_each_bucket_has_the_records_of_its_timestamp() -> None:
+    """Records follow the order of the page. Records of other timestamps are left out."""
     found = records(*(record(row, detector, probability=0.1) for row in (0, 1, 2, 4) for detector in (1, 0)))
     expansion = expand(buckets(2, 0, 3), found, exclude_interim=False)
     assert shown(expansion) == [[(2, 0), (2, 1)], [(0, 0), (0, 1)], []]
     assert expansion.records() is expansion.records()
 
 
-def test_buckets_without_influencers_bring_none() -> None:
-    """Even where there are records."""
+def test_buckets_without_influencers_have_no_records() -> None:
+    """The table may have records of their timestamp all the same."""
     found = records(record(0))
     assert shown(expand(buckets(0, bucket_influencers=[]), found, exclude_interim=False)) == [[]]
     assert shown(expand(buckets(), found, exclude_interim=False)) == []
     assert shown(expand(buckets(0), Table.empty(RECORD), exclude_interim=False)) == [[]]
 
 
-def test_dead_and_late_records_are_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Replaced ones come once, late ones in their place, interim ones unless they are excluded."""
+def test_replaced_and_late_records_are_included_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A replaced record appears once, a late one in its sorted place, an interim one unless interim is excluded."""
     limit_heads(monkeypatch, 100)
     found = records(
         *(record(row, 0, probability=0.5) for row in range(4)),
@@ -71,7 +71,7 @@ def test_dead_and_late_records_are_told_apart(monkeypatch: pytest.MonkeyPatch) -
     assert shown(expand(buckets(1, 2), found, exclude_interim=True)) == [[(1, 0), (1, 2)], [(2, 0)]]
 
 
-#: From first to last: each differs from the one before in the key that is named, the ones before it are equal.
+#: Records in sorted order; the first sort key in which two neighbours differ decides between them.
 IN_ORDER: list[dict[str, Any]] = [
     {"probability": 0.0, "record_score": 9.0},
     {"probability": 5e-324, "record_score": 1.0},
@@ -92,16 +92,16 @@ IN_ORDER: list[dict[str, Any]] = [
 ]
 
 
-def test_the_most_unlikely_come_first() -> None:
-    """Then by score, values, field, function, span and detector, all ascending and missing last."""
+def test_the_least_probable_records_come_first() -> None:
+    """Ties are ordered by score, values, field, function, span and detector, ascending, with missing values last."""
     documents = [record(0, detector, **fields) for detector, fields in enumerate(IN_ORDER)]
     for found in (records(*documents), records(*documents[::-1]), records(*documents[::2], late=documents[1::2])):
         (rows,) = shown(expand(buckets(0), found, exclude_interim=False))
         assert [detector for _, detector in rows] == list(range(len(IN_ORDER)))
 
 
-def test_a_bucket_has_a_most(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The first of them by that order."""
+def test_a_bucket_has_a_limit_of_records(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A bucket has at most `MOST_OF_A_BUCKET` records, the first in sorted order."""
     assert (room.MOST_OF_A_BUCKET, room.MOST_OF_A_PAGE) == (10_000, 100_000)
     monkeypatch.setattr(room, "MOST_OF_A_BUCKET", 3)
     found = records(
@@ -112,8 +112,8 @@ def test_a_bucket_has_a_most(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("late", [False, True])
-def test_a_page_has_a_most(monkeypatch: pytest.MonkeyPatch, late: bool) -> None:
-    """Counted after each bucket's own most, without the deleted, before any record is gathered."""
+def test_a_page_has_a_limit_of_records(monkeypatch: pytest.MonkeyPatch, late: bool) -> None:
+    """The limit of a bucket applies first. Deleted records do not count, and no record is gathered before the check."""
     limit_heads(monkeypatch, 100)
     monkeypatch.setattr(room, "MOST_OF_A_BUCKET", 3)
     documents = [record(row, detector) for row in range(4) for detector in range(5)]
@@ -127,21 +127,21 @@ def test_a_page_has_a_most(monkeypatch: pytest.MonkeyPatch, late: bool) -> None:
     assert caught.value.reason == "[expand] would bring 12 records to one page, more than 11"
 
 
-def test_an_expansion_travels_with_its_records_only() -> None:
-    """Whether they were read before or not; the table stays behind."""
+def test_a_pickled_expansion_holds_only_its_own_records() -> None:
+    """It does not hold the table, whether or not its records were read before."""
     found = records(*(record(row, by_field_value=f"{row:04}") for row in range(2_000)), late=[record(5, 9)])
     expansion = expand(buckets(5, 7), found, exclude_interim=False)
     pickled = pickle.dumps(expansion)
     assert len(pickled) < 5_000
     assert shown(pickle.loads(pickled)) == shown(expansion) == [[(5, 0), (5, 9)], [(7, 0)]]
     assert shown(pickle.loads(pickle.dumps(pickle.loads(pickled)))) == shown(expansion)
-    arrived = pickle.loads(pickled)
-    assert arrived.total() == expansion.total() == 3
-    assert [shown(part) for _, part in arrived.batches(1)] == [shown(part) for _, part in expansion.batches(1)]
+    loaded = pickle.loads(pickled)
+    assert loaded.total() == expansion.total() == 3
+    assert [shown(part) for _, part in loaded.batches(1)] == [shown(part) for _, part in expansion.batches(1)]
 
 
-def test_buckets_are_split_into_batches_of_few_records(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each batch has so many at most, or is one bucket; laid end to end they are the whole."""
+def test_batches_hold_a_limited_number_of_records(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each batch has at most ``most`` records or is one bucket; all batches in turn are the whole expansion."""
     limit_heads(monkeypatch, 100)
     counts = [0, 3, 1, 0, 7, 2, 2, 0]
     documents = [record(row, detector) for row, count in enumerate(counts) for detector in range(count)]
@@ -155,8 +155,8 @@ def test_buckets_are_split_into_batches_of_few_records(monkeypatch: pytest.Monke
     assert (positions, shown(run)) == (slice(0, 0), [])
 
 
-def test_two_records_cost_nothing_for_the_texts_of_all_others() -> None:
-    """Also where one of them is in the base and the other in the head."""
+def test_expanding_two_records_does_not_decode_all_keywords() -> None:
+    """Its memory does not grow with the table, even if one record is in the base and one in the head."""
     found = records(
         *(record(row, by_field_value=f"{row:06}", over_field_value=f"{row:06}") for row in range(50_000)),
         late=[record(49_999, 1, by_field_value="late", is_interim=True)],

@@ -1,4 +1,4 @@
-"""Many jobs in one question: as if all their results lay in one table."""
+"""Many jobs in one query: the answer is that of one table with all their results."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -27,7 +27,7 @@ SORTS = ("timestamp", "anomaly_score", "event_count", "bucket_span", "scheduled_
 
 
 def documents(rng: Random) -> list[list[Document]]:
-    """Batches of buckets of some jobs that tie in nearly everything, one job much larger than the others."""
+    """Batches of buckets with few distinct values, so that many tie; one job is much larger than the others."""
     return [
         [
             bucket(
@@ -46,7 +46,7 @@ def documents(rng: Random) -> list[list[Document]]:
 
 
 def body(index: ResultsIndex, query: AnyQuery) -> object:
-    """The answer, or the name of the error."""
+    """The answer of the index, or the name of its error."""
     try:
         return repr(index.search(query).to_dict())
     except NotFound:
@@ -54,15 +54,15 @@ def body(index: ResultsIndex, query: AnyQuery) -> object:
 
 
 def expected(stored: Sequence[Document], query: AnyQuery) -> object:
-    """The reference's."""
+    """The answer of the reference, or the name of its error."""
     try:
         return repr(evaluate(stored, query))
     except NotFound:
         return "NotFound"
 
 
-def a_query(rng: Random) -> BucketQuery:
-    """A question of several jobs."""
+def random_query(rng: Random) -> BucketQuery:
+    """A random query of several jobs."""
     jobs = rng.sample(JOBS, rng.randint(2, len(JOBS)))
     either: dict[str, Any] = {"jobs": jobs, "sort": rng.choice(SORTS), "desc": rng.random() < 0.5}
     if rng.random() < 0.1:
@@ -80,10 +80,10 @@ def a_query(rng: Random) -> BucketQuery:
 
 @pytest.mark.parametrize("shortcuts", [(), ("combined",), ("deep",), ("combined", "deep")], ids=str)
 @pytest.mark.parametrize("few_changed", [0, 1_000])
-def test_many_jobs_are_answered_as_one_table(
+def test_a_query_of_many_jobs_equals_one_of_a_single_table(
     shortcuts: Sequence[str], few_changed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Together or one by one, from the page's beginning or from the first match: what is found is the same."""
+    """Shortcuts change nothing: jobs may be combined or searched one by one, and a deep page may skip earlier rows."""
     limit_heads(monkeypatch, 4)
     for seed in range(6):
         rng = Random(seed)
@@ -96,13 +96,13 @@ def test_many_jobs_are_answered_as_one_table(
             index.upsert(batch)
             stored += batch
             for _ in range(25):
-                query = a_query(rng)
+                query = random_query(rng)
                 assert body(index, query) == expected(stored, query), query
 
 
 @pytest.mark.parametrize("kind", [RecordQuery, InfluencerQuery])
 def test_the_job_is_the_last_key_of_all_kinds(kind: type[RecordQuery | InfluencerQuery]) -> None:
-    """In the request's direction, and the first one where it is sorted by."""
+    """It has the direction of the query, and is the first key if the query sorts by `job_id`."""
     result = "record" if kind is RecordQuery else "influencer"
     for together in (False, True):
         index = ResultsIndex()
@@ -121,7 +121,7 @@ def test_the_job_is_the_last_key_of_all_kinds(kind: type[RecordQuery | Influence
 
 
 def test_the_first_unknown_job_is_named() -> None:
-    """By whichever way they are asked, also where a job is gone of which a combined table still has results."""
+    """Jobs may be combined or not. A combined table may still hold results of a deleted job."""
     for together in (False, True):
         index = ResultsIndex()
         if together:
@@ -139,18 +139,18 @@ def test_the_first_unknown_job_is_named() -> None:
                     index.scan(query)
 
 
-def test_a_deep_page_by_time_does_not_list_what_comes_before(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each job gives the rows of the page's own instants, and no more."""
+def test_a_deep_page_by_time_does_not_list_earlier_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The search of each job returns only rows with the timestamps of the page."""
     index = ResultsIndex()
     index.upsert([bucket(row, job_id=job_id) for row in range(3_000) for job_id in ("a", "b")])
     sizes: list[int] = []
 
-    def watched(*arguments: Any) -> Any:
+    def measured(*arguments: Any) -> Any:
         found = search(*arguments)
         sizes.append(len(found[0]))
         return found
 
-    monkeypatch.setattr(many, "search", watched)
+    monkeypatch.setattr(many, "search", measured)
     for desc in (False, True):
         page = index.search(BucketQuery(jobs=["a", "b"], from_=4_001, size=3, desc=desc))
         row = 999 if desc else 2_000
@@ -165,8 +165,8 @@ def test_a_deep_page_by_time_does_not_list_what_comes_before(monkeypatch: pytest
     assert max(sizes) <= 4
 
 
-def test_a_scan_copies_some_rows_at_a_time() -> None:
-    """So that a scan of millions does not hold them all."""
+def test_a_scan_copies_a_limited_number_of_rows_at_a_time() -> None:
+    """A scan of millions of rows therefore does not hold all of them."""
     index = ResultsIndex()
     index.upsert([bucket(row, job_id=job_id) for row in range(5) for job_id in ("a", "b")])
     query = BucketQuery(jobs=["a", "b"], desc=True)
@@ -178,8 +178,8 @@ def test_a_scan_copies_some_rows_at_a_time() -> None:
     assert scanned == [(job_id, row) for row in (4, 3, 2, 1, 0) for job_id in ("b", "a")]
 
 
-def test_each_row_is_placed_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """By a page only what is on it, and by a scan all in all as many as there are, however many steps it takes."""
+def test_each_row_is_located_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A page locates only its own rows in their tables. A scan locates each row once, over all its parts."""
     placed: list[int] = []
     places = many._Group.places
 
@@ -196,11 +196,13 @@ def test_each_row_is_placed_once(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(list(index.scan(query))) == sum(placed) == 100
 
 
-def test_each_bucket_brings_the_records_of_its_own_job() -> None:
-    """In pages and scans; the bound is that of the page, whichever jobs they are of."""
-    blamed = [{"influencer_field_name": "host"}]
+def test_each_bucket_has_the_records_of_its_own_job() -> None:
+    """In pages and in scans. The limit counts the records of a page over all jobs."""
+    influencers = [{"influencer_field_name": "host"}]
     index = ResultsIndex()
-    index.upsert([bucket(row, job_id=job_id, bucket_influencers=blamed) for row in (0, 1) for job_id in ("a", "b")])
+    index.upsert(
+        [bucket(row, job_id=job_id, bucket_influencers=influencers) for row in (0, 1) for job_id in ("a", "b")]
+    )
     index.upsert([record(0, detector, job_id="a", probability=0.5) for detector in (1, 2)])
     index.upsert([record(row, job_id="b", is_interim=row == 1) for row in (0, 1)])
     query = BucketQuery(jobs=["b", "a"], expand=True)
@@ -219,8 +221,8 @@ def test_each_bucket_brings_the_records_of_its_own_job() -> None:
         expand_jobs(catalog, rows, exclude_interim=False, most=3)
 
 
-def test_the_plan_tells_that_there_were_several_searches() -> None:
-    """And how many rows all of them compared."""
+def test_the_plan_of_many_jobs_has_the_path_jobs() -> None:
+    """It counts the rows that the searches of all jobs compared."""
     index = ResultsIndex()
     index.upsert([bucket(row, job_id=job_id, anomaly_score=50.0) for row in range(3) for job_id in ("a", "b")])
     page = index.search(BucketQuery(jobs=["a", "b"], anomaly_score=1))

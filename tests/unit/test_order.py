@@ -1,4 +1,4 @@
-"""Orders: one value that says which results come first, within a table and across tables that share nothing."""
+"""Orders: one value that says which results come first, in one table and across separate tables."""
 
 from collections.abc import Sequence
 from random import Random
@@ -19,12 +19,12 @@ from support.helpers import JOB, Document, bucket, limit_heads, record, segment
 
 JOBS = ("b", "a", "é", "c")
 QUERIES: dict[str, type[AnyQuery]] = {"bucket": BucketQuery, "record": RecordQuery, "influencer": InfluencerQuery}
-TEXTS = (None, "", "a", "é", "\uffff", "\U00010000")
+KEYWORDS = (None, "", "a", "é", "\uffff", "\U00010000")
 SCORES = (None, 0.0, 3.0, 75.0)
 
 
 def drawn(rng: Random, kind: str, job_id: str, row: int) -> Document:
-    """A result of which much is missing, and that ties with others in most of what it has."""
+    """A random result with many missing fields and with few distinct values, so that many results tie."""
     document = bucket(row, result_type=kind, job_id=job_id, bucket_span=rng.choice((60, 300)))
     if kind == "bucket":
         return {
@@ -38,8 +38,8 @@ def drawn(rng: Random, kind: str, job_id: str, row: int) -> Document:
         found = record(row, rng.choice((None, 0, 1)), job_id=job_id, bucket_span=document["bucket_span"])
         found["record_score"] = rng.choice(SCORES)
         names = ("by_field_value", "over_field_value", "partition_field_value", "function", "field_name")
-        return {**found, **{name: rng.choice(TEXTS) for name in names}}
-    entity = {name: rng.choice(TEXTS) for name in ("influencer_field_name", "influencer_field_value")}
+        return {**found, **{name: rng.choice(KEYWORDS) for name in names}}
+    entity = {name: rng.choice(KEYWORDS) for name in ("influencer_field_name", "influencer_field_value")}
     return {**document, "influencer_score": rng.choice(SCORES), **entity}
 
 
@@ -52,7 +52,7 @@ def identity(document: Document, kind: str) -> tuple[Any, ...]:
 
 
 class Stored:
-    """Some jobs' results of a kind, each in a table with a base and a head; and all of them as documents."""
+    """Results of one kind: a table with base and head per job, and all results as documents."""
 
     def __init__(self, seed: int, kind: str) -> None:
         rng = Random(f"{kind} {seed}")
@@ -70,40 +70,40 @@ class Stored:
         self.documents = [*stored.values()]
 
     def rows(self, job_id: str) -> Selection:
-        """All rows of a job, in the order of their identities."""
+        """All rows of a job, in identity order."""
         view = self.tables[job_id].rows
         return Selection(view, view.at(0, view.length))
 
 
 def segment_of(batch: Sequence[Document], kind: str) -> Segment:
-    """A segment of the results of one job, whatever its name."""
+    """A segment of the results of one job; the name of the job is replaced."""
     return segment([{**document, "job_id": JOB} for document in batch], SCHEMAS[kind])
 
 
 def shown(rows: Selection, job_ids: Sequence[str], order: Sequence[int]) -> list[tuple[Any, ...]]:
-    """Job and identity of some rows, in an order."""
+    """The job and the identity of each row, in the given order."""
     columns = [rows.column(name).tolist() for name in rows.view.base.schema.identity]
     found = list(zip(job_ids, *columns, strict=True))
     return [found[position] for position in order]
 
 
 def expected(stored: Stored, query: AnyQuery) -> list[tuple[Any, ...]]:
-    """Job and identity of all results as the reference orders them."""
+    """The job and the identity of each result, in the order of the reference."""
     body = evaluate(stored.documents, query)
     return [identity(each, stored.kind) for each in body[SCHEMAS[stored.kind].plural]]
 
 
 @pytest.fixture(scope="module", params=QUERIES)
 def stored(request: pytest.FixtureRequest) -> list[Stored]:
-    """Tables of a kind with small heads, so that rows are read from both parts."""
+    """Tables of one kind with small heads, so that base and head both have rows."""
     with pytest.MonkeyPatch.context() as patch:
         limit_heads(patch, 6)
         return [Stored(seed, request.param) for seed in range(3)]
 
 
 @pytest.mark.parametrize("desc", [False, True])
-def test_row_keys_of_tables_that_share_nothing_are_merged(stored: list[Stored], desc: bool) -> None:
-    """By every field, for every number that is wanted: tables number their keywords differently, row keys do not."""
+def test_row_keys_of_separate_tables_are_merged(stored: list[Stored], desc: bool) -> None:
+    """For every sort field and any number of rows. Keyword codes differ between tables; row keys do not."""
     for each in stored:
         for sort in SORTABLE:
             query = QUERIES[each.kind](jobs=JOBS, sort=sort, desc=desc, size=10**6)
@@ -121,8 +121,8 @@ def test_row_keys_of_tables_that_share_nothing_are_merged(stored: list[Stored], 
 
 
 @pytest.mark.parametrize("desc", [False, True])
-def test_a_table_and_its_row_keys_are_in_one_order(stored: list[Stored], desc: bool) -> None:
-    """The first rows of one table, by its own codes, are the first of any two parts of it, by their row keys."""
+def test_keyword_codes_and_row_keys_give_the_same_order(stored: list[Stored], desc: bool) -> None:
+    """The first rows of a table by its codes equal the first rows of its two halves by their row keys."""
     for each in stored:
         for sort in sorted(SCHEMAS[each.kind].sortable):
             order = Order.of(resolve(QUERIES[each.kind](jobs="a", sort=sort, desc=desc), lambda: 0))
@@ -139,8 +139,8 @@ def test_a_table_and_its_row_keys_are_in_one_order(stored: list[Stored], desc: b
                 assert both[order.merged(keys, need)].tolist() == first.tolist(), (sort, need)
 
 
-def test_the_job_is_the_last_key_or_the_first() -> None:
-    """In the direction of all others; a single part is in order as it is, and no part has no rows."""
+def test_the_job_is_the_last_key_or_the_first_key() -> None:
+    """It has the direction of the other keys. A single part is already in order, and no parts give no rows."""
     rows = {
         job_id: Selection.of(segment_of([bucket(row) for row in times], "bucket"))
         for job_id, times in (("b", (0, 1)), ("a", (1,)))
@@ -159,7 +159,7 @@ def test_the_job_is_the_last_key_or_the_first() -> None:
 
 
 def test_an_order_is_a_value() -> None:
-    """Queries that ask for the same have the same one, whatever else they ask; it says what is compared and how."""
+    """Queries with the same sort share one order, whatever their other parameters. It lists its columns."""
     first, second = (resolve(RecordQuery(jobs=JOBS, size=size), lambda: 0) for size in (1, 2))
     order = Order.of(first)
     assert order is Order.of(second)

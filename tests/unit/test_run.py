@@ -1,4 +1,4 @@
-"""Answers: a page or every match, of whatever kind is asked for."""
+"""Answers: a page or every match, for a query of each kind."""
 
 from typing import Any
 
@@ -22,7 +22,7 @@ from bucketquery.jobs.job import Job
 from bucketquery.queries.queries import AnyQuery, resolve
 from support.helpers import JOB, STEP, bucket, record
 
-BLAMED = [{"influencer_field_name": "bucket_time"}]
+INFLUENCERS = [{"influencer_field_name": "bucket_time"}]
 KINDS = [
     (BucketQuery(jobs=JOB), BucketPage, Bucket),
     (RecordQuery(jobs=JOB), RecordPage, AnomalyRecord),
@@ -31,7 +31,7 @@ KINDS = [
 
 
 def job(*documents: dict[str, Any]) -> Job:
-    """A job with some results."""
+    """A job with these results."""
     index = ResultsIndex()
     index.put_job(JOB)
     index.upsert(documents)
@@ -44,13 +44,13 @@ def page(of: Job, query: AnyQuery) -> Any:
 
 
 def every(of: Job, query: AnyQuery) -> list[Any]:
-    """Every match of a query."""
+    """Every match of a query, without paging."""
     return list(results_of(of, query, resolve(query, lambda: 0)))
 
 
 @pytest.mark.parametrize(("query", "page_type", "value_type"), KINDS, ids=lambda entry: getattr(entry, "__name__", ""))
-def test_each_question_has_its_own_page(query: AnyQuery, page_type: type, value_type: type) -> None:
-    """Of its own values, in the order of the page; empty where the job has nothing of the kind."""
+def test_each_kind_of_query_has_its_own_page(query: AnyQuery, page_type: type, value_type: type) -> None:
+    """The page has values of that kind, in order. It is empty if the job has no results of the kind."""
     filled = job(
         *(bucket(row) for row in range(3)),
         *(record(row) for row in range(3)),
@@ -65,17 +65,17 @@ def test_each_question_has_its_own_page(query: AnyQuery, page_type: type, value_
     assert (page(job(), query).count, every(job(), query)) == (0, [])
 
 
-def test_a_lookup_of_nothing_is_not_found() -> None:
-    """Of buckets only; records and influencers are not looked up."""
+def test_a_lookup_without_a_bucket_raises_not_found() -> None:
+    """Only buckets can be looked up; records and influencers cannot."""
     with pytest.raises(NotFound) as caught:
         page(job(bucket(0)), BucketQuery(jobs=JOB, timestamp=5))
     assert (caught.value.field, caught.value.value) == ("timestamp", 5)
 
 
-def test_a_lookup_leaves_interim_records_out() -> None:
-    """Though it shows an interim bucket."""
+def test_a_lookup_can_exclude_interim_records() -> None:
+    """The lookup returns an interim bucket either way."""
     filled = job(
-        bucket(0, is_interim=True, bucket_influencers=BLAMED),
+        bucket(0, is_interim=True, bucket_influencers=INFLUENCERS),
         record(0, is_interim=True),
         record(0, 1, is_interim=False),
     )
@@ -85,10 +85,10 @@ def test_a_lookup_leaves_interim_records_out() -> None:
         assert [each.detector_index for each in found.records] == detectors
 
 
-def test_a_scan_expands_too() -> None:
-    """Bucket by bucket, without the bound of a page."""
+def test_a_scan_expands_buckets() -> None:
+    """Each bucket has its records; the limit of a page does not apply."""
     filled = job(
-        *(bucket(row, bucket_influencers=BLAMED if row % 2 else []) for row in range(5_000)),
+        *(bucket(row, bucket_influencers=INFLUENCERS if row % 2 else []) for row in range(5_000)),
         *(record(row) for row in range(0, 5_000, 3)),
     )
     query = BucketQuery(jobs=JOB, expand=True)

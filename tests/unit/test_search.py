@@ -1,4 +1,4 @@
-"""The search: positions and counts, in base and head, against filter, sort and slice."""
+"""The search: its pages and counts, over base and head, equal those of filter, sort and slice."""
 
 from collections.abc import Iterator, Sequence
 from random import Random
@@ -43,18 +43,18 @@ SORTS = (
 
 
 def resolved(**parameters: Any) -> ResolvedQuery:
-    """What is asked of the job."""
+    """The resolved query with these parameters."""
     return resolve(BucketQuery(jobs=JOB, **parameters), lambda: 0)
 
 
 def identities(rows: Selection) -> list[tuple[int, int]]:
-    """Timestamp and span of the rows, in their order."""
+    """The timestamp and the span of each row, in the order of the rows."""
     names = ("timestamp", "bucket_span")
     return list(zip(*(rows.column(name).tolist() for name in names), strict=True))
 
 
 def history(rng: Random, length: int) -> list[list[dict[str, Any]]]:
-    """Batches that leave deleted rows, a head on both sides of the base, interim rows everywhere."""
+    """Batches that leave deleted rows, head rows before and after the base, and interim rows everywhere."""
     batches = [rows(0, length)]
     for _ in range(length):
         row = rng.choice((rng.randrange(-2, length), length + rng.randrange(3)))
@@ -71,7 +71,7 @@ def history(rng: Random, length: int) -> list[list[dict[str, Any]]]:
 
 @pytest.fixture(scope="module", params=[1, 4, 1_024])
 def states(request: pytest.FixtureRequest) -> list[tuple[Table, list[dict[str, Any]]]]:
-    """Tables as a history goes on, with small heads and large ones, and the documents that each stores."""
+    """Three states of a history and an empty table, each with its documents; the parameter limits the head."""
     rng = Random(request.param)
     found = []
     with pytest.MonkeyPatch.context() as patch:
@@ -89,7 +89,7 @@ def states(request: pytest.FixtureRequest) -> list[tuple[Table, list[dict[str, A
 
 
 def windows() -> Iterator[dict[str, Any]]:
-    """Open, narrow, empty and reversed ones."""
+    """An open window, then narrow, wide, empty and reversed ones."""
     yield {}
     for start in (-3 * STEP, 1, 5 * STEP, 14 * STEP):
         for end in (0, start + 1, 9 * STEP):
@@ -98,32 +98,32 @@ def windows() -> Iterator[dict[str, Any]]:
 
 @pytest.mark.parametrize("sort", SORTS)
 @pytest.mark.parametrize("threshold", [0.0, 3.0])
-def test_every_page_is_that_of_filter_sort_and_slice(
+def test_every_page_equals_filter_sort_and_slice(
     states: Sequence[tuple[Table, list[dict[str, Any]]]], sort: str, threshold: float
 ) -> None:
-    """In every window, both directions and views, from any place: the rows and the exact count."""
+    """Rows and count agree in every window, in both directions, with and without interim buckets, at any `from_`."""
     for found, documents in states:
         for window in windows():
             for desc in (False, True):
                 for exclude_interim in (False, True):
-                    asked: dict[str, Any] = {
+                    parameters: dict[str, Any] = {
                         **window,
                         "anomaly_score": threshold,
                         "sort": sort,
                         "desc": desc,
                         "exclude_interim": exclude_interim,
                     }
-                    expected = evaluate(documents, BucketQuery(jobs=JOB, **asked))
+                    expected = evaluate(documents, BucketQuery(jobs=JOB, **parameters))
                     whole = [(shown["timestamp"], shown["bucket_span"]) for shown in expected["buckets"]]
-                    everything = resolved(**asked)
+                    everything = resolved(**parameters)
                     for from_, size in ((0, 100), (1, 2), (3, 10**30), (10**30, 5), (0, 0), (len(whole), 5)):
                         page, count, _ = search(found, everything._replace(from_=from_, size=size))
                         assert count == expected["count"]
                         assert identities(page) == whole[from_ : from_ + size]
 
 
-def test_a_page_in_time_order_touches_no_row_it_does_not_show() -> None:
-    """Where nothing deleted and nothing of the head lies between it is a slice, forwards or backwards."""
+def test_a_page_in_time_order_reads_only_its_own_rows() -> None:
+    """A page is a slice, in either direction, if it holds no head row and spans no deleted row."""
     found = table(rows(0, 40), [bucket(3, event_count=1), bucket(30, bucket_span=60)])
     assert search(found, resolved(start=5 * STEP, end=20 * STEP, from_=2, size=5))[0].rows == slice(7, 12)
     assert search(found, resolved(start=5 * STEP, end=20 * STEP, from_=2, size=5, desc=True))[0].rows == slice(
@@ -136,8 +136,8 @@ def test_a_page_in_time_order_touches_no_row_it_does_not_show() -> None:
     assert isinstance(search(found, resolved(timestamp=0))[0].rows, slice)
 
 
-def test_keywords_are_ordered_as_their_utf_8_is() -> None:
-    """By the least of a bucket's events, or the greatest where the greatest come first; none is last."""
+def test_keywords_sort_by_their_utf_8_bytes() -> None:
+    """The least event of a bucket is its key, or the greatest if descending. Buckets without events come last."""
     events = [["b"], ["a", "z"], None, ["\U00010000"], ["\uffff"], [], ["B"], ["b"]]
     found = table([bucket(row, scheduled_events=some) for row, some in enumerate(events)])
     for desc in (False, True):
@@ -151,8 +151,11 @@ def test_keywords_are_ordered_as_their_utf_8_is() -> None:
 @pytest.mark.parametrize("desc", [False, True])
 @pytest.mark.parametrize("sort", ["timestamp", "anomaly_score"])
 @pytest.mark.parametrize("exclude_interim", [False, True])
-def test_a_scan_is_the_page_of_everything(desc: bool, sort: str, exclude_interim: bool) -> None:
-    """In parts of some thousand rows, whatever the paging says; heads, deleted rows and equal times at the cuts too."""
+def test_a_scan_equals_a_page_of_all_matches(desc: bool, sort: str, exclude_interim: bool) -> None:
+    """A scan comes in parts of about `SCAN_ROWS` rows and ignores paging.
+
+    Head rows, deleted rows and equal times lie where the parts meet.
+    """
     scores = np.arange(3 * SCAN_ROWS) % 7
     found = table(
         [bucket(row // 2, bucket_span=60 + row % 2, anomaly_score=float(score)) for row, score in enumerate(scores)],
@@ -166,23 +169,23 @@ def test_a_scan_is_the_page_of_everything(desc: bool, sort: str, exclude_interim
         {"start": 9, "end": 3},
         {"start": SCAN_ROWS // 2 * STEP, "end": SCAN_ROWS // 2 * STEP + 1},
     ):
-        asked = resolved(**window, sort=sort, desc=desc, exclude_interim=exclude_interim, from_=5, size=1)
-        parts = list(scan(found, asked))
-        whole = search(found, asked._replace(from_=0, size=10**9))
+        query = resolved(**window, sort=sort, desc=desc, exclude_interim=exclude_interim, from_=5, size=1)
+        parts = list(scan(found, query))
+        whole = search(found, query._replace(from_=0, size=10**9))
         assert [identity for part in parts for identity in identities(part)] == identities(whole[0])
         assert all(len(identities(part)) < 1.1 * SCAN_ROWS for part in parts)
         assert whole[1] < SCAN_ROWS or len(parts) > 1
 
 
-def test_a_scan_of_nothing_yields_nothing() -> None:
-    """Of an empty table and of a lookup that finds nothing."""
+def test_a_scan_without_matches_yields_no_rows() -> None:
+    """Neither an empty table nor a lookup of an instant without a bucket has matches."""
     assert [identities(part) for part in scan(table(), resolved())] == [[]]
     assert [identity for part in scan(table(rows(0, 3)), resolved(timestamp=1)) for identity in identities(part)] == []
     assert list(scan(table(), resolved(sort="event_count"))) == []
 
 
-def test_a_thousand_spans_of_one_time_are_paged_in_order() -> None:
-    """Within one timestamp the span decides, whichever of them are deleted or in the head."""
+def test_buckets_with_one_timestamp_are_paged_by_span() -> None:
+    """The span orders 1,000 buckets with one timestamp. Some replace deleted rows, some are in the head."""
     spans = [*range(1, 1_001)]
     found = table(
         [bucket(0, bucket_span=span) for span in spans if span % 3],
@@ -196,15 +199,22 @@ def test_a_thousand_spans_of_one_time_are_paged_in_order() -> None:
         assert search(found, resolved(timestamp=0, desc=desc))[1] == 1_000
 
 
-# ---- led by value
+# ---- access by value
 
-LED = ("anomaly_score", "event_count", "initial_anomaly_score", "is_interim", "processing_time_ms", "bucket_span")
+SORTED_BY_VALUE = (
+    "anomaly_score",
+    "event_count",
+    "initial_anomaly_score",
+    "is_interim",
+    "processing_time_ms",
+    "bucket_span",
+)
 SCORES = (0.0, 0.0, 0.0, 3.0, 25.0, 37.3, 75.0, 75.0, 100.0)
 COUNTS = (0, 1, 1, 1, 2**53, 2**53 + 1)
 
 
 def valued(rng: Random, row: int, *, span: int = 300, is_interim: bool = False, missing: float = 0.1) -> Document:
-    """A bucket that has all that compares as a number, but for a score now and then."""
+    """A bucket with all numeric fields; its score is missing with probability ``missing``."""
     return bucket(
         row,
         bucket_span=span,
@@ -216,8 +226,11 @@ def valued(rng: Random, row: int, *, span: int = 300, is_interim: bool = False, 
     )
 
 
-def growing(rng: Random, ask: Any) -> Iterator[tuple[Table, list[Document]]]:
-    """A table as rows come in order, late, interim, again and with other scores, each state asked before the next."""
+def growing(rng: Random, before_next: Any) -> Iterator[tuple[Table, list[Document]]]:
+    """The states of a table as it takes rows: new ones in order, late ones, interim ones, and rows with new scores.
+
+    Each state is passed to ``before_next`` before the next batch is written.
+    """
     newest, stored = table(), dict[tuple[int, int], Document]()
     row = 0
     for step in range(12):
@@ -237,25 +250,25 @@ def growing(rng: Random, ask: Any) -> Iterator[tuple[Table, list[Document]]]:
         stored |= {(document["timestamp"], document["bucket_span"]): document for document in batch}
         newest.check()
         yield newest, list(stored.values())
-        ask(newest)
+        before_next(newest)
 
 
 @pytest.mark.parametrize("behind", [0, 9, 1_024])
 @pytest.mark.parametrize("head_rows", [2, 8, 1_024])
-def test_what_is_led_by_value_is_that_of_filter_sort_and_slice(
+def test_pages_read_by_value_equal_filter_sort_and_slice(
     head_rows: int, behind: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Of the newest table and of older ones, whose value indexes were made before, since, or never."""
+    """The newest table and older ones agree, whether their value indexes were built earlier, later or never."""
     lead_by_value(monkeypatch, behind=behind)
     limit_heads(monkeypatch, head_rows, 4)
     rng = Random(head_rows + behind)
     paths = set()
 
-    def ask(found: Table, documents: list[Document] | None = None) -> None:
+    def compare(found: Table, documents: list[Document] | None = None) -> None:
         for _ in range(15):
             start = rng.choice((None, -STEP, rng.randrange(200) * STEP))
-            asked: dict[str, Any] = {
-                "sort": rng.choice(LED),
+            parameters: dict[str, Any] = {
+                "sort": rng.choice(SORTED_BY_VALUE),
                 "desc": rng.random() < 0.5,
                 "exclude_interim": rng.random() < 0.3,
                 "anomaly_score": rng.choice((0.0, 0.0, 1e-9, 3.0, 24.0, 50.0, 75.0, 100.0)),
@@ -263,23 +276,23 @@ def test_what_is_led_by_value_is_that_of_filter_sort_and_slice(
                 "from_": rng.choice((0, 0, 1, 30)),
                 "size": rng.choice((0, 1, 5, 100)),
             }
-            page, count, plan = search(found, resolved(**asked), ON_FEW_ROWS)
+            page, count, plan = search(found, resolved(**parameters), ON_FEW_ROWS)
             paths.add(plan.path)
             if documents is not None:
-                expected = evaluate(documents, BucketQuery(jobs=JOB, **asked))
+                expected = evaluate(documents, BucketQuery(jobs=JOB, **parameters))
                 assert count == expected["count"]
                 assert identities(page) == [(one["timestamp"], one["bucket_span"]) for one in expected["buckets"]]
 
     states = []
-    for state in growing(rng, ask):
+    for state in growing(rng, compare):
         states.append(state)
         for found, documents in {id(known): known for known in (state, rng.choice(states))}.values():
-            ask(found, documents)
+            compare(found, documents)
     assert paths >= {"order", "threshold", "scan"}
 
 
-def test_records_led_by_value_are_those_of_filter_sort_and_slice(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where their score says nothing more their ties decide, of which some are texts."""
+def test_records_read_by_value_equal_filter_sort_and_slice(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Records with equal scores are ordered by their tie columns, some of which are keywords."""
     lead_by_value(monkeypatch)
     rng = Random(11)
     documents = [
@@ -309,7 +322,7 @@ def test_records_led_by_value_are_those_of_filter_sort_and_slice(monkeypatch: py
 
 @pytest.fixture(scope="module")
 def spread() -> Table:
-    """4,096 rows with scores and counts all different and independent, and a time that most of them took."""
+    """4,096 rows. Scores and counts are distinct and independent; 63 of 64 rows have one processing time."""
     rng = np.random.default_rng(3)
     scores, counts = (rng.permutation(4_096) / 40.96).tolist(), rng.permutation(4_096).tolist()
     documents = [
@@ -320,16 +333,16 @@ def spread() -> Table:
 
 
 EXPLAINED: list[tuple[dict[str, Any], Explanation]] = [
-    # By time nothing is read; the final rows are a view of their own.
+    # A page by time compares no row. The final rows have a view of their own.
     ({}, Explanation("time")),
     ({"exclude_interim": True, "start": 5 * STEP, "from_": 9}, Explanation("time")),
-    # A threshold that is a level, one between levels, one that no level serves.
+    # The threshold is the edge of a level, then between two levels, then below all levels.
     ({"anomaly_score": 75}, Explanation("threshold", "anomaly_score", (75.0,))),
     ({"anomaly_score": 80}, Explanation("threshold", "anomaly_score", (75.0,), 1_024 + 400)),
     ({"anomaly_score": 80, "size": 0}, Explanation("threshold", "anomaly_score", (75.0,), 1_024)),
     ({"anomaly_score": 74, "size": 0}, Explanation("scan", "anomaly_score", (), 4_096)),
-    # The best are on the sparsest level that has them; a threshold above the rest of the level leads by itself.
-    # Of everything the first 128 are found at once, and kept for whoever asks next.
+    # The first rows are read from the sparsest level that has enough of them.
+    # Without a window the search finds the first 128 rows and caches them.
     (
         {"sort": "event_count", "desc": True, "size": 20, "start": 0},
         Explanation("order", "event_count", (4_032.0,), 64),
@@ -343,14 +356,14 @@ EXPLAINED: list[tuple[dict[str, Any], Explanation]] = [
         {"sort": "anomaly_score", "desc": True, "anomaly_score": 75, "size": 10},
         Explanation("order", "anomaly_score", (75.0, 4_080 / 40.96), 16),
     ),
-    # Where most rows have the best of all values, they are looked for along the rows.
+    # If most rows have the first value of all, the search reads rows in time order until it has enough of them.
     ({"sort": "bucket_span", "desc": True, "size": 10}, Explanation("order", "bucket_span", (300.0,), 512)),
     ({"sort": "is_interim", "size": 300}, Explanation("order", "is_interim", (0.0,), 600)),
     (
         {"sort": "processing_time_ms", "desc": True, "size": 4_032},
         Explanation("order", "processing_time_ms", (9.0,), 4_096),
     ),
-    # With a threshold on top those of them that match are counted on; where that is too far, all matches are ordered.
+    # With a threshold, a level must hold enough matches. If no small level does, all matches are sorted.
     (
         {"sort": "event_count", "desc": True, "anomaly_score": 75, "size": 10},
         Explanation("order", "event_count", (75.0, 4_032.0), 64),
@@ -364,8 +377,10 @@ EXPLAINED: list[tuple[dict[str, Any], Explanation]] = [
 ]
 
 
-@pytest.mark.parametrize(("asked", "explanation"), EXPLAINED, ids=repr)
-def test_an_explanation_tells_what_led(spread: Table, asked: dict[str, Any], explanation: Explanation) -> None:
-    """Which levels were read, and how many rows were compared."""
-    found = search(spread, resolved(**{"size": 100, **asked}))[2]
+@pytest.mark.parametrize(("parameters", "explanation"), EXPLAINED, ids=repr)
+def test_an_explanation_names_the_access_path(
+    spread: Table, parameters: dict[str, Any], explanation: Explanation
+) -> None:
+    """It also names the levels that were read and counts the rows that were compared."""
+    found = search(spread, resolved(**{"size": 100, **parameters}))[2]
     assert found == explanation

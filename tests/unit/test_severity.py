@@ -9,10 +9,10 @@ from bucketquery.model.severity import severity
 MARKS = [(3.0, "low", "warning"), (25.0, "warning", "minor"), (50.0, "minor", "major"), (75.0, "major", "critical")]
 
 
-@pytest.mark.parametrize(("mark", "below", "from_there"), MARKS)
-def test_a_mark_begins_its_severity(mark: float, below: str, from_there: str) -> None:
-    """A score on the mark has the higher severity, the next smaller float the lower one."""
-    assert severity(mark) == from_there
+@pytest.mark.parametrize(("mark", "below", "at_mark"), MARKS)
+def test_a_score_at_a_mark_has_the_higher_severity(mark: float, below: str, at_mark: str) -> None:
+    """A score at the mark has the higher severity. The next smaller float has the lower one."""
+    assert severity(mark) == at_mark
     assert severity(math.nextafter(mark, 0.0)) == below
 
 

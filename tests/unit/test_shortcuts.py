@@ -1,4 +1,4 @@
-"""Shortcuts: a value that a snapshot hands to its searches; two snapshots of one commit may have different ones."""
+"""Shortcuts: a value that a snapshot passes to its searches; two snapshots of one commit may have different ones."""
 
 from dataclasses import FrozenInstanceError, replace
 from typing import Any
@@ -11,8 +11,8 @@ from bucketquery.search.shortcuts import ALL_SHORTCUTS
 from support.helpers import JOB, STEP, bucket
 from support.shortcuts import EVERY, only, take
 
-#: A question for each shortcut that `explain` tells of, and how it is answered with it and without any.
-TOLD: list[tuple[str, dict[str, Any], str, str]] = [
+#: A query for each shortcut that `explain` names, and its path with that shortcut alone and without any.
+EXPLAINED: list[tuple[str, dict[str, Any], str, str]] = [
     ("levels", {"anomaly_score": 75.0}, "threshold", "scan"),
     ("levels", {"sort": "event_count", "start": 0}, "order", "scan"),
     ("ties", {"sort": "is_interim", "start": 0}, "order", "scan"),
@@ -22,7 +22,7 @@ TOLD: list[tuple[str, dict[str, Any], str, str]] = [
 
 @pytest.fixture(scope="module")
 def index() -> ResultsIndex:
-    """Five thousand buckets, so that all shortcuts are taken."""
+    """5,000 buckets, enough for the search to take every shortcut."""
     found = ResultsIndex()
     rows = np.arange(5_000)
     columns = {
@@ -36,31 +36,31 @@ def index() -> ResultsIndex:
     return found
 
 
-def test_all_shortcuts_are_taken_unless_told_otherwise() -> None:
-    """Every switch is on, nobody can turn one off in place, and equal values are one value."""
+def test_all_shortcuts_are_on_by_default() -> None:
+    """Every switch is on, none can be assigned to, and values with equal fields are equal."""
     assert all(getattr(ALL_SHORTCUTS, name) for name in EVERY)
     assert not any(getattr(only(()), name) for name in EVERY)
     with pytest.raises(FrozenInstanceError):
-        ALL_SHORTCUTS.levels = False  # type: ignore[misc] # that is the point
+        ALL_SHORTCUTS.levels = False  # type: ignore[misc] # the assignment must fail
     assert {only(EVERY), replace(ALL_SHORTCUTS, levels=True)} == {ALL_SHORTCUTS}
 
 
-@pytest.mark.parametrize(("name", "asked", "path", "path_without"), TOLD, ids=repr)
+@pytest.mark.parametrize(("name", "parameters", "path", "path_without"), EXPLAINED, ids=repr)
 def test_snapshots_of_one_commit_search_with_their_own_shortcuts(
-    index: ResultsIndex, name: str, asked: dict[str, Any], path: str, path_without: str
+    index: ResultsIndex, name: str, parameters: dict[str, Any], path: str, path_without: str
 ) -> None:
-    """Asked in turn, each finds the same page in its own way; neither changes what the other does."""
+    """Two snapshots searched in turn find the same page by different paths, and neither affects the other."""
     with_it, without = index.snapshot()._with_shortcuts(only({name})), index.snapshot()._with_shortcuts(only(()))
-    with_it.get_buckets(job_id=JOB, **asked)
+    with_it.get_buckets(job_id=JOB, **parameters)
     for _ in range(2):
-        pages = [snapshot.get_buckets(job_id=JOB, **asked) for snapshot in (with_it, without)]
+        pages = [snapshot.get_buckets(job_id=JOB, **parameters) for snapshot in (with_it, without)]
         assert [page.explain()["path"] for page in pages] == [path, path_without]
         assert pages[0].keys() == pages[1].keys()
         assert pages[0].sequence == pages[1].sequence == index.sequence
 
 
 def test_later_commits_inherit_the_shortcuts() -> None:
-    """A test turns them off once for an index, whatever it writes; a snapshot taken before keeps its own."""
+    """Shortcuts set on an index hold for its later commits; a snapshot taken earlier has its own."""
     index = ResultsIndex()
     before = index.snapshot()
     take(index, only(()))
@@ -70,8 +70,8 @@ def test_later_commits_inherit_the_shortcuts() -> None:
     assert before._shortcuts == ALL_SHORTCUTS
 
 
-def test_a_small_cache_of_one_snapshot_shortens_no_page_of_another(index: ResultsIndex) -> None:
-    """Both ask one view; each finds the first rows that its own cache may hold."""
+def test_a_small_top_k_cache_shortens_no_page_of_another_snapshot(index: ResultsIndex) -> None:
+    """Both snapshots search one view; each finds as many rows as its own cache may hold."""
     snapshot = index.snapshot()
     for size in (3, 128):
         page = snapshot._with_shortcuts(replace(ALL_SHORTCUTS, top_k_rows=size)).get_buckets(
@@ -80,8 +80,8 @@ def test_a_small_cache_of_one_snapshot_shortens_no_page_of_another(index: Result
         assert len(page) == size
 
 
-def test_a_scan_takes_the_shortcuts_too(index: ResultsIndex) -> None:
-    """It reads as many rows at once as they say, of one job and of several."""
+def test_a_scan_uses_the_shortcuts_of_its_snapshot(index: ResultsIndex) -> None:
+    """It reads `scan_rows` rows at a time, for one job and for several."""
     index.put_job("other")
     for jobs in ([JOB], [JOB, "other"]):
         for sort in ("timestamp", "event_count"):

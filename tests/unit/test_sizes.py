@@ -1,4 +1,4 @@
-"""Sizes: an index gives its own to all that it makes, whichever way that is written."""
+"""Sizes: an index passes its sizes to every table that it builds, whatever the way of writing."""
 
 from dataclasses import FrozenInstanceError
 from random import Random
@@ -10,18 +10,18 @@ from bucketquery.model.sizes import DEFAULT_SIZES, Sizes
 from support.helpers import ask_together, bucket, record, resize, rows, sizes
 
 
-def test_sizes_are_a_value_without_change() -> None:
-    """Each has a default; two are the same if they are one object."""
+def test_sizes_cannot_be_changed() -> None:
+    """Every size has a default. Two `Sizes` are equal only if they are the same object."""
     with pytest.raises(FrozenInstanceError):
-        DEFAULT_SIZES.head_rows = 1  # type: ignore[misc] # that is the claim
+        DEFAULT_SIZES.head_rows = 1  # type: ignore[misc] # the assignment must fail
     assert Sizes() != Sizes()
     assert [DEFAULT_SIZES.head_limit(rows) for rows in (0, 2**21, 2**22)] == [1024, 1024, 2048]
 
 
 @pytest.mark.parametrize("one_by_one", [0, 16])
 @pytest.mark.parametrize("packed", [0, 64])
-def test_an_index_hands_its_sizes_on(one_by_one: int, packed: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """To the tables of every kind, through appends, replacements, scatters, compactions and new scores."""
+def test_an_index_passes_its_sizes_to_all_tables(one_by_one: int, packed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tables of every kind have them after appends, replacements, scattered writes, compactions and new scores."""
     resize(monkeypatch, rows_one_by_one=one_by_one, packed_rows=packed, head_rows=4, rows_per_copy=2)
     own, rng, index = sizes(), Random(1), ResultsIndex()
     for at in range(60):
@@ -37,7 +37,7 @@ def test_an_index_hands_its_sizes_on(one_by_one: int, packed: int, monkeypatch: 
 
 
 def test_a_combined_table_has_the_sizes_of_its_jobs(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its value index, too, is one of few rows."""
+    """Its base and its head have the sizes, and so build value indexes for few rows."""
     resize(monkeypatch, value_index_rows=1)
     index = ask_together(ResultsIndex(), small_rows=100, few_changed=1)
     index.upsert([bucket(row, job_id=job_id, anomaly_score=row) for job_id in ("a", "b") for row in range(20)])
@@ -47,5 +47,5 @@ def test_a_combined_table_has_the_sizes_of_its_jobs(monkeypatch: pytest.MonkeyPa
 
 
 def influencer(row: int) -> dict[str, object]:
-    """An entity to blame in the ``row``-th bucket."""
+    """The result of an influencer in the ``row``-th bucket."""
     return bucket(row, result_type="influencer", influencer_field_name="host", influencer_field_value="a")

@@ -1,4 +1,4 @@
-"""Matches: the rows of a window at or above a threshold, counted exactly, whoever asked before and of which commit."""
+"""Matches: the rows of a window at or above a threshold, counted exactly, whatever value index exists already."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -21,7 +21,7 @@ from bucketquery.storage.view import NO_ROWS, View
 from support.helpers import JOB, ON_FEW_ROWS, STEP, bucket, lead_by_value, resize, segment, sizes
 from support.shortcuts import only
 
-#: Of forty rows: none on any level, many, few, one; some alike, some missing.
+#: The scores of 40 rows: some are below every level, some are equal, some are missing.
 SCORES: Sequence[float | None] = [
     *(0.0, 0.0, 3.0, None, 75.0, 0.0, 75.0, 80.0, 0.0, 12.5),
     *(None, 0.0, 30.0, 0.0, 0.0, 75.0, 1.0, 2.0, 100.0, 0.0),
@@ -32,28 +32,28 @@ THRESHOLDS = (None, 0.0, 1e-9, 0.5, 3.0, 12.0, 25.0, 26.0, 74.95, 75.0, 100.0, 1
 
 
 def scored(first: int, scores: Sequence[float | None]) -> Segment:
-    """Buckets of consecutive rows with these scores."""
+    """A segment of consecutive buckets with these scores."""
     return segment([bucket(first + row, anomaly_score=score) for row, score in enumerate(scores)])
 
 
 def resolved(**parameters: Any) -> ResolvedQuery:
-    """What is asked of the job."""
+    """The resolved query with these parameters."""
     return resolve(BucketQuery(jobs=JOB, **parameters), lambda: 0)
 
 
 def matched(view: View, shortcuts: Shortcuts = ON_FEW_ROWS, **parameters: Any) -> Matches:
-    """The matches of a question. A threshold of nothing at all is one, which the parameter's default is not."""
-    asked = resolved(**parameters)
-    return Matches.of(Window.of(view, asked.start, asked.end), asked.threshold, shortcuts)
+    """The matches of a query with these parameters."""
+    query = resolved(**parameters)
+    return Matches.of(Window.of(view, query.start, query.end), query.threshold, shortcuts)
 
 
 def counted(base: Segment, threshold: float) -> int:
-    """How many rows of a base are at or above a threshold, as a search counts them."""
+    """The number of base rows at or above a threshold, as a search counts them."""
     return matched(View(base, NO_ROWS, empty_segment(BUCKET)), anomaly_score=threshold).matched
 
 
 def numbered(view: View, start: int, end: int, threshold: float | None) -> list[int]:
-    """The rows that match, in time order, as the view numbers them; one by one."""
+    """The row numbers of the matches in a view, in time order; each row is compared by itself."""
     rows = np.array([row for row in range(view.base.length + view.head.length) if row not in view.deleted.tolist()])
     read = Selection(view, rows)
     columns = [read.column(name).tolist() for name in ("timestamp", "bucket_span", "anomaly_score")]
@@ -67,7 +67,7 @@ def numbered(view: View, start: int, end: int, threshold: float | None) -> list[
 
 # ---- windows
 
-#: Late rows, some beside others of their time, one behind all; and one in place of a row that died.
+#: Head rows: three share their timestamp with a base row, one is later than the base. `REPLACED` replaces a base row.
 HEAD = (
     bucket(4, bucket_span=60, anomaly_score=75.0),
     bucket(21, bucket_span=900, anomaly_score=0.0),
@@ -79,7 +79,7 @@ EDGES = (-STEP, 0, 1, 4 * STEP, 9 * STEP + 1, 21 * STEP, 30 * STEP, 39 * STEP, 4
 
 
 def views(base: Segment) -> Iterator[View]:
-    """A base by itself, and with a head, deleted rows, and both."""
+    """A base alone, with deleted rows, with a head, and with both."""
     nothing = empty_segment(BUCKET)
     deleted = np.array([row for row in (0, 4, 5, 9, 18, 39) if row < base.length])
     yield View(base, NO_ROWS, nothing)
@@ -88,8 +88,8 @@ def views(base: Segment) -> Iterator[View]:
     yield View(base, deleted, segment([*HEAD, REPLACED]))
 
 
-def test_a_window_has_the_rows_of_its_time() -> None:
-    """Of base and head, deleted ones told apart; its length is of those that live."""
+def test_a_window_has_the_rows_between_its_bounds() -> None:
+    """It has rows of base and head and lists the deleted ones; its length leaves the deleted rows out."""
     for view in views(scored(0, SCORES)):
         for start in EDGES:
             for end in EDGES:
@@ -105,10 +105,10 @@ def test_a_window_has_the_rows_of_its_time() -> None:
 
 
 def test_an_open_window_is_the_whole_view() -> None:
-    """No timestamp is read for it."""
+    """An open window reads no timestamp."""
     for view in views(scored(0, SCORES)):
-        asked = resolved()
-        window = Window.of(view, asked.start, asked.end)
+        query = resolved()
+        window = Window.of(view, query.start, query.end)
         assert (window.base, window.head) == (slice(0, 40), slice(0, view.head.length))
         assert window.deleted.tolist() == view.deleted.tolist()
         assert window.length == view.length
@@ -120,31 +120,30 @@ def test_an_open_window_is_the_whole_view() -> None:
 
 @pytest.fixture(
     params=[
-        "no value index yet",
-        "a value index of all",
-        "a value index of the first",
-        "a value index of more",
-        "no value indexes",
+        "value index not built yet",
+        "value index of all rows",
+        "value index of the first 23 rows",
+        "value index of 46 rows",
+        "too few rows for a value index",
     ]
 )
 def base(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Segment:
-    """The forty rows in a segment, with whatever value index it may have."""
+    """A segment of the 40 rows; the parameter says which rows its value index has."""
     lead_by_value(monkeypatch, behind=1_024)
-    if request.param == "no value indexes":
+    if request.param == "too few rows for a value index":
         resize(monkeypatch, value_index_rows=1_024)
-    if request.param in {"no value index yet", "a value index of all", "no value indexes"}:
+    if request.param in {"value index not built yet", "value index of all rows", "too few rows for a value index"}:
         whole = scored(0, SCORES)
-        if request.param == "a value index of all":
+        if request.param == "value index of all rows":
             assert whole.value_index("anomaly_score", desc=True) is not None
         return whole
     first = empty_segment(BUCKET, sizes()).append(scored(0, SCORES[:23]))
-    # From now on the value indexes of all that is appended are shared.
+    # Segments appended to this one share its value indexes from now on.
     assert (
-        first.value_index("initial_anomaly_score" if "more" in request.param else "anomaly_score", desc=True)
-        is not None
+        first.value_index("initial_anomaly_score" if "46" in request.param else "anomaly_score", desc=True) is not None
     )
     whole = first.append(scored(23, SCORES[23:]))
-    if request.param == "a value index of more":
+    if request.param == "value index of 46 rows":
         value_index = whole.append(scored(40, [99.0, 1.0, 75.0, 30.0, None, 0.0])).value_index(
             "anomaly_score", desc=True
         )
@@ -159,14 +158,14 @@ def base(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Seg
 
 @pytest.mark.parametrize("shortcuts", [ON_FEW_ROWS, only((), ON_FEW_ROWS)], ids=["all", "none"])
 @pytest.mark.parametrize("threshold", THRESHOLDS)
-def test_matches_are_those_of_comparing_each_row(base: Segment, threshold: float | None, shortcuts: Shortcuts) -> None:
-    """In any window: how many, the first and the last of them, any page, and any that are picked."""
+def test_matches_equal_a_comparison_of_each_row(base: Segment, threshold: float | None, shortcuts: Shortcuts) -> None:
+    """In every window the count, the first and last matches, pages, and the matches among given rows are the same."""
     for view in views(base):
         for start, end in [(None, None), *pairwise(EDGES), *zip(EDGES, EDGES[3:], strict=False)]:
             window = {} if start is None else {"start": start, "end": end}
-            asked = resolved(**window)._replace(threshold=threshold)
-            found = Matches.of(Window.of(view, asked.start, asked.end), asked.threshold, shortcuts)
-            expected = numbered(view, asked.start, asked.end, threshold)
+            query = resolved(**window)._replace(threshold=threshold)
+            found = Matches.of(Window.of(view, query.start, query.end), query.threshold, shortcuts)
+            expected = numbered(view, query.start, query.end, threshold)
             assert found.matched == len(expected)
             assert (found.head + 40).tolist() == [row for row in range(40, 46) if row in expected]
             in_base = [row for row in expected if row < 40]
@@ -181,16 +180,16 @@ def test_matches_are_those_of_comparing_each_row(base: Segment, threshold: float
                 assert found.page(first, last, desc=True)[0].tolist() == expected[::-1][first:last]
 
 
-def test_a_value_index_is_asked_where_there_is_one(base: Segment) -> None:
-    """And the level that was read is told."""
+def test_a_value_index_is_read_if_one_exists(base: Segment) -> None:
+    """The matches name the level that was read."""
     found = matched(View(base, NO_ROWS, empty_segment(BUCKET)), anomaly_score=75)
     assert bool(found.levels) == (base.value_index("anomaly_score", desc=True) is not None)
 
 
 @pytest.mark.parametrize("rows", [None, [5, 8, 9, 13, 20]])
 @pytest.mark.parametrize("scores", [None, [1.0, 75.0, 2.0, 80.0, 75.0]])
-def test_candidates_tell_which_of_them_match(rows: list[int] | None, scores: list[float] | None) -> None:
-    """Of all rows from one on or of some, all matching or not."""
+def test_candidates_select_their_matching_rows(rows: list[int] | None, scores: list[float] | None) -> None:
+    """Candidates are consecutive rows or listed ones; without scores all of them match."""
     entries = rows or [*range(7, 12)]
     some = Candidates(7, 5, 5, None if rows is None else np.array(rows), None if scores is None else np.array(scores))
     for first in range(6):
@@ -200,8 +199,11 @@ def test_candidates_tell_which_of_them_match(rows: list[int] | None, scores: lis
             ]
 
 
-def test_a_threshold_that_is_a_level_compares_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The matches of an edge are its level; between levels the level's rows are compared, below all levels all rows."""
+def test_a_threshold_at_the_edge_of_a_level_compares_no_row(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The level itself is the matches.
+
+    A threshold between two levels compares the rows of the lower one. A threshold below all levels compares all rows.
+    """
     lead_by_value(monkeypatch)
     scores = np.random.default_rng(3).permutation(4_096) / 40.96
     base = segment([bucket(row, anomaly_score=float(score)) for row, score in enumerate(scores)])
@@ -223,8 +225,8 @@ def test_a_threshold_that_is_a_level_compares_nothing(monkeypatch: pytest.Monkey
 
 
 @pytest.mark.parametrize("desc", [False, True])
-def test_matches_are_looked_for_a_little_further_each_time(desc: bool) -> None:
-    """Where they are dense a page needs no look at most of the window; where they are far away, twice as many rows."""
+def test_each_look_for_matches_reads_twice_as_many_rows(desc: bool) -> None:
+    """If matches are dense, a page reads few rows of the window. Otherwise each look reads twice as many rows."""
     shortcuts = replace(ALL_SHORTCUTS, smallest_look=16)
     scores = [0.0] * 1_000
     scores[200] = scores[500] = scores[799] = 9.0
@@ -232,18 +234,18 @@ def test_matches_are_looked_for_a_little_further_each_time(desc: bool) -> None:
     assert (found.matched, found.rows_read) == (3, 1_000)
     rows, rows_read = found.first(1, desc=desc)
     assert (rows.tolist(), rows_read) == ([799 if desc else 200], 16 + 32 + 64 + 128)
-    assert found.rows_read == 1_000, "reading changes nothing of what was counted"
+    assert found.rows_read == 1_000, "reading a page does not change the rows read by the count"
     dense = matched(View(scored(0, [9.0] * 1_000), NO_ROWS, empty_segment(BUCKET)), shortcuts, anomaly_score=5)
     rows, rows_read = dense.first(4, desc=desc)
     assert rows.tolist() == [*(range(996, 1_000) if desc else range(4))]
     assert (dense.rows_read, rows_read) == (1_000, 16)
 
 
-def test_an_older_segment_tallies_no_row_behind_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its arrays have no rows that came once their room was used up, and what stands there instead counts nowhere."""
+def test_an_older_segment_counts_no_row_beyond_its_length(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rows appended after the capacity of its arrays was used up are not in them. Spare entries do not count."""
     lead_by_value(monkeypatch)
     resize(monkeypatch, counted_per_value_behind=1)
-    # The first rows have no room behind them.
+    # The arrays of the first rows have no spare capacity.
     old = empty_segment(BUCKET, sizes()).append(scored(0, [50.0] * 30)).append(scored(30, [90.0] * 10))
     capacity = len(old.columns["anomaly_score"])
     assert capacity > old.length
@@ -252,8 +254,8 @@ def test_an_older_segment_tallies_no_row_behind_its_own(monkeypatch: pytest.Monk
     newest = grown.append(scored(grown.length, [50.0] * 10))
     value_index = newest.value_index("anomaly_score", desc=True)
     assert value_index is not None
-    assert value_index.covered > capacity, "the value index knows rows that the older arrays have no room for"
-    # Nobody has written there: it may hold anything.
+    assert value_index.covered > capacity, "the value index has rows beyond the capacity of the older arrays"
+    # The writer has not written these entries, so they may hold any value.
     old.columns["anomaly_score"][old.length :] = 0.0
     assert counted(old, 1.0) == old.length
     assert counted(newest, 1.0) == np.count_nonzero(newest.column("anomaly_score") >= 1.0) == newest.length
