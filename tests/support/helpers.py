@@ -152,7 +152,7 @@ def addresses(base: Segment) -> dict[str, int]:
     arrays: dict[str, Array] = {**base.columns}
     if not isinstance(base.columns, PackedColumns):
         arrays |= {f"present {name}": mask for name, mask in base.present.items()}
-    arrays |= {f"texts of {name}": texts for name, texts in base.dictionaries.items()}
+    arrays |= {f"keywords of {name}": keywords for name, keywords in base.dictionaries.items()}
     for name, lists in base.lists.items():
         arrays |= {f"rows of {name}": lists.rows, f"values of {name}": lists.values}
     return {name: address(array) for name, array in arrays.items()}

@@ -1,4 +1,4 @@
-"""Packed rows: columns as any others, masks that are made of bits, and records that compare as what they store."""
+"""Packed rows: columns, masks that are read from bits, and equal records for equal rows."""
 
 import math
 import pickle
@@ -16,8 +16,8 @@ from support.helpers import FULL, SPAN_S, STEP, bucket, layout, resize, rows, se
 LAYOUT = layout()
 
 
-def test_only_kinds_without_texts_have_a_layout() -> None:
-    """The identity is in front, what is widest comes first, and records are aligned."""
+def test_only_kinds_without_keywords_have_a_layout() -> None:
+    """The identity comes first, then the widest fields, and records are aligned."""
     assert layout_of("bucket") is LAYOUT
     assert (layout_of("record"), layout_of("influencer")) == (None, None)
     assert LAYOUT.names[:2] == BUCKET.identity
@@ -27,8 +27,8 @@ def test_only_kinds_without_texts_have_a_layout() -> None:
     assert LAYOUT.bits.keys() == {"event_count", "is_interim", "processing_time_ms"}
 
 
-def test_packed_rows_are_the_same_rows() -> None:
-    """Columns, masks, lists and all; packing again or unpacking gives what there is already."""
+def test_packing_does_not_change_rows() -> None:
+    """Columns, masks and lists are equal. Packing packed rows or unpacking arrays returns the same segment."""
     documents = [bucket(0, **FULL), bucket(1), bucket(2, anomaly_score=0.0, is_interim=True), bucket(3, event_count=0)]
     plain = segment(documents)
     found = pack(plain)
@@ -51,8 +51,8 @@ def test_packed_rows_are_the_same_rows() -> None:
     assert stored(travelled) == stored(plain)
 
 
-def test_masks_are_those_of_what_is_missing() -> None:
-    """Of other columns there is none, as there is none where nothing is missing."""
+def test_only_columns_with_missing_values_have_masks() -> None:
+    """Scores and unknown names never have one."""
     found = pack(segment([bucket(0, **FULL), bucket(1, event_count=5)]))
     assert sorted(found.present) == ["is_interim", "processing_time_ms"]
     assert len(found.present) == 2
@@ -65,8 +65,8 @@ def test_masks_are_those_of_what_is_missing() -> None:
     assert missing_bits(EMPTY_MAPPING) == 0
 
 
-def test_nothing_can_be_packed() -> None:
-    """No rows have columns of no length; they are what an empty segment has."""
+def test_an_empty_segment_is_packed() -> None:
+    """Its columns have no rows, and its records are empty bytes."""
     empty = empty_segment(BUCKET)
     assert isinstance(empty.columns, PackedColumns)
     assert empty.columns.data == b""
@@ -74,8 +74,8 @@ def test_nothing_can_be_packed() -> None:
     assert (LAYOUT.records(0, empty.columns, {}), LAYOUT.missing_bits(b"")) == (b"", 0)
 
 
-def test_what_is_stored_alike_is_packed_alike() -> None:
-    """To the last bit: a missing score is one NaN, whichever way it came."""
+def test_equal_rows_have_equal_records() -> None:
+    """A missing score is the same NaN, to the last bit, whichever way it was read."""
     missing: list[Any] = [
         segment([bucket(0)]),
         segment([bucket(row) for row in range(40)]).select(np.array([0])),
@@ -88,8 +88,8 @@ def test_what_is_stored_alike_is_packed_alike() -> None:
     assert math.isnan(nan)
 
 
-def test_a_column_of_a_copy_can_be_written_to() -> None:
-    """Packed rows get other scores in a copy; records that came as bytes cannot be changed."""
+def test_rescored_packed_rows_are_a_copy() -> None:
+    """The records of a packed segment are read-only bytes."""
     old = pack(segment(rows(0, 3, **FULL)))
     new = old.rescore(np.array([1]), np.array([50.0]))
     new.check()
@@ -100,8 +100,8 @@ def test_a_column_of_a_copy_can_be_written_to() -> None:
         old.column("anomaly_score")[0] = 1.0
 
 
-def test_a_few_rows_are_packed_and_many_are_not(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Appended together they are, up to so many; then they have arrays, with room."""
+def test_an_append_stays_packed_up_to_packed_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A longer segment has arrays with spare room, and older segments do not change."""
     resize(monkeypatch, packed_rows=4)
     two = pack(segment([bucket(0, **FULL), bucket(1)]))
     four = two.append(segment([bucket(2, event_count=3), bucket(3, **FULL)]))

@@ -1,4 +1,4 @@
-"""Packed segments: single rows are found, appended, inserted and removed as batches are, unseen by older readers."""
+"""Packed segments: finding, appending, inserting and removing single rows, and older segments that do not change."""
 
 from random import Random
 from typing import Any
@@ -28,20 +28,20 @@ def packed(documents: list[dict[str, Any]]) -> PackedSegment:
 
 
 def appended(older: Segment, new: Row) -> Segment:
-    """The segment with a row behind it, as a table appends it."""
+    """The segment after a table appends the row to it."""
     return older.append_row(LAYOUT, new) or older.append(segment_of_rows(LAYOUT, [new]))
 
 
-def some(rng: Random) -> dict[str, Any]:
-    """Fields of which any may be missing."""
+def random_fields(rng: Random) -> dict[str, Any]:
+    """Random fields of a bucket; each may be missing."""
     given = {**FULL, "event_count": rng.randrange(3), "is_interim": rng.random() < 0.3}
     return {name: value for name, value in given.items() if rng.random() < 0.7}
 
 
-def test_a_row_is_what_is_stored() -> None:
-    """From packed rows and from arrays, the same record; several make a segment."""
+def test_a_row_is_the_same_from_packed_rows_and_from_arrays() -> None:
+    """Several rows make a segment."""
     rng = Random(1)
-    documents = [bucket(number, **some(rng)) for number in range(30)]
+    documents = [bucket(number, **random_fields(rng)) for number in range(30)]
     plain = segment(documents)
     packed = pack(plain)
     taken = [plain.row(LAYOUT, at) for at in range(30)]
@@ -53,28 +53,28 @@ def test_a_row_is_what_is_stored() -> None:
 
 
 @pytest.mark.parametrize("as_arrays", [False, True])
-def test_a_place_is_found(as_arrays: bool) -> None:
-    """Of what is there and of what is not, before, between and behind, and among the spans of one time."""
+def test_place_finds_stored_and_missing_identities(as_arrays: bool) -> None:
+    """Before, between and behind the stored rows, and among the spans of one time."""
     identities = [(time * STEP, span) for time in (1, 2, 2, 2, 5, 5, 8) for span in (60, 300)]
-    held = sorted(set(identities))
-    found = segment([bucket(time // STEP, bucket_span=span) for time, span in held])
+    present = sorted(set(identities))
+    found = segment([bucket(time // STEP, bucket_span=span) for time, span in present])
     found = found.unpacked() if as_arrays else pack(found)
     for time in range(10):
         for span in (1, 60, 61, 300, 3_600):
             identity = (time * STEP, span)
-            expected = (sum(other < identity for other in held), identity in held)
+            expected = (sum(other < identity for other in present), identity in present)
             assert found.place(LAYOUT, identity) == expected
     assert empty_segment(BUCKET).place(LAYOUT, (0, 1)) == (0, False)
     assert empty_segment(BUCKET).unpacked().place(LAYOUT, (0, 1)) == (0, False)
 
 
 @pytest.mark.parametrize("packed_rows", [0, 8, 64])
-def test_rows_appended_one_by_one_are_a_segment(packed_rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Packed at first, then in arrays; every older segment ends where it ended."""
+def test_rows_appended_one_by_one_equal_a_batch(packed_rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first ``packed_rows`` rows are packed, more are in arrays, and older segments do not change."""
     resize(monkeypatch, packed_rows=packed_rows)
     rng = Random(packed_rows)
-    documents = [bucket(number, **some(rng)) for number in range(100)]
-    newest, kept = empty_segment(BUCKET, sizes()), []
+    documents = [bucket(number, **random_fields(rng)) for number in range(100)]
+    newest, earlier = empty_segment(BUCKET, sizes()), []
     copies = 0
     for at, document in enumerate(documents):
         older = newest
@@ -83,36 +83,36 @@ def test_rows_appended_one_by_one_are_a_segment(packed_rows: int, monkeypatch: p
         assert isinstance(newest, PackedSegment) == (newest.length <= max(1, packed_rows))
         copies += "timestamp" in moved(older, newest)
         if at % 20 == 0:
-            kept.append((newest, stored(newest)))
+            earlier.append((newest, stored(newest)))
     assert stored(newest) == stored(segment(documents))
     assert copies < 25
-    for older, before in kept:
+    for older, before in earlier:
         assert stored(older) == before
 
 
-def test_rows_that_were_never_published_are_overwritten() -> None:
-    """In packed rows too: the next to append writes over it."""
+def test_an_unpublished_row_is_overwritten() -> None:
+    """The next append to packed rows writes over it."""
     base = empty_segment(BUCKET)
     for number in range(3):
         base = appended(base, row(number, **FULL))
-    lost = appended(base, row(3))
+    unpublished = appended(base, row(3))
     again = appended(base, row(4, **{**FULL, "event_count": 9}))
-    assert moved(base, lost) == moved(base, again) == set()
+    assert moved(base, unpublished) == moved(base, again) == set()
     assert stored(again) == stored(segment([*rows(0, 3, **FULL), bucket(4, **{**FULL, "event_count": 9})]))
     assert stored(base) == stored(segment(rows(0, 3, **FULL)))
 
 
-def test_packed_rows_are_inserted_and_removed() -> None:
-    """Anywhere, with and without lists; the older ones stay, and of the last one taken nothing is left."""
+def test_a_row_may_be_inserted_and_removed_anywhere() -> None:
+    """With and without lists. The older segments do not change, and removing the last row leaves the empty segment."""
     rng = Random(2)
     for _ in range(30):
-        documents = {number: bucket(number, **some(rng)) for number in rng.sample(range(20), 6)}
-        held = sorted(documents)
-        old = packed([documents[number] for number in held])
+        documents = {number: bucket(number, **random_fields(rng)) for number in rng.sample(range(20), 6)}
+        present = sorted(documents)
+        old = packed([documents[number] for number in present])
         before = stored(old)
         number = rng.randrange(20)
         at, is_there = old.place(LAYOUT, (number * STEP, SPAN_S))
-        new = bucket(number, **some(rng))
+        new = bucket(number, **random_fields(rng))
         found = old.with_row(LAYOUT, at, segment([new]).row(LAYOUT, 0), replaces=is_there)
         found.check()
         expected = {**documents, number: new}
@@ -126,8 +126,8 @@ def test_packed_rows_are_inserted_and_removed() -> None:
     assert packed([]).with_row(LAYOUT, 0, row(0, **FULL), replaces=False).length == 1
 
 
-def test_a_mask_begins_with_the_row_that_misses_something() -> None:
-    """In arrays that have none all columns are taken along by the usual way; with one it is written in place."""
+def test_a_row_with_a_missing_value_adds_a_mask() -> None:
+    """An array without masks is appended to as for a batch; with masks, the row is written in place."""
     base = segment(rows(0, 100, **FULL)).append(segment(rows(100, 101, **FULL)))
     grown = appended(base, row(101))
     grown.check()

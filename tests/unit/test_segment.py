@@ -1,4 +1,4 @@
-"""Segments: columns in identity order, what is copied and what is shared, and what a reader of an older one sees."""
+"""Segments: rows in identity order, arrays that a write copies or shares, and older segments that do not change."""
 
 import pickle
 from collections.abc import Callable
@@ -30,19 +30,19 @@ from support.helpers import (
 )
 
 
-def array(*these: int) -> Int64s:
-    """Rows as an array."""
-    return np.array(these, dtype=np.int64)
+def array(*numbers: int) -> Int64s:
+    """An array of row numbers."""
+    return np.array(numbers, dtype=np.int64)
 
 
 def with_room(documents: list[dict[str, Any]], schema: Schema = BUCKET) -> Segment:
-    """A segment that has room for more: the first rows have none."""
+    """A segment with spare capacity: the first row comes without any, so a second append follows."""
     first = empty_segment(schema, sizes()).append(segment(documents[:1], schema))
     return first.append(segment(documents[1:], schema))
 
 
 def chain(*parts: list[dict[str, Any]]) -> list[Segment]:
-    """A segment, and what it became with each further part behind it."""
+    """The segment of the first part, and the segment after each further part is appended."""
     made = [with_room(parts[0])]
     for part in parts[1:]:
         made.append(made[-1].append(segment(part)))
@@ -50,7 +50,7 @@ def chain(*parts: list[dict[str, Any]]) -> list[Segment]:
 
 
 def faulty(change: Callable[[Segment], object]) -> Segment:
-    """A segment of three rows that was tampered with."""
+    """A segment of three rows that ``change`` has damaged."""
     found = with_room([bucket(0, **FULL), bucket(1), bucket(2, **FULL)])
     change(found)
     return found
@@ -60,7 +60,7 @@ def faulty(change: Callable[[Segment], object]) -> Segment:
 
 
 def test_an_append_within_capacity_copies_nothing() -> None:
-    """Row by row, the columns and masks lie where they lay, and lists move only when their own room is used up."""
+    """Single rows within the capacity move no column, mask or list; the row after them moves all columns."""
     newest = with_room([bucket(0, **FULL), bucket(1), bucket(2, **FULL)])
     capacity = len(newest.columns["timestamp"])
     assert capacity > 10
@@ -78,8 +78,8 @@ def test_an_append_within_capacity_copies_nothing() -> None:
     assert moved(newest, behind) >= {*newest.columns}, "without room all columns are copied"
 
 
-def test_all_growth_together_copies_a_few_rows_for_each_row() -> None:
-    """Amortised: with an eighth to spare at each copy, ten thousand rows in order are copied less than ten times."""
+def test_growth_copies_fewer_than_ten_rows_for_each_appended_row() -> None:
+    """Each copy leaves an eighth spare, so ten thousand appends copy fewer than a hundred thousand rows."""
     newest = empty_segment(BUCKET).append(segment(rows(0, 1)))
     copied = 0
     batch = segment(rows(0, 1))
@@ -94,8 +94,8 @@ def test_all_growth_together_copies_a_few_rows_for_each_row() -> None:
     assert len(newest.columns["timestamp"]) <= 1.2 * newest.length
 
 
-def test_older_segments_see_nothing_of_what_is_appended() -> None:
-    """Their columns, masks and lists end where they ended, in shared arrays too."""
+def test_older_segments_do_not_see_appended_rows() -> None:
+    """Columns, masks and lists of an older segment end where they did, although the arrays are shared."""
     made = chain(rows(0, 2, **FULL), rows(2, 4), rows(4, 6, **FULL), rows(6, 40, **FULL))
     for older, length in zip(made, (2, 4, 6, 40), strict=True):
         older.check()
@@ -105,8 +105,8 @@ def test_older_segments_see_nothing_of_what_is_appended() -> None:
         assert len(older.mask("event_count")) == length
 
 
-def test_a_mask_may_begin_with_any_append() -> None:
-    """What every row had so far is present in all of them."""
+def test_any_append_may_add_the_first_mask() -> None:
+    """The new mask marks the field as present in all earlier rows."""
     first, second = chain(rows(0, 3, **FULL), [without(bucket(3, **FULL), "event_count")])
     assert "event_count" not in first.present
     assert second.mask("event_count").tolist() == [True, True, True, False]
@@ -116,22 +116,22 @@ def test_a_mask_may_begin_with_any_append() -> None:
     assert sorted(third.present) == ["event_count"]
 
 
-def test_what_was_appended_to_no_end_is_overwritten() -> None:
-    """A segment that nobody published leaves garbage behind the one before it, in columns, masks and lists."""
+def test_an_unpublished_append_is_overwritten() -> None:
+    """An unpublished segment leaves values behind its predecessor's end; the next append overwrites them."""
     base = chain(rows(0, 4, **FULL), [bucket(4)])[-1]
-    kept = stored(base)
-    lost = base.append(segment(rows(5, 8, **{**FULL, "event_count": 99, "scheduled_events": ["lost"]})))
-    assert moved(base, lost) == set()
+    before = stored(base)
+    unpublished = base.append(segment(rows(5, 8, **{**FULL, "event_count": 99, "scheduled_events": ["lost"]})))
+    assert moved(base, unpublished) == set()
     again = base.append(segment([bucket(5), bucket(6, **FULL)]))
     again.check()
-    assert stored(base) == kept
-    assert stored(again) == kept + stored(segment([bucket(5), bucket(6, **FULL)]))
+    assert stored(base) == before
+    assert stored(again) == before + stored(segment([bucket(5), bucket(6, **FULL)]))
     assert again.mask("event_count").tolist() == [True] * 4 + [False, False, True]
     assert again.lists_at("scheduled_events", slice(0, 7)) == [("a",)] * 4 + [(), (), ("a",)]
 
 
-def test_nothing_appended_changes_nothing() -> None:
-    """Not even the room."""
+def test_an_empty_append_changes_nothing() -> None:
+    """Rows, arrays and spare room stay the same."""
     base = chain(rows(0, 4, **FULL))[0]
     same = base.append(empty_segment(BUCKET))
     assert (same.length, moved(base, same)) == (4, set())
@@ -141,22 +141,22 @@ def test_nothing_appended_changes_nothing() -> None:
 # ---- replace
 
 
-def test_replacing_copies_only_what_differs() -> None:
-    """The other columns stay shared, masks and lists too, and the older segment has its values."""
+def test_a_replace_copies_only_the_columns_that_differ() -> None:
+    """Other columns, masks and lists stay shared, and the older segment does not change."""
     base = chain([*rows(0, 20, **FULL), bucket(20)])[0]
-    kept = stored(base)
+    before = stored(base)
     others = segment([bucket(row, **{**FULL, "anomaly_score": 9.0}) for row in (3, 4, 19)])
     found = base.replace(array(3, 4, 19), others)
     found.check()
     assert moved(base, found) == {"anomaly_score"}
-    assert stored(base) == kept
-    assert stored(found) == [*kept[:3], *stored(others)[:2], *kept[5:19], stored(others)[2], kept[20]]
-    assert len(found.columns["anomaly_score"]) == len(base.columns["anomaly_score"]), "its room stays"
+    assert stored(base) == before
+    assert stored(found) == [*before[:3], *stored(others)[:2], *before[5:19], stored(others)[2], before[20]]
+    assert len(found.columns["anomaly_score"]) == len(base.columns["anomaly_score"]), "the spare room stays"
 
 
 @pytest.mark.parametrize("fields", [{}, FULL], ids=["missing", "full"])
-def test_replacing_with_the_same_copies_nothing(fields: dict[str, Any]) -> None:
-    """A missing score is the same as a missing score, and no list as no list."""
+def test_replacing_rows_by_equal_rows_copies_nothing(fields: dict[str, Any]) -> None:
+    """Two missing scores are equal, and so are two missing lists."""
     base = chain([*rows(0, 5, **fields), bucket(5)])[0]
     same = base.replace(array(1, 2), segment(rows(1, 3, **fields)))
     assert moved(base, same) == set()
@@ -174,8 +174,8 @@ def test_replacing_with_the_same_copies_nothing(fields: dict[str, Any]) -> None:
         ("bucket_influencers", [], {"rows of bucket_influencers", "values of bucket_influencers"}),
     ],
 )
-def test_each_mask_and_list_is_copied_for_itself(name: str, other: Any, copied: set[str]) -> None:
-    """Where one field differs, nothing else is; a mask that begins is new."""
+def test_a_replace_copies_masks_and_lists_one_by_one(name: str, other: Any, copied: set[str]) -> None:
+    """If one field differs, only its arrays are copied; a first mask is a new array."""
     for base in chain(rows(0, 5, **FULL), [bucket(5)]):
         found = base.replace(array(1, 2), segment(rows(1, 3, **{**FULL, name: other})))
         found.check()
@@ -184,15 +184,15 @@ def test_each_mask_and_list_is_copied_for_itself(name: str, other: Any, copied: 
         assert stored(base)[:5] == stored(segment(rows(0, 5, **FULL)))
 
 
-def test_replacing_may_give_what_was_missing_and_take_what_was_there() -> None:
-    """In columns and lists, for any rows."""
+def test_a_replace_may_add_and_remove_optional_values() -> None:
+    """This holds for columns and lists, and for some rows or all."""
     base = chain([bucket(0, **FULL), bucket(1), bucket(2, **FULL), bucket(3)])[0]
-    kept = stored(base)
+    before = stored(base)
     others = segment([bucket(1, **FULL), bucket(2)])
     found = base.replace(array(1, 2), others)
     found.check()
-    assert stored(found) == [kept[0], *stored(others), kept[3]]
-    assert stored(base) == kept
+    assert stored(found) == [before[0], *stored(others), before[3]]
+    assert stored(base) == before
     full = chain(rows(0, 3, **FULL))[0]
     emptied = full.replace(array(0, 1, 2), segment(rows(0, 3)))
     emptied.check()
@@ -200,22 +200,22 @@ def test_replacing_may_give_what_was_missing_and_take_what_was_there() -> None:
     assert stored(full) == stored(segment(rows(0, 3, **FULL)))
 
 
-def test_a_replaced_segment_appends_without_a_trace_in_the_older() -> None:
-    """Shared columns take the new rows beyond what the older one sees, copied ones do so apart."""
+def test_an_append_after_a_replace_does_not_change_the_older_segment() -> None:
+    """Shared columns take new rows beyond the older segment's end; copied columns are separate arrays."""
     base = chain(rows(0, 5, **FULL))[0]
-    kept = stored(base)
+    before = stored(base)
     replaced = base.replace(array(4), segment([bucket(4, **{**FULL, "event_count": 1, "scheduled_events": []})]))
     grown = replaced.append(segment([bucket(5), bucket(6, **FULL)]))
     grown.check()
     assert moved(replaced, grown) & {*base.columns} == set()
-    assert stored(base) == kept
+    assert stored(base) == before
     assert [row[0] // STEP for row in stored(grown)] == [*range(7)]
     assert stored(grown)[4][4] == 1
     assert grown.lists_at("scheduled_events", slice(3, 7)) == [("a",), (), (), ("a",)]
 
 
-def test_the_first_rows_lie_where_all_lie() -> None:
-    """The others are room for whoever appends; packed rows are copied, and all rows are the segment itself."""
+def test_a_prefix_shares_the_arrays_of_its_segment() -> None:
+    """A prefix can append. A prefix of packed rows is a copy, and a prefix of all rows is the segment itself."""
     documents = [*rows(0, 3, **FULL), bucket(3), bucket(4, **FULL)]
     base = segment(documents)
     found = base.prefix(3)
@@ -236,8 +236,8 @@ def test_the_first_rows_lie_where_all_lie() -> None:
 # ---- reading
 
 
-def test_a_selection_is_a_copy() -> None:
-    """Of any rows, with their masks and lists."""
+def test_selected_rows_are_a_copy() -> None:
+    """``select`` copies columns, masks and lists of any rows."""
     base = segment([bucket(0, **FULL), bucket(1), bucket(2, **FULL)])
     found = base.select(array(0, 2))
     found.check()
@@ -247,12 +247,12 @@ def test_a_selection_is_a_copy() -> None:
     assert base.select(array(1)).lists == {}
 
 
-def test_missing_is_told_for_rows_asked_for() -> None:
-    """As an array or a slice; None where no row at all misses the field."""
+def test_missing_marks_the_given_rows() -> None:
+    """Rows are given as an array or a slice. The result is None if no row lacks the field."""
     base = chain([bucket(0, **FULL), bucket(1)])[0]
-    for asked in (slice(0, 2), array(0, 1)):
+    for chosen in (slice(0, 2), array(0, 1)):
         for name in ("anomaly_score", "event_count"):
-            found = base.missing(name, asked)
+            found = base.missing(name, chosen)
             assert found is not None
             assert found.tolist() == [False, True]
     assert segment([bucket(0, **FULL)]).missing("event_count", slice(0, 1)) is None
@@ -272,19 +272,19 @@ SLICES = [
 ARRAYS = [array(), array(0), array(5, 4, 3), array(1, 1, 0), array(0, 1, 2, 3, 4, 5)]
 
 
-@pytest.mark.parametrize("asked", [*SLICES, *ARRAYS], ids=repr)
-def test_lists_are_taken_in_the_order_asked_for(asked: slice | Int64s) -> None:
-    """Empty where a row has none; a slice may run backwards, an array be in any order."""
+@pytest.mark.parametrize("chosen", [*SLICES, *ARRAYS], ids=repr)
+def test_lists_come_in_the_order_of_the_given_rows(chosen: slice | Int64s) -> None:
+    """A row without a list gives an empty one. A slice may run backwards, and an array in any order."""
     lists = SparseLists(array(1, 2, 5, 99), SparseLists.of_tuples([("b",), ("c",), ("f",), ("garbage",)]).values, 3)
     expected = [(), ("b",), ("c",), (), (), ("f",)]
-    wanted = expected[asked] if isinstance(asked, slice) else [expected[row] for row in asked.tolist()]
+    wanted = expected[chosen] if isinstance(chosen, slice) else [expected[row] for row in chosen.tolist()]
     with_lists = Segment(BUCKET, 6, segment(rows(0, 6)).columns, {}, {}, {"scheduled_events": lists})
-    assert with_lists.lists_at("scheduled_events", asked) == wanted
-    assert with_lists.lists_at("bucket_influencers", asked) == [()] * len(wanted)
+    assert with_lists.lists_at("scheduled_events", chosen) == wanted
+    assert with_lists.lists_at("bucket_influencers", chosen) == [()] * len(wanted)
 
 
-def test_a_segment_travels_with_its_values() -> None:
-    """Pickled, with masks and lists."""
+def test_a_pickled_segment_has_all_its_values() -> None:
+    """Masks and lists are pickled with the columns."""
     base = segment([bucket(0, **FULL), bucket(1)])
     found = pickle.loads(pickle.dumps(base))
     found.check()
@@ -292,8 +292,8 @@ def test_a_segment_travels_with_its_values() -> None:
     assert found.schema is BUCKET
 
 
-def test_bytes_are_those_of_the_arrays() -> None:
-    """Spare room included; of lists the pointers and rows."""
+def test_nbytes_is_the_sum_of_all_arrays() -> None:
+    """Spare room counts. Lists count their row numbers and their pointers."""
     base = chain([bucket(0, **FULL), bucket(1)])[0]
     capacity = len(base.columns["timestamp"])
     arrays: list[Array] = [*base.columns.values(), *base.present.values()]
@@ -303,8 +303,8 @@ def test_bytes_are_those_of_the_arrays() -> None:
     assert empty_segment(BUCKET).nbytes() == 0
 
 
-def test_nothing_is_one_segment() -> None:
-    """Shared by all that are empty; whoever appends to it gets arrays of his own."""
+def test_all_empty_segments_of_a_schema_are_one_object() -> None:
+    """Each append to it allocates new arrays."""
     empty = empty_segment(BUCKET)
     assert empty is empty_segment(BUCKET)
     one, two = empty.append(segment([bucket(0)])), empty.append(segment([bucket(1)]))
@@ -341,97 +341,97 @@ FAULTS: list[Callable[[Segment], object]] = [
 
 
 @pytest.mark.parametrize("fault", range(len(FAULTS)))
-def test_a_check_notices(fault: int) -> None:
-    """Rows out of order or twice, wrong columns, masks and lists."""
+def test_check_finds_each_fault(fault: int) -> None:
+    """Rows out of order or repeated, and wrong columns, masks and lists."""
     faulty(lambda _: None).check()
     with pytest.raises(AssertionError):
         faulty(FAULTS[fault]).check()
 
 
-def test_the_helpers_find_their_segments() -> None:
-    """What these tests are made of looks at every array of a segment, and knows a copy from a view."""
+def test_the_helpers_cover_every_array_of_a_segment() -> None:
+    """``addresses`` lists every array, and ``moved`` distinguishes a copy from a shared array."""
     base = segment([bucket(0, **FULL), bucket(1)])
     assert len(addresses(base)) == len(base.columns) + len(base.present) + 2 * len(base.lists)
     assert moved(base, base) == set()
     assert moved(base, base.select(np.arange(2))) == {*addresses(base)}
 
 
-# ---- columns of texts
+# ---- keyword columns
 
 
-def texts_of(source: Segment, name: str) -> list[str | None]:
-    """The texts of a column."""
+def keywords_of(source: Segment, name: str) -> list[str | None]:
+    """The keywords of a column, row by row; None if a keyword is missing."""
     found: list[str | None] = source.values(name, slice(0, source.length)).tolist()
     return found
 
 
-def documents(*texts: str | None, first: int = 0) -> list[dict[str, Any]]:
-    """Records of consecutive buckets, each with a text of its own in one field, and ``function`` in all."""
-    return [record(first + row, by_field_value=text, function="mean") for row, text in enumerate(texts)]
+def documents(*keywords: str | None, first: int = 0) -> list[dict[str, Any]]:
+    """Records of consecutive buckets: one ``by_field_value`` each, and the same ``function`` in all."""
+    return [record(first + row, by_field_value=keyword, function="mean") for row, keyword in enumerate(keywords)]
 
 
-def records(*texts: str | None, first: int = 0) -> Segment:
-    """Those records as a segment."""
-    return segment(documents(*texts, first=first), RECORD)
+def records(*keywords: str | None, first: int = 0) -> Segment:
+    """The same records as a segment."""
+    return segment(documents(*keywords, first=first), RECORD)
 
 
-def roomy_records(*texts: str | None) -> Segment:
-    """The same with room for more."""
-    return with_room(documents(*texts), RECORD)
+def roomy_records(*keywords: str | None) -> Segment:
+    """The same segment with spare capacity."""
+    return with_room(documents(*keywords), RECORD)
 
 
-def test_known_texts_are_appended_in_place() -> None:
-    """The dictionary is shared, and no column is copied."""
+def test_known_keywords_are_appended_in_place() -> None:
+    """Both segments share the dictionary, and no column is copied."""
     old = roomy_records("b", None, "a")
     new = old.append(records("a", None, "b", first=3))
     new.check()
-    assert texts_of(new, "by_field_value") == ["b", None, "a", "a", None, "b"]
-    assert texts_of(old, "by_field_value") == ["b", None, "a"]
+    assert keywords_of(new, "by_field_value") == ["b", None, "a", "a", None, "b"]
+    assert keywords_of(old, "by_field_value") == ["b", None, "a"]
     assert moved(old, new) == set()
 
 
-def test_a_new_text_moves_its_own_column_only() -> None:
-    """The codes of that column change, so the old segment keeps its own."""
+def test_a_new_keyword_copies_only_its_own_column() -> None:
+    """The keyword changes the codes of that column, so the older segment does not share them."""
     old = roomy_records("b", None, "d")
-    for text in ("a", "c", "e"):
-        new = old.append(records(text, first=3))
+    for keyword in ("a", "c", "e"):
+        new = old.append(records(keyword, first=3))
         new.check()
         old.check()
-        assert texts_of(new, "by_field_value") == ["b", None, "d", text]
-        assert texts_of(old, "by_field_value") == ["b", None, "d"]
-        assert moved(old, new) == {"by_field_value", "texts of by_field_value"}
+        assert keywords_of(new, "by_field_value") == ["b", None, "d", keyword]
+        assert keywords_of(old, "by_field_value") == ["b", None, "d"]
+        assert moved(old, new) == {"by_field_value", "keywords of by_field_value"}
         old = roomy_records("b", None, "d")
 
 
-def test_the_first_text_of_a_column_may_come_late() -> None:
-    """Where no row had one there was no dictionary."""
+def test_an_append_may_bring_the_first_keyword_of_a_column() -> None:
+    """A column without keywords has no dictionary."""
     old = roomy_records(None, None)
     assert "by_field_value" not in old.dictionaries
     new = old.append(records("a", first=2))
     new.check()
-    assert texts_of(new, "by_field_value") == [None, None, "a"]
-    assert texts_of(new.append(records(None, first=3)), "by_field_value") == [None, None, "a", None]
+    assert keywords_of(new, "by_field_value") == [None, None, "a"]
+    assert keywords_of(new.append(records(None, first=3)), "by_field_value") == [None, None, "a", None]
 
 
-def test_rows_with_other_texts_are_replaced() -> None:
-    """Only what differs is copied; new texts come into the dictionary, and the old segment stays as it was."""
+def test_a_replace_may_change_keywords() -> None:
+    """Only columns that differ are copied. The dictionary gets the new keywords in the new segment only."""
     old = roomy_records("a", "b", "c")
     same = old.replace(np.array([0, 2]), records("a", "b", "c").select(np.array([0, 2])))
     assert moved(old, same) == set()
     other = segment([record(0, function="rare"), record(2, function="min")], RECORD)
     new = old.replace(np.array([0, 2]), other)
     new.check()
-    assert texts_of(new, "function") == ["rare", "mean", "min"]
-    assert texts_of(new, "by_field_value") == [None, "b", None]
-    assert texts_of(old, "function") == ["mean"] * 3
-    assert moved(old, new) == {"function", "texts of function", "by_field_value"}
+    assert keywords_of(new, "function") == ["rare", "mean", "min"]
+    assert keywords_of(new, "by_field_value") == [None, "b", None]
+    assert keywords_of(old, "function") == ["mean"] * 3
+    assert moved(old, new) == {"function", "keywords of function", "by_field_value"}
     newest = new.append(records("z", first=3))
     newest.check()
-    assert texts_of(newest, "function") == ["rare", "mean", "min", "mean"]
+    assert keywords_of(newest, "function") == ["rare", "mean", "min", "mean"]
 
 
-def test_a_segment_with_texts_travels() -> None:
-    """Codes and dictionaries go together."""
+def test_a_pickled_segment_has_its_keywords() -> None:
+    """Codes and dictionaries are pickled together."""
     old = records("b", None, "a")
     found = pickle.loads(pickle.dumps(old))
     found.check()
@@ -441,18 +441,18 @@ def test_a_segment_with_texts_travels() -> None:
 
 # ---- value indexes
 
-LED = ("anomaly_score", "event_count")
+INDEXED = ("anomaly_score", "event_count")
 
 
 @pytest.fixture
-def led(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Few rows have value indexes, too, which may be ten rows behind and a quarter of their own more."""
+def small_indexes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Few rows get value indexes. One may be ten rows and a quarter of its covered rows behind."""
     lead_by_value(monkeypatch, behind=10)
     resize(monkeypatch, covered_per_row_behind=4)
 
 
 def scored(first: int, stop: int) -> list[dict[str, Any]]:
-    """The buckets of some rows, all with a score, a count and a time that it took."""
+    """The buckets of some rows, all with a score, a count and a processing time."""
     return [
         bucket(row, anomaly_score=row * 37 % 100, event_count=row * 7 % 50, processing_time_ms=row % 3)
         for row in range(first, stop)
@@ -460,22 +460,22 @@ def scored(first: int, stop: int) -> list[dict[str, Any]]:
 
 
 def value_index_of(source: Segment, name: str = "anomaly_score", *, desc: bool = True) -> ValueIndex:
-    """The value index that must be there."""
+    """The value index of a column and direction, which must exist."""
     found = source.value_index(name, desc=desc)
     assert found is not None
     return found
 
 
-def made_of(source: Segment) -> dict[tuple[str, bool], ValueIndex]:
-    """The value indexes that there are, by column and direction."""
+def made_indexes(source: Segment) -> dict[tuple[str, bool], ValueIndex]:
+    """The value indexes made until now, by column and direction."""
     return {} if source._indexes is None else source._indexes._made
 
 
-@pytest.mark.usefixtures("led")
-def test_a_value_index_is_made_once_for_each_order() -> None:
-    """When it is first asked for: of numbers of any dtype, forwards and backwards; of doubles missing ones too."""
+@pytest.mark.usefixtures("small_indexes")
+def test_each_column_and_direction_gets_one_value_index() -> None:
+    """The first read makes it, for numbers of any dtype and for doubles with missing values."""
     base = segment([*scored(0, 60), *({**given, "anomaly_score": None} for given in scored(60, 70))])
-    assert made_of(base) == {}
+    assert made_indexes(base) == {}
     found = {}
     for name in ("anomaly_score", "initial_anomaly_score", "event_count", "processing_time_ms", "is_interim"):
         assert (name in base.present) == (name == "is_interim")
@@ -487,20 +487,20 @@ def test_a_value_index_is_made_once_for_each_order() -> None:
             assert value_index.covered == 70
             value_index.check(sort_keys_of(base.column(name), desc=desc))
             assert value_index_of(base, name, desc=desc) is value_index
-    assert made_of(base) == found
+    assert made_indexes(base) == found
     base.check()
     edges = [level.edge for level in value_index_of(base).levels]
-    assert 75.0 in edges, "the marks of severity are thresholds of the score"
+    assert 75.0 in edges, "severity thresholds are level edges of the score"
 
 
 def test_few_rows_have_no_value_index() -> None:
-    """They are compared as quickly."""
+    """Comparing sixty values is as fast as reading a value index."""
     assert segment(scored(0, 60)).value_index("anomaly_score", desc=True) is None
 
 
-@pytest.mark.usefixtures("led")
-def test_texts_and_what_may_be_missing_have_no_value_index() -> None:
-    """Their values do not compare as they are stored."""
+@pytest.mark.usefixtures("small_indexes")
+def test_keywords_and_columns_with_a_mask_have_no_value_index() -> None:
+    """Their stored numbers do not compare as their values do."""
     base = segment([record(row, function="mean", record_score=row) for row in range(40)], RECORD)
     assert base.value_index("function", desc=True) is None
     assert base.value_index("by_field_value", desc=True) is None
@@ -510,9 +510,9 @@ def test_texts_and_what_may_be_missing_have_no_value_index() -> None:
     assert value_index_of(gaps).covered == 41
 
 
-@pytest.mark.usefixtures("led")
-def test_a_writer_keeps_value_indexes_up() -> None:
-    """Those that have fallen behind far enough, before others come; readers meanwhile take the value index as it is."""
+@pytest.mark.usefixtures("small_indexes")
+def test_a_writer_extends_value_indexes_that_are_behind() -> None:
+    """An append first extends indexes that are far behind. Until then, readers use them as they are."""
     whole = scored(0, 100)
     made = with_room(whole[:60])
     value_index = value_index_of(made)
@@ -529,14 +529,14 @@ def test_a_writer_keeps_value_indexes_up() -> None:
     for older in (made, near, far, maintained):
         older.check()
         assert value_index_of(older).covered == (72 if older is maintained else 60), (
-            "no commit that may fail is seen in it"
+            "an append does not change the indexes of older segments"
         )
     value_index.check(made.column("anomaly_score"))
 
 
-@pytest.mark.usefixtures("led")
-def test_value_indexes_of_different_age_are_maintained_together() -> None:
-    """The writer brings all of them up if one is far behind, though another was made a few rows ago."""
+@pytest.mark.usefixtures("small_indexes")
+def test_a_writer_extends_value_indexes_of_different_age_together() -> None:
+    """If one index is far behind, the writer extends all of them, even one made a few rows ago."""
     whole = scored(0, 75)
     made = with_room(whole[:60])
     old = value_index_of(made)
@@ -551,9 +551,9 @@ def test_value_indexes_of_different_age_are_maintained_together() -> None:
     maintained.check()
 
 
-@pytest.mark.usefixtures("led")
-def test_a_single_row_keeps_value_indexes_up_too() -> None:
-    """It is appended in a way of its own."""
+@pytest.mark.usefixtures("small_indexes")
+def test_an_append_of_a_single_row_extends_value_indexes() -> None:
+    """``append_row`` does not share the code of a batch."""
     whole = pack(segment(scored(0, 100)))
     newest = with_room(scored(0, 70))
     value_index_of(newest)
@@ -565,15 +565,15 @@ def test_a_single_row_keeps_value_indexes_up_too() -> None:
     newest.check()
 
 
-@pytest.mark.usefixtures("led")
-def test_a_value_index_too_far_behind_is_made_anew() -> None:
-    """Or one whose rows have become twice as many since it was made; by whoever asks."""
+@pytest.mark.usefixtures("small_indexes")
+def test_a_reader_rebuilds_a_value_index_that_is_too_far_behind() -> None:
+    """A reader also rebuilds an index if the rows have doubled since it was made."""
     whole = scored(0, 200)
     made = with_room(whole[:60])
     value_index_of(made)
     at_once = made.append(segment(whole[60:86]))
     assert (value_index_of(at_once).covered, value_index_of(at_once)._made_of) == (86, 86), (
-        "25 are not too many, 26 are"
+        "26 rows behind are too many, 25 are not"
     )
     newest = at_once
     for first in range(86, 176, 15):
@@ -585,14 +585,14 @@ def test_a_value_index_too_far_behind_is_made_anew() -> None:
     outgrown.check()
 
 
-@pytest.mark.usefixtures("led")
-@pytest.mark.parametrize("way", ["replace", "rescore"])
-def test_a_writer_corrects_value_indexes(way: str) -> None:
-    """Of the columns in which something differs, each direction; the others, and those of older segments, stay."""
+@pytest.mark.usefixtures("small_indexes")
+@pytest.mark.parametrize("method", ["replace", "rescore"])
+def test_a_writer_corrects_value_indexes(method: str) -> None:
+    """It corrects both directions of a changed column. Other columns and older segments have the same indexes."""
     base = with_room(scored(0, 60))
-    before = {(name, desc): value_index_of(base, name, desc=desc) for name in LED for desc in (False, True)}
+    before = {(name, desc): value_index_of(base, name, desc=desc) for name in INDEXED for desc in (False, True)}
     changed = array(0, 17, 59)
-    if way == "replace":
+    if method == "replace":
         others = [{**given, "anomaly_score": 88.5} for given in scored(0, 60) if given["timestamp"] // STEP in changed]
         newest = base.replace(changed, segment(others))
     else:
@@ -610,29 +610,31 @@ def test_a_writer_corrects_value_indexes(way: str) -> None:
         each.check()
 
 
-@pytest.mark.usefixtures("led")
-@pytest.mark.parametrize("way", ["replace", "rescore"])
-def test_many_changes_let_a_value_index_go(way: str) -> None:
-    """It is made anew when it is asked for; where there was none, there is none."""
+@pytest.mark.usefixtures("small_indexes")
+@pytest.mark.parametrize("method", ["replace", "rescore"])
+def test_many_changes_drop_a_value_index(method: str) -> None:
+    """The next read makes it again. A segment without value indexes gets none."""
     base = with_room(scored(0, 60))
     changed = np.arange(16)
 
     def write(older: Segment) -> Segment:
         others = [{**given, "anomaly_score": 0.5} for given in scored(0, 16)]
-        return older.replace(changed, segment(others)) if way == "replace" else older.rescore(changed, np.full(16, 0.5))
+        return (
+            older.replace(changed, segment(others)) if method == "replace" else older.rescore(changed, np.full(16, 0.5))
+        )
 
     assert write(base)._indexes is None
     older, _ = value_index_of(base), value_index_of(base, "event_count")
     newest = write(base)
-    assert [name for name, _ in made_of(newest)] == ["event_count"]
+    assert [name for name, _ in made_indexes(newest)] == ["event_count"]
     assert value_index_of(newest).best == 99.0
     assert value_index_of(base) is older
     newest.check()
 
 
-@pytest.mark.usefixtures("led")
-def test_a_check_looks_at_value_indexes() -> None:
-    """At those that know no more rows than the segment; of the others the newer segment knows."""
+@pytest.mark.usefixtures("small_indexes")
+def test_check_tests_value_indexes() -> None:
+    """A segment checks the indexes that cover no more rows than it has; newer segments check the others."""
     base = with_room(scored(0, 60))
     own = value_index_of(base, "event_count")
     later = base.append(segment(scored(60, 65)))
@@ -649,13 +651,13 @@ def test_a_check_looks_at_value_indexes() -> None:
         base.check()
 
 
-@pytest.mark.usefixtures("led")
-def test_value_indexes_have_bytes_and_do_not_travel() -> None:
-    """Whoever unpickles a segment makes them anew."""
+@pytest.mark.usefixtures("small_indexes")
+def test_value_indexes_count_in_nbytes_and_are_not_pickled() -> None:
+    """The first read after unpickling makes them again."""
     for base in (with_room(scored(0, 60)), pack(segment(scored(0, 60))), with_room(scored(0, 100))):
         bare = base.nbytes()
         value_index = value_index_of(base)
         assert base.nbytes() == bare + value_index.nbytes() > bare
-        travelled = pickle.loads(pickle.dumps(base))
-        assert travelled._indexes is None
-        assert stored(travelled) == stored(base)
+        unpickled = pickle.loads(pickle.dumps(base))
+        assert unpickled._indexes is None
+        assert stored(unpickled) == stored(base)

@@ -1,4 +1,4 @@
-"""Tables: which way a write goes, that older tables see nothing of it, and that a live job leaves nothing behind."""
+"""Tables: where a write places each row, older tables that do not change, and live jobs without deleted rows."""
 
 import tracemalloc
 from collections.abc import Callable, Iterator
@@ -41,9 +41,9 @@ from support.helpers import (
 HEAD_ROWS = DEFAULT_SIZES.head_rows
 
 
-@pytest.fixture(params=[0, 16], ids=["batches", "few rows one by one"])
+@pytest.fixture(params=[0, 16], ids=["together", "row by row"])
 def one_by_one(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A small batch goes in as one, or row by row as in an index: neither may change where rows go."""
+    """Write a small batch together or row by row, as in production: rows must get the same places."""
     resize(monkeypatch, rows_one_by_one=request.param)
 
 
@@ -53,7 +53,7 @@ BOTH_WAYS = pytest.mark.usefixtures("one_by_one")
 
 @pytest.fixture
 def four_rows() -> Iterator[None]:
-    """Heads of four rows; a batch goes in as one, since row by row a head may be compacted in between."""
+    """Heads of four rows. Batches stay whole, since row by row a head may be compacted in between."""
     with pytest.MonkeyPatch.context() as patch:
         limit_heads(patch, 4)
         resize(patch, rows_one_by_one=0)
@@ -61,24 +61,24 @@ def four_rows() -> Iterator[None]:
 
 
 def written(old: Table, *documents: dict[str, Any]) -> tuple[Table, Counts]:
-    """The table with a batch; the old one must have stayed as it was."""
+    """The table after a batch. Checks the changes, and that the old table stays the same."""
     before = stored(old)
     new, changes = old.upsert(segment(documents))
     new.check()
     old.check()
     assert stored(old) == before
-    assert_told(changes, before, stored(new))
+    assert_changes_match(changes, before, stored(new))
     return new, changes.counts
 
 
 def upserted(old: Table, batch: Segment) -> tuple[Table, Counts]:
-    """The table with a batch, and the counts of what has changed."""
+    """The table after a batch, and the counts of its changes."""
     new, changes = old.upsert(batch)
     return new, changes.counts
 
 
-def told(rows: Selection) -> list[tuple[Any, ...]]:
-    """All that some rows store, read column by column; a missing value is None."""
+def values_of(rows: Selection) -> list[tuple[Any, ...]]:
+    """All values of some rows, read column by column; None if a value is missing."""
     schema, columns = rows.view.base.schema, []
     for field in schema.columns:
         values, missing = rows.column(field.name).astype(object), rows.missing(field.name)
@@ -88,18 +88,18 @@ def told(rows: Selection) -> list[tuple[Any, ...]]:
     return list(zip(*columns, *(rows.lists(field.name) for field in schema.lists), strict=True))
 
 
-def assert_told(changes: TableChanges, before: list[tuple[Any, ...]], after: list[tuple[Any, ...]]) -> None:
-    """The changes are those between the buckets that were stored before a write and after it."""
+def assert_changes_match(changes: TableChanges, before: list[tuple[Any, ...]], after: list[tuple[Any, ...]]) -> None:
+    """Check that the changes are the difference between the buckets before a write and after it."""
     then, now = ({row[:2]: row for row in found} for found in (before, after))
     replaced = [key for key in now if key in then and now[key] != then[key]]
-    assert told(changes.inserted) == [row for key, row in now.items() if key not in then]
-    assert told(changes.replaced.old) == [then[key] for key in replaced]
-    assert told(changes.replaced.new) == [now[key] for key in replaced]
+    assert values_of(changes.inserted) == [row for key, row in now.items() if key not in then]
+    assert values_of(changes.replaced.old) == [then[key] for key in replaced]
+    assert values_of(changes.replaced.new) == [now[key] for key in replaced]
     assert changes.counts[:2] == (len(now.keys() - then.keys()), len(replaced))
 
 
 def shape(found: Table) -> tuple[int, int, int]:
-    """Rows of the base, deleted ones among them, rows of the head."""
+    """The number of base rows, of deleted rows, and of head rows."""
     return found.rows.base.length, len(found.rows.deleted), found.rows.head.length
 
 
@@ -113,7 +113,7 @@ def seen(view: View) -> list[tuple[Any, ...]]:
 
 @BOTH_WAYS
 def test_an_in_order_append_does_not_copy_a_column() -> None:
-    """The columns of the base lie where they lay, for as many appends as there is room; so do deleted rows and head."""
+    """Appends within the spare room share the columns of the base, the deleted rows and the head."""
     old = table(rows(0, 20, **FULL), [bucket(3, **{**FULL, "event_count": 1})], [bucket(30, **FULL)])
     assert shape(old) == (21, 1, 1)
     room = len(old.rows.base.columns["timestamp"]) - old.rows.base.length
@@ -131,8 +131,8 @@ def test_an_in_order_append_does_not_copy_a_column() -> None:
 
 
 @BOTH_WAYS
-def test_growth_copies_a_column_seldom() -> None:
-    """Of fifteen hundred buckets that come one by one, only one write in sixteen or fewer copies."""
+def test_at_most_one_append_in_sixteen_copies_a_column() -> None:
+    """Fifteen hundred buckets arrive one by one."""
     newest = table(rows(0, 1))
     copies = 0
     for row in range(1, 1_500):
@@ -145,8 +145,8 @@ def test_growth_copies_a_column_seldom() -> None:
 
 
 @BOTH_WAYS
-def test_several_spans_of_the_newest_time_append_too() -> None:
-    """The order is by time, then span; only a smaller span than the newest is late."""
+def test_larger_spans_of_the_newest_time_append_to_the_base() -> None:
+    """Rows are ordered by time, then span, so only a span below the newest is late."""
     old = table(rows(0, 3))
     new, _ = written(old, bucket(2, bucket_span=600), bucket(2, bucket_span=900))
     assert shape(new) == (5, 0, 0)
@@ -155,8 +155,8 @@ def test_several_spans_of_the_newest_time_append_too() -> None:
 
 
 @BOTH_WAYS
-def test_a_batch_goes_several_ways_at_once() -> None:
-    """Each of its rows where it belongs: behind, beside, in place of another, or nowhere."""
+def test_each_row_of_a_batch_is_placed_on_its_own() -> None:
+    """One batch may append rows, add late rows, replace rows and repeat rows."""
     old = table(rows(0, 10, **FULL), [bucket(20, is_interim=True)])
     new, counts = written(
         old,
@@ -168,7 +168,8 @@ def test_a_batch_goes_several_ways_at_once() -> None:
         bucket(40),
     )
     assert counts == Counts(3, 2, 1)
-    # 20 was interim in the head and is behind the base, 40 is behind it anyhow; 4 is late and 30 interim.
+    # The base gets 20, until now interim in the head, and 40.
+    # The head gets 3, which is replaced, 4, which is late, and 30, which is interim.
     assert shape(new) == (12, 1, 3)
     assert len(seen(new.final)) == 13
 
@@ -177,8 +178,8 @@ def test_a_batch_goes_several_ways_at_once() -> None:
 
 
 @BOTH_WAYS
-def test_a_replaced_row_is_deleted_and_the_head_has_the_new_one() -> None:
-    """The base is shared as it is; written again, the row is replaced where it is now."""
+def test_a_replaced_row_is_deleted_and_the_head_has_its_new_version() -> None:
+    """The base is shared. A second write replaces the row in the head."""
     old = table(rows(0, 5))
     new, counts = written(old, bucket(1, anomaly_score=9.0))
     assert counts == Counts(0, 1, 0)
@@ -189,14 +190,14 @@ def test_a_replaced_row_is_deleted_and_the_head_has_the_new_one() -> None:
     assert shape(again) == (5, 1, 1)
     assert again.rows.deleted is new.rows.deleted
     assert row_of(again.rows.head, 0)[:3] == (STEP, SPAN_S, 8.0)
-    # Back to what the deleted row says: not unchanged, since that is not what was stored last.
+    # The values of the deleted row again: a replacement, since its newest version differs.
     back, counts = written(again, bucket(1))
     assert counts == Counts(0, 1, 0)
     assert stored(back) == stored(old)
 
 
 @BOTH_WAYS
-def test_the_newest_row_replaced_and_then_appended_to() -> None:
+def test_an_append_may_follow_a_deleted_newest_row() -> None:
     """The base may end with a deleted row."""
     new = table(rows(0, 3), [bucket(2, anomaly_score=1.0)])
     assert shape(new) == (3, 1, 1)
@@ -207,8 +208,8 @@ def test_the_newest_row_replaced_and_then_appended_to() -> None:
 
 
 @BOTH_WAYS
-def test_interim_interim_final_leaves_no_deleted_rows() -> None:
-    """A live job's newest bucket waits in the head until it is final, and then appends in place."""
+def test_a_bucket_that_is_interim_twice_and_then_final_leaves_no_deleted_row() -> None:
+    """The newest bucket of a live job is in the head while interim, and is appended in place when final."""
     newest = table(rows(0, 10))
     for row in range(10, 500):
         older = newest
@@ -227,8 +228,8 @@ def test_interim_interim_final_leaves_no_deleted_rows() -> None:
 
 
 @BOTH_WAYS
-def test_the_next_bucket_may_come_before_the_last_is_final() -> None:
-    """Interim rows of several times wait beside each other; the first to be final appends, one before it is late."""
+def test_the_next_bucket_may_arrive_before_the_last_is_final() -> None:
+    """The head has interim rows of several times. The first final one is appended; an earlier one is late."""
     newest = table(rows(0, 3), rows(3, 6, is_interim=True))
     assert shape(newest) == (3, 0, 3)
     newest, _ = written(newest, bucket(4))
@@ -242,7 +243,7 @@ def test_the_next_bucket_may_come_before_the_last_is_final() -> None:
 
 @BOTH_WAYS
 def test_a_final_row_may_become_interim() -> None:
-    """Its row of the base is deleted, and only readers of interim rows see the new one."""
+    """The base row is deleted, and only readers of interim rows see the new version."""
     newest = table(rows(0, 3))
     newest, counts = written(newest, bucket(1, is_interim=True))
     assert (shape(newest), counts) == ((3, 1, 1), Counts(0, 1, 0))
@@ -255,8 +256,8 @@ def test_a_final_row_may_become_interim() -> None:
 
 
 @BOTH_WAYS
-def test_many_replaced_rows_are_scattered() -> None:
-    """One copy of the columns that differ; no row is deleted, and none waits in the head."""
+def test_many_replacements_are_scattered_into_the_base() -> None:
+    """A scatter copies only the columns that differ, deletes no row and adds none to the head."""
     old = table(rows(0, 2 * HEAD_ROWS, **FULL))
     batch = [bucket(row, **{**FULL, "anomaly_score": row + 100.0}) for row in range(1, 2 * HEAD_ROWS)]
     new, counts = written(old, *batch)
@@ -267,8 +268,8 @@ def test_many_replaced_rows_are_scattered() -> None:
 
 
 @BOTH_WAYS
-def test_what_is_scattered_is_what_differs_in_few_columns() -> None:
-    """So many rows for each column that must be copied; of fewer none is, and of new scores one column always."""
+def test_a_scatter_needs_enough_rows_for_each_column_that_it_copies() -> None:
+    """It needs more than ``rows_per_copy`` rows for each column. New scores change one column."""
     enough = DEFAULT_SIZES.rows_per_copy + 1
     old = table(rows(0, 200, **FULL))
     two = {"anomaly_score": 9.0, "event_count": 9}
@@ -291,8 +292,8 @@ def test_what_is_scattered_is_what_differs_in_few_columns() -> None:
 
 
 @pytest.mark.usefixtures("four_rows")
-def test_a_scatter_spares_deleted_rows() -> None:
-    """A row that lives in the head is replaced there, not where it lay before."""
+def test_a_scatter_does_not_change_deleted_rows() -> None:
+    """If the head has the newest version of a row, the row is replaced in the head."""
     newest = table(rows(0, 20), [bucket(2, event_count=1), bucket(3, event_count=1)])
     assert shape(newest) == (20, 2, 2)
     newest, counts = written(newest, *rows(1, 15, event_count=9))
@@ -303,10 +304,10 @@ def test_a_scatter_spares_deleted_rows() -> None:
 
 
 @pytest.mark.usefixtures("four_rows")
-def test_a_scatter_and_an_append_and_a_head_together() -> None:
-    """Rows in place, behind, beside and deleted in one batch, on shared columns; older tables see none of it."""
+def test_one_batch_may_scatter_append_and_fill_the_head() -> None:
+    """The tables share columns, and older tables do not change."""
     old = table(rows(0, 19, **FULL), rows(19, 20, **FULL))
-    kept = stored(old)
+    earlier = stored(old)
     batch = [
         *rows(0, 10, **{**FULL, "event_count": 9}),
         bucket(10, is_interim=True),
@@ -318,14 +319,14 @@ def test_a_scatter_and_an_append_and_a_head_together() -> None:
     assert counts == Counts(3, 11, 0)
     assert shape(new) == (22, 1, 2)
     assert moved(old.rows.base, new.rows.base) & {*old.rows.base.columns} == {"event_count"}
-    assert stored(old) == kept
+    assert stored(old) == earlier
     newest, _ = written(new, bucket(22, **FULL))
     assert len(stored(newest)) == 24
 
 
 @pytest.mark.usefixtures("four_rows")
-def test_compacted_interim_rows_are_scattered_into_when_they_become_final() -> None:
-    """They lie in the base, are remembered as interim, and are not any more when enough of them are final."""
+def test_a_scatter_makes_compacted_interim_rows_final() -> None:
+    """The table lists interim rows of the base until they are final."""
     old = table(rows(0, 4), rows(4, 20, is_interim=True))
     assert shape(old) == (20, 0, 0)
     assert old._interim.tolist() == [*range(4, 20)]
@@ -345,7 +346,7 @@ def test_compacted_interim_rows_are_scattered_into_when_they_become_final() -> N
 
 @pytest.mark.usefixtures("four_rows")
 def test_a_head_too_large_is_compacted() -> None:
-    """Merged into a new base without deleted rows, with an eighth to spare; the old one is the old table's alone."""
+    """The new base has no deleted rows and an eighth spare. The old table has its own base."""
     old = table(rows(0, 40, **FULL), [bucket(5, event_count=1), *rows(10, 13, bucket_span=60)])
     assert shape(old) == (40, 1, 4)
     new, counts = written(old, bucket(20, bucket_span=60), bucket(6))
@@ -359,8 +360,8 @@ def test_a_head_too_large_is_compacted() -> None:
 
 
 @pytest.mark.usefixtures("four_rows")
-def test_a_few_interim_rows_stay_when_the_head_is_compacted() -> None:
-    """They will be final soon."""
+def test_a_compaction_leaves_a_few_interim_rows_in_the_head() -> None:
+    """They will soon be final."""
     newest = table(rows(0, 10), [bucket(20, is_interim=True), bucket(5, is_interim=True)], rows(1, 4, bucket_span=60))
     assert shape(newest) == (12, 0, 2)
     assert newest._interim.tolist() == []
@@ -370,7 +371,7 @@ def test_a_few_interim_rows_stay_when_the_head_is_compacted() -> None:
 
 @pytest.mark.usefixtures("four_rows")
 def test_many_interim_rows_are_compacted_too() -> None:
-    """A host that keeps thousands of them does not have each write copy them all."""
+    """Otherwise each write would copy thousands of interim rows of some hosts."""
     newest = table(rows(0, 10), rows(10, 14, is_interim=True))
     assert shape(newest) == (10, 0, 4)
     newest, _ = written(newest, bucket(14, is_interim=True))
@@ -384,7 +385,7 @@ def test_many_interim_rows_are_compacted_too() -> None:
 @BOTH_WAYS
 @pytest.mark.parametrize(("head_rows", "per_row"), [(1, 2), (2, 4), (4, 3)])
 def test_a_compacted_head_is_within_its_limit(head_rows: int, per_row: int) -> None:
-    """Even if the base has become shorter, since rows that were deleted for interim ones are gone."""
+    """This holds even if the new base is shorter, because the deleted rows of interim ones are gone."""
     with pytest.MonkeyPatch.context() as patch:
         limit_heads(patch, head_rows, per_row)
         newest = table([bucket(2 * row) for row in range(head_rows * per_row * 2)])
@@ -394,21 +395,19 @@ def test_a_compacted_head_is_within_its_limit(head_rows: int, per_row: int) -> N
             newest, _ = written(newest, bucket(2 * row + 1))
 
 
-# ---- one by one
+# ---- single rows
 
 
 @pytest.mark.parametrize("limit", [1, 4, HEAD_ROWS])
 @pytest.mark.parametrize("packed_rows", [0, 8, 64])
-def test_a_single_row_goes_where_a_batch_of_it_goes(
-    limit: int, packed_rows: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Appended, late, interim, final, repeated, compacted: the same rows are in the same places, and counted."""
+def test_put_and_upsert_place_a_single_row_alike(limit: int, packed_rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Appended, late, interim, final, repeated and compacted rows get the same places and counts."""
     limit_heads(monkeypatch, limit)
     resize(monkeypatch, packed_rows=packed_rows)
     rng = Random(limit + packed_rows)
     resize(monkeypatch, rows_one_by_one=0)
     one_by_one_table = by_batches = table(rows(0, 5, **FULL))
-    kept: list[tuple[Table, list[Any]]] = []
+    earlier: list[tuple[Table, list[Any]]] = []
     for at in range(120):
         last = 5 + at // 3
         number, span = rng.choice((last, last, last + 1, rng.randrange(last))), rng.choice((SPAN_S, SPAN_S, 60))
@@ -417,7 +416,7 @@ def test_a_single_row_goes_where_a_batch_of_it_goes(
         batch = segment([bucket(number, **optional)])
         older = one_by_one_table
         one_by_one_table, changes = one_by_one_table.put(batch.row(layout(), 0), layout())
-        assert_told(changes, stored(older), stored(one_by_one_table))
+        assert_changes_match(changes, stored(older), stored(one_by_one_table))
         by_batches, counts = upserted(by_batches, batch)
         assert counts == changes.counts
         assert sum(counts) == 1
@@ -429,13 +428,13 @@ def test_a_single_row_goes_where_a_batch_of_it_goes(
         if at % 15 == 0:
             assert stored(one_by_one_table) == stored(by_batches)
             assert seen(one_by_one_table.final) == seen(by_batches.final)
-            kept.append((one_by_one_table, stored(one_by_one_table)))
-    for older, before in kept:
+            earlier.append((one_by_one_table, stored(one_by_one_table)))
+    for older, before in earlier:
         assert stored(older) == before
 
 
-def test_a_few_rows_of_a_batch_are_written_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whether a batch is of a few packed rows or of arrays changes nothing that is stored or counted."""
+def test_a_small_batch_stores_the_same_rows_packed_or_in_arrays(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Packed rows are written one by one, arrays together. Rows, counts and places are equal."""
     rng = Random(7)
     resize(monkeypatch, rows_one_by_one=16)
     one = table(rows(0, 5, **FULL))
@@ -455,20 +454,20 @@ def test_a_few_rows_of_a_batch_are_written_one_by_one(monkeypatch: pytest.Monkey
 
 
 @BOTH_WAYS
-def test_a_deleted_row_without_a_newer_version_is_not_there() -> None:
-    """As a delete leaves it: the same row again is inserted, not unchanged, and no row of the base comes to life."""
+def test_writing_a_deleted_row_again_inserts_it() -> None:
+    """A delete leaves such a table. The row counts as inserted, and its row of the base stays deleted."""
     base = table(rows(0, 4, **FULL)).base
     deleted = Table(base, np.array([1, 3]), pack(segment([bucket(3, is_interim=True)])), NO_ROWS)
     again, changes = deleted.upsert(segment([bucket(1, **FULL), bucket(3, **FULL)]))
     assert changes.counts == Counts(1, 1, 0)
-    assert (told(changes.inserted), told(changes.replaced.old)) == ([row_of(base, 1)], stored(deleted.head))
+    assert (values_of(changes.inserted), values_of(changes.replaced.old)) == ([row_of(base, 1)], stored(deleted.head))
     assert shape(again) == (4, 2, 2)
     assert stored(again) == stored(base)
 
 
 @pytest.mark.parametrize("rows_per_copy", [0, 1, 32])
 def test_one_row_never_copies_a_column(rows_per_copy: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever a copy is worth; two rows do if it is worth less than they are."""
+    """This holds for every ``rows_per_copy``. Two rows copy a column if ``rows_per_copy`` is below two."""
     resize(monkeypatch, rows_per_copy=rows_per_copy, rows_one_by_one=1)
     old = table(rows(0, 20, **FULL))
     one, _ = written(old, bucket(3, **{**FULL, "event_count": 1}))
@@ -477,18 +476,18 @@ def test_one_row_never_copies_a_column(rows_per_copy: int, monkeypatch: pytest.M
     assert shape(two) == ((20, 0, 0) if rows_per_copy < 2 else (20, 2, 2))
 
 
-# ---- other scores
+# ---- new scores
 
 
 def scores(*rows_and_scores: tuple[int, float]) -> Segment:
-    """New scores for some rows, as a batch of them is."""
+    """A batch of new scores for some rows."""
     given, values = zip(*rows_and_scores, strict=True)
     columns = {"timestamp": [row * STEP for row in given], "bucket_span": SPAN_S, "anomaly_score": values}
     return read_scores(columns, "bucket").segment
 
 
 def rescored(old: Table, *rows_and_scores: tuple[int, float]) -> tuple[Table, Counts]:
-    """The table with other scores; the old one must have stayed as it was."""
+    """The table after new scores. Checks the changes, and that the old table stays the same."""
     before, finals = stored(old), seen(old.final)
     new, changes = old.rescore(scores(*rows_and_scores))
     new.check()
@@ -496,7 +495,7 @@ def rescored(old: Table, *rows_and_scores: tuple[int, float]) -> tuple[Table, Co
     assert (stored(old), seen(old.final)) == (before, finals)
     then, now = ({row[:2]: row for row in found} for found in (before, stored(new)))
     replaced = [key for key in now if now[key] != then[key]]
-    assert told(changes.replaced.old) == [then[key] for key in replaced]
+    assert values_of(changes.replaced.old) == [then[key] for key in replaced]
     columns = [changes.replaced.new.column(name).tolist() for name in ("timestamp", "bucket_span", "anomaly_score")]
     assert list(zip(*columns, strict=True)) == [now[key][:3] for key in replaced]
     assert len(changes.inserted) == 0
@@ -504,8 +503,8 @@ def rescored(old: Table, *rows_and_scores: tuple[int, float]) -> tuple[Table, Co
 
 
 @BOTH_WAYS
-def test_a_few_new_scores_go_beside_the_base() -> None:
-    """With all else that their rows have; an interim row stays interim."""
+def test_a_few_new_scores_go_to_the_head() -> None:
+    """The new versions have all other values of their rows."""
     old = table(rows(0, 10, **FULL))
     new, counts = rescored(old, (3, 50.0), (4, 5.0), (5, 60.0))
     assert counts == Counts(0, 2, 1)
@@ -524,7 +523,7 @@ def test_a_few_new_scores_go_beside_the_base() -> None:
 
 
 @BOTH_WAYS
-def test_many_new_scores_copy_their_column_alone() -> None:
+def test_many_new_scores_copy_only_the_score_column() -> None:
     """No row is deleted; every other column, mask and list is shared."""
     many = HEAD_ROWS + 1
     old = table(rows(0, many + 5, **FULL))
@@ -536,8 +535,8 @@ def test_many_new_scores_copy_their_column_alone() -> None:
 
 
 @pytest.mark.usefixtures("four_rows")
-def test_new_scores_find_their_rows_in_base_and_head() -> None:
-    """Compacted interim rows too; a row without a score gets one; deleted rows are left alone."""
+def test_new_scores_apply_to_rows_of_base_and_head() -> None:
+    """Compacted interim rows and rows without a score get them too. Deleted rows do not change."""
     old = table(rows(0, 8), rows(8, 16, is_interim=True), [bucket(2, event_count=1), bucket(20, is_interim=True)])
     assert (shape(old), old.rows.deleted.tolist()) == ((16, 1, 2), [2])
     for given in ([(2, 7.0)], [(20, 7.0)], [(2, 7.0), (20, 8.0), (9, 9.0)], [(row, 1.0 + row) for row in range(16)]):
@@ -555,8 +554,8 @@ def test_new_scores_find_their_rows_in_base_and_head() -> None:
 
 
 @BOTH_WAYS
-def test_scores_of_what_is_not_there_are_refused() -> None:
-    """All of them, and the rows are named, ascending; a deleted row lives in the head."""
+def test_scores_of_unknown_rows_are_refused() -> None:
+    """The error gives their positions in the sorted batch. A row is known if the head has its newest version."""
     old = table(rows(0, 5, **FULL), [bucket(1, event_count=9)])
     with pytest.raises(UnknownRows) as caught:
         old.rescore(scores((9, 1.0), (1, 1.0), (-1, 1.0), (7, 1.0)))
@@ -569,8 +568,8 @@ def test_scores_of_what_is_not_there_are_refused() -> None:
 
 
 @BOTH_WAYS
-def test_what_changes_nothing_is_the_same_table() -> None:
-    """Stored values count, in base and head; an empty batch too."""
+def test_a_write_that_changes_nothing_returns_the_same_table() -> None:
+    """Rows equal to the stored ones of base or head change nothing; neither does an empty batch."""
     newest = table(rows(0, 5, **FULL), [bucket(1, is_interim=True), bucket(9, is_interim=True)])
     same, counts = written(newest, bucket(0, **FULL), bucket(1, is_interim=True), bucket(9, is_interim=True))
     assert same is newest
@@ -581,8 +580,8 @@ def test_what_changes_nothing_is_the_same_table() -> None:
 
 
 @BOTH_WAYS
-def test_the_first_rows_make_a_table() -> None:
-    """Final ones in the base, interim ones beside it."""
+def test_the_first_rows_go_to_base_and_head() -> None:
+    """Final rows go to the base, interim rows to the head."""
     empty = Table.empty(BUCKET)
     empty.check()
     assert (shape(empty), empty.rows.time_span(), empty.nbytes()) == ((0, 0, 0), None, 0)
@@ -593,15 +592,15 @@ def test_the_first_rows_make_a_table() -> None:
     assert new.nbytes() == new.rows.base.nbytes() + new.rows.head.nbytes()
 
 
-# ---- nothing is seen too early or too late
+# ---- older tables
 
 
 @pytest.mark.usefixtures("four_rows")
-def test_old_tables_survive_every_way_of_writing() -> None:
-    """Twenty-five writes of all sorts: each table on the way still stores what it stored, in both views."""
+def test_no_write_changes_an_older_table() -> None:
+    """Each of 25 random writes leaves the rows of every older table as they were, in both views."""
     rng = Random(3)
     newest = table(rows(0, 3, **FULL))
-    kept: list[tuple[Table, list[Any], list[Any]]] = []
+    earlier: list[tuple[Table, list[Any], list[Any]]] = []
     documents: dict[tuple[int, int], dict[str, Any]] = {(row, SPAN_S): bucket(row, **FULL) for row in range(3)}
     for _ in range(25):
         last = max(row for row, _ in documents)
@@ -618,30 +617,30 @@ def test_old_tables_survive_every_way_of_writing() -> None:
         assert stored(newest) == stored(everything)
         finals = [document for document in documents.values() if not document.get("is_interim")]
         assert seen(newest.final) == stored(segment(finals))
-        kept.append((newest, stored(newest), seen(newest.final)))
-        for older, rows_then, finals_then in kept:
+        earlier.append((newest, stored(newest), seen(newest.final)))
+        for older, rows_then, finals_then in earlier:
             assert stored(older) == rows_then
             assert seen(older.final) == finals_then
 
 
 @BOTH_WAYS
-def test_a_write_that_came_to_nothing_leaves_garbage_nobody_sees() -> None:
-    """What was appended in place for a table that was thrown away is overwritten by the next, masks and lists too."""
+def test_an_unpublished_write_is_overwritten() -> None:
+    """The next write overwrites the values that a discarded table appended to columns, masks and lists."""
     old = table(rows(0, 19, **FULL), rows(19, 20, **FULL), [bucket(20)])
-    kept = stored(old)
-    lost, _ = old.upsert(segment(rows(21, 23, **{**FULL, "scheduled_events": ["lost"], "event_count": 99})))
-    assert moved(old.rows.base, lost.rows.base) == set()
+    earlier = stored(old)
+    unpublished, _ = old.upsert(segment(rows(21, 23, **{**FULL, "scheduled_events": ["lost"], "event_count": 99})))
+    assert moved(old.rows.base, unpublished.rows.base) == set()
     new, _ = written(old, bucket(21), bucket(22, bucket_span=1, anomaly_score=1.0))
     assert moved(old.rows.base, new.rows.base) == set()
-    assert stored(new) == kept + stored(segment([bucket(21), bucket(22, bucket_span=1, anomaly_score=1.0)]))
-    assert stored(old) == kept
+    assert stored(new) == earlier + stored(segment([bucket(21), bucket(22, bucket_span=1, anomaly_score=1.0)]))
+    assert stored(old) == earlier
 
 
 # ---- check
 
 
 def tampered(change: Callable[[Table], object]) -> Table:
-    """A table with deleted rows, a head and interim rows in both, changed."""
+    """A table that ``change`` has damaged: it has deleted rows, a head, and interim rows in base and head."""
     with pytest.MonkeyPatch.context() as patch:
         limit_heads(patch, 4)
         found = table(
@@ -655,7 +654,7 @@ def tampered(change: Callable[[Table], object]) -> Table:
 
 
 def reordered(columns: Any) -> PackedColumns:
-    """The columns of packed rows the other way round."""
+    """Packed columns with their rows in reverse order."""
     size = columns.layout.size
     data = columns.data
     return PackedColumns(columns.layout, b"".join(data[at : at + size] for at in range(len(data) - size, -1, -size)))
@@ -685,8 +684,8 @@ FAULTS: list[Callable[[Table], object]] = [
 
 @BOTH_WAYS
 @pytest.mark.parametrize("fault", range(len(FAULTS)))
-def test_a_check_notices(fault: int) -> None:
-    """Wrong deleted rows, results in two places, interim rows forgotten, a head that is too long."""
+def test_check_finds_each_fault(fault: int) -> None:
+    """Wrong deleted rows, rows in two places, interim rows that are not listed, a head that is too long."""
     tampered(lambda _: None).check()
     with pytest.raises(AssertionError):
         tampered(FAULTS[fault]).check()
@@ -695,13 +694,13 @@ def test_a_check_notices(fault: int) -> None:
 # ---- identities with keywords
 
 
-def whose(row: int, value: str | None, **fields: Any) -> dict[str, Any]:
-    """A record of some entity in the ``row``-th bucket."""
+def record_of(row: int, value: str | None, **fields: Any) -> dict[str, Any]:
+    """A record of an entity in the ``row``-th bucket."""
     return record(row, by_field_value=value, **fields)
 
 
-def held(source: Table) -> dict[tuple[Any, ...], Any]:
-    """The score of each record by its identity."""
+def stored_scores(source: Table) -> dict[tuple[Any, ...], Any]:
+    """The score of each record of a table, by identity."""
     source.check()
     rows = [row for part in (source.rows.base, source.rows.head) for row in _live(source, part)]
     assert len(rows) == source.rows.length
@@ -709,7 +708,7 @@ def held(source: Table) -> dict[tuple[Any, ...], Any]:
 
 
 def scores_by_identity(rows: Selection) -> dict[tuple[Any, ...], Any]:
-    """The score of each of some records."""
+    """The score of each selected record, by identity."""
     identities = zip(*(rows.column(name).tolist() for name in RECORD.identity), strict=True)
     return dict(zip(identities, rows.column("record_score").tolist(), strict=True))
 
@@ -722,21 +721,23 @@ def _live(source: Table, part: Segment) -> Iterator[tuple[tuple[Any, ...], Any]]
             yield tuple(identity), score
 
 
-def test_records_are_the_same_by_exact_keywords() -> None:
-    """Missing and empty are two entities, and so are keywords that differ in case."""
+def test_records_are_identified_by_exact_keywords() -> None:
+    """A missing and an empty keyword are two entities, and so are keywords that differ in case."""
     values = ["b", None, "", "B", "a", "\uffff", "\U00010000"]
-    found = table([whose(0, value, record_score=1.0) for value in values], schema=RECORD)
+    found = table([record_of(0, value, record_score=1.0) for value in values], schema=RECORD)
     assert found.rows.length == len(values)
-    again, counts = upserted(found, segment([whose(0, value, record_score=2.0) for value in values[:3]], RECORD))
+    again, counts = upserted(found, segment([record_of(0, value, record_score=2.0) for value in values[:3]], RECORD))
     assert (counts.inserted, counts.replaced, counts.unchanged) == (0, 3, 0)
-    scores = {key[3]: score for key, score in held(again).items()}
+    scores = {key[3]: score for key, score in stored_scores(again).items()}
     assert scores == {**dict.fromkeys(values, 1.0), "b": 2.0, None: 2.0, "": 2.0}
 
 
 @pytest.mark.parametrize("head_rows", [0, 3, 1_000])
 @pytest.mark.parametrize("seed", range(6))
-def test_histories_of_keywords_are_a_dicts(monkeypatch: pytest.MonkeyPatch, head_rows: int, seed: int) -> None:
-    """Late, interim and replaced records of changing entities, in batches of all sizes."""
+def test_a_table_of_records_with_keywords_equals_a_dict(
+    monkeypatch: pytest.MonkeyPatch, head_rows: int, seed: int
+) -> None:
+    """Late, interim and replaced records of changing entities arrive in batches of all sizes."""
     limit_heads(monkeypatch, head_rows)
     rng = Random(seed)
     newest, expected = Table.empty(RECORD, sizes()), dict[tuple[Any, ...], Any]()
@@ -764,35 +765,37 @@ def test_histories_of_keywords_are_a_dicts(monkeypatch: pytest.MonkeyPatch, head
         assert old.keys() == new.keys() <= before.keys()
         assert old == {key: before[key] for key in old}
         assert new == {key: expected[key] for key in new}
-        assert held(newest) == expected
+        assert stored_scores(newest) == expected
         older.append((newest, dict(expected)))
     for table_then, expected_then in older:
-        assert held(table_then) == expected_then
+        assert stored_scores(table_then) == expected_then
 
 
-def test_rows_with_a_new_keyword_wait_in_the_head(monkeypatch: pytest.MonkeyPatch) -> None:
-    """So no column of a long base is copied; a short base, and very many rows, take them at once."""
+def test_a_few_rows_with_a_new_keyword_go_to_the_head(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So no column of a long base is copied. A short base takes them at once, and so does any base for many rows."""
     limit_heads(monkeypatch, 4)
-    short = table([whose(row, "a") for row in range(4)], schema=RECORD)
-    assert short.upsert(segment([whose(9, "b")], RECORD))[0].rows.head.length == 0
-    long = table([whose(row, "a") for row in range(6)], schema=RECORD)
-    newer, counts = upserted(long, segment([whose(6, "b"), whose(7, "a"), whose(8, None), whose(9, "c")], RECORD))
+    short = table([record_of(row, "a") for row in range(4)], schema=RECORD)
+    assert short.upsert(segment([record_of(9, "b")], RECORD))[0].rows.head.length == 0
+    long = table([record_of(row, "a") for row in range(6)], schema=RECORD)
+    newer, counts = upserted(
+        long, segment([record_of(6, "b"), record_of(7, "a"), record_of(8, None), record_of(9, "c")], RECORD)
+    )
     assert counts.inserted == 4
     assert (newer.rows.base.length, newer.rows.head.length) == (8, 2)
     assert newer.rows.base.dictionaries["by_field_value"] is long.rows.base.dictionaries["by_field_value"]
-    assert {key[3] for key in held(newer)} == {"a", "b", "c", None}
-    replaced, _ = newer.upsert(segment([whose(6, "b", record_score=5.0), whose(10, "b")], RECORD))
-    assert (replaced.rows.head.length, held(replaced)[6 * STEP, SPAN_S, 0, "b", None, None]) == (3, 5.0)
-    many, _ = long.upsert(segment([whose(row, f"new {row}") for row in range(6, 11)], RECORD))
+    assert {key[3] for key in stored_scores(newer)} == {"a", "b", "c", None}
+    replaced, _ = newer.upsert(segment([record_of(6, "b", record_score=5.0), record_of(10, "b")], RECORD))
+    assert (replaced.rows.head.length, stored_scores(replaced)[6 * STEP, SPAN_S, 0, "b", None, None]) == (3, 5.0)
+    many, _ = long.upsert(segment([record_of(row, f"new {row}") for row in range(6, 11)], RECORD))
     assert (many.rows.base.length, many.rows.head.length) == (11, 0)
-    assert len(held(many)) == 11
+    assert len(stored_scores(many)) == 11
 
 
-# ---- keywords that no row has any more
+# ---- unused keywords
 
 
-def test_keywords_of_interim_rows_do_not_stay_in_the_base() -> None:
-    """A batch brings the base the keywords of the rows that go there, not those of its other rows."""
+def test_the_base_has_no_keywords_of_interim_rows() -> None:
+    """A batch adds only the keywords of rows that go to the base."""
     found = Table.empty(RECORD, sizes())
     for row in range(50):
         interim = [record(10_000, detector, is_interim=True, function=f"{row} {detector}") for detector in range(100)]
@@ -801,8 +804,8 @@ def test_keywords_of_interim_rows_do_not_stay_in_the_base() -> None:
     assert len(found.rows.base.dictionary("function")) < 1_000
 
 
-def test_keywords_that_were_replaced_in_place_do_not_stay() -> None:
-    """However often very many rows are written again, each time with keywords of their own."""
+def test_replaced_keywords_do_not_accumulate_in_the_dictionary() -> None:
+    """All rows of the base get new keywords twenty times."""
     found = Table.empty(RECORD, sizes())
     for time in range(20):
         found, _ = found.upsert(
@@ -813,16 +816,16 @@ def test_keywords_that_were_replaced_in_place_do_not_stay() -> None:
 
 
 @pytest.mark.usefixtures("four_rows")
-def test_a_compaction_leaves_no_unused_keyword_behind() -> None:
-    """Be there ever so few."""
+def test_a_compaction_removes_unused_keywords() -> None:
+    """This holds even if only a few are unused."""
     found = table([record(9)], *([record(5, function=f"{time}")] for time in range(20)), schema=RECORD)
     found, _ = found.upsert(segment([record(row, function="x") for row in range(5)], RECORD))
     assert shape(found) == (7, 0, 0)
     assert found.rows.base.dictionary("function").tolist() == ["19", "x"]
 
 
-def test_an_append_of_known_keywords_costs_nothing_for_the_stored_ones() -> None:
-    """Neither time nor memory grows with the dictionary."""
+def test_an_append_of_known_keywords_does_not_copy_the_dictionary() -> None:
+    """The memory that it takes does not grow with the dictionary."""
     found = table([record(row, by_field_value=f"{row:06}") for row in range(50_000)], schema=RECORD)
     found, _ = found.upsert(segment([record(60_000, by_field_value="000005")], RECORD))
     batch = segment([record(60_001, by_field_value="000005")], RECORD)
@@ -833,8 +836,8 @@ def test_an_append_of_known_keywords_costs_nothing_for_the_stored_ones() -> None
     assert peak < 100_000
 
 
-def test_a_compaction_looks_up_the_keywords_of_the_head_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keywords compare slowly, and the base's are in order already."""
+def test_a_compaction_looks_up_only_keywords_of_the_head(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Comparing keywords is slow, and those of the base are in order already."""
     found = table([record(row, by_field_value=f"{row:06}") for row in range(5_000)], schema=RECORD)
     found, _ = found.upsert(segment([record(row, 1, by_field_value=f"{row}") for row in range(HEAD_ROWS)], RECORD))
     looked_up: list[int] = []

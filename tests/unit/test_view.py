@@ -1,4 +1,4 @@
-"""Views and selections: one numbering of base and head, read in any order."""
+"""Views and selections: rows of base and head under one numbering, read in any order."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -13,13 +13,13 @@ from support.helpers import FULL, STEP, bucket, record, rows, segment, table
 
 
 def mixed_times(view: View, numbered: list[int]) -> list[int]:
-    """The timestamps of some rows as the view numbers them."""
+    """The timestamps of rows, given by their numbers in the view."""
     timestamps: list[int] = Selection(view, np.array(numbered, dtype=np.int64)).column("timestamp").tolist()
     return timestamps
 
 
-def test_a_view_numbers_its_head_behind_its_base() -> None:
-    """Rows of both are read by one numbering, values, masks and lists alike; a slice is of the base."""
+def test_a_view_numbers_head_rows_after_base_rows() -> None:
+    """Values, masks and lists of both are read by these numbers. A slice is of the base."""
     view = table(
         rows(0, 3, **FULL),
         [bucket(1, bucket_span=60, **{**FULL, "scheduled_events": ["late"]}), bucket(1, event_count=9)],
@@ -52,12 +52,12 @@ def test_a_view_numbers_its_head_behind_its_base() -> None:
 
 
 @pytest.mark.parametrize(
-    "asked", [slice(0, 3), slice(2, None, -1), slice(0, 0), np.array([4, 0, 3]), np.array([], dtype=np.int64)]
+    "chosen", [slice(0, 3), slice(2, None, -1), slice(0, 0), np.array([4, 0, 3]), np.array([], dtype=np.int64)]
 )
-def test_a_detached_selection_has_copies_in_the_order_asked_for(asked: Any) -> None:
-    """Nothing of the table is kept alive by it."""
+def test_a_detached_selection_copies_its_rows_in_order(chosen: Any) -> None:
+    """It shares no memory with the table."""
     view = table(rows(0, 3, **FULL), [bucket(1, bucket_span=60), bucket(1, scheduled_events=["b"])]).rows
-    picked = Selection(view, asked)
+    picked = Selection(view, chosen)
     detached = picked.detach()
     again = Selection.of(detached)
     assert len(again) == len(picked) == detached.length
@@ -67,37 +67,37 @@ def test_a_detached_selection_has_copies_in_the_order_asked_for(asked: Any) -> N
     assert again.lists("scheduled_events") == picked.lists("scheduled_events")
 
 
-@pytest.mark.parametrize("asked", [slice(0, 3), slice(2, None, -1), [3, 0, 4, 1, 2, 5], [4, 3], [0], []], ids=str)
-def test_keywords_of_base_and_head_are_read_and_compared_alike(asked: Any) -> None:
-    """By one numbering, though each has a dictionary of its own; what is missing is below all others."""
+@pytest.mark.parametrize("chosen", [slice(0, 3), slice(2, None, -1), [3, 0, 4, 1, 2, 5], [4, 3], [0], []], ids=str)
+def test_keywords_of_base_and_head_compare_by_value(chosen: Any) -> None:
+    """Base and head have a dictionary each. A missing keyword is below all others."""
     view = table(
-        [record(row, by_field_value=text) for row, text in enumerate(["b", None, "d"])],
-        [record(0, 5, by_field_value=text) for text in ("c", "b", None)],
+        [record(row, by_field_value=keyword) for row, keyword in enumerate(["b", None, "d"])],
+        [record(0, 5, by_field_value=keyword) for keyword in ("c", "b", None)],
         schema=RECORD,
     ).rows
     assert (view.base.length, view.head.length) == (3, 3)
-    picked = Selection(view, asked if isinstance(asked, slice) else np.array(asked, dtype=np.int64))
-    texts = picked.column("by_field_value")
-    assert texts.dtype == object
+    picked = Selection(view, chosen if isinstance(chosen, slice) else np.array(chosen, dtype=np.int64))
+    keywords = picked.column("by_field_value")
+    assert keywords.dtype == object
     numbered = np.array(["b", None, "d", *view.head.values("by_field_value", slice(0, 3)).tolist()], dtype=object)
-    assert texts.tolist() == numbered[asked].tolist() if asked else texts.tolist() == []
+    assert keywords.tolist() == numbered[chosen].tolist() if chosen else keywords.tolist() == []
     codes = picked.comparable("by_field_value").tolist()
-    for text, code in zip(texts, codes, strict=True):
-        for other, theirs in zip(texts, codes, strict=True):
-            assert (code < theirs) == ((text is not None, text or "") < (other is not None, other or ""))
+    for keyword, code in zip(keywords, codes, strict=True):
+        for other, theirs in zip(keywords, codes, strict=True):
+            assert (code < theirs) == ((keyword is not None, keyword or "") < (other is not None, other or ""))
     missing = picked.missing("by_field_value")
     assert missing is not None
-    assert missing.tolist() == [text is None for text in texts]
+    assert missing.tolist() == [keyword is None for keyword in keywords]
     detached = picked.detach()
-    assert Selection.of(detached).column("by_field_value").tolist() == texts.tolist()
+    assert Selection.of(detached).column("by_field_value").tolist() == keywords.tolist()
 
 
 @pytest.mark.parametrize("positions", [slice(0, 2), slice(None), slice(None, None, -1), slice(1, 9, 2), slice(5, 9)])
-@pytest.mark.parametrize("asked", [slice(0, 3), slice(2, None, -1), np.array([4, 0, 3])])
-def test_a_part_of_a_selection_is_taken_by_position(asked: Any, positions: slice) -> None:
-    """As of a list of its rows."""
+@pytest.mark.parametrize("chosen", [slice(0, 3), slice(2, None, -1), np.array([4, 0, 3])])
+def test_a_slice_of_a_selection_equals_a_slice_of_its_rows(chosen: Any, positions: slice) -> None:
+    """This holds for every direction and step, and beyond the end."""
     view = table(rows(0, 3), [bucket(1, bucket_span=60), bucket(9, is_interim=True)]).rows
-    picked = Selection(view, asked)
+    picked = Selection(view, chosen)
     part = picked[positions]
     assert part.column("timestamp").tolist() == picked.column("timestamp").tolist()[positions]
     assert len(part) == len(picked.column("timestamp")[positions])
@@ -105,8 +105,8 @@ def test_a_part_of_a_selection_is_taken_by_position(asked: Any, positions: slice
 
 @pytest.mark.parametrize("deleted", [(), (0,), (3,), (0, 1, 3), (1, 2), (0, 1, 2, 3)], ids=repr)
 @pytest.mark.parametrize("head", [(), (0,), (9,), (-5, 2)], ids=repr)
-def test_the_time_span_is_of_what_can_be_seen(deleted: tuple[int, ...], head: tuple[int, ...]) -> None:
-    """Deleted rows at both ends do not count, wherever the head lies."""
+def test_the_time_span_ignores_deleted_rows(deleted: tuple[int, ...], head: tuple[int, ...]) -> None:
+    """Rows may be deleted at both ends, and the head may be before, between or behind them."""
     base = segment(rows(0, 4))
     view = View(base, np.array(deleted, dtype=np.int64), segment([bucket(row, bucket_span=60) for row in head]))
     times = [row for row in range(4) if row not in deleted] + [*head]
@@ -116,10 +116,10 @@ def test_the_time_span_is_of_what_can_be_seen(deleted: tuple[int, ...], head: tu
 @pytest.mark.parametrize("final", [range(6), (), (0, 2, 3, 5)], ids=["base", "no base", "gaps"])
 @pytest.mark.parametrize("interim", [(6, 7), (4,), (1, 6), ()], ids=str)
 @pytest.mark.parametrize("replaced", [(), (2,)], ids=["none replaced", "one replaced"])
-def test_the_newest_rows_are_read_as_two_runs(
+def test_a_range_of_ranks_reads_as_its_rows_do_one_by_one(
     final: Sequence[int], interim: Sequence[int], replaced: Sequence[int]
 ) -> None:
-    """Where they lie so, and else row by row: every stretch of ranks reads as its rows do one by one."""
+    """It is read as a run of the base and one of the head, or row by row if the two are mixed."""
     base = [bucket(at, scheduled_events=[f"event {at}"]) for at in final]
     later = [bucket(at, event_count=9, is_interim=True) for at in interim]
     later += [bucket(at, bucket_span=60, event_count=5) for at in replaced]
@@ -138,20 +138,20 @@ def test_the_newest_rows_are_read_as_two_runs(
 
 
 @pytest.mark.parametrize("desc", [False, True])
-def test_keywords_of_two_runs_are_read_by_the_dictionary_of_each(desc: bool) -> None:
-    """Base and head number their texts apart; what is missing is None in both."""
-    base = [record(at, by_field_value=text) for at, text in enumerate(["b", None, "d"])]
-    head = [record(3 + at, by_field_value=text, is_interim=True) for at, text in enumerate(["c", None, "a"])]
+def test_each_of_two_runs_is_read_by_its_own_dictionary(desc: bool) -> None:
+    """Base and head number their keywords separately. A missing keyword is None in both."""
+    base = [record(at, by_field_value=keyword) for at, keyword in enumerate(["b", None, "d"])]
+    head = [record(3 + at, by_field_value=keyword, is_interim=True) for at, keyword in enumerate(["c", None, "a"])]
     view = table(base, head, schema=RECORD).rows
     assert (view.base.length, view.head.length) == (3, 3)
     assert view.find(1, 5) == (slice(1, 3), slice(0, 2))
-    texts = [None, "d", "c", None]
+    keywords = [None, "d", "c", None]
     found = Selection(view, (1, 5, desc)).column("by_field_value").tolist()
-    assert found == (texts[::-1] if desc else texts)
+    assert found == (keywords[::-1] if desc else keywords)
 
 
-def test_a_run_of_the_base_and_one_of_the_head_are_told() -> None:
-    """As the newest rows of a job lie whose newest buckets are interim; not where a row of the base is newer."""
+def test_find_returns_a_run_of_the_base_and_a_run_of_the_head() -> None:
+    """This is the usual case: the newest buckets are interim. If rows are mixed, it returns row numbers."""
     live = table(rows(0, 4), [bucket(4, is_interim=True), bucket(5, is_interim=True)]).rows
     assert live.find(2, 6) == (slice(2, 4), slice(0, 2))
     assert live.find(4, 5) == (slice(0, 0), slice(0, 1))
