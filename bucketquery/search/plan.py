@@ -104,7 +104,8 @@ def _by_value_index(matches: Matches, order: Order, need: int, failed: int | Non
     """
     view, base, lead, desc = matches.window.view, matches.window.base, order.lead, order.desc
     value_index = view.base.value_index(lead, desc=desc) if is_of_numbers(view, lead) else None
-    if value_index is None or base.start >= value_index.covered:
+    # Also if the window has rows of the head only.
+    if value_index is None or base.start >= min(base.stop, value_index.covered):
         return None
     if not value_index.is_tied:
         is_possible = matches.shortcuts.levels

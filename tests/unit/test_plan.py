@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from bucketquery import ResultsIndex
 from bucketquery.model.schema import RECORD
 from bucketquery.queries.queries import BucketQuery, RecordQuery, resolve
 from bucketquery.queries.resolved import ResolvedQuery
@@ -132,3 +133,25 @@ def test_a_page_of_records_by_time_is_sorted_up_to_its_last_instant() -> None:
         assert slower.rows_read == 201
         for name in ("timestamp", "detector_index"):
             assert page.column(name).tolist() == without.column(name).tolist()
+
+
+@pytest.mark.parametrize("processing_time_ms", [9, 8])
+@pytest.mark.parametrize("desc", [False, True])
+def test_a_window_with_head_rows_only_is_sorted(desc: bool, processing_time_ms: int) -> None:
+    """The base has no row between two of its times, and more head rows lie there than are sorted at once.
+
+    The value index of the base is tied, so a plan that looks for its best value would find no row to look at.
+    """
+    index = ResultsIndex()
+    rows = np.arange(3_000)
+    times = np.where(rows < 1_500, rows, rows + 1_000) * STEP
+    index.upsert_columns({"timestamp": times, "bucket_span": 300, "processing_time_ms": 9}, job_id=JOB)
+    interim = [bucket(1_500 + row, processing_time_ms=row % 3, is_interim=True) for row in range(300)]
+    index.upsert([*interim, bucket(1_900, processing_time_ms=processing_time_ms, is_interim=True)])
+    window = {"start": 1_500 * STEP, "end": 2_000 * STEP}
+    page = index.get_buckets(job_id=JOB, sort="processing_time_ms", desc=desc, size=4, **window)
+    found = [(found.timestamp // STEP - 1_500, found.processing_time_ms) for found in page]
+    assert (page.count, found) == (
+        301,
+        [(400, processing_time_ms), (299, 2), (296, 2), (293, 2)] if desc else [(0, 0), (3, 0), (6, 0), (9, 0)],
+    )
