@@ -16,6 +16,7 @@ from support.cases import (
     Case,
     Table,
     count_cases,
+    new_table,
     outcome,
     play,
     plural,
@@ -245,14 +246,16 @@ def test_churned_tables_are_large_and_late(kind: Kind) -> None:
     assert seen[f"{kind}: inserted"] > 2_000
     assert seen[f"{kind}: late"] > 100
     assert seen[f"{kind}: replaced"] > 100
-    pages = [outcome(evaluate, table.documents(case.state), case.query) for case in table.cases[-25:]]
+    pages = [table.by_reference(number) for number in range(len(table.cases))[-25:]]
     assert max(page.count("result_type") for page in pages) > 100
 
 
 def test_one_seed_is_one_table() -> None:
     """The command that a failure prints runs the same case."""
-    again = [seeded_table("0.3"), *seeded_tables("0.3", 1)]
-    assert again[0] == again[1] == list(seeded_tables("0", 4_000))[3]
+    table = new_table("0.3")
+    assert new_table("0.3") == table
+    assert [*seeded_tables("0.3", 1)] == [table]
+    assert list(seeded_tables("0", 4_000))[3] == table
 
 
 # ---- what the loop notices

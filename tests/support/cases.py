@@ -7,7 +7,9 @@ ends at the first difference, and the error shows the command that repeats the c
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from functools import cache, lru_cache, partial
 from random import Random
 from typing import Any, Protocol
 
@@ -81,7 +83,8 @@ class Case:
 class Table:
     """A history, every state it goes through, and the cases asked on the way.
 
-    `put` holds the jobs that were put before the first batch.
+    `put` holds the jobs that were put before the first batch. `judged` holds what the reference and SQLite answered
+    so far, by judge and number of the case: each answers a case once, for all engines.
     """
 
     seed: str
@@ -90,17 +93,35 @@ class Table:
     states: list[State]
     put: set[str]
     cases: list[Case]
+    judged: dict[tuple[str, int], str] = field(default_factory=dict, compare=False, repr=False)
 
     def documents(self, state: int) -> list[Document]:
         """The documents stored after `state` batches."""
         return list(self.states[state].values())
+
+    def judge(self, judge: str, number: int, answer: Callable[[], dict[str, Any]]) -> str:
+        """The outcome of a judge's answer to a case, which is asked for once."""
+        if (judge, number) not in self.judged:
+            self.judged[judge, number] = outcome(answer)
+        return self.judged[judge, number]
+
+    def by_reference(self, number: int) -> str:
+        """The outcome of a case by the reference."""
+        case = self.cases[number]
+        return self.judge("reference", number, lambda: evaluate(self.documents(case.state), case.query))
 
     def jobs(self, state: int) -> set[str]:
         """The jobs known after `state` batches."""
         return self.put | {job for _, (job, *_) in self.states[state]}
 
 
+@lru_cache(maxsize=128)
 def seeded_table(seed: str) -> Table:
+    """The table of a seed. Tests share it, since making tables and judging cases takes longer than an engine does."""
+    return new_table(seed)
+
+
+def new_table(seed: str) -> Table:
     """A table of 0 to 2,000 documents, mostly few, and its cases; half of them ask the newest state.
 
     A seed that begins with "churned-" and a kind makes a table of some thousands, most of them written late or again.
@@ -173,10 +194,11 @@ def play(table: Table, engine: Engine) -> None:
     Raises:
         AssertionError: the engine, the reference and SQLite differ.
     """
-    documents = [table.documents(state) for state in range(len(table.states))]
     jobs = [table.jobs(state) for state in range(len(table.states))]
     state = 0
-    with SqlResults(table.history) as sql:
+    # A database of all states takes a while to write, and the answers may all be known.
+    sql = cache(lambda: opened.enter_context(SqlResults(table.history)))
+    with ExitStack() as opened:
         for number, case in enumerate(table.cases):
             try:
                 while state < case.written:
@@ -184,9 +206,9 @@ def play(table: Table, engine: Engine) -> None:
                     engine.write(table, state)
                 answers = {"engine": engine.ask(table, case), "reference": "UnknownJob", "SQLite": "UnknownJob"}
                 if jobs[case.state].issuperset(case.query.jobs):
-                    answers["reference"] = outcome(evaluate, documents[case.state], case.query)
-                    answers["SQLite"] = outcome(sql.answer, case.query, state=case.state)
-                assert len(set(answers.values())) == 1, difference(documents[case.state], case.query, answers)
+                    answers["reference"] = table.by_reference(number)
+                    answers["SQLite"] = table.judge("SQLite", number, partial(answer_of, sql, case))
+                assert len(set(answers.values())) == 1, difference(table.documents(case.state), case.query, answers)
             except Exception as error:
                 error.add_note(
                     f"Case {number} of table {table.seed}: state {case.state}, asked after batch {state} of"
@@ -194,6 +216,11 @@ def play(table: Table, engine: Engine) -> None:
                     f"BUCKETQUERY_SEED={table.seed} BUCKETQUERY_CASES=1 python -m pytest {LOOP}"
                 )
                 raise
+
+
+def answer_of(sql: Callable[[], SqlResults], case: Case) -> dict[str, Any]:
+    """SQLite's answer to a case."""
+    return sql().answer(case.query, state=case.state)
 
 
 def difference(documents: list[Document], query: Query, answers: Mapping[str, str]) -> str:
