@@ -145,11 +145,12 @@ def test_a_window_with_head_rows_only_is_sorted(desc: bool, processing_time_ms: 
     index = ResultsIndex()
     rows = np.arange(3_000)
     times = np.where(rows < 1_500, rows, rows + 1_000) * STEP
-    index.upsert_columns({"timestamp": times, "bucket_span": 300, "processing_time_ms": 9}, job_id=JOB)
+    index.upsert_columns({"timestamp": times, "bucket_span": 300, "processing_time_ms": np.full(3_000, 9)}, job_id=JOB)
     interim = [bucket(1_500 + row, processing_time_ms=row % 3, is_interim=True) for row in range(300)]
     index.upsert([*interim, bucket(1_900, processing_time_ms=processing_time_ms, is_interim=True)])
-    window = {"start": 1_500 * STEP, "end": 2_000 * STEP}
-    page = index.get_buckets(job_id=JOB, sort="processing_time_ms", desc=desc, size=4, **window)
+    page = index.get_buckets(
+        job_id=JOB, sort="processing_time_ms", desc=desc, size=4, start=1_500 * STEP, end=2_000 * STEP
+    )
     found = [(found.timestamp // STEP - 1_500, found.processing_time_ms) for found in page]
     assert (page.count, found) == (
         301,
