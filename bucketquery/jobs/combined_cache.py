@@ -263,10 +263,10 @@ class _Entry:
 
     def old_tables(self, groups: Groups) -> Iterator[Table]:
         """The tables that the combined table keeps alive although the commit does not have them."""
-        for job_id, job in self._candidates(groups):
+        for job_id, _ in self._candidates(groups):
             number = self._number_of.get(job_id)
             table = None if number is None else self._tables[number]
-            if table is not None and self._is_changed(job_id, job):
+            if table is not None:
                 yield table
 
     def _candidates(self, groups: Groups) -> Iterator[tuple[str, Job | None]]:
