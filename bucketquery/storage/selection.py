@@ -32,13 +32,14 @@ class Selection:
         rows: the rows, or their ranks; the rows of ranks are found when they are first read.
     """
 
-    __slots__ = ("__dict__", "_found", "_ranks", "view")
+    __slots__ = ("__dict__", "_found", "_parts", "_ranks", "view")
 
     def __init__(self, view: View, rows: SomeRows | Ranks) -> None:
         self.view = view
+        # Rows and parts are made by hand: nearly every page reads a selection once, and `once` takes 0.4 us more.
         self._ranks: Ranks | None = None
         self._found: SomeRows | tuple[slice, slice, bool] | None = None
-        # The rows of ranks are found by hand: nearly every page reads a selection once, and `once` takes 0.4 us more.
+        self._parts: tuple[_Part, ...] | None = None
         if isinstance(rows, tuple):
             self._ranks = rows
         else:
@@ -76,18 +77,23 @@ class Selection:
             self._found = found
         return found
 
-    @once
-    def _parts(self) -> tuple[_Part, ...]:
+    def _split(self) -> tuple[_Part, ...]:
         """The rows of the base and those of the head, as each numbers them, with their positions in this selection."""
-        rows, base = self.rows, self.view.base
-        assert not isinstance(rows, slice)
-        is_head = rows >= base.length
-        if not is_head.any():
-            # Most pages have no row of the head.
-            return ((base, rows, np.arange(len(rows))),)
-        in_base, in_head = (~is_head).nonzero()[0], is_head.nonzero()[0]
-        parts = ((base, rows[in_base], in_base), (self.view.head, rows[in_head] - base.length, in_head))
-        return parts if len(in_base) else parts[1:]
+        parts = self._parts
+        if parts is None:
+            rows, base = self.rows, self.view.base
+            assert not isinstance(rows, slice)
+            is_head = rows >= base.length
+            if is_head.any():
+                in_base, in_head = (~is_head).nonzero()[0], is_head.nonzero()[0]
+                parts = ((base, rows[in_base], in_base), (self.view.head, rows[in_head] - base.length, in_head))
+                parts = parts if len(in_base) else parts[1:]
+            else:
+                # Most pages have no row of the head.
+                parts = ((base, rows, np.arange(len(rows))),)
+            # Two readers may both split them, with the same result.
+            self._parts = parts
+        return parts
 
     @classmethod
     def of(cls, segment: Segment) -> "Selection":
@@ -121,7 +127,7 @@ class Selection:
             return values[::-1] if desc else values
         if isinstance(found, slice):
             return self.view.base.values(name, found)
-        parts = [(positions, segment.values(name, own)) for segment, own, positions in self._parts]
+        parts = [(positions, segment.values(name, own)) for segment, own, positions in self._split()]
         return self._in_place(parts)
 
     def comparable(self, name: str) -> Array:
@@ -132,7 +138,7 @@ class Selection:
         """
         if isinstance(self.rows, slice):
             return self.view.base.column(name)[self.rows]
-        parts = [(positions, segment.column(name)[own]) for segment, own, positions in self._parts]
+        parts = [(positions, segment.column(name)[own]) for segment, own, positions in self._split()]
         if len(parts) > 1 and name in self.view.head.dictionaries:
             if _KEYWORDS_PER_ROW * len(self) < len(self.view.base.dictionary(name)):
                 # To encode the keywords of few rows is faster than to translate all codes of the base.
@@ -159,7 +165,7 @@ class Selection:
         if isinstance(self.rows, slice):
             return self.view.base.missing(name, self.rows)
         missing: Bools | None = None
-        for segment, own, positions in self._parts:
+        for segment, own, positions in self._split():
             lacking = segment.missing(name, own)
             if lacking is not None:
                 missing = np.zeros(len(self.rows), dtype=np.bool_) if missing is None else missing
@@ -176,7 +182,7 @@ class Selection:
         if isinstance(found, slice):
             return self.view.base.lists_at(name, found)
         taken = [()] * len(found)
-        for segment, own, positions in self._parts:
+        for segment, own, positions in self._split():
             for position, value in zip(positions.tolist(), segment.lists_at(name, own), strict=True):
                 taken[position] = value
         return taken
@@ -186,7 +192,7 @@ class Selection:
         if isinstance(self.rows, slice):
             return self.view.base.having(name, np.arange(*self.rows.indices(self.view.base.length)))
         having = np.zeros(len(self.rows), dtype=np.bool_)
-        for segment, own, positions in self._parts:
+        for segment, own, positions in self._split():
             having[positions] = segment.having(name, own)
         return having
 

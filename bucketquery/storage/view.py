@@ -32,7 +32,7 @@ class View:
     interim. Row ``r`` of the head has the number ``base.length + r``; a slice has rows of the base only.
     """
 
-    __slots__ = ("__dict__", "_has_deleted", "_top_k_cache", "base", "deleted", "head", "length")
+    __slots__ = ("__dict__", "_has_deleted", "base", "deleted", "head", "length")
 
     def __init__(self, base: Segment, deleted: Int64s, head: Segment) -> None:
         self.base = base
@@ -41,7 +41,6 @@ class View:
         #: The number of rows that a search may see.
         self.length = base.length - len(deleted) + head.length
         self._has_deleted = len(deleted) > 0
-        self._top_k_cache: dict[Any, Any] | None = None
 
     @once
     def timestamps(self) -> Int64s:
@@ -77,12 +76,10 @@ class View:
         """The codes that `common_codes` has made, by column."""
         return {}
 
-    @property
+    @once
     def top_k_cache(self) -> dict[Any, Any]:
         """The first rows of each order that a search has found, for later searches."""
-        if self._top_k_cache is None:
-            self._top_k_cache = {}
-        return self._top_k_cache
+        return {}
 
     def before(self, instant: int) -> int:
         """The number of rows of base and head before an instant. It allocates nothing."""
