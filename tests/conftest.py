@@ -1,6 +1,8 @@
 """Shared by all tests: Hypothesis profiles, the repository's sample documents, the folder of the large data sets."""
 
+import gc
 import os
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,21 @@ settings.register_profile("dev", deadline=None, print_blob=True, max_examples=15
 settings.register_profile("ci", settings.get_profile("dev"), max_examples=30, derandomize=True, database=None)
 settings.register_profile("thorough", settings.get_profile("dev"), max_examples=5_000, stateful_step_count=100)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Collect the tests without the garbage collector, and exclude them from its later work.
+
+    The thousands of collected tests live to the end. Otherwise each full collection would visit all of them.
+    """
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+        gc.collect()
+        gc.freeze()
 
 
 def samples(name: str) -> tuple[dict[str, Any], ...]:
