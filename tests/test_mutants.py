@@ -165,8 +165,10 @@ def test_every_mutant_is_another_program() -> None:
 
 
 @pytest.fixture
-def project(tmp_path: Path) -> Path:
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A toy project with one function and one test."""
+    # The plugins of pytest take half a second to load, and the toy's test needs none.
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
     files = {FILE: LAST, "bucketquery/__init__.py": "", TEST: TOY_TEST, "pyproject.toml": "[tool.pytest]\n"}
     for name, text in files.items():
         path = tmp_path / "project" / name
