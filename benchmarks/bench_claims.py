@@ -29,8 +29,8 @@ def documented() -> Iterator[str]:
     """The name of every object in the package whose docstring has `Complexity:`."""
     for module in walk_packages(bucketquery.__path__, "bucketquery."):
         if not module.name.endswith(".__main__"):
-            room = import_module(module.name)
-            for name, thing in vars(room).items():
+            imported = import_module(module.name)
+            for name, thing in vars(imported).items():
                 if getattr(thing, "__module__", None) == module.name:
                     yield from _documented(f"{module.name.partition('.')[2]}.{name}", thing)
 

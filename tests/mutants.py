@@ -38,7 +38,7 @@ from mutations import Mutant, draw, mutants_of
 
 ROOT: Final = Path(__file__).parent.parent
 
-#: The rooms that are sampled if no place is given.
+#: The folders that are sampled if no place is given.
 PLACES: Final = ("bucketquery/storage", "bucketquery/search", "bucketquery/value_index", "bucketquery/answers")
 
 #: The folders that the tests need.

@@ -1,6 +1,6 @@
 """Calls: a request in built-in types, with its URL parsed.
 
-The objects of the caller become built-in types here, so that the other rooms of this folder can trust them.
+The objects of the caller become built-in types here, so that the other modules of this folder can trust them.
 """
 
 import json

@@ -1,6 +1,6 @@
 """The endpoints as data: their parameters in order, the JSON types of each, and the function that reads its value.
 
-This room reads the forms that a value has in a request. `queries` decides the meaning of the value.
+This module reads the forms that a value has in a request. `queries` decides the meaning of the value.
 """
 
 import math

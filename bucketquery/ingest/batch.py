@@ -1,7 +1,7 @@
 """Batches: checked columns by job and in identity order, ready to be written.
 
-`documents` and `arrays` read the input and assemble their columns here. This room imports no index. A batch that cannot
-be stored is refused before the writer takes its lock.
+`documents` and `arrays` read the input and assemble their columns here. This module imports no index. A batch that
+cannot be stored is refused before the writer takes its lock.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence

@@ -1,7 +1,7 @@
 """Checks of single values: whether a field can store a value, and its canonical value.
 
-This room has the rules. `documents` and `arrays` check whole columns at once if the outcome is certain to be the same,
-and call this room for all other values.
+This module has the rules. `documents` and `arrays` check whole columns at once if the outcome is certain to be the
+same, and call this module for all other values.
 """
 
 from collections.abc import Mapping

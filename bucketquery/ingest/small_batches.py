@@ -1,6 +1,6 @@
 """Small batches: up to 16 simple documents, read one by one into packed rows.
 
-To check a column of one value as an array takes many times as long as to test the value. This room accepts a batch if
+To check a column of one value as an array takes many times as long as to test the value. This module accepts a batch if
 all of its documents are certainly valid, and rejects it otherwise. It raises no errors: `documents` reads a rejected
 batch again and decides.
 """

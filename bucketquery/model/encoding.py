@@ -1,7 +1,7 @@
 """JSON in UTF-8: by orjson if it is installed, else by the standard library, which takes several times as long.
 
 Both write the same bytes, except for very small and very large doubles: one writes ``1e-05``, the other ``0.00001``.
-Both write the fewest digits that read back as the same double. Nothing else depends on the encoder, so no other room
+Both write the fewest digits that read back as the same double. Nothing else depends on the encoder, so no other module
 imports orjson.
 """
 

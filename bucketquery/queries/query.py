@@ -1,6 +1,6 @@
 """The base of the three kinds of queries. It reads, resolves, compares, copies and pickles their parameters.
 
-`queries` declares the kinds and their signatures. The rooms that take a `ResolvedQuery` handle neither ``now`` nor -1
+`queries` declares the kinds and their signatures. The modules that take a `ResolvedQuery` handle neither ``now`` nor -1
 for an unset bound.
 """
 

@@ -1,8 +1,8 @@
 """The search: it finds the rows of a resolved query's page, and the exact count.
 
 A page in time order without a threshold is found by ranks; only timestamps are read. For any other page, `threshold`
-counts the matches first. Then `plan` chooses how to find the page, and this room carries the plan out. Rows of base and
-head have different numbers: row ``r`` of the head is ``base.length + r``.
+counts the matches first. Then `plan` chooses how to find the page, and this module carries the plan out. Rows of base
+and head have different numbers: row ``r`` of the head is ``base.length + r``.
 """
 
 from collections.abc import Iterator

@@ -11,7 +11,7 @@ import pytest
 
 from bucketquery.errors import LimitExceeded
 from bucketquery.model.schema import RECORD
-from bucketquery.search import expand as room
+from bucketquery.search import expand as module
 from bucketquery.search.expand import Expansion, expand
 from bucketquery.storage.selection import Selection
 from bucketquery.storage.table import Table
@@ -102,8 +102,8 @@ def test_the_least_probable_records_come_first() -> None:
 
 def test_a_bucket_has_a_limit_of_records(monkeypatch: pytest.MonkeyPatch) -> None:
     """A bucket has at most `MOST_OF_A_BUCKET` records, the first in sorted order."""
-    assert (room.MOST_OF_A_BUCKET, room.MOST_OF_A_PAGE) == (10_000, 100_000)
-    monkeypatch.setattr(room, "MOST_OF_A_BUCKET", 3)
+    assert (module.MOST_OF_A_BUCKET, module.MOST_OF_A_PAGE) == (10_000, 100_000)
+    monkeypatch.setattr(module, "MOST_OF_A_BUCKET", 3)
     found = records(
         *(record(row, detector, probability=0.1 * (9 - detector)) for row in (0, 1) for detector in range(5))
     )
@@ -115,7 +115,7 @@ def test_a_bucket_has_a_limit_of_records(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_a_page_has_a_limit_of_records(monkeypatch: pytest.MonkeyPatch, late: bool) -> None:
     """The limit of a bucket applies first. Deleted records do not count, and no record is gathered before the check."""
     limit_heads(monkeypatch, 100)
-    monkeypatch.setattr(room, "MOST_OF_A_BUCKET", 3)
+    monkeypatch.setattr(module, "MOST_OF_A_BUCKET", 3)
     documents = [record(row, detector) for row in range(4) for detector in range(5)]
     replaced = [record(row, detector, record_score=5.0) for row in range(4) for detector in range(5)] if late else []
     found = records(*documents, late=replaced)
