@@ -57,6 +57,12 @@ class PackedSegment(Segment):
         masks = columns.masks(missing_bits(self.present))
         return PackedSegment(self.schema, self.length, columns, masks, EMPTY_MAPPING, self.lists, None, self.sizes)
 
+    def timestamp(self, row: int) -> int:
+        """As `Segment.timestamp`."""
+        layout = self.columns.layout
+        timestamp: int = layout.identity_from(self.columns.data, row * layout.size)[0]
+        return timestamp
+
     def record(self, layout: Layout, row: int) -> bytes:
         """A row as a record."""
         return bytes(self.columns.data[row * layout.size : (row + 1) * layout.size])

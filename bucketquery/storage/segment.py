@@ -63,6 +63,11 @@ class Segment:
         """The values of a column, shape (length,), a view; keywords as codes, missing values as NaN or the default."""
         return self.columns[name][: self.length]
 
+    def timestamp(self, row: int) -> int:
+        """The timestamp of a row."""
+        timestamp: int = self.columns["timestamp"].item(row)
+        return timestamp
+
     def dictionary(self, name: str) -> Objects:
         """The dictionary of a keyword column."""
         return self.dictionaries.get(name, NO_KEYWORDS)
@@ -335,7 +340,8 @@ class Segment:
 
     def _nbytes_beside(self) -> int:
         """Bytes of the sparse lists and of the value indexes."""
-        return sum(lists.rows.nbytes + lists.values.nbytes for lists in self.lists.values()) + self.value_index_nbytes()
+        of_lists = sum(lists.rows.nbytes + lists.values.nbytes for lists in self.lists.values()) if self.lists else 0
+        return of_lists + self.value_index_nbytes()
 
     def __reduce__(self) -> tuple[Any, ...]:
         unpacked = self.unpacked()

@@ -145,20 +145,3 @@ class View:
             _, base, head = merge_dictionaries(self.base.dictionary(name), self.head.dictionary(name))
             codes = self._codes[name] = (base, head)
         return codes
-
-    def time_span(self) -> tuple[int, int] | None:
-        """First and last timestamp, or None if there are no rows, in O(d) for d deleted rows."""
-        ends: list[int] = []
-        base, head, deleted = self.base, self.head, self.deleted
-        first, stop = 0, base.length
-        if self._has_deleted:
-            ranks = np.arange(len(deleted))
-            first += int(np.count_nonzero(deleted == ranks))
-            stop -= int(np.count_nonzero(deleted[::-1] == base.length - 1 - ranks))
-        if first < stop:
-            timestamps = base.columns["timestamp"]
-            ends += (timestamps.item(first), timestamps.item(stop - 1))
-        if head.length:
-            timestamps = head.columns["timestamp"]
-            ends += (timestamps.item(0), timestamps.item(head.length - 1))
-        return (min(ends), max(ends)) if ends else None

@@ -203,7 +203,7 @@ def test_an_append_may_follow_a_deleted_newest_row() -> None:
     assert shape(new) == (3, 1, 1)
     new, _ = written(new, bucket(3))
     assert shape(new) == (4, 1, 1)
-    assert new.rows.time_span() == (0, 3 * STEP)
+    assert new.time_span() == (0, 3 * STEP)
     assert [row[0] // STEP for row in stored(new)] == [0, 1, 2, 3]
 
 
@@ -579,12 +579,23 @@ def test_a_write_that_changes_nothing_returns_the_same_table() -> None:
     assert counts == Counts(0, 0, 0)
 
 
+@pytest.mark.parametrize("deleted", [(), (0,), (3,), (0, 1, 3), (1, 2), (0, 1, 2, 3)], ids=repr)
+@pytest.mark.parametrize("head", [(), (0,), (9,), (-5, 2)], ids=repr)
+def test_the_time_span_ignores_deleted_rows(deleted: tuple[int, ...], head: tuple[int, ...]) -> None:
+    """Rows may be deleted at both ends, and the head may be before, between or behind them."""
+    at_the_head = segment([bucket(row, bucket_span=60) for row in head])
+    times = [row for row in range(4) if row not in deleted] + [*head]
+    for base in (segment(rows(0, 4)), pack(segment(rows(0, 4)))):
+        spanned = Table(base, np.array(deleted, dtype=np.int64), at_the_head, NO_ROWS)
+        assert spanned.time_span() == ((min(times) * STEP, max(times) * STEP) if times else None)
+
+
 @BOTH_WAYS
 def test_the_first_rows_go_to_base_and_head() -> None:
     """Final rows go to the base, interim rows to the head."""
     empty = Table.empty(BUCKET)
     empty.check()
-    assert (shape(empty), empty.rows.time_span(), empty.nbytes()) == ((0, 0, 0), None, 0)
+    assert (shape(empty), empty.time_span(), empty.nbytes()) == ((0, 0, 0), None, 0)
     assert empty.final is empty.rows
     new, counts = written(empty, bucket(0), bucket(1, is_interim=True), bucket(2))
     assert (shape(new), counts) == ((2, 0, 1), Counts(3, 0, 0))

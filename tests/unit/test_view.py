@@ -9,7 +9,7 @@ import pytest
 from bucketquery.model.schema import RECORD, Int64s
 from bucketquery.storage.selection import Selection
 from bucketquery.storage.view import View
-from support.helpers import FULL, STEP, bucket, record, rows, segment, table
+from support.helpers import FULL, STEP, bucket, record, rows, table
 
 
 def mixed_times(view: View, numbered: list[int]) -> list[int]:
@@ -101,16 +101,6 @@ def test_a_slice_of_a_selection_equals_a_slice_of_its_rows(chosen: Any, position
     part = picked[positions]
     assert part.column("timestamp").tolist() == picked.column("timestamp").tolist()[positions]
     assert len(part) == len(picked.column("timestamp")[positions])
-
-
-@pytest.mark.parametrize("deleted", [(), (0,), (3,), (0, 1, 3), (1, 2), (0, 1, 2, 3)], ids=repr)
-@pytest.mark.parametrize("head", [(), (0,), (9,), (-5, 2)], ids=repr)
-def test_the_time_span_ignores_deleted_rows(deleted: tuple[int, ...], head: tuple[int, ...]) -> None:
-    """Rows may be deleted at both ends, and the head may be before, between or behind them."""
-    base = segment(rows(0, 4))
-    view = View(base, np.array(deleted, dtype=np.int64), segment([bucket(row, bucket_span=60) for row in head]))
-    times = [row for row in range(4) if row not in deleted] + [*head]
-    assert view.time_span() == ((min(times) * STEP, max(times) * STEP) if times else None)
 
 
 @pytest.mark.parametrize("final", [range(6), (), (0, 2, 3, 5)], ids=["base", "no base", "gaps"])
