@@ -124,7 +124,7 @@ def timestamps_of(page: BucketPage) -> list[int]:
         WrongAnswer: the two differ.
     """
     timestamps: list[int] = page.column("timestamp").tolist()
-    if [timestamp for _, timestamp, _ in page.keys()] != timestamps:  # noqa: SIM118 - a page is no mapping
+    if [timestamp for _, timestamp, _ in page.keys()] != timestamps:  # noqa: SIM118 - a page is not a mapping
         raise WrongAnswer("a page's keys and its column differ")
     return timestamps
 

@@ -111,7 +111,7 @@ class ResultsIndex(Reads):
 
         Raises:
             UnknownJob: no job has this id.
-            InvalidQuery: ``job_id`` is no text.
+            InvalidQuery: ``job_id`` is not text.
 
         Complexity: microseconds for any number of jobs and results.
 
@@ -210,7 +210,7 @@ class ResultsIndex(Reads):
         Raises:
             InvalidDocument: a column or an entry is invalid, or the job has no such result, so nothing changes;
                 ``field`` is its path, such as ``columns.timestamp[3]``.
-            InvalidQuery: ``job_id`` is no text, or ``kind`` is not supported.
+            InvalidQuery: ``job_id`` is not text, or ``kind`` is not supported.
             UnknownJob: no job has this id.
 
         Complexity: O(k log n) for k scores, plus O(n) to copy one column for more than a few dozen scores.

@@ -63,7 +63,7 @@ class Reads(ABC):
 
         Raises:
             UnknownJob: no job has this id.
-            InvalidQuery: the pattern is no text, or it is a list, a wildcard or an exclusion, which are not supported.
+            InvalidQuery: the pattern is not text, or it is a list, a wildcard or an exclusion, which are not supported.
 
         Complexity: O(j log j) for j jobs the first time after the set of jobs changed, then O(j); O(1) for one id.
 
@@ -91,7 +91,7 @@ class Reads(ABC):
 
         Raises:
             UnknownJob: no job has this id.
-            InvalidQuery: ``job_id`` is no text.
+            InvalidQuery: ``job_id`` is not text.
 
         Complexity: for all jobs, the first call costs O(j) for j jobs. Later calls cost O(1024), plus O(j / 1024) for
         each job that has changed since. Each call adds up the tables of 2,048 rows or more. For one job O(1), plus O(h)
@@ -340,8 +340,8 @@ class Reads(ABC):
             UnknownJob: a job is not known; the error names the first one.
             NotFound: no bucket is at ``timestamp``.
 
-        Complexity: as `get_buckets` and its siblings, without their parameter checks. Many small jobs are searched as
-        one combined table, built on first use and after many of them have changed; other jobs are searched one by one.
+        Complexity: as the call for one job, without its parameter checks. Many small jobs are searched as one combined
+        table, built on first use and after many of them have changed. Other jobs are searched one by one.
 
         >>> from bucketquery import BucketQuery, ResultsIndex
         >>> index = ResultsIndex()

@@ -133,7 +133,7 @@ class Snapshot(Reads):
 
 
 def require_job(snapshot: Snapshot, job_id: str) -> None:
-    """Refuse a job that a snapshot does not know; the id is no pattern.
+    """Refuse a job that a snapshot does not know; the id is not a pattern.
 
     Raises:
         UnknownJob: no job has this id.

@@ -134,7 +134,7 @@ def test_init_files_have_no_code() -> None:
 
 
 def test_every_public_class_has_an_example() -> None:
-    """So does each public method except `check`, and `to_dict`, which the example of its page shows."""
+    """Each public class and method has an example, except `check`, and `to_dict`, which a page's example shows."""
     without = []
     for name in bucketquery.__all__:
         public = getattr(bucketquery, name)

@@ -207,7 +207,7 @@ def test_an_endless_mutant_is_stopped(project: Path, tmp_path: Path) -> None:
 
 
 def test_tests_that_fail_without_a_change_are_refused(project: Path, tmp_path: Path) -> None:
-    """Otherwise they would seem to kill every mutant."""
+    """Tests that fail without a change would seem to kill every mutant."""
     (project / FILE).write_text(LAST.replace("- 1", "- 2"), encoding="utf-8")
     with pytest.raises(ValueError, match=f"fails its tests, all: {TEST}::test_last"):
         measure(Copy(tmp_path / "copy", project), [Stage("all", [TEST])])

@@ -53,9 +53,10 @@ def handle(
         TypeError: ``index`` is neither an index nor a snapshot.
         InvalidQuery: ``max_result_window`` is not a non-negative integer.
 
-    Complexity: O(request), then as `Snapshot.get_buckets` and its siblings. The page is read when a caller reads the
-    reply's body or encodes it.
-    Source: the server's ``BaseRestHandler`` and ``RestGetBucketsAction`` with its siblings.
+    Complexity: O(request), then as `Snapshot.get_buckets`, `get_records` or `get_influencers`. The page is read when a
+    caller reads the reply's body or encodes it.
+    Source: the server's ``BaseRestHandler``, ``RestGetBucketsAction``, ``RestGetRecordsAction`` and
+    ``RestGetInfluencersAction``.
 
     >>> from bucketquery import ResultsIndex
     >>> index = ResultsIndex()

@@ -78,7 +78,8 @@ def read_request(call: Call, route: Route) -> Request:
         InvalidQuery: the server would refuse the request. If the value of a field in the body is invalid, the error has
             a cause.
 
-    Source: the server's ``BaseRestHandler``, and ``RestGetBucketsAction`` with its siblings.
+    Source: the server's ``BaseRestHandler``, ``RestGetBucketsAction``, ``RestGetRecordsAction`` and
+    ``RestGetInfluencersAction``.
 
     >>> from bucketquery.elastic.calls import read_call
     >>> call = read_call("GET", "/_ml/anomaly_detectors/web/results/buckets", "from=5&anomaly_score=75", None)
@@ -119,7 +120,7 @@ def _read_body(body: Any, endpoint: Endpoint) -> dict[str, Any] | None:
             raise malformed(f"[{endpoint.action}] the body is nested too deeply") from None
         except ValueError as error:
             reason = str(error).partition(";")[0]  # leave out Python's advice behind the semicolon
-            raise malformed(f"[{endpoint.action}] the body is no JSON: {reason}") from None
+            raise malformed(f"[{endpoint.action}] the body is not JSON: {reason}") from None
     elif body is None:
         return None
     if not isinstance(body, dict):

@@ -171,7 +171,7 @@ def keywords(value: object, path: str = "") -> tuple[str, ...]:
     """A list of text values as a tuple.
 
     Raises:
-        Unfit: the value is no list, or an entry is no text.
+        Unfit: the value is not a list, or an entry is not text.
     """
     return tuple([keyword(text, f"{path}[{at}]") for at, text in enumerate(entries(value, path))])
 
@@ -183,7 +183,7 @@ def bucket_influencers(value: object, owner: Owner) -> tuple[StoredInfluencer, .
     ``is_interim`` may differ.
 
     Raises:
-        Unfit: the value is no list of objects, or a value in it has the wrong type.
+        Unfit: the value is not a list of objects, or a value in it has the wrong type.
     """
     return tuple([_bucket_influencer(entry, f"[{at}]", owner) for at, entry in enumerate(entries(value))])
 

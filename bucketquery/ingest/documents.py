@@ -101,7 +101,7 @@ def _as_indexed(documents: Any, are_interim: Sequence[bool]) -> Any:
 
 
 def _with_interim(document: Any, is_interim: bool) -> Any:  # noqa: FBT001 - called by a map
-    """The document with this ``is_interim``; unchanged if its own value is no boolean, which the reader refuses."""
+    """The document with this ``is_interim``; unchanged if its own value is not a boolean, which the reader refuses."""
     if not isinstance(document, Mapping):
         return document
     if isinstance(source := document.get("_source"), Mapping):

@@ -26,7 +26,7 @@ def extra_fields_of(schema: Schema, document: Document) -> str:
     """The extra fields of a document as text: documented parts in their order, then all other keys; "" if none.
 
     Raises:
-        Unfit: a part has the wrong type, or a value is no JSON; the path begins with the field.
+        Unfit: a part has the wrong type, or a value is not JSON; the path begins with the field.
     """
     parts = {}
     for field in schema.parts:

@@ -13,8 +13,8 @@ class Totals(NamedTuple):
 
     Attributes:
         rows: the number of results of each kind, in the order of the kinds.
-        first: the first timestamp; None if there are no results.
-        last: the last timestamp; None if there are no results.
+        first: the first timestamp, epoch ms; None if there are no results.
+        last: the last timestamp, epoch ms; None if there are no results.
         own_nbytes: bytes of the tables whose size is fixed.
         growing: the other tables, which grow if readers make value indexes for them.
     """

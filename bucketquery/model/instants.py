@@ -354,5 +354,5 @@ def _datetime64_ms(value: np.datetime64) -> int | None:
         return ticks * _NUMPY_UNIT_MS[unit]
     if unit in _NUMPY_UNITS_PER_MS:
         return ticks // _NUMPY_UNITS_PER_MS[unit]
-    # A datetime64 without a unit is no instant.
+    # A datetime64 without a unit is not an instant.
     return None if unit == "generic" else _month_ms(1970 * 12 + ticks * (12 if unit == "Y" else 1))

@@ -13,7 +13,7 @@ _WORDS: Final[tuple[Severity, ...]] = ("low", "warning", "minor", "major", "crit
 def severity(score: float) -> Severity:
     """The severity of a current score: low below 3, warning from 3, minor from 25, major from 50, critical from 75.
 
-    Nothing is rounded. Source: the marks of Kibana's anomaly explorer.
+    Nothing is rounded. Source: the limits in Kibana's anomaly explorer.
 
     >>> severity(74.99), severity(75)
     ('major', 'critical')

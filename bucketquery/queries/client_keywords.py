@@ -1,8 +1,8 @@
 """The official client's keywords: the spellings of their values, and the query that they make.
 
-The client takes numbers and booleans as text too, and a page as an object. `Snapshot.get_buckets` and its siblings
-promise the same spellings, and the API's words for refusals (docs/semantics, rules 3.5, 4.4 and 6.2). The REST door
-reads its URLs and bodies by the same functions. A prepared query takes no text.
+The client takes numbers and booleans as text too, and a page as an object. `Snapshot.get_buckets`, `get_records` and
+`get_influencers` promise the same spellings, and the API's words for refusals (docs/semantics, rules 3.5, 4.4 and 6.2).
+The REST door reads its URLs and bodies by the same functions. A prepared query takes no text.
 """
 
 import re
@@ -31,7 +31,7 @@ def read_double(text: str, name: str) -> float:
     """The number that a text means, as Java's ``Double.parseDouble`` reads it.
 
     Raises:
-        InvalidQuery: it is no number.
+        InvalidQuery: the text is not a number.
 
     >>> read_double(" 75.5d ", "anomaly_score")
     75.5
@@ -58,7 +58,7 @@ def read_page(page: object) -> dict[str, int]:
     """The parameters ``from_`` and ``size`` that a ``page`` gives: one, both or neither.
 
     Raises:
-        InvalidQuery: it is no mapping, has another field, or gives no non-negative integer.
+        InvalidQuery: the page is not a mapping, has another field, or gives no non-negative integer.
     """
     if not isinstance(page, Mapping):
         raise InvalidQuery("[page] must be an object with [from] and [size]", field="page", value=page)

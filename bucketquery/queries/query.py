@@ -32,7 +32,7 @@ class ParsedBounds(NamedTuple):
         end: None if this side is open.
         threshold: lowest score that matches; None lets every result match.
         expand: whether the records of the page's buckets are included.
-        timestamp: the instants that a lookup covers; None if the query is no lookup.
+        timestamp: the instants that a lookup covers; None if the query is not a lookup.
     """
 
     start: InstantRange | NowMath | None

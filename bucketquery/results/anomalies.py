@@ -82,9 +82,9 @@ class AnomalyRecord:
 
     @property
     def severity(self) -> Severity:
-        """The current score's word: low, warning from 3, minor from 25, major from 50, critical from 75.
+        """The word for the current score: low, warning from 3, minor from 25, major from 50, critical from 75.
 
-        Source: the marks of Kibana's anomaly explorer.
+        Source: the limits in Kibana's anomaly explorer.
         """
         return severity_of(self.record_score)
 
@@ -196,9 +196,9 @@ class Influencer:
 
     @property
     def severity(self) -> Severity:
-        """The current score's word: low, warning from 3, minor from 25, major from 50, critical from 75.
+        """The word for the current score: low, warning from 3, minor from 25, major from 50, critical from 75.
 
-        Source: the marks of Kibana's anomaly explorer.
+        Source: the limits in Kibana's anomaly explorer.
         """
         return severity_of(self.influencer_score)
 

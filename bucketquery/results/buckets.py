@@ -13,7 +13,7 @@ from bucketquery.results.response_format import bucket_influencer_object, comple
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BucketInfluencer:
-    """An entity blamed for a bucket; ``bucket_time`` is the bucket's time itself.
+    """An entity blamed for a bucket. The field name ``bucket_time`` stands for the bucket's time itself.
 
     Attributes:
         job_id: the bucket's job.
@@ -22,8 +22,8 @@ class BucketInfluencer:
         anomaly_score: current score, 0 to 100.
         raw_anomaly_score: score before normalisation, without limits.
         probability: probability of behaviour like this, 0 to 1.
-        timestamp: the bucket's, epoch ms.
-        bucket_span: the bucket's, seconds.
+        timestamp: start of the bucket, epoch ms UTC.
+        bucket_span: length of the bucket, seconds.
         is_interim: whether it comes from part of the span's input.
 
     Source: the API's object inside a bucket.
@@ -116,9 +116,9 @@ class Bucket:
 
     @property
     def severity(self) -> Severity:
-        """The current score's word: low, warning from 3, minor from 25, major from 50, critical from 75.
+        """The word for the current score: low, warning from 3, minor from 25, major from 50, critical from 75.
 
-        Source: the marks of Kibana's anomaly explorer.
+        Source: the limits in Kibana's anomaly explorer.
         """
         return severity_of(self.anomaly_score)
 
@@ -130,7 +130,7 @@ class Bucket:
     def to_dict(self) -> dict[str, Any]:
         """The bucket as in the API's response, with its keys in the API's order.
 
-        Complexity: O(n) for n influencers, scheduled events and fields of records in all.
+        Complexity: O(n) for n influencers, scheduled events and record fields in total.
         """
         simple = (
             self.timestamp,

@@ -13,7 +13,7 @@ from bucketquery.storage.segment import Segment, SomeRows
 from bucketquery.storage.sparse_lists import SparseLists
 from bucketquery.storage.view import NO_ROWS, Ranks, View
 
-#: If the base has more keywords for each row than this, the keywords of the rows alone are encoded.
+#: If the base has more keywords for each row than this, only the keywords of the rows are encoded.
 _KEYWORDS_PER_ROW: Final = 8
 
 #: A segment, some of its rows, and their positions in a selection.

@@ -287,7 +287,7 @@ def test_extreme_integers_sort_as_numbers(name: str) -> None:
 @pytest.mark.parametrize("timestamp", [FIRST_MS, FIRST_MS + 1, -1, 0, LAST_MS - 1, LAST_MS])
 @pytest.mark.parametrize("span", [1, 2**31, 2**63 - 1])
 def test_the_ends_of_time_are_stored_shown_and_found(timestamp: int, span: int) -> None:
-    """So is a bucket of any span, even one that reaches past the calendar."""
+    """A bucket at either end of the calendar may have any span, even one that reaches past the calendar."""
     index = ResultsIndex()
     index.upsert([bucket(timestamp=timestamp, bucket_span=span)])
     page = index.get_buckets(job_id="web", start=timestamp if timestamp != -1 else -2, end=timestamp + 1, size=1)
@@ -303,7 +303,7 @@ def test_the_ends_of_time_are_stored_shown_and_found(timestamp: int, span: int) 
 
 @pytest.mark.parametrize("value", [NAN, INF, -INF], ids=repr)
 def test_nan_and_infinities_are_refused_with_their_path(value: float) -> None:
-    """So are they in documents, in nested influencers and in columns."""
+    """NaN and infinities are refused in documents, in nested influencers and in columns."""
     index = filled()
     batches: dict[str, Callable[[], Any]] = {
         "documents[1].anomaly_score": lambda: index.upsert([bucket(), bucket(anomaly_score=value)]),

@@ -275,7 +275,7 @@ UNKNOWN: dict[str, tuple[Any, str]] = {
 
 
 @cases(UNKNOWN, ("name", "path"))
-def test_a_column_that_is_no_field_is_refused(name: str, path: str) -> None:
+def test_a_column_that_is_not_a_field_is_refused(name: str, path: str) -> None:
     """Only names of the schema are columns; a misspelt name is refused, not dropped."""
     refused(columns(**{name: np.zeros(4)}), path)
 
@@ -332,7 +332,7 @@ def test_a_job_id_argument_that_could_not_be_one_is_refused(job_id: Any) -> None
     "kind", ["forecast", "bucket_influencer", "x", "", None, 5, True, b"bucket", ["bucket"]], ids=repr
 )
 @pytest.mark.parametrize("rows", [0, 4])
-def test_a_kind_that_is_not_held_is_refused(kind: Any, rows: int) -> None:
+def test_an_unknown_kind_is_refused(kind: Any, rows: int) -> None:
     """A kind is bucket, record or influencer; any other is refused, also if there are no rows."""
     assert_carries(refusal(columns(timestamp=np.arange(rows)), kind=kind), InvalidQuery, "kind", ILLEGAL)
 
@@ -369,7 +369,7 @@ NO_COLUMNS: dict[str, Any] = {
 
 @EACH_KIND
 @cases(NO_COLUMNS, "given")
-def test_a_value_that_is_no_mapping_of_columns_is_refused(kind: Kind, given: object) -> None:
+def test_a_value_that_is_not_a_mapping_of_columns_is_refused(kind: Kind, given: object) -> None:
     """Columns come in a mapping, by name."""
     refused(given, "columns", kind=kind)
 
@@ -381,7 +381,7 @@ def test_an_error_of_the_mapping_passes_through() -> None:
     assert_passes_through(error, lambda index: index.upsert_columns(given, job_id="web"))
 
 
-class Deceitful:
+class RaisesAsArray:
     """A column that raises when it is made into an array."""
 
     def __init__(self, error: BaseException) -> None:
@@ -393,8 +393,8 @@ class Deceitful:
 
 @pytest.mark.parametrize("error", [OSError("gone"), MemoryError(), KeyboardInterrupt(), RuntimeError("no")], ids=repr)
 def test_an_error_of_a_column_passes_through(error: BaseException) -> None:
-    """So does an exception of a column that makes itself into an array."""
-    given = columns(anomaly_score=Deceitful(error))
+    """If a column raises an exception when it is made into an array, the exception reaches the caller."""
+    given = columns(anomaly_score=RaisesAsArray(error))
     assert_passes_through(error, lambda index: index.upsert_columns(given, job_id="web"))
 
 
@@ -412,8 +412,8 @@ def test_anything_that_becomes_an_array_is_a_column() -> None:
 
 @pytest.mark.parametrize("row", [0, 1023, 1024, 1025, 4095, 4096, 4999])
 @pytest.mark.parametrize("name", ["anomaly_score", "timestamp", "event_count"])
-def test_one_bad_entry_refuses_thousands_of_good_ones(row: int, name: str) -> None:
-    """The bad entry is named at any row, and none of the others is stored."""
+def test_one_bad_entry_among_thousands_is_refused(row: int, name: str) -> None:
+    """The error names the row of the bad entry, and none of the good rows is stored."""
     given = columns(timestamp=np.arange(5_000) * HOUR, anomaly_score=np.zeros(5_000), event_count=np.zeros(5_000))
     given[name][row] = {"anomaly_score": NAN, "timestamp": LAST_MS + 1, "event_count": 0.5}[name]
     refused(given, f"columns.{name}[{row}]")
@@ -574,7 +574,7 @@ def test_no_rows_change_nothing(times: Any, span: Any) -> None:
 
 
 def test_no_rows_with_job_ids_change_nothing() -> None:
-    """So is an empty column of job ids."""
+    """An empty column of job ids is accepted and changes nothing."""
     index = stored()
     with unchanged(index):
         index.upsert_columns({"job_id": [], "timestamp": [], "bucket_span": []})
@@ -653,7 +653,7 @@ def test_columns_are_not_written_to() -> None:
     assert list(given["event_count"].mask) == [False, True, False, False]
 
 
-def test_sequences_that_are_no_table_are_read_entry_by_entry() -> None:
+def test_sequences_that_are_not_a_table_are_read_entry_by_entry() -> None:
     """A ragged sequence of any class is refused at its entry; so is an array in place of a result type."""
     ragged = deque([[1, 2], [3], 4, 5])
     refused(columns(anomaly_score=ragged), "columns.anomaly_score[0]")

@@ -107,7 +107,7 @@ NO_INSTANT: dict[str, Any] = {
 
 
 @cases(NO_INSTANT)
-def test_a_value_that_is_no_instant_is_refused(value: Any) -> None:
+def test_a_value_that_is_not_an_instant_is_refused(value: Any) -> None:
     """Floats, booleans, naive times, NaT and other types are refused by the parameter's name."""
     for name, error in refused(value):
         assert_carries(error, InvalidQuery, name, ILLEGAL)
@@ -302,7 +302,7 @@ def test_text_outside_the_grammar_is_refused(text: str) -> None:
     ],
     ids=ascii,
 )
-def test_a_suffix_that_is_no_zone_is_refused(text: str) -> None:
+def test_a_suffix_that_is_not_a_zone_is_refused(text: str) -> None:
     """It is refused whether it reads as a misspelt offset or as a region."""
     for name, error in refused(text):
         assert (type(error), error.field) == (InvalidQuery, name)
@@ -444,7 +444,7 @@ def window(**params: Any) -> list[int]:
 
 
 def window_if_taken(name: str, value: Any) -> list[int] | None:
-    """The same, or None if the value is refused by the parameter's name."""
+    """The window of one bound; None if the value is refused by the parameter's name."""
     try:
         return window(**{name: value})
     except (InvalidQuery, LimitExceeded) as error:
@@ -476,7 +476,7 @@ def test_an_int_beyond_all_buckets_is_clamped(far: int) -> None:
         assert list(INDEX.scan(BucketQuery(jobs="web", timestamp=timestamp))) == []
 
 
-def test_the_extreme_ints_of_int64_are_no_sentinels() -> None:
+def test_the_extreme_ints_of_int64_are_not_sentinels() -> None:
     """Only None leaves a side open."""
     for value in (-(2**63), 2**63 - 1, np.int64(-(2**63)), np.int64(2**63 - 1), np.uint64(2**64 - 1)):
         assert window(start=value) == (TIMES if value < 0 else [])
@@ -569,7 +569,7 @@ def test_an_instant_of_another_type_becomes_its_ms(value: Any, instant: int) -> 
     ids=["datetime", "seconds", "wrapping hours", "weeks", "years", "days", "year 10000", "one past", "last"],
 )
 def test_a_time_beyond_the_years_is_beyond_every_bucket_or_refused(value: Any) -> None:
-    """It gives no wrong window: a time that does not fit does not wrap around."""
+    """A time after the years is refused or lies after every bucket; it never wraps around."""
     assert window_if_taken("start", value) in (None, [])
     assert window_if_taken("end", value) in (None, TIMES)
 
@@ -589,7 +589,7 @@ def test_a_time_beyond_the_years_is_beyond_every_bucket_or_refused(value: Any) -
     ids=["datetime", "seconds", "wrapping hours", "weeks", "years", "year 0", "one before", "first"],
 )
 def test_a_time_before_the_years_is_before_every_bucket_or_refused(value: Any) -> None:
-    """So it is on the other side."""
+    """A time before the years is refused or lies before every bucket; it never wraps around."""
     assert window_if_taken("start", value) in (None, TIMES)
     assert window_if_taken("end", value) in (None, [])
 

@@ -1,4 +1,4 @@
-"""Documents that may not be stored: each is refused by name and place, and the index stays as it was."""
+"""Documents that must not be stored: the index refuses each with the path of its fault, and does not change."""
 
 import contextlib
 import itertools
@@ -46,14 +46,14 @@ from support.strategies import FIELDS, KINDS
 
 
 def refused(documents: Any, field: str, *, kind: Any = None) -> InvalidDocument:
-    """The refusal of a batch at exactly this place; it changed nothing."""
-    error = named(documents, field, kind=kind)
+    """The error of a batch that is refused at exactly this path and changes nothing."""
+    error = refusal_at(documents, field, kind=kind)
     SHARED.check()
     return error
 
 
-def named(documents: Any, field: str, *, kind: Any = None) -> InvalidDocument:
-    """The refusal of a batch at exactly this place."""
+def refusal_at(documents: Any, field: str, *, kind: Any = None) -> InvalidDocument:
+    """The error of a batch that is refused at exactly this path."""
     error = refusal(lambda: SHARED.index.upsert(documents, kind=kind))
     assert isinstance(error, InvalidDocument)
     assert_carries(error, InvalidDocument, field, "document_parsing_exception")
@@ -61,13 +61,13 @@ def named(documents: Any, field: str, *, kind: Any = None) -> InvalidDocument:
 
 
 def refused_in_each_field(kinds: Iterable[Kind], holds: type, value: Any, *more: str) -> None:
-    """Assert that each field of some kinds that holds this type, and some more fields, refuse a value."""
+    """Assert that a value is refused in each field of this type, and in some more fields, of some kinds."""
     for kind in kinds:
         names = [*more, *(name for name, of in FIELDS[kind].items() if of is holds)]
         assert names
         for name in names:
-            named(among_good(result(kind, **{name: value})), f"documents[2].{name}")
-    # Once for all fields, because it takes longer than the refusals.
+            refusal_at(among_good(result(kind, **{name: value})), f"documents[2].{name}")
+    # One check for all fields, because a check takes longer than a refusal.
     SHARED.check()
 
 
@@ -108,7 +108,7 @@ NO_INTEGER: dict[str, Any] = NO_NUMBER | {
 
 NO_DOUBLE: dict[str, Any] = NO_NUMBER | {
     "nan as text": "NaN",
-    "first power past a double": 2**1024,
+    "two to the 1024": 2**1024,
     "subnormal decimal": Decimal("1e-320"),
 }
 
@@ -236,25 +236,25 @@ NO_TIMESTAMP: dict[str, Any] = {
 
 
 @cases(NO_INTEGER)
-def test_a_value_that_is_no_integer_is_refused(value: object) -> None:
+def test_a_value_that_is_not_an_integer_is_refused(value: object) -> None:
     """Every integer field refuses booleans, text, fractions, other types and numbers outside int64."""
     refused_in_each_field(KINDS, int, value, "bucket_span")
 
 
 @cases(NO_DOUBLE)
-def test_a_value_that_is_no_finite_number_is_refused(value: object) -> None:
+def test_a_value_that_is_not_a_finite_number_is_refused(value: object) -> None:
     """Every field of doubles refuses booleans, text, NaN, infinities and numbers too large for a double."""
     refused_in_each_field(KINDS, float, value)
 
 
 @cases(NO_BOOLEAN)
-def test_a_value_that_is_no_boolean_is_refused(value: object) -> None:
+def test_a_value_that_is_not_a_boolean_is_refused(value: object) -> None:
     """`is_interim` takes booleans only."""
     refused_in_each_field(KINDS, bool, value)
 
 
 @cases(NO_TEXT)
-def test_a_value_that_is_no_text_is_refused(value: object) -> None:
+def test_a_value_that_is_not_text_is_refused(value: object) -> None:
     """Names and values of fields are text or missing."""
     refused_in_each_field(("record", "influencer"), str, value)
 
@@ -263,15 +263,15 @@ def test_a_value_that_is_no_text_is_refused(value: object) -> None:
 def test_a_value_that_could_not_be_a_job_id_is_refused(value: object) -> None:
     """A job id is text of 1 to 255 characters without the forbidden ones."""
     for kind in KINDS:
-        named(among_good(result(kind, job_id=value)), "documents[2].job_id")
+        refusal_at(among_good(result(kind, job_id=value)), "documents[2].job_id")
     SHARED.check()
 
 
 @cases(NO_TIMESTAMP)
-def test_a_value_that_is_no_instant_of_the_years_1_to_9999_is_refused(value: object) -> None:
+def test_a_value_that_is_not_an_instant_of_the_years_1_to_9999_is_refused(value: object) -> None:
     """A stored timestamp is epoch ms, a calendar date or an aware instant, inside the years 0001 to 9999."""
     for kind in KINDS:
-        named(among_good(result(kind, timestamp=value)), "documents[2].timestamp")
+        refusal_at(among_good(result(kind, timestamp=value)), "documents[2].timestamp")
     SHARED.check()
 
 
@@ -279,15 +279,15 @@ def test_a_value_that_is_no_instant_of_the_years_1_to_9999_is_refused(value: obj
 def test_a_bucket_span_below_one_is_refused(value: object) -> None:
     """A bucket lasts at least one second."""
     for kind in KINDS:
-        named(among_good(result(kind, bucket_span=value)), "documents[2].bucket_span")
+        refusal_at(among_good(result(kind, bucket_span=value)), "documents[2].bucket_span")
     SHARED.check()
 
 
 @EACH_KIND
 @pytest.mark.parametrize("name", ["job_id", "timestamp", "bucket_span"])
 @pytest.mark.parametrize("how", ["absent", "null"])
-def test_a_required_field_is_required(kind: Kind, name: str, how: str) -> None:
-    """A result without its identity is refused, whether the field is absent or null."""
+def test_a_result_without_an_identity_field_is_refused(kind: Kind, name: str, how: str) -> None:
+    """A result must have a job, a timestamp and a span; null counts as absent."""
     bad = result(kind, **{name: None})
     if how == "absent":
         del bad[name]
@@ -310,7 +310,7 @@ LISTS: dict[str, tuple[dict[str, Any], str]] = {
     "influencer a list": ({"bucket_influencers": [[nested()]]}, "bucket_influencers[0]"),
     "influencer a list of pairs": ({"bucket_influencers": [[("probability", 1.0)]]}, "bucket_influencers[0]"),
     "influencer nested deep": ({"bucket_influencers": deep_list()}, "bucket_influencers[0]"),
-    "influencer a list in itself": ({"bucket_influencers": recursive_list()}, "bucket_influencers[0]"),
+    "influencer a list that contains itself": ({"bucket_influencers": recursive_list()}, "bucket_influencers[0]"),
     "second influencer a number": ({"bucket_influencers": [nested(), 5]}, "bucket_influencers[1]"),
     "events as text": ({"scheduled_events": "sale"}, "scheduled_events"),
     "events as empty text": ({"scheduled_events": ""}, "scheduled_events"),
@@ -324,14 +324,14 @@ LISTS: dict[str, tuple[dict[str, Any], str]] = {
     "event bytes": ({"scheduled_events": ["a", "b", b"c"]}, "scheduled_events[2]"),
     "event a list": ({"scheduled_events": [["sale"]]}, "scheduled_events[0]"),
     "event nested deep": ({"scheduled_events": deep_list()}, "scheduled_events[0]"),
-    "event a list in itself": ({"scheduled_events": recursive_list()}, "scheduled_events[0]"),
+    "event a list that contains itself": ({"scheduled_events": recursive_list()}, "scheduled_events[0]"),
     "event unprintable": ({"scheduled_events": [Unprintable()]}, "scheduled_events[0]"),
 }
 
 
 @cases(LISTS, ("fields", "path"))
 def test_a_list_of_the_wrong_shape_is_refused(fields: dict[str, Any], path: str) -> None:
-    """Influencers are a list of mappings, and events a list of text; the path goes down to the fault."""
+    """Influencers are a list of mappings, and events a list of text. The error names the wrong list or entry."""
     refused(among_good(bucket(**fields)), f"documents[2].{path}")
 
 
@@ -403,7 +403,7 @@ NO_DOCUMENTS: dict[str, Any] = {
 
 @cases(NO_DOCUMENTS, "document")
 @pytest.mark.parametrize("kind", [None, "bucket"])
-def test_a_document_that_is_no_mapping_is_refused(document: object, kind: str | None) -> None:
+def test_a_document_that_is_not_a_mapping_is_refused(document: object, kind: str | None) -> None:
     """Only a mapping is a document, whether or not the kind is given."""
     refused(among_good(document), "documents[2]", kind=kind)
 
@@ -424,14 +424,14 @@ NO_BATCHES: dict[str, Any] = {
 
 
 @cases(NO_BATCHES, "documents")
-def test_documents_that_are_no_batch_are_refused(documents: object) -> None:
-    """One mapping, text, and values that cannot be iterated over are no batch of documents."""
+def test_documents_that_are_not_a_batch_are_refused(documents: object) -> None:
+    """One mapping, text, and values that cannot be iterated over are not a batch of documents."""
     refused(documents, "documents")
 
 
 @pytest.mark.parametrize("source", [5, "text", [], [bucket()], b"{}", True, NAN], ids=repr)
-def test_a_search_hit_whose_source_is_no_mapping_is_refused(source: object) -> None:
-    """The fault is the hit's `_source`."""
+def test_a_search_hit_whose_source_is_not_a_mapping_is_refused(source: object) -> None:
+    """The error names the `_source` of the hit."""
     refused(among_good({"_id": "x", "_source": source}), "documents[2]._source")
 
 
@@ -462,7 +462,7 @@ def test_a_result_type_that_is_not_text_is_refused(value: object, kind: str | No
 
 @pytest.mark.parametrize("value", ["record", "influencer", "bucket_influencer", "model_plot", "Bucket", "bucket ", ""])
 def test_a_result_type_against_the_kind_is_refused(value: str) -> None:
-    """If the kind is given, no document may name another."""
+    """If the kind is given, no document may name another kind."""
     refused(among_good(bucket(result_type=value)), "documents[2].result_type", kind="bucket")
 
 
@@ -483,8 +483,8 @@ UNKNOWN_KINDS: dict[str, Any] = {
 
 @cases(UNKNOWN_KINDS, "kind")
 @pytest.mark.parametrize("documents", [[], [bucket(timestamp=7 * HOUR)]], ids=["nothing", "a bucket"])
-def test_a_kind_that_is_not_held_is_refused(kind: Any, documents: list[Any]) -> None:
-    """A kind is bucket, record or influencer; any other is refused as a parameter, with any documents."""
+def test_an_unknown_kind_is_refused(kind: Any, documents: list[Any]) -> None:
+    """A kind is bucket, record or influencer; any other kind is an invalid parameter, whatever the documents are."""
     error = SHARED.refusal(lambda index: index.upsert(documents, kind=kind))
     assert_carries(error, InvalidQuery, "kind", ILLEGAL)
 
@@ -494,8 +494,11 @@ FIRST_FAULTS: dict[str, tuple[list[Any], str]] = {
     "job before time": ([bucket(timestamp="x", job_id="")], "documents[0].job_id"),
     "time before span": ([bucket(bucket_span=0, timestamp=NAN)], "documents[0].timestamp"),
     "span before score": ([bucket(anomaly_score=NAN, bucket_span="1")], "documents[0].bucket_span"),
-    "score before initial": ([bucket(initial_anomaly_score="1", anomaly_score=INF)], "documents[0].anomaly_score"),
-    "initial before events counted": (
+    "score before initial score": (
+        [bucket(initial_anomaly_score="1", anomaly_score=INF)],
+        "documents[0].anomaly_score",
+    ),
+    "initial score before event count": (
         [bucket(event_count=0.5, initial_anomaly_score=INF)],
         "documents[0].initial_anomaly_score",
     ),
@@ -509,18 +512,18 @@ FIRST_FAULTS: dict[str, tuple[list[Any], str]] = {
         [bucket(scheduled_events="x", processing_time_ms="1")],
         "documents[0].processing_time_ms",
     ),
-    "a fault before a document that is no mapping": ([bucket(is_interim=1), 5], "documents[0].is_interim"),
-    "a document that is no mapping before a fault": ([5, bucket(is_interim=1)], "documents[0]"),
-    "a skipped document is not looked into": (
+    "a fault before a document that is not a mapping": ([bucket(is_interim=1), 5], "documents[0].is_interim"),
+    "a document that is not a mapping before a fault": ([5, bucket(is_interim=1)], "documents[0]"),
+    "a skipped document is not checked": (
         [bucket(result_type="forecast", job_id=5), bucket(job_id=5)],
         "documents[1].job_id",
     ),
-    "an overwritten document is looked into": ([bucket(is_interim=1), bucket()], "documents[0].is_interim"),
+    "an overwritten document is checked": ([bucket(is_interim=1), bucket()], "documents[0].is_interim"),
 }
 
 
 @cases(FIRST_FAULTS, ("documents", "path"))
-def test_of_several_faults_the_first_is_named(documents: list[Any], path: str) -> None:
+def test_the_first_of_several_faults_is_named(documents: list[Any], path: str) -> None:
     """The error names the first bad document, and in it the first bad field in the documented order."""
     refused(documents, path)
 
@@ -529,16 +532,16 @@ def test_of_several_faults_the_first_is_named(documents: list[Any], path: str) -
 @pytest.mark.parametrize(
     ("fields", "path"), [({"anomaly_score": NAN}, ".anomaly_score"), ({"timestamp": "2020"}, ".timestamp")]
 )
-def test_one_bad_document_refuses_thousands_of_good_ones(position: int, fields: dict[str, Any], path: str) -> None:
-    """The bad document is named at any position, and none of the others is stored."""
+def test_one_bad_document_among_thousands_is_refused(position: int, fields: dict[str, Any], path: str) -> None:
+    """The error names the position of the bad document, and none of the good documents is stored."""
     documents: list[Any] = [bucket(job_id=f"job{row % 7}", timestamp=row * 900_000) for row in range(5_001)]
     documents[position] = bucket(**fields)
     refused(documents, f"documents[{position}]{path}")
 
 
 @pytest.mark.parametrize("position", [0, 1023, 1024, 5000])
-def test_something_that_is_no_document_refuses_thousands_of_good_ones(position: int) -> None:
-    """A generator that yields None once is refused by the position of the None."""
+def test_one_none_among_thousands_of_documents_is_refused(position: int) -> None:
+    """The error names the position of the None that a generator yields."""
     documents: list[Any] = [bucket(timestamp=row * 900_000) for row in range(5_001)]
     documents[position] = None
     refused((document for document in documents), f"documents[{position}]")
@@ -557,7 +560,7 @@ def test_an_error_of_a_mapping_passes_through(error: Exception, kind: Any) -> No
 
 @pytest.mark.parametrize("place", ["nested", "source"])
 def test_an_error_of_a_nested_mapping_passes_through(place: str) -> None:
-    """So does an exception of an influencer, or of the source of a search hit."""
+    """An exception of an influencer, or of the source of a search hit, reaches the caller."""
     error = OSError("gone")
     bad = bucket(bucket_influencers=[Broken(error)]) if place == "nested" else {"_source": Broken(error)}
     assert_passes_through(error, lambda index: index.upsert(among_good(bad), kind="bucket"))
@@ -566,7 +569,7 @@ def test_an_error_of_a_nested_mapping_passes_through(place: str) -> None:
 @pytest.mark.parametrize("after", [0, 1, 1023, 1024, 1025])
 @pytest.mark.parametrize("error", [RuntimeError("no"), ValueError("no"), GeneratorExit(), TypeError("no")], ids=repr)
 def test_an_error_of_the_iterable_passes_through(after: int, error: BaseException) -> None:
-    """If the source of the documents breaks off, its exception comes out and nothing is stored."""
+    """If the iterable of documents raises an exception, it reaches the caller and nothing is stored."""
 
     def documents() -> Iterator[dict[str, Any]]:
         for row in range(after):
@@ -615,8 +618,8 @@ FINE: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "the last instant": ({"timestamp": LAST_MS}, {"timestamp": LAST_MS}),
     "the first instant as text": ({"timestamp": "0001-01-01T00:00:00.000Z"}, {"timestamp": FIRST_MS}),
     "the last instant as text": ({"timestamp": "9999-12-31T23:59:59.999Z"}, {"timestamp": LAST_MS}),
-    "the last instant cut": ({"timestamp": "9999-12-31T23:59:59.999999999Z"}, {"timestamp": LAST_MS}),
-    "inside by its offset": ({"timestamp": "0001-01-01T18:00:00+18:00"}, {"timestamp": FIRST_MS}),
+    "the last instant with nanoseconds": ({"timestamp": "9999-12-31T23:59:59.999999999Z"}, {"timestamp": LAST_MS}),
+    "inside the years because of its offset": ({"timestamp": "0001-01-01T18:00:00+18:00"}, {"timestamp": FIRST_MS}),
     "the first instant as datetime": ({"timestamp": datetime.min.replace(tzinfo=UTC)}, {"timestamp": FIRST_MS}),
     "the last instant as datetime": ({"timestamp": datetime.max.replace(tzinfo=UTC)}, {"timestamp": LAST_MS}),
     "the first instant in us": ({"timestamp": np.datetime64(FIRST_MS * 1000, "us")}, {"timestamp": FIRST_MS}),
@@ -640,7 +643,7 @@ FINE: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "smallest count": ({"event_count": -(2**63)}, {"event_count": -(2**63)}),
     "smallest count as float": ({"event_count": -(2.0**63)}, {"event_count": -(2**63)}),
     "uint64 count inside": ({"event_count": np.uint64(2**63 - 1)}, {"event_count": 2**63 - 1}),
-    "count past a double": ({"event_count": 2**53 + 1}, {"event_count": 2**53 + 1}),
+    "count that a double cannot hold": ({"event_count": 2**53 + 1}, {"event_count": 2**53 + 1}),
     "minus zero count": ({"event_count": -0.0}, {"event_count": 0}),
     "negative processing time": ({"processing_time_ms": -5}, {"processing_time_ms": -5}),
     "processing time past int32": ({"processing_time_ms": 2**40}, {"processing_time_ms": 2**40}),
@@ -677,13 +680,13 @@ FINE: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "tuples for lists": ({"bucket_influencers": (), "scheduled_events": ("a",)}, {"scheduled_events": ["a"]}),
     "an event with a nul at its end": ({"scheduled_events": ["a\x00", "a"]}, {"scheduled_events": ["a\x00", "a"]}),
     "an empty event": ({"scheduled_events": [""]}, {"scheduled_events": [""]}),
-    "one result type": ({"result_type": "bucket"}, {"result_type": "bucket"}),
+    "its own result type": ({"result_type": "bucket"}, {"result_type": "bucket"}),
 }
 
 
 @cases(FINE, ("fields", "expected"))
 def test_a_value_at_the_edge_is_stored_as_it_is(fields: dict[str, Any], expected: dict[str, Any]) -> None:
-    """A value just inside the rules is stored exactly, and comes back with JSON's own types."""
+    """A value just inside the limits is stored exactly, and comes back with JSON's own types."""
     index = ResultsIndex()
     document = bucket(**fields)
     if len(fields) == 1 and "anomaly_score" in fields:
@@ -702,7 +705,7 @@ def test_a_value_at_the_edge_is_stored_as_it_is(fields: dict[str, Any], expected
 @pytest.mark.parametrize("name", ["anomaly_score", "initial_anomaly_score"])
 @pytest.mark.parametrize("zero", [-0.0, np.float32(-0.0), np.float64(-0.0)], ids=repr)
 def test_minus_zero_is_zero(name: str, zero: object) -> None:
-    """Every answer shows a score of -0.0 as 0.0, and to replace one by the other changes nothing."""
+    """Every answer shows a score of -0.0 as 0.0, and replacing one by the other changes nothing."""
     index = ResultsIndex()
     index.upsert([bucket(**{name: zero})])
     (row,) = index.get_buckets(job_id="web")
@@ -714,7 +717,7 @@ def test_minus_zero_is_zero(name: str, zero: object) -> None:
 
 @pytest.mark.parametrize("name", ["anomaly_score", "initial_anomaly_score", "raw_anomaly_score", "probability"])
 def test_minus_zero_is_zero_in_an_influencer(name: str) -> None:
-    """So does every number of a nested influencer."""
+    """Answers show -0.0 as 0.0 in every number of a nested influencer."""
     index = ResultsIndex()
     index.upsert([bucket(bucket_influencers=[nested(**{name: -0.0})])])
     (row,) = index.get_buckets(job_id="web")
@@ -743,7 +746,7 @@ def test_a_long_double_past_a_double_is_refused() -> None:
     ids=str,
 )
 def test_an_influencer_that_agrees_with_its_bucket_is_stored(fields: dict[str, Any]) -> None:
-    """Job, time and span may be left out, or spell the bucket's own in another way."""
+    """Job, time and span may be left out, or equal the bucket's in another spelling."""
     index = ResultsIndex()
     index.upsert([bucket(bucket_influencers=[nested(**fields)])])
     (row,) = index.get_buckets(job_id="web")
@@ -776,8 +779,8 @@ def test_any_iterable_is_a_batch(make: Callable[[list[Any]], Any]) -> None:
     assert ResultsIndex().upsert(make([bucket(), bucket(timestamp=0)])).inserted == 2
 
 
-def test_skipped_documents_are_counted_and_not_looked_into() -> None:
-    """A document of another result type, or of none, may hold anything and makes no job known."""
+def test_skipped_documents_are_counted_and_not_checked() -> None:
+    """A document of another result type, or without one, may hold anything, and its job stays unknown."""
     index = stored()
     sequence = index.sequence
     documents: list[dict[str, Any]] = [
@@ -796,7 +799,7 @@ def test_skipped_documents_are_counted_and_not_looked_into() -> None:
 
 
 def test_a_refused_batch_makes_no_job_known() -> None:
-    """A job stays unknown if only a refused batch names it, or if it was put with a bad span."""
+    """A job stays unknown if only a refused batch names it, or if `put_job` refuses its span."""
     index = stored()
     bad: Any
     for bad in (bucket(job_id="new", bucket_span=0), bucket(job_id="new"), 5):
@@ -809,7 +812,7 @@ def test_a_refused_batch_makes_no_job_known() -> None:
 
 
 def test_a_refused_batch_leaves_a_usable_index() -> None:
-    """The next good batch is the next commit, on top of the last good one."""
+    """A good batch after refused ones is the next commit, and leaves the same state as without them."""
     index, untouched = stored(), stored()
     for bad in (bucket(bucket_span=0), 5, bucket(job_id="new", bucket_influencers=[5])):
         with pytest.raises(InvalidDocument):
@@ -839,8 +842,8 @@ def test_an_empty_batch_changes_nothing() -> None:
     ],
     ids=["job_id", "event", "influencer"],
 )
-def test_text_that_utf8_cannot_hold_is_refused_or_stored_but_never_breaks_reading(fields: dict[str, Any]) -> None:
-    """JSON can spell a lone surrogate; no write and no read breaks on it half-way."""
+def test_text_that_utf8_cannot_hold_is_refused_or_stored_and_readable(fields: dict[str, Any]) -> None:
+    """JSON can spell a lone surrogate. The index refuses it or stores it, and then every read works."""
     index = ResultsIndex()
     index.upsert([bucket(timestamp=0, scheduled_events=["zz"])])
     try:
@@ -862,8 +865,8 @@ def test_the_error_carries_the_given_value() -> None:
     assert refused([bucket(), bucket(bucket_span=0)], "documents[1].bucket_span").value == 0
 
 
-class Liar(str):
-    """Text whose `str` is another text."""
+class OtherStr(str):
+    """Text for which `str()` returns another text."""
 
     __slots__ = ()
 
@@ -872,19 +875,19 @@ class Liar(str):
 
 
 def test_an_id_is_checked_as_it_is_stored() -> None:
-    """An id of a subclass of str is refused, or stored as the text that was checked."""
+    """An id of a subclass of str is refused, or the text that was checked is stored."""
     index = ResultsIndex()
     with contextlib.suppress(InvalidDocument):
-        index.upsert([bucket(job_id=Liar("web"))])
+        index.upsert([bucket(job_id=OtherStr("web"))])
     with contextlib.suppress(InvalidQuery):
-        index.put_job(Liar("web"))
+        index.put_job(OtherStr("web"))
     with contextlib.suppress(InvalidDocument):
-        index.upsert_columns({"job_id": [Liar("web")], "timestamp": [0], "bucket_span": [1]})
+        index.upsert_columns({"job_id": [OtherStr("web")], "timestamp": [0], "bucket_span": [1]})
     assert set(index.jobs()) <= {"web"}
 
 
 class Caseless(str):
-    """Text that ignores case when it is compared, as some libraries make it."""
+    """Text that ignores case when it is compared, as in some libraries."""
 
     __slots__ = ()
 
@@ -923,14 +926,14 @@ def test_job_ids_are_compared_as_plain_text() -> None:
 
 
 @pytest.mark.parametrize("key", ["job_id", "result_type", "influencer_field_name"])
-def test_a_list_of_names_in_an_influencer_is_no_name(key: str) -> None:
-    """An array compares with a text entry by entry; it is refused like any other value that is no text."""
+def test_a_list_of_names_in_an_influencer_is_refused(key: str) -> None:
+    """An array is refused like any other value that is not text, although it compares with text entry by entry."""
     for names in (np.array(["web"]), np.array(["web", "idle"]), ["web"]):
         refused([bucket(bucket_influencers=[{key: names}])], f"documents[0].bucket_influencers[0].{key}")
 
 
-def test_a_datetime64_without_a_unit_is_no_time() -> None:
-    """Its number stands for no span of time, so it is refused."""
+def test_a_datetime64_without_a_unit_is_not_a_time() -> None:
+    """A datetime64 without a unit is refused, because its number could be of any unit."""
     unitless = np.array([5]).astype("M8")
     refused([bucket(timestamp=unitless[0])], "documents[0].timestamp")
     columns = {"timestamp": unitless, "bucket_span": 60}

@@ -312,21 +312,21 @@ NO_SCORE_TEXT = [
 
 @EACH_KIND
 @cases(NO_SCORE, "score")
-def test_a_threshold_that_is_no_number_is_refused(kind: Kind, score: Any) -> None:
+def test_a_threshold_that_is_not_a_number_is_refused(kind: Kind, score: Any) -> None:
     """A call and a query refuse it alike."""
     assert_refused(INDEX, SCORES[kind], score, kind=kind)
 
 
 @EACH_KIND
 @pytest.mark.parametrize("score", NO_SCORE_TEXT, ids=ascii)
-def test_a_threshold_of_text_that_is_no_number_is_refused(kind: Kind, score: str) -> None:
+def test_a_threshold_of_text_that_is_not_a_number_is_refused(kind: Kind, score: str) -> None:
     """The library reads text as the server reads a double, and refuses more spellings than Python does."""
     refused(lambda: ask(kind, **{SCORES[kind]: score}), SCORES[kind], error_type="number_format_exception")
 
 
 @EACH_KIND
 def test_the_type_of_a_bad_threshold_says_whether_it_was_text(kind: Kind) -> None:
-    """Rule 3.5 has its own type for text that is no number; other values get the type of any bad argument."""
+    """Rule 3.5 has its own type for text that is not a number; other values get the type of any bad argument."""
     name = SCORES[kind]
     refused(lambda: ask(kind, **{name: "abc"}), name, error_type="number_format_exception")
     refused(lambda: prepare(kind, **{name: "abc"}), name)
@@ -336,7 +336,7 @@ def test_the_type_of_a_bad_threshold_says_whether_it_was_text(kind: Kind) -> Non
 
 @EACH_KIND
 @pytest.mark.parametrize("score", ["80", "80.0", "", "abc", "NaN", np.str_("80")], ids=repr)
-def test_a_prepared_threshold_is_no_text(kind: Kind, score: Any) -> None:
+def test_a_prepared_threshold_is_not_text(kind: Kind, score: Any) -> None:
     """A query is strict: its threshold is a number."""
     refused(lambda: prepare(kind, **{SCORES[kind]: score}), SCORES[kind])
 
@@ -804,7 +804,7 @@ def test_the_clock_is_asked_once_a_search_and_only_for_now() -> None:
 
 
 @cases({**odd(5), **BOOLEANS, "negative": -1, "half": 1.5, "integral float": 100.0, "text": "100", "nan": NAN}, "size")
-def test_a_largest_page_that_is_no_count_is_refused(size: Any) -> None:
+def test_a_largest_page_that_is_not_a_count_is_refused(size: Any) -> None:
     """`max_size` is an int that is not negative."""
     refused(lambda: ResultsIndex(max_size=size), "max_size")
 
@@ -922,7 +922,7 @@ def test_a_long_threshold_is_refused_in_a_moment() -> None:
     refused(partial(ask, anomaly_score=given), "anomaly_score", error_type="number_format_exception")
 
 
-def test_a_pattern_that_is_an_array_is_no_pattern() -> None:
+def test_a_pattern_that_is_an_array_is_not_a_pattern() -> None:
     """An array is refused by its type, before it is compared with anything."""
     pattern: Any = np.array(["web", "idle"])
     refused(lambda: INDEX.jobs(pattern), "pattern")

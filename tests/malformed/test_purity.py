@@ -157,7 +157,7 @@ def watch(frame, event, arg):
 """
 
 
-def test_the_systems_clock_is_looked_at_once_for_now_and_never_else() -> None:
+def test_the_system_clock_is_read_once_and_only_for_now() -> None:
     """A profiler that watches every call into C sees one reading of the clock, for `now`."""
     script = (
         WORK

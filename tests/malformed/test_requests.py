@@ -251,7 +251,7 @@ def shorten(value: Any) -> str:
 
 @pytest.mark.parametrize(("body", "status", "error_type"), WRONG_BODIES, ids=[shorten(row[0]) for row in WRONG_BODIES])
 def test_wrong_body_is_refused(body: Any, status: int, error_type: str) -> None:
-    """A body that is no query, or that has no answer, gets its status and type, as text and parsed."""
+    """A body that is not a query, or that has no answer, gets its status and type, as text and parsed."""
     sent = json.dumps(body) if isinstance(body, Mapping) else body
     ways: list[Any] = [sent, sent.encode()] if isinstance(sent, str) else [sent]
     for way in ways + ([body] if isinstance(body, Mapping) else []):
@@ -429,7 +429,7 @@ ODD: dict[str, Any] = {
     "bytearray": bytearray(b"{}"),
     "class": int,
     "unhelpful": Unhelpful(),
-    "mapping with a key that is no text": {1: 2},
+    "mapping with a key that is not text": {1: 2},
 }
 EACH_ODD = cases(ODD, "odd")
 #: Values that Hypothesis can show.

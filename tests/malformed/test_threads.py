@@ -175,7 +175,7 @@ def check_by_value(snapshot: Snapshot, threshold: float) -> set[str]:
     for parameters, rows, count in asked:
         page = snapshot.get_buckets(job_id="web", **parameters)
         assert page.count == count, parameters
-        assert [key[1] for key in page.keys()] == times[rows].tolist(), parameters  # noqa: SIM118 - a page is no mapping
+        assert [key[1] for key in page.keys()] == times[rows].tolist(), parameters  # noqa: SIM118 - not a mapping
         paths.add(page.explain()["path"])
     return paths
 
@@ -357,7 +357,7 @@ def test_an_interrupted_document_leaves_the_old_state(error: BaseException, afte
 
 @pytest.mark.parametrize("after", [0, 1, 5, 1_024, 2_000])
 def test_an_interrupted_iterable_leaves_the_old_state(after: int) -> None:
-    """So it is after an interruption of the iterable itself."""
+    """After an interruption of the iterable itself nothing was written, and the index is usable."""
     index = ResultsIndex()
     index.upsert(batch(1.0, 10))
 

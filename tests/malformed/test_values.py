@@ -280,7 +280,7 @@ def test_an_error_about_a_value_that_cannot_be_pickled_pickles(kind: type[Bucket
 
 @cases(UNPICKLABLE)
 def test_a_raised_error_about_such_a_value_pickles(value: Any) -> None:
-    """So do errors that the library itself raised."""
+    """An error that the library itself raised pickles too, whatever its value is."""
     params: dict[str, Any] = {"size": value}
     with pytest.raises(InvalidQuery) as caught:
         BucketQuery(jobs="web", **params)

@@ -15,6 +15,7 @@ from support.cases import (
     EVERYTHING,
     Case,
     Table,
+    all_matches,
     count_cases,
     new_table,
     outcome,
@@ -22,7 +23,6 @@ from support.cases import (
     plural,
     seeded_table,
     seeded_tables,
-    whole,
 )
 from support.strategies import (
     KINDS,
@@ -110,7 +110,7 @@ def test_seeded_cases_are_not_vacuous() -> None:
             if not table.jobs(case.state).issuperset(case.query.jobs):
                 seen["an unknown job"] += 1
             elif isinstance(case.query, BucketQuery) and case.query.timestamp is not None:
-                matches = whole(table.documents(case.state), case.query)
+                matches = all_matches(table.documents(case.state), case.query)
                 seen[f"a lookup that finds {('nothing', 'one', 'several')[min(len(matches), 2)]}"] += 1
                 seen["a lookup that expands"] += any("records" in bucket for bucket in matches)
                 _look_at_expansion(table.documents(case.state), case.query, matches, seen)
@@ -183,7 +183,7 @@ def _look_at_records(table: Table, seen: Counter[str]) -> None:
 def _look_at_page(table: Table, case: Case, seen: Counter[str]) -> None:
     query, stored, kind = case.query, table.states[case.state], kind_of(case.query)
     documents = table.documents(case.state)
-    results = whole(documents, query)
+    results = all_matches(documents, query)
     page = results[query.from_ : query.from_ + query.size]
     seen[f"{kind}: a page with results"] += len(page) > 0
     seen[f"{kind}: a page cut short"] += 0 < len(page) < len(results)
@@ -360,7 +360,7 @@ def _ties_broken_by(documents: list[Document], query: Query, other: dict[str, An
     if _is_lookup(query) or any(document.get(query.sort) is None for document in stored):
         return evaluate(documents, query)
     ordered = sorted(
-        whole(documents, query.replace(**other)), key=lambda result: result[query.sort], reverse=query.desc
+        all_matches(documents, query.replace(**other)), key=lambda result: result[query.sort], reverse=query.desc
     )
     return {"count": len(ordered), plural(query): ordered[query.from_ : query.from_ + query.size]}
 
@@ -474,7 +474,7 @@ FAULTS_OF_A_KIND: dict[str, Fault] = {
     "ties ascend in both directions": _ties_ascend,
     "missing interim sorts as final": _ordered_as(_filled(is_interim=False)),
     "the count is that of the page": _count_of_page,
-    "the span is no part of the identity": _known_by(
+    "the span is not part of the identity": _known_by(
         lambda document: (*identity(document)[:2], *identity(document)[3:])
     ),
 }
@@ -498,7 +498,7 @@ FAULTS: dict[str, Fault] = (
         "record: a missing function sorts as an empty one": _of("record", _ordered_as(_filled(function=""))),
         "record: a missing detector sorts as the first": _of("record", _ordered_as(_filled(detector_index=0))),
         "record: text sorts in 16-bit units": _of("record", _ordered_as(_mapped("over_field_value", _in_utf_16))),
-        "record: the detector is no part of the identity": _of(
+        "record: the detector is not part of the identity": _of(
             "record", _known_by(lambda document: (*identity(document)[:3], *identity(document)[4:]))
         ),
         "record: an empty value is an absent one": _of("record", _known_by(_empty_is_absent)),
@@ -507,7 +507,9 @@ FAULTS: dict[str, Fault] = (
         "influencer: text sorts in 16-bit units": _of(
             "influencer", _ordered_as(_mapped("influencer_field_value", _in_utf_16))
         ),
-        "influencer: the value is no part of the identity": _of("influencer", _known_by(lambda one: identity(one)[:4])),
+        "influencer: the value is not part of the identity": _of(
+            "influencer", _known_by(lambda one: identity(one)[:4])
+        ),
         "influencer: an empty value is an absent one": _of("influencer", _known_by(_empty_is_absent)),
         "expand: buckets without influencers show records": _all_expanded,
         "expand: interim records are shown": _interim_records_shown,

@@ -29,7 +29,7 @@ from bucketquery import (
 )
 from bucketquery.search.shortcuts import ALL_SHORTCUTS, Shortcuts
 from bucketquery.testing import bucket_queries, evaluate, influencer_queries, record_queries, result_documents
-from support.cases import Case, Table, count_cases, outcome, plural, seeded_tables, whole
+from support.cases import Case, Table, all_matches, count_cases, outcome, plural, seeded_tables
 from support.helpers import ask_together
 from support.shortcuts import AS_THEY_ARE, FORCED, OFF, WAYS, combine_few, go, take
 from support.sql import SqlResults
@@ -76,14 +76,14 @@ def test_seeded_cases_are_answered_alike(shortcuts: str, monkeypatch: pytest.Mon
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_churned_cases_are_answered_alike(kind: Kind) -> None:
-    """So they do on large tables with late and repeated writes, which must compact and copy columns."""
+    """All agree on large tables with late and repeated writes, which must compact and copy columns."""
     cases = CASES // 300
     assert count_cases(seeded_tables(f"churned-{kind}-{SEED}", cases), IndexEngine)["cases"] >= cases
 
 
 @pytest.mark.parametrize("few_changed", [0, 100])
 def test_jobs_that_are_asked_together_are_answered_alike(few_changed: int) -> None:
-    """So they do if two jobs share a combined table, made anew for each commit or corrected."""
+    """All agree if two jobs share a combined table, rebuilt for each commit or corrected."""
 
     def opened(table: Table) -> IndexEngine:
         return IndexEngine(table, prepare=partial(ask_together, small_rows=40, few_changed=few_changed))
@@ -95,14 +95,14 @@ def test_jobs_that_are_asked_together_are_answered_alike(few_changed: int) -> No
 @pytest.mark.thorough
 @pytest.mark.parametrize("part", range(10))
 def test_very_many_seeded_cases_are_answered_alike(part: int) -> None:
-    """So they do on a hundred thousand cases each of ten more seeds."""
+    """All agree on 100,000 cases of each of ten more seeds."""
     assert count_cases(seeded_tables(f"thorough-{part}-{SEED}", 100_000), IndexEngine)["cases"] >= 100_000
 
 
 @pytest.mark.thorough
 @pytest.mark.parametrize("shortcuts", [FORCED, OFF])
 def test_very_many_cases_are_answered_alike(shortcuts: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """So they do on a hundred thousand cases with every shortcut, and on a hundred thousand without any."""
+    """All agree on 100,000 cases with every shortcut, and on 100,000 without any."""
     tables = seeded_tables(f"led-{shortcuts}-{SEED}", 100_000)
     assert count_cases(tables, engines(shortcuts, monkeypatch))["cases"] >= 100_000
 
@@ -113,7 +113,7 @@ def test_very_many_cases_are_answered_alike(shortcuts: str, monkeypatch: pytest.
 def test_very_many_churned_cases_are_answered_alike(
     kind: Kind, shortcuts: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """So they do on large tables with late and repeated writes."""
+    """All agree on many large tables with late and repeated writes, with every shortcut and without any."""
     tables = seeded_tables(f"churned-{kind}-{shortcuts}-{SEED}", 500)
     assert count_cases(tables, engines(shortcuts, monkeypatch))["cases"] >= 500
 
@@ -275,7 +275,7 @@ PAGES: Mapping[Kind, type] = {"bucket": BucketPage, "record": RecordPage, "influ
 
 def look_closely(table: Table, case: Case, snapshot: Snapshot) -> None:
     """Assert that a page, a scan and pages laid end to end hold what the response body shows."""
-    query, results = case.query, whole(table.documents(case.state), case.query)
+    query, results = case.query, all_matches(table.documents(case.state), case.query)
     assert repr([result.to_dict() for result in snapshot.scan(query)]) == repr(results)
     if isinstance(query, BucketQuery) and query.timestamp is not None:
         return
@@ -404,11 +404,11 @@ def test_columns_and_documents_store_the_same(documents: Batch, query: Query, se
 def test_a_scan_is_every_match_in_order(history: History, query: Query) -> None:
     """A scan follows the conditions and the order of a query, and ignores its page."""
     scanned = [result.to_dict() for result in snapshot_of(history, query).scan(query)]
-    assert repr(scanned) == repr(whole(apply_history(history), query))
+    assert repr(scanned) == repr(all_matches(apply_history(history), query))
 
 
 @given(histories(), queries().filter(in_a_window), st.integers(1, 7))
 def test_pages_laid_end_to_end_are_the_whole(history: History, query: Query, size: int) -> None:
     """Pages of any size, one after the other, hold every match once and in order."""
     results = laid_end_to_end(snapshot_of(history, query), query, size=size)
-    assert repr(results) == repr(whole(apply_history(history), query))
+    assert repr(results) == repr(all_matches(apply_history(history), query))

@@ -39,7 +39,7 @@ Steps = npt.NDArray[np.int64]
 
 
 def test_no_shortcut_changes_an_answer(monkeypatch: pytest.MonkeyPatch) -> None:
-    """So it is on small tables, where every possible shortcut is taken and value indexes go from state to state."""
+    """Small tables take every possible shortcut, and their value indexes pass from one state to the next."""
     seen: Counter[str] = Counter()
     for name in ("with_later", "corrected"):
         count_calls(monkeypatch, ValueIndex, name, seen)
@@ -55,7 +55,7 @@ def test_no_shortcut_changes_an_answer(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_no_shortcut_changes_an_answer_of_a_hundred_thousand(kind: Kind) -> None:
-    """Nor does any on a table that is large enough for all shortcuts as users have them."""
+    """The table is large enough for all shortcuts with their default sizes."""
     history = History(f"{SEED} {kind}", kind, rows=100_000)
     assert compared(history, ALL_SHORTCUTS, writes=2, queries=4, sets=SETS[:1])["cases"] > 0
 
@@ -63,7 +63,7 @@ def test_no_shortcut_changes_an_answer_of_a_hundred_thousand(kind: Kind) -> None
 @pytest.mark.thorough
 @pytest.mark.parametrize("part", range(10))
 def test_no_shortcut_changes_an_answer_of_up_to_a_million(part: int) -> None:
-    """Nor does any on larger tables, with clustered and independent scores, missing ones and ties."""
+    """The larger tables have clustered and independent scores, missing scores and ties."""
     seen: Counter[str] = Counter()
     number = 0
     while seen["cases"] < 100:

@@ -112,6 +112,6 @@ OF_EVERY_KIND = [
 
 
 @each_row(WHICH_FIRST, OF_EVERY_KIND)
-def test_first_bad_document_refuses_the_batch(row: BadDocument) -> None:
+def test_batch_is_refused_for_its_first_bad_document(row: BadDocument) -> None:
     """The error names the first bad field of the first bad document, and no document of the batch is stored."""
     assert_bad_document(row)

@@ -122,7 +122,7 @@ BAD_MATH = [
     NoInstant("1.9", "nowhere", "operator not supported for date math [here]", "DMP"),
     NoInstant("1.9", "now\n", "operator not supported for date math [\n]", "DMP"),
     NoInstant("1.9", "now1d", "operator not supported for date math [1d]", "DMP"),
-    NoInstant("1.9", "now||+1d", "operator not supported for date math [||+1d]", "DMP: now is no anchor"),
+    NoInstant("1.9", "now||+1d", "operator not supported for date math [||+1d]", "DMP: now is not an anchor"),
     NoInstant("1.9", "2020-01-01||1d", "operator not supported for date math [1d]", "DMP"),
     NoInstant("1.9", "2020-01-01||now", "operator not supported for date math [now]", "DMP"),
     NoInstant("1.9", "2020-01-01||+1d 2d", "operator not supported for date math [", "DMP"),
@@ -169,7 +169,7 @@ WRONG_TYPES = [
 
 
 @each_row(OUTSIDE_THE_GRAMMAR, BAD_MATH, WRONG_TYPES)
-def test_value_that_is_no_instant_is_refused(row: NoInstant) -> None:
+def test_value_that_is_not_an_instant_is_refused(row: NoInstant) -> None:
     """The query refuses a value outside the grammar, and the error names the parameter."""
     index = index_of([])
     for field in ("start", "end", "timestamp"):

@@ -109,7 +109,7 @@ INSIDE_LISTS = [
 
 
 @each_row(BAD_VALUES, INSIDE_LISTS)
-def test_bad_value_refuses_the_batch(row: BadDocument) -> None:
+def test_batch_with_a_bad_value_is_refused(row: BadDocument) -> None:
     """A bad value is refused with its position and path, and no document of the batch is stored."""
     assert_bad_document(row)
 

@@ -274,7 +274,7 @@ REFUSED: Mapping[Kind, dict[str, Any]] = {kind: result(kind, 2, **{score: "x"}) 
 
 
 @pytest.mark.parametrize("kind", CALLS)
-def test_refused_batch_is_no_commit(kind: Kind) -> None:
+def test_refused_batch_is_not_a_commit(kind: Kind) -> None:
     """Section 20, commits: a refused write changes neither the sequence nor the known jobs."""
     index = ResultsIndex()
     with pytest.raises(InvalidDocument):

@@ -1,6 +1,6 @@
 """Rule 7: `count` is the exact number of matches before paging, on every page.
 
-Each row runs for buckets, records and influencers, except lookups by `timestamp`, which buckets alone have.
+Each row runs for buckets, records and influencers, except lookups by `timestamp`, which only buckets have.
 """
 
 import numpy as np
@@ -64,7 +64,7 @@ COUNT = [
     ),
     Answered("7", "no documents", {}, {}, "", "JRP", count=0),
 ]
-# Rows that buckets alone have.
+# Rows for buckets only.
 COUNT_OF_BUCKETS = [
     Answered(
         "7", "results without the sort field count", MIXED, {"sort": "event_count", "size": 1}, "a", "JRP", count=5
@@ -78,7 +78,7 @@ COUNT_OF_BUCKETS = [
 
 @each_row(of_every_kind(COUNT), COUNT_OF_BUCKETS)
 def test_count_is_every_match(row: Answered) -> None:
-    """The count of a page is the count of the row, at every page size."""
+    """The count of a page is the number of all matches, at every page size."""
     assert_answered(row)
 
 

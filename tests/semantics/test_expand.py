@@ -67,7 +67,7 @@ def test_expand_changes_neither_buckets_nor_count(row: Answered) -> None:
 
 
 @each_row(NO_BOOLEAN)
-def test_expand_that_is_no_boolean_is_refused(row: Refused) -> None:
+def test_expand_that_is_not_a_boolean_is_refused(row: Refused) -> None:
     """A value of `expand` that is not a boolean raises the error of the row."""
     assert_refused(row)
 
@@ -113,7 +113,7 @@ WHETHER = [
     ),
     Expanded(
         "8.2",
-        "an empty list and null are no influencers",
+        "an empty list and null are not influencers",
         {
             "empty": bucket(0, bucket_influencers=[], anomaly_score=99.0),
             "null": bucket(HOUR, bucket_influencers=None, anomaly_score=99.0),

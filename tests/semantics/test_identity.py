@@ -119,7 +119,7 @@ RECORDS += [
             f"{side}: absent and empty text",
             record(0),
             record(0, **{value: ""}),
-            source="ours: an absent value is no value",
+            source="ours: an absent value differs from every value",
         ),
         one(
             "20.identity",

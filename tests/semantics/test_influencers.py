@@ -68,7 +68,7 @@ ORDER = [
         },
         {"sort": "probability"},
         "b a",
-        "ours: the score is no tie-break",
+        "ours: the score is not a tie-break",
     ),
 ]
 

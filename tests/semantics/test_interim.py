@@ -1,6 +1,6 @@
 """Rules 4.1 to 4.4: `exclude_interim`, and how a boolean may be written.
 
-Each row runs for buckets, records and influencers, except rows about `expand`, which buckets alone have.
+Each row runs for buckets, records and influencers, except rows about `expand`, which only buckets have.
 """
 
 from typing import Any
@@ -64,8 +64,8 @@ INTERIM = [
         "RFB",
     ),
     Answered("4.2", "one of two results at the same instant", SAME_TIME, {"exclude_interim": True}, "long", "RFB"),
-    Answered("4.3", "True does not select interim results alone", MIXED, {"exclude_interim": True}, FINAL, "REQ"),
-    Answered("4.3", "False does not select interim results alone", MIXED, {"exclude_interim": False}, ALL, "REQ"),
+    Answered("4.3", "True does not select only interim results", MIXED, {"exclude_interim": True}, FINAL, "REQ"),
+    Answered("4.3", "False does not select only interim results", MIXED, {"exclude_interim": False}, ALL, "REQ"),
 ]
 
 SPELLINGS = [
@@ -109,13 +109,13 @@ def test_exclude_interim_selects_the_expected_results(row: Answered) -> None:
 
 
 @each_row(of_every_kind(WRONG), WRONG_EXPAND)
-def test_value_that_is_no_boolean_is_refused(row: Refused) -> None:
+def test_value_that_is_not_a_boolean_is_refused(row: Refused) -> None:
     """A value other than true and false is refused in the server's words, for every boolean parameter."""
     assert_refused(row)
 
 
 def test_there_is_no_interim_only_parameter() -> None:
-    """Rule 4.3: no parameter selects interim buckets alone; an unknown keyword raises TypeError."""
+    """Rule 4.3: no parameter selects only interim buckets; an unknown keyword raises TypeError."""
     invented: dict[str, Any] = {"only_interim": True}
     with pytest.raises(TypeError):
         BucketQuery(jobs=JOB, **invented)

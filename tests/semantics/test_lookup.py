@@ -127,7 +127,13 @@ SIDE_BY_SIDE = [
         only="search",
     ),
     Answered(
-        "20.lookup", "None as timestamp is no lookup", HOURS, {"timestamp": None, "size": 2}, "h0 h1", "ours", count=5
+        "20.lookup",
+        "None as timestamp is not a lookup",
+        HOURS,
+        {"timestamp": None, "size": 2},
+        "h0 h1",
+        "ours",
+        count=5,
     ),
 ]
 

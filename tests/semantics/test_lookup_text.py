@@ -1,4 +1,7 @@
-"""Rule 2.6: the instants that a `timestamp` covers: text covers a second, a day or a month, other types one instant."""
+"""Rule 2.6: the instants that a `timestamp` covers.
+
+Text may cover a second, a day or a month, for example. A value of another type covers one instant.
+"""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -55,8 +58,8 @@ ONE_INSTANT = [
         ("2020-06-15T10:20:30.000Z", "2020-06-15T10:20:30.000Z", "full milliseconds"),
         ("2020-06-15T10:20:30.456", "2020-06-15T10:20:30.456Z", "full milliseconds"),
         ("2020-06-15T10:20:30.456789123Z", "2020-06-15T10:20:30.456Z", "digits below a millisecond are dropped"),
-        ("2020-06-15T10:20:30.4Z", "2020-06-15T10:20:30.400Z", "a fraction leaves nothing to round"),
-        ("2020-06-15T10:20:30,4Z", "2020-06-15T10:20:30.400Z", "a fraction leaves nothing to round"),
+        ("2020-06-15T10:20:30.4Z", "2020-06-15T10:20:30.400Z", "no part is missing after a fraction"),
+        ("2020-06-15T10:20:30,4Z", "2020-06-15T10:20:30.400Z", "no part is missing after a fraction"),
         ("1592216430000", "2020-06-15T10:20:30.000Z", "epoch digits"),
         ("1592216430000.5", "2020-06-15T10:20:30.000Z", "epoch digits"),
         ("1592216430000.", "2020-06-15T10:20:30.000Z", "epoch digits"),
@@ -110,7 +113,7 @@ ROUNDED = [
 ]
 
 OTHER_TYPES = [
-    Covers("20.lookup", value, instant, instant, "ours: only text covers more than an instant")
+    Covers("20.lookup", value, instant, instant, "ours: only text covers more than one instant")
     for value, instant in (
         (1_592_179_200_000, "2020-06-15T00:00:00.000Z"),
         (datetime(2020, 6, 15, tzinfo=UTC), "2020-06-15T00:00:00.000Z"),

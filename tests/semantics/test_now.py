@@ -73,7 +73,7 @@ NO_NOW = [
 
 
 @each_row(NO_NOW)
-def test_now_that_is_no_instant_is_refused(row: BadNow) -> None:
+def test_now_that_is_not_an_instant_is_refused(row: BadNow) -> None:
     """A bad `now` is an error of the parameter `now`, not of `start`."""
     with pytest.raises(BucketQueryError) as caught:
         index_of([]).get_buckets(job_id=JOB, start="now", now=row.value)

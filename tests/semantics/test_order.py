@@ -38,7 +38,7 @@ DEFAULTS = [
     Answered("5.1", "sort None", HOURS, {"sort": None}, "h0 h1 h2", "ours: not given", only="get_buckets"),
 ]
 
-# Three scores of 50, an hour apart; one score below and one above.
+# Five buckets, an hour apart: three with a score of 50, one with a higher and one with a lower score.
 TIES = {
     "a": bucket(0 * HOUR, anomaly_score=50.0),
     "b": bucket(1 * HOUR, anomaly_score=90.0),
@@ -182,7 +182,7 @@ EVENT_ORDER = [
         EVENTS,
         {"sort": "scheduled_events", "desc": True},
         "mz ay n ab empty none",
-        "FSB: max; no list and an empty one are missing",
+        "FSB: max; an absent and an empty list are missing values",
     ),
     Answered("5.5", "by UTF-8 bytes", ALPHABET, {"sort": "scheduled_events"}, IN_BYTE_ORDER, "not by UTF-16"),
     Answered(
@@ -214,7 +214,7 @@ CUTS = [
 
 @each_row(DEFAULTS, TIED, SPAN_TIES, EVENT_ORDER, CUTS)
 def test_buckets_are_in_the_expected_order(row: Answered) -> None:
-    """A sort field and a direction give the buckets of the row in its order."""
+    """A query returns the buckets of the row in its order, for each sort field and direction."""
     assert_answered(row)
 
 

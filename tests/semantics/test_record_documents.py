@@ -230,8 +230,8 @@ BAD_VALUES += [
 
 
 @each_row(BAD_VALUES)
-def test_bad_value_refuses_the_batch(row: BadDocument) -> None:
-    """A bad value is refused with its position and path, and no document of the batch is stored."""
+def test_batch_with_a_bad_value_is_refused(row: BadDocument) -> None:
+    """The error has the position and path of the bad value, and no document of the batch is stored."""
     assert_bad_document(row)
 
 
@@ -252,7 +252,7 @@ def test_value_that_is_too_deep_is_refused(field: str, value: Any) -> None:
 
 @pytest.mark.parametrize("key", [5, None, b"a", ("a",)])
 @pytest.mark.parametrize("field", ["extra", "geo_results"])
-def test_key_that_is_no_text_is_refused(field: str, key: Any) -> None:
+def test_key_that_is_not_text_is_refused(field: str, key: Any) -> None:
     """Section 20, documents: an object with a key that is not text is refused."""
     with pytest.raises(InvalidDocument) as caught:
         index_of([]).upsert([record(T0, **{field: {"a": 1, key: 2}})])

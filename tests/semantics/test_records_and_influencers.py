@@ -248,7 +248,7 @@ def refused(claim: str, asked: Mapping[str, Any], expected: Refusal, source: str
 
 BAD_PARAMETERS = [
     *refused(
-        "a threshold that is no number",
+        "a threshold that is not a number",
         {"anomaly_score": "abc"},
         invalid("anomaly_score", 'For input string: "abc"', "number_format_exception"),
         "3.5",
@@ -259,12 +259,12 @@ BAD_PARAMETERS = [
     ),
     *refused("a threshold that is a bool", {"anomaly_score": True}, invalid("anomaly_score", ""), "3.5"),
     *refused(
-        "exclude_interim that is no boolean",
+        "exclude_interim that is not a boolean",
         {"exclude_interim": "yes"},
         invalid("exclude_interim", "Failed to parse value [yes]"),
         "4.4",
     ),
-    *refused("desc that is no boolean", {"desc": "yes"}, invalid("desc", "Failed to parse value [yes]"), "4.4"),
+    *refused("desc that is not a boolean", {"desc": "yes"}, invalid("desc", "Failed to parse value [yes]"), "4.4"),
     *refused(
         "a bad start",
         {"start": "soon"},
@@ -278,7 +278,7 @@ BAD_PARAMETERS = [
     *refused("a negative size", {"size": -1}, invalid("size", "Parameter [size] cannot be < 0"), "6.2"),
     *refused("a negative from", {"from_": -1}, invalid("from_", "Parameter [from] cannot be < 0"), "6.2"),
     *refused(
-        "a size that is no integer",
+        "a size that is not an integer",
         {"size": "5"},
         invalid("size", "Failed to parse int parameter [size] with value [5]"),
         "6.2",
@@ -302,7 +302,7 @@ JOBS = [
 SORTS = [
     Refused(
         "15.1",
-        f"{kind}: a sort that is no text",
+        f"{kind}: a sort that is not text",
         documents_of(kind, GIVEN),
         {"sort": [SCORES[kind]]},
         invalid("sort", ""),

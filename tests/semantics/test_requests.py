@@ -30,8 +30,8 @@ from support.semantics_tables import bucket, each_row, index_of
 
 ANSWERED_PATHS = [
     Replied("20.rest-paths", "buckets", WEB, get("buckets"), "h0 h1 h2 h3", "REST"),
-    Replied("20.rest-paths", "records", WEB, get("records"), "r1 r3 r0", "ours: the three siblings"),
-    Replied("20.rest-paths", "influencers", WEB, get("influencers"), "i1 i3 i0", "ours: the three siblings"),
+    Replied("20.rest-paths", "records", WEB, get("records"), "r1 r3 r0", "ours: the three kinds"),
+    Replied("20.rest-paths", "influencers", WEB, get("influencers"), "i1 i3 i0", "ours: the three kinds"),
     Replied("20.rest-paths", "one bucket", WEB, get(f"buckets/{SECOND}"), "h1", "REST"),
     Replied("20.rest-paths", "a slash at the end", WEB, get("buckets/"), "h0 h1 h2 h3", "ours: ignored"),
     Replied("20.rest-paths", "a slash before the query", WEB, get("buckets/?size=1"), "h0", "ours: ignored", count=4),

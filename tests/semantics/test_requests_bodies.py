@@ -139,7 +139,7 @@ def test_body_is_read(row: Replied) -> None:
 
 
 @each_row(NO_BODIES, NO_OBJECTS)
-def test_body_that_is_no_object_is_refused(row: Rejected) -> None:
+def test_body_that_is_not_an_object_is_refused(row: Rejected) -> None:
     """A body that is not JSON, or not an object, raises the error of the row."""
     assert_rejected(row)
 

@@ -173,7 +173,7 @@ NO_CONFLICTS = [
 
 
 @each_row(NO_CONFLICTS)
-def test_null_and_unset_are_no_conflict(row: Replied) -> None:
+def test_null_and_unset_do_not_conflict(row: Replied) -> None:
     """With a timestamp, null and -1 count as not given."""
     assert_replied(row)
 

@@ -59,7 +59,7 @@ def test_expand_of_too_many_records_is_refused_unwrapped() -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_index_without_documents_is_refused_unwrapped(kind: str) -> None:
-    """An index without documents cannot show results: a 400 that is not wrapped."""
+    """An index that stores no documents cannot show results. The reply is a 400 that is not wrapped."""
     reply = get(kind).put_to(index_of(WEB.values(), keep_documents=False))
     assert (reply.status, reply.body["error"]["type"]) == (400, ILLEGAL)
     assert "failed_shards" not in reply.body["error"]
@@ -69,7 +69,7 @@ def test_index_without_documents_is_refused_unwrapped(kind: str) -> None:
 # ---- records and influencers
 
 TOP = {"records": "r", "influencers": "i"}
-SIBLINGS = [
+RECORDS_AND_INFLUENCERS = [
     Replied(
         "15.1",
         f"{kind}: {claim}",
@@ -103,7 +103,7 @@ SIBLINGS = [
         ("a body with a page", lambda kind: post(kind, {"page": {"from": 1, "size": 1}}), "3", 3),
     )
 ]
-NOT_OF_SIBLINGS = [
+OTHER_KINDS_PARAMETERS = [
     Rejected("15.1", claim, WEB, asked, expected, "the page")
     for claim, asked, expected in (
         ("records: no anomaly_score", get("records?anomaly_score=1"), unrecognized("records", "[anomaly_score]...")),
@@ -149,15 +149,15 @@ NOT_OF_SIBLINGS = [
 ]
 
 
-@each_row(SIBLINGS)
-def test_siblings_are_asked_like_buckets(row: Replied) -> None:
+@each_row(RECORDS_AND_INFLUENCERS)
+def test_records_and_influencers_are_queried_like_buckets(row: Replied) -> None:
     """Records and influencers accept window, threshold, interim, order and page as buckets do, highest score first."""
     assert_replied(row)
 
 
-@each_row(NOT_OF_SIBLINGS)
+@each_row(OTHER_KINDS_PARAMETERS)
 def test_each_kind_has_its_own_parameters(row: Rejected) -> None:
-    """Each kind has its own name of the threshold; only buckets have `timestamp` and `expand`."""
+    """Each kind has its own name for the threshold; only buckets have `timestamp` and `expand`."""
     assert_rejected(row)
 
 
@@ -229,7 +229,7 @@ CLIENTS = [
     ),
     Replied(
         "16.2",
-        "Kibana's number",
+        "Kibana's threshold as a number",
         WEB,
         post("buckets", {"anomaly_score": 75, "start": str(FIRST), "end": str(FOURTH + 1)}),
         "h1 h3",
@@ -296,5 +296,5 @@ def test_request_of_a_client_is_answered(row: Replied) -> None:
 
 @each_row(MIXED_REQUESTS)
 def test_mixed_request_of_a_client_is_refused(row: Rejected) -> None:
-    """A client can send parameters with a body, which the server refuses; so does the door."""
+    """A client can send parameters in the URL together with a body. The server refuses this, and so does the door."""
     assert_rejected(row)

@@ -1,4 +1,4 @@
-"""The REST door: the query of a URL: how it is written, and its dates, numbers, booleans and names."""
+"""The REST door: how the query of a URL is written, and its dates, numbers, booleans and names."""
 
 from types import MappingProxyType
 
@@ -54,7 +54,7 @@ WRITTEN = [
         ("plus is a blank", get("buckets?anomaly_score=+80+"), "h1 h3", None),
         ("in params, plus is a blank", get("buckets", "anomaly_score=+80+"), "h1 h3", None),
         ("plus is a plus in a mapping", get("buckets", {"start": "2020-01-01||+1H"}), "h1 h2 h3", None),
-        ("a plus escaped", get("buckets?start=2020-01-01%7C%7C%2B1H"), "h1 h2 h3", None),
+        ("an escaped plus", get("buckets?start=2020-01-01%7C%7C%2B1H"), "h1 h2 h3", None),
         ("a slash in a value", get("buckets?start=2020-01-01T01:30||/H"), "h1 h2 h3", None),
         ("a mapping's number", get("buckets", {"size": 1, "from": 2}), "h2", 4),
         ("a mapping's float", get("buckets", {"anomaly_score": 80.0}), "h1 h3", None),
@@ -91,13 +91,13 @@ BADLY_WRITTEN = [
 
 @each_row(WRITTEN)
 def test_query_is_read(row: Replied) -> None:
-    """A query in the path, as text in `params` and as a mapping in `params` mean the same."""
+    """A query means the same in the path, as text in `params` and as a mapping in `params`."""
     assert_replied(row)
 
 
 @each_row(BADLY_WRITTEN)
 def test_wrong_escape_is_refused(row: Rejected) -> None:
-    """A percent sign needs two hexadecimal digits after it; in a mapping it is a percent sign."""
+    """A percent sign needs two hexadecimal digits after it, except in a mapping, which has no escapes."""
     assert_rejected(row)
 
 
@@ -108,7 +108,7 @@ DATES = [
     for claim, query, expected, source in (
         ("URL: digits are milliseconds", f"start={SECOND}&end={FOURTH}", "h1 h2", "RR: text"),
         ("URL: four digits are a year", "start=2021", "", "RR: text"),
-        ("URL: five are not", "start=02021", ALL, "RR: text"),
+        ("URL: five digits are milliseconds", "start=02021", ALL, "RR: text"),
         ("URL: -1 is unset", "start=-1&end=-1", ALL, "ours"),
         ("URL: date math", "start=now-23h&end=now-21h", "h1 h2", "RR: text"),
         ("URL: a fraction", f"start={SECOND}.9", "h1 h2 h3", "RR: text"),
@@ -222,7 +222,7 @@ def test_number_of_a_url_is_read(row: Replied) -> None:
 
 
 @each_row(NO_DOUBLES, NO_INTEGERS, NEGATIVE)
-def test_value_that_is_no_number_is_refused(row: Rejected) -> None:
+def test_value_that_is_not_a_number_is_refused(row: Rejected) -> None:
     """A value that is not a number is refused: a threshold in Java's words, `from` and `size` in the server's words."""
     assert_rejected(row)
 
@@ -268,8 +268,8 @@ def test_boolean_of_a_url_is_read(row: Replied) -> None:
 
 
 @each_row(NO_BOOLEANS)
-def test_value_that_is_no_boolean_is_refused(row: Rejected) -> None:
-    """Any other value is refused, and the error quotes it."""
+def test_value_that_is_not_a_boolean_is_refused(row: Rejected) -> None:
+    """Only ``true``, ``false`` and no value are booleans; the error quotes any other value."""
     assert_rejected(row)
 
 
@@ -322,14 +322,14 @@ NO_CONFLICTS = [
 
 
 @each_row(NO_CONFLICTS)
-def test_unset_bound_is_no_conflict(row: Replied) -> None:
+def test_unset_bound_does_not_conflict(row: Replied) -> None:
     """With a timestamp, a bound of -1 counts as not given."""
     assert_replied(row)
 
 
 @each_row(CONFLICTS)
 def test_conflict_with_a_timestamp_is_refused(row: Rejected) -> None:
-    """The error names the first parameter that is read: page, window or threshold."""
+    """The error names the first conflicting parameter, in the order page, window, threshold."""
     assert_rejected(row)
 
 
@@ -385,5 +385,5 @@ UNKNOWN_NAMES = [
 
 @each_row(UNKNOWN_NAMES)
 def test_unknown_name_is_refused(row: Rejected) -> None:
-    """Unknown parameters are named in sorted order, with the known parameters that they resemble."""
+    """The error names the unknown parameters in sorted order, with the known parameters that they resemble."""
     assert_rejected(row)

@@ -196,7 +196,7 @@ OTHER_KIND = [
 
 
 @each_row(OTHER_KIND)
-def test_document_of_another_kind_refuses_the_batch(row: BadDocument) -> None:
+def test_batch_with_a_document_of_another_kind_is_refused(row: BadDocument) -> None:
     """If `kind` is given, a document of another result type is refused, and no document of the batch is stored."""
     assert_bad_document(row)
 

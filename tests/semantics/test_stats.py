@@ -1,4 +1,4 @@
-"""Our decision on stats: what the index tells about all that is stored."""
+"""Our decision on stats: counts, times and bytes of the stored results."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -249,7 +249,7 @@ def test_threshold_selects_the_expected_results(row: Answered) -> None:
 
 
 @each_row(of_every_kind(BAD_TEXT, WRONG_TYPE))
-def test_threshold_that_is_no_number_is_refused(row: Refused) -> None:
+def test_threshold_that_is_not_a_number_is_refused(row: Refused) -> None:
     """A threshold that is not a number raises the error of the row."""
     assert_refused(row)
 

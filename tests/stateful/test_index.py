@@ -17,7 +17,7 @@ from bucketquery import BucketQuery, Commit, InvalidDocument, InvalidQuery, Kind
 from bucketquery.storage.view import View
 from bucketquery.testing import evaluate
 from bucketquery.value_index.value_index import ValueIndex
-from support.cases import outcome, whole
+from support.cases import all_matches, outcome
 from support.helpers import ON_FEW_ROWS, ask_together, lead_by_value, limit_heads, moved, resize, table_of, without
 from support.shortcuts import take
 from support.strategies import (
@@ -546,7 +546,7 @@ class IndexMachine(RuleBasedStateMachine):
         for query in self.queries(seed, 8):
             assert self.asked(self.index, query, self.stored) == self.answer(query), query
             if self.knows(query):
-                self.scan(query, whole(self.of_jobs(query.jobs, self.heeded(query)), query))
+                self.scan(query, all_matches(self.of_jobs(query.jobs, self.heeded(query)), query))
 
     def scan(self, query: Query, results: Batch) -> None:
         """Assert that a scan gives every match in order."""
@@ -784,7 +784,7 @@ def test_every_history_is_the_dicts(machine: type[IndexMachine], part: int) -> N
 @pytest.mark.thorough
 @EACH_MACHINE
 def test_every_long_history_is_the_dicts(machine: type[IndexMachine], part: int) -> None:
-    """So it is after many more and longer histories."""
+    """The answers are those of a plain dict after many more and longer histories."""
     run_machine(machine, part, settings.get_profile("thorough"))
 
 

@@ -1,8 +1,8 @@
 """Cases for the differential tests: queries on the states of seeded histories, and the loop that asks an engine.
 
-A case is one query on one state, for buckets, records or influencers, about a third of the cases each. Tables of cases
-come from a seed such as "0.17": table 17 of seed 0. The loop puts each case to the engine, the reference and SQLite. It
-ends at the first difference, and the error shows the command that repeats the case.
+A case is one query on one state. About a third of the cases are for each kind: buckets, records and influencers. Tables
+of cases come from a seed such as "0.17": table 17 of seed 0. The loop puts each case to the engine, the reference and
+SQLite. It ends at the first difference, and the error shows the command that repeats the case.
 """
 
 from collections import Counter
@@ -37,7 +37,11 @@ LOOP = "tests/properties/test_differential.py::test_seeded_cases_are_answered_al
 
 
 def outcome(ask: Callable[..., Any], *arguments: Any, **named: Any) -> str:
-    """An answer as text, in which 1 differs from 1.0 and the order of keys counts; an error as its name."""
+    """An answer or an error as text.
+
+    An answer becomes its `repr`, in which 1 differs from 1.0 and the order of keys counts. An error becomes the name
+    of its class.
+    """
     try:
         return repr(ask(*arguments, **named))
     except BucketQueryError as error:
@@ -49,7 +53,7 @@ def plural(query: Query) -> str:
     return f"{kind_of(query)}s"
 
 
-def whole(documents: list[Document], query: Query) -> list[Document]:
+def all_matches(documents: list[Document], query: Query) -> list[Document]:
     """Every match in order, by the reference; an empty list if a lookup finds nothing."""
     if not isinstance(query, BucketQuery) or query.timestamp is None:
         asked = query.replace(from_=0, size=EVERYTHING)
@@ -72,7 +76,7 @@ def whole(documents: list[Document], query: Query) -> list[Document]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """A query on the state after `state` batches, asked when `written` of them were written."""
+    """A query on the state after the first `state` batches, asked when `written` batches have been written."""
 
     written: int
     state: int
@@ -83,8 +87,8 @@ class Case:
 class Table:
     """A history, every state it goes through, and the cases asked on the way.
 
-    `put` holds the jobs that were put before the first batch. `judged` holds what the reference and SQLite answered
-    so far, by judge and number of the case: each answers a case once, for all engines.
+    `put` holds the jobs that were put before the first batch. The judges are the reference and SQLite. `judged` holds
+    their answers so far, by judge and number of the case, so that a judge answers each case once for all engines.
     """
 
     seed: str
@@ -100,7 +104,7 @@ class Table:
         return list(self.states[state].values())
 
     def judge(self, judge: str, number: int, answer: Callable[[], dict[str, Any]]) -> str:
-        """The outcome of a judge's answer to a case, which is asked for once."""
+        """The outcome of a judge's answer to a case. Only the first call computes the answer."""
         if (judge, number) not in self.judged:
             self.judged[judge, number] = outcome(answer)
         return self.judged[judge, number]
@@ -117,14 +121,14 @@ class Table:
 
 @lru_cache(maxsize=128)
 def seeded_table(seed: str) -> Table:
-    """The table of a seed. Tests share it, since making tables and judging cases takes longer than an engine does."""
+    """The table of a seed. Tests share it, because making and judging cases takes longer than searching an index."""
     return new_table(seed)
 
 
 def new_table(seed: str) -> Table:
-    """A table of 0 to 2,000 documents, mostly few, and its cases; half of them ask the newest state.
+    """A table of 0 to 2,000 documents, mostly up to 200, and its cases. Half of the cases ask the newest state.
 
-    A seed that begins with "churned-" and a kind makes a table of some thousands, most of them written late or again.
+    A seed that begins with "churned-" and a kind makes a table of thousands of documents, mostly late or rewritten.
     A seed that begins with "led-" makes fuller tables with three times as many cases, mostly small pages by value.
     """
     rng, is_led = Random(seed), seed.startswith("led-")
@@ -196,7 +200,7 @@ def play(table: Table, engine: Engine) -> None:
     """
     jobs = [table.jobs(state) for state in range(len(table.states))]
     state = 0
-    # A database of all states takes a while to write, and the answers may all be known.
+    # Only an unknown answer opens the database, because writing all states to it takes a while.
     sql = cache(lambda: opened.enter_context(SqlResults(table.history)))
     with ExitStack() as opened:
         for number, case in enumerate(table.cases):
@@ -241,7 +245,7 @@ def difference(documents: list[Document], query: Query, answers: Mapping[str, st
 
 
 def count_cases(tables: Iterator[Table], open_engine: Callable[[Table], Engine]) -> Counter[str]:
-    """Play every table against a new engine; how many tables and cases there were."""
+    """Play every table against a new engine, and return the numbers of tables and cases."""
     seen: Counter[str] = Counter()
     for table in tables:
         play(table, open_engine(table))

@@ -256,7 +256,7 @@ def as_kind(row: AnyRow, kind: Kind) -> AnyRow:
 
 
 def in_time_order(row: AnyRow) -> AnyRow:
-    """The same row, asked in time order unless it names another order: the default of buckets alone."""
+    """The same row, asked in time order unless it names another order. Only buckets have time order by default."""
     return replace(row, asked={"sort": "timestamp", "desc": False, **row.asked})
 
 

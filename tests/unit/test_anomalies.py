@@ -272,7 +272,7 @@ def test_columns_override_the_documents_of_the_caller(lean: RecordPage) -> None:
     ],
 )
 def test_documents_of_other_keys_are_refused(lean: RecordPage, documents: Any, field: str) -> None:
-    """So are too few or too many, another order, another job or kind, and invalid documents."""
+    """Too few or too many documents, another order, another job or kind, and invalid documents are refused."""
     with pytest.raises(InvalidDocument) as caught:
         lean.to_dict(documents=documents)
     assert caught.value.field == field

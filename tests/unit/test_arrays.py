@@ -175,7 +175,7 @@ def test_a_bad_timestamp_is_named_by_its_row(timestamps: Any, row: int) -> None:
 
 @pytest.mark.parametrize("unit", ["ns", "us", "ms", "s", "D", "M", "Y", "generic"])
 @pytest.mark.parametrize("name", ["timestamp", "bucket_span", "event_count", "anomaly_score"])
-def test_a_timedelta64_is_no_number(name: str, unit: str) -> None:
+def test_a_timedelta64_is_not_a_number(name: str, unit: str) -> None:
     """Arrays and lists of any unit are refused, because `tolist` turns some units into bare integers."""
     lengths = np.array([5], dtype="m8" if unit == "generic" else f"m8[{unit}]")
     for values in (lengths, list(lengths), lengths.astype(object) if unit in ("ms", "s", "D") else list(lengths)):

@@ -26,7 +26,7 @@ INT64_MAX = 2**63 - 1
 
 
 def test_a_column_of_stored_types_is_checked_as_a_whole() -> None:
-    """Otherwise the answer is None, and each value must be checked by itself."""
+    """If a value has another type or is out of bounds, the answer is None. The values are then checked one by one."""
     count, score, flag, time = (
         BUCKET.by_name[name] for name in ("event_count", "anomaly_score", "is_interim", "timestamp")
     )
@@ -97,7 +97,7 @@ def test_job_codes_follow_the_first_appearance_of_each_job() -> None:
 
 
 def test_a_refusal_names_path_and_value() -> None:
-    """The reason repeats the path."""
+    """The reason of a refusal repeats the path."""
     error = refused("columns.x", Unfit("is bad", 5))
     assert (error.reason, error.field, error.value) == ("failed to parse [columns.x]: is bad", "columns.x", 5)
 
@@ -120,7 +120,7 @@ def chunk(jobs: list[int], timestamps: list[int], counts: list[int | None], even
 
 
 def test_chunks_are_joined_by_job() -> None:
-    """Rows are in identity order, the last of an identity wins, and masks and lists stay with their rows."""
+    """Rows are in identity order, and the last row of an identity wins. Masks and lists stay with their rows."""
     one = chunk([1, 0, 1], [5, 9, 3], [7, 8, 9], [("a",), (), ("b",)])
     two = chunk([0, 1], [2, 5], [1, None], [("c",), ()])
     assert "event_count" not in one.present
@@ -153,7 +153,7 @@ def test_a_chunk_of_one_job_in_order_is_not_copied() -> None:
 
 
 def test_one_result_of_each_job_is_a_single_row() -> None:
-    """Its lists come with it. If one job has two results, every job gets a segment."""
+    """A single row has its own lists. If one job has two results, every job gets a segment."""
     one = chunk([0, 1, 2], [9, 5, 3], [7, None, 9], [("a",), (), ("b",)])
     batch = assemble({"bucket": [one]}, ["db", "web", "auth"], {})
     assert batch.parts == {}

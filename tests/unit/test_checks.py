@@ -85,7 +85,7 @@ NO_TIMESTAMPS: list[tuple[Any, str]] = [
 
 @pytest.mark.parametrize(("value", "words"), NO_TIMESTAMPS, ids=lambda part: repr(part)[:40])
 def test_any_other_timestamp_is_refused(value: object, words: str) -> None:
-    """Text of digits, date math, `now` and dates outside the years 0001 to 9999 are no timestamps."""
+    """Text of digits, date math, `now` and dates outside the years 0001 to 9999 are not timestamps."""
     found = unfit(lambda: timestamp(value))
     assert words in found.reason
     assert found.path == ""
@@ -143,7 +143,7 @@ def test_a_boolean_is_true_or_false() -> None:
 
 
 def test_keywords_are_texts_in_a_list() -> None:
-    """They are stored as a tuple of `str`; the error names an entry that is no text."""
+    """They are stored as a tuple of `str`; the error names an entry that is not text."""
 
     class Text(str):
         __slots__ = ()

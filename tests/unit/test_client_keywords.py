@@ -71,14 +71,14 @@ def test_a_threshold_may_be_text_that_java_reads(text: str, expected: float) -> 
 
 @pytest.mark.parametrize("text", NO_DOUBLES)
 def test_text_that_java_does_not_read_is_refused_in_javas_words(text: str) -> None:
-    """So are spellings that only Python reads."""
+    """Spellings that only Python reads are refused too."""
     error = refusal(lambda: read_double(text, "record_score"))
     assert error.reason == f'For input string: "{text}"'
     assert (error.type, error.field, error.value) == ("number_format_exception", "record_score", text)
 
 
 @pytest.mark.parametrize("text", ["", " \t"])
-def test_empty_text_is_no_number(text: str) -> None:
+def test_empty_text_is_not_a_number(text: str) -> None:
     """Blanks count as empty text."""
     assert refusal(lambda: read_double(text, "record_score")).reason == "empty String"
 

@@ -1,4 +1,4 @@
-"""The memory of combined tables: `stats` tells all of it, and it is free at the write that ends the table's use."""
+"""The memory of combined tables: `stats` counts it, and the write after which a table is useless frees it."""
 
 import gc
 import tracemalloc
@@ -17,22 +17,22 @@ from bucketquery.results.commit import Commit
 from support.helpers import STEP, ask_together, bucket
 
 
-def search_together(index: ResultsIndex, jobs: Sequence[str]) -> None:
+def make_combined_table(index: ResultsIndex, jobs: Sequence[str]) -> None:
     """Make a combined table for the newest commit."""
     assert index.snapshot()._catalog.combine(jobs, BUCKET) is not None
 
 
 @pytest.fixture
 def uncollected() -> Iterator[None]:
-    """No garbage collector runs: only objects without references are freed."""
+    """Stop the garbage collector, so that only objects without references are freed."""
     gc.collect()
     gc.disable()
     yield
     gc.enable()
 
 
-def held_by(index: ResultsIndex) -> Any:
-    """A weak reference to an array of the combined table that the index has for later searches."""
+def combined_array(index: ResultsIndex) -> Any:
+    """A weak reference to an array of the combined table that the index caches."""
     return ref(index.snapshot()._catalog._cache.entries["bucket"].combined._places)
 
 
@@ -46,17 +46,17 @@ WRITES: dict[str, Callable[[ResultsIndex, str], Commit]] = {
 @pytest.mark.usefixtures("uncollected")
 @pytest.mark.parametrize("write", WRITES)
 def test_a_combined_table_is_dropped_at_the_write_that_ends_its_use(write: str) -> None:
-    """It is dropped when too many jobs have changed for a search to use it. No other write drops it."""
+    """The first write after which a search would rebuild the table drops it. No earlier write drops it."""
     few_changed = COMBINE_SIZES.few_changed
     index = ResultsIndex()
     jobs = tuple(f"job{number}" for number in range(300))
     index.upsert([bucket(0, job_id=job_id) for job_id in jobs])
-    search_together(index, jobs)
-    combined = held_by(index)
+    make_combined_table(index, jobs)
+    combined = combined_array(index)
     for job_id in jobs[:few_changed]:
         WRITES[write](index, job_id)
     for count in range(2 * few_changed):
-        # One job that has changed before, and one whose results stay.
+        # The first job has changed before, and the results of the second do not change.
         index.upsert([bucket(0, job_id="new-job0" if write == "new" else "job0", event_count=count)])
         index.put_job("job299", bucket_span=count + 1)
     assert combined() is not None
@@ -67,12 +67,12 @@ def test_a_combined_table_is_dropped_at_the_write_that_ends_its_use(write: str) 
 
 @pytest.mark.usefixtures("uncollected")
 def test_a_combined_table_of_few_jobs_is_dropped_when_most_of_them_are_deleted() -> None:
-    """Though that number of jobs may change. A job that is put again does not count as deleted."""
+    """Deletions drop the table, although 20 changed jobs do not. A job that is put again does not count as deleted."""
     index = ResultsIndex()
     jobs = tuple(f"job{number}" for number in range(20))
     index.upsert([bucket(0, job_id=job_id) for job_id in jobs])
-    search_together(index, jobs)
-    combined = held_by(index)
+    make_combined_table(index, jobs)
+    combined = combined_array(index)
     for job_id in jobs[:10]:
         index.delete_job(job_id)
     index.put_job(jobs[0])
@@ -82,8 +82,8 @@ def test_a_combined_table_of_few_jobs_is_dropped_when_most_of_them_are_deleted()
     assert combined() is None
 
 
-def test_stats_tell_the_bytes_of_combined_tables() -> None:
-    """They count the arrays that are made so far, and the tables that a combined table alone still has."""
+def test_stats_count_the_bytes_of_combined_tables() -> None:
+    """The bytes include the arrays made so far, and the old tables that only a combined table still holds."""
     index = ask_together(ResultsIndex(), small_rows=100, few_changed=30)
     jobs = tuple(f"job{number}" for number in range(20))
     index.upsert([bucket(row, job_id=each, scheduled_events=["x"]) for each in jobs for row in range(50)])
@@ -97,16 +97,20 @@ def test_stats_tell_the_bytes_of_combined_tables() -> None:
     assert index.stats()["bytes"] - bare == made + (8 + 1) * 1_000, "a column and its mask"
     index.search(query.replace(sort="scheduled_events"))
     assert index.stats()["bytes"] - bare == made + (8 + 1 + 8 + 8) * 1_000, "rows and pointers of a list field"
-    part = index.stats()["bytes"]
+    before = index.stats()["bytes"]
     index.search(BucketQuery(jobs=jobs[:10]))
-    assert index.stats()["bytes"] == part + (4 + 8 + 1) * 500 + 20, "a part has numbers, places and a mask of its own"
+    assert index.stats()["bytes"] == before + (4 + 8 + 1) * 500 + 20, (
+        "a table of some of the jobs has its own numbers, places and mask"
+    )
     whole = index.stats()["bytes"]
     index.put_job(jobs[0], bucket_span=300)
     assert index.stats()["bytes"] == whole, "no result has changed"
     index.delete_job(jobs[0])
-    assert index.stats()["bytes"] == whole, "the combined table has its table"
+    assert index.stats()["bytes"] == whole, "the combined table still holds the table of the deleted job"
     index.upsert([bucket(0, job_id=jobs[1], event_count=5)])
-    assert index.stats()["bytes"] == whole + index.stats(jobs[1])["bytes"], "two versions are there"
+    assert index.stats()["bytes"] == whole + index.stats(jobs[1])["bytes"], (
+        "the combined table holds the old version of the table"
+    )
     for job_id in jobs[2:12]:
         index.delete_job(job_id)
     assert index.stats()["bytes"] == sum(index.stats(job_id)["bytes"] for job_id in index.jobs()) > 0
@@ -114,7 +118,7 @@ def test_stats_tell_the_bytes_of_combined_tables() -> None:
 
 @pytest.mark.usefixtures("uncollected")
 def test_memory_comes_back_when_jobs_are_deleted() -> None:
-    """Two thousand jobs that were searched together and deleted one by one leave nothing, and `stats` agrees."""
+    """Deleting 2,000 jobs one by one frees the memory of their tables and combined table; `stats` counts 0 bytes."""
     index = ResultsIndex()
     jobs = tuple(f"job{number}" for number in range(2_000))
     tracemalloc.start()
@@ -124,14 +128,14 @@ def test_memory_comes_back_when_jobs_are_deleted() -> None:
         index.upsert_columns(columns)
         index.search(BucketQuery(jobs=jobs, sort="anomaly_score"))
         full = tracemalloc.get_traced_memory()[0] - before
-        told = index.stats()["bytes"]
+        counted = index.stats()["bytes"]
         del columns
         for job_id in jobs:
             index.delete_job(job_id)
         left = tracemalloc.get_traced_memory()[0] - before
     finally:
         tracemalloc.stop()
-    assert told > 100_000 * (56 + 29)
-    assert full > told
+    assert counted > 100_000 * (56 + 29)
+    assert full > counted
     assert left < full / 20
     assert index.stats()["bytes"] == 0

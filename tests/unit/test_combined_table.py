@@ -96,8 +96,8 @@ def test_keywords_of_many_jobs_have_one_dictionary() -> None:
     assert base.dictionary("over_field_value").tolist() == []
 
 
-def test_a_query_of_some_jobs_reads_their_rows_alone() -> None:
-    """It reads a combined table of these rows. Jobs that the whole one does not have are searched one by one."""
+def test_a_query_of_some_jobs_reads_only_their_rows() -> None:
+    """The query reads a combined table of these rows. Jobs that the whole table lacks are searched one by one."""
     tables = tables_of(
         [bucket(row, job_id=job_id, event_count=row or None) for row in (1, 0) for job_id in ("a", "b", "c")],
         [bucket(3, job_id="b", scheduled_events=["x"])],
@@ -139,7 +139,7 @@ def test_stale_jobs_are_searched_one_by_one() -> None:
 
 
 def test_few_queries_are_remembered() -> None:
-    """Otherwise queries that name other jobs each time would fill the memory."""
+    """A combined table remembers four queries, because queries that name other jobs each time would fill the memory."""
     combined = combined_of(tables_of([bucket(0, job_id="a")]))
     for number in range(20):
         combined.split(("a", str(number)), frozenset())

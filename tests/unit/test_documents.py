@@ -206,7 +206,7 @@ def test_the_first_bad_field_of_the_first_bad_document_is_named(document: Any, p
         assert refusal([*good, document, *behind]).field == f"documents[{before}]{path}"
 
 
-def test_a_bad_document_before_one_that_is_no_document_is_named_first() -> None:
+def test_a_bad_document_before_one_that_is_not_a_document_is_named_first() -> None:
     """The order of the documents decides, not the order of the checks."""
     assert refusal([bucket(0, event_count="x"), 5]).field == "documents[0].event_count"
 
@@ -289,7 +289,7 @@ def test_each_kind_has_its_own_columns() -> None:
 
 @pytest.mark.parametrize("before", [0, 3, CHUNK - 1, CHUNK])
 @pytest.mark.parametrize("between", [0, 5, CHUNK])
-def test_of_several_kinds_the_first_bad_document_is_named(before: int, between: int) -> None:
+def test_the_first_bad_document_of_several_kinds_is_named(before: int, between: int) -> None:
     """It is named for any kind, in any chunk, also if more bad documents follow."""
     good = [(bucket, record)[row % 2](row) for row in range(before + between)]
     bad = [(bucket(0, anomaly_score="5"), ".anomaly_score"), ({"_source": record(0, "x")}, "._source.detector_index")]

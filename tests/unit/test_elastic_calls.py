@@ -84,7 +84,7 @@ def test_values_of_a_mapping_become_text_as_in_json() -> None:
     "value", [["5"], {"a": 5}, {5}, b"5", object(), float("nan"), np.bool_(1), pytest.param(10**5_000, id="long")]
 )
 def test_other_values_of_a_mapping_are_refused(value: object) -> None:
-    """So is an integer with more digits than Python writes."""
+    """An integer with more digits than Python writes is refused too."""
     error = refused("GET", "/", {"start": value}, None)
     assert error.reason.startswith("parameter [start] must be text, not ")
     assert error.field == "start"

@@ -218,11 +218,11 @@ def test_beside_any_body_the_url_may_not_have_parameters(body: Any) -> None:
         ("{'a': 1}", "Expecting property name enclosed in double quotes"),
     ],
 )
-def test_a_body_that_is_no_json_is_refused(body: Any, why: str) -> None:
+def test_a_body_that_is_not_json_is_refused(body: Any, why: str) -> None:
     """Its error comes before any error of the URL."""
     error = refused(BUCKETS, "zzz", body)
     assert error[0] == "x_content_parse_exception"
-    assert error[1].startswith(f"{ACTION} the body is no JSON: {why}")
+    assert error[1].startswith(f"{ACTION} the body is not JSON: {why}")
     assert len(error) == 2
 
 

@@ -103,7 +103,7 @@ def test_json_is_compact_utf_8(value: Any, written: str) -> None:
 
 @pytest.mark.usefixtures("writer")
 @pytest.mark.parametrize("value", [FrozenMapping({}), {"a": {1}}, [np.int64(1)], np.array([1]), b"", {(): 1}])
-def test_a_value_that_is_no_json_is_refused(value: Any) -> None:
+def test_a_value_that_is_not_json_is_refused(value: Any) -> None:
     """The error has the standard library's words with every encoder."""
     with pytest.raises(TypeError) as caught:
         json_bytes(value)

@@ -30,7 +30,7 @@ class Unpicklable:
 
 
 class OneWay(Exception):
-    """An exception that can be pickled but not unpickled, as many with a second required argument."""
+    """An exception that can be pickled but not unpickled, like many that require a second argument."""
 
     def __init__(self, first: int, second: int) -> None:
         super().__init__(first)
@@ -50,7 +50,7 @@ def test_an_error_has_the_apis_status_and_type(
 
 
 def test_field_and_value_may_be_left_out() -> None:
-    """Both are None if no single parameter is wrong; an explicit ``type`` replaces the default."""
+    """Both are None if the error is not about one parameter. An explicit ``type`` replaces the default."""
     found = InvalidQuery("no", type="parse_exception")
     assert (found.field, found.value, found.type, found.status) == (None, None, "parse_exception", 400)
 

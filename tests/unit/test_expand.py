@@ -47,7 +47,7 @@ def test_each_bucket_has_the_records_of_its_timestamp() -> None:
 
 
 def test_buckets_without_influencers_have_no_records() -> None:
-    """The table may have records of their timestamp all the same."""
+    """A bucket without influencers shows no records, even if the table has records of its timestamp."""
     found = records(record(0))
     assert shown(expand(buckets(0, bucket_influencers=[]), found, exclude_interim=False)) == [[]]
     assert shown(expand(buckets(), found, exclude_interim=False)) == []
@@ -128,7 +128,7 @@ def test_a_page_has_a_limit_of_records(monkeypatch: pytest.MonkeyPatch, late: bo
 
 
 def test_a_pickled_expansion_holds_only_its_own_records() -> None:
-    """It does not hold the table, whether or not its records were read before."""
+    """The pickle does not contain the table, whether or not the records were read before."""
     found = records(*(record(row, by_field_value=f"{row:04}") for row in range(2_000)), late=[record(5, 9)])
     expansion = expand(buckets(5, 7), found, exclude_interim=False)
     pickled = pickle.dumps(expansion)
@@ -156,7 +156,7 @@ def test_batches_hold_a_limited_number_of_records(monkeypatch: pytest.MonkeyPatc
 
 
 def test_expanding_two_records_does_not_decode_all_keywords() -> None:
-    """Its memory does not grow with the table, even if one record is in the base and one in the head."""
+    """The memory of an expansion does not grow with the table, even if its records are in base and head."""
     found = records(
         *(record(row, by_field_value=f"{row:06}", over_field_value=f"{row:06}") for row in range(50_000)),
         late=[record(49_999, 1, by_field_value="late", is_interim=True)],

@@ -51,7 +51,7 @@ def nested(levels: int) -> list[Any]:
 
 
 def test_fields_with_a_column_are_not_extra() -> None:
-    """Nor are the job and the type. A record without extra fields has an empty text."""
+    """The job and the result type are not extra either. A record without extra fields has an empty text."""
     columns = {field.name: None for field in RECORD.columns}
     assert extra_fields_of(RECORD, {**columns, "job_id": "web", "result_type": "record"}) == ""
     assert extra_fields_of(INFLUENCER, {"influencer_field_name": "a", "influencer_score": 5.0}) == ""
@@ -61,7 +61,7 @@ def test_fields_with_a_column_are_not_extra() -> None:
 
 
 def test_documented_parts_come_first_and_in_order() -> None:
-    """Their order is fixed; unknown fields follow in the order of the document."""
+    """Documented parts have a fixed order; unknown fields follow in the order of the document."""
     given = {"zebra": 1, "influencers": [], "apple": 2, "actual": [1], "typical": []}
     assert list(read_back(**given)) == ["typical", "actual", "influencers", "zebra", "apple"]
     assert list(read_back(**dict.fromkeys(given))) == ["zebra", "apple"]
@@ -117,7 +117,7 @@ def test_documented_parts_come_back_in_their_types() -> None:
     ids=lambda value: ascii(value)[:40],
 )
 def test_any_json_comes_back(value: Any) -> None:
-    """It has Python's own types and the same JSON text, so booleans, integers and floats stay apart."""
+    """The value that comes back has Python's own types and the same JSON text: 1, 1.0 and True stay apart."""
     found = read_back(unknown=value)["unknown"]
     expected = json.loads(json.dumps(value, default=lambda scalar: scalar.item()))
     assert json.dumps(found) == json.dumps(expected)
@@ -125,7 +125,7 @@ def test_any_json_comes_back(value: Any) -> None:
 
 
 class WithIntegerKey(Mapping[str, Any]):
-    """A mapping of a class of its own, with a key that is no text."""
+    """A mapping that is not a dict, with a key that is not text."""
 
     def __getitem__(self, name: object) -> Any:
         return 5
@@ -176,28 +176,28 @@ class WithIntegerKey(Mapping[str, Any]):
     ],
     ids=lambda value: None if isinstance(value, dict) else value[:40],
 )
-def test_wrong_types_and_values_that_are_no_json_are_refused(fields: dict[str, Any], path: str, reason: str) -> None:
+def test_wrong_types_and_values_that_are_not_json_are_refused(fields: dict[str, Any], path: str, reason: str) -> None:
     """The refusal has the path of the value."""
     unfit = refusal(**fields)
     assert (unfit.path, unfit.reason) == (path, reason)
 
 
 def test_a_list_that_contains_itself_is_refused() -> None:
-    """It is nested too deeply."""
+    """A list that contains itself counts as nested too deeply."""
     endless: list[Any] = []
     endless.append(endless)
     assert refusal(x=endless).reason == f"nested more than {DEEPEST} levels deep"
 
 
-def test_a_key_that_is_no_text_is_refused() -> None:
-    """The rule holds for the keys of a document, as for those of a nested object."""
+def test_a_key_that_is_not_text_is_refused() -> None:
+    """The keys of a document must be text, like the keys of a nested object."""
     document: Any = {5: 1}
     with pytest.raises(Unfit, match="must have text for its keys, not int"):
         extra_fields_of(RECORD, document)
 
 
 def test_the_stored_value_is_a_copy() -> None:
-    """It shares no list with the given value."""
+    """The stored value shares no list or object with the given value."""
     given = [{"a": [1]}]
     found = json_value(given)
     assert found == given
@@ -227,7 +227,7 @@ def test_a_documented_field_is_never_stored_as_an_unknown_one(name: str) -> None
 
 
 def test_a_path_is_short() -> None:
-    """A key of a million characters is cut, at the first level and below it."""
+    """A path contains only the beginning of a long key, at the first level and below it."""
     for document in ({"k" * 1_000_000: object()}, {"x": {"k" * 1_000_000: object()}}):
         assert len(refusal(**document).path) < 1_000
 

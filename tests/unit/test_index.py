@@ -106,7 +106,7 @@ def test_renormalising_an_unknown_bucket_is_refused() -> None:
 
 
 def test_only_buckets_are_renormalised() -> None:
-    """The index refuses other kinds first, then a job id that is no text, then invalid columns."""
+    """The index refuses other kinds first, then a job id that is not text, then invalid columns."""
     index = ResultsIndex()
     columns: Any = {"timestamp": [0], "bucket_span": SPAN_S}
     kinds: list[Any] = ["record", "influencer", "bucket_influencer", "forecast", ["bucket"], None]
@@ -308,7 +308,7 @@ def test_putting_a_job_again_keeps_its_buckets() -> None:
     assert index.stats(JOB)["bucket_span"] == 60
 
 
-def test_a_value_that_is_no_job_id_is_not_in_the_index() -> None:
+def test_a_value_that_is_not_a_job_id_is_not_in_the_index() -> None:
     """``in`` is False for a value of any type, without an error, on an index and on a snapshot."""
     index = ResultsIndex()
     index.put_job(JOB)
@@ -408,7 +408,7 @@ def test_unreferenced_snapshots_are_freed() -> None:
 
 @pytest.mark.parametrize("name", ["bucket_influencers", "scheduled_events"])
 @pytest.mark.parametrize("given", [np.array(["a", "b"]), np.array([]), "", 0, {}], ids=repr)
-def test_a_value_that_is_no_list_is_refused(name: str, given: Any) -> None:
+def test_a_value_that_is_not_a_list_is_refused(name: str, given: Any) -> None:
     """In one document as in a batch, and even if the value is empty or false."""
     for number in (1, 40):
         documents = [*rows(0, number - 1), bucket(number, **{name: given})]

@@ -127,7 +127,7 @@ OTHERS: list[Any] = [
 
 
 @pytest.mark.parametrize("value", OTHERS, ids=lambda value: f"{type(value).__name__} {value!r}"[:60])
-def test_other_types_are_no_instants(value: object) -> None:
+def test_other_types_are_not_instants(value: object) -> None:
     """Booleans, floats, naive datetimes and NaT are refused; the error names the parameter and the value."""
     assert instant_ms(value) is None
     with pytest.raises(InvalidQuery) as caught:

@@ -131,7 +131,7 @@ ANOMALIES = ndjson(
 
 
 def test_json_is_the_response_body_on_one_line(run_on: Run) -> None:
-    """If standard output is no terminal, the command writes `to_dict` as one line of ASCII."""
+    """If standard output is not a terminal, the command writes `to_dict` as one line of ASCII."""
     documents = [bucket(bucket_influencers=[{"influencer_field_name": "naïve"}]), bucket(1, anomaly_score=0.1)]
     index = ResultsIndex()
     index.upsert(documents)

@@ -45,7 +45,7 @@ def test_floats_are_real_but_no_integers(value: object) -> None:
 
 
 @pytest.mark.parametrize("value", NEITHER, ids=repr)
-def test_other_things_are_no_numbers(value: object) -> None:
-    """Booleans, complex numbers, decimals, fractions, time spans and arrays are no numbers here."""
+def test_other_things_are_not_numbers(value: object) -> None:
+    """Booleans, complex numbers, decimals, fractions, time spans and arrays are not numbers here."""
     assert not is_integer(value)
     assert not is_real(value)

@@ -130,7 +130,7 @@ INFLUENCERS: list[dict[str, Any]] = [
 def test_client_gets_the_answers_of_the_index(
     client: Elasticsearch, index: ResultsIndex, call: str, parameters: dict[str, Any]
 ) -> None:
-    """For the same parameters both give the same body, with the keys in the same order."""
+    """For the same parameters, client and index give the same body, with the keys in the same order."""
     answer = getattr(client.ml, call)(job_id=JOB, **parameters)
     expected = getattr(index, call)(job_id=JOB, **parameters).to_dict()
     assert answer.meta.status == 200
@@ -149,13 +149,13 @@ def test_client_finds_jobs_of_any_name(client: Elasticsearch, index: ResultsInde
 
 
 def test_client_finds_a_job_without_results(client: Elasticsearch) -> None:
-    """The answer is empty."""
+    """A job without results gives an empty answer, not an error."""
     assert client.ml.get_buckets(job_id="idle").body == {"count": 0, "buckets": []}
 
 
 @pytest.mark.parametrize("call", ["get_buckets", "get_records", "get_influencers"])
 def test_client_gets_timestamps_as_text(client: Elasticsearch, index: ResultsIndex, call: str) -> None:
-    """With ``human`` the body is that of the index with ``human``."""
+    """With ``human``, the client gets the same body as ``to_dict(human=True)`` of the index's page."""
     answer = getattr(client.ml, call)(job_id=JOB, human=True)
     assert json.dumps(answer.body) == json.dumps(getattr(index, call)(job_id=JOB).to_dict(human=True))
 
@@ -164,7 +164,7 @@ def test_client_gets_timestamps_as_text(client: Elasticsearch, index: ResultsInd
 def test_client_may_ask_for_pretty_answers(
     client: Elasticsearch, index: ResultsIndex, parameters: dict[str, Any]
 ) -> None:
-    """``pretty`` changes the layout of an answer and not its content, beside a body too."""
+    """``pretty`` changes the layout of an answer, not its content, even if the request has a body."""
     answer = client.ml.get_buckets(job_id=JOB, pretty=True, human=False, **parameters)
     assert answer.body == index.get_buckets(job_id=JOB, **parameters).to_dict()
 
@@ -302,7 +302,7 @@ def test_client_raises_refusals(
 def test_client_raises_not_found(
     client: Elasticsearch, call: str, parameters: dict[str, Any], expected: Failure
 ) -> None:
-    """An unknown job and a lookup without a match are the client's NotFoundError, with the server's body."""
+    """An unknown job and a lookup without a match raise the client's NotFoundError, with the server's body."""
     with pytest.raises(NotFoundError) as caught:
         getattr(client.ml, call)(**parameters)
     error = caught.value

@@ -72,7 +72,7 @@ def test_a_subclass_adds_values_of_its_own() -> None:
         _ = Doubled(3).quadruple  # type: ignore[attr-defined] # the test expects the error
 
 
-def test_other_names_are_no_attributes() -> None:
+def test_other_names_are_not_attributes() -> None:
     """The error names the attribute. Copying and pickling, which look up many names, work."""
     with pytest.raises(AttributeError, match="'Doubled' object has no attribute 'half'") as caught:
         _ = Doubled(3).half  # type: ignore[attr-defined] # the test expects the error

@@ -60,7 +60,7 @@ def index() -> ResultsIndex:
 
 @pytest.fixture(params=PAGES)
 def page(index: ResultsIndex, request: pytest.FixtureRequest) -> BucketPage:
-    """Each of ``PAGES``."""
+    """The page of each entry of ``PAGES`` in turn."""
     return index.get_buckets(job_id=JOB, **PAGES[request.param])
 
 
@@ -133,7 +133,7 @@ def test_a_page_has_python_values(page: BucketPage) -> None:
             assert type(value) in scalars or (
                 type(value) is tuple and all(type(part) in (str, BucketInfluencer) for part in value)
             )
-    assert all(type(part) in scalars for key in page.keys() for part in key)  # noqa: SIM118 - a page is no mapping
+    assert all(type(part) in scalars for key in page.keys() for part in key)  # noqa: SIM118 - a page is not a mapping
     assert all(type(value) in (*scalars, list) for shown in page.to_dict()["buckets"] for value in shown.values())
 
 

@@ -88,7 +88,7 @@ def test_a_new_job_needs_a_valid_id() -> None:
 
 
 def test_an_empty_list_of_jobs_is_refused() -> None:
-    """So is a list in which one id is invalid."""
+    """A list in which one id is invalid is refused too."""
     for jobs in ([], ["a", "b*"], ["a", ["b"]], ["_all", "a"]):
         assert refusal(lambda: read_jobs(jobs)).field == "jobs"  # noqa: B023 - called at once
 

@@ -357,7 +357,7 @@ def test_an_influencer_shows_defaults() -> None:
 
 
 def test_an_influencer_shows_everything() -> None:
-    """9.11: the generated key comes between the field value and the scores; its value is no list."""
+    """9.11: the generated key comes between the field value and the scores; its value is not a list."""
     full = {
         "later": [1],
         **stored(is_interim=True, probability=5e-324, initial_influencer_score=7, influencer_score=-0.0),

@@ -260,7 +260,7 @@ def test_stats_count_value_indexes_that_readers_build() -> None:
 
 
 def test_invalid_parameters_are_refused_first(index: ResultsIndex) -> None:
-    """Then a size above ``max_size``, then an unknown job, then a lookup without a match."""
+    """Errors have an order: invalid parameters, a size above ``max_size``, an unknown job, a lookup without a match."""
     assert refusal(lambda: index.get_buckets(job_id="none", desc="x", size=201)).field == "desc"
     with pytest.raises(LimitExceeded) as limit:
         index.get_buckets(job_id="none", size=201)

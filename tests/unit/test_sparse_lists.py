@@ -140,6 +140,6 @@ FAULTS: list[Callable[[], SparseLists]] = [
 
 @pytest.mark.parametrize("fault", range(len(FAULTS)))
 def test_check_finds_each_fault(fault: int) -> None:
-    """A fault is a row out of order, repeated or out of range, or an entry that is no tuple with items."""
+    """A fault is a row out of order, repeated or out of range, or an entry that is not a tuple with items."""
     with pytest.raises(AssertionError):
         FAULTS[fault]().check(10)

@@ -361,7 +361,7 @@ def test_a_head_too_large_is_compacted() -> None:
 
 @pytest.mark.usefixtures("four_rows")
 def test_a_compaction_leaves_a_few_interim_rows_in_the_head() -> None:
-    """They will soon be final."""
+    """A few interim rows stay in the head, because they will soon be final."""
     newest = table(rows(0, 10), [bucket(20, is_interim=True), bucket(5, is_interim=True)], rows(1, 4, bucket_span=60))
     assert shape(newest) == (12, 0, 2)
     assert newest._interim.tolist() == []
@@ -371,7 +371,7 @@ def test_a_compaction_leaves_a_few_interim_rows_in_the_head() -> None:
 
 @pytest.mark.usefixtures("four_rows")
 def test_many_interim_rows_are_compacted_too() -> None:
-    """Otherwise each write would copy thousands of interim rows of some hosts."""
+    """A head of many interim rows is compacted, because each write would copy thousands of rows for some hosts."""
     newest = table(rows(0, 10), rows(10, 14, is_interim=True))
     assert shape(newest) == (10, 0, 4)
     newest, _ = written(newest, bucket(14, is_interim=True))
@@ -783,7 +783,10 @@ def test_a_table_of_records_with_keywords_equals_a_dict(
 
 
 def test_a_few_rows_with_a_new_keyword_go_to_the_head(monkeypatch: pytest.MonkeyPatch) -> None:
-    """So no column of a long base is copied. A short base takes them at once, and so does any base for many rows."""
+    """The head takes such rows, so that no column of a long base is copied.
+
+    A short base takes such rows itself. Any base takes them if they are many.
+    """
     limit_heads(monkeypatch, 4)
     short = table([record_of(row, "a") for row in range(4)], schema=RECORD)
     assert short.upsert(segment([record_of(9, "b")], RECORD))[0].rows.head.length == 0

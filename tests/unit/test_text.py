@@ -51,7 +51,7 @@ def test_valid_job_ids_are_accepted(job_id: str) -> None:
 
 @pytest.mark.parametrize("job_id", NO_JOB_IDS, ids=lambda value: repr(value)[:30])
 def test_invalid_job_ids_are_refused(job_id: Any) -> None:
-    """A value that is no text is invalid too."""
+    """A value that is not text is invalid too."""
     assert not is_job_id(job_id)
 
 

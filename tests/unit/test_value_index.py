@@ -151,7 +151,7 @@ def test_nothing_is_compared_at_a_mark(name: str) -> None:
     assert len(index_of(sort_keys).levels) <= len(made.levels)
 
 
-def test_a_mark_that_no_value_reaches_is_no_level() -> None:
+def test_a_mark_that_no_value_reaches_is_not_a_level() -> None:
     """Every level has rows, and no two levels have the same rows."""
     sort_keys = np.arange(40.0) / 2
     made = index_of(sort_keys, (3.0, 25.0, 75.0))
