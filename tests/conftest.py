@@ -12,7 +12,7 @@ from hypothesis import settings
 from support.samples import SAMPLES, read_documents
 
 # No deadlines, because tests must not fail on a busy machine.
-# dev draws new examples in every run, so many runs cover more than one. It tries failed examples first.
+# dev draws new examples in every run, so repeated runs cover more cases. It tries failed examples first.
 settings.register_profile("dev", deadline=None, print_blob=True, max_examples=15)
 # ci draws the same examples in every run, so a failure comes from the change, and branch coverage does not vary. The
 # seeded differential runs of `.ci/run` cover many more cases.
@@ -25,7 +25,7 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))
 def pytest_collection() -> Generator[None, object, object]:
     """Collect the tests without the garbage collector, and exclude them from its later work.
 
-    The thousands of collected tests live to the end. Otherwise each full collection would visit all of them.
+    The thousands of collected tests live to the end, and each full collection would visit all of them.
     """
     gc.disable()
     try:
@@ -43,7 +43,7 @@ def samples(name: str) -> tuple[dict[str, Any], ...]:
 
 @pytest.fixture(scope="session")
 def data_folder() -> Path:
-    """The folder of the large data sets, named by BUCKETQUERY_DATA; without it the tests that need it are skipped."""
+    """The folder of the large data sets, named by BUCKETQUERY_DATA; without it, tests with this fixture are skipped."""
     folder = os.environ.get("BUCKETQUERY_DATA")
     if not folder:
         pytest.skip("BUCKETQUERY_DATA is not set, so there are no large data sets")
@@ -58,7 +58,7 @@ def taxi_buckets() -> tuple[dict[str, Any], ...]:
 
 @pytest.fixture(scope="session")
 def taxi_records() -> tuple[dict[str, Any], ...]:
-    """The 48 records of that job; parsed once, not to be modified."""
+    """The 48 records of the job of `taxi_buckets`; parsed once, not to be modified."""
     return samples("numenta_nyc_taxi.records")
 
 
@@ -70,11 +70,11 @@ def category_buckets() -> tuple[dict[str, Any], ...]:
 
 @pytest.fixture(scope="session")
 def category_records() -> tuple[dict[str, Any], ...]:
-    """The 1,170 records of those jobs; parsed once, not to be modified."""
+    """The 1,170 records of the jobs of `category_buckets`; parsed once, not to be modified."""
     return samples("numentaTM_1h_by_category.records")
 
 
 @pytest.fixture(scope="session")
 def category_influencers() -> tuple[dict[str, Any], ...]:
-    """The 2,805 influencers of those jobs; parsed once, not to be modified."""
+    """The 2,805 influencers of the jobs of `category_buckets`; parsed once, not to be modified."""
     return samples("numentaTM_1h_by_category.influencers")

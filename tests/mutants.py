@@ -1,20 +1,21 @@
-"""One command that samples mutants of the package and says which of them no test notices.
+"""One command that samples mutants of the package and reports those that no test notices.
 
 python tests/mutants.py --seed 1 --count 100 --output mutants.json
 
-A mutant is the package with one small change, such as ``<`` written as ``<=``. The seed draws mutants of the places,
-and a file with more code gives more of them. Each one is written into a copy of the project, where the tests run in
-stages until the first failure: the tests of the changed file, the semantics, the machine, the properties, all others,
-and at last a few thousand seeded cases. Hypothesis draws the same examples each time and keeps no database.
+A mutant is the package with one small change, such as ``<`` written as ``<=``. The seed decides which mutants are drawn
+from the given places; a file in which more can be changed gives more of them. Each mutant is written into a copy of the
+project, where the tests run in stages until the first failure. The stages are the tests of the changed file, the
+semantics, the state machine, the properties, all other tests, and 5,000 seeded cases. Hypothesis draws the same
+examples each time and keeps no database.
 
-A line for each mutant says where it is, what it changes, and which test kills it. A mutant that takes several times as
-long as the unchanged package, and so may never end, counts as killed. Those that survive are shown again at the end.
-Either a test is missing, or the change changes no answer and `mutations.EXCLUSIONS` should say why.
+A line for each mutant says where it is, what it changes, and which test kills it. A mutant may never end, so one that
+takes several times as long as the unchanged package counts as killed. Surviving mutants are shown again at the end. For
+each of them a test is missing, or the change affects no answer and `mutations.EXCLUSIONS` should say why.
 
 Exit status: 0 if none survives, 1 if one does, 2 if the arguments are wrong or the unchanged package fails its tests.
 
-With ``--output`` every result is kept in a file, and the next run takes from there what still holds: a killed mutant is
-not run again until the package changes, one that survived not until the package or the tests change.
+With ``--output`` every result is written to a file, and the next run reads the results that are still valid. A killed
+mutant runs again only if the package has changed, a surviving one also if the tests have changed.
 """
 
 import argparse
@@ -50,16 +51,16 @@ _IDLE: Final = frozenset({"tests/test_house.py", "tests/test_mutants.py"})
 #: 5,000 cases of a seed that no other run uses. They take about half as long as all stages before.
 _DEEP: Final = {"BUCKETQUERY_CASES": "5000", "BUCKETQUERY_SEED": "mutants"}
 
-#: A mutant may take this many times as long as the unchanged package in each stage, and some seconds more.
+#: In each stage, a mutant may take _SLOWER times as long as the unchanged package, and _PATIENCE_S more.
 _SLOWER: Final = 4
 _PATIENCE_S: Final = 30
-#: That limit is of processor time. The machine may be busy, so the clock may show this many times the limit.
+#: That limit is processor time. On a busy machine the elapsed time may be this many times the limit.
 _BUSIER: Final = 5
 
 #: The conftest.py at the root of a copy. The limits hold even if this command is killed, so nothing runs for ever.
 #: A failure is enough, so Hypothesis does not shrink its example.
 _CONFTEST: Final = '''
-"""Limits of a run, and a profile of Hypothesis that is the same each time."""
+"""Limits of a run, and a profile of Hypothesis that draws the same examples each time."""
 
 import os
 import resource
@@ -84,9 +85,9 @@ class Stage(NamedTuple):
     """Tests that run together.
 
     Attributes:
-        name: a word for them.
+        name: one word for these tests.
         arguments: files, folders and options for pytest.
-        environment: the variables that are set besides.
+        environment: additional environment variables.
     """
 
     name: str
@@ -112,7 +113,7 @@ class Result(NamedTuple):
 
 
 class Copy:
-    """A copy of the project in a folder of its own, in which one mutant after the other is tested."""
+    """A copy of the project in a folder of its own, in which mutants are tested one after the other."""
 
     def __init__(self, folder: Path, root: Path) -> None:
         self._folder = folder
@@ -127,7 +128,7 @@ class Copy:
         (folder / "conftest.py").write_text(_CONFTEST, encoding="utf-8")
 
     def test(self, mutant: Mutant, stages: Iterable[Stage], limits: Mapping[str, float]) -> Result:
-        """Run the stages on a mutant, up to the first failure; the copy is afterwards as it was."""
+        """Run the stages on a mutant up to the first failure, and then restore the copy."""
         path = self._folder / mutant.file
         source = path.read_bytes()
         begun = monotonic()
@@ -142,7 +143,7 @@ class Copy:
         return Result("survived", "", monotonic() - begun)
 
     def run(self, stage: Stage, limit: float) -> tuple[str, str]:
-        """Run a stage on the copy as it is: the verdict, and the first test that failed."""
+        """Run a stage on the copy as it is; return the verdict, and the first failed test or the exceeded limit."""
         environment = {
             **os.environ,
             "PYTHONPATH": str(self._folder),
@@ -165,7 +166,7 @@ class Copy:
             start_new_session=True,
         )
         try:
-            said, _ = self._process.communicate(timeout=limit * _BUSIER)
+            output, _ = self._process.communicate(timeout=limit * _BUSIER)
         except subprocess.TimeoutExpired:
             return "timeout", f"more than {limit * _BUSIER:.0f} s"
         finally:
@@ -173,7 +174,7 @@ class Copy:
         status = self._process.returncode
         if status == -signal.SIGXCPU:
             return "timeout", f"more than {limit:.0f} s of the processor"
-        return ("killed", _failed(said, status)) if status else ("survived", "")
+        return ("killed", _failed(output, status)) if status else ("survived", "")
 
     def stop(self) -> None:
         """Stop the tests that run in the copy, with every process that they have started."""
@@ -184,24 +185,27 @@ class Copy:
 
 
 def _write(path: Path, source: bytes) -> None:
-    """Write a module, and forget its compiled file: that of a source of equal length may pass for this one's."""
+    """Write a module and delete its compiled files.
+
+    Python compares only the length and the time of a source, so it may take an old compiled file for the new one.
+    """
     path.write_bytes(source)
     for compiled in (path.parent / "__pycache__").glob(f"{path.stem}.*.pyc"):
         compiled.unlink()
 
 
-def _failed(said: str, status: int) -> str:
+def _failed(output: str, status: int) -> str:
     """The first test that failed, from the output of pytest."""
-    for line in said.splitlines():
+    for line in output.splitlines():
         word, _, rest = line.partition(" ")
         if word in {"FAILED", "ERROR"} and rest:
             return rest.partition(" - ")[0]
-    last = [line for line in said.splitlines() if line.strip()][-1:]
+    last = [line for line in output.splitlines() if line.strip()][-1:]
     return f"exit status {status}: {''.join(last)}"
 
 
 def stages_of(root: Path) -> list[Stage]:
-    """The stages that are alike for all mutants: every test that the quick suite has, and more seeded cases."""
+    """The stages that every mutant goes through: the tests of the quick suite except `_IDLE`, and more seeded cases."""
     first = ["tests/semantics", "tests/stateful", "tests/properties"]
     tests = (f"tests/{path.name}" for path in sorted((root / "tests").iterdir()) if _has_tests(path))
     others = [path for path in tests if path not in {*first, *_IDLE}]
@@ -218,7 +222,7 @@ def _has_tests(path: Path) -> bool:
 
 
 def own_stage(root: Path, file: str) -> Stage:
-    """The doctests of a file, and its tests; if no tests bear its name, those unit tests that import it."""
+    """The doctests of a file and the tests named after it; if there are none, the unit tests that import it."""
     name = Path(file).stem
     tests = sorted((root / "tests").rglob(f"test_{name}.py"))
     if not tests:
@@ -230,10 +234,10 @@ def own_stage(root: Path, file: str) -> Stage:
 
 
 def files_of(root: Path, places: Iterable[str]) -> list[str]:
-    """The modules in some folders, or these themselves, by their paths from the root.
+    """The modules at some places, each a folder or a module, as paths from the root.
 
     Raises:
-        ValueError: naming a place that is not there or has no modules.
+        ValueError: a place does not exist or has no modules; the message names it.
     """
     found: dict[str, None] = {}
     for place in places:
@@ -246,7 +250,7 @@ def files_of(root: Path, places: Iterable[str]) -> list[str]:
 
 
 class Kept:
-    """The results of earlier runs that still hold, in a file if there is one."""
+    """The results of earlier runs that are still valid, and a file for them if there is one."""
 
     def __init__(self, path: Path | None, root: Path) -> None:
         self._path = path
@@ -272,12 +276,12 @@ class Kept:
         return None if found is None else Result(*found)
 
     def put(self, mutant: Mutant, result: Result) -> None:
-        """Keep a result."""
+        """Add a result, and write the file."""
         self._results[_key(mutant)] = list(result)
         self.save()
 
     def save(self) -> None:
-        """Write the file, if there is one; a run that is ended leaves the old one or the new one."""
+        """Write the file, if there is one; an interrupted run leaves either the old or the new content."""
         if self._path is not None:
             all_of_it = {
                 "package": self._package,
@@ -302,10 +306,10 @@ def _digest(folder: Path) -> str:
 
 
 def measure(copy: Copy, stages: Iterable[Stage]) -> dict[str, float]:
-    """The limit of each stage, from how long it takes with the unchanged package.
+    """Run each stage on the unchanged package, and derive the stage's limit from the time it takes.
 
     Raises:
-        ValueError: naming a test that fails without any change.
+        ValueError: a test fails without any change; the message names it.
     """
     limits: dict[str, float] = {}
     for stage in stages:
@@ -316,18 +320,18 @@ def measure(copy: Copy, stages: Iterable[Stage]) -> dict[str, float]:
         taken = monotonic() - begun
         print(f"without a change, {stage.name}: {taken:.0f} s", flush=True)
         limits[stage.name] = _SLOWER * taken + _PATIENCE_S
-    # The tests of one file are part of a stage, so none takes as long as the longest.
+    # The tests of one file are only a part of the other stages, so the longest limit is enough for them.
     return {**limits, "own": max(limits.values())}
 
 
 def run(
     mutants: Sequence[Mutant], kept: Kept, workers: int, root: Path, stages: Sequence[Stage]
 ) -> Iterator[tuple[Mutant, Result]]:
-    """Test some mutants, each worker in a copy of its own; results come as they are known.
+    """Test some mutants, each worker in a copy of its own; yield each result when it is known.
 
     Args:
         mutants: of the modules below ``root``.
-        kept: takes the results, and the limits if it has none yet.
+        kept: stores the results, and the limits if it has none yet.
         workers: how many mutants are tested at once.
         root: the folder of the project.
         stages: the tests that run after those of the changed file.
@@ -366,7 +370,7 @@ def run(
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Draw mutants, test them, and say which survive."""
+    """Draw mutants, test them, and report the surviving ones."""
     parser = _parser()
     asked = parser.parse_args(arguments)
     if asked.workers < 1 or asked.count < 1:
@@ -422,16 +426,17 @@ def _report(found: Mapping[Mutant, Result]) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python tests/mutants.py", description="Sample mutants of the package: which does no test notice?"
+        prog="python tests/mutants.py",
+        description="Sample mutants of the package, and report those that no test notices.",
     )
     add = parser.add_argument
-    add("places", nargs="*", metavar="PLACE", help=f"folders or modules from the root; {' '.join(PLACES)}")
-    add("--seed", default="1", help="which mutants are drawn; 1")
-    add("--count", type=int, default=100, help="how many are drawn; 100")
-    add("--workers", type=int, default=2, help="how many are tested at once; 2")
-    add("--list", action="store_true", help="draw only, and test nothing")
+    add("places", nargs="*", metavar="PLACE", help=f"folders or modules from the root; default {' '.join(PLACES)}")
+    add("--seed", default="1", help="decides which mutants are drawn; default 1")
+    add("--count", type=int, default=100, help="how many are drawn; default 100")
+    add("--workers", type=int, default=2, help="how many are tested at once; default 2")
+    add("--list", action="store_true", help="only draw, and test nothing")
     add("--only", nargs="+", metavar="FILE:LINE", help="test all mutants of these lines, drawn or not, known or not")
-    add("--output", type=Path, metavar="FILE", help="keep the results there, and take known ones from there; nowhere")
+    add("--output", type=Path, metavar="FILE", help="store the results there, and reuse the valid ones; default none")
     return parser
 
 

@@ -63,7 +63,7 @@ ANNOTATIONS = {
     "Bucket.severity": ("Severity", "the same literals under a name"),
     "BucketInfluencer.influencer_field_name": ("str | None", "a stored influencer may have none"),
     "_Page.column": ("Array", "the same type under a name"),
-    "_Reads.scan.query": ("AnyQuery", "the same three under a name"),
+    "_Reads.scan.query": ("AnyQuery", "the same three query classes under a name"),
 }
 
 #: The names of the contract that are imported from a door, with the door's module.
@@ -72,11 +72,11 @@ DOORS = {"Reply": "bucketquery.elastic", "handle": "bucketquery.elastic"}
 #: Public names that the contract does not have, and the reason.
 OURS = {
     "ResultsIndex.check": "asserts every invariant; the tests of a host may call it",
-    "Snapshot.check": "the same, for one commit",
+    "Snapshot.check": "asserts every invariant of one commit",
     "RecordQuery.replace": "every query class has the methods of BucketQuery",
-    "RecordQuery.replace.changes": "its parameter",
-    "InfluencerQuery.replace": "the same",
-    "InfluencerQuery.replace.changes": "its parameter",
+    "RecordQuery.replace.changes": "the parameter of replace",
+    "InfluencerQuery.replace": "every query class has the methods of BucketQuery",
+    "InfluencerQuery.replace.changes": "the parameter of replace",
 }
 
 
@@ -256,7 +256,7 @@ def compared() -> tuple[set[str], set[str], dict[str, tuple[Fact, Fact]], set[st
         gone: list[str] = []
         for path, (owner, fact) in theirs.items():
             if any(path.startswith(f"{whole}.") for whole in gone):
-                continue  # its method is missing as a whole
+                continue  # the whole method is missing
             place = f"{owner}.{path}"
             if path not in ours:
                 gone.append(path)
@@ -275,7 +275,7 @@ def compared() -> tuple[set[str], set[str], dict[str, tuple[Fact, Fact]], set[st
 
 
 def test_the_contract_is_not_edited() -> None:
-    """Its text has the digest of the agreed contract."""
+    """The text of the contract has the digest of the agreed text."""
     assert sha256(CONTRACT.read_text(encoding="utf-8").encode()).hexdigest() == AGREED
 
 
@@ -303,7 +303,7 @@ def test_public_names_outside_the_contract_are_listed() -> None:
 
 
 def test_kinds_annotations_and_defaults_are_the_contracts() -> None:
-    """Only the annotations in ANNOTATIONS differ, exactly as listed."""
+    """Annotations differ only where ANNOTATIONS lists them, and exactly as listed; kinds and defaults are the same."""
     differing = compared()[2]
     allowed = {
         place: (theirs, theirs._replace(annotation=ANNOTATIONS[place][0]))
@@ -315,7 +315,7 @@ def test_kinds_annotations_and_defaults_are_the_contracts() -> None:
 
 
 def test_the_rest_door_is_the_contracts() -> None:
-    """It is imported by name; `handle` has the contract's parameters and `Reply` the contract's members."""
+    """The REST door is imported by name; `handle` has the contract's parameters and `Reply` the contract's members."""
     for name, module in DOORS.items():
         assert name not in exported()
         assert name in import_module(module).__all__
@@ -343,7 +343,7 @@ def test_type_aliases_are_the_contracts() -> None:
 
 @pytest.mark.parametrize("name", present_classes())
 def test_a_class_has_the_contracts_bases(name: str) -> None:
-    """It derives from every public base that the contract gives it."""
+    """A class derives from every public base that it has in the contract."""
     bases = {base for base in contract_bases(name) if is_public(base)}
     assert bases <= {base.__name__ for base in getattr(bucketquery, name).__mro__}
 

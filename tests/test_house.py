@@ -101,7 +101,7 @@ def test_the_map_lists_the_floors_of_the_layers_contract() -> None:
 
 
 def test_no_module_imports_itself_in_a_circle() -> None:
-    """A module that imports another is not imported by that one, nor by any that it imports."""
+    """No module is imported by a module that it imports, directly or through others."""
     graph = grimp.build_graph("bucketquery", cache_dir=None)
     circles = [
         (importer, imported)
@@ -113,7 +113,7 @@ def test_no_module_imports_itself_in_a_circle() -> None:
 
 
 def test_no_module_is_long() -> None:
-    """A module of more than 400 lines has a second responsibility, which deserves a module of its own."""
+    """A module of more than 400 lines has a second responsibility, which should get a module of its own."""
     lengths = {path: len((PACKAGE / path).read_text(encoding="utf-8").splitlines()) for path in modules()}
     assert {path: length for path, length in lengths.items() if length > 400} == {}
 
@@ -208,7 +208,7 @@ def test_paths_elsewhere_are_found_and_other_slashes_are_not(name: str, line: st
 
 
 def test_no_file_names_a_path_elsewhere() -> None:
-    """The only exception is the optional data that CI looks for."""
+    """No file names a path outside the project, except that `.ci/run` looks for optional data."""
     named = [
         line
         for path in files_of_the_project()

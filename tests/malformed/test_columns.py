@@ -1,4 +1,4 @@
-"""Columns that may not be stored: each is refused by name and place, and the index stays as it was."""
+"""Bad columns: the error names the column, and the row of a bad entry; the index stays as it was."""
 
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -32,19 +32,19 @@ from support.malformed import (
 
 
 def columns(**fields: Any) -> dict[str, Any]:
-    """Four rows that may be stored, with these columns put over them."""
+    """Valid columns of four rows; the given columns replace or extend them."""
     return {"timestamp": np.arange(4, dtype=np.int64) * HOUR, "bucket_span": 900} | fields
 
 
 def refusal(given: Any, *, job_id: Any = "web", kind: Any = "bucket") -> BucketQueryError:
-    """The refusal of these columns; it changed nothing."""
+    """Assert that these columns are refused and change nothing; return the error."""
     error = SHARED.refusal(lambda index: index.upsert_columns(given, job_id=job_id, kind=kind))
     assert error.status == 400
     return error
 
 
 def refused(given: Any, *fields: str, job_id: Any = "web", kind: Any = "bucket") -> None:
-    """Assert that these columns are refused as a document would be, at one of these places."""
+    """Assert that these columns are an invalid document, and that the error names one of the given fields."""
     error = refusal(given, job_id=job_id, kind=kind)
     assert error.field in fields
     assert_carries(error, InvalidDocument, error.field, "document_parsing_exception")
@@ -122,7 +122,7 @@ BAD_ENTRIES: dict[str, tuple[str, Any, int]] = {
 
 @cases(BAD_ENTRIES, ("name", "column", "row"))
 def test_a_bad_entry_is_named_by_column_and_row(name: str, column: Any, row: int) -> None:
-    """Each entry is checked as the field of a document is, and the first bad one is named."""
+    """Each entry is checked like a field of a document, and the error names the first bad one."""
     refused(columns(**{name: column}), f"columns.{name}[{row}]")
 
 
@@ -169,7 +169,7 @@ DEEP: dict[str, tuple[str, Any, str]] = {
 
 
 @cases(DEEP, ("name", "column", "path"))
-def test_a_fault_inside_a_list_is_named_by_its_whole_path(name: str, column: Any, path: str) -> None:
+def test_a_fault_inside_a_list_is_named_by_its_full_path(name: str, column: Any, path: str) -> None:
     """The path goes through the column and the list down to the field of the influencer."""
     refused(columns(**{name: column}), f"columns.{name}{path}")
 
@@ -226,7 +226,7 @@ WHOLE_COLUMNS: dict[str, tuple[str, Any]] = {
     "time bytes": ("timestamp", np.array([b"2020-01-01"] * 4)),
     "time complex": ("timestamp", np.zeros(4, dtype=complex)),
     "interim numbers": ("is_interim", np.zeros(4, dtype=np.int64)),
-    "interim bytes-sized numbers": ("is_interim", np.zeros(4, dtype=np.uint8)),
+    "interim byte-sized numbers": ("is_interim", np.zeros(4, dtype=np.uint8)),
     "interim floats": ("is_interim", np.zeros(4)),
     "interim text": ("is_interim", ["true", "false", "true", "false"]),
     "interim one for all": ("is_interim", True),
@@ -282,7 +282,7 @@ def test_a_column_that_is_not_a_field_is_refused(name: str, path: str) -> None:
 
 @pytest.mark.parametrize("name", [5, None, b"anomaly_score", ("a", "b"), True])
 def test_a_column_name_that_is_not_text_is_refused(name: Any) -> None:
-    """A name is text."""
+    """The name of a column must be text."""
     error = refusal(columns() | {name: np.zeros(4)})
     assert type(error) is InvalidDocument
     assert (error.field or "").startswith("columns")
@@ -305,7 +305,7 @@ def test_a_required_column_is_required(kind: Kind, name: str) -> None:
 @pytest.mark.parametrize(
     "given", [{}, {"anomaly_score": np.zeros(4)}, {"bucket_span": 60}], ids=["none", "a score", "a span for all"]
 )
-def test_no_columns_at_all_are_refused(given: dict[str, Any]) -> None:
+def test_a_batch_without_required_columns_is_refused(given: dict[str, Any]) -> None:
     """A batch without its required columns is refused, even if no other column has rows."""
     error = refusal(given)
     assert type(error) is InvalidDocument
@@ -323,8 +323,8 @@ def test_the_job_is_given_exactly_once(both: bool) -> None:
 @pytest.mark.parametrize(
     "job_id", ["", "_all", "-web", "a b", "a,b", "a*", "a\n", "x" * 256, 5, True, b"web", ["web"], 1.5], ids=repr
 )
-def test_a_job_id_argument_that_could_not_be_one_is_refused(job_id: Any) -> None:
-    """The argument is a parameter, and its error says so."""
+def test_an_invalid_job_id_argument_is_refused(job_id: Any) -> None:
+    """The argument is a parameter and not a document, so its error is `InvalidQuery`."""
     assert_carries(refusal(columns(), job_id=job_id), InvalidQuery, "job_id", ILLEGAL)
 
 
@@ -333,7 +333,7 @@ def test_a_job_id_argument_that_could_not_be_one_is_refused(job_id: Any) -> None
 )
 @pytest.mark.parametrize("rows", [0, 4])
 def test_an_unknown_kind_is_refused(kind: Any, rows: int) -> None:
-    """A kind is bucket, record or influencer; any other is refused, also if there are no rows."""
+    """A kind is bucket, record or influencer; any other is refused, even without rows."""
     assert_carries(refusal(columns(timestamp=np.arange(rows)), kind=kind), InvalidQuery, "kind", ILLEGAL)
 
 
@@ -351,7 +351,7 @@ def test_a_result_type_against_the_kind_is_refused(column: Any, row: int) -> Non
     refused(columns(result_type=column), f"columns.result_type[{row}]")
 
 
-NO_COLUMNS: dict[str, Any] = {
+NOT_MAPPINGS: dict[str, Any] = {
     "none": None,
     "number": 5,
     "text": "timestamp",
@@ -368,14 +368,14 @@ NO_COLUMNS: dict[str, Any] = {
 
 
 @EACH_KIND
-@cases(NO_COLUMNS, "given")
+@cases(NOT_MAPPINGS, "given")
 def test_a_value_that_is_not_a_mapping_of_columns_is_refused(kind: Kind, given: object) -> None:
     """Columns come in a mapping, by name."""
     refused(given, "columns", kind=kind)
 
 
 def test_an_error_of_the_mapping_passes_through() -> None:
-    """The caller's own exception is not taken for a bad column."""
+    """An exception of the caller's mapping reaches the caller; it is not reported as a bad column."""
     error = OSError("gone")
     given = Broken(error, keys=["timestamp", "bucket_span"])
     assert_passes_through(error, lambda index: index.upsert_columns(given, job_id="web"))
@@ -515,7 +515,7 @@ FINE: dict[str, tuple[str, Any, list[Any]]] = {
 
 
 @cases(FINE, ("name", "column", "expected"))
-def test_a_column_inside_the_rules_is_stored_exactly(name: str, column: Any, expected: list[Any]) -> None:
+def test_a_valid_column_is_stored_exactly(name: str, column: Any, expected: list[Any]) -> None:
     """Byte order, strides, number types, masks and nulls change no stored value."""
     index = ResultsIndex()
     commit = index.upsert_columns(columns(**{name: column}), job_id="web")
@@ -564,7 +564,7 @@ def test_any_mapping_holds_columns(given: Mapping[str, Any]) -> None:
     "span", [60, [], np.array([], dtype=np.int64), np.array([])], ids=["one", "list", "ints", "any"]
 )
 @pytest.mark.parametrize("times", [[], np.array([], dtype=np.int64), np.array([], dtype="M8[ms]"), np.array([])])
-def test_no_rows_change_nothing(times: Any, span: Any) -> None:
+def test_empty_columns_change_nothing(times: Any, span: Any) -> None:
     """Empty columns are accepted, publish nothing and make no job known."""
     index = stored()
     with unchanged(index):
@@ -573,7 +573,7 @@ def test_no_rows_change_nothing(times: Any, span: Any) -> None:
     assert "new" not in index
 
 
-def test_no_rows_with_job_ids_change_nothing() -> None:
+def test_empty_columns_with_job_ids_change_nothing() -> None:
     """An empty column of job ids is accepted and changes nothing."""
     index = stored()
     with unchanged(index):
@@ -654,7 +654,7 @@ def test_columns_are_not_written_to() -> None:
 
 
 def test_sequences_that_are_not_a_table_are_read_entry_by_entry() -> None:
-    """A ragged sequence of any class is refused at its entry; so is an array in place of a result type."""
+    """The error names the first entry of the wrong type, in a ragged sequence or among result types."""
     ragged = deque([[1, 2], [3], 4, 5])
     refused(columns(anomaly_score=ragged), "columns.anomaly_score[0]")
     refused(columns(result_type=[np.array(["bucket", "bucket"])] * 4), "columns.result_type[0]")

@@ -22,7 +22,7 @@ def hourly(timestamp: int, **fields: Any) -> dict[str, Any]:
 
 
 def stored() -> ResultsIndex:
-    """An index with a long history in order, then late, rewritten, missing and interim rows beside it."""
+    """An index of 300 hourly buckets, some without values, and then a rewritten, a late and an interim bucket."""
     index = ResultsIndex(clock=lambda: 0)
     rows = np.arange(ROWS)
     index.put_job("idle")
@@ -82,7 +82,7 @@ SHAPES: dict[str, dict[str, Any]] = {
 
 
 def answers(index: ResultsIndex) -> list[Any]:
-    """The answers of the index now, along every path that a reader could have spoiled."""
+    """The current answers of the index, through every array that a reader could have changed."""
     bodies = [index.get_buckets(job_id="web", **params).to_dict() for params in SHAPES.values()]
     thresholds = [
         index.get_buckets(job_id="web", anomaly_score=score, size=0).count for score in (1, 3, 25, 33, 50, 75, 99)
@@ -92,7 +92,7 @@ def answers(index: ResultsIndex) -> list[Any]:
 
 
 def reachable(array: Any) -> Iterator[Any]:
-    """The array, the array that it is a view of, and so on down, with every buffer on the way."""
+    """The array, its base, the base of that and so on, with the buffer of each."""
     waiting: list[Any] = [array]
     met: list[Any] = []
     while waiting:
@@ -113,7 +113,7 @@ def reachable(array: Any) -> Iterator[Any]:
 
 
 def spoil(found: Any) -> None:
-    """Write to an array or a buffer in every way there is, and ignore its refusals."""
+    """Try many ways to write to an array or a buffer, and ignore the errors."""
 
     def attempts() -> Iterator[Callable[[], Any]]:
         if isinstance(found, np.ndarray):
@@ -125,7 +125,7 @@ def spoil(found: Any) -> None:
             yield partial(np.put, found, 0, 1)
             yield lambda: np.asarray(found.data).fill(1)
         elif not (isinstance(found, memoryview) and found.format == "O"):
-            # Not the raw bytes of objects: they are pointers, and to write there ends the process.
+            # The raw bytes of an array of objects are pointers: a write to them would crash the process.
             yield lambda: np.frombuffer(found, dtype=np.uint8).fill(1)
             yield lambda: operator.methodcaller("__setitem__", 0, 255)(memoryview(found).cast("B"))
             yield lambda: operator.setitem(found, slice(None), bytes(len(found)))
@@ -138,7 +138,7 @@ def spoil(found: Any) -> None:
 
 @cases(SHAPES, "params")
 def test_no_array_of_a_page_changes_the_index(params: dict[str, Any]) -> None:
-    """Nothing that a reader writes to a column, its bases or its buffers comes back in an answer."""
+    """A write to a column, its bases or its buffers changes no answer of the index."""
     index = stored()
     page = index.get_buckets(job_id="web", **params)
     for name in COLUMNS:
@@ -161,7 +161,7 @@ ANSWERS_AFTER = answers(write_more(stored()))
 
 @cases(SHAPES, "params")
 def test_no_array_of_a_page_changes_the_page(params: dict[str, Any]) -> None:
-    """The page shows the same afterwards, in all its forms."""
+    """A write to a column, its bases or its buffers does not change the page in any of its forms."""
     page = stored().get_buckets(job_id="web", **params)
     body, keys, rows = page.to_dict(), page.keys(), list(page)
     columns = {name: page.column(name).tolist() for name in COLUMNS}

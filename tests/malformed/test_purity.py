@@ -1,4 +1,4 @@
-"""The library is pure: tested from outside, in a new interpreter that forbids everything impure."""
+"""The library is pure: new interpreters run it, and forbid or watch files, clocks, packages and settings."""
 
 import json
 import subprocess
@@ -86,7 +86,7 @@ def work(np, bq, on_now):
 
 
 def run(script: str, *options: str) -> subprocess.CompletedProcess[str]:
-    """Run a script in a new interpreter that finds the package and little else."""
+    """Run a script in a new interpreter that can import the package, with warnings as errors."""
     begin = f"import sys; sys.path.insert(0, {str(PACKAGE.parent)!r})\n"
     command = [sys.executable, "-W", "error", *options, "-c", begin + script]
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=PATIENCE_S)  # noqa: S603 - our own
@@ -127,13 +127,13 @@ sys.addaudithook(hook)
 def total_of_work() -> str:
     """The result of the work in an interpreter that forbids everything impure."""
     script = WORK + AUDIT + "armed = True\ntotal = work(np, bq, lambda: 10**9)\n"
-    # The hook must refuse this, or the run above has shown nothing.
+    # If the hook did not refuse this, the run above would prove nothing.
     script += "try:\n    open(sys.executable)\nexcept RuntimeError:\n    print(total)\nfinally:\n    armed = False"
     return succeeded(script)
 
 
 def test_no_file_socket_process_import_or_code_is_touched_at_work() -> None:
-    """An audit hook that forbids the outside world stops no write and no query."""
+    """Writes and queries pass an audit hook that forbids files, sockets, processes, imports and new code."""
     assert int(total_of_work().split()[0]) > 5_000
 
 
@@ -170,7 +170,7 @@ def test_the_system_clock_is_read_once_and_only_for_now() -> None:
     assert succeeded(script) in {f"0\n1 {name}\n" for name in ("time", "time_ns")}
 
 
-def test_a_patched_clock_is_not_fatal_to_anything_but_now() -> None:
+def test_broken_clocks_affect_only_now() -> None:
     """If every clock of `time` is broken before the import, every query without `now` still works."""
     script = (
         "import time\n"
@@ -184,9 +184,9 @@ def test_a_patched_clock_is_not_fatal_to_anything_but_now() -> None:
 
 
 def test_the_import_loads_numpy_sortedcontainers_and_the_standard_library_only() -> None:
-    """The import works if extras and event loops cannot be imported, and loads no other package if they can.
+    """The import works if optional packages, asyncio and logging cannot be imported.
 
-    It does not load a door, and the reference answers without Hypothesis.
+    It loads no door. The reference of `bucketquery.testing` answers without Hypothesis.
     """
     absent = ["hypothesis", "pytest", "orjson", "nanoarrow", "narwhals", "pandas", "pyarrow", "asyncio", "logging"]
     script = (
@@ -202,8 +202,8 @@ def test_the_import_loads_numpy_sortedcontainers_and_the_standard_library_only()
     assert set(json.loads(succeeded(script))) <= {"bucketquery", "numpy", "sortedcontainers"}
 
 
-def test_the_import_says_nothing_and_starts_nothing() -> None:
-    """The import prints nothing, warns of nothing, starts no thread and changes no setting."""
+def test_the_import_prints_nothing_and_starts_nothing() -> None:
+    """The import and a run print nothing, warn of nothing, start no thread and change no setting."""
     script = (
         "import numpy, signal, threading, warnings, locale, decimal, atexit, os\n"
         "def world():\n"

@@ -43,7 +43,7 @@ def columns(score: float, rows: int = ROWS) -> dict[str, Any]:
 
 
 def check(index: ResultsIndex, query: BucketQuery) -> float:
-    """Assert that a reading is whole: count, page, columns and scan show one score; gives that score."""
+    """Assert that count, page, columns and scan show one commit, whose rows all have one score; return that score."""
     snapshot = index.snapshot()
     page = snapshot.search(query)
     scores = set(page.column("anomaly_score").tolist()) | {row.anomaly_score for row in page}
@@ -72,9 +72,9 @@ QUERIES = [
 
 
 def race(index: ResultsIndex, write: Callable[[int], Any], read: Callable[[], Any]) -> None:
-    """Run one writer and three readers until they have read COMMITS_MET commits; an error of any is raised here.
+    """Run one writer and three readers until they have read COMMITS_MET commits; raise the first error of any of them.
 
-    The race ends by the number of commits, not by the clock, because a busy machine may be slow.
+    A number of commits ends the race, not a duration, because a busy machine may be slow.
     """
     stop, steps = threading.Event(), itertools.count(1)
     faults: list[BaseException] = []
@@ -113,9 +113,9 @@ def race(index: ResultsIndex, write: Callable[[int], Any], read: Callable[[], An
     assert len(met) >= COMMITS_MET
 
 
-@pytest.mark.parametrize("kind", ["documents", "columns", "growing", "shrinking"])
+@pytest.mark.parametrize("kind", ["documents", "columns", "growing", "interim"])
 def test_readers_see_whole_commits_only(kind: str) -> None:
-    """Beside a writer that rewrites, appends or removes rows, each reading is of one commit."""
+    """Each reader sees one commit while a writer rewrites rows, appends rows or makes rows interim and final again."""
     index = ResultsIndex()
     index.upsert(batch(1.0))
 
@@ -135,8 +135,8 @@ def test_readers_see_whole_commits_only(kind: str) -> None:
     turn = itertools.count()
 
     def read() -> None:
-        query = QUERIES[next(turn) % (1 if kind == "shrinking" else len(QUERIES))]
-        if kind != "shrinking":
+        query = QUERIES[next(turn) % (1 if kind == "interim" else len(QUERIES))]
+        if kind != "interim":
             check(index, query)
         else:
             snapshot = index.snapshot()
@@ -150,7 +150,7 @@ def test_readers_see_whole_commits_only(kind: str) -> None:
 
 
 def check_by_value(snapshot: Snapshot, threshold: float) -> set[str]:
-    """Compare readings by value with all rows of the same commit in time order; gives their access paths."""
+    """Assert that searches by score agree with all rows of the same commit; return the access paths of the searches."""
     everything = snapshot.get_buckets(job_id="web", size=10_000)
     scores, times = everything.column("anomaly_score"), everything.column("timestamp")
     assert len(scores) == everything.count
@@ -180,9 +180,9 @@ def check_by_value(snapshot: Snapshot, threshold: float) -> set[str]:
     return paths
 
 
-@pytest.mark.parametrize("kind", ["appended", "late", "corrected", "let go", "all"])
+@pytest.mark.parametrize("kind", ["appended", "late", "corrected", "rebuilt", "all"])
 def test_readers_make_value_indexes_beside_a_writer(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each reading by value is of its commit, in whatever order value indexes are made, extended and corrected."""
+    """Each search by score sees one commit while a writer has value indexes extended, corrected or rebuilt."""
     lead_by_value(monkeypatch, behind=4, sparsest=4)
     resize(monkeypatch, waiting_corrections=2)
     limit_heads(monkeypatch, 8)
@@ -196,7 +196,7 @@ def test_readers_make_value_indexes_beside_a_writer(kind: str, monkeypatch: pyte
     index.upsert_columns(scored(np.arange(ROWS) * HOUR), job_id="web")
     rows = ROWS
     older = [index.snapshot()]
-    kinds = ["appended", "late", "corrected", "let go"] if kind == "all" else [kind]
+    kinds = ["appended", "late", "corrected", "rebuilt"] if kind == "all" else [kind]
 
     def write(step: int) -> None:
         nonlocal rows
@@ -207,7 +207,7 @@ def test_readers_make_value_indexes_beside_a_writer(kind: str, monkeypatch: pyte
         elif one == "late":
             index.upsert_columns(scored(np.sort(rng.choice(ROWS, 3, replace=False)) * HOUR), job_id="web")
         else:
-            number = ROWS // 2 if one == "let go" else 20
+            number = ROWS // 2 if one == "rebuilt" else 20
             index.renormalize("web", scored(np.sort(rng.choice(ROWS, number, replace=False)) * HOUR))
         if step % 5 == 0:
             older[:] = [*older[-2:], index.snapshot()]
@@ -226,7 +226,7 @@ def test_readers_make_value_indexes_beside_a_writer(kind: str, monkeypatch: pyte
 
 
 def test_one_query_is_of_one_commit_without_a_snapshot() -> None:
-    """A page of the index itself is whole, and sequences never go back."""
+    """A page of the index itself shows one commit, and a later page never shows an older one."""
     index = ResultsIndex()
     index.upsert_columns(columns(1.0), job_id="web")
     newest = threading.local()
@@ -242,7 +242,7 @@ def test_one_query_is_of_one_commit_without_a_snapshot() -> None:
 
 
 def test_jobs_come_and_go_as_a_whole() -> None:
-    """A reader sees a job with all its buckets or not at all, and the list of jobs fits their contents."""
+    """A reader sees a job with all its buckets or not at all, and the list of jobs agrees with the counts."""
     index = ResultsIndex()
     index.put_job("always")
 
@@ -322,7 +322,7 @@ DOCUMENT = bucket(timestamp=0, bucket_span=3600, anomaly_score=9.0)
 
 
 class Interrupting(Mapping[str, Any]):
-    """A document that raises an error after some of its fields were read, as Ctrl-C does."""
+    """A document that raises an error after some of its fields were read, as Ctrl-C may."""
 
     def __init__(self, error: BaseException, after: int) -> None:
         self.error = error
@@ -344,7 +344,7 @@ class Interrupting(Mapping[str, Any]):
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), SystemExit(1), MemoryError(), GeneratorExit()], ids=repr)
 @pytest.mark.parametrize("after", [0, 1, 2, 3, 4, 5])
 def test_an_interrupted_document_leaves_the_old_state(error: BaseException, after: int) -> None:
-    """After an interruption at any field of a document nothing was written, and the index is usable."""
+    """If an error interrupts the reading of a document, nothing is written, and the index stays usable."""
     index = ResultsIndex()
     index.upsert(batch(1.0, 10))
     with pytest.raises(type(error)) as caught:
@@ -357,7 +357,7 @@ def test_an_interrupted_document_leaves_the_old_state(error: BaseException, afte
 
 @pytest.mark.parametrize("after", [0, 1, 5, 1_024, 2_000])
 def test_an_interrupted_iterable_leaves_the_old_state(after: int) -> None:
-    """After an interruption of the iterable itself nothing was written, and the index is usable."""
+    """If an error interrupts the iterable itself, nothing is written, and the index stays usable."""
     index = ResultsIndex()
     index.upsert(batch(1.0, 10))
 

@@ -1,4 +1,4 @@
-"""Tests of the differential loop: its cases hold the hard ones, and it notices an engine with a fault."""
+"""Tests of the differential loop: its cases include the hard ones, and it notices an engine with a fault."""
 
 import math
 from collections import Counter
@@ -42,7 +42,7 @@ from support.strategies import (
     unknown,
 )
 
-# ---- what the cases hold
+# ---- the cases include the hard ones
 
 #: The fewest occurrences among the cases of each kind.
 WANTED_OF_A_KIND = {
@@ -76,18 +76,18 @@ WANTED = {
     "a lookup that finds nothing": 5,
     "an unknown job": 10,
     "skipped": 25,
-    "nothing but new scores": 20,
-    "nothing but new scores of several": 10,
+    "only new scores": 20,
+    "only new scores, of several results": 10,
     "a count that no double holds": 50,
     "several kinds in one batch": 30,
     "several records of one bucket": 50,
     "records without a bucket": 100,
     "a missing detector": 100,
-    "a missing value beside the same one empty": 5,
+    "a missing value and an empty one": 5,
     "equal and subnormal probabilities": 50,
-    "a data field's own key stored": 15,
+    "an unknown key named like a data field": 15,
     "expanded": 60,
-    "expanded with nothing": 20,
+    "expanded without any records": 20,
     "a bucket without influencers beside records": 50,
     "several records in a bucket": 40,
     "ties in the probability of a bucket's records": 20,
@@ -128,8 +128,8 @@ def _look_at_writes(table: Table, seen: Counter[str]) -> None:
         seen["skipped"] += sum(commit_counts(before, batch).skipped.values())
         written = apply_batch({}, batch)
         scores = as_scores(before, [document for document in batch if fits(document)])
-        seen["nothing but new scores"] += scores is not None and commit_counts(before, batch).replaced > 0
-        seen["nothing but new scores of several"] += scores is not None and commit_counts(before, batch).replaced > 1
+        seen["only new scores"] += scores is not None and commit_counts(before, batch).replaced > 0
+        seen["only new scores, of several results"] += scores is not None and commit_counts(before, batch).replaced > 1
         seen["several kinds in one batch"] += len({kind for kind, _ in written}) > 1
         newest: dict[tuple[str, str], int] = {}
         for kind, (job, timestamp, *_) in before:
@@ -173,11 +173,11 @@ def _look_at_records(table: Table, seen: Counter[str]) -> None:
     for document in records.values():
         seen["a missing detector"] += document.get("detector_index") is None
         fields = {document.get(f"{role}_field_name") for role in ("by", "over", "partition")}
-        seen["a data field's own key stored"] += not fields.isdisjoint(unknown(document))
+        seen["an unknown key named like a data field"] += not fields.isdisjoint(unknown(document))
         for role in ("by", "over", "partition"):
             if document.get(f"{role}_field_value") is None:
                 empty = identity({**document, f"{role}_field_value": ""})
-                seen["a missing value beside the same one empty"] += empty in records
+                seen["a missing value and an empty one"] += empty in records
 
 
 def _look_at_page(table: Table, case: Case, seen: Counter[str]) -> None:
@@ -200,9 +200,9 @@ def _look_at_page(table: Table, case: Case, seen: Counter[str]) -> None:
         "a threshold that cuts": {score: 0.0},
         "interim left out": {"exclude_interim": False},
     }
-    for what, open_sides in opened.items():
+    for name, open_sides in opened.items():
         asked = query.replace(from_=0, size=0, **open_sides)
-        seen[f"{kind}: {what}"] += 0 < len(results) < evaluate(documents, asked)["count"]
+        seen[f"{kind}: {name}"] += 0 < len(results) < evaluate(documents, asked)["count"]
     of_job = [name for name in stored if name[0] == kind and name[1][0] in query.jobs]
     timestamps = {key[1] for _, key in of_job}
     seen[f"{kind}: a result exactly at the start"] += query.start in timestamps
@@ -221,7 +221,7 @@ def _look_at_expansion(documents: list[Document], query: BucketQuery, page: list
     records = [document for document in documents if document["result_type"] == "record"]
     expanded = [bucket for bucket in page if "records" in bucket]
     seen["expanded"] += len(expanded) > 0
-    seen["expanded with nothing"] += len(page) > 0 == len(expanded)
+    seen["expanded without any records"] += len(page) > 0 == len(expanded)
     seen["several records in a bucket"] += any(len(bucket["records"]) > 1 for bucket in expanded)
     for bucket in page:
         shown = bucket.get("records", [])
@@ -238,8 +238,8 @@ def _look_at_expansion(documents: list[Document], query: BucketQuery, page: list
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_churned_tables_are_large_and_late(kind: Kind) -> None:
-    """The large tables get thousands of late and repeated results, and pages longer than the default."""
+def test_churned_tables_have_thousands_of_results(kind: Kind) -> None:
+    """Large tables get thousands of results, many of them late or replaced, and pages longer than the default."""
     (table,) = seeded_tables(f"churned-{kind}-0", 1)
     seen: Counter[str] = Counter()
     _look_at_writes(table, seen)
@@ -258,7 +258,7 @@ def test_one_seed_is_one_table() -> None:
     assert list(seeded_tables("0", 4_000))[3] == table
 
 
-# ---- what the loop notices
+# ---- the loop notices faults
 
 Fault = Callable[[list[Document], Query], dict[str, Any]]
 Change = Callable[[Document], Document]
@@ -278,7 +278,7 @@ def _with_records(bucket: Document, records: list[Document]) -> Document:
 
 
 def _asked_as(change: Callable[[Query], Query]) -> Fault:
-    """The fault of answering another query; lookups are answered right."""
+    """The fault of answering another query; lookups are answered correctly."""
     return lambda documents, query: evaluate(documents, query if _is_lookup(query) else change(query))
 
 
@@ -376,7 +376,7 @@ def _count_of_page(documents: list[Document], query: Query) -> dict[str, Any]:
 
 
 def _known_by(name: Callable[[Document], Any]) -> Fault:
-    """The fault of taking different results for the same."""
+    """The fault of treating different results as the same result."""
     return lambda documents, query: evaluate(
         list({(document["result_type"], name(document)): document for document in documents}.values()), query
     )
@@ -587,7 +587,7 @@ def test_the_loop_notices_a_snapshot_that_moves() -> None:
 
 
 def test_a_difference_shows_the_command_that_repeats_it() -> None:
-    """The failure names the seed of its table and the one command to run."""
+    """The failure shows a command that runs only the table with the fault."""
     with pytest.raises(AssertionError) as caught:
         play(seeded_table("0.3"), FaultyEngine(_count_of_page))
     (note,) = caught.value.__notes__

@@ -1,4 +1,4 @@
-"""Pages as bytes: the JSON of their bodies, from columns or from dicts, by every encoder."""
+"""The bytes of a page are the JSON of its body, from columns or from dicts, by every encoder."""
 
 import json
 from typing import Any
@@ -27,7 +27,7 @@ FIELDS = st.fixed_dictionaries(
 )
 
 
-def written_in_every_way(page: Any) -> None:
+def assert_bytes_of_body(page: Any) -> None:
     """Assert that the bytes of a page are the JSON of its body, by every encoder.
 
     The bytes come from the columns or from dicts, and from the page or the REST door.
@@ -61,17 +61,17 @@ def test_simple_buckets_are_the_same_json_either_way(
     index.upsert(documents[:late])
     index.upsert(documents)
     for sort in ("timestamp", "event_count"):
-        written_in_every_way(index.get_buckets(job_id=JOB, desc=desc, sort=sort))
+        assert_bytes_of_body(index.get_buckets(job_id=JOB, desc=desc, sort=sort))
 
 
 @given(histories())
 def test_pages_of_all_kinds_are_the_json_of_their_bodies(history: History) -> None:
-    """Pages of every kind are the JSON of their bodies after any history, with records and without."""
+    """The bytes of a page of any kind are the JSON of its body after any history, with and without `expand`."""
     index = ResultsIndex()
     for batch in history:
         index.upsert(batch)
     for job_id in index.jobs():
         for page in (index.get_records(job_id=job_id), index.get_influencers(job_id=job_id)):
-            written_in_every_way(page)
+            assert_bytes_of_body(page)
         for expand in (False, True):
-            written_in_every_way(index.search(BucketQuery(jobs=job_id, expand=expand)))
+            assert_bytes_of_body(index.search(BucketQuery(jobs=job_id, expand=expand)))

@@ -1,8 +1,8 @@
 """Shortcuts of a search change no result and no count, also on tables too large for the other judges.
 
-Histories are made of arrays: in order, late, replaced, rescored, interim and then final. Between the writes the newest
-state and older ones are asked: without any shortcut, then with all, with each alone, and with all but each.
-BUCKETQUERY_SEED (default "0") names the histories.
+A history writes arrays of results: in order, late, replaced, rescored, and interim before they are final. Between the
+writes, queries read the newest state and older ones. Each query runs without any shortcut, with all of them, with only
+one, and with all but one. The seeds of all histories begin with BUCKETQUERY_SEED (default "0").
 """
 
 import math
@@ -27,7 +27,7 @@ JOB = "web"
 SPAN_S = 300
 STEP = 1_000 * SPAN_S
 
-#: All shortcuts, each alone, and all but each.
+#: All shortcuts, each one by itself, and all but one.
 SETS: Sequence[frozenset[str]] = [
     OF_ONE,
     *(frozenset([name]) for name in sorted(OF_ONE)),
@@ -48,13 +48,13 @@ def test_no_shortcut_changes_an_answer(monkeypatch: pytest.MonkeyPatch) -> None:
         with pytest.MonkeyPatch.context() as patch:
             sizes = force(patch, history.rng)
             seen += compared(history, sizes, writes=6, queries=6, sets=SETS)
-    # A shortcut alone shows in the plan of its page.
+    # If a search may take only one shortcut, the plan of its page shows whether it was taken.
     wanted = dict.fromkeys((*OF_ONE, "with_later", "corrected", "cases"), 20)
     assert {name: seen[name] for name in wanted if seen[name] < wanted[name]} == {}
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_no_shortcut_changes_an_answer_of_a_hundred_thousand(kind: Kind) -> None:
+def test_no_shortcut_changes_an_answer_from_a_hundred_thousand_rows(kind: Kind) -> None:
     """The table is large enough for all shortcuts with their default sizes."""
     history = History(f"{SEED} {kind}", kind, rows=100_000)
     assert compared(history, ALL_SHORTCUTS, writes=2, queries=4, sets=SETS[:1])["cases"] > 0
@@ -62,7 +62,7 @@ def test_no_shortcut_changes_an_answer_of_a_hundred_thousand(kind: Kind) -> None
 
 @pytest.mark.thorough
 @pytest.mark.parametrize("part", range(10))
-def test_no_shortcut_changes_an_answer_of_up_to_a_million(part: int) -> None:
+def test_no_shortcut_changes_an_answer_from_up_to_a_million_rows(part: int) -> None:
     """The larger tables have clustered and independent scores, missing scores and ties."""
     seen: Counter[str] = Counter()
     number = 0
@@ -73,8 +73,8 @@ def test_no_shortcut_changes_an_answer_of_up_to_a_million(part: int) -> None:
         number += 1
 
 
-def test_a_value_that_every_third_row_misses_is_found() -> None:
-    """A value index must be right even if all rows of its sample miss the value."""
+def test_values_are_found_if_every_third_one_is_missing() -> None:
+    """A search counts correctly even if a sample of every third row would hold only missing values."""
     rows = 3 * 16_384
     third = np.arange(rows) % 3
     scores = np.ma.array(np.arange(rows) % 97.0, mask=third == 0)
@@ -88,14 +88,14 @@ def test_a_value_that_every_third_row_misses_is_found() -> None:
 def compared(
     history: "History", sizes: Shortcuts, *, writes: int, queries: int, sets: Sequence[frozenset[str]]
 ) -> Counter[str]:
-    """Ask a history in all its states; counts the queries, and the pages that each shortcut alone found."""
+    """Compare answers in all states of a history; count the queries, and the pages found with only one shortcut."""
     seen: Counter[str] = Counter()
     for snapshot in history.states(writes):
         for _ in range(queries):
             query = history.query()
             expected, plainly = answer(snapshot, query, only((), sizes))
             seen["cases"] += 1
-            # In random order, because a page that one search caches is there for the next.
+            # In random order, because a search may find rows that an earlier one has cached.
             for shortcuts in history.rng.sample(sets, len(sets)):
                 found, how = answer(snapshot, query, only(shortcuts, sizes))
                 assert found == expected, (
@@ -138,13 +138,13 @@ def count_calls(patch: pytest.MonkeyPatch, owner: type, name: str, seen: Counter
 class History:
     """Writes of one job and kind, and queries on the stored results.
 
-    The step of a result decides its identity: its group has one timestamp, and each result its own span or entity.
+    The step of a result decides its identity. The results of a group share a timestamp, and differ in span or entity.
     Step and version decide its values, except the score, which each write draws anew.
 
     Args:
         seed: the seed of all draws.
         kind: the kind of the results.
-        rows: the most results of the first write.
+        rows: upper limit of the results in the first write.
     """
 
     def __init__(self, seed: str, kind: Kind, rows: int) -> None:
@@ -184,7 +184,7 @@ class History:
     # ---- writes
 
     def append(self, rows: int) -> None:
-        """Write results behind all others."""
+        """Write results that are later than all others."""
         self.write(np.arange(self.stop, self.stop + rows))
         self.stop += rows
 
@@ -284,7 +284,7 @@ class History:
 
 
 def hashed(steps: Steps, salt: int) -> Steps:
-    """A number below 2**31 for each step, in no order."""
+    """A number below 2**31 for each step, in no apparent order."""
     mixed = (steps + 1_000_003 * salt).astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
     return (mixed >> np.uint64(33)).astype(np.int64)
 
@@ -305,7 +305,7 @@ def clustered(rng: np.random.Generator, rows: int) -> Doubles:
 
 
 def wandering(rng: np.random.Generator, rows: int) -> Doubles:
-    """Scores each near the one before."""
+    """Scores that each differ little from the one before."""
     scores: Doubles = np.abs(rng.normal(0, 3, rows).cumsum()) % 100
     return scores
 

@@ -15,7 +15,7 @@ NOW = "2020-02-02T13:45:30.250Z"  # a Sunday
 
 @dataclass(frozen=True, slots=True)
 class NoInstant:
-    """A value that `start`, `end` and `timestamp` refuse, and a part of the error's reason."""
+    """A value that is not an instant in `start`, `end` or `timestamp`, and a part of the error's reason."""
 
     rule: str
     value: Any
@@ -31,7 +31,7 @@ class NoInstant:
 
 
 def unreadable(value: str, source: str) -> NoInstant:
-    """A text outside the grammar, with the server's reason."""
+    """The row of a text outside the grammar, with the server's reason."""
     reason = f"failed to parse date field [{value}] with format [strict_date_optional_time||epoch_millis]"
     return NoInstant("1.6", value, reason, source)
 
@@ -54,8 +54,8 @@ OUTSIDE_THE_GRAMMAR = [
     unreadable("2020-01-00", "day 0"),
     unreadable("2020-01-32", "day 32"),
     unreadable("2020-02-30", "no such day"),
-    unreadable("2021-02-29", "no leap year"),
-    unreadable("1900-02-29", "no leap year"),
+    unreadable("2021-02-29", "not a leap year"),
+    unreadable("1900-02-29", "not a leap year"),
     unreadable("2020-04-31", "no such day"),
     unreadable("2020-01-01T24", "hour 24"),
     unreadable("2020-01-01T24:00:00", "hour 24"),
@@ -78,8 +78,8 @@ OUTSIDE_THE_GRAMMAR = [
     unreadable("2020-01-01+01:00", "a zone needs an hour before it"),
     unreadable("2020Z", "a zone needs an hour before it"),
     unreadable("2020-01-01T00:00+1", "the hours of a zone have two digits"),
-    unreadable("2020-01-01T00:00+", "a sign alone"),
-    unreadable("2020-01-01T00:00+01:", "a colon alone"),
+    unreadable("2020-01-01T00:00+", "a sign without digits"),
+    unreadable("2020-01-01T00:00+01:", "a colon without minutes"),
     unreadable("2020-01-01T00:00+01:6", "the minutes of a zone have two digits"),
     unreadable("2020-01-01T00:00+01:60", "the minutes of a zone are below 60"),
     unreadable("2020-01-01T00:00+18:01", "18 hours at most"),
@@ -208,7 +208,7 @@ def test_region_is_refused_by_name(row: Zone) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Beyond:
-    """A text within the grammar that exceeds a bound."""
+    """A text within the grammar that exceeds a limit of the library."""
 
     rule: str
     claim: str
@@ -239,8 +239,8 @@ BEYOND = [
 
 
 @each_row(BEYOND)
-def test_text_past_a_bound_is_refused(row: Beyond) -> None:
-    """The query refuses a date past a bound of the library as LimitExceeded."""
+def test_text_past_a_limit_is_refused(row: Beyond) -> None:
+    """The query raises LimitExceeded for a date past a limit of the library."""
     for field in ("start", "end", "timestamp"):
         asked: dict[str, Any] = {field: row.claim}
         with pytest.raises(BucketQueryError) as caught:

@@ -108,11 +108,11 @@ IDENTITY = [
 
 @each_row(IDENTITY)
 def test_equal_identities_are_the_same_bucket(row: History) -> None:
-    """Each commit reports what the row says, and the index then holds the buckets of the row."""
+    """Each commit reports the counts of the row, and at the end the index holds the buckets of the row."""
     assert_history(row)
 
 
 @each_row(IDENTITY)
-def test_one_batch_a_document_stores_the_same(row: History) -> None:
-    """The index then holds the buckets of the row, also if every document is written as a batch of its own."""
+def test_each_document_as_a_batch_of_its_own_stores_the_same(row: History) -> None:
+    """At the end the index holds the buckets of the row, also if every document is written as a batch of its own."""
     assert_history_of_single_writes(row)

@@ -70,7 +70,7 @@ COMMITS = [
 
 
 def again(claim: str, first: dict[str, Any], second: dict[str, Any], *, replaced: bool, source: str) -> History:
-    """One bucket written twice: it is replaced if a stored value differs, and else unchanged."""
+    """One bucket written twice: it is replaced if a stored value differs, and otherwise unchanged."""
     score = second["anomaly_score"] if isinstance(second.get("anomaly_score"), int | float) else 0.0
     return History(
         "20.commits",
@@ -140,13 +140,13 @@ STORED_VALUES = [
 
 @each_row(COMMITS, STORED_VALUES)
 def test_commits_of_buckets_report_what_changed(row: History) -> None:
-    """Each commit reports what the row says, and the index then holds the buckets of the row."""
+    """Each commit reports the counts of the row, and at the end the index holds the buckets of the row."""
     assert_history(row)
 
 
 @each_row(COMMITS, STORED_VALUES)
-def test_one_batch_a_document_stores_the_same(row: History) -> None:
-    """The index then holds the buckets of the row, also if every document is written as a batch of its own."""
+def test_each_document_as_a_batch_of_its_own_stores_the_same(row: History) -> None:
+    """At the end the index holds the buckets of the row, also if every document is written as a batch of its own."""
     assert_history_of_single_writes(row)
 
 
@@ -195,7 +195,7 @@ OF_EVERY_KIND = [
 
 
 def record_again(claim: str, first: dict[str, Any], second: dict[str, Any], *, replaced: bool, source: str) -> History:
-    """One record written twice: it is replaced if a stored value differs, and else unchanged."""
+    """One record written twice: it is replaced if a stored value differs, and otherwise unchanged."""
     return History(
         "20.commits",
         claim,
@@ -252,7 +252,7 @@ RECORDS_AGAIN = [
 
 @each_row(OF_EVERY_KIND, RECORDS_AGAIN)
 def test_commits_of_every_kind_report_what_changed(row: History) -> None:
-    """Each commit reports what the row says, and the index then holds as many results of each kind as the row says."""
+    """Each commit reports the counts of the row, and at the end the index holds the row's number of each kind."""
     assert_history(row)
 
 
@@ -269,7 +269,7 @@ def test_sequence_counts_every_write_with_a_change() -> None:
     assert index.sequence == index.snapshot().sequence == 4
 
 
-#: A document of each kind that is refused.
+#: A bad document of each kind.
 REFUSED: Mapping[Kind, dict[str, Any]] = {kind: result(kind, 2, **{score: "x"}) for kind, score in SCORES.items()}
 
 
@@ -313,7 +313,7 @@ def test_buckets_are_copied() -> None:
 
 
 @pytest.mark.parametrize("kind", CALLS)
-def test_deleted_job_deletes_every_kind(kind: Kind) -> None:
+def test_deletion_of_a_job_deletes_every_kind(kind: Kind) -> None:
     """Section 20, jobs: `delete_job` deletes the results of every kind, and the commit reports how many."""
     index = index_of([bucket(0), bucket(1), record(0), influencer(0, "a"), influencer(0, "b"), influencer(1, "a")])
     assert index.delete_job(JOB).deleted == 6

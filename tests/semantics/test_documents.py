@@ -191,7 +191,7 @@ BAD_VALUES = [row for kind in CALLS for row in bad_fields(kind)] + [
     for row in bad(kind, field, "ours: finite numbers", *NO_NUMBER, 10**400)
 ]
 
-#: The rule of each kind's fields, and the class of the server that they come from.
+#: For each kind, the rule about its fields, and the code of the server's class that defines them.
 SHAPES: Mapping[Kind, tuple[str, str]] = {
     "bucket": ("9.2", "BKT"),
     "record": ("9.6", "REC"),

@@ -22,7 +22,7 @@ CODES = dict(re.findall(r"\b([A-Z]{2,}) \| `([\w.]+)`", CHAPTERS["index.md"]))
 
 
 class Named(NamedTuple):
-    """Where a row stands, and what it says of itself."""
+    """The test that runs over a row, and the row's rule, claim and source."""
 
     test: str
     rule: str
@@ -31,7 +31,10 @@ class Named(NamedTuple):
 
 
 def rules() -> dict[str, str]:
-    """The text of each rule, by its number: below a heading with a number that is not the number of a chapter."""
+    """The text of each rule, by its number.
+
+    A rule is the text below a heading with a number, unless this is the number of a chapter.
+    """
     return {number: text for _, number, text in _numbered_rules()}
 
 
@@ -66,7 +69,7 @@ def _rows(test: Any) -> list[Any]:
 
 
 def _without_code(text: str) -> str:
-    """The text without what stands in backquotes, where a link is only shown."""
+    """The text without the parts in backquotes, because a link there is only an example."""
     return re.sub(r"(`+).*?\1", "", text)
 
 
@@ -99,7 +102,7 @@ def test_every_difference_is_in_the_table() -> None:
 
 
 def test_the_index_names_every_chapter() -> None:
-    """The table of chapters links to every file of the folder but itself."""
+    """The table of chapters in index.md links to every other file of the folder."""
     table = CHAPTERS["index.md"].partition("## Chapters")[2].partition("\n## ")[0]
     linked = re.findall(r"^\|.*\]\(([\w-]+\.md)\) \|$", table, re.MULTILINE)
     assert sorted(linked) == sorted(CHAPTERS.keys() - {"index.md"})
@@ -108,24 +111,27 @@ def test_the_index_names_every_chapter() -> None:
 def test_every_rule_is_named(named_rows: list[Named]) -> None:
     """The rules named by the tables are exactly those of the chapters."""
     named = {row.rule for row in named_rows}
-    assert sorted(rules().keys() - named) == [], "in a chapter, and no row checks it"
-    assert sorted(named - rules().keys()) == [], "named by a row, and in no chapter"
+    assert sorted(rules().keys() - named) == [], "in a chapter, but checked by no row"
+    assert sorted(named - rules().keys()) == [], "named by a row, but in no chapter"
 
 
 def test_every_row_has_a_name_of_its_own(named_rows: list[Named]) -> None:
-    """No test runs over two rows of one name, so a failing case can be found by it."""
+    """No test runs over two rows with the same rule and claim, so these identify a failing row."""
     named = Counter((row.test, row.rule, row.claim) for row in named_rows)
     assert [row for row, times in named.items() if times > 1] == []
 
 
 def test_every_rule_names_its_source() -> None:
-    """Each rule ends with where it comes from; a rule that only points to another one does not."""
+    """Each rule names its source, except a rule that only points to another one."""
     unsourced = {number for number, text in rules().items() if "**From**: " not in text}
     assert sorted(unsourced) == ["20.minus-one"]
 
 
-def test_every_source_is_the_rules(named_rows: list[Named]) -> None:
-    """What a row's code stands for is named at its rule, a rule given as source exists, and no code is left over."""
+def test_every_source_is_named_at_its_rule(named_rows: list[Named]) -> None:
+    """The codes and rules in the sources of rows are right.
+
+    The text of a row's rule names the class of each code. A rule given as a source exists. Every code is used.
+    """
     texts = rules()
     used: set[str] = set()
     unknown: set[tuple[str, str]] = set()

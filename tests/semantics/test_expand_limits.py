@@ -33,7 +33,17 @@ def crowded(*, buckets: int, records: int, more: int = 0) -> ResultsIndex:
 
 @dataclass(frozen=True, slots=True)
 class Crowd:
-    """Buckets of one page, records of each, additional records of the first, and the shown records; None: an error."""
+    """A page of buckets with records, and how many records it shows.
+
+    Attributes:
+        rule: its number.
+        claim: what the row says.
+        buckets: the buckets of the page.
+        records: the records of each bucket.
+        more: additional records of the first bucket.
+        expected: the records that the page shows; None if the call is refused.
+        source: where the rule comes from.
+    """
 
     rule: str
     claim: str
@@ -70,7 +80,7 @@ def test_expanded_records_are_cut_or_refused(row: Crowd) -> None:
         refusal = Refusal(LimitExceeded, 400, "illegal_argument_exception", "expand", "[expand]")
         assert_refusal(caught.value, refusal)
         assert "100000" in caught.value.reason
-        # Smaller pages, and queries without `expand`, are answered.
+        # A smaller page is answered, and so is a query without `expand`.
         assert index.get_buckets(job_id=JOB, expand=True, size=row.buckets - 1).count == row.buckets
         assert index.get_buckets(job_id=JOB).count == row.buckets
         return

@@ -1,4 +1,4 @@
-"""Rule 12.1, and our decisions on identity: which documents are the same result, and what remains of the first."""
+"""Rule 12.1, and our decisions on identity: which documents are the same result, and how it is replaced."""
 
 from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass
@@ -271,7 +271,7 @@ def test_second_document_is_the_same_result_or_another(row: Twice) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """A document and its identity, as `page.keys()` has it."""
+    """A document, and its identity as `page.keys()` shows it."""
 
     rule: str
     claim: str
@@ -307,7 +307,7 @@ def test_keys_are_identities(row: Known) -> None:
 
 
 def test_record_is_replaced_as_a_whole() -> None:
-    """Rule 12.1: a field that the new document lacks is gone: a column, a list, an object or an unknown key."""
+    """Rule 12.1: if the new document lacks a column, a list, an object or an unknown key, the record loses it."""
     index = index_of([WHOLE | {"typical": [1.0], "causes": [{}], "geo_results": {"a": 1}, "extra": 1, "airline": "x"}])
     index.upsert(
         [record(JUNE_1, detector_index=1, by_field_value="AAL", over_field_value="ann", partition_field_value="east")]

@@ -184,7 +184,7 @@ def test_job_id_is_checked_where_it_is_written(row: Id) -> None:
 
 
 def known(index: ResultsIndex) -> bool:
-    """Whether the index knows the job; every way of asking must agree."""
+    """Whether the index knows the job; assert that `get_buckets`, `in` and `jobs` agree."""
     try:
         index.get_buckets(job_id=JOB)
     except UnknownJob:
@@ -217,7 +217,7 @@ def store(index: ResultsIndex) -> object:
 
 
 def skip(index: ResultsIndex) -> object:
-    """Write a document of the job that is skipped."""
+    """Write a document of the job whose type is skipped."""
     return index.upsert([bucket(0) | {"result_type": "model_plot"}])
 
 
@@ -282,7 +282,7 @@ def test_deleted_job_stays_in_older_snapshots() -> None:
 
 @pytest.mark.parametrize("job_id", ["db", "", "_all", "w*"])
 def test_unknown_job_cannot_be_deleted(job_id: str) -> None:
-    """Section 20, jobs: `delete_job` of an unknown job is UnknownJob, and the id is literal."""
+    """Section 20, jobs: `delete_job` raises UnknownJob for an unknown job, and takes the id literally."""
     index = index_of(HOURS.values())
     with pytest.raises(BucketQueryError) as caught:
         index.delete_job(job_id)
@@ -337,7 +337,7 @@ def test_jobs_are_listed_by_code_point() -> None:
     ],
 )
 def test_jobs_takes_one_literal_id(pattern: str, expected: Refusal) -> None:
-    """`jobs` accepts one literal id: an unknown id is UnknownJob, a pattern an InvalidQuery."""
+    """`jobs` accepts one literal id: an unknown id raises UnknownJob, and a pattern raises InvalidQuery."""
     with pytest.raises(BucketQueryError) as caught:
         index_of([]).jobs(pattern)
     assert_refusal(caught.value, expected)

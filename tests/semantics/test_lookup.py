@@ -66,7 +66,7 @@ KEYWORD_CONFLICTS = [
 ]
 
 # A parameter of a query counts as given if it differs from its default.
-QUESTION_CONFLICTS = [
+QUERY_CONFLICTS = [
     Refused(
         "2.1",
         f"query {field} {value!r}",
@@ -270,7 +270,7 @@ def test_lookup_gives_the_expected_bucket(row: Answered) -> None:
     assert_answered(row)
 
 
-@each_row(KEYWORD_CONFLICTS, QUESTION_CONFLICTS, CONFLICTS_BY_WORDS, NOT_FOUND, UNKNOWN)
+@each_row(KEYWORD_CONFLICTS, QUERY_CONFLICTS, CONFLICTS_BY_WORDS, NOT_FOUND, UNKNOWN)
 def test_lookup_with_a_conflict_or_without_a_match_is_refused(row: Refused) -> None:
     """A lookup with conflicting parameters, or without a match, raises the error of the row."""
     assert_refused(row)

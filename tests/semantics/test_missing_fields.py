@@ -1,4 +1,4 @@
-"""Our decisions on missing fields and on severity: a default is shown, and the missing value decides."""
+"""Our decisions on severity and on missing fields, which show a default but count as missing in filters and orders."""
 
 import math
 from collections.abc import Mapping
@@ -129,14 +129,14 @@ SEVERITIES = [
 ]
 
 
-#: Fields that severity does not read.
+#: Fields of each kind that do not change the severity.
 BESIDE: Mapping[Kind, Mapping[str, Any]] = {"bucket": {}, "record": {"multi_bucket_impact": 5.0}, "influencer": {}}
 
 
 @pytest.mark.parametrize("kind", CALLS)
 @each_row(SEVERITIES)
 def test_severity_follows_the_current_score(row: Severe, kind: Kind) -> None:
-    """The severity of a result follows its current score by fixed marks; the initial score does not matter."""
+    """The severity of a result follows its current score by fixed limits; the initial score does not matter."""
     for initial in (None, 0.0, 100.0):
         scores = {SCORES[kind]: row.score, f"initial_{SCORES[kind]}": initial}
         index = index_of([result(kind, T0, **scores, **BESIDE[kind])])

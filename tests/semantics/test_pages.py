@@ -72,7 +72,7 @@ TAKEN = [
 
 @each_row(TAKEN)
 def test_page_is_a_sequence_of_buckets(row: Taken) -> None:
-    """A position gives a `Bucket` and a slice a tuple of them: the same values as iteration."""
+    """A position gives a `Bucket`, and a slice a tuple of them, with the same values as iteration."""
     page = page_of(FOUR_BUCKETS)
     taken = page[row.taken]
     found = taken if isinstance(taken, tuple) else (taken,)
@@ -185,7 +185,7 @@ PICKLED = [
 
 @each_row(PICKLED)
 def test_values_pickle_and_stores_do_not(row: Pickled) -> None:
-    """Answers, queries and errors come back equal; an index and a snapshot raise TypeError."""
+    """Unpickled answers, queries and errors equal the pickled ones; an index and a snapshot raise TypeError."""
     if not row.can_be:
         with pytest.raises(TypeError, match="pickle"):
             pickle.dumps(row.value)
@@ -194,7 +194,7 @@ def test_values_pickle_and_stores_do_not(row: Pickled) -> None:
 
 
 def facts(value: Any) -> Any:
-    """What two equal values share: all content of a page, all fields of an error, else the value itself."""
+    """The facts to compare two values by: all content of a page, all fields of an error, otherwise the value itself."""
     if isinstance(value, BucketPage | RecordPage | InfluencerPage):
         return value.count, value.sequence, value.keys(), value.to_dict(), list(value)
     if isinstance(value, BucketQueryError):

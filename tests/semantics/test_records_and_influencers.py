@@ -79,7 +79,7 @@ def each(*rows: Answered) -> list[Answered]:
 
 
 def keywords(claim: str, asked: Mapping[str, Any], expected: str, source: str, count: int | None = None) -> Answered:
-    """A row about the scores that only the call by keywords accepts."""
+    """A row about the documents of GIVEN, with parameters that only the call with keywords accepts."""
     return Answered("15.1", claim, GIVEN, asked, expected, source, count=count, only="get_buckets")
 
 
@@ -219,7 +219,7 @@ PAGES = each(
     Answered("15.1", "the first two", GIVEN, {"size": 2}, "top high", "6.1", count=6),
     Answered("15.1", "the next two", GIVEN, {"from_": 2, "size": 2}, "fifty low", "6.1", count=6),
     keywords("the next two, as an object", {"page": {"from": 2, "size": 2}}, "fifty low", "6.1", count=6),
-    Answered("15.1", "from alone", GIVEN, {"from_": 4}, "zero none", "6.1", count=6),
+    Answered("15.1", "from without size", GIVEN, {"from_": 4}, "zero none", "6.1", count=6),
     Answered("15.1", "size 0", GIVEN, {"size": 0}, "", "6.3", count=6),
     Answered("15.1", "from at the end", GIVEN, {"from_": 6}, "", "6.3", count=6),
     Answered("15.1", "from far past the end", GIVEN, {"from_": 10**20}, "", "6.3", count=6),
@@ -236,7 +236,7 @@ PAGES = each(
 
 
 @each_row(DEFAULTS, WINDOW, THRESHOLD, BOOLEANS, PAGES)
-def test_records_and_influencers_are_asked_for_as_buckets_are(row: Answered) -> None:
+def test_records_and_influencers_take_the_parameters_of_buckets(row: Answered) -> None:
     """The call and the query of a kind give the results of the row, the highest score first."""
     assert_answered(row)
 
@@ -326,14 +326,14 @@ SORTS = [
 
 
 @each_row(BAD_PARAMETERS, JOBS, SORTS)
-def test_records_and_influencers_are_refused_as_buckets_are(row: Refused) -> None:
-    """A query that no search may answer raises the error of the row, for each kind."""
+def test_bad_parameters_of_records_and_influencers_are_refused(row: Refused) -> None:
+    """A bad parameter of a search for records or influencers raises the error of the row."""
     assert_refused(row)
 
 
 @pytest.mark.parametrize("kind", BY_SCORE)
 def test_query_has_the_defaults_of_the_call(kind: Kind) -> None:
-    """Rule 15.1: a query with only a job asks for every result of the kind, the highest score first."""
+    """Rule 15.1: a query with only a job matches every result of the kind, the highest score first."""
     query_class, score = QUERIES[kind], SCORES[kind]
     query: Any = query_class(jobs=JOB)
     shown = (query.jobs, query.start, query.end, getattr(query, score), query.exclude_interim)
@@ -355,7 +355,7 @@ INVENTED: Mapping[Kind, Sequence[Mapping[str, Any]]] = {
 
 @pytest.mark.parametrize("kind", BY_SCORE)
 def test_there_is_no_lookup(kind: Kind) -> None:
-    """Rule 15.1: no lookup by `timestamp`, no `expand`, and no threshold of another kind: each raises TypeError."""
+    """Rule 15.1: `timestamp`, `expand` and the threshold of another kind are unknown keywords and raise TypeError."""
     query_class: Any = RecordQuery if kind == "record" else InfluencerQuery
     for keyword in INVENTED[kind]:
         with pytest.raises(TypeError):

@@ -83,7 +83,7 @@ BODIES = [
     )
     for kind in KINDS
 ]
-NO_BODIES = [
+NOT_JSON = [
     Rejected("20.rest-bodies", claim, WEB, post("buckets", body), Failure(400, UNPARSED, "..."), "ours")
     for claim, body in (
         ("a query instead of JSON", b"desc=true"),
@@ -111,7 +111,7 @@ NO_BODIES = [
         ("True", b'{"desc": True}'),
     )
 ]
-NO_OBJECTS = [
+NOT_OBJECTS = [
     Rejected(
         "20.rest-bodies",
         f"{kind}: {text}",
@@ -138,7 +138,7 @@ def test_body_is_read(row: Replied) -> None:
     assert_replied(row)
 
 
-@each_row(NO_BODIES, NO_OBJECTS)
+@each_row(NOT_JSON, NOT_OBJECTS)
 def test_body_that_is_not_an_object_is_refused(row: Rejected) -> None:
     """A body that is not JSON, or not an object, raises the error of the row."""
     assert_rejected(row)
@@ -166,7 +166,7 @@ LEFT_TO_THE_URL = [
     )
     for query in ("start=2021", "end=0", "start=2021&end=0", "start=x", "start", "end=&human=false")
 ]
-BODY_ALONE = [
+NOT_MERGED = [
     Rejected(
         "10.1",
         f"{kind}?{query} with {body}",
@@ -220,7 +220,7 @@ def test_url_with_a_body_gives_job_and_timestamp(row: Replied) -> None:
     assert_replied(row)
 
 
-@each_row(BODY_ALONE)
+@each_row(NOT_MERGED)
 def test_parameter_with_a_body_is_refused(row: Rejected) -> None:
     """With a body, any other parameter in the URL is an unknown parameter: the two are not merged."""
     assert_rejected(row)
@@ -332,8 +332,8 @@ WRONG_TYPES = [
     for token, value in TOKENS.items()
     if token not in accepted and not (name in {"timestamp", "expand"} and kind != "buckets")
 ]
-PARSED_AS_NO_JSON = [
-    Rejected("10.4", f"parsed: {claim}", WEB, parsed(body), Failure(400, UNPARSED, "..."), "ours: no JSON")
+PARSED_BUT_NOT_JSON = [
+    Rejected("10.4", f"parsed: {claim}", WEB, parsed(body), Failure(400, UNPARSED, "..."), "ours: not JSON")
     for claim, body in (
         ("start NaN", {"start": float("nan")}),
         ("score infinite", {"anomaly_score": float("inf")}),
@@ -352,7 +352,7 @@ def test_field_of_its_type_is_read(row: Replied) -> None:
     assert_replied(row)
 
 
-@each_row(UNKNOWN_FIELDS, WRONG_TYPES, PARSED_AS_NO_JSON)
+@each_row(UNKNOWN_FIELDS, WRONG_TYPES, PARSED_BUT_NOT_JSON)
 def test_unknown_field_or_type_is_refused(row: Rejected) -> None:
     """An unknown field, and a field of a wrong JSON type, are refused by name."""
     assert_rejected(row)

@@ -141,5 +141,5 @@ FIRST_ERRORS = [
 
 @each_row(FIRST_ERRORS)
 def test_reply_names_the_first_error(row: Rejected) -> None:
-    """Of several errors, the reply names the earliest: of the request, of the job, of the search, then no match."""
+    """The reply names the first error in this order: the request, the job, the search, a lookup without a match."""
     assert_rejected(row)

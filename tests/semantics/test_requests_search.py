@@ -223,7 +223,7 @@ def test_errors_of_the_search_are_wrapped(row: Rejected) -> None:
 
 
 SIZES_BEYOND = [
-    Replied("20.from-size", claim, HOURS, asked, expected, "ours: at the door the window bounds", count=150)
+    Replied("20.from-size", claim, HOURS, asked, expected, "ours: at the door only the window limits pages", count=150)
     for claim, asked, expected in (
         ("door: the default size above max_size", get("buckets", max_size=2), names(0, 100)),
         ("door: a max_size of 0", get("buckets?size=3", max_size=0), names(0, 3)),
@@ -293,7 +293,7 @@ NOT_FOUND = [
         ("door: in a body", post("buckets", {"timestamp": "2021"})),
         ("door: a number in a body", post("buckets", {"timestamp": SECOND - 1})),
         ("door: path before body", post("buckets/2021", {"timestamp": str(SECOND)})),
-        ("door: -1 is that instant", get("buckets/-1")),
+        ("door: -1 is an instant", get("buckets/-1")),
     )
 ]
 

@@ -1,6 +1,7 @@
 """Rules 3.1 to 3.5: the threshold `anomaly_score`.
 
-Each row runs for buckets, records and influencers; theirs are `record_score` and `influencer_score`.
+Each row runs for buckets, records and influencers. For the latter two, the threshold is `record_score` or
+`influencer_score`.
 """
 
 import math

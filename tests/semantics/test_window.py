@@ -39,7 +39,7 @@ WINDOW = [
     Answered("1.1", "desc does not change the window", HOURS, {"start": H1, "end": H3, "desc": True}, "h2 h1", "RFB"),
     Answered("1.1", "sort does not change the window", HOURS, {"end": H3, "sort": "event_count"}, "h0 h1 h2", "RFB"),
     Answered("1.2", "no bound", HOURS, {}, "h0 h1 h2 h3 h4", "REQ, RFB"),
-    Answered("1.2", "None is no bound", HOURS, {"start": None, "end": None}, "h0 h1 h2 h3 h4", "REQ, RFB"),
+    Answered("1.2", "None is not a bound", HOURS, {"start": None, "end": None}, "h0 h1 h2 h3 h4", "REQ, RFB"),
     Answered("1.2", "start without end", HOURS, {"start": H3, "end": None}, "h3 h4", "REQ, RFB"),
     Answered("1.2", "end without start", HOURS, {"start": None, "end": H1}, "h0", "REQ, RFB"),
     Answered("1.2", "zero is a bound", HOURS, {"end": 0}, "", "RFB"),
@@ -214,7 +214,7 @@ def test_window_selects_the_expected_results(row: Answered) -> None:
 
 
 def test_reversed_window_has_an_empty_body() -> None:
-    """Rule 1.3: start after end is no error; the body has a count of 0 and an empty list."""
+    """Rule 1.3: start after end is not an error; the body has a count of 0 and an empty list."""
     page = index_of(HOURS.values()).get_buckets(job_id=JOB, start=H3, end=H1)
     assert_same_body(page.to_dict(), {"count": 0, "buckets": []})
 

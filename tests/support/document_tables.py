@@ -147,7 +147,7 @@ class Shown:
         return kind
 
     def page(self) -> Any:
-        """The page of an index that holds this document alone."""
+        """The page of an index that holds only this document."""
         return getattr(index_of([{"result_type": self.kind} | dict(self.given)]), CALLS[self.kind])(job_id=JOB)
 
 

@@ -1,4 +1,4 @@
-"""For the files of `malformed/`: documents to spoil, odd values, and the checks that every refusal must pass."""
+"""Helpers of the tests in `malformed/`: valid documents to change, odd values, and the checks of each refusal."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -45,9 +45,9 @@ COLUMNS: Final = (
 def each(
     names: tuple[str, ...], values: Iterable[tuple[Any, ...]]
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Run a test for each of some values in turn, as one test; an error notes the values.
+    """Run a test function for each of some values in turn, as one test; a note on an error shows the values.
 
-    For thousands of short cases: a test of its own for each takes longer than the cases.
+    This is for thousands of short cases, for which pytest would take longer than the cases themselves.
     """
     values = [*values]
 
@@ -62,7 +62,7 @@ def each(
                     error.add_note(f"the case is {given}")
                     raise
 
-        # By its signature pytest finds the parameters that it gives a test.
+        # pytest reads the signature of a test to find the parameters that it must pass.
         taken = signature(test)
         others = [taken.parameters[name] for name in taken.parameters if name not in names]
         vars(looped)["__signature__"] = taken.replace(parameters=others)
@@ -83,17 +83,17 @@ def cases(values: Mapping[str, Any], names: str | tuple[str, ...] = "value") -> 
 
 
 def result(kind: Kind, **fields: Any) -> dict[str, Any]:
-    """A valid result of the job ``web``, with these fields put over it."""
+    """A valid result of the job ``web``, with these fields replaced or added."""
     return {"job_id": "web", "timestamp": HOUR, "bucket_span": 900, "result_type": kind} | fields
 
 
 def bucket(**fields: Any) -> dict[str, Any]:
-    """A valid bucket of the job ``web``, with these fields put over it."""
+    """A valid bucket of the job ``web``, with these fields replaced or added."""
     return result("bucket", **fields)
 
 
 def nested(**fields: Any) -> dict[str, Any]:
-    """A valid influencer inside a bucket, with these fields put over it."""
+    """A valid influencer inside a bucket, with these fields replaced or added."""
     return {"influencer_field_name": "bucket_time", "anomaly_score": 4.0, "probability": 0.25} | fields
 
 
@@ -144,7 +144,7 @@ class Unprintable:
 
 
 class Broken(Mapping[str, Any]):
-    """A mapping that raises an error when it is read; its keys can be read if they are given."""
+    """A mapping that raises an error for each value, and for its keys if none are given."""
 
     def __init__(self, error: BaseException, keys: Sequence[str] | None = None) -> None:
         self.error = error
@@ -184,9 +184,9 @@ UNPRINTABLE_INTEGERS: Final[Mapping[str, Any]] = {"too long to be printed": 10**
 
 
 def odd(like: Any) -> dict[str, Any]:
-    """Values that no number, text, instant or boolean accepts; the containers hold ``like``, which would be accepted.
+    """Values that are not numbers, text, instants or booleans; the containers hold ``like``, which would be accepted.
 
-    To hold a new malformed value against every field and parameter, add it here.
+    To test a new malformed value in every field and parameter, add it here.
     """
     number = 60 if isinstance(like, str) else int(like)
     return {
@@ -222,7 +222,7 @@ def odd(like: Any) -> dict[str, Any]:
 
 
 def refusal(action: Callable[[], Any]) -> BucketQueryError:
-    """The typed error of an action; its reason is short, and is its only argument."""
+    """Return the typed error of an action; assert that its reason is short, and is its only argument."""
     with pytest.raises(BucketQueryError) as caught:
         action()
     error = caught.value
@@ -249,9 +249,9 @@ def unchanged(index: ResultsIndex) -> Iterator[None]:
 
 
 class Shared:
-    """One index for many refusals, because a new one for each takes longer than all else.
+    """One index for many refusals, because a new index for each would take most of the time of the tests.
 
-    Each must leave it as it was; after a failure the next test gets a new index.
+    Each refusal must leave the index as it was; after a failure the next test gets a new index.
     """
 
     def __init__(self) -> None:
@@ -263,7 +263,7 @@ class Shared:
         self.before = state(self.index)
 
     def refusal(self, write: Callable[[ResultsIndex], Any]) -> BucketQueryError:
-        """The typed error of a write, which changed nothing."""
+        """Return the typed error of a write; assert that the write changed nothing."""
         error = refusal(lambda: write(self.index))
         self.check()
         return error
@@ -299,7 +299,7 @@ def ways_to_ask(index: ResultsIndex, kind: Kind = "bucket", **parameters: Any) -
 
 
 def refusals(index: ResultsIndex, kind: Kind = "bucket", **parameters: Any) -> list[BucketQueryError]:
-    """The typed errors of the four ways to ask with parameters, which changed nothing."""
+    """Return the typed errors of the four ways to ask with parameters; assert that none published a commit."""
     sequence = index.sequence
     errors = [refusal(ask) for ask in ways_to_ask(index, kind, **parameters)]
     assert index.sequence == sequence
@@ -309,7 +309,7 @@ def refusals(index: ResultsIndex, kind: Kind = "bucket", **parameters: Any) -> l
 def assert_refused(
     index: ResultsIndex, field: str, value: Any, *, kind: Kind = "bucket", error_type: str = ILLEGAL, reason: str = ""
 ) -> None:
-    """Assert that each of the four ways to ask refuses a parameter, by its name and in these words."""
+    """Assert that each of the four ways to ask refuses a parameter, with its name and with this text in the reason."""
     for error in refusals(index, kind, **{field: value}):
         assert_carries(error, InvalidQuery, field, error_type)
         assert reason in error.reason

@@ -15,7 +15,7 @@ def serving(source: ResultsIndex | Snapshot) -> Iterator[str]:
     """The address of a server that answers from an index until the block ends; its threads end with it."""
 
     class Handler(BaseHTTPRequestHandler):
-        """One request a connection: HTTP 1.0 keeps none open, so no thread waits for another request."""
+        """HTTP 1.0 closes the connection after each request, so no thread waits for another one."""
 
         timeout = PATIENCE_S
 
@@ -34,7 +34,7 @@ def serving(source: ResultsIndex | Snapshot) -> Iterator[str]:
         do_GET = do_POST = do_PUT = do_DELETE = do_OPTIONS = answer  # noqa: N815 - the names that http.server calls
 
         def log_message(self, *_: object) -> None:
-            """Log nothing; the tests see the requests."""
+            """Log nothing, because the tests know which requests they send."""
 
     with Server(("127.0.0.1", 0), Handler) as server:
         host, port = server.server_address[:2]

@@ -1,8 +1,8 @@
-"""The rules a third time, in SQL: a history loaded into SQLite in memory, and queries translated for it.
+"""A third implementation of the rules, in SQL: a history loaded into SQLite in memory, and queries translated for it.
 
 The tables hold every version of a result, with the number of the batch that wrote it and of the batch that replaced it.
-So one table a kind answers for every state of the history. SQL alone decides conditions, order, count, page, the
-records that a bucket shows, and the data fields of a record. Values that only come back as they were stored are JSON.
+So one table for each kind answers queries on every state of the history. Only SQL decides conditions, order, count,
+page, the records that a bucket shows, and the data fields of a record. Values that are only shown are stored as JSON.
 """
 
 import json
@@ -24,10 +24,10 @@ CREATE TABLE buckets (
     event_count INTEGER,
     is_interim INTEGER,
     processing_time_ms INTEGER,
-    born INTEGER NOT NULL,
-    died INTEGER
+    written INTEGER NOT NULL,
+    replaced INTEGER
 );
-CREATE UNIQUE INDEX living_bucket ON buckets (job_id, timestamp, bucket_span) WHERE died IS NULL;
+CREATE UNIQUE INDEX current_bucket ON buckets (job_id, timestamp, bucket_span) WHERE replaced IS NULL;
 CREATE TABLE events (bucket INTEGER, position INTEGER, name TEXT, PRIMARY KEY (bucket, position)) WITHOUT ROWID;
 CREATE TABLE bucket_influencers (
     bucket INTEGER,
@@ -62,10 +62,10 @@ CREATE TABLE records (
     function_description TEXT,
     field_name TEXT,
     stored TEXT NOT NULL,
-    born INTEGER NOT NULL,
-    died INTEGER
+    written INTEGER NOT NULL,
+    replaced INTEGER
 );
-CREATE INDEX living_record ON records (job_id, timestamp, bucket_span) WHERE died IS NULL;
+CREATE INDEX current_record ON records (job_id, timestamp, bucket_span) WHERE replaced IS NULL;
 CREATE INDEX record_time ON records (job_id, timestamp);
 CREATE TABLE data_fields (
     record INTEGER, position INTEGER, name TEXT, value TEXT, PRIMARY KEY (record, position)
@@ -82,13 +82,16 @@ CREATE TABLE influencers (
     probability REAL,
     is_interim INTEGER,
     stored TEXT NOT NULL,
-    born INTEGER NOT NULL,
-    died INTEGER
+    written INTEGER NOT NULL,
+    replaced INTEGER
 );
-CREATE INDEX living_influencer ON influencers (job_id, timestamp, bucket_span) WHERE died IS NULL;
+CREATE INDEX current_influencer ON influencers (job_id, timestamp, bucket_span) WHERE replaced IS NULL;
 """
 
-_LIVES = "born <= :state AND (died IS NULL OR died > :state) AND job_id IN (SELECT value FROM json_each(:jobs))"
+_STORED = """
+written <= :state AND (replaced IS NULL OR replaced > :state)
+AND job_id IN (SELECT value FROM json_each(:jobs))
+"""
 _FILTERS = """
 (:start IS NULL OR timestamp >= :start)
 AND (:end IS NULL OR timestamp < :end)
@@ -97,11 +100,11 @@ AND NOT (:exclude_interim AND is_interim IS TRUE)
 """
 _MATCHES = {
     "buckets": (
-        f"FROM buckets WHERE {_LIVES} AND CASE WHEN :timestamp IS NOT NULL THEN timestamp = :timestamp"
+        f"FROM buckets WHERE {_STORED} AND CASE WHEN :timestamp IS NOT NULL THEN timestamp = :timestamp"
         f" ELSE {_FILTERS.format(score='anomaly_score')} END"
     ),
-    "records": f"FROM records WHERE {_LIVES} AND {_FILTERS.format(score='record_score')}",
-    "influencers": f"FROM influencers WHERE {_LIVES} AND {_FILTERS.format(score='influencer_score')}",
+    "records": f"FROM records WHERE {_STORED} AND {_FILTERS.format(score='record_score')}",
+    "influencers": f"FROM influencers WHERE {_STORED} AND {_FILTERS.format(score='influencer_score')}",
 }
 
 _TIME = {"timestamp": "timestamp", "@timestamp": "timestamp"}
@@ -158,11 +161,11 @@ _EVENTS = {
 }
 # As a key that breaks ties, detector_index is 0 if it is missing.
 _DETECTOR = "COALESCE(detector_index, 0)"
-_WHAT = ("over_field_value", "partition_field_value", "by_field_value", "field_name", "function")
-_WHOSE = (_DETECTOR, "by_field_value", "over_field_value", "partition_field_value")
+_RECORD_TIES = ("over_field_value", "partition_field_value", "by_field_value", "field_name", "function")
+_RECORD_IDENTITY = (_DETECTOR, "by_field_value", "over_field_value", "partition_field_value")
 _TIES = {
     "buckets": ("timestamp", "bucket_span", "job_id"),
-    "records": ("record_score", *_WHAT, "timestamp", "bucket_span", *_WHOSE, "job_id"),
+    "records": ("record_score", *_RECORD_TIES, "timestamp", "bucket_span", *_RECORD_IDENTITY, "job_id"),
     "influencers": ("timestamp", "bucket_span", "influencer_field_name", "influencer_field_value", "job_id"),
 }
 
@@ -176,15 +179,15 @@ RECORDS_OF_A_PAGE = 100_000
 # The bucket's span is not compared, and only a bucket with influencers shows records.
 _EXPANSION = f"""
 SELECT id FROM records
-WHERE {_LIVES}
+WHERE {_STORED}
     AND (job_id, timestamp) = (SELECT job_id, timestamp FROM buckets WHERE id = :bucket)
     AND EXISTS (SELECT * FROM bucket_influencers WHERE bucket = :bucket)
     AND NOT (:exclude_interim AND is_interim IS TRUE)
-{_order(("probability", "record_score", *_WHAT, "bucket_span", *_WHOSE), "ASC")}
+{_order(("probability", "record_score", *_RECORD_TIES, "bucket_span", *_RECORD_IDENTITY), "ASC")}
 LIMIT :most
 """  # noqa: S608 - put together from constants of this file
 
-# Names that no data field may have, with or without a dot and more behind them.
+# A data field may not have one of these names, nor one of them before its first dot.
 _RESERVED_NAMES = """
     _id _index actual actual_point all_field_values anomaly_score anomaly_score_explanation
     average_bucket_processing_time_ms bucket_allocation_failures_count bucket_count bucket_influencers bucket_span
@@ -290,7 +293,7 @@ _COLUMNS_OF_AN_INFLUENCER = _ALWAYS.union(_INFLUENCER_VALUES)
 def _replacing(table: str, identity: Iterable[str]) -> str:
     same = " AND ".join(identity)
     return (
-        f"UPDATE {table} SET died = :state WHERE died IS NULL"  # noqa: S608 - names of this file
+        f"UPDATE {table} SET replaced = :state WHERE replaced IS NULL"  # noqa: S608 - names of this file
         f" AND job_id = :job_id AND timestamp = :timestamp AND bucket_span = :bucket_span AND {same}"
     )
 
@@ -462,7 +465,7 @@ class SqlResults:
 
     def _replace(self, replace: str, insert: str, stored: Mapping[str, Any]) -> int:
         replaced = self._connection.execute(replace, stored).rowcount
-        assert replaced <= 1, "at most one result of an identity lives"
+        assert replaced <= 1, "at most one result of an identity is current"
         row = self._connection.execute(insert, stored).lastrowid
         assert row is not None
         return row
@@ -570,5 +573,5 @@ def _milliseconds(given: Any) -> int:
 
 
 def _int64(given: Any) -> int | None:
-    # SQLite has no larger integers, and no stored value is outside.
+    # SQLite has no larger integers, and every stored value is inside this range.
     return None if given is None else max(-(2**63), min(2**63 - 1, given))
