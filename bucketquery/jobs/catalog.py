@@ -39,7 +39,7 @@ class Catalog:
 
     Args:
         groups: the jobs; None if there are none.
-        ids: a list for their sorted ids, shared by all catalogues with the same ids; None makes a list.
+        ids: a list for their sorted ids, shared by all catalogues with the same ids; None makes a new list.
         cache: the combined tables of all commits of an index; None makes an empty cache.
 
     >>> catalog = Catalog().with_jobs({"web": Job("web")})
@@ -155,7 +155,7 @@ class Catalog:
         return self._combined.combine(jobs, schema)
 
     def nbytes_of_combined_tables(self) -> int:
-        """Bytes of the combined tables, beside the tables of this catalogue: the result of `CommitTables.nbytes`."""
+        """Bytes of the combined tables, without the tables of this catalogue: the result of `CommitTables.nbytes`."""
         return self._combined.nbytes()
 
     def check(self) -> None:
