@@ -146,7 +146,7 @@ class ResultsIndex(Reads):
             InvalidQuery: ``kind`` is not bucket, record or influencer.
 
         Complexity: O(k) amortised for k documents in time order. O(k log n) for late, interim or replaced results, and
-        for entities that are new to the job, plus O(n) amortised over 1,000 or more of them. The longest pause is a
+        for entities that are new to the job. Every 1,000 or more of these also cost O(n) once. The longest pause is a
         copy of a job's columns. Two writes make one: an append that finds no room, such as the first one after a load,
         and a merge of 1,000 late buckets. With 10**6 buckets the copy takes 14 to 55 ms, or 200 ms if the system has to
         provide the memory.

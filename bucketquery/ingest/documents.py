@@ -1,7 +1,7 @@
 """Documents to checked columns: the usual input.
 
-Documents are routed by kind, and each kind is read in chunks. A column of a chunk is checked as a whole if all its
-values have exactly the types of its field; otherwise `checks` reads it value by value, in the order of the documents.
+Documents are routed by kind, and each kind is read in chunks. The columns of a chunk are checked as wholes if all their
+values have exactly the types of their fields. If not, `checks` reads the chunk value by value, document by document.
 The waiting documents of all kinds are read at the same time, so an error names the first bad field of the first bad
 document of any kind.
 """

@@ -131,8 +131,7 @@ class CommitTables:
         """Bytes of the combined tables of the cache and of this commit, without the tables of this commit's jobs.
 
         The sum includes the arrays of each combined table, and the old tables of jobs that have changed since it was
-        made.
-        O(shards), and O(j / shards) for each changed shard.
+        made. O(shards), and O(j / shards) for each changed shard.
         """
         own = [*self._changes.copy().values()]
         entries = {id(entry): entry for entry in self._cache.entries.copy().values()}
@@ -144,8 +143,8 @@ class CommitTables:
 
     def _changes_of(self, schema: Schema) -> "_Changes":
         """The entry that serves this commit, and the jobs that have changed since it was made."""
-        # A commit keeps the first table that serves it, so that two commits that are searched in turn do not replace
-        # each other's table in the cache.
+        # A commit keeps the first table that serves it. So two commits that are searched in turn do not replace each
+        # other's table in the cache.
         changes = self._changes.get(schema.kind)
         if changes is None:
             entry = self._cache.entries.get(schema.kind)

@@ -100,8 +100,8 @@ class NowMath:
 def read_instant(value: object, field: str, *, covers: bool = False) -> InstantRange | NowMath:
     """Read the instant that the parameter ``field`` gives.
 
-    Only text covers more than one millisecond. Without ``covers``, the range of date math has only its first instant,
-    so that a bound may lie in a week that ends after the year 9999.
+    Only text covers more than one millisecond. Without ``covers``, the range of date math has only its first instant.
+    A bound may then lie in a week that ends after the year 9999.
 
     Fractions of a millisecond are floored. Integers and epoch digits beyond int64 are clamped. No instant is stored
     there, so no answer changes.

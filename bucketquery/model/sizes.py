@@ -1,4 +1,4 @@
-"""Sizes: when each structure of storage and of value indexes pays off. They change the speed of work, and no answer."""
+"""Sizes: when each structure of storage and of value indexes pays off. They change the speed, but no answer."""
 
 from dataclasses import dataclass
 from typing import Final
