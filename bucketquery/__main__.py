@@ -1,7 +1,7 @@
 """The command: it reads result documents, answers a query for buckets, records or influencers, and prints the answer.
 
-This is the only module with I/O, and it has no rule of the API. The index checks parameters and documents. The command
-prints the index's error with the option, or with the file and line.
+This is the only module with I/O, and no rule of the API is written here: the index checks parameters and documents. The
+command prints an error of the index with the option, or with the file and line.
 """
 
 import argparse
@@ -164,7 +164,8 @@ def _parser() -> _Parser:
 
 
 def _integer(text: str) -> int | str:
-    # Other text, and more digits than Python reads, stay text: the index refuses them in the API's words.
+    # Text that is not an integer, or has more digits than Python reads, stays text. The index refuses it in the API's
+    # words.
     return int(text) if re.fullmatch(r"[+-]?[0-9]{1,4000}", text) else text
 
 
@@ -191,7 +192,7 @@ def _option(parameter: str) -> str:
 
 
 def _parameters(options: argparse.Namespace, kind: str) -> dict[str, Any]:
-    """The parameters of the query, from the options; an option of another kind ends the command."""
+    """The parameters of the query, from the options. An option that does not apply to the kind ends the command."""
     for name in dict.fromkeys(chain.from_iterable(_PARAMETERS.values())):
         if name not in _PARAMETERS[kind] and getattr(options, name) is not None:
             raise _Exit(2, f"{_option(name)}: does not apply to {kind}")
@@ -208,7 +209,7 @@ def _search(index: ResultsIndex, kind: str, job_id: str, parameters: Mapping[str
 
 
 def _check_parameters(kind: str, parameters: Mapping[str, Any]) -> None:
-    """Check the parameters before any input is read: search an index without results."""
+    """Check the parameters before any input is read, by a search of an index without results."""
     index = ResultsIndex()
     index.put_job("any")
     with _errors_name_the_option(), suppress(NotFound):
@@ -216,7 +217,7 @@ def _check_parameters(kind: str, parameters: Mapping[str, Any]) -> None:
 
 
 def _only_job(index: ResultsIndex, skipped: Counter[str]) -> str:
-    """The id of the only job in the input; no job or several jobs end the command."""
+    """The id of the only job in the input. If the input has no job or several, the command ends."""
     jobs = index.jobs()
     if len(jobs) == 1:
         return jobs[0]
@@ -314,7 +315,7 @@ def _write(text: str) -> None:
             sys.stdout.write(shown[at : at + 1024])
         sys.stdout.flush()
     except OSError as error:
-        # Closing drops the unwritten text. Otherwise Python writes it again at exit and prints a second error.
+        # Closing drops the unwritten text, so Python does not write it again at exit and print a second error.
         with suppress(OSError):
             sys.stdout.close()
         if isinstance(error, BrokenPipeError):

@@ -24,10 +24,10 @@ class BucketQueryError(Exception):
         status: the API's HTTP status.
         type: the API's error type, such as ``illegal_argument_exception``.
         reason: the API's words if it has words for the case; equal to ``str(error)``.
-        field: the parameter, or the position and path, such as ``documents[3].anomaly_score``; None if no single one
-            is wrong.
-        value: the given value. If it cannot be pickled, pickles and copies of the error have a text with its type in
-            its place.
+        field: the parameter, or the position and path, such as ``documents[3].anomaly_score``; None if no single
+            parameter or field is wrong.
+        value: the given value. If it cannot be pickled, pickles and copies of the error instead have a text that names
+            its type.
 
     >>> BucketQueryError("Parameter [size] cannot be < 0", field="size", value=-1).field
     'size'
@@ -74,7 +74,7 @@ class InvalidDocument(BucketQueryError, ValueError):
 
 
 class LimitExceeded(BucketQueryError, ValueError):
-    """A parameter is past a limit that keeps answers cheap. The reason names the limit.
+    """A parameter exceeds a limit that bounds the cost of an answer. The reason names the limit.
 
     >>> isinstance(LimitExceeded("Parameter [size] cannot be > 10000", field="size"), ValueError)
     True
@@ -112,7 +112,7 @@ def _restore(
 def _picklable(value: object) -> object:
     # An error that cannot be pickled or unpickled breaks a whole pool of worker processes.
     try:
-        pickle.loads(pickle.dumps(value))  # noqa: S301 - our own pickle, of what the caller holds already
-    except Exception:  # noqa: BLE001 - pickling runs code of the caller's, which may raise anything
+        pickle.loads(pickle.dumps(value))  # noqa: S301 - our own pickle of the caller's value
+    except Exception:  # noqa: BLE001 - pickling runs the caller's code, which may raise anything
         return object.__repr__(value)
     return value

@@ -46,12 +46,12 @@ class ResultsIndex(Reads):
         max_size: the largest ``size`` of a query (default 10,000).
         clock: a function without arguments that returns epoch ms as an integer (default: the system's clock). A search
             calls it once, and only if its date math contains ``now``.
-        keep_documents: whether to store documents (default True). False stores only the columns that filter and sort.
-            Pages then have `keys`, and ``to_dict(documents=...)`` takes the documents from the caller.
+        keep_documents: whether to store documents (default True). With False, only columns that queries filter or sort
+            by are stored. Pages then have `keys`, and ``to_dict(documents=...)`` takes the documents from the caller.
 
     Raises:
         InvalidQuery: ``max_size`` is not a non-negative integer, ``clock`` is not callable, or ``keep_documents`` is
-            no bool.
+            not a bool.
 
     >>> index = ResultsIndex()
     >>> bucket = {"result_type": "bucket", "job_id": "web", "timestamp": 1767225600000, "bucket_span": 300}
@@ -128,12 +128,12 @@ class ResultsIndex(Reads):
             return self._publish(catalog.without(job_id), deleted=deleted)
 
     def upsert(self, documents: Iterable[Document], *, kind: Kind | None = None) -> Commit:
-        """Insert or replace results by their identity. All are stored or none, and no other result is deleted.
+        """Insert or replace results by their identity. The index stores all of them or none. It deletes no result.
 
         Args:
             documents: result documents of any jobs in any order. The index reads and checks all of them before it
-                changes anything, and does not modify them. The last document of an identity wins. Of a search hit,
-                ``{"_source": {...}}``, the source is stored.
+                changes anything, and does not modify them. The last document of an identity wins. If a document
+                is a search hit, ``{"_source": {...}}``, its source is stored.
             kind: the kind of all documents. With None (the default), ``result_type`` gives the kind, and documents of
                 other kinds are skipped.
 
@@ -145,12 +145,13 @@ class ResultsIndex(Reads):
                 ``documents[3].anomaly_score``.
             InvalidQuery: ``kind`` is not bucket, record or influencer.
 
-        Complexity: O(k) amortised for k documents in time order. For late, interim or replaced results, and for
-        entities that are new to the job, O(k log n), plus O(n) amortised over 1,000 or more. The longest pause is a
-        copy of a job's columns: for an append that needs new room, such as the first one after a load, or to merge
-        1,000 late buckets. With 10**6 buckets it takes 14 to 55 ms, or 200 ms if the system has to provide the memory.
-        Source: results are the same if they have the same identity: for buckets, job, timestamp and span. The server's
-        rules and this library's types decide which documents are valid.
+        Complexity: O(k) amortised for k documents in time order. O(k log n) for late, interim or replaced results, and
+        for entities that are new to the job. Every 1,000 or more of these also cost O(n) once. The longest pause is a
+        copy of a job's columns. Two writes make one: an append that finds no room, such as the first one after a load,
+        and a merge of 1,000 late buckets. With 10**6 buckets the copy takes 14 to 55 ms, or 200 ms if the system has to
+        provide the memory.
+        Source: two results are the same if they have the same identity: for buckets, job, timestamp and span. The
+        server's rules and this library's types decide which documents are valid.
 
         >>> index = ResultsIndex()
         >>> bucket = {"result_type": "bucket", "job_id": "web", "timestamp": 0, "bucket_span": 300, "anomaly_score": 5}
@@ -198,7 +199,7 @@ class ResultsIndex(Reads):
         """Replace the current scores of stored results. All other fields stay, including the initial score.
 
         Args:
-            job_id: the id of one job; no pattern.
+            job_id: the id of one job, not a pattern.
             columns: exactly ``timestamp``, ``bucket_span`` and ``anomaly_score``, as `upsert_columns` takes them. The
                 last row of an identity wins.
             kind: ``bucket`` (the default); the other kinds are not supported yet. The scores of a bucket's influencers

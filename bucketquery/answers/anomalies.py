@@ -20,12 +20,12 @@ _Object = dict[str, Any]
 
 
 def record_values(job_id: str | Sequence[str], rows: Selection, display: DisplayFields) -> list[AnomalyRecord]:
-    """Records as values; ``job_id`` is the job of all records, or of each."""
+    """Records as values; ``job_id`` is one job for all records, or a sequence with the job of each."""
     return frozen_values(AnomalyRecord, len(rows), _fields(job_id, rows, display))
 
 
 def influencer_values(job_id: str | Sequence[str], rows: Selection, display: DisplayFields) -> list[Influencer]:
-    """Influencers as values; ``job_id`` is the job of all influencers, or of each."""
+    """Influencers as values; ``job_id`` is one job for all influencers, or a sequence with the job of each."""
     return frozen_values(Influencer, len(rows), _fields(job_id, rows, display))
 
 
@@ -35,7 +35,7 @@ def record_objects(
     """Records as response objects.
 
     Args:
-        job_id: the job of all records, or of each.
+        job_id: one job for all records, or a sequence with the job of each.
         rows: the records to write, in this order.
         display: their display fields.
         human: whether each timestamp is also written as text, before its number.
@@ -60,14 +60,14 @@ def expanded_values(
 ) -> list[tuple[AnomalyRecord, ...]]:
     """The records of each bucket at some positions as values.
 
-    ``job_id`` is the job of all buckets, or of each bucket at these positions.
+    ``job_id`` is one job for all buckets, or a sequence with the job of each bucket at these positions.
     """
     records, ends = expansion.records()
     bounds = [*pairwise(ends)][positions]
     # The slice may skip or reverse buckets, so the records are gathered in its order.
     starts, stops = np.array(bounds, dtype=np.int64).reshape(-1, 2).T
     some = records[concatenated_ranges(starts, stops)[0]]
-    values = iter(record_values(_of_records(job_id, bounds), some, display_fields(some)))
+    values = iter(record_values(_jobs_of_records(job_id, bounds), some, display_fields(some)))
     return [tuple(islice(values, end - first)) for first, end in bounds]
 
 
@@ -75,12 +75,16 @@ def expanded_objects(job_id: str | Sequence[str], expansion: Expansion, *, human
     """The records of each bucket as response objects."""
     records, ends = expansion.records()
     bounds = [*pairwise(ends)]
-    objects = record_objects(_of_records(job_id, bounds), records, display_fields(records), human=human)
+    objects = record_objects(_jobs_of_records(job_id, bounds), records, display_fields(records), human=human)
     return [objects[first:end] for first, end in bounds]
 
 
-def _of_records(job_id: str | Sequence[str], bounds: Sequence[tuple[int, int]]) -> str | Sequence[str]:
-    """The job of all records, or of each; ``bounds`` has the first and the last position of each bucket's records."""
+def _jobs_of_records(job_id: str | Sequence[str], bounds: Sequence[tuple[int, int]]) -> str | Sequence[str]:
+    """One job for all records, or the job of each.
+
+    ``job_id`` gives the same for the buckets. For each bucket, ``bounds`` has the position of its first record and the
+    position behind its last one.
+    """
     if isinstance(job_id, str):
         return job_id
     return [own for own, (first, end) in zip(job_id, bounds, strict=True) for _ in range(first, end)]
@@ -116,7 +120,10 @@ def _objects(
 
 
 def _column(rows: Selection, name: str, others: Sequence[dict[str, Any]]) -> Sequence[Any] | None:
-    """The values of a documented field; None if no row has one. A field in the extra fields is removed from them."""
+    """The values of a documented field; None if no row has one.
+
+    If the field is stored in the extra fields, its values are taken out of ``others``.
+    """
     field = rows.view.base.schema.by_name[name]
     if field.type.dtype is None:
         return [parts.pop(name, None) for parts in others] if any(name in parts for parts in others) else None
@@ -126,7 +133,7 @@ def _column(rows: Selection, name: str, others: Sequence[dict[str, Any]]) -> Seq
 
 
 def _or_none(rows: Selection, name: str) -> list[Any]:
-    """A column's values as an answer shows them; None for each value that it omits."""
+    """A column's values as an answer shows them; None for each value that the answer omits."""
     values: list[Any] = shown(rows, name).tolist()
     if rows.view.base.schema.by_name[name].optional and (missing := rows.missing(name)) is not None and missing.any():
         return [None if lacking else value for value, lacking in zip(values, missing.tolist(), strict=True)]

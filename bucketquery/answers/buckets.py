@@ -42,7 +42,7 @@ def bucket_values(
     """Buckets as values.
 
     Args:
-        job_id: the job of all buckets, or of each.
+        job_id: one job for all buckets, or a sequence with the job of each.
         rows: the buckets to read, in this order.
         display: their display fields.
         records: the records of each bucket.
@@ -66,10 +66,10 @@ def bucket_objects(
     """Buckets as response objects.
 
     Args:
-        job_id: the job of all buckets, or of each.
+        job_id: one job for all buckets, or a sequence with the job of each.
         rows: the buckets to write, in this order.
         display: their display fields.
-        records: the records of each bucket, which become part of its object; None: no bucket has records.
+        records: the records of each bucket, which become part of its object; None if no bucket has records.
         human: whether each timestamp is also written as text, before its number.
 
     Source: the server's ``Bucket``.
@@ -111,7 +111,7 @@ def _influencer_values(
 ) -> Iterable[tuple[BucketInfluencer, ...]]:
     """The influencers of each bucket, with the timestamps and spans of the buckets from the columns."""
     if not any(influencers):
-        return influencers  # type: ignore[return-value] # empty all
+        return influencers  # type: ignore[return-value] # all are empty
     buckets = zip(each_of(job_id), columns["timestamp"], columns["bucket_span"], influencers, strict=False)
     flat = [(own_job, timestamp, span, *stored) for own_job, timestamp, span, some in buckets for stored in some]
     names = ("job_id", "timestamp", "bucket_span", *StoredInfluencer._fields)

@@ -12,7 +12,8 @@ from bucketquery.storage.selection import Selection
 _MARK: Final[Any] = "\0"
 
 
-#: The JSON of a simple bucket without values: the text before its job, and before, between and after its columns.
+#: The JSON of a simple bucket, cut at its values: the text before its job, before its first column, and after each
+#: column.
 _SIMPLE: Final = json_bytes(simple_buckets(_MARK, [(_MARK,) * len(COLUMNS)])[0]).split(json_bytes(_MARK))
 
 

@@ -27,7 +27,7 @@ def shown(rows: Selection, name: str) -> Array:
 
 
 def display_fields(rows: Selection) -> dict[str, Sequence[Any]]:
-    """The display fields of some rows that the index stores."""
+    """The display fields that the index stores for some rows."""
     return {name: rows.lists(name) for name in rows.view.base.schema.only_shown}
 
 
@@ -70,7 +70,7 @@ def with_string(response_object: dict[str, Any], string: str) -> dict[str, Any]:
     for key, value in response_object.items():
         if key == "timestamp":
             ordered["timestamp_string"] = string
-        # A data field may have this name.
+        # An extra field of a document may have this name. The text of the timestamp replaces it.
         if key != "timestamp_string":
             ordered[key] = value
     return ordered

@@ -135,7 +135,7 @@ class Page(Immutable, ABC, Generic[_Value]):
         return self._at(slice(position, position + 1))[0]
 
     def column(self, name: str) -> Array:
-        """One field of every result on the page, as an array that no flag makes writable.
+        """One field of every result on the page, as an array that cannot be made writable.
 
         Args:
             name: a documented field, except ``records`` and computed properties. ``timestamp`` is int64 epoch ms,
@@ -221,9 +221,10 @@ class Page(Immutable, ABC, Generic[_Value]):
     def to_json(self, *, human: bool = False) -> bytes:
         """The result of `to_dict` as JSON in UTF-8, without blanks, with its keys in the same order.
 
-        orjson writes it if it is installed (``pip install 'bucketquery[json]'``), else the standard library does. A
-        double has the fewest digits that read back as the same double: one of the two writes ``1e-05``, the other
-        ``0.00001``. Buckets without nested values are written from their columns.
+        orjson writes it if it is installed (``pip install 'bucketquery[json]'``), else the standard library does. Both
+        write a double with the fewest digits that read back as the same double. They differ only in how they spell very
+        small and very large doubles, such as ``1e-05`` and ``0.00001``. If a page has many buckets of one job and no
+        nested values, it is written from its columns, which is faster.
 
         Args:
             human: show each timestamp as text too, before its number.
@@ -243,11 +244,11 @@ class Page(Immutable, ABC, Generic[_Value]):
         return self._to_json(human=human, is_columnar=True)
 
     def _to_json(self, *, human: bool, is_columnar: bool) -> bytes:
-        """As `to_json`. If not ``is_columnar``, each result is written from a dict, which only takes longer."""
+        """As `to_json`. If ``is_columnar`` is False, each result is written from a dict: the same bytes, but slower."""
         results = self._results_json(self._display_fields(self._rows), human=human, is_columnar=is_columnar)
         return b'{"count":%d,"%b":%b}' % (self.count, self._schema.plural.encode(), results)
 
-    def _results_json(self, display: DisplayFields, *, human: bool, is_columnar: bool) -> bytes:  # noqa: ARG002 - of buckets
+    def _results_json(self, display: DisplayFields, *, human: bool, is_columnar: bool) -> bytes:  # noqa: ARG002 - buckets use it
         """All results as JSON."""
         return json_bytes(self._objects(display, human=human))
 
@@ -290,8 +291,8 @@ class Page(Immutable, ABC, Generic[_Value]):
               matches are picked. ``scan``: every row of the window is compared. ``cache``: the first 128 rows of this
               order, found by an earlier search of the same results. ``jobs``: several searches, whose results are
               merged.
-            - ``column``: the column whose values led; None if only time led.
-            - ``levels``: the edges of the levels that were read, in the values of their columns.
+            - ``column``: the score, or the first column of the order; None for the paths ``time`` and ``jobs``.
+            - ``levels``: the edges of the levels that were read, as values of their columns.
             - ``rows_read``: the number of rows that were compared one by one.
             - ``rows_matched``: the count.
 

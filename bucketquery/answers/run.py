@@ -35,12 +35,12 @@ _VALUES: Final[Mapping[str, Callable[..., list[Any]]]] = MappingProxyType(
 )
 
 
-def page_of(  # noqa: PLR0917 - a keyword each would take longer than the call
+def page_of(  # noqa: PLR0917 - keyword arguments would take longer
     job: Job,
     query: AnyQuery,
     resolved: ResolvedQuery,
     sequence: int,
-    has_documents: bool,  # noqa: FBT001 - a keyword each would take longer than the call
+    has_documents: bool,  # noqa: FBT001 - keyword arguments would take longer
     shortcuts: Shortcuts = ALL_SHORTCUTS,
 ) -> AnyPage:
     """The page of a query over one job's results.

@@ -78,7 +78,7 @@ def best(sort_keys: Array, need: int, *, desc: bool, few: int = 512) -> Int64s:
         sort_keys: shape (n,), numbers without NaN.
         need: the number of wanted positions, from 1 to n.
         desc: whether the last of equal sort keys comes first.
-        few: this many sort keys or fewer are all sorted, because picking the greatest takes as long (default 512).
+        few: if there are at most N sort keys, all are sorted, because picking the greatest takes as long (default 512).
 
     Complexity: O(n + k log k) for k wanted.
 
@@ -149,7 +149,7 @@ def concatenated_ranges(starts: Int64s, stops: Int64s) -> tuple[Int64s, Int64s]:
 
 
 def _first(count: int, columns: Sequence[Callable[[Int64s], ColumnValues]], need: int, *, desc: bool) -> Int64s:
-    """The positions that `first_in_order` gives, in any order."""
+    """The positions that `first_in_order` returns, in any order."""
     among = np.arange(count)
     chosen: list[Int64s] = []
     for column in columns:

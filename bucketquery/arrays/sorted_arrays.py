@@ -10,7 +10,7 @@ from bucketquery.model.schema import Array, Bools, Int64s
 
 _SMALLEST_GROWTH: Final = 16
 
-#: A prime, so it shares no factor with the distance between two values of a sample.
+#: A prime, so it seldom shares a factor with the distance between two values of a sample.
 _UNEVEN: Final = 7919
 
 _INT64_MAX: Final = 2**63 - 1
@@ -47,7 +47,7 @@ def lower_bound(columns: Sequence[Array], keys: Sequence[Array]) -> Int64s:
 
     Args:
         columns: shape (n,) each, rows in lexicographic order.
-        keys: shape (m,) each, as many as there are columns.
+        keys: one array for each column, shape (m,) each.
 
     Complexity: O(m log n).
 
@@ -56,7 +56,8 @@ def lower_bound(columns: Sequence[Array], keys: Sequence[Array]) -> Int64s:
     [2, 4]
     """
     low = columns[0].searchsorted(keys[0])
-    # The first column nearly always decides. The others decide for keys greater than the first row with their value.
+    # The first column nearly always decides. The others decide only if the first row that equals a key in the first
+    # column is less than the key.
     unresolved = (columns[0].take(low, mode="clip") == keys[0]).nonzero()[0] if len(columns[0]) else low[:0]
     if not len(unresolved):
         return low
@@ -92,14 +93,14 @@ def increasing(columns: Sequence[Array]) -> Bools:
 
 
 def live_rows(deleted: Int64s, first: int, last: int) -> slice | Int64s:
-    """The rows with the ranks ``[first, last)`` among the live rows; at least one.
+    """The rows with the ranks ``[first, last)`` among the live rows.
 
-    A slice if no deleted row lies between them, else an array.
+    The result is a slice if no deleted row lies between these rows, else an array.
 
     Args:
         deleted: the deleted rows, ascending.
         first: the lowest rank.
-        last: the rank behind the highest.
+        last: the rank behind the highest; greater than ``first``.
 
     Complexity: O(d) for d deleted rows. O(r) more for r rows if a deleted row lies between them.
 
@@ -119,13 +120,15 @@ def live_rows(deleted: Int64s, first: int, last: int) -> slice | Int64s:
 
 
 def sort_order(keys: Sequence[Int64s]) -> Int64s | None:
-    """The rows in the order of their keys; only the last of rows with equal keys. None if they are sorted already.
+    """The rows in the order of their keys. Of rows with equal keys, only the last is included.
+
+    None if all rows are in this order already.
 
     Args:
         keys: shape (n,) each; the first leads.
 
-    Complexity: O(n) if the rows are sorted. Also O(n) if only one key differs and its values are points of a grid with
-    fewer than 4 n points, such as the timestamps of one job's buckets. Otherwise O(n log n).
+    Complexity: O(n) if the rows are sorted. Also O(n) if only one key varies and its values are points of a grid with
+    fewer than 4 n points, such as the timestamps of one job's buckets. O(n log n) in all other cases.
 
     >>> sort_order([np.array([5, 3, 5])]).tolist(), sort_order([np.array([3, 5])])
     ([1, 2], None)
@@ -133,7 +136,7 @@ def sort_order(keys: Sequence[Int64s]) -> Int64s | None:
     if not len(keys[0]):
         return None
     keys = [key for key in keys if key[0] != key[-1] or key.min() != key.max()] or keys[:1]
-    # If the first key increases, the others decide nothing.
+    # If the first key increases, the other keys need not be compared.
     if (keys[0][1:] > keys[0][:-1]).all() or (len(keys) > 1 and increasing(keys).all()):
         return None
     order = _grid_order(keys[0]) if len(keys) == 1 else None
@@ -174,7 +177,7 @@ def sampled(values: Array, most: int) -> Array:
     step = len(values) // most
     if step <= 1:
         return values
-    # Values may repeat at a fixed distance, such as a day's. At an even distance a sample might contain only those.
+    # Values may repeat at a fixed distance, such as a day. A sample at even distances might contain only such repeats.
     numbers = np.arange(len(values) // step)
     sample: Array = values[numbers * step + numbers * _UNEVEN % step]
     return sample

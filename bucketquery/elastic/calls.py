@@ -1,6 +1,6 @@
 """Calls: a request in built-in types, with its URL parsed.
 
-The objects of the caller become built-in types here, so that the other modules of this folder can trust them.
+This module converts the caller's objects to built-in types, so that the other modules of this folder can trust them.
 """
 
 import json
@@ -25,7 +25,7 @@ class Call(NamedTuple):
     Attributes:
         method: the method as given.
         uri: the path with its query string, as given.
-        path: the path alone, still encoded, without malformed escapes.
+        path: the path without its query string, still encoded, without malformed escapes.
         url: the parameters of the URL, decoded.
         body: JSON, either parsed or as text or bytes; None if there is no body.
     """
@@ -78,8 +78,8 @@ def _trusted(value: object, error_type: str) -> Any:
         raise InvalidQuery(f"the request cannot be read: {type(error).__name__}", type=error_type) from error
 
 
-def _built_in(value: object) -> Any:  # noqa: PLR0911 - one for each type
-    """The value in a built-in type of JSON, or as bytes; an ellipsis for a type that JSON does not have."""
+def _built_in(value: object) -> Any:  # noqa: PLR0911 - a return for each type
+    """The value in a built-in type of JSON, or as bytes; an ellipsis for a value that JSON does not have."""
     if isinstance(value, str):
         return built_in_str(value)
     if value is None or isinstance(value, bool):
@@ -124,10 +124,10 @@ def _url_text(name: str, value: object) -> str:
 
 
 def _well_escaped(encoded: str) -> str:
-    """The text itself.
+    """The text itself, after its percent escapes are checked.
 
     Raises:
-        InvalidQuery: a percent escape is malformed.
+        InvalidQuery: an escape is malformed.
     """
     found = _MALFORMED_ESCAPE.search(encoded)
     if found:

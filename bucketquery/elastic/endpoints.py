@@ -22,9 +22,9 @@ class Endpoint:
 
     Attributes:
         query: the class of its queries.
-        action: the server's name of the endpoint, as in its errors.
+        action: the server's name for the endpoint, as its errors have it.
         parameters: their names in a body, in the order in which the server reads them from a URL.
-        beside_body: the parameters that the URL of a request with a body may have.
+        beside_body: the parameters of the query that the URL of a request with a body may have.
     """
 
     query: Callable[..., AnyQuery]
@@ -101,7 +101,7 @@ def malformed(reason: str) -> InvalidQuery:
 
 
 def typed(fields: Mapping[str, Any], where: str, names: Collection[str]) -> Iterator[tuple[str, Any]]:
-    """The fields of a JSON object in its own order. The name and the type of each are checked before it is returned.
+    """The fields of a JSON object in its own order. The name and the type of each are checked before it is yielded.
 
     Raises:
         InvalidQuery: a field is not one of ``names``, or its value has a type that the field never has.
@@ -145,16 +145,17 @@ def _likeness(one: str, other: str) -> float:
     return 1 - costs[-1] / longer
 
 
-# ---- the functions that read a value; None means unset
+# Each function that reads a value returns None if the parameter is unset.
 
 
 class Parameter(NamedTuple):
     """One parameter of the API.
 
     Attributes:
-        read: returns the value for the query, from a value of these types or a URL's text, and the parameter's name.
+        read: a function that returns the value for the query. Its arguments are a value of one of these types or the
+            text in a URL, and the parameter's name.
         types: the types that the value may have in a body.
-        bare: the value of the parameter if a URL has its name only.
+        bare: the value of the parameter if a URL has only its name.
     """
 
     read: Callable[[Any, str], Any]
@@ -178,7 +179,7 @@ def _read_instant(value: str | float, name: str) -> str | int:
         return int(value)
     if math.isinf(value):
         raise InvalidQuery(f"[{name}] is a number beyond all instants", field=name, value=value)
-    # It becomes text, because the number -1 means unset, and an instant in that millisecond does not.
+    # The floor of -0.5 is an instant, but the number -1 would mean unset. So the floor of a fraction becomes text.
     return f"{math.floor(value)}.0"
 
 

@@ -37,16 +37,16 @@ def handle(
     The reply to an invalid request is an error; no request raises.
 
     Args:
-        index: an index, whose newest commit is searched, or a snapshot. If it keeps no documents, it can only count,
-            and the reply for a page that is not empty is a 400.
+        index: an index, whose newest commit is searched, or a snapshot. If it keeps no documents, the reply for a page
+            that is not empty is a 400. With a ``size`` of 0 the reply has the count.
         method: ``GET`` or ``POST``, with the same effect.
-        path: as in the request line, percent-encoded, with or without its query string:
-            ``/_ml/anomaly_detectors/{job_id}/results/buckets``, or the same with ``/{timestamp}`` behind it, or with
-            ``records`` or ``influencers`` in place of ``buckets``.
+        path: the path as in the request line, percent-encoded, with or without its query string. It is
+            ``/_ml/anomaly_detectors/{job_id}/results/`` and then ``buckets``, ``buckets/{timestamp}``, ``records`` or
+            ``influencers``.
         params: the query string, or its parameters; they override those of ``path``.
         body: JSON, encoded or parsed. If there is a body, parameters are read from it only. The query string may then
-            have ``human``, ``pretty`` and, for buckets, ``timestamp``. Its other parameters are refused, except that
-            influencers ignore ``start`` and ``end``, as the server does.
+            have ``human``, ``pretty`` and, for buckets, ``timestamp``. ``job_id`` and, for influencers, ``start`` and
+            ``end`` are ignored there, as the server ignores them. Its other parameters are refused.
         max_result_window: the largest ``from + size``; the index's ``max_size`` does not apply here.
 
     Raises:

@@ -133,7 +133,7 @@ def refusal(error: BucketQueryError) -> Reply:
 
 
 def all_shards_failed(error: BucketQueryError) -> Reply:
-    """An error that the server's shards find while they search, in the API's format: as the failure of all shards.
+    """An error that the server's shards would find while they search, in the API's format for a failure of all shards.
 
     >>> from bucketquery import InvalidQuery
     >>> all_shards_failed(InvalidQuery("No mapping found for [x] in order to sort on")).body["error"]["reason"]

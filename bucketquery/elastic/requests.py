@@ -22,7 +22,7 @@ from bucketquery.queries.queries import AnyQuery
 
 _RESPONSE: Final = ("human", "pretty")
 _UNSUPPORTED: Final = ("error_trace", "filter_path", "format")
-#: An error lists no more unknown names than this.
+#: An error lists at most this number of unknown names.
 _MOST_LISTED: Final = 10
 #: The parameters that exclude a timestamp, and their names in the error.
 _WINDOW: Final = {"page": "from, size", "start": "start", "end": "end", "anomaly_score": "anomaly_score"}
@@ -70,9 +70,9 @@ def read_request(call: Call, route: Route) -> Request:
     """Read the request of a call to the endpoint of its path.
 
     If there is a body, the parameters of the query are read from it. Beside a body, three parameters of the query
-    string are read: ``human``, ``pretty`` and, for buckets, ``timestamp``. It overrides the timestamp of the body, and
-    a timestamp in the path overrides both. ``job_id`` and, for influencers, ``start`` and ``end`` are allowed there and
-    ignored. An error in a known parameter comes before unknown parameters.
+    string are read: ``human``, ``pretty`` and, for buckets, ``timestamp``. This timestamp overrides that of the body,
+    and a timestamp in the path overrides both. ``job_id`` and, for influencers, ``start`` and ``end`` are allowed in
+    the query string and ignored. An error in a known parameter is raised before one for unknown parameters.
 
     Raises:
         InvalidQuery: the server would refuse the request. If the value of a field in the body is invalid, the error has
@@ -108,7 +108,7 @@ def read_request(call: Call, route: Route) -> Request:
 
 
 def _read_body(body: Any, endpoint: Endpoint) -> dict[str, Any] | None:
-    """The fields of the body; None if there is no body, or a blank one."""
+    """The fields of the body; None if there is no body or the body is blank."""
     if isinstance(body, bytes | str):
         try:
             text = body.decode(json.detect_encoding(body)) if isinstance(body, bytes) else body

@@ -37,7 +37,7 @@ _Stored = TypeVar("_Stored")
 
 _BESIDE_THE_SCHEMA: Final = frozenset({"job_id", "result_type"})
 _INT64_EDGE: Final = 2**63
-#: Units of datetime64 whose int64 range lies inside the years 0001 to 9999, so that the bounds cannot be converted.
+#: Units of datetime64 whose int64 range lies inside the years 0001 to 9999, so the bounds cannot be converted to them.
 _INSIDE_THE_YEARS: Final = frozenset({"ns", "ps", "fs", "as"})
 
 
@@ -50,7 +50,7 @@ def read_columns(columns: object, job_id: str | None, kind: Kind, *, keep: bool 
             array.
         job_id: the job of all rows; None if a column ``job_id`` names the job of each row.
         kind: the kind of all rows.
-        keep: True keeps display fields too; False keeps only the fields that filter and sort.
+        keep: True keeps display fields too; False keeps only the fields that queries filter or sort by.
 
     Raises:
         InvalidDocument: a column or an entry cannot be stored; ``field`` is its path, such as
@@ -91,7 +91,7 @@ class Scores(NamedTuple):
     given: Sequence[Int64s]
 
     def unknown(self, rows: Int64s) -> InvalidDocument:
-        """The error that names the first input row of the given rows of the segment."""
+        """The error for rows of the segment that the job does not have. It names the first of them in the input."""
         identities = zip(*(column[rows].tolist() for column in self.segment.identities()), strict=True)
         wanted = set(identities)
         given = list(zip(*(column.tolist() for column in self.given), strict=True))

@@ -1,7 +1,7 @@
 """Batches: checked columns by job and in identity order, ready to be written.
 
-`documents` and `arrays` read the input and assemble their columns here. This module imports no index. A batch that
-cannot be stored is refused before the writer takes its lock.
+`documents` and `arrays` read the input and assemble their columns here. This module does not import the index. A batch
+that cannot be stored is refused before the writer takes its lock.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -189,7 +189,10 @@ def assemble(
 
 
 def _in_order(schema: Schema, chunks: Sequence[Chunk]) -> tuple[Chunk, dict[str, Objects]]:
-    """All rows of some chunks by job and identity, the last of each identity, and their keyword dictionaries."""
+    """The rows of some chunks as one chunk, sorted by job and identity, and their keyword dictionaries.
+
+    Of rows with the same job and identity, only the last is included.
+    """
     jobs, columns, present, lists = concatenated(schema, chunks)
     columns, dictionaries = encode_columns(schema, columns)
     lists = {name: some for name, some in lists.items() if some.length}
@@ -203,7 +206,7 @@ def _in_order(schema: Schema, chunks: Sequence[Chunk]) -> tuple[Chunk, dict[str,
 
 
 def _single(whole: Chunk, layout: Layout, records: bytes, job_ids: Sequence[str]) -> list[tuple[str, Layout, Row]]:
-    """The rows of a chunk as single rows; each is of another job."""
+    """The rows of a chunk as single rows; each belongs to a different job."""
     lists: dict[int, dict[str, Entry]] = {}
     for name, some in whole.lists.items():
         rows, values = some.used()

@@ -83,7 +83,7 @@ def timestamp(value: object, path: str = "") -> int:
     """Epoch ms of a number, a calendar date in ISO form, an aware datetime or a datetime64, floored.
 
     Raises:
-        Unfit: anything else, or outside the years 0001 to 9999.
+        Unfit: the value is anything else, or lies outside the years 0001 to 9999.
 
     Source: the server stores an epoch number or a date string; the bounds are ours.
     """
@@ -105,7 +105,7 @@ def integer(value: object, minimum: int | None, path: str = "") -> int:
     """An int, or a float or NumPy number without a fraction, inside int64 and not below ``minimum``.
 
     Raises:
-        Unfit: anything else, a bool and numeric text too.
+        Unfit: the value is anything else, such as a bool or numeric text.
     """
     if not is_real(value):
         raise Unfit(f"must be an integer, not {type_name(value)}", value, path)
@@ -120,10 +120,10 @@ def integer(value: object, minimum: int | None, path: str = "") -> int:
 
 
 def double(value: object, path: str = "") -> float:
-    """A finite number as float; -0.0 is 0.0.
+    """A finite number as float; -0.0 becomes 0.0.
 
     Raises:
-        Unfit: anything else, a bool, numeric text, NaN and the infinities too.
+        Unfit: the value is anything else, such as a bool, numeric text, NaN or an infinity.
     """
     return finite(value, path) + 0.0
 
@@ -149,7 +149,7 @@ def boolean(value: object, path: str = "") -> bool:
     """A bool, Python's or NumPy's.
 
     Raises:
-        Unfit: anything else, 0, 1 and text too.
+        Unfit: the value is anything else, such as 0, 1 or text.
     """
     if isinstance(value, bool | np.bool_):
         return bool(value)
@@ -157,10 +157,10 @@ def boolean(value: object, path: str = "") -> bool:
 
 
 def keyword(value: object, path: str = "") -> str:
-    """Text as a built-in ``str``, also from a subclass of ``str``.
+    """Text as a built-in ``str``, even if its type is a subclass of ``str``.
 
     Raises:
-        Unfit: anything else.
+        Unfit: the value is not text.
     """
     if isinstance(value, str):
         return built_in_str(value)

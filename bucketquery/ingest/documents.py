@@ -1,9 +1,9 @@
 """Documents to checked columns: the usual input.
 
-Documents are routed by kind, and each kind is read in chunks. A column of a chunk is checked as a whole if all its
-values have exactly the types of its field; otherwise `checks` reads it value by value, in the order of the documents.
-All kinds are read after the same documents, so an error names the first bad field of the first bad document of any
-kind.
+Documents are routed by kind, and each kind is read in chunks. The columns of a chunk are checked as wholes if all their
+values have exactly the types of their fields. If not, `checks` reads the chunk value by value, document by document.
+The waiting documents of all kinds are read at the same time, so an error names the first bad field of the first bad
+document of any kind.
 """
 
 from collections import Counter
@@ -34,17 +34,17 @@ from bucketquery.model.schema import EXTRA_FIELDS, SCHEMAS, Document, Kind, Sche
 from bucketquery.model.text import built_in_str
 from bucketquery.storage.sparse_lists import SparseLists
 
-#: Documents of a chunk.
+#: After each N documents, of all kinds together, the readers read their waiting documents as chunks.
 _CHUNK: Final = 1024
 
 
 def read_documents(documents: Iterable[Document], kind: Kind | None, *, keep: bool = True) -> Batch:
-    """A batch of documents of any jobs, checked and sorted; other result types are counted.
+    """A batch of documents of any jobs, checked and sorted. Documents of other result types are skipped and counted.
 
     Args:
         documents: read to the end, not modified; a search hit stands for its ``_source``.
         kind: the kind of all of them; None routes each by its ``result_type``.
-        keep: True keeps display fields too; False keeps only the fields that filter and sort.
+        keep: True keeps display fields too; False keeps only the fields that queries filter or sort by.
 
     Raises:
         InvalidDocument: a document cannot be stored; ``field`` is the position and path of the first bad field in the
@@ -69,7 +69,8 @@ def read_display_fields(
         documents: one for each key, in that order, checked as `read_documents` does.
         schema: their kind.
         keys: the job and the identity of each.
-        are_interim: whether each is interim. The index decides this, not the document, and nested influencers follow.
+        are_interim: whether each is interim. The index decides this, not the document. A nested influencer without
+            ``is_interim`` takes this value.
 
     Raises:
         InvalidDocument: as `read_documents` does; also if there are too few or too many documents, or if one has

@@ -1,8 +1,8 @@
 """Small batches: up to 16 simple documents, read one by one into packed rows.
 
-To check a column of one value as an array takes many times as long as to test the value. This module accepts a batch if
-all of its documents are certainly valid, and rejects it otherwise. It raises no errors: `documents` reads a rejected
-batch again and decides.
+Checking a column of one value as an array takes many times as long as testing the value. This module accepts a batch
+only if all of its documents are certainly valid. It raises no errors: `documents` reads a rejected batch again and
+decides.
 """
 
 import struct
@@ -35,7 +35,7 @@ def read_small_batch(documents: object, kind: Kind | None, *, keep: bool) -> Bat
     Args:
         documents: not modified.
         kind: the kind of all of them; None routes each by its ``result_type``.
-        keep: True keeps display fields too; False keeps only the fields that filter and sort.
+        keep: True keeps display fields too; False keeps only the fields that queries filter or sort by.
     """
     if (type(documents) is not list and type(documents) is not tuple) or len(documents) > _MOST:
         return None
@@ -109,7 +109,7 @@ class _SmallBatchReader:
         for at, minimum in self._minima:
             if values[at] < minimum:
                 return False
-        for at in doubles:  # noqa: SIM110 - a generator costs more than these few
+        for at in doubles:  # noqa: SIM110 - a generator costs more than this loop over a few doubles
             if not isfinite(values[at]):
                 return False
         return True
@@ -120,7 +120,7 @@ class _SmallBatchReader:
         lists: dict[str, Entry] = {}
         for field in self._lists:
             given = document.get(field.name)
-            # Only lists and tuples are tested for emptiness: the truth of another type may raise.
+            # Only lists and tuples are tested for emptiness: the test may raise for another type.
             if given is not None and (type(given) not in _EMPTY or given):
                 entry = checks.listed(field, given, Owner(job_id, values[0], values[1], values[self._interim]))
                 if keep or field.name not in self._only_shown:

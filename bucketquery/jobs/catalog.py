@@ -1,7 +1,7 @@
 """The catalogue: every job by its id, immutable, copied on write in three levels.
 
 A commit to one job copies one of 1,024 small dicts, the list of its group, and the list of all groups. So it takes one
-or two microseconds for any number of jobs. `combined_cache.py` has the combined tables beside the jobs.
+or two microseconds for any number of jobs. `combined_cache.py` has the combined tables.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -39,7 +39,7 @@ class Catalog:
 
     Args:
         groups: the jobs; None if there are none.
-        ids: a list for their sorted ids, shared by all catalogues with the same ids; None makes a list.
+        ids: a list for their sorted ids, shared by all catalogues with the same ids; None makes a new list.
         cache: the combined tables of all commits of an index; None makes an empty cache.
 
     >>> catalog = Catalog().with_jobs({"web": Job("web")})
@@ -92,7 +92,7 @@ class Catalog:
 
     @once
     def ids(self) -> SortedList:
-        """The ids in the order of their code points; nobody may change the list.
+        """The ids in the order of their code points; the list must not be changed.
 
         Each set of ids is sorted once: O(j log j) for j jobs.
         """
@@ -155,11 +155,11 @@ class Catalog:
         return self._combined.combine(jobs, schema)
 
     def nbytes_of_combined_tables(self) -> int:
-        """Bytes of the combined tables, beside the tables of this catalogue: the result of `CommitTables.nbytes`."""
+        """Bytes of the combined tables, without the tables of this catalogue: the result of `CommitTables.nbytes`."""
         return self._combined.nbytes()
 
     def check(self) -> None:
-        """Assert every invariant, of every table too."""
+        """Assert every invariant of the catalogue and of its tables."""
         assert list(self.ids) == sorted(job.job_id for job in self)
         for at, shard in enumerate(self._shards()):
             totals = Totals.of(table for job in shard.values() for table in job.tables.values())
@@ -172,7 +172,7 @@ class Catalog:
                     table.check()
 
 
-#: The groups of a catalogue without jobs. All these catalogues share one shard, which nobody changes.
+#: The groups of a catalogue without jobs. All these catalogues share one shard, which is never changed.
 _NO_JOBS: Final[Sequence[Sequence[_Shard]]] = ((_Shard(),) * _WIDTH,) * _WIDTH
 
 

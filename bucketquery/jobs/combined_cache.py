@@ -15,8 +15,8 @@ from bucketquery.model.once import once
 from bucketquery.model.schema import Kind, Schema
 from bucketquery.storage.table import Table
 
-#: All jobs of a commit, by id. A shard never changes and takes weak references. A write makes new shards for the jobs
-#: that it changes, and leaves each job at its place: in the same shard of the same group.
+#: All jobs of a commit, by id. A shard never changes, and weak references to it are possible. A write makes new shards
+#: for the jobs that it changes, and leaves each job at its place: in the same shard of the same group.
 Groups = Sequence[Sequence[Mapping[str, Job]]]
 
 
@@ -50,15 +50,15 @@ COMBINE_SIZES: Final = CombineSizes()
 class CombinedCache:
     """The newest combined table of each kind. All commits of an index share one cache.
 
-    Readers put tables in, in any thread and at any time. Two readers may make one at the same time. Then the cache has
-    one of the two tables, and each reader uses its own. Only the writer calls `drop_useless`.
+    Readers add tables, in any thread and at any time. If two readers make a table at the same time, the cache keeps one
+    of the two, and each reader uses its own. Only the writer calls `drop_useless`.
 
     A combined table takes about 30 bytes a row, and keeps the tables of its jobs alive. The cache drops it when a newer
-    one replaces it, or at the first write after which a search would rebuild it. A commit that it has served holds it
-    too, as long as the commit lives.
+    one replaces it, or at the first write after which a search would rebuild it. A commit also keeps the combined table
+    that it was searched with, as long as the commit exists.
 
     Args:
-        sizes: the sizes from which on jobs are combined.
+        sizes: the sizes that decide which jobs are combined.
     """
 
     __slots__ = ("entries", "sizes")
@@ -69,13 +69,13 @@ class CombinedCache:
         self.entries: dict[Kind, _Entry] = {}
 
     def drop_useless(self, groups: Groups, jobs: Mapping[str, Job | None]) -> None:
-        """Drop each table that the next search would rebuild after a write, so that its memory is free at once.
+        """After a write, drop each table that the next search would rebuild, so that its memory is free at once.
 
         Args:
             groups: the jobs after the write.
             jobs: the jobs that the write changed, None for a deleted one.
 
-        The first call for a table looks at every shard, later calls look at the given jobs only.
+        The first call for a table looks at every shard; later calls look only at the given jobs.
         """
         # A copy, because a reader may put in another table at the same time.
         for kind, entry in self.entries.copy().items():
@@ -116,7 +116,7 @@ class CommitTables:
 
         The first call combines all jobs: O(j log j + n log n) for j jobs with n results. The first call on a later
         commit combines only the changed jobs: O(shards + n), and O(j / shards) for each changed shard. It combines all
-        jobs again only if many have changed. Any other call costs as much as `CombinedTable.split`.
+        jobs again only if many have changed. Any other call costs the same as `CombinedTable.split`.
         """
         sizes = self._cache.sizes
         if len(jobs) < sizes.fewest_jobs or len(jobs) * sizes.known_per_job < self._known:
@@ -128,10 +128,10 @@ class CommitTables:
         return split, changes.combined.split(split.others, frozenset())
 
     def nbytes(self) -> int:
-        """Bytes of the combined tables of the cache and of this commit, beside the jobs' own tables.
+        """Bytes of the combined tables of the cache and of this commit, without the tables of this commit's jobs.
 
-        They count the arrays of each combined table, and the old tables of jobs that have changed since it was made.
-        O(shards), and O(j / shards) for each changed shard.
+        The sum includes the arrays of each combined table, and the old tables of jobs that have changed since it was
+        made. O(shards), and O(j / shards) for each changed shard.
         """
         own = [*self._changes.copy().values()]
         entries = {id(entry): entry for entry in self._cache.entries.copy().values()}
@@ -143,8 +143,8 @@ class CommitTables:
 
     def _changes_of(self, schema: Schema) -> "_Changes":
         """The entry that serves this commit, and the jobs that have changed since it was made."""
-        # A commit keeps the first table that serves it. Otherwise two commits that are searched in turn would each
-        # replace the other's table in the cache.
+        # A commit keeps the first table that serves it. So two commits that are searched in turn do not replace each
+        # other's table in the cache.
         changes = self._changes.get(schema.kind)
         if changes is None:
             entry = self._cache.entries.get(schema.kind)
@@ -221,8 +221,8 @@ class _Entry:
     def serves_after(self, groups: Groups, jobs: Mapping[str, Job | None]) -> bool:
         """Whether the table should stay in the cache after a write to some jobs; for the writer only.
 
-        It should not if too many jobs have changed, since the next search would rebuild it. It should not if more than
-        half of its jobs are deleted either, since it would waste memory.
+        The table should be dropped if too many jobs have changed, since the next search would rebuild it. It should
+        also be dropped if more than half of its jobs are deleted, since it would waste memory.
         """
         changed, gone = self._changed, self._gone
         candidates: Iterable[tuple[str, Job | None]] = jobs.items()
@@ -244,7 +244,7 @@ class _Entry:
         return True
 
     def changes(self, groups: Groups) -> "_Changes | None":
-        """The changes from the combined commit to another one; None if the table must be rebuilt."""
+        """The changes from the commit that was combined to another commit; None if the table must be rebuilt."""
         stale: list[str] = []
         small: dict[str, Table | None] = {}
         count = 0
@@ -297,7 +297,7 @@ class _Entry:
 
 
 class _Changes:
-    """The changes from the commit that an entry was made of to the commit that it serves.
+    """The changes from the commit that an entry was made from to the commit that it serves.
 
     Attributes:
         entry: the entry.

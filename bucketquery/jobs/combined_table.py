@@ -1,7 +1,7 @@
 """Combined tables: the results of many small jobs as one table, so that one search answers for all of them.
 
 A combined table never changes. `combined_cache.py` decides which jobs it has, and for which jobs of a later commit it
-still holds.
+is still valid.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -20,7 +20,7 @@ from bucketquery.storage.sparse_lists import SparseLists
 from bucketquery.storage.table import Table
 from bucketquery.storage.view import NO_ROWS
 
-#: A combined table stores its answers to this number of queries, the last ones.
+#: A combined table stores its answers to the last N queries.
 _REMEMBERED: Final = 4
 
 _Value = TypeVar("_Value")
@@ -61,8 +61,8 @@ class _Part(NamedTuple):
 
     Attributes:
         jobs: the jobs of the query.
-        combined: a combined table of these rows; None if they are all rows. If a combined table held itself, only the
-            garbage collector would free it.
+        combined: a combined table of these rows; None if they are all rows, since only the garbage collector would free
+            a combined table that refers to itself.
         is_named: for each job of the combined table, whether the query names it.
         others: the jobs of the query that the combined table does not have.
     """
@@ -224,7 +224,7 @@ class CombinedTable:
         for part in self._parts:
             arrays.append(part.is_named)
             if part.combined is not None:
-                # It shares the dictionaries of the whole.
+                # Its dictionaries are those of this table, which are counted above.
                 combined.append(part.combined)
         arrays += [answer.table.deleted for answer in self._answers]
         return sum(array.nbytes for array in arrays) + sum(each.own_nbytes() for each in combined)
@@ -343,10 +343,10 @@ class _Source:
     def _coded(self, name: str) -> tuple[Int32s, Objects]:
         """The codes and the dictionary of a keyword column. One call makes both, and readers need both."""
         if name not in self._codes:
-            dictionaries: list[Any] = []
+            keywords: list[Any] = []
             for segment in self._segments:
-                dictionaries += segment.values(name, slice(0, segment.length)).tolist()
-            codes, dictionary = encode_keywords(dictionaries)
+                keywords += segment.values(name, slice(0, segment.length)).tolist()
+            codes, dictionary = encode_keywords(keywords)
             self._codes[name] = codes[self.places], dictionary
         return self._codes[name]
 
@@ -367,7 +367,7 @@ class _Source:
         layout = self._layout
         if layout is None:
             return b""
-        # Nearly all segments are packed. To concatenate bytes is many times faster than to concatenate their arrays.
+        # Nearly all segments are packed. Concatenating their bytes is many times faster than concatenating arrays.
         return b"".join([segment.records(layout) for segment in self._segments])
 
     def _names_of_masks(self) -> list[str]:

@@ -1,8 +1,8 @@
 """JSON in UTF-8: by orjson if it is installed, else by the standard library, which takes several times as long.
 
-Both write the same bytes, except for very small and very large doubles: one writes ``1e-05``, the other ``0.00001``.
-Both write the fewest digits that read back as the same double. Nothing else depends on the encoder, so no other module
-imports orjson.
+Both write the same bytes, except for the spelling of very small and very large doubles, such as ``1e-05`` and
+``0.00001``. Both write the fewest digits that read back as the same double. Nothing else depends on the encoder, so no
+other module imports orjson.
 """
 
 import json
@@ -36,7 +36,7 @@ def json_bytes(value: Any) -> bytes:
     """A value as JSON without blanks, in UTF-8. Half of a surrogate pair is escaped, since UTF-8 cannot encode it.
 
     Raises:
-        TypeError: a part of it is not a built-in type of JSON.
+        TypeError: a part of the value does not have a built-in type of JSON.
 
     >>> json_bytes({"count": 0, "buckets": []})
     b'{"count":0,"buckets":[]}'
@@ -46,7 +46,8 @@ def json_bytes(value: Any) -> bytes:
     try:
         return _quick(value)
     except TypeError:
-        # Half of a surrogate pair, or more than 254 levels. For any other value the standard library raises the error.
+        # orjson refuses half of a surrogate pair, and more than 254 levels. The standard library writes both, and
+        # raises the error for any other value.
         return _by_standard_library(value)
 
 
@@ -67,5 +68,5 @@ def json_columns(columns: Sequence[Array]) -> list[list[bytes]]:
 
 
 def _by_standard_library(value: Any) -> bytes:
-    # A backslash writes half of a surrogate pair just as JSON escapes it.
+    # UTF-8 cannot encode half of a surrogate pair. The backslash escape is the same as JSON's.
     return _write(value).encode(errors="backslashreplace")

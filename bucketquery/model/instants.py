@@ -100,17 +100,17 @@ class NowMath:
 def read_instant(value: object, field: str, *, covers: bool = False) -> InstantRange | NowMath:
     """Read the instant that the parameter ``field`` gives.
 
-    Only text covers more than one millisecond. Without ``covers``, the range of date math has only its first instant:
-    a bound may lie in a week that ends after the year 9999.
+    Only text covers more than one millisecond. Without ``covers``, the range of date math has only its first instant.
+    A bound may then lie in a week that ends after the year 9999.
 
     Fractions of a millisecond are floored. Integers and epoch digits beyond int64 are clamped. No instant is stored
     there, so no answer changes.
 
     Raises:
-        InvalidQuery: its type or its text means no instant. A naive ``datetime``, a bool and NaT mean none.
-        LimitExceeded: a text too long, with too many steps, or outside the years 0001 to 9999.
+        InvalidQuery: the value is not an instant, such as a naive ``datetime``, a bool, NaT or unreadable text.
+        LimitExceeded: the text is too long, has too many steps, or leaves the years 0001 to 9999.
 
-    The cost is bounded, since the length of a text is.
+    The cost is bounded, since the length of a text is limited.
     Source: the server's ``JavaDateMathParser``, ``Iso8601Parser`` and ``EpochTime``; the types are ours.
 
     >>> read_instant("2020-02", "start")
@@ -216,7 +216,7 @@ def _read_usual(text: str) -> InstantRange | None:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
-        # There is no such day or time. `_read_text` raises the error.
+        # The day or the time does not exist. `_read_text` raises the error.
         return None
     first = (moment.toordinal() - _EPOCH_DAY) * MS_PER_DAY + moment.microsecond // 1_000
     first += moment.hour * 3_600_000 + moment.minute * 60_000 + moment.second * 1_000
@@ -319,7 +319,7 @@ def _after_months(moment: int, step: Step, *, to_end: bool) -> int:
 def _month_ms(month: int, day: int = 1) -> int:
     """Midnight of a day, which is clamped to the month's last one; months count from year 0.
 
-    If the year is out of range, so is the result.
+    If the year is outside 0001 to 9999, the result is an instant outside these years.
     """
     year, month0 = divmod(month, 12)
     if year < 1:

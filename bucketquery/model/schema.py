@@ -1,6 +1,7 @@
 """The kinds of results as data: fields, types, defaults, identity, and the fields that can be sorted by.
 
-Storing, filtering and sorting read here how kinds differ; `results.response_format` says how results look.
+The code that stores, filters and sorts results reads here how the kinds differ. `results.response_format` says how
+results look.
 """
 
 from collections.abc import Mapping
@@ -79,7 +80,7 @@ class Field:
         return None if self.optional else _DEFAULTS.get(self.type, ())
 
 
-#: The name of the field that holds, as one JSON text, every key of a document without a column or sparse list.
+#: The name of the field for the extra fields: one JSON text with every key that has no column and no sparse list.
 EXTRA_FIELDS: Final = ""
 
 
@@ -93,7 +94,7 @@ class Schema:
         fields: all stored fields except the job, in the order of their checks.
         identity: the fields that identify a result, together with the job; ``timestamp`` comes first.
         score: the field that a threshold is compared with.
-        ties: the fields that break ties of the field that is sorted by.
+        ties: the fields that break ties in the sort field.
         parts: the documented fields that are stored in the extra fields, in the order of an answer.
     """
 
@@ -133,7 +134,7 @@ class Schema:
 
     @cached_property
     def sortable(self) -> frozenset[str]:
-        """The fields that can be sorted by and that a result of this kind may have."""
+        """The fields of this kind that results can be sorted by."""
         types = {Type.KEYWORDS, *_DTYPES}
         return frozenset(field.name for field in self.fields if field.type in types)
 
@@ -256,7 +257,7 @@ SCHEMAS: Final[Mapping[str, Schema]] = MappingProxyType(
     {schema.kind: schema for schema in (BUCKET, RECORD, INFLUENCER)}
 )
 
-#: Fields that are equal for all results of one job and kind. Sorted by one of them, results are in the order of ties.
+#: Fields that are equal for all results of one job and kind. A sort by one of them gives the order of the ties.
 CONSTANT: Final = frozenset({"job_id", "result_type"})
 #: Fields mapped in the results index. Results of any kind can be sorted by them, even if the kind has no such field.
 MAPPED: Final = frozenset({"@timestamp", "raw_anomaly_score", *CONSTANT}).union(

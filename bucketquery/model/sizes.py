@@ -1,4 +1,4 @@
-"""Sizes: when each structure of storage and of value indexes pays. They change the time of work, and no answer."""
+"""Sizes: when each structure of storage and of value indexes pays off. They change the speed, but no answer."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -6,9 +6,9 @@ from typing import Final
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Sizes:
-    """The sizes from which on each structure pays. An index gives its sizes to its tables, which pass them on.
+    """The sizes from which each structure pays off. An index gives its sizes to its tables, which pass them on.
 
-    Two values are compared by identity, so to hash one as a key costs nothing.
+    Two values are compared by identity, so hashing one as a key is cheap.
 
     Attributes:
         head_rows: the number of rows in a head above which it is compacted.
@@ -20,7 +20,8 @@ class Sizes:
         packed_rows: a base or a batch of at most N rows is packed. Records take a third of the memory of small arrays.
         keywords_per_row: if a dictionary has more than N keywords for each row, its unused keywords are removed.
         value_index_rows: a column of fewer than N rows has no value index, since comparing its rows is as fast.
-        rows_behind: a value index is maintained if N rows behind it are not covered. Readers compare these rows.
+        rows_behind: the writer extends a value index that lacks N or more of the last rows of its column. Readers
+            compare the rows that it lacks.
         covered_per_row_behind: a reader accepts one more row behind a value index for every N rows that it covers.
         level_rows: the sparsest level has about N rows.
         level_step: each level has about N times the rows of the next.

@@ -15,7 +15,7 @@ _LONG: Final = 2**63
 
 
 def built_in_str(text: str) -> str:
-    """A text of any subclass as a built-in str. ``str()`` would return the name of an enumeration's member.
+    """A text of any subclass of ``str`` as a built-in str. ``str()`` would return the name of an enumeration's member.
 
     >>> from enum import Enum
     >>> built_in_str(Enum("Job", {"WEB": "web"}, type=str).WEB)
@@ -25,7 +25,7 @@ def built_in_str(text: str) -> str:
 
 
 def brief(value: object) -> str:
-    """An invalid value in the form of a message: the value itself if it is short, else the name of its type.
+    """An invalid value as an error shows it: at most 100 characters of text, a short number, or the name of its type.
 
     >>> brief("abc"), brief([1, 2])
     ('abc', 'list')
