@@ -58,7 +58,7 @@ def test_rows_become_response_objects() -> None:
 
 
 def test_nested_influencers_show_their_bucket() -> None:
-    """They have its job, timestamp and span. Only an influencer with a name has the key of the name."""
+    """Each has the job, timestamp and span of its bucket. Only an influencer with a name has the key of the name."""
     first, second = objects(two(bucket_influencers=INFLUENCERS))
     host, nameless = first["bucket_influencers"]
     assert list(host.items()) == [
@@ -79,11 +79,11 @@ def test_nested_influencers_show_their_bucket() -> None:
 
 
 def test_human_adds_text_before_each_timestamp() -> None:
-    """Buckets and their influencers have the text. The other keys stay in order."""
+    """The text comes before the timestamp, in buckets and in their influencers. The other keys stay in order."""
     found = two(bucket_influencers=INFLUENCERS, scheduled_events=["a"])
-    bare_ones, human = (objects(found, human=human) for human in (False, True))
+    without_text, with_text = (objects(found, human=human) for human in (False, True))
     texts = ("1970-01-01T00:05:00.000Z", "1970-01-01T00:10:00.000Z")
-    for bare, shown, text in zip(bare_ones, human, texts, strict=True):
+    for bare, shown, text in zip(without_text, with_text, texts, strict=True):
         for before, after in [
             (bare, shown),
             *zip(bare["bucket_influencers"], shown["bucket_influencers"], strict=True),
@@ -98,7 +98,7 @@ def test_human_adds_text_before_each_timestamp() -> None:
 
 
 def test_values_and_response_objects_have_the_same_fields() -> None:
-    """The keys are in the same order."""
+    """Both have the same keys in the same order."""
     found = two(bucket_influencers=INFLUENCERS, scheduled_events=["a"])
     values = bucket_values(JOB, found, display_fields(found))
     assert repr([value.to_dict() for value in values]) == repr(objects(found))
@@ -106,7 +106,7 @@ def test_values_and_response_objects_have_the_same_fields() -> None:
 
 
 def test_every_bucket_has_lists_of_its_own() -> None:
-    """Changing the list of one bucket changes no other."""
+    """Changing a list of one bucket does not change another bucket."""
     first, second = objects(two())
     first["bucket_influencers"].append("x")
     assert second["bucket_influencers"] == []

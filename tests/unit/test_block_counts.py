@@ -1,4 +1,4 @@
-"""Block counts: the number of values at or above a threshold is that of a comparison."""
+"""Block counts: they give the number of values at or above a threshold that comparing each value gives."""
 
 import numpy as np
 import pytest
@@ -37,9 +37,9 @@ VALUES: dict[str, list[float]] = {
 @pytest.mark.usefixtures("small")
 @pytest.mark.parametrize("values", VALUES.values(), ids=VALUES)
 def test_block_counts_agree_with_a_comparison(values: list[float]) -> None:
-    """They do for any stretch, and for thresholds at, between, below and above all values.
+    """The counts are equal for any range of values, and for thresholds at, between, below and above all values.
 
-    The values are not modified.
+    Counting does not modify the values.
     """
     given = np.array(values, dtype=np.float64)
     made = BlockCounts(given, sizes())
@@ -65,7 +65,7 @@ def test_integers_are_counted_exactly() -> None:
 
 @pytest.mark.parametrize("shape", ["spread", "clustered", "mostly zero"])
 def test_block_counts_of_many_values_agree_with_a_comparison(shape: str) -> None:
-    """Blocks and classes have their usual sizes, so most of a stretch is not compared."""
+    """Blocks and classes have their usual sizes, so most values of a range are not compared."""
     rng = np.random.default_rng(5)
     values = rng.random(40_000) * 100
     if shape == "clustered":
@@ -86,15 +86,15 @@ def test_block_counts_of_many_values_agree_with_a_comparison(shape: str) -> None
 
 @pytest.fixture
 def eager(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ten values are many, their third count makes block counts, and more than twice as many make new ones."""
+    """Make block counts at the third count of ten or more values, and again once the values have more than doubled."""
     resize(monkeypatch, block_values=4, compared_values=9, compared_times=2, counted_per_value_behind=1)
 
 
 @pytest.mark.usefixtures("eager")
 def test_lazy_block_counts_compare_until_block_counts_pay() -> None:
-    """Few values are always compared, many at the first two counts.
+    """Few values are always compared. Many values are compared at the first two counts.
 
-    The third count makes block counts, and later ones use them.
+    The third count of many values makes block counts, and later counts use them.
     """
     values = np.arange(20.0)
     lazy = LazyBlockCounts(sizes())
@@ -112,7 +112,10 @@ def test_lazy_block_counts_compare_until_block_counts_pay() -> None:
 
 @pytest.mark.usefixtures("eager")
 def test_later_values_are_compared_until_they_are_too_many() -> None:
-    """Block counts of all values are made then. A count of fewer values leaves the later ones out."""
+    """If too many values are not covered, new block counts of all values are made.
+
+    A count of fewer values leaves out the values behind them.
+    """
     values = np.arange(50.0)[::-1].copy()
     lazy = LazyBlockCounts(sizes())
     for _ in range(3):

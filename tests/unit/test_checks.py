@@ -54,13 +54,13 @@ TIMESTAMPS: list[tuple[Any, int]] = [
 
 @pytest.mark.parametrize(("value", "expected"), TIMESTAMPS, ids=lambda part: repr(part)[:40])
 def test_a_timestamp_is_a_number_a_date_or_a_datetime(value: object, expected: int) -> None:
-    """It is floored to milliseconds and stored as an int."""
+    """A timestamp in any of these forms is floored to milliseconds and stored as an int."""
     found = timestamp(value)
     assert found == expected
     assert type(found) is int
 
 
-NO_TIMESTAMPS: list[tuple[Any, str]] = [
+INVALID_TIMESTAMPS: list[tuple[Any, str]] = [
     (FIRST_MS - 1, "outside the years 0001 to 9999"),
     (LAST_MS + 1, "outside the years 0001 to 9999"),
     ("9999-12-31T23-01", "outside the years 0001 to 9999"),
@@ -76,14 +76,14 @@ NO_TIMESTAMPS: list[tuple[Any, str]] = [
     ("2020-01-01||+1d", "must be a calendar date in ISO form or epoch milliseconds"),
     ("2020-01-01T00:00Europe/Paris", "must be a calendar date in ISO form or epoch milliseconds"),
     ("", "must be a calendar date in ISO form or epoch milliseconds"),
-    (datetime(2020, 1, 1), "a datetime must know its zone"),  # noqa: DTZ001 - the test is about naive ones
+    (datetime(2020, 1, 1), "a datetime must know its zone"),  # noqa: DTZ001 - naive datetimes are refused
     (np.datetime64("NaT"), "a datetime64 must have a unit and not be NaT"),
     (np.timedelta64(5, "ms"), "must be an integer, not timedelta64"),
     (b"2020-01-01", "must be an integer, not bytes"),
 ]
 
 
-@pytest.mark.parametrize(("value", "words"), NO_TIMESTAMPS, ids=lambda part: repr(part)[:40])
+@pytest.mark.parametrize(("value", "words"), INVALID_TIMESTAMPS, ids=lambda part: repr(part)[:40])
 def test_any_other_timestamp_is_refused(value: object, words: str) -> None:
     """Text of digits, date math, `now` and dates outside the years 0001 to 9999 are not timestamps."""
     found = unfit(lambda: timestamp(value))
@@ -92,7 +92,7 @@ def test_any_other_timestamp_is_refused(value: object, words: str) -> None:
 
 
 def test_an_integer_is_exact() -> None:
-    """Floats without a fraction and NumPy's numbers pass; the range is that of int64."""
+    """Floats without a fraction and NumPy's numbers are accepted. The range is that of int64."""
     values: list[Any] = [INT64_MIN, INT64_MAX, 2**53 + 1, np.uint64(5), 5.0, np.float16(5), -0.0, -(2.0**63)]
     for value in values:
         found = integer(value, None)
@@ -133,7 +133,7 @@ def test_a_double_is_finite() -> None:
 
 
 def test_a_boolean_is_true_or_false() -> None:
-    """It may be Python's or NumPy's, and is stored as Python's."""
+    """Booleans of Python and of NumPy are accepted and stored as Python's."""
     found = [boolean(value) for value in (True, np.True_, False, np.False_)]
     assert [str(value) for value in found] == ["True", "True", "False", "False"]
     assert all(type(value) is bool for value in found)
@@ -143,7 +143,7 @@ def test_a_boolean_is_true_or_false() -> None:
 
 
 def test_keywords_are_texts_in_a_list() -> None:
-    """They are stored as a tuple of `str`; the error names an entry that is not text."""
+    """Keywords are stored as a tuple of `str`. The error names an entry that is not text."""
 
     class Text(str):
         __slots__ = ()
@@ -158,7 +158,7 @@ def test_keywords_are_texts_in_a_list() -> None:
 
 
 def test_scalar_checks_by_the_type_of_the_field() -> None:
-    """It checks the bounds of the field too."""
+    """`scalar` also checks the minimum of the field."""
     assert scalar(BUCKET.by_name["timestamp"], "1970-01-01") == 0
     assert unfit(lambda: scalar(BUCKET.by_name["bucket_span"], 0)).value == 0
     assert scalar(BUCKET.by_name["event_count"], -5.0) == -5
@@ -167,7 +167,7 @@ def test_scalar_checks_by_the_type_of_the_field() -> None:
 
 
 def test_only_required_fields_must_be_given() -> None:
-    """None is a missing value; any other field may miss its value."""
+    """None means a missing value. A field that is not required may have None."""
     assert scalar(BUCKET.by_name["event_count"], None) is None
     error = unfit(lambda: scalar(BUCKET.by_name["timestamp"], None))
     assert (error.reason, error.value, error.path) == ("is required", None, "")
@@ -184,7 +184,7 @@ def test_the_owner_is_the_bucket_of_a_row() -> None:
 
 
 def test_listed_checks_by_the_type_of_the_field() -> None:
-    """A list field holds texts, or influencers of the bucket around them."""
+    """`scheduled_events` is a list of texts, and `bucket_influencers` is a list of influencers of the same bucket."""
     owner = Owner("web", 0, 300, is_interim=False)
     assert listed(BUCKET.by_name["scheduled_events"], ["a"], owner) == ("a",)
     (nested,) = listed(BUCKET.by_name["bucket_influencers"], [{"timestamp": 0}], owner)
@@ -236,12 +236,12 @@ BAD_INFLUENCERS: list[tuple[Any, str]] = [
 
 @pytest.mark.parametrize(("entry", "path"), BAD_INFLUENCERS, ids=lambda part: repr(part)[:40])
 def test_a_bad_influencer_is_named_by_its_path(entry: object, path: str) -> None:
-    """The path has its position and its key. A job, timestamp or span must be equal to the bucket's."""
+    """The path has the influencer's position and the bad key. A job, timestamp or span must equal the bucket's."""
     assert unfit(lambda: bucket_influencers([entry], OWNER)).path == path
     assert unfit(lambda: bucket_influencers([{}, entry], OWNER)).path == path.replace("[0]", "[1]")
 
 
 def test_influencers_are_a_list() -> None:
-    """A single one is refused; an empty list is not."""
+    """A single influencer that is not in a list is refused. An empty list is accepted."""
     assert unfit(lambda: bucket_influencers({}, OWNER)).reason == "must be a list, not dict"
     assert bucket_influencers([], OWNER) == ()

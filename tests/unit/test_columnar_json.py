@@ -1,4 +1,4 @@
-"""Columnar JSON: the bytes are those of the response objects, and nested buckets are left to these."""
+"""Columnar JSON: its bytes are the JSON of the response objects. Buckets with nested values are not written so."""
 
 from typing import Any, Final
 
@@ -27,7 +27,7 @@ FULL: Final[dict[str, Any]] = {
 def test_simple_buckets_are_written_from_their_columns(
     job_id: str, varying: tuple[str, ...], writer: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The bytes are those of the response objects, with any fields constant and rows in any order."""
+    """The bytes are the JSON of the response objects, whichever fields are constant, and with rows in any order."""
     write_by(monkeypatch, writer)
     found = Selection.of(segment([bucket(row, **(FULL if row % 3 else without(FULL, *varying))) for row in range(60)]))
     for rows_of_page in (slice(0, 60), slice(50, 9, -1), np.arange(59, 0, -2)):
@@ -41,8 +41,8 @@ def test_simple_buckets_are_written_from_their_columns(
     ("nested", "count"),
     [({}, 0), ({}, 1), ({}, 19), ({"scheduled_events": ["a"]}, 50), ({"bucket_influencers": [{}]}, 50)],
 )
-def test_few_and_nested_buckets_are_written_from_dicts(nested: dict[str, Any], count: int) -> None:
-    """Columns are no faster for few buckets, and they lack the nested values."""
+def test_few_and_nested_buckets_are_not_written_from_columns(nested: dict[str, Any], count: int) -> None:
+    """Columns are not faster for few buckets, and they do not have the nested values."""
     found = Selection.of(segment([*rows(0, max(0, count - 1)), *[bucket(99, **nested)] * min(1, count)]))
     assert len(found) == count
     assert columnar_buckets_json(JOB, found, display_fields(found)) is None

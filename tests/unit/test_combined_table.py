@@ -35,7 +35,7 @@ def combined_of(tables: Mapping[str, Table | None], kind: Kind = "bucket") -> Co
 def whole(
     combined: CombinedTable, jobs: Sequence[str], stale: frozenset[str] = frozenset()
 ) -> list[tuple[str, int, int]]:
-    """Job, timestamp and span of all rows that a combined table gives for some jobs, in its order."""
+    """Job, timestamp and span of each row that a combined table has for some jobs, in its order."""
     split = combined.split(jobs, stale)
     rows = split.table.rows.at(0, split.table.rows.length)
     shown = Selection(split.table.rows, rows)
@@ -44,8 +44,8 @@ def whole(
     return list(zip(job_ids, shown.column("timestamp").tolist(), shown.column("bucket_span").tolist(), strict=True))
 
 
-def test_rows_go_by_time_span_and_job() -> None:
-    """This order does not depend on the table that a row comes from."""
+def test_rows_are_in_the_order_of_time_span_and_job() -> None:
+    """The order does not depend on the table that a row comes from."""
     tables = tables_of(
         [bucket(row, job_id=job_id, bucket_span=span) for job_id, row, span in (("b", 0, 60), ("a", 1, 60))],
         [bucket(0, job_id=job_id, bucket_span=span) for job_id, span in (("a", 300), ("c", 60), ("a", 60))],
@@ -55,7 +55,7 @@ def test_rows_go_by_time_span_and_job() -> None:
 
 
 def test_rows_of_base_and_head_are_combined(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each row knows its place in the table of its job. Deleted rows are left out."""
+    """`place` gives the segment and row number of each row in the table of its job. Deleted rows are left out."""
     limit_heads(monkeypatch, 4)
     first = [bucket(row, job_id=job_id, anomaly_score=1.0) for job_id in ("a", "b") for row in range(6)]
     changed = [
@@ -97,7 +97,7 @@ def test_keywords_of_many_jobs_have_one_dictionary() -> None:
 
 
 def test_a_query_of_some_jobs_reads_only_their_rows() -> None:
-    """The query reads a combined table of these rows. Jobs that the whole table lacks are searched one by one."""
+    """The query reads a combined table of these rows. A job that is not in the whole table is searched by itself."""
     tables = tables_of(
         [bucket(row, job_id=job_id, event_count=row or None) for row in (1, 0) for job_id in ("a", "b", "c")],
         [bucket(3, job_id="b", scheduled_events=["x"])],
@@ -123,7 +123,7 @@ def test_a_query_of_some_jobs_reads_only_their_rows() -> None:
 
 
 def test_stale_jobs_are_searched_one_by_one() -> None:
-    """A stale job that the query does not name changes nothing. The split is remembered, with the stale jobs."""
+    """A stale job that the query does not name changes nothing. The table stores the split for these stale jobs."""
     tables = tables_of([bucket(row, job_id=job_id) for row in range(2) for job_id in ("a", "b", "c")])
     combined = combined_of(tables)
     jobs, stale = ("a", "b"), frozenset({"b", "c"})
@@ -139,7 +139,10 @@ def test_stale_jobs_are_searched_one_by_one() -> None:
 
 
 def test_few_queries_are_remembered() -> None:
-    """A combined table remembers four queries, because queries that name other jobs each time would fill the memory."""
+    """A combined table stores the splits of only four queries.
+
+    If it stored all of them, queries that name other jobs each time would fill the memory.
+    """
     combined = combined_of(tables_of([bucket(0, job_id="a")]))
     for number in range(20):
         combined.split(("a", str(number)), frozenset())
@@ -147,7 +150,7 @@ def test_few_queries_are_remembered() -> None:
 
 
 def test_a_combined_table_may_be_empty() -> None:
-    """It may have no job, or none with results."""
+    """A combined table may have no jobs, or only jobs without results."""
     for tables in ({}, {"a": None}):
         combined = combined_of(tables)
         assert combined.split(("a",), frozenset()).table.rows.length == 0

@@ -1,4 +1,4 @@
-"""Comparison: which rows of two segments store the same, and in how many columns and lists they differ."""
+"""Comparison: which rows of two segments have equal values, and in how many columns and lists they differ."""
 
 import numpy as np
 
@@ -14,8 +14,8 @@ def records(*keywords: str | None) -> Segment:
     return segment([record(row, by_field_value=keyword) for row, keyword in enumerate(keywords)], RECORD)
 
 
-def test_rows_compare_by_all_that_is_stored() -> None:
-    """A missing value and a given one differ, in lists too. A field that is not stored makes no difference."""
+def test_rows_are_compared_in_every_stored_field() -> None:
+    """A missing value differs from a given one, in columns and in lists. An unknown field makes no difference."""
     documents = [bucket(0, **FULL), bucket(1), bucket(2, anomaly_score=0.0), bucket(3, event_count=0)]
     base = segment(documents)
     everything = np.arange(4)
@@ -33,8 +33,8 @@ def test_rows_compare_by_all_that_is_stored() -> None:
     assert same_rows(base, np.array([3]), none, np.array([1])).tolist() == [False]
 
 
-def test_rows_are_the_same_by_their_keywords() -> None:
-    """The codes may be others. A missing keyword and an empty one differ."""
+def test_rows_are_compared_by_keywords_rather_than_codes() -> None:
+    """Equal keywords of two segments may have different codes. A missing keyword differs from an empty one."""
     these, those = records("b", None, "", "d"), records("b", "", None, "c", "d")
     rows = np.array([0, 1, 2, 3])
     assert same_rows(these, rows, those.select(rows), rows).tolist() == [True, False, False, False]

@@ -56,18 +56,18 @@ def test_a_query_string_is_decoded() -> None:
 
 
 def test_params_override_the_query_string_of_the_path() -> None:
-    """If both have a name, the value in ``params`` counts. Other names come from both."""
+    """If both have a parameter, the value in ``params`` counts. The other parameters of both are read too."""
     assert url("/x?a=1&b=2", "a=3") == url("/x?a=1&b=2", {"a": 3}) == {"a": "3", "b": "2"}
 
 
 def test_the_path_stays_encoded() -> None:
-    """Its segments are decoded later, and messages show the path as the caller wrote it."""
+    """The segments of the path are decoded later. Messages show the path as the caller wrote it."""
     assert read_call("GET", "/a%2Fb?c=%20", None, None) == Call("GET", "/a%2Fb?c=%20", "/a%2Fb", {"c": " "}, None)
 
 
 @pytest.mark.parametrize("escape", ["%", "%z0", "%0", "%zz", "%0z", "%é0"])
 def test_a_malformed_escape_is_refused(escape: str) -> None:
-    """This holds in the path, in its query string and in ``params`` as text. A mapping has no escapes."""
+    """The escape may be in the path, in its query string or in ``params`` as text. A mapping has no escapes."""
     for request in (f"/a{escape}", None), (f"/?a={escape}", None), ("/", f"a={escape}"):
         assert refused("GET", *request, None).reason.startswith(f"malformed escape [{escape}] in the URL, at ")
     assert url("/", {"a": escape}) == {"a": escape}
@@ -97,7 +97,10 @@ def test_params_of_other_types_are_refused(params: object) -> None:
 
 
 def test_an_odd_method_path_or_name_becomes_the_name_of_its_type() -> None:
-    """An integer name becomes its digits, and a subclass of str its text. No endpoint has such a path."""
+    """An integer as a name becomes its digits, and text of a subclass of str becomes built-in text.
+
+    No endpoint has the name of a type as its path.
+    """
     call = read_call(None, b"/x", {5: "a", None: "b"}, None)
     assert (call.method, call.uri, call.path, call.url) == ("NoneType", "bytes", "bytes", {"5": "a", "NoneType": "b"})
     assert read_call(WORD.GET, "/", None, None).method == "GET"

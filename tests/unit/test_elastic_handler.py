@@ -31,7 +31,7 @@ def cause(reply: Reply) -> dict[str, Any]:
 
 
 def test_the_body_of_a_reply_is_that_of_the_page(index: ResultsIndex) -> None:
-    """GET and POST, URL and body give the same. ``human`` adds text beside timestamps."""
+    """Parameters in the URL or in a body give the same reply, by GET or POST. ``human`` adds text beside timestamps."""
     expected = index.get_buckets(job_id=JOB, start=STEP, size=2)
     for method in ("GET", "POST"):
         for request in (
@@ -113,7 +113,7 @@ def test_an_error_of_the_search_is_wrapped(index: ResultsIndex, query: str, kind
 
 
 def test_the_handler_limits_the_result_window(index: ResultsIndex) -> None:
-    """The index's own maximum does not matter. A lookup is a window of one."""
+    """The handler ignores the maximum size of the index. A lookup counts as a result window of 1."""
     assert len(handle(index, "GET", BUCKETS, "size=10000").body["buckets"]) == 10
     assert handle(index, "GET", BUCKETS, "size=4&from=1", max_result_window=5).status == 200
     assert "[5] but was [6]" in cause(handle(index, "GET", BUCKETS, "size=5&from=1", max_result_window=5))["reason"]
@@ -124,14 +124,14 @@ def test_the_handler_limits_the_result_window(index: ResultsIndex) -> None:
 
 
 def test_a_lookup_without_a_match_is_not_a_failed_search(index: ResultsIndex) -> None:
-    """Its error is not wrapped."""
+    """The error of such a lookup is not wrapped."""
     reply = handle(index, "GET", f"{BUCKETS}/2026")
     error = {"type": "resource_not_found_exception", "reason": "Could not find requested buckets"}
     assert (reply.status, reply.body) == (404, {"error": {"root_cause": [error], **error}, "status": 404})
 
 
 def test_records_and_influencers_have_their_own_endpoints(index: ResultsIndex) -> None:
-    """Each is filtered and sorted by its own score, the highest first."""
+    """Each kind is filtered and sorted by its own score, the highest first."""
     index.upsert([record(row, record_score=row * 10) for row in range(5)])
     index.upsert([bucket(row, result_type="influencer", influencer_score=row * 10) for row in range(5)])
     for kind, expected in (
@@ -175,7 +175,7 @@ def test_a_wrong_index_raises() -> None:
 
 @pytest.mark.parametrize("window", [-1, None, 5.0, True, "5"])
 def test_a_wrong_result_window_raises(index: ResultsIndex, window: Any) -> None:
-    """It raises for any request, even one with an unknown path."""
+    """The error is raised for any request, even one with an unknown path."""
     with pytest.raises(InvalidQuery, match="max_result_window"):
         handle(index, "GET", "/x", max_result_window=window)
 

@@ -84,7 +84,7 @@ def test_paths_lead_to_endpoints(path: str, route: tuple[str, str, str | None]) 
     ],
 )
 def test_other_paths_have_no_endpoint(path: str) -> None:
-    """Among them are an empty job, and a timestamp after records or influencers."""
+    """Paths without an endpoint include one with an empty job, or with a timestamp after records or influencers."""
     assert find_route(path) is None
 
 
@@ -102,7 +102,10 @@ def test_a_url_gives_the_keywords_of_a_query() -> None:
 
 
 def test_a_timestamp_comes_from_the_path_or_the_query_string() -> None:
-    """The path comes first, and empty text counts as none. Records have no lookup, so they refuse the name."""
+    """The timestamp in the path comes first, and empty text counts as no timestamp.
+
+    Records have no lookup, so their endpoint refuses the parameter.
+    """
     assert parameters(f"{BUCKETS}/1?timestamp=2") == {"timestamp": "1"}
     assert parameters(f"{BUCKETS}/?timestamp=2&start=-1") == {"timestamp": "2"}
     assert parameters(f"{BUCKETS}?timestamp=&start=5&job_id=other") == {"start": "5"}
@@ -110,7 +113,10 @@ def test_a_timestamp_comes_from_the_path_or_the_query_string() -> None:
 
 
 def test_a_lookup_takes_no_window() -> None:
-    """It takes no threshold and no page, not even their defaults. An open side counts as not given."""
+    """A lookup also refuses a threshold and a page, even with default values.
+
+    An open side of the window counts as not given.
+    """
     for given, name in {"start=5": "start", "end=": "end", "anomaly_score=0": "anomaly_score"}.items():
         assert refused(f"{BUCKETS}/1", given) == (
             "illegal_argument_exception",
@@ -160,7 +166,7 @@ def test_other_parameters_that_shape_a_reply_are_refused(name: str) -> None:
 
 
 def test_human_is_read_from_the_url() -> None:
-    """It is a boolean, and it counts beside a body too."""
+    """``human`` is a boolean, and the URL may have it even if the request has a body."""
     assert [request(BUCKETS, query, "{}").human for query in ("human", "human=true", "human=false", "")] == [
         True,
         True,
@@ -174,7 +180,7 @@ def test_human_is_read_from_the_url() -> None:
 
 
 def test_a_body_gives_the_keywords_of_a_query() -> None:
-    """It is JSON in any UTF, or parsed already. The URL beside it gives no keywords."""
+    """A body is JSON in any UTF encoding, or parsed already. If there is a body, the URL gives no keywords."""
     body = '{"job_id": "other", "start": 5, "end": null, "anomaly_score": "75", "page": {"size": 5}, "desc": "true"}'
     expected = {"start": 5, "anomaly_score": 75.0, "desc": True, "size": 5}
     for encoding in ("utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "utf-32-be"):
@@ -186,7 +192,7 @@ def test_a_body_gives_the_keywords_of_a_query() -> None:
 
 @pytest.mark.parametrize("body", [None, b"", "", b" \n\t", "  ", "\ufeff ".encode(), " ".encode("utf-16")])
 def test_a_blank_body_counts_as_no_body(body: Any) -> None:
-    """The URL gives the parameters then."""
+    """The parameters come from the URL, as without a body."""
     assert parameters(BUCKETS, "start=5", body) == {"start": "5"}
 
 
@@ -219,7 +225,7 @@ def test_beside_any_body_the_url_may_not_have_parameters(body: Any) -> None:
     ],
 )
 def test_a_body_that_is_not_json_is_refused(body: Any, why: str) -> None:
-    """Its error comes before any error of the URL."""
+    """The error of the body comes before any error of the URL."""
     error = refused(BUCKETS, "zzz", body)
     assert error[0] == "x_content_parse_exception"
     assert error[1].startswith(f"{ACTION} the body is not JSON: {why}")
@@ -276,7 +282,7 @@ def test_a_value_that_cannot_be_parsed_is_the_cause_of_the_error() -> None:
 
 
 def test_a_lookup_and_a_window_exclude_each_other_in_a_body() -> None:
-    """The message depends on their order. An empty page counts as given, an open side does not."""
+    """The message depends on the order of the fields. An empty page counts as given, an open side does not."""
     for window, names in {
         "start": "start",
         "end": "end",
@@ -297,7 +303,10 @@ def test_a_lookup_and_a_window_exclude_each_other_in_a_body() -> None:
 
 
 def test_a_timestamp_in_the_url_overrides_the_one_in_the_body() -> None:
-    """The path or the query string may have it. Records have no lookup, so they refuse the name."""
+    """The timestamp may be in the path or in the query string.
+
+    Records have no lookup, so their endpoint refuses the parameter.
+    """
     assert parameters(f"{BUCKETS}/5", None, {"timestamp": 1}) == {"timestamp": "5"}
     assert parameters(BUCKETS, "timestamp=5", {"timestamp": 1, "sort": "x"}) == {"timestamp": "5", "sort": "x"}
     assert parameters(BUCKETS, "timestamp=", {"timestamp": 1}) == {"timestamp": 1}

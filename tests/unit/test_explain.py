@@ -31,7 +31,7 @@ def many() -> ResultsIndex:
 
 @pytest.fixture(scope="module")
 def few() -> ResultsIndex:
-    """An index with empty and full buckets in turn in its base, one deleted row, and a head of three rows."""
+    """An index whose base alternates empty and full buckets, with one deleted row and a head of three rows."""
     found = ResultsIndex()
     found.upsert([bucket(row, **(FULL if row % 2 else {})) for row in range(20)])
     found.upsert([bucket(11, event_count=9), bucket(12, bucket_span=60, **FULL), bucket(30, is_interim=True)])
@@ -80,7 +80,7 @@ EXPLAINED: list[tuple[dict[str, Any], str, str | None]] = [
 def test_a_page_explains_how_it_was_found(
     many: ResultsIndex, parameters: dict[str, Any], path: str, column: str | None
 ) -> None:
-    """It names the path and the column, and its levels and rows fit the stored rows."""
+    """The plan names the path and the column. Its levels and its number of rows read agree with the stored rows."""
     page = many.get_buckets(job_id=JOB, **parameters)
     plan = page.explain()
     assert list(plan) == ["path", "column", "levels", "rows_read", "rows_matched"]
@@ -112,14 +112,14 @@ def test_a_page_explains_how_it_was_found(
 
 
 def test_the_lowest_score_of_a_severity_is_a_level(many: ResultsIndex) -> None:
-    """If fewer than a quarter of all rows are at or above it, no row is compared."""
+    """If fewer than a quarter of all rows are at or above that score, no row is compared."""
     for score in (3.0, 25.0, 50.0, 75.0):
         plan = many.get_buckets(job_id=JOB, anomaly_score=score).explain()
         assert (plan["path"], plan["levels"], plan["rows_read"]) == ("threshold", (score,), 0)
 
 
 def test_few_rows_are_scanned(few: ResultsIndex) -> None:
-    """A value index would not be faster."""
+    """A value index of few rows would not be faster."""
     for parameters, column in (
         ({"anomaly_score": 1.0}, "anomaly_score"),
         ({"sort": "event_count"}, "event_count"),
@@ -143,7 +143,7 @@ def test_an_explanation_is_immutable_and_pickled_with_its_page(many: ResultsInde
 
 @pytest.mark.parametrize(("sort", "found_by"), [("event_count", "order"), ("scheduled_events", "scan")])
 def test_a_cached_answer_explains_that_it_read_no_rows(sort: str, found_by: str) -> None:
-    """Its path is ``cache``, from the second search in the same order on, until the results change."""
+    """From the second search in the same order on, the path is ``cache``, until the results change."""
     index = ResultsIndex()
     index.upsert_columns(
         {"timestamp": np.arange(5_000) * STEP, "bucket_span": SPAN_S, "event_count": np.arange(5_000) * 7 % 5_000},
@@ -173,9 +173,9 @@ def test_a_cached_answer_explains_that_it_read_no_rows(sort: str, found_by: str)
 
 
 def test_rows_read_include_rows_that_did_not_match() -> None:
-    """Most buckets share the greatest processing time, and none of those matches.
+    """Most buckets have the greatest processing time, and none of these buckets matches.
 
-    The search compares all rows, and then the matches.
+    The search reads all rows to find matches with the greatest time. It finds none, so it then reads all matches.
     """
     index = ResultsIndex()
     size = 20_000
@@ -194,10 +194,10 @@ def test_rows_read_include_rows_that_did_not_match() -> None:
 
 @pytest.mark.parametrize("desc", [False, True])
 def test_rows_read_of_records_by_time_are_all_that_were_compared(desc: bool) -> None:
-    """Ten records at five instants; the page of three ends in the middle of an instant.
+    """Ten records lie at five instants, and the page of three ends in the middle of an instant.
 
-    The search compares all ten to count them and all ten to find the page, and twice the two of the last instant. Then
-    it sorts the four records up to that instant.
+    The search compares all ten records to count them, and all ten to find the page. It compares the two records of the
+    page's last instant twice. Then it sorts the four records up to that instant.
     """
     index = ResultsIndex()
     rows = np.arange(10)

@@ -1,4 +1,4 @@
-"""Gathering: rows of several segments come to their places, with their masks, lists and keywords."""
+"""Gathering: rows of several segments get their places in a new one, with their masks, lists and keywords."""
 
 from typing import Any
 
@@ -28,8 +28,8 @@ def keywords_of(source: Segment, name: str) -> list[str | None]:
     return found
 
 
-def test_a_gathering_takes_from_several() -> None:
-    """The rows of each part go to their places with their masks and lists. There may be room behind them."""
+def test_rows_of_several_segments_are_gathered() -> None:
+    """The rows of each part go to their places with their masks and lists. The new segment may have spare room."""
     these = segment([bucket(0, **FULL), bucket(2), bucket(4, **FULL)])
     those = segment([bucket(1, **{**FULL, "scheduled_events": ["b"]}), bucket(3)])
     parts: list[Any] = [
@@ -48,11 +48,11 @@ def test_a_gathering_takes_from_several() -> None:
 
 
 def test_gathered_rows_keep_their_keywords() -> None:
-    """The keywords of two dictionaries come into one, without those that no row has."""
+    """Two dictionaries are merged, without the keywords that no row has."""
     many = records(*(f"{number:03}" for number in range(100)))
     few = records("042", "zzz", None, first=100)
-    kept = np.array([3, 42])
-    parts = [(many, kept, np.array([0, 1])), (few, np.arange(3), np.array([2, 3, 4]))]
+    chosen = np.array([3, 42])
+    parts = [(many, chosen, np.array([0, 1])), (few, np.arange(3), np.array([2, 3, 4]))]
     found = gather(RECORD, parts, 5)
     found.check()
     assert keywords_of(found, "by_field_value") == ["003", "042", "042", "zzz", None]

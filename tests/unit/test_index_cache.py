@@ -1,4 +1,4 @@
-"""The cache of value indexes: when one serves, when a new one is made, and how each gets to the next segment."""
+"""The cache of value indexes: how long a value index serves, and how the writer passes it on to the next segment."""
 
 import numpy as np
 import pytest
@@ -7,12 +7,12 @@ from bucketquery.model.schema import Float64s
 from bucketquery.model.sizes import Sizes
 from bucketquery.value_index.index_cache import IndexCache
 
-#: A value index serves until it is more than 4 rows behind, and one more for each 10 rows that it covers.
+#: A value index serves while it is at most 4 rows behind, plus one row for each 10 rows that it covers.
 SIZES = Sizes(rows_behind=4, covered_per_row_behind=10, level_rows=2)
 
 
 def scores(length: int) -> Float64s:
-    """Distinct scores in an order that is not that of the rows."""
+    """Distinct scores that are not in the order of the rows."""
     return np.random.default_rng(length).permutation(np.arange(length, dtype=np.float64))
 
 
@@ -24,7 +24,7 @@ def cache_of(column: Float64s, *, desc: bool = True) -> IndexCache:
 
 
 def test_a_value_index_is_found_by_column_and_direction() -> None:
-    """Another column, and the other direction of the same column, have none yet."""
+    """Another column has no value index yet, and neither has the other direction of the same column."""
     cache = IndexCache(SIZES)
     assert cache.near("score", 40, desc=True) is None
     made = cache.make("score", scores(40), desc=True, marks=())
@@ -35,12 +35,12 @@ def test_a_value_index_is_found_by_column_and_direction() -> None:
 
 @pytest.mark.parametrize(("length", "serves"), [(30, True), (40, True), (48, True), (49, False)])
 def test_a_value_index_serves_segments_that_are_near(length: int, serves: bool) -> None:
-    """It covers 40 rows: an older segment has fewer, and a newer one may have 4 more, plus a tenth of 40."""
+    """The value index covers 40 rows. A segment may have fewer rows, or up to 8 more: 4, plus a tenth of 40."""
     assert (cache_of(scores(40)).near("score", length, desc=True) is not None) == serves
 
 
-def test_an_outgrown_value_index_serves_no_more() -> None:
-    """After its rows have doubled, its levels no longer suit the column."""
+def test_an_outgrown_value_index_no_longer_serves() -> None:
+    """After the rows have doubled, the levels no longer suit the column."""
     column = scores(81)
     cache = cache_of(column[:40])
     assert cache.maintained({"score": column}, 80).near("score", 80, desc=True) is not None
@@ -48,7 +48,10 @@ def test_an_outgrown_value_index_serves_no_more() -> None:
 
 
 def test_the_writer_extends_value_indexes_that_are_behind() -> None:
-    """A cache less than 4 rows behind stays. From 4 rows on a new one covers all, and the old one stays as it is."""
+    """A cache with value indexes fewer than 4 rows behind stays as it is.
+
+    From 4 rows on, a new cache has value indexes of all rows, and the old cache does not change.
+    """
     column = scores(60)
     cache = cache_of(column[:40])
     cache.make("score", column[:42], desc=False, marks=())
@@ -67,7 +70,7 @@ def test_the_writer_extends_value_indexes_that_are_behind() -> None:
 
 
 def test_the_writer_corrects_value_indexes_of_changed_columns() -> None:
-    """An unchanged column keeps its value index; a changed one gets a corrected one."""
+    """The value index of an unchanged column stays the same. A changed column gets a corrected value index."""
     before = {"score": scores(40), "events": scores(40)}
     after = {"score": before["score"].copy(), "events": before["events"]}
     rows = np.array([3, 7])
@@ -85,7 +88,7 @@ def test_the_writer_corrects_value_indexes_of_changed_columns() -> None:
 
 
 def test_a_value_index_with_too_many_changed_rows_is_left_out() -> None:
-    """More than a quarter of its rows differ, so the next reader makes a new one."""
+    """If more than a quarter of the rows differ, the next reader makes a new value index."""
     before, rows = {"score": scores(40)}, np.arange(11)
     after = {"score": before["score"].copy()}
     after["score"][rows] += 100
@@ -94,7 +97,7 @@ def test_a_value_index_with_too_many_changed_rows_is_left_out() -> None:
 
 
 def test_the_bytes_of_a_cache_are_those_of_its_value_indexes() -> None:
-    """An empty cache has none, and each value index adds its own."""
+    """An empty cache has no bytes, and each value index adds its own."""
     cache = IndexCache(SIZES)
     assert cache.nbytes() == 0
     sizes = [cache.make("score", scores(40), desc=desc, marks=()).nbytes() for desc in (True, False)]
@@ -103,7 +106,7 @@ def test_the_bytes_of_a_cache_are_those_of_its_value_indexes() -> None:
 
 
 def test_a_check_finds_a_value_index_of_other_values() -> None:
-    """It looks at those that cover no more rows than the segment; the others belong to a newer segment."""
+    """`check` tests only value indexes that cover no more rows than the segment. Others belong to a newer segment."""
     cache = cache_of(scores(40))
     cache.check({"score": scores(40)}, 40)
     cache.check({"score": scores(40)[::-1]}, 39)

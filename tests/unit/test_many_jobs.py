@@ -27,7 +27,7 @@ SORTS = ("timestamp", "anomaly_score", "event_count", "bucket_span", "scheduled_
 
 
 def documents(rng: Random) -> list[list[Document]]:
-    """Batches of buckets with few distinct values, so that many tie; one job is much larger than the others."""
+    """Batches of buckets with few distinct values, so that many tie. One job is much larger than the others."""
     return [
         [
             bucket(
@@ -80,10 +80,13 @@ def random_query(rng: Random) -> BucketQuery:
 
 @pytest.mark.parametrize("shortcuts", [(), ("combined",), ("deep",), ("combined", "deep")], ids=str)
 @pytest.mark.parametrize("few_changed", [0, 1_000])
-def test_a_query_of_many_jobs_equals_one_of_a_single_table(
+def test_a_query_of_many_jobs_has_the_answer_of_a_single_table(
     shortcuts: Sequence[str], few_changed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Shortcuts change nothing: jobs may be combined or searched one by one, and a deep page may skip earlier rows."""
+    """Shortcuts do not change the answer.
+
+    Jobs may be combined or searched one by one, and the search for a deep page may skip earlier rows.
+    """
     limit_heads(monkeypatch, 4)
     for seed in range(6):
         rng = Random(seed)
@@ -102,7 +105,7 @@ def test_a_query_of_many_jobs_equals_one_of_a_single_table(
 
 @pytest.mark.parametrize("kind", [RecordQuery, InfluencerQuery])
 def test_the_job_is_the_last_key_of_all_kinds(kind: type[RecordQuery | InfluencerQuery]) -> None:
-    """It has the direction of the query, and is the first key if the query sorts by `job_id`."""
+    """The job is compared in the direction of the query. It is the first key if the query sorts by `job_id`."""
     result = "record" if kind is RecordQuery else "influencer"
     for together in (False, True):
         index = ResultsIndex()
@@ -166,7 +169,7 @@ def test_a_deep_page_by_time_does_not_list_earlier_rows(monkeypatch: pytest.Monk
 
 
 def test_a_scan_copies_a_limited_number_of_rows_at_a_time() -> None:
-    """A scan of millions of rows therefore does not hold all of them."""
+    """With this limit, a scan of millions of rows does not hold all of them at once."""
     index = ResultsIndex()
     index.upsert([bucket(row, job_id=job_id) for row in range(5) for job_id in ("a", "b")])
     query = BucketQuery(jobs=["a", "b"], desc=True)
@@ -197,7 +200,7 @@ def test_each_row_is_located_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_each_bucket_has_the_records_of_its_own_job() -> None:
-    """In pages and in scans. The limit counts the records of a page over all jobs."""
+    """This holds in pages and in scans. The limit of records on a page counts the records of all jobs."""
     influencers = [{"influencer_field_name": "host"}]
     index = ResultsIndex()
     index.upsert(
@@ -222,7 +225,7 @@ def test_each_bucket_has_the_records_of_its_own_job() -> None:
 
 
 def test_the_plan_of_many_jobs_has_the_path_jobs() -> None:
-    """It counts the rows that the searches of all jobs compared."""
+    """Its ``rows_read`` is the number of rows that the searches of all jobs compared."""
     index = ResultsIndex()
     index.upsert([bucket(row, job_id=job_id, anomaly_score=50.0) for row in range(3) for job_id in ("a", "b")])
     page = index.search(BucketQuery(jobs=["a", "b"], anomaly_score=1))

@@ -1,4 +1,4 @@
-"""Values made at their first read: each is made once, and read as a slot from then on."""
+"""Attributes that are made at their first read: later reads return the stored value."""
 
 import copy
 import pickle
@@ -42,7 +42,7 @@ class Quadrupled(Doubled):
 
 
 def test_a_value_is_made_when_it_is_first_read() -> None:
-    """It is not made before and not made again, even if it is None."""
+    """A value is not made before its first read, and not made again, even if it is None."""
     value = Doubled(3)
     assert value.made == []
     assert (value.double, value.double) == (6, 6)
@@ -51,7 +51,7 @@ def test_a_value_is_made_when_it_is_first_read() -> None:
 
 
 def test_whether_a_value_is_made_can_be_asked() -> None:
-    """Asking makes nothing; a value that is None is made like any other."""
+    """`is_made` does not make the value. A made value may be None."""
     value = Doubled(3)
     assert not is_made(value, "double")
     assert value.made == []
@@ -66,7 +66,7 @@ def test_a_made_value_is_read_as_a_slot() -> None:
 
 
 def test_a_subclass_adds_values_of_its_own() -> None:
-    """It has the values of its base too, and its base does not get those of the subclass."""
+    """The subclass has the values of its base too. The base does not get the values of the subclass."""
     assert Quadrupled(3).quadruple == 12
     with pytest.raises(AttributeError, match="'Doubled' object has no attribute 'quadruple'"):
         _ = Doubled(3).quadruple  # type: ignore[attr-defined] # the test expects the error
@@ -99,7 +99,7 @@ class Halved:
 
 
 def test_a_class_with_a_dict_needs_no_base() -> None:
-    """The value is made once, and the instance's dict holds it; the class shows what documents it."""
+    """The value is made once, and the instance's dict holds it. The attribute of the class has the docstring."""
     value = Halved(3)
     assert vars(value) == {}
     assert (value.half, value.half, value.made) == (1.5, 1.5, 1)
@@ -109,7 +109,7 @@ def test_a_class_with_a_dict_needs_no_base() -> None:
 
 
 def test_a_class_without_a_place_for_values_is_refused() -> None:
-    """A `MadeOnce` class must list the slot, any other class a dict."""
+    """A `MadeOnce` class must list the slot, and any other class must have a dict."""
 
     def without(base: type) -> None:
         type("Fails", (base,), {"__slots__": (), "half": once(lambda self: self.number / 2)})
@@ -121,7 +121,7 @@ def test_a_class_without_a_place_for_values_is_refused() -> None:
 
 
 def test_an_error_while_making_leaves_no_value() -> None:
-    """The next read makes the value."""
+    """The next read tries to make the value again."""
 
     class Fails(MadeOnce):
         __slots__ = ("_ratio", "by")
@@ -140,8 +140,8 @@ def test_an_error_while_making_leaves_no_value() -> None:
     assert value.ratio == 0.5
 
 
-def test_two_threads_get_the_same() -> None:
-    """Both may make the value, and both get equal ones."""
+def test_two_threads_get_equal_values() -> None:
+    """Both threads may make the value, so they may get two objects."""
     value, found = Doubled(3), list[int]()
     barrier = Barrier(2)
 

@@ -30,29 +30,29 @@ def test_only_kinds_without_keywords_have_a_layout() -> None:
 def test_packing_does_not_change_rows() -> None:
     """Columns, masks and lists are equal. Packing packed rows or unpacking arrays returns the same segment."""
     documents = [bucket(0, **FULL), bucket(1), bucket(2, anomaly_score=0.0, is_interim=True), bucket(3, event_count=0)]
-    plain = segment(documents)
-    found = pack(plain)
+    in_arrays = segment(documents)
+    found = pack(in_arrays)
     found.check()
     assert isinstance(found, PackedSegment)
-    assert stored(found) == stored(plain)
-    assert found.lists == plain.lists
+    assert stored(found) == stored(in_arrays)
+    assert found.lists == in_arrays.lists
     assert pack(found) is found
-    assert plain.unpacked() is plain
+    assert in_arrays.unpacked() is in_arrays
     again = found.unpacked()
-    assert stored(again) == stored(plain)
-    assert again.present.keys() == plain.present.keys() == {"event_count", "is_interim", "processing_time_ms"}
+    assert stored(again) == stored(in_arrays)
+    assert again.present.keys() == in_arrays.present.keys() == {"event_count", "is_interim", "processing_time_ms"}
     for name, column in found.columns.items():
-        assert column.dtype == plain.columns[name].dtype
-        assert np.array_equal(column, plain.columns[name], equal_nan=column.dtype.kind == "f")
-    assert len(found.columns) == len(plain.columns)
+        assert column.dtype == in_arrays.columns[name].dtype
+        assert np.array_equal(column, in_arrays.columns[name], equal_nan=column.dtype.kind == "f")
+    assert len(found.columns) == len(in_arrays.columns)
     assert found.nbytes() == 4 * 56 + sum(some.rows.nbytes + some.values.nbytes for some in found.lists.values())
-    travelled = pickle.loads(pickle.dumps(found))
-    travelled.check()
-    assert stored(travelled) == stored(plain)
+    unpickled = pickle.loads(pickle.dumps(found))
+    unpickled.check()
+    assert stored(unpickled) == stored(in_arrays)
 
 
 def test_only_columns_with_missing_values_have_masks() -> None:
-    """Scores and unknown names never have one."""
+    """A score and an unknown name never have a mask."""
     found = pack(segment([bucket(0, **FULL), bucket(1, event_count=5)]))
     assert sorted(found.present) == ["is_interim", "processing_time_ms"]
     assert len(found.present) == 2
@@ -66,7 +66,7 @@ def test_only_columns_with_missing_values_have_masks() -> None:
 
 
 def test_an_empty_segment_is_packed() -> None:
-    """Its columns have no rows, and its records are empty bytes."""
+    """The columns of an empty segment have no rows, and its records are empty bytes."""
     empty = empty_segment(BUCKET)
     assert isinstance(empty.columns, PackedColumns)
     assert empty.columns.data == b""
@@ -75,7 +75,7 @@ def test_an_empty_segment_is_packed() -> None:
 
 
 def test_equal_rows_have_equal_records() -> None:
-    """A missing score is the same NaN, to the last bit, whichever way it was read."""
+    """Every missing score is stored as the same NaN, bit for bit, however it was read."""
     missing: list[Any] = [
         segment([bucket(0)]),
         segment([bucket(row) for row in range(40)]).select(np.array([0])),

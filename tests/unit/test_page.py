@@ -49,7 +49,7 @@ DTYPE_KINDS = {
 
 @pytest.fixture(scope="module")
 def index() -> ResultsIndex:
-    """An index with empty and full buckets in turn in its base, one deleted row, and a head of three rows."""
+    """An index whose base alternates empty and full buckets, with one deleted row and a head of three rows."""
     found = ResultsIndex()
     found.upsert([bucket(row, **(FULL if row % 2 else {})) for row in range(20)])
     found.upsert([bucket(11, event_count=9), bucket(12, bucket_span=60, **FULL), bucket(30, is_interim=True)])
@@ -84,7 +84,7 @@ def test_a_page_is_a_sequence_of_buckets(page: BucketPage) -> None:
 
 
 def test_columns_keys_and_body_show_the_same_buckets(page: BucketPage) -> None:
-    """They have the values of the buckets, in the same order."""
+    """Each of the three has the values of the buckets, in the same order."""
     found = list(page)
     for name, kind in DTYPE_KINDS.items():
         column = page.column(name)
@@ -105,7 +105,7 @@ def test_columns_keys_and_body_show_the_same_buckets(page: BucketPage) -> None:
 def test_the_bytes_of_a_page_are_its_body_as_json(
     page: BucketPage, writer: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Keys stay in order. Every encoder and an unpickled page give the same bytes."""
+    """The keys stay in order. Every encoder gives the same bytes, and so does an unpickled page."""
     write_by(monkeypatch, writer)
     unpickled = pickle.loads(pickle.dumps(page))
     for human in (False, True):
@@ -115,7 +115,7 @@ def test_the_bytes_of_a_page_are_its_body_as_json(
 
 
 def test_the_bytes_of_a_page_need_the_documents() -> None:
-    """If the index stores none, only an empty page has bytes, as it has a body."""
+    """If the index stores no documents, only an empty page has bytes."""
     lean = ResultsIndex(keep_documents=False)
     lean.upsert(rows(0, 50))
     with pytest.raises(InvalidQuery) as caught:
@@ -155,7 +155,7 @@ def test_missing_fields_have_defaults(index: ResultsIndex) -> None:
 
 
 def test_nested_influencers_have_the_key_of_their_bucket(index: ResultsIndex) -> None:
-    """They have its job, timestamp and span."""
+    """An influencer nested in a bucket has the job, timestamp and span of the bucket."""
     (found,) = index.get_buckets(job_id=JOB, timestamp=STEP)
     assert found.bucket_influencers == (
         BucketInfluencer(
@@ -174,7 +174,7 @@ def test_nested_influencers_have_the_key_of_their_bucket(index: ResultsIndex) ->
 
 @pytest.mark.parametrize("name", DTYPE_KINDS)
 def test_columns_of_a_page_are_read_only(page: BucketPage, name: str) -> None:
-    """No flag makes them writable, and none is a view of a stored array."""
+    """No flag makes a column writable, and no column is a view of a stored array."""
     column = page.column(name)
     assert not column.flags.writeable
     with pytest.raises(ValueError, match="WRITEABLE"):
@@ -203,7 +203,7 @@ def test_a_page_is_immutable(page: BucketPage) -> None:
 
 
 def test_a_pickled_page_has_only_its_own_rows(page: BucketPage) -> None:
-    """It answers as before, without the columns of the index. A copy is the page itself."""
+    """The unpickled page gives the same answers, without the columns of the index. A copy is the page itself."""
     assert copy.copy(page) is page
     assert copy.deepcopy([page])[0] is page
     for protocol in range(pickle.HIGHEST_PROTOCOL + 1):
@@ -220,8 +220,8 @@ def test_a_pickled_page_has_only_its_own_rows(page: BucketPage) -> None:
         assert repr(pickle.loads(pickle.dumps(found))) == repr(page)
 
 
-def test_a_pickle_grows_with_the_page() -> None:
-    """It does not grow with the index."""
+def test_a_pickled_page_does_not_grow_with_the_index() -> None:
+    """The size of a pickle depends only on the rows of the page."""
     index = ResultsIndex()
     index.upsert(rows(0, 5_000, anomaly_score=5.0))
     assert len(pickle.dumps(index.get_buckets(job_id=JOB, size=2))) < 3_000
@@ -246,13 +246,13 @@ def test_text_columns_hold_the_whole_id(job_id: str) -> None:
 
 
 def test_the_repr_of_a_page_describes_it(index: ResultsIndex) -> None:
-    """It has the number of buckets, the count, the job and the commit."""
+    """The repr has the number of buckets on the page, the count, the job and the commit."""
     page = index.get_buckets(job_id=JOB, size=3)
     assert repr(page) == "<BucketPage: 3 of 22 buckets of job 'web' at commit 2>"
 
 
 def test_later_writes_do_not_change_a_page() -> None:
-    """Its rows may be replaced, moved or deleted in the index."""
+    """The rows of the page may be replaced, moved or deleted in the index."""
     index = ResultsIndex()
     index.upsert([bucket(row, **FULL) for row in range(40)])
     pages: Sequence[BucketPage] = [index.get_buckets(job_id=JOB, **parameters) for parameters in PAGES.values()]

@@ -1,4 +1,4 @@
-"""Plans: values chosen from exact counts before a row of the page is read; each can explain itself."""
+"""Plans: each is chosen from exact counts before a row of the page is read, and gives an explanation of the answer."""
 
 from typing import Any
 
@@ -24,7 +24,7 @@ ROWS = 4_096
 
 @pytest.fixture(scope="module")
 def opposed() -> Table:
-    """Buckets whose scores fall as their event counts rise, so the first buckets by events do not match a threshold."""
+    """Buckets whose scores fall as their event counts rise, so buckets with many events are below the thresholds."""
     rows = np.random.default_rng(4).permutation(ROWS).tolist()
     return table(
         [
@@ -109,7 +109,7 @@ CHOICES: list[tuple[dict[str, Any], str, str]] = [
 def test_each_access_is_chosen_if_it_reads_fewer_rows(
     opposed: Table, parameters: dict[str, Any], access: str, shortcut: str
 ) -> None:
-    """Without its shortcut the search reads all matches."""
+    """If the shortcut of an access is off, the search reads all matches."""
     query = resolved(**parameters)
     assert all_plans(opposed, query, 10)[0].access == access
     assert all_plans(opposed, query, 10)[-1].access == "all"
@@ -138,9 +138,9 @@ def test_a_page_of_records_by_time_is_sorted_up_to_its_last_instant() -> None:
 @pytest.mark.parametrize("processing_time_ms", [9, 8])
 @pytest.mark.parametrize("desc", [False, True])
 def test_a_window_with_head_rows_only_is_sorted(desc: bool, processing_time_ms: int) -> None:
-    """The base has no row between two of its times, and more head rows lie there than are sorted at once.
+    """The window has no row of the base, and more rows of the head than ``few_matches``.
 
-    The value index of the base is tied, so a plan that looks for its best value would find no row to look at.
+    All values of the base are equal. A plan that looks for this value would find no row of the base in the window.
     """
     index = ResultsIndex()
     rows = np.arange(3_000)

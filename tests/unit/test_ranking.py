@@ -20,7 +20,7 @@ def times(*values: int) -> Int64s:
 
 @pytest.mark.parametrize("stored", [(), (5,), (1, 3, 3, 3, 7), (INT64_MIN, 0, INT64_MAX)], ids=repr)
 def test_a_window_is_half_open(stored: tuple[int, ...]) -> None:
-    """It includes its start and excludes its end. Empty and reversed windows are empty slices."""
+    """A window includes its start and excludes its end. Empty and reversed windows are empty slices."""
     edges = (INT64_MIN, -1, 0, 1, 2, 3, 4, 5, 7, 8, INT64_MAX)
     for start in edges:
         for end in edges:
@@ -72,9 +72,9 @@ def test_the_first_in_order_are_those_of_a_full_sort(dtype: str, values: list[An
 @pytest.mark.parametrize("desc", [False, True])
 @pytest.mark.parametrize(("dtype", "values"), KEYS)
 def test_the_best_are_those_of_a_full_sort(dtype: str, values: list[Any], desc: bool, few: int) -> None:
-    """The greatest come first, and descending order reverses ties.
+    """The greatest keys come first, and descending order reverses ties.
 
-    At most ``few`` keys are sorted completely; the greatest of more keys are picked first.
+    Up to ``few`` keys are all sorted. If there are more keys, the greatest are picked before they are sorted.
     """
     rng = Random(9)
     for length in (1, 2, 5, 40, 700):
@@ -88,9 +88,9 @@ def test_the_best_are_those_of_a_full_sort(dtype: str, values: list[Any], desc: 
 
 @pytest.mark.parametrize("desc", [False, True])
 def test_the_next_key_decides_between_equal_rows(desc: bool) -> None:
-    """There are three keys with few values, some missing.
+    """The three keys have few distinct values, and some are missing.
 
-    Rows that are equal in all three stay in time order, which descending order reverses.
+    Rows that are equal in all three keys stay in time order, which descending order reverses.
     """
     rng = Random(8)
     for length in (1, 2, 7, 60):
@@ -126,7 +126,7 @@ def test_the_first_of_a_thousand_distinct_keys_are_those_of_a_full_sort(desc: bo
 
 
 def test_a_key_is_read_only_for_rows_that_earlier_keys_leave_open() -> None:
-    """Two of ten rows are needed and the first key leaves three open, so the second key is read for these."""
+    """Two of ten rows are needed. Three rows tie in the first key, so the second key is read only for these."""
     reads: list[list[int]] = []
     first, second = np.array([5, 1, 1, 7, 1, 9, 9, 9, 9, 9]), np.arange(10)
 

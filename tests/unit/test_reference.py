@@ -60,7 +60,7 @@ def test_window_is_half_open(start: int | None, end: int | None, expected: list[
 
 
 def test_minus_one_is_unset() -> None:
-    """Section 20: -1 as a bound of a query is no bound."""
+    """Section 20: a bound of -1 leaves its side of the window open."""
     assert quarters([bucket(0), bucket(timestamp=-5)], start=-1, end=-1, sort="timestamp")[-1] == 0
     assert evaluated([bucket(timestamp=-5)], start=-1)["count"] == 1
 
@@ -68,9 +68,9 @@ def test_minus_one_is_unset() -> None:
 @pytest.mark.parametrize(
     ("threshold", "expected"),
     [
-        pytest.param(0.0, [0, 1, 2, 3], id="3.2 zero is no filter"),
-        pytest.param(-7.0, [0, 1, 2, 3], id="3.2 a negative one is no filter"),
-        pytest.param(math.nan, [0, 1, 2, 3], id="3.2 NaN is no filter"),
+        pytest.param(0.0, [0, 1, 2, 3], id="3.2 zero is not a filter"),
+        pytest.param(-7.0, [0, 1, 2, 3], id="3.2 a negative one is not a filter"),
+        pytest.param(math.nan, [0, 1, 2, 3], id="3.2 NaN is not a filter"),
         pytest.param(50.0, [1, 2], id="3.1 the threshold itself matches; 3.3 missing never does"),
         pytest.param(math.nextafter(50.0, 51.0), [2], id="3.1 nothing is rounded"),
         pytest.param(5e-324, [1, 2], id="3.2 the smallest positive number is a filter: 0.0 and missing are out"),
@@ -109,7 +109,7 @@ def test_only_buckets_of_the_job_count() -> None:
 
 
 def test_last_of_an_identity_wins() -> None:
-    """12.1: job, timestamp and span identify a bucket; a timestamp as text or number is the same instant."""
+    """12.1: job, timestamp and span identify a bucket. A timestamp may be text or a number of the same instant."""
     stored = [
         bucket(anomaly_score=1.0, event_count=7),
         bucket(bucket_span=300),
@@ -182,7 +182,7 @@ def test_ties_have_the_direction_of_the_query() -> None:
     ("sort", "values", "ascending", "descending"),
     [
         pytest.param("anomaly_score", [None, 1.0, 0.0, None], [2, 1, 0, 3], [1, 2, 3, 0], id="5.4 missing is last"),
-        pytest.param("anomaly_score", [0.0, -0.0, 5e-324, -1], [3, 0, 1, 2], [2, 1, 0, 3], id="both zeros are one"),
+        pytest.param("anomaly_score", [0.0, -0.0, 5e-324, -1], [3, 0, 1, 2], [2, 1, 0, 3], id="both zeros are equal"),
         pytest.param("anomaly_score", [2**53 + 1, 2**53, 0, 1], [2, 3, 0, 1], [1, 0, 3, 2], id="scores are doubles"),
         pytest.param("initial_anomaly_score", [3, 1, 2, 0], [3, 1, 2, 0], [0, 2, 1, 3], id="5.5 the initial score"),
         pytest.param(
@@ -209,14 +209,14 @@ def test_ties_have_the_direction_of_the_query() -> None:
             id="section 20: text by UTF-8 bytes, not by UTF-16",
         ),
         pytest.param(
-            "probability", [0.9, 0.1, 0.5, 0.2], [0, 1, 2, 3], [3, 2, 1, 0], id="5.5 no field of buckets: time order"
+            "probability", [0.9, 0.1, 0.5, 0.2], [0, 1, 2, 3], [3, 2, 1, 0], id="5.5 not a field of buckets: time order"
         ),
     ],
 )
-def test_fields_order_as_the_mapping_says(
+def test_buckets_are_ordered_by_each_field_of_the_mapping(
     sort: str, values: list[object], ascending: list[int], descending: list[int]
 ) -> None:
-    """5.4 and 5.5: each field is ordered by its own type; missing values are last in both directions."""
+    """5.4 and 5.5: each field is ordered by its own type. Missing values are last in both directions."""
     stored = [bucket(quarter, **{sort: value}) for quarter, value in enumerate(values)]
     assert quarters(stored, sort=sort) == ascending
     assert quarters(stored, sort=sort, desc=True) == descending
@@ -230,7 +230,7 @@ def test_equal_values_are_in_time_order(sort: str) -> None:
     assert quarters(stored, sort=sort, desc=True) == [2, 1, 0]
 
 
-def test_spans_order_as_numbers() -> None:
+def test_spans_are_ordered_as_numbers() -> None:
     """5.5: ``bucket_span`` is ordered as a number; ties are in time order."""
     stored = [bucket(0, bucket_span=3_600), bucket(1, bucket_span=900), bucket(2, bucket_span=900)]
     assert quarters(stored, sort="bucket_span") == [1, 2, 0]
@@ -319,9 +319,9 @@ def test_every_kind_has_a_window_and_exclude_interim(make: Any, values_on_page: 
 @pytest.mark.parametrize(
     ("threshold", "expected"),
     [
-        pytest.param(0.0, [100.0, 50.0, 0.0, 0.0], id="3.2 zero is no filter; missing is shown as 0.0"),
-        pytest.param(-1.0, [100.0, 50.0, 0.0, 0.0], id="3.2 a negative one is no filter"),
-        pytest.param(math.nan, [100.0, 50.0, 0.0, 0.0], id="3.2 NaN is no filter"),
+        pytest.param(0.0, [100.0, 50.0, 0.0, 0.0], id="3.2 zero is not a filter; missing is shown as 0.0"),
+        pytest.param(-1.0, [100.0, 50.0, 0.0, 0.0], id="3.2 a negative one is not a filter"),
+        pytest.param(math.nan, [100.0, 50.0, 0.0, 0.0], id="3.2 NaN is not a filter"),
         pytest.param(5e-324, [100.0, 50.0], id="3.3 a missing score never matches a filter"),
         pytest.param(50.0, [100.0, 50.0], id="3.1 the threshold itself matches"),
         pytest.param(math.nextafter(50.0, 51.0), [100.0], id="3.1 nothing is rounded"),
@@ -350,7 +350,7 @@ def test_every_kind_has_pages(make: Any, values_on_page: Any, score: str) -> Non
     ("earlier", "later", "expected"),
     [
         pytest.param({}, {"detector_index": 0}, [2.0], id="an absent detector is the first"),
-        pytest.param({"detector_index": None}, {"detector_index": 0.0}, [2.0], id="so is null"),
+        pytest.param({"detector_index": None}, {"detector_index": 0.0}, [2.0], id="a null detector is the first"),
         pytest.param({}, {"timestamp": "2026-01-01T00:00:00Z"}, [2.0], id="text and number are one instant"),
         pytest.param({"by_field_value": None}, {}, [2.0], id="null is missing"),
         pytest.param({"by_field_name": "a"}, {"by_field_name": "b"}, [2.0], id="field names do not count"),
@@ -375,7 +375,9 @@ def test_last_of_a_records_identity_wins(earlier: dict[str, Any], later: dict[st
         pytest.param({"influencer_field_name": "host"}, {"influencer_field_name": "host"}, [2.0], id="the same name"),
         pytest.param({}, {"influencer_field_name": "host"}, [2.0, 1.0], id="another name"),
         pytest.param({"influencer_field_value": "a"}, {"influencer_field_value": "b"}, [2.0, 1.0], id="another value"),
-        pytest.param({"influencer_field_value": "a"}, {"influencer_field_name": "a"}, [2.0, 1.0], id="name or value"),
+        pytest.param(
+            {"influencer_field_value": "a"}, {"influencer_field_name": "a"}, [2.0, 1.0], id="a name is not a value"
+        ),
     ],
 )
 def test_last_of_an_influencers_identity_wins(
@@ -409,7 +411,10 @@ TIES_OF_INFLUENCERS: list[tuple[str, Any, Any]] = [
 
 
 def opposed(ties: list[tuple[str, Any, Any]], deciding: str) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Two sets of fields, equal before ``deciding``. The first is smaller there, and larger in all keys after it."""
+    """Two sets of fields that are equal in all keys before ``deciding``.
+
+    The first set is smaller in ``deciding``, and larger in all keys after it.
+    """
     at = [name for name, _, _ in ties].index(deciding)
     small = {name: larger if place > at else smaller for place, (name, smaller, larger) in enumerate(ties)}
     large = {name: larger if place == at else smaller for place, (name, smaller, larger) in enumerate(ties)}
@@ -427,7 +432,10 @@ def test_ties_of_records_are_broken_in_order(deciding: str) -> None:
 
 @pytest.mark.parametrize("deciding", [name for name, _, _ in TIES_OF_INFLUENCERS])
 def test_ties_of_influencers_are_broken_in_order(deciding: str) -> None:
-    """15.3 names no ties; section 20: time, span, field name, field value, in the direction of the query."""
+    """15.3 does not say how ties are broken.
+
+    Section 20: by time, span, field name and field value, in the direction of the query.
+    """
     small, large = (influencer(**fields) for fields in opposed(TIES_OF_INFLUENCERS, deciding))
     for stored in ([small, large], [large, small]):
         assert influencers(stored, deciding, desc=False) == [small[deciding], large[deciding]]
@@ -461,7 +469,7 @@ WORDS = ["b", "\U00010000", None, "", "B", "\uffff"]
 @pytest.mark.parametrize(
     ("sort", "values", "ascending", "descending"),
     [
-        pytest.param("probability", TINY, [3, 5, 4, 2, 0, 1], [0, 2, 4, 5, 3, 1], id="9.12 doubles down to the last"),
+        pytest.param("probability", TINY, [3, 5, 4, 2, 0, 1], [0, 2, 4, 5, 3, 1], id="9.12 even the smallest doubles"),
         pytest.param("record_score", [2, 1.5, None], [1, 0, 2], [0, 1, 2], id="15.1 the score"),
         pytest.param("initial_record_score", [2, 1.5, None], [1, 0, 2], [0, 1, 2], id="the initial score"),
         pytest.param("multi_bucket_impact", [0, -5.0, None, 2], [1, 0, 3, 2], [3, 0, 1, 2], id="9.6 below zero too"),
@@ -477,13 +485,13 @@ WORDS = ["b", "\U00010000", None, "", "B", "\uffff"]
         pytest.param("over_field_value", ["b", None, "a"], [2, 0, 1], [0, 2, 1], id="over value"),
         pytest.param("partition_field_name", ["b", None, "a"], [2, 0, 1], [0, 2, 1], id="partition name"),
         pytest.param("partition_field_value", ["b", None, "a"], [2, 0, 1], [0, 2, 1], id="partition value"),
-        pytest.param("anomaly_score", [1, 0, 2], [0, 1, 2], [2, 1, 0], id="stored, but no field of records"),
+        pytest.param("anomaly_score", [1, 0, 2], [0, 1, 2], [2, 1, 0], id="stored, but not a field of records"),
         pytest.param("influencer_field_value", ["b", "a", "c"], [0, 1, 2], [2, 1, 0], id="a field of influencers"),
         pytest.param("scheduled_events", [["b"], ["a"], ["c"]], [0, 1, 2], [2, 1, 0], id="a list field of buckets"),
         pytest.param("@timestamp", [5, 4, 3], [0, 1, 2], [2, 1, 0], id="5.5 an alias, even if a value is stored"),
     ],
 )
-def test_records_order_by_their_fields(
+def test_records_are_ordered_by_their_fields(
     sort: str, values: list[object], ascending: list[int], descending: list[int]
 ) -> None:
     """5.4, 5.5 and section 20: each field is ordered by its own type, and missing values are last in both directions.
@@ -501,16 +509,16 @@ def test_records_order_by_their_fields(
     [
         pytest.param("influencer_score", [2, 1.5, None], [1, 0, 2], [0, 1, 2], id="15.3 the score"),
         pytest.param("initial_influencer_score", [2, 1.5, None], [1, 0, 2], [0, 1, 2], id="the initial score"),
-        pytest.param("probability", TINY, [3, 5, 4, 2, 0, 1], [0, 2, 4, 5, 3, 1], id="9.12 doubles down to the last"),
+        pytest.param("probability", TINY, [3, 5, 4, 2, 0, 1], [0, 2, 4, 5, 3, 1], id="9.12 even the smallest doubles"),
         pytest.param("is_interim", [True, None, False], [2, 0, 1], [0, 2, 1], id="false before true"),
         pytest.param("bucket_span", [900, 300, 3_600], [1, 0, 2], [2, 0, 1], id="spans are numbers"),
         pytest.param("influencer_field_name", WORDS, [3, 4, 0, 5, 1, 2], [1, 5, 0, 4, 3, 2], id="field name"),
         pytest.param("influencer_field_value", WORDS, [3, 4, 0, 5, 1, 2], [1, 5, 0, 4, 3, 2], id="field value"),
-        pytest.param("record_score", [1, 0, 2], [0, 1, 2], [2, 1, 0], id="stored, but no field of influencers"),
+        pytest.param("record_score", [1, 0, 2], [0, 1, 2], [2, 1, 0], id="stored, but not a field of influencers"),
         pytest.param("timestamp", [MIDNIGHT, MIDNIGHT + 2 * SPAN_MS, -1], [2, 0, 1], [1, 0, 2], id="time"),
     ],
 )
-def test_influencers_order_by_their_fields(
+def test_influencers_are_ordered_by_their_fields(
     sort: str, values: list[object], ascending: list[int], descending: list[int]
 ) -> None:
     """5.4, 5.5 and section 20: each field is ordered by its own type, and missing values are last in both directions.
@@ -549,9 +557,9 @@ def test_records_are_shown_only_with_expand() -> None:
         pytest.param({"bucket_influencers": [{}]}, [[4]], id="8.2 one influencer, even an empty one"),
         pytest.param({"bucket_influencers": []}, [None], id="8.2 an empty list"),
         pytest.param({"bucket_influencers": None}, [None], id="8.2 null"),
-        pytest.param({}, [None], id="8.2 none at all"),
+        pytest.param({}, [None], id="8.2 no list"),
         pytest.param({**BLAMED, "bucket_span": 300}, [[4]], id="8.2 spans are not compared"),
-        pytest.param({**BLAMED, "timestamp": MIDNIGHT - 1}, [None], id="8.2 exactly the timestamp"),
+        pytest.param({**BLAMED, "timestamp": MIDNIGHT - 1}, [None], id="8.2 timestamps must be equal"),
         pytest.param({**BLAMED, "timestamp": "2026-01-01"}, [[4]], id="8.2 the same instant as text"),
     ],
 )
@@ -582,7 +590,7 @@ def test_the_threshold_does_not_filter_records() -> None:
 
 
 def test_exclude_interim_leaves_out_interim_records() -> None:
-    """8.2 and 2.5: in a lookup too, although a lookup shows an interim bucket."""
+    """8.2 and 2.5: interim records are left out even in a lookup, which shows an interim bucket."""
     stored = [
         bucket(0, is_interim=True, **BLAMED),
         record(0, detector_index=4, is_interim=True),
@@ -628,7 +636,7 @@ def many_records(number: int) -> list[dict[str, Any]]:
 
 
 def test_a_bucket_shows_the_first_ten_thousand_records() -> None:
-    """8.3: the others are left out without an error."""
+    """8.3: the records after the first ten thousand are left out without an error."""
     (shown,) = expanded([bucket(**BLAMED), *reversed(many_records(10_001))])
     assert shown == list(range(10_000))
 

@@ -68,7 +68,7 @@ PARTITION = {"partition_field_name": "host", "partition_field_value": "p"}
     ids=repr,
 )
 def test_a_record_shows_its_data_fields(fields: dict[str, Any], shown: dict[str, Any]) -> None:
-    """By, over and partition field come first, then the influencers.
+    """The by, over and partition fields come first, then the influencers.
 
     Each value appears once, in the order of first appearance. Reserved names are left out.
     """
@@ -78,7 +78,7 @@ def test_a_record_shows_its_data_fields(fields: dict[str, Any], shown: dict[str,
 
 
 def test_a_stored_field_replaces_the_data_field_of_its_name() -> None:
-    """It takes the place of the data field. Other stored fields come last."""
+    """The stored field is shown at the place of the data field. Other stored fields come last."""
     found = extra({"zebra": 1, "host": ["stored"], "user.name": 2}, **BY, **OVER)
     assert list(found.items()) == [("host", ["stored"]), ("user", ["o"]), ("zebra", 1), ("user.name", 2)]
 
@@ -97,7 +97,10 @@ def test_a_stored_field_replaces_the_data_field_of_its_name() -> None:
 def test_an_influencer_shows_its_data_field(
     name: str | None, value: str | None, others: dict[str, Any], names: list[str]
 ) -> None:
-    """It comes after the influencer's name and value, as text, or as it was stored."""
+    """The data field comes after the influencer's name and value.
+
+    It is text, or the stored field of its name. A reserved name makes no data field.
+    """
     fields = {"influencer_field_name": name, "influencer_field_value": value, "probability": 0.5}
     body = influencer_object("web", {field: found for field, found in fields.items() if found is not None}, others)
     assert list(body) == ["job_id", "result_type", *names]

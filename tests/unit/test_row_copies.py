@@ -1,4 +1,4 @@
-"""Copies of single rows: values and lists come out as the rows have them, from any segment."""
+"""Copies of single rows: a copy has the values and lists of its row, from any segment."""
 
 from bucketquery import ResultsIndex
 from bucketquery.model.schema import BUCKET, RECORD
@@ -10,7 +10,7 @@ from support.helpers import FULL, STEP, bucket, record, segment, table, table_of
 
 
 def test_a_row_of_a_table_is_found_in_base_or_head() -> None:
-    """Numbers go through the base first, then through the head; a view counts as its table does."""
+    """Base rows are numbered first, then head rows. A table and its view number rows in the same way."""
     of = table([bucket(0), bucket(2)], [bucket(1)])
     assert (of.base.length, of.head.length) == (2, 1)
     for either in (of, of.rows):
@@ -27,7 +27,7 @@ def packed_buckets() -> Segment:
 
 
 def test_buckets_are_copied_from_packed_and_other_segments() -> None:
-    """They come in the order of the places. A row comes twice if it is named twice, and a missing score is NaN."""
+    """The copies are in the order of the places. A place given twice is copied twice, and a missing score is NaN."""
     packed, arrays = packed_buckets(), segment([bucket(2), bucket(3, **FULL)])
     assert not isinstance(arrays.columns, PackedColumns)
     found = Selection.of(copy_rows(BUCKET, [(packed, 0), (arrays, 1), (packed, 1), (arrays, 0), (packed, 0)]))
@@ -38,7 +38,7 @@ def test_buckets_are_copied_from_packed_and_other_segments() -> None:
 
 
 def test_records_of_many_segments_get_one_dictionary() -> None:
-    """Each segment has codes of its own; keywords that miss stay missing, and lists come with their rows."""
+    """Each segment has codes of its own. Missing keywords stay missing, and rows have their lists."""
     one = segment([record(0, record_score=1.5, by_field_value="x", causes=[{"probability": 1}])], RECORD)
     other = segment([record(1, function="mean"), record(2, by_field_value="a")], RECORD)
     found = Selection.of(copy_rows(RECORD, [(other, 0), (one, 0), (other, 1), (other, 0)]))
@@ -50,13 +50,13 @@ def test_records_of_many_segments_get_one_dictionary() -> None:
 
 
 def test_a_copy_shares_nothing_with_its_segments() -> None:
-    """A page that is kept does not keep the tables of its jobs alive."""
+    """A page that is still in use does not keep the tables of its jobs in memory."""
     copied = copy_rows(BUCKET, [(packed_buckets(), 1)])
     assert {name: column.base is None for name, column in copied.columns.items()} == dict.fromkeys(copied.columns, True)
 
 
 def test_no_places_make_an_empty_segment() -> None:
-    """A page without results has one, of the right kind."""
+    """A page without results has an empty segment of its kind."""
     for schema in (BUCKET, RECORD):
         found = copy_rows(schema, [])
         assert (found.length, found.schema) == (0, schema)

@@ -1,4 +1,4 @@
-"""The schemas of the kinds: the fields of a bucket, their defaults and types, and that schemas are immutable."""
+"""The schemas of the kinds: the fields of a bucket, with their defaults and types. Schemas are immutable."""
 
 from typing import Any
 
@@ -35,7 +35,7 @@ def test_the_identity_is_required_and_begins_with_time() -> None:
 
 
 @pytest.mark.parametrize(("name", "default"), DEFAULTS.items())
-def test_defaults_are_the_apis(name: str, default: Any) -> None:
+def test_defaults_are_those_of_the_api(name: str, default: Any) -> None:
     """The default of a missing field has the field's type."""
     found = BUCKET.by_name[name].default
     assert found == default
@@ -43,7 +43,7 @@ def test_defaults_are_the_apis(name: str, default: Any) -> None:
 
 
 def test_columns_have_dtypes_and_lists_have_none() -> None:
-    """Numbers and instants have 8 bytes, keyword codes 4, booleans 1."""
+    """Numbers and instants take 8 bytes, keyword codes 4, and booleans 1."""
     dtypes = [np.int64, np.int64, np.float64, np.bool_, np.int32]
     assert [kind.dtype for kind in Type if kind.dtype is not None] == dtypes
 
@@ -70,4 +70,4 @@ def test_schemas_are_immutable() -> None:
     with pytest.raises(AttributeError):
         BUCKET.kind = "record"  # type: ignore[misc] # the test expects this to fail
     with pytest.raises(AttributeError):
-        BUCKET.fields[0].required = False  # type: ignore[misc] # the same
+        BUCKET.fields[0].required = False  # type: ignore[misc] # the test expects this to fail

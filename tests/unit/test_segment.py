@@ -36,7 +36,7 @@ def array(*numbers: int) -> Int64s:
 
 
 def with_room(documents: list[dict[str, Any]], schema: Schema = BUCKET) -> Segment:
-    """A segment with spare capacity: the first row comes without any, so a second append follows."""
+    """A segment with spare capacity. The first append to an empty segment adds no spare capacity, the second does."""
     first = empty_segment(schema, sizes()).append(segment(documents[:1], schema))
     return first.append(segment(documents[1:], schema))
 
@@ -60,7 +60,7 @@ def faulty(change: Callable[[Segment], object]) -> Segment:
 
 
 def test_an_append_within_capacity_copies_nothing() -> None:
-    """Single rows within the capacity move no column, mask or list; the row after them moves all columns."""
+    """Single rows within the capacity copy no column, mask or list. The next row copies all columns."""
     newest = with_room([bucket(0, **FULL), bucket(1), bucket(2, **FULL)])
     capacity = len(newest.columns["timestamp"])
     assert capacity > 10
@@ -79,7 +79,7 @@ def test_an_append_within_capacity_copies_nothing() -> None:
 
 
 def test_growth_copies_fewer_than_ten_rows_for_each_appended_row() -> None:
-    """Each copy leaves an eighth spare, so ten thousand appends copy fewer than a hundred thousand rows."""
+    """Each copy has spare room for an eighth more rows. So 10,000 appends copy fewer than 100,000 rows."""
     newest = empty_segment(BUCKET).append(segment(rows(0, 1)))
     copied = 0
     batch = segment(rows(0, 1))
@@ -95,7 +95,7 @@ def test_growth_copies_fewer_than_ten_rows_for_each_appended_row() -> None:
 
 
 def test_older_segments_do_not_see_appended_rows() -> None:
-    """Columns, masks and lists of an older segment end where they did, although the arrays are shared."""
+    """Columns, masks and lists of an older segment end where they ended before, although the arrays are shared."""
     made = chain(rows(0, 2, **FULL), rows(2, 4), rows(4, 6, **FULL), rows(6, 40, **FULL))
     for older, length in zip(made, (2, 4, 6, 40), strict=True):
         older.check()
@@ -185,7 +185,7 @@ def test_a_replace_copies_masks_and_lists_one_by_one(name: str, other: Any, copi
 
 
 def test_a_replace_may_add_and_remove_optional_values() -> None:
-    """This holds for columns and lists, and for some rows or all."""
+    """Values may be added and removed in columns and in lists, for some rows or for all."""
     base = chain([bucket(0, **FULL), bucket(1), bucket(2, **FULL), bucket(3)])[0]
     before = stored(base)
     others = segment([bucket(1, **FULL), bucket(2)])
@@ -215,7 +215,10 @@ def test_an_append_after_a_replace_does_not_change_the_older_segment() -> None:
 
 
 def test_a_prefix_shares_the_arrays_of_its_segment() -> None:
-    """A prefix can append. A prefix of packed rows is a copy, and a prefix of all rows is the segment itself."""
+    """Rows can be appended to a prefix without a copy of its columns.
+
+    A prefix of packed rows is a copy, and a prefix of all rows is the segment itself.
+    """
     documents = [*rows(0, 3, **FULL), bucket(3), bucket(4, **FULL)]
     base = segment(documents)
     found = base.prefix(3)
@@ -304,7 +307,7 @@ def test_nbytes_is_the_sum_of_all_arrays() -> None:
 
 
 def test_all_empty_segments_of_a_schema_are_one_object() -> None:
-    """Each append to it allocates new arrays."""
+    """Each append to the empty segment has arrays of its own."""
     empty = empty_segment(BUCKET)
     assert empty is empty_segment(BUCKET)
     one, two = empty.append(segment([bucket(0)])), empty.append(segment([bucket(1)]))
@@ -342,7 +345,7 @@ FAULTS: list[Callable[[Segment], object]] = [
 
 @pytest.mark.parametrize("fault", range(len(FAULTS)))
 def test_check_finds_each_fault(fault: int) -> None:
-    """Rows out of order or repeated, and wrong columns, masks and lists."""
+    """The faults are rows out of order, repeated rows, and wrong columns, masks and lists."""
     faulty(lambda _: None).check()
     with pytest.raises(AssertionError):
         faulty(FAULTS[fault]).check()
@@ -371,12 +374,12 @@ def documents(*keywords: str | None, first: int = 0) -> list[dict[str, Any]]:
 
 
 def records(*keywords: str | None, first: int = 0) -> Segment:
-    """The same records as a segment."""
+    """Records of consecutive buckets as a segment, one ``by_field_value`` each."""
     return segment(documents(*keywords, first=first), RECORD)
 
 
 def roomy_records(*keywords: str | None) -> Segment:
-    """The same segment with spare capacity."""
+    """A segment of the records that ``records`` gives, with spare capacity."""
     return with_room(documents(*keywords), RECORD)
 
 
@@ -446,7 +449,10 @@ INDEXED = ("anomaly_score", "event_count")
 
 @pytest.fixture
 def small_indexes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Few rows get value indexes. One may be ten rows and a quarter of its covered rows behind."""
+    """Let segments of few rows have value indexes.
+
+    A value index may be ten rows behind, plus one row for every four rows that it covers.
+    """
     lead_by_value(monkeypatch, behind=10)
     resize(monkeypatch, covered_per_row_behind=4)
 
@@ -473,7 +479,7 @@ def made_indexes(source: Segment) -> dict[tuple[str, bool], ValueIndex]:
 
 @pytest.mark.usefixtures("small_indexes")
 def test_each_column_and_direction_gets_one_value_index() -> None:
-    """The first read makes it, for numbers of any dtype and for doubles with missing values."""
+    """The first read makes the value index, for numbers of any dtype and for doubles with missing values."""
     base = segment([*scored(0, 60), *({**given, "anomaly_score": None} for given in scored(60, 70))])
     assert made_indexes(base) == {}
     found = {}
@@ -500,7 +506,7 @@ def test_few_rows_have_no_value_index() -> None:
 
 @pytest.mark.usefixtures("small_indexes")
 def test_keywords_and_columns_with_a_mask_have_no_value_index() -> None:
-    """Their stored numbers do not compare as their values do."""
+    """The numbers stored in such columns do not compare as their values do."""
     base = segment([record(row, function="mean", record_score=row) for row in range(40)], RECORD)
     assert base.value_index("function", desc=True) is None
     assert base.value_index("by_field_value", desc=True) is None
@@ -535,7 +541,7 @@ def test_a_writer_extends_value_indexes_that_are_behind() -> None:
 
 
 @pytest.mark.usefixtures("small_indexes")
-def test_a_writer_extends_value_indexes_of_different_age_together() -> None:
+def test_a_writer_extends_value_indexes_of_different_ages_together() -> None:
     """If one index is far behind, the writer extends all of them, even one made a few rows ago."""
     whole = scored(0, 75)
     made = with_room(whole[:60])
@@ -553,7 +559,7 @@ def test_a_writer_extends_value_indexes_of_different_age_together() -> None:
 
 @pytest.mark.usefixtures("small_indexes")
 def test_an_append_of_a_single_row_extends_value_indexes() -> None:
-    """``append_row`` does not share the code of a batch."""
+    """The test is needed because ``append_row`` does not run the code that appends a batch."""
     whole = pack(segment(scored(0, 100)))
     newest = with_room(scored(0, 70))
     value_index_of(newest)
@@ -588,7 +594,10 @@ def test_a_reader_rebuilds_a_value_index_that_is_too_far_behind() -> None:
 @pytest.mark.usefixtures("small_indexes")
 @pytest.mark.parametrize("method", ["replace", "rescore"])
 def test_a_writer_corrects_value_indexes(method: str) -> None:
-    """It corrects both directions of a changed column. Other columns and older segments have the same indexes."""
+    """The writer corrects both directions of a changed column. The indexes of other columns and of older segments stay.
+
+    Appends then extend the corrected indexes.
+    """
     base = with_room(scored(0, 60))
     before = {(name, desc): value_index_of(base, name, desc=desc) for name in INDEXED for desc in (False, True)}
     changed = array(0, 17, 59)
@@ -613,7 +622,7 @@ def test_a_writer_corrects_value_indexes(method: str) -> None:
 @pytest.mark.usefixtures("small_indexes")
 @pytest.mark.parametrize("method", ["replace", "rescore"])
 def test_many_changes_drop_a_value_index(method: str) -> None:
-    """The next read makes it again. A segment without value indexes gets none."""
+    """The next read makes the value index again. A write to a segment without value indexes makes none."""
     base = with_room(scored(0, 60))
     changed = np.arange(16)
 

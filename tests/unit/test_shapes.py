@@ -25,7 +25,7 @@ def stored(**fields: Any) -> dict[str, Any]:
     ],
 )
 def test_text_timestamps_are_read(text: str, milliseconds: int) -> None:
-    """9.2: a stored timestamp may be ISO text. It is UTC without an offset; fractions of a millisecond are cut off."""
+    """9.2: a stored timestamp may be ISO text. Without an offset, it is in UTC. Parts of a millisecond are cut off."""
     assert timestamp_ms(stored(timestamp=text)) == milliseconds
     assert bucket_shape(stored(timestamp=text))["timestamp"] == milliseconds
     assert record_shape(stored(timestamp=text))["timestamp"] == milliseconds
@@ -143,7 +143,7 @@ def test_a_record_shows_defaults() -> None:
 
 
 def test_a_record_shows_everything() -> None:
-    """9.6 to 9.10: documented keys are in the API's order, and doubles are doubles, however they were stored.
+    """9.6 to 9.10: documented keys are in the API's order. A field of doubles shows doubles, however they were stored.
 
     Causes, influencers, geo results and explanations come back unchanged: order, numbers, null and unknown keys.
     """
@@ -259,24 +259,24 @@ def influences(*pairs: tuple[str | None, list[str] | None]) -> dict[str, Any]:
         pytest.param(
             influences(("host", []), ("user", ["u"]), ("host", ["a"])),
             {"user": ["u"], "host": ["a"]},
-            id="a name takes its place with its first value",
+            id="the first value of a name decides its place",
         ),
         pytest.param(
             {**field("by", "host", "a"), **field("over", "Host", "b")}, {"host": ["a"], "Host": ["b"]}, id="case counts"
         ),
-        pytest.param(field("by", "user.timestamp", "a"), {"user.timestamp": ["a"]}, id="reserved behind a dot"),
+        pytest.param(field("by", "user.timestamp", "a"), {"user.timestamp": ["a"]}, id="a reserved name behind a dot"),
         pytest.param(field("by", ".timestamp", "a"), {".timestamp": ["a"]}, id="nothing before the dot"),
         pytest.param(field("by", "time", "a"), {"time": ["a"]}, id="the beginning of a reserved name"),
-        pytest.param(field("by", "timestamp_string", "a"), {"timestamp_string": ["a"]}, id="not on the list"),
-        pytest.param(field("by", "timestamp.hour", "a"), {}, id="reserved up to the first dot"),
-        pytest.param(field("by", "causes.by.host", "a"), {}, id="reserved up to the first of two dots"),
+        pytest.param(field("by", "timestamp_string", "a"), {"timestamp_string": ["a"]}, id="not a reserved name"),
+        pytest.param(field("by", "timestamp.hour", "a"), {}, id="a reserved name before the dot"),
+        pytest.param(field("by", "causes.by.host", "a"), {}, id="a reserved name before the first of two dots"),
         pytest.param(
-            influences(("record_score", ["a"]), ("host", ["b"])), {"host": ["b"]}, id="only one name is reserved"
+            influences(("record_score", ["a"]), ("host", ["b"])), {"host": ["b"]}, id="one of two names is reserved"
         ),
     ],
 )
-def test_a_record_has_keys_of_the_datas_own_names(fields: dict[str, Any], expected: dict[str, Any]) -> None:
-    """9.6: by, over and partition fields and influencers generate a key, unless the name is empty or reserved."""
+def test_a_record_has_keys_with_the_names_of_its_data_fields(fields: dict[str, Any], expected: dict[str, Any]) -> None:
+    """9.6: by, over and partition fields and influencers each generate a key, unless the name is empty or reserved."""
     assert repr(extra_keys(stored(**fields))) == repr(expected)
 
 
@@ -305,10 +305,10 @@ def test_a_record_has_keys_of_the_datas_own_names(fields: dict[str, Any], expect
     ],
 )
 def test_reserved_names_generate_nothing(name: str) -> None:
-    """9.6 and 9.11: records and influencers generate no key for a name that results use themselves."""
+    """9.6 and 9.11: records and influencers generate no key with a name that is a field of results."""
     assert extra_keys(stored(**field("by", name, "a"))) == {}
-    plain = influencer_shape(stored(**field("influencer", "", "a")))
-    assert influencer_shape(stored(**field("influencer", name, "a"))) == {**plain, "influencer_field_name": name}
+    without_key = influencer_shape(stored(**field("influencer", "", "a")))
+    assert influencer_shape(stored(**field("influencer", name, "a"))) == {**without_key, "influencer_field_name": name}
 
 
 @pytest.mark.parametrize("value", [["stored"], "text", None, 5, {"b": -0.0, "a": ()}])
@@ -320,7 +320,7 @@ def test_a_stored_key_replaces_a_generated_key(value: object) -> None:
 
 
 def test_unknown_keys_come_back_last_as_they_were_stored() -> None:
-    """Section 20: they follow the generated keys in stored order, with null and fields of other kinds."""
+    """Section 20: unknown keys follow the generated keys in stored order. They may be null or fields of other kinds."""
     unknown: dict[str, Any] = {
         "z": None,
         "a": {},
@@ -396,12 +396,16 @@ def test_an_influencer_shows_everything() -> None:
         pytest.param("", "a", {"": "b"}, {10: ("", "b")}, id="an empty name"),
         pytest.param("causes", "a", {"causes": "b"}, {10: ("causes", "b")}, id="a reserved name"),
         pytest.param(
-            "timestamp.hour", "a", {"timestamp.hour": 3}, {10: ("timestamp.hour", 3)}, id="reserved to the dot"
+            "timestamp.hour",
+            "a",
+            {"timestamp.hour": 3},
+            {10: ("timestamp.hour", 3)},
+            id="a reserved name before the dot",
         ),
-        pytest.param("user.timestamp", "a", {}, {4: ("user.timestamp", "a")}, id="reserved behind the dot"),
+        pytest.param("user.timestamp", "a", {}, {4: ("user.timestamp", "a")}, id="a reserved name behind the dot"),
     ],
 )
-def test_an_influencer_has_a_key_of_the_datas_own_name(
+def test_an_influencer_has_a_key_with_the_name_of_its_data_field(
     name: str | None, value: str | None, extra: dict[str, Any], expected: dict[int, tuple[str, Any]]
 ) -> None:
     """9.11 and section 20: a generated key is the fifth; an unknown stored key is the last."""
@@ -415,11 +419,11 @@ def test_an_influencer_has_a_key_of_the_datas_own_name(
 # Copies of stored values
 @pytest.mark.parametrize("shape", [record_shape, influencer_shape])
 def test_stored_values_are_shown_in_jsons_types(shape: Any) -> None:
-    """Section 20: tuples become lists and NumPy's numbers Python's; -0.0 and the order of keys stay."""
+    """Section 20: tuples become lists, and NumPy's numbers become Python's. -0.0 and the order of keys stay."""
     nested = {"b": (1, (np.int64(2), np.float64(-0.0))), "a": [np.bool_(True), {"z": None, "y": np.float32(0.5)}]}
-    plain = {"b": [1, [2, -0.0]], "a": [True, {"z": None, "y": 0.5}]}
-    assert repr(shape(stored(host=nested))["host"]) == repr(plain)
-    assert repr(record_shape(stored(causes=(nested,)))["causes"]) == repr([plain])
+    expected = {"b": [1, [2, -0.0]], "a": [True, {"z": None, "y": 0.5}]}
+    assert repr(shape(stored(host=nested))["host"]) == repr(expected)
+    assert repr(record_shape(stored(causes=(nested,)))["causes"]) == repr([expected])
 
 
 def test_changing_a_shape_does_not_change_the_document() -> None:

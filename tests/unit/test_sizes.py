@@ -1,4 +1,4 @@
-"""Sizes: an index passes its sizes to every table that it builds, whatever the way of writing."""
+"""Sizes: an index passes its sizes to every table that it builds, in every kind of write."""
 
 from dataclasses import FrozenInstanceError
 from random import Random
@@ -21,7 +21,10 @@ def test_sizes_cannot_be_changed() -> None:
 @pytest.mark.parametrize("one_by_one", [0, 16])
 @pytest.mark.parametrize("packed", [0, 64])
 def test_an_index_passes_its_sizes_to_all_tables(one_by_one: int, packed: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Tables of every kind have them after appends, replacements, scattered writes, compactions and new scores."""
+    """Tables of every kind have the sizes of their index.
+
+    This holds after appends, replacements, scattered writes, compactions and new scores.
+    """
     resize(monkeypatch, rows_one_by_one=one_by_one, packed_rows=packed, head_rows=4, rows_per_copy=2)
     own, rng, index = sizes(), Random(1), ResultsIndex()
     for at in range(60):
@@ -37,7 +40,7 @@ def test_an_index_passes_its_sizes_to_all_tables(one_by_one: int, packed: int, m
 
 
 def test_a_combined_table_has_the_sizes_of_its_jobs(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its base and its head have the sizes, and so build value indexes for few rows."""
+    """The base and the head of the combined table have the sizes. So it has value indexes although its rows are few."""
     resize(monkeypatch, value_index_rows=1)
     index = ask_together(ResultsIndex(), small_rows=100, few_changed=1)
     index.upsert([bucket(row, job_id=job_id, anomaly_score=row) for job_id in ("a", "b") for row in range(20)])
@@ -47,5 +50,5 @@ def test_a_combined_table_has_the_sizes_of_its_jobs(monkeypatch: pytest.MonkeyPa
 
 
 def influencer(row: int) -> dict[str, object]:
-    """The result of an influencer in the ``row``-th bucket."""
+    """An influencer in the ``row``-th bucket."""
     return bucket(row, result_type="influencer", influencer_field_name="host", influencer_field_value="a")

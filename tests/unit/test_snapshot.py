@@ -64,7 +64,7 @@ def test_an_index_reads_its_newest_snapshot(index: ResultsIndex) -> None:
 
 
 def test_old_snapshots_survive_in_place_appends() -> None:
-    """Each snapshot taken between appends to one buffer has its own rows, masks, lists and ends."""
+    """Each snapshot taken between two appends has its own rows, masks and lists, although all share one buffer."""
     index = ResultsIndex()
     full = {"anomaly_score": 1.0, "event_count": 1, "is_interim": False, "processing_time_ms": 1}
     index.upsert(rows(0, 65, **full))
@@ -110,7 +110,7 @@ def test_a_scan_reads_the_commit_of_its_call(index: ResultsIndex) -> None:
 
 
 def test_jobs_lists_all_jobs_or_one(index: ResultsIndex) -> None:
-    """It returns a tuple in the order of code points; patterns are not supported yet."""
+    """`jobs` returns a tuple in the order of code points. Patterns are not supported yet."""
     assert index.jobs() == index.jobs("_all") == ("empty", JOB)
     assert index.jobs(JOB) == (JOB,)
     with pytest.raises(UnknownJob) as caught:
@@ -126,7 +126,7 @@ def test_jobs_lists_all_jobs_or_one(index: ResultsIndex) -> None:
 
 
 def test_stats_describe_the_stored_data(index: ResultsIndex) -> None:
-    """They describe all jobs or one job, in an immutable mapping."""
+    """`stats` describes all jobs or one job, in an immutable mapping."""
     assert ResultsIndex().stats() == {
         "jobs": 0,
         "rows": {"bucket": 0, "record": 0, "influencer": 0},
@@ -165,9 +165,6 @@ def test_stats_describe_the_stored_data(index: ResultsIndex) -> None:
     assert refusal(lambda: index.stats(wrong)).field == "job_id"
 
 
-# ---- errors and their order
-
-
 def stats_of(snapshot: Snapshot) -> dict[str, Any]:
     """The expected `stats`, added up from every table."""
     tables = [table for job in snapshot._catalog for table in job.tables.values()]
@@ -182,19 +179,22 @@ def stats_of(snapshot: Snapshot) -> dict[str, Any]:
 
 
 def test_stats_equal_the_sum_over_all_tables_after_any_write(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Results are replaced, and jobs go and come back, the earliest among them; an old snapshot keeps its figures."""
+    """The writes replace results, and delete and put jobs, even the job with the first result.
+
+    The stats of an old snapshot stay the same.
+    """
     limit_heads(monkeypatch, 3)
     rng = Random(12)
     names = [f"job{number}" for number in range(40)]
-    # Distant times are rare, so the first or the last result often goes with its job.
+    # Distant times are rare, so to delete a job often deletes the first or the last result.
     times = [sign * rng.randrange(1 + rng.randrange(10_000)) for sign in (-1, 1) for _ in range(300)]
     index = ResultsIndex()
     answered: list[tuple[Snapshot, Any]] = []
     for step in range(300):
-        what, job_id = rng.randrange(6), rng.choice(names)
-        if what == 0 and job_id in index:
+        action, job_id = rng.randrange(6), rng.choice(names)
+        if action == 0 and job_id in index:
             index.delete_job(job_id)
-        elif what == 1:
+        elif action == 1:
             index.put_job(job_id, bucket_span=step + 1)
         else:
             several = rng.sample(names, rng.choice((1, 1, 10)))
@@ -212,22 +212,22 @@ def test_stats_equal_the_sum_over_all_tables_after_any_write(monkeypatch: pytest
 
 
 def test_stats_read_only_jobs_that_may_have_changed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The first call reads every job; a later call reads the jobs that share a shard with a changed one."""
+    """The first call reads every job. A later call reads only jobs that share a shard with a changed job."""
     index = ResultsIndex()
     index.upsert([bucket(row, job_id=f"job{row}") for row in range(3_000)])
-    rows_read: list[Table] = []
+    tables_read: list[Table] = []
     time_span = Table.time_span
 
     def watched(table: Table) -> tuple[int, int] | None:
-        rows_read.append(table)
+        tables_read.append(table)
         return time_span(table)
 
     monkeypatch.setattr(Table, "time_span", watched)
 
     def counted() -> tuple[Any, int]:
-        rows_read.clear()
+        tables_read.clear()
         stats = index.stats()
-        return (stats["rows"]["bucket"], stats["first_timestamp"], stats["last_timestamp"]), len(rows_read)
+        return (stats["rows"]["bucket"], stats["first_timestamp"], stats["last_timestamp"]), len(tables_read)
 
     assert counted() == ((3_000, 0, 2_999 * STEP), 3_000)
     assert counted() == ((3_000, 0, 2_999 * STEP), 0)
@@ -242,7 +242,7 @@ def test_stats_read_only_jobs_that_may_have_changed(monkeypatch: pytest.MonkeyPa
 
 
 def test_stats_count_value_indexes_that_readers_build() -> None:
-    """A search that builds a value index adds its bytes without a write, in an old snapshot too."""
+    """A search that builds a value index adds the bytes of the index without a write, in an old snapshot too."""
     index = ResultsIndex()
     scores = np.arange(5_000) % 100
     columns = {"timestamp": np.arange(5_000) * STEP, "bucket_span": 300, "anomaly_score": scores}
@@ -257,6 +257,9 @@ def test_stats_count_value_indexes_that_readers_build() -> None:
     assert value_indexes > 0
     assert old.stats()["bytes"] == old.stats(JOB)["bytes"] == bare + value_indexes
     assert index.stats()["bytes"] == later + value_indexes
+
+
+# ---- errors and their order
 
 
 def test_invalid_parameters_are_refused_first(index: ResultsIndex) -> None:
@@ -306,7 +309,10 @@ def test_max_size_does_not_limit_a_lookup() -> None:
 
 
 def test_a_scan_refuses_when_it_is_called(index: ResultsIndex) -> None:
-    """It does not wait for the first result. A lookup without a match is no error, and ``max_size`` does not apply."""
+    """The error is not delayed until the first result is read.
+
+    A lookup without a match is not an error, and ``max_size`` does not apply.
+    """
     with pytest.raises(UnknownJob) as unknown:
         index.scan(BucketQuery(jobs="none"))
     assert unknown.value.field == "jobs"

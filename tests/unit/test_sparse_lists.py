@@ -1,4 +1,4 @@
-"""Sparse lists: each row keeps its own tuple through every operation, and rows without one have no entry."""
+"""Sparse lists: each row has its own tuple after every operation, and a row without a tuple has no entry."""
 
 from collections.abc import Callable
 from typing import Any
@@ -35,7 +35,7 @@ with_and_without_room = pytest.mark.parametrize("lists", [FULL, roomy()], ids=["
 
 
 def test_only_rows_with_a_tuple_have_an_entry() -> None:
-    """An empty tuple gives none. Tuples of equal length are not made into a table."""
+    """An empty tuple has no entry. Tuples of equal length do not become a two-dimensional array."""
     found = SparseLists.of_tuples([(), ("a", "b"), (), ("c", "d")])
     assert found.rows.tolist() == [1, 3]
     assert found.values.tolist() == [("a", "b"), ("c", "d")]
@@ -69,7 +69,7 @@ def test_selected_rows_are_numbered_from_zero(lists: SparseLists) -> None:
 
 @with_and_without_room
 def test_reordered_rows_keep_their_tuples(lists: SparseLists) -> None:
-    """Any order will do. Rows that it leaves out lose their entries."""
+    """Rows may be put in any order. The entries of rows that are left out are dropped."""
     for order in ([*range(9, -1, -1)], [5, 0, 8], [3], []):
         assert checked_tuples(lists.reordered(array(*order)), len(order)) == [TUPLES[row] for row in order]
     assert NO_LISTS.reordered(array(1, 0)).length == 0
@@ -84,7 +84,7 @@ def test_rows_may_be_moved_apart_or_shifted(lists: SparseLists) -> None:
 
 
 def test_parts_are_merged_in_the_order_of_their_rows() -> None:
-    """A single part is returned itself."""
+    """A single part is returned as it is."""
     even = np.arange(0, 10, 2)
     parts = [FULL.reordered(even).moved(even), FULL.reordered(even + 1).moved(even + 1)]
     assert checked_tuples(SparseLists.merged(parts)) == checked_tuples(SparseLists.merged(parts[::-1])) == TUPLES
@@ -93,7 +93,7 @@ def test_parts_are_merged_in_the_order_of_their_rows() -> None:
 
 
 def test_later_lists_are_written_into_spare_room() -> None:
-    """Without room all entries are copied. The older lists stay the same either way."""
+    """If there is no spare room, all entries are copied. The older lists do not change in either case."""
     old = roomy()
     new = old.append(SparseLists.of_tuples([("k",), (), ("m",)]).shifted(10))
     assert np.shares_memory(old.rows, new.rows)

@@ -43,7 +43,7 @@ HEAD_ROWS = DEFAULT_SIZES.head_rows
 
 @pytest.fixture(params=[0, 16], ids=["together", "row by row"])
 def one_by_one(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Write a small batch together or row by row, as in production: rows must get the same places."""
+    """Write small batches together, or row by row as an index does. The rows must get the same places."""
     resize(monkeypatch, rows_one_by_one=request.param)
 
 
@@ -53,7 +53,7 @@ BOTH_WAYS = pytest.mark.usefixtures("one_by_one")
 
 @pytest.fixture
 def four_rows() -> Iterator[None]:
-    """Heads of four rows. Batches stay whole, since row by row a head may be compacted in between."""
+    """Limit heads to four rows, and write batches together: row by row, a head may be compacted within a batch."""
     with pytest.MonkeyPatch.context() as patch:
         limit_heads(patch, 4)
         resize(patch, rows_one_by_one=0)
@@ -61,7 +61,7 @@ def four_rows() -> Iterator[None]:
 
 
 def written(old: Table, *documents: dict[str, Any]) -> tuple[Table, Counts]:
-    """The table after a batch. Checks the changes, and that the old table stays the same."""
+    """The table after a batch, and the counts of its changes. Asserts that the old table stays the same."""
     before = stored(old)
     new, changes = old.upsert(segment(documents))
     new.check()
@@ -89,7 +89,7 @@ def values_of(rows: Selection) -> list[tuple[Any, ...]]:
 
 
 def assert_changes_match(changes: TableChanges, before: list[tuple[Any, ...]], after: list[tuple[Any, ...]]) -> None:
-    """Check that the changes are the difference between the buckets before a write and after it."""
+    """Assert that the changes are the difference between the buckets before a write and after it."""
     then, now = ({row[:2]: row for row in found} for found in (before, after))
     replaced = [key for key in now if key in then and now[key] != then[key]]
     assert values_of(changes.inserted) == [row for key, row in now.items() if key not in then]
@@ -132,7 +132,7 @@ def test_an_in_order_append_does_not_copy_a_column() -> None:
 
 @BOTH_WAYS
 def test_at_most_one_append_in_sixteen_copies_a_column() -> None:
-    """Fifteen hundred buckets arrive one by one."""
+    """The test appends 1,500 buckets one by one."""
     newest = table(rows(0, 1))
     copies = 0
     for row in range(1, 1_500):
@@ -146,7 +146,7 @@ def test_at_most_one_append_in_sixteen_copies_a_column() -> None:
 
 @BOTH_WAYS
 def test_larger_spans_of_the_newest_time_append_to_the_base() -> None:
-    """Rows are ordered by time, then span, so only a span below the newest is late."""
+    """Rows are ordered by time, then by span. At the newest time, only a row with a smaller span is late."""
     old = table(rows(0, 3))
     new, _ = written(old, bucket(2, bucket_span=600), bucket(2, bucket_span=900))
     assert shape(new) == (5, 0, 0)
@@ -168,8 +168,8 @@ def test_each_row_of_a_batch_is_placed_on_its_own() -> None:
         bucket(40),
     )
     assert counts == Counts(3, 2, 1)
-    # The base gets 20, until now interim in the head, and 40.
-    # The head gets 3, which is replaced, 4, which is late, and 30, which is interim.
+    # Buckets 20 and 40 are appended to the base; 20 was interim in the head.
+    # Buckets 3, 4 and 30 go to the head: 3 replaces a row of the base, 4 is late, and 30 is interim.
     assert shape(new) == (12, 1, 3)
     assert len(seen(new.final)) == 13
 
@@ -179,7 +179,7 @@ def test_each_row_of_a_batch_is_placed_on_its_own() -> None:
 
 @BOTH_WAYS
 def test_a_replaced_row_is_deleted_and_the_head_has_its_new_version() -> None:
-    """The base is shared. A second write replaces the row in the head."""
+    """The new table shares the base. A second write replaces the row in the head."""
     old = table(rows(0, 5))
     new, counts = written(old, bucket(1, anomaly_score=9.0))
     assert counts == Counts(0, 1, 0)
@@ -190,7 +190,7 @@ def test_a_replaced_row_is_deleted_and_the_head_has_its_new_version() -> None:
     assert shape(again) == (5, 1, 1)
     assert again.rows.deleted is new.rows.deleted
     assert row_of(again.rows.head, 0)[:3] == (STEP, SPAN_S, 8.0)
-    # The values of the deleted row again: a replacement, since its newest version differs.
+    # Writing the values of the deleted row is a replacement, since the newest version differs.
     back, counts = written(again, bucket(1))
     assert counts == Counts(0, 1, 0)
     assert stored(back) == stored(old)
@@ -209,7 +209,7 @@ def test_an_append_may_follow_a_deleted_newest_row() -> None:
 
 @BOTH_WAYS
 def test_a_bucket_that_is_interim_twice_and_then_final_leaves_no_deleted_row() -> None:
-    """The newest bucket of a live job is in the head while interim, and is appended in place when final."""
+    """The newest bucket of a live job is in the head while it is interim. When it is final, it is appended in place."""
     newest = table(rows(0, 10))
     for row in range(10, 500):
         older = newest
@@ -229,7 +229,7 @@ def test_a_bucket_that_is_interim_twice_and_then_final_leaves_no_deleted_row() -
 
 @BOTH_WAYS
 def test_the_next_bucket_may_arrive_before_the_last_is_final() -> None:
-    """The head has interim rows of several times. The first final one is appended; an earlier one is late."""
+    """The head has interim rows of several times. A final row behind the base is appended, an earlier one is late."""
     newest = table(rows(0, 3), rows(3, 6, is_interim=True))
     assert shape(newest) == (3, 0, 3)
     newest, _ = written(newest, bucket(4))
@@ -269,7 +269,7 @@ def test_many_replacements_are_scattered_into_the_base() -> None:
 
 @BOTH_WAYS
 def test_a_scatter_needs_enough_rows_for_each_column_that_it_copies() -> None:
-    """It needs more than ``rows_per_copy`` rows for each column. New scores change one column."""
+    """A scatter needs more than ``rows_per_copy`` rows for each column. New scores change one column."""
     enough = DEFAULT_SIZES.rows_per_copy + 1
     old = table(rows(0, 200, **FULL))
     two = {"anomaly_score": 9.0, "event_count": 9}
@@ -305,7 +305,7 @@ def test_a_scatter_does_not_change_deleted_rows() -> None:
 
 @pytest.mark.usefixtures("four_rows")
 def test_one_batch_may_scatter_append_and_fill_the_head() -> None:
-    """The tables share columns, and older tables do not change."""
+    """The two tables share the columns that do not differ, and the older table does not change."""
     old = table(rows(0, 19, **FULL), rows(19, 20, **FULL))
     earlier = stored(old)
     batch = [
@@ -346,7 +346,7 @@ def test_a_scatter_makes_compacted_interim_rows_final() -> None:
 
 @pytest.mark.usefixtures("four_rows")
 def test_a_head_too_large_is_compacted() -> None:
-    """The new base has no deleted rows and an eighth spare. The old table has its own base."""
+    """The new base has no deleted rows, and spare room for an eighth more rows. The old table does not change."""
     old = table(rows(0, 40, **FULL), [bucket(5, event_count=1), *rows(10, 13, bucket_span=60)])
     assert shape(old) == (40, 1, 4)
     new, counts = written(old, bucket(20, bucket_span=60), bucket(6))
@@ -361,7 +361,7 @@ def test_a_head_too_large_is_compacted() -> None:
 
 @pytest.mark.usefixtures("four_rows")
 def test_a_compaction_leaves_a_few_interim_rows_in_the_head() -> None:
-    """A few interim rows stay in the head, because they will soon be final."""
+    """A few interim rows stay in the head, because most of them become final soon."""
     newest = table(rows(0, 10), [bucket(20, is_interim=True), bucket(5, is_interim=True)], rows(1, 4, bucket_span=60))
     assert shape(newest) == (12, 0, 2)
     assert newest._interim.tolist() == []
@@ -371,7 +371,10 @@ def test_a_compaction_leaves_a_few_interim_rows_in_the_head() -> None:
 
 @pytest.mark.usefixtures("four_rows")
 def test_many_interim_rows_are_compacted_too() -> None:
-    """A head of many interim rows is compacted, because each write would copy thousands of rows for some hosts."""
+    """Interim rows stay in the head only if they fill at most half of its limit.
+
+    If more stayed, the next compaction would follow too soon.
+    """
     newest = table(rows(0, 10), rows(10, 14, is_interim=True))
     assert shape(newest) == (10, 0, 4)
     newest, _ = written(newest, bucket(14, is_interim=True))
@@ -385,7 +388,7 @@ def test_many_interim_rows_are_compacted_too() -> None:
 @BOTH_WAYS
 @pytest.mark.parametrize(("head_rows", "per_row"), [(1, 2), (2, 4), (4, 3)])
 def test_a_compacted_head_is_within_its_limit(head_rows: int, per_row: int) -> None:
-    """This holds even if the new base is shorter, because the deleted rows of interim ones are gone."""
+    """The limit depends on the length of the new base, which may be shorter because it has no deleted rows."""
     with pytest.MonkeyPatch.context() as patch:
         limit_heads(patch, head_rows, per_row)
         newest = table([bucket(2 * row) for row in range(head_rows * per_row * 2)])
@@ -401,7 +404,7 @@ def test_a_compacted_head_is_within_its_limit(head_rows: int, per_row: int) -> N
 @pytest.mark.parametrize("limit", [1, 4, HEAD_ROWS])
 @pytest.mark.parametrize("packed_rows", [0, 8, 64])
 def test_put_and_upsert_place_a_single_row_alike(limit: int, packed_rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Appended, late, interim, final, repeated and compacted rows get the same places and counts."""
+    """Appended, late, interim, final, repeated and compacted rows get the same places and counts from both."""
     limit_heads(monkeypatch, limit)
     resize(monkeypatch, packed_rows=packed_rows)
     rng = Random(limit + packed_rows)
@@ -434,7 +437,7 @@ def test_put_and_upsert_place_a_single_row_alike(limit: int, packed_rows: int, m
 
 
 def test_a_small_batch_stores_the_same_rows_packed_or_in_arrays(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Packed rows are written one by one, arrays together. Rows, counts and places are equal."""
+    """Packed rows are written one by one, and rows in arrays together. Rows, counts and places are equal."""
     rng = Random(7)
     resize(monkeypatch, rows_one_by_one=16)
     one = table(rows(0, 5, **FULL))
@@ -455,7 +458,10 @@ def test_a_small_batch_stores_the_same_rows_packed_or_in_arrays(monkeypatch: pyt
 
 @BOTH_WAYS
 def test_writing_a_deleted_row_again_inserts_it() -> None:
-    """A delete leaves such a table. The row counts as inserted, and its row of the base stays deleted."""
+    """No write leaves such a table: a row of its base is deleted, and the head has no newer version of the row.
+
+    Writing this row counts as an insertion. The row of the base stays deleted.
+    """
     base = table(rows(0, 4, **FULL)).base
     deleted = Table(base, np.array([1, 3]), pack(segment([bucket(3, is_interim=True)])), NO_ROWS)
     again, changes = deleted.upsert(segment([bucket(1, **FULL), bucket(3, **FULL)]))
@@ -487,7 +493,7 @@ def scores(*rows_and_scores: tuple[int, float]) -> Segment:
 
 
 def rescored(old: Table, *rows_and_scores: tuple[int, float]) -> tuple[Table, Counts]:
-    """The table after new scores. Checks the changes, and that the old table stays the same."""
+    """The table after new scores, and the counts of its changes. Asserts that the old table stays the same."""
     before, finals = stored(old), seen(old.final)
     new, changes = old.rescore(scores(*rows_and_scores))
     new.check()
@@ -536,7 +542,7 @@ def test_many_new_scores_copy_only_the_score_column() -> None:
 
 @pytest.mark.usefixtures("four_rows")
 def test_new_scores_apply_to_rows_of_base_and_head() -> None:
-    """Compacted interim rows and rows without a score get them too. Deleted rows do not change."""
+    """Compacted interim rows and rows without a score get new scores too. Deleted rows do not change."""
     old = table(rows(0, 8), rows(8, 16, is_interim=True), [bucket(2, event_count=1), bucket(20, is_interim=True)])
     assert (shape(old), old.rows.deleted.tolist()) == ((16, 1, 2), [2])
     for given in ([(2, 7.0)], [(20, 7.0)], [(2, 7.0), (20, 8.0), (9, 9.0)], [(row, 1.0 + row) for row in range(16)]):
@@ -555,7 +561,10 @@ def test_new_scores_apply_to_rows_of_base_and_head() -> None:
 
 @BOTH_WAYS
 def test_scores_of_unknown_rows_are_refused() -> None:
-    """The error gives their positions in the sorted batch. A row is known if the head has its newest version."""
+    """The error gives the positions of unknown rows in the sorted batch.
+
+    A deleted row is known, because the head has its newest version.
+    """
     old = table(rows(0, 5, **FULL), [bucket(1, event_count=9)])
     with pytest.raises(UnknownRows) as caught:
         old.rescore(scores((9, 1.0), (1, 1.0), (-1, 1.0), (7, 1.0)))
@@ -569,7 +578,7 @@ def test_scores_of_unknown_rows_are_refused() -> None:
 
 @BOTH_WAYS
 def test_a_write_that_changes_nothing_returns_the_same_table() -> None:
-    """Rows equal to the stored ones of base or head change nothing; neither does an empty batch."""
+    """The written rows equal the stored rows of base or head, or the batch is empty."""
     newest = table(rows(0, 5, **FULL), [bucket(1, is_interim=True), bucket(9, is_interim=True)])
     same, counts = written(newest, bucket(0, **FULL), bucket(1, is_interim=True), bucket(9, is_interim=True))
     assert same is newest
@@ -582,7 +591,7 @@ def test_a_write_that_changes_nothing_returns_the_same_table() -> None:
 @pytest.mark.parametrize("deleted", [(), (0,), (3,), (0, 1, 3), (1, 2), (0, 1, 2, 3)], ids=repr)
 @pytest.mark.parametrize("head", [(), (0,), (9,), (-5, 2)], ids=repr)
 def test_the_time_span_ignores_deleted_rows(deleted: tuple[int, ...], head: tuple[int, ...]) -> None:
-    """Rows may be deleted at both ends, and the head may be before, between or behind them."""
+    """Rows of the base may be deleted at both ends. Rows of the head may be before, between or behind them."""
     at_the_head = segment([bucket(row, bucket_span=60) for row in head])
     times = [row for row in range(4) if row not in deleted] + [*head]
     for base in (segment(rows(0, 4)), pack(segment(rows(0, 4)))):
@@ -696,7 +705,7 @@ FAULTS: list[Callable[[Table], object]] = [
 @BOTH_WAYS
 @pytest.mark.parametrize("fault", range(len(FAULTS)))
 def test_check_finds_each_fault(fault: int) -> None:
-    """Wrong deleted rows, rows in two places, interim rows that are not listed, a head that is too long."""
+    """The faults are wrong deleted rows, rows in two places, unlisted interim rows, and a head that is too long."""
     tampered(lambda _: None).check()
     with pytest.raises(AssertionError):
         tampered(FAULTS[fault]).check()
@@ -783,9 +792,9 @@ def test_a_table_of_records_with_keywords_equals_a_dict(
 
 
 def test_a_few_rows_with_a_new_keyword_go_to_the_head(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The head takes such rows, so that no column of a long base is copied.
+    """Such rows go to the head, so that no column of a long base is copied.
 
-    A short base takes such rows itself. Any base takes them if they are many.
+    They go to the base if it is short, or if they are many.
     """
     limit_heads(monkeypatch, 4)
     short = table([record_of(row, "a") for row in range(4)], schema=RECORD)
@@ -831,7 +840,7 @@ def test_replaced_keywords_do_not_accumulate_in_the_dictionary() -> None:
 
 @pytest.mark.usefixtures("four_rows")
 def test_a_compaction_removes_unused_keywords() -> None:
-    """This holds even if only a few are unused."""
+    """A compaction removes unused keywords even if they are few."""
     found = table([record(9)], *([record(5, function=f"{time}")] for time in range(20)), schema=RECORD)
     found, _ = found.upsert(segment([record(row, function="x") for row in range(5)], RECORD))
     assert shape(found) == (7, 0, 0)
@@ -839,7 +848,7 @@ def test_a_compaction_removes_unused_keywords() -> None:
 
 
 def test_an_append_of_known_keywords_does_not_copy_the_dictionary() -> None:
-    """The memory that it takes does not grow with the dictionary."""
+    """The memory that such an append takes does not grow with the dictionary."""
     found = table([record(row, by_field_value=f"{row:06}") for row in range(50_000)], schema=RECORD)
     found, _ = found.upsert(segment([record(60_000, by_field_value="000005")], RECORD))
     batch = segment([record(60_001, by_field_value="000005")], RECORD)
@@ -851,7 +860,7 @@ def test_an_append_of_known_keywords_does_not_copy_the_dictionary() -> None:
 
 
 def test_a_compaction_looks_up_only_keywords_of_the_head(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Comparing keywords is slow, and those of the base are in order already."""
+    """Comparing keywords is slow, and the keywords of the base are in order already."""
     found = table([record(row, by_field_value=f"{row:06}") for row in range(5_000)], schema=RECORD)
     found, _ = found.upsert(segment([record(row, 1, by_field_value=f"{row}") for row in range(HEAD_ROWS)], RECORD))
     looked_up: list[int] = []

@@ -8,7 +8,7 @@ from support.helpers import JOB, bucket, record
 
 
 def influencer(row: int, **fields: Any) -> dict[str, Any]:
-    """An influencer document at the ``row``-th bucket."""
+    """An influencer in the ``row``-th bucket."""
     return bucket(row, **{"result_type": "influencer", **fields})
 
 
@@ -60,7 +60,7 @@ def test_influencers_show_field_and_value() -> None:
 
 
 def test_expanded_buckets_count_their_records() -> None:
-    """The column ``records`` has the number of records; it is left out if no bucket has any."""
+    """The column ``records`` has the number of records. It is left out if no bucket has records."""
     index = filled()
     shown = table(index.get_buckets(job_id=JOB, expand=True), JOB, in_colour=False).splitlines()
     assert shown == [

@@ -1,4 +1,4 @@
-"""Totals: what some tables hold in all, and that parts add up to the whole."""
+"""Totals: row counts, timestamps and bytes of some tables. The totals of parts add up to the totals of all tables."""
 
 import pytest
 
@@ -16,7 +16,7 @@ TABLES = (
 
 
 def test_totals_are_those_of_all_tables() -> None:
-    """Results are counted by kind; the time span is that of all; an empty table has no timestamps."""
+    """Results are counted by kind. First and last timestamp are those of all tables. An empty table has none."""
     found = Totals.of(TABLES)
     assert found.rows == (4, 3, 0)
     assert (found.first, found.last) == (2 * STEP, 9 * STEP)
@@ -26,14 +26,14 @@ def test_totals_are_those_of_all_tables() -> None:
 
 
 def test_totals_of_parts_add_up() -> None:
-    """The sum is that of all tables at once, for any parts, empty ones among them."""
+    """The sum of any parts, even empty ones, equals the totals of all tables at once."""
     whole = Totals.of(TABLES)
     for parts in ((TABLES,), (TABLES[:1], TABLES[1:]), (TABLES[3:], TABLES[:3], ()), [[each] for each in TABLES]):
         assert Totals.sum_of(map(Totals.of, parts)) == whole
 
 
 def test_bytes_of_tables_that_may_grow_are_read_anew() -> None:
-    """A reader may make a value index for a table, so its bytes are not added up once and for all."""
+    """A reader may make a value index for such a table, so its bytes are added at each call of `nbytes`."""
     with pytest.MonkeyPatch.context() as patch:
         lead_by_value(patch)
         growing = table(rows(0, 40, anomaly_score=1.0), rows(40, 80, anomaly_score=2.0))

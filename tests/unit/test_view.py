@@ -19,7 +19,7 @@ def mixed_times(view: View, numbered: list[int]) -> list[int]:
 
 
 def test_a_view_numbers_head_rows_after_base_rows() -> None:
-    """Values, masks and lists of both are read by these numbers. A slice is of the base."""
+    """Values, masks and lists of base and head are read by these numbers. A slice has rows of the base only."""
     view = table(
         rows(0, 3, **FULL),
         [bucket(1, bucket_span=60, **{**FULL, "scheduled_events": ["late"]}), bucket(1, event_count=9)],
@@ -55,7 +55,7 @@ def test_a_view_numbers_head_rows_after_base_rows() -> None:
     "chosen", [slice(0, 3), slice(2, None, -1), slice(0, 0), np.array([4, 0, 3]), np.array([], dtype=np.int64)]
 )
 def test_a_detached_selection_copies_its_rows_in_order(chosen: Any) -> None:
-    """It shares no memory with the table."""
+    """A detached selection shares no memory with the table."""
     view = table(rows(0, 3, **FULL), [bucket(1, bucket_span=60), bucket(1, scheduled_events=["b"])]).rows
     picked = Selection(view, chosen)
     detached = picked.detach()
@@ -109,7 +109,7 @@ def test_a_slice_of_a_selection_equals_a_slice_of_its_rows(chosen: Any, position
 def test_a_range_of_ranks_reads_as_its_rows_do_one_by_one(
     final: Sequence[int], interim: Sequence[int], replaced: Sequence[int]
 ) -> None:
-    """It is read as a run of the base and one of the head, or row by row if the two are mixed."""
+    """The range is read as a run of the base and a run of the head, or row by row if rows of both are mixed."""
     base = [bucket(at, scheduled_events=[f"event {at}"]) for at in final]
     later = [bucket(at, event_count=9, is_interim=True) for at in interim]
     later += [bucket(at, bucket_span=60, event_count=5) for at in replaced]
@@ -141,7 +141,10 @@ def test_each_of_two_runs_is_read_by_its_own_dictionary(desc: bool) -> None:
 
 
 def test_find_returns_a_run_of_the_base_and_a_run_of_the_head() -> None:
-    """This is the usual case: the newest buckets are interim. If rows are mixed, it returns row numbers."""
+    """Usually the newest buckets are interim, and so form a run of the head.
+
+    If rows of base and head are mixed, ``find`` returns row numbers.
+    """
     live = table(rows(0, 4), [bucket(4, is_interim=True), bucket(5, is_interim=True)]).rows
     assert live.find(2, 6) == (slice(2, 4), slice(0, 2))
     assert live.find(4, 5) == (slice(0, 0), slice(0, 1))
