@@ -14,6 +14,6 @@ def doctest_namespace() -> dict[str, Any]:
     """The names defined by the examples of the index page, made anew for each chapter."""
     text = INDEX_PAGE.read_text(encoding="utf-8")
     examples = DocTestParser().get_doctest(text, {}, INDEX_PAGE.name, str(INDEX_PAGE), 0)
-    # The debug runner raises where an example of the index page fails, so no chapter runs without its names.
+    # The debug runner raises if an example of the index page fails, so no chapter runs without its names.
     DebugRunner(verbose=False).run(examples, clear_globs=False)
     return examples.globs
