@@ -94,8 +94,8 @@ class Reads(ABC):
             InvalidQuery: ``job_id`` is not text.
 
         Complexity: for all jobs, the first call costs O(j) for j jobs. Later calls cost O(1024), plus O(j / 1024) for
-        each job that has changed since. Each call adds up the tables of 2,048 rows or more. For one job O(1), plus O(h)
-        for its h late, interim or replaced results.
+        each job that has changed since. Each call also adds up the bytes of the tables of 2,048 rows or more. For one
+        job O(1), plus O(h) for its h late, interim or replaced results.
 
         >>> from bucketquery import ResultsIndex
         >>> ResultsIndex().stats()["rows"]
@@ -132,13 +132,13 @@ class Reads(ABC):
         """The buckets of a job. The keywords are those of the official client; None means not given.
 
         Args:
-            job_id: the id of one job; no pattern.
+            job_id: the id of one job, not a pattern.
             timestamp: the instant of one bucket. Text covers a period, such as a day; the page then shows the first
                 bucket in it.
-            anomaly_score: lowest current score that matches, a number or numeric text; 0 and less match every bucket.
+            anomaly_score: lowest current score that matches, a number or numeric text; 0 or less matches every bucket.
             desc: sort every key descending (default False); missing values are last in both directions.
             end: first instant excluded; -1 leaves this side open.
-            exclude_interim: leave interim buckets out (default False); ignored beside ``timestamp``.
+            exclude_interim: leave interim buckets out; with ``timestamp`` only their interim records (default False).
             expand: add the records of each bucket on the page, lowest probability first (default False). A bucket
                 without bucket influencers gets no records.
             from_: number of matches to skip (default 0), without limit.
@@ -149,18 +149,18 @@ class Reads(ABC):
             now: the instant of ``now`` in date math (default: the index's clock).
 
         Raises:
-            InvalidQuery: a parameter has an invalid value; ``field`` names it. Also for ``expand`` if the index keeps
-                no documents.
-            LimitExceeded: a parameter is past a bound, or the page would have more than 100,000 records.
+            InvalidQuery: a parameter has an invalid value, or ``expand`` is given but the index keeps no documents;
+                ``field`` names the parameter.
+            LimitExceeded: a parameter exceeds a limit, or the page would have more than 100,000 records.
             UnknownJob: no job has this id.
             NotFound: no bucket is at ``timestamp``.
 
-        Complexity: O(log n) in time order without a threshold. The first read of the page adds O(size), and once a
-        commit O(h log n) for h late, interim or replaced buckets (at most 1,024, or n / 2048 if that is more). With a
-        threshold or in another order about O(from_ + size), plus the few rows of a level that do not match, plus O(n)
-        once to build a value index. Without a value index O(w) for the w buckets of the window. To ``expand`` b buckets
-        adds O(b log n), and O(r log r) for their r records at the first read.
-        Source: Get buckets. If its page and the server differ, this follows the server.
+        Complexity: O(log n) in time order without a threshold. The first read of the page adds O(size). Once for each
+        commit, a read also adds O(h log n) for h late, interim or replaced buckets; h is at most 1,024, or n / 2048 if
+        that is more. With a threshold or in another order about O(from_ + size), plus the few rows of a level that do
+        not match, plus O(n) once to build a value index. Without a value index O(w) for the w buckets of the window.
+        ``expand`` adds O(b log n) for b buckets, and O(r log r) for their r records at the first read.
+        Source: Get buckets in the API reference. If the reference and the server differ, this follows the server.
 
         >>> from bucketquery import ResultsIndex
         >>> index = ResultsIndex()
@@ -206,14 +206,14 @@ class Reads(ABC):
         """The records of a job. The keywords are those of the official client; None means not given.
 
         Args:
-            job_id: the id of one job; no pattern.
+            job_id: the id of one job, not a pattern.
             desc: sort every key descending (default True); missing values are last in both directions. In time order
                 the newest records therefore come first by default.
             end: first instant excluded; -1 leaves this side open.
             exclude_interim: leave interim records out (default False).
             from_: number of matches to skip (default 0), without limit.
             page: ``{"from": 0, "size": 100}`` in place of ``from_`` and ``size``.
-            record_score: lowest current score that matches, a number or numeric text; 0 and less match every record.
+            record_score: lowest current score that matches, a number or numeric text; 0 or less matches every record.
             size: maximum number of records on the page (default 100).
             sort: the field that leads the order (default ``record_score``). Ties are ordered by score, over, partition
                 and by values, field name and function, and then by time.
@@ -222,12 +222,12 @@ class Reads(ABC):
 
         Raises:
             InvalidQuery: a parameter has an invalid value; ``field`` names it.
-            LimitExceeded: a parameter is past a bound.
+            LimitExceeded: a parameter exceeds a limit.
             UnknownJob: no job has this id.
 
-        Complexity: as `get_buckets` with a threshold or in another order, in time order too. If a keyword field leads
-        the order, O(w) for the w records of the window, plus O(k log k) for a page that ends at the k-th match.
-        Source: Get records. If its page and the server differ, this follows the server.
+        Complexity: in any order, as `get_buckets` with a threshold. If a keyword field leads the order, O(w) for the w
+        records of the window, plus O(k log k) for a page that ends at the k-th match.
+        Source: Get records in the API reference. If the reference and the server differ, this follows the server.
 
         >>> from bucketquery import ResultsIndex
         >>> index = ResultsIndex()
@@ -272,13 +272,13 @@ class Reads(ABC):
         """The influencers of a job. The keywords are those of the official client; None means not given.
 
         Args:
-            job_id: the id of one job; no pattern.
+            job_id: the id of one job, not a pattern.
             desc: sort every key descending (default True); missing values are last in both directions. In time order
                 the newest influencers therefore come first by default.
             end: first instant excluded; -1 leaves this side open.
             exclude_interim: leave interim influencers out (default False).
             from_: number of matches to skip (default 0), without limit.
-            influencer_score: lowest current score that matches, a number or numeric text; 0 and less match every
+            influencer_score: lowest current score that matches, a number or numeric text; 0 or less matches every
                 influencer.
             page: ``{"from": 0, "size": 100}`` in place of ``from_`` and ``size``.
             size: maximum number of influencers on the page (default 100).
@@ -289,12 +289,12 @@ class Reads(ABC):
 
         Raises:
             InvalidQuery: a parameter has an invalid value; ``field`` names it.
-            LimitExceeded: a parameter is past a bound.
+            LimitExceeded: a parameter exceeds a limit.
             UnknownJob: no job has this id.
 
-        Complexity: as `get_buckets` with a threshold or in another order, in time order too. If a keyword field leads
-        the order, O(w) for the w influencers of the window, plus O(k log k) for a page that ends at the k-th match.
-        Source: Get influencers. If its page and the server differ, this follows the server.
+        Complexity: in any order, as `get_buckets` with a threshold. If a keyword field leads the order, O(w) for the w
+        influencers of the window, plus O(k log k) for a page that ends at the k-th match.
+        Source: Get influencers in the API reference. If the reference and the server differ, this follows the server.
 
         >>> from bucketquery import ResultsIndex
         >>> index = ResultsIndex()
@@ -334,7 +334,7 @@ class Reads(ABC):
             now: the instant of ``now`` in date math (default: the index's clock).
 
         Raises:
-            InvalidQuery: the query has ``expand``, but the index keeps no documents.
+            InvalidQuery: ``query`` or ``now`` is invalid, or ``expand`` is set but the index keeps no documents.
             LimitExceeded: ``size`` is above the index's ``max_size``, date math leaves the years 0001 to 9999, or the
                 page would have more than 100,000 records.
             UnknownJob: a job is not known; the error names the first one.
@@ -363,12 +363,12 @@ class Reads(ABC):
         needs about 100 bytes a match while it finds them.
 
         Raises:
-            InvalidQuery: the index keeps no documents.
+            InvalidQuery: ``query`` or ``now`` is invalid, or the index keeps no documents.
             LimitExceeded: date math leaves the years 0001 to 9999.
             UnknownJob: a job is not known; the error names the first one.
 
-        Complexity: O(matches) in all for buckets in time order without a threshold; otherwise at most O(w) more for the
-        w results of the window, and O(m log m) for m matches in another order.
+        Complexity: O(m) in all for m buckets in time order without a threshold. In any other case at most O(w) more for
+        the w results of the window. In another order O(m log m) more.
 
         >>> from bucketquery import BucketQuery, ResultsIndex
         >>> index = ResultsIndex()

@@ -142,10 +142,10 @@ def require_job(snapshot: Snapshot, job_id: str) -> None:
 
 
 def page_of_any_size(snapshot: Snapshot, query: AnyQuery) -> AnyPage:
-    """The page of a query about one job, for a door with a bound of its own: the index's ``max_size`` does not apply.
+    """The page of a query about one job, for a door with its own limit: the index's ``max_size`` does not apply.
 
     Raises:
-        InvalidQuery: the query says ``expand``, but the index keeps no documents.
+        InvalidQuery: the query has ``expand``, but the index keeps no documents.
         LimitExceeded: date math leaves the years 0001 to 9999, or the page would have more than 100,000 records.
         UnknownJob: the job is not known.
         NotFound: no bucket is at ``timestamp``.

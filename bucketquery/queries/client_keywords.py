@@ -2,7 +2,8 @@
 
 The client takes numbers and booleans as text too, and a page as an object. `Snapshot.get_buckets`, `get_records` and
 `get_influencers` promise the same spellings, and the API's words for refusals (docs/semantics, rules 3.5, 4.4 and 6.2).
-The REST door reads its URLs and bodies by the same functions. A prepared query takes no text.
+The REST door reads its URLs and bodies with the same functions. A prepared query does not accept text for a number or a
+boolean.
 """
 
 import re
@@ -18,9 +19,9 @@ from bucketquery.queries.query import refuse_beside_timestamp
 
 _new: Final = object.__new__
 
-#: A decimal number, with a letter for its type or without; hexadecimal numbers, which Java also reads, are refused.
+#: A decimal number, with or without a type letter. Hexadecimal numbers, which Java also reads, are refused.
 _DOUBLE = re.compile(r"[+-]?(?:(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?[fFdD]?|NaN|Infinity)")
-#: The characters that Java trims: all up to the space.
+#: The characters that Java trims: U+0000 to U+0020, the space.
 _BLANKS: Final = "".join(map(chr, range(0x21)))
 
 _BOOLEANS: Final = {"true": True, "false": False}
@@ -86,7 +87,7 @@ def client_query(
 ) -> AnyQuery:
     """The query that the official client's keywords make; None means not given.
 
-    With ``timestamp``, a window, a threshold or a page must not be given, not even with their defaults.
+    If ``timestamp`` is given, a window, a threshold or a page is refused, even with its default value.
 
     Args:
         kind: the class of the query; only `BucketQuery` has ``timestamp`` and ``expand``.
@@ -104,8 +105,8 @@ def client_query(
         expand: a bool or its text.
 
     Raises:
-        InvalidQuery: as the query does; also ``page`` together with ``from_`` or ``size``.
-        LimitExceeded: as the query does.
+        InvalidQuery: the query refuses a parameter, or ``page`` is given together with ``from_`` or ``size``.
+        LimitExceeded: a parameter exceeds a limit of the query.
     """
     if type(job_id) is not str:
         job_id = read_text(job_id, "job_id")

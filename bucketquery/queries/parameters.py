@@ -51,7 +51,7 @@ def read_now(value: object) -> int:
     """Epoch ms of a ``now`` that a caller gave.
 
     Raises:
-        InvalidQuery: not an instant, or one that needs a clock itself.
+        InvalidQuery: ``value`` is not an instant, or is date math that itself needs a clock.
     """
     read = read_instant(value, "now")
     if isinstance(read, NowMath):
@@ -78,7 +78,7 @@ def order_by_of(schema: Schema, sort: str) -> tuple[str, ...]:
     lead = "timestamp" if sort == "@timestamp" else sort
     leading = (lead,) if lead in schema.sortable else ()
     if schema.is_ordered_by_identity:
-        # Identities begin with the time.
+        # Identities begin with the time, so time order needs no column.
         return () if lead == "timestamp" else leading
     return tuple(dict.fromkeys((*leading, *schema.ties)))
 
@@ -100,7 +100,7 @@ def _unsortable(sort: str) -> InvalidQuery:
 
 
 def read_jobs(jobs: object) -> tuple[str, ...]:
-    """The ids of the jobs without repeats, given as one id or as an iterable of ids.
+    """The ids of the jobs, each once; ``jobs`` is one id or an iterable of ids.
 
     Raises:
         InvalidQuery: no id is given, or one is not a valid job id.
@@ -126,7 +126,7 @@ def read_bound(value: Instant | None, name: str) -> tuple[int | str | None, Inst
 
     Raises:
         InvalidQuery: not an instant.
-        LimitExceeded: a text too long, with too many steps, or outside the years 0001 to 9999.
+        LimitExceeded: a text is too long, has too many date math steps, or lies outside the years 0001 to 9999.
     """
     if type(value) is int and FIRST_MS <= value <= LAST_MS and value != -1:
         # Most bounds are valid integers.
@@ -146,11 +146,11 @@ def is_unset(value: object) -> bool:
 def read_canonical_instant(
     value: object, name: str, *, covers: bool = False
 ) -> tuple[int | str, InstantRange | NowMath]:
-    """An instant's canonical value and its parsed instant. Text is canonical as it is; all else becomes epoch ms.
+    """An instant's canonical value and its parsed instant. Text stays as given; any other instant becomes epoch ms.
 
     Raises:
         InvalidQuery: not an instant.
-        LimitExceeded: a text too long, with too many steps, or outside the years 0001 to 9999.
+        LimitExceeded: a text is too long, has too many date math steps, or lies outside the years 0001 to 9999.
     """
     read = read_instant(value, name, covers=covers)
     if isinstance(value, str):

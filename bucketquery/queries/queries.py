@@ -27,9 +27,9 @@ class BucketQuery(Query):
             are searched as one table.
         start: first instant included; None and -1 leave this side open.
         end: first instant excluded; None and -1 leave this side open.
-        anomaly_score: lowest current score that matches; 0, less and NaN let every bucket match. Stored as float, NaN
-            as 0.0.
-        exclude_interim: leave interim buckets out. A lookup by ``timestamp`` ignores it.
+        anomaly_score: lowest current score that matches; 0, a negative number or NaN lets every bucket match. Stored
+            as float, NaN as 0.0.
+        exclude_interim: leave interim buckets out. A lookup by ``timestamp`` shows an interim bucket nevertheless.
         expand: add the records of each bucket on the page that has bucket influencers. With ``exclude_interim``,
             interim records are left out, in a lookup too.
         sort: the field that the buckets are sorted by; timestamp and span break ties.
@@ -40,10 +40,12 @@ class BucketQuery(Query):
             range: a date covers its day, a time without seconds its minute.
 
     Raises:
-        InvalidQuery: a parameter has a value no query may have; ``field`` names it.
-        LimitExceeded: too many jobs, or a date text too long, with too many steps, or outside the years 0001 to 9999.
+        InvalidQuery: a parameter has an invalid value; ``field`` names it.
+        LimitExceeded: there are too many jobs, or a date text is too long, has too many date math steps, or lies
+            outside the years 0001 to 9999.
 
-    Complexity: O(j) for j jobs. Source: Get buckets. If its page and the server differ, this follows the server.
+    Complexity: O(j) for j jobs.
+    Source: Get buckets in the API reference. If the reference and the server differ, this follows the server.
 
     >>> query = BucketQuery(jobs="web", start="2026-01-01", anomaly_score=75, sort="anomaly_score", desc=True, size=10)
     >>> query.replace(size=20).size
@@ -107,7 +109,7 @@ class BucketQuery(Query):
 
 @dataclass(frozen=True, slots=True, init=False)
 class RecordQuery(Query):
-    """A prepared query for the records of one job or several: the anomalies that its detectors found.
+    """A prepared query for the records of one job or several: the anomalies that detectors found.
 
     A frozen value like `BucketQuery`.
 
@@ -116,8 +118,8 @@ class RecordQuery(Query):
             are searched as one table.
         start: first instant included; None and -1 leave this side open.
         end: first instant excluded; None and -1 leave this side open.
-        record_score: lowest current score that matches; 0, less and NaN let every record match. Stored as float, NaN
-            as 0.0.
+        record_score: lowest current score that matches; 0, a negative number or NaN lets every record match. Stored
+            as float, NaN as 0.0.
         exclude_interim: leave interim records out.
         sort: the field that the records are sorted by. Ties are broken by the score, by the values of the over,
             partition and by fields, by ``field_name`` and ``function``, and only then by time.
@@ -126,10 +128,12 @@ class RecordQuery(Query):
         size: largest number of matches on a page; a search refuses more than the index's ``max_size``.
 
     Raises:
-        InvalidQuery: a parameter has a value no query may have; ``field`` names it.
-        LimitExceeded: too many jobs, or a date text too long, with too many steps, or outside the years 0001 to 9999.
+        InvalidQuery: a parameter has an invalid value; ``field`` names it.
+        LimitExceeded: there are too many jobs, or a date text is too long, has too many date math steps, or lies
+            outside the years 0001 to 9999.
 
-    Complexity: O(j) for j jobs. Source: Get records. If its page and the server differ, this follows the server.
+    Complexity: O(j) for j jobs.
+    Source: Get records in the API reference. If the reference and the server differ, this follows the server.
 
     >>> query = RecordQuery(jobs="web", record_score=75)
     >>> query.sort, query.desc
@@ -176,7 +180,7 @@ class RecordQuery(Query):
 
 @dataclass(frozen=True, slots=True, init=False)
 class InfluencerQuery(Query):
-    """A prepared query for the influencers of one job or several: the entities blamed for its anomalies.
+    """A prepared query for the influencers of one job or several: the entities blamed for anomalies.
 
     A frozen value like `BucketQuery`.
 
@@ -185,8 +189,8 @@ class InfluencerQuery(Query):
             are searched as one table.
         start: first instant included; None and -1 leave this side open.
         end: first instant excluded; None and -1 leave this side open.
-        influencer_score: lowest current score that matches; 0, less and NaN let every influencer match. Stored as
-            float, NaN as 0.0.
+        influencer_score: lowest current score that matches; 0, a negative number or NaN lets every influencer match.
+            Stored as float, NaN as 0.0.
         exclude_interim: leave interim influencers out.
         sort: the field that the influencers are sorted by; timestamp, span, field name and field value break ties.
         desc: sort every key descending; missing values come last in both directions.
@@ -194,10 +198,12 @@ class InfluencerQuery(Query):
         size: largest number of matches on a page; a search refuses more than the index's ``max_size``.
 
     Raises:
-        InvalidQuery: a parameter has a value no query may have; ``field`` names it.
-        LimitExceeded: too many jobs, or a date text too long, with too many steps, or outside the years 0001 to 9999.
+        InvalidQuery: a parameter has an invalid value; ``field`` names it.
+        LimitExceeded: there are too many jobs, or a date text is too long, has too many date math steps, or lies
+            outside the years 0001 to 9999.
 
-    Complexity: O(j) for j jobs. Source: Get influencers. If its page and the server differ, this follows the server.
+    Complexity: O(j) for j jobs.
+    Source: Get influencers in the API reference. If the reference and the server differ, this follows the server.
 
     >>> InfluencerQuery(jobs="web", influencer_score=75, size=10).replace(desc=False).desc
     False

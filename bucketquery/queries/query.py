@@ -111,7 +111,7 @@ class Query(Immutable):
     ) -> None:
         """Check the parameters and store them. The caller has checked the jobs.
 
-        Nearly every parameter is valid as given. Each is tested here first, and a function reads the others.
+        Most parameters are valid as given, so a fast test comes first. If it fails, a function reads the parameter.
         """
         canonical_start, first = (None, None) if start is None else read_bound(start, "start")
         canonical_end, behind = (None, None) if end is None else read_bound(end, "end")
@@ -168,7 +168,8 @@ class Query(Immutable):
         exclude_interim_records = exclude_interim
         if moment is not None:
             lookup = moment.resolve(now, "timestamp") if isinstance(moment, NowMath) else moment
-            # As in the server, a lookup ignores the threshold and ``exclude_interim``, but leaves out interim records.
+            # As in the server, a lookup ignores the threshold. It also finds interim buckets: ``exclude_interim`` only
+            # leaves out their interim records.
             low, high = clamp(lookup.first), clamp(lookup.last + 1)
             threshold, exclude_interim, from_, size = None, False, 0, 1
         return _new_tuple(

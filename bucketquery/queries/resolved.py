@@ -15,14 +15,14 @@ class ResolvedQuery(NamedTuple):
         threshold: lowest score that matches; None lets every result match, including one without a score.
         exclude_interim: whether only final results match.
         order_by: the columns that order the matches, the leading one first. For records and influencers they include
-            the columns that break ties. Buckets have at most one column, and identity order breaks its ties; without a
-            column they are in identity order.
+            the columns that break ties. For buckets there is at most one column, and identity order breaks its ties.
+            Without a column, buckets are in identity order.
         desc: whether every key of the order is descending.
         from_: number of matches to skip.
         size: largest number of matches on the page.
-        is_lookup: whether this is a lookup by ``timestamp``; then no match is an error.
+        is_lookup: whether this is a lookup by ``timestamp``; a lookup without a match is an error.
         expand: whether the page includes the records of its buckets.
-        exclude_interim_records: whether it includes only final records of its buckets.
+        exclude_interim_records: whether the page includes only the final records of its buckets.
         schema: the kind of results.
     """
 

@@ -37,7 +37,7 @@ class AnomalyRecord:
         over_field_name: the field that makes the population.
         over_field_value: its value.
         function: the function of the detector.
-        function_description: the same in words.
+        function_description: the function in words.
         field_name: the field that the function is applied to.
 
     Missing scores, probability and detector are 0. A record without ``is_interim`` is final.
@@ -95,7 +95,7 @@ class AnomalyRecord:
 
     @property
     def correlated_by_field_value(self) -> str | None:
-        """A value of the by field that behaves alike; None if missing. Complexity: O(size of the record)."""
+        """A value of the by field that behaves similarly; None if missing. Complexity: O(size of the record)."""
         value: str | None = _parts(self._extra_fields).get("correlated_by_field_value")
         return value
 
@@ -234,8 +234,8 @@ def _others(parts: _Object, documented: tuple[str, ...]) -> _Object:
 
 
 def _split(value: AnomalyRecord | Influencer, documented: tuple[str, ...]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The documented fields that a value has, in this order, and its other fields."""
-    parts = _parts(value._extra_fields)  # noqa: SLF001 - the values' own
+    """The documented fields that a value has, in the order of ``documented``, and its other fields."""
+    parts = _parts(value._extra_fields)  # noqa: SLF001 - a field of this module's own classes
     held = type(value).__slots__
     fields = {name: getattr(value, name) if name in held else parts.pop(name, None) for name in documented}
     return {name: field for name, field in fields.items() if field is not None}, parts

@@ -12,7 +12,7 @@ class Commit:
     """The result of a write: its number, and how many results it changed.
 
     Attributes:
-        sequence: the number of the newest commit after the write; a write that changes nothing makes none.
+        sequence: the number of the newest commit after the write; a write that changes nothing makes no commit.
         inserted: number of new identities.
         replaced: number of identities with a changed value.
         unchanged: number of identities that were already stored with the same values.
@@ -38,7 +38,7 @@ _fill: Final = filler(Commit, "sequence", "inserted", "replaced", "unchanged", "
 def commit_of(
     sequence: int, inserted: int, replaced: int, unchanged: int, *, deleted: int, skipped: Mapping[str, int]
 ) -> Commit:
-    """The commit with these fields, made in half the time of a call of the class.
+    """The commit with these fields. Calling the class would take twice the time.
 
     >>> commit_of(1, 3, 0, 0, deleted=0, skipped=FrozenMapping({})) == Commit(sequence=1, inserted=3)
     True

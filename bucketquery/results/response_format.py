@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-#: Names of the server's own fields in the results index. A data field with such a name is not shown under it.
+#: Names of the server's own fields in the results index. A data field with such a name is not shown under its own name.
 RESERVED: Final = frozenset(
     """
     _id _index actual actual_point all_field_values anomaly_score anomaly_score_explanation
@@ -76,7 +76,7 @@ SimpleBucket = tuple[int, float, int, float, int, bool, int]
 def simple_buckets(job_id: str, buckets: Iterable[SimpleBucket]) -> list[dict[str, Any]]:
     """Buckets of one job with nothing nested, as response objects.
 
-    One call makes all buckets, since most pages have no nested values. `complete` adds them to a bucket.
+    One call makes all buckets, since most pages have no nested values. If a bucket has some, `complete` adds them.
 
     Source: the server's ``Bucket``.
     """
@@ -161,8 +161,8 @@ def record_object(job_id: str, fields: Mapping[str, Any], others: Mapping[str, A
     Args:
         job_id: its job.
         fields: the documented fields that it has, in the order of `RECORD_FIELDS`; they become part of the object.
-        others: its other fields. A data field that the record names is also shown under its own name: its stored value,
-            or else a list of the values that the record has for it.
+        others: its other fields. A data field that the record names is also shown under its own name. Its value is the
+            stored one; if none is stored, it is a list of the values that the record has for the field.
 
     Source: the server's ``AnomalyRecord``; the order of the data fields is ours.
     """

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 
 class StoredInfluencer(NamedTuple):
-    """The fields of a bucket influencer that are not those of its bucket."""
+    """The stored fields of a bucket influencer. Its job, timestamp and span are those of its bucket."""
 
     influencer_field_name: str | None
     initial_anomaly_score: float

@@ -1,1 +1,1 @@
-"""Searches: they find the rows of a resolved query's page, in order, and the exact count, by arrays alone."""
+"""Searches: they find the rows of a resolved query's page in order, and the exact count. They read only arrays."""

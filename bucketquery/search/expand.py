@@ -27,7 +27,7 @@ _ORDER: Final = order_of(
     RECORD.kind, ("probability", *(name for name in RECORD.ties if name != "timestamp")), desc=False
 )
 
-#: For each bucket the first row of its records in a segment, and the row behind the last.
+#: For each bucket the first row of its records in a segment, and the row after the last.
 _Ranges = tuple[Int64s, Int64s]
 
 
@@ -68,14 +68,14 @@ class Expansion(MadeOnce):
         """For each bucket the rows of its records, in the base and in the head."""
         buckets, view = self._buckets, self._view
         assert buckets is not None
-        # A bucket without influencers has no records: it gets an instant at which nothing can be stored.
+        # A bucket without influencers shows no records, so it gets an instant at which no record can be stored.
         timestamps = np.where(buckets.having("bucket_influencers"), buckets.column("timestamp"), LAST_MS + 1)
         return _rows_at(view.base, timestamps), _rows_at(view.head, timestamps)
 
     def batches(self, most: int) -> Iterator[tuple[slice, "Expansion"]]:
-        """The buckets in batches of at most ``most`` records, or of a single bucket; each with its own expansion.
+        """The buckets in batches, each with its own expansion.
 
-        O(b) for b buckets: no record is read.
+        A batch has at most ``most`` records, or a single bucket. O(b) for b buckets: no record is read.
         """
         first = total = 0
         counts = _counts(self._view, *self.ranges).tolist()
@@ -101,7 +101,9 @@ class Expansion(MadeOnce):
         return part
 
     def records(self) -> tuple[Selection, list[int]]:
-        """The records of all buckets, bucket by bucket; and 0, and then for each bucket the number up to its end.
+        """The records of all buckets, bucket by bucket, and where each bucket ends among them.
+
+        The list of ends has 0, and then for each bucket the number of records up to its end.
 
         The first call reads and sorts them.
         """
@@ -155,8 +157,8 @@ def expand(buckets: Selection, table: Table, *, exclude_interim: bool, most: int
 def _bound(buckets: Selection, view: View) -> int:
     """An upper bound of the number of records that some buckets show.
 
-    It assumes that each bucket shows all records between the first bucket and the last. O(b + log n) for b buckets and
-    n records: this costs two binary searches in all, and the exact number two for each bucket.
+    It assumes that each bucket shows all records between the first bucket and the last. It costs two binary searches,
+    O(b + log n) for b buckets and n records. The exact number costs two searches for each bucket.
     """
     if not len(buckets):
         return 0

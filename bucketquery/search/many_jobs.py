@@ -42,7 +42,7 @@ class CopiedRows(NamedTuple):
 
 
 class _Group(NamedTuple):
-    """Jobs that one search answers: a single job, or those of a combined table.
+    """Jobs that are searched together: a single job, or the jobs of a combined table.
 
     Attributes:
         table: their results.
@@ -77,8 +77,8 @@ class _Merged(NamedTuple):
 
     Attributes:
         groups: the groups, with the first matches of each.
-        starts: for each group the number of first matches before it, and their number in all; shape (len(groups) + 1,).
-        order: the first matches of all groups in order, numbered through all groups; shape (r,).
+        starts: for each group the number of first matches before it, and then their total; shape (len(groups) + 1,).
+        order: the first matches of all groups in order, numbered across all groups; shape (r,).
         matched: the count of all matches, before paging.
         rows_read: the number of compared rows.
     """
@@ -96,7 +96,7 @@ class _Merged(NamedTuple):
 
     def copied(self, schema: Schema) -> CopiedRows:
         """Copies of the rows."""
-        # A scan copies some rows at a time, and most groups have nothing on a page.
+        # Most groups have no row on a page, or in a part of a scan. So the rows are cut by group, to skip these groups.
         by_group = self.order.argsort(kind="stable")
         ascending = self.order[by_group]
         cuts = ascending.searchsorted(self.starts).tolist()
@@ -129,7 +129,7 @@ def search_jobs(
     Raises:
         UnknownJob: a job is not known; the error names the first one.
 
-    If there are many small jobs, one search answers for all of them. Each other job costs one search. Merging p
+    If there are many small jobs, one search covers all of them. Each other job costs one search. Merging p
     searches costs O(p k) for a page that ends at the k-th match.
     """
     merged = _search(catalog, jobs, resolved, shortcuts, by_job=by_job)
@@ -146,7 +146,7 @@ def scan_jobs(
 ) -> Iterator[CopiedRows]:
     """Every match of several jobs in order, some at a time; paging does not apply.
 
-    It holds a few bytes a match, and needs about 100 bytes a match while it finds them.
+    It holds a few bytes a match, and needs about 100 bytes a match while it finds the matches.
 
     Raises:
         UnknownJob: a job is not known; the error names the first one.
@@ -163,7 +163,7 @@ def expand_jobs(
 ) -> Expansion:
     """The records of buckets of several jobs. Each bucket gets those of its own job, as `expand` finds them.
 
-    They are copied at once, not when they are first read.
+    The records are copied at once, not when they are first read.
 
     Raises:
         LimitExceeded: the buckets have more than ``most`` records.
@@ -246,7 +246,7 @@ def _tables(
     """The tables of some jobs; a job without results of this kind has none.
 
     Raises:
-        UnknownJob: a job is not known; the error names the first unknown one of ``named``, or of the jobs if None.
+        UnknownJob: a job is not known; the error names the first unknown job of ``named``, or of ``jobs`` if None.
     """
     tables: dict[str, Table] = {}
     for job_id in jobs:
@@ -282,7 +282,7 @@ def _from_its_page_on(groups: Sequence[_Group], resolved: ResolvedQuery, shortcu
 
 
 def _merge(found: Sequence[tuple[_Group, Selection]], order: Order, need: int) -> Int64s:
-    """The first ``need`` matches of all groups in order, numbered through all groups."""
+    """The first ``need`` matches of all groups in order, numbered across all groups."""
     if len(found) <= 1:
         return np.arange(sum(len(rows) for _, rows in found))
     return order.merged([group.row_keys(rows, order) for group, rows in found], need)

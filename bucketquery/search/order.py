@@ -31,7 +31,7 @@ class SortColumn(NamedTuple):
     Attributes:
         name: the name of a column, or of a list field of keywords.
         type: the type of its values.
-        puts_missing_last: True: a row without a value comes last in both directions; False: it has the default.
+        puts_missing_last: whether a row without a value comes last in both directions; if not, it has the default.
     """
 
     name: str
@@ -58,10 +58,10 @@ class Order:
 
     Attributes:
         columns: the columns that are compared, the leading one first. With the job they make the order total.
-        within: the first of these columns, which are compared within one table. After them identity order decides, in
-            which a table has its rows.
+        within: the first of these columns. Only these are compared within one table, whose rows are in identity order;
+            that order breaks their ties.
         desc: whether every column is reversed, the job too.
-        job_leads: whether the job is compared before all columns; else it is compared after them.
+        job_leads: whether the job is compared before all columns; if not, it is compared after them.
     """
 
     columns: tuple[SortColumn, ...]
@@ -76,26 +76,26 @@ class Order:
 
     @property
     def lead(self) -> str:
-        """The column that leads within a table. Only an order with such a column has it."""
+        """The column that leads within a table; not for identity order, which has none."""
         return self.within[0].name
 
     @property
     def leads_by_time(self) -> bool:
-        """Whether the timestamp decides first, before or without identities."""
+        """Whether the timestamp is compared first, as a sort column or as the first key of the identity."""
         return self.columns[0].name == "timestamp"
 
     def first(self, view: View, rows: Array, need: int) -> Array:
-        """The first ``need`` of some rows of a view, which come in time order; all if there are fewer."""
+        """The first ``need`` of some rows of a view, given in time order; all if there are fewer."""
         columns = [partial(self._values_at, view, rows, column) for column in self.within]
         return rows[first_in_order(len(rows), columns, need, desc=self.desc)]
 
     def first_of_numbers(self, view: View, rows: Array, head: Int64s, need: int, *, few: int, has_lead: bool) -> Array:
-        """The result of `first_of_both`, found faster, if one column is compared and holds numbers.
+        """The result of `first_of_both`, found faster. It requires an order with one column, of numbers.
 
         Args:
             view: the view of the rows.
             rows: rows of the base, ascending.
-            head: rows of the head, as it numbers them, ascending.
+            head: row numbers within the head, ascending.
             need: the number of wanted rows.
             few: this many sort keys or fewer are all sorted.
             has_lead: True if all rows are known to have a value in the column.
@@ -127,7 +127,7 @@ class Order:
         Args:
             view: the view of the rows.
             rows: rows of the base, ascending.
-            head: rows of the head, as it numbers them, ascending.
+            head: row numbers within the head, ascending.
             need: the number of wanted rows.
         """
         return self.first(view, with_head(view, rows, head) if len(head) else rows, need)
@@ -156,7 +156,7 @@ class Order:
         return RowKeys(len(job_ids), (job, *columns) if self.job_leads else (*columns, job))
 
     def merged(self, parts: Sequence[RowKeys], need: int) -> Int64s:
-        """The first ``need`` rows of several parts in order, numbered through all parts; all if there are fewer.
+        """The first ``need`` rows of several parts in order, numbered across all parts; all if there are fewer.
 
         The rows of a single part must be in order already.
         """
@@ -199,8 +199,8 @@ def order_of(kind: Kind, order_by: tuple[str, ...], *, desc: bool, by_job: bool 
         desc: whether every column is reversed.
         by_job: whether the job leads.
 
-    A missing number counts as its default if its column decides ties only, as it does in an identity. Any other row
-    without a value comes last.
+    If a column only breaks ties, a missing integer counts as its default, as it does in an identity. In any other case
+    a row without a value comes last.
 
     >>> [column.name for column in order_of("bucket", ("anomaly_score",), desc=True).columns]
     ['anomaly_score', 'timestamp', 'bucket_span']

@@ -1,8 +1,8 @@
 """Plans: how a page will be found. They are chosen from exact counts, before any row of the page is read.
 
-To count by time compares no row. To count by a threshold compares only the rows for which its value index does not
-decide (`Matches`). In time order there is nothing to choose. In another order, the first plan is the one that should
-read the fewest rows. If it finds too few matches, the next plan is carried out. The last one reads all matches.
+A count by time compares no row. A count by a threshold compares only the rows for which the value index of the score
+does not decide (`Matches`). In time order there is nothing to choose. In another order, the first plan is the one that
+should read the fewest rows. If it finds too few matches, the next plan is carried out. The last one reads all matches.
 `search.search` carries plans out.
 """
 
@@ -45,7 +45,7 @@ BY_TIME: Final = Explanation("time")
 
 
 class Plan(NamedTuple):
-    """How the first matches in an order other than time's will be found.
+    """How the first matches in an order other than time order will be found.
 
     Attributes:
         access: ``instants``: sort the matches up to the last instant of the page. ``level``: sort the matches among
@@ -54,10 +54,11 @@ class Plan(NamedTuple):
         column: the column that leads.
         levels: the edges of the levels that are read, including those read for the count.
         rows: the rows of the base that are read, ascending: the rows of a level in the window.
-        all_match: whether all of these rows match if they are not deleted, as far as the page needs them.
+        all_match: whether only deletion must be checked: any of these rows that the page needs matches if it is not
+            deleted.
         number: the number of that level in the value index, the densest first.
         value: the best value of the column.
-        stop: the value index covers the rows of the base before this one. The rows behind it are read too.
+        stop: the value index covers the rows of the base before this one. The rows from this one on are read too.
     """
 
     access: Access
@@ -76,7 +77,7 @@ class Plan(NamedTuple):
 
 
 def choose(matches: Matches, order: Order, need: int, failed: Plan | None = None) -> Plan:
-    """The plan for the first ``need`` matches in an order other than time's.
+    """The plan for the first ``need`` matches in an order other than time order.
 
     Args:
         matches: the matches of the query, at least ``need``.
@@ -98,13 +99,13 @@ def choose(matches: Matches, order: Order, need: int, failed: Plan | None = None
 
 
 def _by_value_index(matches: Matches, order: Order, need: int, failed: int | None) -> Plan | None:
-    """A plan that reads some rows of the base by the value index of the leading column; None if none should pay.
+    """A plan that reads some rows of the base by the value index of the leading column; None if no plan pays.
 
     ``failed`` is the number of the level that had too few matches, None at first.
     """
     view, base, lead, desc = matches.window.view, matches.window.base, order.lead, order.desc
     value_index = view.base.value_index(lead, desc=desc) if is_of_numbers(view, lead) else None
-    # Also if the window has rows of the head only.
+    # The last condition also holds if the window has rows of the head only.
     if value_index is None or base.start >= min(base.stop, value_index.covered):
         return None
     if not value_index.is_tied:

@@ -42,8 +42,8 @@ def search(table: Table, resolved: ResolvedQuery, shortcuts: Shortcuts = ALL_SHO
 def scan(table: Table, resolved: ResolvedQuery, shortcuts: Shortcuts = ALL_SHORTCUTS) -> Iterator[Selection]:
     """Every match in order, some at a time; paging does not apply.
 
-    In time order the window is read in parts, so that memory stays flat. Any other order holds a few bytes a match, and
-    needs about 100 bytes a match while it finds them.
+    In time order the window is read in parts, so that memory stays flat. In any other order the scan holds a few bytes
+    a match, and needs about 100 bytes a match while it finds the matches.
     """
     everything = resolved._replace(from_=0, size=table.rows.length)
     if resolved.order_by:
@@ -115,7 +115,7 @@ def _carry_out(plan: Plan, matches: Matches, order: Order, need: int) -> tuple[B
         rows, rows_read = _up_to_the_last_instant(matches, need, desc=desc)
         return order.first(view, rows, need), rows_read
     if plan.access == "all":
-        # They were compared to be counted, and are not counted again.
+        # The count has already added its comparisons, so those of `first` are not added again.
         rows, rows_read = matches.first(matches.matched, desc=False)[0], matches.matched
     else:
         if plan.access == "level":
@@ -139,7 +139,8 @@ def _carry_out(plan: Plan, matches: Matches, order: Order, need: int) -> tuple[B
 def _with_value(plan: Plan, matches: Matches, need: int, *, desc: bool) -> tuple[BaseRows, int]:
     """The first matches that have the value of a plan, or the last if ``desc``; and the number of rows read.
 
-    It finds at least ``need`` if there are as many before the plan's stop. Each look is twice as long as the last one.
+    It finds at least ``need`` matches, or all before the plan's stop if there are fewer. Each look reads twice the rows
+    of the one before.
     """
     view, start = matches.window.view, matches.window.base.start
     column, length = view.base.columns[plan.column], plan.stop - start
@@ -172,7 +173,7 @@ def _up_to_the_last_instant(matches: Matches, need: int, *, desc: bool) -> tuple
 
 
 def _edges(view: View, resolved: ResolvedQuery, apart: int) -> list[int]:
-    """The edges of the window, and instants between them that are ``apart`` rows of the base from each other."""
+    """The edges of the window, and between them the instant of every ``apart``-th row of the base."""
     timestamps = view.base.column("timestamp")
     window = time_slice(timestamps, resolved.start, resolved.end)
     between = timestamps[window.start + apart : window.stop : apart]

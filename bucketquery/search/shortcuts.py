@@ -1,4 +1,4 @@
-"""Shortcuts: the work that a search may skip, and the sizes from which on it does, as one value."""
+"""Shortcuts: the work that a search may skip, and the sizes that decide when, as one value."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -6,25 +6,25 @@ from typing import Final
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shortcuts:
-    """The work that a search may skip, and the sizes from which on it does. They change the time, and no answer.
+    """The work that a search may skip, and the sizes that decide when. They change the time, and no answer.
 
     A snapshot passes its shortcuts to each of its searches. Users always have the default. Tests turn shortcuts off, or
-    lower the sizes so that a few rows are searched as many rows are.
+    lower the sizes so that a few rows are searched in the same way as many rows.
 
     Attributes:
-        levels: read the sparsest level of a value index that must contain the page.
+        levels: count and search in the sparsest suitable level of a value index, rather than in all rows.
         ties: if most rows share the best value, look for it along the rows.
         top_k: answer from the first rows of an order that an earlier search found in the same view.
-        last_instant: in an order led by time, sort no match behind the last instant of the page.
+        last_instant: in an order led by time, sort no match after the last instant of the page.
         combined: search the small jobs of a query as one table.
-        deep: find the first instant of a deep page of several jobs, and search from there on.
-        few_rows: a window of this many rows or fewer is compared, because reading a value index takes as long.
-        few_matches: this many matches or fewer are all sorted, because looking for the first ones takes as long.
-        few_sort_keys: this many sort keys or fewer are all sorted, because picking the greatest takes as long.
+        deep: find the first instant of a deep page of several jobs, and search from that instant on.
+        few_rows: the rows of a window of this many or fewer are compared; reading a value index would take as long.
+        few_matches: this many matches or fewer are all sorted; looking for the first ones would take as long.
+        few_sort_keys: this many sort keys or fewer are all sorted; picking the greatest would take as long.
         margin: a level is read if it should have this many times the needed rows.
         smallest_look: the fewest rows that the first look for matches of a threshold compares.
         first_look: the fewest rows that the first look for a common best value compares.
-        top_k_rows: the number of first rows of an order that a view stores; a page that ends behind them is searched.
+        top_k_rows: the number of first rows of an order that a view stores; a page that ends after them is searched.
         deep_from: a page of several jobs is deep if it skips more matches than this.
         scan_rows: the number of rows that a scan reads at once.
         scan_buckets: the number of expanded buckets that a scan of several jobs reads at once.
@@ -48,5 +48,5 @@ class Shortcuts:
     scan_buckets: int = 64
 
 
-#: All shortcuts, at the sizes from which on they save time.
+#: All shortcuts, with the sizes at which they begin to save time.
 ALL_SHORTCUTS: Final = Shortcuts()

@@ -1,7 +1,8 @@
 """Matches: the rows of a window at or above a threshold, counted exactly and read only as far as needed.
 
-The count finds candidates: rows of the base in time order, with all matches among them. They are the rows of a level,
-and the rows behind the value index. Some may be deleted. The matches of the head are listed beside them.
+The count finds candidates: rows of the base in time order, which include all matches of the base. They are the rows of
+a level, and the rows after those that the value index covers. Some may be deleted. The matches of the head are listed
+separately.
 """
 
 from typing import Final, NamedTuple
@@ -19,14 +20,14 @@ from bucketquery.value_index.value_index import ValueIndex
 #: Rows of the base; those of a level take half the bytes.
 BaseRows = Array
 
-#: The first look for some matches compares this many times as many rows.
+#: The first look for some matches compares this many rows for each wanted match.
 _PER_MATCH: Final = 4
 
 _new_tuple: Final = tuple.__new__
 
 
 class Candidates(NamedTuple):
-    """Some rows of the base in time order, with all matches of a range of the base among them.
+    """Some rows of the base in time order. They include all matches of a range of the base.
 
     Attributes:
         first: the row of the first candidate if the candidates are consecutive rows, else its place in a level.
@@ -58,7 +59,7 @@ class Matches(NamedTuple):
         threshold: the lowest score that matches, or None.
         shortcuts: which work may be skipped.
         candidates: the candidates of the base.
-        head: the matches of the head, as it numbers them.
+        head: the matches of the head, by their row numbers within the head.
         deleted: the rows of the base that would match if they were not deleted.
         matched: the number of matches.
         levels: the edges of the levels that were read to count them.
@@ -161,7 +162,8 @@ def _counted(
     base: Segment, low: int, high: int, threshold: float, shortcuts: Shortcuts
 ) -> tuple[tuple[Candidates, ...], tuple[float, ...], int]:
     """The candidates among the rows ``[low, high)``, the levels that were read, and the number of compared rows."""
-    # Values behind the rows of this segment may be wrong: a newer segment without room copies its columns.
+    # Take the column cut to this segment's rows. Later values in its array may be wrong: a newer segment that found no
+    # room has written its rows into a copy.
     scores = base.column(base.schema.score)
     candidates: list[Candidates] = []
     levels: tuple[float, ...] = ()

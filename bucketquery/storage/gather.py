@@ -26,7 +26,7 @@ def gather(
         parts: for each segment, some of its rows and their places in the new one; both ascend.
         length: the number of rows in all parts.
         sizes: the sizes of the new segment.
-        spare: the number of rows that it has room for behind these (default 0).
+        spare: the number of further rows that the new segment has room for (default 0).
 
     O(length), plus O(l log length) for l lists and O(d log d) for d keywords.
     """

@@ -29,7 +29,7 @@ def encode_keywords(keywords: Sequence[str | None]) -> tuple[Int32s, Objects]:
     >>> codes.tolist(), dictionary.tolist()
     ([1, -1, 0, 1], ['db', 'web'])
     """
-    distinct = sorted(set(keywords) - {None})  # type: ignore[type-var] # None is gone
+    distinct = sorted(set(keywords) - {None})  # type: ignore[type-var] # None is left out
     codes: dict[str | None, int] = {keyword: code for code, keyword in enumerate(distinct)}
     codes[None] = MISSING
     found = np.fromiter(map(codes.__getitem__, keywords), dtype=np.int32, count=len(keywords))
@@ -88,9 +88,9 @@ def merge_dictionaries(dictionary: Objects, others: Objects) -> tuple[Objects, I
     """One dictionary with the keywords of two.
 
     Returns:
-        The dictionary; the first itself if it has all keywords. For each code of the first dictionary the new code;
-        None if no code changes. For each code of the other dictionary the new code. Both arrays end with the code of a
-        missing keyword, so codes can be used as indices.
+        Three values: the dictionary (the first itself if it has all keywords); the new code for each code of the first
+        dictionary, or None if no code changes; the new code for each code of the other dictionary. Both arrays end with
+        the code of a missing keyword, so codes can be used as indices.
 
     O(e log d) for e keywords of the other dictionary and d of the first. If a keyword is new, O(d) more.
 
@@ -127,7 +127,7 @@ def merge_all(
     for name, dictionary in others.items():
         own, codes = dictionaries.get(name, NO_KEYWORDS), other_codes(name)
         if not find(own, dictionary)[0].all():
-            # Rows selected from a batch have its whole dictionary. Its new keywords may all be unused.
+            # Rows selected from a batch keep the batch's whole dictionary, so its new keywords may all be unused.
             codes, dictionary = without_unused(codes, dictionary)  # noqa: PLW2901 - the same keywords, fewer entries
         merged[name], here, there = merge_dictionaries(own, dictionary)
         translated[name] = there[codes]

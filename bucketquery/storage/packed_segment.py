@@ -1,8 +1,8 @@
 """Packed segments: a few rows as records, with room for more, and edits of single rows.
 
-For one row, the array operations on each column cost more than the work itself. A packed segment finds, compares and
-edits one record instead. The heads of tables, the bases of small tables and small batches are packed. A packed segment
-has columns like any other segment. `packed_rows` defines the records.
+For one row, the fixed cost of an array operation on each column exceeds the cost of the work itself. A packed segment
+finds, compares and edits one record instead. The heads of tables, the bases of small tables and small batches are
+packed. A packed segment has columns like any other segment. `packed_rows` defines the records.
 """
 
 from collections.abc import Mapping, Sequence
@@ -68,7 +68,7 @@ class PackedSegment(Segment):
         return bytes(self.columns.data[row * layout.size : (row + 1) * layout.size])
 
     def records(self, layout: Layout) -> bytes | bytearray:
-        """All rows as records, one behind the other."""
+        """All rows as records, one after the other."""
         return self.columns.data[: self.length * layout.size]
 
     def place(self, layout: Layout, identity: Identity) -> tuple[int, bool]:
@@ -150,7 +150,7 @@ def pack(segment: Segment) -> Segment:
 
 
 def empty_segment(schema: Schema, sizes: Sizes = DEFAULT_SIZES) -> Segment:
-    """The segment without rows and room. There is one for each kind and sizes, since most heads are empty."""
+    """The segment without rows and without room. Each kind and `Sizes` shares one, since most heads are empty."""
     return _empty(schema.kind, sizes)
 
 

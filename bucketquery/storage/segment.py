@@ -33,7 +33,7 @@ _CODE: Final = Type.KEYWORD.dtype
 
 
 class Segment:
-    """Columns of ``length`` results of one kind, in identity order, no identity twice."""
+    """Columns of ``length`` results of one kind, in identity order. No identity appears twice."""
 
     __slots__ = ("_indexes", "columns", "dictionaries", "length", "lists", "present", "schema", "sizes")
 
@@ -108,7 +108,7 @@ class Segment:
         return np.ones(self.length, dtype=np.bool_) if present is None else present[: self.length]
 
     def missing(self, name: str, rows: SomeRows) -> Bools | None:
-        """Which of ``rows`` miss the field; None if no row of the segment does."""
+        """Which of ``rows`` miss the field; None means that no row of the segment does."""
         column = self.columns[name]
         if column.dtype.kind == "f":
             return np.isnan(self.column(name)[rows])
@@ -137,7 +137,7 @@ class Segment:
         return Segment(self.schema, len(rows), columns, present, self.dictionaries, not_empty(lists), None, self.sizes)
 
     def prefix(self, length: int) -> "Segment":
-        """The first rows, over the same arrays. An append to the prefix overwrites the rows behind it."""
+        """The first rows, over the same arrays. An append to the prefix overwrites the rows after it."""
         if length == self.length:
             return self
         lists = {name: some.prefix(length) for name, some in self.lists.items()}
@@ -148,7 +148,7 @@ class Segment:
     def append(self, later: "Segment") -> "Segment":
         """This segment followed by the rows of ``later``, whose identities must all be greater.
 
-        If the arrays have room, the rows are written in place, behind those of every segment made so far. So only one
+        If the arrays have room, the rows are written in place, after those of every segment made so far. So only one
         writer may append, and only to the newest segment over these arrays. If there is no room, the columns are copied
         with an eighth to spare. The first rows get no room, since a job is often loaded once. A keyword column is also
         copied if a new keyword changes its codes.
@@ -205,7 +205,7 @@ class Segment:
     def replace(self, rows: Int64s, others: "Segment") -> "Segment":
         """This segment with ``rows`` replaced by those of ``others``, which have the same identities.
 
-        Columns, masks and sparse lists in which nothing differs are shared, the others are copied. As with `append`,
+        Columns, masks and sparse lists in which nothing differs are shared; the others are copied. As with `append`,
         only the newest segment over the arrays may be replaced.
         """
         dictionaries, recoded, theirs = merge_all(self.dictionaries, others.dictionaries, others.column)
@@ -250,7 +250,7 @@ class Segment:
         return layout.pack(*[self.columns[name].item(row) for name in layout.names], missing)
 
     def records(self, layout: Layout) -> bytes | bytearray:
-        """All rows as records, one behind the other."""
+        """All rows as records, one after the other."""
         return layout.records(self.length, self.columns, self.present)
 
     def row(self, layout: Layout, row: int) -> Row:
@@ -260,7 +260,7 @@ class Segment:
     def place(self, layout: Layout, identity: Identity) -> tuple[int, bool]:
         """The row of an identity and True, or the row that it would have and False.
 
-        O(1) behind the last row, else O(log n).
+        O(1) for an identity after the last row, else O(log n).
         """
         length = self.length
         if not length:
@@ -371,7 +371,7 @@ class Segment:
         for field in self.schema.columns:
             if field.type is Type.KEYWORD:
                 codes = self.column(field.name)
-                assert ((codes >= MISSING) & (codes < len(self.dictionary(field.name)))).all(), "a code of no keyword"
+                assert ((codes >= MISSING) & (codes < len(self.dictionary(field.name)))).all(), "a code has no keyword"
         for lists in self.lists.values():
             lists.check(self.length)
         if self._indexes is not None:

@@ -1,7 +1,7 @@
 """Sparse lists: a field's tuples beside the columns, stored only for the rows that have one.
 
-Nested influencers and scheduled events are stored so, and most buckets have neither. The extra fields of a document are
-stored so too, as one text in place of a tuple.
+Nested influencers and scheduled events are stored in this way, since most buckets have neither. The extra fields of a
+document are stored in the same way, as one text in place of a tuple.
 """
 
 from collections.abc import Mapping, Sequence
@@ -23,7 +23,7 @@ class SparseLists(NamedTuple):
     Attributes:
         rows: the rows that have a list, ascending.
         values: their tuples or texts, none of them empty.
-        length: the number of used entries of both arrays; the entries behind them are room for `append`.
+        length: the number of used entries of both arrays; the entries after them are room for `append`.
     """
 
     rows: Int64s
@@ -149,7 +149,7 @@ class SparseLists(NamedTuple):
         Args:
             row: the row.
             value: its list after the edit; None if it has none.
-            shift: the number that is added to the rows behind it.
+            shift: the number that is added to the rows after it.
 
         The result is a copy: O(l) for l lists.
         """
@@ -172,8 +172,8 @@ class SparseLists(NamedTuple):
         """Assert every invariant; all rows come before ``stop``."""
         rows, values = self.used()
         assert (rows[1:] > rows[:-1]).all(), "lists out of order"
-        assert not len(rows) or (rows[0] >= 0 and rows[-1] < stop), "the list of no row"
-        assert all(isinstance(value, tuple | str) and value for value in values), "a list that is none"
+        assert not len(rows) or (rows[0] >= 0 and rows[-1] < stop), "a list of a row that does not exist"
+        assert all(isinstance(value, tuple | str) and value for value in values), "an empty or invalid list"
 
     def _entries(self, first: int, stop: int) -> tuple[int, int]:
         low, high = self.rows[: self.length].searchsorted((first, stop)).tolist()

@@ -4,8 +4,9 @@ A table is a base and a head. The base holds final results in identity order and
 a small segment beside it, copied on write. It holds late rows, interim rows, rows with a keyword that is new to the
 base, and newer versions of base rows. The older version of such a row is a deleted row of the base.
 
-A head that has become too large is compacted: it is merged into a new base. So an append in order copies nothing. A
-live job replaces each interim row by a later one until it is final, and leaves no deleted rows in its base.
+A head that has become too large is compacted: it is merged into a new base. An append in order copies nothing. A live
+job replaces each interim row until the row is final. Interim rows usually lie in the head, so this leaves no deleted
+rows in the base.
 
 The writer decides which of two versions of a result is newer before it publishes. A search never compares versions.
 """
@@ -119,8 +120,8 @@ class Table:
         Returns:
             The new table and its changes. If no row differs, the table is this one.
 
-        Amortised O(k) for k rows in order. Late rows, and rows with new keywords, cost O(k log n + h). To compact a
-        full head costs O(n). If more rows are replaced than `Sizes.rows_per_copy` for each differing column, each of
+        Amortised O(k) for k rows in order. Late rows, and rows with new keywords, cost O(k log n + h). Compacting
+        a full head costs O(n). If more rows are replaced than `Sizes.rows_per_copy` for each differing column, each of
         these columns is copied: O(n).
         """
         layout = layout_of(self.kind)
@@ -142,9 +143,9 @@ class Table:
         return table, BatchChanges(counts, self.base, self.head, batch, found)
 
     def put(self, row: Row, layout: Layout) -> tuple["Table", RowChange]:
-        """Insert or replace a single row, as `upsert` does with a batch of it.
+        """Insert or replace a single row, as `upsert` does with a batch of one row.
 
-        Amortised O(1) for a row in order, O(h) for an interim row, else O(log n + h). To compact a full head costs
+        Amortised O(1) for a row in order, O(h) for an interim row, else O(log n + h). Compacting a full head costs
         O(n).
         """
         base, deleted, head = self.base, self.deleted, self.head
@@ -231,7 +232,7 @@ class Table:
         return same
 
     def _write(self, batch: Segment, found: RowPlaces) -> "Table":
-        """The table with a batch written, all of whose rows are new or differ from the stored ones."""
+        """The table with a batch written. Each row of the batch is new or differs from the stored one."""
         base, deleted, head, interim = self.base, self.deleted, self.head, self._interim
         is_final = ~batch.column("is_interim")
         rows = (found.in_base & is_final).nonzero()[0]
@@ -239,7 +240,8 @@ class Table:
         at_end = found.base_rows == base.length
         limit = base.sizes.head_limit(base.length)
         if batch.dictionaries and base.length > limit >= np.count_nonzero(at_end & is_final):
-            # A keyword that is new to the base may change the codes of all its rows, so few such rows go to the head.
+            # A keyword that is new to the base may change the codes of all base rows. If only a few rows would be
+            # appended, those with such a keyword go to the head.
             at_end &= base.has_keywords_of(batch)
         scattered, at_end, to_head, is_deleted = _ways(is_final, found.in_base, at_end, scatters=scatters)
         if scatters:
@@ -267,7 +269,7 @@ class Table:
         """The same rows with the head merged into a new base.
 
         Interim rows stay in the head, since most become final soon. If they fill more than half of its limit, they are
-        merged too, because the next compaction would follow too soon.
+        merged too. If they stayed, the next compaction would follow too soon.
         """
         base, deleted, head = self.base, self.deleted, self.head
         is_interim = head.column("is_interim")
@@ -307,18 +309,18 @@ class Table:
 
 
 def _ways(
-    is_final: _Claim, in_base: _Claim, is_behind: _Claim, *, scatters: bool
+    is_final: _Claim, in_base: _Claim, at_end: _Claim, *, scatters: bool
 ) -> tuple[_Claim, _Claim, _Claim, _Claim]:
-    """Where each row goes that is new or differs from the stored one: the one policy, for single rows and batches.
+    """Where each new or changed row goes: the one policy, for single rows and batches.
 
-    A final row behind the base is appended to it. A final row that replaces a row of the base is scattered into copies
-    of the columns if these pay. Every other row goes to the head: it is interim, late, or the newer version of a row of
-    the base, which is then deleted. A row that replaces one of the head leaves the place of the old one.
+    A final row after the last one of the base is appended to it. A final row that replaces a row of the base is
+    scattered into copies of the columns if these pay. Every other row goes to the head: it is interim, late, or the
+    newer version of a row of the base, which is then deleted. A row that replaces a row of the head removes it there.
 
     Args:
         is_final: whether a row is final.
         in_base: whether it replaces a row of the base.
-        is_behind: whether it can be appended to the base.
+        at_end: whether it can be appended to the base.
         scatters: whether copies of the columns pay for the rows that could be scattered.
 
     Returns:
@@ -326,11 +328,11 @@ def _ways(
         is deleted.
     """
     scattered = in_base & is_final & scatters
-    appended = is_behind & is_final
+    appended = at_end & is_final
     return scattered, appended, (scattered | appended) ^ True, in_base ^ scattered
 
 
-#: The results of `_ways` for a single row by its arguments, without the first: a single row is never scattered.
+#: By its arguments, the results of `_ways` for a single row. The first is left out: a single row is never scattered.
 _WAYS_OF_ONE: Final = {claims: _ways(*claims, scatters=False)[1:] for claims in product((False, True), repeat=3)}
 
 

@@ -1,7 +1,7 @@
 """Table changes: which results a write inserted and replaced, and how many it left unchanged.
 
-A write stores only references here, so changes that nobody reads cost O(1) for any number of rows. The old versions of
-rows are read from the table before the write, which the changes keep alive.
+A write stores only references here, so changes that nobody reads cost O(1) for any number of rows. The changes of a
+batch read the old versions of rows from the base and the head before the write, and so keep both in memory.
 """
 
 from collections.abc import Sequence
@@ -56,7 +56,7 @@ class RowPlaces(NamedTuple):
         in_base: which rows are in the base and not deleted, shape (k,).
         base_rows: for each row its row in the base, or the row that it would be inserted before.
         in_head: which rows are in the head.
-        head_rows: the same for the head.
+        head_rows: for each row its row in the head, or the row that it would be inserted before.
     """
 
     in_base: Bools

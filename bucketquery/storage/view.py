@@ -21,7 +21,7 @@ NO_ROWS: Final[Int64s] = np.empty(0, dtype=np.int64)
 #: Consecutive rows of the base, followed by consecutive rows of the head.
 Runs = tuple[slice, slice]
 
-#: The first rank, the rank behind the last, and whether the order is reversed.
+#: The first rank, the rank after the last, and whether the order is reversed.
 Ranks = tuple[int, int, bool]
 
 
@@ -29,7 +29,7 @@ class View:
     """The rows of a table that a search may see: a base without its deleted rows, and a head.
 
     A table has one view of all rows and one of the final rows, over the same arrays, so no search checks which rows are
-    interim. Row ``r`` of the head has the number ``base.length + r``; a slice has rows of the base only.
+    interim. Row ``r`` of the head has the number ``base.length + r``; a slice has only rows of the base.
     """
 
     __slots__ = ("__dict__", "_has_deleted", "base", "deleted", "head", "length")
@@ -59,7 +59,7 @@ class View:
 
     @once
     def head_places(self) -> Int64s:
-        """For each row of the head the row of the base behind it, shape (h,), ascending.
+        """For each row of the head the row of the base that follows it, shape (h,), ascending.
 
         The first read costs O(h log n).
         """

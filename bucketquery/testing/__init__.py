@@ -7,7 +7,7 @@ slow and simple, and it shares no code with the index except the query classes. 
 - as the oracle for another engine (SQL, a dataframe, a cache in front of the server): draw documents with
   `result_documents` and queries with `bucket_queries`, `record_queries` and `influencer_queries`, run both, compare.
 
-The strategies need the package ``hypothesis``, which is imported when one of them is called.
+The strategies need the package ``hypothesis``. It is imported when one of them is called.
 
 Not here: checking documents (`ResultsIndex.upsert`) and parsing dates (the queries and ``search``).
 """

@@ -215,7 +215,7 @@ def lists_of(values: st.SearchStrategy[Result], jobs: Sequence[str], max_size: i
             "bucket_span": st.sampled_from(_SPANS),
         }
     )
-    # The strategies are built once, not for each document, where building them would take most of the time.
+    # The strategies are built once. Building them for each document would take most of the time.
     return st.lists(st.builds(_spelled, identities, values, st.integers(0, 9)), max_size=max_size)
 
 

@@ -133,9 +133,9 @@ def evaluate(documents: Iterable[Document], query: Query) -> dict[str, Any]:
     """The API's response body for `query` over `documents`.
 
     Args:
-        documents: valid documents in any order. Only documents of the query's kind count, by their ``result_type``, and
-            with ``expand`` also records. The last document of an identity counts. Timestamps are integers or text that
-            `datetime.fromisoformat` reads; text without an offset is UTC.
+        documents: valid documents in any order. Only documents whose ``result_type`` is the query's kind count; with
+            ``expand``, records count too. If several documents have one identity, the last counts. Timestamps are
+            integers or text that `datetime.fromisoformat` reads; text without an offset is UTC.
         query: a query whose instants are int epoch milliseconds or None.
 
     Returns:
@@ -256,7 +256,7 @@ def _records_of(buckets: list[Document], documents: list[Document], query: Bucke
     """The records of each bucket on the page, in order."""
     records = _stored(documents, "record", query) if query.expand else []
     if query.exclude_interim:
-        # In a lookup too, although a lookup shows an interim bucket.
+        # A lookup leaves out interim records too, although it shows an interim bucket.
         records = [record for record in records if not record.get("is_interim")]
     shown = [_in_a_bucket(bucket, records) for bucket in buckets]
     if sum(map(len, shown)) > _MOST_RECORDS_OF_A_PAGE:

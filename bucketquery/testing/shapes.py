@@ -229,7 +229,7 @@ def _double(stored: float | None) -> float:
 
 
 def _json(stored: Any) -> Any:
-    """A copy in JSON's types; -0.0, null and the order of keys stay."""
+    """A copy in JSON's types, with the same order of keys; -0.0 and null are kept."""
     if isinstance(stored, Mapping):
         return {name: _json(value) for name, value in stored.items()}
     if isinstance(stored, list | tuple):

@@ -47,9 +47,9 @@ def record_documents(*, jobs: Sequence[str] = JOBS, max_size: int = 20) -> "st.S
     """Lists of valid record documents with many ties and repeated identities.
 
     As `bucket_documents`; detectors, texts and probabilities come from short lists too. Probabilities include 0, the
-    smallest doubles and 1. Texts may be empty, in upper or lower case, or beyond the basic plane. Names of data fields
-    may be shared by several fields, dotted, empty, reserved, or stored as keys too. Causes, influencers, geo results,
-    explanations and unknown keys may contain any JSON.
+    smallest doubles and 1. Texts may be empty, in upper or lower case, or beyond Unicode's basic plane. Names of data
+    fields may be shared by several fields, dotted, empty, reserved, or stored as keys too. Causes, influencers, geo
+    results, explanations and unknown keys may contain any JSON.
 
     Args:
         jobs: the jobs of the documents, mostly the first one (default `JOBS`).
@@ -127,13 +127,13 @@ def result_documents(*, jobs: Sequence[str] = JOBS, max_size: int = 30) -> "st.S
 def bucket_queries(*, jobs: Sequence[str] = JOBS) -> "st.SearchStrategy[BucketQuery]":
     """Queries for the buckets that `bucket_documents` and `result_documents` draw.
 
-    Instants are integers. Some queries are lookups by ``timestamp``. Windows begin and end at the edges of buckets or 1
-    ms beside them; some are open, empty or reversed. Thresholds are the scores themselves, values that match every
-    bucket, and values that match none. Every sortable field leads in both directions. Pages may have size 0, or begin
-    past the last match.
+    Instants are integers. Some queries are lookups by ``timestamp``. Windows begin and end at the edges of buckets, or
+    1 ms before or after them; some are open, empty or reversed. Thresholds are the scores themselves, values that match
+    every bucket, and values that match none. Every sortable field leads in both directions. Pages may have size 0, or
+    begin past the last match.
 
     Args:
-        jobs: the jobs of the queries, one or several of them a query (default `JOBS`).
+        jobs: the jobs of the queries; each query names one or several of them (default `JOBS`).
 
     >>> from hypothesis import given, settings
     >>> @settings(max_examples=5, database=None)
@@ -153,7 +153,7 @@ def record_queries(*, jobs: Sequence[str] = JOBS) -> "st.SearchStrategy[RecordQu
     As `bucket_queries`, without lookups and ``expand``.
 
     Args:
-        jobs: the jobs of the queries, one or several of them a query (default `JOBS`).
+        jobs: the jobs of the queries; each query names one or several of them (default `JOBS`).
 
     >>> from hypothesis import given, settings
     >>> @settings(max_examples=5, database=None)
@@ -171,7 +171,7 @@ def influencer_queries(*, jobs: Sequence[str] = JOBS) -> "st.SearchStrategy[Infl
     """Queries for the influencers that `influencer_documents` and `result_documents` draw, as `record_queries`.
 
     Args:
-        jobs: the jobs of the queries, one or several of them a query (default `JOBS`).
+        jobs: the jobs of the queries; each query names one or several of them (default `JOBS`).
 
     >>> from hypothesis import given, settings
     >>> @settings(max_examples=5, database=None)

@@ -2,7 +2,7 @@
 
 The values are divided into 250 classes by size, and into blocks of 4,096 in their order. For each block and each class,
 the block counts store how many values of the class come before the block. So a count is a subtraction. Only the values
-of the class that the threshold divides are compared, and those of the first and the last block.
+of the class that the threshold divides, and those of the first and the last block, are compared.
 """
 
 from typing import Any
@@ -58,9 +58,9 @@ class BlockCounts:
         """How many of the values from ``first`` on and before ``stop`` are at least ``threshold``.
 
         Args:
-            values: the values of these block counts, and perhaps others behind them.
+            values: the values of these block counts, and perhaps others after them.
             first: the place of the first value to count.
-            stop: the place behind the last one, at most `length`.
+            stop: the place after the last one, at most `length`.
             threshold: the least value to count.
 
         Complexity: O(log m), plus a comparison with the values of one class and of two blocks.
@@ -89,7 +89,7 @@ class LazyBlockCounts:
     Later calls may give more values, as long as the first ones stay the same.
 
     Args:
-        sizes: the sizes from which on block counts pay.
+        sizes: the sizes above which block counts pay.
     """
 
     __slots__ = ("_block_counts", "_comparisons", "_sizes")
@@ -102,8 +102,8 @@ class LazyBlockCounts:
     def count(self, values: Array, first: int, stop: int, threshold: Any) -> int:
         """How many of the values from ``first`` on and before ``stop`` are at least ``threshold``.
 
-        Complexity: O(stop - first) for the first two calls, and for at most 131,072 values. Other calls cost what
-        `BlockCounts.count` does, and the first of them makes the block counts.
+        Complexity: O(stop - first) for at most 131,072 values, and for the first two calls with more. Other calls cost
+        what `BlockCounts.count` does, and the first of them makes the block counts.
         """
         sizes = self._sizes
         if stop - first <= sizes.compared_values:

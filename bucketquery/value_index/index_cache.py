@@ -1,7 +1,7 @@
 """The value indexes of a segment: the first reader of one makes it, and the writer maintains and corrects it.
 
 A cache decides whether a value index covers enough rows of its segment, and passes it on to the next segment.
-`value_index` defines a single one.
+`value_index` defines a single value index.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,8 +17,8 @@ _Key = tuple[str, bool]
 class IndexCache:
     """The value indexes of the columns of a segment, and of all segments that begin with the same rows.
 
-    Readers add value indexes to it. The writer never changes a cache, but makes a new one for new rows. Otherwise
-    readers of the old rows would see the rows of a commit that fails.
+    Readers add value indexes to it. The writer never changes a cache, but makes a new one for new rows: a commit may
+    fail, and readers of the old rows must not see its rows.
     """
 
     __slots__ = ("_made", "_sizes")
@@ -28,13 +28,13 @@ class IndexCache:
         self._made = {} if made is None else made
 
     def near(self, name: str, length: int, *, desc: bool) -> ValueIndex | None:
-        """The value index of a column that is near enough to its segment; None if a new one must be made.
+        """The value index of a column, if it covers nearly all rows of the segment; None if a new one must be made.
 
-        It may cover more rows than the segment has, or a few less.
+        It may cover more rows than the segment has, or slightly fewer.
 
         Args:
-            name: the column's.
-            length: the rows of the segment.
+            name: the name of the column.
+            length: the number of rows of the segment.
             desc: whether an order begins with the greatest.
         """
         found = self._made.get((name, desc))

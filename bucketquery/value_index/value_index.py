@@ -1,12 +1,12 @@
 """Value indexes: a column's rows by value, to find the greatest, or all at or above a threshold.
 
-A level holds the rows whose value is at or above its edge, in time order, with their values beside. Each level has
-about a quarter of the rows of the one before it. So each threshold has a level with few more rows than match. The first
-rows of an order are in the sparsest level that has enough rows of the window.
+A level holds the rows whose value is at or above its edge, in time order, with their values. Each level has about a
+quarter of the rows of the one before it. So most thresholds have a level with at most about four times the rows that
+match. The first rows of an order are in the sparsest level that has enough rows of the window.
 
 Rows are compared by sort key: the value, negated if the least come first. So the code has one direction only.
 
-A value index is immutable to readers, and covers the first rows of a segment. A reader compares the few rows behind
+A value index is immutable to readers, and covers the first rows of a segment. A reader compares the few rows after
 them one by one. No level has rows with missing values.
 """
 
@@ -26,7 +26,7 @@ _MOST_ROWS: Final = 2**31
 
 
 class Level:
-    """The rows of a column with a sort key of at least its edge.
+    """The rows of a column whose sort key is at least the level's edge.
 
     Attributes:
         edge: the least sort key that a row must have.
@@ -53,7 +53,7 @@ class Level:
         self.edge = edge
         self.below = below
         self.least = least
-        # Rows and sort keys, with room behind the last, and the number in use. None until a correction is applied.
+        # Rows and sort keys, with room after the last, and the number in use. None until a correction is applied.
         self._entries = entries
         self._source = source
         # The number of corrections that waited when this level was made, its own included.
@@ -78,9 +78,9 @@ class Level:
         return rows[:length], sort_keys[:length]
 
     def between(self, low: int, high: int) -> tuple[int, Int32s, Array]:
-        """The place of the first row from ``low`` on, and the entries of the rows from there on and before ``high``."""
+        """The entries whose rows are in ``[low, high)``: the place of the first, their rows and their sort keys."""
         rows, sort_keys = self.entries()
-        # For a Python integer NumPy would cast all rows to int64.
+        # With a Python integer, NumPy would cast all rows to int64.
         first = int(rows.searchsorted(np.int32(low))) if low else 0
         stop = int(rows.searchsorted(np.int32(high)))
         return first, rows[first:stop], sort_keys[first:stop]
@@ -141,7 +141,7 @@ class Level:
         entries = self._entries
         if entries is None:
             # Two readers may both apply the correction, with the same result. The later one may find it applied. This
-            # is no `once` value, because the level also drops its source.
+            # is not a `once` value, because the level also drops its source.
             source = self._source
             if source is None:
                 entries = self._entries
@@ -237,7 +237,7 @@ class ValueIndex:
         Only one writer at a time may call this, and only for the newest value index over these arrays.
 
         Args:
-            sort_keys: the sort keys of the rows behind the covered ones.
+            sort_keys: the sort keys of the rows after the covered ones.
 
         Complexity: O(k) amortised for k rows and each level.
         """
@@ -325,7 +325,7 @@ def _levels(sort_keys: Array, marks: Sequence[float], sizes: Sizes) -> list[Leve
 
 
 def _densest(sort_keys: Array, target: int, sizes: Sizes) -> Level | None:
-    """The first level: about ``target`` rows.
+    """The densest level, of about ``target`` rows; None if no row is above the least sort key.
 
     If half of the rows or more have the least sort key or none, the level has all other rows.
     """
@@ -339,7 +339,7 @@ def _densest(sort_keys: Array, target: int, sizes: Sizes) -> Level | None:
             return _taken(sort_keys, enters, sizes)
         enters = sort_keys >= edge
         if np.count_nonzero(enters) > 2 * target + sizes.level_rows:
-            # Very many rows have the value of the edge.
+            # Very many rows have the value of the edge, so leave them out.
             enters = sort_keys > edge
     return _taken(sort_keys, enters, sizes)
 
