@@ -132,7 +132,7 @@ def _named(columns: object, schema: Schema, fields: Sequence[Field]) -> dict[str
         raise InvalidDocument(reason, field="columns", value=columns)
     for name in columns:
         if name not in _BESIDE_THE_SCHEMA and name not in schema.by_name:
-            raise refused(f"columns.{brief(name)}", Unfit(f"no field of a {schema.kind}", name))
+            raise refused(f"columns.{brief(name)}", Unfit(f"not a field of a {schema.kind}", name))
     given = {name: column for name, column in columns.items() if column is not None}
     for field in fields:
         if field.required and field.name not in given:

@@ -92,7 +92,7 @@ def timestamp(value: object, path: str = "") -> int:
     elif isinstance(value, datetime | np.datetime64):
         found = instant_ms(value)
         if found is None:
-            raise Unfit("a datetime must know its zone; a datetime64 must have a unit and not be NaT", value, path)
+            raise Unfit("a datetime must have a time zone; a datetime64 must have a unit and not be NaT", value, path)
         moment = found
     else:
         moment = integer(value, None, path)

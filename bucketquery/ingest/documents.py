@@ -82,14 +82,14 @@ def read_display_fields(
         reader.read(codes)
     chunk = concatenated(schema, reader.chunks)
     if len(chunk.jobs) != len(keys):
-        reason = f"[documents] must be those of {len(keys)} keys, not {len(chunk.jobs)}"
+        reason = f"[documents] must hold one document for each of the {len(keys)} keys, not {len(chunk.jobs)}"
         raise InvalidDocument(reason, field="documents", value=len(chunk.jobs))
     job_ids = codes.ids()
     identities = [chunk.columns[name].tolist() for name in schema.identity]
     for position, (code, key, *given) in enumerate(zip(chunk.jobs.tolist(), keys, *identities, strict=True)):
         identity = (job_ids[code], *given)
         if identity != key:
-            raise refused(f"documents[{position}]", Unfit("must be the one that the key there names", identity))
+            raise refused(f"documents[{position}]", Unfit("must have the identity of the key at its place", identity))
     return {name: chunk.lists[name].between(0, len(keys)) for name in schema.only_shown}
 
 

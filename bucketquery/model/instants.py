@@ -127,7 +127,7 @@ def read_instant(value: object, field: str, *, covers: bool = False) -> InstantR
             f"not {type(value).__name__}"
         )
         if isinstance(value, datetime | np.datetime64):
-            reason = f"[{field}] must be a datetime that knows its zone, or a datetime64 with a unit that is not NaT"
+            reason = f"[{field}] must be a datetime with a time zone, or a datetime64 with a unit that is not NaT"
         raise InvalidQuery(reason, field=field, value=value)
     moment = min(max(moment, _INT64_MIN), _INT64_MAX)
     return InstantRange(moment, moment)

@@ -117,7 +117,7 @@ def read_jobs(jobs: object) -> tuple[str, ...]:
             raise LimitExceeded(f"[jobs] names more than {MOST_JOBS} jobs", field="jobs", value=jobs)
         if named and all(map(is_job_id, named)):
             return tuple(dict.fromkeys(map(built_in_str, named)))
-    reason = "[jobs] must be the id of one job, or ids of several; patterns are not known"
+    reason = "[jobs] must be the id of one job, or ids of several; patterns are not supported"
     raise InvalidQuery(reason, field="jobs", value=jobs)
 
 

@@ -76,7 +76,7 @@ INVALID_TIMESTAMPS: list[tuple[Any, str]] = [
     ("2020-01-01||+1d", "must be a calendar date in ISO form or epoch milliseconds"),
     ("2020-01-01T00:00Europe/Paris", "must be a calendar date in ISO form or epoch milliseconds"),
     ("", "must be a calendar date in ISO form or epoch milliseconds"),
-    (datetime(2020, 1, 1), "a datetime must know its zone"),  # noqa: DTZ001 - naive datetimes are refused
+    (datetime(2020, 1, 1), "a datetime must have a time zone"),  # noqa: DTZ001 - naive datetimes are refused
     (np.datetime64("NaT"), "a datetime64 must have a unit and not be NaT"),
     (np.timedelta64(5, "ms"), "must be an integer, not timedelta64"),
     (b"2020-01-01", "must be an integer, not bytes"),
