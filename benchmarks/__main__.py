@@ -39,7 +39,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     measured = outcome.read(folder / "figures.json")
     pictures = draw(measured, folder)
     (folder / "report.md").write_text(report.markdown(measured, pictures), encoding="utf-8")
-    print(f"{folder / 'report.md'}, {', '.join(pictures) or 'no pictures: they need matplotlib and two sizes'}")
+    drawn = ", ".join(pictures) or "no pictures: they need matplotlib, and peers or two sizes"
+    print(f"{folder / 'report.md'}, {drawn}")
     return 0
 
 

@@ -13,15 +13,15 @@ WORK, OTHER = Work("work", "µs"), Work("other", "µs")
 
 
 def quiet(old: float, new: float) -> list[Round]:
-    """Five rounds of a work with these costs, a hundredth more or less, beside another work that stays as it is."""
+    """Five rounds of a work with these costs, a hundredth more or less, and of another work that stays the same."""
     jitter = (1.0, 1.01, 0.99, 1.0, 1.005)
     return [
         Round(
-            old={WORK: old * less, OTHER: 3.0},
-            new={WORK: new / less, OTHER: 3.0 * less},
-            again={WORK: old / less, OTHER: 3.0},
+            old={WORK: old * factor, OTHER: 3.0},
+            new={WORK: new / factor, OTHER: 3.0 * factor},
+            again={WORK: old / factor, OTHER: 3.0},
         )
-        for less in jitter
+        for factor in jitter
     ]
 
 
@@ -57,7 +57,7 @@ def test_noise_is_not_listed() -> None:
 
 
 def test_a_work_has_at_least_the_noise_of_its_unit() -> None:
-    """A quiet time among many noisy ones gets their noise, as it may be noisy in the next run. Bytes have none."""
+    """A quiet time among many noisy ones gets their noise, because it may be noisy in the next run. Bytes do not."""
     others = [{Work(f"noisy {at}", "µs"): value for at in range(30)} for value in (1.0, 1.0, 1.3)]
     many = [Round(*({**some, **other} for some, other in zip(each, others, strict=True))) for each in quiet(10.0, 11.0)]
     assert not any(change.is_slower for change in changes(many))
@@ -112,7 +112,7 @@ def test_a_slower_package_is_found(tmp_path: Path) -> None:
 
 
 def test_a_package_that_does_not_run_ends_the_comparison(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Its error is printed, and the exit is 2, not the 1 of a slower package."""
+    """The package's error is printed, and the exit code is 2. A slower package gives 1."""
     for name in ("old", "new"):
         put(None, tmp_path / name)
     (tmp_path / "new" / "bucketquery" / "index.py").write_text("raise RuntimeError('not today')", encoding="utf-8")

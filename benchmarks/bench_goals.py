@@ -1,4 +1,4 @@
-"""The command `python -m benchmarks`: everything is run once, every answer is checked, every goal has its verdict."""
+"""The command `python -m benchmarks` runs everything once, checks every answer and gives a verdict on every goal."""
 
 import subprocess
 import sys
@@ -50,7 +50,7 @@ def test_a_goal_without_figures_is_not_measured() -> None:
 
 
 def test_a_peer_is_compared_with_the_same_kind_of_page() -> None:
-    """Row numbers are compared with an unread page, an engine's answer with a page whose timestamps are read."""
+    """Row numbers are compared with an unread page. An engine's answer is compared with a page of read timestamps."""
     row = {"search": 2.0, "search, keys": 30.0, "search, timestamps": 10.0, "numpy": 3.0, "sqlite": 20.0}
     assert ratios(row) == {"numpy": 1.5, "sqlite": 2.0}
     assert best(row) == ("numpy", 1.5)
@@ -94,7 +94,7 @@ def test_a_wrong_or_empty_answer_fails(
 
 
 def test_the_command_shows_its_options() -> None:
-    """The command starts from a checkout in a process of its own, without the tests."""
+    """The command starts from a checkout, in a process without pytest, and lists its options."""
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks", "--help"], cwd=ROOT, capture_output=True, text=True, check=True
     )

@@ -1,6 +1,7 @@
 """The time of writes and the memory of buckets: loads, appends, replacements, late buckets, other scores.
 
-Before a time counts, counts and answers are compared with those of a sorted list, or with known counts of real data.
+Before a write is timed, its counts and answers are compared with those of a sorted list, or with known counts of real
+data.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -33,7 +34,7 @@ from benchmarks.workloads import (
 from bucketquery import BucketQuery, ResultsIndex
 from bucketquery.testing import evaluate
 
-#: More than a head holds for up to two million buckets, so that the index compacts at least once in each burst.
+#: With up to two million buckets a head holds fewer rows than this, so the index compacts at least once in each burst.
 LATE_BURST = 1_100
 
 
@@ -99,7 +100,7 @@ def test_generated_documents_are_loaded(
 def test_columns_are_loaded(
     benchmark: Benchmark, order: str, contestant: str, columns: Columns, sorted_buckets: SortedBuckets
 ) -> None:
-    """Load arrays of one job. For the list, documents are made of them and sorted."""
+    """Load arrays of one job. The list makes documents from them and sorts these."""
     given = shuffled(columns) if order == "shuffled" else columns
     assert_alike(index_of_columns(given), sorted_buckets, NEWEST, NEWEST.replace(desc=False), HIGHEST)
     benchmark.group = f"{'W1u' if order == 'shuffled' else 'W1'} load columns, {order}"
@@ -147,7 +148,7 @@ def live(columns: Columns, sorted_buckets: SortedBuckets) -> Live:
 
 
 def each(documents: Iterator[Any]) -> Callable[[], tuple[tuple[Any], Mapping[str, Any]]]:
-    """The setup of a benchmark: takes the next document for the work, outside the time."""
+    """The setup of a benchmark: it takes the next documents for the work, before the clock starts."""
     return lambda: ((next(documents),), {})
 
 
@@ -156,7 +157,11 @@ def each(documents: Iterator[Any]) -> Callable[[], tuple[tuple[Any], Mapping[str
 def test_newest_bucket_is_written_then_the_newest_page_read(
     benchmark: Benchmark, interim: int, contestant: str, columns: Columns, live: Live
 ) -> None:
-    """Write one document and read the newest page in each round: a next bucket, or the newest until it is final."""
+    """In each round, write one document and read the newest page.
+
+    Without interim versions, each document is a new bucket. Otherwise it is the next version of the newest bucket,
+    until that is final.
+    """
     documents = next_buckets(columns, interim=interim)
     for _ in range(3 * (interim + 1)):
         live.write_both([next(documents)])

@@ -65,7 +65,7 @@ def assert_right(peer: Peer, columns: Columns) -> None:
 
 
 def assert_writes_are_seen(peer: Peer, columns: Columns) -> None:
-    """Check every answer of the peer after appends and replacements, and after other scores."""
+    """Check every answer of the peer after appends and replacements, and again after scores change."""
     documents = list(islice(next_buckets(columns, interim=2), 12))
     for at, document in enumerate(documents):
         (peer.replace if at % 3 else peer.append)(document)
@@ -96,7 +96,7 @@ def test_writes_are_seen(peer: Peer) -> None:
 
 @pytest.mark.parametrize("clustered", [False, True])
 def test_an_order_of_scores_follows_the_writes(monkeypatch: pytest.MonkeyPatch, clustered: bool) -> None:
-    """*NumPy, ordered* gives right answers when it uses its order for few rows and makes it again at once."""
+    """*NumPy, ordered* gives right answers if it uses its order for small windows too, and soon makes it again."""
     ordered = import_module("benchmarks.peers.numpy_ordered")
     for name, value in {"_MIN_ROWS": 0, "_NEWEST": 64, "_MIN_MISSES": 1}.items():
         monkeypatch.setattr(ordered, name, value)
@@ -105,7 +105,7 @@ def test_an_order_of_scores_follows_the_writes(monkeypatch: pytest.MonkeyPatch, 
     peer.load(columns)
     assert_right(peer, columns)
     assert_writes_are_seen(peer, columns)
-    # The memory shows that the order was made and used last.
+    # The memory shows that there is an order after the last question.
     assert peer.memory() > sum(column.nbytes for column in columns.values()) + 12 * (SMALLEST - 64)
 
 

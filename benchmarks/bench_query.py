@@ -1,6 +1,7 @@
 """The time of the questions: prepared, by the client's keywords, on a sorted list, and by the reference.
 
-Every contestant answers every variant once before it is timed, and the whole answer is compared. An empty one fails.
+Every contestant answers every variant once before it is timed, and the whole answer is compared. An empty answer
+fails.
 """
 
 from collections.abc import Callable, Mapping
@@ -58,7 +59,7 @@ def all_variants(columns: Columns, sorted_buckets: SortedBuckets) -> dict[str, l
 def as_answer(result: object) -> Answer:
     """The result of any contestant as count and documents."""
     body = result.to_dict() if isinstance(result, BucketPage) else result
-    return (body["count"], body["buckets"]) if isinstance(body, dict) else body  # type: ignore[return-value] # a list's answer is one
+    return (body["count"], body["buckets"]) if isinstance(body, dict) else body  # type: ignore[return-value] # a list returns an Answer
 
 
 @pytest.mark.parametrize("contestant", ["search", "get_buckets", "list", "reference"])
@@ -72,7 +73,7 @@ def test_a_question_is_answered(
     sorted_buckets: SortedBuckets,
     all_variants: dict[str, list[Variant]],
 ) -> None:
-    """Answer the variants in turn. The page of the index is not read; that of the list is a slice of its dicts."""
+    """Answer the variants in turn. The page of the index is not read; the page of the list has the list's own dicts."""
     variants = all_variants[question]
     ways: dict[str, Callable[[Variant], Callable[[], object]]] = {
         "search": lambda one: partial(index.search, one.query),
@@ -113,7 +114,7 @@ def test_dates_and_all_parameters_are_parsed(benchmark: Benchmark, contestant: s
 
 
 def copied(page: list[Document]) -> list[Document]:
-    """Copies of the dicts, which the caller may change, as those of a page's ``to_dict``."""
+    """Copies of the dicts. The caller may change them, like the dicts of a page's ``to_dict``."""
     return [{**document, "bucket_influencers": list(document["bucket_influencers"])} for document in page]
 
 

@@ -29,7 +29,7 @@ def index(documents: list[Document]) -> ResultsIndex:
 
 
 def assert_measured(figures: Figures, rows: dict[str, set[str]]) -> None:
-    """Check that the figures have just these rows and contestants, and that every figure is above zero."""
+    """Check that the figures have exactly these rows and contestants, and that every figure is above zero."""
     assert {name: set(row) for name, row in figures.items()} == rows
     assert all(figure > 0 for row in figures.values() for figure in row.values())
 
@@ -41,7 +41,7 @@ def rows_of_questions(jobs: int) -> dict[str, set[str]]:
         jobs: number of jobs of the set.
     """
     read = {"search, timestamps", "search, keys"}
-    # A count has no page that could be read.
+    # A question for the count only has no page to read.
     of_one = {name: {*WAYS, *INSTALLED} - (read if "count" in name else set()) for name in QUESTIONS}
     of_all = {"search", "search, keys", *(name for name in PEERS_OF_MANY_JOBS if name in INSTALLED)}
     return {
@@ -77,9 +77,7 @@ def test_a_real_set_is_measured(real_set: tuple[RealSet, list[Document]]) -> Non
         REPOSITORY._replace(at_or_above={**REPOSITORY.at_or_above, 75.0: 386}),
     ],
 )
-def test_another_set_than_the_known_one_is_refused(
-    known: RealSet, documents: list[Document], index: ResultsIndex
-) -> None:
+def test_a_set_with_other_counts_is_refused(known: RealSet, documents: list[Document], index: ResultsIndex) -> None:
     """Another number of buckets, of jobs, or of buckets at or above a threshold is refused."""
     real.check_set(REPOSITORY, documents, index)
     with pytest.raises(WrongAnswer):
@@ -99,7 +97,7 @@ def test_nothing_is_measured_of_another_set(documents: list[Document]) -> None:
 
 @pytest.mark.parametrize("name", PEERS_OF_MANY_JOBS)
 def test_a_peer_of_many_jobs_answers_as_one_table(name: str, documents: list[Document]) -> None:
-    """A peer gives the right page over all jobs, in both directions and from any place.
+    """A peer gives the right page over all jobs, in both directions, and with buckets skipped.
 
     Ties matter: hundreds of buckets share the highest score, and jobs share timestamps.
     """
@@ -124,7 +122,7 @@ def test_a_missing_score_is_refused(documents: list[Document]) -> None:
 
 
 def test_records_are_measured() -> None:
-    """A run with records measures pages with records, pages of records, loads and appends."""
+    """A run with records measures pages of buckets with records, pages of records, loads and appends."""
     of_buckets = {"search", "search, to_dict", "search, to_json", "search, values", "get_buckets"}
     of_records = {"search", "search, keys", "list", "sqlite"}
     rows = {f"100 buckets of five records, {words}": of_buckets for words in ("unexpanded", "expanded")}
@@ -136,7 +134,7 @@ def test_records_are_measured() -> None:
     assert_measured(records.measure_appending(SIZE, ONCE), appends)
 
 
-def test_other_records_than_the_written_ones_are_refused() -> None:
+def test_a_score_that_was_not_written_is_refused() -> None:
     """A score that was not written is refused, on a page of buckets and on a page of records."""
     documents = records.records(range(SIZE // records.EACH))
     index = records.index_with_buckets(documents)

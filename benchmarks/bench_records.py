@@ -1,7 +1,7 @@
-"""The time of records, inside a page of buckets, on pages of their own, and when they are written; and their memory.
+"""The time and memory of records: inside a page of buckets, on pages of their own, and when they are written.
 
-Every answer is compared with that of a list before its time counts. One test checks a promise with a number: a page of
-100 buckets with five records each takes at most `MOST_TIMES` times as long expanded as unexpanded.
+Every answer is compared with that of a list before it is timed. One test checks a promised limit: a page of 100 buckets
+with five records each takes at most `MOST_TIMES` times as long as the page without records.
 """
 
 from collections.abc import Callable
@@ -36,7 +36,7 @@ WITHOUT_GARBAGE: Final = pytest.mark.benchmark(disable_gc=True)
 
 @pytest.fixture(scope="module")
 def documents(columns: Columns) -> list[Document]:
-    """As many records as there are generated buckets, `EACH` of them for a bucket."""
+    """The records, `EACH` for a bucket. Their number is BUCKETQUERY_BENCH_SIZE, default 10,000."""
     return records(range(len(columns["timestamp"]) // EACH))
 
 
@@ -68,7 +68,7 @@ def test_a_page_is_expanded(
 
 
 def test_expanding_takes_at_most_three_times_the_page(index: ResultsIndex, documents: list[Document]) -> None:
-    """The expanded page takes at most three times the unexpanded one, by medians of calls that take turns."""
+    """An expanded page takes at most three times as long as an unexpanded one, by medians of calls that take turns."""
     check_expanded(index, documents)
     times: dict[bool, list[float]] = {False: [], True: []}
     for _ in range(1_000):
@@ -127,7 +127,7 @@ def test_a_record_is_appended(benchmark: Benchmark, whose: str, documents: list[
 
 @pytest.mark.parametrize("kind", ["records", "influencers"])
 def test_stats_report_the_memory_of_real_results(record_property: Callable[[str, object], None], kind: str) -> None:
-    """The bytes of arrays for each real record and influencer are noted, their texts included."""
+    """Note the bytes that the arrays take for each real record or influencer, texts included."""
     path = SAMPLES / f"numentaTM_1h_by_category.{kind}.ndjson.gz"
     documents = list(read_documents(path))
     index = ResultsIndex()

@@ -59,9 +59,9 @@ def test_figures_are_written_and_read(measured: Outcome, tmp_path: Path) -> None
 
 
 def test_a_report_says_who_wins(measured: Outcome) -> None:
-    """A row has its quickest peer, and says so if that peer wins. Of rates the higher one wins.
+    """A row names its quickest peer, and says whether that peer wins. A higher rate wins.
 
-    *NumPy, ordered* is never the quickest peer; it is added where it is quicker than both.
+    *NumPy, ordered* is never the quickest peer. It is added if it is quicker than both.
     """
     assert usual_size(measured.results) == 1_000_000
     assert [table.title for table in in_short(measured.results)] == ["Questions, 1,000,000", "Many jobs, writes, 300"]
@@ -138,28 +138,28 @@ def test_the_readme_has_five_works(measured: Outcome) -> None:
     assert for_readme(measured) == ["not all of these works were measured"]
 
 
-def test_the_published_figures_are_the_kept_ones() -> None:
-    """Report, pictures, README and the page on performance show the kept figures, which are of a whole run."""
-    kept = read(RESULTS / "figures.json")
+def test_the_published_figures_are_the_stored_ones() -> None:
+    """Report, pictures, README and the page on performance show the stored figures, which are of a whole run."""
+    stored = read(RESULTS / "figures.json")
     pictures = ["latency.svg", "ratios.svg"]
-    assert (RESULTS / "report.md").read_text(encoding="utf-8") == markdown(kept, pictures)
+    assert (RESULTS / "report.md").read_text(encoding="utf-8") == markdown(stored, pictures)
     performance = (DOCS / "performance.md").read_text(encoding="utf-8")
-    assert "\n".join(short(kept)) in performance
+    assert "\n".join(short(stored)) in performance
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert "\n".join(for_readme(kept)) in readme
+    assert "\n".join(for_readme(stored)) in readme
     site = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["urls"]["Documentation"]
     assert f"]({site}/pictures/latency.svg)" in readme
     for name in pictures:
         assert f"](pictures/{name})" in performance
         assert (RESULTS / name).read_text(encoding="utf-8").count("<svg") == 1
-        # The site can show files of its own folder only.
+        # The site can show only the files of its own folder.
         assert (DOCS / "pictures" / name).read_bytes() == (RESULTS / name).read_bytes()
-    assert {10_000, 1_000_000} <= {size for part, size in kept.results if part == "questions live"}
-    questions = kept.results["questions live", 10_000].figures
+    assert {10_000, 1_000_000} <= {size for part, size in stored.results if part == "questions live"}
+    questions = stored.results["questions live", 10_000].figures
     assert set(questions) == set(QUESTIONS)
     assert set(KINDS) <= set(questions[QUESTIONS[0]])
     assert "took under 0.1 ms for each of 14 questions, from ten thousand to ten million buckets" in readme
-    searches = {size: table.figures for (part, size), table in kept.results.items() if part == "questions live"}
+    searches = {size: table.figures for (part, size), table in stored.results.items() if part == "questions live"}
     assert {10_000, 10_000_000} <= searches.keys()
     for figures in searches.values():
         assert len(figures) == 14

@@ -34,9 +34,9 @@ _LEFT_OUT: Final = ("first",)
 #: A smaller change is not listed, however quiet the machine is.
 _MIN_NOISE: Final = 0.03
 _NEARLY_ALL: Final = 0.95
-#: Three standard errors of a median, from the median of the differences between two runs of the same commit. The
-#: factors: 1.25 for a median instead of a mean, 1.48 for a median instead of a standard deviation, and the last one
-#: because the difference between one run and the mean of two varies less than that between two runs.
+#: These factors turn the median difference between two runs of the same commit into three standard errors of a median.
+#: 1.25 turns the error of a mean into that of a median. 1.48 turns a median difference into a standard deviation. The
+#: last is below 1 because the difference between one run and the mean of two varies less than that between two runs.
 _ERRORS: Final = 3 * 1.2533 * 1.4826 * 0.75**0.5
 
 
@@ -163,7 +163,7 @@ def put(commit: str | None, folder: Path) -> None:
 
     Args:
         commit: the commit, as git names it; None for the package of the checkout.
-        folder: the folder, which is made.
+        folder: the folder to make.
     """
     ignored = shutil.ignore_patterns("__pycache__")
     shutil.copytree(ROOT / "benchmarks", folder / "benchmarks", ignore=ignored)

@@ -57,7 +57,7 @@ def ratios(row: Mapping[str, float]) -> dict[str, float]:
     ways = [name for name in row if name not in KINDS]
     if not ways:
         return {}
-    # The first way leaves the page unread, if another way reads it. Timestamps identify the rows of one job.
+    # The first way leaves the page unread, if another way reads it. Timestamps are enough for the rows of one job.
     reading = (name for end in (", timestamps", ", keys") for name in ways if name.endswith(end))
     unread, read = ways[0], next(reading, ways[0])
     return {name: taken / row[unread if name in BY_HAND else read] for name, taken in row.items() if name in KINDS}

@@ -63,7 +63,7 @@ def measure(jobs: int, effort: Effort, peers: Sequence[str]) -> tuple[Figures, F
     """Documents a second, for new jobs and for known ones; and the time of the question over all jobs, microseconds.
 
     Raises:
-        WrongAnswer: an answer has other buckets than those with the highest scores.
+        WrongAnswer: an answer does not have exactly the buckets with the highest scores.
     """
     documents = batches(jobs)
     index = ResultsIndex()

@@ -18,7 +18,7 @@ _CPU: Final = Path("/proc/cpuinfo")
 Results = Mapping[tuple[str, int], Table]
 """Every table, by its part and its size: a number of buckets, records or jobs."""
 
-#: The names of parts in the run in `results`, and their names today. Remove this when that run is measured again.
+#: The names of parts in the run in `results`, and their names today. Remove this when a new run is stored there.
 _RENAMED: Final = {
     "questions worn": "questions fragmented",
     "fleet writes": "many jobs writes",

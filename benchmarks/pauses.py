@@ -25,9 +25,9 @@ from bucketquery import ResultsIndex
 def measure_writes(size: int, effort: Effort) -> Figures:
     """The times of single writes, and the longest, milliseconds: in order, late, and replacing old buckets.
 
-    The writes use up the spare room behind the columns, and make the index compact a head. If the effort's time is over
-    before, the row says that it was cut short. Batches of a thousand fill most of the room; of these only the longest
-    time counts.
+    The writes use up the spare room behind the columns, and make the index compact a head. If the effort's time ends
+    before that, the row says that it was cut short. Batches of a thousand fill most of the room. The time of a
+    batch counts only for the longest.
 
     Raises:
         WrongAnswer: some buckets were not written.

@@ -17,7 +17,7 @@ from benchmarks.peers import KINDS, TITLES
 _INK: Final = "#24292f"
 _PALE: Final = "#8b949e"
 _INDEX: Final = "#c2410c"
-#: Colours that differ without red against green, and in lightness.
+#: The colours differ in lightness. No two differ only as red and green, which colour-blind readers confuse.
 _COLOURS: Final = {
     "list": "#000000",
     "numpy": "#0072b2",
@@ -49,7 +49,7 @@ def draw(outcome: Outcome, folder: Path) -> list[str]:
     matplotlib: Any = import_module("matplotlib")
     matplotlib.use("svg")
     style = {
-        # The same figures make the same file on every machine, and letters are paths, which need no font.
+        # The same figures make the same file on every machine. Letters are paths, because paths need no font.
         "svg.hashsalt": "bucketquery",
         "svg.fonttype": "path",
         "font.size": 9,
@@ -76,7 +76,7 @@ def draw(outcome: Outcome, folder: Path) -> list[str]:
 
 
 def _latency(plot: Any, results: Results) -> Any:
-    """A panel for each question, with logarithmic axes and a line for each contestant; None below two sizes."""
+    """A panel for each question, with logarithmic axes and a line for each contestant; None if fewer than two sizes."""
     tables = {size: table.figures for (part, size), table in sorted(results.items()) if part == "questions live"}
     if len(tables) < 2:
         return None

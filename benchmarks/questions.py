@@ -56,7 +56,7 @@ class Variant(NamedTuple):
     Attributes:
         parameters: the client's keywords.
         query: the query of these parameters.
-        question: the same, as the peers prepare it.
+        question: the same query, in the form that peers prepare.
         answer: the right count and timestamps.
     """
 
@@ -175,7 +175,7 @@ def _index_calls(name: str, setting: Setting, variants: Sequence[Variant]) -> di
         ways: tuple[Call, ...] = (search, reading(search, "timestamps"), reading(search, "keys"), get)
         for way, call in zip(WAYS, ways, strict=True):
             calls[way].append(call)
-    # A count has no page that could be read.
+    # A question for the count only has no page to read.
     return {way: some for way, some in calls.items() if "," not in way or variants[0].question.size}
 
 
@@ -270,7 +270,7 @@ def encoder() -> Encoder:
 
 
 def measure_requests(setting: Setting, effort: Effort, most: int) -> Figures:
-    """The time of a request of 100 buckets from parameters to bytes, microseconds.
+    """The time of a request for 100 buckets, from parameters to bytes, microseconds.
 
     The peers answer prepared questions and read no parameters.
 
@@ -303,7 +303,7 @@ def _bytes(result: object) -> bytes:
 
 
 def _requesting(index: ResultsIndex, parameters: Mapping[str, Any], encode: Callable[[Any], bytes]) -> Call:
-    # An older commit may be measured too, from before pages had `to_json`.
+    # Old commits may be measured too. Their pages have no `to_json`.
     to_json: Callable[[BucketPage], bytes] | None = getattr(BucketPage, "to_json", None)
     if to_json is not None:
         return lambda: to_json(index.get_buckets(job_id=JOB, **parameters))
@@ -315,7 +315,7 @@ def _encoding(rows: Callable[[], tuple[int, Any]], encode: Callable[[Any], bytes
 
 
 def measure_first(columns: Columns, effort: Effort) -> Figures:
-    """The time of a question that comes first after a load and has to make its structures; and again; microseconds."""
+    """The time of the first question after a load, which makes its structures, and of repeating it, microseconds."""
     figures = {}
     for name in ("Q4 threshold 75", "Q6 top 10 by score", "Q8 final, threshold 1, a tenth, by events"):
         one = variants_of(columns, 1)[name][0]
@@ -331,7 +331,7 @@ def measure_first(columns: Columns, effort: Effort) -> Figures:
 def plans(setting: Setting) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """The plan of each question, as the index explains it."""
     for name, variants in variants_of(setting.columns, 1).items():
-        # An older commit may be measured too, from before pages had `explain`.
+        # Old commits may be measured too. Their pages have no `explain`.
         explain = getattr(setting.results_index.search(variants[0].query), "explain", None)
         if explain is not None:
             yield name, dict(explain())

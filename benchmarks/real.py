@@ -128,7 +128,7 @@ def measure_longest_job(
     jobs = by_job(documents)
     job_id = max(jobs, key=lambda each: (len(jobs[each]), each))
     columns = arrays_of(jobs[job_id])
-    # The documents are in order of time and span. The peers identify a row by its timestamp alone.
+    # The documents are in order of time and span. The peers identify a row only by its timestamp.
     if not (columns["timestamp"][1:] > columns["timestamp"][:-1]).all():
         raise WrongAnswer(f"{job_id} has several buckets of one timestamp")
     setting = Setting(columns, index, {name: make(name) for name in peers}, job_id)
@@ -216,7 +216,7 @@ def measure_memory(known: RealSet, documents: Sequence[Document]) -> Figures:
     Raises:
         WrongAnswer: the index does not have the known counts.
     """
-    # Python reuses memory that other work has freed, and would not count it.
+    # Python may reuse memory that other work has freed, and `tracemalloc` would not count that.
     gc.collect()
     index, taken = traced(partial(index_of, documents))
     # Read before the set is checked: questions by score make more structures.

@@ -133,14 +133,14 @@ class InSqlite:
         self._length = len(documents)
 
     def prepare(self, query: RecordQuery) -> Callable[[], tuple[int, list[Key]]]:
-        """A statement for the page of keys, and one for the count if it is not that of the table."""
+        """A statement for the page of keys, and one for the count if the query has a threshold."""
         run, values = self._run, [query.record_score] if query.record_score > 0 else []
         condition = " where record_score >= ?" if values else ""
         sort = "host" if query.sort == "partition_field_value" else query.sort
         keys = dict.fromkeys((sort, "record_score", "host", "timestamp"))
         order = ", ".join(f"{key} {'desc' if query.desc else 'asc'}" for key in keys)
-        select = f"select timestamp, host from records{condition} order by {order} limit ?"  # noqa: S608 - of the names above
-        select_count = f"select count(*) from records{condition}"  # noqa: S608 - of the names above
+        select = f"select timestamp, host from records{condition} order by {order} limit ?"  # noqa: S608 - made of the names above
+        select_count = f"select count(*) from records{condition}"  # noqa: S608 - made of the names above
         paged = [*values, query.size]
         if not values:
             return lambda: (self._length, run(select, paged).fetchall())
@@ -209,7 +209,7 @@ def _readings(search: Callable[[], BucketPage]) -> dict[str, Sequence[Call]]:
 
 
 def check_expanded(index: ResultsIndex, documents: Sequence[Document]) -> None:
-    """Check that each bucket of the expanded page has just its own records, the most unlikely first.
+    """Check that each bucket of the expanded page has exactly its own records, the most unlikely first.
 
     Raises:
         WrongAnswer: a bucket has other records, or the unexpanded page has some.

@@ -16,10 +16,10 @@ from benchmarks.peers import KINDS, is_installed
 from benchmarks.timing import Effort, Figures, Table
 from benchmarks.workloads import bucket_columns
 
-#: Some sets of buckets are left out at larger sizes, as they do not show growth.
+#: At larger sizes only *live* and *fragmented* buckets are measured. The other sets do not show growth.
 _ALL_BUCKET_SETS: Final = 1_000_000
 
-#: A table notes it if this process had a smaller share of its core.
+#: If this process had a smaller share of its core, the title of the table says so.
 _UNDISTURBED: Final = 0.9
 _RECORDS: Final = 100_000
 
@@ -55,7 +55,7 @@ class Run:
         return [name for name in self._peers if size <= KINDS[name].max_rows]
 
     def put(self, part: str, size: int, title: str, unit: str, measure: Callable[[], Figures]) -> None:
-        """Measure a table and keep it. Its title notes it if other processes had a tenth of the core or more."""
+        """Measure a table and keep it. If this process had less than `_UNDISTURBED` of its core, the title says so."""
         # Collect once for each table: with a list of a million dicts it takes a second.
         gc.collect()
         begun, worked = perf_counter(), process_time()

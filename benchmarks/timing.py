@@ -120,7 +120,7 @@ def _sample(calls: Sequence[Call], loops: int) -> int:
 
 
 def quickest_of_three(call: Call) -> int:
-    """The shortest time of three calls, nanoseconds. It is exact enough to choose between ways, and not to report."""
+    """The shortest time of three calls, nanoseconds. It is exact enough to choose between ways, but not to report."""
 
     def timed() -> int:
         begun = perf_counter_ns()

@@ -4,8 +4,8 @@ Generated buckets follow one plan at every size. The span is 300 s, with some ga
 are above 1, 1 % above 25 and 0.1 % above 75; they are independent in time, or come in bursts. Event counts are
 lognormal with a daily season. The last three buckets are interim.
 
-`SortedBuckets` is the structure that a user would write by hand: a list of dicts in order of time, which bisects
-windows and filters and sorts the rest. `answer_of` computes the right answer: it sorts every match, then cuts.
+`SortedBuckets` is the structure that a user would write by hand: a list of dicts in order of time. It finds windows by
+bisection, then filters and sorts. `answer_of` computes the right answer: it sorts every match, then cuts out the page.
 """
 
 from bisect import bisect_left
@@ -55,7 +55,7 @@ _Item = TypeVar("_Item")
 
 
 class Benchmark(Protocol):
-    """The part of pytest-benchmark's fixture that is used here. The package has no types of its own."""
+    """The part of pytest-benchmark's fixture that is used here. pytest-benchmark itself has no types."""
 
     group: str | None
     extra_info: dict[str, Any]
@@ -124,7 +124,7 @@ def _in_bursts(chances: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 
 
 def bucket_documents(columns: Columns) -> list[Document]:
-    """The same buckets as the API's own documents."""
+    """Buckets in columns as the API's own documents."""
     return documents_of(zip(*(columns[name].tolist() for name in FIELDS), strict=True))
 
 
@@ -351,7 +351,7 @@ def answer_of(columns: Columns, question: ResolvedQuery) -> tuple[int, list[int]
 
 
 class SortedBuckets:
-    """One job's buckets as a list of dicts in order of time. Timestamps differ, and every bucket has a score.
+    """One job's buckets as a list of dicts in order of time. No two timestamps are equal; every bucket has a score.
 
     Args:
         documents: the buckets in order of time. The list is copied, its documents are not.
@@ -374,7 +374,7 @@ class SortedBuckets:
     def prepare(self, question: ResolvedQuery) -> Callable[[], Answer]:
         """A call that answers this one question, as hand-written code would. Every choice is made before it is timed.
 
-        An answer has the documents of the list itself.
+        An answer has the list's own documents, not copies.
         """
         if question.by_time:
             return self._slicing(self.documents, question)

@@ -45,7 +45,7 @@ Documents = Sequence[Document]
 
 
 class Stepper:
-    """One contestant that writes documents and answers for a page after each.
+    """One contestant that writes documents and returns a page after each.
 
     Args:
         name: the name of the contestant.
@@ -254,7 +254,7 @@ def measure_rescoring(size: int, peers: Sequence[str], effort: Effort) -> Figure
     columns = bucket_columns(size)
     answers: dict[str, Callable[[], tuple[int, Any]]] = {}
     works: dict[str, Callable[[Columns], object]] = {}
-    # An older commit may be measured too, from before `renormalize`.
+    # Old commits may be measured too. Their index has no `renormalize`.
     for name in ("index", "index, upsert_columns") if hasattr(ResultsIndex, "renormalize") else ("index",):
         index = index_of_columns(columns)
         works[name], answers[name] = _index_rescoring(index, name), _index_answer(index)

@@ -40,7 +40,7 @@ def bounds(rows: int, keys: int, *, is_tied: bool) -> Call:
 
 
 def skipping_deleted(deleted: Int64s, first: int, last: int) -> Call:
-    """Find the rows of some ranks, deleted rows skipped."""
+    """Find the rows of some ranks, and skip deleted rows."""
     return checked(
         partial(live_rows, deleted, first, last),
         lambda rows: (rows.stop - rows.start if isinstance(rows, slice) else len(rows)) == last - first,

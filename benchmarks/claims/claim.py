@@ -81,7 +81,7 @@ def measured_growth(claim: Claim, effort: Effort) -> MeasuredGrowth:
 
 
 def holds(claim: Claim, found: MeasuredGrowth) -> bool:
-    """Whether the work grew no more than is claimed and, if growth must be seen, whether it was."""
+    """Whether the time grew at most `SLACK` times as much as claimed and, if growth must be seen, grew enough."""
     seen = not claim.growth.is_seen or found.times >= found.claimed**SEEN
     return seen and found.times <= SLACK * found.claimed
 

@@ -28,7 +28,7 @@ def requesting(page: int, size: int) -> Call:
 
 
 def requesting_with_repeats(size: int) -> Call:
-    """Request one bucket, with the same parameter ``size`` times."""
+    """Request one bucket, and repeat one parameter ``size`` times."""
     ask = partial(handle, bucket_index(1_024), "GET", f"{_PATH}?{'&'.join(['size=1'] * size)}")
     return checked(ask, lambda reply: len(reply.body["buckets"]) == 1)
 

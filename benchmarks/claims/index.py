@@ -83,7 +83,7 @@ def versions(size: int) -> Iterator[Document]:
 
 
 def replacing_a_bucket(size: int) -> Call:
-    """Replace a late bucket by its other version."""
+    """Replace a late bucket with its other version."""
     index, coming = copy_of(bucket_index(size)), versions(size)
     index.upsert([next(coming)])
     return checked(lambda: index.upsert([next(coming)]), lambda commit: commit.replaced == 1)
@@ -291,7 +291,7 @@ def asking_by_threshold(size: int) -> Call:
 
 
 def asking_by_score(size: int) -> Call:
-    """Ask for a page of 131,072 buckets by score, after the ``size`` highest."""
+    """Ask an index of 131,072 buckets for a page by score, after the ``size`` highest."""
     return asking(bucket_index(MANY).get_buckets, MANY.__eq__, sort="anomaly_score", desc=True, from_=size)
 
 
@@ -306,7 +306,7 @@ def counting_rows(index: ResultsIndex, least: int, *job_id: str) -> Call:
 
 
 def counting_rows_at_first(jobs: int) -> Call:
-    """All rows are counted in a commit that is made each time, so no sum is cached."""
+    """Count all rows in a commit that each call makes, so that no sum is cached."""
     held = many_jobs_index(jobs).snapshot()
     known = {job.job_id: job for job in held._catalog}
     return checked(
@@ -351,7 +351,7 @@ CLAIMS: Final = (
     Claim(_STATS, "of n jobs, the first time", LINEAR, counting_rows_at_first),
     Claim(_STATS, "of n jobs, again", CONSTANT, lambda size: counting_rows(many_jobs_index(size), size)),
     Claim(_STATS, "of one job with n buckets", CONSTANT, lambda size: counting_rows(bucket_index(size), size, JOB)),
-    # A head holds no more. Its growth is too small to be seen.
+    # A head of this index holds at most 1,024 rows, so n ends at 1,000. The time grows too little to be seen.
     Claim(
         _STATS,
         "n of 65,536 late",
@@ -364,7 +364,7 @@ CLAIMS: Final = (
     Claim(_PAGE, "a page of n", CONSTANT, lambda size: newest(65_536, size)),
     Claim(_PAGE, "a page of n, read", LINEAR, lambda size: newest(65_536, size, is_read=True), 512, 32_768),
     Claim(_PAGE, "after a commit, 1,000 of n late", LOGARITHMIC, partial(newest_after, 1_000), 4_096, 262_144),
-    # A head holds no more here either.
+    # A head of this index holds at most 1,024 rows too.
     Claim(_PAGE, "after a commit, n of 65,536 late", AT_MOST_LINEAR, lambda n: newest_after(n, 65_536), 16, 1_000),
     Claim(_PAGE, "a threshold, n buckets", CONSTANT, asking_by_threshold, 16_384, MILLION),
     Claim(_PAGE, "by score, behind n", LINEAR, asking_by_score, 256, 16_384),

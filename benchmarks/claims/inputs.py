@@ -73,7 +73,7 @@ def bucket_index(size: int) -> ResultsIndex:
 
 @cache
 def fragmented_index(size: int, writes: int) -> ResultsIndex:
-    """The same index after ``writes`` single writes, half of them of late buckets and half of replacing ones."""
+    """A copy of `bucket_index` after ``writes`` single writes: half are late buckets, half replace others."""
     index = copy_of(bucket_index(size))
     for document in fragmented(columns(size), late=writes // 2, replaced=writes // 2).written:
         index.upsert([document])

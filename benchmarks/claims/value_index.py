@@ -149,7 +149,7 @@ Count = Callable[[Float64s, int, int, float], int]
 
 
 def counting(values: Float64s, of: Callable[[Float64s], Count], threshold: float = 0.0) -> Call:
-    """Count the values at or above a threshold, without a hundred at each end."""
+    """Count the values at or above a threshold, except the first and the last hundred."""
     right = int(np.count_nonzero(values[100:-100] >= threshold))
     assert right
     return checked(partial(of(values), values, 100, len(values) - 100, threshold), lambda found: found == right)
@@ -175,7 +175,7 @@ def asked_anew(values: Float64s, times: int) -> Callable[[], int]:
 
 
 def tied(size: int) -> Float64s:
-    """``size`` equal values, which are of one class, among as many others."""
+    """``2 * size`` values, of which the middle half are equal and fall into one class."""
     values = chances(2 * size)
     values[size // 2 : -(size // 2)] = 50.0
     return values

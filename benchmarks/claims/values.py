@@ -19,7 +19,7 @@ _NESTED: Final = ("bucket_influencers", "scheduled_events")
 
 
 def record_document(size: int) -> Document:
-    """A record with ``size`` values in each list and object, and as many unknown fields."""
+    """A record with ``size`` values in each list and object, and ``size`` unknown fields."""
     return {
         **RESULT,
         "record_score": 80.0,
@@ -55,7 +55,7 @@ def influencer(size: int) -> Influencer:
 
 @cache
 def bucket(size: int) -> Bucket:
-    """A bucket with ``size`` influencers and as many scheduled events."""
+    """A bucket with ``size`` influencers and ``size`` scheduled events."""
     index = ResultsIndex()
     influencers = [{"influencer_field_name": f"field-{row}"} for row in range(size)]
     events = [f"event-{row}" for row in range(size)]

@@ -24,7 +24,8 @@ Pages = Callable[[], list[Key]]
 
 _KEY: Final = ("job_id", "timestamp", "bucket_span")
 _COLUMNS: Final = ("job_id", "timestamp", "anomaly_score", "bucket_span", "event_count")
-# Every index of SQLite has the key. Named here in the order of ties, it spares SQLite a sort.
+# SQLite adds the table's key to every index. The index by score names the key's columns itself, in the order of ties,
+# which spares SQLite a sort.
 _INDEXES: Final = {
     "by_time": "timestamp, anomaly_score",
     "by_score": "anomaly_score, timestamp, bucket_span, job_id",
@@ -37,7 +38,7 @@ class ManyJobs(Protocol):
     """One way to hold the buckets of many jobs without this library."""
 
     def put(self, documents: Sequence[Document]) -> object:
-        """Write a batch, all or nothing of it."""
+        """Write a whole batch, or nothing if that fails."""
 
     def prepare(self, question: ResolvedQuery) -> Callable[[], tuple[int, Any]]:
         """A call that returns the exact count and the page, in the form that this peer hands out.
@@ -46,7 +47,7 @@ class ManyJobs(Protocol):
         """
 
     def keys(self, page: Any) -> Sequence[Key]:
-        """The keys of such a page."""
+        """The keys of a page that a prepared question returned."""
 
 
 class InSqlite:
@@ -80,7 +81,7 @@ class InSqlite:
         return self._run("commit")
 
     def prepare(self, question: ResolvedQuery) -> Callable[[], tuple[int, list[Key]]]:
-        """A statement for the page, and one for the count if it is not that of the table."""
+        """A statement for the page, and one for the count if the question has conditions."""
         conditions, values = _where(question)
         if not conditions:
             length = self._run("select count(*) from buckets").fetchone()[0]
@@ -119,7 +120,7 @@ class InSqlite:
 
 
 class InDuckdb:
-    """One DuckDB table with a column for the job, one thread. No index: those of DuckDB serve single rows only."""
+    """One DuckDB table with a column for the job, one thread, no index. DuckDB's indexes serve single rows only."""
 
     def __init__(self) -> None:
         self._connection: Any = import_module("duckdb").connect(config={"threads": 1})
@@ -138,7 +139,7 @@ class InDuckdb:
         return self._connection.unregister("given")
 
     def prepare(self, question: ResolvedQuery) -> Callable[[], tuple[int, list[Key]]]:
-        """Parsed statements: one for the page, and one for the count if it is not that of the table."""
+        """Parsed statements: one for the page, and one for the count if the question has conditions."""
         conditions, values = _where(question)
         run, select_count = self._run, self._parsed(f"select count(*) from buckets{conditions}")
         if not conditions:
@@ -182,7 +183,7 @@ class InNumpy:
         self._store.load({name: column[rows] for name, column in columns.items()})
 
     def prepare(self, question: ResolvedQuery) -> Callable[[], tuple[int, numpy_arrays.Rows]]:
-        """The call for one job: the rows are in the order of ties."""
+        """The call that answers for one job. It serves all jobs too, because the rows are in the order of ties."""
         return self._store.prepare(question)
 
     def keys(self, page: numpy_arrays.Rows) -> Sequence[Key]:

@@ -168,8 +168,8 @@ def smallest(values: Array, need: int) -> npt.NDArray[np.intp]:
     if len(values) <= 4 * need:
         few: npt.NDArray[np.intp] = values.argsort(kind="stable")[:need]
         return few
-    # The bound comes from a sample and always leaves enough values. To partition everything takes 20 times as long, and
-    # 500 times as long if nearly all values are equal.
+    # The bound comes from a sample and always leaves enough values. Partitioning all values takes 20 times as
+    # long, and 500 times as long if nearly all values are equal.
     sample = _sample(values, need)
     bound = sample.min()
     if np.count_nonzero(sample == bound) < need:

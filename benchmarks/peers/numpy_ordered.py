@@ -1,6 +1,7 @@
-"""NumPy, ordered: the columns of NumPy and all but the newest rows in order of score, until an old score changes.
+"""NumPy, ordered: the columns of NumPy, and an order by score of all but the newest rows.
 
-This is an index, written by hand. It shows what such a structure can reach for one column of one job and one writer.
+A change of an old score drops the order. The order is an index, written by hand. It shows what such a structure can
+reach for one column of one job and one writer.
 """
 
 from collections.abc import Callable
@@ -17,7 +18,7 @@ Scores = npt.NDArray[np.float64]
 
 #: The newest rows, which are often written again, stay out of the order and are compared one by one.
 _NEWEST: Final = 1_024
-#: The order is made again once this many rows have no place in it.
+#: The order is made again once more rows than this are outside it.
 _MAX_UNORDERED: Final = 16_384
 #: A changed score makes the order useless. It is made again after this many questions that could have used it.
 _MIN_MISSES: Final = 32
@@ -79,7 +80,7 @@ class Ranks:
         return within
 
     def best(self, scores: Scores, need: int, *, desc: bool) -> Array | None:
-        """The first rows of all by score, ties in the same direction; None if the order has fewer."""
+        """The first ``need`` rows by score, ties in the same direction; None if the order has fewer rows."""
         if need > self._length:
             return None
         rows = self._rows[: -need - 1 : -1] if desc else self._rows[:need]
@@ -99,7 +100,7 @@ class Ranks:
 
 
 class Store(numpy_arrays.Store):
-    """The same columns and the order of their scores."""
+    """The columns of the NumPy peer, and the order of their scores."""
 
     def load(self, columns: Columns) -> None:
         """Load the columns. The first question that can use the order makes it."""
@@ -119,7 +120,7 @@ class Store(numpy_arrays.Store):
         return rows[self.columns["final"][rows]] if rows is not None and question.final_only else rows
 
     def _ranked_count(self, question: ResolvedQuery, low: int, high: int) -> int | None:
-        """The number of rows that match; None if each of them has to be compared."""
+        """The number of rows that match; None if the window has to be compared."""
         if question.final_only or not self._is_ranked(question, low, high):
             return None
         return self._ranks.count(self.columns["anomaly_score"], question.threshold, low, high)

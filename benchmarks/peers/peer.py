@@ -10,13 +10,13 @@ class Peer(Protocol):
     """One way to hold the buckets of one job without this library."""
 
     def load(self, columns: Columns) -> None:
-        """Hold these rows, sorted by time. Called once, before anything else."""
+        """Store these rows in order of time; they may come in any order. Called once, before anything else."""
 
     def prepare(self, question: ResolvedQuery) -> Callable[[], tuple[int, Any]]:
         """A call that returns the exact count and the page, in the form that this peer hands out."""
 
     def keys(self, page: Any) -> Sequence[int]:
-        """The timestamps of such a page."""
+        """The timestamps of a page that a prepared question returned."""
 
     def prepare_rows(self, question: ResolvedQuery) -> Callable[[], tuple[int, Sequence[Row]]]:
         """A call that returns the count and the page as whole rows of built-in values."""
@@ -39,9 +39,10 @@ class Kind(NamedTuple):
 
     Attributes:
         module: the module with its class, ``Store``.
-        engine: the package it needs; None for the standard library, or a package that the library needs too.
+        engine: the package it needs; None if it needs only Python, or packages that bucketquery needs too.
         max_rows: the most rows that it is given.
-        max_writes: the most single writes that it is given in a row. The columnar ones copy or chain a frame at each.
+        max_writes: the most single writes that it is given in a row. A frame copies its columns or gets one chunk
+            more at each write.
     """
 
     module: str

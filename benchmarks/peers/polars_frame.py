@@ -136,7 +136,7 @@ def _rank(timestamps: Any, moment: int) -> int:
 
 
 def _first(values: Any, mask: Any, need: int, *, desc: bool) -> Any:
-    """The first ``need`` values that match, or the last; from one end, in a part that grows until it has them."""
+    """The first ``need`` values that match, or the last if ``desc``. Reads a part at that end, and more if needed."""
     length = 16 * need
     while True:
         found = values.tail(length).filter(mask.tail(length)) if desc else values.head(length).filter(mask.head(length))
@@ -148,7 +148,7 @@ def _first(values: Any, mask: Any, need: int, *, desc: bool) -> Any:
 def _ordered(timestamps: Any, values: Any, need: int, *, desc: bool) -> Any:
     """The timestamps of the first ``need`` rows in order: first those beyond a bound, sorted, then those equal to it.
 
-    The bound comes from a sample and always leaves enough rows. To find the best of all rows takes much longer.
+    The bound comes from a sample and always leaves enough rows. Finding the best of all rows takes much longer.
     """
     left, equal = 0, timestamps.clear()
     if len(values) > 4 * need:

@@ -47,7 +47,7 @@ class Store:
         self._list.put(document)
 
     def rescore(self, columns: Columns) -> None:
-        """Replace each dict by a changed copy, because the answers that a caller holds must not change."""
+        """Replace each dict with a changed copy, because the answers that a caller holds must not change."""
         documents = self._list.documents
         timestamps = self._list.timestamps
         for timestamp, score in zip(columns["timestamp"].tolist(), columns["anomaly_score"].tolist(), strict=True):

@@ -44,7 +44,7 @@ class Store:
         self._pinned: dict[tuple[object, ...], str] = {}
 
     def prepare(self, question: ResolvedQuery) -> Callable[[], Keys]:
-        """A statement for the page, and one for the count if the page does not show it.
+        """A statement for the page, and one for the count if the page does not give it.
 
         SQLite joins 50 or more timestamps to one JSON text, which is quicker to read than rows.
         """
@@ -66,7 +66,8 @@ class Store:
         select_count = self._pin(f"select count(*) from buckets %s {conditions}", values, question)
         if not size and conditions:
             return lambda: (run(select_count, values).fetchone()[0], [])
-        # One row more than asked for: if it is missing, the page ends and shows the count.
+        # The limit is one row more than the page has. If that row is missing, the last match is on the page, so the
+        # page gives the count.
         paged = [*values, size + 1 if conditions else size, first]
         text = f"{select} %s {conditions}{order(question)} limit ? offset ?"
         page_of = self._pin(f"select json_group_array(timestamp) from ({text})" if in_one else text, paged, question)
