@@ -91,7 +91,7 @@ def test_absent_fields_of_a_record_are_none_or_empty(index: ResultsIndex) -> Non
 
 
 def test_an_influencer_has_every_documented_field(index: ResultsIndex) -> None:
-    """Its name and value may be missing."""
+    """The name and the value of an influencer may be missing."""
     first, second = index.get_influencers(job_id=JOB)
     assert isinstance(first, Influencer)
     assert (first.influencer_field_name, first.influencer_field_value) == ("host", "b")
@@ -105,7 +105,7 @@ def test_an_influencer_has_every_documented_field(index: ResultsIndex) -> None:
 
 @pytest.mark.parametrize("call", ["get_records", "get_influencers"])
 def test_values_and_response_objects_have_the_same_fields(index: ResultsIndex, call: str) -> None:
-    """Keys are in the same order, alone and on a page, also after pickling and copying."""
+    """The keys have the same order too. Pickling and copying change no field."""
     page = getattr(index, call)(job_id=JOB)
     objects = page.to_dict()[page._schema.plural]
     assert [value.to_dict() for value in page] == objects
@@ -164,7 +164,7 @@ def test_human_adds_text_before_each_timestamp(index: ResultsIndex) -> None:
 
 
 def test_a_data_field_may_be_named_timestamp_string() -> None:
-    """With ``human``, the text of the timestamp replaces its value, and stands before the number."""
+    """With ``human``, the text of the timestamp replaces the value of the data field, and comes before the number."""
     index = ResultsIndex()
     named = {"by_field_name": "timestamp_string", "by_field_value": "x", "timestamp_string": ["y"]}
     blamed = {"influencer_field_name": "timestamp_string", "influencer_field_value": "x"}
@@ -176,8 +176,8 @@ def test_a_data_field_may_be_named_timestamp_string() -> None:
         assert list(human)[list(human).index("timestamp") - 1] == "timestamp_string"
 
 
-def test_a_column_of_buckets_makes_no_records() -> None:
-    """This holds for an expanded page too."""
+def test_a_column_of_expanded_buckets_reads_no_records() -> None:
+    """The records of an expanded page are sorted only when they are first needed."""
     index = ResultsIndex()
     index.upsert([bucket(0, bucket_influencers=[{"influencer_field_name": "a"}]), record(0)])
     page = index.get_buckets(job_id=JOB, expand=True)
@@ -187,7 +187,7 @@ def test_a_column_of_buckets_makes_no_records() -> None:
 
 
 def test_response_objects_are_independent(index: ResultsIndex) -> None:
-    """Changing one changes no later response object."""
+    """A change of one response object does not appear in a later one."""
     page = index.get_records(job_id=JOB)
     before = repr(page.to_dict())
     for body in page.to_dict()["records"]:
@@ -198,7 +198,7 @@ def test_response_objects_are_independent(index: ResultsIndex) -> None:
 
 
 def test_columns_are_read_by_name(index: ResultsIndex) -> None:
-    """A number is NaN if an answer does not show it. Texts and nested values are objects."""
+    """A number that an answer does not show is NaN. Columns of text and of nested values hold objects."""
     page = index.get_records(job_id=JOB, sort="timestamp", desc=False)
     assert page.column("timestamp").tolist() == [0, STEP, STEP, 2 * STEP, 3 * STEP, 4 * STEP]
     assert repr(page.column("multi_bucket_impact").tolist()) == "[-0.5, nan, nan, nan, 5.0, nan]"
@@ -218,40 +218,40 @@ def test_columns_are_read_by_name(index: ResultsIndex) -> None:
 
 
 @pytest.fixture
-def lean() -> RecordPage:
+def lean_page() -> RecordPage:
     """The records of an index that stores no documents."""
     found = ResultsIndex(keep_documents=False)
     found.upsert(DOCUMENTS)
     return found.get_records(job_id=JOB, sort="timestamp", desc=False)
 
 
-def test_a_page_without_documents_has_keys_and_columns(index: ResultsIndex, lean: RecordPage) -> None:
-    """It has the columns that filter and sort. Values and response objects need the documents."""
-    assert lean.keys()[0] == (JOB, 0, SPAN_S, 3, "b", "o", "p")
-    assert lean.column("function").tolist()[0] == "mean"
-    for read in (lambda: list(lean), lambda: lean[0], lambda: lean[1:2], lean.to_dict):
+def test_a_page_without_documents_has_keys_and_columns(index: ResultsIndex, lean_page: RecordPage) -> None:
+    """The page has the columns that a search filters and sorts by. Values and response objects need the documents."""
+    assert lean_page.keys()[0] == (JOB, 0, SPAN_S, 3, "b", "o", "p")
+    assert lean_page.column("function").tolist()[0] == "mean"
+    for read in (lambda: list(lean_page), lambda: lean_page[0], lambda: lean_page[1:2], lean_page.to_dict):
         with pytest.raises(InvalidQuery) as caught:
             read()
         assert caught.value.field == "documents"
     with pytest.raises(InvalidQuery) as caught:
-        lean.column("actual")
+        lean_page.column("actual")
     assert caught.value.field == "name"
-    assert lean[5:] == ()
-    assert pickle.loads(pickle.dumps(lean)).keys() == lean.keys()
+    assert lean_page[5:] == ()
+    assert pickle.loads(pickle.dumps(lean_page)).keys() == lean_page.keys()
     with pytest.raises(InvalidQuery):
-        pickle.loads(pickle.dumps(lean)).to_dict()
+        pickle.loads(pickle.dumps(lean_page)).to_dict()
     expected = index.get_records(job_id=JOB, sort="timestamp", desc=False).to_dict()["records"]
-    found = lean.to_dict(documents=DOCUMENTS)["records"]
+    found = lean_page.to_dict(documents=DOCUMENTS)["records"]
     assert found == [each for each in expected if each["detector_index"] != 7]
 
 
-def test_columns_override_the_documents_of_the_caller(lean: RecordPage) -> None:
-    """A document gives only the fields that the index lacks.
+def test_columns_override_the_documents_of_the_caller(lean_page: RecordPage) -> None:
+    """A document adds only the fields that the index does not store.
 
-    The documents may be search hits and come from any iterable.
+    The documents may be search hits, and may come from any iterable.
     """
     documents = [{"_source": {**document, "record_score": 99, "function": "x", "fresh": 1}} for document in DOCUMENTS]
-    objects = lean.to_dict(documents=iter(documents))["records"]
+    objects = lean_page.to_dict(documents=iter(documents))["records"]
     assert [shown["fresh"] for shown in objects] == [1] * 5
     assert objects[0]["record_score"] == 80.0
     assert [shown.get("function") for shown in objects] == ["mean", None, "rare", None, None]
@@ -271,15 +271,15 @@ def test_columns_override_the_documents_of_the_caller(lean: RecordPage) -> None:
         (5, "documents"),
     ],
 )
-def test_documents_of_other_keys_are_refused(lean: RecordPage, documents: Any, field: str) -> None:
+def test_documents_of_other_keys_are_refused(lean_page: RecordPage, documents: Any, field: str) -> None:
     """Too few or too many documents, another order, another job or kind, and invalid documents are refused."""
     with pytest.raises(InvalidDocument) as caught:
-        lean.to_dict(documents=documents)
+        lean_page.to_dict(documents=documents)
     assert caught.value.field == field
 
 
 def test_an_empty_page_needs_no_documents() -> None:
-    """It is an answer even if the index stores no documents."""
+    """An empty page can be shown even if the index stores no documents."""
     lean = ResultsIndex(keep_documents=False)
     lean.put_job(JOB)
     page = lean.get_records(job_id=JOB)
@@ -288,7 +288,7 @@ def test_an_empty_page_needs_no_documents() -> None:
 
 
 def test_upsert_columns_stores_no_documents_either() -> None:
-    """Both ways to write leave out the fields that are only shown."""
+    """With ``keep_documents=False``, it leaves out the fields that are only shown, as `upsert` does."""
     arrays: dict[str, Any] = {
         "timestamp": [0, STEP],
         "bucket_span": 300,

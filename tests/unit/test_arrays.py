@@ -68,7 +68,7 @@ def test_columns_store_the_same_as_documents() -> None:
 
 
 def test_the_job_is_an_argument_or_a_column() -> None:
-    """It must be one of the two, not both; a column may name several jobs."""
+    """Exactly one of the two must be given. A column may name several jobs."""
     batch = read_columns({"timestamp": [0, 1, 2], "bucket_span": 1, "job_id": ["b", "a", "b"]}, None, "bucket")
     assert {job_id: found.length for job_id, found in batch.segments["bucket"].items()} == {"b": 2, "a": 1}
     names = np.array(["b", "a"])
@@ -100,7 +100,7 @@ def test_columns_are_copied_and_not_modified() -> None:
     found = read(**given)
     for name, values in given.items():
         assert values.tolist() == before[name]
-        assert not any(np.shares_memory(values, mine) for mine in found.columns.values())
+        assert not any(np.shares_memory(values, stored_values) for stored_values in found.columns.values())
         values.flags.writeable = False
     expected = stored(found)
     assert stored(read(**given)) == expected, "a read-only array can be read"
@@ -169,7 +169,7 @@ BAD_TIMESTAMPS: list[tuple[Any, int]] = [
 
 @pytest.mark.parametrize(("timestamps", "row"), BAD_TIMESTAMPS)
 def test_a_bad_timestamp_is_named_by_its_row(timestamps: Any, row: int) -> None:
-    """A column refuses every timestamp that a document may not have."""
+    """A timestamp that is refused in a document is refused in a column too."""
     assert refusal({"timestamp": timestamps, "bucket_span": 1}).field == f"columns.timestamp[{row}]"
 
 
@@ -195,14 +195,14 @@ def test_a_timedelta64_is_not_a_number(name: str, unit: str) -> None:
     ],
 )
 def test_counts_come_in_any_array_of_numbers(dtype: Any, values: list[Any]) -> None:
-    """Each must be whole and inside int64."""
+    """Each number must be whole and in the range of int64."""
     found = column("event_count", np.array(values, dtype=dtype))
     assert found.tolist() == values
     assert found.dtype == np.int64
 
 
 def test_scores_come_in_any_array_of_numbers() -> None:
-    """They are stored as finite doubles; -0.0 becomes 0.0."""
+    """Scores must be finite and are stored as doubles; -0.0 becomes 0.0."""
     assert column("anomaly_score", np.array([1, 2], dtype=np.int8)).tolist() == [1.0, 2.0]
     assert column("anomaly_score", np.array([0.5], dtype=np.float32)).tolist() == [0.5]
     assert column("anomaly_score", np.array([2**64 - 1], dtype=np.uint64)).tolist() == [2.0**64]
@@ -233,7 +233,7 @@ def test_flags_are_booleans() -> None:
 
 
 def test_one_span_may_serve_all_rows() -> None:
-    """It may be an integer of any type, and the rules for an entry of an array hold for it."""
+    """The span may be a number of any type. The rules are those for an entry of an array."""
     for span in (300, 300.0, np.int16(300), np.array(300)):
         assert read(timestamp=[0, 1], bucket_span=span).column("bucket_span").tolist() == [300, 300]
     for bad in (0, True, np.True_, 0.5, math.nan, 2**63, np.array(0)):
@@ -270,7 +270,7 @@ def test_a_column_of_masked_records_is_refused() -> None:
 @pytest.mark.parametrize(
     "events",
     [deque([["a"], ["b"]]), deque([["a"], ["b", "c"]]), deque([["a"], None])],
-    ids=["even", "ragged", "missing"],
+    ids=["one length", "two lengths", "missing"],
 )
 def test_lists_come_in_any_sequence(events: deque[list[str] | None]) -> None:
     """A sequence of lists is not read as a 2-d array, whether the lists have one length or several."""
@@ -279,7 +279,10 @@ def test_lists_come_in_any_sequence(events: deque[list[str] | None]) -> None:
 
 
 def test_nested_influencers_belong_to_their_row() -> None:
-    """They have its job, timestamp, span and `is_interim`; a job, timestamp or span of their own must be equal."""
+    """Each has the job, timestamp, span and `is_interim` of its row.
+
+    If an influencer names a job, timestamp or span, it must be that of the row.
+    """
     columns = {
         "timestamp": [1, 0],
         "bucket_span": [60, 300],
@@ -297,7 +300,7 @@ def test_nested_influencers_belong_to_their_row() -> None:
 
 
 def test_the_type_may_be_a_column() -> None:
-    """Each entry must be the kind or None."""
+    """Each entry must be the kind of the batch or None."""
     columns: dict[str, Any] = {"timestamp": [0, 1], "bucket_span": 1}
     assert read(**columns, result_type=["bucket", None]).length == 2
     assert read(**columns, result_type=np.array(["bucket", "bucket"])).length == 2
@@ -326,7 +329,7 @@ MISSHAPEN: list[tuple[dict[str, Any], str]] = [
 
 @pytest.mark.parametrize(("columns", "path"), MISSHAPEN, ids=lambda part: repr(part)[:60])
 def test_columns_are_1d_equally_long_and_named_as_fields(columns: dict[str, Any], path: str) -> None:
-    """Other columns are refused by name, and so is a missing required one."""
+    """The error names the column. A required column that is missing is named too."""
     error = refusal(columns)
     assert error.field == path
     assert error.reason.startswith(f"failed to parse [{path}]: ")
@@ -350,7 +353,7 @@ NO_TIMESTAMPS: list[Any] = [
 
 @pytest.mark.parametrize("timestamps", NO_TIMESTAMPS, ids=repr)
 def test_columns_without_rows_make_an_empty_batch(timestamps: Any) -> None:
-    """They may be lists, tuples, arrays or masked arrays."""
+    """The columns may be lists, tuples, arrays or masked arrays."""
     spans: list[Any] = [1, [], np.array([], dtype=np.int64)]
     for span in spans:
         batch = read_columns({"timestamp": timestamps, "bucket_span": span, "scheduled_events": []}, JOB, "bucket")
@@ -358,7 +361,7 @@ def test_columns_without_rows_make_an_empty_batch(timestamps: Any) -> None:
 
 
 def test_a_column_left_out_is_missing() -> None:
-    """A column that is None is missing too."""
+    """A column that is None counts as left out."""
     alone = read(timestamp=[0], bucket_span=1)
     assert stored(alone) == [(0, 1, None, None, None, None, None, (), ())]
     assert stored(read(timestamp=[0], bucket_span=1, event_count=None)) == stored(alone)
@@ -374,7 +377,7 @@ def scored(**fields: Any) -> dict[str, Any]:
 
 
 def test_scores_are_sorted_and_the_last_wins() -> None:
-    """The identities also stay in the order of the input, so that an error can name a row."""
+    """``given`` has the identities in the order of the input, so that an error can name a row."""
     found = read_scores(scored(), "bucket")
     columns = {name: found.segment.column(name).tolist() for name in found.segment.columns}
     assert columns == {

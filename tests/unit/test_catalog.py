@@ -1,4 +1,4 @@
-"""The catalogue: a write to one job copies no other job."""
+"""The catalogue: jobs by their ids, in shards; a write to one job copies one shard."""
 
 from collections.abc import Callable
 from typing import Any
@@ -25,13 +25,13 @@ def jobs(*job_ids: str) -> dict[str, Job]:
 
 def copied(old: Catalog, new: Catalog) -> int:
     """The number of shards that the new catalogue does not share with the old one."""
-    mine, theirs = [*new._shards()], [*old._shards()]
-    assert len(mine) == len(theirs) == SHARDS
-    return sum(one is not other for one, other in zip(mine, theirs, strict=True))
+    new_shards, old_shards = [*new._shards()], [*old._shards()]
+    assert len(new_shards) == len(old_shards) == SHARDS
+    return sum(one is not other for one, other in zip(new_shards, old_shards, strict=True))
 
 
 def test_a_catalogue_finds_its_jobs() -> None:
-    """It finds a job by its id, goes over all jobs, and has the ids in the order of their code points."""
+    """It finds a job by its id and iterates over all jobs. Its ids are in the order of their code points."""
     found = Catalog().with_jobs(jobs("b", "a", "ä", "B", "\U0001f4a1", "\uffff"))
     found.check()
     assert [*found.ids] == ["B", "a", "b", "ä", "\uffff", "\U0001f4a1"]
@@ -108,8 +108,8 @@ def test_ids_are_sorted_once_for_each_set_of_jobs() -> None:
     assert [*old.ids] == ["a", "b"]
 
 
-def test_a_catalogue_hands_its_cache_of_combined_tables_down() -> None:
-    """All commits of an index share one cache with its sizes; another catalogue has its own, with the default sizes."""
+def test_later_catalogues_share_the_cache_of_combined_tables() -> None:
+    """All commits of an index share one cache and its sizes. A new catalogue has a new cache with the default sizes."""
     cache = CombinedCache(CombineSizes(fewest_jobs=2, few_changed=5))
     catalog = Catalog(cache=cache).with_jobs(jobs("a", "b", "c"))
     (split,) = catalog.combine(("a", "b"), BUCKET) or ()
@@ -125,8 +125,8 @@ def test_a_catalogue_hands_its_cache_of_combined_tables_down() -> None:
     assert Catalog().with_jobs(jobs("a", "b")).combine(("a", "b"), BUCKET) is None
 
 
-def test_a_catalogue_drops_a_combined_table_at_the_write_that_ends_its_use() -> None:
-    """The cache drops the table when one job is put, when several are put, and when one is deleted."""
+def test_a_write_drops_a_combined_table_that_no_search_would_use() -> None:
+    """With ``few_changed=0`` one changed job is too many, whether jobs are put or deleted."""
     writes: list[Callable[[Catalog], Catalog]] = [
         lambda found: found.with_jobs(jobs("new")),
         lambda found: found.with_jobs(jobs("new", "newer")),
@@ -145,14 +145,14 @@ FAULTS: list[Callable[[Catalog], Any]] = [
     lambda found: setattr(found, "ids", [JOB, "other"]),
     lambda found: setattr(found, "_groups", (*found._groups[1:], found._groups[0])),
     lambda found: next(shard for shard in found._shards() if JOB in shard).update({JOB: Job("db")}),
-    lambda found: next(iter(found)).tables.update(record=table([bucket(0)])),  # type: ignore[attr-defined] # a dict below
+    lambda found: next(iter(found)).tables.update(record=table([bucket(0)])),  # type: ignore[attr-defined] # a dict at run time
     lambda found: next(iter(found)).tables["bucket"].rows.base.columns["timestamp"].__setitem__(0, 99**6),
 ]
 
 
 @pytest.mark.parametrize("fault", range(len(FAULTS)))
-def test_a_check_notices(fault: int) -> None:
-    """It notices jobs in the wrong place or under a wrong name, a table of another kind, and faults in a table."""
+def test_a_check_notices_faults(fault: int) -> None:
+    """They are jobs in a wrong place or under a wrong name, a table of another kind, and wrong values in a table."""
     found = Catalog().with_jobs({JOB: Job(JOB, tables={"bucket": table([bucket(0), bucket(1)])})})
     found.check()
     FAULTS[fault](found)

@@ -1,6 +1,6 @@
 """The client's keywords: numbers and booleans as text, and a page as an object.
 
-`test_queries` checks the queries that they make, and `test_official_client` sends them.
+`test_queries` checks the queries that they make. `test_official_client` sends them from the official client.
 """
 
 import math
@@ -39,7 +39,7 @@ DOUBLES = [
     ("Infinity", math.inf),
     ("-Infinity", -math.inf),
 ]
-NO_DOUBLES = [
+NOT_DOUBLES = [
     "abc",
     "5 0",
     "5ff",
@@ -60,16 +60,16 @@ NO_DOUBLES = [
 
 @pytest.mark.parametrize(("text", "expected"), DOUBLES)
 def test_a_threshold_may_be_text_that_java_reads(text: str, expected: float) -> None:
-    """It may have an exponent, blanks and control characters around it, and a type letter at its end.
+    """The number may have an exponent and a type letter at its end.
 
-    The words for infinity and NaN count too.
+    Blanks and control characters may surround it. Java's words for infinity and NaN are accepted too.
     """
     assert read_double(text, "record_score") == expected
     assert math.isnan(read_double("NaN", "record_score"))
     assert math.isnan(read_double("+NaN", "record_score"))
 
 
-@pytest.mark.parametrize("text", NO_DOUBLES)
+@pytest.mark.parametrize("text", NOT_DOUBLES)
 def test_text_that_java_does_not_read_is_refused_in_javas_words(text: str) -> None:
     """Spellings that only Python reads are refused too."""
     error = refusal(lambda: read_double(text, "record_score"))
@@ -91,7 +91,7 @@ def test_a_boolean_may_be_text() -> None:
 
 
 def test_a_page_gives_the_keywords_that_it_has() -> None:
-    """It may be any mapping with one, both or neither of its keys, and it is not modified."""
+    """A page may be any mapping with one, both or neither of the keys ``from`` and ``size``."""
     pages: list[tuple[Mapping[str, int], dict[str, int]]] = [
         ({}, {}),
         ({"from": 5}, {"from_": 5}),

@@ -1,4 +1,4 @@
-"""The cache of combined tables: which one serves a commit, and when it is made anew."""
+"""The cache of combined tables: which table serves a commit, and when the cache rebuilds or drops it."""
 
 import gc
 from collections.abc import Iterable, Mapping, Sequence
@@ -43,21 +43,21 @@ def with_job(groups: Groups, at: int, changed: Job) -> Groups:
 
 
 def sizes(**given: int) -> CombineSizes:
-    """Sizes by which two jobs of at most two results are searched together."""
+    """Sizes with which two or more jobs are searched together if they have at most two results each."""
     return CombineSizes(**{"fewest_jobs": 2, "known_per_job": 10**6, "small_rows": 2, **given})
 
 
 def split_of(tables: CommitTables, *job_ids: str) -> Split:
-    """The one combined table that is searched for some jobs."""
+    """The split of some jobs, if one combined table is searched for them."""
     (split,) = tables.combine(job_ids, BUCKET) or ()
     return split
 
 
-# ---- the cache alone, with shards that a test hands in
+# ---- the cache without a catalogue: each test makes the shards
 
 
 def test_small_jobs_of_all_shards_are_combined() -> None:
-    """Jobs without results are among them; large and unknown jobs are left for a search each."""
+    """Jobs without results are combined too. Large and unknown jobs are left to be searched one by one."""
     groups = groups_of([job("a"), job("large", 3)], [job("idle", 0)], [job("b", 2)])
     cache = CombinedCache(sizes())
     split = split_of(CommitTables(cache, groups), "a", "b", "idle", "large", "nobody")
@@ -83,15 +83,15 @@ def test_commits_share_a_cache_until_many_jobs_have_changed() -> None:
     assert split_of(CommitTables(cache, one), *names).combined is third.combined, "an older commit uses the newest"
 
 
-def test_one_cache_knows_nothing_of_another() -> None:
-    """Two caches for the same jobs have a combined table each."""
+def test_two_caches_share_no_combined_table() -> None:
+    """Each cache makes its own combined table, even for the same jobs."""
     groups = groups_of([job("a")], [job("b")])
     one, other = (split_of(CommitTables(CombinedCache(sizes()), groups), "a", "b") for _ in range(2))
     assert one.combined is not other.combined
 
 
 def test_a_writer_drops_a_table_that_a_search_would_not_use() -> None:
-    """It needs no search for that, and no catalogue: the shards and the changed jobs are all it is given."""
+    """The cache decides this without a search or a catalogue, from the shards and the changed jobs."""
     groups = groups_of([job("a"), job("b")], [job("c")])
     cache = CombinedCache(sizes(few_changed=1))
     split_of(CommitTables(cache, groups), "a", "b")
@@ -104,7 +104,7 @@ def test_a_writer_drops_a_table_that_a_search_would_not_use() -> None:
 
 
 def test_large_jobs_that_change_do_not_count() -> None:
-    """A combined table has none of their results."""
+    """A combined table has no results of large jobs."""
     groups = groups_of([job("a"), job("b")], [job("c")])
     cache = CombinedCache(sizes(few_changed=0))
     split_of(CommitTables(cache, groups), "a", "b")
@@ -113,8 +113,8 @@ def test_large_jobs_that_change_do_not_count() -> None:
     assert cache.entries
 
 
-def test_a_job_that_is_as_before_no_longer_counts() -> None:
-    """A change is not counted twice, and it does not count once the job has its old results again."""
+def test_a_job_that_has_its_old_results_again_does_not_count_as_changed() -> None:
+    """A job that changes twice counts once."""
     groups = groups_of([job("a"), job("b")], [job("c")])
     cache = CombinedCache(sizes(few_changed=1))
     split_of(CommitTables(cache, groups), "a", "b")
@@ -125,8 +125,8 @@ def test_a_job_that_is_as_before_no_longer_counts() -> None:
         assert cache.entries
 
 
-def test_sizes_decide_from_how_many_jobs_on_they_are_combined() -> None:
-    """A query of few jobs, or of few of all known jobs, is searched job by job."""
+def test_sizes_say_how_many_jobs_a_query_needs_for_a_combined_table() -> None:
+    """If a query names few jobs, or a small part of all known jobs, they are searched one by one."""
     groups = groups_of([job(str(number), 0) for number in range(9)], [])
     tables = CommitTables(CombinedCache(sizes(fewest_jobs=2, known_per_job=4)), groups)
     assert tables.combine(("1",), BUCKET) is None
@@ -135,13 +135,13 @@ def test_sizes_decide_from_how_many_jobs_on_they_are_combined() -> None:
 
 
 def test_sizes_cannot_change() -> None:
-    """All catalogues of an index share them."""
+    """All catalogues of an index share one value with the sizes."""
     with pytest.raises(FrozenInstanceError):
-        COMBINE_SIZES.small_rows = 5  # type: ignore[misc] # that is the claim
+        COMBINE_SIZES.small_rows = 5  # type: ignore[misc] # the assignment must fail
 
 
 def test_bytes_of_each_table_count_once() -> None:
-    """A commit counts the cache's tables, its own, and the old versions of changed jobs' tables."""
+    """A commit counts the tables of the cache and its own. It also counts the old tables of jobs that have changed."""
     groups = groups_of([job("a"), job("b"), job("idle", 0)], [job("c"), job("d", 2)])
     names = ("a", "b", "c", "d", "idle")
     cache = CombinedCache(sizes(few_changed=4))
@@ -150,7 +150,7 @@ def test_bytes_of_each_table_count_once() -> None:
     whole = split_of(tables, *names).combined.nbytes()
     assert tables.nbytes() == CommitTables(cache, groups).nbytes() == whole > 0
     for first_results in (job("new"), job("idle")):
-        assert CommitTables(cache, with_job(groups, 0, first_results)).nbytes() == whole, "it had no older version"
+        assert CommitTables(cache, with_job(groups, 0, first_results)).nbytes() == whole, "it has no old table"
     later = CommitTables(cache, with_job(with_job(groups, 0, job("a", 2)), 0, job("b", 2)))
     old = sum(groups[0][0][job_id].tables["bucket"].nbytes() for job_id in ("a", "b"))
     assert later.nbytes() == whole + old
@@ -177,7 +177,7 @@ def cache_of(index: ResultsIndex) -> CombinedCache:
 
 
 def test_few_jobs_are_searched_one_by_one() -> None:
-    """An index has the default sizes: 16 jobs, and 1 in 64 of the known ones."""
+    """By default, jobs are combined if a query names at least 16 jobs and at least 1 in 64 known jobs."""
     index = ResultsIndex()
     fewest = COMBINE_SIZES.fewest_jobs
     known = [str(number) for number in range(fewest * COMBINE_SIZES.known_per_job + 1)]
@@ -190,7 +190,7 @@ def test_few_jobs_are_searched_one_by_one() -> None:
 
 
 def test_a_combined_table_serves_until_many_jobs_have_changed() -> None:
-    """Jobs that are changed, deleted or new are searched one by one meanwhile. Older snapshots keep their answers."""
+    """Until then, a few changed, deleted or new jobs are searched one by one. Older snapshots do not change."""
     index = ask_together(ResultsIndex(), small_rows=10, few_changed=2)
     jobs = tuple("abcdef")
     index.upsert([bucket(0, job_id=job_id) for job_id in jobs])
@@ -210,13 +210,13 @@ def test_a_combined_table_serves_until_many_jobs_have_changed() -> None:
     newer, length, others = combined_of(index, jobs)
     assert newer is not combined
     assert (length, others) == (6, ["b"])
-    # Each commit keeps its first table, so queries to both in turn do not make tables again and again.
+    # Each commit holds its first table, so queries that alternate between two commits do not make a table each time.
     (split,) = before._catalog.combine(jobs, BUCKET) or ()
     assert (split.combined, split.table.rows.length, split.others) == (combined, 6, ())
 
 
 def test_changed_jobs_are_combined_too() -> None:
-    """They get a combined table of their own, made once for a commit; large and unknown jobs are left out of it."""
+    """They get a second combined table, made once for a commit. It leaves out large and unknown jobs."""
     index = ask_together(ResultsIndex(), small_rows=3, few_changed=100)
     jobs = ("a", "b", "c", "grows", "gone", "new", "large", "nobody")
     index.upsert([bucket(0, job_id=job_id) for job_id in jobs[:5]])
@@ -238,8 +238,8 @@ def test_changed_jobs_are_combined_too() -> None:
     assert len(catalog.combine(("c", "a"), BUCKET) or ()) == 1
 
 
-def test_a_combined_table_keeps_no_large_job_alive() -> None:
-    """It holds only the tables of small jobs, even if these jobs have large tables of other kinds."""
+def test_a_combined_table_keeps_no_large_table_alive() -> None:
+    """It refers only to small tables of its kind. A job in it may have a large table of another kind."""
     for large in ("bucket", "record"):
         index = ask_together(ResultsIndex(), small_rows=2, few_changed=100)
         index.upsert([bucket(0, job_id="a"), *(bucket(row, job_id="b", result_type=large) for row in range(100))])
@@ -255,7 +255,10 @@ def test_a_combined_table_keeps_no_large_job_alive() -> None:
 
 
 def test_a_writer_counts_the_changes_that_a_search_finds() -> None:
-    """It does after any write to any job, of one kind or both, also if the table was made of an older commit."""
+    """After any write, the writer's changed jobs are those that a search finds.
+
+    This holds for writes of one kind or both, and if the combined table was made for an older commit.
+    """
     rng = Random(4)
     names = [f"job{number}" for number in range(60)]
     dropped = kept = 0
@@ -268,7 +271,7 @@ def test_a_writer_counts_the_changes_that_a_search_finds() -> None:
                 old._catalog.combine(names, BUCKET)
                 old._catalog.combine(names, RECORD)
             entries: Mapping[Kind, Any] = cache_of(index).entries.copy()
-            write_somehow(rng, index, names, step)
+            write_at_random(rng, index, names, step)
             catalog = index.snapshot()._catalog
             for kind in KINDS if step > 5 else ():
                 if (entry := entries.get(kind)) is None:
@@ -279,15 +282,15 @@ def test_a_writer_counts_the_changes_that_a_search_finds() -> None:
                     assert found is None or 2 * len(gone) > len(entry.combined.job_ids)
                     dropped += 1
                     continue
-                assert found is not None, "a search would make another"
+                assert found is not None, "a search would rebuild the table"
                 assert entry._changed == {*found.stale, *(found.small.keys() - {*entry.combined.job_ids})}
                 assert entry._gone == gone
                 kept += 1
     assert min(dropped, kept) > 50
 
 
-def write_somehow(rng: Random, index: ResultsIndex, names: Sequence[str], step: int) -> None:
-    """Delete a job, put one, or write results of one kind or both to one or two."""
+def write_at_random(rng: Random, index: ResultsIndex, names: Sequence[str], step: int) -> None:
+    """Delete a job, put a job, or write results of one or both kinds to one or two jobs."""
     chosen = rng.sample(names, rng.choice((1, 1, 2)))
     what = rng.randrange(4)
     if what == 0 and chosen[0] in index:

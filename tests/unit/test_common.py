@@ -1,4 +1,4 @@
-"""What the pages of all kinds share: defaults of missing values, display fields, text beside timestamps."""
+"""Functions that pages of all kinds use: defaults of missing values, display fields, text beside timestamps."""
 
 from itertools import islice
 
@@ -30,13 +30,13 @@ def test_display_fields_are_the_lists_that_no_search_reads() -> None:
 
 
 def test_each_row_has_its_job() -> None:
-    """One job is that of all rows; several are one for each row."""
+    """A single job id applies to all rows. A list has one job id for each row."""
     assert [*islice(each_of("web"), 3)] == ["web"] * 3
     assert [*each_of(["web", "db"])] == ["web", "db"]
 
 
 def test_text_of_a_timestamp_comes_before_the_number() -> None:
-    """The other keys keep their order. A data field of the same name gives way, at any place."""
+    """The other keys keep their order. The text replaces a data field of the same name, wherever this stands."""
     for given in (
         {"job_id": "web", "timestamp": 0, "x": 1},
         {"timestamp_string": "old", "job_id": "web", "timestamp": 0, "x": 1},

@@ -1,4 +1,4 @@
-"""Documents to checked columns: by chunks of 1,024, as whole columns or value by value; both store the same."""
+"""Documents to checked columns: chunks of 1,024 are checked by column or value by value, with the same result."""
 
 import math
 from collections.abc import Iterator, Mapping
@@ -35,7 +35,7 @@ def shape(batch: Batch) -> dict[str, int]:
 
 
 def test_documents_become_columns_by_job() -> None:
-    """The rows of each job are in identity order; of two documents with one identity the last is stored."""
+    """The rows of each job are in identity order. If two documents have one identity, the last is stored."""
     documents = [
         bucket(2, anomaly_score=1.0),
         bucket(0, job_id="db"),
@@ -69,7 +69,7 @@ def test_a_missing_value_differs_from_a_given_one() -> None:
 
 
 def test_each_job_has_its_own_masks() -> None:
-    """A value that one job's documents lack gives no mask to another job."""
+    """If a value is missing in the documents of one job, only that job gets a mask."""
     found = read_documents([bucket(0, event_count=1), bucket(0, job_id="db")], "bucket").segments["bucket"]
     assert "event_count" not in found[JOB].present
     assert "event_count" in found["db"].present
@@ -87,7 +87,7 @@ def test_documents_are_not_modified() -> None:
 
 
 def test_documents_may_come_from_a_generator() -> None:
-    """Each is read once, over more than one chunk; the batch is that of the same documents in a list."""
+    """Each document is read once, also in several chunks. A list of the same documents gives the same batch."""
     read = []
 
     def generate() -> Iterator[dict[str, Any]]:
@@ -112,7 +112,7 @@ def test_a_mask_may_begin_in_a_later_chunk() -> None:
 
 
 def test_lists_follow_their_rows() -> None:
-    """Sorting, dropping repeated identities and splitting by job keep each list with its row, over chunks."""
+    """Sorting, dropping repeated identities and splitting by job keep each list with its row, across chunks."""
     documents = [
         bucket(row, job_id=("a", "b")[row % 2], scheduled_events=[str(row)] if row % 3 else None)
         for row in range(CHUNK + 50)
@@ -128,7 +128,7 @@ def test_lists_follow_their_rows() -> None:
 
 
 def test_documents_of_other_types_are_counted() -> None:
-    """They are counted by type, under the empty name if they have none; a batch of no documents is empty."""
+    """Each is counted under its type, or under the empty name if it has no type. No documents make an empty batch."""
     documents: list[Any] = [
         {"result_type": "forecast"},
         {},
@@ -200,7 +200,7 @@ BAD: list[tuple[Any, str]] = [
 @pytest.mark.parametrize(("document", "path"), BAD, ids=lambda part: repr(part)[-60:])
 @pytest.mark.parametrize("before", [0, 3, CHUNK + 1])
 def test_the_first_bad_field_of_the_first_bad_document_is_named(document: Any, path: str, before: int) -> None:
-    """The error has its position and path, in any chunk, also if more bad documents follow."""
+    """The error has the position and the path, in any chunk, also if more bad documents follow."""
     good = rows(0, before)
     for behind in ([], [bucket(0, timestamp="x")], [5], rows(0, 5)):
         assert refusal([*good, document, *behind]).field == f"documents[{before}]{path}"
@@ -212,7 +212,7 @@ def test_a_bad_document_before_one_that_is_not_a_document_is_named_first() -> No
 
 
 def test_checks_value_by_value_store_the_same() -> None:
-    """One odd value has its whole chunk checked value by value; the other documents are stored as before."""
+    """One odd value causes its whole chunk to be checked value by value. All documents are stored as before."""
     simple = [
         bucket(0, anomaly_score=-0.0, is_interim=True, bucket_influencers=[{"anomaly_score": 5}]),
         bucket(1, anomaly_score=5, event_count=-3, scheduled_events=("a", "b")),
@@ -226,7 +226,7 @@ def test_checks_value_by_value_store_the_same() -> None:
 
 
 def test_nested_influencers_are_interim_if_their_bucket_is() -> None:
-    """That holds for influencers without `is_interim`; a bucket without it is final."""
+    """A nested influencer without `is_interim` has that of its bucket. A bucket without it is final."""
     for is_interim in (True, False, None):
         found = segment([bucket(0, is_interim=is_interim, bucket_influencers=[{}])])
         assert found.lists_at("bucket_influencers", slice(0, 1)) == [
@@ -256,7 +256,7 @@ def test_a_document_is_any_mapping() -> None:
 
 
 def test_each_kind_has_its_own_columns() -> None:
-    """A batch may mix kinds or be of one kind; a document of no kind is counted."""
+    """A batch may have documents of one kind or several. A document of another type is counted as skipped."""
     documents = [
         record(1, 1, record_score=5.0, actual=[1]),
         bucket(1, anomaly_score=7.0),
@@ -290,7 +290,7 @@ def test_each_kind_has_its_own_columns() -> None:
 @pytest.mark.parametrize("before", [0, 3, CHUNK - 1, CHUNK])
 @pytest.mark.parametrize("between", [0, 5, CHUNK])
 def test_the_first_bad_document_of_several_kinds_is_named(before: int, between: int) -> None:
-    """It is named for any kind, in any chunk, also if more bad documents follow."""
+    """The error names it in any kind and in any chunk, also if more bad documents follow."""
     good = [(bucket, record)[row % 2](row) for row in range(before + between)]
     bad = [(bucket(0, anomaly_score="5"), ".anomaly_score"), ({"_source": record(0, "x")}, "._source.detector_index")]
     for (first, path), (second, _) in (bad, bad[::-1]):

@@ -37,7 +37,7 @@ def test_every_endpoint_takes_the_parameters_of_its_query(endpoint: Any) -> None
 
 
 def samples(endpoint: Any) -> dict[str, Any]:
-    """A value for each parameter of an endpoint but ``timestamp``, which excludes some of the others."""
+    """A value for each parameter of an endpoint, except ``timestamp``, which excludes some of the others."""
     texts = {"sort": "timestamp", "start": "1970", "end": "1971"}
     bare = {name: PARAMETERS[name].bare or "5" for name in endpoint.parameters}
     return {name: texts.get(name, value) for name, value in bare.items() if name != "timestamp"}
@@ -45,7 +45,7 @@ def samples(endpoint: Any) -> dict[str, Any]:
 
 @pytest.mark.parametrize("name", ["start", "end", "timestamp"])
 def test_instants_are_text_or_numbers_rounded_down(name: str) -> None:
-    """Text stays as it is. A fraction becomes text, so it is never the number that means unset."""
+    """Text stays as it is. A number with a fraction becomes text, so it is never the -1 that means unset."""
     for value in ("2026", "", "now-1d", 5, 10**30):
         assert read(name, value) == value
     assert [read(name, value) for value in (5.0, 5.5, -5.5, -0.5)] == [5, "5.0", "-6.0", "-1.0"]

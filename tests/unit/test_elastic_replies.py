@@ -55,7 +55,7 @@ def test_a_reply_is_a_frozen_value(page: BucketPage) -> None:
 
 
 def test_a_reply_prints_and_compares_by_its_fields(page: BucketPage) -> None:
-    """Status, headers and body count. The way it was made does not."""
+    """A reply made from a page equals one whose body is given, if all fields are equal."""
     made, given = answer(page, human=True), Reply(status=200, body=page.to_dict(human=True))
     assert repr(made) == f"Reply(status=200, headers={CONTENT}, body={given.body})"
     assert repr(given) == repr(made)
@@ -99,7 +99,7 @@ def test_a_changed_body_is_encoded(page: BucketPage) -> None:
 
 
 def test_a_pickled_reply_has_no_page(page: BucketPage) -> None:
-    """It has the body only, so it does not hold the columns of the page."""
+    """It has only the body, so it does not hold the columns of the page."""
     unpickled = pickle.loads(pickle.dumps(answer(page, human=False)))
     assert is_made(unpickled, "body")
     assert not hasattr(unpickled, "_page")
@@ -158,7 +158,7 @@ def test_any_text_is_encoded_as_valid_json(text: str) -> None:
 
 
 def test_a_refusal_shows_the_cause_of_its_error() -> None:
-    """It does so only if the cause is an error of this package. Other errors stay private."""
+    """The cause is shown only if it is an error of this package. Other errors stay private."""
     outer = {"type": "illegal_argument_exception", "reason": "outer"}
     inner = {"type": "number_format_exception", "reason": "inner"}
     error = caused("outer", InvalidQuery("inner", type="number_format_exception"))
@@ -169,7 +169,7 @@ def test_a_refusal_shows_the_cause_of_its_error() -> None:
 
 
 def test_an_error_of_the_search_is_wrapped() -> None:
-    """It is the failure of the only shard."""
+    """The reply shows it as the failure of the only shard."""
     reply = all_shards_failed(InvalidQuery("No mapping found for [x]", type="query_shard_exception"))
     reason = {"type": "query_shard_exception", "reason": "No mapping found for [x]"}
     assert reply.body == {
@@ -187,7 +187,7 @@ def test_an_error_of_the_search_is_wrapped() -> None:
 
 
 def test_the_parts_of_a_body_are_independent() -> None:
-    """A caller may change one part, and no other part changes."""
+    """If a caller changes one part, no other part changes."""
     reply = all_shards_failed(InvalidQuery("x"))
     reply.body["error"]["root_cause"][0]["reason"] = "changed"
     assert reply.body["error"]["failed_shards"][0]["reason"]["reason"] == "x"

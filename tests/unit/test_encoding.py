@@ -70,7 +70,7 @@ def test_encoded_values_are_read_back_unchanged(value: Any) -> None:
 @pytest.mark.usefixtures("writer")
 @pytest.mark.parametrize("value", DOUBLES)
 def test_a_double_is_written_with_the_fewest_digits_that_identify_it(value: float) -> None:
-    """The digits are those of the standard library, and a column spells a double as a single value."""
+    """The digits are those of the standard library. A double is written the same in a column as by itself."""
     written = json_bytes(value)
     assert struct.pack("d", json.loads(written)) == struct.pack("d", value)
     assert respelled(written) == respelled(repr(value).encode())
@@ -97,7 +97,7 @@ def test_a_double_is_written_with_the_fewest_digits_that_identify_it(value: floa
     ],
 )
 def test_json_is_compact_utf_8(value: Any, written: str) -> None:
-    """It has no blanks, and lone surrogates are escaped. Values that orjson refuses are written too."""
+    """The text has no blanks, and lone surrogates are escaped. Values that orjson refuses are written too."""
     assert json_bytes(value) == written.encode()
 
 
@@ -125,7 +125,7 @@ def test_columns_are_written_value_by_value() -> None:
 
 
 def test_orjson_is_used_if_it_is_installed() -> None:
-    """Its options leave to the standard library the types that the two write differently."""
+    """With its options, orjson refuses the types that it would write differently from the standard library."""
     calls = []
 
     def dumps(value: Any, **options: Any) -> bytes:

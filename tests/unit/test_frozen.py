@@ -44,7 +44,7 @@ def test_json_becomes_immutable(value: Any, expected: Any) -> None:
 
 
 def test_a_frozen_value_is_independent_of_its_source() -> None:
-    """Changing the source does not change it."""
+    """A change of the source does not change the frozen value."""
     value: dict[str, Any] = {"a": [1]}
     found = frozen(value)
     value["a"].append(2)
@@ -68,7 +68,7 @@ def test_a_filler_writes_the_slots_that_it_was_made_for(names: tuple[str, ...]) 
 
 
 def test_a_filler_has_no_loop() -> None:
-    """It takes the fields one by one. For a single slot it is the slot's own setter."""
+    """The function takes each field as a parameter of its own. For a single slot it is the setter of the slot."""
     assert list(signature(filler(Point, "x", "y")).parameters) == ["value", "field_0", "field_1"]
     assert filler(Point, "x") == vars(Point)["x"].__set__
 

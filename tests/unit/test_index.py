@@ -61,7 +61,7 @@ def test_a_write_that_changes_nothing_publishes_nothing() -> None:
 
 
 def test_renormalising_is_a_commit() -> None:
-    """It changes scores only. Equal scores publish nothing, and the last score of a bucket wins."""
+    """It changes only scores. If all scores are as stored, it publishes nothing. The last score of a bucket wins."""
     index = ResultsIndex()
     index.upsert([*rows(0, 3, **FULL), bucket(3), bucket(4, is_interim=True, anomaly_score=1)])
     before = index.snapshot()
@@ -295,7 +295,7 @@ def test_a_job_is_known_until_it_is_deleted() -> None:
 
 
 def test_putting_a_job_again_keeps_its_buckets() -> None:
-    """It replaces the job's span, also with None."""
+    """Putting a job again replaces its span, also with None."""
     index = ResultsIndex()
     index.upsert(rows(0, 5))
     table = table_of(index)
@@ -355,7 +355,7 @@ def test_an_unknown_kind_is_refused() -> None:
 
 
 def test_invalid_parameters_of_an_index_are_refused() -> None:
-    """``max_size`` is a non-negative integer, ``clock`` is callable, and both are keywords."""
+    """``max_size`` must be a non-negative integer and ``clock`` callable. Both must be given as keywords."""
     sizes: list[Any] = [-1, 1.0, True, "5", None]
     for size in sizes:
         assert refusal(lambda: ResultsIndex(max_size=size)).field == "max_size"  # noqa: B023 - called at once
@@ -369,9 +369,9 @@ def test_invalid_parameters_of_an_index_are_refused() -> None:
 
 
 def test_the_default_clock_is_the_systems() -> None:
-    """It counts milliseconds."""
+    """``now`` in a query is the time of the system, in milliseconds."""
     index = ResultsIndex()
-    now = time.time_ns() // 1_000_000  # noqa: TID251 - that it is this clock is the claim
+    now = time.time_ns() // 1_000_000  # noqa: TID251 - the test compares the default with this clock
     index.upsert([bucket(0, timestamp=now - 3_600_000), bucket(0, timestamp=now + 3_600_000)])
     (found,) = index.get_buckets(job_id=JOB, start="now-2h", end="now")
     assert found.timestamp == now - 3_600_000
@@ -391,7 +391,7 @@ def test_an_index_cannot_be_pickled_or_copied() -> None:
 
 
 def test_unreferenced_snapshots_are_freed() -> None:
-    """The index refers to its newest snapshot only; an index and its snapshots can be weakly referenced."""
+    """An index refers only to its newest snapshot. Indexes and snapshots take weak references."""
     index = ResultsIndex()
     index.upsert([bucket(0)])
     old: weakref.ref[Snapshot] = weakref.ref(index.snapshot())
@@ -409,7 +409,7 @@ def test_unreferenced_snapshots_are_freed() -> None:
 @pytest.mark.parametrize("name", ["bucket_influencers", "scheduled_events"])
 @pytest.mark.parametrize("given", [np.array(["a", "b"]), np.array([]), "", 0, {}], ids=repr)
 def test_a_value_that_is_not_a_list_is_refused(name: str, given: Any) -> None:
-    """In one document as in a batch, and even if the value is empty or false."""
+    """The value is refused in a single document and in a batch, even if it is empty or false."""
     for number in (1, 40):
         documents = [*rows(0, number - 1), bucket(number, **{name: given})]
         with pytest.raises(InvalidDocument) as caught:

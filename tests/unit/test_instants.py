@@ -100,7 +100,10 @@ NUMBERS: list[tuple[Any, int]] = [
 
 @pytest.mark.parametrize(("value", "moment"), NUMBERS, ids=lambda part: repr(part)[:60])
 def test_a_number_or_time_is_one_instant(value: object, moment: int) -> None:
-    """It is floored to milliseconds and exact at any size; NumPy's years outside ours end just out of range."""
+    """A number is exact at any size, and a time is floored to milliseconds.
+
+    A datetime64 of years or months outside the calendar gives an instant just outside it.
+    """
     assert instant_ms(value) == moment
     clamped = min(max(moment, -(2**63)), INT64_MAX)
     assert read(value) == InstantRange(clamped, clamped)
@@ -116,7 +119,7 @@ OTHERS: list[Any] = [
     np.array(0),
     np.timedelta64(5, "ms"),
     timedelta(1),
-    datetime(2020, 1, 1),  # noqa: DTZ001 - naive is what is tested
+    datetime(2020, 1, 1),  # noqa: DTZ001 - a naive one must be refused
     datetime(2020, 1, 1, tzinfo=NoOffset()),
     datetime(2020, 1, 1, tzinfo=UTC).date(),
     NotATime(2020, 1, 1, tzinfo=UTC),
@@ -170,7 +173,7 @@ DATES = [
 
 @pytest.mark.parametrize(("text", "first", "covered"), DATES)
 def test_a_date_covers_its_last_part(text: str, first: int, covered: int) -> None:
-    """It covers a day, hour, minute or second, from the first millisecond to the last. A missing month or day is 1."""
+    """The range is that of its day, hour, minute, second or millisecond. A missing month or day is 1."""
     assert read_calendar(text) == read(text) == InstantRange(first, first + covered - 1)
 
 
@@ -245,7 +248,7 @@ OUTSIDE = [
 
 @pytest.mark.parametrize("text", OUTSIDE)
 def test_a_date_outside_the_years_exceeds_a_limit(text: str) -> None:
-    """Year 0 does not exist, and an offset may lead out of the years 0001 to 9999 at both ends."""
+    """Year 0 does not exist. An offset may move an instant out of the years 0001 to 9999 at both ends."""
     with pytest.raises(OverflowError):
         read_calendar(text)
     with pytest.raises(LimitExceeded) as caught:
@@ -271,7 +274,10 @@ def test_the_fast_path_for_dates_changes_no_result(text: str) -> None:
 
 
 def test_the_last_hour_ends_inside_the_years() -> None:
-    """An offset may move the end of an hour past the last instant, which cuts it off, but not the start."""
+    """If an offset moves only the end of an hour past the last instant, the hour is cut off there.
+
+    If it moves the start past it too, the text is refused.
+    """
     assert (
         read_calendar("9999-12-31T23-00:30")
         == read("9999-12-31T23-00:30")
@@ -363,7 +369,7 @@ def test_steps_are_taken_one_by_one(math: str, moment: int) -> None:
 
 @pytest.mark.parametrize(("math", "first", "behind"), ROUNDED)
 def test_rounding_covers_the_unit(math: str, first: int, behind: int) -> None:
-    """The range has the first to the last millisecond of the unit."""
+    """The range runs from the first to the last millisecond of the unit."""
     assert resolved(math) == InstantRange(first, behind - 1)
 
 
@@ -436,13 +442,13 @@ LEAVING = [
 
 @pytest.mark.parametrize("text", LEAVING)
 def test_a_step_that_leaves_the_years_exceeds_a_limit(text: str) -> None:
-    """It is refused even if a later step would come back."""
+    """The text is refused even if a later step would lead back into these years."""
     with pytest.raises(LimitExceeded, match="leaves the years 0001 to 9999"):
         read_instant(text, "start")
 
 
-def test_epoch_digits_alone_may_lie_outside_the_years() -> None:
-    """They are read as integers are; only date math must stay inside the years."""
+def test_epoch_digits_without_date_math_may_lie_outside_the_years() -> None:
+    """They are read like integers. Only date math must stay inside the years."""
     assert read("99999999999999999||").first == 99_999_999_999_999_999
 
 
@@ -453,7 +459,7 @@ def test_rounding_stays_inside_the_last_year() -> None:
     assert read("0001||/w").first == FIRST_MS
 
 
-def test_a_bound_is_the_start_of_what_it_covers() -> None:
+def test_a_bound_is_the_start_of_the_range_that_it_covers() -> None:
     """The last week ends outside the calendar. Only a lookup refuses it, with a date and with ``now``."""
     monday = at(9999, 12, 27)
     assert read_instant("9999-12-31||/w", "end") == InstantRange(monday, monday)

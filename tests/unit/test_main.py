@@ -189,7 +189,7 @@ def test_options_are_the_parameters_of_the_api(run_on: Run, options: list[str], 
 def test_options_choose_the_kind_of_result(
     run_on: Run, options: list[str], kind: str, parameters: dict[str, Any]
 ) -> None:
-    """``--records`` and ``--influencers`` replace buckets, ``--expand`` adds records to buckets."""
+    """``--records`` and ``--influencers`` show other results than buckets. ``--expand`` adds records to buckets."""
     index = ResultsIndex()
     index.upsert(json.loads(line) for line in ANOMALIES.splitlines())
     page = getattr(index, f"get_{kind}")(job_id="web", **parameters)
@@ -221,7 +221,7 @@ def test_two_kinds_at_once_are_refused(run: Run) -> None:
 
 
 def test_real_results_are_counted(run: Run) -> None:
-    """In the gzipped year of taxi rides, 21 half hours score 50 or more; ``--size 5`` shows 5 of them."""
+    """In the gzipped results of taxi rides, 21 half hours score 50 or more. ``--size 5`` shows 5 of them."""
     body = json.loads(run(TAXI, "--anomaly-score", "50", "--size", "5").out)
     assert (body["count"], len(body["buckets"])) == (21, 5)
 
@@ -382,8 +382,8 @@ def test_input_without_results_is_reported(run_on: Run, content: bytes, line: st
         (["--timestamp", "2020"], "--timestamp: Could not find requested buckets"),
     ],
 )
-def test_an_unknown_job_or_bucket_is_exit_1(run_on: Run, options: list[str], line: str) -> None:
-    """The command writes one line and ends with exit code 1."""
+def test_an_unknown_job_or_bucket_ends_with_exit_code_1(run_on: Run, options: list[str], line: str) -> None:
+    """The command writes one line to standard error."""
     assert run_on(HOURS, *options) == (1, "", f"{line}\n")
 
 
@@ -453,7 +453,7 @@ def test_a_bad_line_is_named(run_on: Run, bad: bytes, line: str) -> None:
 def test_a_bad_line_is_found_in_any_chunk(
     run: Run, run_on: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """File and line are those of the document in every chunk of the input, for standard input too."""
+    """The error has the file and line of the document, in any chunk of the input, for standard input too."""
     monkeypatch.setattr(command, "_CHUNK", 3)
     other = tmp_path / "other.ndjson"
     other.write_bytes(HOURS + ndjson(bucket(bucket_span=0)))
@@ -462,7 +462,7 @@ def test_a_bad_line_is_found_in_any_chunk(
     assert run("-").err.startswith("<stdin>:6: invalid JSON: ")
 
 
-def test_unreadable_files_are_one_line(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unreadable_files_are_reported_in_one_line(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The error names a missing file, a directory or a forbidden file, with control characters escaped."""
     assert run("missing\n.ndjson") == (2, "", "missing\\n.ndjson: No such file or directory\n")
     assert run(str(tmp_path)) == (2, "", f"{tmp_path}: Is a directory\n")
@@ -484,7 +484,7 @@ def test_unreadable_files_are_one_line(run: Run, tmp_path: Path, monkeypatch: py
     ],
     ids=["cut off", "garbled", "trailing garbage", "wrong checksum"],
 )
-def test_damaged_gzip_is_one_line(run_on: Run, damaged: bytes, reason: str) -> None:
+def test_damaged_gzip_is_reported_in_one_line(run_on: Run, damaged: bytes, reason: str) -> None:
     """The command gives no answer if it cannot read the compressed data to its end."""
     code, out, err = run_on(damaged)
     assert (code, out, err.count("\n")) == (2, "", 1)
@@ -569,7 +569,7 @@ def test_format_json_prints_json_on_a_terminal(run_on: Run, monkeypatch: pytest.
 
 
 def test_progress_is_shown_and_erased(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    """If standard error is a terminal, it shows the progress of a large input, and the command erases it at the end."""
+    """The command shows the progress of a large input if standard error is a terminal, and erases it at the end."""
     with terminal(monkeypatch, "stderr") as shown:
         run(TAXI, "--size", "0")
     wipe = "\r\x1b[K"
@@ -578,7 +578,7 @@ def test_progress_is_shown_and_erased(run: Run, monkeypatch: pytest.MonkeyPatch)
 
 
 def test_small_inputs_and_files_show_no_progress(run: Run, run_on: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    """There is no progress below 10,000 documents, and none if standard error is no terminal."""
+    """There is no progress below 10,000 documents, and none if standard error is not a terminal."""
     with terminal(monkeypatch, "stderr") as shown:
         run_on(HOURS)
     assert shown == [""]
@@ -589,14 +589,14 @@ def test_small_inputs_and_files_show_no_progress(run: Run, run_on: Run, monkeypa
 
 
 def test_a_closed_pipe_ends_without_a_message(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    """If the reader of the output has closed it, the exit code is that of a broken pipe."""
+    """If the reader has closed the output, the exit code is that of a broken pipe."""
     reader, writer = os.pipe()
     os.close(reader)
     monkeypatch.setattr(sys, "stdout", os.fdopen(writer, "w", encoding="utf-8"))
     assert run("--help") == (141, "", "")
 
 
-def test_a_full_disk_is_one_line(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_is_reported_in_one_line(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     """The command closes the stream after a failed write, so Python does not report it again at exit."""
     with Path("/dev/full").open("w", encoding="utf-8") as full:
         monkeypatch.setattr(sys, "stdout", full)
@@ -641,7 +641,7 @@ def test_characters_outside_the_outputs_encoding_are_escaped(run_on: Run, monkey
 
 
 def test_a_process_reads_and_writes_pipes() -> None:
-    """It reads gzip from a pipe that first has a single byte, and writes the answer to another pipe."""
+    """The process reads gzip even if a pipe has only one byte at first. It writes the answer to another pipe."""
     packed = gzip.compress(HOURS)
     with start("--size", "1", stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert process.stdin
@@ -684,7 +684,9 @@ def test_a_process_reports_a_full_disk_once() -> None:
     assert (process.returncode, err) == (2, b"<stdout>: No space left on device\n")
 
 
-def test_run_as_a_module_it_exits(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_module_exits_with_the_code_of_main(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     """``python -m bucketquery`` calls `main` with the arguments of the process and exits with its code."""
     monkeypatch.setattr(sys, "argv", ["bucketquery", "--from", "x"])
     monkeypatch.delitem(sys.modules, "bucketquery.__main__")

@@ -32,13 +32,13 @@ NEITHER: list[Any] = [
 
 @pytest.mark.parametrize("value", INTEGERS, ids=repr)
 def test_integers_are_integers_and_real(value: object) -> None:
-    """Integers of any width count."""
+    """The width of an integer does not matter."""
     assert is_integer(value)
     assert is_real(value)
 
 
 @pytest.mark.parametrize("value", FLOATS, ids=repr)
-def test_floats_are_real_but_no_integers(value: object) -> None:
+def test_floats_are_real_but_not_integers(value: object) -> None:
     """A float is never an integer, even if it has an integral value."""
     assert not is_integer(value)
     assert is_real(value)

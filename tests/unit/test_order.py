@@ -103,7 +103,7 @@ def stored(request: pytest.FixtureRequest) -> list[Stored]:
 
 @pytest.mark.parametrize("desc", [False, True])
 def test_row_keys_of_separate_tables_are_merged(stored: list[Stored], desc: bool) -> None:
-    """For every sort field and any number of rows. Keyword codes differ between tables; row keys do not."""
+    """Keyword codes differ between tables but row keys do not, so the merged order is right for every sort field."""
     for each in stored:
         for sort in SORTABLE:
             query = QUERIES[each.kind](jobs=JOBS, sort=sort, desc=desc, size=10**6)
@@ -140,7 +140,7 @@ def test_keyword_codes_and_row_keys_give_the_same_order(stored: list[Stored], de
 
 
 def test_the_job_is_the_last_key_or_the_first_key() -> None:
-    """It has the direction of the other keys. A single part is already in order, and no parts give no rows."""
+    """The job sorts in the direction of the other keys. A single part is already in order. No parts give no rows."""
     rows = {
         job_id: Selection.of(segment_of([bucket(row) for row in times], "bucket"))
         for job_id, times in (("b", (0, 1)), ("a", (1,)))
@@ -159,7 +159,7 @@ def test_the_job_is_the_last_key_or_the_first_key() -> None:
 
 
 def test_an_order_is_a_value() -> None:
-    """Queries with the same sort share one order, whatever their other parameters. It lists its columns."""
+    """Queries with the same sort and direction share one order. Its columns say whether missing values come last."""
     first, second = (resolve(RecordQuery(jobs=JOBS, size=size), lambda: 0) for size in (1, 2))
     order = Order.of(first)
     assert order is Order.of(second)

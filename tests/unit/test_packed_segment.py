@@ -39,13 +39,13 @@ def random_fields(rng: Random) -> dict[str, Any]:
 
 
 def test_a_row_is_the_same_from_packed_rows_and_from_arrays() -> None:
-    """Several rows make a segment."""
+    """Rows taken from either can be made into a segment again."""
     rng = Random(1)
     documents = [bucket(number, **random_fields(rng)) for number in range(30)]
     plain = segment(documents)
-    packed = pack(plain)
+    as_packed_rows = pack(plain)
     taken = [plain.row(LAYOUT, at) for at in range(30)]
-    assert taken == [packed.row(LAYOUT, at) for at in range(30)]
+    assert taken == [as_packed_rows.row(LAYOUT, at) for at in range(30)]
     found = segment_of_rows(LAYOUT, taken)
     found.check()
     assert stored(found) == stored(plain)
@@ -54,7 +54,7 @@ def test_a_row_is_the_same_from_packed_rows_and_from_arrays() -> None:
 
 @pytest.mark.parametrize("as_arrays", [False, True])
 def test_place_finds_stored_and_missing_identities(as_arrays: bool) -> None:
-    """Before, between and behind the stored rows, and among the spans of one time."""
+    """The identity may lie before, between or behind the stored rows, or between two spans of one time."""
     identities = [(time * STEP, span) for time in (1, 2, 2, 2, 5, 5, 8) for span in (60, 300)]
     present = sorted(set(identities))
     found = segment([bucket(time // STEP, bucket_span=span) for time, span in present])
@@ -70,7 +70,7 @@ def test_place_finds_stored_and_missing_identities(as_arrays: bool) -> None:
 
 @pytest.mark.parametrize("packed_rows", [0, 8, 64])
 def test_rows_appended_one_by_one_equal_a_batch(packed_rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The first ``packed_rows`` rows are packed, more are in arrays, and older segments do not change."""
+    """A segment of up to ``packed_rows`` rows is packed, a longer one has arrays. Older segments do not change."""
     resize(monkeypatch, packed_rows=packed_rows)
     rng = Random(packed_rows)
     documents = [bucket(number, **random_fields(rng)) for number in range(100)]
@@ -103,7 +103,7 @@ def test_an_unpublished_row_is_overwritten() -> None:
 
 
 def test_a_row_may_be_inserted_and_removed_anywhere() -> None:
-    """With and without lists. The older segments do not change, and removing the last row leaves the empty segment."""
+    """The row may have lists or none. Older segments do not change. Removing the only row gives the empty segment."""
     rng = Random(2)
     for _ in range(30):
         documents = {number: bucket(number, **random_fields(rng)) for number in rng.sample(range(20), 6)}
@@ -127,7 +127,7 @@ def test_a_row_may_be_inserted_and_removed_anywhere() -> None:
 
 
 def test_a_row_with_a_missing_value_adds_a_mask() -> None:
-    """An array without masks is appended to as for a batch; with masks, the row is written in place."""
+    """If the segment lacks a mask, the row is appended as a batch. If it has all masks, the row is written in place."""
     base = segment(rows(0, 100, **FULL)).append(segment(rows(100, 101, **FULL)))
     grown = appended(base, row(101))
     grown.check()

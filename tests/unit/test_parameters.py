@@ -56,7 +56,7 @@ def test_jobs_are_named_alone_or_in_an_iterable() -> None:
 
 
 def test_a_repeated_job_counts_once() -> None:
-    """It stays in its first place."""
+    """It has its first place in the order."""
     assert read_jobs(["b", "a", Text("b"), "c", "a"]) == ("b", "a", "c")
 
 
@@ -165,7 +165,7 @@ def test_a_threshold_is_any_number(score: object, expected: float) -> None:
 
 
 @pytest.mark.parametrize("score", ["75", True, None, 5j, np.array(5)], ids=repr)
-def test_a_threshold_is_only_a_number(score: object) -> None:
+def test_a_threshold_must_be_a_number(score: object) -> None:
     """Only the client keywords accept text."""
     error = refusal(lambda: read_score(score, "record_score"))
     assert error.field == "record_score"
@@ -194,7 +194,7 @@ def test_paging_takes_integers_of_any_size() -> None:
     assert (found, type(found)) == (3, int)
 
 
-NO_INTEGERS: list[tuple[Any, str]] = [
+NOT_INTEGERS: list[tuple[Any, str]] = [
     ("5", "5"),
     ("y" * 200, "y" * 100),
     (5.0, "5.0"),
@@ -205,7 +205,7 @@ NO_INTEGERS: list[tuple[Any, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("value", "shown"), NO_INTEGERS, ids=lambda part: repr(part)[:30])
+@pytest.mark.parametrize(("value", "shown"), NOT_INTEGERS, ids=lambda part: repr(part)[:30])
 def test_paging_takes_only_integers(value: object, shown: str) -> None:
     """The message has the API's name of the parameter, and the field has the caller's."""
     error = refusal(lambda: read_integer(value, "from", "page.from"))
@@ -219,7 +219,7 @@ def test_negative_paging_is_refused() -> None:
     assert error.reason == "Parameter [size] cannot be < 0"
 
 
-def test_an_integer_counts_as_its_int() -> None:
+def test_an_integer_is_read_by_its_int_method() -> None:
     """A subclass whose ``__int__`` returns another number is read as that number."""
 
     class OtherInt(int):
@@ -233,7 +233,7 @@ def test_an_integer_counts_as_its_int() -> None:
 
 
 def test_buckets_are_ordered_by_a_column_or_by_time() -> None:
-    """A field that buckets do not have, or that is equal in all, leaves the order to time."""
+    """Time decides the order if buckets do not have the field, or if it is equal in all of them."""
     columns = {"anomaly_score", "initial_anomaly_score", "event_count", "bucket_span", "is_interim"}
     for name in columns | {"processing_time_ms", "scheduled_events"}:
         assert order_by_of(BUCKET, name) == (name,)
@@ -243,7 +243,7 @@ def test_buckets_are_ordered_by_a_column_or_by_time() -> None:
 
 @pytest.mark.parametrize("schema", [RECORD, INFLUENCER])
 def test_the_ties_of_anomalies_follow_the_sort_field(schema: Schema) -> None:
-    """No field repeats. A sort field without a column leaves the order to the ties."""
+    """No field repeats. If the sort field has no column, the ties decide the order."""
     assert order_by_of(schema, "probability") == ("probability", *schema.ties)
     for name in MAPPED - schema.sortable - {"@timestamp"}:
         assert order_by_of(schema, name) == schema.ties

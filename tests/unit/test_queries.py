@@ -107,7 +107,7 @@ def test_a_query_stores_its_parameters(kind: Kind) -> None:
 
 @each_kind
 def test_numbers_are_stored_as_python_numbers(kind: Kind) -> None:
-    """Any numeric type may spell them. NaN filters nothing, so it becomes 0."""
+    """A parameter may be given in any numeric type. A threshold of NaN filters nothing, so it becomes 0."""
     score = SCORES[kind]
     given: dict[str, Any] = {
         "start": np.datetime64(5, "s"),
@@ -154,7 +154,7 @@ def test_a_copy_of_a_query_is_the_query_itself(kind: Kind) -> None:
 
 
 def test_queries_of_different_kinds_are_unequal() -> None:
-    """This holds for equal parameters too. `schema_of` gives the schema of each kind."""
+    """They are unequal even if their parameters are equal. `schema_of` gives the schema of each kind."""
     first, second, third = (make(kind, sort="timestamp", desc=True) for kind in QUERIES)
     assert first != second
     assert second != third
@@ -213,7 +213,7 @@ BAD: list[tuple[str, Any]] = [
     [(kind, name, value) for kind in QUERIES for name, value in BAD if name in DEFAULTS[kind]],
 )
 def test_a_bad_parameter_is_named(kind: Kind, name: str, value: Any) -> None:
-    """Making a query checks each parameter, and the field of the error is its name."""
+    """Each parameter is checked when the query is made. The field of the error is the name of the parameter."""
     with pytest.raises(InvalidQuery) as caught:
         make(kind, **{name: value})
     assert caught.value.field == name

@@ -18,7 +18,7 @@ import pytest
 from bucketquery import BucketQuery, InfluencerPage, RecordPage, ResultsIndex, Snapshot
 from support.samples import SAMPLES, read_documents
 
-EVENTS = 365_558  # the data points of the benchmark
+EVENTS = 365_558  # the number of data points in the benchmark
 JUST_BELOW_30 = 29.9999996735
 
 
@@ -239,7 +239,7 @@ def test_storing_own_files_again_changes_nothing() -> None:
 
 
 def test_both_large_sets_fit_one_index(large: Snapshot) -> None:
-    """Together they are 116 jobs and 730,770 buckets."""
+    """Together they have 116 jobs and 730,770 buckets."""
     stats = large.stats()
     assert (stats["jobs"], stats["rows"]["bucket"]) == (116, 730_770)
 

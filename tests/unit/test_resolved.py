@@ -59,7 +59,7 @@ def no_clock() -> int:
 @each_kind
 @pytest.mark.parametrize("unset", [None, -1, "-1", np.int64(-1)])
 def test_an_unset_bound_leaves_its_side_open(kind: Kind, unset: Any) -> None:
-    """It is stored as None, however it is spelled."""
+    """The bound is stored as None for each spelling of unset."""
     query = make(kind, start=unset, end=unset)
     assert (query.start, query.end) == (None, None)
     assert resolve(query, no_clock) == RESOLVED[kind]
@@ -115,7 +115,7 @@ def test_a_threshold_filters_only_above_zero(kind: Kind) -> None:
 
 @each_kind
 def test_interim_results_and_the_page_are_resolved_as_given(kind: Kind) -> None:
-    """Only a lookup overrides them."""
+    """Only a lookup changes them."""
     query = make(kind, exclude_interim=True, from_=3, size=4)
     expected = RESOLVED[kind]._replace(exclude_interim=True, exclude_interim_records=True, from_=3, size=4)
     assert resolve(query, no_clock) == expected

@@ -80,7 +80,7 @@ def test_a_frozen_mapping_is_a_mapping() -> None:
 
 
 def test_a_frozen_mapping_prints_as_a_dict() -> None:
-    """The text is Python for an equal value, also for nested mappings and in a commit."""
+    """The text is a Python expression for an equal value, also for nested mappings and in a commit."""
     nested = frozen({"a": [{"b": None}], "c": {"d": 1.5}})
     assert repr(nested) == "{'a': ({'b': None},), 'c': {'d': 1.5}}"
     assert ast.literal_eval(repr(nested)) == nested
@@ -138,13 +138,13 @@ def test_the_dict_of_a_bucket_is_that_of_the_api() -> None:
 
 
 def test_absent_fields_have_no_keys() -> None:
-    """These are the events of a bucket and the name of an influencer."""
+    """A bucket without events and an influencer without a name lack these keys."""
     assert "scheduled_events" not in dataclasses.replace(BUCKET, scheduled_events=()).to_dict()
     assert "influencer_field_name" not in dataclasses.replace(INFLUENCER, influencer_field_name=None).to_dict()
 
 
 def test_each_dict_of_a_bucket_is_independent() -> None:
-    """Changing one changes neither the bucket nor the next dict."""
+    """A change of one dict changes neither the bucket nor the next dict."""
     shown = BUCKET.to_dict()
     shown["scheduled_events"].append("x")
     shown["bucket_influencers"].clear()
@@ -162,7 +162,7 @@ def test_each_dict_of_a_bucket_is_independent() -> None:
     ],
 )
 def test_time_is_the_timestamp(timestamp: int, time: datetime) -> None:
-    """It is exact to the millisecond at both ends of the calendar, and aware, in UTC."""
+    """``time`` is an aware datetime in UTC. It is exact to the millisecond at both ends of the calendar."""
     found = dataclasses.replace(BUCKET, timestamp=timestamp).time
     assert found == time
     assert found.utcoffset() == timedelta(0)

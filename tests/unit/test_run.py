@@ -86,7 +86,7 @@ def test_a_lookup_can_exclude_interim_records() -> None:
 
 
 def test_a_scan_expands_buckets() -> None:
-    """Each bucket has its records; the limit of a page does not apply."""
+    """Each bucket of a scan has its records, as on a page of all buckets."""
     filled = job(
         *(bucket(row, bucket_influencers=INFLUENCERS if row % 2 else []) for row in range(5_000)),
         *(record(row) for row in range(0, 5_000, 3)),

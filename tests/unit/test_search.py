@@ -137,7 +137,7 @@ def test_a_page_in_time_order_reads_only_its_own_rows() -> None:
 
 
 def test_keywords_sort_by_their_utf_8_bytes() -> None:
-    """The least event of a bucket is its key, or the greatest if descending. Buckets without events come last."""
+    """The sort key of a bucket is its least event, or the greatest if descending. Buckets without events come last."""
     events = [["b"], ["a", "z"], None, ["\U00010000"], ["\uffff"], [], ["B"], ["b"]]
     found = table([bucket(row, scheduled_events=some) for row, some in enumerate(events)])
     for desc in (False, True):
@@ -185,7 +185,7 @@ def test_a_scan_without_matches_yields_no_rows() -> None:
 
 
 def test_buckets_with_one_timestamp_are_paged_by_span() -> None:
-    """The span orders 1,000 buckets with one timestamp. Some replace deleted rows, some are in the head."""
+    """1,000 buckets with one timestamp are ordered by span. Some replace deleted rows, some are in the head."""
     spans = [*range(1, 1_001)]
     found = table(
         [bucket(0, bucket_span=span) for span in spans if span % 3],
@@ -258,7 +258,10 @@ def growing(rng: Random, before_next: Any) -> Iterator[tuple[Table, list[Documen
 def test_pages_read_by_value_equal_filter_sort_and_slice(
     head_rows: int, behind: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The newest table and older ones agree, whether their value indexes were built earlier, later or never."""
+    """Pages of the newest table and of older ones are right.
+
+    Their value indexes may have been built earlier or later, or never.
+    """
     lead_by_value(monkeypatch, behind=behind)
     limit_heads(monkeypatch, head_rows, 4)
     rng = Random(head_rows + behind)

@@ -11,7 +11,7 @@ MARKS = [(3.0, "low", "warning"), (25.0, "warning", "minor"), (50.0, "minor", "m
 
 @pytest.mark.parametrize(("mark", "below", "at_mark"), MARKS)
 def test_a_score_at_a_mark_has_the_higher_severity(mark: float, below: str, at_mark: str) -> None:
-    """A score at the mark has the higher severity. The next smaller float has the lower one."""
+    """The next smaller float has the lower severity."""
     assert severity(mark) == at_mark
     assert severity(math.nextafter(mark, 0.0)) == below
 

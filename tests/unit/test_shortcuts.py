@@ -11,7 +11,7 @@ from bucketquery.search.shortcuts import ALL_SHORTCUTS
 from support.helpers import JOB, STEP, bucket
 from support.shortcuts import EVERY, only, take
 
-#: A query for each shortcut that `explain` names, and its path with that shortcut alone and without any.
+#: A query for each shortcut that `explain` names, its path with only that shortcut, and its path without any.
 EXPLAINED: list[tuple[str, dict[str, Any], str, str]] = [
     ("levels", {"anomaly_score": 75.0}, "threshold", "scan"),
     ("levels", {"sort": "event_count", "start": 0}, "order", "scan"),
@@ -71,7 +71,7 @@ def test_later_commits_inherit_the_shortcuts() -> None:
 
 
 def test_a_small_top_k_cache_shortens_no_page_of_another_snapshot(index: ResultsIndex) -> None:
-    """Both snapshots search one view; each finds as many rows as its own cache may hold."""
+    """Both snapshots search one view. Each gives a page of the size of its own cache."""
     snapshot = index.snapshot()
     for size in (3, 128):
         page = snapshot._with_shortcuts(replace(ALL_SHORTCUTS, top_k_rows=size)).get_buckets(
@@ -81,7 +81,7 @@ def test_a_small_top_k_cache_shortens_no_page_of_another_snapshot(index: Results
 
 
 def test_a_scan_uses_the_shortcuts_of_its_snapshot(index: ResultsIndex) -> None:
-    """It reads `scan_rows` rows at a time, for one job and for several."""
+    """The scan reads `scan_rows` rows at a time, for one job and for several, with the same results."""
     index.put_job("other")
     for jobs in ([JOB], [JOB, "other"]):
         for sort in ("timestamp", "event_count"):

@@ -1,4 +1,4 @@
-"""Small batches: simple documents are stored as if read by columns, and all other batches are left to that way."""
+"""Small batches of simple documents are stored as if read by columns. All other batches are read by columns."""
 
 import math
 from collections.abc import Callable
@@ -23,7 +23,7 @@ def read(documents: Any, kind: Any = None, *, keep: bool = True) -> Any:
 
 
 def by_columns(documents: Any, kind: Any = None, *, keep: bool = True) -> Any:
-    """The same if every batch is read by columns."""
+    """The rows that `read` returns if every batch is read by columns."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(small_batches, "_MOST", -1)
         return read(documents, kind, keep=keep)
@@ -47,7 +47,7 @@ VALUES: dict[str, tuple[Any, ...]] = {
     "processing_time_ms": (None, 7),
     "scheduled_events": (None, [], (), ["a", "b"], ("c",)),
     "bucket_influencers": (None, [], [{}], [{"probability": 1, "is_interim": True}, {"anomaly_score": 2}]),
-    "nobody_knows": (None, {"a": []}),
+    "unknown_field": (None, {"a": []}),
     "job_id": (JOB, "db"),
 }
 
@@ -62,7 +62,7 @@ def drawn(rng: Random) -> dict[str, Any]:
 
 @pytest.mark.parametrize("keep", [True, False])
 def test_a_small_batch_stores_the_same_as_columns(keep: bool) -> None:
-    """It may have any fields in any order, an identity twice, and a given kind or none."""
+    """It may have any of the fields, an identity twice, and a given kind or none."""
     rng = Random(4)
     for _ in range(300):
         documents: Any = [drawn(rng) for _ in range(rng.choice((1, 1, 2, 5, 16)))]
@@ -122,7 +122,7 @@ NOT_SIMPLE: list[Any] = [
 
 @pytest.mark.parametrize("at", range(len(NOT_SIMPLE)))
 def test_any_other_batch_is_read_by_columns(at: int) -> None:
-    """Its documents may be valid or not; the outcome is the same as by columns."""
+    """Its documents may be valid or not. The result or error is the same as by columns."""
     documents = NOT_SIMPLE[at]
     assert read_small_batch(documents, None, keep=True) is None
     if isinstance(documents, list):
@@ -130,7 +130,7 @@ def test_any_other_batch_is_read_by_columns(at: int) -> None:
 
 
 def test_a_small_batch_has_buckets_only() -> None:
-    """Records, buckets given as another kind, and a `result_type` of None are left to the way by columns."""
+    """Records, buckets given as another kind, and documents whose `result_type` is None are read by columns."""
     assert read_small_batch([bucket(0)], "record", keep=True) is None
     assert read_small_batch([record(0)], "record", keep=True) is None
     assert read_small_batch([bucket(0, result_type=None)], "bucket", keep=True) is None

@@ -100,7 +100,7 @@ def test_rows_are_sorted_by_their_keys(points_per_row: int, monkeypatch: pytest.
 
 
 def test_a_value_off_the_grid_is_sorted_too() -> None:
-    """The values that are sampled for the grid are all on it."""
+    """Every value that is sampled for the grid is on it. One other value is not."""
     values = [row * 10 for row in range(200)][::-1]
     values[150] += 1
     found = sort_order([np.array(values)])
@@ -144,7 +144,7 @@ def test_an_array_with_room_is_not_copied() -> None:
 
 @pytest.mark.parametrize("deleted", [(), (0,), (9,), (0, 1, 2), (7, 8, 9), (2, 5, 6), (0, 9), (1, 3, 5, 7)], ids=repr)
 def test_ranks_are_found_among_live_rows(deleted: tuple[int, ...]) -> None:
-    """The rows are a slice if no deleted row lies between the first and the last, else positions."""
+    """If no deleted row lies between the first and the last, the rows are a slice. Otherwise they are an array."""
     live = [row for row in range(10) if row not in deleted]
     for first in range(len(live)):
         for last in range(first + 1, len(live) + 1):
@@ -160,7 +160,7 @@ def test_ranks_are_found_among_live_rows(deleted: tuple[int, ...]) -> None:
 
 @pytest.mark.parametrize("length", [0, 1, 5, 10, 19, 20, 21, 1_000, 79_190])
 def test_a_sample_is_from_everywhere_and_at_uneven_distances(length: int) -> None:
-    """Few values are all in the sample. Of more, it has one of each stretch, at varying offsets."""
+    """If there are few values, the sample has all of them. Otherwise it has one of each section, at varying offsets."""
     sample = sampled(np.arange(length), 10).tolist()
     step = length // 10
     if step <= 1:

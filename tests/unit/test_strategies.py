@@ -34,7 +34,7 @@ QUERY_OF = {"bucket": BucketQuery, "record": RecordQuery, "influencer": Influenc
 
 
 def test_annotations_of_the_strategies_resolve(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Documentation tools, which read annotations as a type checker does, find Hypothesis's own types."""
+    """Documentation tools read annotations as a type checker does. They find the types of Hypothesis."""
     monkeypatch.setattr(typing, "TYPE_CHECKING", True)
     names = runpy.run_path(strategies.__file__)
     hints = [typing.get_type_hints(names[maker.__name__])["return"] for maker in (*DOCUMENTS, *QUERIES)]
@@ -95,7 +95,7 @@ def test_drawn_queries_have_integer_instants(query: BucketQuery | RecordQuery | 
 
 @pytest.mark.parametrize(("maker", "query"), list(zip(QUERIES, QUERY_OF.values(), strict=True)))
 def test_each_kind_has_its_own_queries(maker: Callable[..., Any], query: type) -> None:
-    """A strategy draws queries of its kind only, in both directions, with windows and ``exclude_interim``."""
+    """A strategy draws only queries of its kind, in both directions, with windows and ``exclude_interim``."""
     seen = [
         find(maker(), claim, settings=SEARCH)
         for claim in (lambda q: q.desc, lambda q: not q.desc, lambda q: q.exclude_interim)
@@ -187,12 +187,12 @@ def instants(documents: Documents, kind: str) -> list[int]:
             lambda drawn: any(
                 len(found["host"]) > 1 for found in shown(drawn, "record") if isinstance(found.get("host"), list)
             ),
-            id="a generated key of several values",
+            id="a generated key with several values",
         ),
         pytest.param(
             record_documents,
             lambda drawn: any("host" in document and document.get("by_field_name") == "host" for document in drawn),
-            id="a stored key of a data field's name",
+            id="a stored key with the name of a data field",
         ),
         pytest.param(
             record_documents,
@@ -207,5 +207,5 @@ def instants(documents: Documents, kind: str) -> list[int]:
     ],
 )
 def test_collisions_are_drawn(maker: Callable[..., Any], claim: Callable[[Documents], bool]) -> None:
-    """Each strategy draws the cases that are hard for an engine within 5,000 examples."""
+    """Within 5,000 examples, each strategy draws the cases that are hard for an engine."""
     assert claim(find(maker(), claim, settings=SEARCH))

@@ -1,4 +1,4 @@
-"""Text from outside: valid job ids, plain text from subclasses, and values in error messages."""
+"""Text from outside: valid job ids, built-in text from subclasses, and values in error messages."""
 
 from enum import StrEnum
 from typing import Any
@@ -45,7 +45,7 @@ NO_JOB_IDS: list[Any] = [
 
 @pytest.mark.parametrize("job_id", JOB_IDS, ids=lambda value: repr(value)[:30])
 def test_valid_job_ids_are_accepted(job_id: str) -> None:
-    """A job id has 1 to 255 characters without separators, wildcards, blanks and controls."""
+    """A job id has 1 to 255 characters without separators, wildcards, blanks and control characters."""
     assert is_job_id(job_id)
 
 
@@ -55,8 +55,8 @@ def test_invalid_job_ids_are_refused(job_id: Any) -> None:
     assert not is_job_id(job_id)
 
 
-def test_plain_returns_an_equal_str() -> None:
-    """It ignores the subclass and its ``__str__``, and returns a str itself."""
+def test_built_in_str_returns_an_equal_str() -> None:
+    """It ignores the ``__str__`` of a subclass. A str is returned as the same object."""
     for text in ("web", Text("web"), Job.WEB):
         assert (built_in_str(text), type(built_in_str(text))) == ("web", str)
     text = "web"
@@ -77,5 +77,5 @@ def test_brief_shortens_a_value_for_an_error() -> None:
 
 
 def test_visible_escapes_unprintable_characters() -> None:
-    """Letters of any script stay; controls and direction marks are escaped."""
+    """Letters of any script stay. Control characters and direction marks are escaped."""
     assert visible("données\u202e\t\x00") == "données\\u202e\\t\\x00"

@@ -89,7 +89,7 @@ def views(base: Segment) -> Iterator[View]:
 
 
 def test_a_window_has_the_rows_between_its_bounds() -> None:
-    """It has rows of base and head and lists the deleted ones; its length leaves the deleted rows out."""
+    """A window has rows of base and head, and lists the deleted rows. Its length does not count the deleted rows."""
     for view in views(scored(0, SCORES)):
         for start in EDGES:
             for end in EDGES:
@@ -189,7 +189,7 @@ def test_a_value_index_is_read_if_one_exists(base: Segment) -> None:
 @pytest.mark.parametrize("rows", [None, [5, 8, 9, 13, 20]])
 @pytest.mark.parametrize("scores", [None, [1.0, 75.0, 2.0, 80.0, 75.0]])
 def test_candidates_select_their_matching_rows(rows: list[int] | None, scores: list[float] | None) -> None:
-    """Candidates are consecutive rows or listed ones; without scores all of them match."""
+    """Candidates are consecutive rows or listed ones. Without scores all of them match."""
     entries = rows or [*range(7, 12)]
     some = Candidates(7, 5, 5, None if rows is None else np.array(rows), None if scores is None else np.array(scores))
     for first in range(6):
@@ -200,7 +200,7 @@ def test_candidates_select_their_matching_rows(rows: list[int] | None, scores: l
 
 
 def test_a_threshold_at_the_edge_of_a_level_compares_no_row(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The level itself is the matches.
+    """The matches are the rows of the level.
 
     A threshold between two levels compares the rows of the lower one. A threshold below all levels compares all rows.
     """
@@ -226,7 +226,7 @@ def test_a_threshold_at_the_edge_of_a_level_compares_no_row(monkeypatch: pytest.
 
 @pytest.mark.parametrize("desc", [False, True])
 def test_each_look_for_matches_reads_twice_as_many_rows(desc: bool) -> None:
-    """If matches are dense, a page reads few rows of the window. Otherwise each look reads twice as many rows."""
+    """If matches are dense, a page reads few rows of the window. Otherwise each look doubles the rows that it reads."""
     shortcuts = replace(ALL_SHORTCUTS, smallest_look=16)
     scores = [0.0] * 1_000
     scores[200] = scores[500] = scores[799] = 9.0
@@ -242,7 +242,7 @@ def test_each_look_for_matches_reads_twice_as_many_rows(desc: bool) -> None:
 
 
 def test_an_older_segment_counts_no_row_beyond_its_length(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Rows appended after the capacity of its arrays was used up are not in them. Spare entries do not count."""
+    """The arrays lack rows that were appended when they had no room left. Their spare entries do not count."""
     lead_by_value(monkeypatch)
     resize(monkeypatch, counted_per_value_behind=1)
     # The arrays of the first rows have no spare capacity.

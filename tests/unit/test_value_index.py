@@ -31,7 +31,7 @@ def scores(rng: np.random.Generator, length: int) -> Array:
 
 
 def with_missing(values: Array, rng: np.random.Generator, share: float) -> Array:
-    """The values, of which a share is made missing."""
+    """The values, after a share of them is replaced by NaN."""
     values[rng.random(len(values)) < share] = NAN
     return values
 
@@ -106,8 +106,8 @@ def test_a_level_has_the_rows_at_or_above_its_edge(column: Column, desc: bool) -
 
 @EACH_DIRECTION
 @EACH_COLUMN
-def test_a_threshold_is_served_by_the_sparsest_level_that_has_all(column: Column, desc: bool) -> None:
-    """No level serves it only if no level has all rows at or above it."""
+def test_a_threshold_is_served_by_the_sparsest_level_that_has_all_its_rows(column: Column, desc: bool) -> None:
+    """Its rows are those at or above it. If no level has all of them, no level serves the threshold."""
     sort_keys = sort_keys_of(column(np.random.default_rng(2), LENGTH), desc=desc)
     made = index_of(sort_keys)
     for threshold in thresholds(sort_keys):
@@ -118,7 +118,10 @@ def test_a_threshold_is_served_by_the_sparsest_level_that_has_all(column: Column
 
 @EACH_COLUMN
 def test_each_level_is_much_sparser_than_the_one_before(column: Column) -> None:
-    """A level has at most six tenths of the rows of the one before it. All levels have at most 1.25 times the rows."""
+    """A level has at most six tenths of the rows of the one before it.
+
+    Together the levels have at most 1.25 entries for each row of the column.
+    """
     for desc in (False, True):
         sort_keys = sort_keys_of(column(np.random.default_rng(3), LENGTH), desc=desc)
         lengths = [len(level) for level in index_of(sort_keys).levels]
@@ -126,14 +129,14 @@ def test_each_level_is_much_sparser_than_the_one_before(column: Column) -> None:
         assert sum(lengths) <= 1.25 * LENGTH
 
 
-def test_a_spread_column_has_a_level_for_each_quarter_of_a_quarter() -> None:
+def test_each_level_of_a_spread_column_has_a_quarter_of_the_rows_before() -> None:
     """The first level has a quarter of the rows, the second a sixteenth, and so on."""
     lengths = [len(level) for level in index_of(np.random.default_rng(4).permutation(4_096) * 1.0).levels]
     assert lengths[:4] == [1_024, 256, 64, 16]
 
 
 @pytest.mark.parametrize("name", ["spread", "scores", "clustered", "a few values", "some missing", "mostly missing"])
-def test_nothing_is_compared_at_a_mark(name: str) -> None:
+def test_a_threshold_at_a_mark_compares_no_row(name: str) -> None:
     """The level that serves a mark has exactly the rows at or above it. No level serves a mark below all levels."""
     sort_keys = COLUMNS[name](np.random.default_rng(5), 5_000)
     made = index_of(sort_keys, MARKS)
@@ -163,7 +166,7 @@ def test_a_mark_that_no_value_reaches_is_not_a_level() -> None:
 
 
 def test_a_sample_may_miss_the_values_of_most_rows(monkeypatch: pytest.MonkeyPatch) -> None:
-    """If the sample has only the least value, or only the greatest, the levels differ but are correct."""
+    """The levels are correct even if the sample has only the least value, or only the greatest."""
     resize(monkeypatch, sampled_values=4)
     sort_keys = np.arange(1.0, 65.0)
     seen = sampled(np.arange(64), 4)
@@ -178,7 +181,10 @@ def test_a_sample_may_miss_the_values_of_most_rows(monkeypatch: pytest.MonkeyPat
 
 
 def test_a_column_with_mostly_the_best_value_has_no_levels() -> None:
-    """If half of the rows have the best value, they have a level. If more have it, a short look finds them."""
+    """If half of the rows have the best value, they form a level.
+
+    If more have it, no level is needed, because a short look along the rows finds enough of them.
+    """
     half = index_of(np.array([5.0, 1.0] * 20))
     assert (half.is_tied, half.best, [len(level) for level in half.levels]) == (False, 5.0, [20])
     more = index_of(np.array([5.0, 1.0] * 20 + [5.0]))
@@ -187,7 +193,7 @@ def test_a_column_with_mostly_the_best_value_has_no_levels() -> None:
 
 
 def test_empty_and_missing_columns_have_a_value_index() -> None:
-    """It has no levels and no best value."""
+    """Their value index has no levels and no best value."""
     for sort_keys in (np.empty(0), np.full(7, NAN)):
         made = index_of(sort_keys)
         made.check(sort_keys)
@@ -225,12 +231,12 @@ def test_a_level_counts_its_entries(monkeypatch: pytest.MonkeyPatch) -> None:
             assert level.count(first, stop, threshold) == sum(
                 sort_key >= threshold for sort_key in own[first:stop].tolist()
             )
-    assert level.nbytes() > bare, "block counts have bytes"
+    assert level.nbytes() > bare, "block counts take memory"
 
 
 @pytest.mark.parametrize("values", [[INT64_MIN, INT64_MAX, 0, -1], [True, False], [-0.0, 5e-324, -1e308, 100.0]])
 def test_sort_keys_reverse_an_order(values: list[Any]) -> None:
-    """They do so without overflow. The sort keys of sort keys are the values."""
+    """Reversing an order does not overflow. The sort keys of sort keys are the values."""
     given = np.array(values)
     assert sort_keys_of(given, desc=True) is given
     sort_keys = sort_keys_of(given, desc=False)
@@ -259,16 +265,16 @@ def test_a_value_index_takes_later_rows(column: Column, desc: bool) -> None:
             rows, _ = level.entries()
             assert rows.tolist() == [row for row in range(known.covered) if sort_keys[row] >= level.edge]
         for threshold in thresholds(sort_keys):
-            level_of_it = known.serving(threshold)
-            if level_of_it is not None:
+            serving = known.serving(threshold)
+            if serving is not None:
                 wanted = (sort_keys[: known.covered] >= threshold).nonzero()[0]
-                assert set(wanted.tolist()) <= set(level_of_it.entries()[0].tolist())
+                assert set(wanted.tolist()) <= set(serving.entries()[0].tolist())
     assert made[-1].is_outgrown
     assert not made[-2].is_outgrown
 
 
 def test_later_rows_are_written_in_place_if_there_is_room() -> None:
-    """They go behind the last row, where older levels do not read. Without room, the copy has an eighth to spare."""
+    """Older levels do not read behind their last row. Without room, the arrays are copied, with an eighth to spare."""
     sort_keys = np.tile(np.array([0.0, 1.0, 2.0, 3.0]), 2_000)
     (first, *_) = index_of(sort_keys[:400]).levels
     newest, covered, moves = first, 400, 0
@@ -294,7 +300,7 @@ def test_later_rows_below_the_edge_raise_the_bound_of_the_rows_outside() -> None
 
 
 def test_the_first_value_of_a_missing_column_is_the_best() -> None:
-    """It has no level, but `best` bounds it. Later missing values change nothing."""
+    """The first value has no level, but `best` bounds it. Later missing values change nothing."""
     made = index_of(np.full(8, NAN))
     assert made.with_later(np.full(3, NAN)).best is None
     sort_keys = np.concatenate((np.full(8, NAN), [2.0, NAN, 7.0]))
@@ -352,8 +358,8 @@ def test_corrections_wait_until_a_reader_reads() -> None:
     assert newest.corrected(array(3), np.array([0.0]))._waiting == 1, "corrections that are applied do not wait"
 
 
-def test_corrections_of_rows_behind_a_value_index_wait_for_them() -> None:
-    """The value index reads them when it takes these rows."""
+def test_corrections_of_rows_behind_a_value_index_are_ignored() -> None:
+    """When the value index takes these rows later, it reads their corrected sort keys."""
     sort_keys = np.arange(40.0)
     made = index_of(sort_keys[:30])
     sort_keys[[3, 30, 39]] = 0.5, 99.0, 0.5
@@ -367,7 +373,7 @@ def test_corrections_of_rows_behind_a_value_index_wait_for_them() -> None:
 
 
 def test_a_value_index_is_rebuilt_for_many_corrections_or_the_first_value() -> None:
-    """Corrections of up to a quarter of its rows are applied."""
+    """Corrections of up to a quarter of its rows are applied to its levels instead."""
     sort_keys = np.arange(40.0)
     made = index_of(sort_keys)
     assert made.corrected(np.arange(10), np.zeros(10)) is not None
@@ -375,8 +381,8 @@ def test_a_value_index_is_rebuilt_for_many_corrections_or_the_first_value() -> N
     assert index_of(np.full(40, NAN)).corrected(array(0), np.array([1.0])) is None
 
 
-def test_a_correction_has_bytes_while_it_waits() -> None:
-    """While it waits, the bytes of the corrected level count too. After a read, only its own do."""
+def test_a_correction_takes_memory_while_it_waits() -> None:
+    """Until a read applies it, the level that it corrects counts too. After the read, only the new level counts."""
     sort_keys = np.arange(40.0)
     made = index_of(sort_keys)
     sort_keys[[1, 2]] = 60.0, 70.0
@@ -431,13 +437,13 @@ def test_a_reader_may_read_a_level_while_the_writer_corrects_it(
         finally:
             sys.settrace(before)
         if left > 0:
-            assert line > 10, "the writer was done before any reader came, so it runs other lines than before"
+            assert line > 10, "the writer ran 10 watched lines or fewer: `watched` lacks functions that it calls"
             return
-        assert all(level._entries is not None for level in levels), "no reader came"
+        assert all(level._entries is not None for level in levels), "no reader read the levels"
         newest.check(sort_keys)
 
 
-def test_the_later_of_two_readers_may_find_the_correction_applied(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_reader_may_apply_a_correction_first(monkeypatch: pytest.MonkeyPatch) -> None:
     """A reader sees that a correction waits. Before it reads the source, another reader may have applied it."""
     levels, sort_keys = waiting_levels()
     source = vars(Level)["_source"]
@@ -471,8 +477,8 @@ FAULTS: Sequence[Callable[[ValueIndex], object]] = (
 
 
 @pytest.mark.parametrize("fault", range(len(FAULTS)))
-def test_a_check_notices(fault: int) -> None:
-    """It notices wrong rows of a level, sort keys that differ from the column, wrong bounds, and unordered levels."""
+def test_a_check_notices_faults(fault: int) -> None:
+    """They are wrong rows of a level, sort keys that differ from the column, wrong bounds, and unordered levels."""
     sort_keys = np.arange(400.0)
     made = index_of(sort_keys)
     assert len(made.levels) > 1
