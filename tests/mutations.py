@@ -1,7 +1,8 @@
 """Mutants of a module: its source with one small change each, such as ``<`` written as ``<=``.
 
 A change replaces some bytes of the source, so everything else, the formatting included, stays as it is. `mutants_of`
-finds all changes of a file and `draw` picks some of them from a seed. `EXCLUSIONS` says which ones change no answer.
+finds all changes of a file, and `draw` picks some of them from a seed. `EXCLUSIONS` lists changes that change no
+answer.
 """
 
 import ast
@@ -22,7 +23,7 @@ class Mutant(NamedTuple):
         kind: the sort of change, such as ``"comparison"``.
         code: the line of the change as it was, without its indentation.
         start: the offset of the first byte that is replaced.
-        stop: the offset behind the last one.
+        stop: the offset after the last byte that is replaced.
         before: the text that is replaced; it may be empty.
         after: the text that replaces it; it may be empty.
     """
@@ -43,7 +44,7 @@ class Mutant(NamedTuple):
 
     def applied(self, source: bytes) -> bytes:
         """The source with the change."""
-        assert source[self.start : self.stop] == self.before.encode(), "the file is another one than was read"
+        assert source[self.start : self.stop] == self.before.encode(), "the file has changed since the mutant was found"
         return source[: self.start] + self.after.encode() + source[self.stop :]
 
     def diff(self, source: bytes) -> str:
@@ -79,18 +80,18 @@ class Exclusion(NamedTuple):
         )
 
 
-#: Each of these excludes something; the test of this module says so if a name has changed.
+#: Each entry must exclude a mutant. `test_mutants.py` fails if one excludes none, as after a change of a name.
 EXCLUSIONS: Final = (
-    Exclusion("`check` asserts invariants and nothing calls it but tests", function=r"(.*\.)?check"),
+    Exclusion("`check` asserts invariants, and only tests call it", function=r"(.*\.)?check"),
     Exclusion("bytes describe the memory and decide nothing", function=r"(.*\.)?nbytes"),
     Exclusion("a representation describes a value and decides nothing", function=r"(.*\.)?__repr__"),
     Exclusion(
-        "the next look finds the rows that this one does not, whatever its length",
+        "the next look finds the rows that this look does not reach, whatever their lengths are",
         function=r"(_with_value|Matches\.first)",
         code=r"step \*= 2",
     ),
     Exclusion(
-        "two runs are read as two slices to save time; read by their numbers they are the same rows",
+        "reading two runs as two slices only saves time: reading by row numbers gives the same rows",
         function=r"Selection\.(column|lists)",
         code=r"return (values|taken)\[::-1\] if desc",
         change=r"return .* -> pass",
@@ -102,18 +103,18 @@ EXCLUSIONS: Final = (
         change=r"1 -> 2",
     ),
     Exclusion(
-        "the edge of a level decides how many rows are read, and any edge of a sort key is a valid one",
+        "the edge of a level decides only how many rows are read, and every sort key is a valid edge",
         function=r"_(sparser|densest)",
         code=r"above\.min\(\)",
         change=r"min -> max",
     ),
     Exclusion(
-        "the limit of a head is at least its rows without a base, so at that size the second condition decides",
+        "`head_limit` is at least `head_rows`, so a head of `head_rows` rows meets the second condition too",
         function=r"Table\._within_limit",
         change=r"<= -> <",
     ),
     Exclusion(
-        "the number of candidates bounds what is read of their scores",
+        "candidates have a length, and their scores are not read past it",
         function=r"_known",
         code=r"scores\[low:high\]",
         change=r"high -> ",
@@ -123,12 +124,12 @@ EXCLUSIONS: Final = (
 #: Keywords whose value states an assumption: ``zip(..., strict=True)`` differs only if the assumption is broken.
 _ASSUMPTIONS: Final = frozenset({"strict"})
 
-#: A private constant that is compared with something is a size at which the way to an answer changes. One more or
-#: less changes the way and not the answer; the opposite comparison is drawn, because it may take a way that is wrong.
+#: A private constant in a comparison is a size at which the way to an answer changes. Changing the size by one changes
+#: the way but not the answer. Only the opposite comparison is drawn, because the other way may give a wrong answer.
 _SIZE: Final = re.compile(r"_[A-Z][A-Z0-9_]*")
 
 _COMPARISONS: Final[Mapping[type[ast.cmpop], tuple[bytes, Sequence[str]]]] = {
-    # The operator as a pattern, the one that differs at the boundary if there is one, and the opposite.
+    # A pattern of the operator; then the operator that differs only for equal values, if there is one; the opposite.
     ast.Lt: (rb"<", ("<=", ">=")),
     ast.LtE: (rb"<=", ("<", ">")),
     ast.Gt: (rb">", (">=", "<=")),
@@ -177,7 +178,8 @@ def mutants_of(file: str, source: bytes, exclusions: Iterable[Exclusion] = EXCLU
 def draw(mutants: Mapping[str, Sequence[Mutant]], seed: str, count: int) -> list[Mutant]:
     """Some mutants of some files: each file gives a share that is proportional to the number of its mutants.
 
-    The first of a longer draw are those of a shorter one. What is drawn of a file depends on the seed and that file.
+    A longer draw begins with the mutants of a shorter one. The order in which a file's mutants are drawn depends only
+    on the seed and that file.
 
     Args:
         mutants: all of each file.
@@ -188,7 +190,7 @@ def draw(mutants: Mapping[str, Sequence[Mutant]], seed: str, count: int) -> list
     waiting = {file: _shuffled(some, Random(f"{seed} {file}")) for file, some in mutants.items()}
     drawn: list[Mutant] = []
     while len(drawn) < count and (left := [file for file in waiting if given[file] < len(waiting[file])]):
-        # The method of Sainte-Lague, which never takes a seat back.
+        # The method of Sainte-Lague: a larger count only adds mutants, so a longer draw begins with a shorter one.
         file = max(left, key=lambda name: (len(waiting[name]) / (2 * given[name] + 1), name))
         drawn.append(waiting[file][given[file]])
         given[file] += 1
@@ -196,7 +198,7 @@ def draw(mutants: Mapping[str, Sequence[Mutant]], seed: str, count: int) -> list
 
 
 def _shuffled(mutants: Sequence[Mutant], rng: Random) -> list[Mutant]:
-    """The mutants in a random order that takes one line after the other before it takes a second of any line."""
+    """The mutants in a random order: first one mutant of each line, then a second one of each line, and so on."""
     order = rng.sample(mutants, len(mutants))
     times: dict[int, int] = {}
     turns = []
@@ -247,7 +249,7 @@ class _Finder(ast.NodeVisitor):
         self._add(kind, self._start(node), self._stop(node), after)
 
     def _between(self, kind: str, nodes: tuple[ast.expr, ast.expr], pattern: bytes, after: Iterable[str]) -> None:
-        """Replace the operator between two operands; brackets and line breaks may stand there, too."""
+        """Replace the operator between two operands; brackets and line breaks may be there too."""
         start, stop = self._stop(nodes[0]), self._start(nodes[1])
         gap = self._source[start:stop]
         operator = re.search(pattern, gap)
@@ -273,7 +275,7 @@ class _Finder(ast.NodeVisitor):
         self._names.append(name)
         for part in parts:
             if isinstance(part, ast.Return):
-                # Without it the function would give None, which the first test of it sees.
+                # Without this statement the function would return None, which any test of the result notices.
                 self.generic_visit(part)
             else:
                 self.visit(part)
@@ -284,10 +286,10 @@ class _Finder(ast.NodeVisitor):
             self.visit(node.value)
 
     def visit_Assert(self, node: ast.Assert) -> None:
-        """An assertion holds in any case."""
+        """Leave an assertion as it is, because it must always hold."""
 
     def visit_JoinedStr(self, node: ast.JoinedStr) -> None:
-        """A text; besides, Python 3.11 does not say where its parts stand."""
+        """Leave the text as it is. Besides, Python 3.11 does not give the positions of its parts."""
 
     # -- statements
 
@@ -312,7 +314,8 @@ class _Finder(ast.NodeVisitor):
     def visit_Assign(self, node: ast.Assign) -> None:
         read = {name.id for name in ast.walk(node.value) if isinstance(name, ast.Name)}
         targets = [each for target in node.targets for each in _targets(target)]
-        # A name that is not there would be missed at once; an old value, an attribute or an entry may not.
+        # Without its assignment, a new name raises an error at once. An old value of a name, an attribute or an entry
+        # may go unnoticed, so only such assignments are removed.
         if not any(isinstance(each, ast.Name) and each.id not in read for each in targets):
             self._replace("statement", node, "pass")
         self.generic_visit(node)
@@ -406,7 +409,7 @@ class _Finder(ast.NodeVisitor):
         if name == "searchsorted":
             self._side(node)
         self.visit(function)
-        # The second argument of isinstance is of types.
+        # The second argument of isinstance holds types, which stay as they are.
         for argument in node.args[:1] if name == "isinstance" else node.args:
             self.visit(argument)
         for keyword in node.keywords:

@@ -41,7 +41,7 @@ def broken(text: str) -> list[str]:
 
 
 def test_the_readme_links_to_pages_of_the_site() -> None:
-    """Its links are absolute, since a package registry shows the README without the other files."""
+    """The README's links are absolute, since a package registry shows the README without the other files."""
     assert len(LINK.findall(README)) > 20
     assert broken(README) == []
     assert [link for link in re.findall(r"https?://[^\s)]+", README) if not link.startswith(URLS["Homepage"])] == []
@@ -57,7 +57,7 @@ def test_the_readme_links_to_pages_of_the_site() -> None:
     ],
 )
 def test_broken_links_are_found(link: str) -> None:
-    """A relative link, a link to another site, to a missing page and to a missing anchor."""
+    """A link is broken if it is relative, goes to another site, or names a missing page or anchor."""
     assert broken(f"before [words]({link}) after") == [link]
 
 
@@ -78,7 +78,7 @@ def test_the_glossary_names_existing_files() -> None:
 
 
 def test_every_page_is_in_the_navigation() -> None:
-    """Readers cannot reach other pages, and the site does not build with them."""
+    """Readers cannot reach a page outside the navigation, and the site does not build with one."""
     settings = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
     listed = re.findall(r"- (?:[\w ]+: )?([\w/-]+\.md)$", settings, re.MULTILINE)
     assert sorted(listed) == sorted(path.relative_to(DOCS).as_posix() for path in DOCS.rglob("*.md"))

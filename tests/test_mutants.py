@@ -1,4 +1,4 @@
-"""Mutants are drawn from a seed, each is another program, and the tests of a copy of the project notice them or not."""
+"""Mutants: a seed draws them, each is a different program, and tests in a copy of the project kill some of them."""
 
 import ast
 from collections import Counter
@@ -12,7 +12,7 @@ from mutations import EXCLUSIONS, Exclusion, Mutant, draw, mutants_of
 
 FILE, TEST = "bucketquery/toy.py", "tests/test_toy.py"
 
-#: A module with code of each sort that is changed, and of each sort that is not.
+#: A module with every sort of code that is changed, and every sort that stays as it is.
 TOY = '''"""A toy: 1 < 2."""
 
 _SIZE: int = 16
@@ -74,7 +74,7 @@ def all_mutants() -> dict[str, list[Mutant]]:
 
 
 def test_each_sort_of_code_is_changed() -> None:
-    """Operators, conditions, bounds, constants and statements; an operator that shares its line with others, too."""
+    """Operators, conditions, bounds, constants and statements change, also if several share a line."""
     found = changes(TOY)
     assert found >= {
         "not ->",
@@ -100,17 +100,17 @@ def test_each_sort_of_code_is_changed() -> None:
 
 
 def test_code_that_decides_no_answer_stays() -> None:
-    """Constants of the module, assertions, texts, types and assumptions stay; a size decides only the way."""
+    """Constants of the module, assertions, texts, types and assumptions stay. Comparisons with a size are negated."""
     found = changes(TOY)
     assert not found & {"16 -> 17", "> -> >=", "True -> False", "| -> &", "< -> <="}
     assert "< -> >=" in found
     assert "+ -> -" not in found
     assert "3 -> 4" in found
-    assert "== -> !=" not in found, "a comment stands between the operands, where an operator may be meant"
+    assert "== -> !=" not in found, "the comment between the operands might contain the operator"
 
 
 def test_an_exclusion_covers_what_it_names() -> None:
-    """Function, kind, line and change must all agree; a pattern that is not given agrees with anything."""
+    """Function, kind, line and change must all match; a pattern that is not given matches anything."""
     assert ">= -> >" not in changes(TOY, [Exclusion("", function=r"Toy\.first", kind="comparison")])
     assert ">= -> >" in changes(TOY, [Exclusion("", function="first", kind="comparison")])
     assert ">= -> >" not in changes(TOY, [Exclusion("", code="isinstance", change=">= -> >")])
@@ -118,7 +118,7 @@ def test_an_exclusion_covers_what_it_names() -> None:
 
 
 def test_every_exclusion_excludes_something() -> None:
-    """If a name has changed, the exclusion must change with it."""
+    """An exclusion that excludes nothing is outdated: a name in it has changed."""
     everything = [
         mutant
         for path in sorted((ROOT / "bucketquery").rglob("*.py"))
@@ -128,8 +128,8 @@ def test_every_exclusion_excludes_something() -> None:
     assert all(each.reason for each in EXCLUSIONS)
 
 
-def test_a_draw_can_be_had_again() -> None:
-    """The same seed gives the same mutants, a longer draw begins with a shorter one, another seed gives others."""
+def test_a_draw_can_be_repeated() -> None:
+    """The same seed draws the same mutants, another seed draws others, and a longer draw begins with a shorter one."""
     mutants = all_mutants()
     drawn = draw(mutants, "1", 100)
     assert len(set(drawn)) == 100
@@ -151,7 +151,7 @@ def test_each_file_gives_its_share() -> None:
 
 
 def test_every_mutant_is_another_program() -> None:
-    """It compiles, and its syntax tree is not that of the original."""
+    """A mutant compiles, and its syntax tree differs from that of the original."""
     sources = {file: (ROOT / file).read_bytes() for file in files_of(ROOT, PLACES)}
     mutants = {file: mutants_of(file, source) for file, source in sources.items()}
     trees = {file: ast.dump(ast.parse(source)) for file, source in sources.items()}
@@ -186,7 +186,7 @@ def of_last(change: str) -> Mutant:
 
 
 def test_a_wrong_mutant_is_killed_and_an_equivalent_one_survives(project: Path) -> None:
-    """A wrong index is noticed; the bound of a loop that never runs is not. Two workers leave the project as it is."""
+    """A wrong index is noticed; the bound of a loop that never runs is not. Two workers do not change the project."""
     kept = Kept(None, project)
     wrong, equivalent = of_last("3 - +"), of_last("4 > >=")
     found = dict(run([wrong, equivalent], kept, 2, project, [Stage("all", [TEST])]))
@@ -198,7 +198,7 @@ def test_a_wrong_mutant_is_killed_and_an_equivalent_one_survives(project: Path) 
 
 
 def test_an_endless_mutant_is_stopped(project: Path, tmp_path: Path) -> None:
-    """A loop that never ends takes more than its limit; the copy is afterwards as it was."""
+    """A loop that never ends is stopped at its limit, and afterwards the copy has the original source again."""
     copy = Copy(tmp_path / "copy", project)
     endless = copy.test(of_last("4 > <="), [Stage("own", [TEST])], {"own": 2.0})
     assert endless.verdict == "timeout"
@@ -214,7 +214,7 @@ def test_tests_that_fail_without_a_change_are_refused(project: Path, tmp_path: P
 
 
 def test_stages_run_every_test_once() -> None:
-    """The stages have every test of the quick suite but those of the layout and of this command."""
+    """The stages have every test of the quick suite except those of the layout and of this command."""
     stages = {stage.name: stage for stage in stages_of(ROOT)}
     assert list(stages) == ["semantics", "stateful", "properties", "others", "deep"]
     assert {"tests/unit", "tests/malformed", "bucketquery", "README.md"} <= set(stages["others"].arguments)
@@ -224,7 +224,7 @@ def test_stages_run_every_test_once() -> None:
 
 
 def test_the_tests_of_a_file_come_first(project: Path) -> None:
-    """The first stage has the doctests of a file and the tests of its name, else the unit tests that import it."""
+    """The first stage has a file's doctests and the tests of its name, or else the unit tests that import it."""
     assert own_stage(project, FILE).arguments == [FILE, TEST]
     (project / "tests" / "unit").mkdir()
     (project / TEST).rename(project / "tests" / "unit" / "test_last.py")
@@ -236,7 +236,7 @@ def test_the_tests_of_a_file_come_first(project: Path) -> None:
 
 
 def test_results_are_kept_while_they_hold(tmp_path: Path) -> None:
-    """A killed mutant as long as the package stays as it is, one that survived only as long as the tests do, too."""
+    """A change of the package drops every result; a change of the tests drops the results of survivors."""
     for folder in ("bucketquery", "tests"):
         (tmp_path / folder).mkdir()
         (tmp_path / folder / "toy.py").write_text(TOY, encoding="utf-8")
@@ -279,7 +279,7 @@ def test_a_list_is_drawn_without_a_run(capsys: pytest.CaptureFixture[str]) -> No
     ],
 )
 def test_wrong_arguments_are_refused(arguments: list[str], complaint: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """A place that is not there, one without modules, a line without mutants, and nothing to do."""
+    """The command refuses a place or a line that is missing or has no mutants, and a count of 0."""
     with pytest.raises(SystemExit) as refused:
         main([*arguments, "--list"])
     assert refused.value.code == 2

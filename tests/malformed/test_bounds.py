@@ -49,7 +49,7 @@ def test_a_page_of_max_size_is_accepted(max_size: int) -> None:
 @pytest.mark.parametrize("max_size", [0, 1, 5, 10_000])
 @pytest.mark.parametrize("by", [1, 10**4, 2**63, 10**30])
 def test_a_page_past_max_size_is_refused(max_size: int, by: int) -> None:
-    """The search refuses it by the parameter's name; the reason shows the limit, and nothing changes."""
+    """The error names `size`, its reason shows the limit, and nothing changes."""
     index = filled(max_size=max_size)
     size = max_size + by
     query = BucketQuery(jobs="web", size=size)
@@ -68,35 +68,35 @@ def test_a_page_past_max_size_is_refused(max_size: int, by: int) -> None:
     assert index.sequence == 1
 
 
-def test_max_size_is_ten_thousand_unless_said() -> None:
+def test_max_size_is_ten_thousand_by_default() -> None:
     """The default limit is 10,000."""
     index = filled(10_050)
     assert len(index.get_buckets(job_id="web", size=10_000)) == 10_000
     past(lambda: index.get_buckets(job_id="web", size=10_001), "size")
 
 
-def test_the_default_size_is_bound_too() -> None:
-    """A default of 100 is past a smaller limit: it is refused, not cut."""
+def test_the_default_size_is_limited_too() -> None:
+    """If the limit is below the default size of 100, a call without a size is refused, and its page is not cut."""
     past(lambda: filled(max_size=99).get_buckets(job_id="web"), "size")
     assert len(filled(max_size=100).get_buckets(job_id="web")) == 12
 
 
 def test_a_page_past_max_size_comes_before_an_unknown_job() -> None:
-    """The errors of the query come first."""
+    """A size past the limit is reported before an unknown job."""
     past(lambda: filled().get_buckets(job_id="nope", size=10_001), "size")
     with pytest.raises(UnknownJob):
         filled().get_buckets(job_id="nope", size=10_000)
 
 
-def test_max_size_does_not_bind_scan() -> None:
-    """A scan has no page, so the limit of a page does not hold for it."""
+def test_max_size_does_not_limit_a_scan() -> None:
+    """A scan has no page, so the limit of a page does not apply to it."""
     index = filled(max_size=2)
     assert len(list(index.scan(BucketQuery(jobs="web", size=2, from_=11)))) == 12
 
 
 @pytest.mark.parametrize("size", [0, 1, 12, 13, 10_000])
 def test_the_last_page_holds_the_rows_that_are_left(size: int) -> None:
-    """The last page holds the rows that are left: one row before the end, at it, and past it."""
+    """A page that begins at the first row, at the last row, or past it holds the rows that are left."""
     index = filled()
     for from_ in (0, 11, 12, 13):
         page = index.get_buckets(job_id="web", from_=from_, size=size)
@@ -115,7 +115,7 @@ SHAPES: dict[str, dict[str, Any]] = {
     "by score": {"sort": "anomaly_score", "desc": True},
     "by score with a threshold": {"sort": "anomaly_score", "anomaly_score": 20.0},
     "by another field": {"sort": "event_count"},
-    "by a field never there": {"sort": "record_score"},
+    "by a field that no bucket has": {"sort": "record_score"},
     "final only": {"exclude_interim": True},
     "expanded": {"expand": True},
 }
@@ -123,7 +123,7 @@ SHAPES: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("params", SHAPES.values(), ids=SHAPES.keys())
 def test_a_page_far_past_the_end_is_empty_with_the_true_count(params: dict[str, Any]) -> None:
-    """`from_` may be any number, in a call, in its `page`, and in a query."""
+    """`from_` may be a number of any size in a call, in its `page`, and in a query."""
     index = filled()
     count = index.get_buckets(job_id="web", **params).count
     for from_ in FAR:
@@ -139,7 +139,7 @@ def test_a_page_far_past_the_end_is_empty_with_the_true_count(params: dict[str, 
 
 @pytest.mark.parametrize("params", SHAPES.values(), ids=SHAPES.keys())
 def test_skipping_far_takes_no_memory(params: dict[str, Any]) -> None:
-    """A page behind ten million rows takes the memory of the first page, not of the rows it skips."""
+    """A page takes the memory of the first page, whatever number of rows `from_` skips."""
     index = filled(2_000)
     query = BucketQuery(jobs="web", size=10, **params)
     index.search(query)
@@ -161,7 +161,7 @@ FULL = "2020-01-01T00:00:00.000000000Z||"  # 32 characters
 
 @pytest.mark.parametrize("name", DATES)
 def test_a_date_of_64_characters_and_8_operations_is_accepted(name: str) -> None:
-    """A text may be at both limits at once."""
+    """A date may reach both limits at once."""
     text = FULL + "+10d-10d" * 4
     assert len(text) == 64
     params: dict[str, Any] = {name: text}
@@ -190,8 +190,8 @@ def test_a_date_of_64_characters_and_8_operations_is_accepted(name: str) -> None
     ],
     ids=lambda text: f"{text[:14]}, {len(text)}",
 )
-def test_a_date_of_more_than_64_characters_is_past_a_bound(name: str, text: str) -> None:
-    """A longer text is refused before it is read, and the reason stays short."""
+def test_a_date_of_more_than_64_characters_is_past_a_limit(name: str, text: str) -> None:
+    """A date of more than 64 characters is refused before it is read, and the reason stays short."""
     assert len(text) > 64
     params: dict[str, Any] = {name: text}
     index = filled()
@@ -202,7 +202,7 @@ def test_a_date_of_more_than_64_characters_is_past_a_bound(name: str, text: str)
 @pytest.mark.parametrize("name", DATES)
 @pytest.mark.parametrize("anchor", ["now", "2020-01-01||", "0||", "1577836800000||"])
 @pytest.mark.parametrize("operation", ["+1d", "-d", "/d", "+s"])
-def test_the_ninth_operation_is_past_a_bound(name: str, anchor: str, operation: str) -> None:
+def test_the_ninth_operation_is_past_a_limit(name: str, anchor: str, operation: str) -> None:
     """Eight operations are accepted; the ninth is refused when the query is made."""
     index = ResultsIndex(clock=lambda: MIDNIGHT_2020)
     index.put_job("web")
@@ -218,13 +218,13 @@ def test_the_ninth_operation_is_past_a_bound(name: str, anchor: str, operation: 
 @pytest.mark.parametrize(
     "now", ["9" * 65, "2020-01-01||" + "+1d" * 9, "0000-01-01", "9999-12-31||+1d"], ids=lambda text: text[:20]
 )
-def test_the_text_of_now_is_bound_too(now: str) -> None:
-    """`now` has the same grammar and the same limits."""
+def test_the_text_of_now_is_limited_too(now: str) -> None:
+    """The text of `now` has the grammar and the limits of a date."""
     past(lambda: filled().get_buckets(job_id="web", start="now", now=now), "now")
 
 
-def test_a_date_is_refused_however_long() -> None:
-    """A text of megabytes is neither read to its end nor shown whole."""
+def test_a_wrong_date_of_any_length_is_refused() -> None:
+    """The error of a wrong text of megabytes stays short."""
     texts = ["9" * 5_000_000, "2020-01-01||" + "+1d" * 1_000_000, "now" + "/" * 5_000_000, "1" * 63 + "x", "+" * 64]
     for text in texts:
         refusal(partial(BucketQuery, jobs="web", start=text))
@@ -266,7 +266,7 @@ def test_extreme_values_sort_and_filter_as_numbers() -> None:
 
 @pytest.mark.parametrize("name", ["event_count", "processing_time_ms", "bucket_span"])
 def test_extreme_integers_sort_as_numbers(name: str) -> None:
-    """The ends of int64 are stored exactly, and are told from a missing value."""
+    """The ends of int64 are stored exactly, and differ from a missing value."""
     low = 1 if name == "bucket_span" else -(2**63)
     values: list[Any] = [2**63 - 1, low, 2**63 - 2, 2**53 + 1, 2**53]
     if name != "bucket_span":
@@ -339,8 +339,8 @@ def test_an_id_of_up_to_255_characters_is_accepted(length: int) -> None:
 
 
 @pytest.mark.parametrize("length", [0, 256, 100_000])
-def test_an_id_of_no_or_more_than_255_characters_is_refused(length: int) -> None:
-    """Every call that takes an id refuses it."""
+def test_an_id_that_is_empty_or_longer_than_255_characters_is_refused(length: int) -> None:
+    """Every write and every query value refuses such an id."""
     job_id = "x" * length
     index = filled()
     actions: list[Callable[[], Any]] = [
@@ -365,7 +365,7 @@ def test_an_id_of_no_or_more_than_255_characters_is_refused(length: int) -> None
 
 
 def test_a_scan_with_records_holds_few_at_a_time() -> None:
-    """A scan reads the records of a few buckets before it gives the first."""
+    """A scan reads the records of only a few buckets before it yields the first bucket."""
     index = ResultsIndex()
     blamed = [{"influencer_field_name": "bucket_time"}]
     own = {"job_id": "web", "bucket_span": 3600}

@@ -1,4 +1,4 @@
-"""Instants that no query may have, in every spelling, and those at the very edge of what it may have."""
+"""Instants that every query refuses, in every spelling, and the extreme instants that a query accepts."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, time, timedelta, timezone, tzinfo
@@ -38,23 +38,23 @@ PARSE = "parse_exception"
 
 
 class BrokenZone(tzinfo):
-    """A zone without an offset, which makes an aware-looking datetime naive."""
+    """A zone without an offset; a datetime with this zone counts as naive."""
 
     def utcoffset(self, _: datetime | None) -> timedelta | None:
-        """No offset at any time."""
+        """None: the zone has no offset."""
         return None
 
     def tzname(self, _: datetime | None) -> str | None:
-        """No name either."""
+        """None: the zone has no name."""
         return None
 
     def dst(self, _: datetime | None) -> timedelta | None:
-        """No summer time either."""
+        """None: the zone has no summer time."""
         return None
 
 
-class AngryZone(BrokenZone):
-    """A zone that raises an error when it is asked."""
+class RaisingZone(BrokenZone):
+    """A zone that raises an error when its offset is read."""
 
     def utcoffset(self, _: datetime | None) -> timedelta | None:
         """Raise an error."""
@@ -62,7 +62,7 @@ class AngryZone(BrokenZone):
 
 
 def buckets(times: list[int]) -> list[dict[str, Any]]:
-    """Buckets of a second at these times."""
+    """One bucket with a span of one second at each of these times."""
     return [bucket(timestamp=at, bucket_span=1) for at in times]
 
 
@@ -78,7 +78,7 @@ INDEX = stored()
 
 
 def refused(value: Any) -> Iterator[tuple[str, BucketQueryError]]:
-    """The refusals of an instant in each parameter of each kind, asked in four ways, with the parameter's name."""
+    """The name of each parameter of each kind, with the error of each of four ways to give it this instant."""
     for kind, name in BOUNDS:
         for error in refusals(INDEX, kind, **{name: value}):
             yield name, error
@@ -281,7 +281,7 @@ GRAMMAR: dict[str, str] = {
 
 @pytest.mark.parametrize("text", GRAMMAR, ids=ascii)
 def test_text_outside_the_grammar_is_refused(text: str) -> None:
-    """Such text is refused in the server's words when the query is made."""
+    """Text outside the grammar is refused in the server's words when the query is made."""
     anchor = text.split("||", maxsplit=1)[0]
     for name, error in refused(text):
         assert_carries(error, InvalidQuery, name, PARSE)
@@ -303,14 +303,14 @@ def test_text_outside_the_grammar_is_refused(text: str) -> None:
     ids=ascii,
 )
 def test_a_suffix_that_is_not_a_zone_is_refused(text: str) -> None:
-    """It is refused whether it reads as a misspelt offset or as a region."""
+    """The suffix is refused whether it reads as a misspelt offset or as a region."""
     for name, error in refused(text):
         assert (type(error), error.field) == (InvalidQuery, name)
 
 
 @pytest.mark.parametrize("region", ["Europe/Berlin", "America/New_York", "Asia/Kolkata", "CET", "Nowhere/Land"])
 def test_a_region_is_refused_by_name(region: str) -> None:
-    """Regions would need files of time zones; the reason names the region."""
+    """Regions would need time zone files, so they are refused; the reason names the region."""
     for text in (f"2020-01-01T00:00{region}", f"2020-01-01T00:00:00.5{region}", f"2020-01-01T00{region}||+1d"):
         for name, error in refused(text):
             assert (type(error), error.field) == (InvalidQuery, name)
@@ -350,7 +350,7 @@ def test_a_region_is_refused_by_name(region: str) -> None:
         "0000-01-01||+1y",
     ],
 )
-def test_a_date_outside_the_years_1_to_9999_is_past_a_bound(text: str) -> None:
+def test_a_date_outside_the_years_1_to_9999_is_past_a_limit(text: str) -> None:
     """A date, and each step of its math, must stay inside the years; the query refuses it when it is made."""
     for name, error in refused(text):
         assert_carries(error, LimitExceeded, name, ILLEGAL)
@@ -373,10 +373,10 @@ def test_a_date_outside_the_years_1_to_9999_is_past_a_bound(text: str) -> None:
         (0, "now-99999999999999999999s"),
     ],
 )
-def test_math_on_now_outside_the_years_is_past_a_bound_at_the_search(
+def test_math_on_now_outside_the_years_is_past_a_limit_at_the_search(
     kind: Kind, name: str, now: int, text: str
 ) -> None:
-    """The search is the first to know `now`; its error names the parameter that holds the math."""
+    """`now` is not known before the search, whose error names the parameter with the math."""
     params: dict[str, Any] = {name: text}
     query, call = QUERIES[kind](jobs="web", **params), CALLS[kind]
     clocked = ResultsIndex(clock=lambda: now)
@@ -443,8 +443,8 @@ def window(**params: Any) -> list[int]:
     return called
 
 
-def window_if_taken(name: str, value: Any) -> list[int] | None:
-    """The window of one bound; None if the value is refused by the parameter's name."""
+def window_if_accepted(name: str, value: Any) -> list[int] | None:
+    """The timestamps in the window of one bound; None if an error refuses the value and names the parameter."""
     try:
         return window(**{name: value})
     except (InvalidQuery, LimitExceeded) as error:
@@ -455,7 +455,7 @@ def window_if_taken(name: str, value: Any) -> list[int] | None:
 
 @pytest.mark.parametrize(("text", "instant"), EDGE_TEXTS.items(), ids=lambda value: str(value)[:40])
 def test_text_at_the_edge_is_its_instant(text: str, instant: int) -> None:
-    """The window begins or ends exactly there; digits beyond int64 are beyond every bucket."""
+    """The window begins or ends exactly at the instant; an instant beyond int64 is beyond every bucket."""
     assert window(start=text) == [at for at in TIMES if at >= instant]
     assert window(end=text) == [at for at in TIMES if at < instant]
 
@@ -465,7 +465,7 @@ FAR_INTS = [LAST_MS + 1, 2**53, 2**63 - 1, 2**63, 2**64, 10**30, 10**400, 10**50
 
 @pytest.mark.parametrize("far", FAR_INTS, ids=lambda far: f"{far.bit_length()} bits")
 def test_an_int_beyond_all_buckets_is_clamped(far: int) -> None:
-    """A query may have an integer of any size, and none wraps around."""
+    """An integer of any size may be a bound or a lookup, and none wraps around."""
     assert window(start=far) == []
     assert window(end=far) == TIMES
     assert window(start=-far) == TIMES
@@ -486,7 +486,7 @@ def test_the_extreme_ints_of_int64_are_not_sentinels() -> None:
 @pytest.mark.parametrize("unset", [-1, "-1", None], ids=repr)
 @pytest.mark.parametrize("name", ["start", "end"])
 def test_minus_one_and_none_are_unset(name: str, unset: Any) -> None:
-    """Both leave a bound open, and the attribute is None."""
+    """-1 and None leave a side open, and the attribute of the query is None."""
     params: dict[str, Any] = {name: unset}
     assert window(**params) == TIMES
     assert getattr(BucketQuery(jobs="web", **params), name) is None
@@ -504,8 +504,8 @@ LITERAL: dict[str, Any] = {
 
 
 @cases(LITERAL)
-def test_no_other_spelling_of_that_instant_is_unset(value: Any) -> None:
-    """A query can name the millisecond before the epoch, and keeps it when another parameter changes."""
+def test_no_other_spelling_of_the_instant_minus_one_is_unset(value: Any) -> None:
+    """A query can name the millisecond before the epoch; a change of another parameter does not lose it."""
     assert window(start=value) == [at for at in TIMES if at >= -1]
     assert window(end=value) == [at for at in TIMES if at < -1]
     assert INDEX.get_buckets(job_id="web", timestamp=value)[0].timestamp == -1
@@ -570,8 +570,8 @@ def test_an_instant_of_another_type_becomes_its_ms(value: Any, instant: int) -> 
 )
 def test_a_time_beyond_the_years_is_beyond_every_bucket_or_refused(value: Any) -> None:
     """A time after the years is refused or lies after every bucket; it never wraps around."""
-    assert window_if_taken("start", value) in (None, [])
-    assert window_if_taken("end", value) in (None, TIMES)
+    assert window_if_accepted("start", value) in (None, [])
+    assert window_if_accepted("end", value) in (None, TIMES)
 
 
 @pytest.mark.parametrize(
@@ -590,8 +590,8 @@ def test_a_time_beyond_the_years_is_beyond_every_bucket_or_refused(value: Any) -
 )
 def test_a_time_before_the_years_is_before_every_bucket_or_refused(value: Any) -> None:
     """A time before the years is refused or lies before every bucket; it never wraps around."""
-    assert window_if_taken("start", value) in (None, TIMES)
-    assert window_if_taken("end", value) in (None, [])
+    assert window_if_accepted("start", value) in (None, TIMES)
+    assert window_if_accepted("end", value) in (None, [])
 
 
 @pytest.mark.parametrize(
@@ -609,8 +609,8 @@ def test_a_time_before_the_years_is_before_every_bucket_or_refused(value: Any) -
         ("0001-01-01||/w", FIRST_MS, FIRST_MS + 7 * DAY - 1),
     ],
 )
-def test_a_lookup_of_a_stretch_at_the_edge_of_time_finds_it(text: str, first: int, last: int) -> None:
-    """The end of the span may be rounded up to the last instant of the calendar."""
+def test_a_lookup_finds_buckets_at_the_ends_of_the_calendar(text: str, first: int, last: int) -> None:
+    """A lookup covers all instants of its text, up to the last instant of the calendar."""
     index = ResultsIndex()
     times = sorted({first, last})
     index.upsert(buckets(times))
@@ -618,7 +618,7 @@ def test_a_lookup_of_a_stretch_at_the_edge_of_time_finds_it(text: str, first: in
     assert (page.count, page[0].timestamp) == (len(times), first)
 
 
-def test_the_week_that_ends_after_time_can_bound_a_window_and_not_be_looked_up() -> None:
+def test_a_week_that_ends_after_the_year_9999_can_bound_a_window_but_not_be_looked_up() -> None:
     """A week whose end is in the year 10000 is refused as a lookup; its start is a valid bound."""
     query = BucketQuery(jobs="web", timestamp="9999-12-30")
     with pytest.raises(NotFound):
@@ -629,14 +629,14 @@ def test_the_week_that_ends_after_time_can_bound_a_window_and_not_be_looked_up()
     assert BucketQuery(jobs="web", start="9999-12-31||/w")._resolved == BucketQuery(jobs="web", start=monday)._resolved
 
 
-def test_a_zone_that_raises_passes_through() -> None:
-    """A datetime's zone is the caller's code, so its error comes out as it is."""
+def test_an_error_of_a_zone_passes_through() -> None:
+    """The zone of a datetime is the caller's code, so its error reaches the caller unchanged."""
     with pytest.raises(OSError, match="no zone"):
-        BucketQuery(jobs="web", start=datetime(2020, 1, 1, tzinfo=AngryZone()))
+        BucketQuery(jobs="web", start=datetime(2020, 1, 1, tzinfo=RaisingZone()))
 
 
 @EACH_BOUND
 def test_the_error_carries_the_given_value(kind: Kind, name: str) -> None:
-    """The error's value is the caller's own."""
+    """The value of the error is the value that the caller gave."""
     for error in refusals(INDEX, kind, **{name: "yesterday"}):
         assert error.value == "yesterday"

@@ -1,4 +1,4 @@
-"""Parameters that no query may have: each is refused by name, in the API's words where it has words."""
+"""Parameters that every query refuses: the error names the parameter, in the API's words if it has any."""
 
 import itertools
 from collections.abc import Callable, Iterator
@@ -44,7 +44,7 @@ from support.strategies import KINDS, QUERIES, SCORES
 
 
 def stored() -> ResultsIndex:
-    """An index with one job of four hourly results of each kind, and one job without any."""
+    """An index with one job of four hourly results of each kind, and one job without results."""
     index = ResultsIndex(clock=lambda: 0)
     index.put_job("idle", bucket_span=60)
     index.upsert(
@@ -53,13 +53,13 @@ def stored() -> ResultsIndex:
     return index
 
 
-#: Shared by the tests of this file, which check that a refusal leaves it alone.
+#: Shared by the tests of this file, which check that a refusal does not change it.
 INDEX = stored()
 BEFORE = state(INDEX)
 
 
 def refusal(action: Callable[[], Any]) -> BucketQueryError:
-    """The typed error of an action on the shared index; it published nothing."""
+    """The typed error of an action on the shared index, which published nothing."""
     error = refusal_of(action)
     assert INDEX.sequence == BEFORE[0]
     return error
@@ -74,13 +74,13 @@ def refused(action: Callable[[], Any], field: str, reason: str = "", error_type:
 
 
 def ask(kind: Kind = "bucket", **parameters: Any) -> Page:
-    """A call with keywords, for the job `web` unless another is named."""
+    """The page of a call with keywords, by default for the job `web`."""
     page: Page = getattr(INDEX, CALLS[kind])(**({"job_id": "web"} | parameters))
     return page
 
 
 def prepare(kind: Kind = "bucket", **parameters: Any) -> Query:
-    """A query, for the job `web` unless others are named."""
+    """A query, by default for the job `web`."""
     return QUERIES[kind](**({"jobs": "web"} | parameters))
 
 
@@ -107,7 +107,7 @@ NO_ID: dict[str, str] = {
 
 @cases(NO_TEXT | {"none": None}, "job_id")
 def test_a_job_id_that_is_not_text_is_refused(job_id: Any) -> None:
-    """Every call that names a job takes text only."""
+    """Every call that takes a job id accepts only text."""
     for kind in KINDS:
         refused(partial(ask, kind, job_id=job_id), "job_id")
         refused(partial(getattr(INDEX.snapshot(), CALLS[kind]), job_id=job_id), "job_id")
@@ -118,7 +118,7 @@ def test_a_job_id_that_is_not_text_is_refused(job_id: Any) -> None:
 
 @cases(NO_TEXT, "job_id")
 def test_stats_of_a_job_id_that_is_not_text_are_refused(job_id: Any) -> None:
-    """None asks for the statistics of all jobs; any other value must be the id of one."""
+    """None asks for the statistics of all jobs; any other value must be the id of one job."""
     refused(lambda: INDEX.stats(job_id), "job_id")
 
 
@@ -143,7 +143,7 @@ def test_an_id_that_no_job_has_is_unknown(job_id: str) -> None:
 
 @EACH_KIND
 def test_a_query_for_an_unknown_job_names_its_own_parameter(kind: Kind) -> None:
-    """In a query the parameter is `jobs`."""
+    """The error of a query names `jobs`, which is the query's parameter for jobs."""
     query = prepare(kind, jobs="nope")
     for action in (lambda: INDEX.search(query), lambda: INDEX.scan(query)):
         error = refusal(action)
@@ -152,7 +152,7 @@ def test_a_query_for_an_unknown_job_names_its_own_parameter(kind: Kind) -> None:
 
 @cases(NO_ID, "job_id")
 def test_a_job_of_a_forbidden_name_cannot_be_put(job_id: str) -> None:
-    """A text that may not be an id is refused as a parameter."""
+    """A text that cannot be an id is refused, and the error names `job_id`."""
     refused(lambda: INDEX.put_job(job_id), "job_id")
     refused(lambda: INDEX.put_job(job_id, bucket_span=60), "job_id")
 
@@ -174,7 +174,7 @@ NO_SPAN: dict[str, Any] = {
 
 @cases(NO_SPAN, "span")
 @pytest.mark.parametrize("job_id", ["idle", "fresh"])
-def test_a_job_cannot_be_put_with_such_a_span(span: Any, job_id: str) -> None:
+def test_a_job_cannot_be_put_with_an_invalid_span(span: Any, job_id: str) -> None:
     """A span is a whole number of seconds, at least one; a refused put changes nothing."""
     index = stored()
     refused(lambda: index.put_job(job_id, bucket_span=span), "bucket_span")
@@ -184,13 +184,13 @@ def test_a_job_cannot_be_put_with_such_a_span(span: Any, job_id: str) -> None:
 
 @pytest.mark.parametrize("pattern", ["*", "w*", "*b", "web,idle", ",", "-web", "_", "_web", "_ALL", "web*,-idle"])
 def test_a_pattern_of_jobs_is_refused(pattern: str) -> None:
-    """A reader asks for one id or for all of them."""
+    """`jobs` lists either all jobs or the one with the given id."""
     refused(lambda: INDEX.jobs(pattern), "pattern")
 
 
 @pytest.mark.parametrize("pattern", [None, 5, b"web", ["web"], True, NAN], ids=repr)
 def test_a_pattern_that_is_not_text_is_refused(pattern: Any) -> None:
-    """A pattern is text."""
+    """A pattern that is not text is refused by its name."""
     refused(lambda: INDEX.jobs(pattern), "pattern")
 
 
@@ -313,7 +313,7 @@ NO_SCORE_TEXT = [
 @EACH_KIND
 @cases(NO_SCORE, "score")
 def test_a_threshold_that_is_not_a_number_is_refused(kind: Kind, score: Any) -> None:
-    """A call and a query refuse it alike."""
+    """A call and a query refuse such a threshold with the same error."""
     assert_refused(INDEX, SCORES[kind], score, kind=kind)
 
 
@@ -439,14 +439,14 @@ NO_FLAG_TYPE: dict[str, Any] = {**odd(True), **UNPRINTABLE_INTEGERS, "bytes of t
 @EACH_FLAG
 @cases(NO_FLAG, ("value", "shown"))
 def test_a_flag_is_true_or_false(kind: Kind, name: str, value: Any, shown: str) -> None:
-    """Other text and numbers are refused in the API's words."""
+    """Text other than true and false, and any number, is refused in the API's words."""
     assert_refused(INDEX, name, value, kind=kind, reason=f"Failed to parse value [{shown}] {ONLY_TRUE_OR_FALSE}")
 
 
 @EACH_FLAG
 @cases(NO_FLAG_TYPE)
 def test_a_flag_of_another_type_is_refused(kind: Kind, name: str, value: Any) -> None:
-    """No value becomes true because Python takes it for true."""
+    """A value is refused even if Python would treat it as true."""
     assert_refused(INDEX, name, value, kind=kind, reason=ONLY_TRUE_OR_FALSE)
 
 
@@ -517,7 +517,7 @@ def test_sort_is_one_text(kind: Kind, sort: Any) -> None:
 
 @EACH_KIND
 def test_a_prepared_sort_is_not_none(kind: Kind) -> None:
-    """Only a call takes None."""
+    """A call treats None as not given; a query refuses it."""
     error = refusal(lambda: prepare(kind, sort=None))
     assert (type(error), error.field) == (InvalidQuery, "sort")
     assert ask(kind, sort=None).count == 4
@@ -545,7 +545,7 @@ EACH_SIDE = each(("kind", "name"), itertools.product(KINDS, ("from_", "size")))
 
 
 def refused_paging(kind: Kind, name: str, value: Any, words: str) -> list[BucketQueryError]:
-    """The refusals of one side of a page, given by itself in four ways and inside `page`; each has these words."""
+    """The errors of `from_` or `size`, given in four ways by itself and once inside `page`; each has these words."""
     word = name.rstrip("_")
     errors = {name: refusals(INDEX, kind, **{name: value})}
     errors[f"page.{word}"] = [refusal(lambda: ask(kind, page={word: value}))]
@@ -591,7 +591,7 @@ def test_a_page_is_not_negative(kind: Kind, name: str, value: Any) -> None:
 
 @EACH_KIND
 def test_a_prepared_page_is_not_none(kind: Kind) -> None:
-    """Only a call takes None."""
+    """A call treats None as not given; a query refuses it."""
     refused(lambda: prepare(kind, from_=None), "from_", "Failed to parse int parameter [from]")
     refused(lambda: prepare(kind, size=None), "size", "Failed to parse int parameter [size]")
     assert len(ask(kind, from_=None, size=None)) == 4
@@ -656,7 +656,7 @@ def test_a_lookup_excludes_window_threshold_and_page(name: str, value: Any, time
 @pytest.mark.parametrize(
     "params", [{"start": 0}, {"end": 0}, {"anomaly_score": 5}, {"from_": 1}, {"size": 99}, {"size": 0}], ids=str
 )
-def test_a_prepared_lookup_excludes_them_too(params: dict[str, Any]) -> None:
+def test_a_prepared_lookup_excludes_window_threshold_and_page(params: dict[str, Any]) -> None:
     """In a query a parameter counts as given if it differs from its default."""
     for action in (lambda: prepare(timestamp=0, **params), lambda: prepare(timestamp=0).replace(**params)):
         error = refusal(action)
@@ -665,7 +665,7 @@ def test_a_prepared_lookup_excludes_them_too(params: dict[str, Any]) -> None:
 
 
 def test_a_lookup_takes_unset_parameters_and_other_flags() -> None:
-    """-1 and None count as not given; order and booleans go together with a lookup."""
+    """-1 and None count as not given; a lookup may have an order and booleans."""
     assert ask(timestamp=0, start=-1, end="-1", from_=None, size=None, page=None, anomaly_score=None).count == 1
     assert ask(timestamp=0, expand=True, exclude_interim=True, sort="job_id", desc=True).count == 1
     assert INDEX.search(prepare(timestamp=0, start=-1, end=None, anomaly_score=-0.0, from_=0, size=100)).count == 1
@@ -760,7 +760,7 @@ def test_now_is_an_instant(kind: Kind, now: Any, start: Any) -> None:
 
 
 @pytest.mark.parametrize("answer", ["0", None, 0.0, [], datetime(2020, 1, 1, tzinfo=UTC)], ids=repr)
-def test_a_clock_that_does_not_tell_an_int_is_a_type_error(answer: Any) -> None:
+def test_a_clock_that_does_not_return_an_int_is_a_type_error(answer: Any) -> None:
     """A clock must return an int; a query without `now` does not read it."""
     clock: Any = lambda: answer  # noqa: E731
     index = ResultsIndex(clock=clock)
@@ -785,7 +785,7 @@ def test_an_error_of_the_clock_passes_through() -> None:
     assert index.get_buckets(job_id="web").count == 0
 
 
-def test_the_clock_is_asked_once_a_search_and_only_for_now() -> None:
+def test_the_clock_is_read_once_a_search_and_only_for_now() -> None:
     """Both bounds use the same instant, and nothing else reads the clock."""
     ticks = itertools.count()
     index = ResultsIndex(clock=lambda: next(ticks) * HOUR)
@@ -804,8 +804,8 @@ def test_the_clock_is_asked_once_a_search_and_only_for_now() -> None:
 
 
 @cases({**odd(5), **BOOLEANS, "negative": -1, "half": 1.5, "integral float": 100.0, "text": "100", "nan": NAN}, "size")
-def test_a_largest_page_that_is_not_a_count_is_refused(size: Any) -> None:
-    """`max_size` is an int that is not negative."""
+def test_a_max_size_that_is_not_a_count_is_refused(size: Any) -> None:
+    """`max_size` must be an int that is not negative."""
     refused(lambda: ResultsIndex(max_size=size), "max_size")
 
 
@@ -838,7 +838,7 @@ def test_keywords_that_a_call_does_not_have_are_type_errors(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["job_id", "now", "page", "from", "cursor", "x", "__dict__"])
 def test_keywords_that_a_query_does_not_have_are_type_errors(name: str) -> None:
-    """A query refuses them when it is made and when it is changed."""
+    """A query refuses unknown keywords when it is made and when it is changed."""
     params: dict[str, Any] = {name: None}
     with pytest.raises(TypeError):
         BucketQuery(jobs="web", **params)
@@ -850,17 +850,17 @@ ANY_QUERY: Any = BucketQuery
 ANY_INDEX: Any = INDEX
 ANY_KIND: Any = ResultsIndex
 MISSHAPEN: dict[str, Callable[[], Any]] = {
-    "query with a position": partial(ANY_QUERY, "web"),
-    "query of nothing": partial(ANY_QUERY),
-    "call with a position": partial(ANY_INDEX.get_buckets, "web"),
-    "call of no job": partial(ANY_INDEX.get_buckets),
-    "index with a position": partial(ANY_KIND, 100),
-    "put of nothing": partial(ANY_INDEX.put_job),
-    "put with a position": partial(ANY_INDEX.put_job, "fresh", 60),
-    "upsert of nothing": partial(ANY_INDEX.upsert),
-    "upsert with a position": partial(ANY_INDEX.upsert, [], "bucket"),
-    "search of nothing": partial(ANY_INDEX.search),
-    "search with a position": partial(ANY_INDEX.search, BucketQuery(jobs="web"), 0),
+    "query with a positional argument": partial(ANY_QUERY, "web"),
+    "query without arguments": partial(ANY_QUERY),
+    "call with a positional argument": partial(ANY_INDEX.get_buckets, "web"),
+    "call without a job": partial(ANY_INDEX.get_buckets),
+    "index with a positional argument": partial(ANY_KIND, 100),
+    "put without arguments": partial(ANY_INDEX.put_job),
+    "put with a second positional argument": partial(ANY_INDEX.put_job, "fresh", 60),
+    "upsert without arguments": partial(ANY_INDEX.upsert),
+    "upsert with a second positional argument": partial(ANY_INDEX.upsert, [], "bucket"),
+    "search without arguments": partial(ANY_INDEX.search),
+    "search with a second positional argument": partial(ANY_INDEX.search, BucketQuery(jobs="web"), 0),
 }
 
 
@@ -873,7 +873,7 @@ def test_a_call_of_the_wrong_shape_is_a_type_error(action: Callable[[], Any]) ->
 
 
 @pytest.mark.parametrize("name", ["changes_kept", "keep_document"])
-def test_an_option_that_does_not_exist_yet_is_a_type_error(name: str) -> None:
+def test_an_option_that_does_not_exist_is_a_type_error(name: str) -> None:
     """An option that the library does not have is refused, not ignored."""
     params: dict[str, Any] = {name: 1}
     with pytest.raises(TypeError):

@@ -28,7 +28,7 @@ WRAPPED = "search_phase_execution_exception"
 
 
 def stored() -> ResultsIndex:
-    """Six jobs of four hours, some of their buckets interim or with influencers, one job without results."""
+    """Six jobs with four hours of results, some interim or with bucket influencers, and one job without results."""
     index = ResultsIndex(clock=lambda: 2 * HOUR)
     index.put_job("idle")
     for job in JOBS:
@@ -74,13 +74,13 @@ def no_json(constant: str) -> None:
 
 def check(method: Any, reply: Reply) -> None:
     """Assert what holds of every reply: a known status, and a body that is JSON of a known shape."""
-    told_how = isinstance(method, str) and method == "OPTIONS" and reply.status == 200
+    is_options_reply = isinstance(method, str) and method == "OPTIONS" and reply.status == 200
     assert reply.status in {200, 400, 404, 405}
     assert reply.headers["content-type"] == "application/json"
     assert reply.headers["x-elastic-product"] == "Elasticsearch"
-    assert ("Allow" in reply.headers) == (reply.status == 405 or told_how)
+    assert ("Allow" in reply.headers) == (reply.status == 405 or is_options_reply)
     encoded = reply.encode()
-    if told_how:
+    if is_options_reply:
         assert (encoded, reply.body) == (b"", {})
         return
     assert json.loads(encoded.decode("utf-8"), parse_constant=no_json) == reply.body
@@ -100,7 +100,7 @@ def check(method: Any, reply: Reply) -> None:
 
 
 WRONG_BODIES: list[tuple[Any, int, str]] = [
-    # ---- no JSON
+    # ---- not JSON
     (b"x", 400, UNPARSED),
     ("x", 400, UNPARSED),
     (b"{", 400, UNPARSED),
@@ -151,7 +151,7 @@ WRONG_BODIES: list[tuple[Any, int, str]] = [
     (b"<start>0</start>", 400, UNPARSED),
     (b"--- start: 0", 400, UNPARSED),
     (b":)\n\xfa", 400, UNPARSED),
-    # ---- JSON, but no object
+    # ---- JSON, but not an object
     (b"[]", 400, UNPARSED),
     (b"[{}]", 400, UNPARSED),
     (b"0", 400, UNPARSED),
@@ -160,7 +160,7 @@ WRONG_BODIES: list[tuple[Any, int, str]] = [
     (b'"{}"', 400, UNPARSED),
     (b"true", 400, UNPARSED),
     (b"null", 400, UNPARSED),
-    # ---- an object, but no query
+    # ---- an object, but not a query
     ({"": 1}, 400, UNPARSED),
     ({"Start": 0}, 400, UNPARSED),
     ({"start ": 0}, 400, UNPARSED),
@@ -216,7 +216,7 @@ WRONG_BODIES: list[tuple[Any, int, str]] = [
     ({"timestamp": 0, "start": 0}, 400, UNPARSED),
     ({"start": 0, "timestamp": 0}, 400, UNPARSED),
     ({"timestamp": 0, "page": {}}, 400, UNPARSED),
-    # ---- a query, but no answer
+    # ---- a query without an answer
     ({"start": "soon"}, 400, WRAPPED),
     ({"start": ""}, 400, WRAPPED),
     ({"start": "2020-02-30"}, 400, WRAPPED),
@@ -239,7 +239,7 @@ WRONG_BODIES: list[tuple[Any, int, str]] = [
 
 
 def of(job: str, where: str = "buckets") -> str:
-    """The path of a job's results; the job is written as it stands in the path."""
+    """The path of a job's results; the job is given as the path spells it."""
     return f"{PREFIX}/{job}/results/{where}"
 
 
@@ -251,7 +251,7 @@ def shorten(value: Any) -> str:
 
 @pytest.mark.parametrize(("body", "status", "error_type"), WRONG_BODIES, ids=[shorten(row[0]) for row in WRONG_BODIES])
 def test_wrong_body_is_refused(body: Any, status: int, error_type: str) -> None:
-    """A body that is not a query, or that has no answer, gets its status and type, as text and parsed."""
+    """A body that is not a query, or has no answer, gets the status and error type of its row, as text and parsed."""
     sent = json.dumps(body) if isinstance(body, Mapping) else body
     ways: list[Any] = [sent, sent.encode()] if isinstance(sent, str) else [sent]
     for way in ways + ([body] if isinstance(body, Mapping) else []):
@@ -333,7 +333,7 @@ WRONG_QUERIES = [
     ("query", "status", "error_type"), WRONG_QUERIES, ids=[shorten(row[0]) for row in WRONG_QUERIES]
 )
 def test_wrong_query_is_refused(query: str, status: int, error_type: str) -> None:
-    """A bad query string gets its status and type, in the path and apart from it."""
+    """A bad query string gets the status and error type of its row, in the path and separate from it."""
     for path, params in ((f"{BUCKETS}?{query}", None), (BUCKETS, query), (BUCKETS, f"?{query}")):
         for method in ("GET", "POST"):
             reply = handle(INDEX, method, path, params)
@@ -402,7 +402,7 @@ WRONG_PATHS: list[tuple[str, int, str | None]] = [
 
 @pytest.mark.parametrize(("path", "status", "error_type"), WRONG_PATHS, ids=[shorten(row[0]) for row in WRONG_PATHS])
 def test_wrong_path_is_refused(path: str, status: int, error_type: str | None) -> None:
-    """A path to nothing gets its status and type; a path of an unknown shape gets the server's words for that."""
+    """A wrong path gets the status and error type of its row. A path without a handler gets the server's words."""
     for method in ("GET", "POST"):
         reply = handle(INDEX, method, path)
         check(method, reply)
@@ -415,7 +415,7 @@ def test_wrong_path_is_refused(path: str, status: int, error_type: str | None) -
 @pytest.mark.parametrize("method", ["PUT", "DELETE", "HEAD", "PATCH", "CONNECT", "get", "GET ", "", "GÉT", "\ud800"])
 @pytest.mark.parametrize("path", [BUCKETS, f"{BUCKETS}/0", RECORDS, INFLUENCERS, f"{BUCKETS}?foo=1"])
 def test_wrong_method_is_refused(method: str, path: str) -> None:
-    """Any other method gets a 405 that lists the right methods, even if more is wrong."""
+    """A method that the path does not have gets a 405 that lists GET and POST, even if more is wrong."""
     reply = handle(INDEX, method, path, {"from": "x"}, b"[")
     check(method, reply)
     assert (reply.status, reply.headers["Allow"]) == (405, "GET,POST")
@@ -456,7 +456,7 @@ def test_value_of_any_type_is_answered(odd: Any) -> None:
 
 
 def test_deep_mapping_is_refused() -> None:
-    """A parsed body that is nested deep is refused like any other wrong type."""
+    """A parsed body that is deeply nested is refused like any other wrong type."""
     deep: Any = {}
     for _ in range(100_000):
         deep = {"page": deep}
@@ -466,7 +466,7 @@ def test_deep_mapping_is_refused() -> None:
 
 
 def test_mapping_that_contains_itself_is_refused() -> None:
-    """A parsed body that holds itself is refused like any other wrong type."""
+    """A parsed body that contains itself is refused like any other wrong type."""
     endless: dict[str, Any] = {}
     endless["page"] = endless
     reply = handle(INDEX, "POST", BUCKETS, None, endless)
@@ -517,7 +517,7 @@ TEXTS = st.sampled_from(
         "web",
     ]
 )
-#: Any text, with characters that UTF-8 cannot hold.
+#: Any text, also with characters that UTF-8 cannot hold.
 ANY_TEXT = TEXTS | st.text() | st.text(st.characters())
 SCALARS = (
     ANY_TEXT
@@ -599,8 +599,8 @@ def test_anything_asked_of_a_job_is_answered(kind: str, params: Any, body: Any) 
 
 
 @given(KNOWN_PATHS, QUERIES)
-def test_query_in_the_path_is_the_query_apart(path: str, query: str) -> None:
-    """A query in the path and the same query apart get the same reply."""
+def test_query_in_the_path_and_as_params_gets_the_same_reply(path: str, query: str) -> None:
+    """A query in the path and the same query as `params` get the same reply."""
     bare = path.partition("?")[0]
     assume(not query.startswith("?"))
     within, apart = handle(INDEX, "GET", f"{bare}?{query}"), handle(INDEX, "GET", bare, query)

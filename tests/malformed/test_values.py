@@ -1,4 +1,4 @@
-"""Values and errors in hostile hands: pickled, copied, compared, shown and written to."""
+"""Values and errors that a caller pickles, copies, compares, shows or tries to change."""
 
 import contextlib
 import copy
@@ -32,7 +32,7 @@ PROTOCOLS = range(pickle.HIGHEST_PROTOCOL + 1)
 
 
 def stored() -> ResultsIndex:
-    """An index in which every field is set somewhere and missing somewhere, with rows rewritten, late and interim."""
+    """An index with rewritten, late and interim rows. Each field is set in some rows and missing in others."""
     index = ResultsIndex(clock=lambda: 0)
     index.put_job("idle", bucket_span=60)
     index.upsert([bucket(timestamp=hour * HOUR, anomaly_score=10.0 * hour) for hour in range(8)])
@@ -53,7 +53,7 @@ EVERYTHING = INDEX.get_buckets(job_id="web")
 
 
 def large(rows: int = 100_000) -> ResultsIndex:
-    """An index so large that a pickle which held it would be seen to."""
+    """An index so large that the size of a pickle shows whether the pickle contains it."""
     index = ResultsIndex()
     scores = (np.arange(rows) * 7919 % 100_003) / 1000.0
     index.upsert_columns(
@@ -90,14 +90,14 @@ VALUES: dict[str, Any] = {
         from_=10**30,
         size=7,
     ),
-    "query by time": BucketQuery(jobs="web", timestamp="2020-01-01||/M"),
+    "query of a lookup": BucketQuery(jobs="web", timestamp="2020-01-01||/M"),
     "commit": commit(),
-    "commit of nothing": ResultsIndex().upsert([]),
+    "commit of an empty batch": ResultsIndex().upsert([]),
     "commit of a job": ResultsIndex().put_job("web"),
     "stats": INDEX.stats(),
     "stats of a job": INDEX.stats("web"),
     "stats of an empty job": INDEX.stats("idle"),
-    "stats of nothing": ResultsIndex().stats(),
+    "stats of an empty index": ResultsIndex().stats(),
     "jobs": INDEX.jobs(),
     "keys": EVERYTHING.keys(),
     "slice": EVERYTHING[1:4],
@@ -206,7 +206,7 @@ def test_a_small_page_of_a_large_index_pickles_small(params: dict[str, Any], pro
     assert len(pickle.dumps(page[0], protocol)) < 1_000
 
 
-def test_a_page_pickles_and_prints_the_same_while_the_index_goes_on() -> None:
+def test_a_page_pickles_and_shows_the_same_after_later_writes() -> None:
     """A page pickles the commit that it was read from, not the newest."""
     index = stored()
     page = index.get_buckets(job_id="web", sort="anomaly_score", desc=True)
@@ -289,7 +289,7 @@ def test_a_raised_error_about_such_a_value_pickles(value: Any) -> None:
 
 
 def test_an_error_with_a_cause_pickles() -> None:
-    """An error pickles with a cause and a note on it."""
+    """An error that has a cause and a note pickles."""
     error = InvalidQuery("the reason")
     error.add_note("a note")
     error.__cause__ = KeyError("x")
@@ -322,7 +322,7 @@ def test_an_error_is_the_nearest_built_in_and_knows_its_status(
 
 
 def test_an_error_has_a_reason_and_the_rest_by_name() -> None:
-    """Any other arguments raise a TypeError."""
+    """An error takes its reason by position and its other values by name; other arguments raise a TypeError."""
     make_error: Any = InvalidQuery
     wrong: list[Callable[[], Any]] = [
         partial(make_error),
@@ -350,7 +350,7 @@ def test_an_error_has_a_reason_and_the_rest_by_name() -> None:
 def test_the_index_and_its_snapshots_cannot_be_copied_or_pickled(
     name: str, duplicate: Callable[[Any], Any], wrap: Callable[[Any], Any]
 ) -> None:
-    """To pickle or copy one raises a TypeError that names its class."""
+    """Pickling or copying an index or a snapshot raises a TypeError that names its class."""
     value = {"ResultsIndex": INDEX, "Snapshot": INDEX.snapshot()}[name]
     if duplicate is copy.copy and wrap(value) is not value:
         assert copy.copy(wrap(value)) is not None
@@ -394,8 +394,8 @@ def test_a_value_takes_no_new_attribute(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["bucket", "influencer", "query", "commit", "page"])
-def test_a_methods_place_cannot_be_taken(name: str) -> None:
-    """No method, and no class, of a value can be replaced."""
+def test_methods_and_the_class_cannot_be_replaced(name: str) -> None:
+    """Neither a method nor the class of a value can be replaced."""
     value = FROZEN[name][0]
     with pytest.raises((AttributeError, TypeError)):
         value.to_dict = dict
@@ -412,7 +412,7 @@ MAPPINGS: dict[str, Any] = {
 
 
 @cases(MAPPINGS, "mapping")
-def test_a_mapping_that_was_given_cannot_be_written_to(mapping: Any) -> None:
+def test_a_returned_mapping_cannot_be_written_to(mapping: Any) -> None:
     """No method of a dict can set, delete or add an item."""
     before = dict(mapping)
     assert isinstance(mapping, Mapping)
@@ -455,7 +455,7 @@ def test_a_mapping_that_was_given_cannot_be_written_to(mapping: Any) -> None:
     ],
     ids=["jobs", "keys", "key", "slice", "influencers", "events", "jobs of a query"],
 )
-def test_a_sequence_that_was_given_is_a_tuple(value: Sequence[Any]) -> None:
+def test_a_returned_sequence_is_a_tuple(value: Sequence[Any]) -> None:
     """A reader gets tuples, which cannot be written to."""
     assert type(value) is tuple
     assert len(value) > 0
@@ -512,7 +512,7 @@ def test_queries_that_differ_are_not_equal(change: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("name", ["bucket", "influencer", "query", "commit"])
 def test_a_value_is_equal_to_its_own_kind_only(name: str) -> None:
-    """A value differs from a tuple, a dict, its text and None; to compare them raises no error."""
+    """A value differs from a tuple, a dict, its text and None, and a test for equality raises no error."""
     value = FROZEN[name][0]
     for other in (None, 5, "web", (), {}, object(), [value], repr(value), np.float64(1)):
         assert (value == other) is False
@@ -522,7 +522,7 @@ def test_a_value_is_equal_to_its_own_kind_only(name: str) -> None:
 
 
 def test_buckets_read_twice_are_equal_and_hash_alike() -> None:
-    """Two values of the same content are equal, also from another index or another order."""
+    """Two buckets with the same content are equal, even if another index or another order gave them."""
     again = {row.timestamp: row for row in stored().get_buckets(job_id="web", sort="anomaly_score")}
     for row in EVERYTHING:
         assert again[row.timestamp] == row

@@ -1,9 +1,9 @@
 """Index, reference and SQLite give the same answers over histories of writes, on the newest state and on older ones.
 
 The seeded loop runs BUCKETQUERY_CASES cases (default 1,000) of BUCKETQUERY_SEED (default "0"). Another seed is another
-set of cases, so processes share the work by running different seeds. "0.17" begins with table 17 of seed 0; a failure
-shows this number, to repeat it. One in CASES_PER_SHORTCUT cases more runs on an index that takes every shortcut it can,
-and as many on an index that takes none.
+set of cases, so processes share the work by running different seeds. A failure shows a seed such as "0.17", which
+begins with table 17 of seed 0 and so repeats the failure. BUCKETQUERY_CASES / CASES_PER_SHORTCUT further cases run on
+an index that takes every shortcut it can, and the same number on an index that takes none.
 """
 
 import os
@@ -31,7 +31,7 @@ from bucketquery.search.shortcuts import ALL_SHORTCUTS, Shortcuts
 from bucketquery.testing import bucket_queries, evaluate, influencer_queries, record_queries, result_documents
 from support.cases import Case, Table, all_matches, count_cases, outcome, plural, seeded_tables
 from support.helpers import ask_together
-from support.shortcuts import AS_THEY_ARE, FORCED, OFF, WAYS, combine_few, go, take
+from support.shortcuts import AS_THEY_ARE, FORCED, OFF, WAYS, combine_few, shortcuts_for, take
 from support.sql import SqlResults
 from support.strategies import (
     FIELDS,
@@ -58,7 +58,7 @@ from support.strategies import (
 
 CASES = int(os.environ.get("BUCKETQUERY_CASES", "1000"))
 SEED = os.environ.get("BUCKETQUERY_SEED", "0")
-#: One case in this many is asked with every shortcut, and one without any.
+#: BUCKETQUERY_CASES divided by this is the number of cases with every shortcut, and of cases without any.
 CASES_PER_SHORTCUT = 4
 
 
@@ -76,14 +76,14 @@ def test_seeded_cases_are_answered_alike(shortcuts: str, monkeypatch: pytest.Mon
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_churned_cases_are_answered_alike(kind: Kind) -> None:
-    """All agree on large tables with late and repeated writes, which must compact and copy columns."""
+    """Index, reference and SQLite agree on large tables whose late and repeated writes compact and copy columns."""
     cases = CASES // 300
     assert count_cases(seeded_tables(f"churned-{kind}-{SEED}", cases), IndexEngine)["cases"] >= cases
 
 
 @pytest.mark.parametrize("few_changed", [0, 100])
 def test_jobs_that_are_asked_together_are_answered_alike(few_changed: int) -> None:
-    """All agree if two jobs share a combined table, rebuilt for each commit or corrected."""
+    """Index, reference and SQLite agree if two jobs share a combined table, rebuilt for each commit or corrected."""
 
     def opened(table: Table) -> IndexEngine:
         return IndexEngine(table, prepare=partial(ask_together, small_rows=40, few_changed=few_changed))
@@ -95,14 +95,14 @@ def test_jobs_that_are_asked_together_are_answered_alike(few_changed: int) -> No
 @pytest.mark.thorough
 @pytest.mark.parametrize("part", range(10))
 def test_very_many_seeded_cases_are_answered_alike(part: int) -> None:
-    """All agree on 100,000 cases of each of ten more seeds."""
+    """Index, reference and SQLite agree on 100,000 cases of each of ten more seeds."""
     assert count_cases(seeded_tables(f"thorough-{part}-{SEED}", 100_000), IndexEngine)["cases"] >= 100_000
 
 
 @pytest.mark.thorough
 @pytest.mark.parametrize("shortcuts", [FORCED, OFF])
 def test_very_many_cases_are_answered_alike(shortcuts: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """All agree on 100,000 cases with every shortcut, and on 100,000 without any."""
+    """Index, reference and SQLite agree on 100,000 cases with every shortcut, and on 100,000 without any."""
     tables = seeded_tables(f"led-{shortcuts}-{SEED}", 100_000)
     assert count_cases(tables, engines(shortcuts, monkeypatch))["cases"] >= 100_000
 
@@ -113,29 +113,29 @@ def test_very_many_cases_are_answered_alike(shortcuts: str, monkeypatch: pytest.
 def test_very_many_churned_cases_are_answered_alike(
     kind: Kind, shortcuts: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """All agree on many large tables with late and repeated writes, with every shortcut and without any."""
+    """Index, reference and SQLite agree on many large, often rewritten tables, with every shortcut and without any."""
     tables = seeded_tables(f"churned-{kind}-{shortcuts}-{SEED}", 500)
     assert count_cases(tables, engines(shortcuts, monkeypatch))["cases"] >= 500
 
 
 def engines(shortcuts: str, patch: pytest.MonkeyPatch) -> Callable[[Table], "IndexEngine"]:
-    """A function that opens an index for a table, and lets it search in one of the ways."""
+    """A function that opens an index for a table; the index searches in one of `WAYS`."""
 
     def opened(table: Table) -> IndexEngine:
-        forced = go(patch, shortcuts, table.seed)
+        forced = shortcuts_for(patch, shortcuts, table.seed)
         combined = partial(combine_few, way=shortcuts, seed=table.seed)
-        return IndexEngine(table, forced, is_pressed=shortcuts == FORCED, prepare=combined)
+        return IndexEngine(table, forced, asks_by_value=shortcuts == FORCED, prepare=combined)
 
     return opened
 
 
 class IndexEngine:
-    """The library, written to and asked in every way it has.
+    """An index that is written and searched in every way that the library offers.
 
     Args:
         table: the history to write and the cases to ask.
         shortcuts: the shortcuts of its searches.
-        is_pressed: whether readers ask by value after every write, so that the next write finds value indexes to
+        asks_by_value: whether readers search by value after every write, so that the next write finds value indexes to
             extend or correct.
         prepare: called with each index before anything is written.
     """
@@ -145,11 +145,11 @@ class IndexEngine:
         table: Table,
         shortcuts: Shortcuts = ALL_SHORTCUTS,
         *,
-        is_pressed: bool = False,
+        asks_by_value: bool = False,
         prepare: Callable[[ResultsIndex], object] | None = None,
     ) -> None:
         self.rng = Random(f"{table.seed} as the index has it")
-        self.is_pressed = is_pressed
+        self.asks_by_value = asks_by_value
         self.index = ResultsIndex()
         #: For some tables, a second index without documents, which is written and asked like the first.
         self.bare = ResultsIndex(keep_documents=False) if self.rng.random() < 0.2 else None
@@ -167,7 +167,7 @@ class IndexEngine:
         return [self.index] if self.bare is None else [self.index, self.bare]
 
     def write(self, table: Table, state: int) -> None:
-        """Write one batch in one of the ways, and check the commit."""
+        """Write one batch in a random way, and check the commit."""
         for index in self.indexes():
             before = index.sequence
             commit, batch = write_somehow(self.rng, index, table.history[state - 1], table.states[state - 1])
@@ -186,11 +186,11 @@ class IndexEngine:
         self.snapshots.append(self.index.snapshot())
         if self.bare is not None:
             self.bare_snapshots.append(self.bare.snapshot())
-        if self.is_pressed:
-            self.press(table)
+        if self.asks_by_value:
+            self.search_by_value(table)
 
-    def press(self, table: Table) -> None:
-        """Ask by value, on the newest state and on an older one; only the answers to cases are checked."""
+    def search_by_value(self, table: Table) -> None:
+        """Search by value on the newest state and on an older one, without a check of the answers."""
         rng, domain = self.rng, table.domain
         for snapshots in (self.snapshots, self.bare_snapshots):
             for snapshot in (*3 * snapshots[-1:], *rng.sample(snapshots[:-1], min(1, len(snapshots[:-1])))):
@@ -204,7 +204,7 @@ class IndexEngine:
                 outcome(snapshot.search, QUERIES[kind](size=3, **asked))
 
     def ask(self, table: Table, case: Case) -> str:
-        """The page of the case, in one of the ways to ask."""
+        """The outcome of the case, from a random way to ask."""
         snapshot = self.snapshots[case.state]
         known = table.jobs(case.state).issuperset(case.query.jobs)
         way = self.rng.randrange(10)
@@ -219,7 +219,7 @@ class IndexEngine:
 
 
 def write_somehow(rng: Random, index: ResultsIndex, batch: Batch, before: State) -> tuple[Commit, Batch]:
-    """Write a batch in one of the ways; the commit, and the part of the batch that was written."""
+    """Write a batch in a random way, and return the commit and the part of the batch that was written."""
     held = [document for document in batch if fits(document)]
     kinds = [kind for kind in KINDS if any(document["result_type"] == kind for document in held)]
     way = rng.randrange(5)
@@ -243,7 +243,7 @@ def search(results: ResultsIndex | Snapshot, query: Query) -> dict[str, Any]:
 
 
 def call(snapshot: Snapshot, query: Query) -> dict[str, Any]:
-    """The response body to the same query in the keywords of the API's client."""
+    """The response body to a query that is asked with the keywords of the API's client."""
     shared: dict[str, Any] = {
         "job_id": query.jobs[0],
         "exclude_interim": query.exclude_interim,
@@ -292,7 +292,7 @@ def look_closely(table: Table, case: Case, snapshot: Snapshot) -> None:
 
 
 def look_at_keys(rng: Random, table: Table, case: Case, bare: Snapshot) -> None:
-    """Assert that an index without documents has the same count and keys, and with documents the same body."""
+    """Assert that an index without documents has the same count and keys, and the same body if given documents."""
     query = case.query.replace(expand=False) if isinstance(case.query, BucketQuery) else case.query
     expected = outcome(evaluate, table.documents(case.state), query)
     if expected == "NotFound":
@@ -308,7 +308,7 @@ def look_at_keys(rng: Random, table: Table, case: Case, bare: Snapshot) -> None:
 
 
 def host_document(rng: Random, document: Document) -> Document:
-    """A document as a host may have it: in another spelling, or with indexed values that are out of date."""
+    """A document as a host may have it: in another spelling, or with outdated values of indexed fields."""
     if rng.random() < 0.7:
         return respelled(rng, document)
     fields, named = FIELDS[document["result_type"]], identity(document)

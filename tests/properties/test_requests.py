@@ -74,7 +74,7 @@ def text(value: Any) -> str:
 
 
 def replies(job: str, kind: str, parameters: Mapping[str, Any]) -> Iterator[tuple[str, Reply]]:
-    """The reply to each way to write a query, after a label for that way."""
+    """A label for each way to write a query, with the reply to it."""
     path = f"/_ml/anomaly_detectors/{quote(job, safe='')}/results/{kind}"
     query = {name: text(value) for name, value in parameters.items()}
     yield "query in the path", handle(INDEX, "GET", f"{path}?{urlencode(query)}")

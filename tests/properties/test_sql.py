@@ -1,4 +1,4 @@
-"""The SQL judge, tested by hand: small histories, and the answers that the rules give."""
+"""The rules in SQL: SQLite's answers after small histories are those that were worked out by hand."""
 
 from typing import Any
 
@@ -13,17 +13,17 @@ AT = {"job_id": "web", "timestamp": 0, "bucket_span": 300}
 
 
 def bucket(**fields: Any) -> Document:
-    """A bucket that shows records, unless it is given no influencers."""
+    """A bucket that shows records if expanded, unless it is given an empty list of influencers."""
     return {"result_type": "bucket", **AT, "bucket_influencers": [{}], **fields}
 
 
 def record(**fields: Any) -> Document:
-    """A record of that bucket."""
+    """A record of the default bucket."""
     return {"result_type": "record", **AT, **fields}
 
 
 def influencer(**fields: Any) -> Document:
-    """An influencer of that bucket."""
+    """An influencer of the default bucket."""
     return {"result_type": "influencer", **AT, **fields}
 
 
@@ -33,7 +33,7 @@ def answer(*documents: Document, query: Query) -> dict[str, Any]:
         return results.answer(query)
 
 
-# ---- order: pairs of records; the first comes first in ascending order
+# ---- order: in each pair of records, the first record comes before the second in ascending order
 
 EARLIER_RECORDS: dict[str, tuple[Document, Document]] = {
     "the sort field": (
@@ -87,8 +87,8 @@ def test_records_are_ordered_key_by_key(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", MISSING)
-def test_a_missing_value_is_last_both_ways(name: str) -> None:
-    """A record without the sort field comes after one that has it."""
+def test_a_missing_value_is_last_in_both_directions(name: str) -> None:
+    """A record without the sort field comes after one that has it, ascending and descending."""
     has, has_not = record(bucket_span=900, **MISSING[name]), record(bucket_span=1)
     for desc in (False, True):
         found = answer(has_not, has, query=RecordQuery(jobs="web", sort=name, desc=desc))["records"]
@@ -116,7 +116,7 @@ def test_influencers_are_ordered_by_time_span_name_and_value() -> None:
 
 
 def test_an_identity_is_exact() -> None:
-    """A missing detector is detector 0, a missing value is not empty text, and each part makes another record."""
+    """A missing detector is detector 0, a missing value is not empty text, and any other part is another record."""
     first = record(record_score=1.0)
     others = [
         record(detector_index=1),
@@ -136,7 +136,10 @@ def test_an_identity_is_exact() -> None:
 
 
 def test_conditions_are_those_of_the_rules() -> None:
-    """The window is half open, the threshold inclusive; a missing score meets none; interim is left out if asked."""
+    """The window is half open and the threshold inclusive. A record without a score meets no threshold.
+
+    `exclude_interim` leaves out interim records.
+    """
     records = [record(timestamp=time, record_score=time, is_interim=time == 2) for time in range(4)] + [
         record(timestamp=9)
     ]
@@ -240,7 +243,7 @@ def shown(found: dict[str, Any]) -> list[list[int]]:
 
 
 def test_a_bucket_with_influencers_shows_the_records_of_its_instant() -> None:
-    """The span is not compared; other jobs, other instants and buckets without influencers are left out."""
+    """Spans need not agree. Records of other jobs or instants stay out; a bucket without influencers shows none."""
     records = [
         record(detector_index=1, bucket_span=900),
         record(detector_index=2),
@@ -298,7 +301,7 @@ def test_a_bucket_and_a_page_show_a_limited_number_of_records(monkeypatch: pytes
 
 
 def test_every_state_has_its_own_records() -> None:
-    """An older state shows no later record, also not inside its buckets."""
+    """An older state shows no later record, not even inside its buckets."""
     batches = [[bucket()], [record(record_score=1.0)], [record(record_score=2.0), influencer()]]
     with SqlResults(batches) as results:
         for state, scores in enumerate(([], [], [1.0], [2.0])):

@@ -16,7 +16,7 @@ BASIC: dict[str, Any] = {"timestamp": TIMES, "bucket_span": HOUR_S}
 
 
 def bad_entry(kind: Kind, field: str, value: Any, path: str, source: str, *, of: str = "") -> BadColumns:
-    """Columns of two rows with one bad field; `of` names the case if the value alone does not tell."""
+    """Columns of two rows with one bad field; `of` names the case if the value is not a clear name."""
     claim = of or f"{field} {value!r:.50}"
     return BadColumns("20.columns", f"{kind}: {claim}", kind, BASIC | {field: value}, path, source)
 

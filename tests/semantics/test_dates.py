@@ -1,8 +1,8 @@
 """Rules 1.4, 1.6 and 1.7: the instant that a date text means, date math included.
 
-The instants come from manual calculation, or from the standard library, which reads the full ISO text. The tests see a
-meaning from outside: as `start` the text includes a bucket at its instant and excludes a bucket a millisecond earlier;
-as `end` it does the reverse.
+The instants come from manual calculation, or from the standard library, which reads the full ISO text. The tests
+observe a meaning through searches. As `start` the text includes a bucket at its instant and excludes a bucket a
+millisecond earlier; as `end` it does the reverse.
 """
 
 from dataclasses import dataclass
@@ -171,19 +171,19 @@ FLOORS = [
     Means("1.7", "2020-08-19T13:45:30.250Z||/H", "2020-08-19T13:00:00.000Z", "DMP"),
     Means("1.7", "2020-08-19T13:45:30.250Z||/m", "2020-08-19T13:45:00.000Z", "DMP"),
     Means("1.7", "2020-08-19T13:45:30.250Z||/s", "2020-08-19T13:45:30.000Z", "DMP"),
-    Means("1.7", "2020-01-06T13:00Z||/w", "2020-01-06T00:00:00.000Z", "a Monday is its own week's first day"),
+    Means("1.7", "2020-01-06T13:00Z||/w", "2020-01-06T00:00:00.000Z", "a Monday is the first day of its week"),
     Means("1.7", "2020-01-05T23:59:59.999Z||/w", "2019-12-30T00:00:00.000Z", "a Sunday ends the week"),
     Means("1.7", "2020-01-01||/w", "2019-12-30T00:00:00.000Z", "a week may begin in another year"),
     Means("1.7", "2020-03-01||/w", "2020-02-24T00:00:00.000Z", "a week may begin in another month"),
     Means("1.7", "1970-01-01||/w", "1969-12-29T00:00:00.000Z", "1970-01-01 was a Thursday"),
     Means("1.7", "1969-12-29||/w", "1969-12-29T00:00:00.000Z", "a Monday before 1970"),
     Means("1.7", "1969-12-28||/w", "1969-12-22T00:00:00.000Z", "a Sunday before 1970"),
-    Means("1.7", "1969-07-20T20:17:40.5Z||/y", "1969-01-01T00:00:00.000Z", "floors also go back before 1970"),
-    Means("1.7", "1969-07-20T20:17:40.5Z||/M", "1969-07-01T00:00:00.000Z", "floors also go back before 1970"),
-    Means("1.7", "1969-07-20T20:17:40.5Z||/d", "1969-07-20T00:00:00.000Z", "floors also go back before 1970"),
-    Means("1.7", "1969-07-20T20:17:40.5Z||/h", "1969-07-20T20:00:00.000Z", "floors also go back before 1970"),
-    Means("1.7", "1969-07-20T20:17:40.5Z||/m", "1969-07-20T20:17:00.000Z", "floors also go back before 1970"),
-    Means("1.7", "1969-07-20T20:17:40.5Z||/s", "1969-07-20T20:17:40.000Z", "floors also go back before 1970"),
+    Means("1.7", "1969-07-20T20:17:40.5Z||/y", "1969-01-01T00:00:00.000Z", "a floor before 1970 is earlier too"),
+    Means("1.7", "1969-07-20T20:17:40.5Z||/M", "1969-07-01T00:00:00.000Z", "a floor before 1970 is earlier too"),
+    Means("1.7", "1969-07-20T20:17:40.5Z||/d", "1969-07-20T00:00:00.000Z", "a floor before 1970 is earlier too"),
+    Means("1.7", "1969-07-20T20:17:40.5Z||/h", "1969-07-20T20:00:00.000Z", "a floor before 1970 is earlier too"),
+    Means("1.7", "1969-07-20T20:17:40.5Z||/m", "1969-07-20T20:17:00.000Z", "a floor before 1970 is earlier too"),
+    Means("1.7", "1969-07-20T20:17:40.5Z||/s", "1969-07-20T20:17:40.000Z", "a floor before 1970 is earlier too"),
     Means(
         "1.7",
         "2020-08-19T01:00+02:00||/d",

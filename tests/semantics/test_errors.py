@@ -18,7 +18,7 @@ from support.semantics_tables import BY_SCORE, CALLS, JOB, SCORES, each_row, ind
 
 @dataclass(frozen=True, slots=True)
 class Raised:
-    """Parameters that are refused, the class of the error, its built-in class, and what a service answers with."""
+    """Parameters that are refused; the class and the built-in class of the error; its status, type and value."""
 
     rule: str
     claim: str
@@ -122,7 +122,7 @@ RAISED += [
 
 
 @each_row(RAISED)
-def test_error_carries_what_a_service_answers_with(row: Raised) -> None:
+def test_error_carries_status_type_reason_and_value(row: Raised) -> None:
     """An error has a status, a type, a reason and a value, and can be caught as its built-in class."""
     with pytest.raises(row.built_in) as caught:
         getattr(index_of([]), row.call)(**({"job_id": JOB} | row.asked))
@@ -143,7 +143,7 @@ def test_bad_document_is_a_value_error() -> None:
 
 @dataclass(frozen=True, slots=True)
 class NoKeyword:
-    """A keyword of the official client that is about transport, not about the query."""
+    """A keyword that a call does not take: transport of the official client, or the name of a parameter elsewhere."""
 
     rule: str
     claim: str
@@ -153,7 +153,7 @@ class NoKeyword:
     source: str
 
 
-TRANSPORT = [
+NO_KEYWORDS = [
     NoKeyword("20.python-client-habits", f"{call} {name}", call, name, value, "ours: a TypeError")
     for call in CALLS.values()
     for name, value in (
@@ -168,8 +168,8 @@ TRANSPORT = [
 ]
 
 
-@each_row(TRANSPORT)
-def test_transport_keyword_is_a_type_error(row: NoKeyword) -> None:
+@each_row(NO_KEYWORDS)
+def test_keyword_that_is_not_a_parameter_is_a_type_error(row: NoKeyword) -> None:
     """A keyword that is not a parameter of the query raises TypeError."""
     with pytest.raises(TypeError):
         getattr(index_of([]), row.call)(**{"job_id": JOB, row.name: row.value})

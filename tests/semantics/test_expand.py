@@ -265,7 +265,7 @@ KEYS: tuple[tuple[str, Any, Any], ...] = (
 
 
 def two_by(place: int) -> dict[str, dict[str, Any]]:
-    """Two records with equal keys before this one: `less` has its lower value, and higher values of all later keys."""
+    """Two records that first differ in this key: `less` has its low value, and the high value of every later key."""
     earlier = {name: low for name, low, _ in KEYS[:place]}
     name, low, high = KEYS[place]
     return {
@@ -278,7 +278,7 @@ def two_by(place: int) -> dict[str, dict[str, Any]]:
 ORDER = [
     Expanded("8.4", f"{name} decides before later keys", two_by(place), {}, {"b": "less more"}, source)
     for place, (name, _, _) in enumerate(KEYS)
-    for source in ["JRP, RQB" if place < 7 else "ours: they do not define it"]
+    for source in ["JRP, RQB" if place < 7 else "ours: JRP and RQB do not define it"]
 ]
 ORDER += [
     Expanded(

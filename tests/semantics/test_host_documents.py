@@ -234,7 +234,7 @@ OTHER_DOCUMENTS = [
 @pytest.mark.parametrize("keep", [False, True], ids=["not kept", "kept"])
 @each_row(OTHER_DOCUMENTS)
 def test_other_documents_are_refused(row: OtherDocuments, keep: bool) -> None:
-    """Too few, too many, other or bad documents are an `InvalidDocument` that names the first wrong document."""
+    """Too few or too many documents raise an `InvalidDocument` of `documents`; a wrong one is named by its position."""
     with pytest.raises(BucketQueryError) as caught:
         page_of_three(row.kind, keep=keep).to_dict(documents=row.documents)
     assert_refusal(caught.value, invalid_document(row.field))

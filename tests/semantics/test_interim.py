@@ -82,13 +82,13 @@ DEFAULT_DESC = [
 
 
 def no_boolean(field: str, value: object) -> Refused:
-    """A value that is not a boolean, in any way of asking."""
+    """A row about a value that is not a boolean, which both a call and a query refuse."""
     expected = invalid(field, f"Failed to parse value [{value}] as only [true] or [false] are allowed.")
     return Refused("4.4", f"{field} {value!r}", MIXED, {field: value}, expected, "OP, RR")
 
 
 def text_in_a_query(field: str, value: str) -> Refused:
-    """A boolean as text, which keywords may have and a query may not."""
+    """A row about a boolean as text, which a call accepts and a query refuses."""
     expected = invalid(field, "as only [true] or [false] are allowed.")
     return Refused(
         "4.4", f"query {field} {value!r}", MIXED, {field: value}, expected, "ours: a query is strict", only="search"

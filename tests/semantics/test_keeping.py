@@ -165,7 +165,7 @@ def test_kept_field_has_the_same_column(row: Kept) -> None:
 
 @each_row(DROPPED)
 def test_column_of_a_dropped_field_is_refused(row: Kept) -> None:
-    """The index drops a field that neither filters nor sorts: its column is an `InvalidQuery` of `name`."""
+    """The index drops a field that neither filters nor sorts, so its column raises an `InvalidQuery` of `name`."""
     with pytest.raises(BucketQueryError) as caught:
         page_of_three(row.kind).column(row.field)
     assert_refusal(caught.value, invalid("name", ""))
@@ -194,7 +194,7 @@ NEEDS = [
 @pytest.mark.parametrize("kind", CALLS)
 @each_row(NEEDS)
 def test_values_and_bodies_need_documents(row: Needs, kind: Kind) -> None:
-    """Without documents, values and bodies are an `InvalidQuery` of `documents`."""
+    """Without documents, values and bodies raise an `InvalidQuery` of `documents`."""
     page = page_of_three(kind)
     with pytest.raises(BucketQueryError) as caught:
         row.use(page)
@@ -223,7 +223,7 @@ def test_empty_page_needs_no_documents(kind: Kind, asked: dict[str, Any]) -> Non
 
 
 def test_expand_needs_documents() -> None:
-    """Section 20, keep_documents: `expand` shows documents of records, so it is an `InvalidQuery` of `expand`."""
+    """Section 20, keep_documents: `expand` shows documents of records, so it raises an `InvalidQuery` of `expand`."""
     index = index_of(THREE_BUCKETS.values(), keep_documents=False)
     for door in doors(None):
         with pytest.raises(BucketQueryError) as caught:

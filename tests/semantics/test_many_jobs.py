@@ -51,7 +51,7 @@ INFLUENCERS = {
 
 
 def several(claim: str, asked: dict[str, Any], expected: str, count: int | None = None) -> Answered:
-    """A row about the three jobs, unless it names other jobs."""
+    """A row about the three jobs, unless `asked` names others."""
     asked = {"jobs": THREE, **asked}
     return Answered("20.many-jobs", claim, GIVEN, asked, expected, "ours", count=count, only="search")
 

@@ -226,7 +226,7 @@ NO_OTHER_COLUMNS = [NoColumn("20.pages", kind, name, source) for kind, name, sou
 
 @each_row(NO_COLUMNS, NO_OTHER_COLUMNS)
 def test_unknown_column_is_refused(row: NoColumn) -> None:
-    """A name that is not a field of the kind is an `InvalidQuery` of `name`, even if a document has it."""
+    """A name that is not a field of the kind raises an `InvalidQuery` of `name`, even if a document has it."""
     with pytest.raises(BucketQueryError) as caught:
         page_of(row.kind).column(row.name)
     assert_refusal(caught.value, invalid("name", ""))

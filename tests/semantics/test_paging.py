@@ -36,9 +36,9 @@ DEFAULTS = [
     Answered(
         "6.1", "desc: the last hundred, backwards", HOURS, {"desc": True}, names(149, 49), "PAGE, REST", count=150
     ),
-    Answered("6.1", "size alone", HOURS, {"size": 3}, names(0, 3), "PAGE: from is 0", count=150),
-    Answered("6.1", "from alone", HOURS, {"from_": 20}, names(20, 120), "PAGE: size is 100", count=150),
-    Answered("6.1", "from alone, near the end", HOURS, {"from_": 147}, names(147, 150), "PAGE", count=150),
+    Answered("6.1", "only size", HOURS, {"size": 3}, names(0, 3), "PAGE: from is 0", count=150),
+    Answered("6.1", "only from", HOURS, {"from_": 20}, names(20, 120), "PAGE: size is 100", count=150),
+    Answered("6.1", "only from, near the end", HOURS, {"from_": 147}, names(147, 150), "PAGE", count=150),
     Answered("6.1", "both", HOURS, {"from_": 20, "size": 3}, names(20, 23), "PAGE", count=150),
     Answered("6.1", "size beyond the end", HOURS, {"from_": 140, "size": 100}, names(140, 150), "PAGE", count=150),
     Answered("6.1", "size above the number of matches", HOURS, {"size": 1_000}, names(0, 150), "PAGE", count=150),
@@ -89,7 +89,7 @@ EMPTY_PAGES = [
         "the server's window does not apply",
         count=150,
     ),
-    Answered("20.from-size", "size at the default bound", HOURS, {"size": 10_000}, names(0, 150), "ours", count=150),
+    Answered("20.from-size", "size at the default limit", HOURS, {"size": 10_000}, names(0, 150), "ours", count=150),
 ]
 
 
@@ -198,8 +198,8 @@ TOO_LARGE = [too_large(10_001), too_large(2**63), too_large(10**30)]
 
 
 @each_row(of_every_kind(NEGATIVE, NO_INT, BOTH_WAYS, TOO_LARGE))
-def test_page_that_no_search_may_have_is_refused(row: Refused) -> None:
-    """Paging parameters that no search may have raise the error of the row."""
+def test_invalid_page_is_refused(row: Refused) -> None:
+    """Invalid paging parameters raise the error of the row."""
     assert_refused(row)
 
 

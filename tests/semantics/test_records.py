@@ -56,7 +56,7 @@ SERVER_TEST = [
     records("15.1", "desc as text", JUNE, {"desc": "false"}, "june1 june2", "4.4", only="get_records"),
 ]
 
-# The sort field ties. Each key decides if all keys before it are equal; later keys do not matter.
+# The keys that break ties of the sort field. A key decides if all keys before it are equal, whatever the later keys.
 KEYS: tuple[tuple[str, Any, Any], ...] = (
     ("record_score", 1.0, 2.0),
     ("over_field_value", "a", "b"),
@@ -71,7 +71,7 @@ KEYS: tuple[tuple[str, Any, Any], ...] = (
 
 
 def two_by(place: int) -> dict[str, dict[str, Any]]:
-    """Two records with equal keys before this one: `less` has its lower value, and higher values of all later keys."""
+    """Two records that first differ in this key: `less` has its low value, and the high value of every later key."""
     earlier = {name: low for name, low, _ in KEYS[:place]}
     name, low, high = KEYS[place]
     later_low = {key: least for key, least, _ in KEYS[place + 1 :]}
@@ -113,7 +113,7 @@ PRECEDENCE += [
     for desc in (False, True)
 ]
 
-# Equal scores. The older record has the higher value.
+# Three records with equal scores. The oldest has the highest value.
 OVERS = {"old": record(0, record_score=50.0, over_field_value="b"), "new": record(HOUR, record_score=50.0)} | {
     "newest": record(2 * HOUR, record_score=50.0, over_field_value="a")
 }
@@ -275,7 +275,7 @@ def test_field_that_records_cannot_sort_by_is_refused(row: Refused) -> None:
 @pytest.mark.parametrize("size", [1, 2, 3, 4])
 @pytest.mark.parametrize("asked", [{}, {"desc": False}, {"sort": "by_field_value"}, {"sort": "timestamp"}], ids=str)
 def test_pages_of_records_laid_end_to_end_are_the_whole(asked: dict[str, Any], size: int) -> None:
-    """Rule 6.1: pages of any size, one after the other, are all records in order, each once, if most of them tie."""
+    """Rule 6.1: pages of any size, one after the other, are all records in order, each once, also if most tie."""
     index = index_of(ALPHABET.values())
     whole = index.get_records(job_id=JOB, **asked).keys()
     pages = [index.get_records(job_id=JOB, from_=skipped, size=size, **asked) for skipped in range(0, 10, size)]

@@ -1,4 +1,4 @@
-"""The REST door: the values of a body: dates, a timestamp with other fields, numbers and booleans."""
+"""The values of a body at the REST door: dates, a timestamp with other fields, numbers and booleans."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -98,7 +98,7 @@ def test_date_of_a_body_is_text_or_number(row: Replied) -> None:
 
 @each_row(WRONG_DATES)
 def test_search_refuses_bad_date_text_of_a_body(row: Rejected) -> None:
-    """Text has the right JSON type, so the search refuses it, not the parser."""
+    """Text has the right JSON type, so the search refuses bad date text, not the parser."""
     assert_rejected(row)
 
 
@@ -180,7 +180,7 @@ def test_null_and_unset_do_not_conflict(row: Replied) -> None:
 
 @each_row(CONFLICTS)
 def test_conflict_in_a_body_is_refused(row: Rejected) -> None:
-    """The error names the later field; a timestamp of the path comes after the body."""
+    """The error names the field that is read later; a timestamp of the path is read after the body."""
     assert_rejected(row)
 
 

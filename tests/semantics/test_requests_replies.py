@@ -56,7 +56,7 @@ def test_reply_is_encoded_without_blanks(row: Encoded) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A request with `pretty` or `human`, and whether the answer is pretty and has times for people."""
+    """A request, and whether its answer has line breaks (`pretty`) and timestamps for people (`human`)."""
 
     rule: str
     claim: str
@@ -158,7 +158,7 @@ WRONG_FLAGS = [
 
 @each_row(UNSUPPORTED, WRONG_FLAGS)
 def test_transport_parameter_is_refused(row: Rejected) -> None:
-    """An unsupported parameter of the answer's form is refused by name, and so is a value that is not a boolean."""
+    """An unsupported parameter is refused by name. `human` and `pretty` refuse a value that is not a boolean."""
     assert_rejected(row)
 
 

@@ -168,7 +168,7 @@ ROUTED += [
 
 @each_row(ROUTED)
 def test_document_is_stored_by_its_result_type(row: Routed) -> None:
-    """Buckets, records and influencers are stored; documents of other types, or of none, are skipped and counted."""
+    """Buckets, records and influencers are stored; documents of other types or without one are skipped and counted."""
     index = index_of([])
     commit = index.upsert(iter(row.given), kind=row.kind)
     assert (commit.inserted, dict(commit.skipped)) == (sum(row.stored), row.skipped)
@@ -203,7 +203,7 @@ def test_batch_with_a_document_of_another_kind_is_refused(row: BadDocument) -> N
 
 @pytest.mark.parametrize("kind", ["Bucket", "records", "bucket_influencer", "overall_bucket", "", 5])
 def test_unknown_kind_is_refused(kind: Any) -> None:
-    """Section 20, commits: a kind that the library does not hold is an error of the parameter, not of a document."""
+    """Section 20, commits: an unknown kind is an error of the parameter, not of a document."""
     with pytest.raises(BucketQueryError) as caught:
         ResultsIndex().upsert([], kind=kind)
     assert_refusal(caught.value, invalid("kind", ""))

@@ -1,4 +1,4 @@
-"""Every write of the index, in any order, with snapshots and queries between: a rule machine against a dict."""
+"""A rule machine compares the index with a dict, after writes of every sort in any order with queries between."""
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -55,7 +55,7 @@ INFLUENCERS: tuple[list[Document] | None, ...] = (
     [{"influencer_field_name": "bucket_time", "anomaly_score": 75.0, "is_interim": True}],
     [{"probability": 1e-308}, {"influencer_field_name": "host", "raw_anomaly_score": 3}],
 )
-#: The values of a record's own fields; identities have few values, so that most of them are taken.
+#: The values of a record's own fields. The fields of an identity have few values, so that identities repeat.
 RECORD_VALUES: Mapping[str, Sequence[Any]] = {
     "probability": (None, 0.0, 5e-324, 1e-308, 1, 1.0),
     "multi_bucket_impact": (None, -5.0, 5),
@@ -122,7 +122,7 @@ UNFIT: tuple[tuple[Kind, Document], ...] = (
 
 jobs = st.sampled_from(sorted(STARTS))
 seeds = st.integers(0, 2**32 - 1)
-#: The rows of a write as a part of the rows that a head may hold: fewer, as many, more.
+#: The number of rows in a write, as a share of the rows that a head may hold.
 parts = st.sampled_from((0.0, 0.5, 1.0, 1.5, 3.0))
 doors = st.sampled_from(("documents", "documents", "kinds", "columns"))
 #: The kinds of a batch.
@@ -154,7 +154,7 @@ def document(
 
 
 def in_time(names: Iterable[Name]) -> list[Name]:
-    """Names of stored results in time order; ties are in a fixed order."""
+    """Names of stored results in time order; a fixed order breaks ties."""
     return sorted(names, key=lambda name: (name[1][:3], repr(name)))
 
 
@@ -174,12 +174,12 @@ class IndexMachine(RuleBasedStateMachine):
     gives the answers that it gave when it was taken.
     """
 
-    #: How many rows a head holds, and how many base rows allow it one more.
+    #: The number of rows that a head may hold, and the number of base rows that allow it one more.
     head_rows: ClassVar[int]
     base_rows_per_head_row: ClassVar[int | None] = None
     most_rows: ClassVar[int] = 400
     keep_documents: ClassVar[bool] = True
-    #: The fewest examples to run; the first is always the simplest history, which writes nothing.
+    #: The fewest examples to run. The first example is always the simplest history, which writes nothing.
     fewest: ClassVar[int] = 1
 
     def __init__(self) -> None:
@@ -195,10 +195,10 @@ class IndexMachine(RuleBasedStateMachine):
         self.older: list[Older] = []
 
     def resize(self) -> None:
-        """Give the index other sizes, before it is made."""
+        """Change the sizes of the index that is made next."""
 
     def teardown(self) -> None:
-        """Undo the limits."""
+        """Undo the changes of sizes."""
         self.patch.undo()
 
     # ---- parts of the rules
@@ -212,12 +212,12 @@ class IndexMachine(RuleBasedStateMachine):
         return [stored for (kind, key), stored in self.stored.items() if key[0] in job_ids and kind in kinds]
 
     def size(self, part: float) -> int:
-        """How many rows a write has; fewer once the dict holds ``most_rows`` documents."""
+        """The number of rows in a write; at most 2 once the dict holds ``most_rows`` documents."""
         rows = 1 + int(part * self.head_rows)
         return rows if len(self.stored) < self.most_rows else min(rows, 2)
 
     def first_free(self, job_id: str) -> int:
-        """The first timestamp behind every result of a job."""
+        """The first timestamp after every result of a job."""
         held = [timestamp for _, (job, timestamp, *_) in self.stored if job == job_id]
         return max(held) + STEP if held else STARTS[job_id]
 
@@ -239,7 +239,7 @@ class IndexMachine(RuleBasedStateMachine):
                 self.same_whole(job_id, kind)
 
     def write(self, batch: Batch, door: str = "documents", rng: Random | None = None) -> None:
-        """Write a batch through one of the doors; all but "documents" take one kind at a time."""
+        """Write a batch through one of the doors; every door except "documents" takes one kind at a time."""
         if door == "documents":
             self.expected(self.index.upsert(batch), batch)
             return
@@ -295,7 +295,7 @@ class IndexMachine(RuleBasedStateMachine):
 
     @rule(job_id=jobs, part=parts, door=doors, seed=seeds, full=st.sampled_from((0.0, 0.5, 1.0)), kinds=mixes)
     def append(self, job_id: str, part: float, door: str, *, seed: int, full: float, kinds: Sequence[Kind]) -> None:
-        """Write final results behind all others, sometimes several spans of one time."""
+        """Write final results after all others, sometimes with several spans at one time."""
         rng = Random(seed)
         timestamp, span = self.first_free(job_id), 0
         batch = []
@@ -371,7 +371,7 @@ class IndexMachine(RuleBasedStateMachine):
         drop: bool,
         kinds: Sequence[Kind],
     ) -> None:
-        """Write other values for nearly all final results of a job, and some new results behind them."""
+        """Write other values for nearly all final results of a job, and some new results after them."""
         rng = Random(seed)
         batch = [
             self.changed(rng, stored, names, drop)
@@ -454,7 +454,7 @@ class IndexMachine(RuleBasedStateMachine):
 
     @rule(job_id=jobs, part=parts, door=doors, seed=seeds, among=st.booleans(), kinds=mixes)
     def interim(self, job_id: str, part: float, door: str, *, seed: int, among: bool, kinds: Sequence[Kind]) -> None:
-        """Write interim results, at most enough to compact."""
+        """Write interim results, sometimes enough to compact the head."""
         rng = Random(seed)
         timestamp = STARTS[job_id] if among else self.first_free(job_id)
         self.write(
@@ -516,7 +516,7 @@ class IndexMachine(RuleBasedStateMachine):
 
     @rule(job_id=jobs)
     def delete_job(self, job_id: str) -> None:
-        """Delete a job with all its results; it may come back."""
+        """Delete a job with all its results; a later write may create it again."""
         if job_id not in self.spans:
             with pytest.raises(UnknownJob):
                 self.index.delete_job(job_id)
@@ -532,7 +532,7 @@ class IndexMachine(RuleBasedStateMachine):
 
     @rule(seed=seeds)
     def keep_snapshot(self, seed: int) -> None:
-        """Take a snapshot; drop one of more than four."""
+        """Take a snapshot; if there are then more than four, drop one of them."""
         queries = self.queries(seed, 3)
         queries += [QUERIES[kind](jobs=job_id, size=10**6) for job_id in STARTS for kind in KINDS]
         answers = [(query, self.answer(query)) for query in queries]
@@ -542,7 +542,7 @@ class IndexMachine(RuleBasedStateMachine):
 
     @rule(seed=seeds)
     def ask(self, seed: int) -> None:
-        """Pages and scans on the edges of the stored results are the dict's."""
+        """Pages and scans on the edges of the stored results are those of the dict."""
         for query in self.queries(seed, 8):
             assert self.asked(self.index, query, self.stored) == self.answer(query), query
             if self.knows(query):
@@ -614,13 +614,13 @@ class RealHeads(IndexMachine):
 
 
 class WithoutDocuments(IndexMachine):
-    """An index without documents: the host has them, and a page names those it needs."""
+    """An index without documents: the host has them, and a page names the documents that it needs."""
 
     head_rows = 8
     keep_documents = False
 
     def answer(self, query: Query) -> str:
-        """The answer of the dict; no bucket can show records here."""
+        """The answer of the dict; `expand` is refused, because records need their documents."""
         if isinstance(query, BucketQuery) and query.expand:
             return "InvalidQuery"
         return super().answer(query)
@@ -642,7 +642,7 @@ class WithoutDocuments(IndexMachine):
         return body
 
     def queries(self, seed: int, number: int) -> list[Query]:
-        """The queries of all machines; a query for an unknown job has no other fault."""
+        """The queries of all machines. A query for an unknown job has no `expand`, so that it has only one fault."""
         return [
             query.replace(expand=False) if isinstance(query, BucketQuery) and not self.knows(query) else query
             for query in super().queries(seed, number)
@@ -655,15 +655,15 @@ class WithoutDocuments(IndexMachine):
                 next(self.index.scan(query))
 
 
-class LedByValue(IndexMachine):
+class WithValueIndexes(IndexMachine):
     """Value indexes of any number of rows, and queries that read them after every write.
 
-    So the next write always finds some to extend, to correct or to drop.
+    Because of these queries the next write always finds value indexes to extend, to correct or to drop.
     """
 
     head_rows = 4
     fewest = 2
-    #: How many rows a value index may be behind, which part of its own rows more, and how many corrections may wait.
+    #: The rows that a value index may be behind, the covered rows that allow one more, the corrections that may wait.
     behind: ClassVar[int] = 0
     behind_share: ClassVar[int] = 64
     most_waiting: ClassVar[int] = 4
@@ -676,11 +676,11 @@ class LedByValue(IndexMachine):
         self.asked_last = self.sequence
 
     def resize(self) -> None:
-        """Value indexes as they are described here."""
+        """Use the sizes of value indexes that the class gives."""
         lead_by_value(self.patch, behind=self.behind, sparsest=self.sparsest)
         resize(self.patch, covered_per_row_behind=self.behind_share, waiting_corrections=self.most_waiting)
 
-    def led(self, rng: Random, job_id: str) -> Query:
+    def query_by_value(self, rng: Random, job_id: str) -> Query:
         """A query that can be answered by value: it has a threshold, an order by value, or both."""
         kind = rng.choice(KINDS)
         score = "anomaly_score" if kind == "bucket" else f"{kind}_score"
@@ -703,10 +703,10 @@ class LedByValue(IndexMachine):
         """The queries of all machines, and the same number of queries by value."""
         rng = Random(seed)
         known = sorted(self.spans) or sorted(STARTS)
-        return super().queries(seed, number) + [self.led(rng, rng.choice(known)) for _ in range(number)]
+        return super().queries(seed, number) + [self.query_by_value(rng, rng.choice(known)) for _ in range(number)]
 
     @invariant()
-    def is_asked_by_value(self) -> None:
+    def answers_by_value_are_the_dicts(self) -> None:
         """After each write some queries by value on every job have the dict's answers."""
         if self.asked_last == self.sequence:
             return
@@ -714,11 +714,11 @@ class LedByValue(IndexMachine):
         self.asked_last = self.sequence
         rng = Random(self.sequence)
         for job_id in sorted(self.spans):
-            for query in [self.led(rng, job_id) for _ in range(3)]:
+            for query in [self.query_by_value(rng, job_id) for _ in range(3)]:
                 assert self.asked(self.index, query, self.stored) == self.answer(query), query
 
 
-class LedFromBehind(LedByValue):
+class WithValueIndexesBehind(WithValueIndexes):
     """Value indexes that are mostly some rows behind, larger heads, and corrections that wait briefly."""
 
     head_rows = 16
@@ -729,15 +729,15 @@ class LedFromBehind(LedByValue):
 
     @invariant()
     def checks_itself(self) -> None:
-        """The index's own invariants hold after every fourth write, because a check works in all corrections."""
+        """The index's own invariants hold after every fourth write, because a check applies all corrections."""
         if self.sequence % 4 == 0:
             super().checks_itself()
 
     @invariant()
-    def is_asked_by_value(self) -> None:
-        """Ask by value after every second write, because a query may work in corrections too."""
+    def answers_by_value_are_the_dicts(self) -> None:
+        """Ask by value after every second write, because a query may apply corrections too."""
         if self.sequence % 2 == 0:
-            super().is_asked_by_value()
+            super().answers_by_value_are_the_dicts()
 
     def teardown(self) -> None:
         """Check the corrections that still wait at the end."""
@@ -745,8 +745,8 @@ class LedFromBehind(LedByValue):
         super().teardown()
 
 
-class LedPatiently(LedFromBehind):
-    """Two corrections may wait."""
+class WithTwoCorrections(WithValueIndexesBehind):
+    """Two corrections of a level may wait, not one."""
 
     most_waiting = 2
 
@@ -758,8 +758,8 @@ MACHINES: dict[type[IndexMachine], int] = {
     GrowingHeads: 12,
     RealHeads: 16,
     WithoutDocuments: 12,
-    LedByValue: 12,
-    LedFromBehind: 12,
+    WithValueIndexes: 12,
+    WithValueIndexesBehind: 12,
 }
 
 
@@ -776,15 +776,15 @@ def run_machine(machine: type[IndexMachine], part: int, profile: settings) -> No
 
 
 @EACH_MACHINE
-def test_every_history_is_the_dicts(machine: type[IndexMachine], part: int) -> None:
+def test_every_history_gives_the_dicts_answers(machine: type[IndexMachine], part: int) -> None:
     """After writes in any order, every answer, count and older snapshot is that of a plain dict."""
     run_machine(machine, part, settings())
 
 
 @pytest.mark.thorough
 @EACH_MACHINE
-def test_every_long_history_is_the_dicts(machine: type[IndexMachine], part: int) -> None:
-    """The answers are those of a plain dict after many more and longer histories."""
+def test_every_long_history_gives_the_dicts_answers(machine: type[IndexMachine], part: int) -> None:
+    """After many more and longer histories, every answer, count and older snapshot is that of a plain dict."""
     run_machine(machine, part, settings.get_profile("thorough"))
 
 
@@ -819,7 +819,7 @@ BUCKETS: Sequence[Kind] = ("bucket",)
 
 
 def test_the_machine_writes_in_every_way() -> None:
-    """Its rules append in place, delete base rows, copy columns and compact, for final and interim rows."""
+    """The machine's rules append in place, delete base rows, copy columns and compact, for final and interim rows."""
     machine = TinyHeads()
     try:
         machine.append("web", part=3.0, door="documents", seed=1, full=1.0, kinds=BUCKETS)
@@ -861,20 +861,22 @@ def test_the_machine_writes_in_every_way() -> None:
         machine.ask(seed=8)
 
         before, after = seen(machine, lambda: machine.renormalize("web", 3.0, seed=9, stray=False))
-        assert moved(before.base, after.base) & set(after.base.columns) == {"anomaly_score"}, "so are many new scores"
+        assert moved(before.base, after.base) & set(after.base.columns) == {"anomaly_score"}, (
+            "many new scores are written to a copy of their column"
+        )
         before, after = seen(machine, lambda: machine.renormalize("web", 0.0, seed=10, stray=False))
         assert after.base is before.base, "a few new scores go to the head"
     finally:
         machine.teardown()
 
 
-# ---- and every path to a value index
+# ---- the machine takes every path to a value index
 
 
 @pytest.fixture
-def led() -> Iterator[LedFromBehind]:
+def indexed() -> Iterator[WithValueIndexesBehind]:
     """A machine with more than 400 buckets of a job and a value index of their scores; two corrections may wait."""
-    machine = LedPatiently()
+    machine = WithTwoCorrections()
     try:
         for seed in range(10):
             machine.append("web", part=3.0, door="columns", seed=seed, full=1.0, kinds=BUCKETS)
@@ -911,37 +913,38 @@ def value_index_of(machine: IndexMachine) -> ValueIndex:
     return made_of(machine)["anomaly_score", True]
 
 
-def test_the_machine_extends_value_indexes(led: LedFromBehind) -> None:
+def test_the_machine_extends_value_indexes(indexed: WithValueIndexesBehind) -> None:
     """A value index a few rows behind stays as it is; the writer extends one that is further behind."""
-    made = value_index_of(led)
-    led.append("web", 0.3, "columns", seed=11, full=1.0, kinds=BUCKETS)
-    ask_for_the_best(led)
-    assert value_index_of(led) is made
+    made = value_index_of(indexed)
+    indexed.append("web", 0.3, "columns", seed=11, full=1.0, kinds=BUCKETS)
+    ask_for_the_best(indexed)
+    assert value_index_of(indexed) is made
     for seed in range(12, 16):
-        led.append("web", 0.3, "columns", seed=seed, full=1.0, kinds=BUCKETS)
-        led.keep_snapshot(seed)
-    assert value_index_of(led)._made_of == made.covered < value_index_of(led).covered
-    ask_for_the_best(led)
+        indexed.append("web", 0.3, "columns", seed=seed, full=1.0, kinds=BUCKETS)
+        indexed.keep_snapshot(seed)
+    assert value_index_of(indexed)._made_of == made.covered < value_index_of(indexed).covered
+    ask_for_the_best(indexed)
 
 
-def test_the_machine_corrects_and_drops_value_indexes(led: LedFromBehind) -> None:
-    """Corrections wait until a reader or the writer works them in; too many drop the value index."""
-    made = value_index_of(led)
+def test_the_machine_corrects_and_drops_value_indexes(indexed: WithValueIndexesBehind) -> None:
+    """Corrections wait until a reader or the writer applies them; too many drop the value index."""
+    made = value_index_of(indexed)
     for seed, waiting in ((20, 1), (21, 2), (22, 1), (23, 2)):
-        before = value_index_of(led)
-        led.renormalize("web", 2.0, seed=seed, stray=False)
-        assert value_index_of(led) is not before
-        assert (value_index_of(led)._made_of, value_index_of(led).covered) == (made.covered, made.covered)
-        assert all(level._entries is None for level in value_index_of(led).levels)
-        assert [level._waiting for level in value_index_of(led).levels] == [waiting] * len(made.levels)
-        led.keep_snapshot(seed)
-    ask_for_the_best(led)
-    assert any(level._entries is not None for level in value_index_of(led).levels)
+        before = value_index_of(indexed)
+        indexed.renormalize("web", 2.0, seed=seed, stray=False)
+        assert value_index_of(indexed) is not before
+        assert (value_index_of(indexed)._made_of, value_index_of(indexed).covered) == (made.covered, made.covered)
+        assert all(level._entries is None for level in value_index_of(indexed).levels)
+        assert [level._waiting for level in value_index_of(indexed).levels] == [waiting] * len(made.levels)
+        indexed.keep_snapshot(seed)
+    ask_for_the_best(indexed)
+    assert any(level._entries is not None for level in value_index_of(indexed).levels)
 
-    corrected = value_index_of(led)
-    led.replace_many("web", "documents", seed=30, names=CHANGES[1], drop=False, kinds=BUCKETS)
-    assert value_index_of(led) is corrected, "a write to other columns shares it"
-    led.replace_many("web", "documents", seed=31, names=CHANGES[0], drop=False, kinds=BUCKETS)
-    assert not has_value_index(led)
-    ask_for_the_best(led)
-    assert value_index_of(led)._made_of == value_index_of(led).covered == table_of(led.index).rows.base.length
+    corrected = value_index_of(indexed)
+    indexed.replace_many("web", "documents", seed=30, names=CHANGES[1], drop=False, kinds=BUCKETS)
+    assert value_index_of(indexed) is corrected, "a write to other columns shares the value index"
+    indexed.replace_many("web", "documents", seed=31, names=CHANGES[0], drop=False, kinds=BUCKETS)
+    assert not has_value_index(indexed)
+    ask_for_the_best(indexed)
+    made = value_index_of(indexed)
+    assert made._made_of == made.covered == table_of(indexed.index).rows.base.length

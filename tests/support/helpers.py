@@ -1,4 +1,4 @@
-"""For tests that look inside an index: buckets to write, the table of a job, which arrays moved, JSON writers."""
+"""Helpers for tests that look inside an index: buckets, the table of a job, the arrays that moved, JSON writers."""
 
 import json
 import re
@@ -32,7 +32,7 @@ STEP = SPAN_S * 1_000
 #: All shortcuts, taken on few rows as they are on many.
 ON_FEW_ROWS: Final = Shortcuts(few_rows=0, few_matches=0, few_sort_keys=0, smallest_look=2, first_look=2)
 
-#: How long a test waits for what surely comes, before it takes it for stuck; a busy machine may need most of it.
+#: The seconds that a test waits for a thread, process or reply before it fails. A busy machine may need most of them.
 PATIENCE_S = 120
 
 Document = dict[str, Any]
@@ -60,7 +60,7 @@ def record(row: int, detector: Any = 0, **fields: Any) -> Document:
 
 
 def rows(first: int, stop: int, **fields: Any) -> list[Document]:
-    """The buckets of some rows, which differ in their time only."""
+    """The buckets of some rows, which differ only in their time."""
     return [bucket(row, **fields) for row in range(first, stop)]
 
 
@@ -101,7 +101,7 @@ def sizes() -> Sizes:
 
 
 def resize(patch: pytest.MonkeyPatch, **changes: Any) -> None:
-    """Let indexes, tables and segments that are made from now on have other sizes."""
+    """Change the sizes of the indexes, tables and segments that are made from now on."""
     patch.setattr(indexes, "DEFAULT_SIZES", replace(sizes(), **changes))
 
 
@@ -127,16 +127,16 @@ def ask_together(index: ResultsIndex, *, small_rows: int, few_changed: int) -> R
 
 
 def lead_by_value(patch: pytest.MonkeyPatch, *, behind: int = 0, sparsest: int = 1) -> None:
-    """Store few rows as many are, with value indexes and block counts.
+    """Store a few rows as many rows are stored, with value indexes and block counts.
 
-    Searches that take `ON_FEW_ROWS` read them, where comparing all rows would be as quick.
+    Searches that take `ON_FEW_ROWS` read them, although comparing all rows would be as quick.
 
     Args:
-        patch: undoes it.
+        patch: undoes the change of sizes.
         behind: how many rows a value index may be behind before the writer extends it.
         sparsest: about how many rows the sparsest level has.
     """
-    # All tables share one empty segment, so value indexes that it had would be shared too.
+    # Not 0: all tables share one empty segment, and would share a value index of it too.
     resize(patch, value_index_rows=1, rows_behind=behind, level_rows=sparsest)
     resize(patch, compared_values=0, compared_times=0, block_values=4, value_classes=7)
 

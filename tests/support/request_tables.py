@@ -121,7 +121,7 @@ class Failure:
         type: the error's own type; the type of the cause if the server wraps it.
         reason: its text, in which ``...`` stands for any text.
         caused_by: its cause; None unless a field could not be read.
-        wrapped: whether the search found it; the server then reports a failure of all shards.
+        wrapped: whether the search found the error; the server then reports a failure of all shards.
     """
 
     status: int
@@ -178,7 +178,7 @@ def no_boolean(value: str) -> str:
 
 
 def unrecognized(where: str, *names: str, job: str = JOB) -> Failure:
-    """The refusal of unknown parameters in a URL; a name may have a suggestion behind it."""
+    """The refusal of unknown parameters in a URL; a name may have a suggestion after it."""
     shown = ", ".join(name if "]" in name else f"[{name}]" for name in names)
     plural = "s" if len(names) > 1 else ""
     return illegal(f"request [{JOBS}/{job}/results/{where}] contains unrecognized parameter{plural}: {shown}")
@@ -218,7 +218,7 @@ class Replied:
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """A request about these documents fails like this. The columns are those of `Replied`."""
+    """A request about these documents gets this failure. The columns are those of `Replied`."""
 
     rule: str
     claim: str

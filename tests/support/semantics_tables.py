@@ -132,7 +132,7 @@ class Row(Protocol):
 
     @property
     def source(self) -> str:
-        """The source of the rule and its text there, or the text alone."""
+        """The source of the rule and its text there, or only the text."""
 
 
 def each_row(*tables: Sequence[Row]) -> pytest.MarkDecorator:
@@ -327,7 +327,7 @@ def assert_refusal(error: BucketQueryError, expected: Refusal) -> None:
 
 
 def assert_same_body(actual: object, expected: object) -> None:
-    """Assert that two bodies are the same JSON text, including key order and ``50`` against ``50.0`` and ``true``."""
+    """Assert that two bodies are the same JSON text: key order counts, and ``1``, ``1.0`` and ``true`` differ."""
     _assert_equal(json.dumps(actual), json.dumps(expected), "as JSON text")
 
 

@@ -18,7 +18,7 @@ AS_THEY_ARE, FORCED, OFF = WAYS = ("as they are", "forced", "off")
 EVERY: Final = frozenset(field.name for field in fields(Shortcuts) if isinstance(field.default, bool))
 OF_ONE: Final = EVERY - {"combined", "deep"}
 
-#: The sizes from which on a search takes shortcuts, and smaller ones for tests; one of each is drawn.
+#: Values for the sizes from which on a search takes shortcuts, low enough for tests; one value of each is drawn.
 _SEARCH_SIZES: Mapping[str, tuple[float, ...]] = {
     "few_rows": (0,),
     "few_matches": (0,),
@@ -29,7 +29,7 @@ _SEARCH_SIZES: Mapping[str, tuple[float, ...]] = {
     "deep_from": (0, 3),
 }
 
-#: The sizes of storage and value indexes, and smaller ones for tests; one of each is drawn.
+#: Values for the sizes of storage and value indexes, most of them low enough for tests; one value of each is drawn.
 _STORED_SIZES: Mapping[str, tuple[float, ...]] = {
     # At least one row: all tables share one empty segment, which must not hold a value index.
     "value_index_rows": (1,),
@@ -64,7 +64,10 @@ def take(index: ResultsIndex, shortcuts: Shortcuts) -> ResultsIndex:
 
 
 def force(patch: pytest.MonkeyPatch, rng: Random) -> Shortcuts:
-    """Shortcuts that are taken on few rows; what they rest on is kept up and corrected by every other write."""
+    """Shortcuts that are taken on few rows.
+
+    Sizes of storage are lowered too, so that writes often extend and correct the value indexes that shortcuts read.
+    """
     resize(patch, **{name: rng.choice(lowered) for name, lowered in _STORED_SIZES.items()})
     limit_heads(patch, rng.choice((1, 1, 4, 1024)), rng.choice((16, 2048)))
     sizes: dict[str, Any] = {name: rng.choice(lowered) for name, lowered in _SEARCH_SIZES.items()}
@@ -73,14 +76,14 @@ def force(patch: pytest.MonkeyPatch, rng: Random) -> Shortcuts:
 
 
 def combine_few(index: ResultsIndex, way: str, seed: Any) -> None:
-    """Let an index search few jobs together as it searches many; only in the way that forces shortcuts."""
+    """If the way is `FORCED`, let an index search a few jobs as one combined table, as it searches many."""
     if way == FORCED:
         rng = Random(f"{seed} {way} together")
         ask_together(index, small_rows=rng.choice((0, 40, 2048)), few_changed=rng.choice((0, 1, 100)))
 
 
-def go(patch: pytest.MonkeyPatch, way: str, seed: Any) -> Shortcuts:
-    """The shortcuts of one of the ways to search; a seed draws their limits."""
+def shortcuts_for(patch: pytest.MonkeyPatch, way: str, seed: Any) -> Shortcuts:
+    """The shortcuts for one of `WAYS`; if they are forced, a seed draws their sizes."""
     if way == FORCED:
         return force(patch, Random(f"{seed} {way}"))
     assert way in {AS_THEY_ARE, OFF}

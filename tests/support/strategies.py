@@ -121,7 +121,7 @@ def identity(document: Mapping[str, Any]) -> Identity:
     kind = document["result_type"]
     key: Identity = (document["job_id"], timestamp_ms(document), int(document["bucket_span"]))
     if kind == "record":
-        # A missing index is that of the first detector.
+        # A record without a detector index belongs to detector 0.
         key = (*key, int(document.get("detector_index") or 0))
     return (*key, *(document.get(name) for name in _IDENTIFIED_BY[kind]))
 
@@ -327,7 +327,7 @@ _UNKNOWN: tuple[Document, ...] = (
     {"extra": {"b": [True, {"a": -1}], "a": 2**53 + 1}},
 )
 
-#: The fields of a record: name, chance, values; each part of an identity is missing often.
+#: The fields of a record: name, chance, values; each part of an identity is often missing.
 _OF_A_RECORD: Sequence[tuple[str, float, Sequence[Any]]] = (
     ("probability", 1.0, _PROBABILITIES),
     ("detector_index", 0.5, _DETECTORS),
@@ -369,7 +369,7 @@ _TWINS: Mapping[str, Sequence[Document]] = {
     ),
 }
 
-#: The kinds of a table, each as often as it is named; only a table of all kinds has buckets with records.
+#: The kinds of a table; a kind that is named twice is drawn twice as often. Only the last has buckets with records.
 _MIXES: tuple[tuple[Kind, ...], ...] = (
     *((kind,) for kind in KINDS),
     ("bucket", "bucket", "record", "record", "influencer"),
@@ -502,7 +502,7 @@ class _Maker:
         return {**earlier, **change}
 
     def finalised(self) -> Document:
-        """The newest interim result as a final one; a next result if there is none."""
+        """The newest interim result as a final one; if there is none, a result of `next`."""
         for earlier in reversed(self.written[-20:]):
             if earlier.get("is_interim"):
                 changed = {"event_count": self.rng.choice((0, 60))} if earlier["result_type"] == "bucket" else {}
@@ -729,7 +729,7 @@ def _several(rng: Random, jobs: Sequence[str]) -> list[str]:
 
 
 def _window(rng: Random, domain: Domain) -> tuple[int | None, int | None]:
-    """A window, mostly open on a side; one with both ends is seldom reversed."""
+    """A window, mostly open on one side or both; few windows with both ends are reversed."""
     start, end = sorted((_edge(rng, domain), _edge(rng, domain)))
     if rng.random() < 0.05:
         start, end = end, start
