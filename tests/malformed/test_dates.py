@@ -236,6 +236,9 @@ GRAMMAR: dict[str, str] = {
             "2020-01-01|| +1d",
             "2020-01-01||now",
             "2020-01-01||+1d||+1d",
+            # There is no unit of milliseconds: the unit is "m", and "s" is not an operator.
+            "now/ms",
+            "now+1ms",
         ],
         "operator not supported for date math [",
     ),
@@ -273,8 +276,6 @@ GRAMMAR: dict[str, str] = {
     "now--1d": "unit [-] not supported for date math [",
     "now+-1d": "unit [-] not supported for date math [",
     "now//d": "unit [/] not supported for date math [",
-    "now/ms": "",
-    "now+1ms": "",
     "2020-01-01||+1x": "unit [x] not supported for date math [",
 }
 

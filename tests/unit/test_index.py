@@ -384,7 +384,7 @@ def test_an_index_cannot_be_pickled_or_copied() -> None:
     """The error says what to pickle instead."""
     index = ResultsIndex()
     for duplicate in (pickle.dumps, copy.copy, copy.deepcopy):
-        with pytest.raises(TypeError, match="a ResultsIndex cannot be pickled or copied"):
+        with pytest.raises(TypeError, match="cannot be pickled or copied; pickle the documents that it was made from"):
             duplicate(index)
     index.put_job(JOB)
     assert repr(index) == "<ResultsIndex: 1 jobs at commit 1>"

@@ -17,9 +17,11 @@ from bucketquery import (
     ResultsIndex,
 )
 from bucketquery.answers.run import page_of, results_of
-from bucketquery.errors import NotFound
+from bucketquery.errors import LimitExceeded, NotFound
 from bucketquery.jobs.job import Job
 from bucketquery.queries.queries import AnyQuery, resolve
+from bucketquery.search.expand import expand
+from bucketquery.search.many_jobs import expand_jobs
 from support.helpers import JOB, STEP, bucket, record
 
 INFLUENCERS = [{"influencer_field_name": "bucket_time"}]
@@ -97,3 +99,21 @@ def test_a_scan_expands_buckets() -> None:
     with_records = [value.timestamp // STEP for value in found if value.records]
     assert with_records == [row for row in range(0, 5_000, 3) if row % 2]
     assert not any(value.records for value in every(filled, query.replace(expand=False)))
+
+
+@pytest.mark.parametrize("jobs", [[JOB], [JOB, "other"]], ids=["one job", "two jobs"])
+def test_a_scan_has_no_limit_of_records(jobs: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A page with more records than the limit is refused. A scan gives the same buckets with all their records."""
+    for expanding in (expand, expand_jobs):
+        monkeypatch.setattr(expanding, "__kwdefaults__", {"most": 5})
+    index = ResultsIndex()
+    for job_id in jobs:
+        index.upsert(bucket(row, job_id=job_id, bucket_influencers=INFLUENCERS) for row in range(6))
+        index.upsert(record(row, job_id=job_id) for row in range(6))
+    query = BucketQuery(jobs=jobs, expand=True)
+    with pytest.raises(LimitExceeded):
+        index.search(query)
+    found = list(index.scan(query))
+    assert [(value.timestamp, len(value.records)) for value in found] == [
+        (row * STEP, 1) for row in range(6) for _ in jobs
+    ]

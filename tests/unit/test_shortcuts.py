@@ -7,8 +7,11 @@ import numpy as np
 import pytest
 
 from bucketquery import BucketQuery, ResultsIndex
+from bucketquery.answers import run
+from bucketquery.jobs.catalog import Catalog
+from bucketquery.search.many_jobs import CopiedRows, expand_jobs
 from bucketquery.search.shortcuts import ALL_SHORTCUTS
-from support.helpers import JOB, STEP, bucket
+from support.helpers import JOB, STEP, bucket, record
 from support.shortcuts import EVERY, only, take
 
 #: A query for each shortcut that `explain` names, its path with only that shortcut, and its path without any.
@@ -88,3 +91,25 @@ def test_a_scan_uses_the_shortcuts_of_its_snapshot(index: ResultsIndex) -> None:
             query = BucketQuery(jobs=jobs, sort=sort, end=50 * STEP)
             few = index.snapshot()._with_shortcuts(replace(ALL_SHORTCUTS, scan_rows=7, scan_buckets=3))
             assert list(few.scan(query)) == list(index.scan(query)) == list(index.search(query))
+
+
+def test_a_scan_of_several_jobs_expands_some_buckets_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It reads `scan_buckets` buckets and their records at a time, with the same results."""
+    index = ResultsIndex()
+    for job_id in ("web", "db"):
+        nested = [{"influencer_field_name": "host"}]
+        index.upsert(bucket(row, job_id=job_id, bucket_influencers=nested) for row in range(5))
+        index.upsert(record(row, job_id=job_id) for row in range(5))
+    expanded: list[int] = []
+
+    def watched(catalog: Catalog, found: CopiedRows, **named: Any) -> Any:
+        expanded.append(len(found.job_ids))
+        return expand_jobs(catalog, found, **named)
+
+    monkeypatch.setattr(run, "expand_jobs", watched)
+    query = BucketQuery(jobs=["web", "db"], expand=True)
+    few = index.snapshot()._with_shortcuts(replace(ALL_SHORTCUTS, scan_buckets=3))
+    found = list(few.scan(query))
+    assert expanded == [3, 3, 3, 1]
+    assert found == list(index.scan(query)) == list(index.search(query))
+    assert all(value.records for value in found)
