@@ -96,7 +96,7 @@ def test_writes_are_seen(peer: Peer) -> None:
 
 @pytest.mark.parametrize("clustered", [False, True])
 def test_an_order_of_scores_follows_the_writes(monkeypatch: pytest.MonkeyPatch, clustered: bool) -> None:
-    """*NumPy, ordered* gives right answers if it uses its order for small windows too, and soon makes it again."""
+    """*NumPy, ordered* is right even if it uses its order for small windows, and makes it again after one miss."""
     ordered = import_module("benchmarks.peers.numpy_ordered")
     for name, value in {"_MIN_ROWS": 0, "_NEWEST": 64, "_MIN_MISSES": 1}.items():
         monkeypatch.setattr(ordered, name, value)

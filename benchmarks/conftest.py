@@ -39,7 +39,7 @@ def data_folder() -> Path:
     """The folder of the large sets, from BUCKETQUERY_DATA. Skips the benchmark, with a reason, if that is not set."""
     folder = os.environ.get("BUCKETQUERY_DATA")
     if not folder:
-        pytest.skip("BUCKETQUERY_DATA names no folder with the large sets of real buckets")
+        pytest.skip("BUCKETQUERY_DATA is not set; it must name the folder of the large sets of real buckets")
     return Path(folder)
 
 

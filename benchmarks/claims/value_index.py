@@ -192,7 +192,7 @@ _BLOCK_COUNTS: Final = (
     ),
     Claim(
         "value_index.block_counts.BlockCounts.count",
-        "n values in the class that is divided",
+        "n values in the class that the threshold divides",
         LINEAR,
         lambda n: counting(tied(n), lambda values: BlockCounts(values).count, 50.0),
         8_192,

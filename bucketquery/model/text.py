@@ -7,7 +7,7 @@ from bucketquery.model.numbers import is_integer
 
 LONGEST_JOB_ID: Final = 255
 JOB_ID_RULE: Final = (
-    "must be text of 1 to 255 characters, none a comma, asterisk, blank or control, not beginning with - or _"
+    "must be text of 1 to 255 characters without comma, asterisk, blank or control character, and not begin with - or _"
 )
 
 _NOT_IN_JOB_IDS = re.compile(r"[\s,*\x00-\x1f\x7f-\x9f]")
@@ -50,8 +50,8 @@ def visible(text: str) -> str:
 def is_job_id(value: object) -> TypeGuard[str]:
     """Whether a value is a valid job id.
 
-    That is text of 1 to 255 characters without commas, asterisks, blanks and controls, and not beginning with ``-`` or
-    ``_``.
+    A job id is text of 1 to 255 characters without commas, asterisks, blanks and control characters. It does not begin
+    with ``-`` or ``_``.
 
     >>> is_job_id("web"), is_job_id("web*")
     (True, False)

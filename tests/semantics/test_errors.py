@@ -143,7 +143,7 @@ def test_bad_document_is_a_value_error() -> None:
 
 @dataclass(frozen=True, slots=True)
 class NoKeyword:
-    """A keyword that a call does not take: transport of the official client, or the name of a parameter elsewhere."""
+    """A keyword that a call does not take: an option of the official client, or a parameter that other calls take."""
 
     rule: str
     claim: str

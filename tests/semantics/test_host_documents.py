@@ -18,8 +18,8 @@ class HostDocuments:
     """The documents that a host passes to `to_dict` for the page ``a b c`` of a kind, and the results in the body.
 
     Attributes:
-        rule: its number.
-        claim: what the row says.
+        rule: the number of the rule.
+        claim: the claim that the row checks.
         kind: the kind of results on the page.
         documents: the documents that the host passes.
         expected: the documents that give the same body in an index that keeps documents.

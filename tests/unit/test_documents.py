@@ -87,7 +87,7 @@ def test_documents_are_not_modified() -> None:
 
 
 def test_documents_may_come_from_a_generator() -> None:
-    """Each document is read once, also in several chunks. A list of the same documents gives the same batch."""
+    """Each document is read once, even if the documents fill several chunks. A list of them gives the same batch."""
     read = []
 
     def generate() -> Iterator[dict[str, Any]]:
@@ -200,19 +200,19 @@ BAD: list[tuple[Any, str]] = [
 @pytest.mark.parametrize(("document", "path"), BAD, ids=lambda part: repr(part)[-60:])
 @pytest.mark.parametrize("before", [0, 3, CHUNK + 1])
 def test_the_first_bad_field_of_the_first_bad_document_is_named(document: Any, path: str, before: int) -> None:
-    """The error has the position and the path, in any chunk, also if more bad documents follow."""
+    """The error has the position and the path, in any chunk, even if more bad documents follow."""
     good = rows(0, before)
     for behind in ([], [bucket(0, timestamp="x")], [5], rows(0, 5)):
         assert refusal([*good, document, *behind]).field == f"documents[{before}]{path}"
 
 
-def test_a_bad_document_before_one_that_is_not_a_document_is_named_first() -> None:
+def test_an_earlier_bad_document_is_named_before_a_later_non_document() -> None:
     """The order of the documents decides, not the order of the checks."""
     assert refusal([bucket(0, event_count="x"), 5]).field == "documents[0].event_count"
 
 
 def test_checks_value_by_value_store_the_same() -> None:
-    """One odd value causes its whole chunk to be checked value by value. All documents are stored as before."""
+    """One odd value causes its whole chunk to be checked value by value. The stored values stay the same."""
     simple = [
         bucket(0, anomaly_score=-0.0, is_interim=True, bucket_influencers=[{"anomaly_score": 5}]),
         bucket(1, anomaly_score=5, event_count=-3, scheduled_events=("a", "b")),
@@ -290,7 +290,7 @@ def test_each_kind_has_its_own_columns() -> None:
 @pytest.mark.parametrize("before", [0, 3, CHUNK - 1, CHUNK])
 @pytest.mark.parametrize("between", [0, 5, CHUNK])
 def test_the_first_bad_document_of_several_kinds_is_named(before: int, between: int) -> None:
-    """The error names it in any kind and in any chunk, also if more bad documents follow."""
+    """The error names it in any kind and in any chunk, even if more bad documents follow."""
     good = [(bucket, record)[row % 2](row) for row in range(before + between)]
     bad = [(bucket(0, anomaly_score="5"), ".anomaly_score"), ({"_source": record(0, "x")}, "._source.detector_index")]
     for (first, path), (second, _) in (bad, bad[::-1]):

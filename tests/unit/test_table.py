@@ -47,13 +47,16 @@ def one_by_one(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) 
     resize(monkeypatch, rows_one_by_one=request.param)
 
 
-#: For tests of small batches of buckets that set no size of their own; records never go row by row.
+#: For tests that write small batches of buckets and do not set `rows_one_by_one`. Records are always written together.
 BOTH_WAYS = pytest.mark.usefixtures("one_by_one")
 
 
 @pytest.fixture
 def four_rows() -> Iterator[None]:
-    """Limit heads to four rows, and write batches together: row by row, a head may be compacted within a batch."""
+    """Limit heads to four rows, and write batches together.
+
+    If rows were written one by one, a head could be compacted in the middle of a batch.
+    """
     with pytest.MonkeyPatch.context() as patch:
         limit_heads(patch, 4)
         resize(patch, rows_one_by_one=0)
@@ -458,9 +461,9 @@ def test_a_small_batch_stores_the_same_rows_packed_or_in_arrays(monkeypatch: pyt
 
 @BOTH_WAYS
 def test_writing_a_deleted_row_again_inserts_it() -> None:
-    """No write leaves such a table: a row of its base is deleted, and the head has no newer version of the row.
+    """A row of the base is deleted, and the head has no newer version of it. No write leaves such a table.
 
-    Writing this row counts as an insertion. The row of the base stays deleted.
+    Writing the row counts as an insertion. The row of the base stays deleted.
     """
     base = table(rows(0, 4, **FULL)).base
     deleted = Table(base, np.array([1, 3]), pack(segment([bucket(3, is_interim=True)])), NO_ROWS)

@@ -138,7 +138,7 @@ def base(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Seg
             assert whole.value_index("anomaly_score", desc=True) is not None
         return whole
     first = empty_segment(BUCKET, sizes()).append(scored(0, SCORES[:23]))
-    # Segments appended to this one share its value indexes from now on.
+    # Segments that appends make from this one share its value indexes from now on.
     assert (
         first.value_index("initial_anomaly_score" if "46" in request.param else "anomaly_score", desc=True) is not None
     )
@@ -242,7 +242,7 @@ def test_each_look_for_matches_reads_twice_as_many_rows(desc: bool) -> None:
 
 
 def test_an_older_segment_counts_no_row_beyond_its_length(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The arrays lack rows that were appended when they had no room left. Their spare entries do not count."""
+    """The older arrays lack rows that were appended after their room ran out. Their spare entries do not count."""
     lead_by_value(monkeypatch)
     resize(monkeypatch, counted_per_value_behind=1)
     # The arrays of the first rows have no spare capacity.
