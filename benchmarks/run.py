@@ -137,7 +137,7 @@ class Run:
         """Measure the real sets: the repository's, and the large ones if their folder is named."""
         folder = os.environ.get("BUCKETQUERY_DATA")
         if not folder:
-            self._notes.append("left out, since BUCKETQUERY_DATA names no folder with them: the large real sets")
+            self._notes.append("left out, since BUCKETQUERY_DATA does not name their folder: the large real sets")
         for known, place in ((real.REPOSITORY, real.SAMPLES), (real.BOTH_FULL, folder)):
             if place:
                 documents, size = known.read(Path(place)), known.buckets

@@ -81,7 +81,8 @@ class ResultsIndex(Reads):
         """Make a job known, or replace its ``bucket_span``; its results stay.
 
         Args:
-            job_id: 1 to 255 characters without commas, asterisks, blanks and controls; the first is not ``-`` or ``_``.
+            job_id: 1 to 255 characters without commas, asterisks, blanks and control characters; the first is not ``-``
+                or ``_``.
             bucket_span: the length of the job's buckets in seconds (default None: unknown). It describes the job only:
                 documents are not checked against it, and must have their own.
 

@@ -15,7 +15,7 @@ each of them a test is missing, or the change affects no answer and `mutations.E
 Exit status: 0 if none survives, 1 if one does, 2 if the arguments are wrong or the unchanged package fails its tests.
 
 With ``--output`` every result is written to a file, and the next run reads the results that are still valid. A killed
-mutant runs again only if the package has changed, a surviving one also if the tests have changed.
+mutant runs again only if the package has changed, a surviving one if the package or the tests have changed.
 """
 
 import argparse

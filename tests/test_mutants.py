@@ -74,7 +74,7 @@ def all_mutants() -> dict[str, list[Mutant]]:
 
 
 def test_each_sort_of_code_is_changed() -> None:
-    """Operators, conditions, bounds, constants and statements change, also if several share a line."""
+    """Operators, conditions, bounds, constants and statements change, even if several share a line."""
     found = changes(TOY)
     assert found >= {
         "not ->",

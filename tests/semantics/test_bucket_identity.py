@@ -114,5 +114,5 @@ def test_equal_identities_are_the_same_bucket(row: History) -> None:
 
 @each_row(IDENTITY)
 def test_each_document_as_a_batch_of_its_own_stores_the_same(row: History) -> None:
-    """At the end the index holds the buckets of the row, also if every document is written as a batch of its own."""
+    """At the end the index holds the buckets of the row, even if every document is written as a batch of its own."""
     assert_history_of_single_writes(row)

@@ -146,7 +146,7 @@ def test_commits_of_buckets_report_what_changed(row: History) -> None:
 
 @each_row(COMMITS, STORED_VALUES)
 def test_each_document_as_a_batch_of_its_own_stores_the_same(row: History) -> None:
-    """At the end the index holds the buckets of the row, also if every document is written as a batch of its own."""
+    """At the end the index holds the buckets of the row, even if every document is written as a batch of its own."""
     assert_history_of_single_writes(row)
 
 

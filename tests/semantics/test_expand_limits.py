@@ -36,8 +36,8 @@ class Crowd:
     """A page of buckets with records, and how many records it shows.
 
     Attributes:
-        rule: its number.
-        claim: what the row says.
+        rule: the number of the rule.
+        claim: the claim that the row checks.
         buckets: the buckets of the page.
         records: the records of each bucket.
         more: additional records of the first bucket.

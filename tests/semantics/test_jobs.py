@@ -109,7 +109,7 @@ def test_call_of_scan_refuses_an_unknown_job() -> None:
 
 
 def test_jobs_do_not_mix() -> None:
-    """Rule 11: a search finds only the buckets of its job, also if one id is a prefix of another."""
+    """Rule 11: a search finds only the buckets of its job, even if one id is a prefix of another."""
     index = index_of(
         [bucket(0), bucket(0, job_id="web2"), bucket(3_600_000, job_id="web2"), bucket(7_200_000, job_id="we")]
     )

@@ -124,7 +124,7 @@ DOCUMENTED = [
     ),
     Shown(
         "9.6",
-        "typical and actual are lists of doubles, also if empty",
+        "typical and actual are lists of doubles, even if empty",
         given(typical=(1, np.int16(2), 0.5, -0.0), actual=[]),
         always(typical=[1.0, 2.0, 0.5, 0.0], actual=[]),
         "REC: double[]",

@@ -275,7 +275,7 @@ def test_field_that_records_cannot_sort_by_is_refused(row: Refused) -> None:
 @pytest.mark.parametrize("size", [1, 2, 3, 4])
 @pytest.mark.parametrize("asked", [{}, {"desc": False}, {"sort": "by_field_value"}, {"sort": "timestamp"}], ids=str)
 def test_pages_of_records_laid_end_to_end_are_the_whole(asked: dict[str, Any], size: int) -> None:
-    """Rule 6.1: pages of any size, one after the other, are all records in order, each once, also if most tie."""
+    """Rule 6.1: pages of any size, one after the other, are all records in order, each once, even if most tie."""
     index = index_of(ALPHABET.values())
     whole = index.get_records(job_id=JOB, **asked).keys()
     pages = [index.get_records(job_id=JOB, from_=skipped, size=size, **asked) for skipped in range(0, 10, size)]
