@@ -127,6 +127,15 @@ def test_a_page_has_a_limit_of_records(monkeypatch: pytest.MonkeyPatch, late: bo
     assert caught.value.reason == "[expand] would bring 12 records to one page, more than 11"
 
 
+def test_the_limit_of_a_page_counts_a_record_for_each_bucket_of_its_instant() -> None:
+    """Buckets of one instant and several spans show the same records, each of them all."""
+    spans = segment([bucket(2, bucket_span=span, bucket_influencers=INFLUENCERS) for span in (60, 300, 900)])
+    found = records(*(record(2, detector) for detector in range(5)))
+    assert len(shown(expand(Selection.of(spans), found, exclude_interim=False, most=15))) == 3
+    with pytest.raises(LimitExceeded):
+        expand(Selection.of(spans), found, exclude_interim=False, most=14)
+
+
 def test_a_pickled_expansion_holds_only_its_own_records() -> None:
     """The pickle does not contain the table, whether or not the records were read before."""
     found = records(*(record(row, by_field_value=f"{row:04}") for row in range(2_000)), late=[record(5, 9)])
