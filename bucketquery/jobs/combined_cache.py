@@ -75,7 +75,7 @@ class CombinedCache:
             groups: the jobs after the write.
             jobs: the jobs that the write changed, None for a deleted one.
 
-        The first call for a table looks at every shard; later calls look only at the given jobs.
+        The first call for a table compares every shard; later calls compare only the given jobs.
         """
         # A copy, because a reader may put in another table at the same time.
         for kind, entry in self.entries.copy().items():

@@ -17,9 +17,9 @@ MISSING: Final = -1
 
 NO_KEYWORDS: Final[Objects] = np.empty(0, dtype=np.object_)
 
-#: To find the used keywords, the codes are sorted if a dictionary has more keywords for each row than this. Otherwise
+#: To find the used keywords, the codes are sorted if a dictionary has more keywords than this for each row. Otherwise
 #: the used ones are marked in an array.
-_KEYWORDS_PER_ROW: Final = 8
+_SORTED_FROM: Final = 8
 
 
 def encode_keywords(keywords: Sequence[str | None]) -> tuple[Int32s, Objects]:
@@ -143,7 +143,7 @@ def without_unused(codes: Int32s, dictionary: Objects) -> tuple[Int32s, Objects]
     >>> codes.tolist(), dictionary.tolist()
     ([0, -1], ['b'])
     """
-    if len(codes) < len(dictionary) // _KEYWORDS_PER_ROW:
+    if len(codes) < len(dictionary) // _SORTED_FROM:
         used = np.unique(codes)
         used = used[used != MISSING]
         return np.where(codes == MISSING, MISSING, used.searchsorted(codes)).astype(np.int32), dictionary[used]

@@ -99,7 +99,7 @@ class Layout:
             return np.empty(0, dtype=dtype)
         return np.ndarray((len(data) // self.size,), dtype, data, offset, (self.size,))
 
-    def missing_bits(self, data: bytes | bytearray) -> int:
+    def missing_in(self, data: bytes | bytearray) -> int:
         """The bits of the columns in which any record misses the field."""
         return reduce(or_, data[self.missing_at :: self.size], 0)
 

@@ -164,7 +164,7 @@ def segment_of_records(
     columns = PackedColumns(layout, records)
     length = len(records) // layout.size
     # Most batches have one record.
-    missing = records[layout.missing_at] if length == 1 else layout.missing_bits(records)
+    missing = records[layout.missing_at] if length == 1 else layout.missing_in(records)
     masks = columns.masks(missing)
     return PackedSegment(layout.schema, length, columns, masks, EMPTY_MAPPING, lists or EMPTY_MAPPING, None, sizes)
 

@@ -13,8 +13,8 @@ from bucketquery.storage.segment import Segment, SomeRows
 from bucketquery.storage.sparse_lists import SparseLists
 from bucketquery.storage.view import NO_ROWS, Ranks, View
 
-#: If the base has more keywords for each row than this, only the keywords of the rows are encoded.
-_KEYWORDS_PER_ROW: Final = 8
+#: If the base has more keywords than this for each row, the keywords of the rows are ranked among themselves.
+_RANKED_FROM: Final = 8
 
 #: A segment, some of its rows, and their positions in a selection.
 _Part = tuple[Segment, Int64s, Int64s]
@@ -140,7 +140,7 @@ class Selection:
             return self.view.base.column(name)[self.rows]
         parts = [(positions, segment.column(name)[own]) for segment, own, positions in self._split()]
         if len(parts) > 1 and name in self.view.head.dictionaries:
-            if _KEYWORDS_PER_ROW * len(self) < len(self.view.base.dictionary(name)):
+            if _RANKED_FROM * len(self) < len(self.view.base.dictionary(name)):
                 # Encoding the keywords of a few rows is faster than translating all codes of the base.
                 codes, _ = encode_keywords(self.column(name).tolist())
                 return codes

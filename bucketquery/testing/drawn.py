@@ -77,7 +77,7 @@ _UNKNOWN: Final = (
 # Fields of documents
 
 
-def bucket_values() -> st.SearchStrategy[Result]:
+def bucket_results() -> st.SearchStrategy[Result]:
     """The fields of buckets except job, timestamp and span; any of them may be missing or null."""
     scores = _scores()
     counts = st.none() | st.sampled_from(_COUNTS)
@@ -98,10 +98,10 @@ def bucket_values() -> st.SearchStrategy[Result]:
     )
 
 
-def blamed_bucket_values() -> st.SearchStrategy[Result]:
-    """As `bucket_values`, with at least one bucket influencer."""
+def blamed_bucket_results() -> st.SearchStrategy[Result]:
+    """As `bucket_results`, with at least one bucket influencer."""
     blamed = st.fixed_dictionaries({"bucket_influencers": st.lists(_bucket_influencers(), min_size=1, max_size=2)})
-    return st.builds(or_, bucket_values(), blamed)
+    return st.builds(or_, bucket_results(), blamed)
 
 
 def _bucket_influencers() -> st.SearchStrategy[Result]:
@@ -120,7 +120,7 @@ def _bucket_influencers() -> st.SearchStrategy[Result]:
     )
 
 
-def record_values() -> st.SearchStrategy[Result]:
+def record_results() -> st.SearchStrategy[Result]:
     """The fields of records except job, timestamp and span; any of them may be missing or null."""
     scores = _scores()
     texts, names = st.none() | st.sampled_from(_TEXTS), st.none() | st.sampled_from(_NAMES)
@@ -164,7 +164,7 @@ def record_values() -> st.SearchStrategy[Result]:
     return _with_unknown_keys(documented, "influencer_score", "influencer_field_value")
 
 
-def influencer_values() -> st.SearchStrategy[Result]:
+def influencer_results() -> st.SearchStrategy[Result]:
     """The fields of influencers except job, timestamp and span; any of them may be missing or null."""
     documented = st.fixed_dictionaries(
         {"result_type": st.just("influencer")},
@@ -234,7 +234,9 @@ def mixed_lists(jobs: Sequence[str], max_size: int) -> st.SearchStrategy[list[Re
     # The first two instants are drawn most, and blamed buckets and records often, so `expand` finds records to show.
     timestamps = st.sampled_from(_TIMESTAMPS[:2]) | st.sampled_from(_TIMESTAMPS)
     moments = st.fixed_dictionaries({"job_id": _one_of_the_jobs(jobs), "timestamp": timestamps})
-    values = st.one_of(bucket_values(), blamed_bucket_values(), record_values(), record_values(), influencer_values())
+    values = st.one_of(
+        bucket_results(), blamed_bucket_results(), record_results(), record_results(), influencer_results()
+    )
     results = st.lists(st.tuples(st.sampled_from(_SPANS), values, st.integers(0, 9)), max_size=8)
 
     def documents_of(drawn: list[tuple[Result, list[tuple[int, Result, int]]]]) -> list[Result]:

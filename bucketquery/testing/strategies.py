@@ -40,7 +40,7 @@ def bucket_documents(*, jobs: Sequence[str] = JOBS, max_size: int = 20) -> "st.S
     """
     from bucketquery.testing import drawn  # noqa: PLC0415 - hypothesis is an optional dependency
 
-    return drawn.lists_of(drawn.bucket_values(), jobs, max_size)
+    return drawn.lists_of(drawn.bucket_results(), jobs, max_size)
 
 
 def record_documents(*, jobs: Sequence[str] = JOBS, max_size: int = 20) -> "st.SearchStrategy[list[dict[str, Any]]]":
@@ -69,7 +69,7 @@ def record_documents(*, jobs: Sequence[str] = JOBS, max_size: int = 20) -> "st.S
     """
     from bucketquery.testing import drawn  # noqa: PLC0415 - hypothesis is an optional dependency
 
-    return drawn.lists_of(drawn.record_values(), jobs, max_size)
+    return drawn.lists_of(drawn.record_results(), jobs, max_size)
 
 
 def influencer_documents(
@@ -95,7 +95,7 @@ def influencer_documents(
     """
     from bucketquery.testing import drawn  # noqa: PLC0415 - hypothesis is an optional dependency
 
-    return drawn.lists_of(drawn.influencer_values(), jobs, max_size)
+    return drawn.lists_of(drawn.influencer_results(), jobs, max_size)
 
 
 def result_documents(*, jobs: Sequence[str] = JOBS, max_size: int = 30) -> "st.SearchStrategy[list[dict[str, Any]]]":

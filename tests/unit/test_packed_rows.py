@@ -71,7 +71,7 @@ def test_an_empty_segment_is_packed() -> None:
     assert isinstance(empty.columns, PackedColumns)
     assert empty.columns.data == b""
     assert [len(column) for column in empty.columns.values()] == [0] * 7
-    assert (LAYOUT.records(0, empty.columns, {}), LAYOUT.missing_bits(b"")) == (b"", 0)
+    assert (LAYOUT.records(0, empty.columns, {}), LAYOUT.missing_in(b"")) == (b"", 0)
 
 
 def test_equal_rows_have_equal_records() -> None:
