@@ -180,6 +180,7 @@ class Query(Immutable):
                 threshold,
                 exclude_interim,
                 self._orders[self.sort],
+                self.sort == "job_id",
                 self.desc,
                 from_,
                 size,
