@@ -103,7 +103,7 @@ def page_of_jobs(
         NotFound: a lookup matches no bucket.
         LimitExceeded: the buckets of the page have too many records.
     """
-    found, count, explanation = search_jobs(catalog, query.jobs, resolved, shortcuts, by_job=query.sort == "job_id")
+    found, count, explanation = search_jobs(catalog, query.jobs, resolved, shortcuts)
     if resolved.is_lookup and not count:
         raise NotFound("Could not find requested buckets", field="timestamp", value=getattr(query, "timestamp", None))
     records = None
@@ -118,7 +118,7 @@ def results_of_jobs(
 ) -> Iterator[Any]:
     """Every match of several jobs, in order, one by one."""
     values = _VALUES[resolved.schema.kind]
-    for rows, job_ids in scan_jobs(catalog, query.jobs, resolved, shortcuts, by_job=query.sort == "job_id"):
+    for rows, job_ids in scan_jobs(catalog, query.jobs, resolved, shortcuts):
         if not resolved.expand:
             yield from values(job_ids, rows, display_fields(rows))
             continue

@@ -247,10 +247,20 @@ class InfluencerQuery(Query):
         )
 
 
+def _score_filler(kind: type[Query]) -> Callable[..., None]:
+    """The filler of a kind whose only own slot is its score."""
+    fill = filler(kind, kind._schema.score)
+
+    def fill_own(query: Query, score: float, _expand: object, _timestamp: object) -> None:
+        fill(query, score)
+
+    return fill_own
+
+
 # A dataclass gets its slots after its class body, so its fillers are made after the class.
 BucketQuery._fill_own = staticmethod(filler(BucketQuery, "anomaly_score", "expand", "timestamp"))
-RecordQuery._fill_own = staticmethod(filler(RecordQuery, "record_score"))
-InfluencerQuery._fill_own = staticmethod(filler(InfluencerQuery, "influencer_score"))
+RecordQuery._fill_own = staticmethod(_score_filler(RecordQuery))
+InfluencerQuery._fill_own = staticmethod(_score_filler(InfluencerQuery))
 
 AnyQuery = BucketQuery | RecordQuery | InfluencerQuery
 QUERIES: Final = (BucketQuery, RecordQuery, InfluencerQuery)

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Final, NamedTuple, Self
 from bucketquery.errors import InvalidQuery
 from bucketquery.model.frozen import Immutable, filler
 from bucketquery.model.instants import FIRST_MS, LAST_MS, Instant, InstantRange, NowMath
-from bucketquery.model.schema import BUCKET, Schema
+from bucketquery.model.schema import Schema
 from bucketquery.queries.parameters import (
     read_boolean,
     read_bound,
@@ -64,7 +64,8 @@ class Query(Immutable):
 
     _schema: ClassVar[Schema]
     _orders: ClassVar[Mapping[str, tuple[str, ...]]]
-    #: Writes the slots that only this kind has: the threshold; for buckets also ``expand`` and ``timestamp``.
+    #: Writes the slots of this kind, which the other kinds do not have. Its arguments are the query, the score,
+    #: ``expand`` and ``timestamp``; it ignores an argument without a slot.
     _fill_own: ClassVar[Callable[..., None]]
     jobs: tuple[str, ...]
     start: int | str | None
@@ -149,10 +150,7 @@ class Query(Immutable):
         )
         # NaN is neither above zero nor below. It filters nothing, so it becomes 0.0.
         canonical_score = threshold if threshold > 0.0 or threshold <= 0.0 else 0.0
-        if self._schema is BUCKET:
-            self._fill_own(self, canonical_score, expand, moment)
-        else:
-            self._fill_own(self, canonical_score)
+        self._fill_own(self, canonical_score, expand, moment)
         needs_clock = type(first) is NowMath or type(behind) is NowMath or type(lookup) is NowMath
         _fill_resolved(self, None if needs_clock else self._resolve(0))
 
@@ -180,6 +178,7 @@ class Query(Immutable):
                 threshold,
                 exclude_interim,
                 self._orders[self.sort],
+                self.sort == "job_id",
                 self.desc,
                 from_,
                 size,

@@ -17,6 +17,7 @@ class ResolvedQuery(NamedTuple):
         order_by: the columns that order the matches, the leading one first. For records and influencers they include
             the columns that break ties. For buckets there is at most one column, and identity order breaks its ties.
             Without a column, buckets are in identity order.
+        by_job: whether the job is compared before these columns. It decides only a search of several jobs.
         desc: whether every key of the order is descending.
         from_: number of matches to skip.
         size: largest number of matches on the page.
@@ -31,6 +32,7 @@ class ResolvedQuery(NamedTuple):
     threshold: float | None
     exclude_interim: bool
     order_by: tuple[str, ...]
+    by_job: bool
     desc: bool
     from_: int
     size: int

@@ -114,8 +114,6 @@ def search_jobs(
     jobs: Sequence[str],
     resolved: ResolvedQuery,
     shortcuts: Shortcuts = ALL_SHORTCUTS,
-    *,
-    by_job: bool,
 ) -> tuple[CopiedRows, int, Explanation]:
     """The page of a query over several jobs, the count of all matches, and how they were found.
 
@@ -124,7 +122,6 @@ def search_jobs(
         jobs: their ids, each once.
         resolved: the query.
         shortcuts: which work may be skipped.
-        by_job: whether the job leads the order.
 
     Raises:
         UnknownJob: a job is not known; the error names the first one.
@@ -132,7 +129,7 @@ def search_jobs(
     If there are many small jobs, one search covers all of them. Each other job costs one search. Merging p
     searches costs O(p k) for a page that ends at the k-th match.
     """
-    merged = _search(catalog, jobs, resolved, shortcuts, by_job=by_job)
+    merged = _search(catalog, jobs, resolved, shortcuts)
     return merged.copied(resolved.schema), merged.matched, Explanation("jobs", rows_read=merged.rows_read)
 
 
@@ -141,8 +138,6 @@ def scan_jobs(
     jobs: Sequence[str],
     resolved: ResolvedQuery,
     shortcuts: Shortcuts = ALL_SHORTCUTS,
-    *,
-    by_job: bool,
 ) -> Iterator[CopiedRows]:
     """Every match of several jobs in order, some at a time; paging does not apply.
 
@@ -152,7 +147,7 @@ def scan_jobs(
         UnknownJob: a job is not known; the error names the first one.
     """
     results = sum(table.length for table in _tables(catalog, jobs, resolved.schema).values())
-    merged = _search(catalog, jobs, resolved._replace(from_=0, size=results), shortcuts, by_job=by_job)
+    merged = _search(catalog, jobs, resolved._replace(from_=0, size=results), shortcuts)
     step = shortcuts.scan_buckets if resolved.expand else shortcuts.scan_rows
     for first in range(0, len(merged.order), step):
         yield merged._replace(order=merged.order[first : first + step]).copied(resolved.schema)
@@ -187,10 +182,8 @@ def expand_jobs(
     return Expansion.of(copied, [0, *np.cumsum([len(places) for places in by_bucket]).tolist()])
 
 
-def _search(
-    catalog: Catalog, jobs: Sequence[str], resolved: ResolvedQuery, shortcuts: Shortcuts, *, by_job: bool
-) -> _Merged:
-    order = Order.of(resolved, by_job=by_job)
+def _search(catalog: Catalog, jobs: Sequence[str], resolved: ResolvedQuery, shortcuts: Shortcuts) -> _Merged:
+    order = Order.of(resolved)
     if order.job_leads:
         return _job_by_job(catalog, jobs, resolved, shortcuts)
     groups = _groups(catalog, jobs, resolved.schema, shortcuts)

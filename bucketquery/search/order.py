@@ -70,9 +70,9 @@ class Order:
     job_leads: bool
 
     @classmethod
-    def of(cls, resolved: ResolvedQuery, *, by_job: bool = False) -> "Order":
+    def of(cls, resolved: ResolvedQuery) -> "Order":
         """The order of a query; one value for all queries with the same order."""
-        return _order((resolved.schema.kind, resolved.order_by, resolved.desc, by_job))
+        return _order((resolved.schema.kind, resolved.order_by, resolved.desc, resolved.by_job))
 
     @property
     def lead(self) -> str:
@@ -190,14 +190,13 @@ class Order:
         return [leading(some) if some else None for some in lists]
 
 
-def order_of(kind: Kind, order_by: tuple[str, ...], *, desc: bool, by_job: bool = False) -> Order:
-    """The order of results of a kind.
+def order_of(kind: Kind, order_by: tuple[str, ...], *, desc: bool) -> Order:
+    """The order of results of a kind, with the job as the last key.
 
     Args:
         kind: the kind of the results.
         order_by: the columns that are compared within a table, the leading one first; empty: identity order.
         desc: whether every column is reversed.
-        by_job: whether the job leads.
 
     If a column only breaks ties, a missing integer counts as its default, as it does in an identity. In any other case
     a row without a value comes last.
@@ -205,12 +204,12 @@ def order_of(kind: Kind, order_by: tuple[str, ...], *, desc: bool, by_job: bool 
     >>> [column.name for column in order_of("bucket", ("anomaly_score",), desc=True).columns]
     ['anomaly_score', 'timestamp', 'bucket_span']
     """
-    return _order((kind, order_by, desc, by_job))
+    return _order((kind, order_by, desc, False))
 
 
 @cache
 def _order(asked: tuple[Kind, tuple[str, ...], bool, bool]) -> Order:
-    """The result of `order_of`. The cache stays small: two orders for each field that can be sorted by."""
+    """The order of results of a kind. The cache stays small: two orders for each field that can be sorted by."""
     kind, order_by, desc, by_job = asked
     schema = SCHEMAS[kind]
     fields = [schema.by_name[name] for name in dict.fromkeys((*order_by, *schema.ties))]

@@ -1,9 +1,11 @@
 """Helpers for tests that look inside an index: buckets, the table of a job, the arrays that moved, JSON writers."""
 
 import json
+import pickle
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from datetime import UTC, datetime
 from decimal import Decimal
 from functools import partial
 from typing import Any, Final
@@ -13,10 +15,12 @@ import pytest
 
 from bucketquery import ResultsIndex, Snapshot
 from bucketquery import index as indexes
+from bucketquery.answers.run import AnyPage
 from bucketquery.ingest.documents import read_documents
 from bucketquery.jobs.catalog import Catalog
 from bucketquery.jobs.combined_cache import CombinedCache, CombineSizes
 from bucketquery.model import encoding
+from bucketquery.model.encoding import json_bytes
 from bucketquery.model.schema import BUCKET, Array, Int64s, Schema
 from bucketquery.model.sizes import Sizes
 from bucketquery.search.shortcuts import Shortcuts
@@ -214,6 +218,30 @@ def _another(value: Any, **how: Any) -> bytes:
     except UnicodeEncodeError as error:
         raise TypeError("surrogates not allowed") from error
     return _TOKEN.sub(lambda token: token[0] if token[0].startswith(b'"') else token[0].replace(b"e-0", b"e-"), written)
+
+
+def assert_bytes_are_the_body(page: AnyPage) -> None:
+    """Assert that the bytes of a page, and of the same page unpickled, are its body with the keys in order."""
+    unpickled = pickle.loads(pickle.dumps(page))
+    for human in (False, True):
+        written = page.to_json(human=human)
+        assert repr(json.loads(written.decode())) == repr(page.to_dict(human=human))
+        assert written == json_bytes(page.to_dict(human=human)) == unpickled.to_json(human=human)
+
+
+def without_texts(shown: Any) -> Any:
+    """A response object without the text before each timestamp, nested objects included.
+
+    It asserts that each timestamp, in whole seconds, has the right text directly before it.
+    """
+    if isinstance(shown, list):
+        return [without_texts(each) for each in shown]
+    if not isinstance(shown, dict) or "timestamp" not in shown:
+        return shown
+    names, moment = list(shown), datetime.fromtimestamp(shown["timestamp"] / 1000, UTC)
+    assert names.index("timestamp") == names.index("timestamp_string") + 1
+    assert shown["timestamp_string"] == f"{moment:%Y-%m-%dT%H:%M:%S}.000Z"
+    return {name: without_texts(value) for name, value in shown.items() if name != "timestamp_string"}
 
 
 def respelled(written: bytes) -> bytes:

@@ -5,7 +5,7 @@ from typing import Any
 from bucketquery.answers.buckets import bucket_objects, bucket_values
 from bucketquery.answers.common import display_fields
 from bucketquery.storage.selection import Selection
-from support.helpers import JOB, SPAN_S, STEP, bucket, segment
+from support.helpers import JOB, SPAN_S, STEP, bucket, segment, without_texts
 
 INFLUENCERS: list[dict[str, Any]] = [
     {
@@ -81,20 +81,9 @@ def test_nested_influencers_show_their_bucket() -> None:
 def test_human_adds_text_before_each_timestamp() -> None:
     """The text comes before the timestamp, in buckets and in their influencers. The other keys stay in order."""
     found = two(bucket_influencers=INFLUENCERS, scheduled_events=["a"])
-    without_text, with_text = (objects(found, human=human) for human in (False, True))
-    texts = ("1970-01-01T00:05:00.000Z", "1970-01-01T00:10:00.000Z")
-    for bare, shown, text in zip(without_text, with_text, texts, strict=True):
-        for before, after in [
-            (bare, shown),
-            *zip(bare["bucket_influencers"], shown["bucket_influencers"], strict=True),
-        ]:
-            names = list(before)
-            at = names.index("timestamp")
-            assert list(after) == [*names[:at], "timestamp_string", *names[at:]]
-            assert after["timestamp_string"] == text
-            assert {name: after[name] for name in names if name != "bucket_influencers"} == {
-                name: before[name] for name in names if name != "bucket_influencers"
-            }
+    shown = objects(found, human=True)
+    assert [each["timestamp_string"] for each in shown] == ["1970-01-01T00:05:00.000Z", "1970-01-01T00:10:00.000Z"]
+    assert repr(without_texts(shown)) == repr(objects(found))
 
 
 def test_values_and_response_objects_have_the_same_fields() -> None:

@@ -108,7 +108,7 @@ def test_row_keys_of_separate_tables_are_merged(stored: list[Stored], desc: bool
         for sort in SORTABLE:
             query = QUERIES[each.kind](jobs=JOBS, sort=sort, desc=desc, size=10**6)
             resolved = resolve(query, lambda: 0)
-            order = Order.of(resolved, by_job=sort == "job_id")
+            order = Order.of(resolved)
             whole = expected(each, query)
             parts: list[RowKeys] = []
             names: list[tuple[Any, ...]] = []
@@ -145,13 +145,13 @@ def test_the_job_is_the_last_key_or_the_first_key() -> None:
         job_id: Selection.of(segment_of([bucket(row) for row in times], "bucket"))
         for job_id, times in (("b", (0, 1)), ("a", (1,)))
     }
-    for desc, by_job, found in (
-        (False, False, ["b0", "a1", "b1"]),
-        (True, False, ["b1", "a1", "b0"]),
-        (False, True, ["a1", "b0", "b1"]),
-        (True, True, ["b1", "b0", "a1"]),
+    for desc, sort, found in (
+        (False, "timestamp", ["b0", "a1", "b1"]),
+        (True, "timestamp", ["b1", "a1", "b0"]),
+        (False, "job_id", ["a1", "b0", "b1"]),
+        (True, "job_id", ["b1", "b0", "a1"]),
     ):
-        order = order_of("bucket", (), desc=desc, by_job=by_job)
+        order = Order.of(resolve(BucketQuery(jobs=JOBS, sort=sort, desc=desc), lambda: 0))
         parts = [order.row_keys(some, [job_id] * len(some)) for job_id, some in rows.items()]
         assert [["b0", "b1", "a1"][at] for at in order.merged(parts, 5)] == found
         assert order.merged(parts[:1], 5).tolist() == [0, 1]
@@ -164,7 +164,7 @@ def test_an_order_is_a_value() -> None:
     order = Order.of(first)
     assert order is Order.of(second)
     assert order == order_of("record", SCHEMAS["record"].ties, desc=True)
-    assert order != Order.of(first, by_job=True)
+    assert order != Order.of(first._replace(by_job=True))
     assert (order.desc, order.job_leads, order.lead) == (True, False, "record_score")
     assert [column.name for column in order.columns if not column.puts_missing_last] == [
         "bucket_span",

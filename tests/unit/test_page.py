@@ -1,7 +1,6 @@
 """Pages: immutable sequences of values, for rows of any layout, before and after pickling."""
 
 import copy
-import json
 import pickle
 from collections.abc import Sequence
 from typing import Any
@@ -10,8 +9,18 @@ import numpy as np
 import pytest
 
 from bucketquery import Bucket, BucketInfluencer, BucketPage, BucketQuery, InvalidQuery, ResultsIndex
-from bucketquery.model.encoding import json_bytes
-from support.helpers import JOB, SPAN_S, STEP, WRITERS, bucket, record, rows, table_of, write_by
+from support.helpers import (
+    JOB,
+    SPAN_S,
+    STEP,
+    WRITERS,
+    assert_bytes_are_the_body,
+    bucket,
+    record,
+    rows,
+    table_of,
+    write_by,
+)
 
 FULL: dict[str, Any] = {
     "anomaly_score": 5.0,
@@ -107,11 +116,7 @@ def test_the_bytes_of_a_page_are_its_body_as_json(
 ) -> None:
     """The keys stay in order. Every encoder gives the same bytes, and so does an unpickled page."""
     write_by(monkeypatch, writer)
-    unpickled = pickle.loads(pickle.dumps(page))
-    for human in (False, True):
-        written = page.to_json(human=human)
-        assert repr(json.loads(written)) == repr(page.to_dict(human=human))
-        assert written == json_bytes(page.to_dict(human=human)) == unpickled.to_json(human=human)
+    assert_bytes_are_the_body(page)
 
 
 def test_the_bytes_of_a_page_need_the_documents() -> None:

@@ -28,6 +28,7 @@ OPEN = ResolvedQuery(
     threshold=None,
     exclude_interim=False,
     order_by=(),
+    by_job=False,
     desc=False,
     from_=0,
     size=100,
@@ -111,6 +112,15 @@ def test_a_threshold_filters_only_above_zero(kind: Kind) -> None:
         assert resolve(make(kind, **{SCORES[kind]: nothing}), no_clock).threshold is None
     for something in (5e-324, 100, math.inf):
         assert resolve(make(kind, **{SCORES[kind]: something}), no_clock).threshold == something
+
+
+@each_kind
+def test_only_a_sort_by_job_puts_the_job_first(kind: Kind) -> None:
+    """It changes no other part of a query in which all results tie. A lookup keeps it."""
+    tied = resolve(make(kind, sort="result_type"), no_clock)
+    assert not tied.by_job
+    assert resolve(make(kind, sort="job_id"), no_clock) == tied._replace(by_job=True)
+    assert resolve(BucketQuery(jobs="web", sort="job_id", timestamp=0), no_clock).by_job
 
 
 @each_kind
