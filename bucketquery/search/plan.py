@@ -28,8 +28,8 @@ class Explanation(NamedTuple):
     Attributes:
         path: the way that the search took. ``time``: the rows between two ranks; no column is read. ``threshold``: the
             rows at or above the threshold. ``order``: the first rows of the order, from which the matches are picked.
-            ``scan``: every row of the window. ``cache``: the first rows of the order, which an earlier search found.
-            ``jobs``: several searches, whose results are merged.
+            ``scan``: every row of the window, compared or counted by block counts. ``cache``: the first rows of the
+            order, which an earlier search found. ``jobs``: several searches, whose results are merged.
         column: the column whose values led; None if only time led.
         levels: the edges of the levels that were read, in the values of their columns.
         rows_read: the number of rows that were compared one by one.
