@@ -30,7 +30,7 @@ def level_asked_before(size: int) -> Call:
     of = level(size)
     for _ in range(3):
         of.count(0, size, 75.0)
-    return checked(partial(of.count, 100, size - 100, 50.0), lambda found: found == size - 200)
+    return checked(partial(of.count, 100, size - 100, 50.0), lambda found: found[0] == size - 200)
 
 
 def corrections(size: int, step: int) -> tuple[Int64s, Float64s]:
@@ -83,7 +83,7 @@ _VALUE_INDEXES: Final = (
         "value_index.value_index.Level.count",
         "n entries, compared",
         LINEAR,
-        lambda n: checked(partial(level(n).count, 0, n, 75.0), lambda count: n > count > n // 3),
+        lambda n: checked(partial(level(n).count, 0, n, 75.0), lambda found: n > found[0] > n // 3),
         2_048,
         131_072,
     ),
@@ -145,14 +145,15 @@ _VALUE_INDEXES: Final = (
 # Block counts
 
 
-Count = Callable[[Float64s, int, int, float], int]
+#: Gives the count, and the number of values that were compared.
+Count = Callable[[Float64s, int, int, float], tuple[int, int]]
 
 
 def counting(values: Float64s, of: Callable[[Float64s], Count], threshold: float = 0.0) -> Call:
     """Count the values at or above a threshold, except the first and the last hundred."""
     right = int(np.count_nonzero(values[100:-100] >= threshold))
     assert right
-    return checked(partial(of(values), values, 100, len(values) - 100, threshold), lambda found: found == right)
+    return checked(partial(of(values), values, 100, len(values) - 100, threshold), lambda found: found[0] == right)
 
 
 def asked_before(values: Float64s) -> Count:
@@ -169,7 +170,7 @@ def asked_anew(values: Float64s, times: int) -> Callable[[], int]:
 
     def ask() -> int:
         block_counts = LazyBlockCounts()
-        return max(block_counts.count(values, 0, len(values), 50.0) for _ in range(times))
+        return max(block_counts.count(values, 0, len(values), 50.0)[0] for _ in range(times))
 
     return ask
 

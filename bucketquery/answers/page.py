@@ -288,9 +288,9 @@ class Page(Immutable, ABC, Generic[_Value]):
 
             - ``path``: the way that the search took. ``time``: the rows between two ranks; no column is read.
               ``threshold``: the rows at or above the threshold. ``order``: the first rows of the order, from which the
-              matches are picked. ``scan``: every row of the window is compared. ``cache``: the first 128 rows of this
-              order, found by an earlier search of the same results. ``jobs``: several searches, whose results are
-              merged.
+              matches are picked. ``scan``: every row of the window, compared or counted by block counts. ``cache``:
+              the first 128 rows of this order, found by an earlier search of the same results. ``jobs``: several
+              searches, whose results are merged.
             - ``column``: the score, or the first column of the order; None for the paths ``time`` and ``jobs``.
             - ``levels``: the edges of the levels that were read, as values of their columns.
             - ``rows_read``: the number of rows that were compared one by one.

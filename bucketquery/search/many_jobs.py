@@ -190,14 +190,15 @@ def _search(catalog: Catalog, jobs: Sequence[str], resolved: ResolvedQuery, shor
     if len(groups) == 1:
         rows, matched, explanation = search(groups[0].table, resolved, shortcuts)
         return _Merged.of([(groups[0], rows)], np.arange(len(rows)), matched, explanation.rows_read)
-    total = None
+    total, rows_read = None, 0
     if resolved.from_ > shortcuts.deep_from and order.leads_by_time and shortcuts.deep:
-        total = _count(groups, resolved, shortcuts)
-        resolved = _from_its_page_on(groups, resolved, shortcuts)
+        total, rows_read = _count(groups, resolved, shortcuts)
+        resolved, compared = _from_its_page_on(groups, resolved, shortcuts)
+        rows_read += compared
     first, last = resolved.from_, resolved.from_ + resolved.size
     asked = resolved._replace(from_=0, size=last if resolved.size else 0)
     found: list[tuple[_Group, Selection]] = []
-    matched = rows_read = 0
+    matched = 0
     for group in groups:
         rows, own, explanation = search(group.table, asked, shortcuts)
         matched += own
@@ -252,26 +253,44 @@ def _tables(
     return tables
 
 
-def _count(groups: Sequence[_Group], resolved: ResolvedQuery, shortcuts: Shortcuts) -> int:
-    return sum(search(group.table, resolved._replace(from_=0, size=0), shortcuts)[1] for group in groups)
+def _count(groups: Sequence[_Group], resolved: ResolvedQuery, shortcuts: Shortcuts) -> tuple[int, int]:
+    """The count of all matches of the groups, and the number of compared rows."""
+    matched = rows_read = 0
+    asked = resolved._replace(from_=0, size=0)
+    for group in groups:
+        _, own, explanation = search(group.table, asked, shortcuts)
+        matched += own
+        rows_read += explanation.rows_read
+    return matched, rows_read
 
 
-def _from_its_page_on(groups: Sequence[_Group], resolved: ResolvedQuery, shortcuts: Shortcuts) -> ResolvedQuery:
+def _from_its_page_on(
+    groups: Sequence[_Group], resolved: ResolvedQuery, shortcuts: Shortcuts
+) -> tuple[ResolvedQuery, int]:
     """The same query, with a window that begins at the instant where its page begins in time order.
 
     Some matches of that instant may still have to be skipped.
+
+    Returns:
+        The query, and the number of compared rows.
     """
     low, high = resolved.start, resolved.end
+    rows_read = 0
     while high - low > 1:
         middle = (low + high) // 2
         before = resolved._replace(start=middle) if resolved.desc else resolved._replace(end=middle)
-        if (_count(groups, before, shortcuts) <= resolved.from_) == resolved.desc:
+        count, compared = _count(groups, before, shortcuts)
+        rows_read += compared
+        if (count <= resolved.from_) == resolved.desc:
             high = middle
         else:
             low = middle
     before = resolved._replace(start=high) if resolved.desc else resolved._replace(end=low)
-    skipped = resolved.from_ - _count(groups, before, shortcuts)
-    return resolved._replace(end=high, from_=skipped) if resolved.desc else resolved._replace(start=low, from_=skipped)
+    count, compared = _count(groups, before, shortcuts)
+    rows_read += compared
+    skipped = resolved.from_ - count
+    rest = resolved._replace(end=high) if resolved.desc else resolved._replace(start=low)
+    return rest._replace(from_=skipped), rows_read
 
 
 def _merge(found: Sequence[tuple[_Group, Selection]], order: Order, need: int) -> Int64s:

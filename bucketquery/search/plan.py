@@ -1,9 +1,15 @@
-"""Plans: how a page will be found. They are chosen from exact counts, before any row of the page is read.
+"""Plans: how a page in another order than time order will be found. They are chosen before any row of it is read.
 
-A count by time compares no row. A count by a threshold compares only the rows for which the value index of the score
-does not decide (`Matches`). In time order there is nothing to choose. In another order, the first plan is the one that
-should read the fewest rows. If it finds too few matches, the next plan is carried out. The last one reads all matches.
-`search.search` carries plans out.
+`choose` knows the exact count of the matches. The first plan is the one that should read the fewest rows. If it finds
+too few matches, the next plan is carried out. The last one reads all matches. `search.search` carries plans out.
+
+Other modules make the other choices:
+
+- `search` chooses time order, where no plan is needed, and the top-k cache.
+- `threshold` chooses how the matches are counted: by a level, by block counts, or by comparing all rows.
+- `many_jobs` chooses the first instant of a deep page of several jobs.
+
+The module also has `Explanation`, which says how an answer was found.
 """
 
 from typing import Any, Final, Literal, NamedTuple
@@ -28,8 +34,8 @@ class Explanation(NamedTuple):
     Attributes:
         path: the way that the search took. ``time``: the rows between two ranks; no column is read. ``threshold``: the
             rows at or above the threshold. ``order``: the first rows of the order, from which the matches are picked.
-            ``scan``: every row of the window. ``cache``: the first rows of the order, which an earlier search found.
-            ``jobs``: several searches, whose results are merged.
+            ``scan``: every row of the window, compared or counted by block counts. ``cache``: the first rows of the
+            order, which an earlier search found. ``jobs``: several searches, whose results are merged.
         column: the column whose values led; None if only time led.
         levels: the edges of the levels that were read, in the values of their columns.
         rows_read: the number of rows that were compared one by one.

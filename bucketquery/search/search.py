@@ -115,8 +115,9 @@ def _carry_out(plan: Plan, matches: Matches, order: Order, need: int) -> tuple[B
         rows, rows_read = _up_to_the_last_instant(matches, need, desc=desc)
         return order.first(view, rows, need), rows_read
     if plan.access == "all":
-        # The count has already added its comparisons, so those of `first` are not added again.
-        rows, rows_read = matches.first(matches.matched, desc=False)[0], matches.matched
+        rows, compared = matches.first(matches.matched, desc=False)
+        # The count has already added the rows that it compared itself. With block counts these are few.
+        rows_read = matches.matched + max(0, compared - matches.rows_read)
     else:
         if plan.access == "level":
             rows, rows_read = (matches.alive if plan.all_match else matches.among)(plan.rows), len(plan.rows)

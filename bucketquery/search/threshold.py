@@ -188,12 +188,13 @@ def _known(
     """The result of `_counted` for rows that a value index covers, by the sparsest level that has all matches."""
     level = value_index.serving(threshold)
     if level is None:
-        count = value_index.block_counts.count(scores, low, high, threshold)
-        return Candidates(low, high - low, count, None, scores[low:high]), (), high - low
+        matched, compared = value_index.block_counts.count(scores, low, high, threshold)
+        return Candidates(low, high - low, matched, None, scores[low:high]), (), compared
     first, rows, sort_keys = level.between(low, high)
     length = len(rows)
     levels = (float(level.edge),)
     if threshold <= level.least:
         # No candidate is below the threshold.
         return Candidates(first, length, length, rows, None), levels, 0
-    return Candidates(first, length, level.count(first, first + length, threshold), rows, sort_keys), levels, length
+    matched, compared = level.count(first, first + length, threshold)
+    return Candidates(first, length, matched, rows, sort_keys), levels, compared

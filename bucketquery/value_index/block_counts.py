@@ -28,7 +28,7 @@ class BlockCounts:
 
     >>> values = np.array([0.5, 2.0, 1.0, 3.0])
     >>> BlockCounts(values).count(values, 1, 4, 1.5)
-    2
+    (2, 3)
     """
 
     __slots__ = ("_before", "_block", "_edges", "_offsets", "_places", "_sorted", "length")
@@ -54,7 +54,7 @@ class BlockCounts:
         self._sorted = values[order]
         self._offsets: Int64s = np.concatenate(([0], np.bincount(classes, minlength=number).cumsum()))
 
-    def count(self, values: Array, first: int, stop: int, threshold: Any) -> int:
+    def count(self, values: Array, first: int, stop: int, threshold: Any) -> tuple[int, int]:
         """How many of the values from ``first`` on and before ``stop`` are at least ``threshold``.
 
         Args:
@@ -63,20 +63,24 @@ class BlockCounts:
             stop: the place after the last one, at most `length`.
             threshold: the least value to count.
 
+        Returns:
+            The count, and the number of values that were compared.
+
         Complexity: O(log m), plus a comparison with the values of one class and of two blocks.
         """
         block = self._block
         low, high = -(-first // block), stop // block
         if low >= high:
-            return _at_least(values[first:stop], threshold)
+            return _compared(values[first:stop], threshold)
+        begin, end = low * block, high * block
         divided = int(self._edges.searchsorted(threshold, "right"))
         total = self._before.item(high, divided + 1) - self._before.item(low, divided + 1)
-        start, end = self._offsets[divided : divided + 2].tolist()
-        places = self._places[start:end]
-        from_, to = places.searchsorted(np.array((low * block, high * block), dtype=np.int32)).tolist()
+        start, after = self._offsets[divided : divided + 2].tolist()
+        places = self._places[start:after]
+        from_, to = places.searchsorted(np.array((begin, end), dtype=np.int32)).tolist()
         total += _at_least(self._sorted[start + from_ : start + to], threshold)
-        total += _at_least(values[first : low * block], threshold)
-        return total + _at_least(values[high * block : stop], threshold)
+        total += _at_least(values[first:begin], threshold) + _at_least(values[end:stop], threshold)
+        return total, (to - from_) + (begin - first) + (stop - end)
 
     def nbytes(self) -> int:
         """Bytes of the arrays."""
@@ -99,15 +103,18 @@ class LazyBlockCounts:
         self._comparisons = 0
         self._block_counts: BlockCounts | None = None
 
-    def count(self, values: Array, first: int, stop: int, threshold: Any) -> int:
+    def count(self, values: Array, first: int, stop: int, threshold: Any) -> tuple[int, int]:
         """How many of the values from ``first`` on and before ``stop`` are at least ``threshold``.
+
+        Returns:
+            The count, and the number of values that were compared.
 
         Complexity: O(stop - first) for at most 131,072 values, and for the first two calls with more. Other calls cost
         what `BlockCounts.count` does, and the first of them makes the block counts.
         """
         sizes = self._sizes
         if stop - first <= sizes.compared_values:
-            return _at_least(values[first:stop], threshold)
+            return _compared(values[first:stop], threshold)
         block_counts = self._block_counts
         if (
             block_counts is None
@@ -115,17 +122,22 @@ class LazyBlockCounts:
         ):
             self._comparisons += 1
             if self._comparisons <= sizes.compared_times:
-                return _at_least(values[first:stop], threshold)
+                return _compared(values[first:stop], threshold)
             # Two readers may both make them, with the same result.
             block_counts = self._block_counts = BlockCounts(values, sizes)
         known = min(stop, block_counts.length)
-        return block_counts.count(values, first, known, threshold) + _at_least(
-            values[max(first, known) : stop], threshold
-        )
+        counted, compared = block_counts.count(values, first, known, threshold)
+        behind = values[max(first, known) : stop]
+        return counted + _at_least(behind, threshold), compared + len(behind)
 
     def nbytes(self) -> int:
         """Bytes of the block counts; 0 if they are not made yet."""
         return 0 if self._block_counts is None else self._block_counts.nbytes()
+
+
+def _compared(values: Array, threshold: Any) -> tuple[int, int]:
+    """How many values are at least ``threshold``, and how many there are; each is compared."""
+    return _at_least(values, threshold), len(values)
 
 
 def _at_least(values: Array, threshold: Any) -> int:

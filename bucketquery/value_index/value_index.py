@@ -85,8 +85,11 @@ class Level:
         stop = int(rows.searchsorted(np.int32(high)))
         return first, rows[first:stop], sort_keys[first:stop]
 
-    def count(self, first: int, stop: int, threshold: Any) -> int:
+    def count(self, first: int, stop: int, threshold: Any) -> tuple[int, int]:
         """How many of the entries from ``first`` on and before ``stop`` have a sort key of at least ``threshold``.
+
+        Returns:
+            The count, and the number of entries that were compared.
 
         Complexity: that of `LazyBlockCounts.count`.
         """

@@ -47,7 +47,9 @@ def test_block_counts_agree_with_a_comparison(values: list[float]) -> None:
     for threshold in sorted({-9.0, 1e-9, 24.9, 75.000001, 1e9, *given[~np.isnan(given)].tolist()}):
         for first in range(len(values) + 1):
             for stop in range(first, len(values) + 1):
-                assert made.count(given, first, stop, threshold) == compared_count(given, first, stop, threshold)
+                counted, compared = made.count(given, first, stop, threshold)
+                assert counted == compared_count(given, first, stop, threshold)
+                assert 0 <= compared <= stop - first
     assert given.tobytes() == np.array(values, dtype=np.float64).tobytes()
 
 
@@ -59,7 +61,7 @@ def test_integers_are_counted_exactly() -> None:
     for threshold in set(values.tolist()):
         for first in range(len(values)):
             for stop in range(first, len(values) + 1):
-                counted = made.count(values, first, stop, np.int64(threshold))
+                counted, _ = made.count(values, first, stop, np.int64(threshold))
                 assert counted == compared_count(values, first, stop, threshold)
 
 
@@ -77,8 +79,34 @@ def test_block_counts_of_many_values_agree_with_a_comparison(shape: str) -> None
     for threshold in (1e-9, 3.0, 37.3, 99.9, float(np.nanmax(values)), 200.0):
         for first, stop in ((0, 40_000), (1, 39_999), (4_096, 8_192), (4_095, 8_193), (17, 4_000), (36_864, 40_000)):
             counted = int(np.count_nonzero(values[first:stop] >= threshold))
-            assert made.count(values, first, stop, threshold) == counted
+            assert made.count(values, first, stop, threshold)[0] == counted
     assert made.nbytes() < 12 * len(values) + 8 * 300 * 12, "twelve bytes a value, and a row of classes for each block"
+
+
+@pytest.mark.parametrize(
+    ("first", "stop", "count", "compared"),
+    [
+        (0, 40, 22, 4),
+        (1, 39, 21, 3 + 4 + 3),
+        (4, 40, 22, 4),
+        (17, 40, 22, 3 + 0),
+        (20, 36, 16, 0),
+        (17, 23, 5, 6),
+        (18, 19, 1, 1),
+        (9, 9, 0, 0),
+    ],
+)
+def test_a_count_says_how_many_values_were_compared(
+    first: int, stop: int, count: int, compared: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Blocks and classes have four values, and the threshold divides the class of 16 to 19.
+
+    A count compares the values of this class in the whole blocks, and the values before and after the whole blocks. It
+    compares all values of a range without a whole block.
+    """
+    resize(monkeypatch, block_values=4, value_classes=10)
+    values = np.arange(40.0)
+    assert BlockCounts(values, sizes()).count(values, first, stop, 17.5) == (count, compared)
 
 
 # ---- lazy block counts
@@ -94,19 +122,20 @@ def eager(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_lazy_block_counts_compare_until_block_counts_pay() -> None:
     """Few values are always compared. Many values are compared at the first two counts.
 
-    The third count of many values makes block counts, and later counts use them.
+    The third count of many values makes block counts, and later counts use them. Each count says how many values it
+    compared.
     """
     values = np.arange(20.0)
     lazy = LazyBlockCounts(sizes())
     for _ in range(9):
-        assert lazy.count(values, 3, 12, 5.0) == 7
+        assert lazy.count(values, 3, 12, 5.0) == (7, 9)
     for _ in range(2):
-        assert lazy.count(values, 0, 20, 5.0) == 15
+        assert lazy.count(values, 0, 20, 5.0) == (15, 20)
         assert lazy.nbytes() == 0
-    assert lazy.count(values, 0, 20, 5.0) == 15
+    assert lazy.count(values, 0, 20, 5.0) == (15, 1)
     assert lazy.nbytes() == BlockCounts(values, sizes()).nbytes() > 0
     made = lazy._block_counts
-    assert lazy.count(values, 1, 19, 5.0) == 14
+    assert lazy.count(values, 1, 19, 5.0) == (14, 3 + 1 + 3)
     assert lazy._block_counts is made
 
 
@@ -123,14 +152,23 @@ def test_later_values_are_compared_until_they_are_too_many() -> None:
     made = lazy._block_counts
     assert made is not None
     for length in (21, 30, 40):
-        for first, stop in ((0, length), (19, length), (20, length), (5, 20)):
-            assert lazy.count(values[:length], first, stop, 25.0) == compared_count(values, first, stop, 25.0)
+        # 25 is below all 20 values of the block counts, so only values outside whole blocks are compared.
+        for first, stop, compared in (
+            (0, length, length - 20),
+            (19, length, length - 19),
+            (20, length, length - 20),
+            (5, 20, 3),
+        ):
+            counted = compared_count(values, first, stop, 25.0)
+            assert lazy.count(values[:length], first, stop, 25.0) == (counted, compared)
         assert lazy._block_counts is made
-    assert lazy.count(values[:41], 0, 41, 25.0) == 25
+    assert lazy.count(values[:40], 25, 40, 20.0) == (5, 15), "no value has block counts"
+    assert lazy.count(values[:41], 0, 41, 25.0) == (25, 1 + 1)
     assert lazy._block_counts is not made
     assert lazy._block_counts is not None
     assert lazy._block_counts.length == 41
     for length in (10, 20, 33):
         # The block counts cover more values than these.
         for first in range(length):
-            assert lazy.count(values[:length], first, length, 25.0) == compared_count(values, first, length, 25.0)
+            counted, _ = lazy.count(values[:length], first, length, 25.0)
+            assert counted == compared_count(values, first, length, 25.0)

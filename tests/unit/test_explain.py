@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from bucketquery import BucketQuery, ResultsIndex
-from support.helpers import FULL, JOB, SPAN_S, STEP, bucket, table_of
+from support.helpers import FULL, JOB, SPAN_S, STEP, bucket, lead_by_value, table_of
 
 MANY = 100_000
 DAY = 86_400_000
@@ -190,6 +190,58 @@ def test_rows_read_include_rows_that_did_not_match() -> None:
     page = index.get_buckets(job_id=JOB, anomaly_score=75, sort="processing_time_ms", desc=True, size=10)
     assert (page.count, page.explain()["path"]) == (1_000, "threshold")
     assert page.explain()["rows_read"] == size + page.count
+
+
+def test_rows_read_fall_once_there_are_block_counts() -> None:
+    """No level serves the threshold. The first two counts compare all rows, later ones those of a class and two blocks.
+
+    A page adds the rows that it compares to find its matches.
+    """
+    index = ResultsIndex()
+    size = 300_000
+    scores = np.random.default_rng(7).random(size) * 100
+    index.upsert_columns(
+        {"timestamp": np.arange(size) * STEP, "bucket_span": SPAN_S, "anomaly_score": scores}, job_id=JOB
+    )
+    rows_read = []
+    for _ in range(4):
+        page = index.get_buckets(job_id=JOB, anomaly_score=37.3, size=0)
+        assert page.count == np.count_nonzero(scores >= 37.3)
+        rows_read.append(page.explain()["rows_read"])
+    assert rows_read[:2] == [size, size]
+    assert 0 < rows_read[2] == rows_read[3] < 2 * 4_096 + size // 100
+    page = index.get_buckets(job_id=JOB, anomaly_score=37.3, size=10)
+    assert page.explain()["rows_read"] == rows_read[3] + 256
+
+
+def test_rows_read_include_rows_compared_to_list_all_matches(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Block counts count the matches. Then the search compares all rows to list the matches, and sorts these."""
+    lead_by_value(monkeypatch)
+    index = ResultsIndex()
+    rows = np.random.default_rng(8).permutation(4_096)
+    index.upsert_columns(
+        {
+            "timestamp": np.arange(4_096) * STEP,
+            "bucket_span": SPAN_S,
+            "anomaly_score": rows / 40.96,
+            "event_count": rows,
+        },
+        job_id=JOB,
+    )
+    parameters: dict[str, Any] = {"anomaly_score": 20, "sort": "event_count", "from_": 3_000}
+    page = index.get_buckets(job_id=JOB, **parameters)
+    assert page.explain()["path"] == "scan"
+    counted = index.get_buckets(job_id=JOB, anomaly_score=20, size=0).explain()["rows_read"]
+    assert counted == 586, "a class has a seventh of all rows"
+    assert page.explain()["rows_read"] == 4_096 + page.count
+
+
+def test_rows_compared_to_count_and_to_list_all_matches_are_read_once() -> None:
+    """The count compares the whole window. To list the matches, the search compares only the first rows again."""
+    index = ResultsIndex()
+    index.upsert([bucket(row, anomaly_score=90.0 if row < 10 else 0.0) for row in range(1_000)])
+    page = index.get_buckets(job_id=JOB, anomaly_score=75, sort="event_count", size=5)
+    assert (page.count, page.explain()["path"], page.explain()["rows_read"]) == (10, "scan", 1_000 + 10)
 
 
 @pytest.mark.parametrize("desc", [False, True])

@@ -232,3 +232,27 @@ def test_the_plan_of_many_jobs_has_the_path_jobs() -> None:
     assert page.explain()["path"] == "jobs"
     assert page.explain()["rows_read"] >= page.count == 6
     assert repr(page) == "<BucketPage: 6 of 6 buckets of several jobs at commit 1>"
+
+
+@pytest.mark.parametrize("desc", [False, True])
+def test_rows_read_of_a_deep_page_include_those_of_its_counts(desc: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The search for its first instant counts the matches of several windows, and compares rows for each count."""
+    index = ResultsIndex()
+    index.upsert([bucket(row, job_id=job_id, anomaly_score=50.0) for row in range(900) for job_id in ("a", "b")])
+    compared: list[int] = []
+
+    def measured(*arguments: Any) -> Any:
+        found = search(*arguments)
+        compared.append(found[2].rows_read)
+        return found
+
+    monkeypatch.setattr(many, "search", measured)
+    query = BucketQuery(jobs=["a", "b"], anomaly_score=1, size=10, desc=desc)
+    pages = [index.search(query.replace(from_=from_)) for from_ in (1_000, 1_001)]
+    shallow, deep = [page.explain()["rows_read"] for page in pages]
+    assert pages[0].keys()[1:] == pages[1].keys()[:-1]
+    assert shallow == sum(compared[:2]), "two searches find a page that is not deep"
+    assert deep == sum(compared[2:])
+    first_count, first_step = sum(compared[2:4]), sum(compared[4:6])
+    assert first_count == 1_800, "the first count compares all rows"
+    assert deep > first_count + first_step

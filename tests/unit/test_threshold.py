@@ -202,10 +202,12 @@ def test_candidates_select_their_matching_rows(rows: list[int] | None, scores: l
 def test_a_threshold_at_the_edge_of_a_level_compares_no_row(monkeypatch: pytest.MonkeyPatch) -> None:
     """The matches are the rows of the level.
 
-    A threshold between two levels compares the rows of the lower one. A threshold below all levels compares all rows.
+    A threshold between two levels is counted in the lower one, and a threshold below all levels in all rows. Both use
+    block counts, so the count compares the rows of one class. The windows begin and end with a block.
     """
     lead_by_value(monkeypatch)
-    scores = np.random.default_rng(3).permutation(4_096) / 40.96
+    ranks = np.random.default_rng(3).permutation(4_096)
+    scores = ranks / 40.96
     base = segment([bucket(row, anomaly_score=float(score)) for row, score in enumerate(scores)])
     view = View(base, NO_ROWS, empty_segment(BUCKET))
     found = matched(view, anomaly_score=75)
@@ -217,11 +219,24 @@ def test_a_threshold_at_the_edge_of_a_level_compares_no_row(monkeypatch: pytest.
         assert np.shares_memory(rows, value_index.levels[0].entries()[0])
         assert rows_read == 0
     between = matched(view, anomaly_score=80)
-    assert (between.levels, between.rows_read) == ((75.0,), 1_024)
+    assert (between.levels, between.rows_read) == ((75.0,), 147), "a class has a seventh of the level"
     assert between.matched == np.count_nonzero(scores >= 80)
     below = matched(view, anomaly_score=74, start=96 * STEP, end=1_096 * STEP)
-    assert (below.levels, below.rows_read) == ((), 1_000)
+    of_class = int(np.count_nonzero(ranks[96:1_096] // 586 == 5))
+    assert (below.levels, below.rows_read) == ((), of_class), "a class has a seventh of all rows"
     assert below.matched == np.count_nonzero(scores[96:1_096] >= 74)
+
+
+def test_without_block_counts_a_count_compares_all_candidates(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The candidates are the rows of a level, or all rows if the threshold is below all levels."""
+    lead_by_value(monkeypatch)
+    resize(monkeypatch, compared_values=4_096)
+    scores = np.random.default_rng(3).permutation(4_096) / 40.96
+    base = segment([bucket(row, anomaly_score=float(score)) for row, score in enumerate(scores)])
+    view = View(base, NO_ROWS, empty_segment(BUCKET))
+    between, below = (matched(view, anomaly_score=threshold) for threshold in (80, 74))
+    assert (between.levels, between.rows_read) == ((75.0,), 1_024)
+    assert (below.levels, below.rows_read) == ((), 4_096)
 
 
 @pytest.mark.parametrize("desc", [False, True])
