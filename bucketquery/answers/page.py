@@ -293,7 +293,8 @@ class Page(Immutable, ABC, Generic[_Value]):
               searches, whose results are merged.
             - ``column``: the score, or the first column of the order; None for the paths ``time`` and ``jobs``.
             - ``levels``: the edges of the levels that were read, as values of their columns.
-            - ``rows_read``: the number of rows that were compared one by one.
+            - ``rows_read``: the number of rows that were compared one by one, without the few late and replaced rows
+              that are counted separately.
             - ``rows_matched``: the count.
 
         >>> from bucketquery import ResultsIndex

@@ -175,7 +175,7 @@ class Order:
         """The values of a column for some rows of one view; keywords as codes of that view."""
         name = column.name
         if column.type is Type.KEYWORDS:
-            return _text_values(self._leading(rows.lists(name)))
+            return _keyword_values(self._leading(rows.lists(name)))
         missing = rows.missing(name) if column.puts_missing_last else None
         if missing is not None and not missing.any():
             missing = None
@@ -232,7 +232,7 @@ def _at(column: ColumnValues, positions: Int64s) -> ColumnValues:
 def _concatenated(parts: Sequence[_RowKey]) -> ColumnValues:
     """The values of one column of several parts."""
     if isinstance(parts[0][0], list):
-        return _text_values([*chain.from_iterable(texts for texts, _ in parts)])
+        return _keyword_values([*chain.from_iterable(keywords for keywords, _ in parts)])
     missing = None
     if any(lacking is not None and lacking.any() for _, lacking in parts):
         missing = np.concatenate(
@@ -241,8 +241,8 @@ def _concatenated(parts: Sequence[_RowKey]) -> ColumnValues:
     return ColumnValues(np.concatenate([values for values, _ in parts]), missing)
 
 
-def _text_values(texts: Sequence[str | None]) -> ColumnValues:
-    codes, _ = encode_keywords(texts)
+def _keyword_values(keywords: Sequence[str | None]) -> ColumnValues:
+    codes, _ = encode_keywords(keywords)
     missing = codes == MISSING
     return ColumnValues(codes, missing if missing.any() else None)
 

@@ -38,7 +38,8 @@ class Explanation(NamedTuple):
             order, which an earlier search found. ``jobs``: several searches, whose results are merged.
         column: the column whose values led; None if only time led.
         levels: the edges of the levels that were read, in the values of their columns.
-        rows_read: the number of rows that were compared one by one.
+        rows_read: the number of rows that were compared one by one, without the rows of the head and the deleted rows
+            that the threshold counts separately.
     """
 
     path: Path
