@@ -174,7 +174,7 @@ def expand_jobs(
     refuse_more(sum(expansion.total() for _, expansion in expansions), most)
     by_bucket: list[list[tuple[Segment, int]]] = [[] for _ in buckets.job_ids]
     for own, expansion in expansions:
-        rows, ends = expansion.records()
+        rows, ends = expansion.records
         places = [segment_row(rows.view, row) for row in _numbers(rows)]
         for position, (first, end) in zip(own, pairwise(ends), strict=True):
             by_bucket[position] = places[first:end]
