@@ -134,10 +134,7 @@ def search_jobs(
 
 
 def scan_jobs(
-    catalog: Catalog,
-    jobs: Sequence[str],
-    resolved: ResolvedQuery,
-    shortcuts: Shortcuts = ALL_SHORTCUTS,
+    catalog: Catalog, jobs: Sequence[str], resolved: ResolvedQuery, shortcuts: Shortcuts
 ) -> Iterator[CopiedRows]:
     """Every match of several jobs in order, some at a time; paging does not apply.
 
