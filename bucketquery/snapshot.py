@@ -107,7 +107,7 @@ class Snapshot(Reads):
             for job_id in query.jobs:
                 self._catalog.known(job_id, "jobs")
             return results_of_jobs(self._catalog, query, resolved, self._shortcuts)
-        return results_of(self._catalog.known(query._job_id, "jobs"), query, resolved, self._shortcuts)
+        return results_of(self._catalog.known(query._job_id, "jobs"), resolved, self._shortcuts)
 
     def _resolve(self, query: AnyQuery, now: Instant | None) -> ResolvedQuery:
         if now is None:

@@ -62,7 +62,7 @@ def expanded_values(
 
     ``job_id`` is one job for all buckets, or a sequence with the job of each bucket at these positions.
     """
-    records, ends = expansion.records()
+    records, ends = expansion.records
     bounds = [*pairwise(ends)][positions]
     # The slice may skip or reverse buckets, so the records are gathered in its order.
     starts, stops = np.array(bounds, dtype=np.int64).reshape(-1, 2).T
@@ -73,7 +73,7 @@ def expanded_values(
 
 def expanded_objects(job_id: str | Sequence[str], expansion: Expansion, *, human: bool) -> list[list[_Object]]:
     """The records of each bucket as response objects."""
-    records, ends = expansion.records()
+    records, ends = expansion.records
     bounds = [*pairwise(ends)]
     objects = record_objects(_jobs_of_records(job_id, bounds), records, display_fields(records), human=human)
     return [objects[first:end] for first, end in bounds]

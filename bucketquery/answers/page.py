@@ -241,14 +241,10 @@ class Page(Immutable, ABC, Generic[_Value]):
         >>> index.get_buckets(job_id="web").to_json()[:52]
         b'{"count":1,"buckets":[{"job_id":"web","timestamp":0,'
         """
-        return self._to_json(human=human, is_columnar=True)
-
-    def _to_json(self, *, human: bool, is_columnar: bool) -> bytes:
-        """As `to_json`. If ``is_columnar`` is False, each result is written from a dict: the same bytes, but slower."""
-        results = self._results_json(self._display_fields(self._rows), human=human, is_columnar=is_columnar)
+        results = self._results_json(self._display_fields(self._rows), human=human)
         return b'{"count":%d,"%b":%b}' % (self.count, self._schema.plural.encode(), results)
 
-    def _results_json(self, display: DisplayFields, *, human: bool, is_columnar: bool) -> bytes:  # noqa: ARG002 - buckets use it
+    def _results_json(self, display: DisplayFields, *, human: bool) -> bytes:
         """All results as JSON."""
         return json_bytes(self._objects(display, human=human))
 

@@ -59,13 +59,13 @@ class BucketPage(Page[Bucket]):
         records = expanded_objects(self._job_id, self._expansion, human=human)
         return bucket_objects(self._job_id, self._rows, display, records, human=human)
 
-    def _results_json(self, display: DisplayFields, *, human: bool, is_columnar: bool) -> bytes:
+    def _results_json(self, display: DisplayFields, *, human: bool) -> bytes:
         job_id = self._job_id
-        if is_columnar and not human and self._expansion is None and isinstance(job_id, str):
+        if not human and self._expansion is None and isinstance(job_id, str):
             written = columnar_buckets_json(job_id, self._rows, display)
             if written is not None:
                 return written
-        return super()._results_json(display, human=human, is_columnar=is_columnar)
+        return super()._results_json(display, human=human)
 
 
 class RecordPage(Page[AnomalyRecord]):

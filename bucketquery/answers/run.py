@@ -13,7 +13,7 @@ from bucketquery.errors import NotFound
 from bucketquery.jobs.catalog import Catalog
 from bucketquery.jobs.job import Job
 from bucketquery.model.schema import BUCKET, INFLUENCER, RECORD
-from bucketquery.queries.queries import AnyQuery, schema_of
+from bucketquery.queries.queries import AnyQuery
 from bucketquery.queries.resolved import ResolvedQuery
 from bucketquery.search.expand import expand
 from bucketquery.search.many_jobs import CopiedRows, expand_jobs, scan_jobs, search_jobs
@@ -69,11 +69,9 @@ def page_of(  # noqa: PLR0917 - keyword arguments would take longer
     return _PAGES[schema.kind](facts)
 
 
-def results_of(
-    job: Job, query: AnyQuery, resolved: ResolvedQuery, shortcuts: Shortcuts = ALL_SHORTCUTS
-) -> Iterator[Any]:
+def results_of(job: Job, resolved: ResolvedQuery, shortcuts: Shortcuts = ALL_SHORTCUTS) -> Iterator[Any]:
     """Every match of one job, in order, one by one."""
-    schema = schema_of(query)
+    schema = resolved.schema
     values = _VALUES[schema.kind]
     for rows in scan(job.table(schema), resolved, shortcuts):
         if not resolved.expand:
@@ -90,7 +88,7 @@ def page_of_jobs(
     query: AnyQuery,
     resolved: ResolvedQuery,
     sequence: int,
-    shortcuts: Shortcuts = ALL_SHORTCUTS,
+    shortcuts: Shortcuts,
     *,
     has_documents: bool,
 ) -> AnyPage:
@@ -113,9 +111,7 @@ def page_of_jobs(
     return _PAGES[resolved.schema.kind](facts)
 
 
-def results_of_jobs(
-    catalog: Catalog, query: AnyQuery, resolved: ResolvedQuery, shortcuts: Shortcuts = ALL_SHORTCUTS
-) -> Iterator[Any]:
+def results_of_jobs(catalog: Catalog, query: AnyQuery, resolved: ResolvedQuery, shortcuts: Shortcuts) -> Iterator[Any]:
     """Every match of several jobs, in order, one by one."""
     values = _VALUES[resolved.schema.kind]
     for rows, job_ids in scan_jobs(catalog, query.jobs, resolved, shortcuts):

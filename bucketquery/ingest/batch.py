@@ -16,11 +16,11 @@ from bucketquery.errors import InvalidDocument
 from bucketquery.ingest.checks import IS_REQUIRED, Unfit
 from bucketquery.model.instants import FIRST_MS, LAST_MS
 from bucketquery.model.schema import SCHEMAS, Array, Bools, Field, Int64s, Kind, Objects, Schema, Type
-from bucketquery.model.sizes import DEFAULT_SIZES, Sizes
+from bucketquery.model.sizes import DEFAULT_SIZES
 from bucketquery.model.text import JOB_ID_RULE, built_in_str, is_job_id
 from bucketquery.storage.keywords import encode_columns, without_unused
 from bucketquery.storage.packed_rows import EMPTY_MAPPING, Layout, Row, layout_of
-from bucketquery.storage.packed_segment import segment_of_records, segment_of_rows
+from bucketquery.storage.packed_segment import segment_of_records
 from bucketquery.storage.segment import Segment
 from bucketquery.storage.sparse_lists import NO_LISTS, Entry, SparseLists
 
@@ -50,17 +50,6 @@ class Batch(NamedTuple):
     parts: Mapping[Kind, Mapping[str, Segment]]
     skipped: Mapping[str, int]
     rows: Sequence[tuple[str, Layout, Row]] = ()
-
-    @property
-    def segments(self) -> Mapping[Kind, Mapping[str, Segment]]:
-        """Everything in the batch by kind and job, single rows as segments."""
-        found: dict[Kind, dict[str, Segment]] = {kind: dict(jobs) for kind, jobs in self.parts.items()}
-        single: dict[tuple[Layout, str], list[Row]] = {}
-        for job_id, layout, row in self.rows:
-            single.setdefault((layout, job_id), []).append(row)
-        for (layout, job_id), rows in single.items():
-            found.setdefault(layout.kind, {})[job_id] = segment_of_rows(layout, rows)
-        return found
 
 
 class Column(NamedTuple):
@@ -149,12 +138,7 @@ class JobCodes:
         return list(self._codes)
 
 
-def assemble(
-    chunks: Mapping[Kind, Sequence[Chunk]],
-    job_ids: Sequence[str],
-    skipped: Mapping[str, int],
-    sizes: Sizes = DEFAULT_SIZES,
-) -> Batch:
+def assemble(chunks: Mapping[Kind, Sequence[Chunk]], job_ids: Sequence[str], skipped: Mapping[str, int]) -> Batch:
     """The batch of some chunks of each kind, sorted by job and identity; the last result of an identity wins.
 
     O(n) for rows that arrive in order, otherwise O(n log n).
@@ -165,7 +149,7 @@ def assemble(
         whole, dictionaries = _in_order(SCHEMAS[kind], some)
         jobs, layout = whole.jobs, layout_of(kind)
         ends = [0, *((jobs[1:] != jobs[:-1]).nonzero()[0] + 1).tolist(), len(jobs)] if len(jobs) else [0]
-        if layout is None or len(jobs) // max(1, len(ends) - 1) > sizes.packed_rows:
+        if layout is None or len(jobs) // max(1, len(ends) - 1) > DEFAULT_SIZES.packed_rows:
             layout, records = None, b""
         else:
             records = layout.records(len(jobs), whole.columns, whole.present)
@@ -180,7 +164,7 @@ def assemble(
                 for name, places in entries.items()
                 if places[at] < places[at + 1]
             }
-            if layout is None or high - low > sizes.packed_rows:
+            if layout is None or high - low > DEFAULT_SIZES.packed_rows:
                 segment = _cut(SCHEMAS[kind], whole, dictionaries, slice(low, high), own)
             else:
                 segment = segment_of_records(layout, records[low * layout.size : high * layout.size], own)

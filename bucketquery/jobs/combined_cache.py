@@ -11,7 +11,7 @@ from weakref import ref
 
 from bucketquery.jobs.combined_table import CombinedTable, Split
 from bucketquery.jobs.job import Job
-from bucketquery.model.once import once
+from bucketquery.model.once import is_made, once
 from bucketquery.model.schema import Kind, Schema
 from bucketquery.storage.table import Table
 
@@ -137,7 +137,7 @@ class CommitTables:
         entries = {id(entry): entry for entry in self._cache.entries.copy().values()}
         entries |= {id(changes.entry): changes.entry for changes in own}
         combined = [entry.combined for entry in entries.values()]
-        combined += [changes.__dict__["combined"] for changes in own if "combined" in changes.__dict__]
+        combined += [changes.combined for changes in own if is_made(changes, "combined")]
         tables = {id(table): table for entry in entries.values() for table in entry.old_tables(self._groups)}
         return sum(table.nbytes() for table in combined) + sum(table.nbytes() for table in tables.values())
 

@@ -7,12 +7,13 @@ results look.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
-from functools import cached_property
 from types import MappingProxyType
 from typing import Any, Final, Literal
 
 import numpy as np
 import numpy.typing as npt
+
+from bucketquery.model.once import once
 
 Kind = Literal["bucket", "record", "influencer"]
 Document = Mapping[str, Any]
@@ -106,39 +107,39 @@ class Schema:
     ties: tuple[str, ...]
     parts: tuple[Field, ...] = ()
 
-    @cached_property
+    @once
     def columns(self) -> tuple[Field, ...]:
         """The fields that are columns."""
         return tuple(field for field in self.fields if field.type.dtype is not None)
 
-    @cached_property
+    @once
     def lists(self) -> tuple[Field, ...]:
         """The fields that are stored as sparse lists."""
         return tuple(field for field in self.fields if field.type.dtype is None)
 
-    @cached_property
+    @once
     def by_name(self) -> Mapping[str, Field]:
         """The fields by their names, including those in the extra fields."""
         named = {field.name: field for field in (*self.fields, *self.parts)}
         return MappingProxyType({name: field for name, field in named.items() if name != EXTRA_FIELDS})
 
-    @cached_property
+    @once
     def documented(self) -> frozenset[str]:
         """The names of all documented fields, including the job and the result type."""
         return CONSTANT | self.by_name.keys()
 
-    @cached_property
+    @once
     def only_shown(self) -> frozenset[str]:
         """The lists that no search reads. An index does not store them if its host keeps the documents."""
         return frozenset(field.name for field in self.lists if field.type is not Type.KEYWORDS)
 
-    @cached_property
+    @once
     def sortable(self) -> frozenset[str]:
         """The fields of this kind that results can be sorted by."""
         types = {Type.KEYWORDS, *_DTYPES}
         return frozenset(field.name for field in self.fields if field.type in types)
 
-    @cached_property
+    @once
     def is_ordered_by_identity(self) -> bool:
         """True if the ties are the identity and hold no keywords. Rows then already lie in tie order.
 

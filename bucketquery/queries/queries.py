@@ -9,7 +9,7 @@ from typing import Final
 
 from bucketquery.model.frozen import filler
 from bucketquery.model.instants import Instant
-from bucketquery.model.schema import BUCKET, INFLUENCER, RECORD, Schema
+from bucketquery.model.schema import BUCKET, INFLUENCER, RECORD
 from bucketquery.queries.parameters import every_order_by, read_jobs, read_score
 from bucketquery.queries.query import Query, refuse_beside_timestamp
 from bucketquery.queries.resolved import ResolvedQuery
@@ -277,8 +277,3 @@ def resolve(query: AnyQuery, now: Callable[[], int]) -> ResolvedQuery:
         LimitExceeded: date math leaves the years 0001 to 9999.
     """
     return query._resolved or query._resolve(now())
-
-
-def schema_of(query: AnyQuery | type[AnyQuery]) -> Schema:
-    """The schema of the results that a query searches."""
-    return query._schema

@@ -39,10 +39,10 @@ class Expansion(MadeOnce):
         buckets: the buckets of the page; None if their ranges are set directly.
     """
 
-    __slots__ = ("_buckets", "_ranges", "_sorted", "_view")
+    __slots__ = ("_buckets", "_ranges", "_records", "_view")
 
     _ranges: tuple[_Ranges, _Ranges]
-    _sorted: tuple[Selection, list[int]]
+    _records: tuple[Selection, list[int]]
 
     def __init__(self, view: View, buckets: Selection | None) -> None:
         self._view = view
@@ -60,7 +60,7 @@ class Expansion(MadeOnce):
         expansion = cls(rows.view, None)
         bounds, none = np.array(ends, dtype=np.int64), np.zeros(len(ends) - 1, dtype=np.int64)
         expansion._ranges = (bounds[:-1], bounds[1:]), (none, none)
-        expansion._sorted = rows, ends
+        expansion._records = rows, ends
         return expansion
 
     @once
@@ -100,23 +100,19 @@ class Expansion(MadeOnce):
         )
         return part
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Pickle the records of the page only, not the columns of all records.
+        records, ends = self.records
+        return Expansion.of, (records.detach(), ends)
+
+    @once
     def records(self) -> tuple[Selection, list[int]]:
         """The records of all buckets, bucket by bucket, and where each bucket ends among them.
 
         The list of ends has 0, and then for each bucket the number of records up to its end.
 
-        The first call reads and sorts them.
+        The first read finds and sorts them.
         """
-        return self.sorted
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        # Pickle the records of the page only, not the columns of all records.
-        records, ends = self.records()
-        return Expansion.of, (records.detach(), ends)
-
-    @once
-    def sorted(self) -> tuple[Selection, list[int]]:
-        """The result of `records`."""
         view, (in_base, in_head) = self._view, self.ranges
         rows, buckets = concatenated_ranges(*in_base)
         is_deleted, _ = find(view.deleted, rows)

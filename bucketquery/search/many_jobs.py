@@ -134,10 +134,7 @@ def search_jobs(
 
 
 def scan_jobs(
-    catalog: Catalog,
-    jobs: Sequence[str],
-    resolved: ResolvedQuery,
-    shortcuts: Shortcuts = ALL_SHORTCUTS,
+    catalog: Catalog, jobs: Sequence[str], resolved: ResolvedQuery, shortcuts: Shortcuts
 ) -> Iterator[CopiedRows]:
     """Every match of several jobs in order, some at a time; paging does not apply.
 
@@ -174,7 +171,7 @@ def expand_jobs(
     refuse_more(sum(expansion.total() for _, expansion in expansions), most)
     by_bucket: list[list[tuple[Segment, int]]] = [[] for _ in buckets.job_ids]
     for own, expansion in expansions:
-        rows, ends = expansion.records()
+        rows, ends = expansion.records
         places = [segment_row(rows.view, row) for row in _numbers(rows)]
         for position, (first, end) in zip(own, pairwise(ends), strict=True):
             by_bucket[position] = places[first:end]

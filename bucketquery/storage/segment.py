@@ -55,7 +55,7 @@ class Segment:
         self.dictionaries = dictionaries
         self.lists = lists
         # Readers make value indexes, the writer maintains them, and all segments that begin with the same rows share
-        # them.
+        # them. This is not a `once` value, because every write reads whether there are any, and makes none.
         self._indexes = indexes
         self.sizes = sizes
 

@@ -90,19 +90,14 @@ class View:
             rank += int(self.head_timestamps.searchsorted(instant))
         return rank
 
-    def at(self, first: int, last: int) -> SomeRows:
+    def find(self, first: int, last: int) -> SomeRows | Runs:
         """The rows with the ranks ``[first, last)`` in base and head together, in that order.
+
+        They are two runs if the rows of the base come before those of the head, as with the newest buckets of a live
+        job.
 
         O(log n + d) for d deleted rows. O(r) more for r rows if a deleted row or a row of the head lies between them.
         The ranks of the head cost O(h log n) once for each view.
-        """
-        found = self.find(first, last)
-        return self.numbered(*found) if isinstance(found, tuple) else found
-
-    def find(self, first: int, last: int) -> SomeRows | Runs:
-        """The rows that `at` returns, or two runs if the rows of the base come before those of the head.
-
-        The newest buckets of a live job are two such runs.
         """
         if first == last:
             return slice(0, 0)

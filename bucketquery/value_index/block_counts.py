@@ -101,6 +101,7 @@ class LazyBlockCounts:
     def __init__(self, sizes: Sizes = DEFAULT_SIZES) -> None:
         self._sizes = sizes
         self._comparisons = 0
+        # This is not a `once` value, because the block counts are made again when too many values lie behind them.
         self._block_counts: BlockCounts | None = None
 
     def count(self, values: Array, first: int, stop: int, threshold: Any) -> tuple[int, int]:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from bucketquery import BucketQuery, ResultsIndex
 from bucketquery.answers import columnar_json
 from bucketquery.elastic.replies import answer
+from bucketquery.model.encoding import json_bytes
 from support.helpers import JOB, WRITERS, bucket, respelled, write_by
 from support.strategies import History, histories
 
@@ -38,7 +39,7 @@ def assert_bytes_of_body(page: Any) -> None:
             write_by(patch, writer)
             patch.setattr(columnar_json, "_FEW", 2)
             columnar = page.to_json()
-            assert page._to_json(human=False, is_columnar=False) == columnar
+            assert json_bytes(page.to_dict()) == columnar
             assert answer(page, human=False).encode() == columnar
             for human in (False, True):
                 reply = answer(page, human=human)

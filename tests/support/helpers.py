@@ -16,18 +16,20 @@ import pytest
 from bucketquery import ResultsIndex, Snapshot
 from bucketquery import index as indexes
 from bucketquery.answers.run import AnyPage
+from bucketquery.ingest.batch import Batch
 from bucketquery.ingest.documents import read_documents
 from bucketquery.jobs.catalog import Catalog
 from bucketquery.jobs.combined_cache import CombinedCache, CombineSizes
 from bucketquery.model import encoding
 from bucketquery.model.encoding import json_bytes
-from bucketquery.model.schema import BUCKET, Array, Int64s, Schema
+from bucketquery.model.schema import BUCKET, Array, Int64s, Kind, Schema
 from bucketquery.model.sizes import Sizes
 from bucketquery.search.shortcuts import Shortcuts
-from bucketquery.storage.packed_rows import Layout, PackedColumns, layout_of
-from bucketquery.storage.packed_segment import empty_segment
-from bucketquery.storage.segment import Segment
+from bucketquery.storage.packed_rows import Layout, PackedColumns, Row, layout_of
+from bucketquery.storage.packed_segment import empty_segment, segment_of_rows
+from bucketquery.storage.segment import Segment, SomeRows
 from bucketquery.storage.table import Table
+from bucketquery.storage.view import View
 
 JOB = "web"
 SPAN_S = 300
@@ -71,8 +73,25 @@ def rows(first: int, stop: int, **fields: Any) -> list[Document]:
 def segment(documents: Iterable[Document], schema: Schema = BUCKET) -> Segment:
     """A segment of results of one job and kind, made as a batch makes it, in arrays."""
     kind = schema.kind
-    found = read_documents(documents, kind).segments.get(kind, {}).get(JOB, empty_segment(schema))
+    found = segments_of(read_documents(documents, kind)).get(kind, {}).get(JOB, empty_segment(schema))
     return found.unpacked().with_sizes(sizes())
+
+
+def segments_of(batch: Batch) -> dict[Kind, dict[str, Segment]]:
+    """Everything in a batch by kind and job, single rows as segments."""
+    found = {kind: {**jobs} for kind, jobs in batch.parts.items()}
+    single: dict[tuple[Layout, str], list[Row]] = {}
+    for job_id, layout, row in batch.rows:
+        single.setdefault((layout, job_id), []).append(row)
+    for (layout, job_id), rows in single.items():
+        found.setdefault(layout.kind, {})[job_id] = segment_of_rows(layout, rows)
+    return found
+
+
+def all_rows(view: View) -> SomeRows:
+    """The numbers of all rows of a view, in identity order; a slice if the view has rows of the base only."""
+    found = view.find(0, view.length)
+    return view.numbered(*found) if isinstance(found, tuple) else found
 
 
 def layout() -> Layout:

@@ -9,6 +9,7 @@ import pytest
 
 from bucketquery import AnomalyRecord, Influencer, InvalidDocument, InvalidQuery, RecordPage, ResultsIndex
 from bucketquery.model.frozen import FrozenMapping
+from bucketquery.model.once import is_made
 from support.helpers import (
     JOB,
     SPAN_S,
@@ -181,7 +182,7 @@ def test_a_column_of_expanded_buckets_reads_no_records() -> None:
     page = index.get_buckets(job_id=JOB, expand=True)
     assert [each[0].influencer_field_name for each in page.column("bucket_influencers")] == ["a"]
     assert page._expansion is not None
-    assert not hasattr(page._expansion, "_sorted")
+    assert not is_made(page._expansion, "records")
 
 
 def test_response_objects_are_independent(index: ResultsIndex) -> None:

@@ -17,7 +17,7 @@ from bucketquery.ingest.arrays import read_columns, read_scores
 from bucketquery.model.instants import FIRST_MS, LAST_MS
 from bucketquery.results.stored_influencer import StoredInfluencer
 from bucketquery.storage.segment import Segment
-from support.helpers import JOB, SPAN_S, STEP, addresses, bucket, segment, stored, without
+from support.helpers import JOB, SPAN_S, STEP, addresses, bucket, segment, segments_of, stored, without
 
 INT64_MIN, INT64_MAX = -(2**63), 2**63 - 1
 LAST = "9999-12-31T23:59:59.999"
@@ -27,7 +27,7 @@ def read(**columns: Any) -> Segment:
     """The segment that columns of one job become."""
     batch = read_columns(columns, JOB, "bucket")
     assert batch.skipped == {}
-    (found,) = batch.segments["bucket"].values()
+    (found,) = segments_of(batch)["bucket"].values()
     found.check()
     return found
 
@@ -70,10 +70,10 @@ def test_columns_store_the_same_as_documents() -> None:
 def test_the_job_is_an_argument_or_a_column() -> None:
     """Exactly one of the two must be given. A column may name several jobs."""
     batch = read_columns({"timestamp": [0, 1, 2], "bucket_span": 1, "job_id": ["b", "a", "b"]}, None, "bucket")
-    assert {job_id: found.length for job_id, found in batch.segments["bucket"].items()} == {"b": 2, "a": 1}
+    assert {job_id: found.length for job_id, found in segments_of(batch)["bucket"].items()} == {"b": 2, "a": 1}
     names = np.array(["b", "a"])
     batch = read_columns({"timestamp": [0, 1], "bucket_span": 1, "job_id": names}, None, "bucket")
-    assert sorted(batch.segments["bucket"]) == ["a", "b"]
+    assert sorted(segments_of(batch)["bucket"]) == ["a", "b"]
     assert refusal({"timestamp": [0], "bucket_span": 1}, None).field == "columns.job_id"
     assert refusal({"timestamp": [0], "bucket_span": 1, "job_id": ["a"]}, "a").field == "job_id"
     assert refusal({"timestamp": [0], "bucket_span": 1, "job_id": ["a*"]}, None).field == "columns.job_id[0]"
@@ -105,7 +105,7 @@ def test_columns_are_copied_and_not_modified() -> None:
     expected = stored(found)
     assert stored(read(**given)) == expected, "a read-only array can be read"
     frozen: Mapping[str, Any] = MappingProxyType(given)
-    assert stored(read_columns(frozen, JOB, "bucket").segments["bucket"][JOB]) == expected
+    assert stored(segments_of(read_columns(frozen, JOB, "bucket"))["bucket"][JOB]) == expected
     given["anomaly_score"].flags.writeable = True
     given["anomaly_score"][:] = 9.0
     assert stored(found) == expected
@@ -357,7 +357,7 @@ def test_columns_without_rows_make_an_empty_batch(timestamps: Any) -> None:
     spans: list[Any] = [1, [], np.array([], dtype=np.int64)]
     for span in spans:
         batch = read_columns({"timestamp": timestamps, "bucket_span": span, "scheduled_events": []}, JOB, "bucket")
-        assert batch.segments == {"bucket": {}}
+        assert segments_of(batch) == {"bucket": {}}
 
 
 def test_a_column_left_out_is_missing() -> None:

@@ -19,8 +19,9 @@ from bucketquery.ingest.batch import (
 from bucketquery.ingest.checks import Unfit
 from bucketquery.model.instants import FIRST_MS, LAST_MS
 from bucketquery.model.schema import BUCKET, Field
-from bucketquery.model.sizes import Sizes
+from bucketquery.model.sizes import DEFAULT_SIZES
 from bucketquery.storage.sparse_lists import SparseLists
+from support.helpers import segments_of
 
 INT64_MAX = 2**63 - 1
 
@@ -124,7 +125,7 @@ def test_chunks_are_joined_by_job() -> None:
     one = chunk([1, 0, 1], [5, 9, 3], [7, 8, 9], [("a",), (), ("b",)])
     two = chunk([0, 1], [2, 5], [1, None], [("c",), ()])
     assert "event_count" not in one.present
-    found = assemble({"bucket": [one, two]}, ["db", "web"], {}).segments["bucket"]
+    found = segments_of(assemble({"bucket": [one, two]}, ["db", "web"], {}))["bucket"]
     for of_job in found.values():
         of_job.check()
     assert {job_id: of_job.column("timestamp").tolist() for job_id, of_job in found.items()} == {
@@ -140,16 +141,18 @@ def test_chunks_are_joined_by_job() -> None:
 
 def test_a_chunk_of_one_job_in_order_is_not_copied() -> None:
     """The rows of several jobs are copied for each job; an empty chunk gives no jobs."""
-    arrays = Sizes(packed_rows=0)
-    whole = chunk([0, 0], [3, 5], [1, 2], [(), ("a",)])
-    alone = assemble({"bucket": [whole]}, ["db"], {}, arrays).segments["bucket"]["db"]
+    # So many that the rows are not packed, even if there is a second job with one row.
+    many = 2 * DEFAULT_SIZES.packed_rows + 2
+    times, events = [*range(many)], [(), ("a",), *[()] * (many - 2)]
+    whole = chunk([0] * many, times, [1] * many, events)
+    alone = segments_of(assemble({"bucket": [whole]}, ["db"], {}))["bucket"]["db"]
     assert all(np.shares_memory(alone.columns[name], values) for name, values in whole.columns.items())
-    one = chunk([0, 0, 1], [3, 5, 1], [1, 2, None], [(), ("a",), ()])
-    found = assemble({"bucket": [one]}, ["db", "web"], {}, arrays).segments["bucket"]
-    assert {job_id: of_job.length for job_id, of_job in found.items()} == {"db": 2, "web": 1}
+    one = chunk([0] * many + [1], [*times, 1], [1] * many + [None], [*events, ()])
+    found = segments_of(assemble({"bucket": [one]}, ["db", "web"], {}))["bucket"]
+    assert {job_id: of_job.length for job_id, of_job in found.items()} == {"db": many, "web": 1}
     assert not any(np.shares_memory(found["db"].columns[name], values) for name, values in one.columns.items())
     assert found["db"].lists_at("scheduled_events", slice(0, 2)) == [(), ("a",)]
-    assert assemble({"bucket": [chunk([], [], [], [])]}, [], {}).segments == {"bucket": {}}
+    assert segments_of(assemble({"bucket": [chunk([], [], [], [])]}, [], {})) == {"bucket": {}}
 
 
 def test_one_result_of_each_job_is_a_single_row() -> None:
@@ -158,7 +161,7 @@ def test_one_result_of_each_job_is_a_single_row() -> None:
     batch = assemble({"bucket": [one]}, ["db", "web", "auth"], {})
     assert batch.parts == {}
     assert [job_id for job_id, _, _ in batch.rows] == ["db", "web", "auth"]
-    found = batch.segments["bucket"]
+    found = segments_of(batch)["bucket"]
     assert {job_id: of_job.column("timestamp").tolist() for job_id, of_job in found.items()} == {
         "db": [9],
         "web": [5],

@@ -154,6 +154,8 @@ def test_bytes_of_each_table_count_once() -> None:
     later = CommitTables(cache, with_job(with_job(groups, 0, job("a", 2)), 0, job("b", 2)))
     old = sum(groups[0][0][job_id].tables["bucket"].nbytes() for job_id in ("a", "b"))
     assert later.nbytes() == whole + old
+    assert len(later.combine(("a", "c"), BUCKET) or ()) == 1
+    assert later.nbytes() == cache.entries["bucket"].combined.nbytes() + old, "no search has combined the changed jobs"
     first, second = later.combine(names, BUCKET) or ()
     assert later.nbytes() == first.combined.nbytes() + second.combined.nbytes() + old
     cache.entries.clear()

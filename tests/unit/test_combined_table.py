@@ -11,7 +11,7 @@ from bucketquery.jobs.combined_table import CombinedTable
 from bucketquery.model.schema import BUCKET, INFLUENCER, RECORD, Kind, Schema
 from bucketquery.storage.selection import Selection
 from bucketquery.storage.table import Table
-from support.helpers import bucket, limit_heads, record
+from support.helpers import all_rows, bucket, limit_heads, record
 
 Document = dict[str, Any]
 
@@ -37,7 +37,7 @@ def whole(
 ) -> list[tuple[str, int, int]]:
     """Job, timestamp and span of each row that a combined table has for some jobs, in its order."""
     split = combined.split(jobs, stale)
-    rows = split.table.rows.at(0, split.table.rows.length)
+    rows = all_rows(split.table.rows)
     shown = Selection(split.table.rows, rows)
     numbers = np.arange(rows.start, rows.stop) if isinstance(rows, slice) else rows
     job_ids = [split.combined.job_of(row) for row in numbers.tolist()]

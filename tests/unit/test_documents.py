@@ -15,7 +15,7 @@ from bucketquery.ingest.documents import read_documents
 from bucketquery.model.instants import LAST_MS
 from bucketquery.model.schema import BUCKET, RECORD
 from bucketquery.results.stored_influencer import StoredInfluencer
-from support.helpers import JOB, SPAN_S, STEP, bucket, record, row_of, rows, segment, stored
+from support.helpers import JOB, SPAN_S, STEP, bucket, record, row_of, rows, segment, segments_of, stored
 
 CHUNK = reading._CHUNK
 INT64_MAX = 2**63 - 1
@@ -31,7 +31,7 @@ def refusal(documents: Any, kind: Any = None) -> InvalidDocument:
 
 def shape(batch: Batch) -> dict[str, int]:
     """The number of buckets of each job in a batch."""
-    return {job_id: found.length for job_id, found in batch.segments.get("bucket", {}).items()}
+    return {job_id: found.length for job_id, found in segments_of(batch).get("bucket", {}).items()}
 
 
 def test_documents_become_columns_by_job() -> None:
@@ -46,7 +46,7 @@ def test_documents_become_columns_by_job() -> None:
     found = read_documents(documents, None)
     assert shape(found) == {JOB: 3, "db": 1}
     assert found.skipped == {}
-    web = found.segments["bucket"][JOB]
+    web = segments_of(found)["bucket"][JOB]
     web.check()
     assert web.column("timestamp").tolist() == [STEP, STEP, 2 * STEP]
     assert web.column("bucket_span").tolist() == [SPAN_S, 600, SPAN_S]
@@ -70,7 +70,7 @@ def test_a_missing_value_differs_from_a_given_one() -> None:
 
 def test_each_job_has_its_own_masks() -> None:
     """If a value is missing in the documents of one job, only that job gets a mask."""
-    found = read_documents([bucket(0, event_count=1), bucket(0, job_id="db")], "bucket").segments["bucket"]
+    found = segments_of(read_documents([bucket(0, event_count=1), bucket(0, job_id="db")], "bucket"))["bucket"]
     assert "event_count" not in found[JOB].present
     assert "event_count" in found["db"].present
 
@@ -95,7 +95,7 @@ def test_documents_may_come_from_a_generator() -> None:
             read.append(row)
             yield bucket(row, event_count=row if row % 3 else None, scheduled_events=["x"] * (row % 2))
 
-    found = read_documents(generate(), "bucket").segments["bucket"][JOB]
+    found = segments_of(read_documents(generate(), "bucket"))["bucket"][JOB]
     found.check()
     assert read == [*range(2 * CHUNK + 5)]
     listed = segment(
@@ -118,7 +118,7 @@ def test_lists_follow_their_rows() -> None:
         for row in range(CHUNK + 50)
     ]
     documents += [{**document, "scheduled_events": []} for document in documents[7:9]]
-    found = read_documents(documents[::-1] + documents, "bucket").segments["bucket"]
+    found = segments_of(read_documents(documents[::-1] + documents, "bucket"))["bucket"]
     for job_id, of_job in found.items():
         of_job.check()
         for row in range(of_job.length):
@@ -139,7 +139,7 @@ def test_documents_of_other_types_are_counted() -> None:
     found = read_documents(documents, None)
     assert found.skipped == {"forecast": 2, "": 3}
     assert shape(found) == {}
-    assert read_documents([], None).segments == {}
+    assert segments_of(read_documents([], None)) == {}
 
 
 def test_a_given_kind_holds_for_every_document() -> None:
@@ -266,12 +266,12 @@ def test_each_kind_has_its_own_columns() -> None:
     ]
     for given in (documents, iter(documents)):
         found = read_documents(given, None)
-        assert {kind: {*of_kind} for kind, of_kind in found.segments.items()} == {
+        assert {kind: {*of_kind} for kind, of_kind in segments_of(found).items()} == {
             "bucket": {JOB, "db"},
             "record": {JOB},
         }
         assert found.skipped == {"forecast": 1}
-        web = found.segments["record"][JOB]
+        web = segments_of(found)["record"][JOB]
         web.check()
         first, second = stored(web)
         columns = [field.name for field in RECORD.columns]
@@ -281,9 +281,9 @@ def test_each_kind_has_its_own_columns() -> None:
             5.0,
             '{"actual":[1.0]}',
         )
-    assert read_documents(documents[:1], None).segments.keys() == {"record"}
+    assert segments_of(read_documents(documents[:1], None)).keys() == {"record"}
     untyped = {name: value for name, value in record(0).items() if name != "result_type"}
-    assert read_documents([untyped], "record").segments["record"][JOB].schema is RECORD
+    assert segments_of(read_documents([untyped], "record"))["record"][JOB].schema is RECORD
     assert refusal([record(0), bucket(0)], "record").field == "documents[1].result_type"
 
 

@@ -33,7 +33,7 @@ def records(*documents: dict[str, Any], late: Iterable[dict[str, Any]] = ()) -> 
 
 def shown(expansion: Expansion) -> list[list[tuple[int, int]]]:
     """The row and the detector of each record, a list per bucket."""
-    found, ends = expansion.records()
+    found, ends = expansion.records
     keys = list(zip(found.column("timestamp").tolist(), found.column("detector_index").tolist(), strict=True))
     return [[(time // 300_000, detector) for time, detector in keys[a:b]] for a, b in pairwise(ends)]
 
@@ -43,7 +43,7 @@ def test_each_bucket_has_the_records_of_its_timestamp() -> None:
     found = records(*(record(row, detector, probability=0.1) for row in (0, 1, 2, 4) for detector in (1, 0)))
     expansion = expand(buckets(2, 0, 3), found, exclude_interim=False)
     assert shown(expansion) == [[(2, 0), (2, 1)], [(0, 0), (0, 1)], []]
-    assert expansion.records() is expansion.records()
+    assert expansion.records is expansion.records
 
 
 def test_buckets_without_influencers_have_no_records() -> None:

@@ -218,7 +218,7 @@ def test_each_bucket_has_the_records_of_its_own_job() -> None:
     assert [[each["job_id"] for each in found.get("records", [])] for found in bodies] == [["a", "a"], ["b"], [], ["b"]]
     catalog = index.snapshot()._catalog
     rows, _, _ = search_jobs(catalog, query.jobs, resolve(query, lambda: 0))
-    records, ends = expand_jobs(catalog, rows, exclude_interim=False, most=4).records()
+    records, ends = expand_jobs(catalog, rows, exclude_interim=False, most=4).records
     assert (len(records), ends) == (4, [0, 2, 3, 3, 4])
     with pytest.raises(LimitExceeded, match="would bring 4 records to one page, more than 3"):
         expand_jobs(catalog, rows, exclude_interim=False, most=3)

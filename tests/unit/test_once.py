@@ -60,6 +60,16 @@ def test_whether_a_value_is_made_can_be_asked() -> None:
     assert is_made(value, "missing")
 
 
+def test_whether_a_value_in_a_dict_is_made_can_be_asked() -> None:
+    """`is_made` asks the dict of the instance, and does not make the value."""
+    value = Halved(3)
+    assert not is_made(value, "half")
+    assert value.made == 0
+    assert value.half == 1.5
+    assert is_made(value, "half")
+    assert not is_made(Halved(3), "half")
+
+
 def test_a_made_value_is_read_as_a_slot() -> None:
     """The class has the slot's own descriptor under the name, so a read calls no Python function."""
     assert vars(Doubled)["double"] is vars(Doubled)["_double"]

@@ -15,7 +15,7 @@ from bucketquery.storage.segment import Segment
 from bucketquery.storage.selection import Selection
 from bucketquery.storage.table import Table
 from bucketquery.testing import SORTABLE, evaluate
-from support.helpers import JOB, Document, bucket, limit_heads, record, segment
+from support.helpers import JOB, Document, all_rows, bucket, limit_heads, record, segment
 
 JOBS = ("b", "a", "é", "c")
 QUERIES: dict[str, type[AnyQuery]] = {"bucket": BucketQuery, "record": RecordQuery, "influencer": InfluencerQuery}
@@ -72,7 +72,7 @@ class Stored:
     def rows(self, job_id: str) -> Selection:
         """All rows of a job, in identity order."""
         view = self.tables[job_id].rows
-        return Selection(view, view.at(0, view.length))
+        return Selection(view, all_rows(view))
 
 
 def segment_of(batch: Sequence[Document], kind: str) -> Segment:

@@ -47,7 +47,7 @@ def page(of: Job, query: AnyQuery) -> Any:
 
 def every(of: Job, query: AnyQuery) -> list[Any]:
     """Every match of a query, without paging."""
-    return list(results_of(of, query, resolve(query, lambda: 0)))
+    return list(results_of(of, resolve(query, lambda: 0)))
 
 
 @pytest.mark.parametrize(("query", "page_type", "value_type"), KINDS, ids=lambda entry: getattr(entry, "__name__", ""))

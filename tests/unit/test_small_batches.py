@@ -13,13 +13,13 @@ from bucketquery.ingest import small_batches
 from bucketquery.ingest.documents import read_documents
 from bucketquery.ingest.small_batches import read_small_batch
 from bucketquery.model.instants import FIRST_MS, LAST_MS
-from support.helpers import FULL, JOB, bucket, record, row_of, rows, stored, without
+from support.helpers import FULL, JOB, bucket, record, row_of, rows, segments_of, stored, without
 
 
 def read(documents: Any, kind: Any = None, *, keep: bool = True) -> Any:
     """The rows that documents are stored as, by kind and job."""
     batch = read_documents(documents, kind, keep=keep)
-    return {of: {job_id: stored(found) for job_id, found in jobs.items()} for of, jobs in batch.segments.items()}
+    return {of: {job_id: stored(found) for job_id, found in jobs.items()} for of, jobs in segments_of(batch).items()}
 
 
 def by_columns(documents: Any, kind: Any = None, *, keep: bool = True) -> Any:
@@ -78,7 +78,7 @@ def test_the_last_of_one_identity_wins() -> None:
     batch = read_small_batch(documents, None, keep=True)
     assert batch is not None
     assert [job_id for job_id, _, _ in batch.rows] == ["db", JOB, JOB, JOB]
-    web = batch.segments["bucket"][JOB]
+    web = segments_of(batch)["bucket"][JOB]
     web.check()
     assert [row_of(web, at)[4] for at in range(3)] == [None, 2, None]
 

@@ -9,7 +9,7 @@ import pytest
 from bucketquery.model.schema import RECORD, Int64s
 from bucketquery.storage.selection import Selection
 from bucketquery.storage.view import View
-from support.helpers import FULL, STEP, bucket, record, rows, table
+from support.helpers import FULL, STEP, all_rows, bucket, record, rows, table
 
 
 def mixed_times(view: View, numbered: list[int]) -> list[int]:
@@ -114,7 +114,7 @@ def test_a_range_of_ranks_reads_as_its_rows_do_one_by_one(
     later = [bucket(at, event_count=9, is_interim=True) for at in interim]
     later += [bucket(at, bucket_span=60, event_count=5) for at in replaced]
     view = table(base, later).rows
-    numbered = Selection(view, view.at(0, view.length))
+    numbered = Selection(view, all_rows(view))
     events, counts = numbered.lists("scheduled_events"), numbered.column("event_count").tolist()
     for first in range(view.length + 1):
         for last in range(first, view.length + 1):
