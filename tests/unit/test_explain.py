@@ -192,6 +192,20 @@ def test_rows_read_include_rows_that_did_not_match() -> None:
     assert page.explain()["rows_read"] == size + page.count
 
 
+def test_an_empty_page_reads_only_the_rows_of_its_count() -> None:
+    """A page of size 0, or one that begins after the last match, reads no row besides."""
+    index = ResultsIndex()
+    scores = np.arange(600) % 100
+    index.upsert_columns(
+        {"timestamp": np.arange(600) * STEP, "bucket_span": SPAN_S, "anomaly_score": scores}, job_id=JOB
+    )
+    parameters: list[dict[str, Any]] = [{"size": 0}, {"from_": 6}, {"from_": 60, "desc": True}]
+    for asked in parameters:
+        page = index.search(BucketQuery(jobs=JOB, anomaly_score=99, **asked))
+        assert (page.count, len(page)) == (6, 0)
+        assert page.explain()["rows_read"] == 600
+
+
 def test_rows_read_fall_once_there_are_block_counts() -> None:
     """No level serves the threshold. The first two counts compare all rows, later ones those of a class and two blocks.
 

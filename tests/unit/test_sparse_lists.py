@@ -83,6 +83,16 @@ def test_rows_may_be_moved_apart_or_shifted(lists: SparseLists) -> None:
     assert checked_tuples(lists.shifted(3).shifted(-3)) == TUPLES
 
 
+@with_and_without_room
+def test_a_part_is_a_copy_of_its_entries(lists: SparseLists) -> None:
+    """A part has only the entries of its range, so a small part does not keep the others in memory."""
+    part = lists.part(1, 3, first=2)
+    assert checked_tuples(part, 8) == [("c", "c"), (), (), ("f",), (), (), (), ()]
+    assert (len(part.rows), len(part.values)) == (2, 2)
+    assert not np.shares_memory(part.rows, lists.rows)
+    assert not np.shares_memory(part.values, lists.values)
+
+
 def test_parts_are_merged_in_the_order_of_their_rows() -> None:
     """A single part is returned as it is."""
     even = np.arange(0, 10, 2)
