@@ -115,6 +115,12 @@ EXCLUSIONS: Final = (
         change=r"<= -> <",
     ),
     Exclusion(
+        "an order compares one column within a table, or four and more",
+        function=r"_by_value_index",
+        code=r"len\(order\.within\) > 1",
+        change=r"1 -> 2",
+    ),
+    Exclusion(
         "candidates have a length, and their scores are not read past it",
         function=r"_known",
         code=r"scores\[low:high\]",
