@@ -141,7 +141,7 @@ def test_chunks_are_joined_by_job() -> None:
 
 def test_a_chunk_of_one_job_in_order_is_not_copied() -> None:
     """The rows of several jobs are copied for each job; an empty chunk gives no jobs."""
-    # So many that the rows are not packed, even if there is a second job with one row.
+    # With this number of rows a job is not packed, even if there is a second job with one row.
     many = 2 * DEFAULT_SIZES.packed_rows + 2
     times, events = [*range(many)], [(), ("a",), *[()] * (many - 2)]
     whole = chunk([0] * many, times, [1] * many, events)
