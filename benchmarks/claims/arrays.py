@@ -8,8 +8,18 @@ import numpy as np
 from benchmarks.claims.claim import CONSTANT, LINEAR, LOGARITHMIC, LOGLINEAR, Claim
 from benchmarks.claims.inputs import MILLION, chances, checked, even
 from benchmarks.timing import Call
-from bucketquery.arrays.ranking import ColumnValues, best, concatenated_ranges, first_in_order, in_order, time_slice
-from bucketquery.arrays.sorted_arrays import find, increasing, live_rows, lower_bound, sampled, sort_order, with_room
+from bucketquery.arrays.ranking import ColumnValues, best, first_in_order, in_order
+from bucketquery.arrays.sorted_arrays import (
+    concatenated_ranges,
+    find,
+    increasing,
+    live_rows,
+    lower_bound,
+    sampled,
+    sort_order,
+    time_slice,
+    with_room,
+)
 from bucketquery.model.schema import Int64s
 
 _MANY: Final = 262_144
@@ -51,6 +61,15 @@ def ordering(*keys: Int64s) -> Call:
     """Order rows whose keys all differ."""
     right = np.lexsort(keys[::-1])
     return checked(partial(sort_order, keys), lambda order: order is not None and np.array_equal(order, right))
+
+
+def concatenating(ranges: int, each: int) -> Call:
+    """Concatenate ranges of the same length."""
+    starts = even(ranges) * each
+    return checked(
+        partial(concatenated_ranges, starts, starts + each),
+        lambda found: len(np.unique(found[0])) == ranges * each and found[1][-1] == ranges - 1,
+    )
 
 
 _SORTED_ARRAYS: Final = (
@@ -152,6 +171,14 @@ _SORTED_ARRAYS: Final = (
         CONSTANT,
         lambda n: checked(partial(with_room, even(n + 1), n, n + 1), lambda array: len(array) == n + 1),
     ),
+    Claim(
+        "arrays.sorted_arrays.time_slice",
+        "a window of n rows",
+        LOGARITHMIC,
+        lambda n: checked(partial(time_slice, even(n), 100, n), lambda rows: rows == slice(50, n // 2)),
+    ),
+    Claim("arrays.sorted_arrays.concatenated_ranges", "n integers", LINEAR, lambda n: concatenating(16, n // 16)),
+    Claim("arrays.sorted_arrays.concatenated_ranges", "n ranges", LINEAR, lambda n: concatenating(n, 1)),
 )
 
 # Ranking
@@ -180,22 +207,7 @@ def picking(size: int, need: int) -> Call:
     return checked(partial(best, values, need, desc=True), lambda found: np.array_equal(found, right))
 
 
-def concatenating(ranges: int, each: int) -> Call:
-    """Concatenate ranges of the same length."""
-    starts = even(ranges) * each
-    return checked(
-        partial(concatenated_ranges, starts, starts + each),
-        lambda found: len(np.unique(found[0])) == ranges * each and found[1][-1] == ranges - 1,
-    )
-
-
 _RANKING: Final = (
-    Claim(
-        "arrays.ranking.time_slice",
-        "a window of n rows",
-        LOGARITHMIC,
-        lambda n: checked(partial(time_slice, even(n), 100, n), lambda rows: rows == slice(50, n // 2)),
-    ),
     Claim("arrays.ranking.first_in_order", "a hundred of n positions", LINEAR, lambda n: ranking(n, 100)),
     Claim("arrays.ranking.first_in_order", "all n positions", LOGLINEAR, lambda n: ranking(n, n), 16_384, 131_072),
     Claim("arrays.ranking.best", "a hundred of n", LINEAR, lambda n: picking(n, 100)),
@@ -226,8 +238,6 @@ _RANKING: Final = (
         16_384,
         131_072,
     ),
-    Claim("arrays.ranking.concatenated_ranges", "n integers", LINEAR, lambda n: concatenating(16, n // 16)),
-    Claim("arrays.ranking.concatenated_ranges", "n ranges", LINEAR, lambda n: concatenating(n, 1)),
 )
 
 CLAIMS: Final = (*_SORTED_ARRAYS, *_RANKING)

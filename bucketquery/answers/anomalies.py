@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from bucketquery.answers.common import DisplayFields, display_fields, each_of, shown, timestamp_strings, with_strings
-from bucketquery.arrays.ranking import concatenated_ranges
+from bucketquery.arrays.sorted_arrays import concatenated_ranges
 from bucketquery.ingest.extra_fields import fields_from_texts
 from bucketquery.model.frozen import frozen_values
 from bucketquery.model.schema import EXTRA_FIELDS

@@ -1,4 +1,4 @@
-"""Sorted arrays: find values and rows, sort rows, sample values, and make room for an append."""
+"""Sorted arrays: find values, rows and ranges of rows, sort rows, sample values, and make room for an append."""
 
 from collections.abc import Sequence
 from math import gcd
@@ -216,3 +216,48 @@ def _less(columns: Sequence[Array], rows: Int64s, keys: Sequence[Array], which: 
         less |= equal & (here < wanted)
         equal &= here == wanted
     return less
+
+
+def time_slice(timestamps: Int64s, start: int, end: int) -> slice:
+    """Rows whose timestamp lies in ``[start, end)``.
+
+    It is a slice rather than an array, so columns read with it are views.
+
+    Args:
+        timestamps: shape (n,), int64, epoch ms, non-decreasing.
+        start: first instant included.
+        end: first instant excluded.
+
+    Returns:
+        A slice with step 1; empty if the window is empty or reversed.
+
+    Complexity: O(log n) time, no allocation.
+    Source: Get buckets, ``start`` and ``end``. The reference says that results come "after" start. The server includes
+    the start itself, and so does this library.
+
+    >>> quarter_hours = np.array([0, 900_000, 1_800_000], dtype=np.int64)
+    >>> time_slice(quarter_hours, 900_000, 9_900_000)
+    slice(1, 3, None)
+    """
+    low = int(timestamps.searchsorted(start))
+    high = int(timestamps.searchsorted(end))
+    return slice(low, max(low, high))
+
+
+def concatenated_ranges(starts: Int64s, stops: Int64s) -> tuple[Int64s, Int64s]:
+    """The integers of several ranges, one range after the other, and the number of the range of each integer.
+
+    Args:
+        starts: shape (r,), the first integer of each range.
+        stops: shape (r,), the integer after the last of each range; not less than its start.
+
+    Complexity: O(integers + r).
+
+    >>> integers, ranges = concatenated_ranges(np.array([5, 9]), np.array([7, 10]))
+    >>> integers.tolist(), ranges.tolist()
+    ([5, 6, 9], [0, 0, 1])
+    """
+    lengths = stops - starts
+    ranges = np.repeat(np.arange(len(starts)), lengths)
+    behind = np.cumsum(lengths)
+    return np.arange(len(ranges)) + (starts - behind + lengths)[ranges], ranges

@@ -5,8 +5,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from bucketquery.arrays.ranking import concatenated_ranges
-from bucketquery.arrays.sorted_arrays import find
+from bucketquery.arrays.sorted_arrays import concatenated_ranges, find
 from bucketquery.errors import LimitExceeded
 from bucketquery.model.instants import LAST_MS
 from bucketquery.model.once import MadeOnce, once

@@ -10,7 +10,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from bucketquery.arrays.ranking import time_slice
+from bucketquery.arrays.sorted_arrays import time_slice
 from bucketquery.model.instants import FIRST_MS, LAST_MS
 from bucketquery.queries.resolved import ResolvedQuery
 from bucketquery.search.order import Order, is_of_numbers
@@ -116,7 +116,7 @@ def _carry_out(plan: Plan, matches: Matches, order: Order, need: int) -> tuple[B
         return order.first(view, rows, need), rows_read
     if plan.access == "all":
         rows, compared = matches.first(matches.matched, desc=False)
-        # The count has already added the rows that it compared itself. With block counts these are few.
+        # A row that is compared for the count and again here is added once. With block counts the count compares few.
         rows_read = matches.matched + max(0, compared - matches.rows_read)
     else:
         if plan.access == "level":

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from bucketquery.arrays.ranking import time_slice
+from bucketquery.arrays.sorted_arrays import time_slice
 from bucketquery.model.instants import FIRST_MS, LAST_MS
 from bucketquery.model.schema import Array, Int64s
 from bucketquery.storage.view import View

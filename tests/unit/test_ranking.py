@@ -7,27 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bucketquery.arrays.ranking import ColumnValues, best, concatenated_ranges, first_in_order, in_order, time_slice
+from bucketquery.arrays.ranking import ColumnValues, best, first_in_order, in_order
 from bucketquery.model.schema import Array, Bools, Int64s
 
 INT64_MIN, INT64_MAX = -(2**63), 2**63 - 1
-
-
-def times(*values: int) -> Int64s:
-    """An array of timestamps."""
-    return np.array(values, dtype=np.int64)
-
-
-@pytest.mark.parametrize("stored", [(), (5,), (1, 3, 3, 3, 7), (INT64_MIN, 0, INT64_MAX)], ids=repr)
-def test_a_window_is_half_open(stored: tuple[int, ...]) -> None:
-    """A window includes its start and excludes its end. Empty and reversed windows are empty slices."""
-    edges = (INT64_MIN, -1, 0, 1, 2, 3, 4, 5, 7, 8, INT64_MAX)
-    for start in edges:
-        for end in edges:
-            found = time_slice(times(*stored), start, end)
-            assert [*stored[found]] == [time for time in stored if start <= time < end]
-            assert found.step is None
-            assert 0 <= found.start <= found.stop <= len(stored)
 
 
 def values_at(values: Array, missing: Bools | None, positions: Int64s) -> ColumnValues:
@@ -137,14 +120,6 @@ def test_a_key_is_read_only_for_rows_that_earlier_keys_leave_open() -> None:
     keys = [lambda positions: ColumnValues(-first[positions], None), watched]
     assert first_in_order(10, keys, 2, desc=True).tolist() == [4, 2]
     assert reads == [[1, 2, 4], [4, 2]]
-
-
-def test_ranges_are_concatenated() -> None:
-    """An empty range adds nothing."""
-    starts, stops = times(3, 9, 9, 0), times(5, 9, 10, 3)
-    integers, ranges = concatenated_ranges(starts, stops)
-    assert (integers.tolist(), ranges.tolist()) == ([3, 4, 9, 0, 1, 2], [0, 0, 2, 3, 3, 3])
-    assert [found.tolist() for found in concatenated_ranges(times(), times())] == [[], []]
 
 
 @pytest.mark.parametrize("desc", [False, True])

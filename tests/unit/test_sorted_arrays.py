@@ -8,6 +8,7 @@ import pytest
 
 from bucketquery.arrays import sorted_arrays as ordered
 from bucketquery.arrays.sorted_arrays import (
+    concatenated_ranges,
     find,
     increasing,
     live_rows,
@@ -15,10 +16,17 @@ from bucketquery.arrays.sorted_arrays import (
     roomy,
     sampled,
     sort_order,
+    time_slice,
     with_room,
 )
+from bucketquery.model.schema import Int64s
 
 INT64_MIN, INT64_MAX = -(2**63), 2**63 - 1
+
+
+def times(*values: int) -> Int64s:
+    """An array of timestamps."""
+    return np.array(values, dtype=np.int64)
 
 
 def test_a_value_is_found_at_its_place() -> None:
@@ -168,3 +176,23 @@ def test_a_sample_is_from_everywhere_and_at_uneven_distances(length: int) -> Non
         return
     assert [value // step for value in sample] == [*range(length // step)]
     assert len({value % step for value in sample}) > 1 or step == 7_919
+
+
+@pytest.mark.parametrize("stored", [(), (5,), (1, 3, 3, 3, 7), (INT64_MIN, 0, INT64_MAX)], ids=repr)
+def test_a_window_is_half_open(stored: tuple[int, ...]) -> None:
+    """A window includes its start and excludes its end. Empty and reversed windows are empty slices."""
+    edges = (INT64_MIN, -1, 0, 1, 2, 3, 4, 5, 7, 8, INT64_MAX)
+    for start in edges:
+        for end in edges:
+            found = time_slice(times(*stored), start, end)
+            assert [*stored[found]] == [time for time in stored if start <= time < end]
+            assert found.step is None
+            assert 0 <= found.start <= found.stop <= len(stored)
+
+
+def test_ranges_are_concatenated() -> None:
+    """An empty range adds nothing."""
+    starts, stops = times(3, 9, 9, 0), times(5, 9, 10, 3)
+    integers, ranges = concatenated_ranges(starts, stops)
+    assert (integers.tolist(), ranges.tolist()) == ([3, 4, 9, 0, 1, 2], [0, 0, 2, 3, 3, 3])
+    assert [found.tolist() for found in concatenated_ranges(times(), times())] == [[], []]
