@@ -115,7 +115,7 @@ EXCLUSIONS: Final = (
         change=r"<= -> <",
     ),
     Exclusion(
-        "without them the same records are found and sorted again, by the ranges of the line above",
+        "`_records` only saves work: the ranges of the line above give the same records, found and sorted again",
         function=r"Expansion\.of",
         code=r"expansion\._records",
         change=r".* -> pass",

@@ -128,7 +128,7 @@ def test_a_page_has_a_limit_of_records(monkeypatch: pytest.MonkeyPatch, late: bo
 
 
 def test_the_limit_of_a_page_counts_a_record_for_each_bucket_of_its_instant() -> None:
-    """Buckets of one instant and several spans show the same records, each of them all."""
+    """Each of several buckets of one instant shows all records of this instant."""
     spans = segment([bucket(2, bucket_span=span, bucket_influencers=INFLUENCERS) for span in (60, 300, 900)])
     found = records(*(record(2, detector) for detector in range(5)))
     assert len(shown(expand(Selection.of(spans), found, exclude_interim=False, most=15))) == 3

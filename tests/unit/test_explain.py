@@ -193,7 +193,7 @@ def test_rows_read_include_rows_that_did_not_match() -> None:
 
 
 def test_an_empty_page_reads_only_the_rows_of_its_count() -> None:
-    """A page of size 0, or one that begins after the last match, reads no row besides."""
+    """A page of size 0, or one that begins after the last match, reads no other row."""
     index = ResultsIndex()
     scores = np.arange(600) % 100
     index.upsert_columns(
