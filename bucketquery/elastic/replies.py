@@ -1,7 +1,7 @@
 """Replies to requests, and errors in the format and the words of the API."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -15,7 +15,6 @@ from bucketquery.model.once import MadeOnce, is_made, once
 METHODS: Final = ("GET", "POST")
 
 _HEADERS: Final = FrozenMapping({"content-type": "application/json", "x-elastic-product": "Elasticsearch"})
-_ALLOW: Final = FrozenMapping({**_HEADERS, "Allow": ",".join(METHODS)})
 
 
 class _Body(MadeOnce):
@@ -39,7 +38,7 @@ class Reply(_Body):
     The body of a page is made when it is first read. The reply keeps the columns of its page in memory.
 
     Attributes:
-        status: the HTTP status: 200, 400, 404 or 405.
+        status: the HTTP status: 200, 400, 403, 404 or 405.
         headers: the content type, and the product header that the official clients check; ``Allow`` in the reply to
             ``OPTIONS`` or to a refused method.
         body: the answer, or the error, as parsed JSON; a new object, which the caller may change.
@@ -126,9 +125,7 @@ def refusal(error: BucketQueryError) -> Reply:
     >>> refusal(UnknownJob("No known job with id 'web'")).encode().decode()[:59]
     '{"error":{"root_cause":[{"type":"resource_not_found_excepti'
     """
-    cause = error.__cause__
-    caused_by = {"caused_by": _cause(cause)} if isinstance(cause, BucketQueryError) else {}
-    described = {"root_cause": [_cause(error)], **_cause(error), **caused_by}
+    described = {"root_cause": [_cause(error)], **_cause(error), **_caused_by(error)}
     return Reply(status=error.status, body={"error": described, "status": error.status})
 
 
@@ -155,17 +152,43 @@ def unknown_path(method: str, uri: str) -> Reply:
     return Reply(status=400, body={"error": f"no handler found for uri [{uri}] and method [{method}]"})
 
 
-def wrong_method(method: str, uri: str) -> Reply:
+def wrong_method(method: str, uri: str, allowed: Sequence[str] = METHODS) -> Reply:
     """The error for a method that the endpoint of the path does not accept."""
-    allowed = f"allowed: [{', '.join(METHODS)}]"
-    reason = f"Incorrect HTTP method for uri [{uri}] and method [{method}], {allowed}"
-    return Reply(status=405, headers=_ALLOW, body={"error": reason, "status": 405})
+    reason = f"Incorrect HTTP method for uri [{uri}] and method [{method}], allowed: [{', '.join(allowed)}]"
+    return Reply(status=405, headers=_allow(allowed), body={"error": reason, "status": 405})
 
 
-def options() -> Reply:
+def options(allowed: Sequence[str] = METHODS) -> Reply:
     """The reply to ``OPTIONS``: the methods that a path accepts."""
-    return Reply(status=200, headers=_ALLOW, body={})
+    return Reply(status=200, headers=_allow(allowed), body={})
+
+
+def without_body(reply: Reply) -> Reply:
+    """The reply to ``HEAD``: status and headers only.
+
+    >>> without_body(unknown_path("HEAD", "/x")).encode()
+    b''
+    """
+    return Reply(status=reply.status, headers=reply.headers, body={})
+
+
+def plain_error(status: int, reason: str) -> Reply:
+    """An error without a type, as the server has them where no endpoint has read the request.
+
+    >>> plain_error(413, "too long").body
+    {'error': 'too long', 'status': 413}
+    """
+    return Reply(status=status, body={"error": reason, "status": status})
+
+
+def _allow(methods: Sequence[str]) -> Mapping[str, str]:
+    return FrozenMapping({**_HEADERS, "Allow": ",".join(methods)})
 
 
 def _cause(error: BucketQueryError) -> dict[str, Any]:
     return {"type": error.type, "reason": error.reason}
+
+
+def _caused_by(error: BucketQueryError) -> dict[str, Any]:
+    cause = error.__cause__
+    return {"caused_by": {**_cause(cause), **_caused_by(cause)}} if isinstance(cause, BucketQueryError) else {}

@@ -1,7 +1,7 @@
 """Requests: the endpoint and the parameters of a call, by the API's rules for URLs and bodies."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, Final, NamedTuple, NoReturn
 from urllib.parse import unquote
 
@@ -18,6 +18,7 @@ from bucketquery.elastic.endpoints import (
 )
 from bucketquery.errors import InvalidQuery
 from bucketquery.model.text import brief
+from bucketquery.queries.client_keywords import read_boolean_text
 from bucketquery.queries.queries import AnyQuery
 
 _RESPONSE: Final = ("human", "pretty")
@@ -87,12 +88,9 @@ def read_request(call: Call, route: Route) -> Request:
     {'anomaly_score': 75.0, 'from_': 5}
     """
     url, endpoint = call.url, route.endpoint
-    for name in _UNSUPPORTED:
-        if name in url:
-            raise InvalidQuery(f"parameter [{name}] is not supported", field=name, value=url[name])
-    response = _of_url(url, _RESPONSE)
+    response = _read_response(url)
     timestamp = (route.timestamp or url.get("timestamp") or None) if endpoint.has_lookup else None
-    body = _read_body(call.body, endpoint)
+    body = read_body(call.body, endpoint.action)
     if body is None:
         known = {*endpoint.parameters, *PAGE} - {"page"}
         page = {name: url[name] for name in PAGE if name in url}
@@ -102,13 +100,51 @@ def read_request(call: Call, route: Route) -> Request:
         parameters = _of_body(body, endpoint)
         if timestamp is not None:
             _put(parameters, "timestamp", timestamp)
-    _refuse_unknown(call, known | {"job_id", *_RESPONSE})
+    _refuse_unknown(call, known | {"job_id"})
     page = parameters.pop("page", {})
     return Request(endpoint.query, route.job_id, parameters | page, response.get("human", False))
 
 
-def _read_body(body: Any, endpoint: Endpoint) -> dict[str, Any] | None:
-    """The fields of the body; None if there is no body or the body is blank."""
+def read_flags(call: Call, flags: Collection[str] = (), ignored: Collection[str] = ()) -> dict[str, bool]:
+    """The booleans in the URL of a call that has no other parameters; ``human`` is one of them.
+
+    Args:
+        call: the call.
+        flags: the names of its booleans besides those of every call.
+        ignored: the names of parameters that may have any value.
+
+    Raises:
+        InvalidQuery: a parameter is unknown, or a value is not a boolean.
+    """
+    response = _read_response(call.url)
+    found = {name: read_boolean_text(call.url[name] or "true", name) for name in flags if name in call.url}
+    _refuse_unknown(call, {*flags, *ignored})
+    return response | found
+
+
+def refuse_body(call: Call) -> None:
+    """Refuse a body where the server reads none.
+
+    Raises:
+        InvalidQuery: there is a body.
+
+    Source: the server's ``BaseRestHandler``.
+    """
+    is_empty = call.body is None or (isinstance(call.body, bytes | str) and not call.body)
+    if not is_empty:
+        raise InvalidQuery(f"request [{call.method} {unquote(call.path)}] does not support having a body")
+
+
+def read_body(body: Any, action: str) -> dict[str, Any] | None:
+    """The fields of the body; None if there is no body or the body is blank.
+
+    Args:
+        body: as in a call.
+        action: the server's name for the endpoint, as its errors have it.
+
+    Raises:
+        InvalidQuery: the body is not a JSON object.
+    """
     if isinstance(body, bytes | str):
         try:
             text = body.decode(json.detect_encoding(body)) if isinstance(body, bytes) else body
@@ -117,14 +153,14 @@ def _read_body(body: Any, endpoint: Endpoint) -> dict[str, Any] | None:
                 return None
             body = _DECODER.decode(text)
         except (RecursionError, MemoryError):
-            raise malformed(f"[{endpoint.action}] the body is nested too deeply") from None
+            raise malformed(f"[{action}] the body is nested too deeply") from None
         except ValueError as error:
             reason = str(error).partition(";")[0]  # leave out Python's advice behind the semicolon
-            raise malformed(f"[{endpoint.action}] the body is not JSON: {reason}") from None
+            raise malformed(f"[{action}] the body is not JSON: {reason}") from None
     elif body is None:
         return None
     if not isinstance(body, dict):
-        raise malformed(f"[{endpoint.action}] Expected START_OBJECT but was: {json_type(body)}")
+        raise malformed(f"[{action}] Expected START_OBJECT but was: {json_type(body)}")
     return body
 
 
@@ -142,6 +178,14 @@ def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 _DECODER: Final = json.JSONDecoder(parse_constant=_refuse_constant, object_pairs_hook=_without_repeats)
+
+
+def _read_response(url: Mapping[str, str]) -> dict[str, Any]:
+    """The parameters that say how a reply is written."""
+    for name in _UNSUPPORTED:
+        if name in url:
+            raise InvalidQuery(f"parameter [{name}] is not supported", field=name, value=url[name])
+    return _of_url(url, _RESPONSE)
 
 
 def _of_url(given: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
@@ -177,6 +221,8 @@ def _put(parameters: dict[str, Any], name: str, value: Any) -> None:
 
 
 def _refuse_unknown(call: Call, known: set[str]) -> None:
+    """Refuse parameters that are neither known nor say how a reply is written."""
+    known |= {*_RESPONSE}
     unknown = sorted(call.url.keys() - known)
     if unknown:
         hints = {brief(name): did_you_mean(name, known) for name in unknown[:_MOST_LISTED]}

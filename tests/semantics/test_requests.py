@@ -155,14 +155,13 @@ def options(path: str) -> Unhandled:
 UNKNOWN_PATHS = [
     no_handler(method, path)
     for method in ("GET", "POST", "PUT", "OPTIONS")
-    for path in ("/", f"{JOBS}/web/results/overall", f"{JOBS}//results/buckets")
+    for path in (f"{JOBS}/web/results/overall", f"{JOBS}//results/buckets")
 ] + [
     no_handler("GET", path)
     for path in (
-        "",
         "/_ml",
-        JOBS,
-        f"{JOBS}/web",
+        f"{JOBS}//_stats",
+        f"{JOBS}/web/_update",
         f"{JOBS}/web/results",
         f"{JOBS}/web/results/bucket",
         f"{JOBS}/web/results/Buckets",
@@ -180,7 +179,7 @@ UNKNOWN_PATHS = [
 ]
 WRONG_METHODS = [
     wrong_method(method, f"{JOBS}/web/results/{where}")
-    for method in ("PUT", "DELETE", "HEAD", "PATCH", "TRACE", "get", "Post", "")
+    for method in ("PUT", "DELETE", "PATCH", "TRACE", "get", "Post", "")
     for where in ("buckets", "records")
 ] + [
     wrong_method("PUT", path)
