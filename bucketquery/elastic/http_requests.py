@@ -11,7 +11,7 @@ from bucketquery.elastic.replies import Reply, plain_error
 from bucketquery.queries.parameters import read_integer
 
 #: The largest body that the apps read by default, in bytes. A body with every parameter has some hundred bytes.
-MOST_BYTES: Final = 1_000_000
+MOST_BYTES: Final = 2**20
 #: Characters of a path that need no escape.
 _SAFE: Final = "/:@!$&'()*+,;="
 
@@ -31,9 +31,11 @@ def path_below(prefix: bytes, path: bytes, sent: str | None) -> str:
     """
     encoded = (sent or "").partition("?")[0]
     decoded = unquote_to_bytes(encoded)
-    if encoded and decoded == path:
+    # Cheroot decodes every escape except that of a slash.
+    paths = (path, path.replace(b"%2F", b"/"))
+    if encoded and decoded in paths:
         return encoded
-    if decoded == prefix + path:
+    if decoded in {prefix + path for path in paths}:
         *head, tail = encoded.split("/", prefix.count(b"/") + 1)
         if unquote_to_bytes("/".join(head)) == prefix:
             return f"/{tail}"
