@@ -86,7 +86,7 @@ def check(method: Any, reply: Reply) -> None:
         return
     assert json.loads(encoded.decode("utf-8"), parse_constant=no_json) == reply.body
     if reply.status == 200:
-        assert list(reply.body)[0] in {"count", "name"}
+        assert next(iter(reply.body)) in {"count", "name"}
         assert {*reply.body} & {*PLURALS, "jobs", "tagline"}
         return
     error = reply.body["error"]
