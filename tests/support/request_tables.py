@@ -107,7 +107,7 @@ class Request:
         )
 
 
-def get(where: str, params: Any = None, *, job: str = JOB, **host: int) -> Request:
+def get(where: str, params: Any = None, *, job: str = JOB, **host: Any) -> Request:
     """A request without a body: ``get("buckets?size=1")``; the job is escaped as in the path."""
     return Request("GET", f"{JOBS}/{job}/results/{where}", params, None, **host)
 
