@@ -96,9 +96,14 @@ def index_of_jobs() -> ResultsIndex:
     return index
 
 
+def path_of(where: str) -> str:
+    """The path of jobs, and what follows it."""
+    return f"{JOBS}{where}" if where[:1] in "/?" else f"{JOBS}/{where}"
+
+
 def jobs(where: str = "", params: Any = None, **host: Any) -> Request:
-    """A request for jobs."""
-    return Request("GET", f"{JOBS}{where}", params, None, **host)
+    """A request for jobs: ``jobs("web/_stats")``."""
+    return Request("GET", path_of(where), params, None, **host)
 
 
 def names(*expected: str) -> dict[str, Any]:
@@ -123,7 +128,7 @@ def spanned(span: Any) -> dict[str, Any]:
 
 def write(method: str, where: str, body: Any = None, params: Any = None, **host: Any) -> Request:
     """A request that changes jobs, allowed by default."""
-    return Request(method, f"{JOBS}{where}", params, body, **({"allow_writes": True} | host))
+    return Request(method, path_of(where), params, body, **({"allow_writes": True} | host))
 
 
 INFO = Request("GET", "/")
@@ -181,33 +186,33 @@ CLUSTER = [
 LISTED = [
     Told("20.job-routes", "all jobs", jobs(), names("db-1", "db-2", "half", "idle", "odd", "web"), "RJA"),
     Told("20.job-routes", "a slash at the end", jobs("/"), {"count": 6}, "ours: ignored"),
-    Told("20.job-routes", "_all", jobs("/_all"), {"count": 6}, "EIM, JYML"),
-    Told("20.job-routes", "an asterisk", jobs("/*"), {"count": 6}, "EIM"),
-    Told("20.job-routes", "an escaped asterisk", jobs("/%2A"), {"count": 6}, "EIM"),
-    Told("20.job-routes", "only commas and blanks", jobs("/,%20,"), {"count": 6}, "EIM"),
-    Told("20.job-routes", "one id", jobs("/web"), names("web"), "RJA"),
-    Told("20.job-routes", "a list in another order", jobs("/web,db-1"), names("db-1", "web"), "EIM"),
-    Told("20.job-routes", "a list with blanks and repeats", jobs("/web,%20web,"), names("web"), "EIM"),
-    Told("20.job-routes", "a pattern", jobs("/db-*"), names("db-1", "db-2"), "EIM"),
-    Told("20.job-routes", "an asterisk first", jobs("/*-1"), names("db-1"), "EIM"),
-    Told("20.job-routes", "asterisks inside", jobs("/d*-*,h*l*"), names("db-1", "db-2", "half"), "EIM"),
-    Told("20.job-routes", "asterisks that match nothing", jobs("/w**eb*"), names("web"), "EIM"),
-    Told("20.job-routes", "no overlap of the ends", jobs("/web*web,we*eb"), names(), "EIM"),
-    Told("20.job-routes", "a pattern and an id", jobs("/db-*,web"), names("db-1", "db-2", "web"), "EIM"),
-    Told("20.job-routes", "a pattern without a match", jobs("/missing-*"), names(), "EIM, JYML"),
-    Told("20.job-routes", "allow_no_match", jobs("/missing-*?allow_no_match"), names(), "JYML"),
-    Told("20.job-routes", "a pattern with a match", jobs("/w*", "allow_no_match=false"), names("web"), "EIM"),
-    Told("20.job-routes", "the span of put_job", jobs("/db-1"), {"jobs.0.analysis_config.bucket_span": "15m"}, "JOB"),
-    Told("20.job-routes", "a span in seconds", jobs("/db-2"), {"jobs.0.analysis_config.bucket_span": "90s"}, "JOB"),
-    Told("20.job-routes", "a span in hours", jobs("/odd"), {"jobs.0.analysis_config.bucket_span": "25h"}, "JOB"),
+    Told("20.job-routes", "_all", jobs("_all"), {"count": 6}, "EIM, JYML"),
+    Told("20.job-routes", "an asterisk", jobs("*"), {"count": 6}, "EIM"),
+    Told("20.job-routes", "an escaped asterisk", jobs("%2A"), {"count": 6}, "EIM"),
+    Told("20.job-routes", "only commas and blanks", jobs(",%20,"), {"count": 6}, "EIM"),
+    Told("20.job-routes", "one id", jobs("web"), names("web"), "RJA"),
+    Told("20.job-routes", "a list in another order", jobs("web,db-1"), names("db-1", "web"), "EIM"),
+    Told("20.job-routes", "a list with blanks and repeats", jobs("web,%20web,"), names("web"), "EIM"),
+    Told("20.job-routes", "a pattern", jobs("db-*"), names("db-1", "db-2"), "EIM"),
+    Told("20.job-routes", "an asterisk first", jobs("*-1"), names("db-1"), "EIM"),
+    Told("20.job-routes", "asterisks inside", jobs("d*-*,h*l*"), names("db-1", "db-2", "half"), "EIM"),
+    Told("20.job-routes", "asterisks that match nothing", jobs("w**eb*"), names("web"), "EIM"),
+    Told("20.job-routes", "no overlap of the ends", jobs("web*web,we*eb"), names(), "EIM"),
+    Told("20.job-routes", "a pattern and an id", jobs("db-*,web"), names("db-1", "db-2", "web"), "EIM"),
+    Told("20.job-routes", "a pattern without a match", jobs("missing-*"), names(), "EIM, JYML"),
+    Told("20.job-routes", "allow_no_match", jobs("missing-*?allow_no_match"), names(), "JYML"),
+    Told("20.job-routes", "a pattern with a match", jobs("w*", "allow_no_match=false"), names("web"), "EIM"),
+    Told("20.job-routes", "the span of put_job", jobs("db-1"), {"jobs.0.analysis_config.bucket_span": "15m"}, "JOB"),
+    Told("20.job-routes", "a span in seconds", jobs("db-2"), {"jobs.0.analysis_config.bucket_span": "90s"}, "JOB"),
+    Told("20.job-routes", "a span in hours", jobs("odd"), {"jobs.0.analysis_config.bucket_span": "25h"}, "JOB"),
     Told(
-        "20.job-routes", "the newest bucket's span", jobs("/half"), {"jobs.0.analysis_config.bucket_span": "1h"}, "ours"
+        "20.job-routes", "the newest bucket's span", jobs("half"), {"jobs.0.analysis_config.bucket_span": "1h"}, "ours"
     ),
-    Told("20.job-routes", "the default span", jobs("/idle"), {"jobs.0.analysis_config.bucket_span": "5m"}, "JOB"),
+    Told("20.job-routes", "the default span", jobs("idle"), {"jobs.0.analysis_config.bucket_span": "5m"}, "JOB"),
     Told(
         "20.job-routes",
         "the other fields",
-        jobs("/web", version="8.19.0"),
+        jobs("web", version="8.19.0"),
         {
             "jobs.0.job_type": "anomaly_detector",
             "jobs.0.job_version": "8.19.0",
@@ -228,19 +233,19 @@ LISTED = [
     Told(
         "20.job-routes",
         "exclude_generated",
-        jobs("/web?exclude_generated=true"),
+        jobs("web?exclude_generated=true"),
         {"jobs.0.job_type": ..., "jobs.0.job_version": ..., "jobs.0.job_id": "web"},
         "JOB",
     ),
 ]
 STATISTICS = [
-    Told("20.job-stats", "all jobs", jobs("/_stats"), names("db-1", "db-2", "half", "idle", "odd", "web"), "RJSA"),
-    Told("20.job-stats", "a pattern", jobs("/db-*/_stats"), names("db-1", "db-2"), "RJSA"),
-    Told("20.job-stats", "no match", jobs("/missing-*/_stats"), names(), "RJSA"),
+    Told("20.job-stats", "all jobs", jobs("_stats"), names("db-1", "db-2", "half", "idle", "odd", "web"), "RJSA"),
+    Told("20.job-stats", "a pattern", jobs("db-*/_stats"), names("db-1", "db-2"), "RJSA"),
+    Told("20.job-stats", "no match", jobs("missing-*/_stats"), names(), "RJSA"),
     Told(
         "20.job-stats",
         "buckets and times",
-        jobs("/web/_stats"),
+        jobs("web/_stats"),
         {
             "jobs.0.data_counts.job_id": "web",
             "jobs.0.data_counts.bucket_count": 4,
@@ -255,7 +260,7 @@ STATISTICS = [
     Told(
         "20.job-stats",
         "times as text",
-        jobs("/web/_stats?human"),
+        jobs("web/_stats?human"),
         {
             "jobs.0.data_counts.earliest_record_timestamp_string": "2020-01-01T00:00:00.000Z",
             "jobs.0.data_counts.latest_record_timestamp_string": "2020-01-01T03:00:00.000Z",
@@ -265,7 +270,7 @@ STATISTICS = [
     Told(
         "20.job-stats",
         "a job without results",
-        jobs("/idle/_stats"),
+        jobs("idle/_stats"),
         {
             "jobs.0.data_counts.bucket_count": 0,
             "jobs.0.data_counts.earliest_record_timestamp": ...,
@@ -296,11 +301,11 @@ REFUSED = [
         illegal("request [GET /] does not support having a body"),
         "BASE",
     ),
-    Denied("20.job-routes", "an unknown id", jobs("/non-existing"), unknown_job("non-existing"), "EIM, JYML"),
-    Denied("20.job-routes", "some unknown ids", jobs("/web,x,db-*,y"), unknown_job("x,y"), "EIM"),
-    Denied("20.job-routes", "_all beside others", jobs("/_all,web"), unknown_job("_all"), "EIM"),
-    Denied("20.job-routes", "no match", jobs("/missing-*?allow_no_match=false"), unknown_job("missing-*"), "EIM, JYML"),
-    Denied("20.job-routes", "the older name", jobs("/missing-*?allow_no_jobs=false"), unknown_job("missing-*"), "EIM"),
+    Denied("20.job-routes", "an unknown id", jobs("non-existing"), unknown_job("non-existing"), "EIM, JYML"),
+    Denied("20.job-routes", "some unknown ids", jobs("web,x,db-*,y"), unknown_job("x,y"), "EIM"),
+    Denied("20.job-routes", "_all beside others", jobs("_all,web"), unknown_job("_all"), "EIM"),
+    Denied("20.job-routes", "no match", jobs("missing-*?allow_no_match=false"), unknown_job("missing-*"), "EIM, JYML"),
+    Denied("20.job-routes", "the older name", jobs("missing-*?allow_no_jobs=false"), unknown_job("missing-*"), "EIM"),
     Denied(
         "20.job-routes",
         "a wrong boolean",
@@ -311,7 +316,7 @@ REFUSED = [
     Denied(
         "20.job-routes",
         "an unknown parameter",
-        jobs("/web?size=1"),
+        jobs("web?size=1"),
         illegal(f"request [{JOBS}/web] contains unrecognized parameter: [size]"),
         "ours",
     ),
@@ -322,12 +327,12 @@ REFUSED = [
         illegal(f"request [GET {JOBS}/web] does not support having a body"),
         "ours",
     ),
-    Denied("20.job-stats", "an unknown id", jobs("/x/_stats"), unknown_job("x"), "RJSA"),
-    Denied("20.job-stats", "no match", jobs("/x*/_stats?allow_no_match=false"), unknown_job("x*"), "RJSA"),
+    Denied("20.job-stats", "an unknown id", jobs("x/_stats"), unknown_job("x"), "RJSA"),
+    Denied("20.job-stats", "no match", jobs("x*/_stats?allow_no_match=false"), unknown_job("x*"), "RJSA"),
     Denied(
         "20.job-stats",
         "an unknown parameter",
-        jobs("/_stats?exclude_generated"),
+        jobs("_stats?exclude_generated"),
         illegal(f"request [{JOBS}/_stats] contains unrecognized parameter: [exclude_generated]"),
         "RJSA",
     ),
@@ -351,10 +356,10 @@ WRITES_REFUSED = [
         "ours",
     )
     for method, where in (
-        ("PUT", "/new"),
-        ("DELETE", "/web"),
-        ("POST", "/web/_open"),
-        ("POST", "/web/_close"),
+        ("PUT", "new"),
+        ("DELETE", "web"),
+        ("POST", "web/_open"),
+        ("POST", "web/_close"),
     )
 ] + [
     Denied(
@@ -463,28 +468,28 @@ WRITES_REFUSED = [
         illegal(f"request [{JOBS}/new] contains unrecognized parameter: [force]"),
         "RPJA",
     ),
-    Denied("20.job-writes", "DELETE of an unknown job", write("DELETE", "/x"), unknown_job("x"), "DEL"),
-    Denied("20.job-writes", "DELETE of a pattern", write("DELETE", "/w*"), unknown_job("w*"), "ours: one id"),
+    Denied("20.job-writes", "DELETE of an unknown job", write("DELETE", "x"), unknown_job("x"), "DEL"),
+    Denied("20.job-writes", "DELETE of a pattern", write("DELETE", "w*"), unknown_job("w*"), "ours: one id"),
     Denied(
         "20.job-writes",
         "DELETE with a body",
-        write("DELETE", "/web", b"{}"),
+        write("DELETE", "web", b"{}"),
         illegal(f"request [DELETE {JOBS}/web] does not support having a body"),
         "ours",
     ),
-    Denied("20.job-writes", "opening an unknown job", write("POST", "/x/_open"), unknown_job("x"), "OPEN"),
-    Denied("20.job-writes", "closing an unknown job", write("POST", "/x/_close"), unknown_job("x"), "CLOSE"),
+    Denied("20.job-writes", "opening an unknown job", write("POST", "x/_open"), unknown_job("x"), "OPEN"),
+    Denied("20.job-writes", "closing an unknown job", write("POST", "x/_close"), unknown_job("x"), "CLOSE"),
     Denied(
         "20.job-writes",
         "closing no job",
-        write("POST", "/x*/_close", b'{"allow_no_match": false}'),
+        write("POST", "x*/_close", b'{"allow_no_match": false}'),
         unknown_job("x*"),
         "CLOSE",
     ),
     Denied(
         "20.job-writes",
         "closing with a wrong body",
-        write("POST", "/web/_close", b"5"),
+        write("POST", "web/_close", b"5"),
         Failure(400, UNPARSED, "[close_job_params] Expected START_OBJECT but was: VALUE_NUMBER"),
         "CLOSE",
     ),
@@ -546,7 +551,7 @@ CHANGES = [
     Changed(
         "20.job-writes",
         "DELETE",
-        write("DELETE", "/web", None, "force=true&wait_for_completion=false"),
+        write("DELETE", "web", None, "force=true&wait_for_completion=false"),
         {"acknowledged": True},
         "db-1 db-2 half idle odd",
         "DEL, JYML",
@@ -554,19 +559,19 @@ CHANGES = [
     Changed(
         "20.job-writes",
         "opening",
-        write("POST", "/web/_open", b'{"timeout": "5s"}'),
+        write("POST", "web/_open", b'{"timeout": "5s"}'),
         {"opened": True, "node": ""},
         ALL,
         "OPEN",
     ),
-    Changed("20.job-writes", "closing", write("POST", "/web/_close"), {"closed": True}, ALL, "CLOSE, JYML"),
+    Changed("20.job-writes", "closing", write("POST", "web/_close"), {"closed": True}, ALL, "CLOSE, JYML"),
     Changed(
-        "20.job-writes", "closing by force", write("POST", "/_all/_close?force=true"), {"closed": True}, ALL, "CLOSE"
+        "20.job-writes", "closing by force", write("POST", "_all/_close?force=true"), {"closed": True}, ALL, "CLOSE"
     ),
     Changed(
         "20.job-writes",
         "closing no job",
-        write("POST", "/x*/_close", b'{"force": true}'),
+        write("POST", "x*/_close", b'{"force": true}'),
         {"closed": True},
         ALL,
         "CLOSE",
@@ -655,9 +660,9 @@ def test_the_server_indents_its_description() -> None:
 def test_a_deleted_job_has_no_results() -> None:
     """``DELETE`` removes the results with the job."""
     index = index_of_jobs()
-    assert write("DELETE", "/web").put_to(index).status == 200
+    assert write("DELETE", "web").put_to(index).status == 200
     assert index.stats()["rows"] == {"bucket": 2, "record": 0, "influencer": 0}
-    assert_failure(jobs("/web").put_to(index), Failure(404, NOT_THERE, "No known job with id 'web'"))
+    assert_failure(jobs("web").put_to(index), Failure(404, NOT_THERE, "No known job with id 'web'"))
 
 
 @pytest.mark.parametrize("version", ["", "6.8.0", "10.0.0", "9", "9.2", "9.2.1-SNAPSHOT", "9.02.1", "9.2.100", 9, None])

@@ -1,7 +1,9 @@
 """The official client in front of an index, and how it is found."""
 
 import asyncio
+import runpy
 import sys
+import typing
 from collections.abc import Callable
 from typing import Any
 
@@ -10,7 +12,7 @@ from elastic_transport import BaseAsyncNode, BaseNode, HttpHeaders, NodeConfig
 from elasticsearch import ApiError, AsyncElasticsearch, Elasticsearch
 
 from bucketquery import InvalidQuery, ResultsIndex, elastic
-from bucketquery.elastic import async_client, client, node_class
+from bucketquery.elastic import async_client, client, clients, node_class
 from support.helpers import JOB, rows
 
 CONFIG = NodeConfig("http", "double", 9200)
@@ -107,6 +109,14 @@ def test_wrong_arguments_raise_at_once(make: Callable[..., Any]) -> None:
         make({})
     with pytest.raises(InvalidQuery):
         node_class(ResultsIndex(), version="6.0.0")
+
+
+def test_the_annotations_name_the_clients_classes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A type checker sees the classes of the client, which the module does not import."""
+    monkeypatch.setattr(typing, "TYPE_CHECKING", True)
+    names = runpy.run_path(clients.__file__)
+    hints = [typing.get_type_hints(names[maker.__name__])["return"] for maker in (client, async_client, node_class)]
+    assert hints == [Elasticsearch, AsyncElasticsearch, type[BaseNode]]
 
 
 @pytest.mark.parametrize("missing", ["elastic_transport", "elasticsearch"])

@@ -15,7 +15,7 @@ BYTES = st.lists(st.sampled_from(PARTS), max_size=8).map(b"".join)
 
 
 @given(BYTES, BYTES, BYTES)
-@example(b"/es", b"/a/b", b"/es/a%2Fb")
+@example(b"/x", b"/a/b", b"/x/a%2Fb")
 def test_a_path_decodes_to_the_servers_path(prefix: bytes, path: bytes, sent: bytes) -> None:
     """Whatever was sent, the result means the path that the server has decoded, where only a slash may be escaped."""
     encoded = path_below(prefix, path, quote_from_bytes(sent, safe="/%"))

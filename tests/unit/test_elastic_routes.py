@@ -42,7 +42,7 @@ def test_a_path_has_methods_and_a_job(path: str, methods: str, job: str) -> None
         "/_ml/anomaly_detectors/web/stats",
         "/_ml/anomaly_detectors/web/_stats/1",
         "/_ml/anomaly_detectors/web/_update",
-        "/es/_ml/anomaly_detectors",
+        "/_es/_ml/anomaly_detectors",
     ],
 )
 def test_another_path_has_no_route(path: str) -> None:
