@@ -2,8 +2,8 @@
 
 from typing import Any, Final
 
+from bucketquery.elastic.flags import read_flags, refuse_body
 from bucketquery.elastic.replies import Reply
-from bucketquery.elastic.requests import read_flags, refuse_body
 from bucketquery.elastic.settings import JobCall
 
 #: For each major version, what a late release of it says about compatibility.

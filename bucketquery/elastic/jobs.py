@@ -10,8 +10,8 @@ from typing import Any, Final
 import numpy as np
 
 from bucketquery.answers.common import timestamp_strings
+from bucketquery.elastic.flags import read_flags, refuse_body
 from bucketquery.elastic.replies import Reply
-from bucketquery.elastic.requests import read_flags, refuse_body
 from bucketquery.elastic.settings import JobCall
 from bucketquery.errors import UnknownJob
 from bucketquery.queries.queries import BucketQuery

@@ -1,7 +1,7 @@
 """Requests: the endpoint and the parameters of a call, by the API's rules for URLs and bodies."""
 
 import json
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple, NoReturn
 from urllib.parse import unquote
 
@@ -18,7 +18,6 @@ from bucketquery.elastic.endpoints import (
 )
 from bucketquery.errors import InvalidQuery
 from bucketquery.model.text import brief
-from bucketquery.queries.client_keywords import read_boolean_text
 from bucketquery.queries.queries import AnyQuery
 
 _RESPONSE: Final = ("human", "pretty")
@@ -88,7 +87,7 @@ def read_request(call: Call, route: Route) -> Request:
     {'anomaly_score': 75.0, 'from_': 5}
     """
     url, endpoint = call.url, route.endpoint
-    response = _read_response(url)
+    response = read_response(url)
     timestamp = (route.timestamp or url.get("timestamp") or None) if endpoint.has_lookup else None
     body = read_body(call.body, endpoint.action)
     if body is None:
@@ -100,39 +99,9 @@ def read_request(call: Call, route: Route) -> Request:
         parameters = _of_body(body, endpoint)
         if timestamp is not None:
             _put(parameters, "timestamp", timestamp)
-    _refuse_unknown(call, known | {"job_id"})
+    refuse_unknown(call, known | {"job_id"})
     page = parameters.pop("page", {})
     return Request(endpoint.query, route.job_id, parameters | page, response.get("human", False))
-
-
-def read_flags(call: Call, flags: Collection[str] = (), ignored: Collection[str] = ()) -> dict[str, bool]:
-    """The booleans in the URL of a call that has no other parameters; ``human`` is one of them.
-
-    Args:
-        call: the call.
-        flags: the names of its booleans besides those of every call.
-        ignored: the names of parameters that may have any value.
-
-    Raises:
-        InvalidQuery: a parameter is unknown, or a value is not a boolean.
-    """
-    response = _read_response(call.url)
-    found = {name: read_boolean_text(call.url[name] or "true", name) for name in flags if name in call.url}
-    _refuse_unknown(call, {*flags, *ignored})
-    return response | found
-
-
-def refuse_body(call: Call) -> None:
-    """Refuse a body where the server reads none.
-
-    Raises:
-        InvalidQuery: there is a body.
-
-    Source: the server's ``BaseRestHandler``.
-    """
-    is_empty = call.body is None or (isinstance(call.body, bytes | str) and not call.body)
-    if not is_empty:
-        raise InvalidQuery(f"request [{call.method} {unquote(call.path)}] does not support having a body")
 
 
 def read_body(body: Any, action: str) -> dict[str, Any] | None:
@@ -180,8 +149,12 @@ def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 _DECODER: Final = json.JSONDecoder(parse_constant=_refuse_constant, object_pairs_hook=_without_repeats)
 
 
-def _read_response(url: Mapping[str, str]) -> dict[str, Any]:
-    """The parameters that say how a reply is written."""
+def read_response(url: Mapping[str, str]) -> dict[str, Any]:
+    """The parameters that say how a reply is written.
+
+    Raises:
+        InvalidQuery: a parameter is invalid, or not supported.
+    """
     for name in _UNSUPPORTED:
         if name in url:
             raise InvalidQuery(f"parameter [{name}] is not supported", field=name, value=url[name])
@@ -220,8 +193,12 @@ def _put(parameters: dict[str, Any], name: str, value: Any) -> None:
     parameters[name] = read
 
 
-def _refuse_unknown(call: Call, known: set[str]) -> None:
-    """Refuse parameters that are neither known nor say how a reply is written."""
+def refuse_unknown(call: Call, known: set[str]) -> None:
+    """Refuse parameters that are neither known nor say how a reply is written.
+
+    Raises:
+        InvalidQuery: there is one.
+    """
     known |= {*_RESPONSE}
     unknown = sorted(call.url.keys() - known)
     if unknown:

@@ -16,6 +16,7 @@ _PHRASES: Final = {
     403: "Forbidden",
     404: "Not Found",
     405: "Method Not Allowed",
+    406: "Not Acceptable",
     411: "Length Required",
     413: "Content Too Large",
 }

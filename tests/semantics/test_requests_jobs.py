@@ -13,13 +13,11 @@ from support.request_tables import (
     FIRST,
     FOURTH,
     HEADERS,
-    ILLEGAL,
     JOBS,
     NOT_THERE,
     UNPARSED,
     WEB,
     Failure,
-    Problem,
     Request,
     assert_failure,
     illegal,
@@ -59,6 +57,17 @@ class Denied:
     claim: str
     asked: Request
     expected: Failure
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class WrongSpan:
+    """A request that creates a job with this span is refused. Its innermost cause has these words."""
+
+    rule: str
+    claim: str
+    span: Any
+    expected: str
     source: str
 
 
@@ -338,15 +347,6 @@ REFUSED = [
     ),
 ]
 READ_ONLY = "blocked by: [FORBIDDEN/6/cluster read-only (api)]; the host does not set [allow_writes]"
-#: A span that the server's parser refuses is the cause of a cause.
-NO_SPAN = Problem(UNPARSED, "[analysis_config] failed to parse field [bucket_span]")
-
-
-def no_analysis(cause: Problem) -> Failure:
-    """The failure of a description whose ``analysis_config`` cannot be read."""
-    return Failure(400, UNPARSED, "[job_details] failed to parse field [analysis_config]", caused_by=cause)
-
-
 WRITES_REFUSED = [
     Denied(
         "20.job-writes",
@@ -432,37 +432,6 @@ WRITES_REFUSED = [
     ],
     Denied(
         "20.job-writes",
-        "a span that is no text",
-        put("new", spanned(300)),
-        no_analysis(Problem(UNPARSED, "[analysis_config] bucket_span doesn't support values of type: VALUE_NUMBER")),
-        "ANA",
-    ),
-    *[
-        Denied("20.job-writes", f"the span {span!r}", put("new", spanned(span)), no_analysis(NO_SPAN), "ANA, TV")
-        for span in ("", "soon", "300", "1w", "1.5h", "15 M", "1 h 5m", "9223372036854775808nanos", "106752d")
-    ],
-    *[
-        Denied(
-            "20.job-writes",
-            f"the span {span!r}",
-            put("new", spanned(span)),
-            no_analysis(Problem(ILLEGAL, f"bucket_span cannot be less or equal than 0. Value = {span}")),
-            "TU",
-        )
-        for span in ("0s", "-1h", "-1nanos")
-    ],
-    *[
-        Denied(
-            "20.job-writes",
-            f"the span {span!r}",
-            put("new", spanned(span)),
-            no_analysis(Problem(ILLEGAL, f"bucket_span has to be a multiple of 1s; actual was '{span}'")),
-            "TU",
-        )
-        for span in ("500ms", "1001ms", "1nanos", "1micros")
-    ],
-    Denied(
-        "20.job-writes",
         "an unknown parameter of PUT",
         put("new", spanned("1h"), "force=true"),
         illegal(f"request [{JOBS}/new] contains unrecognized parameter: [force]"),
@@ -493,6 +462,56 @@ WRITES_REFUSED = [
         Failure(400, UNPARSED, "[close_job_params] Expected START_OBJECT but was: VALUE_NUMBER"),
         "CLOSE",
     ),
+]
+NO_UNIT: Final = "unit is missing or unrecognized"
+WRONG_SPANS = [
+    WrongSpan(
+        "20.job-writes",
+        "a span that is no text",
+        300,
+        "[analysis_config] bucket_span doesn't support values of type: VALUE_NUMBER",
+        "ANA",
+    ),
+    *[
+        WrongSpan(
+            "20.job-writes",
+            f"the span {span!r}",
+            span,
+            f"failed to parse setting [bucket_span] with value [{span}] as a time value: {NO_UNIT}",
+            "ANA, TV",
+        )
+        for span in ("", "soon", "300", "1w", "1.5h", "15 M", "1 h 5m")
+    ],
+    *[
+        WrongSpan(
+            "20.job-writes",
+            f"the span {span!r}",
+            span,
+            f"Values greater than 9223372036854775807 nanoseconds are not supported: {span}",
+            "TV",
+        )
+        for span in ("9223372036854775808nanos", "106752d")
+    ],
+    *[
+        WrongSpan(
+            "20.job-writes",
+            f"the span {span!r}",
+            span,
+            f"bucket_span cannot be less or equal than 0. Value = {span}",
+            "TU",
+        )
+        for span in ("0s", "-1h", "-1nanos")
+    ],
+    *[
+        WrongSpan(
+            "20.job-writes",
+            f"the span {span!r}",
+            span,
+            f"bucket_span has to be a multiple of 1s; actual was '{span}'",
+            "TU",
+        )
+        for span in ("500ms", "1001ms", "1nanos", "1micros")
+    ],
 ]
 ALL = "db-1 db-2 half idle odd web"
 CHANGES = [
@@ -624,6 +643,21 @@ def test_requests_are_refused(row: Denied) -> None:
     index = index_of_jobs()
     before = index.snapshot()
     assert_failure(row.asked.put_to(index), row.expected)
+    assert index.snapshot() is before
+
+
+@each_row(WRONG_SPANS)
+def test_wrong_spans_are_refused(row: WrongSpan) -> None:
+    """The description cannot be parsed, for a cause that the row names, and the index has not changed."""
+    index = index_of_jobs()
+    before = index.snapshot()
+    reply = put("new", spanned(row.span)).put_to(index)
+    error = cause = reply.body["error"]
+    assert (reply.status, error["type"]) == (400, UNPARSED)
+    assert error["reason"] == "[job_details] failed to parse field [analysis_config]"
+    while "caused_by" in cause:
+        cause = cause["caused_by"]
+    assert cause["reason"] == row.expected
     assert index.snapshot() is before
 
 
