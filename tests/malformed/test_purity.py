@@ -213,8 +213,8 @@ def at_the_door(index):
     shown = []
     for method, path, body in (
         ("GET", "/", b""), ("HEAD", "/", b""), ("PUT", jobs + "/new", described), ("PUT", jobs + "/new", b"[]"),
-        ("GET", jobs + "/w*,new", b""), ("GET", jobs + "/_stats?human", b""), ("POST", jobs + "/web/_open", b""),
-        ("POST", jobs + "/web/results/buckets", b'{"desc": true}'), ("DELETE", jobs + "/new", b""), ("GET", "/x", b""),
+        ("GET", jobs + "/w*,new", b""), ("GET", jobs + "/_stats?human", b""), ("POST", jobs + "/web" + "/_open", b""),
+        ("POST", jobs + "/web" + "/results/buckets", b'{"desc": true}'), ("DELETE", jobs + "/new", b""), ("GET", "/x", b""),
     ):
         shown.append(elastic.handle(index, method, path, None, body, allow_writes=True).encode())
         path, _, query = path.partition("?")
