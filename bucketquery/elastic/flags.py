@@ -3,18 +3,18 @@
 from collections.abc import Collection
 from urllib.parse import unquote
 
-from bucketquery.elastic.calls import Call
-from bucketquery.elastic.requests import read_response, refuse_unknown
+from bucketquery.elastic.calls import Call, echoed
+from bucketquery.elastic.requests import refuse_unknown
+from bucketquery.elastic.response_parameters import RESPONSE_PARAMETERS, read_flag
 from bucketquery.errors import InvalidQuery
-from bucketquery.queries.client_keywords import read_boolean_text
 
 
 def read_flags(call: Call, flags: Collection[str] = (), ignored: Collection[str] = ()) -> dict[str, bool]:
-    """The booleans in the URL of a call that has no other parameters, and ``human``.
+    """The booleans in the URL of a call that has no other parameters, except those that shape the reply.
 
     Args:
         call: the call.
-        flags: the names of its booleans besides those of every call.
+        flags: the names of its booleans.
         ignored: the names of parameters that may have any value.
 
     Raises:
@@ -24,10 +24,9 @@ def read_flags(call: Call, flags: Collection[str] = (), ignored: Collection[str]
     >>> read_flags(read_call("GET", "/?force", None, None), ("force",))
     {'force': True}
     """
-    response = read_response(call.url)
-    found = {name: read_boolean_text(call.url[name] or "true", name) for name in flags if name in call.url}
-    refuse_unknown(call, {*flags, *ignored})
-    return response | found
+    read = {name: read_flag(call.url[name], name) for name in flags if name in call.url}
+    refuse_unknown(call, {*flags, *ignored, *RESPONSE_PARAMETERS})
+    return {name: value for name, value in read.items() if value is not None}
 
 
 def refuse_body(call: Call) -> None:
@@ -43,4 +42,4 @@ def refuse_body(call: Call) -> None:
     """
     is_empty = call.body is None or (isinstance(call.body, bytes | str) and not call.body)
     if not is_empty:
-        raise InvalidQuery(f"request [{call.method} {unquote(call.path)}] does not support having a body")
+        raise InvalidQuery(f"request [{call.method} {echoed(unquote(call.path))}] does not support having a body")

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import replace
 from typing import Any
 
 from bucketquery.answers.run import AnyPage
@@ -14,11 +13,13 @@ from bucketquery.elastic.replies import (
     answer,
     options,
     refusal,
+    shaped,
     unknown_path,
     without_body,
     wrong_method,
 )
 from bucketquery.elastic.requests import Request, find_route, read_request
+from bucketquery.elastic.response_parameters import NO_PARAMETERS
 from bucketquery.elastic.routes import find_other_route
 from bucketquery.elastic.settings import DEFAULT_VERSION, JobCall, Settings, read_settings, require_index
 from bucketquery.errors import BucketQueryError, InvalidQuery, LimitExceeded
@@ -49,11 +50,13 @@ def handle(
         path: the path as in the request line, percent-encoded, with or without its query string. For results it is
             ``/_ml/anomaly_detectors/{job_id}/results/`` and then ``buckets``, ``buckets/{timestamp}``, ``records`` or
             ``influencers``; for jobs ``/_ml/anomaly_detectors``, with or without ``/{job_id}``, and then nothing or
-            ``/_stats``; for the version ``/``.
-        params: the query string, or its parameters; they override those of ``path``.
-        body: JSON, encoded or parsed. If there is a body, parameters are read from it only. The query string may then
-            have ``human``, ``pretty`` and, for buckets, ``timestamp``. ``job_id`` and, for influencers, ``start`` and
-            ``end`` are ignored there, as the server ignores them. Its other parameters are refused.
+            ``/_stats``; for the version ``/``. ``/_xpack/ml`` in place of ``/_ml`` is the older spelling.
+        params: the query string, or its parameters; they override those of ``path``. ``pretty``, ``human``,
+            ``filter_path``, ``format`` and ``error_trace`` are read for every path.
+        body: JSON, encoded or parsed; bytes may be compressed by gzip. If there is a body, the parameters of the query
+            are read from it only. The query string may then have ``timestamp`` for buckets. ``job_id`` and, for
+            influencers, ``start`` and ``end`` are ignored there, as the server ignores them. Its other parameters are
+            refused.
         max_result_window: the largest ``from + size``; the index's ``max_size`` does not apply here.
         version: the server's version that the replies about the server and about jobs name, from 7.0.0 to 9.99.99.
         allow_writes: whether requests may create and delete jobs (default False: the reply is a 403). A snapshot
@@ -81,16 +84,14 @@ def handle(
     """
     require_index(index)
     settings = read_settings(max_result_window, version, allow_writes)
-    pretty = False
+    response = NO_PARAMETERS
     try:
         call = read_call(method, path, params, body)
-        pretty = call.pretty
+        response = call.response
         reply = _reply(index, call, settings)
     except BucketQueryError as error:
         reply = refusal(error)
-    if _is_head(method):
-        return without_body(reply)
-    return replace(reply, _pretty=True) if pretty else reply
+    return without_body(reply) if _is_head(method) else shaped(reply, response)
 
 
 def _is_head(method: object) -> bool:
@@ -117,7 +118,7 @@ def _reply(index: ResultsIndex | Snapshot, call: Call, settings: Settings) -> Re
         if error.field == "expand":
             raise
         return all_shards_failed(error)
-    return answer(page, human=request.human)
+    return answer(page, human=call.response.human)
 
 
 def _other_reply(index: ResultsIndex | Snapshot, snapshot: Snapshot, call: Call, settings: Settings) -> Reply:

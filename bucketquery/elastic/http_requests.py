@@ -10,8 +10,6 @@ from urllib.parse import quote_from_bytes, unquote_to_bytes
 from bucketquery.elastic.replies import Reply, plain_error
 from bucketquery.queries.parameters import read_integer
 
-#: The largest body that the apps read by default, in bytes. A body with every parameter has some hundred bytes.
-MOST_BYTES: Final = 2**20
 #: Characters of a path that need no escape.
 _SAFE: Final = "/:@!$&'()*+,;="
 

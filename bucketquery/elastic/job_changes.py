@@ -3,11 +3,11 @@
 import re
 from typing import Any, Final
 
+from bucketquery.elastic.bodies import read_body
 from bucketquery.elastic.endpoints import json_type, malformed
 from bucketquery.elastic.flags import read_flags, refuse_body
 from bucketquery.elastic.jobs import DEFAULT_SPAN_S, NO_MATCH, find_jobs, job_object, may_match_nothing, unknown_job
 from bucketquery.elastic.replies import Reply
-from bucketquery.elastic.requests import read_body
 from bucketquery.elastic.settings import JobCall
 from bucketquery.errors import BucketQueryError, InvalidQuery
 from bucketquery.index import ResultsIndex

@@ -81,7 +81,7 @@ def unknown_job(job_id: str) -> UnknownJob:
     >>> unknown_job("web").reason
     "No known job with id 'web'"
     """
-    return UnknownJob(f"No known job with id '{job_id}'", field="job_id", value=job_id)
+    return UnknownJob(f"No known job with id '{job_id[:300]}'", field="job_id", value=job_id)
 
 
 def job_object(snapshot: Snapshot, job_id: str, version: str, *, exclude_generated: bool = False) -> dict[str, Any]:
@@ -156,7 +156,7 @@ def answer_stats(asked: JobCall) -> Reply:
     flags = read_flags(asked.call, NO_MATCH)
     refuse_body(asked.call)
     found = find_jobs(asked.snapshot, asked.job, allow_no_match=may_match_nothing(flags))
-    return _listed([_stats_of(asked.snapshot, job_id, human=flags.get("human", False)) for job_id in found])
+    return _listed([_stats_of(asked.snapshot, job_id, human=asked.call.response.human) for job_id in found])
 
 
 def may_match_nothing(flags: dict[str, bool]) -> bool:

@@ -45,15 +45,23 @@ def find_other_route(path: str) -> OtherRoute | None:
     >>> find_other_route("/_ml/anomaly_detectors/web%2Cdb/_stats").job
     'web,db'
     """
-    match [unquote(segment) for segment in path.rstrip("/").split("/")]:
+    match path.rstrip("/").split("/"):
         case [""]:
             return OtherRoute(_INFO)
-        case ["", "_ml", "anomaly_detectors"]:
+        case ["", "_ml", "anomaly_detectors", *rest] | ["", "_xpack", "ml", "anomaly_detectors", *rest]:
+            return _job_route(rest)
+    return None
+
+
+def _job_route(rest: list[str]) -> OtherRoute | None:
+    """The route of what follows the path of all jobs."""
+    match rest:
+        case []:
             return OtherRoute(_JOBS)
-        case ["", "_ml", "anomaly_detectors", "_stats"]:
+        case ["_stats"]:
             return OtherRoute(_STATS)
-        case ["", "_ml", "anomaly_detectors", job] if job:
-            return OtherRoute(_JOB, job)
-        case ["", "_ml", "anomaly_detectors", job, below] if job and below in _BELOW:
-            return OtherRoute(_BELOW[below], job)
+        case [job]:
+            return OtherRoute(_JOB, unquote(job))
+        case [job, below] if below in _BELOW:
+            return OtherRoute(_BELOW[below], unquote(job))
     return None

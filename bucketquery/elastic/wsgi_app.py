@@ -3,8 +3,9 @@
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
+from bucketquery.elastic.bodies import MOST_BYTES
 from bucketquery.elastic.handler import handle
-from bucketquery.elastic.http_requests import MOST_BYTES, headers_of, path_below, read_most_bytes, too_long
+from bucketquery.elastic.http_requests import headers_of, path_below, read_most_bytes, too_long
 from bucketquery.elastic.replies import Reply, plain_error
 from bucketquery.elastic.settings import DEFAULT_VERSION, read_settings, require_index
 from bucketquery.index import ResultsIndex

@@ -23,10 +23,14 @@ from bucketquery.elastic.routes import find_other_route
         ("/_ml/anomaly_detectors/_stats/_stats", "GET", "_stats"),
         ("/_ml/anomaly_detectors/web/_open", "POST", "web"),
         ("/_ml/anomaly_detectors/web/_close", "POST", "web"),
+        ("/_ml/anomaly_detectors//_stats", "GET", ""),
+        ("/_ml/anomaly_detectors/%5Fstats", "GET PUT DELETE", "_stats"),
+        ("/_xpack/ml/anomaly_detectors", "GET", "_all"),
+        ("/_xpack/ml/anomaly_detectors/web/_stats", "GET", "web"),
     ],
 )
 def test_a_path_has_methods_and_a_job(path: str, methods: str, job: str) -> None:
-    """Each segment is decoded once; a slash at the end is ignored."""
+    """The job is decoded once, other segments are not; slashes at the end are ignored."""
     route = find_other_route(path)
     assert route is not None
     assert (" ".join(route.answers), route.job) == (methods, job)
@@ -38,7 +42,9 @@ def test_a_path_has_methods_and_a_job(path: str, methods: str, job: str) -> None
         "x",
         "/_ml",
         "/_ML/anomaly_detectors",
-        "/_ml/anomaly_detectors//_stats",
+        "/%5Fml/anomaly_detectors",
+        "/_xpack/anomaly_detectors",
+        "/_ml/anomaly_detectors/web/%5Fstats",
         "/_ml/anomaly_detectors/web/stats",
         "/_ml/anomaly_detectors/web/_stats/1",
         "/_ml/anomaly_detectors/web/_update",
