@@ -28,7 +28,7 @@ class BodyTooLarge(LimitExceeded):
 
 
 def read_body(body: Any, action: str) -> dict[str, Any] | None:
-    """The fields of a body; None if there is no body or it is blank.
+    """The fields of a body; None if there is no body or it is blank. No more than `MOST_BYTES` of it are ever read.
 
     Args:
         body: JSON in bytes, which may be compressed by gzip; or text; or parsed JSON, of built-in types.
@@ -38,7 +38,6 @@ def read_body(body: Any, action: str) -> dict[str, Any] | None:
         BodyTooLarge: the body has more than `MOST_BYTES`.
         InvalidQuery: it is not JSON, or not an object.
 
-    Complexity: O(body), and no more than `MOST_BYTES` of it.
     Source: the server's ``JsonXContentImpl`` for comments and repeated names, ``ObjectParser`` for JSON of other types.
 
     >>> read_body(b'{"size": 5} // a comment', "get"), read_body(" ", "get")

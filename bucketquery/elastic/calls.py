@@ -94,7 +94,7 @@ def _trusted(value: object, error_type: str) -> Any:
         return _built_in(value)
     except Exception as error:
         # Reading an object runs code of its class, which may raise any exception.
-        raise InvalidQuery(f"the request cannot be read: {type(error).__name__}", type=error_type) from error
+        raise InvalidQuery(f"the request cannot be read: {brief(type(error).__name__)}", type=error_type) from error
 
 
 def _built_in(value: object, depth: int = 2) -> Any:  # noqa: PLR0911 - a return for each type

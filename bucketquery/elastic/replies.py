@@ -130,7 +130,7 @@ def shaped(reply: Reply, response: ResponseParameters) -> Reply:
     >>> shaped(Reply(status=200, body={"count": 1, "jobs": []}), count).body
     {'count': 1}
     """
-    # Tuples compare slowly, and most requests share this one.
+    # Most requests share this value, so their replies need no copy.
     if response is NO_PARAMETERS:
         return reply
     parts = response.filter_path if reply.status < _FIRST_ERROR else None
