@@ -116,7 +116,7 @@ def test_any_request_may_write() -> None:
         reply = handle(index, method, path, params, body, allow_writes=True)
         check(method, reply)
         found[method, reply.status] += 1
-    assert {status for _, status in found} == STATUSES - {403, 405}
+    assert {200, 400, 404} <= {status for _, status in found} <= STATUSES - {403, 405}
     assert min(found[method, 200] for method in ("PUT", "DELETE", "POST")) > 5
     index.check()
 
