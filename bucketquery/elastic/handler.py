@@ -95,6 +95,8 @@ def handle(
 
 
 def _is_head(method: object) -> bool:
+    if type(method) is str:
+        return method == "HEAD"
     with suppress(Exception):  # reading an object runs code of its class, which may raise any exception
         return isinstance(method, str) and built_in_str(method) == "HEAD"
     return False
