@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from bucketquery.index import ResultsIndex
-from bucketquery.model.schema import SCHEMAS
+from bucketquery.model.schema import BUCKET, SCHEMAS
 from bucketquery.queries.queries import BucketQuery, InfluencerQuery, RecordQuery
 
 _MAX_LISTED: Final = 10
@@ -32,12 +32,6 @@ _KNOWN: Final = frozenset(
         "timing_stats",
     }
 )
-#: The option that shows each kind.
-_SHOWN_BY: Final = {
-    "bucket": "without --records and --influencers",
-    "record": "--records",
-    "influencer": "--influencers",
-}
 _QUERIES: Final = (BucketQuery, RecordQuery, InfluencerQuery)
 #: Epoch seconds of 2001-09-09 to 2286-11-20 that are read as milliseconds lie between these instants of 1970.
 _SECONDS: Final = (10**9, 10**10)
@@ -107,15 +101,15 @@ def notes_about(index: ResultsIndex, job_id: str, kind: str) -> list[str]:
     ['no buckets of job web in the input; it has 1 record (see --records)']
     """
     rows = index.stats(job_id)["rows"]
-    schemas = {schema.plural: schema for schema in SCHEMAS.values()}
-    notes = []
-    if not rows[schemas[kind].kind]:
-        others = [
-            f"{count:,} {other.kind if count == 1 else other.plural} (see {_SHOWN_BY[other.kind]})"
-            for other in schemas.values()
-            if (count := rows[other.kind])
-        ]
-        notes.append(f"no {kind} of job {job_id} in the input; it has {' and '.join(others)}")
+    notes, others = [], []
+    for schema in SCHEMAS.values():
+        option = f"leave out --{kind}" if schema is BUCKET else f"see --{schema.plural}"
+        count = rows[schema.kind]
+        if count:
+            others.append(f"{count:,} {schema.kind if count == 1 else schema.plural} ({option})")
+        elif schema.plural == kind:
+            notes.append(f"no {kind} of job {job_id} in the input; it has ")
+    notes = [note + " and ".join(others) for note in notes]
     start, end = _SECONDS
     queries = (kind_of_query(jobs=job_id, start=start, end=end, size=0) for kind_of_query in _QUERIES)
     early = sum(index.search(query).count for query in queries)

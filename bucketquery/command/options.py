@@ -25,7 +25,7 @@ examples:
   python -m bucketquery results.ndjson.gz --anomaly-score 75 --sort anomaly_score --desc --size 10
   python -m bucketquery results.ndjson --job-id web --start 2026-01-01 --end 2026-02-01 --expand --format json
   python -m bucketquery results.ndjson --job-id web --records --record-score 75
-  curl ... '.../_ml/anomaly_detectors/web/results/buckets' | python -m bucketquery
+  curl "$SERVER/_ml/anomaly_detectors/web/results/buckets" | python -m bucketquery
   zcat archive/*.gz | python -m bucketquery --job-id web --timestamp 2026-01-31T09:30:00Z
 
 exit codes: 0 success; 1 unknown job, no bucket found, or no results in the input; 2 invalid parameters or input
