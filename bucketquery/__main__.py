@@ -164,8 +164,9 @@ def _place(error: InvalidDocument, chunk: Sequence[Located]) -> str:
     assert found  # the index was given a list, so the field is a position in it
     source, _, _, place = chunk[int(found[1])]
     line, path = (Place(place) if isinstance(place, int) else place).of(found[2])
+    shown = path if len(path) <= _LONGEST_PATH else f"{path[:_LONGEST_PATH]}..."
     reason = error.reason.removeprefix(f"failed to parse [{error.field}]: ")
-    return ": ".join(filter(None, [f"{source}:{line}", path[:_LONGEST_PATH], reason]))
+    return ": ".join(filter(None, [f"{source}:{line}", shown, reason]))
 
 
 def _documents(path: str, passed_over: PassedOver) -> Iterator[Located]:
