@@ -42,7 +42,7 @@ class _Open:
         self.count = 0
 
 
-def places(text: str, start: int = 0, stop: int | None = None) -> Iterator[Place]:
+def places(text: str, start: int = 0) -> Iterator[Place]:
     """Every member and item in a JSON value, in the order of the text.
 
     >>> [(place.path, place.position) for place in places('{"a": [5, {"b": 6}]}')]
@@ -50,7 +50,7 @@ def places(text: str, start: int = 0, stop: int | None = None) -> Iterator[Place
     """
     around: list[_Open] = []
     path = ""
-    for token in _TOKEN.finditer(text, start, len(text) if stop is None else stop):
+    for token in _TOKEN.finditer(text, start):
         if token["colon"]:
             name = json.loads(token["text"])
             names = around[-1].names
@@ -87,13 +87,13 @@ def position_of(text: str, path: str) -> int:
     return found.position
 
 
-def repeated_name(text: str, start: int, stop: int) -> Place | None:
-    """The first name that an object of a JSON value has twice; None if there is no such name.
+def repeated_name(text: str, start: int) -> Place:
+    """The first name that an object of a JSON value has twice, if the text behind it is JSON or not.
 
-    >>> repeated_name('{"a": 5, "b": {"a": 6, "a": 7}}', 0, 31).position
+    >>> repeated_name('{"a": 5, "b": {"a": 6, "a": 7}}', 0).position
     23
     """
-    return next((place for place in places(text, start, stop) if place.is_repeated), None)
+    return next(place for place in places(text, start) if place.is_repeated)
 
 
 def position_of_refused(text: str, start: int, read: Callable[[str], Any]) -> int:

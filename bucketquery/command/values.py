@@ -15,6 +15,9 @@ from bucketquery.model.text import brief
 _BYTE_ORDER_MARK: Final = "\ufeff"
 _TEXTS: Final = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"')
 _BLANKS: Final = re.compile(r"\s*")
+#: How many lines are read name by name after one with nested objects or with colons in its texts. The documents of a
+#: file are alike, so few lines are read twice. For lines of flat buckets a quick look saves a fifth of the reading.
+_SUSPICIOUS: Final = 64
 #: How the files of some programs begin, which may be given by mistake.
 _PACKED: Final = {b"PK\x03\x04": "zip", b"BZh": "bzip2", b"\xfd7zXZ": "xz", b"\x28\xb5\x2f\xfd": "zstd"}
 
@@ -73,6 +76,7 @@ def read_values(lines: Iterable[bytes]) -> Iterator[tuple[Any, int | Place]]:
     [{'a': 5}, {'a': 6}, 7]
     """
     unfinished = _Unfinished()
+    read_whole = _WholeLines().read
     number = 0
     for number, line in enumerate(lines, 1):
         try:
@@ -82,7 +86,7 @@ def read_values(lines: Iterable[bytes]) -> Iterator[tuple[Any, int | Place]]:
         if number == 1:
             text = text.removeprefix(_BYTE_ORDER_MARK)
         if not unfinished.is_open:
-            if text[:1] == "{" and (value := _whole_line(text, number)) is not None:
+            if text[:1] == "{" and (value := read_whole(text)) is not None:
                 yield value, number
                 continue
             if text.isspace():
@@ -102,53 +106,47 @@ def _refuse_constant(constant: str) -> NoReturn:
     raise ValueError(f"{constant} is not a JSON number")
 
 
-_DECODER: Final = json.JSONDecoder(parse_constant=_refuse_constant)
+class _RepeatedName(ValueError):
+    """An object has a name twice."""
 
 
-def _whole_line(text: str, number: int) -> Any:
-    """The object that fills a line; None if the line holds anything else. `_Unfinished` then reads or refuses it."""
-    try:
-        value, end = _DECODER.raw_decode(text)
-    except (ValueError, RecursionError):
-        return None
-    if end < len(text) and not text[end:].isspace():
-        return None
-    if text.count(":") != len(value) and _may_repeat_a_name(value, text, 0, end):
-        _refuse_repeated_name(text, 0, end, number)
-    return value
+def _without_repeats(members: list[tuple[str, Any]]) -> dict[str, Any]:
+    document = dict(members)
+    if len(document) < len(members):
+        raise _RepeatedName
+    return document
 
 
-def _may_repeat_a_name(value: Any, text: str, start: int, stop: int) -> bool:
-    """Whether an object in the text of a value may have a name twice. If False, none has.
-
-    A parsed object has each name once, and its text has a colon for each time that a name is written. All other colons
-    are inside texts. So if there are as many colons as names, no name is repeated. Counting them costs a twentieth of
-    the time of reading; a hook of the decoder for each object costs a third of it.
-    """
-    names = _names(value)
-    if text.count(":", start, stop) == names:
-        return False
-    # A colon behind a name follows its quote or a blank. Those of an instant such as 2026-01-31T09:30Z do not.
-    return sum(text.count(f"{before}:", start, stop) for before in '" \t\r\n') != names
+_DECODER: Final = json.JSONDecoder(parse_constant=_refuse_constant, object_pairs_hook=_without_repeats)
+#: A decoder that takes the last value of a name, and a quarter less time.
+_QUICK_DECODER: Final = json.JSONDecoder(parse_constant=_refuse_constant)
 
 
-def _names(value: Any) -> int:
-    """The number of names in all objects of a value."""
-    names = 0
-    parts = [value]
-    for part in parts:
-        if type(part) is dict:
-            names += len(part)
-            parts += part.values()
-        elif type(part) is list:
-            parts += part
-    return names
+class _WholeLines:
+    """Reads lines that hold one object, most of them without looking at each name."""
 
+    __slots__ = ("suspicious",)
 
-def _refuse_repeated_name(text: str, start: int, stop: int, first_line: int) -> None:
-    place = repeated_name(text, start, stop)
-    if place is not None:
-        raise _error(f"Duplicate field '{brief(place.name)}'", text, place.position, first_line)
+    def __init__(self) -> None:
+        #: The number of next lines that are not worth a quick look, because a line before them was not.
+        self.suspicious = 0
+
+    def read(self, text: str) -> dict[str, Any] | None:
+        """The object that fills a line; None for any other line, and for one with an error."""
+        try:
+            if self.suspicious:
+                self.suspicious -= 1
+                value, end = _DECODER.raw_decode(text)
+            else:
+                value, end = _QUICK_DECODER.raw_decode(text)
+                # The text has a colon for each time that a name is written, and the object has each name once. So as
+                # many colons as names mean that no name is repeated, and that no object is nested.
+                if text.count(":") != len(value):
+                    self.suspicious = _SUSPICIOUS
+                    value, end = _DECODER.raw_decode(text)
+        except (ValueError, RecursionError):
+            return None
+        return value if end == len(text) or text[end:].isspace() else None
 
 
 def _error(reason: str, text: str, position: int, first_line: int) -> Unreadable:
@@ -220,8 +218,6 @@ class _Unfinished:
                 self._keep(text, position)
                 return
             value, end = found
-            if _may_repeat_a_name(value, text, position, end):
-                _refuse_repeated_name(text, position, end, self.line)
             whole = text[position:end] if text.find("\n", position, end) >= 0 else None
             yield value, Place(line, f"[{self.items}]" if self.array else "", whole)
             self.items += 1
@@ -266,6 +262,9 @@ class _Unfinished:
         except RecursionError:
             line = _line_of(text, position, self.line)
             raise Unreadable(line, "invalid JSON: nested too deeply") from None
+        except _RepeatedName:
+            place = repeated_name(text, position)
+            raise _error(f"Duplicate field '{brief(place.name)}'", text, place.position, self.line) from None
         except ValueError as error:
             # A constant such as NaN, or an integer with more digits than Python reads. Python's advice is left out.
             reason = str(error).partition(";")[0]
