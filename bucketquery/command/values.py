@@ -18,6 +18,9 @@ _BLANKS: Final = re.compile(r"\s*")
 #: How many lines are read name by name after one with nested objects or with colons in its texts. The documents of a
 #: file are alike, so few lines are read twice. For lines of flat buckets a quick look saves a fifth of the reading.
 _SUSPICIOUS: Final = 64
+#: Most documents over several lines have numbers of lines between these two, and are read when they are complete only.
+_SHORT: Final = 2
+_LONG: Final = 32
 #: How the files of some programs begin, which may be given by mistake.
 _PACKED: Final = {b"PK\x03\x04": "zip", b"BZh": "bzip2", b"\xfd7zXZ": "xz", b"\x28\xb5\x2f\xfd": "zstd"}
 
@@ -188,9 +191,10 @@ class _Unfinished:
             self.line, self.start = number, 0
         self.parts.append(text)
         count = len(self.parts)
-        # The brackets tell when the value is complete. Reading at each doubling of the lines finds an error soon, and
-        # costs no more than reading every line twice.
-        if self.depth <= 0 or count & (count - 1) == 0:
+        # The brackets tell when the value is complete. Reading before that finds errors soon: the second line shows
+        # that the first one is cut off. Reading at each doubling costs no more than reading every line twice.
+        is_doubled = count & (count - 1) == 0
+        if self.depth <= 0 or (is_doubled and not _SHORT < count < _LONG):
             yield from self._read()
 
     def end(self, number: int) -> Iterator[tuple[Any, Place]]:

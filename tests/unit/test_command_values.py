@@ -203,19 +203,32 @@ def test_the_effort_does_not_grow_with_the_square_of_the_lines() -> None:
     assert sum(1 for _ in read_values([items])) == 100_000
 
 
-def test_an_error_is_found_soon() -> None:
-    """After a line that is cut off, the error is there at the latest when as many lines have followed again."""
+@pytest.mark.parametrize(
+    ("before", "wrong", "after", "most"),
+    [
+        ('{"a": 1}\n', '{"a": {"b": 1}\n', '{"a": 1}\n', 1),
+        ("[\n{},\n", '{"a": {"b": 1},\n', '{"a": 1},\n', 1),
+        ('{\n"a": [\n', "1\n", "1,\n", 64),
+        ('{\n"a": [\n' + "1,\n" * 1_000, "1\n", "1,\n", 2_000),
+    ],
+)
+def test_an_error_is_found_soon(before: str, wrong: str, after: str, most: int) -> None:
+    """A line that is cut off is found at the next line, any other error before the lines have doubled twice."""
     given = 0
 
     def endless() -> Iterator[bytes]:
         nonlocal given
+        yield from lines_of(before)
+        yield from lines_of(wrong)
         while True:
             given += 1
-            yield b'{"a": {"b": 1}\n' if given == 5 else b'{"a": 1}\n'
+            yield after.encode()
 
     with pytest.raises(Unreadable) as raised:
         deque(read_values(endless()), maxlen=0)
-    assert (raised.value.line, given) == (5, 6)
+    wrong_line = before.count("\n") + 1
+    assert raised.value.line in {wrong_line, wrong_line + 1}
+    assert 1 <= given <= most
 
 
 # ---- errors
