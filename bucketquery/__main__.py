@@ -1,11 +1,10 @@
 """The command: it reads result documents, answers a query for buckets, records or influencers, and prints the answer.
 
-This is the only module with I/O, and no rule of the API is written here: the index checks parameters and documents. The
-command prints an error of the index with the option, or with the file and line.
+This is the only module with I/O. `command` has its options, the formats of its files and its notes. No rule of the API
+is written here: the index checks parameters and documents. The command prints an error of the index with the option, or
+with the file and line.
 """
 
-import argparse
-import codecs
 import gzip
 import io
 import json
@@ -17,37 +16,23 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from importlib import metadata
-from itertools import chain, islice
+from itertools import chain, groupby, islice
+from operator import itemgetter
 from pathlib import Path
-from typing import Any, Final, NamedTuple, NoReturn, TextIO, cast
+from typing import Any, Final, TextIO, cast
 
 from bucketquery import BucketQueryError, InvalidDocument, NotFound, ResultsIndex
 from bucketquery.answers.run import AnyPage
 from bucketquery.answers.text_table import table
+from bucketquery.command.formats import Located, read_documents
+from bucketquery.command.notes import PassedOver, notes_about
+from bucketquery.command.options import UsageError, option_of, parameters_of, parser_of
+from bucketquery.command.values import Place, Unreadable
 from bucketquery.model.text import visible
 
 _CHUNK: Final = 10_000
 _MAX_LISTED: Final = 50
-_SHARED: Final = ("start", "end", "exclude_interim", "sort", "desc", "from_", "size")
-#: The parameters of a query for each kind.
-_PARAMETERS: Final = {
-    "buckets": ("timestamp", "anomaly_score", "expand", *_SHARED),
-    "records": ("record_score", *_SHARED),
-    "influencers": ("influencer_score", *_SHARED),
-}
-
-_EPILOG: Final = """\
-INSTANT: a date (2026, 2026-01-31, 2026-01-31T09:30Z), epoch milliseconds, or date math (now-7d/d, 2026-01-31||-1M).
-Four digits are a year; any other number of digits is epoch milliseconds. A time without an offset is UTC.
-
-examples:
-  python -m bucketquery results.ndjson.gz --anomaly-score 75 --sort anomaly_score --desc --size 10
-  python -m bucketquery results.ndjson --job-id web --start 2026-01-01 --end 2026-02-01 --expand --format json
-  python -m bucketquery results.ndjson --job-id web --records --record-score 75
-  zcat archive/*.gz | python -m bucketquery --job-id web --timestamp 2026-01-31T09:30:00Z
-
-exit codes: 0 success; 1 unknown job, no bucket found, or no results in the input; 2 invalid parameters or input
-"""
+_LONGEST_PATH: Final = 200
 
 
 class _Exit(Exception):
@@ -57,21 +42,6 @@ class _Exit(Exception):
         super().__init__(code, *lines)
         self.code = code
         self.lines = lines
-
-
-class _Parser(argparse.ArgumentParser):
-    """A parser that reports an error in one line."""
-
-    def error(self, message: str) -> NoReturn:
-        raise _Exit(2, f"{message.removeprefix('argument ')} (see --help)")
-
-
-class _Located(NamedTuple):
-    """A document, its source and its line number."""
-
-    source: str
-    line: int
-    document: Any
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -85,9 +55,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     try:
         _write(_output(argv))
+    except UsageError as error:
+        _note(str(error))
+        return 2
     except _Exit as end:
-        for line in end.lines:
-            _write_error(f"{visible(line)}\n")
+        _note(*end.lines)
         return end.code
     except KeyboardInterrupt:
         return 130
@@ -96,77 +68,28 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _output(argv: Sequence[str] | None) -> str:
     """The text for standard output."""
-    parser = _parser()
+    parser = parser_of("bucketquery" if Path(sys.argv[0]).stem == "bucketquery" else "python -m bucketquery")
     options = parser.parse_intermixed_args(argv)
     if options.help:
         return parser.format_help()
     if options.version:
         return f"bucketquery {_version()}\n"
     kind = options.kind or "buckets"
-    parameters = _parameters(options, kind)
+    parameters = parameters_of(options, kind)
     _check_parameters(kind, parameters)
     index = ResultsIndex()
-    skipped = _load(index, options.files or ["-"])
-    job_id = options.job_id if options.job_id is not None else _only_job(index, skipped)
+    passed_over = _load(index, options.files or ["-"])
+    if not index.jobs():
+        raise _Exit(1, *passed_over.notes_without_results())
+    _note(*passed_over.notes())
+    job_id = options.job_id if options.job_id is not None else _only_job(index)
+    if job_id in index:
+        _note(*notes_about(index, job_id, kind))
     with _errors_name_the_option():
         page = _search(index, kind, job_id, parameters)
     if options.format == "table" or (options.format is None and _is_terminal(sys.stdout)):
         return table(page, job_id, in_colour=_is_terminal(sys.stdout) and not os.environ.get("NO_COLOR"))
     return json.dumps(page.to_dict()) + "\n"
-
-
-def _parser() -> _Parser:
-    parser = _Parser(
-        prog="bucketquery" if Path(sys.argv[0]).stem == "bucketquery" else "python -m bucketquery",
-        description="Answers a query for buckets, records or influencers from anomaly detection results.",
-        epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        add_help=False,
-        allow_abbrev=False,
-    )
-    add = parser.add_argument_group("input").add_argument
-    files = "result documents, one JSON object per line, gzipped or not; - is standard input (default: -)"
-    add("files", nargs="*", metavar="FILE", help=files)
-    group = parser.add_argument_group("kind of result").add_mutually_exclusive_group()
-    records = "search records, the anomalies that detectors found, instead of buckets"
-    group.add_argument("--records", dest="kind", action="store_const", const="records", help=records)
-    influencers = "search influencers, the entities blamed for anomalies, instead of buckets"
-    group.add_argument("--influencers", dest="kind", action="store_const", const="influencers", help=influencers)
-    add = parser.add_argument_group("filter").add_argument
-    add("--job-id", metavar="ID", help="the job to search; required if the input has several jobs")
-    add("--start", metavar="INSTANT", help="first instant included (default: no bound)")
-    add("--end", metavar="INSTANT", help="first instant excluded (default: no bound)")
-    score = "lowest score of the {} that match, 0 to 100 (default: 0, all)"
-    add("--anomaly-score", metavar="SCORE", help=score.format("buckets"))
-    add("--record-score", metavar="SCORE", help=score.format("records"))
-    add("--influencer-score", metavar="SCORE", help=score.format("influencers"))
-    add("--exclude-interim", action="store_true", default=None, help="leave out interim results")
-    lookup = "the instant of one bucket, of any score; for a date or an hour, show the first bucket in it and count all"
-    lookup += " (not with --start, --end, --anomaly-score, --from or --size)"
-    add("--timestamp", metavar="INSTANT", help=lookup)
-    expand = "add the records to each bucket that has bucket influencers"
-    add("--expand", action="store_true", default=None, help=expand)
-    add = parser.add_argument_group("order and page").add_argument
-    fields = "timestamp, anomaly_score, event_count, ...; for records also probability, function, ... "
-    fields += "(default: timestamp for buckets, the score for records and influencers)"
-    add("--sort", metavar="FIELD", help=fields)
-    desc = "highest or latest first (default for records and influencers); --no-desc: lowest or earliest first"
-    desc += " (default for buckets)"
-    add("--desc", action=argparse.BooleanOptionalAction, default=None, help=desc)
-    add("--from", dest="from_", type=_integer, metavar="N", help="number of matches to skip (default: 0)")
-    add("--size", type=_integer, metavar="N", help="maximum number of results to show, up to 10000 (default: 100)")
-    add = parser.add_argument_group("output").add_argument
-    formats = "json: the API's response body; table: for people (default: table on a terminal, else json)"
-    add("--format", choices=("json", "table"), help=formats)
-    add("--version", action="store_true", help="show the version and exit")
-    add("-h", "--help", action="store_true", help="show this help and exit")
-    return parser
-
-
-def _integer(text: str) -> int | str:
-    # Text that is not an integer, or has more digits than Python reads, stays text. The index refuses it in the API's
-    # words.
-    return int(text) if re.fullmatch(r"[+-]?[0-9]{1,4000}", text) else text
 
 
 def _version() -> str:
@@ -183,20 +106,7 @@ def _errors_name_the_option() -> Iterator[None]:
         yield
     except BucketQueryError as error:
         code = 1 if isinstance(error, LookupError) else 2
-        raise _Exit(code, f"{_option(error.field or '')}: {error.reason}") from None
-
-
-def _option(parameter: str) -> str:
-    """The option of a parameter, as a user types it."""
-    return f"--{parameter.rstrip('_').replace('_', '-')}"
-
-
-def _parameters(options: argparse.Namespace, kind: str) -> dict[str, Any]:
-    """The parameters of the query, from the options. An option that does not apply to the kind ends the command."""
-    for name in dict.fromkeys(chain.from_iterable(_PARAMETERS.values())):
-        if name not in _PARAMETERS[kind] and getattr(options, name) is not None:
-            raise _Exit(2, f"{_option(name)}: does not apply to {kind}")
-    return {name: getattr(options, name) for name in _PARAMETERS[kind]}
+        raise _Exit(code, f"{option_of(error.field or '')}: {error.reason}") from None
 
 
 def _search(index: ResultsIndex, kind: str, job_id: str, parameters: Mapping[str, Any]) -> AnyPage:
@@ -216,86 +126,93 @@ def _check_parameters(kind: str, parameters: Mapping[str, Any]) -> None:
         _search(index, kind, "any", parameters)
 
 
-def _only_job(index: ResultsIndex, skipped: Counter[str]) -> str:
-    """The id of the only job in the input. If the input has no job or several, the command ends."""
+def _only_job(index: ResultsIndex) -> str:
+    """The id of the only job in the input. If the input has several jobs, the command ends."""
     jobs = index.jobs()
     if len(jobs) == 1:
         return jobs[0]
-    if not jobs:
-        counts = ", ".join(f"{n:,} {kind or 'without result_type'}" for kind, n in skipped.most_common(_MAX_LISTED))
-        raise _Exit(1, f"no results in the input; skipped: {counts or 'nothing'}")
     more = [f"and {len(jobs) - _MAX_LISTED:,} more"] if len(jobs) > _MAX_LISTED else []
     raise _Exit(2, f"--job-id: the input has {len(jobs):,} jobs; name one of them:", *jobs[:_MAX_LISTED], *more)
 
 
-def _load(index: ResultsIndex, paths: Iterable[str]) -> Counter[str]:
-    """Fill the index from all inputs. Return the number of skipped documents by result type."""
-    skipped: Counter[str] = Counter()
-    located = chain.from_iterable(map(_documents, paths))
+def _load(index: ResultsIndex, paths: Iterable[str]) -> PassedOver:
+    """Fill the index from all inputs. Return what they have besides results."""
+    passed_over = PassedOver()
+    located = chain.from_iterable(_documents(path, passed_over) for path in paths)
     read = 0
     try:
-        while chunk := list(islice(located, _CHUNK)):
-            try:
-                commit = index.upsert([each.document for each in chunk])
-            except InvalidDocument as error:
-                raise _Exit(2, _place(error, chunk)) from None
-            skipped.update(commit.skipped)
-            read += len(chunk)
-            if read >= _CHUNK:
-                _progress(f"{read:,} documents read")
+        # An answer gives a kind to all documents in it.
+        for kind, group in groupby(located, itemgetter(1)):
+            while chunk := list(islice(group, _CHUNK)):
+                try:
+                    commit = index.upsert([document for _, _, document, _ in chunk], kind=kind)
+                except InvalidDocument as error:
+                    raise _Exit(2, _place(error, chunk)) from None
+                passed_over.types.update(commit.skipped)
+                read += len(chunk)
+                if read >= _CHUNK:
+                    _progress(f"{read:,} documents read")
     finally:
         if read >= _CHUNK:
             _progress("")
-    return skipped
+    return passed_over
 
 
-def _place(error: InvalidDocument, chunk: Sequence[_Located]) -> str:
+def _place(error: InvalidDocument, chunk: Sequence[Located]) -> str:
     """The source, line, field and reason of an invalid document."""
-    found = re.fullmatch(r"documents\[(\d+)\]\.?(.*)", error.field or "")
+    found = re.fullmatch(r"documents\[(\d+)\]\.?(.*)", error.field or "", re.DOTALL)
     assert found  # the index was given a list, so the field is a position in it
-    source, line, _ = chunk[int(found[1])]
+    source, _, _, place = chunk[int(found[1])]
+    line, path = (Place(place) if isinstance(place, int) else place).of(found[2])
+    shown = path if len(path) <= _LONGEST_PATH else f"{path[:_LONGEST_PATH]}..."
     reason = error.reason.removeprefix(f"failed to parse [{error.field}]: ")
-    return ": ".join(filter(None, [f"{source}:{line}", found[2], reason]))
+    return ": ".join(filter(None, [f"{source}:{line}", shown, reason]))
 
 
-def _documents(path: str) -> Iterator[_Located]:
-    """The documents of one input, in order; blank lines are skipped but counted."""
+def _documents(path: str, passed_over: PassedOver) -> Iterator[Located]:
+    """The documents of one input, in order."""
     source = "<stdin>" if path == "-" else path
+    others: Counter[str] = Counter()
+    documents = read_documents(source, _lines(path, source), others)
+    try:
+        first = next(documents, None)
+        if first is not None:
+            yield first
+            yield from documents
+        elif not others:
+            passed_over.empty.append(source)
+    except Unreadable as error:
+        raise _Exit(2, f"{source}:{error.line}: {error.reason}") from None
+    passed_over.others.update(others)
+
+
+def _lines(path: str, source: str) -> Iterator[bytes]:
+    """The lines of one input in UTF-8, decompressed if it is gzip, and converted if it is UTF-16."""
     if path == "-" and sys.stdin is None:
         raise _Exit(2, f"{source}: closed")
     try:
         with nullcontext(cast("io.BufferedReader", sys.stdin.buffer)) if path == "-" else Path(path).open("rb") as raw:
             # One byte tells gzip from JSON, since no JSON begins with it. A pipe may not have a second byte yet.
-            is_gzip = raw.peek(1)[:1] == b"\x1f"
-            lines = io.BufferedReader(gzip.GzipFile(fileobj=raw)) if is_gzip else raw
-            for number, line in enumerate(lines, 1):
-                text = line.removeprefix(codecs.BOM_UTF8) if number == 1 else line
-                if text.strip():
-                    yield _Located(source, number, _parsed(text, f"{source}:{number}"))
+            lines = io.BufferedReader(gzip.GzipFile(fileobj=raw)) if raw.peek(1)[:1] == b"\x1f" else raw
+            # The byte order mark of UTF-16, of which neither byte begins a character in UTF-8.
+            if lines.peek(1)[:1] in (b"\xff", b"\xfe"):
+                yield from _lines_of_utf_16(lines)
+            else:
+                yield from lines
+    except UnicodeError as error:
+        raise _Exit(2, f"{source}: neither UTF-8 nor UTF-16: {getattr(error, 'reason', error)}") from None
     except (OSError, EOFError, zlib.error) as error:
         raise _Exit(2, f"{source}: {getattr(error, 'strerror', None) or f'damaged gzip: {error}'}") from None
 
 
-def _refuse(constant: str) -> NoReturn:
-    raise ValueError(f"{constant} is not a JSON number")
-
-
-_DECODER: Final = json.JSONDecoder(parse_constant=_refuse)
-
-
-def _parsed(line: bytes, place: str) -> Any:
+def _lines_of_utf_16(raw: "io.BufferedReader[Any]") -> Iterator[bytes]:
+    text = io.TextIOWrapper(raw, encoding="utf-16", newline="\n")
     try:
-        return _DECODER.decode(line.decode().rstrip())
-    except json.JSONDecodeError as error:
-        reason = f"{error.msg}, at column {error.colno}"
-    except UnicodeDecodeError as error:
-        reason = f"not UTF-8, at byte {error.start + 1}"
-    except RecursionError:
-        reason = "nested too deeply"
-    except ValueError as error:
-        # A constant such as NaN, or an integer with more digits than Python reads.
-        reason = str(error).partition(";")[0]
-    raise _Exit(2, f"{place}: invalid JSON: {reason}")
+        for line in text:
+            yield line.encode()
+    finally:
+        # Without this, the wrapper would close standard input when it is freed.
+        text.detach()
 
 
 def _is_terminal(stream: TextIO | None) -> bool:
@@ -321,6 +238,12 @@ def _write(text: str) -> None:
         if isinstance(error, BrokenPipeError):
             raise _Exit(141) from None
         raise _Exit(2, f"<stdout>: {error.strerror}") from None
+
+
+def _note(*lines: str) -> None:
+    """Write lines to standard error, with unprintable characters escaped."""
+    for line in lines:
+        _write_error(f"{visible(line)}\n")
 
 
 def _write_error(text: str) -> None:

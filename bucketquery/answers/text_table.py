@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from bucketquery.answers.pages import BucketPage, RecordPage
 from bucketquery.answers.run import AnyPage
+from bucketquery.model.numbers import is_real
 from bucketquery.model.text import visible
 from bucketquery.results.anomalies import AnomalyRecord, Influencer
 from bucketquery.results.buckets import Bucket
@@ -62,13 +63,14 @@ def _of_buckets(buckets: Sequence[Bucket]) -> _Cells:
 
 
 def _of_records(records: Sequence[AnomalyRecord]) -> _Cells:
+    values = [_values(record) for record in records]
     return {
         **_of_all(records, "record_score"),
         "probability": [f"{record.probability:.3g}" for record in records],
         **_interim(records),
         "function": [_function(record) for record in records],
-        "actual": [_listed(f"{value:.6g}" for value in record.actual) for record in records],
-        "typical": [_listed(f"{value:.6g}" for value in record.typical) for record in records],
+        "actual": [actual for actual, _ in values],
+        "typical": [typical for _, typical in values],
         "of": [_listed(_entities(record)) for record in records],
     }
 
@@ -98,6 +100,29 @@ def _of_all(results: Sequence[Any], score: str) -> _Cells:
 
 def _interim(results: Sequence[Any]) -> _Cells:
     return {"interim": ["interim" if result.is_interim else "" for result in results]}
+
+
+def _values(record: AnomalyRecord) -> tuple[str, str]:
+    """The actual and the typical values of a record; those of its cause if it has none and a single cause.
+
+    The record of a population has its values in its causes only. The values of several causes have no common meaning,
+    so their number is shown.
+    """
+    actual: Any = record.actual
+    typical: Any = record.typical
+    if not actual and not typical:
+        causes = record.causes
+        if len(causes) > 1:
+            return f"{len(causes):,} causes", ""
+        for cause in causes:
+            actual, typical = cause.get("actual"), cause.get("typical")
+    return _numbers(actual), _numbers(typical)
+
+
+def _numbers(values: Any) -> str:
+    """The numbers in a list, or a single number. The index stores any JSON in a cause, which may be anything else."""
+    listed = values if isinstance(values, tuple) else (values,)
+    return _listed(f"{value:.6g}" for value in listed if is_real(value))
 
 
 def _function(record: AnomalyRecord) -> str:

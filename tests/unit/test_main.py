@@ -21,6 +21,8 @@ import pytest
 
 from bucketquery import ResultsIndex
 from bucketquery import __main__ as command
+from bucketquery.command.notes import PassedOver
+from bucketquery.command.options import PARAMETERS
 from support.helpers import PATIENCE_S
 
 ROOT = Path(__file__).parents[2]
@@ -253,7 +255,7 @@ def test_standard_input_is_read(
         HOURS.replace(b"\n", b"\r\n"),
         b"\n  \n" + HOURS.replace(b"\n", b"\n\n"),
         HOURS.removesuffix(b"\n"),
-        ndjson({"result_type": "model_plot", "actual": 3}, {"result_type": "forecast"}, {"index": {}}) + HOURS,
+        ndjson({"result_type": "model_plot", "actual": 3}, {"result_type": "model_forecast"}, {"index": {}}) + HOURS,
         ndjson(*({"_id": "1", "_source": json.loads(line)} for line in HOURS.splitlines())),
     ],
     ids=["byte order mark", "carriage returns", "blank lines", "no last newline", "other results", "search hits"],
@@ -357,19 +359,27 @@ def test_the_first_fifty_jobs_are_listed(run_on: Run) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "line"),
+    ("content", "lines"),
     [
-        (b"", "no results in the input; skipped: nothing"),
+        (b"", "data.ndjson: no documents\nno results in the input\n"),
+        (b"\r\n \n[]\n", "data.ndjson: no documents\nno results in the input\n"),
         (
             ndjson({"result_type": "forecast"}, {}, {"result_type": "model_plot"}, {"result_type": "model_plot"}),
-            "no results in the input; skipped: 2 model_plot, 1 forecast, 1 without result_type",
+            (
+                "no results in the input; passed over: 2 model_plot, 1 forecast, 1 without result_type\n"
+                'a document needs a result_type: "bucket", "record" or "influencer"\n'
+            ),
+        ),
+        (
+            ndjson({"error": {"type": "resource_not_found_exception"}, "status": 404}),
+            "no results in the input; passed over: 1 server error\n",
         ),
     ],
-    ids=["nothing", "other results"],
+    ids=["nothing", "only blanks", "other results", "an error"],
 )
-def test_input_without_results_is_reported(run_on: Run, content: bytes, line: str) -> None:
-    """One line counts the skipped documents by result type."""
-    assert run_on(content) == (1, "", f"{line}\n")
+def test_input_without_results_is_reported(run_on: Run, content: bytes, lines: str) -> None:
+    """The command counts everything that it passed over, for any job that is asked for."""
+    assert run_on(content) == run_on(content, "--job-id", "web") == (1, "", lines)
 
 
 @pytest.mark.parametrize(
@@ -421,8 +431,9 @@ def test_parameters_are_checked_before_any_file_is_read(run: Run, options: list[
 @pytest.mark.parametrize(
     ("bad", "line"),
     [
-        (b'{"a": 1', "invalid JSON: Expecting ',' delimiter, at column 8"),
-        (b"{", "invalid JSON: Expecting property name enclosed in double quotes, at column 2"),
+        (b'{"a": 1', "invalid JSON: the input ends inside the document"),
+        (b"{", "invalid JSON: the input ends inside the document"),
+        (b'{"a": 1,, ', "invalid JSON: Expecting property name enclosed in double quotes, at column 9"),
         (b'{"a": 1} x', "invalid JSON: Extra data, at column 10"),
         (b'{"a": "\xe4"}', "invalid JSON: not UTF-8, at byte 8"),
         (b'{"anomaly_score": NaN}', "invalid JSON: NaN is not a JSON number"),
@@ -430,7 +441,7 @@ def test_parameters_are_checked_before_any_file_is_read(run: Run, options: list[
         (b"[" * 200_000, "invalid JSON: nested too deeply"),
         (b'{"timestamp": ' + b"1" * 5000 + b"}", "invalid JSON: Exceeds the limit (4300 digits) for integer"),
         (b"\xef\xbb\xbf{}", "invalid JSON: "),
-        (b"[1]", "must be an object, not "),
+        (b"[1]", "[0]: must be an object, not "),
         (b"null", "must be an object, not "),
         (ndjson(bucket(anomaly_score="9")), "anomaly_score: must be a number, not "),
         (b'{"result_type": "bucket", "job_id": "web", "timestamp": 0}', "bucket_span: is required"),
@@ -499,9 +510,7 @@ def test_help_names_every_option(run: Run) -> None:
     code, out, err = run("--help")
     assert (code, err) == (0, "")
     assert "examples:\n  python -m bucketquery" in out
-    names = {*chain.from_iterable(command._PARAMETERS.values()), "records", "influencers", "job-id", "format"} - {
-        "desc"
-    }
+    names = {*chain.from_iterable(PARAMETERS.values()), "records", "influencers", "job-id", "format"} - {"desc"}
     assert "--desc, --no-desc" in out
     assert all(f"--{name.strip('_').replace('_', '-')} " in out for name in names)
     assert max(map(len, out.splitlines())) <= 120
@@ -622,8 +631,8 @@ def test_an_interrupt_ends_without_a_message(run: Run, monkeypatch: pytest.Monke
     """On Ctrl-C the command erases the progress and ends."""
     documents = command._documents
 
-    def interrupted(path: str) -> Iterator[object]:
-        yield from documents(path)
+    def interrupted(path: str, passed_over: PassedOver) -> Iterator[object]:
+        yield from documents(path, passed_over)
         raise KeyboardInterrupt
 
     with terminal(monkeypatch, "stderr") as shown:

@@ -1,6 +1,9 @@
 """Text tables: the columns of each kind, their alignment and colours."""
 
+import re
 from typing import Any
+
+import pytest
 
 from bucketquery import ResultsIndex
 from bucketquery.answers.text_table import table
@@ -77,3 +80,29 @@ def test_scores_are_coloured_by_their_severity() -> None:
     shown = table(filled().get_records(job_id=JOB), JOB, in_colour=True)
     assert "\x1b[1;31m80.00\x1b[m  \x1b[1;31mcritical\x1b[m" in shown
     assert shown.startswith("\x1b[1mtimestamp")
+
+
+@pytest.mark.parametrize(
+    ("fields", "actual", "typical"),
+    [
+        ({"causes": [{"actual": [9.5, 2], "typical": [1]}]}, "9.5, 2", "1"),
+        ({"causes": [{"actual": 9, "typical": 1.25}]}, "9", "1.25"),
+        ({"causes": [{"actual": [9]}]}, "9", None),
+        ({"causes": [{"actual": ["x", None, True, 9], "typical": {"a": 1}}]}, "9", None),
+        ({"actual": [3], "causes": [{"actual": [9], "typical": [1]}]}, "3", None),
+        ({"typical": [3], "causes": [{"actual": [9], "typical": [1]}]}, None, "3"),
+        ({"causes": [{"actual": [9]}, {"actual": [8]}]}, "2 causes", None),
+        ({"causes": [{}]}, None, None),
+        ({"causes": []}, None, None),
+        ({}, None, None),
+    ],
+)
+def test_a_record_of_a_population_shows_the_values_of_its_cause(
+    fields: dict[str, Any], actual: str | None, typical: str | None
+) -> None:
+    """A record without values shows those of its single cause, or the number of its causes. None: no such column."""
+    index = ResultsIndex()
+    index.upsert([record(0, function="high_mean", over_field_name="user", over_field_value="a", **fields)])
+    titles, values, _ = table(index.get_records(job_id=JOB), JOB, in_colour=False).splitlines()
+    columns = dict(zip(re.split(r"  +", titles), re.split(r"  +", values), strict=True))
+    assert (columns.get("actual"), columns.get("typical")) == (actual, typical)

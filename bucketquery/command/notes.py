@@ -1,0 +1,125 @@
+"""Notes for standard error: what the command passed over, and what may be wrong with the input."""
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import Final
+
+from bucketquery.index import ResultsIndex
+from bucketquery.model.schema import BUCKET, SCHEMAS
+from bucketquery.queries.queries import BucketQuery, InfluencerQuery, RecordQuery
+
+_MAX_LISTED: Final = 10
+_LONGEST: Final = 50
+#: The result types of the server that the index does not store. Nobody needs to hear that they are passed over.
+#: Source: RESULT_TYPE_VALUE or TYPE of the server's classes BucketInfluencer, CategorizerStats, CategoryDefinition,
+#: DatafeedTimingStats, Forecast, ForecastRequestStats, ModelPlot, ModelSizeStats, OverallBucket and TimingStats, and of
+#: the former classes ForecastStats, ModelDebugOutput and PerPartitionMaxProbabilities. Model snapshots, quantiles and
+#: data counts have no result type.
+_KNOWN: Final = frozenset(
+    {
+        "bucket_influencer",
+        "categorizer_stats",
+        "category_definition",
+        "datafeed_timing_stats",
+        "model_debug_output",
+        "model_forecast",
+        "model_forecast_request_stats",
+        "model_forecast_stats",
+        "model_plot",
+        "model_size_stats",
+        "overall_bucket",
+        "partition_normalized_probs",
+        "timing_stats",
+    }
+)
+_QUERIES: Final = (BucketQuery, RecordQuery, InfluencerQuery)
+#: Epoch seconds of 2001-09-09 to 2286-11-20 that are read as milliseconds lie between these instants of 1970.
+_SECONDS: Final = (10**9, 10**10)
+
+
+class PassedOver:
+    """What an input had besides results.
+
+    Attributes:
+        types: documents by their result type; "" for those without one.
+        others: objects that are not documents, by a word for them.
+        empty: the names of the files without any document.
+
+    >>> passed_over = PassedOver()
+    >>> passed_over.types.update(["bukcet", "model_plot", ""])
+    >>> passed_over.notes()
+    ['passed over: 1 bukcet, 1 without result_type']
+    """
+
+    __slots__ = ("empty", "others", "types")
+
+    def __init__(self) -> None:
+        self.types: Counter[str] = Counter()
+        self.others: Counter[str] = Counter()
+        self.empty: list[str] = []
+
+    def notes(self) -> list[str]:
+        """A line for each empty file, and one with everything that is not known to be of no use."""
+        counts = self._counts(name for name in self.types if name not in _KNOWN)
+        return [*self._empty_files(), *([f"passed over: {counts}"] if counts else [])]
+
+    def notes_without_results(self) -> list[str]:
+        """The lines for an input that has no results at all."""
+        counts = self._counts(self.types)
+        what = f"no results in the input; passed over: {counts}" if counts else "no results in the input"
+        kinds = 'a document needs a result_type: "bucket", "record" or "influencer"'
+        return [*self._empty_files(), what, *([kinds] if self.types[""] else [])]
+
+    def _empty_files(self) -> list[str]:
+        more = len(self.empty) - _MAX_LISTED
+        listed = [f"{name}: no documents" for name in self.empty[:_MAX_LISTED]]
+        return [*listed, f"and {more:,} more without documents"] if more > 0 else listed
+
+    def _counts(self, types: Iterable[str]) -> str:
+        counted = [(self.types[name], _shown(name) if name else "without result_type") for name in types]
+        counted += [(count, name if count == 1 else f"{name}s") for name, count in self.others.items()]
+        counted.sort(key=lambda entry: -entry[0])
+        listed = [f"{count:,} {name}" for count, name in counted[:_MAX_LISTED]]
+        rest = counted[_MAX_LISTED:]
+        if rest:
+            listed.append(f"{sum(count for count, _ in rest):,} of {len(rest):,} other types")
+        return ", ".join(listed)
+
+
+def notes_about(index: ResultsIndex, job_id: str, kind: str) -> list[str]:
+    """What may be wrong if a job is asked for one kind: it has only others, or its timestamps are in seconds.
+
+    Args:
+        index: holds the job.
+        job_id: the job.
+        kind: the plural of the kind, such as ``buckets``.
+
+    >>> index = ResultsIndex()
+    >>> record = {"result_type": "record", "job_id": "web", "timestamp": 0, "bucket_span": 300}
+    >>> commit = index.upsert([record])
+    >>> notes_about(index, "web", "buckets")
+    ['no buckets of job web in the input; it has 1 record (see --records)']
+    """
+    rows = index.stats(job_id)["rows"]
+    notes, others = [], []
+    for schema in SCHEMAS.values():
+        option = f"leave out --{kind}" if schema is BUCKET else f"see --{schema.plural}"
+        count = rows[schema.kind]
+        if count:
+            others.append(f"{count:,} {schema.kind if count == 1 else schema.plural} ({option})")
+        elif schema.plural == kind:
+            notes.append(f"no {kind} of job {job_id} in the input; it has ")
+    notes = [note + " and ".join(others) for note in notes]
+    start, end = _SECONDS
+    queries = (kind_of_query(jobs=job_id, start=start, end=end, size=0) for kind_of_query in _QUERIES)
+    early = sum(index.search(query).count for query in queries)
+    if early >= 0.9 * sum(rows.values()):
+        read = "read as epoch milliseconds, they lie between 1970-01-12 and 1970-04-26"
+        notes.append(f"the timestamps look like epoch seconds: {read}")
+    return notes
+
+
+def _shown(name: str) -> str:
+    """A result type, cut if it is long, and in brackets if it might be misread, as a blank at its end would be."""
+    short = name if len(name) <= _LONGEST else f"{name[:_LONGEST]}..."
+    return short if name.isidentifier() else f"[{short}]"

@@ -1,0 +1,130 @@
+"""The options of the command, and the parameters of the query that they stand for."""
+
+import argparse
+import re
+from itertools import chain
+from typing import Any, Final, NoReturn
+
+_SHARED: Final = ("start", "end", "exclude_interim", "sort", "desc", "from_", "size")
+#: The parameters of a query for each kind.
+PARAMETERS: Final = {
+    "buckets": ("timestamp", "anomaly_score", "expand", *_SHARED),
+    "records": ("record_score", *_SHARED),
+    "influencers": ("influencer_score", *_SHARED),
+}
+
+_EPILOG: Final = """\
+INSTANT: a date (2026, 2026-01-31, 2026-01-31T09:30Z), epoch milliseconds, or date math (now-7d/d, 2026-01-31||-1M).
+Four digits are a year; any other number of digits is epoch milliseconds. A time without an offset is UTC.
+
+formats of the input, which may differ from file to file:
+  a JSON document on each line, or over several lines; an array of documents; an answer of the API or of _search;
+  the lines of a _bulk request or of elasticdump
+
+examples:
+  python -m bucketquery results.ndjson.gz --anomaly-score 75 --sort anomaly_score --desc --size 10
+  python -m bucketquery results.ndjson --job-id web --start 2026-01-01 --end 2026-02-01 --expand --format json
+  python -m bucketquery results.ndjson --job-id web --records --record-score 75
+  curl "$SERVER/_ml/anomaly_detectors/web/results/buckets" | python -m bucketquery
+  zcat archive/*.gz | python -m bucketquery --job-id web --timestamp 2026-01-31T09:30:00Z
+
+exit codes: 0 success; 1 unknown job, no bucket found, or no results in the input; 2 invalid parameters or input
+"""
+
+
+class UsageError(Exception):
+    """An option is wrong; the text begins with the option."""
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser that reports an error in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{message.removeprefix('argument ')} (see --help)")
+
+
+def parser_of(prog: str) -> argparse.ArgumentParser:
+    """The parser of the command.
+
+    Args:
+        prog: the name of the command, as the help shows it.
+
+    >>> parser_of("bucketquery").parse_args(["a.ndjson", "--size", "5"]).size
+    5
+    """
+    parser = _Parser(
+        prog=prog,
+        description="Answers a query for buckets, records or influencers from anomaly detection results.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        add_help=False,
+        allow_abbrev=False,
+    )
+    add = parser.add_argument_group("input").add_argument
+    files = "result documents in any of the formats below, gzipped or not; - is standard input (default: -)"
+    add("files", nargs="*", metavar="FILE", help=files)
+    group = parser.add_argument_group("kind of result").add_mutually_exclusive_group()
+    records = "search records, the anomalies that detectors found, instead of buckets"
+    group.add_argument("--records", dest="kind", action="store_const", const="records", help=records)
+    influencers = "search influencers, the entities blamed for anomalies, instead of buckets"
+    group.add_argument("--influencers", dest="kind", action="store_const", const="influencers", help=influencers)
+    add = parser.add_argument_group("filter").add_argument
+    add("--job-id", metavar="ID", help="the job to search; required if the input has several jobs")
+    add("--start", metavar="INSTANT", help="first instant included (default: no bound)")
+    add("--end", metavar="INSTANT", help="first instant excluded (default: no bound)")
+    score = "lowest score of the {} that match, 0 to 100 (default: 0, all)"
+    add("--anomaly-score", metavar="SCORE", help=score.format("buckets"))
+    add("--record-score", metavar="SCORE", help=score.format("records"))
+    add("--influencer-score", metavar="SCORE", help=score.format("influencers"))
+    add("--exclude-interim", action="store_true", default=None, help="leave out interim results")
+    lookup = "the instant of one bucket, of any score; for a date or an hour, show the first bucket in it and count all"
+    lookup += " (not with --start, --end, --anomaly-score, --from or --size)"
+    add("--timestamp", metavar="INSTANT", help=lookup)
+    expand = "add the records to each bucket that has bucket influencers"
+    add("--expand", action="store_true", default=None, help=expand)
+    add = parser.add_argument_group("order and page").add_argument
+    fields = "timestamp, anomaly_score, event_count, ...; for records also probability, function, ... "
+    fields += "(default: timestamp for buckets, the score for records and influencers)"
+    add("--sort", metavar="FIELD", help=fields)
+    desc = "highest or latest first (default for records and influencers); --no-desc: lowest or earliest first"
+    desc += " (default for buckets)"
+    add("--desc", action=argparse.BooleanOptionalAction, default=None, help=desc)
+    add("--from", dest="from_", type=_integer, metavar="N", help="number of matches to skip (default: 0)")
+    add("--size", type=_integer, metavar="N", help="maximum number of results to show, up to 10000 (default: 100)")
+    add = parser.add_argument_group("output").add_argument
+    formats = "json: the API's response body; table: for people (default: table on a terminal, else json)"
+    add("--format", choices=("json", "table"), help=formats)
+    add("--version", action="store_true", help="show the version and exit")
+    add("-h", "--help", action="store_true", help="show this help and exit")
+    return parser
+
+
+def _integer(text: str) -> int | str:
+    # Text that is not an integer, or has more digits than Python reads, stays text. The index refuses it in the API's
+    # words.
+    return int(text) if re.fullmatch(r"[+-]?[0-9]{1,4000}", text) else text
+
+
+def option_of(parameter: str) -> str:
+    """The option of a parameter, as a user types it.
+
+    >>> option_of("from_")
+    '--from'
+    """
+    return f"--{parameter.rstrip('_').replace('_', '-')}"
+
+
+def parameters_of(options: argparse.Namespace, kind: str) -> dict[str, Any]:
+    """The parameters of the query, from the parsed options.
+
+    Raises:
+        UsageError: an option does not apply to the kind.
+
+    >>> options = parser_of("bucketquery").parse_args(["--size", "5"])
+    >>> parameters_of(options, "records")["size"]
+    5
+    """
+    for name in dict.fromkeys(chain.from_iterable(PARAMETERS.values())):
+        if name not in PARAMETERS[kind] and getattr(options, name) is not None:
+            raise UsageError(f"{option_of(name)}: does not apply to {kind}")
+    return {name: getattr(options, name) for name in PARAMETERS[kind]}

@@ -1,0 +1,47 @@
+"""The page of the command: its sessions run as they are shown."""
+
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from bucketquery import __main__ as command
+
+PAGE = Path(__file__).parents[2] / "docs" / "guide" / "command.md"
+NAME = "python -m bucketquery "
+
+
+def sessions() -> Iterator[tuple[str, str]]:
+    """Each command of the page in order, and the lines that the page shows below it."""
+    for block in re.findall(r"^```console\n(.*?)^```$", PAGE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL):
+        for session in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
+            line, _, shown = session.partition("\n")
+            yield line, shown
+
+
+def test_the_sessions_of_the_page_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """``cat`` shows a file that later commands read. A command prints its notes before its answer."""
+    monkeypatch.chdir(tmp_path)
+    read = set()
+    for line, shown in sessions():
+        if line.startswith("cat "):
+            Path(line.removeprefix("cat ")).write_text(shown, encoding="utf-8")
+        else:
+            assert line.startswith(NAME)
+            arguments = shlex.split(line.removeprefix(NAME))
+            command.main(arguments)
+            captured = capsys.readouterr()
+            assert captured.err + captured.out == shown, line
+            read |= {*arguments}
+    assert {path.name for path in tmp_path.iterdir()} <= read
+    assert len(read) > 10
+
+
+def test_the_exit_codes_of_the_page_are_those_of_the_function() -> None:
+    """`main` documents the same codes."""
+    codes = re.findall(r"^\| (\d+) \|", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
+    assert codes == re.findall(r"\b(\d+) [a-z]", (command.main.__doc__ or "").partition("Args:")[0])
