@@ -126,7 +126,8 @@ class _SmallBatchReader:
             # Only lists and tuples are tested for emptiness: the test may raise for another type.
             if given is not None and (type(given) not in _EMPTY or given):
                 entry = checks.listed(field, given, Owner(job_id, values[0], values[1], values[self._interim]))
-                if keep or field.name not in self._only_shown:
+                # The list of a subclass may say that it is full, and have no item.
+                if entry and (keep or field.name not in self._only_shown):
                     lists[field.name] = entry
         return lists or EMPTY_MAPPING
 
