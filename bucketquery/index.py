@@ -137,6 +137,7 @@ class ResultsIndex(Reads):
                 changes anything, and does not modify them. The last document of an identity wins. If a document
                 is a search hit, ``{"_source": {...}}``, its source is stored. The ``records`` in a bucket are stored as
                 records. An answer, a search response or the client's response object stands for the documents in it.
+                A value counts by the base type of its class, and pandas' NA and NaT are missing.
             kind: the kind of all documents. With None (the default), ``result_type`` gives the kind, and documents of
                 other kinds are skipped.
 
@@ -172,9 +173,10 @@ class ResultsIndex(Reads):
         """Insert or replace results from arrays by field name, as `upsert` does from documents.
 
         Args:
-            columns: 1-d arrays of equal length; the index copies them. ``timestamp`` is int64 epoch ms or datetime64,
-                ``bucket_span`` is in seconds, an array or one int. A value is missing if its field is left out, if it
-                is masked in an ``np.ma`` array, or if it is None in a list or an object array.
+            columns: 1-d arrays of equal length, or a frame of pandas or polars; the index copies them. ``timestamp`` is
+                int64 epoch ms or datetime64, ``bucket_span`` is in seconds, an array or one int. A value is missing if
+                its field is left out, if it is masked in an ``np.ma`` array, if it is None in a list or an object
+                array, or if it is a null of a nullable series. Time columns with a zone are read in UTC.
             job_id: the job of all rows; None (the default) if a column ``job_id`` has the job of each row.
             kind: the kind of all rows (default ``bucket``).
 
@@ -196,7 +198,7 @@ class ResultsIndex(Reads):
     def renormalize(
         self,
         job_id: str,
-        columns: Mapping[str, npt.ArrayLike],
+        columns: Mapping[str, npt.ArrayLike] | Any,
         *,
         kind: Kind | Literal["bucket_influencer"] = "bucket",
     ) -> Commit:

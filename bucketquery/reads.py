@@ -53,8 +53,7 @@ class Reads(ABC):
 
     def __contains__(self, job_id: object) -> bool:
         """Whether a job is known: `put_job` named it, or a result of it was stored."""
-        job_id = base_form(job_id)
-        return type(job_id) is str and job_id in self._newest()._catalog
+        return type(text := base_form(job_id)) is str and text in self._newest()._catalog
 
     def jobs(self, pattern: str = "_all") -> Sequence[str]:
         """The ids of the known jobs, sorted by code point.

@@ -28,11 +28,12 @@ from bucketquery.ingest.batch import (
     whole_column,
 )
 from bucketquery.ingest.checks import Owner, Unfit
+from bucketquery.ingest.copies import copied
 from bucketquery.ingest.envelopes import unwrap
-from bucketquery.ingest.extra_fields import DEEPEST, extra_fields_of
+from bucketquery.ingest.extra_fields import extra_fields_of
 from bucketquery.ingest.small_batches import read_small_batch
 from bucketquery.model.scalars import base_form, base_or_none
-from bucketquery.model.schema import BUCKET, EXTRA_FIELDS, RECORD, SCHEMAS, Document, Kind, Schema, Type
+from bucketquery.model.schema import BUCKET, RECORD, SCHEMAS, Document, Kind, Schema, Type
 from bucketquery.storage.sparse_lists import SparseLists
 
 #: The fields that a record in a bucket takes from the bucket if it does not have them.
@@ -165,11 +166,11 @@ def _read(source: _Source, skipped: Counter[str], codes: JobCodes, *, keep: bool
                 continue
             reader, found = routed
             below = "" if found is document else "._source"
-            reader.waiting.append((position, below, found if is_held else _copied(reader.schema, found)))
+            reader.waiting.append((position, below, found if is_held else copied(reader.schema, found)))
             count += 1
             if "records" in found and reader is buckets and base_or_none(found["records"]) is not None:
                 for place, record in _records_in(found, below):
-                    records.waiting.append((position, place, record if is_held else _copied(RECORD, record)))
+                    records.waiting.append((position, place, record if is_held else copied(RECORD, record)))
                     count += 1
         except Unfit as unfit:
             # If an earlier document is bad too, the error must name that one.
@@ -307,31 +308,6 @@ def _check_type(result_type: object, kind: Kind | None, path: str) -> str:
     if kind not in (None, named):
         raise Unfit(f"must be [{kind}], not [{named[:100]}]", result_type, f"{path}.result_type")
     return named
-
-
-def _copied(schema: Schema, document: Document) -> Document:
-    """A copy of every part of a document that is read later."""
-    copied = dict(document) if type(document) is dict else dict(_items(document))
-    for name in list(copied) if EXTRA_FIELDS in schema.only_shown else [field.name for field in schema.lists]:
-        copied[name] = _copy(copied.get(name), DEEPEST)
-    return copied
-
-
-def _copy(value: Any, depth: int) -> Any:
-    """A copy of a JSON value down to ``depth`` levels."""
-    if isinstance(value, list | tuple):
-        return [_copy(entry, depth - 1) if depth else entry for entry in value]
-    if isinstance(value, Mapping):
-        return {key: _copy(entry, depth - 1) if depth else entry for key, entry in _items(value)}
-    return value
-
-
-def _items(mapping: Mapping[Any, Any]) -> Iterator[tuple[Any, Any]]:
-    """The items of a mapping, with keys that a dict can have."""
-    for key, value in mapping.items():
-        name = base_form(key)
-        # A key that is neither text nor hashable is refused or dropped, and so is its class in its place.
-        yield (type(name) if type(name).__hash__ is None else name), value
 
 
 def _read_whole(

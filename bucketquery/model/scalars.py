@@ -96,7 +96,8 @@ def _only_value(array: Any) -> Any:
     if issubclass(type(array), np.ma.MaskedArray) and np.ma.getmaskarray(array).any():
         return np.ma.masked
     value = bare[()]
-    return value if issubclass(type(value), np.ndarray) else base_form(value)
+    # An array of objects may hold another array, or itself.
+    return array if issubclass(type(value), np.ndarray) else base_form(value)
 
 
 #: Base types, and the functions that give the base form of a value. The functions are those of the base types, because

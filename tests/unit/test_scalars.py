@@ -119,9 +119,12 @@ def test_a_nan_stays_a_nan() -> None:
 
 def test_every_other_value_stays_as_it_is() -> None:
     """Instants, containers, time spans, complex numbers, and arrays with dimensions or with another array in them."""
-    nested = holding(None)
-    nested[()] = nested
-    assert base_form(nested) is nested
+    for inner in (np.array(5), np.array([5])):
+        outer = holding(inner)
+        assert base_form(outer) is outer
+    itself = holding(None)
+    itself[()] = itself
+    assert base_form(itself) is itself
     values: list[Any] = [
         datetime(2026, 1, 1, tzinfo=UTC),
         date(2026, 1, 1),
