@@ -801,6 +801,44 @@ def test_a_value_at_the_edge_is_stored_as_it_is(fields: dict[str, Any], expected
         assert "scheduled_events" not in body
 
 
+class MisleadingTuple(tuple[Any, ...]):
+    """A tuple that yields other items than it holds, and has no length."""
+
+    __slots__ = ()
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter([tuple.__getitem__(self, 0)] * (tuple.__len__(self) - 1))
+
+    def __len__(self) -> int:
+        raise RuntimeError("no length")
+
+
+LISTS_THAT_MISLEAD: dict[str, tuple[Any, int]] = {
+    "empty, says it is full": (Misleading([], 5), 0),
+    "full, says it is empty": (Misleading([{}, {}], 0), 2),
+    "empty, says it is longer than memory": (Misleading([], 2**62), 0),
+    "tuple without items": (MisleadingTuple([{}]), 0),
+    "tuple with items": (MisleadingTuple([{}, {}, {}]), 2),
+}
+
+
+@cases(LISTS_THAT_MISLEAD, ("given", "length"))
+@pytest.mark.parametrize("number", [1, 40])
+@pytest.mark.parametrize("make", [list, iter], ids=["list", "iterator"])
+def test_the_items_of_a_list_are_those_that_it_yields(
+    number: int, make: Callable[[Any], Any], given: Any, length: int
+) -> None:
+    """One document and many store the same, copied first or not; an empty list is stored as none."""
+    index = ResultsIndex()
+    index.upsert(make([bucket(timestamp=row * HOUR, bucket_influencers=given) for row in range(number)]))
+    index.upsert(make([result("record", timestamp=row * HOUR, causes=given) for row in range(number)]))
+    index.check()
+    assert {len(row.bucket_influencers) for row in index.get_buckets(job_id="web")} == {length}
+    assert {len(row.causes) for row in index.get_records(job_id="web")} == {length}
+    index.upsert([bucket(timestamp=row * HOUR, bucket_influencers=[{}] * length) for row in range(number)])
+    assert index.sequence == 2
+
+
 @cases(GAPS)
 @pytest.mark.parametrize("number", [1, 40])
 def test_a_missing_value_of_another_library_is_missing(number: int, value: object) -> None:
