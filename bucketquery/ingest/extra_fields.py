@@ -123,7 +123,8 @@ def _as_cause(cause: dict[str, Any], path: str) -> dict[str, Any]:
     blamed = cause.get("influencers")
     if blamed is not None:
         _make_list(cause, "influencers", _object, path)
-        for influence, place in checks.items(blamed, f"{path}.influencers"):
+        places = [place for _, place in checks.items(blamed, f"{path}.influencers")]
+        for influence, place in zip(cause["influencers"], places, strict=True):
             if type(influence) is dict:
                 _make_list(influence, "influencer_field_values", checks.keyword, place)
     return cause

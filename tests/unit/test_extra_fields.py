@@ -4,6 +4,7 @@ import contextlib
 import json
 from collections import OrderedDict
 from collections.abc import Mapping
+from decimal import Decimal
 from types import MappingProxyType
 from typing import Any
 
@@ -189,6 +190,45 @@ def test_wrong_types_and_values_that_are_not_json_are_refused(fields: dict[str, 
     """The refusal has the path of the value."""
     unfit = refusal(**fields)
     assert (unfit.path, unfit.reason) == (path, reason)
+
+
+SINGLE: dict[str, tuple[Any, Any]] = {
+    "typical": (5, [5.0]),
+    "actual": (Decimal("2.5"), [2.5]),
+    "causes": ({"a": 1}, [{"a": 1}]),
+    "influencers": ({"influencer_field_name": "host"}, [{"influencer_field_name": "host"}]),
+}
+
+
+@pytest.mark.parametrize(("name", "given", "stored"), [(name, *values) for name, values in SINGLE.items()])
+def test_a_single_value_is_a_list_of_one(name: str, given: Any, stored: Any) -> None:
+    """A missing value is left out, and an empty list stays one."""
+    assert read_back(**{name: given})[name] == stored
+    assert read_back(**{name: []})[name] == []
+    for missing in (None, np.datetime64("NaT"), np.ma.masked):
+        assert read_back(**{name: missing}) == {}
+
+
+def test_a_single_value_inside_an_influencer_or_a_cause_is_a_list_of_one() -> None:
+    """Keys keep their order, null stays null, and the lists of a cause are any JSON."""
+    blamed = {"influencer_field_values": "a", "influencer_field_name": "host"}
+    listed = {"influencer_field_values": ["a"], "influencer_field_name": "host"}
+    assert read_back(influencers=[blamed, {"influencer_field_values": None}])["influencers"] == [
+        listed,
+        {"influencer_field_values": None},
+    ]
+    causes = [
+        {"typical": 7, "b": 1, "actual": np.float32(0.5), "influencers": blamed},
+        {"typical": None, "actual": ["x", True], "influencers": [5, blamed]},
+    ]
+    found = read_back(causes=causes)["causes"]
+    assert found == [
+        {"typical": [7.0], "b": 1, "actual": [0.5], "influencers": [listed]},
+        {"typical": None, "actual": ["x", True], "influencers": [5, listed]},
+    ]
+    assert list(found[0]) == ["typical", "b", "actual", "influencers"]
+    assert type(found[0]["typical"][0]) is float
+    assert blamed["influencer_field_values"] == "a"
 
 
 def test_a_list_that_contains_itself_is_refused() -> None:
