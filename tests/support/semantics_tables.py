@@ -243,7 +243,7 @@ def as_kind(row: AnyRow, kind: Kind) -> AnyRow:
         claim=f"{kind}: {row.claim}",
         given=documents_of(kind, row.given),
         asked={
-            fields.get(name, name): fields.get(value, value) if name == "sort" else value
+            fields.get(name, name): fields.get(value, value) if name == "sort" and type(value) is str else value
             for name, value in row.asked.items()
         },
         only=CALLS[kind] if row.only == "get_buckets" else row.only,
