@@ -418,6 +418,31 @@ class SameAs:
     job_id: str | None = JOB
 
 
+def assert_same_as(row: SameAs) -> None:
+    """Assert that the columns give the same commit, jobs, bodies and keys as the documents of the row."""
+    by_columns, by_documents = index_of([]), index_of([])
+    # Without `kind` the columns are buckets.
+    kind: dict[str, Kind] = {} if row.kind == "bucket" else {"kind": row.kind}
+    commit = by_columns.upsert_columns(row.columns, job_id=row.job_id, **kind)
+    assert commit == by_documents.upsert(row.documents)
+    assert by_columns.jobs() == by_documents.jobs()
+    for job_id in by_columns.jobs():
+        for asked in (
+            {},
+            {"sort": "anomaly_score"},
+            {"sort": "event_count", "desc": True},
+            {"sort": "probability"},
+            {"sort": "timestamp", "desc": False},
+            {"exclude_interim": True},
+        ):
+            found, expected = (
+                getattr(index, CALLS[row.kind])(job_id=job_id, **asked) for index in (by_columns, by_documents)
+            )
+            assert_same_body(found.to_dict(), expected.to_dict())
+            assert found.keys() == expected.keys()
+    assert by_columns.upsert(row.documents).sequence == commit.sequence
+
+
 @dataclass(frozen=True, slots=True)
 class BadColumns:
     """Columns of a kind that are refused, and the path of the bad value."""
