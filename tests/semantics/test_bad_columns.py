@@ -5,11 +5,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import pytest
 
-from bucketquery import BucketQueryError, Kind
-from support.document_tables import FIRST_MS, LAST_MS, T0, BadColumns, invalid_document
-from support.semantics_tables import CALLS, HOUR_S, JOB, assert_refusal, each_row, index_of
+from bucketquery import Kind
+from support.document_tables import FIRST_MS, LAST_MS, T0, BadColumns, assert_bad_columns
+from support.semantics_tables import HOUR_S, each_row
 
 TIMES = np.array([T0, T0 + 3_600_000], dtype=np.int64)
 BASIC: dict[str, Any] = {"timestamp": TIMES, "bucket_span": HOUR_S}
@@ -212,11 +211,4 @@ BAD_COLUMNS += [
 @each_row(BAD_COLUMNS)
 def test_bad_columns_are_refused(row: BadColumns) -> None:
     """Columns are checked like documents: the error names column and position, and nothing is stored."""
-    index = index_of([])
-    before = index.sequence
-    # Without `kind` the columns are buckets.
-    kind: dict[str, Kind] = {} if row.kind == "bucket" else {"kind": row.kind}
-    with pytest.raises(BucketQueryError) as caught:
-        index.upsert_columns(row.columns, job_id=row.job_id, **kind)
-    assert_refusal(caught.value, invalid_document(row.field))
-    assert (index.sequence, getattr(index, CALLS[row.kind])(job_id=JOB).count) == (before, 0)
+    assert_bad_columns(row)

@@ -457,6 +457,19 @@ class BadColumns:
     job_id: str | None = JOB
 
 
+def assert_bad_columns(row: BadColumns, words: str = "") -> None:
+    """Assert that the columns are refused with the path of the row and these words, and that nothing is stored."""
+    index = index_of([])
+    before = index.sequence
+    # Without `kind` the columns are buckets.
+    kind: dict[str, Kind] = {} if row.kind == "bucket" else {"kind": row.kind}
+    with pytest.raises(BucketQueryError) as caught:
+        index.upsert_columns(row.columns, job_id=row.job_id, **kind)
+    assert_refusal(caught.value, invalid_document(row.field))
+    assert words in caught.value.reason
+    assert (index.sequence, getattr(index, CALLS[row.kind])(job_id=JOB).count) == (before, 0)
+
+
 def _contents(index: ResultsIndex) -> tuple[int, list[tuple[Any, ...]]]:
     """The sequence of an index, and the keys of all results of the job ``web``."""
     return index.sequence, [getattr(index, call)(job_id=JOB).keys() for call in CALLS.values()]
