@@ -75,12 +75,18 @@ class Loud(str):
     def __str__(self) -> str:
         return self.upper() + "!"
 
+    def __repr__(self) -> str:
+        return f"Loud({super().__repr__()})"
+
 
 class Unhashable(str):
     """Text that is no key of a dict."""
 
     __slots__ = ()
     __hash__ = None  # type: ignore[assignment]  # the class has no hash on purpose
+
+    def __repr__(self) -> str:
+        return f"Unhashable({super().__repr__()})"
 
 
 class Real(float):
