@@ -154,7 +154,11 @@ OF_BUCKETS = [
         (
             "rows out of order, the last wins",
             {"timestamp": TIMES[[1, 0, 1]], "anomaly_score": [1.0, 2.0, 3.0]},
-            [bucket(T0, anomaly_score=2.0), bucket(T0 + 3_600_000, anomaly_score=3.0)],
+            [
+                bucket(T0 + 3_600_000, anomaly_score=1.0),
+                bucket(T0, anomaly_score=2.0),
+                bucket(T0 + 3_600_000, anomaly_score=3.0),
+            ],
             "ours: within a batch the last wins",
         ),
         (
@@ -256,7 +260,10 @@ OF_RECORDS_AND_INFLUENCERS = [
         "record: an identity twice, the last wins",
         "record",
         {"timestamp": TIMES[[0, 0]], "bucket_span": 60, "detector_index": [None, 0], "record_score": [1.0, 2.0]},
-        [record(T0, bucket_span=60, detector_index=0, record_score=2.0)],
+        [
+            record(T0, bucket_span=60, record_score=1.0),
+            record(T0, bucket_span=60, detector_index=0, record_score=2.0),
+        ],
         "12.1",
     ),
     SameAs(
