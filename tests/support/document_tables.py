@@ -22,10 +22,12 @@ import numpy as np
 import pytest
 
 from bucketquery import Bucket, BucketQueryError, InvalidDocument, Kind, ResultsIndex
+from bucketquery.testing import evaluate
 from support.semantics_tables import (
     CALLS,
     JOB,
     LISTS,
+    QUERIES,
     SCORES,
     Page,
     Refusal,
@@ -138,6 +140,20 @@ def assert_accepted(row: Accepted, sizes: Iterable[int] = (1,)) -> None:
             if row.field != "bucket_influencers":
                 assert_frozen(getattr(page[0], row.field, None))
             assert_same_body(page[0].to_dict(), body)
+    assert_by_reference(row.kind, result(row.kind, T0) | {row.field: row.value}, {row.field: row.shown})
+
+
+def assert_by_reference(kind: Kind, document: Mapping[str, Any], body: Mapping[str, Any]) -> None:
+    """Assert that the reference shows these keys of the body of a document.
+
+    The reference reads only some texts of instants, so a document whose instant is text is left out.
+    """
+    event = document.get("event")
+    instants = (document["timestamp"], event.get("ingested") if isinstance(event, Mapping) else None)
+    if any(isinstance(np.asarray(instant).item(), str) for instant in instants):
+        return
+    (shown,) = evaluate([document], QUERIES[kind](jobs=JOB))[LISTS[kind]]
+    assert_same_body({name: value for name, value in shown.items() if name in body}, body)
 
 
 def assert_accepted_together(rows: Iterable[Accepted]) -> None:
@@ -260,6 +276,8 @@ def assert_shown(row: Shown, sizes: Iterable[int] = ()) -> None:
             if not row.human:
                 assert_same_body(page[0].to_dict(), row.body)
                 assert_same_body(json.loads(page.to_json()), page.to_dict())
+    if not row.human:
+        assert_by_reference(row.kind, document, row.body)
 
 
 #: Ways to give the same documents of a kind to `upsert`. Each returns what is given, and whether `kind` is given too.
