@@ -424,7 +424,7 @@ EVENT = {"event": {"ingested": 5}}
 
 @pytest.mark.parametrize("shape", [bucket_shape, record_shape, influencer_shape])
 def test_event_is_the_last_key(shape: Any) -> None:
-    """20.event: an `event` with an instant is the last key, without its other keys; without an instant it is missing."""
+    """20.event: an `event` with an instant is the last key, without other keys; without an instant it is missing."""
     shown = shape(stored(event={"created": 1, "ingested": "2026-01-01"}, zone=1))
     assert list(shown.items())[-1] == ("event", {"ingested": MIDNIGHT})
     for event in (None, {}, {"created": 1}, {"ingested": None}):
@@ -454,7 +454,7 @@ def test_a_data_field_called_event_generates_a_key_unless_there_is_an_instant() 
 
 
 def test_a_bucket_influencer_has_values_of_its_own() -> None:
-    """20.bucket-influencers: job, timestamp, span, `is_interim` and `event` are its own; the first four have defaults."""
+    """20.bucket-influencers: job, timestamp, span, `is_interim` and `event` may be its own."""
     own = {"job_id": "db", "timestamp": "1970-01-01", "bucket_span": 60.0, "is_interim": False, **EVENT}
     shown = bucket_shape(stored(is_interim=True, event={"ingested": 9}, bucket_influencers=[own, {}]))
     first, second = shown["bucket_influencers"]
