@@ -278,10 +278,9 @@ def _in_a_bucket(bucket: Document, records: list[Document]) -> list[Document]:
     if not listed(bucket.get("bucket_influencers")):
         return []
     # Spans, scores, and the query's sort and desc have no effect here.
+    job_id, timestamp = plain(bucket["job_id"]), timestamp_ms(bucket)
     simultaneous = [
-        record
-        for record in records
-        if plain(record["job_id"]) == plain(bucket["job_id"]) and timestamp_ms(record) == timestamp_ms(bucket)
+        record for record in records if plain(record["job_id"]) == job_id and timestamp_ms(record) == timestamp
     ]
     leading = [_value(record, "probability") for record in simultaneous]
     return _in_order(simultaneous, leading, _TIES["record"], desc=False)[:_MOST_RECORDS_OF_A_BUCKET]

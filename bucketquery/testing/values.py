@@ -77,8 +77,8 @@ def instant_ms(value: Any) -> int | None:
     (1000, 86400000, None)
     """
     given = plain(value)
-    if given is None:
-        return None
+    if given is None or type(given) is int:
+        return given
     if isinstance(given, np.datetime64):
         return int(given.astype("datetime64[ms]").astype(np.int64))
     if isinstance(given, date) and not isinstance(given, datetime):

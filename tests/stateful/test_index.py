@@ -20,6 +20,7 @@ from bucketquery.value_index.value_index import ValueIndex
 from support.cases import all_matches, outcome
 from support.helpers import ON_FEW_ROWS, ask_together, lead_by_value, limit_heads, moved, resize, table_of, without
 from support.shortcuts import take
+from support.spellings import respelled
 from support.strategies import (
     FIRST_INSTANT,
     INT64_MAX,
@@ -36,7 +37,6 @@ from support.strategies import (
     commit_counts,
     identity,
     kind_of,
-    respelled,
     seeded_query,
     timestamp_ms,
     unknown,
