@@ -1,7 +1,6 @@
 """The handler: it answers a request from one commit."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from bucketquery.answers.run import AnyPage
@@ -13,10 +12,12 @@ from bucketquery.elastic.replies import (
     answer,
     options,
     refusal,
+    shaped,
     unknown_path,
     wrong_method,
 )
 from bucketquery.elastic.requests import Request, find_route, read_request
+from bucketquery.elastic.response_parameters import NO_PARAMETERS
 from bucketquery.errors import BucketQueryError, InvalidQuery, LimitExceeded
 from bucketquery.index import ResultsIndex
 from bucketquery.queries.parameters import read_integer
@@ -42,11 +43,13 @@ def handle(
         method: ``GET`` or ``POST``, with the same effect.
         path: the path as in the request line, percent-encoded, with or without its query string. It is
             ``/_ml/anomaly_detectors/{job_id}/results/`` and then ``buckets``, ``buckets/{timestamp}``, ``records`` or
-            ``influencers``.
-        params: the query string, or its parameters; they override those of ``path``.
-        body: JSON, encoded or parsed. If there is a body, parameters are read from it only. The query string may then
-            have ``human``, ``pretty`` and, for buckets, ``timestamp``. ``job_id`` and, for influencers, ``start`` and
-            ``end`` are ignored there, as the server ignores them. Its other parameters are refused.
+            ``influencers``. ``/_xpack/ml`` in place of ``/_ml`` is the older spelling.
+        params: the query string, or its parameters; they override those of ``path``. ``pretty``, ``human``,
+            ``filter_path``, ``format`` and ``error_trace`` are read for every path.
+        body: JSON, encoded or parsed; bytes may be compressed by gzip. If there is a body, the parameters of the query
+            are read from it only. The query string may then have ``timestamp`` for buckets. ``job_id`` and, for
+            influencers, ``start`` and ``end`` are ignored there, as the server ignores them. Its other parameters are
+            refused.
         max_result_window: the largest ``from + size``; the index's ``max_size`` does not apply here.
 
     Raises:
@@ -71,14 +74,14 @@ def handle(
         raise TypeError(f"index must be a ResultsIndex or a Snapshot, not {type(index).__name__}")
     snapshot = index.snapshot() if isinstance(index, ResultsIndex) else index
     window = read_integer(max_result_window, "max_result_window", "max_result_window")
-    pretty = False
+    response = NO_PARAMETERS
     try:
         call = read_call(method, path, params, body)
-        pretty = call.pretty
+        response = call.response
         reply = _reply(snapshot, call, window)
     except BucketQueryError as error:
         reply = refusal(error)
-    return replace(reply, _pretty=True) if pretty else reply
+    return shaped(reply, response)
 
 
 def _reply(snapshot: Snapshot, call: Call, max_result_window: int) -> Reply:
@@ -98,7 +101,7 @@ def _reply(snapshot: Snapshot, call: Call, max_result_window: int) -> Reply:
         if error.field == "expand":
             raise
         return all_shards_failed(error)
-    return answer(page, human=request.human)
+    return answer(page, human=call.response.human)
 
 
 def _search(snapshot: Snapshot, request: Request, max_result_window: int) -> AnyPage:

@@ -137,6 +137,35 @@ def test_no_file_socket_process_import_or_code_is_touched_at_work() -> None:
     assert int(total_of_work().split()[0]) > 5_000
 
 
+REQUESTS = """
+import gzip, json, urllib.parse
+from bucketquery.elastic import handle
+
+
+def serve(bq):
+    index = bq.ResultsIndex(clock=lambda: 10**9)
+    row = {"job_id": "web", "bucket_span": 900, "result_type": "bucket"}
+    index.upsert([row | {"timestamp": hour * 3_600_000, "anomaly_score": hour % 101} for hour in range(300)])
+    path, total = "/_ml/anomaly_detectors/web/results/buckets", 0
+    for url in ("", "?desc&size=5", "?start=now-1d", "?pretty&human", "?filter_path=**.*time*,-count", "?sort=x", "?%"):
+        for body in (None, b'{"desc": true} // x', COMPRESSED, COMPRESSED[:-1], BOMB, "[", {"page": {"size": 5}}):
+            total += len(handle(index, "POST", path + url, None, body).encode())
+    for method, other in (("GET", "/"), ("get", path), ("OPTIONS", path), ("GET", path + "/1970-01-01?format=yaml")):
+        total += len(handle(index, method, other, {"source": "{}"}).encode())
+    return total
+
+
+# Only the host compresses, so this is done before the work.
+COMPRESSED, BOMB = gzip.compress(b'{"anomaly_score": 50}'), gzip.compress(bytes(2**22))
+"""
+
+
+def test_the_door_touches_nothing_either() -> None:
+    """Requests pass the same audit hook: those with gzip, filters and errors too."""
+    script = REQUESTS + AUDIT + "serve(bq)\narmed = True\ntotal = serve(bq)\narmed = False\nprint(total)"
+    assert int(succeeded(script)) > 100_000
+
+
 CLOCKS = """
 import bucketquery as bq
 import numpy as np

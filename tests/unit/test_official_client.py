@@ -16,14 +16,18 @@ from support.request_tables import (
     FIRST,
     FOURTH,
     HEADERS,
+    ILLEGAL,
     JOBS,
     NO_DATE,
     NO_SORT,
     NOTHING_THERE,
     SECOND,
+    UNPARSED,
     WEB,
     Failure,
+    Problem,
     assert_failure_body,
+    bad_page,
     bad_value,
     illegal,
     unknown_job,
@@ -169,6 +173,34 @@ def test_client_may_ask_for_pretty_answers(
     assert answer.body == index.get_buckets(job_id=JOB, **parameters).to_dict()
 
 
+@pytest.mark.parametrize(
+    ("call", "parameters", "filter_path", "expected"),
+    [
+        ("get_buckets", {}, "count", {"count": 4}),
+        ("get_buckets", {"size": 1, "pretty": True}, ["buckets.timestamp"], {"buckets": [{"timestamp": FIRST}]}),
+        ("get_records", {"record_score": 90}, ["-records.*_*", "records.job*"], {}),
+        (
+            "get_influencers",
+            {"error_trace": True},
+            ["**.influencer_field_value", "-nothing"],
+            {"influencers": [{"influencer_field_value": name} for name in "bca"]},
+        ),
+    ],
+)
+def test_client_gets_parts_of_an_answer(
+    client: Elasticsearch, call: str, parameters: dict[str, Any], filter_path: Any, expected: dict[str, Any]
+) -> None:
+    """``filter_path`` is text or a list, and works beside a body. ``error_trace`` changes nothing."""
+    assert getattr(client.ml, call)(job_id=JOB, filter_path=filter_path, **parameters).body == expected
+
+
+def test_client_may_compress_its_requests(address: str, index: ResultsIndex) -> None:
+    """With ``http_compress`` the client sends gzip, and gets the same answer."""
+    with Elasticsearch(address, request_timeout=PATIENCE_S, max_retries=0, http_compress=True) as client:
+        answer = client.ml.get_buckets(job_id=JOB, start=SECOND, anomaly_score=80, desc=True)
+    assert answer.body == index.get_buckets(job_id=JOB, start=SECOND, anomaly_score=80, desc=True).to_dict()
+
+
 def test_client_pages_through_everything(client: Elasticsearch) -> None:
     """Pages requested by ``page`` lie end to end, until one is empty."""
     found: list[int] = []
@@ -231,16 +263,19 @@ REFUSED: list[tuple[str, dict[str, Any], Failure]] = [
         {"timestamp": SECOND, "start": 0},
         illegal("Param [timestamp] is incompatible with [from,size,start,end,anomaly_score]"),
     ),
-    ("get_buckets", {"filter_path": "count"}, illegal("...[filter_path]...not supported...")),
-    ("get_records", {"filter_path": ["count", "records.*"]}, illegal("...[filter_path]...not supported...")),
-    ("get_buckets", {"error_trace": True}, illegal("...[error_trace]...not supported...")),
+    ("get_buckets", {"filter_path": "count", "sort": "x"}, wrapped(NO_SORT, "No mapping found for [x]...")),
+    ("get_buckets", {"error_trace": True, "from_": -1}, illegal("Parameter [from] cannot be < 0")),
     ("get_buckets", {"from_": -1}, illegal("Parameter [from] cannot be < 0")),
     ("get_influencers", {"size": -1}, illegal("Parameter [size] cannot be < 0")),
     ("get_buckets", {"size": "ten"}, illegal("Failed to parse int parameter [size] with value [ten]")),
     (
         "get_buckets",
         {"page": {"from": -1}},
-        bad_value("page", "illegal_argument_exception", "Parameter [from] cannot be < 0"),
+        bad_page(
+            "buckets",
+            Problem(UNPARSED, "Failed to build [page] after last required field arrived"),
+            Problem(ILLEGAL, "Parameter [from] cannot be < 0"),
+        ),
     ),
     (
         "get_buckets",
