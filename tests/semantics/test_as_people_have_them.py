@@ -34,7 +34,7 @@ DUMPS: dict[str, Callable[[], Any]] = {
 }
 
 
-@pytest.fixture(params=DUMPS.values(), ids=DUMPS.keys())
+@pytest.fixture(params=[*DUMPS.values()], ids=[*DUMPS])
 def dump(request: pytest.FixtureRequest) -> ResultsIndex:
     """An index with the dump, given in one of `DUMPS`; the commit has the counts of the file."""
     index = ResultsIndex()

@@ -1,6 +1,6 @@
 """Our decision on `event`: the order by `event.ingested` in each kind, both directions, over one job and several."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
@@ -115,6 +115,12 @@ TIES = [
     )
     for desc in (False, True)
 ]
+#: What makes a result of each kind at an instant.
+MAKERS: Mapping[Kind, Callable[..., dict[str, Any]]] = {
+    "bucket": bucket,
+    "record": record,
+    "influencer": lambda when, **fields: influencer(when, "a", **fields),
+}
 #: A key of this name that is no instant is missing in the order.
 NO_INSTANT = [
     Answered(
@@ -131,7 +137,8 @@ NO_INSTANT = [
         "5.4: missing",
         of=kind,
     )
-    for kind, make in (("record", record), ("influencer", lambda when, **fields: influencer(when, "a", **fields)))
+    for kind, make in MAKERS.items()
+    if kind != "bucket"
 ]
 OF_EVERY_KIND = of_every_kind(IN_TIME)
 SORTABLE = [
@@ -144,11 +151,7 @@ SORTABLE = [
         "MAP",
         of=kind,
     )
-    for kind, make in (
-        ("bucket", bucket),
-        ("record", record),
-        ("influencer", lambda when, **fields: influencer(when, "a", **fields)),
-    )
+    for kind, make in MAKERS.items()
 ]
 LOOKUPS = [
     Answered(

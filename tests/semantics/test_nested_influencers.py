@@ -181,7 +181,7 @@ def test_value_that_no_bucket_could_have_is_refused(row: BadDocument) -> None:
     assert_bad_document(row, SIZES)
 
 
-NAMED = {"influencer_field_name": "host"}
+NAMED: dict[str, Any] = {"influencer_field_name": "host"}
 
 
 def again(claim: str, first: Mapping[str, Any], second: Mapping[str, Any], *, replaced: bool) -> History:
@@ -189,7 +189,7 @@ def again(claim: str, first: Mapping[str, Any], second: Mapping[str, Any], *, re
     return History(
         RULE,
         claim,
-        [[bucket(0, bucket_influencers=[NAMED | first])], [bucket(0, bucket_influencers=[NAMED | second])]],
+        [[bucket(0, bucket_influencers=[{**NAMED, **first}])], [bucket(0, bucket_influencers=[{**NAMED, **second}])]],
         [Wrote(1, 1, 0, 0), Wrote(2, 0, 1, 0) if replaced else Wrote(1, 0, 0, 1)],
         (1, 0, 0),
         "20.commits",

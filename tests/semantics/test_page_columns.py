@@ -1,7 +1,7 @@
 """Our decision on pages: the columns of a page."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
 from typing import Any
 
@@ -73,10 +73,12 @@ COLUMNS = [
     ColumnOf("20.pages", "bucket", "scheduled_events", [(), (), ("sale", "fair"), ()], "ours: tuples", dtype="O"),
     ColumnOf("20.pages", "bucket", "result_type", ["bucket"] * 4, "ours: NumPy text", dtype="U"),
 ]
+#: The number of results of each kind before and after the one with every field.
+AROUND: Mapping[Kind, tuple[int, int]] = {"bucket": (2, 1), "record": (2, 0), "influencer": (1, 0)}
 #: The instant of one result; the others have none.
 INSTANTS = [
     ColumnOf("20.event", kind, "event.ingested", [math.nan] * before + [7_000.0] + [math.nan] * after, "20.pages")
-    for kind, before, after in (("bucket", 2, 1), ("record", 2, 0), ("influencer", 1, 0))
+    for kind, (before, after) in AROUND.items()
 ]
 
 

@@ -56,61 +56,55 @@ class Counted:
 
 
 PLOT = {"result_type": "model_plot"}
-COUNTED = [
-    row
-    for kind, score in SCORES.items()
-    for make in [lambda time, value, kind=kind, score=score, **fields: result(kind, time, **{score: value}, **fields)]
-    for row in (
-        Counted(RULE, f"{kind}: none twice", [], [make(0, 1), make(1, 1)], 2, 0, 0, 0, "ours"),
-        Counted(RULE, f"{kind}: one twice", [], [make(0, 1), make(0, 2)], 1, 0, 0, 1, "ours"),
-        Counted(RULE, f"{kind}: one three times", [], [make(0, 1), make(0, 2), make(0, 3)], 1, 0, 0, 2, "ours"),
-        Counted(RULE, f"{kind}: the same document twice", [], [make(0, 1)] * 2, 1, 0, 0, 1, "ours"),
-        Counted(
-            RULE, f"{kind}: two of them twice", [], [make(1, 1), make(0, 1), make(1, 2), make(0, 2)], 2, 0, 0, 2, "ours"
+
+
+def of_a_kind(kind: Kind) -> list[Counted]:
+    """Rows about results of one kind."""
+
+    def make(time: int, value: float, **fields: Any) -> dict[str, Any]:
+        return result(kind, time, **{SCORES[kind]: value}, **fields)
+
+    rows: list[tuple[str, list[Any], list[Any], tuple[int, int, int, int], str]] = [
+        ("none twice", [], [make(0, 1), make(1, 1)], (2, 0, 0, 0), "ours"),
+        ("one twice", [], [make(0, 1), make(0, 2)], (1, 0, 0, 1), "ours"),
+        ("one three times", [], [make(0, 1), make(0, 2), make(0, 3)], (1, 0, 0, 2), "ours"),
+        ("the same document twice", [], [make(0, 1)] * 2, (1, 0, 0, 1), "ours"),
+        ("two of them twice", [], [make(1, 1), make(0, 1), make(1, 2), make(0, 2)], (2, 0, 0, 2), "ours"),
+        ("over a stored one", [make(0, 0)], [make(0, 1), make(0, 2)], (0, 1, 0, 1), "ours"),
+        ("the last is the stored one", [make(0, 2)], [make(0, 1), make(0, 2)], (0, 0, 1, 1), "ours"),
+        ("the first is the stored one", [make(0, 1)], [make(0, 1), make(0, 2)], (0, 1, 0, 1), "ours"),
+        (
+            "other spans and jobs are other results",
+            [],
+            [make(0, 1), make(0, 1, bucket_span=60), make(0, 1, job_id="db"), make(0, 2, job_id="db")],
+            (3, 0, 0, 1),
+            "12.1",
         ),
-        Counted(RULE, f"{kind}: over a stored one", [make(0, 0)], [make(0, 1), make(0, 2)], 0, 1, 0, 1, "ours"),
-        Counted(
-            RULE, f"{kind}: the last is the stored one", [make(0, 2)], [make(0, 1), make(0, 2)], 0, 0, 1, 1, "ours"
+        (
+            "instants written differently",
+            [],
+            [make(0, 1), make(0, 2, timestamp="1970-01-01"), make(0, 3, timestamp=0.0)],
+            (1, 0, 0, 2),
+            "20.identity",
         ),
-        Counted(
-            RULE, f"{kind}: the first is the stored one", [make(0, 1)], [make(0, 1), make(0, 2)], 0, 1, 0, 1, "ours"
-        ),
+    ]
+    return [
+        Counted(RULE, f"{kind}: {claim}", before, batch, *counts, source)
+        for claim, before, batch, counts, source in rows
+    ] + [
         Counted(
             RULE,
             f"{kind}: each count at once",
             [make(0, 1), make(1, 1)],
             [make(0, 1), PLOT, make(1, 5), make(2, 1), make(1, 2), PLOT, make(2, 1)],
-            1,
-            1,
-            1,
-            2,
+            *(1, 1, 1, 2),
             "ours",
             skipped=2,
-        ),
-        Counted(
-            RULE,
-            f"{kind}: other spans and jobs are other results",
-            [],
-            [make(0, 1), make(0, 1, bucket_span=60), make(0, 1, job_id="db"), make(0, 2, job_id="db")],
-            3,
-            0,
-            0,
-            1,
-            "12.1",
-        ),
-        Counted(
-            RULE,
-            f"{kind}: instants written differently",
-            [],
-            [make(0, 1), make(0, 2, timestamp="1970-01-01"), make(0, 3, timestamp=0.0)],
-            1,
-            0,
-            0,
-            2,
-            "20.identity",
-        ),
-    )
-]
+        )
+    ]
+
+
+COUNTED = [row for kind in CALLS for row in of_a_kind(kind)]
 COUNTED += [
     Counted(RULE, "kinds do not repeat each other", [], [bucket(0), record(0), influencer(0)], 3, 0, 0, 0, "12.1"),
     Counted(

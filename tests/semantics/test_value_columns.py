@@ -1,7 +1,7 @@
 """Our decisions on columns and on the types of a value: entries of other libraries, frames and series, gaps."""
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
@@ -337,32 +337,34 @@ FRAMES = [
         two("record", typical=([1.0], [2.0, 3.0])),
     ),
 ]
+GAPS: Sequence[tuple[str, Kind, str, tuple[Any, Any]]] = (
+    ("Int64", "bucket", "event_count", (5, None)),
+    ("Int64", "bucket", "event_count", (2**53 + 1, None)),
+    ("UInt8", "bucket", "event_count", (None, 200)),
+    ("Float64", "bucket", "anomaly_score", (1.5, None)),
+    ("Float32", "bucket", "anomaly_score", (None, 0.5)),
+    ("boolean", "bucket", "is_interim", (True, None)),
+    ("string", "record", "by_field_value", ("a", None)),
+    ("str", "record", "by_field_value", ("a", None)),
+    ("object", "record", "by_field_value", ("a", None)),
+)
+
+
+def of_nullable(dtype: str, field: str, values: tuple[Any, Any]) -> Callable[[Any], Any]:
+    """A function that makes a frame with a nullable column from pandas."""
+    return lambda pandas: pandas.DataFrame(SPANNED | {field: pandas.array(values, dtype=dtype)})
+
+
 NULLABLE = [
     Frame(
         "20.columns",
-        f"pandas: {dtype}",
-        "record" if field == "by_field_value" else "bucket",
-        lambda pandas, dtype=dtype, field=field, values=values: pandas.DataFrame(
-            SPANNED | {field: pandas.array(values, dtype=dtype)}
-        ),
-        two("record" if field == "by_field_value" else "bucket", **{field: values}),
+        f"pandas: {dtype} {values}",
+        kind,
+        of_nullable(dtype, field, values),
+        two(kind, **{field: values}),
         "ours: a gap is missing",
     )
-    for dtype, field, values in (
-        ("Int64", "event_count", (5, None)),
-        ("Int64", "event_count", (2**53 + 1, None)),
-        ("UInt8", "event_count", (None, 200)),
-        ("Float64", "anomaly_score", (1.5, None)),
-        ("Float32", "anomaly_score", (None, 0.5)),
-        ("boolean", "is_interim", (True, None)),
-        ("string", "by_field_value", ("a", None)),
-        ("str", "by_field_value", ("a", None)),
-        ("object", "by_field_value", ("a", None)),
-    )
-]
-NULLABLE = [
-    Frame(row.rule, f"{row.claim} {number}", row.kind, row.make, row.documents, row.source)
-    for number, row in enumerate(NULLABLE)
+    for dtype, kind, field, values in GAPS
 ]
 PANDAS = [
     Frame(
@@ -545,24 +547,26 @@ class BadFrame:
     source: str
 
 
+BAD: Sequence[tuple[str, dict[str, Any], str, str]] = (
+    ("NaN", {"anomaly_score": [1.5, math.nan]}, "columns.anomaly_score[1]", "20.values: NaN is not missing"),
+    ("an infinity", {"anomaly_score": [math.inf, 1.5]}, "columns.anomaly_score[0]", "ours: finite"),
+    ("text as a number", {"anomaly_score": ["1", "2"]}, "columns.anomaly_score|columns.anomaly_score[0]", "ours"),
+    ("a number as a boolean", {"is_interim": [0, 1]}, "columns.is_interim|columns.is_interim[0]", "ours"),
+    ("a span of 0", {"bucket_span": [60, 0]}, "columns.bucket_span[1]", "ours: at least 1"),
+    ("an unknown name", {"severity": ["low", "low"]}, "columns|columns.severity", "ours: names of the schema"),
+    ("a fraction", {"event_count": [1.0, 1.5]}, "columns.event_count[1]", "ours: integers"),
+)
+
+
+def of_either(columns: dict[str, Any]) -> Callable[[Any], Any]:
+    """A function that makes a frame of these columns from pandas or polars."""
+    return lambda library: library.DataFrame(SPANNED | columns)
+
+
 BAD_FRAMES = [
-    BadFrame(
-        "20.columns",
-        f"{library}: {claim}",
-        lambda lib, columns=columns: lib.DataFrame(SPANNED | columns),
-        path,
-        source,
-    )
+    BadFrame("20.columns", f"{library}: {claim}", of_either(columns), path, source)
     for library in ("pandas", "polars")
-    for claim, columns, path, source in (
-        ("NaN", {"anomaly_score": [1.5, math.nan]}, "columns.anomaly_score[1]", "20.values: NaN is not missing"),
-        ("an infinity", {"anomaly_score": [math.inf, 1.5]}, "columns.anomaly_score[0]", "ours: finite"),
-        ("text as a number", {"anomaly_score": ["1", "2"]}, "columns.anomaly_score|columns.anomaly_score[0]", "ours"),
-        ("a number as a boolean", {"is_interim": [0, 1]}, "columns.is_interim|columns.is_interim[0]", "ours"),
-        ("a span of 0", {"bucket_span": [60, 0]}, "columns.bucket_span[1]", "ours: at least 1"),
-        ("an unknown name", {"severity": ["low", "low"]}, "columns|columns.severity", "ours: names of the schema"),
-        ("a fraction", {"event_count": [1.0, 1.5]}, "columns.event_count[1]", "ours: integers"),
-    )
+    for claim, columns, path, source in BAD
 ] + [
     BadFrame(
         "20.columns",

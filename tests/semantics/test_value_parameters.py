@@ -1,5 +1,6 @@
 """Our decision on the types of a value, in parameters of queries."""
 
+from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from enum import Enum, IntEnum
@@ -13,6 +14,7 @@ from bucketquery import BucketQuery, BucketQueryError, InvalidQuery, RecordQuery
 from support.semantics_tables import (
     JOB,
     Answered,
+    Door,
     Refused,
     ask,
     assert_answered,
@@ -173,9 +175,10 @@ TEXTS = [
     Answered(RULE, f"sort {type(value).__name__}", DAYS, {"sort": value, "desc": True}, "c n b a", "ours: its text")
     for value in (Word.TIME, Unhashable("timestamp"), np.str_("timestamp"), np.array("timestamp"))
 ]
+JOB_PARAMETERS: Sequence[tuple[str, Door]] = (("job_id", "get_buckets"), ("jobs", "search"))
 JOBS = [
     Answered(RULE, f"{name} {type(value).__name__}", DAYS, {name: value}, "a b n c", "ours: its text", only=only)
-    for name, only in (("job_id", "get_buckets"), ("jobs", "search"))
+    for name, only in JOB_PARAMETERS
     for value in (Word.JOB, Unhashable(JOB), np.str_(JOB), np.array(JOB))
 ] + [
     Answered(RULE, "jobs of names", DAYS, {"jobs": [Word.JOB, Unhashable(JOB)]}, "a b n c", "ours", only="search"),

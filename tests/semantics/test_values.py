@@ -609,19 +609,20 @@ class ReadOnce:
         return f"{self.kind} {self.field} of {len(self.items)}"
 
 
+LISTS_OF: Sequence[tuple[Kind, str, Sequence[Any]]] = (
+    ("bucket", "scheduled_events", ["b", "a"]),
+    ("bucket", "bucket_influencers", [{"anomaly_score": 5}, {}]),
+    ("bucket", "records", [{"detector_index": 1}, {}]),
+    ("record", "typical", [1.0, 2.0]),
+    ("record", "actual", [1.0]),
+    ("record", "causes", [{"a": 1}, {}]),
+    ("record", "influencers", [{"influencer_field_name": "host", "influencer_field_values": ["a"]}]),
+    ("record", "extra", [1, [2]]),
+    ("influencer", "extra", [{}]),
+)
 READ_ONCE = [
     ReadOnce(RULE, kind, name, items, "ours: only the items that were read count")
-    for kind, name, some in (
-        ("bucket", "scheduled_events", ["b", "a"]),
-        ("bucket", "bucket_influencers", [{"anomaly_score": 5}, {}]),
-        ("bucket", "records", [{"detector_index": 1}, {}]),
-        ("record", "typical", [1.0, 2.0]),
-        ("record", "actual", [1.0]),
-        ("record", "causes", [{"a": 1}, {}]),
-        ("record", "influencers", [{"influencer_field_name": "host", "influencer_field_values": ["a"]}]),
-        ("record", "extra", [1, [2]]),
-        ("influencer", "extra", [{}]),
-    )
+    for kind, name, some in LISTS_OF
     for items in (some, [])
 ]
 

@@ -455,8 +455,8 @@ class IndexMachine(RuleBasedStateMachine):
         replaced = [stored for stored in replaced if id(stored) in scores]
         commit = self.index.renormalize(job_id, columns)
         self.sequence += bool(replaced)
-        counts = {"unchanged": len(scores) - len(replaced), "repeated": len(chosen) - len(scores)}
-        assert commit == Commit(sequence=self.sequence, replaced=len(replaced), **counts)
+        unchanged, repeated = len(scores) - len(replaced), len(chosen) - len(scores)
+        assert commit == Commit(sequence=self.sequence, replaced=len(replaced), unchanged=unchanged, repeated=repeated)
         self.stored = {
             name: {**stored, "anomaly_score": scores[id(stored)]} if id(stored) in scores else stored
             for name, stored in self.stored.items()

@@ -29,7 +29,6 @@ from support.semantics_tables import (
     LISTS,
     QUERIES,
     SCORES,
-    Page,
     Refusal,
     assert_refusal,
     assert_same_body,
@@ -96,12 +95,11 @@ def note(text: str) -> Iterator[None]:
         raise
 
 
-def page_without_others(index: ResultsIndex, kind: Kind, **asked: Any) -> Page:
+def page_without_others(index: ResultsIndex, kind: Kind, **asked: Any) -> Any:
     """The page of the results that do not only fill a batch, in ascending time order unless asked otherwise."""
-    page: Page = getattr(index, CALLS[kind])(
+    return getattr(index, CALLS[kind])(
         **{"job_id": JOB, "end": FILLED_MS, "sort": "timestamp", "desc": False, "size": 10_000} | asked
     )
-    return page
 
 
 @dataclass(frozen=True, slots=True)
