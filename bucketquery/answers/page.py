@@ -166,6 +166,9 @@ class Page(Immutable, ABC, Generic[_Value]):
         if field is None:
             reason = f"[name] must be a field of the {self._schema.plural}, not [{brief(name)}]"
             raise InvalidQuery(reason, field="name", value=name)
+        if field.type is Type.INSTANT:
+            instants, present = self._rows.instants(name)
+            return _read_only(np.where(present, instants, np.nan))
         if field.type is Type.KEYWORDS:
             return _read_only_objects(self._rows.lists(name))
         if field.type.dtype is None:

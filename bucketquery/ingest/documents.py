@@ -30,9 +30,9 @@ from bucketquery.ingest.batch import (
 from bucketquery.ingest.checks import Owner, Unfit
 from bucketquery.ingest.extra_fields import DEEPEST, extra_fields_of
 from bucketquery.ingest.small_batches import read_small_batch
-from bucketquery.model.schema import EXTRA_FIELDS, SCHEMAS, Document, Kind, Schema, Type
+from bucketquery.model.schema import EVENT_INGESTED, EXTRA_FIELDS, SCHEMAS, Document, Kind, Schema, Type
 from bucketquery.model.text import built_in_str
-from bucketquery.storage.sparse_lists import SparseLists
+from bucketquery.storage.sparse_lists import NO_LISTS, SparseLists
 
 #: After each N documents, of all kinds together, the readers read their waiting documents as chunks.
 _CHUNK: Final = 1024
@@ -163,11 +163,12 @@ class _DocumentReader:
         documents = [document for _, _, document in self.waiting]
         job_ids = [document.get("job_id") for document in documents]
         values: dict[str, Sequence[Any]] = {
-            field.name: documents
-            if field.type is Type.EXTRA_FIELDS
-            else [document.get(field.name) for document in documents]
+            field.name: documents if field.type is Type.EXTRA_FIELDS else _values(documents, field.key)
             for field in self.schema.fields
         }
+        if EXTRA_FIELDS in values:
+            # An event that is not an object is an unknown key, because a data field may have this name.
+            values[EVENT_INGESTED] = _objects(values[EVENT_INGESTED])
         chunk = _read_whole(self.schema, job_ids, values, codes)
         if chunk is None:
             chunk = _read_rows(self.schema, job_ids, values, codes)
@@ -184,6 +185,18 @@ class _Refusal(Exception):
         super().__init__(row, unfit)
         self.row = row
         self.unfit = unfit
+
+
+def _values(documents: Sequence[Document], key: str) -> list[Any]:
+    """The value of a key in each document; None if it has none."""
+    return [document.get(key) for document in documents]
+
+
+def _objects(values: Sequence[Any]) -> Sequence[Any]:
+    """The values, with None in place of each that is not an object."""
+    if set(map(type, values)) <= {dict, NoneType}:
+        return values
+    return [value if isinstance(value, Mapping) else None for value in values]
 
 
 def _read_waiting(readers: Iterable[_DocumentReader], codes: JobCodes) -> None:
@@ -234,8 +247,9 @@ def _route(
 def _copied(schema: Schema, document: Document) -> Document:
     """A copy of every part of a document that is read later."""
     copied = dict(document)
-    for name in list(copied) if EXTRA_FIELDS in schema.only_shown else [field.name for field in schema.lists]:
-        copied[name] = _copy(copied.get(name), DEEPEST)
+    for name in list(copied) if EXTRA_FIELDS in schema.only_shown else [field.key for field in schema.lists]:
+        if name in copied:
+            copied[name] = _copy(copied[name], DEEPEST)
     return copied
 
 
@@ -263,6 +277,12 @@ def _read_whole(
         lists = {}
         for field in schema.lists:
             given = values[field.name]
+            if field.type is Type.INSTANT:
+                instants = _whole_instants(given)
+                if instants is None:
+                    return None
+                lists[field.name] = instants
+                continue
             if field.type is Type.EXTRA_FIELDS:
                 lists[field.name] = SparseLists.of_tuples([extra_fields_of(schema, document) for document in given])
                 continue
@@ -274,6 +294,18 @@ def _read_whole(
     except Unfit:
         return None
     return Chunk.of(jobs, columns, lists)
+
+
+def _whole_instants(events: Sequence[Any]) -> SparseLists | None:
+    """The instants of many events if all can be checked as a whole; None if one cannot."""
+    types = set(map(type, events))
+    if types == {NoneType}:
+        return NO_LISTS
+    if not types <= {dict, NoneType}:
+        return None
+    ingested = [None if event is None else event.get("ingested") for event in events]
+    column = whole_column(checks.INGESTED, ingested)
+    return None if column is None else SparseLists.of_instants(*column)
 
 
 def _read_rows(
@@ -289,23 +321,31 @@ def _read_rows(
     """
     jobs = []
     stored: dict[str, list[Any]] = {field.name: [] for field in schema.fields}
+    fields = [(field, field.name, field.key) for field in schema.fields]
     for row, job_id in enumerate(job_ids):
-        name = "job_id"
+        key = "job_id"
         try:
             jobs.append(codes.code(job_id))
-            for field in schema.fields:
-                name = field.name
+            for field, name, own_key in fields:
+                key = own_key
                 value = values[name][row]
                 if field.type.dtype is not None:
                     stored[name].append(checks.scalar(field, value))
                 elif field.type is Type.EXTRA_FIELDS:
                     stored[name].append(extra_fields_of(schema, value))
+                elif field.type is Type.INSTANT:
+                    stored[name].append(None if value is None else checks.ingested(value))
                 elif value is None:
                     stored[name].append(())
                 else:
                     stored[name].append(checks.listed(field, value, Owner.at(row, job_id, stored)))
         except Unfit as unfit:
-            raise _Refusal(row, Unfit(unfit.reason, unfit.value, name + unfit.path)) from None
+            raise _Refusal(row, Unfit(unfit.reason, unfit.value, key + unfit.path)) from None
     columns = {field.name: checked_column(field, stored[field.name]) for field in schema.columns}
-    lists = {field.name: SparseLists.of_tuples(stored[field.name]) for field in schema.lists}
+    lists = {
+        field.name: SparseLists.of_instants(*checked_column(checks.INGESTED, stored[field.name]))
+        if field.type is Type.INSTANT
+        else SparseLists.of_tuples(stored[field.name])
+        for field in schema.lists
+    }
     return Chunk.of(np.array(jobs, dtype=np.int64), columns, lists)

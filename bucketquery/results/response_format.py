@@ -123,6 +123,24 @@ def complete(
         _put_before("result_type", bucket, "scheduled_events", list(scheduled_events))
 
 
+def add_event(result: dict[str, Any], ingested: int, string: str | None = None) -> None:
+    """Add the instant at which a result was written to its object, as the last key.
+
+    Args:
+        result: the object.
+        ingested: the instant, epoch ms.
+        string: the instant as text, which comes before the number; None if it is not shown as text.
+
+    >>> result = {"result_type": "bucket"}
+    >>> add_event(result, 0, "1970-01-01T00:00:00.000Z")
+    >>> result
+    {'result_type': 'bucket', 'event': {'ingested_string': '1970-01-01T00:00:00.000Z', 'ingested': 0}}
+    """
+    # A data field may have this name, and be shown as a list of its values. The instant replaces it.
+    result.pop("event", None)
+    result["event"] = {"ingested": ingested} if string is None else {"ingested_string": string, "ingested": ingested}
+
+
 def bucket_influencer_object(
     job_id: str,
     timestamp: int,
@@ -133,6 +151,7 @@ def bucket_influencer_object(
     raw_anomaly_score: float,
     probability: float,
     is_interim: bool,
+    event_ingested: int | None = None,
 ) -> dict[str, Any]:
     """A bucket's influencer as a response object.
 
@@ -152,6 +171,8 @@ def bucket_influencer_object(
     }
     if influencer_field_name is None:
         del influencer["influencer_field_name"]
+    if event_ingested is not None:
+        add_event(influencer, event_ingested)
     return influencer
 
 

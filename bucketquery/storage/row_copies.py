@@ -1,7 +1,6 @@
 """Row copies: single rows of many segments as one new segment, for a page of many jobs."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
@@ -35,17 +34,24 @@ def copy_rows(schema: Schema, places: Sequence[tuple[Segment, int]]) -> Segment:
     """
     layout = layout_of(schema.kind)
     columns, dictionaries = _copy_columns(schema, places) if layout is None else (_copy_records(layout, places), {})
+    return Segment(schema, len(places), columns, {}, dictionaries, _copy_lists(schema, places))
+
+
+def _copy_lists(schema: Schema, places: Sequence[tuple[Segment, int]]) -> dict[str, SparseLists]:
+    """The lists of single rows, for each field of which any row has one."""
     lists: dict[str, SparseLists] = {}
-    for field in schema.lists:
-        name = field.name
-        with_lists = [position for position, (segment, _) in enumerate(places) if name in segment.lists]
-        if with_lists:
-            tuples: list[Any] = [()] * len(places)
-            for position in with_lists:
-                segment, row = places[position]
-                tuples[position] = segment.lists_at(name, slice(row, row + 1))[0]
-            lists[name] = SparseLists.of_tuples(tuples)
-    return Segment(schema, len(places), columns, {}, dictionaries, lists)
+    # Most segments have no lists at all.
+    with_lists = [(position, segment.lists, row) for position, (segment, row) in enumerate(places) if segment.lists]
+    for field in schema.lists if with_lists else ():
+        having, entries = [], []
+        for position, of_segment, row in with_lists:
+            some = of_segment.get(field.name)
+            if some is not None and (entry := some.entry(row)) is not None:
+                having.append(position)
+                entries.append(entry)
+        if having:
+            lists[field.name] = SparseLists.of_rows(having, entries)
+    return lists
 
 
 def _copy_records(layout: Layout, places: Sequence[tuple[Segment, int]]) -> dict[str, Array]:
