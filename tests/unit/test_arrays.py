@@ -15,7 +15,7 @@ import pytest
 from bucketquery.errors import InvalidDocument, InvalidQuery
 from bucketquery.ingest.arrays import read_columns, read_scores
 from bucketquery.model.instants import FIRST_MS, LAST_MS
-from bucketquery.results.stored_influencer import StoredInfluencer
+from bucketquery.results.stored_influencer import DifferingInfluencer, StoredInfluencer
 from bucketquery.storage.segment import Segment
 from support.helpers import JOB, SPAN_S, STEP, addresses, bucket, segment, segments_of, stored, without
 
@@ -279,10 +279,7 @@ def test_lists_come_in_any_sequence(events: deque[list[str] | None]) -> None:
 
 
 def test_nested_influencers_belong_to_their_row() -> None:
-    """Each has the job, timestamp, span and `is_interim` of its row.
-
-    If an influencer names a job, timestamp or span, it must be that of the row.
-    """
+    """Each takes from its row the job, timestamp, span and `is_interim` that it does not have."""
     columns = {
         "timestamp": [1, 0],
         "bucket_span": [60, 300],
@@ -294,9 +291,19 @@ def test_nested_influencers_belong_to_their_row() -> None:
         (StoredInfluencer(None, 0.0, 0.0, 0.0, 0.0, is_interim=False),),
         (StoredInfluencer(None, 0.0, 0.0, 0.0, 0.0, is_interim=True),),
     ]
-    for wrong in ({"timestamp": 0}, {"bucket_span": 300}, {"job_id": "db"}):
-        bad = {**columns, "bucket_influencers": [[{}, wrong], [{}]]}
-        assert refusal(bad).field == f"columns.bucket_influencers[0][1].{next(iter(wrong))}"
+    own: list[dict[str, Any]] = [{"timestamp": 0}, {"bucket_span": 300}, {"job_id": "db"}]
+    for given in own:
+        (first, other), _ = read(**{**columns, "bucket_influencers": [[{}], [{}, given]]}).lists_at(
+            "bucket_influencers", slice(0, 2)
+        )
+        assert isinstance(first, StoredInfluencer)
+        # The second row has the job of all rows, and comes first.
+        is_of_row = given in ({"timestamp": 0}, {"bucket_span": 300})
+        assert isinstance(other, StoredInfluencer if is_of_row else DifferingInfluencer)
+    wrong: list[dict[str, Any]] = [{"timestamp": "x"}, {"bucket_span": 0}, {"job_id": "-"}]
+    for given in wrong:
+        bad = {**columns, "bucket_influencers": [[{}, given], [{}]]}
+        assert refusal(bad).field == f"columns.bucket_influencers[0][1].{next(iter(given))}"
 
 
 def test_the_type_may_be_a_column() -> None:
@@ -363,7 +370,7 @@ def test_columns_without_rows_make_an_empty_batch(timestamps: Any) -> None:
 def test_a_column_left_out_is_missing() -> None:
     """A column that is None counts as left out."""
     alone = read(timestamp=[0], bucket_span=1)
-    assert stored(alone) == [(0, 1, None, None, None, None, None, (), ())]
+    assert stored(alone) == [(0, 1, None, None, None, None, None, (), (), ())]
     assert stored(read(timestamp=[0], bucket_span=1, event_count=None)) == stored(alone)
     assert stored(alone) == stored(segment([without(bucket(0, bucket_span=1), "event_count")]))
 

@@ -50,7 +50,7 @@ def test_documents_become_columns_by_job() -> None:
     web.check()
     assert web.column("timestamp").tolist() == [STEP, STEP, 2 * STEP]
     assert web.column("bucket_span").tolist() == [SPAN_S, 600, SPAN_S]
-    assert row_of(web, 2) == (2 * STEP, SPAN_S, 2.0, None, None, None, None, (), ("a",))
+    assert row_of(web, 2) == (2 * STEP, SPAN_S, 2.0, None, None, None, None, (), ("a",), ())
     assert [web.column(field.name).dtype for field in BUCKET.columns] == [field.type.dtype for field in BUCKET.columns]
 
 
