@@ -128,18 +128,20 @@ class ResultsIndex(Reads):
             deleted = sum(table.length for table in tables.values())
             return self._publish(catalog.without(job_id), deleted=deleted)
 
-    def upsert(self, documents: Iterable[Document], *, kind: Kind | None = None) -> Commit:
+    def upsert(self, documents: Iterable[Document] | Document, *, kind: Kind | None = None) -> Commit:
         """Insert or replace results by their identity. The index stores all of them or none. It deletes no result.
 
         Args:
             documents: result documents of any jobs in any order. The index reads and checks all of them before it
                 changes anything, and does not modify them. The last document of an identity wins. If a document
-                is a search hit, ``{"_source": {...}}``, its source is stored.
+                is a search hit, ``{"_source": {...}}``, its source is stored. The ``records`` in a bucket are stored as
+                records. An answer, a search response or the client's response object stands for the documents in it.
             kind: the kind of all documents. With None (the default), ``result_type`` gives the kind, and documents of
                 other kinds are skipped.
 
         Returns:
-            The numbers of inserted, replaced, unchanged and skipped results; each identity counts once.
+            The numbers of inserted, replaced, unchanged and skipped results; each identity counts once. ``repeated``
+            counts the documents that a later one of the same identity has replaced within the batch.
 
         Raises:
             InvalidDocument: a document is invalid, so none is stored; ``field`` is its position and path, such as
@@ -157,7 +159,7 @@ class ResultsIndex(Reads):
         >>> index = ResultsIndex()
         >>> bucket = {"result_type": "bucket", "job_id": "web", "timestamp": 0, "bucket_span": 300, "anomaly_score": 5}
         >>> index.upsert([bucket]).inserted, index.upsert([{**bucket, "anomaly_score": 6}, {"result_type": "forecast"}])
-        (1, Commit(sequence=2, inserted=0, replaced=1, unchanged=0, deleted=0, skipped={'forecast': 1}))
+        (1, Commit(sequence=2, inserted=0, replaced=1, unchanged=0, deleted=0, skipped={'forecast': 1}, repeated=0))
         """
         if kind is not None:
             _check_kind(kind)
@@ -238,8 +240,10 @@ class ResultsIndex(Reads):
             except UnknownRows as unknown:
                 raise scores.unknown(unknown.rows) from None
             if new is old:
-                return Commit(sequence=self._snapshot._sequence, unchanged=changes.counts.unchanged)
-            return self._publish(catalog.with_jobs({job_id: job.with_table(new)}), **changes.counts._asdict())
+                unchanged = changes.counts.unchanged
+                return Commit(sequence=self._snapshot._sequence, unchanged=unchanged, repeated=scores.repeated)
+            counts = changes.counts._asdict()
+            return self._publish(catalog.with_jobs({job_id: job.with_table(new)}), **counts, repeated=scores.repeated)
 
     def snapshot(self) -> Snapshot:
         """The newest commit as a snapshot, which later writes do not change. Complexity: O(1).
@@ -281,9 +285,15 @@ class ResultsIndex(Reads):
                     if new is not old:
                         changed[job_id] = job.with_table(new)
             if not changed:
-                return Commit(sequence=self._snapshot._sequence, unchanged=unchanged, skipped=skipped)
+                sequence, repeated = self._snapshot._sequence, batch.repeated
+                return Commit(sequence=sequence, unchanged=unchanged, skipped=skipped, repeated=repeated)
             return self._publish(
-                catalog.with_jobs(changed), inserted=inserted, replaced=replaced, unchanged=unchanged, skipped=skipped
+                catalog.with_jobs(changed),
+                inserted=inserted,
+                replaced=replaced,
+                unchanged=unchanged,
+                skipped=skipped,
+                repeated=batch.repeated,
             )
 
     def _publish(
@@ -295,10 +305,13 @@ class ResultsIndex(Reads):
         unchanged: int = 0,
         deleted: int = 0,
         skipped: Mapping[str, int] = _NOTHING,
+        repeated: int = 0,
     ) -> Commit:
         """Publish the next commit by one assignment. The caller holds the lock."""
         snapshot = self._snapshot._next(catalog)
-        commit = commit_of(snapshot._sequence, inserted, replaced, unchanged, deleted=deleted, skipped=skipped)
+        commit = commit_of(
+            snapshot._sequence, inserted, replaced, unchanged, deleted=deleted, skipped=skipped, repeated=repeated
+        )
         self._snapshot = snapshot
         return commit
 

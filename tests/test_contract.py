@@ -61,6 +61,7 @@ ANNOTATIONS = {
     "Bucket.records": ("tuple[AnomalyRecord, ...]", "a sequence that can be hashed and pickled"),
     "Bucket.scheduled_events": ("tuple[str, ...]", "a sequence that can be hashed and pickled"),
     "Bucket.severity": ("Severity", "the same literals under a name"),
+    "ResultsIndex.upsert.documents": ("Iterable[Document] | Document", "an answer stands for the documents in it"),
     "BucketInfluencer.influencer_field_name": ("str | None", "a stored influencer may have none"),
     "_Page.column": ("Array", "the same type under a name"),
     "_Reads.scan.query": ("AnyQuery", "the same three query classes under a name"),
@@ -71,6 +72,7 @@ DOORS = {"Reply": "bucketquery.elastic", "handle": "bucketquery.elastic"}
 
 #: Public names that the contract does not have, and the reason.
 OURS = {
+    "Commit.repeated": "the documents that a later one of the same batch has replaced",
     "ResultsIndex.check": "asserts every invariant; the tests of a host may call it",
     "Snapshot.check": "asserts every invariant of one commit",
     "RecordQuery.replace": "every query class has the methods of BucketQuery",

@@ -92,6 +92,11 @@ class Scores(NamedTuple):
     segment: Segment
     given: Sequence[Int64s]
 
+    @property
+    def repeated(self) -> int:
+        """The number of rows that a later one of the same identity has replaced."""
+        return len(self.given[0]) - self.segment.length
+
     def unknown(self, rows: Int64s) -> InvalidDocument:
         """The error for rows of the segment that the job does not have. It names the first of them in the input."""
         identities = zip(*(column[rows].tolist() for column in self.segment.identities()), strict=True)

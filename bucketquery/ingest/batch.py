@@ -45,11 +45,13 @@ class Batch(NamedTuple):
         skipped: the number of skipped documents, by ``result_type``.
         rows: single results as (job, layout of the kind, row), if each job has one result or the batch is small. The
             rows of one job and kind are in identity order, no identity twice.
+        repeated: the number of results that a later one of the same identity has replaced in this batch.
     """
 
     parts: Mapping[Kind, Mapping[str, Segment]]
     skipped: Mapping[str, int]
     rows: Sequence[tuple[str, Layout, Row]] = ()
+    repeated: int = 0
 
 
 class Column(NamedTuple):
@@ -145,8 +147,10 @@ def assemble(chunks: Mapping[Kind, Sequence[Chunk]], job_ids: Sequence[str], ski
     """
     parts: dict[Kind, dict[str, Segment]] = {}
     rows: list[tuple[str, Layout, Row]] = []
+    repeated = 0
     for kind, some in chunks.items():
         whole, dictionaries = _in_order(SCHEMAS[kind], some)
+        repeated += sum(len(chunk.jobs) for chunk in some) - len(whole.jobs)
         jobs, layout = whole.jobs, layout_of(kind)
         ends = [0, *((jobs[1:] != jobs[:-1]).nonzero()[0] + 1).tolist(), len(jobs)] if len(jobs) else [0]
         if layout is None or len(jobs) // max(1, len(ends) - 1) > DEFAULT_SIZES.packed_rows:
@@ -169,7 +173,7 @@ def assemble(chunks: Mapping[Kind, Sequence[Chunk]], job_ids: Sequence[str], ski
             else:
                 segment = segment_of_records(layout, records[low * layout.size : high * layout.size], own)
             parts[kind][job_ids[jobs.item(low)]] = segment
-    return Batch(parts, skipped, rows)
+    return Batch(parts, skipped, rows, repeated)
 
 
 def _in_order(schema: Schema, chunks: Sequence[Chunk]) -> tuple[Chunk, dict[str, Objects]]:

@@ -7,11 +7,11 @@ document of any kind.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import compress
 from operator import itemgetter
 from types import NoneType
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 
@@ -28,21 +28,35 @@ from bucketquery.ingest.batch import (
     whole_column,
 )
 from bucketquery.ingest.checks import Owner, Unfit
+from bucketquery.ingest.envelopes import unwrap
 from bucketquery.ingest.extra_fields import DEEPEST, extra_fields_of
 from bucketquery.ingest.small_batches import read_small_batch
-from bucketquery.model.schema import EVENT_INGESTED, EXTRA_FIELDS, SCHEMAS, Document, Kind, Schema, Type
+from bucketquery.model.schema import (
+    BUCKET,
+    EVENT_INGESTED,
+    EXTRA_FIELDS,
+    RECORD,
+    SCHEMAS,
+    Document,
+    Kind,
+    Schema,
+    Type,
+)
 from bucketquery.model.text import built_in_str
 from bucketquery.storage.sparse_lists import NO_LISTS, SparseLists
 
-#: After each N documents, of all kinds together, the readers read their waiting documents as chunks.
+#: The fields that a record in a bucket takes from the bucket if it does not have them.
+_OF_THE_BUCKET: Final = ("job_id", "timestamp", "bucket_span", "is_interim")
+#: As soon as N documents wait, of all kinds together, the readers read them as chunks.
 _CHUNK: Final = 1024
 
 
-def read_documents(documents: Iterable[Document], kind: Kind | None, *, keep: bool = True) -> Batch:
+def read_documents(documents: Iterable[Document] | Document, kind: Kind | None, *, keep: bool = True) -> Batch:
     """A batch of documents of any jobs, checked and sorted. Documents of other result types are skipped and counted.
 
     Args:
-        documents: read to the end, not modified; a search hit stands for its ``_source``.
+        documents: read to the end, not modified; a search hit stands for its ``_source``. An answer or a search
+            response stands for the documents in it.
         kind: the kind of all of them; None routes each by its ``result_type``.
         keep: True keeps display fields too; False keeps only the fields that queries filter or sort by.
 
@@ -55,7 +69,8 @@ def read_documents(documents: Iterable[Document], kind: Kind | None, *, keep: bo
         return small_batch
     skipped: Counter[str] = Counter()
     codes = JobCodes()
-    readers = _read(documents, kind, skipped, codes, keep=keep)
+    source = _source_of(documents, kind)
+    readers = _read(source, skipped, codes, keep=keep)
     chunks = {reader.schema.kind: reader.chunks for reader in readers.values() if reader.chunks}
     return assemble(chunks, codes.ids(), dict(skipped))
 
@@ -77,7 +92,8 @@ def read_display_fields(
             another identity than its key.
     """
     codes = JobCodes()
-    reader = _read(_as_indexed(documents, are_interim), schema.kind, Counter(), codes, keep=True)[schema.kind]
+    source = _Source(_as_indexed(documents, are_interim), "documents", schema.kind)
+    reader = _read(source, Counter(), codes, keep=True)[schema.kind]
     if not reader.chunks:
         reader.read(codes)
     chunk = concatenated(schema, reader.chunks)
@@ -111,35 +127,65 @@ def _with_interim(document: Any, is_interim: bool) -> Any:  # noqa: FBT001 - cal
     return {**document, "is_interim": is_interim} if said is None or isinstance(said, bool | np.bool_) else document
 
 
-def _read(
-    documents: Iterable[Document], kind: Kind | None, skipped: Counter[str], codes: JobCodes, *, keep: bool
-) -> dict[str, "_DocumentReader"]:
+class _Source(NamedTuple):
+    """The documents to read.
+
+    Attributes:
+        documents: as the caller gave them.
+        path: their path in errors.
+        kind: the kind of all of them; None routes each by its ``result_type``.
+    """
+
+    documents: Iterable[Any]
+    path: str
+    kind: Kind | None
+
+
+def _source_of(documents: Iterable[Document] | Document, kind: Kind | None) -> _Source:
+    """The documents, or those in an answer or a search response."""
+    envelope = None if isinstance(documents, list | tuple) else unwrap(documents)
+    if envelope is None:
+        return _Source(documents, "documents", kind)
+    if None is not kind != envelope.kind is not None:
+        reason = f"[documents] must be results of the kind [{kind}], not [{envelope.path}]"
+        raise InvalidDocument(reason, field="documents", value=documents)
+    return _Source(envelope.documents, f"documents.{envelope.path}", kind or envelope.kind)
+
+
+def _read(source: _Source, skipped: Counter[str], codes: JobCodes, *, keep: bool) -> dict[str, "_DocumentReader"]:
     """The readers of all kinds, after they have read all documents."""
+    documents, path, kind = source
     if isinstance(documents, Mapping | str | bytes) or not isinstance(documents, Iterable):
         reason = f"[documents] must be an iterable of documents, not one {type(documents).__name__}"
         raise InvalidDocument(reason, field="documents", value=documents)
     readers: dict[str, _DocumentReader] = {
         schema.kind: _DocumentReader(schema, keep=keep) for schema in SCHEMAS.values()
     }
+    buckets, records = readers[BUCKET.kind], readers[RECORD.kind]
     count = 0
     # A generator may mutate a document after yielding it, so copy it. A list holds all its documents at once.
     is_held = isinstance(documents, list | tuple)
     for position, document in enumerate(documents):
         try:
             routed = _route(document, kind, readers, skipped)
+            if routed is None:
+                continue
+            reader, found = routed
+            below = "" if found is document else "._source"
+            reader.waiting.append((position, below, found if is_held else _copied(reader.schema, found)))
+            count += 1
+            if "records" in found and reader is buckets and found["records"] is not None:
+                for place, record in _records_in(found, below):
+                    records.waiting.append((position, place, record if is_held else _copied(RECORD, record)))
+                    count += 1
         except Unfit as unfit:
             # If an earlier document is bad too, the error must name that one.
-            _read_waiting(readers.values(), codes)
-            raise refused(f"documents[{position}]{unfit.path}", unfit) from None
-        if routed is None:
-            continue
-        reader, found = routed
-        path = "" if found is document else "._source"
-        reader.waiting.append((position, path, found if is_held else _copied(reader.schema, found)))
-        count += 1
-        if count % _CHUNK == 0:
-            _read_waiting(readers.values(), codes)
-    _read_waiting(readers.values(), codes)
+            _read_waiting(readers.values(), codes, path)
+            raise refused(f"{path}[{position}]{unfit.path}", unfit) from None
+        if count >= _CHUNK:
+            _read_waiting(readers.values(), codes, path)
+            count = 0
+    _read_waiting(readers.values(), codes, path)
     return readers
 
 
@@ -199,8 +245,13 @@ def _objects(values: Sequence[Any]) -> Sequence[Any]:
     return [value if isinstance(value, Mapping) else None for value in values]
 
 
-def _read_waiting(readers: Iterable[_DocumentReader], codes: JobCodes) -> None:
+def _read_waiting(readers: Iterable[_DocumentReader], codes: JobCodes, path: str) -> None:
     """Read the waiting documents of every kind.
+
+    Args:
+        readers: the readers of all kinds, that of buckets before that of records.
+        codes: the codes of the jobs.
+        path: the path of the documents in errors.
 
     Raises:
         InvalidDocument: at the first bad field of the first bad document of any kind.
@@ -211,11 +262,34 @@ def _read_waiting(readers: Iterable[_DocumentReader], codes: JobCodes) -> None:
             try:
                 reader.read(codes)
             except _Refusal as refusal:
-                position, path, _ = reader.waiting[refusal.row]
-                bad.append((position, path, refusal.unfit))
+                position, below, _ = reader.waiting[refusal.row]
+                bad.append((position, below, refusal.unfit))
     if bad:
-        position, path, unfit = min(bad, key=itemgetter(0))
-        raise refused(f"documents[{position}]{path}.{unfit.path}".removesuffix("."), unfit) from None
+        # A bucket and the records in it have one position. The first of equal ones is the bucket.
+        position, below, unfit = min(bad, key=itemgetter(0))
+        raise refused(f"{path}[{position}]{below}.{unfit.path}".removesuffix("."), unfit) from None
+
+
+def _records_in(bucket: Document, path: str) -> Iterator[tuple[str, Document]]:
+    """The records in a bucket, with their paths; a record without a value of `_OF_THE_BUCKET` takes the bucket's.
+
+    Args:
+        bucket: a bucket with ``records``.
+        path: the path of the bucket.
+
+    Raises:
+        Unfit: an item is no record.
+    """
+    records = bucket["records"]
+    is_list = isinstance(records, list | tuple)
+    shared = {name: bucket.get(name) for name in _OF_THE_BUCKET}
+    for at, record in enumerate(records if is_list else [records]):
+        place = f"{path}.records[{at}]" if is_list else f"{path}.records"
+        if not isinstance(record, Mapping):
+            raise Unfit(f"must be an object, not {checks.type_name(record)}", record, place)
+        _check_type(record.get("result_type"), RECORD.kind, place)
+        lacking = {name: value for name, value in shared.items() if record.get(name) is None}
+        yield place, {**record, **lacking} if lacking else record
 
 
 def _route(
@@ -231,17 +305,31 @@ def _route(
         if not isinstance(document, Mapping):
             raise Unfit(f"must be an object, not {type(document).__name__}", document, path)
     result_type = document.get("result_type")
-    if result_type is not None and not isinstance(result_type, str):
-        raise Unfit(f"must be text, not {type(result_type).__name__}", result_type, f"{path}.result_type")
-    if kind is not None:
-        if result_type not in (None, kind):
-            raise Unfit(f"must be [{kind}], not [{result_type[:100]}]", result_type, f"{path}.result_type")
-        return readers[kind], document
-    reader = None if result_type is None else readers.get(result_type)
+    if type(result_type) is not str or kind is not None:
+        result_type = _check_type(result_type, kind, path)
+        if kind is not None:
+            return readers[kind], document
+    reader = readers.get(result_type)
     if reader is None:
-        skipped[built_in_str(result_type or "")] += 1
+        skipped[result_type] += 1
         return None
     return reader, document
+
+
+def _check_type(result_type: object, kind: Kind | None, path: str) -> str:
+    """The result type of a document as built-in text; "" if it has none.
+
+    Raises:
+        Unfit: it is not text, or not the kind that is required.
+    """
+    if result_type is None:
+        return ""
+    if not isinstance(result_type, str):
+        raise Unfit(f"must be text, not {type(result_type).__name__}", result_type, f"{path}.result_type")
+    named = built_in_str(result_type)
+    if kind not in (None, named):
+        raise Unfit(f"must be [{kind}], not [{named[:100]}]", result_type, f"{path}.result_type")
+    return named
 
 
 def _copied(schema: Schema, document: Document) -> Document:

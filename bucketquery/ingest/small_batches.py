@@ -46,19 +46,22 @@ def read_small_batch(documents: object, kind: Kind | None, *, keep: bool) -> Bat
         said = document.get("result_type", kind)
         reader = _READERS.get(said) if type(said) is str else None
         job_id = document.get("job_id")
+        if said == "bucket" and "records" in document:
+            return None
         if reader is None or (kind is not None and said != kind) or type(job_id) is not str or not _is_job_id(job_id):
             return None
         row = reader.row(document, job_id, keep=keep)
         if row is None:
             return None
         rows.append((job_id, reader.layout, row))
-    if len(rows) > 1:
+    given = len(rows)
+    if given > 1:
         # The last document of an identity wins.
         named = {
             (layout.kind, job_id, layout.identity_from(row[0])): (job_id, layout, row) for job_id, layout, row in rows
         }
         rows = [named[name] for name in sorted(named)]
-    return Batch({}, EMPTY_MAPPING, rows)
+    return Batch({}, EMPTY_MAPPING, rows, given - len(rows))
 
 
 class _SmallBatchReader:

@@ -18,6 +18,7 @@ class Commit:
         unchanged: number of identities that were already stored with the same values.
         deleted: number of deleted results.
         skipped: number of skipped documents, by ``result_type``; "" for those without one.
+        repeated: number of documents that a later one of the same identity has replaced within the batch.
 
     >>> Commit(sequence=1, inserted=3).inserted
     3
@@ -29,20 +30,28 @@ class Commit:
     unchanged: int = 0
     deleted: int = 0
     skipped: Mapping[str, int] = FrozenMapping({})
+    repeated: int = 0
 
 
 _new: Final = object.__new__
-_fill: Final = filler(Commit, "sequence", "inserted", "replaced", "unchanged", "deleted", "skipped")
+_fill: Final = filler(Commit, "sequence", "inserted", "replaced", "unchanged", "deleted", "skipped", "repeated")
 
 
 def commit_of(
-    sequence: int, inserted: int, replaced: int, unchanged: int, *, deleted: int, skipped: Mapping[str, int]
+    sequence: int,
+    inserted: int,
+    replaced: int,
+    unchanged: int,
+    *,
+    deleted: int,
+    skipped: Mapping[str, int],
+    repeated: int,
 ) -> Commit:
     """The commit with these fields. Calling the class would take twice the time.
 
-    >>> commit_of(1, 3, 0, 0, deleted=0, skipped=FrozenMapping({})) == Commit(sequence=1, inserted=3)
+    >>> commit_of(1, 3, 0, 0, deleted=0, skipped=FrozenMapping({}), repeated=0) == Commit(sequence=1, inserted=3)
     True
     """
     commit = _new(Commit)
-    _fill(commit, sequence, inserted, replaced, unchanged, deleted, skipped)
+    _fill(commit, sequence, inserted, replaced, unchanged, deleted, skipped, repeated)
     return commit

@@ -675,7 +675,7 @@ FINE: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
             "processing_time_ms": 0,
         },
     ),
-    "unknown keys": ({"partition_scores": [object()], "_id": NAN, "records": 5}, {"anomaly_score": 0.0}),
+    "unknown keys": ({"partition_scores": [object()], "_id": NAN, "records_total": 5}, {"anomaly_score": 0.0}),
     "keys that are not text": ({"anomaly_score": 1.0}, {"anomaly_score": 1.0}),
     "tuples for lists": ({"bucket_influencers": (), "scheduled_events": ("a",)}, {"scheduled_events": ["a"]}),
     "an event with a nul at its end": ({"scheduled_events": ["a\x00", "a"]}, {"scheduled_events": ["a\x00", "a"]}),

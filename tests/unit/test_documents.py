@@ -15,7 +15,7 @@ from bucketquery.ingest.documents import read_documents
 from bucketquery.model.instants import LAST_MS
 from bucketquery.model.schema import BUCKET, RECORD
 from bucketquery.results.stored_influencer import StoredInfluencer
-from support.helpers import JOB, SPAN_S, STEP, bucket, record, row_of, rows, segment, segments_of, stored
+from support.helpers import JOB, SPAN_S, STEP, bucket, record, row_of, rows, segment, segments_of, stored, without
 
 CHUNK = reading._CHUNK
 INT64_MAX = 2**63 - 1
@@ -32,6 +32,12 @@ def refusal(documents: Any, kind: Any = None) -> InvalidDocument:
 def shape(batch: Batch) -> dict[str, int]:
     """The number of buckets of each job in a batch."""
     return {job_id: found.length for job_id, found in segments_of(batch).get("bucket", {}).items()}
+
+
+def every_row(batch: Batch) -> dict[tuple[str, str], Any]:
+    """The rows of each kind and job in a batch."""
+    segments = segments_of(batch)
+    return {(kind, job_id): stored(found) for kind, jobs in segments.items() for job_id, found in jobs.items()}
 
 
 def test_documents_become_columns_by_job() -> None:
@@ -300,3 +306,93 @@ def test_the_first_bad_document_of_several_kinds_is_named(before: int, between: 
             assert error.field == f"documents[{before}]{path}"
             assert error.__suppress_context__
     assert refusal([*good, 5, *good]).field == f"documents[{len(good)}]"
+
+
+@pytest.mark.parametrize("kind", [None, "bucket"])
+@pytest.mark.parametrize("count", [1, 20, CHUNK + 1])
+@pytest.mark.parametrize("wrap", [list, iter])
+def test_records_in_a_bucket_are_records(wrap: Any, count: int, kind: Any) -> None:
+    """They are stored like records of their own, with the values of the bucket that they do not have."""
+    own = record(0, record_score=5, bucket_span=60, timestamp=7, job_id="db", is_interim=False)
+    lacking = {"detector_index": 1, "record_score": 6, "job_id": None}
+    documents = [bucket(row, is_interim=True, records=[own, lacking]) for row in range(count)]
+    batch = read_documents(wrap(documents), kind)
+    assert batch.repeated == count - 1
+    assert all(each["records"][1] == lacking for each in documents)
+    apart = [
+        *(bucket(row, is_interim=True) for row in range(count)),
+        *(record(row, detector_index=1, record_score=6, is_interim=True) for row in range(count)),
+        own,
+    ]
+    assert every_row(batch) == every_row(read_documents(apart, None))
+
+
+def test_a_record_in_place_of_a_list_of_records_is_the_only_one() -> None:
+    """Null and an empty list have none. Only buckets have records."""
+    whole = {"_source": bucket(0, records=record(0))}
+    batch = read_documents([whole, bucket(1, records=None), bucket(2, records=()), record(3, records=[{}])], None)
+    assert {of: {job: found.length for job, found in jobs.items()} for of, jobs in segments_of(batch).items()} == {
+        "bucket": {JOB: 3},
+        "record": {JOB: 2},
+    }
+    assert list(segments_of(batch)["record"][JOB].lists_at("", slice(0, 2))) == [(), '{"records":[{}]}']
+
+
+@pytest.mark.parametrize(
+    ("document", "path"),
+    [
+        (bucket(0, records=[{}, 5]), "documents[1].records[1]"),
+        (bucket(0, records="x"), "documents[1].records"),
+        (bucket(0, records=[{}, {"result_type": "bucket"}]), "documents[1].records[1].result_type"),
+        (bucket(0, records=[{"result_type": 5}]), "documents[1].records[0].result_type"),
+        (bucket(0, records=[{}, {"actual": ["x"]}]), "documents[1].records[1].actual[0]"),
+        (bucket(0, records={"record_score": "x"}), "documents[1].records.record_score"),
+        ({"_source": bucket(0, records=[{"job_id": "a b"}])}, "documents[1]._source.records[0].job_id"),
+        (bucket(0, event_count="x", records=[{"record_score": "x"}]), "documents[1].event_count"),
+        (bucket(0, event_count="x", records=[5]), "documents[1].event_count"),
+    ],
+)
+@pytest.mark.parametrize("before", [0, CHUNK])
+def test_a_bad_record_in_a_bucket_is_named(document: Any, path: str, before: int) -> None:
+    """Its path leads through the bucket. Bad fields of the bucket itself come first."""
+    documents = [*rows(0, before), bucket(0, records=[{}]), document, 5]
+    assert refusal(documents).field == path.replace("[1]", f"[{before + 1}]", 1)
+
+
+def test_an_answer_stands_for_its_documents() -> None:
+    """Its key tells the kind of documents without a type. Hits are routed by their types."""
+    answer = {"count": 2, "buckets": [bucket(0), without(bucket(1), "result_type")]}
+    assert shape(read_documents(answer, None)) == shape(read_documents(answer, "bucket")) == {JOB: 2}
+    hits = {
+        "hits": {"hits": [{"_source": bucket(0)}, {"_source": {"result_type": "forecast"}}, {"_source": record(1)}]}
+    }
+    found = read_documents(hits, None)
+    assert shape(found) == {JOB: 1}
+    assert segments_of(found)["record"][JOB].length == 1
+    assert found.skipped == {"forecast": 1}
+
+
+@pytest.mark.parametrize(
+    ("documents", "kind", "path"),
+    [
+        ({"buckets": [bucket(0), bucket(1, event_count="x")]}, None, "documents.buckets[1].event_count"),
+        ({"records": [bucket(0)]}, None, "documents.records[0].result_type"),
+        ({"records": [5]}, None, "documents.records[0]"),
+        ({"records": []}, "bucket", "documents"),
+        ({"hits": {"hits": [{"_source": record(0, timestamp="x")}]}}, None, "documents.hits.hits[0]._source.timestamp"),
+        ({"hits": {"hits": [{"_source": record(0)}]}}, "bucket", "documents.hits.hits[0]._source.result_type"),
+        ({"buckets": [bucket(0, records=[{"job_id": 5}])]}, None, "documents.buckets[0].records[0].job_id"),
+        ({"buckets": [], "records": []}, None, "documents"),
+    ],
+)
+def test_a_bad_document_in_an_answer_is_named(documents: Any, kind: Any, path: str) -> None:
+    """Its path begins with the way to the list."""
+    assert refusal(documents, kind).field == path
+
+
+def test_repeated_documents_are_counted() -> None:
+    """A document that a later one of its identity replaces counts, in small batches and in large ones."""
+    few = [bucket(0), record(0), record(0), bucket(1), bucket(0), record(0)]
+    assert read_documents(few, None).repeated == 3
+    assert read_documents(few * 5, None).repeated == 27
+    assert read_documents(rows(0, 5), None).repeated == 0

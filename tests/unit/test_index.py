@@ -35,7 +35,7 @@ def test_a_write_that_changes_something_is_one_commit() -> None:
     assert index.sequence == 0
     assert index.put_job(JOB) == Commit(sequence=1)
     documents = [bucket(0), bucket(1), bucket(1, event_count=1), {"result_type": "forecast"}]
-    assert index.upsert(documents) == Commit(sequence=2, inserted=2, skipped={"forecast": 1})
+    assert index.upsert(documents) == Commit(sequence=2, inserted=2, skipped={"forecast": 1}, repeated=1)
     assert index.upsert([bucket(0), bucket(1), bucket(2)]) == Commit(sequence=3, inserted=1, replaced=1, unchanged=1)
     columns = {"timestamp": [0, 5 * STEP], "bucket_span": SPAN_S}
     assert index.upsert_columns(columns, job_id="db") == Commit(sequence=4, inserted=2)
@@ -71,14 +71,14 @@ def test_renormalising_is_a_commit() -> None:
         "bucket_span": SPAN_S,
         "anomaly_score": [9, 1, 8, 7, 5],
     }
-    assert index.renormalize(JOB, given) == Commit(sequence=2, replaced=3, unchanged=1)
+    assert index.renormalize(JOB, given) == Commit(sequence=2, replaced=3, unchanged=1, repeated=1)
     expected = dict(zip((0, 3, 4), (7.0, 8.0, 9.0), strict=True))
     assert index.get_buckets(job_id=JOB).to_dict()["buckets"] == [
         {**shown, "anomaly_score": expected.get(row, shown["anomaly_score"])} for row, shown in enumerate(old)
     ]
     assert before.get_buckets(job_id=JOB).to_dict()["buckets"] == old
     newest = index.snapshot()
-    assert index.renormalize(JOB, given) == Commit(sequence=2, unchanged=4)
+    assert index.renormalize(JOB, given) == Commit(sequence=2, unchanged=4, repeated=1)
     nothing: dict[str, Any] = {"timestamp": [], "bucket_span": SPAN_S, "anomaly_score": []}
     assert index.renormalize(JOB, nothing) == Commit(sequence=2)
     assert index.snapshot() is newest

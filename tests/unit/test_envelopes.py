@@ -1,0 +1,72 @@
+"""Envelopes: an answer and a search response hold documents; nothing else does."""
+
+from collections.abc import Mapping
+from types import MappingProxyType, SimpleNamespace
+from typing import Any
+
+import pytest
+
+from bucketquery.ingest.envelopes import Envelope, unwrap
+
+DOCUMENTS: list[dict[str, Any]] = [{"timestamp": 0}]
+ANSWER = {"count": 1, "buckets": DOCUMENTS}
+HITS = {"took": 3, "hits": {"total": {"value": 1}, "hits": DOCUMENTS}}
+
+
+class Response:
+    """A response like those of the official client: a sequence of keys with a body, and no mapping."""
+
+    def __init__(self, body: object) -> None:
+        self.body = body
+
+    def __iter__(self) -> Any:
+        return iter(ANSWER)
+
+
+@pytest.mark.parametrize(
+    ("value", "path", "kind"),
+    [
+        (ANSWER, "buckets", "bucket"),
+        ({"buckets": tuple(DOCUMENTS)}, "buckets", "bucket"),
+        ({"count": 0, "records": []}, "records", "record"),
+        ({"count": 9, "influencers": DOCUMENTS}, "influencers", "influencer"),
+        (MappingProxyType(ANSWER), "buckets", "bucket"),
+        (HITS, "hits.hits", None),
+        (Response(ANSWER), "buckets", "bucket"),
+        (Response(HITS), "hits.hits", None),
+        ({"buckets": DOCUMENTS, "hits": {"hits": None}}, "buckets", "bucket"),
+    ],
+)
+def test_an_envelope_holds_its_documents(value: Any, path: str, kind: str | None) -> None:
+    """Its list is found by its path, as it is; the key of an answer tells the kind."""
+    found = unwrap(value)
+    body: Mapping[str, Any] = value if isinstance(value, Mapping) else value.body
+    outer, _, inner = path.partition(".")
+    assert found == Envelope(body[outer][inner] if inner else body[outer], path, kind)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        None,
+        5,
+        "buckets",
+        DOCUMENTS,
+        iter(DOCUMENTS),
+        {},
+        {"count": 3},
+        {"buckets": "text"},
+        {"buckets": {"0": {}}},
+        {"buckets": DOCUMENTS, "records": DOCUMENTS},
+        {"buckets": DOCUMENTS, **HITS},
+        {"hits": DOCUMENTS},
+        {"hits": {"hits": {}}},
+        {"job_id": "web", "timestamp": 0, "records": DOCUMENTS},
+        Response(DOCUMENTS),
+        Response("text"),
+        SimpleNamespace(buckets=DOCUMENTS),
+    ],
+)
+def test_nothing_else_is_an_envelope(value: Any) -> None:
+    """A document with records has a job; a mapping with two lists could mean either."""
+    assert unwrap(value) is None
