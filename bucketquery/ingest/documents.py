@@ -1,49 +1,26 @@
 """Documents to checked columns: the usual input.
 
-Documents are routed by kind, and each kind is read in chunks. The columns of a chunk are checked as wholes if all their
-values have exactly the types of their fields. If not, `checks` reads the chunk value by value, document by document.
-The waiting documents of all kinds are read at the same time, so an error names the first bad field of the first bad
-document of any kind.
+Documents are routed by kind, and each kind is read in chunks (`chunks`). The waiting documents of all kinds are read at
+the same time, so an error names the first bad field of the first bad document of any kind.
 """
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import compress
 from operator import itemgetter
-from types import NoneType
 from typing import Any, Final, NamedTuple
 
 import numpy as np
 
 from bucketquery.errors import InvalidDocument
 from bucketquery.ingest import checks
-from bucketquery.ingest.batch import (
-    Batch,
-    Chunk,
-    JobCodes,
-    assemble,
-    checked_column,
-    concatenated,
-    refused,
-    whole_column,
-)
-from bucketquery.ingest.checks import Owner, Unfit
+from bucketquery.ingest.batch import Batch, Chunk, JobCodes, assemble, concatenated, refused
+from bucketquery.ingest.checks import Unfit
+from bucketquery.ingest.chunks import Refusal, read_chunk
 from bucketquery.ingest.envelopes import unwrap
-from bucketquery.ingest.extra_fields import DEEPEST, extra_fields_of
+from bucketquery.ingest.extra_fields import DEEPEST
 from bucketquery.ingest.small_batches import read_small_batch
-from bucketquery.model.schema import (
-    BUCKET,
-    EVENT_INGESTED,
-    EXTRA_FIELDS,
-    RECORD,
-    SCHEMAS,
-    Document,
-    Kind,
-    Schema,
-    Type,
-)
+from bucketquery.model.schema import BUCKET, EXTRA_FIELDS, RECORD, SCHEMAS, Document, Kind, Schema
 from bucketquery.model.text import built_in_str
-from bucketquery.storage.sparse_lists import NO_LISTS, SparseLists
 
 #: The fields that a record in a bucket takes from the bucket if it does not have them.
 _OF_THE_BUCKET: Final = ("job_id", "timestamp", "bucket_span", "is_interim")
@@ -204,45 +181,13 @@ class _DocumentReader:
         """Read the waiting documents as one chunk.
 
         Raises:
-            _Refusal: at the first bad field of the first bad document.
+            Refusal: at the first bad field of the first bad document.
         """
-        documents = [document for _, _, document in self.waiting]
-        job_ids = [document.get("job_id") for document in documents]
-        values: dict[str, Sequence[Any]] = {
-            field.name: documents if field.type is Type.EXTRA_FIELDS else _values(documents, field.key)
-            for field in self.schema.fields
-        }
-        if EXTRA_FIELDS in values:
-            # An event that is not an object is an unknown key, because a data field may have this name.
-            values[EVENT_INGESTED] = _objects(values[EVENT_INGESTED])
-        chunk = _read_whole(self.schema, job_ids, values, codes)
-        if chunk is None:
-            chunk = _read_rows(self.schema, job_ids, values, codes)
+        chunk = read_chunk(self.schema, [document for _, _, document in self.waiting], codes)
         if not self.keep:
             chunk = chunk.without(self.schema.only_shown)
         self.chunks.append(chunk)
         self.waiting = []
-
-
-class _Refusal(Exception):
-    """A row of a chunk cannot be stored; the path begins with the field's name."""
-
-    def __init__(self, row: int, unfit: Unfit) -> None:
-        super().__init__(row, unfit)
-        self.row = row
-        self.unfit = unfit
-
-
-def _values(documents: Sequence[Document], key: str) -> list[Any]:
-    """The value of a key in each document; None if it has none."""
-    return [document.get(key) for document in documents]
-
-
-def _objects(values: Sequence[Any]) -> Sequence[Any]:
-    """The values, with None in place of each that is not an object."""
-    if set(map(type, values)) <= {dict, NoneType}:
-        return values
-    return [value if isinstance(value, Mapping) else None for value in values]
 
 
 def _read_waiting(readers: Iterable[_DocumentReader], codes: JobCodes, path: str) -> None:
@@ -261,7 +206,7 @@ def _read_waiting(readers: Iterable[_DocumentReader], codes: JobCodes, path: str
         if reader.waiting:
             try:
                 reader.read(codes)
-            except _Refusal as refusal:
+            except Refusal as refusal:
                 position, below, _ = reader.waiting[refusal.row]
                 bad.append((position, below, refusal.unfit))
     if bad:
@@ -348,92 +293,3 @@ def _copy(value: Any, depth: int) -> Any:
     if isinstance(value, Mapping):
         return {key: _copy(entry, depth - 1) if depth else entry for key, entry in value.items()}
     return value
-
-
-def _read_whole(
-    schema: Schema, job_ids: Sequence[Any], values: Mapping[str, Sequence[Any]], codes: JobCodes
-) -> Chunk | None:
-    """The chunk if every column can be checked as a whole; None if one cannot."""
-    columns = {}
-    for field in schema.columns:
-        column = whole_column(field, values[field.name])
-        if column is None:
-            return None
-        columns[field.name] = column
-    try:
-        jobs = codes.whole(job_ids)
-        lists = {}
-        for field in schema.lists:
-            given = values[field.name]
-            if field.type is Type.INSTANT:
-                instants = _whole_instants(given)
-                if instants is None:
-                    return None
-                lists[field.name] = instants
-                continue
-            if field.type is Type.EXTRA_FIELDS:
-                lists[field.name] = SparseLists.of_tuples([extra_fields_of(schema, document) for document in given])
-                continue
-            if not set(map(type, given)) <= {list, tuple, NoneType}:
-                return None
-            rows = list(compress(range(len(given)), given))
-            tuples = [checks.listed(field, given[row], Owner.at(row, job_ids[row], values)) for row in rows]
-            lists[field.name] = SparseLists.of_rows(rows, tuples)
-    except Unfit:
-        return None
-    return Chunk.of(jobs, columns, lists)
-
-
-def _whole_instants(events: Sequence[Any]) -> SparseLists | None:
-    """The instants of many events if all can be checked as a whole; None if one cannot."""
-    types = set(map(type, events))
-    if types == {NoneType}:
-        return NO_LISTS
-    if not types <= {dict, NoneType}:
-        return None
-    ingested = [None if event is None else event.get("ingested") for event in events]
-    column = whole_column(checks.INGESTED, ingested)
-    return None if column is None else SparseLists.of_instants(*column)
-
-
-def _read_rows(
-    schema: Schema,
-    job_ids: Sequence[Any],
-    values: Mapping[str, Sequence[Any]],
-    codes: JobCodes,
-) -> Chunk:
-    """The chunk, checked value by value.
-
-    Raises:
-        _Refusal: at the first value that is refused.
-    """
-    jobs = []
-    stored: dict[str, list[Any]] = {field.name: [] for field in schema.fields}
-    fields = [(field, field.name, field.key) for field in schema.fields]
-    for row, job_id in enumerate(job_ids):
-        key = "job_id"
-        try:
-            jobs.append(codes.code(job_id))
-            for field, name, own_key in fields:
-                key = own_key
-                value = values[name][row]
-                if field.type.dtype is not None:
-                    stored[name].append(checks.scalar(field, value))
-                elif field.type is Type.EXTRA_FIELDS:
-                    stored[name].append(extra_fields_of(schema, value))
-                elif field.type is Type.INSTANT:
-                    stored[name].append(None if value is None else checks.ingested(value))
-                elif value is None:
-                    stored[name].append(())
-                else:
-                    stored[name].append(checks.listed(field, value, Owner.at(row, job_id, stored)))
-        except Unfit as unfit:
-            raise _Refusal(row, Unfit(unfit.reason, unfit.value, key + unfit.path)) from None
-    columns = {field.name: checked_column(field, stored[field.name]) for field in schema.columns}
-    lists = {
-        field.name: SparseLists.of_instants(*checked_column(checks.INGESTED, stored[field.name]))
-        if field.type is Type.INSTANT
-        else SparseLists.of_tuples(stored[field.name])
-        for field in schema.lists
-    }
-    return Chunk.of(np.array(jobs, dtype=np.int64), columns, lists)
