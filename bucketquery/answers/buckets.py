@@ -16,7 +16,7 @@ from bucketquery.answers.common import (
     with_strings,
 )
 from bucketquery.model.frozen import frozen_values
-from bucketquery.model.schema import BUCKET, Array, Type
+from bucketquery.model.schema import BUCKET, EVENT_INGESTED, Array, Type
 from bucketquery.results.anomalies import AnomalyRecord
 from bucketquery.results.buckets import Bucket, BucketInfluencer
 from bucketquery.results.response_format import add_event, bucket_influencer_object, complete, simple_buckets
@@ -33,6 +33,8 @@ COLUMNS: Final = (
     "is_interim",
     "processing_time_ms",
 )
+#: The length of a stored influencer that has all values of its bucket. Asking for its type takes longer.
+_NOTHING_OF_ITS_OWN: Final = len(StoredInfluencer._fields)
 _FIELDS: Final = tuple(BUCKET.by_name[name] for name in COLUMNS)
 
 
@@ -87,13 +89,26 @@ def bucket_objects(
     if records is not None or any(influencers) or any(events):
         records = repeat([], len(objects)) if records is None else records
         for bucket, own_records, some, planned in zip(objects, records, influencers, events, strict=True):
-            nested = [
-                bucket_influencer_object(*_shown(bucket["job_id"], bucket["timestamp"], bucket["bucket_span"], stored))
+            bucket["bucket_influencers"] = [
+                bucket_influencer_object(bucket["job_id"], bucket["timestamp"], bucket["bucket_span"], *stored)
+                if len(stored) == _NOTHING_OF_ITS_OWN
+                else _differing_object(bucket, stored)
                 for stored in some
             ]
-            complete(bucket, records=own_records, bucket_influencers=nested, scheduled_events=planned)
-    add_events(objects, rows, human=human)
+            if own_records or planned:
+                complete(bucket, records=own_records, scheduled_events=planned)
+    if rows.may_have(EVENT_INGESTED):
+        add_events(objects, rows, human=human)
     return _with_all_strings(objects, timestamp_strings(rows.column("timestamp"))) if human else objects
+
+
+def _differing_object(bucket: dict[str, Any], stored: DifferingInfluencer) -> dict[str, Any]:
+    """The response object of an influencer with values of its own, for its bucket's object."""
+    *fields, event_ingested = stored.within(bucket["job_id"], bucket["timestamp"], bucket["bucket_span"])
+    nested = bucket_influencer_object(*fields)
+    if event_ingested is not None:
+        add_event(nested, event_ingested)
+    return nested
 
 
 def _lists(rows: Selection) -> list[list[Any]]:
@@ -112,25 +127,22 @@ def columns_of(rows: Selection) -> list[Array]:
 def _influencer_values(
     job_id: str | Sequence[str],
     columns: Mapping[str, Iterable[Any]],
-    influencers: Sequence[tuple[StoredInfluencer | DifferingInfluencer, ...]],
+    influencers: Sequence[tuple[Any, ...]],
 ) -> Iterable[tuple[BucketInfluencer, ...]]:
     """The influencers of each bucket. Those without a timestamp or span of their own have those in the columns."""
     if not any(influencers):
-        return influencers  # type: ignore[return-value] # all are empty
+        return influencers
     buckets = zip(each_of(job_id), columns["timestamp"], columns["bucket_span"], influencers, strict=False)
-    flat = [_shown(own_job, timestamp, span, stored) for own_job, timestamp, span, some in buckets for stored in some]
+    flat = [
+        (own_job, timestamp, span, *stored, None)
+        if len(stored) == _NOTHING_OF_ITS_OWN
+        else stored.within(own_job, timestamp, span)
+        for own_job, timestamp, span, some in buckets
+        for stored in some
+    ]
     fields: dict[str, Iterable[Any]] = dict(zip(SHOWN_FIELDS, zip(*flat, strict=True), strict=True))
     values = iter(frozen_values(BucketInfluencer, len(flat), fields))
     return [tuple(islice(values, len(some))) for some in influencers]
-
-
-def _shown(
-    job_id: str, timestamp: int, bucket_span: int, stored: StoredInfluencer | DifferingInfluencer
-) -> tuple[Any, ...]:
-    """The fields of an influencer of a bucket, in the order of `SHOWN_FIELDS`."""
-    if isinstance(stored, StoredInfluencer):
-        return job_id, timestamp, bucket_span, *stored, None
-    return stored.within(job_id, timestamp, bucket_span)
 
 
 def _with_all_strings(objects: list[dict[str, Any]], strings: list[str]) -> list[dict[str, Any]]:

@@ -23,6 +23,8 @@ _INT64: Final = np.iinfo(np.int64)
 
 #: The field for the instant at which a result was written, as the optional timestamp that it is checked as.
 INGESTED: Final = Field(name=EVENT_INGESTED, type=Type.TIMESTAMP)
+_SCORES: Final = StoredInfluencer._fields[1:5]
+_LEAST_SPAN: Final = BUCKET.by_name["bucket_span"].minimum
 _NOTHING_OF_ITS_OWN: Final = (None, None, None, None)
 
 
@@ -235,7 +237,7 @@ def _bucket_influencer(value: object, path: str, owner: Owner) -> StoredInfluenc
     name = value.get("influencer_field_name")
     if name is not None:
         name = keyword(name, f"{path}.influencer_field_name")
-    scores = [_score(value, key, path) for key in StoredInfluencer._fields[1:5]]
+    initial, current, raw, probability = [_score(value, key, path) for key in _SCORES]
     own_timestamp = _own(value, "timestamp", owner.timestamp, path)
     bucket_span = _own(value, "bucket_span", owner.bucket_span, path)
     is_interim = value.get("is_interim")
@@ -243,7 +245,6 @@ def _bucket_influencer(value: object, path: str, owner: Owner) -> StoredInfluenc
     event = value.get("event")
     event_ingested = None if event is None else ingested(event, f"{path}.event")
     own = job_id, own_timestamp, bucket_span, event_ingested
-    initial, current, raw, probability = scores
     stored = StoredInfluencer(name, initial, current, raw, probability, interim)
     return stored if own == _NOTHING_OF_ITS_OWN else DifferingInfluencer(*stored, *own)
 
@@ -266,7 +267,7 @@ def _own(nested: Mapping[str, Any], key: str, of_bucket: int | str, path: str) -
     elif key == "timestamp":
         given = timestamp(value, path)
     else:
-        given = integer(value, BUCKET.by_name[key].minimum, path)
+        given = integer(value, _LEAST_SPAN, path)
     return None if given == of_bucket else given
 
 

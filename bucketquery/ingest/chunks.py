@@ -89,6 +89,10 @@ def _read_whole(
                 continue
             if not set(map(type, given)) <= {list, tuple, NoneType}:
                 return None
+            if not any(given):
+                # Most chunks have no lists of this field.
+                lists[field.name] = NO_LISTS
+                continue
             rows = list(compress(range(len(given)), given))
             tuples = [checks.listed(field, given[row], Owner.at(row, job_ids[row], values)) for row in rows]
             lists[field.name] = SparseLists.of_rows(rows, tuples)

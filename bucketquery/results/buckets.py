@@ -56,7 +56,7 @@ class BucketInfluencer:
 
     def to_dict(self) -> dict[str, Any]:
         """The influencer as in the API's response, inside its bucket."""
-        return bucket_influencer_object(
+        influencer = bucket_influencer_object(
             self.job_id,
             self.timestamp,
             self.bucket_span,
@@ -66,8 +66,10 @@ class BucketInfluencer:
             self.raw_anomaly_score,
             self.probability,
             self.is_interim,
-            self.event_ingested,
         )
+        if self.event_ingested is not None:
+            add_event(influencer, self.event_ingested)
+        return influencer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,12 +149,9 @@ class Bucket:
             self.processing_time_ms,
         )
         (bucket,) = simple_buckets(self.job_id, [simple])
-        complete(
-            bucket,
-            records=[record.to_dict() for record in self.records],
-            bucket_influencers=[influencer.to_dict() for influencer in self.bucket_influencers],
-            scheduled_events=self.scheduled_events,
-        )
+        bucket["bucket_influencers"] = [influencer.to_dict() for influencer in self.bucket_influencers]
+        records = [record.to_dict() for record in self.records]
+        complete(bucket, records=records, scheduled_events=self.scheduled_events)
         if self.event_ingested is not None:
             add_event(bucket, self.event_ingested)
         return bucket

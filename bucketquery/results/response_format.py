@@ -76,7 +76,8 @@ SimpleBucket = tuple[int, float, int, float, int, bool, int]
 def simple_buckets(job_id: str, buckets: Iterable[SimpleBucket]) -> list[dict[str, Any]]:
     """Buckets of one job with nothing nested, as response objects.
 
-    One call makes all buckets, since most pages have no nested values. If a bucket has some, `complete` adds them.
+    One call makes all buckets, since most pages have no nested values. If a bucket has influencers, they replace the
+    empty list; `complete` adds the others.
 
     Source: the server's ``Bucket``.
     """
@@ -109,14 +110,12 @@ def complete(
     bucket: dict[str, Any],
     *,
     records: list[dict[str, Any]],
-    bucket_influencers: list[dict[str, Any]],
     scheduled_events: tuple[str, ...],
 ) -> None:
-    """Add the nested values of a bucket to its object. The lists become part of the object.
+    """Add the records and scheduled events of a bucket to its object. The records become part of the object.
 
-    Source: the server's ``Bucket``, which omits records and events if there are none.
+    Source: the server's ``Bucket``, which omits both if there are none.
     """
-    bucket["bucket_influencers"] = bucket_influencers
     if records:
         _put_before("event_count", bucket, "records", records)
     if scheduled_events:
@@ -151,7 +150,6 @@ def bucket_influencer_object(
     raw_anomaly_score: float,
     probability: float,
     is_interim: bool,
-    event_ingested: int | None = None,
 ) -> dict[str, Any]:
     """A bucket's influencer as a response object.
 
@@ -171,8 +169,6 @@ def bucket_influencer_object(
     }
     if influencer_field_name is None:
         del influencer["influencer_field_name"]
-    if event_ingested is not None:
-        add_event(influencer, event_ingested)
     return influencer
 
 

@@ -8,7 +8,7 @@ from bucketquery.model.schema import Array, Objects, Schema, Type
 from bucketquery.storage.keywords import MISSING, encode_keywords
 from bucketquery.storage.packed_rows import Layout, layout_of
 from bucketquery.storage.segment import Segment
-from bucketquery.storage.sparse_lists import SparseLists
+from bucketquery.storage.sparse_lists import lists_of_rows, row_lists
 from bucketquery.storage.table import Table
 from bucketquery.storage.view import View
 
@@ -34,24 +34,10 @@ def copy_rows(schema: Schema, places: Sequence[tuple[Segment, int]]) -> Segment:
     """
     layout = layout_of(schema.kind)
     columns, dictionaries = _copy_columns(schema, places) if layout is None else (_copy_records(layout, places), {})
-    return Segment(schema, len(places), columns, {}, dictionaries, _copy_lists(schema, places))
-
-
-def _copy_lists(schema: Schema, places: Sequence[tuple[Segment, int]]) -> dict[str, SparseLists]:
-    """The lists of single rows, for each field of which any row has one."""
-    lists: dict[str, SparseLists] = {}
-    # Most segments have no lists at all.
-    with_lists = [(position, segment.lists, row) for position, (segment, row) in enumerate(places) if segment.lists]
-    for field in schema.lists if with_lists else ():
-        having, entries = [], []
-        for position, of_segment, row in with_lists:
-            some = of_segment.get(field.name)
-            if some is not None and (entry := some.entry(row)) is not None:
-                having.append(position)
-                entries.append(entry)
-        if having:
-            lists[field.name] = SparseLists.of_rows(having, entries)
-    return lists
+    # Most pages have no lists at all.
+    has_lists = any(segment.lists for segment, _ in places)
+    lists = lists_of_rows([row_lists(segment.lists, row) for segment, row in places]) if has_lists else {}
+    return Segment(schema, len(places), columns, {}, dictionaries, lists)
 
 
 def _copy_records(layout: Layout, places: Sequence[tuple[Segment, int]]) -> dict[str, Array]:

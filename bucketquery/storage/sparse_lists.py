@@ -5,7 +5,7 @@ document are stored in the same way, as one text in place of a tuple. So is the 
 as an int in place of a tuple. Instants are an array of int64, so that they take 16 bytes a row with the row's number.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import compress
 from typing import Any, Final, NamedTuple, Self
 
@@ -13,6 +13,9 @@ import numpy as np
 
 from bucketquery.arrays.sorted_arrays import find, roomy, with_room
 from bucketquery.model.schema import Array, Bools, Int64s
+
+_INSTANT: Final = np.dtype(np.int64)
+_ENTRY: Final = np.dtype(np.object_)
 
 #: The stored value of a row: its tuple, the text of its extra fields, or its instant in epoch ms.
 Entry = tuple[Any, ...] | str | int
@@ -46,7 +49,7 @@ class SparseLists(NamedTuple):
     @classmethod
     def of_rows(cls, rows: Sequence[int], entries: Sequence[Entry]) -> Self:
         """The lists of some rows, ascending; none is empty."""
-        dtype = np.dtype(np.int64 if entries and isinstance(entries[0], int) else np.object_)
+        dtype = _INSTANT if entries and isinstance(entries[0], int) else _ENTRY
         # `np.array` would make a 2-d array of tuples with equal lengths.
         values: Array = np.fromiter(entries, dtype=dtype, count=len(rows))
         return cls.of(np.array(rows, dtype=np.int64), values)
@@ -89,15 +92,6 @@ class SparseLists(NamedTuple):
         found, entries = find(having, rows)
         taken[found] = values[entries[found]]
         return taken, found
-
-    def entry(self, row: int) -> Entry | None:
-        """The tuple, text or instant of a row; None if it has none."""
-        rows = self.rows[: self.length]
-        at = int(rows.searchsorted(row))
-        if at == len(rows) or rows.item(at) != row:
-            return None
-        entry: Entry = self.values.item(at)
-        return entry
 
     def having(self, rows: Int64s) -> Bools:
         """Which of ``rows``, in any order, have a list."""
@@ -191,15 +185,16 @@ class SparseLists(NamedTuple):
 
         The result is a copy: O(l) for l lists.
         """
+        given = NO_LISTS if value is None else SparseLists.of_rows([row], [value])
+        if not self.length:
+            return given
         rows, values = self.used()
         low = int(rows.searchsorted(row))
         high = low + (shift <= 0 and low < len(rows) and rows.item(low) == row)
-        given = NO_LISTS if value is None else SparseLists.of_rows([row], [value])
-        parts = values[:low], given.values, values[high:]
         return SparseLists.of(
             np.concatenate((rows[:low], given.rows, rows[high:] + shift)),
-            # An empty part must not decide the dtype.
-            np.concatenate([part for part in parts if len(part)] or parts),
+            # No values must not decide the dtype.
+            np.concatenate((values[:low], values[:0] if value is None else given.values, values[high:])),
         )
 
     def replace(self, rows: Int64s, others: "SparseLists") -> "SparseLists":
@@ -213,7 +208,7 @@ class SparseLists(NamedTuple):
         rows, values = self.used()
         assert (rows[1:] > rows[:-1]).all(), "lists out of order"
         assert not len(rows) or (rows[0] >= 0 and rows[-1] < stop), "a list of a row that does not exist"
-        is_valid = values.dtype == np.int64 or all(isinstance(value, tuple | str) and value for value in values)
+        is_valid = values.dtype == _INSTANT or all(isinstance(value, tuple | str) and value for value in values)
         assert is_valid, "an empty or invalid list"
 
     def _entries(self, first: int, stop: int) -> tuple[int, int]:
@@ -231,8 +226,24 @@ def not_empty(lists: Mapping[str, SparseLists]) -> dict[str, SparseLists]:
 
 def row_lists(lists: Mapping[str, SparseLists], row: int) -> dict[str, Entry]:
     """The lists of one row."""
-    entries = {name: some.entry(row) for name, some in lists.items()}
-    return {name: entry for name, entry in entries.items() if entry is not None}
+    found: dict[str, Entry] = {}
+    for name, some in lists.items():
+        rows, values = some.used()
+        entry = int(rows.searchsorted(row))
+        if entry < len(rows) and rows.item(entry) == row:
+            found[name] = values.item(entry)
+    return found
+
+
+def lists_of_rows(rows: Iterable[Mapping[str, Entry]]) -> dict[str, SparseLists]:
+    """The sparse lists of some rows, from the lists of each row."""
+    entries: dict[str, tuple[list[int], list[Entry]]] = {}
+    for row, own in enumerate(rows):
+        for name, entry in own.items():
+            having, values = entries.setdefault(name, ([], []))
+            having.append(row)
+            values.append(entry)
+    return {name: SparseLists.of_rows(*found) for name, found in entries.items()}
 
 
 def with_row_lists(lists: Mapping[str, SparseLists], row: int, own: Mapping[str, Entry]) -> dict[str, SparseLists]:
