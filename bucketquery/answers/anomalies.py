@@ -8,10 +8,10 @@ import numpy as np
 
 from bucketquery.answers.common import (
     DisplayFields,
-    add_events,
     display_fields,
     each_of,
     ingested,
+    put_events,
     shown,
     timestamp_strings,
     with_strings,
@@ -19,7 +19,7 @@ from bucketquery.answers.common import (
 from bucketquery.arrays.sorted_arrays import concatenated_ranges
 from bucketquery.ingest.extra_fields import fields_from_texts
 from bucketquery.model.frozen import frozen_values
-from bucketquery.model.schema import EVENT_INGESTED, EXTRA_FIELDS
+from bucketquery.model.schema import EXTRA_FIELDS
 from bucketquery.results.anomalies import AnomalyRecord, Influencer
 from bucketquery.results.response_format import INFLUENCER_FIELDS, RECORD_FIELDS, influencer_object, record_object
 from bucketquery.search.expand import Expansion
@@ -127,8 +127,7 @@ def _objects(
     if not is_full:
         fields = [{name: value for name, value in some.items() if value is not None} for some in fields]
     objects = list(map(write, each_of(job_id), fields, others))
-    if rows.may_have(EVENT_INGESTED):
-        add_events(objects, rows, human=human)
+    put_events(objects, rows, human=human)
     return with_strings(objects, timestamp_strings(rows.column("timestamp"))) if human else objects
 
 

@@ -6,9 +6,9 @@ from typing import Any, Final
 
 from bucketquery.answers.common import (
     DisplayFields,
-    add_events,
     each_of,
     ingested,
+    put_events,
     timestamp_string,
     timestamp_strings,
     with_default,
@@ -16,7 +16,7 @@ from bucketquery.answers.common import (
     with_strings,
 )
 from bucketquery.model.frozen import frozen_values
-from bucketquery.model.schema import BUCKET, EVENT_INGESTED, Array, Type
+from bucketquery.model.schema import BUCKET, Array, Type
 from bucketquery.results.anomalies import AnomalyRecord
 from bucketquery.results.buckets import Bucket, BucketInfluencer
 from bucketquery.results.response_format import add_event, bucket_influencer_object, complete, simple_buckets
@@ -97,8 +97,7 @@ def bucket_objects(
             ]
             if own_records or planned:
                 complete(bucket, records=own_records, scheduled_events=planned)
-    if rows.may_have(EVENT_INGESTED):
-        add_events(objects, rows, human=human)
+    put_events(objects, rows, human=human)
     return _with_all_strings(objects, timestamp_strings(rows.column("timestamp"))) if human else objects
 
 

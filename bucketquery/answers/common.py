@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from bucketquery.model.schema import EVENT_INGESTED, Array, Int64s, Type
-from bucketquery.results.response_format import add_event
+from bucketquery.results.response_format import add_events
 from bucketquery.storage.selection import Selection
 
 #: The display fields of some rows, by the name of the list. They come from the index, or from a host's documents.
@@ -64,16 +64,14 @@ def ingested(rows: Selection) -> list[int | None] | None:
     return [instant if has else None for instant, has in zip(found, given, strict=True)] if any(given) else None
 
 
-def add_events(objects: Sequence[dict[str, Any]], rows: Selection, *, human: bool) -> None:
-    """Add the instant at which each result was written to its response object; as text too if ``human``."""
+def put_events(objects: list[dict[str, Any]], rows: Selection, *, human: bool) -> None:
+    """Add the instant at which each result was written to its object, as the last key; as text too if ``human``."""
     instants = ingested(rows)
-    if instants is None:
-        return
-    numbers = np.array([instant or 0 for instant in instants], dtype=np.int64)
-    strings = timestamp_strings(numbers) if human else repeat(None)
-    for response_object, instant, string in zip(objects, instants, strings, strict=False):
-        if instant is not None:
-            add_event(response_object, instant, string)
+    if instants is not None:
+        strings: Iterable[str | None] = repeat(None)
+        if human:
+            strings = timestamp_strings(np.array([instant or 0 for instant in instants], dtype=np.int64))
+        add_events(objects, instants, strings)
 
 
 def with_strings(objects: list[dict[str, Any]], strings: Sequence[str]) -> list[dict[str, Any]]:

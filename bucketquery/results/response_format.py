@@ -135,9 +135,20 @@ def add_event(result: dict[str, Any], ingested: int, string: str | None = None) 
     >>> result
     {'result_type': 'bucket', 'event': {'ingested_string': '1970-01-01T00:00:00.000Z', 'ingested': 0}}
     """
-    # A data field may have this name, and be shown as a list of its values. The instant replaces it.
-    result.pop("event", None)
-    result["event"] = {"ingested": ingested} if string is None else {"ingested_string": string, "ingested": ingested}
+    add_events([result], [ingested], [string])
+
+
+def add_events(
+    results: Iterable[dict[str, Any]], instants: Iterable[int | None], strings: Iterable[str | None]
+) -> None:
+    """Do for each object what `add_event` does, if it has an instant."""
+    for result, ingested, string in zip(results, instants, strings, strict=False):
+        if ingested is not None:
+            # A data field of this name is shown under its own name too, unless there is an instant.
+            result.pop("event", None)
+            result["event"] = (
+                {"ingested": ingested} if string is None else {"ingested_string": string, "ingested": ingested}
+            )
 
 
 def bucket_influencer_object(

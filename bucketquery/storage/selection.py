@@ -203,8 +203,12 @@ class Selection:
 
     def instants(self, name: str) -> tuple[Int64s, Bools]:
         """An instant of each row in epoch ms, 0 for a row that has none, and which rows have one; shape (r,)."""
-        instants = np.zeros(len(self), dtype=np.int64)
-        present = np.zeros(len(self), dtype=np.bool_)
+        rows = self.rows
+        if isinstance(rows, slice):
+            base = self.view.base
+            return base.lists.get(name, NO_LISTS).instants(np.arange(*rows.indices(base.length)))
+        instants = np.zeros(len(rows), dtype=np.int64)
+        present = np.zeros(len(rows), dtype=np.bool_)
         for segment, own, positions in self._split():
             instants[positions], present[positions] = segment.lists.get(name, NO_LISTS).instants(own)
         return instants, present

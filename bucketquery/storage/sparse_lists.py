@@ -185,12 +185,17 @@ class SparseLists(NamedTuple):
 
         The result is a copy: O(l) for l lists.
         """
-        given = NO_LISTS if value is None else SparseLists.of_rows([row], [value])
-        if not self.length:
-            return given
         rows, values = self.used()
         low = int(rows.searchsorted(row))
         high = low + (shift <= 0 and low < len(rows) and rows.item(low) == row)
+        if high > low and value is not None:
+            # A live job replaces its interim bucket again and again, so its lists stay in the same row.
+            values = values.copy()
+            values[low] = value
+            return SparseLists.of(rows, values)
+        given = NO_LISTS if value is None else SparseLists.of_rows([row], [value])
+        if not self.length:
+            return given
         return SparseLists.of(
             np.concatenate((rows[:low], given.rows, rows[high:] + shift)),
             # No values must not decide the dtype.
