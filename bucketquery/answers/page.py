@@ -139,8 +139,8 @@ class Page(Immutable, ABC, Generic[_Value]):
 
         Args:
             name: a documented field, except ``records`` and computed properties. ``timestamp`` is int64 epoch ms,
-                scores are float64. Text and nested fields are objects: text, tuples and immutable mappings, None or ()
-                if missing.
+                scores are float64, and so is ``event.ingested``. Text and nested fields are objects: text, tuples and
+                immutable mappings, None or () if missing.
 
         Returns:
             Shape (len(page),), in page order, a copy. A missing field is its default, or NaN if an answer omits it.
