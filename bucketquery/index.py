@@ -1,9 +1,11 @@
 """The index: writes, their publication, and the default clock."""
 
+import os
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping
 from threading import Lock
 from typing import Any, Final, Literal, NoReturn
+from weakref import WeakSet
 
 import numpy.typing as npt
 
@@ -30,6 +32,23 @@ _NOTHING: Final[Mapping[str, int]] = FrozenMapping({})
 _RENORMALIZED: Final = ("bucket",)
 
 
+#: The indexes of this process.
+_INDEXES: Final[WeakSet["ResultsIndex"]] = WeakSet()
+
+
+def _renew_locks() -> None:
+    """Give every index a new lock. The child of a fork has only the forking thread, so no other could release it.
+
+    The newest commit is complete in the child, as it is after a write that failed.
+    """
+    for index in _INDEXES:
+        index._lock = Lock()
+
+
+# A platform without fork lacks the function. In its place, `dict` takes the same keyword and has no effect.
+getattr(os, "register_at_fork", dict)(after_in_child=_renew_locks)
+
+
 def _system_clock() -> int:
     return time.time_ns() // 1_000_000  # noqa: TID251 - the one default clock
 
@@ -39,8 +58,9 @@ class ResultsIndex(Reads):
 
     A write checks its whole input before it changes anything, and one assignment publishes it. Readers see a write
     completely or not at all, and never wait for it. Snapshots taken before the write do not change. The index has all
-    read methods of `Snapshot`, which read the newest commit. Signal handlers and finalizers may read but must not
-    write: a write there would wait for the write that it interrupts.
+    read methods of `Snapshot`, which read the newest commit. The child of a fork has the newest commit and can write,
+    even if another thread wrote while the process forked. Signal handlers and finalizers may read but must not write: a
+    write there would wait for the write that it interrupts.
 
     Args:
         max_size: the largest ``size`` of a query (default 10,000).
@@ -76,6 +96,7 @@ class ResultsIndex(Reads):
         #: For each kind, the table of a job without results.
         self._nothing = {kind: Table.empty(schema, DEFAULT_SIZES) for kind, schema in SCHEMAS.items()}
         self._snapshot = Snapshot(Catalog(), 0, int(max_size), clock or _system_clock, has_documents=has_documents)
+        _INDEXES.add(self)
 
     def put_job(self, job_id: str, *, bucket_span: int | None = None) -> Commit:
         """Make a job known, or replace its ``bucket_span``; its results stay.

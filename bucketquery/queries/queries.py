@@ -15,7 +15,7 @@ from bucketquery.queries.query import Query, refuse_beside_timestamp
 from bucketquery.queries.resolved import ResolvedQuery
 
 
-@dataclass(frozen=True, slots=True, init=False)
+@dataclass(frozen=True, slots=True, init=False, repr=False)
 class BucketQuery(Query):
     """A prepared query for the buckets of one job or several.
 
@@ -107,7 +107,7 @@ class BucketQuery(Query):
             refuse_beside_timestamp(name for name, value in given.items() if value != defaults[name])
 
 
-@dataclass(frozen=True, slots=True, init=False)
+@dataclass(frozen=True, slots=True, init=False, repr=False)
 class RecordQuery(Query):
     """A prepared query for the records of one job or several: the anomalies that detectors found.
 
@@ -178,7 +178,7 @@ class RecordQuery(Query):
         )
 
 
-@dataclass(frozen=True, slots=True, init=False)
+@dataclass(frozen=True, slots=True, init=False, repr=False)
 class InfluencerQuery(Query):
     """A prepared query for the influencers of one job or several: the entities blamed for anomalies.
 

@@ -22,6 +22,8 @@ from bucketquery.queries.parameters import (
 from bucketquery.queries.resolved import ResolvedQuery, clamp
 
 _new_tuple: Final = tuple.__new__
+#: `repr` shows the size of an integer with more bits.
+_MOST_BITS_SHOWN: Final = 256
 
 
 class ParsedBounds(NamedTuple):
@@ -192,6 +194,10 @@ class Query(Immutable):
     def _parameters(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in type(self).__match_args__}  # type: ignore[attr-defined] # a dataclass
 
+    def __repr__(self) -> str:
+        shown = ", ".join(f"{name}={_shown(value)}" for name, value in self._parameters().items())
+        return f"{type(self).__name__}({shown})"
+
     def __reduce__(self) -> tuple[Any, ...]:
         return _restore, (type(self), self._parameters())
 
@@ -214,6 +220,13 @@ def refuse_beside_timestamp(names: Iterable[str]) -> None:
     for name in names:
         shown = "from, size" if name in ("from_", "size", "page") else name
         raise InvalidQuery(f"Param [{shown}] is incompatible with [timestamp].", field=name)
+
+
+def _shown(value: object) -> str:
+    # Python refuses to write an integer of thousands of digits.
+    if isinstance(value, int) and value.bit_length() > _MOST_BITS_SHOWN:
+        return f"<integer of {value.bit_length():,} bits>"
+    return repr(value)
 
 
 def _restore(kind: Callable[..., Query], parameters: dict[str, Any]) -> Query:

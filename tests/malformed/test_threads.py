@@ -3,6 +3,8 @@
 import contextlib
 import inspect
 import itertools
+import os
+import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -409,3 +411,102 @@ def test_an_interruption_anywhere_in_a_write_leaves_one_whole_state(step: int) -
     writer.join(PATIENCE_S)
     assert done == [index.sequence]
     assert check(index, QUERIES[0]) == 4.0
+
+
+FORKED = """
+import os, sys, threading, time, warnings
+from bucketquery import ResultsIndex
+from bucketquery.jobs.catalog import Catalog
+
+# From Python 3.12 on, fork warns if there are other threads, which is what this program is about.
+warnings.filterwarnings("ignore", category=DeprecationWarning)
+
+
+def bucket(row):
+    return {"job_id": "web", "timestamp": row * 60_000, "bucket_span": 60, "anomaly_score": 50}
+
+
+def outcome_of_child(index):
+    known = index.get_buckets(job_id="web", size=0).count
+    child = os.fork()
+    if not child:
+        commit = index.upsert([bucket(-1)], kind="bucket")
+        index.check()
+        # The parent may have written a few commits between its question and the fork.
+        found = index.get_buckets(job_id="web", size=0).count
+        os._exit(0 if commit.inserted == 1 and found > known else 1)
+    stop = time.monotonic() + PATIENCE
+    while time.monotonic() < stop:
+        done, status = os.waitpid(child, os.WNOHANG)
+        if done:
+            return os.waitstatus_to_exitcode(status)
+        time.sleep(0.002)
+    os.kill(child, 9)
+    os.waitpid(child, 0)
+    return "hangs"
+
+
+index, other = ResultsIndex(), ResultsIndex()
+index.upsert([bucket(row) for row in range(100)], kind="bucket")
+"""
+
+
+def forked(program: str) -> str:
+    """What a program prints; it begins with the text of `FORKED`."""
+    source = FORKED.replace("PATIENCE", str(PATIENCE_S)) + program
+    command = [sys.executable, "-c", source]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=2 * PATIENCE_S, check=False)  # noqa: S603 - our own program
+    assert done.stderr == ""
+    return done.stdout
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this platform has no fork")
+def test_the_child_of_a_fork_can_write_while_its_parent_writes() -> None:
+    """The child lacks the parent's write, which holds the lock at the fork, and has the commit before it."""
+    program = """
+entered, leave = threading.Event(), threading.Event()
+with_jobs = Catalog.with_jobs
+
+def held(catalog, jobs):
+    if threading.current_thread() is writer:
+        entered.set()
+        leave.wait()
+    return with_jobs(catalog, jobs)
+
+Catalog.with_jobs = held
+writer = threading.Thread(target=index.upsert, args=([bucket(100)],), kwargs={"kind": "bucket"})
+writer.start()
+entered.wait()
+print(outcome_of_child(index))
+leave.set()
+writer.join()
+print(index.get_buckets(job_id="web", size=0).count)
+"""
+    assert forked(program).split() == ["0", "101"]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this platform has no fork")
+def test_every_child_can_write_at_any_moment_of_a_write() -> None:
+    """A thread writes without pause while the process forks 40 times. Each child reads, writes and checks its index."""
+    program = """
+sys.setswitchinterval(1e-5)
+done = threading.Event()
+
+def write():
+    row = 100
+    while not done.is_set():
+        index.upsert([bucket(row)], kind="bucket")
+        index.upsert([bucket(at) for at in range(row - 50, row)], kind="bucket")
+        row += 1
+
+writer = threading.Thread(target=write)
+writer.start()
+outcomes = [outcome_of_child(index)]
+while outcomes[-1] == 0 and len(outcomes) < 40:
+    outcomes.append(outcome_of_child(index))
+done.set()
+writer.join()
+index.check()
+print(*outcomes)
+"""
+    assert forked(program).split() == ["0"] * 40

@@ -243,6 +243,14 @@ def test_only_defaults_may_stand_beside_a_lookup(name: str, value: Any, shown: s
         assert BucketQuery(**{"jobs": "web", "timestamp": 0, **default}).timestamp == 0
 
 
+@pytest.mark.parametrize("kind", DEFAULTS)
+def test_a_query_with_huge_integers_can_be_printed(kind: Kind) -> None:
+    """Python refuses to write thousands of digits, so a huge integer is shown by its size."""
+    shown = repr(kind(jobs="web", from_=10**5000, size=2**255))
+    assert f"from_=<integer of 16,610 bits>, size={2**255}" in shown
+    assert "from_=<integer of 257 bits>" in repr(kind(jobs="web", from_=2**256))
+
+
 # ---- client keywords
 
 
