@@ -8,14 +8,16 @@ import math
 import re
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 from urllib.parse import parse_qsl
 
 from bucketquery.elastic.endpoints import json_type
 from bucketquery.errors import InvalidQuery
-from bucketquery.model.numbers import is_integer, is_real
-from bucketquery.model.text import brief, built_in_str
+from bucketquery.model.numbers import Number, double_of, integer_of, is_number, is_written_whole
+from bucketquery.model.scalars import base_form
+from bucketquery.model.text import brief
 
+_KEPT: Final = frozenset({str, bool, int})
 _MALFORMED_ESCAPE = re.compile("%(?![0-9A-Fa-f]{2})")
 
 
@@ -65,8 +67,8 @@ def read_call(method: object, path: object, params: object, body: object) -> Cal
 def _text(value: object) -> str:
     """The text itself; for an object of another type a text that describes it."""
     with suppress(Exception):  # reading an object runs code of its class, which may raise any exception
-        value = _built_in(value)
-        return value if isinstance(value, str) else brief(value)
+        text = _built_in(value)
+        return text if type(text) is str else brief(value)
     return "object"
 
 
@@ -78,16 +80,13 @@ def _trusted(value: object, error_type: str) -> Any:
         raise InvalidQuery(f"the request cannot be read: {type(error).__name__}", type=error_type) from error
 
 
-def _built_in(value: object) -> Any:  # noqa: PLR0911 - a return for each type
+def _built_in(value: object) -> Any:
     """The value in a built-in type of JSON, or as bytes; an ellipsis for a value that JSON does not have."""
-    if isinstance(value, str):
-        return built_in_str(value)
-    if value is None or isinstance(value, bool):
+    value = base_form(value)
+    if value is None or type(value) in _KEPT:
         return value
-    if is_integer(value):
-        return int(value)
-    if is_real(value):
-        return float(value) if math.isfinite(value) else ...
+    if is_number(value):
+        return _json_number(value)
     if isinstance(value, bytes | bytearray):
         return bytes(value)
     if isinstance(value, Mapping):
@@ -96,8 +95,19 @@ def _built_in(value: object) -> Any:  # noqa: PLR0911 - a return for each type
     return [] if isinstance(value, list | tuple) else ...
 
 
+def _json_number(number: Number) -> Any:
+    """A number as JSON has it; an ellipsis for NaN, an infinity, or a number outside the range of a double."""
+    with suppress(OverflowError):
+        if is_written_whole(number):
+            return integer_of(number)
+        double = double_of(number)
+        return double if math.isfinite(double) else ...
+    return ...
+
+
 def _name(name: object) -> str:
-    return built_in_str(name) if isinstance(name, str) else brief(name)
+    text = base_form(name)
+    return text if type(text) is str else brief(name)
 
 
 def _url_parameters(given: object) -> dict[str, str]:

@@ -15,6 +15,7 @@ from bucketquery.ingest import checks
 from bucketquery.ingest.batch import Chunk, JobCodes, checked_column, whole_column
 from bucketquery.ingest.checks import Owner, Unfit
 from bucketquery.ingest.extra_fields import extra_fields_of
+from bucketquery.model.scalars import base_form
 from bucketquery.model.schema import EVENT_INGESTED, EXTRA_FIELDS, Document, Schema, Type
 from bucketquery.storage.sparse_lists import NO_LISTS, SparseLists
 
@@ -131,6 +132,7 @@ def _read_rows(
         key = "job_id"
         try:
             jobs.append(codes.code(job_id))
+            job_text = base_form(job_id)
             for field, name, own_key in fields:
                 key = own_key
                 value = values[name][row]
@@ -139,11 +141,11 @@ def _read_rows(
                 elif field.type is Type.EXTRA_FIELDS:
                     stored[name].append(extra_fields_of(schema, value))
                 elif field.type is Type.INSTANT:
-                    stored[name].append(None if value is None else checks.ingested(value))
+                    stored[name].append(checks.ingested(value))
                 elif value is None:
                     stored[name].append(())
                 else:
-                    stored[name].append(checks.listed(field, value, Owner.at(row, job_id, stored)))
+                    stored[name].append(checks.listed(field, value, Owner.at(row, job_text, stored)))
         except Unfit as unfit:
             raise Refusal(row, Unfit(unfit.reason, unfit.value, key + unfit.path)) from None
     columns = {field.name: checked_column(field, stored[field.name]) for field in schema.columns}

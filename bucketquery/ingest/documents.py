@@ -9,8 +9,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from operator import itemgetter
 from typing import Any, Final, NamedTuple
 
-import numpy as np
-
 from bucketquery.errors import InvalidDocument
 from bucketquery.ingest import checks
 from bucketquery.ingest.batch import Batch, Chunk, JobCodes, assemble, concatenated, refused
@@ -19,11 +17,13 @@ from bucketquery.ingest.chunks import Refusal, read_chunk
 from bucketquery.ingest.envelopes import unwrap
 from bucketquery.ingest.extra_fields import DEEPEST
 from bucketquery.ingest.small_batches import read_small_batch
+from bucketquery.model.scalars import base_form, base_or_none
 from bucketquery.model.schema import BUCKET, EXTRA_FIELDS, RECORD, SCHEMAS, Document, Kind, Schema
-from bucketquery.model.text import built_in_str
 
 #: The fields that a record in a bucket takes from the bucket if it does not have them.
 _OF_THE_BUCKET: Final = ("job_id", "timestamp", "bucket_span", "is_interim")
+#: The types that hold all their items at once.
+_HOLD: Final = (list, tuple)
 #: As soon as N documents wait, of all kinds together, the readers read them as chunks.
 _CHUNK: Final = 1024
 
@@ -100,8 +100,8 @@ def _with_interim(document: Any, is_interim: bool) -> Any:  # noqa: FBT001 - cal
         return document
     if isinstance(source := document.get("_source"), Mapping):
         return {"_source": _with_interim(source, is_interim)}
-    said = document.get("is_interim")
-    return {**document, "is_interim": is_interim} if said is None or isinstance(said, bool | np.bool_) else document
+    said = base_or_none(document.get("is_interim"))
+    return {**document, "is_interim": is_interim} if said is None or type(said) is bool else document
 
 
 class _Source(NamedTuple):
@@ -140,8 +140,9 @@ def _read(source: _Source, skipped: Counter[str], codes: JobCodes, *, keep: bool
     }
     buckets, records = readers[BUCKET.kind], readers[RECORD.kind]
     count = 0
-    # A generator may mutate a document after yielding it, so copy it. A list holds all its documents at once.
-    is_held = isinstance(documents, list | tuple)
+    # A generator may mutate a document after yielding it, so copy it. A list holds all its documents at once, unless
+    # its class iterates in its own way.
+    is_held = type(documents) in _HOLD
     for position, document in enumerate(documents):
         try:
             routed = _route(document, kind, readers, skipped)
@@ -151,7 +152,7 @@ def _read(source: _Source, skipped: Counter[str], codes: JobCodes, *, keep: bool
             below = "" if found is document else "._source"
             reader.waiting.append((position, below, found if is_held else _copied(reader.schema, found)))
             count += 1
-            if "records" in found and reader is buckets and found["records"] is not None:
+            if "records" in found and reader is buckets and base_or_none(found["records"]) is not None:
                 for place, record in _records_in(found, below):
                     records.waiting.append((position, place, record if is_held else _copied(RECORD, record)))
                     count += 1
@@ -225,15 +226,12 @@ def _records_in(bucket: Document, path: str) -> Iterator[tuple[str, Document]]:
     Raises:
         Unfit: an item is no record.
     """
-    records = bucket["records"]
-    is_list = isinstance(records, list | tuple)
     shared = {name: bucket.get(name) for name in _OF_THE_BUCKET}
-    for at, record in enumerate(records if is_list else [records]):
-        place = f"{path}.records[{at}]" if is_list else f"{path}.records"
+    for record, place in checks.items(bucket["records"], f"{path}.records"):
         if not isinstance(record, Mapping):
             raise Unfit(f"must be an object, not {checks.type_name(record)}", record, place)
         _check_type(record.get("result_type"), RECORD.kind, place)
-        lacking = {name: value for name, value in shared.items() if record.get(name) is None}
+        lacking = {name: value for name, value in shared.items() if base_or_none(record.get(name)) is None}
         yield place, {**record, **lacking} if lacking else record
 
 
@@ -267,11 +265,11 @@ def _check_type(result_type: object, kind: Kind | None, path: str) -> str:
     Raises:
         Unfit: it is not text, or not the kind that is required.
     """
-    if result_type is None:
+    named = base_or_none(result_type)
+    if named is None:
         return ""
-    if not isinstance(result_type, str):
+    if type(named) is not str:
         raise Unfit(f"must be text, not {type(result_type).__name__}", result_type, f"{path}.result_type")
-    named = built_in_str(result_type)
     if kind not in (None, named):
         raise Unfit(f"must be [{kind}], not [{named[:100]}]", result_type, f"{path}.result_type")
     return named
@@ -279,7 +277,7 @@ def _check_type(result_type: object, kind: Kind | None, path: str) -> str:
 
 def _copied(schema: Schema, document: Document) -> Document:
     """A copy of every part of a document that is read later."""
-    copied = dict(document)
+    copied = dict(document) if type(document) is dict else dict(_items(document))
     for name in list(copied) if EXTRA_FIELDS in schema.only_shown else [field.key for field in schema.lists]:
         if name in copied:
             copied[name] = _copy(copied[name], DEEPEST)
@@ -291,5 +289,13 @@ def _copy(value: Any, depth: int) -> Any:
     if isinstance(value, list | tuple):
         return [_copy(entry, depth - 1) if depth else entry for entry in value]
     if isinstance(value, Mapping):
-        return {key: _copy(entry, depth - 1) if depth else entry for key, entry in value.items()}
+        return {key: _copy(entry, depth - 1) if depth else entry for key, entry in _items(value)}
     return value
+
+
+def _items(mapping: Mapping[Any, Any]) -> Iterator[tuple[Any, Any]]:
+    """The items of a mapping, with keys that a dict can have."""
+    for key, value in mapping.items():
+        name = base_form(key)
+        # A key that is neither text nor hashable is refused or dropped, and so is its class in its place.
+        yield (type(name) if type(name).__hash__ is None else name), value

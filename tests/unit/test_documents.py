@@ -199,7 +199,7 @@ BAD: list[tuple[Any, str]] = [
     (bucket(0, bucket_influencers=[5], processing_time_ms="5"), ".bucket_influencers[0]"),
     (bucket(0, processing_time_ms=[]), ".processing_time_ms"),
     (bucket(0, scheduled_events=["a", 5]), ".scheduled_events[1]"),
-    (bucket(0, scheduled_events="ab"), ".scheduled_events"),
+    (bucket(0, scheduled_events=5), ".scheduled_events"),
     (bucket(0, scheduled_events=[5], event=5), ".scheduled_events[0]"),
     (bucket(0, event=5), ".event"),
     (bucket(0, event="2020-01-01"), ".event"),

@@ -1,6 +1,7 @@
 """Calls: `read_call` turns the objects of a caller into built-in types and splits the URL."""
 
 from collections.abc import Iterator, Mapping
+from decimal import Decimal
 from enum import Enum
 from types import MappingProxyType
 from typing import Any, NoReturn
@@ -76,12 +77,25 @@ def test_a_malformed_escape_is_refused(escape: str) -> None:
 def test_values_of_a_mapping_become_text_as_in_json() -> None:
     """Text stays as it is, numbers and booleans are spelled as in JSON, and None becomes empty text."""
     given = {"a": "x", "b": True, "c": False, "d": 5, "e": 2.5, "f": None, "g": np.int64(7), "h": np.float64(0.5)}
+    given |= {"i": np.True_, "j": Decimal(5), "k": Decimal("5.0"), "l": np.array("y")}
     expected = {"a": "x", "b": "true", "c": "false", "d": "5", "e": "2.5", "f": "", "g": "7", "h": "0.5"}
+    expected |= {"i": "true", "j": "5", "k": "5.0", "l": "y"}
     assert url("/", given) == url("/", MappingProxyType(given)) == expected
 
 
 @pytest.mark.parametrize(
-    "value", [["5"], {"a": 5}, {5}, b"5", object(), float("nan"), np.bool_(1), pytest.param(10**5_000, id="long")]
+    "value",
+    [
+        ["5"],
+        {"a": 5},
+        {5},
+        b"5",
+        object(),
+        float("nan"),
+        Decimal("inf"),
+        Decimal("1e400"),
+        pytest.param(10**5_000, id="long"),
+    ],
 )
 def test_other_values_of_a_mapping_are_refused(value: object) -> None:
     """An integer with more digits than Python writes is refused too."""

@@ -147,11 +147,20 @@ class WithIntegerKey(Mapping[str, Any]):
 @pytest.mark.parametrize(
     ("fields", "path", "reason"),
     [
-        ({"typical": 5.0}, "typical", "must be a list, not float"),
+        ({"typical": "5.0"}, "typical", "must be a number, not str"),
+        ({"typical": np.array([5.0])}, "typical", "must be a number, not ndarray"),
         ({"actual": [1, "x"]}, "actual[1]", "must be a number, not str"),
         ({"actual": [float("nan")]}, "actual[0]", "must be a finite number, not nan"),
         ({"actual": [None]}, "actual[0]", "must be a number, not null"),
-        ({"causes": {}}, "causes", "must be a list, not dict"),
+        ({"causes": 5}, "causes", "must be an object, not int"),
+        ({"causes": {"actual": "5"}}, "causes.actual", "must be a number, not str"),
+        ({"causes": [{"typical": True}]}, "causes[0].typical", "must be a number, not bool"),
+        ({"causes": [{"influencers": "host"}]}, "causes[0].influencers", "must be an object, not str"),
+        (
+            {"causes": {"influencers": {"influencer_field_values": 5}}},
+            "causes.influencers.influencer_field_values",
+            "must be text, not int",
+        ),
         ({"causes": [{}, 5]}, "causes[1]", "must be an object, not int"),
         ({"causes": [{"a": [object()]}]}, "causes[0].a[0]", "must be JSON, not object"),
         ({"causes": [{"probability": float("inf")}]}, "causes[0].probability", "must be a finite number, not inf"),
@@ -162,9 +171,9 @@ class WithIntegerKey(Mapping[str, Any]):
             "must be text, not int",
         ),
         (
-            {"influencers": [{"influencer_field_values": "a"}]},
+            {"influencers": [{"influencer_field_values": 5}]},
             "influencers[0].influencer_field_values",
-            "must be a list, not str",
+            "must be text, not int",
         ),
         (
             {"influencers": [{"influencer_field_values": ["a", None]}]},
