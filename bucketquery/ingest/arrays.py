@@ -36,7 +36,7 @@ from bucketquery.model.schema import SCHEMAS, Array, Field, Int64s, Kind, Schema
 from bucketquery.model.text import brief
 from bucketquery.queries.parameters import read_job_id
 from bucketquery.storage.segment import Segment
-from bucketquery.storage.sparse_lists import SparseLists
+from bucketquery.storage.sparse_lists import NO_LISTS, SparseLists
 
 _Stored = TypeVar("_Stored")
 
@@ -91,6 +91,8 @@ def read_columns(columns: object, job_id: str | None, kind: Kind, *, keep: bool 
     lists = {
         field.name: _extra_fields(schema, given, length)
         if field.type is Type.EXTRA_FIELDS
+        else _instants(given.get(field.name), length)
+        if field.type is Type.INSTANT
         else _lists(field, given.get(field.name), lambda row: Owner.at(row, ids[jobs[row]], values))
         for field in schema.lists
     }
@@ -318,6 +320,10 @@ def _lists(field: Field, given: Any, owner: Callable[[int], Owner]) -> SparseLis
         return () if value is None else checks.listed(field, value, owner(row))
 
     return SparseLists.of_tuples([] if given is None else _each(field.name, given, listed))
+
+
+def _instants(given: Any, length: int) -> SparseLists:
+    return NO_LISTS if given is None else SparseLists.of_instants(*_column(checks.INGESTED, given, length))
 
 
 def _extra_fields(schema: Schema, given: Mapping[str, Any], length: int) -> SparseLists:

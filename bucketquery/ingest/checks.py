@@ -11,15 +11,21 @@ from typing import Any, Final, NamedTuple, Self
 from bucketquery.model.instants import FIRST_MS, LAST_MS, instant_ms, is_time, read_calendar
 from bucketquery.model.numbers import double_of, integer_of, is_number
 from bucketquery.model.scalars import base_form, base_or_none
-from bucketquery.model.schema import Field, Type
-from bucketquery.model.text import brief, built_in_str
-from bucketquery.results.stored_influencer import StoredInfluencer
+from bucketquery.model.schema import BUCKET, EVENT_INGESTED, Field, Type
+from bucketquery.model.text import JOB_ID_RULE, brief, built_in_str, is_job_id
+from bucketquery.results.stored_influencer import DifferingInfluencer, StoredInfluencer
 
 IS_REQUIRED: Final = "is required"
 
 _OUTSIDE_INT64: Final = "outside the range of int64"
 _LEAST: Final = -(2**63)
 _GREATEST: Final = 2**63 - 1
+
+#: The field for the instant at which a result was written, as the optional timestamp that it is checked as.
+INGESTED: Final = Field(name=EVENT_INGESTED, type=Type.TIMESTAMP)
+_SCORES: Final = StoredInfluencer._fields[1:5]
+_LEAST_SPAN: Final = BUCKET.by_name["bucket_span"].minimum
+_NOTHING_OF_ITS_OWN: Final = (None, None, None, None)
 
 
 class Unfit(Exception):
@@ -33,7 +39,7 @@ class Unfit(Exception):
 
 
 class Owner(NamedTuple):
-    """The bucket that nested influencers belong to; their own values must agree with it."""
+    """The bucket that nested influencers belong to; they take from it the values that they do not have."""
 
     job_id: str
     timestamp: int
@@ -76,7 +82,7 @@ def scalar(field: Field, value: object) -> Any:
 
 
 def listed(field: Field, value: object, owner: Owner) -> tuple[object, ...]:
-    """The value of a list field as it is stored; empty if it is missing.
+    """The value of a list field as it is stored; empty if it is missing. Not for instants.
 
     Raises:
         Unfit: the value has the wrong type.
@@ -98,6 +104,27 @@ def timestamp(value: object, path: str = "") -> int:
     if not FIRST_MS <= moment <= LAST_MS:
         raise Unfit("outside the years 0001 to 9999" if _is_int64(moment) else _OUTSIDE_INT64, value, path)
     return moment
+
+
+def ingested(event: object, path: str = "") -> int | None:
+    """The instant ``ingested`` of an object ``event`` in epoch ms; None if it or the event is missing.
+
+    Other keys of the event do not count.
+
+    Raises:
+        Unfit: the event is not an object, or the instant is not what a timestamp may be.
+
+    Source: the server's ``Result``.
+    """
+    if not isinstance(event, Mapping):
+        if base_or_none(event) is None:
+            return None
+        raise Unfit(f"must be an object, not {type_name(event)}", event, path)
+    try:
+        found: int | None = scalar(INGESTED, event.get("ingested"))
+    except Unfit as unfit:
+        raise Unfit(unfit.reason, unfit.value, f"{path}.ingested") from None
+    return found
 
 
 def integer(value: object, minimum: int | None, path: str = "") -> int:
@@ -169,11 +196,11 @@ def keywords(value: object, path: str = "") -> tuple[str, ...]:
     return tuple([keyword(text, place) for text, place in items(value, path)])
 
 
-def bucket_influencers(value: object, owner: Owner) -> tuple[StoredInfluencer, ...]:
+def bucket_influencers(value: object, owner: Owner) -> tuple[StoredInfluencer | DifferingInfluencer, ...]:
     """The influencers nested in a bucket, as they are stored.
 
-    An influencer may leave out the bucket's job, timestamp and span; if given, they must equal the bucket's. Its
-    ``is_interim`` may differ.
+    An influencer may leave out the bucket's job, timestamp and span. If given, they may be any that a bucket could
+    have. Its ``is_interim`` may differ too.
 
     Raises:
         Unfit: an item is not an object, or a value in it has the wrong type.
@@ -243,7 +270,7 @@ def _nearest(value: object, path: str) -> float:
         raise Unfit("outside the range of a double", value, path) from None
 
 
-def _nested(value: object, path: str, owner: Owner) -> StoredInfluencer:
+def _nested(value: object, path: str, owner: Owner) -> StoredInfluencer | DifferingInfluencer:
     """A nested influencer. If it is refused, it is read again without the missing values of other libraries.
 
     Such values are rare, and to look for them in every influencer would take longer than a quarter of all checks.
@@ -264,10 +291,10 @@ def _nested(value: object, path: str, owner: Owner) -> StoredInfluencer:
     return _bucket_influencer(present, path, owner)
 
 
-def _bucket_influencer(value: object, path: str, owner: Owner) -> StoredInfluencer:
+def _bucket_influencer(value: object, path: str, owner: Owner) -> StoredInfluencer | DifferingInfluencer:
     if not isinstance(value, Mapping):
         raise Unfit(f"must be an object, not {type_name(value)}", value, path)
-    _agrees(value, "job_id", owner.job_id, path)
+    job_id = _own(value, "job_id", owner.job_id, path)
     result_type = value.get("result_type")
     said = base_form(result_type)
     if said is not None and not (type(said) is str and said == "bucket_influencer"):
@@ -275,13 +302,16 @@ def _bucket_influencer(value: object, path: str, owner: Owner) -> StoredInfluenc
     name = value.get("influencer_field_name")
     if name is not None:
         name = keyword(name, f"{path}.influencer_field_name")
-    scores = [_score(value, key, path) for key in StoredInfluencer._fields[1:5]]
-    _agrees(value, "timestamp", owner.timestamp, path)
-    _agrees(value, "bucket_span", owner.bucket_span, path)
+    initial, current, raw, probability = [_score(value, key, path) for key in _SCORES]
+    own_timestamp = _own(value, "timestamp", owner.timestamp, path)
+    bucket_span = _own(value, "bucket_span", owner.bucket_span, path)
     is_interim = value.get("is_interim")
     interim = owner.is_interim if is_interim is None else boolean(is_interim, f"{path}.is_interim")
-    initial, current, raw, probability = scores
-    return StoredInfluencer(name, initial, current, raw, probability, interim)
+    event = value.get("event")
+    event_ingested = None if event is None else ingested(event, f"{path}.event")
+    own = job_id, own_timestamp, bucket_span, event_ingested
+    stored = StoredInfluencer(name, initial, current, raw, probability, interim)
+    return stored if own == _NOTHING_OF_ITS_OWN else DifferingInfluencer(*stored, *own)
 
 
 def _score(nested: Mapping[str, Any], key: str, path: str) -> float:
@@ -289,17 +319,21 @@ def _score(nested: Mapping[str, Any], key: str, path: str) -> float:
     return 0.0 if value is None else double(value, f"{path}.{key}")
 
 
-def _agrees(nested: Mapping[str, Any], key: str, expected: int | str, path: str) -> None:
+def _own(nested: Mapping[str, Any], key: str, of_bucket: int | str, path: str) -> Any:
+    """A value of a nested influencer, checked as its bucket's was; None if it is missing or equals its bucket's."""
     value = nested.get(key)
     if value is None:
-        return
+        return None
     path = f"{path}.{key}"
     if key == "job_id":
         given: int | str = keyword(value, path)
+        if given != of_bucket and not is_job_id(given):
+            raise Unfit(JOB_ID_RULE, value, path)
+    elif key == "timestamp":
+        given = timestamp(value, path)
     else:
-        given = timestamp(value, path) if key == "timestamp" else integer(value, None, path)
-    if given != expected:
-        raise Unfit(f"must be its bucket's, [{expected}]", value, path)
+        given = integer(value, _LEAST_SPAN, path)
+    return None if given == of_bucket else given
 
 
 def _calendar(text: str, path: str) -> int:

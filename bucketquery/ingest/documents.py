@@ -1,40 +1,24 @@
 """Documents to checked columns: the usual input.
 
-Documents are routed by kind, and each kind is read in chunks. The columns of a chunk are checked as wholes if all their
-values have exactly the types of their fields. If not, `checks` reads the chunk value by value, document by document.
-The waiting documents of all kinds are read at the same time, so an error names the first bad field of the first bad
-document of any kind.
+Documents are routed by kind, and each kind is read in chunks (`chunks`). The waiting documents of all kinds are read at
+the same time, so an error names the first bad field of the first bad document of any kind.
 """
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import compress
 from operator import itemgetter
-from types import NoneType
 from typing import Any, Final, NamedTuple
-
-import numpy as np
 
 from bucketquery.errors import InvalidDocument
 from bucketquery.ingest import checks
-from bucketquery.ingest.batch import (
-    Batch,
-    Chunk,
-    JobCodes,
-    assemble,
-    checked_column,
-    concatenated,
-    refused,
-    whole_column,
-)
-from bucketquery.ingest.checks import Owner, Unfit
-from bucketquery.ingest.copies import copied
+from bucketquery.ingest.batch import Batch, Chunk, JobCodes, assemble, concatenated, refused
+from bucketquery.ingest.checks import Unfit
+from bucketquery.ingest.chunks import Refusal, read_chunk
 from bucketquery.ingest.envelopes import unwrap
-from bucketquery.ingest.extra_fields import extra_fields_of
+from bucketquery.ingest.extra_fields import DEEPEST
 from bucketquery.ingest.small_batches import read_small_batch
 from bucketquery.model.scalars import base_form, base_or_none
-from bucketquery.model.schema import BUCKET, RECORD, SCHEMAS, Document, Kind, Schema, Type
-from bucketquery.storage.sparse_lists import SparseLists
+from bucketquery.model.schema import BUCKET, EXTRA_FIELDS, RECORD, SCHEMAS, Document, Kind, Schema
 
 #: The fields that a record in a bucket takes from the bucket if it does not have them.
 _OF_THE_BUCKET: Final = ("job_id", "timestamp", "bucket_span", "is_interim")
@@ -166,11 +150,11 @@ def _read(source: _Source, skipped: Counter[str], codes: JobCodes, *, keep: bool
                 continue
             reader, found = routed
             below = "" if found is document else "._source"
-            reader.waiting.append((position, below, found if is_held else copied(reader.schema, found)))
+            reader.waiting.append((position, below, found if is_held else _copied(reader.schema, found)))
             count += 1
             if "records" in found and reader is buckets and base_or_none(found["records"]) is not None:
                 for place, record in _records_in(found, below):
-                    records.waiting.append((position, place, record if is_held else copied(RECORD, record)))
+                    records.waiting.append((position, place, record if is_held else _copied(RECORD, record)))
                     count += 1
         except Unfit as unfit:
             # If an earlier document is bad too, the error must name that one.
@@ -198,32 +182,13 @@ class _DocumentReader:
         """Read the waiting documents as one chunk.
 
         Raises:
-            _Refusal: at the first bad field of the first bad document.
+            Refusal: at the first bad field of the first bad document.
         """
-        documents = [document for _, _, document in self.waiting]
-        job_ids = [document.get("job_id") for document in documents]
-        values: dict[str, Sequence[Any]] = {
-            field.name: documents
-            if field.type is Type.EXTRA_FIELDS
-            else [document.get(field.name) for document in documents]
-            for field in self.schema.fields
-        }
-        chunk = _read_whole(self.schema, job_ids, values, codes)
-        if chunk is None:
-            chunk = _read_rows(self.schema, job_ids, values, codes)
+        chunk = read_chunk(self.schema, [document for _, _, document in self.waiting], codes)
         if not self.keep:
             chunk = chunk.without(self.schema.only_shown)
         self.chunks.append(chunk)
         self.waiting = []
-
-
-class _Refusal(Exception):
-    """A row of a chunk cannot be stored; the path begins with the field's name."""
-
-    def __init__(self, row: int, unfit: Unfit) -> None:
-        super().__init__(row, unfit)
-        self.row = row
-        self.unfit = unfit
 
 
 def _read_waiting(readers: Iterable[_DocumentReader], codes: JobCodes, path: str) -> None:
@@ -242,7 +207,7 @@ def _read_waiting(readers: Iterable[_DocumentReader], codes: JobCodes, path: str
         if reader.waiting:
             try:
                 reader.read(codes)
-            except _Refusal as refusal:
+            except Refusal as refusal:
                 position, below, _ = reader.waiting[refusal.row]
                 bad.append((position, below, refusal.unfit))
     if bad:
@@ -310,65 +275,27 @@ def _check_type(result_type: object, kind: Kind | None, path: str) -> str:
     return named
 
 
-def _read_whole(
-    schema: Schema, job_ids: Sequence[Any], values: Mapping[str, Sequence[Any]], codes: JobCodes
-) -> Chunk | None:
-    """The chunk if every column can be checked as a whole; None if one cannot."""
-    columns = {}
-    for field in schema.columns:
-        column = whole_column(field, values[field.name])
-        if column is None:
-            return None
-        columns[field.name] = column
-    try:
-        jobs = codes.whole(job_ids)
-        lists = {}
-        for field in schema.lists:
-            given = values[field.name]
-            if field.type is Type.EXTRA_FIELDS:
-                lists[field.name] = SparseLists.of_tuples([extra_fields_of(schema, document) for document in given])
-                continue
-            if not set(map(type, given)) <= {list, tuple, NoneType}:
-                return None
-            rows = list(compress(range(len(given)), given))
-            tuples = [checks.listed(field, given[row], Owner.at(row, job_ids[row], values)) for row in rows]
-            lists[field.name] = SparseLists.of_rows(rows, tuples)
-    except Unfit:
-        return None
-    return Chunk.of(jobs, columns, lists)
+def _copied(schema: Schema, document: Document) -> Document:
+    """A copy of every part of a document that is read later."""
+    copied = dict(document) if type(document) is dict else dict(_items(document))
+    for name in list(copied) if EXTRA_FIELDS in schema.only_shown else [field.key for field in schema.lists]:
+        if name in copied:
+            copied[name] = _copy(copied[name], DEEPEST)
+    return copied
 
 
-def _read_rows(
-    schema: Schema,
-    job_ids: Sequence[Any],
-    values: Mapping[str, Sequence[Any]],
-    codes: JobCodes,
-) -> Chunk:
-    """The chunk, checked value by value.
+def _copy(value: Any, depth: int) -> Any:
+    """A copy of a JSON value down to ``depth`` levels."""
+    if isinstance(value, list | tuple):
+        return [_copy(entry, depth - 1) if depth else entry for entry in value]
+    if isinstance(value, Mapping):
+        return {key: _copy(entry, depth - 1) if depth else entry for key, entry in _items(value)}
+    return value
 
-    Raises:
-        _Refusal: at the first value that is refused.
-    """
-    jobs = []
-    stored: dict[str, list[Any]] = {field.name: [] for field in schema.fields}
-    for row, job_id in enumerate(job_ids):
-        name = "job_id"
-        try:
-            jobs.append(codes.code(job_id))
-            job_text = base_form(job_id)
-            for field in schema.fields:
-                name = field.name
-                value = values[name][row]
-                if field.type.dtype is not None:
-                    stored[name].append(checks.scalar(field, value))
-                elif field.type is Type.EXTRA_FIELDS:
-                    stored[name].append(extra_fields_of(schema, value))
-                elif value is None:
-                    stored[name].append(())
-                else:
-                    stored[name].append(checks.listed(field, value, Owner.at(row, job_text, stored)))
-        except Unfit as unfit:
-            raise _Refusal(row, Unfit(unfit.reason, unfit.value, name + unfit.path)) from None
-    columns = {field.name: checked_column(field, stored[field.name]) for field in schema.columns}
-    lists = {field.name: SparseLists.of_tuples(stored[field.name]) for field in schema.lists}
-    return Chunk.of(np.array(jobs, dtype=np.int64), columns, lists)
+
+def _items(mapping: Mapping[Any, Any]) -> Iterator[tuple[Any, Any]]:
+    """The items of a mapping, with keys that a dict can have."""
+    for key, value in mapping.items():
+        name = base_form(key)
+        # A key that is neither text nor hashable is refused or dropped, and so is its class in its place.
+        yield (type(name) if type(name).__hash__ is None else name), value

@@ -32,10 +32,14 @@ def extra_fields_of(schema: Schema, document: Document) -> str:
         value = document.get(field.name)
         if value is not None and (stored := part(field, value, field.name)) is not None:
             parts[field.name] = stored
+    documented, event = schema.documented, document.get("event")
+    if event is not None and not isinstance(event, Mapping) and base_or_none(event) is not None:
+        # A data field may have this name. Its values are not an object.
+        documented -= {"event"}
     for key, value in document.items():
         # Compare keys as built-in str: a subclass of str may equal a documented name and hash differently.
         name = key if type(key) is str else _key(key, "")
-        if name not in schema.documented:
+        if name not in documented:
             parts[name] = json_value(value, brief(name))
     return fields_to_text(parts)
 

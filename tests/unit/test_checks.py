@@ -16,6 +16,7 @@ from bucketquery.ingest.checks import (
     boolean,
     bucket_influencers,
     double,
+    ingested,
     integer,
     items,
     keywords,
@@ -25,7 +26,7 @@ from bucketquery.ingest.checks import (
 )
 from bucketquery.model.instants import FIRST_MS, LAST_MS
 from bucketquery.model.schema import BUCKET
-from bucketquery.results.stored_influencer import StoredInfluencer
+from bucketquery.results.stored_influencer import DifferingInfluencer, StoredInfluencer
 
 INT64_MIN, INT64_MAX = -(2**63), 2**63 - 1
 OWNER = Owner("web", 1_000, 300, is_interim=True)
@@ -219,7 +220,7 @@ def test_the_owner_is_the_bucket_of_a_row() -> None:
 
 
 def test_listed_checks_by_the_type_of_the_field() -> None:
-    """`scheduled_events` is a list of texts, and `bucket_influencers` is a list of influencers of the same bucket."""
+    """`scheduled_events` is a list of texts, and `bucket_influencers` is a list of influencers."""
     owner = Owner("web", 0, 300, is_interim=False)
     assert listed(BUCKET.by_name["scheduled_events"], ["a"], owner) == ("a",)
     (nested,) = listed(BUCKET.by_name["bucket_influencers"], [{"timestamp": 0}], owner)
@@ -250,10 +251,78 @@ def test_a_nested_influencer_has_defaults() -> None:
     assert bucket_influencers([dict.fromkeys(full)], OWNER) == bucket_influencers([{}], OWNER)
 
 
+#: Values of its own that an influencer may have, as fields of `DifferingInfluencer`.
+OWN_VALUES: list[tuple[dict[str, Any], dict[str, Any]]] = [
+    ({"job_id": "db"}, {"job_id": "db"}),
+    ({"timestamp": 0}, {"timestamp": 0}),
+    ({"timestamp": "1970-01-01T00:00:01.001Z"}, {"timestamp": 1_001}),
+    ({"bucket_span": 60.0}, {"bucket_span": 60}),
+    ({"event": {"ingested": 0}}, {"event_ingested": 0}),
+    ({"event": MappingProxyType({"ingested": "1969-12-31", "kind": 5})}, {"event_ingested": -86_400_000}),
+    ({"job_id": "db", "timestamp": -5, "bucket_span": 1}, {"job_id": "db", "timestamp": -5, "bucket_span": 1}),
+]
+
+
+@pytest.mark.parametrize(("given", "own"), OWN_VALUES, ids=lambda part: repr(part)[:40])
+def test_an_influencer_keeps_values_of_its_own(given: dict[str, Any], own: dict[str, Any]) -> None:
+    """Only the values that differ from its bucket's are stored, even if it repeats all the others."""
+    plain = StoredInfluencer("host", 0.0, 2.0, 0.0, 0.0, is_interim=True)
+    nothing = {"job_id": None, "timestamp": None, "bucket_span": None, "event_ingested": None}
+    expected = DifferingInfluencer(*plain, **{**nothing, **own})
+    shared = {"influencer_field_name": "host", "anomaly_score": 2}
+    of_bucket = {"job_id": "web", "timestamp": 1_000, "bucket_span": 300, "event": {}}
+    found = bucket_influencers([{**shared, **given}, {**of_bucket, **shared, **given}, {**of_bucket, **shared}], OWNER)
+    assert found == (expected, expected, plain)
+    assert [type(each) for each in found] == [DifferingInfluencer, DifferingInfluencer, StoredInfluencer]
+    assert found[0].within("web", 1_000, 300) == (
+        own.get("job_id", "web"),
+        own.get("timestamp", 1_000),
+        own.get("bucket_span", 300),
+        *plain,
+        own.get("event_ingested"),
+    )
+
+
+NO_INSTANTS: list[Any] = [
+    None,
+    np.datetime64("NaT"),
+    {},
+    {"ingested": None},
+    {"ingested": np.datetime64("NaT")},
+    {"INGESTED": 5},
+    MappingProxyType({"kind": []}),
+]
+
+
+@pytest.mark.parametrize("event", NO_INSTANTS, ids=repr)
+def test_an_event_or_its_instant_may_be_missing(event: Any) -> None:
+    """Other keys of an event do not count."""
+    assert ingested(event) is None
+
+
+@pytest.mark.parametrize(("value", "expected"), TIMESTAMPS, ids=lambda part: repr(part)[:40])
+def test_an_event_has_an_instant(value: object, expected: int) -> None:
+    """It accepts what a timestamp accepts."""
+    found = ingested({"ingested": value})
+    assert found == expected
+    assert type(found) is int
+
+
+@pytest.mark.parametrize("event", [[], (), "", "2020-01-01", 5, 0, True], ids=repr)
+def test_an_event_is_an_object(event: object) -> None:
+    """The path of the refusal is that of the event."""
+    refusal = unfit(lambda: ingested(event, "[3].event"))
+    assert (refusal.path, refusal.value) == ("[3].event", event)
+    assert refusal.reason.startswith("must be an object, not ")
+    bad = unfit(lambda: ingested({"ingested": True}, "[3].event"))
+    assert (bad.path, bad.value) == ("[3].event.ingested", True)
+    assert bad.reason == unfit(lambda: timestamp(True)).reason
+
+
 BAD_INFLUENCERS: list[tuple[Any, str]] = [
     ("text", "[0]"),
     (None, "[0]"),
-    ({"job_id": "db"}, "[0].job_id"),
+    ({"job_id": "-db"}, "[0].job_id"),
     ({"job_id": 5}, "[0].job_id"),
     ({"result_type": "bucket"}, "[0].result_type"),
     ({"influencer_field_name": 5}, "[0].influencer_field_name"),
@@ -261,17 +330,21 @@ BAD_INFLUENCERS: list[tuple[Any, str]] = [
     ({"anomaly_score": math.nan}, "[0].anomaly_score"),
     ({"raw_anomaly_score": True}, "[0].raw_anomaly_score"),
     ({"probability": []}, "[0].probability"),
-    ({"timestamp": 1_001}, "[0].timestamp"),
+    ({"timestamp": LAST_MS + 1}, "[0].timestamp"),
     ({"timestamp": "now"}, "[0].timestamp"),
-    ({"bucket_span": 60}, "[0].bucket_span"),
+    ({"bucket_span": 0}, "[0].bucket_span"),
     ({"bucket_span": "300"}, "[0].bucket_span"),
     ({"is_interim": 1}, "[0].is_interim"),
+    ({"event": "today"}, "[0].event"),
+    ({"event": []}, "[0].event"),
+    ({"event": {"ingested": "now"}}, "[0].event.ingested"),
+    ({"event": {"ingested": []}}, "[0].event.ingested"),
 ]
 
 
 @pytest.mark.parametrize(("entry", "path"), BAD_INFLUENCERS, ids=lambda part: repr(part)[:40])
 def test_a_bad_influencer_is_named_by_its_path(entry: object, path: str) -> None:
-    """The path has the influencer's position and the bad key. A job, timestamp or span must equal the bucket's."""
+    """The path has the influencer's position and the bad key. Its own values must be those that a bucket may have."""
     assert unfit(lambda: bucket_influencers([entry], OWNER)).path == path
     assert unfit(lambda: bucket_influencers([{}, entry], OWNER)).path == path.replace("[0]", "[1]")
 

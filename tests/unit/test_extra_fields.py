@@ -61,6 +61,13 @@ def test_fields_with_a_column_are_not_extra() -> None:
     assert fields_from_texts([]) == []
 
 
+@pytest.mark.parametrize("event", [None, {}, {"ingested": 5, "x": [1]}, MappingProxyType({"ingested": "x"})], ids=repr)
+def test_an_event_is_not_extra(event: Any) -> None:
+    """An object has a field of its own, whatever is in it. The name with the dot is an unknown key."""
+    assert read_back(a=1, event=event, **{"event.ingested": 5}) == {"a": 1, "event.ingested": 5}
+    assert list(read_back(a=1, event=[5], b=2)) == ["a", "event", "b"]
+
+
 def test_documented_parts_come_first_and_in_order() -> None:
     """Documented parts have a fixed order; unknown fields follow in the order of the document."""
     given = {"zebra": 1, "influencers": [], "apple": 2, "actual": [1], "typical": []}
