@@ -112,7 +112,7 @@ def read_jobs(jobs: object) -> tuple[str, ...]:
     >>> read_jobs("web"), read_jobs(["web", "db", "web"])
     (('web',), ('web', 'db'))
     """
-    one = base_form(jobs)
+    one = jobs if type(jobs) is str else base_form(jobs)
     if is_job_id(one):
         return (one,)
     if type(one) is not str and isinstance(one, Iterable):
@@ -194,7 +194,7 @@ def read_boolean(value: object, name: str) -> bool:
     Raises:
         InvalidQuery: not a bool.
     """
-    base = base_form(value)
+    base = value if type(value) is bool else base_form(value)
     if type(base) is bool:
         return base
     reason = f"Failed to parse value [{brief(value)}] as only [true] or [false] are allowed."
