@@ -1,7 +1,7 @@
 """Replies to requests, and errors in the format and the words of the API."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -23,7 +23,6 @@ _SERVER_METHODS: Final = frozenset({"CONNECT", "DELETE", "GET", "HEAD", "OPTIONS
 _FIRST_ERROR: Final = 400
 
 _HEADERS: Final = FrozenMapping({"content-type": "application/json", "x-elastic-product": "Elasticsearch"})
-_ALLOW: Final = FrozenMapping({**_HEADERS, "Allow": ",".join(METHODS)})
 
 
 class _Body(MadeOnce):
@@ -49,7 +48,7 @@ class Reply(_Body):
     The body of a page is made when it is first read. The reply keeps the columns of its page in memory.
 
     Attributes:
-        status: the HTTP status: 200, 400, 404, 405, 406 or 413.
+        status: the HTTP status: 200, 400, 403, 404, 405, 406 or 413.
         headers: the content type, and the product header that the official clients check; ``Allow`` in the reply to
             ``OPTIONS`` or to a refused method.
         body: the answer, or the error, as parsed JSON; a new object, which the caller may change. If the request has a
@@ -138,7 +137,7 @@ def shaped(reply: Reply, response: ResponseParameters) -> Reply:
     if is_made(reply, "body"):
         body = reply.body if parts is None or not reply.body else parts.shown(reply.body)
         filtered = parts is not None and bool(reply.body)
-        return replace(reply, body=body, _pretty=response.pretty, _filtered=filtered)
+        return replace(reply, body=body, _pretty=response.pretty or reply._pretty, _filtered=filtered)
     shown = _new(Reply)
     _fill_from_page(
         shown, reply.status, reply.headers, reply._page, reply._human, parts, response.pretty, parts is not None
@@ -207,16 +206,38 @@ def unknown_path(method: str, uri: str) -> Reply:
     return Reply(status=400, body={"error": f"no handler found for uri [{echoed(uri)}] and method [{method}]"})
 
 
-def wrong_method(method: str, uri: str) -> Reply:
+def wrong_method(method: str, uri: str, allowed: Sequence[str] = METHODS) -> Reply:
     """The error for a method that the endpoint of the path does not accept."""
     known = f"Incorrect HTTP method for uri [{echoed(uri)}] and method [{method}]"
-    reason = f"{known if method in _SERVER_METHODS else _unexpected(method)}, allowed: [{', '.join(METHODS)}]"
-    return Reply(status=405, headers=_ALLOW, body={"error": reason, "status": 405})
+    reason = f"{known if method in _SERVER_METHODS else _unexpected(method)}, allowed: [{', '.join(allowed)}]"
+    return Reply(status=405, headers=_allow(allowed), body={"error": reason, "status": 405})
 
 
-def options() -> Reply:
+def options(allowed: Sequence[str] = METHODS) -> Reply:
     """The reply to ``OPTIONS``: the methods that a path accepts."""
-    return Reply(status=200, headers=_ALLOW, body={})
+    return Reply(status=200, headers=_allow(allowed), body={})
+
+
+def without_body(reply: Reply) -> Reply:
+    """The reply to ``HEAD``: status and headers only.
+
+    >>> without_body(unknown_path("HEAD", "/x")).encode()
+    b''
+    """
+    return Reply(status=reply.status, headers=reply.headers, body={})
+
+
+def plain_error(status: int, reason: str) -> Reply:
+    """An error without a type, as the server has them where no endpoint has read the request.
+
+    >>> plain_error(413, "too long").body
+    {'error': 'too long', 'status': 413}
+    """
+    return Reply(status=status, body={"error": reason, "status": status})
+
+
+def _allow(methods: Sequence[str]) -> Mapping[str, str]:
+    return FrozenMapping({**_HEADERS, "Allow": ",".join(methods)})
 
 
 def _unexpected(method: str) -> str:

@@ -115,7 +115,7 @@ def read_request(call: Call, route: Route) -> Request:
         parameters = _of_body(body, endpoint)
         if timestamp is not None:
             _put(parameters, "timestamp", timestamp, _read_timestamp)
-    _refuse_unknown(call, known | also_known)
+    refuse_unknown(call, known | also_known)
     page = parameters.pop("page", {})
     return Request(endpoint.query, route.job_id, parameters | page)
 
@@ -179,7 +179,12 @@ def _put(parameters: dict[str, Any], name: str, value: Any, read_by: Callable[[A
 _read_timestamp: Final = PARAMETERS["timestamp"].from_url
 
 
-def _refuse_unknown(call: Call, known: set[str]) -> None:
+def refuse_unknown(call: Call, known: set[str]) -> None:
+    """Refuse parameters of the URL that are not known.
+
+    Raises:
+        InvalidQuery: there is one.
+    """
     unknown = sorted(call.url.keys() - known)
     if unknown:
         hints = {brief(name): did_you_mean(name, known) for name in unknown[:_MOST_LISTED]}

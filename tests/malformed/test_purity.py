@@ -231,6 +231,56 @@ def test_the_import_loads_numpy_sortedcontainers_and_the_standard_library_only()
     assert set(json.loads(succeeded(script))) <= {"bucketquery", "numpy", "sortedcontainers"}
 
 
+DOOR = """
+import io, json
+import bucketquery.elastic as elastic
+
+
+def at_the_door(index):
+    described = json.dumps({"analysis_config": {"bucket_span": "15m"}}).encode()
+    jobs = "/_ml/anomaly_detectors"
+    web, new = jobs + "/web", jobs + "/new"
+    shown = []
+    for method, path, body in (
+        ("GET", "/", b""), ("HEAD", "/", b""), ("PUT", new, described), ("PUT", new, b"[]"),
+        ("GET", web + "*,new", b""), ("GET", jobs + "/_stats?human", b""), ("POST", web + "/_open", b""),
+        ("POST", f"{web}/results/buckets", b'{"desc": true}'), ("DELETE", new, b""), ("GET", "/x", b""),
+    ):
+        shown.append(elastic.handle(index, method, path, None, body, allow_writes=True).encode())
+        path, _, query = path.partition("?")
+        environ = {"REQUEST_METHOD": method, "PATH_INFO": path, "QUERY_STRING": query, "RAW_URI": path}
+        environ |= {"CONTENT_LENGTH": str(len(body)), "wsgi.input": io.BytesIO(body)}
+        shown += elastic.wsgi(index, allow_writes=True)(environ, lambda status, headers: None)
+
+        async def receive(body=body):
+            return {"type": "http.request", "body": body}
+
+        async def send(message):
+            shown.append(message.get("body", b""))
+
+        scope = {"type": "http", "method": method, "path": path, "query_string": query.encode()}
+        try:
+            elastic.asgi(index, allow_writes=True)(scope, receive, send).send(None)
+        except StopIteration:
+            pass
+    return sum(map(len, shown))
+"""
+
+
+def test_the_rest_door_touches_nothing() -> None:
+    """The door and its apps pass the audit hook too, and answer without the official client, asyncio and logging."""
+    absent = ["elastic_transport", "elasticsearch", "hypothesis", "orjson", "asyncio", "logging"]
+    script = (
+        f"for name in {absent!r}:\n    sys.modules.setdefault(name, None)\n"
+        + AUDIT
+        + DOOR
+        + "index = bq.ResultsIndex(clock=lambda: 0)\n"
+        + "index.upsert([{'result_type': 'bucket', 'job_id': 'web', 'timestamp': 0, 'bucket_span': 60}])\n"
+        + "at_the_door(index)\narmed = True\ntotal = at_the_door(index)\narmed = False\nprint(total)"
+    )
+    assert int(succeeded(script)) > 5_000
+
+
 def test_the_import_prints_nothing_and_starts_nothing() -> None:
     """The import and a run print nothing, warn of nothing, start no thread and change no setting."""
     script = (

@@ -30,7 +30,7 @@ INFLUENCERS = f"{PREFIX}/web/results/influencers"
 WRAPPED = "search_phase_execution_exception"
 INVALID = "validation_exception"
 #: Every status that a reply may have.
-STATUSES = {200, 400, 404, 405, 406, 413}
+STATUSES = {200, 400, 403, 404, 405, 406, 413}
 
 
 def stored() -> ResultsIndex:
@@ -90,23 +90,24 @@ def texts(value: Any) -> Iterator[str]:
 def check(method: Any, reply: Reply) -> None:
     """Assert what holds of every reply: a known status, and a body that is JSON of a known shape."""
     is_options_reply = isinstance(method, str) and method == "OPTIONS" and reply.status == 200
+    is_head_reply = isinstance(method, str) and method == "HEAD"
     assert reply.status in STATUSES
     assert reply.headers["content-type"] == "application/json"
     assert reply.headers["x-elastic-product"] == "Elasticsearch"
     assert "Allow" not in reply.headers or reply.status == 405 or is_options_reply
     encoded = reply.encode()
-    if is_options_reply:
+    if is_options_reply or is_head_reply:
         assert (encoded, reply.body) == (b"", {})
         return
     assert json.loads(encoded.decode("utf-8"), parse_constant=no_json) == reply.body
     if reply.status == 200:
-        assert set(reply.body) <= {"count", *PLURALS}
+        assert not reply.body or next(iter(reply.body)) in {"count", *PLURALS, "name"}
         return
     assert all(len(text) < 5_000 for text in texts(reply.body))
     error = reply.body["error"]
     if isinstance(error, str):
         assert reply.body == {"error": error} | ({"status": 405} if reply.status == 405 else {})
-        assert ("Allow" in reply.headers) == ("allowed: [GET, POST]" in error)
+        assert ("Allow" in reply.headers) == ("allowed: [" in error)
         return
     assert reply.body["status"] == reply.status
     assert list(error)[:3] == ["root_cause", "type", "reason"]
@@ -423,18 +424,16 @@ def test_wrong_query_is_refused(query: str, status: int, error_type: str) -> Non
 
 
 WRONG_PATHS: list[tuple[str, int, str | None]] = [
-    ("", 400, None),
-    ("/", 400, None),
-    ("?", 400, None),
-    ("?size=1", 400, None),
-    ("//", 400, None),
+    ("?size=1", 400, ILLEGAL),
+    ("/?size=1", 400, ILLEGAL),
+    ("/?human=x", 400, ILLEGAL),
     ("x", 400, None),
     ("*", 400, None),
     ("\x00", 400, None),
     ("http://127.0.0.1/", 400, None),
     ("/_ml", 400, None),
-    ("/_ml/anomaly_detectors/", 400, None),
-    ("/_ml/anomaly_detectors/web", 400, None),
+    ("/_ml/anomaly_detectors/web/_stats/x", 400, None),
+    ("/_ml/anomaly_detectors/web/stats", 400, None),
     ("/_ml/anomaly_detectors/web/results", 400, None),
     ("/_ml/anomaly_detectors/web/results/", 400, None),
     ("/_ml/anomaly_detectors/web/results/x", 400, None),
@@ -496,7 +495,8 @@ WRONG_PATHS: list[tuple[str, int, str | None]] = [
 @pytest.mark.parametrize(("path", "status", "error_type"), WRONG_PATHS, ids=[shorten(row[0]) for row in WRONG_PATHS])
 def test_wrong_path_is_refused(path: str, status: int, error_type: str | None) -> None:
     """A wrong path gets the status and error type of its row. A path without a handler gets the server's words."""
-    for method in ("GET", "POST"):
+    # The paths without results have GET only.
+    for method in ("GET",) if path.startswith(("?", "/?")) else ("GET", "POST"):
         reply = handle(INDEX, method, path)
         check(method, reply)
         told = reply.body["error"]
@@ -506,7 +506,7 @@ def test_wrong_path_is_refused(path: str, status: int, error_type: str | None) -
             assert told == f"no handler found for uri [{shown}] and method [{method}]"
 
 
-@pytest.mark.parametrize("method", ["PUT", "DELETE", "HEAD", "PATCH", "CONNECT", "get", "GET ", "", "GÉT", "\ud800"])
+@pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH", "CONNECT", "get", "GET ", "", "GÉT", "\ud800", "head"])
 @pytest.mark.parametrize("path", [BUCKETS, f"{BUCKETS}/0", RECORDS, INFLUENCERS, f"{BUCKETS}?foo=1"])
 def test_wrong_method_is_refused(method: str, path: str) -> None:
     """A method that the path does not have gets a 405 that lists GET and POST, even if more is wrong."""

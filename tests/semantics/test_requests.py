@@ -187,14 +187,12 @@ def options(path: str) -> Unhandled:
 UNKNOWN_PATHS = [
     no_handler(method, path)
     for method in ("GET", "POST", "PUT")
-    for path in ("/", f"{JOBS}/web/results/overall", f"/{JOBS}/web/results/buckets")
+    for path in (f"{JOBS}/web/results/overall", f"/{JOBS}/web/results/buckets")
 ] + [
     no_handler("GET", path)
     for path in (
-        "",
         "/_ml",
-        JOBS,
-        f"{JOBS}/web",
+        f"{JOBS}/web/_update",
         f"{JOBS}/web/results",
         f"{JOBS}/web/results/bucket",
         f"{JOBS}/web/results/Buckets",
@@ -258,7 +256,7 @@ LONG_PATHS = [
 ]
 WRONG_METHODS = [
     wrong_method(method, f"{JOBS}/web/results/{where}")
-    for method in ("PUT", "DELETE", "HEAD", "PATCH", "TRACE", "CONNECT")
+    for method in ("PUT", "DELETE", "PATCH", "TRACE", "CONNECT")
     for where in ("buckets", "records")
 ] + [
     wrong_method("PUT", path)
@@ -288,7 +286,7 @@ OPTIONS = [
     )
 ] + [
     Unhandled("20.rest-methods", f"OPTIONS {path}", Request("OPTIONS", path), 200, {}, None, "RC")
-    for path in ("/", f"{JOBS}/web/results/overall")
+    for path in ("/nowhere", f"{JOBS}/web/results/overall")
 ]
 
 

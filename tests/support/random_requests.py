@@ -22,6 +22,8 @@ from support.request_tables import KINDS, SCORES
 
 #: Jobs that the index of the tests has, and some that it has not.
 _JOBS: Final = ("web", "donn%C3%A9es", "idle", "db", "", "*", "%zz", "a" * 300, "\ud800", "web%2F1")
+#: The paths below a job that are not those of its results.
+_BELOW_A_JOB: Final = ("", "/_stats", "/_open", "/_close")
 _METHODS: Final = ("GET", "POST", "GET", "POST", "OPTIONS", "HEAD", "PUT", "DELETE", "get", "", "G\x00T", "\ud800")
 _FIELDS: Final = ("start", "end", "timestamp", "anomaly_score", "sort", "desc", "expand", "exclude_interim", "page")
 _URL_NAMES: Final = (
@@ -183,6 +185,8 @@ class RandomRequests:
         job = "web" if self._random.random() < 0.7 else self._of(_JOBS)
         lookup = f"/{quote(self._of(_TEXTS), safe='', errors='replace')}" if self._random.random() < 0.1 else ""
         path = f"{prefix}/{job}/results/{kind}{lookup}"
+        if self._random.random() < 0.1:
+            path = self._of(("/", prefix, f"{prefix}/_stats", *(f"{prefix}/{job}{below}" for below in _BELOW_A_JOB)))
         if self._random.random() < 0.4:
             path += f"?{self._query(kind)}"
         return path if self._random.random() < 0.95 else self._changed(path)

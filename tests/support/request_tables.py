@@ -79,6 +79,8 @@ class Request:
         body: as it arrives, or parsed.
         max_result_window: the host's argument of `handle`, not part of the request.
         max_size: the host's argument of the index, not part of the request.
+        version: the host's argument of `handle`, not part of the request.
+        allow_writes: the host's argument of `handle`, not part of the request.
     """
 
     method: str
@@ -88,13 +90,24 @@ class Request:
     _: KW_ONLY
     max_result_window: int = 10_000
     max_size: int = 10_000
+    version: str = "9.2.1"
+    allow_writes: bool = False
 
     def put_to(self, source: ResultsIndex | Snapshot) -> Reply:
         """The reply of the REST door."""
-        return handle(source, self.method, self.path, self.params, self.body, max_result_window=self.max_result_window)
+        return handle(
+            source,
+            self.method,
+            self.path,
+            self.params,
+            self.body,
+            max_result_window=self.max_result_window,
+            version=self.version,
+            allow_writes=self.allow_writes,
+        )
 
 
-def get(where: str, params: Any = None, *, job: str = JOB, **host: int) -> Request:
+def get(where: str, params: Any = None, *, job: str = JOB, **host: Any) -> Request:
     """A request without a body: ``get("buckets?size=1")``; the job is escaped as in the path."""
     return Request("GET", f"{JOBS}/{job}/results/{where}", params, None, **host)
 

@@ -219,3 +219,30 @@ def test_no_request_raises(index: ResultsIndex, odd: Any) -> None:
         reply = handle(index, *request)
         assert reply.status in {200, 400, 404, 405}
         assert reply.encode().decode().startswith('{"')
+
+
+def test_the_reply_to_head_has_no_body(index: ResultsIndex) -> None:
+    """A method of a subclass of text counts too. The status and the headers are those of the reply."""
+
+    class Method(str):
+        __slots__ = ()
+
+    for method in ("HEAD", Method("HEAD")):
+        for path, status in (("/", 200), (BUCKETS, 405), ("/x", 400), ("/%", 400)):
+            reply = handle(index, method, path, "pretty")
+            assert (reply.status, reply.body, reply.encode()) == (status, {}, b"")
+            assert reply.headers["x-elastic-product"] == "Elasticsearch"
+
+
+def test_parameters_that_shape_a_reply_hold_for_jobs(index: ResultsIndex) -> None:
+    """``filter_path`` and ``pretty`` work on every path; the server's description is indented anyway."""
+    jobs = "/_ml/anomaly_detectors"
+    assert handle(index, "GET", f"{jobs}?filter_path=count").body == {"count": 2}
+    assert handle(index, "GET", f"{jobs}/_stats?filter_path=jobs.data_counts.bucket_count").body == {
+        "jobs": [{"data_counts": {"bucket_count": 0}}, {"data_counts": {"bucket_count": 10}}]
+    }
+    assert handle(index, "GET", f"{jobs}?pretty").encode().startswith(b'{\n  "count" : 2')
+    for query in ("", "?human", "?filter_path=tagline,name&human"):
+        assert handle(index, "GET", f"/{query}").encode().startswith(b'{\n  "')
+    assert handle(index, "GET", "/?filter_path=tagline&pretty=false").encode() == b'{"tagline":"You Know, for Search"}'
+    assert handle(index, "GET", f"{jobs}?format=yaml").status == 406
