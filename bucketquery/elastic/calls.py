@@ -12,14 +12,15 @@ from decimal import Decimal
 from typing import Any, Final, NamedTuple
 from urllib.parse import parse_qsl
 
-import numpy as np
-
 from bucketquery.elastic.endpoints import json_type
 from bucketquery.elastic.response_parameters import ResponseParameters, read_response_parameters
 from bucketquery.errors import InvalidQuery
-from bucketquery.model.numbers import is_integer, is_real
-from bucketquery.model.text import brief, built_in_str
+from bucketquery.model.numbers import is_number
+from bucketquery.model.scalars import base_form
+from bucketquery.model.text import brief
 
+#: The base forms that are types of JSON. A double may be NaN, and so is read apart.
+_KEPT: Final = frozenset({str, bool, int})
 #: An error shows at most this number of characters of a path or a URL.
 MOST_ECHOED: Final = 1_000
 
@@ -84,8 +85,8 @@ def echoed(text: str) -> str:
 def _text(value: object) -> str:
     """The text itself; for an object of another type a text that describes it."""
     with suppress(Exception):  # reading an object runs code of its class, which may raise any exception
-        value = _built_in(value)
-        return value if isinstance(value, str) else brief(value)
+        text = _built_in(value)
+        return text if type(text) is str else brief(value)
     return "object"
 
 
@@ -97,23 +98,16 @@ def _trusted(value: object, error_type: str) -> Any:
         raise InvalidQuery(f"the request cannot be read: {brief(type(error).__name__)}", type=error_type) from error
 
 
-def _built_in(value: object, depth: int = 2) -> Any:  # noqa: PLR0911 - a return for each type
+def _built_in(value: object, depth: int = 2) -> Any:
     """The value in a built-in type of JSON, or as bytes; an ellipsis for a value that JSON does not have.
 
     A mapping below ``depth`` becomes an empty dict, and an array an empty list: no parameter takes either.
     """
-    if isinstance(value, str):
-        return built_in_str(value)
-    if value is None or isinstance(value, bool):
+    value = base_form(value)
+    if value is None or type(value) in _KEPT:
         return value
-    if isinstance(value, np.bool_):
-        return bool(value)
-    if is_integer(value):
-        return int(value)
-    if isinstance(value, Decimal):
-        return _double(float(value), integral=True)
-    if is_real(value):
-        return _double(float(value))
+    if is_number(value):
+        return _double(float(value), integral=isinstance(value, Decimal))
     if isinstance(value, bytes | bytearray | memoryview):
         return bytes(value)
     if isinstance(value, Mapping):
@@ -129,7 +123,8 @@ def _double(number: float, *, integral: bool = False) -> Any:
 
 
 def _name(name: object) -> str:
-    return built_in_str(name) if isinstance(name, str) else brief(name)
+    text = base_form(name)
+    return text if type(text) is str else brief(name)
 
 
 def _url_parameters(given: object) -> dict[str, str]:

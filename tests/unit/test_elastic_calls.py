@@ -80,9 +80,16 @@ def test_values_of_a_mapping_become_text_as_in_json() -> None:
     """Text stays as it is, numbers and booleans are spelled as in JSON, and None becomes empty text."""
     given: dict[str, Any]
     given = {"a": "x", "b": True, "c": False, "d": 5, "e": 2.5, "f": None, "g": np.int64(7), "h": np.float64(0.5)}
-    given |= {"i": np.True_, "j": Decimal("80.0"), "k": Decimal("0.5"), "l": WORD.GET, "m": Decimal("1e20")}
+    given |= {
+        "i": np.True_,
+        "j": Decimal("80.0"),
+        "k": Decimal("0.5"),
+        "l": WORD.GET,
+        "m": Decimal("1e20"),
+        "n": np.array("y"),
+    }
     expected = {"a": "x", "b": "true", "c": "false", "d": "5", "e": "2.5", "f": "", "g": "7", "h": "0.5"}
-    expected |= {"i": "true", "j": "80", "k": "0.5", "l": "GET", "m": "1e+20"}
+    expected |= {"i": "true", "j": "80", "k": "0.5", "l": "GET", "m": "1e+20", "n": "y"}
     assert url("/", given) == url("/", MappingProxyType(given)) == expected
 
 
