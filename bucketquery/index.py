@@ -16,7 +16,7 @@ from bucketquery.ingest.documents import read_documents
 from bucketquery.jobs.catalog import Catalog
 from bucketquery.jobs.job import Job
 from bucketquery.model.frozen import FrozenMapping
-from bucketquery.model.numbers import is_integer
+from bucketquery.model.scalars import base_form
 from bucketquery.model.schema import SCHEMAS, Document, Kind
 from bucketquery.model.sizes import DEFAULT_SIZES
 from bucketquery.queries.parameters import read_boolean, read_job_id, read_text
@@ -87,7 +87,8 @@ class ResultsIndex(Reads):
     def __init__(
         self, *, max_size: int = 10_000, clock: Callable[[], int] | None = None, keep_documents: bool = True
     ) -> None:
-        if not is_integer(max_size) or max_size < 0:
+        most = base_form(max_size)
+        if type(most) is not int or most < 0:
             raise InvalidQuery("[max_size] must be a non-negative integer", field="max_size", value=max_size)
         if clock is not None and not callable(clock):
             raise InvalidQuery("[clock] must be callable", field="clock", value=clock)
@@ -95,7 +96,7 @@ class ResultsIndex(Reads):
         self._lock = Lock()
         #: For each kind, the table of a job without results.
         self._nothing = {kind: Table.empty(schema, DEFAULT_SIZES) for kind, schema in SCHEMAS.items()}
-        self._snapshot = Snapshot(Catalog(), 0, int(max_size), clock or _system_clock, has_documents=has_documents)
+        self._snapshot = Snapshot(Catalog(), 0, most, clock or _system_clock, has_documents=has_documents)
         _INDEXES.add(self)
 
     def put_job(self, job_id: str, *, bucket_span: int | None = None) -> Commit:
@@ -116,10 +117,10 @@ class ResultsIndex(Reads):
         1
         """
         job_id = read_job_id(job_id)
-        if bucket_span is not None and not (is_integer(bucket_span) and 0 < bucket_span < _LONGEST_SPAN):
+        span = base_form(bucket_span)
+        if bucket_span is not None and not (type(span) is int and 0 < span < _LONGEST_SPAN):
             reason = "[bucket_span] must be a positive integer inside int64"
             raise InvalidQuery(reason, field="bucket_span", value=bucket_span)
-        span = None if bucket_span is None else int(bucket_span)
         with self._lock:
             snapshot = self._snapshot
             known = snapshot._catalog.get(job_id)
@@ -157,6 +158,7 @@ class ResultsIndex(Reads):
                 changes anything, and does not modify them. The last document of an identity wins. If a document
                 is a search hit, ``{"_source": {...}}``, its source is stored. The ``records`` in a bucket are stored as
                 records. An answer, a search response or the client's response object stands for the documents in it.
+                A value counts by the base type of its class, and pandas' NA and NaT are missing.
             kind: the kind of all documents. With None (the default), ``result_type`` gives the kind, and documents of
                 other kinds are skipped.
 
@@ -183,7 +185,7 @@ class ResultsIndex(Reads):
         (1, Commit(sequence=2, inserted=0, replaced=1, unchanged=0, deleted=0, skipped={'forecast': 1}, repeated=0))
         """
         if kind is not None:
-            _check_kind(kind)
+            kind = _read_kind(kind)
         return self._apply(read_documents(documents, kind, keep=self._snapshot._has_documents))
 
     def upsert_columns(
@@ -192,9 +194,10 @@ class ResultsIndex(Reads):
         """Insert or replace results from arrays by field name, as `upsert` does from documents.
 
         Args:
-            columns: 1-d arrays of equal length; the index copies them. ``timestamp`` is int64 epoch ms or datetime64,
-                ``bucket_span`` is in seconds, an array or one int. A value is missing if its field is left out, if it
-                is masked in an ``np.ma`` array, or if it is None in a list or an object array.
+            columns: 1-d arrays of equal length, or a frame of pandas or polars; the index copies them. ``timestamp`` is
+                int64 epoch ms or datetime64, ``bucket_span`` is in seconds, an array or one int. A value is missing if
+                its field is left out, if it is masked in an ``np.ma`` array, if it is None in a list or an object
+                array, or if it is a null of a nullable series. Time columns with a zone are read in UTC.
             job_id: the job of all rows; None (the default) if a column ``job_id`` has the job of each row.
             kind: the kind of all rows (default ``bucket``).
 
@@ -210,13 +213,13 @@ class ResultsIndex(Reads):
         >>> ResultsIndex().upsert_columns({"timestamp": timestamps, "bucket_span": 300}, job_id="web").inserted
         5
         """
-        _check_kind(kind)
+        kind = _read_kind(kind)
         return self._apply(read_columns(columns, job_id, kind, keep=self._snapshot._has_documents))
 
     def renormalize(
         self,
         job_id: str,
-        columns: Mapping[str, npt.ArrayLike],
+        columns: Mapping[str, npt.ArrayLike] | Any,
         *,
         kind: Kind | Literal["bucket_influencer"] = "bucket",
     ) -> Commit:
@@ -249,7 +252,7 @@ class ResultsIndex(Reads):
         >>> index.get_buckets(job_id="web")[0].anomaly_score, index.get_buckets(job_id="web")[0].event_count
         (60.0, 7)
         """
-        _check_kind(kind, _RENORMALIZED)
+        _read_kind(kind, _RENORMALIZED)
         job_id = read_text(job_id, "job_id")
         scores = read_scores(columns, "bucket")
         with self._lock:
@@ -347,6 +350,8 @@ class ResultsIndex(Reads):
         raise TypeError("a ResultsIndex cannot be pickled or copied; pickle the documents that it was made from")
 
 
-def _check_kind(kind: object, kinds: Collection[str] = SCHEMAS.keys()) -> None:
-    if not isinstance(kind, str) or kind not in kinds:
-        raise InvalidQuery(f"[kind] must be one of [{', '.join(kinds)}]", field="kind", value=kind)
+def _read_kind(kind: object, kinds: Collection[str] = SCHEMAS.keys()) -> Any:
+    named = base_form(kind)
+    if type(named) is str and named in kinds:
+        return named
+    raise InvalidQuery(f"[kind] must be one of [{', '.join(kinds)}]", field="kind", value=kind)

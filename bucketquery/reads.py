@@ -11,8 +11,8 @@ from bucketquery.jobs.catalog import Catalog
 from bucketquery.jobs.totals import Totals
 from bucketquery.model.frozen import FrozenMapping
 from bucketquery.model.instants import Instant
+from bucketquery.model.scalars import base_form
 from bucketquery.model.schema import SCHEMAS
-from bucketquery.model.text import built_in_str
 from bucketquery.queries.client_keywords import client_query
 from bucketquery.queries.parameters import read_text
 from bucketquery.queries.queries import QUERIES, AnyQuery, BucketQuery, InfluencerQuery, RecordQuery
@@ -53,7 +53,7 @@ class Reads(ABC):
 
     def __contains__(self, job_id: object) -> bool:
         """Whether a job is known: `put_job` named it, or a result of it was stored."""
-        return isinstance(job_id, str) and built_in_str(job_id) in self._newest()._catalog
+        return type(text := base_form(job_id)) is str and text in self._newest()._catalog
 
     def jobs(self, pattern: str = "_all") -> Sequence[str]:
         """The ids of the known jobs, sorted by code point.

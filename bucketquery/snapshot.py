@@ -7,7 +7,7 @@ from bucketquery.answers.run import AnyPage, page_of, page_of_jobs, results_of, 
 from bucketquery.errors import InvalidQuery, LimitExceeded
 from bucketquery.jobs.catalog import Catalog
 from bucketquery.model.instants import Instant
-from bucketquery.model.numbers import is_integer
+from bucketquery.model.scalars import base_form
 from bucketquery.queries.parameters import read_now
 from bucketquery.queries.queries import AnyQuery, resolve
 from bucketquery.queries.resolved import ResolvedQuery
@@ -116,10 +116,11 @@ class Snapshot(Reads):
         return resolve(query, lambda: instant)
 
     def _read_clock(self) -> int:
-        now: object = self._clock()
-        if not is_integer(now):
-            raise TypeError(f"clock must return int epoch milliseconds, not {type(now).__name__}")
-        return int(now)
+        read = self._clock()
+        now = base_form(read)
+        if type(now) is int:
+            return now
+        raise TypeError(f"clock must return int epoch milliseconds, not {type(read).__name__}")
 
     def check(self) -> None:
         """Assert every invariant of the stored data, for tests. Complexity: O(n)."""

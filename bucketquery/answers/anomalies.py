@@ -1,12 +1,21 @@
 """Records and influencers as values and as response objects, made column by column."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from itertools import islice, pairwise
+from itertools import islice, pairwise, repeat
 from typing import Any
 
 import numpy as np
 
-from bucketquery.answers.common import DisplayFields, display_fields, each_of, shown, timestamp_strings, with_strings
+from bucketquery.answers.common import (
+    DisplayFields,
+    display_fields,
+    each_of,
+    ingested,
+    put_events,
+    shown,
+    timestamp_strings,
+    with_strings,
+)
 from bucketquery.arrays.sorted_arrays import concatenated_ranges
 from bucketquery.ingest.extra_fields import fields_from_texts
 from bucketquery.model.frozen import frozen_values
@@ -93,7 +102,9 @@ def _jobs_of_records(job_id: str | Sequence[str], bounds: Sequence[tuple[int, in
 def _fields(job_id: str | Sequence[str], rows: Selection, display: DisplayFields) -> dict[str, Iterable[Any]]:
     """The fields of the rows, by their names in the values."""
     columns = {field.name: _or_none(rows, field.name) for field in rows.view.base.schema.columns}
-    return {"job_id": each_of(job_id), **columns, "_extra_fields": [extra or "" for extra in display[EXTRA_FIELDS]]}
+    extra_fields = [extra or "" for extra in display[EXTRA_FIELDS]]
+    event_ingested = ingested(rows) or repeat(None)
+    return {"job_id": each_of(job_id), **columns, "event_ingested": event_ingested, "_extra_fields": extra_fields}
 
 
 def _objects(
@@ -116,6 +127,7 @@ def _objects(
     if not is_full:
         fields = [{name: value for name, value in some.items() if value is not None} for some in fields]
     objects = list(map(write, each_of(job_id), fields, others))
+    put_events(objects, rows, human=human)
     return with_strings(objects, timestamp_strings(rows.column("timestamp"))) if human else objects
 
 

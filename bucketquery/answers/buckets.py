@@ -7,6 +7,9 @@ from typing import Any, Final
 from bucketquery.answers.common import (
     DisplayFields,
     each_of,
+    ingested,
+    put_events,
+    timestamp_string,
     timestamp_strings,
     with_default,
     with_string,
@@ -16,8 +19,8 @@ from bucketquery.model.frozen import frozen_values
 from bucketquery.model.schema import BUCKET, Array, Type
 from bucketquery.results.anomalies import AnomalyRecord
 from bucketquery.results.buckets import Bucket, BucketInfluencer
-from bucketquery.results.response_format import bucket_influencer_object, complete, simple_buckets
-from bucketquery.results.stored_influencer import StoredInfluencer
+from bucketquery.results.response_format import add_event, bucket_influencer_object, complete, simple_buckets
+from bucketquery.results.stored_influencer import SHOWN_FIELDS, DifferingInfluencer, StoredInfluencer
 from bucketquery.storage.selection import Selection
 
 #: The columns of a bucket, in the API's order.
@@ -30,6 +33,8 @@ COLUMNS: Final = (
     "is_interim",
     "processing_time_ms",
 )
+#: The length of a stored influencer that has all values of its bucket. Asking for its type takes longer.
+_NOTHING_OF_ITS_OWN: Final = len(StoredInfluencer._fields)
 _FIELDS: Final = tuple(BUCKET.by_name[name] for name in COLUMNS)
 
 
@@ -52,6 +57,7 @@ def bucket_values(
     columns["bucket_influencers"] = _influencer_values(job_id, columns, display["bucket_influencers"])
     columns["scheduled_events"] = rows.lists("scheduled_events")
     columns["records"] = records
+    columns["event_ingested"] = ingested(rows) or repeat(None)
     return frozen_values(Bucket, len(rows), columns)
 
 
@@ -83,12 +89,25 @@ def bucket_objects(
     if records is not None or any(influencers) or any(events):
         records = repeat([], len(objects)) if records is None else records
         for bucket, own_records, some, planned in zip(objects, records, influencers, events, strict=True):
-            nested = [
+            bucket["bucket_influencers"] = [
                 bucket_influencer_object(bucket["job_id"], bucket["timestamp"], bucket["bucket_span"], *stored)
+                if len(stored) == _NOTHING_OF_ITS_OWN
+                else _differing_object(bucket, stored)
                 for stored in some
             ]
-            complete(bucket, records=own_records, bucket_influencers=nested, scheduled_events=planned)
+            if own_records or planned:
+                complete(bucket, records=own_records, scheduled_events=planned)
+    put_events(objects, rows, human=human)
     return _with_all_strings(objects, timestamp_strings(rows.column("timestamp"))) if human else objects
+
+
+def _differing_object(bucket: dict[str, Any], stored: DifferingInfluencer) -> dict[str, Any]:
+    """The response object of an influencer with values of its own, for its bucket's object."""
+    *fields, event_ingested = stored.within(bucket["job_id"], bucket["timestamp"], bucket["bucket_span"])
+    nested = bucket_influencer_object(*fields)
+    if event_ingested is not None:
+        add_event(nested, event_ingested)
+    return nested
 
 
 def _lists(rows: Selection) -> list[list[Any]]:
@@ -107,15 +126,20 @@ def columns_of(rows: Selection) -> list[Array]:
 def _influencer_values(
     job_id: str | Sequence[str],
     columns: Mapping[str, Iterable[Any]],
-    influencers: Sequence[tuple[StoredInfluencer, ...]],
+    influencers: Sequence[tuple[Any, ...]],
 ) -> Iterable[tuple[BucketInfluencer, ...]]:
-    """The influencers of each bucket, with the timestamps and spans of the buckets from the columns."""
+    """The influencers of each bucket. Those without a timestamp or span of their own have those in the columns."""
     if not any(influencers):
-        return influencers  # type: ignore[return-value] # all are empty
+        return influencers
     buckets = zip(each_of(job_id), columns["timestamp"], columns["bucket_span"], influencers, strict=False)
-    flat = [(own_job, timestamp, span, *stored) for own_job, timestamp, span, some in buckets for stored in some]
-    names = ("job_id", "timestamp", "bucket_span", *StoredInfluencer._fields)
-    fields: dict[str, Iterable[Any]] = dict(zip(names, zip(*flat, strict=True), strict=True))
+    flat = [
+        (own_job, timestamp, span, *stored, None)
+        if len(stored) == _NOTHING_OF_ITS_OWN
+        else stored.within(own_job, timestamp, span)
+        for own_job, timestamp, span, some in buckets
+        for stored in some
+    ]
+    fields: dict[str, Iterable[Any]] = dict(zip(SHOWN_FIELDS, zip(*flat, strict=True), strict=True))
     values = iter(frozen_values(BucketInfluencer, len(flat), fields))
     return [tuple(islice(values, len(some))) for some in influencers]
 
@@ -124,5 +148,20 @@ def _with_all_strings(objects: list[dict[str, Any]], strings: list[str]) -> list
     """The objects with the text of each timestamp before its number, in their influencers too."""
     for bucket, string in zip(objects, strings, strict=True):
         if bucket["bucket_influencers"]:
-            bucket["bucket_influencers"] = [with_string(nested, string) for nested in bucket["bucket_influencers"]]
+            bucket["bucket_influencers"] = [
+                _nested_with_strings(nested, bucket["timestamp"], string) for nested in bucket["bucket_influencers"]
+            ]
     return with_strings(objects, strings)
+
+
+def _nested_with_strings(nested: dict[str, Any], timestamp: int, string: str) -> dict[str, Any]:
+    """An influencer with the text of each instant before its number; ``string`` is the text of its bucket's timestamp.
+
+    Most influencers have the timestamp of their bucket.
+    """
+    own = nested["timestamp"]
+    shown = with_string(nested, string if own == timestamp else timestamp_string(own))
+    if "event" in shown:
+        instant = shown["event"]["ingested"]
+        add_event(shown, instant, timestamp_string(instant))
+    return shown

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from bucketquery.model.schema import Array, Int64s, Type
+from bucketquery.model.schema import EVENT_INGESTED, Array, Int64s, Type
+from bucketquery.results.response_format import add_events
 from bucketquery.storage.selection import Selection
 
 #: The display fields of some rows, by the name of the list. They come from the index, or from a host's documents.
@@ -36,6 +37,11 @@ def each_of(job_id: str | Sequence[str]) -> Iterable[str]:
     return repeat(job_id) if isinstance(job_id, str) else job_id
 
 
+def timestamp_string(timestamp: int) -> str:
+    """An instant in epoch ms as ISO text in UTC with milliseconds."""
+    return timestamp_strings(np.array([timestamp], dtype=np.int64))[0]
+
+
 def timestamp_strings(timestamps: Int64s) -> list[str]:
     """Instants in epoch ms as ISO text in UTC with milliseconds.
 
@@ -44,6 +50,28 @@ def timestamp_strings(timestamps: Int64s) -> list[str]:
     """
     strings: list[str] = np.datetime_as_string(timestamps.astype("datetime64[ms]"), timezone="UTC").tolist()
     return strings
+
+
+def ingested(rows: Selection) -> list[int | None] | None:
+    """The instant at which each result was written, None for each that has none; None if no result has one."""
+    if not rows.may_have(EVENT_INGESTED):
+        return None
+    instants, present = rows.instants(EVENT_INGESTED)
+    found: list[int | None] = instants.tolist()
+    if present.all():
+        return found
+    given = present.tolist()
+    return [instant if has else None for instant, has in zip(found, given, strict=True)] if any(given) else None
+
+
+def put_events(objects: list[dict[str, Any]], rows: Selection, *, human: bool) -> None:
+    """Add the instant at which each result was written to its object, as the last key; as text too if ``human``."""
+    instants = ingested(rows)
+    if instants is not None:
+        strings: Iterable[str | None] = repeat(None)
+        if human:
+            strings = timestamp_strings(np.array([instant or 0 for instant in instants], dtype=np.int64))
+        add_events(objects, instants, strings)
 
 
 def with_strings(objects: list[dict[str, Any]], strings: Sequence[str]) -> list[dict[str, Any]]:

@@ -139,8 +139,8 @@ class Page(Immutable, ABC, Generic[_Value]):
 
         Args:
             name: a documented field, except ``records`` and computed properties. ``timestamp`` is int64 epoch ms,
-                scores are float64. Text and nested fields are objects: text, tuples and immutable mappings, None or ()
-                if missing.
+                scores are float64, and so is ``event.ingested``. Text and nested fields are objects: text, tuples and
+                immutable mappings, None or () if missing.
 
         Returns:
             Shape (len(page),), in page order, a copy. A missing field is its default, or NaN if an answer omits it.
@@ -166,6 +166,9 @@ class Page(Immutable, ABC, Generic[_Value]):
         if field is None:
             reason = f"[name] must be a field of the {self._schema.plural}, not [{brief(name)}]"
             raise InvalidQuery(reason, field="name", value=name)
+        if field.type is Type.INSTANT:
+            instants, present = self._rows.instants(name)
+            return _read_only(np.where(present, instants, np.nan))
         if field.type is Type.KEYWORDS:
             return _read_only_objects(self._rows.lists(name))
         if field.type.dtype is None:

@@ -8,14 +8,24 @@ import math
 import re
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import Any, NamedTuple
+from decimal import Decimal
+from typing import Any, Final, NamedTuple
 from urllib.parse import parse_qsl
 
 from bucketquery.elastic.endpoints import json_type
+from bucketquery.elastic.response_parameters import ResponseParameters, read_response_parameters
 from bucketquery.errors import InvalidQuery
-from bucketquery.model.numbers import is_integer, is_real
-from bucketquery.model.text import brief, built_in_str
+from bucketquery.model.numbers import is_number
+from bucketquery.model.scalars import base_form
+from bucketquery.model.text import brief
 
+#: The base forms that are types of JSON. A double may be NaN, and so is read apart.
+_KEPT: Final = frozenset({str, bool, int})
+#: An error shows at most this number of characters of a path or a URL.
+MOST_ECHOED: Final = 1_000
+
+#: Below this number a double has every integer.
+_EXACT: Final = 2.0**53
 _MALFORMED_ESCAPE = re.compile("%(?![0-9A-Fa-f]{2})")
 
 
@@ -27,6 +37,7 @@ class Call(NamedTuple):
         uri: the path with its query string, as given.
         path: the path without its query string, still encoded, without malformed escapes.
         url: the parameters of the URL, decoded.
+        response: those of them that shape the reply.
         body: JSON, either parsed or as text or bytes; None if there is no body.
     """
 
@@ -34,39 +45,48 @@ class Call(NamedTuple):
     uri: str
     path: str
     url: dict[str, str]
+    response: ResponseParameters
     body: Any
-
-    @property
-    def pretty(self) -> bool:
-        """Whether the reply is indented for people to read, even if it is an error."""
-        return self.url.get("pretty") in {"", "true"}
 
 
 def read_call(method: object, path: object, params: object, body: object) -> Call:
     """The request that objects of any type describe.
 
     Raises:
-        InvalidQuery: reading an object fails, or an escape of the URL is malformed.
+        InvalidQuery: reading an object fails, an escape of the URL is malformed, or a parameter that shapes the reply
+            is invalid.
 
-    >>> read_call("GET", "/a%20b?c=%64+e", {"human": True}, None)
-    Call(method='GET', uri='/a%20b?c=%64+e', path='/a%20b', url={'c': 'd e', 'human': 'true'}, body=None)
+    >>> call = read_call("GET", "/a%20b?c=%64+e", {"human": True}, None)
+    >>> call.path, call.url, call.response.human
+    ('/a%20b', {'c': 'd e', 'human': 'true'}, True)
     """
     uri = _text(path)
     encoded_path, _, query = uri.partition("?")
+    url = _url_parameters(query) | _url_parameters(_trusted(params, "illegal_argument_exception"))
     return Call(
         method=_text(method),
         uri=uri,
         path=_well_escaped(encoded_path),
-        url=_url_parameters(query) | _url_parameters(_trusted(params, "illegal_argument_exception")),
+        url=url,
+        response=read_response_parameters(url),
         body=_trusted(body, "x_content_parse_exception"),
     )
+
+
+def echoed(text: str) -> str:
+    """A part of a request as an error shows it: at most `MOST_ECHOED` characters, and dots if it is longer.
+
+    >>> len(echoed("/" * 5_000))
+    1003
+    """
+    return text if len(text) <= MOST_ECHOED else f"{text[:MOST_ECHOED]}..."
 
 
 def _text(value: object) -> str:
     """The text itself; for an object of another type a text that describes it."""
     with suppress(Exception):  # reading an object runs code of its class, which may raise any exception
-        value = _built_in(value)
-        return value if isinstance(value, str) else brief(value)
+        text = _built_in(value)
+        return text if type(text) is str else brief(value)
     return "object"
 
 
@@ -75,29 +95,36 @@ def _trusted(value: object, error_type: str) -> Any:
         return _built_in(value)
     except Exception as error:
         # Reading an object runs code of its class, which may raise any exception.
-        raise InvalidQuery(f"the request cannot be read: {type(error).__name__}", type=error_type) from error
+        raise InvalidQuery(f"the request cannot be read: {brief(type(error).__name__)}", type=error_type) from error
 
 
-def _built_in(value: object) -> Any:  # noqa: PLR0911 - a return for each type
-    """The value in a built-in type of JSON, or as bytes; an ellipsis for a value that JSON does not have."""
-    if isinstance(value, str):
-        return built_in_str(value)
-    if value is None or isinstance(value, bool):
+def _built_in(value: object, depth: int = 2) -> Any:
+    """The value in a built-in type of JSON, or as bytes; an ellipsis for a value that JSON does not have.
+
+    A mapping below ``depth`` becomes an empty dict, and an array an empty list: no parameter takes either.
+    """
+    value = base_form(value)
+    if value is None or type(value) in _KEPT:
         return value
-    if is_integer(value):
-        return int(value)
-    if is_real(value):
-        return float(value) if math.isfinite(value) else ...
-    if isinstance(value, bytes | bytearray):
+    if is_number(value):
+        return _double(float(value), integral=isinstance(value, Decimal))
+    if isinstance(value, bytes | bytearray | memoryview):
         return bytes(value)
     if isinstance(value, Mapping):
-        return {_name(name): _built_in(entry) for name, entry in value.items()}
-    # No parameter takes an array, so its items do not matter.
+        return {_name(name): _built_in(entry, depth - 1) for name, entry in value.items()} if depth else {}
     return [] if isinstance(value, list | tuple) else ...
 
 
+def _double(number: float, *, integral: bool = False) -> Any:
+    """The number itself, or as an integer if it is one of at most 53 bits; an ellipsis if it is not finite."""
+    if not math.isfinite(number):
+        return ...
+    return int(number) if integral and abs(number) < _EXACT and number.is_integer() else number
+
+
 def _name(name: object) -> str:
-    return built_in_str(name) if isinstance(name, str) else brief(name)
+    text = base_form(name)
+    return text if type(text) is str else brief(name)
 
 
 def _url_parameters(given: object) -> dict[str, str]:

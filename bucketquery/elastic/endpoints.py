@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
+from bucketquery.elastic.response_parameters import is_blank, read_flag
 from bucketquery.errors import InvalidQuery
 from bucketquery.model.text import brief
 from bucketquery.queries.client_keywords import read_boolean_text, read_double, read_page
@@ -83,7 +84,8 @@ _JSON_TYPES: Final = {
     list: "START_ARRAY",
 }
 _JAVA_INT = re.compile(r"[+-]?[0-9]+")
-_INT32: Final = 2**31
+_LEAST_INT: Final = -(2**31)
+_GREATEST_INT: Final = 2**31 - 1
 
 
 def json_type(value: object) -> str:
@@ -149,18 +151,17 @@ def _likeness(one: str, other: str) -> float:
 
 
 class Parameter(NamedTuple):
-    """One parameter of the API.
+    """One parameter of the API. Both functions return its value for the query; their second argument is its name.
 
     Attributes:
-        read: a function that returns the value for the query. Its arguments are a value of one of these types or the
-            text in a URL, and the parameter's name.
+        from_url: reads the text in a URL.
+        from_body: reads a value of a body that has one of these types.
         types: the types that the value may have in a body.
-        bare: the value of the parameter if a URL has only its name.
     """
 
-    read: Callable[[Any, str], Any]
+    from_url: Callable[[Any, str], Any]
+    from_body: Callable[[Any, str], Any]
     types: tuple[type, ...]
-    bare: str = ""
 
 
 def _as_it_is(value: str, _: str) -> str:
@@ -191,30 +192,64 @@ def _read_score(value: str | float, name: str) -> float:
     return read_double(value, name) if isinstance(value, str) else value
 
 
-def _read_int32(value: str | float, name: str) -> int:
-    number: float = math.nan
-    if not isinstance(value, str):
-        number = value
-    elif _JAVA_INT.fullmatch(value):
-        number = float(value)
-    if -_INT32 <= number < _INT32 and number == int(number):
+def _read_flag_of_body(value: Any, name: str) -> bool | None:
+    return False if isinstance(value, str) and is_blank(value) else read_boolean_text(value, name)
+
+
+def _read_digits(value: str, name: str) -> int:
+    """A 32-bit integer of a URL, as Java's ``Integer.parseInt`` reads it."""
+    # Python refuses to read thousands of digits as an integer, but not as a float, which holds 32 bits exactly.
+    if _JAVA_INT.fullmatch(value) and _LEAST_INT <= (number := float(value)) <= _GREATEST_INT:
         return int(number)
     raise InvalidQuery(f"Failed to parse int parameter [{name}] with value [{brief(value)}]", field=name, value=value)
 
 
-def _read_page(page: dict[str, Any], _: str) -> dict[str, int]:
-    read = {name: _read_int32(value, name) for name, value in typed(page, "page", PAGE)}
-    return read_page({name: read[name] for name in PAGE if name in read})
+def _read_number(value: str | float, name: str) -> int:
+    """A 32-bit integer of a body. A fraction is cut off, and text is read as a double first, so ``NaN`` is 0."""
+    if isinstance(value, str):
+        number = read_double(value, name)
+        if number < _LEAST_INT or number > _GREATEST_INT:
+            raise InvalidQuery(f"Value [{brief(value)}] is out of range for an integer", field=name, value=value)
+        return 0 if math.isnan(number) else int(number)
+    if _LEAST_INT <= value <= _GREATEST_INT:
+        return int(value)
+    reason = f"Numeric value ({brief(value)}) out of range of int ({_LEAST_INT} - {_GREATEST_INT})"
+    raise InvalidQuery(reason, field=name, value=value, type="x_content_parse_exception")
 
 
-_BOUND: Final = Parameter(_read_bound, (str, int, float, type(None)))
-_SCORE: Final = Parameter(_read_score, (str, int, float))
-_FLAG: Final = Parameter(read_boolean_text, (str, bool), bare="true")
-_INTEGER: Final = Parameter(_read_int32, (str, int, float))
+def _read_page_of_url(page: dict[str, str], _: str) -> dict[str, int]:
+    return read_page({name: _read_digits(page[name], name) for name in PAGE if name in page})
+
+
+def _read_page_of_body(page: dict[str, Any], _: str) -> dict[str, int]:
+    """Read a page as the server does: it makes the page when both fields have arrived, else at the end."""
+    read: dict[str, int] = {}
+    made = None
+    for name, value in typed(page, "page", PAGE):
+        try:
+            read[name] = _read_number(value, name)
+            if len(read) == len(PAGE):
+                made = _make_page(read)
+        except InvalidQuery as error:
+            raise malformed(f"[page] failed to parse field [{name}]") from error
+    return _make_page(read) if made is None else made
+
+
+def _make_page(read: dict[str, int]) -> dict[str, int]:
+    try:
+        return read_page({name: read[name] for name in PAGE if name in read})
+    except InvalidQuery as error:
+        raise malformed("Failed to build [page] after last required field arrived") from error
+
+
+_BOUND: Final = Parameter(_read_bound, _read_bound, (str, int, float, type(None)))
+_SCORE: Final = Parameter(_read_score, _read_score, (str, int, float))
+_FLAG: Final = Parameter(read_flag, _read_flag_of_body, (str, bool))
+_INTEGER: Final = Parameter(_read_digits, _read_number, (str, int, float))
 
 PARAMETERS: Final = {
-    "job_id": Parameter(_of_the_path, (str,)),
-    "timestamp": Parameter(_read_instant, (str, int, float)),
+    "job_id": Parameter(_of_the_path, _of_the_path, (str,)),
+    "timestamp": Parameter(_read_instant, _read_instant, (str, int, float)),
     "start": _BOUND,
     "end": _BOUND,
     "anomaly_score": _SCORE,
@@ -222,11 +257,9 @@ PARAMETERS: Final = {
     "influencer_score": _SCORE,
     "exclude_interim": _FLAG,
     "expand": _FLAG,
-    "sort": Parameter(_as_it_is, (str,)),
+    "sort": Parameter(_as_it_is, _as_it_is, (str,)),
     "desc": _FLAG,
-    "human": _FLAG,
-    "pretty": _FLAG,
-    "page": Parameter(_read_page, (dict,)),
+    "page": Parameter(_read_page_of_url, _read_page_of_body, (dict,)),
     "from": _INTEGER,
     "size": _INTEGER,
 }

@@ -1,9 +1,12 @@
 """Arrays to checked columns: bulk input, for results and for new scores.
 
-Columns may hold the same values as documents; `checks` has the definitions.
+Columns may hold the same values as documents; `checks` has the definitions. `frames` reads the columns of pandas and
+polars.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+import math
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Final, NamedTuple, TypeVar
 
@@ -25,29 +28,47 @@ from bucketquery.ingest.batch import (
 )
 from bucketquery.ingest.checks import IS_REQUIRED, Owner, Unfit
 from bucketquery.ingest.extra_fields import fields_to_text, part
+from bucketquery.ingest.frames import columns_of, plain_column
 from bucketquery.model.instants import FIRST_MS, LAST_MS
-from bucketquery.model.numbers import is_real
+from bucketquery.model.numbers import is_number
+from bucketquery.model.scalars import base_form, base_or_none
 from bucketquery.model.schema import SCHEMAS, Array, Field, Int64s, Kind, Schema, Type
 from bucketquery.model.text import brief
 from bucketquery.queries.parameters import read_job_id
 from bucketquery.storage.segment import Segment
-from bucketquery.storage.sparse_lists import SparseLists
+from bucketquery.storage.sparse_lists import NO_LISTS, SparseLists
 
 _Stored = TypeVar("_Stored")
 
 _BESIDE_THE_SCHEMA: Final = frozenset({"job_id", "result_type"})
 _INT64_EDGE: Final = 2**63
+_EXACT: Final = (list, tuple)
+#: The types of fields whose values are lists or objects.
+_NESTED: Final = frozenset(
+    {
+        Type.KEYWORDS,
+        Type.BUCKET_INFLUENCERS,
+        Type.DOUBLES,
+        Type.OBJECT,
+        Type.OBJECTS,
+        Type.INFLUENCES,
+    }
+)
 #: Units of datetime64 whose int64 range lies inside the years 0001 to 9999, so the bounds cannot be converted to them.
 _INSIDE_THE_YEARS: Final = frozenset({"ns", "ps", "fs", "as"})
+#: Added to the reason if an entry is NaN, which is how some libraries write a gap.
+_HOW_TO_WRITE_A_GAP: Final = "; a gap is None, a masked entry, or a null of a nullable column"
+#: The columns that have no gaps.
+_NO_GAPS: Final = frozenset({"job_id", "timestamp", "bucket_span"})
 
 
 def read_columns(columns: object, job_id: str | None, kind: Kind, *, keep: bool = True) -> Batch:
     """A batch of arrays by field name, checked, copied and sorted.
 
     Args:
-        columns: 1-d arrays of equal length; ``timestamp`` in epoch ms or datetime64, ``bucket_span`` an array or one
-            int. A value is missing if its field is left out, if it is masked, or if it is None in a list or an object
-            array.
+        columns: 1-d arrays of equal length, or a frame of pandas or polars; ``timestamp`` in epoch ms or datetime64,
+            ``bucket_span`` an array or one int. A value is missing if its field is left out, if it is masked, if it is
+            None in a list or an object array, or if it is a null of a series.
         job_id: the job of all rows; None if a column ``job_id`` names the job of each row.
         kind: the kind of all rows.
         keep: True keeps display fields too; False keeps only the fields that queries filter or sort by.
@@ -58,7 +79,8 @@ def read_columns(columns: object, job_id: str | None, kind: Kind, *, keep: bool 
         InvalidQuery: ``job_id`` is not a valid job id.
     """
     schema = SCHEMAS[kind]
-    given = _arrays(_named(columns, schema, schema.fields))
+    allowed = _BESIDE_THE_SCHEMA | schema.by_name.keys()
+    given = _arrays(schema, _named(columns, allowed, f"not a field of a {kind}", schema.fields))
     length = len(given["timestamp"])
     codes = JobCodes()
     jobs = _jobs(given.get("job_id"), job_id, length, codes)
@@ -69,6 +91,8 @@ def read_columns(columns: object, job_id: str | None, kind: Kind, *, keep: bool 
     lists = {
         field.name: _extra_fields(schema, given, length)
         if field.type is Type.EXTRA_FIELDS
+        else _instants(given.get(field.name), length)
+        if field.type is Type.INSTANT
         else _lists(field, given.get(field.name), lambda row: Owner.at(row, ids[jobs[row]], values))
         for field in schema.lists
     }
@@ -119,11 +143,7 @@ def read_scores(columns: object, kind: Kind) -> Scores:
     schema = SCHEMAS[kind]
     names = (*schema.identity, schema.score)
     fields = [replace(schema.by_name[name], required=True) for name in names]
-    if isinstance(columns, Mapping):
-        for name in columns:
-            if name not in names:
-                raise refused(f"columns.{brief(name)}", Unfit(f"not one of [{', '.join(names)}]", name))
-    given = _arrays(_named(columns, schema, fields))
+    given = _arrays(schema, _named(columns, names, f"not one of [{', '.join(names)}]", fields))
     stored = {field.name: _column(field, given[field.name], len(given["timestamp"])).values for field in fields}
     keys = [stored[name] for name in schema.identity]
     order = sort_order(keys)
@@ -131,31 +151,48 @@ def read_scores(columns: object, kind: Kind) -> Scores:
     return Scores(Segment(schema, len(ascending["timestamp"]), ascending, {}, {}, {}), keys)
 
 
-def _named(columns: object, schema: Schema, fields: Sequence[Field]) -> dict[str, Any]:
-    if not isinstance(columns, Mapping):
-        reason = f"[columns] must be arrays by field name, not {type(columns).__name__}"
+def _named(columns: Any, allowed: Collection[str], otherwise: str, fields: Sequence[Field]) -> dict[str, Any]:
+    """The columns by name, without those that are None.
+
+    Args:
+        columns: a mapping or a frame.
+        allowed: the names that a column may have.
+        otherwise: the reason for refusing any other name.
+        fields: the fields of the columns; some are required.
+    """
+    named = columns.items() if isinstance(columns, Mapping) else columns_of(columns)
+    if named is None:
+        reason = f"[columns] must be arrays by field name, or a pandas or polars frame, not {type(columns).__name__}"
         raise InvalidDocument(reason, field="columns", value=columns)
-    for name in columns:
-        if name not in _BESIDE_THE_SCHEMA and name not in schema.by_name:
-            raise refused(f"columns.{brief(name)}", Unfit(f"not a field of a {schema.kind}", name))
-    given = {name: column for name, column in columns.items() if column is not None}
+    given: dict[str, Any] = {}
+    for key, column in named:
+        name = base_form(key)
+        if type(name) is not str:
+            # The columns of a frame with several levels are tuples.
+            shown = ".".join(map(brief, key)) if type(key) is tuple else brief(key)
+            raise refused(f"columns.{shown}", Unfit(f"must have text for its name, not {type(key).__name__}", key))
+        if name not in allowed:
+            raise refused(f"columns.{brief(name)}", Unfit(otherwise, key))
+        if name in given:
+            raise refused(f"columns.{name}", Unfit("is the name of two columns", key))
+        given[name] = column
     for field in fields:
-        if field.required and field.name not in given:
+        if field.required and given.get(field.name) is None:
             raise refused(f"columns.{field.name}", Unfit(IS_REQUIRED, None))
-    return given
+    return {name: column for name, column in given.items() if column is not None}
 
 
-def _arrays(given: Mapping[str, Any]) -> dict[str, Any]:
+def _arrays(schema: Schema, given: Mapping[str, Any]) -> dict[str, Any]:
     """Each column as a list, a tuple or a 1-d array, all of one length; a single ``bucket_span`` stays a scalar."""
+    nested = {field.name for field in schema.by_name.values() if field.type in _NESTED}
     columns = {}
     length = None
     for name in sorted(given, key=lambda name: name != "timestamp"):
-        column = given[name]
+        column = plain_column(given[name], is_nested=name in nested)
         if isinstance(column, Sequence) and not isinstance(column, str | bytes | range | memoryview):
-            # NumPy would make a 2-d array of lists with equal lengths, and raise for others.
-            column = list(column)
-        if name == "bucket_span" and type(column) is np.ndarray and column.ndim == 0:
-            column = column[()]
+            # NumPy would make a 2-d array of lists with equal lengths, and raise for others. The length that a subclass
+            # gives does not count, only its entries.
+            column = list(column) if type(column) in _EXACT else [entry for entry in column]  # noqa: C416 - see above
         if name != "bucket_span" or not _is_single(column):
             column = _array(f"columns.{name}", column)
             length = len(column) if length is None else length
@@ -177,7 +214,8 @@ def _array(path: str, column: Any) -> Any:
 
 
 def _is_single(column: object) -> bool:
-    return isinstance(column, bool | np.bool_) or is_real(column)
+    single = base_form(column)
+    return type(single) is bool or is_number(single)
 
 
 def _jobs(column: Any, job_id: str | None, length: int, codes: JobCodes) -> Int64s:
@@ -185,6 +223,8 @@ def _jobs(column: Any, job_id: str | None, length: int, codes: JobCodes) -> Int6
         reason = "the job must be given by a column [job_id] or by the argument, and not by both"
         raise InvalidDocument(reason, field="columns.job_id" if job_id is None else "job_id", value=job_id)
     if column is not None:
+        with suppress(Unfit):
+            return codes.whole(_entries(column))
         return np.array(_each("job_id", column, lambda value, _: codes.code(value)), dtype=np.int64)
     # A broadcast view: one code for all rows, without memory for each.
     return np.broadcast_to(np.int64(codes.code(read_job_id(job_id))), length)
@@ -211,11 +251,15 @@ def _whole_array(field: Field, given: Any) -> Column | None:
         return whole_column(field, given)
     if given.dtype.kind == "O":
         return whole_column(field, given.tolist())
-    if not isinstance(given, np.ma.MaskedArray):
-        values = _converted(field, given)
+    bare = np.ma.getdata(given)
+    gaps = np.ma.getmaskarray(given) if isinstance(given, np.ma.MaskedArray) else None
+    if bare.dtype.kind == "M" and (not_a_time := np.isnat(bare)).any():
+        gaps = not_a_time if gaps is None else gaps | not_a_time
+    if gaps is None:
+        values = _converted(field, bare)
         return None if values is None else Column(values, None)
-    present = ~np.ma.getmaskarray(given)
-    dense = _converted(field, np.ma.getdata(given)[present])
+    present = ~gaps
+    dense = _converted(field, bare[present])
     if dense is None or (field.required and not present.all()):
         return None
     values = np.full(len(given), np.nan if field.type is Type.DOUBLE else 0, dtype=dense.dtype)
@@ -278,6 +322,10 @@ def _lists(field: Field, given: Any, owner: Callable[[int], Owner]) -> SparseLis
     return SparseLists.of_tuples([] if given is None else _each(field.name, given, listed))
 
 
+def _instants(given: Any, length: int) -> SparseLists:
+    return NO_LISTS if given is None else SparseLists.of_instants(*_column(checks.INGESTED, given, length))
+
+
 def _extra_fields(schema: Schema, given: Mapping[str, Any], length: int) -> SparseLists:
     """The extra fields of each row as text, made from the columns of the parts."""
     parts: list[dict[str, Any]] = [{} for _ in range(length)]
@@ -306,7 +354,10 @@ def _each(name: str, given: Any, store: Callable[[object, int], _Stored]) -> lis
         try:
             stored.append(store(value, row))
         except Unfit as unfit:
-            raise refused(f"columns.{name}[{row}]{unfit.path}", unfit) from None
+            bad = base_form(unfit.value)
+            is_gap = name not in _NO_GAPS and not unfit.path and type(bad) is float and math.isnan(bad)
+            reason = unfit.reason + _HOW_TO_WRITE_A_GAP * is_gap
+            raise refused(f"columns.{name}[{row}]{unfit.path}", Unfit(reason, unfit.value)) from None
     return stored
 
 
@@ -323,5 +374,6 @@ def _entries(given: Any) -> Sequence[object]:
 
 
 def _check_kind(value: object, kind: Kind) -> None:
-    if value is not None and not (isinstance(value, str) and value == kind):
+    said = base_or_none(value)
+    if said is not None and not (type(said) is str and said == kind):
         raise Unfit(f"must be [{kind}]", value)

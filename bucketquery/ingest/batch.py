@@ -15,9 +15,10 @@ from bucketquery.arrays.sorted_arrays import sort_order
 from bucketquery.errors import InvalidDocument
 from bucketquery.ingest.checks import IS_REQUIRED, Unfit
 from bucketquery.model.instants import FIRST_MS, LAST_MS
+from bucketquery.model.scalars import base_or_none
 from bucketquery.model.schema import SCHEMAS, Array, Bools, Field, Int64s, Kind, Objects, Schema, Type
 from bucketquery.model.sizes import DEFAULT_SIZES
-from bucketquery.model.text import JOB_ID_RULE, built_in_str, is_job_id
+from bucketquery.model.text import JOB_ID_RULE, is_job_id
 from bucketquery.storage.keywords import encode_columns, without_unused
 from bucketquery.storage.packed_rows import EMPTY_MAPPING, Layout, Row, layout_of
 from bucketquery.storage.packed_segment import segment_of_records
@@ -112,14 +113,14 @@ class JobCodes:
         Raises:
             Unfit: the id is not a valid job id.
         """
-        if not isinstance(job_id, str):
-            raise Unfit(IS_REQUIRED if job_id is None else f"must be text, not {type(job_id).__name__}", job_id)
-        job_id = built_in_str(job_id)
-        code = self._codes.get(job_id)
+        text = base_or_none(job_id)
+        if type(text) is not str:
+            raise Unfit(IS_REQUIRED if text is None else f"must be text, not {type(job_id).__name__}", job_id)
+        code = self._codes.get(text)
         if code is None:
-            if not is_job_id(job_id):
+            if not is_job_id(text):
                 raise Unfit(JOB_ID_RULE, job_id)
-            code = self._codes[job_id] = len(self._codes)
+            code = self._codes[text] = len(self._codes)
         return code
 
     def whole(self, job_ids: Sequence[object]) -> Int64s:

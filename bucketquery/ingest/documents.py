@@ -1,42 +1,29 @@
 """Documents to checked columns: the usual input.
 
-Documents are routed by kind, and each kind is read in chunks. The columns of a chunk are checked as wholes if all their
-values have exactly the types of their fields. If not, `checks` reads the chunk value by value, document by document.
-The waiting documents of all kinds are read at the same time, so an error names the first bad field of the first bad
-document of any kind.
+Documents are routed by kind, and each kind is read in chunks (`chunks`). The waiting documents of all kinds are read at
+the same time, so an error names the first bad field of the first bad document of any kind.
 """
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import compress
 from operator import itemgetter
-from types import NoneType
 from typing import Any, Final, NamedTuple
-
-import numpy as np
 
 from bucketquery.errors import InvalidDocument
 from bucketquery.ingest import checks
-from bucketquery.ingest.batch import (
-    Batch,
-    Chunk,
-    JobCodes,
-    assemble,
-    checked_column,
-    concatenated,
-    refused,
-    whole_column,
-)
-from bucketquery.ingest.checks import Owner, Unfit
+from bucketquery.ingest.batch import Batch, Chunk, JobCodes, assemble, concatenated, refused
+from bucketquery.ingest.checks import Unfit
+from bucketquery.ingest.chunks import Refusal, read_chunk
 from bucketquery.ingest.envelopes import unwrap
-from bucketquery.ingest.extra_fields import DEEPEST, extra_fields_of
+from bucketquery.ingest.extra_fields import DEEPEST
 from bucketquery.ingest.small_batches import read_small_batch
-from bucketquery.model.schema import BUCKET, EXTRA_FIELDS, RECORD, SCHEMAS, Document, Kind, Schema, Type
-from bucketquery.model.text import built_in_str
-from bucketquery.storage.sparse_lists import SparseLists
+from bucketquery.model.scalars import base_form, base_or_none
+from bucketquery.model.schema import BUCKET, EXTRA_FIELDS, RECORD, SCHEMAS, Document, Kind, Schema
 
 #: The fields that a record in a bucket takes from the bucket if it does not have them.
 _OF_THE_BUCKET: Final = ("job_id", "timestamp", "bucket_span", "is_interim")
+#: The types that hold all their items at once.
+_HOLD: Final = (list, tuple)
 #: As soon as N documents wait, of all kinds together, the readers read them as chunks.
 _CHUNK: Final = 1024
 
@@ -113,8 +100,8 @@ def _with_interim(document: Any, is_interim: bool) -> Any:  # noqa: FBT001 - cal
         return document
     if isinstance(source := document.get("_source"), Mapping):
         return {"_source": _with_interim(source, is_interim)}
-    said = document.get("is_interim")
-    return {**document, "is_interim": is_interim} if said is None or isinstance(said, bool | np.bool_) else document
+    said = base_or_none(document.get("is_interim"))
+    return {**document, "is_interim": is_interim} if said is None or type(said) is bool else document
 
 
 class _Source(NamedTuple):
@@ -153,8 +140,9 @@ def _read(source: _Source, skipped: Counter[str], codes: JobCodes, *, keep: bool
     }
     buckets, records = readers[BUCKET.kind], readers[RECORD.kind]
     count = 0
-    # A generator may mutate a document after yielding it, so copy it. A list holds all its documents at once.
-    is_held = isinstance(documents, list | tuple)
+    # A generator may mutate a document after yielding it, so copy it. A list holds all its documents at once, unless
+    # its class iterates in its own way.
+    is_held = type(documents) in _HOLD
     for position, document in enumerate(documents):
         try:
             routed = _route(document, kind, readers, skipped)
@@ -164,7 +152,7 @@ def _read(source: _Source, skipped: Counter[str], codes: JobCodes, *, keep: bool
             below = "" if found is document else "._source"
             reader.waiting.append((position, below, found if is_held else _copied(reader.schema, found)))
             count += 1
-            if "records" in found and reader is buckets and found["records"] is not None:
+            if "records" in found and reader is buckets and base_or_none(found["records"]) is not None:
                 for place, record in _records_in(found, below):
                     records.waiting.append((position, place, record if is_held else _copied(RECORD, record)))
                     count += 1
@@ -194,32 +182,13 @@ class _DocumentReader:
         """Read the waiting documents as one chunk.
 
         Raises:
-            _Refusal: at the first bad field of the first bad document.
+            Refusal: at the first bad field of the first bad document.
         """
-        documents = [document for _, _, document in self.waiting]
-        job_ids = [document.get("job_id") for document in documents]
-        values: dict[str, Sequence[Any]] = {
-            field.name: documents
-            if field.type is Type.EXTRA_FIELDS
-            else [document.get(field.name) for document in documents]
-            for field in self.schema.fields
-        }
-        chunk = _read_whole(self.schema, job_ids, values, codes)
-        if chunk is None:
-            chunk = _read_rows(self.schema, job_ids, values, codes)
+        chunk = read_chunk(self.schema, [document for _, _, document in self.waiting], codes)
         if not self.keep:
             chunk = chunk.without(self.schema.only_shown)
         self.chunks.append(chunk)
         self.waiting = []
-
-
-class _Refusal(Exception):
-    """A row of a chunk cannot be stored; the path begins with the field's name."""
-
-    def __init__(self, row: int, unfit: Unfit) -> None:
-        super().__init__(row, unfit)
-        self.row = row
-        self.unfit = unfit
 
 
 def _read_waiting(readers: Iterable[_DocumentReader], codes: JobCodes, path: str) -> None:
@@ -238,7 +207,7 @@ def _read_waiting(readers: Iterable[_DocumentReader], codes: JobCodes, path: str
         if reader.waiting:
             try:
                 reader.read(codes)
-            except _Refusal as refusal:
+            except Refusal as refusal:
                 position, below, _ = reader.waiting[refusal.row]
                 bad.append((position, below, refusal.unfit))
     if bad:
@@ -257,15 +226,12 @@ def _records_in(bucket: Document, path: str) -> Iterator[tuple[str, Document]]:
     Raises:
         Unfit: an item is no record.
     """
-    records = bucket["records"]
-    is_list = isinstance(records, list | tuple)
     shared = {name: bucket.get(name) for name in _OF_THE_BUCKET}
-    for at, record in enumerate(records if is_list else [records]):
-        place = f"{path}.records[{at}]" if is_list else f"{path}.records"
+    for record, place in checks.items(bucket["records"], f"{path}.records"):
         if not isinstance(record, Mapping):
             raise Unfit(f"must be an object, not {checks.type_name(record)}", record, place)
         _check_type(record.get("result_type"), RECORD.kind, place)
-        lacking = {name: value for name, value in shared.items() if record.get(name) is None}
+        lacking = {name: value for name, value in shared.items() if base_or_none(record.get(name)) is None}
         yield place, {**record, **lacking} if lacking else record
 
 
@@ -299,11 +265,11 @@ def _check_type(result_type: object, kind: Kind | None, path: str) -> str:
     Raises:
         Unfit: it is not text, or not the kind that is required.
     """
-    if result_type is None:
+    named = base_or_none(result_type)
+    if named is None:
         return ""
-    if not isinstance(result_type, str):
+    if type(named) is not str:
         raise Unfit(f"must be text, not {type(result_type).__name__}", result_type, f"{path}.result_type")
-    named = built_in_str(result_type)
     if kind not in (None, named):
         raise Unfit(f"must be [{kind}], not [{named[:100]}]", result_type, f"{path}.result_type")
     return named
@@ -311,9 +277,10 @@ def _check_type(result_type: object, kind: Kind | None, path: str) -> str:
 
 def _copied(schema: Schema, document: Document) -> Document:
     """A copy of every part of a document that is read later."""
-    copied = dict(document)
-    for name in list(copied) if EXTRA_FIELDS in schema.only_shown else [field.name for field in schema.lists]:
-        copied[name] = _copy(copied.get(name), DEEPEST)
+    copied = dict(document) if type(document) is dict else dict(_items(document))
+    for name in list(copied) if EXTRA_FIELDS in schema.only_shown else [field.key for field in schema.lists]:
+        if name in copied:
+            copied[name] = _copy(copied[name], DEEPEST)
     return copied
 
 
@@ -322,68 +289,13 @@ def _copy(value: Any, depth: int) -> Any:
     if isinstance(value, list | tuple):
         return [_copy(entry, depth - 1) if depth else entry for entry in value]
     if isinstance(value, Mapping):
-        return {key: _copy(entry, depth - 1) if depth else entry for key, entry in value.items()}
+        return {key: _copy(entry, depth - 1) if depth else entry for key, entry in _items(value)}
     return value
 
 
-def _read_whole(
-    schema: Schema, job_ids: Sequence[Any], values: Mapping[str, Sequence[Any]], codes: JobCodes
-) -> Chunk | None:
-    """The chunk if every column can be checked as a whole; None if one cannot."""
-    columns = {}
-    for field in schema.columns:
-        column = whole_column(field, values[field.name])
-        if column is None:
-            return None
-        columns[field.name] = column
-    try:
-        jobs = codes.whole(job_ids)
-        lists = {}
-        for field in schema.lists:
-            given = values[field.name]
-            if field.type is Type.EXTRA_FIELDS:
-                lists[field.name] = SparseLists.of_tuples([extra_fields_of(schema, document) for document in given])
-                continue
-            if not set(map(type, given)) <= {list, tuple, NoneType}:
-                return None
-            rows = list(compress(range(len(given)), given))
-            tuples = [checks.listed(field, given[row], Owner.at(row, job_ids[row], values)) for row in rows]
-            lists[field.name] = SparseLists.of_rows(rows, tuples)
-    except Unfit:
-        return None
-    return Chunk.of(jobs, columns, lists)
-
-
-def _read_rows(
-    schema: Schema,
-    job_ids: Sequence[Any],
-    values: Mapping[str, Sequence[Any]],
-    codes: JobCodes,
-) -> Chunk:
-    """The chunk, checked value by value.
-
-    Raises:
-        _Refusal: at the first value that is refused.
-    """
-    jobs = []
-    stored: dict[str, list[Any]] = {field.name: [] for field in schema.fields}
-    for row, job_id in enumerate(job_ids):
-        name = "job_id"
-        try:
-            jobs.append(codes.code(job_id))
-            for field in schema.fields:
-                name = field.name
-                value = values[name][row]
-                if field.type.dtype is not None:
-                    stored[name].append(checks.scalar(field, value))
-                elif field.type is Type.EXTRA_FIELDS:
-                    stored[name].append(extra_fields_of(schema, value))
-                elif value is None:
-                    stored[name].append(())
-                else:
-                    stored[name].append(checks.listed(field, value, Owner.at(row, job_id, stored)))
-        except Unfit as unfit:
-            raise _Refusal(row, Unfit(unfit.reason, unfit.value, name + unfit.path)) from None
-    columns = {field.name: checked_column(field, stored[field.name]) for field in schema.columns}
-    lists = {field.name: SparseLists.of_tuples(stored[field.name]) for field in schema.lists}
-    return Chunk.of(np.array(jobs, dtype=np.int64), columns, lists)
+def _items(mapping: Mapping[Any, Any]) -> Iterator[tuple[Any, Any]]:
+    """The items of a mapping, with keys that a dict can have."""
+    for key, value in mapping.items():
+        name = base_form(key)
+        # A key that is neither text nor hashable is refused or dropped, and so is its class in its place.
+        yield (type(name) if type(name).__hash__ is None else name), value

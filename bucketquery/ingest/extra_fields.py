@@ -5,16 +5,15 @@ did, is immutable, and compares exactly. Every reader parses it into fresh objec
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
-
-import numpy as np
 
 from bucketquery.ingest import checks
 from bucketquery.ingest.checks import Unfit
-from bucketquery.model.numbers import is_integer, is_real
+from bucketquery.model.numbers import is_number, is_written_whole
+from bucketquery.model.scalars import base_form, base_or_none
 from bucketquery.model.schema import Document, Field, Schema, Type
-from bucketquery.model.text import brief, built_in_str
+from bucketquery.model.text import brief
 
 #: The maximum depth of nested lists and objects.
 DEEPEST: Final = 100
@@ -31,12 +30,16 @@ def extra_fields_of(schema: Schema, document: Document) -> str:
     parts = {}
     for field in schema.parts:
         value = document.get(field.name)
-        if value is not None:
-            parts[field.name] = part(field, value, field.name)
+        if value is not None and (stored := part(field, value, field.name)) is not None:
+            parts[field.name] = stored
+    documented, event = schema.documented, document.get("event")
+    if event is not None and not isinstance(event, Mapping) and base_or_none(event) is not None:
+        # A data field may have this name. Its values are not an object.
+        documented -= {"event"}
     for key, value in document.items():
         # Compare keys as built-in str: a subclass of str may equal a documented name and hash differently.
         name = key if type(key) is str else _key(key, "")
-        if name not in schema.documented:
+        if name not in documented:
             parts[name] = json_value(value, brief(name))
     return fields_to_text(parts)
 
@@ -57,48 +60,48 @@ def fields_from_texts(texts: Sequence[str | tuple[Any, ...]]) -> list[dict[str, 
 
 
 def part(field: Field, value: object, path: str = "") -> Any:
-    """A documented part as JSON of built-in types.
+    """A documented part as JSON of built-in types; None if it is missing.
 
     Raises:
         Unfit: the value has the wrong type; its path begins with the given one.
     """
+    if base_or_none(value) is None:
+        return None
     if field.type is Type.TEXT:
         return checks.keyword(value, path)
     if field.type is Type.OBJECT:
         return _object(value, path)
-    entries = [(entry, f"{path}[{at}]") for at, entry in enumerate(checks.entries(value, path))]
+    items = checks.items(value, path)
     if field.type is Type.DOUBLES:
-        return [checks.double(entry, below) for entry, below in entries]
-    objects = [_object(entry, below, 1) for entry, below in entries]
-    if field.type is Type.INFLUENCES:
-        for influence, (_, below) in zip(objects, entries, strict=True):
-            _check_influence(influence, below)
-    return objects
+        return [checks.double(item, place) for item, place in items]
+    complete = _as_influence if field.type is Type.INFLUENCES else _as_cause
+    return [complete(_object(item, place, 1), place) for item, place in items]
 
 
-def json_value(value: object, path: str = "", depth: int = 0) -> Any:
-    """A copy of the value as JSON of built-in types: scalars of NumPy and subclasses of ``str`` are converted.
+def json_value(value: Any, path: str = "", depth: int = 0) -> Any:
+    """A copy of the value as JSON of built-in types. Single values have their base forms, and null if missing.
 
     Raises:
         Unfit: a value inside it is not JSON; the path leads to that value.
     """
-    if isinstance(value, str):
-        return built_in_str(value)
-    if value is None or isinstance(value, bool | np.bool_):
-        return None if value is None else bool(value)
-    if is_integer(value):
-        return checks.integer(value, None, path)
-    if is_real(value):
-        # No query compares this number, so -0.0 stays -0.0.
-        return checks.finite(value, path)
+    of = type(value)
+    if of is str or of is bool or value is None:
+        return value
+    if of is not dict and of is not list:
+        value = base_or_none(value)
+        if value is None or type(value) is str or type(value) is bool:
+            return value
+        if is_number(value):
+            # No query compares this number, so -0.0 stays -0.0.
+            return checks.integer(value, None, path) if is_written_whole(value) else checks.finite(value, path)
     if depth == DEEPEST:
         raise Unfit(f"nested more than {DEEPEST} levels deep", value, path)
-    if isinstance(value, list | tuple):
-        return [json_value(entry, f"{path}[{at}]", depth + 1) for at, entry in enumerate(value)]
+    if issubclass(of, list | tuple):
+        return [json_value(item, f"{path}[{at}]", depth + 1) for at, item in enumerate(value)]
     if isinstance(value, Mapping):
         named = [(_key(key, path), entry) for key, entry in value.items()]
         return {key: json_value(entry, f"{path}.{brief(key)}", depth + 1) for key, entry in named}
-    raise Unfit(f"must be JSON, not {type(value).__name__}", value, path)
+    raise Unfit(f"must be JSON, not {of.__name__}", value, path)
 
 
 def _object(value: object, path: str, depth: int = 0) -> Any:
@@ -107,15 +110,39 @@ def _object(value: object, path: str, depth: int = 0) -> Any:
     raise Unfit(f"must be an object, not {checks.type_name(value)}", value, path)
 
 
-def _check_influence(influence: Mapping[str, Any], path: str) -> None:
+def _as_influence(influence: dict[str, Any], path: str) -> dict[str, Any]:
+    """An influencer of a record, checked; a single value becomes a list of one."""
     name, values = influence.get("influencer_field_name"), influence.get("influencer_field_values")
     if name is not None:
         checks.keyword(name, f"{path}.influencer_field_name")
     if values is not None:
-        checks.keywords(values, f"{path}.influencer_field_values")
+        influence["influencer_field_values"] = list(checks.keywords(values, f"{path}.influencer_field_values"))
+    return influence
+
+
+def _as_cause(cause: dict[str, Any], path: str) -> dict[str, Any]:
+    """A cause of a record. Single values become lists of one, and are checked; lists may be any JSON."""
+    _make_list(cause, "typical", checks.double, path)
+    _make_list(cause, "actual", checks.double, path)
+    blamed = cause.get("influencers")
+    if blamed is not None:
+        _make_list(cause, "influencers", _object, path)
+        places = [place for _, place in checks.items(blamed, f"{path}.influencers")]
+        for influence, place in zip(cause["influencers"], places, strict=True):
+            if type(influence) is dict:
+                _make_list(influence, "influencer_field_values", checks.keyword, place)
+    return cause
+
+
+def _make_list(parent: dict[str, Any], name: str, check: Callable[[object, str], Any], path: str) -> None:
+    """Put a single value of an object into a list, after it is checked."""
+    value = parent.get(name)
+    if value is not None and type(value) is not list:
+        parent[name] = [check(value, f"{path}.{name}")]
 
 
 def _key(key: object, path: str) -> str:
-    if isinstance(key, str):
-        return key if type(key) is str else built_in_str(key)
+    text = base_form(key)
+    if type(text) is str:
+        return text
     raise Unfit(f"must have text for its keys, not {type(key).__name__}", key, path)

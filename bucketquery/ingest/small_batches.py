@@ -16,7 +16,7 @@ from bucketquery.ingest import checks
 from bucketquery.ingest.batch import STORED_TYPES, Batch
 from bucketquery.ingest.checks import Owner, Unfit
 from bucketquery.model.instants import FIRST_MS, LAST_MS
-from bucketquery.model.schema import SCHEMAS, Kind, Schema, Type
+from bucketquery.model.schema import EVENT_INGESTED, SCHEMAS, Kind, Schema, Type
 from bucketquery.model.text import is_job_id
 from bucketquery.storage.packed_rows import EMPTY_MAPPING, Layout, Row, layout_of
 from bucketquery.storage.sparse_lists import Entry
@@ -76,7 +76,7 @@ class _SmallBatchReader:
         self._interim = layout.names.index("is_interim")
         self._take = itemgetter(*layout.names)
         self._minima = [(at, field.minimum) for at, field in enumerate(self._fields) if field.minimum is not None]
-        self._lists = schema.lists
+        self._lists = [(field.name, field) for field in schema.lists if field.type is not Type.INSTANT]
         self._known: dict[tuple[type, ...], _Plan] = {}
 
     def row(self, document: dict[str, Any], job_id: str, *, keep: bool) -> Row | None:
@@ -121,13 +121,18 @@ class _SmallBatchReader:
         self, document: dict[str, Any], job_id: str, values: Sequence[Any], *, keep: bool
     ) -> Mapping[str, Entry]:
         lists: dict[str, Entry] = {}
-        for field in self._lists:
-            given = document.get(field.name)
+        for name, field in self._lists:
+            given = document.get(name)
             # Only lists and tuples are tested for emptiness: the test may raise for another type.
             if given is not None and (type(given) not in _EMPTY or given):
                 entry = checks.listed(field, given, Owner(job_id, values[0], values[1], values[self._interim]))
-                if keep or field.name not in self._only_shown:
-                    lists[field.name] = entry
+                # The list of a subclass may say that it is full, and have no item.
+                if entry and (keep or name not in self._only_shown):
+                    lists[name] = entry
+        if "event" in document:
+            instant = checks.ingested(document["event"])
+            if instant is not None:
+                lists[EVENT_INGESTED] = instant
         return lists or EMPTY_MAPPING
 
     def _plan(self, types: tuple[type, ...]) -> "_Plan | None":

@@ -16,7 +16,7 @@ from bucketquery.storage.packed_rows import layout_of, missing_bits
 from bucketquery.storage.packed_segment import empty_segment
 from bucketquery.storage.row_copies import segment_row
 from bucketquery.storage.segment import Segment
-from bucketquery.storage.sparse_lists import SparseLists
+from bucketquery.storage.sparse_lists import NO_LISTS, SparseLists
 from bucketquery.storage.table import Table
 from bucketquery.storage.view import NO_ROWS
 
@@ -131,7 +131,7 @@ class CombinedTable:
             _OnDemand([field.name for field in schema.columns], source.column),
             _OnDemand(source.masked, source.mask),
             _OnDemand([field.name for field in schema.columns if field.type is Type.KEYWORD], source.dictionary),
-            _OnDemand([field.name for field in schema.lists if field.type is Type.KEYWORDS], source.lists),
+            _OnDemand([field.name for field in schema.lists if field.name not in schema.only_shown], source.lists),
             None,
             source.sizes,
         )
@@ -335,10 +335,12 @@ class _Source:
 
     def lists(self, name: str) -> SparseLists:
         """The lists of a field."""
-        tuples: list[Any] = []
+        parts, start = [NO_LISTS], 0
         for segment in self._segments:
-            tuples += segment.lists_at(name, slice(0, segment.length))
-        return SparseLists.of_tuples([tuples[place] for place in self.places.tolist()])
+            if name in segment.lists:
+                parts.append(segment.lists[name].shifted(start))
+            start += segment.length
+        return SparseLists.merged(parts).reordered(self.places)
 
     def _coded(self, name: str) -> tuple[Int32s, Objects]:
         """The codes and the dictionary of a keyword column. One call makes both, and readers need both."""

@@ -9,14 +9,14 @@ import re
 from calendar import monthrange
 from dataclasses import dataclass
 from datetime import MAXYEAR, UTC, date, datetime, timedelta
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 
 from bucketquery.errors import InvalidQuery, LimitExceeded
-from bucketquery.model.numbers import is_integer
+from bucketquery.model.scalars import base_form, is_missing, is_of_pandas
 
-Instant = int | str | datetime | np.datetime64
+Instant = int | str | date | datetime | np.datetime64
 
 MS_PER_DAY: Final = 86_400_000
 #: First and last millisecond of the years 0001 to 9999; no stored result lies outside.
@@ -118,30 +118,53 @@ def read_instant(value: object, field: str, *, covers: bool = False) -> InstantR
     >>> read_instant(1580515200000, "start").first
     1580515200000
     """
-    if isinstance(value, str):
-        return _read_text(value, field, covers=covers)
-    moment = instant_ms(value)
+    return read_base_form(base_form(value), value, field, covers=covers)
+
+
+def read_base_form(base: object, value: object, field: str, *, covers: bool) -> InstantRange | NowMath:
+    """The result of `read_instant` for a value whose base form is known.
+
+    Raises:
+        InvalidQuery: as `read_instant` does.
+        LimitExceeded: as `read_instant` does.
+    """
+    if type(base) is str:
+        return _read_text(base, field, covers=covers)
+    moment = instant_ms(base)
     if moment is None:
         reason = (
-            f"[{field}] must be int epoch milliseconds, text, an aware datetime or a numpy.datetime64, "
+            f"[{field}] must be int epoch milliseconds, text, an aware datetime, a date or a numpy.datetime64, "
             f"not {type(value).__name__}"
         )
-        if isinstance(value, datetime | np.datetime64):
+        if is_time(base):
             reason = f"[{field}] must be a datetime with a time zone, or a datetime64 with a unit that is not NaT"
         raise InvalidQuery(reason, field=field, value=value)
     moment = min(max(moment, _INT64_MIN), _INT64_MAX)
     return InstantRange(moment, moment)
 
 
-def instant_ms(value: object) -> int | None:
-    """Epoch ms of an int, an aware datetime or a datetime64, unbounded and floored; None for anything else."""
-    if is_integer(value):
-        return int(value)
-    if isinstance(value, np.datetime64):
+def is_time(value: object) -> bool:
+    """Whether the base form of a value is a datetime of any library, with or without a zone, or not a time."""
+    return issubclass(type(value), datetime | np.datetime64)
+
+
+def instant_ms(value: Any) -> int | None:
+    """Epoch ms of the base form of an instant, unbounded and floored; None for any other value.
+
+    An instant is an int, an aware datetime, a datetime64 with a unit, or a date, which is its midnight in UTC.
+    """
+    of = type(value)
+    if of is int:
+        moment: int = value
+        return moment
+    if of is not datetime and is_missing(value):
+        return None
+    if of is np.datetime64:
         return _datetime64_ms(value)
-    # Other libraries have a "not a time" that is a datetime too. It is the only datetime that does not equal itself.
-    if isinstance(value, datetime) and value == value and value.utcoffset() is not None:  # noqa: PLR0124 - see above
-        return (value - _EPOCH) // _ONE_MS
+    if issubclass(of, datetime):
+        return _datetime_ms(value)
+    if issubclass(of, date):
+        return (date.toordinal(value) - _EPOCH_DAY) * MS_PER_DAY
     return None
 
 
@@ -344,9 +367,16 @@ def _unreadable(reason: str, text: str, field: str) -> InvalidQuery:
     return InvalidQuery(reason, field=field, value=text, type="parse_exception")
 
 
-def _datetime64_ms(value: np.datetime64) -> int | None:
-    if np.isnat(value):
+def _datetime_ms(value: datetime) -> int | None:
+    if value.utcoffset() is None:
         return None
+    # Another subclass may have arithmetic of its own. That of pandas is needed for years that a datetime cannot have.
+    of = type(value)
+    elapsed = value - _EPOCH if of is datetime or is_of_pandas(of) else datetime.__sub__(value, _EPOCH)
+    return elapsed // _ONE_MS
+
+
+def _datetime64_ms(value: np.datetime64) -> int | None:
     unit, multiple = np.datetime_data(value.dtype)
     # NumPy's own casts between units wrap around silently; Python's integers do not.
     ticks = int(value.astype(np.int64)) * multiple

@@ -1,26 +1,76 @@
-"""Which values are numbers: those of Python and NumPy, but no bool and no timedelta."""
+"""Numbers: which base forms are numbers, and the double or the integer that a number is."""
 
-from typing import TypeGuard
+import math
+from decimal import Decimal
+from typing import Final, TypeGuard
 
 import numpy as np
 
+#: The types of numbers after `scalars.base_form`.
+Number = int | float | Decimal | np.longdouble
 
-def is_integer(value: object) -> TypeGuard[int | np.integer]:
-    """Whether the value is an integer of Python or NumPy.
+#: An integer of more digits is far outside int64. Its digits are not written out, because a short text may mean
+#: millions of them.
+_MOST_DIGITS: Final = 30
 
-    >>> is_integer(5), is_integer(True), is_integer(5.0)
+
+def is_number(value: object) -> TypeGuard[Number]:
+    """Whether a base form is a number: an int, a float, a `Decimal` or a long double.
+
+    >>> is_number(5.5), is_number("5.5"), is_number(False)
     (True, False, False)
     """
-    # For NumPy a timedelta64 is an integer, for Python a bool is.
-    if type(value) is int:
-        return True
-    return isinstance(value, int | np.integer) and not isinstance(value, bool | np.timedelta64)
+    of = type(value)
+    return of is int or of is float or of is Decimal or of is np.longdouble
 
 
-def is_real(value: object) -> TypeGuard[float | np.integer | np.floating]:
-    """Whether the value is an integer or a float of Python or NumPy.
+def is_written_whole(number: Number) -> bool:
+    """Whether a number is an int, or a `Decimal` that is written without a fraction.
 
-    >>> is_real(5.5), is_real("5.5"), is_real(False)
+    >>> is_written_whole(Decimal(5)), is_written_whole(Decimal("5.0")), is_written_whole(5.0)
     (True, False, False)
     """
-    return isinstance(value, float | np.floating) or is_integer(value)
+    if isinstance(number, Decimal):
+        exponent = number.as_tuple().exponent
+        return isinstance(exponent, int) and exponent >= 0
+    return isinstance(number, int)
+
+
+def double_of(number: Number) -> float:
+    """The double that is nearest to a number; NaN and infinities stay.
+
+    Raises:
+        OverflowError: the number is finite, but outside the range of a double.
+
+    >>> double_of(Decimal("0.1"))
+    0.1
+    """
+    if isinstance(number, Decimal) and number.is_nan():
+        # A signaling NaN cannot be converted.
+        return math.nan
+    double = float(number)
+    if math.isinf(double) and -math.inf < number < math.inf:
+        raise OverflowError
+    return double
+
+
+def integer_of(number: Number) -> int | None:
+    """The integer that a number equals; None if it has a fraction, is infinite or is NaN.
+
+    Raises:
+        OverflowError: a `Decimal` has more than 30 digits before the point.
+
+    >>> integer_of(5.0), integer_of(Decimal("5.5"))
+    (5, None)
+    """
+    if isinstance(number, int):
+        return number
+    if isinstance(number, Decimal):
+        if not number.is_finite():
+            return None
+        if number.adjusted() >= _MOST_DIGITS:
+            raise OverflowError
+    elif not np.isfinite(number):
+        return None
+    whole = int(number)
+    return whole if whole == number else None

@@ -35,8 +35,9 @@ class Type(Enum):
     DOUBLE = "double"
     BOOLEAN = "boolean"
     KEYWORD = "keyword"
-    # Sparse lists beside the columns.
+    # Sparse lists beside the columns; an instant is a list's one value.
     KEYWORDS = "keywords"
+    INSTANT = "instant"
     BUCKET_INFLUENCERS = "bucket_influencers"
     EXTRA_FIELDS = "extra_fields"
     # Parts of the extra fields.
@@ -80,9 +81,16 @@ class Field:
         """The value that is shown if the field is missing; None if nothing is shown."""
         return None if self.optional else _DEFAULTS.get(self.type, ())
 
+    @property
+    def key(self) -> str:
+        """The key of a document that has the field."""
+        return self.name.partition(".")[0]
+
 
 #: The name of the field for the extra fields: one JSON text with every key that has no column and no sparse list.
 EXTRA_FIELDS: Final = ""
+#: The name of the field for the instant at which a result was written: ``ingested`` in a document's object ``event``.
+EVENT_INGESTED: Final = "event.ingested"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,18 +133,18 @@ class Schema:
 
     @once
     def documented(self) -> frozenset[str]:
-        """The names of all documented fields, including the job and the result type."""
-        return CONSTANT | self.by_name.keys()
+        """The keys of all documented fields, including the job and the result type."""
+        return CONSTANT.union(field.key for field in self.by_name.values())
 
     @once
     def only_shown(self) -> frozenset[str]:
         """The lists that no search reads. An index does not store them if its host keeps the documents."""
-        return frozenset(field.name for field in self.lists if field.type is not Type.KEYWORDS)
+        return frozenset(field.name for field in self.lists if field.name not in self.sortable)
 
     @once
     def sortable(self) -> frozenset[str]:
         """The fields of this kind that results can be sorted by."""
-        types = {Type.KEYWORDS, *_DTYPES}
+        types = {Type.KEYWORDS, Type.INSTANT, *_DTYPES}
         return frozenset(field.name for field in self.fields if field.type in types)
 
     @once
@@ -151,6 +159,7 @@ class Schema:
 _TIMESTAMP: Final = Field(name="timestamp", type=Type.TIMESTAMP, required=True)
 _BUCKET_SPAN: Final = Field(name="bucket_span", type=Type.INTEGER, required=True, minimum=1)
 _IS_INTERIM: Final = Field(name="is_interim", type=Type.BOOLEAN)
+_EVENT_INGESTED: Final = Field(name=EVENT_INGESTED, type=Type.INSTANT, optional=True)
 
 
 def _keyword(name: str) -> Field:
@@ -174,6 +183,7 @@ BUCKET: Final = Schema(
         Field(name="bucket_influencers", type=Type.BUCKET_INFLUENCERS),
         Field(name="processing_time_ms", type=Type.INTEGER),
         Field(name="scheduled_events", type=Type.KEYWORDS),
+        _EVENT_INGESTED,
     ),
     identity=("timestamp", "bucket_span"),
     score="anomaly_score",
@@ -201,6 +211,7 @@ RECORD: Final = Schema(
         _keyword("field_name"),
         _keyword("over_field_name"),
         _keyword("over_field_value"),
+        _EVENT_INGESTED,
         Field(name=EXTRA_FIELDS, type=Type.EXTRA_FIELDS),
     ),
     identity=(
@@ -246,6 +257,7 @@ INFLUENCER: Final = Schema(
         Field(name="initial_influencer_score", type=Type.DOUBLE),
         Field(name="probability", type=Type.DOUBLE),
         _IS_INTERIM,
+        _EVENT_INGESTED,
         Field(name=EXTRA_FIELDS, type=Type.EXTRA_FIELDS),
     ),
     identity=("timestamp", "bucket_span", "influencer_field_name", "influencer_field_value"),

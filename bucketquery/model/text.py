@@ -3,7 +3,7 @@
 import re
 from typing import Final, TypeGuard
 
-from bucketquery.model.numbers import is_integer
+from bucketquery.model.scalars import base_form
 
 LONGEST_JOB_ID: Final = 255
 JOB_ID_RULE: Final = (
@@ -30,11 +30,14 @@ def brief(value: object) -> str:
     >>> brief("abc"), brief([1, 2])
     ('abc', 'list')
     """
-    if isinstance(value, str):
-        return value[:100]
+    shown = base_form(value)
+    of = type(shown)
+    if of is str:
+        text: str = shown[:100]
+        return text
     # Python refuses to write an integer of thousands of digits.
-    if isinstance(value, bool | float) or (is_integer(value) and abs(int(value)) < _LONG):
-        return str(value)
+    if of is bool or of is float or (of is int and abs(shown) < _LONG):
+        return str(shown)
     return type(value).__name__
 
 
@@ -48,7 +51,7 @@ def visible(text: str) -> str:
 
 
 def is_job_id(value: object) -> TypeGuard[str]:
-    """Whether a value is a valid job id.
+    """Whether the base form of a value is a valid job id.
 
     A job id is text of 1 to 255 characters without commas, asterisks, blanks and control characters. It does not begin
     with ``-`` or ``_``.
@@ -56,6 +59,6 @@ def is_job_id(value: object) -> TypeGuard[str]:
     >>> is_job_id("web"), is_job_id("web*")
     (True, False)
     """
-    if not isinstance(value, str) or not 0 < len(value) <= LONGEST_JOB_ID:
+    if type(value) is not str or not 0 < len(value) <= LONGEST_JOB_ID:
         return False
     return value[0] not in "-_" and not _NOT_IN_JOB_IDS.search(value)

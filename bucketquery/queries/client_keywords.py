@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from bucketquery.errors import InvalidQuery
 from bucketquery.model.instants import Instant
+from bucketquery.model.scalars import base_form
 from bucketquery.model.text import brief
 from bucketquery.queries.parameters import is_unset, read_boolean, read_integer, read_text
 from bucketquery.queries.queries import AnyQuery
@@ -50,9 +51,10 @@ def read_boolean_text(value: object, name: str) -> bool | None:
     Raises:
         InvalidQuery: it is neither.
     """
-    if isinstance(value, str) and value in _BOOLEANS:
-        return _BOOLEANS[value]
-    return None if value is None else read_boolean(value, name)
+    if value is None:
+        return None
+    base = base_form(value)
+    return _BOOLEANS[base] if type(base) is str and base in _BOOLEANS else read_boolean(value, name)
 
 
 def read_page(page: object) -> dict[str, int]:
@@ -63,10 +65,11 @@ def read_page(page: object) -> dict[str, int]:
     """
     if not isinstance(page, Mapping):
         raise InvalidQuery("[page] must be an object with [from] and [size]", field="page", value=page)
-    unknown = [name for name in page if name not in _PAGE_NAMES]
-    if unknown:
-        raise InvalidQuery(f"[page] unknown field [{brief(unknown[0])}]", field="page", value=page)
-    return {_PAGE_NAMES[name]: read_integer(value, name, f"page.{name}") for name, value in page.items()}
+    named = [(base_form(name), value) for name, value in page.items()]
+    for name, _ in named:
+        if type(name) is not str or name not in _PAGE_NAMES:
+            raise InvalidQuery(f"[page] unknown field [{brief(name)}]", field="page", value=page)
+    return {_PAGE_NAMES[name]: read_integer(value, name, f"page.{name}") for name, value in named}
 
 
 def client_query(
@@ -110,8 +113,10 @@ def client_query(
     """
     if type(job_id) is not str:
         job_id = read_text(job_id, "job_id")
-    if isinstance(score, str):
-        score = read_double(score, kind._schema.score)
+    if score is not None and type(score) is not float:
+        text = base_form(score)
+        if type(text) is str:
+            score = read_double(text, kind._schema.score)
     if page is not None:
         if from_ is not None or size is not None:
             reason = "[page] is incompatible with [from_] and [size]; give one or the other"

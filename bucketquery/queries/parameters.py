@@ -11,10 +11,11 @@ from types import MappingProxyType
 from typing import Final
 
 from bucketquery.errors import InvalidQuery, LimitExceeded
-from bucketquery.model.instants import FIRST_MS, LAST_MS, Instant, InstantRange, NowMath, read_instant
-from bucketquery.model.numbers import is_integer, is_real
+from bucketquery.model.instants import FIRST_MS, LAST_MS, Instant, InstantRange, NowMath, read_base_form, read_instant
+from bucketquery.model.numbers import double_of, is_number
+from bucketquery.model.scalars import base_form
 from bucketquery.model.schema import MAPPED, NESTED_FIELDS, TEXT_FIELDS, Schema
-from bucketquery.model.text import JOB_ID_RULE, brief, built_in_str, is_job_id
+from bucketquery.model.text import JOB_ID_RULE, brief, is_job_id
 
 #: The largest number of jobs in a query.
 MOST_JOBS: Final = 100_000
@@ -31,9 +32,10 @@ def read_text(value: object, field: str) -> str:
     Raises:
         InvalidQuery: ``value`` is not text.
     """
-    if not isinstance(value, str):
-        raise InvalidQuery(f"[{field}] must be text, not {type(value).__name__}", field=field, value=value)
-    return built_in_str(value)
+    text = base_form(value)
+    if type(text) is str:
+        return text
+    raise InvalidQuery(f"[{field}] must be text, not {type(value).__name__}", field=field, value=value)
 
 
 def read_job_id(job_id: object) -> str:
@@ -42,9 +44,10 @@ def read_job_id(job_id: object) -> str:
     Raises:
         InvalidQuery: no job can have this id.
     """
-    if not is_job_id(job_id):
-        raise InvalidQuery(f"[job_id] {JOB_ID_RULE}", field="job_id", value=job_id)
-    return built_in_str(job_id)
+    text = base_form(job_id)
+    if is_job_id(text):
+        return text
+    raise InvalidQuery(f"[job_id] {JOB_ID_RULE}", field="job_id", value=job_id)
 
 
 def read_now(value: object) -> int:
@@ -109,14 +112,15 @@ def read_jobs(jobs: object) -> tuple[str, ...]:
     >>> read_jobs("web"), read_jobs(["web", "db", "web"])
     (('web',), ('web', 'db'))
     """
-    if is_job_id(jobs):
-        return (built_in_str(jobs),)
-    if isinstance(jobs, Iterable) and not isinstance(jobs, str):
-        named = list(islice(jobs, MOST_JOBS + 1))
+    one = jobs if type(jobs) is str else base_form(jobs)
+    if is_job_id(one):
+        return (one,)
+    if type(one) is not str and isinstance(one, Iterable):
+        named = [job_id if type(job_id) is str else base_form(job_id) for job_id in islice(one, MOST_JOBS + 1)]
         if len(named) > MOST_JOBS:
             raise LimitExceeded(f"[jobs] names more than {MOST_JOBS} jobs", field="jobs", value=jobs)
         if named and all(map(is_job_id, named)):
-            return tuple(dict.fromkeys(map(built_in_str, named)))
+            return tuple(dict.fromkeys(named))
     reason = "[jobs] must be the id of one job, or ids of several; patterns are not supported"
     raise InvalidQuery(reason, field="jobs", value=jobs)
 
@@ -131,16 +135,22 @@ def read_bound(value: Instant | None, name: str) -> tuple[int | str | None, Inst
     if type(value) is int and FIRST_MS <= value <= LAST_MS and value != -1:
         # Most bounds are valid integers.
         return value, _new_tuple(InstantRange, (value, value))
-    if is_unset(value):
+    base = base_form(value)
+    if _is_open(base):
         return None, None
-    canonical, read = read_canonical_instant(value, name)
+    canonical, read = _canonical(base, value, name, covers=False)
     # A datetime may mean the instant -1. Stored as that number, it would be unset in a copy of the query.
     return (_MINUS_ONE if canonical == -1 else canonical), read
 
 
 def is_unset(value: object) -> bool:
     """Whether one side of a window is left open: None, the integer -1 or the text "-1", and no other spelling."""
-    return value is None or (value == "-1" if isinstance(value, str) else is_integer(value) and value == -1)
+    return _is_open(base_form(value))
+
+
+def _is_open(base: object) -> bool:
+    of = type(base)
+    return base == "-1" if of is str else base == -1 if of is int else base is None
 
 
 def read_canonical_instant(
@@ -152,9 +162,13 @@ def read_canonical_instant(
         InvalidQuery: not an instant.
         LimitExceeded: a text is too long, has too many date math steps, or lies outside the years 0001 to 9999.
     """
-    read = read_instant(value, name, covers=covers)
-    if isinstance(value, str):
-        return built_in_str(value), read
+    return _canonical(base_form(value), value, name, covers=covers)
+
+
+def _canonical(base: object, value: object, name: str, *, covers: bool) -> tuple[int | str, InstantRange | NowMath]:
+    read = read_base_form(base, value, name, covers=covers)
+    if type(base) is str:
+        return base, read
     assert isinstance(read, InstantRange)  # only text has date math
     return read.first, read
 
@@ -165,22 +179,24 @@ def read_score(value: object, name: str) -> float:
     Raises:
         InvalidQuery: not a number.
     """
-    if is_real(value):
+    number = base_form(value)
+    if is_number(number):
         try:
-            return float(value)
+            return double_of(number)
         except OverflowError:
-            return math.inf if value > 0 else -math.inf
+            return math.inf if number > 0 else -math.inf
     raise InvalidQuery(f"[{name}] must be a number, not {type(value).__name__}", field=name, value=value)
 
 
 def read_boolean(value: object, name: str) -> bool:
-    """A bool; 0, 1 and text are refused.
+    """A bool of Python or NumPy; 0, 1 and text are refused.
 
     Raises:
         InvalidQuery: not a bool.
     """
-    if isinstance(value, bool):
-        return value
+    base = value if type(value) is bool else base_form(value)
+    if type(base) is bool:
+        return base
     reason = f"Failed to parse value [{brief(value)}] as only [true] or [false] are allowed."
     raise InvalidQuery(reason, field=name, value=value)
 
@@ -191,10 +207,10 @@ def read_integer(value: object, name: str, field: str) -> int:
     Raises:
         InvalidQuery: not an integer, or a negative one.
     """
-    if not is_integer(value):
+    number = base_form(value)
+    if type(number) is not int:
         reason = f"Failed to parse int parameter [{name}] with value [{brief(value)}]"
         raise InvalidQuery(reason, field=field, value=value)
-    number = int(value)
     if number < 0:
         raise InvalidQuery(f"Parameter [{name}] cannot be < 0", field=field, value=value)
     return number
@@ -206,8 +222,8 @@ def read_sort(schema: Schema, sort: object) -> str:
     Raises:
         InvalidQuery: not the name of one field, or results cannot be sorted by it.
     """
-    if not isinstance(sort, str):
+    name = base_form(sort)
+    if type(name) is not str:
         raise InvalidQuery(f"[sort] must be the name of one field, not {type(sort).__name__}", field="sort", value=sort)
-    name = built_in_str(sort)
     order_by_of(schema, name)
     return name

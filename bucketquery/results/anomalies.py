@@ -11,7 +11,13 @@ from bucketquery.model.frozen import FrozenMapping, frozen
 from bucketquery.model.instants import datetime_of
 from bucketquery.model.severity import Severity
 from bucketquery.model.severity import severity as severity_of
-from bucketquery.results.response_format import INFLUENCER_FIELDS, RECORD_FIELDS, influencer_object, record_object
+from bucketquery.results.response_format import (
+    INFLUENCER_FIELDS,
+    RECORD_FIELDS,
+    add_event,
+    influencer_object,
+    record_object,
+)
 
 _Object = Mapping[str, Any]
 
@@ -39,6 +45,7 @@ class AnomalyRecord:
         function: the function of the detector.
         function_description: the function in words.
         field_name: the field that the function is applied to.
+        event_ingested: when the record was written, epoch ms UTC.
 
     Missing scores, probability and detector are 0. A record without ``is_interim`` is final.
     ``typical``, ``actual``, ``causes``, ``influencers``, ``correlated_by_field_value``, ``geo_results``,
@@ -73,6 +80,7 @@ class AnomalyRecord:
     function: str | None
     function_description: str | None
     field_name: str | None
+    event_ingested: int | None = None
     _extra_fields: str = dataclass_field(default="", repr=False)
 
     @property
@@ -147,7 +155,7 @@ class AnomalyRecord:
 
         Complexity: O(size of the record).
         """
-        return record_object(self.job_id, *_split(self, RECORD_FIELDS))
+        return _with_event(self, record_object(self.job_id, *_split(self, RECORD_FIELDS)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,6 +172,7 @@ class Influencer:
         initial_influencer_score: score when the influencer was first written.
         probability: probability of behaviour like this, 0 to 1.
         is_interim: whether it comes from part of the span's input.
+        event_ingested: when the influencer was written, epoch ms UTC; None if missing.
 
     Missing scores and probability are 0.0. An influencer without ``is_interim`` is final.
 
@@ -187,6 +196,7 @@ class Influencer:
     initial_influencer_score: float
     probability: float
     is_interim: bool
+    event_ingested: int | None = None
     _extra_fields: str = dataclass_field(default="", repr=False)
 
     @property
@@ -220,7 +230,14 @@ class Influencer:
 
         Complexity: O(size of the influencer).
         """
-        return influencer_object(self.job_id, *_split(self, INFLUENCER_FIELDS))
+        return _with_event(self, influencer_object(self.job_id, *_split(self, INFLUENCER_FIELDS)))
+
+
+def _with_event(value: AnomalyRecord | Influencer, result: dict[str, Any]) -> dict[str, Any]:
+    """The response object with the value's event, if it has one."""
+    if value.event_ingested is not None:
+        add_event(result, value.event_ingested)
+    return result
 
 
 def _parts(extra_fields: str) -> dict[str, Any]:

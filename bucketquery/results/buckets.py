@@ -8,7 +8,7 @@ from bucketquery.model.instants import datetime_of
 from bucketquery.model.severity import Severity
 from bucketquery.model.severity import severity as severity_of
 from bucketquery.results.anomalies import AnomalyRecord
-from bucketquery.results.response_format import bucket_influencer_object, complete, simple_buckets
+from bucketquery.results.response_format import add_event, bucket_influencer_object, complete, simple_buckets
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,15 +16,16 @@ class BucketInfluencer:
     """An entity blamed for a bucket. The field name ``bucket_time`` stands for the bucket's time itself.
 
     Attributes:
-        job_id: the bucket's job.
+        job_id: the bucket's job, or one of its own.
         influencer_field_name: the field blamed; None if the document has none.
         initial_anomaly_score: score when the bucket was first written, 0 to 100.
         anomaly_score: current score, 0 to 100.
         raw_anomaly_score: score before normalisation, without limits.
         probability: probability of behaviour like this, 0 to 1.
-        timestamp: start of the bucket, epoch ms UTC.
-        bucket_span: length of the bucket, seconds.
+        timestamp: start of the bucket, epoch ms UTC, or an instant of its own.
+        bucket_span: length of the bucket, seconds, or a span of its own.
         is_interim: whether it comes from part of the span's input.
+        event_ingested: when it was written, epoch ms UTC; None if missing.
 
     Source: the API's object inside a bucket.
 
@@ -46,6 +47,7 @@ class BucketInfluencer:
     timestamp: int
     bucket_span: int
     is_interim: bool
+    event_ingested: int | None = None
 
     @property
     def result_type(self) -> Literal["bucket_influencer"]:
@@ -54,7 +56,7 @@ class BucketInfluencer:
 
     def to_dict(self) -> dict[str, Any]:
         """The influencer as in the API's response, inside its bucket."""
-        return bucket_influencer_object(
+        influencer = bucket_influencer_object(
             self.job_id,
             self.timestamp,
             self.bucket_span,
@@ -65,6 +67,9 @@ class BucketInfluencer:
             self.probability,
             self.is_interim,
         )
+        if self.event_ingested is not None:
+            add_event(influencer, self.event_ingested)
+        return influencer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,8 +88,9 @@ class Bucket:
         processing_time_ms: time that the analysis took, ms.
         scheduled_events: events planned for this time.
         records: the bucket's records, the most unlikely first, if the query expands; else empty.
+        event_ingested: when the bucket was written, epoch ms UTC; None if missing.
 
-    A missing field is 0, False or empty.
+    Any other missing field is 0, False or empty.
 
     Source: the API's bucket object.
 
@@ -108,6 +114,7 @@ class Bucket:
     processing_time_ms: int
     scheduled_events: tuple[str, ...]
     records: tuple[AnomalyRecord, ...] = ()
+    event_ingested: int | None = None
 
     @property
     def time(self) -> datetime:
@@ -142,10 +149,9 @@ class Bucket:
             self.processing_time_ms,
         )
         (bucket,) = simple_buckets(self.job_id, [simple])
-        complete(
-            bucket,
-            records=[record.to_dict() for record in self.records],
-            bucket_influencers=[influencer.to_dict() for influencer in self.bucket_influencers],
-            scheduled_events=self.scheduled_events,
-        )
+        bucket["bucket_influencers"] = [influencer.to_dict() for influencer in self.bucket_influencers]
+        records = [record.to_dict() for record in self.records]
+        complete(bucket, records=records, scheduled_events=self.scheduled_events)
+        if self.event_ingested is not None:
+            add_event(bucket, self.event_ingested)
         return bucket

@@ -76,7 +76,8 @@ SimpleBucket = tuple[int, float, int, float, int, bool, int]
 def simple_buckets(job_id: str, buckets: Iterable[SimpleBucket]) -> list[dict[str, Any]]:
     """Buckets of one job with nothing nested, as response objects.
 
-    One call makes all buckets, since most pages have no nested values. If a bucket has some, `complete` adds them.
+    One call makes all buckets, since most pages have no nested values. If a bucket has influencers, they replace the
+    empty list; `complete` adds the others.
 
     Source: the server's ``Bucket``.
     """
@@ -109,18 +110,45 @@ def complete(
     bucket: dict[str, Any],
     *,
     records: list[dict[str, Any]],
-    bucket_influencers: list[dict[str, Any]],
     scheduled_events: tuple[str, ...],
 ) -> None:
-    """Add the nested values of a bucket to its object. The lists become part of the object.
+    """Add the records and scheduled events of a bucket to its object. The records become part of the object.
 
-    Source: the server's ``Bucket``, which omits records and events if there are none.
+    Source: the server's ``Bucket``, which omits both if there are none.
     """
-    bucket["bucket_influencers"] = bucket_influencers
     if records:
         _put_before("event_count", bucket, "records", records)
     if scheduled_events:
         _put_before("result_type", bucket, "scheduled_events", list(scheduled_events))
+
+
+def add_event(result: dict[str, Any], ingested: int, string: str | None = None) -> None:
+    """Add the instant at which a result was written to its object, as the last key.
+
+    Args:
+        result: the object.
+        ingested: the instant, epoch ms.
+        string: the instant as text, which comes before the number; None if it is not shown as text.
+
+    >>> result = {"result_type": "bucket"}
+    >>> add_event(result, 0, "1970-01-01T00:00:00.000Z")
+    >>> result
+    {'result_type': 'bucket', 'event': {'ingested_string': '1970-01-01T00:00:00.000Z', 'ingested': 0}}
+    """
+    add_events([result], [ingested], [string])
+
+
+def add_events(
+    results: Iterable[dict[str, Any]], instants: Iterable[int | None], strings: Iterable[str | None]
+) -> None:
+    """Do for each object what `add_event` does, if it has an instant."""
+    for result, ingested, string in zip(results, instants, strings, strict=False):
+        if ingested is not None:
+            # A data field of this name is shown under its own name too, unless there is an instant.
+            result.pop("event", None)
+            result["event"] = (
+                {"ingested": ingested} if string is None else {"ingested_string": string, "ingested": ingested}
+            )
 
 
 def bucket_influencer_object(

@@ -29,7 +29,7 @@ class SortColumn(NamedTuple):
     """A column that an order compares.
 
     Attributes:
-        name: the name of a column, or of a list field of keywords.
+        name: the name of a column, or of a list field of keywords or of instants.
         type: the type of its values.
         puts_missing_last: whether a row without a value comes last in both directions; if not, it has the default.
     """
@@ -148,6 +148,8 @@ class Order:
             name = column.name
             if column.type is Type.KEYWORDS:
                 columns.append((self._leading(rows.lists(name)), None))
+            elif column.type is Type.INSTANT:
+                columns.append(_instant_values(rows, name))
             elif column.type is Type.KEYWORD:
                 columns.append((rows.column(name).tolist(), None))
             else:
@@ -176,6 +178,8 @@ class Order:
         name = column.name
         if column.type is Type.KEYWORDS:
             return _keyword_values(self._leading(rows.lists(name)))
+        if column.type is Type.INSTANT:
+            return _instant_values(rows, name)
         missing = rows.missing(name) if column.puts_missing_last else None
         if missing is not None and not missing.any():
             missing = None
@@ -245,6 +249,11 @@ def _keyword_values(keywords: Sequence[str | None]) -> ColumnValues:
     codes, _ = encode_keywords(keywords)
     missing = codes == MISSING
     return ColumnValues(codes, missing if missing.any() else None)
+
+
+def _instant_values(rows: Selection, name: str) -> ColumnValues:
+    instants, present = rows.instants(name)
+    return ColumnValues(instants, None if present.all() else ~present)
 
 
 def _is_missing(sort_keys: Array) -> bool:

@@ -1,12 +1,12 @@
 """Comparison: which rows of two segments have equal values."""
 
-import operator
 from collections.abc import Iterator
 
 import numpy as np
 
 from bucketquery.model.schema import Bools, Int64s
 from bucketquery.storage.segment import Segment, same_values
+from bucketquery.storage.sparse_lists import NO_LISTS
 
 
 def same_rows(these: Segment, rows: Int64s, those: Segment, other_rows: Int64s) -> Bools:
@@ -37,5 +37,4 @@ def _same_parts(these: Segment, rows: Int64s, those: Segment, other_rows: Int64s
             same &= these.mask(field.name)[rows] == those.mask(field.name)[other_rows]
         yield same
     for name in these.lists.keys() | those.lists.keys():
-        mine, others = these.lists_at(name, rows), those.lists_at(name, other_rows)
-        yield np.fromiter(map(operator.eq, mine, others), dtype=np.bool_, count=len(rows))
+        yield these.lists.get(name, NO_LISTS).same(rows, those.lists.get(name, NO_LISTS), other_rows)

@@ -15,7 +15,7 @@ from bucketquery.model.schema import SCHEMAS, Array, Float64s, Int64s, Kind, Sch
 from bucketquery.model.sizes import DEFAULT_SIZES, Sizes
 from bucketquery.storage.packed_rows import EMPTY_MAPPING, Identity, Layout, PackedColumns, Row, layout_of, missing_bits
 from bucketquery.storage.segment import Segment
-from bucketquery.storage.sparse_lists import NO_LISTS, Entry, SparseLists, with_row_lists
+from bucketquery.storage.sparse_lists import NO_LISTS, SparseLists, lists_of_rows, with_row_lists
 
 #: Appending makes room for 4 more records, or for a quarter of their number if that is more.
 _SMALLEST_ROOM: Final = 4
@@ -171,14 +171,8 @@ def segment_of_records(
 
 def segment_of_rows(layout: Layout, rows: Sequence[Row]) -> PackedSegment:
     """The segment of some rows in identity order."""
-    lists: dict[str, tuple[list[int], list[Entry]]] = {}
-    for at, (_, own) in enumerate(rows):
-        for name, value in own.items():
-            places, values = lists.setdefault(name, ([], []))
-            places.append(at)
-            values.append(value)
-    made = {name: SparseLists.of_rows(*found) for name, found in lists.items()}
-    return segment_of_records(layout, b"".join([record for record, _ in rows]), made)
+    lists = lists_of_rows([own for _, own in rows])
+    return segment_of_records(layout, b"".join([record for record, _ in rows]), lists)
 
 
 @cache

@@ -1,7 +1,6 @@
 """Row copies: single rows of many segments as one new segment, for a page of many jobs."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
@@ -9,7 +8,7 @@ from bucketquery.model.schema import Array, Objects, Schema, Type
 from bucketquery.storage.keywords import MISSING, encode_keywords
 from bucketquery.storage.packed_rows import Layout, layout_of
 from bucketquery.storage.segment import Segment
-from bucketquery.storage.sparse_lists import SparseLists
+from bucketquery.storage.sparse_lists import lists_of_rows, row_lists
 from bucketquery.storage.table import Table
 from bucketquery.storage.view import View
 
@@ -35,16 +34,9 @@ def copy_rows(schema: Schema, places: Sequence[tuple[Segment, int]]) -> Segment:
     """
     layout = layout_of(schema.kind)
     columns, dictionaries = _copy_columns(schema, places) if layout is None else (_copy_records(layout, places), {})
-    lists: dict[str, SparseLists] = {}
-    for field in schema.lists:
-        name = field.name
-        with_lists = [position for position, (segment, _) in enumerate(places) if name in segment.lists]
-        if with_lists:
-            tuples: list[Any] = [()] * len(places)
-            for position in with_lists:
-                segment, row = places[position]
-                tuples[position] = segment.lists_at(name, slice(row, row + 1))[0]
-            lists[name] = SparseLists.of_tuples(tuples)
+    # Most pages have no lists at all.
+    has_lists = any(segment.lists for segment, _ in places)
+    lists = lists_of_rows([row_lists(segment.lists, row) for segment, row in places]) if has_lists else {}
     return Segment(schema, len(places), columns, {}, dictionaries, lists)
 
 

@@ -6,8 +6,8 @@ appends there for the *next* segment over the same arrays.
 
 A missing double is NaN, and a missing keyword has the code -1. Any other missing value is stored as its default, and
 the column has a mask of the rows that have the field. A column in which no value was ever missing has no mask. A
-keyword column has a dictionary if any row has a keyword. Sparse lists hold nested influencers, scheduled events and the
-extra fields of a document, only for the rows that have them.
+keyword column has a dictionary if any row has a keyword. Sparse lists hold nested influencers, scheduled events, the
+instant at which a result was written and the extra fields of a document, only for the rows that have them.
 """
 
 from collections.abc import Mapping
@@ -226,8 +226,9 @@ class Segment:
                 present[name][rows] = mask
         lists = dict(self.lists)
         for name in self.lists.keys() | others.lists.keys():
-            if self.lists_at(name, rows) != others.lists_at(name, slice(0, others.length)):
-                lists[name] = self.lists.get(name, NO_LISTS).replace(rows, others.lists.get(name, NO_LISTS))
+            here, there = self.lists.get(name, NO_LISTS), others.lists.get(name, NO_LISTS)
+            if not here.same(rows, there, np.arange(others.length)).all():
+                lists[name] = here.replace(rows, there)
         indexes = self._corrected(columns, rows)
         return Segment(self.schema, self.length, columns, present, dictionaries, lists, indexes, self.sizes)
 
@@ -372,8 +373,10 @@ class Segment:
             if field.type is Type.KEYWORD:
                 codes = self.column(field.name)
                 assert ((codes >= MISSING) & (codes < len(self.dictionary(field.name)))).all(), "a code has no keyword"
-        for lists in self.lists.values():
+        for field in self.schema.lists:
+            lists = self.lists.get(field.name, NO_LISTS)
             lists.check(self.length)
+            assert not lists.length or (lists.values.dtype == np.int64) is (field.type is Type.INSTANT)
         if self._indexes is not None:
             self._indexes.check(self.columns, self.length)
 

@@ -10,7 +10,7 @@ from bucketquery.model.schema import Array, Bools, Int64s
 from bucketquery.storage.keywords import encode_columns, encode_keywords
 from bucketquery.storage.packed_segment import empty_segment
 from bucketquery.storage.segment import Segment, SomeRows
-from bucketquery.storage.sparse_lists import SparseLists
+from bucketquery.storage.sparse_lists import NO_LISTS, SparseLists, not_empty
 from bucketquery.storage.view import NO_ROWS, Ranks, View
 
 #: If the base has more keywords than this for each row, the keywords of the rows are ranked among themselves.
@@ -82,7 +82,8 @@ class Selection:
         parts = self._parts
         if parts is None:
             rows, base = self.rows, self.view.base
-            assert not isinstance(rows, slice)
+            if isinstance(rows, slice):
+                rows = np.arange(*rows.indices(base.length), dtype=np.int64)
             is_head = rows >= base.length
             if is_head.any():
                 in_base, in_head = (~is_head).nonzero()[0], is_head.nonzero()[0]
@@ -196,12 +197,36 @@ class Selection:
             having[positions] = segment.having(name, own)
         return having
 
+    def may_have(self, name: str) -> bool:
+        """Whether any stored row of the view may have a list, O(1)."""
+        return name in self.view.base.lists or name in self.view.head.lists
+
+    def instants(self, name: str) -> tuple[Int64s, Bools]:
+        """An instant of each row in epoch ms, 0 for a row that has none, and which rows have one; shape (r,)."""
+        rows = self.rows
+        if isinstance(rows, slice):
+            base = self.view.base
+            return base.lists.get(name, NO_LISTS).instants(np.arange(*rows.indices(base.length)))
+        instants = np.zeros(len(rows), dtype=np.int64)
+        present = np.zeros(len(rows), dtype=np.bool_)
+        for segment, own, positions in self._split():
+            instants[positions], present[positions] = segment.lists.get(name, NO_LISTS).instants(own)
+        return instants, present
+
+    def _sparse(self, name: str) -> SparseLists:
+        """A list field's lists, with positions in place of rows."""
+        parts = [
+            segment.lists.get(name, NO_LISTS).reordered(own).moved(positions)
+            for segment, own, positions in self._split()
+        ]
+        return SparseLists.merged(parts)
+
     def detach(self) -> Segment:
         """Copies of these rows in their order. They can only be read, since they may be out of identity order."""
         schema = self.view.base.schema
         columns = {field.name: self.column(field.name).copy() for field in schema.columns}
         columns, dictionaries = encode_columns(schema, columns)
-        lists = {field.name: SparseLists.of_tuples(self.lists(field.name)) for field in schema.lists}
+        lists = not_empty({field.name: self._sparse(field.name) for field in schema.lists})
         # No masks: these rows are only shown, and a missing integer or boolean shows as its default.
         return Segment(schema, len(self), columns, {}, dictionaries, lists)
 

@@ -1,20 +1,24 @@
 """Sparse lists: a field's tuples beside the columns, stored only for the rows that have one.
 
 Nested influencers and scheduled events are stored in this way, since most buckets have neither. The extra fields of a
-document are stored in the same way, as one text in place of a tuple.
+document are stored in the same way, as one text in place of a tuple. So is the instant at which a result was written,
+as an int in place of a tuple. Instants are an array of int64, so that they take 16 bytes a row with the row's number.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import compress
 from typing import Any, Final, NamedTuple, Self
 
 import numpy as np
 
 from bucketquery.arrays.sorted_arrays import find, roomy, with_room
-from bucketquery.model.schema import Bools, Int64s, Objects
+from bucketquery.model.schema import Array, Bools, Int64s
 
-#: The stored value of a row: its tuple, or the text of its extra fields.
-Entry = tuple[Any, ...] | str
+_INSTANT: Final = np.dtype(np.int64)
+_ENTRY: Final = np.dtype(np.object_)
+
+#: The stored value of a row: its tuple, the text of its extra fields, or its instant in epoch ms.
+Entry = tuple[Any, ...] | str | int
 
 
 class SparseLists(NamedTuple):
@@ -22,16 +26,17 @@ class SparseLists(NamedTuple):
 
     Attributes:
         rows: the rows that have a list, ascending.
-        values: their tuples or texts, none of them empty.
+        values: their tuples or texts, none of them empty; or their instants, of which 0 is one. If there are no rows,
+            the dtype has no meaning.
         length: the number of used entries of both arrays; the entries after them are room for `append`.
     """
 
     rows: Int64s
-    values: Objects
+    values: Array
     length: int
 
     @classmethod
-    def of(cls, rows: Int64s, values: Objects) -> Self:
+    def of(cls, rows: Int64s, values: Array) -> Self:
         """The lists of some rows, in arrays without spare room."""
         return cls(rows, values, len(rows))
 
@@ -42,15 +47,23 @@ class SparseLists(NamedTuple):
         return cls.of_rows(rows, [tuples[row] for row in rows])
 
     @classmethod
-    def of_rows(cls, rows: Sequence[int], tuples: Sequence[Entry]) -> Self:
+    def of_rows(cls, rows: Sequence[int], entries: Sequence[Entry]) -> Self:
         """The lists of some rows, ascending; none is empty."""
+        dtype = _INSTANT if entries and isinstance(entries[0], int) else _ENTRY
         # `np.array` would make a 2-d array of tuples with equal lengths.
-        values = np.fromiter(tuples, dtype=np.object_, count=len(rows))
+        values: Array = np.fromiter(entries, dtype=dtype, count=len(rows))
         return cls.of(np.array(rows, dtype=np.int64), values)
+
+    @classmethod
+    def of_instants(cls, instants: Int64s, present: Bools | None) -> Self:
+        """The instants of rows, one for each row. ``present`` says which rows have one; None means that all do."""
+        rows = np.arange(len(instants)) if present is None else present.nonzero()[0]
+        return cls.of(rows, instants if present is None else instants[rows])
 
     @classmethod
     def merged(cls, parts: Sequence["SparseLists"]) -> "SparseLists":
         """The lists of several parts as one; no row has a list in two of them."""
+        parts = [part for part in parts if part.length] or parts[:1]
         if len(parts) == 1:
             return parts[0]
         used = [part.used() for part in parts]
@@ -59,7 +72,7 @@ class SparseLists(NamedTuple):
         order = rows.argsort(kind="stable")
         return cls.of(rows[order], values[order])
 
-    def used(self) -> tuple[Int64s, Objects]:
+    def used(self) -> tuple[Int64s, Array]:
         """The used entries of both arrays, as views."""
         return self.rows[: self.length], self.values[: self.length]
 
@@ -72,10 +85,27 @@ class SparseLists(NamedTuple):
             taken[place] = values[entry]
         return taken
 
+    def instants(self, rows: Int64s) -> tuple[Int64s, Bools]:
+        """The instant of each of ``rows``, in any order, and which of them have one; 0 for a row that has none."""
+        having, values = self.used()
+        taken = np.zeros(len(rows), dtype=np.int64)
+        found, entries = find(having, rows)
+        taken[found] = values[entries[found]]
+        return taken, found
+
     def having(self, rows: Int64s) -> Bools:
         """Which of ``rows``, in any order, have a list."""
         found, _ = find(self.rows[: self.length], rows)
         return found
+
+    def same(self, rows: Int64s, others: "SparseLists", other_rows: Int64s) -> Bools:
+        """Which of ``rows`` have the list that their counterparts in other lists have, or none if these have none."""
+        found, entries = find(self.rows[: self.length], rows)
+        others_found, other_entries = find(others.rows[: others.length], other_rows)
+        same: Bools = found == others_found
+        both = (found & others_found).nonzero()[0]
+        same[both] = self.values[entries[both]] == others.values[other_entries[both]]
+        return same
 
     def between(self, first: int, stop: int) -> list[Any]:
         """The tuple of each row from ``first`` on and before ``stop``; empty if a row has none."""
@@ -127,15 +157,17 @@ class SparseLists(NamedTuple):
         """
         length = self.length + later.length
         capacity = roomy(len(self.rows), length)
-        rows = with_room(self.rows, self.length, capacity)
-        values = with_room(self.values, self.length, capacity)
         later_rows, later_values = later.used()
+        rows = with_room(self.rows, self.length, capacity)
+        values = with_room(self.values if self.length else later_values[:0], self.length, capacity)
         rows[self.length : length] = later_rows
         values[self.length : length] = later_values
         return SparseLists(rows, values, length)
 
     def append_one(self, row: int, value: Entry) -> "SparseLists":
         """These lists followed by that of one later row, as `append` does it. Amortised O(1)."""
+        if not self.length:
+            return SparseLists.of_rows([row], [value])
         capacity = roomy(len(self.rows), self.length + 1)
         rows = with_room(self.rows, self.length, capacity)
         values = with_room(self.values, self.length, capacity)
@@ -156,10 +188,18 @@ class SparseLists(NamedTuple):
         rows, values = self.used()
         low = int(rows.searchsorted(row))
         high = low + (shift <= 0 and low < len(rows) and rows.item(low) == row)
+        if high > low and value is not None:
+            # A live job replaces its interim bucket again and again, so its lists stay in the same row.
+            values = values.copy()
+            values[low] = value
+            return SparseLists.of(rows, values)
         given = NO_LISTS if value is None else SparseLists.of_rows([row], [value])
+        if not self.length:
+            return given
         return SparseLists.of(
             np.concatenate((rows[:low], given.rows, rows[high:] + shift)),
-            np.concatenate((values[:low], given.values, values[high:])),
+            # No values must not decide the dtype.
+            np.concatenate((values[:low], values[:0] if value is None else given.values, values[high:])),
         )
 
     def replace(self, rows: Int64s, others: "SparseLists") -> "SparseLists":
@@ -173,7 +213,8 @@ class SparseLists(NamedTuple):
         rows, values = self.used()
         assert (rows[1:] > rows[:-1]).all(), "lists out of order"
         assert not len(rows) or (rows[0] >= 0 and rows[-1] < stop), "a list of a row that does not exist"
-        assert all(isinstance(value, tuple | str) and value for value in values), "an empty or invalid list"
+        is_valid = values.dtype == _INSTANT or all(isinstance(value, tuple | str) and value for value in values)
+        assert is_valid, "an empty or invalid list"
 
     def _entries(self, first: int, stop: int) -> tuple[int, int]:
         low, high = self.rows[: self.length].searchsorted((first, stop)).tolist()
@@ -190,13 +231,24 @@ def not_empty(lists: Mapping[str, SparseLists]) -> dict[str, SparseLists]:
 
 def row_lists(lists: Mapping[str, SparseLists], row: int) -> dict[str, Entry]:
     """The lists of one row."""
-    found = {}
+    found: dict[str, Entry] = {}
     for name, some in lists.items():
         rows, values = some.used()
         entry = int(rows.searchsorted(row))
         if entry < len(rows) and rows.item(entry) == row:
-            found[name] = values[entry]
+            found[name] = values.item(entry)
     return found
+
+
+def lists_of_rows(rows: Iterable[Mapping[str, Entry]]) -> dict[str, SparseLists]:
+    """The sparse lists of some rows, from the lists of each row."""
+    entries: dict[str, tuple[list[int], list[Entry]]] = {}
+    for row, own in enumerate(rows):
+        for name, entry in own.items():
+            having, values = entries.setdefault(name, ([], []))
+            having.append(row)
+            values.append(entry)
+    return {name: SparseLists.of_rows(*found) for name, found in entries.items()}
 
 
 def with_row_lists(lists: Mapping[str, SparseLists], row: int, own: Mapping[str, Entry]) -> dict[str, SparseLists]:

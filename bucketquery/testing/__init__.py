@@ -1,7 +1,8 @@
 """A reference implementation and Hypothesis strategies, for the tests of projects that build on this library.
 
-`evaluate` implements "get buckets", "get records" and "get influencers" over Python lists: filter, sort, slice. It is
-slow and simple, and it shares no code with the index except the query classes. Use it
+`evaluate` implements "get buckets", "get records" and "get influencers" over Python lists: filter, sort, slice. It
+takes what `ResultsIndex.upsert` takes. It is slow and simple, and it shares no code with the index except the query
+classes. Use it
 
 - as a test double: it returns the API's response body for a few documents and a query;
 - as the oracle for another engine (SQL, a dataframe, a cache in front of the server): draw documents with

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from bucketquery.queries.queries import BucketQuery, InfluencerQuery, RecordQuery
 from bucketquery.testing.reference import SORT_FIELDS, SORTABLE
+from bucketquery.testing.values import listed
 
 Result = dict[str, Any]
 
@@ -36,6 +37,15 @@ _SCORES: Final = (-0.0, 0, 5e-324, 2.9999999999999996, 3.0, 25.0, 29.9999996735,
 _PROBABILITIES: Final = (-0.0, 0, 5e-324, 1e-323, 1e-308, 4.8e-16, 4.8e-16, 1.0)
 _COUNTS: Final = (0, 1, 60, 60, 2**53, 2**53 + 1, 2**63 - 2, 2**63 - 1)
 _EVENTS: Final = ("", "Deploy", "deploy", "été", "\uffff", "\U00010000")
+#: Instants at which results were written: mostly two, so that many are equal.
+_INGESTED: Final = (
+    *(_FIRST, _FIRST + 1) * 3,
+    "2026-01-01T00:00:00.001Z",
+    0,
+    -1,
+    -62_135_596_800_000,
+    253_402_300_799_999,
+)
 
 _DETECTORS: Final = (0, 0, 1, 1.0, 2**53, 2**53 + 1, 2**63 - 1, -1)
 _IMPACTS: Final = (-5.0, -0.0, 0, 2.5, 5)
@@ -58,6 +68,8 @@ _NAMES: Final = (
     "timestamp.hour",
     "causes.host",
     "_id",
+    "event",
+    "event.action",
 )
 #: Keys that neither records nor influencers document: names of data fields, and fields of other kinds.
 _UNKNOWN: Final = (
@@ -71,6 +83,8 @@ _UNKNOWN: Final = (
     "anomaly_score",
     "scheduled_events",
     "model_plot",
+    "event.ingested",
+    "records",
 )
 
 
@@ -89,9 +103,10 @@ def bucket_results() -> st.SearchStrategy[Result]:
             "initial_anomaly_score": scores,
             "event_count": counts,
             "is_interim": booleans,
-            "bucket_influencers": st.none() | st.lists(_bucket_influencers(), max_size=2),
+            "bucket_influencers": _lists(_bucket_influencers(), 2),
             "processing_time_ms": counts,
-            "scheduled_events": st.none() | st.lists(st.sampled_from(_EVENTS), max_size=3),
+            "scheduled_events": _lists(st.sampled_from(_EVENTS), 3),
+            "event": _written(),
             "probability": st.just(0.5),
             "partition_scores": st.just([]),
         },
@@ -102,6 +117,17 @@ def blamed_bucket_results() -> st.SearchStrategy[Result]:
     """As `bucket_results`, with at least one bucket influencer."""
     blamed = st.fixed_dictionaries({"bucket_influencers": st.lists(_bucket_influencers(), min_size=1, max_size=2)})
     return st.builds(or_, bucket_results(), blamed)
+
+
+def expanded_bucket_results() -> st.SearchStrategy[Result]:
+    """As `blamed_bucket_results`, with records inside, as an expanded answer has them."""
+    own = st.fixed_dictionaries(
+        {}, optional={"timestamp": st.sampled_from(_TIMESTAMPS), "bucket_span": st.sampled_from(_SPANS)}
+    )
+    # Most records take the values of their bucket.
+    records = record_results() | record_results() | st.builds(or_, record_results(), own)
+    inside = st.fixed_dictionaries({"records": _lists(records, 3)})
+    return st.builds(or_, blamed_bucket_results(), inside)
 
 
 def _bucket_influencers() -> st.SearchStrategy[Result]:
@@ -115,6 +141,10 @@ def _bucket_influencers() -> st.SearchStrategy[Result]:
             "raw_anomaly_score": scores,
             "probability": st.none() | st.sampled_from((0.0, 4.8e-16, 1e-308, 1.0)),
             "is_interim": st.none() | st.booleans(),
+            "job_id": st.sampled_from((None, "web", "db")),
+            "timestamp": st.none() | st.sampled_from(_TIMESTAMPS),
+            "bucket_span": st.none() | st.sampled_from(_SPANS),
+            "event": _written(),
             "unknown": st.none(),
         },
     )
@@ -124,13 +154,17 @@ def record_results() -> st.SearchStrategy[Result]:
     """The fields of records except job, timestamp and span; any of them may be missing or null."""
     scores = _scores()
     texts, names = st.none() | st.sampled_from(_TEXTS), st.none() | st.sampled_from(_NAMES)
-    doubles = st.none() | st.lists(st.sampled_from((-0.0, 0, 1.5, 1e-308, 2**53 + 1)), max_size=2)
-    objects = st.dictionaries(st.sampled_from(("b", "a", "timestamp", "probability")), _json(), max_size=2)
+    numbers = st.sampled_from((-0.0, 0, 1.5, 1e-308, 2**53 + 1))
+    doubles = _lists(numbers, 2)
+    objects: st.SearchStrategy[Result] = st.dictionaries(
+        st.sampled_from(("b", "a", "timestamp", "probability")), _json(), max_size=2
+    )
+    measured = st.fixed_dictionaries({}, optional={"typical": doubles, "actual": doubles})
     influences = st.fixed_dictionaries(
         {},
         optional={
             "influencer_field_name": names,
-            "influencer_field_values": st.none() | st.lists(st.sampled_from(_TEXTS), max_size=3),
+            "influencer_field_values": _lists(st.sampled_from(_TEXTS), 3),
             "unknown": _json(),
         },
     )
@@ -155,10 +189,11 @@ def record_results() -> st.SearchStrategy[Result]:
             "field_name": texts,
             "typical": doubles,
             "actual": doubles,
-            "causes": st.none() | st.lists(objects, max_size=2),
-            "influencers": st.none() | st.lists(influences, max_size=3),
+            "causes": _lists(st.builds(or_, objects, measured), 2),
+            "influencers": _lists(influences, 3),
             "geo_results": st.none() | objects,
             "anomaly_score_explanation": st.none() | objects,
+            "event": _written() | _of_a_data_field(),
         },
     )
     return _with_unknown_keys(documented, "influencer_score", "influencer_field_value")
@@ -175,6 +210,7 @@ def influencer_results() -> st.SearchStrategy[Result]:
             "is_interim": st.none() | st.booleans(),
             "influencer_field_name": st.none() | st.sampled_from(_NAMES),
             "influencer_field_value": st.none() | st.sampled_from(_TEXTS),
+            "event": _written() | _of_a_data_field(),
         },
     )
     return _with_unknown_keys(documented, "record_score", "by_field_value", "detector_index", "causes")
@@ -182,6 +218,22 @@ def influencer_results() -> st.SearchStrategy[Result]:
 
 def _scores() -> st.SearchStrategy[float | None]:
     return st.none() | st.sampled_from(_SCORES) | st.floats(0.0, 100.0)
+
+
+def _written() -> st.SearchStrategy[Result | None]:
+    """Values of ``event``: mostly an instant, and at times another key or no instant."""
+    instants = st.none() | st.sampled_from(_INGESTED)
+    return st.none() | st.fixed_dictionaries({"ingested": instants}, optional={"created": st.just(0)})
+
+
+def _of_a_data_field() -> st.SearchStrategy[Any]:
+    """Values of a data field called ``event``."""
+    return st.sampled_from(("login", ["login"], [], 5))
+
+
+def _lists(items: st.SearchStrategy[Any], max_size: int) -> st.SearchStrategy[Any]:
+    """Lists of these items, null, or one item in place of a list."""
+    return st.none() | st.lists(items, max_size=max_size) | items
 
 
 def _json() -> st.SearchStrategy[Any]:
@@ -224,8 +276,11 @@ def _spelled(identity: Result, values: Result, way: int) -> Result:
     document = {**identity, **values}
     if way == 1:
         document["timestamp"] = (_EPOCH + identity["timestamp"] * _MILLISECOND).isoformat(timespec="milliseconds")
-    if way > 1 and values.get("bucket_influencers"):
-        document["bucket_influencers"] = [{**identity, **nested} for nested in values["bucket_influencers"]]
+    if way > 1 and "bucket_influencers" in values:
+        document["bucket_influencers"] = [
+            {**identity, **{name: value for name, value in nested.items() if value is not None}}
+            for nested in listed(values["bucket_influencers"])
+        ]
     return document
 
 
@@ -235,7 +290,12 @@ def mixed_lists(jobs: Sequence[str], max_size: int) -> st.SearchStrategy[list[Re
     timestamps = st.sampled_from(_TIMESTAMPS[:2]) | st.sampled_from(_TIMESTAMPS)
     moments = st.fixed_dictionaries({"job_id": _one_of_the_jobs(jobs), "timestamp": timestamps})
     values = st.one_of(
-        bucket_results(), blamed_bucket_results(), record_results(), record_results(), influencer_results()
+        bucket_results(),
+        blamed_bucket_results(),
+        expanded_bucket_results(),
+        record_results(),
+        record_results(),
+        influencer_results(),
     )
     results = st.lists(st.tuples(st.sampled_from(_SPANS), values, st.integers(0, 9)), max_size=8)
 

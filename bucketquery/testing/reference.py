@@ -11,7 +11,9 @@ from typing import Any, Final
 
 from bucketquery.errors import LimitExceeded, NotFound
 from bucketquery.queries.queries import BucketQuery, InfluencerQuery, RecordQuery
-from bucketquery.testing.shapes import Document, bucket_shape, influencer_shape, record_shape, timestamp_ms
+from bucketquery.testing.documents import documents_in
+from bucketquery.testing.shapes import Document, bucket_shape, influencer_shape, record_shape
+from bucketquery.testing.values import ingested_ms, json_values, listed, plain, timestamp_ms
 
 Query = BucketQuery | RecordQuery | InfluencerQuery
 
@@ -30,6 +32,7 @@ SORT_FIELDS: Final[Mapping[str, tuple[str, ...]]] = {
         "job_id",
         "result_type",
         "scheduled_events",
+        "event.ingested",
     ),
     "record": (
         "timestamp",
@@ -52,6 +55,7 @@ SORT_FIELDS: Final[Mapping[str, tuple[str, ...]]] = {
         "over_field_value",
         "partition_field_name",
         "partition_field_value",
+        "event.ingested",
     ),
     "influencer": (
         "timestamp",
@@ -65,6 +69,7 @@ SORT_FIELDS: Final[Mapping[str, tuple[str, ...]]] = {
         "result_type",
         "influencer_field_name",
         "influencer_field_value",
+        "event.ingested",
     ),
 }
 
@@ -129,13 +134,15 @@ _MOST_RECORDS_OF_A_BUCKET: Final = 10_000
 _MOST_RECORDS_OF_A_PAGE: Final = 100_000
 
 
-def evaluate(documents: Iterable[Document], query: Query) -> dict[str, Any]:
+def evaluate(documents: Iterable[Document] | Any, query: Query) -> dict[str, Any]:
     """The API's response body for `query` over `documents`.
 
     Args:
-        documents: valid documents in any order. Only documents whose ``result_type`` is the query's kind count; with
-            ``expand``, records count too. If several documents have one identity, the last counts. Timestamps are
-            integers or text that `datetime.fromisoformat` reads; text without an offset is UTC.
+        documents: valid documents in any order, or an answer in place of them, as `ResultsIndex.upsert` takes them.
+            Search hits are unwrapped, and the records in buckets are results too. Only documents whose
+            ``result_type`` is the query's kind count; with ``expand``, records count too. If several documents have
+            one identity, the last counts. Values count by the base type of their class, as in `ResultsIndex.upsert`,
+            but text for an instant must be text that `datetime.fromisoformat` reads; text without an offset is UTC.
         query: a query whose instants are int epoch milliseconds or None.
 
     Returns:
@@ -161,7 +168,7 @@ def evaluate(documents: Iterable[Document], query: Query) -> dict[str, Any]:
             message = f"evaluate() parses no dates: give {name} as int epoch milliseconds"
             raise TypeError(message)
 
-    everything = list(documents)
+    everything = documents_in(documents)
     if isinstance(query, BucketQuery):
         buckets, count = _page(everything, "bucket", query)
         if query.timestamp is not None and not count:
@@ -192,7 +199,7 @@ def _page(documents: list[Document], kind: str, query: Query) -> tuple[list[Docu
 def _stored(documents: list[Document], kind: str, query: Query) -> list[Document]:
     newest = {}
     for document in documents:
-        if document.get("result_type") == kind and document["job_id"] in query.jobs:
+        if plain(document.get("result_type")) == kind and plain(document["job_id"]) in query.jobs:
             # The last document of an identity wins. Its place in the dict does not matter: the answer's order is total.
             newest[tuple(_tie(document, name) for name in _IDENTITY[kind])] = document
     return list(newest.values())
@@ -212,7 +219,7 @@ def _matches(document: Document, kind: str, query: Query) -> bool:
         score = _value(document, _SCORE[kind])
         if score is None or score < threshold:
             return False
-    return not (query.exclude_interim and document.get("is_interim"))
+    return not (query.exclude_interim and plain(document.get("is_interim")))
 
 
 def _in_order(documents: list[Document], leading: list[Any], ties: Sequence[str], *, desc: bool) -> list[Document]:
@@ -230,7 +237,7 @@ def _sort_value(document: Document, kind: str, query: Query) -> Any:
     if query.sort not in SORT_FIELDS[kind]:
         return None
     if query.sort == "scheduled_events":
-        events = document.get("scheduled_events") or [None]
+        events = json_values(listed(document.get("scheduled_events"))) or [None]
         return max(events) if query.desc else min(events)
     return _value(document, query.sort)
 
@@ -245,7 +252,9 @@ def _value(document: Document, name: str) -> Any:
     """The stored value, None if it is missing. Text compares by code point, which is the order of UTF-8 bytes."""
     if name in {"timestamp", "@timestamp"}:
         return timestamp_ms(document)
-    value = document.get(name)
+    if name == "event.ingested":
+        return ingested_ms(document)
+    value = plain(document.get(name))
     return float(value) if value is not None and name in _DOUBLES else value
 
 
@@ -257,7 +266,7 @@ def _records_of(buckets: list[Document], documents: list[Document], query: Bucke
     records = _stored(documents, "record", query) if query.expand else []
     if query.exclude_interim:
         # A lookup leaves out interim records too, although it shows an interim bucket.
-        records = [record for record in records if not record.get("is_interim")]
+        records = [record for record in records if not plain(record.get("is_interim"))]
     shown = [_in_a_bucket(bucket, records) for bucket in buckets]
     if sum(map(len, shown)) > _MOST_RECORDS_OF_A_PAGE:
         reason = f"[expand] would show more than {_MOST_RECORDS_OF_A_PAGE} records on one page"
@@ -266,13 +275,12 @@ def _records_of(buckets: list[Document], documents: list[Document], query: Bucke
 
 
 def _in_a_bucket(bucket: Document, records: list[Document]) -> list[Document]:
-    if not bucket.get("bucket_influencers"):
+    if not listed(bucket.get("bucket_influencers")):
         return []
     # Spans, scores, and the query's sort and desc have no effect here.
+    job_id, timestamp = plain(bucket["job_id"]), timestamp_ms(bucket)
     simultaneous = [
-        record
-        for record in records
-        if record["job_id"] == bucket["job_id"] and timestamp_ms(record) == timestamp_ms(bucket)
+        record for record in records if plain(record["job_id"]) == job_id and timestamp_ms(record) == timestamp
     ]
     leading = [_value(record, "probability") for record in simultaneous]
     return _in_order(simultaneous, leading, _TIES["record"], desc=False)[:_MOST_RECORDS_OF_A_BUCKET]

@@ -6,15 +6,20 @@ Not here: which results are shown, and in what order (`reference`); ``human=True
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-import numpy as np
+from bucketquery.testing.values import (
+    double,
+    ingested_ms,
+    integer,
+    json_value,
+    json_values,
+    listed,
+    plain,
+    timestamp_ms,
+)
 
 Document = Mapping[str, Any]
-
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_MILLISECOND: Final = timedelta(milliseconds=1)
 
 #: The documented keys of a record, in order.
 _RECORD_KEYS: Final = (
@@ -66,6 +71,9 @@ _DOUBLES_WITH_DEFAULT: Final = (
     "initial_influencer_score",
 )
 
+#: The fields of a record that are lists of objects, and the fields of these objects that are lists.
+_SINGLE_VALUES: Final = {"causes": ("typical", "actual"), "influencers": ("influencer_field_values",)}
+
 _RESERVED_NAMES: Final = """
     all_field_values job_id probability over_field_name over_field_value by_field_name by_field_value
     correlated_by_field_value partition_field_name partition_field_value function function_description typical actual
@@ -103,44 +111,47 @@ def bucket_shape(document: Document, records: Sequence[Document] = ()) -> dict[s
     >>> bucket_shape({"job_id": "web", "timestamp": 0, "bucket_span": 900, "unknown": 1})["event_count"]
     0
     """
-    timestamp, is_interim = timestamp_ms(document), bool(document.get("is_interim"))
     bucket = {
-        "job_id": document["job_id"],
-        "timestamp": timestamp,
-        "anomaly_score": _double(document.get("anomaly_score")),
-        "bucket_span": int(document["bucket_span"]),
-        "initial_anomaly_score": _double(document.get("initial_anomaly_score")),
+        "job_id": plain(document["job_id"]),
+        "timestamp": timestamp_ms(document),
+        "anomaly_score": double(document.get("anomaly_score")),
+        "bucket_span": integer(document["bucket_span"]),
+        "initial_anomaly_score": double(document.get("initial_anomaly_score")),
     }
     if records:
         bucket["records"] = [record_shape(record) for record in records]
-    bucket["event_count"] = int(document.get("event_count") or 0)
-    bucket["is_interim"] = is_interim
+    bucket["event_count"] = integer(document.get("event_count"))
+    bucket["is_interim"] = bool(plain(document.get("is_interim")))
     bucket["bucket_influencers"] = [
-        _bucket_influencer(nested, document, timestamp, is_interim=is_interim)
-        for nested in document.get("bucket_influencers") or ()
+        _bucket_influencer(nested, document) for nested in listed(document.get("bucket_influencers"))
     ]
-    bucket["processing_time_ms"] = int(document.get("processing_time_ms") or 0)
-    if document.get("scheduled_events"):
-        bucket["scheduled_events"] = list(document["scheduled_events"])
-    bucket["result_type"] = "bucket"
-    return bucket
+    bucket["processing_time_ms"] = integer(document.get("processing_time_ms"))
+    events = json_values(listed(document.get("scheduled_events")))
+    if events:
+        bucket["scheduled_events"] = events
+    return bucket | {"result_type": "bucket"} | _event(document)
 
 
-def _bucket_influencer(nested: Document, document: Document, timestamp: int, *, is_interim: bool) -> dict[str, Any]:
-    influencer = {"job_id": document["job_id"], "result_type": "bucket_influencer"}
-    if nested.get("influencer_field_name") is not None:
-        influencer["influencer_field_name"] = nested["influencer_field_name"]
-    for name in ("initial_anomaly_score", "anomaly_score", "raw_anomaly_score", "probability"):
-        influencer[name] = _double(nested.get(name))
-    own_interim = nested.get("is_interim")
-    influencer["timestamp"] = timestamp
-    influencer["bucket_span"] = int(document["bucket_span"])
-    influencer["is_interim"] = is_interim if own_interim is None else bool(own_interim)
-    return influencer
+def _bucket_influencer(nested: Document, bucket: Document) -> dict[str, Any]:
+    # A missing value is that of the bucket. The event is its own, and so are the scores.
+    own = {
+        name: bucket.get(name) if plain(nested.get(name)) is None else nested[name]
+        for name in ("job_id", "timestamp", "bucket_span", "is_interim")
+    }
+    influencer = {"job_id": plain(own["job_id"]), "result_type": "bucket_influencer"}
+    name = plain(nested.get("influencer_field_name"))
+    if name is not None:
+        influencer["influencer_field_name"] = name
+    for score in ("initial_anomaly_score", "anomaly_score", "raw_anomaly_score", "probability"):
+        influencer[score] = double(nested.get(score))
+    influencer["timestamp"] = timestamp_ms(own)
+    influencer["bucket_span"] = integer(own["bucket_span"])
+    influencer["is_interim"] = bool(plain(own["is_interim"]))
+    return influencer | _event(nested)
 
 
 def record_shape(document: Document) -> dict[str, Any]:
-    """A record as "get records" shows it: documented keys, generated keys, then the other stored keys.
+    """A record as "get records" shows it: documented keys, generated keys, the other stored keys, then ``event``.
 
     O(v * (v + k)) for v values of data fields and k keys, plus the size of the document.
     Source: the server's ``AnomalyRecord``. The server orders generated keys by a hash map, this function by the first
@@ -152,19 +163,19 @@ def record_shape(document: Document) -> dict[str, Any]:
     """
     sides = ("by", "over", "partition")
     pairs: list[tuple[Any, Any]] = [(document.get(f"{s}_field_name"), document.get(f"{s}_field_value")) for s in sides]
-    for influence in document.get("influencers") or ():
-        values = influence.get("influencer_field_values") or ()
-        pairs += [(influence.get("influencer_field_name"), value) for value in values]
+    for influence in listed(document.get("influencers")):
+        name = influence.get("influencer_field_name")
+        pairs += [(name, value) for value in listed(influence.get("influencer_field_values"))]
     generated: dict[str, list[str]] = {}
-    for name, value in pairs:
-        if _is_generated(name, value) and value not in generated.setdefault(name, []):
+    for name, value in ((plain(name), plain(value)) for name, value in pairs):
+        if _is_generated(name, value, document) and value not in generated.setdefault(name, []):
             generated[name].append(value)
 
     record = _documented(document, "record", _RECORD_KEYS)
     for name, values in generated.items():
         # A stored key of this name replaces the generated value, even if it is null.
-        record[name] = _json(document[name]) if name in document else values
-    return record | _others(document, (*_RECORD_KEYS, *generated))
+        record[name] = json_value(document[name]) if _is_stored(document, name) else values
+    return record | _others(document, (*_RECORD_KEYS, *generated)) | _event(document)
 
 
 def influencer_shape(document: Document) -> dict[str, Any]:
@@ -176,78 +187,89 @@ def influencer_shape(document: Document) -> dict[str, Any]:
     >>> influencer_shape({"job_id": "web", "timestamp": 0, "bucket_span": 900, **field})["host"]
     'a'
     """
-    name: Any = document.get("influencer_field_name")
-    value = document.get("influencer_field_value")
-    generated = {name: _json(document.get(name, value))} if _is_generated(name, value) else {}
+    name: Any = plain(document.get("influencer_field_name"))
+    value = plain(document.get("influencer_field_value"))
+    generated = {}
+    if _is_generated(name, value, document):
+        generated[name] = json_value(document[name]) if _is_stored(document, name) else value
     return {
         **_documented(document, "influencer", _INFLUENCER_KEYS_BEFORE),
         **generated,
         **_documented(document, "influencer", _INFLUENCER_KEYS_AFTER),
         **_others(document, (*_INFLUENCER_KEYS_BEFORE, *_INFLUENCER_KEYS_AFTER, *generated)),
+        **_event(document),
     }
 
 
-def _is_generated(name: str | None, value: str | None) -> bool:
-    """Whether a data field's name becomes a key: it is not missing, empty or reserved, and has a value."""
-    return name is not None and name != "" and value is not None and name.split(".")[0] not in _RESERVED
+def _is_generated(name: str | None, value: str | None, document: Document) -> bool:
+    """Whether a data field's name becomes a key: it is not missing, empty or reserved, and has a value.
+
+    The name ``event`` does not, if the document has an instant of that name.
+    """
+    if name is None or value is None or name == "" or name.split(".")[0] in _RESERVED:
+        return False
+    return name != "event" or ingested_ms(document) is None
+
+
+def _is_stored(document: Document, name: str) -> bool:
+    """Whether a key is stored that is not documented for the kind."""
+    # An `event` is a documented object, or missing, or the value of a data field.
+    return name in document and (name != "event" or not _is_event(document[name]))
+
+
+def _is_event(value: Any) -> bool:
+    return plain(value) is None or isinstance(plain(value), Mapping)
+
+
+def _event(document: Document) -> dict[str, Any]:
+    """The last key of a result, none if it has no instant."""
+    ingested = ingested_ms(document)
+    return {} if ingested is None else {"event": {"ingested": ingested}}
 
 
 def _documented(document: Document, kind: str, names: Sequence[str]) -> dict[str, Any]:
     """The documented fields of the given names, in that order."""
     shown: dict[str, Any] = {}
     for name in names:
-        stored = document.get(name)
+        stored = plain(document.get(name))
         if name == "result_type":
             shown[name] = kind
         elif name == "timestamp":
             shown[name] = timestamp_ms(document)
         elif name in _DOUBLES_WITH_DEFAULT:
-            shown[name] = _double(stored)
+            shown[name] = double(stored)
         elif name in {"bucket_span", "detector_index"}:
-            shown[name] = int(stored or 0)
+            shown[name] = integer(stored)
         elif name == "is_interim":
             shown[name] = bool(stored)
-        elif stored is None:
-            continue
-        elif name == "multi_bucket_impact":
-            shown[name] = _double(stored)
-        elif name in {"typical", "actual"}:
-            shown[name] = [_double(value) for value in stored]
-        else:
-            shown[name] = _json(stored)
+        elif stored is not None:
+            shown[name] = _optional(name, stored)
+    return shown
+
+
+def _optional(name: str, stored: Any) -> Any:
+    """The value of a documented field that is shown only if it is stored."""
+    if name == "multi_bucket_impact":
+        return double(stored)
+    if name in {"typical", "actual"}:
+        return [double(value) for value in listed(stored)]
+    if name in _SINGLE_VALUES:
+        return [_with_lists(inner, _SINGLE_VALUES[name]) for inner in listed(stored)]
+    return json_value(stored)
+
+
+def _with_lists(stored: Document, names: Sequence[str]) -> dict[str, Any]:
+    """A copy of an object in a list of a record. In the fields of these names, a single value is a list of one."""
+    shown: dict[str, Any] = json_value(stored)
+    for name in names:
+        value = shown.get(name)
+        if value is not None and not isinstance(value, list):
+            shown[name] = [value if isinstance(value, str) else double(value)]
     return shown
 
 
 def _others(document: Document, names: Sequence[str]) -> dict[str, Any]:
     """The stored keys except those of the given names, in stored order."""
-    return {name: _json(value) for name, value in document.items() if name not in names}
-
-
-def _double(stored: float | None) -> float:
-    # -0.0 is falsy, as None is, so it is shown as 0.0.
-    return float(stored or 0.0)
-
-
-def _json(stored: Any) -> Any:
-    """A copy in JSON's types, with the same order of keys; -0.0 and null are kept."""
-    if isinstance(stored, Mapping):
-        return {name: _json(value) for name, value in stored.items()}
-    if isinstance(stored, list | tuple):
-        return [_json(value) for value in stored]
-    return stored.item() if isinstance(stored, np.generic) else stored
-
-
-def timestamp_ms(document: Document) -> int:
-    """The document's timestamp in epoch milliseconds; a fraction of a millisecond is cut off.
-
-    Source: the server's documents, which have a number or ISO text. Text without an offset is UTC.
-
-    >>> timestamp_ms({"timestamp": "1970-01-01T00:00:01.0009Z"})
-    1000
-    """
-    given = document["timestamp"]
-    if not isinstance(given, str):
-        return int(given)
-    moment = datetime.fromisoformat(given)
-    aware = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
-    return (aware - _EPOCH) // _MILLISECOND
+    return {
+        name: json_value(value) for name, value in document.items() if name not in names and _is_stored(document, name)
+    }

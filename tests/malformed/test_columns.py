@@ -1,9 +1,10 @@
 """Bad columns: the error names the column, and the row of a bad entry; the index stays as it was."""
 
 from collections import deque
-from collections.abc import Callable, Mapping
-from datetime import datetime
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, date, datetime, time
 from decimal import Decimal
+from enum import StrEnum
 from fractions import Fraction
 from types import MappingProxyType
 from typing import Any, Never
@@ -12,9 +13,11 @@ import numpy as np
 import pytest
 
 from bucketquery import BucketQueryError, InvalidDocument, InvalidQuery, Kind, ResultsIndex
+from support.frames import ExtensionDtype, LazyFrame, PandasFrame, PandasSeries, PolarsFrame, PolarsSeries
 from support.malformed import (
     EACH_KIND,
     FIRST_MS,
+    GAPS,
     HOUR,
     ILLEGAL,
     INF,
@@ -22,6 +25,11 @@ from support.malformed import (
     NAN,
     SHARED,
     Broken,
+    EqualsEachEntry,
+    Impostor,
+    NeitherTrueNorFalse,
+    RaisesAsNumber,
+    RaisesWhenCompared,
     assert_carries,
     assert_passes_through,
     cases,
@@ -50,6 +58,12 @@ def refused(given: Any, *fields: str, job_id: Any = "web", kind: Any = "bucket")
     assert_carries(error, InvalidDocument, error.field, "document_parsing_exception")
 
 
+class Year(StrEnum):
+    """A year as an enumeration."""
+
+    NOW = "2026"
+
+
 BAD_ENTRIES: dict[str, tuple[str, Any, int]] = {
     "score nan": ("anomaly_score", np.array([1.0, 2.0, 3.0, NAN]), 3),
     "score nan in float32": ("anomaly_score", np.array([1, 2, NAN, 4], dtype=np.float32), 2),
@@ -61,7 +75,12 @@ BAD_ENTRIES: dict[str, tuple[str, Any, int]] = {
     "score bool in objects": ("anomaly_score", np.array([1.0, 2.0, 3.0, True], dtype=object), 3),
     "score bool in a list": ("anomaly_score", [True, 0.5, 0.5, 0.5], 0),
     "score numpy bool in a list": ("anomaly_score", [0.5, np.True_, 0.5, 0.5], 1),
-    "score decimal": ("anomaly_score", np.array([1, Decimal(2), 3, 4], dtype=object), 1),
+    "score decimal nan": ("anomaly_score", np.array([1, Decimal("sNaN"), 3, 4], dtype=object), 1),
+    "score decimal past a double": ("anomaly_score", [1.0, 2.0, Decimal("1e400"), 4.0], 2),
+    "score date": ("anomaly_score", [date(2020, 1, 1), 2.0, 3.0, 4.0], 0),
+    "score raises as a number": ("anomaly_score", [1.0, RaisesAsNumber(), 3.0, 4.0], 1),
+    "score claims to be a float": ("anomaly_score", [1.0, 2.0, 3.0, Impostor(float)], 3),
+    "score an array in a list": ("anomaly_score", [1.0, 2.0, np.array([3.0]), 4.0], 2),
     "score fraction": ("anomaly_score", [1.0, 2.0, Fraction(1, 3), 4.0], 2),
     "score ten to the 400": ("anomaly_score", [1.0, 10**400, 3.0, 4.0], 1),
     "score ten to the 5000": ("anomaly_score", np.array([1.0, 10**5000, 3.0, 4.0], dtype=object), 1),
@@ -111,11 +130,25 @@ BAD_ENTRIES: dict[str, tuple[str, Any, int]] = {
     "interim text in objects": ("is_interim", np.array([True, "false", True, None], dtype=object), 1),
     "interim number in a list": ("is_interim", [True, 1, False, False], 1),
     "interim float in a list": ("is_interim", [True, False, 0.0, False], 2),
+    "count decimal with a fraction": ("event_count", [1, Decimal("2.5"), 3, 4], 1),
+    "count decimal of a billion digits": ("event_count", [1, 2, Decimal("1e999999999"), 4], 2),
+    "count neither true nor false": ("event_count", [NeitherTrueNorFalse(), 2, 3, 4], 0),
+    "span missing": ("bucket_span", [900, GAPS["na"], 900, 900], 1),
+    "time nat of pandas": ("timestamp", [0, 1, GAPS["nat"], 3], 2),
+    "time nat in a masked array": ("timestamp", np.ma.array(["1970", "NaT", "1971", "1972"], dtype="M8[s]"), 1),
+    "time digits of an enumeration": ("timestamp", [0, 1, 2, Year.NOW], 3),
+    "time decimal with a fraction": ("timestamp", [Decimal("0.5"), 1, 2, 3], 0),
+    "time raises when compared": ("timestamp", [0, RaisesWhenCompared(), 2, 3], 1),
+    "interim a decimal": ("is_interim", [True, False, Decimal(1), None], 2),
+    "interim one in an array": ("is_interim", [True, False, None, np.array(1)], 3),
     "influencers text": ("bucket_influencers", [[], "x", [], []], 1),
-    "influencers a mapping": ("bucket_influencers", [[], [], {}, []], 2),
+    "influencers an array": ("bucket_influencers", [[], [], np.array([{}]), []], 2),
     "influencers a number": ("bucket_influencers", [5, [], [], []], 0),
     "influencers a number in objects": ("bucket_influencers", np.array([None, [], [], 5], dtype=object), 3),
-    "events text": ("scheduled_events", [["a"], [], "b", []], 2),
+    "events an array": ("scheduled_events", [["a"], [], np.array(["b"]), []], 2),
+    "events a set": ("scheduled_events", [["a"], {"b"}, [], []], 1),
+    "events bytes": ("scheduled_events", np.array([b"a", b"b", b"c", b"d"]), 0),
+    "events nan": ("scheduled_events", [["a"], None, NAN, []], 2),
     "events a number": ("scheduled_events", [["a"], [], [], 7], 3),
 }
 
@@ -144,6 +177,9 @@ BAD_JOB_IDS: dict[str, tuple[Any, int]] = {
     "bytes in a list": (["a", "b", b"c", "d"], 2),
     "nan in objects": (np.array([NAN, "b", "c", "d"], dtype=object), 0),
     "masked": (np.ma.MaskedArray(["a", "b", "c", "d"], mask=[False, False, True, False]), 2),
+    "missing": (["a", "b", "c", GAPS["na"]], 3),
+    "equals each entry": (["a", EqualsEachEntry(), "c", "d"], 1),
+    "claims to be text": (["a", "b", Impostor(str), "d"], 2),
 }
 
 
@@ -159,12 +195,15 @@ DEEP: dict[str, tuple[str, Any, str]] = {
     "second influencer": ("bucket_influencers", [[{}, {"anomaly_score": NAN}], [], [], []], "[0][1].anomaly_score"),
     "influencer text": ("bucket_influencers", [[], ["x"], [], []], "[1][0]"),
     "influencer null": ("bucket_influencers", [[], [{}, None], [], []], "[1][1]"),
-    "influencer of another job": ("bucket_influencers", [[], [], [{"job_id": "db"}], []], "[2][0].job_id"),
-    "influencer of another time": ("bucket_influencers", [[], [{"timestamp": 1}], [], []], "[1][0].timestamp"),
-    "influencer of another span": ("bucket_influencers", [[{"bucket_span": 1}], [], [], []], "[0][0].bucket_span"),
+    "influencer of no job": ("bucket_influencers", [[], [], [{"job_id": "_all"}], []], "[2][0].job_id"),
+    "influencer of no time": ("bucket_influencers", [[], [{"timestamp": True}], [], []], "[1][0].timestamp"),
+    "influencer of no span": ("bucket_influencers", [[{"bucket_span": 0}], [], [], []], "[0][0].bucket_span"),
+    "influencer with a bad event": ("bucket_influencers", [[{"event": 5}], [], [], []], "[0][0].event"),
     "event null": ("scheduled_events", [["a", None], [], [], []], "[0][1]"),
     "event number": ("scheduled_events", [["a"], [], ["a", "b", 5], []], "[2][2]"),
     "events of numbers": ("scheduled_events", [[1], [2], [3], [4]], "[0][0]"),
+    "single influencer": ("bucket_influencers", [[], {"probability": "1"}, [], []], "[1].probability"),
+    "missing in a list": ("scheduled_events", [["a"], [], ["b", GAPS["na"]], []], "[2][1]"),
 }
 
 
@@ -232,10 +271,22 @@ WHOLE_COLUMNS: dict[str, tuple[str, Any]] = {
     "interim one for all": ("is_interim", True),
     "interim 2-d": ("is_interim", np.zeros((4, 1), dtype=bool)),
     "events numbers": ("scheduled_events", np.zeros(4)),
-    "events texts": ("scheduled_events", np.array(["a", "b", "c", "d"])),
+    "events texts in a table": ("scheduled_events", np.array([["a", "b"], ["c", "d"]])),
     "events one text": ("scheduled_events", "abcd"),
     "influencers numbers": ("bucket_influencers", np.zeros(4)),
-    "influencers mappings": ("bucket_influencers", [{}, {}, {}, {}]),
+    "influencers texts": ("bucket_influencers", ["a", "b", "c", "d"]),
+    "score missing for all": ("anomaly_score", GAPS["na"]),
+    "score a lazy frame": ("anomaly_score", LazyFrame()),
+    "score a frame": ("anomaly_score", PandasFrame([("a", PandasSeries([1.0] * 4, "f8"))])),
+    "score time spans of pandas": ("anomaly_score", PandasSeries([np.timedelta64(1, "s")] * 4, "m8[s]")),
+    "score texts of pandas": ("anomaly_score", PandasSeries(["1"] * 4, ExtensionDtype("U"))),
+    "score booleans of pandas": ("anomaly_score", PandasSeries([True] * 4, ExtensionDtype("b"))),
+    "score times of polars": ("anomaly_score", PolarsSeries(["2026"] * 4, "Datetime(ms)")),
+    "score lists of polars": ("anomaly_score", PolarsSeries([[1.0]] * 4, "List(Float64)")),
+    "interim numbers of polars": ("is_interim", PolarsSeries([1] * 4, "Int8")),
+    "span false for all": ("bucket_span", np.array(False)),
+    "span decimal fraction for all": ("bucket_span", Decimal("900.5")),
+    "span masked for all": ("bucket_span", np.ma.masked),
     "influencers one text": ("bucket_influencers", "abcd"),
 }
 
@@ -261,6 +312,98 @@ def test_columns_of_unequal_length_are_refused(name: str, rows: int) -> None:
     error = refusal(given | {name: column[name]})
     assert type(error) is InvalidDocument
     assert (error.field or "").startswith("columns")
+
+
+SERIES: dict[str, tuple[str, Any, int]] = {
+    "pandas nan": ("anomaly_score", PandasSeries([1.0, NAN, 3.0, 4.0], "f8"), 1),
+    "pandas nullable nan": ("anomaly_score", PandasSeries([1.0, None, NAN, 4.0], ExtensionDtype("f")), 2),
+    "pandas nullable span": ("bucket_span", PandasSeries([900, 900, None, 900], ExtensionDtype("i")), 2),
+    "pandas span below one": ("bucket_span", PandasSeries([900, 0, None, 900], ExtensionDtype("i")), 1),
+    "pandas count past int64": ("event_count", PandasSeries([1, None, 2**63, 4], ExtensionDtype("u")), 2),
+    "pandas time missing": ("timestamp", PandasSeries([0, 1, 2, None], ExtensionDtype("M", "ms")), 3),
+    "pandas list of an array of text": ("bucket_influencers", PandasSeries([[], np.array(["a"]), [], []]), 1),
+    "pandas category missing": ("timestamp", PandasSeries([0, None, 2, 3], ExtensionDtype("O")), 1),
+    "polars nan": ("anomaly_score", PolarsSeries([1.0, None, NAN, 4.0], "Float64"), 2),
+    "polars null time": ("timestamp", PolarsSeries([0, 1, None, 3], "Datetime(ms)"), 2),
+    "polars null span": ("bucket_span", PolarsSeries([None, 900, 900, 900], "Int32"), 0),
+    "polars time of day": ("timestamp", PolarsSeries([0, 1, time(1), 3], "Time"), 2),
+}
+
+
+@cases(SERIES, ("name", "column", "row"))
+def test_a_bad_entry_of_a_series_is_named_by_its_row(name: str, column: Any, row: int) -> None:
+    """A gap of a nullable series is missing, and every other entry is checked like one of an array."""
+    path = f"columns.{name}[{row}]"
+    refused(columns(**{name: column}), path, f"{path}[0]")
+
+
+NAN_COLUMNS: dict[str, tuple[str, Any]] = {
+    "doubles": ("anomaly_score", np.array([1.0, NAN, 3.0, 4.0])),
+    "halves": ("anomaly_score", np.array([1, NAN, 3, 4], dtype=np.float16)),
+    "counts": ("event_count", np.array([1.0, NAN, 3.0, 4.0])),
+    "booleans in objects": ("is_interim", np.array([True, NAN, False, None], dtype=object)),
+    "lists": ("scheduled_events", [["a"], NAN, [], []]),
+    "a list": ("anomaly_score", [1.0, NAN, 3.0, 4.0]),
+    "a series": ("anomaly_score", PandasSeries([1.0, NAN, 3.0, 4.0], "f8")),
+}
+
+
+@cases(NAN_COLUMNS, ("name", "column"))
+def test_the_error_for_nan_says_how_a_gap_is_written(name: str, column: Any) -> None:
+    """Some libraries write a gap as NaN, which is refused here."""
+    words = "; a gap is None, a masked entry, or a null of a nullable column"
+    assert refusal(columns(**{name: column})).reason.endswith(words)
+
+
+@pytest.mark.parametrize("name", ["timestamp", "bucket_span"])
+def test_the_error_for_nan_in_a_required_column_says_nothing_of_gaps(name: str) -> None:
+    """Such a column has no gaps. Neither does a list, or a single span."""
+    for given in (columns(**{name: np.array([1.0, NAN, 3.0, 4.0])}), columns(scheduled_events=[[NAN], [], [], []])):
+        assert "gap" not in refusal(given).reason
+    assert "gap" not in refusal(columns(bucket_span=NAN)).reason
+
+
+NAMES: dict[str, tuple[Any, str, str]] = {
+    "twice": ("anomaly_score", "columns.anomaly_score", "is the name of two columns"),
+    "number": (0, "columns.0", "must have text for its name, not int"),
+    "none": (None, "columns.NoneType", "must have text for its name, not NoneType"),
+    "levels": (("event_count", "sum"), "columns.event_count.sum", "must have text for its name, not tuple"),
+    "empty level": (("event_count", ""), "columns.event_count.", "must have text for its name, not tuple"),
+    "list": ([], "columns.list", "must have text for its name, not list"),
+    "missing": (GAPS["na"], "columns.NAType", "must have text for its name, not NAType"),
+    "index": ("index", "columns.index", "not a field of a bucket"),
+    "claims to be text": (Impostor(str), "columns.Impostor", "must have text for its name, not Impostor"),
+}
+
+
+@cases(NAMES, ("name", "path", "words"))
+def test_a_bad_name_of_a_column_of_a_frame_is_refused(name: Any, path: str, words: str) -> None:
+    """A frame may have names that a mapping cannot have. The error names the column."""
+    named = [*columns(anomaly_score=np.zeros(4)).items(), (name, PandasSeries([1.0] * 4, "f8"))]
+    error = refusal(PandasFrame(named))
+    assert_carries(error, InvalidDocument, path, "document_parsing_exception")
+    assert words in error.reason
+
+
+FRAMES: dict[str, tuple[Any, str]] = {
+    "empty": (PandasFrame([]), "columns.timestamp"),
+    "empty of polars": (PolarsFrame([]), "columns.timestamp"),
+    "without a span": (PandasFrame([("timestamp", PandasSeries([0], "i8"))]), "columns.bucket_span"),
+    "unequal": (PandasFrame([("timestamp", PandasSeries([0], "i8")), ("bucket_span", [1, 2])]), "columns.bucket_span"),
+    "of a bad span": (
+        PolarsFrame([PolarsSeries([0], "Int64", "timestamp"), PolarsSeries([0], "Int64", "bucket_span")]),
+        "columns.bucket_span[0]",
+    ),
+    "lazy": (LazyFrame(), "columns"),
+    "series": (PandasSeries([0], "i8"), "columns"),
+    "series of polars": (PolarsSeries([0], "Int64"), "columns"),
+}
+
+
+@cases(FRAMES, ("frame", "path"))
+def test_a_bad_frame_is_refused(frame: Any, path: str) -> None:
+    """It needs the columns that a mapping needs; a series and a lazy frame are no frames."""
+    refused(frame, path)
 
 
 UNKNOWN: dict[str, tuple[Any, str]] = {
@@ -425,6 +568,21 @@ def rows_of(index: ResultsIndex, job_id: str = "web") -> list[dict[str, Any]]:
     return body
 
 
+class Misleading(list[Any]):
+    """A list that yields other entries than it holds, and says another length than it has."""
+
+    def __init__(self, entries: list[Any], length: int) -> None:
+        super().__init__(["hidden"])
+        self.entries = entries
+        self.length = length
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.entries)
+
+    def __len__(self) -> int:
+        return self.length
+
+
 TIMES = [row * HOUR for row in range(4)]
 FINE: dict[str, tuple[str, Any, list[Any]]] = {
     "big-endian times": ("timestamp", np.array(TIMES, dtype=">i8"), TIMES),
@@ -508,6 +666,46 @@ FINE: dict[str, tuple[str, Any, list[Any]]] = {
         [True, False, True, False],
     ),
     "interim strided": ("is_interim", np.array([True, False] * 4)[::2], [True] * 4),
+    "times as dates": (
+        "timestamp",
+        [date(1970, 1, 1 + day) for day in range(4)],
+        [24 * HOUR * day for day in range(4)],
+    ),
+    "times as decimals": ("timestamp", [Decimal(time) for time in TIMES], TIMES),
+    "times as decimals in objects": ("timestamp", np.array([Decimal(time) for time in TIMES], dtype=object), TIMES),
+    "times with an arithmetic of their own": (
+        "timestamp",
+        [datetime(1970, 1, 1, row, tzinfo=UTC) for row in range(4)],
+        TIMES,
+    ),
+    "times in a list that says it is empty": ("timestamp", Misleading(TIMES, 0), TIMES),
+    "scores in a list that says it is long": ("anomaly_score", Misleading([1, 2, 3, 4], 2**62), [1.0, 2.0, 3.0, 4.0]),
+    "scores as decimals": ("anomaly_score", [Decimal("0.1"), None, Decimal(2), 3], [0.1, 0.0, 2.0, 3.0]),
+    "scores with missing values": (
+        "anomaly_score",
+        [1.0, *[GAPS[name] for name in ("na", "nat", "masked")]],
+        [1.0, 0.0, 0.0, 0.0],
+    ),
+    "scores in arrays": ("anomaly_score", [np.array(1.5), np.float32(2), 3, np.array(4)], [1.5, 2.0, 3.0, 4.0]),
+    "one span as decimal": ("bucket_span", Decimal("60.0"), [60] * 4),
+    "one span in an array": ("bucket_span", np.array(60), [60] * 4),
+    "counts of pandas with gaps": (
+        "event_count",
+        PandasSeries([2**53 + 1, None, 2, 3], ExtensionDtype("i")),
+        [2**53 + 1, 0, 2, 3],
+    ),
+    "counts of polars with nulls": (
+        "event_count",
+        PolarsSeries([2**53 + 1, None, 2, 3], "Int64"),
+        [2**53 + 1, 0, 2, 3],
+    ),
+    "interim with missing values": (
+        "is_interim",
+        [True, GAPS["na"], np.True_, np.array(True)],
+        [True, False, True, True],
+    ),
+    "single events": ("scheduled_events", ["a", ["b"], "", ("c",)], [["a"], ["b"], [""], ["c"]]),
+    "single events in an array": ("scheduled_events", np.array(["a", "b", "c", "d"]), [["a"], ["b"], ["c"], ["d"]]),
     "influencers with nulls": ("bucket_influencers", [None, [], (), None], [[]] * 4),
     "result types": ("result_type", ["bucket"] * 4, ["bucket"] * 4),
     "result types as an array": ("result_type", np.array(["bucket"] * 4), ["bucket"] * 4),

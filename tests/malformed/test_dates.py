@@ -1,7 +1,9 @@
 """Instants that every query refuses, in every spelling, and the extreme instants that a query accepts."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, time, timedelta, timezone, tzinfo
+from datetime import UTC, date, datetime, time, timedelta, timezone, tzinfo
+from decimal import Decimal
+from enum import Enum
 from typing import Any
 
 import numpy as np
@@ -12,6 +14,7 @@ from support.malformed import (
     BOOLEANS,
     DAY,
     FIRST_MS,
+    GAPS,
     HOUR,
     ILLEGAL,
     INF,
@@ -84,6 +87,25 @@ def refused(value: Any) -> Iterator[tuple[str, BucketQueryError]]:
             yield name, error
 
 
+class Quarter(float, Enum):
+    """Floats as an enumeration."""
+
+    ZERO = 0.0
+
+
+class Unequal(datetime):
+    """A datetime that raises when it is compared."""
+
+    __hash__ = None  # type: ignore[assignment] # the fault
+
+    def __eq__(self, other: object) -> bool:
+        raise RuntimeError("not equal to anything")
+
+
+class Naive(datetime):
+    """A datetime of another library, without a zone."""
+
+
 NO_INSTANT: dict[str, Any] = {
     **odd(0),
     **BOOLEANS,
@@ -99,7 +121,11 @@ NO_INSTANT: dict[str, Any] = {
     "smallest naive datetime": datetime.min,  # noqa: DTZ901 - the fault
     "datetime of a zone without offset": datetime(2020, 1, 1, tzinfo=BrokenZone()),
     "time": time(0, 0, tzinfo=UTC),
-    "nat": np.datetime64("NaT"),
+    **GAPS,
+    "decimal": Decimal(0),
+    "float in an array": np.array(0.0),
+    "float of an enumeration": Quarter.ZERO,
+    "naive datetime of another library": Naive(2020, 1, 1),
     "nat in ms": np.datetime64("NaT", "ms"),
     "nat in days": np.datetime64("NaT", "D"),
     "nat timedelta": np.timedelta64("NaT"),
@@ -540,6 +566,12 @@ def test_no_other_spelling_of_the_instant_minus_one_is_unset(value: Any) -> None
         (datetime(1970, 1, 1, 0, 0, 30, tzinfo=timezone(timedelta(seconds=30))), 0),
         (np.int8(-5), -5),
         (np.uint64(5), 5),
+        (date(1970, 1, 2), DAY),
+        (date.min, FIRST_MS),
+        (date.max, LAST_MS - DAY + 1),
+        (np.array(5), 5),
+        (np.array(1, dtype="M8[h]"), HOUR),
+        (Unequal(1970, 1, 1, 1, tzinfo=UTC), HOUR),
     ],
     ids=str,
 )

@@ -4,9 +4,10 @@ import contextlib
 import itertools
 import threading
 from collections import ChainMap, OrderedDict, UserDict
-from collections.abc import Callable, Iterable, Iterator
-from datetime import UTC, datetime, timedelta, timezone
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
+from enum import IntEnum, StrEnum
 from types import MappingProxyType
 from typing import Any
 
@@ -19,15 +20,23 @@ from support.malformed import (
     BOOLEANS,
     EACH_KIND,
     FIRST_MS,
+    GAPS,
     HOUR,
     ILLEGAL,
     INF,
     LAST_MS,
     NAN,
+    NO_FINITE_DECIMALS,
     SHARED,
     UNPRINTABLE_INTEGERS,
     Broken,
+    EqualsEachEntry,
+    Impostor,
+    NeitherTrueNorFalse,
+    RaisesAsNumber,
+    RaisesWhenCompared,
     Unprintable,
+    array_in_an_array,
     assert_carries,
     assert_passes_through,
     bucket,
@@ -76,6 +85,33 @@ def among_good(bad: Any) -> list[Any]:
     return [bucket(job_id="fresh", timestamp=5 * HOUR), bucket(timestamp=0, anomaly_score=11.0), bad]
 
 
+class Misleading(list[Any]):
+    """A list that yields other items than it holds, and says another length than it has."""
+
+    def __init__(self, items: list[Any], length: int = 0) -> None:
+        super().__init__(["hidden"] * 3)
+        self.items = items
+        self.length = length
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.items)
+
+    def __len__(self) -> int:
+        return self.length
+
+
+class One(IntEnum):
+    """One as an enumeration."""
+
+    ONE = 1
+
+
+class Year(StrEnum):
+    """A year as an enumeration."""
+
+    NOW = "2026"
+
+
 NO_NUMBER: dict[str, Any] = {
     **odd(60),
     **BOOLEANS,
@@ -93,6 +129,10 @@ NO_NUMBER: dict[str, Any] = {
     "ten to the 400": 10**400,
     "minus ten to the 400": -(10**400),
     "datetime64": np.datetime64(60, "ms"),
+    "date": date(2020, 1, 1),
+    "text in an array": np.array("60"),
+    "bool in an array": np.array(True),
+    **NO_FINITE_DECIMALS,
 }
 
 NO_INTEGER: dict[str, Any] = NO_NUMBER | {
@@ -104,12 +144,18 @@ NO_INTEGER: dict[str, Any] = NO_NUMBER | {
     "float below int64": -(2.0**64),
     "huge float": 1e300,
     "uint64 above int64": np.uint64(2**63),
+    "decimal with a fraction": Decimal("60.5"),
+    "tiny decimal": Decimal("1e-999999"),
+    "decimal past int64": Decimal(2**63),
+    "decimal of a billion digits": Decimal("1e999999999"),
+    "long double with a fraction": np.longdouble(60.5),
+    "half in an array": np.array(0.5),
 }
 
 NO_DOUBLE: dict[str, Any] = NO_NUMBER | {
     "nan as text": "NaN",
     "two to the 1024": 2**1024,
-    "subnormal decimal": Decimal("1e-320"),
+    "decimal past a double": Decimal("-1e400"),
 }
 
 NO_BOOLEAN: dict[str, Any] = {
@@ -123,11 +169,27 @@ NO_BOOLEAN: dict[str, Any] = {
     "empty text": "",
     "numpy one": np.int8(1),
     "nan": NAN,
+    "decimal": Decimal(1),
+    "date": date(2020, 1, 1),
+    "text in an array": np.array("true"),
+    "one in an array": np.array(1),
+    "member of an enumeration": One.ONE,
 }
 
-NO_TEXT: dict[str, Any] = {**odd("web"), **BOOLEANS, **UNPRINTABLE_INTEGERS, "number": 5, "nan": NAN}
+NO_TEXT: dict[str, Any] = {
+    **odd("web"),
+    **BOOLEANS,
+    **UNPRINTABLE_INTEGERS,
+    "number": 5,
+    "nan": NAN,
+    "decimal": Decimal(5),
+    "date": date(2020, 1, 1),
+    "number in an array": np.array(5),
+    "member of an enumeration": One.ONE,
+}
 
 NO_JOB_ID: dict[str, Any] = NO_TEXT | {
+    **GAPS,
     "none": None,
     "empty": "",
     "256 characters": "x" * 256,
@@ -169,6 +231,12 @@ NO_TIMESTAMP: dict[str, Any] = {
     **BOOLEANS,
     **UNPRINTABLE_INTEGERS,
     "bytes of a date": b"2020-01-01",
+    **GAPS,
+    **NO_FINITE_DECIMALS,
+    "decimal with a fraction": Decimal("0.5"),
+    "decimal of a billion digits": Decimal("1e999999999"),
+    "digits in an array": np.array("1577836800000"),
+    "member of an enumeration of text": Year.NOW,
     "none": None,
     "half": 1.5,
     "nan": NAN,
@@ -298,8 +366,12 @@ LISTS: dict[str, tuple[dict[str, Any], str]] = {
     "influencers as text": ({"bucket_influencers": "bucket_time"}, "bucket_influencers"),
     "influencers as empty text": ({"bucket_influencers": ""}, "bucket_influencers"),
     "influencers as bytes": ({"bucket_influencers": b""}, "bucket_influencers"),
-    "influencers as one mapping": ({"bucket_influencers": nested()}, "bucket_influencers"),
-    "influencers as an empty mapping": ({"bucket_influencers": {}}, "bucket_influencers"),
+    "one influencer with a bad score": (
+        {"bucket_influencers": nested(probability="x")},
+        "bucket_influencers.probability",
+    ),
+    "influencers as a set": ({"bucket_influencers": {5}}, "bucket_influencers"),
+    "influencers as an array": ({"bucket_influencers": np.array([{}])}, "bucket_influencers"),
     "influencers as a number": ({"bucket_influencers": 5}, "bucket_influencers"),
     "influencers as zero": ({"bucket_influencers": 0}, "bucket_influencers"),
     "influencers as false": ({"bucket_influencers": False}, "bucket_influencers"),
@@ -312,8 +384,12 @@ LISTS: dict[str, tuple[dict[str, Any], str]] = {
     "influencer nested deep": ({"bucket_influencers": deep_list()}, "bucket_influencers[0]"),
     "influencer a list that contains itself": ({"bucket_influencers": recursive_list()}, "bucket_influencers[0]"),
     "second influencer a number": ({"bucket_influencers": [nested(), 5]}, "bucket_influencers[1]"),
-    "events as text": ({"scheduled_events": "sale"}, "scheduled_events"),
-    "events as empty text": ({"scheduled_events": ""}, "scheduled_events"),
+    "events as an array": ({"scheduled_events": np.array(["sale"])}, "scheduled_events"),
+    "events as a set": ({"scheduled_events": {"sale"}}, "scheduled_events"),
+    "events as an iterator": ({"scheduled_events": iter(["sale"])}, "scheduled_events"),
+    "events in an array without dimensions": ({"scheduled_events": array_in_an_array(["sale"])}, "scheduled_events"),
+    "events in a list that hides a number": ({"scheduled_events": Misleading(["sale", 5])}, "scheduled_events[1]"),
+    "influencers in a list that hides text": ({"bucket_influencers": Misleading(["x"])}, "bucket_influencers[0]"),
     "events as bytes": ({"scheduled_events": b"sale"}, "scheduled_events"),
     "events as a mapping": ({"scheduled_events": {"sale": 1}}, "scheduled_events"),
     "events as a number": ({"scheduled_events": 1}, "scheduled_events"),
@@ -331,7 +407,7 @@ LISTS: dict[str, tuple[dict[str, Any], str]] = {
 
 @cases(LISTS, ("fields", "path"))
 def test_a_list_of_the_wrong_shape_is_refused(fields: dict[str, Any], path: str) -> None:
-    """Influencers are a list of mappings, and events a list of text. The error names the wrong list or entry."""
+    """Influencers are mappings, and events are text, in a list or single. The error names the wrong list or entry."""
     refused(among_good(bucket(**fields)), f"documents[2].{path}")
 
 
@@ -344,7 +420,12 @@ INFLUENCER_FIELDS: dict[str, tuple[str, Any]] = {
     "score inf": ("anomaly_score", INF),
     "score text": ("anomaly_score", "4.0"),
     "score true": ("anomaly_score", True),
-    "score decimal": ("anomaly_score", Decimal(4)),
+    "score decimal nan": ("anomaly_score", Decimal("sNaN")),
+    "score raises as a number": ("anomaly_score", RaisesAsNumber()),
+    "score neither true nor false": ("raw_anomaly_score", NeitherTrueNorFalse()),
+    "name raises when compared": ("influencer_field_name", RaisesWhenCompared()),
+    "result type equals each entry": ("result_type", EqualsEachEntry()),
+    "job equals each entry": ("job_id", EqualsEachEntry()),
     "score ten to the 400": ("anomaly_score", 10**400),
     "score unprintable": ("anomaly_score", Unprintable()),
     "initial score text": ("initial_anomaly_score", "4.0"),
@@ -356,31 +437,32 @@ INFLUENCER_FIELDS: dict[str, tuple[str, Any]] = {
     "probability text": ("probability", "1e-300"),
     "probability nan": ("probability", NAN),
     "probability numpy bool": ("probability", np.False_),
+    "probability in an array": ("probability", np.array([0.5])),
     "probability a mapping": ("probability", {}),
     "interim one": ("is_interim", 1),
     "interim text": ("is_interim", "false"),
-    "job of another": ("job_id", "db"),
     "job with a blank after": ("job_id", "web "),
     "job a number": ("job_id", 5),
     "job forbidden": ("job_id", "_all"),
-    "time of another": ("timestamp", HOUR + 1),
-    "time of another as text": ("timestamp", "2020-01-01"),
+    "time in the year 10000": ("timestamp", 253_402_300_800_000),
+    "time as date math": ("timestamp", "2020-01-01||+1d"),
     "time true": ("timestamp", True),
     "time digits": ("timestamp", str(HOUR)),
     "time nan": ("timestamp", NAN),
     "time naive": ("timestamp", datetime(1970, 1, 1, 1)),  # noqa: DTZ001 - the fault
     "time too large": ("timestamp", 2**63),
-    "span of another": ("bucket_span", 901),
     "span zero": ("bucket_span", 0),
     "span text": ("bucket_span", "900"),
     "span true": ("bucket_span", True),
     "span a fraction off": ("bucket_span", 900.5),
+    "event a text": ("event", "2020-01-01"),
+    "event a list": ("event", [{"ingested": 0}]),
 }
 
 
 @cases(INFLUENCER_FIELDS, ("name", "value"))
 def test_a_bad_field_of_a_nested_influencer_is_refused(name: str, value: object) -> None:
-    """Each field of a nested influencer is checked; its job, time and span must be those of its bucket."""
+    """Each field of a nested influencer is checked; its own job, time and span must be those that a bucket may have."""
     bad = bucket(bucket_influencers=[nested(), nested(**{name: value})])
     refused(among_good(bad), f"documents[2].bucket_influencers[1].{name}")
 
@@ -628,6 +710,22 @@ FINE: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "minus one": ({"timestamp": -1}, {"timestamp": -1}),
     "half a ms before the epoch": ({"timestamp": np.datetime64(-1, "us")}, {"timestamp": -1}),
     "picoseconds": ({"timestamp": np.datetime64(-1, "ps")}, {"timestamp": -1}),
+    "a date": ({"timestamp": date(1970, 1, 2)}, {"timestamp": 24 * HOUR}),
+    "the first date": ({"timestamp": date.min}, {"timestamp": FIRST_MS}),
+    "a decimal time": ({"timestamp": Decimal("5.00")}, {"timestamp": 5}),
+    "a time in an array": ({"timestamp": np.array(5)}, {"timestamp": 5}),
+    "a decimal span": ({"bucket_span": Decimal("1e3")}, {"bucket_span": 1000}),
+    "a span of an enumeration": ({"bucket_span": One.ONE}, {"bucket_span": 1}),
+    "a decimal count": ({"event_count": Decimal(2**63 - 1)}, {"event_count": 2**63 - 1}),
+    "a decimal score": ({"anomaly_score": Decimal("80.1")}, {"anomaly_score": 80.1}),
+    "a subnormal decimal": ({"anomaly_score": Decimal("1e-320")}, {"anomaly_score": 1e-320}),
+    "a score in an array": ({"anomaly_score": np.array(np.float32(0.5))}, {"anomaly_score": 0.5}),
+    "an interim in an array": ({"is_interim": np.array(True)}, {"is_interim": True}),
+    "an event of an enumeration": ({"scheduled_events": [Year.NOW]}, {"scheduled_events": ["2026"]}),
+    "a single event": ({"scheduled_events": "sale"}, {"scheduled_events": ["sale"]}),
+    "a single empty event": ({"scheduled_events": ""}, {"scheduled_events": [""]}),
+    "events that are said to be none": ({"scheduled_events": Misleading(["a"])}, {"scheduled_events": ["a"]}),
+    "events that are said to be many": ({"scheduled_events": Misleading([], 2**62)}, {"anomaly_score": 0.0}),
     "integral float time": ({"timestamp": 1e12}, {"timestamp": 10**12}),
     "numpy time": ({"timestamp": np.int32(5)}, {"timestamp": 5}),
     "a month": ({"timestamp": "1970-02"}, {"timestamp": 31 * 24 * HOUR}),
@@ -693,6 +791,7 @@ def test_a_value_at_the_edge_is_stored_as_it_is(fields: dict[str, Any], expected
         document |= {5: "unknown", None: NAN}  # type: ignore[dict-item]
     commit = index.upsert([document])
     assert (commit.inserted, commit.sequence, dict(commit.skipped)) == (1, 1, {})
+    index.check()
     (job_id,) = index.jobs()
     (body,) = index.get_buckets(job_id=job_id).to_dict()["buckets"]
     for name, value in expected.items():
@@ -700,6 +799,172 @@ def test_a_value_at_the_edge_is_stored_as_it_is(fields: dict[str, Any], expected
         assert type(body[name]) is type(value)
     if "scheduled_events" not in expected:
         assert "scheduled_events" not in body
+
+
+class MisleadingTuple(tuple[Any, ...]):
+    """A tuple that yields other items than it holds, and has no length."""
+
+    __slots__ = ()
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter([tuple.__getitem__(self, 0)] * (tuple.__len__(self) - 1))
+
+    def __len__(self) -> int:
+        raise RuntimeError("no length")
+
+
+LISTS_THAT_MISLEAD: dict[str, tuple[Any, int]] = {
+    "empty, says it is full": (Misleading([], 5), 0),
+    "full, says it is empty": (Misleading([{}, {}], 0), 2),
+    "empty, says it is longer than memory": (Misleading([], 2**62), 0),
+    "tuple without items": (MisleadingTuple([{}]), 0),
+    "tuple with items": (MisleadingTuple([{}, {}, {}]), 2),
+}
+
+
+@cases(LISTS_THAT_MISLEAD, ("given", "length"))
+@pytest.mark.parametrize("number", [1, 40])
+@pytest.mark.parametrize("make", [list, iter], ids=["list", "iterator"])
+def test_the_items_of_a_list_are_those_that_it_yields(
+    number: int, make: Callable[[Any], Any], given: Any, length: int
+) -> None:
+    """One document and many store the same, copied first or not; an empty list is stored as none."""
+    index = ResultsIndex()
+    index.upsert(make([bucket(timestamp=row * HOUR, bucket_influencers=given) for row in range(number)]))
+    index.upsert(make([result("record", timestamp=row * HOUR, causes=given) for row in range(number)]))
+    index.check()
+    assert {len(row.bucket_influencers) for row in index.get_buckets(job_id="web")} == {length}
+    assert {len(row.causes) for row in index.get_records(job_id="web")} == {length}
+    index.upsert([bucket(timestamp=row * HOUR, bucket_influencers=[{}] * length) for row in range(number)])
+    assert index.sequence == 2
+
+
+@cases(GAPS)
+@pytest.mark.parametrize("number", [1, 40])
+def test_a_missing_value_of_another_library_is_missing(number: int, value: object) -> None:
+    """It is missing in every field that need not be given, in a single document and in a batch."""
+    optional = [name for name in FIELDS["bucket"] if name not in {"timestamp", "bucket_span"}]
+    fields = dict.fromkeys([*optional, "bucket_influencers", "scheduled_events", "records"], value)
+    inner = nested() | {"anomaly_score": value, "job_id": value, "timestamp": value, "is_interim": value}
+    documents = [bucket(timestamp=row * HOUR, **fields) for row in range(number)]
+    documents.append(bucket(timestamp=number * HOUR, bucket_influencers=[inner], records=[{"is_interim": value}]))
+    index, plain = ResultsIndex(), ResultsIndex()
+    index.upsert(documents)
+    plain.upsert([bucket(timestamp=row * HOUR) for row in range(number)])
+    plain.upsert([bucket(timestamp=number * HOUR, bucket_influencers=[nested(anomaly_score=None)], records=[{}])])
+    assert state(index)[4:] == state(plain)[4:]
+    index.check()
+
+
+@cases(GAPS)
+def test_a_missing_value_of_another_library_is_null_in_json(value: object) -> None:
+    """It is stored as null in an unknown key and inside a record's objects, and leaves out a documented part."""
+    index = ResultsIndex()
+    fields = {"typical": value, "causes": [{"actual": value, "deep": [value]}], "geo_results": value, "extra": value}
+    index.upsert([result("record", **fields)])
+    (found,) = index.get_records(job_id="web").to_dict()["records"]
+    assert found.keys() & {"typical", "geo_results"} == set()
+    assert (found["causes"], found["extra"]) == ([{"actual": None, "deep": [None]}], None)
+
+
+NUMBERS_IN_JSON: dict[str, tuple[Any, Any]] = {
+    "whole decimal": (Decimal(5), 5),
+    "decimal in powers": (Decimal("1e3"), 1000),
+    "decimal with a zero fraction": (Decimal("5.0"), 5.0),
+    "decimal with a fraction": (Decimal("0.1"), 0.1),
+    "minus zero decimal": (Decimal("-0.0"), -0.0),
+    "int of an enumeration": (One.ONE, 1),
+    "array without dimensions": (np.array(0.5), 0.5),
+    "long double": (np.longdouble(0.5), 0.5),
+}
+
+
+@cases(NUMBERS_IN_JSON, ("value", "expected"))
+def test_a_number_in_an_unknown_key_is_an_integer_or_a_float(value: object, expected: object) -> None:
+    """A decimal that is written without a fraction is an integer."""
+    index = ResultsIndex()
+    index.upsert([result("record", extra={"a": [value]})])
+    (found,) = index.get_records(job_id="web").to_dict()["records"]
+    assert repr(found["extra"]) == repr({"a": [expected]})
+
+
+NO_JSON: dict[str, tuple[Any, str]] = {
+    "decimal past int64": (Decimal(2**63), "outside the range of int64"),
+    "decimal of a billion digits": (Decimal("1e999999999"), "outside the range of int64"),
+    "decimal past a double": (Decimal("1" * 400 + ".5"), "outside the range of a double"),
+    "decimal nan": (Decimal("sNaN"), "must be a finite number, not nan"),
+    "date": (date(2020, 1, 1), "must be JSON, not date"),
+    "array": (np.array([1]), "must be JSON, not ndarray"),
+    "raises when compared": (RaisesWhenCompared(), "must be JSON, not RaisesWhenCompared"),
+    "claims to be text": (Impostor(str), "must be JSON, not Impostor"),
+    "list that hides bytes": (Misleading([b"x"]), "must be JSON, not bytes"),
+}
+
+
+@cases(NO_JSON, ("value", "words"))
+def test_a_value_that_is_not_json_is_refused_in_an_unknown_key(value: object, words: str) -> None:
+    """The error names the key and says why."""
+    error = refused(
+        among_good(result("influencer", extra={"a": value})),
+        "documents[2].extra.a" + "[0]" * (type(value) is Misleading),
+    )
+    assert words in error.reason
+
+
+class Unhashable(str):
+    """Text without a hash, which no dict can have as a key."""
+
+    __slots__ = ()
+    __hash__ = None  # type: ignore[assignment] # the point
+
+
+class Pairs(Mapping[Any, Any]):
+    """A mapping of pairs, whose keys need no hash."""
+
+    def __init__(self, *pairs: tuple[Any, Any]) -> None:
+        self.pairs = pairs
+
+    def __getitem__(self, key: Any) -> Any:
+        for mine, value in self.pairs:
+            if type(mine) is not list and str.__eq__(mine, key):
+                return value
+        raise KeyError
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter([key for key, _ in self.pairs])
+
+    def __len__(self) -> int:
+        return len(self.pairs)
+
+    def items(self) -> Any:
+        """The pairs themselves."""
+        return self.pairs
+
+
+@pytest.mark.parametrize("make", [list, iter, lambda documents: (document for document in documents)])
+def test_text_without_a_hash_is_text(make: Callable[[Any], Any]) -> None:
+    """As a value, as a key of a document and of an object in it, and in a document that is copied first."""
+    text: Any = Unhashable
+    fields = {"job_id": text("web"), "result_type": text("record"), "function": text("mean"), "timestamp": 0}
+    pairs = [(text(name), value) for name, value in fields.items()]
+    document = Pairs(*pairs, (text("bucket_span"), 60), (text("host"), Pairs((text("a"), [text("b")]))))
+    index = ResultsIndex()
+    assert index.upsert(make([document])).inserted == 1
+    (found,) = index.get_records(job_id=text("web"), sort=text("timestamp"), desc=text("false")).to_dict()["records"]
+    assert (found["function"], found["host"]) == ("mean", {"a": ["b"]})
+    assert index.upsert(make([document]), kind=text("record")).unchanged == 1
+    assert text("web") in index
+    assert index.search(BucketQuery(jobs=[text("web")])).count == 0
+    assert index.get_buckets(job_id="web", page=Pairs((text("size"), 5))).count == 0
+    columns = Pairs((text("timestamp"), [1]), (text("bucket_span"), 60), (text("job_id"), [text("web")]))
+    assert index.upsert_columns(columns, kind=text("influencer")).inserted == 1
+
+
+def test_a_key_that_is_no_text_and_has_no_hash_is_refused() -> None:
+    """In a document that is copied too."""
+    document = result("record", host=Pairs(([], 1)))
+    for given in ([document], iter([document])):
+        refused(given, "documents[0].host")
 
 
 @pytest.mark.parametrize("name", ["anomaly_score", "initial_anomaly_score"])

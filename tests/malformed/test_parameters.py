@@ -2,7 +2,9 @@
 
 import itertools
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from enum import Enum, IntEnum
 from functools import partial
 from typing import Any
 
@@ -22,6 +24,7 @@ from bucketquery import (
 from support.malformed import (
     BOOLEANS,
     EACH_KIND,
+    GAPS,
     HOUR,
     ILLEGAL,
     INF,
@@ -29,6 +32,7 @@ from support.malformed import (
     NOT_FOUND,
     UNPRINTABLE_INTEGERS,
     Unprintable,
+    array_in_an_array,
     assert_carries,
     assert_refused,
     cases,
@@ -84,9 +88,31 @@ def prepare(kind: Kind = "bucket", **parameters: Any) -> Query:
     return QUERIES[kind](**({"jobs": "web"} | parameters))
 
 
+class Half(float, Enum):
+    """Floats as an enumeration."""
+
+    PART = 50.0
+
+
+class Side(IntEnum):
+    """Integers as an enumeration."""
+
+    FIRST = 1
+
+
 # ---- jobs
 
-NO_TEXT: dict[str, Any] = {**odd("web"), **BOOLEANS, **UNPRINTABLE_INTEGERS, "number": 5, "nan": NAN}
+NO_TEXT: dict[str, Any] = {
+    **odd("web"),
+    **BOOLEANS,
+    **UNPRINTABLE_INTEGERS,
+    **GAPS,
+    "number": 5,
+    "nan": NAN,
+    "decimal": Decimal(5),
+    "date": date(2020, 1, 1),
+    "number in an array": np.array(5),
+}
 
 NO_ID: dict[str, str] = {
     "empty": "",
@@ -169,6 +195,10 @@ NO_SPAN: dict[str, Any] = {
     "inf": INF,
     "past int64": 2**63,
     "ten to the 400": 10**400,
+    **GAPS,
+    "decimal": Decimal(60),
+    "float in an array": np.array(60.0),
+    "long double": np.longdouble(60),
 }
 
 
@@ -270,6 +300,10 @@ NO_SCORE: dict[str, Any] = {
     **BOOLEANS,
     "datetime64": np.datetime64(80, "ms"),
     "datetime": datetime(2020, 1, 1, tzinfo=UTC),
+    **GAPS,
+    "date": date(2020, 1, 1),
+    "bool in an array": np.array(True),
+    "missing in an array": array_in_an_array([None]),
 }
 
 NO_SCORE_TEXT = [
@@ -373,6 +407,17 @@ def test_a_prepared_threshold_is_not_none(kind: Kind) -> None:
         (10**400, 0),
         (-(10**400), 4),
         (10**5000, 0),
+        (Decimal(50), 2),
+        (Decimal("75.00000001"), 0),
+        (Decimal("NaN"), 4),
+        (Decimal("sNaN"), 4),
+        (Decimal("Infinity"), 0),
+        (Decimal("1e400"), 0),
+        (Decimal("-1e999999999"), 4),
+        (Decimal("1e-400"), 4),
+        (np.array(50), 2),
+        (np.longdouble(50.5), 1),
+        (Half.PART, 2),
         ("50", 2),
         (" 50 ", 2),
         ("\t50\n", 2),
@@ -393,6 +438,7 @@ def test_a_prepared_threshold_is_not_none(kind: Kind) -> None:
         ("-0", 4),
         ("9" * 5000, 0),
         (np.str_("50"), 2),
+        (np.array("50"), 2),
     ],
     ids=lambda value: ascii(value)[:20] if not isinstance(value, int) or abs(value) < 10**20 else "huge",
 )
@@ -400,7 +446,7 @@ def test_any_number_is_a_threshold(kind: Kind, score: Any, count: int) -> None:
     """A threshold has no range: above 100 it matches nothing, and at zero or below it filters nothing."""
     asked = {SCORES[kind]: score}
     assert ask(kind, **asked).count == count
-    if not isinstance(score, str):
+    if not isinstance(score, str) and not (isinstance(score, np.ndarray) and score.dtype.kind == "U"):
         assert INDEX.search(prepare(kind, **asked)).count == count
 
 
@@ -432,8 +478,17 @@ NO_FLAG: dict[str, tuple[Any, str]] = {
     "one": (1, "1"),
     "zero": (0, "0"),
     "float": (1.0, "1.0"),
+    "numpy one": (np.int8(1), "1"),
+    "one in an array": (np.array(1), "1"),
 }
-NO_FLAG_TYPE: dict[str, Any] = {**odd(True), **UNPRINTABLE_INTEGERS, "bytes of true": b"true", "nan": NAN}
+NO_FLAG_TYPE: dict[str, Any] = {
+    **odd(True),
+    **UNPRINTABLE_INTEGERS,
+    **GAPS,
+    "bytes of true": b"true",
+    "nan": NAN,
+    "decimal": Decimal(1),
+}
 
 
 @EACH_FLAG
@@ -448,6 +503,25 @@ def test_a_flag_is_true_or_false(kind: Kind, name: str, value: Any, shown: str) 
 def test_a_flag_of_another_type_is_refused(kind: Kind, name: str, value: Any) -> None:
     """A value is refused even if Python would treat it as true."""
     assert_refused(INDEX, name, value, kind=kind, reason=ONLY_TRUE_OR_FALSE)
+
+
+@EACH_FLAG
+@pytest.mark.parametrize("value", [True, False])
+@pytest.mark.parametrize("make", [np.bool_, np.array], ids=lambda make: make.__name__)
+def test_a_boolean_of_numpy_is_a_flag(kind: Kind, name: str, value: bool, make: Callable[[bool], Any]) -> None:
+    """A query stores it as a bool, and a call takes it like one."""
+    query = prepare(kind, **{name: make(value)})
+    assert getattr(query, name) is value
+    assert ask(kind, **{name: make(value)}).to_dict() == ask(kind, **{name: value}).to_dict()
+
+
+@cases(NO_FLAG_TYPE | {"one": 1, "text": "true"})
+def test_an_index_keeps_documents_or_does_not(value: Any) -> None:
+    """`keep_documents` is a boolean of Python or NumPy."""
+    refused(lambda: ResultsIndex(keep_documents=value), "keep_documents", ONLY_TRUE_OR_FALSE)
+    assert ResultsIndex(keep_documents=bool(np.False_)).upsert([]).sequence == 0
+    with pytest.raises(InvalidQuery, match="does not keep them"):
+        ResultsIndex(keep_documents=np.False_).scan(prepare(jobs="web"))  # type: ignore[arg-type] # a boolean too
 
 
 @EACH_FLAG
@@ -507,7 +581,17 @@ def test_a_query_cannot_sort_by_doc(kind: Kind) -> None:
 
 @EACH_KIND
 @cases(
-    {**odd("timestamp"), **BOOLEANS, "order by name": {"timestamp": "desc"}, "number": 5, "zero": 0, "nan": NAN}, "sort"
+    {
+        **odd("timestamp"),
+        **BOOLEANS,
+        **GAPS,
+        "order by name": {"timestamp": "desc"},
+        "number": 5,
+        "zero": 0,
+        "nan": NAN,
+        "date": date(2020, 1, 1),
+    },
+    "sort",
 )
 def test_sort_is_one_text(kind: Kind, sort: Any) -> None:
     """Lists and mappings of fields are refused, like every other type."""
@@ -540,6 +624,11 @@ NO_INT_TYPE: dict[str, Any] = {
     "numpy bool": np.True_,
     "numpy float": np.float64(5),
     "inf": INF,
+    **GAPS,
+    "decimal": Decimal(5),
+    "float in an array": np.array(5.0),
+    "date": date(2020, 1, 1),
+    "float of an enumeration": Half.PART,
 }
 EACH_SIDE = each(("kind", "name"), itertools.product(KINDS, ("from_", "size")))
 
@@ -572,6 +661,15 @@ def test_a_page_of_another_type_is_refused(kind: Kind, name: str, value: Any) ->
     refused_paging(kind, name, value, f"Failed to parse int parameter [{name.rstrip('_')}] with value [")
 
 
+@EACH_SIDE
+@pytest.mark.parametrize("value", [Side.FIRST, np.array(1), np.uint8(1)], ids=repr)
+def test_any_integer_pages(kind: Kind, name: str, value: Any) -> None:
+    """An integer of NumPy, in an array without dimensions or in an enumeration is that integer."""
+    assert type(getattr(prepare(kind, **{name: value}), name)) is int
+    assert ask(kind, **{name: value}).keys() == ask(kind, **{name: 1}).keys()
+    assert ask(kind, page={name.rstrip("_"): value}).keys() == ask(kind, **{name: 1}).keys()
+
+
 NEGATIVE: dict[str, Any] = {
     "one": -1,
     "below int64": -(2**63) - 1,
@@ -579,6 +677,7 @@ NEGATIVE: dict[str, Any] = {
     "too long to be printed": -(10**5000),
     "numpy one": np.int8(-1),
     "smallest int64": np.int64(-(2**63)),
+    "one in an array": np.array(-1),
 }
 
 
@@ -606,7 +705,9 @@ def test_a_page_is_a_mapping(kind: Kind, page: Any) -> None:
 
 @EACH_KIND
 @pytest.mark.parametrize(
-    "page", [{"from_": 0}, {"form": 0}, {"size": 1, "x": 1}, {5: 5}, {"": 0}, {"Size": 1}], ids=str
+    "page",
+    [{"from_": 0}, {"form": 0}, {"size": 1, "x": 1}, {5: 5}, {"": 0}, {"Size": 1}, {GAPS["na"]: 1}, {None: 5}],
+    ids=str,
 )
 def test_a_page_holds_from_and_size_only(kind: Kind, page: Any) -> None:
     """A misspelt key is refused, not dropped."""
@@ -741,7 +842,9 @@ NO_NOW: dict[str, Any] = {
     "word": "x",
     "empty": "",
     "float": 1.5,
-    "nat": np.datetime64("NaT"),
+    **GAPS,
+    "decimal": Decimal(0),
+    "now in an array": np.array("now"),
 }
 
 
@@ -803,7 +906,20 @@ def test_the_clock_is_read_once_a_search_and_only_for_now() -> None:
 # ---- the rest of the surface
 
 
-@cases({**odd(5), **BOOLEANS, "negative": -1, "half": 1.5, "integral float": 100.0, "text": "100", "nan": NAN}, "size")
+@cases(
+    {
+        **odd(5),
+        **BOOLEANS,
+        **GAPS,
+        "negative": -1,
+        "half": 1.5,
+        "integral float": 100.0,
+        "text": "100",
+        "nan": NAN,
+        "decimal": Decimal(100),
+    },
+    "size",
+)
 def test_a_max_size_that_is_not_a_count_is_refused(size: Any) -> None:
     """`max_size` must be an int that is not negative."""
     refused(lambda: ResultsIndex(max_size=size), "max_size")

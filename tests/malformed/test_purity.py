@@ -137,6 +137,35 @@ def test_no_file_socket_process_import_or_code_is_touched_at_work() -> None:
     assert int(total_of_work().split()[0]) > 5_000
 
 
+REQUESTS = """
+import gzip, json, urllib.parse
+from bucketquery.elastic import handle
+
+
+def serve(bq):
+    index = bq.ResultsIndex(clock=lambda: 10**9)
+    row = {"job_id": "web", "bucket_span": 900, "result_type": "bucket"}
+    index.upsert([row | {"timestamp": hour * 3_600_000, "anomaly_score": hour % 101} for hour in range(300)])
+    path, total = "/_ml/anomaly_detectors/web/results/buckets", 0
+    for url in ("", "?desc&size=5", "?start=now-1d", "?pretty&human", "?filter_path=**.*time*,-count", "?sort=x", "?%"):
+        for body in (None, b'{"desc": true} // x', COMPRESSED, COMPRESSED[:-1], BOMB, "[", {"page": {"size": 5}}):
+            total += len(handle(index, "POST", path + url, None, body).encode())
+    for method, other in (("GET", "/"), ("get", path), ("OPTIONS", path), ("GET", path + "/1970-01-01?format=yaml")):
+        total += len(handle(index, method, other, {"source": "{}"}).encode())
+    return total
+
+
+# Only the host compresses, so this is done before the work.
+COMPRESSED, BOMB = gzip.compress(b'{"anomaly_score": 50}'), gzip.compress(bytes(2**22))
+"""
+
+
+def test_the_door_touches_nothing_either() -> None:
+    """Requests pass the same audit hook: those with gzip, filters and errors too."""
+    script = REQUESTS + AUDIT + "serve(bq)\narmed = True\ntotal = serve(bq)\narmed = False\nprint(total)"
+    assert int(succeeded(script)) > 100_000
+
+
 CLOCKS = """
 import bucketquery as bq
 import numpy as np
@@ -200,6 +229,56 @@ def test_the_import_loads_numpy_sortedcontainers_and_the_standard_library_only()
         "print(json.dumps(sorted(new - set(sys.stdlib_module_names))))"
     )
     assert set(json.loads(succeeded(script))) <= {"bucketquery", "numpy", "sortedcontainers"}
+
+
+DOOR = """
+import io, json
+import bucketquery.elastic as elastic
+
+
+def at_the_door(index):
+    described = json.dumps({"analysis_config": {"bucket_span": "15m"}}).encode()
+    jobs = "/_ml/anomaly_detectors"
+    web, new = jobs + "/web", jobs + "/new"
+    shown = []
+    for method, path, body in (
+        ("GET", "/", b""), ("HEAD", "/", b""), ("PUT", new, described), ("PUT", new, b"[]"),
+        ("GET", web + "*,new", b""), ("GET", jobs + "/_stats?human", b""), ("POST", web + "/_open", b""),
+        ("POST", f"{web}/results/buckets", b'{"desc": true}'), ("DELETE", new, b""), ("GET", "/x", b""),
+    ):
+        shown.append(elastic.handle(index, method, path, None, body, allow_writes=True).encode())
+        path, _, query = path.partition("?")
+        environ = {"REQUEST_METHOD": method, "PATH_INFO": path, "QUERY_STRING": query, "RAW_URI": path}
+        environ |= {"CONTENT_LENGTH": str(len(body)), "wsgi.input": io.BytesIO(body)}
+        shown += elastic.wsgi(index, allow_writes=True)(environ, lambda status, headers: None)
+
+        async def receive(body=body):
+            return {"type": "http.request", "body": body}
+
+        async def send(message):
+            shown.append(message.get("body", b""))
+
+        scope = {"type": "http", "method": method, "path": path, "query_string": query.encode()}
+        try:
+            elastic.asgi(index, allow_writes=True)(scope, receive, send).send(None)
+        except StopIteration:
+            pass
+    return sum(map(len, shown))
+"""
+
+
+def test_the_rest_door_touches_nothing() -> None:
+    """The door and its apps pass the audit hook too, and answer without the official client, asyncio and logging."""
+    absent = ["elastic_transport", "elasticsearch", "hypothesis", "orjson", "asyncio", "logging"]
+    script = (
+        f"for name in {absent!r}:\n    sys.modules.setdefault(name, None)\n"
+        + AUDIT
+        + DOOR
+        + "index = bq.ResultsIndex(clock=lambda: 0)\n"
+        + "index.upsert([{'result_type': 'bucket', 'job_id': 'web', 'timestamp': 0, 'bucket_span': 60}])\n"
+        + "at_the_door(index)\narmed = True\ntotal = at_the_door(index)\narmed = False\nprint(total)"
+    )
+    assert int(succeeded(script)) > 5_000
 
 
 def test_the_import_prints_nothing_and_starts_nothing() -> None:

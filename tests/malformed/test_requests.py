@@ -1,8 +1,11 @@
 """Requests that make no sense: each gets a status and an error body, and none raises an exception."""
 
+import bz2
 import contextlib
+import gzip
 import json
-from collections.abc import Mapping
+import zlib
+from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import quote
 
@@ -25,6 +28,9 @@ RECORDS = f"{PREFIX}/web/results/records"
 INFLUENCERS = f"{PREFIX}/web/results/influencers"
 
 WRAPPED = "search_phase_execution_exception"
+INVALID = "validation_exception"
+#: Every status that a reply may have.
+STATUSES = {200, 400, 403, 404, 405, 406, 413}
 
 
 def stored() -> ResultsIndex:
@@ -72,26 +78,36 @@ def no_json(constant: str) -> None:
     raise AssertionError(constant)
 
 
+def texts(value: Any) -> Iterator[str]:
+    """Every text in a body."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict | list):
+        for inner in value.values() if isinstance(value, dict) else value:
+            yield from texts(inner)
+
+
 def check(method: Any, reply: Reply) -> None:
     """Assert what holds of every reply: a known status, and a body that is JSON of a known shape."""
     is_options_reply = isinstance(method, str) and method == "OPTIONS" and reply.status == 200
-    assert reply.status in {200, 400, 404, 405}
+    is_head_reply = isinstance(method, str) and method == "HEAD"
+    assert reply.status in STATUSES
     assert reply.headers["content-type"] == "application/json"
     assert reply.headers["x-elastic-product"] == "Elasticsearch"
-    assert ("Allow" in reply.headers) == (reply.status == 405 or is_options_reply)
+    assert "Allow" not in reply.headers or reply.status == 405 or is_options_reply
     encoded = reply.encode()
-    if is_options_reply:
+    if is_options_reply or is_head_reply:
         assert (encoded, reply.body) == (b"", {})
         return
     assert json.loads(encoded.decode("utf-8"), parse_constant=no_json) == reply.body
     if reply.status == 200:
-        first, second = reply.body
-        assert first == "count"
-        assert second in PLURALS
+        assert not reply.body or next(iter(reply.body)) in {"count", *PLURALS, "name"}
         return
+    assert all(len(text) < 5_000 for text in texts(reply.body))
     error = reply.body["error"]
     if isinstance(error, str):
         assert reply.body == {"error": error} | ({"status": 405} if reply.status == 405 else {})
+        assert ("Allow" in reply.headers) == ("allowed: [" in error)
         return
     assert reply.body["status"] == reply.status
     assert list(error)[:3] == ["root_cause", "type", "reason"]
@@ -133,7 +149,16 @@ WRONG_BODIES: list[tuple[Any, int, str]] = [
     (b'{"sort": "time\nstamp"}', 400, UNPARSED),
     (rb'{"sort": "\q"}', 400, UNPARSED),
     (rb'{"sort": "\u12"}', 400, UNPARSED),
-    (b'{"sort": "timestamp"} // why', 400, UNPARSED),
+    (b'{"sort": "timestamp"} # why', 400, UNPARSED),
+    (b'{"sort": "timestamp"} / why', 400, UNPARSED),
+    (b'{"sort": "timestamp"} /* why', 400, UNPARSED),
+    (b'{"sort": "timestamp"} */', 400, UNPARSED),
+    (b'{"sort": "timestamp" <!-- why -->}', 400, UNPARSED),
+    (b'{"so/**/rt": "timestamp"}', 400, UNPARSED),
+    (b"// {}", 400, UNPARSED),
+    (b'{"sort": "time/*', 400, UNPARSED),
+    (b"/*" * 100_000, 400, UNPARSED),
+    (b'"' + b'\\"' * 100_000, 400, UNPARSED),
     (b'{"sort": "timestamp", "sort": "timestamp"}', 400, UNPARSED),
     (rb'{"sort": "timestamp", "s\u006frt": "timestamp"}', 400, UNPARSED),
     (b'{"page": {"size": 1, "size": 1}}', 400, UNPARSED),
@@ -151,6 +176,28 @@ WRONG_BODIES: list[tuple[Any, int, str]] = [
     (b"<start>0</start>", 400, UNPARSED),
     (b"--- start: 0", 400, UNPARSED),
     (b":)\n\xfa", 400, UNPARSED),
+    # ---- compressed, or large
+    (b"\x1f\x8b", 400, UNPARSED),
+    (b"\x1f\x8b{}", 400, UNPARSED),
+    (b"\x1f\x8b\x08" + bytes(100), 400, UNPARSED),
+    (b"\x1f\x8b\x09" + bytes(100), 400, UNPARSED),
+    (b"\x1f\x8b\x08\x04" + b"\xff" * 100, 400, UNPARSED),
+    (gzip.compress(b"{}")[:-4], 400, UNPARSED),
+    (gzip.compress(b"{}") + b"{}", 400, UNPARSED),
+    (gzip.compress(gzip.compress(b"{}")), 400, UNPARSED),
+    (gzip.compress(b"[]"), 400, UNPARSED),
+    (gzip.compress(b"\x80"), 400, UNPARSED),
+    (gzip.compress(b'{"size": 1}'), 400, UNPARSED),
+    (gzip.compress(b'{"start": "soon"}'), 400, WRAPPED),
+    (gzip.compress(b'{"timestamp": "1999"}'), 404, NOT_THERE),
+    (gzip.compress(bytes(2**22)), 413, ILLEGAL),
+    (gzip.compress(b"{" * 2**22), 413, ILLEGAL),
+    (b"\x1f\x8b" * 2**20, 413, ILLEGAL),
+    (zlib.compress(b"{}"), 400, UNPARSED),
+    (bz2.compress(b"{}"), 400, UNPARSED),
+    (b"{}" + b" " * 2**20, 413, ILLEGAL),
+    (b" " * 2**21, 413, ILLEGAL),
+    ("[" * 2**21, 413, ILLEGAL),
     # ---- JSON, but not an object
     (b"[]", 400, UNPARSED),
     (b"[{}]", 400, UNPARSED),
@@ -195,7 +242,8 @@ WRONG_BODIES: list[tuple[Any, int, str]] = [
     ({"desc": None}, 400, UNPARSED),
     ({"desc": 0}, 400, UNPARSED),
     ({"desc": "yes"}, 400, UNPARSED),
-    ({"desc": ""}, 400, UNPARSED),
+    ({"desc": "\xa0"}, 400, UNPARSED),
+    ({"desc": "true "}, 400, UNPARSED),
     ({"expand": []}, 400, UNPARSED),
     ({"exclude_interim": "False"}, 400, UNPARSED),
     ({"page": None}, 400, UNPARSED),
@@ -205,8 +253,16 @@ WRONG_BODIES: list[tuple[Any, int, str]] = [
     ({"page": {"from": None}}, 400, UNPARSED),
     ({"page": {"from": {}}}, 400, UNPARSED),
     ({"page": {"from": -1}}, 400, UNPARSED),
-    ({"page": {"from": 0.5}}, 400, UNPARSED),
-    ({"page": {"from": "0.5"}}, 400, UNPARSED),
+    ({"page": {"from": -1.5}}, 400, UNPARSED),
+    ({"page": {"from": "-1.5"}}, 400, UNPARSED),
+    ({"page": {"from": "0x1p3"}}, 400, UNPARSED),
+    ({"page": {"from": "1,5"}}, 400, UNPARSED),
+    ({"page": {"from": "1f1"}}, 400, UNPARSED),
+    ({"page": {"size": "-Infinity"}}, 400, UNPARSED),
+    ({"page": {"size": "2147483648"}}, 400, UNPARSED),
+    ({"page": {"size": 2147483647.5}}, 400, UNPARSED),
+    ({"page": {"size": True}}, 400, UNPARSED),
+    ({"page": {"from": -1, "size": -1}}, 400, UNPARSED),
     ({"page": {"from": 2**31}}, 400, UNPARSED),
     ({"page": {"from": 1e308}}, 400, UNPARSED),
     ({"page": {"size": -(2**63)}}, 400, UNPARSED),
@@ -270,9 +326,32 @@ WRONG_QUERIES = [
     ("from_=0", 400, ILLEGAL),
     ("page=0", 400, ILLEGAL),
     ("record_score=0", 400, ILLEGAL),
-    ("filter_path=count", 400, ILLEGAL),
-    ("format=yaml", 400, ILLEGAL),
-    ("error_trace=true", 400, ILLEGAL),
+    ("filter_path=" + "a" * 4_097, 400, ILLEGAL),
+    ("filter_path=" + "," * 5_000, 400, ILLEGAL),
+    ("filter_path=" + "**," * 101, 400, ILLEGAL),
+    ("filter_paths=count", 400, ILLEGAL),
+    ("filter_path=count&foo=1", 400, ILLEGAL),
+    ("filter_path=count&start=x", 400, WRAPPED),
+    ("format=yaml", 406, ILLEGAL),
+    ("format=CBOR", 406, ILLEGAL),
+    ("format=vnd_smile&size=x", 406, ILLEGAL),
+    ("error_trace=yes", 400, ILLEGAL),
+    ("error_trace=TRUE", 400, ILLEGAL),
+    ("error_trace&size=x", 400, ILLEGAL),
+    ("source={}", 400, INVALID),
+    ("source", 400, INVALID),
+    ("source={}&source_content_type=text/plain", 400, INVALID),
+    ("source={}&source_content_type=application/yaml", 400, INVALID),
+    ("source={}&source_content_type", 400, ILLEGAL),
+    ("source={}&source_content_type=json", 400, ILLEGAL),
+    ("source={}&source_content_type=" + "/" * 5_000, 400, ILLEGAL),
+    ("source_content_type=application/json", 400, ILLEGAL),
+    ("source=&source_content_type=application/json", 400, UNPARSED),
+    ("source=[]&source_content_type=application/json", 400, UNPARSED),
+    ("source={%22a%22:1}&source_content_type=application/json", 400, UNPARSED),
+    ("source=%1F%8B&source_content_type=application/json", 400, UNPARSED),
+    ("source={}&source_content_type=application/json&size=1", 400, ILLEGAL),
+    ("source={%22sort%22:%22x%22}&source_content_type=application/json", 400, WRAPPED),
     ("human=x", 400, ILLEGAL),
     ("pretty=2", 400, ILLEGAL),
     ("from=", 400, ILLEGAL),
@@ -292,6 +371,9 @@ WRONG_QUERIES = [
     ("desc=1", 400, ILLEGAL),
     ("desc=True", 400, ILLEGAL),
     ("desc=true+", 400, ILLEGAL),
+    ("desc=%C2%A0", 400, ILLEGAL),
+    ("from=+5", 400, ILLEGAL),
+    ("size=5.0", 400, ILLEGAL),
     ("expand=all", 400, ILLEGAL),
     ("exclude_interim=no", 400, ILLEGAL),
     ("timestamp=0&start=0", 400, ILLEGAL),
@@ -342,18 +424,16 @@ def test_wrong_query_is_refused(query: str, status: int, error_type: str) -> Non
 
 
 WRONG_PATHS: list[tuple[str, int, str | None]] = [
-    ("", 400, None),
-    ("/", 400, None),
-    ("?", 400, None),
-    ("?size=1", 400, None),
-    ("//", 400, None),
+    ("?size=1", 400, ILLEGAL),
+    ("/?size=1", 400, ILLEGAL),
+    ("/?human=x", 400, ILLEGAL),
     ("x", 400, None),
     ("*", 400, None),
     ("\x00", 400, None),
     ("http://127.0.0.1/", 400, None),
     ("/_ml", 400, None),
-    ("/_ml/anomaly_detectors/", 400, None),
-    ("/_ml/anomaly_detectors/web", 400, None),
+    ("/_ml/anomaly_detectors/web/_stats/x", 400, None),
+    ("/_ml/anomaly_detectors/web/stats", 400, None),
     ("/_ml/anomaly_detectors/web/results", 400, None),
     ("/_ml/anomaly_detectors/web/results/", 400, None),
     ("/_ml/anomaly_detectors/web/results/x", 400, None),
@@ -362,7 +442,19 @@ WRONG_PATHS: list[tuple[str, int, str | None]] = [
     ("/_ml/anomaly_detectors/web/results/buckets/0/0", 400, None),
     ("/_ml/anomaly_detectors/web/results/records/0", 400, None),
     ("/_ml/anomaly_detectors/web/buckets", 400, None),
-    ("/_ml/anomaly_detectors//results/buckets", 400, None),
+    ("/_ml/anomaly_detectors//results/buckets", 404, NOT_THERE),
+    ("//_ml/anomaly_detectors/web/results/buckets", 400, None),
+    ("/_ml//anomaly_detectors/web/results/buckets", 400, None),
+    ("/_ml/anomaly_detectors/web/results//buckets", 400, None),
+    ("/_ml/anomaly_detectors/web/results/buckets//0", 400, None),
+    ("/_ml/anomaly_detectors/web/results/%62uckets", 400, None),
+    ("/_ML/anomaly_detectors/web/results/buckets", 400, None),
+    ("/_xpack/ml/anomaly_detectors/web/results", 400, None),
+    ("/_xpack/_ml/anomaly_detectors/web/results/buckets", 400, None),
+    ("/_xpack/ml/anomaly_detectors/db/results/buckets", 404, NOT_THERE),
+    ("/_xpack/ml/anomaly_detectors/web/results/buckets/1999", 404, NOT_THERE),
+    ("/" + "x" * 100_000, 400, None),
+    (f"/x?{'y' * 100_000}", 400, None),
     ("/_ml/anomaly_detectors/web/1/results/buckets", 400, None),
     ("/_ml/anomaly_detector/web/results/buckets", 400, None),
     (of("%"), 400, ILLEGAL),
@@ -403,22 +495,26 @@ WRONG_PATHS: list[tuple[str, int, str | None]] = [
 @pytest.mark.parametrize(("path", "status", "error_type"), WRONG_PATHS, ids=[shorten(row[0]) for row in WRONG_PATHS])
 def test_wrong_path_is_refused(path: str, status: int, error_type: str | None) -> None:
     """A wrong path gets the status and error type of its row. A path without a handler gets the server's words."""
-    for method in ("GET", "POST"):
+    # The paths without results have GET only.
+    for method in ("GET",) if path.startswith(("?", "/?")) else ("GET", "POST"):
         reply = handle(INDEX, method, path)
         check(method, reply)
         told = reply.body["error"]
         assert (reply.status, None if isinstance(told, str) else told["type"]) == (status, error_type)
         if error_type is None:
-            assert told == f"no handler found for uri [{path}] and method [{method}]"
+            shown = path if len(path) <= 1_000 else f"{path[:1_000]}..."
+            assert told == f"no handler found for uri [{shown}] and method [{method}]"
 
 
-@pytest.mark.parametrize("method", ["PUT", "DELETE", "HEAD", "PATCH", "CONNECT", "get", "GET ", "", "GÉT", "\ud800"])
+@pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH", "CONNECT", "get", "GET ", "", "GÉT", "\ud800", "head"])
 @pytest.mark.parametrize("path", [BUCKETS, f"{BUCKETS}/0", RECORDS, INFLUENCERS, f"{BUCKETS}?foo=1"])
 def test_wrong_method_is_refused(method: str, path: str) -> None:
     """A method that the path does not have gets a 405 that lists GET and POST, even if more is wrong."""
     reply = handle(INDEX, method, path, {"from": "x"}, b"[")
     check(method, reply)
     assert (reply.status, reply.headers["Allow"]) == (405, "GET,POST")
+    words = "Incorrect HTTP method for uri" if method in {"PUT", "DELETE", "HEAD", "PATCH", "CONNECT"} else "Unexpected"
+    assert reply.body["error"].startswith(words)
 
 
 ODD: dict[str, Any] = {
@@ -441,7 +537,7 @@ def test_argument_of_any_type_is_answered(odd: Any) -> None:
     """A method, path, query or body of any type gets a reply, and no exception."""
     for arguments in ((odd, BUCKETS), ("GET", odd), ("GET", BUCKETS, odd), ("POST", BUCKETS, None, odd)):
         check(None, handle(INDEX, *arguments))
-    assert handle(INDEX, odd, BUCKETS).status == 405
+    assert handle(INDEX, odd, BUCKETS).status == handle(INDEX, odd, "/nowhere").status == 405
     assert handle(INDEX, "GET", odd).status == 400
 
 

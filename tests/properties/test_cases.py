@@ -37,7 +37,10 @@ from support.strategies import (
     commit_counts,
     fits,
     identity,
+    ingested_ms,
     kind_of,
+    listed,
+    results_in,
     stored_values,
     unknown,
 )
@@ -67,6 +70,9 @@ WANTED_OF_A_KIND = {
     "interim made final": 10,
     "one timestamp, several spans": 20,
     "a subnormal score": 20,
+    "ties in event.ingested": 10,
+    "missing in event.ingested": 10,
+    "repeated": 30,
 }
 #: The fewest occurrences among all cases.
 WANTED = {
@@ -94,6 +100,11 @@ WANTED = {
     "a bucket's records of another span": 20,
     "interim records left out of a bucket": 5,
     "a lookup that expands": 1,
+    "records inside a bucket": 100,
+    "a record inside a bucket is repeated": 3,
+    "a bucket influencer with a value of its own": 100,
+    "a single value in place of a list": 100,
+    "an event of a data field": 50,
 }
 
 
@@ -131,6 +142,7 @@ def _look_at_writes(table: Table, seen: Counter[str]) -> None:
         seen["only new scores"] += scores is not None and commit_counts(before, batch).replaced > 0
         seen["only new scores, of several results"] += scores is not None and commit_counts(before, batch).replaced > 1
         seen["several kinds in one batch"] += len({kind for kind, _ in written}) > 1
+        _look_at_forms(batch, seen)
         newest: dict[tuple[str, str], int] = {}
         for kind, (job, timestamp, *_) in before:
             newest[kind, job] = max(timestamp, newest.get((kind, job), timestamp))
@@ -153,6 +165,24 @@ def _look_at_writes(table: Table, seen: Counter[str]) -> None:
             count = document.get("event_count") or 0
             seen["a count that no double holds"] += kind == "bucket" and int(float(count)) != count
     _look_at_records(table, seen)
+
+
+def _look_at_forms(batch: list[Document], seen: Counter[str]) -> None:
+    names = Counter((one["result_type"], identity(one)) for one in results_in(batch) if fits(one))
+    for (kind, _), times in names.items():
+        seen[f"{kind}: repeated"] += times - 1
+    for document in filter(fits, batch):
+        records = listed(document.get("records")) if document["result_type"] == "bucket" else []
+        seen["records inside a bucket"] += len(records)
+        inside = [one for one in results_in([document]) if one["result_type"] == "record"]
+        seen["a record inside a bucket is repeated"] += any(names["record", identity(one)] > 1 for one in inside[:9])
+        for nested in listed(document.get("bucket_influencers")) if document["result_type"] == "bucket" else []:
+            own = {name: nested[name] for name in ("job_id", "bucket_span", "event") if nested.get(name) is not None}
+            seen["a bucket influencer with a value of its own"] += own != {name: document.get(name) for name in own}
+        lists = ("scheduled_events", "typical", "actual", "causes", "influencers")
+        singles = [document[name] for name in lists if name in document and name not in unknown(document)]
+        seen["a single value in place of a list"] += any(not isinstance(value, list | None) for value in singles)
+        seen["an event of a data field"] += "event" in unknown(document)
 
 
 def _is_subnormal(number: float) -> bool:
@@ -195,6 +225,10 @@ def _look_at_page(table: Table, case: Case, seen: Counter[str]) -> None:
         values = [stored[kind, identity(result)].get(query.sort) for result in page]
         seen[f"{kind}: ties in the sort field"] += len(set(values)) < len(values)
         seen[f"{kind}: missing in the sort field"] += None in values and len(set(values)) > 1
+    if query.sort == "event.ingested":
+        instants = [ingested_ms(stored[kind, identity(result)]) for result in page]
+        seen[f"{kind}: ties in event.ingested"] += len(set(instants)) < len(instants)
+        seen[f"{kind}: missing in event.ingested"] += None in instants and len(set(instants)) > 1
     opened: dict[str, dict[str, Any]] = {
         "a window that cuts": {"start": None, "end": None},
         "a threshold that cuts": {score: 0.0},
@@ -296,8 +330,11 @@ def _ordered_as(change: Change) -> Fault:
         found = evaluate(changed, query)
         results = []
         for result in found[plural(query)]:
-            records = [shown["record", identity(record)] for record in result.get("records", [])]
-            results.append(_with_records(shown[kind_of(query), identity(result)], records))
+            own = shown[kind_of(query), identity(result)]
+            # In other kinds `records` is an unknown key.
+            inside = result.get("records", []) if kind_of(query) == "bucket" else []
+            records = [shown["record", identity(record)] for record in inside]
+            results.append(_with_records(own, records) if kind_of(query) == "bucket" else own)
         return {"count": found["count"], plural(query): results}
 
     return answer
@@ -457,6 +494,51 @@ def _generated_wins(document: Document) -> Document:
     return {name: value for name, value in document.items() if name not in own or name not in shown}
 
 
+def _changed_event(change: Callable[[int | None], int | None]) -> Change:
+    """Change the instant of `event`; an `event` of a data field stays."""
+
+    def changed(document: Document) -> Document:
+        if "event" in unknown(document):
+            return document
+        ingested = change(ingested_ms(document))
+        return {**document, "event": None if ingested is None else {"ingested": ingested}}
+
+    return changed
+
+
+def _as_its_bucket(*names: str, **values: Any) -> Change:
+    """The bucket influencers of a document without these values of their own, or with other values."""
+
+    def changed(document: Document) -> Document:
+        if document["result_type"] != "bucket":
+            return document
+        nested = [
+            {name: value for name, value in one.items() if name not in names}
+            | {name: document.get(value) for name, value in values.items()}
+            for one in listed(document.get("bucket_influencers"))
+        ]
+        return {**document, "bucket_influencers": nested}
+
+    return changed
+
+
+def _shown_without(name: str) -> Fault:
+    """The fault of leaving out a key of every result."""
+    return _shown_as(lambda result: {key: value for key, value in result.items() if key != name})
+
+
+def _shown_as(change: Change) -> Fault:
+    def answer(documents: list[Document], query: Query) -> dict[str, Any]:
+        found = evaluate(documents, query)
+        return {**found, plural(query): [change(result) for result in found[plural(query)]]}
+
+    return answer
+
+
+def _event_first(result: Document) -> Document:
+    return {"event": result["event"], **result} if isinstance(result.get("event"), dict) else result
+
+
 def _without_null(document: Document) -> Document:
     nulls = {name for name, value in unknown(document).items() if value is None}
     return {name: value for name, value in document.items() if name not in nulls}
@@ -477,6 +559,12 @@ FAULTS_OF_A_KIND: dict[str, Fault] = {
     "the span is not part of the identity": _known_by(
         lambda document: (*identity(document)[:2], *identity(document)[3:])
     ),
+    "a missing instant sorts as the first": _ordered_as(_changed_event(lambda ingested: ingested or 0)),
+    "instants sort in seconds": _ordered_as(
+        _changed_event(lambda ingested: None if ingested is None else ingested // 1_000 * 1_000)
+    ),
+    "the instant is not shown": _shown_without("event"),
+    "the instant is not the last key": _shown_as(_event_first),
 }
 FAULTS: dict[str, Fault] = (
     {f"{kind}: {name}": _of(kind, fault) for kind in KINDS for name, fault in FAULTS_OF_A_KIND.items()}
@@ -511,6 +599,10 @@ FAULTS: dict[str, Fault] = (
             "influencer", _known_by(lambda one: identity(one)[:4])
         ),
         "influencer: an empty value is an absent one": _of("influencer", _known_by(_empty_is_absent)),
+        "bucket influencers have the job of their bucket": _stored_as(_as_its_bucket("job_id")),
+        "bucket influencers have the timestamp of their bucket": _stored_as(_as_its_bucket("timestamp")),
+        "bucket influencers have the span of their bucket": _stored_as(_as_its_bucket("bucket_span")),
+        "bucket influencers have the instant of their bucket": _stored_as(_as_its_bucket(event="event")),
         "expand: buckets without influencers show records": _all_expanded,
         "expand: interim records are shown": _interim_records_shown,
         "expand: the span is compared": _expanded_as(

@@ -32,6 +32,7 @@ from bucketquery.testing import bucket_queries, evaluate, influencer_queries, re
 from support.cases import Case, Table, all_matches, count_cases, outcome, plural, seeded_tables
 from support.helpers import ask_together
 from support.shortcuts import AS_THEY_ARE, FORCED, OFF, WAYS, combine_few, shortcuts_for, take
+from support.spellings import as_given, nested, respelled
 from support.sql import SqlResults
 from support.strategies import (
     FIELDS,
@@ -52,7 +53,6 @@ from support.strategies import (
     histories,
     identity,
     kind_of,
-    respelled,
     unknown,
 )
 
@@ -172,13 +172,14 @@ class IndexEngine:
             before = index.sequence
             commit, batch = write_somehow(self.rng, index, table.history[state - 1], table.states[state - 1])
             counts = commit_counts(table.states[state - 1], batch, keep_documents=index is not self.bare)
-            assert (commit.inserted, commit.replaced, commit.unchanged, commit.deleted, dict(commit.skipped)) == (
+            assert (commit.inserted, commit.replaced, commit.unchanged, commit.repeated, commit.deleted) == (
                 counts.inserted,
                 counts.replaced,
                 counts.unchanged,
+                counts.repeated,
                 0,
-                counts.skipped,
             )
+            assert dict(commit.skipped) == counts.skipped
             assert commit.sequence == index.sequence == before + (counts.inserted + counts.replaced > 0)
             assert index.jobs() == tuple(sorted(table.jobs(state)))
             stored = [kind for kind, _ in table.states[state]]
@@ -223,7 +224,7 @@ def write_somehow(rng: Random, index: ResultsIndex, batch: Batch, before: State)
     held = [document for document in batch if fits(document)]
     kinds = [kind for kind in KINDS if any(document["result_type"] == kind for document in held)]
     way = rng.randrange(5)
-    if way == 0 and len(kinds) == 1 and not any(map(unknown, held)):
+    if way == 0 and len(kinds) == 1 and not any(unknown(document) or "records" in document for document in held):
         columns, job_id = as_columns(rng, held)
         return index.upsert_columns(columns, job_id=job_id, kind=kinds[0]), held
     if way == 1 and len(kinds) == 1:
@@ -233,8 +234,8 @@ def write_somehow(rng: Random, index: ResultsIndex, batch: Batch, before: State)
         job_id, columns = scores
         return index.renormalize(job_id, columns), held
     if way == 2:
-        return index.upsert(iter(batch)), batch
-    return index.upsert([respelled(rng, document) for document in batch]), batch
+        return index.upsert(as_given(rng, nested(rng, batch))), batch
+    return index.upsert(as_given(rng, [respelled(rng, document) for document in nested(rng, batch)])), batch
 
 
 def search(results: ResultsIndex | Snapshot, query: Query) -> dict[str, Any]:

@@ -22,7 +22,7 @@ def stored() -> ResultsIndex:
     index = ResultsIndex(clock=lambda: 0)
     for job in NAMES:
         for hour, document in enumerate(hours(30).values()):
-            row = document | {"job_id": job, "is_interim": hour % 5 == 4}
+            row = document | {"job_id": job, "is_interim": hour % 5 == 4, "event": {"ingested": hour * 7 % 5}}
             blamed = [{"influencer_field_name": "host", "anomaly_score": 3.0 * hour}] if hour % 3 == 0 else []
             found: list[dict[str, Any]] = [row | {"bucket_influencers": blamed}]
             if hour % 4:
@@ -41,7 +41,9 @@ HOURS = st.integers(-2, 32).map(lambda hour: FIRST + hour * HOUR_S * 1_000)
 # No instant of four digits, because a URL reads those as a year.
 INSTANTS = HOURS | st.sampled_from([-1, 0, 2**63, -(2**70)])
 BOUNDS = INSTANTS | INSTANTS.map(str) | st.sampled_from(["2020", "2020-01-01T07:30Z||/H", "2020-01-02||-1H", "-1"])
-FIELDS = st.sampled_from(["timestamp", "@timestamp", "job_id", "is_interim", "bucket_span", "probability"])
+FIELDS = st.sampled_from(
+    ["timestamp", "@timestamp", "job_id", "is_interim", "bucket_span", "probability", "event.ingested"]
+)
 COMMON = {
     "start": BOUNDS,
     "end": BOUNDS,

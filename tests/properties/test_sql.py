@@ -156,6 +156,22 @@ def test_conditions_are_those_of_the_rules() -> None:
         assert found["count"] == len(times)
 
 
+@pytest.mark.parametrize("kind", ["bucket", "record", "influencer"])
+def test_results_are_ordered_by_the_instant_at_which_they_were_written(kind: str) -> None:
+    """`event.ingested` leads the order; a result without it is last, and an `event` that is no object has none."""
+    events: list[Any] = [{"ingested": 5}, None, {"ingested": -1}, {"ingested": "1970-01-01T00:00:00.005+00:00"}, {}]
+    make = {"bucket": bucket, "record": record, "influencer": influencer}[kind]
+    query = {"bucket": BucketQuery, "record": RecordQuery, "influencer": InfluencerQuery}[kind]
+    documents = [make(timestamp=time, event=event) for time, event in enumerate(events)]
+    documents += [] if kind == "bucket" else [make(timestamp=5, event=["login"], **{"event.ingested": 0})]
+    last = [] if kind == "bucket" else [5]
+    for desc, expected in ((False, [2, 0, 3, 1, 4, *last]), (True, [3, 0, 2, *last, 4, 1])):
+        found = answer(*documents, query=query(jobs="web", sort="event.ingested", desc=desc))[f"{kind}s"]
+        assert [one["timestamp"] for one in found] == expected
+        assert found[0]["event"] == {"ingested": 5 if desc else -1}
+        assert "event" not in found[-1] or found[-1]["event"] == ["login"]
+
+
 # ---- shape
 
 
@@ -232,6 +248,75 @@ def test_an_influencer_is_shown_whole() -> None:
     assert list(reserved[0]) == [*who, *named, *scores, *body, "more"]
     nameless = answer(influencer(influencer_field_value="a"), query=InfluencerQuery(jobs="web"))["influencers"]
     assert list(nameless[0]) == [*who, "influencer_field_value", *scores, *body]
+
+
+def test_a_bucket_influencer_has_values_of_its_own() -> None:
+    """Job, timestamp, span and `is_interim` are its own or its bucket's; the instant is its own, and the last key."""
+    own = {"job_id": "db", "timestamp": "1970-01-01T00:00:01+00:00", "bucket_span": 60, "event": {"ingested": 7}}
+    documents = [bucket(is_interim=True, event={"ingested": 9}, bucket_influencers=[own | {"is_interim": False}, {}])]
+    (found,) = answer(*documents, query=BucketQuery(jobs="web"))["buckets"]
+    first, second = found["bucket_influencers"]
+    scores = dict.fromkeys(("initial_anomaly_score", "anomaly_score", "raw_anomaly_score", "probability"), 0.0)
+    who = {"result_type": "bucket_influencer"}
+    there = {"timestamp": 1_000, "bucket_span": 60, "is_interim": False}
+    assert repr(first) == repr({"job_id": "db", **who, **scores, **there, "event": {"ingested": 7}})
+    here = {"timestamp": 0, "bucket_span": 300, "is_interim": True}
+    assert repr(second) == repr({"job_id": "web", **who, **scores, **here})
+    assert list(found.items())[-2:] == [("result_type", "bucket"), ("event", {"ingested": 9})]
+
+
+def test_single_values_are_lists() -> None:
+    """A single value in a field of lists is shown as a list of one; so is one in a cause or an influencer."""
+    stored = record(
+        typical=1,
+        actual=-0.0,
+        causes={"actual": 7, "typical": [7], "x": None},
+        influencers={"influencer_field_name": "host", "influencer_field_values": "a"},
+    )
+    (found,) = answer(stored, query=RecordQuery(jobs="web"))["records"]
+    shown = {"causes": [{"actual": [7.0], "typical": [7], "x": None}], "host": ["a"]}
+    shown |= {"influencers": [{"influencer_field_name": "host", "influencer_field_values": ["a"]}]}
+    assert repr({name: found[name] for name in shown}) == repr(shown)
+    assert (found["typical"], repr(found["actual"])) == ([1.0], "[0.0]")
+    single = bucket(scheduled_events="sale", bucket_influencers={})
+    (found,) = answer(single, query=BucketQuery(jobs="web", sort="scheduled_events"))["buckets"]
+    assert (found["scheduled_events"], len(found["bucket_influencers"])) == (["sale"], 1)
+
+
+def test_a_data_field_called_event_gives_way_to_the_instant() -> None:
+    """With an instant no key is generated for a data field called `event`; without it, the field is like any other."""
+    named = {"by_field_name": "event", "by_field_value": "login", "zone": 1}
+    for event, keys in (
+        ({}, ["event", "zone"]),
+        ({"event": None}, ["event", "zone"]),
+        ({"event": ["x"]}, ["event", "zone"]),
+        ({"event": {"ingested": 5}}, ["zone", "event"]),
+    ):
+        (found,) = answer(record(**named, **event), query=RecordQuery(jobs="web"))["records"]
+        assert list(found)[-2:] == keys
+    blamed = influencer(influencer_field_name="event", influencer_field_value="login", event={"ingested": 5})
+    (found,) = answer(blamed, query=InfluencerQuery(jobs="web"))["influencers"]
+    assert [*found][-2:] == ["timestamp", "event"]
+    assert list(found).count("event") == 1
+
+
+# ---- records in buckets
+
+
+def test_records_in_a_bucket_are_written_after_it() -> None:
+    """They take four values from their bucket, replace earlier records, and are replaced by later ones."""
+    inside = bucket(is_interim=True, records=[{"record_score": 1}, {"detector_index": 1, "bucket_span": 60}])
+    query = RecordQuery(jobs="web", sort="detector_index", desc=False)
+    found = answer(inside, query=query)["records"]
+    assert [(one["bucket_span"], one["is_interim"], one["record_score"]) for one in found] == [
+        (60, True, 0.0),
+        (300, True, 1.0),
+    ]
+    alone = record(record_score=2)
+    assert answer(inside, alone, query=query)["records"][1]["record_score"] == 2.0
+    assert answer(alone, inside, query=query)["records"][1]["record_score"] == 1.0
+    assert answer(inside, bucket(records=[]), query=query)["count"] == 2
+    assert answer(bucket(records={}), query=query)["count"] == 1
 
 
 # ---- expand

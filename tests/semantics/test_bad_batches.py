@@ -15,7 +15,9 @@ MALFORMED = {
     "is_interim": "x",
     "bucket_influencers": "x",
     "processing_time_ms": "x",
-    "scheduled_events": "x",
+    "scheduled_events": 5,
+    "event": "x",
+    "records": "x",
 }
 WHICH_FIRST = [
     BadDocument(
@@ -30,7 +32,7 @@ WHICH_FIRST = [
     BadDocument(
         "20.a-bad-document",
         "the first document",
-        [bucket(T0), bucket(T0, scheduled_events="x"), bucket(T0) | {"job_id": ""}],
+        [bucket(T0), bucket(T0, scheduled_events=5), bucket(T0) | {"job_id": ""}],
         "documents[1].scheduled_events",
         "ours: the first document",
     ),

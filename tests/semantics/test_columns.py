@@ -6,12 +6,11 @@ from typing import Any
 import numpy as np
 
 from bucketquery import Kind
-from support.document_tables import T0, SameAs
+from support.document_tables import T0, SameAs, assert_same_as
 from support.semantics_tables import (
     CALLS,
     HOUR_S,
     JOB,
-    assert_same_body,
     bucket,
     each_row,
     index_of,
@@ -155,7 +154,11 @@ OF_BUCKETS = [
         (
             "rows out of order, the last wins",
             {"timestamp": TIMES[[1, 0, 1]], "anomaly_score": [1.0, 2.0, 3.0]},
-            [bucket(T0, anomaly_score=2.0), bucket(T0 + 3_600_000, anomaly_score=3.0)],
+            [
+                bucket(T0 + 3_600_000, anomaly_score=1.0),
+                bucket(T0, anomaly_score=2.0),
+                bucket(T0 + 3_600_000, anomaly_score=3.0),
+            ],
             "ours: within a batch the last wins",
         ),
         (
@@ -257,7 +260,10 @@ OF_RECORDS_AND_INFLUENCERS = [
         "record: an identity twice, the last wins",
         "record",
         {"timestamp": TIMES[[0, 0]], "bucket_span": 60, "detector_index": [None, 0], "record_score": [1.0, 2.0]},
-        [record(T0, bucket_span=60, detector_index=0, record_score=2.0)],
+        [
+            record(T0, bucket_span=60, record_score=1.0),
+            record(T0, bucket_span=60, detector_index=0, record_score=2.0),
+        ],
         "12.1",
     ),
     SameAs(
@@ -287,27 +293,7 @@ OF_RECORDS_AND_INFLUENCERS = [
 @each_row(OF_EVERY_KIND, OF_BUCKETS, OF_RECORDS_AND_INFLUENCERS)
 def test_columns_store_the_same_as_documents(row: SameAs) -> None:
     """Columns give the same commit, jobs, bodies and keys as the documents of the row."""
-    by_columns, by_documents = index_of([]), index_of([])
-    # Without `kind` the columns are buckets.
-    kind: dict[str, Kind] = {} if row.kind == "bucket" else {"kind": row.kind}
-    commit = by_columns.upsert_columns(row.columns, job_id=row.job_id, **kind)
-    assert commit == by_documents.upsert(row.documents)
-    assert by_columns.jobs() == by_documents.jobs()
-    for job_id in by_columns.jobs():
-        for asked in (
-            {},
-            {"sort": "anomaly_score"},
-            {"sort": "event_count", "desc": True},
-            {"sort": "probability"},
-            {"sort": "timestamp", "desc": False},
-            {"exclude_interim": True},
-        ):
-            found, expected = (
-                getattr(index, CALLS[row.kind])(job_id=job_id, **asked) for index in (by_columns, by_documents)
-            )
-            assert_same_body(found.to_dict(), expected.to_dict())
-            assert found.keys() == expected.keys()
-    assert by_columns.upsert(row.documents).sequence == commit.sequence
+    assert_same_as(row)
 
 
 def test_columns_are_copied() -> None:

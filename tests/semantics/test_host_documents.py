@@ -65,8 +65,9 @@ GIVEN_BY_HOST = [
         "the columns of the index win",
         "record",
         [
-            THREE_RECORDS["a"] | {"record_score": 6.0},
-            THREE_RECORDS["b"] | {"record_score": 1.0, "probability": 0.5, "is_interim": False, "function": "max"},
+            THREE_RECORDS["a"] | {"record_score": 6.0, "event": {"ingested": 9}},
+            THREE_RECORDS["b"]
+            | {"record_score": 1.0, "probability": 0.5, "is_interim": False, "function": "max", "event": None},
             THREE_RECORDS["c"],
         ],
         [*THREE_RECORDS.values()],
@@ -99,6 +100,7 @@ GIVEN_BY_HOST = [
                 "anomaly_score": 1.0,
                 "scheduled_events": ["other"],
                 "event_count": 9,
+                "event": {"ingested": 9},
                 "bucket_influencers": [{"influencer_field_name": "user"}],
             },
             THREE_BUCKETS["c"],

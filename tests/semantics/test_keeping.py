@@ -92,6 +92,7 @@ KEPT_FIELDS: Mapping[Kind, Mapping[str, Any]] = {
         "processing_time_ms": 12,
         "scheduled_events": ("sale", "fair"),
         "result_type": "bucket",
+        "event.ingested": 7_000.0,
     },
     "record": {
         "job_id": "web",
@@ -104,6 +105,7 @@ KEPT_FIELDS: Mapping[Kind, Mapping[str, Any]] = {
         "detector_index": 2,
         "is_interim": True,
         "result_type": "record",
+        "event.ingested": 7_000.0,
         "function": "mean",
         "function_description": "mean of",
         "field_name": "response",
@@ -123,6 +125,7 @@ KEPT_FIELDS: Mapping[Kind, Mapping[str, Any]] = {
         "probability": 1e-308,
         "is_interim": True,
         "result_type": "influencer",
+        "event.ingested": 7_000.0,
         "influencer_field_name": "host",
         "influencer_field_value": "b",
     },

@@ -1,7 +1,7 @@
 """Our decision on pages: the columns of a page."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
 from typing import Any
 
@@ -72,6 +72,13 @@ COLUMNS = [
     ColumnOf("20.pages", "bucket", "processing_time_ms", [0, 0, 12, 0], "ours: the default where missing", dtype="i"),
     ColumnOf("20.pages", "bucket", "scheduled_events", [(), (), ("sale", "fair"), ()], "ours: tuples", dtype="O"),
     ColumnOf("20.pages", "bucket", "result_type", ["bucket"] * 4, "ours: NumPy text", dtype="U"),
+]
+#: The number of results of each kind before and after the one with every field.
+AROUND: Mapping[Kind, tuple[int, int]] = {"bucket": (2, 1), "record": (2, 0), "influencer": (1, 0)}
+#: The instant of one result; the others have none.
+INSTANTS = [
+    ColumnOf("20.event", kind, "event.ingested", [math.nan] * before + [7_000.0] + [math.nan] * after, "20.pages")
+    for kind, (before, after) in AROUND.items()
 ]
 
 
@@ -161,7 +168,7 @@ def test_column_of_bucket_influencers_holds_tuples() -> None:
     assert (blamed.influencer_field_name, blamed.anomaly_score) == ("host", 80.0)
 
 
-@each_row(OPTIONAL_COLUMNS)
+@each_row(OPTIONAL_COLUMNS, INSTANTS)
 def test_column_shows_missing_values(row: ColumnOf) -> None:
     """If an optional field is missing, a number is NaN, a text is None and a list is an empty tuple."""
     assert repr(page_of(row.kind).column(row.field).tolist()) == repr(list(row.expected))
@@ -202,6 +209,7 @@ NO_COLUMNS = [
         ("", "ours"),
         ("Anomaly_Score", "ours: names are exact"),
         ("records", "8.6: a key of the body only"),
+        ("event", "20.event: the column is event.ingested"),
         ("record_score", "20.sortable-fields: never in buckets"),
         ("bucket_influencers.probability", "ours: a name of one field only"),
         (None, "ours"),

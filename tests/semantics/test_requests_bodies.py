@@ -1,8 +1,15 @@
 """The REST door: which bodies are read, the fields and their JSON types, and parameters of the URL with a body."""
 
+import gzip
 import json
+import zlib
+from decimal import Decimal
+from enum import Enum
 from types import MappingProxyType
 from typing import Any
+from urllib.parse import quote
+
+import numpy as np
 
 from support.request_tables import (
     JOBS,
@@ -12,12 +19,15 @@ from support.request_tables import (
     UNPARSED,
     WEB,
     Failure,
+    Problem,
     Rejected,
     Replied,
     Request,
     assert_rejected,
     assert_replied,
-    bad_value,
+    bad_page,
+    get,
+    illegal,
     post,
     unparsed,
     unrecognized,
@@ -45,6 +55,11 @@ def parsed(body: Any) -> Request:
 
 # ---- bodies that are read
 
+#: The largest body that is read.
+LARGEST = b'{"desc": true}' + b" " * (2**20 - 14)
+#: Gzip with the name of a file, as the command writes it.
+NAMED_GZIP = b"\x1f\x8b\x08\x08" + bytes(6) + b"q.json\x00" + gzip.compress(b'{"desc": true}', mtime=0)[10:]
+
 BODIES = [
     Replied("20.rest-bodies", claim, WEB, asked, expected, source)
     for claim, asked, expected, source in (
@@ -65,6 +80,18 @@ BODIES = [
         ("UTF-16, no mark", post("buckets", '{"desc": true}'.encode("utf-16-le")), "h3 h2 h1 h0", "ours"),
         ("UTF-32", post("buckets", '{"desc": true}'.encode("utf-32")), "h3 h2 h1 h0", "ours"),
         ("escapes", post("buckets", rb'{"\u0064esc": "tr\u0075e"}'), "h3 h2 h1 h0", "ours"),
+        ("gzip", post("buckets", gzip.compress(b'{"desc": true}')), "h3 h2 h1 h0", "ours: by its first bytes"),
+        ("gzip of UTF-16", post("buckets", gzip.compress('{"desc": true}'.encode("utf-16"))), "h3 h2 h1 h0", "ours"),
+        ("gzip of blanks", post("buckets?desc=true", gzip.compress(b" \n")), "h3 h2 h1 h0", "ours: counts as no body"),
+        ("gzip of nothing", post("buckets?desc=true", gzip.compress(b"")), "h3 h2 h1 h0", "ours: counts as no body"),
+        ("gzip with a name", post("buckets", NAMED_GZIP), "h3 h2 h1 h0", "ours"),
+        ("the largest body", post("buckets", LARGEST), "h3 h2 h1 h0", "ours: 1 MiB"),
+        ("gzip of the largest body", post("buckets", gzip.compress(LARGEST)), "h3 h2 h1 h0", "ours: 1 MiB"),
+        ("a comment", post("buckets", b'{/* newest first */ "desc": true}'), "h3 h2 h1 h0", "JXC"),
+        ("comments between all", post("buckets", b'/**/{/*"*/"desc"/***/:/*/*/true/* */}//'), "h3 h2 h1 h0", "JXC"),
+        ("a comment to the end of a line", post("buckets", '{"desc": // why\r"true"\n}//x'), "h3 h2 h1 h0", "JXC"),
+        ("no comment in a string", post("buckets", {"desc": True, "job_id": 'a/*"//*/'}), "h3 h2 h1 h0", "JXC"),
+        ("a comment in gzip", post("buckets", gzip.compress(b'{"desc": true} //')), "h3 h2 h1 h0", "JXC"),
         (
             "many fields",
             post("buckets", {"sort": "event_count", "desc": False, "anomaly_score": 1}),
@@ -93,7 +120,22 @@ NOT_JSON = [
         ("text after the object", b"{} x"),
         ("single quotes", b"{'desc': true}"),
         ("a bare name", b"{desc: true}"),
-        ("a comment", b"{/* */}"),
+        ("a comment without an end", b'{"desc": true} /*'),
+        ("the shortest comment without an end", b'{"desc": true} /*/'),
+        ("a comment of another language", b'{"desc": true} # why'),
+        ("a comment in a word", b'{"desc": tr/**/ue}'),
+        ("a comment in a number", b'{"start": 1/**/2}'),
+        ("a name without quotes beside a comment", b"{/* */ desc: true}"),
+        ("gzip, cut off", gzip.compress(b'{"desc": true}')[:-1]),
+        ("gzip, its first bytes", gzip.compress(b'{"desc": true}')[:12]),
+        ("gzip, two bytes", b"\x1f\x8b"),
+        ("gzip, another checksum", gzip.compress(b'{"desc": true}')[:-8] + bytes(8)),
+        ("gzip, damaged", b"\x1f\x8b" + b"?" * 40),
+        ("gzip, more after it", gzip.compress(b'{"desc": true}') + b" "),
+        ("gzip, twice after another", gzip.compress(b"{}") * 2),
+        ("gzip of gzip", gzip.compress(gzip.compress(b'{"desc": true}'))),
+        ("gzip of no JSON", gzip.compress(b"desc=true")),
+        ("deflate without gzip", zlib.compress(b'{"desc": true}')),
         ("a name twice", b'{"desc": true, "desc": true}'),
         ("a name twice in a nested object", b'{"page": {"from": 0, "from": 0}}'),
         ("NaN", b'{"anomaly_score": NaN}'),
@@ -109,6 +151,26 @@ NOT_JSON = [
         ("a number with a zero before it", b'{"start": 01}'),
         ("a number with a plus", b'{"start": +1}'),
         ("True", b'{"desc": True}'),
+    )
+]
+TOO_LARGE = [
+    Rejected(
+        "20.rest-bodies",
+        f"too large: {claim}",
+        WEB,
+        asked,
+        Failure(413, "illegal_argument_exception", "the body is larger than 1048576 bytes"),
+        "ours: 1 MiB",
+    )
+    for claim, asked in (
+        ("a byte more", post("buckets", LARGEST + b" ")),
+        ("text", post("records", "{" + " " * 2**20 + "}")),
+        ("blanks", post("buckets", b" " * (2**20 + 1))),
+        ("no JSON", post("buckets", b"x" * 2**21)),
+        ("gzip of a byte more", post("buckets", gzip.compress(LARGEST + b" "))),
+        ("gzip of blanks", post("influencers", gzip.compress(b" " * 2**24))),
+        ("gzip, itself too large", post("buckets", b"\x1f\x8b" + bytes(2**20))),
+        ("source", get("buckets", {"source": "{}" + " " * 2**20, "source_content_type": "application/json"})),
     )
 ]
 NOT_OBJECTS = [
@@ -138,9 +200,122 @@ def test_body_is_read(row: Replied) -> None:
     assert_replied(row)
 
 
-@each_row(NOT_JSON, NOT_OBJECTS)
+@each_row(NOT_JSON, TOO_LARGE, NOT_OBJECTS)
 def test_body_that_is_not_an_object_is_refused(row: Rejected) -> None:
-    """A body that is not JSON, or not an object, raises the error of the row."""
+    """A body that is not JSON, not an object or too large gets the error of the row."""
+    assert_rejected(row)
+
+
+# ---- values that the host has parsed
+
+WORD: Any = Enum("WORD", {"TRUE": "true", "DESC": "desc"}, type=str)
+PARSED = [
+    Replied("20.rest-bodies", f"parsed: {claim}", WEB, parsed(body), expected, "ours")
+    for claim, body, expected in (
+        ("NumPy's true", {"desc": np.True_}, "h3 h2 h1 h0"),
+        ("NumPy's false", {"desc": np.False_}, ALL),
+        ("NumPy's text", {"desc": np.str_("true")}, "h3 h2 h1 h0"),
+        ("text of an enumeration", {"desc": WORD.TRUE}, "h3 h2 h1 h0"),
+        ("a name of an enumeration", {WORD.DESC: True}, "h3 h2 h1 h0"),
+        ("NumPy's integer", {"start": np.int64(SECOND)}, "h1 h2 h3"),
+        ("NumPy's double", {"anomaly_score": np.float32(80)}, "h1 h3"),
+        ("a decimal", {"anomaly_score": Decimal("80.0")}, "h1 h3"),
+        ("a decimal with a fraction", {"anomaly_score": Decimal("80.5")}, "h1"),
+        ("a decimal as an instant", {"start": Decimal(SECOND)}, "h1 h2 h3"),
+        ("bytes of another type", bytearray(b'{"desc": true}'), "h3 h2 h1 h0"),
+        ("a view of bytes", memoryview(b'{"desc": true}'), "h3 h2 h1 h0"),
+    )
+] + [
+    Replied("20.rest-bodies", "parsed: a page of decimals", WEB, parsed(page), "h1", "ours", count=4)
+    for page in ({"page": {"from": Decimal(1), "size": Decimal("1.5")}},)
+]
+
+
+@each_row(PARSED)
+def test_parsed_value_is_read_as_what_it_means(row: Replied) -> None:
+    """Values of NumPy, decimals and text of a subclass count as the JSON that they mean."""
+    assert_replied(row)
+
+
+# ---- a body in the URL
+
+
+def source(text: str, media_type: str | None = "application/json", **more: str) -> Request:
+    """A request whose URL has a body."""
+    given = {"source": text} | ({} if media_type is None else {"source_content_type": media_type}) | more
+    return get("buckets?" + "&".join(f"{name}={quote(value)}" for name, value in given.items()))
+
+
+SOURCES = [
+    Replied("10.7", claim, WEB, asked, expected, "RR, XCT", count=count)
+    for claim, asked, expected, count in (
+        ("source", source('{"desc": true}'), "h3 h2 h1 h0", None),
+        ("a page", source('{"page": {"from": 1, "size": 1}}'), "h1", 4),
+        ("an empty object", source("{}"), ALL, None),
+        ("a comment", source("{} // all"), ALL, None),
+        ("upper case", source('{"desc": true}', "Application/JSON"), "h3 h2 h1 h0", None),
+        ("with a parameter", source('{"desc": true}', "application/json ; charset=utf-8"), "h3 h2 h1 h0", None),
+        ("blanks after the slash", source('{"desc": true}', "application/ json "), "h3 h2 h1 h0", None),
+        ("NDJSON", source('{"desc": true}', "application/x-ndjson"), "h3 h2 h1 h0", None),
+        ("any type", source('{"desc": true}', "application/*"), "h3 h2 h1 h0", None),
+        ("the server's", source("{}", "application/vnd.elasticsearch+json;compatible-with=8"), ALL, None),
+        ("the server's NDJSON", source("{}", "application/vnd.elasticsearch+x-ndjson"), ALL, None),
+        ("in params", get("buckets", {"source": "{}", "source_content_type": "application/json"}), ALL, None),
+        ("with a timestamp", source('{"timestamp": "0"}', timestamp=str(SECOND)), "h1", None),
+        ("beside a blank body", Request("POST", source('{"desc": true}').path, None, b" "), "h3 h2 h1 h0", None),
+    )
+]
+NO_TYPE = "Validation Failed: 1: source and source_content_type parameters are required;"
+INVALID = "validation_exception"
+WRONG_SOURCES = [
+    Rejected("10.7", claim, WEB, asked, expected, "RR, XCT")
+    for claim, asked, expected in (
+        ("no type", source("{}", None), Failure(400, INVALID, NO_TYPE)),
+        ("no type, and no JSON", source("x", None), Failure(400, INVALID, NO_TYPE)),
+        ("an empty type", source("{}", ""), illegal("invalid Content-Type header []")),
+        ("no subtype", source("{}", "json"), illegal("invalid Content-Type header [json]")),
+        ("an empty subtype", source("{}", "application/"), illegal("invalid Content-Type header [application/]")),
+        ("two slashes", source("{}", "a/b/c"), illegal("invalid Content-Type header [a/b/c]")),
+        ("a blank before the slash", source("{}", "application /json"), illegal("invalid Content-Type header [...]")),
+        ("a letter that is not ASCII", source("{}", "application/jsön"), illegal("invalid Content-Type header [...]")),
+        ("only a parameter", source("{}", ";"), illegal("...Content-Type header...")),
+        *(
+            (
+                name,
+                source("{}", name),
+                Failure(400, INVALID, f"Validation Failed: 1: Unknown value for source_content_type [{name}];"),
+            )
+            for name in ("text/plain", "application/yaml", "application/smile", "application/jsonp", "*/*")
+        ),
+        ("an empty source", source(""), unparsed("Expected START_OBJECT but was: null")),
+        ("a blank source", source(" "), unparsed("Expected START_OBJECT but was: null")),
+        ("an array", source("[]"), unparsed("Expected START_OBJECT but was: START_ARRAY")),
+        ("no JSON", source("{"), Failure(400, UNPARSED, "...the body is not JSON...")),
+        ("an unknown field", source('{"foo": 1}'), unparsed("unknown field [foo]")),
+        ("beside another parameter", source("{}", desc="true"), unrecognized("buckets", "desc")),
+        (
+            "a type without source",
+            get("buckets?source_content_type=x/y"),
+            unrecognized("buckets", "source_content_type"),
+        ),
+        (
+            "beside a body",
+            Request("POST", source("{}").path, None, b"{}"),
+            unrecognized("buckets", "source", "source_content_type"),
+        ),
+    )
+]
+
+
+@each_row(SOURCES)
+def test_source_is_a_body(row: Replied) -> None:
+    """If there is no other body, ``source`` is one, of a media type of JSON."""
+    assert_replied(row)
+
+
+@each_row(WRONG_SOURCES)
+def test_wrong_source_is_refused(row: Rejected) -> None:
+    """A source without a media type, of another type, or beside a body gets the error of the row."""
     assert_rejected(row)
 
 
@@ -278,7 +453,7 @@ UNKNOWN_FIELDS = (
             f"{kind} {page}",
             WEB,
             post(kind, {"page": page}),
-            bad_value("page", UNPARSED, "[page] unknown field [...]...", kind),
+            bad_page(kind, Problem(UNPARSED, "[page] unknown field [...]...")),
             "PAGE",
         )
         for kind, page in (

@@ -14,10 +14,12 @@ from support.request_tables import (
     SECOND,
     UNPARSED,
     WEB,
+    Problem,
     Rejected,
     Replied,
     assert_rejected,
     assert_replied,
+    bad_page,
     bad_value,
     illegal,
     no_boolean,
@@ -217,15 +219,48 @@ NO_SCORES = [
     for text in ("abc", "", "80,5", "nan", "0x1p3", "true")
 ]
 PAGES = [
-    Replied("6.5", f"body: {page}", WEB, post("buckets", f'{{"page": {page}}}'), expected, "PAGE", count=4)
-    for page, expected in (
-        ('{"from": 1, "size": 2}', "h1 h2"),
-        ('{"size": 2, "from": 1}', "h1 h2"),
-        ('{"from": "1", "size": "2"}', "h1 h2"),
-        ('{"from": 1.0, "size": 2.0}', "h1 h2"),
-        ('{"from": 1e0}', "h1 h2 h3"),
-        ('{"size": 0}', ""),
-        ("{}", ALL),
+    Replied("6.5", f"body: {page}", WEB, post("buckets", f'{{"page": {page}}}'), expected, source, count=4)
+    for page, expected, source in (
+        ('{"from": 1, "size": 2}', "h1 h2", "PAGE"),
+        ('{"size": 2, "from": 1}', "h1 h2", "PAGE"),
+        ('{"from": "1", "size": "2"}', "h1 h2", "PAGE"),
+        ('{"from": 1.0, "size": 2.0}', "h1 h2", "PAGE"),
+        ('{"from": 1e0}', "h1 h2 h3", "PAGE"),
+        ('{"size": 0}', "", "PAGE"),
+        ("{}", ALL, "PAGE"),
+        ('{"from": 1.9, "size": 2.999}', "h1 h2", "AXP: cut off"),
+        ('{"from": "1.0", "size": "2.0"}', "h1 h2", "AXP: as a double"),
+        ('{"from": "1.9"}', "h1 h2 h3", "AXP: cut off"),
+        ('{"from": " 1", "size": "2\\t"}', "h1 h2", "AXP: trimmed"),
+        ('{"from": "1e0", "size": "+2d"}', "h1 h2", "AXP: a type letter"),
+        ('{"from": "NaN"}', ALL, "AXP: cast to an int"),
+        ('{"from": "-0.9", "size": -0.5}', "", "AXP: cut off"),
+    )
+]
+NO_INT = "Numeric value (...) out of range of int (-2147483648 - 2147483647)"
+WRONG_NUMBERS = [
+    Rejected(
+        "6.5",
+        f"body of {kind}: {page}",
+        WEB,
+        post(kind, f'{{"page": {page}}}'),
+        bad_page(kind, Problem(UNPARSED, f"[page] failed to parse field [{field}]"), Problem(error, words)),
+        "AXP, OP",
+    )
+    for kind in KINDS
+    for page, field, error, words in (
+        ('{"from": "x"}', "from", NO_NUMBER, 'For input string: "x"'),
+        ('{"size": ""}', "size", NO_NUMBER, "empty String"),
+        ('{"size": " "}', "size", NO_NUMBER, "empty String"),
+        ('{"from": 1, "size": "1_0"}', "size", NO_NUMBER, 'For input string: "1_0"'),
+        ('{"size": 2147483648}', "size", UNPARSED, NO_INT),
+        ('{"from": -2147483649}', "from", UNPARSED, NO_INT),
+        ('{"size": 2147483647.5}', "size", UNPARSED, NO_INT),
+        ('{"from": 1e300}', "from", UNPARSED, NO_INT),
+        ('{"from": 1e999}', "from", UNPARSED, NO_INT),
+        ('{"size": "2147483648"}', "size", ILLEGAL, "Value [2147483648] is out of range for an integer"),
+        ('{"size": "-1e10"}', "size", ILLEGAL, "Value [-1e10] is out of range for an integer"),
+        ('{"size": "Infinity"}', "size", ILLEGAL, "Value [Infinity] is out of range for an integer"),
     )
 ]
 WRONG_PAGES = [
@@ -234,30 +269,25 @@ WRONG_PAGES = [
         f"body of {kind}: {page}",
         WEB,
         post(kind, f'{{"page": {page}}}'),
-        bad_value("page", error, words, kind),
+        bad_page(kind, Problem(UNPARSED, words)),
         "PAGE, OP",
     )
     for kind in KINDS
-    for page, error, words in (
-        ('{"from": "x"}', f"{UNPARSED}|{NO_NUMBER}|{ILLEGAL}", "..."),
-        ('{"size": ""}', f"{UNPARSED}|{NO_NUMBER}|{ILLEGAL}", "..."),
-        ('{"size": 1.5}', f"{UNPARSED}|{ILLEGAL}", "..."),
-        ('{"from": "1.5"}', f"{UNPARSED}|{NO_NUMBER}|{ILLEGAL}", "..."),
-        ('{"size": 2147483648}', f"{UNPARSED}|{ILLEGAL}", "..."),
-        ('{"size": "2147483648"}', f"{UNPARSED}|{NO_NUMBER}|{ILLEGAL}", "..."),
-        ('{"from": 1e300}', f"{UNPARSED}|{ILLEGAL}", "..."),
-        ('{"from": true}', UNPARSED, "[page] from doesn't support values of type: VALUE_BOOLEAN"),
-        ('{"from": null}', UNPARSED, "[page] from doesn't support values of type: VALUE_NULL"),
-        ('{"size": [1]}', UNPARSED, "[page] size doesn't support values of type: START_ARRAY"),
-        ('{"size": {}}', UNPARSED, "[page] size doesn't support values of type: START_OBJECT"),
+    for page, words in (
+        ('{"from": true}', "[page] from doesn't support values of type: VALUE_BOOLEAN"),
+        ('{"from": null}', "[page] from doesn't support values of type: VALUE_NULL"),
+        ('{"size": [1]}', "[page] size doesn't support values of type: START_ARRAY"),
+        ('{"size": {}}', "[page] size doesn't support values of type: START_OBJECT"),
     )
-] + [
+]
+NO_PAGE = Problem(UNPARSED, "Failed to build [page] after last required field arrived")
+NEGATIVE_PAGES = [
     Rejected(
         "6.2",
         f"body of {kind}: {page}",
         WEB,
         post(kind, f'{{"page": {page}}}'),
-        bad_value("page", ILLEGAL, words, kind),
+        bad_page(kind, NO_PAGE, Problem(ILLEGAL, words)),
         "PAGE",
     )
     for kind in KINDS
@@ -265,11 +295,32 @@ WRONG_PAGES = [
         ('{"from": -1}', "Parameter [from] cannot be < 0"),
         ('{"size": -1}', "Parameter [size] cannot be < 0"),
         ('{"from": "-1"}', "Parameter [from] cannot be < 0"),
-        ('{"size": -1, "from": -1}', "Parameter [from] cannot be < 0"),
+        ('{"size": -1.5}', "Parameter [size] cannot be < 0"),
+    )
+] + [
+    Rejected(
+        "6.5",
+        f"body of {kind}: {page}",
+        WEB,
+        post(kind, f'{{"page": {page}}}'),
+        bad_page(
+            kind,
+            Problem(UNPARSED, f"[page] failed to parse field [{last}]"),
+            NO_PAGE,
+            Problem(ILLEGAL, f"Parameter [{wrong}] cannot be < 0"),
+        ),
+        "PAGE, COP",
+    )
+    for kind in KINDS
+    for page, last, wrong in (
+        ('{"size": -1, "from": -1}', "from", "from"),
+        ('{"from": -1, "size": 5}', "size", "from"),
+        ('{"from": 5, "size": -1}', "size", "size"),
+        ('{"from": -1, "size": -1, "x": 1}', "size", "from"),
     )
 ]
 BOOLEANS = [
-    Replied("4.4", f"body: {name} {value!r}", WEB, post("buckets", {name: value}), expected, "OP")
+    Replied("4.4", f"body: {name} {value!r}", WEB, post("buckets", {name: value}), expected, "OP, BOOL")
     for name, value, expected in (
         ("desc", True, "h3 h2 h1 h0"),
         ("desc", "true", "h3 h2 h1 h0"),
@@ -280,6 +331,10 @@ BOOLEANS = [
         ("exclude_interim", "false", ALL),
         ("expand", True, ALL),
         ("expand", "true", ALL),
+        ("desc", "", ALL),
+        ("desc", " \t\u2003", ALL),
+        ("exclude_interim", "", ALL),
+        ("expand", " ", ALL),
     )
 ]
 NO_BOOLEANS = [
@@ -298,7 +353,7 @@ NO_BOOLEANS = [
         ("records", "exclude_interim"),
         ("influencers", "desc"),
     )
-    for value in ("", "True", "1", "yes", " true")
+    for value in ("True", "1", "yes", " true", "\xa0")
 ]
 
 
@@ -308,7 +363,7 @@ def test_value_of_a_body_is_read(row: Replied) -> None:
     assert_replied(row)
 
 
-@each_row(NO_SCORES, WRONG_PAGES, NO_BOOLEANS)
+@each_row(NO_SCORES, WRONG_NUMBERS, WRONG_PAGES, NEGATIVE_PAGES, NO_BOOLEANS)
 def test_value_of_a_body_that_cannot_be_read_is_refused(row: Rejected) -> None:
     """A value of the right JSON type that cannot be read is refused with its cause."""
     assert_rejected(row)

@@ -1,10 +1,14 @@
 """The REST door: which error comes first if a request has several."""
 
 from support.request_tables import (
+    ILLEGAL,
+    JOBS,
     NO_DATE,
     NO_SORT,
     WEB,
+    Failure,
     Rejected,
+    Request,
     assert_rejected,
     bad_value,
     get,
@@ -19,6 +23,7 @@ from support.request_tables import (
 )
 from support.semantics_tables import each_row
 
+BUCKETS = f"{JOBS}/web/results/buckets"
 NO_START = wrapped(NO_DATE, "failed to parse date field [x]...")
 UNMAPPED = wrapped(NO_SORT, "No mapping found for [x] in order to sort on")
 NO_FROM = illegal("Failed to parse int parameter [from] with value [x]")
@@ -87,11 +92,39 @@ FIRST_ERRORS = [
         ),
         ("desc before the job", get("influencers?desc=x", job="db"), illegal(no_boolean("x")), "ours"),
         ("body before the job", post("buckets", {"desc": 1}, job="db"), wrong_type("desc", "VALUE_NUMBER"), "ours"),
+        ("pretty before human", get("buckets?human=y&pretty=x"), illegal(no_boolean("x")), "ours"),
+        ("human before error_trace", get("buckets?error_trace=y&human=x"), illegal(no_boolean("x")), "ours"),
         (
-            "filter_path before the job",
-            get("buckets?filter_path=x", job="db"),
-            illegal("...[filter_path]...not supported..."),
+            "error_trace before format",
+            get("buckets?format=yaml&error_trace=x"),
+            illegal(no_boolean("x")),
             "ours",
+        ),
+        (
+            "format before filter_path",
+            get(f"buckets?filter_path={'a' * 5_000}&format=yaml"),
+            Failure(406, ILLEGAL, "[format] is [yaml]..."),
+            "ours",
+        ),
+        (
+            "filter_path before from",
+            get(f"buckets?from=x&filter_path={'a' * 5_000}"),
+            illegal("[filter_path] is longer than 4096 characters"),
+            "ours",
+        ),
+        ("pretty before the path", Request("GET", "/nowhere?pretty=x"), illegal(no_boolean("x")), "RC"),
+        ("error_trace before the method", Request("PUT", f"{BUCKETS}?error_trace=x"), illegal(no_boolean("x")), "RC"),
+        (
+            "the size of a body before its fields",
+            post("buckets", '{"foo": 1}' + " " * 2**20),
+            Failure(413, ILLEGAL, "the body is larger than 1048576 bytes"),
+            "ours",
+        ),
+        (
+            "the type of a source before its fields",
+            get("buckets?source={%22foo%22:1}&source_content_type=text/plain&foo"),
+            Failure(400, "validation_exception", "...Unknown value for source_content_type [text/plain]..."),
+            "10.7",
         ),
         ("the job before a date", get("buckets?start=x", job="db"), unknown_job("db"), "TRANS"),
         ("the job before a timestamp", get("buckets/x", job="db"), unknown_job("db"), "TRANS"),

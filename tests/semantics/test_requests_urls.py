@@ -246,7 +246,11 @@ BOOLEANS = [
         ("?expand=", ALL),
         ("?expand=true", ALL),
         ("?expand=false", ALL),
+        ("?desc=%20", ALL),
+        ("?exclude_interim=+%09", ALL),
     )
+] + [
+    Replied("4.4", "URL: records, a blank desc keeps the default", WEB, get("records?desc=+"), "r1 r3 r0", "RR, BOOL"),
 ]
 NO_BOOLEANS = [
     Rejected("4.4", f"URL: {kind}?{name}={value}", WEB, get(f"{kind}?{name}={value}"), illegal(no_boolean(value)), "RR")

@@ -20,6 +20,7 @@ from bucketquery.value_index.value_index import ValueIndex
 from support.cases import all_matches, outcome
 from support.helpers import ON_FEW_ROWS, ask_together, lead_by_value, limit_heads, moved, resize, table_of, without
 from support.shortcuts import take
+from support.spellings import respelled
 from support.strategies import (
     FIRST_INSTANT,
     INT64_MAX,
@@ -36,7 +37,6 @@ from support.strategies import (
     commit_counts,
     identity,
     kind_of,
-    respelled,
     seeded_query,
     timestamp_ms,
     unknown,
@@ -48,12 +48,29 @@ STARTS = {"web": 1_767_225_600_000, "db": FIRST_INSTANT, "données": 253_402_300
 SPANS = (300, 3_600, INT64_MAX)
 SCORES = (None, 0.0, -0.0, 3.0, 29.9999996735, 75, 75.0, 100.0)
 COUNTS = (None, 0, 1, 60, 2**53 + 1, INT64_MAX, -(2**63))
-EVENTS: tuple[list[str] | None, ...] = (None, [], ["Deploy"], ["deploy", "Deploy"], ["été", "\U00010000"])
-INFLUENCERS: tuple[list[Document] | None, ...] = (
+EVENTS: tuple[list[str] | str | None, ...] = (
+    None,
+    [],
+    "Deploy",
+    ["Deploy"],
+    ["deploy", "Deploy"],
+    ["été", "\U00010000"],
+)
+#: Values of `event`: some instants, none, and the value of a data field, which a bucket does not have.
+WRITTEN: tuple[Document | None, ...] = (None, {}, *({"ingested": ms} for ms in (0, 0, 1, STARTS["web"], FIRST_INSTANT)))
+OF_A_DATA_FIELD = (["login"], "login")
+INFLUENCERS: tuple[list[Document] | Document | None, ...] = (
     None,
     [],
     [{"influencer_field_name": "bucket_time", "anomaly_score": 75.0, "is_interim": True}],
     [{"probability": 1e-308}, {"influencer_field_name": "host", "raw_anomaly_score": 3}],
+    {"job_id": "elsewhere", "timestamp": 0, "bucket_span": 60, "event": {"ingested": 5}},
+)
+#: Records in a bucket: none, one, or several of which one is repeated.
+RECORDS: tuple[list[Document] | Document, ...] = (
+    [],
+    {"record_score": 75.0},
+    [{"detector_index": 1}, {"is_interim": True}, {"detector_index": 0, "event": {"ingested": 1}}],
 )
 #: The values of a record's own fields. The fields of an identity have few values, so that identities repeat.
 RECORD_VALUES: Mapping[str, Sequence[Any]] = {
@@ -102,6 +119,7 @@ CHANGES: tuple[Mapping[Kind, Sequence[str]], ...] = (
         "record": ("record_score", "initial_record_score", "probability", "field_name", "typical", "actual", "causes"),
         "influencer": ("influencer_score", "initial_influencer_score", "probability", "host"),
     },
+    {"bucket": ("event",), "record": ("event",), "influencer": ("event",)},
 )
 UNFIT: tuple[tuple[Kind, Document], ...] = (
     ("bucket", {"anomaly_score": "high"}),
@@ -109,7 +127,8 @@ UNFIT: tuple[tuple[Kind, Document], ...] = (
     ("bucket", {"bucket_span": 0}),
     ("bucket", {"event_count": 2**63}),
     ("bucket", {"scheduled_events": [None]}),
-    ("bucket", {"bucket_influencers": [{"timestamp": 5}]}),
+    ("bucket", {"bucket_influencers": [{"bucket_span": 0}]}),
+    ("bucket", {"event": {"ingested": "soon"}}),
     ("record", {"probability": math.nan}),
     ("record", {"detector_index": 0.5}),
     ("record", {"over_field_value": 7}),
@@ -118,6 +137,7 @@ UNFIT: tuple[tuple[Kind, Document], ...] = (
     ("record", {"causes": [{"deep": math.inf}]}),
     ("influencer", {"influencer_field_value": ["a"]}),
     ("influencer", {"bucket_span": None}),
+    ("influencer", {"event": {"ingested": "soon"}}),
 )
 
 jobs = st.sampled_from(sorted(STARTS))
@@ -142,9 +162,13 @@ def document(
             "processing_time_ms": rng.choice(COUNTS),
             "scheduled_events": rng.choice(EVENTS),
             "bucket_influencers": rng.choice(INFLUENCERS),
+            "event": rng.choice(WRITTEN),
         }
+        if len(kinds) == len(KINDS) and rng.random() < 0.1:
+            optional["records"] = rng.choice(RECORDS)
     else:
         optional = {f"{kind}_score": rng.choice(SCORES), f"initial_{kind}_score": rng.choice(SCORES)}
+        optional["event"] = rng.choice((*WRITTEN, *WRITTEN, *OF_A_DATA_FIELD))
         values = {**(RECORD_VALUES if kind == "record" else INFLUENCER_VALUES), **UNKNOWN_VALUES}
         optional |= {name: rng.choice(choice) for name, choice in values.items()}
     if is_interim or rng.random() < 0.5:
@@ -231,6 +255,7 @@ class IndexMachine(RuleBasedStateMachine):
             replaced=counts.replaced,
             unchanged=counts.unchanged,
             skipped=dict(counts.skipped),
+            repeated=counts.repeated,
         )
         self.stored = apply_batch(self.stored, batch)
         for job_id, kind in sorted({(name[1][0], name[0]) for name in apply_batch({}, batch)}):
@@ -246,7 +271,7 @@ class IndexMachine(RuleBasedStateMachine):
         for kind in KINDS:
             of_kind = [document for document in batch if document.get("result_type") == kind]
             if door == "columns" and of_kind:
-                of_kind = [without(document, *unknown(document)) for document in of_kind]
+                of_kind = [without(document, "records", *unknown(document)) for document in of_kind]
                 columns, job_id = as_columns(rng or Random(0), of_kind)
                 self.expected(self.index.upsert_columns(columns, job_id=job_id, kind=kind), of_kind)
             elif of_kind:
@@ -430,8 +455,8 @@ class IndexMachine(RuleBasedStateMachine):
         replaced = [stored for stored in replaced if id(stored) in scores]
         commit = self.index.renormalize(job_id, columns)
         self.sequence += bool(replaced)
-        unchanged = len(scores) - len(replaced)
-        assert commit == Commit(sequence=self.sequence, replaced=len(replaced), unchanged=unchanged)
+        unchanged, repeated = len(scores) - len(replaced), len(chosen) - len(scores)
+        assert commit == Commit(sequence=self.sequence, replaced=len(replaced), unchanged=unchanged, repeated=repeated)
         self.stored = {
             name: {**stored, "anomaly_score": scores[id(stored)]} if id(stored) in scores else stored
             for name, stored in self.stored.items()
@@ -490,8 +515,10 @@ class IndexMachine(RuleBasedStateMachine):
         batch.insert(rng.randrange(len(batch) + 1), {**good, **bad})
         before = self.index.snapshot()
         if door == "columns":
-            names = sorted({name for given in batch for name in given if name not in unknown(given)})
+            names = sorted({name for given in batch for name in given if name not in unknown(given)} - {"event"})
             columns = {name: [given.get(name) for given in batch] for name in names}
+            events = [given.get("event") for given in batch]
+            columns["event.ingested"] = [one.get("ingested") if isinstance(one, dict) else None for one in events]
             write = partial(self.index.upsert_columns, columns, kind=kind)
         else:
             write = partial(self.index.upsert, batch, kind=kind if door == "kinds" else None)

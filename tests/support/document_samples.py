@@ -21,6 +21,7 @@ FOUR_BUCKETS = {
         processing_time_ms=12,
         bucket_influencers=[BLAMED],
         scheduled_events=["sale", "fair"],
+        event={"ingested": 7_000},
     ),
     "c": bucket(HOUR_MS, bucket_span=60),
     "d": bucket(2 * HOUR_MS, anomaly_score=90.0),
@@ -54,11 +55,19 @@ OTHER_KINDS = {
         influencers=[{"influencer_field_name": "host", "influencer_field_values": ["a"]}],
         geo_results={"typical_point": "1,2"},
         anomaly_score_explanation={"anomaly_type": "spike"},
+        event={"ingested": 7_000},
         extra=[1, {"deep": None}],
     ),
     "i1": influencer(0, "a", influencer_score=10.0),
     "i2": influencer(
-        HOUR_MS, "b", influencer_score=20.0, initial_influencer_score=25.0, probability=0.5, is_interim=True, extra={}
+        HOUR_MS,
+        "b",
+        influencer_score=20.0,
+        initial_influencer_score=25.0,
+        probability=0.5,
+        is_interim=True,
+        event={"ingested": 7_000},
+        extra={},
     ),
 }
 
@@ -72,8 +81,12 @@ THREE_BUCKETS = {
         event_count=3,
         is_interim=True,
         processing_time_ms=12,
-        bucket_influencers=[{"influencer_field_name": "host", "anomaly_score": 80.0}],
+        bucket_influencers=[
+            {"influencer_field_name": "host", "anomaly_score": 80.0, "event": {"ingested": 8_000}},
+            {"job_id": "db", "timestamp": 60_000, "bucket_span": 60},
+        ],
         scheduled_events=["sale", "fair"],
+        event={"ingested": 7_000},
     ),
     "c": bucket(2 * HOUR_MS),
 }
@@ -103,6 +116,7 @@ THREE_RECORDS = {
         influencers=[{"influencer_field_name": "host", "influencer_field_values": ["a"]}],
         geo_results={"typical_point": "1,2"},
         anomaly_score_explanation={"anomaly_type": "spike"},
+        event={"ingested": 7_000},
         extra={"deep": [1]},
     ),
     "c": record(2 * HOUR_MS),
@@ -116,6 +130,7 @@ THREE_INFLUENCERS = {
         initial_influencer_score=95.5,
         probability=1e-308,
         is_interim=True,
+        event={"ingested": 7_000},
         extra=[None],
     ),
     "c": influencer(2 * HOUR_MS, "c"),

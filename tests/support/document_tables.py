@@ -2,24 +2,37 @@
 
 A row reads like a row of `semantics_tables`. The refusal of a row names the path of the bad value, such as
 ``documents[1].anomaly_score``; ``|`` stands between several paths of which the error may name any.
+
+A batch of one document, of a few, of some dozens and of thousands are written in different ways. A check that takes
+`sizes` writes the documents of its row in a batch of each of these sizes, among others that its queries leave out.
 """
 
+import json
 import math
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import KW_ONLY, dataclass, field
-from typing import Any
+from functools import cache
+from itertools import chain
+from types import MappingProxyType
+from typing import Any, Final
 
 import numpy as np
 import pytest
 
 from bucketquery import Bucket, BucketQueryError, InvalidDocument, Kind, ResultsIndex
+from bucketquery.testing import evaluate
 from support.semantics_tables import (
     CALLS,
     JOB,
     LISTS,
+    QUERIES,
+    SCORES,
     Refusal,
     assert_refusal,
     assert_same_body,
+    at,
     bucket,
     index_of,
     influencer,
@@ -49,6 +62,46 @@ NO_NUMBER: tuple[Any, ...] = (
 )
 
 
+#: Sizes of batches, each of which an index writes in another way.
+SIZES: Final = (1, 3, 20, 1_500)
+#: The sizes for tables with many rows.
+SMALL_SIZES: Final = SIZES[:-1]
+#: The documents that only fill a batch lie at this instant or later.
+FILLED_MS: Final = at("3000-01-01")
+
+
+def batch_of(size: int, given: Iterable[Any], kind: Kind) -> tuple[list[Any], int]:
+    """These documents among others of the kind, `size` in all unless more are given, and the position of the first."""
+    given = [*given]
+    others = _others(kind)[: max(0, size - len(given))]
+    before = len(others) // 2
+    return [*others[:before], *given, *others[before:]], before
+
+
+@cache
+def _others(kind: Kind) -> Sequence[Mapping[str, Any]]:
+    """Documents from `FILLED_MS` on, without optional fields but the score."""
+    times = range(FILLED_MS, FILLED_MS + 3_600_000 * max(SIZES), 3_600_000)
+    return [MappingProxyType(result(kind, time, **{SCORES[kind]: 50.0})) for time in times]
+
+
+@contextmanager
+def note(text: str) -> Iterator[None]:
+    """Add this note to an error."""
+    try:
+        yield
+    except BaseException as error:
+        error.add_note(text)
+        raise
+
+
+def page_without_others(index: ResultsIndex, kind: Kind, **asked: Any) -> Any:
+    """The page of the results that do not only fill a batch, in ascending time order unless asked otherwise."""
+    return getattr(index, CALLS[kind])(
+        **{"job_id": JOB, "end": FILLED_MS, "sort": "timestamp", "desc": False, "size": 10_000} | asked
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Accepted:
     """A value of one field of a document of this kind, and how the body shows it."""
@@ -66,15 +119,55 @@ class Accepted:
         return f"{self.kind} {self.field} {type(self.value).__name__} {self.value!r:.40}"
 
 
-def accepted(kind: Kind, field: str, source: str, *pairs: tuple[Any, Any]) -> list[Accepted]:
+def accepted(
+    kind: Kind, field: str, source: str, *pairs: tuple[Any, Any], rule: str = "20.documents"
+) -> list[Accepted]:
     """Rows about one field: pairs of a value and the value that is shown."""
-    return [Accepted("20.documents", kind, field, value, shown, source) for value, shown in pairs]
+    return [Accepted(rule, kind, field, value, shown, source) for value, shown in pairs]
 
 
-def assert_accepted(row: Accepted) -> None:
-    """Assert that the value is stored, and shown as the row says."""
-    page = getattr(index_of([result(row.kind, T0) | {row.field: row.value}]), CALLS[row.kind])(job_id=JOB)
-    assert_same_body(page.to_dict()[LISTS[row.kind]][0][row.field], row.shown)
+def assert_accepted(row: Accepted, sizes: Iterable[int] = (1,)) -> None:
+    """Assert that the value is stored, and shown as the row says; every value that is shown is plain."""
+    for size in sizes:
+        with note(f"in a batch of {size}"):
+            given, _ = batch_of(size, [result(row.kind, T0) | {row.field: row.value}], row.kind)
+            page = page_without_others(index_of(given), row.kind)
+            (body,) = page.to_dict()[LISTS[row.kind]]
+            assert_same_body(body[row.field], row.shown)
+            assert_plain(body)
+            if row.field != "bucket_influencers":
+                assert_frozen(getattr(page[0], row.field, None))
+            assert_same_body(page[0].to_dict(), body)
+    assert_by_reference(row.kind, result(row.kind, T0) | {row.field: row.value}, {row.field: row.shown})
+
+
+def assert_by_reference(kind: Kind, document: Mapping[str, Any], body: Mapping[str, Any]) -> None:
+    """Assert that the reference shows these keys of the body of a document.
+
+    The reference reads only some texts of instants, so a document whose instant is text is left out.
+    """
+    event = document.get("event")
+    instants = (document["timestamp"], event.get("ingested") if isinstance(event, Mapping) else None)
+    if any(isinstance(np.asarray(instant).item(), str) for instant in instants):
+        return
+    (shown,) = evaluate([document], QUERIES[kind](jobs=JOB))[LISTS[kind]]
+    assert_same_body({name: value for name, value in shown.items() if name in body}, body)
+
+
+def assert_accepted_together(rows: Iterable[Accepted]) -> None:
+    """Assert the same of many rows about one kind, an hour apart in one batch of the greatest of `SIZES`.
+
+    Rows about the field `timestamp` are left out.
+    """
+    rows = [row for row in rows if row.field != "timestamp"]
+    (kind,) = {row.kind for row in rows}
+    given = [result(kind, T0 + 3_600_000 * place) | {row.field: row.value} for place, row in enumerate(rows)]
+    page = page_without_others(index_of(batch_of(max(SIZES), given, kind)[0]), kind)
+    bodies = page.to_dict()[LISTS[kind]]
+    assert_plain(bodies)
+    for row, body in zip(rows, bodies, strict=True):
+        with note(f"the row {row.rule} {row.claim}"):
+            assert_same_body(body[row.field], row.shown)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,11 +183,13 @@ class BadDocument:
     kind: Any = None
 
 
-def bad(kind: Kind, field: str, source: str, *values: Any, path: str = "") -> list[BadDocument]:
+def bad(
+    kind: Kind, field: str, source: str, *values: Any, path: str = "", rule: str = "20.documents"
+) -> list[BadDocument]:
     """Rows about one field of the second document of a batch, whose first document is good."""
     return [
         BadDocument(
-            "20.documents",
+            rule,
             f"{kind} {field} {type(value).__name__} {value!r:.60}",
             [result(kind, T0), result(kind, T0 + 1) | {field: value}],
             f"documents[1].{field}{path}",
@@ -104,14 +199,26 @@ def bad(kind: Kind, field: str, source: str, *values: Any, path: str = "") -> li
     ]
 
 
-def assert_bad_document(row: BadDocument) -> None:
-    """Assert that the batch is refused with the path of the row, and that no document of it is stored."""
+def assert_bad_document(row: BadDocument, sizes: Iterable[int] = (), words: str = "") -> None:
+    """Assert that the batch is refused with the path of the row and these words, and that nothing of it is stored.
+
+    The batch is written as it is, and again as a part of a batch of each of the sizes.
+    """
     index = index_of([bucket(0), record(0), influencer(0, "a")])
     before = _contents(index)
-    with pytest.raises(BucketQueryError) as caught:
-        index.upsert(row.given, kind=row.kind)
-    assert_refusal(caught.value, invalid_document(row.field))
-    assert _contents(index) == before
+    batches = [(row.given, 0), *(batch_of(size, row.given, row.kind or "bucket") for size in sizes)]
+    for given, first in batches:
+        with note(f"the batch begins at document {first}"):
+            with pytest.raises(BucketQueryError) as caught:
+                index.upsert(given, kind=row.kind)
+            assert_refusal(caught.value, invalid_document(_later(row.field, first)))
+            assert words in caught.value.reason
+            assert _contents(index) == before
+
+
+def _later(paths: str, by: int) -> str:
+    """These paths in a batch with more documents before them."""
+    return re.sub(r"documents\[(\d+)\]", lambda found: f"documents[{int(found[1]) + by}]", paths)
 
 
 def invalid_document(field: str) -> Refusal:
@@ -151,12 +258,80 @@ class Shown:
         return getattr(index_of([{"result_type": self.kind} | dict(self.given)]), CALLS[self.kind])(job_id=JOB)
 
 
-def assert_shown(row: Shown) -> None:
-    """Assert that the page's body and the result's own body are as the row says."""
-    page = row.page()
-    assert_same_body(page.to_dict(human=row.human), {"count": 1, LISTS[row.kind]: [row.body]})
+def assert_shown(row: Shown, sizes: Iterable[int] = ()) -> None:
+    """Assert that the page's body, the result's own body and the page as JSON are as the row says.
+
+    So they are if the document is part of a batch of each of the sizes.
+    """
+    document = {"result_type": row.kind} | dict(row.given)
+    pages = [(1, row.page())]
+    pages += [
+        (size, page_without_others(index_of(batch_of(size, [document], row.kind)[0]), row.kind)) for size in sizes
+    ]
+    for size, page in pages:
+        with note(f"in a batch of {size}"):
+            assert_same_body(page.to_dict(human=row.human), {"count": 1, LISTS[row.kind]: [row.body]})
+            if not row.human:
+                assert_same_body(page[0].to_dict(), row.body)
+                assert_same_body(json.loads(page.to_json()), page.to_dict())
     if not row.human:
-        assert_same_body(page[0].to_dict(), row.body)
+        assert_by_reference(row.kind, document, row.body)
+
+
+#: Ways to give the same documents of a kind to `upsert`. Each returns what is given, and whether `kind` is given too.
+WAYS_TO_WRITE: Final[Mapping[str, Callable[[Sequence[Mapping[str, Any]], Kind], tuple[Any, bool]]]] = {
+    "a list": lambda documents, _: ([*documents], False),
+    "a tuple": lambda documents, _: ((*documents,), False),
+    "a generator": lambda documents, _: ((document for document in documents), False),
+    "a chain of lists": lambda documents, _: (chain([], documents), False),
+    "the values of a dict": lambda documents, _: (dict(enumerate(documents)).values(), False),
+    "read-only mappings": lambda documents, _: ([MappingProxyType({**document}) for document in documents], False),
+    "search hits": lambda documents, _: ([{"_id": str(n), "_source": one} for n, one in enumerate(documents)], False),
+    "a response of a search": lambda documents, _: ({"hits": {"hits": [{"_source": one} for one in documents]}}, False),
+    "an answer": lambda documents, kind: ({"count": len(documents), LISTS[kind]: [*documents]}, False),
+    "an answer without types": lambda documents, kind: (
+        {LISTS[kind]: [{n: v for n, v in one.items() if n != "result_type"} for one in documents]},
+        False,
+    ),
+    "with a kind": lambda documents, _: ([*documents], True),
+    "with a kind, without types": lambda documents, _: (
+        [{n: v for n, v in one.items() if n != "result_type"} for one in documents],
+        True,
+    ),
+}
+
+
+def assert_shown_in_every_way(row: Shown) -> None:
+    """Assert that the body is that of the row in each of `WAYS_TO_WRITE`.
+
+    So it is if the host keeps the document: an index without documents is given it for the page.
+    """
+    document = {"result_type": row.kind} | dict(row.given)
+    expected = {"count": 1, LISTS[row.kind]: [row.body]}
+    for name, way in WAYS_TO_WRITE.items():
+        with note(f"given as {name}"):
+            given, has_kind = way([document], row.kind)
+            index = index_of([])
+            commit = index.upsert(given, kind=row.kind if has_kind else None)
+            assert (commit.skipped, commit.repeated) == ({}, 0)
+            assert_same_body(page_without_others(index, row.kind).to_dict(human=row.human), expected)
+    for keep in (False, True):
+        with note(f"given to the page of an index, keep_documents={keep}"):
+            page = page_without_others(index_of([document], keep_documents=keep), row.kind)
+            assert_same_body(page.to_dict(human=row.human, documents=[document]), expected)
+
+
+def assert_plain(value: Any) -> None:
+    """Assert that a value consists of dicts, lists and JSON scalars, of exactly these classes."""
+    if type(value) is dict:
+        assert {type(key) for key in value} <= {str}
+        for inner in value.values():
+            assert_plain(inner)
+    elif type(value) is list:
+        for inner in value:
+            assert_plain(inner)
+    else:
+        assert type(value) in {type(None), bool, int, float, str}, repr(value)
 
 
 def thawed(value: Any) -> Any:
@@ -190,6 +365,7 @@ class Wrote:
     unchanged: int
     _: KW_ONLY
     skipped: Mapping[str, int] = field(default_factory=dict)
+    repeated: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,7 +396,7 @@ def assert_history(row: History) -> None:
         commit = index.upsert(batch)
         assert (commit.inserted, commit.replaced, commit.unchanged) == (wrote.inserted, wrote.replaced, wrote.unchanged)
         assert (commit.sequence, index.sequence, commit.deleted) == (wrote.sequence, wrote.sequence, 0)
-        assert dict(commit.skipped) == wrote.skipped
+        assert (dict(commit.skipped), commit.repeated) == (wrote.skipped, wrote.repeated)
     if isinstance(row.expected, tuple):
         assert tuple(getattr(index, call)(job_id=JOB).count for call in CALLS.values()) == row.expected
     elif row.expected:
@@ -258,6 +434,31 @@ class SameAs:
     job_id: str | None = JOB
 
 
+def assert_same_as(row: SameAs) -> None:
+    """Assert that the columns give the same commit, jobs, bodies and keys as the documents of the row."""
+    by_columns, by_documents = index_of([]), index_of([])
+    # Without `kind` the columns are buckets.
+    kind: dict[str, Kind] = {} if row.kind == "bucket" else {"kind": row.kind}
+    commit = by_columns.upsert_columns(row.columns, job_id=row.job_id, **kind)
+    assert commit == by_documents.upsert(row.documents)
+    assert by_columns.jobs() == by_documents.jobs()
+    for job_id in by_columns.jobs():
+        for asked in (
+            {},
+            {"sort": "anomaly_score"},
+            {"sort": "event_count", "desc": True},
+            {"sort": "probability"},
+            {"sort": "timestamp", "desc": False},
+            {"exclude_interim": True},
+        ):
+            found, expected = (
+                getattr(index, CALLS[row.kind])(job_id=job_id, **asked) for index in (by_columns, by_documents)
+            )
+            assert_same_body(found.to_dict(), expected.to_dict())
+            assert found.keys() == expected.keys()
+    assert by_columns.upsert(row.documents).sequence == commit.sequence
+
+
 @dataclass(frozen=True, slots=True)
 class BadColumns:
     """Columns of a kind that are refused, and the path of the bad value."""
@@ -270,6 +471,19 @@ class BadColumns:
     source: str
     _: KW_ONLY
     job_id: str | None = JOB
+
+
+def assert_bad_columns(row: BadColumns, words: str = "") -> None:
+    """Assert that the columns are refused with the path of the row and these words, and that nothing is stored."""
+    index = index_of([])
+    before = index.sequence
+    # Without `kind` the columns are buckets.
+    kind: dict[str, Kind] = {} if row.kind == "bucket" else {"kind": row.kind}
+    with pytest.raises(BucketQueryError) as caught:
+        index.upsert_columns(row.columns, job_id=row.job_id, **kind)
+    assert_refusal(caught.value, invalid_document(row.field))
+    assert words in caught.value.reason
+    assert (index.sequence, getattr(index, CALLS[row.kind])(job_id=JOB).count) == (before, 0)
 
 
 def _contents(index: ResultsIndex) -> tuple[int, list[tuple[Any, ...]]]:

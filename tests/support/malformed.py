@@ -2,8 +2,9 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import date, datetime, timedelta
+from datetime import datetime, time, timedelta
 from decimal import Decimal
+from enum import Enum
 from fractions import Fraction
 from functools import wraps
 from inspect import signature
@@ -162,6 +163,102 @@ class Broken(Mapping[str, Any]):
         return 4 if self.given is None else len(self.given)
 
 
+class RaisesAsNumber:
+    """A value that raises when it is made into a number."""
+
+    def __float__(self) -> float:
+        raise RuntimeError("no float")
+
+    def __int__(self) -> int:
+        raise RuntimeError("no int")
+
+    def __index__(self) -> int:
+        raise RuntimeError("no index")
+
+
+class RaisesWhenCompared:
+    """A value that raises when it is compared, and has no hash."""
+
+    __hash__ = None  # type: ignore[assignment] # the fault
+
+    def __eq__(self, other: object) -> bool:
+        raise RuntimeError("not equal to anything")
+
+    def __lt__(self, other: object) -> bool:
+        raise RuntimeError("no order")
+
+
+class EqualsEachEntry:
+    """A value whose comparison gives an array, as that of a series does."""
+
+    __hash__ = None  # type: ignore[assignment] # the fault
+
+    def __eq__(self, other: object) -> Any:
+        return np.array([True, False])
+
+
+class NeitherTrueNorFalse:
+    """A value without a truth."""
+
+    def __bool__(self) -> bool:
+        raise RuntimeError("neither true nor false")
+
+    def __len__(self) -> int:
+        raise RuntimeError("no length")
+
+
+class Impostor:
+    """A value that claims to be of another class."""
+
+    def __init__(self, of: type) -> None:
+        self.of = of
+
+    @property
+    def __class__(self) -> Any:
+        return self.of
+
+    @__class__.setter
+    def __class__(self, value: Any) -> None:
+        raise TypeError
+
+
+class Choice(Enum):
+    """An enumeration without a base type."""
+
+    WEB = "web"
+
+
+def array_in_an_array(value: Any) -> Any:
+    """An array without dimensions whose value is another one."""
+    outer = np.empty((), dtype=np.object_)
+    outer[()] = np.array(value)
+    return outer
+
+
+def pretended(name: str, *bases: type) -> type:
+    """A class with the name and the module of one of pandas, so that tests run without pandas."""
+    return type(name, bases, {"__module__": "pandas.api.typing"})
+
+
+#: The missing values of other libraries, which are missing in a document and refused as a parameter.
+GAPS: Final[Mapping[str, Any]] = {
+    "na": pretended("NAType")(),
+    "nat": pretended("NaTType", datetime)(1, 1, 1),
+    "nat of numpy": np.datetime64("NaT"),
+    "nat in an array": np.array("NaT", dtype="M8[ms]"),
+    "masked": np.ma.masked,
+    "masked in an array": np.ma.array(5, mask=True),
+}
+
+#: Decimals that are numbers, but not finite.
+NO_FINITE_DECIMALS: Final[Mapping[str, Any]] = {
+    "decimal nan": Decimal("NaN"),
+    "decimal signaling nan": Decimal("sNaN"),
+    "decimal infinity": Decimal("Infinity"),
+    "decimal minus infinity": Decimal("-Infinity"),
+}
+
+
 def recursive_list() -> list[Any]:
     """A list that holds itself."""
     endless: list[Any] = []
@@ -205,16 +302,31 @@ def odd(like: Any) -> dict[str, Any]:
         "complex": complex(number),
         "imaginary": complex(0, number),
         "numpy complex": np.complex128(number),
-        "decimal": Decimal(number),
-        "decimal nan": Decimal("NaN"),
         "fraction": Fraction(number),
-        "date": date(2020, 1, 1),
+        "time of day": time(1),
         "naive datetime": datetime(2020, 1, 1),  # noqa: DTZ001 - the fault
         "timedelta": timedelta(seconds=number),
         "timedelta64": np.timedelta64(number, "s"),
         "object": object(),
         "function": len,
         "unprintable": Unprintable(),
+        "frozenset": frozenset({like}),
+        "range": range(number, number + 1),
+        "class": int,
+        "ellipsis": ...,
+        "bytearray": bytearray(b"5"),
+        "numpy bytes": np.bytes_(b"5"),
+        "numpy void": np.void(b"5"),
+        "structured array without dimensions": np.zeros((), dtype=[("a", "f8")]),
+        "array in an array without dimensions": array_in_an_array(like),
+        "list in an array without dimensions": array_in_an_array([like, like]),
+        "raises as a number": RaisesAsNumber(),
+        "raises when compared": RaisesWhenCompared(),
+        "equals each entry": EqualsEachEntry(),
+        "neither true nor false": NeitherTrueNorFalse(),
+        "claims to be text": Impostor(str),
+        "claims to be a float": Impostor(float),
+        "enumeration without a base type": Choice.WEB,
     }
 
 

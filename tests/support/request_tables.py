@@ -79,6 +79,8 @@ class Request:
         body: as it arrives, or parsed.
         max_result_window: the host's argument of `handle`, not part of the request.
         max_size: the host's argument of the index, not part of the request.
+        version: the host's argument of `handle`, not part of the request.
+        allow_writes: the host's argument of `handle`, not part of the request.
     """
 
     method: str
@@ -88,13 +90,24 @@ class Request:
     _: KW_ONLY
     max_result_window: int = 10_000
     max_size: int = 10_000
+    version: str = "9.2.1"
+    allow_writes: bool = False
 
     def put_to(self, source: ResultsIndex | Snapshot) -> Reply:
         """The reply of the REST door."""
-        return handle(source, self.method, self.path, self.params, self.body, max_result_window=self.max_result_window)
+        return handle(
+            source,
+            self.method,
+            self.path,
+            self.params,
+            self.body,
+            max_result_window=self.max_result_window,
+            version=self.version,
+            allow_writes=self.allow_writes,
+        )
 
 
-def get(where: str, params: Any = None, *, job: str = JOB, **host: int) -> Request:
+def get(where: str, params: Any = None, *, job: str = JOB, **host: Any) -> Request:
     """A request without a body: ``get("buckets?size=1")``; the job is escaped as in the path."""
     return Request("GET", f"{JOBS}/{job}/results/{where}", params, None, **host)
 
@@ -120,7 +133,7 @@ class Failure:
         status: the HTTP status.
         type: the error's own type; the type of the cause if the server wraps it.
         reason: its text, in which ``...`` stands for any text.
-        caused_by: its cause; None unless a field could not be read.
+        caused_by: its cause, then the cause of that, and so on; empty unless a field could not be read.
         wrapped: whether the search found the error; the server then reports a failure of all shards.
     """
 
@@ -128,22 +141,29 @@ class Failure:
     type: str
     reason: str
     _: KW_ONLY
-    caused_by: Problem | None = None
+    caused_by: tuple[Problem, ...] = ()
     wrapped: bool = False
 
-    def error(self, reason: str) -> dict[str, Any]:
-        """The object ``error`` of the body, without its cause."""
-        problem = {"type": self.type, "reason": reason}
-        if not self.wrapped:
-            return {"root_cause": [problem], **problem}
-        return {
-            "root_cause": [problem],
-            "type": "search_phase_execution_exception",
-            "reason": "all shards failed",
-            "phase": "query",
-            "grouped": True,
-            "failed_shards": [{"shard": 0, "index": ".ml-anomalies-shared", "reason": problem}],
-        }
+    def error(self, problems: list[dict[str, Any]]) -> dict[str, Any]:
+        """The object ``error`` of the body, from the types and reasons of the error and of its causes."""
+        if self.wrapped:
+            (problem,) = problems
+            guessed = {"caused_by": problem | {"caused_by": problem}} if self.type == ILLEGAL else {}
+            return {
+                "root_cause": [problem],
+                "type": "search_phase_execution_exception",
+                "reason": "all shards failed",
+                "phase": "query",
+                "grouped": True,
+                "failed_shards": [{"shard": 0, "index": ".ml-anomalies-shared", "reason": problem}],
+                **guessed,
+            }
+        # The parser's own errors come first, and the last of them is the root.
+        parser = [problem for problem in problems if problem["type"] == UNPARSED]
+        shown: dict[str, Any] = {}
+        for problem in reversed(problems):
+            shown = problem | ({"caused_by": shown} if shown else {})
+        return {"root_cause": [parser[-1] if parser else problems[0]]} | shown
 
 
 def illegal(reason: str) -> Failure:
@@ -156,7 +176,7 @@ def wrapped(error_type: str, reason: str) -> Failure:
     return Failure(400, error_type, reason, wrapped=True)
 
 
-def unparsed(reason: str, kind: str = "buckets", caused_by: Problem | None = None) -> Failure:
+def unparsed(reason: str, kind: str = "buckets", *caused_by: Problem) -> Failure:
     """The refusal of a body; its reason begins with the name of the action."""
     action = f"[cluster:monitor/xpack/ml/job/results/{kind}/get]"
     return Failure(400, UNPARSED, f"{action} {reason}", caused_by=caused_by)
@@ -170,6 +190,11 @@ def wrong_type(field: str, token: str, kind: str = "buckets") -> Failure:
 def bad_value(field: str, error_type: str, reason: str, kind: str = "buckets") -> Failure:
     """The refusal of a field of the right JSON type that cannot be read."""
     return unparsed(f"failed to parse field [{field}]", kind, Problem(error_type, reason))
+
+
+def bad_page(kind: str, *caused_by: Problem) -> Failure:
+    """The refusal of a page, from the outermost cause to the innermost."""
+    return unparsed("failed to parse field [page]", kind, *caused_by)
 
 
 def no_boolean(value: str) -> str:
@@ -271,17 +296,17 @@ def assert_failure_body(body: Mapping[str, Any], expected: Failure, about: str =
     """Assert that a body is this failure and nothing else."""
     assert set(body) == {"error", "status"}, f"{about}: {body}"
     assert body["status"] == expected.status, about
-    error = {name: value for name, value in body["error"].items() if name != "caused_by"}
-    reason = error["root_cause"][0]["reason"]
-    assert says(reason, expected.reason), f"{about}: {reason!r} is not {expected.reason!r}"
-    assert error == expected.error(reason), about
-    cause = body["error"].get("caused_by")
-    if expected.caused_by is None:
-        assert cause is None, about
-    else:
-        assert cause is not None, f"{about}: {body}"
-        assert cause["type"] in expected.caused_by.type.split("|"), f"{about}: {cause}"
-        assert says(cause["reason"], expected.caused_by.reason), f"{about}: {cause}"
+    told = [dict(body["error"]["root_cause"][0] if expected.wrapped else body["error"])]
+    while "caused_by" in told[-1]:
+        told.append(told[-1]["caused_by"])
+    problems = [{"type": each["type"], "reason": each["reason"]} for each in told]
+    wanted = [Problem(expected.type, expected.reason), *expected.caused_by]
+    assert len(problems) == len(wanted), f"{about}: {body}"
+    for problem, (error_type, reason) in zip(problems, wanted, strict=True):
+        assert problem["type"] in error_type.split("|"), f"{about}: {body}"
+        assert says(problem["reason"], reason), f"{about}: {problem['reason']!r} is not {reason!r}"
+    assert body["error"] == expected.error(problems), about
+    assert list(body["error"]) == list(expected.error(problems)), about
 
 
 def says(words: str, expected: str) -> bool:

@@ -2,7 +2,8 @@
 
 The tables hold every version of a result, with the number of the batch that wrote it and of the batch that replaced it.
 So one table for each kind answers queries on every state of the history. Only SQL decides conditions, order, count,
-page, the records that a bucket shows, and the data fields of a record. Values that are only shown are stored as JSON.
+page, the records that a bucket shows, and the data fields of a record. Values that are only shown are stored as JSON,
+with lists in place of single values. The records in a bucket are written after it.
 """
 
 import json
@@ -24,6 +25,7 @@ CREATE TABLE buckets (
     event_count INTEGER,
     is_interim INTEGER,
     processing_time_ms INTEGER,
+    event_ingested INTEGER,
     written INTEGER NOT NULL,
     replaced INTEGER
 );
@@ -38,6 +40,10 @@ CREATE TABLE bucket_influencers (
     raw_anomaly_score REAL,
     probability REAL,
     is_interim INTEGER,
+    job_id TEXT,
+    timestamp INTEGER,
+    bucket_span INTEGER,
+    event_ingested INTEGER,
     PRIMARY KEY (bucket, position)
 ) WITHOUT ROWID;
 CREATE TABLE records (
@@ -61,6 +67,7 @@ CREATE TABLE records (
     function TEXT,
     function_description TEXT,
     field_name TEXT,
+    event_ingested INTEGER,
     stored TEXT NOT NULL,
     written INTEGER NOT NULL,
     replaced INTEGER
@@ -81,6 +88,7 @@ CREATE TABLE influencers (
     initial_influencer_score REAL,
     probability REAL,
     is_interim INTEGER,
+    event_ingested INTEGER,
     stored TEXT NOT NULL,
     written INTEGER NOT NULL,
     replaced INTEGER
@@ -107,7 +115,7 @@ _MATCHES = {
     "influencers": f"FROM influencers WHERE {_STORED} AND {_FILTERS.format(score='influencer_score')}",
 }
 
-_TIME = {"timestamp": "timestamp", "@timestamp": "timestamp"}
+_TIME = {"timestamp": "timestamp", "@timestamp": "timestamp", "event.ingested": "event_ingested"}
 # The first sort key of each sort field; any other field is missing in every result of the kind.
 _COLUMNS = {
     "buckets": {
@@ -210,6 +218,36 @@ _RESERVED_NAMES = """
 """
 _RESERVED = frozenset(_RESERVED_NAMES.split())
 
+_SHOWN_OF_A_BUCKET = """
+SELECT
+    job_id,
+    timestamp,
+    0.0 + COALESCE(anomaly_score, 0.0) AS anomaly_score,
+    bucket_span,
+    0.0 + COALESCE(initial_anomaly_score, 0.0) AS initial_anomaly_score,
+    COALESCE(event_count, 0) AS event_count,
+    COALESCE(is_interim, FALSE) AS is_interim,
+    COALESCE(processing_time_ms, 0) AS processing_time_ms,
+    event_ingested
+FROM buckets WHERE id = ?
+"""
+# A value that an influencer does not have is that of its bucket; its instant and its scores are its own.
+_SHOWN_OF_A_BUCKET_INFLUENCER = """
+SELECT
+    COALESCE(nested.job_id, buckets.job_id) AS job_id,
+    'bucket_influencer' AS result_type,
+    influencer_field_name,
+    0.0 + COALESCE(nested.initial_anomaly_score, 0.0) AS initial_anomaly_score,
+    0.0 + COALESCE(nested.anomaly_score, 0.0) AS anomaly_score,
+    0.0 + COALESCE(raw_anomaly_score, 0.0) AS raw_anomaly_score,
+    0.0 + COALESCE(probability, 0.0) AS probability,
+    COALESCE(nested.timestamp, buckets.timestamp) AS timestamp,
+    COALESCE(nested.bucket_span, buckets.bucket_span) AS bucket_span,
+    COALESCE(nested.is_interim, buckets.is_interim, FALSE) AS is_interim,
+    nested.event_ingested AS event_ingested
+FROM bucket_influencers AS nested JOIN buckets ON buckets.id = nested.bucket
+WHERE nested.bucket = ? AND position = ?
+"""
 _SHOWN_OF_A_RECORD = """
 SELECT
     job_id,
@@ -238,11 +276,13 @@ SELECT
     'influencers' AS influencers,
     'geo_results' AS geo_results,
     'anomaly_score_explanation' AS anomaly_score_explanation,
+    event_ingested,
     stored
 FROM records WHERE id = ?
 """
 _DATA_FIELDS = "SELECT name, value FROM data_fields WHERE record = ? GROUP BY name, value ORDER BY MIN(position)"
-_JSON_OF_A_RECORD = ("typical", "actual", "causes", "influencers", "geo_results", "anomaly_score_explanation")
+_LISTS_OF_A_RECORD = ("typical", "actual", "causes", "influencers")
+_JSON_OF_A_RECORD = (*_LISTS_OF_A_RECORD, "geo_results", "anomaly_score_explanation")
 _SHOWN_OF_AN_INFLUENCER = """
 SELECT
     job_id,
@@ -255,6 +295,7 @@ SELECT
     bucket_span,
     COALESCE(is_interim, FALSE) AS is_interim,
     timestamp,
+    event_ingested,
     stored
 FROM influencers WHERE id = ?
 """
@@ -285,6 +326,7 @@ _INFLUENCER_VALUES = (
     "probability",
     "is_interim",
 )
+_BUCKET_VALUES = ("anomaly_score", "initial_anomaly_score", "event_count", "is_interim", "processing_time_ms")
 _ALWAYS = frozenset(("result_type", "job_id", "timestamp", "bucket_span"))
 _COLUMNS_OF_A_RECORD = _ALWAYS.union(_RECORD_VALUES)
 _COLUMNS_OF_AN_INFLUENCER = _ALWAYS.union(_INFLUENCER_VALUES)
@@ -304,9 +346,7 @@ def _inserting(table: str, values: Iterable[str]) -> str:
 
 
 _REPLACE_BUCKET = _replacing("buckets", ["TRUE"])
-_INSERT_BUCKET = _inserting(
-    "buckets", ("anomaly_score", "initial_anomaly_score", "event_count", "is_interim", "processing_time_ms")
-)
+_INSERT_BUCKET = _inserting("buckets", (*_BUCKET_VALUES, "event_ingested"))
 _REPLACE_RECORD = _replacing(
     "records",
     [
@@ -316,12 +356,12 @@ _REPLACE_RECORD = _replacing(
         "partition_field_value IS :partition_field_value",
     ],
 )
-_INSERT_RECORD = _inserting("records", (*_RECORD_VALUES, "stored"))
+_INSERT_RECORD = _inserting("records", (*_RECORD_VALUES, "event_ingested", "stored"))
 _REPLACE_INFLUENCER = _replacing(
     "influencers",
     ["influencer_field_name IS :influencer_field_name", "influencer_field_value IS :influencer_field_value"],
 )
-_INSERT_INFLUENCER = _inserting("influencers", (*_INFLUENCER_VALUES, "stored"))
+_INSERT_INFLUENCER = _inserting("influencers", (*_INFLUENCER_VALUES, "event_ingested", "stored"))
 
 
 class SqlResults:
@@ -415,13 +455,12 @@ class SqlResults:
     # ---- writing
 
     def _write_bucket(self, document: Mapping[str, Any]) -> None:
-        stored = self._parameters(
-            document, ("anomaly_score", "initial_anomaly_score", "event_count", "is_interim", "processing_time_ms")
-        )
+        stored = self._parameters(document, _BUCKET_VALUES)
         bucket = self._replace(_REPLACE_BUCKET, _INSERT_BUCKET, stored)
-        for position, name in enumerate(document.get("scheduled_events") or ()):
+        for position, name in enumerate(_items(document.get("scheduled_events"))):
             self._connection.execute("INSERT INTO events VALUES (?, ?, ?)", (bucket, position, name))
-        for position, nested in enumerate(document.get("bucket_influencers") or ()):
+        for position, nested in enumerate(_items(document.get("bucket_influencers"))):
+            time = nested.get("timestamp")
             values = (
                 nested.get("influencer_field_name"),
                 nested.get("initial_anomaly_score"),
@@ -429,24 +468,38 @@ class SqlResults:
                 nested.get("raw_anomaly_score"),
                 nested.get("probability"),
                 nested.get("is_interim"),
+                nested.get("job_id"),
+                None if time is None else _milliseconds(time),
+                nested.get("bucket_span"),
+                _ingested(nested),
             )
             self._connection.execute(
-                "INSERT INTO bucket_influencers VALUES (?, ?, ?, ?, ?, ?, ?, ?)", (bucket, position, *values)
+                "INSERT INTO bucket_influencers VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (bucket, position, *values),
             )
+        of_the_bucket = {name: document.get(name) for name in ("job_id", "timestamp", "bucket_span", "is_interim")}
+        for record in _items(document.get("records")):
+            own = {name: value for name, value in record.items() if name not in of_the_bucket or value is not None}
+            self._write_record(of_the_bucket | own)
 
     def _write_record(self, document: Mapping[str, Any]) -> None:
         stored = self._parameters(document, _RECORD_VALUES)
-        stored["stored"] = _as_json(document, _COLUMNS_OF_A_RECORD, missing_as_null=_JSON_OF_A_RECORD)
+        blamed = _items(document.get("influencers"))
+        lists = {name: _items(document.get(name)) for name in _LISTS_OF_A_RECORD}
+        lists["causes"] = [_with_lists(cause, ("typical", "actual")) for cause in lists["causes"]]
+        lists["influencers"] = [_with_lists(influence, ("influencer_field_values",)) for influence in blamed]
+        lists = {name: value for name, value in lists.items() if document.get(name) is not None}
+        stored["stored"] = _as_json({**document, **lists}, _COLUMNS_OF_A_RECORD, missing_as_null=_JSON_OF_A_RECORD)
         record = self._replace(_REPLACE_RECORD, _INSERT_RECORD, stored)
         names = [
             (document.get(f"{role}_field_name"), document.get(f"{role}_field_value"))
             for role in ("by", "over", "partition")
         ]
-        for influence in document.get("influencers") or ():
+        for influence in blamed:
             name = influence.get("influencer_field_name")
-            names += [(name, value) for value in influence.get("influencer_field_values") or ()]
+            names += [(name, value) for value in _items(influence.get("influencer_field_values"))]
         for position, (name, value) in enumerate(names):
-            if _may_be_generated(name, value):
+            if _may_be_generated(name, value, stored["event_ingested"]):
                 self._connection.execute("INSERT INTO data_fields VALUES (?, ?, ?, ?)", (record, position, name, value))
 
     def _write_influencer(self, document: Mapping[str, Any]) -> None:
@@ -460,6 +513,7 @@ class SqlResults:
             "job_id": document["job_id"],
             "timestamp": _milliseconds(document["timestamp"]),
             "bucket_span": document["bucket_span"],
+            "event_ingested": _ingested(document),
             **{name: document.get(name) for name in names},
         }
 
@@ -478,51 +532,25 @@ class SqlResults:
         return self._shown[plural, row]
 
     def _bucket(self, bucket: int) -> dict[str, Any]:
-        job_id, timestamp, score, span, initial, count, is_interim, processing = self._connection.execute(
-            "SELECT job_id, timestamp, 0.0 + COALESCE(anomaly_score, 0.0), bucket_span,"
-            " 0.0 + COALESCE(initial_anomaly_score, 0.0), COALESCE(event_count, 0), COALESCE(is_interim, FALSE),"
-            " COALESCE(processing_time_ms, 0) FROM buckets WHERE id = ?",
-            (bucket,),
-        ).fetchone()
+        body = self._row(_SHOWN_OF_A_BUCKET, (bucket,))
+        event = _event(body.pop("event_ingested"))
         events = self._connection.execute("SELECT name FROM events WHERE bucket = ? ORDER BY position", (bucket,))
-        influencers = self._connection.execute(
-            "SELECT influencer_field_name, 0.0 + COALESCE(initial_anomaly_score, 0.0),"
-            " 0.0 + COALESCE(anomaly_score, 0.0), 0.0 + COALESCE(raw_anomaly_score, 0.0),"
-            " 0.0 + COALESCE(probability, 0.0), COALESCE(is_interim, ?)"
-            " FROM bucket_influencers WHERE bucket = ? ORDER BY position",
-            (is_interim, bucket),
-        )
         names = [name for (name,) in events]
-        return {
-            "job_id": job_id,
-            "timestamp": timestamp,
-            "anomaly_score": score,
-            "bucket_span": span,
-            "initial_anomaly_score": initial,
-            "event_count": count,
-            "is_interim": bool(is_interim),
-            "bucket_influencers": [
-                {
-                    "job_id": job_id,
-                    "result_type": "bucket_influencer",
-                    **({} if name is None else {"influencer_field_name": name}),
-                    "initial_anomaly_score": own_initial,
-                    "anomaly_score": own_score,
-                    "raw_anomaly_score": raw,
-                    "probability": probability,
-                    "timestamp": timestamp,
-                    "bucket_span": span,
-                    "is_interim": bool(own_interim),
-                }
-                for name, own_initial, own_score, raw, probability, own_interim in influencers
-            ],
-            "processing_time_ms": processing,
-            **({"scheduled_events": names} if names else {}),
-            "result_type": "bucket",
-        }
+        influencers = self._connection.execute(
+            "SELECT position FROM bucket_influencers WHERE bucket = ? ORDER BY position", (bucket,)
+        )
+        body["bucket_influencers"] = [self._bucket_influencer(bucket, position) for (position,) in influencers]
+        body["processing_time_ms"] = body.pop("processing_time_ms")
+        return {**body, **({"scheduled_events": names} if names else {}), "result_type": "bucket", **event}
+
+    def _bucket_influencer(self, bucket: int, position: int) -> dict[str, Any]:
+        body = self._row(_SHOWN_OF_A_BUCKET_INFLUENCER, (bucket, position))
+        event = _event(body.pop("event_ingested"))
+        return {**{name: value for name, value in body.items() if value is not None}, **event}
 
     def _record(self, record: int) -> dict[str, Any]:
         body, others = self._columns(_SHOWN_OF_A_RECORD, record)
+        event = _event(body.pop("event_ingested"))
         for name in _JSON_OF_A_RECORD:
             body[name] = others.pop(name)
         for name in ("typical", "actual"):
@@ -533,36 +561,73 @@ class SqlResults:
         for name, value in self._connection.execute(_DATA_FIELDS, (record,)):
             generated.setdefault(name, []).append(value)
         stored = {name: value for name, value in others.items() if name in generated}
-        return {**body, **generated, **stored, **others}
+        return {**body, **generated, **stored, **others, **event}
 
     def _influencer(self, influencer: int) -> dict[str, Any]:
         columns, others = self._columns(_SHOWN_OF_AN_INFLUENCER, influencer)
+        ingested = columns.pop("event_ingested")
         body: dict[str, Any] = {}
         for name, value in columns.items():
             if name == "influencer_score":
                 field, of_field = columns["influencer_field_name"], columns["influencer_field_value"]
-                if _may_be_generated(field, of_field):
+                if _may_be_generated(field, of_field, ingested):
                     body[field] = others.get(field, of_field)
             if value is not None:
                 body[name] = value
-        return {**body, **others}
+        return {**body, **others, **_event(ingested)}
 
     def _columns(self, select: str, row: int) -> tuple[dict[str, Any], dict[str, Any]]:
-        cursor = self._connection.execute(select, (row,))
-        body = dict(zip((column[0] for column in cursor.description), cursor.fetchone(), strict=True))
+        body = self._row(select, (row,))
         others: dict[str, Any] = json.loads(body.pop("stored"))
-        body["is_interim"] = bool(body["is_interim"])
         return body, others
+
+    def _row(self, select: str, names: tuple[int, ...]) -> dict[str, Any]:
+        cursor = self._connection.execute(select, names)
+        body = dict(zip((column[0] for column in cursor.description), cursor.fetchone(), strict=True))
+        body["is_interim"] = bool(body["is_interim"])
+        return body
 
 
 def _as_json(document: Mapping[str, Any], columns: frozenset[str], missing_as_null: Iterable[str] = ()) -> str:
     """The values without a column, as JSON, which preserves the order of keys and tells 1 from 1.0."""
     others = {name: value for name, value in document.items() if name not in columns}
+    if others.get("event") is None or isinstance(others["event"], Mapping):
+        others.pop("event", None)
     return json.dumps({**dict.fromkeys(missing_as_null), **others})
 
 
-def _may_be_generated(name: str | None, value: str | None) -> bool:
-    return name is not None and value is not None and name != "" and name.partition(".")[0] not in _RESERVED
+def _may_be_generated(name: str | None, value: str | None, ingested: int | None) -> bool:
+    if name is None or value is None or name == "" or name.partition(".")[0] in _RESERVED:
+        return False
+    return name != "event" or ingested is None
+
+
+def _items(value: Any) -> list[Any]:
+    """The items of a list; any other value is the only item, and null has none."""
+    if isinstance(value, list):
+        return value
+    return [] if value is None else [value]
+
+
+def _with_lists(stored: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
+    """An object with a list of one in place of a single text or number in these fields."""
+    changed: dict[str, Any] = {}
+    for name in names:
+        if isinstance(stored.get(name), str):
+            changed[name] = [stored[name]]
+        elif isinstance(stored.get(name), int | float):
+            changed[name] = [0.0 + float(stored[name])]
+    return {**stored, **changed}
+
+
+def _ingested(document: Mapping[str, Any]) -> int | None:
+    event = document.get("event")
+    written = event.get("ingested") if isinstance(event, Mapping) else None
+    return None if written is None else _milliseconds(written)
+
+
+def _event(ingested: int | None) -> dict[str, Any]:
+    return {} if ingested is None else {"event": {"ingested": ingested}}
 
 
 def _milliseconds(given: Any) -> int:

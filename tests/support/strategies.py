@@ -2,8 +2,8 @@
 
 A history is a list of batches, a batch a list of documents of all kinds as `ResultsIndex.upsert` takes them. Both
 makers aim at the hard cases of an index: late results, replacements, interim results that become final, identical
-rewrites, batches of new scores only, several spans and many records at one timestamp, records without a bucket, several
-jobs, ties, missing text beside empty text.
+rewrites, batches of new scores only, several spans and many records at one timestamp, records without a bucket, records
+in buckets, several jobs, ties, missing text beside empty text, single values in place of lists.
 """
 
 import json
@@ -85,8 +85,11 @@ DROPPED: Mapping[str, Sequence[str]] = {
 }
 #: The fields that each kind can be sorted by.
 SORT_FIELDS: Mapping[str, Sequence[str]] = {
-    "bucket": SORTABLE[:11],
-    **{kind: ("timestamp", "@timestamp", "bucket_span", "job_id", "result_type", *FIELDS[kind]) for kind in KINDS[1:]},
+    "bucket": SORTABLE[:12],
+    **{
+        kind: ("timestamp", "@timestamp", "bucket_span", "job_id", "result_type", "event.ingested", *FIELDS[kind])
+        for kind in KINDS[1:]
+    },
 }
 _IDENTIFIED_BY: Mapping[str, Sequence[str]] = {
     "bucket": (),
@@ -105,10 +108,43 @@ INT64_MAX = 2**63 - 1
 
 def timestamp_ms(document: Mapping[str, Any]) -> int:
     """The document's timestamp in epoch milliseconds, whether it is a number or text."""
-    given = document["timestamp"]
+    return _instant_ms(document["timestamp"])
+
+
+def ingested_ms(document: Mapping[str, Any]) -> int | None:
+    """The instant of the document's `event` in epoch milliseconds; None if it has none."""
+    event = document.get("event")
+    given = event.get("ingested") if isinstance(event, dict) else None
+    return None if given is None else _instant_ms(given)
+
+
+def _instant_ms(given: str | float) -> int:
     if isinstance(given, str):
         return (datetime.fromisoformat(given) - EPOCH) // timedelta(milliseconds=1)
     return int(given)
+
+
+def listed(value: Any) -> list[Any]:
+    """The items of a list; a single value is the only item, and null has none."""
+    if value is None:
+        return []
+    return [*value] if isinstance(value, list) else [value]
+
+
+def results_in(batch: Iterable[Document]) -> Iterable[Document]:
+    """The documents of a batch one by one: each bucket without its records, then these records."""
+    for document in batch:
+        if document.get("result_type") != "bucket" or "records" not in document:
+            yield document
+            continue
+        yield {name: value for name, value in document.items() if name != "records"}
+        for record in listed(document["records"]):
+            taken = {
+                name: document.get(name)
+                for name in ("job_id", "timestamp", "bucket_span", "is_interim")
+                if record.get(name) is None
+            }
+            yield {**record, **taken, "result_type": "record"}
 
 
 def kind_of(query: Query) -> Kind:
@@ -133,8 +169,8 @@ def fits(document: Mapping[str, Any]) -> bool:
 
 def apply_batch(state: Mapping[Name, Document], batch: Iterable[Document]) -> State:
     """A new state: the results of `batch` replace those of `state`, and later ones replace earlier ones."""
-    written = {(document["result_type"], identity(document)): document for document in batch if fits(document)}
-    return {**state, **written}
+    results = filter(fits, results_in(batch))
+    return {**state, **{(document["result_type"], identity(document)): document for document in results}}
 
 
 def apply_history(history: Iterable[Batch]) -> list[Document]:
@@ -152,6 +188,7 @@ class Counts:
     inserted: int
     replaced: int
     unchanged: int
+    repeated: int
     skipped: Mapping[str, int]
 
 
@@ -170,7 +207,11 @@ def commit_counts(before: Mapping[Name, Document], batch: Batch, *, keep_documen
             kind = document.get("result_type") or ""
             skipped[kind] = skipped.get(kind, 0) + 1
     return Counts(
-        inserted=len(after) - len(known), replaced=len(known) - unchanged, unchanged=unchanged, skipped=skipped
+        inserted=len(after) - len(known),
+        replaced=len(known) - unchanged,
+        unchanged=unchanged,
+        repeated=sum(map(fits, results_in(batch))) - len(after),
+        skipped=skipped,
     )
 
 
@@ -180,33 +221,51 @@ def stored_values(document: Mapping[str, Any], *, keep_documents: bool = True) -
     A bucket's empty list counts as missing, and its unknown keys are not stored.
     """
     kind = document["result_type"]
-    values: tuple[Any, ...] = tuple(document.get(name) for name in FIELDS[kind])
+    values: tuple[Any, ...] = (ingested_ms(document), *(document.get(name) for name in FIELDS[kind]))
     if kind == "bucket":
-        values += (tuple(document.get("scheduled_events") or ()),)
+        values += (tuple(listed(document.get("scheduled_events"))),)
         return (*values, _influences(document)) if keep_documents else values
     return (*values, *_only_shown(document)) if keep_documents else values
 
 
 def _influences(bucket: Mapping[str, Any]) -> tuple[Any, ...]:
     scores = ("initial_anomaly_score", "anomaly_score", "raw_anomaly_score", "probability")
-    is_interim = bool(bucket.get("is_interim"))
-    return tuple(
-        (
-            nested.get("influencer_field_name"),
-            *(nested.get(name) or 0.0 for name in scores),
-            is_interim if nested.get("is_interim") is None else nested["is_interim"],
+    of_the_bucket = {name: bucket.get(name) for name in ("job_id", "timestamp", "bucket_span", "is_interim")}
+    shown = []
+    for nested in listed(bucket.get("bucket_influencers")):
+        own = {name: value if nested.get(name) is None else nested[name] for name, value in of_the_bucket.items()}
+        shown.append(
+            (
+                nested.get("influencer_field_name"),
+                *(nested.get(name) or 0.0 for name in scores),
+                (own["job_id"], timestamp_ms(own), int(own["bucket_span"] or 0), bool(own["is_interim"])),
+                ingested_ms(nested),
+            )
         )
-        for nested in bucket.get("bucket_influencers") or ()
-    )
+    return tuple(shown)
 
 
 def _only_shown(document: Mapping[str, Any]) -> Iterable[Any]:
     kind = document["result_type"]
     for name in DROPPED[kind]:
         value = document.get(name)
+        if value is not None and name in {"typical", "actual", "causes", "influencers"}:
+            value = [_with_lists(item) for item in listed(value)]
         # These two are lists of doubles. The others come back as they are, so 1 and 1.0 differ.
         yield value if name in {"typical", "actual"} else json.dumps(value)
     yield json.dumps(unknown(document))
+
+
+def _with_lists(item: Any) -> Any:
+    """An object of a cause or an influencer with lists in place of its single values; a number as it is."""
+    if not isinstance(item, dict):
+        return item
+    changed = {
+        name: [float(value) or 0.0 if name in {"typical", "actual"} else value]
+        for name, value in item.items()
+        if name in {"typical", "actual", "influencer_field_values"} and not isinstance(value, list | None)
+    }
+    return {**item, **changed}
 
 
 def unknown(document: Mapping[str, Any]) -> Document:
@@ -215,6 +274,9 @@ def unknown(document: Mapping[str, Any]) -> Document:
     if kind == "bucket":
         return {}
     known = {"job_id", "result_type", "timestamp", "bucket_span", *FIELDS[kind], *DROPPED[kind]}
+    if isinstance(document.get("event"), dict | None):
+        # An `event` that is not an object is the value of a data field.
+        known.add("event")
     return {name: value for name, value in document.items() if name not in known}
 
 
@@ -234,6 +296,9 @@ _REWRITES: tuple[Document, ...] = (
     {"over_field_value": ""},
     {"influencer_field_value": ""},
     {"probability": 5e-324},
+    {"event": {"ingested": 1_767_225_600_000}},
+    {"event": None},
+    {"records": [{"detector_index": 1}, {"record_score": 75.0}]},
 )
 _OTHER_RESULTS: tuple[Batch, ...] = ([], [{"result_type": "model_plot"}], [{"_id": "quantiles"}])
 _BATCHES = st.lists(
@@ -296,18 +361,21 @@ _SCORE_POOLS: tuple[tuple[float, ...], ...] = (
 _PROBABILITIES = (0.0, -0.0, 0, 5e-324, 1e-323, 1e-308, 1e-308, 1.0000000000000002e-308, 4.8e-16, 0.03, 1.0, 1)
 _VALUES = ("", "a", "A", "été", "\uffff", "\U00010000", "a\x00", "host-1", "host-2")
 #: Names of data fields: plain, nested in another, empty, reserved, and one that begins like a reserved name.
-_FIELDS = ("host", "host", "host.name", "clientip", "", "function", "actual.value", "functional")
+_FIELDS = ("host", "host", "host.name", "clientip", "", "function", "actual.value", "functional", "event")
 _FUNCTIONS = ("mean", "rare", "Mean", "")
 _DETECTORS = (0, 0, 1, 2, -1, INT64_MAX)
 _IMPACTS = (0.0, -5, 5.0, -0.0, 4.999999999999999)
-_LISTS: tuple[list[float], ...] = ([], [18.0648015894], [5e-324, 1, -2.5], [0])
-_CAUSES: tuple[list[Document], ...] = (
+_LISTS: tuple[list[float] | float, ...] = ([], [18.0648015894], [5e-324, 1, -2.5], [0], 0, 18.0648015894)
+_CAUSES: tuple[list[Document] | Document, ...] = (
     [],
     [{"probability": 1, "over_field_value": None}],
     [{"zebra": {"typical": [1.0, 1]}, "actual": []}, {"timestamp": "1970", "geo_results": {}}],
+    [{"actual": 7, "b": 1, "typical": -0.0}, {"typical": None, "actual": [7]}],
+    {"typical": 2.5, "zebra": {"typical": 5}},
 )
-_INFLUENCES: tuple[list[Document], ...] = (
+_INFLUENCES: tuple[list[Document] | Document, ...] = (
     [],
+    {"influencer_field_name": "host", "influencer_field_values": "host-1"},
     [{"influencer_field_name": "host", "influencer_field_values": ["a", "host-1", "a"]}],
     [{"influencer_field_values": ["b"]}, {"influencer_field_name": "host.name"}, {}],
     [
@@ -325,6 +393,7 @@ _UNKNOWN: tuple[Document, ...] = (
     {"zone": 1, "host.name": None},
     {"anomaly_score": 1, "event_count": 1.0},
     {"extra": {"b": [True, {"a": -1}], "a": 2**53 + 1}},
+    {"event.ingested": 5, "records": [{}]},
 )
 
 #: The fields of a record: name, chance, values; each part of an identity is often missing.
@@ -457,7 +526,8 @@ class _Maker:
         """One document, remembered so that it can be written again."""
         document = way()
         self.written.append(document)
-        self.stored[document["result_type"], identity(document)] = document
+        bare = {name: value for name, value in document.items() if name != "records"}
+        self.stored[document["result_type"], identity(document)] = bare
         return document
 
     def renormalised(self, size: int) -> Batch:
@@ -498,7 +568,8 @@ class _Maker:
         earlier = self.rng.choice(self.written[-50:] if self.rng.random() < 0.5 else self.written)
         kind = earlier["result_type"]
         rescored = {SCORES[kind]: self.rng.choice(self.scores)}
-        change = self.rng.choice(({}, {}, {"unknown": 1}, rescored, self.rng.choice(_TWINS[kind])))
+        ingested = {"event": self.event(timestamp_ms(earlier))}
+        change = self.rng.choice(({}, {}, {"unknown": 1}, rescored, ingested, self.rng.choice(_TWINS[kind])))
         return {**earlier, **change}
 
     def finalised(self) -> Document:
@@ -526,6 +597,7 @@ class _Maker:
             name: score,
             f"initial_{name}": score if rng.random() < 0.5 else rng.choice(self.scores),
             "is_interim": rng.random() < 0.2,
+            "event": self.event(timestamp),
         }
         make = {"bucket": self.of_a_bucket, "record": self.of_a_record, "influencer": self.of_an_influencer}
         make[kind](document, optional)
@@ -551,18 +623,50 @@ class _Maker:
             optional["bucket_influencers"] = [self.influencer(document) for _ in range(rng.choice((1, 2)))]
         if rng.random() < 0.2:
             optional["scheduled_events"] = rng.choices(_EVENTS, k=rng.choice((0, 1, 2, 3)))
+        for name in ("bucket_influencers", "scheduled_events"):
+            if len(optional.get(name, ())) == 1 and rng.random() < 0.3:
+                (optional[name],) = optional[name]
+        if "record" in self.kinds and rng.random() < 0.15:
+            records = [self.record_inside() for _ in range(rng.choice((0, 1, 1, 2)))]
+            document["records"] = records[0] if len(records) == 1 and rng.random() < 0.3 else records
+
+    def record_inside(self) -> Document:
+        """A record in a bucket: it takes most values of its identity from the bucket."""
+        rng = self.rng
+        record: Document = {} if rng.random() < 0.8 else {"bucket_span": rng.choice(self.spans), "is_interim": None}
+        optional: Document = {
+            "record_score": rng.choice(self.scores),
+            "is_interim": rng.random() < 0.5,
+            "event": self.event(self.first),
+        }
+        self.of_a_record(record, optional)
+        return record | {name: value for name, value in optional.items() if rng.random() >= self.missing}
+
+    def event(self, timestamp: int) -> Any:
+        """A value of `event`: mostly one of a few instants, so that there are ties; rarely no instant."""
+        rng = self.rng
+        if rng.random() < 0.1:
+            return rng.choice((None, {}, {"ingested": None}, {"created": 5}))
+        near = self.first + max(0, timestamp - self.first) // (7 * self.step) * self.step
+        ingested = rng.choice((near, near, near, near + 1, FIRST_INSTANT, LAST_INSTANT, 0))
+        return {"ingested": iso(ingested) if rng.random() < 0.1 else ingested}
 
     def of_a_record(self, document: Document, optional: Document) -> None:
         """Add the fields of a record."""
         self.some(_OF_A_RECORD, optional)
-        if self.rng.random() < 0.2:
-            document |= self.rng.choice(_UNKNOWN)
+        self.unknown(document, optional)
 
     def of_an_influencer(self, document: Document, optional: Document) -> None:
         """Add the fields of an influencer."""
         self.some(_OF_AN_INFLUENCER, optional)
+        self.unknown(document, optional)
+
+    def unknown(self, document: Document, optional: Document) -> None:
+        """Add unknown keys, or a data field called `event`, to a few documents."""
         if self.rng.random() < 0.2:
             document |= self.rng.choice(_UNKNOWN)
+        if self.rng.random() < 0.05:
+            optional["event"] = self.rng.choice(("login", ["login", "logout"], 5))
 
     def some(self, fields: Iterable[tuple[str, float, Sequence[Any]]], optional: Document) -> None:
         """Add values of some fields, each with its chance."""
@@ -574,9 +678,9 @@ class _Maker:
     def influencer(self, bucket: Document) -> Document:
         """A nested influencer; some of its keys are missing."""
         keys: Document = {
-            "job_id": bucket["job_id"],
-            "timestamp": bucket["timestamp"],
-            "bucket_span": bucket["bucket_span"],
+            "job_id": self.rng.choice((bucket["job_id"], bucket["job_id"], "elsewhere")),
+            "timestamp": bucket["timestamp"] + self.rng.choice((0, 0, self.step)),
+            "bucket_span": self.rng.choice((bucket["bucket_span"], 60)),
             "result_type": "bucket_influencer",
             "influencer_field_name": self.rng.choice(("bucket_time", "host.name", None)),
             "initial_anomaly_score": self.rng.choice(self.scores),
@@ -584,6 +688,7 @@ class _Maker:
             "raw_anomaly_score": self.rng.choice((0.0, 10.4, None)),
             "probability": self.rng.choice((1.7e-32, 5e-324, 0.0, 1.0)),
             "is_interim": self.rng.choice((True, False, None)),
+            "event": self.event(bucket["timestamp"]),
         }
         return {name: value for name, value in keys.items() if self.rng.random() < 0.7}
 
@@ -593,44 +698,13 @@ def iso(timestamp: int) -> str:
     return (EPOCH + timedelta(milliseconds=timestamp)).isoformat(timespec="milliseconds")
 
 
-def respelled(rng: Random, document: Document) -> Document:
-    """The same document written another way: NumPy scalars, integral floats, tuples, other instants, a search hit."""
-    way = rng.randrange(12)
-    if way == 0:
-        return {"_index": ".ml-anomalies-shared", "_source": document}
-    stored = FIELDS.get(document.get("result_type") or "")
-    if stored is None:
-        return document
-    given = {name: value for name, value in document.items() if value is not None}
-    changed: Document = {}
-    if way == 1:
-        timestamp = timestamp_ms(document)
-        moment = EPOCH + timedelta(milliseconds=timestamp)
-        changed["timestamp"] = rng.choice((moment, np.datetime64(timestamp, "ms"), np.int64(timestamp), iso(timestamp)))
-    elif way in {2, 3}:
-        spelling = np.int64 if way == 2 else _integral_float
-        names = ["bucket_span", *(name for name, holds in stored.items() if holds is int and name in given)]
-        changed = {name: spelling(given[name]) for name in names}
-    elif way == 4:
-        changed = {name: np.float64(given[name]) for name, holds in stored.items() if holds is float and name in given}
-    elif way == 5:
-        lists = {"causes", "influencers", "typical", "actual", "scheduled_events", "bucket_influencers"}
-        # A name documented for another kind is unknown here, and its value comes back as it is.
-        changed = {name: tuple(given[name]) for name in lists & given.keys() if name not in unknown(document)}
-    return {**document, **changed}
-
-
-def _integral_float(number: int) -> float | int:
-    return float(number) if abs(number) <= 2**53 else number
-
-
 _DTYPES: Mapping[type, type] = {float: np.float64, int: np.int64, bool: np.bool_}
 
 
 def as_columns(rng: Random, batch: Sequence[Document]) -> tuple[dict[str, Any], str | None]:
     """Results of one kind as `ResultsIndex.upsert_columns` takes them: the columns, and the job if all share it.
 
-    Unknown keys have no column and are left out.
+    Unknown keys and the records in buckets have no column and are left out.
     """
     (kind,) = {document["result_type"] for document in batch}
     jobs = {document["job_id"] for document in batch}
@@ -655,6 +729,9 @@ def as_columns(rng: Random, batch: Sequence[Document]) -> tuple[dict[str, Any], 
         else:
             filled: np.ndarray[Any, Any] = np.array([0 if value is None else value for value in values], _DTYPES[holds])
             columns[name] = np.ma.array(filled, mask=missing) if any(missing) else filled
+    ingested = [ingested_ms(document) for document in batch]
+    if any(instant is not None for instant in ingested):
+        columns["event.ingested"] = ingested
     for name in (*DROPPED[kind], *(("scheduled_events",) if kind == "bucket" else ())):
         values = [document.get(name) for document in batch]
         if any(value is not None for value in values):
@@ -669,6 +746,8 @@ def as_scores(state: Mapping[Name, Document], batch: Sequence[Document]) -> tupl
     for document in batch:
         stored = state.get((document["result_type"], identity(document)))
         if document["result_type"] != "bucket" or stored is None or document.get("anomaly_score") is None:
+            return None
+        if listed(document.get("records")):
             return None
         if stored_values({**stored, "anomaly_score": document["anomaly_score"]}) != stored_values(document):
             return None
@@ -690,7 +769,7 @@ def seeded_query(rng: Random, domain: Domain) -> Query:
     kind = rng.choice(domain.kinds if rng.random() < 0.99 else KINDS)
     sort = rng.choice(SORT_FIELDS[kind] if rng.random() < 0.9 else SORTABLE)
     if rng.random() < 0.5:
-        sort = rng.choice(("timestamp", SCORES[kind]))
+        sort = rng.choice((*("timestamp", SCORES[kind]) * 3, "event.ingested"))
     either: dict[str, Any] = {
         "jobs": rng.choice(domain.jobs) if rng.random() < 0.7 else _several(rng, domain.jobs),
         "exclude_interim": rng.random() < 0.3,

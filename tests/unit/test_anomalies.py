@@ -46,6 +46,7 @@ FULL: dict[str, Any] = {
     "anomaly_score_explanation": {"anomaly_length": 3, "nested": [{}]},
     "zebra": [None, True],
 }
+EVENT = {"event": {"ingested": 0}}
 BLAMED = {"influencer_field_name": "host", "influencer_field_value": "b", "influencer_score": 30.0, "x": {"y": [1]}}
 DOCUMENTS = [
     record(0, 3, **FULL),
@@ -302,3 +303,42 @@ def test_upsert_columns_stores_no_documents_either() -> None:
     assert isinstance(full.get_records(job_id=JOB)[0], AnomalyRecord)
     with pytest.raises(InvalidQuery):
         list(lean.get_records(job_id=JOB))
+
+
+def test_an_event_is_the_last_key() -> None:
+    """Values and response objects show it, as text too with ``human``. A data field of this name gives way to it."""
+    found = ResultsIndex()
+    of_event = {"by_field_name": "event", "by_field_value": "b", "x": 1}
+    found.upsert([record(0, **of_event, **EVENT), record(1, **of_event)])
+    found.upsert([bucket(row, result_type="influencer", **BLAMED, **(EVENT if row else {})) for row in range(2)])
+    records = found.get_records(job_id=JOB, sort="timestamp", desc=False)
+    pages: list[Any] = [records, found.get_influencers(job_id=JOB, desc=False)]
+    for page in pages:
+        (shown,) = [value for value in page.to_dict().values() if isinstance(value, list)]
+        assert repr([value.to_dict() for value in page]) == repr(shown)
+        assert_bytes_are_the_body(page)
+        for value, body, people in zip(page, shown, [*page.to_dict(human=True).values()][1], strict=True):
+            if value.event_ingested is None:
+                assert body.get("event") in (None, ["b"])
+            else:
+                assert [*body.items()][-1] == ("event", {"ingested": 0})
+                text = "1970-01-01T00:00:00.000Z"
+                assert [*people["event"].items()] == [("ingested_string", text), ("ingested", 0)]
+            assert "event" not in value.other_fields
+    assert [[value.event_ingested for value in page] for page in pages] == [[0, None], [None, 0]]
+    assert pages[1].column("event.ingested").tolist()[1:] == [0.0]
+
+
+@pytest.mark.parametrize("event", [["b"], "b", 5, False, [{"ingested": 5}]], ids=repr)
+def test_an_event_that_is_no_object_is_an_unknown_key(event: Any) -> None:
+    """It keeps its place among the unknown keys, and there is no instant."""
+    found = ResultsIndex()
+    found.upsert([record(0, a=1, event=event, b=2), bucket(0, result_type="influencer", a=1, event=event, b=2)])
+    pages: list[Any] = [found.get_records(job_id=JOB), found.get_influencers(job_id=JOB)]
+    for page in pages:
+        (value,) = page
+        assert value.event_ingested is None
+        assert [*value.other_fields] == ["a", "event", "b"]
+        (body,) = [*page.to_dict().values()][1]
+        assert [*body.items()][-3:] == [("a", 1), ("event", event), ("b", 2)]
+        assert value.to_dict() == body

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import pytest
+
 from bucketquery.answers.buckets import bucket_objects, bucket_values
 from bucketquery.answers.common import display_fields
 from bucketquery.storage.selection import Selection
@@ -76,6 +78,53 @@ def test_nested_influencers_show_their_bucket() -> None:
     assert list(nameless) == [name for name in host if name != "influencer_field_name"]
     assert nameless["is_interim"] is True
     assert second["bucket_influencers"] == []
+
+
+OWN: dict[str, Any] = {"job_id": "cpu", "timestamp": 0, "bucket_span": 7, "event": {"ingested": -1}}
+
+
+def test_nested_influencers_show_values_of_their_own() -> None:
+    """Each value that an influencer has is shown in place of its bucket's, and its text too; its event comes last."""
+    given = [{}, *({name: OWN[name]} for name in OWN), OWN]
+    found = two(bucket_influencers=given)
+    plain, *others, last = objects(found)[0]["bucket_influencers"]
+    for shown, own in zip((*others, last), given[1:], strict=True):
+        assert shown == plain | own
+        assert [*shown] == [*plain, *(["event"] if "event" in own else [])]
+    people = objects(found, human=True)[0]["bucket_influencers"]
+    assert [shown["timestamp_string"][11:] for shown in people] == [
+        "00:05:00.000Z",
+        "00:05:00.000Z",
+        "00:00:00.000Z",
+        "00:05:00.000Z",
+        "00:05:00.000Z",
+        "00:00:00.000Z",
+    ]
+    event = {"ingested_string": "1969-12-31T23:59:59.999Z", "ingested": -1}
+    assert [list(shown.get("event", {}).items()) for shown in people] == [[], [], [], [], *[list(event.items())] * 2]
+    (first, *_, whole), no_influencers = [
+        value.bucket_influencers for value in bucket_values(JOB, found, display_fields(found))
+    ]
+    assert (first.job_id, first.timestamp, first.bucket_span, first.event_ingested) == (JOB, STEP, SPAN_S, None)
+    assert (whole.job_id, whole.timestamp, whole.bucket_span, whole.event_ingested) == ("cpu", 0, 7, -1)
+    assert no_influencers == ()
+
+
+@pytest.mark.parametrize(
+    "nested", [{}, {"bucket_influencers": INFLUENCERS, "scheduled_events": ["a"]}], ids=["", "full"]
+)
+def test_an_event_is_the_last_key_of_a_bucket(nested: dict[str, Any]) -> None:
+    """A bucket without one has no key, and `event_ingested` is None. An instant of 0 is shown."""
+    found = two(event={"ingested": 0}, **nested)
+    first, second = objects(found)
+    assert [*first.items()][-1] == ("event", {"ingested": 0})
+    assert "event" not in second
+    first, second = objects(found, human=True)
+    assert list(first["event"].items()) == [("ingested_string", "1970-01-01T00:00:00.000Z"), ("ingested", 0)]
+    assert "event" not in second
+    values = bucket_values(JOB, found, display_fields(found))
+    assert [value.event_ingested for value in values] == [0, None]
+    assert repr([value.to_dict() for value in values]) == repr(objects(found))
 
 
 def test_human_adds_text_before_each_timestamp() -> None:

@@ -15,7 +15,7 @@ import pytest
 from bucketquery.errors import InvalidDocument, InvalidQuery
 from bucketquery.ingest.arrays import read_columns, read_scores
 from bucketquery.model.instants import FIRST_MS, LAST_MS
-from bucketquery.results.stored_influencer import StoredInfluencer
+from bucketquery.results.stored_influencer import DifferingInfluencer, StoredInfluencer
 from bucketquery.storage.segment import Segment
 from support.helpers import JOB, SPAN_S, STEP, addresses, bucket, segment, segments_of, stored, without
 
@@ -279,10 +279,7 @@ def test_lists_come_in_any_sequence(events: deque[list[str] | None]) -> None:
 
 
 def test_nested_influencers_belong_to_their_row() -> None:
-    """Each has the job, timestamp, span and `is_interim` of its row.
-
-    If an influencer names a job, timestamp or span, it must be that of the row.
-    """
+    """Each takes from its row the job, timestamp, span and `is_interim` that it does not have."""
     columns = {
         "timestamp": [1, 0],
         "bucket_span": [60, 300],
@@ -294,9 +291,19 @@ def test_nested_influencers_belong_to_their_row() -> None:
         (StoredInfluencer(None, 0.0, 0.0, 0.0, 0.0, is_interim=False),),
         (StoredInfluencer(None, 0.0, 0.0, 0.0, 0.0, is_interim=True),),
     ]
-    for wrong in ({"timestamp": 0}, {"bucket_span": 300}, {"job_id": "db"}):
-        bad = {**columns, "bucket_influencers": [[{}, wrong], [{}]]}
-        assert refusal(bad).field == f"columns.bucket_influencers[0][1].{next(iter(wrong))}"
+    own: list[dict[str, Any]] = [{"timestamp": 0}, {"bucket_span": 300}, {"job_id": "db"}]
+    for given in own:
+        (first, other), _ = read(**{**columns, "bucket_influencers": [[{}], [{}, given]]}).lists_at(
+            "bucket_influencers", slice(0, 2)
+        )
+        assert isinstance(first, StoredInfluencer)
+        # The second row has the job of all rows, and comes first.
+        is_of_row = given in ({"timestamp": 0}, {"bucket_span": 300})
+        assert isinstance(other, StoredInfluencer if is_of_row else DifferingInfluencer)
+    wrong: list[dict[str, Any]] = [{"timestamp": "x"}, {"bucket_span": 0}, {"job_id": "-"}]
+    for given in wrong:
+        bad = {**columns, "bucket_influencers": [[{}, given], [{}]]}
+        assert refusal(bad).field == f"columns.bucket_influencers[0][1].{next(iter(given))}"
 
 
 def test_the_type_may_be_a_column() -> None:
@@ -363,7 +370,7 @@ def test_columns_without_rows_make_an_empty_batch(timestamps: Any) -> None:
 def test_a_column_left_out_is_missing() -> None:
     """A column that is None counts as left out."""
     alone = read(timestamp=[0], bucket_span=1)
-    assert stored(alone) == [(0, 1, None, None, None, None, None, (), ())]
+    assert stored(alone) == [(0, 1, None, None, None, None, None, (), (), ())]
     assert stored(read(timestamp=[0], bucket_span=1, event_count=None)) == stored(alone)
     assert stored(alone) == stored(segment([without(bucket(0, bucket_span=1), "event_count")]))
 
@@ -426,3 +433,54 @@ def test_bad_scores_are_refused(given: Any, field: str) -> None:
     with pytest.raises(InvalidDocument) as caught:
         read_scores(given, "bucket")
     assert caught.value.field == field
+
+
+INSTANT_COLUMNS: list[tuple[Any, list[int | None]]] = [
+    (None, [None, None, None]),
+    ([None] * 3, [None, None, None]),
+    ([5, None, 0], [5, None, 0]),
+    (("1970-01-01", -1.0, None), [0, -1, None]),
+    (np.array([5, 6, 0], dtype=np.int32), [5, 6, 0]),
+    (np.array([5.0, -6.0, 0.0]), [5, -6, 0]),
+    (np.array([5, 6, 7], dtype="datetime64[s]"), [5_000, 6_000, 7_000]),
+    (np.array([5, None, 7], dtype=object), [5, None, 7]),
+    (np.ma.array([5, 0, 7], mask=[True, False, True]), [None, 0, None]),
+    (np.ma.array([5, 6, 7], mask=[False] * 3), [5, 6, 7]),
+    (np.ma.array([5, 6, 7], mask=[False, True, True], dtype="datetime64[ms]"), [5, None, None]),
+]
+
+
+@pytest.mark.parametrize(("given", "expected"), INSTANT_COLUMNS, ids=lambda part: repr(part)[:60])
+@pytest.mark.parametrize("kind", ["bucket", "record", "influencer"])
+def test_a_column_of_instants_may_have_gaps(given: Any, expected: list[int | None], kind: Any) -> None:
+    """The column `event.ingested` holds what a timestamp may be. A gap is not stored, and 0 is."""
+    before = None if given is None else [*given]
+    batch = read_columns({"timestamp": [0, 1, 2], "bucket_span": 1, "event.ingested": given}, JOB, kind)
+    found = segments_of(batch)[kind][JOB]
+    found.check()
+    lists = found.lists.get("event.ingested")
+    stored_instants = [None] * 3 if lists is None else [row or None for row in lists.between(0, 3)]
+    assert [instant or None for instant in expected] == stored_instants
+    assert (0 if lists is None else lists.length) == sum(instant is not None for instant in expected)
+    if isinstance(given, np.ndarray):
+        assert lists is not None
+        assert not np.shares_memory(lists.values, given)
+        assert repr([*given]) == repr(before)
+
+
+BAD_INSTANTS: list[tuple[Any, str]] = [
+    ([0, "now"], "event.ingested[1]"),
+    (np.array([0.5, 0.0]), "event.ingested[0]"),
+    (np.array([0, LAST_MS + 1]), "event.ingested[1]"),
+    (np.array([True, False]), "event.ingested[0]"),
+    ([0], "event.ingested"),
+    (np.zeros((2, 1)), "event.ingested"),
+]
+
+
+@pytest.mark.parametrize(("given", "path"), BAD_INSTANTS, ids=lambda part: repr(part)[:60])
+def test_a_bad_column_of_instants_is_refused(given: Any, path: str) -> None:
+    """The path has the name of the column. A column of the objects themselves is refused."""
+    columns = {"timestamp": [0, 1], "bucket_span": 1, "event.ingested": given}
+    assert refusal(columns).field == f"columns.{path}"
+    assert refusal({"timestamp": [0], "bucket_span": 1, "event": [{"ingested": 0}]}).field == "columns.event"

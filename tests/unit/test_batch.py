@@ -20,7 +20,7 @@ from bucketquery.ingest.checks import Unfit
 from bucketquery.model.instants import FIRST_MS, LAST_MS
 from bucketquery.model.schema import BUCKET, Field
 from bucketquery.model.sizes import DEFAULT_SIZES
-from bucketquery.storage.sparse_lists import SparseLists
+from bucketquery.storage.sparse_lists import NO_LISTS, SparseLists
 from support.helpers import segments_of
 
 INT64_MAX = 2**63 - 1
@@ -116,7 +116,8 @@ def columns(timestamps: list[int], counts: list[int | None]) -> dict[str, Column
 
 def chunk(jobs: list[int], timestamps: list[int], counts: list[int | None], events: list[tuple[str, ...]]) -> Chunk:
     """A chunk of buckets with these jobs, timestamps, event counts and scheduled events."""
-    lists = {"bucket_influencers": SparseLists.of_tuples([]), "scheduled_events": SparseLists.of_tuples(events)}
+    lists = {**dict.fromkeys(["bucket_influencers", "event.ingested"], NO_LISTS)}
+    lists["scheduled_events"] = SparseLists.of_tuples(events)
     return Chunk.of(np.array(jobs, dtype=np.int64), columns(timestamps, counts), lists)
 
 

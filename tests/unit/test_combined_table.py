@@ -119,7 +119,7 @@ def test_a_query_of_some_jobs_reads_only_their_rows() -> None:
     assert lacking is not None
     assert lacking.tolist() == [True, True, False, False, True]
     assert base.lists_at("scheduled_events", slice(3, 5)) == [(), ("x",)]
-    assert base.lists.keys() == {"scheduled_events"}
+    assert base.lists.keys() == {"scheduled_events", "event.ingested"}
 
 
 def test_stale_jobs_are_searched_one_by_one() -> None:

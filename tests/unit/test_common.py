@@ -1,11 +1,20 @@
 """Functions that pages of all kinds use: defaults of missing values, display fields, text beside timestamps."""
 
 from itertools import islice
+from typing import Any
 
 import numpy as np
 import pytest
 
-from bucketquery.answers.common import display_fields, each_of, shown, timestamp_strings, with_string
+from bucketquery.answers.common import (
+    display_fields,
+    each_of,
+    ingested,
+    put_events,
+    shown,
+    timestamp_strings,
+    with_string,
+)
 from bucketquery.model.instants import FIRST_MS, LAST_MS
 from bucketquery.model.schema import RECORD
 from bucketquery.storage.selection import Selection
@@ -33,6 +42,40 @@ def test_each_row_has_its_job() -> None:
     """A single job id applies to all rows. A list has one job id for each row."""
     assert [*islice(each_of("web"), 3)] == ["web"] * 3
     assert [*each_of(["web", "db"])] == ["web", "db"]
+
+
+@pytest.mark.parametrize(
+    ("instants", "expected"),
+    [
+        ([None, None], None),
+        ([0, -1], [0, -1]),
+        ([None, 0], [None, 0]),
+        ([], None),
+    ],
+)
+def test_instants_of_events_are_read_together(instants: list[int | None], expected: list[int | None] | None) -> None:
+    """None stands for rows of which none has an instant, even if another row has one. 0 is an instant."""
+    given = [bucket(row, event={"ingested": instant}) for row, instant in enumerate(instants)]
+    for others in ([], [bucket(9, event={"ingested": 5})]):
+        all_rows = Selection.of(segment([*given, *others]))
+        for chosen in (slice(0, len(given)), np.arange(len(given))):
+            found = ingested(Selection(all_rows.view, chosen))
+            # No rows at all may be an empty list or None.
+            assert (found or None) == expected
+            assert all(type(instant) in (int, type(None)) for instant in found or ())
+
+
+def test_events_are_put_into_response_objects() -> None:
+    """Only an object whose result has an instant gets the key, and the text with ``human``."""
+    found = Selection.of(segment([bucket(0, event={"ingested": 5}), bucket(1)]))
+    for human, event in (
+        (False, {"ingested": 5}),
+        (True, {"ingested_string": "1970-01-01T00:00:00.005Z", "ingested": 5}),
+    ):
+        objects: list[dict[str, Any]] = [{"a": 1}, {"a": 2}]
+        put_events(objects, found, human=human)
+        assert objects == [{"a": 1, "event": event}, {"a": 2}]
+        assert list(objects[0]["event"]) == list(event)
 
 
 def test_text_of_a_timestamp_comes_before_the_number() -> None:

@@ -56,7 +56,7 @@ def test_documents_become_columns_by_job() -> None:
     web.check()
     assert web.column("timestamp").tolist() == [STEP, STEP, 2 * STEP]
     assert web.column("bucket_span").tolist() == [SPAN_S, 600, SPAN_S]
-    assert row_of(web, 2) == (2 * STEP, SPAN_S, 2.0, None, None, None, None, (), ("a",))
+    assert row_of(web, 2) == (2 * STEP, SPAN_S, 2.0, None, None, None, None, (), ("a",), ())
     assert [web.column(field.name).dtype for field in BUCKET.columns] == [field.type.dtype for field in BUCKET.columns]
 
 
@@ -199,7 +199,18 @@ BAD: list[tuple[Any, str]] = [
     (bucket(0, bucket_influencers=[5], processing_time_ms="5"), ".bucket_influencers[0]"),
     (bucket(0, processing_time_ms=[]), ".processing_time_ms"),
     (bucket(0, scheduled_events=["a", 5]), ".scheduled_events[1]"),
-    (bucket(0, scheduled_events="ab"), ".scheduled_events"),
+    (bucket(0, scheduled_events=5), ".scheduled_events"),
+    (bucket(0, scheduled_events=[5], event=5), ".scheduled_events[0]"),
+    (bucket(0, event=5), ".event"),
+    (bucket(0, event="2020-01-01"), ".event"),
+    (bucket(0, event=[]), ".event"),
+    (bucket(0, event={"ingested": "now"}), ".event.ingested"),
+    (bucket(0, event={"ingested": []}), ".event.ingested"),
+    (bucket(0, event={"ingested": LAST_MS + 1}), ".event.ingested"),
+    (bucket(0, bucket_influencers=[{"event": {"ingested": 0.5}}]), ".bucket_influencers[0].event.ingested"),
+    (record(0, event={"ingested": True}, causes=5), ".event.ingested"),
+    (record(0, function=5, event={"ingested": True}), ".function"),
+    (bucket(0, result_type="influencer", event={"ingested": "x"}, y={1}), ".event.ingested"),
 ]
 
 
@@ -396,3 +407,42 @@ def test_repeated_documents_are_counted() -> None:
     assert read_documents(few, None).repeated == 3
     assert read_documents(few * 5, None).repeated == 27
     assert read_documents(rows(0, 5), None).repeated == 0
+
+
+@pytest.mark.parametrize("kind", ["bucket", "record", "influencer"])
+@pytest.mark.parametrize("count", [1, 20])
+def test_an_event_has_an_instant(kind: Any, count: int) -> None:
+    """Chunks that are checked by column and those checked value by value store the same instants, 0 too.
+
+    An event without an instant, and a null one, store nothing. In records and influencers an event that is no object
+    stores none either.
+    """
+    events: list[Any] = [{"ingested": 0}, {"ingested": -1, "x": {1}}, {}, {"ingested": None}, None]
+    odd: list[Any] = [MappingProxyType({"ingested": "1970-01-01"}), {"ingested": 7.0}]
+    if kind != "bucket":
+        odd += [[5], "text"]
+    for some, expected in ((events, [0, -1]), (events + odd, [0, -1, 0, 7])):
+        given = [bucket(row, result_type=kind, event=event) for row, event in enumerate(some)]
+        given += [bucket(row, result_type=kind) for row in range(50, 50 + count)]
+        for documents in (given, iter(given)):
+            found = segments_of(read_documents(documents, None))[kind][JOB]
+            found.check()
+            instants = found.lists["event.ingested"]
+            assert instants.values.tolist() == expected
+            assert instants.rows.tolist() == [0, 1, 5, 6][: len(expected)]
+        nothing = read_documents(given[2:5], None)
+        assert "event.ingested" not in segments_of(nothing)[kind][JOB].lists
+
+
+def test_a_generator_may_change_an_event_afterwards() -> None:
+    """The instant is that of the moment at which the document was given."""
+    event = {"ingested": 5}
+
+    def changing(kind: str) -> Iterator[dict[str, Any]]:
+        for row in range(3):
+            event["ingested"] = row
+            yield bucket(row, result_type=kind, event=event)
+
+    for kind in ("bucket", "record"):
+        found = segments_of(read_documents(changing(kind), None))
+        assert next(iter(found.values()))[JOB].lists["event.ingested"].values.tolist() == [0, 1, 2]

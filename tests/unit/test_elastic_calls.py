@@ -1,6 +1,7 @@
 """Calls: `read_call` turns the objects of a caller into built-in types and splits the URL."""
 
 from collections.abc import Iterator, Mapping
+from decimal import Decimal
 from enum import Enum
 from types import MappingProxyType
 from typing import Any, NoReturn
@@ -9,7 +10,8 @@ import numpy as np
 import pytest
 
 from bucketquery import InvalidQuery
-from bucketquery.elastic.calls import Call, read_call
+from bucketquery.elastic.calls import Call, echoed, read_call
+from bucketquery.elastic.response_parameters import NO_PARAMETERS, ResponseParameters
 
 #: A text whose ``str()`` is not its value.
 WORD: Any = Enum("WORD", {"GET": "GET"}, type=str)
@@ -62,7 +64,8 @@ def test_params_override_the_query_string_of_the_path() -> None:
 
 def test_the_path_stays_encoded() -> None:
     """The segments of the path are decoded later. Messages show the path as the caller wrote it."""
-    assert read_call("GET", "/a%2Fb?c=%20", None, None) == Call("GET", "/a%2Fb?c=%20", "/a%2Fb", {"c": " "}, None)
+    expected = Call("GET", "/a%2Fb?c=%20", "/a%2Fb", {"c": " "}, NO_PARAMETERS, None)
+    assert read_call("GET", "/a%2Fb?c=%20", None, None) == expected
 
 
 @pytest.mark.parametrize("escape", ["%", "%z0", "%0", "%zz", "%0z", "%é0"])
@@ -75,13 +78,35 @@ def test_a_malformed_escape_is_refused(escape: str) -> None:
 
 def test_values_of_a_mapping_become_text_as_in_json() -> None:
     """Text stays as it is, numbers and booleans are spelled as in JSON, and None becomes empty text."""
+    given: dict[str, Any]
     given = {"a": "x", "b": True, "c": False, "d": 5, "e": 2.5, "f": None, "g": np.int64(7), "h": np.float64(0.5)}
+    given |= {
+        "i": np.True_,
+        "j": Decimal("80.0"),
+        "k": Decimal("0.5"),
+        "l": WORD.GET,
+        "m": Decimal("1e20"),
+        "n": np.array("y"),
+    }
     expected = {"a": "x", "b": "true", "c": "false", "d": "5", "e": "2.5", "f": "", "g": "7", "h": "0.5"}
+    expected |= {"i": "true", "j": "80", "k": "0.5", "l": "GET", "m": "1e+20", "n": "y"}
     assert url("/", given) == url("/", MappingProxyType(given)) == expected
 
 
 @pytest.mark.parametrize(
-    "value", [["5"], {"a": 5}, {5}, b"5", object(), float("nan"), np.bool_(1), pytest.param(10**5_000, id="long")]
+    "value",
+    [
+        ["5"],
+        {"a": 5},
+        {5},
+        b"5",
+        object(),
+        float("nan"),
+        Decimal("NaN"),
+        Decimal("-Infinity"),
+        Decimal("1e400"),
+        pytest.param(10**5_000, id="long"),
+    ],
 )
 def test_other_values_of_a_mapping_are_refused(value: object) -> None:
     """An integer with more digits than Python writes is refused too."""
@@ -110,23 +135,48 @@ def test_an_odd_method_path_or_name_becomes_the_name_of_its_type() -> None:
 def test_a_body_becomes_built_in_types() -> None:
     """A value that is not JSON becomes ``...``, which has no JSON type. The items of arrays are not read."""
     given = {"a": WORD.GET, "b": None, "c": np.int32(5), "d": np.float32(0.5), "e": {"f": True}, "g": [object()]}
-    odd = {5: object(), "h": float("inf"), "i": {1}, "j": (1,)}
-    body = read_call("GET", "/", None, MappingProxyType({**given, **odd})).body
+    odd = {5: object(), "h": float("inf"), "i": {1}, "j": (1,), "k": Decimal("Infinity")}
+    numbers = {"l": np.bool_(0), "m": Decimal("1.50"), "n": Decimal("2.0"), "o": Decimal(2**60)}
+    body = read_call("GET", "/", None, MappingProxyType({**given, **odd, **numbers})).body
     expected: dict[str, Any] = {"a": "GET", "b": None, "c": 5, "d": 0.5, "e": {"f": True}, "g": []}
-    assert body == {**expected, "5": ..., "h": ..., "i": ..., "j": []}
+    expected |= {"5": ..., "h": ..., "i": ..., "j": [], "k": ...}
+    assert body == {**expected, "l": False, "m": 1.5, "n": 2, "o": 2.0**60}
     assert [type(value) for value in body.values()][:4] == [str, type(None), int, float]
-    assert [read_call("GET", "/", None, text).body for text in ("{}", b"{}", bytearray(b"{}"))] == ["{}", b"{}", b"{}"]
+    assert [type(body[name]) for name in "lmno"] == [bool, float, int, float]
+    for text in (b"{}", bytearray(b"{}"), memoryview(b"{}")):
+        assert read_call("GET", "/", None, text).body == b"{}"
+    assert read_call("GET", "/", None, "{}").body == "{}"
 
 
-@pytest.mark.parametrize(("broken", "why"), [(Broken(a=1), "OSError"), (Endless(), "RecursionError")])
-def test_objects_that_cannot_be_read_are_refused(broken: Mapping[str, Any], why: str) -> None:
+def test_objects_are_read_two_levels_deep() -> None:
+    """A page is the deepest object of a request. So an object in itself, or one of 2**100 parts, is read at once."""
+    wide: dict[str, Any] = {}
+    for _ in range(100):
+        wide = {"page": wide, "x": wide}
+    expected: dict[str, Any] = {"page": {"page": {}, "x": {}}, "x": {"page": {}, "x": {}}}
+    assert read_call("GET", "/", None, wide).body == expected
+    assert read_call("GET", "/", None, Endless()).body == {"page": {"page": {}}}
+    assert refused("GET", "/", Endless(), None).reason == "parameter [page] must be text, not START_OBJECT"
+
+
+@pytest.mark.parametrize(
+    ("value", "why"), [(Broken(a=1), "OSError"), ({"page": Broken(a=1)}, "OSError"), (Decimal("sNaN"), "ValueError")]
+)
+def test_objects_that_cannot_be_read_are_refused(value: object, why: str) -> None:
     """The error names the exception that the caller's class raises, in ``params`` and in a body."""
-    for params, body in ((broken, None), (None, broken)):
+    for params, body in ((value, None), (None, value)):
         assert refused("GET", "/", params, body).reason == f"the request cannot be read: {why}"
 
 
-@pytest.mark.parametrize(("query", "pretty"), [("pretty", True), ("pretty=true", True), ("pretty=false", False)])
-def test_pretty_is_known_before_anything_is_checked(query: str, pretty: bool) -> None:
-    """Errors can be indented too. A value of ``pretty`` that is not a boolean counts as false."""
-    assert read_call("GET", "/", query, None).pretty is pretty
-    assert read_call("GET", "/", "pretty=1", None).pretty is read_call("GET", "/", "", None).pretty is False
+def test_the_parameters_that_shape_a_reply_are_read_first() -> None:
+    """They come from the path or from ``params``. The body is not looked at if one of them is wrong."""
+    call = read_call("GET", "/?pretty", {"human": True}, None)
+    assert call.response == ResponseParameters(pretty=True, human=True)
+    assert read_call("GET", "/?size=5", None, None).response is NO_PARAMETERS
+    assert refused("GET", "/?pretty=1", None, Broken(a=1)).reason.startswith("Failed to parse value [1]")
+
+
+def test_a_part_of_a_request_is_shown_up_to_a_length() -> None:
+    """What is longer ends with dots."""
+    assert [echoed("a" * length) for length in (0, 5, 1_000)] == ["", "a" * 5, "a" * 1_000]
+    assert echoed("a" * 1_001) == echoed("a" * 10**6) == "a" * 1_000 + "..."

@@ -1,5 +1,6 @@
 """The handler: one request, one commit, one reply."""
 
+import gzip
 from typing import Any, cast
 
 import pytest
@@ -53,29 +54,49 @@ def test_a_snapshot_answers_as_of_its_commit(index: ResultsIndex) -> None:
 
 
 def test_the_method_and_the_path_are_checked_first(index: ResultsIndex) -> None:
-    """Other mistakes in the request do not change the reply."""
-    wrong = "?filter_path=x&zzz"
+    """Other mistakes in the request do not change the reply, except in the parameters that shape it."""
+    wrong = "?size=x&zzz"
     assert handle(index, "PUT", "/x", body="[").body["error"].startswith("no handler found for uri [/x]")
-    reply = handle(index, "get", BUCKETS + wrong, body="[")
-    assert (
-        reply.status,
-        reply.headers["Allow"],
-        f"uri [{BUCKETS}{wrong}] and method [get]" in reply.body["error"],
-    ) == (
-        405,
-        "GET,POST",
-        True,
-    )
+    reply = handle(index, "PUT", BUCKETS + wrong, body="[")
+    assert (reply.status, reply.headers["Allow"]) == (405, "GET,POST")
+    assert f"uri [{BUCKETS}{wrong}] and method [PUT]" in reply.body["error"]
+    assert "Unexpected http method: get," in handle(index, "get", BUCKETS + wrong, body="[").body["error"]
     reply = handle(index, "OPTIONS", BUCKETS + wrong, body="[")
     assert (reply.status, reply.headers["Allow"], reply.encode()) == (200, "GET,POST", b"")
+    for method, path in (("PUT", BUCKETS), ("GET", "/x"), ("OPTIONS", BUCKETS)):
+        assert handle(index, method, path, "pretty=1", "[").body["error"]["reason"].startswith("Failed to parse value")
+        assert handle(index, method, path, "format=yaml", "[").status == 406
 
 
 def test_every_reply_may_be_pretty(index: ResultsIndex) -> None:
-    """Errors of any kind are indented too, except if the request cannot be read at all."""
+    """Errors of any kind are indented too, except if the URL cannot be read or the reply cannot be shaped."""
     for path in (BUCKETS, "/x", "/_ml/anomaly_detectors/none/results/buckets", f"{BUCKETS}/2026"):
         assert handle(index, "GET", path, "pretty").encode().startswith(b'{\n  "')
         assert b"\n" not in handle(index, "GET", path).encode()
-    assert b"\n" not in handle(index, "GET", f"{BUCKETS}?pretty&%").encode()
+    for query in ("pretty&%", "pretty&human=x"):
+        assert b"\n" not in handle(index, "GET", f"{BUCKETS}?{query}").encode()
+
+
+def test_an_answer_may_be_filtered(index: ResultsIndex) -> None:
+    """Body and bytes have the parts that the URL asks for, beside a body too. An error has all of its parts."""
+    params: Any
+    for params, body in (("filter_path=count", None), ({"filter_path": "count", "human": True}, {"desc": True})):
+        reply = handle(index, "POST", BUCKETS, params, body)
+        assert (reply.status, reply.body, reply.encode()) == (200, {"count": 10}, b'{"count":10}')
+    reply = handle(index, "GET", f"{BUCKETS}?filter_path=nothing")
+    assert (reply.body, reply.encode()) == ({}, b"{}")
+    for path in ("/x", f"{BUCKETS}?size=x", f"{BUCKETS}/2026", f"{BUCKETS}?sort=x"):
+        plain = handle(index, "GET", path)
+        assert handle(index, "GET", path, "filter_path=count").body == plain.body or path == "/x"
+        assert "error" in handle(index, "GET", path, "filter_path=-error").body
+
+
+def test_a_body_may_be_compressed_or_too_large(index: ResultsIndex) -> None:
+    """The statuses of a body that is refused are 400 and 413."""
+    assert len(handle(index, "POST", BUCKETS, None, gzip.compress(b'{"page": {"size": 3}}')).body["buckets"]) == 3
+    for body, status in ((b"\x1f\x8b", 400), (b"{" + b" " * 2**20, 413), (gzip.compress(bytes(2**24)), 413)):
+        reply = handle(index, "POST", BUCKETS, None, body)
+        assert (reply.status, reply.body["status"]) == (status, status)
 
 
 def test_the_job_is_looked_up_after_reading_and_before_searching(index: ResultsIndex) -> None:
@@ -198,3 +219,30 @@ def test_no_request_raises(index: ResultsIndex, odd: Any) -> None:
         reply = handle(index, *request)
         assert reply.status in {200, 400, 404, 405}
         assert reply.encode().decode().startswith('{"')
+
+
+def test_the_reply_to_head_has_no_body(index: ResultsIndex) -> None:
+    """A method of a subclass of text counts too. The status and the headers are those of the reply."""
+
+    class Method(str):
+        __slots__ = ()
+
+    for method in ("HEAD", Method("HEAD")):
+        for path, status in (("/", 200), (BUCKETS, 405), ("/x", 400), ("/%", 400)):
+            reply = handle(index, method, path, "pretty")
+            assert (reply.status, reply.body, reply.encode()) == (status, {}, b"")
+            assert reply.headers["x-elastic-product"] == "Elasticsearch"
+
+
+def test_parameters_that_shape_a_reply_hold_for_jobs(index: ResultsIndex) -> None:
+    """``filter_path`` and ``pretty`` work on every path; the server's description is indented anyway."""
+    jobs = "/_ml/anomaly_detectors"
+    assert handle(index, "GET", f"{jobs}?filter_path=count").body == {"count": 2}
+    assert handle(index, "GET", f"{jobs}/_stats?filter_path=jobs.data_counts.bucket_count").body == {
+        "jobs": [{"data_counts": {"bucket_count": 0}}, {"data_counts": {"bucket_count": 10}}]
+    }
+    assert handle(index, "GET", f"{jobs}?pretty").encode().startswith(b'{\n  "count" : 2')
+    for query in ("", "?human", "?filter_path=tagline,name&human"):
+        assert handle(index, "GET", f"/{query}").encode().startswith(b'{\n  "')
+    assert handle(index, "GET", "/?filter_path=tagline&pretty=false").encode() == b'{"tagline":"You Know, for Search"}'
+    assert handle(index, "GET", f"{jobs}?format=yaml").status == 406

@@ -1,6 +1,7 @@
 """Replies: frozen values that encode as JSON, with any text in them."""
 
 import copy
+import itertools
 import json
 import pickle
 from dataclasses import FrozenInstanceError, replace
@@ -10,7 +11,9 @@ import pytest
 
 from bucketquery import BucketPage, InvalidQuery, NotFound, ResultsIndex
 from bucketquery.elastic import Reply
-from bucketquery.elastic.replies import all_shards_failed, answer, options, refusal, unknown_path, wrong_method
+from bucketquery.elastic.filter_path import read_filter
+from bucketquery.elastic.replies import all_shards_failed, answer, options, refusal, shaped, unknown_path, wrong_method
+from bucketquery.elastic.response_parameters import NO_PARAMETERS, ResponseParameters
 from bucketquery.model.once import is_made
 from support.helpers import JOB, WRITERS, rows, write_by
 
@@ -98,6 +101,63 @@ def test_a_changed_body_is_encoded(page: BucketPage) -> None:
     assert reply.encode() == b""
 
 
+# ---- replies that a request shapes
+
+
+def parameters(filter_path: str, *, pretty: bool = False) -> ResponseParameters:
+    """Response parameters with a filter."""
+    return ResponseParameters(pretty=pretty, filter_path=read_filter(filter_path))
+
+
+def test_a_reply_without_response_parameters_stays_the_same(page: BucketPage) -> None:
+    """It is the same object, and its body is not made."""
+    reply = answer(page, human=False)
+    assert shaped(reply, NO_PARAMETERS) is reply
+    assert not is_made(reply, "body")
+
+
+@pytest.mark.usefixtures("writer")
+@pytest.mark.parametrize("pretty", [False, True])
+def test_a_page_is_filtered_when_it_is_read(page: BucketPage, pretty: bool) -> None:
+    """The body and the bytes have the same parts. The first reply does not change."""
+    reply = answer(page, human=True)
+    found = shaped(reply, parameters("buckets.timestamp*", pretty=pretty))
+    assert not is_made(found, "body")
+    expected = [{name: row[name] for name in ("timestamp_string", "timestamp")} for row in reply.body["buckets"]]
+    assert (found.status, found.headers, found.body) == (200, CONTENT, {"buckets": expected})
+    assert json.loads(found.encode()) == found.body
+    assert found.encode().startswith(b'{\n  "buckets" : [' if pretty else b'{"buckets":[{"timestamp_string":"')
+    assert json.loads(shaped(answer(page, human=False), parameters("count")).encode()) == {"count": 100}
+
+
+def test_a_body_that_a_filter_empties_is_an_empty_object(page: BucketPage) -> None:
+    """A body that was empty before stays without bytes."""
+    for reply in (answer(page, human=False), Reply(status=200, body={"a": 1})):
+        found = shaped(reply, parameters("x"))
+        assert (found.body, found.encode()) == ({}, b"{}")
+        assert shaped(reply, parameters("x", pretty=True)).encode() == b"{}\n"
+        for same in (pickle.loads(pickle.dumps(found)), copy.deepcopy(found), replace(found)):
+            assert (same, same.encode()) == (found, b"{}")
+    assert shaped(options(), parameters("x", pretty=True)).encode() == b""
+
+
+def test_an_error_is_not_filtered() -> None:
+    """It may be indented."""
+    reply = refusal(NotFound("gone"))
+    assert shaped(reply, parameters("error.type")) == reply
+    assert shaped(reply, parameters("x", pretty=True)) == replace(reply, _pretty=True)
+
+
+def test_any_reply_may_be_shaped() -> None:
+    """A body that is given is filtered at once."""
+    reply = Reply(status=200, headers={"a": "b"}, body={"name": "n", "version": {"number": "1", "x": 2}})
+    found = shaped(reply, parameters("version.number"))
+    assert (found.headers, found.body) == ({"a": "b"}, {"version": {"number": "1"}})
+    assert reply.body["name"] == "n"
+    assert shaped(reply, ResponseParameters(pretty=True)) == replace(reply, _pretty=True)
+    assert found != Reply(status=200, headers={"a": "b"}, body=found.body)
+
+
 def test_a_pickled_reply_has_no_page(page: BucketPage) -> None:
     """It has only the body, so it does not hold the columns of the page."""
     unpickled = pickle.loads(pickle.dumps(answer(page, human=False)))
@@ -168,6 +228,44 @@ def test_a_refusal_shows_the_cause_of_its_error() -> None:
     assert refusal(NotFound("gone")).status == refusal(NotFound("gone")).body["status"] == 404
 
 
+def parsing(reason: str, cause: BaseException | None = None) -> InvalidQuery:
+    """An error of the parser, with a cause."""
+    error = InvalidQuery(reason, type="x_content_parse_exception")
+    error.__cause__ = cause
+    return error
+
+
+def test_the_root_is_the_innermost_error_of_the_parser() -> None:
+    """Each error shows its own cause. An error of another kind is no root unless it stands alone."""
+    number = InvalidQuery("no number", type="number_format_exception")
+    for errors in (
+        [parsing("a")],
+        [parsing("a"), number],
+        [parsing("a"), parsing("b")],
+        [parsing("a"), parsing("b"), number],
+    ):
+        for error, cause in itertools.pairwise(errors):
+            error.__cause__ = cause
+        shown = refusal(errors[0]).body["error"]
+        parser = [error for error in errors if error is not number]
+        assert shown["root_cause"] == [{"type": "x_content_parse_exception", "reason": parser[-1].reason}]
+        for error in errors:
+            assert (shown["type"], shown["reason"]) == (error.type, error.reason)
+            assert ("caused_by" in shown) == (error is not errors[-1])
+            shown = shown.get("caused_by", {})
+    assert refusal(caused("outer", parsing("inner"))).body["error"]["root_cause"][0]["reason"] == "outer"
+
+
+def test_a_failed_search_guesses_a_cause_of_some_errors() -> None:
+    """An illegal argument is its own cause, after the failed shards. Errors of the server's own kinds are not."""
+    reason = {"type": "illegal_argument_exception", "reason": "Result window is too large"}
+    error = all_shards_failed(InvalidQuery(reason["reason"])).body["error"]
+    assert list(error)[-2:] == ["failed_shards", "caused_by"]
+    assert error["caused_by"] == {**reason, "caused_by": reason}
+    for kind in ("parse_exception", "query_shard_exception"):
+        assert "caused_by" not in all_shards_failed(InvalidQuery("x", type=kind)).body["error"]
+
+
 def test_an_error_of_the_search_is_wrapped() -> None:
     """The reply shows it as the failure of the only shard."""
     reply = all_shards_failed(InvalidQuery("No mapping found for [x]", type="query_shard_exception"))
@@ -191,6 +289,8 @@ def test_the_parts_of_a_body_are_independent() -> None:
     reply = all_shards_failed(InvalidQuery("x"))
     reply.body["error"]["root_cause"][0]["reason"] = "changed"
     assert reply.body["error"]["failed_shards"][0]["reason"]["reason"] == "x"
+    reply.body["error"]["caused_by"]["reason"] = "changed"
+    assert reply.body["error"]["caused_by"]["caused_by"]["reason"] == "x"
     reply = refusal(InvalidQuery("x"))
     reply.body["error"]["root_cause"][0]["reason"] = "changed"
     assert reply.body["error"]["reason"] == "x"
@@ -198,12 +298,33 @@ def test_the_parts_of_a_body_are_independent() -> None:
 
 def test_the_error_of_an_unknown_path_or_method_is_text() -> None:
     """As on the server, the body for an unknown path has no status."""
-    assert (unknown_path("GET", "/x?y").status, unknown_path("GET", "/x?y").body) == (
-        400,
-        {"error": "no handler found for uri [/x?y] and method [GET]"},
-    )
+    text = "no handler found for uri [/x?y] and method [GET]"
+    assert (unknown_path("GET", "/x?y").status, unknown_path("GET", "/x?y").body) == (400, {"error": text})
     reason = "Incorrect HTTP method for uri [/x?y] and method [PUT], allowed: [GET, POST]"
-    assert (wrong_method("PUT", "/x?y").status, wrong_method("PUT", "/x?y").body) == (
-        405,
-        {"error": reason, "status": 405},
-    )
+    expected = (405, {"error": reason, "status": 405})
+    assert (wrong_method("PUT", "/x?y").status, wrong_method("PUT", "/x?y").body) == expected
+
+
+@pytest.mark.parametrize("method", ["get", "", "PROPFIND", "GET "])
+def test_a_method_that_http_does_not_have_has_other_words(method: str) -> None:
+    """They are the same for a known and for an unknown path, except for the methods that the path has."""
+    for reply, allowed in ((unknown_path(method, "/x"), ""), (wrong_method(method, "/x"), ", allowed: [GET, POST]")):
+        expected = (405, {"error": f"Unexpected http method: {method}{allowed}", "status": 405})
+        assert (reply.status, reply.body) == expected
+        assert ("Allow" in reply.headers) == bool(allowed)
+
+
+def test_options_of_an_unknown_path_is_empty() -> None:
+    """No method is allowed there."""
+    reply = unknown_path("OPTIONS", "/x")
+    assert (reply.status, reply.headers, reply.encode()) == (200, CONTENT, b"")
+
+
+def test_a_long_path_or_method_is_shown_in_part() -> None:
+    """A path up to 1,000 characters, a method up to 100."""
+    for reply in (unknown_path("GET", "/" * 10**6), wrong_method("PUT", "/" * 10**6)):
+        assert f"uri [{'/' * 1_000}...] and" in reply.body["error"]
+        assert len(reply.encode()) < 1_200
+    for reply in (unknown_path("x" * 10**6, "/"), wrong_method("x" * 10**6, "/")):
+        assert f"method: {'x' * 100}" in reply.body["error"]
+        assert len(reply.encode()) < 200

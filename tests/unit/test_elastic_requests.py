@@ -55,6 +55,9 @@ def reason(path: str, params: Any = None, body: Any = None) -> str:
         (f"{BUCKETS}/2026/", ("buckets", "web", "2026")),
         (f"{BUCKETS}/a+b%2B%2f%25", ("buckets", "web", "a+b+/%")),
         (RECORDS, ("records", "web", None)),
+        (f"{RECORDS}///", ("records", "web", None)),
+        ("/_ml/anomaly_detectors//results/records", ("records", "", None)),
+        ("/_xpack/ml/anomaly_detectors/w%2Fb/results/buckets/1/", ("buckets", "w/b", "1")),
         (f"{INFLUENCERS}/", ("influencers", "web", None)),
         ("/_ml/anomaly_detectors/%C3%A9%2541/results/records", ("records", "é%41", None)),
         ("/_ml/anomaly_detectors/\ud800/results/records", ("records", "\ud800", None)),
@@ -79,12 +82,17 @@ def test_paths_lead_to_endpoints(path: str, route: tuple[str, str, str | None]) 
         f"{BUCKETS}/1/2",
         f"{RECORDS}/1",
         f"{INFLUENCERS}/1",
-        "/_ml/anomaly_detectors//results/buckets",
         f"//{BUCKETS}",
+        f"{BUCKETS}//1",
+        "/_xpack/_ml/anomaly_detectors/web/results/buckets",
+        "/_%6dl/anomaly_detectors/web/results/buckets",
     ],
 )
 def test_other_paths_have_no_endpoint(path: str) -> None:
-    """Paths without an endpoint include one with an empty job, or with a timestamp after records or influencers."""
+    """Paths without an endpoint include one with a timestamp after records or influencers, and one with an escape.
+
+    Only the job and the timestamp may have escapes.
+    """
     assert find_route(path) is None
 
 
@@ -98,7 +106,7 @@ def test_a_url_gives_the_keywords_of_a_query() -> None:
     assert parameters(BUCKETS, query) == {**read, "exclude_interim": True, "from_": 2, "size": 5}
     assert parameters(RECORDS, "record_score=5&start=-1") == {"record_score": 5.0}
     assert parameters(INFLUENCERS, "influencer_score=5&size=0") == {"influencer_score": 5.0, "size": 0}
-    assert request(BUCKETS)[1:] == ("web", {}, False)
+    assert request(BUCKETS)[1:] == ("web", {})
 
 
 def test_a_timestamp_comes_from_the_path_or_the_query_string() -> None:
@@ -156,24 +164,27 @@ def test_unknown_names_are_reported_in_alphabetical_order() -> None:
     )
 
 
-@pytest.mark.parametrize("name", ["filter_path", "format", "error_trace"])
-def test_other_parameters_that_shape_a_reply_are_refused(name: str) -> None:
-    """The message names the parameter, even if another one is wrong too."""
-    assert refused(BUCKETS, f"pretty=1&{name}=x") == (
-        "illegal_argument_exception",
-        f"parameter [{name}] is not supported",
-    )
+@pytest.mark.parametrize("query", ["pretty", "human=false", "error_trace", "format=json", "filter_path=count"])
+def test_parameters_that_shape_a_reply_are_known(query: str) -> None:
+    """They are known with a body and without one, and suggested for a misspelled name."""
+    assert parameters(BUCKETS, query) == parameters(BUCKETS, query, {}) == {}
+    assert parameters(BUCKETS, f"{query}&size=5") == {"size": 5}
+    name = query.partition("=")[0]
+    without: Any
+    for without in (None, {}):
+        assert f"[{name}s] -> did you mean [{name}]?" in reason(BUCKETS, f"{name}s", without)
 
 
-def test_human_is_read_from_the_url() -> None:
-    """``human`` is a boolean, and the URL may have it even if the request has a body."""
-    assert [request(BUCKETS, query, "{}").human for query in ("human", "human=true", "human=false", "")] == [
-        True,
-        True,
-        False,
-        False,
-    ]
-    assert reason(BUCKETS, "human=x", "[") == "Failed to parse value [x] as only [true] or [false] are allowed."
+def test_a_blank_flag_is_unset() -> None:
+    """An empty one is true."""
+    assert parameters(BUCKETS, "desc=&expand=+&exclude_interim=%09") == {"desc": True}
+
+
+def test_a_long_path_is_shown_in_part() -> None:
+    """The message shows 1,000 characters of it, and 100 of each name."""
+    message = reason(f"/_ml/anomaly_detectors/{'a' * 5_000}/results/buckets", {"z" * 5_000: "1"})
+    assert message.startswith(f"request [/_ml/anomaly_detectors/{'a' * 977}...] contains unrecognized parameter: [zzz")
+    assert message.endswith(f"[{'z' * 100}]")
 
 
 # ---- bodies
@@ -209,34 +220,16 @@ def test_beside_any_body_the_url_may_not_have_parameters(body: Any) -> None:
     assert reason(INFLUENCERS, "size=5", body) == f"request [{INFLUENCERS}] {message}: [size]"
 
 
-@pytest.mark.parametrize(
-    ("body", "why"),
-    [
-        (b"{", "Expecting property name enclosed in double quotes"),
-        (b"{} {}", "Extra data"),
-        (b'{"a": NaN}', "NaN is not a JSON number"),
-        (b'{"a": -Infinity}', "-Infinity is not a JSON number"),
-        (b'{"a": 1, "a": 1}', "Duplicate field 'a'"),
-        (b'{"page": {"from": 1, "from": 1}}', "Duplicate field 'from'"),
-        (b'{"a": ' + b"1" * 5_000 + b"}", "Exceeds the limit (4300 digits) for integer string conversion: value has"),
-        (b'{"a": "\xff"}', "'utf-8' codec can't decode byte 0xff"),
-        (b'{"a": "\xed\xa0\x80"}', "'utf-8' codec can't decode byte 0xed"),
-        ("{'a': 1}", "Expecting property name enclosed in double quotes"),
-    ],
-)
-def test_a_body_that_is_not_json_is_refused(body: Any, why: str) -> None:
-    """The error of the body comes before any error of the URL."""
-    error = refused(BUCKETS, "zzz", body)
-    assert error[0] == "x_content_parse_exception"
-    assert error[1].startswith(f"{ACTION} the body is not JSON: {why}")
-    assert len(error) == 2
-
-
-@pytest.mark.parametrize("opening", [b"[", b'{"a":'])
-def test_a_body_nested_too_deeply_is_refused(opening: bytes) -> None:
-    """The parser gives up at this depth."""
-    error = ("x_content_parse_exception", f"{ACTION} the body is nested too deeply")
-    assert refused(BUCKETS, "zzz", opening * 200_000) == error
+def test_an_error_of_the_body_comes_before_one_of_the_url() -> None:
+    """The name of the endpoint begins the message."""
+    for body, why in (
+        ("{", "the body is not JSON: "),
+        ("[" * 10**5, "the body is nested too deeply"),
+        (b"\x1f\x8b", "the body is damaged gzip: "),
+    ):
+        kind, message = refused(BUCKETS, "zzz", body)
+        assert kind == "x_content_parse_exception"
+        assert message.startswith(f"{ACTION} {why}")
 
 
 @pytest.mark.parametrize(
@@ -278,7 +271,8 @@ def test_a_value_that_cannot_be_parsed_is_the_cause_of_the_error() -> None:
     assert refused(BUCKETS, None, body) == (*outer, "number_format_exception", 'For input string: "abc"')
     outer = ("x_content_parse_exception", f"{ACTION} failed to parse field [page]")
     body = {"page": {"from": -1}}  # type: ignore[dict-item] # the body above holds text
-    assert refused(BUCKETS, None, body) == (*outer, "illegal_argument_exception", "Parameter [from] cannot be < 0")
+    built = ("x_content_parse_exception", "Failed to build [page] after last required field arrived")
+    assert refused(BUCKETS, None, body) == (*outer, *built)
 
 
 def test_a_lookup_and_a_window_exclude_each_other_in_a_body() -> None:
@@ -311,3 +305,54 @@ def test_a_timestamp_in_the_url_overrides_the_one_in_the_body() -> None:
     assert parameters(BUCKETS, "timestamp=5", {"timestamp": 1, "sort": "x"}) == {"timestamp": "5", "sort": "x"}
     assert parameters(BUCKETS, "timestamp=", {"timestamp": 1}) == {"timestamp": 1}
     assert "unrecognized parameter: [timestamp]" in reason(RECORDS, "timestamp=5", {"start": 5})
+
+
+# ---- bodies in the URL
+
+
+def test_source_is_read_as_a_body() -> None:
+    """It is read only if there is no other body, and needs the media type of JSON."""
+    source = {"source": '{"desc": true}', "source_content_type": "application/json"}
+    assert parameters(BUCKETS, source) == parameters(BUCKETS, source, b" ") == {"desc": True}
+    assert parameters(f"{BUCKETS}/5", {**source, "human": True}) == {"desc": True, "timestamp": "5"}
+    assert parameters(INFLUENCERS, {**source, "start": "x"}) == {"desc": True}
+    assert reason(BUCKETS, {**source, "desc": True}) == f"request [{BUCKETS}] contains unrecognized parameter: [desc]"
+    assert reason(BUCKETS, source, {}).endswith("parameters: [source], [source_content_type]")
+    assert reason(BUCKETS, {"source_content_type": "application/json"}).endswith("parameter: [source_content_type]")
+
+
+@pytest.mark.parametrize(
+    "media_type", ["application/json", "APPLICATION/ JSON ", "application/*;q=1", "application/x-ndjson"]
+)
+def test_the_media_type_of_a_source_is_json(media_type: str) -> None:
+    """Its parameters are ignored, and so are upper case and blanks around the subtype."""
+    assert parameters(BUCKETS, {"source": "{}", "source_content_type": media_type}) == {}
+
+
+@pytest.mark.parametrize(
+    ("media_type", "kind", "words"),
+    [
+        (
+            "text/json",
+            "validation_exception",
+            "Validation Failed: 1: Unknown value for source_content_type [text/json];",
+        ),
+        ("application/cbor", "validation_exception", "Validation Failed: 1: Unknown value for source_content_type"),
+        ("json", "illegal_argument_exception", "invalid Content-Type header [json]"),
+        ("", "illegal_argument_exception", "invalid Content-Type header []"),
+        ("a b/c", "illegal_argument_exception", "invalid Content-Type header [a b/c]"),
+        ("x" * 5_000, "illegal_argument_exception", f"invalid Content-Type header [{'x' * 100}]"),
+    ],
+)
+def test_another_media_type_of_a_source_is_refused(media_type: str, kind: str, words: str) -> None:
+    """A text that is no media type has another error than an unknown media type."""
+    error = refused(BUCKETS, {"source": "{}", "source_content_type": media_type})
+    assert error[0] == kind
+    assert error[1].startswith(words)
+
+
+def test_an_empty_source_is_refused() -> None:
+    """It counts as a body, unlike an empty body."""
+    for text in ("", " "):
+        source = {"source": text, "source_content_type": "application/json"}
+        assert reason(BUCKETS, source) == f"{ACTION} Expected START_OBJECT but was: null"

@@ -4,6 +4,7 @@ import contextlib
 import json
 from collections import OrderedDict
 from collections.abc import Mapping
+from decimal import Decimal
 from types import MappingProxyType
 from typing import Any
 
@@ -58,6 +59,13 @@ def test_fields_with_a_column_are_not_extra() -> None:
     assert fields_to_text({}) == ""
     assert fields_from_texts(["", (), '{"a":1}']) == [{}, {}, {"a": 1}]
     assert fields_from_texts([]) == []
+
+
+@pytest.mark.parametrize("event", [None, {}, {"ingested": 5, "x": [1]}, MappingProxyType({"ingested": "x"})], ids=repr)
+def test_an_event_is_not_extra(event: Any) -> None:
+    """An object has a field of its own, whatever is in it. The name with the dot is an unknown key."""
+    assert read_back(a=1, event=event, **{"event.ingested": 5}) == {"a": 1, "event.ingested": 5}
+    assert list(read_back(a=1, event=[5], b=2)) == ["a", "event", "b"]
 
 
 def test_documented_parts_come_first_and_in_order() -> None:
@@ -140,11 +148,20 @@ class WithIntegerKey(Mapping[str, Any]):
 @pytest.mark.parametrize(
     ("fields", "path", "reason"),
     [
-        ({"typical": 5.0}, "typical", "must be a list, not float"),
+        ({"typical": "5.0"}, "typical", "must be a number, not str"),
+        ({"typical": np.array([5.0])}, "typical", "must be a number, not ndarray"),
         ({"actual": [1, "x"]}, "actual[1]", "must be a number, not str"),
         ({"actual": [float("nan")]}, "actual[0]", "must be a finite number, not nan"),
         ({"actual": [None]}, "actual[0]", "must be a number, not null"),
-        ({"causes": {}}, "causes", "must be a list, not dict"),
+        ({"causes": 5}, "causes", "must be an object, not int"),
+        ({"causes": {"actual": "5"}}, "causes.actual", "must be a number, not str"),
+        ({"causes": [{"typical": True}]}, "causes[0].typical", "must be a number, not bool"),
+        ({"causes": [{"influencers": "host"}]}, "causes[0].influencers", "must be an object, not str"),
+        (
+            {"causes": {"influencers": {"influencer_field_values": 5}}},
+            "causes.influencers.influencer_field_values",
+            "must be text, not int",
+        ),
         ({"causes": [{}, 5]}, "causes[1]", "must be an object, not int"),
         ({"causes": [{"a": [object()]}]}, "causes[0].a[0]", "must be JSON, not object"),
         ({"causes": [{"probability": float("inf")}]}, "causes[0].probability", "must be a finite number, not inf"),
@@ -155,9 +172,9 @@ class WithIntegerKey(Mapping[str, Any]):
             "must be text, not int",
         ),
         (
-            {"influencers": [{"influencer_field_values": "a"}]},
+            {"influencers": [{"influencer_field_values": 5}]},
             "influencers[0].influencer_field_values",
-            "must be a list, not str",
+            "must be text, not int",
         ),
         (
             {"influencers": [{"influencer_field_values": ["a", None]}]},
@@ -180,6 +197,45 @@ def test_wrong_types_and_values_that_are_not_json_are_refused(fields: dict[str, 
     """The refusal has the path of the value."""
     unfit = refusal(**fields)
     assert (unfit.path, unfit.reason) == (path, reason)
+
+
+SINGLE: dict[str, tuple[Any, Any]] = {
+    "typical": (5, [5.0]),
+    "actual": (Decimal("2.5"), [2.5]),
+    "causes": ({"a": 1}, [{"a": 1}]),
+    "influencers": ({"influencer_field_name": "host"}, [{"influencer_field_name": "host"}]),
+}
+
+
+@pytest.mark.parametrize(("name", "given", "stored"), [(name, *values) for name, values in SINGLE.items()])
+def test_a_single_value_is_a_list_of_one(name: str, given: Any, stored: Any) -> None:
+    """A missing value is left out, and an empty list stays one."""
+    assert read_back(**{name: given})[name] == stored
+    assert read_back(**{name: []})[name] == []
+    for missing in (None, np.datetime64("NaT"), np.ma.masked):
+        assert read_back(**{name: missing}) == {}
+
+
+def test_a_single_value_inside_an_influencer_or_a_cause_is_a_list_of_one() -> None:
+    """Keys keep their order, null stays null, and the lists of a cause are any JSON."""
+    blamed = {"influencer_field_values": "a", "influencer_field_name": "host"}
+    listed = {"influencer_field_values": ["a"], "influencer_field_name": "host"}
+    assert read_back(influencers=[blamed, {"influencer_field_values": None}])["influencers"] == [
+        listed,
+        {"influencer_field_values": None},
+    ]
+    causes = [
+        {"typical": 7, "b": 1, "actual": np.float32(0.5), "influencers": blamed},
+        {"typical": None, "actual": ["x", True], "influencers": [5, blamed]},
+    ]
+    found = read_back(causes=causes)["causes"]
+    assert found == [
+        {"typical": [7.0], "b": 1, "actual": [0.5], "influencers": [listed]},
+        {"typical": None, "actual": ["x", True], "influencers": [5, listed]},
+    ]
+    assert list(found[0]) == ["typical", "b", "actual", "influencers"]
+    assert type(found[0]["typical"][0]) is float
+    assert blamed["influencer_field_values"] == "a"
 
 
 def test_a_list_that_contains_itself_is_refused() -> None:

@@ -407,8 +407,8 @@ def test_unreferenced_snapshots_are_freed() -> None:
 
 
 @pytest.mark.parametrize("name", ["bucket_influencers", "scheduled_events"])
-@pytest.mark.parametrize("given", [np.array(["a", "b"]), np.array([]), "", 0, {}], ids=repr)
-def test_a_value_that_is_not_a_list_is_refused(name: str, given: Any) -> None:
+@pytest.mark.parametrize("given", [np.array(["a", "b"]), np.array([]), 0, False, b"", set()], ids=repr)
+def test_a_value_that_is_neither_a_list_nor_an_item_is_refused(name: str, given: Any) -> None:
     """The value is refused in a single document and in a batch, even if it is empty or false."""
     for number in (1, 40):
         documents = [*rows(0, number - 1), bucket(number, **{name: given})]

@@ -1,7 +1,9 @@
 """Instants: the epoch milliseconds that each valid spelling covers, and the errors of invalid ones."""
 
 import re
-from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
+from decimal import Decimal
+from enum import IntEnum
 from typing import Any
 
 import numpy as np
@@ -22,6 +24,7 @@ from bucketquery.model.instants import (
     read_calendar,
     read_instant,
 )
+from bucketquery.model.scalars import base_form
 
 DAY = 86_400_000
 INT64_MAX = 2**63 - 1
@@ -47,13 +50,26 @@ class NoOffset(tzinfo):
         """Return None."""
 
 
-class NotATime(datetime):
-    """A datetime that is not equal to itself, as other libraries have for "not a time"."""
+class Moment(IntEnum):
+    """Epoch milliseconds as an enumeration."""
+
+    FIVE = 5
+
+
+class Unequal(datetime):
+    """A datetime that is not equal to itself."""
 
     def __eq__(self, other: object) -> bool:
         return False
 
     __hash__ = datetime.__hash__
+
+
+class Strange(datetime):
+    """A datetime with an arithmetic of its own."""
+
+    def __sub__(self, other: object) -> Any:
+        return Decimal(5)
 
 
 def read(value: object) -> InstantRange:
@@ -95,6 +111,13 @@ NUMBERS: list[tuple[Any, int]] = [
     (np.datetime64(INT64_MAX, "s"), INT64_MAX * 1_000),
     (np.datetime64("12000"), LAST_MS + 1),
     (np.datetime64("-12000-03"), FIRST_MS - DAY),
+    (date(1970, 1, 2), DAY),
+    (date(1, 1, 1), FIRST_MS),
+    (Unequal(1970, 1, 1, tzinfo=UTC), 0),
+    (Strange(1970, 1, 1, tzinfo=UTC), 0),
+    (np.array(5), 5),
+    (np.array(np.datetime64(3, "s")), 3_000),
+    (Moment.FIVE, 5),
 ]
 
 
@@ -104,7 +127,7 @@ def test_a_number_or_time_is_one_instant(value: object, moment: int) -> None:
 
     A datetime64 of years or months outside the calendar gives an instant just outside it.
     """
-    assert instant_ms(value) == moment
+    assert instant_ms(base_form(value)) == moment
     clamped = min(max(moment, -(2**63)), INT64_MAX)
     assert read(value) == InstantRange(clamped, clamped)
 
@@ -116,13 +139,11 @@ OTHERS: list[Any] = [
     np.float64(1),
     b"2020",
     [0],
-    np.array(0),
+    np.array([0]),
     np.timedelta64(5, "ms"),
     timedelta(1),
     datetime(2020, 1, 1),  # noqa: DTZ001 - a naive one must be refused
     datetime(2020, 1, 1, tzinfo=NoOffset()),
-    datetime(2020, 1, 1, tzinfo=UTC).date(),
-    NotATime(2020, 1, 1, tzinfo=UTC),
     np.datetime64("NaT"),
     np.datetime64("NaT", "ns"),
     None,
@@ -482,3 +503,15 @@ def test_now_is_resolved_later() -> None:
     bare = read_instant("now", "start")
     assert isinstance(bare, NowMath)
     assert bare.resolve(2**80, "start") == InstantRange(2**80, 2**80)
+
+
+def test_a_timestamp_of_pandas_is_an_instant() -> None:
+    """It may lie outside the years of a datetime, and its nanoseconds are floored."""
+    pd = pytest.importorskip("pandas")
+    paris = pd.Timestamp("1970-01-01T01:00:00.0019", tz="Europe/Paris")
+    assert instant_ms(paris) == 1
+    far = pd.Timestamp(np.datetime64("20000-01-01", "s")).tz_localize("UTC")
+    assert instant_ms(far) == instant_ms(np.datetime64("20000-01-01", "s"))
+    for value in (pd.NaT, pd.NA, pd.Timestamp("1970-01-01")):
+        with pytest.raises(InvalidQuery):
+            read_instant(value, "start")

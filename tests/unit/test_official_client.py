@@ -1,5 +1,9 @@
-"""The official client, against a server that only calls the REST door: it gets the answers of the index."""
+"""The official client gets the answers of the index, through a server of the WSGI app and through its own nodes.
 
+`.ci/run` runs this file with version 8 and with version 9 of the client.
+"""
+
+import asyncio
 import json
 import urllib.error
 import urllib.request
@@ -8,22 +12,27 @@ from email.message import Message
 from typing import Any
 
 import pytest
-from elasticsearch import BadRequestError, Elasticsearch, NotFoundError
+from elasticsearch import AsyncElasticsearch, AuthorizationException, BadRequestError, Elasticsearch, NotFoundError
 
-from bucketquery import BucketQueryError, ResultsIndex
+from bucketquery import BucketQueryError, ResultsIndex, elastic
+from support.client_calls import BUCKETS, INFLUENCERS, RECORDS
 from support.helpers import PATIENCE_S
 from support.request_tables import (
     FIRST,
     FOURTH,
     HEADERS,
+    ILLEGAL,
     JOBS,
     NO_DATE,
     NO_SORT,
     NOTHING_THERE,
     SECOND,
+    UNPARSED,
     WEB,
     Failure,
+    Problem,
     assert_failure_body,
+    bad_page,
     bad_value,
     illegal,
     unknown_job,
@@ -55,67 +64,20 @@ def address(index: ResultsIndex) -> Iterator[str]:
         yield address
 
 
-@pytest.fixture(scope="module")
-def client(address: str) -> Iterator[Elasticsearch]:
-    """The official client, with a timeout and without retries."""
-    with Elasticsearch(address, request_timeout=PATIENCE_S, max_retries=0) as client:
+@pytest.fixture(scope="module", params=["socket", "socket, compressed", "nodes", "nodes, compressed"])
+def client(index: ResultsIndex, address: str, request: pytest.FixtureRequest) -> Iterator[Elasticsearch]:
+    """The official client on each way to the index, with a timeout and without retries."""
+    way, _, compressed = request.param.partition(", ")
+    options: dict[str, Any] = {
+        "request_timeout": PATIENCE_S,
+        "max_retries": 0,
+        "http_compress": compressed == "compressed",
+    }
+    with Elasticsearch(address, **options) if way == "socket" else elastic.client(index, **options) as client:
         yield client
 
 
 # ---- answers
-
-BUCKETS: list[dict[str, Any]] = [
-    {},
-    {"start": FIRST, "end": FOURTH},
-    {"start": str(SECOND)},
-    {"start": "2020-01-01T01:00:00Z", "end": "2020-01-01||+3h"},
-    {"start": -1, "end": "-1"},
-    {"start": "2021"},
-    {"start": 2021},
-    {"anomaly_score": 80},
-    {"anomaly_score": 80.5, "desc": True},
-    {"sort": "anomaly_score", "desc": True},
-    {"sort": "event_count"},
-    {"exclude_interim": True},
-    {"exclude_interim": False, "desc": False},
-    {"expand": True},
-    {"expand": True, "exclude_interim": True},
-    {"from_": 1},
-    {"size": 2},
-    {"from_": 1, "size": 2},
-    {"size": 0},
-    {"from_": 100},
-    {"page": {"from": 1, "size": 2}},
-    {"page": {"size": 1}, "desc": True, "start": SECOND},
-    {"timestamp": FIRST},
-    {"timestamp": str(FOURTH)},
-    {"timestamp": "2020-01-01T01:00:00Z", "exclude_interim": True},
-    {"timestamp": "2020-01-01", "desc": True},
-    {"timestamp": "2020-01-01||/d"},
-    {"timestamp": SECOND, "expand": True},
-]
-RECORDS: list[dict[str, Any]] = [
-    {},
-    {"record_score": 50},
-    {"start": SECOND, "end": FOURTH},
-    {"sort": "timestamp", "desc": False},
-    {"sort": "probability"},
-    {"exclude_interim": True},
-    {"from_": 1, "size": 1},
-    {"page": {"from": 1, "size": 1}, "sort": "timestamp"},
-    {"start": "2021"},
-]
-INFLUENCERS: list[dict[str, Any]] = [
-    {},
-    {"influencer_score": 50.0},
-    {"start": SECOND, "end": FOURTH},
-    {"start": "2020-01-01T01:00Z", "size": 1},
-    {"sort": "timestamp", "desc": False},
-    {"sort": "influencer_field_value"},
-    {"exclude_interim": True, "from_": 1, "size": 1},
-    {"page": {"from": 1, "size": 1}},
-    {"start": "2021"},
-]
 
 
 @pytest.mark.parametrize(
@@ -169,6 +131,34 @@ def test_client_may_ask_for_pretty_answers(
     assert answer.body == index.get_buckets(job_id=JOB, **parameters).to_dict()
 
 
+@pytest.mark.parametrize(
+    ("call", "parameters", "filter_path", "expected"),
+    [
+        ("get_buckets", {}, "count", {"count": 4}),
+        ("get_buckets", {"size": 1, "pretty": True}, ["buckets.timestamp"], {"buckets": [{"timestamp": FIRST}]}),
+        ("get_records", {"record_score": 90}, ["-records.*_*", "records.job*"], {}),
+        (
+            "get_influencers",
+            {"error_trace": True},
+            ["**.influencer_field_value", "-nothing"],
+            {"influencers": [{"influencer_field_value": name} for name in "bca"]},
+        ),
+    ],
+)
+def test_client_gets_parts_of_an_answer(
+    client: Elasticsearch, call: str, parameters: dict[str, Any], filter_path: Any, expected: dict[str, Any]
+) -> None:
+    """``filter_path`` is text or a list, and works beside a body. ``error_trace`` changes nothing."""
+    assert getattr(client.ml, call)(job_id=JOB, filter_path=filter_path, **parameters).body == expected
+
+
+def test_client_may_compress_its_requests(address: str, index: ResultsIndex) -> None:
+    """With ``http_compress`` the client sends gzip, and gets the same answer."""
+    with Elasticsearch(address, request_timeout=PATIENCE_S, max_retries=0, http_compress=True) as client:
+        answer = client.ml.get_buckets(job_id=JOB, start=SECOND, anomaly_score=80, desc=True)
+    assert answer.body == index.get_buckets(job_id=JOB, start=SECOND, anomaly_score=80, desc=True).to_dict()
+
+
 def test_client_pages_through_everything(client: Elasticsearch) -> None:
     """Pages requested by ``page`` lie end to end, until one is empty."""
     found: list[int] = []
@@ -198,9 +188,11 @@ def test_client_may_query_a_snapshot(index: ResultsIndex) -> None:
     with (
         serving(snapshot) as address,
         Elasticsearch(address, request_timeout=PATIENCE_S, max_retries=0) as client,
+        elastic.client(snapshot) as without_server,
     ):
         index.upsert([bucket(0)])
         assert client.ml.get_buckets(job_id=JOB).body == expected
+        assert without_server.ml.get_buckets(job_id=JOB).body == expected
 
 
 def test_four_digits_in_a_url_are_a_year(client: Elasticsearch, index: ResultsIndex) -> None:
@@ -231,16 +223,19 @@ REFUSED: list[tuple[str, dict[str, Any], Failure]] = [
         {"timestamp": SECOND, "start": 0},
         illegal("Param [timestamp] is incompatible with [from,size,start,end,anomaly_score]"),
     ),
-    ("get_buckets", {"filter_path": "count"}, illegal("...[filter_path]...not supported...")),
-    ("get_records", {"filter_path": ["count", "records.*"]}, illegal("...[filter_path]...not supported...")),
-    ("get_buckets", {"error_trace": True}, illegal("...[error_trace]...not supported...")),
+    ("get_buckets", {"filter_path": "count", "sort": "x"}, wrapped(NO_SORT, "No mapping found for [x]...")),
+    ("get_buckets", {"error_trace": True, "from_": -1}, illegal("Parameter [from] cannot be < 0")),
     ("get_buckets", {"from_": -1}, illegal("Parameter [from] cannot be < 0")),
     ("get_influencers", {"size": -1}, illegal("Parameter [size] cannot be < 0")),
     ("get_buckets", {"size": "ten"}, illegal("Failed to parse int parameter [size] with value [ten]")),
     (
         "get_buckets",
         {"page": {"from": -1}},
-        bad_value("page", "illegal_argument_exception", "Parameter [from] cannot be < 0"),
+        bad_page(
+            "buckets",
+            Problem(UNPARSED, "Failed to build [page] after last required field arrived"),
+            Problem(ILLEGAL, "Parameter [from] cannot be < 0"),
+        ),
     ),
     (
         "get_buckets",
@@ -326,6 +321,86 @@ def test_client_and_index_agree_on_errors(client: Elasticsearch, index: ResultsI
         )
 
 
+# ---- other paths
+
+
+def test_client_asks_what_the_server_is(client: Elasticsearch) -> None:
+    """The client's check of the product passes, and it gets a name, a version and the tagline."""
+    info = client.info()
+    assert (info["version"]["number"], info["tagline"]) == ("9.2.1", "You Know, for Search")
+    assert client.ping() is True
+
+
+def test_client_gets_jobs_and_their_statistics(client: Elasticsearch, index: ResultsIndex) -> None:
+    """The client lists all jobs, or those of a pattern; an unknown job is its NotFoundError."""
+    assert [job["job_id"] for job in client.ml.get_jobs()["jobs"]] == list(index.jobs())
+    assert client.ml.get_jobs(job_id="we*,idle", exclude_generated=True)["count"] == 3
+    assert client.ml.get_jobs(job_id="no*", allow_no_match=True).body == {"count": 0, "jobs": []}
+    (stats,) = client.ml.get_job_stats(job_id=JOB)["jobs"]
+    assert (stats["job_id"], stats["data_counts"]["bucket_count"]) == (JOB, 4)
+    for call in (client.ml.get_jobs, client.ml.get_job_stats):
+        with pytest.raises(NotFoundError, match="No known job with id 'no'"):
+            call(job_id="no")
+        with pytest.raises(NotFoundError, match=r"No known job with id 'no\*'"):
+            call(job_id="no*", allow_no_match=False)
+
+
+def test_client_creates_and_deletes_jobs() -> None:
+    """Nodes accept writes; a server does so if the host allows them. A snapshot never does."""
+    described: dict[str, Any] = {
+        "analysis_config": {"bucket_span": "15m", "detectors": [{"function": "count"}]},
+        "data_description": {"time_field": "time"},
+    }
+    index = ResultsIndex()
+    with serving(index, allow_writes=True) as address:
+        for client in (elastic.client(index), Elasticsearch(address, request_timeout=PATIENCE_S, max_retries=0)):
+            with client:
+                created = client.ml.put_job(job_id="new", **described)
+                assert (created["job_id"], created["analysis_config"]["bucket_span"]) == ("new", "15m")
+                assert index.stats("new")["bucket_span"] == 900
+                with pytest.raises(BadRequestError, match="resource_already_exists_exception"):
+                    client.ml.put_job(job_id="new", **described)
+                assert client.ml.open_job(job_id="new")["opened"] is True
+                assert client.ml.close_job(job_id="new", force=True)["closed"] is True
+                assert client.ml.delete_job(job_id="new", force=True).body == {"acknowledged": True}
+                assert index.jobs() == ()
+    with serving(index) as address:
+        for client in (
+            elastic.client(index.snapshot()),
+            Elasticsearch(address, request_timeout=PATIENCE_S, max_retries=0),
+        ):
+            with client, pytest.raises(AuthorizationException, match="cluster_block_exception"):
+                client.ml.put_job(job_id="new", **described)
+
+
+# ---- the client for asyncio
+
+
+@pytest.mark.parametrize("way", ["socket", "nodes"])
+@pytest.mark.parametrize("compressed", [False, True], ids=["plain", "compressed"])
+def test_async_client_gets_the_answers_of_the_index(
+    index: ResultsIndex, address: str, way: str, *, compressed: bool
+) -> None:
+    """The client for asyncio gets the same bodies and errors as the one that waits."""
+    options: dict[str, Any] = {"request_timeout": PATIENCE_S, "max_retries": 0, "http_compress": compressed}
+
+    async def ask() -> None:
+        async with (
+            AsyncElasticsearch(address, **options) if way == "socket" else elastic.async_client(index, **options)
+        ) as client:
+            for call, queries in (("get_buckets", BUCKETS), ("get_records", RECORDS), ("get_influencers", INFLUENCERS)):
+                for parameters in queries:
+                    answer = await getattr(client.ml, call)(job_id=JOB, **parameters)
+                    expected = getattr(index, call)(job_id=JOB, **parameters).to_dict()
+                    assert json.dumps(answer.body) == json.dumps(expected), (call, parameters)
+            assert await client.ping() is True
+            assert (await client.ml.get_jobs(job_id=JOB))["count"] == 1
+            with pytest.raises(NotFoundError):
+                await client.ml.get_buckets(job_id="db")
+
+    asyncio.run(ask())
+
+
 # ---- the server itself
 
 
@@ -348,8 +423,10 @@ def test_server_sends_the_replies_of_the_door(address: str, index: ResultsIndex)
     assert {name: headers[name] for name in HEADERS} == dict(HEADERS)
     status, headers, body = request(address, "PUT", f"{JOBS}/web/results/buckets", b"{}")
     assert (status, headers["Allow"], json.loads(body)["status"]) == (405, "GET,POST", 405)
-    status, _, body = request(address, "GET", "/")
-    assert (status, json.loads(body)) == (400, {"error": "no handler found for uri [/] and method [GET]"})
+    status, _, body = request(address, "GET", "/_search")
+    assert (status, json.loads(body)) == (400, {"error": "no handler found for uri [/_search] and method [GET]"})
+    status, headers, body = request(address, "HEAD", "/")
+    assert (status, body, {name: headers[name] for name in HEADERS}) == (200, b"", dict(HEADERS))
     status, headers, body = request(address, "OPTIONS", f"{JOBS}/web/results/records")
     assert (status, headers["Allow"], body) == (200, "GET,POST", b"")
 

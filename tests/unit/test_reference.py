@@ -211,6 +211,7 @@ def test_ties_have_the_direction_of_the_query() -> None:
         pytest.param(
             "probability", [0.9, 0.1, 0.5, 0.2], [0, 1, 2, 3], [3, 2, 1, 0], id="5.5 not a field of buckets: time order"
         ),
+        pytest.param("event.ingested", [3, 1, 2, 0], [0, 1, 2, 3], [3, 2, 1, 0], id="20.event a dotted key is none"),
     ],
 )
 def test_buckets_are_ordered_by_each_field_of_the_mapping(
@@ -460,6 +461,17 @@ def test_a_missing_detector_is_last_as_sort_field_and_0_as_tie() -> None:
     assert records(stored, "detector_index", sort="detector_index", desc=True) == [1, -1, 0]
     assert records(stored, "detector_index", sort="job_id", desc=False) == [-1, 0, 1]
     assert records(stored, "detector_index", sort="job_id", desc=True) == [1, 0, -1]
+
+
+@pytest.mark.parametrize("kind", ["bucket", "record", "influencer"])
+def test_results_are_ordered_by_the_instant_at_which_they_were_written(kind: str) -> None:
+    """20.event: `event.ingested` sorts every kind; without it a result is last, and the next keys decide."""
+    events: list[Any] = [{"ingested": 5}, None, {"ingested": -1}, {"ingested": "1970-01-01T00:00:00.005Z"}, {}]
+    stored = [bucket(quarter, event=event) | {"result_type": kind} for quarter, event in enumerate(events)]
+    query = {"bucket": BucketQuery, "record": RecordQuery, "influencer": InfluencerQuery}[kind]
+    for desc, expected in ((False, [2, 0, 3, 1, 4]), (True, [3, 0, 2, 4, 1])):
+        found = evaluate(stored, query(jobs="web", sort="event.ingested", desc=desc))[f"{kind}s"]
+        assert [(one["timestamp"] - MIDNIGHT) // SPAN_MS for one in found] == expected
 
 
 TINY = [4.8e-16, None, 1e-308, 0.0, 1e-323, 5e-324]

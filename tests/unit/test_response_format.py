@@ -4,21 +4,34 @@ from typing import Any
 
 import pytest
 
-from bucketquery.model.schema import BUCKET, CONSTANT, INFLUENCER, RECORD
+from bucketquery.model.schema import BUCKET, CONSTANT, EVENT_INGESTED, INFLUENCER, RECORD
 from bucketquery.results.response_format import (
     INFLUENCER_FIELDS,
     RECORD_FIELDS,
     RESERVED,
+    add_event,
     influencer_object,
     record_object,
 )
 
 
 def test_the_response_format_has_every_stored_field() -> None:
-    """The documented fields are the stored ones, and each of their names is reserved."""
-    assert sorted(RECORD_FIELDS) == sorted(RECORD.by_name)
-    assert sorted(INFLUENCER_FIELDS) == sorted(INFLUENCER.by_name)
-    assert {*RECORD_FIELDS, *INFLUENCER_FIELDS, *BUCKET.by_name, *CONSTANT} <= RESERVED
+    """The documented fields are the stored ones, and each of their names is reserved; the event is added last."""
+    assert sorted([*RECORD_FIELDS, EVENT_INGESTED]) == sorted(RECORD.by_name)
+    assert sorted([*INFLUENCER_FIELDS, EVENT_INGESTED]) == sorted(INFLUENCER.by_name)
+    assert {*RECORD_FIELDS, *INFLUENCER_FIELDS, *BUCKET.by_name, *CONSTANT} - {EVENT_INGESTED} <= RESERVED
+
+
+@pytest.mark.parametrize(("string", "event"), [(None, {"ingested": 5}), ("s", {"ingested_string": "s", "ingested": 5})])
+def test_an_event_is_the_last_key(string: str | None, event: dict[str, Any]) -> None:
+    """It replaces the key of a data field with this name. Its text comes before its number."""
+    for others in ({}, {"zone": 1}):
+        body = record_object("web", {"by_field_name": "event", "by_field_value": "b"}, others)
+        assert body["event"] == ["b"]
+        add_event(body, 5, string)
+        assert list(body.items())[-1] == ("event", event)
+        assert list(body["event"]) == list(event)
+        assert body.get("zone") == others.get("zone")
 
 
 def extra(others: dict[str, Any] | None = None, **fields: Any) -> dict[str, Any]:

@@ -25,6 +25,7 @@ INFLUENCER = BucketInfluencer(
     timestamp=1,
     bucket_span=300,
     is_interim=True,
+    event_ingested=0,
 )
 BUCKET = Bucket(
     job_id="web",
@@ -37,6 +38,7 @@ BUCKET = Bucket(
     bucket_influencers=(INFLUENCER,),
     processing_time_ms=3,
     scheduled_events=("Deploy",),
+    event_ingested=-1,
 )
 VALUES: list[Any] = [
     INFLUENCER,
@@ -119,6 +121,7 @@ def test_the_dict_of_a_bucket_is_that_of_the_api() -> None:
         "processing_time_ms",
         "scheduled_events",
         "result_type",
+        "event",
     ]
     assert shown["bucket_influencers"] == [INFLUENCER.to_dict()]
     assert shown["scheduled_events"] == ["Deploy"]
@@ -133,15 +136,19 @@ def test_the_dict_of_a_bucket_is_that_of_the_api() -> None:
         "timestamp",
         "bucket_span",
         "is_interim",
+        "event",
     ]
+    assert (shown["event"], shown["bucket_influencers"][0]["event"]) == ({"ingested": -1}, {"ingested": 0})
     assert shown["result_type"] == BUCKET.result_type == "bucket"
     assert INFLUENCER.to_dict()["result_type"] == INFLUENCER.result_type == "bucket_influencer"
 
 
 def test_absent_fields_have_no_keys() -> None:
-    """A bucket without events and an influencer without a name lack these keys."""
+    """A bucket without scheduled events and an influencer without a name lack these keys, and both lack an event."""
     assert "scheduled_events" not in dataclasses.replace(BUCKET, scheduled_events=()).to_dict()
     assert "influencer_field_name" not in dataclasses.replace(INFLUENCER, influencer_field_name=None).to_dict()
+    for value in (BUCKET, INFLUENCER):
+        assert "event" not in dataclasses.replace(value, event_ingested=None).to_dict()
 
 
 def test_each_dict_of_a_bucket_is_independent() -> None:

@@ -17,13 +17,14 @@ DEFAULTS = {
     "bucket_influencers": (),
     "processing_time_ms": 0,
     "scheduled_events": (),
+    "event.ingested": None,
 }
 
 
 def test_a_field_is_a_column_or_a_list() -> None:
     """Each field is a column or a list, in the order of the kind's fields, and `by_name` finds it."""
     assert [field.name for field in BUCKET.fields] == list(DEFAULTS)
-    assert [field.name for field in BUCKET.lists] == ["bucket_influencers", "scheduled_events"]
+    assert [field.name for field in BUCKET.lists] == ["bucket_influencers", "scheduled_events", "event.ingested"]
     assert {*BUCKET.columns} | {*BUCKET.lists} == {*BUCKET.fields}
     assert {name: field.name for name, field in BUCKET.by_name.items()} == {name: name for name in DEFAULTS}
 

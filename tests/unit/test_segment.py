@@ -340,6 +340,9 @@ FAULTS: list[Callable[[Segment], object]] = [
         found, "lists", {"scheduled_events": SparseLists(array(3), SparseLists.of_tuples([("a",)]).values, 1)}
     ),
     lambda found: setattr(found, "lists", {"scheduled_events": SparseLists(array(0), np.array([None]), 1)}),
+    lambda found: setattr(found, "lists", {"scheduled_events": SparseLists.of_rows([0], [5])}),
+    lambda found: setattr(found, "lists", {"event.ingested": SparseLists.of_rows([0], [("a",)])}),
+    lambda found: setattr(found, "lists", {"event.ingested": SparseLists.of_rows([3], [5])}),
 ]
 
 

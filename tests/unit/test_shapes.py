@@ -5,7 +5,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bucketquery.testing.shapes import bucket_shape, influencer_shape, record_shape, timestamp_ms
+from bucketquery.testing.shapes import bucket_shape, influencer_shape, record_shape
+from bucketquery.testing.values import timestamp_ms
 
 MIDNIGHT = 1_767_225_600_000  # 2026-01-01T00:00:00Z
 
@@ -414,6 +415,74 @@ def test_an_influencer_has_a_key_with_the_name_of_its_data_field(
     assert list(shown.items())[place] == item
     assert list(shown).count(item[0]) == 1
     assert len(shown) == 8 + (name is not None) + (value is not None) + 1
+
+
+# The instant at which a result was written
+
+EVENT = {"event": {"ingested": 5}}
+
+
+@pytest.mark.parametrize("shape", [bucket_shape, record_shape, influencer_shape])
+def test_event_is_the_last_key(shape: Any) -> None:
+    """20.event: an `event` with an instant is the last key, without other keys; without an instant it is missing."""
+    shown = shape(stored(event={"created": 1, "ingested": "2026-01-01"}, zone=1))
+    assert list(shown.items())[-1] == ("event", {"ingested": MIDNIGHT})
+    for event in (None, {}, {"created": 1}, {"ingested": None}):
+        assert repr(shape(stored(event=event))) == repr(shape(stored()))
+
+
+@pytest.mark.parametrize("event", ["login", ["login"], 5, [], False])
+def test_event_of_a_data_field_is_an_unknown_key(event: Any) -> None:
+    """20.event: in records and influencers an `event` that is not an object is an unknown key."""
+    assert extra_keys(stored(zone=1, event=event, more=2)) == {"zone": 1, "event": event, "more": 2}
+    assert list(influencer_shape(stored(event=event, more=2)).items())[-2:] == [("event", event), ("more", 2)]
+
+
+def test_a_data_field_called_event_generates_a_key_unless_there_is_an_instant() -> None:
+    """20.event: the instant takes the name; a key of a data field with this name is shown like any other."""
+    named = {**field("by", "event", "login"), "zone": 1}
+    assert list(extra_keys(stored(**named)).items()) == [("event", ["login"]), ("zone", 1)]
+    assert list(extra_keys(stored(**named, event=None)).items()) == [("event", ["login"]), ("zone", 1)]
+    assert list(extra_keys(stored(**named, event="x")).items()) == [("event", "x"), ("zone", 1)]
+    assert list(extra_keys(stored(**named, **EVENT)).items()) == [("zone", 1), ("event", {"ingested": 5})]
+    blamed = field("influencer", "event", "login")
+    assert list(influencer_shape(stored(**blamed)))[4] == "event"
+    assert influencer_shape(stored(**blamed))["event"] == "login"
+    assert influencer_shape(stored(**blamed, event=[1]))["event"] == [1]
+    assert list(influencer_shape(stored(**blamed, **EVENT)))[4] == "influencer_score"
+    assert influencer_shape(stored(**blamed, **EVENT))["event"] == {"ingested": 5}
+
+
+def test_a_bucket_influencer_has_values_of_its_own() -> None:
+    """20.bucket-influencers: job, timestamp, span, `is_interim` and `event` may be its own."""
+    own = {"job_id": "db", "timestamp": "1970-01-01", "bucket_span": 60.0, "is_interim": False, **EVENT}
+    shown = bucket_shape(stored(is_interim=True, event={"ingested": 9}, bucket_influencers=[own, {}]))
+    first, second = shown["bucket_influencers"]
+    names = ("job_id", "timestamp", "bucket_span", "is_interim")
+    assert [first[name] for name in names] == ["db", 0, 60, False]
+    assert [second[name] for name in names] == ["web", MIDNIGHT, 900, True]
+    assert list(first.items())[-1] == ("event", {"ingested": 5})
+    assert "event" not in second
+
+
+# Single values
+
+
+def test_single_values_are_lists_of_one() -> None:
+    """20.single-values: in the fields of lists a single value is a list of one, and null is a missing list."""
+    assert bucket_shape(stored(scheduled_events="sale"))["scheduled_events"] == ["sale"]
+    assert len(bucket_shape(stored(bucket_influencers={}))["bucket_influencers"]) == 1
+    shown = record_shape(
+        stored(typical=5, actual=np.float32(0.5), causes={"actual": 7, "typical": None, "x": 1, "deep": {"actual": 7}})
+    )
+    assert (shown["typical"], shown["actual"]) == ([5.0], [0.5])
+    assert repr(shown["causes"]) == repr([{"actual": [7.0], "typical": None, "x": 1, "deep": {"actual": 7}}])
+    blamed = record_shape(stored(influencers={"influencer_field_name": "host", "influencer_field_values": "a"}))
+    assert blamed["influencers"] == [{"influencer_field_name": "host", "influencer_field_values": ["a"]}]
+    assert blamed["host"] == ["a"]
+    listed = record_shape(stored(causes=[{"actual": [7, 7.0]}], influencers=[{"influencer_field_values": None}]))
+    assert repr(listed["causes"]) == repr([{"actual": [7, 7.0]}])
+    assert listed["influencers"] == [{"influencer_field_values": None}]
 
 
 # Copies of stored values

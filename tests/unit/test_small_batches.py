@@ -37,6 +37,8 @@ def outcome(action: Callable[[], Any]) -> Any:
         return error.field, error.reason
 
 
+OWN = {"job_id": "cpu", "timestamp": 7, "bucket_span": 9, "event": {"ingested": 0}}
+
 VALUES: dict[str, tuple[Any, ...]] = {
     "timestamp": (0, 5, FIRST_MS, LAST_MS),
     "bucket_span": (1, 300, 2**63 - 1),
@@ -46,7 +48,8 @@ VALUES: dict[str, tuple[Any, ...]] = {
     "is_interim": (None, True, False),
     "processing_time_ms": (None, 7),
     "scheduled_events": (None, [], (), ["a", "b"], ("c",)),
-    "bucket_influencers": (None, [], [{}], [{"probability": 1, "is_interim": True}, {"anomaly_score": 2}]),
+    "bucket_influencers": (None, [], [{}], [{"probability": 1, "is_interim": True}, {"anomaly_score": 2}], [OWN]),
+    "event": (None, {}, {"ingested": None}, {"ingested": 0}, {"ingested": -1.0, "kind": 5}, {"ingested": "1970-01-01"}),
     "unknown_field": (None, {"a": []}),
     "job_id": (JOB, "db"),
 }
@@ -110,11 +113,13 @@ NOT_SIMPLE: list[Any] = [
     [bucket(0, event_count=2**63)],
     [bucket(0, event_count=1.5)],
     [bucket(0, is_interim=1)],
-    [bucket(0, scheduled_events="")],
     [bucket(0, scheduled_events=0)],
-    [bucket(0, scheduled_events="a")],
+    [bucket(0, scheduled_events={"a"})],
     [bucket(0, scheduled_events=[None])],
-    [bucket(0, bucket_influencers=[{"timestamp": 5}])],
+    [bucket(0, bucket_influencers=[{"bucket_span": 0}])],
+    [bucket(0, event=[])],
+    [bucket(0, event=5)],
+    [bucket(0, event={"ingested": "x"})],
     [bucket(0), bucket(1, event_count="x")],
     rows(0, small_batches._MOST + 1),
 ]

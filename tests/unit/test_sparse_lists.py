@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from bucketquery.model.schema import Int64s
-from bucketquery.storage.sparse_lists import NO_LISTS, SparseLists
+from bucketquery.storage.sparse_lists import NO_LISTS, SparseLists, lists_of_rows, row_lists, with_row_lists
 
 #: The tuples of ten rows, and the sparse lists of these rows.
 TUPLES: list[tuple[Any, ...]] = [(), ("b",), ("c", "c"), (), (), ("f",), (), (), ("i", "j", "k"), ()]
@@ -138,6 +138,105 @@ def test_lists_are_replaced_added_and_removed(lists: SparseLists) -> None:
     assert checked_tuples(lists) == TUPLES
 
 
+#: The instants of ten rows, of which 0 is one, and their lists.
+INSTANTS: list[int | None] = [None, 0, -1, None, None, 5, None, None, 2**62, None]
+FULL_INSTANTS = SparseLists.of_instants(
+    np.array([instant or 0 for instant in INSTANTS], dtype=np.int64),
+    np.array([instant is not None for instant in INSTANTS], dtype=np.bool_),
+)
+
+
+def instants_of(lists: SparseLists, length: int = 10) -> list[int | None]:
+    """The instant of each row before ``length``. The lists are checked first."""
+    lists.check(length)
+    assert not lists.length or lists.values.dtype == np.int64
+    values, present = lists.instants(np.arange(length))
+    assert not values[~present].any()
+    return [instant if has else None for instant, has in zip(values.tolist(), present.tolist(), strict=True)]
+
+
+def test_instants_are_an_array() -> None:
+    """An instant of 0 has an entry. If all rows have one, no mask is needed."""
+    assert instants_of(FULL_INSTANTS) == INSTANTS
+    assert FULL_INSTANTS.rows.tolist() == [1, 2, 5, 8]
+    assert instants_of(SparseLists.of_instants(array(0, -5), None), 2) == [0, -5]
+    assert instants_of(SparseLists.of_rows([1, 4], [0, 7]), 5) == [None, 0, None, None, 7]
+    assert instants_of(NO_LISTS) == [None] * 10
+    values, present = FULL_INSTANTS.instants(array(8, 1, 0, 8))
+    assert (values.tolist(), present.tolist()) == ([2**62, 0, 0, 2**62], [True, True, False, True])
+
+
+def test_instants_are_numbers_after_every_operation() -> None:
+    """No operation turns them into objects, also if one side has none."""
+    order = array(8, 0, 1)
+    assert instants_of(FULL_INSTANTS.reordered(order), 3) == [2**62, None, 0]
+    assert instants_of(FULL_INSTANTS.select(array(1, 3, 5)), 3) == [0, None, 5]
+    assert instants_of(FULL_INSTANTS.prefix(6), 6) == INSTANTS[:6]
+    assert instants_of(FULL_INSTANTS.part(1, 3, first=2), 4) == [-1, None, None, 5]
+    assert instants_of(FULL_INSTANTS.moved(np.arange(0, 20, 2)), 20)[::2] == INSTANTS
+    nothing = FULL_INSTANTS.replace(np.arange(10), NO_LISTS)
+    later = FULL_INSTANTS.shifted(10)
+    for empty in (NO_LISTS, nothing):
+        assert instants_of(empty) == [None] * 10
+        assert instants_of(empty.append(later), 20) == [None] * 10 + INSTANTS
+        assert instants_of(FULL_INSTANTS.append(empty)) == INSTANTS
+        assert instants_of(empty.append_one(3, 0), 4) == [None, None, None, 0]
+        assert instants_of(empty.edited(2, 0, 1), 3) == [None, None, 0]
+        assert instants_of(empty.edited(2, None, -1), 3) == [None] * 3
+        assert instants_of(empty.replace(np.arange(10), FULL_INSTANTS)) == INSTANTS
+        for parts in ([empty, FULL_INSTANTS], [FULL_INSTANTS, empty], [empty, FULL_INSTANTS, later]):
+            assert instants_of(SparseLists.merged(parts), 20)[:10] == INSTANTS
+    assert SparseLists.merged([NO_LISTS, nothing]).length == 0
+    assert instants_of(FULL_INSTANTS.append(later).append_one(20, -3), 21) == [*INSTANTS, *INSTANTS, -3]
+    replaced = FULL_INSTANTS.replace(array(1, 3), SparseLists.of_rows([1], [9]))
+    assert instants_of(replaced) == [None, None, -1, 9, *INSTANTS[4:]]
+
+
+@pytest.mark.parametrize("row", range(11))
+@pytest.mark.parametrize("full", [TUPLES, INSTANTS], ids=["tuples", "instants"])
+def test_one_row_is_inserted_replaced_or_removed(row: int, full: list[Any]) -> None:
+    """The edit is a copy. The rows behind it are renumbered."""
+    lists = FULL if full is TUPLES else FULL_INSTANTS
+    read: Any = checked_tuples if full is TUPLES else instants_of
+    value, nothing = (("new",), ()) if full is TUPLES else (0, None)
+    for given in (value, None):
+        expected = [*full[:row], nothing if given is None else given, *full[row:]]
+        assert read(lists.edited(row, given, 1), 11) == expected
+        if row < 10:
+            assert read(lists.edited(row, given, 0)) == [*full[:row], expected[row], *full[row + 1 :]]
+    if row < 10:
+        assert read(lists.edited(row, None, -1), 9) == [*full[:row], *full[row + 1 :]]
+    assert read(lists) == full
+
+
+def test_rows_are_compared_with_their_counterparts() -> None:
+    """A row without an entry equals only a row without one. An instant of 0 is an entry."""
+    for lists, others in (
+        (FULL, SparseLists.of_tuples([("b",), (), ("x",), ("c", "c")])),
+        (FULL_INSTANTS, SparseLists.of_rows([0, 2, 3], [0, 7, -1])),
+    ):
+        rows, counterparts = array(1, 1, 0, 1, 2, 0), array(0, 1, 1, 2, 3, 3)
+        expected = [True, False, True, False, True, False]
+        assert lists.same(rows, others, counterparts).tolist() == expected
+        assert others.same(counterparts, lists, rows).tolist() == expected
+        assert lists.same(np.arange(10), lists, np.arange(10)).all()
+        assert lists.same(array(0, 1), NO_LISTS, array(0, 1)).tolist() == [True, False]
+    assert NO_LISTS.same(array(3), NO_LISTS, array(4)).tolist() == [True]
+
+
+def test_rows_with_lists_become_sparse_lists() -> None:
+    """Each field has lists only for the rows that have some."""
+    found = lists_of_rows([{}, {"a": ("x",), "b": 0}, {"b": 7}])
+    assert found.keys() == {"a", "b"}
+    assert checked_tuples(found["a"], 3) == [(), ("x",), ()]
+    assert instants_of(found["b"], 3) == [None, 0, 7]
+    assert [row_lists(found, row) for row in range(3)] == [{}, {"a": ("x",), "b": 0}, {"b": 7}]
+    assert type(row_lists(found, 1)["b"]) is int
+    grown = with_row_lists(found, 3, {"b": -1, "c": ("y",)})
+    assert [row_lists(grown, row) for row in range(4)][1:] == [{"a": ("x",), "b": 0}, {"b": 7}, {"b": -1, "c": ("y",)}]
+    assert lists_of_rows([]) == lists_of_rows([{}]) == {}
+
+
 FAULTS: list[Callable[[], SparseLists]] = [
     lambda: SparseLists.of(array(2, 1), FULL.values[:2]),
     lambda: SparseLists.of(array(1, 1), FULL.values[:2]),
@@ -145,6 +244,7 @@ FAULTS: list[Callable[[], SparseLists]] = [
     lambda: SparseLists.of(array(10), FULL.values[:1]),
     lambda: SparseLists.of(array(0), np.array([None])),
     lambda: SparseLists.of(array(0), np.fromiter([()], dtype=np.object_, count=1)),
+    lambda: SparseLists.of(array(0), np.fromiter([5], dtype=np.object_, count=1)),
 ]
 
 

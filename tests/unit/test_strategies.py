@@ -23,8 +23,11 @@ from bucketquery.testing import (
     result_documents,
     strategies,
 )
+from bucketquery.testing.documents import documents_in
 
 Documents = list[dict[str, Any]]
+
+MIDNIGHT = 1_767_225_600_000  # 2026-01-01T00:00:00Z
 
 DOCUMENTS = [bucket_documents, record_documents, influencer_documents, result_documents]
 QUERIES = [bucket_queries, record_queries, influencer_queries]
@@ -62,7 +65,9 @@ def identity(document: dict[str, Any]) -> tuple[Any, ...]:
 def test_drawn_documents_are_valid(documents: Documents) -> None:
     """An index accepts every drawn document, skips none, and stores one result for each identity."""
     commit = ResultsIndex().upsert(documents)
-    assert commit.inserted + commit.replaced + commit.unchanged == len({identity(document) for document in documents})
+    results = [dict(document) for document in documents_in(documents)]
+    identities = {identity({**result, "records": None}) for result in results}
+    assert (commit.inserted, commit.repeated) == (len(identities), len(results) - len(identities))
     assert not commit.skipped
 
 
@@ -122,6 +127,12 @@ def expanded(documents: Documents) -> Documents:
 def instants(documents: Documents, kind: str) -> list[int]:
     """The instants of a kind's results, one for each result."""
     return [found["timestamp"] for found in shown(documents, kind)]
+
+
+def written(documents: Documents, kind: str) -> list[int | None]:
+    """The instant at which each result of a kind was written."""
+    events = [found.get("event") for found in shown(documents, kind)]
+    return [event["ingested"] if isinstance(event, dict) else None for event in events]
 
 
 @pytest.mark.thorough
@@ -203,6 +214,42 @@ def instants(documents: Documents, kind: str) -> list[int]:
             record_documents,
             lambda drawn: any(math.copysign(1.0, document.get("multi_bucket_impact") or 0) < 0 for document in drawn),
             id="an impact below zero",
+        ),
+        pytest.param(
+            result_documents,
+            lambda drawn: any(
+                len(bucket.get("records", ())) > 1 and "records" in source
+                for source in drawn
+                for bucket in expanded([source])
+            ),
+            id="a bucket with several records inside",
+        ),
+        pytest.param(
+            bucket_documents,
+            lambda drawn: any(
+                nested["timestamp"] != bucket["timestamp"] and nested["job_id"] != bucket["job_id"]
+                for bucket in shown(drawn, "bucket")
+                for nested in bucket["bucket_influencers"]
+            ),
+            id="a bucket influencer with a job and a timestamp of its own",
+        ),
+        *(
+            pytest.param(
+                maker,
+                lambda drawn, kind=kind: {None, MIDNIGHT, MIDNIGHT + 1} <= set(written(drawn, kind)),
+                id=f"several instants of {kind}s, and none",
+            )
+            for maker, kind in zip(DOCUMENTS, QUERY_OF, strict=False)
+        ),
+        pytest.param(
+            record_documents,
+            lambda drawn: any(isinstance(found.get("event"), list) for found in shown(drawn, "record")),
+            id="an event of a data field",
+        ),
+        pytest.param(
+            bucket_documents,
+            lambda drawn: any(isinstance(document.get("scheduled_events"), str) for document in drawn),
+            id="a single value in place of a list",
         ),
     ],
 )
