@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from bucketquery.answers.pages import BucketPage, RecordPage
 from bucketquery.answers.run import AnyPage
-from bucketquery.model.numbers import is_real
+from bucketquery.model.numbers import is_number
 from bucketquery.model.text import visible
 from bucketquery.results.anomalies import AnomalyRecord, Influencer
 from bucketquery.results.buckets import Bucket
@@ -120,9 +120,9 @@ def _values(record: AnomalyRecord) -> tuple[str, str]:
 
 
 def _numbers(values: Any) -> str:
-    """The numbers in a list, or a single number. The index stores any JSON in a cause, which may be anything else."""
+    """The numbers in a list. The index stores any JSON in the lists of a cause, and a cause may have no list."""
     listed = values if isinstance(values, tuple) else (values,)
-    return _listed(f"{value:.6g}" for value in listed if is_real(value))
+    return _listed(f"{value:.6g}" for value in listed if is_number(value))
 
 
 def _function(record: AnomalyRecord) -> str:
