@@ -120,7 +120,7 @@ def _values(record: AnomalyRecord) -> tuple[str, str]:
 
 
 def _numbers(values: Any) -> str:
-    """The numbers in a list, or a single number. The index stores any JSON in a cause, which may be anything else."""
+    """The numbers in a list. The index stores any JSON in the lists of a cause, and a cause may have no list."""
     listed = values if isinstance(values, tuple) else (values,)
     return _listed(f"{value:.6g}" for value in listed if is_number(value))
 

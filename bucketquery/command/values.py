@@ -180,7 +180,7 @@ class _Unfinished:
         self.parts: list[str] = []
         self.line = 0
         self.start = 0
-        #: How many brackets of the value are open.
+        #: How many brackets of the value are open in these lines.
         self.depth = 0
 
     def add(self, text: str, number: int) -> Iterator[tuple[Any, Place]]:
@@ -228,7 +228,6 @@ class _Unfinished:
             self.is_behind_item = bool(self.array)
             position = self._next(text, end)
         self.parts = []
-        self.depth = 0
         self.is_open = bool(self.array)
 
     def _next(self, text: str, position: int) -> int:

@@ -117,7 +117,7 @@ def test_empty_input_has_no_values() -> None:
 
 def test_the_place_of_a_value_is_where_it_begins() -> None:
     """A value on a line of its own has the number of the line, an item of an array its position too."""
-    text = '{"a": 1}\n\n[{"b": 2}, {"c":\n3},\n\n{"d": 4}\n]\n {"e": 5} {"f":\n6}'
+    text = '{"a": 1}\n\n[{"b": 2}, {"c":\n3},\n\n{"d": 4}\n]\n {"e": 5} {"f":\n6} {"g": 7}'
     assert list(read_values(lines_of(text))) == [
         ({"a": 1}, 1),
         ({"b": 2}, Place(3, "[0]")),
@@ -125,6 +125,7 @@ def test_the_place_of_a_value_is_where_it_begins() -> None:
         ({"d": 4}, Place(6, "[2]")),
         ({"e": 5}, Place(8)),
         ({"f": 6}, Place(8, text='{"f":\n6}')),
+        ({"g": 7}, Place(9)),
     ]
 
 
@@ -149,7 +150,9 @@ def test_the_line_of_a_field_is_found_in_several_lines(place: Place, field: str,
 # ---- streaming
 
 
-@pytest.mark.parametrize("text", ["\n".join(COMPACT), "[" + "\n,".join(COMPACT) + "\n]", "\n".join(PRETTY)])
+@pytest.mark.parametrize(
+    "text", ["\n".join(COMPACT), "[" + "\n,".join(COMPACT) + "\n]", "\n".join(PRETTY), "[" + "\n,".join(PRETTY) + "\n]"]
+)
 def test_a_value_is_there_as_soon_as_its_last_line_is(text: str) -> None:
     """A pipe that waits after a complete value keeps no value back."""
     given = 0
@@ -181,7 +184,7 @@ def many(form: str, count: int) -> Iterator[bytes]:
 
 @pytest.mark.parametrize("form", ["lines", "array", "pretty"])
 def test_memory_does_not_grow_with_the_number_of_lines(form: str) -> None:
-    """Reading twenty times as many lines has the same peak of memory."""
+    """Reading a file of 1.6 MB takes less than 0.1 MB more than reading a small one."""
 
     def peak(count: int) -> int:
         tracemalloc.start()
@@ -191,7 +194,7 @@ def test_memory_does_not_grow_with_the_number_of_lines(form: str) -> None:
         return peak
 
     peak(10)
-    assert peak(2_000) < 1.5 * peak(100)
+    assert peak(5_000) < peak(50) + 100_000
 
 
 def test_the_effort_does_not_grow_with_the_square_of_the_lines() -> None:

@@ -88,7 +88,7 @@ def test_scores_are_coloured_by_their_severity() -> None:
         ({"causes": [{"actual": [9.5, 2], "typical": [1]}]}, "9.5, 2", "1"),
         ({"causes": [{"actual": 9, "typical": 1.25}]}, "9", "1.25"),
         ({"causes": [{"actual": [9]}]}, "9", None),
-        ({"causes": [{"actual": ["x", None, True, 9], "typical": {"a": 1}}]}, "9", None),
+        ({"causes": [{"actual": ["x", None, True, 9], "typical": [None]}]}, "9", None),
         ({"actual": [3], "causes": [{"actual": [9], "typical": [1]}]}, "3", None),
         ({"typical": [3], "causes": [{"actual": [9], "typical": [1]}]}, None, "3"),
         ({"causes": [{"actual": [9]}, {"actual": [8]}]}, "2 causes", None),
