@@ -26,7 +26,7 @@ BREACHES = {
     "an import of the package itself": ("model/severity.py", "import bucketquery", "bucketquery.index"),
     "a door that imports another": ("testing/reference.py", "import bucketquery.__main__", "bucketquery.__main__"),
     "a file": ("storage/table.py", "from pathlib import Path", "pathlib"),
-    "the environment": ("index.py", "import os", "bucketquery.index -> os"),
+    "the environment": ("snapshot.py", "import os", "bucketquery.snapshot -> os"),
     "randomness": ("testing/shapes.py", "import random", "bucketquery.testing.shapes -> random"),
     "a thread": ("snapshot.py", "import threading", "bucketquery.snapshot -> threading"),
     "a low-level thread": ("index.py", "from _thread import allocate_lock", "bucketquery.index -> _thread"),
