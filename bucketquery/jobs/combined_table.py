@@ -16,7 +16,7 @@ from bucketquery.storage.packed_rows import layout_of, missing_bits
 from bucketquery.storage.packed_segment import empty_segment
 from bucketquery.storage.row_copies import segment_row
 from bucketquery.storage.segment import Segment
-from bucketquery.storage.sparse_lists import NO_LISTS, SparseLists
+from bucketquery.storage.sparse_lists import SparseLists
 from bucketquery.storage.table import Table
 from bucketquery.storage.view import NO_ROWS
 
@@ -335,7 +335,8 @@ class _Source:
 
     def lists(self, name: str) -> SparseLists:
         """The lists of a field."""
-        parts, start = [NO_LISTS], 0
+        parts: list[SparseLists] = []
+        start = 0
         for segment in self._segments:
             if name in segment.lists:
                 parts.append(segment.lists[name].shifted(start))

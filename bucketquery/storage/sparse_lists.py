@@ -42,7 +42,7 @@ class SparseLists(NamedTuple):
 
     @classmethod
     def of_tuples(cls, tuples: Sequence[Entry]) -> Self:
-        """The lists of rows, one for each row; empty ones are not stored."""
+        """The lists of rows, one for each row; empty ones are not stored. See `of_instants` for instants."""
         rows = list(compress(range(len(tuples)), tuples))
         return cls.of_rows(rows, [tuples[row] for row in rows])
 
@@ -63,9 +63,9 @@ class SparseLists(NamedTuple):
     @classmethod
     def merged(cls, parts: Sequence["SparseLists"]) -> "SparseLists":
         """The lists of several parts as one; no row has a list in two of them."""
-        parts = [part for part in parts if part.length] or parts[:1]
-        if len(parts) == 1:
-            return parts[0]
+        parts = [part for part in parts if part.length]
+        if len(parts) <= 1:
+            return parts[0] if parts else NO_LISTS
         used = [part.used() for part in parts]
         rows = np.concatenate([rows for rows, _ in used])
         values = np.concatenate([values for _, values in used])
