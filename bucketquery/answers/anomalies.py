@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import islice, pairwise, repeat
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -18,7 +18,7 @@ from bucketquery.answers.common import (
 )
 from bucketquery.arrays.sorted_arrays import concatenated_ranges
 from bucketquery.ingest.extra_fields import fields_from_texts
-from bucketquery.model.frozen import frozen_values
+from bucketquery.model.frozen import maker_of
 from bucketquery.model.schema import EXTRA_FIELDS
 from bucketquery.results.anomalies import AnomalyRecord, Influencer
 from bucketquery.results.response_format import INFLUENCER_FIELDS, RECORD_FIELDS, influencer_object, record_object
@@ -27,15 +27,18 @@ from bucketquery.storage.selection import Selection
 
 _Object = dict[str, Any]
 
+_make_records: Final = maker_of(AnomalyRecord)
+_make_influencers: Final = maker_of(Influencer)
+
 
 def record_values(job_id: str | Sequence[str], rows: Selection, display: DisplayFields) -> list[AnomalyRecord]:
     """Records as values; ``job_id`` is one job for all records, or a sequence with the job of each."""
-    return frozen_values(AnomalyRecord, len(rows), _fields(job_id, rows, display))
+    return _make_records(len(rows), _fields(job_id, rows, display))
 
 
 def influencer_values(job_id: str | Sequence[str], rows: Selection, display: DisplayFields) -> list[Influencer]:
     """Influencers as values; ``job_id`` is one job for all influencers, or a sequence with the job of each."""
-    return frozen_values(Influencer, len(rows), _fields(job_id, rows, display))
+    return _make_influencers(len(rows), _fields(job_id, rows, display))
 
 
 def record_objects(

@@ -15,7 +15,7 @@ from bucketquery.answers.common import (
     with_string,
     with_strings,
 )
-from bucketquery.model.frozen import frozen_values
+from bucketquery.model.frozen import maker_of
 from bucketquery.model.schema import BUCKET, Array, Type
 from bucketquery.results.anomalies import AnomalyRecord
 from bucketquery.results.buckets import Bucket, BucketInfluencer
@@ -36,6 +36,9 @@ COLUMNS: Final = (
 #: The length of a stored influencer that has all values of its bucket. Asking for its type takes longer.
 _NOTHING_OF_ITS_OWN: Final = len(StoredInfluencer._fields)
 _FIELDS: Final = tuple(BUCKET.by_name[name] for name in COLUMNS)
+
+_make_buckets: Final = maker_of(Bucket)
+_make_influencers: Final = maker_of(BucketInfluencer)
 
 
 def bucket_values(
@@ -58,7 +61,7 @@ def bucket_values(
     columns["scheduled_events"] = rows.lists("scheduled_events")
     columns["records"] = records
     columns["event_ingested"] = ingested(rows) or repeat(None)
-    return frozen_values(Bucket, len(rows), columns)
+    return _make_buckets(len(rows), columns)
 
 
 def bucket_objects(
@@ -140,7 +143,7 @@ def _influencer_values(
         for stored in some
     ]
     fields: dict[str, Iterable[Any]] = dict(zip(SHOWN_FIELDS, zip(*flat, strict=True), strict=True))
-    values = iter(frozen_values(BucketInfluencer, len(flat), fields))
+    values = iter(_make_influencers(len(flat), fields))
     return [tuple(islice(values, len(some))) for some in influencers]
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from bucketquery import AnomalyRecord, Bucket, BucketInfluencer, Commit, Influencer
-from bucketquery.model.frozen import FrozenMapping, Immutable, filler, frozen, frozen_values
+from bucketquery.model.frozen import FrozenMapping, Immutable, filler, frozen, maker_of
 
 
 class Point(Immutable):
@@ -89,10 +89,10 @@ def test_an_immutable_value_cannot_be_changed() -> None:
 @pytest.mark.parametrize("of", [Bucket, BucketInfluencer, AnomalyRecord, Influencer, Commit])
 def test_values_made_many_at_once_are_like_single_ones(of: type[Any]) -> None:
     """They compare, hash, print, pickle, copy and replace like values that the class makes, and they are frozen."""
-    # The classes check nothing when they make a value, so `frozen_values` skips no check.
+    # The classes check nothing when they make a value, so a maker skips no check.
     assert not hasattr(of, "__post_init__")
     names = [field.name for field in fields(of)]
-    found = frozen_values(of, 2, {name: count(at) for at, name in enumerate(names)})
+    found = maker_of(of)(2, {name: count(at) for at, name in enumerate(names)})
     for row, value in enumerate(found):
         made = of(**{name: at + row for at, name in enumerate(names)})
         assert type(value) is of
@@ -103,4 +103,4 @@ def test_values_made_many_at_once_are_like_single_ones(of: type[Any]) -> None:
         with pytest.raises(FrozenInstanceError):
             setattr(value, names[0], 5)
     assert found[0] != found[1]
-    assert frozen_values(of, 0, dict.fromkeys(names, repeat(0))) == []
+    assert maker_of(of)(0, dict.fromkeys(names, repeat(0))) == []
