@@ -48,9 +48,12 @@ class Owner(NamedTuple):
 
     @classmethod
     def at(cls, row: int, job_id: str, columns: Mapping[str, Any]) -> Self:
-        """The bucket in a row of checked columns, lists or arrays; a missing ``is_interim`` means final."""
+        """The bucket in a row of checked columns, lists or arrays; a missing ``is_interim`` means final.
+
+        ``job_id`` is built-in text.
+        """
         timestamp, bucket_span = int(columns["timestamp"][row]), int(columns["bucket_span"][row])
-        return cls(built_in_str(job_id), timestamp, bucket_span, bool(columns["is_interim"][row]))
+        return cls(job_id, timestamp, bucket_span, bool(columns["is_interim"][row]))
 
 
 def scalar(field: Field, value: object) -> Any:

@@ -95,7 +95,7 @@ def _read_whole(
                 lists[field.name] = NO_LISTS
                 continue
             rows = list(compress(range(len(given)), given))
-            tuples = [checks.listed(field, given[row], Owner.at(row, job_ids[row], values)) for row in rows]
+            tuples = [checks.listed(field, given[row], Owner.at(row, base_form(job_ids[row]), values)) for row in rows]
             lists[field.name] = SparseLists.of_rows(rows, tuples)
     except Unfit:
         return None

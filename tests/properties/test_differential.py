@@ -53,6 +53,7 @@ from support.strategies import (
     histories,
     identity,
     kind_of,
+    results_in,
     unknown,
 )
 
@@ -388,7 +389,8 @@ def test_older_snapshots_give_their_old_answers(history: History, query: Query) 
 def test_columns_and_documents_store_the_same(documents: Batch, query: Query, seed: int) -> None:
     """Columns, loaded a kind at a time, and the same documents in one batch give the same answers."""
     documents = [
-        {name: value for name, value in document.items() if name not in unknown(document)} for document in documents
+        {name: value for name, value in document.items() if name not in unknown(document)}
+        for document in results_in(documents)
     ]
     index = index_that_knows(query)
     for kind in KINDS:

@@ -48,7 +48,7 @@ def test_every_answer_has_the_same_keys_without_documents() -> None:
     checked = 0
     for row in answered_rows():
         # A scan gives no page, and `expand` needs documents.
-        if row.rule == "20.scan" or row.asked.get("expand") in {True, "true"}:
+        if row.rule == "20.scan" or str(row.asked.get("expand")).lower() == "true":
             continue
         index = index_of(row.given.values(), keep_documents=False)
         expected = row.expected.split()

@@ -880,7 +880,9 @@ def test_the_machine_writes_in_every_way() -> None:
         before, after = seen(
             machine, lambda: machine.interim("web", 5.0, "documents", seed=6, among=False, kinds=BUCKETS)
         )
-        assert after.base.column("is_interim").sum() == 21, "more interim rows than a head may hold are compacted too"
+        interim = [of for of in machine.stored.values() if of["job_id"] == "web" and of.get("is_interim")]
+        assert len(interim) > 20
+        assert after.base.column("is_interim").sum() == len(interim), "too many rows for a head are compacted too"
         assert not after.head.length
 
         before, after = seen(machine, lambda: machine.finish("documents", seed=7, share=1.0))

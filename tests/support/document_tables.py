@@ -96,10 +96,14 @@ def note(text: str) -> Iterator[None]:
 
 
 def page_without_others(index: ResultsIndex, kind: Kind, **asked: Any) -> Any:
-    """The page of the results that do not only fill a batch, in ascending time order unless asked otherwise."""
-    return getattr(index, CALLS[kind])(
-        **{"job_id": JOB, "end": FILLED_MS, "sort": "timestamp", "desc": False, "size": 10_000} | asked
-    )
+    """The page of the results that do not only fill a batch, in ascending time order unless asked otherwise.
+
+    They lie before the results that fill it, or all behind them.
+    """
+    asked = {"job_id": JOB, "sort": "timestamp", "desc": False, "size": 10_000} | asked
+    before = getattr(index, CALLS[kind])(**{"end": FILLED_MS} | asked)
+    behind = FILLED_MS + 3_600_000 * max(SIZES)
+    return before if before.count else getattr(index, CALLS[kind])(**{"start": behind} | asked)
 
 
 @dataclass(frozen=True, slots=True)

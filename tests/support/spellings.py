@@ -135,9 +135,11 @@ def as_given(rng: Random, batch: Sequence[Document]) -> Any:
         lambda: (*batch,),
         lambda: (document for document in batch),
         lambda: dict(enumerate(batch)).values(),
-        lambda: {"hits": {"hits": [{"_source": document} for document in batch]}},
+        lambda: {"hits": {"hits": [hit if "_source" in hit else {"_source": hit} for hit in batch]}},
     ]
-    kinds = {document.get("result_type") for document in batch}
+    # A search hit in an answer has its type in its source, and text of other classes has no hash.
+    types = [document.get("result_type") for document in batch]
+    kinds = set(types) if all(type(kind) is str for kind in types) else set()
     if len(kinds) == 1 and all(map(fits, batch)):
         body = {"count": len(batch), f"{kinds.pop()}s": [*batch]}
         containers += [lambda: body, lambda: MappingProxyType(body), lambda: SimpleNamespace(body=body, meta=None)]

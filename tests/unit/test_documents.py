@@ -264,6 +264,16 @@ class OtherMapping(Mapping[str, Any]):
         return len(bucket(0))
 
 
+@pytest.mark.parametrize("before", [0, CHUNK])
+@pytest.mark.parametrize("job_id", [np.array(JOB), np.str_(JOB), np.array(JOB, dtype=object)])
+def test_nested_influencers_take_the_job_of_their_bucket_in_any_form(job_id: Any, before: int) -> None:
+    """A job in an array or of a subclass of text is the same job, so an influencer that names it stores no job."""
+    nested = bucket(before, job_id=job_id, bucket_influencers=[{"job_id": JOB, "anomaly_score": 5}])
+    found = segments_of(read_documents([*rows(0, before), nested], None))["bucket"][JOB]
+    ((influencer,),) = found.lists_at("bucket_influencers", slice(before, before + 1))
+    assert influencer == StoredInfluencer(None, 0.0, 5.0, 0.0, 0.0, is_interim=False)
+
+
 def test_a_document_is_any_mapping() -> None:
     """It need not be a dict."""
     assert shape(read_documents([OtherMapping()], None)) == {JOB: 1}
