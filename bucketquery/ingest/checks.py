@@ -12,7 +12,7 @@ from bucketquery.model.instants import FIRST_MS, LAST_MS, instant_ms, is_time, r
 from bucketquery.model.numbers import double_of, integer_of, is_number
 from bucketquery.model.scalars import base_form, base_or_none
 from bucketquery.model.schema import BUCKET, EVENT_INGESTED, Field, Type
-from bucketquery.model.text import JOB_ID_RULE, brief, built_in_str, is_job_id
+from bucketquery.model.text import JOB_ID_RULE, brief, is_job_id
 from bucketquery.results.stored_influencer import DifferingInfluencer, StoredInfluencer
 
 IS_REQUIRED: Final = "is required"
