@@ -103,7 +103,7 @@ def page_without_others(index: ResultsIndex, kind: Kind, **asked: Any) -> Any:
     asked = {"job_id": JOB, "sort": "timestamp", "desc": False, "size": 10_000} | asked
     before = getattr(index, CALLS[kind])(**{"end": FILLED_MS} | asked)
     behind = FILLED_MS + 3_600_000 * max(SIZES)
-    return before if before.count else getattr(index, CALLS[kind])(**{"start": behind} | asked)
+    return before if before.count or "start" in asked else getattr(index, CALLS[kind])(start=behind, **asked)
 
 
 @dataclass(frozen=True, slots=True)
