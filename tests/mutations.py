@@ -91,6 +91,18 @@ EXCLUSIONS: Final = (
         code=r"step \*= 2",
     ),
     Exclusion(
+        "writing a list over another one in its row only saves time: joining the parts gives the same lists",
+        function=r"SparseLists\.edited",
+        code=r"return SparseLists\.of\(rows, values\)",
+        change=r"return .* -> pass",
+    ),
+    Exclusion(
+        "instants that no row has, or all rows have, are read faster; reading them row by row gives the same",
+        function=r"ingested",
+        code=r"return (None|found)$",
+        change=r"return .* -> pass",
+    ),
+    Exclusion(
         "reading two runs as two slices only saves time: reading by row numbers gives the same rows",
         function=r"Selection\.(column|lists)",
         code=r"return (values|taken)\[::-1\] if desc",

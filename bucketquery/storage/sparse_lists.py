@@ -155,11 +155,14 @@ class SparseLists(NamedTuple):
 
         Amortised O(k) for k lists.
         """
+        later_rows, later_values = later.used()
+        if not self.length:
+            # The values of an empty field may have another dtype.
+            return SparseLists.of(later_rows.copy(), later_values.copy())
         length = self.length + later.length
         capacity = roomy(len(self.rows), length)
-        later_rows, later_values = later.used()
         rows = with_room(self.rows, self.length, capacity)
-        values = with_room(self.values if self.length else later_values[:0], self.length, capacity)
+        values = with_room(self.values, self.length, capacity)
         rows[self.length : length] = later_rows
         values[self.length : length] = later_values
         return SparseLists(rows, values, length)

@@ -184,6 +184,17 @@ def test_a_replace_copies_masks_and_lists_one_by_one(name: str, other: Any, copi
         assert stored(base)[:5] == stored(segment(rows(0, 5, **FULL)))
 
 
+def test_a_replace_changes_a_list_beside_an_equal_one() -> None:
+    """If the lists of some replaced rows are equal and those of others differ, each row gets its own."""
+    old = segment([bucket(row, scheduled_events=["a"], event={"ingested": row}) for row in range(3)])
+    others = segment([bucket(row, scheduled_events=["ab"[row]], event={"ingested": 0}) for row in range(2)])
+    new = old.replace(array(0, 1), others)
+    new.check()
+    assert new.lists_at("scheduled_events", slice(0, 3)) == [("a",), ("b",), ("a",)]
+    assert new.lists["event.ingested"].values.tolist() == [0, 0, 2]
+    assert old.lists["event.ingested"].values.tolist() == [0, 1, 2]
+
+
 def test_a_replace_may_add_and_remove_optional_values() -> None:
     """Values may be added and removed in columns and in lists, for some rows or for all."""
     base = chain([bucket(0, **FULL), bucket(1), bucket(2, **FULL), bucket(3)])[0]

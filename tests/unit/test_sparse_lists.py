@@ -179,6 +179,8 @@ def test_instants_are_numbers_after_every_operation() -> None:
     for empty in (NO_LISTS, nothing):
         assert instants_of(empty) == [None] * 10
         assert instants_of(empty.append(later), 20) == [None] * 10 + INSTANTS
+        assert not np.shares_memory(empty.append(later).rows, later.rows)
+        assert not np.shares_memory(empty.append(later).values, later.values)
         assert instants_of(FULL_INSTANTS.append(empty)) == INSTANTS
         assert instants_of(empty.append_one(3, 0), 4) == [None, None, None, 0]
         assert instants_of(empty.edited(2, 0, 1), 3) == [None, None, 0]
@@ -213,6 +215,7 @@ def test_rows_are_compared_with_their_counterparts() -> None:
     """A row without an entry equals only a row without one. An instant of 0 is an entry."""
     for lists, others in (
         (FULL, SparseLists.of_tuples([("b",), (), ("x",), ("c", "c")])),
+        (roomy(), SparseLists.of_tuples([("b",), (), ("x",), ("c", "c")])),
         (FULL_INSTANTS, SparseLists.of_rows([0, 2, 3], [0, 7, -1])),
     ):
         rows, counterparts = array(1, 1, 0, 1, 2, 0), array(0, 1, 1, 2, 3, 3)
@@ -222,6 +225,11 @@ def test_rows_are_compared_with_their_counterparts() -> None:
         assert lists.same(np.arange(10), lists, np.arange(10)).all()
         assert lists.same(array(0, 1), NO_LISTS, array(0, 1)).tolist() == [True, False]
     assert NO_LISTS.same(array(3), NO_LISTS, array(4)).tolist() == [True]
+    # Spare room has no rows, whatever is in it.
+    for lists, others in ((FULL, roomy()), (roomy(), FULL)):
+        assert lists.same(array(1, 99), others, array(1, 99)).tolist() == [True, True]
+    assert FULL.same(array(1), roomy(), array(99)).tolist() == [False]
+    assert FULL.same(array(0), roomy(), array(99)).tolist() == [True]
 
 
 def test_rows_with_lists_become_sparse_lists() -> None:
