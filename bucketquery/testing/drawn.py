@@ -159,7 +159,6 @@ def record_results() -> st.SearchStrategy[Result]:
     objects: st.SearchStrategy[Result] = st.dictionaries(
         st.sampled_from(("b", "a", "timestamp", "probability")), _json(), max_size=2
     )
-    measured = st.fixed_dictionaries({}, optional={"typical": doubles, "actual": doubles})
     influences = st.fixed_dictionaries(
         {},
         optional={
@@ -167,6 +166,9 @@ def record_results() -> st.SearchStrategy[Result]:
             "influencer_field_values": _lists(st.sampled_from(_TEXTS), 3),
             "unknown": _json(),
         },
+    )
+    measured = st.fixed_dictionaries(
+        {}, optional={"typical": doubles, "actual": doubles, "influencers": _lists(influences, 2)}
     )
     documented = st.fixed_dictionaries(
         {"result_type": st.just("record")},

@@ -72,7 +72,7 @@ _DOUBLES_WITH_DEFAULT: Final = (
 )
 
 #: The fields of a record that are lists of objects, and the fields of these objects that are lists.
-_SINGLE_VALUES: Final = {"causes": ("typical", "actual"), "influencers": ("influencer_field_values",)}
+_LISTS: Final = {"causes": ("typical", "actual", "influencers"), "influencers": ("influencer_field_values",)}
 
 _RESERVED_NAMES: Final = """
     all_field_values job_id probability over_field_name over_field_value by_field_name by_field_value
@@ -253,18 +253,22 @@ def _optional(name: str, stored: Any) -> Any:
         return double(stored)
     if name in {"typical", "actual"}:
         return [double(value) for value in listed(stored)]
-    if name in _SINGLE_VALUES:
-        return [_with_lists(inner, _SINGLE_VALUES[name]) for inner in listed(stored)]
+    if name in _LISTS:
+        return [_with_lists(inner, name) for inner in listed(stored)]
     return json_value(stored)
 
 
-def _with_lists(stored: Document, names: Sequence[str]) -> dict[str, Any]:
-    """A copy of an object in a list of a record. In the fields of these names, a single value is a list of one."""
-    shown: dict[str, Any] = json_value(stored)
-    for name in names:
+def _with_lists(stored: Any, of: str) -> Any:
+    """A copy of a cause or of an influencer of a record, with a list of one in place of each single value."""
+    shown = json_value(stored)
+    # A list in a cause may hold anything.
+    for name in _LISTS[of] if isinstance(shown, dict) else ():
         value = shown.get(name)
-        if value is not None and not isinstance(value, list):
-            shown[name] = [value if isinstance(value, str) else double(value)]
+        if value is None:
+            continue
+        if not isinstance(value, list):
+            value = [double(value) if name in {"typical", "actual"} else value]
+        shown[name] = [_with_lists(inner, name) for inner in value] if name in _LISTS else value
     return shown
 
 

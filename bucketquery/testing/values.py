@@ -16,12 +16,15 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND: Final = timedelta(milliseconds=1)
 #: Values of these classes are plain already.
 _PLAIN: Final = frozenset({type(None), bool, int, float, str, dict, list, tuple})
-#: Classes of values, and what makes a plain value of them. `str(value)` of an enum may be another text than its own.
-_BASES: Final[Sequence[tuple[Any, Callable[[Any], Any]]]] = (
+#: Classes of values, and what makes a plain value of them. A subclass may have methods of its own, which do not count:
+#: `str(value)` of an enum is another text than its own.
+_BASES: Final[Sequence[tuple[type, Callable[[Any], Any]]]] = (
     (str, str.__str__),
+    (int, int.__int__),
+    (float, float.__float__),
     (np.bool_, bool),
-    ((int, np.integer), int),
-    ((float, np.floating), float),
+    (np.integer, int),
+    (np.floating, float),
 )
 
 
@@ -33,10 +36,10 @@ def plain(value: Any) -> Any:
     """
     if type(value) in _PLAIN:
         return value
-    if isinstance(value, np.ndarray) and value.ndim == 0:
-        return plain(value[()])
     if _is_gap(value):
         return None
+    if isinstance(value, np.ndarray) and value.ndim == 0:
+        return plain(value[()])
     for classes, base in _BASES:
         if isinstance(value, classes):
             return base(value)
@@ -44,10 +47,10 @@ def plain(value: Any) -> Any:
 
 
 def _is_gap(value: Any) -> bool:
-    """Whether this is NaT of NumPy, or NA or NaT of pandas, which may not be installed."""
+    """Whether this is a gap of NumPy, or one of pandas, which may not be installed."""
     of = type(value)
     is_of_pandas = of.__module__.startswith("pandas.") and of.__name__ in {"NAType", "NaTType"}
-    return is_of_pandas or (isinstance(value, np.datetime64) and bool(np.isnat(value)))
+    return is_of_pandas or value is np.ma.masked or (isinstance(value, np.datetime64) and bool(np.isnat(value)))
 
 
 def double(value: Any) -> float:

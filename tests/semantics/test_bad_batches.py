@@ -1,9 +1,12 @@
 """Our decision on bad documents: which document refuses the batch, and the position that the error names."""
 
 import math
+from collections.abc import Mapping, Sequence
+from typing import Any
 
+from bucketquery import Kind
 from support.document_tables import T0, BadDocument, assert_bad_document
-from support.semantics_tables import bucket, each_row, influencer, record
+from support.semantics_tables import bucket, each_row, influencer, record, result
 
 MALFORMED = {
     "job_id": "",
@@ -73,6 +76,22 @@ WHICH_FIRST = [
     BadDocument("20.a-bad-document", "a document instead of an iterable", bucket(T0), "documents", "ours"),
     BadDocument("20.a-bad-document", "text instead of an iterable", "[]", "documents", "ours"),
 ]
+#: Bad values of a record and an influencer: a field that sorts, `event`, and another key.
+AROUND_EVENT: Mapping[Kind, Sequence[tuple[str, Any]]] = {
+    "record": (("partition_field_value", 5), ("event", {"ingested": "soon"}), ("typical", "x")),
+    "influencer": (("influencer_field_value", 5), ("event", {"ingested": "soon"}), ("extra", {5})),
+}
+EVENT_OF_OTHER_KINDS = [
+    BadDocument(
+        "20.a-bad-document",
+        f"{kind}: {name} before later fields",
+        [result(kind, T0) | dict([*reversed(fields[place:])])],
+        f"documents[0].{name}" + (".ingested" if name == "event" else ""),
+        "ours: `event` after the fields that sort",
+    )
+    for kind, fields in AROUND_EVENT.items()
+    for place, (name, _) in enumerate(fields)
+]
 OF_EVERY_KIND = [
     BadDocument(
         "20.a-bad-document",
@@ -113,7 +132,7 @@ OF_EVERY_KIND = [
 ]
 
 
-@each_row(WHICH_FIRST, OF_EVERY_KIND)
+@each_row(WHICH_FIRST, EVENT_OF_OTHER_KINDS, OF_EVERY_KIND)
 def test_batch_is_refused_for_its_first_bad_document(row: BadDocument) -> None:
     """The error names the first bad field of the first bad document, and no document of the batch is stored."""
     assert_bad_document(row)

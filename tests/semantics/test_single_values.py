@@ -82,6 +82,14 @@ ACCEPTED = [
         ([{"typical": 5, "x": 1, "actual": 2.5}, {}], [{"typical": [5.0], "x": 1, "actual": [2.5]}, {}]),
         ([{"typical": np.float32(0.5), "actual": Decimal(3)}], [{"typical": [0.5], "actual": [3.0]}]),
         ([{"typical": -0.0}], [{"typical": [0.0]}]),
+        (
+            {"influencers": {"influencer_field_name": "host", "influencer_field_values": "a"}},
+            [{"influencers": [{"influencer_field_name": "host", "influencer_field_values": ["a"]}]}],
+        ),
+        (
+            [{}, {"influencers": [{"influencer_field_values": "a"}, {"x": 1}], "typical": 5}],
+            [{}, {"influencers": [{"influencer_field_values": ["a"]}, {"x": 1}], "typical": [5.0]}],
+        ),
         rule=RULE,
     ),
     *accepted(
@@ -92,6 +100,12 @@ ACCEPTED = [
         ([{"typical": None, "actual": (1,)}], [{"typical": None, "actual": [1]}]),
         ([{"function": "mean", "probability": 1}], [{"function": "mean", "probability": 1}]),
         ([{"deep": {"typical": 5, "actual": "x"}}], [{"deep": {"typical": 5, "actual": "x"}}]),
+        ([{"influencers": None}, {"influencers": []}], [{"influencers": None}, {"influencers": []}]),
+        ([{"influencers": [5, "x", None]}], [{"influencers": [5, "x", None]}]),
+        (
+            [{"influencers": [{"influencer_field_values": [5, None]}, {"influencer_field_values": None}]}],
+            [{"influencers": [{"influencer_field_values": [5, None]}, {"influencer_field_values": None}]}],
+        ),
         rule=RULE,
     ),
     *accepted(
@@ -288,6 +302,32 @@ REFUSED = [
         for row in bad("record", name, "ours: objects", "x", 5, True, rule=RULE)
     ),
     *bad("record", "causes", "ours: no position", {"probability": math.nan}, path=".probability", rule=RULE),
+    *bad(
+        "record",
+        "causes",
+        "ours: objects",
+        [{"influencers": "x"}],
+        [{"influencers": 5}],
+        path="[0].influencers",
+        rule=RULE,
+    ),
+    *bad("record", "causes", "ours: no position", {"influencers": "x"}, path=".influencers", rule=RULE),
+    *bad(
+        "record",
+        "causes",
+        "ours: text",
+        [{"influencers": {"influencer_field_values": 5}}],
+        path="[0].influencers.influencer_field_values",
+        rule=RULE,
+    ),
+    *bad(
+        "record",
+        "causes",
+        "ours: text",
+        [{"influencers": [{}, {"influencer_field_values": {}}]}],
+        path="[0].influencers[1].influencer_field_values",
+        rule=RULE,
+    ),
     *bad(
         "record",
         "influencers",

@@ -445,6 +445,26 @@ PANDAS = [
     ),
     Frame(
         "20.columns",
+        "pandas: arrays in a series of objects",
+        "record",
+        lambda pandas: pandas.DataFrame(SPANNED | {"typical": objects(np.array([1.0, 2.0]), None)}),
+        two("record", typical=([1.0, 2.0], None)),
+        "ours: an array counts as a list",
+    ),
+    Frame(
+        "20.columns",
+        "pandas: arrays of text in a series of objects",
+        "bucket",
+        lambda pandas: {
+            "timestamp": TIMES,
+            "bucket_span": HOUR_S,
+            "scheduled_events": pandas.Series([np.array(["sale", "fair"]), np.array([])], dtype="object"),
+        },
+        two("bucket", scheduled_events=(["sale", "fair"], [])),
+        "ours: an array counts as a list",
+    ),
+    Frame(
+        "20.columns",
         "pandas: no rows",
         "bucket",
         lambda pandas: pandas.DataFrame({name: pandas.Series([], dtype="int64") for name in SPANNED}),
@@ -574,6 +594,20 @@ BAD_FRAMES = [
         lambda pandas: pandas.DataFrame(SPANNED | {"timestamp": pandas.to_datetime(["2020-01-01", None])}),
         "columns.timestamp[1]",
         "ours: required",
+    ),
+    BadFrame(
+        "20.columns",
+        "pandas: a name that is not text",
+        lambda pandas: pandas.DataFrame(SPANNED | {5: [1, 2]}),
+        "columns|columns.5",
+        "ours: refused",
+    ),
+    BadFrame(
+        "20.columns",
+        "pandas: two columns of one name",
+        lambda pandas: pandas.DataFrame([[T0, 60, T0]], columns=["timestamp", "bucket_span", "timestamp"]),
+        "columns|columns.timestamp",
+        "ours: refused",
     ),
     BadFrame(
         "20.columns",

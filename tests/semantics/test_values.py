@@ -1,7 +1,7 @@
 """Our decision on the types of a value, in documents: numbers, booleans, text and instants of other libraries."""
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from decimal import Decimal
@@ -95,6 +95,47 @@ class Real(float):
     __slots__ = ()
 
 
+def _named(base: type) -> Callable[[Any], str]:
+    """A `__repr__` that tells the value from one of the base class."""
+    return lambda value: f"Alone({base.__repr__(value)})"
+
+
+class Alone:
+    """The methods of a value that nobody may call."""
+
+    __slots__ = ()
+
+    def _called(self, *_: object) -> Any:
+        raise AssertionError("a method of the value is called")
+
+    __eq__ = __ne__ = __lt__ = __le__ = __gt__ = __ge__ = _called
+    __bool__ = __int__ = __index__ = __float__ = __str__ = __len__ = __iter__ = __format__ = _called
+    __add__ = __radd__ = __neg__ = __abs__ = __round__ = __trunc__ = __floor__ = __mod__ = _called
+    is_integer = as_integer_ratio = encode = strip = _called
+    __hash__ = None  # type: ignore[assignment]  # the class has no hash on purpose
+
+
+class AloneInteger(Alone, int):  # type: ignore[misc]  # its methods have other types on purpose
+    """An integer whose methods nobody may call."""
+
+    __slots__ = ()
+    __repr__ = _named(int)
+
+
+class AloneFloat(Alone, float):  # type: ignore[misc]  # its methods have other types on purpose
+    """A float whose methods nobody may call."""
+
+    __slots__ = ()
+    __repr__ = _named(float)
+
+
+class AloneText(Alone, str):  # type: ignore[misc]  # its methods have other types on purpose
+    """Text whose methods nobody may call."""
+
+    __slots__ = ()
+    __repr__ = _named(str)
+
+
 class Moment(datetime):
     """A datetime with a class of its own, as pandas has one."""
 
@@ -126,6 +167,8 @@ NUMBERS = (
     (np.array(2.5), 2.5),
     (np.array(0.5, np.float32), 0.5),
     (boxed(Decimal("2.5")), 2.5),
+    (AloneInteger(5), 5.0),
+    (AloneFloat(2.5), 2.5),
 )
 INTEGERS = (
     (Decimal(5), 5),
@@ -141,6 +184,8 @@ INTEGERS = (
     (np.array(5.0), 5),
     (np.array(2**53 + 1), 2**53 + 1),
     (boxed(5), 5),
+    (AloneInteger(5), 5),
+    (AloneFloat(5.0), 5),
 )
 BOOLEANS = (
     (np.bool_(True), True),
@@ -156,6 +201,7 @@ TEXTS = (
     (Unhashable("a"), "a"),
     (np.str_("a"), "a"),
     (np.array("a"), "a"),
+    (AloneText("a"), "a"),
     (boxed("a"), "a"),
 )
 INSTANTS = (
@@ -174,6 +220,8 @@ INSTANTS = (
     (np.array(T0), T0),
     (np.array("2020-01-01"), T0),
     (np.array("2020-01-01", "datetime64[D]"), T0),
+    (AloneInteger(T0), T0),
+    (AloneText("2020-01-01"), T0),
     (boxed(date(2020, 1, 1)), T0),
     (boxed(datetime(2020, 1, 1, tzinfo=UTC)), T0),
 )
@@ -260,6 +308,9 @@ UNKNOWN = (
     (np.float16(0.5), 0.5),
     (np.datetime64("NaT"), None),
     (np.array("NaT", "datetime64[ms]"), None),
+    (np.ma.masked, None),
+    (AloneInteger(5), 5),
+    (AloneFloat(2.5), 2.5),
 )
 #: The same values as an unknown key, and inside an object of a record.
 ACCEPTED += [
@@ -360,12 +411,15 @@ class Missing:
         library, _, name = self.value.partition(".")
         if library == "pandas":
             return getattr(pytest.importorskip("pandas"), name)
-        return {"None": None, "NaT": np.datetime64("NaT"), "NaT in an array": np.array("NaT", "datetime64[ns]")}[
-            self.value
-        ]
+        return {
+            "None": None,
+            "NaT": np.datetime64("NaT"),
+            "NaT in an array": np.array("NaT", "datetime64[ns]"),
+            "masked": np.ma.masked,
+        }[self.value]
 
 
-MISSING_VALUES = ("None", "NaT", "NaT in an array", "pandas.NA", "pandas.NaT")
+MISSING_VALUES = ("None", "NaT", "NaT in an array", "masked", "pandas.NA", "pandas.NaT")
 OPTIONAL: Mapping[Kind, Sequence[str]] = {
     "bucket": (
         "anomaly_score",

@@ -486,7 +486,7 @@ class SqlResults:
         stored = self._parameters(document, _RECORD_VALUES)
         blamed = _items(document.get("influencers"))
         lists = {name: _items(document.get(name)) for name in _LISTS_OF_A_RECORD}
-        lists["causes"] = [_with_lists(cause, ("typical", "actual")) for cause in lists["causes"]]
+        lists["causes"] = [_with_lists(cause, ("typical", "actual", "influencers")) for cause in lists["causes"]]
         lists["influencers"] = [_with_lists(influence, ("influencer_field_values",)) for influence in blamed]
         lists = {name: value for name, value in lists.items() if document.get(name) is not None}
         stored["stored"] = _as_json({**document, **lists}, _COLUMNS_OF_A_RECORD, missing_as_null=_JSON_OF_A_RECORD)
@@ -609,14 +609,19 @@ def _items(value: Any) -> list[Any]:
     return [] if value is None else [value]
 
 
-def _with_lists(stored: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
-    """An object with a list of one in place of a single text or number in these fields."""
+def _with_lists(stored: Any, names: Iterable[str]) -> Any:
+    """An object with a list of one in place of a single value in these fields; any other value as it is."""
+    if not isinstance(stored, Mapping):
+        return stored
     changed: dict[str, Any] = {}
     for name in names:
-        if isinstance(stored.get(name), str):
-            changed[name] = [stored[name]]
-        elif isinstance(stored.get(name), int | float):
-            changed[name] = [0.0 + float(stored[name])]
+        value = stored.get(name)
+        if isinstance(value, int | float):
+            changed[name] = [0.0 + float(value)]
+        elif value is not None:
+            changed[name] = _items(value)
+    if "influencers" in changed:
+        changed["influencers"] = [_with_lists(one, ("influencer_field_values",)) for one in changed["influencers"]]
     return {**stored, **changed}
 
 

@@ -250,21 +250,25 @@ def _only_shown(document: Mapping[str, Any]) -> Iterable[Any]:
     for name in DROPPED[kind]:
         value = document.get(name)
         if value is not None and name in {"typical", "actual", "causes", "influencers"}:
-            value = [_with_lists(item) for item in listed(value)]
+            value = [_with_lists(item, name) for item in listed(value)]
         # These two are lists of doubles. The others come back as they are, so 1 and 1.0 differ.
         yield value if name in {"typical", "actual"} else json.dumps(value)
     yield json.dumps(unknown(document))
 
 
-def _with_lists(item: Any) -> Any:
-    """An object of a cause or an influencer with lists in place of its single values; a number as it is."""
+def _with_lists(item: Any, of: str) -> Any:
+    """A cause or an influencer of a record with lists in place of its single values; anything else as it is."""
     if not isinstance(item, dict):
         return item
-    changed = {
-        name: [float(value) or 0.0 if name in {"typical", "actual"} else value]
-        for name, value in item.items()
-        if name in {"typical", "actual", "influencer_field_values"} and not isinstance(value, list | None)
-    }
+    changed: Document = {}
+    if of == "causes":
+        for name in ("typical", "actual"):
+            if isinstance(item.get(name), int | float):
+                changed[name] = [float(item[name]) or 0.0]
+        if item.get("influencers") is not None:
+            changed["influencers"] = [_with_lists(inner, "influencers") for inner in listed(item["influencers"])]
+    elif of == "influencers" and isinstance(item.get("influencer_field_values"), str):
+        changed["influencer_field_values"] = [item["influencer_field_values"]]
     return {**item, **changed}
 
 
@@ -372,6 +376,8 @@ _CAUSES: tuple[list[Document] | Document, ...] = (
     [{"zebra": {"typical": [1.0, 1]}, "actual": []}, {"timestamp": "1970", "geo_results": {}}],
     [{"actual": 7, "b": 1, "typical": -0.0}, {"typical": None, "actual": [7]}],
     {"typical": 2.5, "zebra": {"typical": 5}},
+    {"influencers": {"influencer_field_values": "a", "typical": 5}, "influencer_field_values": 5},
+    [{"influencers": [{"influencer_field_values": ["a", 5]}, 5, {"influencers": 5}], "actual": None}],
 )
 _INFLUENCES: tuple[list[Document] | Document, ...] = (
     [],

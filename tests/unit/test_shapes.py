@@ -485,6 +485,29 @@ def test_single_values_are_lists_of_one() -> None:
     assert listed["influencers"] == [{"influencer_field_values": None}]
 
 
+def test_single_values_in_a_cause_are_lists_too() -> None:
+    """20.single-values: `influencers` of a cause and their values; a list in a cause may hold anything."""
+    cause = {"influencers": {"influencer_field_values": "a", "typical": 5}, "influencer_field_values": "b"}
+    listed = {
+        "influencers": [{"influencer_field_values": "a"}, {"influencer_field_values": [5]}, 5, {"influencers": 5}]
+    }
+    assert record_shape(stored(causes=[cause, listed, {"influencers": None}]))["causes"] == [
+        {"influencers": [{"influencer_field_values": ["a"], "typical": 5}], "influencer_field_values": "b"},
+        {
+            "influencers": [
+                {"influencer_field_values": ["a"]},
+                {"influencer_field_values": [5]},
+                5,
+                {"influencers": 5},
+            ]
+        },
+        {"influencers": None},
+    ]
+    assert record_shape(stored(influencers=[{"influencers": 5, "typical": 5}]))["influencers"] == [
+        {"influencers": 5, "typical": 5}
+    ]
+
+
 # Copies of stored values
 @pytest.mark.parametrize("shape", [record_shape, influencer_shape])
 def test_stored_values_are_shown_in_jsons_types(shape: Any) -> None:
