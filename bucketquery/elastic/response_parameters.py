@@ -80,7 +80,7 @@ def is_blank(text: str) -> bool:
 
 
 def read_flag(text: str, name: str) -> bool | None:
-    """A boolean of a URL: true if it is empty, None - the parameter is unset - if it is blank.
+    """A boolean of a URL: True if the text is empty, None (unset) if it is blank.
 
     Raises:
         InvalidQuery: the text is none of these, nor ``true`` or ``false``.

@@ -16,7 +16,7 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND: Final = timedelta(milliseconds=1)
 #: Values of these classes are plain already.
 _PLAIN: Final = frozenset({type(None), bool, int, float, str, dict, list, tuple})
-#: Classes of values, and what makes a plain value of them. `str(value)` of an enum may be another text than its own.
+#: Classes of values, and the function that makes a plain value. `str(value)` of an enum may return another text.
 _BASES: Final[Sequence[tuple[Any, Callable[[Any], Any]]]] = (
     (str, str.__str__),
     (np.bool_, bool),
