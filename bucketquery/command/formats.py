@@ -1,8 +1,8 @@
 """File formats: the result documents in a file of any format that the command reads.
 
 A document stands on a line of its own, over several lines, or in an array. It may be the source of a search hit, as in
-the lines of elasticdump. It may be part of an answer of the API or of a search response, or follow its action as in a
-request of the bulk API.
+the lines of elasticdump. It may be part of an answer of the API or of a search response. In a request
+of the bulk API it follows its action.
 """
 
 from collections import Counter

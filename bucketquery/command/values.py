@@ -1,7 +1,7 @@
 """JSON values from the lines of a file: one on each line, one after another over many lines, or the items of an array.
 
-A value is read as soon as its last line is there. So a file with a document on each line takes the memory of one line,
-and so does a long array with an item on each line.
+A value is read as soon as its last line is there. So a file with a document on each line takes the memory of one line.
+So does a long array with an item on each line.
 """
 
 import json
