@@ -137,7 +137,7 @@ def test_documents_are_found_in_every_format(
 
 
 def test_an_answer_over_several_lines_keeps_its_text() -> None:
-    """So the line of a wrong field in it can be found."""
+    """The text is needed to find the line of a wrong field."""
     found, _ = read(A, {"count": 1, "buckets": [C]}, indent=1)
     _, _, place = found[1]
     assert place.line == len(lines(A, indent=1)) + 1
