@@ -67,7 +67,7 @@ def _with_source(name: str, line: int, passed_over: Counter[str]) -> tuple[str, 
 
 
 def _without_source(name: str, line: int) -> Unreadable:
-    return Unreadable(line, f"expected a document behind this [{name}] action")
+    return Unreadable(line, f"expected a document after this [{name}] action")
 
 
 def _unwrapped(source: str, value: Any, place: int | Place, passed_over: Counter[str]) -> Iterator[Located]:

@@ -211,7 +211,7 @@ class _Unfinished:
         raise Unreadable(number, f"invalid JSON: the input ends inside the {what}{which}")
 
     def _read(self) -> Iterator[tuple[Any, Place]]:
-        """Yield the complete values. Keep the lines of the value behind them."""
+        """Yield the complete values. Keep the lines of the value after them."""
         text = "".join(self.parts)
         line, counted = self.line, 0
         position = self._next(text, self.start)
@@ -232,7 +232,7 @@ class _Unfinished:
         self.is_open = bool(self.array)
 
     def _next(self, text: str, position: int) -> int:
-        """The offset of the next value, behind blanks, commas and the brackets of an array; or the end of the text."""
+        """The offset of the next value, after blanks, commas and the brackets of an array; or the end of the text."""
         while True:
             blanks = _BLANKS.match(text, position)
             assert blanks  # the pattern also matches an empty text
@@ -254,7 +254,7 @@ class _Unfinished:
             position += 1
 
     def _value(self, text: str, position: int) -> tuple[Any, int] | None:
-        """The value at an offset, and the offset behind it; None if it is not complete."""
+        """The value at an offset, and the offset after it; None if it is not complete."""
         try:
             return _DECODER.raw_decode(text, position)
         except json.JSONDecodeError as error:

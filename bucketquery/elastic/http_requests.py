@@ -1,7 +1,7 @@
 """Functions that the WSGI and the ASGI app share: the path below a prefix, the bound of the body, and the headers.
 
-A server passes on a path that it has decoded. A slash in the name of a job is escaped in the request line only, so the apps
-need the path as it was sent. Most servers pass it on too, under different names.
+A server passes on a path that it has decoded. A slash in the name of a job is escaped in the request line only, so the
+apps need the path as it was sent. Most servers pass it on too, under different names.
 """
 
 from typing import Final

@@ -1,6 +1,6 @@
 """The parameters of a URL that shape the reply, whichever path it has.
 
-They are read before the path. Beside a body they are read from the URL too.
+They are read before the path. They are read from the URL even if there is a body.
 """
 
 import re

@@ -147,15 +147,15 @@ def test_an_answer_over_several_lines_keeps_its_text() -> None:
 @pytest.mark.parametrize(
     ("values", "line", "reason"),
     [
-        ([A, {"index": {}}], 2, "expected a document behind this [index] action"),
-        ([{"create": {"_id": "1"}}, {"index": {}}, A], 1, "expected a document behind this [create] action"),
-        ([{"index": {}}, {"delete": {"_id": "1"}}, A], 1, "expected a document behind this [index] action"),
+        ([A, {"index": {}}], 2, "expected a document after this [index] action"),
+        ([{"create": {"_id": "1"}}, {"index": {}}, A], 1, "expected a document after this [create] action"),
+        ([{"index": {}}, {"delete": {"_id": "1"}}, A], 1, "expected a document after this [index] action"),
         (
             [{"index": {}}, A, {"update": {"_id": "1"}}, {"doc": {"anomaly_score": 5}}],
             3,
             "an [update] action has only a part of a document, so it cannot be stored",
         ),
-        ([[A, {"index": {}}]], 1, "expected a document behind this [index] action"),
+        ([[A, {"index": {}}]], 1, "expected a document after this [index] action"),
     ],
 )
 def test_a_bulk_request_that_cannot_be_carried_out_is_refused(values: list[object], line: int, reason: str) -> None:

@@ -290,7 +290,7 @@ LONG_NAMES = ndjson(result(0, "record", **{"n" * 500: {"m" * 500: {"k" * 500: ["
             ndjson({"update": {"_id": "1"}}, {"doc": {}}),
             "1: an [update] action has only a part of a document, so it cannot be stored",
         ),
-        (ndjson(result(0), {"index": {}}), "2: expected a document behind this [index] action"),
+        (ndjson(result(0), {"index": {}}), "2: expected a document after this [index] action"),
         (b'{"job_id": "a",\n"job_id": "b"}', "2: invalid JSON: Duplicate field 'job_id', at column 1"),
         (b'{"\x1b": 1,\n"\\u001b": 2}', "1: invalid JSON: Invalid control character at, at column 3"),
         (b'{"\\u001b": 1,\n"\\u001b": 2}', "2: invalid JSON: Duplicate field '\\x1b', at column 1"),
