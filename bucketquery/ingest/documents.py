@@ -224,7 +224,7 @@ def _records_in(bucket: Document, path: str) -> Iterator[tuple[str, Document]]:
         path: the path of the bucket.
 
     Raises:
-        Unfit: an item is no record.
+        Unfit: an item is not a record.
     """
     shared = {name: bucket.get(name) for name in _OF_THE_BUCKET}
     for record, place in checks.items(bucket["records"], f"{path}.records"):

@@ -26,7 +26,7 @@ _POLARS_TIMES: Final = ("Datetime", "Date")
 
 
 def columns_of(frame: Any) -> list[tuple[object, Any]] | None:
-    """The name and the series of each column of a frame; None if the value is no frame of pandas or polars.
+    """The name and the series of each column of a pandas or polars frame; None if the value is not such a frame.
 
     The names need not be text, and may repeat.
     """
