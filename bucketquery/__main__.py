@@ -136,7 +136,7 @@ def _only_job(index: ResultsIndex) -> str:
 
 
 def _load(index: ResultsIndex, paths: Iterable[str]) -> PassedOver:
-    """Fill the index from all inputs. Return what they have besides results."""
+    """Fill the index from all inputs. Return the counts of everything in them that is not a result."""
     passed_over = PassedOver()
     located = chain.from_iterable(_documents(path, passed_over) for path in paths)
     read = 0
@@ -194,7 +194,7 @@ def _lines(path: str, source: str) -> Iterator[bytes]:
         with nullcontext(cast("io.BufferedReader", sys.stdin.buffer)) if path == "-" else Path(path).open("rb") as raw:
             # One byte tells gzip from JSON, since no JSON begins with it. A pipe may not have a second byte yet.
             lines = io.BufferedReader(gzip.GzipFile(fileobj=raw)) if raw.peek(1)[:1] == b"\x1f" else raw
-            # The byte order mark of UTF-16, of which neither byte begins a character in UTF-8.
+            # The byte order mark of UTF-16. No character begins with either byte in UTF-8.
             if lines.peek(1)[:1] in (b"\xff", b"\xfe"):
                 yield from _lines_of_utf_16(lines)
             else:

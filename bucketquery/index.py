@@ -39,7 +39,7 @@ _INDEXES: Final[WeakSet["ResultsIndex"]] = WeakSet()
 def _renew_locks() -> None:
     """Give every index a new lock. The child of a fork has only the forking thread, so no other could release it.
 
-    The newest commit is complete in the child, as it is after a write that failed.
+    The child has the newest commit. An unfinished write leaves no trace, like a write that fails.
     """
     for index in _INDEXES:
         index._lock = Lock()
@@ -157,7 +157,7 @@ class ResultsIndex(Reads):
             documents: result documents of any jobs in any order. The index reads and checks all of them before it
                 changes anything, and does not modify them. The last document of an identity wins. If a document
                 is a search hit, ``{"_source": {...}}``, its source is stored. The ``records`` in a bucket are stored as
-                records. An answer, a search response or the client's response object stands for the documents in it.
+                records. An answer, a search response or a client's response object stands for the documents in it.
                 A value counts by the base type of its class, and pandas' NA and NaT are missing.
             kind: the kind of all documents. With None (the default), ``result_type`` gives the kind, and documents of
                 other kinds are skipped.

@@ -33,7 +33,7 @@ COLUMNS: Final = (
     "is_interim",
     "processing_time_ms",
 )
-#: The length of a stored influencer that has all values of its bucket. Asking for its type takes longer.
+#: The length of a stored influencer without values of its own. To compare lengths is faster than to compare types.
 _NOTHING_OF_ITS_OWN: Final = len(StoredInfluencer._fields)
 _FIELDS: Final = tuple(BUCKET.by_name[name] for name in COLUMNS)
 
@@ -105,7 +105,7 @@ def bucket_objects(
 
 
 def _differing_object(bucket: dict[str, Any], stored: DifferingInfluencer) -> dict[str, Any]:
-    """The response object of an influencer with values of its own, for its bucket's object."""
+    """The response object of an influencer with values of its own; ``bucket`` is the object of its bucket."""
     *fields, event_ingested = stored.within(bucket["job_id"], bucket["timestamp"], bucket["bucket_span"])
     nested = bucket_influencer_object(*fields)
     if event_ingested is not None:
@@ -131,7 +131,7 @@ def _influencer_values(
     columns: Mapping[str, Iterable[Any]],
     influencers: Sequence[tuple[Any, ...]],
 ) -> Iterable[tuple[BucketInfluencer, ...]]:
-    """The influencers of each bucket. Those without a timestamp or span of their own have those in the columns."""
+    """The influencers of each bucket. The columns have the timestamps and spans that influencers take from a bucket."""
     if not any(influencers):
         return influencers
     buckets = zip(each_of(job_id), columns["timestamp"], columns["bucket_span"], influencers, strict=False)

@@ -1,8 +1,8 @@
-"""File formats: result documents from everything that people have them in.
+"""File formats: the result documents in a file of any format that the command reads.
 
 A document stands on a line of its own, over several lines, or in an array. It may be the source of a search hit, as in
-the lines of elasticdump. It may be part of an answer of the API or of a search response, or follow its action as in a
-request of the bulk API.
+the lines of elasticdump. It may be part of an answer of the API or of a search response. In a request
+of the bulk API it follows its action.
 """
 
 from collections import Counter
@@ -13,8 +13,7 @@ from bucketquery.command.values import Place, Unreadable, read_values
 from bucketquery.ingest.envelopes import unwrap
 from bucketquery.model.schema import Kind
 
-#: A document, with the name of its file before it, then the kind that an answer gives it, and behind it its place, or
-#: only its line.
+#: The name of the file, the kind that an answer gives the document, the document, and its place or only its line.
 Located = tuple[str, Kind | None, Any, int | Place]
 
 _ACTIONS: Final = ("index", "create", "update", "delete")
@@ -28,7 +27,7 @@ def read_documents(source: str, lines: Iterable[bytes], passed_over: Counter[str
     Args:
         source: the name of the file.
         lines: read one by one; a document is yielded before the next line is read.
-        passed_over: counts everything that is no document, by a word for it.
+        passed_over: counts the objects that are not documents, by a word for each sort.
 
     Raises:
         Unreadable: a line is not JSON in UTF-8, or it is part of a bulk request that cannot be carried out.
@@ -58,7 +57,7 @@ def read_documents(source: str, lines: Iterable[bytes], passed_over: Counter[str
 
 
 def _with_source(name: str, line: int, passed_over: Counter[str]) -> tuple[str, int] | None:
-    """The bulk action if the next document is its source; None if it has none, and is passed over."""
+    """The bulk action if the next document is its source; None if it has no source and is passed over."""
     if name == "update":
         raise Unreadable(line, "an [update] action has only a part of a document, so it cannot be stored")
     if name == "delete":
@@ -68,7 +67,7 @@ def _with_source(name: str, line: int, passed_over: Counter[str]) -> tuple[str, 
 
 
 def _without_source(name: str, line: int) -> Unreadable:
-    return Unreadable(line, f"expected a document behind this [{name}] action")
+    return Unreadable(line, f"expected a document after this [{name}] action")
 
 
 def _unwrapped(source: str, value: Any, place: int | Place, passed_over: Counter[str]) -> Iterator[Located]:
@@ -102,5 +101,5 @@ def _other(document: dict[str, Any]) -> str | None:
 
 
 def _is_definition(part: Any) -> bool:
-    """Whether this is the definition of an index or a template, as dumps have it by its name."""
+    """Whether this is the definition of an index or a template, which dumps have under its name."""
     return type(part) is dict and not _DEFINITION.isdisjoint(part)

@@ -1,4 +1,4 @@
-"""Notes for standard error: what the command passed over, and what may be wrong with the input."""
+"""Notes for standard error: counts of what the command passed over, and mistakes that the input may have."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -10,7 +10,7 @@ from bucketquery.queries.queries import BucketQuery, InfluencerQuery, RecordQuer
 
 _MAX_LISTED: Final = 10
 _LONGEST: Final = 50
-#: The result types of the server that the index does not store. Nobody needs to hear that they are passed over.
+#: The result types of the server that the index does not store. Notes leave them out, because most files have them.
 #: Source: RESULT_TYPE_VALUE or TYPE of the server's classes BucketInfluencer, CategorizerStats, CategoryDefinition,
 #: DatafeedTimingStats, Forecast, ForecastRequestStats, ModelPlot, ModelSizeStats, OverallBucket and TimingStats, and of
 #: the former classes ForecastStats, ModelDebugOutput and PerPartitionMaxProbabilities. Model snapshots, quantiles and
@@ -38,11 +38,11 @@ _SECONDS: Final = (10**9, 10**10)
 
 
 class PassedOver:
-    """What an input had besides results.
+    """Counts of everything in the input that is not a result.
 
     Attributes:
         types: documents by their result type; "" for those without one.
-        others: objects that are not documents, by a word for them.
+        others: objects that are not documents, by a word for each sort.
         empty: the names of the files without any document.
 
     >>> passed_over = PassedOver()
@@ -59,7 +59,7 @@ class PassedOver:
         self.empty: list[str] = []
 
     def notes(self) -> list[str]:
-        """A line for each empty file, and one with everything that is not known to be of no use."""
+        """A line for each empty file, and one with the counts of everything except the types of `_KNOWN`."""
         counts = self._counts(name for name in self.types if name not in _KNOWN)
         return [*self._empty_files(), *([f"passed over: {counts}"] if counts else [])]
 
@@ -87,7 +87,7 @@ class PassedOver:
 
 
 def notes_about(index: ResultsIndex, job_id: str, kind: str) -> list[str]:
-    """What may be wrong if a job is asked for one kind: it has only others, or its timestamps are in seconds.
+    """The notes on a job that is searched for one kind: it has only other kinds, or its timestamps are in seconds.
 
     Args:
         index: holds the job.
@@ -120,6 +120,6 @@ def notes_about(index: ResultsIndex, job_id: str, kind: str) -> list[str]:
 
 
 def _shown(name: str) -> str:
-    """A result type, cut if it is long, and in brackets if it might be misread, as a blank at its end would be."""
+    """A result type: cut if it is long, and in brackets if it could be misread, for example with a blank at its end."""
     short = name if len(name) <= _LONGEST else f"{name[:_LONGEST]}..."
     return short if name.isidentifier() else f"[{short}]"

@@ -88,7 +88,7 @@ def position_of(text: str, path: str) -> int:
 
 
 def repeated_name(text: str, start: int) -> Place:
-    """The first name that an object of a JSON value has twice, if the text behind it is JSON or not.
+    """The first name that an object of a JSON value has twice, whether or not the text after it is JSON.
 
     >>> repeated_name('{"a": 5, "b": {"a": 6, "a": 7}}', 0).position
     23

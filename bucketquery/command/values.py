@@ -1,7 +1,7 @@
 """JSON values from the lines of a file: one on each line, one after another over many lines, or the items of an array.
 
-A value is read as soon as its last line is there. So a file with a document on each line takes the memory of one line,
-and so does a long array with an item on each line.
+A value is read as soon as its last line is there. So a file with a document on each line takes the memory of one line.
+So does a long array with an item on each line.
 """
 
 import json
@@ -15,13 +15,14 @@ from bucketquery.model.text import brief
 _BYTE_ORDER_MARK: Final = "\ufeff"
 _TEXTS: Final = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"')
 _BLANKS: Final = re.compile(r"\s*")
-#: How many lines are read name by name after one with nested objects or with colons in its texts. The documents of a
-#: file are alike, so few lines are read twice. For lines of flat buckets a quick look saves a fifth of the reading.
+#: The number of lines that are read name by name after a line with nested objects or with colons in its texts. The
+#: documents of a file are alike, so few lines are read twice. A quick look saves a fifth of the time of a flat bucket.
 _SUSPICIOUS: Final = 64
-#: Most documents over several lines have numbers of lines between these two, and are read when they are complete only.
+#: Most documents over several lines have more than `_SHORT` and fewer than `_LONG` lines. Such a document is read only
+#: when it is complete.
 _SHORT: Final = 2
 _LONG: Final = 32
-#: How the files of some programs begin, which may be given by mistake.
+#: The first bytes of formats that the command does not read, for an error that names the format.
 _PACKED: Final = {b"PK\x03\x04": "zip", b"BZh": "bzip2", b"\xfd7zXZ": "xz", b"\x28\xb5\x2f\xfd": "zstd"}
 
 
@@ -121,7 +122,7 @@ def _without_repeats(members: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 _DECODER: Final = json.JSONDecoder(parse_constant=_refuse_constant, object_pairs_hook=_without_repeats)
-#: A decoder that takes the last value of a name, and a quarter less time.
+#: A decoder that keeps the last value of a repeated name. It takes a quarter less time.
 _QUICK_DECODER: Final = json.JSONDecoder(parse_constant=_refuse_constant)
 
 
@@ -131,7 +132,7 @@ class _WholeLines:
     __slots__ = ("suspicious",)
 
     def __init__(self) -> None:
-        #: The number of next lines that are not worth a quick look, because a line before them was not.
+        #: The number of next lines without a quick look, because it failed on a line before them.
         self.suspicious = 0
 
     def read(self, text: str) -> dict[str, Any] | None:
@@ -210,7 +211,7 @@ class _Unfinished:
         raise Unreadable(number, f"invalid JSON: the input ends inside the {what}{which}")
 
     def _read(self) -> Iterator[tuple[Any, Place]]:
-        """Yield the complete values. Keep the lines of the value behind them."""
+        """Yield the complete values. Keep the lines of the value after them."""
         text = "".join(self.parts)
         line, counted = self.line, 0
         position = self._next(text, self.start)
@@ -231,10 +232,10 @@ class _Unfinished:
         self.is_open = bool(self.array)
 
     def _next(self, text: str, position: int) -> int:
-        """The offset of the next value, behind blanks, commas and the brackets of an array; or the end of the text."""
+        """The offset of the next value, after blanks, commas and the brackets of an array; or the end of the text."""
         while True:
             blanks = _BLANKS.match(text, position)
-            assert blanks  # it matches no characters, too
+            assert blanks  # the pattern also matches an empty text
             position = blanks.end()
             mark = text[position : position + 1]
             if self.array and mark == "]" and (self.is_behind_item or not self.items):
@@ -253,11 +254,11 @@ class _Unfinished:
             position += 1
 
     def _value(self, text: str, position: int) -> tuple[Any, int] | None:
-        """The value at an offset, and the offset behind it; None if it is not complete."""
+        """The value at an offset, and the offset after it; None if it is not complete."""
         try:
             return _DECODER.raw_decode(text, position)
         except json.JSONDecodeError as error:
-            # A text cannot go on in the next line, except that the next line is not there yet.
+            # A JSON string ends on its line. An unterminated one is incomplete only if the input ends inside this line.
             is_cut_off = error.msg.startswith("Unterminated string") and not text.endswith("\n")
             if is_cut_off or error.pos >= len(text.rstrip()):
                 return None
@@ -269,7 +270,7 @@ class _Unfinished:
             place = repeated_name(text, position)
             raise _error(f"Duplicate field '{brief(place.name)}'", text, place.position, self.line) from None
         except ValueError as error:
-            # A constant such as NaN, or an integer with more digits than Python reads. Python's advice is left out.
+            # A constant such as NaN, or an integer with more digits than Python reads. Leave out Python's advice.
             reason = str(error).partition(";")[0]
             raise _error(reason, text, position_of_refused(text, position, _DECODER.decode), self.line) from None
 

@@ -126,7 +126,7 @@ def _path(scope: Message) -> str:
     if prefix and f"{path}/".startswith(f"{prefix}/"):
         path = path.removeprefix(prefix)
     sent = scope.get("raw_path")
-    # A path that is no valid UTF-8 has a replacement character, and so does not equal the path that was sent.
+    # A path that is not valid UTF-8 has a replacement character, and so does not equal the path that was sent.
     return path_below(
         prefix.encode(errors="replace"), path.encode(errors="replace"), None if sent is None else sent.decode("latin-1")
     )

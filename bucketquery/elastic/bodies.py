@@ -94,7 +94,7 @@ def _parsed(text: str, action: str) -> Any:
     except (RecursionError, MemoryError):
         raise malformed(f"[{action}] the body is nested too deeply") from None
     except ValueError as error:
-        reason = str(error).partition(";")[0]  # leave out Python's advice behind the semicolon
+        reason = str(error).partition(";")[0]  # leave out Python's advice after the semicolon
         raise malformed(f"[{action}] the body is not JSON: {reason}") from None
 
 

@@ -19,12 +19,12 @@ from bucketquery.model.numbers import is_number
 from bucketquery.model.scalars import base_form
 from bucketquery.model.text import brief
 
-#: The base forms that are types of JSON. A double may be NaN, and so is read apart.
+#: The base forms that are types of JSON. The float is not among them, because NaN is not JSON.
 _KEPT: Final = frozenset({str, bool, int})
 #: An error shows at most this number of characters of a path or a URL.
 MOST_ECHOED: Final = 1_000
 
-#: Below this number a double has every integer.
+#: A double represents every integer below this number exactly.
 _EXACT: Final = 2.0**53
 _MALFORMED_ESCAPE = re.compile("%(?![0-9A-Fa-f]{2})")
 

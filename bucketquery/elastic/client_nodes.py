@@ -10,7 +10,7 @@ from bucketquery.elastic.settings import Settings
 from bucketquery.index import ResultsIndex
 from bucketquery.snapshot import Snapshot
 
-#: An address that no client connects to. The client demands a port.
+#: The client demands an address with a port. It never connects to it.
 _ADDRESS: Final = "http://double:9200"
 
 
@@ -32,7 +32,7 @@ def async_client_of(nodes: type[BaseNode], options: dict[str, Any]) -> AsyncElas
 
 
 def nodes_of(index: ResultsIndex | Snapshot, settings: Settings, *, asynchronous: bool) -> type[BaseNode]:
-    """A class whose nodes ask this index. Each index needs its own, because a node knows its class only.
+    """A class whose nodes ask this index. Each index needs its own class, because the client makes the nodes.
 
     >>> from bucketquery import ResultsIndex
     >>> from bucketquery.elastic.settings import read_settings
@@ -45,7 +45,7 @@ def nodes_of(index: ResultsIndex | Snapshot, settings: Settings, *, asynchronous
 
 
 class _IndexNode(BaseNode):
-    """A node for the client that waits."""
+    """A node for the synchronous client."""
 
     index: ClassVar[ResultsIndex | Snapshot]
     settings: ClassVar[Settings]

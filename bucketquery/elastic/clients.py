@@ -19,13 +19,13 @@ def client(index: ResultsIndex | Snapshot, **options: Any) -> "Elasticsearch":
 
     Args:
         index: an index, whose newest commit is searched, or a snapshot.
-        options: other arguments of the client. The address and the node class are given.
+        options: arguments of the client, except the address and the node class.
 
     Raises:
         ImportError: version 8 or 9 of the package ``elasticsearch`` is not installed.
         TypeError: ``index`` is neither an index nor a snapshot, or the client does not accept an option.
 
-    Complexity: a call costs as much as `handle`, and what the client itself costs.
+    Complexity: a call costs as much as `handle`, and in addition the client's own work.
 
     >>> from bucketquery import ResultsIndex
     >>> index = ResultsIndex()

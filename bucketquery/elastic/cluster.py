@@ -6,7 +6,7 @@ from bucketquery.elastic.flags import read_flags, refuse_body
 from bucketquery.elastic.replies import Reply
 from bucketquery.elastic.settings import JobCall
 
-#: For each major version, what a late release of it says about compatibility.
+#: For each major version, the versions of Lucene, wire format and index format that a late release names.
 _COMPATIBILITY: Final = {
     "7": ("8.11.1", "6.8.0", "6.0.0-beta1"),
     "8": ("9.12.2", "7.17.0", "7.0.0"),

@@ -222,7 +222,7 @@ def _read_page_of_url(page: dict[str, str], _: str) -> dict[str, int]:
 
 
 def _read_page_of_body(page: dict[str, Any], _: str) -> dict[str, int]:
-    """Read a page as the server does: it makes the page when both fields have arrived, else at the end."""
+    """Read a page as the server does: it makes the page when both fields have arrived, otherwise at the end."""
     read: dict[str, int] = {}
     made = None
     for name, value in typed(page, "page", PAGE):

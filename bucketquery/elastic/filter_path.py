@@ -19,7 +19,7 @@ _ANY_DEPTH: Final = "**"
 _BLANKS: Final = "".join(map(chr, range(0x21)))
 #: The result of a move: the path ends here, so the whole value matches.
 _MATCH: Final = True
-#: In place of a value of which nothing is left.
+#: Stands for a value of which nothing is left.
 _NOTHING: Final = object()
 
 
@@ -76,9 +76,6 @@ def read_filter(text: str) -> Filter | None:
     return None if included is None and excluded is None else Filter(included, excluded)
 
 
-# ---- paths
-
-
 class _Node:
     """A segment of the paths that begin alike."""
 
@@ -99,7 +96,7 @@ def _start(paths: Iterable[str]) -> "_State | None":
 
 
 def _grow(root: _Node, path: str) -> None:
-    """Add a path to the tree. A path is not needed if a shorter one with the same segments is there."""
+    """Add a path to the tree, unless the tree has a shorter path with the same first segments."""
     node = root
     for segment in _segments(path):
         if node.is_last:
@@ -114,7 +111,7 @@ def _grow(root: _Node, path: str) -> None:
 
 
 def _segments(path: str) -> list[str]:
-    """The segments of a path. A path that begins with a dot, or goes on with one after a dot, is one last segment."""
+    """The segments of a path. If a segment would begin with a dot, the whole rest of the path is one segment."""
     segments = []
     start = at = 0
     while at < len(path):
@@ -151,9 +148,6 @@ def _matcher(pattern: str) -> Callable[[str], bool]:
     return matches
 
 
-# ---- walks
-
-
 class _State:
     """Where a walk is in the tree: the segments that led there."""
 
@@ -184,7 +178,7 @@ class _State:
 
 
 def _included(value: Any, state: _State) -> Any:
-    """The parts of a value that a path reaches; a value that is no object or list has none."""
+    """The parts of a value that a path reaches; a value that is neither an object nor a list has none."""
     if isinstance(value, dict):
         kept = {}
         for name, inner in value.items():
@@ -200,7 +194,7 @@ def _included(value: Any, state: _State) -> Any:
 
 
 def _excluded(value: Any, state: _State) -> Any:
-    """The parts of a value that no path reaches. Nothing is left of an object or list that loses all that it has."""
+    """The parts of a value that no path reaches. An object or list that loses all its parts is left out itself."""
     if isinstance(value, dict) and value:
         kept = {}
         for name, inner in value.items():

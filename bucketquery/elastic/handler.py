@@ -124,7 +124,7 @@ def _reply(index: ResultsIndex | Snapshot, call: Call, settings: Settings) -> Re
 
 
 def _other_reply(index: ResultsIndex | Snapshot, snapshot: Snapshot, call: Call, settings: Settings) -> Reply:
-    """The reply for a path beside those of the results."""
+    """The reply for a path other than those of results."""
     route = find_other_route(call.path)
     if route is None:
         return unknown_path(call.method, call.uri)

@@ -1,7 +1,7 @@
-"""What the WSGI and the ASGI app do alike: find the path below a prefix, bound the body, and write the headers.
+"""Functions that the WSGI and the ASGI app share: the path below a prefix, the bound of the body, and the headers.
 
-A server hands over a path that it has decoded. The name of a job may have a slash, which is escaped in the request
-line, so the apps need the path as it was sent. Servers have that too, under names of their own.
+A server passes on a path that it has decoded. A slash in the name of a job is escaped in the request line only, so the
+apps need the path as it was sent. Most servers pass it on too, under different names.
 """
 
 from typing import Final
@@ -20,9 +20,9 @@ def path_below(prefix: bytes, path: bytes, sent: str | None) -> str:
     Args:
         prefix: the decoded prefix, without a slash at its end; empty if there is none.
         path: the decoded path below the prefix.
-        sent: the path in the request line, with or without a query; None if the server does not tell. It is used if it
-            decodes to ``path``, with or without the prefix; otherwise something between the server and the app has
-            changed the path.
+        sent: the path in the request line, with or without a query; None if the server does not pass it on. It is used
+            if it decodes to ``path``, with or without the prefix. Otherwise something between the server and the app
+            has changed the path.
 
     >>> path_below(b"/x", b"/a/b c", "/x/a%2Fb%20c?size=1"), path_below(b"/x", b"/a/b c", None)
     ('/a%2Fb%20c', '/a/b%20c')
@@ -62,7 +62,7 @@ def too_long(most: int) -> Reply:
 
 
 def headers_of(reply: Reply, body: bytes, *, is_head: bool) -> list[tuple[str, str]]:
-    """The headers to send. The reply to ``HEAD`` has no length, because it would have to be that of another reply.
+    """The headers to send. The reply to ``HEAD`` has no length, because that would be the length of the full reply.
 
     >>> headers_of(Reply(status=200, headers={"content-type": "application/json"}, body={}), b"", is_head=False)
     [('content-type', 'application/json'), ('content-length', '0')]

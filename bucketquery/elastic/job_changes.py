@@ -86,7 +86,7 @@ def answer_open(asked: JobCall) -> Reply:
 
     Raises:
         WritesRefused: the host does not allow writes.
-        InvalidQuery: a parameter is unknown, or the body is no object.
+        InvalidQuery: a parameter is unknown, or the body is not an object.
         UnknownJob: the job is not known.
 
     Source: the server's ``RestOpenJobAction``.
@@ -104,7 +104,7 @@ def answer_close(asked: JobCall) -> Reply:
 
     Raises:
         WritesRefused: the host does not allow writes.
-        InvalidQuery: a parameter is unknown or invalid, or the body is no object.
+        InvalidQuery: a parameter is unknown or invalid, or the body is not an object.
         UnknownJob: a job is not known.
 
     Source: the server's ``RestCloseJobAction``.
@@ -121,7 +121,7 @@ def read_span(text: str) -> int:
     """The seconds of a bucket span in the API's notation.
 
     Raises:
-        InvalidQuery: it is no duration, or not a positive number of whole seconds.
+        InvalidQuery: it is not a duration, or not a positive number of whole seconds.
 
     Source: the server's ``TimeValue`` and ``TimeUtils``.
 

@@ -91,7 +91,7 @@ def job_object(snapshot: Snapshot, job_id: str, version: str, *, exclude_generat
         snapshot: the commit that answers.
         job_id: the id of the job.
         version: the server's version.
-        exclude_generated: whether to leave out what a new job may not have.
+        exclude_generated: whether to leave out the fields that a request to create a job must not have.
 
     Source: the server's ``Job``.
 

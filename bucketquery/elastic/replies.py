@@ -177,8 +177,8 @@ def refusal(error: BucketQueryError) -> Reply:
 def all_shards_failed(error: BucketQueryError) -> Reply:
     """An error that the server's shards would find while they search, in the API's format for a failure of all shards.
 
-    Source: the server's ``SearchPhaseExecutionException`` and ``ElasticsearchException``. An error that is not of the
-    server's own kind is guessed as the cause, and becomes its own cause.
+    Source: the server's ``SearchPhaseExecutionException`` and ``ElasticsearchException``. An error that is not an
+    ``ElasticsearchException`` is shown as the cause of the failure, and as its own cause.
 
     >>> from bucketquery import InvalidQuery
     >>> all_shards_failed(InvalidQuery("No mapping found for [x] in order to sort on")).body["error"]["reason"]
@@ -228,7 +228,7 @@ def without_body(reply: Reply) -> Reply:
 
 
 def plain_error(status: int, reason: str) -> Reply:
-    """An error without a type, as the server has them where no endpoint has read the request.
+    """An error without a type. The server replies so if no endpoint has read the request.
 
     >>> plain_error(413, "too long").body
     {'error': 'too long', 'status': 413}
@@ -255,7 +255,7 @@ def _caused_by(error: BucketQueryError) -> dict[str, Any]:
 
 
 def _root(error: BucketQueryError) -> BucketQueryError:
-    """The innermost error of the parser, as the server guesses it; another error is its own root."""
+    """The innermost error of the parser; any other error is its own root. The server finds the root in this way."""
     cause = error.__cause__
     if isinstance(cause, BucketQueryError) and error.type == cause.type == "x_content_parse_exception":
         return _root(cause)

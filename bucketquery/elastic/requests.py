@@ -81,7 +81,7 @@ def read_request(call: Call, route: Route) -> Request:
     """Read the request of a call to the endpoint of its path.
 
     If there is a body, the parameters of the query are read from it. ``source`` in the query string is a body if there
-    is no other. Beside a body, the query string may have ``job_id`` and, for buckets, ``timestamp``. This timestamp
+    is no other. With a body, the query string may have ``job_id`` and, for buckets, ``timestamp``. This timestamp
     overrides that of the body, and a timestamp in the path overrides both. ``job_id`` and, for influencers, ``start``
     and ``end`` are allowed there and ignored. An error in a known parameter is raised before one for unknown
     parameters.

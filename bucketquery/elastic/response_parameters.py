@@ -1,6 +1,6 @@
 """The parameters of a URL that shape the reply, whichever path it has.
 
-They are read before the path. Beside a body they are read from the URL too.
+They are read before the path. They are read from the URL even if there is a body.
 """
 
 import re
@@ -80,7 +80,7 @@ def is_blank(text: str) -> bool:
 
 
 def read_flag(text: str, name: str) -> bool | None:
-    """A boolean of a URL: true if it is empty, None - the parameter is unset - if it is blank.
+    """A boolean of a URL: True if the text is empty, None (unset) if it is blank.
 
     Raises:
         InvalidQuery: the text is none of these, nor ``true`` or ``false``.

@@ -1,4 +1,4 @@
-"""The paths beside those of the results, and the function that answers each method there."""
+"""The paths other than those of results, and the function that answers each method there."""
 
 from collections.abc import Callable, Mapping
 from typing import Final, NamedTuple
@@ -25,7 +25,7 @@ _BELOW: Final[Mapping[str, _Answers]] = {
 
 
 class OtherRoute(NamedTuple):
-    """A path beside those of the results.
+    """A path other than those of results.
 
     Attributes:
         answers: the function that answers each method.

@@ -1,4 +1,4 @@
-"""The host's settings of the REST door, and a call to a path beside those of the results."""
+"""The host's settings of the REST door, and a call to a path other than those of results."""
 
 import re
 from typing import Final, NamedTuple
@@ -30,7 +30,7 @@ class Settings(NamedTuple):
 
 
 class JobCall(NamedTuple):
-    """A call to a path beside those of the results.
+    """A call to a path other than those of results.
 
     Attributes:
         source: the index or the snapshot of the host.

@@ -37,8 +37,8 @@ def wsgi(
 ) -> WsgiApp:
     """A WSGI app that answers from an index.
 
-    It may be mounted below a prefix. A job whose name has a slash is found if the server tells the path as it was sent,
-    in ``RAW_URI`` or ``REQUEST_URI``. The app never compresses a reply.
+    It may be mounted below a prefix. A job whose name has a slash is found if the server passes on the path as it was
+    sent, in ``RAW_URI`` or ``REQUEST_URI``. The app never compresses a reply.
 
     Args:
         index: an index, whose newest commit is searched, or a snapshot.
@@ -110,7 +110,7 @@ def _read_given_length(stream: Any, given: str, most: int) -> bytes | Reply:
 
 
 def _read(stream: Any, most: int) -> bytes:
-    """At most this number of bytes; fewer only if the body ends before."""
+    """At most this number of bytes; fewer only if the body ends earlier."""
     parts: list[bytes] = []
     while most > 0 and (part := stream.read(most)):
         parts.append(part)

@@ -190,8 +190,8 @@ def _arrays(schema: Schema, given: Mapping[str, Any]) -> dict[str, Any]:
     for name in sorted(given, key=lambda name: name != "timestamp"):
         column = plain_column(given[name], is_nested=name in nested)
         if isinstance(column, Sequence) and not isinstance(column, str | bytes | range | memoryview):
-            # NumPy would make a 2-d array of lists with equal lengths, and raise for others. The length that a subclass
-            # gives does not count, only its entries.
+            # NumPy would make a 2-d array of lists with equal lengths, and raise for others. A subclass may report any
+            # length, so only the entries that it yields count.
             column = list(column) if type(column) in _EXACT else [entry for entry in column]  # noqa: C416 - see above
         if name != "bucket_span" or not _is_single(column):
             column = _array(f"columns.{name}", column)

@@ -21,7 +21,7 @@ _OUTSIDE_INT64: Final = "outside the range of int64"
 _LEAST: Final = -(2**63)
 _GREATEST: Final = 2**63 - 1
 
-#: The field for the instant at which a result was written, as the optional timestamp that it is checked as.
+#: The instant at which a result was written. It is checked like a timestamp that may be missing.
 INGESTED: Final = Field(name=EVENT_INGESTED, type=Type.TIMESTAMP)
 _SCORES: Final = StoredInfluencer._fields[1:5]
 _LEAST_SPAN: Final = BUCKET.by_name["bucket_span"].minimum
@@ -39,7 +39,7 @@ class Unfit(Exception):
 
 
 class Owner(NamedTuple):
-    """The bucket that nested influencers belong to; they take from it the values that they do not have."""
+    """The bucket of nested influencers. A nested influencer takes the values that it does not have from its bucket."""
 
     job_id: str
     timestamp: int
@@ -220,7 +220,7 @@ def items(value: Any, path: str = "") -> list[tuple[object, str]]:
     ([('a', 'scheduled_events[0]'), ('b', 'scheduled_events[1]')], [('a', 'scheduled_events')])
     """
     if issubclass(type(value), list | tuple):
-        # The length and the truth of a subclass may say anything, so only this loop decides what is in it.
+        # A subclass may report any length and any truth, so only this loop decides which items it has.
         return [(item, f"{path}[{at}]") for at, item in enumerate(value)]
     return [(value, path)]
 
@@ -246,7 +246,7 @@ def _instant(value: object, path: str) -> int:
 
 
 def _whole(value: object, path: str) -> int:
-    """The integer that a value equals. One of very many digits may be any integer outside int64."""
+    """The integer that a value equals; if it has very many digits, some integer outside int64."""
     number = base_form(value)
     if not is_number(number):
         raise Unfit(f"must be an integer, not {type_name(value)}", value, path)
@@ -276,7 +276,7 @@ def _nearest(value: object, path: str) -> float:
 def _nested(value: object, path: str, owner: Owner) -> StoredInfluencer | DifferingInfluencer:
     """A nested influencer. If it is refused, it is read again without the missing values of other libraries.
 
-    Such values are rare, and to look for them in every influencer would take longer than a quarter of all checks.
+    Such values are rare. Looking for them in every influencer would take more time than a quarter of all checks.
     """
     try:
         return _bucket_influencer(value, path, owner)

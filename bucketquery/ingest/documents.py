@@ -24,7 +24,7 @@ from bucketquery.model.schema import BUCKET, EXTRA_FIELDS, RECORD, SCHEMAS, Docu
 _OF_THE_BUCKET: Final = ("job_id", "timestamp", "bucket_span", "is_interim")
 #: The types that hold all their items at once.
 _HOLD: Final = (list, tuple)
-#: As soon as N documents wait, of all kinds together, the readers read them as chunks.
+#: As soon as this number of documents of all kinds wait, the readers read them as chunks.
 _CHUNK: Final = 1024
 
 
@@ -224,7 +224,7 @@ def _records_in(bucket: Document, path: str) -> Iterator[tuple[str, Document]]:
         path: the path of the bucket.
 
     Raises:
-        Unfit: an item is no record.
+        Unfit: an item is not a record.
     """
     shared = {name: bucket.get(name) for name in _OF_THE_BUCKET}
     for record, place in checks.items(bucket["records"], f"{path}.records"):
@@ -297,5 +297,6 @@ def _items(mapping: Mapping[Any, Any]) -> Iterator[tuple[Any, Any]]:
     """The items of a mapping, with keys that a dict can have."""
     for key, value in mapping.items():
         name = base_form(key)
-        # A key that is neither text nor hashable is refused or dropped, and so is its class in its place.
+        # A key that is neither text nor hashable is refused or dropped. Its class, which is hashable, takes its place
+        # and is refused or dropped too.
         yield (type(name) if type(name).__hash__ is None else name), value

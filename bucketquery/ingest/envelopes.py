@@ -36,7 +36,7 @@ def unwrap(value: object) -> Envelope | None:
     Envelope(documents=[{'timestamp': 0}], path='buckets', kind='bucket')
     """
     if not isinstance(value, Mapping):
-        # The official client's responses are no mappings.
+        # The official client's response is not a mapping.
         value = getattr(value, "body", None)
         if not isinstance(value, Mapping):
             return None

@@ -79,7 +79,7 @@ def part(field: Field, value: object, path: str = "") -> Any:
 
 
 def json_value(value: Any, path: str = "", depth: int = 0) -> Any:
-    """A copy of the value as JSON of built-in types. Single values have their base forms, and null if missing.
+    """A copy of the value as JSON of built-in types. Single values take their base forms; a missing one is null.
 
     Raises:
         Unfit: a value inside it is not JSON; the path leads to that value.

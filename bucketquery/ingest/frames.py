@@ -15,7 +15,7 @@ _PANDAS_COLUMN: Final = ("dtype", "isna", "to_numpy")
 _POLARS_COLUMN: Final = ("dtype", "is_null", "null_count", "to_list", "to_numpy")
 #: The dtypes that hold all values of a nullable series of pandas, by kind.
 _PANDAS_DTYPES: Final = {"i": np.int64, "u": np.uint64, "f": np.float64, "b": np.bool_}
-#: The types of polars that NumPy has, and the value that stands for a null beside a mask.
+#: The types of polars that NumPy has, and the value that stands for a null under a mask.
 _POLARS_FILLS: Final = {
     "Boolean": False,
     **dict.fromkeys((f"{sign}Int{bits}" for sign in ("", "U") for bits in (8, 16, 32, 64)), 0),
@@ -26,7 +26,7 @@ _POLARS_TIMES: Final = ("Datetime", "Date")
 
 
 def columns_of(frame: Any) -> list[tuple[object, Any]] | None:
-    """The name and the series of each column of a frame; None if the value is no frame of pandas or polars.
+    """The name and the series of each column of a pandas or polars frame; None if the value is not such a frame.
 
     The names need not be text, and may repeat.
     """

@@ -126,7 +126,7 @@ class _SmallBatchReader:
             # Only lists and tuples are tested for emptiness: the test may raise for another type.
             if given is not None and (type(given) not in _EMPTY or given):
                 entry = checks.listed(field, given, Owner(job_id, values[0], values[1], values[self._interim]))
-                # The list of a subclass may say that it is full, and have no item.
+                # A list of a subclass may be true and yield no item.
                 if entry and (keep or name not in self._only_shown):
                     lists[name] = entry
         if "event" in document:

@@ -144,7 +144,7 @@ def read_base_form(base: object, value: object, field: str, *, covers: bool) -> 
 
 
 def is_time(value: object) -> bool:
-    """Whether the base form of a value is a datetime of any library, with or without a zone, or not a time."""
+    """Whether the base form of a value is a datetime of any library, with or without a zone; NaT is one too."""
     return issubclass(type(value), datetime | np.datetime64)
 
 

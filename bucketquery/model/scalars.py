@@ -1,7 +1,7 @@
 """Single values: their base forms, and which of them are missing.
 
 A value counts by the base type of its class. Every check of a document, a column or a parameter takes the base form
-first, so no method of the caller's class decides how a value compares, hashes or converts. No other library is
+first. So no method of the caller's class decides how a value compares, hashes or converts. No other library is
 imported: pandas' missing values are recognised by the names of their types.
 """
 

@@ -35,7 +35,7 @@ class Type(Enum):
     DOUBLE = "double"
     BOOLEAN = "boolean"
     KEYWORD = "keyword"
-    # Sparse lists beside the columns; an instant is a list's one value.
+    # Stored as sparse lists beside the columns. An instant is a single value that is stored in the same way.
     KEYWORDS = "keywords"
     INSTANT = "instant"
     BUCKET_INFLUENCERS = "bucket_influencers"

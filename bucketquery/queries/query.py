@@ -22,7 +22,7 @@ from bucketquery.queries.parameters import (
 from bucketquery.queries.resolved import ResolvedQuery, clamp
 
 _new_tuple: Final = tuple.__new__
-#: `repr` shows the size of an integer with more bits.
+#: For an integer with more bits than this, `repr` shows the number of its bits.
 _MOST_BITS_SHOWN: Final = 256
 
 

@@ -144,7 +144,7 @@ def add_events(
     """Do for each object what `add_event` does, if it has an instant."""
     for result, ingested, string in zip(results, instants, strings, strict=False):
         if ingested is not None:
-            # A data field of this name is shown under its own name too, unless there is an instant.
+            # A key that was generated for a data field of this name gives way to the instant.
             result.pop("event", None)
             result["event"] = (
                 {"ingested": ingested} if string is None else {"ingested_string": string, "ingested": ingested}

@@ -6,7 +6,7 @@ from typing import Any, Final, NamedTuple
 class StoredInfluencer(NamedTuple):
     """The stored fields of a bucket influencer. Its job, timestamp and span are those of its bucket.
 
-    Nearly all influencers are stored so, and take no memory for what their bucket has.
+    Nearly all influencers are stored in this form, which takes no memory for the values of the bucket.
     """
 
     influencer_field_name: str | None
@@ -23,9 +23,9 @@ class DifferingInfluencer(NamedTuple):
     The first fields are those of `StoredInfluencer`. At least one of the others is not None.
 
     Attributes:
-        job_id: its job; None if that is the bucket's, like the timestamp and the span.
-        timestamp: its timestamp, epoch ms.
-        bucket_span: its span, seconds.
+        job_id: its job; None if it is the bucket's.
+        timestamp: its timestamp, epoch ms; None if it is the bucket's.
+        bucket_span: its span, seconds; None if it is the bucket's.
         event_ingested: when it was written, epoch ms; None if missing.
     """
 

@@ -26,8 +26,8 @@ class SparseLists(NamedTuple):
 
     Attributes:
         rows: the rows that have a list, ascending.
-        values: their tuples or texts, none of them empty; or their instants, of which 0 is one. If there are no rows,
-            the dtype has no meaning.
+        values: their tuples or texts, none of them empty; or their instants, which may be 0. If there are no rows, the
+            dtype has no meaning.
         length: the number of used entries of both arrays; the entries after them are room for `append`.
     """
 
@@ -99,7 +99,7 @@ class SparseLists(NamedTuple):
         return found
 
     def same(self, rows: Int64s, others: "SparseLists", other_rows: Int64s) -> Bools:
-        """Which of ``rows`` have the list that their counterparts in other lists have, or none if these have none."""
+        """Which of ``rows`` have the same list as their counterparts in other lists, or no list like them."""
         found, entries = find(self.rows[: self.length], rows)
         others_found, other_entries = find(others.rows[: others.length], other_rows)
         same: Bools = found == others_found
@@ -201,7 +201,7 @@ class SparseLists(NamedTuple):
             return given
         return SparseLists.of(
             np.concatenate((rows[:low], given.rows, rows[high:] + shift)),
-            # No values must not decide the dtype.
+            # An empty array of another dtype must not change the dtype.
             np.concatenate((values[:low], values[:0] if value is None else given.values, values[high:])),
         )
 

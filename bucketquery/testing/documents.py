@@ -1,4 +1,4 @@
-"""The documents in what `ResultsIndex.upsert` takes: in search hits, in answers, and in buckets.
+"""The documents in the input of `ResultsIndex.upsert`: in search hits, in answers, and in buckets.
 
 Not here: which of them are results of a kind and the last of their identity (`reference`), and checking documents.
 """

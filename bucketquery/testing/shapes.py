@@ -133,7 +133,7 @@ def bucket_shape(document: Document, records: Sequence[Document] = ()) -> dict[s
 
 
 def _bucket_influencer(nested: Document, bucket: Document) -> dict[str, Any]:
-    # A missing value is that of the bucket. The event is its own, and so are the scores.
+    # The influencer takes these values from the bucket if it has none. It never takes the event or the scores.
     own = {
         name: bucket.get(name) if plain(nested.get(name)) is None else nested[name]
         for name in ("job_id", "timestamp", "bucket_span", "is_interim")
@@ -204,7 +204,7 @@ def influencer_shape(document: Document) -> dict[str, Any]:
 def _is_generated(name: str | None, value: str | None, document: Document) -> bool:
     """Whether a data field's name becomes a key: it is not missing, empty or reserved, and has a value.
 
-    The name ``event`` does not, if the document has an instant of that name.
+    The name ``event`` does not become a key if the document has ``event.ingested``.
     """
     if name is None or value is None or name == "" or name.split(".")[0] in _RESERVED:
         return False
@@ -222,7 +222,7 @@ def _is_event(value: Any) -> bool:
 
 
 def _event(document: Document) -> dict[str, Any]:
-    """The last key of a result, none if it has no instant."""
+    """The last key of a result; nothing if the result has no instant."""
     ingested = ingested_ms(document)
     return {} if ingested is None else {"event": {"ingested": ingested}}
 

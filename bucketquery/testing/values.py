@@ -16,8 +16,8 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND: Final = timedelta(milliseconds=1)
 #: Values of these classes are plain already.
 _PLAIN: Final = frozenset({type(None), bool, int, float, str, dict, list, tuple})
-#: Classes of values, and what makes a plain value of them. A subclass may have methods of its own, which do not count:
-#: `str(value)` of an enum is another text than its own.
+#: Classes of values, and the function that makes a plain value. The methods of a subclass do not count: `str(value)` of
+#: an enum may return another text.
 _BASES: Final[Sequence[tuple[type, Callable[[Any], Any]]]] = (
     (str, str.__str__),
     (int, int.__int__),

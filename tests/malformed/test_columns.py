@@ -569,7 +569,7 @@ def rows_of(index: ResultsIndex, job_id: str = "web") -> list[dict[str, Any]]:
 
 
 class Misleading(list[Any]):
-    """A list that yields other entries than it holds, and says another length than it has."""
+    """A list that yields other entries than it holds, and reports a wrong length."""
 
     def __init__(self, entries: list[Any], length: int) -> None:
         super().__init__(["hidden"])

@@ -86,7 +86,7 @@ def among_good(bad: Any) -> list[Any]:
 
 
 class Misleading(list[Any]):
-    """A list that yields other items than it holds, and says another length than it has."""
+    """A list that yields other items than it holds, and reports a wrong length."""
 
     def __init__(self, items: list[Any], length: int = 0) -> None:
         super().__init__(["hidden"] * 3)
@@ -943,7 +943,7 @@ class Pairs(Mapping[Any, Any]):
 
 @pytest.mark.parametrize("make", [list, iter, lambda documents: (document for document in documents)])
 def test_text_without_a_hash_is_text(make: Callable[[Any], Any]) -> None:
-    """As a value, as a key of a document and of an object in it, and in a document that is copied first."""
+    """This holds for values, for keys of a document and of an object in it, and in a document that is copied first."""
     text: Any = Unhashable
     fields = {"job_id": text("web"), "result_type": text("record"), "function": text("mean"), "timestamp": 0}
     pairs = [(text(name), value) for name, value in fields.items()]
@@ -961,7 +961,7 @@ def test_text_without_a_hash_is_text(make: Callable[[Any], Any]) -> None:
 
 
 def test_a_key_that_is_no_text_and_has_no_hash_is_refused() -> None:
-    """In a document that is copied too."""
+    """This holds in a document that is copied, too."""
     document = result("record", host=Pairs(([], 1)))
     for given in ([document], iter([document])):
         refused(given, "documents[0].host")

@@ -1,4 +1,4 @@
-"""Our decision on commits: how many documents, rows and nested records of a batch a later one writes over."""
+"""Our decision on commits: how many documents, rows and nested records of a batch a later one replaces."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
@@ -263,7 +263,7 @@ def test_repeated_rows_of_an_identity_with_texts() -> None:
 
 @pytest.mark.parametrize("size", SIZES)
 def test_repeated_rows_of_new_scores(size: int) -> None:
-    """20.commits: `renormalize` counts the rows that a later one of the same identity wrote over."""
+    """20.commits: `renormalize` counts the rows that a later one of the same identity replaced."""
     distinct = max(1, size // 2)
     index = index_of([bucket(time) for time in range(distinct)])
     times = np.arange(size) % distinct

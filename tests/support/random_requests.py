@@ -271,7 +271,7 @@ class RandomRequests:
         return text[:start] + middle + text[end:]
 
     def _damaged(self, data: bytes) -> bytes:
-        """The bytes without their end, with one changed, or with more behind them."""
+        """The bytes without their end, with one changed, or with more after them."""
         at = self._random.randrange(len(data) + 1)
         damaged: bytes = self._of((data[:at], data[:at] + self._random.randbytes(1) + data[at + 1 :], data + data[:at]))
         return damaged

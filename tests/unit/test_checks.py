@@ -368,7 +368,7 @@ def test_a_missing_value_of_an_influencer_may_be_that_of_another_library() -> No
 
 
 class Misleading(list[Any]):
-    """A list that says another length than it has, and yields other items than it holds."""
+    """A list that reports a wrong length, and yields other items than it holds."""
 
     def __init__(self, items: list[Any], length: int) -> None:
         super().__init__(["hidden"] * 3)

@@ -137,7 +137,7 @@ def test_documents_are_found_in_every_format(
 
 
 def test_an_answer_over_several_lines_keeps_its_text() -> None:
-    """So the line of a wrong field in it can be found."""
+    """The text is needed to find the line of a wrong field."""
     found, _ = read(A, {"count": 1, "buckets": [C]}, indent=1)
     _, _, place = found[1]
     assert place.line == len(lines(A, indent=1)) + 1
@@ -147,15 +147,15 @@ def test_an_answer_over_several_lines_keeps_its_text() -> None:
 @pytest.mark.parametrize(
     ("values", "line", "reason"),
     [
-        ([A, {"index": {}}], 2, "expected a document behind this [index] action"),
-        ([{"create": {"_id": "1"}}, {"index": {}}, A], 1, "expected a document behind this [create] action"),
-        ([{"index": {}}, {"delete": {"_id": "1"}}, A], 1, "expected a document behind this [index] action"),
+        ([A, {"index": {}}], 2, "expected a document after this [index] action"),
+        ([{"create": {"_id": "1"}}, {"index": {}}, A], 1, "expected a document after this [create] action"),
+        ([{"index": {}}, {"delete": {"_id": "1"}}, A], 1, "expected a document after this [index] action"),
         (
             [{"index": {}}, A, {"update": {"_id": "1"}}, {"doc": {"anomaly_score": 5}}],
             3,
             "an [update] action has only a part of a document, so it cannot be stored",
         ),
-        ([[A, {"index": {}}]], 1, "expected a document behind this [index] action"),
+        ([[A, {"index": {}}]], 1, "expected a document after this [index] action"),
     ],
 )
 def test_a_bulk_request_that_cannot_be_carried_out_is_refused(values: list[object], line: int, reason: str) -> None:

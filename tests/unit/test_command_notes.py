@@ -58,7 +58,7 @@ def passed_over(types: dict[str, int], others: dict[str, int] | None = None, emp
     ],
 )
 def test_types_that_the_server_does_not_write_are_counted(counted: PassedOver, notes: list[str]) -> None:
-    """The types of the server that nobody would look for are left out; at most ten are listed, the most frequent."""
+    """The types that the server writes are left out. At most ten types are listed, the most frequent first."""
     assert counted.notes() == notes
 
 

@@ -1,4 +1,4 @@
-"""The page of the command: its sessions run as they are shown."""
+"""The page of the command: its examples give the output that it shows."""
 
 import re
 import shlex
@@ -13,21 +13,21 @@ PAGE = Path(__file__).parents[2] / "docs" / "guide" / "command.md"
 NAME = "python -m bucketquery "
 
 
-def sessions() -> Iterator[tuple[str, str]]:
+def examples() -> Iterator[tuple[str, str]]:
     """Each command of the page in order, and the lines that the page shows below it."""
     for block in re.findall(r"^```console\n(.*?)^```$", PAGE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL):
-        for session in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
-            line, _, shown = session.partition("\n")
+        for example in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
+            line, _, shown = example.partition("\n")
             yield line, shown
 
 
-def test_the_sessions_of_the_page_run(
+def test_the_examples_of_the_page_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """``cat`` shows a file that later commands read. A command prints its notes before its answer."""
     monkeypatch.chdir(tmp_path)
     read = set()
-    for line, shown in sessions():
+    for line, shown in examples():
         if line.startswith("cat "):
             Path(line.removeprefix("cat ")).write_text(shown, encoding="utf-8")
         else:

@@ -68,7 +68,7 @@ def test_a_missing_part_is_looked_for_around_its_place(path: str, position: int)
 
 
 def test_the_first_repeated_name_is_found() -> None:
-    """Names of different objects may be equal, and escapes of a name are the name. The text behind it is not read."""
+    """Names of different objects may be equal, and escapes of a name are the name. The text after it is not read."""
     text = '{"a": {"a": 1}, "b": [{"a": 1}, {"a": 2, "\\u0061": 3, "a": 4}]} ]]}'
     assert repeated_name(text, 0) == Place("b[1].a", text.index('"\\u'), "a", is_repeated=True)
     assert repeated_name(text, 32) == Place("a", text.index('"\\u'), "a", is_repeated=True)

@@ -185,7 +185,7 @@ NOT_BUILT = "Failed to build [page] after last required field arrived"
     ids=str,
 )
 def test_a_page_of_a_body_is_made_when_both_fields_are_read(page: dict[str, Any], reasons: list[str]) -> None:
-    """Or at its end. An error has the fields that led to it as its causes, and each is an error of the parser."""
+    """The page is made at its end if a field is missing. The error of a field is the cause of the error of the page."""
     error = refused("page", page)
     assert causes(error) == reasons
     assert error.type == "x_content_parse_exception"

@@ -142,7 +142,7 @@ def test_a_body_that_a_filter_empties_is_an_empty_object(page: BucketPage) -> No
 
 
 def test_an_error_is_not_filtered() -> None:
-    """It may be indented."""
+    """An error may be indented."""
     reply = refusal(NotFound("gone"))
     assert shaped(reply, parameters("error.type")) == reply
     assert shaped(reply, parameters("x", pretty=True)) == replace(reply, _pretty=True)

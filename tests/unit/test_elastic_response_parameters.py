@@ -77,7 +77,7 @@ def test_filters_are_read() -> None:
     "blank", ["", " ", "\t\n\v\f\r\x1c\x1d\x1e\x1f", "\u1680\u2000\u2006\u2008\u200a\u2028\u2029\u205f\u3000"]
 )
 def test_blanks_are_those_of_java(blank: str) -> None:
-    """Blanks that no line breaks at are not among them."""
+    """A no-break space is not a blank."""
     assert is_blank(blank)
     for other in ("\xa0", "\u2007", "\u202f", "\x85", "\x00", "a"):
         assert not is_blank(blank + other)

@@ -1,4 +1,4 @@
-"""The paths beside those of the results."""
+"""The paths other than those of results."""
 
 import pytest
 

@@ -64,7 +64,7 @@ def test_a_series_becomes_an_array_a_masked_array_or_a_list(column: Any, kind: s
 
 
 def test_lists_that_pandas_keeps_as_arrays_are_lists_again() -> None:
-    """At every level, and only in a column of lists or objects."""
+    """This holds at every level, and only in a column of lists or objects."""
     entries = [np.array([1.0]), {"a": np.array([[1], [2]])}, [np.array(["x"], dtype=object)], None, "text"]
     found = plain_column(PandasSeries(entries), is_nested=True)
     assert found == [[1.0], {"a": [[1], [2]]}, [["x"]], None, "text"]
@@ -73,7 +73,7 @@ def test_lists_that_pandas_keeps_as_arrays_are_lists_again() -> None:
     assert plain_column(PandasSeries([1.5], "f8"), is_nested=True).tolist() == [1.5]
 
 
-def test_a_list_in_itself_stays_one() -> None:
+def test_a_list_that_holds_itself_is_copied_to_a_depth() -> None:
     """The copy ends, and the index refuses the list as nested too deeply."""
     endless: list[Any] = []
     endless.append(endless)

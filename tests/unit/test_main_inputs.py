@@ -198,13 +198,13 @@ def test_utf_16_may_come_from_standard_input(
         (gzip.compress(b""), "1.json: no documents"),
     ],
 )
-def test_whatever_is_passed_over_is_said(run: Run, content: bytes, note: str) -> None:
+def test_everything_passed_over_is_counted_in_a_note(run: Run, content: bytes, note: str) -> None:
     """The note has one line on standard error. The answer and the exit code are those of the other file."""
     alone = run([ndjson(result(0))])
     assert run([ndjson(result(0)), content]) == (0, alone.out, f"{note}\n")
 
 
-def test_what_is_passed_over_is_said_before_an_error(run: Run) -> None:
+def test_a_note_comes_before_an_error(run: Run) -> None:
     """A misspelt type may be the reason why a job is unknown."""
     content = ndjson(result(0), result(0, "bukcet", job_id="db"))
     assert run([content], "--job-id", "db") == (1, "", "passed over: 1 bukcet\n--job-id: No known job with id 'db'\n")
@@ -290,7 +290,7 @@ LONG_NAMES = ndjson(result(0, "record", **{"n" * 500: {"m" * 500: {"k" * 500: ["
             ndjson({"update": {"_id": "1"}}, {"doc": {}}),
             "1: an [update] action has only a part of a document, so it cannot be stored",
         ),
-        (ndjson(result(0), {"index": {}}), "2: expected a document behind this [index] action"),
+        (ndjson(result(0), {"index": {}}), "2: expected a document after this [index] action"),
         (b'{"job_id": "a",\n"job_id": "b"}', "2: invalid JSON: Duplicate field 'job_id', at column 1"),
         (b'{"\x1b": 1,\n"\\u001b": 2}', "1: invalid JSON: Invalid control character at, at column 3"),
         (b'{"\\u001b": 1,\n"\\u001b": 2}', "2: invalid JSON: Duplicate field '\\x1b', at column 1"),
@@ -350,7 +350,7 @@ HOSTILE: dict[str, bytes] = {
 
 
 @pytest.mark.parametrize("content", HOSTILE.values(), ids=HOSTILE)
-def test_hostile_input_ends_in_words(run: Run, content: bytes) -> None:
+def test_hostile_input_gives_an_error_line(run: Run, content: bytes) -> None:
     """There is no traceback: the exit code is documented, and standard error has a line that can be shown."""
     outcome = run([content, ndjson(result(0))], "--job-id", "web")
     assert outcome.code == (2 if "json:" in outcome.err else 0)
@@ -358,7 +358,7 @@ def test_hostile_input_ends_in_words(run: Run, content: bytes) -> None:
 
 
 @pytest.mark.parametrize("pack", [bytes, gzip.compress], ids=["plain", "gzip"])
-def test_a_file_cut_off_at_any_byte_ends_in_words(run: Run, pack: Callable[[bytes], bytes]) -> None:
+def test_a_file_cut_off_at_any_byte_gives_an_answer_or_an_error(run: Run, pack: Callable[[bytes], bytes]) -> None:
     """A shorter file gives the buckets of its whole lines or an error, never anything else."""
     content = pack(ndjson({"index": {}}, result(0)) + pretty([result(1)]) + pretty(answer(result(2))))
     for length in range(len(content)):

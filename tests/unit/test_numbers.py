@@ -72,7 +72,7 @@ def test_a_decimal_of_many_digits_is_not_written_out() -> None:
 
 
 def test_a_decimal_may_be_written_as_an_integer() -> None:
-    """The digits behind the point count, even if they are zero."""
+    """The digits after the point count, even if they are zero."""
     whole: list[Any] = [5, Decimal(5), Decimal("1e3"), Decimal("-0")]
     others: list[Any] = [5.0, Decimal("5.0"), Decimal("NaN"), Decimal("Infinity"), np.longdouble(5)]
     assert [is_written_whole(number) for number in whole] == [True] * len(whole)

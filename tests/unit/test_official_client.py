@@ -324,7 +324,7 @@ def test_client_and_index_agree_on_errors(client: Elasticsearch, index: ResultsI
 # ---- other paths
 
 
-def test_client_asks_what_the_server_is(client: Elasticsearch) -> None:
+def test_client_reads_the_version_of_the_server(client: Elasticsearch) -> None:
     """The client's check of the product passes, and it gets a name, a version and the tagline."""
     info = client.info()
     assert (info["version"]["number"], info["tagline"]) == ("9.2.1", "You Know, for Search")
@@ -381,7 +381,7 @@ def test_client_creates_and_deletes_jobs() -> None:
 def test_async_client_gets_the_answers_of_the_index(
     index: ResultsIndex, address: str, way: str, *, compressed: bool
 ) -> None:
-    """The client for asyncio gets the same bodies and errors as the one that waits."""
+    """The client for asyncio gets the same bodies and errors as the synchronous client."""
     options: dict[str, Any] = {"request_timeout": PATIENCE_S, "max_retries": 0, "http_compress": compressed}
 
     async def ask() -> None:

@@ -184,7 +184,7 @@ def test_no_other_value_is_missing() -> None:
 
 
 def test_the_missing_values_of_pandas_are_missing() -> None:
-    """The same holds for the real values."""
+    """The real missing values of pandas are recognised, too."""
     pd = pytest.importorskip("pandas")
     assert [base_or_none(value) for value in (pd.NA, pd.NaT, pd.NaT.to_datetime64())] == [None] * 3
     assert base_form(pd.NA) is pd.NA

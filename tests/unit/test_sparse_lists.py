@@ -197,7 +197,7 @@ def test_instants_are_numbers_after_every_operation() -> None:
 @pytest.mark.parametrize("row", range(11))
 @pytest.mark.parametrize("full", [TUPLES, INSTANTS], ids=["tuples", "instants"])
 def test_one_row_is_inserted_replaced_or_removed(row: int, full: list[Any]) -> None:
-    """The edit is a copy. The rows behind it are renumbered."""
+    """The edit is a copy. The rows after it are renumbered."""
     lists = FULL if full is TUPLES else FULL_INSTANTS
     read: Any = checked_tuples if full is TUPLES else instants_of
     value, nothing = (("new",), ()) if full is TUPLES else (0, None)
