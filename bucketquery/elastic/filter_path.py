@@ -7,6 +7,7 @@ page costs little more than the number of its keys.
 from collections.abc import Callable, Iterable
 from typing import Any, Final, NamedTuple
 
+from bucketquery.elastic.patterns import matcher
 from bucketquery.errors import LimitExceeded
 
 #: The length of the longest filter. The server reads no URL longer than this.
@@ -105,7 +106,7 @@ def _grow(root: _Node, path: str) -> None:
         if child is None:
             child = node.children[segment] = _Node(segment)
             if "*" in segment:
-                node.patterns.append((_matcher(segment), child))
+                node.patterns.append((matcher(segment), child))
         node = child
     node.is_last = True
 
@@ -126,26 +127,6 @@ def _segments(path: str) -> list[str]:
 
 def _unescaped(segment: str) -> str:
     return segment if segment.startswith(".") else segment.replace("\\.", ".")
-
-
-def _matcher(pattern: str) -> Callable[[str], bool]:
-    """Whether a name matches a pattern with asterisks; in linear time, which a regular expression would not promise."""
-    first, *inner, last = pattern.split("*")
-    inner = [part for part in inner if part]
-
-    def matches(name: str) -> bool:
-        end = len(name) - len(last)
-        if end < len(first) or not (name.startswith(first) and name.endswith(last)):
-            return False
-        at = len(first)
-        for part in inner:
-            at = name.find(part, at, end)
-            if at < 0:
-                return False
-            at += len(part)
-        return True
-
-    return matches
 
 
 class _State:

@@ -7,7 +7,9 @@ apps need the path as it was sent. Most servers pass it on too, under different 
 from typing import Final
 from urllib.parse import quote_from_bytes, unquote_to_bytes
 
+from bucketquery.elastic.bodies import MOST_BYTES
 from bucketquery.elastic.replies import Reply, plain_error
+from bucketquery.errors import InvalidQuery
 from bucketquery.queries.parameters import read_integer
 
 #: Characters of a path that need no escape.
@@ -44,12 +46,16 @@ def read_most_bytes(max_body_bytes: object) -> int:
     """The largest body that an app accepts, in bytes.
 
     Raises:
-        InvalidQuery: it is not a non-negative integer.
+        InvalidQuery: it is not an integer from 0 to `MOST_BYTES`, the largest body that `handle` reads.
 
     >>> read_most_bytes(1_000)
     1000
     """
-    return read_integer(max_body_bytes, "max_body_bytes", "max_body_bytes")
+    most = read_integer(max_body_bytes, "max_body_bytes", "max_body_bytes")
+    if most > MOST_BYTES:
+        reason = f"[max_body_bytes] must be at most {MOST_BYTES}"
+        raise InvalidQuery(reason, field="max_body_bytes", value=max_body_bytes)
+    return most
 
 
 def too_long(most: int) -> Reply:

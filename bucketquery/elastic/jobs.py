@@ -4,13 +4,13 @@ The index knows the id of a job, its span and its results. The other fields that
 defaults. Fields that the server may leave out are left out.
 """
 
-from collections.abc import Iterator
 from typing import Any, Final
 
 import numpy as np
 
 from bucketquery.answers.common import timestamp_strings
 from bucketquery.elastic.flags import read_flags, refuse_body
+from bucketquery.elastic.patterns import matcher
 from bucketquery.elastic.replies import Reply
 from bucketquery.elastic.settings import JobCall
 from bucketquery.errors import UnknownJob
@@ -66,7 +66,7 @@ def find_jobs(snapshot: Snapshot, expression: str, *, allow_no_match: bool) -> l
     missing: list[str] = []
     for token in tokens:
         is_pattern = "*" in token
-        matches = [*_matching(snapshot, token)] if is_pattern else [token] * (token in snapshot)
+        matches = [*filter(matcher(token), snapshot.jobs())] if is_pattern else [token] * (token in snapshot)
         found.update(matches)
         if not matches and not (is_pattern and allow_no_match):
             missing.append(token)
@@ -198,18 +198,3 @@ def _span_of(snapshot: Snapshot, job_id: str) -> int:
         newest = page_of_any_size(snapshot, BucketQuery(jobs=job_id, desc=True, size=1))
         span = int(newest.column("bucket_span")[0]) if newest.count else DEFAULT_SPAN_S
     return span
-
-
-def _matching(snapshot: Snapshot, pattern: str) -> Iterator[str]:
-    """The jobs whose ids match a pattern. The time is linear in their length, whatever the pattern."""
-    first, *parts, last = pattern.split("*")
-    for job_id in snapshot.jobs():
-        if len(job_id) >= len(first) + len(last) and job_id.startswith(first) and job_id.endswith(last):
-            start, end = len(first), len(job_id) - len(last)
-            for part in parts:
-                found = job_id.find(part, start, end)
-                if found < 0:
-                    break
-                start = found + len(part)
-            else:
-                yield job_id

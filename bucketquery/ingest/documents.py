@@ -123,7 +123,7 @@ def _source_of(documents: Iterable[Document] | Document, kind: Kind | None) -> _
     envelope = None if isinstance(documents, list | tuple) else unwrap(documents)
     if envelope is None:
         return _Source(documents, "documents", kind)
-    if None is not kind != envelope.kind is not None:
+    if None not in (kind, envelope.kind) and kind != envelope.kind:
         reason = f"[documents] must be results of the kind [{kind}], not [{envelope.path}]"
         raise InvalidDocument(reason, field="documents", value=documents)
     return _Source(envelope.documents, f"documents.{envelope.path}", kind or envelope.kind)

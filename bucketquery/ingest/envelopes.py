@@ -37,7 +37,10 @@ def unwrap(value: object) -> Envelope | None:
     """
     if not isinstance(value, Mapping):
         # The official client's response is not a mapping.
-        value = getattr(value, "body", None)
+        try:
+            value = getattr(value, "body", None)
+        except Exception:  # noqa: BLE001 - reading an attribute runs code of its class, which may raise any exception
+            return None
         if not isinstance(value, Mapping):
             return None
     if "job_id" in value:

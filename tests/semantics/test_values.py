@@ -97,7 +97,7 @@ class Real(float):
 
 def _named(base: type) -> Callable[[Any], str]:
     """A `__repr__` that tells the value from one of the base class."""
-    return lambda value: f"Alone({base.__repr__(value)})"
+    return lambda value: f"Alone({vars(base)['__repr__'](value)})"
 
 
 class Alone:

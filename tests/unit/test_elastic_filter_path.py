@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from bucketquery import LimitExceeded
-from bucketquery.elastic.filter_path import LONGEST, MOST_PATHS, Filter, _matcher, _segments, read_filter
+from bucketquery.elastic.filter_path import LONGEST, MOST_PATHS, Filter, _segments, read_filter
 
 BODY: dict[str, Any] = {
     "a": 0,
@@ -151,28 +151,6 @@ def test_paths_may_begin_alike() -> None:
 def test_a_path_is_split_at_dots(path: str, segments: list[str]) -> None:
     """A backslash escapes a dot and nothing else. A part that begins with a dot is not split."""
     assert _segments(path) == segments
-
-
-@pytest.mark.parametrize(
-    ("pattern", "matching", "others"),
-    [
-        ("*", ["", "a"], []),
-        ("**", ["", "a"], []),
-        ("a*", ["a", "ab"], ["", "ba"]),
-        ("*a", ["a", "ba"], ["", "ab"]),
-        ("a*a", ["aa", "aba"], ["a", "ab"]),
-        ("*a*", ["a", "bab"], ["", "b"]),
-        ("a*b*c", ["abc", "a-b-c", "abbc"], ["ac", "acb", "ab"]),
-        ("*ab*ab*", ["abab", "xabxabx"], ["ab", "aab", "aba"]),
-        ("a**b", ["ab", "axb"], ["a"]),
-        ("*a*a", ["aa", "baa"], ["a", "ab"]),
-    ],
-)
-def test_asterisks_stand_for_any_characters(pattern: str, matching: list[str], others: list[str]) -> None:
-    """They may stand for none. The parts between them do not overlap."""
-    matches = _matcher(pattern)
-    assert all(map(matches, matching))
-    assert not any(map(matches, others))
 
 
 def test_a_filter_has_a_largest_size() -> None:

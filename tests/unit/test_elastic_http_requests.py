@@ -7,6 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bucketquery import InvalidQuery
+from bucketquery.elastic.bodies import MOST_BYTES
 from bucketquery.elastic.http_requests import headers_of, path_below, read_most_bytes
 from bucketquery.elastic.replies import plain_error
 
@@ -39,10 +40,10 @@ def test_a_path_that_was_not_sent_is_escaped() -> None:
     assert path_below(b"/es", b"", "/es") == ""
 
 
-@pytest.mark.parametrize("most", [-1, None, "5", 1.5])
+@pytest.mark.parametrize("most", [-1, None, "5", 1.5, MOST_BYTES + 1])
 def test_a_wrong_bound_is_refused(most: object) -> None:
-    """The bound is an integer from 0 on."""
-    assert read_most_bytes(0) == 0
+    """The bound is an integer from 0 to that of `handle`."""
+    assert (read_most_bytes(0), read_most_bytes(MOST_BYTES)) == (0, MOST_BYTES)
     with pytest.raises(InvalidQuery) as caught:
         read_most_bytes(most)
     assert (caught.value.field, caught.value.value) == ("max_body_bytes", most)

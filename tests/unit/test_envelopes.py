@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from bucketquery import InvalidDocument, ResultsIndex
 from bucketquery.ingest.envelopes import Envelope, unwrap
 
 DOCUMENTS: list[dict[str, Any]] = [{"timestamp": 0}]
@@ -21,6 +22,15 @@ class Response:
 
     def __iter__(self) -> Any:
         return iter(ANSWER)
+
+
+class Unreadable:
+    """An object with a body that raises an error."""
+
+    @property
+    def body(self) -> object:
+        """No object has this error."""
+        raise ValueError
 
 
 @pytest.mark.parametrize(
@@ -70,3 +80,10 @@ def test_an_envelope_holds_its_documents(value: Any, path: str, kind: str | None
 def test_nothing_else_is_an_envelope(value: Any) -> None:
     """A document with records has a job; a mapping with two lists could mean either."""
     assert unwrap(value) is None
+
+
+def test_an_object_that_cannot_be_read_is_no_envelope() -> None:
+    """Its attribute raises an error, so `upsert` refuses it like any other object."""
+    with pytest.raises(InvalidDocument) as caught:
+        ResultsIndex().upsert(Unreadable())  # type: ignore[arg-type]
+    assert caught.value.field == "documents"
