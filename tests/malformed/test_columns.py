@@ -385,6 +385,22 @@ def test_a_bad_name_of_a_column_of_a_frame_is_refused(name: Any, path: str, word
     assert words in error.reason
 
 
+@pytest.mark.parametrize(
+    ("kind", "name", "words"),
+    [
+        ("bucket", "function", "not a field of a bucket, but of [record]; the argument [kind] tells"),
+        ("bucket", "probability", "not a field of a bucket, but of [record, influencer]; the argument [kind] tells"),
+        ("influencer", "event_count", "not a field of an influencer, but of [bucket]; the argument [kind] tells"),
+        ("record", "nothing", "not a field of a record"),
+    ],
+)
+def test_the_error_for_a_field_of_another_kind_names_that_kind(kind: Any, name: str, words: str) -> None:
+    """The columns are then often right, and only the kind was not given."""
+    reason = refusal(columns(**{name: np.zeros(4)}), kind=kind).reason
+    assert words in reason
+    assert ("kind" in reason) is ("kind" in words)
+
+
 FRAMES: dict[str, tuple[Any, str]] = {
     "empty": (PandasFrame([]), "columns.timestamp"),
     "empty of polars": (PolarsFrame([]), "columns.timestamp"),
