@@ -32,7 +32,7 @@ from bucketquery.ingest.frames import columns_of, plain_column
 from bucketquery.model.instants import FIRST_MS, LAST_MS
 from bucketquery.model.numbers import is_number
 from bucketquery.model.scalars import base_form, base_or_none
-from bucketquery.model.schema import INFLUENCER, SCHEMAS, Array, Field, Int64s, Kind, Schema, Type
+from bucketquery.model.schema import BUCKET, INFLUENCER, SCHEMAS, Array, Field, Int64s, Kind, Schema, Type
 from bucketquery.model.text import brief
 from bucketquery.queries.parameters import read_job_id
 from bucketquery.storage.segment import Segment
@@ -152,9 +152,11 @@ def read_scores(columns: object, kind: Kind) -> Scores:
 
 
 def _not_a_field(name: str, kind: Kind) -> str:
-    """The reason for refusing a column of this name; it says which other kinds have the field."""
+    """The reason for refusing a column of this name, and where the field may stand."""
     others = [schema.kind for schema in SCHEMAS.values() if name in schema.by_name]
-    hint = f", but of [{', '.join(others)}]; the argument [kind] tells which results the columns hold" if others else ""
+    hint = "" if kind == BUCKET.kind else "; only the documents of [upsert] may have other fields"
+    if others:
+        hint = f", but of [{', '.join(others)}]; the argument [kind] tells which results the columns hold"
     return f"not a field of {'an' if kind == INFLUENCER.kind else 'a'} {kind}{hint}"
 
 

@@ -391,14 +391,15 @@ def test_a_bad_name_of_a_column_of_a_frame_is_refused(name: Any, path: str, word
         ("bucket", "function", "not a field of a bucket, but of [record]; the argument [kind] tells"),
         ("bucket", "probability", "not a field of a bucket, but of [record, influencer]; the argument [kind] tells"),
         ("influencer", "event_count", "not a field of an influencer, but of [bucket]; the argument [kind] tells"),
-        ("record", "nothing", "not a field of a record"),
+        ("bucket", "series", "not a field of a bucket"),
+        ("record", "series", "not a field of a record; only the documents of [upsert] may have other fields"),
     ],
 )
-def test_the_error_for_a_field_of_another_kind_names_that_kind(kind: Any, name: str, words: str) -> None:
-    """The columns are then often right, and only the kind was not given."""
+def test_the_error_for_an_unknown_field_says_where_it_may_stand(kind: Any, name: str, words: str) -> None:
+    """A field of another kind often means that the kind was not given. Only documents have fields that nobody knows."""
     reason = refusal(columns(**{name: np.zeros(4)}), kind=kind).reason
-    assert words in reason
-    assert ("kind" in reason) is ("kind" in words)
+    assert reason.startswith(f"failed to parse [columns.{name}]: {words}")
+    assert (";" in reason) is (";" in words)
 
 
 FRAMES: dict[str, tuple[Any, str]] = {
