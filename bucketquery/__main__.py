@@ -25,7 +25,7 @@ from bucketquery import BucketQueryError, InvalidDocument, NotFound, ResultsInde
 from bucketquery.answers.run import AnyPage
 from bucketquery.answers.text_table import table
 from bucketquery.command.formats import Located, read_documents
-from bucketquery.command.notes import PassedOver, notes_about
+from bucketquery.command.notes import PassedOver, notes_about, notes_about_instants
 from bucketquery.command.options import UsageError, option_of, parameters_of, parser_of
 from bucketquery.command.values import Place, Unreadable
 from bucketquery.model.text import visible
@@ -84,7 +84,7 @@ def _output(argv: Sequence[str] | None) -> str:
     _note(*passed_over.notes())
     job_id = options.job_id if options.job_id is not None else _only_job(index)
     if job_id in index:
-        _note(*notes_about(index, job_id, kind))
+        _note(*notes_about(index, job_id, kind), *notes_about_instants(parameters))
     with _errors_name_the_option():
         page = _search(index, kind, job_id, parameters)
     if options.format == "table" or (options.format is None and _is_terminal(sys.stdout)):

@@ -224,10 +224,10 @@ class Page(Immutable, ABC, Generic[_Value]):
     def to_json(self, *, human: bool = False) -> bytes:
         """The result of `to_dict` as JSON in UTF-8, without blanks, with its keys in the same order.
 
-        orjson writes it if it is installed (``pip install 'bucketquery[json]'``), else the standard library does. Both
-        write a double with the fewest digits that read back as the same double. They differ only in how they spell very
-        small and very large doubles, such as ``1e-05`` and ``0.00001``. If a page has many buckets of one job and no
-        nested values, it is written from its columns, which is faster.
+        orjson writes it if it is installed (the extra ``[json]``), else the standard library does. Both write a double
+        with the fewest digits that read back as the same double. They differ only in how they spell very small and very
+        large doubles, such as ``1e-05`` and ``0.00001``. If a page has many buckets of one job and no nested values, it
+        is written from its columns, which is faster.
 
         Args:
             human: show each timestamp as text too, before its number.

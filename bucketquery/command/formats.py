@@ -16,6 +16,7 @@ from bucketquery.model.schema import Kind
 #: The name of the file, the kind that an answer gives the document, the document, and its place or only its line.
 Located = tuple[str, Kind | None, Any, int | Place]
 
+_LONGEST_REASON: Final = 200
 _ACTIONS: Final = ("index", "create", "update", "delete")
 #: The parts of an index that a dump of its definition holds.
 _DEFINITION: Final = frozenset({"mappings", "settings", "aliases", "index_patterns"})
@@ -95,9 +96,15 @@ def _other(document: dict[str, Any]) -> str | None:
     """A word for an object of the server that is not a document; None for anything else."""
     if document and all(map(_is_definition, document.values())):
         return "index definition"
-    if "error" in document and "status" in document:
-        return "server error"
+    if "error" in document and ("status" in document or len(document) == 1):
+        return f"server error{_reason_of(document['error'])}"
     return None
+
+
+def _reason_of(error: Any) -> str:
+    """The reason of an error of the server in brackets, cut if it is long; empty if it has none."""
+    reason = error.get("reason") if type(error) is dict else error
+    return f" [{reason[:_LONGEST_REASON]}]" if type(reason) is str else ""
 
 
 def _is_definition(part: Any) -> bool:

@@ -1,10 +1,13 @@
 """Notes for standard error: counts of what the command passed over, and mistakes that the input may have."""
 
+import re
 from collections import Counter
-from collections.abc import Iterable
-from typing import Final
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
 
+from bucketquery.command.options import option_of
 from bucketquery.index import ResultsIndex
+from bucketquery.model.instants import datetime_of
 from bucketquery.model.schema import BUCKET, SCHEMAS
 from bucketquery.queries.queries import BucketQuery, InfluencerQuery, RecordQuery
 
@@ -35,6 +38,8 @@ _KNOWN: Final = frozenset(
 _QUERIES: Final = (BucketQuery, RecordQuery, InfluencerQuery)
 #: Epoch seconds of 2001-09-09 to 2286-11-20 that are read as milliseconds lie between these instants of 1970.
 _SECONDS: Final = (10**9, 10**10)
+#: The digits of these seconds.
+_TEN_DIGITS: Final = re.compile(r"[1-9][0-9]{9}")
 
 
 class PassedOver:
@@ -42,7 +47,7 @@ class PassedOver:
 
     Attributes:
         types: documents by their result type; "" for those without one.
-        others: objects that are not documents, by a word for each sort.
+        others: objects that are not documents, by a word for each sort; a word may have details in brackets after it.
         empty: the names of the files without any document.
 
     >>> passed_over = PassedOver()
@@ -67,7 +72,9 @@ class PassedOver:
         """The lines for an input that has no results at all."""
         counts = self._counts(self.types)
         what = f"no results in the input; passed over: {counts}" if counts else "no results in the input"
-        kinds = 'a document needs a result_type: "bucket", "record" or "influencer"'
+        kinds = (
+            'a document needs a result_type: "bucket", "record" or "influencer", unless it is in an answer of the API'
+        )
         return [*self._empty_files(), what, *([kinds] if self.types[""] else [])]
 
     def _empty_files(self) -> list[str]:
@@ -77,7 +84,7 @@ class PassedOver:
 
     def _counts(self, types: Iterable[str]) -> str:
         counted = [(self.types[name], _shown(name) if name else "without result_type") for name in types]
-        counted += [(count, name if count == 1 else f"{name}s") for name, count in self.others.items()]
+        counted += [(count, name if count == 1 else _plural(name)) for name, count in self.others.items()]
         counted.sort(key=lambda entry: -entry[0])
         listed = [f"{count:,} {name}" for count, name in counted[:_MAX_LISTED]]
         rest = counted[_MAX_LISTED:]
@@ -117,6 +124,29 @@ def notes_about(index: ResultsIndex, job_id: str, kind: str) -> list[str]:
         read = "read as epoch milliseconds, they lie between 1970-01-12 and 1970-04-26"
         notes.append(f"the timestamps look like epoch seconds: {read}")
     return notes
+
+
+def notes_about_instants(parameters: Mapping[str, Any]) -> list[str]:
+    """A line for each parameter, as text, that looks like epoch seconds.
+
+    >>> notes_about_instants({"start": "1767225600", "end": "2026-02"})
+    ['--start: 1767225600 looks like epoch seconds: read as epoch milliseconds, it is 1970-01-21T10:53:45.600Z']
+    """
+    given = {name: parameters.get(name) for name in ("timestamp", "start", "end")}
+    return [
+        f"{option_of(name)}: {text} looks like epoch seconds: read as epoch milliseconds, it is {_written(int(text))}"
+        for name, text in given.items()
+        if text is not None and _TEN_DIGITS.fullmatch(text)
+    ]
+
+
+def _written(moment: int) -> str:
+    return f"{datetime_of(moment).replace(tzinfo=None).isoformat(timespec='milliseconds')}Z"
+
+
+def _plural(name: str) -> str:
+    word, bracket, rest = name.partition(" [")
+    return f"{word}s{bracket}{rest}"
 
 
 def _shown(name: str) -> str:

@@ -87,6 +87,7 @@ def _client_nodes() -> Any:
     try:
         from bucketquery.elastic import client_nodes  # noqa: PLC0415 - it needs an optional dependency
     except ImportError as error:
-        reason = "the official client is missing: pip install 'bucketquery[test-double]', or 'elasticsearch>=8,<10'"
+        install = "pip install 'elasticsearch>=8,<10', or bucketquery with its extra [test-double]"
+        reason = f"version 8 or 9 of the official client is not installed: {install}"
         raise ImportError(reason, name=error.name) from error
     return client_nodes

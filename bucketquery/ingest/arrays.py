@@ -32,7 +32,7 @@ from bucketquery.ingest.frames import columns_of, plain_column
 from bucketquery.model.instants import FIRST_MS, LAST_MS
 from bucketquery.model.numbers import is_number
 from bucketquery.model.scalars import base_form, base_or_none
-from bucketquery.model.schema import SCHEMAS, Array, Field, Int64s, Kind, Schema, Type
+from bucketquery.model.schema import BUCKET, INFLUENCER, SCHEMAS, Array, Field, Int64s, Kind, Schema, Type
 from bucketquery.model.text import brief
 from bucketquery.queries.parameters import read_job_id
 from bucketquery.storage.segment import Segment
@@ -80,7 +80,7 @@ def read_columns(columns: object, job_id: str | None, kind: Kind, *, keep: bool 
     """
     schema = SCHEMAS[kind]
     allowed = _BESIDE_THE_SCHEMA | schema.by_name.keys()
-    given = _arrays(schema, _named(columns, allowed, f"not a field of a {kind}", schema.fields))
+    given = _arrays(schema, _named(columns, allowed, lambda name: _not_a_field(name, kind), schema.fields))
     length = len(given["timestamp"])
     codes = JobCodes()
     jobs = _jobs(given.get("job_id"), job_id, length, codes)
@@ -143,7 +143,7 @@ def read_scores(columns: object, kind: Kind) -> Scores:
     schema = SCHEMAS[kind]
     names = (*schema.identity, schema.score)
     fields = [replace(schema.by_name[name], required=True) for name in names]
-    given = _arrays(schema, _named(columns, names, f"not one of [{', '.join(names)}]", fields))
+    given = _arrays(schema, _named(columns, names, lambda _: f"not one of [{', '.join(names)}]", fields))
     stored = {field.name: _column(field, given[field.name], len(given["timestamp"])).values for field in fields}
     keys = [stored[name] for name in schema.identity]
     order = sort_order(keys)
@@ -151,13 +151,24 @@ def read_scores(columns: object, kind: Kind) -> Scores:
     return Scores(Segment(schema, len(ascending["timestamp"]), ascending, {}, {}, {}), keys)
 
 
-def _named(columns: Any, allowed: Collection[str], otherwise: str, fields: Sequence[Field]) -> dict[str, Any]:
+def _not_a_field(name: str, kind: Kind) -> str:
+    """The reason for refusing a column of this name, and where the field may stand."""
+    others = [schema.kind for schema in SCHEMAS.values() if name in schema.by_name]
+    hint = "" if kind == BUCKET.kind else "; only the documents of [upsert] may have other fields"
+    if others:
+        hint = f", but of [{', '.join(others)}]; the argument [kind] tells which results the columns hold"
+    return f"not a field of {'an' if kind == INFLUENCER.kind else 'a'} {kind}{hint}"
+
+
+def _named(
+    columns: Any, allowed: Collection[str], otherwise: Callable[[str], str], fields: Sequence[Field]
+) -> dict[str, Any]:
     """The columns by name, without those that are None.
 
     Args:
         columns: a mapping or a frame.
         allowed: the names that a column may have.
-        otherwise: the reason for refusing any other name.
+        otherwise: gives the reason for refusing another name.
         fields: the fields of the columns; some are required.
     """
     named = columns.items() if isinstance(columns, Mapping) else columns_of(columns)
@@ -172,7 +183,7 @@ def _named(columns: Any, allowed: Collection[str], otherwise: str, fields: Seque
             shown = ".".join(map(brief, key)) if type(key) is tuple else brief(key)
             raise refused(f"columns.{shown}", Unfit(f"must have text for its name, not {type(key).__name__}", key))
         if name not in allowed:
-            raise refused(f"columns.{brief(name)}", Unfit(otherwise, key))
+            raise refused(f"columns.{brief(name)}", Unfit(otherwise(name), key))
         if name in given:
             raise refused(f"columns.{name}", Unfit("is the name of two columns", key))
         given[name] = column

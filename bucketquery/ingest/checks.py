@@ -17,6 +17,7 @@ from bucketquery.results.stored_influencer import DifferingInfluencer, StoredInf
 
 IS_REQUIRED: Final = "is required"
 
+_OUTSIDE_YEARS: Final = "outside the years 0001 to 9999"
 _OUTSIDE_INT64: Final = "outside the range of int64"
 _LEAST: Final = -(2**63)
 _GREATEST: Final = 2**63 - 1
@@ -105,7 +106,7 @@ def timestamp(value: object, path: str = "") -> int:
     """
     moment = value if type(value) is int else _instant(value, path)
     if not FIRST_MS <= moment <= LAST_MS:
-        raise Unfit("outside the years 0001 to 9999" if _is_int64(moment) else _OUTSIDE_INT64, value, path)
+        raise Unfit(_outside_years(value) if _is_int64(moment) else _OUTSIDE_INT64, value, path)
     return moment
 
 
@@ -346,7 +347,13 @@ def _calendar(text: str, path: str) -> int:
     try:
         covered = read_calendar(text)
     except OverflowError:
-        raise Unfit("outside the years 0001 to 9999", text, path) from None
+        raise Unfit(_OUTSIDE_YEARS, text, path) from None
     if covered is None:
-        raise Unfit("must be a calendar date in ISO form or epoch milliseconds", text, path)
+        a_date = "a calendar date in ISO form, such as 2026-01-31T12:00:00Z"
+        raise Unfit(f"must be {a_date}, or epoch milliseconds, not [{brief(text)}]", text, path)
     return covered.first
+
+
+def _outside_years(value: object) -> str:
+    """The reason for refusing an instant; a number may be in a smaller unit by mistake."""
+    return f"{_OUTSIDE_YEARS}: {brief(value)}, read as epoch milliseconds" if is_number(value) else _OUTSIDE_YEARS

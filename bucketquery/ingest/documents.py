@@ -16,6 +16,7 @@ from bucketquery.ingest.checks import Unfit
 from bucketquery.ingest.chunks import Refusal, read_chunk
 from bucketquery.ingest.envelopes import unwrap
 from bucketquery.ingest.extra_fields import DEEPEST
+from bucketquery.ingest.frames import is_frame
 from bucketquery.ingest.small_batches import read_small_batch
 from bucketquery.model.scalars import base_form, base_or_none
 from bucketquery.model.schema import BUCKET, EXTRA_FIELDS, RECORD, SCHEMAS, Document, Kind, Schema
@@ -159,6 +160,10 @@ def _read(source: _Source, skipped: Counter[str], codes: JobCodes, *, keep: bool
         except Unfit as unfit:
             # If an earlier document is bad too, the error must name that one.
             _read_waiting(readers.values(), codes, path)
+            if is_frame(documents):
+                reason = f"[documents] must be an iterable of documents, not one {type(documents).__name__}"
+                reason += ": [upsert_columns] takes a frame"
+                raise InvalidDocument(reason, field="documents", value=documents) from None
             raise refused(f"{path}[{position}]{unfit.path}", unfit) from None
         if count >= _CHUNK:
             _read_waiting(readers.values(), codes, path)

@@ -25,14 +25,19 @@ _POLARS_FILLS: Final = {
 _POLARS_TIMES: Final = ("Datetime", "Date")
 
 
+def is_frame(value: object) -> bool:
+    """Whether the value is a frame of pandas or polars."""
+    return _is_of_polars(value) or _is_of_pandas(value)
+
+
 def columns_of(frame: Any) -> list[tuple[object, Any]] | None:
     """The name and the series of each column of a pandas or polars frame; None if the value is not such a frame.
 
     The names need not be text, and may repeat.
     """
-    if _has(frame, "get_columns"):
+    if _is_of_polars(frame):
         return [(series.name, series) for series in frame.get_columns()]
-    return list(frame.items()) if _has(frame, "iloc", "items", "columns") else None
+    return list(frame.items()) if _is_of_pandas(frame) else None
 
 
 def plain_column(column: Any, *, is_nested: bool) -> Any:
@@ -47,6 +52,14 @@ def plain_column(column: Any, *, is_nested: bool) -> Any:
         is_read = not is_nested or plain.dtype.kind != "O"
         return plain if is_read else [_with_lists(entry, DEEPEST) for entry in plain.tolist()]
     return _of_polars(column) if _has(column, *_POLARS_COLUMN) else column
+
+
+def _is_of_polars(frame: object) -> bool:
+    return _has(frame, "get_columns")
+
+
+def _is_of_pandas(frame: object) -> bool:
+    return _has(frame, "iloc", "items", "columns")
 
 
 def _has(value: object, *names: str) -> bool:

@@ -385,6 +385,23 @@ def test_a_bad_name_of_a_column_of_a_frame_is_refused(name: Any, path: str, word
     assert words in error.reason
 
 
+@pytest.mark.parametrize(
+    ("kind", "name", "words"),
+    [
+        ("bucket", "function", "not a field of a bucket, but of [record]; the argument [kind] tells"),
+        ("bucket", "probability", "not a field of a bucket, but of [record, influencer]; the argument [kind] tells"),
+        ("influencer", "event_count", "not a field of an influencer, but of [bucket]; the argument [kind] tells"),
+        ("bucket", "series", "not a field of a bucket"),
+        ("record", "series", "not a field of a record; only the documents of [upsert] may have other fields"),
+    ],
+)
+def test_the_error_for_an_unknown_field_says_where_it_may_stand(kind: Any, name: str, words: str) -> None:
+    """A field of another kind often means that the kind was not given. Only documents have fields that nobody knows."""
+    reason = refusal(columns(**{name: np.zeros(4)}), kind=kind).reason
+    assert reason.startswith(f"failed to parse [columns.{name}]: {words}")
+    assert (";" in reason) is (";" in words)
+
+
 FRAMES: dict[str, tuple[Any, str]] = {
     "empty": (PandasFrame([]), "columns.timestamp"),
     "empty of polars": (PolarsFrame([]), "columns.timestamp"),

@@ -4,7 +4,7 @@ Each stand-in has only the methods and attributes that `bucketquery.ingest.frame
 them with the real libraries where these are installed.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -71,6 +71,9 @@ class PandasFrame:
         """The names of the columns."""
         return [name for name, _ in self.given]
 
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.columns)
+
     def items(self) -> Iterable[tuple[Any, Any]]:
         """The names and the series."""
         return iter(self.given)
@@ -125,6 +128,9 @@ class PolarsFrame:
     def columns(self) -> list[str]:
         """The names of the columns."""
         return [series.name for series in self.given]
+
+    def __iter__(self) -> Iterator[PolarsSeries]:
+        return iter(self.given)
 
     def get_columns(self) -> list[PolarsSeries]:
         """The series."""

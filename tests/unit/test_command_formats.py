@@ -88,8 +88,26 @@ def read(*values: object, indent: int | None = None) -> tuple[list[tuple[str | N
         ),
         ([{"error": {"type": "x"}, "status": 404}], [], {"server error": 1}),
         (
-            [{}, {"error": "x"}, {"x": {}}, {"index": 5}],
-            [(None, {}, 1), (None, {"error": "x"}, 2), (None, {"x": {}}, 3), (None, {"index": 5}, 4)],
+            [
+                {"error": {"type": "x", "reason": "No known job"}, "status": 404},
+                {"error": {"type": "x", "reason": "No known job"}, "status": 404},
+                {"error": "Incorrect HTTP method", "status": 405},
+                {"error": "no handler found"},
+                {"error": {"reason": "y" * 300}},
+                {"error": {"reason": 5}},
+            ],
+            [],
+            {
+                "server error [No known job]": 2,
+                "server error [Incorrect HTTP method]": 1,
+                "server error [no handler found]": 1,
+                f"server error [{'y' * 200}]": 1,
+                "server error": 1,
+            },
+        ),
+        (
+            [{}, {"error": "x", "y": 5}, {"x": {}}, {"index": 5}],
+            [(None, {}, 1), (None, {"error": "x", "y": 5}, 2), (None, {"x": {}}, 3), (None, {"index": 5}, 4)],
             {},
         ),
         (
@@ -117,6 +135,7 @@ def read(*values: object, indent: int | None = None) -> tuple[list[tuple[str | N
         "a mapping before hits",
         "definitions only",
         "an error of the server",
+        "errors of the server with a reason",
         "other objects",
         "no objects",
         "a source that is no object",

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from bucketquery import ResultsIndex
-from bucketquery.command.notes import PassedOver, notes_about
+from bucketquery.command.notes import PassedOver, notes_about, notes_about_instants
 from support.helpers import JOB, bucket, record
 
 
@@ -32,6 +32,10 @@ def passed_over(types: dict[str, int], others: dict[str, int] | None = None, emp
         (
             passed_over({"": 1}, {"delete action": 2, "index definition": 1}),
             ["passed over: 2 delete actions, 1 without result_type, 1 index definition"],
+        ),
+        (
+            passed_over({}, {"server error [no [x]]": 2, "server error [y]": 1}),
+            ["passed over: 2 server errors [no [x]], 1 server error [y]"],
         ),
         (
             passed_over({f"t{number:02}": 1 for number in range(10)}),
@@ -66,7 +70,7 @@ def test_without_results_every_type_is_counted() -> None:
     """Known types are listed too, and a document without a type gets help."""
     assert passed_over({"model_plot": 2, "": 1}).notes_without_results() == [
         "no results in the input; passed over: 2 model_plot, 1 without result_type",
-        'a document needs a result_type: "bucket", "record" or "influencer"',
+        'a document needs a result_type: "bucket", "record" or "influencer", unless it is in an answer of the API',
     ]
     assert passed_over({"model_plot": 2}, {"server error": 1}).notes_without_results() == [
         "no results in the input; passed over: 2 model_plot, 1 server error"
@@ -147,3 +151,31 @@ def test_the_timestamps_of_all_kinds_count() -> None:
     records = [record(0, number, timestamp=1_767_225_600) for number in range(9)]
     index = index_of(bucket(0, timestamp=1_767_225_600_000), *records)
     assert notes_about(index, JOB, "buckets") == notes_about(index, JOB, "records") == SECONDS
+
+
+@pytest.mark.parametrize(
+    ("text", "instant"),
+    [
+        ("1000000000", "1970-01-12T13:46:40.000Z"),
+        ("9999999999", "1970-04-26T17:46:39.999Z"),
+        ("999999999", None),
+        ("10000000000", None),
+        ("0999999999", None),
+        ("-1000000000", None),
+        ("1000000000.5", None),
+        ("2026-01-01", None),
+        ("1767225600000", None),
+        (None, None),
+    ],
+)
+@pytest.mark.parametrize("name", ["timestamp", "start", "end"])
+def test_instants_of_options_in_seconds_are_noticed(name: str, text: str | None, instant: str | None) -> None:
+    """Ten digits are epoch seconds of our days; the note names the option and what the digits mean."""
+    line = f"--{name}: {text} looks like epoch seconds: read as epoch milliseconds, it is {instant}"
+    assert notes_about_instants({name: text, "sort": "1767225600"}) == ([] if instant is None else [line])
+
+
+def test_each_instant_of_the_options_is_noticed() -> None:
+    """Options that a kind does not have are left out."""
+    found = notes_about_instants({"start": "1767225600", "end": "1767229200"})
+    assert [line.partition(":")[0] for line in found] == ["--start", "--end"]

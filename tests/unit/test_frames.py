@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from bucketquery import InvalidDocument, ResultsIndex
-from bucketquery.ingest.frames import columns_of, plain_column
+from bucketquery.ingest.frames import columns_of, is_frame, plain_column
 from support.frames import NA, ExtensionDtype, LazyFrame, PandasFrame, PandasSeries, PolarsFrame, PolarsSeries
 
 DAY = 86_400_000
@@ -95,6 +95,7 @@ def test_any_other_column_stays_as_it_is() -> None:
     assert columns_of(Everything()) is None
     assert columns_of(LazyFrame()) is None
     assert columns_of(PandasSeries([1])) is None
+    assert not any(map(is_frame, [*columns, PandasSeries([1]), PolarsSeries([1], "Int64")]))
 
 
 def test_a_frame_has_names_and_columns() -> None:
@@ -107,6 +108,23 @@ def test_a_frame_has_names_and_columns() -> None:
     ]
     series = PolarsSeries([1], "Int64", "a")
     assert columns_of(PolarsFrame([series])) == [("a", series)]
+    assert is_frame(PandasFrame([]))
+    assert is_frame(PolarsFrame([]))
+
+
+@pytest.mark.parametrize("kind", ["bucket", None])
+def test_a_frame_is_no_iterable_of_documents(kind: Any) -> None:
+    """It iterates over names or series. The error of `upsert` names the method that takes a frame."""
+    frames: list[Any] = [
+        PandasFrame([("timestamp", PandasSeries([0]))]),
+        PolarsFrame([PolarsSeries([0], "Int64", "timestamp")]),
+    ]
+    for frame in frames:
+        with pytest.raises(
+            InvalidDocument, match=rf"not one {type(frame).__name__}: \[upsert_columns\] takes"
+        ) as caught:
+            ResultsIndex().upsert(frame, kind=kind)
+        assert (caught.value.field, caught.value.value) == ("documents", frame)
 
 
 def stored_by(columns: Any, kind: Any = "bucket", **job: str) -> list[dict[str, Any]]:

@@ -367,12 +367,13 @@ def test_the_first_fifty_jobs_are_listed(run_on: Run) -> None:
             ndjson({"result_type": "forecast"}, {}, {"result_type": "model_plot"}, {"result_type": "model_plot"}),
             (
                 "no results in the input; passed over: 2 model_plot, 1 forecast, 1 without result_type\n"
-                'a document needs a result_type: "bucket", "record" or "influencer"\n'
+                'a document needs a result_type: "bucket", "record" or "influencer",'
+                " unless it is in an answer of the API\n"
             ),
         ),
         (
-            ndjson({"error": {"type": "resource_not_found_exception"}, "status": 404}),
-            "no results in the input; passed over: 1 server error\n",
+            ndjson({"error": {"reason": "No known job with id 'x'"}, "status": 404}),
+            "no results in the input; passed over: 1 server error [No known job with id 'x']\n",
         ),
     ],
     ids=["nothing", "only blanks", "other results", "an error"],

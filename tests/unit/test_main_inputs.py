@@ -250,6 +250,19 @@ def test_timestamps_in_seconds_are_noticed(run: Run) -> None:
     )
 
 
+def test_instants_of_options_in_seconds_are_noticed(run: Run) -> None:
+    """The note comes before the answer, or before the error that no bucket was found."""
+    content = ndjson(result(0))
+    note = "1767225600 looks like epoch seconds: read as epoch milliseconds, it is 1970-01-21T10:53:45.600Z\n"
+    assert run([content], "--start", "1767225600").err == f"--start: {note}"
+    assert run([content], "--timestamp", "1767225600") == (
+        1,
+        "",
+        f"--timestamp: {note}--timestamp: Could not find requested buckets\n",
+    )
+    assert run([content], "--start", "1767225600000").err == ""
+
+
 # ---- bad input
 
 #: A record whose extra field has an infinite number deep inside.
