@@ -109,6 +109,33 @@ def test_columns_are_loaded(
     benchmark.pedantic(load, rounds=5)
 
 
+@pytest.mark.parametrize("contestant", ["arrays", "pandas", "polars"])
+def test_a_frame_is_loaded(
+    benchmark: Benchmark, contestant: str, columns: Columns, sorted_buckets: SortedBuckets
+) -> None:
+    """Load a frame of one job, beside the same arrays without the frame."""
+    frame: Any = columns if contestant == "arrays" else pytest.importorskip(contestant).DataFrame(columns)
+    assert_alike(index_of_columns(frame), sorted_buckets, NEWEST, HIGHEST)
+    benchmark.group = "load a frame"
+    benchmark.extra_info["contestant"] = contestant
+    benchmark.pedantic(partial(index_of_columns, frame), rounds=5)
+
+
+@pytest.mark.parametrize("contestant", ["without event", "with event"])
+def test_documents_with_an_event_are_loaded(
+    benchmark: Benchmark, contestant: str, sorted_buckets: SortedBuckets
+) -> None:
+    """Load documents that say when the server wrote them, beside the same documents without that."""
+    written = [{**document, "event": {"ingested": -document["timestamp"]}} for document in sorted_buckets.documents]
+    newest = index_of(written).search(NEWEST.replace(sort="event.ingested", desc=False))
+    assert newest.column("timestamp").tolist() == index_of(written).search(NEWEST).column("timestamp").tolist()
+    assert newest.column("event.ingested").tolist() == (-newest.column("timestamp")).tolist()
+    documents = written if contestant == "with event" else sorted_buckets.documents
+    benchmark.group = "load documents with an event"
+    benchmark.extra_info["contestant"] = contestant
+    benchmark.pedantic(partial(index_of, documents), rounds=5)
+
+
 # Single writes
 
 

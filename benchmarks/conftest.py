@@ -10,7 +10,20 @@ from benchmarks.workloads import SMALLEST, Columns, SortedBuckets, bucket_column
 from bucketquery import ResultsIndex
 
 #: The contestants in the order of the table's columns.
-CONTESTANTS = ("search", "get_buckets", "index", "unexpanded", "expanded", "list", "reference")
+CONTESTANTS = (
+    "search",
+    "get_buckets",
+    "index",
+    "unexpanded",
+    "expanded",
+    "without event",
+    "with event",
+    "arrays",
+    "pandas",
+    "polars",
+    "list",
+    "reference",
+)
 
 
 @pytest.fixture(scope="session")
