@@ -101,7 +101,7 @@ def _with_interim(document: Any, is_interim: bool) -> Any:  # noqa: FBT001 - cal
     if isinstance(source := document.get("_source"), Mapping):
         return {"_source": _with_interim(source, is_interim)}
     said = base_or_none(document.get("is_interim"))
-    return {**document, "is_interim": is_interim} if said is None or type(said) is bool else document
+    return {**_as_dict(document), "is_interim": is_interim} if said is None or type(said) is bool else document
 
 
 class _Source(NamedTuple):
@@ -232,7 +232,7 @@ def _records_in(bucket: Document, path: str) -> Iterator[tuple[str, Document]]:
             raise Unfit(f"must be an object, not {checks.type_name(record)}", record, place)
         _check_type(record.get("result_type"), RECORD.kind, place)
         lacking = {name: value for name, value in shared.items() if base_or_none(record.get(name)) is None}
-        yield place, {**record, **lacking} if lacking else record
+        yield place, {**_as_dict(record), **lacking} if lacking else record
 
 
 def _route(
@@ -277,7 +277,7 @@ def _check_type(result_type: object, kind: Kind | None, path: str) -> str:
 
 def _copied(schema: Schema, document: Document) -> Document:
     """A copy of every part of a document that is read later."""
-    copied = dict(document) if type(document) is dict else dict(_items(document))
+    copied = dict(_as_dict(document))
     for name in list(copied) if EXTRA_FIELDS in schema.only_shown else [field.key for field in schema.lists]:
         if name in copied:
             copied[name] = _copy(copied[name], DEEPEST)
@@ -291,6 +291,11 @@ def _copy(value: Any, depth: int) -> Any:
     if isinstance(value, Mapping):
         return {key: _copy(entry, depth - 1) if depth else entry for key, entry in _items(value)}
     return value
+
+
+def _as_dict(document: Document) -> Document:
+    """The document itself if it is a dict; otherwise its items in a dict, whose keys are built-in text."""
+    return document if type(document) is dict else dict(_items(document))
 
 
 def _items(mapping: Mapping[Any, Any]) -> Iterator[tuple[Any, Any]]:
