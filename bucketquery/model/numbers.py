@@ -65,11 +65,10 @@ def integer_of(number: Number) -> int | None:
     """
     if isinstance(number, int):
         return number
-    if isinstance(number, Decimal):
-        if number.is_finite() and number.adjusted() >= _MOST_DIGITS:
-            raise OverflowError
     if not _is_finite(number):
         return None
+    if isinstance(number, Decimal) and number.adjusted() >= _MOST_DIGITS:
+        raise OverflowError
     whole = int(number)
     return whole if whole == number else None
 
