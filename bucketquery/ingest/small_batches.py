@@ -46,9 +46,9 @@ def read_small_batch(documents: object, kind: Kind | None, *, keep: bool) -> Bat
         said = document.get("result_type", kind)
         reader = _READERS.get(said) if type(said) is str else None
         job_id = document.get("job_id")
-        if said == "bucket" and "records" in document:
-            return None
         if reader is None or (kind is not None and said != kind) or type(job_id) is not str or not _is_job_id(job_id):
+            return None
+        if said == "bucket" and "records" in document:
             return None
         row = reader.row(document, job_id, keep=keep)
         if row is None:
