@@ -6,6 +6,7 @@ the same time, so an error names the first bad field of the first bad document o
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from operator import itemgetter
 from typing import Any, Final, NamedTuple
 
@@ -14,7 +15,7 @@ from bucketquery.ingest import checks
 from bucketquery.ingest.batch import Batch, Chunk, JobCodes, assemble, concatenated, refused
 from bucketquery.ingest.checks import Unfit
 from bucketquery.ingest.chunks import Refusal, read_chunk
-from bucketquery.ingest.envelopes import unwrap
+from bucketquery.ingest.envelopes import body_of, unwrap
 from bucketquery.ingest.extra_fields import DEEPEST
 from bucketquery.ingest.small_batches import read_small_batch
 from bucketquery.model.scalars import base_form, base_or_none
@@ -113,16 +114,17 @@ class _Source(NamedTuple):
         kind: the kind of all of them; None routes each by its ``result_type``.
     """
 
-    documents: Iterable[Any]
+    documents: Any
     path: str
     kind: Kind | None
 
 
 def _source_of(documents: Iterable[Document] | Document, kind: Kind | None) -> _Source:
     """The documents, or those in an answer or a search response."""
-    envelope = None if isinstance(documents, list | tuple) else unwrap(documents)
+    given = documents if isinstance(documents, list | tuple) else body_of(documents)
+    envelope = unwrap(given)
     if envelope is None:
-        return _Source(documents, "documents", kind)
+        return _Source(given, "documents", kind)
     if None is not kind != envelope.kind is not None:
         reason = f"[documents] must be results of the kind [{kind}], not [{envelope.path}]"
         raise InvalidDocument(reason, field="documents", value=documents)
@@ -132,7 +134,12 @@ def _source_of(documents: Iterable[Document] | Document, kind: Kind | None) -> _
 def _read(source: _Source, skipped: Counter[str], codes: JobCodes, *, keep: bool) -> dict[str, "_DocumentReader"]:
     """The readers of all kinds, after they have read all documents."""
     documents, path, kind = source
-    if isinstance(documents, Mapping | str | bytes) or not isinstance(documents, Iterable):
+    items = None
+    if isinstance(documents, Iterable) and not isinstance(documents, Mapping | str | bytes):
+        # The class may have the method, but not the value: for example a client's response without a body.
+        with suppress(TypeError):
+            items = iter(documents)
+    if items is None:
         reason = f"[documents] must be an iterable of documents, not one {type(documents).__name__}"
         raise InvalidDocument(reason, field="documents", value=documents)
     readers: dict[str, _DocumentReader] = {
@@ -143,7 +150,7 @@ def _read(source: _Source, skipped: Counter[str], codes: JobCodes, *, keep: bool
     # A generator may mutate a document after yielding it, so copy it. A list holds all its documents at once, unless
     # its class iterates in its own way.
     is_held = type(documents) in _HOLD
-    for position, document in enumerate(documents):
+    for position, document in enumerate(items):
         try:
             routed = _route(document, kind, readers, skipped)
             if routed is None:

@@ -499,3 +499,25 @@ def test_a_hosts_document_may_have_keys_without_a_hash() -> None:
 
     assert displayed(HashlessKeys(plain)) == displayed(plain)
     assert displayed({"_source": HashlessKeys(plain)}) == displayed(plain)
+
+
+class Response:
+    """A client's response object with an empty body, such as that of a request with ``HEAD``."""
+
+    def __init__(self, body: object) -> None:
+        self.body = body
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.body)  # type: ignore[call-overload] # the fault
+
+
+@pytest.mark.parametrize("body", [None, True, {}, {"count": 3}, {"job_id": JOB, "buckets": []}], ids=repr)
+def test_a_response_without_documents_is_refused(body: object) -> None:
+    """It is refused like the mapping in it, whether or not it can be iterated."""
+    assert refusal(Response(body)).field == "documents"
+
+
+def test_a_response_may_hold_an_answer_or_a_list() -> None:
+    """Its documents are those of the answer, or the items of the list."""
+    for body in ({"buckets": [bucket(0)]}, [bucket(0)]):
+        assert shape(read_documents(Response(body), None)) == {JOB: 1}
