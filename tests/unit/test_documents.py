@@ -504,11 +504,12 @@ def test_a_hosts_document_may_have_keys_without_a_hash() -> None:
 class Response:
     """A client's response object with an empty body, such as that of a request with ``HEAD``."""
 
-    def __init__(self, body: object) -> None:
+    def __init__(self, body: Any) -> None:
         self.body = body
 
     def __iter__(self) -> Iterator[Any]:
-        return iter(self.body)  # type: ignore[call-overload] # the fault
+        items: Iterator[Any] = iter(self.body)
+        return items
 
 
 @pytest.mark.parametrize("body", [None, True, {}, {"count": 3}, {"job_id": JOB, "buckets": []}], ids=repr)
