@@ -6,7 +6,6 @@ the same time, so an error names the first bad field of the first bad document o
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from operator import itemgetter
 from typing import Any, Final, NamedTuple
 
@@ -18,7 +17,7 @@ from bucketquery.ingest.chunks import Refusal, read_chunk
 from bucketquery.ingest.envelopes import body_of, unwrap
 from bucketquery.ingest.extra_fields import DEEPEST
 from bucketquery.ingest.small_batches import read_small_batch
-from bucketquery.model.scalars import base_form, base_or_none
+from bucketquery.model.scalars import base_form, base_or_none, iterator_of
 from bucketquery.model.schema import BUCKET, EXTRA_FIELDS, RECORD, SCHEMAS, Document, Kind, Schema
 
 #: The fields that a record in a bucket takes from the bucket if it does not have them.
@@ -89,10 +88,11 @@ def read_display_fields(
 
 def _as_indexed(documents: Any, are_interim: Sequence[bool]) -> Any:
     """The documents with ``is_interim`` as the index has it; anything but an iterable of documents stays as it is."""
-    if isinstance(documents, Mapping | str | bytes) or not isinstance(documents, Iterable):
+    items = None if isinstance(documents, Mapping | str | bytes) else iterator_of(documents)
+    if items is None:
         return documents
     # One document past the last key is read, so that too many documents are noticed.
-    return map(_with_interim, documents, [*are_interim, False])
+    return map(_with_interim, items, [*are_interim, False])
 
 
 def _with_interim(document: Any, is_interim: bool) -> Any:  # noqa: FBT001 - called by a map
@@ -134,11 +134,7 @@ def _source_of(documents: Iterable[Document] | Document, kind: Kind | None) -> _
 def _read(source: _Source, skipped: Counter[str], codes: JobCodes, *, keep: bool) -> dict[str, "_DocumentReader"]:
     """The readers of all kinds, after they have read all documents."""
     documents, path, kind = source
-    items = None
-    if isinstance(documents, Iterable) and not isinstance(documents, Mapping | str | bytes):
-        # The class may have the method, but not the value: for example a client's response without a body.
-        with suppress(TypeError):
-            items = iter(documents)
+    items = None if isinstance(documents, Mapping | str | bytes) else iterator_of(documents)
     if items is None:
         reason = f"[documents] must be an iterable of documents, not one {type(documents).__name__}"
         raise InvalidDocument(reason, field="documents", value=documents)

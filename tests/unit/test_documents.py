@@ -522,3 +522,11 @@ def test_a_response_may_hold_an_answer_or_a_list() -> None:
     """Its documents are those of the answer, or the items of the list."""
     for body in ({"buckets": [bucket(0)]}, [bucket(0)]):
         assert shape(read_documents(Response(body), None)) == {JOB: 1}
+
+
+def test_a_host_gives_something_iterable() -> None:
+    """An array without dimensions and a response without a body are refused like a number."""
+    for documents in (5, np.array(5), Response(None)):
+        with pytest.raises(InvalidDocument) as caught:
+            read_display_fields(documents, BUCKET, [(JOB, 0, SPAN_S)], [False])  # type: ignore[arg-type] # the fault
+        assert caught.value.field == "documents"
