@@ -30,6 +30,9 @@ def path_below(prefix: bytes, path: bytes, sent: str | None) -> str:
     ('/a%2Fb%20c', '/a/b%20c')
     """
     encoded = (sent or "").partition("?")[0]
+    if not encoded.isascii():
+        # Each character stands for a byte that the client has not escaped.
+        encoded = quote_from_bytes(encoded.encode("latin-1", errors="replace"), f"{_SAFE}%")
     decoded = unquote_to_bytes(encoded)
     # Cheroot decodes every escape except that of a slash.
     paths = (path, path.replace(b"%2F", b"/"))

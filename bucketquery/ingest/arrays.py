@@ -217,7 +217,9 @@ def _arrays(schema: Schema, given: Mapping[str, Any]) -> dict[str, Any]:
 def _array(path: str, column: Any) -> Any:
     if isinstance(column, list | tuple):
         return column
-    array = np.asanyarray(column)
+    single = base_form(column)
+    # NumPy would call methods of a number's or a text's class.
+    array = np.asanyarray(single if type(single) is str or _is_single(single) else column)
     if array.ndim == 1 and array.dtype.names is None:
         return array
     shown = "one of records" if array.ndim == 1 else f"{array.ndim}-d" if array.ndim else type(column).__name__

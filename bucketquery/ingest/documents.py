@@ -14,11 +14,11 @@ from bucketquery.ingest import checks
 from bucketquery.ingest.batch import Batch, Chunk, JobCodes, assemble, concatenated, refused
 from bucketquery.ingest.checks import Unfit
 from bucketquery.ingest.chunks import Refusal, read_chunk
-from bucketquery.ingest.envelopes import unwrap
+from bucketquery.ingest.envelopes import body_of, unwrap
 from bucketquery.ingest.extra_fields import DEEPEST
 from bucketquery.ingest.frames import is_frame
 from bucketquery.ingest.small_batches import read_small_batch
-from bucketquery.model.scalars import base_form, base_or_none
+from bucketquery.model.scalars import base_form, base_or_none, iterator_of
 from bucketquery.model.schema import BUCKET, EXTRA_FIELDS, RECORD, SCHEMAS, Document, Kind, Schema
 
 #: The fields that a record in a bucket takes from the bucket if it does not have them.
@@ -89,10 +89,11 @@ def read_display_fields(
 
 def _as_indexed(documents: Any, are_interim: Sequence[bool]) -> Any:
     """The documents with ``is_interim`` as the index has it; anything but an iterable of documents stays as it is."""
-    if isinstance(documents, Mapping | str | bytes) or not isinstance(documents, Iterable):
+    items = None if isinstance(documents, Mapping | str | bytes) else iterator_of(documents)
+    if items is None:
         return documents
     # One document past the last key is read, so that too many documents are noticed.
-    return map(_with_interim, documents, [*are_interim, False])
+    return map(_with_interim, items, [*are_interim, False])
 
 
 def _with_interim(document: Any, is_interim: bool) -> Any:  # noqa: FBT001 - called by a map
@@ -102,7 +103,7 @@ def _with_interim(document: Any, is_interim: bool) -> Any:  # noqa: FBT001 - cal
     if isinstance(source := document.get("_source"), Mapping):
         return {"_source": _with_interim(source, is_interim)}
     said = base_or_none(document.get("is_interim"))
-    return {**document, "is_interim": is_interim} if said is None or type(said) is bool else document
+    return {**_as_dict(document), "is_interim": is_interim} if said is None or type(said) is bool else document
 
 
 class _Source(NamedTuple):
@@ -114,16 +115,17 @@ class _Source(NamedTuple):
         kind: the kind of all of them; None routes each by its ``result_type``.
     """
 
-    documents: Iterable[Any]
+    documents: Any
     path: str
     kind: Kind | None
 
 
 def _source_of(documents: Iterable[Document] | Document, kind: Kind | None) -> _Source:
     """The documents, or those in an answer or a search response."""
-    envelope = None if isinstance(documents, list | tuple) else unwrap(documents)
+    given = documents if isinstance(documents, list | tuple) else body_of(documents)
+    envelope = unwrap(given)
     if envelope is None:
-        return _Source(documents, "documents", kind)
+        return _Source(given, "documents", kind)
     if None not in (kind, envelope.kind) and kind != envelope.kind:
         reason = f"[documents] must be results of the kind [{kind}], not [{envelope.path}]"
         raise InvalidDocument(reason, field="documents", value=documents)
@@ -133,7 +135,8 @@ def _source_of(documents: Iterable[Document] | Document, kind: Kind | None) -> _
 def _read(source: _Source, skipped: Counter[str], codes: JobCodes, *, keep: bool) -> dict[str, "_DocumentReader"]:
     """The readers of all kinds, after they have read all documents."""
     documents, path, kind = source
-    if isinstance(documents, Mapping | str | bytes) or not isinstance(documents, Iterable):
+    items = None if isinstance(documents, Mapping | str | bytes) else iterator_of(documents)
+    if items is None:
         reason = f"[documents] must be an iterable of documents, not one {type(documents).__name__}"
         raise InvalidDocument(reason, field="documents", value=documents)
     readers: dict[str, _DocumentReader] = {
@@ -144,7 +147,7 @@ def _read(source: _Source, skipped: Counter[str], codes: JobCodes, *, keep: bool
     # A generator may mutate a document after yielding it, so copy it. A list holds all its documents at once, unless
     # its class iterates in its own way.
     is_held = type(documents) in _HOLD
-    for position, document in enumerate(documents):
+    for position, document in enumerate(items):
         try:
             routed = _route(document, kind, readers, skipped)
             if routed is None:
@@ -237,7 +240,7 @@ def _records_in(bucket: Document, path: str) -> Iterator[tuple[str, Document]]:
             raise Unfit(f"must be an object, not {checks.type_name(record)}", record, place)
         _check_type(record.get("result_type"), RECORD.kind, place)
         lacking = {name: value for name, value in shared.items() if base_or_none(record.get(name)) is None}
-        yield place, {**record, **lacking} if lacking else record
+        yield place, {**_as_dict(record), **lacking} if lacking else record
 
 
 def _route(
@@ -282,7 +285,7 @@ def _check_type(result_type: object, kind: Kind | None, path: str) -> str:
 
 def _copied(schema: Schema, document: Document) -> Document:
     """A copy of every part of a document that is read later."""
-    copied = dict(document) if type(document) is dict else dict(_items(document))
+    copied = dict(_as_dict(document))
     for name in list(copied) if EXTRA_FIELDS in schema.only_shown else [field.key for field in schema.lists]:
         if name in copied:
             copied[name] = _copy(copied[name], DEEPEST)
@@ -296,6 +299,11 @@ def _copy(value: Any, depth: int) -> Any:
     if isinstance(value, Mapping):
         return {key: _copy(entry, depth - 1) if depth else entry for key, entry in _items(value)}
     return value
+
+
+def _as_dict(document: Document) -> Document:
+    """The document itself if it is a dict; otherwise its items in a dict, whose keys are built-in text."""
+    return document if type(document) is dict else dict(_items(document))
 
 
 def _items(mapping: Mapping[Any, Any]) -> Iterator[tuple[Any, Any]]:

@@ -23,8 +23,23 @@ class Envelope(NamedTuple):
     kind: Kind | None
 
 
+def body_of(value: object) -> object:
+    """The mapping in a client's response object; any other value as it is. The object is not a mapping itself.
+
+    >>> body_of([{"timestamp": 0}])
+    [{'timestamp': 0}]
+    """
+    if isinstance(value, Mapping):
+        return value
+    try:
+        body = getattr(value, "body", None)
+    except Exception:  # noqa: BLE001 - reading an attribute runs code of its class, which may raise any exception
+        return value
+    return body if isinstance(body, Mapping) else value
+
+
 def unwrap(value: object) -> Envelope | None:
-    """The documents in an answer, in a search response, or in a client's response object with one of these.
+    """The documents in an answer or in a search response.
 
     An answer is a mapping with a list ``buckets``, ``records`` or ``influencers``, and without ``job_id``, which a
     document has. A search response has a list ``hits`` in its mapping ``hits``.
@@ -35,15 +50,7 @@ def unwrap(value: object) -> Envelope | None:
     >>> unwrap({"count": 1, "buckets": [{"timestamp": 0}]})
     Envelope(documents=[{'timestamp': 0}], path='buckets', kind='bucket')
     """
-    if not isinstance(value, Mapping):
-        # The official client's response is not a mapping.
-        try:
-            value = getattr(value, "body", None)
-        except Exception:  # noqa: BLE001 - reading an attribute runs code of its class, which may raise any exception
-            return None
-        if not isinstance(value, Mapping):
-            return None
-    if "job_id" in value:
+    if not isinstance(value, Mapping) or "job_id" in value:
         return None
     found = [
         Envelope(documents, name, kind)

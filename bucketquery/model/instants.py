@@ -368,12 +368,12 @@ def _unreadable(reason: str, text: str, field: str) -> InvalidQuery:
 
 
 def _datetime_ms(value: datetime) -> int | None:
-    if value.utcoffset() is None:
-        return None
-    # Another subclass may have arithmetic of its own. That of pandas is needed for years that a datetime cannot have.
     of = type(value)
-    elapsed = value - _EPOCH if of is datetime or is_of_pandas(of) else datetime.__sub__(value, _EPOCH)
-    return elapsed // _ONE_MS
+    # Another subclass may have methods of its own. Those of pandas are needed for years that a datetime cannot have.
+    is_trusted = of is datetime or is_of_pandas(of)
+    if (value.utcoffset() if is_trusted else datetime.utcoffset(value)) is None:
+        return None
+    return (value - _EPOCH if is_trusted else datetime.__sub__(value, _EPOCH)) // _ONE_MS
 
 
 def _datetime64_ms(value: np.datetime64) -> int | None:

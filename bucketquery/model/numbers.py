@@ -49,7 +49,7 @@ def double_of(number: Number) -> float:
         # A signaling NaN cannot be converted.
         return math.nan
     double = float(number)
-    if math.isinf(double) and -math.inf < number < math.inf:
+    if math.isinf(double) and _is_finite(number):
         raise OverflowError
     return double
 
@@ -65,12 +65,14 @@ def integer_of(number: Number) -> int | None:
     """
     if isinstance(number, int):
         return number
-    if isinstance(number, Decimal):
-        if not number.is_finite():
-            return None
-        if number.adjusted() >= _MOST_DIGITS:
-            raise OverflowError
-    elif not np.isfinite(number):
+    if not _is_finite(number):
         return None
+    if isinstance(number, Decimal) and number.adjusted() >= _MOST_DIGITS:
+        raise OverflowError
     whole = int(number)
     return whole if whole == number else None
+
+
+def _is_finite(number: Decimal | float | np.longdouble) -> bool:
+    # To compare a Decimal with a float raises an error if the caller's decimal context says so.
+    return number.is_finite() if isinstance(number, Decimal) else bool(np.isfinite(number))

@@ -5,7 +5,8 @@ first. So no method of the caller's class decides how a value compares, hashes o
 imported: pandas' missing values are recognised by the names of their types.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from decimal import Decimal
 from types import NoneType
 from typing import Any, Final
@@ -77,6 +78,21 @@ def base_or_none(value: Any) -> Any:
     of = type(base)
     # Most values are numbers or text, and the test for a missing value takes longer.
     return base if of is int or of is float or of is str or not is_missing(base) else None
+
+
+def iterator_of(value: object) -> Iterator[Any] | None:
+    """An iterator over a value; None if it is not iterable.
+
+    The class of a value may have the method although the value cannot be iterated: an array without dimensions, or a
+    client's response without a body.
+
+    >>> iterator_of(np.array(5)) is None
+    True
+    """
+    if isinstance(value, Iterable):
+        with suppress(TypeError):
+            return iter(value)
+    return None
 
 
 def _of_numpy(scalar: Any) -> Any:

@@ -5,7 +5,7 @@ here. The REST door passes them on. `query` combines the parameters; `client_key
 """
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from itertools import islice
 from types import MappingProxyType
 from typing import Final
@@ -13,7 +13,7 @@ from typing import Final
 from bucketquery.errors import InvalidQuery, LimitExceeded
 from bucketquery.model.instants import FIRST_MS, LAST_MS, Instant, InstantRange, NowMath, read_base_form, read_instant
 from bucketquery.model.numbers import double_of, is_number
-from bucketquery.model.scalars import base_form
+from bucketquery.model.scalars import base_form, iterator_of
 from bucketquery.model.schema import MAPPED, NESTED_FIELDS, TEXT_FIELDS, Schema
 from bucketquery.model.text import JOB_ID_RULE, brief, is_job_id
 
@@ -115,8 +115,9 @@ def read_jobs(jobs: object) -> tuple[str, ...]:
     one = jobs if type(jobs) is str else base_form(jobs)
     if is_job_id(one):
         return (one,)
-    if type(one) is not str and isinstance(one, Iterable):
-        named = [job_id if type(job_id) is str else base_form(job_id) for job_id in islice(one, MOST_JOBS + 1)]
+    ids = None if type(one) is str else iterator_of(one)
+    if ids is not None:
+        named = [job_id if type(job_id) is str else base_form(job_id) for job_id in islice(ids, MOST_JOBS + 1)]
         if len(named) > MOST_JOBS:
             raise LimitExceeded(f"[jobs] names more than {MOST_JOBS} jobs", field="jobs", value=jobs)
         if named and all(map(is_job_id, named)):

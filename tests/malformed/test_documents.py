@@ -542,6 +542,14 @@ def test_a_result_type_that_is_not_text_is_refused(value: object, kind: str | No
     refused(among_good(bucket(result_type=value)), "documents[2].result_type", kind=kind)
 
 
+@cases(odd("bucket"))
+@pytest.mark.parametrize("kind", [None, "bucket"])
+def test_an_odd_result_type_is_refused(value: object, kind: str | None) -> None:
+    """Whatever it does when it is compared, it is no text, in few documents and in many."""
+    refused(among_good(bucket(result_type=value)), "documents[2].result_type", kind=kind)
+    refused([*among_good(bucket(result_type=value)), *[bucket()] * 20], "documents[2].result_type", kind=kind)
+
+
 @pytest.mark.parametrize("value", ["record", "influencer", "bucket_influencer", "model_plot", "Bucket", "bucket ", ""])
 def test_a_result_type_against_the_kind_is_refused(value: str) -> None:
     """If the kind is given, no document may name another kind."""

@@ -484,3 +484,18 @@ def test_a_bad_column_of_instants_is_refused(given: Any, path: str) -> None:
     columns = {"timestamp": [0, 1], "bucket_span": 1, "event.ingested": given}
     assert refusal(columns).field == f"columns.{path}"
     assert refusal({"timestamp": [0], "bucket_span": 1, "event": [{"ingested": 0}]}).field == "columns.event"
+
+
+class Raising(str):
+    """Text that raises when it is read as a sequence."""
+
+    __slots__ = ()
+
+    def __len__(self) -> int:
+        raise RuntimeError("no method is called")
+
+
+def test_a_single_value_in_place_of_a_column_is_refused() -> None:
+    """No method of its class is called."""
+    for given in (Raising("web"), "web", 5, np.array(5)):
+        assert refusal({"timestamp": given, "bucket_span": 1}).field == "columns.timestamp"

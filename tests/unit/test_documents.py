@@ -11,7 +11,7 @@ import pytest
 from bucketquery.errors import InvalidDocument
 from bucketquery.ingest import documents as reading
 from bucketquery.ingest.batch import Batch
-from bucketquery.ingest.documents import read_documents
+from bucketquery.ingest.documents import read_display_fields, read_documents
 from bucketquery.model.instants import LAST_MS
 from bucketquery.model.schema import BUCKET, RECORD
 from bucketquery.results.stored_influencer import StoredInfluencer
@@ -19,6 +19,29 @@ from support.helpers import JOB, SPAN_S, STEP, bucket, record, row_of, rows, seg
 
 CHUNK = reading._CHUNK
 INT64_MAX = 2**63 - 1
+
+
+class Hashless(str):
+    """Text that no dict can have as a key."""
+
+    __slots__ = ()
+    __hash__ = None  # type: ignore[assignment] # the fault
+
+
+class HashlessKeys(Mapping[str, Any]):
+    """A mapping with keys that have no hash."""
+
+    def __init__(self, pairs: Mapping[str, Any]) -> None:
+        self.pairs = pairs
+
+    def __getitem__(self, key: str) -> Any:
+        return self.pairs[str(key)]
+
+    def __iter__(self) -> Iterator[str]:
+        return map(Hashless, self.pairs)
+
+    def __len__(self) -> int:
+        return len(self.pairs)
 
 
 def refusal(documents: Any, kind: Any = None) -> InvalidDocument:
@@ -456,3 +479,54 @@ def test_a_generator_may_change_an_event_afterwards() -> None:
     for kind in ("bucket", "record"):
         found = segments_of(read_documents(changing(kind), None))
         assert next(iter(found.values()))[JOB].lists["event.ingested"].values.tolist() == [0, 1, 2]
+
+
+def test_a_record_in_a_bucket_may_have_keys_without_a_hash() -> None:
+    """Such a key is its text, as in a record of its own."""
+    plain = {"detector_index": 0, "record_score": 5, "host": "a"}
+    expected = every_row(read_documents([bucket(0, records=[plain])], None))
+    for documents in ([bucket(0, records=[HashlessKeys(plain)])], iter([bucket(0, records=[HashlessKeys(plain)])])):
+        assert every_row(read_documents(documents, None)) == expected
+
+
+def test_a_hosts_document_may_have_keys_without_a_hash() -> None:
+    """Its fields are found under the text of its keys, also in a search hit."""
+    plain = record(0, host="a")
+
+    def displayed(document: Any) -> list[Any]:
+        fields = read_display_fields([document], RECORD, [(JOB, 0, SPAN_S, 0, None, None, None)], [False])
+        return [list(fields[name]) for name in sorted(fields)]
+
+    assert displayed(HashlessKeys(plain)) == displayed(plain)
+    assert displayed({"_source": HashlessKeys(plain)}) == displayed(plain)
+
+
+class Response:
+    """A client's response object with an empty body, such as that of a request with ``HEAD``."""
+
+    def __init__(self, body: Any) -> None:
+        self.body = body
+
+    def __iter__(self) -> Iterator[Any]:
+        items: Iterator[Any] = iter(self.body)
+        return items
+
+
+@pytest.mark.parametrize("body", [None, True, {}, {"count": 3}, {"job_id": JOB, "buckets": []}], ids=repr)
+def test_a_response_without_documents_is_refused(body: object) -> None:
+    """It is refused like the mapping in it, whether or not it can be iterated."""
+    assert refusal(Response(body)).field == "documents"
+
+
+def test_a_response_may_hold_an_answer_or_a_list() -> None:
+    """Its documents are those of the answer, or the items of the list."""
+    for body in ({"buckets": [bucket(0)]}, [bucket(0)]):
+        assert shape(read_documents(Response(body), None)) == {JOB: 1}
+
+
+def test_a_host_gives_something_iterable() -> None:
+    """An array without dimensions and a response without a body are refused like a number."""
+    for documents in (5, np.array(5), Response(None)):
+        with pytest.raises(InvalidDocument) as caught:
+            read_display_fields(documents, BUCKET, [(JOB, 0, SPAN_S)], [False])  # type: ignore[arg-type] # the fault
+        assert caught.value.field == "documents"

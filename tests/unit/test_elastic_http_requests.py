@@ -40,6 +40,19 @@ def test_a_path_that_was_not_sent_is_escaped() -> None:
     assert path_below(b"/es", b"", "/es") == ""
 
 
+def test_a_path_may_be_sent_without_escapes() -> None:
+    """Servers hand over each byte as a character. The escape of a slash survives beside such bytes."""
+    path = "/donn\u00e9es/1".encode()
+    assert path_below(b"", path, "/donn\u00c3\u00a9es%2F1?size=1") == "/donn%C3%A9es%2F1"
+    assert path_below(b"/x", path, "/x/donn\u00c3\u00a9es%2f1") == "/donn%C3%A9es%2f1"
+
+
+def test_a_path_that_has_more_than_bytes_is_not_read() -> None:
+    """No server should tell such a path, so the decoded one counts."""
+    for sent in ("/a\ud800", "/\u65e5", "/\u00e9"):
+        assert path_below(b"", b"/a", sent) == "/a"
+
+
 @pytest.mark.parametrize("most", [-1, None, "5", 1.5, MOST_BYTES + 1])
 def test_a_wrong_bound_is_refused(most: object) -> None:
     """The bound is an integer from 0 to that of `handle`."""

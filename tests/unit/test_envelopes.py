@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from bucketquery import InvalidDocument, ResultsIndex
-from bucketquery.ingest.envelopes import Envelope, unwrap
+from bucketquery.ingest.envelopes import Envelope, body_of, unwrap
 
 DOCUMENTS: list[dict[str, Any]] = [{"timestamp": 0}]
 ANSWER = {"count": 1, "buckets": DOCUMENTS}
@@ -42,17 +42,14 @@ class Unreadable:
         ({"count": 9, "influencers": DOCUMENTS}, "influencers", "influencer"),
         (MappingProxyType(ANSWER), "buckets", "bucket"),
         (HITS, "hits.hits", None),
-        (Response(ANSWER), "buckets", "bucket"),
-        (Response(HITS), "hits.hits", None),
         ({"buckets": DOCUMENTS, "hits": {"hits": None}}, "buckets", "bucket"),
     ],
 )
 def test_an_envelope_holds_its_documents(value: Any, path: str, kind: str | None) -> None:
     """Its list is found by its path, as it is; the key of an answer tells the kind."""
     found = unwrap(value)
-    body: Mapping[str, Any] = value if isinstance(value, Mapping) else value.body
     outer, _, inner = path.partition(".")
-    assert found == Envelope(body[outer][inner] if inner else body[outer], path, kind)  # type: ignore[arg-type]
+    assert found == Envelope(value[outer][inner] if inner else value[outer], path, kind)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -72,8 +69,7 @@ def test_an_envelope_holds_its_documents(value: Any, path: str, kind: str | None
         {"hits": DOCUMENTS},
         {"hits": {"hits": {}}},
         {"job_id": "web", "timestamp": 0, "records": DOCUMENTS},
-        Response(DOCUMENTS),
-        Response("text"),
+        Response(ANSWER),
         SimpleNamespace(buckets=DOCUMENTS),
     ],
 )
@@ -87,3 +83,18 @@ def test_an_object_that_cannot_be_read_is_no_envelope() -> None:
     with pytest.raises(InvalidDocument) as caught:
         ResultsIndex().upsert(Unreadable())  # type: ignore[arg-type]
     assert caught.value.field == "documents"
+
+
+@pytest.mark.parametrize("body", [ANSWER, HITS, {}, MappingProxyType({"count": 3})])
+def test_a_response_stands_for_the_mapping_in_it(body: Mapping[str, Any]) -> None:
+    """So a response is refused where its mapping would be."""
+    assert body_of(Response(body)) is body
+    assert body_of(body) is body
+
+
+@pytest.mark.parametrize(
+    "value", [Response(DOCUMENTS), Response("text"), Response(None), DOCUMENTS, 5, {"body": ANSWER}]
+)
+def test_any_other_value_stands_for_itself(value: object) -> None:
+    """A response with a list has the items of the list."""
+    assert body_of(value) is value

@@ -72,6 +72,14 @@ class Strange(datetime):
         return Decimal(5)
 
 
+class SaysUtc(datetime):
+    """A datetime that says that it has an offset, with or without a zone."""
+
+    def utcoffset(self) -> timedelta:
+        """Return no time."""
+        return timedelta()
+
+
 def read(value: object) -> InstantRange:
     """The range that a spelling without ``now`` covers."""
     found = read_instant(value, "timestamp", covers=True)
@@ -115,6 +123,7 @@ NUMBERS: list[tuple[Any, int]] = [
     (date(1, 1, 1), FIRST_MS),
     (Unequal(1970, 1, 1, tzinfo=UTC), 0),
     (Strange(1970, 1, 1, tzinfo=UTC), 0),
+    (SaysUtc(1970, 1, 1, tzinfo=timezone(timedelta(hours=-1))), 3_600_000),
     (np.array(5), 5),
     (np.array(np.datetime64(3, "s")), 3_000),
     (Moment.FIVE, 5),
@@ -144,6 +153,7 @@ OTHERS: list[Any] = [
     timedelta(1),
     datetime(2020, 1, 1),  # noqa: DTZ001 - a naive one must be refused
     datetime(2020, 1, 1, tzinfo=NoOffset()),
+    SaysUtc(2020, 1, 1),
     np.datetime64("NaT"),
     np.datetime64("NaT", "ns"),
     None,

@@ -1,7 +1,7 @@
 """Numbers: which base forms are numbers, and the double or the integer that each of them is."""
 
 import math
-from decimal import Decimal
+from decimal import Decimal, FloatOperation, localcontext
 from fractions import Fraction
 from typing import Any
 
@@ -49,6 +49,17 @@ def test_a_finite_number_outside_the_doubles_has_none(number: Any) -> None:
         pytest.skip("a long double is a double here")
     with pytest.raises(OverflowError):
         double_of(number)
+
+
+def test_the_callers_decimal_context_does_not_count() -> None:
+    """The context may say that comparing a decimal with a float is an error."""
+    with localcontext() as context:
+        context.traps[FloatOperation] = True
+        for text in ("1e400", "-1e999999"):
+            with pytest.raises(OverflowError):
+                double_of(Decimal(text))
+        assert double_of(Decimal("-Infinity")) == -math.inf
+        assert integer_of(Decimal("5.0")) == 5
 
 
 def test_the_integer_of_a_number_is_exact() -> None:

@@ -89,8 +89,8 @@ def test_a_new_job_needs_a_valid_id() -> None:
 
 
 def test_an_empty_list_of_jobs_is_refused() -> None:
-    """A list in which one id is invalid is refused too."""
-    for jobs in ([], ["a", "b*"], ["a", ["b"]], ["_all", "a"]):
+    """A list in which one id is invalid is refused too, and so is an array that cannot be iterated."""
+    for jobs in ([], ["a", "b*"], ["a", ["b"]], ["_all", "a"], np.ma.masked):
         assert refusal(lambda: read_jobs(jobs)).field == "jobs"  # noqa: B023 - called at once
 
 

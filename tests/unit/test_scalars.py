@@ -11,7 +11,7 @@ from typing import Any, Never
 import numpy as np
 import pytest
 
-from bucketquery.model.scalars import base_form, base_or_none, is_missing
+from bucketquery.model.scalars import base_form, base_or_none, is_missing, iterator_of
 
 
 def refuse(*_: object) -> Never:
@@ -199,3 +199,10 @@ def test_an_iterator_is_not_read() -> None:
     given = numbers()
     assert base_form(given) is given
     assert list(given) == [5]
+
+
+def test_a_value_is_iterable_if_it_has_an_iterator() -> None:
+    """The class of an array has the method, also if the array has no dimensions."""
+    iterable: list[Any] = [[1], "a", np.array([1]), iter([1])]
+    assert [next(iterator_of(value) or iter([0])) for value in iterable] == [1, "a", 1, 1]
+    assert [iterator_of(value) for value in (5, None, np.array(5), np.ma.masked)] == [None] * 4

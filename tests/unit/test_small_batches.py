@@ -94,6 +94,8 @@ NOT_SIMPLE: list[Any] = [
     [{"_source": bucket(0)}],
     [bucket(0, result_type="forecast")],
     [bucket(0, result_type=["bucket"])],
+    [bucket(0, result_type=np.array(["bucket", "bucket"]))],
+    [bucket(0, records=[])],
     [without(bucket(0), "result_type")],
     [record(0)],
     [without(bucket(0), "job_id")],
