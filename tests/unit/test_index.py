@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from bucketquery import BucketQuery, Commit, InvalidDocument, InvalidQuery, ResultsIndex, Snapshot, UnknownJob
+from bucketquery import index as index_module
 from bucketquery.storage.packed_rows import Layout, Row
 from bucketquery.storage.table import Table
 from bucketquery.storage.table_changes import RowChange
@@ -438,3 +439,13 @@ def test_a_failed_write_leaves_no_row_in_a_value_index(monkeypatch: pytest.Monke
         index.upsert([bucket(row, anomaly_score=score)])
     index.check()
     assert index.search(query).count == 2 * (score > 75)
+
+
+def test_the_child_of_a_fork_gets_new_locks() -> None:
+    """The hook frees every index whose lock was held at the fork. A fork itself is tested with threads."""
+    held, free = ResultsIndex(), ResultsIndex()
+    held._lock.acquire()
+    index_module._renew_locks()
+    for index in (held, free):
+        assert not index._lock.locked()
+        assert index.put_job(JOB).sequence == 1
