@@ -14,6 +14,7 @@ import pytest
 
 from bucketquery.errors import InvalidDocument, InvalidQuery
 from bucketquery.ingest.arrays import read_columns, read_scores
+from bucketquery.ingest.documents import read_documents
 from bucketquery.model.instants import FIRST_MS, LAST_MS
 from bucketquery.results.stored_influencer import DifferingInfluencer, StoredInfluencer
 from bucketquery.storage.segment import Segment
@@ -230,6 +231,19 @@ def test_flags_are_booleans() -> None:
     for values in (np.array([0, 1]), np.array([0.0, 1.0]), np.array(["true", "false"]), [0, 1]):
         columns = {"timestamp": [0, 1], "bucket_span": 1, "is_interim": values}
         assert refusal(columns).field == "columns.is_interim[0]"
+
+
+def test_keywords_come_in_any_array_of_text() -> None:
+    """Numbers are refused, even as an array."""
+    columns: dict[str, Any] = {"timestamp": [0, 1], "bucket_span": 1, "function": np.array(["mean", "max"])}
+    documents = [
+        {"job_id": JOB, "timestamp": at, "bucket_span": 1, "function": of} for at, of in ((0, "mean"), (1, "max"))
+    ]
+    found = segments_of(read_columns(columns, JOB, "record"))["record"][JOB]
+    assert stored(found) == stored(segments_of(read_documents(documents, "record"))["record"][JOB])
+    with pytest.raises(InvalidDocument) as caught:
+        read_columns(columns | {"function": np.array([1, 2])}, JOB, "record")
+    assert caught.value.field == "columns.function[0]"
 
 
 def test_one_span_may_serve_all_rows() -> None:

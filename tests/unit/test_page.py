@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bucketquery import Bucket, BucketInfluencer, BucketPage, BucketQuery, InvalidQuery, ResultsIndex
+from bucketquery import Bucket, BucketInfluencer, BucketPage, BucketQuery, InvalidDocument, InvalidQuery, ResultsIndex
 from support.helpers import (
     JOB,
     SPAN_S,
@@ -248,6 +248,26 @@ def test_text_columns_hold_the_whole_id(job_id: str) -> None:
     index.upsert(rows(0, 2, job_id=job_id))
     assert index.get_buckets(job_id=job_id).column("job_id").tolist() == [job_id] * 2
     assert index.get_buckets(job_id=job_id, size=0).column("job_id").tolist() == []
+
+
+def test_the_job_column_of_several_jobs_has_the_job_of_each_row() -> None:
+    """It is NumPy text, and a type column is the same for all rows."""
+    index = ResultsIndex()
+    index.upsert([{"result_type": "bucket", "job_id": job, "timestamp": 0, "bucket_span": 60} for job in ("b", "aa")])
+    page = index.search(BucketQuery(jobs=["aa", "b"]))
+    assert page.column("job_id").tolist() == ["aa", "b"]
+    assert page.column("job_id").dtype.kind == "U"
+    assert page.column("result_type").tolist() == ["bucket", "bucket"]
+
+
+@pytest.mark.parametrize("documents", [[5], ["bucket"], [None]])
+def test_hosts_documents_are_objects(documents: Any) -> None:
+    """Anything else is refused by its position."""
+    index = ResultsIndex(keep_documents=False)
+    index.upsert([{"result_type": "bucket", "job_id": "web", "timestamp": 0, "bucket_span": 60}])
+    with pytest.raises(InvalidDocument) as caught:
+        index.get_buckets(job_id="web").to_dict(documents=documents)
+    assert caught.value.field == "documents[0]"
 
 
 def test_the_repr_of_a_page_describes_it(index: ResultsIndex) -> None:
