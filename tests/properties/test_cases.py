@@ -657,7 +657,7 @@ def answered() -> list[tuple[list[Document], Query, str]]:
     """Cases as documents, query and right answer."""
     return [
         (documents, case.query, outcome(evaluate, documents, case.query))
-        for table in seeded_tables("0", 4_000)
+        for table in seeded_tables("0", 6_000)
         for case in table.cases
         for documents in [table.documents(case.state)]
         if table.jobs(case.state).issuperset(case.query.jobs)
@@ -667,7 +667,7 @@ def answered() -> list[tuple[list[Document], Query, str]]:
 @pytest.mark.thorough
 @pytest.mark.parametrize("name", FAULTS)
 def test_the_cases_show_a_fault(name: str) -> None:
-    """A single wrong comparison, order or key changes an answer among 4,000 cases; CI runs 50,000."""
+    """A single wrong comparison, order or key changes an answer among 6,000 cases; CI runs 75,000."""
     fault = FAULTS[name]
     assert any(outcome(fault, documents, query) != answer for documents, query, answer in answered())
 
