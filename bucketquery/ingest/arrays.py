@@ -215,7 +215,8 @@ def _arrays(schema: Schema, given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _array(path: str, column: Any) -> Any:
-    if isinstance(column, list | tuple):
+    is_plain = type(column) is np.ndarray and column.ndim == 1 and column.dtype.names is None
+    if is_plain or isinstance(column, list | tuple):
         return column
     single = base_form(column)
     # NumPy would call methods of a number's or a text's class.

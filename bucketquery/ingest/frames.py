@@ -47,6 +47,9 @@ def plain_column(column: Any, *, is_nested: bool) -> Any:
         column: a column of any type.
         is_nested: whether its entries are lists or objects. Some libraries keep them as arrays.
     """
+    if type(column) is np.ndarray:
+        # Most columns are arrays. They skip the look-ups below.
+        return column
     if _has(column, *_PANDAS_COLUMN):
         plain = _of_pandas(column)
         is_read = not is_nested or plain.dtype.kind != "O"
