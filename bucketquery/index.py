@@ -333,9 +333,7 @@ class ResultsIndex(Reads):
     ) -> Commit:
         """Publish the next commit by one assignment. The caller holds the lock."""
         snapshot = self._snapshot._next(catalog)
-        commit = commit_of(
-            snapshot._sequence, inserted, replaced, unchanged, deleted=deleted, skipped=skipped, repeated=repeated
-        )
+        commit = commit_of(snapshot._sequence, inserted, replaced, unchanged, deleted, skipped, repeated)
         self._snapshot = snapshot
         return commit
 

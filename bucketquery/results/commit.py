@@ -37,12 +37,11 @@ _new: Final = object.__new__
 _fill: Final = filler(Commit, "sequence", "inserted", "replaced", "unchanged", "deleted", "skipped", "repeated")
 
 
-def commit_of(
+def commit_of(  # noqa: PLR0917 - keyword arguments would take longer
     sequence: int,
     inserted: int,
     replaced: int,
     unchanged: int,
-    *,
     deleted: int,
     skipped: Mapping[str, int],
     repeated: int,
