@@ -34,7 +34,7 @@ COLUMNS: Final = (
     "processing_time_ms",
 )
 #: The length of a stored influencer without values of its own. To compare lengths is faster than to compare types.
-_NOTHING_OF_ITS_OWN: Final = len(StoredInfluencer._fields)
+_AGREEING_LENGTH: Final = len(StoredInfluencer._fields)
 _FIELDS: Final = tuple(BUCKET.by_name[name] for name in COLUMNS)
 
 _make_buckets: Final = maker_of(Bucket)
@@ -94,7 +94,7 @@ def bucket_objects(
         for bucket, own_records, some, planned in zip(objects, records, influencers, events, strict=True):
             bucket["bucket_influencers"] = [
                 bucket_influencer_object(bucket["job_id"], bucket["timestamp"], bucket["bucket_span"], *stored)
-                if len(stored) == _NOTHING_OF_ITS_OWN
+                if len(stored) == _AGREEING_LENGTH
                 else _differing_object(bucket, stored)
                 for stored in some
             ]
@@ -137,7 +137,7 @@ def _influencer_values(
     buckets = zip(each_of(job_id), columns["timestamp"], columns["bucket_span"], influencers, strict=False)
     flat = [
         (own_job, timestamp, span, *stored, None)
-        if len(stored) == _NOTHING_OF_ITS_OWN
+        if len(stored) == _AGREEING_LENGTH
         else stored.within(own_job, timestamp, span)
         for own_job, timestamp, span, some in buckets
         for stored in some

@@ -15,7 +15,7 @@ _TOKEN: Final = re.compile(
 )
 
 
-class Place(NamedTuple):
+class Part(NamedTuple):
     """Where a member of an object, or an item of an array, begins.
 
     Attributes:
@@ -42,10 +42,10 @@ class _Open:
         self.count = 0
 
 
-def places(text: str, start: int = 0) -> Iterator[Place]:
+def parts_of(text: str, start: int = 0) -> Iterator[Part]:
     """Every member and item in a JSON value, in the order of the text.
 
-    >>> [(place.path, place.position) for place in places('{"a": [5, {"b": 6}]}')]
+    >>> [(part.path, part.position) for part in parts_of('{"a": [5, {"b": 6}]}')]
     [('a', 1), ('a[0]', 7), ('a[1]', 10), ('a[1].b', 11)]
     """
     around: list[_Open] = []
@@ -56,7 +56,7 @@ def places(text: str, start: int = 0) -> Iterator[Place]:
             names = around[-1].names
             assert names is not None  # only an object has names
             path = f"{around[-1].path}.{brief(name)}".removeprefix(".")
-            yield Place(path, token.start(), name, name in names)
+            yield Part(path, token.start(), name, name in names)
             names.add(name)
         elif token["comma"]:
             around[-1].count += 1
@@ -65,7 +65,7 @@ def places(text: str, start: int = 0) -> Iterator[Place]:
             path = around.pop().path
         else:
             if around and around[-1].names is None:
-                yield Place(path, token.start())
+                yield Part(path, token.start())
             if token[0] == "{":
                 around.append(_Open(path, set()))
             elif token[0] == "[":
@@ -79,21 +79,21 @@ def position_of(text: str, path: str) -> int:
     >>> position_of('{"a": [5, {"b": 6}]}', "a[1].c")
     10
     """
-    found = Place("", 0)
-    for place in places(text):
-        is_around = place.path == path or path.startswith((f"{place.path}.", f"{place.path}["))
-        if is_around and len(place.path) > len(found.path):
-            found = place
+    found = Part("", 0)
+    for part in parts_of(text):
+        is_around = part.path == path or path.startswith((f"{part.path}.", f"{part.path}["))
+        if is_around and len(part.path) > len(found.path):
+            found = part
     return found.position
 
 
-def repeated_name(text: str, start: int) -> Place:
+def repeated_name(text: str, start: int) -> Part:
     """The first name that an object of a JSON value has twice, whether or not the text after it is JSON.
 
     >>> repeated_name('{"a": 5, "b": {"a": 6, "a": 7}}', 0).position
     23
     """
-    return next(place for place in places(text, start) if place.is_repeated)
+    return next(part for part in parts_of(text, start) if part.is_repeated)
 
 
 def position_of_refused(text: str, start: int, read: Callable[[str], Any]) -> int:

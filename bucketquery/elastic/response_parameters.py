@@ -14,6 +14,8 @@ from bucketquery.queries.client_keywords import read_boolean_text
 
 #: Their names, which no path refuses as unknown.
 RESPONSE_PARAMETERS: Final = ("pretty", "human", "error_trace", "format", "filter_path")
+#: Those that are booleans, in the order in which they are read.
+_FLAGS: Final = ("pretty", "human", "error_trace")
 
 #: The formats in which the server writes replies too.
 _OTHER_FORMATS: Final = frozenset({"yaml", "cbor", "smile", "vnd_yaml", "vnd_cbor", "vnd_smile"})
@@ -91,6 +93,3 @@ def read_flag(text: str, name: str) -> bool | None:
     if not text:
         return True
     return None if is_blank(text) else read_boolean_text(text, name)
-
-
-_FLAGS: Final = RESPONSE_PARAMETERS[:3]

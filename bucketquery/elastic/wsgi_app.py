@@ -45,7 +45,7 @@ def wsgi(
         max_result_window: as for `handle`.
         version: as for `handle`.
         allow_writes: as for `handle`.
-        max_body_bytes: the largest body that is read; the reply to a longer one is a 413.
+        max_body_bytes: the largest body that is read (default and maximum: 1 MiB); the reply to a longer one is a 413.
 
     Raises:
         TypeError: ``index`` is neither an index nor a snapshot.

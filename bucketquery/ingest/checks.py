@@ -26,7 +26,7 @@ _GREATEST: Final = 2**63 - 1
 INGESTED: Final = Field(name=EVENT_INGESTED, type=Type.TIMESTAMP)
 _SCORES: Final = StoredInfluencer._fields[1:5]
 _LEAST_SPAN: Final = BUCKET.by_name["bucket_span"].minimum
-_NOTHING_OF_ITS_OWN: Final = (None, None, None, None)
+_ALL_AS_THE_BUCKET: Final = (None, None, None, None)
 
 
 class Unfit(Exception):
@@ -315,7 +315,7 @@ def _bucket_influencer(value: object, path: str, owner: Owner) -> StoredInfluenc
     event_ingested = None if event is None else ingested(event, f"{path}.event")
     own = job_id, own_timestamp, bucket_span, event_ingested
     stored = StoredInfluencer(name, initial, current, raw, probability, interim)
-    return stored if own == _NOTHING_OF_ITS_OWN else DifferingInfluencer(*stored, *own)
+    return stored if own == _ALL_AS_THE_BUCKET else DifferingInfluencer(*stored, *own)
 
 
 def _score(nested: Mapping[str, Any], key: str, path: str) -> float:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bucketquery.command.places import Place, places, position_of, position_of_refused, repeated_name
+from bucketquery.command.places import Part, parts_of, position_of, position_of_refused, repeated_name
 
 TEXT = '{"a": [5, {"b": "}:,"}, []], "c": {"d": {}}, "a": 6}'
 
@@ -23,15 +23,15 @@ VALUES = st.recursive(
 
 def test_places_are_in_the_order_of_the_text() -> None:
     """A member begins with its name, an item with its value. Brackets and colons in texts do not count."""
-    assert list(places(TEXT)) == [
-        Place("a", 1, "a"),
-        Place("a[0]", 7),
-        Place("a[1]", 10),
-        Place("a[1].b", 11, "b"),
-        Place("a[2]", 24),
-        Place("c", 29, "c"),
-        Place("c.d", 35, "d"),
-        Place("a", 45, "a", is_repeated=True),
+    assert list(parts_of(TEXT)) == [
+        Part("a", 1, "a"),
+        Part("a[0]", 7),
+        Part("a[1]", 10),
+        Part("a[1].b", 11, "b"),
+        Part("a[2]", 24),
+        Part("c", 29, "c"),
+        Part("c.d", 35, "d"),
+        Part("a", 45, "a", is_repeated=True),
     ]
 
 
@@ -48,7 +48,7 @@ def parts(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
 def test_every_part_of_a_value_is_at_its_place(value: Any, indent: int | None) -> None:
     """The paths are those of the parsed value, and the text at each offset is that of the part."""
     text = json.dumps(value, indent=indent)
-    found = list(places(text))
+    found = list(parts_of(text))
     expected = list(parts(value))
     assert [place.path for place in found] == [path for path, _ in expected]
     for place, (_, part) in zip(found, expected, strict=True):
@@ -70,8 +70,8 @@ def test_a_missing_part_is_looked_for_around_its_place(path: str, position: int)
 def test_the_first_repeated_name_is_found() -> None:
     """Names of different objects may be equal, and escapes of a name are the name. The text after it is not read."""
     text = '{"a": {"a": 1}, "b": [{"a": 1}, {"a": 2, "\\u0061": 3, "a": 4}]} ]]}'
-    assert repeated_name(text, 0) == Place("b[1].a", text.index('"\\u'), "a", is_repeated=True)
-    assert repeated_name(text, 32) == Place("a", text.index('"\\u'), "a", is_repeated=True)
+    assert repeated_name(text, 0) == Part("b[1].a", text.index('"\\u'), "a", is_repeated=True)
+    assert repeated_name(text, 32) == Part("a", text.index('"\\u'), "a", is_repeated=True)
 
 
 @pytest.mark.parametrize(("text", "position"), [("[1, x, y]", 4), ('{"x": "y", "a": x}', 16), ('"x" 1', 0)])
