@@ -28,7 +28,7 @@ from bucketquery.reads import Reads
 
 CONTRACT = Path(__file__).parent / "contract" / "api.pyi"
 #: The digest of the agreed contract.
-AGREED = "5d22e04356ee5fa089c91f3bcacc50facc48ad69d1a9da5da3644d40d0adca93"
+AGREED = "f3a9ec8c0fe38b8636a29b08e10449acb29c062f8be6d323eca0ab9aef3df291"
 
 #: Names, members and parameters of the contract that this version does not have yet; an overload has its first
 #: annotation in brackets.
