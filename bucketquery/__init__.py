@@ -15,6 +15,8 @@
 from bucketquery.answers.pages import BucketPage, InfluencerPage, RecordPage
 from bucketquery.errors import (
     BucketQueryError,
+    ChangesExpired,
+    InvalidCursor,
     InvalidDocument,
     InvalidQuery,
     LimitExceeded,
@@ -37,12 +39,14 @@ __all__ = [
     "BucketPage",
     "BucketQuery",
     "BucketQueryError",
+    "ChangesExpired",
     "Commit",
     "Document",
     "Influencer",
     "InfluencerPage",
     "InfluencerQuery",
     "Instant",
+    "InvalidCursor",
     "InvalidDocument",
     "InvalidQuery",
     "Kind",

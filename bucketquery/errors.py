@@ -9,6 +9,8 @@ from typing import Any, ClassVar
 
 __all__ = [
     "BucketQueryError",
+    "ChangesExpired",
+    "InvalidCursor",
     "InvalidDocument",
     "InvalidQuery",
     "LimitExceeded",
@@ -81,6 +83,40 @@ class LimitExceeded(BucketQueryError, ValueError):
     """
 
 
+class InvalidCursor(BucketQueryError, ValueError):
+    """A cursor was cut or changed, or it belongs to another query.
+
+    >>> InvalidCursor("[after] is no cursor of this query", field="after").status
+    400
+    """
+
+
+class ChangesExpired(BucketQueryError, LookupError):
+    """The log has dropped changes after a given sequence. A listing of the matches replaces them.
+
+    Attributes:
+        oldest: the lowest sequence from which the log still has every change of the query.
+
+    >>> error = ChangesExpired("[since] is too old", field="since", value=3, oldest=7)
+    >>> error.status, error.oldest
+    (410, 7)
+    """
+
+    _status = 410
+    _type = "resource_gone_exception"
+
+    oldest: int
+
+    def __init__(
+        self, reason: str, *, field: str | None = None, value: Any = None, type: str | None = None, oldest: int = 0
+    ) -> None:
+        super().__init__(reason, field=field, value=value, type=type)
+        self.oldest = oldest
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _restore_expired, (self.reason, self.field, _picklable(self.value), self.type, self.oldest)
+
+
 class UnknownJob(BucketQueryError, LookupError):
     """A job is not known: `put_job` did not name it, and no result of it was stored.
 
@@ -107,6 +143,10 @@ def _restore(
     error: type[BucketQueryError], reason: str, field: str | None, value: object, error_type: str
 ) -> BucketQueryError:
     return error(reason, field=field, value=value, type=error_type)
+
+
+def _restore_expired(reason: str, field: str | None, value: object, error_type: str, oldest: int) -> ChangesExpired:
+    return ChangesExpired(reason, field=field, value=value, type=error_type, oldest=oldest)
 
 
 def _picklable(value: object) -> object:

@@ -15,6 +15,7 @@ from bucketquery.ingest.batch import Batch
 from bucketquery.ingest.documents import read_documents
 from bucketquery.jobs.catalog import Catalog
 from bucketquery.jobs.job import Job
+from bucketquery.jobs.writes import Written, delete_all, empty_tables, rescore, write_batch
 from bucketquery.model.frozen import FrozenMapping
 from bucketquery.model.scalars import base_form
 from bucketquery.model.schema import SCHEMAS, Document, Kind
@@ -23,7 +24,8 @@ from bucketquery.queries.parameters import read_boolean, read_job_id, read_text
 from bucketquery.reads import Reads
 from bucketquery.results.commit import Commit, commit_of
 from bucketquery.snapshot import Snapshot
-from bucketquery.storage.table import Table, UnknownRows
+from bucketquery.storage.table import UnknownRows
+from bucketquery.storage.table_changes import Counts
 
 _LONGEST_SPAN: Final = 2**63
 #: The ``skipped`` of a commit that skipped no document.
@@ -94,8 +96,7 @@ class ResultsIndex(Reads):
             raise InvalidQuery("[clock] must be callable", field="clock", value=clock)
         has_documents = read_boolean(keep_documents, "keep_documents")
         self._lock = Lock()
-        #: For each kind, the table of a job without results.
-        self._nothing = {kind: Table.empty(schema, DEFAULT_SIZES) for kind, schema in SCHEMAS.items()}
+        self._nothing = empty_tables(DEFAULT_SIZES)
         self._snapshot = Snapshot(Catalog(), 0, most, clock or _system_clock, has_documents=has_documents)
         _INDEXES.add(self)
 
@@ -125,9 +126,9 @@ class ResultsIndex(Reads):
             snapshot = self._snapshot
             known = snapshot._catalog.get(job_id)
             if known is not None and known.bucket_span == span:
-                return Commit(sequence=snapshot._sequence)
+                return Commit(sequence=snapshot._sequence, time=snapshot._time)
             job = Job(job_id, span, {} if known is None else known.tables)
-            return self._publish(snapshot._catalog.with_jobs({job_id: job}))
+            return self._publish(Written({job_id: job}, Counts(0, 0, 0), []))
 
     def delete_job(self, job_id: str) -> Commit:
         """Delete a job and all its results.
@@ -146,9 +147,8 @@ class ResultsIndex(Reads):
         job_id = read_text(job_id, "job_id")
         with self._lock:
             catalog = self._snapshot._catalog
-            tables = catalog.known(job_id, "job_id").tables
-            deleted = sum(table.length for table in tables.values())
-            return self._publish(catalog.without(job_id), deleted=deleted)
+            written = delete_all(catalog.known(job_id, "job_id"))
+            return self._publish(written, catalog=catalog.without(job_id))
 
     def upsert(self, documents: Iterable[Document] | Document, *, kind: Kind | None = None) -> Commit:
         """Insert or replace results by their identity. The index stores all of them or none. It deletes no result.
@@ -181,8 +181,11 @@ class ResultsIndex(Reads):
 
         >>> index = ResultsIndex()
         >>> bucket = {"result_type": "bucket", "job_id": "web", "timestamp": 0, "bucket_span": 300, "anomaly_score": 5}
-        >>> index.upsert([bucket]).inserted, index.upsert([{**bucket, "anomaly_score": 6}, {"result_type": "forecast"}])
-        (1, Commit(sequence=2, inserted=0, replaced=1, unchanged=0, deleted=0, skipped={'forecast': 1}, repeated=0))
+        >>> index.upsert([bucket]).inserted
+        1
+        >>> commit = index.upsert([{**bucket, "anomaly_score": 6}, {"result_type": "forecast"}])
+        >>> commit.sequence, commit.replaced, commit.skipped
+        (2, 1, {'forecast': 1})
         """
         if kind is not None:
             kind = _read_kind(kind)
@@ -256,18 +259,12 @@ class ResultsIndex(Reads):
         job_id = read_text(job_id, "job_id")
         scores = read_scores(columns, "bucket")
         with self._lock:
-            catalog = self._snapshot._catalog
-            job = catalog.known(job_id, "job_id")
-            old = job.table(scores.segment.schema)
+            job = self._snapshot._catalog.known(job_id, "job_id")
             try:
-                new, changes = old.rescore(scores.segment)
+                written = rescore(job, scores.segment)
             except UnknownRows as unknown:
                 raise scores.unknown(unknown.rows) from None
-            if new is old:
-                unchanged = changes.counts.unchanged
-                return Commit(sequence=self._snapshot._sequence, unchanged=unchanged, repeated=scores.repeated)
-            counts = changes.counts._asdict()
-            return self._publish(catalog.with_jobs({job_id: job.with_table(new)}), **counts, repeated=scores.repeated)
+            return self._publish(written, repeated=scores.repeated)
 
     def snapshot(self) -> Snapshot:
         """The newest commit as a snapshot, which later writes do not change. Complexity: O(1).
@@ -283,58 +280,36 @@ class ResultsIndex(Reads):
     def _apply(self, batch: Batch) -> Commit:
         skipped = FrozenMapping(batch.skipped) if batch.skipped else _NOTHING
         with self._lock:
-            catalog, nothing = self._snapshot._catalog, self._nothing
-            changed: dict[str, Job] = {}
-            inserted = replaced = unchanged = 0
-            for job_id, layout, row in batch.rows:
-                job = changed.get(job_id) or catalog.get(job_id) or Job(job_id)
-                new, change = (job.tables.get(layout.kind) or nothing[layout.kind]).put(row, layout)
-                if change.new is None:
-                    unchanged += 1
-                    continue
-                changed[job_id] = job.with_table(new)
-                if change.old is None:
-                    inserted += 1
-                else:
-                    replaced += 1
-            for kind, segments in batch.parts.items():
-                for job_id, segment in segments.items():
-                    job = changed.get(job_id) or catalog.get(job_id) or Job(job_id)
-                    old = job.tables.get(kind) or nothing[kind]
-                    new, changes = old.upsert(segment)
-                    counts = changes.counts
-                    inserted += counts.inserted
-                    replaced += counts.replaced
-                    unchanged += counts.unchanged
-                    if new is not old:
-                        changed[job_id] = job.with_table(new)
-            if not changed:
-                sequence, repeated = self._snapshot._sequence, batch.repeated
-                return Commit(sequence=sequence, unchanged=unchanged, skipped=skipped, repeated=repeated)
-            return self._publish(
-                catalog.with_jobs(changed),
-                inserted=inserted,
-                replaced=replaced,
-                unchanged=unchanged,
-                skipped=skipped,
-                repeated=batch.repeated,
-            )
+            written = write_batch(self._snapshot._catalog, self._nothing, batch)
+            return self._publish(written, skipped, batch.repeated)
 
     def _publish(
         self,
-        catalog: Catalog,
-        *,
-        inserted: int = 0,
-        replaced: int = 0,
-        unchanged: int = 0,
-        deleted: int = 0,
+        written: Written,
         skipped: Mapping[str, int] = _NOTHING,
         repeated: int = 0,
+        catalog: Catalog | None = None,
     ) -> Commit:
-        """Publish the next commit by one assignment. The caller holds the lock."""
-        snapshot = self._snapshot._next(catalog)
-        commit = commit_of(snapshot._sequence, inserted, replaced, unchanged, deleted, skipped, repeated)
-        self._snapshot = snapshot
+        """Publish the next commit by one assignment; none if the write changed nothing. The caller holds the lock.
+
+        Args:
+            written: the result of the write.
+            skipped: the number of skipped documents, by ``result_type``.
+            repeated: the number of documents that a later one replaced.
+            catalog: the next catalogue; None: the present one with the changed jobs.
+        """
+        snapshot = self._snapshot
+        inserted, replaced, unchanged, deleted = written.counts
+        if catalog is None:
+            if not written.jobs:
+                sequence, time = snapshot._sequence, snapshot._time
+                return commit_of(sequence, 0, 0, unchanged, 0, skipped, repeated, time)
+            catalog = snapshot._catalog.with_jobs(written.jobs)
+        following = snapshot._next(catalog, snapshot._read_clock())
+        commit = commit_of(
+            following._sequence, inserted, replaced, unchanged, deleted, skipped, repeated, following._time
+        )
+        self._snapshot = following
         return commit
 
     def check(self) -> None:

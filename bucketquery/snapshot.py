@@ -29,7 +29,18 @@ class Snapshot(Reads):
     (True, False)
     """
 
-    __slots__ = ("__weakref__", "_catalog", "_clock", "_has_documents", "_max_size", "_sequence", "_shortcuts")
+    __slots__ = (
+        "__weakref__",
+        "_catalog",
+        "_clock",
+        "_has_documents",
+        "_made_at",
+        "_max_size",
+        "_max_size",
+        "_sequence",
+        "_sequence",
+        "_shortcuts",
+    )
 
     def __init__(
         self,
@@ -40,6 +51,7 @@ class Snapshot(Reads):
         *,
         has_documents: bool,
         shortcuts: Shortcuts = ALL_SHORTCUTS,
+        time: int | None = None,
     ) -> None:
         self._catalog = catalog
         self._sequence = sequence
@@ -47,11 +59,20 @@ class Snapshot(Reads):
         self._clock = clock
         self._has_documents = has_documents
         self._shortcuts = shortcuts
+        #: When the commit was made, epoch ms; None before the first commit.
+        self._made_at = time
+
+    @property
+    def _time(self) -> int:
+        """When the commit was made, epoch ms; 0 before the first commit."""
+        return self._made_at or 0
 
     def _newest(self) -> "Snapshot":
         return self
 
-    def _next(self, catalog: Catalog) -> "Snapshot":
+    def _next(self, catalog: Catalog, now: int) -> "Snapshot":
+        """The next commit: its jobs, and the time of the clock. A clock that goes back does not make time go back."""
+        before = self._made_at
         return Snapshot(
             catalog,
             self._sequence + 1,
@@ -59,6 +80,7 @@ class Snapshot(Reads):
             self._clock,
             has_documents=self._has_documents,
             shortcuts=self._shortcuts,
+            time=now if before is None or now > before else before,
         )
 
     def _with_shortcuts(self, shortcuts: Shortcuts) -> "Snapshot":
@@ -70,6 +92,7 @@ class Snapshot(Reads):
             self._clock,
             has_documents=self._has_documents,
             shortcuts=shortcuts,
+            time=self._made_at,
         )
 
     def _page(self, query: AnyQuery, job_id: str | None, now: Instant | None, field: str, max_size: int | None) -> Any:

@@ -310,7 +310,7 @@ def counting_rows_at_first(jobs: int) -> Call:
     held = many_jobs_index(jobs).snapshot()
     known = {job.job_id: job for job in held._catalog}
     return checked(
-        lambda: held._next(Catalog().with_jobs(known)).stats(), lambda stats: stats["rows"]["bucket"] == jobs
+        lambda: held._next(Catalog().with_jobs(known), now=0).stats(), lambda stats: stats["rows"]["bucket"] == jobs
     )
 
 

@@ -131,7 +131,7 @@ def copy_of(index: ResultsIndex) -> ResultsIndex:
 def without_combined_tables(index: ResultsIndex) -> Snapshot:
     """The newest commit of an index without its combined tables."""
     snapshot = index.snapshot()
-    return snapshot._next(Catalog(snapshot._catalog._groups))
+    return snapshot._next(Catalog(snapshot._catalog._groups), now=0)
 
 
 def without_value_indexes(index: ResultsIndex) -> ResultsIndex:
@@ -141,7 +141,9 @@ def without_value_indexes(index: ResultsIndex) -> ResultsIndex:
     base = Segment(BUCKET, old.base.length, old.base.columns, old.base.present, old.base.dictionaries, old.base.lists)
     table = Table(base, old.deleted, old.head, old._interim)
     catalog = other._snapshot._catalog
-    other._snapshot = other._snapshot._next(catalog.with_jobs({JOB: catalog.known(JOB, "job_id").with_table(table)}))
+    other._snapshot = other._snapshot._next(
+        catalog.with_jobs({JOB: catalog.known(JOB, "job_id").with_table(table)}), now=0
+    )
     return other
 
 

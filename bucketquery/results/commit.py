@@ -1,7 +1,7 @@
 """Commits: the result of a write."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from bucketquery.model.frozen import FrozenMapping, filler
@@ -19,6 +19,8 @@ class Commit:
         deleted: number of deleted results.
         skipped: number of skipped documents, by ``result_type``; "" for those without one.
         repeated: number of documents that a later one of the same identity has replaced within the batch.
+        time: when the newest commit after the write was made, epoch ms by the index's clock; 0 if there is none. Equal commits may
+            differ in it.
 
     >>> Commit(sequence=1, inserted=3).inserted
     3
@@ -31,10 +33,11 @@ class Commit:
     deleted: int = 0
     skipped: Mapping[str, int] = FrozenMapping({})
     repeated: int = 0
+    time: int = field(default=0, compare=False)
 
 
 _new: Final = object.__new__
-_fill: Final = filler(Commit, "sequence", "inserted", "replaced", "unchanged", "deleted", "skipped", "repeated")
+_fill: Final = filler(Commit, "sequence", "inserted", "replaced", "unchanged", "deleted", "skipped", "repeated", "time")
 
 
 def commit_of(  # noqa: PLR0917 - keyword arguments would take longer
@@ -45,12 +48,13 @@ def commit_of(  # noqa: PLR0917 - keyword arguments would take longer
     deleted: int,
     skipped: Mapping[str, int],
     repeated: int,
+    time: int,
 ) -> Commit:
     """The commit with these fields. Calling the class would take twice the time.
 
-    >>> commit_of(1, 3, 0, 0, deleted=0, skipped=FrozenMapping({}), repeated=0) == Commit(sequence=1, inserted=3)
+    >>> commit_of(1, 3, 0, 0, 0, FrozenMapping({}), repeated=0, time=9) == Commit(sequence=1, inserted=3, time=9)
     True
     """
     commit = _new(Commit)
-    _fill(commit, sequence, inserted, replaced, unchanged, deleted, skipped, repeated)
+    _fill(commit, sequence, inserted, replaced, unchanged, deleted, skipped, repeated, time)
     return commit

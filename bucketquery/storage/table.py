@@ -29,6 +29,7 @@ from bucketquery.storage.segment import Segment
 from bucketquery.storage.table_changes import (
     BatchChanges,
     Counts,
+    Deletions,
     RowChange,
     RowChanges,
     RowPlaces,
@@ -213,6 +214,12 @@ class Table:
             batch = base.select(rows).rescore(np.arange(len(rows)), given[found.in_base])
             table = table._write(batch, found.select(found.in_base.nonzero()[0]))
         return table, changes
+
+    def all_deleted(self) -> TableChanges:
+        """The changes of a delete of all results. O(n) for n results of the base."""
+        live = np.ones(self.base.length, dtype=np.bool_)
+        live[self.deleted] = False
+        return Deletions(self.base, self.head, live.nonzero()[0], np.arange(self.head.length))
 
     def _find(self, batch: Segment) -> RowPlaces:
         """Where this table has the rows of a batch."""

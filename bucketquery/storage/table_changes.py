@@ -1,4 +1,4 @@
-"""Table changes: which results a write inserted and replaced, and how many it left unchanged.
+"""Table changes: which results a write inserted, replaced and deleted, and how many it left unchanged.
 
 A write stores only references here, so changes that nobody reads cost O(1) for any number of rows. The changes of a
 batch read the old versions of rows from the base and the head before the write, and so keep both in memory.
@@ -19,11 +19,12 @@ from bucketquery.storage.view import NO_ROWS, View
 
 
 class Counts(NamedTuple):
-    """The numbers of inserted, replaced and unchanged results; each identity counts once."""
+    """The numbers of inserted, replaced, unchanged and deleted results; each identity counts once."""
 
     inserted: int
     replaced: int
     unchanged: int
+    deleted: int = 0
 
 
 class Replaced(NamedTuple):
@@ -38,7 +39,7 @@ class TableChanges(Protocol):
 
     @property
     def counts(self) -> Counts:
-        """The numbers of inserted, replaced and unchanged results."""
+        """The numbers of inserted, replaced, unchanged and deleted results."""
 
     @property
     def inserted(self) -> Selection:
@@ -47,6 +48,10 @@ class TableChanges(Protocol):
     @property
     def replaced(self) -> Replaced:
         """The results with a changed value. After `Table.rescore`, `Replaced.new` has identity and score only."""
+
+    @property
+    def deleted(self) -> Selection:
+        """The results that were deleted, in identity order."""
 
 
 class RowPlaces(NamedTuple):
@@ -103,6 +108,52 @@ class BatchChanges:
         numbers = np.where(found.in_head, found.head_rows + self._base.length, found.base_rows)[rows]
         return Replaced(Selection(View(self._base, NO_ROWS, self._head), numbers), Selection.of(self._written)[rows])
 
+    @property
+    def deleted(self) -> Selection:
+        """No results."""
+        return Selection(View(self._base, NO_ROWS, self._head), NO_ROWS)
+
+
+class Deletions:
+    """The changes of a delete.
+
+    Args:
+        base: the base of the table before the delete.
+        head: the head of the table before the delete.
+        base_rows: the deleted rows of the base, ascending; no row that was deleted before.
+        head_rows: the deleted rows of the head, ascending.
+    """
+
+    __slots__ = ("__dict__", "_base", "_base_rows", "_head", "_head_rows")
+
+    def __init__(self, base: Segment, head: Segment, base_rows: Int64s, head_rows: Int64s) -> None:
+        self._base = base
+        self._head = head
+        self._base_rows = base_rows
+        self._head_rows = head_rows
+
+    @property
+    def counts(self) -> Counts:
+        """The number of deleted results."""
+        return Counts(0, 0, 0, len(self._base_rows) + len(self._head_rows))
+
+    @property
+    def inserted(self) -> Selection:
+        """No results."""
+        return Selection(View(self._base, NO_ROWS, self._head), NO_ROWS)
+
+    @property
+    def replaced(self) -> Replaced:
+        """No results."""
+        return Replaced(self.inserted, self.inserted)
+
+    @once
+    def deleted(self) -> Selection:
+        """The deleted results, in identity order."""
+        view = View(self._base, NO_ROWS, self._head)
+        places = self._base_rows.searchsorted(view.head_places[self._head_rows])
+        return Selection(view, np.insert(self._base_rows, places, self._head_rows + self._base.length))
+
 
 class RowChange:
     """The change of a single row.
@@ -134,6 +185,11 @@ class RowChange:
     def replaced(self) -> Replaced:
         """The row, if it replaced one."""
         return RowChanges(self.layout, [self]).replaced
+
+    @property
+    def deleted(self) -> Selection:
+        """No results."""
+        return RowChanges(self.layout, []).deleted
 
 
 class RowChanges:
@@ -167,6 +223,11 @@ class RowChanges:
         """The results in which something differs."""
         pairs = [(change.old, change.new) for change in self._changes if change.old and change.new]
         return Replaced(self._selection([old for old, _ in pairs]), self._selection([new for _, new in pairs]))
+
+    @property
+    def deleted(self) -> Selection:
+        """No results."""
+        return self._selection([])
 
     def _selection(self, rows: Sequence[Row]) -> Selection:
         return Selection.of(segment_of_rows(self._layout, rows))
