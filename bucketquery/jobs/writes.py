@@ -29,11 +29,13 @@ class Written(NamedTuple):
         jobs: the changed jobs, by id.
         counts: the numbers of inserted, replaced, unchanged and deleted results.
         changes: the job and the changes of each table that the write touched. Some of them may be without changes.
+        is_renormalised: whether the write only gave new scores.
     """
 
     jobs: Mapping[str, Job]
     counts: Counts
     changes: list[tuple[str, TableChanges]]
+    is_renormalised: bool = False
 
 
 def empty_tables(sizes: Sizes) -> EmptyTables:
@@ -72,7 +74,7 @@ def write_batch(catalog: Catalog, nothing: EmptyTables, batch: Batch) -> Written
                 changes.append((job_id, of_table))
     # This does the same as the constructors of the named tuples, in half the time.
     counts = _new_tuple(Counts, (inserted, replaced, unchanged, 0))
-    return _new_tuple(Written, (changed, counts, changes))
+    return _new_tuple(Written, (changed, counts, changes, False))
 
 
 def rescore(job: Job, scores: Segment) -> Written:
@@ -84,7 +86,7 @@ def rescore(job: Job, scores: Segment) -> Written:
     old = job.table(scores.schema)
     new, changes = old.rescore(scores)
     jobs = {} if new is old else {job.job_id: job.with_table(new)}
-    return Written(jobs, changes.counts, [(job.job_id, changes)])
+    return Written(jobs, changes.counts, [(job.job_id, changes)], is_renormalised=True)
 
 
 def delete_all(job: Job) -> Written:
