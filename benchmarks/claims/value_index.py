@@ -11,7 +11,8 @@ from benchmarks.claims.inputs import MILLION, chances, checked
 from benchmarks.timing import Call
 from bucketquery.model.schema import Float64s, Int64s
 from bucketquery.value_index.block_counts import BlockCounts, LazyBlockCounts
-from bucketquery.value_index.value_index import Level, ValueIndex
+from bucketquery.value_index.level import Level
+from bucketquery.value_index.value_index import ValueIndex
 
 #: An array of this size gets block counts at the third call.
 _MANY: Final = 262_144

@@ -207,6 +207,27 @@ def with_room(array: Array, length: int, capacity: int) -> Array:
     return copy
 
 
+def held_nbytes(array: Array) -> int:
+    """The bytes that an array keeps in memory: for a view, those of the array that it is a view of.
+
+    >>> values = np.zeros(100, dtype=np.int64)
+    >>> held_nbytes(values), held_nbytes(values[90:]), values[90:].nbytes
+    (800, 800, 80)
+    """
+    owner = array.base
+    return owner.nbytes if isinstance(owner, np.ndarray) else array.nbytes
+
+
+def hidden_entries(array: Array) -> int:
+    """The number of entries that a 1-d view keeps in memory without showing them; 0 for any other array.
+
+    >>> hidden_entries(np.zeros(100)[90:])
+    90
+    """
+    owner = array.base
+    return len(owner) - len(array) if isinstance(owner, np.ndarray) else 0
+
+
 def _less(columns: Sequence[Array], rows: Int64s, keys: Sequence[Array], which: Int64s) -> Bools:
     """Whether rows are less than some keys that equal them in the first column."""
     less = np.zeros(len(rows), dtype=np.bool_)

@@ -12,7 +12,8 @@ import pytest
 from bucketquery.arrays.sorted_arrays import sampled
 from bucketquery.model.schema import Array, Int64s
 from bucketquery.model.severity import MARKS
-from bucketquery.value_index.value_index import Level, ValueIndex, sort_keys_of
+from bucketquery.value_index.level import Level
+from bucketquery.value_index.value_index import ValueIndex, sort_keys_of
 from support.helpers import resize, sizes
 
 NAN = float("nan")

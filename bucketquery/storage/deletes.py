@@ -1,0 +1,96 @@
+"""Deletes: how rows leave the base of a table.
+
+A delete costs least if it copies nothing. So the first rows of a base leave it as its arrays are cut at the front, and
+appends in place go on behind the rest. The last rows leave as the arrays are cut at the end. A cut array has no room:
+the next append copies it, because older segments still see the rows behind the cut. Any other row becomes a deleted row
+of the base, until there are too many of these.
+
+Arrays that were cut stay in memory as a whole. `is_worn` says when a copy should give this memory back.
+"""
+
+from typing import Final, NamedTuple
+
+import numpy as np
+
+from bucketquery.arrays.sorted_arrays import hidden_entries
+from bucketquery.model.schema import Int64s
+from bucketquery.storage.packed_segment import PackedSegment, empty_segment, pack
+from bucketquery.storage.segment import Segment
+from bucketquery.storage.sparse_lists import not_empty
+from bucketquery.storage.view import NO_ROWS
+
+#: The arrays of a base are copied once they hide more than one of every N entries. The spare room that a cut at the end
+#: hides is one of 9 entries, so a few thousand of the last rows of a large base can be deleted without a copy.
+_ENTRIES_PER_HIDDEN: Final = 8
+
+
+class Remaining(NamedTuple):
+    """The base of a table after a delete.
+
+    Attributes:
+        base: the base.
+        deleted: its deleted rows, ascending.
+        interim: its interim rows, ascending; some may be deleted.
+    """
+
+    base: Segment
+    deleted: Int64s
+    interim: Int64s
+
+
+def without_run(base: Segment, deleted: Int64s, interim: Int64s, run: slice) -> Remaining:
+    """A base without consecutive rows. At either end they are cut off, elsewhere they become deleted rows.
+
+    Args:
+        base: the base.
+        deleted: its deleted rows, ascending; some may be in the run.
+        interim: its interim rows, ascending.
+        run: the rows to delete, at least one.
+
+    A cut costs O(r) for the rows r of lists, value indexes, deleted and interim rows, and O(log r) at the end. In any
+    other case O(k + d) for k rows and d deleted rows.
+    """
+    first, stop = run.start, run.stop
+    if not first and stop == base.length:
+        return Remaining(empty_segment(base.schema, base.sizes), NO_ROWS, NO_ROWS)
+    if not first:
+        deleted, interim = (rows[rows.searchsorted(stop) :] - stop for rows in (deleted, interim))
+        return Remaining(_run(base, stop, None), deleted, interim)
+    if stop == base.length:
+        deleted, interim = (rows[: rows.searchsorted(first)] for rows in (deleted, interim))
+        return Remaining(_run(base, 0, first), deleted, interim)
+    low, high = deleted.searchsorted((first, stop))
+    return Remaining(base, np.concatenate((deleted[:low], np.arange(first, stop), deleted[high:])), interim)
+
+
+def live_in(deleted: Int64s, run: slice) -> Int64s:
+    """The rows of a run that are not deleted, ascending. O(k) for k rows."""
+    rows = np.arange(run.start, run.stop)
+    low, high = deleted.searchsorted((run.start, run.stop))
+    return rows if low == high else np.delete(rows, deleted[low:high] - run.start)
+
+
+def is_worn(base: Segment, deleted: Int64s) -> bool:
+    """Whether a base should be copied after a delete: it has too many deleted rows, or its arrays hide too many."""
+    column = base.columns["timestamp"]
+    hidden = hidden_entries(column)
+    return len(deleted) > base.sizes.head_limit(base.length) or (_ENTRIES_PER_HIDDEN * hidden > len(column) + hidden)
+
+
+def _run(segment: Segment, first: int, stop: int | None) -> Segment:
+    """The rows ``[first, stop)`` of a segment, over the same arrays.
+
+    Args:
+        segment: the segment.
+        first: the first row.
+        stop: the row after the last; None: all rows from ``first`` on, and the room behind them.
+    """
+    length = (segment.length if stop is None else stop) - first
+    if isinstance(segment, PackedSegment):
+        return pack(segment.select(np.arange(first, first + length)))
+    kept = slice(first, stop)
+    columns = {name: column[kept] for name, column in segment.columns.items()}
+    present = {name: mask[kept] for name, mask in segment.present.items()}
+    lists = not_empty({name: lists.run(first, stop) for name, lists in segment.lists.items()})
+    indexes = segment.value_indexes_between(first, stop) if length >= segment.sizes.value_index_rows else None
+    return Segment(segment.schema, length, columns, present, segment.dictionaries, lists, indexes, segment.sizes)
