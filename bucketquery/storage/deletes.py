@@ -63,6 +63,12 @@ def without_run(base: Segment, deleted: Int64s, interim: Int64s, run: slice) -> 
     return Remaining(base, np.concatenate((deleted[:low], np.arange(first, stop), deleted[high:])), interim)
 
 
+def reaches(segment: Segment, start: int, end: int) -> bool:
+    """Whether the rows of a segment begin before ``end`` and end at ``start`` or later. O(1)."""
+    length = segment.length
+    return length > 0 and segment.timestamp(0) < end and segment.timestamp(length - 1) >= start
+
+
 def live_in(deleted: Int64s, run: slice) -> Int64s:
     """The rows of a run that are not deleted, ascending. O(k) for k rows."""
     rows = np.arange(run.start, run.stop)
