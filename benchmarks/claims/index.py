@@ -133,7 +133,7 @@ def renormalizing(scores: int, size: int) -> Call:
     }
     number = len(rescored["timestamp"])
     return checked(
-        lambda: copy_of(original).renormalize(JOB, rescored), lambda commit: commit.replaced == number >= scores
+        lambda: copy_of(original).renormalize(JOB, buckets=rescored), lambda commit: commit.replaced == number >= scores
     )
 
 

@@ -203,7 +203,7 @@ class History:
             self.write(steps)
             return
         scores = np.ma.getdata(self.scores(rows))[: len(steps)]
-        self.index.renormalize(JOB, {**self.identity(steps), "anomaly_score": scores})
+        self.index.renormalize(JOB, buckets={**self.identity(steps), "anomaly_score": scores})
 
     def live(self, rows: int) -> None:
         """Write results as interim, interim, final, and then the next ones as interim."""

@@ -267,7 +267,8 @@ def test_repeated_rows_of_new_scores(size: int) -> None:
     distinct = max(1, size // 2)
     index = index_of([bucket(time) for time in range(distinct)])
     times = np.arange(size) % distinct
-    commit = index.renormalize(JOB, {"timestamp": times, "bucket_span": 3_600, "anomaly_score": np.arange(size) + 1.0})
+    scores = {"timestamp": times, "bucket_span": 3_600, "anomaly_score": np.arange(size) + 1.0}
+    commit = index.renormalize(JOB, buckets=scores)
     assert (commit.replaced, commit.unchanged, commit.repeated) == (distinct, 0, size - distinct)
 
 

@@ -37,7 +37,9 @@ from support.strategies import (
     commit_counts,
     identity,
     kind_of,
+    rescored,
     seeded_query,
+    stored_values,
     timestamp_ms,
     unknown,
 )
@@ -447,20 +449,22 @@ class IndexMachine(RuleBasedStateMachine):
             columns["timestamp"][-1] = self.first_free(job_id)
             before = self.index.snapshot()
             with pytest.raises(InvalidDocument) as caught:
-                self.index.renormalize(job_id, columns)
-            assert caught.value.field == f"columns.timestamp[{len(chosen) - 1}]"
+                self.index.renormalize(job_id, buckets=columns)
+            assert caught.value.field == f"buckets.timestamp[{len(chosen) - 1}]"
             assert self.index.snapshot() is before
             return
-        replaced = [stored for stored in held if stored.get("anomaly_score") != scores.get(id(stored), math.nan)]
-        replaced = [stored for stored in replaced if id(stored) in scores]
-        commit = self.index.renormalize(job_id, columns)
+        after = {id(stored): rescored(stored, scores[id(stored)]) for stored in held if id(stored) in scores}
+        replaced = [
+            stored
+            for stored in held
+            if id(stored) in after
+            and len({stored_values(of, keep_documents=self.keep_documents) for of in (stored, after[id(stored)])}) > 1
+        ]
+        commit = self.index.renormalize(job_id, buckets=columns)
         self.sequence += bool(replaced)
         unchanged, repeated = len(scores) - len(replaced), len(chosen) - len(scores)
         assert commit == Commit(sequence=self.sequence, replaced=len(replaced), unchanged=unchanged, repeated=repeated)
-        self.stored = {
-            name: {**stored, "anomaly_score": scores[id(stored)]} if id(stored) in scores else stored
-            for name, stored in self.stored.items()
-        }
+        self.stored = {name: after.get(id(stored), stored) for name, stored in self.stored.items()}
         self.same_whole(job_id)
 
     @rule(job_id=jobs, rounds=st.integers(1, 3), seed=seeds)
