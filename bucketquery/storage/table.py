@@ -204,8 +204,9 @@ class Table:
         found = self._find(scores)
         given = scores.column(name)
         influencers, missing = rescored_influencers(base, head, found, given, named)
-        if missing or not (known := found.in_base | found.in_head).all():
-            raise UnknownRows((~known).nonzero()[0], missing)
+        is_known = found.in_base | found.in_head
+        if missing or not is_known.all():
+            raise UnknownRows((~is_known).nonzero()[0], missing)
         old = given.copy()
         old[found.in_base] = base.column(name)[found.base_rows[found.in_base]]
         old[found.in_head] = head.column(name)[found.head_rows[found.in_head]]

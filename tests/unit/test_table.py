@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from bucketquery.arrays.sorted_arrays import find
-from bucketquery.ingest.arrays import read_scores
+from bucketquery.ingest.scores import read_scores
 from bucketquery.model.schema import BUCKET, RECORD, Array
 from bucketquery.model.sizes import DEFAULT_SIZES
 from bucketquery.storage import keywords
@@ -461,7 +461,7 @@ def test_a_small_batch_stores_the_same_rows_packed_or_in_arrays(monkeypatch: pyt
 
 @BOTH_WAYS
 def test_writing_a_deleted_row_again_inserts_it() -> None:
-    """A row of the base is deleted, and the head has no newer version of it. No write leaves such a table.
+    """A row of the base is deleted, and the head has no newer version of it, as after a delete.
 
     Writing the row counts as an insertion. The row of the base stays deleted.
     """
@@ -492,7 +492,7 @@ def scores(*rows_and_scores: tuple[int, float]) -> Segment:
     """A batch of new scores for some rows."""
     given, values = zip(*rows_and_scores, strict=True)
     columns = {"timestamp": [row * STEP for row in given], "bucket_span": SPAN_S, "anomaly_score": values}
-    return read_scores(columns, "bucket").segment
+    return read_scores({"buckets": columns})[0].segment
 
 
 def rescored(old: Table, *rows_and_scores: tuple[int, float]) -> tuple[Table, Counts]:
