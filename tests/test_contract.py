@@ -40,12 +40,11 @@ ABSENT = {
     "SwimlaneQuery",
     "_Reads.get_overall_buckets",
     "_Reads.swimlane",
-    # changes and deletes
+    # changes
     "Change",
     "Changes",
     "ChangesExpired",
     "ResultsIndex.__init__.changes_kept",
-    "ResultsIndex.delete",
     "_Reads.changes",
     # cursors
     "InvalidCursor",
@@ -62,7 +61,10 @@ ANNOTATIONS = {
     "Bucket.scheduled_events": ("tuple[str, ...]", "a sequence that can be hashed and pickled"),
     "Bucket.severity": ("Severity", "the same literals under a name"),
     "ResultsIndex.upsert.documents": ("Iterable[Document] | Document", "an answer stands for the documents in it"),
-    "ResultsIndex.renormalize.columns": ("Mapping[str, npt.ArrayLike] | Any", "a frame is a mapping of columns too"),
+    **{
+        f"ResultsIndex.renormalize.{argument}": ("_Columns | None", "a frame is a mapping of columns too")
+        for argument in ("buckets", "records", "influencers", "bucket_influencers")
+    },
     "BucketInfluencer.influencer_field_name": ("str | None", "a stored influencer may have none"),
     "_Page.column": ("Array", "the same type under a name"),
     "_Reads.scan.query": ("AnyQuery", "the same three query classes under a name"),
