@@ -8,7 +8,7 @@ of the base, until there are too many of these.
 Arrays that were cut stay in memory as a whole. `is_worn` says when a copy should give this memory back.
 """
 
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -18,10 +18,6 @@ from bucketquery.storage.packed_segment import PackedSegment, empty_segment, pac
 from bucketquery.storage.segment import Segment
 from bucketquery.storage.sparse_lists import not_empty
 from bucketquery.storage.view import NO_ROWS
-
-#: The arrays of a base are copied once they hide more than one of every N entries. The spare room that a cut at the end
-#: hides is one of 9 entries, so a few thousand of the last rows of a large base can be deleted without a copy.
-_ENTRIES_PER_HIDDEN: Final = 8
 
 
 class Remaining(NamedTuple):
@@ -78,9 +74,10 @@ def live_in(deleted: Int64s, run: slice) -> Int64s:
 
 def is_worn(base: Segment, deleted: Int64s) -> bool:
     """Whether a base should be copied after a delete: it has too many deleted rows, or its arrays hide too many."""
-    column = base.columns["timestamp"]
+    column, sizes = base.columns["timestamp"], base.sizes
     hidden = hidden_entries(column)
-    return len(deleted) > base.sizes.head_limit(base.length) or (_ENTRIES_PER_HIDDEN * hidden > len(column) + hidden)
+    is_hiding = sizes.entries_per_hidden * hidden > len(column) + hidden
+    return is_hiding or len(deleted) > sizes.head_limit(base.length)
 
 
 def _run(segment: Segment, first: int, stop: int | None) -> Segment:
