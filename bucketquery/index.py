@@ -20,10 +20,10 @@ from bucketquery.jobs.writes import Written, delete_all, delete_results, empty_t
 from bucketquery.model.frozen import FrozenMapping
 from bucketquery.model.instants import Instant
 from bucketquery.model.scalars import base_form
-from bucketquery.model.schema import SCHEMAS, Document, Kind
+from bucketquery.model.schema import Document, Kind
 from bucketquery.model.sizes import DEFAULT_SIZES
 from bucketquery.queries.deletion import read_deletion
-from bucketquery.queries.parameters import read_boolean, read_job_id, read_text
+from bucketquery.queries.parameters import read_boolean, read_job_id, read_kind, read_text
 from bucketquery.reads import Reads
 from bucketquery.results.commit import Commit, commit_of
 from bucketquery.snapshot import Snapshot
@@ -174,11 +174,10 @@ class ResultsIndex(Reads):
             LimitExceeded: more than 100,000 ids are given, or date math leaves the years 0001 to 9999.
             UnknownJob: a job is not known, so nothing is deleted.
 
-        Complexity: O(k) for k results at either end of a job's results, plus O(r) for the rows r of lists and value
-        indexes: well below a millisecond for a day of 10**6 buckets. Many results in the middle copy the rest: O(n).
-        So does the first append after a delete of the last results, and a delete once an eighth of the memory is not
-        used any more.
-        Source: ours; the server deletes expired results by their age.
+        Complexity: O(k) for k results at either end, plus O(r) for the rows r of lists and value indexes: less than a
+        millisecond for a day of 10**6 buckets. A copy of the rest, O(n), follows many results in the middle, the first
+        append after the last results were deleted, and deletes of an eighth of all results.
+        Source: ours; the server deletes results by their age.
 
         >>> index = ResultsIndex()
         >>> bucket = {"job_id": "web", "timestamp": 0, "bucket_span": 300}
@@ -232,7 +231,7 @@ class ResultsIndex(Reads):
         (2, 1, {'forecast': 1})
         """
         if kind is not None:
-            kind = _read_kind(kind)
+            kind = read_kind(kind)
         if drop_interim is not False:
             drop_interim = read_boolean(drop_interim, "drop_interim")
         batch = read_documents(documents, kind, keep=self._snapshot._has_documents)
@@ -263,7 +262,7 @@ class ResultsIndex(Reads):
         >>> ResultsIndex().upsert_columns({"timestamp": timestamps, "bucket_span": 300}, job_id="web").inserted
         5
         """
-        kind = _read_kind(kind)
+        kind = read_kind(kind)
         return self._apply(read_columns(columns, job_id, kind, keep=self._snapshot._has_documents))
 
     def renormalize(
@@ -277,18 +276,14 @@ class ResultsIndex(Reads):
     ) -> Commit:
         """Replace the current scores of stored results, in one commit. All other fields stay, initial scores included.
 
-        Each argument is arrays by field name or a frame, as `upsert_columns` takes them; at least one must be given.
-        They have the identities and the new scores. Keywords and ``detector_index`` may be left out; no other column
-        is allowed. The last row of an identity wins.
-
         Args:
             job_id: the id of one job, not a pattern.
-            buckets: ``timestamp``, ``bucket_span``, ``anomaly_score``. An influencer ``bucket_time`` nested in a bucket
-                gets this score too, unless ``bucket_influencers`` has another for it.
-            records: the identity of a record, and ``record_score``.
-            influencers: the identity of an influencer, and ``influencer_score``.
-            bucket_influencers: ``timestamp``, ``bucket_span``, ``influencer_field_name``, and the ``anomaly_score`` of
-                all influencers of this name that are nested in this bucket.
+            buckets: identities and scores, as arrays by field name or a frame: ``timestamp``, ``bucket_span``,
+                ``anomaly_score``. The last row of an identity wins. An influencer ``bucket_time`` nested in a bucket
+                gets the bucket's score too, unless ``bucket_influencers`` has one for it.
+            records: the same with ``record_score``; keywords and ``detector_index`` may be left out.
+            influencers: the same with ``influencer_score``.
+            bucket_influencers: as ``buckets``, for all nested influencers of an ``influencer_field_name``.
 
         Returns:
             The numbers of replaced and unchanged results. A result is unchanged if it already has this score. A bucket
@@ -297,8 +292,7 @@ class ResultsIndex(Reads):
         Raises:
             InvalidDocument: a column or an entry is invalid, or the job has no such result, so nothing changes;
                 ``field`` is its path, such as ``records.timestamp[3]``.
-            InvalidQuery: ``job_id`` is not text, no scores are given, or ``bucket_influencers`` is given although the
-                index does not keep documents.
+            InvalidQuery: ``job_id`` is not text, no scores are given, or the index stores no nested influencers.
             UnknownJob: no job has this id.
 
         Complexity: O(k log n) for k scores, plus O(n) to copy one column for more than a few dozen scores.
@@ -314,8 +308,8 @@ class ResultsIndex(Reads):
         (60.0, 7)
         """
         job_id = read_text(job_id, "job_id")
-        given = dict(zip(ARGUMENTS, (buckets, records, influencers, bucket_influencers), strict=True))
-        scores = read_scores(given, keep=self._snapshot._has_documents)
+        given = buckets, records, influencers, bucket_influencers
+        scores = read_scores(dict(zip(ARGUMENTS, given, strict=True)), keep=self._snapshot._has_documents)
         with self._lock:
             written = rescore(self._snapshot._catalog.known(job_id, "job_id"), scores)
             return self._publish(written, repeated=sum(some.repeated for some in scores))
@@ -375,10 +369,3 @@ class ResultsIndex(Reads):
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a ResultsIndex cannot be pickled or copied; pickle the documents that it was made from")
-
-
-def _read_kind(kind: object) -> Any:
-    named = base_form(kind)
-    if type(named) is str and named in SCHEMAS:
-        return named
-    raise InvalidQuery(f"[kind] must be one of [{', '.join(SCHEMAS)}]", field="kind", value=kind)

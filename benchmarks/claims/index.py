@@ -147,6 +147,15 @@ def deleting_a_job(original: ResultsIndex, job_id: str, size: int) -> Call:
     return checked(lambda: copy_of(original).delete_job(job_id), lambda commit: commit.deleted == size)
 
 
+def deleting(first: int, results: int, size: int) -> Call:
+    """Delete some consecutive buckets of a job, from the first on or in its middle, and compact if that pays."""
+    start, end = (FIRST_MS + row * SPAN_MS for row in (first, first + results))
+    original = without_value_indexes(bucket_index(size))
+    return checked(
+        lambda: copy_of(original).delete(JOB, start=start, end=end), lambda commit: commit.deleted == results
+    )
+
+
 # Reads
 
 
@@ -316,6 +325,7 @@ def counting_rows_at_first(jobs: int) -> Call:
 
 _PUT: Final = "index.ResultsIndex.put_job"
 _DELETE: Final = "index.ResultsIndex.delete_job"
+_DELETE_RESULTS: Final = "index.ResultsIndex.delete"
 _UPSERT: Final = "index.ResultsIndex.upsert"
 _COLUMNS: Final = "index.ResultsIndex.upsert_columns"
 _RESCORE: Final = "index.ResultsIndex.renormalize"
@@ -330,6 +340,9 @@ CLAIMS: Final = (
     Claim(_PUT, "a new one of n", CONSTANT, lambda size: putting_a_job(many_jobs_index(size), "new")),
     Claim(_DELETE, "of n results", CONSTANT, lambda size: deleting_a_job(bucket_index(size), JOB, size)),
     Claim(_DELETE, "one of n", CONSTANT, lambda size: deleting_a_job(many_jobs_index(size), "job-7", 1)),
+    Claim(_DELETE_RESULTS, "the first hundred of n results", LOGARITHMIC, partial(deleting, 0, 100)),
+    Claim(_DELETE_RESULTS, "the last hundred of n results", LOGARITHMIC, lambda n: deleting(n - 100, 100, n)),
+    Claim(_DELETE_RESULTS, "2,000 of n in the middle", LINEAR, partial(deleting, 5_000, 2_000), 32_768, MILLION),
     Claim(_UPSERT, "one bucket in order behind n", CONSTANT, appending_a_bucket),
     Claim(_UPSERT, "n documents in order", LINEAR, loading_documents, 512, 32_768),
     Claim(_UPSERT, "a late bucket in place of another, of n", LOGARITHMIC, replacing_a_bucket),

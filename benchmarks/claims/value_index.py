@@ -81,7 +81,7 @@ def correcting(size: int, changed: int, *, is_read: bool) -> Call:
 
 _VALUE_INDEXES: Final = (
     Claim(
-        "value_index.value_index.Level.count",
+        "value_index.level.Level.count",
         "n entries, compared",
         LINEAR,
         lambda n: checked(partial(level(n).count, 0, n, 75.0), lambda found: n > found[0] > n // 3),
@@ -89,7 +89,7 @@ _VALUE_INDEXES: Final = (
         131_072,
     ),
     Claim(
-        "value_index.value_index.Level.count",
+        "value_index.level.Level.count",
         "n entries, with block counts",
         LOGARITHMIC,
         level_asked_before,

@@ -42,6 +42,16 @@ def find(ascending: Array, wanted: Array) -> tuple[Bools, Int64s]:
     return found, places
 
 
+def has(rows: Int64s, row: int) -> bool:
+    """Whether a row is in an ascending array of rows. O(log n).
+
+    >>> has(np.array([2, 5]), 5), has(np.array([2, 5]), 6)
+    (True, False)
+    """
+    at = int(rows.searchsorted(row))
+    return at < len(rows) and rows.item(at) == row
+
+
 def lower_bound(columns: Sequence[Array], keys: Sequence[Array]) -> Int64s:
     """For each key the first row that is not less, comparing column by column.
 

@@ -118,7 +118,7 @@ def drop_overtaken(catalog: Catalog, batch: Batch, written: Written) -> Written:
                 job = jobs[job_id] = job.with_table(new)
                 changes.append((job_id, of_table))
                 deleted += of_table.counts.deleted
-    return Written(jobs, written.counts._replace(deleted=deleted), changes)
+    return written._replace(jobs=jobs, counts=written.counts._replace(deleted=deleted), changes=changes)
 
 
 def rescore(job: Job, scores: Iterable[Scores]) -> Written:

@@ -19,8 +19,8 @@ class Sizes:
         rows_one_by_one: a batch of at most N rows of a job is written row by row: 1 us a row rather than 60 us a batch.
         packed_rows: a base or a batch of at most N rows is packed. Records take a third of the memory of small arrays.
         keywords_per_row: if a dictionary has more than N keywords for each row, its unused keywords are removed.
-        entries_per_hidden: the arrays of a base are copied once deletes have hidden more than one of every N entries. The
-            spare room that a cut at the end hides is one of 9, so some of the last rows can be deleted without a copy.
+        entries_per_hidden: a base is copied once deletes let its arrays hide more than one of every N entries. A cut at
+            the end hides the spare room, one of 9 entries, and may hide some of the last rows without a copy.
         value_index_rows: a column of fewer than N rows has no value index, since comparing its rows is as fast.
         rows_behind: the writer extends a value index that lacks N or more of the last rows of its column. Readers
             compare the rows that it lacks.

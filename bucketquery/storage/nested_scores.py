@@ -41,7 +41,6 @@ def rescored_influencers(
     if named is None:
         return changed, []
     missing = {row: dict.fromkeys(scores) for row, scores in named.items() if found.in_base[row] or found.in_head[row]}
-    scores = given.tolist()
     for segment, has, rows in (
         (base, found.in_base, found.base_rows),
         (head, found.in_head, found.head_rows),
@@ -50,8 +49,9 @@ def rescored_influencers(
             continue
         places = has.nonzero()[0]
         places = places[segment.having(_LIST, rows[places])]
-        for row, influencers in zip(places.tolist(), segment.lists_at(_LIST, rows[places]), strict=True):
-            own, of_bucket = named.get(row, _NO_SCORES), scores[row]
+        of_rows = zip(places.tolist(), given[places].tolist(), segment.lists_at(_LIST, rows[places]), strict=True)
+        for row, of_bucket, influencers in of_rows:
+            own = named.get(row, _NO_SCORES)
             after = []
             for influencer in influencers:
                 name = influencer.influencer_field_name

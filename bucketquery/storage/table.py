@@ -16,7 +16,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from bucketquery.arrays.sorted_arrays import find, time_slice
+from bucketquery.arrays.sorted_arrays import find, has, time_slice
 from bucketquery.model.once import once
 from bucketquery.model.schema import Int64s, Kind, Schema
 from bucketquery.model.sizes import DEFAULT_SIZES, Sizes
@@ -165,7 +165,7 @@ class Table:
                     return self, RowChange(layout, None, None)
         base_row, in_base = base.place(layout, identity)
         # If the head has a newer version, the row of the base is deleted. A delete leaves rows without a newer version.
-        in_base = in_base and not in_head and not (len(deleted) and _has(deleted, base_row))
+        in_base = in_base and not in_head and not (len(deleted) and has(deleted, base_row))
         if in_base:
             old = base.row(layout, base_row)
             if old == row:
@@ -276,7 +276,6 @@ class Table:
         return self._without(base_rows, head_rows)
 
     def _live_interim(self) -> Int64s:
-        """The interim rows of the base that are not deleted."""
         return self._interim[~find(self.deleted, self._interim)[0]]
 
     def _without(self, base_rows: Int64s, head_rows: Int64s, run: slice | None = None) -> tuple["Table", TableChanges]:
@@ -288,7 +287,10 @@ class Table:
             run: the rows of the base from the first of ``base_rows`` to the last, if no other row lies between them.
         """
         base, deleted, head, interim = self.base, self.deleted, self.head, self._interim
-        changes = Deletions(base, head, base_rows, head_rows)
+        number = len(base_rows) + len(head_rows)
+        changes = Deletions(base, head, number, lambda: (base_rows, head_rows))
+        if not number:
+            return self, changes
         if len(base_rows) and run is not None:
             base, deleted, interim = without_run(base, deleted, interim, run)
         elif len(base_rows):
@@ -297,16 +299,14 @@ class Table:
             head = empty_segment(base.schema, base.sizes)
         elif len(head_rows):
             head = pack(head.select(np.delete(np.arange(head.length), head_rows)))
-        if not changes.counts.deleted:
-            return self, changes
         table = Table(base, deleted, head, interim)
         return table._compacted() if is_worn(base, deleted) else table._within_limit(), changes
 
     def all_deleted(self) -> TableChanges:
-        """The changes of a delete of all results. O(n) for n results of the base."""
-        live = np.ones(self.base.length, dtype=np.bool_)
-        live[self.deleted] = False
-        return Deletions(self.base, self.head, live.nonzero()[0], np.arange(self.head.length))
+        """The changes of a delete of all results. O(1); the first read costs O(n) for n results of the base."""
+        base, deleted, head = self.base, self.deleted, self.head
+        every = slice(0, base.length)
+        return Deletions(base, head, self.length, lambda: (live_in(deleted, every), np.arange(head.length)))
 
     def _find(self, batch: Segment) -> RowPlaces:
         """Where this table has the rows of a batch."""
@@ -392,9 +392,3 @@ class Table:
         final = self.final
         assert final.length == self.length - is_interim.sum() - head.column("is_interim").sum()
         assert not final.head.column("is_interim").any()
-
-
-def _has(rows: Int64s, row: int) -> bool:
-    """Whether a row is in an ascending array of rows."""
-    at = int(rows.searchsorted(row))
-    return at < len(rows) and rows.item(at) == row

@@ -4,7 +4,7 @@ A write stores only references here, so changes that nobody reads cost O(1) for 
 batch read the old versions of rows from the base and the head before the write, and so keep both in memory.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -120,22 +120,18 @@ class Deletions:
     Args:
         base: the base of the table before the delete.
         head: the head of the table before the delete.
-        base_rows: the deleted rows of the base, ascending; no row that was deleted before.
-        head_rows: the deleted rows of the head, ascending.
+        number: the number of deleted results.
+        find: returns the deleted rows of the base and those of the head, ascending; no row that was deleted before. It
+            is called when a caller reads the results.
     """
 
-    __slots__ = ("__dict__", "_base", "_base_rows", "_head", "_head_rows")
+    __slots__ = ("__dict__", "_base", "_find", "_head", "counts")
 
-    def __init__(self, base: Segment, head: Segment, base_rows: Int64s, head_rows: Int64s) -> None:
+    def __init__(self, base: Segment, head: Segment, number: int, find: Callable[[], tuple[Int64s, Int64s]]) -> None:
         self._base = base
         self._head = head
-        self._base_rows = base_rows
-        self._head_rows = head_rows
-
-    @property
-    def counts(self) -> Counts:
-        """The number of deleted results."""
-        return Counts(0, 0, 0, len(self._base_rows) + len(self._head_rows))
+        self._find = find
+        self.counts = Counts(0, 0, 0, number)
 
     @property
     def inserted(self) -> Selection:
@@ -150,9 +146,9 @@ class Deletions:
     @once
     def deleted(self) -> Selection:
         """The deleted results, in identity order."""
-        view = View(self._base, NO_ROWS, self._head)
-        places = self._base_rows.searchsorted(view.head_places[self._head_rows])
-        return Selection(view, np.insert(self._base_rows, places, self._head_rows + self._base.length))
+        view, (base_rows, head_rows) = View(self._base, NO_ROWS, self._head), self._find()
+        places = base_rows.searchsorted(view.head_places[head_rows])
+        return Selection(view, np.insert(base_rows, places, head_rows + self._base.length))
 
 
 class RowChange:

@@ -121,7 +121,7 @@ class ValueIndex:
         If ``high`` is None, it is the value index of all rows from ``low`` on, and later ones can be added in place.
         Otherwise the next addition copies the levels, so the rows that other value indexes have stay as they are.
 
-        Complexity: O(r) for the r rows of all levels; O(log r) for each level if ``low`` is 0.
+        O(r) for the r rows of all levels; O(log r) for each level if ``low`` is 0.
         """
         covered = (self.covered if high is None else min(self.covered, high)) - low
         if covered <= 0 or self.best is None:
