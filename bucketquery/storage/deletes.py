@@ -50,11 +50,11 @@ def without_run(base: Segment, deleted: Int64s, interim: Int64s, run: slice) -> 
     if not first and stop == base.length:
         return Remaining(empty_segment(base.schema, base.sizes), NO_ROWS, NO_ROWS)
     if not first:
-        deleted, interim = (rows[rows.searchsorted(stop) :] - stop for rows in (deleted, interim))
-        return Remaining(_run(base, stop, None), deleted, interim)
+        return Remaining(_run(base, stop, None), _behind(deleted, stop), _behind(interim, stop))
     if stop == base.length:
-        deleted, interim = (rows[: rows.searchsorted(first)] for rows in (deleted, interim))
-        return Remaining(_run(base, 0, first), deleted, interim)
+        return Remaining(
+            _run(base, 0, first), deleted[: deleted.searchsorted(first)], interim[: interim.searchsorted(first)]
+        )
     low, high = deleted.searchsorted((first, stop))
     return Remaining(base, np.concatenate((deleted[:low], np.arange(first, stop), deleted[high:])), interim)
 
@@ -63,6 +63,16 @@ def reaches(segment: Segment, start: int, end: int) -> bool:
     """Whether the rows of a segment begin before ``end`` and end at ``start`` or later. O(1)."""
     length = segment.length
     return length > 0 and segment.timestamp(0) < end and segment.timestamp(length - 1) >= start
+
+
+def without_rows(head: Segment, rows: Int64s) -> Segment:
+    """A head without some rows, ascending, at least one: a copy, O(h)."""
+    if len(rows) == head.length:
+        return empty_segment(head.schema, head.sizes)
+    first, stop = rows.item(0), rows.item(len(rows) - 1) + 1
+    if isinstance(head, PackedSegment) and stop - first == len(rows):
+        return head.without(first, stop)
+    return pack(head.select(np.delete(np.arange(head.length), rows)))
 
 
 def live_in(deleted: Int64s, run: slice) -> Int64s:
@@ -80,17 +90,22 @@ def is_worn(base: Segment, deleted: Int64s) -> bool:
     return is_hiding or len(deleted) > sizes.head_limit(base.length)
 
 
+def _behind(rows: Int64s, first: int) -> Int64s:
+    """The rows from ``first`` on, renumbered from 0."""
+    return rows[rows.searchsorted(first) :] - first if len(rows) else rows
+
+
 def _run(segment: Segment, first: int, stop: int | None) -> Segment:
-    """The rows ``[first, stop)`` of a segment, over the same arrays.
+    """The rows ``[first, stop)`` of a segment, over the same arrays; packed rows are copied.
 
     Args:
         segment: the segment.
-        first: the first row.
+        first: the first row; 0 if ``stop`` is given.
         stop: the row after the last; None: all rows from ``first`` on, and the room behind them.
     """
     length = (segment.length if stop is None else stop) - first
     if isinstance(segment, PackedSegment):
-        return pack(segment.select(np.arange(first, first + length)))
+        return segment.without(0, first) if stop is None else segment.without(stop, segment.length)
     kept = slice(first, stop)
     columns = {name: column[kept] for name, column in segment.columns.items()}
     present = {name: mask[kept] for name, mask in segment.present.items()}

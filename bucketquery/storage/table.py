@@ -21,7 +21,7 @@ from bucketquery.model.once import once
 from bucketquery.model.schema import Int64s, Kind, Schema
 from bucketquery.model.sizes import DEFAULT_SIZES, Sizes
 from bucketquery.storage.comparison import differing_parts, find_rows, same_as_stored
-from bucketquery.storage.deletes import is_worn, live_in, without_run
+from bucketquery.storage.deletes import is_worn, live_in, without_rows, without_run
 from bucketquery.storage.gather import merge
 from bucketquery.storage.nested_scores import ScoresByName, rescored_copies, rescored_influencers
 from bucketquery.storage.packed_rows import Layout, Row, layout_of
@@ -248,8 +248,10 @@ class Table:
         copy the base.
         """
         base, head = self.base, self.head
+        if interim_only and not (head.length or len(self._interim)):
+            return self._without(NO_ROWS, NO_ROWS)
         run = time_slice(base.column("timestamp"), start, end)
-        in_head = time_slice(head.column("timestamp"), start, end)
+        in_head = time_slice(head.column("timestamp"), start, end) if head.length else slice(0, 0)
         head_rows = np.arange(in_head.start, in_head.stop)
         if not interim_only:
             return self._without(live_in(self.deleted, run), head_rows, run)
@@ -295,10 +297,8 @@ class Table:
             base, deleted, interim = without_run(base, deleted, interim, run)
         elif len(base_rows):
             deleted = np.union1d(deleted, base_rows)
-        if len(head_rows) == head.length:
-            head = empty_segment(base.schema, base.sizes)
-        elif len(head_rows):
-            head = pack(head.select(np.delete(np.arange(head.length), head_rows)))
+        if len(head_rows):
+            head = without_rows(head, head_rows)
         table = Table(base, deleted, head, interim)
         return table._compacted() if is_worn(base, deleted) else table._within_limit(), changes
 
