@@ -3,15 +3,20 @@
 from collections.abc import Callable, Iterator
 from typing import Any, NoReturn
 
+from bucketquery.answers.change_feed import Commit, changes_after, history_of
+from bucketquery.answers.changes import Changes
 from bucketquery.answers.run import AnyPage, page_of, page_of_jobs, results_of, results_of_jobs
 from bucketquery.errors import InvalidQuery, LimitExceeded
 from bucketquery.jobs.catalog import Catalog
+from bucketquery.jobs.change_log import ChangeLog
 from bucketquery.model.instants import Instant
 from bucketquery.model.scalars import base_form
+from bucketquery.model.schema import Kind
 from bucketquery.queries.parameters import read_now
 from bucketquery.queries.queries import AnyQuery, resolve
 from bucketquery.queries.resolved import ResolvedQuery
 from bucketquery.reads import Reads
+from bucketquery.results.changes import Change
 from bucketquery.search.shortcuts import ALL_SHORTCUTS, Shortcuts
 
 
@@ -34,10 +39,9 @@ class Snapshot(Reads):
         "_catalog",
         "_clock",
         "_has_documents",
+        "_log",
         "_made_at",
         "_max_size",
-        "_max_size",
-        "_sequence",
         "_sequence",
         "_shortcuts",
     )
@@ -52,6 +56,7 @@ class Snapshot(Reads):
         has_documents: bool,
         shortcuts: Shortcuts = ALL_SHORTCUTS,
         time: int | None = None,
+        log: ChangeLog | None = None,
     ) -> None:
         self._catalog = catalog
         self._sequence = sequence
@@ -61,6 +66,8 @@ class Snapshot(Reads):
         self._shortcuts = shortcuts
         #: When the commit was made, epoch ms; None before the first commit.
         self._made_at = time
+        #: The changes of the index, shared by all its snapshots; None if it keeps none.
+        self._log = log
 
     @property
     def _time(self) -> int:
@@ -81,6 +88,7 @@ class Snapshot(Reads):
             has_documents=self._has_documents,
             shortcuts=self._shortcuts,
             time=now if before is None or now > before else before,
+            log=self._log,
         )
 
     def _with_shortcuts(self, shortcuts: Shortcuts) -> "Snapshot":
@@ -93,6 +101,7 @@ class Snapshot(Reads):
             has_documents=self._has_documents,
             shortcuts=shortcuts,
             time=self._made_at,
+            log=self._log,
         )
 
     def _page(self, query: AnyQuery, job_id: str | None, now: Instant | None, field: str, max_size: int | None) -> Any:
@@ -131,6 +140,16 @@ class Snapshot(Reads):
                 self._catalog.known(job_id, "jobs")
             return results_of_jobs(self._catalog, query, resolved, self._shortcuts)
         return results_of(self._catalog.known(query._job_id, "jobs"), resolved, self._shortcuts)
+
+    def _changes(self, query: AnyQuery | None, since: object) -> Changes:
+        resolved = None if query is None else query._resolved or self._resolve(query, None)
+        return changes_after(self._commit(), since, query, resolved)
+
+    def _history(self, key: object, kind: Kind) -> tuple[Change, ...]:
+        return history_of(self._commit(), key, kind)
+
+    def _commit(self) -> Commit:
+        return Commit(self._catalog, self._sequence, self._made_at or 0, self._log, self._shortcuts)
 
     def _resolve(self, query: AnyQuery, now: Instant | None) -> ResolvedQuery:
         if now is None:

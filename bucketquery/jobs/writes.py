@@ -100,10 +100,10 @@ def rescore(job: Job, scores: Segment) -> Written:
     return Written(jobs, changes.counts, [(job.job_id, changes)], is_renormalised=True)
 
 
-def delete_all(job: Job) -> Written:
-    """Delete all results of a job that is deleted itself."""
+def delete_all(job: Job, *, with_changes: bool = True) -> Written:
+    """Delete all results of a job that is deleted itself; the changes are left out if nobody reads them."""
     deleted = sum(table.length for table in job.tables.values())
-    return Written({}, Counts(0, 0, 0, deleted), _all_of([job]))
+    return Written({}, Counts(0, 0, 0, deleted), _all_of([job]) if with_changes else [])
 
 
 def _all_of(jobs: Iterable[Job]) -> list[tuple[str, TableChanges]]:

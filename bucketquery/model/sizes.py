@@ -34,6 +34,7 @@ class Sizes:
         value_classes: block counts divide values into N classes; at most 255, since a class takes a byte.
         counted_per_value_behind: block counts are made again once more than one value for every N counted ones lies
             behind them.
+        open_changes: the change log puts the changes of single rows into columns once there are N of them.
     """
 
     head_rows: int = 1024
@@ -55,6 +56,7 @@ class Sizes:
     block_values: int = 4096
     value_classes: int = 250
     counted_per_value_behind: int = 16
+    open_changes: int = 256
 
     def head_limit(self, base_rows: int) -> int:
         """The largest number of rows in a head beside a base of ``base_rows`` rows."""
