@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from typing import Any, NoReturn
 
-from bucketquery.answers.change_feed import Commit, changes_after, history_of
+from bucketquery.answers.change_feed import changes_after, history_of, listing
 from bucketquery.answers.changes import Changes
 from bucketquery.answers.run import AnyPage, page_of, page_of_jobs, results_of, results_of_jobs
 from bucketquery.errors import InvalidQuery, LimitExceeded
@@ -143,13 +143,12 @@ class Snapshot(Reads):
 
     def _changes(self, query: AnyQuery | None, since: object) -> Changes:
         resolved = None if query is None else query._resolved or self._resolve(query, None)
-        return changes_after(self._commit(), since, query, resolved)
+        if since is None:
+            return listing(self._catalog, self._sequence, self._time, query, resolved, self._shortcuts)
+        return changes_after(self._log, self._catalog, self._sequence, since, query, resolved)
 
     def _history(self, key: object, kind: Kind) -> tuple[Change, ...]:
-        return history_of(self._commit(), key, kind)
-
-    def _commit(self) -> Commit:
-        return Commit(self._catalog, self._sequence, self._made_at or 0, self._log, self._shortcuts)
+        return history_of(self._log, self._catalog, self._sequence, key, kind)
 
     def _resolve(self, query: AnyQuery, now: Instant | None) -> ResolvedQuery:
         if now is None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from functools import partial
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from bucketquery.answers.change_rows import Block, ChangeRows, judged
 from bucketquery.answers.changes import Changes, no_changes
@@ -24,53 +24,38 @@ from bucketquery.storage.table import Table
 _INT64: Final = range(-(2**63), 2**63)
 
 
-class Commit(NamedTuple):
-    """The commit that a feed reads.
-
-    Attributes:
-        catalog: its jobs.
-        sequence: its number.
-        time: when it was made, epoch ms.
-        log: the log of its index; None if the index keeps no changes.
-        shortcuts: which work a search may skip.
-    """
-
-    catalog: Catalog
-    sequence: int
-    time: int
-    log: ChangeLog | None
-    shortcuts: Shortcuts
-
-
-def changes_after(commit: Commit, since: object, query: AnyQuery | None, resolved: ResolvedQuery | None) -> Changes:
-    """The changes after a sequence; a listing if it is None.
+def changes_after(  # noqa: PLR0917 - keyword arguments would take longer
+    log: ChangeLog | None,
+    catalog: Catalog,
+    sequence: int,
+    since: object,
+    query: AnyQuery | None,
+    resolved: ResolvedQuery | None,
+) -> Changes:
+    """The changes after a sequence.
 
     Args:
-        commit: the commit that is read.
-        since: a sequence, or None.
+        log: the log of the index; None if it keeps no changes.
+        catalog: the jobs of the commit that is read.
+        sequence: its number.
+        since: a sequence.
         query: the query; None: all kinds and jobs.
         resolved: the query with every instant fixed.
 
     Raises:
-        InvalidQuery: ``since`` is neither None nor the sequence of a commit up to this one.
+        InvalidQuery: ``since`` is not the sequence of a commit up to this one.
         ChangesExpired: the log has dropped changes of a job of the query after ``since``.
         UnknownJob: a job is not known, and the log has no change of it after ``since``.
     """
     jobs = () if query is None else query.jobs
-    catalog, sequence = commit.catalog, commit.sequence
-    if since is None:
-        for job_id in jobs:
-            catalog.known(job_id, "jobs")
-        return Changes(ChangeRows(partial(_list, commit, jobs, resolved)), 0, sequence)
     first = since if type(since) is int else base_form(since)
     if type(first) is not int or not 0 <= first <= sequence:
         reason = f"[since] must be None or an integer from 0 to the commit that is read, {sequence}"
         raise InvalidQuery(reason, field="since", value=since)
-    log = commit.log
     chunks = log.chunks(first, sequence) if log is not None and first < sequence else []
     for job_id in jobs:
         if catalog.get(job_id) is None:
-            _require_changes(commit, chunks, job_id, first)
+            _require_changes(log, catalog, chunks, job_id, first)
     # Parts may be dropped while the chunks are found, so this comes afterwards.
     if first < sequence:
         oldest = sequence if log is None else log.last_dropped
@@ -83,11 +68,10 @@ def changes_after(commit: Commit, since: object, query: AnyQuery | None, resolve
     return Changes(ChangeRows(partial(_judge, chunks, jobs, resolved)), 0, sequence)
 
 
-def _require_changes(commit: Commit, chunks: Sequence[Chunk], job_id: str, since: int) -> None:
+def _require_changes(log: ChangeLog | None, catalog: Catalog, chunks: Sequence[Chunk], job_id: str, since: int) -> None:
     """Refuse an unknown job, unless the log has or had a change of it after ``since``."""
-    log = commit.log
     if log is None or not (any(chunk.has_change_of(job_id) for chunk in chunks) or log.has_dropped(job_id, since)):
-        commit.catalog.known(job_id, "jobs")
+        catalog.known(job_id, "jobs")
 
 
 def _refuse_older(since: int, oldest: int) -> None:
@@ -119,18 +103,39 @@ def _lacks(found: ChangeRange, resolved: ResolvedQuery, jobs: frozenset[str]) ->
     return meets and (resolved.threshold is None or resolved.threshold < found.floor)
 
 
-def _list(
-    commit: Commit, jobs: Sequence[str], resolved: ResolvedQuery | None
-) -> tuple[list[Block], tuple[ChangeRange, ...]]:
-    catalog, found = commit.catalog, []
-    for job_id in catalog.ids if resolved is None else jobs:
-        job = catalog.known(job_id, "jobs")
-        for table in job.tables.values():
-            rows = _all_matches(table, resolved, commit.shortcuts)
-            if len(rows):
-                columns = columns_of_listing(job_id, rows, commit.sequence, commit.time)
-                found.append(judged(columns, None))
-    return [block for block in found if block is not None], ()
+def listing(  # noqa: PLR0917 - as `changes_after`
+    catalog: Catalog,
+    sequence: int,
+    time: int,
+    query: AnyQuery | None,
+    resolved: ResolvedQuery | None,
+    shortcuts: Shortcuts,
+) -> Changes:
+    """Every match of a query at a commit, as entered; without a query, every result.
+
+    Args:
+        catalog: the jobs of the commit.
+        sequence: its number.
+        time: when it was made, epoch ms.
+        query: the query; None: all kinds and jobs.
+        resolved: the query with every instant fixed.
+        shortcuts: which work a search may skip.
+
+    Raises:
+        UnknownJob: a job is not known.
+    """
+    jobs = catalog if query is None else [catalog.known(job_id, "jobs") for job_id in query.jobs]
+
+    def read() -> tuple[list[Block], tuple[ChangeRange, ...]]:
+        found = []
+        for job in jobs:
+            for table in job.tables.values():
+                rows = _all_matches(table, resolved, shortcuts)
+                if len(rows):
+                    found.append(judged(columns_of_listing(job.job_id, rows, sequence, time), None))
+        return [block for block in found if block is not None], ()
+
+    return Changes(ChangeRows(read), 0, sequence)
 
 
 def _all_matches(table: Table, resolved: ResolvedQuery | None, shortcuts: Shortcuts) -> Selection:
@@ -144,7 +149,7 @@ def _all_matches(table: Table, resolved: ResolvedQuery | None, shortcuts: Shortc
     return rows
 
 
-def history_of(commit: Commit, key: object, kind: Kind) -> tuple[Change, ...]:
+def history_of(log: ChangeLog | None, catalog: Catalog, sequence: int, key: object, kind: Kind) -> tuple[Change, ...]:
     """The changes of one result that the log still has, oldest first.
 
     Raises:
@@ -153,10 +158,9 @@ def history_of(commit: Commit, key: object, kind: Kind) -> tuple[Change, ...]:
     """
     identity = _read_key(key, SCHEMAS[kind])
     job_id = identity[0]
-    log = commit.log
-    chunks = [] if log is None else log.chunks(-1, commit.sequence)
-    if commit.catalog.get(job_id) is None and not any(chunk.has_change_of(job_id) for chunk in chunks):
-        commit.catalog.known(job_id, "key")
+    chunks = [] if log is None else log.chunks(-1, sequence)
+    if catalog.get(job_id) is None and not any(chunk.has_change_of(job_id) for chunk in chunks):
+        catalog.known(job_id, "key")
     found = [_of_key(chunk, identity, kind) for chunk in chunks]
     blocks = [block for columns in found if columns is not None and (block := judged(columns, None)) is not None]
     rows = ChangeRows(lambda: (blocks, ()))

@@ -4,7 +4,7 @@ A feed that nobody reads holds references only. Its order is that of the commits
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from itertools import islice
+from itertools import islice, repeat
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -32,6 +32,7 @@ _EFFECT_OF: Final = np.array(
 _REASONS: Final = [REASONS[code] for code in REASON_OF.tolist()]
 _WAS_INTERIM: Final = [bool(flags & WAS_INTERIM) if flags & HAD else None for flags in _ALL_FLAGS]
 _IS_INTERIM: Final = [bool(flags & IS_INTERIM) if flags & HAS else None for flags in _ALL_FLAGS]
+_OF_FLAGS: Final[Sequence[Sequence[Any]]] = (_REASONS, _WAS_INTERIM, _IS_INTERIM)
 
 _make_changes: Final = maker_of(Change)
 
@@ -48,18 +49,24 @@ class Block(NamedTuple):
 
     def changes(self) -> list[Change]:
         """The changes as values."""
-        columns, flags = self.columns, self.columns.flags.tolist()
+        columns, flags, effects = self.columns, self.columns.flags.tolist(), self.effects.tolist()
+        alike = flags.count(flags[0]) == len(flags)
+        of_flags: list[Iterable[Any]] = (
+            [repeat(words[flags[0]]) for words in _OF_FLAGS]
+            if alike
+            else [[words[flag] for flag in flags] for words in _OF_FLAGS]
+        )
         fields: dict[str, Iterable[Any]] = {
             "sequence": columns.sequences.tolist(),
             "time": columns.times.tolist(),
-            "reason": [_REASONS[flag] for flag in flags],
-            "effect": [EFFECTS[effect] for effect in self.effects.tolist()],
-            "kind": [columns.schema.kind] * len(flags),
+            "reason": of_flags[0],
+            "effect": [EFFECTS[effect] for effect in effects],
+            "kind": repeat(columns.schema.kind),
             "key": columns.keys(),
             "old_score": _or_none(columns.old_scores),
             "score": _or_none(columns.scores),
-            "was_interim": [_WAS_INTERIM[flag] for flag in flags],
-            "is_interim": [_IS_INTERIM[flag] for flag in flags],
+            "was_interim": of_flags[1],
+            "is_interim": of_flags[2],
         }
         return _make_changes(len(flags), fields)
 

@@ -80,11 +80,14 @@ class OpenRows:
 
     def columns(self, first: int, stop: int) -> ChangeColumns:
         """The changes of some commits as columns."""
-        starts = [self.stops[first - 1] if first else 0, *self.stops[first:stop]]
-        counts = np.diff(starts) // 3
-        sequences = np.array(self.sequences[first:stop], dtype=np.int64).repeat(counts)
-        times = np.array(self.times[first:stop], dtype=np.int64).repeat(counts)
-        return columns_of_entries(self.entries[starts[0] : starts[-1]], sequences, times)
+        start = self.stops[first - 1] if first else 0
+        stops = self.stops[first:stop]
+        sequences = np.array(self.sequences[first:stop], dtype=np.int64)
+        times = np.array(self.times[first:stop], dtype=np.int64)
+        if stops[-1] - start > 3 * len(stops):
+            counts = np.diff([start, *stops]) // 3
+            sequences, times = sequences.repeat(counts), times.repeat(counts)
+        return columns_of_entries(self.entries[start : stops[-1]], sequences, times)
 
     def up_to(self, sequence: int) -> "OpenRows":
         """A copy of the rows of commits up to ``sequence``."""

@@ -48,23 +48,24 @@ def columns_of_entries(entries: Entries, sequences: Int64s, times: Int64s) -> Ch
     layout = _LAYOUT
     assert layout is not None, "buckets can be packed"
     schema = layout.schema
-    jobs: dict[str, int] = {}
-    codes = [jobs.setdefault(job_id, len(jobs)) for job_id in entries[::3]]
+    job_ids = entries[::3]
+    jobs = {job_id: code for code, job_id in enumerate(dict.fromkeys(job_ids))}
+    codes = np.array([jobs[job_id] for job_id in job_ids], dtype=np.int32) if len(jobs) > 1 else None
     before, new = entries[1::3], b"".join(entries[2::3])
     flags = _flags_of(layout.column(new, "is_interim"), HAS, IS_INTERIM)
-    was_there = [record for record in before if record is not None]
-    if was_there:
+    if before.count(None) < len(before):
+        was_there = [record for record in before if record is not None]
         old = b"".join(was_there)
         had = np.array([record is not None for record in before], dtype=np.bool_)
-        old_scores = np.full(len(codes), np.nan)
+        old_scores = np.full(len(job_ids), np.nan)
         old_scores[had] = layout.column(old, schema.score)
         flags[had] |= _flags_of(layout.column(old, "is_interim"), HAD, WAS_INTERIM)
     else:
-        old_scores = constant(np.nan, _DOUBLE, len(codes))
+        old_scores = constant(np.nan, _DOUBLE, len(job_ids))
     return ChangeColumns(
         schema,
         jobs,
-        np.array(codes, dtype=np.int32) if len(jobs) > 1 else None,
+        codes,
         sequences,
         times,
         flags,
@@ -224,7 +225,7 @@ def _values_of(rows: Selection) -> _Values:
 
 def _own(column: Array) -> Array:
     """The column itself; a copy if it would keep a much larger array in memory."""
-    base = column.base
+    base: Any = column.base
     if base is None or not column.strides[0]:
         return column
     return column if memoryview(base).nbytes <= _LARGER * column.nbytes else column.copy()
