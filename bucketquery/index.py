@@ -111,7 +111,7 @@ class ResultsIndex(Reads):
         has_documents = read_boolean(keep_documents, "keep_documents")
         self._lock = Lock()
         self._nothing = empty_tables(DEFAULT_SIZES)
-        self._log = ChangeLog(kept, first) if kept else None
+        self._log = ChangeLog(kept, first, DEFAULT_SIZES) if kept else None
         self._snapshot = Snapshot(
             Catalog(), first, most, clock or _system_clock, has_documents=has_documents, log=self._log
         )
@@ -324,14 +324,13 @@ class ResultsIndex(Reads):
                 return commit_of(sequence, 0, 0, unchanged, 0, skipped, repeated, time)
             catalog = snapshot._catalog.with_jobs(written.jobs)
         following = snapshot._next(catalog, snapshot._read_clock())
-        commit = commit_of(
-            following._sequence, inserted, replaced, unchanged, deleted, skipped, repeated, following._time
-        )
+        sequence, time = following._sequence, following._made_at or 0
+        commit = commit_of(sequence, inserted, replaced, unchanged, deleted, skipped, repeated, time)
         log = self._log
         if log is None:
             self._snapshot = following
         else:
-            needs_trim = log.add(written, following._sequence, following._time)
+            needs_trim = log.add(written, sequence, time)
             self._snapshot = following
             if needs_trim:
                 log.trim(catalog)
