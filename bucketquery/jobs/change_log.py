@@ -24,14 +24,8 @@ from bucketquery.jobs.change_parts import columns_of_entries, columns_of_table, 
 from bucketquery.jobs.writes import Written
 from bucketquery.model.sizes import DEFAULT_SIZES, Sizes
 
-#: The list of parts is copied once more than this number of them, and more than half of all, have been dropped.
-_DROPPED_PARTS: Final = 64
-#: The dropped commits of unknown jobs are forgotten once the log remembers more jobs than this, and twice the known.
-_REMEMBERED_JOBS: Final = 1024
 #: A commit of many single rows becomes about this many parts, so that not all of it is dropped at once.
 _PARTS_OF_ROWS: Final = 16
-#: Parts of fewer rows than one for each N open ones are merged: a part takes about 1 KB beside its rows.
-_SMALL_PARTS: Final = 16
 
 
 class Part(NamedTuple):
@@ -159,6 +153,7 @@ class ChangeLog:
         "_prune_at",
         "_room",
         "_rows",
+        "_sizes",
         "_small_rows",
         "_state",
         "is_dirty",
@@ -170,6 +165,7 @@ class ChangeLog:
         self._kept = kept
         #: The largest number of open rows.
         self._limit = min(sizes.open_changes, max(1, kept // 4))
+        self._sizes = sizes
         self._state = _State([], 0, 0, OpenRows())
         #: The rows of all parts.
         self._rows = 0
@@ -181,7 +177,7 @@ class ChangeLog:
         self.is_dirty = False
         #: The last dropped commit of each job, and that of the jobs that are not listed.
         self._dropped: tuple[dict[str, int], int] = ({}, first_sequence)
-        self._prune_at = _REMEMBERED_JOBS
+        self._prune_at = sizes.dropped_jobs
         #: The last commit of which any change was dropped.
         self.last_dropped = first_sequence
 
@@ -213,6 +209,11 @@ class ChangeLog:
             return self._add_parts(written._replace(rows=()), sequence, time)
         return False
 
+    @property
+    def _small(self) -> int:
+        """The largest number of rows in a small part."""
+        return self._limit // self._sizes.open_changes_per_small
+
     def _add_parts(self, written: Written, sequence: int, time: int) -> bool:
         parts, start, stop, open_rows = self._state
         rows, added = written.rows, []
@@ -233,16 +234,16 @@ class ChangeLog:
         for job_id, changes in written.changes:
             new = columns_of_table(job_id, changes, sequence, time, renormalised=written.is_renormalised)
             added += [Part(columns.within(self._kept), sequence, sequence, sequence) for columns in new]
-        if self._small_rows >= self._limit or (start > _DROPPED_PARTS and 2 * start > stop):
+        if self._small_rows >= self._limit or (start > self._sizes.dropped_parts and 2 * start > stop):
             # Readers may still read the old list, so it stays as it is.
-            parts = _merged(parts[start:stop], self._limit)
+            parts = _merged(parts[start:stop], self._limit, self._small)
             start, stop = 0, len(parts)
             self._small_rows = 0
         parts += added
         self._state = _State(parts, start, stop + len(added), open_rows)
         for part in added:
             self._rows += part.weight
-            if part.weight * _SMALL_PARTS <= self._limit:
+            if part.weight <= self._small:
                 self._small_rows += part.weight
         return True
 
@@ -292,7 +293,7 @@ class ChangeLog:
         """
         dropped, before = self._dropped
         self._dropped = ({job.job_id: dropped.get(job.job_id, before) for job in catalog}, self.last_dropped)
-        self._prune_at = max(_REMEMBERED_JOBS, 2 * len(self._dropped[0]))
+        self._prune_at = max(self._sizes.dropped_jobs, 2 * len(self._dropped[0]))
 
     def oldest(self, jobs: Iterable[str]) -> int:
         """The lowest ``since`` from which no change of some jobs has been dropped."""
@@ -330,13 +331,19 @@ class ChangeLog:
         return (part for part in parts[start:stop] if part is not None)
 
 
-def _merged(parts: Sequence[Part | None], most: int) -> list[Part | None]:
-    """The same changes with neighbouring small parts as one, at most ``most`` rows and one more part in each."""
+def _merged(parts: Sequence[Part | None], most: int, small_rows: int) -> list[Part | None]:
+    """The same changes with neighbouring small parts as one.
+
+    Args:
+        parts: parts, oldest first.
+        most: once merged parts have this number of rows, the next ones are merged anew.
+        small_rows: the largest number of rows in a small part.
+    """
     kept: list[Part | None] = []
     small: list[Part] = []
     rows = 0
     for part in (*parts, None):
-        is_small = part is not None and part.weight * _SMALL_PARTS <= most and not part.columns.ranges
+        is_small = part is not None and part.weight <= small_rows and not part.columns.ranges
         if small and (not is_small or rows >= most):
             kept += _one_for_each_kind(small)
             small, rows = [], 0
