@@ -7,6 +7,7 @@ from typing import Any, Protocol
 from bucketquery.answers.pages import BucketPage, InfluencerPage, RecordPage
 from bucketquery.jobs.catalog import Catalog
 from bucketquery.model.instants import Instant
+from bucketquery.model.schema import Kind
 from bucketquery.queries.client_keywords import client_query
 from bucketquery.queries.queries import AnyQuery, BucketQuery, InfluencerQuery, RecordQuery
 
@@ -23,6 +24,12 @@ class OneCommit(Protocol):
 
     def _scan(self, query: AnyQuery, now: Instant | None) -> Iterator[Any]:
         """Every match of a query in order."""
+
+    def _changes(self, query: AnyQuery | None, since: object) -> Any:
+        """The changes after a sequence."""
+
+    def _history(self, key: object, kind: Kind) -> Any:
+        """The changes of one result."""
 
 
 class ClientReads(ABC):

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, overload
 
+from bucketquery.answers.changes import Changes
 from bucketquery.answers.pages import BucketPage, InfluencerPage, RecordPage
 from bucketquery.answers.run import AnyPage
 from bucketquery.client_reads import ClientReads
@@ -11,9 +12,10 @@ from bucketquery.jobs.totals import Totals
 from bucketquery.model.frozen import FrozenMapping
 from bucketquery.model.instants import Instant
 from bucketquery.model.scalars import base_form
-from bucketquery.model.schema import SCHEMAS
-from bucketquery.queries.parameters import read_text
+from bucketquery.model.schema import SCHEMAS, Kind
+from bucketquery.queries.parameters import read_kind, read_text
 from bucketquery.queries.queries import QUERIES, AnyQuery, BucketQuery, InfluencerQuery, RecordQuery
+from bucketquery.results.changes import Change
 
 
 class Reads(ClientReads):
@@ -23,7 +25,9 @@ class Reads(ClientReads):
 
     @property
     def sequence(self) -> int:
-        """The number of the commit that is read: 0 before the first commit; each commit adds one.
+        """The number of the commit that is read; each commit adds one.
+
+        Before the first commit it is the index's ``first_sequence``, 0 by default.
 
         >>> from bucketquery import ResultsIndex
         >>> ResultsIndex().sequence
@@ -150,6 +154,62 @@ class Reads(ClientReads):
         """
         _check(query)
         return self._newest()._scan(query, now)
+
+    def changes(self, query: AnyQuery | None = None, *, since: int | None) -> Changes:
+        """What the commits after ``since`` changed, in their order; with a query, what touched its matches.
+
+        Args:
+            query: a query value. Its ``sort``, ``desc``, ``from_``, ``size`` and ``expand`` do not apply. None (the
+                default): every change of every kind and job.
+            since: the sequence of the last commit that the caller knows, exclusive. ``changes.sequence`` is the next
+                one to give. None lists everything that matches now, to begin or to begin again.
+
+        Raises:
+            ChangesExpired: the log has dropped changes after ``since``; ``oldest`` is the lowest that it can answer.
+            InvalidQuery: ``query`` is not a query, or ``since`` is not a sequence up to the newest.
+            LimitExceeded: date math leaves the years 0001 to 9999.
+            UnknownJob: a job is not known, and the log has no change of it after ``since``.
+
+        Complexity: O(p) for the p parts of the log after ``since``, one for every few hundred single results or for
+        each batch. O(c) more for their c changes when the answer is first read. A listing costs as `scan`.
+
+        >>> from bucketquery import BucketQuery, ResultsIndex
+        >>> index = ResultsIndex()
+        >>> since = index.sequence
+        >>> bucket = {"job_id": "web", "timestamp": 0, "bucket_span": 300, "anomaly_score": 80}
+        >>> commit = index.upsert([bucket], kind="bucket")
+        >>> changes = index.changes(BucketQuery(jobs="web", anomaly_score=75), since=since)
+        >>> [(change.key, change.score) for change in changes.entered], changes.sequence
+        ([(('web', 0, 300), 80.0)], 1)
+        """
+        snapshot = self._newest()
+        if query is not None and type(query) not in QUERIES:
+            _check(query)
+        found: Changes = snapshot._changes(query, since)
+        return found
+
+    def history(self, key: tuple[Any, ...], *, kind: Kind = "bucket") -> Sequence[Change]:
+        """The changes of one result that the log still has, oldest first, as a tuple.
+
+        Args:
+            key: the identity of the result as in ``page.keys()``: the job first.
+            kind: the kind of the result (default ``bucket``).
+
+        Raises:
+            InvalidQuery: no result of this kind can have this key.
+            UnknownJob: the job is not known, and the log has no change of it.
+
+        Complexity: O(c) for the c changes in the log, a comparison of arrays for each part.
+
+        >>> from bucketquery import ResultsIndex
+        >>> index = ResultsIndex()
+        >>> bucket = {"job_id": "web", "timestamp": 0, "bucket_span": 300}
+        >>> commits = [index.upsert([{**bucket, "anomaly_score": score}], kind="bucket") for score in (90, 20)]
+        >>> [(change.reason, change.score) for change in index.history(("web", 0, 300))]
+        [('inserted', 90.0), ('replaced', 20.0)]
+        """
+        found: Sequence[Change] = self._newest()._history(key, read_kind(kind))
+        return found
 
 
 def _check(query: object) -> None:

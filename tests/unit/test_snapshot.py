@@ -342,7 +342,7 @@ def test_a_job_id_is_text(index: ResultsIndex) -> None:
 
 
 def test_now_is_the_argument_or_the_clock(index: ResultsIndex) -> None:
-    """A search calls the clock once, and only if its date math contains ``now``."""
+    """A search calls the clock once, and only if its date math contains ``now``; a commit calls it once."""
     reads: list[int] = []
 
     def clock() -> int:
@@ -354,11 +354,12 @@ def test_now_is_the_argument_or_the_clock(index: ResultsIndex) -> None:
     assert watched.get_buckets(job_id=JOB, start="1970", now=0).count == 10
     assert watched.get_buckets(job_id=JOB, start="now", now=8 * STEP).count == 2
     assert watched.get_buckets(job_id=JOB, start=STEP).count == 9
-    assert reads == []
+    assert watched.upsert(rows(0, 10)).unchanged == 10
+    assert reads == [0], "the one commit"
     assert watched.get_buckets(job_id=JOB, start="now-10m", end="now").count == 2
     assert len(list(watched.scan(BucketQuery(jobs=JOB, start="now")))) == 5
     assert watched.snapshot().search(BucketQuery(jobs=JOB, timestamp="now")).count == 1
-    assert reads == [0, 1, 2]
+    assert reads == [0, 1, 2, 3]
     for now in ("now", True, 1.5, "x"):
         wrong: Any = now
         assert refusal(lambda: index.search(BucketQuery(jobs=JOB), now=wrong)).field == "now"  # noqa: B023 - called at once
@@ -367,12 +368,16 @@ def test_now_is_the_argument_or_the_clock(index: ResultsIndex) -> None:
 
 @pytest.mark.parametrize("now", [None, 5.0, "5", True, np.timedelta64(5, "ms")])
 def test_a_clock_must_return_an_integer(now: Any) -> None:
-    """Any other type is a TypeError, raised when the clock is called."""
-    index = ResultsIndex(clock=lambda: now)
+    """Any other type is a TypeError, raised when the clock is called. A write then changes nothing."""
+    instants = [STEP, now, now]
+    index = ResultsIndex(clock=lambda: instants.pop(0))
     index.put_job(JOB)
     with pytest.raises(TypeError, match="clock must return int epoch milliseconds"):
         index.get_buckets(job_id=JOB, start="now")
+    with pytest.raises(TypeError, match="clock must return int epoch milliseconds"):
+        index.upsert(rows(0, 1))
     assert index.get_buckets(job_id=JOB).count == 0
+    assert index.sequence == 1
 
 
 def test_a_clock_may_return_a_numpy_integer() -> None:
