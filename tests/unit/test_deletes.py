@@ -305,7 +305,7 @@ def test_memory_that_a_cut_hides_is_counted_and_comes_back() -> None:
     given = {"timestamp": timestamps, "bucket_span": SPAN_S, "anomaly_score": np.arange(100_000) % 90}
     tracemalloc.start()
     try:
-        index = ResultsIndex()
+        index = ResultsIndex(changes_kept=0)
         index.upsert_columns(given, job_id=JOB)
         before = tracemalloc.get_traced_memory()[0]
         counted = table_of(index).nbytes()
