@@ -9,6 +9,7 @@ from bucketquery.jobs.catalog import Catalog
 from bucketquery.model.instants import Instant
 from bucketquery.queries.client_keywords import client_query
 from bucketquery.queries.queries import AnyQuery, BucketQuery, InfluencerQuery, RecordQuery
+from bucketquery.search.cursor import Walk
 
 
 class OneCommit(Protocol):
@@ -18,8 +19,19 @@ class OneCommit(Protocol):
     _max_size: int
     _sequence: int
 
-    def _page(self, query: AnyQuery, job_id: str | None, now: Instant | None, field: str, max_size: int | None) -> Any:
+    def _page(  # noqa: PLR0917 - keyword arguments would take longer
+        self,
+        query: AnyQuery,
+        job_id: str | None,
+        now: Instant | None,
+        field: str,
+        max_size: int | None,
+        walk: Walk | None = None,
+    ) -> Any:
         """The page of a query."""
+
+    def _pages(self, query: AnyQuery, now: Instant | None) -> Iterator[Any]:
+        """All pages of a query."""
 
     def _scan(self, query: AnyQuery, now: Instant | None) -> Iterator[Any]:
         """Every match of a query in order."""

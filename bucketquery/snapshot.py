@@ -12,6 +12,7 @@ from bucketquery.queries.parameters import read_now
 from bucketquery.queries.queries import AnyQuery, resolve
 from bucketquery.queries.resolved import ResolvedQuery
 from bucketquery.reads import Reads
+from bucketquery.search.cursor import Walk
 from bucketquery.search.shortcuts import ALL_SHORTCUTS, Shortcuts
 
 
@@ -95,7 +96,15 @@ class Snapshot(Reads):
             time=self._made_at,
         )
 
-    def _page(self, query: AnyQuery, job_id: str | None, now: Instant | None, field: str, max_size: int | None) -> Any:
+    def _page(  # noqa: PLR0917 - keyword arguments would take longer
+        self,
+        query: AnyQuery,
+        job_id: str | None,
+        now: Instant | None,
+        field: str,
+        max_size: int | None,
+        walk: Walk | None = None,
+    ) -> Any:
         """The page of a query.
 
         Args:
@@ -104,9 +113,13 @@ class Snapshot(Reads):
             now: the instant of ``now``; None: the clock's.
             field: the parameter that names the job, for errors.
             max_size: the largest ``size``; None: no limit.
+            walk: the resolved query and the row key behind which the page begins; None: it skips ``from_`` matches.
         """
+        key = None
         resolved = query._resolved
-        if resolved is None or now is not None:
+        if walk is not None:
+            resolved, key = walk
+        elif resolved is None or now is not None:
             resolved = self._resolve(query, now)
         if max_size is not None and resolved.size > max_size and not resolved.is_lookup:
             reason = f"Parameter [size] cannot be > {max_size}, the index's max_size"
@@ -116,10 +129,28 @@ class Snapshot(Reads):
             raise InvalidQuery(reason, field="expand", value=True)
         if job_id is None:
             return page_of_jobs(
-                self._catalog, query, resolved, self._sequence, self._shortcuts, has_documents=self._has_documents
+                self._catalog, query, resolved, self._sequence, self._shortcuts, key, has_documents=self._has_documents
             )
         job = self._catalog.known(job_id, field)
-        return page_of(job, query, resolved, self._sequence, self._has_documents, self._shortcuts)
+        return page_of(job, query, resolved, self._sequence, self._has_documents, self._shortcuts, key)
+
+    def _pages(self, query: AnyQuery, now: Instant | None) -> Iterator[Any]:
+        """All pages of a query, by row keys."""
+        if query._parsed.timestamp is not None:
+            raise InvalidQuery("[timestamp] finds one result, so it has no pages", field="timestamp")
+        if not query.size:
+            raise InvalidQuery("[size] must be positive, or the pages would not end", field="size", value=query.size)
+        return self._walk(query, self._page(query, query._job_id, now, "jobs", self._max_size))
+
+    def _walk(self, query: AnyQuery, page: Any) -> Iterator[Any]:
+        """A page and all pages behind it."""
+        resolved: ResolvedQuery = page._facts.walk[1]
+        while True:
+            yield page
+            key = page._last_key()
+            if key is None:
+                return
+            page = self._page(query, query._job_id, None, "jobs", self._max_size, (resolved, key))
 
     def _scan(self, query: AnyQuery, now: Instant | None) -> Iterator[Any]:
         resolved = self._resolve(query, now)
