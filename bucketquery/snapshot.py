@@ -144,13 +144,10 @@ class Snapshot(Reads):
 
     def _walk(self, query: AnyQuery, page: Any) -> Iterator[Any]:
         """A page and all pages behind it."""
-        resolved: ResolvedQuery = page._facts.walk[1]
-        while True:
+        yield page
+        while walk := page._next_walk():
+            page = self._page(query, query._job_id, None, "jobs", self._max_size, walk)
             yield page
-            key = page._last_key()
-            if key is None:
-                return
-            page = self._page(query, query._job_id, None, "jobs", self._max_size, (resolved, key))
 
     def _scan(self, query: AnyQuery, now: Instant | None) -> Iterator[Any]:
         resolved = self._resolve(query, now)

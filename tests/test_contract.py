@@ -47,12 +47,6 @@ ABSENT = {
     "ResultsIndex.__init__.changes_kept",
     "ResultsIndex.delete",
     "_Reads.changes",
-    # cursors
-    "InvalidCursor",
-    "_Page.cursor",
-    "_Reads.search[BucketQuery].cursor",
-    "_Reads.search[InfluencerQuery].cursor",
-    "_Reads.search[RecordQuery].cursor",
 }
 
 #: The annotations that differ from the contract's: its path there, our annotation, and the reason.
@@ -65,6 +59,7 @@ ANNOTATIONS = {
     "ResultsIndex.renormalize.columns": ("Mapping[str, npt.ArrayLike] | Any", "a frame is a mapping of columns too"),
     "BucketInfluencer.influencer_field_name": ("str | None", "a stored influencer may have none"),
     "_Page.column": ("Array", "the same type under a name"),
+    "_Reads.pages.query": ("AnyQuery", "the same three query classes under a name"),
     "_Reads.scan.query": ("AnyQuery", "the same three query classes under a name"),
 }
 

@@ -21,7 +21,7 @@ from bucketquery.model.text import brief
 from bucketquery.queries.parameters import read_text
 from bucketquery.queries.queries import AnyQuery
 from bucketquery.queries.resolved import ResolvedQuery
-from bucketquery.search.cursor import write_cursor
+from bucketquery.search.cursor import Walk, write_cursor
 from bucketquery.search.expand import Expansion
 from bucketquery.search.order import Order
 from bucketquery.search.plan import Explanation
@@ -43,9 +43,11 @@ class Facts(NamedTuple):
         sequence: the commit that was read.
         has_documents: whether the index keeps documents, and so has display fields.
         expansion: the records of the page's buckets; None if the query does not expand.
-        walk: the query, the same query with its window, the last row where it is stored (None: it is the last of
-            ``rows``), and whether any match comes behind the page (None: the count tells). In an unpickled page the
-            cursor itself.
+        query: the query; None in an unpickled page.
+        resolved: the same query with its window; None in an unpickled page.
+        last: the last row where it is stored, with its masks; None: it is the last of ``rows``.
+        has_more: whether any match comes behind the page; None: the count tells.
+        cursor: the cursor of an unpickled page.
     """
 
     job_id: str | tuple[str, ...]
@@ -55,7 +57,11 @@ class Facts(NamedTuple):
     sequence: int
     has_documents: bool
     expansion: Expansion | None
-    walk: tuple[AnyQuery, ResolvedQuery, Selection | None, bool | None] | str | None = None
+    query: AnyQuery | None = None
+    resolved: ResolvedQuery | None = None
+    last: Selection | None = None
+    has_more: bool | None = None
+    cursor: str | None = None
 
 
 class Page(Immutable, ABC, Generic[_Value]):
@@ -118,25 +124,30 @@ class Page(Immutable, ABC, Generic[_Value]):
         >>> index.search(query, after=page.cursor).keys()
         (('web', 7200000, 3600),)
         """
-        walk = self._facts.walk
-        if not isinstance(walk, tuple):
-            return walk
-        key = self._last_key()
-        return None if key is None else write_cursor(walk[0], walk[1], self.sequence, key)
+        walk = self._next_walk()
+        if walk is None:
+            return self._facts.cursor
+        query = self._facts.query
+        assert query is not None  # it has the walk
+        return write_cursor(query, *walk, self.sequence)
 
-    def _last_key(self) -> RowKey | None:
-        """The row key of the last result; None if no match comes behind it. Not for an unpickled page."""
-        walk = self._facts.walk
-        assert isinstance(walk, tuple)
-        _, resolved, last, has_more = walk
-        rows, job_id = self._rows, self._job_id
+    def _next_walk(self) -> Walk | None:
+        """The query with its window, and the row key of the last result; None if no match comes behind it.
+
+        Also None for an unpickled page, which has only its cursor.
+        """
+        facts = self._facts
+        resolved, has_more, rows, job_id = facts.resolved, facts.has_more, facts.rows, facts.job_id
+        if resolved is None:
+            return None
         length = len(rows)
         if has_more is None:
             has_more = not resolved.is_lookup and resolved.from_ + length < self.count
         if not has_more or not length:
             return None
         job_id = job_id if isinstance(job_id, str) else job_id[-1]
-        return RowKey.of(Order.of(resolved), rows[-1:] if last is None else last, job_id)
+        last = rows[-1:] if facts.last is None else facts.last
+        return resolved, RowKey.of(Order.of(resolved), last, job_id)
 
     @property
     def _job_id(self) -> str | tuple[str, ...]:
@@ -325,8 +336,9 @@ class Page(Immutable, ABC, Generic[_Value]):
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Pickle the rows of the page only, not the columns of all rows.
-        job_id, rows, *others, _ = self._facts
-        return _restore, (type(self), job_id, rows.detach(), *others, self.cursor)
+        facts = self._facts._replace(query=None, resolved=None, last=None, has_more=None, cursor=self.cursor)
+        job_id, rows, *others = facts
+        return _restore, (type(self), job_id, rows.detach(), *others)
 
     def explain(self) -> Mapping[str, Any]:
         """How the page was found, as data.

@@ -79,8 +79,23 @@ def page_of(  # noqa: PLR0917 - keyword arguments would take longer
     if resolved.expand:
         records = expand(rows, job.table(RECORD), exclude_interim=resolved.exclude_interim_records)
     # This does the same as the constructor of the named tuple, in half the time.
-    walk = query, resolved, None, has_more
-    facts = _new_tuple(Facts, (job.job_id, rows, count, explanation, sequence, has_documents, records, walk))
+    facts = _new_tuple(
+        Facts,
+        (
+            job.job_id,
+            rows,
+            count,
+            explanation,
+            sequence,
+            has_documents,
+            records,
+            query,
+            resolved,
+            None,
+            has_more,
+            None,
+        ),
+    )
     return _PAGES[schema.kind](facts)
 
 
@@ -123,8 +138,8 @@ def page_of_jobs(  # noqa: PLR0917 - as `page_of`
     records = None
     if resolved.expand:
         records = expand_jobs(catalog, found, exclude_interim=resolved.exclude_interim_records)
-    walk = query, resolved, found.last, found.has_more
-    facts = Facts(found.job_ids, found.rows, count, explanation, sequence, has_documents, records, walk)
+    of_page = found.job_ids, found.rows, count, explanation, sequence, has_documents, records
+    facts = Facts(*of_page, query, resolved, found.last, found.has_more)
     return _PAGES[resolved.schema.kind](facts)
 
 

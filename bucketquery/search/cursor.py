@@ -62,14 +62,14 @@ _OF_TYPE: Final = {
 Walk = tuple[ResolvedQuery, RowKey]
 
 
-def write_cursor(query: Query, resolved: ResolvedQuery, sequence: int, key: RowKey) -> str:
+def write_cursor(query: Query, resolved: ResolvedQuery, key: RowKey, sequence: int) -> str:
     """The cursor of a page.
 
     Args:
         query: the query of the page.
         resolved: the same query with its window.
-        sequence: the commit of the page.
         key: the key of the last result.
+        sequence: the commit of the page.
 
     Complexity: O(j) for the j jobs of the query, and O(size of the key's texts).
     """
@@ -99,7 +99,10 @@ def read_cursor(query: Query, cursor: object) -> Walk:
         _refuse(f"[after] must be the text of a page's cursor, not {type(cursor).__name__}", cursor)
     if len(text) > _LONGEST or not text.isascii():
         _refuse("[after] is not the cursor of a page", cursor)
-    written = urlsafe_b64decode(text + "=" * (-len(text) % 4)) if len(text) % 4 != 1 else b""
+    try:
+        written = urlsafe_b64decode(text + "=" * (-len(text) % 4))
+    except ValueError:
+        written = b""
     payload, checksum = written[:-_DIGEST_BYTES], written[-_DIGEST_BYTES:]
     # Decoding ignores foreign characters and the last bits, so the text is compared with the one that was written.
     if _checksum(payload) != checksum or urlsafe_b64encode(written).rstrip(b"=").decode("ascii") != text:
@@ -109,7 +112,9 @@ def read_cursor(query: Query, cursor: object) -> Walk:
     _, digest, start, end, _, number = _HEAD.unpack_from(payload)
     if digest != _digest(query):
         _refuse("[after] is the cursor of another query", cursor)
-    resolved = query._resolve(0, (start, end))
+    resolved = query._resolved
+    if resolved is None or resolved.start != start or resolved.end != end:
+        resolved = query._resolve(0, (start, end))
     key = None
     if number < len(query.jobs) and FIRST_MS <= start <= end <= LAST_MS + 1:
         try:

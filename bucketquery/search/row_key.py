@@ -139,10 +139,14 @@ class Boundary(NamedTuple):
     def edge(self, segment: Segment) -> int:
         """The first row of a segment behind the key in identity order; if descending, the row after the last one.
 
-        O(log n). It requires the order of buckets by identity.
+        O(log n). It requires buckets.
         """
-        key: tuple[Any, ...] = self.key.values
-        timestamp, span = key
+        # A sort column comes before them, if there is one.
+        timestamp: Any
+        span: Any
+        timestamp, span = self.key.values[-2:]
+        if self.order.columns[0].name == "bucket_span":
+            timestamp, span = span, timestamp
         timestamps = segment.column("timestamp")
         low = int(timestamps.searchsorted(timestamp))
         stop = int(timestamps.searchsorted(timestamp, "right"))
