@@ -108,14 +108,16 @@ def _by_time(view: View, resolved: ResolvedQuery, boundary: Boundary) -> Behind:
 def _by_value(view: View, resolved: ResolvedQuery, boundary: Boundary, shortcuts: Shortcuts) -> Behind:
     """The page, out of the rows read ahead if they have it; if not, more rows are read."""
     size, order, key = resolved.size, boundary.order, boundary.key
-    asked = (resolved.start, resolved.end, resolved.threshold, resolved.order_by, resolved.desc)
-    found: Behind | None = None
-    if shortcuts.read_ahead:
-        for known in tuple(view.read_ahead):
-            if known.asked == asked and key.is_at_or_behind(known.key, order):
-                found = _page_of(view, known, boundary, size)
-                if found is not None:
-                    return found
+    asked = resolved.start, resolved.end, resolved.threshold, order
+    others: list[ReadAhead] = []
+    for known in tuple(view.read_ahead) if shortcuts.read_ahead else ():
+        page: Behind | bool = False
+        if known.asked == asked and key.is_at_or_behind(known.key, order):
+            page = _page_of(view, known, boundary, size)
+            if isinstance(page, Behind):
+                return page
+        if not page:
+            others.append(known)
     need = max(size + 1, shortcuts.ahead_rows if shortcuts.read_ahead else 0)
     matches = Matches.of(Window.of(view, resolved.start, resolved.end), resolved.threshold, shortcuts)
     rows, explanation = _first_behind(resolved, matches, boundary, need)
@@ -124,16 +126,19 @@ def _by_value(view: View, resolved: ResolvedQuery, boundary: Boundary, shortcuts
         cached = Explanation("cache", order.lead)
         known = ReadAhead(asked, key, rows.copy(), len(rows) < need, matches.matched, cached)
         # Two readers may both store what they read. Then one of the two is lost and read again.
-        view.read_ahead[:] = [known, *view.read_ahead[: _WALKS - 1]]
+        view.read_ahead[:] = [known, *others[: _WALKS - 1]]
     return Behind(Selection(view, rows[:size]), matches.matched, len(rows) > size, explanation)
 
 
-def _page_of(view: View, known: ReadAhead, boundary: Boundary, size: int) -> Behind | None:
-    """The page out of rows that were read ahead; None if they do not surely have the whole page."""
+def _page_of(view: View, known: ReadAhead, boundary: Boundary, size: int) -> Behind | bool:
+    """The page out of rows that were read ahead.
+
+    If they do not surely have the whole page: whether they have its begin, so that the walk has read them.
+    """
     is_behind = boundary.is_before(view, known.rows)
     rest = int(np.count_nonzero(is_behind))
     if rest <= size and not known.is_all:
-        return None
+        return rest > 0
     first = len(known.rows) - rest
     rows = known.rows[first : first + size]
     return Behind(Selection(view, rows), known.matched, rest > size, known.explanation)

@@ -97,15 +97,8 @@ def read_cursor(query: Query, cursor: object) -> Walk:
         _refuse("[after] cannot be used with [timestamp]", cursor)
     if type(text) is not str:
         _refuse(f"[after] must be the text of a page's cursor, not {type(cursor).__name__}", cursor)
-    if len(text) > _LONGEST or not text.isascii():
-        _refuse("[after] is not the cursor of a page", cursor)
-    try:
-        written = urlsafe_b64decode(text + "=" * (-len(text) % 4))
-    except ValueError:
-        written = b""
-    payload, checksum = written[:-_DIGEST_BYTES], written[-_DIGEST_BYTES:]
-    # Decoding ignores foreign characters and the last bits, so the text is compared with the one that was written.
-    if _checksum(payload) != checksum or urlsafe_b64encode(written).rstrip(b"=").decode("ascii") != text:
+    payload = _payload(text)
+    if payload is None:
         _refuse("[after] is not the cursor of a page, or it was changed", cursor)
     if len(payload) < _HEAD.size or payload[0] != _VERSION:
         _refuse("[after] is the cursor of another version", cursor)
@@ -124,6 +117,21 @@ def read_cursor(query: Query, cursor: object) -> Walk:
     if key is None:
         _refuse("[after] has values that no cursor of this query has", cursor)
     return resolved, key
+
+
+def _payload(text: str) -> bytes | None:
+    """The bytes of a cursor without their digest; None if the text was cut or changed."""
+    if len(text) > _LONGEST or not text.isascii():
+        return None
+    try:
+        written = urlsafe_b64decode(text + "=" * (-len(text) % 4))
+    except ValueError:
+        return None
+    payload, checksum = written[:-_DIGEST_BYTES], written[-_DIGEST_BYTES:]
+    # Decoding ignores foreign characters and the last bits, so the text is compared with the one that was written.
+    if _checksum(payload) != checksum or urlsafe_b64encode(written).rstrip(b"=").decode("ascii") != text:
+        return None
+    return payload
 
 
 def _refuse(reason: str, cursor: object) -> NoReturn:
