@@ -4,12 +4,14 @@ In identity order the key gives a rank, and the page is found by ranks. In any o
 thousand matches more than the page needs, and the view stores them for the next pages.
 """
 
+from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
 
 import numpy as np
 
+from bucketquery.arrays.sorted_arrays import sampled
 from bucketquery.model.instants import FIRST_MS, LAST_MS
-from bucketquery.model.schema import Array
+from bucketquery.model.schema import Array, Int64s
 from bucketquery.queries.resolved import ResolvedQuery
 from bucketquery.search.order import is_of_numbers
 from bucketquery.search.plan import BY_TIME, Explanation, Path, Plan
@@ -25,6 +27,10 @@ from bucketquery.value_index.value_index import ValueIndex, sort_keys_of
 
 #: A view stores the matches read ahead of the last N walks.
 _WALKS: Final = 4
+
+#: From N times the needed entries of a level on, a sample tells which of them are near the key.
+_SAMPLED_FROM: Final = 8
+_SAMPLED_VALUES: Final = 512
 
 
 class Behind(NamedTuple):
@@ -219,15 +225,32 @@ def _in_a_level(
         entries = (sort_keys <= sort_key).nonzero()[0]
         if len(entries) < need:
             continue
-        found = matches.among(rows[entries])
-        found = found[boundary.is_before_rows(view.base, found)]
-        if len(found) < need:
+        found = NO_ROWS
+        for near in _nearest(sort_keys, entries, need):
+            found = matches.among(rows[near])
+            found = found[boundary.is_before_rows(view.base, found)]
+            if len(found) >= need:
+                break
+        else:
             continue
         later = matches.among(np.arange(stop, base.stop))
         found = np.concatenate((found, later[boundary.is_before_rows(view.base, later)]))
         rows_read += base.stop - stop
         return found, rows_read, float(sort_keys_of(np.array([level.edge]), desc=desc)[0])
     return None, rows_read, 0.0
+
+
+def _nearest(sort_keys: Array, entries: Int64s, need: int) -> Iterator[Int64s]:
+    """Those of some entries of a level that have the greatest sort keys, at least about twice ``need``; then all.
+
+    A sample gives the sort key from which on they are taken, so no partition of all entries is needed.
+    """
+    own = sort_keys[entries]
+    if len(own) > _SAMPLED_FROM * need:
+        sample = np.sort(sampled(own, _SAMPLED_VALUES))
+        place = len(sample) - max(1, 2 * need * len(sample) // len(own))
+        yield entries[own >= sample[place]]
+    yield entries
 
 
 def _among_ties(
