@@ -19,16 +19,11 @@ class OneCommit(Protocol):
     _max_size: int
     _sequence: int
 
-    def _page(  # noqa: PLR0917 - keyword arguments would take longer
-        self,
-        query: AnyQuery,
-        job_id: str | None,
-        now: Instant | None,
-        field: str,
-        max_size: int | None,
-        walk: Walk | None = None,
-    ) -> Any:
+    def _page(self, query: AnyQuery, job_id: str | None, now: Instant | None, field: str, max_size: int | None) -> Any:
         """The page of a query."""
+
+    def _page_behind(self, query: AnyQuery, walk: Walk) -> Any:
+        """The page of a query behind a row key."""
 
     def _pages(self, query: AnyQuery, now: Instant | None) -> Iterator[Any]:
         """All pages of a query."""

@@ -135,11 +135,11 @@ class Reads(ClientReads):
         snapshot = self._newest()
         if type(query) not in QUERIES:
             _check(query)
-        if after is None:
-            page: AnyPage = snapshot._page(query, query._job_id, now, "jobs", snapshot._max_size)
-        else:
-            walk = read_cursor(query, after)
-            page = snapshot._page(query, query._job_id, None, "jobs", snapshot._max_size, walk)
+        page: AnyPage
+        if after is not None:
+            page = snapshot._page_behind(query, read_cursor(query, after))
+            return page
+        page = snapshot._page(query, query._job_id, now, "jobs", snapshot._max_size)
         return page
 
     def pages(self, query: AnyQuery, *, now: Instant | None = None) -> Iterator[Any]:

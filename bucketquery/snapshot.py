@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from typing import Any, NoReturn
 
-from bucketquery.answers.run import AnyPage, page_of, page_of_jobs, results_of, results_of_jobs
+from bucketquery.answers.run import AnyPage, page_behind, page_of, page_of_jobs, results_of, results_of_jobs
 from bucketquery.errors import InvalidQuery, LimitExceeded
 from bucketquery.jobs.catalog import Catalog
 from bucketquery.model.instants import Instant
@@ -96,15 +96,7 @@ class Snapshot(Reads):
             time=self._made_at,
         )
 
-    def _page(  # noqa: PLR0917 - keyword arguments would take longer
-        self,
-        query: AnyQuery,
-        job_id: str | None,
-        now: Instant | None,
-        field: str,
-        max_size: int | None,
-        walk: Walk | None = None,
-    ) -> Any:
+    def _page(self, query: AnyQuery, job_id: str | None, now: Instant | None, field: str, max_size: int | None) -> Any:
         """The page of a query.
 
         Args:
@@ -113,26 +105,34 @@ class Snapshot(Reads):
             now: the instant of ``now``; None: the clock's.
             field: the parameter that names the job, for errors.
             max_size: the largest ``size``; None: no limit.
-            walk: the resolved query and the row key behind which the page begins; None: it skips ``from_`` matches.
         """
-        key = None
         resolved = query._resolved
-        if walk is not None:
-            resolved, key = walk
-        elif resolved is None or now is not None:
+        if resolved is None or now is not None:
             resolved = self._resolve(query, now)
         if max_size is not None and resolved.size > max_size and not resolved.is_lookup:
-            reason = f"Parameter [size] cannot be > {max_size}, the index's max_size"
-            raise LimitExceeded(reason, field="size", value=resolved.size)
+            raise _too_large(resolved.size, max_size)
         if not self._has_documents and resolved.expand:
-            reason = "[expand] needs documents, and this index does not keep them"
-            raise InvalidQuery(reason, field="expand", value=True)
+            raise _without_documents()
         if job_id is None:
+            return page_of_jobs(
+                self._catalog, query, resolved, self._sequence, self._shortcuts, has_documents=self._has_documents
+            )
+        job = self._catalog.known(job_id, field)
+        return page_of(job, query, resolved, self._sequence, self._has_documents, self._shortcuts)
+
+    def _page_behind(self, query: AnyQuery, walk: Walk) -> Any:
+        """The page of a query behind a row key."""
+        resolved, key = walk
+        if resolved.size > self._max_size:
+            raise _too_large(resolved.size, self._max_size)
+        if not self._has_documents and resolved.expand:
+            raise _without_documents()
+        if query._job_id is None:
             return page_of_jobs(
                 self._catalog, query, resolved, self._sequence, self._shortcuts, key, has_documents=self._has_documents
             )
-        job = self._catalog.known(job_id, field)
-        return page_of(job, query, resolved, self._sequence, self._has_documents, self._shortcuts, key)
+        job = self._catalog.known(query._job_id, "jobs")
+        return page_behind(job, query, walk, self._sequence, self._has_documents, self._shortcuts)
 
     def _pages(self, query: AnyQuery, now: Instant | None) -> Iterator[Any]:
         """All pages of a query, by row keys."""
@@ -146,7 +146,7 @@ class Snapshot(Reads):
         """A page and all pages behind it."""
         yield page
         while walk := page._next_walk():
-            page = self._page(query, query._job_id, None, "jobs", self._max_size, walk)
+            page = self._page_behind(query, walk)
             yield page
 
     def _scan(self, query: AnyQuery, now: Instant | None) -> Iterator[Any]:
@@ -182,6 +182,15 @@ class Snapshot(Reads):
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a Snapshot cannot be pickled or copied; pickle the pages or documents that are needed")
+
+
+def _too_large(size: int, max_size: int) -> LimitExceeded:
+    return LimitExceeded(f"Parameter [size] cannot be > {max_size}, the index's max_size", field="size", value=size)
+
+
+def _without_documents() -> InvalidQuery:
+    reason = "[expand] needs documents, and this index does not keep them"
+    return InvalidQuery(reason, field="expand", value=True)
 
 
 def require_job(snapshot: Snapshot, job_id: str) -> None:

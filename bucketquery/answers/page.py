@@ -7,7 +7,7 @@ in memory. To release them, pickle the page, or copy the needed values.
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from operator import index as as_index
-from typing import Any, ClassVar, Generic, NamedTuple, TypeVar, overload
+from typing import Any, ClassVar, Final, Generic, NamedTuple, TypeVar, overload
 
 import numpy as np
 
@@ -32,6 +32,23 @@ from bucketquery.storage.selection import Selection
 _Value = TypeVar("_Value")
 
 
+class Rest(NamedTuple):
+    """Where a page ends.
+
+    Attributes:
+        last: the last row where it is stored, with its masks; None: it is the last row of the page.
+        has_more: whether any match comes behind the page; None: the count tells.
+        cursor: the cursor of an unpickled page.
+    """
+
+    last: Selection | None = None
+    has_more: bool | None = None
+    cursor: str | None = None
+
+
+_BY_COUNT: Final = Rest()
+
+
 class Facts(NamedTuple):
     """The parts of a page.
 
@@ -45,9 +62,7 @@ class Facts(NamedTuple):
         expansion: the records of the page's buckets; None if the query does not expand.
         query: the query; None in an unpickled page.
         resolved: the same query with its window; None in an unpickled page.
-        last: the last row where it is stored, with its masks; None: it is the last of ``rows``.
-        has_more: whether any match comes behind the page; None: the count tells.
-        cursor: the cursor of an unpickled page.
+        rest: where the page ends, if more is known than its rows and the count.
     """
 
     job_id: str | tuple[str, ...]
@@ -59,9 +74,7 @@ class Facts(NamedTuple):
     expansion: Expansion | None
     query: AnyQuery | None = None
     resolved: ResolvedQuery | None = None
-    last: Selection | None = None
-    has_more: bool | None = None
-    cursor: str | None = None
+    rest: "Rest | None" = None
 
 
 class Page(Immutable, ABC, Generic[_Value]):
@@ -126,7 +139,8 @@ class Page(Immutable, ABC, Generic[_Value]):
         """
         walk = self._next_walk()
         if walk is None:
-            return self._facts.cursor
+            rest = self._facts.rest
+            return None if rest is None else rest.cursor
         query = self._facts.query
         assert query is not None  # it has the walk
         return write_cursor(query, *walk, self.sequence)
@@ -137,17 +151,17 @@ class Page(Immutable, ABC, Generic[_Value]):
         Also None for an unpickled page, which has only its cursor.
         """
         facts = self._facts
-        resolved, has_more, rows, job_id = facts.resolved, facts.has_more, facts.rows, facts.job_id
+        resolved, rows, job_id = facts.resolved, facts.rows, facts.job_id
         if resolved is None:
             return None
+        last, has_more, _ = facts.rest or _BY_COUNT
         length = len(rows)
         if has_more is None:
             has_more = not resolved.is_lookup and resolved.from_ + length < self.count
         if not has_more or not length:
             return None
         job_id = job_id if isinstance(job_id, str) else job_id[-1]
-        last = rows[-1:] if facts.last is None else facts.last
-        return resolved, RowKey.of(Order.of(resolved), last, job_id)
+        return resolved, RowKey.of(Order.of(resolved), rows[-1:] if last is None else last, job_id)
 
     @property
     def _job_id(self) -> str | tuple[str, ...]:
@@ -336,7 +350,7 @@ class Page(Immutable, ABC, Generic[_Value]):
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Pickle the rows of the page only, not the columns of all rows.
-        facts = self._facts._replace(query=None, resolved=None, last=None, has_more=None, cursor=self.cursor)
+        facts = self._facts._replace(query=None, resolved=None, rest=Rest(cursor=self.cursor))
         job_id, rows, *others = facts
         return _restore, (type(self), job_id, rows.detach(), *others)
 

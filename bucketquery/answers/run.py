@@ -7,7 +7,7 @@ from typing import Any, Final
 from bucketquery.answers.anomalies import expanded_values, influencer_values, record_values
 from bucketquery.answers.buckets import bucket_values
 from bucketquery.answers.common import display_fields
-from bucketquery.answers.page import Facts
+from bucketquery.answers.page import Facts, Rest
 from bucketquery.answers.pages import BucketPage, InfluencerPage, RecordPage
 from bucketquery.errors import NotFound
 from bucketquery.jobs.catalog import Catalog
@@ -16,6 +16,7 @@ from bucketquery.model.schema import BUCKET, INFLUENCER, RECORD
 from bucketquery.queries.queries import AnyQuery
 from bucketquery.queries.resolved import ResolvedQuery
 from bucketquery.search.after import search_after
+from bucketquery.search.cursor import Walk
 from bucketquery.search.expand import expand
 from bucketquery.search.many_jobs import CopiedRows, expand_jobs, scan_jobs, search_jobs
 from bucketquery.search.order import Order
@@ -45,7 +46,6 @@ def page_of(  # noqa: PLR0917 - keyword arguments would take longer
     sequence: int,
     has_documents: bool,  # noqa: FBT001 - keyword arguments would take longer
     shortcuts: Shortcuts = ALL_SHORTCUTS,
-    key: RowKey | None = None,
 ) -> AnyPage:
     """The page of a query over one job's results.
 
@@ -56,47 +56,49 @@ def page_of(  # noqa: PLR0917 - keyword arguments would take longer
         sequence: the number of the commit that is read.
         has_documents: whether the index keeps documents.
         shortcuts: which work may be skipped.
-        key: the page begins behind this row key; None: the page skips ``from_`` matches.
 
     Raises:
         NotFound: a lookup matches no bucket.
         LimitExceeded: the buckets of the page have too many records.
     """
     schema = resolved.schema
-    has_more: bool | None = None
-    if key is None:
-        rows, count, explanation = search(job.table(schema), resolved, shortcuts)
-    else:
-        table = job.table(schema)
-        order = Order.of(resolved)
-        if key.has_cut_text:
-            key = completed(key, order, [table.final if resolved.exclude_interim else table.rows])
-        boundary = Boundary.of(order, key, job.job_id)
-        rows, count, has_more, explanation = search_after(table, resolved, boundary, shortcuts)
+    rows, count, explanation = search(job.table(schema), resolved, shortcuts)
     if resolved.is_lookup and not count:
         raise NotFound("Could not find requested buckets", field="timestamp", value=getattr(query, "timestamp", None))
     records = None
     if resolved.expand:
         records = expand(rows, job.table(RECORD), exclude_interim=resolved.exclude_interim_records)
     # This does the same as the constructor of the named tuple, in half the time.
-    facts = _new_tuple(
-        Facts,
-        (
-            job.job_id,
-            rows,
-            count,
-            explanation,
-            sequence,
-            has_documents,
-            records,
-            query,
-            resolved,
-            None,
-            has_more,
-            None,
-        ),
-    )
-    return _PAGES[schema.kind](facts)
+    facts = job.job_id, rows, count, explanation, sequence, has_documents, records, query, resolved, None
+    return _PAGES[schema.kind](_new_tuple(Facts, facts))
+
+
+def page_behind(  # noqa: PLR0917 - as `page_of`
+    job: Job,
+    query: AnyQuery,
+    walk: Walk,
+    sequence: int,
+    has_documents: bool,  # noqa: FBT001 - as `page_of`
+    shortcuts: Shortcuts = ALL_SHORTCUTS,
+) -> AnyPage:
+    """The page behind a row key, over one job's results.
+
+    The arguments are those of `page_of`, with the row key beside the resolved query.
+
+    Raises:
+        LimitExceeded: the buckets of the page have too many records.
+    """
+    resolved, key = walk
+    table, order = job.table(resolved.schema), Order.of(resolved)
+    if key.has_cut_text:
+        key = completed(key, order, [table.final if resolved.exclude_interim else table.rows])
+    rows, count, has_more, explanation = search_after(table, resolved, Boundary.of(order, key, job.job_id), shortcuts)
+    records = None
+    if resolved.expand:
+        records = expand(rows, job.table(RECORD), exclude_interim=resolved.exclude_interim_records)
+    rest = Rest(None, has_more)
+    of_page = job.job_id, rows, count, explanation, sequence, has_documents, records
+    return _PAGES[resolved.schema.kind](Facts(*of_page, query, resolved, rest))
 
 
 def results_of(job: Job, resolved: ResolvedQuery, shortcuts: Shortcuts = ALL_SHORTCUTS) -> Iterator[Any]:
@@ -125,7 +127,8 @@ def page_of_jobs(  # noqa: PLR0917 - as `page_of`
 ) -> AnyPage:
     """The page of a query over the results of several jobs, as if they lay in one table.
 
-    The arguments are those of `page_of`, with the catalogue in place of the job.
+    The arguments are those of `page_of`, with the catalogue in place of the job. If a row key is given, the page begins
+    behind it, and ``from_`` does not apply.
 
     Raises:
         UnknownJob: a job is not known.
@@ -139,7 +142,7 @@ def page_of_jobs(  # noqa: PLR0917 - as `page_of`
     if resolved.expand:
         records = expand_jobs(catalog, found, exclude_interim=resolved.exclude_interim_records)
     of_page = found.job_ids, found.rows, count, explanation, sequence, has_documents, records
-    facts = Facts(*of_page, query, resolved, found.last, found.has_more)
+    facts = Facts(*of_page, query, resolved, Rest(found.last, found.has_more))
     return _PAGES[resolved.schema.kind](facts)
 
 

@@ -156,20 +156,14 @@ class Query(Immutable):
         needs_clock = type(first) is NowMath or type(behind) is NowMath or type(lookup) is NowMath
         _fill_resolved(self, None if needs_clock else self._resolve(0))
 
-    def _resolve(self, now: int, window: tuple[int, int] | None = None) -> ResolvedQuery:
-        """The query with every instant fixed, for a ``now`` in epoch ms.
-
-        If a window is given, it was resolved before, and ``now`` does not matter. Then the query is no lookup.
-        """
+    def _resolve(self, now: int) -> ResolvedQuery:
+        """The query with every instant fixed, for a ``now`` in epoch ms."""
         first, behind, threshold, expand, moment = self._parsed
         low, high = FIRST_MS, LAST_MS + 1
-        if window is not None:
-            low, high = window
-        else:
-            if first is not None:
-                low = clamp((first.resolve(now, "start") if isinstance(first, NowMath) else first)[0])
-            if behind is not None:
-                high = clamp((behind.resolve(now, "end") if isinstance(behind, NowMath) else behind)[0])
+        if first is not None:
+            low = clamp((first.resolve(now, "start") if isinstance(first, NowMath) else first)[0])
+        if behind is not None:
+            high = clamp((behind.resolve(now, "end") if isinstance(behind, NowMath) else behind)[0])
         exclude_interim, from_, size = self.exclude_interim, self.from_, self.size
         exclude_interim_records = exclude_interim
         if moment is not None:

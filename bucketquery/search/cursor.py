@@ -110,7 +110,7 @@ def read_cursor(query: Query, cursor: object) -> Walk:
         _refuse("[after] is the cursor of another query", cursor)
     resolved = query._resolved
     if resolved is None or resolved.start != start or resolved.end != end:
-        resolved = query._resolve(0, (start, end))
+        resolved = _in_window(query, start, end)
     key = None
     if number < len(query.jobs) and FIRST_MS <= start <= end <= LAST_MS + 1:
         try:
@@ -120,6 +120,13 @@ def read_cursor(query: Query, cursor: object) -> Walk:
     if key is None:
         _refuse("[after] has values that no cursor of this query has", cursor)
     return resolved, key
+
+
+def _in_window(query: Query, start: int, end: int) -> ResolvedQuery:
+    """The resolved query with the window of a cursor. Date math is not resolved again."""
+    resolved = query.replace(start=None, end=None)._resolved
+    assert resolved is not None  # it has no date math
+    return resolved._replace(start=start, end=end)
 
 
 def _payload(text: str) -> bytes | None:
