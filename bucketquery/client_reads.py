@@ -10,6 +10,7 @@ from bucketquery.model.instants import Instant
 from bucketquery.model.schema import Kind
 from bucketquery.queries.client_keywords import client_query
 from bucketquery.queries.queries import AnyQuery, BucketQuery, InfluencerQuery, RecordQuery
+from bucketquery.search.cursor import Walk
 
 
 class OneCommit(Protocol):
@@ -21,6 +22,12 @@ class OneCommit(Protocol):
 
     def _page(self, query: AnyQuery, job_id: str | None, now: Instant | None, field: str, max_size: int | None) -> Any:
         """The page of a query."""
+
+    def _page_behind(self, query: AnyQuery, walk: Walk) -> Any:
+        """The page of a query behind a row key."""
+
+    def _pages(self, query: AnyQuery, now: Instant | None) -> Iterator[Any]:
+        """All pages of a query."""
 
     def _scan(self, query: AnyQuery, now: Instant | None) -> Iterator[Any]:
         """Every match of a query in order."""

@@ -16,6 +16,7 @@ from bucketquery.model.schema import SCHEMAS, Kind
 from bucketquery.queries.parameters import read_kind, read_text
 from bucketquery.queries.queries import QUERIES, AnyQuery, BucketQuery, InfluencerQuery, RecordQuery
 from bucketquery.results.changes import Change
+from bucketquery.search.cursor import read_cursor
 
 
 class Reads(ClientReads):
@@ -97,20 +98,27 @@ class Reads(ClientReads):
         )
 
     @overload
-    def search(self, query: BucketQuery, *, now: Instant | None = None) -> BucketPage: ...
+    def search(self, query: BucketQuery, *, now: Instant | None = None, after: str | None = None) -> BucketPage: ...
     @overload
-    def search(self, query: RecordQuery, *, now: Instant | None = None) -> RecordPage: ...
+    def search(self, query: RecordQuery, *, now: Instant | None = None, after: str | None = None) -> RecordPage: ...
     @overload
-    def search(self, query: InfluencerQuery, *, now: Instant | None = None) -> InfluencerPage: ...
-    def search(self, query: AnyQuery, *, now: Instant | None = None) -> AnyPage:
+    def search(
+        self, query: InfluencerQuery, *, now: Instant | None = None, after: str | None = None
+    ) -> InfluencerPage: ...
+    def search(self, query: AnyQuery, *, now: Instant | None = None, after: str | None = None) -> AnyPage:
         """The page of a query. To repeat a search, build the query once.
 
         Args:
             query: a query value, which any number of searches may use.
-            now: the instant of ``now`` in date math (default: the index's clock).
+            now: the instant of ``now`` in date math (default: the index's clock). It does not apply with ``after``.
+            after: the ``cursor`` of a page of this query: the page begins behind the last result of that page, and
+                ``from_`` does not apply. The cursor carries the window, so date math means the same instants on every
+                page (default: the page skips ``from_`` matches).
 
         Raises:
             InvalidQuery: ``query`` or ``now`` is invalid, or ``expand`` is set but the index keeps no documents.
+            InvalidCursor: ``after`` is not text, was cut or changed, or belongs to another query; or the query is a
+                lookup.
             LimitExceeded: ``size`` is above the index's ``max_size``, date math leaves the years 0001 to 9999, or the
                 page would have more than 100,000 records.
             UnknownJob: a job is not known; the error names the first one.
@@ -118,6 +126,9 @@ class Reads(ClientReads):
 
         Complexity: as the call for one job, without its parameter checks. Many small jobs are searched as one combined
         table, built on first use and after many of them have changed. Other jobs are searched one by one.
+        Behind a cursor, a page in time order without a threshold costs O(log n), however deep it is. In any other order
+        it costs at most O(w) for the w results of the window, and reads 2,048 results ahead. The next pages of the same
+        commit then cost O(2048).
 
         >>> from bucketquery import BucketQuery, ResultsIndex
         >>> index = ResultsIndex()
@@ -128,8 +139,41 @@ class Reads(ClientReads):
         snapshot = self._newest()
         if type(query) not in QUERIES:
             _check(query)
-        page: AnyPage = snapshot._page(query, query._job_id, now, "jobs", snapshot._max_size)
+        page: AnyPage
+        if after is not None:
+            page = snapshot._page_behind(query, read_cursor(query, after))
+            return page
+        page = snapshot._page(query, query._job_id, now, "jobs", snapshot._max_size)
         return page
+
+    def pages(self, query: AnyQuery, *, now: Instant | None = None) -> Iterator[Any]:
+        """Page after page of one commit: the one that is the newest at the call.
+
+        The first page skips ``from_`` matches, each later one begins behind the page before it. The last page is the
+        one whose ``cursor`` is None; a query without matches yields one empty page. An index that keeps no documents
+        has pages too.
+
+        Args:
+            query: a query value, not a lookup.
+            now: the instant of ``now`` in date math (default: the index's clock).
+
+        Raises:
+            InvalidQuery: as `search` does; also if ``size`` is 0, or if the query is a lookup.
+            LimitExceeded: as `search` does. If a later page would have more than 100,000 records, the iteration raises.
+            UnknownJob: a job is not known; the error names the first one.
+
+        Complexity: that of a `search` behind a cursor for each page. No cursor is written or read.
+
+        >>> from bucketquery import BucketQuery, ResultsIndex
+        >>> index = ResultsIndex()
+        >>> hours = [{"job_id": "web", "timestamp": hour * 3_600_000, "bucket_span": 3600} for hour in range(3)]
+        >>> commit = index.upsert(hours, kind="bucket")
+        >>> [len(page) for page in index.pages(BucketQuery(jobs="web", size=2))]
+        [2, 1]
+        """
+        _check(query)
+        pages: Iterator[Any] = self._newest()._pages(query, now)
+        return pages
 
     def scan(self, query: AnyQuery, *, now: Instant | None = None) -> Iterator[Any]:
         """Every match in order, one by one; ``from_`` and ``size`` do not apply.

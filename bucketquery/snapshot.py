@@ -5,7 +5,7 @@ from typing import Any, Final, NoReturn
 
 from bucketquery.answers.change_feed import changes_after, history_of, listing
 from bucketquery.answers.changes import Changes
-from bucketquery.answers.run import AnyPage, page_of, page_of_jobs, results_of, results_of_jobs
+from bucketquery.answers.run import AnyPage, page_behind, page_of, page_of_jobs, results_of, results_of_jobs
 from bucketquery.errors import InvalidQuery, LimitExceeded
 from bucketquery.jobs.catalog import Catalog
 from bucketquery.jobs.change_log import ChangeLog
@@ -17,6 +17,7 @@ from bucketquery.queries.queries import AnyQuery, resolve
 from bucketquery.queries.resolved import ResolvedQuery
 from bucketquery.reads import Reads
 from bucketquery.results.changes import Change
+from bucketquery.search.cursor import Walk
 from bucketquery.search.shortcuts import ALL_SHORTCUTS, Shortcuts
 
 _new: Final = object.__new__
@@ -121,17 +122,44 @@ class Snapshot(Reads):
         if resolved is None or now is not None:
             resolved = self._resolve(query, now)
         if max_size is not None and resolved.size > max_size and not resolved.is_lookup:
-            reason = f"Parameter [size] cannot be > {max_size}, the index's max_size"
-            raise LimitExceeded(reason, field="size", value=resolved.size)
+            raise _too_large(resolved.size, max_size)
         if not self._has_documents and resolved.expand:
-            reason = "[expand] needs documents, and this index does not keep them"
-            raise InvalidQuery(reason, field="expand", value=True)
+            raise _without_documents()
         if job_id is None:
             return page_of_jobs(
                 self._catalog, query, resolved, self._sequence, self._shortcuts, has_documents=self._has_documents
             )
         job = self._catalog.known(job_id, field)
         return page_of(job, query, resolved, self._sequence, self._has_documents, self._shortcuts)
+
+    def _page_behind(self, query: AnyQuery, walk: Walk) -> Any:
+        """The page of a query behind a row key."""
+        resolved, key = walk
+        if resolved.size > self._max_size:
+            raise _too_large(resolved.size, self._max_size)
+        if not self._has_documents and resolved.expand:
+            raise _without_documents()
+        if query._job_id is None:
+            return page_of_jobs(
+                self._catalog, query, resolved, self._sequence, self._shortcuts, key, has_documents=self._has_documents
+            )
+        job = self._catalog.known(query._job_id, "jobs")
+        return page_behind(job, query, walk, self._sequence, self._has_documents, self._shortcuts)
+
+    def _pages(self, query: AnyQuery, now: Instant | None) -> Iterator[Any]:
+        """All pages of a query, by row keys."""
+        if query._parsed.timestamp is not None:
+            raise InvalidQuery("[timestamp] finds one result, so it has no pages", field="timestamp")
+        if not query.size:
+            raise InvalidQuery("[size] must be positive, or the pages would not end", field="size", value=query.size)
+        return self._walk(query, self._page(query, query._job_id, now, "jobs", self._max_size))
+
+    def _walk(self, query: AnyQuery, page: Any) -> Iterator[Any]:
+        """A page and all pages behind it."""
+        yield page
+        while walk := page._next_walk():
+            page = self._page_behind(query, walk)
+            yield page
 
     def _scan(self, query: AnyQuery, now: Instant | None) -> Iterator[Any]:
         resolved = self._resolve(query, now)
@@ -177,6 +205,15 @@ class Snapshot(Reads):
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a Snapshot cannot be pickled or copied; pickle the pages or documents that are needed")
+
+
+def _too_large(size: int, max_size: int) -> LimitExceeded:
+    return LimitExceeded(f"Parameter [size] cannot be > {max_size}, the index's max_size", field="size", value=size)
+
+
+def _without_documents() -> InvalidQuery:
+    reason = "[expand] needs documents, and this index does not keep them"
+    return InvalidQuery(reason, field="expand", value=True)
 
 
 def require_job(snapshot: Snapshot, job_id: str) -> None:

@@ -40,12 +40,6 @@ ABSENT = {
     "SwimlaneQuery",
     "_Reads.get_overall_buckets",
     "_Reads.swimlane",
-    # cursors
-    "_Page.cursor",
-    "_Reads.pages",
-    "_Reads.search[BucketQuery].after",
-    "_Reads.search[InfluencerQuery].after",
-    "_Reads.search[RecordQuery].after",
     # filters by field
     "BucketQuery.__init__.where",
     "BucketQuery.where",
@@ -71,6 +65,7 @@ ANNOTATIONS = {
     "BucketInfluencer.influencer_field_name": ("str | None", "a stored influencer may have none"),
     "_Page.column": ("Array", "the same type under a name"),
     "_Reads.changes.query": ("AnyQuery | None", "the same three query classes under a name"),
+    "_Reads.pages.query": ("AnyQuery", "the same three query classes under a name"),
     "_Reads.scan.query": ("AnyQuery", "the same three query classes under a name"),
 }
 

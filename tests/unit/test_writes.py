@@ -57,9 +57,10 @@ def applied(catalog: Catalog, written: Written) -> Catalog:
     layout = layout_of("bucket")
     assert layout is not None
     for at in range(0, len(written.rows), 3):
-        job_id, old, new = written.rows[at : at + 3]
+        of_job, old, new = written.rows[at : at + 3]
+        assert isinstance(of_job, str)
         assert isinstance(new, bytes)
-        identity = (job_id, "bucket", *layout.identity_from(new))
+        identity = (of_job, "bucket", *layout.identity_from(new))
         assert identity not in seen
         seen.add(identity)
         total = Counts(*map(add, total, Counts(1, 0, 0) if old is None else Counts(0, 1, 0)))
