@@ -12,6 +12,7 @@ A result of the job ``web`` does not show its job, and a span of an hour is not 
 results with bars between the pages: ``"a b | c"``.
 """
 
+import pickle
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from types import SimpleNamespace
@@ -363,6 +364,54 @@ def label(kind: str, key: tuple[Any, ...]) -> str:
     return " ".join(words)
 
 
+@dataclass(frozen=True, slots=True)
+class Ranged:
+    """The ranges of a log that keeps ten changes, a line each: commit, reason, kind, job, timestamps, count and floor.
+
+    Attributes:
+        rule: its number.
+        claim: the row's claim in a few words.
+        writes: the writes, in order.
+        asked: the parameters of the query; None for the feed without a query.
+        expected: the ranges: ``1 inserted bucket web 0 to 19: 20 below 3``.
+        source: the source of the rule.
+        changes: the number of changes beside the ranges.
+        since: where to read from.
+        of: the kind of the query.
+    """
+
+    rule: str
+    claim: str
+    writes: Sequence[Step]
+    asked: Mapping[str, Any] | None
+    expected: Sequence[str]
+    source: str
+    _: KW_ONLY
+    changes: int = 0
+    since: int = 0
+    of: Kind = "bucket"
+
+
+def assert_ranged(row: Ranged) -> None:
+    """Assert the ranges of the feed, and the number of changes beside them."""
+    index = ResultsIndex(changes_kept=10)
+    for write in row.writes:
+        perform(index, write)
+    query = None if row.asked is None else QUERIES[row.of](**{"jobs": JOB, **row.asked})
+    changes = index.changes(query, since=row.since)
+    assert sorted(ranges_of(changes)) == sorted(row.expected)
+    assert (len(changes), changes.sequence) == (row.changes, index.sequence)
+
+
+def ranges_of(changes: Any) -> list[str]:
+    """The ranges of an answer as the lines of a row."""
+    return [
+        f"{found.sequence} {found.reason} {found.kind} {found.job_id} {found.first} to {found.last}:"
+        f" {found.count} below {found.floor:g}"
+        for found in changes.ranges
+    ]
+
+
 # ---- pages behind cursors
 
 
@@ -474,6 +523,7 @@ class Continued:
 
 def assert_continued(row: Continued) -> None:
     """Assert the next page of the index, that of the older snapshot's own walk, and that of the reference."""
+    wanted = continued_by_reference(row)
     index = index_of(row.given.values())
     query = QUERIES[row.of](**{"jobs": JOB, **row.asked})
     older, page = index.snapshot(), index.search(query)
@@ -481,20 +531,27 @@ def assert_continued(row: Continued) -> None:
     cursor = page.cursor
     assert cursor is not None
     frozen = older.search(query, after=cursor).keys()
-    stored: Stored = stored_results(row.given.values())
     for write in row.writes:
         perform(index, write)
-        stored, _ = after(stored, {}, write)
     found = index.search(query, after=cursor)
     known = {**row.given, **row.later}
     assert names_of_keys(known, found.keys()) == row.expected.split()
     assert older.search(query, after=cursor).keys() == frozen
+    assert (found.count, found.cursor is None) == wanted
+    assert pickle.loads(pickle.dumps(page)).cursor == cursor
+
+
+def continued_by_reference(row: Continued) -> tuple[int, bool]:
+    """Assert that the reference has the next page of the row; return its count, and whether it is the last."""
+    query = QUERIES[row.of](**{"jobs": JOB, **row.asked})
+    stored: Stored = stored_results(row.given.values())
+    for write in row.writes:
+        stored, _ = after(stored, {}, write)
     last = row.given[row.first.split()[-1]]
-    wanted = evaluate_after(stored.values(), query, last)
-    assert (found.count, names_of_bodies(known, wanted[LISTS[row.of]])) == (wanted["count"], row.expected.split())
-    assert (found.cursor is None) == (
-        not evaluate_after(stored.values(), query.replace(size=10_000), last)[LISTS[row.of]][query.size :]
-    )
+    behind = evaluate_after(stored.values(), query.replace(size=10_000), last)
+    names = names_of_bodies({**row.given, **row.later}, behind[LISTS[row.of]])
+    assert names[: query.size] == row.expected.split(), "the reference"
+    return behind["count"], len(names) <= query.size
 
 
 # ---- refusals
