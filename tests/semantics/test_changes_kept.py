@@ -592,8 +592,8 @@ HISTORIES: dict[str, tuple[tuple[Any, ...], Kind, list[str]]] = {
             "1 inserted entered: bucket 0, nothing -> 1 interim",
             "2 finalised stayed: bucket 0, 1 interim -> 2",
             "3 renormalised stayed: bucket 0, 2 -> 3",
-            "5 replaced stayed: bucket 0, 3 -> 4",
-            "6 deleted left: bucket 0, 4 -> nothing",
+            "4 replaced stayed: bucket 0, 3 -> 4",
+            "5 deleted left: bucket 0, 4 -> nothing",
         ],
     ),
     "a record with texts": (
@@ -601,8 +601,8 @@ HISTORIES: dict[str, tuple[tuple[Any, ...], Kind, list[str]]] = {
         "record",
         [
             "1 inserted entered: record 0 detector 1 by '' over 'o', nothing -> 5",
-            "5 replaced stayed: record 0 detector 1 by '' over 'o', 5 -> 6",
-            "6 deleted left: record 0 detector 1 by '' over 'o', 6 -> nothing",
+            "4 replaced stayed: record 0 detector 1 by '' over 'o', 5 -> 6",
+            "5 deleted left: record 0 detector 1 by '' over 'o', 6 -> nothing",
         ],
     ),
     "an influencer": (
@@ -610,7 +610,7 @@ HISTORIES: dict[str, tuple[tuple[Any, ...], Kind, list[str]]] = {
         "influencer",
         [
             "1 inserted entered: influencer 0 host a, nothing -> no score",
-            "6 deleted left: influencer 0 host a, no score -> nothing",
+            "5 deleted left: influencer 0 host a, no score -> nothing",
         ],
     ),
     "another bucket": (
@@ -689,7 +689,7 @@ HISTORIES_REFUSED = [
     looked_up("a detector as text", (JOB, 0, 3_600, "1", None, None, None), KEY, kind="record"),
     looked_up("a value that is a number", (JOB, 0, 3_600, "host", 5), KEY, kind="influencer"),
     looked_up("an unknown kind", (JOB, 0, 3_600), invalid("kind", ""), kind="model_plot"),
-    looked_up("a job that is not known", ("nobody", 0, 3_600), unknown_job("nobody")),
+    looked_up("a job that is not known", ("nobody", 0, 3_600), replace(unknown_job("nobody"), field="key")),
 ]
 
 

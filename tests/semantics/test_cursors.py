@@ -545,7 +545,8 @@ def test_in_time_order_every_result_that_matches_throughout_comes_once() -> None
     for desc in (False, True):
         index = index_of([bucket(number * 10, anomaly_score=50) for number in range(20)])
         query = BucketQuery(jobs=JOB, size=3, desc=desc, anomaly_score=10)
-        page, seen = index.search(query), []
+        page = index.search(query)
+        seen: list[tuple[Any, ...]] = []
         for number in range(30):
             seen += page.keys()
             if page.cursor is None:
@@ -732,14 +733,6 @@ REFUSED = [
     spoiled("a number", lambda _: 2),
     spoiled("a key", lambda _: (JOB, 3, 3_600)),
     spoiled("False", lambda _: False),
-    CallRefused(
-        "20.cursor-tokens",
-        "a job that was deleted",
-        [*WRITTEN, upsert(*(bucket(number, job_id="app", anomaly_score=5) for number in range(4)))],
-        lambda index: index.search(FIRST.replace(jobs="nobody"), after=cursor_of(index)),
-        unknown_job("nobody"),
-        "ours",
-    ),
 ]
 
 
@@ -752,6 +745,15 @@ def swapped(cursor: str, place: int) -> str:
 def test_a_refused_cursor(row: CallRefused) -> None:
     """The error has the class, the status and the field of the row."""
     assert_call_refused(row)
+
+
+def test_the_job_of_a_cursor_may_have_been_deleted() -> None:
+    """Section 20, cursor-tokens: the cursor is one of the query, so the error is that of the unknown job."""
+    index = index_of(SCORED.values())
+    cursor = cursor_of(index)
+    perform(index, delete_job())
+    with pytest.raises(UnknownJob):
+        index.search(FIRST, after=cursor)
 
 
 def test_every_changed_character_is_noticed() -> None:

@@ -443,12 +443,13 @@ def test_a_final_bucket_overtakes_interim_results(row: Left) -> None:
     assert_left(row)
 
 
+ONE: Any = 1
 DROPS_REFUSED = [
     CallRefused(
         "20.drop-interim",
         "drop_interim is a number",
         [upsert(*LIVE.values())],
-        lambda index: index.upsert([bucket(0)], drop_interim=1),
+        lambda index: index.upsert([bucket(0)], drop_interim=ONE),
         invalid("drop_interim", ""),
         "ours",
     ),
@@ -545,11 +546,11 @@ def test_a_delete_that_deletes_nothing_is_no_commit() -> None:
         assert index.snapshot() is older
 
 
-def test_a_bad_document_is_refused_before_the_ids_are_looked_up() -> None:
-    """A failed batch with drop_interim raises the error of the document."""
+def test_a_refused_batch_keeps_its_interim_results() -> None:
+    """A batch with drop_interim that is refused deletes nothing, although its final bucket is valid."""
     index = index_of(LIVE.values())
     with pytest.raises(InvalidDocument):
-        index.upsert([bucket(0), record("x")], drop_interim=True)  # type: ignore[arg-type]
+        index.upsert([bucket(0), record(0, timestamp="x")], drop_interim=True)
     assert index.get_records(job_id=JOB).count == 2
 
 
@@ -557,8 +558,9 @@ def test_the_words_for_minus_one_are_those_of_the_rule() -> None:
     """Section 20, delete: -1 is no instant here, for `start` and for `end`."""
     index = index_of(HOURLY.values())
     for field in ("start", "end"):
+        window: dict[str, Any] = {field: -1}
         with pytest.raises(InvalidQuery) as caught:
-            index.delete(JOB, **{field: -1})
+            index.delete(JOB, **window)
         assert_refusal(caught.value, invalid(field, f"[{field}] must be an instant, and -1 is not one here"))
 
 

@@ -18,9 +18,9 @@ from bucketquery.testing import (
     rescored,
     stored_results,
 )
-from support.strategies import Document, Name, Query
+from support.strategies import Name, Query
 
-Stored = Mapping[Name, Document]
+Stored = Mapping[Name, Mapping[str, Any]]
 Rows = Sequence[Mapping[str, Any]]
 
 Call = Literal["upsert", "delete", "renormalize", "put_job", "delete_job"]

@@ -50,6 +50,7 @@ from support.semantics_tables import (
     names_of_bodies,
     names_of_keys,
 )
+from support.strategies import Name
 
 #: Results as response bodies, by kind and identity.
 Shown = dict[tuple[str, tuple[Any, ...]], dict[str, Any]]
@@ -131,9 +132,9 @@ def left_by_reference(row: Left) -> None:
         assert names_left({**row.given, **row.batch}, stored) == sorted(row.expected.split()), "the reference"
 
 
-def everything(results: ResultsIndex | Snapshot) -> list[tuple[str, tuple[Any, ...]]]:
+def everything(results: ResultsIndex | Snapshot) -> list[Name]:
     """The kind and the identity of all results, by the pages of every known job."""
-    found = []
+    found: list[Name] = []
     for kind in CALLS:
         for job_id in results.jobs():
             page = results.search(QUERIES[kind](jobs=job_id, size=10_000))
@@ -143,7 +144,7 @@ def everything(results: ResultsIndex | Snapshot) -> list[tuple[str, tuple[Any, .
     return found
 
 
-def names_left(known: Documents, names: Iterable[tuple[str, tuple[Any, ...]]]) -> list[str]:
+def names_left(known: Documents, names: Iterable[Name]) -> list[str]:
     """The names of documents that have these kinds and identities, sorted."""
     by_name = {(document["result_type"], identity(document)): name for name, document in known.items()}
     return sorted(by_name[name] for name in names)
@@ -233,7 +234,7 @@ def _shown(stored: Stored) -> Shown:
 
 def bodies(results: ResultsIndex | Snapshot) -> Shown:
     """Every result of the job as a response body, by kind and identity; of an index without documents, its columns."""
-    found = {}
+    found: Shown = {}
     for kind in CALLS:
         page = results.search(QUERIES[kind](jobs=JOB, size=10_000))
         names = ("is_interim", SCORES[kind], f"initial_{SCORES[kind]}")
