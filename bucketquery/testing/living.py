@@ -235,7 +235,7 @@ def matching_changes(
     changes = []
     for name in dict.fromkeys([*before, *after]):
         old, new = before.get(name), after.get(name)
-        if old is not None and new is not None and not _differ(old, new, keep_documents=keep_documents):
+        if old is new or (old is not None and new is not None and not _differ(old, new, keep_documents=keep_documents)):
             continue
         effect = _EFFECTS[_is_match(name, old, query), _is_match(name, new, query)]
         if effect is not None:
