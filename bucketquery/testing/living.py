@@ -280,6 +280,8 @@ def _reason(old: Document | None, new: Document | None) -> str:
 
 def _sides(kind: Kind, *sides: Document | None) -> tuple[Any, ...]:
     scores = [None if document is None else value_of(document, SCORE[kind]) for document in sides]
+    # -0.0 is stored as 0.0.
+    scores = [None if score is None else score + 0.0 for score in scores]
     return (*scores, *(None if document is None else _is_interim(document) for document in sides))
 
 

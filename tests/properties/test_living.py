@@ -137,7 +137,8 @@ class IndexEngine:
         except ChangesExpired as error:
             assert case.since is not None and case.since < error.oldest  # noqa: PT017, PT018 - one claim
             written = expected_feed(life.reached[: len(self.snapshots)], None, life.first_sequence)
-            assert len(written) > self.changes_kept, "nothing had to be dropped"
+            # A log of no changes answers the newest commit only, whether or not it had changes.
+            assert len(written) > self.changes_kept or not self.changes_kept, "nothing had to be dropped"
             return wanted
         except BucketQueryError as error:
             return type(error).__name__
@@ -212,16 +213,16 @@ def engines(shortcuts: str, patch: pytest.MonkeyPatch) -> Callable[[Life], Index
 
 #: The fewest occurrences among 2,000 cases.
 WANTED = {
-    "a delete of some results": 60,
+    "a delete of some results": 40,
     "a delete of nothing": 10,
-    "a delete of interim results": 20,
+    "a delete of interim results": 10,
     "a result exactly at the start of a delete": 20,
     "a result exactly at the end of a delete": 20,
     "a deleted job with results": 5,
     "a job created again": 3,
-    "overtaken interim results": 20,
-    "overtaken results of another span or kind": 10,
-    "interim results that the batch writes": 10,
+    "overtaken interim results": 12,
+    "overtaken results of another span or kind": 4,
+    "interim results that the batch writes": 3,
     "a renormalised bucket": 20,
     "a renormalised record": 20,
     "a renormalised influencer": 20,
@@ -245,7 +246,7 @@ WANTED = {
     "a feed of several commits": 100,
     "a feed of a job that is deleted": 1,
     "a feed of an unknown job": 5,
-    "a walk of several pages": 300,
+    "a walk of several pages": 200,
     "a walk that changes on the way": 50,
     "a walk whose last page is full": 30,
     "a page that ends in a tie": 100,

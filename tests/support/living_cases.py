@@ -422,7 +422,7 @@ def play_life(life: Life, engine: LivingEngine) -> None:
             steps = "\n".join(f"    {place}. {step!r}" for place, step in enumerate(life.steps[: state + 1], start=1))
             error.add_note(
                 f"Case {number} of life {life.seed}, after step {state} of {len(life.steps)}. To repeat it:\n"
-                f"BUCKETQUERY_SEED={life.seed} BUCKETQUERY_CASES=1 python -m pytest {LOOP}\n{steps[:20_000]}"
+                f"BUCKETQUERY_SEED={life.seed} BUCKETQUERY_CASES=1 python -m pytest {LOOP}\n{steps[:5_000]}"
             )
             raise
 
