@@ -209,13 +209,11 @@ def evaluate_after(documents: Iterable[Document] | Any, query: Query, last: Docu
         reason = "[after] is no cursor of this query"
         raise InvalidCursor(reason, field="after", value=last)
     everything = documents_in(documents)
-    ordered = _ordered(everything, kind, query)
+    ordered, edge = _ordered(everything, kind, query), _order_key(last, kind, query)
+    keys = [_order_key(document, kind, query) for document in ordered]
     # The keys of a descending order fall, those of an ascending order rise.
     behind = [
-        document
-        for document in ordered
-        for key, edge in [(_order_key(document, kind, query), _order_key(last, kind, query))]
-        if (key < edge if query.desc else key > edge)
+        document for document, key in zip(ordered, keys, strict=True) if (key < edge if query.desc else key > edge)
     ]
     return _body(behind[: query.size], len(ordered), everything, query)
 
