@@ -115,7 +115,7 @@ def seeded_life(seed: str) -> Life:
     stored: Stored = {}
     jobs: Mapping[str, int | None] = {}
     for batch in history:
-        upserts = [upsert(*batch, drop_interim=rng.random() < 0.4)]
+        upserts = [upsert(*batch, drop_interim=rng.random() < 0.5)]
         if rng.random() < 0.2:
             upserts.append(upsert(*batch[: rng.randint(0, 3)]))
         makers = [lambda step=step: step for step in upserts]
@@ -177,9 +177,9 @@ def _finalise(rng: Random, domain: Domain, stored: Stored, _: Mapping[str, objec
         final = {**bucket, "bucket_span": rng.choice(domain.spans), "is_interim": False}
         if rng.random() < 0.6:
             batch.append({**document, "is_interim": rng.random() < 0.6})
-        batch.append(final)
-        if rng.random() < 0.2:
-            batch.append({**final, "is_interim": True})
+        last = rng.choice(("final", "final", "interim", "both"))
+        batch += [final] if last != "interim" else []
+        batch += [{**final, "is_interim": True}] if last != "final" else []
     return upsert(*batch, drop_interim=rng.random() < 0.9)
 
 
