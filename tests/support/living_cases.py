@@ -118,12 +118,14 @@ def seeded_life(seed: str) -> Life:
         upserts = [upsert(*batch, drop_interim=rng.random() < 0.5)]
         if rng.random() < 0.2:
             upserts.append(upsert(*batch[: rng.randint(0, 3)]))
-        makers = [lambda step=step: step for step in upserts]
-        for make in (*makers, *rng.choices(_OTHER_STEPS, k=rng.choice((0, 1, 2)))):
-            step = make() if make in makers else make(rng, domain, stored, jobs, keep_documents)  # type: ignore[operator]
-            if step is not None:
-                stored, jobs = after(stored, jobs, step)
-                steps.append(step)
+        for step in upserts:
+            stored, jobs = after(stored, jobs, step)
+            steps.append(step)
+        for make in rng.choices(_OTHER_STEPS, k=rng.choice((1, 1, 2))):
+            other = make(rng, domain, stored, jobs, keep_documents)
+            if other is not None:
+                stored, jobs = after(stored, jobs, other)
+                steps.append(other)
     reached = moments(steps, first=first, keep_documents=keep_documents)
     cases = [_case(rng, domain, reached, keep_documents=keep_documents) for _ in range(40)]
     return Life(
