@@ -195,7 +195,7 @@ def test_seeded_cases_of_lives_are_answered_alike(shortcuts: str, monkeypatch: p
 @pytest.mark.parametrize("changes_kept", [0, 1, 7, 40])
 def test_a_bounded_log_changes_only_what_expires(changes_kept: int) -> None:
     """A feed that a small log answers is the whole feed; it expires only if changes had to be dropped."""
-    cases = CASES // CASES_PER_VARIANT
+    cases = CASES // (2 * CASES_PER_VARIANT)
     opened = partial(IndexEngine, changes_kept=changes_kept)
     assert count_lives(seeded_lives(f"kept-{changes_kept}-{SEED}", cases), opened)["cases"] >= cases
 
