@@ -58,7 +58,7 @@ def ratios(row: Mapping[str, float]) -> dict[str, float]:
     if not ways:
         return {}
     # The first way leaves the page unread, if another way reads it. Timestamps are enough for the rows of one job.
-    reading = (name for end in (", timestamps", ", keys") for name in ways if name.endswith(end))
+    reading = (name for end in (", timestamps", ", keys", ", read") for name in ways if name.endswith(end))
     unread, read = ways[0], next(reading, ways[0])
     return {name: taken / row[unread if name in BY_HAND else read] for name, taken in row.items() if name in KINDS}
 
@@ -273,6 +273,48 @@ def _many_jobs(measured: Measured) -> list[Verdict]:
     return [writes, question]
 
 
+def _living(measured: Measured) -> list[Verdict]:
+    singles = {}
+    for name, row in measured.part("log, single writes").items():
+        # The ratio of pairs is steadier than the difference of two medians.
+        more = (row["times"] - 1) * row["index, without a log"]
+        singles[name.partition(",")[0]] = (f"{more:+.2f} µs", more <= 0.7)
+    batches: dict[bool, dict[str, tuple[str, bool]]] = {False: {}, True: {}}
+    for name, row in measured.part("log, batches").items():
+        most = 1.10 if (of_jobs := "jobs" in name) else 1.05
+        batches[of_jobs][name.partition(",")[0]] = (f"{row['times'] - 1:+.1%}", row["times"] <= most)
+    nothing = {
+        name.removeprefix("nothing new").removeprefix(", "): (f"{row['changes']:.2f} µs", row["changes"] <= 2)
+        for name, row in measured.part("changes").items()
+        if name.startswith("nothing new")
+    }
+    oldest = {
+        name.removeprefix("the oldest "): (f"{row['index']:.2f} ms", row["index"] < 1)
+        for name, row in measured.part("deletes").items()
+        if name.startswith("the oldest")
+    }
+    return [
+        _verdict("single writes with the log of changes", "at most 0.7 µs more than without it", singles),
+        _verdict("batches with the log of changes", "at most 5 % more than without it", batches[False]),
+        _verdict("a bucket for each of many jobs, with the log", "at most 10 % more than without it", batches[True]),
+        _verdict("`changes` with nothing new", "at most 2 µs", nothing),
+        _deepest(measured),
+        _verdict("delete the oldest day", "under 1 ms", oldest),
+    ]
+
+
+def _deepest(measured: Measured) -> Verdict:
+    """A page behind as many results as were measured beside the first page, both in order of time and read."""
+    pages = {name: row for name, row in measured.part("cursors").items() if name.startswith("by time, a page behind")}
+    alone = [name for name in pages if "commit" not in name]
+    results = {}
+    if alone:
+        first = measured.part("cursors")["by time, the first page"]["from_, timestamps"]
+        taken = pages[alone[-1]]["cursor, timestamps"]
+        results[alone[-1].rpartition(" ")[2]] = (f"{times(taken / first)} ({taken:.1f} µs)", taken <= 2 * first)
+    return _verdict("a page by cursor, by time, read out", "within 2x of the first page, at any depth", results)
+
+
 def _weights(measured: Measured) -> list[Verdict]:
     results = {}
     for name, row in measured.part("weights").items():
@@ -298,6 +340,7 @@ GOALS: Final[Sequence[Callable[[Measured], list[Verdict]]]] = (
     _writes,
     _loads,
     _many_jobs,
+    _living,
     _weights,
 )
 """The functions that judge the goals, in the order of the report."""
