@@ -1,8 +1,8 @@
 """Cursors: pages behind others at some depths, beside ``from_`` and SQLite's keyset pages; alone and in a walk."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
-from itertools import islice
+from itertools import count, islice
 from statistics import median
 from typing import Any, Final
 
@@ -11,8 +11,8 @@ import numpy.typing as npt
 
 from benchmarks.peers.living_table import LivingTable
 from benchmarks.timing import Call, Effort, Figures, WrongAnswer, alternate, race
-from benchmarks.workloads import JOB, SPAN_S, Columns, Document, bucket_columns, index_of_columns, next_buckets
-from bucketquery import BucketQuery, ResultsIndex
+from benchmarks.workloads import JOB, SPAN_S, Columns, Document, bucket_columns, bucket_documents, index_of_columns
+from bucketquery import BucketQuery
 
 DEPTHS: Final = (10_000, 100_000, 1_000_000)
 """The numbers of results before a page. The last one is measured in order of time only."""
@@ -168,12 +168,13 @@ def measure_cursors(size: int, effort: Effort, peers: Sequence[str]) -> Figures:
                     raise WrongAnswer(f"a walk {order} from {depth}, {name}")
             taken = race({name: [call] for name, call in walks.items()}, effort)
             figures[f"{order}, {WALK} pages behind {depth:,}, each"] = {name: us / WALK for name, us in taken.items()}
-    coming = next_buckets(columns, interim=0)
+    (newest,) = bucket_documents({name: column[-1:] for name, column in columns.items()})
+    versions = ({**newest, "event_count": events, "is_interim": True} for events in count(1))
     for order, walker in walkers.items():
         for depth in depths_at(size, order):
             calls = walker.ways(depth)
             works = {name: partial(_ignoring, call) for name, call in calls.items()}
-            commits = islice(coming, 5 * effort.rounds if depth < DEPTHS[1] else effort.rounds)
+            commits = islice(versions, 5 * effort.rounds if depth < DEPTHS[1] else effort.rounds)
             taken_each = alternate(works, _writing(commits, index, table))
             _check_pages(order, depth, calls, walker)
             name = f"{order}, {_words(depth)}, after a commit"
@@ -208,13 +209,12 @@ def _check_pages(order: str, depth: int, calls: Mapping[str, Call], walker: Walk
             raise WrongAnswer(f"{order}, {_words(depth)}, {name}: {found[:3]}..., not {right[:3]}...")
 
 
-def _writing(documents: Iterator[Document], index: ResultsIndex, table: LivingTable | None) -> Iterator[None]:
-    """Write a bucket to both before each turn. It is the newest, and its score is 0, so no measured page changes."""
-    for document in documents:
-        written = {**document, "anomaly_score": 0.0}
-        index.upsert([written])
+def _writing(versions: Iterable[Document], index: Index, table: LivingTable | None) -> Iterator[None]:
+    """Write a version of the newest bucket to both before each turn. No measured page changes."""
+    for document in versions:
+        index.upsert([document])
         if table:
-            table.put(written)
+            table.put(document)
         yield None
 
 
