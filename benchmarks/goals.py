@@ -278,11 +278,11 @@ def _living(measured: Measured) -> list[Verdict]:
     for name, row in measured.part("log, single writes").items():
         # The ratio of pairs is steadier than the difference of two medians.
         more = (row["times"] - 1) * row["index, without a log"]
-        singles[name.partition(",")[0]] = (f"{more:+.2f} µs", more <= 0.7)
+        singles[name.partition(", ")[0]] = (f"{more:+.2f} µs", more <= 0.7)
     batches: dict[bool, dict[str, tuple[str, bool]]] = {False: {}, True: {}}
     for name, row in measured.part("log, batches").items():
         most = 1.10 if (of_jobs := "jobs" in name) else 1.05
-        batches[of_jobs][name.partition(",")[0]] = (f"{row['times'] - 1:+.1%}", row["times"] <= most)
+        batches[of_jobs][name.partition(", ")[0]] = (f"{row['times'] - 1:+.1%}", row["times"] <= most)
     nothing = {
         name.removeprefix("nothing new").removeprefix(", "): (f"{row['changes']:.2f} µs", row["changes"] <= 2)
         for name, row in measured.part("changes").items()
