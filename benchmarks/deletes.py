@@ -64,9 +64,7 @@ class _InIndex:
 
     def delete(self, window: Window) -> int:
         start, end = bounds(self._timestamps, window)
-        if window.interim_only:
-            return int(self.index.delete(JOB, interim_only=True).deleted)
-        return int(self.index.delete(JOB, start=start, end=end).deleted)
+        return int(self.index.delete(JOB, start=start, end=end, interim_only=window.interim_only).deleted)
 
     def highest(self) -> tuple[int, Sequence[int]]:
         page = self.index.search(HIGHEST)
