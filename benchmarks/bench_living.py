@@ -12,9 +12,19 @@ import pytest
 
 from benchmarks.deletes import measure_deletes
 from benchmarks.feed import measure_changes
-from benchmarks.living import PAIRED, WITH_LOG, WITHOUT_LOG, check_log, measure_single_writes, pair_of_indexes, paired
+from benchmarks.goals import judge
+from benchmarks.living import (
+    NOISE,
+    PAIRED,
+    WITH_LOG,
+    WITHOUT_LOG,
+    check_log,
+    measure_single_writes,
+    pair_of_indexes,
+    paired,
+)
 from benchmarks.peers.living_table import LivingTable
-from benchmarks.timing import ONCE, WrongAnswer
+from benchmarks.timing import ONCE, Table, WrongAnswer
 from benchmarks.walks import ORDERS, PAGE, Walker, depths_at, measure_cursors
 from benchmarks.workloads import (
     JOB,
@@ -109,9 +119,18 @@ def test_the_oldest_day_is_deleted(benchmark: Benchmark, columns: Columns) -> No
 
 
 def test_the_log_is_judged_by_pairs() -> None:
-    """The ratio is the median of neighbouring samples, which a slow phase of the machine disturbs alike."""
+    """The ratio is the median of neighbouring samples. If its noise reaches over the goal, the goal is left open."""
     row = paired({WITH_LOG: [10.0, 110.0, 33.0], WITHOUT_LOG: [10.0, 100.0, 30.0]}, 0.1)
-    assert row == pytest.approx({WITH_LOG: 3.3, WITHOUT_LOG: 3.0, PAIRED: 1.1})
+    assert row[NOISE] == 0
+    assert row == pytest.approx({WITH_LOG: 3.3, WITHOUT_LOG: 3.0, PAIRED: 1.1, NOISE: 0})
+    verdicts = {}
+    for noise in (0.01, 0.2):
+        tables = {("log, batches", 10_000): Table("", "ms", {"W3": {**row, NOISE: noise}, "one for each of jobs": row})}
+        verdicts[noise] = {verdict.goal: verdict for verdict in judge(tables, 10_000)}
+    assert verdicts[0.01]["at most 5 % more than without it"].is_met is False
+    assert verdicts[0.01]["at most 10 % more than without it"].is_met
+    assert verdicts[0.2]["at most 5 % more than without it"].is_met is None
+    assert "10 ± 20 %: too noisy to tell" in verdicts[0.2]["at most 5 % more than without it"].result
 
 
 def test_a_log_that_lacks_changes_is_refused() -> None:

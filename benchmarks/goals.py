@@ -274,15 +274,13 @@ def _many_jobs(measured: Measured) -> list[Verdict]:
 
 
 def _living(measured: Measured) -> list[Verdict]:
-    singles = {}
+    singles, batches, of_jobs = {}, {}, {}
     for name, row in measured.part("log, single writes").items():
-        # The ratio of pairs is steadier than the difference of two medians.
-        more = (row["times"] - 1) * row["index, without a log"]
-        singles[name.partition(", ")[0]] = (f"{more:+.2f} µs", more <= 0.7)
-    batches: dict[bool, dict[str, tuple[str, bool]]] = {False: {}, True: {}}
+        base = row["index, without a log"]
+        singles[name.partition(", ")[0]] = _with_log(row, "µs", (base, 0.7))
     for name, row in measured.part("log, batches").items():
-        most = 1.10 if (of_jobs := "jobs" in name) else 1.05
-        batches[of_jobs][name.partition(", ")[0]] = (f"{row['times'] - 1:+.1%}", row["times"] <= most)
+        into, most = (of_jobs, 10) if "jobs" in name else (batches, 5)
+        into[name.partition(", ")[0]] = _with_log(row, "%", (100, most))
     nothing = {
         name.removeprefix("nothing new").removeprefix(", "): (f"{row['changes']:.2f} µs", row["changes"] <= 2)
         for name, row in measured.part("changes").items()
@@ -294,13 +292,34 @@ def _living(measured: Measured) -> list[Verdict]:
         if name.startswith("the oldest")
     }
     return [
-        _verdict("single writes with the log of changes", "at most 0.7 µs more than without it", singles),
-        _verdict("batches with the log of changes", "at most 5 % more than without it", batches[False]),
-        _verdict("a bucket for each of many jobs, with the log", "at most 10 % more than without it", batches[True]),
+        _unless_noisy("single writes with the log of changes", "at most 0.7 µs more than without it", singles),
+        _unless_noisy("batches with the log of changes", "at most 5 % more than without it", batches),
+        _unless_noisy("a bucket for each of many jobs, with the log", "at most 10 % more than without it", of_jobs),
         _verdict("`changes` with nothing new", "at most 2 µs", nothing),
         _deepest(measured),
         _verdict("delete the oldest day", "under 1 ms", oldest),
     ]
+
+
+def _with_log(row: Mapping[str, float], unit: str, goal: tuple[float, float]) -> tuple[str, bool | None]:
+    """What the log adds, and whether the goal is met; None if the noise is larger than the distance from the goal.
+
+    Args:
+        row: the figures, with the median ratio of pairs and its noise.
+        unit: the unit of the goal.
+        goal: the cost without the log, and what the log may add to it.
+    """
+    base, most = goal
+    more, noise = (row["times"] - 1) * base, row["noise"] * base
+    is_met = more <= most if abs(more - most) > noise else None
+    return f"{more:+.2g} ± {noise:.2g} {unit}", is_met
+
+
+def _unless_noisy(work: str, goal: str, results: Mapping[str, tuple[str, bool | None]]) -> Verdict:
+    """A verdict on several works: missed if one surely misses the goal, and left open if the noise leaves one open."""
+    verdict = _verdict(work, goal, {name: (text, is_met is not False) for name, (text, is_met) in results.items()})
+    is_open = verdict.is_met and any(is_met is None for _, is_met in results.values())
+    return verdict._replace(result=f"{verdict.result}: too noisy to tell", is_met=None) if is_open else verdict
 
 
 def _deepest(measured: Measured) -> Verdict:

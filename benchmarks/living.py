@@ -33,6 +33,12 @@ PAIRED: Final = "times"
 Other work on the machine disturbs both of a pair alike, so this ratio is steadier than that of the two medians.
 """
 
+NOISE: Final = "noise"
+"""The column for three standard errors of this ratio, by the differences between the pairs."""
+
+#: Turns a median difference from the median into three standard errors of the median, but for the number of pairs.
+_ERRORS: Final = 3 * 1.2533 * 1.4826
+
 WITH_LOG: Final = "index"
 WITHOUT_LOG: Final = "index, without a log"
 
@@ -61,9 +67,11 @@ def pair_of_indexes(columns: Columns | None = None) -> dict[str, Index]:
 
 
 def paired(taken: Mapping[str, Sequence[float]], share: float = 1.0) -> dict[str, float]:
-    """The median of each contestant, times ``share``, and the median ratio of their pairs."""
-    pairs = zip(taken[WITH_LOG], taken[WITHOUT_LOG], strict=True)
-    return {**{name: share * median(some) for name, some in taken.items()}, PAIRED: median(a / b for a, b in pairs)}
+    """The median of each contestant, times ``share``, the median ratio of their pairs, and its noise."""
+    ratios = [a / b for a, b in zip(taken[WITH_LOG], taken[WITHOUT_LOG], strict=True)]
+    times = median(ratios)
+    noise = _ERRORS * median(abs(ratio - times) for ratio in ratios) / len(ratios) ** 0.5
+    return {**{name: share * median(some) for name, some in taken.items()}, PAIRED: times, NOISE: noise}
 
 
 def check_log(indexes: Mapping[str, Index], since: int, written: int) -> None:
@@ -148,9 +156,9 @@ def measure_batches(size: int, effort: Effort) -> Figures:
     Raises:
         WrongAnswer: an index does not have the written results, or the log lacks some of them.
     """
-    rounds = min(9, effort.rounds)
+    rounds = effort.rounds
     columns = bucket_columns(size)
-    figures = {"W3 rescore a hundredth, then the top ten": _rescoring(columns, rounds)}
+    figures = {"W3 rescore a hundredth, then the top ten": _rescoring(columns, 2 * rounds)}
     many = min(size, _MANY)
     documents = bucket_documents(bucket_columns(many))
     loads = {name: partial(_load, make) for name, make in _MAKERS.items()}
@@ -159,9 +167,9 @@ def measure_batches(size: int, effort: Effort) -> Figures:
             raise WrongAnswer("documents are missing")
     figures[f"{many:,} documents loaded"] = paired(alternate(loads, [documents] * rounds), 1e-3)
     del documents
-    figures[f"{many:,} rows replaced by columns"] = _replacing(columns, many, rounds)
+    figures[f"{many:,} rows replaced by columns"] = _replacing(columns, many, 2 * rounds)
     jobs = min(size, _JOBS)
-    figures[f"one bucket for each of {jobs:,} jobs"] = _many_jobs(jobs, min(5, rounds))
+    figures[f"one bucket for each of {jobs:,} jobs"] = _many_jobs(jobs, min(9, rounds))
     return figures
 
 

@@ -173,9 +173,12 @@ def measure_cursors(size: int, effort: Effort, peers: Sequence[str]) -> Figures:
     for order, walker in walkers.items():
         for depth in depths_at(size, order):
             calls = walker.ways(depth)
-            works = {name: partial(_ignoring, call) for name, call in calls.items()}
-            commits = islice(versions, 5 * effort.rounds if depth < DEPTHS[1] else effort.rounds)
-            taken_each = alternate(works, _writing(commits, index, table))
+            taken_each: dict[str, list[float]] = {name: [] for name in calls}
+            for _ in range(5 * effort.rounds if depth < DEPTHS[1] else effort.rounds):
+                for name, call in calls.items():
+                    # Each call is the first one after a commit: the ways must not find what another one has made.
+                    work = {name: partial(_ignoring, call)}
+                    taken_each[name] += alternate(work, _writing(islice(versions, 1), index, table))[name]
             _check_pages(order, depth, calls, walker)
             name = f"{order}, {_words(depth)}, after a commit"
             figures[name] = {way: median(some) for way, some in taken_each.items()}
