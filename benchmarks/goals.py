@@ -274,7 +274,9 @@ def _many_jobs(measured: Measured) -> list[Verdict]:
 
 
 def _living(measured: Measured) -> list[Verdict]:
-    singles, batches, of_jobs = {}, {}, {}
+    singles: dict[str, tuple[str, bool | None]] = {}
+    batches: dict[str, tuple[str, bool | None]] = {}
+    of_jobs: dict[str, tuple[str, bool | None]] = {}
     for name, row in measured.part("log, single writes").items():
         base = row["index, without a log"]
         singles[name.partition(", ")[0]] = _with_log(row, "µs", (base, 0.7))
