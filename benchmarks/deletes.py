@@ -9,7 +9,7 @@ import numpy as np
 
 from benchmarks.peers import make
 from benchmarks.questions import check
-from benchmarks.timing import Effort, Figures, WrongAnswer, alternate
+from benchmarks.timing import MIN_SAMPLES, Effort, Figures, WrongAnswer, alternate
 from benchmarks.workloads import (
     HIGHEST,
     JOB,
@@ -165,7 +165,8 @@ def _step(holder: _Holder, counts: list[int], window: Window | None) -> object:
 def measure_deletes(size: int, effort: Effort, peers: Sequence[str]) -> Figures:
     """Deletes of days and of interim buckets, and the ten highest scores after each, milliseconds.
 
-    Each delete takes the next day, so a work needs one load. Every contestant has answered a question by score before.
+    Each delete takes the next day, so a work needs one load. A work that would delete more than a quarter of the buckets
+    in `MIN_SAMPLES` days is left out. Every contestant has answered a question by score before.
 
     Raises:
         WrongAnswer: a delete has another number of rows, or the answer afterwards is another one.
@@ -173,7 +174,10 @@ def measure_deletes(size: int, effort: Effort, peers: Sequence[str]) -> Figures:
     figures = {}
     holders = None
     for name, (length, place) in _WORKS.items():
-        rounds = max(1, min(effort.rounds, size // (4 * length)))
+        days = size // (4 * length)
+        if days < MIN_SAMPLES:
+            continue
+        rounds = min(effort.rounds, days)
         if holders is None or size < _LARGE:
             holders = _Holders(bucket_columns(size, interim=_INTERIM * effort.rounds), peers)
         final = size - _INTERIM * effort.rounds
