@@ -165,8 +165,8 @@ def _step(holder: _Holder, counts: list[int], window: Window | None) -> object:
 def measure_deletes(size: int, effort: Effort, peers: Sequence[str]) -> Figures:
     """Deletes of days and of interim buckets, and the ten highest scores after each, milliseconds.
 
-    Each delete takes the next day, so a work needs one load. A work that would delete more than a quarter of the buckets
-    in `MIN_SAMPLES` days is left out. Every contestant has answered a question by score before.
+    Each delete takes the next day, so a work needs one load. A work is left out if `MIN_SAMPLES` of its days are more
+    than a quarter of the buckets. Every contestant has answered a question by score before.
 
     Raises:
         WrongAnswer: a delete has another number of rows, or the answer afterwards is another one.
