@@ -28,8 +28,10 @@ from benchmarks.workloads import SMALLEST
 ROOT: Final = Path(__file__).parent.parent
 
 #: The parts that repeat each work often enough within a run for a stable median.
-_PARTS: Final = ("questions", "answers", "writes", "memory")
+_PARTS: Final = ("questions", "answers", "writes", "living", "memory")
 _LEFT_OUT: Final = ("first",)
+#: A ratio of two other columns and its noise, which are no costs.
+_NO_COSTS: Final = ("times", "noise")
 
 #: A smaller change is not listed, however quiet the machine is.
 _MIN_NOISE: Final = 0.03
@@ -155,6 +157,7 @@ def costs_of(figures: Path) -> Costs:
         if part not in _LEFT_OUT
         for work, row in found.costs().items()
         for contestant, cost in row.items()
+        if contestant not in _NO_COSTS
     }
 
 

@@ -15,6 +15,7 @@ from bucketquery.ingest.batch import Batch
 from bucketquery.ingest.documents import read_documents
 from bucketquery.ingest.scores import ARGUMENTS, read_scores
 from bucketquery.jobs.catalog import Catalog
+from bucketquery.jobs.change_log import ChangeLog
 from bucketquery.jobs.job import Job
 from bucketquery.jobs.writes import Written, delete_all, delete_results, empty_tables, rescore, write_batch
 from bucketquery.model.frozen import FrozenMapping
@@ -23,13 +24,15 @@ from bucketquery.model.scalars import base_form
 from bucketquery.model.schema import Document, Kind
 from bucketquery.model.sizes import DEFAULT_SIZES
 from bucketquery.queries.deletion import read_deletion
-from bucketquery.queries.parameters import read_boolean, read_job_id, read_kind, read_text
+from bucketquery.queries.parameters import read_boolean, read_count, read_job_id, read_kind, read_text
 from bucketquery.reads import Reads
 from bucketquery.results.commit import Commit, commit_of
 from bucketquery.snapshot import Snapshot
 from bucketquery.storage.table_changes import Counts
 
 _LONGEST_SPAN: Final = 2**63
+#: Sequences are stored as int64; this leaves room for as many commits as anybody can make.
+_LAST_SEQUENCE: Final = 2**62 - 1
 #: The ``skipped`` of a commit that skipped no document.
 _NOTHING: Final[Mapping[str, int]] = FrozenMapping({})
 #: The columns of an argument: arrays by field name, or a frame.
@@ -68,14 +71,18 @@ class ResultsIndex(Reads):
 
     Args:
         max_size: the largest ``size`` of a query (default 10,000).
-        clock: a function without arguments that returns epoch ms as an integer (default: the system's clock). A search
-            calls it once, and only if its date math contains ``now``.
+        clock: a function without arguments that returns epoch ms as an integer (default: the system's clock). A commit
+            calls it once. A search calls it once if its date math contains ``now``, otherwise not at all.
         keep_documents: whether to store documents (default True). With False, only columns that queries filter or sort
             by are stored. Pages then have `keys`, and ``to_dict(documents=...)`` takes the documents from the caller.
+        changes_kept: the largest number of changes in the log that `changes` reads (default 100,000). A change takes
+            about 60 to 100 bytes. With 0 there is no log, and no write pays for it.
+        first_sequence: the sequence of the index without commits (default 0), below 2**62. Give the current epoch ms if
+            readers keep their sequences over restarts: those of an earlier process then expire.
 
     Raises:
-        InvalidQuery: ``max_size`` is not a non-negative integer, ``clock`` is not callable, or ``keep_documents`` is
-            not a bool.
+        InvalidQuery: ``max_size``, ``changes_kept`` or ``first_sequence`` is not a non-negative integer, ``clock`` is
+            not callable, or ``keep_documents`` is not a bool.
 
     >>> index = ResultsIndex()
     >>> bucket = {"result_type": "bucket", "job_id": "web", "timestamp": 1767225600000, "bucket_span": 300}
@@ -86,20 +93,30 @@ class ResultsIndex(Reads):
     (1, 'critical')
     """
 
-    __slots__ = ("__weakref__", "_lock", "_nothing", "_snapshot")
+    __slots__ = ("__weakref__", "_lock", "_log", "_nothing", "_snapshot")
 
     def __init__(
-        self, *, max_size: int = 10_000, clock: Callable[[], int] | None = None, keep_documents: bool = True
+        self,
+        *,
+        max_size: int = 10_000,
+        clock: Callable[[], int] | None = None,
+        keep_documents: bool = True,
+        changes_kept: int = 100_000,
+        first_sequence: int = 0,
     ) -> None:
-        most = base_form(max_size)
-        if type(most) is not int or most < 0:
-            raise InvalidQuery("[max_size] must be a non-negative integer", field="max_size", value=max_size)
+        most = read_count(max_size, "max_size")
+        kept, first = read_count(changes_kept, "changes_kept"), read_count(first_sequence, "first_sequence")
+        if first > _LAST_SEQUENCE:
+            raise InvalidQuery("[first_sequence] must be below 2**62", field="first_sequence", value=first_sequence)
         if clock is not None and not callable(clock):
             raise InvalidQuery("[clock] must be callable", field="clock", value=clock)
         has_documents = read_boolean(keep_documents, "keep_documents")
         self._lock = Lock()
         self._nothing = empty_tables(DEFAULT_SIZES)
-        self._snapshot = Snapshot(Catalog(), 0, most, clock or _system_clock, has_documents=has_documents)
+        self._log = ChangeLog(kept, first, DEFAULT_SIZES) if kept else None
+        self._snapshot = Snapshot(
+            Catalog(), first, most, clock or _system_clock, has_documents=has_documents, log=self._log
+        )
         _INDEXES.add(self)
 
     def put_job(self, job_id: str, *, bucket_span: int | None = None) -> Commit:
@@ -139,7 +156,7 @@ class ResultsIndex(Reads):
             UnknownJob: no job has this id.
             InvalidQuery: ``job_id`` is not text.
 
-        Complexity: microseconds for any number of jobs and results.
+        Complexity: microseconds for any number of jobs. O(n) for its n results, which the log keeps as changes.
 
         >>> index = ResultsIndex()
         >>> commit = index.put_job("web")
@@ -149,7 +166,8 @@ class ResultsIndex(Reads):
         job_id = read_text(job_id, "job_id")
         with self._lock:
             catalog = self._snapshot._catalog
-            written = delete_all(catalog.known(job_id, "job_id"))
+            job = catalog.known(job_id, "job_id")
+            written = delete_all(job, with_changes=self._log is not None)
             return self._publish(written, catalog=catalog.without(job_id))
 
     def delete(
@@ -351,10 +369,17 @@ class ResultsIndex(Reads):
                 return commit_of(sequence, 0, 0, unchanged, 0, skipped, repeated, time)
             catalog = snapshot._catalog.with_jobs(written.jobs)
         following = snapshot._next(catalog, snapshot._read_clock())
-        commit = commit_of(
-            following._sequence, inserted, replaced, unchanged, deleted, skipped, repeated, following._time
-        )
-        self._snapshot = following
+        sequence, time = following._sequence, following._made_at or 0
+        commit = commit_of(sequence, inserted, replaced, unchanged, deleted, skipped, repeated, time)
+        log = self._log
+        if log is None:
+            self._snapshot = following
+        else:
+            needs_trim = log.add(written, sequence, time)
+            self._snapshot = following
+            if needs_trim:
+                log.trim(catalog)
+            log.is_dirty = False
         return commit
 
     def check(self) -> None:

@@ -4,7 +4,7 @@ A write makes new tables for the jobs that it changes. It changes nothing that a
 point. The index publishes its result.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from operator import add, itemgetter
 from typing import Final, NamedTuple
 
@@ -23,7 +23,7 @@ from bucketquery.storage.packed_rows import Layout, Row
 from bucketquery.storage.packed_segment import segment_of_rows
 from bucketquery.storage.segment import Segment
 from bucketquery.storage.table import Table, UnknownRows
-from bucketquery.storage.table_changes import Counts, TableChanges
+from bucketquery.storage.table_changes import Counts, RowChanges, TableChanges
 
 #: For each kind, the table of a job without results.
 EmptyTables = Mapping[Kind, Table]
@@ -39,12 +39,15 @@ class Written(NamedTuple):
         counts: the numbers of inserted, replaced, unchanged and deleted results.
         changes: the job and the changes of each table that the write touched. Some of them may be without changes.
         is_renormalised: whether the write only gave new scores.
+        rows: the changes of single rows, which `changes` does not have: the job, the record that the row replaced
+            (None if it is new) and its own record, one row after the other in one list.
     """
 
     jobs: Mapping[str, Job]
     counts: Counts
     changes: list[tuple[str, TableChanges]]
     is_renormalised: bool = False
+    rows: Sequence[str | bytes | None] = ()
 
 
 def empty_tables(sizes: Sizes) -> EmptyTables:
@@ -56,19 +59,23 @@ def write_batch(catalog: Catalog, nothing: EmptyTables, batch: Batch, *, drop_in
     """Insert or replace the results of a batch by identity; `drop_overtaken` says what ``drop_interim`` does."""
     changed: dict[str, Job] = {}
     changes: list[tuple[str, TableChanges]] = []
+    # One flat list: a tuple for each row would cost more, and the garbage collector would visit all of them.
+    rows: list[str | bytes | None] = []
     inserted = replaced = unchanged = 0
     for job_id, layout, row in batch.rows:
         job = changed.get(job_id) or catalog.get(job_id) or Job(job_id)
-        new, change = (job.tables.get(layout.kind) or nothing[layout.kind]).put(row, layout)
-        if change.new is None:
+        table = job.tables.get(layout.kind) or nothing[layout.kind]
+        new, before = table.put(row, layout)
+        if new is table:
             unchanged += 1
             continue
         changed[job_id] = job.with_table(new)
-        changes.append((job_id, change))
-        if change.old is None:
+        if before is None:
             inserted += 1
+            rows += (job_id, None, row[0])
         else:
             replaced += 1
+            rows += (job_id, before[0], row[0])
     for kind, segments in batch.parts.items():
         for job_id, segment in segments.items():
             job = changed.get(job_id) or catalog.get(job_id) or Job(job_id)
@@ -80,10 +87,14 @@ def write_batch(catalog: Catalog, nothing: EmptyTables, batch: Batch, *, drop_in
             unchanged += counts.unchanged
             if new is not old:
                 changed[job_id] = job.with_table(new)
-                changes.append((job_id, of_table))
+                if isinstance(of_table, RowChanges):
+                    for before, row in of_table.pairs:
+                        rows += (job_id, None if before is None else before[0], row[0])
+                else:
+                    changes.append((job_id, of_table))
     # This does the same as the constructors of the named tuples, in half the time.
     counts = _new_tuple(Counts, (inserted, replaced, unchanged, 0))
-    written = _new_tuple(Written, (changed, counts, changes, False))
+    written = _new_tuple(Written, (changed, counts, changes, False, rows))
     return drop_overtaken(catalog, batch, written) if drop_interim else written
 
 
@@ -169,10 +180,10 @@ def delete_results(catalog: Catalog, named: Deletion) -> Written:
     return Written(jobs, Counts(0, 0, 0, deleted), changes)
 
 
-def delete_all(job: Job) -> Written:
-    """Delete all results of a job that is deleted itself."""
+def delete_all(job: Job, *, with_changes: bool = True) -> Written:
+    """Delete all results of a job that is deleted itself; the changes are left out if nobody reads them."""
     deleted = sum(table.length for table in job.tables.values())
-    return Written({}, Counts(0, 0, 0, deleted), _all_of([job]))
+    return Written({}, Counts(0, 0, 0, deleted), _all_of([job]) if with_changes else [])
 
 
 def _all_of(jobs: Iterable[Job]) -> list[tuple[str, TableChanges]]:

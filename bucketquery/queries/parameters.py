@@ -50,6 +50,18 @@ def read_job_id(job_id: object) -> str:
     raise InvalidQuery(f"[job_id] {JOB_ID_RULE}", field="job_id", value=job_id)
 
 
+def read_count(value: object, field: str) -> int:
+    """A non-negative integer, checked.
+
+    >>> read_count(5, "max_size")
+    5
+    """
+    count = base_form(value)
+    if type(count) is int and count >= 0:
+        return count
+    raise InvalidQuery(f"[{field}] must be a non-negative integer", field=field, value=value)
+
+
 def read_kind(value: object) -> Kind:
     """The kind of results that a parameter names.
 

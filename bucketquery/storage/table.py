@@ -31,7 +31,6 @@ from bucketquery.storage.table_changes import (
     BatchChanges,
     Counts,
     Deletions,
-    RowChange,
     RowChanges,
     RowPlaces,
     TableChanges,
@@ -132,11 +131,13 @@ class Table:
         """
         layout = layout_of(self.kind)
         if layout is not None and batch.length <= self.base.sizes.rows_one_by_one:
-            table, changes = self, []
-            for row in range(batch.length):
-                table, change = table.put(batch.row(layout, row), layout)
-                changes.append(change)
-            return table, RowChanges(layout, changes)
+            table, pairs = self, []
+            for row in [batch.row(layout, at) for at in range(batch.length)]:
+                before = table
+                table, old = before.put(row, layout)
+                if table is not before:
+                    pairs.append((old, row))
+            return table, RowChanges(layout, pairs, batch.length - len(pairs))
         found = self._find(batch)
         same = same_as_stored(self.base, self.head, batch, found)
         unchanged = int(np.count_nonzero(same))
@@ -148,8 +149,12 @@ class Table:
         table = self._write(batch, found) if batch.length else self
         return table, BatchChanges(counts, self.base, self.head, batch, found)
 
-    def put(self, row: Row, layout: Layout) -> tuple["Table", RowChange]:
+    def put(self, row: Row, layout: Layout) -> tuple["Table", Row | None]:
         """Insert or replace a single row, as `upsert` does with a batch of one row.
+
+        Returns:
+            The new table, and the row that was replaced, None if there was none. If nothing differs, the table is this
+            one.
 
         Amortised O(1) for a row in order, O(h) for an interim row, else O(log n + h). Compacting a full head costs
         O(n).
@@ -162,26 +167,25 @@ class Table:
             if in_head:
                 old = head.row(layout, head_row)
                 if old == row:
-                    return self, RowChange(layout, None, None)
+                    return self, old
         base_row, in_base = base.place(layout, identity)
         # If the head has a newer version, the row of the base is deleted. A delete leaves rows without a newer version.
         in_base = in_base and not in_head and not (len(deleted) and has(deleted, base_row))
         if in_base:
             old = base.row(layout, base_row)
             if old == row:
-                return self, RowChange(layout, None, None)
+                return self, old
         at_end, to_head, is_deleted = WAYS_OF_ONE[not row[0][layout.interim_at], in_base, base_row == base.length]
-        change = RowChange(layout, old, row)
         if at_end:
             base = base.append_row(layout, row) or base.append(segment_of_rows(layout, [row]))
             if not in_head:
-                return Table(base, deleted, head, self._interim), change
+                return Table(base, deleted, head, self._interim), old
         if is_deleted:
             deleted = np.insert(deleted, deleted.searchsorted(base_row), base_row)
         assert isinstance(head, PackedSegment), "a kind with records has a packed head"
         head = head.with_row(layout, head_row, row, replaces=in_head) if to_head else head.without_row(layout, head_row)
         table = Table(base, deleted, head, self._interim)
-        return table._within_limit(), change
+        return table._within_limit(), old
 
     def rescore(self, scores: Segment, named: ScoresByName | None = None) -> tuple["Table", TableChanges]:
         """Replace the scores of stored results, and those of influencers nested in them.

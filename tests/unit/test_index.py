@@ -26,7 +26,6 @@ from bucketquery import (
 from bucketquery import index as index_module
 from bucketquery.storage.packed_rows import Layout, Row
 from bucketquery.storage.table import Table
-from bucketquery.storage.table_changes import RowChange
 from support.helpers import (
     FULL,
     JOB,
@@ -346,7 +345,7 @@ def test_rows_of_a_failed_write_are_not_visible(monkeypatch: pytest.MonkeyPatch)
     put = Table.put
     done: list[Table] = []
 
-    def interrupted(self: Table, row: Row, layout: Layout) -> tuple[Table, RowChange]:
+    def interrupted(self: Table, row: Row, layout: Layout) -> tuple[Table, Row | None]:
         if len(done) == 3:
             raise KeyboardInterrupt
         found = put(self, row, layout)

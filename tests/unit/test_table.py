@@ -18,7 +18,7 @@ from bucketquery.storage.packed_segment import empty_segment, pack
 from bucketquery.storage.segment import Segment
 from bucketquery.storage.selection import Selection
 from bucketquery.storage.table import Table, UnknownRows
-from bucketquery.storage.table_changes import Counts, TableChanges
+from bucketquery.storage.table_changes import Counts, RowChanges, TableChanges
 from bucketquery.storage.view import NO_ROWS, View
 from support.helpers import (
     FULL,
@@ -421,7 +421,10 @@ def test_put_and_upsert_place_a_single_row_alike(limit: int, packed_rows: int, m
         optional |= {"event_count": rng.randrange(2), "is_interim": rng.random() < 0.5, "bucket_span": span}
         batch = segment([bucket(number, **optional)])
         older = one_by_one_table
-        one_by_one_table, changes = one_by_one_table.put(batch.row(layout(), 0), layout())
+        row = batch.row(layout(), 0)
+        one_by_one_table, old = older.put(row, layout())
+        pairs = [] if one_by_one_table is older else [(old, row)]
+        changes = RowChanges(layout(), pairs, 1 - len(pairs))
         assert_changes_match(changes, stored(older), stored(one_by_one_table))
         by_batches, counts = upserted(by_batches, batch)
         assert counts == changes.counts

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from operator import add
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from bucketquery.jobs.writes import Written, delete_all, delete_results, empty_t
 from bucketquery.model.instants import FIRST_MS, LAST_MS
 from bucketquery.model.schema import SCHEMAS, Bools
 from bucketquery.queries.deletion import Deletion
+from bucketquery.storage.packed_rows import layout_of
 from bucketquery.storage.selection import Selection
 from bucketquery.storage.table import Table
 from bucketquery.storage.table_changes import Counts
@@ -52,6 +54,16 @@ def applied(catalog: Catalog, written: Written) -> Catalog:
             assert (len(found), found & seen) == (len(some), set())
             seen |= found
         total = Counts(*(one + other for one, other in zip(total, changes.counts, strict=True)))
+    layout = layout_of("bucket")
+    assert layout is not None
+    for at in range(0, len(written.rows), 3):
+        of_job, old, new = written.rows[at : at + 3]
+        assert isinstance(of_job, str)
+        assert isinstance(new, bytes)
+        identity = (of_job, "bucket", *layout.identity_from(new))
+        assert identity not in seen
+        seen.add(identity)
+        total = Counts(*map(add, total, Counts(1, 0, 0) if old is None else Counts(0, 1, 0)))
     assert total[:2] == written.counts[:2]
     assert total.deleted == written.counts.deleted
     return following
