@@ -79,7 +79,7 @@ class Page(Immutable, ABC, Generic[_Value]):
         characters that may stand in a URL. It belongs to the query with any ``size``, ``from_`` and ``expand``. It
         stays valid in later commits, if its result is deleted, and in another process with the same results.
 
-        Complexity: O(1) for one job, O(j) for j jobs, at each read.
+        Complexity: at most O(len(page)), and O(j) for the j jobs of the query, at each read.
 
         >>> from bucketquery import BucketQuery, ResultsIndex
         >>> index = ResultsIndex()

@@ -184,12 +184,9 @@ def test_a_walk_by_score_reads_ahead_of_its_pages() -> None:
 
 
 def test_a_sample_tells_which_rows_of_a_level_are_near_the_key() -> None:
-    """A level has many more rows than are needed, with distinct and with tied values, and some near ones are deleted."""
-    for scores in (
-        np.arange(20_000) * 7_919 % 20_000 / 200.0,
-        np.arange(20_000) % 4.0,
-        np.arange(20_000) // 10 % 100.0,
-    ):
+    """A level has many more rows than are needed, of distinct and of tied values; some near the key are deleted."""
+    numbers = np.arange(20_000)
+    for scores in (numbers * 7_919 % 20_000 / 200.0, numbers % 4.0, numbers // 10 % 100.0):
         index = take(many(scores), replace(FEW, ahead_rows=20))
         index.upsert([bucket(row, anomaly_score=0.5) for row in range(0, 20_000, 400)])
         for from_ in (0, 100, 3_000):
