@@ -69,7 +69,7 @@ def test_a_batch_is_one_part() -> None:
     index.upsert([*rows(0, 30, anomaly_score=5.0), bucket(30, is_interim=True)])
     before = [bucket(10, anomaly_score=6, is_interim=True), bucket(30, anomaly_score=7), bucket(31)]
     batch = segment_of([*rows(0, 10, anomaly_score=5.0), *rows(11, 20, anomaly_score=5.0), bucket(31), bucket(30)])
-    assert parts_of(table_of(index).upsert(batch.prefix(10))[1]) == []
+    assert parts_of(table_of(index).upsert(batch.prefix(19))[1]) == []
     index.upsert(before)
     (part,) = parts_of(table_of(index).upsert(segment_of(rows(9, 40, anomaly_score=8.0)))[1])
     found = {key[1] // STEP: others for key, *others in shown(part)}
