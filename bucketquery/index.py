@@ -75,8 +75,8 @@ class ResultsIndex(Reads):
             calls it once. A search calls it once if its date math contains ``now``, otherwise not at all.
         keep_documents: whether to store documents (default True). With False, only columns that queries filter or sort
             by are stored. Pages then have `keys`, and ``to_dict(documents=...)`` takes the documents from the caller.
-        changes_kept: the largest number of changes in the log that `changes` reads (default 100,000). A change takes
-            about 60 to 100 bytes. With 0 there is no log, and no write pays for it.
+        changes_kept: the largest number of changes in the log that `changes` reads (default 100,000). A change takes 25
+            to 70 bytes. With 0 there is no log, and no write pays for it.
         first_sequence: the sequence of the index without commits (default 0), below 2**62. Give the current epoch ms if
             readers keep their sequences over restarts: those of an earlier process then expire.
 
