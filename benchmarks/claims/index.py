@@ -321,14 +321,14 @@ _COLUMNS: Final = "index.ResultsIndex.upsert_columns"
 _RESCORE: Final = "index.ResultsIndex.renormalize"
 _JOBS: Final = "reads.Reads.jobs"
 _STATS: Final = "reads.Reads.stats"
-_PAGE: Final = "reads.Reads.get_buckets"
+_PAGE: Final = "client_reads.ClientReads.get_buckets"
 _SEARCH: Final = "reads.Reads.search"
 _SCAN: Final = "reads.Reads.scan"
 
 CLAIMS: Final = (
     Claim(_PUT, "of n results", CONSTANT, lambda size: putting_a_job(bucket_index(size), JOB)),
     Claim(_PUT, "a new one of n", CONSTANT, lambda size: putting_a_job(many_jobs_index(size), "new")),
-    Claim(_DELETE, "of n results", CONSTANT, lambda size: deleting_a_job(bucket_index(size), JOB, size)),
+    Claim(_DELETE, "of n results", LINEAR, lambda size: deleting_a_job(bucket_index(size), JOB, size)),
     Claim(_DELETE, "one of n", CONSTANT, lambda size: deleting_a_job(many_jobs_index(size), "job-7", 1)),
     Claim(_UPSERT, "one bucket in order behind n", CONSTANT, appending_a_bucket),
     Claim(_UPSERT, "n documents in order", LINEAR, loading_documents, 512, 32_768),
@@ -373,8 +373,8 @@ CLAIMS: Final = (
     Claim(_PAGE, "a page with its records, n buckets", LOGARITHMIC, partial(expanding, 100), 1_024, 32_768),
     Claim(_PAGE, "n buckets with their records", LINEAR, lambda size: expanding(size, 32_768), 1_024, 32_768),
     Claim(_PAGE, "n buckets with their records, read", LOGLINEAR, expanding_and_reading, 256, 8_192),
-    *anomalies_claimed("reads.Reads.get_records", "record", "by_field_value"),
-    *anomalies_claimed("reads.Reads.get_influencers", "influencer", "influencer_field_value"),
+    *anomalies_claimed("client_reads.ClientReads.get_records", "record", "by_field_value"),
+    *anomalies_claimed("client_reads.ClientReads.get_influencers", "influencer", "influencer_field_value"),
     Claim(_SEARCH, "the newest page of n buckets", LOGARITHMIC, searching_newest),
     Claim(_SEARCH, "the highest ten of n jobs", LOGARITHMIC, of_many_jobs, 256, 16_384),
     Claim(
