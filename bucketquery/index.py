@@ -75,8 +75,8 @@ class ResultsIndex(Reads):
             calls it once. A search calls it once if its date math contains ``now``, otherwise not at all.
         keep_documents: whether to store documents (default True). With False, only columns that queries filter or sort
             by are stored. Pages then have `keys`, and ``to_dict(documents=...)`` takes the documents from the caller.
-        changes_kept: the largest number of changes in the log that `changes` reads (default 100,000). A change takes
-            about 60 to 100 bytes. With 0 there is no log, and no write pays for it.
+        changes_kept: the largest number of changes in the log that `changes` reads (default 100,000). A change takes 25
+            to 70 bytes. With 0 there is no log, and no write pays for it.
         first_sequence: the sequence of the index without commits (default 0), below 2**62. Give the current epoch ms if
             readers keep their sequences over restarts: those of an earlier process then expire.
 
@@ -183,9 +183,8 @@ class ResultsIndex(Reads):
         Args:
             job_id: the id of one job, or ids of several, none a pattern; None (the default): all jobs.
             start: first instant included, as in a query, but -1 is refused (default None: open).
-            end: first instant excluded (default None: open). With ``start`` and ``end`` open, ``interim_only`` must be
-                True; `delete_job` deletes a job with all its results.
-            interim_only: delete interim results only (default False).
+            end: first instant excluded (default None: open).
+            interim_only: delete interim results only (default False). To delete a whole job, call `delete_job`.
 
         Raises:
             InvalidQuery: a parameter is invalid, or none of ``start``, ``end`` and ``interim_only`` is given.
@@ -195,7 +194,6 @@ class ResultsIndex(Reads):
         Complexity: O(k) for k results at either end, plus O(r) for the rows r of lists and value indexes: less than a
         millisecond for a day of 10**6 buckets. A copy of the rest, O(n), follows many results in the middle, the first
         append after the last results were deleted, and deletes of an eighth of all results.
-        Source: ours; the server deletes results by their age.
 
         >>> index = ResultsIndex()
         >>> bucket = {"job_id": "web", "timestamp": 0, "bucket_span": 300}
@@ -299,13 +297,12 @@ class ResultsIndex(Reads):
             buckets: identities and scores, as arrays by field name or a frame: ``timestamp``, ``bucket_span``,
                 ``anomaly_score``. The last row of an identity wins. An influencer ``bucket_time`` nested in a bucket
                 gets the bucket's score too, unless ``bucket_influencers`` has one for it.
-            records: the same with ``record_score``; keywords and ``detector_index`` may be left out.
-            influencers: the same with ``influencer_score``.
+            records: identities and ``record_score``. Keywords and ``detector_index`` may be left out.
+            influencers: identities and ``influencer_score``.
             bucket_influencers: as ``buckets``, for all nested influencers of an ``influencer_field_name``.
 
         Returns:
-            The numbers of replaced and unchanged results. A result is unchanged if it already has this score. A bucket
-            counts once, and is replaced if an influencer nested in it changes.
+            The numbers of replaced and unchanged results. A bucket counts once, together with its nested influencers.
 
         Raises:
             InvalidDocument: a column or an entry is invalid, or the job has no such result, so nothing changes;

@@ -82,8 +82,6 @@ OURS = {
     "Bucket.event_ingested": "newer servers write this instant into every result",
     "BucketInfluencer.event_ingested": "newer servers write this instant into every result",
     "ChangeRange": "the value of `Changes.ranges`",
-    "ResultsIndex.renormalize.columns": "one kind at a time, until it takes all kinds in one commit",
-    "ResultsIndex.renormalize.kind": "one kind at a time, until it takes all kinds in one commit",
     "ResultsIndex.check": "asserts every invariant; the tests of a host may call it",
     "Snapshot.check": "asserts every invariant of one commit",
     "RecordQuery.replace": "every query class has the methods of BucketQuery",

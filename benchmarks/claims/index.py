@@ -257,6 +257,19 @@ def searching_newest(size: int) -> Call:
     return searching(bucket_index(size), BucketQuery(jobs=JOB, desc=True), size)
 
 
+def searching_behind(size: int, **given: Any) -> Call:
+    """Search behind the middle of all buckets, again and again."""
+    index, query = bucket_index(size), BucketQuery(jobs=JOB, size=10, **given)
+    cursor = index.search(query.replace(from_=size // 2)).cursor
+    return checked(lambda: index.search(query, after=cursor), lambda page: page.count == size and len(page) == 10)
+
+
+def walking(size: int) -> Call:
+    """Walk over the pages of all buckets."""
+    pages = partial(bucket_index(size).pages, BucketQuery(jobs=JOB))
+    return checked(lambda: [page.keys() for page in pages()], lambda found: sum(map(len, found)) == size)
+
+
 def scanning(size: int, **given: Any) -> Call:
     """Scan every match. Without a threshold every bucket matches."""
     query = BucketQuery(jobs=JOB, **given)
@@ -333,6 +346,7 @@ _JOBS: Final = "reads.Reads.jobs"
 _STATS: Final = "reads.Reads.stats"
 _PAGE: Final = "client_reads.ClientReads.get_buckets"
 _SEARCH: Final = "reads.Reads.search"
+_PAGES: Final = "reads.Reads.pages"
 _SCAN: Final = "reads.Reads.scan"
 
 CLAIMS: Final = (
@@ -395,6 +409,16 @@ CLAIMS: Final = (
         _SEARCH, "the highest ten of n jobs, asked first", LOGLINEAR, partial(of_many_jobs, is_first=True), 256, 16_384
     ),
     Claim(_SEARCH, "the highest ten of n large jobs", LINEAR, partial(of_many_jobs, each=_LARGE), 2, 64),
+    Claim(_SEARCH, "behind a cursor by time, n buckets", LOGARITHMIC, searching_behind),
+    Claim(
+        _SEARCH,
+        "behind a cursor by score, read ahead, n buckets",
+        CONSTANT,
+        partial(searching_behind, sort="anomaly_score", desc=True),
+        16_384,
+        MILLION,
+    ),
+    Claim(_PAGES, "the pages of n buckets by time", LINEAR, walking, 512, 32_768),
     Claim(_SCAN, "n matches in order of time", LINEAR, scanning, 512, 32_768),
     Claim(_SCAN, "a threshold, n buckets", AT_MOST_LINEAR, partial(scanning, anomaly_score=75.0), 16_384, MILLION),
     Claim(_SCAN, "n matches in another order", LOGLINEAR, partial(scanning, sort="event_count"), 512, 32_768),

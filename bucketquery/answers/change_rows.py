@@ -131,6 +131,10 @@ def _matches(flags: Array, has: int, interim: int, scores: Array, resolved: Reso
     return matches
 
 
+#: The changes of a feed, some of one kind at a time, and its ranges.
+_Made = tuple[Sequence[Block], tuple[ChangeRange, ...]]
+
+
 class ChangeRows:
     """The changes of a feed, made when they are first read.
 
@@ -138,24 +142,17 @@ class ChangeRows:
         make: makes the changes and the ranges of the feed. It is called at the first read, perhaps by two readers.
     """
 
-    __slots__ = ("__dict__", "_made", "_make")
+    __slots__ = ("__dict__", "_source")
 
-    def __init__(self, make: Callable[[], tuple[Sequence[Block], tuple[ChangeRange, ...]]] | None) -> None:
-        self._make = make
-        self._made: tuple[Sequence[Block], tuple[ChangeRange, ...]] | None = None if make else ((), ())
+    def __init__(self, make: Callable[[], _Made]) -> None:
+        # One slot for both: once they are made, only the changes of the feed are kept in memory.
+        self._source: Callable[[], _Made] | _Made = make
 
-    def _read(self) -> tuple[Sequence[Block], tuple[ChangeRange, ...]]:
-        made, make = self._made, self._make
-        if made is None:
-            if make is None:
-                # Another reader has made them between the two reads above.
-                made = self._made
-                assert made is not None
-                return made
-            made = self._made = make()
-            # From now on, only the changes of the feed are kept in memory.
-            self._make = None
-        return made
+    def _read(self) -> _Made:
+        source = self._source
+        if not isinstance(source, tuple):
+            source = self._source = source()
+        return source
 
     @property
     def blocks(self) -> Sequence[Block]:

@@ -158,7 +158,7 @@ class Changes(Immutable):
 
 _fill = filler(Changes, "_rows", "_effect", "sequence")
 
-_NO_ROWS: Final = ChangeRows(None)
+_NO_ROWS: Final = ChangeRows(lambda: ((), ()))
 
 
 def no_changes(sequence: int) -> Changes:

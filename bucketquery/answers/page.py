@@ -7,11 +7,12 @@ in memory. To release them, pickle the page, or copy the needed values.
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from operator import index as as_index
-from typing import Any, ClassVar, Final, Generic, NamedTuple, TypeVar, overload
+from typing import Any, ClassVar, Generic, TypeVar, overload
 
 import numpy as np
 
 from bucketquery.answers.common import DisplayFields, display_fields, each_of, shown
+from bucketquery.answers.facts import BY_COUNT, Facts, Rest
 from bucketquery.errors import InvalidQuery
 from bucketquery.ingest.documents import read_display_fields
 from bucketquery.model.encoding import json_bytes
@@ -19,62 +20,14 @@ from bucketquery.model.frozen import FrozenMapping, Immutable, filler
 from bucketquery.model.schema import CONSTANT, Array, Document, Schema, Type
 from bucketquery.model.text import brief
 from bucketquery.queries.parameters import read_text
-from bucketquery.queries.queries import AnyQuery
-from bucketquery.queries.resolved import ResolvedQuery
 from bucketquery.search.cursor import Walk, write_cursor
 from bucketquery.search.expand import Expansion
 from bucketquery.search.order import Order
-from bucketquery.search.plan import Explanation
 from bucketquery.search.row_key import RowKey
 from bucketquery.storage.segment import Segment
 from bucketquery.storage.selection import Selection
 
 _Value = TypeVar("_Value")
-
-
-class Rest(NamedTuple):
-    """Where a page ends.
-
-    Attributes:
-        last: the last row where it is stored, with its masks; None: it is the last row of the page.
-        has_more: whether any match comes behind the page; None: the count tells.
-        cursor: the cursor of an unpickled page.
-    """
-
-    last: Selection | None = None
-    has_more: bool | None = None
-    cursor: str | None = None
-
-
-_BY_COUNT: Final = Rest()
-
-
-class Facts(NamedTuple):
-    """The parts of a page.
-
-    Attributes:
-        job_id: the job of all results; if several jobs were searched, the job of each result.
-        rows: the results, in order.
-        matched: the number of matches, before paging.
-        explanation: how the results were found.
-        sequence: the commit that was read.
-        has_documents: whether the index keeps documents, and so has display fields.
-        expansion: the records of the page's buckets; None if the query does not expand.
-        query: the query; None in an unpickled page.
-        resolved: the same query with its window; None in an unpickled page.
-        rest: where the page ends, if more is known than its rows and the count.
-    """
-
-    job_id: str | tuple[str, ...]
-    rows: Selection
-    matched: int
-    explanation: Explanation
-    sequence: int
-    has_documents: bool
-    expansion: Expansion | None
-    query: AnyQuery | None = None
-    resolved: ResolvedQuery | None = None
-    rest: "Rest | None" = None
 
 
 class Page(Immutable, ABC, Generic[_Value]):
@@ -126,7 +79,7 @@ class Page(Immutable, ABC, Generic[_Value]):
         characters that may stand in a URL. It belongs to the query with any ``size``, ``from_`` and ``expand``. It
         stays valid in later commits, if its result is deleted, and in another process with the same results.
 
-        Complexity: O(1) for one job, O(j) for j jobs, at each read.
+        Complexity: at most O(len(page)), and O(j) for the j jobs of the query, at each read.
 
         >>> from bucketquery import BucketQuery, ResultsIndex
         >>> index = ResultsIndex()
@@ -154,7 +107,7 @@ class Page(Immutable, ABC, Generic[_Value]):
         resolved, rows, job_id = facts.resolved, facts.rows, facts.job_id
         if resolved is None:
             return None
-        last, has_more, _ = facts.rest or _BY_COUNT
+        last, has_more, _ = facts.rest or BY_COUNT
         length = len(rows)
         if has_more is None:
             has_more = not resolved.is_lookup and resolved.from_ + length < self.count

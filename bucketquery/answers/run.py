@@ -7,7 +7,7 @@ from typing import Any, Final
 from bucketquery.answers.anomalies import expanded_values, influencer_values, record_values
 from bucketquery.answers.buckets import bucket_values
 from bucketquery.answers.common import display_fields
-from bucketquery.answers.page import Facts, Rest
+from bucketquery.answers.facts import Facts, Rest
 from bucketquery.answers.pages import BucketPage, InfluencerPage, RecordPage
 from bucketquery.errors import NotFound
 from bucketquery.jobs.catalog import Catalog

@@ -255,6 +255,16 @@ def _code_of(dictionary: Objects, keyword: str | None) -> int:
     return at if at < len(dictionary) and dictionary[at] == keyword else -2
 
 
+def _texts(part: ChangeColumns, at: int, name: str) -> list[str | None]:
+    """The keywords of a small part; arrays would take three times as long."""
+    dictionary = part.dictionaries.get(name)
+    if dictionary is None:
+        return [None] * part.length
+    # A missing keyword has the code -1, which picks the last text.
+    texts = [*dictionary.tolist(), None]
+    return [texts[code] for code in part.identity[at].tolist()]
+
+
 def merged(parts: Sequence[ChangeColumns]) -> ChangeColumns:
     """The changes of several parts of one kind in the order of their commits; ranges are left out."""
     schema, jobs = parts[0].schema, dict[str, int]()
@@ -263,7 +273,7 @@ def merged(parts: Sequence[ChangeColumns]) -> ChangeColumns:
     dictionaries: dict[str, Objects] = {}
     for at, name in enumerate(schema.identity):
         if schema.by_name[name].type is Type.KEYWORD:
-            column, dictionary = encode_keywords([keyword for part in parts for keyword in part.values(at, name)])
+            column, dictionary = encode_keywords([text for part in parts for text in _texts(part, at, name)])
             if len(dictionary):
                 dictionaries[name] = dictionary
         else:

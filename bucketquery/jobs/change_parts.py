@@ -224,8 +224,10 @@ def _values_of(rows: Selection) -> _Values:
 
 
 def _own(column: Array) -> Array:
-    """The column itself; a copy if it would keep a much larger array in memory."""
+    """The column itself; a copy if it would keep a much larger array, or records, in memory."""
     base: Any = column.base
-    if base is None or not column.strides[0]:
+    step = column.strides[0]
+    if base is None or not step:
         return column
-    return column if memoryview(base).nbytes <= _LARGER * column.nbytes else column.copy()
+    is_small = step == column.itemsize and memoryview(base).nbytes <= _LARGER * column.nbytes
+    return column if is_small else column.copy()

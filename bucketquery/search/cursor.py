@@ -74,7 +74,7 @@ def write_cursor(query: Query, resolved: ResolvedQuery, key: RowKey, sequence: i
         key: the key of the last result.
         sequence: the commit of the page.
 
-    Complexity: O(j) for the j jobs of the query, and O(size of the key's texts).
+    O(j) for the j jobs of the query, and O(t) for t bytes of text in the key.
     """
     number = query.jobs.index(key.job_id) if query._job_id is None else 0
     commit = min(sequence, _LARGEST_COMMIT)
@@ -93,7 +93,7 @@ def read_cursor(query: Query, cursor: object) -> Walk:
         InvalidCursor: the cursor is not text, was cut or changed, or belongs to another query; or the query is a
             lookup.
 
-    Complexity: O(j) for the j jobs of the query.
+    O(j) for the j jobs of the query. A cursor is never decoded beyond 1,024 characters.
     """
     text = cursor if type(cursor) is str else base_form(cursor)
     if query._parsed.timestamp is not None:

@@ -68,16 +68,17 @@ class RowKey(NamedTuple):
             return True
         if self.has_cut_text or other.has_cut_text:
             return False
-        mine, others = (self.values, other.values)
+        mine: tuple[Value, ...] = self.values
+        others: tuple[Value, ...] = other.values
         if order.job_leads:
             mine, others = (self.job_id, *mine), (other.job_id, *others)
         else:
             mine, others = (*mine, self.job_id), (*others, other.job_id)
-        pairs: list[tuple[Any, Any]] = [*zip(mine, others, strict=True)]
-        for here, there in pairs:
-            if here != there:
-                return here is None or (there is not None and (here > there) != order.desc)
-        return True
+        # The keys differ, so some pair of values does.
+        first = [here != there for here, there in zip(mine, others, strict=True)].index(True)
+        here: Any = mine[first]
+        there: Any = others[first]
+        return here is None or (there is not None and (here > there) != order.desc)
 
 
 class Boundary(NamedTuple):

@@ -1,6 +1,5 @@
 """Nested scores: new scores of the influencers that are nested in buckets."""
 
-import math
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -52,17 +51,20 @@ def rescored_influencers(
         of_rows = zip(places.tolist(), given[places].tolist(), segment.lists_at(_LIST, rows[places]), strict=True)
         for row, of_bucket, influencers in of_rows:
             own = named.get(row, _NO_SCORES)
-            after = []
+            after, differs = [], False
             for influencer in influencers:
                 name = influencer.influencer_field_name
-                # A bucket whose score stays has NaN.
-                score = own.get(name, of_bucket if name == _BUCKET_TIME else math.nan)
-                is_same = score == influencer.anomaly_score or math.isnan(score)
-                after.append(influencer if is_same else influencer._replace(anomaly_score=score))
-                if own:
+                score = own.get(name)
+                if own and score is not None:
                     missing[row].pop(name, None)
-            if (rescored := tuple(after)) != influencers:
-                changed[row] = rescored
+                elif name == _BUCKET_TIME and of_bucket == of_bucket:  # noqa: PLR0124 - NaN: the score stays
+                    score = of_bucket
+                if score is not None and score != influencer.anomaly_score:
+                    influencer = influencer._replace(anomaly_score=score)  # noqa: PLW2901 - the same one, later
+                    differs = True
+                after.append(influencer)
+            if differs:
+                changed[row] = tuple(after)
     return changed, [(row, name) for row, names in missing.items() for name in names]
 
 

@@ -183,6 +183,19 @@ def test_a_walk_by_score_reads_ahead_of_its_pages() -> None:
     assert again.explain()["path"] == "cache"
 
 
+def test_a_sample_tells_which_rows_of_a_level_are_near_the_key() -> None:
+    """A level has many more rows than are needed, of distinct and of tied values; some near the key are deleted."""
+    numbers = np.arange(20_000)
+    for scores in (numbers * 7_919 % 20_000 / 200.0, numbers % 4.0, numbers // 10 % 100.0):
+        index = take(many(scores), replace(FEW, ahead_rows=20))
+        index.upsert([bucket(row, anomaly_score=0.5) for row in range(0, 20_000, 400)])
+        for from_ in (0, 100, 3_000):
+            query = BucketQuery(jobs=JOB, sort="anomaly_score", desc=True, size=10, from_=from_)
+            behind = index.search(query, after=index.search(query).cursor)
+            assert behind.explain()["path"] == "order"
+            assert behind.keys() == index.search(query.replace(from_=from_ + 10)).keys()
+
+
 def test_few_rows_are_kept_and_the_walks_of_few_queries() -> None:
     """A view stores `ahead_rows` rows for each of the last four walks, and none for a page that is larger."""
     index = many(np.arange(20_000) * 7_919 % 20_000 / 200.0)

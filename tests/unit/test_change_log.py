@@ -471,11 +471,49 @@ def stopping(at: int) -> Iterator[list[int]]:
                 raise Stop
         return trace if of_log else None
 
+    before = sys.gettrace()
     sys.settrace(trace)
     try:
         yield lines
     finally:
-        sys.settrace(None)
+        sys.settrace(before)
+
+
+@pytest.mark.parametrize("open_changes", [1, 64])
+def test_a_write_that_was_not_published_leaves_nothing(open_changes: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Trap 7: the next write cuts the open rows and the parts that the log has of it, and takes its sequence."""
+    resize(monkeypatch, open_changes=open_changes)
+    model = Model(ResultsIndex())
+    for row in range(5):
+        model.upsert([bucket(row), record(row)])
+    add = ChangeLog.add
+
+    def failing(self: ChangeLog, *args: Any) -> bool:
+        add(self, *args)
+        raise Stop
+
+    for lost in (
+        [bucket(5)],
+        [bucket(5), bucket(0, anomaly_score=3), record(5)],
+        [bucket(row) for row in range(5, 99)],
+    ):
+        snapshot = model.index.snapshot()
+        monkeypatch.setattr(ChangeLog, "add", failing)
+        with pytest.raises(Stop):
+            model.index.upsert(lost)
+        monkeypatch.setattr(ChangeLog, "add", add)
+        assert model.index.snapshot() is snapshot
+        assert_feed(model, model.changes, kept=1000)
+        model.upsert([bucket(0, anomaly_score=model.index.sequence + 10)])
+        assert_feed(model, model.changes, kept=1000)
+        assert log_of(model.index)._rows == sum(part.weight for part in log_of(model.index).stored())
+    # A commit without changes takes the sequence of the lost write too.
+    monkeypatch.setattr(ChangeLog, "add", failing)
+    with pytest.raises(Stop):
+        model.index.upsert([bucket(7)])
+    monkeypatch.setattr(ChangeLog, "add", add)
+    model.index.put_job("b")
+    assert_feed(model, model.changes, kept=1000)
 
 
 @pytest.mark.parametrize("apart", [11, pytest.param(1, marks=pytest.mark.thorough)])

@@ -174,11 +174,16 @@ def test_changes_pickle_and_are_immutable(index: ResultsIndex) -> None:
     small = ResultsIndex(changes_kept=10)
     small.upsert([bucket(row) for row in range(50)])
     query = RecordQuery(jobs="web", end=3 * STEP)
+    jobs = ResultsIndex()
+    for job_id in "abcabd":
+        jobs.upsert([bucket(ord(job_id), job_id=job_id, event_count=jobs.sequence)])
     for changes in (
         index.changes(since=0),
         index.changes(since=0).left,
         index.changes(query, since=6),
         index.changes(query, since=None),
+        jobs.changes(since=0),
+        jobs.changes(BucketQuery(jobs=("b", "d")), since=0),
         index.changes(since=index.sequence),
         small.changes(since=0),
     ):

@@ -14,6 +14,7 @@ from bucketquery.model.instants import FIRST_MS, LAST_MS
 from bucketquery.model.schema import BUCKET, INFLUENCER, RECORD, Schema
 from bucketquery.search.search import search
 from bucketquery.storage.deletes import is_worn, live_in, reaches
+from bucketquery.storage.packed_segment import pack
 from bucketquery.storage.segment import Segment
 from bucketquery.storage.selection import Selection
 from bucketquery.storage.table import Table
@@ -361,6 +362,17 @@ def test_value_indexes_follow_a_cut() -> None:
             new.check()
             short, _ = deleted(old, *((0, 41) if not start else (299, 340)))
             assert short.base._indexes is None
+
+
+def test_a_check_finds_too_many_deleted_rows() -> None:
+    """Rows without a newer version may be as many as a head may hold; rows with one do not count."""
+    with pytest.MonkeyPatch.context() as patch:
+        limit_heads(patch, 4)
+        base, head = table(rows(0, 100)).base, pack(segment([bucket(50, event_count=1), bucket(60, event_count=1)]))
+        allowed = np.array([1, 2, 3, 4, 50, 60])
+        Table(base, allowed, head, NO_ROWS).check()
+        with pytest.raises(AssertionError, match="without a newer version"):
+            Table(base, np.insert(allowed, 4, 5), head, NO_ROWS).check()
 
 
 # ---- parts

@@ -73,6 +73,11 @@ def test_ties_of_another_job_come_behind_by_the_job(desc: bool) -> None:
         boundary = Boundary.of(order("timestamp", desc=desc), key, job_id)
         assert boundary.is_before_rows(view.base, np.arange(3)).tolist() == [desc, is_behind, not desc]
         assert boundary.edge(view.base) == (2 if is_behind == desc else 1)
+    for span, edge in ((60, 1), (900, 2)):
+        # No bucket of the instant has the span of the key.
+        boundary = Boundary.of(order("timestamp", desc=desc), RowKey((STEP, span), JOB), JOB)
+        assert boundary.edge(view.base) == edge
+        assert boundary.rank(view) == edge
 
 
 @pytest.mark.parametrize("sort", ["timestamp", "anomaly_score", "bucket_span"])

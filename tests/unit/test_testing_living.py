@@ -282,4 +282,4 @@ def test_a_result_of_another_query_has_no_page_behind_it(query: BucketQuery, las
 def test_kinds_of_queries() -> None:
     """Each query asks for one kind."""
     queries = (BucketQuery(jobs="web"), RecordQuery(jobs="web"), InfluencerQuery(jobs="web"))
-    assert tuple(map(kind_of, queries)) == KINDS
+    assert tuple([kind_of(query) for query in queries]) == KINDS
