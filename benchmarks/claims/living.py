@@ -1,4 +1,4 @@
-"""The claims of living results: deletes, new scores, the change feed, cursors and walks, and their reference."""
+"""More claims of living results, beside those of `index` and `changes`; and the claims of their reference."""
 
 from collections.abc import Callable
 from functools import cache, partial
@@ -22,7 +22,6 @@ from benchmarks.claims.inputs import (
 from benchmarks.timing import Call
 from benchmarks.workloads import JOB, SPAN_S, Document, bucket_documents
 from bucketquery import BucketQuery, RecordQuery, ResultsIndex, testing
-from bucketquery.answers.changes import Changes
 from bucketquery.model.schema import Kind
 from bucketquery.queries.queries import AnyQuery
 
@@ -108,11 +107,6 @@ def _versions(document: Document) -> list[Document]:
     return [{**document, "anomaly_score": score} for score in (80.0, 90.0)]
 
 
-def feed(size: int, **given: Any) -> Changes:
-    """The last ``size`` changes of a log."""
-    return logged(size).changes(_CRITICAL, since=given.get("since", 1))
-
-
 def asking_for_nothing_new(size: int) -> Call:
     """Ask for the changes after the newest commit, of an index of ``size`` buckets."""
     index = copy_of(bucket_index(size))
@@ -126,37 +120,14 @@ def asking_for_changes(size: int) -> Call:
 
 def counting_changes(size: int) -> Call:
     """Ask for ``size`` changes, and count them."""
-    return checked(lambda: len(feed(size)), size.__eq__)
+    index = logged(size)
+    return checked(lambda: len(index.changes(_CRITICAL, since=1)), size.__eq__)
 
 
 def listing(size: int) -> Call:
     """List all of ``size`` buckets."""
     index = bucket_index(size)
     return checked(lambda: list(index.changes(_BY_TIME, since=None)), lambda changes: len(changes) == size)
-
-
-def reading_history(size: int) -> Call:
-    """Read the history of a bucket that has one of ``size`` changes of its job."""
-    index = ResultsIndex(changes_kept=MILLION)
-    for document in bucket_documents(columns(size)):
-        index.upsert([document])
-    key = (JOB, int(columns(size)["timestamp"][size // 2]), SPAN_S)
-    return checked(partial(index.history, key), lambda changes: len(changes) == 1)
-
-
-def reading_an_effect(name: str, size: int) -> Call:
-    """Take the changes of one effect out of ``size`` changes, unread."""
-    changes = feed(size)
-    right = {"entered": 0, "left": 0, "stayed": size}
-    if name == "entered":
-        right["entered"], right["stayed"] = 1, size - 1
-    assert sum(len(getattr(changes, effect)) for effect in right) == size
-    return partial(getattr, changes, name)
-
-
-def reading_a_column(name: str, size: int) -> Call:
-    """Read one column of ``size`` changes."""
-    return checked(partial(feed(size).column, name), lambda found: len(found) == size)
 
 
 # Cursors
@@ -268,10 +239,8 @@ def evaluating_behind(size: int) -> Call:
 _DELETE: Final = "index.ResultsIndex.delete"
 _RESCORE: Final = "index.ResultsIndex.renormalize"
 _CHANGES: Final = "reads.Reads.changes"
-_HISTORY: Final = "reads.Reads.history"
 _SEARCH: Final = "reads.Reads.search"
 _PAGES: Final = "reads.Reads.pages"
-_COLUMN: Final = "answers.changes.Changes.column"
 _CURSOR: Final = "answers.page.Page.cursor"
 _ANOMALIES: Final[tuple[Kind, ...]] = ("record", "influencer")
 
@@ -288,14 +257,6 @@ CLAIMS: Final = (
         _DELETE, "the oldest n of 262,144", AT_MOST_LINEAR, lambda n: deleting(lambda _: slice(n), 262_144), 256, 16_384
     ),
     Claim(
-        _DELETE,
-        "the middle half of n buckets",
-        LINEAR,
-        partial(deleting, lambda size: slice(size // 4, 3 * size // 4)),
-        16_384,
-        MILLION,
-    ),
-    Claim(
         "index.ResultsIndex.upsert", "n buckets that overtake interim records", LINEAR, dropping_interim, 512, 32_768
     ),
     *(
@@ -306,15 +267,7 @@ CLAIMS: Final = (
     Claim(_CHANGES, "nothing new, n buckets", CONSTANT, asking_for_nothing_new, 16_384, MILLION),
     Claim(_CHANGES, "n changes, unread", AT_MOST_LINEAR, asking_for_changes),
     Claim(_CHANGES, "n changes, counted", LINEAR, counting_changes),
-    Claim(_CHANGES, "n changes, read", LINEAR, lambda size: checked(lambda: list(feed(size)), len)),
     Claim(_CHANGES, "a listing of n buckets", LINEAR, listing, 512, 32_768),
-    Claim(_HISTORY, "of a job with n changes", LINEAR, reading_history),
-    *(
-        Claim(f"answers.changes.Changes.{name}", "of n changes", CONSTANT, partial(reading_an_effect, name))
-        for name in ("entered", "left", "stayed")
-    ),
-    Claim(_COLUMN, "n scores", LINEAR, partial(reading_a_column, "score")),
-    Claim(_COLUMN, "n reasons", LINEAR, partial(reading_a_column, "reason")),
     Claim(
         _SEARCH,
         "behind half of n by time, after a commit",
