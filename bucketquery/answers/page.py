@@ -79,7 +79,7 @@ class Page(Immutable, ABC, Generic[_Value]):
         characters that may stand in a URL. It belongs to the query with any ``size``, ``from_`` and ``expand``. It
         stays valid in later commits, if its result is deleted, and in another process with the same results.
 
-        Complexity: at most O(len(page)), and O(j) for the j jobs of the query, at each read.
+        Complexity: O(j) for the j jobs of the query, at each read.
 
         >>> from bucketquery import BucketQuery, ResultsIndex
         >>> index = ResultsIndex()
@@ -114,7 +114,8 @@ class Page(Immutable, ABC, Generic[_Value]):
         if not has_more or not length:
             return None
         job_id = job_id if isinstance(job_id, str) else job_id[-1]
-        return resolved, RowKey.of(Order.of(resolved), rows[-1:] if last is None else last, job_id)
+        segment, row = (rows if last is None else last).last()
+        return resolved, RowKey.of(Order.of(resolved), segment, row, job_id)
 
     @property
     def _job_id(self) -> str | tuple[str, ...]:

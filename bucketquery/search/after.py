@@ -25,6 +25,8 @@ from bucketquery.storage.table import Table
 from bucketquery.storage.view import NO_ROWS, View
 from bucketquery.value_index.value_index import ValueIndex, sort_keys_of
 
+_new_tuple: Final = tuple.__new__
+
 #: A view stores the matches read ahead of the last N walks.
 _WALKS: Final = 4
 
@@ -108,7 +110,8 @@ def _by_time(view: View, resolved: ResolvedQuery, boundary: Boundary) -> Behind:
         low = min(last, max(first, rank))
         high = min(last, low + size)
         has_more = high < last
-    return Behind(Selection(view, (low, high, desc)), max(0, last - first), has_more, BY_TIME)
+    # This does the same as the constructor, in half the time.
+    return _new_tuple(Behind, (Selection(view, (low, high, desc)), max(0, last - first), has_more, BY_TIME))
 
 
 def _by_value(view: View, resolved: ResolvedQuery, boundary: Boundary, shortcuts: Shortcuts) -> Behind:

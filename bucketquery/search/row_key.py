@@ -6,6 +6,7 @@ A key holds values, not a row number. So it is valid in every commit, even after
 
 from bisect import bisect_left
 from hashlib import blake2b
+from math import isnan
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -16,8 +17,9 @@ from bucketquery.search.order import Order, SortColumn
 from bucketquery.search.window import Window
 from bucketquery.storage.keywords import MISSING
 from bucketquery.storage.segment import Segment
-from bucketquery.storage.selection import Selection
 from bucketquery.storage.view import View
+
+_new_tuple: Final = tuple.__new__
 
 _DIGEST_BYTES: Final = 8
 _GREATEST_CHARACTER: Final = chr(0x10FFFF)
@@ -46,16 +48,9 @@ class RowKey(NamedTuple):
     job_id: str
 
     @classmethod
-    def of(cls, order: Order, row: Selection, job_id: str) -> "RowKey":
-        """The key of a row. It must lie in a segment with masks, or have no missing integer."""
-        columns = order.row_keys(row, [job_id]).columns
-        values: list[Value] = []
-        for taken, missing in columns[1:] if order.job_leads else columns[:-1]:
-            if isinstance(taken, list):
-                values.append(taken[0])
-            else:
-                values.append(None if missing is not None and missing[0] else taken.item(0))
-        return cls(tuple(values), job_id)
+    def of(cls, order: Order, segment: Segment, row: int, job_id: str) -> "RowKey":
+        """The key of a row of a segment. The segment has masks, or no integer is missing."""
+        return cls(tuple([_value(segment, row, column, desc=order.desc) for column in order.columns]), job_id)
 
     @property
     def has_cut_text(self) -> bool:
@@ -101,7 +96,8 @@ class Boundary(NamedTuple):
         if isinstance(jobs, CombinedTable):
             return cls(order, key, jobs)
         comes_behind = not order.job_leads and (jobs < key.job_id if order.desc else jobs > key.job_id)
-        return cls(order, key, comes_behind)
+        # This does the same as the constructor, in half the time.
+        return _new_tuple(cls, (order, key, comes_behind))
 
     @property
     def lead(self) -> Value:
@@ -148,12 +144,13 @@ class Boundary(NamedTuple):
         timestamp, span = self.key.values[-2:]
         if self.order.columns[0].name == "bucket_span":
             timestamp, span = span, timestamp
-        timestamps = segment.column("timestamp")
+        length = segment.length
+        timestamps = segment.columns["timestamp"][:length]
         low = int(timestamps.searchsorted(timestamp))
-        if low == segment.length or timestamps.item(low) != timestamp:
+        if low == length or timestamps.item(low) != timestamp:
             return low
         desc = self.order.desc
-        if low + 1 == segment.length or timestamps.item(low + 1) != timestamp:
+        if low + 1 == length or timestamps.item(low + 1) != timestamp:
             # Most buckets are the only ones at their instant. Then two reads take less time than two searches.
             found: int = segment.columns["bucket_span"].item(low)
             if found != span:
@@ -193,6 +190,24 @@ class Boundary(NamedTuple):
             base = slice(min(base.stop, max(base.start, row)), base.stop)
             head = slice(min(head.stop, max(head.start, head_row)), head.stop)
         return Window(view, base, head, deleted[deleted.searchsorted(base.start) : deleted.searchsorted(base.stop)])
+
+
+def _value(segment: Segment, row: int, column: SortColumn, *, desc: bool) -> Value:
+    """The value of a row that an order compares."""
+    name, of = column.name, column.type
+    if of is Type.KEYWORDS:
+        (keywords,) = segment.lists_at(name, np.array([row]))
+        return (max if desc else min)(keywords) if keywords else None
+    if of is Type.INSTANT:
+        instants, present = _instants(segment, name, np.array([row]))
+        return instants.item(0) if present.item(0) else None
+    value: Any = segment.columns[name].item(row)
+    if of is Type.KEYWORD:
+        return None if value == MISSING else segment.dictionary(name)[value]
+    if of is Type.DOUBLE:
+        return None if isnan(value) else value
+    present_rows = segment.present.get(name) if column.puts_missing_last else None
+    return value if present_rows is None or present_rows[row] else None
 
 
 def digest_of(text: str) -> bytes:

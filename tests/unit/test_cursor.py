@@ -6,16 +6,17 @@ import subprocess
 import sys
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable
-from hashlib import blake2b
 from pathlib import Path
 from random import Random
 from typing import Any
+from zlib import crc32
 
 import pytest
 
 import bucketquery
 from bucketquery import BucketQuery, InfluencerQuery, InvalidCursor, RecordQuery, ResultsIndex
 from bucketquery.queries.queries import AnyQuery, resolve
+from bucketquery.search import cursor as cursor_room
 from bucketquery.search.cursor import read_cursor, write_cursor
 from bucketquery.search.row_key import CutText, RowKey
 from support.helpers import JOB, PATIENCE_S, STEP, bucket, record, rows
@@ -46,11 +47,42 @@ def refusal(query: AnyQuery, cursor: Any) -> InvalidCursor:
 
 
 def changed(cursor: str, change: Callable[[bytearray], object]) -> str:
-    """A cursor whose bytes have been changed and that has the right digest again."""
-    payload = bytearray(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))[:-8])
+    """A cursor whose bytes have been changed and that has the right checksum again."""
+    payload = bytearray(urlsafe_b64decode(cursor)[:-4])
     change(payload)
-    digest = blake2b(payload, digest_size=8).digest()
-    return urlsafe_b64encode(bytes(payload) + digest).rstrip(b"=").decode()
+    payload += bytes(-(len(payload) + 4) % 3)
+    return urlsafe_b64encode(bytes(payload) + crc32(payload).to_bytes(4, "big")).decode()
+
+
+@pytest.fixture(autouse=True)
+def _decoding(request: pytest.FixtureRequest) -> None:
+    """Each cursor is decoded, except in the test of the remembered ones."""
+    if "remembering" not in request.fixturenames:
+        request.getfixturevalue("decoding_cursors")
+
+
+@pytest.fixture
+def remembering(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """The remembered cursors, none at first."""
+    remembered: dict[str, Any] = {}
+    monkeypatch.setattr(cursor_room, "_remembered", remembered)
+    return remembered
+
+
+def test_the_last_cursors_are_remembered(remembering: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A remembered cursor means the same as a decoded one, for equal queries only; the oldest ones are forgotten."""
+    monkeypatch.setattr(cursor_room, "_REMEMBERED", 3)
+    cursors = [written(QUERY, 1.0, row, 300) for row in range(5)]
+    assert [*remembering] == cursors[2:]
+    walk = read_cursor(QUERY, cursors[4])
+    assert walk is read_cursor(QUERY.replace(), cursors[4]) is remembering[cursors[4]][1]
+    other = QUERY.replace(size=7)
+    assert read_cursor(other, cursors[4]) == (other._resolved, walk[1])
+    refusal(QUERY.replace(desc=not QUERY.desc), cursors[4])
+    remembering.clear()
+    assert read_cursor(QUERY, cursors[4]) == walk
+    assert [*remembering] == [cursors[4]]
+    assert read_cursor(QUERY, cursors[0])[1] == RowKey((1.0, 0, 300), JOB)
 
 
 #: Queries and the values of a key, each in the type of its column.

@@ -24,11 +24,11 @@ def test_the_key_of_a_row_has_its_values() -> None:
     """Each value in the type of its column; None if it is missing."""
     rows = Selection.of(segment([bucket(0, anomaly_score=5.0), bucket(1, event_count=2**53 + 1)]))
     first, second = (rows[slice(row, row + 1)] for row in range(2))
-    assert RowKey.of(order(), first, JOB) == RowKey((5.0, 0, 300), JOB)
-    assert RowKey.of(order(), second, JOB) == RowKey((None, STEP, 300), JOB)
-    assert RowKey.of(order("event_count"), first, JOB) == RowKey((None, 0, 300), JOB)
-    assert RowKey.of(order("event_count"), second, JOB) == RowKey((2**53 + 1, STEP, 300), JOB)
-    assert RowKey.of(order("job_id"), first, JOB) == RowKey((0, 300), JOB)
+    assert RowKey.of(order(), *first.last(), JOB) == RowKey((5.0, 0, 300), JOB)
+    assert RowKey.of(order(), *second.last(), JOB) == RowKey((None, STEP, 300), JOB)
+    assert RowKey.of(order("event_count"), *first.last(), JOB) == RowKey((None, 0, 300), JOB)
+    assert RowKey.of(order("event_count"), *second.last(), JOB) == RowKey((2**53 + 1, STEP, 300), JOB)
+    assert RowKey.of(order("job_id"), *first.last(), JOB) == RowKey((0, 300), JOB)
 
 
 @pytest.mark.parametrize("desc", [False, True])
