@@ -64,7 +64,7 @@ def test_each_change_says_what_happened(index: ResultsIndex) -> None:
 
 
 def test_keys_are_those_of_pages() -> None:
-    """Trap 3: a column without any text, a missing detector and a missing text read as in `page.keys()`."""
+    """A column without any text, a missing detector and a missing text read as in `page.keys()`."""
     index = ResultsIndex()
     blamed = [{}, {"influencer_field_name": "host"}, {"influencer_field_name": "host", "influencer_field_value": "a"}]
     index.upsert([bucket(0)])
@@ -88,7 +88,7 @@ def changes_of(index: ResultsIndex) -> list[Change]:
 
 
 def test_unchanged_documents_are_no_changes() -> None:
-    """Trap 9: the same document, an equal score, a skipped and a repeated document make no change; NaN is None."""
+    """The same document, an equal score, a skipped and a repeated document make no change; NaN is None."""
     index = ResultsIndex()
     index.upsert([bucket(0, anomaly_score=5), bucket(1), record(0)])
     index.upsert([bucket(0, anomaly_score=5), bucket(1), record(0), bucket(0, result_type="forecast")])

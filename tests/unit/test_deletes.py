@@ -91,7 +91,7 @@ def test_the_first_rows_are_cut_off_and_appends_go_on_in_place() -> None:
 
 
 def test_the_last_rows_are_cut_off_and_the_next_append_copies() -> None:
-    """Trap 2: a snapshot from before the delete still sees the rows, so nothing may be written over them."""
+    """A snapshot from before the delete still sees the rows, so nothing may be written over them."""
     old = table(rows(0, 1_000, **FULL), rows(1_000, 1_001, **FULL))
     held = stored(old)
     new, number = deleted(old, 990, 1_100)
@@ -190,12 +190,12 @@ def test_a_head_too_large_for_the_shorter_base_is_compacted() -> None:
         assert new.length == 60
 
 
-# ---- traps
+# ---- sequences of writes that a table may get wrong
 
 
 @pytest.mark.parametrize("put", [False, True], ids=["upsert", "put"])
 def test_a_final_result_under_a_deleted_interim_one_does_not_come_back(put: bool) -> None:
-    """Trap 1: a base row may be deleted although the head has no newer version of it."""
+    """A base row may be deleted although the head has no newer version of it."""
     final, interim = segment([bucket(3, **FULL)]), segment([bucket(3, anomaly_score=9.0, is_interim=True)])
 
     def write(old: Table, batch: Segment) -> tuple[Table, Counts]:
@@ -237,7 +237,7 @@ def test_deleted_rows_stay_few_whatever_is_written() -> None:
 
 
 def test_a_search_behind_a_cut_sees_no_other_rows() -> None:
-    """Trap 2 with value indexes: they are asked before a cut, after it, and after other rows were appended."""
+    """Value indexes are asked before a cut, after it, and after other rows were appended."""
     with pytest.MonkeyPatch.context() as patch:
         lead_by_value(patch)
         resize(patch, rows_one_by_one=0)
@@ -301,7 +301,7 @@ def rebuilt(found: Table) -> Table:
 
 
 def test_memory_that_a_cut_hides_is_counted_and_comes_back() -> None:
-    """Trap 8: hidden rows count as held. Once they are more than an eighth of the arrays, the rest is copied."""
+    """Hidden rows count as held. Once they are more than an eighth of the arrays, the rest is copied."""
     timestamps = np.arange(100_000) * STEP
     given = {"timestamp": timestamps, "bucket_span": SPAN_S, "anomaly_score": np.arange(100_000) % 90}
     tracemalloc.start()
@@ -561,7 +561,7 @@ def test_a_table_is_a_dict(schema: Schema, seed: int, monkeypatch: pytest.Monkey
 
 
 def test_a_record_without_text_keeps_its_missing_keywords() -> None:
-    """Trap 3: a column in which no row has a text has no dictionary, also after a cut."""
+    """A column in which no row has a text has no dictionary, also after a cut."""
     old = table([record(row) for row in range(100)], schema=RECORD)
     new, changes = old.delete(NEVER, 5 * STEP)
     assert changes.deleted.column("by_field_value").tolist() == [None] * 5

@@ -291,7 +291,7 @@ def test_nested_influencers_get_scores(rows_per_copy: int, monkeypatch: pytest.M
 
 
 def test_a_bucket_time_that_is_behind_its_bucket_is_corrected() -> None:
-    """Trap 9: the score of the bucket is stored already, so this is a change of its influencer only."""
+    """The score of the bucket is stored already, so this is a change of its influencer only."""
     nested = [{"influencer_field_name": "bucket_time", "anomaly_score": 10.0}]
     catalog = catalog_of(bucket(0, anomaly_score=90.0, bucket_influencers=nested), bucket(1, anomaly_score=None))
     following, written = renormalised(catalog, buckets=at(0, anomaly_score=[90]))
