@@ -9,8 +9,8 @@ A cursor is the base64 form of these bytes, without padding:
 - the values of the row key, each with a byte for its type,
 - a digest of all bytes before it.
 
-The digests find cursors that were cut, changed or given to another query. They are no signatures: whoever wants to can
-make a cursor. Such a cursor begins a page elsewhere in the query's own answer, and nothing else.
+The digests find cursors that were cut, changed or given to another query. They are no signatures, so
+anybody can make a cursor. Such a cursor only begins a page elsewhere in the query's own answer.
 """
 
 from binascii import a2b_base64, b2a_base64
@@ -50,7 +50,7 @@ _NUMBERS: Final = {
     _IS_INTEGER: (int, Struct(">Bq")),
     _IS_DOUBLE: (float, Struct(">Bd")),
 }
-#: By the value of a type, because hashing a member of an enumeration calls a Python function.
+#: The forms of each type. The keys are values of types: to hash a member of an enumeration calls a Python function.
 _OF_TYPE: Final = {
     Type.TIMESTAMP.value: {_IS_INTEGER},
     Type.INTEGER.value: {_IS_INTEGER},
@@ -61,7 +61,7 @@ _OF_TYPE: Final = {
     Type.KEYWORDS.value: {_IS_TEXT, _IS_CUT},
 }
 
-#: What a cursor says: the query with the window of its first page, and the key of the last result of a page.
+#: The content of a cursor: the query with the window of its first page, and the key of the last result of a page.
 Walk = tuple[ResolvedQuery, RowKey]
 
 
