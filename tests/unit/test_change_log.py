@@ -256,7 +256,7 @@ def answer(ask: Callable[[], Changes]) -> tuple[Changes | None, int]:
 @pytest.mark.parametrize("kept", [1, 2, 3, 5, 10, 40, 1000])
 @pytest.mark.parametrize("seed", range(3))
 def test_a_bounded_log_is_never_silently_wrong(kept: int, seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It holds at most `changes_kept` rows. Each answer is that of the plain list, apart from ranges, or expired."""
+    """A log has at most `changes_kept` rows. Each answer is that of the plain list, or has ranges, or is expired."""
     rng = Random(f"{kept} {seed}")
     resize(monkeypatch, open_changes=rng.choice((1, 3, 16)), open_changes_per_small=1, dropped_parts=2, dropped_jobs=2)
     model, jobs = Model(ResultsIndex(changes_kept=kept)), ("a", "b", "c", "d")
@@ -334,7 +334,7 @@ def test_jobs_that_come_and_go_take_no_memory(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_a_deleted_job_is_read_once_and_expires_loudly() -> None:
-    """Until its changes are dropped, a deleted job can be asked for; then it is expired, and at last unknown."""
+    """A feed has the changes of a deleted job until the log drops them. Then `since` expires."""
     index = ResultsIndex(changes_kept=4)
     index.upsert([bucket(0, anomaly_score=80)])
     index.delete_job("web")

@@ -86,14 +86,14 @@ def test_a_cursor_carries_the_window_of_its_page() -> None:
 
 
 def test_a_cursor_names_the_job_of_its_result() -> None:
-    """Of several jobs, the key has the right one."""
+    """For a query of several jobs, the key has the job of the result."""
     for job_id in ("a", "b"):
         query = BucketQuery(jobs=["a", "b"])
         assert read_cursor(query, written(query, 0, 300, job_id=job_id))[1].job_id == job_id
 
 
 def test_a_cursor_is_short_and_may_stand_in_a_url() -> None:
-    """With texts of any length, it has at most 1,024 characters, all of the alphabet of URLs."""
+    """A cursor has at most 1,024 characters of the alphabet of URLs, however long the texts of its key are."""
     rng = Random(1)
     for _ in range(300):
         texts = [

@@ -124,7 +124,7 @@ def test_a_few_rows_in_the_middle_become_deleted_rows() -> None:
 
 
 def test_a_cut_may_leave_deleted_rows_at_an_end() -> None:
-    """They stay deleted, and the time span is that of the other rows."""
+    """Deleted rows at an end of the base stay deleted, and the time span is that of the other rows."""
     old = table(rows(0, 100, **FULL))
     cut, _ = deleted(deleted(old, 5, 8)[0], 0, 5)
     assert (shape(cut), cut.deleted.tolist(), cut.time_span()) == ((95, 3, 0), [0, 1, 2], (8 * STEP, 99 * STEP))
@@ -152,7 +152,7 @@ def test_a_packed_base_is_copied() -> None:
 
 
 def test_a_window_without_results_deletes_nothing() -> None:
-    """It returns the table itself; so does a window that is reversed, or whose rows were deleted before."""
+    """Such a delete returns the table itself; a window may be reversed, or its rows may be deleted already."""
     old = table(rows(0, 100, **FULL), [bucket(200, is_interim=True)])
     for start, end in ((100, 200), (-5, 0), (50, 50), (60, 40), (201, 300)):
         assert deleted(old, start, end) == (old, 0)
@@ -346,7 +346,7 @@ def test_too_many_hidden_rows_are_copied_away() -> None:
 
 
 def test_value_indexes_follow_a_cut() -> None:
-    """They are not made again. Those of a base that is too short for them are dropped."""
+    """A cut makes no value index anew. It drops those of a base that has become too short for them."""
     with pytest.MonkeyPatch.context() as patch:
         lead_by_value(patch)
         resize(patch, value_index_rows=300)
@@ -386,7 +386,7 @@ def test_live_rows_of_a_run() -> None:
 
 
 def test_a_segment_reaches_a_window_that_meets_its_span() -> None:
-    """Its rows need not be in the window; an empty segment reaches none."""
+    """A segment may reach a window without a row in it. An empty segment reaches none."""
     found = segment([bucket(1), bucket(5)])
     assert [reaches(found, start * STEP, end * STEP) for start, end in ((0, 1), (0, 2), (2, 3), (5, 6), (6, 9))] == [
         False,
