@@ -193,9 +193,14 @@ class Snapshot(Reads):
         return resolve(query, lambda: instant)
 
     def _read_clock(self) -> int:
-        read = self._clock()
-        if type(read) is int:
-            return read
+        return self._epoch_ms(self._clock())
+
+    def _epoch_ms(self, read: object) -> int:
+        """The time that a clock returned.
+
+        Raises:
+            TypeError: it is not an integer.
+        """
         now = base_form(read)
         if type(now) is int:
             return now

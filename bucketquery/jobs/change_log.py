@@ -150,6 +150,7 @@ class ChangeLog:
         "_dropped",
         "_kept",
         "_limit",
+        "_merge_from",
         "_prune_at",
         "_room",
         "_rows",
@@ -165,6 +166,8 @@ class ChangeLog:
         self._kept = kept
         #: The largest number of open rows.
         self._limit = min(sizes.open_changes, max(1, kept // 4))
+        #: Small parts are merged once they have this number of rows together.
+        self._merge_from = min(sizes.small_changes, self._limit)
         self._sizes = sizes
         self._state = _State([], 0, 0, OpenRows())
         #: The rows of all parts.
@@ -212,7 +215,7 @@ class ChangeLog:
     @property
     def _small(self) -> int:
         """The largest number of rows in a small part."""
-        return self._limit // self._sizes.open_changes_per_small
+        return self._merge_from // self._sizes.small_changes_per_part
 
     def _add_parts(self, written: Written, sequence: int, time: int) -> bool:
         parts, start, stop, open_rows = self._state
@@ -234,9 +237,9 @@ class ChangeLog:
         for job_id, changes in written.changes:
             new = columns_of_table(job_id, changes, sequence, time, renormalised=written.is_renormalised)
             added += [Part(columns.within(self._kept), sequence, sequence, sequence) for columns in new]
-        if self._small_rows >= self._limit or (start > self._sizes.dropped_parts and 2 * start > stop):
+        if self._small_rows >= self._merge_from or (start > self._sizes.dropped_parts and 2 * start > stop):
             # Readers may still read the old list, so it stays as it is.
-            parts = _merged(parts[start:stop], self._limit, self._small)
+            parts = _merged(parts[start:stop], self._merge_from, self._small)
             start, stop = 0, len(parts)
             self._small_rows = 0
         parts += added

@@ -169,7 +169,7 @@ def test_the_log_has_the_changes_of_a_plain_list(seed: int, monkeypatch: pytest.
     resize(
         monkeypatch,
         open_changes=rng.choice((1, 3, 16, 64)),
-        open_changes_per_small=rng.choice((1, 4)),
+        small_changes_per_part=rng.choice((1, 4)),
         rows_one_by_one=rng.choice((0, 16)),
         packed_rows=rng.choice((0, 64)),
         head_rows=rng.choice((4, 1024)),
@@ -258,7 +258,7 @@ def answer(ask: Callable[[], Changes]) -> tuple[Changes | None, int]:
 def test_a_bounded_log_is_never_silently_wrong(kept: int, seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """A log has at most `changes_kept` rows. Each answer is that of the plain list, or has ranges, or is expired."""
     rng = Random(f"{kept} {seed}")
-    resize(monkeypatch, open_changes=rng.choice((1, 3, 16)), open_changes_per_small=1, dropped_parts=2, dropped_jobs=2)
+    resize(monkeypatch, open_changes=rng.choice((1, 3, 16)), small_changes_per_part=1, dropped_parts=2, dropped_jobs=2)
     model, jobs = Model(ResultsIndex(changes_kept=kept)), ("a", "b", "c", "d")
     log, answered = log_of(model.index), 0
     for _ in range(150):
@@ -520,7 +520,7 @@ def test_a_write_that_was_not_published_leaves_nothing(open_changes: int, monkey
 @pytest.mark.parametrize("kept", [3, 1000])
 def test_a_write_may_fail_at_any_line(kept: int, apart: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """After a failure the feed has exactly the published commits, and the next write works."""
-    resize(monkeypatch, open_changes=2, open_changes_per_small=1, rows_one_by_one=2, dropped_parts=1)
+    resize(monkeypatch, open_changes=2, small_changes_per_part=1, rows_one_by_one=2, dropped_parts=1)
     writes: list[Callable[[Model], None]] = [
         lambda model: model.upsert([bucket(5, anomaly_score=1)]),
         lambda model: model.upsert([bucket(6), bucket(7), record(5, record_score=3)]),
@@ -575,7 +575,7 @@ def assert_feed(model: Model, changes: list[Plain], kept: int) -> None:
 @pytest.mark.parametrize("kept", [40, 100_000])
 def test_readers_need_no_lock(kept: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Readers that follow the feed beside a writer see each commit once and whole, with free preemption."""
-    resize(monkeypatch, open_changes=3, open_changes_per_small=1, dropped_parts=2)
+    resize(monkeypatch, open_changes=3, small_changes_per_part=1, dropped_parts=2)
     index, interval, errors, done = ResultsIndex(changes_kept=kept), sys.getswitchinterval(), [], threading.Event()
     query = BucketQuery(jobs="web", anomaly_score=50)
     index.put_job("web")

@@ -12,7 +12,7 @@ from bucketquery.errors import InvalidDocument, UnknownJob
 from bucketquery.ingest.documents import read_documents
 from bucketquery.ingest.scores import read_scores
 from bucketquery.jobs.catalog import Catalog
-from bucketquery.jobs.writes import Written, delete_all, delete_results, empty_tables, rescore, write_batch
+from bucketquery.jobs.writes import Written, delete_all, delete_results, empty_tables, rescore, write_batch, write_row
 from bucketquery.model.instants import FIRST_MS, LAST_MS
 from bucketquery.model.schema import SCHEMAS, Bools
 from bucketquery.queries.deletion import Deletion
@@ -353,3 +353,17 @@ def test_deleted_results_have_no_score() -> None:
 def test_the_tables_of_a_job_without_results_are_empty() -> None:
     """Each kind has one empty table."""
     assert {kind: found.length for kind, found in empty_tables(sizes()).items()} == dict.fromkeys(SCHEMAS, 0)
+
+
+@pytest.mark.parametrize(
+    "before", [[], [bucket(0, anomaly_score=4)], [bucket(0, **FULL)]], ids=["new", "other", "same"]
+)
+def test_a_single_row_is_written_as_in_a_batch(before: list[Document]) -> None:
+    """`write_row` has the result of `write_batch` for the only row of a batch."""
+    catalog, nothing = catalog_of(*before), empty_tables(sizes())
+    batch = read_documents([bucket(0, **FULL)], None)
+    ((job_id, layout, row),) = batch.rows
+    one, many = write_row(catalog, nothing, job_id, layout, row), write_batch(catalog, nothing, batch)
+    assert (one.counts, [*one.changes], [*one.rows]) == (many.counts, [*many.changes], [*many.rows])
+    assert one.is_renormalised is many.is_renormalised is False
+    assert held(Catalog().with_jobs(one.jobs)) == held(Catalog().with_jobs(many.jobs))
