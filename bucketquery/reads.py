@@ -214,8 +214,8 @@ class Reads(ClientReads):
             LimitExceeded: date math leaves the years 0001 to 9999.
             UnknownJob: a job is not known, and the log has no change of it after ``since``.
 
-        Complexity: O(p) for the p parts of the log after ``since``, one for every few hundred single results or for
-        each batch. O(c) more for their c changes when the answer is first read. A listing costs as `scan`.
+        Complexity: O(p) for the p parts of the log after ``since``: one for each batch, and one for every 2,048 single
+        results. O(c) more for their c changes when the answer is first read. A listing costs as `scan`.
 
         >>> from bucketquery import BucketQuery, ResultsIndex
         >>> index = ResultsIndex()

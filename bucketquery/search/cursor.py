@@ -26,16 +26,15 @@ from bucketquery.model.schema import Type
 from bucketquery.queries.query import Query
 from bucketquery.queries.resolved import ResolvedQuery
 from bucketquery.search.order import Order
-from bucketquery.search.row_key import CutText, RowKey, Value, digest_of
+from bucketquery.search.row_key import DIGEST_BYTES, CutText, RowKey, Value, digest_of
 
 _VERSION: Final = 1
 _LONGEST: Final = 1_024
 #: Texts of one key that have more bytes than this in all are cut. The rest of a cursor has at most 145 bytes.
 _MOST_TEXT_BYTES: Final = 600
-_DIGEST_BYTES: Final = 8
 
 #: Version, digest of the query, start, end, commit, number of the job.
-_HEAD: Final = Struct(f">B{_DIGEST_BYTES}sqqQI")
+_HEAD: Final = Struct(f">B{DIGEST_BYTES}sqqQI")
 _TEXT: Final = Struct(">BH")
 _TO_URL: Final = bytes.maketrans(b"+/", b"-_")
 _FROM_URL: Final = bytes.maketrans(b"-_", b"+/")
@@ -138,7 +137,7 @@ def _payload(text: str) -> bytes | None:
         written = a2b_base64(encoded.translate(_FROM_URL) + b"=" * (-len(encoded) % 4))
     except ValueError:
         return None
-    payload, checksum = written[:-_DIGEST_BYTES], written[-_DIGEST_BYTES:]
+    payload, checksum = written[:-DIGEST_BYTES], written[-DIGEST_BYTES:]
     # Decoding ignores foreign characters and the last bits, so the text is compared with the one that was written.
     return payload if _checksum(payload) == checksum and _encoded(written) == encoded else None
 
@@ -153,7 +152,7 @@ def _refuse(reason: str, cursor: object) -> NoReturn:
 
 
 def _checksum(payload: bytes) -> bytes:
-    return blake2b(payload, digest_size=_DIGEST_BYTES).digest()
+    return blake2b(payload, digest_size=DIGEST_BYTES).digest()
 
 
 def _digest(query: Query) -> bytes:
@@ -191,7 +190,7 @@ def _written_text(value: str, most: int) -> bytes:
     text = value.encode("utf-8", "surrogatepass")
     if len(text) <= most:
         return _TEXT.pack(_IS_TEXT, len(text)) + text
-    length = most - _DIGEST_BYTES
+    length = most - DIGEST_BYTES
     while text[length] in _CONTINUES:
         length -= 1
     return _TEXT.pack(_IS_CUT, length) + text[:length] + digest_of(value)
@@ -229,7 +228,7 @@ def _read_value(kind: int, payload: bytes, place: int) -> tuple[Value, int]:
         place += length
         if kind == _IS_TEXT:
             return text, place
-        return CutText(text, payload[place : place + _DIGEST_BYTES]), place + _DIGEST_BYTES
+        return CutText(text, payload[place : place + DIGEST_BYTES]), place + DIGEST_BYTES
     _, form = _NUMBERS[kind]
     _, value = form.unpack_from(payload, place)
     if isinstance(value, float) and isnan(value):

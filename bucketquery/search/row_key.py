@@ -19,7 +19,8 @@ from bucketquery.storage.segment import Segment
 from bucketquery.storage.selection import Selection
 from bucketquery.storage.view import View
 
-_DIGEST_BYTES: Final = 8
+#: The length of a digest in a cursor.
+DIGEST_BYTES: Final = 8
 _GREATEST_CHARACTER: Final = chr(0x10FFFF)
 
 
@@ -201,7 +202,7 @@ def digest_of(text: str) -> bytes:
     >>> digest_of("web").hex()
     '508009649aa59674'
     """
-    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=_DIGEST_BYTES).digest()
+    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=DIGEST_BYTES).digest()
 
 
 def completed(key: RowKey, order: Order, views: list[View]) -> RowKey:
