@@ -26,7 +26,8 @@ from bucketquery.storage.segment import Segment
 from bucketquery.storage.selection import Selection
 from bucketquery.storage.table_changes import BatchChanges, TableChanges
 
-#: The changes of single rows, one after the other: the job, the record before (None if there was none), the record.
+#: The changes of single rows, one after the other: the job, the record before (None if there was none), the record
+#: after.
 Entries = Sequence[Any]
 
 _FLAG: Final = np.dtype(np.uint8)
@@ -107,7 +108,7 @@ def columns_of_table(
         written, score = changes.written, changes.written.schema.score
         if not written.length:
             return []
-        # After new scores there is no column of interim results: they are interim as before.
+        # New scores have no column ``is_interim``: the results are interim if they were before.
         after = written.column(score), written.columns.get("is_interim")
         had = changes.had()
         if had is None:
@@ -132,7 +133,7 @@ def columns_of_listing(job_id: str, rows: Selection, sequence: int, time: int) -
 
 #: A kind, the columns of its identity, and the dictionaries of those with keywords.
 _Identity = tuple[Schema, list[Array], dict[str, Objects]]
-#: The current scores of some results, and which of them are interim; None if they are what they were before.
+#: The current scores of some results, and which of them are interim; None in place of the latter: as before.
 _Values = tuple[Float64s, Bools | None]
 
 

@@ -32,12 +32,12 @@ _new_tuple: Final = tuple.__new__
 
 
 class Written(NamedTuple):
-    """What a write did.
+    """The result of a write.
 
     Attributes:
         jobs: the changed jobs, by id.
         counts: the numbers of inserted, replaced, unchanged and deleted results.
-        changes: the job and the changes of each table that the write touched. Some of them may be without changes.
+        changes: the job and the changes of each table that the write touched; some may have no changes.
         is_renormalised: whether the write only gave new scores.
         rows: the changes of single rows, which `changes` does not have: the job, the record that the row replaced
             (None if it is new) and its own record, one row after the other in one list.

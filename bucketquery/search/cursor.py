@@ -10,8 +10,8 @@ A cursor is the base64 form of these bytes, without padding:
 - up to two bytes of 0, so that base64 has no bits to spare,
 - a checksum of all bytes before it.
 
-Digest and checksum find cursors that were cut, changed or given to another query. They are no signatures: anybody can
-make a cursor. Such a cursor begins a page elsewhere in the query's own answer, and does nothing else.
+Digest and checksum find cursors that were cut, changed or given to another query. They are no signatures, so anybody
+can make a cursor. Such a cursor only begins a page elsewhere in the query's own answer.
 
 A process remembers the last cursors that it wrote or read, so that a walk does not decode them.
 """
@@ -29,7 +29,7 @@ from bucketquery.model.schema import Type
 from bucketquery.queries.query import Query
 from bucketquery.queries.resolved import ResolvedQuery
 from bucketquery.search.order import Order
-from bucketquery.search.row_key import CutText, RowKey, Value, digest_of
+from bucketquery.search.row_key import DIGEST_BYTES, CutText, RowKey, Value, digest_of
 
 _VERSION: Final = 1
 #: This number of cursors is remembered, and of walks.
@@ -37,10 +37,9 @@ _REMEMBERED: Final = 256
 _LONGEST: Final = 1_024
 #: Texts of one key that have more bytes than this in all are cut. The rest of a cursor has at most 145 bytes.
 _MOST_TEXT_BYTES: Final = 600
-_DIGEST_BYTES: Final = 8
 
 #: Version, digest of the query, start, end, commit, number of the job.
-_HEAD: Final = Struct(f">B{_DIGEST_BYTES}sqqQI")
+_HEAD: Final = Struct(f">B{DIGEST_BYTES}sqqQI")
 _TEXT: Final = Struct(">BH")
 _TO_URL: Final = bytes.maketrans(b"+/", b"-_")
 _FROM_URL: Final = bytes.maketrans(b"-_", b"+/")
@@ -55,7 +54,7 @@ _NUMBERS: Final = {
     _IS_INTEGER: (int, Struct(">Bq")),
     _IS_DOUBLE: (float, Struct(">Bd")),
 }
-#: By the value of a type, because hashing a member of an enumeration calls a Python function.
+#: The forms of each type. The keys are values of types: to hash a member of an enumeration calls a Python function.
 _OF_TYPE: Final = {
     Type.TIMESTAMP.value: {_IS_INTEGER},
     Type.INTEGER.value: {_IS_INTEGER},
@@ -69,7 +68,7 @@ _OF_TYPE: Final = {
 _CHECKSUM: Final = Struct(">I")
 _PADDING: Final = (b"", bytes(1), bytes(2))
 
-#: What a cursor says: the query with the window of its first page, and the key of the last result of a page.
+#: The content of a cursor: the query with the window of its first page, and the key of the last result of a page.
 Walk = tuple[ResolvedQuery, RowKey]
 
 #: The last cursors, with the query and the walk of each; the oldest first. They hold no results.
@@ -173,9 +172,8 @@ def _payload(text: str) -> bytes | None:
     except ValueError:
         return None
     payload, checksum = written[: -_CHECKSUM.size], written[-_CHECKSUM.size :]
-    return (
-        payload if _CHECKSUM.pack(crc32(payload)) == checksum and b"+" not in encoded and b"/" not in encoded else None
-    )
+    is_valid = _CHECKSUM.pack(crc32(payload)) == checksum and b"+" not in encoded and b"/" not in encoded
+    return payload if is_valid else None
 
 
 def _encoded(written: bytes) -> bytes:
@@ -222,7 +220,7 @@ def _written_text(value: str, most: int) -> bytes:
     text = value.encode("utf-8", "surrogatepass")
     if len(text) <= most:
         return _TEXT.pack(_IS_TEXT, len(text)) + text
-    length = most - _DIGEST_BYTES
+    length = most - DIGEST_BYTES
     while text[length] in _CONTINUES:
         length -= 1
     return _TEXT.pack(_IS_CUT, length) + text[:length] + digest_of(value)
@@ -260,7 +258,7 @@ def _read_value(kind: int, payload: bytes, place: int) -> tuple[Value, int]:
         place += length
         if kind == _IS_TEXT:
             return text, place
-        return CutText(text, payload[place : place + _DIGEST_BYTES]), place + _DIGEST_BYTES
+        return CutText(text, payload[place : place + DIGEST_BYTES]), place + DIGEST_BYTES
     _, form = _NUMBERS[kind]
     _, value = form.unpack_from(payload, place)
     if isinstance(value, float) and isnan(value):

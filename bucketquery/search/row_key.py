@@ -21,7 +21,8 @@ from bucketquery.storage.view import View
 
 _new_tuple: Final = tuple.__new__
 
-_DIGEST_BYTES: Final = 8
+#: The length of a digest in a cursor.
+DIGEST_BYTES: Final = 8
 _GREATEST_CHARACTER: Final = chr(0x10FFFF)
 
 
@@ -69,7 +70,7 @@ class RowKey(NamedTuple):
             mine, others = (self.job_id, *mine), (other.job_id, *others)
         else:
             mine, others = (*mine, self.job_id), (*others, other.job_id)
-        # The keys differ, so some pair of values does.
+        # The keys differ, so at least one pair of values differs.
         first = [here != there for here, there in zip(mine, others, strict=True)].index(True)
         here: Any = mine[first]
         there: Any = others[first]
@@ -82,13 +83,13 @@ class Boundary(NamedTuple):
     Attributes:
         order: the order.
         key: the key.
-        jobs: whether rows that tie with all values of the key come behind it, because of their job. If the table is a
+        ties: whether rows that tie with all values of the key come behind it, because of their job. If the table is a
             combined one, this table, which has the job of each row.
     """
 
     order: Order
     key: RowKey
-    jobs: bool | CombinedTable
+    ties: bool | CombinedTable
 
     @classmethod
     def of(cls, order: Order, key: RowKey, jobs: str | CombinedTable) -> "Boundary":
@@ -125,12 +126,12 @@ class Boundary(NamedTuple):
             is_behind, is_tied = _compared(segment, among, column, value, desc=self.order.desc)
             behind[tied] = is_behind
             tied = is_tied.nonzero()[0] if isinstance(tied, slice) else tied[is_tied]
-        jobs = self.jobs
-        if isinstance(jobs, CombinedTable):
-            numbers, number = jobs.numbers_of(rows[tied]), self._number(jobs)
+        ties = self.ties
+        if isinstance(ties, CombinedTable):
+            numbers, number = ties.numbers_of(rows[tied]), self._number(ties)
             behind[tied] = numbers < number if self.order.desc else numbers > number
         else:
-            behind[tied] = jobs
+            behind[tied] = ties
         return behind
 
     def edge(self, segment: Segment) -> int:
@@ -138,7 +139,7 @@ class Boundary(NamedTuple):
 
         O(log n). It requires buckets.
         """
-        # A sort column comes before them, if there is one.
+        # The identity is last. If there is a sort column, it comes before.
         timestamp: Any
         span: Any
         timestamp, span = self.key.values[-2:]
@@ -158,15 +159,15 @@ class Boundary(NamedTuple):
             stop = low + 1
         else:
             stop = int(timestamps.searchsorted(timestamp, "right"))
-        jobs = self.jobs
-        if stop == low + 1 and isinstance(jobs, bool):
-            return low + int(jobs == desc)
+        ties = self.ties
+        if stop == low + 1 and isinstance(ties, bool):
+            return low + int(ties == desc)
         spans = segment.column("bucket_span")[low:stop]
-        if isinstance(jobs, CombinedTable):
+        if isinstance(ties, CombinedTable):
             first, last = int(spans.searchsorted(span)), int(spans.searchsorted(span, "right"))
-            numbers, number = jobs.numbers_of(slice(low + first, low + last)), self._number(jobs)
+            numbers, number = ties.numbers_of(slice(low + first, low + last)), self._number(ties)
             return low + first + int(numbers.searchsorted(number, "left" if desc else "right"))
-        return low + int(spans.searchsorted(span, "left" if jobs != desc else "right"))
+        return low + int(spans.searchsorted(span, "left" if ties != desc else "right"))
 
     def _number(self, combined: CombinedTable) -> float:
         """The number of the key's job. A job that the table does not have lies half a number before the next one."""
@@ -216,7 +217,7 @@ def digest_of(text: str) -> bytes:
     >>> digest_of("web").hex()
     '508009649aa59674'
     """
-    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=_DIGEST_BYTES).digest()
+    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=DIGEST_BYTES).digest()
 
 
 def completed(key: RowKey, order: Order, views: list[View]) -> RowKey:

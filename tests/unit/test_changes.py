@@ -64,7 +64,7 @@ def test_each_change_says_what_happened(index: ResultsIndex) -> None:
 
 
 def test_keys_are_those_of_pages() -> None:
-    """Trap 3: a column without any text, a missing detector and a missing text read as in `page.keys()`."""
+    """A column without any text, a missing detector and a missing text read as in `page.keys()`."""
     index = ResultsIndex()
     blamed = [{}, {"influencer_field_name": "host"}, {"influencer_field_name": "host", "influencer_field_value": "a"}]
     index.upsert([bucket(0)])
@@ -88,7 +88,7 @@ def changes_of(index: ResultsIndex) -> list[Change]:
 
 
 def test_unchanged_documents_are_no_changes() -> None:
-    """Trap 9: the same document, an equal score, a skipped and a repeated document make no change; NaN is None."""
+    """The same document, an equal score, a skipped and a repeated document make no change; NaN is None."""
     index = ResultsIndex()
     index.upsert([bucket(0, anomaly_score=5), bucket(1), record(0)])
     index.upsert([bucket(0, anomaly_score=5), bucket(1), record(0), bucket(0, result_type="forecast")])
@@ -106,7 +106,7 @@ def test_unchanged_documents_are_no_changes() -> None:
 
 
 def test_a_missing_score_matches_no_threshold() -> None:
-    """Without a threshold, a result without a score matches."""
+    """A result without a score matches only a query without a threshold."""
     index = ResultsIndex()
     index.upsert([bucket(0)])
     index.upsert([bucket(0, anomaly_score=60)])
@@ -143,7 +143,7 @@ def test_a_sequence_of_changes(index: ResultsIndex) -> None:
 
 
 def test_columns_are_read_only_arrays(index: ResultsIndex) -> None:
-    """Each column has an attribute of every change; numbers are NaN and objects None if there is none."""
+    """Each column has an attribute of every change. A missing number is NaN, and a missing object is None."""
     changes = index.changes(since=0)
     for name in ("sequence", "time", "reason", "effect", "kind", "was_interim", "is_interim"):
         assert changes.column(name).tolist() == [getattr(change, name) for change in changes]
@@ -230,7 +230,7 @@ def test_changes_of_many_jobs_come_in_commit_order() -> None:
 
 @pytest.mark.parametrize("since", [-1, 3, True, 1.0, "1", np.bool_(True), 2**70, np.float64(1)])
 def test_a_since_that_is_no_sequence_is_refused(since: Any) -> None:
-    """It must be None or an integer up to the commit that is read."""
+    """`since` must be None or an integer up to the commit that is read."""
     index = ResultsIndex()
     index.upsert([bucket(0)])
     index.put_job("b")
@@ -248,7 +248,7 @@ def test_since_may_be_a_numpy_integer() -> None:
 
 
 def test_a_query_must_be_a_query() -> None:
-    """Anything else is refused, and so is an unknown job."""
+    """`changes` refuses any other object, and a query of an unknown job."""
     index = ResultsIndex()
     with pytest.raises(InvalidQuery) as caught:
         index.changes("web", since=0)  # type: ignore[arg-type] # the query must be refused
@@ -260,7 +260,7 @@ def test_a_query_must_be_a_query() -> None:
 
 
 def test_a_subclass_of_a_query_is_a_query() -> None:
-    """It is judged as its base."""
+    """A feed with an instance of a subclass is that of the base class."""
 
     class Named(BucketQuery):
         __slots__ = ()
@@ -271,7 +271,7 @@ def test_a_subclass_of_a_query_is_a_query() -> None:
 
 
 def test_the_window_is_resolved_once_by_the_clock() -> None:
-    """Both sides of each change are judged by one window; time passing is no change."""
+    """One window judges both sides of each change, so passing time is no change."""
     times = [0, 0, 10 * STEP]
     index = ResultsIndex(clock=lambda: times.pop(0))
     index.upsert([bucket(row) for row in range(12)])
@@ -296,7 +296,7 @@ def test_a_lookup_has_the_window_of_its_instant() -> None:
 
 
 def test_a_listing_is_everything_at_its_commit() -> None:
-    """Without a query it has every kind and job. Later writes do not change it, even if it is read after them."""
+    """A listing without a query has every kind and job. Later writes do not change it, even if it is read later."""
     index = ResultsIndex(clock=lambda: 7)
     assert len(index.changes(since=None)) == 0
     index.upsert([bucket(0, anomaly_score=5), bucket(1, job_id="b", is_interim=True), record(0, by_field_value="x")])
@@ -352,7 +352,7 @@ def test_a_key_that_no_page_has_is_refused(key: Any) -> None:
 
 
 def test_a_history_is_of_one_kind_and_result() -> None:
-    """Another kind, another text and a deleted job are told apart."""
+    """A history has no change of another kind, of another text or of another job."""
     index = ResultsIndex()
     index.upsert([bucket(0), record(0, by_field_value="a"), record(0, by_field_value="b"), bucket(0, job_id="b")])
     index.upsert([record(0, by_field_value="b", record_score=3)])
@@ -380,7 +380,7 @@ def test_a_history_is_of_one_kind_and_result() -> None:
 @pytest.mark.parametrize("name", ["changes_kept", "first_sequence"])
 @pytest.mark.parametrize("value", [-1, 1.0, "1", True, None])
 def test_the_settings_must_be_counts(name: str, value: Any) -> None:
-    """Both are non-negative integers."""
+    """`changes_kept` and `first_sequence` must be non-negative integers."""
     with pytest.raises(InvalidQuery) as caught:
         ResultsIndex(**{name: value})
     assert (caught.value.field, caught.value.value) == (name, value)
@@ -421,7 +421,7 @@ def test_commits_have_times_that_never_fall() -> None:
 
 
 def test_ranges_stand_for_too_many_changes() -> None:
-    """There is one for each reason; a query at or above the floor gets all its changes and no range."""
+    """Each reason has a range. A query at or above the floor gets all its changes and no range."""
     index = ResultsIndex(changes_kept=100, clock=lambda: 9)
     # 5 of 200 scores reach 75, and 12 reach 50.
     scores = [80.0] * 5 + [60.0] * 7 + [10.0] * 188
@@ -465,7 +465,7 @@ def test_ranges_stand_for_too_many_changes() -> None:
 
 
 def test_a_floor_may_be_infinite() -> None:
-    """If even 75 is reached by more than a tenth, the log keeps no single change."""
+    """If more than a tenth reach 75, the log keeps no single change."""
     index = ResultsIndex(changes_kept=10)
     index.upsert([bucket(row, anomaly_score=99) for row in range(50)])
     changes = index.changes(BucketQuery(jobs="web", anomaly_score=100), since=0)

@@ -118,14 +118,14 @@ def test_a_cursor_carries_the_window_of_its_page() -> None:
 
 
 def test_a_cursor_names_the_job_of_its_result() -> None:
-    """Of several jobs, the key has the right one."""
+    """For a query of several jobs, the key has the job of the result."""
     for job_id in ("a", "b"):
         query = BucketQuery(jobs=["a", "b"])
         assert read_cursor(query, written(query, 0, 300, job_id=job_id))[1].job_id == job_id
 
 
 def test_a_cursor_is_short_and_may_stand_in_a_url() -> None:
-    """With texts of any length, it has at most 1,024 characters, all of the alphabet of URLs."""
+    """A cursor has at most 1,024 characters of the alphabet of URLs, however long the texts of its key are."""
     rng = Random(1)
     for _ in range(300):
         texts = [
@@ -211,7 +211,7 @@ def test_a_cursor_of_another_kind_is_refused() -> None:
 
 
 def test_a_lookup_has_no_cursor() -> None:
-    """Trap 10: any cursor given with `timestamp` is refused, and the page of a lookup has none."""
+    """Any cursor given with `timestamp` is refused, and the page of a lookup has none."""
     refusal(BucketQuery(jobs=JOB, timestamp=0), written(BucketQuery(jobs=JOB), 0, 300))
 
 
@@ -282,7 +282,7 @@ def test_a_cursor_does_not_depend_on_the_process() -> None:
 
 
 def test_a_pickled_page_keeps_its_cursor() -> None:
-    """Trap 10: the page of an index, pickled twice, has the same cursor; a last page has none."""
+    """The page of an index, pickled twice, has the same cursor; a last page has none."""
     index = ResultsIndex()
     index.upsert([*rows(0, 5, anomaly_score=5.0), record(1), record(2)])
     for query in (QUERY.replace(size=2), QUERY.replace(size=5), RecordQuery(jobs=JOB, size=1)):
@@ -294,7 +294,7 @@ def test_a_pickled_page_keeps_its_cursor() -> None:
 
 
 def test_a_cursor_survives_the_deletion_of_its_result() -> None:
-    """Trap 10: the next page begins at the place where the result was, in every order."""
+    """The next page begins at the place where the result was, in every order."""
     index = ResultsIndex()
     index.upsert([bucket(row, anomaly_score=10.0 * row) for row in range(5)])
     for query, expected in ((QUERY, [2, 1, 0]), (BucketQuery(jobs=JOB), [2, 3, 4])):
@@ -312,7 +312,7 @@ def test_a_cursor_survives_the_deletion_of_its_result() -> None:
 
 
 def test_another_size_is_legal_and_another_sort_is_not() -> None:
-    """Trap 10: sizes may change from page to page."""
+    """Sizes may change from page to page."""
     index = ResultsIndex()
     index.upsert(rows(0, 5, anomaly_score=5.0))
     cursor = index.search(QUERY.replace(size=1)).cursor

@@ -291,7 +291,7 @@ def test_nested_influencers_get_scores(rows_per_copy: int, monkeypatch: pytest.M
 
 
 def test_a_bucket_time_that_is_behind_its_bucket_is_corrected() -> None:
-    """Trap 9: the score of the bucket is stored already, so this is a change of its influencer only."""
+    """The score of the bucket is stored already, so this is a change of its influencer only."""
     nested = [{"influencer_field_name": "bucket_time", "anomaly_score": 10.0}]
     catalog = catalog_of(bucket(0, anomaly_score=90.0, bucket_influencers=nested), bucket(1, anomaly_score=None))
     following, written = renormalised(catalog, buckets=at(0, anomaly_score=[90]))
@@ -301,7 +301,7 @@ def test_a_bucket_time_that_is_behind_its_bucket_is_corrected() -> None:
 
 
 def test_a_bucket_without_a_score_keeps_none() -> None:
-    """Only its influencers change, so its score stays missing."""
+    """A bucket without a score keeps none if only its influencers get new scores."""
     catalog = catalog_of(bucket(0, bucket_influencers=BLAMED))
     following, written = renormalised(catalog, bucket_influencers=at(0, anomaly_score=[1]))
     ((_, changes),) = written.changes
@@ -340,7 +340,7 @@ def test_results_that_are_not_stored_refuse_all_scores(given: dict[str, Any], fi
 
 
 def test_deleted_results_have_no_score() -> None:
-    """A row that a delete has marked is not stored."""
+    """A row that a delete has marked is unknown to `rescore`."""
     with pytest.MonkeyPatch.context() as patch:
         limit_heads(patch, 4)
         catalog = catalog_of(*rows(0, 100))
@@ -351,7 +351,7 @@ def test_deleted_results_have_no_score() -> None:
 
 
 def test_the_tables_of_a_job_without_results_are_empty() -> None:
-    """There is one for each kind."""
+    """Each kind has one empty table."""
     assert {kind: found.length for kind, found in empty_tables(sizes()).items()} == dict.fromkeys(SCHEMAS, 0)
 
 
