@@ -26,6 +26,8 @@ JOB: Final = "web"
 #: The first instant of the simulation.
 BEGIN: Final = 1_767_225_600_000
 WATCH: Final = RecordQuery(jobs=JOB, record_score=75, exclude_interim=True)
+IN_TIME_ORDER: Final = WATCH.replace(sort="timestamp", size=1_000)
+NEWEST_FIRST: Final = WATCH.replace(sort="event.ingested", desc=True, size=1_000)
 
 Key = tuple[Any, ...]
 
@@ -194,7 +196,7 @@ class Host(Protocol):
 class LookBack:
     """Search the buckets of the last half hour, and send every match."""
 
-    query: RecordQuery = WATCH.replace(sort="timestamp", size=1_000)
+    query: RecordQuery = IN_TIME_ORDER
 
     def poll(self, index: ResultsIndex, now: int) -> Sequence[Key]:
         """Every match of the window."""
@@ -219,7 +221,7 @@ class LookBackOnce(LookBack):
 class IngestedSince:
     """Search what was first written since the last poll."""
 
-    query: RecordQuery = WATCH.replace(sort="event.ingested", desc=True, size=1_000)
+    query: RecordQuery = NEWEST_FIRST
     last: int = BEGIN
 
     def poll(self, index: ResultsIndex, now: int) -> Sequence[Key]:
