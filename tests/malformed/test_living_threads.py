@@ -46,9 +46,21 @@ class Shared:
     wanted: int
     states: dict[int, State] = field(default_factory=lambda: {0: {}, 1: {}})
     stop: threading.Event = field(default_factory=threading.Event)
-    done: threading.Event = field(default_factory=threading.Event)
     faults: list[BaseException] = field(default_factory=list)
     answers: list[int] = field(default_factory=lambda: [0] * (READERS + FOLLOWERS))
+
+    def loop(self, step: Callable[[], Any], number: int | None) -> None:
+        """Take steps until the race ends; keep the first error, and end the race with it."""
+        try:
+            while not self.stop.is_set():
+                made = step()
+                if number is not None:
+                    self.answers[number] += made
+                    if sum(self.answers) >= self.wanted:
+                        self.stop.set()
+        except BaseException as fault:  # noqa: BLE001 - handed to the main thread
+            self.faults.append(fault)
+            self.stop.set()
 
 
 class Writer:
@@ -61,6 +73,7 @@ class Writer:
         self.state: State = {}
         self.written = 0
         self.row = 0
+        self.has_other = False
 
     def score(self) -> float:
         """A score that no other stored result has."""
@@ -176,7 +189,8 @@ class Writer:
     def keep(self, stays: Callable[[Name, tuple[float, bool, int]], bool], **named: Any) -> None:
         """Delete results."""
         after = {name: value for name, value in self.state.items() if stays(name, value)}
-        job_id = self.rng.choice((JOB, [JOB], None))
+        # The result of the other job, which no state has, must stay.
+        job_id = self.rng.choice((JOB, [JOB], JOB if self.has_other else None))
         self.publish(after, lambda: self.index.delete(job_id, **named))
 
     def drop_oldest(self) -> None:
@@ -203,9 +217,11 @@ class Writer:
         """Make another job known, or delete it with its result."""
         if "other" in self.index:
             self.publish(self.state, lambda: self.index.delete_job("other"), commits=True)
+            self.has_other = False
         elif self.rng.random() < 0.5:
             self.publish(self.state, lambda: self.index.put_job("other"), commits=True)
         else:
+            self.has_other = True
             other = {"job_id": "other", "timestamp": 0, "bucket_span": 60}
             self.publish(self.state, lambda: self.index.upsert([other], kind="bucket"), commits=True)
 
@@ -293,6 +309,8 @@ class Reader:
                 row for row, at in zip(matching, places, strict=True) if (at < behind if query.desc else at > behind)
             ]
         assert shown == matching[: query.size], (page.sequence, query, behind)
+        if kind_of(query) == "bucket":
+            assert page.column("event_count").tolist() == [state["bucket", key][2] for key, _ in shown]
         assert (page.cursor is None) == (len(matching) <= query.size), (page.sequence, query, behind)
         return matching
 
@@ -409,21 +427,9 @@ def race(index: ResultsIndex, seed: int, answers: int) -> None:
     readers = [Reader(shared, number, seed) for number in range(READERS)]
     followers = [Follower(shared, READERS + number, seed) for number in range(FOLLOWERS)]
 
-    def loop(step: Callable[[], Any], number: int | None) -> None:
-        try:
-            while not shared.stop.is_set():
-                made = step()
-                if number is not None:
-                    shared.answers[number] += made
-                    if sum(shared.answers) >= shared.wanted:
-                        shared.stop.set()
-        except BaseException as fault:  # noqa: BLE001 - handed to the main thread
-            shared.faults.append(fault)
-            shared.stop.set()
-
-    threads = [threading.Thread(target=loop, args=(writer.step, None), daemon=True)]
+    threads = [threading.Thread(target=shared.loop, args=(writer.step, None), daemon=True)]
     threads += [
-        threading.Thread(target=loop, args=(reader.step, reader.number), daemon=True)
+        threading.Thread(target=shared.loop, args=(reader.step, reader.number), daemon=True)
         for reader in (*readers, *followers)
     ]
     interval = sys.getswitchinterval()
