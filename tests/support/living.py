@@ -136,7 +136,7 @@ def score_columns(rng: Random, argument: str, rows: Sequence[tuple[Any, float]])
     places = [place[1:] if argument != "bucket_influencers" else place for place, _ in rows]
     columns: dict[str, Any] = {}
     for name, values in zip(_PLACES[argument], zip(*places, strict=True), strict=True):
-        if name not in _NEEDED and not any(values) and rng.random() < 0.7:
+        if name not in _NEEDED and {*values} <= {None, 0} and rng.random() < 0.7:
             continue
         columns[name] = np.array(values, np.int64) if isinstance(values[0], int) else list(values)
     spans = set(columns["bucket_span"].tolist())
