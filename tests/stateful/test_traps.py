@@ -25,6 +25,7 @@ from support.helpers import ON_FEW_ROWS, ask_together, lead_by_value, limit_head
 from support.living import changes_between, seen
 from support.shortcuts import take
 from support.strategies import KINDS, QUERIES, SCORES, Document, Query, State, apply_batch, identity
+from support.tiers import of_tier
 
 HOUR = 3_600_000
 EVERYTHING = 10_000
@@ -118,7 +119,6 @@ def drop_by_final_bucket(index: ResultsIndex, document: Document) -> Commit:
 @pytest.mark.parametrize("compacts", [False, True], ids=["head stays", "compacts between"])
 @pytest.mark.parametrize("rows", [1, 100], ids=["few rows", "many rows"])
 @pytest.mark.parametrize("drop", [drop_by_delete, drop_by_window, drop_by_final_bucket])
-@pytest.mark.parametrize("where", ["first", "last"])
 def test_a_deleted_interim_result_does_not_show_the_final_one_that_it_replaced(
     kind: Kind,
     write: Callable[[ResultsIndex, Sequence[Document]], Commit],
@@ -126,7 +126,6 @@ def test_a_deleted_interim_result_does_not_show_the_final_one_that_it_replaced(
     compacts: bool,
     rows: int,
     drop: Callable[[ResultsIndex, Document], Commit],
-    where: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Final, interim, deleted, final again: the delete leaves nothing, and the last write is an insert."""
@@ -134,7 +133,7 @@ def test_a_deleted_interim_result_does_not_show_the_final_one_that_it_replaced(
         limit_heads(monkeypatch, 1)
     index = ResultsIndex()
     index.upsert([made(kind, row) for row in range(1, rows + 1)])
-    final = made(kind, 1 if where == "first" else rows)
+    final = made(kind, 1 if drop is drop_by_window else rows)
     late = itertools.count(1)
 
     def between() -> None:
@@ -252,7 +251,7 @@ def test_appends_after_a_cut_do_not_reach_older_snapshots(
         stored = apply_batch(stored, documents)
 
     write(many(kind, 0, rows, 1))
-    for salt in range(2, 9):
+    for salt in range(2, of_tier(5, 9)):
         if asked_before:
             assert answers(index, kind) == expected()
         kept.append((index.snapshot(), expected()))
@@ -375,7 +374,7 @@ def test_walks_by_integers_end_and_miss_nothing(
 @EACH_KIND
 @pytest.mark.parametrize("desc", [False, True])
 @pytest.mark.parametrize("exclude_interim", [False, True])
-@pytest.mark.parametrize("size", [1, 3, 10])
+@pytest.mark.parametrize("size", [1, 4])
 def test_the_cursor_ends_exactly_behind_the_last_row_of_the_head(
     kind: Kind, size: int, *, desc: bool, exclude_interim: bool
 ) -> None:
@@ -574,7 +573,7 @@ def test_walks_over_long_texts_miss_nothing(sort: str) -> None:
 
 @EACH_KIND
 def test_every_order_of_deletes_and_writes_is_fed(kind: Kind, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each order of four writes and deletes gives the dict's results and the dict's feed."""
+    """Each order of some writes and deletes gives the dict's results and the dict's feed."""
     limit_heads(monkeypatch, 2)
     plain = [made(kind, row, float(row)) for row in range(6)]
     interim = [{**document, "is_interim": True} for document in plain[2:5]]
@@ -594,7 +593,8 @@ def test_every_order_of_deletes_and_writes_is_fed(kind: Kind, monkeypatch: pytes
         (lambda index: index.delete(interim_only=True), without_interim),
         (lambda index: index.delete(end=HOUR), lambda s: {n: d for n, d in s.items() if d["timestamp"] >= HOUR}),
     ]
-    for order in itertools.permutations(range(len(steps)), 4):
+    # Three steps give 120 orders, four give 360.
+    for order in list(itertools.permutations(range(len(steps)), of_tier(3, 4)))[:: of_tier(4, 3)]:
         index = ResultsIndex()
         index.put_job("web")
         state: State = {}
