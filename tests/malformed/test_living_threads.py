@@ -129,9 +129,8 @@ class Writer:
 
     def names(self, row: int) -> list[Name]:
         """A bucket and two records of an hour."""
-        return [("bucket", (JOB, row * HOUR, 3_600))] + [
-            ("record", (JOB, row * HOUR, 3_600, detector, None, None, None)) for detector in (0, 1)
-        ]
+        records = [(JOB, row * HOUR, 3_600, detector, None, None, None) for detector in (0, 1)]
+        return [("bucket", (JOB, row * HOUR, 3_600)), *(("record", key) for key in records)]
 
     def append(self) -> None:
         """Append an hour, interim or final."""
@@ -255,8 +254,8 @@ def ordered(state: State, query: Threshold) -> list[tuple[tuple[Any, ...], float
         if of == kind
         and score >= threshold
         and not (is_interim and query.exclude_interim)
-        and (start is None or key[1] >= start)  # type: ignore[operator]
-        and (end is None or key[1] < end)  # type: ignore[operator]
+        and (start is None or key[1] >= start)
+        and (end is None or key[1] < end)
     ]
     return sorted(found, key=lambda row: place(query, *row), reverse=query.desc)
 

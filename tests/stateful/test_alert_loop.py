@@ -60,7 +60,7 @@ def test_other_ways_miss_crossings_or_repeat_them() -> None:
     assert min(back.missed, once.missed, since.missed) > back.crossings / 10
 
 
-@pytest.mark.parametrize("seed", SEEDS[:2])
+@pytest.mark.parametrize("seed", SEEDS[: of_tier(1, 3)])
 def test_a_crash_between_sending_and_saving_loses_no_alert(seed: int) -> None:
     """A host that dies after sending sends that part again; the commit and the key of an alert tell it apart."""
     index = ResultsIndex()
@@ -88,7 +88,7 @@ def changes_or_listing(index: ResultsIndex, since: int | None) -> tuple[Changes,
     return (index.changes(WATCH, since=None), True) if changes.ranges else (changes, False)
 
 
-@pytest.mark.parametrize("seed", SEEDS[:2])
+@pytest.mark.parametrize("seed", SEEDS[: of_tier(1, 3)])
 def test_a_host_that_falls_behind_begins_again_with_a_listing(seed: int) -> None:
     """With a small log, a host that sleeps too long gets ChangesExpired, lists, and has the open alerts exactly."""
     index = ResultsIndex(changes_kept=40)

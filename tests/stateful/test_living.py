@@ -140,7 +140,7 @@ class LivingMachine(IndexMachine):
             self.read.append(ticks.randrange(-5, 1_000))
             return self.read[-1]
 
-        common = {"max_size": 10**6, "keep_documents": self.keep_documents}
+        common: dict[str, Any] = {"max_size": 10**6, "keep_documents": self.keep_documents}
         self.twins = [ResultsIndex(changes_kept=kept, clock=lambda: TICK, **common) for kept in self.kept]
         self.alone = ResultsIndex(clock=lambda: TICK, **common)
         return Twinned(self.twins, self.alone, clock=clock, **common)
@@ -450,7 +450,9 @@ class LivingMachine(IndexMachine):
         rng = self.begin()
         for query in self.walk_queries(rng, 3):
             whole = self.index.search(query.replace(from_=0, size=10**6))
-            keys, shown, pages = [], [], 0
+            keys: list[Any] = []
+            shown: list[Any] = []
+            pages = 0
             page = self.index.search(query)
             while True:
                 keys += page.keys()

@@ -318,7 +318,7 @@ def test_missing_texts_are_none_in_every_key(
     write(index, [made(kind, row, 1.0, **{name: text}) for row in range(4) for text in ("", "a")])
     index.delete(end=2 * HOUR)
     found = [change.key for change in index.changes(QUERIES[kind](jobs="web", end=10**6 * HOUR), since=since)]
-    texts = [identity(made(kind, row, **{name: text})) for row in range(4) for text in ("", "a")]
+    texts = [identity({**made(kind, row), name: text}) for row in range(4) for text in ("", "a")]
     gone = [key for key in [*wanted, *texts] if key[1] < 2 * HOUR]
     assert sorted(found, key=repr) == sorted([wanted[1], wanted[2], *texts, *gone], key=repr)
     assert walk(index, query) == keys(index, kind)

@@ -220,8 +220,10 @@ def changes_between(
         found[name] = Seen(
             reason,
             *name,
-            *(None if side is None else score_of(name, side) for side in (old, new)),
-            *(None if side is None else is_interim(side) for side in (old, new)),
+            None if old is None else score_of(name, old),
+            None if new is None else score_of(name, new),
+            None if old is None else is_interim(old),
+            None if new is None else is_interim(new),
         )
     return found
 
