@@ -329,7 +329,7 @@ writes = [
 ]
 failed = passed = 0
 for number, write in enumerate(writes):
-    for mebibytes in {[0, 1, 2, 4, 8, 16, 32] if IN_CI else [0, 2, 8]}:
+    for mebibytes in {[0, 1, 2, 4, 8, 16, 32] if IN_CI else [0, 4]}:
         index = filled()
         before, since = whole(index), index.sequence
         soft, hard = resource.getrlimit(resource.RLIMIT_AS)
@@ -353,7 +353,7 @@ for number, write in enumerate(writes):
             assert index.sequence == since + 1
         index.check()
         assert {{change.sequence for change in index.changes(since=since)}} <= {{since + 1}}
-print(failed > 3, passed > 3)
+print(failed > 2, passed > 2)
 """
     assert child(program).split() == ["True", "True"]
 
@@ -475,7 +475,7 @@ def live(rounds: int) -> None:
     tracemalloc.start()
     try:
         # The log is full after these.
-        for number in range(100):
+        for number in range(of_tier(50, 100)):
             life.round(number)
         gc.collect()
         first, resident = tracemalloc.get_traced_memory()[0], used_bytes()
@@ -495,7 +495,7 @@ def live(rounds: int) -> None:
 
 def test_memory_is_flat_over_many_rounds() -> None:
     """Writes, snapshots, queries, walks and deletes leave nothing behind."""
-    live(of_tier(60, 1_000))
+    live(of_tier(30, 1_000))
 
 
 @pytest.mark.thorough

@@ -473,7 +473,7 @@ def test_every_answer_is_of_one_commit_and_none_is_older_than_the_last(
     seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Pages, counts, walks, listings and feeds beside a writer of every sort of write: each is of one commit."""
-    race(small_index(monkeypatch, seed), seed, of_tier(3_000, 100_000))
+    race(small_index(monkeypatch, seed), seed, of_tier(2_000, 100_000))
 
 
 @pytest.mark.thorough

@@ -9,7 +9,7 @@ from benchmarks.alerts import BEGIN, JOB, WATCH, WAYS, Crossing, Key, World, tal
 from bucketquery import Changes, ChangesExpired, ResultsIndex
 from support.tiers import of_tier
 
-SEEDS = range(of_tier(2, 20))
+SEEDS = range(of_tier(1, 20))
 BUCKETS = 2_000
 
 
@@ -50,10 +50,10 @@ def test_the_loop_misses_no_crossing_and_sends_none_twice(seed: int) -> None:
 
 def test_other_ways_miss_crossings_or_repeat_them() -> None:
     """Looking back sends alerts again and misses later rises; asking for what was first written since misses more."""
-    found = tallies(1, of_tier(500, BUCKETS))
+    found = tallies(1, of_tier(300, BUCKETS))
     assert {*found} == {*WAYS}
     assert (found["change feed"].missed, found["change feed"].repeated) == (0, 0)
-    assert found["change feed"].crossings > 20
+    assert found["change feed"].crossings > 15
     back, once, since = (found[way] for way in list(WAYS)[:3])
     assert back.repeated > back.crossings / 2
     assert once.repeated < back.repeated
