@@ -12,7 +12,7 @@ from hypothesis.stateful import invariant, precondition, rule, run_state_machine
 from bucketquery import BucketQuery, Change, Changes, ChangesExpired, Commit, ResultsIndex, Snapshot, UnknownJob
 from support.cases import all_matches, plural
 from support.index_machine import IndexMachine, WithoutDocuments, WithValueIndexes, seeds
-from support.living import (
+from support.living_model import (
     Rescored,
     Seen,
     changes_between,

@@ -22,7 +22,7 @@ from bucketquery import (
 )
 from bucketquery.testing import evaluate
 from support.helpers import ON_FEW_ROWS, ask_together, lead_by_value, limit_heads
-from support.living import changes_between, seen
+from support.living_model import changes_between, seen
 from support.shortcuts import take
 from support.strategies import KINDS, QUERIES, SCORES, Document, Query, State, apply_batch, identity
 from support.tiers import of_tier

@@ -15,7 +15,7 @@ from bucketquery import BucketQuery, Commit, InvalidDocument, InvalidQuery, Kind
 from bucketquery.testing import evaluate
 from support.cases import all_matches, outcome
 from support.helpers import ON_FEW_ROWS, ask_together, lead_by_value, limit_heads, resize, without
-from support.living import Rescored, deleted, overtaken, rescored, score_columns
+from support.living_model import Rescored, deleted, overtaken, rescored, score_columns
 from support.shortcuts import take
 from support.spellings import respelled
 from support.strategies import (
