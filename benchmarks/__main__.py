@@ -18,7 +18,18 @@ from benchmarks.run import Run
 from benchmarks.timing import BRIEF, FULL, ONCE
 from benchmarks.workloads import SMALLEST
 
-PARTS: Final = ("questions", "answers", "writes", "pauses", "memory", "many-jobs", "real", "records", "claims")
+PARTS: Final = (
+    "questions",
+    "answers",
+    "writes",
+    "living",
+    "pauses",
+    "memory",
+    "many-jobs",
+    "real",
+    "records",
+    "claims",
+)
 """The parts of a run, each of which can be measured alone."""
 
 
@@ -49,6 +60,7 @@ def _measure(run: Run, parts: Sequence[str], sizes: Sequence[int], jobs: int) ->
         "questions": run.questions,
         "answers": run.answers,
         "writes": run.writes,
+        "living": run.living,
         "pauses": run.pauses,
         "memory": run.memory,
     }

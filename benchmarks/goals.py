@@ -58,7 +58,7 @@ def ratios(row: Mapping[str, float]) -> dict[str, float]:
     if not ways:
         return {}
     # The first way leaves the page unread, if another way reads it. Timestamps are enough for the rows of one job.
-    reading = (name for end in (", timestamps", ", keys") for name in ways if name.endswith(end))
+    reading = (name for end in (", timestamps", ", keys", ", read") for name in ways if name.endswith(end))
     unread, read = ways[0], next(reading, ways[0])
     return {name: taken / row[unread if name in BY_HAND else read] for name, taken in row.items() if name in KINDS}
 
@@ -273,6 +273,69 @@ def _many_jobs(measured: Measured) -> list[Verdict]:
     return [writes, question]
 
 
+def _living(measured: Measured) -> list[Verdict]:
+    singles: dict[str, tuple[str, bool | None]] = {}
+    batches: dict[str, tuple[str, bool | None]] = {}
+    of_jobs: dict[str, tuple[str, bool | None]] = {}
+    for name, row in measured.part("log, single writes").items():
+        base = row["index, without a log"]
+        singles[name.partition(", ")[0]] = _with_log(row, "µs", (base, 0.7))
+    for name, row in measured.part("log, batches").items():
+        into, most = (of_jobs, 10) if "jobs" in name else (batches, 5)
+        into[name.partition(", ")[0]] = _with_log(row, "%", (100, most))
+    nothing = {
+        name.removeprefix("nothing new").removeprefix(", "): (f"{row['changes']:.2f} µs", row["changes"] <= 2)
+        for name, row in measured.part("changes").items()
+        if name.startswith("nothing new")
+    }
+    oldest = {
+        name.removeprefix("the oldest "): (f"{row['index']:.2f} ms", row["index"] < 1)
+        for name, row in measured.part("deletes").items()
+        if name.startswith("the oldest")
+    }
+    return [
+        _unless_noisy("single writes with the log of changes", "at most 0.7 µs more than without it", singles),
+        _unless_noisy("batches with the log of changes", "at most 5 % more than without it", batches),
+        _unless_noisy("a bucket for each of many jobs, with the log", "at most 10 % more than without it", of_jobs),
+        _verdict("`changes` with nothing new", "at most 2 µs", nothing),
+        _deepest(measured),
+        _verdict("delete the oldest day", "under 1 ms", oldest),
+    ]
+
+
+def _with_log(row: Mapping[str, float], unit: str, goal: tuple[float, float]) -> tuple[str, bool | None]:
+    """What the log adds, and whether the goal is met; None if the noise is larger than the distance from the goal.
+
+    Args:
+        row: the figures, with the median ratio of pairs and its noise.
+        unit: the unit of the goal.
+        goal: the cost without the log, and what the log may add to it.
+    """
+    base, most = goal
+    more, noise = (row["times"] - 1) * base, row["noise"] * base
+    is_met = more <= most if abs(more - most) > noise else None
+    return f"{more:+.2g} ± {noise:.2g} {unit}", is_met
+
+
+def _unless_noisy(work: str, goal: str, results: Mapping[str, tuple[str, bool | None]]) -> Verdict:
+    """A verdict on several works: missed if one surely misses the goal, and left open if the noise leaves one open."""
+    verdict = _verdict(work, goal, {name: (text, is_met is not False) for name, (text, is_met) in results.items()})
+    is_open = verdict.is_met and any(is_met is None for _, is_met in results.values())
+    return verdict._replace(result=f"{verdict.result}: too noisy to tell", is_met=None) if is_open else verdict
+
+
+def _deepest(measured: Measured) -> Verdict:
+    """A page behind as many results as were measured beside the first page, both in order of time and read."""
+    pages = {name: row for name, row in measured.part("cursors").items() if name.startswith("by time, a page behind")}
+    alone = [name for name in pages if "commit" not in name]
+    results = {}
+    if alone:
+        first = measured.part("cursors")["by time, the first page"]["from_, timestamps"]
+        taken = pages[alone[-1]]["cursor, timestamps"]
+        results[alone[-1].rpartition(" ")[2]] = (f"{times(taken / first)} ({taken:.1f} µs)", taken <= 2 * first)
+    return _verdict("a page by cursor, by time, read out", "within 2x of the first page, at any depth", results)
+
+
 def _weights(measured: Measured) -> list[Verdict]:
     results = {}
     for name, row in measured.part("weights").items():
@@ -298,6 +361,7 @@ GOALS: Final[Sequence[Callable[[Measured], list[Verdict]]]] = (
     _writes,
     _loads,
     _many_jobs,
+    _living,
     _weights,
 )
 """The functions that judge the goals, in the order of the report."""

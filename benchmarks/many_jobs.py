@@ -24,8 +24,13 @@ HIGHEST: Final[dict[str, Any]] = {"start": SINCE, "sort": "anomaly_score", "desc
 Top = Sequence[Key]
 
 
-def batches(jobs: int) -> list[list[Document]]:
-    """`BATCHES` batches, each with a new final bucket for every job. The scores are random, and no two are equal."""
+def batches(jobs: int, number: int = BATCHES) -> list[list[Document]]:
+    """Batches with a new final bucket for every job. The scores are random, and no two are equal.
+
+    Args:
+        jobs: the number of jobs.
+        number: the number of batches, default `BATCHES`.
+    """
     rng = np.random.default_rng(jobs)
     return [
         [
@@ -43,7 +48,7 @@ def batches(jobs: int) -> list[list[Document]]:
             }
             for job, score in enumerate((100 * rng.random(jobs) ** 8).tolist())
         ]
-        for batch in range(BATCHES)
+        for batch in range(number)
     ]
 
 

@@ -28,7 +28,8 @@ _RENAMED: Final = {
 #: The size that the section "In short" shows, if it was measured.
 _USUAL: Final = 1_000_000
 _IN_SHORT: Final = ("questions live", "requests", "appending", "replacing", "highest", "rescoring", "loading")
-_OF_ONE_JOB: Final = (*_IN_SHORT, "pauses", "weights")
+_LIVING: Final = ("log, single writes", "log, batches", "changes", "cursors", "deletes")
+_OF_ONE_JOB: Final = (*_IN_SHORT, *_LIVING, "pauses", "weights")
 
 
 class Place(NamedTuple):

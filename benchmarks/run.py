@@ -10,11 +10,12 @@ from pathlib import Path
 from time import perf_counter, process_time
 from typing import Any, Final
 
-from benchmarks import many_jobs, memory, pauses, questions, real, records, writes
+from benchmarks import deletes, feed, living, many_jobs, memory, pauses, questions, real, records, walks, writes
 from benchmarks.outcome import Outcome, here
 from benchmarks.peers import KINDS, is_installed
 from benchmarks.timing import Effort, Figures, Table
 from benchmarks.workloads import bucket_columns
+from bucketquery import ResultsIndex
 
 #: At larger sizes only *live* and *fragmented* buckets are measured. The other sets do not show growth.
 _ALL_BUCKET_SETS: Final = 1_000_000
@@ -105,6 +106,27 @@ class Run:
             "rescoring": ("Other scores", "ms", partial(writes.measure_rescoring, size, peers, effort)),
             "loading": ("Loads", "ms", partial(writes.measure_loading, size, peers, effort)),
             "documents": ("Documents", "a second", partial(writes.measure_documents, size, effort)),
+        }
+        for part, (title, unit, measure) in tables.items():
+            self.put(part, size, title, unit, measure)
+
+    def living(self, size: int) -> None:
+        """Measure the log of changes, the feed, cursors and deletes; nothing, with a note, if the index lacks them."""
+        # Old commits may be measured too. Their index has no log, no cursors and no deletes.
+        if not hasattr(ResultsIndex, "changes"):
+            self._notes.append("left out, since this commit lacks them: living results")
+            return
+        peers, effort = [name for name in self._peers if name in {"sqlite", "duckdb"}], self.effort
+        tables: dict[str, tuple[str, str, Callable[[], Figures]]] = {
+            "log, single writes": (
+                "Single writes with a log",
+                "µs",
+                partial(living.measure_single_writes, size, effort),
+            ),
+            "log, batches": ("Batches with a log", "ms", partial(living.measure_batches, size, effort)),
+            "changes": ("The change feed", "µs", partial(feed.measure_changes, size, effort, peers)),
+            "cursors": ("Cursors", "µs", partial(walks.measure_cursors, size, effort, peers)),
+            "deletes": ("Deletes", "ms", partial(deletes.measure_deletes, size, effort, peers)),
         }
         for part, (title, unit, measure) in tables.items():
             self.put(part, size, title, unit, measure)

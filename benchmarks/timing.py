@@ -1,7 +1,7 @@
 """Timing: contestants take turns in one process, with the garbage collector off. Short calls are repeated."""
 
 import gc
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import repeat
 from statistics import median
@@ -130,8 +130,11 @@ def quickest_of_three(call: Call) -> int:
     return min(timed() for _ in repeat(None, 3))
 
 
-def alternate(contestants: Mapping[str, Callable[[Any], object]], inputs: Sequence[Any]) -> dict[str, list[float]]:
-    """The time of each contestant for each input, microseconds. The contestants take turns; no call is repeated."""
+def alternate(contestants: Mapping[str, Callable[[Any], object]], inputs: Iterable[Any]) -> dict[str, list[float]]:
+    """The time of each contestant for each input, microseconds. The contestants take turns; no call is repeated.
+
+    The inputs may come from a generator, which prepares a turn outside the time.
+    """
     taken: dict[str, list[float]] = {name: [] for name in contestants}
     with undisturbed():
         for turn, one in enumerate(inputs):

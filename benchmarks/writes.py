@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from importlib import import_module
+from inspect import signature
 from itertools import islice
 from statistics import median
 from time import perf_counter_ns
@@ -291,9 +292,12 @@ def _index_rescoring(index: ResultsIndex, name: str) -> Callable[[Columns], obje
     if renormalize is None or name != "index":
         write: Callable[[Columns], object] = partial(index.upsert_columns, job_id=JOB)
     else:
+        # Old commits may be measured too. There the argument has another name.
+        argument = "buckets" if "buckets" in signature(renormalize).parameters else "columns"
 
         def write(some: Columns) -> object:
-            return renormalize(JOB, {key: some[key] for key in ("timestamp", "bucket_span", "anomaly_score")})
+            scores = {key: some[key] for key in ("timestamp", "bucket_span", "anomaly_score")}
+            return renormalize(JOB, **{argument: scores})
 
     def work(some: Columns) -> object:
         write(some)

@@ -12,6 +12,7 @@
 2026-01-01 00:00:00+00:00 91.5 critical
 """
 
+from bucketquery.answers.changes import Changes
 from bucketquery.answers.pages import BucketPage, InfluencerPage, RecordPage
 from bucketquery.errors import (
     BucketQueryError,
@@ -29,6 +30,7 @@ from bucketquery.model.schema import Document, Kind
 from bucketquery.queries.queries import BucketQuery, InfluencerQuery, RecordQuery
 from bucketquery.results.anomalies import AnomalyRecord, Influencer
 from bucketquery.results.buckets import Bucket, BucketInfluencer
+from bucketquery.results.changes import Change, ChangeRange
 from bucketquery.results.commit import Commit
 from bucketquery.snapshot import Snapshot
 
@@ -39,6 +41,9 @@ __all__ = [
     "BucketPage",
     "BucketQuery",
     "BucketQueryError",
+    "Change",
+    "ChangeRange",
+    "Changes",
     "ChangesExpired",
     "Commit",
     "Document",

@@ -7,8 +7,10 @@ from typing import Any, Protocol
 from bucketquery.answers.pages import BucketPage, InfluencerPage, RecordPage
 from bucketquery.jobs.catalog import Catalog
 from bucketquery.model.instants import Instant
+from bucketquery.model.schema import Kind
 from bucketquery.queries.client_keywords import client_query
 from bucketquery.queries.queries import AnyQuery, BucketQuery, InfluencerQuery, RecordQuery
+from bucketquery.search.cursor import Walk
 
 
 class OneCommit(Protocol):
@@ -21,8 +23,20 @@ class OneCommit(Protocol):
     def _page(self, query: AnyQuery, job_id: str | None, now: Instant | None, field: str, max_size: int | None) -> Any:
         """The page of a query."""
 
+    def _page_behind(self, query: AnyQuery, walk: Walk) -> Any:
+        """The page of a query behind a row key."""
+
+    def _pages(self, query: AnyQuery, now: Instant | None) -> Iterator[Any]:
+        """All pages of a query."""
+
     def _scan(self, query: AnyQuery, now: Instant | None) -> Iterator[Any]:
         """Every match of a query in order."""
+
+    def _changes(self, query: AnyQuery | None, since: object) -> Any:
+        """The changes after a sequence."""
+
+    def _history(self, key: object, kind: Kind) -> Any:
+        """The changes of one result."""
 
 
 class ClientReads(ABC):

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, overload
 
+from bucketquery.answers.changes import Changes
 from bucketquery.answers.pages import BucketPage, InfluencerPage, RecordPage
 from bucketquery.answers.run import AnyPage
 from bucketquery.client_reads import ClientReads
@@ -11,9 +12,11 @@ from bucketquery.jobs.totals import Totals
 from bucketquery.model.frozen import FrozenMapping
 from bucketquery.model.instants import Instant
 from bucketquery.model.scalars import base_form
-from bucketquery.model.schema import SCHEMAS
-from bucketquery.queries.parameters import read_text
+from bucketquery.model.schema import SCHEMAS, Kind
+from bucketquery.queries.parameters import read_kind, read_text
 from bucketquery.queries.queries import QUERIES, AnyQuery, BucketQuery, InfluencerQuery, RecordQuery
+from bucketquery.results.changes import Change
+from bucketquery.search.cursor import read_cursor
 
 
 class Reads(ClientReads):
@@ -23,7 +26,9 @@ class Reads(ClientReads):
 
     @property
     def sequence(self) -> int:
-        """The number of the commit that is read: 0 before the first commit; each commit adds one.
+        """The number of the commit that is read; each commit adds one.
+
+        Before the first commit it is the index's ``first_sequence``, 0 by default.
 
         >>> from bucketquery import ResultsIndex
         >>> ResultsIndex().sequence
@@ -93,20 +98,27 @@ class Reads(ClientReads):
         )
 
     @overload
-    def search(self, query: BucketQuery, *, now: Instant | None = None) -> BucketPage: ...
+    def search(self, query: BucketQuery, *, now: Instant | None = None, after: str | None = None) -> BucketPage: ...
     @overload
-    def search(self, query: RecordQuery, *, now: Instant | None = None) -> RecordPage: ...
+    def search(self, query: RecordQuery, *, now: Instant | None = None, after: str | None = None) -> RecordPage: ...
     @overload
-    def search(self, query: InfluencerQuery, *, now: Instant | None = None) -> InfluencerPage: ...
-    def search(self, query: AnyQuery, *, now: Instant | None = None) -> AnyPage:
+    def search(
+        self, query: InfluencerQuery, *, now: Instant | None = None, after: str | None = None
+    ) -> InfluencerPage: ...
+    def search(self, query: AnyQuery, *, now: Instant | None = None, after: str | None = None) -> AnyPage:
         """The page of a query. To repeat a search, build the query once.
 
         Args:
             query: a query value, which any number of searches may use.
-            now: the instant of ``now`` in date math (default: the index's clock).
+            now: the instant of ``now`` in date math (default: the index's clock). It does not apply with ``after``.
+            after: the ``cursor`` of a page of this query: the page begins behind the last result of that page, and
+                ``from_`` does not apply. The cursor carries the window, so date math means the same instants on every
+                page (default: the page skips ``from_`` matches).
 
         Raises:
             InvalidQuery: ``query`` or ``now`` is invalid, or ``expand`` is set but the index keeps no documents.
+            InvalidCursor: ``after`` is not text, was cut or changed, or belongs to another query; or the query is a
+                lookup.
             LimitExceeded: ``size`` is above the index's ``max_size``, date math leaves the years 0001 to 9999, or the
                 page would have more than 100,000 records.
             UnknownJob: a job is not known; the error names the first one.
@@ -114,6 +126,9 @@ class Reads(ClientReads):
 
         Complexity: as the call for one job, without its parameter checks. Many small jobs are searched as one combined
         table, built on first use and after many of them have changed. Other jobs are searched one by one.
+        Behind a cursor, a page in time order without a threshold costs O(log n), however deep it is. In any other order
+        it costs at most O(w) for the w results of the window, and reads 2,048 results ahead. The next pages of the same
+        commit then cost O(2048).
 
         >>> from bucketquery import BucketQuery, ResultsIndex
         >>> index = ResultsIndex()
@@ -124,8 +139,41 @@ class Reads(ClientReads):
         snapshot = self._newest()
         if type(query) not in QUERIES:
             _check(query)
-        page: AnyPage = snapshot._page(query, query._job_id, now, "jobs", snapshot._max_size)
+        page: AnyPage
+        if after is not None:
+            page = snapshot._page_behind(query, read_cursor(query, after))
+            return page
+        page = snapshot._page(query, query._job_id, now, "jobs", snapshot._max_size)
         return page
+
+    def pages(self, query: AnyQuery, *, now: Instant | None = None) -> Iterator[Any]:
+        """Page after page of one commit: the one that is the newest at the call.
+
+        The first page skips ``from_`` matches, each later one begins behind the page before it. The last page is the
+        one whose ``cursor`` is None; a query without matches yields one empty page. An index that keeps no documents
+        has pages too.
+
+        Args:
+            query: a query value, not a lookup.
+            now: the instant of ``now`` in date math (default: the index's clock).
+
+        Raises:
+            InvalidQuery: as `search` does; also if ``size`` is 0, or if the query is a lookup.
+            LimitExceeded: as `search` does. If a later page would have more than 100,000 records, the iteration raises.
+            UnknownJob: a job is not known; the error names the first one.
+
+        Complexity: that of a `search` behind a cursor for each page. No cursor is written or read.
+
+        >>> from bucketquery import BucketQuery, ResultsIndex
+        >>> index = ResultsIndex()
+        >>> hours = [{"job_id": "web", "timestamp": hour * 3_600_000, "bucket_span": 3600} for hour in range(3)]
+        >>> commit = index.upsert(hours, kind="bucket")
+        >>> [len(page) for page in index.pages(BucketQuery(jobs="web", size=2))]
+        [2, 1]
+        """
+        _check(query)
+        pages: Iterator[Any] = self._newest()._pages(query, now)
+        return pages
 
     def scan(self, query: AnyQuery, *, now: Instant | None = None) -> Iterator[Any]:
         """Every match in order, one by one; ``from_`` and ``size`` do not apply.
@@ -150,6 +198,62 @@ class Reads(ClientReads):
         """
         _check(query)
         return self._newest()._scan(query, now)
+
+    def changes(self, query: AnyQuery | None = None, *, since: int | None) -> Changes:
+        """What the commits after ``since`` changed, in their order; with a query, what touched its matches.
+
+        Args:
+            query: a query value. Its ``sort``, ``desc``, ``from_``, ``size`` and ``expand`` do not apply. None (the
+                default): every change of every kind and job.
+            since: the sequence of the last commit that the caller knows, exclusive. ``changes.sequence`` is the next
+                one to give. None lists everything that matches now, to begin or to begin again.
+
+        Raises:
+            ChangesExpired: the log has dropped changes after ``since``; ``oldest`` is the lowest that it can answer.
+            InvalidQuery: ``query`` is not a query, or ``since`` is not a sequence up to the newest.
+            LimitExceeded: date math leaves the years 0001 to 9999.
+            UnknownJob: a job is not known, and the log has no change of it after ``since``.
+
+        Complexity: O(p) for the p parts of the log after ``since``, one for every few hundred single results or for
+        each batch. O(c) more for their c changes when the answer is first read. A listing costs as `scan`.
+
+        >>> from bucketquery import BucketQuery, ResultsIndex
+        >>> index = ResultsIndex()
+        >>> since = index.sequence
+        >>> bucket = {"job_id": "web", "timestamp": 0, "bucket_span": 300, "anomaly_score": 80}
+        >>> commit = index.upsert([bucket], kind="bucket")
+        >>> changes = index.changes(BucketQuery(jobs="web", anomaly_score=75), since=since)
+        >>> [(change.key, change.score) for change in changes.entered], changes.sequence
+        ([(('web', 0, 300), 80.0)], 1)
+        """
+        snapshot = self._newest()
+        if query is not None and type(query) not in QUERIES:
+            _check(query)
+        found: Changes = snapshot._changes(query, since)
+        return found
+
+    def history(self, key: tuple[Any, ...], *, kind: Kind = "bucket") -> Sequence[Change]:
+        """The changes of one result that the log still has, oldest first, as a tuple.
+
+        Args:
+            key: the identity of the result as in ``page.keys()``: the job first.
+            kind: the kind of the result (default ``bucket``).
+
+        Raises:
+            InvalidQuery: no result of this kind can have this key.
+            UnknownJob: the job is not known, and the log has no change of it.
+
+        Complexity: O(c) for the c changes in the log, a comparison of arrays for each part.
+
+        >>> from bucketquery import ResultsIndex
+        >>> index = ResultsIndex()
+        >>> bucket = {"job_id": "web", "timestamp": 0, "bucket_span": 300}
+        >>> commits = [index.upsert([{**bucket, "anomaly_score": score}], kind="bucket") for score in (90, 20)]
+        >>> [(change.reason, change.score) for change in index.history(("web", 0, 300))]
+        [('inserted', 90.0), ('replaced', 20.0)]
+        """
+        found: Sequence[Change] = self._newest()._history(key, read_kind(kind))
+        return found
 
 
 def _check(query: object) -> None:

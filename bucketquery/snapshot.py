@@ -1,18 +1,26 @@
 """Snapshots: all read methods on one commit."""
 
 from collections.abc import Callable, Iterator
-from typing import Any, NoReturn
+from typing import Any, Final, NoReturn
 
-from bucketquery.answers.run import AnyPage, page_of, page_of_jobs, results_of, results_of_jobs
+from bucketquery.answers.change_feed import changes_after, history_of, listing
+from bucketquery.answers.changes import Changes
+from bucketquery.answers.run import AnyPage, page_behind, page_of, page_of_jobs, results_of, results_of_jobs
 from bucketquery.errors import InvalidQuery, LimitExceeded
 from bucketquery.jobs.catalog import Catalog
+from bucketquery.jobs.change_log import ChangeLog
 from bucketquery.model.instants import Instant
 from bucketquery.model.scalars import base_form
+from bucketquery.model.schema import Kind
 from bucketquery.queries.parameters import read_now
 from bucketquery.queries.queries import AnyQuery, resolve
 from bucketquery.queries.resolved import ResolvedQuery
 from bucketquery.reads import Reads
+from bucketquery.results.changes import Change
+from bucketquery.search.cursor import Walk
 from bucketquery.search.shortcuts import ALL_SHORTCUTS, Shortcuts
+
+_new: Final = object.__new__
 
 
 class Snapshot(Reads):
@@ -34,10 +42,9 @@ class Snapshot(Reads):
         "_catalog",
         "_clock",
         "_has_documents",
+        "_log",
         "_made_at",
         "_max_size",
-        "_max_size",
-        "_sequence",
         "_sequence",
         "_shortcuts",
     )
@@ -52,6 +59,7 @@ class Snapshot(Reads):
         has_documents: bool,
         shortcuts: Shortcuts = ALL_SHORTCUTS,
         time: int | None = None,
+        log: ChangeLog | None = None,
     ) -> None:
         self._catalog = catalog
         self._sequence = sequence
@@ -61,6 +69,8 @@ class Snapshot(Reads):
         self._shortcuts = shortcuts
         #: When the commit was made, epoch ms; None before the first commit.
         self._made_at = time
+        #: The changes of the index, shared by all its snapshots; None if it keeps none.
+        self._log = log
 
     @property
     def _time(self) -> int:
@@ -73,15 +83,17 @@ class Snapshot(Reads):
     def _next(self, catalog: Catalog, now: int) -> "Snapshot":
         """The next commit: its jobs, and the time of the clock. A clock that goes back does not make time go back."""
         before = self._made_at
-        return Snapshot(
-            catalog,
-            self._sequence + 1,
-            self._max_size,
-            self._clock,
-            has_documents=self._has_documents,
-            shortcuts=self._shortcuts,
-            time=now if before is None or now > before else before,
-        )
+        # This does the same as the constructor, in half the time.
+        following = _new(Snapshot)
+        following._catalog = catalog
+        following._sequence = self._sequence + 1
+        following._max_size = self._max_size
+        following._clock = self._clock
+        following._has_documents = self._has_documents
+        following._shortcuts = self._shortcuts
+        following._made_at = now if before is None or now > before else before
+        following._log = self._log
+        return following
 
     def _with_shortcuts(self, shortcuts: Shortcuts) -> "Snapshot":
         """This commit with other shortcuts, for tests. Later commits inherit them."""
@@ -93,6 +105,7 @@ class Snapshot(Reads):
             has_documents=self._has_documents,
             shortcuts=shortcuts,
             time=self._made_at,
+            log=self._log,
         )
 
     def _page(self, query: AnyQuery, job_id: str | None, now: Instant | None, field: str, max_size: int | None) -> Any:
@@ -109,17 +122,44 @@ class Snapshot(Reads):
         if resolved is None or now is not None:
             resolved = self._resolve(query, now)
         if max_size is not None and resolved.size > max_size and not resolved.is_lookup:
-            reason = f"Parameter [size] cannot be > {max_size}, the index's max_size"
-            raise LimitExceeded(reason, field="size", value=resolved.size)
+            raise _too_large(resolved.size, max_size)
         if not self._has_documents and resolved.expand:
-            reason = "[expand] needs documents, and this index does not keep them"
-            raise InvalidQuery(reason, field="expand", value=True)
+            raise _without_documents()
         if job_id is None:
             return page_of_jobs(
                 self._catalog, query, resolved, self._sequence, self._shortcuts, has_documents=self._has_documents
             )
         job = self._catalog.known(job_id, field)
         return page_of(job, query, resolved, self._sequence, self._has_documents, self._shortcuts)
+
+    def _page_behind(self, query: AnyQuery, walk: Walk) -> Any:
+        """The page of a query behind a row key."""
+        resolved, key = walk
+        if resolved.size > self._max_size:
+            raise _too_large(resolved.size, self._max_size)
+        if not self._has_documents and resolved.expand:
+            raise _without_documents()
+        if query._job_id is None:
+            return page_of_jobs(
+                self._catalog, query, resolved, self._sequence, self._shortcuts, key, has_documents=self._has_documents
+            )
+        job = self._catalog.known(query._job_id, "jobs")
+        return page_behind(job, query, walk, self._sequence, self._has_documents, self._shortcuts)
+
+    def _pages(self, query: AnyQuery, now: Instant | None) -> Iterator[Any]:
+        """All pages of a query, by row keys."""
+        if query._parsed.timestamp is not None:
+            raise InvalidQuery("[timestamp] finds one result, so it has no pages", field="timestamp")
+        if not query.size:
+            raise InvalidQuery("[size] must be positive, or the pages would not end", field="size", value=query.size)
+        return self._walk(query, self._page(query, query._job_id, now, "jobs", self._max_size))
+
+    def _walk(self, query: AnyQuery, page: Any) -> Iterator[Any]:
+        """A page and all pages behind it."""
+        yield page
+        while walk := page._next_walk():
+            page = self._page_behind(query, walk)
+            yield page
 
     def _scan(self, query: AnyQuery, now: Instant | None) -> Iterator[Any]:
         resolved = self._resolve(query, now)
@@ -132,6 +172,15 @@ class Snapshot(Reads):
             return results_of_jobs(self._catalog, query, resolved, self._shortcuts)
         return results_of(self._catalog.known(query._job_id, "jobs"), resolved, self._shortcuts)
 
+    def _changes(self, query: AnyQuery | None, since: object) -> Changes:
+        resolved = None if query is None else query._resolved or self._resolve(query, None)
+        if since is None:
+            return listing(self._catalog, self._sequence, self._time, query, resolved, self._shortcuts)
+        return changes_after(self._log, self._catalog, self._sequence, since, query, resolved)
+
+    def _history(self, key: object, kind: Kind) -> tuple[Change, ...]:
+        return history_of(self._log, self._catalog, self._sequence, key, kind)
+
     def _resolve(self, query: AnyQuery, now: Instant | None) -> ResolvedQuery:
         if now is None:
             return resolve(query, self._read_clock)
@@ -139,7 +188,14 @@ class Snapshot(Reads):
         return resolve(query, lambda: instant)
 
     def _read_clock(self) -> int:
-        read = self._clock()
+        return self._epoch_ms(self._clock())
+
+    def _epoch_ms(self, read: object) -> int:
+        """The time that a clock returned.
+
+        Raises:
+            TypeError: it is not an integer.
+        """
         now = base_form(read)
         if type(now) is int:
             return now
@@ -154,6 +210,15 @@ class Snapshot(Reads):
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a Snapshot cannot be pickled or copied; pickle the pages or documents that are needed")
+
+
+def _too_large(size: int, max_size: int) -> LimitExceeded:
+    return LimitExceeded(f"Parameter [size] cannot be > {max_size}, the index's max_size", field="size", value=size)
+
+
+def _without_documents() -> InvalidQuery:
+    reason = "[expand] needs documents, and this index does not keep them"
+    return InvalidQuery(reason, field="expand", value=True)
 
 
 def require_job(snapshot: Snapshot, job_id: str) -> None:

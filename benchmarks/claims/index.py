@@ -133,7 +133,7 @@ def renormalizing(scores: int, size: int) -> Call:
     }
     number = len(rescored["timestamp"])
     return checked(
-        lambda: copy_of(original).renormalize(JOB, rescored), lambda commit: commit.replaced == number >= scores
+        lambda: copy_of(original).renormalize(JOB, buckets=rescored), lambda commit: commit.replaced == number >= scores
     )
 
 
@@ -145,6 +145,15 @@ def putting_a_job(original: ResultsIndex, job_id: str) -> Call:
 def deleting_a_job(original: ResultsIndex, job_id: str, size: int) -> Call:
     """Delete a job with its results."""
     return checked(lambda: copy_of(original).delete_job(job_id), lambda commit: commit.deleted == size)
+
+
+def deleting(first: int, results: int, size: int) -> Call:
+    """Delete some consecutive buckets of a job, from the first on or in its middle, and compact if that pays."""
+    start, end = (FIRST_MS + row * SPAN_MS for row in (first, first + results))
+    original = without_value_indexes(bucket_index(size))
+    return checked(
+        lambda: copy_of(original).delete(JOB, start=start, end=end), lambda commit: commit.deleted == results
+    )
 
 
 # Reads
@@ -248,6 +257,19 @@ def searching_newest(size: int) -> Call:
     return searching(bucket_index(size), BucketQuery(jobs=JOB, desc=True), size)
 
 
+def searching_behind(size: int, **given: Any) -> Call:
+    """Search behind the middle of all buckets, again and again."""
+    index, query = bucket_index(size), BucketQuery(jobs=JOB, size=10, **given)
+    cursor = index.search(query.replace(from_=size // 2)).cursor
+    return checked(lambda: index.search(query, after=cursor), lambda page: page.count == size and len(page) == 10)
+
+
+def walking(size: int) -> Call:
+    """Walk over the pages of all buckets."""
+    pages = partial(bucket_index(size).pages, BucketQuery(jobs=JOB))
+    return checked(lambda: [page.keys() for page in pages()], lambda found: sum(map(len, found)) == size)
+
+
 def scanning(size: int, **given: Any) -> Call:
     """Scan every match. Without a threshold every bucket matches."""
     query = BucketQuery(jobs=JOB, **given)
@@ -316,20 +338,26 @@ def counting_rows_at_first(jobs: int) -> Call:
 
 _PUT: Final = "index.ResultsIndex.put_job"
 _DELETE: Final = "index.ResultsIndex.delete_job"
+_DELETE_RESULTS: Final = "index.ResultsIndex.delete"
 _UPSERT: Final = "index.ResultsIndex.upsert"
 _COLUMNS: Final = "index.ResultsIndex.upsert_columns"
 _RESCORE: Final = "index.ResultsIndex.renormalize"
 _JOBS: Final = "reads.Reads.jobs"
 _STATS: Final = "reads.Reads.stats"
-_PAGE: Final = "reads.Reads.get_buckets"
+_PAGE: Final = "client_reads.ClientReads.get_buckets"
 _SEARCH: Final = "reads.Reads.search"
+_PAGES: Final = "reads.Reads.pages"
 _SCAN: Final = "reads.Reads.scan"
 
 CLAIMS: Final = (
     Claim(_PUT, "of n results", CONSTANT, lambda size: putting_a_job(bucket_index(size), JOB)),
     Claim(_PUT, "a new one of n", CONSTANT, lambda size: putting_a_job(many_jobs_index(size), "new")),
-    Claim(_DELETE, "of n results", CONSTANT, lambda size: deleting_a_job(bucket_index(size), JOB, size)),
+    # The log keeps the deleted results as changes, mostly as views.
+    Claim(_DELETE, "of n results", AT_MOST_LINEAR, lambda size: deleting_a_job(bucket_index(size), JOB, size)),
     Claim(_DELETE, "one of n", CONSTANT, lambda size: deleting_a_job(many_jobs_index(size), "job-7", 1)),
+    Claim(_DELETE_RESULTS, "the first hundred of n results", LOGARITHMIC, partial(deleting, 0, 100)),
+    Claim(_DELETE_RESULTS, "the last hundred of n results", LOGARITHMIC, lambda n: deleting(n - 100, 100, n)),
+    Claim(_DELETE_RESULTS, "2,000 of n in the middle", LINEAR, partial(deleting, 5_000, 2_000), 32_768, MILLION),
     Claim(_UPSERT, "one bucket in order behind n", CONSTANT, appending_a_bucket),
     Claim(_UPSERT, "n documents in order", LINEAR, loading_documents, 512, 32_768),
     Claim(_UPSERT, "a late bucket in place of another, of n", LOGARITHMIC, replacing_a_bucket),
@@ -373,14 +401,24 @@ CLAIMS: Final = (
     Claim(_PAGE, "a page with its records, n buckets", LOGARITHMIC, partial(expanding, 100), 1_024, 32_768),
     Claim(_PAGE, "n buckets with their records", LINEAR, lambda size: expanding(size, 32_768), 1_024, 32_768),
     Claim(_PAGE, "n buckets with their records, read", LOGLINEAR, expanding_and_reading, 256, 8_192),
-    *anomalies_claimed("reads.Reads.get_records", "record", "by_field_value"),
-    *anomalies_claimed("reads.Reads.get_influencers", "influencer", "influencer_field_value"),
+    *anomalies_claimed("client_reads.ClientReads.get_records", "record", "by_field_value"),
+    *anomalies_claimed("client_reads.ClientReads.get_influencers", "influencer", "influencer_field_value"),
     Claim(_SEARCH, "the newest page of n buckets", LOGARITHMIC, searching_newest),
     Claim(_SEARCH, "the highest ten of n jobs", LOGARITHMIC, of_many_jobs, 256, 16_384),
     Claim(
         _SEARCH, "the highest ten of n jobs, asked first", LOGLINEAR, partial(of_many_jobs, is_first=True), 256, 16_384
     ),
     Claim(_SEARCH, "the highest ten of n large jobs", LINEAR, partial(of_many_jobs, each=_LARGE), 2, 64),
+    Claim(_SEARCH, "behind a cursor by time, n buckets", LOGARITHMIC, searching_behind),
+    Claim(
+        _SEARCH,
+        "behind a cursor by score, read ahead, n buckets",
+        CONSTANT,
+        partial(searching_behind, sort="anomaly_score", desc=True),
+        16_384,
+        MILLION,
+    ),
+    Claim(_PAGES, "the pages of n buckets by time", LINEAR, walking, 512, 32_768),
     Claim(_SCAN, "n matches in order of time", LINEAR, scanning, 512, 32_768),
     Claim(_SCAN, "a threshold, n buckets", AT_MOST_LINEAR, partial(scanning, anomaly_score=75.0), 16_384, MILLION),
     Claim(_SCAN, "n matches in another order", LOGLINEAR, partial(scanning, sort="event_count"), 512, 32_768),

@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, Final
 
-from benchmarks.claims.claim import LINEAR, LOGLINEAR, Claim
-from benchmarks.claims.inputs import MILLION, checked, index_with_records, page_with
+from benchmarks.claims.claim import AT_MOST_LINEAR, LINEAR, LOGLINEAR, Claim
+from benchmarks.claims.inputs import MILLION, bucket_index, checked, index_with_records, page_with
 from benchmarks.timing import Call
 from benchmarks.workloads import FIRST_MS, JOB, SPAN_MS
 from bucketquery import BucketPage, BucketQuery, ResultsIndex
@@ -66,6 +66,13 @@ def writing_with_documents(size: int) -> Call:
     return checked(write, lambda body: body["buckets"][-1]["event_count"] == size - 1)
 
 
+def reading_the_cursor(size: int) -> Call:
+    """Read the cursor of a page."""
+    index = bucket_index(2 * size)
+    page = index.search(BucketQuery(jobs=JOB, size=size))
+    return checked(lambda: page.cursor, lambda cursor: isinstance(cursor, str))
+
+
 _KINDS: Final[tuple[Kind, ...]] = ("bucket", "record", "influencer")
 _GET_ITEM: Final = "answers.page.Page.__getitem__"
 _COLUMN: Final = "answers.page.Page.column"
@@ -74,6 +81,7 @@ _TO_DICT: Final = "answers.page.Page.to_dict"
 _TO_JSON: Final = "answers.page.Page.to_json"
 
 CLAIMS: Final = (
+    Claim("answers.page.Page.cursor", "a page of n buckets", AT_MOST_LINEAR, reading_the_cursor, 256, 8_192),
     Claim(_GET_ITEM, "one of n buckets", LINEAR, reading_one, 16_384, MILLION),
     Claim(_GET_ITEM, "n buckets", LINEAR, reading_all, 512, 32_768),
     Claim(_COLUMN, "n timestamps", LINEAR, partial(reading_a_column, "bucket", "timestamp"), 16_384, MILLION),

@@ -11,7 +11,8 @@ from benchmarks.claims.inputs import MILLION, chances, checked
 from benchmarks.timing import Call
 from bucketquery.model.schema import Float64s, Int64s
 from bucketquery.value_index.block_counts import BlockCounts, LazyBlockCounts
-from bucketquery.value_index.value_index import Level, ValueIndex
+from bucketquery.value_index.level import Level
+from bucketquery.value_index.value_index import ValueIndex
 
 #: An array of this size gets block counts at the third call.
 _MANY: Final = 262_144
@@ -80,7 +81,7 @@ def correcting(size: int, changed: int, *, is_read: bool) -> Call:
 
 _VALUE_INDEXES: Final = (
     Claim(
-        "value_index.value_index.Level.count",
+        "value_index.level.Level.count",
         "n entries, compared",
         LINEAR,
         lambda n: checked(partial(level(n).count, 0, n, 75.0), lambda found: n > found[0] > n // 3),
@@ -88,7 +89,7 @@ _VALUE_INDEXES: Final = (
         131_072,
     ),
     Claim(
-        "value_index.value_index.Level.count",
+        "value_index.level.Level.count",
         "n entries, with block counts",
         LOGARITHMIC,
         level_asked_before,

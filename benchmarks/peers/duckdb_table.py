@@ -133,6 +133,17 @@ class Store:
         )
         self._connection.unregister("given")
 
+    def delete(self, start: int, end: int, *, interim_only: bool = False) -> int:
+        """Delete the buckets of a window, in a transaction of their own. Returns their number.
+
+        Row numbers are no longer those of time order afterwards, so ask no more pages by time.
+        """
+        interim = " and is_interim" if interim_only else ""
+        statement = f"delete from buckets where timestamp >= ? and timestamp < ?{interim}"
+        deleted = int(self._run(statement, (start, end)).fetchone()[0])
+        self._length -= deleted
+        return deleted
+
     def memory(self) -> int:
         """The bytes that DuckDB reports for its memory."""
         row = self._run("select sum(memory_usage_bytes) from duckdb_memory()").fetchone()

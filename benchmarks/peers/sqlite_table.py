@@ -147,6 +147,15 @@ class Store:
         self._connection.executemany("update buckets set anomaly_score = ? where timestamp = ?", scores)
         self._run("commit")
 
+    def delete(self, start: int, end: int, *, interim_only: bool = False) -> int:
+        """Delete the buckets of a window, in a transaction of their own. Returns their number."""
+        interim = " and is_interim" if interim_only else ""
+        deleted = self._run(
+            f"delete from buckets where timestamp >= ? and timestamp < ?{interim}", (start, end)
+        ).rowcount
+        self._length -= deleted
+        return deleted
+
     def memory(self) -> int:
         """The bytes of all pages of the database, indexes included."""
         pages, page_bytes = (self._run(f"pragma {name}").fetchone()[0] for name in ("page_count", "page_size"))

@@ -102,3 +102,15 @@ def with_string(response_object: dict[str, Any], string: str) -> dict[str, Any]:
         if key != "timestamp_string":
             ordered[key] = value
     return ordered
+
+
+def read_only(values: Array) -> Array:
+    """A copy of an array that cannot be made writable."""
+    # Bytes are read-only, and no writable array lies below this one.
+    return np.frombuffer(values.tobytes(), dtype=values.dtype)
+
+
+def read_only_objects(values: Sequence[Any]) -> Array:
+    """An array of objects that cannot be made writable."""
+    objects = np.fromiter(values, dtype=np.object_, count=len(values))
+    return np.asarray(memoryview(objects).toreadonly())  # type: ignore[arg-type] # an array is a buffer

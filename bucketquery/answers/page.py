@@ -7,11 +7,12 @@ in memory. To release them, pickle the page, or copy the needed values.
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from operator import index as as_index
-from typing import Any, ClassVar, Generic, NamedTuple, TypeVar, overload
+from typing import Any, ClassVar, Generic, TypeVar, overload
 
 import numpy as np
 
 from bucketquery.answers.common import DisplayFields, display_fields, each_of, shown
+from bucketquery.answers.facts import BY_COUNT, Facts, Rest
 from bucketquery.errors import InvalidQuery
 from bucketquery.ingest.documents import read_display_fields
 from bucketquery.model.encoding import json_bytes
@@ -19,34 +20,14 @@ from bucketquery.model.frozen import FrozenMapping, Immutable, filler
 from bucketquery.model.schema import CONSTANT, Array, Document, Schema, Type
 from bucketquery.model.text import brief
 from bucketquery.queries.parameters import read_text
+from bucketquery.search.cursor import Walk, write_cursor
 from bucketquery.search.expand import Expansion
-from bucketquery.search.plan import Explanation
+from bucketquery.search.order import Order
+from bucketquery.search.row_key import RowKey
 from bucketquery.storage.segment import Segment
 from bucketquery.storage.selection import Selection
 
 _Value = TypeVar("_Value")
-
-
-class Facts(NamedTuple):
-    """The parts of a page.
-
-    Attributes:
-        job_id: the job of all results; if several jobs were searched, the job of each result.
-        rows: the results, in order.
-        matched: the number of matches, before paging.
-        explanation: how the results were found.
-        sequence: the commit that was read.
-        has_documents: whether the index keeps documents, and so has display fields.
-        expansion: the records of the page's buckets; None if the query does not expand.
-    """
-
-    job_id: str | tuple[str, ...]
-    rows: Selection
-    matched: int
-    explanation: Explanation
-    sequence: int
-    has_documents: bool
-    expansion: Expansion | None
 
 
 class Page(Immutable, ABC, Generic[_Value]):
@@ -55,6 +36,7 @@ class Page(Immutable, ABC, Generic[_Value]):
     Attributes:
         count: the number of all matches, before paging.
         sequence: the commit that the page was read from.
+        cursor: the text with which the next page begins behind this one.
     """
 
     __slots__ = ("_facts",)
@@ -88,6 +70,51 @@ class Page(Immutable, ABC, Generic[_Value]):
         1
         """
         return self._facts.sequence
+
+    @property
+    def cursor(self) -> str | None:
+        """The text that stands for the last result of the page: a search with ``after=`` returns the next page.
+
+        None if no match comes after the page, if ``size`` is 0, and for a lookup. It is ASCII text of at most 1,024
+        characters that may stand in a URL. It belongs to the query with any ``size``, ``from_`` and ``expand``. It
+        stays valid in later commits, if its result is deleted, and in another process with the same results.
+
+        Complexity: at most O(len(page)), and O(j) for the j jobs of the query, at each read.
+
+        >>> from bucketquery import BucketQuery, ResultsIndex
+        >>> index = ResultsIndex()
+        >>> hours = [{"job_id": "web", "timestamp": hour * 3_600_000, "bucket_span": 3600} for hour in range(3)]
+        >>> commit = index.upsert(hours, kind="bucket")
+        >>> query = BucketQuery(jobs="web", size=2)
+        >>> page = index.search(query)
+        >>> index.search(query, after=page.cursor).keys()
+        (('web', 7200000, 3600),)
+        """
+        walk = self._next_walk()
+        if walk is None:
+            rest = self._facts.rest
+            return None if rest is None else rest.cursor
+        query = self._facts.query
+        assert query is not None  # it has the walk
+        return write_cursor(query, *walk, self.sequence)
+
+    def _next_walk(self) -> Walk | None:
+        """The query with its window, and the row key of the last result; None if no match comes behind it.
+
+        Also None for an unpickled page, which has only its cursor.
+        """
+        facts = self._facts
+        resolved, rows, job_id = facts.resolved, facts.rows, facts.job_id
+        if resolved is None:
+            return None
+        last, has_more, _ = facts.rest or BY_COUNT
+        length = len(rows)
+        if has_more is None:
+            has_more = not resolved.is_lookup and resolved.from_ + length < self.count
+        if not has_more or not length:
+            return None
+        job_id = job_id if isinstance(job_id, str) else job_id[-1]
+        return resolved, RowKey.of(Order.of(resolved), rows[-1:] if last is None else last, job_id)
 
     @property
     def _job_id(self) -> str | tuple[str, ...]:
@@ -276,7 +303,8 @@ class Page(Immutable, ABC, Generic[_Value]):
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Pickle the rows of the page only, not the columns of all rows.
-        job_id, rows, *others = self._facts
+        facts = self._facts._replace(query=None, resolved=None, rest=Rest(cursor=self.cursor))
+        job_id, rows, *others = facts
         return _restore, (type(self), job_id, rows.detach(), *others)
 
     def explain(self) -> Mapping[str, Any]:
@@ -288,7 +316,8 @@ class Page(Immutable, ABC, Generic[_Value]):
             - ``path``: the way that the search took. ``time``: the rows between two ranks; no column is read.
               ``threshold``: the rows at or above the threshold. ``order``: the first rows of the order, from which the
               matches are picked. ``scan``: every row of the window, compared or counted by block counts. ``cache``:
-              the first 128 rows of this order, found by an earlier search of the same results. ``jobs``: several
+              the first 128 rows of this order, found by an earlier search of the same results, or the rows that an
+              earlier search behind a cursor has read ahead. ``jobs``: several
               searches, whose results are merged.
             - ``column``: the score, or the first column of the order; None for the paths ``time`` and ``jobs``.
             - ``levels``: the edges of the levels that were read, as values of their columns.

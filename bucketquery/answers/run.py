@@ -7,7 +7,7 @@ from typing import Any, Final
 from bucketquery.answers.anomalies import expanded_values, influencer_values, record_values
 from bucketquery.answers.buckets import bucket_values
 from bucketquery.answers.common import display_fields
-from bucketquery.answers.page import Facts
+from bucketquery.answers.facts import Facts, Rest
 from bucketquery.answers.pages import BucketPage, InfluencerPage, RecordPage
 from bucketquery.errors import NotFound
 from bucketquery.jobs.catalog import Catalog
@@ -15,8 +15,12 @@ from bucketquery.jobs.job import Job
 from bucketquery.model.schema import BUCKET, INFLUENCER, RECORD
 from bucketquery.queries.queries import AnyQuery
 from bucketquery.queries.resolved import ResolvedQuery
+from bucketquery.search.after import search_after
+from bucketquery.search.cursor import Walk
 from bucketquery.search.expand import expand
 from bucketquery.search.many_jobs import CopiedRows, expand_jobs, scan_jobs, search_jobs
+from bucketquery.search.order import Order
+from bucketquery.search.row_key import Boundary, RowKey, completed
 from bucketquery.search.search import scan, search
 from bucketquery.search.shortcuts import ALL_SHORTCUTS, Shortcuts
 
@@ -65,8 +69,36 @@ def page_of(  # noqa: PLR0917 - keyword arguments would take longer
     if resolved.expand:
         records = expand(rows, job.table(RECORD), exclude_interim=resolved.exclude_interim_records)
     # This does the same as the constructor of the named tuple, in half the time.
-    facts = _new_tuple(Facts, (job.job_id, rows, count, explanation, sequence, has_documents, records))
-    return _PAGES[schema.kind](facts)
+    facts = job.job_id, rows, count, explanation, sequence, has_documents, records, query, resolved, None
+    return _PAGES[schema.kind](_new_tuple(Facts, facts))
+
+
+def page_behind(  # noqa: PLR0917 - as `page_of`
+    job: Job,
+    query: AnyQuery,
+    walk: Walk,
+    sequence: int,
+    has_documents: bool,  # noqa: FBT001 - as `page_of`
+    shortcuts: Shortcuts = ALL_SHORTCUTS,
+) -> AnyPage:
+    """The page behind a row key, over one job's results.
+
+    The arguments are those of `page_of`, with the row key beside the resolved query.
+
+    Raises:
+        LimitExceeded: the buckets of the page have too many records.
+    """
+    resolved, key = walk
+    table, order = job.table(resolved.schema), Order.of(resolved)
+    if key.has_cut_text:
+        key = completed(key, order, [table.final if resolved.exclude_interim else table.rows])
+    rows, count, has_more, explanation = search_after(table, resolved, Boundary.of(order, key, job.job_id), shortcuts)
+    records = None
+    if resolved.expand:
+        records = expand(rows, job.table(RECORD), exclude_interim=resolved.exclude_interim_records)
+    rest = Rest(None, has_more)
+    of_page = job.job_id, rows, count, explanation, sequence, has_documents, records
+    return _PAGES[resolved.schema.kind](Facts(*of_page, query, resolved, rest))
 
 
 def results_of(job: Job, resolved: ResolvedQuery, shortcuts: Shortcuts = ALL_SHORTCUTS) -> Iterator[Any]:
@@ -83,38 +115,41 @@ def results_of(job: Job, resolved: ResolvedQuery, shortcuts: Shortcuts = ALL_SHO
             yield from bucket_values(job.job_id, some, display_fields(some), expanded_values(job.job_id, records))
 
 
-def page_of_jobs(
+def page_of_jobs(  # noqa: PLR0917 - as `page_of`
     catalog: Catalog,
     query: AnyQuery,
     resolved: ResolvedQuery,
     sequence: int,
     shortcuts: Shortcuts,
+    key: RowKey | None = None,
     *,
     has_documents: bool,
 ) -> AnyPage:
     """The page of a query over the results of several jobs, as if they lay in one table.
 
-    The arguments are those of `page_of`, with the catalogue in place of the job.
+    The arguments are those of `page_of`, with the catalogue in place of the job. If a row key is given, the page begins
+    behind it, and ``from_`` does not apply.
 
     Raises:
         UnknownJob: a job is not known.
         NotFound: a lookup matches no bucket.
         LimitExceeded: the buckets of the page have too many records.
     """
-    found, count, explanation = search_jobs(catalog, query.jobs, resolved, shortcuts)
+    found, count, explanation = search_jobs(catalog, query.jobs, resolved, shortcuts, key)
     if resolved.is_lookup and not count:
         raise NotFound("Could not find requested buckets", field="timestamp", value=getattr(query, "timestamp", None))
     records = None
     if resolved.expand:
         records = expand_jobs(catalog, found, exclude_interim=resolved.exclude_interim_records)
-    facts = Facts(found.job_ids, found.rows, count, explanation, sequence, has_documents, records)
+    of_page = found.job_ids, found.rows, count, explanation, sequence, has_documents, records
+    facts = Facts(*of_page, query, resolved, Rest(found.last, found.has_more))
     return _PAGES[resolved.schema.kind](facts)
 
 
 def results_of_jobs(catalog: Catalog, query: AnyQuery, resolved: ResolvedQuery, shortcuts: Shortcuts) -> Iterator[Any]:
     """Every match of several jobs, in order, one by one."""
     values = _VALUES[resolved.schema.kind]
-    for rows, job_ids in scan_jobs(catalog, query.jobs, resolved, shortcuts):
+    for rows, job_ids, *_ in scan_jobs(catalog, query.jobs, resolved, shortcuts):
         if not resolved.expand:
             yield from values(job_ids, rows, display_fields(rows))
             continue

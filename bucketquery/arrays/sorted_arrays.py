@@ -42,6 +42,16 @@ def find(ascending: Array, wanted: Array) -> tuple[Bools, Int64s]:
     return found, places
 
 
+def has(rows: Int64s, row: int) -> bool:
+    """Whether a row is in an ascending array of rows. O(log n).
+
+    >>> has(np.array([2, 5]), 5), has(np.array([2, 5]), 6)
+    (True, False)
+    """
+    at = int(rows.searchsorted(row))
+    return at < len(rows) and rows.item(at) == row
+
+
 def lower_bound(columns: Sequence[Array], keys: Sequence[Array]) -> Int64s:
     """For each key the first row that is not less, comparing column by column.
 
@@ -205,6 +215,27 @@ def with_room(array: Array, length: int, capacity: int) -> Array:
     copy = np.empty(capacity, dtype=array.dtype)
     copy[:length] = array[:length]
     return copy
+
+
+def held_nbytes(array: Array) -> int:
+    """The bytes that an array keeps in memory: for a view, those of the array that it is a view of.
+
+    >>> values = np.zeros(100, dtype=np.int64)
+    >>> held_nbytes(values), held_nbytes(values[90:]), values[90:].nbytes
+    (800, 800, 80)
+    """
+    owner = array.base
+    return owner.nbytes if isinstance(owner, np.ndarray) else array.nbytes
+
+
+def hidden_entries(array: Array) -> int:
+    """The number of entries that a 1-d view keeps in memory without showing them; 0 for any other array.
+
+    >>> hidden_entries(np.zeros(100)[90:])
+    90
+    """
+    owner = array.base
+    return len(owner) - len(array) if isinstance(owner, np.ndarray) else 0
 
 
 def _less(columns: Sequence[Array], rows: Int64s, keys: Sequence[Array], which: Int64s) -> Bools:

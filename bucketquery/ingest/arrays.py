@@ -1,18 +1,16 @@
-"""Arrays to checked columns: bulk input, for results and for new scores.
+"""Arrays to checked columns: bulk input.
 
 Columns may hold the same values as documents; `checks` has the definitions. `frames` reads the columns of pandas and
-polars.
+polars. `scores` reads new scores in the same way.
 """
 
 import math
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
-from typing import Any, Final, NamedTuple, TypeVar
+from typing import Any, Final, TypeVar
 
 import numpy as np
 
-from bucketquery.arrays.sorted_arrays import sort_order
 from bucketquery.errors import InvalidDocument
 from bucketquery.ingest import checks
 from bucketquery.ingest.batch import (
@@ -35,7 +33,6 @@ from bucketquery.model.scalars import base_form, base_or_none
 from bucketquery.model.schema import BUCKET, INFLUENCER, SCHEMAS, Array, Field, Int64s, Kind, Schema, Type
 from bucketquery.model.text import brief
 from bucketquery.queries.parameters import read_job_id
-from bucketquery.storage.segment import Segment
 from bucketquery.storage.sparse_lists import NO_LISTS, SparseLists
 
 _Stored = TypeVar("_Stored")
@@ -80,11 +77,12 @@ def read_columns(columns: object, job_id: str | None, kind: Kind, *, keep: bool 
     """
     schema = SCHEMAS[kind]
     allowed = _BESIDE_THE_SCHEMA | schema.by_name.keys()
-    given = _arrays(schema, _named(columns, allowed, lambda name: _not_a_field(name, kind), schema.fields))
+    named = named_columns("columns", columns, allowed, lambda name: _not_a_field(name, kind), schema.fields)
+    given = as_arrays("columns", schema, named)
     length = len(given["timestamp"])
     codes = JobCodes()
     jobs = _jobs(given.get("job_id"), job_id, length, codes)
-    stored = {field.name: _column(field, given.get(field.name), length) for field in schema.columns}
+    stored = {field.name: checked("columns", field, given.get(field.name), length) for field in schema.columns}
     ids = codes.ids()
 
     values = {name: column.values for name, column in stored.items()}
@@ -97,58 +95,9 @@ def read_columns(columns: object, job_id: str | None, kind: Kind, *, keep: bool 
         for field in schema.lists
     }
     if "result_type" in given:
-        _each("result_type", given["result_type"], lambda value, _: _check_kind(value, kind))
+        _each("columns", "result_type", given["result_type"], lambda value, _: _check_kind(value, kind))
     chunk = Chunk.of(jobs, stored, lists)
     return assemble({kind: [chunk if keep else chunk.without(schema.only_shown)]}, ids, {})
-
-
-class Scores(NamedTuple):
-    """New scores for results of one job and kind.
-
-    Attributes:
-        segment: the columns of identity and score, in identity order, without repeats. The last row of an identity
-            wins.
-        given: the columns of the identity, in the order of the input.
-    """
-
-    segment: Segment
-    given: Sequence[Int64s]
-
-    @property
-    def repeated(self) -> int:
-        """The number of rows that a later one of the same identity has replaced."""
-        return len(self.given[0]) - self.segment.length
-
-    def unknown(self, rows: Int64s) -> InvalidDocument:
-        """The error for rows of the segment that the job does not have. It names the first of them in the input."""
-        identities = zip(*(column[rows].tolist() for column in self.segment.identities()), strict=True)
-        wanted = set(identities)
-        given = list(zip(*(column.tolist() for column in self.given), strict=True))
-        row = next(row for row, identity in enumerate(given) if identity in wanted)
-        schema = self.segment.schema
-        reason = f"the job has no {schema.kind} of this {' and '.join(schema.identity)}"
-        return refused(f"columns.{schema.identity[0]}[{row}]", Unfit(reason, given[row][0]))
-
-
-def read_scores(columns: object, kind: Kind) -> Scores:
-    """New scores from arrays by field name, checked as `read_columns` does, copied and sorted.
-
-    Args:
-        columns: the columns of identity and score, all required, no others allowed.
-        kind: the kind of the results; its identity must have no keywords.
-
-    Raises:
-        InvalidDocument: a column or an entry is invalid; ``field`` is its path.
-    """
-    schema = SCHEMAS[kind]
-    names = (*schema.identity, schema.score)
-    fields = [replace(schema.by_name[name], required=True) for name in names]
-    given = _arrays(schema, _named(columns, names, lambda _: f"not one of [{', '.join(names)}]", fields))
-    stored = {field.name: _column(field, given[field.name], len(given["timestamp"])).values for field in fields}
-    keys = [stored[name] for name in schema.identity]
-    order = sort_order(keys)
-    ascending = stored if order is None else {name: column[order] for name, column in stored.items()}
-    return Scores(Segment(schema, len(ascending["timestamp"]), ascending, {}, {}, {}), keys)
 
 
 def _not_a_field(name: str, kind: Kind) -> str:
@@ -160,12 +109,13 @@ def _not_a_field(name: str, kind: Kind) -> str:
     return f"not a field of {'an' if kind == INFLUENCER.kind else 'a'} {kind}{hint}"
 
 
-def _named(
-    columns: Any, allowed: Collection[str], otherwise: Callable[[str], str], fields: Sequence[Field]
+def named_columns(
+    argument: str, columns: Any, allowed: Collection[str], otherwise: Callable[[str], str], fields: Sequence[Field]
 ) -> dict[str, Any]:
     """The columns by name, without those that are None.
 
     Args:
+        argument: the name of the argument, with which the paths of errors begin.
         columns: a mapping or a frame.
         allowed: the names that a column may have.
         otherwise: gives the reason for refusing another name.
@@ -173,27 +123,27 @@ def _named(
     """
     named = columns.items() if isinstance(columns, Mapping) else columns_of(columns)
     if named is None:
-        reason = f"[columns] must be arrays by field name, or a pandas or polars frame, not {type(columns).__name__}"
-        raise InvalidDocument(reason, field="columns", value=columns)
+        reason = f"[{argument}] must be arrays by field name, or a pandas or polars frame, not {type(columns).__name__}"
+        raise InvalidDocument(reason, field=argument, value=columns)
     given: dict[str, Any] = {}
     for key, column in named:
         name = base_form(key)
         if type(name) is not str:
             # The columns of a frame with several levels are tuples.
             shown = ".".join(map(brief, key)) if type(key) is tuple else brief(key)
-            raise refused(f"columns.{shown}", Unfit(f"must have text for its name, not {type(key).__name__}", key))
+            raise refused(f"{argument}.{shown}", Unfit(f"must have text for its name, not {type(key).__name__}", key))
         if name not in allowed:
-            raise refused(f"columns.{brief(name)}", Unfit(otherwise(name), key))
+            raise refused(f"{argument}.{brief(name)}", Unfit(otherwise(name), key))
         if name in given:
-            raise refused(f"columns.{name}", Unfit("is the name of two columns", key))
+            raise refused(f"{argument}.{name}", Unfit("is the name of two columns", key))
         given[name] = column
     for field in fields:
         if field.required and given.get(field.name) is None:
-            raise refused(f"columns.{field.name}", Unfit(IS_REQUIRED, None))
+            raise refused(f"{argument}.{field.name}", Unfit(IS_REQUIRED, None))
     return {name: column for name, column in given.items() if column is not None}
 
 
-def _arrays(schema: Schema, given: Mapping[str, Any]) -> dict[str, Any]:
+def as_arrays(argument: str, schema: Schema, given: Mapping[str, Any]) -> dict[str, Any]:
     """Each column as a list, a tuple or a 1-d array, all of one length; a single ``bucket_span`` stays a scalar."""
     nested = {field.name for field in schema.by_name.values() if field.type in _NESTED}
     columns = {}
@@ -205,11 +155,11 @@ def _arrays(schema: Schema, given: Mapping[str, Any]) -> dict[str, Any]:
             # length, so only the entries that it yields count.
             column = list(column) if type(column) in _EXACT else [entry for entry in column]  # noqa: C416 - see above
         if name != "bucket_span" or not _is_single(column):
-            column = _array(f"columns.{name}", column)
+            column = _array(f"{argument}.{name}", column)
             length = len(column) if length is None else length
             if len(column) != length:
                 reason = f"has {len(column)} entries where [timestamp] has {length}"
-                raise refused(f"columns.{name}", Unfit(reason, given[name]))
+                raise refused(f"{argument}.{name}", Unfit(reason, given[name]))
         columns[name] = column
     return columns
 
@@ -239,23 +189,23 @@ def _jobs(column: Any, job_id: str | None, length: int, codes: JobCodes) -> Int6
     if column is not None:
         with suppress(Unfit):
             return codes.whole(_entries(column))
-        return np.array(_each("job_id", column, lambda value, _: codes.code(value)), dtype=np.int64)
+        return np.array(_each("columns", "job_id", column, lambda value, _: codes.code(value)), dtype=np.int64)
     # A broadcast view: one code for all rows, without memory for each.
     return np.broadcast_to(np.int64(codes.code(read_job_id(job_id))), length)
 
 
-def _column(field: Field, given: Any, length: int) -> Column:
-    """The checked column, a copy."""
+def checked(argument: str, field: Field, given: Any, length: int) -> Column:
+    """The checked column, a copy. ``argument`` is the name of the argument that has it."""
     if given is None:
         given = [None] * length
     if field.name == "bucket_span" and _is_single(given):
         try:
             return Column(np.full(length, checks.scalar(field, given), dtype=np.int64), None)
         except Unfit as unfit:
-            raise refused("columns.bucket_span", unfit) from None
+            raise refused(f"{argument}.bucket_span", unfit) from None
     whole = _whole_array(field, given)
     if whole is None:
-        return checked_column(field, _each(field.name, given, lambda value, _: checks.scalar(field, value)))
+        return checked_column(field, _each(argument, field.name, given, lambda value, _: checks.scalar(field, value)))
     return whole
 
 
@@ -333,11 +283,11 @@ def _lists(field: Field, given: Any, owner: Callable[[int], Owner]) -> SparseLis
     def listed(value: object, row: int) -> tuple[object, ...]:
         return () if value is None else checks.listed(field, value, owner(row))
 
-    return SparseLists.of_tuples([] if given is None else _each(field.name, given, listed))
+    return SparseLists.of_tuples([] if given is None else _each("columns", field.name, given, listed))
 
 
 def _instants(given: Any, length: int) -> SparseLists:
-    return NO_LISTS if given is None else SparseLists.of_instants(*_column(checks.INGESTED, given, length))
+    return NO_LISTS if given is None else SparseLists.of_instants(*checked("columns", checks.INGESTED, given, length))
 
 
 def _extra_fields(schema: Schema, given: Mapping[str, Any], length: int) -> SparseLists:
@@ -354,10 +304,10 @@ def _parts(field: Field, given: Any) -> list[Any]:
     def stored(value: object, _: int) -> Any:
         return None if value is None else part(field, value)
 
-    return [] if given is None else _each(field.name, given, stored)
+    return [] if given is None else _each("columns", field.name, given, stored)
 
 
-def _each(name: str, given: Any, store: Callable[[object, int], _Stored]) -> list[_Stored]:
+def _each(argument: str, name: str, given: Any, store: Callable[[object, int], _Stored]) -> list[_Stored]:
     """The result of ``store`` for each entry and its row; a masked entry is None.
 
     Raises:
@@ -371,7 +321,7 @@ def _each(name: str, given: Any, store: Callable[[object, int], _Stored]) -> lis
             bad = base_form(unfit.value)
             is_gap = name not in _NO_GAPS and not unfit.path and type(bad) is float and math.isnan(bad)
             reason = unfit.reason + _HOW_TO_WRITE_A_GAP * is_gap
-            raise refused(f"columns.{name}[{row}]{unfit.path}", Unfit(reason, unfit.value)) from None
+            raise refused(f"{argument}.{name}[{row}]{unfit.path}", Unfit(reason, unfit.value)) from None
     return stored
 
 

@@ -191,6 +191,11 @@ class CombinedTable:
         """The job of a row."""
         return self.job_ids[self._numbers.item(row)]
 
+    def numbers_of(self, rows: slice | Int64s) -> Int32s:
+        """The numbers of the jobs of some rows."""
+        numbers: Int32s = self._numbers[rows]
+        return numbers
+
     def _answer_to(self, jobs: Sequence[str], stale: frozenset[str]) -> _Answer:
         """The split of a query, stored or made now."""
         for answer in self._answers:

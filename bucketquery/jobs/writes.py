@@ -4,17 +4,26 @@ A write makes new tables for the jobs that it changes. It changes nothing that a
 point. The index publishes its result.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from operator import add, itemgetter
 from typing import Final, NamedTuple
 
+import numpy as np
+
+from bucketquery.errors import InvalidDocument
 from bucketquery.ingest.batch import Batch
+from bucketquery.ingest.scores import Scores
 from bucketquery.jobs.catalog import Catalog
 from bucketquery.jobs.job import Job
-from bucketquery.model.schema import SCHEMAS, Kind
+from bucketquery.model.schema import BUCKET, SCHEMAS, Kind
 from bucketquery.model.sizes import Sizes
+from bucketquery.queries.deletion import Deletion
+from bucketquery.storage.deletes import reaches
+from bucketquery.storage.packed_rows import Layout, Row
+from bucketquery.storage.packed_segment import segment_of_rows
 from bucketquery.storage.segment import Segment
-from bucketquery.storage.table import Table
-from bucketquery.storage.table_changes import Counts, TableChanges
+from bucketquery.storage.table import Table, UnknownRows
+from bucketquery.storage.table_changes import Counts, RowChanges, TableChanges
 
 #: For each kind, the table of a job without results.
 EmptyTables = Mapping[Kind, Table]
@@ -30,12 +39,21 @@ class Written(NamedTuple):
         counts: the numbers of inserted, replaced, unchanged and deleted results.
         changes: the job and the changes of each table that the write touched. Some of them may be without changes.
         is_renormalised: whether the write only gave new scores.
+        rows: the changes of single rows, which `changes` does not have: the job, the record that the row replaced
+            (None if it is new) and its own record, one row after the other in one list.
     """
 
     jobs: Mapping[str, Job]
     counts: Counts
-    changes: list[tuple[str, TableChanges]]
+    changes: Sequence[tuple[str, TableChanges]]
     is_renormalised: bool = False
+    rows: Sequence[str | bytes | None] = ()
+
+
+#: The counts of a write of one row, and the whole result if the row is stored already.
+_INSERTED: Final = Counts(1, 0, 0)
+_REPLACED: Final = Counts(0, 1, 0)
+_SAME_ROW: Final = Written({}, Counts(0, 0, 1), ())
 
 
 def empty_tables(sizes: Sizes) -> EmptyTables:
@@ -43,23 +61,40 @@ def empty_tables(sizes: Sizes) -> EmptyTables:
     return {schema.kind: Table.empty(schema, sizes) for schema in SCHEMAS.values()}
 
 
-def write_batch(catalog: Catalog, nothing: EmptyTables, batch: Batch) -> Written:
-    """Insert or replace the results of a batch by identity."""
+def write_row(catalog: Catalog, nothing: EmptyTables, job_id: str, layout: Layout, row: Row) -> Written:
+    """Insert or replace a single result: the result of `write_batch` for a batch of one row, 0.4 us sooner."""
+    job = catalog.get(job_id) or Job(job_id)
+    table = job.tables.get(layout.kind) or nothing[layout.kind]
+    new, before = table.put(row, layout)
+    if new is table:
+        return _SAME_ROW
+    jobs = {job_id: job.with_table(new)}
+    if before is None:
+        return _new_tuple(Written, (jobs, _INSERTED, (), False, (job_id, None, row[0])))
+    return _new_tuple(Written, (jobs, _REPLACED, (), False, (job_id, before[0], row[0])))
+
+
+def write_batch(catalog: Catalog, nothing: EmptyTables, batch: Batch, *, drop_interim: bool = False) -> Written:
+    """Insert or replace the results of a batch by identity; `drop_overtaken` says what ``drop_interim`` does."""
     changed: dict[str, Job] = {}
     changes: list[tuple[str, TableChanges]] = []
+    # One flat list: a tuple for each row would cost more, and the garbage collector would visit all of them.
+    rows: list[str | bytes | None] = []
     inserted = replaced = unchanged = 0
     for job_id, layout, row in batch.rows:
         job = changed.get(job_id) or catalog.get(job_id) or Job(job_id)
-        new, change = (job.tables.get(layout.kind) or nothing[layout.kind]).put(row, layout)
-        if change.new is None:
+        table = job.tables.get(layout.kind) or nothing[layout.kind]
+        new, before = table.put(row, layout)
+        if new is table:
             unchanged += 1
             continue
         changed[job_id] = job.with_table(new)
-        changes.append((job_id, change))
-        if change.old is None:
+        if before is None:
             inserted += 1
+            rows += (job_id, None, row[0])
         else:
             replaced += 1
+            rows += (job_id, before[0], row[0])
     for kind, segments in batch.parts.items():
         for job_id, segment in segments.items():
             job = changed.get(job_id) or catalog.get(job_id) or Job(job_id)
@@ -71,28 +106,103 @@ def write_batch(catalog: Catalog, nothing: EmptyTables, batch: Batch) -> Written
             unchanged += counts.unchanged
             if new is not old:
                 changed[job_id] = job.with_table(new)
-                changes.append((job_id, of_table))
+                if isinstance(of_table, RowChanges):
+                    for before, row in of_table.pairs:
+                        rows += (job_id, None if before is None else before[0], row[0])
+                else:
+                    changes.append((job_id, of_table))
     # This does the same as the constructors of the named tuples, in half the time.
     counts = _new_tuple(Counts, (inserted, replaced, unchanged, 0))
-    return _new_tuple(Written, (changed, counts, changes, False))
+    written = _new_tuple(Written, (changed, counts, changes, False, rows))
+    return drop_overtaken(catalog, batch, written) if drop_interim else written
 
 
-def rescore(job: Job, scores: Segment) -> Written:
+def drop_overtaken(catalog: Catalog, batch: Batch, written: Written) -> Written:
+    """Delete the interim results that the final buckets of a batch have overtaken, after the batch was written.
+
+    They are the interim results of the job and timestamp of each final bucket that the batch does not have.
+
+    Args:
+        catalog: the jobs before the batch.
+        batch: the batch.
+        written: the result of `write_batch`.
+    """
+    own: dict[tuple[str, Kind], list[Segment]] = {}
+    for kind, segments in batch.parts.items():
+        for job_id, segment in segments.items():
+            own[job_id, kind] = [segment]
+    rows: dict[tuple[str, Layout], list[Row]] = {}
+    for job_id, layout, row in batch.rows:
+        rows.setdefault((job_id, layout), []).append(row)
+    for (job_id, layout), some in rows.items():
+        own.setdefault((job_id, layout.kind), []).append(segment_of_rows(layout, some))
+    jobs, changes, deleted = {**written.jobs}, [*written.changes], 0
+    for (job_id, kind), buckets in own.items():
+        if kind != BUCKET.kind:
+            continue
+        instants = np.concatenate([some.column("timestamp")[~some.column("is_interim")] for some in buckets])
+        job = jobs.get(job_id) or catalog.known(job_id, "job_id")
+        for table in job.tables.values() if len(instants) else ():
+            new, of_table = table.delete_overtaken(np.unique(instants), own.get((job_id, table.kind), ()))
+            if new is not table:
+                job = jobs[job_id] = job.with_table(new)
+                changes.append((job_id, of_table))
+                deleted += of_table.counts.deleted
+    return written._replace(jobs=jobs, counts=written.counts._replace(deleted=deleted), changes=changes)
+
+
+def rescore(job: Job, scores: Iterable[Scores]) -> Written:
     """Replace scores of a job's stored results.
 
     Raises:
-        UnknownRows: the job does not have some of the results.
+        InvalidDocument: the job does not have some of the results; the error names the first of them.
     """
-    old = job.table(scores.schema)
-    new, changes = old.rescore(scores)
-    jobs = {} if new is old else {job.job_id: job.with_table(new)}
-    return Written(jobs, changes.counts, [(job.job_id, changes)], is_renormalised=True)
+    known, counts = job, Counts(0, 0, 0)
+    changes: list[tuple[str, TableChanges]] = []
+    errors: list[tuple[int, InvalidDocument]] = []
+    for some in scores:
+        old = job.table(some.segment.schema)
+        try:
+            new, of_table = old.rescore(some.segment, some.named)
+        except UnknownRows as unknown:
+            errors += some.unknown(unknown.rows, unknown.names)
+            continue
+        counts = Counts(*map(add, counts, of_table.counts))
+        if new is not old:
+            job = job.with_table(new)
+            changes.append((job.job_id, of_table))
+    if errors:
+        raise min(errors, key=itemgetter(0))[1]
+    return Written({} if job is known else {job.job_id: job}, counts, changes, is_renormalised=True)
 
 
-def delete_all(job: Job) -> Written:
-    """Delete all results of a job that is deleted itself."""
+def delete_results(catalog: Catalog, named: Deletion) -> Written:
+    """Delete the results that a deletion names.
+
+    Raises:
+        UnknownJob: a job is not known.
+    """
+    job_ids, start, end, interim_only = named
+    jobs: dict[str, Job] = {}
+    changes: list[tuple[str, TableChanges]] = []
+    deleted = 0
+    for job in catalog if job_ids is None else [catalog.known(job_id, "job_id") for job_id in job_ids]:
+        for table in job.tables.values():
+            if not (reaches(table.base, start, end) or reaches(table.head, start, end)):
+                # Most tables of many jobs. This takes a tenth of the time of a delete.
+                continue
+            new, of_table = table.delete(start, end, interim_only=interim_only)
+            if new is not table:
+                jobs[job.job_id] = (jobs.get(job.job_id) or job).with_table(new)
+                changes.append((job.job_id, of_table))
+                deleted += of_table.counts.deleted
+    return Written(jobs, Counts(0, 0, 0, deleted), changes)
+
+
+def delete_all(job: Job, *, with_changes: bool = True) -> Written:
+    """Delete all results of a job that is deleted itself; the changes are left out if nobody reads them."""
     deleted = sum(table.length for table in job.tables.values())
-    return Written({}, Counts(0, 0, 0, deleted), _all_of([job]))
+    return Written({}, Counts(0, 0, 0, deleted), _all_of([job]) if with_changes else [])
 
 
 def _all_of(jobs: Iterable[Job]) -> list[tuple[str, TableChanges]]:

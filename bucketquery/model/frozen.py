@@ -119,7 +119,7 @@ def maker_of(of: type[_Value]) -> Callable[[int, Mapping[str, Iterable[Any]]], l
     changes the class of the instance. This takes half the time of writing the slots with their own setters.
 
     >>> from bucketquery import Commit
-    >>> fields = {name: [0, 0] for name in ("inserted", "replaced", "unchanged", "deleted", "repeated")}
+    >>> fields = {name: [0, 0] for name in ("inserted", "replaced", "unchanged", "deleted", "repeated", "time")}
     >>> maker_of(Commit)(2, {"sequence": [1, 2], **fields, "skipped": [{}, {}]})[1].sequence
     2
     """

@@ -14,7 +14,7 @@ from bucketquery.errors import InvalidQuery, LimitExceeded
 from bucketquery.model.instants import FIRST_MS, LAST_MS, Instant, InstantRange, NowMath, read_base_form, read_instant
 from bucketquery.model.numbers import double_of, is_number
 from bucketquery.model.scalars import base_form, iterator_of
-from bucketquery.model.schema import MAPPED, NESTED_FIELDS, TEXT_FIELDS, Schema
+from bucketquery.model.schema import MAPPED, NESTED_FIELDS, SCHEMAS, TEXT_FIELDS, Kind, Schema
 from bucketquery.model.text import JOB_ID_RULE, brief, is_job_id
 
 #: The largest number of jobs in a query.
@@ -48,6 +48,30 @@ def read_job_id(job_id: object) -> str:
     if is_job_id(text):
         return text
     raise InvalidQuery(f"[job_id] {JOB_ID_RULE}", field="job_id", value=job_id)
+
+
+def read_count(value: object, field: str) -> int:
+    """A non-negative integer, checked.
+
+    >>> read_count(5, "max_size")
+    5
+    """
+    count = base_form(value)
+    if type(count) is int and count >= 0:
+        return count
+    raise InvalidQuery(f"[{field}] must be a non-negative integer", field=field, value=value)
+
+
+def read_kind(value: object) -> Kind:
+    """The kind of results that a parameter names.
+
+    Raises:
+        InvalidQuery: ``value`` is not a kind.
+    """
+    kind = base_form(value)
+    if type(kind) is str and kind in SCHEMAS:
+        return SCHEMAS[kind].kind
+    raise InvalidQuery(f"[kind] must be one of [{', '.join(SCHEMAS)}]", field="kind", value=value)
 
 
 def read_now(value: object) -> int:

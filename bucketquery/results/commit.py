@@ -19,8 +19,8 @@ class Commit:
         deleted: number of deleted results.
         skipped: number of skipped documents, by ``result_type``; "" for those without one.
         repeated: number of documents that a later one of the same identity has replaced within the batch.
-        time: when the newest commit after the write was made, epoch ms by the index's clock; 0 if there is none. Equal commits may
-            differ in it.
+        time: when the newest commit after the write was made, epoch ms by the index's clock; 0 if there is none. Equal
+            commits may differ in it.
 
     >>> Commit(sequence=1, inserted=3).inserted
     3

@@ -15,9 +15,11 @@ from bucketquery.jobs.catalog import Catalog
 from bucketquery.jobs.combined_table import CombinedTable
 from bucketquery.model.schema import RECORD, Int64s, Schema
 from bucketquery.queries.resolved import ResolvedQuery
+from bucketquery.search.after import search_after
 from bucketquery.search.expand import MOST_OF_A_PAGE, Expansion, expand, refuse_more
 from bucketquery.search.order import Order, RowKeys
 from bucketquery.search.plan import Explanation
+from bucketquery.search.row_key import Boundary, RowKey, completed
 from bucketquery.search.search import search
 from bucketquery.search.shortcuts import ALL_SHORTCUTS, Shortcuts
 from bucketquery.storage.row_copies import copy_rows, segment_row
@@ -35,10 +37,14 @@ class CopiedRows(NamedTuple):
     Attributes:
         rows: all rows of a new segment that has the copies.
         job_ids: the job of each row.
+        last: the last row where it is stored, with its masks; None if there are no rows.
+        has_more: whether any match comes behind these rows; None if only the count tells.
     """
 
     rows: Selection
     job_ids: tuple[str, ...]
+    last: Selection | None = None
+    has_more: bool | None = None
 
 
 class _Group(NamedTuple):
@@ -81,6 +87,7 @@ class _Merged(NamedTuple):
         order: the first matches of all groups in order, numbered across all groups; shape (r,).
         matched: the count of all matches, before paging.
         rows_read: the number of compared rows.
+        has_more: whether any match comes behind these; None if only the count tells.
     """
 
     groups: Sequence[tuple[_Group, Selection]]
@@ -88,11 +95,20 @@ class _Merged(NamedTuple):
     order: Int64s
     matched: int
     rows_read: int
+    has_more: bool | None = None
 
     @classmethod
-    def of(cls, groups: Sequence[tuple[_Group, Selection]], order: Int64s, matched: int, rows_read: int) -> "_Merged":
+    def of(
+        cls,
+        groups: Sequence[tuple[_Group, Selection]],
+        order: Int64s,
+        matched: int,
+        rows_read: int,
+        *,
+        has_more: bool | None = None,
+    ) -> "_Merged":
         """The merged matches, with ``starts`` computed from the groups."""
-        return cls(groups, np.cumsum([0, *(len(rows) for _, rows in groups)]), order, matched, rows_read)
+        return cls(groups, np.cumsum([0, *(len(rows) for _, rows in groups)]), order, matched, rows_read, has_more)
 
     def copied(self, schema: Schema) -> CopiedRows:
         """Copies of the rows."""
@@ -106,7 +122,15 @@ class _Merged(NamedTuple):
                 placed += group.places(rows, ascending[low:high] - start)
         places = [placed[position] for position in by_group.argsort().tolist()]
         segment = copy_rows(schema, [(segment, row) for _, segment, row in places])
-        return CopiedRows(Selection.of(segment), tuple([job_id for job_id, _, _ in places]))
+        job_ids = tuple([job_id for job_id, _, _ in places])
+        return CopiedRows(Selection.of(segment), job_ids, self._last(), self.has_more)
+
+    def _last(self) -> Selection | None:
+        """The last row."""
+        if not len(self.order):
+            return None
+        group = int(self.starts.searchsorted(self.order[-1], "right")) - 1
+        return self.groups[group][1][self.order[-1:] - self.starts[group]]
 
 
 def search_jobs(
@@ -114,6 +138,7 @@ def search_jobs(
     jobs: Sequence[str],
     resolved: ResolvedQuery,
     shortcuts: Shortcuts = ALL_SHORTCUTS,
+    key: RowKey | None = None,
 ) -> tuple[CopiedRows, int, Explanation]:
     """The page of a query over several jobs, the count of all matches, and how they were found.
 
@@ -122,6 +147,7 @@ def search_jobs(
         jobs: their ids, each once.
         resolved: the query.
         shortcuts: which work may be skipped.
+        key: the page begins behind this row key; None: the page skips ``from_`` matches.
 
     Raises:
         UnknownJob: a job is not known; the error names the first one.
@@ -129,7 +155,10 @@ def search_jobs(
     If there are many small jobs, one search covers all of them. Each other job costs one search. Merging p
     searches costs O(p k) for a page that ends at the k-th match.
     """
-    merged = _search(catalog, jobs, resolved, shortcuts)
+    if key is None:
+        merged = _search(catalog, jobs, resolved, shortcuts)
+    else:
+        merged = _search_after(catalog, jobs, resolved, shortcuts, key)
     return merged.copied(resolved.schema), merged.matched, Explanation("jobs", rows_read=merged.rows_read)
 
 
@@ -203,6 +232,39 @@ def _search(catalog: Catalog, jobs: Sequence[str], resolved: ResolvedQuery, shor
         if len(rows):
             found.append((group, rows))
     return _Merged.of(found, _merge(found, order, last)[first:], matched if total is None else total, rows_read)
+
+
+def _search_after(
+    catalog: Catalog, jobs: Sequence[str], resolved: ResolvedQuery, shortcuts: Shortcuts, key: RowKey
+) -> _Merged:
+    """The first ``size`` matches behind a row key. Each group gives as many, and one more, to tell if any follow."""
+    order = Order.of(resolved)
+    if order.job_leads:
+        groups = [_Group(table, job_id) for job_id, table in _tables(catalog, jobs, resolved.schema).items()]
+    else:
+        groups = _groups(catalog, jobs, resolved.schema, shortcuts)
+    if key.has_cut_text:
+        tables = [group.table for group in groups]
+        key = completed(key, order, [table.final if resolved.exclude_interim else table.rows for table in tables])
+    asked = resolved._replace(from_=0, size=resolved.size + 1 if resolved.size else 0)
+    found: list[tuple[_Group, Selection]] = []
+    matched = rows_read = 0
+    for group in groups:
+        if order.job_leads and isinstance(group.jobs, str) and group.jobs != key.job_id:
+            # All rows of the job come before the key, or all come behind it.
+            comes_behind = (group.jobs < key.job_id) if order.desc else (group.jobs > key.job_id)
+            own = asked if comes_behind else asked._replace(size=0)
+            rows, count, explanation = search(group.table, own, shortcuts)
+        else:
+            boundary = Boundary.of(order, key, group.jobs)
+            rows, count, _, explanation = search_after(group.table, asked, boundary, shortcuts)
+        matched += count
+        rows_read += explanation.rows_read
+        if len(rows):
+            found.append((group, rows))
+    merged = _merge(found, order, asked.size)
+    has_more = len(merged) > resolved.size
+    return _Merged.of(found, merged[: resolved.size], matched, rows_read, has_more=has_more)
 
 
 def _job_by_job(catalog: Catalog, jobs: Sequence[str], resolved: ResolvedQuery, shortcuts: Shortcuts) -> _Merged:

@@ -132,6 +132,40 @@ class Order:
         """
         return self.first(view, with_head(view, rows, head) if len(head) else rows, need)
 
+    def around(self, view: View, rows: Array, head: Int64s, first: int, last: int) -> tuple[Array, Int64s, int]:
+        """Some of at least ``last`` rows: those with the ranks ``[first, last)``, and without most others.
+
+        O(n): the rows are parted by their leading value, and not sorted. The leading column has numbers.
+
+        Args:
+            view: the view of the rows.
+            rows: rows of the base, ascending.
+            head: row numbers within the head, ascending.
+            first: the first rank.
+            last: the rank behind the last one, greater than ``first``.
+
+        Returns:
+            The rows of the base and of the head that are left, ascending, and how many rows before them were left out.
+        """
+        lead, length = self.lead, len(rows)
+        sort_keys = sort_keys_of(view.base.columns[lead][rows], desc=self.desc)
+        if len(head):
+            sort_keys = np.concatenate((sort_keys, sort_keys_of(view.head.columns[lead][head], desc=self.desc)))
+        valued = sort_keys[~np.isnan(sort_keys)] if _is_missing(sort_keys) else sort_keys
+        count = len(valued)
+        if first >= count:
+            # All rows with a value come before the page.
+            stays, skipped = np.isnan(sort_keys), count
+        else:
+            places = [count - last, count - 1 - first] if last <= count else [count - 1 - first]
+            parted = np.partition(valued, places)
+            best = parted[places[-1]]
+            is_before = sort_keys > best
+            skipped = int(np.count_nonzero(is_before))
+            # Without a lowest value, missing values are on the page too.
+            stays = (sort_keys <= best) & (sort_keys >= parted[places[0]]) if last <= count else ~is_before
+        return rows[stays[:length]], head[stays[length:]], skipped
+
     def sorted_within(self, rows: Selection, groups: Int64s) -> Int64s:
         """The positions of some rows of one view in order, group by group; groups ascend."""
         return in_order([self._values(rows, column) for column in self.within], groups, desc=self.desc)

@@ -12,6 +12,7 @@ import numpy as np
 
 from bucketquery.arrays.sorted_arrays import time_slice
 from bucketquery.model.instants import FIRST_MS, LAST_MS
+from bucketquery.model.schema import Int64s
 from bucketquery.queries.resolved import ResolvedQuery
 from bucketquery.search.order import Order, is_of_numbers
 from bucketquery.search.plan import BY_TIME, Explanation, Path, Plan, choose
@@ -100,20 +101,20 @@ def _by_plan(view: View, resolved: ResolvedQuery, shortcuts: Shortcuts) -> tuple
         return rows, count, Explanation(path, view.base.schema.score, matches.levels, rows_read + read)
     order = Order.of(resolved)
     plan = choose(matches, order, last)
-    found, read = _carry_out(plan, matches, order, last)
+    found, read = _carry_out(plan, matches, order, first, last)
     while found is None:
         rows_read += read
         plan = choose(matches, order, last, plan)
-        found, read = _carry_out(plan, matches, order, last)
-    return found[first:], count, plan.explain(rows_read + read)
+        found, read = _carry_out(plan, matches, order, first, last)
+    return found, count, plan.explain(rows_read + read)
 
 
-def _carry_out(plan: Plan, matches: Matches, order: Order, need: int) -> tuple[BaseRows | None, int]:
-    """The first ``need`` matches in order, or None if the plan finds too few; and how many rows it read."""
+def _carry_out(plan: Plan, matches: Matches, order: Order, first: int, need: int) -> tuple[BaseRows | None, int]:
+    """The matches ``[first, need)`` in order, or None if the plan finds too few; and how many rows it read."""
     view, desc = matches.window.view, order.desc
     if plan.access == "instants":
-        rows, rows_read = _up_to_the_last_instant(matches, need, desc=desc)
-        return order.first(view, rows, need), rows_read
+        rows, rows_read = up_to_the_last_instant(matches, need, desc=desc)
+        return order.first(view, rows, need)[first:], rows_read
     if plan.access == "all":
         rows, compared = matches.first(matches.matched, desc=False)
         # A row that is compared for the count and again here is added once. With block counts the count compares few.
@@ -122,22 +123,42 @@ def _carry_out(plan: Plan, matches: Matches, order: Order, need: int) -> tuple[B
         if plan.access == "level":
             rows, rows_read = (matches.alive if plan.all_match else matches.among)(plan.rows), len(plan.rows)
         else:
-            rows, rows_read = _with_value(plan, matches, need, desc=desc)
+            rows, rows_read = with_value(plan, matches, need, desc=desc)
         if len(rows) < need:
             return None, rows_read
         stop = matches.window.base.stop
         if plan.stop < stop:
             rows = np.concatenate((rows, matches.among(np.arange(plan.stop, stop))))
             rows_read += stop - plan.stop
-    head, lead = matches.head, plan.column
-    if len(order.within) > 1 or (plan.access == "all" and not is_of_numbers(view, lead)):
-        return order.first_of_both(view, rows, head, need), rows_read
+    return among_rows(matches, order, rows, matches.head, first, need), rows_read
+
+
+def among_rows(  # noqa: PLR0917 - rows and ranks belong together
+    matches: Matches, order: Order, rows: BaseRows, head: Int64s, first: int, last: int
+) -> BaseRows:
+    """The rows ``[first, last)`` in order among some matches, of which there are at least ``last``.
+
+    Args:
+        matches: all matches.
+        order: the order, which is not led by time or by no column.
+        rows: rows of the base, ascending.
+        head: row numbers within the head, ascending.
+        first: the number of rows to skip.
+        last: the number of rows up to the end of the page.
+    """
+    view, shortcuts, lead = matches.window.view, matches.shortcuts, order.lead
+    of_numbers = is_of_numbers(view, lead)
+    if first >= shortcuts.skip_from and first and of_numbers and shortcuts.skip:
+        rows, head, skipped = order.around(view, rows, head, first, last)
+        first, last = first - skipped, last - skipped
+    if len(order.within) > 1 or not of_numbers:
+        return order.first_of_both(view, rows, head, last)[first:]
     has_lead = matches.threshold is not None and lead == view.base.schema.score
-    few = matches.shortcuts.few_sort_keys
-    return order.first_of_numbers(view, rows, head, need, few=few, has_lead=has_lead), rows_read
+    found = order.first_of_numbers(view, rows, head, last, few=shortcuts.few_sort_keys, has_lead=has_lead)
+    return found[first:]
 
 
-def _with_value(plan: Plan, matches: Matches, need: int, *, desc: bool) -> tuple[BaseRows, int]:
+def with_value(plan: Plan, matches: Matches, need: int, *, desc: bool) -> tuple[BaseRows, int]:
     """The first matches that have the value of a plan, or the last if ``desc``; and the number of rows read.
 
     It finds at least ``need`` matches, or all before the plan's stop if there are fewer. Each look reads twice the rows
@@ -158,7 +179,7 @@ def _with_value(plan: Plan, matches: Matches, need: int, *, desc: bool) -> tuple
     return np.concatenate(found[::-1] if desc else found), passed
 
 
-def _up_to_the_last_instant(matches: Matches, need: int, *, desc: bool) -> tuple[BaseRows, int]:
+def up_to_the_last_instant(matches: Matches, need: int, *, desc: bool) -> tuple[BaseRows, int]:
     """The first ``need`` matches by time, or the last if ``desc``, with all other matches of the last instant.
 
     Also the number of rows read. The matches come in time order. All other matches have later instants (earlier ones if

@@ -17,6 +17,8 @@ class Shortcuts:
         top_k: answer from the first rows of an order that an earlier search found in the same view.
         last_instant: in an order led by time, sort no match after the last instant of the page.
         combined: search the small jobs of a query as one table.
+        skip: leave out the matches before a deep page by their leading value, and sort only those around the page.
+        read_ahead: store the matches that follow a page behind a cursor in the view; the next pages are read from them.
         deep: find the first instant of a deep page of several jobs, and search from that instant on.
         few_rows: the rows of a window of this many or fewer are compared; reading a value index would take as long.
         few_matches: this many matches or fewer are all sorted; looking for the first ones would take as long.
@@ -25,6 +27,8 @@ class Shortcuts:
         smallest_look: the fewest rows that the first look for matches of a threshold compares.
         first_look: the fewest rows that the first look for a common best value compares.
         top_k_rows: the number of first rows of an order that a view stores; a page that ends after them is searched.
+        skip_from: a page that skips fewer matches than this is sorted with them; leaving them out would take as long.
+        ahead_rows: the number of matches behind a cursor that a view stores, if the page is smaller.
         deep_from: a page of several jobs is deep if it skips more matches than this.
         scan_rows: the number of rows that a scan reads at once.
         scan_buckets: the number of expanded buckets that a scan of several jobs reads at once.
@@ -35,6 +39,8 @@ class Shortcuts:
     top_k: bool = True
     last_instant: bool = True
     combined: bool = True
+    skip: bool = True
+    read_ahead: bool = True
     deep: bool = True
     few_rows: int = 1_024
     few_matches: int = 256
@@ -43,6 +49,8 @@ class Shortcuts:
     smallest_look: int = 256
     first_look: int = 512
     top_k_rows: int = 128
+    skip_from: int = 2_048
+    ahead_rows: int = 2_048
     deep_from: int = 1_000
     scan_rows: int = 4_096
     scan_buckets: int = 64

@@ -1,12 +1,42 @@
-"""Comparison: which rows of two segments have equal values."""
+"""Comparison: which rows of two segments have equal identities, or equal values."""
 
 from collections.abc import Iterator
 
 import numpy as np
 
+from bucketquery.arrays.sorted_arrays import lower_bound
 from bucketquery.model.schema import Bools, Int64s
 from bucketquery.storage.segment import Segment, same_values
 from bucketquery.storage.sparse_lists import NO_LISTS
+from bucketquery.storage.table_changes import RowPlaces
+
+
+def find_rows(segment: Segment, batch: Segment) -> tuple[Bools, Int64s]:
+    """For each row of a batch, whether a segment has it, and its row there or the row it would be inserted before."""
+    if not segment.length:
+        return np.zeros(batch.length, dtype=np.bool_), np.zeros(batch.length, dtype=np.int64)
+    keys = batch.identities_in(segment)
+    rows = lower_bound(segment.identities(), keys)
+    found = rows < segment.length
+    for column, key in zip(segment.identities(), keys, strict=True):
+        found[found] = column[rows[found]] == key[found]
+    return found, rows
+
+
+def same_as_stored(base: Segment, head: Segment, batch: Segment, found: RowPlaces) -> Bools:
+    """Which rows of a batch equal the stored ones.
+
+    Args:
+        base: the base of a table.
+        head: its head.
+        batch: the batch.
+        found: the places of its rows in the table.
+    """
+    same = np.zeros(batch.length, dtype=np.bool_)
+    for segment, has, rows in ((base, found.in_base, found.base_rows), (head, found.in_head, found.head_rows)):
+        if has.any():
+            same[has] = same_rows(segment, rows[has], batch, has.nonzero()[0])
+    return same
 
 
 def same_rows(these: Segment, rows: Int64s, those: Segment, other_rows: Int64s) -> Bools:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
+from bucketquery.arrays.sorted_arrays import lower_bound
 from bucketquery.model.schema import Array, Bools, Int32s, Int64s, Objects, Schema
 from bucketquery.model.sizes import DEFAULT_SIZES, Sizes
 from bucketquery.storage.keywords import NO_KEYWORDS, merge_dictionaries, without_unused
@@ -47,6 +48,17 @@ def gather(
             lists.setdefault(name, []).append(some.select(rows).moved(places))
     merged = {name: SparseLists.merged(found) for name, found in lists.items()}
     return Segment(schema, length, columns, present, dictionaries, not_empty(merged), None, sizes)
+
+
+def merge(these: Segment, rows: Int64s, those: Segment, other_rows: Int64s, spare: int = 0) -> Segment:
+    """Rows of two segments as one segment in identity order; no identity is in both."""
+    others = [column[other_rows] for column in those.identities_in(these)]
+    places = lower_bound([column[rows] for column in these.identities()], others) + np.arange(len(other_rows))
+    length = len(rows) + len(other_rows)
+    is_other = np.zeros(length, dtype=np.bool_)
+    is_other[places] = True
+    parts = [(these, rows, (~is_other).nonzero()[0]), (those, other_rows, places)]
+    return gather(these.schema, parts, length, these.sizes, spare=spare)
 
 
 def _gather_keywords(

@@ -15,7 +15,7 @@ from bucketquery.model.schema import SCHEMAS, Array, Float64s, Int64s, Kind, Sch
 from bucketquery.model.sizes import DEFAULT_SIZES, Sizes
 from bucketquery.storage.packed_rows import EMPTY_MAPPING, Identity, Layout, PackedColumns, Row, layout_of, missing_bits
 from bucketquery.storage.segment import Segment
-from bucketquery.storage.sparse_lists import NO_LISTS, SparseLists, lists_of_rows, with_row_lists
+from bucketquery.storage.sparse_lists import NO_LISTS, SparseLists, lists_of_rows, not_empty, with_row_lists
 
 #: Appending makes room for 4 more records, or for a quarter of their number if that is more.
 _SMALLEST_ROOM: Final = 4
@@ -38,6 +38,18 @@ class PackedSegment(Segment):
     def prefix(self, length: int) -> Segment:
         """The first rows, copied."""
         return self if length == self.length else pack(self.select(np.arange(length)))
+
+    def without(self, first: int, stop: int) -> Segment:
+        """A copy without the rows ``[first, stop)``: O(n)."""
+        data, size = self.columns.data, self.columns.layout.size
+        records = b"".join((data[: first * size], data[stop * size : self.length * size]))
+        if not records:
+            return empty_segment(self.schema, self.sizes)
+        lists = {}
+        if self.lists:
+            stays = np.delete(np.arange(self.length), slice(first, stop))
+            lists = not_empty({name: some.select(stays) for name, some in self.lists.items()})
+        return segment_of_records(self.columns.layout, records, lists, self.sizes)
 
     def append(self, later: Segment) -> Segment:
         """As `Segment.append`; the result is packed if it has few rows."""

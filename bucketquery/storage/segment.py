@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from bucketquery.arrays.sorted_arrays import find, increasing, roomy, with_room
+from bucketquery.arrays.sorted_arrays import find, held_nbytes, increasing, roomy, with_room
 from bucketquery.model.schema import SCHEMAS, Array, Bools, Float64s, Int64s, Kind, Objects, Schema, Type
 from bucketquery.model.severity import MARKS
 from bucketquery.model.sizes import DEFAULT_SIZES, Sizes
@@ -325,6 +325,10 @@ class Segment:
         """Bytes of the value indexes."""
         return 0 if self._indexes is None else self._indexes.nbytes()
 
+    def value_indexes_between(self, first: int, stop: int | None) -> IndexCache | None:
+        """The value indexes for a segment of the rows ``[first, stop)``; see `IndexCache.between_rows`."""
+        return None if self._indexes is None else self._indexes.between_rows(first, stop)
+
     def _maintained_indexes(self) -> IndexCache | None:
         """The value indexes for a segment of these rows and later ones."""
         indexes = self._indexes
@@ -335,13 +339,15 @@ class Segment:
         return None if self._indexes is None else self._indexes.corrected(self.columns, columns, rows)
 
     def nbytes(self) -> int:
-        """Bytes of the arrays, spare room included. Lists and keywords count as pointers."""
+        """Bytes of the arrays, with spare room and hidden rows. Lists and keywords count as pointers."""
         arrays = [*self.columns.values(), *self.present.values(), *self.dictionaries.values()]
-        return sum(array.nbytes for array in arrays) + self._nbytes_beside()
+        return sum(map(held_nbytes, arrays)) + self._nbytes_beside()
 
     def _nbytes_beside(self) -> int:
         """Bytes of the sparse lists and of the value indexes."""
-        of_lists = sum(lists.rows.nbytes + lists.values.nbytes for lists in self.lists.values()) if self.lists else 0
+        of_lists = 0
+        for lists in self.lists.values() if self.lists else ():
+            of_lists += held_nbytes(lists.rows) + held_nbytes(lists.values)
         return of_lists + self.value_index_nbytes()
 
     def __reduce__(self) -> tuple[Any, ...]:

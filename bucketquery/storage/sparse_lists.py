@@ -123,6 +123,20 @@ class SparseLists(NamedTuple):
         """The lists of the rows before ``stop``, over the same arrays."""
         return self._replace(length=int(self.rows[: self.length].searchsorted(stop)))
 
+    def run(self, first: int, stop: int | None) -> "SparseLists":
+        """The lists of the rows ``[first, stop)``, renumbered from 0, over the same values.
+
+        If ``stop`` is None, they are those of all rows from ``first`` on, and keep the room for later ones. Otherwise
+        they have no room, so the next append copies them.
+
+        O(l) for l lists; O(log l) if ``first`` is 0.
+        """
+        low = int(self.rows[: self.length].searchsorted(first))
+        high = self.length if stop is None else int(self.rows[: self.length].searchsorted(stop))
+        kept = slice(low, None if stop is None else high)
+        rows = self.rows[kept] - first if first else self.rows[kept]
+        return SparseLists(rows, self.values[kept], high - low)
+
     def select(self, rows: Int64s) -> "SparseLists":
         """The lists of some rows, ascending, renumbered from 0.
 

@@ -2,7 +2,8 @@
 
 A table is a base and a head. The base holds final results in identity order and grows at its end, in place. The head is
 a small segment beside it, copied on write. It holds late rows, interim rows, rows with a keyword that is new to the
-base, and newer versions of base rows. The older version of such a row is a deleted row of the base.
+base, and newer versions of base rows. The older version of such a row is a deleted row of the base. A delete makes
+deleted rows too; these have no newer version.
 
 A head that has become too large is compacted: it is merged into a new base. An append in order copies nothing. A live
 job replaces each interim row until the row is final. Interim rows usually lie in the head, so this leaves no deleted
@@ -11,18 +12,18 @@ rows in the base.
 The writer decides which of two versions of a result is newer before it publishes. A search never compares versions.
 """
 
-from collections.abc import Callable
-from itertools import product
-from typing import Final, TypeVar
+from collections.abc import Sequence
 
 import numpy as np
 
-from bucketquery.arrays.sorted_arrays import find, lower_bound
+from bucketquery.arrays.sorted_arrays import find, has, time_slice
 from bucketquery.model.once import once
-from bucketquery.model.schema import Bools, Int64s, Kind, Schema
+from bucketquery.model.schema import Int64s, Kind, Schema
 from bucketquery.model.sizes import DEFAULT_SIZES, Sizes
-from bucketquery.storage.comparison import differing_parts, same_rows
-from bucketquery.storage.gather import gather
+from bucketquery.storage.comparison import differing_parts, find_rows, same_as_stored
+from bucketquery.storage.deletes import is_worn, live_in, without_rows, without_run
+from bucketquery.storage.gather import merge
+from bucketquery.storage.nested_scores import ScoresByName, rescored_copies, rescored_influencers
 from bucketquery.storage.packed_rows import Layout, Row, layout_of
 from bucketquery.storage.packed_segment import PackedSegment, empty_segment, pack, segment_of_rows
 from bucketquery.storage.segment import Segment
@@ -30,23 +31,26 @@ from bucketquery.storage.table_changes import (
     BatchChanges,
     Counts,
     Deletions,
-    RowChange,
     RowChanges,
     RowPlaces,
     TableChanges,
 )
 from bucketquery.storage.view import NO_ROWS, View
-
-#: A condition: of a single row, or of each row of a batch.
-_Claim = TypeVar("_Claim", bool, Bools)
+from bucketquery.storage.ways import WAYS_OF_ONE, is_scattered, ways
 
 
 class UnknownRows(Exception):
-    """A table does not have the results of some rows of a batch; ``rows`` has these rows, ascending."""
+    """A table does not have the results of some rows of a batch, or some of their nested influencers.
 
-    def __init__(self, rows: Int64s) -> None:
-        super().__init__(rows)
+    Attributes:
+        rows: the rows without a result, ascending.
+        names: the row and the name of each missing influencer; the results of these rows are stored.
+    """
+
+    def __init__(self, rows: Int64s, names: Sequence[tuple[int, str | None]] = ()) -> None:
+        super().__init__(rows, names)
         self.rows = rows
+        self.names = names
 
 
 class Table:
@@ -127,13 +131,15 @@ class Table:
         """
         layout = layout_of(self.kind)
         if layout is not None and batch.length <= self.base.sizes.rows_one_by_one:
-            table, changes = self, []
-            for row in range(batch.length):
-                table, change = table.put(batch.row(layout, row), layout)
-                changes.append(change)
-            return table, RowChanges(layout, changes)
+            table, pairs = self, []
+            for row in [batch.row(layout, at) for at in range(batch.length)]:
+                before = table
+                table, old = before.put(row, layout)
+                if table is not before:
+                    pairs.append((old, row))
+            return table, RowChanges(layout, pairs, batch.length - len(pairs))
         found = self._find(batch)
-        same = self._same_rows(batch, found)
+        same = same_as_stored(self.base, self.head, batch, found)
         unchanged = int(np.count_nonzero(same))
         replaced = int(np.count_nonzero(found.in_base | found.in_head)) - unchanged
         counts = Counts(batch.length - replaced - unchanged, replaced, unchanged)
@@ -143,8 +149,12 @@ class Table:
         table = self._write(batch, found) if batch.length else self
         return table, BatchChanges(counts, self.base, self.head, batch, found)
 
-    def put(self, row: Row, layout: Layout) -> tuple["Table", RowChange]:
+    def put(self, row: Row, layout: Layout) -> tuple["Table", Row | None]:
         """Insert or replace a single row, as `upsert` does with a batch of one row.
+
+        Returns:
+            The new table, and the row that was replaced, None if there was none. If nothing differs, the table is this
+            one.
 
         Amortised O(1) for a row in order, O(h) for an interim row, else O(log n + h). Compacting a full head costs
         O(n).
@@ -157,100 +167,170 @@ class Table:
             if in_head:
                 old = head.row(layout, head_row)
                 if old == row:
-                    return self, RowChange(layout, None, None)
+                    return self, old
         base_row, in_base = base.place(layout, identity)
-        # If the head has a newer version, the row of the base is deleted.
-        in_base = in_base and not in_head and not (len(deleted) and _has(deleted, base_row))
+        # If the head has a newer version, the row of the base is deleted. A delete leaves rows without a newer version.
+        in_base = in_base and not in_head and not (len(deleted) and has(deleted, base_row))
         if in_base:
             old = base.row(layout, base_row)
             if old == row:
-                return self, RowChange(layout, None, None)
-        at_end, to_head, is_deleted = _WAYS_OF_ONE[not row[0][layout.interim_at], in_base, base_row == base.length]
-        change = RowChange(layout, old, row)
+                return self, old
+        at_end, to_head, is_deleted = WAYS_OF_ONE[not row[0][layout.interim_at], in_base, base_row == base.length]
         if at_end:
             base = base.append_row(layout, row) or base.append(segment_of_rows(layout, [row]))
             if not in_head:
-                return Table(base, deleted, head, self._interim), change
+                return Table(base, deleted, head, self._interim), old
         if is_deleted:
             deleted = np.insert(deleted, deleted.searchsorted(base_row), base_row)
         assert isinstance(head, PackedSegment), "a kind with records has a packed head"
         head = head.with_row(layout, head_row, row, replaces=in_head) if to_head else head.without_row(layout, head_row)
         table = Table(base, deleted, head, self._interim)
-        return table._within_limit(), change
+        return table._within_limit(), old
 
-    def rescore(self, scores: Segment) -> tuple["Table", TableChanges]:
-        """Replace the scores of stored results and nothing else.
+    def rescore(self, scores: Segment, named: ScoresByName | None = None) -> tuple["Table", TableChanges]:
+        """Replace the scores of stored results, and those of influencers nested in them.
 
         Args:
-            scores: the columns of the identity and of the score, and no others.
+            scores: the columns of the identity and of the score, and no others. NaN leaves a score as it is.
+            named: the scores of nested influencers, by the row of ``scores`` and their name; None if results of this
+                kind have none. An influencer ``bucket_time`` that is not named gets the score of its bucket.
+
+        Returns:
+            The new table and its changes. A result with another nested influencer is replaced, too.
 
         Raises:
-            UnknownRows: the table does not have some of the results.
+            UnknownRows: the table does not have some of the results or influencers.
 
         O(k log n + h) for k scores and a head of h rows. More than `Sizes.rows_per_copy` scores copy one column: O(n).
+        If nested influencers change, the changed results are copied: O(k) more, and O(l) for l lists.
         """
         base, head, name = self.base, self.head, scores.schema.score
         found = self._find(scores)
-        if not (known := found.in_base | found.in_head).all():
-            raise UnknownRows((~known).nonzero()[0])
         given = scores.column(name)
+        influencers, missing = rescored_influencers(base, head, found, given, named)
+        is_known = found.in_base | found.in_head
+        if missing or not is_known.all():
+            raise UnknownRows((~is_known).nonzero()[0], missing)
         old = given.copy()
         old[found.in_base] = base.column(name)[found.base_rows[found.in_base]]
         old[found.in_head] = head.column(name)[found.head_rows[found.in_head]]
         # A missing score is NaN, so it differs from every score.
-        differs = (old != given).nonzero()[0]
-        counts = Counts(0, len(differs), scores.length - len(differs))
+        is_given = ~np.isnan(given)
+        differs = (old != given) & is_given
+        differs[list(influencers)] = True
+        rows = differs.nonzero()[0]
+        counts = Counts(0, len(rows), scores.length - len(rows))
         if counts.unchanged:
-            scores, found, given = scores.select(differs), found.select(differs), given[differs]
-        changes = BatchChanges(counts, base, head, scores, found)
-        table = self
+            scores, found = scores.select(rows), found.select(rows)
+        if influencers:
+            batch = rescored_copies(base, head, found, np.where(is_given, given, old)[rows], rows, influencers)
+            return self._write(batch, found), BatchChanges(counts, base, head, batch, found)
+        return self._rescore(scores, found), BatchChanges(counts, base, head, scores, found)
+
+    def _rescore(self, scores: Segment, found: RowPlaces) -> "Table":
+        """The table with other scores of stored results, and nothing else changed."""
+        base, head, given, table = self.base, self.head, scores.column(scores.schema.score), self
         if found.in_head.any():
             head = head.rescore(found.head_rows[found.in_head], given[found.in_head])
             table = Table(base, self.deleted, head, self._interim)
         rows = found.base_rows[found.in_base]
-        if _is_scattered(base, len(rows), lambda: 1):
-            table = Table(base.rescore(rows, given[found.in_base]), self.deleted, head, self._interim)
-        elif len(rows):
+        if is_scattered(base, len(rows), lambda: 1):
+            return Table(base.rescore(rows, given[found.in_base]), self.deleted, head, self._interim)
+        if len(rows):
             batch = base.select(rows).rescore(np.arange(len(rows)), given[found.in_base])
-            table = table._write(batch, found.select(found.in_base.nonzero()[0]))
-        return table, changes
+            return table._write(batch, found.select(found.in_base.nonzero()[0]))
+        return table
+
+    def delete(self, start: int, end: int, *, interim_only: bool = False) -> tuple["Table", TableChanges]:
+        """Delete the results of the window ``[start, end)``, epoch ms; with ``interim_only`` only the interim ones.
+
+        Returns:
+            The new table and its changes. If the window has no such results, the table is this one.
+
+        O(k + h) for k rows and a head of h rows. The first rows of the base also cost O(r) for the rows r of lists and
+        value indexes. Amortised O(n): the next append after a delete of the last rows, and many rows in the middle,
+        copy the base.
+        """
+        base, head = self.base, self.head
+        if interim_only and not (head.length or len(self._interim)):
+            return self._without(NO_ROWS, NO_ROWS)
+        run = time_slice(base.column("timestamp"), start, end)
+        in_head = time_slice(head.column("timestamp"), start, end) if head.length else slice(0, 0)
+        head_rows = np.arange(in_head.start, in_head.stop)
+        if not interim_only:
+            return self._without(live_in(self.deleted, run), head_rows, run)
+        base_rows = self._live_interim()
+        base_rows = base_rows[base_rows.searchsorted(run.start) : base_rows.searchsorted(run.stop)]
+        return self._without(base_rows, head_rows[head.column("is_interim")[in_head]])
+
+    def delete_overtaken(self, instants: Int64s, written: Sequence[Segment]) -> tuple["Table", TableChanges]:
+        """Delete the interim results at some instants, except those that a batch has just written.
+
+        Args:
+            instants: the instants, ascending.
+            written: the results of the batch.
+
+        O(i + h) for i interim rows of the base and a head of h rows, and O(k log n) for k written results.
+        """
+        base_rows, (head_rows,) = self._live_interim(), self.head.column("is_interim").nonzero()
+        base_rows = base_rows[find(instants, self.base.column("timestamp")[base_rows])[0]]
+        head_rows = head_rows[find(instants, self.head.column("timestamp")[head_rows])[0]]
+        for some in written if len(base_rows) or len(head_rows) else ():
+            found = self._find(some)
+            base_rows = np.setdiff1d(base_rows, found.base_rows[found.in_base], assume_unique=True)
+            head_rows = np.setdiff1d(head_rows, found.head_rows[found.in_head], assume_unique=True)
+        return self._without(base_rows, head_rows)
+
+    def _live_interim(self) -> Int64s:
+        return self._interim[~find(self.deleted, self._interim)[0]]
+
+    def _without(self, base_rows: Int64s, head_rows: Int64s, run: slice | None = None) -> tuple["Table", TableChanges]:
+        """The table without some rows.
+
+        Args:
+            base_rows: rows of the base, ascending; none is deleted.
+            head_rows: rows of the head, ascending.
+            run: the rows of the base from the first of ``base_rows`` to the last, if no other row lies between them.
+        """
+        base, deleted, head, interim = self.base, self.deleted, self.head, self._interim
+        number = len(base_rows) + len(head_rows)
+        changes = Deletions(base, head, number, lambda: (base_rows, head_rows))
+        if not number:
+            return self, changes
+        if len(base_rows) and run is not None:
+            base, deleted, interim = without_run(base, deleted, interim, run)
+        elif len(base_rows):
+            deleted = np.union1d(deleted, base_rows)
+        if len(head_rows):
+            head = without_rows(head, head_rows)
+        table = Table(base, deleted, head, interim)
+        return table._compacted() if is_worn(base, deleted) else table._within_limit(), changes
 
     def all_deleted(self) -> TableChanges:
-        """The changes of a delete of all results. O(n) for n results of the base."""
-        live = np.ones(self.base.length, dtype=np.bool_)
-        live[self.deleted] = False
-        return Deletions(self.base, self.head, live.nonzero()[0], np.arange(self.head.length))
+        """The changes of a delete of all results. O(1); the first read costs O(n) for n results of the base."""
+        base, deleted, head = self.base, self.deleted, self.head
+        every = slice(0, base.length)
+        return Deletions(base, head, self.length, lambda: (live_in(deleted, every), np.arange(head.length)))
 
     def _find(self, batch: Segment) -> RowPlaces:
         """Where this table has the rows of a batch."""
-        in_base, base_rows = _find(self.base, batch)
+        in_base, base_rows = find_rows(self.base, batch)
         is_deleted, _ = find(self.deleted, base_rows)
-        return RowPlaces(in_base & ~is_deleted, base_rows, *_find(self.head, batch))
-
-    def _same_rows(self, batch: Segment, found: RowPlaces) -> Bools:
-        """Which rows of the batch equal the stored ones."""
-        same = np.zeros(batch.length, dtype=np.bool_)
-        for segment, has, rows in (
-            (self.base, found.in_base, found.base_rows),
-            (self.head, found.in_head, found.head_rows),
-        ):
-            if has.any():
-                same[has] = same_rows(segment, rows[has], batch, has.nonzero()[0])
-        return same
+        return RowPlaces(in_base & ~is_deleted, base_rows, *find_rows(self.head, batch))
 
     def _write(self, batch: Segment, found: RowPlaces) -> "Table":
         """The table with a batch written. Each row of the batch is new or differs from the stored one."""
         base, deleted, head, interim = self.base, self.deleted, self.head, self._interim
         is_final = ~batch.column("is_interim")
         rows = (found.in_base & is_final).nonzero()[0]
-        scatters = _is_scattered(base, len(rows), lambda: differing_parts(base, found.base_rows[rows], batch, rows))
+        scatters = is_scattered(base, len(rows), lambda: differing_parts(base, found.base_rows[rows], batch, rows))
         at_end = found.base_rows == base.length
         limit = base.sizes.head_limit(base.length)
         if batch.dictionaries and base.length > limit >= np.count_nonzero(at_end & is_final):
             # A keyword that is new to the base may change the codes of all base rows. If only a few rows would be
             # appended, those with such a keyword go to the head.
             at_end &= base.has_keywords_of(batch)
-        scattered, at_end, to_head, is_deleted = _ways(is_final, found.in_base, at_end, scatters=scatters)
+        scattered, at_end, to_head, is_deleted = ways(is_final, found.in_base, at_end, scatters=scatters)
         if scatters:
             base = base.replace(found.base_rows[scattered], batch.select(rows))
             interim = np.setdiff1d(interim, found.base_rows[scattered])
@@ -261,7 +341,7 @@ class Table:
         if to_head.any() or found.in_head.any():
             stays = np.ones(head.length, dtype=np.bool_)
             stays[found.head_rows[found.in_head]] = False
-            head = pack(_merge(head, stays.nonzero()[0], batch, to_head.nonzero()[0]))
+            head = pack(merge(head, stays.nonzero()[0], batch, to_head.nonzero()[0]))
         table = Table(base, deleted, head, interim)
         return table._within_limit()
 
@@ -280,11 +360,12 @@ class Table:
         """
         base, deleted, head = self.base, self.deleted, self.head
         is_interim = head.column("is_interim")
-        stays = is_interim & (2 * np.count_nonzero(is_interim) <= base.sizes.head_limit(base.length))
+        limit = base.sizes.head_limit(base.length - len(deleted))
+        stays = is_interim & (2 * np.count_nonzero(is_interim) <= limit)
         live = np.ones(base.length, dtype=np.bool_)
         live[deleted] = False
         length = base.length - len(deleted) + head.length
-        compacted = _merge(base, live.nonzero()[0], head, (~stays).nonzero()[0], spare=length // 8)
+        compacted = merge(base, live.nonzero()[0], head, (~stays).nonzero()[0], spare=length // 8)
         interim = compacted.column("is_interim").nonzero()[0]
         return Table(compacted, NO_ROWS, pack(head.select(stays.nonzero()[0])), interim)
 
@@ -302,9 +383,11 @@ class Table:
         assert head.sizes is base.sizes, "the parts of a table have different sizes"
         assert (deleted[1:] > deleted[:-1]).all(), "deleted rows out of order"
         assert not len(deleted) or (deleted[0] >= 0 and deleted[-1] < base.length)
-        assert len(deleted) <= head.length, "a row is deleted, but the head has no newer version of it"
         assert head is pack(head), "a head that could be packed is not"
-        assert head.length <= base.sizes.head_limit(base.length), "the head should have been compacted"
+        limit = base.sizes.head_limit(base.length)
+        assert head.length <= limit, "the head should have been compacted"
+        newer = np.count_nonzero(find_rows(base, head)[0])
+        assert len(deleted) <= limit + newer, "the deleted rows without a newer version should have been compacted"
         assert not self._find(head).in_base.any(), "a result is both in the base and in the head"
         is_interim = base.column("is_interim").copy()
         is_interim[deleted] = False
@@ -313,72 +396,3 @@ class Table:
         final = self.final
         assert final.length == self.length - is_interim.sum() - head.column("is_interim").sum()
         assert not final.head.column("is_interim").any()
-
-
-def _ways(
-    is_final: _Claim, in_base: _Claim, at_end: _Claim, *, scatters: bool
-) -> tuple[_Claim, _Claim, _Claim, _Claim]:
-    """Where each new or changed row goes: the one policy, for single rows and batches.
-
-    A final row after the last one of the base is appended to it. A final row that replaces a row of the base is
-    scattered into copies of the columns if these pay. Every other row goes to the head: it is interim, late, or the
-    newer version of a row of the base, which is then deleted. A row that replaces a row of the head removes it there.
-
-    Args:
-        is_final: whether a row is final.
-        in_base: whether it replaces a row of the base.
-        at_end: whether it can be appended to the base.
-        scatters: whether copies of the columns pay for the rows that could be scattered.
-
-    Returns:
-        Four conditions: the row is scattered; it is appended; it goes to the head; the row of the base that it replaces
-        is deleted.
-    """
-    scattered = in_base & is_final & scatters
-    appended = at_end & is_final
-    return scattered, appended, (scattered | appended) ^ True, in_base ^ scattered
-
-
-#: By its arguments, the results of `_ways` for a single row. The first is left out: a single row is never scattered.
-_WAYS_OF_ONE: Final = {claims: _ways(*claims, scatters=False)[1:] for claims in product((False, True), repeat=3)}
-
-
-def _is_scattered(base: Segment, rows: int, parts: Callable[[], int]) -> bool:
-    """Whether copies of columns and sparse lists of a base pay for the replaced rows; for one row they never do.
-
-    Args:
-        base: the base.
-        rows: the number of its rows that are replaced by final ones.
-        parts: counts the columns and sparse lists in which any of these rows differs.
-    """
-    limit, per_copy = base.sizes.head_limit(base.length), base.sizes.rows_per_copy
-    return rows > 1 and (rows > limit or (rows > per_copy and rows > per_copy * parts()))
-
-
-def _has(rows: Int64s, row: int) -> bool:
-    """Whether a row is in an ascending array of rows."""
-    at = int(rows.searchsorted(row))
-    return at < len(rows) and rows.item(at) == row
-
-
-def _find(segment: Segment, batch: Segment) -> tuple[Bools, Int64s]:
-    """For each row of a batch, whether a segment has it, and its row there or the row it would be inserted before."""
-    if not segment.length:
-        return np.zeros(batch.length, dtype=np.bool_), np.zeros(batch.length, dtype=np.int64)
-    keys = batch.identities_in(segment)
-    rows = lower_bound(segment.identities(), keys)
-    found = rows < segment.length
-    for column, key in zip(segment.identities(), keys, strict=True):
-        found[found] = column[rows[found]] == key[found]
-    return found, rows
-
-
-def _merge(these: Segment, rows: Int64s, those: Segment, other_rows: Int64s, spare: int = 0) -> Segment:
-    """Rows of two segments as one segment in identity order; no identity is in both."""
-    others = [column[other_rows] for column in those.identities_in(these)]
-    places = lower_bound([column[rows] for column in these.identities()], others) + np.arange(len(other_rows))
-    length = len(rows) + len(other_rows)
-    is_other = np.zeros(length, dtype=np.bool_)
-    is_other[places] = True
-    parts = [(these, rows, (~is_other).nonzero()[0]), (those, other_rows, places)]
-    return gather(these.schema, parts, length, these.sizes, spare=spare)

@@ -4,13 +4,13 @@ A write stores only references here, so changes that nobody reads cost O(1) for 
 batch read the old versions of rows from the base and the head before the write, and so keep both in memory.
 """
 
-from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
 from bucketquery.model.once import once
-from bucketquery.model.schema import Bools, Int64s
+from bucketquery.model.schema import Array, Bools, Int64s
 from bucketquery.storage.packed_rows import Layout, Row
 from bucketquery.storage.packed_segment import segment_of_rows
 from bucketquery.storage.segment import Segment
@@ -85,20 +85,36 @@ class BatchChanges:
         found: their places in the table before the write.
     """
 
-    __slots__ = ("__dict__", "_base", "_found", "_head", "_written", "counts")
+    __slots__ = ("__dict__", "_base", "_found", "_head", "counts", "written")
 
     def __init__(self, counts: Counts, base: Segment, head: Segment, written: Segment, found: RowPlaces) -> None:
         self.counts = counts
         self._base = base
         self._head = head
-        self._written = written
+        self.written = written
         self._found = found
+
+    def had(self) -> Bools | None:
+        """Which written rows had an older version; None if none had one."""
+        found = self._found
+        had = found.in_base | found.in_head
+        return had if had.any() else None
+
+    def old_values(self, name: str, missing: Any) -> Array:
+        """The values of a column before the write, for each written row; ``missing`` for a new row."""
+        found, column = self._found, self._base.column(name)
+        if len(column) and found.in_base.all():
+            return column[found.base_rows]
+        old = np.full(self.written.length, missing, dtype=column.dtype)
+        old[found.in_base] = column[found.base_rows[found.in_base]]
+        old[found.in_head] = self._head.column(name)[found.head_rows[found.in_head]]
+        return old
 
     @once
     def inserted(self) -> Selection:
         """The results that are new, in identity order."""
         found = self._found
-        return Selection.of(self._written)[(~(found.in_base | found.in_head)).nonzero()[0]]
+        return Selection.of(self.written)[(~(found.in_base | found.in_head)).nonzero()[0]]
 
     @once
     def replaced(self) -> Replaced:
@@ -106,7 +122,7 @@ class BatchChanges:
         found = self._found
         rows = (found.in_base | found.in_head).nonzero()[0]
         numbers = np.where(found.in_head, found.head_rows + self._base.length, found.base_rows)[rows]
-        return Replaced(Selection(View(self._base, NO_ROWS, self._head), numbers), Selection.of(self._written)[rows])
+        return Replaced(Selection(View(self._base, NO_ROWS, self._head), numbers), Selection.of(self.written)[rows])
 
     @property
     def deleted(self) -> Selection:
@@ -120,22 +136,18 @@ class Deletions:
     Args:
         base: the base of the table before the delete.
         head: the head of the table before the delete.
-        base_rows: the deleted rows of the base, ascending; no row that was deleted before.
-        head_rows: the deleted rows of the head, ascending.
+        number: the number of deleted results.
+        find: returns the deleted rows of the base and those of the head, ascending; no row that was deleted before. It
+            is called when a caller reads the results.
     """
 
-    __slots__ = ("__dict__", "_base", "_base_rows", "_head", "_head_rows")
+    __slots__ = ("__dict__", "_base", "_find", "_head", "counts")
 
-    def __init__(self, base: Segment, head: Segment, base_rows: Int64s, head_rows: Int64s) -> None:
+    def __init__(self, base: Segment, head: Segment, number: int, find: Callable[[], tuple[Int64s, Int64s]]) -> None:
         self._base = base
         self._head = head
-        self._base_rows = base_rows
-        self._head_rows = head_rows
-
-    @property
-    def counts(self) -> Counts:
-        """The number of deleted results."""
-        return Counts(0, 0, 0, len(self._base_rows) + len(self._head_rows))
+        self._find = find
+        self.counts = Counts(0, 0, 0, number)
 
     @property
     def inserted(self) -> Selection:
@@ -150,46 +162,9 @@ class Deletions:
     @once
     def deleted(self) -> Selection:
         """The deleted results, in identity order."""
-        view = View(self._base, NO_ROWS, self._head)
-        places = self._base_rows.searchsorted(view.head_places[self._head_rows])
-        return Selection(view, np.insert(self._base_rows, places, self._head_rows + self._base.length))
-
-
-class RowChange:
-    """The change of a single row.
-
-    Args:
-        layout: the layout of its record.
-        old: the row that it replaced; None if it was inserted or changed nothing.
-        new: the row; None if it changed nothing.
-    """
-
-    __slots__ = ("layout", "new", "old")
-
-    def __init__(self, layout: Layout, old: Row | None, new: Row | None) -> None:
-        self.layout = layout
-        self.old = old
-        self.new = new
-
-    @property
-    def counts(self) -> Counts:
-        """The counts of one row."""
-        return Counts(1, 0, 0) if self.old is None and self.new else Counts(0, 1, 0) if self.new else Counts(0, 0, 1)
-
-    @property
-    def inserted(self) -> Selection:
-        """The row, if it is new."""
-        return RowChanges(self.layout, [self]).inserted
-
-    @property
-    def replaced(self) -> Replaced:
-        """The row, if it replaced one."""
-        return RowChanges(self.layout, [self]).replaced
-
-    @property
-    def deleted(self) -> Selection:
-        """No results."""
-        return RowChanges(self.layout, []).deleted
+        view, (base_rows, head_rows) = View(self._base, NO_ROWS, self._head), self._find()
+        places = base_rows.searchsorted(view.head_places[head_rows])
+        return Selection(view, np.insert(base_rows, places, head_rows + self._base.length))
 
 
 class RowChanges:
@@ -197,31 +172,32 @@ class RowChanges:
 
     Args:
         layout: the layout of their records.
-        changes: the change of each, in identity order.
+        pairs: the row that each changed row replaced, None if it is new, and the row itself; in identity order.
+        unchanged: the number of rows that changed nothing.
     """
 
-    __slots__ = ("_changes", "_layout")
+    __slots__ = ("layout", "pairs", "unchanged")
 
-    def __init__(self, layout: Layout, changes: Sequence[RowChange]) -> None:
-        self._layout = layout
-        self._changes = changes
+    def __init__(self, layout: Layout, pairs: Sequence[tuple[Row | None, Row]], unchanged: int) -> None:
+        self.layout = layout
+        self.pairs = pairs
+        self.unchanged = unchanged
 
     @property
     def counts(self) -> Counts:
-        """The sums of the counts of all rows."""
-        return Counts(
-            *(sum([change.counts[place] for change in self._changes]) for place in range(len(Counts._fields)))
-        )
+        """The numbers of inserted, replaced and unchanged rows."""
+        inserted = [old for old, _ in self.pairs].count(None)
+        return Counts(inserted, len(self.pairs) - inserted, self.unchanged)
 
     @property
     def inserted(self) -> Selection:
         """The results that are new, in identity order."""
-        return self._selection([change.new for change in self._changes if change.old is None and change.new])
+        return self._selection([new for old, new in self.pairs if old is None])
 
     @property
     def replaced(self) -> Replaced:
         """The results in which something differs."""
-        pairs = [(change.old, change.new) for change in self._changes if change.old and change.new]
+        pairs = [(old, new) for old, new in self.pairs if old is not None]
         return Replaced(self._selection([old for old, _ in pairs]), self._selection([new for _, new in pairs]))
 
     @property
@@ -230,4 +206,4 @@ class RowChanges:
         return self._selection([])
 
     def _selection(self, rows: Sequence[Row]) -> Selection:
-        return Selection.of(segment_of_rows(self._layout, rows))
+        return Selection.of(segment_of_rows(self.layout, rows))

@@ -81,6 +81,11 @@ class View:
         """The first rows of each order that a search has found, for later searches."""
         return {}
 
+    @once
+    def read_ahead(self) -> list[Any]:
+        """The matches that the last searches behind a cursor have read for the pages that follow. Few of them stay."""
+        return []
+
     def before(self, instant: int) -> int:
         """The number of rows of base and head before an instant. It allocates nothing."""
         rank = int(self.timestamps.searchsorted(instant))

@@ -8,12 +8,25 @@ classes. Use it
 - as the oracle for another engine (SQL, a dataframe, a cache in front of the server): draw documents with
   `result_documents` and queries with `bucket_queries`, `record_queries` and `influencer_queries`, run both, compare.
 
+`evaluate_after` is the page behind another page. `stored_results`, `deleted`, `overtaken` and `rescored` say what each
+write stores or deletes, and `matching_changes` and `listing` say which changes a feed then has. They take and return
+plain dicts.
+
 The strategies need the package ``hypothesis``. It is imported when one of them is called.
 
 Not here: checking documents (`ResultsIndex.upsert`) and parsing dates (the queries and ``search``).
 """
 
-from bucketquery.testing.reference import SORTABLE, evaluate
+from bucketquery.testing.living import (
+    ExpectedChange,
+    deleted,
+    listing,
+    matching_changes,
+    overtaken,
+    rescored,
+    stored_results,
+)
+from bucketquery.testing.reference import SORTABLE, evaluate, evaluate_after
 from bucketquery.testing.strategies import (
     bucket_documents,
     bucket_queries,
@@ -26,12 +39,20 @@ from bucketquery.testing.strategies import (
 
 __all__ = [
     "SORTABLE",
+    "ExpectedChange",
     "bucket_documents",
     "bucket_queries",
+    "deleted",
     "evaluate",
+    "evaluate_after",
     "influencer_documents",
     "influencer_queries",
+    "listing",
+    "matching_changes",
+    "overtaken",
     "record_documents",
     "record_queries",
+    "rescored",
     "result_documents",
+    "stored_results",
 ]

@@ -3,13 +3,15 @@
 It builds no index and no cache: each query filters, sorts, cuts and formats the documents. The tables have one entry
 per kind. The functions follow the steps of an answer from top to bottom.
 
-Not here: checking documents, parsing dates, ``human=True``, and every method of a page except ``to_dict()``.
+Not here: checking documents, parsing dates, ``human=True``, every method of a page except ``to_dict()``, and the
+results that a write leaves (`living`).
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from bucketquery.errors import LimitExceeded, NotFound
+from bucketquery.errors import InvalidCursor, LimitExceeded, NotFound
+from bucketquery.model.schema import Kind
 from bucketquery.queries.queries import BucketQuery, InfluencerQuery, RecordQuery
 from bucketquery.testing.documents import documents_in
 from bucketquery.testing.shapes import Document, bucket_shape, influencer_shape, record_shape
@@ -73,6 +75,8 @@ SORT_FIELDS: Final[Mapping[str, tuple[str, ...]]] = {
     ),
 }
 
+KINDS: Final[tuple[Kind, ...]] = ("bucket", "record", "influencer")
+
 SORTABLE: Final = (*dict.fromkeys(name for names in SORT_FIELDS.values() for name in names), "raw_anomaly_score")
 """Every field that a query of any kind accepts as ``sort``."""
 
@@ -89,8 +93,8 @@ _DOUBLES: Final = frozenset(
     }
 )
 
-#: The field that each kind's threshold is compared with; the query's parameter has the same name.
-_SCORE: Final = {"bucket": "anomaly_score", "record": "record_score", "influencer": "influencer_score"}
+#: The current score of each kind, which the threshold is compared with; the query's parameter has the same name.
+SCORE: Final = {"bucket": "anomaly_score", "record": "record_score", "influencer": "influencer_score"}
 
 #: The fields that make two documents of a kind the same result.
 _IDENTITY: Final = {
@@ -163,49 +167,138 @@ def evaluate(documents: Iterable[Document] | Any, query: Query) -> dict[str, Any
     >>> answer["count"], answer["buckets"][0]["timestamp"], answer["buckets"][0]["anomaly_score"]
     (1, 900000, 80.0)
     """
+    refuse_texts(query)
+    everything = documents_in(documents)
+    kind = kind_of(query)
+    page, count = _page(everything, kind, query)
+    if isinstance(query, BucketQuery) and query.timestamp is not None and not count:
+        reason = "Could not find requested buckets"
+        raise NotFound(reason, field="timestamp", value=query.timestamp)
+    return _body(page, count, everything, query)
+
+
+def evaluate_after(documents: Iterable[Document] | Any, query: Query, last: Document) -> dict[str, Any]:
+    """The API's response body for the page behind another page: ``search(query, after=page.cursor)``.
+
+    Args:
+        documents: as `evaluate` takes them.
+        query: as `evaluate` takes it, but no lookup. ``from_`` does not apply.
+        last: the last result of the other page, as it was stored when that page was read. It needs its
+            ``result_type``, and need not be one of `documents`.
+
+    Returns:
+        A body like that of `evaluate`. ``count`` is the number of all matches. The other page's ``cursor`` is None if
+        this body has no result and ``size`` is not 0.
+
+    Raises:
+        TypeError: an instant of `query` is text.
+        InvalidCursor: `query` is a lookup, or `last` is of another kind or job than `query`.
+
+    Complexity: as `evaluate`.
+    Source: this library's decision; docs/semantics/cursors.md has the rules.
+
+    >>> buckets = [{"result_type": "bucket", "job_id": "web", "timestamp": ms, "bucket_span": 1} for ms in range(5)]
+    >>> answer = evaluate_after(buckets, BucketQuery(jobs="web", size=2), buckets[1])
+    >>> answer["count"], [bucket["timestamp"] for bucket in answer["buckets"]]
+    (5, [2, 3])
+    """
+    refuse_texts(query)
+    kind = kind_of(query)
+    is_lookup = isinstance(query, BucketQuery) and query.timestamp is not None
+    if is_lookup or plain(last["result_type"]) != kind or plain(last["job_id"]) not in query.jobs:
+        reason = "[after] is no cursor of this query"
+        raise InvalidCursor(reason, field="after", value=last)
+    everything = documents_in(documents)
+    ordered, edge = _ordered(everything, kind, query), _order_key(last, kind, query)
+    keys = [_order_key(document, kind, query) for document in ordered]
+    # The keys of a descending order fall, those of an ascending order rise.
+    behind = [
+        document for document, key in zip(ordered, keys, strict=True) if (key < edge if query.desc else key > edge)
+    ]
+    return _body(behind[: query.size], len(ordered), everything, query)
+
+
+def kind_of(query: Query) -> Kind:
+    """The kind of results that a query asks for.
+
+    >>> kind_of(RecordQuery(jobs="web"))
+    'record'
+    """
+    if isinstance(query, BucketQuery):
+        return "bucket"
+    return "record" if isinstance(query, RecordQuery) else "influencer"
+
+
+def refuse_texts(query: Query) -> None:
+    """Refuse a query with an instant as text.
+
+    Raises:
+        TypeError: an instant of `query` is text.
+
+    >>> refuse_texts(BucketQuery(jobs="web", start=0))
+    """
     for name in ("start", "end", "timestamp"):
         if isinstance(getattr(query, name, None), str):
-            message = f"evaluate() parses no dates: give {name} as int epoch milliseconds"
+            message = f"the reference parses no dates: give {name} as int epoch milliseconds"
             raise TypeError(message)
 
-    everything = documents_in(documents)
+
+def _body(page: list[Document], count: int, documents: list[Document], query: Query) -> dict[str, Any]:
+    """The response body that shows these documents."""
     if isinstance(query, BucketQuery):
-        buckets, count = _page(everything, "bucket", query)
-        if query.timestamp is not None and not count:
-            reason = "Could not find requested buckets"
-            raise NotFound(reason, field="timestamp", value=query.timestamp)
-        records = _records_of(buckets, everything, query)
-        return {"count": count, "buckets": [bucket_shape(*shown) for shown in zip(buckets, records, strict=True)]}
+        records = _records_of(page, documents, query)
+        return {"count": count, "buckets": [bucket_shape(*shown) for shown in zip(page, records, strict=True)]}
     if isinstance(query, RecordQuery):
-        found, count = _page(everything, "record", query)
-        return {"count": count, "records": [record_shape(document) for document in found]}
-    found, count = _page(everything, "influencer", query)
-    return {"count": count, "influencers": [influencer_shape(document) for document in found]}
+        return {"count": count, "records": [record_shape(document) for document in page]}
+    return {"count": count, "influencers": [influencer_shape(document) for document in page]}
 
 
 # Matches and order
 
 
-def _page(documents: list[Document], kind: str, query: Query) -> tuple[list[Document], int]:
+def _page(documents: list[Document], kind: Kind, query: Query) -> tuple[list[Document], int]:
     """The documents on the page, in order, and the number of matches."""
-    matches = [document for document in _stored(documents, kind, query) if _matches(document, kind, query)]
-    leading = [_sort_value(document, kind, query) for document in matches]
-    ordered = _in_order(matches, leading, _TIES[kind], desc=query.desc)
+    ordered = _ordered(documents, kind, query)
     if isinstance(query, BucketQuery) and query.timestamp is not None:
-        return ordered[:1], len(matches)
-    return ordered[query.from_ : query.from_ + query.size], len(matches)
+        return ordered[:1], len(ordered)
+    return ordered[query.from_ : query.from_ + query.size], len(ordered)
 
 
-def _stored(documents: list[Document], kind: str, query: Query) -> list[Document]:
+def _ordered(documents: list[Document], kind: Kind, query: Query) -> list[Document]:
+    """Every match, in order."""
+    found = [document for document in _stored(documents, kind, query) if matches(document, query)]
+    return sorted(found, key=lambda document: _order_key(document, kind, query), reverse=query.desc)
+
+
+def _order_key(document: Document, kind: Kind, query: Query) -> tuple[Any, ...]:
+    return _key(_sort_value(document, kind, query), document, _TIES[kind], desc=query.desc)
+
+
+def _stored(documents: list[Document], kind: Kind, query: Query) -> list[Document]:
     newest = {}
     for document in documents:
         if plain(document.get("result_type")) == kind and plain(document["job_id"]) in query.jobs:
             # The last document of an identity wins. Its place in the dict does not matter: the answer's order is total.
-            newest[tuple(_tie(document, name) for name in _IDENTITY[kind])] = document
+            newest[identity_of(document, kind)] = document
     return list(newest.values())
 
 
-def _matches(document: Document, kind: str, query: Query) -> bool:
+def identity_of(document: Document, kind: Kind) -> tuple[Any, ...]:
+    """The identity of a result, as ``page.keys()`` has it.
+
+    >>> identity_of({"job_id": "web", "timestamp": 0, "bucket_span": 900}, "influencer")
+    ('web', 0, 900, None, None)
+    """
+    return tuple(_tie(document, name) for name in _IDENTITY[kind])
+
+
+def matches(document: Document, query: Query) -> bool:
+    """Whether a result of the query's kind and jobs meets the query's conditions.
+
+    >>> matches({"timestamp": 0, "anomaly_score": 50}, BucketQuery(jobs="web", anomaly_score=75))
+    False
+    """
+    kind = kind_of(query)
     timestamp = timestamp_ms(document)
     if isinstance(query, BucketQuery) and query.timestamp is not None:
         # A lookup ignores the threshold and exclude_interim.
@@ -214,42 +307,42 @@ def _matches(document: Document, kind: str, query: Query) -> bool:
         return False
     if isinstance(query.end, int) and timestamp >= query.end:
         return False
-    threshold: float = getattr(query, _SCORE[kind])
+    threshold: float = getattr(query, SCORE[kind])
     if threshold > 0.0:
-        score = _value(document, _SCORE[kind])
+        score = value_of(document, SCORE[kind])
         if score is None or score < threshold:
             return False
     return not (query.exclude_interim and plain(document.get("is_interim")))
 
 
-def _in_order(documents: list[Document], leading: list[Any], ties: Sequence[str], *, desc: bool) -> list[Document]:
-    """The documents by leading value, then by ties, all in one direction; missing values are last in both."""
-
-    def key(place: int) -> tuple[Any, ...]:
-        values = (leading[place], *(_tie(documents[place], name) for name in ties))
-        # Pairs, so that sorting never compares None with a value. In descending order False comes last.
-        return tuple((value is not None if desc else value is None, value) for value in values)
-
-    return [documents[place] for place in sorted(range(len(documents)), key=key, reverse=desc)]
+def _key(leading: Any, document: Document, ties: Sequence[str], *, desc: bool) -> tuple[Any, ...]:
+    """The leading value, then the ties, all in one direction; missing values are last in both."""
+    values = (leading, *(_tie(document, name) for name in ties))
+    # Pairs, so that sorting never compares None with a value. In descending order False comes last.
+    return tuple((value is not None if desc else value is None, value) for value in values)
 
 
-def _sort_value(document: Document, kind: str, query: Query) -> Any:
+def _sort_value(document: Document, kind: Kind, query: Query) -> Any:
     if query.sort not in SORT_FIELDS[kind]:
         return None
     if query.sort == "scheduled_events":
         events = json_values(listed(document.get("scheduled_events"))) or [None]
         return max(events) if query.desc else min(events)
-    return _value(document, query.sort)
+    return value_of(document, query.sort)
 
 
 def _tie(document: Document, name: str) -> Any:
-    value = _value(document, name)
+    value = value_of(document, name)
     # In the identity and as a tie, a missing detector_index counts as 0.
     return 0 if name == "detector_index" and value is None else value
 
 
-def _value(document: Document, name: str) -> Any:
-    """The stored value, None if it is missing. Text compares by code point, which is the order of UTF-8 bytes."""
+def value_of(document: Document, name: str) -> Any:
+    """The stored value, None if it is missing. Text compares by code point, which is the order of UTF-8 bytes.
+
+    >>> value_of({"anomaly_score": 5}, "anomaly_score"), value_of({}, "anomaly_score")
+    (5.0, None)
+    """
     if name in {"timestamp", "@timestamp"}:
         return timestamp_ms(document)
     if name == "event.ingested":
@@ -282,5 +375,7 @@ def _in_a_bucket(bucket: Document, records: list[Document]) -> list[Document]:
     simultaneous = [
         record for record in records if plain(record["job_id"]) == job_id and timestamp_ms(record) == timestamp
     ]
-    leading = [_value(record, "probability") for record in simultaneous]
-    return _in_order(simultaneous, leading, _TIES["record"], desc=False)[:_MOST_RECORDS_OF_A_BUCKET]
+    ordered = sorted(
+        simultaneous, key=lambda record: _key(value_of(record, "probability"), record, _TIES["record"], desc=False)
+    )
+    return ordered[:_MOST_RECORDS_OF_A_BUCKET]

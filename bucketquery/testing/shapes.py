@@ -5,7 +5,7 @@ Each function returns a new dict that shares nothing with the document.
 Not here: which results are shown, and in what order (`reference`); ``human=True``.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from bucketquery.testing.values import (
@@ -277,3 +277,70 @@ def _others(document: Document, names: Sequence[str]) -> dict[str, Any]:
     return {
         name: json_value(value) for name, value in document.items() if name not in names and _is_stored(document, name)
     }
+
+
+# Equal results
+
+
+def stored_form(document: Document, *, keep_documents: bool = True) -> tuple[str, ...]:
+    """A text form of the stored values: two documents of a kind store the same if their forms are equal.
+
+    Args:
+        document: a valid document of a result, with its ``result_type``.
+        keep_documents: whether the index keeps documents. If not, only the columns count.
+
+    >>> bucket = {"result_type": "bucket", "job_id": "web", "timestamp": 0, "bucket_span": 900}
+    >>> stored_form(bucket) == stored_form({**bucket, "bucket_span": 900.0, "unknown": 1})
+    True
+    >>> stored_form(bucket) == stored_form({**bucket, "event_count": 0})  # missing is not zero
+    False
+    """
+    kind = plain(document["result_type"])
+    if not keep_documents:
+        document = {
+            name: value
+            for name, value in document.items()
+            if name in _COLUMNS[kind] and (name != "event" or _is_event(value))
+        }
+    shape = _SHAPES[kind](document)
+    missing = [name for name in _DEFAULTED[kind] if plain(document.get(name)) is None]
+    # A stored key may equal the generated key that it replaces, so the stored keys stand in the form a second time.
+    others_of = _others(document, _DOCUMENTED[kind]) if kind in _DOCUMENTED else {}
+    return repr(shape), repr(missing), repr(list(others_of.items()))
+
+
+_SHAPES: Final[Mapping[str, Callable[[Document], dict[str, Any]]]] = {
+    "bucket": bucket_shape,
+    "record": record_shape,
+    "influencer": influencer_shape,
+}
+#: The documented keys of the kinds that store other keys too.
+_DOCUMENTED: Final[Mapping[str, Sequence[str]]] = {
+    "record": _RECORD_KEYS,
+    "influencer": (*_INFLUENCER_KEYS_BEFORE, *_INFLUENCER_KEYS_AFTER),
+}
+#: The fields that are shown with a default if they are missing.
+_DEFAULTED: Final[Mapping[str, Sequence[str]]] = {
+    "bucket": ("anomaly_score", "initial_anomaly_score", "event_count", "is_interim", "processing_time_ms"),
+    "record": ("probability", "record_score", "initial_record_score", "detector_index", "is_interim"),
+    "influencer": ("probability", "influencer_score", "initial_influencer_score", "is_interim"),
+}
+_KEPT_WITH_DOCUMENTS: Final = frozenset(
+    {
+        "correlated_by_field_value",
+        "typical",
+        "actual",
+        "causes",
+        "influencers",
+        "geo_results",
+        "anomaly_score_explanation",
+    }
+)
+#: The keys that an index without documents stores.
+_COLUMNS: Final[Mapping[str, frozenset[str]]] = {
+    "bucket": frozenset(
+        {*_DEFAULTED["bucket"], "result_type", "job_id", "timestamp", "bucket_span", "scheduled_events", "event"}
+    ),
+    "record": frozenset({*_RECORD_KEYS, "event"}) - _KEPT_WITH_DOCUMENTS,
+    "influencer": frozenset({*_DOCUMENTED["influencer"], "event"}),
+}

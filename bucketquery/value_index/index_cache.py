@@ -98,6 +98,15 @@ class IndexCache:
                 made[name, desc] = corrected
         return IndexCache(self._sizes, made) if made else None
 
+    def between_rows(self, low: int, high: int | None) -> "IndexCache | None":
+        """The cache for a segment of the rows ``[low, high)`` of this one, or of all rows from ``low`` on.
+
+        None if no value index remains. `ValueIndex.between_rows` has the details.
+        """
+        made = {key: found.between_rows(low, high) for key, found in self._made.copy().items()}
+        kept = {key: found for key, found in made.items() if found is not None}
+        return IndexCache(self._sizes, kept) if kept else None
+
     def nbytes(self) -> int:
         """Bytes of the arrays, spare room included."""
         return sum(value_index.nbytes() for value_index in self._made.copy().values())

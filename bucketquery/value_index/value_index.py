@@ -17,162 +17,13 @@ from typing import Any, Final
 
 import numpy as np
 
-from bucketquery.arrays.sorted_arrays import find, roomy, sampled, with_room
-from bucketquery.model.schema import Array, Bools, Int32s, Int64s
+from bucketquery.arrays.sorted_arrays import sampled
+from bucketquery.model.schema import Array, Bools, Int64s
 from bucketquery.model.sizes import DEFAULT_SIZES, Sizes
 from bucketquery.value_index.block_counts import LazyBlockCounts
+from bucketquery.value_index.level import Level
 
 _MOST_ROWS: Final = 2**31
-
-
-class Level:
-    """The rows of a column whose sort key is at least the level's edge.
-
-    Attributes:
-        edge: the least sort key that a row must have.
-        below: no row outside has a greater sort key; minus infinity if no row is outside.
-        least: no row inside has a smaller sort key.
-
-    As rows are added, ``below`` only rises and ``least`` only falls, so both hold for a reader of fewer rows too.
-    """
-
-    __slots__ = ("_block_counts", "_entries", "_sizes", "_source", "_waiting", "below", "edge", "least")
-
-    def __init__(
-        self,
-        edge: Any,
-        below: float,
-        least: float,
-        entries: tuple[Int32s, Array, int] | None,
-        *,
-        sizes: Sizes,
-        source: tuple["Level", Int64s, Array] | None = None,
-        waiting: int = 0,
-        block_counts: LazyBlockCounts | None = None,
-    ) -> None:
-        self.edge = edge
-        self.below = below
-        self.least = least
-        # Rows and sort keys, with room after the last, and the number in use. None until a correction is applied.
-        self._entries = entries
-        self._source = source
-        # The number of corrections that waited when this level was made, its own included.
-        self._waiting = waiting
-        self._sizes = sizes
-        self._block_counts = block_counts or LazyBlockCounts(sizes)
-
-    @classmethod
-    def of(cls, edge: Any, below: float, rows: Array, sort_keys: Array, sizes: Sizes = DEFAULT_SIZES) -> "Level":
-        """The level of some rows, ascending, at least one."""
-        return cls(edge, below, sort_keys.min().item(), (rows.astype(np.int32), sort_keys, len(rows)), sizes=sizes)
-
-    def __len__(self) -> int:
-        return self._used()[2]
-
-    def entries(self) -> tuple[Int32s, Array]:
-        """The rows, ascending, and their sort keys, as views.
-
-        The first call after a correction costs O(r) for r rows.
-        """
-        rows, sort_keys, length = self._used()
-        return rows[:length], sort_keys[:length]
-
-    def between(self, low: int, high: int) -> tuple[int, Int32s, Array]:
-        """The entries whose rows are in ``[low, high)``: the place of the first, their rows and their sort keys."""
-        rows, sort_keys = self.entries()
-        # With a Python integer, NumPy would cast all rows to int64.
-        first = int(rows.searchsorted(np.int32(low))) if low else 0
-        stop = int(rows.searchsorted(np.int32(high)))
-        return first, rows[first:stop], sort_keys[first:stop]
-
-    def count(self, first: int, stop: int, threshold: Any) -> tuple[int, int]:
-        """How many of the entries from ``first`` on and before ``stop`` have a sort key of at least ``threshold``.
-
-        Returns:
-            The count, and the number of entries that were compared.
-
-        Complexity: that of `LazyBlockCounts.count`.
-        """
-        return self._block_counts.count(self.entries()[1], first, stop, threshold)
-
-    def with_later(self, rows: Int64s, sort_keys: Array) -> "Level":
-        """This level and the later rows that reach its edge, which are written in place if there is room.
-
-        Only one writer at a time may call this, and only for the newest level over these arrays.
-
-        Amortised O(k) for k rows.
-        """
-        below, least, enters = self._bounds(sort_keys)
-        number = int(np.count_nonzero(enters))
-        if not number:
-            return self._next(below, least, self._used())
-        old_rows, old_sort_keys, length = self._used()
-        capacity = roomy(len(old_rows), length + number)
-        room, sort_key_room = with_room(old_rows, length, capacity), with_room(old_sort_keys, length, capacity)
-        sort_key_room[length : length + number] = sort_keys[enters]
-        room[length : length + number] = rows[enters]
-        return self._next(below, least, (room, sort_key_room, length + number))
-
-    def _next(self, below: float, least: float, entries: tuple[Int32s, Array, int]) -> "Level":
-        return Level(self.edge, below, least, entries, sizes=self._sizes, block_counts=self._block_counts)
-
-    def corrected(self, rows: Int64s, sort_keys: Array) -> "Level":
-        """This level with other sort keys of some rows, ascending. The first read of the level applies the correction.
-
-        O(k) for k rows. If too many corrections wait already, they are applied first: O(r) for the r rows of the level.
-        """
-        below, least, _ = self._bounds(sort_keys)
-        waiting = self._waiting if self._entries is None else 0
-        if waiting >= self._sizes.waiting_corrections:
-            self._used()
-            waiting = 0
-        source = self, rows, sort_keys
-        return Level(self.edge, below, least, None, sizes=self._sizes, source=source, waiting=waiting + 1)
-
-    def _bounds(self, sort_keys: Array) -> tuple[float, float, Bools]:
-        """`below` and `least` after some rows are added, and which of these reach the edge; missing values do not."""
-        enters = sort_keys >= self.edge
-        inside, outside = sort_keys[enters], sort_keys[sort_keys < self.edge]
-        below, least = self.below, self.least
-        if len(inside):
-            least = min(least, inside.min().item())
-        if len(outside):
-            below = max(below, outside.max().item())
-        return below, least, enters
-
-    def _used(self) -> tuple[Int32s, Array, int]:
-        entries = self._entries
-        if entries is None:
-            # Two readers may both apply the correction, with the same result. The later one may find it applied. This
-            # is not a `once` value, because the level also drops its source.
-            source = self._source
-            if source is None:
-                entries = self._entries
-                assert entries is not None
-                return entries
-            entries = self._entries = _with_correction(self.edge, *source)
-            self._source = None
-        return entries
-
-    def nbytes(self) -> int:
-        """Bytes of the arrays, spare room included. While a correction waits, the level that it corrects counts too."""
-        entries, source = self._entries, self._source
-        if entries is None and source is not None:
-            level, changed, changed_sort_keys = source
-            return level.nbytes() + changed.nbytes + changed_sort_keys.nbytes
-        rows, sort_keys, _ = self._used()
-        return rows.nbytes + sort_keys.nbytes + self._block_counts.nbytes()
-
-    def check(self, sort_keys: Array) -> None:
-        """Assert every invariant, by the sort keys of all covered rows."""
-        rows, own = self.entries()
-        assert np.array_equal(rows, (sort_keys >= self.edge).nonzero()[0]), (
-            "a level has other rows than those at or above its edge"
-        )
-        assert (own == sort_keys[rows]).all(), "a level has other sort keys than the column"
-        assert not len(own) or own.min() >= self.least
-        outside = sort_keys[sort_keys < self.edge]
-        assert not len(outside) or outside.max() <= self.below
 
 
 class ValueIndex:
@@ -263,6 +114,24 @@ class ValueIndex:
         return self._next(
             self.covered, sort_keys, best, [level.corrected(rows, sort_keys) for level in self.levels], None
         )
+
+    def between_rows(self, low: int, high: int | None) -> "ValueIndex | None":
+        """The value index of the rows ``[low, high)``, renumbered from 0; None if it must be rebuilt.
+
+        If ``high`` is None, it is the value index of all rows from ``low`` on, and later ones can be added in place.
+        Otherwise the next addition copies the levels, so the rows that other value indexes have stay as they are.
+
+        O(r) for the r rows of all levels; O(log r) for each level if ``low`` is 0.
+        """
+        covered = (self.covered if high is None else min(self.covered, high)) - low
+        if covered <= 0 or self.best is None:
+            return None
+        # The bounds of a level and the best sort key hold for fewer rows too.
+        parts = [level.between_rows(low, high) for level in self.levels]
+        levels = [part for part in parts if part is not None]
+        # The rows that were deleted do not count, so an index of rows that come and go is rebuilt from time to time.
+        made_of = max(self._made_of - (self.covered - covered), 0)
+        return ValueIndex(covered, self.best, levels, made_of, is_tied=self.is_tied, sizes=self._sizes)
 
     def _next(
         self, covered: int, sort_keys: Array, best: Any, levels: Sequence[Level], block_counts: LazyBlockCounts | None
@@ -379,17 +248,3 @@ def _at_or_above(level: Level, edge: Any, sizes: Sizes) -> Level | None:
     outside = sort_keys[~enters]
     below = outside.max().item() if len(outside) else level.below
     return Level.of(sort_keys.dtype.type(edge), below, rows[enters], sort_keys[enters], sizes)
-
-
-def _with_correction(edge: Any, level: Level, changed: Int64s, sort_keys: Array) -> tuple[Int32s, Array, int]:
-    """The entries of a level with other sort keys of some rows."""
-    rows, own = level.entries()
-    changed_rows = changed.astype(np.int32)
-    was_here, places = find(rows, changed_rows)
-    stays = np.ones(len(rows), dtype=np.bool_)
-    stays[places[was_here]] = False
-    rows, own = rows[stays], own[stays]
-    enters = sort_keys >= edge
-    new_rows = changed_rows[enters]
-    entered = rows.searchsorted(new_rows)
-    return np.insert(rows, entered, new_rows), np.insert(own, entered, sort_keys[enters]), len(rows) + len(new_rows)

@@ -66,6 +66,12 @@ def work(np, bq, on_now):
                 digest = zlib.crc32(repr([page, page.to_dict(), page.keys()]).encode(), digest)
             query = bq.BucketQuery(jobs=job_id, sort="anomaly_score", desc=True, anomaly_score=20.5)
             total += reader.search(query).count + sum(1 for _ in reader.scan(query.replace(sort="timestamp")))
+            for sort in ("anomaly_score", "timestamp"):
+                walk = query.replace(size=3, sort=sort)
+                cursor = reader.search(walk).cursor
+                if cursor is not None:
+                    digest = zlib.crc32(cursor.encode(), digest)
+                    total += len(reader.search(walk, after=cursor)) + sum(map(len, reader.pages(walk)))
             if on_now is not None:
                 total += reader.get_buckets(job_id=job_id, end="now").count
             reader.stats(job_id), reader.stats(), reader.jobs(), repr(reader)

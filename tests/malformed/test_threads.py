@@ -210,7 +210,7 @@ def test_readers_make_value_indexes_beside_a_writer(kind: str, monkeypatch: pyte
             index.upsert_columns(scored(np.sort(rng.choice(ROWS, 3, replace=False)) * HOUR), job_id="web")
         else:
             number = ROWS // 2 if one == "rebuilt" else 20
-            index.renormalize("web", scored(np.sort(rng.choice(ROWS, number, replace=False)) * HOUR))
+            index.renormalize("web", buckets=scored(np.sort(rng.choice(ROWS, number, replace=False)) * HOUR))
         if step % 5 == 0:
             older[:] = [*older[-2:], index.snapshot()]
 

@@ -233,7 +233,7 @@ def write_somehow(rng: Random, index: ResultsIndex, batch: Batch, before: State)
         return index.upsert(bare, kind=kinds[0]), held
     if way > 1 and (scores := as_scores(before, held)) is not None:
         job_id, columns = scores
-        return index.renormalize(job_id, columns), held
+        return index.renormalize(job_id, buckets=columns), held
     if way == 2:
         return index.upsert(as_given(rng, nested(rng, batch))), batch
     return index.upsert(as_given(rng, [respelled(rng, document) for document in nested(rng, batch)])), batch

@@ -17,6 +17,7 @@ import numpy.typing as npt
 import pytest
 
 from bucketquery import Kind, ResultsIndex, Snapshot
+from bucketquery.search.order import Order
 from bucketquery.search.shortcuts import ALL_SHORTCUTS, Shortcuts
 from bucketquery.value_index.value_index import ValueIndex
 from support.shortcuts import OF_ONE, force, only
@@ -43,13 +44,15 @@ def test_no_shortcut_changes_an_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: Counter[str] = Counter()
     for name in ("with_later", "corrected"):
         count_calls(monkeypatch, ValueIndex, name, seen)
+    count_calls(monkeypatch, Order, "around", seen)
     for number in range(18):
         history = History(f"{SEED} {number}", KINDS[number % 3], rows=400)
         with pytest.MonkeyPatch.context() as patch:
             sizes = force(patch, history.rng)
             seen += compared(history, sizes, writes=6, queries=6, sets=SETS)
     # If a search may take only one shortcut, the plan of its page shows whether it was taken.
-    wanted = dict.fromkeys((*OF_ONE, "with_later", "corrected", "cases"), 20)
+    # The plan does not show whether matches were skipped, so the calls are counted.
+    wanted = dict.fromkeys((*OF_ONE - {"skip"}, "around", "with_later", "corrected", "cases"), 20)
     assert {name: seen[name] for name in wanted if seen[name] < wanted[name]} == {}
 
 
@@ -203,7 +206,7 @@ class History:
             self.write(steps)
             return
         scores = np.ma.getdata(self.scores(rows))[: len(steps)]
-        self.index.renormalize(JOB, {**self.identity(steps), "anomaly_score": scores})
+        self.index.renormalize(JOB, buckets={**self.identity(steps), "anomaly_score": scores})
 
     def live(self, rows: int) -> None:
         """Write results as interim, interim, final, and then the next ones as interim."""

@@ -655,7 +655,7 @@ def test_instants_of_bucket_influencers_come_from_the_host() -> None:
 def test_new_scores_keep_the_instant() -> None:
     """20.event: `renormalize` changes the score only, so the instant stays."""
     index = index_of([bucket(0, event={"ingested": 5}), bucket(1)])
-    index.renormalize(JOB, {"timestamp": [0, 1], "bucket_span": 3_600, "anomaly_score": [50.0, 60.0]})
+    index.renormalize(JOB, buckets={"timestamp": [0, 1], "bucket_span": 3_600, "anomaly_score": [50.0, 60.0]})
     assert [found.event_ingested for found in index.get_buckets(job_id=JOB)] == [5, None]
 
 

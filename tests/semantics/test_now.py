@@ -40,7 +40,7 @@ NOW_VALUES = [
 def test_now_may_be_given(row: NowIs) -> None:
     """If `now` is given, the search uses it and does not read the clock."""
     instant = at(row.instant) if isinstance(row.instant, str) else row.instant
-    index = index_of([bucket(instant - 1), bucket(instant)], clock=_no_clock)
+    index = index_of([bucket(instant - 1), bucket(instant)], clock=_counted([0, 0]))
     assert [found.timestamp for found in index.get_buckets(job_id=JOB, start="now", now=row.value)] == [instant]
     query = BucketQuery(jobs=JOB, start="now")
     assert [found.timestamp for found in index.search(query, now=row.value)] == [instant]
@@ -80,10 +80,6 @@ def test_now_that_is_not_an_instant_is_refused(row: BadNow) -> None:
     assert_refusal(caught.value, invalid("now", "", caught.value.type))
 
 
-def _no_clock() -> int:
-    raise AssertionError
-
-
 def _counted(answers: list[int]) -> Callable[[], int]:
     """A clock that gives these instants in order, and then fails."""
     return answers.copy().__iter__().__next__
@@ -91,14 +87,14 @@ def _counted(answers: list[int]) -> Callable[[], int]:
 
 def test_clock_is_read_once_a_search() -> None:
     """A search reads the clock once, so both bounds have the same `now`."""
-    index = index_of([bucket(9_000), bucket(10_000)], clock=_counted([10_000]))
+    index = index_of([bucket(9_000), bucket(10_000)], clock=_counted([0, 0, 10_000]))
     page = index.get_buckets(job_id=JOB, start="now-1s", end="now")
     assert [found.timestamp for found in page] == [9_000]
 
 
 def test_each_search_reads_the_clock() -> None:
     """A query stores no instant for `now`: each search reads the clock again."""
-    index = index_of([bucket(10_000), bucket(20_000)], clock=_counted([10_000, 20_000]))
+    index = index_of([bucket(10_000), bucket(20_000)], clock=_counted([0, 0, 10_000, 20_000]))
     query = BucketQuery(jobs=JOB, start="now")
     assert [found.timestamp for found in index.search(query)] == [10_000, 20_000]
     assert [found.timestamp for found in index.search(query)] == [20_000]
@@ -106,19 +102,25 @@ def test_each_search_reads_the_clock() -> None:
 
 def test_clock_is_not_read_without_now() -> None:
     """A search without `now` in its dates does not read the clock, also with other date math."""
-    index = index_of([bucket("2020-02-01T00:00Z")], clock=_no_clock)
+    index = index_of([bucket("2020-02-01T00:00Z")], clock=_counted([0, 0]))
     assert index.get_buckets(job_id=JOB, start="2020-02-03||/M", end="2020-02-03").count == 1
 
 
-def test_writes_do_not_read_the_clock() -> None:
-    """A write does not read the clock: the stored results depend only on the documents."""
-    index = index_of([bucket("2020-02-01T00:00Z")], clock=_no_clock)
-    assert index.delete_job(JOB).deleted == 1
+def test_a_commit_reads_the_clock_once() -> None:
+    """A write reads the clock if it makes a commit. The stored results depend only on the documents."""
+    index = index_of([bucket("2020-02-01T00:00Z")], clock=_counted([0, 7, 9]))
+    assert index.upsert([bucket("2020-02-01T00:00Z")]).time == 7
+    commit = index.delete_job(JOB)
+    assert (commit.deleted, commit.time) == (1, 9)
 
 
 @pytest.mark.parametrize("answer", [1.5, "0", None])
 def test_clock_must_give_an_int(answer: Any) -> None:
-    """A clock that does not return an int raises TypeError."""
-    index = index_of([], clock=lambda: answer)
+    """A clock that does not return an int raises TypeError. A write then changes nothing."""
+    index = index_of([], clock=_counted([0, answer, answer]))
     with pytest.raises(TypeError):
         index.get_buckets(job_id=JOB, start="now")
+    before = index.snapshot()
+    with pytest.raises(TypeError):
+        index.upsert([bucket(0)])
+    assert index.snapshot() is before

@@ -267,7 +267,8 @@ def test_repeated_rows_of_new_scores(size: int) -> None:
     distinct = max(1, size // 2)
     index = index_of([bucket(time) for time in range(distinct)])
     times = np.arange(size) % distinct
-    commit = index.renormalize(JOB, {"timestamp": times, "bucket_span": 3_600, "anomaly_score": np.arange(size) + 1.0})
+    scores = {"timestamp": times, "bucket_span": 3_600, "anomaly_score": np.arange(size) + 1.0}
+    commit = index.renormalize(JOB, buckets=scores)
     assert (commit.replaced, commit.unchanged, commit.repeated) == (distinct, 0, size - distinct)
 
 
@@ -288,10 +289,11 @@ def test_other_writes_repeat_nothing(write: Callable[[ResultsIndex], Commit]) ->
     assert write(index_of([bucket(0), bucket(1)])).repeated == 0
 
 
-def test_commit_shows_the_count_last() -> None:
+def test_commit_shows_the_count() -> None:
     """20.commits: the count is part of the value: of its text, of equality and of what is pickled."""
-    commit = ResultsIndex().upsert([bucket(0), bucket(0)])
-    assert repr(commit) == "Commit(sequence=1, inserted=1, replaced=0, unchanged=0, deleted=0, skipped={}, repeated=1)"
+    commit = ResultsIndex(clock=lambda: 5).upsert([bucket(0), bucket(0)])
+    shown = "Commit(sequence=1, inserted=1, replaced=0, unchanged=0, deleted=0, skipped={}, repeated=1, time=5)"
+    assert repr(commit) == shown
     assert commit == Commit(sequence=1, inserted=1, repeated=1)
     assert commit != Commit(sequence=1, inserted=1)
     assert Commit(sequence=0).repeated == 0

@@ -14,9 +14,9 @@ from support.helpers import ask_together, limit_heads, resize
 #: Three ways to run a search: as users do, with every shortcut that can be taken, without any.
 AS_THEY_ARE, FORCED, OFF = WAYS = ("as they are", "forced", "off")
 
-#: All shortcuts by name, and those that a search of one job may take.
+#: All shortcuts by name, and those that a search of one job without a cursor may take.
 EVERY: Final = frozenset(field.name for field in fields(Shortcuts) if isinstance(field.default, bool))
-OF_ONE: Final = EVERY - {"combined", "deep"}
+OF_ONE: Final = EVERY - {"combined", "deep", "read_ahead"}
 
 #: Values for the sizes from which on a search takes shortcuts, low enough for tests; one value of each is drawn.
 _SEARCH_SIZES: Mapping[str, tuple[float, ...]] = {
@@ -27,6 +27,8 @@ _SEARCH_SIZES: Mapping[str, tuple[float, ...]] = {
     "smallest_look": (1, 4),
     "first_look": (1, 4),
     "deep_from": (0, 3),
+    "skip_from": (0, 1, 3),
+    "ahead_rows": (1, 5, 40, 2_048),
 }
 
 #: Values for the sizes of storage and value indexes, most of them low enough for tests; one value of each is drawn.

@@ -178,8 +178,29 @@ _TIES = {
 }
 
 
+#: The columns of an identity, as `page.keys()` has it.
+_IDENTITIES = {
+    "buckets": ("job_id", "timestamp", "bucket_span"),
+    "records": ("job_id", "timestamp", "bucket_span", *_RECORD_IDENTITY),
+    "influencers": ("job_id", "timestamp", "bucket_span", "influencer_field_name", "influencer_field_value"),
+}
+
+
 def _order(keys: Iterable[str], direction: str) -> str:
     return "ORDER BY " + ", ".join(f"{key} {direction} NULLS LAST" for key in keys)
+
+
+def _behind(plural: str, keys: Iterable[str], direction: str) -> str:
+    """The condition of the rows that come behind the row `:after` in an order."""
+    compared = ">" if direction == "ASC" else "<"
+    tied: list[str] = []
+    behind = []
+    for key in keys:
+        last = f"(SELECT {key} FROM {plural} WHERE id = :after)"  # noqa: S608 - names of this file
+        # Missing values are last in both directions.
+        behind.append(" AND ".join([*tied, f"{last} IS NOT NULL AND ({key} IS NULL OR {key} {compared} {last})"]))
+        tied.append(f"{key} IS {last}")
+    return f"(:after IS NULL OR {' OR '.join(f'({condition})' for condition in behind)})"
 
 
 RECORDS_OF_A_BUCKET = 10_000
@@ -391,8 +412,21 @@ class SqlResults:
     def __exit__(self, *_: object) -> None:
         self._connection.close()
 
-    def answer(self, query: BucketQuery | RecordQuery | InfluencerQuery, *, state: int | None = None) -> dict[str, Any]:
+    def answer(
+        self,
+        query: BucketQuery | RecordQuery | InfluencerQuery,
+        *,
+        state: int | None = None,
+        after: tuple[Any, ...] | None = None,
+        after_state: int | None = None,
+    ) -> dict[str, Any]:
         """The response body to `query` on a state, the newest by default.
+
+        Args:
+            query: the query.
+            state: the state to ask.
+            after: the identity of a result; the page then begins behind it, and ``from_`` does not apply.
+            after_state: the state that has this result; by default the one to ask.
 
         Raises:
             NotFound: a lookup finds nothing.
@@ -407,6 +441,7 @@ class SqlResults:
             "exclude_interim": query.exclude_interim,
             "from": _int64(query.from_),
             "size": query.size,
+            "after": None,
         }
         if isinstance(query, BucketQuery):
             plural, parameters["threshold"] = "buckets", query.anomaly_score
@@ -425,12 +460,29 @@ class SqlResults:
         lead = _COLUMNS[plural].get(query.sort, "NULL")
         if plural == "buckets" and query.sort == "scheduled_events":
             lead = _EVENTS[direction]
-        page = f"SELECT id {matches} {_order((lead, *_TIES[plural]), direction)} LIMIT :size OFFSET :from"
+        keys = (lead, *_TIES[plural])
+        if after is not None:
+            known = state if after_state is None else after_state
+            parameters |= {"after": self._id(plural, after, self._state if known is None else known), "from": 0}
+            matches = f"{matches} AND {_behind(plural, keys, direction)}"
+        page = f"SELECT id {matches} {_order(keys, direction)} LIMIT :size OFFSET :from"
         rows = [row for (row,) in self._connection.execute(page, parameters).fetchall()]
         shown = [self._show(plural, row) for row in rows]
         if isinstance(query, BucketQuery) and query.expand:
             shown = self._expanded(rows, shown, parameters)
         return {"count": count, plural: shown}
+
+    def _id(self, plural: str, key: tuple[Any, ...], state: int) -> int:
+        """The row of an identity that is stored at a state."""
+        same = " AND ".join(f"{column} IS ?" for column in _IDENTITIES[plural])
+        stored = "written <= ? AND (replaced IS NULL OR replaced > ?)"
+        found = self._connection.execute(
+            f"SELECT id FROM {plural} WHERE {same} AND {stored}",  # noqa: S608 - names of this file
+            (*key, state, state),
+        )
+        ((row,),) = found.fetchall()
+        assert isinstance(row, int)
+        return row
 
     def _expanded(
         self, rows: list[int], shown: list[dict[str, Any]], parameters: Mapping[str, Any]

@@ -745,6 +745,17 @@ def as_columns(rng: Random, batch: Sequence[Document]) -> tuple[dict[str, Any], 
     return columns, job_id
 
 
+def rescored(bucket: Document, score: Any) -> Document:
+    """A bucket after `ResultsIndex.renormalize`: its influencers named ``bucket_time`` get its new score, too."""
+    changed = {**bucket, "anomaly_score": score}
+    if listed(bucket.get("bucket_influencers")):
+        changed["bucket_influencers"] = [
+            {**nested, "anomaly_score": score} if nested.get("influencer_field_name") == "bucket_time" else nested
+            for nested in listed(bucket["bucket_influencers"])
+        ]
+    return changed
+
+
 def as_scores(state: Mapping[Name, Document], batch: Sequence[Document]) -> tuple[str, dict[str, Any]] | None:
     """A batch as `ResultsIndex.renormalize` takes it, job and columns; None if it changes more than scores."""
     if len({document["job_id"] for document in batch}) != 1:
@@ -755,7 +766,7 @@ def as_scores(state: Mapping[Name, Document], batch: Sequence[Document]) -> tupl
             return None
         if listed(document.get("records")):
             return None
-        if stored_values({**stored, "anomaly_score": document["anomaly_score"]}) != stored_values(document):
+        if stored_values(rescored(stored, document["anomaly_score"])) != stored_values(document):
             return None
     columns = {
         "timestamp": [timestamp_ms(document) for document in batch],

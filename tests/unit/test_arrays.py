@@ -13,7 +13,7 @@ import numpy.typing as npt
 import pytest
 
 from bucketquery.errors import InvalidDocument, InvalidQuery
-from bucketquery.ingest.arrays import read_columns, read_scores
+from bucketquery.ingest.arrays import read_columns
 from bucketquery.ingest.documents import read_documents
 from bucketquery.model.instants import FIRST_MS, LAST_MS
 from bucketquery.results.stored_influencer import DifferingInfluencer, StoredInfluencer
@@ -387,66 +387,6 @@ def test_a_column_left_out_is_missing() -> None:
     assert stored(alone) == [(0, 1, None, None, None, None, None, (), (), ())]
     assert stored(read(timestamp=[0], bucket_span=1, event_count=None)) == stored(alone)
     assert stored(alone) == stored(segment([without(bucket(0, bucket_span=1), "event_count")]))
-
-
-# ---- scores
-
-
-def scored(**fields: Any) -> dict[str, Any]:
-    """Columns of four scores of one job, out of order; ``fields`` replaces columns or adds some."""
-    return {"timestamp": [3 * STEP, 0, STEP, 0], "bucket_span": SPAN_S, "anomaly_score": [3, 1.5, 2, -0.0]} | fields
-
-
-def test_scores_are_sorted_and_the_last_wins() -> None:
-    """``given`` has the identities in the order of the input, so that an error can name a row."""
-    found = read_scores(scored(), "bucket")
-    columns = {name: found.segment.column(name).tolist() for name in found.segment.columns}
-    assert columns == {
-        "timestamp": [0, STEP, 3 * STEP],
-        "bucket_span": [SPAN_S] * 3,
-        "anomaly_score": [0.0, 2.0, 3.0],
-    }
-    assert math.copysign(1, columns["anomaly_score"][0]) == 1
-    assert [column.tolist() for column in found.given] == [[3 * STEP, 0, STEP, 0], [SPAN_S] * 4]
-    error = found.unknown(np.array([0, 2]))
-    assert (error.field, error.value) == ("columns.timestamp[0]", 3 * STEP)
-    assert found.unknown(np.array([0])).field == "columns.timestamp[1]"
-    assert "no bucket of this timestamp and bucket_span" in error.reason
-    ascending = np.arange(3) * STEP
-    assert read_scores(scored(timestamp=ascending, anomaly_score=[1, 2, 3]), "bucket").segment.length == 3
-
-
-@pytest.mark.parametrize(
-    ("given", "field"),
-    [
-        (scored(event_count=[1] * 4), "columns.event_count"),
-        (scored(initial_anomaly_score=None), "columns.initial_anomaly_score"),
-        (scored(job_id=["web"] * 4), "columns.job_id"),
-        (scored(result_type=["bucket"] * 4), "columns.result_type"),
-        (dict([*scored().items(), (5, 5)]), "columns.5"),
-        (without(scored(), "timestamp"), "columns.timestamp"),
-        (without(scored(), "bucket_span"), "columns.bucket_span"),
-        (without(scored(), "anomaly_score"), "columns.anomaly_score"),
-        (scored(anomaly_score=None), "columns.anomaly_score"),
-        (scored(anomaly_score=[1, 2, 3]), "columns.anomaly_score"),
-        (scored(anomaly_score=5), "columns.anomaly_score"),
-        (scored(anomaly_score=[1, None, 3, 4]), "columns.anomaly_score[1]"),
-        (scored(anomaly_score=np.ma.array([1.0] * 4, mask=[False, False, True, False])), "columns.anomaly_score[2]"),
-        (scored(anomaly_score=[1, 2, math.nan, 4]), "columns.anomaly_score[2]"),
-        (scored(anomaly_score=np.array([1, 2, 3, math.inf])), "columns.anomaly_score[3]"),
-        (scored(anomaly_score=[1, "2", 3, 4]), "columns.anomaly_score[1]"),
-        (scored(timestamp=[0, 1, None, 3]), "columns.timestamp[2]"),
-        (scored(timestamp=np.array([0, LAST_MS + 1, 2, 3])), "columns.timestamp[1]"),
-        (scored(bucket_span=0), "columns.bucket_span"),
-        (scored(bucket_span=[300, 300, 0, 300]), "columns.bucket_span[2]"),
-        ([scored()], "columns"),
-    ],
-)
-def test_bad_scores_are_refused(given: Any, field: str) -> None:
-    """The error names the column or the entry. Timestamp, span and score are required; other columns are refused."""
-    with pytest.raises(InvalidDocument) as caught:
-        read_scores(given, "bucket")
-    assert caught.value.field == field
 
 
 INSTANT_COLUMNS: list[tuple[Any, list[int | None]]] = [

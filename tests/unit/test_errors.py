@@ -7,12 +7,23 @@ import pytest
 
 import bucketquery
 from bucketquery import errors
-from bucketquery.errors import BucketQueryError, InvalidDocument, InvalidQuery, LimitExceeded, NotFound, UnknownJob
+from bucketquery.errors import (
+    BucketQueryError,
+    ChangesExpired,
+    InvalidCursor,
+    InvalidDocument,
+    InvalidQuery,
+    LimitExceeded,
+    NotFound,
+    UnknownJob,
+)
 
 ERRORS = [
     (BucketQueryError, 400, "illegal_argument_exception", Exception),
     (InvalidQuery, 400, "illegal_argument_exception", ValueError),
     (InvalidDocument, 400, "document_parsing_exception", ValueError),
+    (InvalidCursor, 400, "illegal_argument_exception", ValueError),
+    (ChangesExpired, 410, "resource_gone_exception", LookupError),
     (LimitExceeded, 400, "illegal_argument_exception", ValueError),
     (UnknownJob, 404, "resource_not_found_exception", LookupError),
     (NotFound, 404, "resource_not_found_exception", LookupError),

@@ -184,9 +184,9 @@ def test_scores_come_from_a_frame_too() -> None:
         ("bucket_span", PandasSeries([60], "i8")),
         ("anomaly_score", PandasSeries([50], ExtensionDtype("i"))),
     ]
-    assert index.renormalize("web", PandasFrame(named)).replaced == 1
+    assert index.renormalize("web", buckets=PandasFrame(named)).replaced == 1
     with pytest.raises(InvalidDocument, match="not one of"):
-        index.renormalize("web", PandasFrame([*named, ("event_count", PandasSeries([1], "i8"))]))
+        index.renormalize("web", buckets=PandasFrame([*named, ("event_count", PandasSeries([1], "i8"))]))
 
 
 # ---- with the libraries

@@ -7,17 +7,41 @@ import threading
 import time
 import weakref
 from collections.abc import Callable
+from random import Random
 from typing import Any
 
 import numpy as np
 import pytest
 
-from bucketquery import BucketQuery, Commit, InvalidDocument, InvalidQuery, ResultsIndex, Snapshot, UnknownJob
+from bucketquery import (
+    BucketQuery,
+    Commit,
+    InvalidDocument,
+    InvalidQuery,
+    RecordQuery,
+    ResultsIndex,
+    Snapshot,
+    UnknownJob,
+)
 from bucketquery import index as index_module
 from bucketquery.storage.packed_rows import Layout, Row
 from bucketquery.storage.table import Table
-from bucketquery.storage.table_changes import RowChange
-from support.helpers import FULL, JOB, PATIENCE_S, SPAN_S, STEP, bucket, moved, record, rows, stored, table_of
+from support.helpers import (
+    FULL,
+    JOB,
+    PATIENCE_S,
+    SPAN_S,
+    STEP,
+    ask_together,
+    bucket,
+    lead_by_value,
+    limit_heads,
+    moved,
+    record,
+    rows,
+    stored,
+    table_of,
+)
 
 
 def refusal(call: Callable[[], object]) -> InvalidQuery:
@@ -72,16 +96,16 @@ def test_renormalising_is_a_commit() -> None:
         "bucket_span": SPAN_S,
         "anomaly_score": [9, 1, 8, 7, 5],
     }
-    assert index.renormalize(JOB, given) == Commit(sequence=2, replaced=3, unchanged=1, repeated=1)
+    assert index.renormalize(JOB, buckets=given) == Commit(sequence=2, replaced=3, unchanged=1, repeated=1)
     expected = dict(zip((0, 3, 4), (7.0, 8.0, 9.0), strict=True))
     assert index.get_buckets(job_id=JOB).to_dict()["buckets"] == [
         {**shown, "anomaly_score": expected.get(row, shown["anomaly_score"])} for row, shown in enumerate(old)
     ]
     assert before.get_buckets(job_id=JOB).to_dict()["buckets"] == old
     newest = index.snapshot()
-    assert index.renormalize(JOB, given) == Commit(sequence=2, unchanged=4, repeated=1)
+    assert index.renormalize(JOB, buckets=given) == Commit(sequence=2, unchanged=4, repeated=1)
     nothing: dict[str, Any] = {"timestamp": [], "bucket_span": SPAN_S, "anomaly_score": []}
-    assert index.renormalize(JOB, nothing) == Commit(sequence=2)
+    assert index.renormalize(JOB, buckets=nothing) == Commit(sequence=2)
     assert index.snapshot() is newest
     index.check()
 
@@ -95,28 +119,176 @@ def test_renormalising_an_unknown_bucket_is_refused() -> None:
     given = {"timestamp": [0, 9 * STEP, STEP, -STEP, 9 * STEP], "bucket_span": [SPAN_S] * 5, "anomaly_score": [7] * 5}
     for job_id, row in ((JOB, 1), ("empty", 0)):
         with pytest.raises(InvalidDocument) as caught:
-            index.renormalize(job_id, given)
-        assert caught.value.field == f"columns.timestamp[{row}]"
+            index.renormalize(job_id, buckets=given)
+        assert caught.value.field == f"buckets.timestamp[{row}]"
         assert caught.value.value == given["timestamp"][row]
     with pytest.raises(InvalidDocument) as caught:
-        index.renormalize(JOB, {**given, "bucket_span": [SPAN_S, SPAN_S, 60, SPAN_S, SPAN_S]})
-    assert caught.value.field == "columns.timestamp[1]"
+        index.renormalize(JOB, buckets={**given, "bucket_span": [SPAN_S, SPAN_S, 60, SPAN_S, SPAN_S]})
+    assert caught.value.field == "buckets.timestamp[1]"
     with pytest.raises(UnknownJob):
-        index.renormalize("db", given)
+        index.renormalize("db", buckets=given)
     assert index.snapshot() is before
 
 
-def test_only_buckets_are_renormalised() -> None:
-    """The index refuses other kinds first, then a job id that is not text, then invalid columns."""
+def test_bad_scores_are_refused_before_unknown_jobs() -> None:
+    """A job id that is not text comes first, then arguments that are missing, then invalid columns."""
     index = ResultsIndex()
     columns: Any = {"timestamp": [0], "bucket_span": SPAN_S}
-    kinds: list[Any] = ["record", "influencer", "bucket_influencer", "forecast", ["bucket"], None]
-    for kind in kinds:
-        error = refusal(lambda kind=kind: index.renormalize(5, columns, kind=kind))  # type: ignore[misc, arg-type] # refused
-        assert (error.field, error.value) == ("kind", kind)
-    assert refusal(lambda: index.renormalize(5, columns)).field == "job_id"  # type: ignore[arg-type] # refused
-    with pytest.raises(InvalidDocument):
-        index.renormalize("never", columns)
+    assert refusal(lambda: index.renormalize(5)).field == "job_id"  # type: ignore[arg-type] # refused
+    assert refusal(lambda: index.renormalize("never")).field == "buckets"
+    with pytest.raises(InvalidDocument) as caught:
+        index.renormalize("never", influencers=columns)
+    assert caught.value.field == "influencers.influencer_score"
+    with pytest.raises(UnknownJob):
+        index.renormalize("never", buckets={**columns, "anomaly_score": [1]})
+
+
+def test_scores_of_all_kinds_are_one_commit() -> None:
+    """No reader sees a bucket with a new score beside its old records; repeated rows of all arguments are added up."""
+    index = ResultsIndex()
+    index.upsert([bucket(0, anomaly_score=9, bucket_influencers=[{"anomaly_score": 9}]), record(0, record_score=9)])
+    at: dict[str, Any] = {"timestamp": [0, 0], "bucket_span": SPAN_S}
+    commit = index.renormalize(
+        JOB,
+        buckets={**at, "anomaly_score": [1, 2]},
+        records={**at, "record_score": [1, 9]},
+        bucket_influencers={**at, "anomaly_score": [1, 3]},
+    )
+    assert commit == Commit(sequence=2, replaced=1, unchanged=1, repeated=3)
+    found = index.get_buckets(job_id=JOB)[0]
+    assert (found.anomaly_score, found.bucket_influencers[0].anomaly_score) == (2.0, 3.0)
+    index.check()
+
+
+def test_an_index_without_documents_has_no_nested_influencers() -> None:
+    """Their scores are refused; those of the buckets are not."""
+    index = ResultsIndex(keep_documents=False)
+    index.upsert([bucket(0, bucket_influencers=[{"influencer_field_name": "bucket_time", "anomaly_score": 9}])])
+    scores = {"timestamp": [0], "bucket_span": SPAN_S, "anomaly_score": [1]}
+    assert refusal(lambda: index.renormalize(JOB, bucket_influencers=scores)).field == "bucket_influencers"
+    assert index.renormalize(JOB, buckets=scores).replaced == 1
+
+
+def test_a_delete_is_a_commit() -> None:
+    """It deletes results of all kinds; without results in the window nothing is published. Old snapshots stay."""
+    index = ResultsIndex(clock=lambda: 10 * STEP)
+    index.upsert([*rows(0, 5), record(0), bucket(0, job_id="db"), bucket(7, is_interim=True)])
+    before = index.snapshot()
+    assert index.delete(JOB, end=2 * STEP) == Commit(sequence=2, deleted=3)
+    assert index.delete(["db", JOB], start=STEP, end="now-5m") == Commit(sequence=3, deleted=4)
+    newest = index.snapshot()
+    for window in ({"end": 0}, {"start": STEP}, {"start": 9, "end": 9}):
+        assert index.delete(**window) == Commit(sequence=3)  # type: ignore[arg-type] # instants
+    assert index.snapshot() is newest
+    assert index.delete(end=STEP) == Commit(sequence=4, deleted=1)
+    assert [*index.jobs()] == ["db", JOB]
+    assert [index.get_buckets(job_id=job_id).count for job_id in ("db", JOB)] == [0, 0]
+    assert before.get_buckets(job_id=JOB).count == 6
+    index.check()
+
+
+def test_a_bad_delete_is_refused() -> None:
+    """The parameters are checked first. If one of the jobs is unknown, nothing is deleted."""
+    index = ResultsIndex()
+    index.upsert(rows(0, 5))
+    before = index.snapshot()
+    assert refusal(lambda: index.delete("never")).field == "end"
+    assert refusal(lambda: index.delete(JOB, end=-1)).field == "end"
+    assert refusal(lambda: index.delete([], end=0)).field == "job_id"
+    with pytest.raises(UnknownJob) as caught:
+        index.delete([JOB, "never"], end=9)
+    assert caught.value.field == "job_id"
+    assert index.snapshot() is before
+
+
+def test_a_final_bucket_drops_interim_results_in_the_same_commit() -> None:
+    """Without ``drop_interim`` they stay; it must be a bool."""
+    index = ResultsIndex()
+    interim = [bucket(0, is_interim=True), record(0, is_interim=True), record(0, 1, is_interim=True)]
+    index.upsert(interim)
+    assert refusal(lambda: index.upsert([], drop_interim=1)).field == "drop_interim"  # type: ignore[arg-type] # refused
+    assert index.upsert([bucket(0)]).deleted == 0
+    assert index.upsert([bucket(0), record(0)], drop_interim=True) == Commit(
+        sequence=3, replaced=1, unchanged=1, deleted=1
+    )
+    assert index.upsert([bucket(0), record(0)], drop_interim=True) == Commit(sequence=3, unchanged=2)
+    assert index.get_records(job_id=JOB).count == 1
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_an_index_after_deletes_is_one_without_the_results(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Queries of all kinds, of one job and of many, with records in buckets, give the same bodies."""
+    limit_heads(monkeypatch, 4)
+    lead_by_value(monkeypatch)
+    rng = Random(seed)
+    index = ask_together(ResultsIndex(), small_rows=10**6, few_changed=1)
+    held: dict[tuple[Any, ...], dict[str, Any]] = {}
+    older: list[tuple[Snapshot, list[Any]]] = []
+    jobs = ("a", "b", "c")
+    for step in range(40):
+        if rng.random() < 0.6:
+            documents = some_results(rng, jobs, 2 * step)
+            index.upsert(documents)
+            held |= {tuple(document.get(name) for name in _IDENTITY): document for document in documents}
+        else:
+            job_ids = rng.sample(jobs, rng.choice((1, 2, 3)))
+            start = rng.choice((0, rng.randrange(2 * step + 1))) * STEP
+            end = start + rng.randrange(1, 2 * step + 9) * STEP
+            interim_only = rng.random() < 0.3
+            given = None if len(job_ids) == 3 else job_ids
+            if all(job_id in index for job_id in job_ids):
+                index.delete(given, start=start, end=end, interim_only=interim_only)
+                held = {
+                    key: document
+                    for key, document in held.items()
+                    if document["job_id"] not in job_ids
+                    or not start <= document["timestamp"] < end
+                    or (interim_only and not document["is_interim"])
+                }
+        index.check()
+        fresh = ResultsIndex()
+        for job_id in index.jobs():
+            fresh.put_job(job_id)
+        fresh.upsert(held.values())
+        bodies = bodies_of(index)
+        assert bodies == bodies_of(fresh)
+        if step % 10 == 0:
+            older.append((index.snapshot(), bodies))
+    for snapshot, bodies in older:
+        assert bodies_of(snapshot) == bodies
+
+
+_IDENTITY = ("result_type", "job_id", "timestamp", "detector_index")
+
+
+def some_results(rng: Random, jobs: tuple[str, ...], last: int) -> list[dict[str, Any]]:
+    """Some buckets and records, each identity once."""
+    documents = []
+    for at in rng.sample(range(last + 8), min(last + 8, rng.choice((1, 3, 12)))):
+        fields = {"job_id": rng.choice(jobs), "is_interim": rng.random() < 0.3}
+        score = float(rng.randrange(100))
+        documents += [
+            bucket(at, **fields, anomaly_score=score, bucket_influencers=[{"anomaly_score": score}]),
+            *(record(at, detector, **fields, record_score=score) for detector in range(rng.randrange(3))),
+        ]
+    return documents
+
+
+def bodies_of(source: ResultsIndex | Snapshot) -> list[Any]:
+    """The response bodies of some queries of one job and of all."""
+    known = source.jobs()
+    queries: list[Any] = [
+        query
+        for jobs in (*known, *([known] if len(known) > 1 else []))
+        for query in (
+            BucketQuery(jobs=jobs, expand=True, desc=True, size=20),
+            BucketQuery(jobs=jobs, anomaly_score=60, exclude_interim=True, expand=True),
+            BucketQuery(jobs=jobs, sort="anomaly_score", desc=True, size=15, end=30 * STEP),
+            RecordQuery(jobs=jobs, record_score=30, size=30),
+            RecordQuery(jobs=jobs, sort="timestamp", exclude_interim=True, from_=2),
+        )
+    ]
+    return [source.search(query).to_dict() for query in queries]
 
 
 def test_a_commit_replaces_the_tables_of_changed_jobs_only() -> None:
@@ -173,7 +345,7 @@ def test_rows_of_a_failed_write_are_not_visible(monkeypatch: pytest.MonkeyPatch)
     put = Table.put
     done: list[Table] = []
 
-    def interrupted(self: Table, row: Row, layout: Layout) -> tuple[Table, RowChange]:
+    def interrupted(self: Table, row: Row, layout: Layout) -> tuple[Table, Row | None]:
         if len(done) == 3:
             raise KeyboardInterrupt
         found = put(self, row, layout)

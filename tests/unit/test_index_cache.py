@@ -112,3 +112,20 @@ def test_a_check_finds_a_value_index_of_other_values() -> None:
     cache.check({"score": scores(40)[::-1]}, 39)
     with pytest.raises(AssertionError):
         cache.check({"score": scores(40)[::-1]}, 40)
+
+
+def test_a_cut_keeps_the_value_indexes_of_the_rows_that_stay() -> None:
+    """Value indexes without such a row, or without any value, are left out; without any there is no cache."""
+    columns = {"score": np.arange(10.0), "missing": np.full(10, np.nan)}
+    cache = IndexCache(SIZES)
+    assert cache.between_rows(0, 5) is None
+    for name, column in columns.items():
+        cache.make(name, column, desc=True, marks=())
+    found = cache.between_rows(2, 8)
+    assert found is not None
+    assert found.near("missing", 6, desc=True) is None
+    index = found.near("score", 6, desc=True)
+    assert index is not None
+    assert index.covered == 6
+    found.check({name: column[2:8] for name, column in columns.items()}, 6)
+    assert cache.between_rows(10, None) is None

@@ -172,3 +172,27 @@ def test_an_order_is_a_value() -> None:
     ]
     leads = order_of("record", ("detector_index", *SCHEMAS["record"].ties), desc=True)
     assert [column.name for column in leads.columns if not column.puts_missing_last] == ["bucket_span"]
+
+
+@pytest.mark.parametrize("desc", [False, True])
+@pytest.mark.parametrize("sort", ["anomaly_score", "event_count"])
+def test_rows_around_a_page_have_its_rows(desc: bool, sort: str) -> None:
+    """Of the rows that are left, some before the page are missing; the others have the same order as among all rows."""
+    rng = Random(f"{desc} {sort}")
+    for missing in (None, 0.5):
+        values = [rng.choice((0, 1, 1, 2, 5, missing if sort == "anomaly_score" else 7)) for _ in range(60)]
+        found = Table.empty(SCHEMAS["bucket"])
+        for first, step in ((0, 2), (1, 2)):
+            found, _ = found.upsert(segment([bucket(row, **{sort: values[row]}) for row in range(first, 60, step)]))
+        view = found.rows
+        order = order_of("bucket", (sort,), desc=desc)
+        rows, head = np.arange(view.base.length), np.arange(view.head.length)
+        assert len(head)
+        expected = order.first_of_both(view, rows, head, 60).tolist()
+        for first in range(60):
+            for last in (first + 1, first + 7, 60):
+                if last <= 60:
+                    some, some_head, skipped = order.around(view, rows, head, first, last)
+                    page = order.first_of_both(view, some, some_head, last - skipped)[first - skipped :]
+                    assert page.tolist() == expected[first:last]
+                    assert skipped <= first

@@ -137,3 +137,16 @@ def test_a_row_with_a_missing_value_adds_a_mask() -> None:
     assert more.mask("event_count").tolist() == [True] * 101 + [False, True]
     assert more.mask("is_interim").tolist() == [True] * 101 + [False, False]
     assert np.array_equal(base.mask("event_count"), np.ones(101, dtype=np.bool_))
+
+
+@pytest.mark.parametrize(("first", "stop"), [(0, 2), (3, 5), (1, 4), (0, 5), (2, 2)])
+def test_rows_leave_a_packed_segment(first: int, stop: int) -> None:
+    """The result is a copy without consecutive rows; each other row keeps its lists."""
+    documents = [bucket(row, **(FULL if row % 2 else {"event_count": row})) for row in range(5)]
+    whole = pack(segment(documents))
+    assert isinstance(whole, PackedSegment)
+    left = whole.without(first, stop)
+    left.check()
+    assert isinstance(left, PackedSegment)
+    assert stored(left) == stored(segment(documents[:first] + documents[stop:]))
+    assert stored(whole) == stored(segment(documents))

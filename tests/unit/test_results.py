@@ -88,7 +88,8 @@ def test_a_frozen_mapping_prints_as_a_dict() -> None:
     assert ast.literal_eval(repr(nested)) == nested
     commit = Commit(sequence=3, skipped=FrozenMapping({"record": 2, "": 1}))
     assert repr(commit) == (
-        "Commit(sequence=3, inserted=0, replaced=0, unchanged=0, deleted=0, skipped={'record': 2, '': 1}, repeated=0)"
+        "Commit(sequence=3, inserted=0, replaced=0, unchanged=0, deleted=0, skipped={'record': 2, '': 1}, repeated=0, "
+        "time=0)"
     )
     assert Commit(sequence=3, skipped={"record": 2, "": 1}) == commit
 
@@ -103,6 +104,7 @@ def test_the_counts_of_a_commit_default_to_zero() -> None:
         "deleted": 0,
         "skipped": {},
         "repeated": 0,
+        "time": 0,
     }
 
 

@@ -31,7 +31,8 @@ def test_an_index_passes_its_sizes_to_all_tables(one_by_one: int, packed: int, m
         first = rng.randrange(at + 1)
         batch = rows(first, first + rng.choice((1, 3, 20)), event_count=at, is_interim=rng.random() < 0.2)
         index.upsert([*batch, record(first, rng.randrange(3), function=str(at)), influencer(first)])
-        index.renormalize("web", {"timestamp": [batch[0]["timestamp"]], "bucket_span": 300, "anomaly_score": [at]})
+        scores = {"timestamp": [batch[0]["timestamp"]], "bucket_span": 300, "anomaly_score": [at]}
+        index.renormalize("web", buckets=scores)
         index.check()
         job = index.snapshot()._catalog.get("web")
         assert job is not None

@@ -12,6 +12,7 @@ import pytest
 
 from bucketquery import (
     BucketQuery,
+    BucketQueryError,
     InvalidQuery,
     LimitExceeded,
     NotFound,
@@ -342,7 +343,7 @@ def test_a_job_id_is_text(index: ResultsIndex) -> None:
 
 
 def test_now_is_the_argument_or_the_clock(index: ResultsIndex) -> None:
-    """A search calls the clock once, and only if its date math contains ``now``."""
+    """A search calls the clock once, and only if its date math contains ``now``; a commit calls it once."""
     reads: list[int] = []
 
     def clock() -> int:
@@ -354,11 +355,12 @@ def test_now_is_the_argument_or_the_clock(index: ResultsIndex) -> None:
     assert watched.get_buckets(job_id=JOB, start="1970", now=0).count == 10
     assert watched.get_buckets(job_id=JOB, start="now", now=8 * STEP).count == 2
     assert watched.get_buckets(job_id=JOB, start=STEP).count == 9
-    assert reads == []
+    assert watched.upsert(rows(0, 10)).unchanged == 10
+    assert reads == [0], "the one commit"
     assert watched.get_buckets(job_id=JOB, start="now-10m", end="now").count == 2
     assert len(list(watched.scan(BucketQuery(jobs=JOB, start="now")))) == 5
     assert watched.snapshot().search(BucketQuery(jobs=JOB, timestamp="now")).count == 1
-    assert reads == [0, 1, 2]
+    assert reads == [0, 1, 2, 3]
     for now in ("now", True, 1.5, "x"):
         wrong: Any = now
         assert refusal(lambda: index.search(BucketQuery(jobs=JOB), now=wrong)).field == "now"  # noqa: B023 - called at once
@@ -367,12 +369,16 @@ def test_now_is_the_argument_or_the_clock(index: ResultsIndex) -> None:
 
 @pytest.mark.parametrize("now", [None, 5.0, "5", True, np.timedelta64(5, "ms")])
 def test_a_clock_must_return_an_integer(now: Any) -> None:
-    """Any other type is a TypeError, raised when the clock is called."""
-    index = ResultsIndex(clock=lambda: now)
+    """Any other type is a TypeError, raised when the clock is called. A write then changes nothing."""
+    instants = [STEP, now, now]
+    index = ResultsIndex(clock=lambda: instants.pop(0))
     index.put_job(JOB)
     with pytest.raises(TypeError, match="clock must return int epoch milliseconds"):
         index.get_buckets(job_id=JOB, start="now")
+    with pytest.raises(TypeError, match="clock must return int epoch milliseconds"):
+        index.upsert(rows(0, 1))
     assert index.get_buckets(job_id=JOB).count == 0
+    assert index.sequence == 1
 
 
 def test_a_clock_may_return_a_numpy_integer() -> None:
@@ -430,3 +436,46 @@ def test_threads_that_build_the_same_caches_get_the_same_answers(monkeypatch: py
         snapshot.get_buckets(job_id=JOB, exclude_interim=True).to_dict(),
         snapshot.get_buckets(job_id=JOB).to_dict(),
     )
+
+
+def test_pages_are_those_of_one_commit() -> None:
+    """Writes during a walk do not change its pages; the first page skips `from_` matches."""
+    index = ResultsIndex()
+    index.upsert(rows(0, 5))
+    pages = index.pages(BucketQuery(jobs=JOB, size=2, from_=1))
+    index.upsert(rows(5, 9))
+    found = list(pages)
+    assert [[bucket.timestamp // STEP for bucket in page] for page in found] == [[1, 2], [3, 4]]
+    assert [page.sequence for page in found] == [1, 1]
+    assert [page.count for page in found] == [5, 5]
+    assert [page.cursor is None for page in found] == [False, True]
+
+
+def test_the_call_of_pages_raises_errors() -> None:
+    """Not the first step of the iteration. A size of 0 and a lookup have no walk."""
+    index = ResultsIndex(keep_documents=False, max_size=10)
+    index.put_job(JOB)
+    for query, field in (
+        (BucketQuery(jobs=JOB, size=0), "size"),
+        (BucketQuery(jobs=JOB, timestamp=0), "timestamp"),
+        (BucketQuery(jobs=JOB, expand=True, size=10), "expand"),
+        (BucketQuery(jobs=JOB, size=11), "size"),
+        (BucketQuery(jobs="nobody", size=1), "jobs"),
+    ):
+        with pytest.raises(BucketQueryError) as raised:
+            index.pages(query)
+        assert raised.value.field == field
+    with pytest.raises(InvalidQuery):
+        index.pages("web")  # type: ignore[arg-type] # not a query
+    assert [len(page) for page in index.pages(BucketQuery(jobs=JOB, size=10))] == [0]
+
+
+def test_a_walk_resolves_now_once() -> None:
+    """The window of the first page is that of all pages; `now` does not apply with a cursor."""
+    times = iter((10 * STEP, 0, 0))
+    index = ResultsIndex(clock=lambda: next(times, 0))
+    index.upsert(rows(0, 9))
+    query = BucketQuery(jobs=JOB, end="now", size=4)
+    assert [len(page) for page in index.pages(query, now=6 * STEP)] == [4, 2]
+    page = index.search(query, now=6 * STEP)
+    assert len(index.search(query, now=0, after=page.cursor)) == 2

@@ -261,3 +261,25 @@ def test_check_finds_each_fault(fault: int) -> None:
     """A fault is a row out of order, repeated or out of range, or an entry that is not a tuple with items."""
     with pytest.raises(AssertionError):
         FAULTS[fault]().check(10)
+
+
+def test_a_run_has_the_lists_of_its_rows() -> None:
+    """Rows are renumbered. A run to the end keeps the room for later lists; any other run has none."""
+    whole = SparseLists.of_rows([1, 4, 6], [("a",), ("b",), ("c",)]).append_one(9, ("d",))
+    for first, stop, expected in (
+        (0, None, {1: "a", 4: "b", 6: "c", 9: "d"}),
+        (4, None, {0: "b", 2: "c", 5: "d"}),
+        (0, 6, {1: "a", 4: "b"}),
+        (2, 7, {2: "b", 4: "c"}),
+        (7, 9, {}),
+    ):
+        run = whole.run(first, stop)
+        run.check(100)
+        rows, values = run.used()
+        assert dict(zip(rows.tolist(), [value for (value,) in values], strict=True)) == expected
+        assert (len(run.rows) > run.length) is (stop is None)
+        grown = run.append_one(50, ("e",))
+        assert grown.used()[0].tolist() == [*expected, 50]
+        if expected:
+            assert (grown.values is run.values) is (stop is None)
+    assert whole.used()[0].tolist() == [1, 4, 6, 9]

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from bucketquery.arrays.sorted_arrays import find
-from bucketquery.ingest.arrays import read_scores
+from bucketquery.ingest.scores import read_scores
 from bucketquery.model.schema import BUCKET, RECORD, Array
 from bucketquery.model.sizes import DEFAULT_SIZES
 from bucketquery.storage import keywords
@@ -18,7 +18,7 @@ from bucketquery.storage.packed_segment import empty_segment, pack
 from bucketquery.storage.segment import Segment
 from bucketquery.storage.selection import Selection
 from bucketquery.storage.table import Table, UnknownRows
-from bucketquery.storage.table_changes import Counts, TableChanges
+from bucketquery.storage.table_changes import Counts, RowChanges, TableChanges
 from bucketquery.storage.view import NO_ROWS, View
 from support.helpers import (
     FULL,
@@ -421,7 +421,10 @@ def test_put_and_upsert_place_a_single_row_alike(limit: int, packed_rows: int, m
         optional |= {"event_count": rng.randrange(2), "is_interim": rng.random() < 0.5, "bucket_span": span}
         batch = segment([bucket(number, **optional)])
         older = one_by_one_table
-        one_by_one_table, changes = one_by_one_table.put(batch.row(layout(), 0), layout())
+        row = batch.row(layout(), 0)
+        one_by_one_table, old = older.put(row, layout())
+        pairs = [] if one_by_one_table is older else [(old, row)]
+        changes = RowChanges(layout(), pairs, 1 - len(pairs))
         assert_changes_match(changes, stored(older), stored(one_by_one_table))
         by_batches, counts = upserted(by_batches, batch)
         assert counts == changes.counts
@@ -461,7 +464,7 @@ def test_a_small_batch_stores_the_same_rows_packed_or_in_arrays(monkeypatch: pyt
 
 @BOTH_WAYS
 def test_writing_a_deleted_row_again_inserts_it() -> None:
-    """A row of the base is deleted, and the head has no newer version of it. No write leaves such a table.
+    """A row of the base is deleted, and the head has no newer version of it, as after a delete.
 
     Writing the row counts as an insertion. The row of the base stays deleted.
     """
@@ -492,7 +495,7 @@ def scores(*rows_and_scores: tuple[int, float]) -> Segment:
     """A batch of new scores for some rows."""
     given, values = zip(*rows_and_scores, strict=True)
     columns = {"timestamp": [row * STEP for row in given], "bucket_span": SPAN_S, "anomaly_score": values}
-    return read_scores(columns, "bucket").segment
+    return read_scores({"buckets": columns})[0].segment
 
 
 def rescored(old: Table, *rows_and_scores: tuple[int, float]) -> tuple[Table, Counts]:

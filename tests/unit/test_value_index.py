@@ -12,7 +12,8 @@ import pytest
 from bucketquery.arrays.sorted_arrays import sampled
 from bucketquery.model.schema import Array, Int64s
 from bucketquery.model.severity import MARKS
-from bucketquery.value_index.value_index import Level, ValueIndex, sort_keys_of
+from bucketquery.value_index.level import Level
+from bucketquery.value_index.value_index import ValueIndex, sort_keys_of
 from support.helpers import resize, sizes
 
 NAN = float("nan")
@@ -370,6 +371,44 @@ def test_corrections_of_rows_behind_a_value_index_are_ignored() -> None:
     maintained = corrected.with_later(sort_keys[30:])
     maintained.check(sort_keys)
     assert maintained.best == 99.0
+
+
+@pytest.mark.parametrize("desc", [True, False], ids=["desc", "asc"])
+@pytest.mark.parametrize("column", COLUMNS.values(), ids=COLUMNS)
+def test_a_value_index_follows_a_cut(column: Column, desc: bool) -> None:
+    """Rows are renumbered, later rows are added, and the value index from before the cut does not change."""
+    rng = np.random.default_rng(8)
+    values = column(rng, LENGTH)
+    sort_keys = sort_keys_of(values, desc=desc)
+    old = ValueIndex.of(sort_keys, MARKS)
+    held = [[part.tolist() for part in level.entries()] for level in old.levels]
+    for low, high in ((40, None), (0, LENGTH - 40), (0, LENGTH + 40), (100, 300), (LENGTH, None), (0, 0)):
+        kept = sort_keys[low:high]
+        found = old.between_rows(low, high)
+        if found is None:
+            assert old.best is None or not len(kept)
+            continue
+        assert found.covered == len(kept)
+        found.check(kept)
+        later = sort_keys_of(column(rng, 60), desc=desc)
+        grown = found.with_later(later)
+        grown.check(np.concatenate((kept, later)))
+        assert grown.is_outgrown is (grown.covered > 2 * len(kept))
+        found.check(kept)
+    assert [[part.tolist() for part in level.entries()] for level in old.levels] == held
+    old.check(sort_keys)
+
+
+def test_a_value_index_of_rows_that_come_and_go_is_rebuilt() -> None:
+    """Its levels were chosen for rows of which half are deleted by then."""
+    sort_keys = np.random.default_rng(9).random(LENGTH)
+    found: ValueIndex | None = ValueIndex.of(sort_keys, MARKS)
+    for _ in range(5):
+        assert found is not None
+        assert not found.is_outgrown
+        found = found.with_later(sort_keys[:60]).between_rows(60, None)
+    assert found is not None
+    assert (found.covered, found.is_outgrown) == (LENGTH, True)
 
 
 def test_a_value_index_is_rebuilt_for_many_corrections_or_the_first_value() -> None:

@@ -1,0 +1,233 @@
+"""Change parts: the changes of one write as columns, without a loop over the rows of a batch.
+
+Identities and new scores are views of the batch's own columns, so a batch that only inserts is not copied. A view that
+would keep a much larger array in memory is copied.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import numpy as np
+
+from bucketquery.jobs.change_columns import (
+    HAD,
+    HAS,
+    IS_INTERIM,
+    LISTED,
+    RENORMALISED,
+    WAS_INTERIM,
+    ChangeColumns,
+    Flags,
+)
+from bucketquery.model.schema import Array, Bools, Float64s, Int64s, Objects, Schema, Type
+from bucketquery.storage.keywords import encode_keywords, without_unused
+from bucketquery.storage.packed_rows import layout_of
+from bucketquery.storage.segment import Segment
+from bucketquery.storage.selection import Selection
+from bucketquery.storage.table_changes import BatchChanges, TableChanges
+
+#: The changes of single rows, one after the other: the job, the record before (None if there was none), the record.
+Entries = Sequence[Any]
+
+_FLAG: Final = np.dtype(np.uint8)
+_INT: Final = np.dtype(np.int64)
+_DOUBLE: Final = np.dtype(np.float64)
+#: A view is copied if the array that it keeps in memory is more than this many times as large.
+_LARGER: Final = 2
+#: Single rows are those of the only kind that can be packed.
+_LAYOUT: Final = layout_of("bucket")
+
+
+def constant(value: Any, dtype: np.dtype[Any], length: int) -> Array:
+    """An array of equal values that takes the memory of one."""
+    return np.ndarray((length,), dtype, np.array([value], dtype), 0, (0,))
+
+
+def columns_of_entries(entries: Entries, sequences: Int64s, times: Int64s) -> ChangeColumns:
+    """The changes of single rows; the commit of each, and its time."""
+    layout = _LAYOUT
+    assert layout is not None, "buckets can be packed"
+    schema = layout.schema
+    job_ids = entries[::3]
+    jobs = {job_id: code for code, job_id in enumerate(dict.fromkeys(job_ids))}
+    codes = np.array([jobs[job_id] for job_id in job_ids], dtype=np.int32) if len(jobs) > 1 else None
+    before, new = entries[1::3], b"".join(entries[2::3])
+    flags = _flags_of(layout.column(new, "is_interim"), HAS, IS_INTERIM)
+    if before.count(None) < len(before):
+        was_there = [record for record in before if record is not None]
+        old = b"".join(was_there)
+        had = np.array([record is not None for record in before], dtype=np.bool_)
+        old_scores = np.full(len(job_ids), np.nan)
+        old_scores[had] = layout.column(old, schema.score)
+        flags[had] |= _flags_of(layout.column(old, "is_interim"), HAD, WAS_INTERIM)
+    else:
+        old_scores = constant(np.nan, _DOUBLE, len(job_ids))
+    return ChangeColumns(
+        schema,
+        jobs,
+        codes,
+        sequences,
+        times,
+        flags,
+        old_scores,
+        layout.column(new, schema.score).copy(),
+        [layout.column(new, name).copy() for name in schema.identity],
+    )
+
+
+def parts_of_entries(entries: Entries, sequence: int, time: int, most: int, kept: int) -> list[ChangeColumns]:
+    """The changes of single rows in one commit, in parts of at most ``most`` rows.
+
+    If a job has more than ``kept`` rows, they are a part of their own, with ranges.
+    """
+    parts = []
+    if len(entries) > 3 * kept:
+        by_job: dict[str, list[Any]] = {}
+        for at in range(0, len(entries), 3):
+            by_job.setdefault(entries[at], []).extend(entries[at : at + 3])
+        entries = [entry for own in by_job.values() if len(own) <= 3 * kept for entry in own]
+        large = [own for own in by_job.values() if len(own) > 3 * kept]
+        parts = [_of_commit(own, sequence, time).within(kept) for own in large]
+    for first in range(0, len(entries), 3 * most):
+        parts.append(_of_commit(entries[first : first + 3 * most], sequence, time))
+    return parts
+
+
+def _of_commit(entries: Entries, sequence: int, time: int) -> ChangeColumns:
+    length = len(entries) // 3
+    return columns_of_entries(entries, constant(sequence, _INT, length), constant(time, _INT, length))
+
+
+def columns_of_table(
+    job_id: str, changes: TableChanges, sequence: int, time: int, *, renormalised: bool
+) -> list[ChangeColumns]:
+    """The changes of one table in one commit; empty if nothing differs."""
+    commit = (job_id, sequence, time, RENORMALISED if renormalised else 0)
+    if isinstance(changes, BatchChanges):
+        written, score = changes.written, changes.written.schema.score
+        if not written.length:
+            return []
+        # After new scores there is no column of interim results: they are interim as before.
+        after = written.column(score), written.columns.get("is_interim")
+        had = changes.had()
+        if had is None:
+            return [_columns(commit, _of_segment(written), None, after)]
+        before = changes.old_values(score, np.nan), changes.old_values("is_interim", missing=False)
+        return [_columns(commit, _of_segment(written), before, after, had)]
+    inserted, (old, new), deleted = changes.inserted, changes.replaced, changes.deleted
+    parts = []
+    if len(inserted):
+        parts.append(_columns(commit, _of_selection(inserted), None, _values_of(inserted)))
+    if len(new):
+        parts.append(_columns(commit, _of_selection(new), _values_of(old), _values_of(new)))
+    if len(deleted):
+        parts.append(_columns(commit, _of_selection(deleted), _values_of(deleted), None))
+    return parts
+
+
+def columns_of_listing(job_id: str, rows: Selection, sequence: int, time: int) -> ChangeColumns:
+    """Some stored results as the changes of a listing, in their order."""
+    return _columns((job_id, sequence, time, LISTED), _of_selection(rows), None, _values_of(rows))
+
+
+#: A kind, the columns of its identity, and the dictionaries of those with keywords.
+_Identity = tuple[Schema, list[Array], dict[str, Objects]]
+#: The current scores of some results, and which of them are interim; None if they are what they were before.
+_Values = tuple[Float64s, Bools | None]
+
+
+def _columns(
+    commit: tuple[str, int, int, int],
+    identity: _Identity,
+    before: _Values | None,
+    after: _Values | None,
+    had: Bools | None = None,
+) -> ChangeColumns:
+    """The changes of one table.
+
+    Args:
+        commit: the job, the sequence, the time, and bits that all flag bytes have.
+        identity: the results.
+        before: their values before; None if none was there.
+        after: their values after; None if none is there.
+        had: which of them were there before; None: all of them, if there are values before.
+    """
+    job_id, sequence, time, common = commit
+    schema, columns, dictionaries = identity
+    length = len(columns[0])
+    flags = constant(common | (0 if after is None else HAS), _FLAG, length)
+    scores = old_scores = constant(np.nan, _DOUBLE, length)
+    is_interim: Bools | None = None
+    if before is not None:
+        old_scores, is_interim = before
+        assert is_interim is not None, "every result before is final or interim"
+        flags = flags | _flags_of(is_interim, HAD, WAS_INTERIM)
+        if had is not None:
+            flags[~had] &= ~np.uint8(HAD)
+    if after is not None:
+        scores = _own(after[0])
+        is_interim = is_interim if after[1] is None else after[1][:length]
+        if is_interim is not None and is_interim.any():
+            flags = flags | _flags_of(is_interim, 0, IS_INTERIM)
+    of_commit = constant(sequence, _INT, length), constant(time, _INT, length)
+    return ChangeColumns(schema, {job_id: 0}, None, *of_commit, flags, _own(old_scores), scores, columns, dictionaries)
+
+
+def _flags_of(is_interim: Bools, has: int, interim: int) -> Flags:
+    """The bit ``has`` for each result, and the bit ``interim`` for the interim ones."""
+    flags: Flags = is_interim.view(_FLAG) * np.uint8(interim) + np.uint8(has)
+    return flags
+
+
+def _of_segment(written: Segment) -> _Identity:
+    columns, dictionaries = [], {}
+    for name in written.schema.identity:
+        column, dictionary = written.column(name), written.dictionary(name)
+        if len(dictionary):
+            if len(dictionary) > len(column):
+                column, dictionary = without_unused(column, dictionary)
+            dictionaries[name] = dictionary
+        columns.append(_own(column))
+    return written.schema, columns, dictionaries
+
+
+def _of_selection(rows: Selection) -> _Identity:
+    view, numbers = rows.view, rows.rows
+    schema, segment = view.base.schema, view.base
+    if not isinstance(numbers, slice):
+        first_of_head = view.base.length
+        if numbers.min() >= first_of_head:
+            segment, numbers = view.head, numbers - first_of_head
+        elif numbers.max() >= first_of_head:
+            return _encoded(schema, [rows.column(name) for name in schema.identity])
+    columns = [_own(segment.column(name)[numbers]) for name in schema.identity]
+    return (
+        schema,
+        columns,
+        {name: segment.dictionaries[name] for name in schema.identity if name in segment.dictionaries},
+    )
+
+
+def _encoded(schema: Schema, values: Sequence[Array]) -> _Identity:
+    """The columns of an identity with codes in place of keywords."""
+    columns, dictionaries = [], {}
+    for name, column in zip(schema.identity, values, strict=True):
+        if schema.by_name[name].type is Type.KEYWORD:
+            column, dictionaries[name] = encode_keywords(column.tolist())  # noqa: PLW2901 - the same keywords
+        columns.append(column)
+    return schema, columns, dictionaries
+
+
+def _values_of(rows: Selection) -> _Values:
+    segment = rows.view.base
+    return rows.column(segment.schema.score), rows.column("is_interim") if "is_interim" in segment.columns else None
+
+
+def _own(column: Array) -> Array:
+    """The column itself; a copy if it would keep a much larger array, or records, in memory."""
+    base: Any = column.base
+    step = column.strides[0]
+    if base is None or not step:
+        return column
+    is_small = step == column.itemsize and memoryview(base).nbytes <= _LARGER * column.nbytes
+    return column if is_small else column.copy()

@@ -1,0 +1,237 @@
+"""Cursors: a row key of a query as text that may stand in a URL, and its way back.
+
+A cursor is the base64 form of these bytes, without padding:
+
+- the version of the form,
+- a digest of the query without ``size``, ``from_`` and ``expand``,
+- the resolved window and the commit, 8 bytes each,
+- the number of the job among the jobs of the query,
+- the values of the row key, each with a byte for its type,
+- a digest of all bytes before it.
+
+The digests find cursors that were cut, changed or given to another query. They are no signatures: whoever wants to can
+make a cursor. Such a cursor begins a page elsewhere in the query's own answer, and nothing else.
+"""
+
+from binascii import a2b_base64, b2a_base64
+from hashlib import blake2b
+from math import isnan
+from struct import Struct, error
+from typing import Final, NoReturn
+
+from bucketquery.errors import InvalidCursor
+from bucketquery.model.instants import FIRST_MS, LAST_MS
+from bucketquery.model.scalars import base_form
+from bucketquery.model.schema import Type
+from bucketquery.queries.query import Query
+from bucketquery.queries.resolved import ResolvedQuery
+from bucketquery.search.order import Order
+from bucketquery.search.row_key import CutText, RowKey, Value, digest_of
+
+_VERSION: Final = 1
+_LONGEST: Final = 1_024
+#: Texts of one key that have more bytes than this in all are cut. The rest of a cursor has at most 145 bytes.
+_MOST_TEXT_BYTES: Final = 600
+_DIGEST_BYTES: Final = 8
+
+#: Version, digest of the query, start, end, commit, number of the job.
+_HEAD: Final = Struct(f">B{_DIGEST_BYTES}sqqQI")
+_TEXT: Final = Struct(">BH")
+_TO_URL: Final = bytes.maketrans(b"+/", b"-_")
+_FROM_URL: Final = bytes.maketrans(b"-_", b"+/")
+#: The bytes of UTF-8 that do not begin a character.
+_CONTINUES: Final = range(0x80, 0xC0)
+_LARGEST_COMMIT: Final = 2**64 - 1
+
+#: The types of values, as the first byte of each value.
+_IS_MISSING, _IS_INTEGER, _IS_DOUBLE, _IS_BOOLEAN, _IS_TEXT, _IS_CUT = range(6)
+_NUMBERS: Final = {
+    _IS_BOOLEAN: (bool, Struct(">B?")),
+    _IS_INTEGER: (int, Struct(">Bq")),
+    _IS_DOUBLE: (float, Struct(">Bd")),
+}
+#: By the value of a type, because hashing a member of an enumeration calls a Python function.
+_OF_TYPE: Final = {
+    Type.TIMESTAMP.value: {_IS_INTEGER},
+    Type.INTEGER.value: {_IS_INTEGER},
+    Type.INSTANT.value: {_IS_INTEGER},
+    Type.DOUBLE.value: {_IS_DOUBLE},
+    Type.BOOLEAN.value: {_IS_BOOLEAN},
+    Type.KEYWORD.value: {_IS_TEXT, _IS_CUT},
+    Type.KEYWORDS.value: {_IS_TEXT, _IS_CUT},
+}
+
+#: What a cursor says: the query with the window of its first page, and the key of the last result of a page.
+Walk = tuple[ResolvedQuery, RowKey]
+
+
+def write_cursor(query: Query, resolved: ResolvedQuery, key: RowKey, sequence: int) -> str:
+    """The cursor of a page.
+
+    Args:
+        query: the query of the page.
+        resolved: the same query with its window.
+        key: the key of the last result.
+        sequence: the commit of the page.
+
+    O(j) for the j jobs of the query, and O(t) for t bytes of text in the key.
+    """
+    number = query.jobs.index(key.job_id) if query._job_id is None else 0
+    commit = min(sequence, _LARGEST_COMMIT)
+    head = _HEAD.pack(_VERSION, _digest(query), resolved.start, resolved.end, commit, number)
+    texts = [value.encode("utf-8", "surrogatepass") for value in key.values if isinstance(value, str)]
+    is_long = sum(map(len, texts)) > _MOST_TEXT_BYTES
+    most = _MOST_TEXT_BYTES // len(texts) if is_long else _MOST_TEXT_BYTES
+    payload = b"".join([head, *(_written(value, most) for value in key.values)])
+    return _encoded(payload + _checksum(payload)).decode("ascii")
+
+
+def read_cursor(query: Query, cursor: object) -> Walk:
+    """The resolved query and the row key that a cursor stands for.
+
+    Raises:
+        InvalidCursor: the cursor is not text, was cut or changed, or belongs to another query; or the query is a
+            lookup.
+
+    O(j) for the j jobs of the query. A cursor is never decoded beyond 1,024 characters.
+    """
+    text = cursor if type(cursor) is str else base_form(cursor)
+    if query._parsed.timestamp is not None:
+        _refuse("[after] cannot be used with [timestamp]", cursor)
+    if type(text) is not str:
+        _refuse(f"[after] must be the text of a page's cursor, not {type(cursor).__name__}", cursor)
+    payload = _payload(text)
+    if payload is None:
+        _refuse("[after] is not the cursor of a page, or it was changed", cursor)
+    if len(payload) < _HEAD.size or payload[0] != _VERSION:
+        _refuse("[after] is the cursor of another version", cursor)
+    _, digest, start, end, _, number = _HEAD.unpack_from(payload)
+    if digest != _digest(query):
+        _refuse("[after] is the cursor of another query", cursor)
+    resolved = query._resolved
+    if resolved is None or resolved.start != start or resolved.end != end:
+        resolved = _in_window(query, start, end)
+    key = None
+    if number < len(query.jobs) and FIRST_MS <= start <= end <= LAST_MS + 1:
+        try:
+            key = _read_key(Order.of(resolved), payload, query.jobs[number])
+        except (ValueError, IndexError, error):
+            key = None
+    if key is None:
+        _refuse("[after] has values that no cursor of this query has", cursor)
+    return resolved, key
+
+
+def _in_window(query: Query, start: int, end: int) -> ResolvedQuery:
+    """The resolved query with the window of a cursor. Date math is not resolved again."""
+    resolved = query.replace(start=None, end=None)._resolved
+    assert resolved is not None  # it has no date math
+    return resolved._replace(start=start, end=end)
+
+
+def _payload(text: str) -> bytes | None:
+    """The bytes of a cursor without their digest; None if the text was cut or changed."""
+    if len(text) > _LONGEST or not text.isascii():
+        return None
+    encoded = text.encode("ascii")
+    try:
+        written = a2b_base64(encoded.translate(_FROM_URL) + b"=" * (-len(encoded) % 4))
+    except ValueError:
+        return None
+    payload, checksum = written[:-_DIGEST_BYTES], written[-_DIGEST_BYTES:]
+    # Decoding ignores foreign characters and the last bits, so the text is compared with the one that was written.
+    return payload if _checksum(payload) == checksum and _encoded(written) == encoded else None
+
+
+def _encoded(written: bytes) -> bytes:
+    """Bytes in base64 for URLs, without padding. Calling `binascii` takes half the time of `base64`."""
+    return b2a_base64(written, newline=False).translate(_TO_URL).rstrip(b"=")
+
+
+def _refuse(reason: str, cursor: object) -> NoReturn:
+    raise InvalidCursor(reason, field="after", value=cursor)
+
+
+def _checksum(payload: bytes) -> bytes:
+    return blake2b(payload, digest_size=_DIGEST_BYTES).digest()
+
+
+def _digest(query: Query) -> bytes:
+    """A digest of the parameters that decide which results match, and their order."""
+    parsed, schema = query._parsed, query._schema
+    parameters = (
+        schema.kind,
+        query.jobs,
+        query.start,
+        query.end,
+        parsed.threshold,
+        query.exclude_interim,
+        query.sort,
+        query.desc,
+    )
+    return digest_of(repr(parameters))
+
+
+def _written(value: Value, most: int) -> bytes:
+    """A value with the byte of its type; a text of more than ``most`` bytes is cut."""
+    if value is None:
+        return bytes((_IS_MISSING,))
+    if isinstance(value, str):
+        return _written_text(value, most)
+    if isinstance(value, CutText):
+        # The key comes from a cursor whose result was deleted.
+        text = value.beginning.encode("utf-8", "surrogatepass")
+        return _TEXT.pack(_IS_CUT, len(text)) + text + value.digest
+    # A boolean is an integer too, so it is looked for first.
+    kind = next(kind for kind, (of, _) in _NUMBERS.items() if isinstance(value, of))
+    return _NUMBERS[kind][1].pack(kind, value)
+
+
+def _written_text(value: str, most: int) -> bytes:
+    text = value.encode("utf-8", "surrogatepass")
+    if len(text) <= most:
+        return _TEXT.pack(_IS_TEXT, len(text)) + text
+    length = most - _DIGEST_BYTES
+    while text[length] in _CONTINUES:
+        length -= 1
+    return _TEXT.pack(_IS_CUT, length) + text[:length] + digest_of(value)
+
+
+def _read_key(order: Order, payload: bytes, job_id: str) -> RowKey | None:
+    """The row key of a cursor; None if its values do not suit the order.
+
+    Raises:
+        ValueError, IndexError, error: the bytes are malformed.
+    """
+    values: list[Value] = []
+    place = _HEAD.size
+    for column in order.columns:
+        kind = payload[place]
+        if kind == _IS_MISSING:
+            if not column.puts_missing_last or column.type is Type.TIMESTAMP:
+                return None
+            values.append(None)
+            place += 1
+            continue
+        if kind not in _OF_TYPE[column.type._value_]:
+            return None
+        value, place = _read_value(kind, payload, place)
+        values.append(value)
+    return RowKey(tuple(values), job_id) if place == len(payload) else None
+
+
+def _read_value(kind: int, payload: bytes, place: int) -> tuple[Value, int]:
+    """A value and the place after it."""
+    if kind >= _IS_TEXT:
+        _, length = _TEXT.unpack_from(payload, place)
+        place += _TEXT.size
+        text = payload[place : place + length].decode("utf-8", "surrogatepass")
+        place += length
+        if kind == _IS_TEXT:
+            return text, place
+        return CutText(text, payload[place : place + _DIGEST_BYTES]), place + _DIGEST_BYTES
+    _, form = _NUMBERS[kind]
+    _, value = form.unpack_from(payload, place)
+    if isinstance(value, float) and isnan(value):
+        raise ValueError("a double is missing without saying so")
+    return value, place + form.size

@@ -1,0 +1,71 @@
+"""Levels: the rows at or above an edge, also after later rows, corrections and cuts."""
+
+import numpy as np
+import pytest
+
+from bucketquery.model.schema import Array
+from bucketquery.value_index.level import Level
+
+EDGE = 50.0
+
+
+def level_of(sort_keys: Array) -> Level:
+    """The level of all rows at or above the edge."""
+    rows = (sort_keys >= EDGE).nonzero()[0]
+    below = sort_keys[sort_keys < EDGE].max(initial=-np.inf).item()
+    return Level.of(np.float64(EDGE), below, rows, sort_keys[rows])
+
+
+@pytest.fixture
+def sort_keys() -> Array:
+    """Sort keys of which about half reach the edge."""
+    return np.random.default_rng(3).random(200) * 100
+
+
+def test_a_level_has_the_rows_at_or_above_its_edge(sort_keys: Array) -> None:
+    """They ascend, with their sort keys beside them; later rows are added behind them."""
+    found = level_of(sort_keys)
+    found.check(sort_keys)
+    assert len(found) == np.count_nonzero(sort_keys >= EDGE)
+    later = sort_keys[:30]
+    grown = found.with_later(np.arange(200, 230), later)
+    grown.check(np.concatenate((sort_keys, later)))
+    found.check(sort_keys)
+
+
+def test_a_cut_renumbers_the_rows(sort_keys: Array) -> None:
+    """Rows from a row on keep the room for later ones, and share it with the level before the cut."""
+    grown = level_of(sort_keys).with_later(np.arange(200, 230), sort_keys[:30])
+    everything = np.concatenate((sort_keys, sort_keys[:30]))
+    for low, high in ((0, None), (20, None), (0, 100), (20, 100)):
+        found = grown.between_rows(low, high)
+        assert found is not None
+        found.check(everything[low:high])
+        added = found.with_later(np.array([len(everything[low:high])]), np.array([75.0]))
+        assert len(added) == len(found) + 1
+        shares = np.shares_memory(added.entries()[1], grown.entries()[1])
+        assert shares is (high is None)
+        grown.check(everything)
+
+
+def test_a_cut_without_rows_leaves_no_level(sort_keys: Array) -> None:
+    """No row of the level lies in it."""
+    found = level_of(sort_keys)
+    last = found.entries()[0][-1].item()
+    assert found.between_rows(last + 1, None) is None
+    assert found.between_rows(0, 0) is None
+    only = found.between_rows(last, None)
+    assert only is not None
+    assert only.entries()[0].tolist() == [0]
+
+
+def test_a_cut_applies_a_waiting_correction(sort_keys: Array) -> None:
+    """The level before the cut keeps its rows."""
+    found = level_of(sort_keys)
+    rows, given = np.array([0, 30, 60]), np.array([99.0, 1.0, 77.0])
+    after = sort_keys.copy()
+    after[rows] = given
+    cut = found.corrected(rows, given).between_rows(20, None)
+    assert cut is not None
+    cut.check(after[20:])
+    found.check(sort_keys)
