@@ -72,7 +72,8 @@ class Reads(ClientReads):
         Returns:
             An immutable mapping: ``jobs`` (or ``job_id`` and ``bucket_span``), ``rows`` by kind, ``bytes`` of the
             arrays, ``first_timestamp`` and ``last_timestamp`` in epoch ms, None if nothing is stored. The bytes include
-            spare room, and for all jobs the combined tables. Text and nested values count as pointers.
+            spare room, and for all jobs the combined tables, but not the change log. Text and nested values count as
+            pointers.
 
         Raises:
             UnknownJob: no job has this id.
