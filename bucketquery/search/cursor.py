@@ -17,7 +17,6 @@ A process remembers the last cursors that it wrote or read, so that a walk does 
 """
 
 from binascii import a2b_base64, b2a_base64, crc32
-from itertools import islice
 from math import isnan
 from struct import Struct, error
 from typing import Final, NoReturn
@@ -146,10 +145,10 @@ def _decoded(query: Query, text: str, cursor: object) -> Walk:
 
 
 def _remember(cursor: str, query: Query, walk: Walk) -> None:
-    """Remember what a cursor says, and forget the oldest one beyond `_REMEMBERED`."""
+    """Remember what a cursor says. If there are `_REMEMBERED` cursors already, forget a quarter of them, the oldest."""
     if len(_remembered) >= _REMEMBERED:
-        # Two threads may both drop the same one, and a thread may add one meanwhile.
-        for oldest in [*islice(_remembered, len(_remembered) - _REMEMBERED + 1)]:
+        # The list is made in one step, since other threads add cursors. Two threads may both drop the same ones.
+        for oldest in list(_remembered)[: max(1, _REMEMBERED // 4)]:
             _remembered.pop(oldest, None)
     _remembered[cursor] = (query, walk)
 
