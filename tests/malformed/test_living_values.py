@@ -1,7 +1,9 @@
 """Odd values for deletes, new scores, the feed and cursors: a refusal names its parameter and changes nothing."""
 
 import copy
+import gc
 import pickle
+import tracemalloc
 from collections.abc import Callable, Iterator
 from decimal import Decimal
 from enum import IntEnum
@@ -13,6 +15,7 @@ import pytest
 
 from bucketquery import (
     BucketQuery,
+    ChangesExpired,
     InvalidCursor,
     InvalidDocument,
     InvalidQuery,
@@ -465,3 +468,93 @@ def test_a_commit_whose_clock_returns_no_integer_is_not_made(answer: Any) -> Non
     since = index.sequence
     assert index.upsert([bucket(anomaly_score=7)]).time == 5
     assert [change.score for change in index.changes(since=since)] == [7.0]
+
+
+# ---- what the index must get right whatever the values are
+
+
+def test_a_later_append_does_not_change_what_the_feed_says_of_an_earlier_batch() -> None:
+    """The last row of a first batch is interim, so it is not in the base; its change must outlive the next append."""
+    index = ResultsIndex()
+    watch = RecordQuery(jobs="web", record_score=75)
+    index.upsert([result("record", timestamp=0, record_score=1), result("record", record_score=90.0, is_interim=True)])
+    before, read = index.changes(since=0), list(index.changes(watch, since=0))
+    index.upsert([result("record", timestamp=2 * HOUR, record_score=10.0)])
+    assert list(index.changes(watch, since=0)) == read
+    assert [(change.key[1], change.score) for change in before] == [(0, 1.0), (HOUR, 90.0)]
+    assert [change.score for change in index.history(RECORD_KEY, kind="record")] == [90.0]
+
+
+@pytest.mark.parametrize("instant", [2**63, -(2**63) - 1, 10**30, np.uint64(2**64 - 1)], ids=repr)
+def test_a_clock_that_leaves_int64_makes_no_commit(instant: Any) -> None:
+    """One wrong reading must not be stored: the feed could not be read, and no later write would succeed."""
+    now: list[Any] = [instant]
+    index = ResultsIndex(clock=lambda: now[0])
+    with pytest.raises((TypeError, ValueError, OverflowError)):
+        index.upsert([bucket()])
+    now[0] = 1_000
+    since = index.sequence
+    assert index.upsert([bucket(event_count=1), result("record")]).time == 1_000
+    assert {change.time for change in index.changes(since=since)} == {1_000}
+
+
+@pytest.mark.parametrize("rows", [76, 100])
+def test_a_write_of_no_more_changes_than_are_kept_can_be_read(rows: int) -> None:
+    """The newest commit fits into the log, so the log drops what is older, here one single row."""
+    index = ResultsIndex(changes_kept=100)
+    index.upsert([bucket(timestamp=-1)])
+    since = index.sequence
+    index.upsert_columns({"timestamp": np.arange(rows), "bucket_span": 900}, job_id="web")
+    assert len(index.changes(since=since)) == rows
+
+
+def test_the_log_drops_the_oldest_changes_first() -> None:
+    """A change that the log still has is newer than every change that it has dropped."""
+    index = ResultsIndex(changes_kept=8)
+    index.upsert([bucket()])
+    for row in range(20):
+        index.upsert([result("record", timestamp=row)])
+    with pytest.raises(ChangesExpired) as caught:
+        index.changes(since=0)
+    assert caught.value.oldest > 1
+    assert index.history(("web", HOUR, 900)) == ()
+
+
+def test_a_snapshot_names_a_since_that_it_can_answer() -> None:
+    """`oldest` is the lowest `since` that the query can have, also of a snapshot older than what was dropped."""
+    index = ResultsIndex(changes_kept=2)
+    commits = [index.upsert([bucket(timestamp=row)]) for row in range(2)]
+    old = index.snapshot()
+    for row in range(2, 20):
+        index.upsert([bucket(timestamp=row)])
+    for query in (None, BucketQuery(jobs="web")):
+        with pytest.raises(ChangesExpired) as caught:
+            old.changes(query, since=0)
+        assert caught.value.oldest <= commits[-1].sequence
+        assert old.changes(query, since=caught.value.oldest).sequence == commits[-1].sequence
+
+
+def test_the_job_of_dropped_changes_is_unknown() -> None:
+    """The changes of a deleted job are read once; then it is unknown, also if the log has dropped them."""
+    index = ResultsIndex(changes_kept=4)
+    index.upsert([bucket()])
+    index.delete_job("web")
+    for row in range(20):
+        index.upsert([result("record", job_id="db", timestamp=row)])
+    with pytest.raises(UnknownJob):
+        index.changes(BucketQuery(jobs="web"), since=0)
+
+
+def test_a_delete_from_many_jobs_takes_the_memory_that_a_change_takes() -> None:
+    """The log takes 25 to 70 bytes for a change, also if one call deletes one result of each of many jobs."""
+    jobs = [f"job{number}" for number in range(4_000)]
+    grown = []
+    for changes_kept in (0, 100_000):
+        index = ResultsIndex(changes_kept=changes_kept)
+        index.upsert([bucket(job_id=job_id, timestamp=hour) for job_id in jobs for hour in range(2)])
+        tracemalloc.start()
+        index.delete(end=1)
+        gc.collect()
+        grown.append(tracemalloc.get_traced_memory()[0])
+        tracemalloc.stop()
+    assert (grown[1] - grown[0]) / len(jobs) < 300
