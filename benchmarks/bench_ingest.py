@@ -263,15 +263,22 @@ def test_one_in_a_hundred_is_rescored_then_the_top_ten_read(
 # Memory
 
 
-def index_with_appends(columns: Columns) -> ResultsIndex:
-    """A new index of the columns, with 100 buckets appended one by one."""
-    index = index_of_columns(columns)
+def index_as_loaded(columns: Columns, changes_kept: int = 0) -> ResultsIndex:
+    """A new index of the columns; without a log of changes, which `stats` does not report."""
+    index = ResultsIndex(changes_kept=changes_kept)
+    index.upsert_columns(columns, job_id=JOB)
+    return index
+
+
+def index_with_appends(columns: Columns, changes_kept: int = 0) -> ResultsIndex:
+    """The same with 100 buckets appended one by one."""
+    index = index_as_loaded(columns, changes_kept)
     for document in islice(next_buckets(columns, interim=0), 100):
         index.upsert([document])
     return index
 
 
-@pytest.mark.parametrize("load", [index_of_columns, index_with_appends])
+@pytest.mark.parametrize("load", [index_as_loaded, index_with_appends])
 def test_stats_report_the_memory_of_a_bucket(
     load: Callable[[Columns], ResultsIndex], columns: Columns, record_property: Callable[[str, object], None]
 ) -> None:
@@ -280,6 +287,18 @@ def test_stats_report_the_memory_of_a_bucket(
     reported = index.stats()["bytes"]
     assert reported <= taken <= 1.02 * reported + 65_536
     record_property(f"bytes a bucket, {load.__name__}", round(taken / index.stats()["rows"]["bucket"], 1))
+
+
+def test_the_log_takes_some_bytes_for_each_change(
+    columns: Columns, record_property: Callable[[str, object], None]
+) -> None:
+    """After a copy of the columns, the log alone holds the old ones: time, span, score and flags of each change."""
+    index_with_appends(columns, 100_000)
+    _, without_log = traced(partial(index_with_appends, columns))
+    _, with_log = traced(partial(index_with_appends, columns, 100_000))
+    changes = min(len(columns["timestamp"]), 100_000) + 100
+    assert 0 < with_log - without_log <= 40 * changes + 65_536
+    record_property("bytes a change in the log", round((with_log - without_log) / changes, 1))
 
 
 def test_stats_report_only_the_arrays_of_a_real_bucket(record_property: Callable[[str, object], None]) -> None:

@@ -94,8 +94,7 @@ def test_a_deep_page_is_read(benchmark: Benchmark, order: str, way: str, columns
     found: Any = read()
     assert (found[0] if way == "sqlite" else found) == walker.page_at(depth)
     benchmark.group = f"a page behind a half, {order}"
-    benchmark.extra_info["contestant"] = "list" if way == "sqlite" else "search" if "cursor" in way else "get_buckets"
-    benchmark.extra_info["way"] = way
+    benchmark.extra_info["contestant"] = way
     benchmark(read)
 
 

@@ -14,6 +14,9 @@ CONTESTANTS = (
     "search",
     "get_buckets",
     "index",
+    "index, without a log",
+    "cursor, timestamps",
+    "from_, timestamps",
     "unexpanded",
     "expanded",
     "without event",
@@ -22,6 +25,7 @@ CONTESTANTS = (
     "pandas",
     "polars",
     "list",
+    "sqlite",
     "reference",
 )
 

@@ -17,7 +17,7 @@ from bucketquery.ingest.scores import ARGUMENTS, read_scores
 from bucketquery.jobs.catalog import Catalog
 from bucketquery.jobs.change_log import ChangeLog
 from bucketquery.jobs.job import Job
-from bucketquery.jobs.writes import Written, delete_all, delete_results, empty_tables, rescore, write_batch
+from bucketquery.jobs.writes import Written, delete_all, delete_results, empty_tables, rescore, write_batch, write_row
 from bucketquery.model.frozen import FrozenMapping
 from bucketquery.model.instants import Instant
 from bucketquery.model.scalars import base_form
@@ -31,7 +31,7 @@ from bucketquery.snapshot import Snapshot
 from bucketquery.storage.table_changes import Counts
 
 _LONGEST_SPAN: Final = 2**63
-#: Sequences are stored as int64; this leaves room for as many commits as anybody can make.
+#: Sequences are stored as int64, so 2**62 commits fit behind the largest first sequence.
 _LAST_SEQUENCE: Final = 2**62 - 1
 #: The ``skipped`` of a commit that skipped no document.
 _NOTHING: Final[Mapping[str, int]] = FrozenMapping({})
@@ -72,7 +72,7 @@ class ResultsIndex(Reads):
     Args:
         max_size: the largest ``size`` of a query (default 10,000).
         clock: a function without arguments that returns epoch ms as an integer (default: the system's clock). A commit
-            calls it once. A search calls it once if its date math contains ``now``, otherwise not at all.
+            calls it once. A search, `changes` or a delete calls it once if its date math contains ``now``.
         keep_documents: whether to store documents (default True). With False, only columns that queries filter or sort
             by are stored. Pages then have `keys`, and ``to_dict(documents=...)`` takes the documents from the caller.
         changes_kept: the largest number of changes in the log that `changes` reads (default 100,000). A change takes 25
@@ -343,7 +343,12 @@ class ResultsIndex(Reads):
     def _apply(self, batch: Batch, *, drop_interim: bool = False) -> Commit:
         skipped = FrozenMapping(batch.skipped) if batch.skipped else _NOTHING
         with self._lock:
-            written = write_batch(self._snapshot._catalog, self._nothing, batch, drop_interim=drop_interim)
+            catalog, nothing = self._snapshot._catalog, self._nothing
+            if len(batch.rows) == 1 and not (batch.parts or drop_interim):
+                # Most writes have one row.
+                written = write_row(catalog, nothing, *batch.rows[0])
+            else:
+                written = write_batch(catalog, nothing, batch, drop_interim=drop_interim)
             return self._publish(written, skipped, batch.repeated)
 
     def _publish(
@@ -368,7 +373,9 @@ class ResultsIndex(Reads):
                 sequence, time = snapshot._sequence, snapshot._time
                 return commit_of(sequence, 0, 0, unchanged, 0, skipped, repeated, time)
             catalog = snapshot._catalog.with_jobs(written.jobs)
-        following = snapshot._next(catalog, snapshot._read_clock())
+        now = snapshot._clock()
+        # An int of another class is rare, so the usual one does not cost a call.
+        following = snapshot._next(catalog, now if type(now) is int else snapshot._epoch_ms(now))
         sequence, time = following._sequence, following._made_at or 0
         commit = commit_of(sequence, inserted, replaced, unchanged, deleted, skipped, repeated, time)
         log = self._log
