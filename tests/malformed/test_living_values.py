@@ -534,15 +534,16 @@ def test_a_snapshot_names_a_since_that_it_can_answer() -> None:
         assert old.changes(query, since=caught.value.oldest).sequence == commits[-1].sequence
 
 
-def test_the_job_of_dropped_changes_is_unknown() -> None:
-    """The changes of a deleted job are read once; then it is unknown, also if the log has dropped them."""
+def test_a_since_before_dropped_changes_of_a_deleted_job_expires() -> None:
+    """The changes of a deleted job are read once; a reader that comes too late learns that it missed some."""
     index = ResultsIndex(changes_kept=4)
     index.upsert([bucket()])
     index.delete_job("web")
     for row in range(20):
         index.upsert([result("record", job_id="db", timestamp=row)])
-    with pytest.raises(UnknownJob):
-        index.changes(BucketQuery(jobs="web"), since=0)
+    for since, error in ((0, ChangesExpired), (10, UnknownJob)):
+        with pytest.raises(error):
+            index.changes(BucketQuery(jobs="web"), since=since)
 
 
 def test_a_delete_from_many_jobs_takes_the_memory_that_a_change_takes() -> None:
