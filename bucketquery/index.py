@@ -33,6 +33,8 @@ from bucketquery.storage.table_changes import Counts
 _LONGEST_SPAN: Final = 2**63
 #: Sequences are stored as int64, so 2**62 commits fit behind the largest first sequence.
 _LAST_SEQUENCE: Final = 2**62 - 1
+#: The bits of an instant in int64, without its sign.
+_TIME_BITS: Final = 63
 #: The ``skipped`` of a commit that skipped no document.
 _NOTHING: Final[Mapping[str, int]] = FrozenMapping({})
 #: The columns of an argument: arrays by field name, or a frame.
@@ -231,10 +233,10 @@ class ResultsIndex(Reads):
             InvalidQuery: ``kind`` is not bucket, record or influencer, or ``drop_interim`` is not a bool.
 
         Complexity: O(k) amortised for k documents in time order. O(k log n) for late, interim or replaced results, and
-        for entities that are new to the job. Every 1,000 or more of these also cost O(n) once. The longest pause is a
-        copy of a job's columns. Two writes make one: an append that finds no room, such as the first one after a load,
-        and a merge of 1,000 late buckets. With 10**6 buckets the copy takes 14 to 55 ms, or 200 ms if the system has to
-        provide the memory.
+        for entities that are new to the job. Every 1,000 or more of these also cost O(n) once; ``drop_interim`` costs
+        O(i) for i interim results of a job. The longest pause is a copy of a job's columns. Two writes make one: an
+        append that finds no room, such as the first one after a load, and a merge of 1,000 late buckets. With 10**6
+        buckets the copy takes 14 to 55 ms, or 200 ms if the system has to provide the memory.
         Source: two results are the same if they have the same identity: for buckets, job, timestamp and span. The
         server's rules and this library's types decide which documents are valid.
 
@@ -360,22 +362,18 @@ class ResultsIndex(Reads):
     ) -> Commit:
         """Publish the next commit by one assignment; none if the write changed nothing. The caller holds the lock.
 
-        Args:
-            written: the result of the write.
-            skipped: the number of skipped documents, by ``result_type``.
-            repeated: the number of documents that a later one replaced.
-            catalog: the next catalogue; None: the present one with the changed jobs.
+        ``catalog`` is the next catalogue; None: the present one with the changed jobs. `Commit` has the others.
         """
         snapshot = self._snapshot
         inserted, replaced, unchanged, deleted = written.counts
         if catalog is None:
             if not written.jobs:
-                sequence, time = snapshot._sequence, snapshot._time
-                return commit_of(sequence, 0, 0, unchanged, 0, skipped, repeated, time)
+                return commit_of(snapshot._sequence, 0, 0, unchanged, 0, skipped, repeated, snapshot._time)
             catalog = snapshot._catalog.with_jobs(written.jobs)
         now = snapshot._clock()
-        # An int of another class is rare, so the usual one does not cost a call.
-        following = snapshot._next(catalog, now if type(now) is int else snapshot._epoch_ms(now))
+        # An int of another class, or one outside int64, is rare, so the usual one does not cost a call.
+        is_usual = type(now) is int and now.bit_length() <= _TIME_BITS
+        following = snapshot._next(catalog, now if is_usual else snapshot._commit_time(now))
         sequence, time = following._sequence, following._made_at or 0
         commit = commit_of(sequence, inserted, replaced, unchanged, deleted, skipped, repeated, time)
         log = self._log

@@ -216,7 +216,8 @@ class Reads(ClientReads):
             UnknownJob: a job is not known, and the log has no change of it after ``since``.
 
         Complexity: O(p) for the p parts of the log after ``since``: one for each batch, and one for every 2,048 single
-        results. O(c) more for their c changes when the answer is first read. A listing costs as `scan`.
+        results. O(c) more for their c changes when the answer is first read. A listing costs as `scan` of each
+        job.
 
         >>> from bucketquery import BucketQuery, ResultsIndex
         >>> index = ResultsIndex()

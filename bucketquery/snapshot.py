@@ -206,6 +206,18 @@ class Snapshot(Reads):
             return now
         raise TypeError(f"clock must return int epoch milliseconds, not {type(read).__name__}")
 
+    def _commit_time(self, read: object) -> int:
+        """The time of a commit that a clock returned.
+
+        Raises:
+            TypeError: it is not an integer.
+            ValueError: it is outside int64, so the log could not store it.
+        """
+        now = self._epoch_ms(read)
+        if -(2**63) <= now < 2**63:
+            return now
+        raise ValueError("clock must return epoch milliseconds inside int64")
+
     def check(self) -> None:
         """Assert every invariant of the stored data, for tests. Complexity: O(n)."""
         self._catalog.check()

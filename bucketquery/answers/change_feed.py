@@ -62,7 +62,8 @@ def changes_after(  # noqa: PLR0917 - keyword arguments would take longer
         if first < oldest:
             if log is not None and query is not None:
                 oldest = log.oldest(jobs)
-            _refuse_older(first, oldest)
+            # An older snapshot can answer its own sequence, whatever was dropped later.
+            _refuse_older(first, min(oldest, sequence))
     if not chunks:
         return no_changes(sequence)
     return Changes(ChangeRows(partial(_judge, chunks, jobs, resolved)), 0, sequence)

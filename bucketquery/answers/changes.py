@@ -36,8 +36,8 @@ class Changes(Immutable):
     """The changes after a commit, in the order of their commits.
 
     A sequence of `Change` values, which are made when they are read. With a query, it has the changes that touch its
-    matches. Unread changes cost nothing, but they keep the changes of the log in memory. Immutable, safe in any thread,
-    picklable; a pickle carries only its own changes.
+    matches. Unread changes cost nothing, but they keep the changes of the log in memory, and an unread listing keeps the
+    columns of its commit. Immutable, safe in any thread, picklable; a pickle carries only its own changes.
 
     Attributes:
         sequence: the commit that was read; give it as the next ``since``.

@@ -12,7 +12,7 @@ The log is bounded by rows. It drops whole parts, oldest first, and remembers fo
 dropped.
 """
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
@@ -82,6 +82,14 @@ class OpenRows:
             counts = np.diff([start, *stops]) // 3
             sequences, times = sequences.repeat(counts), times.repeat(counts)
         return columns_of_entries(self.entries[start : stops[-1]], sequences, times)
+
+    def since(self, first: int) -> "OpenRows":
+        """A copy of the rows of the commits from a position on."""
+        copy, start = OpenRows(), self.stops[first - 1]
+        copy.sequences, copy.times = self.sequences[first:], self.times[first:]
+        copy.stops = [stop - start for stop in self.stops[first:]]
+        copy.entries = self.entries[start:]
+        return copy
 
     def up_to(self, sequence: int) -> "OpenRows":
         """A copy of the rows of commits up to ``sequence``."""
@@ -261,18 +269,25 @@ class ChangeLog:
         self._room = -1
 
     def trim(self, catalog: Catalog) -> None:
-        """Drop the oldest parts beyond the bound; for the writer only, after the publication."""
-        parts, start, stop, open_rows = self._state
+        """Drop the oldest changes beyond the bound; for the writer only, after the publication."""
+        state = self._state
+        parts, start, stop, open_rows = state
         first = start
-        # One open row reserves room for `_limit` of them, so parts are dropped in few large steps.
-        excess = self._rows + (self._limit if open_rows.entries else 0) - self._kept
+        excess = self._rows + len(open_rows.entries) // 3 - self._kept
         while excess > 0 and start < stop:
             part = parts[start]
             assert part is not None, "only dropped parts are None"
-            self._note(part)
+            older = bisect_left(open_rows.sequences, part.made_at)
+            if older:
+                # Single rows of commits before that of the part.
+                self._note(open_rows.columns(0, older))
+                excess -= open_rows.stops[older - 1] // 3
+                open_rows = open_rows.since(older)
+                continue
+            self._note(part.columns)
             excess -= part.weight
             start += 1
-        if start > first:
+        if start > first or open_rows is not state.open:
             # A reader of the old state finds None, then reads `_dropped`, and so knows which changes it lacks.
             self._state = _State(parts, start, stop, open_rows)
             self._rows -= sum([part.weight for part in parts[first:start] if part is not None])
@@ -281,13 +296,13 @@ class ChangeLog:
                 self._prune(catalog)
         self._room = 3 * min(self._limit, self._kept - self._rows)
 
-    def _note(self, part: Part) -> None:
-        """Remember for each job of a part that it is dropped."""
+    def _note(self, columns: ChangeColumns) -> None:
+        """Remember for each job of some changes that they are dropped."""
         dropped, _ = self._dropped
-        for job_id, last in part.columns.last_by_job():
+        for job_id, last in columns.last_by_job():
             if dropped.get(job_id, -1) < last:
                 dropped[job_id] = last
-        self.last_dropped = max(self.last_dropped, part.last)
+            self.last_dropped = max(self.last_dropped, last)
 
     def _prune(self, catalog: Catalog) -> None:
         """Forget the dropped commits of unknown jobs, so that they take no memory if jobs come and go for ever.

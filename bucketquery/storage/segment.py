@@ -137,13 +137,13 @@ class Segment:
         return Segment(self.schema, len(rows), columns, present, self.dictionaries, not_empty(lists), None, self.sizes)
 
     def prefix(self, length: int) -> "Segment":
-        """The first rows, over the same arrays. An append to the prefix overwrites the rows after it."""
+        """The first rows, over the same arrays but without room: the change log may read the rows after them."""
         if length == self.length:
             return self
+        columns = {name: column[:length] for name, column in self.columns.items()}
+        present = {name: mask[:length] for name, mask in self.present.items()}
         lists = {name: some.prefix(length) for name, some in self.lists.items()}
-        return Segment(
-            self.schema, length, self.columns, self.present, self.dictionaries, not_empty(lists), None, self.sizes
-        )
+        return Segment(self.schema, length, columns, present, self.dictionaries, not_empty(lists), None, self.sizes)
 
     def append(self, later: "Segment") -> "Segment":
         """This segment followed by the rows of ``later``, whose identities must all be greater.

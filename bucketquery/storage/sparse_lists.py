@@ -120,8 +120,9 @@ class SparseLists(NamedTuple):
         return SparseLists.of(self.rows[low:high] - first, self.values[low:high].copy())
 
     def prefix(self, stop: int) -> "SparseLists":
-        """The lists of the rows before ``stop``, over the same arrays."""
-        return self._replace(length=int(self.rows[: self.length].searchsorted(stop)))
+        """The lists of the rows before ``stop``, over the same arrays but without room."""
+        length = int(self.rows[: self.length].searchsorted(stop))
+        return SparseLists(self.rows[:length], self.values[:length], length)
 
     def run(self, first: int, stop: int | None) -> "SparseLists":
         """The lists of the rows ``[first, stop)``, renumbered from 0, over the same values.
