@@ -36,7 +36,7 @@ class Changes(Immutable):
     """The changes after a commit, in the order of their commits.
 
     A sequence of `Change` values, which are made when they are read. With a query, it has the changes that touch its
-    matches. Unread changes cost nothing, but they keep the changes of the log in memory, and an unread listing keeps the
+    matches. Unread changes cost nothing, but they keep the changes of the log in memory. An unread listing keeps the
     columns of its commit. Immutable, safe in any thread, picklable; a pickle carries only its own changes.
 
     Attributes:
