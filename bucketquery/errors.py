@@ -92,7 +92,7 @@ class InvalidCursor(BucketQueryError, ValueError):
 
 
 class ChangesExpired(BucketQueryError, LookupError):
-    """The log has dropped changes after a given sequence. A listing of the matches replaces them.
+    """The log has dropped changes after a given sequence. To recover, list the matches: ``changes(query, since=None)``.
 
     Attributes:
         oldest: the lowest sequence from which the log still has every change of the query.

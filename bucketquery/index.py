@@ -31,7 +31,7 @@ from bucketquery.snapshot import Snapshot
 from bucketquery.storage.table_changes import Counts
 
 _LONGEST_SPAN: Final = 2**63
-#: Sequences are stored as int64; this leaves room for as many commits as anybody can make.
+#: Sequences are stored as int64, so 2**62 commits fit behind the largest first sequence.
 _LAST_SEQUENCE: Final = 2**62 - 1
 #: The ``skipped`` of a commit that skipped no document.
 _NOTHING: Final[Mapping[str, int]] = FrozenMapping({})
@@ -72,7 +72,7 @@ class ResultsIndex(Reads):
     Args:
         max_size: the largest ``size`` of a query (default 10,000).
         clock: a function without arguments that returns epoch ms as an integer (default: the system's clock). A commit
-            calls it once. A search calls it once if its date math contains ``now``, otherwise not at all.
+            calls it once. A search, `changes` or a delete calls it once if its date math contains ``now``.
         keep_documents: whether to store documents (default True). With False, only columns that queries filter or sort
             by are stored. Pages then have `keys`, and ``to_dict(documents=...)`` takes the documents from the caller.
         changes_kept: the largest number of changes in the log that `changes` reads (default 100,000). A change takes 25

@@ -72,7 +72,8 @@ class Reads(ClientReads):
         Returns:
             An immutable mapping: ``jobs`` (or ``job_id`` and ``bucket_span``), ``rows`` by kind, ``bytes`` of the
             arrays, ``first_timestamp`` and ``last_timestamp`` in epoch ms, None if nothing is stored. The bytes include
-            spare room, and for all jobs the combined tables. Text and nested values count as pointers.
+            spare room, and for all jobs the combined tables, but not the change log. Text and nested values count as
+            pointers.
 
         Raises:
             UnknownJob: no job has this id.
@@ -149,8 +150,8 @@ class Reads(ClientReads):
     def pages(self, query: AnyQuery, *, now: Instant | None = None) -> Iterator[Any]:
         """Page after page of one commit: the one that is the newest at the call.
 
-        The first page skips ``from_`` matches, each later one begins behind the page before it. The last page is the
-        one whose ``cursor`` is None; a query without matches yields one empty page. An index that keeps no documents
+        The first page skips ``from_`` matches. Each later one begins behind the page before it. The last page is the
+        one whose ``cursor`` is None. A query without matches yields one empty page. An index that keeps no documents
         has pages too.
 
         Args:
@@ -200,7 +201,7 @@ class Reads(ClientReads):
         return self._newest()._scan(query, now)
 
     def changes(self, query: AnyQuery | None = None, *, since: int | None) -> Changes:
-        """What the commits after ``since`` changed, in their order; with a query, what touched its matches.
+        """The changes of the commits after ``since``, in order; with a query, only those that touch its matches.
 
         Args:
             query: a query value. Its ``sort``, ``desc``, ``from_``, ``size`` and ``expand`` do not apply. None (the
@@ -214,8 +215,8 @@ class Reads(ClientReads):
             LimitExceeded: date math leaves the years 0001 to 9999.
             UnknownJob: a job is not known, and the log has no change of it after ``since``.
 
-        Complexity: O(p) for the p parts of the log after ``since``, one for every few hundred single results or for
-        each batch. O(c) more for their c changes when the answer is first read. A listing costs as `scan`.
+        Complexity: O(p) for the p parts of the log after ``since``: one for each batch, and one for every 2,048 single
+        results. O(c) more for their c changes when the answer is first read. A listing costs as `scan`.
 
         >>> from bucketquery import BucketQuery, ResultsIndex
         >>> index = ResultsIndex()
@@ -243,7 +244,7 @@ class Reads(ClientReads):
             InvalidQuery: no result of this kind can have this key.
             UnknownJob: the job is not known, and the log has no change of it.
 
-        Complexity: O(c) for the c changes in the log, a comparison of arrays for each part.
+        Complexity: O(c) for the c changes in the log. Each part of the log takes a few comparisons of arrays.
 
         >>> from bucketquery import ResultsIndex
         >>> index = ResultsIndex()

@@ -81,7 +81,12 @@ class Snapshot(Reads):
         return self
 
     def _next(self, catalog: Catalog, now: int) -> "Snapshot":
-        """The next commit: its jobs, and the time of the clock. A clock that goes back does not make time go back."""
+        """The snapshot of the next commit.
+
+        Args:
+            catalog: its jobs.
+            now: the instant of the clock, epoch ms. If it is before the time of this commit, that time is repeated.
+        """
         before = self._made_at
         # This does the same as the constructor, in half the time.
         following = _new(Snapshot)

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
+from bucketquery.search import cursor
 from support.samples import SAMPLES, read_documents
 
 # No deadlines, because tests must not fail on a busy machine.
@@ -34,6 +35,12 @@ def pytest_collection() -> Generator[None, object, object]:
         gc.enable()
         gc.collect()
         gc.freeze()
+
+
+@pytest.fixture
+def decoding_cursors(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No cursor is remembered, so each is decoded, as in another process."""
+    monkeypatch.setattr(cursor, "_remember", lambda *_: None)
 
 
 def samples(name: str) -> tuple[dict[str, Any], ...]:

@@ -56,7 +56,7 @@ def changes_after(  # noqa: PLR0917 - keyword arguments would take longer
     for job_id in jobs:
         if catalog.get(job_id) is None:
             _require_changes(log, catalog, chunks, job_id, first)
-    # Parts may be dropped while the chunks are found, so this comes afterwards.
+    # The writer may drop parts while the chunks are found, so the log is asked afterwards which it has dropped.
     if first < sequence:
         oldest = sequence if log is None else log.last_dropped
         if first < oldest:

@@ -1,6 +1,6 @@
 """Change rows: the changes of a feed, judged by its query when they are first read, column by column.
 
-A feed that nobody reads holds references only. Its order is that of the commits.
+An unread feed has only references. The changes are in the order of their commits.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -145,7 +145,7 @@ class ChangeRows:
     __slots__ = ("__dict__", "_source")
 
     def __init__(self, make: Callable[[], _Made]) -> None:
-        # One slot for both: once they are made, only the changes of the feed are kept in memory.
+        # One slot for both: once the changes are made, the function and the parts of the log that it needs are freed.
         self._source: Callable[[], _Made] | _Made = make
 
     def _read(self) -> _Made:

@@ -1,4 +1,4 @@
-"""Changes: what the commits after a sequence changed, as a sequence that is read when a caller asks for it."""
+"""Changes: the answer of a feed, a Python sequence whose values are made when a caller reads them."""
 
 from collections.abc import Iterator, Sequence
 from operator import index as as_index
@@ -90,7 +90,7 @@ class Changes(Immutable):
 
     @property
     def ranges(self) -> tuple[ChangeRange, ...]:
-        """The ranges of changes that the log does not keep one by one; () if every change is here.
+        """The ranges of changes that the log does not keep one by one; () if no change is missing here.
 
         A query with a threshold at or above the floor of a range gets all its changes, and not the range.
 
@@ -114,7 +114,7 @@ class Changes(Immutable):
         Raises:
             InvalidQuery: changes have no such column.
 
-        Complexity: O(len(changes)) for numbers, without a Python object for each; also O(len(changes)) for the others.
+        Complexity: O(len(changes)). A column of numbers makes no Python object for each value.
 
         >>> from bucketquery import ResultsIndex
         >>> index = ResultsIndex()

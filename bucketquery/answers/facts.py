@@ -13,7 +13,7 @@ class Rest(NamedTuple):
     """Where a page ends.
 
     Attributes:
-        last: the last row where it is stored, with its masks; None: it is the last row of the page.
+        last: the last row in the table that stores it, with its masks; None: the page itself has it, not a copy.
         has_more: whether any match comes behind the page; None: the count tells.
         cursor: the cursor of an unpickled page.
     """
@@ -23,7 +23,7 @@ class Rest(NamedTuple):
     cursor: str | None = None
 
 
-#: The count tells whether any match comes behind the page, and its last row is where it seems.
+#: The count tells whether any match comes behind the page, and the page itself has its last row.
 BY_COUNT: Final = Rest()
 
 

@@ -36,7 +36,7 @@ class Page(Immutable, ABC, Generic[_Value]):
     Attributes:
         count: the number of all matches, before paging.
         sequence: the commit that the page was read from.
-        cursor: the text with which the next page begins behind this one.
+        cursor: the text that ``search(query, after=...)`` takes to return the next page; None if no match comes after.
     """
 
     __slots__ = ("_facts",)
@@ -79,7 +79,7 @@ class Page(Immutable, ABC, Generic[_Value]):
         characters that may stand in a URL. It belongs to the query with any ``size``, ``from_`` and ``expand``. It
         stays valid in later commits, if its result is deleted, and in another process with the same results.
 
-        Complexity: at most O(len(page)), and O(j) for the j jobs of the query, at each read.
+        Complexity: O(j) for the j jobs of the query, at each read.
 
         >>> from bucketquery import BucketQuery, ResultsIndex
         >>> index = ResultsIndex()
@@ -114,7 +114,8 @@ class Page(Immutable, ABC, Generic[_Value]):
         if not has_more or not length:
             return None
         job_id = job_id if isinstance(job_id, str) else job_id[-1]
-        return resolved, RowKey.of(Order.of(resolved), rows[-1:] if last is None else last, job_id)
+        segment, row = (rows if last is None else last).last()
+        return resolved, RowKey.of(Order.of(resolved), segment, row, job_id)
 
     @property
     def _job_id(self) -> str | tuple[str, ...]:
@@ -317,8 +318,7 @@ class Page(Immutable, ABC, Generic[_Value]):
               ``threshold``: the rows at or above the threshold. ``order``: the first rows of the order, from which the
               matches are picked. ``scan``: every row of the window, compared or counted by block counts. ``cache``:
               the first 128 rows of this order, found by an earlier search of the same results, or the rows that an
-              earlier search behind a cursor has read ahead. ``jobs``: several
-              searches, whose results are merged.
+              earlier search behind a cursor has read ahead. ``jobs``: several searches, whose results are merged.
             - ``column``: the score, or the first column of the order; None for the paths ``time`` and ``jobs``.
             - ``levels``: the edges of the levels that were read, as values of their columns.
             - ``rows_read``: the number of rows that were compared one by one, without the few late and replaced rows

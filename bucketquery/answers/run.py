@@ -26,6 +26,10 @@ from bucketquery.search.shortcuts import ALL_SHORTCUTS, Shortcuts
 
 _new_tuple: Final = tuple.__new__
 
+#: The ends of pages behind a row key: with matches behind them, and without.
+_MORE: Final = Rest(has_more=True)
+_LAST: Final = Rest(has_more=False)
+
 #: A scan of expanded buckets reads at most this many records at once, or all records of one bucket.
 _RECORDS_AT_ONCE: Final = 4096
 
@@ -96,9 +100,9 @@ def page_behind(  # noqa: PLR0917 - as `page_of`
     records = None
     if resolved.expand:
         records = expand(rows, job.table(RECORD), exclude_interim=resolved.exclude_interim_records)
-    rest = Rest(None, has_more)
-    of_page = job.job_id, rows, count, explanation, sequence, has_documents, records
-    return _PAGES[resolved.schema.kind](Facts(*of_page, query, resolved, rest))
+    rest = _MORE if has_more else _LAST
+    fields = (job.job_id, rows, count, explanation, sequence, has_documents, records, query, resolved, rest)
+    return _PAGES[resolved.schema.kind](_new_tuple(Facts, fields))
 
 
 def results_of(job: Job, resolved: ResolvedQuery, shortcuts: Shortcuts = ALL_SHORTCUTS) -> Iterator[Any]:

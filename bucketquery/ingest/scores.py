@@ -25,7 +25,7 @@ _INFLUENCERS: Final = "bucket_influencers"
 _NAME: Final = "influencer_field_name"
 #: The kind of results of each argument, except the one for nested influencers.
 _KINDS: Final[Mapping[str, Schema]] = {schema.plural: schema for schema in (BUCKET, RECORD, INFLUENCER)}
-#: The arguments in the order in which errors are reported.
+#: The arguments in the order in which errors are reported; the rank of an error is the position of its argument.
 ARGUMENTS: Final = (*_KINDS, _INFLUENCERS)
 
 #: The identity of a result, keywords as codes.
@@ -37,7 +37,7 @@ class Given(NamedTuple):
 
     Attributes:
         argument: its name.
-        what: what its rows name, for errors.
+        what: the words for a row in an error.
         keys: the columns that identify a row, in the order of the input; keywords as codes.
     """
 
@@ -46,7 +46,7 @@ class Given(NamedTuple):
     keys: Sequence[Array]
 
     def unknown(self, wanted: set[_Identity]) -> tuple[int, InvalidDocument] | None:
-        """The error for the first row with one of the identities, after its rank among errors; None if none has one."""
+        """The rank and the error of the first row that has one of the identities; None if no row has one."""
         rows = zip(*(column.tolist() for column in self.keys), strict=True)
         for row, identity in enumerate(rows):
             if identity in wanted:
@@ -77,7 +77,7 @@ class Scores(NamedTuple):
     repeated: int
 
     def unknown(self, rows: Int64s, names: Sequence[tuple[int, str | None]]) -> list[tuple[int, InvalidDocument]]:
-        """The errors for results that the job does not have: at most one for each argument, after its rank.
+        """The errors for results that the job does not have, each with its rank: at most one for each argument.
 
         Args:
             rows: the rows of the segment that are not stored.

@@ -16,7 +16,8 @@ from bucketquery.storage.keywords import NO_KEYWORDS, encode_keywords, keywords_
 from bucketquery.storage.packed_rows import EMPTY_MAPPING
 from bucketquery.storage.segment import Segment
 
-#: The bits of a flag byte: what is known of a result before and after a change.
+#: The bits of a flag byte, which describes a result before and after a change: whether there was one and is one,
+#: whether it was and is interim, whether `renormalize` changed it, and whether the change is one of a listing.
 HAD: Final = 1
 HAS: Final = 2
 WAS_INTERIM: Final = 4
@@ -24,7 +25,7 @@ IS_INTERIM: Final = 8
 RENORMALISED: Final = 16
 LISTED: Final = 32
 
-#: The reasons by their codes; None is that of a listing.
+#: The reasons by their codes. A change of a listing has None.
 REASONS: Final[tuple[Reason | None, ...]] = (
     None,
     "inserted",
@@ -68,7 +69,7 @@ class ChangeColumns:
         identity: the columns of the identity, keywords as codes.
         dictionaries: the dictionaries of its keyword columns.
         ranges: the ranges of the changes that are not among these.
-        replaced: the whole rows before the changes; always None so far.
+        replaced: the whole rows before the changes; no code fills it yet, so it is None.
     """
 
     __slots__ = (
@@ -134,7 +135,7 @@ class ChangeColumns:
         )
 
     def detach(self) -> "ChangeColumns":
-        """Copies of these changes, with the jobs and keywords that they have and no others."""
+        """Copies of these changes, without the jobs and keywords that none of them has."""
         jobs, codes = self.jobs, self.codes
         if codes is not None:
             used, found = np.unique(codes, return_inverse=True)
@@ -203,7 +204,7 @@ class ChangeColumns:
         return zip(self.jobs, last.tolist(), strict=True)
 
     def within(self, kept: int) -> "ChangeColumns":
-        """These changes of one commit and job; ranges and those at or above a floor if they are more than ``kept``."""
+        """These changes, of one commit and job; if more than ``kept``, ranges and the changes at or above a floor."""
         if self.length <= kept:
             return self
         reached = np.fmax(self.old_scores, self.scores)

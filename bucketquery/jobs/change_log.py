@@ -3,10 +3,10 @@
 All snapshots of an index share one log, and each reads it up to its own commit. So a write first adds its changes, and
 then one assignment publishes the snapshot that sees them. Until then no reader looks at them.
 
-The changes of single rows go into open lists, which grow at their ends. Every few hundred rows they become columns. The
-changes of a batch are columns at once, one part for each table. A reader takes one `_State`; the lists in it only ever
-grow behind what the state describes. If a write fails, its changes stay behind the newest commit, and the next write
-starts from copies of the lists without them.
+The changes of single rows go into open lists, which grow at their ends. After `Sizes.open_changes` rows they become
+columns. The changes of a batch are columns at once, one part for each table. A reader takes one `_State`. The lists in
+it only grow, behind the entries that the state describes. If a write fails, its changes stay behind the newest commit,
+and the next write starts from copies of the lists without them.
 
 The log is bounded by rows. It drops whole parts, oldest first, and remembers for each job the last commit that it has
 dropped.
@@ -35,7 +35,7 @@ class Part(NamedTuple):
         columns: the changes.
         first: the first commit among them.
         last: the last commit among them.
-        made_at: the commit at which the log made the part. It never falls from one part to the next; ``last`` may.
+        made_at: the commit in which the log made the part. It never falls from one part to the next; ``last`` may.
     """
 
     columns: ChangeColumns
@@ -53,7 +53,7 @@ class OpenRows:
     """The changes of single rows that are not in columns yet. The lists only grow.
 
     Attributes:
-        entries: the job, the record before and the record of each row, one row after the other.
+        entries: the job, the record before and the record after of each row, one row after the other.
         sequences: the commit of each write. It is added last, so the other lists are never shorter.
         times: the time of each commit.
         stops: the number of entries up to the end of each commit.
@@ -68,12 +68,12 @@ class OpenRows:
         self.stops: list[int] = []
 
     def between(self, since: int, sequence: int) -> tuple[int, int]:
-        """The numbers of the commits after ``since`` up to ``sequence``."""
+        """The positions ``[first, stop)`` in `sequences` of the commits after ``since`` up to ``sequence``."""
         sequences = self.sequences
         return bisect_right(sequences, since), bisect_right(sequences, sequence)
 
     def columns(self, first: int, stop: int) -> ChangeColumns:
-        """The changes of some commits as columns."""
+        """The changes of the commits at the positions ``[first, stop)``, at least one, as columns."""
         start = self.stops[first - 1] if first else 0
         stops = self.stops[first:stop]
         sequences = np.array(self.sequences[first:stop], dtype=np.int64)
@@ -92,7 +92,7 @@ class OpenRows:
 
 
 class _State(NamedTuple):
-    """What a reader sees: the parts ``[start, stop)`` of a list, and the open rows. One assignment replaces it."""
+    """The parts ``[start, stop)`` of a list and the open rows: all that a reader sees. One assignment replaces it."""
 
     parts: list[Part | None]
     start: int
@@ -105,8 +105,8 @@ class Chunk(NamedTuple):
 
     Attributes:
         source: a part, or open rows.
-        first: for a part, the first commit that it has for the reader; for open rows, the number of a commit.
-        stop: for a part, the last commit; for open rows, the number behind the last commit.
+        first: for a part, the first sequence that the reader asks for; for open rows, the position of the first commit.
+        stop: for a part, the last such sequence; for open rows, the position behind the last commit.
     """
 
     source: Part | OpenRows
@@ -174,9 +174,9 @@ class ChangeLog:
         self._rows = 0
         #: The rows of small parts since these were last merged.
         self._small_rows = 0
-        #: The number of entries that the open rows may have before the writer does more than to append.
+        #: The number of entries that the open rows may have before the writer does more than append.
         self._room = 3 * self._limit
-        #: Whether a write has begun and was not published.
+        #: Whether a write has begun that is not published yet. A failed write leaves this True.
         self.is_dirty = False
         #: The last dropped commit of each job, and that of the jobs that are not listed.
         self._dropped: tuple[dict[str, int], int] = ({}, first_sequence)
@@ -264,7 +264,7 @@ class ChangeLog:
         """Drop the oldest parts beyond the bound; for the writer only, after the publication."""
         parts, start, stop, open_rows = self._state
         first = start
-        # As soon as there is an open row, there is room for all of them: one large step rather than many small ones.
+        # One open row reserves room for `_limit` of them, so parts are dropped in few large steps.
         excess = self._rows + (self._limit if open_rows.entries else 0) - self._kept
         while excess > 0 and start < stop:
             part = parts[start]
@@ -273,7 +273,7 @@ class ChangeLog:
             excess -= part.weight
             start += 1
         if start > first:
-            # A reader of the old state that finds None reads `_dropped` afterwards, and so knows what it misses.
+            # A reader of the old state finds None, then reads `_dropped`, and so knows which changes it lacks.
             self._state = _State(parts, start, stop, open_rows)
             self._rows -= sum([part.weight for part in parts[first:start] if part is not None])
             parts[first:start] = [None] * (start - first)
@@ -310,8 +310,8 @@ class ChangeLog:
     def chunks(self, since: int, sequence: int) -> list[Chunk]:
         """The changes after ``since`` up to ``sequence``, in the order in which the log took them.
 
-        The caller reads `oldest` or `last_dropped` afterwards. Parts that are dropped meanwhile are left out here, and
-        are known there.
+        The caller reads `oldest` or `last_dropped` afterwards. If the writer drops a part meanwhile, the part is left
+        out here, and those two name its commits.
         """
         parts, start, stop, open_rows = self._state
         found = []
@@ -339,7 +339,7 @@ def _merged(parts: Sequence[Part | None], most: int, small_rows: int) -> list[Pa
 
     Args:
         parts: parts, oldest first.
-        most: once merged parts have this number of rows, the next ones are merged anew.
+        most: once merged parts have this number of rows, the next small parts begin another one.
         small_rows: the largest number of rows in a small part.
     """
     kept: list[Part | None] = []

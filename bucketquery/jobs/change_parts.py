@@ -21,12 +21,13 @@ from bucketquery.jobs.change_columns import (
 )
 from bucketquery.model.schema import Array, Bools, Float64s, Int64s, Objects, Schema, Type
 from bucketquery.storage.keywords import encode_keywords, without_unused
-from bucketquery.storage.packed_rows import layout_of
+from bucketquery.storage.packed_rows import Layout, layout_of
 from bucketquery.storage.segment import Segment
 from bucketquery.storage.selection import Selection
 from bucketquery.storage.table_changes import BatchChanges, TableChanges
 
-#: The changes of single rows, one after the other: the job, the record before (None if there was none), the record.
+#: The changes of single rows, one after the other: the job, the record before (None if there was none), the record
+#: after.
 Entries = Sequence[Any]
 
 _FLAG: Final = np.dtype(np.uint8)
@@ -51,28 +52,41 @@ def columns_of_entries(entries: Entries, sequences: Int64s, times: Int64s) -> Ch
     job_ids = entries[::3]
     jobs = {job_id: code for code, job_id in enumerate(dict.fromkeys(job_ids))}
     codes = np.array([jobs[job_id] for job_id in job_ids], dtype=np.int32) if len(jobs) > 1 else None
-    before, new = entries[1::3], b"".join(entries[2::3])
-    flags = _flags_of(layout.column(new, "is_interim"), HAS, IS_INTERIM)
-    if before.count(None) < len(before):
-        was_there = [record for record in before if record is not None]
-        old = b"".join(was_there)
-        had = np.array([record is not None for record in before], dtype=np.bool_)
-        old_scores = np.full(len(job_ids), np.nan)
-        old_scores[had] = layout.column(old, schema.score)
-        flags[had] |= _flags_of(layout.column(old, "is_interim"), HAD, WAS_INTERIM)
-    else:
-        old_scores = constant(np.nan, _DOUBLE, len(job_ids))
+    before, after = entries[1::3], entries[2::3]
+    old_scores, flags = _side(layout, before, HAD, WAS_INTERIM)
+    scores, has = _side(layout, after, HAS, IS_INTERIM)
+    # A deleted row has no record of its own, so the identity is that of the record before.
+    records = after if None not in after else [new or old for old, new in zip(before, after, strict=True)]
+    joined = b"".join(records)
     return ChangeColumns(
         schema,
         jobs,
         codes,
         sequences,
         times,
-        flags,
+        flags | has,
         old_scores,
-        layout.column(new, schema.score).copy(),
-        [layout.column(new, name).copy() for name in schema.identity],
+        scores,
+        [layout.column(joined, name).copy() for name in schema.identity],
     )
+
+
+def _side(layout: Layout, records: Entries, has: int, interim: int) -> tuple[Float64s, Flags]:
+    """The scores and the flags of one side of some changes; NaN and 0 for a record that is None."""
+    missing = records.count(None)
+    if missing == len(records):
+        return constant(np.nan, _DOUBLE, missing), constant(0, _FLAG, missing)
+    joined = b"".join(records if not missing else [record for record in records if record is not None])
+    flags, scores = (
+        _flags_of(layout.column(joined, "is_interim"), has, interim),
+        layout.column(joined, layout.schema.score),
+    )
+    if not missing:
+        return scores.copy(), flags
+    known = np.array([record is not None for record in records], dtype=np.bool_)
+    all_scores, all_flags = np.full(len(records), np.nan), np.zeros(len(records), dtype=_FLAG)
+    all_scores[known], all_flags[known] = scores, flags
+    return all_scores, all_flags
 
 
 def parts_of_entries(entries: Entries, sequence: int, time: int, most: int, kept: int) -> list[ChangeColumns]:
@@ -107,7 +121,7 @@ def columns_of_table(
         written, score = changes.written, changes.written.schema.score
         if not written.length:
             return []
-        # After new scores there is no column of interim results: they are interim as before.
+        # New scores have no column ``is_interim``: the results are interim if they were before.
         after = written.column(score), written.columns.get("is_interim")
         had = changes.had()
         if had is None:
@@ -132,7 +146,7 @@ def columns_of_listing(job_id: str, rows: Selection, sequence: int, time: int) -
 
 #: A kind, the columns of its identity, and the dictionaries of those with keywords.
 _Identity = tuple[Schema, list[Array], dict[str, Objects]]
-#: The current scores of some results, and which of them are interim; None if they are what they were before.
+#: The current scores of some results, and which of them are interim; None in place of the latter: as before.
 _Values = tuple[Float64s, Bools | None]
 
 

@@ -19,11 +19,11 @@ from bucketquery.model.schema import BUCKET, SCHEMAS, Kind
 from bucketquery.model.sizes import Sizes
 from bucketquery.queries.deletion import Deletion
 from bucketquery.storage.deletes import reaches
-from bucketquery.storage.packed_rows import Layout, Row
+from bucketquery.storage.packed_rows import Layout, Row, layout_of
 from bucketquery.storage.packed_segment import segment_of_rows
 from bucketquery.storage.segment import Segment
 from bucketquery.storage.table import Table, UnknownRows
-from bucketquery.storage.table_changes import Counts, RowChanges, TableChanges
+from bucketquery.storage.table_changes import Counts, Deletions, RowChanges, TableChanges
 
 #: For each kind, the table of a job without results.
 EmptyTables = Mapping[Kind, Table]
@@ -32,15 +32,15 @@ _new_tuple: Final = tuple.__new__
 
 
 class Written(NamedTuple):
-    """What a write did.
+    """The result of a write.
 
     Attributes:
         jobs: the changed jobs, by id.
         counts: the numbers of inserted, replaced, unchanged and deleted results.
-        changes: the job and the changes of each table that the write touched. Some of them may be without changes.
+        changes: the job and the changes of each table that the write touched; some may have no changes.
         is_renormalised: whether the write only gave new scores.
         rows: the changes of single rows, which `changes` does not have: the job, the record that the row replaced
-            (None if it is new) and its own record, one row after the other in one list.
+            (None if it is new) and its own record (None if it was deleted), one row after the other in one list.
     """
 
     jobs: Mapping[str, Job]
@@ -136,7 +136,7 @@ def drop_overtaken(catalog: Catalog, batch: Batch, written: Written) -> Written:
         rows.setdefault((job_id, layout), []).append(row)
     for (job_id, layout), some in rows.items():
         own.setdefault((job_id, layout.kind), []).append(segment_of_rows(layout, some))
-    jobs, changes, deleted = {**written.jobs}, [*written.changes], 0
+    jobs, changes, rows_of_all, deleted = {**written.jobs}, [*written.changes], [*written.rows], 0
     for (job_id, kind), buckets in own.items():
         if kind != BUCKET.kind:
             continue
@@ -146,9 +146,10 @@ def drop_overtaken(catalog: Catalog, batch: Batch, written: Written) -> Written:
             new, of_table = table.delete_overtaken(np.unique(instants), own.get((job_id, table.kind), ()))
             if new is not table:
                 job = jobs[job_id] = job.with_table(new)
-                changes.append((job_id, of_table))
+                _note(job_id, table, of_table, rows_of_all, changes)
                 deleted += of_table.counts.deleted
-    return written._replace(jobs=jobs, counts=written.counts._replace(deleted=deleted), changes=changes)
+    counts = written.counts._replace(deleted=deleted)
+    return written._replace(jobs=jobs, counts=counts, changes=changes, rows=rows_of_all)
 
 
 def rescore(job: Job, scores: Iterable[Scores]) -> Written:
@@ -185,6 +186,7 @@ def delete_results(catalog: Catalog, named: Deletion) -> Written:
     job_ids, start, end, interim_only = named
     jobs: dict[str, Job] = {}
     changes: list[tuple[str, TableChanges]] = []
+    rows: list[str | bytes | None] = []
     deleted = 0
     for job in catalog if job_ids is None else [catalog.known(job_id, "job_id") for job_id in job_ids]:
         for table in job.tables.values():
@@ -194,9 +196,29 @@ def delete_results(catalog: Catalog, named: Deletion) -> Written:
             new, of_table = table.delete(start, end, interim_only=interim_only)
             if new is not table:
                 jobs[job.job_id] = (jobs.get(job.job_id) or job).with_table(new)
-                changes.append((job.job_id, of_table))
+                _note(job.job_id, table, of_table, rows, changes)
                 deleted += of_table.counts.deleted
-    return Written(jobs, Counts(0, 0, 0, deleted), changes)
+    return Written(jobs, Counts(0, 0, 0, deleted), changes, rows=rows)
+
+
+def _note(
+    job_id: str,
+    table: Table,
+    of_table: TableChanges,
+    rows: list[str | bytes | None],
+    changes: list[tuple[str, TableChanges]],
+) -> None:
+    """Add the deletes of one table to the changes of a write.
+
+    A few deletes of a kind that can be packed are added as single rows: 3 us for one rather than 60.
+    """
+    layout = layout_of(table.kind)
+    few = of_table.counts.deleted <= table.base.sizes.rows_one_by_one
+    if layout is not None and few and isinstance(of_table, Deletions):
+        for record in of_table.records(layout):
+            rows += (job_id, record, None)
+    else:
+        changes.append((job_id, of_table))
 
 
 def delete_all(job: Job, *, with_changes: bool = True) -> Written:

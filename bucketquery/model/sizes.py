@@ -19,8 +19,8 @@ class Sizes:
         rows_one_by_one: a batch of at most N rows of a job is written row by row: 1 us a row rather than 60 us a batch.
         packed_rows: a base or a batch of at most N rows is packed. Records take a third of the memory of small arrays.
         keywords_per_row: if a dictionary has more than N keywords for each row, its unused keywords are removed.
-        entries_per_hidden: a base is copied once deletes let its arrays hide more than one of every N entries. A cut at
-            the end hides the spare room, one of 9 entries, and may hide some of the last rows without a copy.
+        entries_per_hidden: a base is copied once deletes hide more than one of every N entries of its arrays. A cut at
+            the end hides the spare room, one of 9 entries, and may also hide a few last rows without a copy.
         value_index_rows: a column of fewer than N rows has no value index, since comparing its rows is as fast.
         rows_behind: the writer extends a value index that lacks N or more of the last rows of its column. Readers
             compare the rows that it lacks.
@@ -43,8 +43,8 @@ class Sizes:
         small_changes_per_part: a part is small if it has at most one row for every N of these, since a part takes 1 KB
             beside its rows.
         dropped_parts: the list of the log's parts is copied once more than N of them, and more than half, are dropped.
-        dropped_jobs: the log forgets unknown jobs once it remembers that it dropped changes of N jobs, and of twice as
-            many as are known.
+        dropped_jobs: the log forgets unknown jobs once its notes of dropped changes name more than N jobs, and more
+            than twice as many as are known.
     """
 
     head_rows: int = 1024

@@ -1,7 +1,7 @@
 """Searches behind a row key: the first matches of one table that come after it, and the exact count of all matches.
 
-In identity order the key gives a rank, and the page is found by ranks. In any other order the search reads some
-thousand matches more than the page needs, and the view stores them for the next pages.
+In identity order the key gives a rank, and the page is found by ranks. In any other order the search reads
+`Shortcuts.ahead_rows` matches, and the view stores them for the next pages.
 """
 
 from collections.abc import Iterator
@@ -25,11 +25,14 @@ from bucketquery.storage.table import Table
 from bucketquery.storage.view import NO_ROWS, View
 from bucketquery.value_index.value_index import ValueIndex, sort_keys_of
 
-#: A view stores the matches read ahead of the last N walks.
+_new_tuple: Final = tuple.__new__
+
+#: The number of walks for which a view stores matches that were read ahead.
 _WALKS: Final = 4
 
-#: From N times the needed entries of a level on, a sample tells which of them are near the key.
+#: If a level has more than N times the needed entries, a sample tells which of them are near the key.
 _SAMPLED_FROM: Final = 8
+#: The number of entries in the sample.
 _SAMPLED_VALUES: Final = 512
 
 
@@ -108,11 +111,12 @@ def _by_time(view: View, resolved: ResolvedQuery, boundary: Boundary) -> Behind:
         low = min(last, max(first, rank))
         high = min(last, low + size)
         has_more = high < last
-    return Behind(Selection(view, (low, high, desc)), max(0, last - first), has_more, BY_TIME)
+    # This does the same as the constructor, in half the time.
+    return _new_tuple(Behind, (Selection(view, (low, high, desc)), max(0, last - first), has_more, BY_TIME))
 
 
 def _by_value(view: View, resolved: ResolvedQuery, boundary: Boundary, shortcuts: Shortcuts) -> Behind:
-    """The page, out of the rows read ahead if they have it; if not, more rows are read."""
+    """The page, from the rows that were read ahead if these contain it. If not, the search reads ahead anew."""
     size, order, key = resolved.size, boundary.order, boundary.key
     asked = resolved.start, resolved.end, resolved.threshold, order
     others: list[ReadAhead] = []
@@ -137,9 +141,9 @@ def _by_value(view: View, resolved: ResolvedQuery, boundary: Boundary, shortcuts
 
 
 def _page_of(view: View, known: ReadAhead, boundary: Boundary, size: int) -> Behind | bool:
-    """The page out of rows that were read ahead.
+    """The page from rows that were read ahead.
 
-    If they do not surely have the whole page: whether they have its begin, so that the walk has read them.
+    If these may lack some of the page: whether they have its first row. Then the same walk has read them.
     """
     is_behind = boundary.is_before(view, known.rows)
     rest = int(np.count_nonzero(is_behind))
@@ -153,7 +157,7 @@ def _page_of(view: View, known: ReadAhead, boundary: Boundary, size: int) -> Beh
 def _first_behind(
     resolved: ResolvedQuery, matches: Matches, boundary: Boundary, need: int
 ) -> tuple[Array, Explanation]:
-    """The first ``need`` matches behind a row key, in order; all if there are fewer. And how they were found."""
+    """The first ``need`` matches behind a row key, in order, all if there are fewer; and the explanation."""
     order, window = boundary.order, matches.window
     view, lead, desc = window.view, order.lead, order.desc
     path: Path = "threshold" if matches.levels else "scan"
@@ -241,9 +245,9 @@ def _in_a_level(
 
 
 def _nearest(sort_keys: Array, entries: Int64s, need: int) -> Iterator[Int64s]:
-    """Those of some entries of a level that have the greatest sort keys, at least about twice ``need``; then all.
+    """The entries with the greatest sort keys among some entries of a level, about twice ``need``; then all of them.
 
-    A sample gives the sort key from which on they are taken, so no partition of all entries is needed.
+    A sample gives the least sort key that is taken, so all entries need not be partitioned.
     """
     own = sort_keys[entries]
     if len(own) > _SAMPLED_FROM * need:

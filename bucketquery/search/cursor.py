@@ -7,14 +7,16 @@ A cursor is the base64 form of these bytes, without padding:
 - the resolved window and the commit, 8 bytes each,
 - the number of the job among the jobs of the query,
 - the values of the row key, each with a byte for its type,
-- a digest of all bytes before it.
+- up to two bytes of 0, so that base64 has no bits to spare,
+- a checksum of all bytes before it.
 
-The digests find cursors that were cut, changed or given to another query. They are no signatures: whoever wants to can
-make a cursor. Such a cursor begins a page elsewhere in the query's own answer, and nothing else.
+Digest and checksum find cursors that were cut, changed or given to another query. They are no signatures, so anybody
+can make a cursor. Such a cursor only begins a page elsewhere in the query's own answer.
+
+A process remembers the last cursors that it wrote or read, so that a walk does not decode them.
 """
 
-from binascii import a2b_base64, b2a_base64
-from hashlib import blake2b
+from binascii import a2b_base64, b2a_base64, crc32
 from math import isnan
 from struct import Struct, error
 from typing import Final, NoReturn
@@ -26,16 +28,17 @@ from bucketquery.model.schema import Type
 from bucketquery.queries.query import Query
 from bucketquery.queries.resolved import ResolvedQuery
 from bucketquery.search.order import Order
-from bucketquery.search.row_key import CutText, RowKey, Value, digest_of
+from bucketquery.search.row_key import DIGEST_BYTES, CutText, RowKey, Value, digest_of
 
 _VERSION: Final = 1
+#: This number of cursors is remembered, and of walks.
+_REMEMBERED: Final = 256
 _LONGEST: Final = 1_024
 #: Texts of one key that have more bytes than this in all are cut. The rest of a cursor has at most 145 bytes.
 _MOST_TEXT_BYTES: Final = 600
-_DIGEST_BYTES: Final = 8
 
 #: Version, digest of the query, start, end, commit, number of the job.
-_HEAD: Final = Struct(f">B{_DIGEST_BYTES}sqqQI")
+_HEAD: Final = Struct(f">B{DIGEST_BYTES}sqqQI")
 _TEXT: Final = Struct(">BH")
 _TO_URL: Final = bytes.maketrans(b"+/", b"-_")
 _FROM_URL: Final = bytes.maketrans(b"-_", b"+/")
@@ -50,7 +53,7 @@ _NUMBERS: Final = {
     _IS_INTEGER: (int, Struct(">Bq")),
     _IS_DOUBLE: (float, Struct(">Bd")),
 }
-#: By the value of a type, because hashing a member of an enumeration calls a Python function.
+#: The forms of each type. The keys are values of types: to hash a member of an enumeration calls a Python function.
 _OF_TYPE: Final = {
     Type.TIMESTAMP.value: {_IS_INTEGER},
     Type.INTEGER.value: {_IS_INTEGER},
@@ -61,8 +64,14 @@ _OF_TYPE: Final = {
     Type.KEYWORDS.value: {_IS_TEXT, _IS_CUT},
 }
 
-#: What a cursor says: the query with the window of its first page, and the key of the last result of a page.
+_CHECKSUM: Final = Struct(">I")
+_PADDING: Final = (b"", bytes(1), bytes(2))
+
+#: The content of a cursor: the query with the window of its first page, and the key of the last result of a page.
 Walk = tuple[ResolvedQuery, RowKey]
+
+#: The last cursors, with the query and the walk of each; the oldest first. They hold no results.
+_remembered: Final[dict[str, tuple[Query, Walk]]] = {}
 
 
 def write_cursor(query: Query, resolved: ResolvedQuery, key: RowKey, sequence: int) -> str:
@@ -83,7 +92,11 @@ def write_cursor(query: Query, resolved: ResolvedQuery, key: RowKey, sequence: i
     is_long = sum(map(len, texts)) > _MOST_TEXT_BYTES
     most = _MOST_TEXT_BYTES // len(texts) if is_long else _MOST_TEXT_BYTES
     payload = b"".join([head, *(_written(value, most) for value in key.values)])
-    return _encoded(payload + _checksum(payload)).decode("ascii")
+    payload += bytes(-(len(payload) + _CHECKSUM.size) % 3)
+    cursor = _encoded(payload + _CHECKSUM.pack(crc32(payload))).decode("ascii")
+    if not is_long:
+        _remember(cursor, query, (resolved, key))
+    return cursor
 
 
 def read_cursor(query: Query, cursor: object) -> Walk:
@@ -96,10 +109,19 @@ def read_cursor(query: Query, cursor: object) -> Walk:
     O(j) for the j jobs of the query. A cursor is never decoded beyond 1,024 characters.
     """
     text = cursor if type(cursor) is str else base_form(cursor)
+    if type(text) is str and (known := _remembered.get(text)) is not None and (known[0] is query or known[0] == query):
+        return known[1]
     if query._parsed.timestamp is not None:
         _refuse("[after] cannot be used with [timestamp]", cursor)
     if type(text) is not str:
         _refuse(f"[after] must be the text of a page's cursor, not {type(cursor).__name__}", cursor)
+    walk = _decoded(query, text, cursor)
+    _remember(text, query, walk)
+    return walk
+
+
+def _decoded(query: Query, text: str, cursor: object) -> Walk:
+    """The result of `read_cursor` for a text; ``cursor`` is what the caller gave."""
     payload = _payload(text)
     if payload is None:
         _refuse("[after] is not the cursor of a page, or it was changed", cursor)
@@ -122,6 +144,15 @@ def read_cursor(query: Query, cursor: object) -> Walk:
     return resolved, key
 
 
+def _remember(cursor: str, query: Query, walk: Walk) -> None:
+    """Remember what a cursor says. If there are `_REMEMBERED` cursors already, forget a quarter of them, the oldest."""
+    if len(_remembered) >= _REMEMBERED:
+        # The list is made in one step, since other threads add cursors. Two threads may both drop the same ones.
+        for oldest in list(_remembered)[: max(1, _REMEMBERED // 4)]:
+            _remembered.pop(oldest, None)
+    _remembered[cursor] = (query, walk)
+
+
 def _in_window(query: Query, start: int, end: int) -> ResolvedQuery:
     """The resolved query with the window of a cursor. Date math is not resolved again."""
     resolved = query.replace(start=None, end=None)._resolved
@@ -130,30 +161,27 @@ def _in_window(query: Query, start: int, end: int) -> ResolvedQuery:
 
 
 def _payload(text: str) -> bytes | None:
-    """The bytes of a cursor without their digest; None if the text was cut or changed."""
-    if len(text) > _LONGEST or not text.isascii():
+    """The bytes of a cursor without their checksum; None if the text was cut or changed."""
+    if len(text) > _LONGEST or len(text) % 4 or not text.isascii():
         return None
     encoded = text.encode("ascii")
     try:
-        written = a2b_base64(encoded.translate(_FROM_URL) + b"=" * (-len(encoded) % 4))
+        # Without padding and without spare bits, only one text has these bytes. The strict mode refuses all others.
+        written = a2b_base64(encoded.translate(_FROM_URL), strict_mode=True)
     except ValueError:
         return None
-    payload, checksum = written[:-_DIGEST_BYTES], written[-_DIGEST_BYTES:]
-    # Decoding ignores foreign characters and the last bits, so the text is compared with the one that was written.
-    return payload if _checksum(payload) == checksum and _encoded(written) == encoded else None
+    payload, checksum = written[: -_CHECKSUM.size], written[-_CHECKSUM.size :]
+    is_valid = _CHECKSUM.pack(crc32(payload)) == checksum and b"+" not in encoded and b"/" not in encoded
+    return payload if is_valid else None
 
 
 def _encoded(written: bytes) -> bytes:
-    """Bytes in base64 for URLs, without padding. Calling `binascii` takes half the time of `base64`."""
-    return b2a_base64(written, newline=False).translate(_TO_URL).rstrip(b"=")
+    """Bytes in base64 for URLs. Calling `binascii` takes half the time of `base64`."""
+    return b2a_base64(written, newline=False).translate(_TO_URL)
 
 
 def _refuse(reason: str, cursor: object) -> NoReturn:
     raise InvalidCursor(reason, field="after", value=cursor)
-
-
-def _checksum(payload: bytes) -> bytes:
-    return blake2b(payload, digest_size=_DIGEST_BYTES).digest()
 
 
 def _digest(query: Query) -> bytes:
@@ -191,7 +219,7 @@ def _written_text(value: str, most: int) -> bytes:
     text = value.encode("utf-8", "surrogatepass")
     if len(text) <= most:
         return _TEXT.pack(_IS_TEXT, len(text)) + text
-    length = most - _DIGEST_BYTES
+    length = most - DIGEST_BYTES
     while text[length] in _CONTINUES:
         length -= 1
     return _TEXT.pack(_IS_CUT, length) + text[:length] + digest_of(value)
@@ -217,7 +245,7 @@ def _read_key(order: Order, payload: bytes, job_id: str) -> RowKey | None:
             return None
         value, place = _read_value(kind, payload, place)
         values.append(value)
-    return RowKey(tuple(values), job_id) if place == len(payload) else None
+    return RowKey(tuple(values), job_id) if payload[place:] in _PADDING else None
 
 
 def _read_value(kind: int, payload: bytes, place: int) -> tuple[Value, int]:
@@ -229,7 +257,7 @@ def _read_value(kind: int, payload: bytes, place: int) -> tuple[Value, int]:
         place += length
         if kind == _IS_TEXT:
             return text, place
-        return CutText(text, payload[place : place + _DIGEST_BYTES]), place + _DIGEST_BYTES
+        return CutText(text, payload[place : place + DIGEST_BYTES]), place + DIGEST_BYTES
     _, form = _NUMBERS[kind]
     _, value = form.unpack_from(payload, place)
     if isinstance(value, float) and isnan(value):

@@ -133,7 +133,7 @@ class Order:
         return self.first(view, with_head(view, rows, head) if len(head) else rows, need)
 
     def around(self, view: View, rows: Array, head: Int64s, first: int, last: int) -> tuple[Array, Int64s, int]:
-        """Some of at least ``last`` rows: those with the ranks ``[first, last)``, and without most others.
+        """Of at least ``last`` rows, those with the ranks ``[first, last)`` and few others.
 
         O(n): the rows are parted by their leading value, and not sorted. The leading column has numbers.
 

@@ -6,6 +6,7 @@ A key holds values, not a row number. So it is valid in every commit, even after
 
 from bisect import bisect_left
 from hashlib import blake2b
+from math import isnan
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -16,10 +17,12 @@ from bucketquery.search.order import Order, SortColumn
 from bucketquery.search.window import Window
 from bucketquery.storage.keywords import MISSING
 from bucketquery.storage.segment import Segment
-from bucketquery.storage.selection import Selection
 from bucketquery.storage.view import View
 
-_DIGEST_BYTES: Final = 8
+_new_tuple: Final = tuple.__new__
+
+#: The length of a digest in a cursor.
+DIGEST_BYTES: Final = 8
 _GREATEST_CHARACTER: Final = chr(0x10FFFF)
 
 
@@ -46,16 +49,9 @@ class RowKey(NamedTuple):
     job_id: str
 
     @classmethod
-    def of(cls, order: Order, row: Selection, job_id: str) -> "RowKey":
-        """The key of a row. It must lie in a segment with masks, or have no missing integer."""
-        columns = order.row_keys(row, [job_id]).columns
-        values: list[Value] = []
-        for taken, missing in columns[1:] if order.job_leads else columns[:-1]:
-            if isinstance(taken, list):
-                values.append(taken[0])
-            else:
-                values.append(None if missing is not None and missing[0] else taken.item(0))
-        return cls(tuple(values), job_id)
+    def of(cls, order: Order, segment: Segment, row: int, job_id: str) -> "RowKey":
+        """The key of a row of a segment. The segment has masks, or no integer is missing."""
+        return cls(tuple([_value(segment, row, column, desc=order.desc) for column in order.columns]), job_id)
 
     @property
     def has_cut_text(self) -> bool:
@@ -74,7 +70,7 @@ class RowKey(NamedTuple):
             mine, others = (self.job_id, *mine), (other.job_id, *others)
         else:
             mine, others = (*mine, self.job_id), (*others, other.job_id)
-        # The keys differ, so some pair of values does.
+        # The keys differ, so at least one pair of values differs.
         first = [here != there for here, there in zip(mine, others, strict=True)].index(True)
         here: Any = mine[first]
         there: Any = others[first]
@@ -87,13 +83,13 @@ class Boundary(NamedTuple):
     Attributes:
         order: the order.
         key: the key.
-        jobs: whether rows that tie with all values of the key come behind it, because of their job. If the table is a
+        ties: whether rows that tie with all values of the key come behind it, because of their job. If the table is a
             combined one, this table, which has the job of each row.
     """
 
     order: Order
     key: RowKey
-    jobs: bool | CombinedTable
+    ties: bool | CombinedTable
 
     @classmethod
     def of(cls, order: Order, key: RowKey, jobs: str | CombinedTable) -> "Boundary":
@@ -101,7 +97,8 @@ class Boundary(NamedTuple):
         if isinstance(jobs, CombinedTable):
             return cls(order, key, jobs)
         comes_behind = not order.job_leads and (jobs < key.job_id if order.desc else jobs > key.job_id)
-        return cls(order, key, comes_behind)
+        # This does the same as the constructor, in half the time.
+        return _new_tuple(cls, (order, key, comes_behind))
 
     @property
     def lead(self) -> Value:
@@ -129,12 +126,12 @@ class Boundary(NamedTuple):
             is_behind, is_tied = _compared(segment, among, column, value, desc=self.order.desc)
             behind[tied] = is_behind
             tied = is_tied.nonzero()[0] if isinstance(tied, slice) else tied[is_tied]
-        jobs = self.jobs
-        if isinstance(jobs, CombinedTable):
-            numbers, number = jobs.numbers_of(rows[tied]), self._number(jobs)
+        ties = self.ties
+        if isinstance(ties, CombinedTable):
+            numbers, number = ties.numbers_of(rows[tied]), self._number(ties)
             behind[tied] = numbers < number if self.order.desc else numbers > number
         else:
-            behind[tied] = jobs
+            behind[tied] = ties
         return behind
 
     def edge(self, segment: Segment) -> int:
@@ -142,18 +139,19 @@ class Boundary(NamedTuple):
 
         O(log n). It requires buckets.
         """
-        # A sort column comes before them, if there is one.
+        # The identity is last. If there is a sort column, it comes before.
         timestamp: Any
         span: Any
         timestamp, span = self.key.values[-2:]
         if self.order.columns[0].name == "bucket_span":
             timestamp, span = span, timestamp
-        timestamps = segment.column("timestamp")
+        length = segment.length
+        timestamps = segment.columns["timestamp"][:length]
         low = int(timestamps.searchsorted(timestamp))
-        if low == segment.length or timestamps.item(low) != timestamp:
+        if low == length or timestamps.item(low) != timestamp:
             return low
         desc = self.order.desc
-        if low + 1 == segment.length or timestamps.item(low + 1) != timestamp:
+        if low + 1 == length or timestamps.item(low + 1) != timestamp:
             # Most buckets are the only ones at their instant. Then two reads take less time than two searches.
             found: int = segment.columns["bucket_span"].item(low)
             if found != span:
@@ -161,15 +159,15 @@ class Boundary(NamedTuple):
             stop = low + 1
         else:
             stop = int(timestamps.searchsorted(timestamp, "right"))
-        jobs = self.jobs
-        if stop == low + 1 and isinstance(jobs, bool):
-            return low + int(jobs == desc)
+        ties = self.ties
+        if stop == low + 1 and isinstance(ties, bool):
+            return low + int(ties == desc)
         spans = segment.column("bucket_span")[low:stop]
-        if isinstance(jobs, CombinedTable):
+        if isinstance(ties, CombinedTable):
             first, last = int(spans.searchsorted(span)), int(spans.searchsorted(span, "right"))
-            numbers, number = jobs.numbers_of(slice(low + first, low + last)), self._number(jobs)
+            numbers, number = ties.numbers_of(slice(low + first, low + last)), self._number(ties)
             return low + first + int(numbers.searchsorted(number, "left" if desc else "right"))
-        return low + int(spans.searchsorted(span, "left" if jobs != desc else "right"))
+        return low + int(spans.searchsorted(span, "left" if ties != desc else "right"))
 
     def _number(self, combined: CombinedTable) -> float:
         """The number of the key's job. A job that the table does not have lies half a number before the next one."""
@@ -195,13 +193,31 @@ class Boundary(NamedTuple):
         return Window(view, base, head, deleted[deleted.searchsorted(base.start) : deleted.searchsorted(base.stop)])
 
 
+def _value(segment: Segment, row: int, column: SortColumn, *, desc: bool) -> Value:
+    """The value of a row that an order compares."""
+    name, of = column.name, column.type
+    if of is Type.KEYWORDS:
+        (keywords,) = segment.lists_at(name, np.array([row]))
+        return (max if desc else min)(keywords) if keywords else None
+    if of is Type.INSTANT:
+        instants, present = _instants(segment, name, np.array([row]))
+        return instants.item(0) if present.item(0) else None
+    value: Any = segment.columns[name].item(row)
+    if of is Type.KEYWORD:
+        return None if value == MISSING else segment.dictionary(name)[value]
+    if of is Type.DOUBLE:
+        return None if isnan(value) else value
+    present_rows = segment.present.get(name) if column.puts_missing_last else None
+    return value if present_rows is None or present_rows[row] else None
+
+
 def digest_of(text: str) -> bytes:
     """The digest of a text in a cursor.
 
     >>> digest_of("web").hex()
     '508009649aa59674'
     """
-    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=_DIGEST_BYTES).digest()
+    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=DIGEST_BYTES).digest()
 
 
 def completed(key: RowKey, order: Order, views: list[View]) -> RowKey:

@@ -13,7 +13,7 @@ from bucketquery.storage.table_changes import RowPlaces
 ScoresByName = Mapping[int, Mapping[str | None, float]]
 
 _LIST: Final = "bucket_influencers"
-#: The name of the influencer that stands for the bucket's time. Its score is the bucket's, unless another is given.
+#: The name of the influencer for the bucket's time. It gets the score of the bucket, unless it is given its own.
 _BUCKET_TIME: Final = "bucket_time"
 _NO_SCORES: Final[Mapping[str | None, float]] = {}
 
@@ -60,7 +60,7 @@ def rescored_influencers(
                 elif name == _BUCKET_TIME and of_bucket == of_bucket:  # noqa: PLR0124 - NaN: the score stays
                     score = of_bucket
                 if score is not None and score != influencer.anomaly_score:
-                    influencer = influencer._replace(anomaly_score=score)  # noqa: PLW2901 - the same one, later
+                    influencer = influencer._replace(anomaly_score=score)  # noqa: PLW2901 - the same influencer
                     differs = True
                 after.append(influencer)
             if differs:

@@ -109,6 +109,21 @@ class Selection:
             return len(range(*self.rows.indices(self.view.base.length)))
         return len(self.rows)
 
+    def last(self) -> tuple[Segment, int]:
+        """The segment of the last row, and its number there; there is at least one row."""
+        view, found = self.view, self._find()
+        if isinstance(found, tuple):
+            in_base, in_head, desc = found
+            if desc:
+                is_base = in_base.start < in_base.stop
+                return (view.base, in_base.start) if is_base else (view.head, in_head.start)
+            is_head = in_head.start < in_head.stop
+            return (view.head, in_head.stop - 1) if is_head else (view.base, in_base.stop - 1)
+        if isinstance(found, slice):
+            return view.base, range(*found.indices(view.base.length))[-1]
+        row, length = found.item(-1), view.base.length
+        return (view.base, row) if row < length else (view.head, row - length)
+
     def __getitem__(self, positions: slice | Int64s) -> "Selection":
         """The rows at some positions, in O(r) for the r rows of this selection."""
         rows = self.rows

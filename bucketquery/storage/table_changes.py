@@ -166,6 +166,12 @@ class Deletions:
         places = base_rows.searchsorted(view.head_places[head_rows])
         return Selection(view, np.insert(base_rows, places, head_rows + self._base.length))
 
+    def records(self, layout: Layout) -> list[bytes]:
+        """The records of the deleted results, those of the base first; for a few of them faster than columns."""
+        base_rows, head_rows = self._find()
+        base = [self._base.record(layout, row) for row in base_rows.tolist()]
+        return base + [self._head.record(layout, row) for row in head_rows.tolist()]
+
 
 class RowChanges:
     """The changes of single rows with different identities.

@@ -83,7 +83,7 @@ class View:
 
     @once
     def read_ahead(self) -> list[Any]:
-        """The matches that the last searches behind a cursor have read for the pages that follow. Few of them stay."""
+        """The matches that the last searches behind a cursor have read for the pages that follow, newest first."""
         return []
 
     def before(self, instant: int) -> int:

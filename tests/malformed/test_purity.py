@@ -43,6 +43,18 @@ def work(np, bq, on_now):
             index.upsert(documents)
         except bq.InvalidDocument as error:
             pickle.loads(pickle.dumps(error))
+    scores = {"timestamp": [3_600_000], "bucket_span": 900, "anomaly_score": [99.0]}
+    index.renormalize("web", buckets=scores)
+    index.upsert([row | {"timestamp": 0, "anomaly_score": 5}], drop_interim=True)
+    index.delete("db", end=7_200_000)
+    index.delete(interim_only=True, start=10**10)
+    critical = bq.BucketQuery(jobs="web", anomaly_score=75)
+    for since in (None, 0, 3):
+        changes = index.changes(critical, since=since)
+        pickle.loads(pickle.dumps(changes))
+        assert len(changes) == len(list(changes)) and index.history(("web", 3_600_000, 900))
+    assert sum(len(page) for page in index.pages(critical)) == index.search(critical).count
+    index.search(critical.replace(size=2), after=index.search(critical.replace(size=1)).cursor)
     snapshot = index.snapshot()
     total, digest = 0, 0
     for reader in (index, snapshot):
@@ -87,6 +99,7 @@ def work(np, bq, on_now):
                 total += len(str(error))
     index.delete_job("db")
     assert "db" not in index and "db" in snapshot.jobs()
+    work.commits = index.sequence
     return f"{total} {zlib.crc32(repr([snapshot.jobs(), snapshot.stats()]).encode(), digest)}"
 """
 
@@ -192,28 +205,28 @@ def watch(frame, event, arg):
 """
 
 
-def test_the_system_clock_is_read_once_and_only_for_now() -> None:
-    """A profiler that watches every call into C sees one reading of the clock, for `now`."""
+def test_the_system_clock_is_read_once_for_a_commit_and_once_for_now() -> None:
+    """A profiler that watches every call into C sees one reading for each commit and one for `now`, and no other."""
     script = (
         WORK
         + CLOCKS
         + "index = bq.ResultsIndex()\nindex.put_job('web')\n"
         + "query = bq.BucketQuery(jobs='web', start='now-1d', end='now')\n"
-        + "sys.setprofile(watch)\nwork(np, bq, None)\nindex.search(query, now=0)\nprint(len(calls))\n"
-        + "index.search(query)\nsys.setprofile(None)\nprint(len(calls), *calls)"
+        + "sys.setprofile(watch)\nwork(np, bq, None)\nindex.search(query, now=0)\nprint(len(calls) - work.commits)\n"
+        + "calls.clear()\nindex.search(query)\nsys.setprofile(None)\nprint(len(calls), *calls)"
     )
     assert succeeded(script) in {f"0\n1 {name}\n" for name in ("time", "time_ns")}
 
 
-def test_broken_clocks_affect_only_now() -> None:
-    """If every clock of `time` is broken before the import, every query without `now` still works."""
+def test_an_index_with_a_clock_of_its_own_reads_no_other() -> None:
+    """If every clock of `time` is broken before the import, an index that was given a clock still works."""
     script = (
         "import time\n"
         "def broken(*_):\n    raise RuntimeError('a clock was read')\n"
         "import numpy as np, numpy.ma\n"
         "for name in ('time', 'time_ns', 'monotonic', 'monotonic_ns', 'perf_counter', 'perf_counter_ns'):\n"
         "    setattr(time, name, broken)\n"
-        "import bucketquery as bq\n" + WORK + "print(work(np, bq, None))"
+        "import bucketquery as bq\n" + WORK + "print(work(np, bq, lambda: 0))"
     )
     assert succeeded(script)
 

@@ -20,6 +20,8 @@ from support.cases import Table, seeded_tables
 from support.shortcuts import AS_THEY_ARE, FORCED, OFF, WAYS, combine_few, only, shortcuts_for, take
 from support.strategies import KINDS, Query, kind_of
 
+pytestmark = pytest.mark.usefixtures("decoding_cursors")
+
 CASES = int(os.environ.get("BUCKETQUERY_CASES", "1000"))
 SEED = os.environ.get("BUCKETQUERY_SEED", "0")
 CASES_PER_WAY = 1

@@ -56,6 +56,8 @@ from support.shortcuts import AS_THEY_ARE, WAYS, combine_few, shortcuts_for, tak
 from support.sql import SqlResults
 from support.strategies import KINDS, QUERIES, SCORES, Query, as_columns, fits, identity, kind_of, listed, unknown
 
+pytestmark = pytest.mark.usefixtures("decoding_cursors")
+
 CASES = int(os.environ.get("BUCKETQUERY_CASES", "1000"))
 SEED = os.environ.get("BUCKETQUERY_SEED", "0")
 #: CASES divided by this is the number of cases with every shortcut, without any, and with few changes kept.

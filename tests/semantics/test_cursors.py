@@ -41,6 +41,8 @@ from support.semantics_tables import (
     unknown_job,
 )
 
+pytestmark = pytest.mark.usefixtures("decoding_cursors")
+
 
 def walked(claim: str, given: Documents, asked: Mapping[str, Any], expected: str, **more: Any) -> Walked:
     """A row about a walk over the pages of one commit."""

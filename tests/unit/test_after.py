@@ -105,7 +105,7 @@ def test_pages_laid_end_to_end_are_all_matches(sort: str, desc: bool, monkeypatc
         index.check()
 
 
-def test_trap_4_ascending_integers_beyond_doubles_end() -> None:
+def test_ascending_integers_beyond_doubles_end() -> None:
     """The sort key of an ascending integer is ~x, and 2**53 + 1 is not rounded to 2**53."""
     index = take(ResultsIndex(), FEW)
     counts = [2**53 + 1, 2**53, 2**53 + 2, 0, 5, 2**62, 2**62 + 1, 2**53 + 1]
@@ -117,8 +117,8 @@ def test_trap_4_ascending_integers_beyond_doubles_end() -> None:
 
 
 @pytest.mark.parametrize("desc", [False, True])
-def test_trap_4_levels_of_integers_are_walked(desc: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The same with a value index."""
+def test_levels_of_integers_are_walked(desc: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A walk with a value index has each result once, though a double cannot tell its integers apart."""
     lead_by_value(monkeypatch)
     index = take(ResultsIndex(), FEW)
     index.upsert([bucket(row, event_count=2**53 + row * 7 % 64) for row in range(64)])
@@ -127,7 +127,7 @@ def test_trap_4_levels_of_integers_are_walked(desc: bool, monkeypatch: pytest.Mo
     assert "order" in paths(index, query)
 
 
-def test_trap_5_the_head_is_read_before_the_end_is_told() -> None:
+def test_the_head_is_read_before_a_page_is_called_the_last() -> None:
     """The last matches of the order lie in the head: no page before them is the last one."""
     index = ResultsIndex()
     index.upsert([bucket(2 * row, anomaly_score=50.0 + row) for row in range(20)])
@@ -258,7 +258,7 @@ def test_a_page_deep_in_time_reads_no_column() -> None:
 
 
 def test_a_cursor_of_another_state_may_lie_anywhere() -> None:
-    """Its result, and all results around it, may be gone; pages are empty then, and the last ones."""
+    """The result of a cursor and all results around it may be gone. The page then has the matches behind its place."""
     full, other = ResultsIndex(), ResultsIndex()
     full.upsert([bucket(row, anomaly_score=float(row % 90)) for row in range(100)])
     other.upsert([bucket(200, anomaly_score=3.0)])
@@ -292,7 +292,7 @@ def test_a_walk_over_commits_in_time_order_meets_each_lasting_match_once() -> No
 
 
 def test_records_led_by_time_are_walked_from_the_instant_of_the_key(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Many records share an instant, and the keys of a page lie among them."""
+    """A page may end between records of one instant; the next page begins behind its last record."""
     limit_heads(monkeypatch, 4)
     for shortcuts in (FEW, only(())):
         index = take(ResultsIndex(), shortcuts)
@@ -322,7 +322,7 @@ def test_records_led_by_time_are_walked_from_the_instant_of_the_key(monkeypatch:
 
 
 def test_a_key_at_the_edge_of_its_window_has_nothing_behind_it() -> None:
-    """The result of the key was the last in its window, and was deleted."""
+    """If the result of a cursor is gone and no match comes behind it, the page is empty."""
     index, other = ResultsIndex(), ResultsIndex()
     index.upsert([record(0, detector) for detector in range(3)])
     other.upsert([record(9)])
@@ -353,7 +353,7 @@ def test_long_texts_are_cut_and_found_again() -> None:
 
 
 def test_a_deleted_result_with_a_cut_text_ends_all_with_its_beginning() -> None:
-    """Without the whole text, nobody knows which of them come behind it."""
+    """Without the whole text, the next page begins behind all texts with the same beginning."""
     beginning = "x" * 2_000
     cases: list[tuple[AnyQuery, list[dict[str, Any]]]] = [
         (
@@ -399,7 +399,7 @@ def key_of(result: dict[str, Any]) -> tuple[Any, ...]:
 
 
 def test_influencers_of_several_jobs_are_walked() -> None:
-    """Ties of all columns are broken by the job, in each direction."""
+    """In each direction, the job breaks ties of all columns."""
     index = ResultsIndex()
     for job_id in ("b", "a", "c"):
         index.upsert(
@@ -426,7 +426,7 @@ def test_influencers_of_several_jobs_are_walked() -> None:
 
 
 def test_missing_integers_of_several_jobs_stay_missing() -> None:
-    """The rows of a page are copied without masks, but the key of the last one knows that it has no value."""
+    """A page copies its rows without masks, but the key of its last row has None for a missing value."""
     index = ResultsIndex()
     for job_id in ("b", "a"):
         index.upsert([bucket(row, job_id=job_id, event_count=row if row < 3 else None) for row in range(6)])
@@ -435,7 +435,7 @@ def test_missing_integers_of_several_jobs_stay_missing() -> None:
 
 
 def test_an_empty_page_and_a_page_of_size_0_have_no_cursor() -> None:
-    """With one job and with several, also behind a cursor."""
+    """Such a page has no cursor, for one job and for several, also behind another page."""
     index = ResultsIndex()
     for job_id in ("b", "a"):
         index.upsert(rows(0, 3, job_id=job_id))
@@ -451,7 +451,7 @@ def test_an_empty_page_and_a_page_of_size_0_have_no_cursor() -> None:
 
 
 def test_expanded_pages_are_walked() -> None:
-    """Each page has the records of its own buckets; a page with too many is refused when it is read."""
+    """Each page has the records of its own buckets. A page behind a cursor has the limit of its size."""
     index = ResultsIndex()
     for job_id in ("b", "a"):
         nested = [{"influencer_field_name": "host"}]

@@ -256,7 +256,7 @@ def answer(ask: Callable[[], Changes]) -> tuple[Changes | None, int]:
 @pytest.mark.parametrize("kept", [1, 2, 3, 5, 10, 40, 1000])
 @pytest.mark.parametrize("seed", range(3))
 def test_a_bounded_log_is_never_silently_wrong(kept: int, seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It holds at most `changes_kept` rows. Each answer is that of the plain list, apart from ranges, or expired."""
+    """A log has at most `changes_kept` rows. Each answer is that of the plain list, or has ranges, or is expired."""
     rng = Random(f"{kept} {seed}")
     resize(monkeypatch, open_changes=rng.choice((1, 3, 16)), small_changes_per_part=1, dropped_parts=2, dropped_jobs=2)
     model, jobs = Model(ResultsIndex(changes_kept=kept)), ("a", "b", "c", "d")
@@ -314,7 +314,7 @@ def test_a_noisy_job_does_not_expire_the_others() -> None:
 
 
 def test_jobs_that_come_and_go_take_no_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The log forgets unknown jobs. If one comes back, an old `since` expires rather than to lack changes."""
+    """The log forgets unknown jobs. If one comes back, an old `since` expires, so no answer lacks changes."""
     resize(monkeypatch, dropped_jobs=8)
     index = ResultsIndex(changes_kept=4)
     index.upsert([bucket(0, job_id="kept")])
@@ -334,7 +334,7 @@ def test_jobs_that_come_and_go_take_no_memory(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_a_deleted_job_is_read_once_and_expires_loudly() -> None:
-    """Until its changes are dropped, a deleted job can be asked for; then it is expired, and at last unknown."""
+    """A feed has the changes of a deleted job until the log drops them. Then `since` expires."""
     index = ResultsIndex(changes_kept=4)
     index.upsert([bucket(0, anomaly_score=80)])
     index.delete_job("web")
@@ -380,7 +380,7 @@ def test_too_many_single_rows_of_a_job_become_ranges() -> None:
 
 
 def test_the_log_keeps_no_more_than_its_changes() -> None:
-    """Trap 6: parts that are dropped are freed, and a part keeps no column of its batch but those that it shows."""
+    """Parts that are dropped are freed, and a part keeps only those columns of its batch that it shows."""
     index = ResultsIndex(changes_kept=300)
     index.upsert([bucket(row, anomaly_score=row % 100) for row in range(200)])
     first = ref(next(log_of(index).stored()).columns.scores)
@@ -393,7 +393,7 @@ def test_the_log_keeps_no_more_than_its_changes() -> None:
 
 
 def test_memory_stays_flat() -> None:
-    """Trap 6: a full log grows neither by writes nor by questions."""
+    """Neither writes nor queries make a full log grow."""
     index = ResultsIndex(changes_kept=60, keep_documents=False)
     query = BucketQuery(jobs="web", anomaly_score=50)
 
@@ -481,7 +481,7 @@ def stopping(at: int) -> Iterator[list[int]]:
 
 @pytest.mark.parametrize("open_changes", [1, 64])
 def test_a_write_that_was_not_published_leaves_nothing(open_changes: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Trap 7: the next write cuts the open rows and the parts that the log has of it, and takes its sequence."""
+    """The next write cuts the open rows and the parts that the log has of it, and takes its sequence."""
     resize(monkeypatch, open_changes=open_changes)
     model = Model(ResultsIndex())
     for row in range(5):
@@ -519,7 +519,7 @@ def test_a_write_that_was_not_published_leaves_nothing(open_changes: int, monkey
 @pytest.mark.parametrize("apart", [11, pytest.param(1, marks=pytest.mark.thorough)])
 @pytest.mark.parametrize("kept", [3, 1000])
 def test_a_write_may_fail_at_any_line(kept: int, apart: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Trap 7: after a failure the feed has exactly the published commits, and the next write is as ever."""
+    """After a failure the feed has exactly the published commits, and the next write works."""
     resize(monkeypatch, open_changes=2, small_changes_per_part=1, rows_one_by_one=2, dropped_parts=1)
     writes: list[Callable[[Model], None]] = [
         lambda model: model.upsert([bucket(5, anomaly_score=1)]),

@@ -104,7 +104,7 @@ def test_changes_of_any_form_give_the_same(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_new_scores_keep_what_was_interim() -> None:
-    """They have no column of interim results, so these are interim as before."""
+    """New scores have no column `is_interim`, so each result is interim if it was before."""
     index = ResultsIndex()
     index.upsert([*rows(0, 5, anomaly_score=5.0), bucket(5, is_interim=True)])
     base = index.snapshot()._catalog.known("web", "job_id").tables["bucket"]
@@ -159,7 +159,7 @@ def test_a_part_has_only_its_own_keywords() -> None:
 
 
 def test_single_rows_as_columns() -> None:
-    """The codes of jobs, old records and times of each row."""
+    """The columns have the key, the flags and the old score of each single row."""
     index = ResultsIndex()
     index.upsert([bucket(0, anomaly_score=4, is_interim=True), bucket(1)])
     assert index._log is not None
@@ -177,7 +177,7 @@ def test_single_rows_as_columns() -> None:
 
 
 def test_a_constant_takes_the_memory_of_one_value() -> None:
-    """It is read like any array."""
+    """A constant array is read like any other array."""
     found = constant(7, np.dtype(np.int64), 3)
     assert (found.tolist(), found.strides) == ([7, 7, 7], (0,))
     assert constant(7, np.dtype(np.int64), 0).tolist() == []

@@ -15,7 +15,6 @@ from bucketquery import (
     ChangesExpired,
     InfluencerQuery,
     InvalidQuery,
-    LimitExceeded,
     RecordQuery,
     ResultsIndex,
     UnknownJob,
@@ -64,7 +63,7 @@ def test_each_change_says_what_happened(index: ResultsIndex) -> None:
 
 
 def test_keys_are_those_of_pages() -> None:
-    """Trap 3: a column without any text, a missing detector and a missing text read as in `page.keys()`."""
+    """A column without any text, a missing detector and a missing text read as in `page.keys()`."""
     index = ResultsIndex()
     blamed = [{}, {"influencer_field_name": "host"}, {"influencer_field_name": "host", "influencer_field_value": "a"}]
     index.upsert([bucket(0)])
@@ -88,7 +87,7 @@ def changes_of(index: ResultsIndex) -> list[Change]:
 
 
 def test_unchanged_documents_are_no_changes() -> None:
-    """Trap 9: the same document, an equal score, a skipped and a repeated document make no change; NaN is None."""
+    """The same document, an equal score, a skipped and a repeated document make no change; NaN is None."""
     index = ResultsIndex()
     index.upsert([bucket(0, anomaly_score=5), bucket(1), record(0)])
     index.upsert([bucket(0, anomaly_score=5), bucket(1), record(0), bucket(0, result_type="forecast")])
@@ -106,7 +105,7 @@ def test_unchanged_documents_are_no_changes() -> None:
 
 
 def test_a_missing_score_matches_no_threshold() -> None:
-    """Without a threshold, a result without a score matches."""
+    """A result without a score matches only a query without a threshold."""
     index = ResultsIndex()
     index.upsert([bucket(0)])
     index.upsert([bucket(0, anomaly_score=60)])
@@ -143,7 +142,7 @@ def test_a_sequence_of_changes(index: ResultsIndex) -> None:
 
 
 def test_columns_are_read_only_arrays(index: ResultsIndex) -> None:
-    """Each column has an attribute of every change; numbers are NaN and objects None if there is none."""
+    """Each column has an attribute of every change. A missing number is NaN, and a missing object is None."""
     changes = index.changes(since=0)
     for name in ("sequence", "time", "reason", "effect", "kind", "was_interim", "is_interim"):
         assert changes.column(name).tolist() == [getattr(change, name) for change in changes]
@@ -225,162 +224,13 @@ def test_changes_of_many_jobs_come_in_commit_order() -> None:
     )
 
 
-# ---- what may be asked
-
-
-@pytest.mark.parametrize("since", [-1, 3, True, 1.0, "1", np.bool_(True), 2**70, np.float64(1)])
-def test_a_since_that_is_no_sequence_is_refused(since: Any) -> None:
-    """It must be None or an integer up to the commit that is read."""
-    index = ResultsIndex()
-    index.upsert([bucket(0)])
-    index.put_job("b")
-    for query in (None, BucketQuery(jobs="web")):
-        with pytest.raises(InvalidQuery) as caught:
-            index.changes(query, since=since)
-        assert (caught.value.field, caught.value.value) == ("since", since)
-
-
-def test_since_may_be_a_numpy_integer() -> None:
-    """NumPy's integers count as integers."""
-    index = ResultsIndex()
-    index.upsert([bucket(0)])
-    assert len(index.changes(since=np.int64(0))) == 1  # type: ignore[arg-type] # the annotation says int
-
-
-def test_a_query_must_be_a_query() -> None:
-    """Anything else is refused, and so is an unknown job."""
-    index = ResultsIndex()
-    with pytest.raises(InvalidQuery) as caught:
-        index.changes("web", since=0)  # type: ignore[arg-type] # the query must be refused
-    assert caught.value.field == "query"
-    for since in (0, None):
-        with pytest.raises(UnknownJob) as unknown:
-            index.changes(BucketQuery(jobs="web"), since=since)
-        assert unknown.value.field == "jobs"
-
-
-def test_a_subclass_of_a_query_is_a_query() -> None:
-    """It is judged as its base."""
-
-    class Named(BucketQuery):
-        __slots__ = ()
-
-    index = ResultsIndex()
-    index.upsert([bucket(0)])
-    assert len(index.changes(Named(jobs="web"), since=0)) == 1
-
-
-def test_the_window_is_resolved_once_by_the_clock() -> None:
-    """Both sides of each change are judged by one window; time passing is no change."""
-    times = [0, 0, 10 * STEP]
-    index = ResultsIndex(clock=lambda: times.pop(0))
-    index.upsert([bucket(row) for row in range(12)])
-    index.upsert([bucket(row, event_count=1) for row in range(12)])
-    changes = index.changes(BucketQuery(jobs="web", start="now-10m", end="now"), since=1)
-    assert [change.key[1] // STEP for change in changes.stayed] == [8, 9]
-    assert times == []
-    late = ResultsIndex(clock=lambda: 253_402_300_799_999)
-    late.put_job("web")
-    with pytest.raises(LimitExceeded):
-        late.changes(BucketQuery(jobs="web", start="now+1d"), since=0)
-
-
-def test_a_lookup_has_the_window_of_its_instant() -> None:
-    """A lookup without a match is no error here, and ignores the threshold."""
-    index = ResultsIndex()
-    index.upsert([bucket(0), bucket(1, is_interim=True)])
-    assert [change.key[1] for change in index.changes(BucketQuery(jobs="web", timestamp=STEP), since=0)] == [STEP]
-    for since in (0, None):
-        assert list(index.changes(BucketQuery(jobs="web", timestamp=5), since=since)) == []
-    assert len(index.changes(BucketQuery(jobs="web", timestamp=STEP), since=None)) == 1
-
-
-def test_a_listing_is_everything_at_its_commit() -> None:
-    """Without a query it has every kind and job. Later writes do not change it, even if it is read after them."""
-    index = ResultsIndex(clock=lambda: 7)
-    assert len(index.changes(since=None)) == 0
-    index.upsert([bucket(0, anomaly_score=5), bucket(1, job_id="b", is_interim=True), record(0, by_field_value="x")])
-    index.upsert([bucket(row) for row in range(2, 30)])
-    listed = index.changes(since=None)
-    snapshot = index.snapshot()
-    index.delete_job("web")
-    assert (len(listed), listed.sequence) == (31, 2)
-    assert {(change.sequence, change.time, change.reason, change.effect) for change in listed} == {
-        (2, 7, None, "entered")
-    }
-    assert {change.kind for change in listed} == {"bucket", "record"}
-    assert listed.column("is_interim").tolist().count(True) == 1
-    assert listed.ranges == ()
-    assert list(snapshot.changes(since=None)) == list(listed)
-    assert [change.kind for change in index.changes(since=None)] == ["bucket"]
-
-
-def test_a_listing_in_order_of_time() -> None:
-    """A job's matches come in time order, whatever order the query has."""
-    index = ResultsIndex()
-    index.upsert([bucket(row, anomaly_score=row * 7 % 100) for row in range(100)])
-    index.upsert([bucket(row, is_interim=True) for row in (3, 50, 200)])
-    query = BucketQuery(jobs="web", anomaly_score=50, sort="anomaly_score", desc=True, size=2, from_=1)
-    rows = [change.key[1] // STEP for change in index.changes(query, since=None)]
-    assert rows == [row for row in range(100) if row * 7 % 100 >= 50 and row not in {3, 50}]
-    everything = index.changes(query.replace(anomaly_score=0), since=None)
-    assert [change.key[1] // STEP for change in everything] == [*range(100), 200]
-
-
-@pytest.mark.parametrize(
-    "key",
-    [
-        "web",
-        ("web",),
-        ("web", 0),
-        ["web", 0, SPAN_S],
-        ("web", 0, SPAN_S, 0),
-        (5, 0, SPAN_S),
-        ("web", True, SPAN_S),
-        ("web", 0.0, SPAN_S),
-        ("web", 2**63, SPAN_S),
-        ("web", None, SPAN_S),
-    ],
-)
-def test_a_key_that_no_page_has_is_refused(key: Any) -> None:
-    """A key is a tuple of the types of `page.keys()`."""
-    index = ResultsIndex()
-    index.put_job("web")
-    with pytest.raises(InvalidQuery) as caught:
-        index.history(key)
-    assert (caught.value.field, caught.value.value) == ("key", key)
-
-
-def test_a_history_is_of_one_kind_and_result() -> None:
-    """Another kind, another text and a deleted job are told apart."""
-    index = ResultsIndex()
-    index.upsert([bucket(0), record(0, by_field_value="a"), record(0, by_field_value="b"), bucket(0, job_id="b")])
-    index.upsert([record(0, by_field_value="b", record_score=3)])
-    key = ("web", np.int64(0), SPAN_S, 0, "b", None, None)
-    assert [change.sequence for change in index.history(key, kind="record")] == [1, 2]
-    assert index.history(("web", 0, SPAN_S, 0, "c", None, None), kind="record") == ()
-    assert index.history(("web", 0, SPAN_S, 0, None, None, None), kind="record") == ()
-    assert index.history(("web", 1, SPAN_S)) == ()
-    assert len(index.history(("web", 0, SPAN_S))) == len(index.history(("b", 0, SPAN_S))) == 1
-    assert len(index.snapshot().history(key, kind="record")) == 2
-    for kind in ("rows", None, 5):
-        with pytest.raises(InvalidQuery) as caught:
-            index.history(key, kind=kind)  # type: ignore[arg-type] # the kind must be refused
-        assert caught.value.field == "kind"
-    with pytest.raises(InvalidQuery):
-        index.history(("web", 0, SPAN_S, 0, 5, None, None), kind="record")
-    with pytest.raises(UnknownJob) as unknown:
-        index.history(("c", 0, SPAN_S))
-    assert unknown.value.field == "key"
-
-
 # ---- the settings of the index
 
 
 @pytest.mark.parametrize("name", ["changes_kept", "first_sequence"])
 @pytest.mark.parametrize("value", [-1, 1.0, "1", True, None])
 def test_the_settings_must_be_counts(name: str, value: Any) -> None:
-    """Both are non-negative integers."""
+    """`changes_kept` and `first_sequence` must be non-negative integers."""
     with pytest.raises(InvalidQuery) as caught:
         ResultsIndex(**{name: value})
     assert (caught.value.field, caught.value.value) == (name, value)
@@ -421,7 +271,7 @@ def test_commits_have_times_that_never_fall() -> None:
 
 
 def test_ranges_stand_for_too_many_changes() -> None:
-    """There is one for each reason; a query at or above the floor gets all its changes and no range."""
+    """Each reason has a range. A query at or above the floor gets all its changes and no range."""
     index = ResultsIndex(changes_kept=100, clock=lambda: 9)
     # 5 of 200 scores reach 75, and 12 reach 50.
     scores = [80.0] * 5 + [60.0] * 7 + [10.0] * 188
@@ -465,7 +315,7 @@ def test_ranges_stand_for_too_many_changes() -> None:
 
 
 def test_a_floor_may_be_infinite() -> None:
-    """If even 75 is reached by more than a tenth, the log keeps no single change."""
+    """If more than a tenth reach 75, the log keeps no single change."""
     index = ResultsIndex(changes_kept=10)
     index.upsert([bucket(row, anomaly_score=99) for row in range(50)])
     changes = index.changes(BucketQuery(jobs="web", anomaly_score=100), since=0)

@@ -243,7 +243,7 @@ def test_changed_jobs_are_combined_too() -> None:
 def test_a_combined_table_keeps_no_large_table_alive() -> None:
     """It refers only to small tables of its kind. A job in it may have a large table of another kind."""
     for large in ("bucket", "record"):
-        index = ask_together(ResultsIndex(), small_rows=2, few_changed=100)
+        index = ask_together(ResultsIndex(changes_kept=0), small_rows=2, few_changed=100)
         index.upsert([bucket(0, job_id="a"), *(bucket(row, job_id="b", result_type=large) for row in range(100))])
         combined_of(index, ("a", "b"))
         job = index.snapshot()._catalog.get("b")

@@ -6,16 +6,17 @@ import subprocess
 import sys
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable
-from hashlib import blake2b
 from pathlib import Path
 from random import Random
 from typing import Any
+from zlib import crc32
 
 import pytest
 
 import bucketquery
 from bucketquery import BucketQuery, InfluencerQuery, InvalidCursor, RecordQuery, ResultsIndex
 from bucketquery.queries.queries import AnyQuery, resolve
+from bucketquery.search import cursor as cursor_room
 from bucketquery.search.cursor import read_cursor, write_cursor
 from bucketquery.search.row_key import CutText, RowKey
 from support.helpers import JOB, PATIENCE_S, STEP, bucket, record, rows
@@ -46,11 +47,42 @@ def refusal(query: AnyQuery, cursor: Any) -> InvalidCursor:
 
 
 def changed(cursor: str, change: Callable[[bytearray], object]) -> str:
-    """A cursor whose bytes have been changed and that has the right digest again."""
-    payload = bytearray(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))[:-8])
+    """A cursor whose bytes have been changed and that has the right checksum again."""
+    payload = bytearray(urlsafe_b64decode(cursor)[:-4])
     change(payload)
-    digest = blake2b(payload, digest_size=8).digest()
-    return urlsafe_b64encode(bytes(payload) + digest).rstrip(b"=").decode()
+    payload += bytes(-(len(payload) + 4) % 3)
+    return urlsafe_b64encode(bytes(payload) + crc32(payload).to_bytes(4, "big")).decode()
+
+
+@pytest.fixture(autouse=True)
+def _decoding(request: pytest.FixtureRequest) -> None:
+    """Each cursor is decoded, except in the test of the remembered ones."""
+    if "remembering" not in request.fixturenames:
+        request.getfixturevalue("decoding_cursors")
+
+
+@pytest.fixture
+def remembering(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """The remembered cursors, none at first."""
+    remembered: dict[str, Any] = {}
+    monkeypatch.setattr(cursor_room, "_remembered", remembered)
+    return remembered
+
+
+def test_the_last_cursors_are_remembered(remembering: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A remembered cursor means the same as a decoded one, for equal queries only; the oldest ones are forgotten."""
+    monkeypatch.setattr(cursor_room, "_REMEMBERED", 3)
+    cursors = [written(QUERY, 1.0, row, 300) for row in range(5)]
+    assert [*remembering] == cursors[2:]
+    walk = read_cursor(QUERY, cursors[4])
+    assert walk is read_cursor(QUERY.replace(), cursors[4]) is remembering[cursors[4]][1]
+    other = QUERY.replace(size=7)
+    assert read_cursor(other, cursors[4]) == (other._resolved, walk[1])
+    refusal(QUERY.replace(desc=not QUERY.desc), cursors[4])
+    remembering.clear()
+    assert read_cursor(QUERY, cursors[4]) == walk
+    assert [*remembering] == [cursors[4]]
+    assert read_cursor(QUERY, cursors[0])[1] == RowKey((1.0, 0, 300), JOB)
 
 
 #: Queries and the values of a key, each in the type of its column.
@@ -86,14 +118,14 @@ def test_a_cursor_carries_the_window_of_its_page() -> None:
 
 
 def test_a_cursor_names_the_job_of_its_result() -> None:
-    """Of several jobs, the key has the right one."""
+    """For a query of several jobs, the key has the job of the result."""
     for job_id in ("a", "b"):
         query = BucketQuery(jobs=["a", "b"])
         assert read_cursor(query, written(query, 0, 300, job_id=job_id))[1].job_id == job_id
 
 
 def test_a_cursor_is_short_and_may_stand_in_a_url() -> None:
-    """With texts of any length, it has at most 1,024 characters, all of the alphabet of URLs."""
+    """A cursor has at most 1,024 characters of the alphabet of URLs, however long the texts of its key are."""
     rng = Random(1)
     for _ in range(300):
         texts = [
@@ -179,7 +211,7 @@ def test_a_cursor_of_another_kind_is_refused() -> None:
 
 
 def test_a_lookup_has_no_cursor() -> None:
-    """Trap 10: any cursor given with `timestamp` is refused, and the page of a lookup has none."""
+    """Any cursor given with `timestamp` is refused, and the page of a lookup has none."""
     refusal(BucketQuery(jobs=JOB, timestamp=0), written(BucketQuery(jobs=JOB), 0, 300))
 
 
@@ -250,7 +282,7 @@ def test_a_cursor_does_not_depend_on_the_process() -> None:
 
 
 def test_a_pickled_page_keeps_its_cursor() -> None:
-    """Trap 10: the page of an index, pickled twice, has the same cursor; a last page has none."""
+    """The page of an index, pickled twice, has the same cursor; a last page has none."""
     index = ResultsIndex()
     index.upsert([*rows(0, 5, anomaly_score=5.0), record(1), record(2)])
     for query in (QUERY.replace(size=2), QUERY.replace(size=5), RecordQuery(jobs=JOB, size=1)):
@@ -262,7 +294,7 @@ def test_a_pickled_page_keeps_its_cursor() -> None:
 
 
 def test_a_cursor_survives_the_deletion_of_its_result() -> None:
-    """Trap 10: the next page begins at the place where the result was, in every order."""
+    """The next page begins at the place where the result was, in every order."""
     index = ResultsIndex()
     index.upsert([bucket(row, anomaly_score=10.0 * row) for row in range(5)])
     for query, expected in ((QUERY, [2, 1, 0]), (BucketQuery(jobs=JOB), [2, 3, 4])):
@@ -280,7 +312,7 @@ def test_a_cursor_survives_the_deletion_of_its_result() -> None:
 
 
 def test_another_size_is_legal_and_another_sort_is_not() -> None:
-    """Trap 10: sizes may change from page to page."""
+    """Sizes may change from page to page."""
     index = ResultsIndex()
     index.upsert(rows(0, 5, anomaly_score=5.0))
     cursor = index.search(QUERY.replace(size=1)).cursor

@@ -91,7 +91,7 @@ def test_the_first_rows_are_cut_off_and_appends_go_on_in_place() -> None:
 
 
 def test_the_last_rows_are_cut_off_and_the_next_append_copies() -> None:
-    """Trap 2: a snapshot from before the delete still sees the rows, so nothing may be written over them."""
+    """A snapshot from before the delete still sees the rows, so nothing may be written over them."""
     old = table(rows(0, 1_000, **FULL), rows(1_000, 1_001, **FULL))
     held = stored(old)
     new, number = deleted(old, 990, 1_100)
@@ -124,7 +124,7 @@ def test_a_few_rows_in_the_middle_become_deleted_rows() -> None:
 
 
 def test_a_cut_may_leave_deleted_rows_at_an_end() -> None:
-    """They stay deleted, and the time span is that of the other rows."""
+    """Deleted rows at an end of the base stay deleted, and the time span is that of the other rows."""
     old = table(rows(0, 100, **FULL))
     cut, _ = deleted(deleted(old, 5, 8)[0], 0, 5)
     assert (shape(cut), cut.deleted.tolist(), cut.time_span()) == ((95, 3, 0), [0, 1, 2], (8 * STEP, 99 * STEP))
@@ -152,7 +152,7 @@ def test_a_packed_base_is_copied() -> None:
 
 
 def test_a_window_without_results_deletes_nothing() -> None:
-    """It returns the table itself; so does a window that is reversed, or whose rows were deleted before."""
+    """Such a delete returns the table itself; a window may be reversed, or its rows may be deleted already."""
     old = table(rows(0, 100, **FULL), [bucket(200, is_interim=True)])
     for start, end in ((100, 200), (-5, 0), (50, 50), (60, 40), (201, 300)):
         assert deleted(old, start, end) == (old, 0)
@@ -190,12 +190,12 @@ def test_a_head_too_large_for_the_shorter_base_is_compacted() -> None:
         assert new.length == 60
 
 
-# ---- traps
+# ---- sequences of writes that a table may get wrong
 
 
 @pytest.mark.parametrize("put", [False, True], ids=["upsert", "put"])
 def test_a_final_result_under_a_deleted_interim_one_does_not_come_back(put: bool) -> None:
-    """Trap 1: a base row may be deleted although the head has no newer version of it."""
+    """A base row may be deleted although the head has no newer version of it."""
     final, interim = segment([bucket(3, **FULL)]), segment([bucket(3, anomaly_score=9.0, is_interim=True)])
 
     def write(old: Table, batch: Segment) -> tuple[Table, Counts]:
@@ -237,7 +237,7 @@ def test_deleted_rows_stay_few_whatever_is_written() -> None:
 
 
 def test_a_search_behind_a_cut_sees_no_other_rows() -> None:
-    """Trap 2 with value indexes: they are asked before a cut, after it, and after other rows were appended."""
+    """Value indexes are asked before a cut, after it, and after other rows were appended."""
     with pytest.MonkeyPatch.context() as patch:
         lead_by_value(patch)
         resize(patch, rows_one_by_one=0)
@@ -301,7 +301,7 @@ def rebuilt(found: Table) -> Table:
 
 
 def test_memory_that_a_cut_hides_is_counted_and_comes_back() -> None:
-    """Trap 8: hidden rows count as held. Once they are more than an eighth of the arrays, the rest is copied."""
+    """Hidden rows count as held. Once they are more than an eighth of the arrays, the rest is copied."""
     timestamps = np.arange(100_000) * STEP
     given = {"timestamp": timestamps, "bucket_span": SPAN_S, "anomaly_score": np.arange(100_000) % 90}
     tracemalloc.start()
@@ -346,7 +346,7 @@ def test_too_many_hidden_rows_are_copied_away() -> None:
 
 
 def test_value_indexes_follow_a_cut() -> None:
-    """They are not made again. Those of a base that is too short for them are dropped."""
+    """A cut makes no value index anew. It drops those of a base that has become too short for them."""
     with pytest.MonkeyPatch.context() as patch:
         lead_by_value(patch)
         resize(patch, value_index_rows=300)
@@ -386,7 +386,7 @@ def test_live_rows_of_a_run() -> None:
 
 
 def test_a_segment_reaches_a_window_that_meets_its_span() -> None:
-    """Its rows need not be in the window; an empty segment reaches none."""
+    """A segment may reach a window without a row in it. An empty segment reaches none."""
     found = segment([bucket(1), bucket(5)])
     assert [reaches(found, start * STEP, end * STEP) for start, end in ((0, 1), (0, 2), (2, 3), (5, 6), (6, 9))] == [
         False,
@@ -561,7 +561,7 @@ def test_a_table_is_a_dict(schema: Schema, seed: int, monkeypatch: pytest.Monkey
 
 
 def test_a_record_without_text_keeps_its_missing_keywords() -> None:
-    """Trap 3: a column in which no row has a text has no dictionary, also after a cut."""
+    """A column in which no row has a text has no dictionary, also after a cut."""
     old = table([record(row) for row in range(100)], schema=RECORD)
     new, changes = old.delete(NEVER, 5 * STEP)
     assert changes.deleted.column("by_field_value").tolist() == [None] * 5

@@ -36,14 +36,14 @@ def test_the_window_is_read_as_that_of_a_query() -> None:
 
 
 def test_the_clock_is_read_once_for_both_sides() -> None:
-    """Only ``now`` reads it."""
+    """A delete reads the clock once if a bound says ``now``, and otherwise not at all."""
     moments = iter([1_000_000, 2_000_000])
     assert read(start="now-1m", end="now", clock=lambda: next(moments))[1:3] == (940_000, 1_000_000)
     assert read(end="now", clock=lambda: next(moments)).end == 2_000_000
 
 
 def test_jobs_are_one_id_or_several() -> None:
-    """Each counts once. Any text is an id: whether a job has it is checked later."""
+    """Each job counts once. Any text is an id; the index checks later whether a job has it."""
     assert read(job_id="web", end=0).job_ids == ("web",)
     assert read(job_id="no such *", end=0).job_ids == ("no such *",)
     assert read(job_id=iter(["b", np.str_("a"), "b"]), end=0).job_ids == ("b", "a")

@@ -161,7 +161,7 @@ def test_scores_of_all_kinds_are_one_commit() -> None:
 
 
 def test_an_index_without_documents_has_no_nested_influencers() -> None:
-    """Their scores are refused; those of the buckets are not."""
+    """The index refuses scores of nested influencers, and takes those of the buckets."""
     index = ResultsIndex(keep_documents=False)
     index.upsert([bucket(0, bucket_influencers=[{"influencer_field_name": "bucket_time", "anomaly_score": 9}])])
     scores = {"timestamp": [0], "bucket_span": SPAN_S, "anomaly_score": [1]}
@@ -170,7 +170,7 @@ def test_an_index_without_documents_has_no_nested_influencers() -> None:
 
 
 def test_a_delete_is_a_commit() -> None:
-    """It deletes results of all kinds; without results in the window nothing is published. Old snapshots stay."""
+    """A delete of results of all kinds is one commit. Without results in the window there is none. Snapshots stay."""
     index = ResultsIndex(clock=lambda: 10 * STEP)
     index.upsert([*rows(0, 5), record(0), bucket(0, job_id="db"), bucket(7, is_interim=True)])
     before = index.snapshot()
@@ -202,7 +202,7 @@ def test_a_bad_delete_is_refused() -> None:
 
 
 def test_a_final_bucket_drops_interim_results_in_the_same_commit() -> None:
-    """Without ``drop_interim`` they stay; it must be a bool."""
+    """Interim results stay without ``drop_interim``, which must be a bool."""
     index = ResultsIndex()
     interim = [bucket(0, is_interim=True), record(0, is_interim=True), record(0, 1, is_interim=True)]
     index.upsert(interim)

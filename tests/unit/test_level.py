@@ -23,7 +23,7 @@ def sort_keys() -> Array:
 
 
 def test_a_level_has_the_rows_at_or_above_its_edge(sort_keys: Array) -> None:
-    """They ascend, with their sort keys beside them; later rows are added behind them."""
+    """The rows of a level ascend, with their sort keys beside them. Later rows are added behind them."""
     found = level_of(sort_keys)
     found.check(sort_keys)
     assert len(found) == np.count_nonzero(sort_keys >= EDGE)
@@ -34,7 +34,7 @@ def test_a_level_has_the_rows_at_or_above_its_edge(sort_keys: Array) -> None:
 
 
 def test_a_cut_renumbers_the_rows(sort_keys: Array) -> None:
-    """Rows from a row on keep the room for later ones, and share it with the level before the cut."""
+    """A level that is cut at the front keeps the room for later rows, and shares it with the level before the cut."""
     grown = level_of(sort_keys).with_later(np.arange(200, 230), sort_keys[:30])
     everything = np.concatenate((sort_keys, sort_keys[:30]))
     for low, high in ((0, None), (20, None), (0, 100), (20, 100)):
@@ -49,7 +49,7 @@ def test_a_cut_renumbers_the_rows(sort_keys: Array) -> None:
 
 
 def test_a_cut_without_rows_leaves_no_level(sort_keys: Array) -> None:
-    """No row of the level lies in it."""
+    """A level without rows in the run is None after the cut."""
     found = level_of(sort_keys)
     last = found.entries()[0][-1].item()
     assert found.between_rows(last + 1, None) is None

@@ -44,7 +44,7 @@ def rescored(given: list[float], named: Named | None) -> tuple[dict[int, list[fl
 
 
 def test_the_bucket_time_follows_its_bucket() -> None:
-    """Other names do not. NaN says that a bucket keeps its score; an equal score changes nothing."""
+    """No other name gets the bucket's score. With NaN a bucket keeps its score; an equal score changes nothing."""
     assert rescored([9.0] * 6, {}) == ({0: [9.0, 5.0, 5.0, 5.0], 3: [9.0]}, [])
     assert rescored([NAN, 9.0, 9.0, NAN, 9.0, 9.0], {}) == ({}, [])
     assert rescored([5.0] * 6, {}) == ({}, [])
@@ -65,12 +65,12 @@ def test_names_that_a_stored_bucket_does_not_have_are_missing() -> None:
 
 
 def test_other_kinds_have_no_nested_influencers() -> None:
-    """None stands for no names, and nothing is read."""
+    """None in place of the names gives neither changed influencers nor missing names."""
     assert rescored([9.0] * 6, None) == ({}, [])
 
 
 def test_an_influencer_with_values_of_its_own_keeps_them() -> None:
-    """Only its score changes."""
+    """A new score changes only the score of an influencer."""
     changed, _ = rescored_influencers(BASE, HEAD, FOUND, np.full(6, 9.0), {})
     ((influencer,), old) = changed[3], HEAD.lists_at("bucket_influencers", np.array([0]))[0][0]
     assert isinstance(influencer, DifferingInfluencer)

@@ -21,14 +21,14 @@ def order(sort: str = "anomaly_score", *, desc: bool = False) -> Order:
 
 
 def test_the_key_of_a_row_has_its_values() -> None:
-    """Each value in the type of its column; None if it is missing."""
+    """A key has each value in the type of its column, and None for a missing one."""
     rows = Selection.of(segment([bucket(0, anomaly_score=5.0), bucket(1, event_count=2**53 + 1)]))
     first, second = (rows[slice(row, row + 1)] for row in range(2))
-    assert RowKey.of(order(), first, JOB) == RowKey((5.0, 0, 300), JOB)
-    assert RowKey.of(order(), second, JOB) == RowKey((None, STEP, 300), JOB)
-    assert RowKey.of(order("event_count"), first, JOB) == RowKey((None, 0, 300), JOB)
-    assert RowKey.of(order("event_count"), second, JOB) == RowKey((2**53 + 1, STEP, 300), JOB)
-    assert RowKey.of(order("job_id"), first, JOB) == RowKey((0, 300), JOB)
+    assert RowKey.of(order(), *first.last(), JOB) == RowKey((5.0, 0, 300), JOB)
+    assert RowKey.of(order(), *second.last(), JOB) == RowKey((None, STEP, 300), JOB)
+    assert RowKey.of(order("event_count"), *first.last(), JOB) == RowKey((None, 0, 300), JOB)
+    assert RowKey.of(order("event_count"), *second.last(), JOB) == RowKey((2**53 + 1, STEP, 300), JOB)
+    assert RowKey.of(order("job_id"), *first.last(), JOB) == RowKey((0, 300), JOB)
 
 
 @pytest.mark.parametrize("desc", [False, True])
@@ -53,7 +53,7 @@ def test_the_job_of_keys_may_lead() -> None:
 
 
 def test_a_cut_text_leaves_the_comparison_open() -> None:
-    """Only a key that is the same surely lies at or behind it."""
+    """If a text is cut, only an equal key is known to be at or behind the other."""
     found = order("scheduled_events")
     cut = RowKey((CutText("a", digest_of("abc")), 0, 300), JOB)
     whole = RowKey(("b", 0, 300), JOB)

@@ -452,7 +452,7 @@ def test_pages_are_those_of_one_commit() -> None:
 
 
 def test_the_call_of_pages_raises_errors() -> None:
-    """Not the first step of the iteration. A size of 0 and a lookup have no walk."""
+    """`pages` raises at the call, not at the first step. A size of 0 and a lookup have no walk."""
     index = ResultsIndex(keep_documents=False, max_size=10)
     index.put_job(JOB)
     for query, field in (

@@ -400,7 +400,7 @@ def test_a_value_index_follows_a_cut(column: Column, desc: bool) -> None:
 
 
 def test_a_value_index_of_rows_that_come_and_go_is_rebuilt() -> None:
-    """Its levels were chosen for rows of which half are deleted by then."""
+    """Once half of the rows that it was made of are deleted, a value index is rebuilt."""
     sort_keys = np.random.default_rng(9).random(LENGTH)
     found: ValueIndex | None = ValueIndex.of(sort_keys, MARKS)
     for _ in range(5):

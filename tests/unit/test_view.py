@@ -8,8 +8,8 @@ import pytest
 
 from bucketquery.model.schema import RECORD, Int64s
 from bucketquery.storage.selection import Selection
-from bucketquery.storage.view import View
-from support.helpers import FULL, STEP, all_rows, bucket, record, rows, table
+from bucketquery.storage.view import NO_ROWS, View
+from support.helpers import FULL, STEP, all_rows, bucket, record, rows, segment, table
 
 
 def mixed_times(view: View, numbered: list[int]) -> list[int]:
@@ -154,3 +154,18 @@ def test_find_returns_a_run_of_the_base_and_a_run_of_the_head() -> None:
     mixed = table(rows(0, 4), [bucket(1, bucket_span=60)]).rows
     found = [mixed.find(*ranks) for ranks in ((0, 3), (3, 5))]
     assert [each.tolist() if isinstance(each, np.ndarray) else each for each in found] == [[0, 4, 1], slice(2, 4)]
+
+
+@pytest.mark.parametrize("desc", [False, True])
+def test_the_last_row_of_a_selection_is_found_in_its_segment(desc: bool) -> None:
+    """For ranks in the base, in the head and in both, and for row numbers in any order."""
+    base, head = segment([bucket(row) for row in range(4)]), segment([bucket(row) for row in range(4, 7)])
+    view = View(base, NO_ROWS, head)
+    for first in range(7):
+        for stop in range(first + 1, 8):
+            for some in (
+                Selection(view, (first, stop, desc)),
+                Selection(view, np.arange(first, stop)[:: -1 if desc else 1]),
+            ):
+                of, row = some.last()
+                assert of.columns["timestamp"].item(row) == some.column("timestamp").item(-1)

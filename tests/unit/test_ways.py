@@ -31,7 +31,7 @@ def test_a_single_row_goes_where_a_batch_of_one_row_would_go() -> None:
 
 
 def test_copies_pay_for_many_rows_for_each_part_that_differs(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Never for a single row; always for more rows than a head may hold. The parts are counted only if needed."""
+    """Copies never pay for one row, and always for more rows than a head may hold. Parts are counted only if needed."""
     limit_heads(monkeypatch, 50)
     resize(monkeypatch, rows_per_copy=4)
     base = table(rows(0, 10)).base
