@@ -221,11 +221,13 @@ class Table:
         rows = differs.nonzero()[0]
         counts = Counts(0, len(rows), scores.length - len(rows))
         if counts.unchanged:
-            scores, found = scores.select(rows), found.select(rows)
+            scores, found, old = scores.select(rows), found.select(rows), old[rows]
+        final = {} if len(self._interim) or head.length else {"is_interim": np.zeros(len(rows), dtype=np.bool_)}
+        known = {name: old, **final}
         if influencers:
-            batch = rescored_copies(base, head, found, np.where(is_given, given, old)[rows], rows, influencers)
-            return self._write(batch, found), BatchChanges(counts, base, head, batch, found)
-        return self._rescore(scores, found), BatchChanges(counts, base, head, scores, found)
+            batch = rescored_copies(base, head, found, np.where(is_given[rows], given[rows], old), rows, influencers)
+            return self._write(batch, found), BatchChanges(counts, base, head, batch, found, known)
+        return self._rescore(scores, found), BatchChanges(counts, base, head, scores, found, known)
 
     def _rescore(self, scores: Segment, found: RowPlaces) -> "Table":
         """The table with other scores of stored results, and nothing else changed."""

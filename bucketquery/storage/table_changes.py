@@ -4,14 +4,14 @@ A write stores only references here, so changes that nobody reads cost O(1) for 
 batch read the old versions of rows from the base and the head before the write, and so keep both in memory.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
 from bucketquery.model.once import once
 from bucketquery.model.schema import Array, Bools, Int64s
-from bucketquery.storage.packed_rows import Layout, Row
+from bucketquery.storage.packed_rows import EMPTY_MAPPING, Layout, Row
 from bucketquery.storage.packed_segment import segment_of_rows
 from bucketquery.storage.segment import Segment
 from bucketquery.storage.selection import Selection
@@ -83,16 +83,26 @@ class BatchChanges:
         head: the head of the table before the write.
         written: the rows of the batch that are new or differ from the stored ones.
         found: their places in the table before the write.
+        known: columns of their older versions, by name, that the writer has read already; all of them have one.
     """
 
-    __slots__ = ("__dict__", "_base", "_found", "_head", "counts", "written")
+    __slots__ = ("__dict__", "_base", "_found", "_head", "_known", "counts", "written")
 
-    def __init__(self, counts: Counts, base: Segment, head: Segment, written: Segment, found: RowPlaces) -> None:
+    def __init__(  # noqa: PLR0917 - the parts of the one kind of changes
+        self,
+        counts: Counts,
+        base: Segment,
+        head: Segment,
+        written: Segment,
+        found: RowPlaces,
+        known: Mapping[str, Array] = EMPTY_MAPPING,
+    ) -> None:
         self.counts = counts
         self._base = base
         self._head = head
         self.written = written
         self._found = found
+        self._known = known
 
     def had(self) -> Bools | None:
         """Which written rows had an older version; None if none had one."""
@@ -102,6 +112,8 @@ class BatchChanges:
 
     def old_values(self, name: str, missing: Any) -> Array:
         """The values of a column before the write, for each written row; ``missing`` for a new row."""
+        if name in self._known:
+            return self._known[name]
         found, column = self._found, self._base.column(name)
         if len(column) and found.in_base.all():
             return column[found.base_rows]
