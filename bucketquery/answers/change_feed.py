@@ -85,7 +85,11 @@ def _judge(
     chunks: Sequence[Chunk], jobs: Sequence[str], resolved: ResolvedQuery | None
 ) -> tuple[list[Block], tuple[ChangeRange, ...]]:
     named = frozenset(jobs)
-    found = [judged(chunk.columns(), resolved, named) for chunk in chunks]
+    found = [
+        judged(chunk.columns(), resolved, named)
+        for chunk in chunks
+        if resolved is None or chunk.matters(resolved, named)
+    ]
     ranges = [
         each
         for chunk in chunks

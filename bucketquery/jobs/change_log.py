@@ -13,16 +13,21 @@ dropped.
 """
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
 import numpy as np
 
 from bucketquery.jobs.catalog import Catalog
 from bucketquery.jobs.change_columns import ChangeColumns, merged
-from bucketquery.jobs.change_parts import columns_of_entries, columns_of_table, parts_of_entries
+from bucketquery.jobs.change_parts import columns_of_entries, columns_of_table, matter, parts_of_entries
 from bucketquery.jobs.writes import Written
+from bucketquery.model.schema import BUCKET
 from bucketquery.model.sizes import DEFAULT_SIZES, Sizes
+from bucketquery.queries.resolved import ResolvedQuery
+
+#: From more single rows than this on, columns take less time than a loop.
+_FEW_ROWS: Final = 16
 
 #: A commit of many single rows becomes about this many parts, so that not all of it is dropped at once.
 _PARTS_OF_ROWS: Final = 16
@@ -131,6 +136,14 @@ class Chunk(NamedTuple):
             return columns
         low, high = columns.sequences.searchsorted(self.first), columns.sequences.searchsorted(self.stop, "right")
         return columns.take(slice(int(low), int(high)))
+
+    def matters(self, resolved: ResolvedQuery, jobs: Collection[str]) -> bool:
+        """Whether a change may belong to the feed of a query; exact for a few single rows, which are buckets."""
+        source = self.source
+        if isinstance(source, Part) or resolved.schema is not BUCKET:
+            return isinstance(source, Part)
+        start, stop = source.stops[self.first - 1] if self.first else 0, source.stops[self.stop - 1]
+        return stop - start > 3 * _FEW_ROWS or matter(source.entries[start:stop], resolved, jobs)
 
     def has_change_of(self, job_id: str) -> bool:
         """Whether there is a change of a job."""

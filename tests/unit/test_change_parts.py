@@ -5,13 +5,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bucketquery import ResultsIndex
+from bucketquery import BucketQuery, RecordQuery, ResultsIndex
 from bucketquery.jobs.change_columns import HAD, HAS, IS_INTERIM, RENORMALISED, WAS_INTERIM, ChangeColumns
-from bucketquery.jobs.change_parts import columns_of_entries, columns_of_table, constant, parts_of_entries
+from bucketquery.jobs.change_parts import columns_of_entries, columns_of_table, constant, matter, parts_of_entries
+from bucketquery.queries.queries import resolve
+from bucketquery.storage.packed_rows import layout_of
 from bucketquery.storage.segment import Segment
 from bucketquery.storage.table import Table
 from bucketquery.storage.table_changes import TableChanges
-from support.helpers import STEP, bucket, record, resize, rows
+from support.helpers import JOB, STEP, bucket, record, resize, rows, segment
 
 
 def table_of(index: ResultsIndex, kind: Any = "bucket") -> Table:
@@ -181,3 +183,45 @@ def test_a_constant_takes_the_memory_of_one_value() -> None:
     found = constant(7, np.dtype(np.int64), 3)
     assert (found.tolist(), found.strides) == ([7, 7, 7], (0,))
     assert constant(7, np.dtype(np.int64), 0).tolist() == []
+
+
+@pytest.mark.parametrize(
+    ("asked", "expected"),
+    [
+        ({}, True),
+        ({"anomaly_score": 80}, True),
+        ({"anomaly_score": 80.5}, False),
+        ({"jobs": "db"}, False),
+        ({"start": STEP}, True),
+        ({"start": STEP + 1}, False),
+        ({"end": STEP}, False),
+        ({"exclude_interim": True}, True),
+        ({"exclude_interim": True, "anomaly_score": 11}, False),
+    ],
+)
+def test_a_few_rows_matter_if_either_side_matches(asked: dict[str, Any], expected: bool) -> None:
+    """An interim row of score 80 that became final with score 10, and a row without a score that was deleted."""
+    found = layout_of("bucket")
+    assert found is not None
+    records = [
+        segment([document]).record(found, 0)
+        for document in (bucket(1, anomaly_score=80, is_interim=True), bucket(1, anomaly_score=10), bucket(0))
+    ]
+    query = BucketQuery(**{"jobs": JOB, **asked})
+    entries = [JOB, records[0], records[1], JOB, records[2], None]
+    if asked.get("start") or "anomaly_score" in asked:
+        # The row without a score matches no threshold, and lies before any start.
+        assert not matter(entries[3:], resolve(query, lambda: 0), query.jobs)
+    assert matter(entries[:3], resolve(query, lambda: 0), query.jobs) is expected
+
+
+@pytest.mark.parametrize("puts", [1, 3, 16, 17, 40])
+@pytest.mark.parametrize("query", [BucketQuery(jobs=JOB, anomaly_score=75), RecordQuery(jobs=JOB), None])
+def test_few_and_many_single_rows_give_the_same_feed(puts: int, query: Any) -> None:
+    """A loop judges a few rows, columns judge many; a query for records has no change of a bucket."""
+    index = ResultsIndex()
+    for row in range(puts):
+        index.upsert([bucket(row, anomaly_score=80 if row % 5 == 2 else 10)])
+    rows = [] if isinstance(query, RecordQuery) else [row for row in range(puts) if query is None or row % 5 == 2]
+    assert [change.key[1] for change in index.changes(query, since=0)] == [row * STEP for row in rows]
+    assert len(index.changes(query, since=puts - 1)) == (puts - 1 in rows)
