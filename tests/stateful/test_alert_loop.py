@@ -1,16 +1,18 @@
 """The loop that sends alerts from the change feed: it misses no crossing of the threshold and sends none twice."""
 
 from collections import Counter
+from pathlib import Path
 from random import Random
 
 import pytest
 
 from benchmarks.alerts import BEGIN, JOB, WATCH, WAYS, Crossing, Key, World, tallies
-from bucketquery import Changes, ChangesExpired, ResultsIndex
+from bucketquery import Changes, ChangesExpired, RecordQuery, ResultsIndex
 from support.tiers import of_tier
 
 SEEDS = range(of_tier(1, 20))
 BUCKETS = 2_000
+README = Path(__file__).parents[2] / "README.md"
 
 
 class Loop:
@@ -46,6 +48,27 @@ def test_the_loop_misses_no_crossing_and_sends_none_twice(seed: int) -> None:
     assert sorted(loop.sent, key=repr) == sorted(world.crossings, key=repr)
     assert [sent.sequence for sent in loop.sent] == [crossing.sequence for crossing in world.crossings]
     index.check()
+
+
+def test_the_loop_of_the_readme_runs_as_it_is_written() -> None:
+    """The code block of the README, line by line, on a simulated job: it sends every crossing once."""
+    blocks = README.read_text(encoding="utf-8").split("```python\n")
+    (code,) = [block.partition("```")[0] for block in blocks if "while running():" in block]
+    assert len(code.splitlines()) == 6
+    index = ResultsIndex()
+    index.put_job(JOB)
+    world = World(5, index, of_tier(300, BUCKETS))
+    polls, sent = world.polls(), list[tuple[Key, float | None, float]]()
+    names = {
+        "RecordQuery": RecordQuery,
+        "index": index,
+        "running": lambda: next(polls, None) is not None,
+        "send": lambda *alert: sent.append(alert),
+    }
+    exec(compile(code, "README.md", "exec"), names)  # noqa: S102 - the text is the project's own
+    assert len(sent) > 10
+    expected = [(crossing.key, crossing.old_score, crossing.score) for crossing in world.crossings]
+    assert sorted(sent, key=repr) == sorted(expected, key=repr)
 
 
 def test_other_ways_miss_crossings_or_repeat_them() -> None:
