@@ -24,7 +24,7 @@ from bucketquery.arrays.sorted_arrays import lower_bound
 from bucketquery.model.schema import SCHEMAS
 from bucketquery.storage import view as views
 from bucketquery.storage.table import Table
-from support.helpers import JOB, PATIENCE_S, STEP, bucket, limit_heads, rows, table_of
+from support.helpers import JOB, PATIENCE_S, SPAN_S, STEP, bucket, limit_heads, rows, table_of
 
 
 @pytest.fixture
@@ -479,3 +479,30 @@ def test_a_walk_resolves_now_once() -> None:
     assert [len(page) for page in index.pages(query, now=6 * STEP)] == [4, 2]
     page = index.search(query, now=6 * STEP)
     assert len(index.search(query, now=0, after=page.cursor)) == 2
+
+
+def test_a_page_of_several_jobs_begins_behind_a_cursor() -> None:
+    """The job is the last key of the order, so equal buckets of two jobs are on two pages."""
+    index = ResultsIndex()
+    index.upsert([bucket(row, job_id=job_id) for row in range(2) for job_id in ("a", "b")])
+    query = BucketQuery(jobs=["b", "a"], size=1)
+    page = index.search(query)
+    keys = [*page.keys()]
+    while page.cursor:
+        page = index.search(query, after=page.cursor)
+        keys += page.keys()
+    assert keys == [(job_id, row * STEP, SPAN_S) for row in range(2) for job_id in ("a", "b")]
+
+
+def test_a_cursor_does_not_lift_the_limits_of_a_search() -> None:
+    """Another `size` and `expand` are allowed behind a cursor, within the limits of the index."""
+    index = ResultsIndex(max_size=5, keep_documents=False)
+    index.upsert(rows(0, 9))
+    query = BucketQuery(jobs=JOB, size=2)
+    cursor = index.search(query).cursor
+    with pytest.raises(LimitExceeded) as limit:
+        index.search(query.replace(size=6), after=cursor)
+    assert limit.value.field == "size"
+    with pytest.raises(InvalidQuery) as refused:
+        index.search(query.replace(expand=True), after=cursor)
+    assert refused.value.field == "expand"
