@@ -1,6 +1,6 @@
 """Deletes, new scores, the feed and cursors of an index and of the reference agree over histories of writes.
 
-The seeded loop runs BUCKETQUERY_CASES cases (default 1,000) of BUCKETQUERY_SEED (default "0"). A failure shows a seed
+The seeded loop runs BUCKETQUERY_CASES cases (default 400) of BUCKETQUERY_SEED (default "0"). A failure shows a seed
 such as "0.17", which begins with life 17 of seed 0 and so repeats the failure. A quarter of that number run on indexes
 that take every shortcut they can, on some that take none, and on some with each of a few small logs.
 """
@@ -58,7 +58,7 @@ from support.strategies import KINDS, QUERIES, SCORES, Query, as_columns, fits, 
 
 pytestmark = pytest.mark.usefixtures("decoding_cursors")
 
-CASES = int(os.environ.get("BUCKETQUERY_CASES", "1000"))
+CASES = int(os.environ.get("BUCKETQUERY_CASES", "400"))
 SEED = os.environ.get("BUCKETQUERY_SEED", "0")
 #: CASES divided by this is the number of cases with every shortcut, without any, and with few changes kept.
 CASES_PER_VARIANT = 4
