@@ -259,7 +259,7 @@ WAYS: Final[dict[str, type[Host]]] = {
 
 
 @dataclass(slots=True)
-class Tally:
+class AlertCounts:
     """The number of crossings, and of those that were missed and of alerts without a crossing."""
 
     crossings: int = 0
@@ -274,7 +274,7 @@ class Tally:
         self.repeated += (sent - due).total()
 
 
-def tallies(seed: int, buckets: int = BUCKETS, ways: Iterable[str] = WAYS) -> dict[str, Tally]:
+def simulate(seed: int, buckets: int = BUCKETS, ways: Iterable[str] = WAYS) -> dict[str, AlertCounts]:
     """Simulate a job, with all hosts on one index.
 
     Args:
@@ -285,7 +285,7 @@ def tallies(seed: int, buckets: int = BUCKETS, ways: Iterable[str] = WAYS) -> di
     index = ResultsIndex()
     world = World(seed, index, buckets)
     hosts = {way: WAYS[way]() for way in ways}
-    found = {way: Tally() for way in hosts}
+    found = {way: AlertCounts() for way in hosts}
     for now in world.polls():
         crossed = [crossing.key for crossing in world.crossings]
         world.crossings.clear()
@@ -294,7 +294,7 @@ def tallies(seed: int, buckets: int = BUCKETS, ways: Iterable[str] = WAYS) -> di
     return found
 
 
-def draw(found: dict[str, Tally], folder: Path) -> Path:
+def draw(found: dict[str, AlertCounts], folder: Path) -> Path:
     """Write the picture of one simulation: missed and repeated alerts of each way."""
     matplotlib: Any = import_module("matplotlib")
     matplotlib.use("svg")
@@ -315,10 +315,10 @@ def draw(found: dict[str, Tally], folder: Path) -> Path:
     }
     with matplotlib.rc_context(style):
         figure, panel = plot.subplots(figsize=(9, 3.4), layout="constrained")
-        for at, tally in enumerate(found.values()):
+        for at, counts in enumerate(found.values()):
             for shift, number, colour, label in (
-                (-0.19, tally.missed, "#c2410c", "missed"),
-                (0.19, tally.repeated, "#0072b2", "sent again, or too late"),
+                (-0.19, counts.missed, "#c2410c", "missed"),
+                (0.19, counts.repeated, "#0072b2", "sent again, or too late"),
             ):
                 panel.barh(at + shift, number, height=0.36, color=colour, label=None if at else label)
                 panel.text(number, at + shift, f" {number}", va="center")
@@ -335,9 +335,11 @@ def draw(found: dict[str, Tally], folder: Path) -> Path:
 
 def main(arguments: Sequence[str]) -> int:
     """Simulate one job, print the counts, and write the picture into the folder that is named."""
-    found = tallies(1)
-    for way, tally in found.items():
-        print(f"{way:26} {tally.crossings:4} crossings, {tally.missed:4} missed, {tally.repeated:4} without a crossing")
+    found = simulate(1)
+    for way, counts in found.items():
+        print(
+            f"{way:26} {counts.crossings:4} crossings, {counts.missed:4} missed, {counts.repeated:4} without a crossing"
+        )
     if arguments:
         print(draw(found, Path(arguments[0])))
     return 0

@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Generic, TypeVar, overload
 
 import numpy as np
 
-from bucketquery.answers.common import DisplayFields, display_fields, each_of, shown
+from bucketquery.answers.common import DisplayFields, display_fields, each_of, read_only, read_only_objects, shown
 from bucketquery.answers.facts import BY_COUNT, Facts, Rest
 from bucketquery.errors import InvalidQuery
 from bucketquery.ingest.documents import read_display_fields
@@ -189,22 +189,22 @@ class Page(Immutable, ABC, Generic[_Value]):
         if name in CONSTANT:
             text = self._job_id if name == "job_id" else self._schema.kind
             if not isinstance(text, str):
-                return _read_only(np.array(text, dtype=np.str_))
-            return _read_only(np.full(len(self), text, dtype=f"<U{len(text)}"))
+                return read_only(np.array(text, dtype=np.str_))
+            return read_only(np.full(len(self), text, dtype=f"<U{len(text)}"))
         if field is None:
             reason = f"[name] must be a field of the {self._schema.plural}, not [{brief(name)}]"
             raise InvalidQuery(reason, field="name", value=name)
         if field.type is Type.INSTANT:
             instants, present = self._rows.instants(name)
-            return _read_only(np.where(present, instants, np.nan))
+            return read_only(np.where(present, instants, np.nan))
         if field.type is Type.KEYWORDS:
-            return _read_only_objects(self._rows.lists(name))
+            return read_only_objects(self._rows.lists(name))
         if field.type.dtype is None:
             if not self._has_documents:
                 raise InvalidQuery(f"[{name}] is not stored in this index", field="name", value=name)
-            return _read_only_objects([getattr(value, name) for value in self._unexpanded()])
+            return read_only_objects([getattr(value, name) for value in self._unexpanded()])
         values = shown(self._rows, name)
-        return _read_only_objects(values.tolist()) if field.type is Type.KEYWORD else _read_only(values)
+        return read_only_objects(values.tolist()) if field.type is Type.KEYWORD else read_only(values)
 
     def keys(self) -> Sequence[tuple[Any, ...]]:
         """The identities in page order: the job first, timestamps in epoch ms, spans in seconds.
@@ -350,13 +350,3 @@ def require_documents(page: Page[Any]) -> None:
 
 def _restore(page: type[Page[Any]], job_id: str | tuple[str, ...], rows: Segment, *others: Any) -> Page[Any]:
     return page(Facts(job_id, Selection.of(rows), *others))
-
-
-def _read_only(values: Array) -> Array:
-    # Bytes are read-only, and no writable array lies below this one.
-    return np.frombuffer(values.tobytes(), dtype=values.dtype)
-
-
-def _read_only_objects(values: Sequence[Any]) -> Array:
-    objects = np.fromiter(values, dtype=np.object_, count=len(values))
-    return np.asarray(memoryview(objects).toreadonly())  # type: ignore[arg-type] # an array is a buffer

@@ -211,7 +211,7 @@ def _from_the_instant(resolved: ResolvedQuery, matches: Matches, boundary: Bound
 def _in_a_level(
     matches: Matches, boundary: Boundary, value_index: ValueIndex, sort_key: Any, need: int
 ) -> tuple[BaseRows | None, int, float]:
-    """Rows of the base behind a row key, among them the first ``need``; None if no level has so many.
+    """Rows of the base behind a row key, among them the first ``need``; None if no level has as many.
 
     The levels are tried from the sparsest on. Rows outside a level have lower sort keys than all rows of the level.
 

@@ -27,7 +27,7 @@ FOLLOWERS = 2
 HOUR = 3_600_000
 JOB = "web"
 KINDS: tuple[Kind, ...] = ("bucket", "record")
-#: The states of so many commits are kept for the readers.
+#: The number of commits whose states are kept for the readers.
 STATES_KEPT = 4_000
 #: A writer drops the oldest results from this number on.
 MOST_RESULTS = 60

@@ -6,7 +6,7 @@ from random import Random
 
 import pytest
 
-from benchmarks.alerts import BEGIN, JOB, WATCH, WAYS, Crossing, Key, World, tallies
+from benchmarks.alerts import BEGIN, JOB, WATCH, WAYS, Crossing, Key, World, simulate
 from bucketquery import Changes, ChangesExpired, RecordQuery, ResultsIndex
 from support.tiers import of_tier
 
@@ -73,7 +73,7 @@ def test_the_loop_of_the_readme_runs_as_it_is_written() -> None:
 
 def test_other_ways_miss_crossings_or_repeat_them() -> None:
     """Looking back sends alerts again and misses later rises; asking for what was first written since misses more."""
-    found = tallies(1, of_tier(300, BUCKETS))
+    found = simulate(1, of_tier(300, BUCKETS))
     assert {*found} == {*WAYS}
     assert (found["change feed"].missed, found["change feed"].repeated) == (0, 0)
     assert found["change feed"].crossings > 15

@@ -50,7 +50,7 @@ def one_by_one(index: ResultsIndex, documents: Sequence[Document]) -> Commit:
 
 
 def in_a_batch(index: ResultsIndex, documents: Sequence[Document]) -> Commit:
-    """Write documents in one batch, beside so many others of another job that they are not written row by row."""
+    """Write documents in one batch with many others of another job, so that they are not written row by row."""
     kind = documents[0]["result_type"]
     others = [made(kind, 10**6 + index.sequence * 100 + row, 1.0) for row in range(40)]
     commit = index.upsert([*documents, *others])

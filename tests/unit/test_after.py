@@ -155,7 +155,7 @@ def test_deleted_rows_without_a_newer_version_are_left_out() -> None:
 
 
 def many(scores: Any) -> ResultsIndex:
-    """An index with so many buckets that it has value indexes."""
+    """An index with enough buckets for value indexes."""
     index = ResultsIndex()
     numbers = np.arange(len(scores))
     index.upsert_columns(
