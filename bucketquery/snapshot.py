@@ -131,8 +131,15 @@ class Snapshot(Reads):
         if not self._has_documents and resolved.expand:
             raise _without_documents()
         if job_id is None:
+            selected = self._catalog.select(query.jobs, field)
             return page_of_jobs(
-                self._catalog, query, resolved, self._sequence, self._shortcuts, has_documents=self._has_documents
+                self._catalog,
+                selected,
+                query,
+                resolved,
+                self._sequence,
+                self._shortcuts,
+                has_documents=self._has_documents,
             )
         job = self._catalog.known(job_id, field)
         return page_of(job, query, resolved, self._sequence, self._has_documents, self._shortcuts)
@@ -145,8 +152,16 @@ class Snapshot(Reads):
         if not self._has_documents and resolved.expand:
             raise _without_documents()
         if query._job_id is None:
+            selected = self._catalog.select(query.jobs, "jobs")
             return page_of_jobs(
-                self._catalog, query, resolved, self._sequence, self._shortcuts, key, has_documents=self._has_documents
+                self._catalog,
+                selected,
+                query,
+                resolved,
+                self._sequence,
+                self._shortcuts,
+                key,
+                has_documents=self._has_documents,
             )
         job = self._catalog.known(query._job_id, "jobs")
         return page_behind(job, query, walk, self._sequence, self._has_documents, self._shortcuts)
@@ -172,9 +187,8 @@ class Snapshot(Reads):
             reason = "[documents] are needed to make values, and this index does not keep them"
             raise InvalidQuery(reason, field="documents")
         if query._job_id is None:
-            for job_id in query.jobs:
-                self._catalog.known(job_id, "jobs")
-            return results_of_jobs(self._catalog, query, resolved, self._shortcuts)
+            selected = self._catalog.select(query.jobs, "jobs")
+            return results_of_jobs(self._catalog, selected, resolved, self._shortcuts)
         return results_of(self._catalog.known(query._job_id, "jobs"), resolved, self._shortcuts)
 
     def _changes(self, query: AnyQuery | None, since: object) -> Changes:

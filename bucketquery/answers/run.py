@@ -12,6 +12,7 @@ from bucketquery.answers.pages import BucketPage, InfluencerPage, RecordPage
 from bucketquery.errors import NotFound
 from bucketquery.jobs.catalog import Catalog
 from bucketquery.jobs.job import Job
+from bucketquery.jobs.selected_jobs import SelectedJobs
 from bucketquery.model.schema import BUCKET, INFLUENCER, RECORD
 from bucketquery.queries.queries import AnyQuery
 from bucketquery.queries.resolved import ResolvedQuery
@@ -121,6 +122,7 @@ def results_of(job: Job, resolved: ResolvedQuery, shortcuts: Shortcuts = ALL_SHO
 
 def page_of_jobs(  # noqa: PLR0917 - as `page_of`
     catalog: Catalog,
+    selected: SelectedJobs,
     query: AnyQuery,
     resolved: ResolvedQuery,
     sequence: int,
@@ -131,15 +133,14 @@ def page_of_jobs(  # noqa: PLR0917 - as `page_of`
 ) -> AnyPage:
     """The page of a query over the results of several jobs, as if they lay in one table.
 
-    The arguments are those of `page_of`, with the catalogue in place of the job. If a row key is given, the page begins
-    behind it, and ``from_`` does not apply.
+    The arguments are those of `page_of`, with the catalogue and the selected jobs in place of the job. If a row key is
+    given, the page begins behind it, and ``from_`` does not apply.
 
     Raises:
-        UnknownJob: a job is not known.
         NotFound: a lookup matches no bucket.
         LimitExceeded: the buckets of the page have too many records.
     """
-    found, count, explanation = search_jobs(catalog, query.jobs, resolved, shortcuts, key)
+    found, count, explanation = search_jobs(catalog, selected, resolved, shortcuts, key)
     if resolved.is_lookup and not count:
         raise NotFound("Could not find requested buckets", field="timestamp", value=getattr(query, "timestamp", None))
     records = None
@@ -150,10 +151,12 @@ def page_of_jobs(  # noqa: PLR0917 - as `page_of`
     return _PAGES[resolved.schema.kind](facts)
 
 
-def results_of_jobs(catalog: Catalog, query: AnyQuery, resolved: ResolvedQuery, shortcuts: Shortcuts) -> Iterator[Any]:
+def results_of_jobs(
+    catalog: Catalog, selected: SelectedJobs, resolved: ResolvedQuery, shortcuts: Shortcuts
+) -> Iterator[Any]:
     """Every match of several jobs, in order, one by one."""
     values = _VALUES[resolved.schema.kind]
-    for rows, job_ids, *_ in scan_jobs(catalog, query.jobs, resolved, shortcuts):
+    for rows, job_ids, *_ in scan_jobs(catalog, selected, resolved, shortcuts):
         if not resolved.expand:
             yield from values(job_ids, rows, display_fields(rows))
             continue

@@ -152,7 +152,7 @@ def assemble(chunks: Mapping[Kind, Sequence[Chunk]], job_ids: Sequence[str], ski
     for kind, some in chunks.items():
         whole, dictionaries = _in_order(SCHEMAS[kind], some)
         repeated += sum(len(chunk.jobs) for chunk in some) - len(whole.jobs)
-        jobs, layout = whole.jobs, layout_of(kind)
+        jobs, layout = whole.jobs, layout_of(SCHEMAS[kind])
         ends = [0, *((jobs[1:] != jobs[:-1]).nonzero()[0] + 1).tolist(), len(jobs)] if len(jobs) else [0]
         if layout is None or len(jobs) // max(1, len(ends) - 1) > DEFAULT_SIZES.packed_rows:
             layout, records = None, b""

@@ -157,5 +157,5 @@ _Plan = tuple[int, list[tuple[int, Any]], list[int]]
 _READERS: Final = {
     kind: _SmallBatchReader(schema, layout)
     for kind, schema in SCHEMAS.items()
-    if (layout := layout_of(schema.kind)) is not None
+    if (layout := layout_of(schema)) is not None
 }

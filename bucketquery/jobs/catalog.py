@@ -8,12 +8,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Final
 
+import numpy as np
 from sortedcontainers import SortedList
 
 from bucketquery.errors import UnknownJob
+from bucketquery.jobs.all_jobs import AllJobs
 from bucketquery.jobs.combined_cache import CombinedCache, CommitTables
 from bucketquery.jobs.combined_table import Split
 from bucketquery.jobs.job import Job
+from bucketquery.jobs.selected_jobs import SelectedJobs
 from bucketquery.jobs.totals import Totals
 from bucketquery.model.once import once
 from bucketquery.model.schema import Schema
@@ -102,6 +105,34 @@ class Catalog:
         if not made:
             made.append(SortedList(chain.from_iterable(self._shards())))
         return made[0]
+
+    def select(self, tokens: Sequence[str], field: str) -> SelectedJobs:
+        """The known jobs that some tokens select.
+
+        Args:
+            tokens: the tokens, checked.
+            field: the parameter that has them, for errors.
+
+        Raises:
+            UnknownJob: a token without an asterisk names no job; the error names the first one.
+        """
+        known = self.ids
+        ranks = sorted({known.index(self.known(token, field).job_id) for token in tokens})
+        return SelectedJobs(known, None if len(ranks) == len(known) else np.array(ranks, dtype=np.int64))
+
+    def all_jobs(self, schema: Schema) -> AllJobs:
+        """The results of all jobs of one kind as one table."""
+        return self._all_jobs_of(schema)
+
+    def _all_jobs_of(self, schema: Schema) -> AllJobs:
+        made = self._all_jobs
+        if schema.kind not in made:
+            made[schema.kind] = AllJobs.of(schema, self)
+        return made[schema.kind]
+
+    @once
+    def _all_jobs(self) -> dict[str, AllJobs]:
+        return {}
 
     def with_jobs(self, jobs: Mapping[str, Job]) -> "Catalog":
         """This catalogue with some jobs added or replaced; for the writer only.

@@ -19,7 +19,7 @@ from bucketquery.jobs.change_columns import (
     ChangeColumns,
     Flags,
 )
-from bucketquery.model.schema import Array, Bools, Float64s, Int64s, Objects, Schema, Type
+from bucketquery.model.schema import BUCKET, Array, Bools, Float64s, Int64s, Objects, Schema, Type
 from bucketquery.queries.resolved import ResolvedQuery
 from bucketquery.storage.keywords import encode_keywords, without_unused
 from bucketquery.storage.packed_rows import Layout, layout_of
@@ -37,7 +37,7 @@ _DOUBLE: Final = np.dtype(np.float64)
 #: A view is copied if the array that it keeps in memory is more than this many times as large.
 _LARGER: Final = 2
 #: Single rows are those of the only kind that can be packed.
-_LAYOUT: Final = layout_of("bucket")
+_LAYOUT: Final = layout_of(BUCKET)
 
 
 def constant(value: Any, dtype: np.dtype[Any], length: int) -> Array:

@@ -302,7 +302,7 @@ class _Source:
                 self._segments += (table.base, table.head) if table.head.length else (table.base,)
         #: The sizes of the index that has the jobs.
         self.sizes = self._segments[-1].sizes
-        self._layout = layout_of(schema.kind)
+        self._layout = layout_of(schema)
         self._records = self._all_records()
         self.lengths = np.array(
             [0 if table is None else table.base.length + table.head.length for table in tables], dtype=np.int64

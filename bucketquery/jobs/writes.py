@@ -212,7 +212,7 @@ def _note(
 
     A few deletes of a kind that can be packed are added as single rows: 3 us for one rather than 60.
     """
-    layout = layout_of(table.kind)
+    layout = layout_of(table.base.schema)
     few = of_table.counts.deleted <= table.base.sizes.rows_one_by_one
     if layout is not None and few and isinstance(of_table, Deletions):
         for record in of_table.records(layout):

@@ -21,6 +21,7 @@ Document = Mapping[str, Any]
 Int64s = npt.NDArray[np.int64]
 Int32s = npt.NDArray[np.int32]
 Float64s = npt.NDArray[np.float64]
+UInt32s = npt.NDArray[np.uint32]
 Bools = npt.NDArray[np.bool_]
 Objects = npt.NDArray[np.object_]
 Array = npt.NDArray[Any]
@@ -32,6 +33,7 @@ class Type(Enum):
     # Columns; a keyword is its code in a keyword dictionary.
     TIMESTAMP = "timestamp"
     INTEGER = "integer"
+    UNSIGNED = "unsigned"
     DOUBLE = "double"
     BOOLEAN = "boolean"
     KEYWORD = "keyword"
@@ -53,14 +55,15 @@ class Type(Enum):
         return _DTYPES.get(self)
 
 
-_DTYPES: Final = {
+_DTYPES: Final[Mapping[Type, np.dtype[Any]]] = {
     Type.TIMESTAMP: np.dtype(np.int64),
     Type.INTEGER: np.dtype(np.int64),
+    Type.UNSIGNED: np.dtype(np.uint32),
     Type.DOUBLE: np.dtype(np.float64),
     Type.BOOLEAN: np.dtype(np.bool_),
     Type.KEYWORD: np.dtype(np.int32),
 }
-_DEFAULTS: Final = {Type.TIMESTAMP: 0, Type.INTEGER: 0, Type.DOUBLE: 0.0, Type.BOOLEAN: False}
+_DEFAULTS: Final = {Type.TIMESTAMP: 0, Type.INTEGER: 0, Type.UNSIGNED: 0, Type.DOUBLE: 0.0, Type.BOOLEAN: False}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,12 +96,12 @@ EXTRA_FIELDS: Final = ""
 EVENT_INGESTED: Final = "event.ingested"
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Schema:
-    """A kind of results.
+    """The columns of a table of results. Two schemas are compared by identity, so hashing one as a key is cheap.
 
     Attributes:
-        kind: its ``result_type``.
+        kind: the ``result_type`` of the results.
         plural: the name of its list in a response.
         fields: all stored fields except the job, in the order of their checks.
         identity: the fields that identify a result, together with the job; ``timestamp`` comes first.
@@ -269,6 +272,33 @@ INFLUENCER: Final = Schema(
 SCHEMAS: Final[Mapping[str, Schema]] = MappingProxyType(
     {schema.kind: schema for schema in (BUCKET, RECORD, INFLUENCER)}
 )
+
+#: The column of a combined table that has the label of each row's job. Labels ascend as the ids of the jobs do.
+JOB_LABEL: Final = "job_label"
+#: The columns of combined tables that a label or a span fills; 32 bits each, to save memory.
+_NARROW: Final = frozenset({"bucket_span"})
+
+
+def _combined(schema: Schema) -> Schema:
+    """The schema of a combined table: the columns that filter and order results, and the label of the job."""
+    names = {*schema.identity, *schema.ties, schema.score, "is_interim"}
+    fields = tuple(
+        Field(name=field.name, type=Type.UNSIGNED, required=True) if field.name in _NARROW else field
+        for field in schema.fields
+        if field.name in names
+    )
+    return Schema(
+        kind=schema.kind,
+        plural=schema.plural,
+        fields=(*fields, Field(name=JOB_LABEL, type=Type.UNSIGNED, required=True)),
+        identity=(*schema.identity, JOB_LABEL),
+        score=schema.score,
+        ties=(*schema.ties, *(name for name in schema.identity if name not in schema.ties), JOB_LABEL),
+    )
+
+
+#: The schemas of combined tables, by the kind of the results.
+COMBINED: Final[Mapping[str, Schema]] = MappingProxyType({kind: _combined(schema) for kind, schema in SCHEMAS.items()})
 
 #: Fields that are equal for all results of one job and kind. A sort by one of them gives the order of the ties.
 CONSTANT: Final = frozenset({"job_id", "result_type"})

@@ -13,6 +13,7 @@ import numpy as np
 
 from bucketquery.jobs.catalog import Catalog
 from bucketquery.jobs.combined_table import CombinedTable
+from bucketquery.jobs.selected_jobs import SelectedJobs
 from bucketquery.model.schema import RECORD, Int64s, Schema
 from bucketquery.queries.resolved import ResolvedQuery
 from bucketquery.search.after import search_after
@@ -135,7 +136,7 @@ class _Merged(NamedTuple):
 
 def search_jobs(
     catalog: Catalog,
-    jobs: Sequence[str],
+    selected: SelectedJobs,
     resolved: ResolvedQuery,
     shortcuts: Shortcuts = ALL_SHORTCUTS,
     key: RowKey | None = None,
@@ -144,36 +145,30 @@ def search_jobs(
 
     Args:
         catalog: the catalogue of the jobs.
-        jobs: their ids, each once.
+        selected: the jobs of the query.
         resolved: the query.
         shortcuts: which work may be skipped.
         key: the page begins behind this row key; None: the page skips ``from_`` matches.
-
-    Raises:
-        UnknownJob: a job is not known; the error names the first one.
 
     If there are many small jobs, one search covers all of them. Each other job costs one search. Merging p
     searches costs O(p k) for a page that ends at the k-th match.
     """
     if key is None:
-        merged = _search(catalog, jobs, resolved, shortcuts)
+        merged = _search(catalog, selected.ids, resolved, shortcuts)
     else:
-        merged = _search_after(catalog, jobs, resolved, shortcuts, key)
+        merged = _search_after(catalog, selected.ids, resolved, shortcuts, key)
     return merged.copied(resolved.schema), merged.matched, Explanation("jobs", rows_read=merged.rows_read)
 
 
 def scan_jobs(
-    catalog: Catalog, jobs: Sequence[str], resolved: ResolvedQuery, shortcuts: Shortcuts
+    catalog: Catalog, selected: SelectedJobs, resolved: ResolvedQuery, shortcuts: Shortcuts
 ) -> Iterator[CopiedRows]:
     """Every match of several jobs in order, some at a time; paging does not apply.
 
     It holds a few bytes a match, and needs about 100 bytes a match while it finds the matches.
-
-    Raises:
-        UnknownJob: a job is not known; the error names the first one.
     """
-    results = sum(table.length for table in _tables(catalog, jobs, resolved.schema).values())
-    merged = _search(catalog, jobs, resolved._replace(from_=0, size=results), shortcuts)
+    results = sum(table.length for table in _tables(catalog, selected.ids, resolved.schema).values())
+    merged = _search(catalog, selected.ids, resolved._replace(from_=0, size=results), shortcuts)
     step = shortcuts.scan_buckets if resolved.expand else shortcuts.scan_rows
     for first in range(0, len(merged.order), step):
         yield merged._replace(order=merged.order[first : first + step]).copied(resolved.schema)

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from bucketquery.arrays.ranking import ColumnValues, best, first_in_order, in_order
-from bucketquery.model.schema import SCHEMAS, Array, Bools, Int64s, Kind, Type
+from bucketquery.model.schema import SCHEMAS, Array, Bools, Int64s, Kind, Schema, Type
 from bucketquery.queries.resolved import ResolvedQuery
 from bucketquery.search.window import with_head
 from bucketquery.storage.keywords import MISSING, encode_keywords
@@ -72,7 +72,7 @@ class Order:
     @classmethod
     def of(cls, resolved: ResolvedQuery) -> "Order":
         """The order of a query; one value for all queries with the same order."""
-        return _order((resolved.schema.kind, resolved.order_by, resolved.desc, resolved.by_job))
+        return _order((resolved.schema, resolved.order_by, resolved.desc, resolved.by_job))
 
     @property
     def lead(self) -> str:
@@ -242,14 +242,13 @@ def order_of(kind: Kind, order_by: tuple[str, ...], *, desc: bool) -> Order:
     >>> [column.name for column in order_of("bucket", ("anomaly_score",), desc=True).columns]
     ['anomaly_score', 'timestamp', 'bucket_span']
     """
-    return _order((kind, order_by, desc, False))
+    return _order((SCHEMAS[kind], order_by, desc, False))
 
 
 @cache
-def _order(asked: tuple[Kind, tuple[str, ...], bool, bool]) -> Order:
-    """The order of results of a kind. The cache stays small: two orders for each field that can be sorted by."""
-    kind, order_by, desc, by_job = asked
-    schema = SCHEMAS[kind]
+def _order(asked: tuple[Schema, tuple[str, ...], bool, bool]) -> Order:
+    """The order of results of a schema. The cache stays small: two orders for each field that can be sorted by."""
+    schema, order_by, desc, by_job = asked
     fields = [schema.by_name[name] for name in dict.fromkeys((*order_by, *schema.ties))]
     columns = tuple(
         SortColumn(field.name, field.type, field.name in order_by[:1] or field.type is not Type.INTEGER)

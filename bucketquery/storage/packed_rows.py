@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from bucketquery.model.schema import SCHEMAS, Array, Bools, Kind, Schema, Type
+from bucketquery.model.schema import Array, Bools, Kind, Schema, Type
 from bucketquery.storage.sparse_lists import Entry
 
 #: An empty mapping of masks, dictionaries or lists. Segments share it, since most small ones have none of these.
@@ -25,14 +25,19 @@ EMPTY_MAPPING: Final[Mapping[str, Any]] = MappingProxyType({})
 Row = tuple[bytes, Mapping[str, Entry]]
 Identity = tuple[int, ...]
 
-_LETTERS: Final = {np.dtype(np.int64): "q", np.dtype(np.float64): "d", np.dtype(np.bool_): "?"}
+_LETTERS: Final = {
+    np.dtype(np.int64): "q",
+    np.dtype(np.uint32): "I",
+    np.dtype(np.float64): "d",
+    np.dtype(np.bool_): "?",
+}
 _BYTE: Final = np.dtype(np.uint8)
 #: Records begin at multiples of this, so that every column in them is aligned.
 _ALIGNMENT: Final = 8
 
 
 class Layout:
-    """The layout of a record: the columns of a kind, the widest first, and a byte for missing fields.
+    """The layout of a record: the columns of the identity, the others, the widest first, and a byte for missing fields.
 
     Attributes:
         schema: the schema of the kind.
@@ -65,14 +70,15 @@ class Layout:
         dtypes = {field.name: np.dtype(field.type.dtype) for field in schema.columns}
         self.schema = schema
         self.kind: Kind = schema.kind
-        self.names = tuple(sorted(dtypes, key=lambda name: -dtypes[name].itemsize))
+        others = sorted(dtypes.keys() - schema.identity, key=[*dtypes].index)
+        self.names = (*schema.identity, *sorted(others, key=lambda name: -dtypes[name].itemsize))
         letters = "".join(_LETTERS[dtypes[name]] for name in self.names)
         self.missing_at = Struct(f"={letters}").size
         self.size = -(-(self.missing_at + 1) // _ALIGNMENT) * _ALIGNMENT
         record = Struct(f"={letters}B{self.size - self.missing_at - 1}x")
         self.pack = record.pack
         self.unpack_from = record.unpack_from
-        self.identity_from = Struct(f"={'q' * len(schema.identity)}").unpack_from
+        self.identity_from = Struct(f"={letters[: len(schema.identity)]}").unpack_from
         self._places: dict[str, tuple[np.dtype[Any], int]] = {}
         at = 0
         for name in self.names:
@@ -84,7 +90,6 @@ class Layout:
             field.name for field in schema.columns if not field.required and field.type in (Type.INTEGER, Type.BOOLEAN)
         ]
         self.bits = {name: 1 << bit for bit, name in enumerate(masked)}
-        assert self.names[: len(schema.identity)] == schema.identity
 
     def column(self, data: bytes | bytearray, name: str) -> Array:
         """A column of some records, as a view."""
@@ -169,7 +174,6 @@ def missing_bits(masks: Mapping[str, Bools]) -> int:
 
 
 @cache
-def layout_of(kind: Kind) -> Layout | None:
-    """The layout of a kind; None if it has keyword columns."""
-    schema = SCHEMAS[kind]
+def layout_of(schema: Schema) -> Layout | None:
+    """The layout of the results of a schema; None if it has keyword columns."""
     return None if any(field.type is Type.KEYWORD for field in schema.columns) else Layout(schema)

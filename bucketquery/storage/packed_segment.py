@@ -11,7 +11,7 @@ from typing import Final
 
 import numpy as np
 
-from bucketquery.model.schema import SCHEMAS, Array, Float64s, Int64s, Kind, Schema
+from bucketquery.model.schema import Array, Float64s, Int64s, Schema
 from bucketquery.model.sizes import DEFAULT_SIZES, Sizes
 from bucketquery.storage.packed_rows import EMPTY_MAPPING, Identity, Layout, PackedColumns, Row, layout_of, missing_bits
 from bucketquery.storage.segment import Segment
@@ -155,15 +155,15 @@ class PackedSegment(Segment):
 
 def pack(segment: Segment) -> Segment:
     """The same rows as records without spare room; the segment itself if it is packed or cannot be."""
-    layout = layout_of(segment.schema.kind)
+    layout = layout_of(segment.schema)
     if layout is None or isinstance(segment, PackedSegment):
         return segment
     return segment_of_records(layout, segment.records(layout), segment.lists, segment.sizes)
 
 
 def empty_segment(schema: Schema, sizes: Sizes = DEFAULT_SIZES) -> Segment:
-    """The segment without rows and without room. Each kind and `Sizes` shares one, since most heads are empty."""
-    return _empty(schema.kind, sizes)
+    """The segment without rows and without room. Each schema and `Sizes` shares one, since most heads are empty."""
+    return _empty(schema, sizes)
 
 
 def segment_of_records(
@@ -188,8 +188,8 @@ def segment_of_rows(layout: Layout, rows: Sequence[Row]) -> PackedSegment:
 
 
 @cache
-def _empty(kind: Kind, sizes: Sizes) -> Segment:
-    schema, layout = SCHEMAS[kind], layout_of(kind)
+def _empty(schema: Schema, sizes: Sizes) -> Segment:
+    layout = layout_of(schema)
     if layout is not None:
         return segment_of_records(layout, b"", EMPTY_MAPPING, sizes)
     columns: Mapping[str, Array] = {field.name: np.empty(0, dtype=field.type.dtype) for field in schema.columns}

@@ -32,7 +32,7 @@ def copy_rows(schema: Schema, places: Sequence[tuple[Segment, int]]) -> Segment:
         schema: the kind of all the segments.
         places: the segment and the row number of each row to copy.
     """
-    layout = layout_of(schema.kind)
+    layout = layout_of(schema)
     columns, dictionaries = _copy_columns(schema, places) if layout is None else (_copy_records(layout, places), {})
     # Most pages have no lists at all.
     has_lists = any(segment.lists for segment, _ in places)

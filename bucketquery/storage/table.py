@@ -129,7 +129,7 @@ class Table:
         a full head costs O(n). If more rows are replaced than `Sizes.rows_per_copy` for each differing column, each of
         these columns is copied: O(n).
         """
-        layout = layout_of(self.kind)
+        layout = layout_of(self.base.schema)
         if layout is not None and batch.length <= self.base.sizes.rows_one_by_one:
             table, pairs = self, []
             for row in [batch.row(layout, at) for at in range(batch.length)]:

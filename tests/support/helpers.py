@@ -96,7 +96,7 @@ def all_rows(view: View) -> SomeRows:
 
 def layout() -> Layout:
     """The layout of packed buckets."""
-    found = layout_of("bucket")
+    found = layout_of(BUCKET)
     assert found is not None
     return found
 

@@ -8,6 +8,7 @@ import pytest
 from bucketquery import BucketQuery, RecordQuery, ResultsIndex
 from bucketquery.jobs.change_columns import HAD, HAS, IS_INTERIM, RENORMALISED, WAS_INTERIM, ChangeColumns
 from bucketquery.jobs.change_parts import columns_of_entries, columns_of_table, constant, matter, parts_of_entries
+from bucketquery.model.schema import BUCKET
 from bucketquery.queries.queries import resolve
 from bucketquery.storage.packed_rows import layout_of
 from bucketquery.storage.segment import Segment
@@ -201,7 +202,7 @@ def test_a_constant_takes_the_memory_of_one_value() -> None:
 )
 def test_a_few_rows_matter_if_either_side_matches(asked: dict[str, Any], expected: bool) -> None:
     """An interim row of score 80 that became final with score 10, and a row without a score that was deleted."""
-    found = layout_of("bucket")
+    found = layout_of(BUCKET)
     assert found is not None
     records = [
         segment([document]).record(found, 0)

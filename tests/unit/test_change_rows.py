@@ -7,11 +7,12 @@ from bucketquery import BucketQuery, Change
 from bucketquery.answers.change_rows import ENTERED, LEFT, STAYED, Block, ChangeRows, judged
 from bucketquery.jobs.change_columns import ChangeColumns
 from bucketquery.jobs.change_parts import columns_of_entries
+from bucketquery.model.schema import BUCKET
 from bucketquery.queries.queries import resolve
 from bucketquery.storage.packed_rows import layout_of
 from support.helpers import JOB, SPAN_S, STEP, bucket, segment
 
-LAYOUT = layout_of("bucket")
+LAYOUT = layout_of(BUCKET)
 assert LAYOUT is not None
 
 

@@ -175,7 +175,7 @@ def test_a_scan_copies_a_limited_number_of_rows_at_a_time() -> None:
     query = BucketQuery(jobs=["a", "b"], desc=True)
     catalog, resolved = index.snapshot()._catalog, resolve(query, lambda: 0)
     shortcuts = Shortcuts(scan_rows=4)
-    parts = list(scan_jobs(catalog, query.jobs, resolved, shortcuts))
+    parts = list(scan_jobs(catalog, catalog.select(query.jobs, "jobs"), resolved, shortcuts))
     assert [len(part.job_ids) for part in parts] == [4, 4, 2]
     scanned = [(found.job_id, found.timestamp // STEP) for found in take(index, shortcuts).scan(query)]
     assert scanned == [(job_id, row) for row in (4, 3, 2, 1, 0) for job_id in ("b", "a")]
@@ -217,7 +217,7 @@ def test_each_bucket_has_the_records_of_its_own_job() -> None:
     bodies = index.search(query).to_dict()["buckets"]
     assert [[each["job_id"] for each in found.get("records", [])] for found in bodies] == [["a", "a"], ["b"], [], ["b"]]
     catalog = index.snapshot()._catalog
-    rows, _, _ = search_jobs(catalog, query.jobs, resolve(query, lambda: 0))
+    rows, _, _ = search_jobs(catalog, catalog.select(query.jobs, "jobs"), resolve(query, lambda: 0))
     records, ends = expand_jobs(catalog, rows, exclude_interim=False, most=4).records
     assert (len(records), ends) == (4, [0, 2, 3, 3, 4])
     with pytest.raises(LimitExceeded, match="would bring 4 records to one page, more than 3"):

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bucketquery.model.schema import BUCKET
+from bucketquery.model.schema import BUCKET, INFLUENCER, RECORD
 from bucketquery.storage.packed_rows import EMPTY_MAPPING, PackedColumns, layout_of, missing_bits
 from bucketquery.storage.packed_segment import PackedSegment, empty_segment, pack
 from support.helpers import FULL, SPAN_S, STEP, bucket, layout, resize, rows, segment, stored
@@ -18,8 +18,8 @@ LAYOUT = layout()
 
 def test_only_kinds_without_keywords_have_a_layout() -> None:
     """The identity comes first, then the widest fields, and records are aligned."""
-    assert layout_of("bucket") is LAYOUT
-    assert (layout_of("record"), layout_of("influencer")) == (None, None)
+    assert layout_of(BUCKET) is LAYOUT
+    assert (layout_of(RECORD), layout_of(INFLUENCER)) == (None, None)
     assert LAYOUT.names[:2] == BUCKET.identity
     assert sorted(LAYOUT.names) == sorted(field.name for field in BUCKET.columns)
     assert (LAYOUT.schema, LAYOUT.kind) == (BUCKET, "bucket")

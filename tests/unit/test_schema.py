@@ -44,8 +44,8 @@ def test_defaults_are_those_of_the_api(name: str, default: Any) -> None:
 
 
 def test_columns_have_dtypes_and_lists_have_none() -> None:
-    """Numbers and instants take 8 bytes, keyword codes 4, and booleans 1."""
-    dtypes = [np.int64, np.int64, np.float64, np.bool_, np.int32]
+    """Numbers and instants take 8 bytes, unsigned numbers and keyword codes 4, and booleans 1."""
+    dtypes = [np.int64, np.int64, np.uint32, np.float64, np.bool_, np.int32]
     assert [kind.dtype for kind in Type if kind.dtype is not None] == dtypes
 
 

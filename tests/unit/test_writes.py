@@ -14,7 +14,7 @@ from bucketquery.ingest.scores import read_scores
 from bucketquery.jobs.catalog import Catalog
 from bucketquery.jobs.writes import Written, delete_all, delete_results, empty_tables, rescore, write_batch, write_row
 from bucketquery.model.instants import FIRST_MS, LAST_MS
-from bucketquery.model.schema import SCHEMAS, Bools
+from bucketquery.model.schema import BUCKET, SCHEMAS, Bools
 from bucketquery.queries.deletion import Deletion
 from bucketquery.storage.packed_rows import layout_of
 from bucketquery.storage.selection import Selection
@@ -54,7 +54,7 @@ def applied(catalog: Catalog, written: Written) -> Catalog:
             assert (len(found), found & seen) == (len(some), set())
             seen |= found
         total = Counts(*(one + other for one, other in zip(total, changes.counts, strict=True)))
-    layout = layout_of("bucket")
+    layout = layout_of(BUCKET)
     assert layout is not None
     for at in range(0, len(written.rows), 3):
         of_job, old, new = written.rows[at : at + 3]
