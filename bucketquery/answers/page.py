@@ -13,6 +13,7 @@ import numpy as np
 
 from bucketquery.answers.common import DisplayFields, display_fields, each_of, read_only, read_only_objects, shown
 from bucketquery.answers.facts import BY_COUNT, Facts, Rest
+from bucketquery.answers.notebook import MOST_SHOWN, results_html
 from bucketquery.errors import InvalidQuery
 from bucketquery.ingest.documents import read_display_fields
 from bucketquery.model.encoding import json_bytes
@@ -307,6 +308,13 @@ class Page(Immutable, ABC, Generic[_Value]):
         facts = self._facts._replace(query=None, resolved=None, rest=Rest(cursor=self.cursor))
         job_id, rows, *others = facts
         return _restore, (type(self), job_id, rows.detach(), *others)
+
+    def _repr_html_(self) -> str:
+        """The page as notebooks show it: the scores over time, and a table of at most 50 results."""
+        keys = self.keys()[:MOST_SHOWN]
+        results = self[:MOST_SHOWN] if self._has_documents else None
+        scores = self.column(self._schema.score)
+        return results_html(self._schema, keys, results, self.column("timestamp"), scores, self.count)
 
     def explain(self) -> Mapping[str, Any]:
         """How the page was found, as data.
