@@ -2,7 +2,7 @@
 
 import pytest
 
-from bucketquery.elastic.patterns import matcher
+from bucketquery.jobs.patterns import matcher
 
 
 @pytest.mark.parametrize(
