@@ -18,8 +18,9 @@ _BREAK: Final = "\n"
 _FEW: Final = 64
 #: The texts are matched in parts of about this number of bytes, which a processor's cache holds.
 _PART_BYTES: Final = 2**20
-#: To look for a literal in one text takes as long as reading this number of bytes of the joined text.
-_BYTES_OF_A_SEARCH: Final = 400
+#: To look for a literal in one text takes as long as to find all places of it in this number of bytes: 0.25 us. Both
+#: ways are linear, but texts of a single letter have up to eight times as many places.
+_BYTES_OF_A_SEARCH: Final = 100
 _LAST_CHARACTER: Final = "\U0010ffff"
 #: A place behind every text.
 _NOWHERE: Final = 2**62

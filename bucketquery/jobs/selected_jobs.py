@@ -71,7 +71,7 @@ class SelectedJobs:
         if self.is_all:
             return tuple(known)
         if ranges is None:
-            return tuple([known[rank] for rank in self._ranks.tolist()]) if self._ranks is not None else ()
+            return tuple(map(known.__getitem__, self._ranks.tolist())) if self._ranks is not None else ()
         if len(ranges) == 1:
             ((start, stop),) = ranges
             return tuple(known[start:stop])
