@@ -24,9 +24,6 @@ from bucketquery.search.shortcuts import Shortcuts
 from bucketquery.storage.selection import Selection
 from bucketquery.storage.table import Table
 
-#: The jobs whose changes belong to a feed.
-Jobs = frozenset[str] | MatchingJobs
-
 _INT64: Final = range(-(2**63), 2**63)
 
 
@@ -58,8 +55,8 @@ def changes_after(  # noqa: PLR0917 - keyword arguments would take longer
         reason = f"[since] must be None or an integer from 0 to the commit that is read, {sequence}"
         raise InvalidQuery(reason, field="since", value=since)
     chunks = log.chunks(first, sequence) if log is not None and first < sequence else []
-    jobs: Jobs = frozenset()
-    if query is not None:
+    jobs: Sequence[str] | MatchingJobs = () if query is None else query.jobs
+    if query is not None and (len(query.jobs) > 1 or catalog.get(query.jobs[0]) is None):
         jobs = _jobs_of(query.jobs, catalog, lambda name: _require_changes(log, chunks, name, first))
     # The writer may drop parts while the chunks are found, so the log is asked afterwards which it has dropped.
     if first < sequence:
@@ -80,7 +77,9 @@ def _require_changes(log: ChangeLog | None, chunks: Sequence[Chunk], job_id: str
         raise unknown_job(job_id, "jobs")
 
 
-def _jobs_of(tokens: Sequence[str], catalog: Catalog, require_changes: Callable[[str], None]) -> Jobs:
+def _jobs_of(
+    tokens: Sequence[str], catalog: Catalog, require_changes: Callable[[str], None]
+) -> Sequence[str] | MatchingJobs:
     """The jobs of a query in a feed.
 
     Args:
@@ -88,22 +87,20 @@ def _jobs_of(tokens: Sequence[str], catalog: Catalog, require_changes: Callable[
         catalog: the jobs of the commit that is read.
         require_changes: refuses a name that is neither a job nor a group, if the feed has no change of it.
     """
-    if len(tokens) == 1 and tokens[0] in catalog:
-        return frozenset(tokens)
     unknown = set()
     is_literal = True
     for token in tokens:
         name = token.removeprefix("-")
         if catalog.get(name) is not None:
-            is_literal = is_literal and name is token
+            is_literal = is_literal and token[0] != "-"
         elif "*" in name or name == ALL or catalog.has_group(name):
             is_literal = False
         else:
             require_changes(name)
             unknown.add(name)
-            is_literal = is_literal and name is token
+            is_literal = is_literal and token[0] != "-"
     if is_literal:
-        return frozenset(tokens)
+        return tokens
     known = tuple([token for token in tokens if token.removeprefix("-") not in unknown]) if unknown else tokens
     return MatchingJobs(catalog.select(known, "jobs"), tokens)
 
@@ -115,22 +112,25 @@ def _refuse_older(since: int, oldest: int) -> None:
 
 
 def _judge(
-    chunks: Sequence[Chunk], jobs: Jobs, resolved: ResolvedQuery | None
+    chunks: Sequence[Chunk], jobs: Sequence[str] | MatchingJobs, resolved: ResolvedQuery | None
 ) -> tuple[list[Block], tuple[ChangeRange, ...]]:
+    named = jobs if isinstance(jobs, MatchingJobs) else frozenset(jobs)
     found = [
-        judged(chunk.columns(), resolved, jobs) for chunk in chunks if resolved is None or chunk.matters(resolved, jobs)
+        judged(chunk.columns(), resolved, named)
+        for chunk in chunks
+        if resolved is None or chunk.matters(resolved, named)
     ]
     ranges = [
         each
         for chunk in chunks
         if isinstance(chunk.source, Part)
         for each in chunk.source.columns.ranges
-        if resolved is None or _lacks(each, resolved, jobs)
+        if resolved is None or _lacks(each, resolved, named)
     ]
     return [block for block in found if block is not None], tuple(ranges)
 
 
-def _lacks(found: ChangeRange, resolved: ResolvedQuery, jobs: Jobs) -> bool:
+def _lacks(found: ChangeRange, resolved: ResolvedQuery, jobs: frozenset[str] | MatchingJobs) -> bool:
     """Whether the changes of a query may lack some of a range."""
     if found.kind != resolved.schema.kind or found.job_id not in jobs:
         return False

@@ -21,7 +21,7 @@ def selected(tokens: Sequence[str], jobs: Mapping[str, Sequence[str]]) -> tuple[
     """
     chosen: set[str] = set()
     for token in tokens:
-        name = token[1:] if token.startswith("-") else token
+        name = token.removeprefix("-")
         if name in {"_all", "*"}:
             named = {*jobs}
         elif "*" in name:
