@@ -546,8 +546,8 @@ CHANGES = [
     Changed(
         "20.job-writes",
         "fields that are not read",
-        put("new", spanned("1h") | {"job_id": "new", "description": "x", "groups": ["g"], "any": 5}),
-        {"job_id": "new", "description": ..., "groups": ...},
+        put("new", spanned("1h") | {"job_id": "new", "description": "x", "any": 5}),
+        {"job_id": "new", "description": ...},
         f"{ALL} new",
         "ours",
     ),
