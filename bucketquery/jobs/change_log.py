@@ -13,7 +13,7 @@ dropped.
 """
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -136,7 +136,7 @@ class Chunk(NamedTuple):
         low, high = columns.sequences.searchsorted(self.first), columns.sequences.searchsorted(self.stop, "right")
         return columns.take(slice(int(low), int(high)))
 
-    def matters(self, resolved: ResolvedQuery, jobs: frozenset[str] | MatchingJobs) -> bool:
+    def matters(self, resolved: ResolvedQuery, jobs: Container[str]) -> bool:
         """Whether a change may belong to the feed of a query; exact for a few single rows, which are buckets."""
         source = self.source
         if isinstance(source, Part) or resolved.schema is not BUCKET:

@@ -4,7 +4,7 @@ Identities and new scores are views of the batch's own columns, so a batch that 
 would keep a much larger array in memory is copied.
 """
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -19,7 +19,6 @@ from bucketquery.jobs.change_columns import (
     ChangeColumns,
     Flags,
 )
-from bucketquery.jobs.matching_jobs import MatchingJobs
 from bucketquery.model.schema import BUCKET, Array, Bools, Float64s, Int64s, Objects, Schema, Type
 from bucketquery.queries.resolved import ResolvedQuery
 from bucketquery.storage.keywords import encode_keywords, without_unused
@@ -73,7 +72,7 @@ def columns_of_entries(entries: Entries, sequences: Int64s, times: Int64s) -> Ch
     )
 
 
-def matter(entries: Entries, resolved: ResolvedQuery, jobs: frozenset[str] | MatchingJobs) -> bool:
+def matter(entries: Entries, resolved: ResolvedQuery, jobs: Container[str]) -> bool:
     """Whether any of a few changes of single rows belongs to the feed of a query: 1 us each, and columns take 25.
 
     Args:

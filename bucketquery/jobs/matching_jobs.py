@@ -2,6 +2,7 @@
 
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from bucketquery.jobs.known_jobs import names_job
 from bucketquery.jobs.selected_jobs import SelectedJobs
@@ -24,8 +25,8 @@ class MatchingJobs:
         self._tokens = tokens
         self._is_in: dict[str, bool] = {}
 
-    def __contains__(self, job_id: str) -> bool:
-        found = self._is_in.get(job_id)
+    def __contains__(self, job_id: Any) -> bool:
+        found: bool | None = self._is_in.get(job_id)
         if found is None:
             known = self._selected.known
             rank = bisect_left(known, job_id)

@@ -99,7 +99,7 @@ def test_selections_are_as_the_rule_says(monkeypatch: pytest.MonkeyPatch) -> Non
                 assert index.jobs(",".join(tokens)) == index.jobs(tokens) == expected, told
                 some = index.snapshot()._catalog.select(tuple(tokens), "jobs")
                 assert (len(some), some.is_all) == (len(expected), len(expected) == len(jobs)), told
-                assert [some.known[rank] for rank in some.mask.nonzero()[0]] == [*expected], told
+                assert [some.known[rank] for rank in some.mask.nonzero()[0].tolist()] == [*expected], told
                 assert [job_id for job_id in some.known if job_id in some] == [*expected], told
                 ranks = range(len(some.known)) if some.ranks is None else some.ranks.tolist()
                 assert tuple(some.known[rank] for rank in ranks) == expected, told

@@ -286,7 +286,7 @@ def test_a_feed_has_the_deleted_jobs_whose_ids_match() -> None:
     index.delete_job("web-1")
     since = 0
 
-    def fed(tokens: str) -> list[tuple[str, str]]:
+    def fed(tokens: str) -> list[tuple[Any, Any]]:
         changes = index.changes(BucketQuery(jobs=tokens), since=since)
         return sorted((change.key[0], change.reason) for change in changes)
 
