@@ -124,7 +124,7 @@ class Reads(ClientReads):
                 lookup.
             LimitExceeded: ``size`` is above the index's ``max_size``, date math leaves the years 0001 to 9999, or the
                 page would have more than 100,000 records.
-            UnknownJob: a job is not known; the error names the first one.
+            UnknownJob: a token without an asterisk names neither a job nor a group; the error names the first one.
             NotFound: no bucket is at ``timestamp``.
 
         Complexity: as the call for one job, without its parameter checks. Many small jobs are searched as one combined
@@ -163,7 +163,7 @@ class Reads(ClientReads):
         Raises:
             InvalidQuery: as `search` does; also if ``size`` is 0, or if the query is a lookup.
             LimitExceeded: as `search` does. If a later page would have more than 100,000 records, the iteration raises.
-            UnknownJob: a job is not known; the error names the first one.
+            UnknownJob: a token without an asterisk names neither a job nor a group; the error names the first one.
 
         Complexity: that of a `search` behind a cursor for each page. No cursor is written or read.
 
@@ -188,7 +188,7 @@ class Reads(ClientReads):
         Raises:
             InvalidQuery: ``query`` or ``now`` is invalid, or the index keeps no documents.
             LimitExceeded: date math leaves the years 0001 to 9999.
-            UnknownJob: a job is not known; the error names the first one.
+            UnknownJob: a token without an asterisk names neither a job nor a group; the error names the first one.
 
         Complexity: O(m) in all for m buckets in time order without a threshold. In any other case at most O(w) more for
         the w results of the window. In another order O(m log m) more.
@@ -215,7 +215,8 @@ class Reads(ClientReads):
             ChangesExpired: the log has dropped changes after ``since``; ``oldest`` is the lowest that it can answer.
             InvalidQuery: ``query`` is not a query, or ``since`` is not a sequence up to the newest.
             LimitExceeded: date math leaves the years 0001 to 9999.
-            UnknownJob: a job is not known, and the log has no change of it after ``since``.
+            UnknownJob: a token without an asterisk names neither a job nor a group, and the log has no change of such a
+                job after ``since``.
 
         Complexity: O(p) for the p parts of the log after ``since``: one for each batch, and one for every 2,048 single
         results. O(c) more for their c changes when the answer is first read. A listing costs as `scan` of each

@@ -89,7 +89,7 @@ class Query(Immutable):
         Raises:
             TypeError: the query has no such parameter.
 
-        Complexity: O(j) for j jobs.
+        Complexity: O(j) for j tokens.
 
         >>> from bucketquery import BucketQuery
         >>> BucketQuery(jobs="web").replace(desc=True).desc
