@@ -2,6 +2,7 @@
 
 import pytest
 
+from bucketquery.jobs import patterns
 from bucketquery.jobs.patterns import SortedTexts, matcher
 
 
@@ -47,6 +48,21 @@ def test_a_prefix_ends_at_the_last_character() -> None:
 def test_hostile_texts_take_linear_time(pattern: str, letters: str) -> None:
     """Texts of one or two letters, which make a backtracking matcher hang, are matched at once."""
     texts = SortedTexts(tuple(sorted((letters * 250)[:249] + f"{number:04}" for number in range(500))))
+    found = texts.matching(pattern)
+    places = range(*found) if isinstance(found, tuple) else found.tolist()
+    assert [texts.texts[place] for place in places] == [*filter(matcher(pattern), texts.texts)]
+
+
+@pytest.mark.parametrize("part_bytes", [1, 300, 2**20])
+@pytest.mark.parametrize(
+    "pattern", ["*o*", "*st1*", "*t*st*", "*a*aa*", "*aa*aa*a", "a*aa*1*9", "*é*é*", "*x*", "*h*o*s*t*7*", "h*-*", "*9"]
+)
+def test_many_short_texts_are_matched_together(pattern: str, part_bytes: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each literal is found in all of them at once, in parts of any size, even if its places overlap."""
+    monkeypatch.setattr(patterns, "_PART_BYTES", part_bytes)
+    words = [f"host{number}-{'ab'[number % 2]}" for number in range(200)]
+    words += ["a" * length + str(number) for number in range(20) for length in range(1, 7)] + ["éaé", "éé", "é"]
+    texts = SortedTexts(tuple(sorted(set(words))))
     found = texts.matching(pattern)
     places = range(*found) if isinstance(found, tuple) else found.tolist()
     assert [texts.texts[place] for place in places] == [*filter(matcher(pattern), texts.texts)]
