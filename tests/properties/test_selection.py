@@ -6,12 +6,14 @@ if BUCKETQUERY_TIER is ``ci``.
 
 import os
 from random import Random
+from typing import Any
 
 import pytest
 
-from bucketquery import ResultsIndex, UnknownJob
+from bucketquery import BucketQuery, ChangesExpired, ResultsIndex, UnknownJob
 from bucketquery.jobs import known_jobs, patterns
 from bucketquery.jobs.patterns import SortedTexts, matcher
+from support.helpers import bucket
 from support.plain_selection import is_match, selected
 from support.tiers import of_tier
 
@@ -39,6 +41,16 @@ def ids_of(found: tuple[int, int] | object, texts: tuple[str, ...]) -> list[str]
     """The texts at the places that `matching` found."""
     places = range(*found) if isinstance(found, tuple) else found.tolist()  # type: ignore[attr-defined] # an array
     return [texts[place] for place in places]
+
+
+def write(index: ResultsIndex, way: str, job_id: str, groups: list[str], step: int) -> None:
+    """Delete or put a job, or store a bucket of it."""
+    if way == "delete":
+        index.delete_job(job_id)
+    elif way == "put":
+        index.put_job(job_id, groups=groups)
+    else:
+        index.upsert([bucket(step, job_id=job_id, anomaly_score=float(step % 7))])
 
 
 def test_patterns_match_as_they_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -80,7 +92,7 @@ def test_selections_are_as_the_rule_says(monkeypatch: pytest.MonkeyPatch) -> Non
                     index.delete_job(job_id)
                     del jobs[job_id]
                 else:
-                    jobs[job_id] = random.sample(of_groups, random.choice((0, 1)))
+                    jobs[job_id] = of_groups[: random.choice((0, 1))]
                     index.put_job(job_id, groups=jobs[job_id])
             tokens = [
                 random.choice(("", "", "-") if place else ("",))
@@ -105,3 +117,56 @@ def test_selections_are_as_the_rule_says(monkeypatch: pytest.MonkeyPatch) -> Non
                 assert tuple(some.known[rank] for rank in ranks) == expected, told
         index.check()
     assert refused
+
+
+def test_feeds_and_walks_of_selections_are_those_of_their_jobs() -> None:
+    """A feed has the changes of the selected jobs, and of deleted ones by their ids. A short log expires no other feed.
+
+    Pages by cursor, laid end to end, are all matches.
+    """
+    expired = 0
+    for number in range(of_tier(40, 400)):
+        random = Random(f"{SEED} feeds {number}")
+        names = [f"{first}{second}" for first in "ab" for second in ("", "-1", "-2")]
+        full = ResultsIndex(clock=lambda: 0)
+        short = ResultsIndex(clock=lambda: 0, changes_kept=random.choice((2, 5, 20)))
+        jobs: dict[str, list[str]] = {}
+        for step in range(random.randint(5, 40)):
+            job_id = random.choice(names)
+            way, groups = random.choice(("delete", "put", *["upsert"] * 5)), ["g", "h-1"][: step % 3]
+            if way == "delete" and job_id not in jobs:
+                continue
+            for index in (full, short):
+                write(index, way, job_id, groups, step)
+            if way == "delete":
+                del jobs[job_id]
+            else:
+                jobs[job_id] = groups if way == "put" else jobs.get(job_id, [])
+        for _ in range(10):
+            literal = [*jobs, *{group for of_job in jobs.values() for group in of_job}]
+            tokens = [random.choice((*literal, "*", "a*", "*-1", "h*", "_all")) for _ in range(random.randint(1, 4))]
+            tokens = [token if not place else random.choice(("", "-")) + token for place, token in enumerate(tokens)]
+            query = BucketQuery(jobs=tokens, size=2)
+            known, since = selected(tokens, jobs), random.randint(0, full.sequence)
+            told = f"BUCKETQUERY_SEED={SEED}, number {number}: {tokens!r} since {since} of {jobs!r}"
+            assert not isinstance(known, str), told
+            gone = {name for name in names if name not in jobs and name in selected(tokens, jobs | {name: []})}
+            changes = [*full.changes(query, since=since)]
+            of_all = full.changes(BucketQuery(jobs="*"), since=since)
+            assert changes == [change for change in of_all if change.key[0] in gone | {*known}], told
+            try:
+                fed = short.changes(query, since=since)
+            except ChangesExpired as error:
+                expired += 1
+                assert since < error.oldest <= full.sequence, told  # noqa: PT017 - only some cases expire
+                changes = [*full.changes(query, since=error.oldest)]
+                fed = short.changes(query, since=error.oldest)
+            # A deleted job with more results than the log keeps leaves a range.
+            assert fed.ranges or [*fed] == changes, told
+            found: list[Any] = []
+            page = full.search(query)
+            while page.cursor:
+                found += page.keys()
+                page = full.search(query, after=page.cursor)
+            assert [*found, *page.keys()] == [*full.search(query.replace(size=99)).keys()], told
+    assert expired
