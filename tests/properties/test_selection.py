@@ -119,6 +119,7 @@ def test_selections_are_as_the_rule_says(monkeypatch: pytest.MonkeyPatch) -> Non
     assert refused
 
 
+@pytest.mark.usefixtures("decoding_cursors")
 def test_feeds_and_walks_of_selections_are_those_of_their_jobs() -> None:
     """A feed has the changes of the selected jobs, and of deleted ones by their ids. A short log expires no other feed.
 

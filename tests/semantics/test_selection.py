@@ -226,7 +226,7 @@ def test_a_job_comes_before_a_group_of_its_name() -> None:
     assert index.sequence == 2
     index.upsert([bucket(3_600_000, job_id="shop")])
     assert index.jobs("shop") == ("shop",)
-    assert index.jobs("sho*") == ("shop", "web")
+    assert (index.jobs("sho*"), index.jobs("*,-sho*")) == (("shop", "web"), ())
     assert [found.job_id for found in index.search(query)] == ["shop"]
     assert index.search(query.replace(size=1)).keys() == (("shop", 3_600_000, 3_600),)
     with pytest.raises(BucketQueryError):
@@ -234,6 +234,18 @@ def test_a_job_comes_before_a_group_of_its_name() -> None:
     index.delete_job("shop")
     assert index.jobs("shop") == ("web",)
     assert [found.job_id for found in index.scan(query)] == ["web"]
+
+
+@pytest.mark.parametrize(
+    "groups", ["shop", None, 5, ["a b"], ["-a"], ["_a"], ["a*"], ["a,b"], [5], ["x" * 256]], ids=str
+)
+def test_groups_are_names(groups: Any) -> None:
+    """Rule 20.jobs: groups are an iterable of names, each like a job id."""
+    with pytest.raises(BucketQueryError) as caught:
+        ResultsIndex().put_job("web", groups=groups)
+    assert_refusal(caught.value, invalid("groups", "[groups]"))
+    with pytest.raises(LimitExceeded):
+        ResultsIndex().put_job("web", groups=map(str, range(1_001)))
 
 
 def test_groups_are_replaced_and_forgotten() -> None:
@@ -258,6 +270,7 @@ def test_groups_are_replaced_and_forgotten() -> None:
     index.check()
 
 
+@pytest.mark.usefixtures("decoding_cursors")
 def test_a_walk_goes_on_while_jobs_come_and_go() -> None:
     """Rule 20.cursor-commits: a cursor of a pattern names a job that may be deleted before the next page."""
     for sort, desc in (("timestamp", False), ("anomaly_score", True), ("job_id", False), ("job_id", True)):
