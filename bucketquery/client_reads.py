@@ -259,4 +259,4 @@ class ClientReads(ABC):
     def _page_of_job(self, query: AnyQuery, now: Instant | None) -> Any:
         """The page of a call that names its job by ``job_id``."""
         snapshot = self._newest()
-        return snapshot._page(query, query._job_id, now, "job_id", snapshot._max_size)
+        return snapshot._page(query, query.jobs[0], now, "job_id", snapshot._max_size)

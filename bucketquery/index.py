@@ -16,21 +16,26 @@ from bucketquery.ingest.documents import read_documents
 from bucketquery.ingest.scores import ARGUMENTS, read_scores
 from bucketquery.jobs.catalog import Catalog
 from bucketquery.jobs.change_log import ChangeLog
-from bucketquery.jobs.job import Job
-from bucketquery.jobs.writes import Written, delete_all, delete_results, empty_tables, rescore, write_batch, write_row
+from bucketquery.jobs.writes import (
+    Written,
+    delete_all,
+    delete_results,
+    empty_tables,
+    put,
+    rescore,
+    write_batch,
+    write_row,
+)
 from bucketquery.model.frozen import FrozenMapping
 from bucketquery.model.instants import Instant
-from bucketquery.model.scalars import base_form
 from bucketquery.model.schema import Document, Kind
 from bucketquery.model.sizes import DEFAULT_SIZES
 from bucketquery.queries.deletion import read_deletion
-from bucketquery.queries.parameters import read_boolean, read_count, read_job_id, read_kind, read_text
+from bucketquery.queries.parameters import read_boolean, read_count, read_job, read_kind, read_text
 from bucketquery.reads import Reads
 from bucketquery.results.commit import Commit, commit_of
 from bucketquery.snapshot import Snapshot
-from bucketquery.storage.table_changes import Counts
 
-_LONGEST_SPAN: Final = 2**63
 #: Sequences are stored as int64, so 2**62 commits fit behind the largest first sequence.
 _LAST_SEQUENCE: Final = 2**62 - 1
 #: The bits of an instant in int64, without its sign.
@@ -121,35 +126,32 @@ class ResultsIndex(Reads):
         )
         _INDEXES.add(self)
 
-    def put_job(self, job_id: str, *, bucket_span: int | None = None) -> Commit:
-        """Make a job known, or replace its ``bucket_span``; its results stay.
+    def put_job(self, job_id: str, *, bucket_span: int | None = None, groups: Iterable[str] = ()) -> Commit:
+        """Make a job known, or replace its ``bucket_span`` and its groups; its results stay.
 
         Args:
             job_id: 1 to 255 characters without commas, asterisks, blanks and control characters; the first is not ``-``
                 or ``_``.
             bucket_span: the length of the job's buckets in seconds (default None: unknown). It describes the job only:
                 documents are not checked against it, and must have their own.
+            groups: at most 1,000 names under which several jobs can be selected, each like a job id (default: none).
 
         Raises:
-            InvalidQuery: the id is not a valid job id, or the span is not a positive integer inside int64.
+            InvalidQuery: the id or a group is not a valid name, the span is not a positive integer inside int64, the id
+                is the name of a group, or a group has the id of a known job.
+            LimitExceeded: there are more than 1,000 groups.
 
-        Complexity: O(1) for any number of results; microseconds for any number of jobs.
+        Complexity: O(g) for g groups, for any number of results; microseconds for any number of jobs.
 
-        >>> ResultsIndex().put_job("web", bucket_span=300).sequence
-        1
+        >>> index = ResultsIndex()
+        >>> index.put_job("web", bucket_span=300, groups=["shop"]).sequence, index.jobs("shop")
+        (1, ('web',))
         """
-        job_id = read_job_id(job_id)
-        span = base_form(bucket_span)
-        if bucket_span is not None and not (type(span) is int and 0 < span < _LONGEST_SPAN):
-            reason = "[bucket_span] must be a positive integer inside int64"
-            raise InvalidQuery(reason, field="bucket_span", value=bucket_span)
+        job_id, span, named = read_job(job_id, bucket_span, groups)
         with self._lock:
-            snapshot = self._snapshot
-            known = snapshot._catalog.get(job_id)
-            if known is not None and known.bucket_span == span:
-                return Commit(sequence=snapshot._sequence, time=snapshot._time)
-            job = Job(job_id, span, {} if known is None else known.tables)
-            return self._publish(Written({job_id: job}, Counts(0, 0, 0), []))
+            catalog = self._snapshot._catalog
+            written = put(catalog, job_id, span, named)
+            return self._publish(written, catalog=catalog.with_job(written.jobs[job_id]) if written.jobs else None)
 
     def delete_job(self, job_id: str) -> Commit:
         """Delete a job and all its results.

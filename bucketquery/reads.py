@@ -1,6 +1,6 @@
 """The read methods of indexes and snapshots, documented once for both."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, overload
 
 from bucketquery.answers.changes import Changes
@@ -13,7 +13,7 @@ from bucketquery.model.frozen import FrozenMapping
 from bucketquery.model.instants import Instant
 from bucketquery.model.scalars import base_form
 from bucketquery.model.schema import SCHEMAS, Kind
-from bucketquery.queries.parameters import read_kind, read_text
+from bucketquery.queries.parameters import read_jobs, read_kind, read_text
 from bucketquery.queries.queries import QUERIES, AnyQuery, BucketQuery, InfluencerQuery, RecordQuery
 from bucketquery.results.changes import Change
 from bucketquery.search.cursor import read_cursor
@@ -40,40 +40,43 @@ class Reads(ClientReads):
         """Whether a job is known: `put_job` named it, or a result of it was stored."""
         return type(text := base_form(job_id)) is str and text in self._newest()._catalog
 
-    def jobs(self, pattern: str = "_all") -> Sequence[str]:
-        """The ids of the known jobs, sorted by code point.
+    def jobs(self, pattern: str | Iterable[str] = "_all") -> Sequence[str]:
+        """The ids of the known jobs that a pattern selects, sorted by code point, as a tuple.
 
         Args:
-            pattern: ``_all``, or the id of one job.
+            pattern: ids of jobs, names of groups, patterns with ``*``, ``_all``, and exclusions that begin with ``-``:
+                a text with commas between them, or an iterable of such texts. They apply from left to right (default
+                ``_all``: every job).
 
         Raises:
-            UnknownJob: no job has this id.
-            InvalidQuery: the pattern is not text, or it is a list, a wildcard or an exclusion, which are not supported.
+            UnknownJob: a token without an asterisk names neither a job nor a group; the error names the first one.
+            InvalidQuery: there is no token, the first one is an exclusion, or one could match no job.
+            LimitExceeded: there are more than 100,000 tokens, or one has more than 256 characters or 8 asterisks.
 
-        Complexity: O(j log j) for j jobs the first time after the set of jobs changed, then O(j); O(1) for one id.
+        Complexity: O(1) for one id. For j jobs O(j log j) the first time after the set of jobs changed. Then O(log j)
+        for a few ids and prefixes such as ``web-*``, and O(j) for any other pattern. The last patterns are remembered:
+        O(1). O(k) more to make the tuple of k ids.
 
         >>> from bucketquery import ResultsIndex
         >>> index = ResultsIndex()
-        >>> commit = index.put_job("web")
-        >>> index.jobs()
-        ('web',)
+        >>> commits = [index.put_job(name, groups=["shop"]) for name in ("web-1", "web-2", "db")]
+        >>> index.jobs(), index.jobs("web-*"), index.jobs("shop,-web-1")
+        (('db', 'web-1', 'web-2'), ('web-1', 'web-2'), ('db', 'web-2'))
         """
         catalog = self._newest()._catalog
-        pattern = read_text(pattern, "pattern")
-        if pattern == "_all":
-            return tuple(catalog.ids)
-        if pattern.startswith(("-", "_")) or "*" in pattern or "," in pattern:
-            raise InvalidQuery("[pattern] must be [_all] or the id of one job", field="pattern", value=pattern)
-        return (catalog.known(pattern, "pattern").job_id,)
+        tokens = read_jobs(pattern, "pattern")
+        if len(tokens) == 1 and (job := catalog.get(tokens[0])) is not None:
+            return (job.job_id,)
+        return catalog.select(tokens, "pattern").ids
 
     def stats(self, job_id: str | None = None) -> Mapping[str, Any]:
         """The number, the size and the timestamps of the stored results, of all jobs or of one.
 
         Returns:
-            An immutable mapping: ``jobs`` (or ``job_id`` and ``bucket_span``), ``rows`` by kind, ``bytes`` of the
-            arrays, ``first_timestamp`` and ``last_timestamp`` in epoch ms, None if nothing is stored. The bytes include
-            spare room, and for all jobs the combined tables, but not the change log. Text and nested values count as
-            pointers.
+            An immutable mapping: ``jobs`` (or ``job_id``, ``bucket_span`` and ``groups``), ``rows`` by kind, ``bytes``
+            of the arrays, ``first_timestamp`` and ``last_timestamp`` in epoch ms, None if nothing is stored. The bytes
+            include spare room, and for all jobs the combined tables, but not the change log. Text and nested values
+            count as pointers.
 
         Raises:
             UnknownJob: no job has this id.
@@ -94,9 +97,8 @@ class Reads(ClientReads):
             )
         job_id = read_text(job_id, "job_id")
         job = catalog.known(job_id, "job_id")
-        return FrozenMapping(
-            {"job_id": job_id, "bucket_span": job.bucket_span, **_stored(Totals.of(job.tables.values()))}
-        )
+        of_job = {"job_id": job_id, "bucket_span": job.bucket_span, "groups": job.groups}
+        return FrozenMapping({**of_job, **_stored(Totals.of(job.tables.values()))})
 
     @overload
     def search(self, query: BucketQuery, *, now: Instant | None = None, after: str | None = None) -> BucketPage: ...
@@ -122,7 +124,7 @@ class Reads(ClientReads):
                 lookup.
             LimitExceeded: ``size`` is above the index's ``max_size``, date math leaves the years 0001 to 9999, or the
                 page would have more than 100,000 records.
-            UnknownJob: a job is not known; the error names the first one.
+            UnknownJob: a token without an asterisk names neither a job nor a group; the error names the first one.
             NotFound: no bucket is at ``timestamp``.
 
         Complexity: as the call for one job, without its parameter checks. Many small jobs are searched as one combined
@@ -161,7 +163,7 @@ class Reads(ClientReads):
         Raises:
             InvalidQuery: as `search` does; also if ``size`` is 0, or if the query is a lookup.
             LimitExceeded: as `search` does. If a later page would have more than 100,000 records, the iteration raises.
-            UnknownJob: a job is not known; the error names the first one.
+            UnknownJob: a token without an asterisk names neither a job nor a group; the error names the first one.
 
         Complexity: that of a `search` behind a cursor for each page. No cursor is written or read.
 
@@ -186,7 +188,7 @@ class Reads(ClientReads):
         Raises:
             InvalidQuery: ``query`` or ``now`` is invalid, or the index keeps no documents.
             LimitExceeded: date math leaves the years 0001 to 9999.
-            UnknownJob: a job is not known; the error names the first one.
+            UnknownJob: a token without an asterisk names neither a job nor a group; the error names the first one.
 
         Complexity: O(m) in all for m buckets in time order without a threshold. In any other case at most O(w) more for
         the w results of the window. In another order O(m log m) more.
@@ -213,7 +215,8 @@ class Reads(ClientReads):
             ChangesExpired: the log has dropped changes after ``since``; ``oldest`` is the lowest that it can answer.
             InvalidQuery: ``query`` is not a query, or ``since`` is not a sequence up to the newest.
             LimitExceeded: date math leaves the years 0001 to 9999.
-            UnknownJob: a job is not known, and the log has no change of it after ``since``.
+            UnknownJob: a token without an asterisk names neither a job nor a group, and the log has no change of such a
+                job after ``since``.
 
         Complexity: O(p) for the p parts of the log after ``since``: one for each batch, and one for every 2,048 single
         results. O(c) more for their c changes when the answer is first read. A listing costs as `scan` of each

@@ -1,6 +1,6 @@
 """Snapshots: all read methods on one commit."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final, NoReturn
 
 from bucketquery.answers.change_feed import changes_after, history_of, listing
@@ -18,6 +18,7 @@ from bucketquery.queries.resolved import ResolvedQuery
 from bucketquery.reads import Reads
 from bucketquery.results.changes import Change
 from bucketquery.search.cursor import Walk
+from bucketquery.search.row_key import with_whole_job
 from bucketquery.search.shortcuts import ALL_SHORTCUTS, Shortcuts
 
 _new: Final = object.__new__
@@ -118,7 +119,7 @@ class Snapshot(Reads):
 
         Args:
             query: the query.
-            job_id: the query's only job; None if it has several.
+            job_id: the query's only token; None if it has several, or a pattern.
             now: the instant of ``now``; None: the clock's.
             field: the parameter that names the job, for errors.
             max_size: the largest ``size``; None: no limit.
@@ -130,7 +131,11 @@ class Snapshot(Reads):
             raise _too_large(resolved.size, max_size)
         if not self._has_documents and resolved.expand:
             raise _without_documents()
-        if job_id is None:
+        job = None if job_id is None else self._catalog.get(job_id)
+        if job is None:
+            if job_id is not None and field != "jobs":
+                # A call about one job takes its literal id.
+                self._catalog.known(job_id, field)
             selected = self._catalog.select(query.jobs, field)
             return page_of_jobs(
                 self._catalog,
@@ -141,17 +146,20 @@ class Snapshot(Reads):
                 self._shortcuts,
                 has_documents=self._has_documents,
             )
-        job = self._catalog.known(job_id, field)
         return page_of(job, query, resolved, self._sequence, self._has_documents, self._shortcuts)
 
     def _page_behind(self, query: AnyQuery, walk: Walk) -> Any:
         """The page of a query behind a row key."""
         resolved, key = walk
+        if key.job_digest is not None:
+            key = with_whole_job(key, self._catalog.all_ids(), desc=resolved.desc)
+            walk = (resolved, key)
         if resolved.size > self._max_size:
             raise _too_large(resolved.size, self._max_size)
         if not self._has_documents and resolved.expand:
             raise _without_documents()
-        if query._job_id is None:
+        job = None if query._job_id is None else self._catalog.get(query._job_id)
+        if job is None:
             selected = self._catalog.select(query.jobs, "jobs")
             return page_of_jobs(
                 self._catalog,
@@ -163,7 +171,6 @@ class Snapshot(Reads):
                 key,
                 has_documents=self._has_documents,
             )
-        job = self._catalog.known(query._job_id, "jobs")
         return page_behind(job, query, walk, self._sequence, self._has_documents, self._shortcuts)
 
     def _pages(self, query: AnyQuery, now: Instant | None) -> Iterator[Any]:
@@ -186,10 +193,11 @@ class Snapshot(Reads):
         if not self._has_documents:
             reason = "[documents] are needed to make values, and this index does not keep them"
             raise InvalidQuery(reason, field="documents")
-        if query._job_id is None:
+        job = None if query._job_id is None else self._catalog.get(query._job_id)
+        if job is None:
             selected = self._catalog.select(query.jobs, "jobs")
             return results_of_jobs(self._catalog, selected, resolved, self._shortcuts)
-        return results_of(self._catalog.known(query._job_id, "jobs"), resolved, self._shortcuts)
+        return results_of(job, resolved, self._shortcuts)
 
     def _changes(self, query: AnyQuery | None, since: object) -> Changes:
         resolved = None if query is None else query._resolved or self._resolve(query, None)
@@ -261,6 +269,15 @@ def require_job(snapshot: Snapshot, job_id: str) -> None:
     snapshot._catalog.known(job_id, "job_id")
 
 
+def ids_of_token(snapshot: Snapshot, token: str) -> Sequence[str]:
+    """The ids of the jobs that one token selects, sorted; the token has no ``-``.
+
+    Raises:
+        UnknownJob: a token without an asterisk names neither a job nor a group.
+    """
+    return snapshot._catalog.select((token,), "job_id").ids
+
+
 def page_of_any_size(snapshot: Snapshot, query: AnyQuery) -> AnyPage:
     """The page of a query about one job, for a door with its own limit: the index's ``max_size`` does not apply.
 
@@ -270,5 +287,5 @@ def page_of_any_size(snapshot: Snapshot, query: AnyQuery) -> AnyPage:
         UnknownJob: the job is not known.
         NotFound: no bucket is at ``timestamp``.
     """
-    page: AnyPage = snapshot._page(query, query._job_id, None, "job_id", None)
+    page: AnyPage = snapshot._page(query, query.jobs[0], None, "job_id", None)
     return page

@@ -35,7 +35,6 @@ AGREED = "f3a9ec8c0fe38b8636a29b08e10449acb29c062f8be6d323eca0ab9aef3df291"
 ABSENT = {
     # several jobs at once
     "OverallBuckets",
-    "ResultsIndex.put_job.groups",
     "Swimlane",
     "SwimlaneQuery",
     "_Reads.get_overall_buckets",
@@ -64,6 +63,7 @@ ANNOTATIONS = {
     },
     "BucketInfluencer.influencer_field_name": ("str | None", "a stored influencer may have none"),
     "_Page.column": ("Array", "the same type under a name"),
+    "_Reads.jobs.pattern": ("str | Iterable[str]", "the same tokens as in the `jobs` of a query"),
     "_Reads.changes.query": ("AnyQuery | None", "the same three query classes under a name"),
     "_Reads.pages.query": ("AnyQuery", "the same three query classes under a name"),
     "_Reads.scan.query": ("AnyQuery", "the same three query classes under a name"),

@@ -327,6 +327,12 @@ def counting_rows(index: ResultsIndex, least: int, *job_id: str) -> Call:
     return checked(partial(index.stats, *job_id), lambda stats: stats["rows"]["bucket"] >= least)
 
 
+def selecting_jobs(pattern: str, jobs: int) -> Call:
+    """Select jobs by a pattern that each call makes, so that no selection is remembered; it matches none."""
+    index, numbers = many_jobs_index(jobs), count()
+    return checked(lambda: index.jobs(pattern.format(next(numbers))), lambda found: not found)
+
+
 def counting_rows_at_first(jobs: int) -> Call:
     """Count all rows in a commit that each call makes, so that no sum is cached."""
     held = many_jobs_index(jobs).snapshot()
@@ -374,7 +380,9 @@ CLAIMS: Final = (
     Claim("index.ResultsIndex.check", "of n buckets", LINEAR, partial(checking, lambda index: index), 32_768, MILLION),
     Claim("snapshot.Snapshot.check", "of n buckets", LINEAR, partial(checking, ResultsIndex.snapshot), 32_768, MILLION),
     Claim(_JOBS, "n after a new one", LOGLINEAR, listing_new_jobs),
-    Claim(_JOBS, "n again", LINEAR, lambda size: checked(many_jobs_index(size).jobs, lambda jobs: len(jobs) == size)),
+    Claim(_JOBS, "n again", CONSTANT, lambda size: checked(many_jobs_index(size).jobs, lambda jobs: len(jobs) == size)),
+    Claim(_JOBS, "a prefix of n", LOGARITHMIC, partial(selecting_jobs, "job-x{}*")),
+    Claim(_JOBS, "another pattern of n", LINEAR, partial(selecting_jobs, "*-*{}x*"), 4_096, 65_536),
     Claim(_JOBS, "one of n", CONSTANT, lambda n: checked(partial(many_jobs_index(n).jobs, "job-7"), ("job-7",).__eq__)),
     Claim(_STATS, "of n jobs, the first time", LINEAR, counting_rows_at_first),
     Claim(_STATS, "of n jobs, again", CONSTANT, lambda size: counting_rows(many_jobs_index(size), size)),

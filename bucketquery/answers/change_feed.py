@@ -1,6 +1,6 @@
 """The feed: which changes of the log a call returns, listings, and the history of one result."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any, Final
 
@@ -11,6 +11,9 @@ from bucketquery.jobs.catalog import Catalog
 from bucketquery.jobs.change_columns import ChangeColumns
 from bucketquery.jobs.change_log import ChangeLog, Chunk, Part
 from bucketquery.jobs.change_parts import columns_of_listing
+from bucketquery.jobs.job import Job
+from bucketquery.jobs.known_jobs import ALL, unknown_job
+from bucketquery.jobs.matching_jobs import MatchingJobs
 from bucketquery.model.scalars import base_form
 from bucketquery.model.schema import SCHEMAS, Kind, Schema, Type
 from bucketquery.queries.queries import AnyQuery
@@ -47,15 +50,14 @@ def changes_after(  # noqa: PLR0917 - keyword arguments would take longer
         ChangesExpired: the log has dropped changes of a job of the query after ``since``.
         UnknownJob: a job is not known, and the log has no change of it after ``since``.
     """
-    jobs = () if query is None else query.jobs
     first = since if type(since) is int else base_form(since)
     if type(first) is not int or not 0 <= first <= sequence:
         reason = f"[since] must be None or an integer from 0 to the commit that is read, {sequence}"
         raise InvalidQuery(reason, field="since", value=since)
     chunks = log.chunks(first, sequence) if log is not None and first < sequence else []
-    for job_id in jobs:
-        if catalog.get(job_id) is None:
-            _require_changes(log, catalog, chunks, job_id, first)
+    jobs: Sequence[str] | MatchingJobs = () if query is None else query.jobs
+    if query is not None and (len(query.jobs) > 1 or catalog.get(query.jobs[0]) is None):
+        jobs = _jobs_of(query.jobs, catalog, lambda name: _require_changes(log, chunks, name, first))
     # The writer may drop parts while the chunks are found, so the log is asked afterwards which it has dropped.
     if first < sequence:
         oldest = sequence if log is None else log.last_dropped
@@ -69,10 +71,38 @@ def changes_after(  # noqa: PLR0917 - keyword arguments would take longer
     return Changes(ChangeRows(partial(_judge, chunks, jobs, resolved)), 0, sequence)
 
 
-def _require_changes(log: ChangeLog | None, catalog: Catalog, chunks: Sequence[Chunk], job_id: str, since: int) -> None:
+def _require_changes(log: ChangeLog | None, chunks: Sequence[Chunk], job_id: str, since: int) -> None:
     """Refuse an unknown job, unless the log has or had a change of it after ``since``."""
     if log is None or not (any(chunk.has_change_of(job_id) for chunk in chunks) or log.has_dropped(job_id, since)):
-        catalog.known(job_id, "jobs")
+        raise unknown_job(job_id, "jobs")
+
+
+def _jobs_of(
+    tokens: Sequence[str], catalog: Catalog, require_changes: Callable[[str], None]
+) -> Sequence[str] | MatchingJobs:
+    """The jobs of a query in a feed.
+
+    Args:
+        tokens: the tokens of the query.
+        catalog: the jobs of the commit that is read.
+        require_changes: refuses a name that is neither a job nor a group, if the feed has no change of it.
+    """
+    unknown = set()
+    is_literal = True
+    for token in tokens:
+        name = token.removeprefix("-")
+        if catalog.get(name) is not None:
+            is_literal = is_literal and token[0] != "-"
+        elif "*" in name or name == ALL or catalog.has_group(name):
+            is_literal = False
+        else:
+            require_changes(name)
+            unknown.add(name)
+            is_literal = is_literal and token[0] != "-"
+    if is_literal:
+        return tokens
+    known = tuple([token for token in tokens if token.removeprefix("-") not in unknown]) if unknown else tokens
+    return MatchingJobs(catalog.select(known, "jobs"), tokens)
 
 
 def _refuse_older(since: int, oldest: int) -> None:
@@ -82,9 +112,9 @@ def _refuse_older(since: int, oldest: int) -> None:
 
 
 def _judge(
-    chunks: Sequence[Chunk], jobs: Sequence[str], resolved: ResolvedQuery | None
+    chunks: Sequence[Chunk], jobs: Sequence[str] | MatchingJobs, resolved: ResolvedQuery | None
 ) -> tuple[list[Block], tuple[ChangeRange, ...]]:
-    named = frozenset(jobs)
+    named = jobs if isinstance(jobs, MatchingJobs) else frozenset(jobs)
     found = [
         judged(chunk.columns(), resolved, named)
         for chunk in chunks
@@ -100,7 +130,7 @@ def _judge(
     return [block for block in found if block is not None], tuple(ranges)
 
 
-def _lacks(found: ChangeRange, resolved: ResolvedQuery, jobs: frozenset[str]) -> bool:
+def _lacks(found: ChangeRange, resolved: ResolvedQuery, jobs: frozenset[str] | MatchingJobs) -> bool:
     """Whether the changes of a query may lack some of a range."""
     if found.kind != resolved.schema.kind or found.job_id not in jobs:
         return False
@@ -129,7 +159,9 @@ def listing(  # noqa: PLR0917 - as `changes_after`
     Raises:
         UnknownJob: a job is not known.
     """
-    jobs = catalog if query is None else [catalog.known(job_id, "jobs") for job_id in query.jobs]
+    jobs: Iterable[Job] = catalog
+    if query is not None:
+        jobs = [catalog.known(job_id, "jobs") for job_id in catalog.select(query.jobs, "jobs").ids]
 
     def read() -> tuple[list[Block], tuple[ChangeRange, ...]]:
         found = []

@@ -10,6 +10,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from bucketquery.jobs.change_columns import HAD, HAS, IS_INTERIM, LISTED, REASON_OF, REASONS, WAS_INTERIM, ChangeColumns
+from bucketquery.jobs.matching_jobs import MatchingJobs
 from bucketquery.model.frozen import maker_of
 from bucketquery.model.instants import FIRST_MS, LAST_MS
 from bucketquery.model.once import once
@@ -95,7 +96,9 @@ _OBJECTS: Final[Mapping[str, Callable[[Block], list[Any]]]] = {
 }
 
 
-def judged(columns: ChangeColumns, resolved: ResolvedQuery | None, jobs: frozenset[str] = frozenset()) -> Block | None:
+def judged(
+    columns: ChangeColumns, resolved: ResolvedQuery | None, jobs: frozenset[str] | MatchingJobs = frozenset()
+) -> Block | None:
     """The changes that belong to the feed of a query, and their effects; None if there are none.
 
     Args:

@@ -7,8 +7,8 @@ page costs little more than the number of its keys.
 from collections.abc import Callable, Iterable
 from typing import Any, Final, NamedTuple
 
-from bucketquery.elastic.patterns import matcher
 from bucketquery.errors import LimitExceeded
+from bucketquery.jobs.patterns import matcher
 
 #: The length of the longest filter. The server reads no URL longer than this.
 LONGEST: Final = 4_096

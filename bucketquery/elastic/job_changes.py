@@ -43,11 +43,14 @@ class WritesRefused(BucketQueryError):
 
 
 def answer_put(asked: JobCall) -> Reply:
-    """Make a job known, and show it. Of the body only ``job_id`` and ``analysis_config.bucket_span`` are read.
+    """Make a job known, and show it.
+
+    Of the body only ``job_id``, ``groups`` and ``analysis_config.bucket_span`` are read.
 
     Raises:
         WritesRefused: the host does not allow writes.
-        InvalidQuery: the server would not create this job, or the job is known already.
+        InvalidQuery: the server would not create this job, the job is known already, or a group has the name of a job.
+        LimitExceeded: there are more than 1,000 groups.
 
     Source: the server's ``RestPutJobAction``, ``PutJobAction`` and ``Job``.
     """
@@ -56,11 +59,11 @@ def answer_put(asked: JobCall) -> Reply:
     body = read_body(asked.call.body, "job_details")
     if body is None:
         raise InvalidQuery("request body is required", type="parse_exception")
-    span = _read_job(body, asked.job)
+    span, groups = _read_job(body, asked.job)
     if asked.job in asked.snapshot:
         reason = f"The job cannot be created with the Id '{asked.job}'. The Id is already used."
         raise InvalidQuery(reason, field="job_id", value=asked.job, type="resource_already_exists_exception")
-    index.put_job(asked.job, bucket_span=span)
+    index.put_job(asked.job, bucket_span=span, groups=groups)
     return Reply(status=200, body=job_object(index.snapshot(), asked.job, asked.settings.version))
 
 
@@ -160,12 +163,13 @@ def _writable(asked: JobCall) -> ResultsIndex:
     raise WritesRefused(f"blocked by: [FORBIDDEN/6/cluster read-only (api)]; {because}", field="allow_writes")
 
 
-def _read_job(body: dict[str, Any], job_id: str) -> int:
-    """The span of a job that a body describes, after its id is checked."""
+def _read_job(body: dict[str, Any], job_id: str) -> tuple[int, list[str]]:
+    """The span and the groups of a job that a body describes, after its id is checked."""
     named = body.get("job_id", job_id)
     if not isinstance(named, str):
         raise malformed(f"[job_details] job_id doesn't support values of type: {json_type(named)}")
     span = _read_analysis(body["analysis_config"]) if "analysis_config" in body else None
+    groups = _read_groups(body.get("groups", []))
     if named != job_id:
         reason = (
             f"Inconsistent job_id; '{brief(named)}' specified in the body differs from '{brief(job_id)}' "
@@ -183,7 +187,23 @@ def _read_job(body: dict[str, Any], job_id: str) -> int:
     if len(job_id) > _LONGEST_ID:
         reason = f"The job id cannot contain more than {_LONGEST_ID} characters."
         raise InvalidQuery(reason, field="job_id", value=job_id)
-    return span
+    for group in groups:
+        if not _ID.fullmatch(group):
+            reason = (
+                f"Invalid group id '{brief(group)}'; can contain lowercase alphanumeric (a-z and 0-9), hyphens or "
+                "underscores; must start and end with alphanumeric"
+            )
+            raise InvalidQuery(reason, field="groups", value=group)
+    return span, groups
+
+
+def _read_groups(groups: Any) -> list[str]:
+    """The names of groups that a body gives. The server reads one text as a list of one name."""
+    named = groups if isinstance(groups, list) else [groups]
+    for group in named:
+        if not isinstance(group, str):
+            raise malformed(f"[job_details] groups doesn't support values of type: {json_type(group)}")
+    return named
 
 
 def _read_analysis(config: Any) -> int:

@@ -1,21 +1,21 @@
 """The jobs of an index as the API shows them, and their statistics.
 
-The index knows the id of a job, its span and its results. The other fields that the API promises have the server's
-defaults. Fields that the server may leave out are left out.
+The index knows the id of a job, its span, its groups and its results. The other fields that the API promises have the
+server's defaults. Fields that the server may leave out are left out.
 """
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 import numpy as np
 
 from bucketquery.answers.common import timestamp_strings
 from bucketquery.elastic.flags import read_flags, refuse_body
-from bucketquery.elastic.patterns import matcher
 from bucketquery.elastic.replies import Reply
 from bucketquery.elastic.settings import JobCall
 from bucketquery.errors import UnknownJob
 from bucketquery.queries.queries import BucketQuery
-from bucketquery.snapshot import Snapshot, page_of_any_size
+from bucketquery.snapshot import Snapshot, ids_of_token, page_of_any_size
 
 ALL: Final = "_all"
 #: The names of one parameter; the second is that of version 7.
@@ -43,13 +43,14 @@ def find_jobs(snapshot: Snapshot, expression: str, *, allow_no_match: bool) -> l
 
     Args:
         snapshot: the commit that answers.
-        expression: ids and patterns separated by commas, or ``_all``. An asterisk in a pattern stands for any text.
+        expression: ids of jobs, names of groups, and patterns of both, separated by commas; or ``_all``. An asterisk in
+            a pattern stands for any text.
         allow_no_match: whether a pattern may match no job.
 
     Raises:
         UnknownJob: a named job is not known, or a pattern matches no job and should.
 
-    Complexity: O(j) for j jobs and each pattern, O(1) for each id.
+    Complexity: O(1) for each id, and O(j) for each pattern of j jobs. The last patterns are remembered.
     Source: the server's ``ExpandedIdsMatcher``.
 
     >>> from bucketquery import ResultsIndex
@@ -65,14 +66,25 @@ def find_jobs(snapshot: Snapshot, expression: str, *, allow_no_match: bool) -> l
     found: set[str] = set()
     missing: list[str] = []
     for token in tokens:
-        is_pattern = "*" in token
-        matches = [*filter(matcher(token), snapshot.jobs())] if is_pattern else [token] * (token in snapshot)
+        matches = _ids_of(snapshot, token)
         found.update(matches)
-        if not matches and not (is_pattern and allow_no_match):
+        if not matches and not ("*" in token and allow_no_match):
             missing.append(token)
     if missing:
         raise unknown_job(",".join(missing))
     return sorted(found)
+
+
+def _ids_of(snapshot: Snapshot, token: str) -> Sequence[str]:
+    """The ids of the jobs of one token, which is a pattern, an id or a group; there are no exclusions."""
+    if token in snapshot:
+        return (token,)
+    if token == ALL or token[0] == "-":
+        return ()
+    try:
+        return ids_of_token(snapshot, token)
+    except UnknownJob:
+        return ()
 
 
 def unknown_job(job_id: str) -> UnknownJob:
@@ -102,9 +114,12 @@ def job_object(snapshot: Snapshot, job_id: str, version: str, *, exclude_generat
     {'bucket_span': '15m', 'detectors': [], 'influencers': []}
     """
     generated = {} if exclude_generated else {"job_type": "anomaly_detector", "job_version": version}
+    groups = [*snapshot.stats(job_id)["groups"]]
     return {
         "job_id": job_id,
         **generated,
+        # Like the server, this leaves out the groups of a job without any.
+        **({"groups": groups} if groups else {}),
         "analysis_config": {
             "bucket_span": span_text(_span_of(snapshot, job_id)),
             "detectors": [],

@@ -8,14 +8,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Final
 
-import numpy as np
 from sortedcontainers import SortedList
 
-from bucketquery.errors import UnknownJob
+from bucketquery.errors import InvalidQuery
 from bucketquery.jobs.all_jobs import AllJobs
 from bucketquery.jobs.combined_cache import CombinedCache, CommitTables
 from bucketquery.jobs.combined_table import Split
+from bucketquery.jobs.group_names import GroupNames
 from bucketquery.jobs.job import Job
+from bucketquery.jobs.known_jobs import KnownJobs, unknown_job
 from bucketquery.jobs.selected_jobs import SelectedJobs
 from bucketquery.jobs.totals import Totals
 from bucketquery.model.once import once
@@ -44,7 +45,7 @@ class Catalog:
 
     Args:
         groups: the jobs; None if there are none.
-        ids: a list for their sorted ids, shared by all catalogues with the same ids; None makes a new list.
+        known: their ids and groups, shared by all catalogues with the same ones; None if no job has groups.
         cache: the combined tables of all commits of an index; None makes an empty cache.
 
     >>> catalog = Catalog().with_jobs({"web": Job("web")})
@@ -52,18 +53,17 @@ class Catalog:
     (True, 0)
     """
 
-    __slots__ = ("__dict__", "_cache", "_groups", "_sorted_ids")
+    __slots__ = ("__dict__", "_cache", "_groups", "_known")
 
     def __init__(
         self,
         groups: Sequence[Sequence[_Shard]] | None = None,
-        ids: list[SortedList] | None = None,
+        known: KnownJobs | None = None,
         cache: CombinedCache | None = None,
     ) -> None:
         self._groups = _NO_JOBS if groups is None else groups
         self._cache = CombinedCache() if cache is None else cache
-        #: Empty until a reader of any of these catalogues reads the ids.
-        self._sorted_ids = [] if ids is None else ids
+        self._known = KnownJobs(_NO_NAMES) if known is None else known
 
     def get(self, job_id: str) -> Job | None:
         """The job, or None."""
@@ -80,7 +80,7 @@ class Catalog:
         at = hash(job_id) % _SHARDS
         job = self._groups[at // _WIDTH][at % _WIDTH].get(job_id)
         if job is None:
-            raise UnknownJob(f"No known job with id '{job_id[:300]}'", field=field, value=job_id)
+            raise unknown_job(job_id, field)
         return job
 
     def __contains__(self, job_id: str) -> bool:
@@ -101,24 +101,43 @@ class Catalog:
 
         Each set of ids is sorted once: O(j log j) for j jobs.
         """
-        made = self._sorted_ids
-        if not made:
-            made.append(SortedList(chain.from_iterable(self._shards())))
-        return made[0]
+        return self._known.ids(self)
+
+    def all_ids(self) -> Sequence[str]:
+        """The ids in the order of their code points, as a tuple."""
+        return self._known.texts(self).texts
 
     def select(self, tokens: Sequence[str], field: str) -> SelectedJobs:
-        """The known jobs that some tokens select.
+        """The known jobs that some tokens select. The last selections are remembered.
 
         Args:
-            tokens: the tokens, checked.
+            tokens: the tokens, checked, as a tuple.
             field: the parameter that has them, for errors.
 
         Raises:
-            UnknownJob: a token without an asterisk names no job; the error names the first one.
+            UnknownJob: a token without an asterisk names neither a job nor a group; the error names the first one.
+
+        O(log j) for each of a few ids and prefixes of j jobs. O(j) more if there are other tokens or many of them.
         """
-        known = self.ids
-        ranks = sorted({known.index(self.known(token, field).job_id) for token in tokens})
-        return SelectedJobs(known, None if len(ranks) == len(known) else np.array(ranks, dtype=np.int64))
+        known = self._known
+        selected = known.remembered(tokens)
+        return known.select(tokens, field, self) if selected is None else selected
+
+    def has_group(self, name: str) -> bool:
+        """Whether any job is in a group of this name."""
+        return name in self._known.names
+
+    def refuse_shared_names(self, job_id: str, groups: Sequence[str]) -> None:
+        """Refuse a name that would be that of a job and of a group.
+
+        Raises:
+            InvalidQuery: the id is the name of a group, or one of the groups has the id of this job or a known one.
+        """
+        if job_id in self._known.names:
+            raise _shared_name(job_id, "job_id")
+        for name in groups:
+            if name == job_id or name in self:
+                raise _shared_name(name, "groups")
 
     def all_jobs(self, schema: Schema) -> AllJobs:
         """The results of all jobs of one kind as one table."""
@@ -167,17 +186,30 @@ class Catalog:
         following = _new(Catalog)
         following._groups = groups
         following._cache = cache
-        following._sorted_ids = [] if is_new else self._sorted_ids
+        following._known = KnownJobs(self._known.names) if is_new else self._known
+        return following
+
+    def with_job(self, job: Job) -> "Catalog":
+        """This catalogue with one job added or replaced, whose groups may be other ones; for the writer only."""
+        job_id = job.job_id
+        before = self.get(job_id)
+        following = self.with_jobs({job_id: job})
+        left = () if before is None else before.groups
+        if left != job.groups:
+            names = self._known.names.changed(left, job.groups)
+            following._known = following._known.with_names(names)
         return following
 
     def without(self, job_id: str) -> "Catalog":
         """This catalogue without one of its jobs; for the writer only. It copies the shard of the job."""
         groups = [*self._groups]
-        del _own_shard(groups, hash(job_id) % _SHARDS, set())[job_id]
+        shard = _own_shard(groups, hash(job_id) % _SHARDS, set())
+        names = self._known.names
+        left = shard.pop(job_id).groups
         cache = self._cache
         if cache.entries:
             cache.drop_useless(groups, {job_id: None})
-        return Catalog(groups, None, cache)
+        return Catalog(groups, KnownJobs(names.changed(left, ()) if left else names), cache)
 
     def totals(self) -> Totals:
         """The row counts, timestamps and bytes of all jobs, added up.
@@ -202,6 +234,7 @@ class Catalog:
     def check(self) -> None:
         """Assert every invariant of the catalogue and of its tables."""
         assert list(self.ids) == sorted(job.job_id for job in self)
+        self._known.check(self)
         for at, shard in enumerate(self._shards()):
             totals = Totals.of(table for job in shard.values() for table in job.tables.values())
             assert shard.totals[:3] == totals[:3], "the totals are those of other tables"
@@ -215,6 +248,15 @@ class Catalog:
 
 #: The groups of a catalogue without jobs. All these catalogues share one shard, which is never changed.
 _NO_JOBS: Final[Sequence[Sequence[_Shard]]] = ((_Shard(),) * _WIDTH,) * _WIDTH
+
+
+#: The names of a catalogue whose jobs have no groups.
+_NO_NAMES: Final = GroupNames()
+
+
+def _shared_name(name: str, field: str) -> InvalidQuery:
+    reason = f"job and group names must be unique but job [{name}] and group [{name}] have the same name"
+    return InvalidQuery(reason, field=field, value=name, type="resource_already_exists_exception")
 
 
 def _own_shard(groups: list[Sequence[_Shard]], at: int, copied: set[int]) -> _Shard:

@@ -13,7 +13,7 @@ dropped.
 """
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -21,6 +21,7 @@ import numpy as np
 from bucketquery.jobs.catalog import Catalog
 from bucketquery.jobs.change_columns import ChangeColumns, merged
 from bucketquery.jobs.change_parts import columns_of_entries, columns_of_table, matter, parts_of_entries
+from bucketquery.jobs.matching_jobs import MatchingJobs
 from bucketquery.jobs.writes import Written
 from bucketquery.model.schema import BUCKET
 from bucketquery.model.sizes import DEFAULT_SIZES, Sizes
@@ -28,7 +29,6 @@ from bucketquery.queries.resolved import ResolvedQuery
 
 #: From more single rows than this on, columns take less time than a loop.
 _FEW_ROWS: Final = 16
-
 #: A commit of many single rows becomes about this many parts, so that not all of it is dropped at once.
 _PARTS_OF_ROWS: Final = 16
 
@@ -74,8 +74,7 @@ class OpenRows:
 
     def between(self, since: int, sequence: int) -> tuple[int, int]:
         """The positions ``[first, stop)`` in `sequences` of the commits after ``since`` up to ``sequence``."""
-        sequences = self.sequences
-        return bisect_right(sequences, since), bisect_right(sequences, sequence)
+        return bisect_right(self.sequences, since), bisect_right(self.sequences, sequence)
 
     def columns(self, first: int, stop: int) -> ChangeColumns:
         """The changes of the commits at the positions ``[first, stop)``, at least one, as columns."""
@@ -137,7 +136,7 @@ class Chunk(NamedTuple):
         low, high = columns.sequences.searchsorted(self.first), columns.sequences.searchsorted(self.stop, "right")
         return columns.take(slice(int(low), int(high)))
 
-    def matters(self, resolved: ResolvedQuery, jobs: Collection[str]) -> bool:
+    def matters(self, resolved: ResolvedQuery, jobs: Container[str]) -> bool:
         """Whether a change may belong to the feed of a query; exact for a few single rows, which are buckets."""
         source = self.source
         if isinstance(source, Part) or resolved.schema is not BUCKET:
@@ -292,7 +291,6 @@ class ChangeLog:
             assert part is not None, "only dropped parts are None"
             older = bisect_left(open_rows.sequences, part.made_at)
             if older:
-                # Single rows of commits before that of the part.
                 self._note(open_rows.columns(0, older))
                 excess -= open_rows.stops[older - 1] // 3
                 open_rows = open_rows.since(older)
@@ -326,9 +324,12 @@ class ChangeLog:
         self._dropped = ({job.job_id: dropped.get(job.job_id, before) for job in catalog}, self.last_dropped)
         self._prune_at = max(self._sizes.dropped_jobs, 2 * len(self._dropped[0]))
 
-    def oldest(self, jobs: Iterable[str]) -> int:
+    def oldest(self, jobs: Iterable[str] | MatchingJobs) -> int:
         """The lowest ``since`` from which no change of some jobs has been dropped."""
         dropped, of_others = self._dropped
+        if isinstance(jobs, MatchingJobs):
+            # A job that is not listed may match too. The writer adds jobs, so the dict is copied, in one step.
+            return max([of_others, *(last for job_id, last in dropped.copy().items() if job_id in jobs)])
         return max([dropped.get(job_id, of_others) for job_id in jobs], default=of_others)
 
     def has_dropped(self, job_id: str, since: int) -> bool:

@@ -4,7 +4,7 @@ Identities and new scores are views of the batch's own columns, so a batch that 
 would keep a much larger array in memory is copied.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Container, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -72,7 +72,7 @@ def columns_of_entries(entries: Entries, sequences: Int64s, times: Int64s) -> Ch
     )
 
 
-def matter(entries: Entries, resolved: ResolvedQuery, jobs: Collection[str]) -> bool:
+def matter(entries: Entries, resolved: ResolvedQuery, jobs: Container[str]) -> bool:
     """Whether any of a few changes of single rows belongs to the feed of a query: 1 us each, and columns take 25.
 
     Args:

@@ -1,4 +1,4 @@
-"""A job: its bucket span, and a table of its results for each kind."""
+"""A job: its bucket span, its groups, and a table of its results for each kind."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -14,16 +14,22 @@ class Job:
         job_id: its id.
         bucket_span: the length of its buckets in seconds, given to `put_job`; None if unknown.
         tables: its results by kind. A kind that was never written has no table.
+        groups: the names of its groups, sorted and without repeats.
     """
 
-    __slots__ = ("bucket_span", "job_id", "tables")
+    __slots__ = ("bucket_span", "groups", "job_id", "tables")
 
     def __init__(
-        self, job_id: str, bucket_span: int | None = None, tables: Mapping[Kind, Table] = MappingProxyType({})
+        self,
+        job_id: str,
+        bucket_span: int | None = None,
+        tables: Mapping[Kind, Table] = MappingProxyType({}),
+        groups: tuple[str, ...] = (),
     ) -> None:
         self.job_id = job_id
         self.bucket_span = bucket_span
         self.tables = tables
+        self.groups = groups
 
     def table(self, schema: Schema) -> Table:
         """Its results of a kind; an empty table if it has none."""
@@ -32,4 +38,4 @@ class Job:
     def with_table(self, table: Table) -> "Job":
         """The same job with other results of one kind."""
         kind = table.kind
-        return Job(self.job_id, self.bucket_span, {**self.tables, kind: table})
+        return Job(self.job_id, self.bucket_span, {**self.tables, kind: table}, self.groups)

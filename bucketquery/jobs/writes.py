@@ -50,15 +50,30 @@ class Written(NamedTuple):
     rows: Sequence[str | bytes | None] = ()
 
 
-#: The counts of a write of one row, and the whole result if the row is stored already.
+#: The counts of a write of one row or none, and the whole result if the row is stored already.
 _INSERTED: Final = Counts(1, 0, 0)
 _REPLACED: Final = Counts(0, 1, 0)
+_NO_ROWS: Final = Counts(0, 0, 0)
 _SAME_ROW: Final = Written({}, Counts(0, 0, 1), ())
 
 
 def empty_tables(sizes: Sizes) -> EmptyTables:
     """The tables of a job without results, for an index with these sizes."""
     return {schema.kind: Table.empty(schema, sizes) for schema in SCHEMAS.values()}
+
+
+def put(catalog: Catalog, job_id: str, bucket_span: int | None, groups: tuple[str, ...]) -> Written:
+    """Make a job known, or replace its span and its groups. The next catalogue comes from `Catalog.with_job`.
+
+    Raises:
+        InvalidQuery: the id is the name of a group, or a group has the id of a job.
+    """
+    catalog.refuse_shared_names(job_id, groups)
+    known = catalog.get(job_id)
+    if known is not None and known.bucket_span == bucket_span and known.groups == groups:
+        return Written({}, _NO_ROWS, ())
+    tables = {} if known is None else known.tables
+    return Written({job_id: Job(job_id, bucket_span, tables, groups)}, _NO_ROWS, ())
 
 
 def write_row(catalog: Catalog, nothing: EmptyTables, job_id: str, layout: Layout, row: Row) -> Written:

@@ -11,6 +11,7 @@ JOB_ID_RULE: Final = (
 )
 
 _NOT_IN_JOB_IDS = re.compile(r"[\s,*\x00-\x1f\x7f-\x9f]")
+_NOT_IN_PATTERNS = re.compile(r"[\s,\x00-\x1f\x7f-\x9f]")
 _LONG: Final = 2**63
 
 
@@ -62,3 +63,12 @@ def is_job_id(value: object) -> TypeGuard[str]:
     if type(value) is not str or not 0 < len(value) <= LONGEST_JOB_ID:
         return False
     return value[0] not in "-_" and not _NOT_IN_JOB_IDS.search(value)
+
+
+def is_pattern(text: str) -> bool:
+    """Whether a text with asterisks could match a job id.
+
+    >>> is_pattern("web-*"), is_pattern("_web*"), is_pattern("we b*")
+    (True, False, False)
+    """
+    return text[0] not in "-_" and not _NOT_IN_PATTERNS.search(text)

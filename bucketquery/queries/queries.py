@@ -23,8 +23,9 @@ class BucketQuery(Query):
     times. Date math on ``now`` is stored as text and resolved at each search.
 
     Args:
-        jobs: the id of a job, or an iterable of at most 100,000 ids; stored as a tuple without repeats. Several jobs
-            are searched as one table.
+        jobs: ids of jobs, names of groups, patterns with ``*``, ``_all``, and exclusions that begin with ``-``: a text
+            with commas between them, or an iterable of such texts. They apply from left to right, anew at each search.
+            Stored as a tuple of these tokens. Several jobs are searched as one table.
         start: first instant included; None and -1 leave this side open.
         end: first instant excluded; None and -1 leave this side open.
         anomaly_score: lowest current score that matches; 0, a negative number or NaN lets every bucket match. Stored
@@ -41,10 +42,11 @@ class BucketQuery(Query):
 
     Raises:
         InvalidQuery: a parameter has an invalid value; ``field`` names it.
-        LimitExceeded: there are too many jobs, or a date text is too long, has too many date math steps, or lies
+        LimitExceeded: there are more than 100,000 tokens, or one has more than 256 characters or 8 asterisks, or a date
+            text is too long, has too many date math steps, or lies
             outside the years 0001 to 9999.
 
-    Complexity: O(j) for j jobs.
+    Complexity: O(j) for j tokens.
     Source: Get buckets in the API reference. If the reference and the server differ, this follows the server.
 
     >>> query = BucketQuery(jobs="web", start="2026-01-01", anomaly_score=75, sort="anomaly_score", desc=True, size=10)
@@ -114,8 +116,9 @@ class RecordQuery(Query):
     A frozen value like `BucketQuery`.
 
     Args:
-        jobs: the id of a job, or an iterable of at most 100,000 ids; stored as a tuple without repeats. Several jobs
-            are searched as one table.
+        jobs: ids of jobs, names of groups, patterns with ``*``, ``_all``, and exclusions that begin with ``-``: a text
+            with commas between them, or an iterable of such texts. They apply from left to right, anew at each search.
+            Stored as a tuple of these tokens. Several jobs are searched as one table.
         start: first instant included; None and -1 leave this side open.
         end: first instant excluded; None and -1 leave this side open.
         record_score: lowest current score that matches; 0, a negative number or NaN lets every record match. Stored
@@ -129,10 +132,11 @@ class RecordQuery(Query):
 
     Raises:
         InvalidQuery: a parameter has an invalid value; ``field`` names it.
-        LimitExceeded: there are too many jobs, or a date text is too long, has too many date math steps, or lies
+        LimitExceeded: there are more than 100,000 tokens, or one has more than 256 characters or 8 asterisks, or a date
+            text is too long, has too many date math steps, or lies
             outside the years 0001 to 9999.
 
-    Complexity: O(j) for j jobs.
+    Complexity: O(j) for j tokens.
     Source: Get records in the API reference. If the reference and the server differ, this follows the server.
 
     >>> query = RecordQuery(jobs="web", record_score=75)
@@ -185,8 +189,9 @@ class InfluencerQuery(Query):
     A frozen value like `BucketQuery`.
 
     Args:
-        jobs: the id of a job, or an iterable of at most 100,000 ids; stored as a tuple without repeats. Several jobs
-            are searched as one table.
+        jobs: ids of jobs, names of groups, patterns with ``*``, ``_all``, and exclusions that begin with ``-``: a text
+            with commas between them, or an iterable of such texts. They apply from left to right, anew at each search.
+            Stored as a tuple of these tokens. Several jobs are searched as one table.
         start: first instant included; None and -1 leave this side open.
         end: first instant excluded; None and -1 leave this side open.
         influencer_score: lowest current score that matches; 0, a negative number or NaN lets every influencer match.
@@ -199,10 +204,11 @@ class InfluencerQuery(Query):
 
     Raises:
         InvalidQuery: a parameter has an invalid value; ``field`` names it.
-        LimitExceeded: there are too many jobs, or a date text is too long, has too many date math steps, or lies
+        LimitExceeded: there are more than 100,000 tokens, or one has more than 256 characters or 8 asterisks, or a date
+            text is too long, has too many date math steps, or lies
             outside the years 0001 to 9999.
 
-    Complexity: O(j) for j jobs.
+    Complexity: O(j) for j tokens.
     Source: Get influencers in the API reference. If the reference and the server differ, this follows the server.
 
     >>> InfluencerQuery(jobs="web", influencer_score=75, size=10).replace(desc=False).desc

@@ -77,7 +77,7 @@ class Query(Immutable):
     desc: bool
     from_: int
     size: int
-    #: The only job; None if there are several.
+    #: The only token, if it is an id or the name of a group; None for a pattern, ``_all`` and several tokens.
     _job_id: str | None
     _parsed: ParsedBounds
     #: None if date math needs the clock at each search.
@@ -89,7 +89,7 @@ class Query(Immutable):
         Raises:
             TypeError: the query has no such parameter.
 
-        Complexity: O(j) for j jobs.
+        Complexity: O(j) for j tokens.
 
         >>> from bucketquery import BucketQuery
         >>> BucketQuery(jobs="web").replace(desc=True).desc
@@ -137,6 +137,8 @@ class Query(Immutable):
         # This does the same as the constructor of the named tuple, in a third of the time.
         parsed = _new_tuple(ParsedBounds, (first, behind, threshold if threshold > 0.0 else None, expand, lookup))
         job_id = jobs[0] if len(jobs) == 1 else None
+        if job_id is not None and ("*" in job_id or job_id == "_all"):
+            job_id = None
         _fill(
             self,
             jobs,

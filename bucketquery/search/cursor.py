@@ -5,8 +5,8 @@ A cursor is the base64 form of these bytes, without padding:
 - the version of the form,
 - a digest of the query without ``size``, ``from_`` and ``expand``,
 - the resolved window and the commit, 8 bytes each,
-- the number of the job among the jobs of the query,
-- the values of the row key, each with a byte for its type,
+- the number of the job among the tokens of the query, or `_NO_NUMBER`,
+- the values of the row key, each with a byte for its type, and then the id of the job if it has no number,
 - up to two bytes of 0, so that base64 has no bits to spare,
 - a checksum of all bytes before it.
 
@@ -25,6 +25,7 @@ from bucketquery.errors import InvalidCursor
 from bucketquery.model.instants import FIRST_MS, LAST_MS
 from bucketquery.model.scalars import base_form
 from bucketquery.model.schema import Type
+from bucketquery.model.text import is_job_id
 from bucketquery.queries.query import Query
 from bucketquery.queries.resolved import ResolvedQuery
 from bucketquery.search.order import Order
@@ -45,6 +46,8 @@ _FROM_URL: Final = bytes.maketrans(b"-_", b"+/")
 #: The bytes of UTF-8 that do not begin a character.
 _CONTINUES: Final = range(0x80, 0xC0)
 _LARGEST_COMMIT: Final = 2**64 - 1
+#: The number of a job that is no token of the query: a pattern or a group has selected it.
+_NO_NUMBER: Final = 2**32 - 1
 
 #: The types of values, as the first byte of each value.
 _IS_MISSING, _IS_INTEGER, _IS_DOUBLE, _IS_BOOLEAN, _IS_TEXT, _IS_CUT = range(6)
@@ -83,15 +86,21 @@ def write_cursor(query: Query, resolved: ResolvedQuery, key: RowKey, sequence: i
         key: the key of the last result.
         sequence: the commit of the page.
 
-    O(j) for the j jobs of the query, and O(t) for t bytes of text in the key.
+    O(j) for the j tokens of the query, and O(t) for t bytes of text in the key.
     """
-    number = query.jobs.index(key.job_id) if query._job_id is None else 0
+    values, job_id = key.values, key.job_id
+    if query.jobs[0] == job_id:
+        number = 0
+    elif job_id in query.jobs:
+        number = query.jobs.index(job_id)
+    else:
+        number, values = _NO_NUMBER, (*values, job_id)
     commit = min(sequence, _LARGEST_COMMIT)
     head = _HEAD.pack(_VERSION, _digest(query), resolved.start, resolved.end, commit, number)
-    texts = [value.encode("utf-8", "surrogatepass") for value in key.values if isinstance(value, str)]
+    texts = [value.encode("utf-8", "surrogatepass") for value in values if isinstance(value, str)]
     is_long = sum(map(len, texts)) > _MOST_TEXT_BYTES
     most = _MOST_TEXT_BYTES // len(texts) if is_long else _MOST_TEXT_BYTES
-    payload = b"".join([head, *(_written(value, most) for value in key.values)])
+    payload = b"".join([head, *(_written(value, most) for value in values)])
     payload += bytes(-(len(payload) + _CHECKSUM.size) % 3)
     cursor = _encoded(payload + _CHECKSUM.pack(crc32(payload))).decode("ascii")
     if not is_long:
@@ -106,7 +115,7 @@ def read_cursor(query: Query, cursor: object) -> Walk:
         InvalidCursor: the cursor is not text, was cut or changed, or belongs to another query; or the query is a
             lookup.
 
-    O(j) for the j jobs of the query. A cursor is never decoded beyond 1,024 characters.
+    O(j) for the j tokens of the query. A cursor is never decoded beyond 1,024 characters.
     """
     text = cursor if type(cursor) is str else base_form(cursor)
     if type(text) is str and (known := _remembered.get(text)) is not None and (known[0] is query or known[0] == query):
@@ -134,9 +143,10 @@ def _decoded(query: Query, text: str, cursor: object) -> Walk:
     if resolved is None or resolved.start != start or resolved.end != end:
         resolved = _in_window(query, start, end)
     key = None
-    if number < len(query.jobs) and FIRST_MS <= start <= end <= LAST_MS + 1:
+    has_job = number < len(query.jobs) and is_job_id(query.jobs[number])
+    if (has_job or number == _NO_NUMBER) and FIRST_MS <= start <= end <= LAST_MS + 1:
         try:
-            key = _read_key(Order.of(resolved), payload, query.jobs[number])
+            key = _read_key(Order.of(resolved), payload, query.jobs[number] if has_job else None)
         except (ValueError, IndexError, error):
             key = None
     if key is None:
@@ -225,8 +235,13 @@ def _written_text(value: str, most: int) -> bytes:
     return _TEXT.pack(_IS_CUT, length) + text[:length] + digest_of(value)
 
 
-def _read_key(order: Order, payload: bytes, job_id: str) -> RowKey | None:
+def _read_key(order: Order, payload: bytes, job_id: str | None) -> RowKey | None:
     """The row key of a cursor; None if its values do not suit the order.
+
+    Args:
+        order: the order.
+        payload: the bytes of the cursor.
+        job_id: the job; None: the cursor carries it.
 
     Raises:
         ValueError, IndexError, error: the bytes are malformed.
@@ -245,7 +260,13 @@ def _read_key(order: Order, payload: bytes, job_id: str) -> RowKey | None:
             return None
         value, place = _read_value(kind, payload, place)
         values.append(value)
-    return RowKey(tuple(values), job_id) if payload[place:] in _PADDING else None
+    digest = None
+    if job_id is None:
+        if payload[place] not in _OF_TYPE[Type.KEYWORD.value]:
+            return None
+        named, place = _read_value(payload[place], payload, place)
+        job_id, digest = named if isinstance(named, CutText) else (str(named), None)
+    return RowKey(tuple(values), job_id, digest) if payload[place:] in _PADDING else None
 
 
 def _read_value(kind: int, payload: bytes, place: int) -> tuple[Value, int]:

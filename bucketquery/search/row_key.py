@@ -5,6 +5,7 @@ A key holds values, not a row number. So it is valid in every commit, even after
 """
 
 from bisect import bisect_left
+from collections.abc import Sequence
 from hashlib import blake2b
 from math import isnan
 from typing import Any, Final, NamedTuple
@@ -13,6 +14,7 @@ import numpy as np
 
 from bucketquery.jobs.combined_table import CombinedTable
 from bucketquery.model.schema import Array, Bools, Int64s, Objects, Type
+from bucketquery.model.text import LONGEST_JOB_ID
 from bucketquery.search.order import Order, SortColumn
 from bucketquery.search.window import Window
 from bucketquery.storage.keywords import MISSING
@@ -42,11 +44,13 @@ class RowKey(NamedTuple):
 
     Attributes:
         values: a value for each column of the order.
-        job_id: the job of the result.
+        job_id: the job of the result, or the beginning of its id if that was cut.
+        job_digest: the digest of an id that was cut; None: the whole id is here.
     """
 
     values: tuple[Value, ...]
     job_id: str
+    job_digest: bytes | None = None
 
     @classmethod
     def of(cls, order: Order, segment: Segment, row: int, job_id: str) -> "RowKey":
@@ -229,6 +233,25 @@ def completed(key: RowKey, order: Order, views: list[View]) -> RowKey:
             found = (_whole_text(segment, dead, column, value) for view in views for segment, dead in _segments(view))
             values[number] = next((text for text in found if text is not None), value)
     return RowKey(tuple(values), key.job_id)
+
+
+def with_whole_job(key: RowKey, known: Sequence[str], *, desc: bool) -> RowKey:
+    """The key with a whole job id in place of a cut one.
+
+    Args:
+        key: a key with a cut id.
+        known: the ids of the known jobs, in order. If none of them has the digest, the id comes behind all jobs with
+            its beginning.
+        desc: whether the order is descending.
+    """
+    beginning, digest = key.job_id, key.job_digest
+    for rank in range(bisect_left(known, beginning), len(known)):
+        job_id = known[rank]
+        if not job_id.startswith(beginning):
+            break
+        if digest_of(job_id) == digest:
+            return RowKey(key.values, job_id)
+    return RowKey(key.values, beginning if desc else beginning + _GREATEST_CHARACTER * LONGEST_JOB_ID)
 
 
 def _segments(view: View) -> tuple[tuple[Segment, Int64s], tuple[Segment, Int64s]]:

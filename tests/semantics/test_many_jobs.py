@@ -165,9 +165,6 @@ REFUSED = [
 ] + [
     Refused("20.jobs", claim, GIVEN, {"jobs": jobs}, expected, "ours", only="search")
     for claim, jobs, expected in (
-        ("a pattern among ids", ["web", "d*"], invalid("jobs", "patterns are not supported")),
-        ("an exclusion among ids", ["web", "-db"], invalid("jobs", "patterns are not supported")),
-        ("several ids in one text", "web,db", invalid("jobs", "patterns are not supported")),
         (
             "more than 100,000 ids",
             ["web"] * 100_001,

@@ -96,12 +96,16 @@ class Bodiless:
     allow: str | None = None
 
 
+#: The groups that the host gave to `put_job`.
+GROUPS: Mapping[str, list[str]] = {"db-1": ["shop", "eu"], "odd": ["shop"]}
+
+
 def index_of_jobs() -> ResultsIndex:
     """Six jobs: two with results, one of them with half-hours, and four without."""
     index = ResultsIndex()
     index.upsert([*WEB.values(), bucket(FIRST, job_id="half", bucket_span=1_800), bucket(FOURTH, job_id="half")])
     for name, span in SPANS.items():
-        index.put_job(name, bucket_span=span)
+        index.put_job(name, bucket_span=span, groups=GROUPS.get(name, ()))
     return index
 
 
@@ -211,6 +215,10 @@ LISTED = [
     Told("20.job-routes", "a pattern without a match", jobs("missing-*"), names(), "EIM, JYML"),
     Told("20.job-routes", "allow_no_match", jobs("missing-*?allow_no_match"), names(), "JYML"),
     Told("20.job-routes", "a pattern with a match", jobs("w*", "allow_no_match=false"), names("web"), "EIM"),
+    Told("20.job-routes", "a group", jobs("shop"), names("db-1", "odd"), "EIM"),
+    Told("20.job-routes", "a pattern of groups, and an id", jobs("s*p,web"), names("db-1", "odd", "web"), "EIM"),
+    Told("20.job-routes", "the groups of a job", jobs("db-1"), {"jobs.0.groups": ["eu", "shop"]}, "JOB"),
+    Told("20.job-routes", "a job without groups", jobs("web"), {"jobs.0.groups": ...}, "JOB"),
     Told("20.job-routes", "the span of put_job", jobs("db-1"), {"jobs.0.analysis_config.bucket_span": "15m"}, "JOB"),
     Told("20.job-routes", "a span in seconds", jobs("db-2"), {"jobs.0.analysis_config.bucket_span": "90s"}, "JOB"),
     Told("20.job-routes", "a span in hours", jobs("odd"), {"jobs.0.analysis_config.bucket_span": "25h"}, "JOB"),
@@ -249,6 +257,7 @@ LISTED = [
 ]
 STATISTICS = [
     Told("20.job-stats", "all jobs", jobs("_stats"), names("db-1", "db-2", "half", "idle", "odd", "web"), "RJSA"),
+    Told("20.job-stats", "a group", jobs("eu/_stats"), names("db-1"), "RJSA"),
     Told("20.job-stats", "a pattern", jobs("db-*/_stats"), names("db-1", "db-2"), "RJSA"),
     Told("20.job-stats", "no match", jobs("missing-*/_stats"), names(), "RJSA"),
     Told(
@@ -347,6 +356,7 @@ REFUSED = [
     ),
 ]
 READ_ONLY = "blocked by: [FORBIDDEN/6/cluster read-only (api)]; the host does not set [allow_writes]"
+SHARED = "job and group names must be unique but job [{0}] and group [{0}] have the same name"
 WRITES_REFUSED = [
     Denied(
         "20.job-writes",
@@ -376,6 +386,45 @@ WRITES_REFUSED = [
         Failure(400, UNPARSED, "[job_details] Expected START_OBJECT but was: START_ARRAY"),
         "PJA",
     ),
+    Denied(
+        "20.job-writes",
+        "a group that is no text",
+        put("new", spanned("1h") | {"groups": ["g", 1]}),
+        Failure(400, UNPARSED, "[job_details] groups doesn't support values of type: VALUE_NUMBER"),
+        "JOB",
+    ),
+    Denied(
+        "20.job-writes",
+        "a group that no job could be called",
+        put("new", spanned("1h") | {"groups": ["g", "New"]}),
+        illegal(
+            "Invalid group id 'New'; can contain lowercase alphanumeric (a-z and 0-9), hyphens or underscores; ..."
+        ),
+        "MLS",
+    ),
+    Denied(
+        "20.job-writes",
+        "a group with the name of a job",
+        put("new", spanned("1h") | {"groups": ["web"]}),
+        Failure(400, "resource_already_exists_exception", SHARED.format("web")),
+        "JOB",
+    ),
+    Denied(
+        "20.job-writes",
+        "a job with the name of a group",
+        put("shop", spanned("1h")),
+        Failure(400, "resource_already_exists_exception", SHARED.format("shop")),
+        "JOB",
+    ),
+    Denied(
+        "20.job-writes",
+        "too many groups",
+        put("new", spanned("1h") | {"groups": [f"g{number}" for number in range(1_001)]}),
+        illegal("[groups] has more than 1000 names"),
+        "ours",
+    ),
+    Denied("20.job-writes", "DELETE of a group", write("DELETE", "shop"), unknown_job("shop"), "ours: one id"),
+    Denied("20.job-routes", "an exclusion", jobs("_all,-web"), unknown_job("_all,-web"), "ours"),
     Denied("20.job-writes", "no analysis_config", put("new", {}), illegal("An analysis_config must be set"), "JOB"),
     Denied(
         "20.job-writes",
@@ -546,10 +595,26 @@ CHANGES = [
     Changed(
         "20.job-writes",
         "fields that are not read",
-        put("new", spanned("1h") | {"job_id": "new", "description": "x", "groups": ["g"], "any": 5}),
-        {"job_id": "new", "description": ..., "groups": ...},
+        put("new", spanned("1h") | {"job_id": "new", "description": "x", "any": 5}),
+        {"job_id": "new", "description": ...},
         f"{ALL} new",
         "ours",
+    ),
+    Changed(
+        "20.job-writes",
+        "groups",
+        put("new", spanned("1h") | {"groups": ["shop", "a", "shop"]}),
+        {"job_id": "new", "groups": ["a", "shop"]},
+        f"{ALL} new",
+        "JOB",
+    ),
+    Changed(
+        "20.job-writes",
+        "one group as text",
+        put("new", spanned("1h") | {"groups": "shop"}),
+        {"groups": ["shop"]},
+        f"{ALL} new",
+        "JOB",
     ),
     Changed(
         "20.job-writes",

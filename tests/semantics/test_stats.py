@@ -51,7 +51,14 @@ STATS = [
         {},
         TWO_JOBS,
         "web",
-        {"job_id": "web", "bucket_span": None, "rows": rows(3), "first_timestamp": -5, "last_timestamp": HOUR},
+        {
+            "job_id": "web",
+            "bucket_span": None,
+            "groups": (),
+            "rows": rows(3),
+            "first_timestamp": -5,
+            "last_timestamp": HOUR,
+        },
         "ours: no span was put",
     ),
     Stats(
@@ -63,6 +70,7 @@ STATS = [
         {
             "job_id": "db",
             "bucket_span": 900,
+            "groups": (),
             "rows": rows(1),
             "first_timestamp": 9 * HOUR,
             "last_timestamp": 9 * HOUR,
@@ -75,7 +83,7 @@ STATS = [
         {"idle": 60},
         TWO_JOBS,
         "idle",
-        {"job_id": "idle", "bucket_span": 60} | NOTHING,
+        {"job_id": "idle", "bucket_span": 60, "groups": ()} | NOTHING,
         "ours",
     ),
     Stats(
@@ -105,6 +113,7 @@ STATS = [
         {
             "job_id": "web",
             "bucket_span": None,
+            "groups": (),
             "rows": rows(1, 1, 2),
             "first_timestamp": -5,
             "last_timestamp": 3 * HOUR,

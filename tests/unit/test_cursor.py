@@ -18,7 +18,7 @@ from bucketquery import BucketQuery, InfluencerQuery, InvalidCursor, RecordQuery
 from bucketquery.queries.queries import AnyQuery, resolve
 from bucketquery.search import cursor as cursor_room
 from bucketquery.search.cursor import read_cursor, write_cursor
-from bucketquery.search.row_key import CutText, RowKey
+from bucketquery.search.row_key import CutText, RowKey, with_whole_job
 from support.helpers import JOB, PATIENCE_S, STEP, bucket, record, rows
 
 QUERY = BucketQuery(jobs=JOB, sort="anomaly_score", desc=True)
@@ -322,3 +322,73 @@ def test_another_size_is_legal_and_another_sort_is_not() -> None:
     with pytest.raises(InvalidCursor):
         index.search(BucketQuery(jobs=JOB, timestamp=0), after=cursor)
     assert index.get_buckets(job_id=JOB, timestamp=0).cursor is None
+
+
+# ---- jobs that patterns and groups select
+
+
+@pytest.mark.parametrize("tokens", ["w*", "_all", ["a", "w*"], "shop", ["web,-x*", "a"], "*,-web,web*"])
+def test_a_cursor_carries_a_job_that_is_no_token(tokens: Any) -> None:
+    """The job comes back whole, whatever the pattern is; a job that is a token is carried by its number."""
+    query = BucketQuery(jobs=tokens, sort="anomaly_score")
+    for job_id in ("web-1", "ü" * 100, "web", "a", "shop"):
+        cursor = written(query, 5.0, 0, 300, job_id=job_id)
+        assert read_cursor(query, cursor)[1] == RowKey((5.0, 0, 300), job_id)
+        assert read_cursor(query.replace(size=1), cursor)[1].job_id == job_id
+        refusal(query.replace(jobs="a*"), cursor)
+    literal = written(BucketQuery(jobs="web"), 5.0, 0, job_id="web")
+    assert len(written(BucketQuery(jobs=["web", "x*"]), 5.0, 0, job_id="web")) == len(literal)
+
+
+def test_a_long_job_id_is_cut_with_its_digest() -> None:
+    """A cursor has at most 1,024 characters, so an id of 1,020 bytes is cut."""
+    long = "\U0001f4a1" * 255
+    buckets = BucketQuery(jobs="*")
+    cursor = write_cursor(buckets, resolve(buckets, lambda: 0), RowKey((0, 300), long), 7)
+    read = read_cursor(buckets, cursor)[1]
+    assert len(cursor) <= 1_024
+    assert read.job_digest is not None
+    assert long.startswith(read.job_id)
+    assert len(read.job_id.encode()) > 500
+    for known, desc, expected in (
+        ((long[:200], long[:-1] + "x", long), False, long),
+        ((long[:200], long), True, long),
+        ((long[:200], read.job_id + "x", "\U0001f4a2"), True, read.job_id),
+        ((), False, read.job_id + "\U0010ffff" * 255),
+    ):
+        assert with_whole_job(read, known, desc=desc) == RowKey((0, 300), expected)
+
+
+def test_a_walk_over_long_job_ids_leaves_none_out() -> None:
+    """The pages by cursor are all matches, in both directions."""
+    names = [f"{'é' * 253}{number:02}" for number in range(6)]
+    index = ResultsIndex()
+    texts = dict.fromkeys(("by_field_value", "over_field_value", "partition_field_value", "function"), "k" * 300)
+    for job_id in names:
+        index.upsert([bucket(0, job_id=job_id, anomaly_score=5.0), record(0, job_id=job_id, **texts)])
+    for query in (
+        BucketQuery(jobs="*", size=1),
+        BucketQuery(jobs="*", size=1, desc=True, sort="job_id"),
+        RecordQuery(jobs="*", size=1),
+        RecordQuery(jobs="*", size=1, sort="job_id", desc=False),
+    ):
+        found, page = [], index.search(query)
+        while page.cursor:
+            assert len(page.cursor) <= 1_024
+            found += [each.job_id for each in page]
+            page = index.search(query, after=page.cursor)
+        found += [each.job_id for each in page]
+        assert sorted(found) == names
+
+
+def test_a_changed_job_of_a_cursor_is_refused() -> None:
+    """The job must be text, and its number must be that of a token which is an id."""
+    query = BucketQuery(jobs=["w*", "web"])
+    cursor = written(query, 0, 300, job_id="web-1")
+    head = cursor_room._HEAD.size
+    assert read_cursor(query, changed(cursor, bytearray.copy))[1].job_id == "web-1"
+    refusal(query, changed(cursor, lambda payload: payload.__setitem__(slice(head - 4, head), bytes(4))))
+    refusal(query, changed(cursor, lambda payload: payload.__setitem__(head + 18, 1)))
+    refusal(query, changed(cursor, lambda payload: payload.__delitem__(slice(head + 18, None))))
+    by_number = written(query, 0, 300, job_id="web")
+    refusal(query, changed(by_number, lambda payload: payload.__setitem__(slice(head - 4, head), bytes(4))))

@@ -107,3 +107,25 @@ def test_the_keys_of_a_job_are_the_servers() -> None:
         "results_index_name",
         "allow_lazy_open",
     ]
+
+
+def test_an_expression_names_groups() -> None:
+    """A group, a pattern of groups, and a job that has the name of a group. There are no exclusions."""
+    index = index_of("db")
+    for job_id, groups in (("web-1", ["shop", "eu"]), ("web-2", ["shop"])):
+        index.put_job(job_id, groups=groups)
+    index.upsert([bucket(0, job_id="eu")])
+    snapshot = index.snapshot()
+    for expression, expected in (
+        ("shop", "web-1 web-2"),
+        ("sh*,db", "db web-1 web-2"),
+        ("eu", "eu"),
+        ("e*", "eu web-1"),
+        ("-web*", ""),
+    ):
+        assert " ".join(find_jobs(snapshot, expression, allow_no_match=True)) == expected
+    for expression in ("-web-1", "_all,-shop", "web-*,-web-1", "-shop"):
+        with pytest.raises(UnknownJob):
+            find_jobs(snapshot, expression, allow_no_match=True)
+    assert job_object(snapshot, "web-1", "9.2.1")["groups"] == ["eu", "shop"]
+    assert "groups" not in job_object(snapshot, "db", "9.2.1")

@@ -14,12 +14,14 @@ from bucketquery.errors import InvalidQuery, LimitExceeded
 from bucketquery.model.instants import FIRST_MS, LAST_MS, InstantRange, NowMath
 from bucketquery.model.schema import BUCKET, INFLUENCER, MAPPED, NESTED_FIELDS, RECORD, TEXT_FIELDS, Schema
 from bucketquery.queries.parameters import (
+    MOST_GROUPS,
     MOST_JOBS,
     is_unset,
     order_by_of,
     read_boolean,
     read_bound,
     read_canonical_instant,
+    read_groups,
     read_integer,
     read_job_id,
     read_jobs,
@@ -72,10 +74,52 @@ def test_the_number_of_jobs_is_limited() -> None:
 
 def test_invalid_job_ids_are_refused() -> None:
     """The error has the value as it was given, alone or in a list."""
-    for job_id in ("", "-a", "_all", "a,b", "a*", "a" * 256, 5, None):
+    for job_id in ("", "-a", "-", "_a", "_a*", "a b", "a b*", "a" * 256, "a,-b c", " , ", 5, None):
         for jobs in (job_id, [job_id]):
             error = refusal(lambda: read_jobs(jobs))  # noqa: B023 - called at once
             assert (error.field, error.value) == ("jobs", jobs)
+
+
+def test_tokens_are_split_and_stripped() -> None:
+    """A text has tokens between commas, alone or in an iterable. Blanks around a token and empty tokens go."""
+    assert read_jobs(" a , b*,,\tc\u00a0") == ("a", "b*", "c")
+    assert read_jobs(["a,b", "", " c "]) == ("a", "b", "c")
+    assert read_jobs([Text("a,-b"), "a"]) == ("a", "-b", "a")
+    assert read_jobs("a,b*,a,_all,b*") == ("a", "b*", "_all")
+    assert read_jobs("*,-*,-_all,-a,-a*") == ("*", "-*", "-_all", "-a", "-a*")
+
+
+def test_tokens_are_bounded() -> None:
+    """The bounds hold for a token with its ``-``. Neighbouring asterisks count as one."""
+    for token in ("a" * 255, "-" + "a" * 255, "a" * 255 + "*", "*a" * 7 + "*", "**a***" * 4, "*" * 256):
+        assert read_jobs(["a", token])[-1] == token
+    for token in ("a" * 257, "-" + "a" * 256, "a" * 256 + "*", "*a" * 8 + "*", "-*a" + "*a" * 8, "*" * 257):
+        with pytest.raises(LimitExceeded) as caught:
+            read_jobs(["a", token], "pattern")
+        assert caught.value.field == "pattern"
+        assert len(caught.value.reason) < 200
+
+
+def test_the_tokens_of_texts_are_limited_together() -> None:
+    """The commas in texts count too, and what follows is not read."""
+    assert len(read_jobs(["a,-b"] * (MOST_JOBS // 2))) == MOST_JOBS
+    for jobs in (["a,-b"] * (MOST_JOBS // 2) + ["a"], "a*," * (MOST_JOBS + 1), itertools.repeat(",")):
+        with pytest.raises(LimitExceeded, match="names more than 100000 jobs"):
+            read_jobs(jobs)
+
+
+def test_groups_are_sorted_names() -> None:
+    """Repeats go. A text is refused, since its letters would be names; so is anything that no job could be called."""
+    assert read_groups(()) == read_groups([]) == ()
+    assert read_groups(iter([Text("b"), "a", "b"])) == ("a", "b")
+    assert len(read_groups(str(number) for number in range(MOST_GROUPS))) == MOST_GROUPS
+    for groups in ("shop", None, 5, ["a*"], ["-a"], [""], ["a", 5], [None]):
+        error = refusal(lambda: read_groups(groups))  # noqa: B023 - called at once
+        assert error.field == "groups"
+    for many in (["a"] * (MOST_GROUPS + 1), itertools.repeat("a")):
+        with pytest.raises(LimitExceeded) as caught:
+            read_groups(many)
+        assert caught.value.field == "groups"
 
 
 def test_a_new_job_needs_a_valid_id() -> None:
@@ -89,8 +133,8 @@ def test_a_new_job_needs_a_valid_id() -> None:
 
 
 def test_an_empty_list_of_jobs_is_refused() -> None:
-    """A list in which one id is invalid is refused too, and so is an array that cannot be iterated."""
-    for jobs in ([], ["a", "b*"], ["a", ["b"]], ["_all", "a"], np.ma.masked):
+    """A list in which one token is invalid is refused too, and so is an array that cannot be iterated."""
+    for jobs in ([], ["a", "_b*"], ["a", ["b"]], ["-a", "b"], [" "], np.ma.masked):
         assert refusal(lambda: read_jobs(jobs)).field == "jobs"  # noqa: B023 - called at once
 
 

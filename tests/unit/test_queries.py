@@ -193,7 +193,7 @@ def test_replace_may_make_a_lookup() -> None:
 
 
 BAD: list[tuple[str, Any]] = [
-    ("jobs", "a*"),
+    ("jobs", "_a*"),
     ("start", True),
     ("end", 1.5),
     ("timestamp", datetime(2020, 1, 1)),  # noqa: DTZ001 - a naive one must be refused
