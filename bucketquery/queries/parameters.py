@@ -23,6 +23,9 @@ MOST_JOBS: Final = 100_000
 #: The text for the instant -1, which as a number means unset.
 _MINUS_ONE: Final = "1969-12-31T23:59:59.999Z"
 
+#: The number of values in a band: the low one and the high one.
+_BAND_ENDS: Final = 2
+
 _new_tuple: Final = tuple.__new__
 
 
@@ -211,6 +214,33 @@ def read_score(value: object, name: str) -> float:
         except OverflowError:
             return math.inf if number > 0 else -math.inf
     raise InvalidQuery(f"[{name}] must be a number, not {type(value).__name__}", field=name, value=value)
+
+
+def read_condition(value: object, name: str) -> float | tuple[float, float]:
+    """A condition on the score: a threshold as float, or a band as a pair of floats.
+
+    A band is a tuple or a list of two numbers, the low one first.
+
+    Raises:
+        InvalidQuery: neither, or a band that no score can be in.
+
+    >>> read_condition(75, "anomaly_score"), read_condition([25, 50], "anomaly_score")
+    (75.0, (25.0, 50.0))
+    """
+    if not isinstance(value, (tuple, list)):
+        return read_score(value, name)
+    # A subclass may iterate in another way, so the items are those of the base type.
+    given = tuple.__iter__(value) if isinstance(value, tuple) else list.__iter__(value)
+    pair = tuple(islice(given, 3))
+    if len(pair) != _BAND_ENDS:
+        reason = f"[{name}] must be a number or a pair of numbers, (low, high)"
+        raise InvalidQuery(reason, field=name, value=value)
+    # Adding 0.0 turns -0.0 into 0.0, so that equal bands have one form.
+    low, high = read_score(pair[0], name) + 0.0, read_score(pair[1], name) + 0.0
+    if low < high:
+        return low, high
+    reason = f"[{name}] must be a pair (low, high) with low < high, and without NaN"
+    raise InvalidQuery(reason, field=name, value=value)
 
 
 def read_boolean(value: object, name: str) -> bool:

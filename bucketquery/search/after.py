@@ -4,14 +4,13 @@ In identity order the key gives a rank, and the page is found by ranks. In any o
 `Shortcuts.ahead_rows` matches, and the view stores them for the next pages.
 """
 
-from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from bucketquery.arrays.sorted_arrays import sampled
+from bucketquery.arrays.ranking import nearest
 from bucketquery.model.instants import FIRST_MS, LAST_MS
-from bucketquery.model.schema import Array, Int64s
+from bucketquery.model.schema import Array
 from bucketquery.queries.resolved import ResolvedQuery
 from bucketquery.search.order import is_of_numbers
 from bucketquery.search.plan import BY_TIME, Explanation, Path, Plan
@@ -29,11 +28,6 @@ _new_tuple: Final = tuple.__new__
 
 #: The number of walks for which a view stores matches that were read ahead.
 _WALKS: Final = 4
-
-#: If a level has more than N times the needed entries, a sample tells which of them are near the key.
-_SAMPLED_FROM: Final = 8
-#: The number of entries in the sample.
-_SAMPLED_VALUES: Final = 512
 
 
 class Behind(NamedTuple):
@@ -56,7 +50,7 @@ class ReadAhead(NamedTuple):
     """The first matches behind a row key, for the pages that follow.
 
     Attributes:
-        asked: the window, the threshold and the order.
+        asked: the window, the threshold, the upper bound and the order.
         key: the key.
         rows: the matches, as the view numbers them, in order.
         is_all: whether no match comes behind them.
@@ -89,8 +83,8 @@ def search_after(
     if resolved.threshold is None:
         return _by_time(view, resolved, boundary)
     window = Window.of(view, resolved.start, resolved.end)
-    matches = Matches.of(window, resolved.threshold, shortcuts)
-    behind = Matches.of(boundary.narrowed(window), resolved.threshold, shortcuts)
+    matches = Matches.of(window, resolved.threshold, shortcuts, resolved.below)
+    behind = matches.within(boundary.narrowed(window))
     stop = min(resolved.size, behind.matched)
     rows, rows_read = behind.page(0, stop, desc=resolved.desc) if stop else (NO_ROWS, 0)
     path: Path = "threshold" if matches.levels else "scan"
@@ -118,7 +112,7 @@ def _by_time(view: View, resolved: ResolvedQuery, boundary: Boundary) -> Behind:
 def _by_value(view: View, resolved: ResolvedQuery, boundary: Boundary, shortcuts: Shortcuts) -> Behind:
     """The page, from the rows that were read ahead if these contain it. If not, the search reads ahead anew."""
     size, order, key = resolved.size, boundary.order, boundary.key
-    asked = resolved.start, resolved.end, resolved.threshold, order
+    asked = resolved.start, resolved.end, resolved.threshold, resolved.below, order
     others: list[ReadAhead] = []
     for known in tuple(view.read_ahead) if shortcuts.read_ahead else ():
         page: Behind | bool = False
@@ -129,7 +123,8 @@ def _by_value(view: View, resolved: ResolvedQuery, boundary: Boundary, shortcuts
         if not page:
             others.append(known)
     need = max(size + 1, shortcuts.ahead_rows if shortcuts.read_ahead else 0)
-    matches = Matches.of(Window.of(view, resolved.start, resolved.end), resolved.threshold, shortcuts)
+    window = Window.of(view, resolved.start, resolved.end)
+    matches = Matches.of(window, resolved.threshold, shortcuts, resolved.below)
     rows, explanation = _first_behind(resolved, matches, boundary, need)
     if shortcuts.read_ahead and size < shortcuts.ahead_rows:
         # A copy, because a part of a larger array would keep the whole array in memory.
@@ -196,10 +191,7 @@ def _from_the_instant(resolved: ResolvedQuery, matches: Matches, boundary: Bound
     assert isinstance(instant, int)  # every result has a timestamp
     start, end = resolved.start, resolved.end
     start, end = (start, min(end, instant + 1)) if order.desc else (max(start, instant), end)
-    at, rest = (
-        Matches.of(Window.of(view, *edges), matches.threshold, matches.shortcuts)
-        for edges in ((instant, instant + 1), (start, end))
-    )
+    at, rest = matches.between(instant, instant + 1), matches.between(start, end)
     rows_read = at.rows_read + rest.rows_read
     if not rest.matched:
         return NO_ROWS, rows_read
@@ -230,7 +222,7 @@ def _in_a_level(
         if len(entries) < need:
             continue
         found = NO_ROWS
-        for near in _nearest(sort_keys, entries, need):
+        for near in nearest(sort_keys, entries, need):
             found = matches.among(rows[near])
             found = found[boundary.is_before_rows(view.base, found)]
             if len(found) >= need:
@@ -242,19 +234,6 @@ def _in_a_level(
         rows_read += base.stop - stop
         return found, rows_read, float(sort_keys_of(np.array([level.edge]), desc=desc)[0])
     return None, rows_read, 0.0
-
-
-def _nearest(sort_keys: Array, entries: Int64s, need: int) -> Iterator[Int64s]:
-    """The entries with the greatest sort keys among some entries of a level, about twice ``need``; then all of them.
-
-    A sample gives the least sort key that is taken, so all entries need not be partitioned.
-    """
-    own = sort_keys[entries]
-    if len(own) > _SAMPLED_FROM * need:
-        sample = np.sort(sampled(own, _SAMPLED_VALUES))
-        place = len(sample) - max(1, 2 * need * len(sample) // len(own))
-        yield entries[own >= sample[place]]
-    yield entries
 
 
 def _among_ties(
@@ -269,7 +248,7 @@ def _among_ties(
     if narrowed.base.start >= stop:
         return None, 0, 0.0
     value = sort_keys_of(value_index.best, desc=order.desc)
-    plan = Plan("value", "order", order.lead, (), NO_ROWS, all_match=False, number=0, value=value, stop=stop)
+    plan = Plan("value", "order", order.lead, (), NO_ROWS, 0, all_match=False, number=0, value=value, stop=stop)
     found, rows_read = with_value(plan, matches._replace(window=narrowed), need, desc=order.desc)
     if len(found) < need:
         return None, rows_read, 0.0

@@ -245,7 +245,7 @@ def search(results: ResultsIndex | Snapshot, query: Query) -> dict[str, Any]:
 
 
 def call(snapshot: Snapshot, query: Query) -> dict[str, Any]:
-    """The response body to a query that is asked with the keywords of the API's client."""
+    """The response body to a query that is asked with the keywords of the API's client; a band has no keyword."""
     shared: dict[str, Any] = {
         "job_id": query.jobs[0],
         "exclude_interim": query.exclude_interim,
@@ -265,11 +265,12 @@ def call(snapshot: Snapshot, query: Query) -> dict[str, Any]:
             "size": query.size,
         }
     )
+    score = getattr(query, SCORES[kind_of(query)])
     if isinstance(query, BucketQuery):
-        return snapshot.get_buckets(anomaly_score=query.anomaly_score, **shared).to_dict()
+        return snapshot.get_buckets(anomaly_score=score, **shared).to_dict()
     if isinstance(query, RecordQuery):
-        return snapshot.get_records(record_score=query.record_score, **shared).to_dict()
-    return snapshot.get_influencers(influencer_score=query.influencer_score, **shared).to_dict()
+        return snapshot.get_records(record_score=score, **shared).to_dict()
+    return snapshot.get_influencers(influencer_score=score, **shared).to_dict()
 
 
 PAGES: Mapping[Kind, type] = {"bucket": BucketPage, "record": RecordPage, "influencer": InfluencerPage}

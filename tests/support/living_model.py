@@ -248,7 +248,10 @@ def matches(query: Query, name: Name, score: float | None, *, is_interim: bool) 
     start, end, threshold = query.start, query.end, getattr(query, SCORES[kind])
     if (start is not None and timestamp < start) or (end is not None and timestamp >= end):
         return False
-    if threshold > 0.0 and (score is None or score < threshold):
+    if isinstance(threshold, tuple):
+        if score is None or not threshold[0] <= score < threshold[1]:
+            return False
+    elif threshold > 0.0 and (score is None or score < threshold):
         return False
     return not (query.exclude_interim and is_interim)
 

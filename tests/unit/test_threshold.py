@@ -194,7 +194,7 @@ def test_candidates_select_their_matching_rows(rows: list[int] | None, scores: l
     some = Candidates(7, 5, 5, None if rows is None else np.array(rows), None if scores is None else np.array(scores))
     for first in range(6):
         for stop in range(first, 6):
-            assert some.matching(first, stop, 75.0).tolist() == [
+            assert some.matching(first, stop, 75.0, None).tolist() == [
                 entries[at] for at in range(first, stop) if scores is None or scores[at] >= 75.0
             ]
 
