@@ -238,6 +238,12 @@ def listing(state: State, query: Query | None) -> dict[Name, Seen]:
     return found
 
 
+def lowest(query: Query) -> float:
+    """The lowest score that a query matches, by its threshold or its band."""
+    condition = getattr(query, SCORES[kind_of(query)])
+    return float(condition[0] if isinstance(condition, tuple) else condition)
+
+
 def matches(query: Query, name: Name, score: float | None, *, is_interim: bool) -> bool:
     """Whether a query matches a result; the result's kind, key, score and interim flag decide it."""
     kind, (job_id, timestamp, *_) = name

@@ -147,6 +147,11 @@ def results_in(batch: Iterable[Document]) -> Iterable[Document]:
             yield {**record, **taken, "result_type": "record"}
 
 
+def has_band(query: Query) -> bool:
+    """Whether a query has a band of scores, which only a query value can have."""
+    return isinstance(getattr(query, SCORES[kind_of(query)]), tuple)
+
+
 def kind_of(query: Query) -> Kind:
     """The kind of results that a query asks for."""
     return next(kind for kind in KINDS if type(query) is QUERIES[kind])
@@ -841,9 +846,9 @@ def _edge(rng: Random, domain: Domain) -> int:
 def _threshold(rng: Random, domain: Domain) -> float | tuple[float, float]:
     """Mostly a threshold, at times a band."""
     chance = rng.random()
-    if chance < 0.4:
-        return 0.0
     if chance < 0.5:
+        return 0.0
+    if chance > 0.9:
         return _band(rng, domain)
     if chance < 0.6:
         return rng.choice((-1.0, math.nan, math.inf, 5e-324, 75.0, 100.0, 50.5))
