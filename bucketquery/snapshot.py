@@ -1,6 +1,6 @@
 """Snapshots: all read methods on one commit."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final, NoReturn
 
 from bucketquery.answers.change_feed import changes_after, history_of, listing
@@ -11,14 +11,16 @@ from bucketquery.jobs.catalog import Catalog
 from bucketquery.jobs.change_log import ChangeLog
 from bucketquery.model.instants import Instant
 from bucketquery.model.scalars import base_form
-from bucketquery.model.schema import Kind
+from bucketquery.model.schema import Float64s, Int64s, Kind
 from bucketquery.queries.parameters import read_now
 from bucketquery.queries.queries import AnyQuery, resolve
 from bucketquery.queries.resolved import ResolvedQuery
 from bucketquery.reads import Reads
 from bucketquery.results.changes import Change
 from bucketquery.search.cursor import Walk
+from bucketquery.search.score_counts import tables_to_count, threshold_counts
 from bucketquery.search.shortcuts import ALL_SHORTCUTS, Shortcuts
+from bucketquery.storage.table import Table
 
 _new: Final = object.__new__
 
@@ -190,6 +192,19 @@ class Snapshot(Reads):
             selected = self._catalog.select(query.jobs, "jobs")
             return results_of_jobs(self._catalog, selected, resolved, self._shortcuts)
         return results_of(self._catalog.known(query._job_id, "jobs"), resolved, self._shortcuts)
+
+    def _score_counts(self, query: AnyQuery, thresholds: Float64s, now: Instant | None) -> Int64s:
+        """The number of matches of a query at each threshold."""
+        if query._parsed.timestamp is not None:
+            raise InvalidQuery("[timestamp] finds one result, so nothing is counted by score", field="timestamp")
+        resolved = self._resolve(query, now)
+        tables: Iterable[Table]
+        if query._job_id is None:
+            selected = self._catalog.select(query.jobs, "jobs")
+            tables = tables_to_count(self._catalog, selected, resolved.schema, self._shortcuts)
+        else:
+            tables = (self._catalog.known(query._job_id, "jobs").table(resolved.schema),)
+        return threshold_counts(tables, resolved, thresholds, self._shortcuts)
 
     def _changes(self, query: AnyQuery | None, since: object) -> Changes:
         resolved = None if query is None else query._resolved or self._resolve(query, None)

@@ -1,17 +1,11 @@
 """Ranking: which rows come first, by pure functions of arrays."""
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import Final, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
-from bucketquery.arrays.sorted_arrays import sampled
 from bucketquery.model.schema import Array, Bools, Int64s
-
-#: If there are more than N times the needed sort keys, `nearest` takes a sample of them.
-_SAMPLED_FROM: Final = 8
-#: The number of values in that sample.
-_SAMPLED_VALUES: Final = 512
 
 
 class ColumnValues(NamedTuple):
@@ -75,25 +69,6 @@ def best(sort_keys: Array, need: int, *, desc: bool, few: int = 512) -> Int64s:
         among = (sort_keys >= edge).nonzero()[0]
         return among[_descending(sort_keys[among], desc=desc)[:need]]
     return _descending(sort_keys, desc=desc)[:need]
-
-
-def nearest(sort_keys: Array, positions: Int64s, need: int) -> Iterator[Int64s]:
-    """The positions with the greatest sort keys among some positions, about twice ``need``; then all of them.
-
-    A sample gives the least sort key that is taken, so the positions need not be partitioned. The sort keys at the
-    positions are not NaN.
-
-    Complexity: O(n) for n positions.
-
-    >>> [some.tolist() for some in nearest(np.array([1.0, 3.0, 2.0]), np.array([0, 2]), 1)]
-    [[0, 2]]
-    """
-    own = sort_keys[positions]
-    if len(own) > _SAMPLED_FROM * need:
-        sample = np.sort(sampled(own, _SAMPLED_VALUES))
-        place = len(sample) - max(1, 2 * need * len(sample) // len(own))
-        yield positions[own >= sample[place]]
-    yield positions
 
 
 def _descending(sort_keys: Array, *, desc: bool) -> Int64s:

@@ -125,7 +125,8 @@ class Query(Immutable):
         threshold: Any = score
         below = None
         if type(score) is not float:
-            threshold = score = (read_condition if takes_band else read_score)(score, self._schema.score)
+            read = read_score if type(score) is int or not takes_band else read_condition
+            threshold = score = read(score, self._schema.score)
             if type(threshold) is tuple:
                 threshold, below = threshold
         if exclude_interim is not False:

@@ -4,13 +4,14 @@ In identity order the key gives a rank, and the page is found by ranks. In any o
 `Shortcuts.ahead_rows` matches, and the view stores them for the next pages.
 """
 
+from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from bucketquery.arrays.ranking import nearest
+from bucketquery.arrays.sorted_arrays import sampled
 from bucketquery.model.instants import FIRST_MS, LAST_MS
-from bucketquery.model.schema import Array
+from bucketquery.model.schema import Array, Int64s
 from bucketquery.queries.resolved import ResolvedQuery
 from bucketquery.search.order import is_of_numbers
 from bucketquery.search.plan import BY_TIME, Explanation, Path, Plan
@@ -28,6 +29,11 @@ _new_tuple: Final = tuple.__new__
 
 #: The number of walks for which a view stores matches that were read ahead.
 _WALKS: Final = 4
+
+#: If a level has more than N times the needed entries, a sample tells which of them are near the key.
+_SAMPLED_FROM: Final = 8
+#: The number of entries in the sample.
+_SAMPLED_VALUES: Final = 512
 
 
 class Behind(NamedTuple):
@@ -222,7 +228,7 @@ def _in_a_level(
         if len(entries) < need:
             continue
         found = NO_ROWS
-        for near in nearest(sort_keys, entries, need):
+        for near in _nearest(sort_keys, entries, need):
             found = matches.among(rows[near])
             found = found[boundary.is_before_rows(view.base, found)]
             if len(found) >= need:
@@ -234,6 +240,19 @@ def _in_a_level(
         rows_read += base.stop - stop
         return found, rows_read, float(sort_keys_of(np.array([level.edge]), desc=desc)[0])
     return None, rows_read, 0.0
+
+
+def _nearest(sort_keys: Array, entries: Int64s, need: int) -> Iterator[Int64s]:
+    """The entries with the greatest sort keys among some entries of a level, about twice ``need``; then all of them.
+
+    A sample gives the least sort key that is taken, so all entries need not be partitioned.
+    """
+    own = sort_keys[entries]
+    if len(own) > _SAMPLED_FROM * need:
+        sample = np.sort(sampled(own, _SAMPLED_VALUES))
+        place = len(sample) - max(1, 2 * need * len(sample) // len(own))
+        yield entries[own >= sample[place]]
+    yield entries
 
 
 def _among_ties(

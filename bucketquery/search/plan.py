@@ -14,7 +14,9 @@ The module also has `Explanation`, which says how an answer was found.
 
 from typing import Any, Final, Literal, NamedTuple
 
-from bucketquery.arrays.ranking import nearest
+import numpy as np
+
+from bucketquery.arrays.sorted_arrays import sampled
 from bucketquery.model.schema import Array, Int64s
 from bucketquery.search.order import Order, is_of_numbers
 from bucketquery.search.threshold import Matches
@@ -27,6 +29,11 @@ Path = Literal["time", "threshold", "order", "scan", "cache", "jobs"]
 Access = Literal["instants", "level", "value", "all"]
 
 _new_tuple: Final = tuple.__new__
+
+#: The number of values in the sample that tells which rows of a band come first.
+_SAMPLED_VALUES: Final = 1_024
+#: The number of a plan that reads the column itself in place of a level.
+_COLUMN: Final = -1
 
 
 class Explanation(NamedTuple):
@@ -65,7 +72,7 @@ class Plan(NamedTuple):
         compared: the number of rows that are compared to read these.
         all_match: whether only deletion must be checked: any of these rows that the page needs matches if it is not
             deleted.
-        number: the number of that level in the value index, the densest first.
+        number: the number of that level in the value index, the densest first; -1: the whole column.
         value: the best value of the column.
         stop: the value index covers the rows of the base before this one. The rows from this one on are read too.
     """
@@ -156,11 +163,25 @@ def _by_level(matches: Matches, order: Order, need: int, value_index: ValueIndex
                 rows = rows[_best_below(sort_keys, matches.below, need)]
             levels = (*matches.levels, float(sort_keys_of(level.edge, desc=desc)))
             return _new_tuple(Plan, ("level", "order", lead, levels, rows, compared, all_match, number, None, stop))
-    return None
+    if not all_match or matches.below is None or failed == _COLUMN or stop - low > 2 * (matches.matched + above):
+        return None
+    # The rows of the band come so late that no level has them. Then the column is read as the densest level.
+    scores = window.view.base.columns[lead][low:stop]
+    rows = _best_below(scores, matches.below, need) + low
+    return _new_tuple(Plan, ("level", "order", lead, matches.levels, rows, len(scores), all_match, _COLUMN, None, stop))
 
 
 def _best_below(sort_keys: Array, below: float, need: int) -> Int64s:
-    """The entries of a level below the upper bound of a band; of many entries about twice ``need``, the greatest."""
-    entries: Int64s = (sort_keys < below).nonzero()[0]
-    near = next(nearest(sort_keys, entries, need))
-    return near if len(near) >= need else entries
+    """The places of the greatest sort keys that are less than ``below``: about twice ``need``, or all.
+
+    A sample gives the least sort key that is taken. So only few places are listed, even if most are below the bound.
+    """
+    sample = sampled(sort_keys, _SAMPLED_VALUES)
+    sample = np.sort(sample[sample < below])
+    place = len(sample) - 1 - 2 * need * _SAMPLED_VALUES // len(sort_keys)
+    is_below = sort_keys < below
+    if place > 0:
+        places: Int64s = (is_below & (sort_keys >= sample[place - 1])).nonzero()[0]
+        if len(places) >= need:
+            return places
+    return is_below.nonzero()[0]

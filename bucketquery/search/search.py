@@ -94,7 +94,10 @@ def _by_plan(view: View, resolved: ResolvedQuery, shortcuts: Shortcuts) -> tuple
     window = Window.of(view, resolved.start, resolved.end)
     matches = Matches.of(window, resolved.threshold, shortcuts, resolved.below)
     count, rows_read = matches.matched, matches.rows_read
-    first, last = resolved.from_, min(resolved.from_ + resolved.size, count)
+    first = resolved.from_
+    last = first + resolved.size
+    # A call of `min` takes longer than the comparison.
+    last = last if last < count else count  # noqa: FURB136
     if first >= last or not resolved.order_by:
         # There is nothing to choose: matches come in time order.
         rows, read = matches.page(first, last, desc=resolved.desc) if first < last else (NO_ROWS, 0)
