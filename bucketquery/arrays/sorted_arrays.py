@@ -199,7 +199,7 @@ def sampled(values: Array, most: int) -> Array:
 def counts_reaching(values: Array, edges: Array) -> Int64s:
     """For each of some ascending edges the number of values at or above it; NaN reaches none.
 
-    Complexity: O(n k) for n values and few edges k; O((n + k) log n) for more.
+    O(n k) for n values and few edges k; O((n + k) log n) for more.
 
     >>> counts_reaching(np.array([1.0, 3.0, np.nan, 2.0]), np.array([1.0, 2.5, 9.0])).tolist()
     [3, 1, 0]

@@ -85,8 +85,7 @@ class BlockCounts:
     def counts(self, values: Array, first: int, stop: int, edges: Array) -> Int64s:
         """The counts of `count` for each of some ascending edges.
 
-        Complexity: O(k log m) for k edges, plus a comparison with the values of one class for each, and with those of
-        two blocks.
+        O(k log m) for k edges, plus a comparison with the values of one class for each, and with those of two blocks.
         """
         block = self._block
         low, high = -(-first // block), stop // block
@@ -148,8 +147,8 @@ class LazyBlockCounts:
     def counts(self, values: Array, first: int, stop: int, edges: Array) -> Int64s:
         """The counts of `count` for each of some ascending edges.
 
-        Complexity: O(n log n) for at most 131,072 values. Otherwise that of `BlockCounts.counts`, and the first call
-        with at least three edges makes the block counts.
+        O(n log n) for at most 131,072 values. Otherwise as `BlockCounts.counts`, and the first call with at least three
+        edges makes the block counts.
         """
         is_short = stop - first <= self._sizes.compared_values
         block_counts = None if is_short else self._made(values, len(edges))

@@ -87,7 +87,7 @@ class Level:
     def counts(self, first: int, stop: int, edges: Array) -> Int64s:
         """The counts of `count` for each of some ascending edges.
 
-        Complexity: that of `LazyBlockCounts.counts`.
+        As fast as `LazyBlockCounts.counts`.
         """
         return self._block_counts.counts(self.entries()[1], first, stop, edges)
 

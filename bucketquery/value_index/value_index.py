@@ -94,7 +94,7 @@ class ValueIndex:
             high: the row after the last.
             edges: shape (k,), ascending.
 
-        Complexity: for each level that serves some edges, that of `Level.counts`.
+        It counts in each level that serves some edges; a short level serves those of the sparser ones too.
         """
         counts = np.empty(len(edges), dtype=np.int64)
         # As `serving` finds it: the number of the level, plus one, for each edge.
