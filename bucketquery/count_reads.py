@@ -47,7 +47,7 @@ class CountReads(ClientReads):
         >>> columns = {"timestamp": [0, 300000, 600000, 900000], "bucket_span": 300, "anomaly_score": [0, 30, 60, 90]}
         >>> commit = index.upsert_columns(columns, job_id="web")
         >>> dict(index.severity_counts(BucketQuery(jobs="web")))
-        {'low': 1, 'warning': 1, 'minor': 0, 'major': 1, 'critical': 1}
+        {'low': 1, 'warning': 0, 'minor': 1, 'major': 1, 'critical': 1}
         """
         require_query(query)
         reaching = self._newest()._score_counts(query, _MARKS, now).tolist()

@@ -218,8 +218,9 @@ def making_a_value_index(size: int) -> Call:
 
 def counting_at_thresholds(size: int, number: int = 100) -> Call:
     """Count all buckets but the first and the last at some thresholds."""
-    scores = columns(size)["anomaly_score"]
-    query = BucketQuery(jobs=JOB, start=FIRST_MS + SPAN_MS, end=FIRST_MS + (size - 1) * SPAN_MS)
+    given = columns(size)
+    scores, (first, *_, last) = given["anomaly_score"], given["timestamp"].tolist()
+    query = BucketQuery(jobs=JOB, start=first + 1, end=last)
     thresholds = [1 + 99 * step / number for step in range(number)]
     right = [int((scores[1:-1] >= threshold).sum()) for threshold in thresholds]
     return checked(
