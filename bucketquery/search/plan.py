@@ -177,8 +177,9 @@ def _best_below(sort_keys: Array, below: float, need: int) -> Int64s:
     A sample gives the least sort key that is taken. So only few places are listed, even if most are below the bound.
     """
     sample = sampled(sort_keys, _SAMPLED_VALUES)
+    taken = 2 * need * len(sample) // max(1, len(sort_keys))
     sample = np.sort(sample[sample < below])
-    place = len(sample) - 1 - 2 * need * _SAMPLED_VALUES // len(sort_keys)
+    place = len(sample) - 1 - taken
     is_below = sort_keys < below
     if place > 0:
         places: Int64s = (is_below & (sort_keys >= sample[place - 1])).nonzero()[0]

@@ -6,9 +6,11 @@ begins with table 17 of seed 0 and so repeats the failure. BUCKETQUERY_CASES / C
 an index that takes every shortcut it can, and the same number on an index that takes none.
 """
 
+import math
 import os
 from collections.abc import Callable, Mapping
 from functools import partial
+from itertools import pairwise
 from random import Random
 from typing import Any
 
@@ -293,6 +295,15 @@ def look_closely(table: Table, case: Case, snapshot: Snapshot) -> None:
     for name in ("job_id", "timestamp", "bucket_span", "is_interim", SCORES[kind_of(query)]):
         assert repr(page.column(name).tolist()) == repr([result[name] for result in body])
     assert repr(laid_end_to_end(snapshot, query, size=len(results) // 3 + 1)) == repr(results)
+    # A missing score is shown as 0.0.
+    scores = [result[SCORES[kind_of(query)]] for result in results]
+    assert list(snapshot.severity_counts(query).values()) == [
+        sum(low <= score < high for score in scores) for low, high in pairwise((-math.inf, 3, 25, 50, 75, math.inf))
+    ]
+    thresholds = [0.0, -1.0, *(score for score in scores[:5] if score > 0), 50.0, 1e-300]
+    assert snapshot.threshold_counts(query, thresholds).tolist() == [
+        sum(score >= threshold or threshold <= 0 for score in scores) for threshold in thresholds
+    ]
 
 
 def look_at_keys(rng: Random, table: Table, case: Case, bare: Snapshot) -> None:

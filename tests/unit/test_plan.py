@@ -43,7 +43,7 @@ def resolved(**parameters: Any) -> ResolvedQuery:
 
 def counted(of: Table, query: ResolvedQuery, shortcuts: Shortcuts = ALL_SHORTCUTS) -> Matches:
     """The matches of a query."""
-    return Matches.of(Window.of(of.rows, query.start, query.end), query.threshold, shortcuts)
+    return Matches.of(Window.of(of.rows, query.start, query.end), query.threshold, shortcuts, query.below)
 
 
 def all_plans(of: Table, query: ResolvedQuery, need: int, shortcuts: Shortcuts = ALL_SHORTCUTS) -> list[Plan]:
@@ -84,6 +84,48 @@ def test_plans_try_denser_levels_before_all_matches(opposed: Table) -> None:
     matches = counted(opposed, few)
     assert [len(plan.rows) for plan in all_plans(opposed, few, 10)] == [256, 0]
     assert 2 * matches.matched < 1_024 < 4 * matches.matched, "the next level has 1,024 rows"
+
+
+@pytest.mark.parametrize(
+    ("band", "accesses", "numbers"),
+    [
+        ((50.0, 75.0), ["level", "level", "level", "all"], "levels"),
+        ((0.0, 20.0), ["level", "all"], "the column"),
+        ((74.0, 75.0), ["all"], "few matches"),
+    ],
+)
+def test_a_band_by_score_skips_the_rows_above_it(
+    opposed: Table, band: tuple[float, float], accesses: list[str], numbers: str
+) -> None:
+    """The level has the rows above the band too; if none has as many, the column is read. Few rows are listed."""
+    query = resolved(sort="anomaly_score", desc=True, anomaly_score=band, start=0, size=10)
+    scores = opposed.base.column("anomaly_score")
+    plans = all_plans(opposed, query, 10)
+    assert plans[0].access == accesses[0]
+    assert plans[-1].access == "all"
+    page, count, explanation = search(opposed, query)
+    inside = np.sort(scores[(scores >= band[0]) & (scores < band[1])])[::-1]
+    assert (count, page.column("anomaly_score").tolist()) == (len(inside), inside[:10].tolist())
+    if numbers == "levels":
+        above = int((scores >= band[1]).sum())
+        assert all(plan.compared > above + 10 for plan in plans[:-1])
+        assert [len(plan.rows) < plan.compared // 2 for plan in plans[:1]] == [True]
+        assert explanation.path == "order"
+    if numbers == "the column":
+        assert plans[0].number == -1
+        assert plans[0].compared == ROWS
+        assert 10 <= len(plans[0].rows) < ROWS // 4
+        assert len(plans) == 2
+
+
+def test_a_band_without_the_most_common_value_is_not_looked_for_by_it() -> None:
+    """Most buckets have the score 0. A search for the lowest scores of a band above 0 does not look for 0."""
+    of = table([bucket(at, anomaly_score=float(max(0, at - 3_000))) for at in range(ROWS)])
+    for band, access in (((1.0, 2_000.0), "all"), ((0.0, 2_000.0), "value")):
+        query = resolved(sort="anomaly_score", anomaly_score=band, start=0, size=10)
+        assert all_plans(of, query, 10)[0].access == access
+        page, _, _ = search(of, query)
+        assert page.column("anomaly_score").tolist() == ([*range(1, 11)] if access == "all" else [0] * 10)
 
 
 def test_an_explanation_counts_rows_of_failed_plans(opposed: Table) -> None:
