@@ -9,8 +9,9 @@ from bucketquery import ResultsIndex
 from bucketquery.model.schema import RECORD
 from bucketquery.queries.queries import BucketQuery, RecordQuery, resolve
 from bucketquery.queries.resolved import ResolvedQuery
+from bucketquery.search import plan as plan_module
 from bucketquery.search.order import Order
-from bucketquery.search.plan import Explanation, Plan, choose
+from bucketquery.search.plan import Explanation, Plan, _best_below, choose
 from bucketquery.search.search import search
 from bucketquery.search.shortcuts import ALL_SHORTCUTS, Shortcuts
 from bucketquery.search.threshold import Matches
@@ -116,6 +117,37 @@ def test_a_band_by_score_skips_the_rows_above_it(
         assert plans[0].compared == ROWS
         assert 10 <= len(plans[0].rows) < ROWS // 4
         assert len(plans) == 2
+
+
+def test_the_best_sort_keys_below_a_bound_are_taken_by_a_sample() -> None:
+    """About twice the needed sort keys are listed; all below the bound if the sample tells too little."""
+    sort_keys = np.random.default_rng(7).permutation(100_000) / 1_000
+    for below, need, most in (
+        (50.0, 10, 2_000),
+        (50.0, 1_000, 6_000),
+        (0.02, 10, 20),
+        (50.0, 30_000, 50_000),
+        (0.0, 5, 0),
+    ):
+        places = _best_below(sort_keys, below, need)
+        inside = np.sort(sort_keys[sort_keys < below])
+        assert min(need, len(inside)) <= len(places) <= most
+        assert np.array_equal(np.sort(sort_keys[places]), inside[len(inside) - len(places) :])
+        assert (np.diff(places) > 0).all()
+    # The sample has every value here, and more than half of them are equal.
+    tied = np.array([5.0] * 20 + [1.0, 9.0])
+    assert _best_below(tied, 9.0, 2).tolist() == [*range(20)]
+    assert _best_below(tied, 5.0, 2).tolist() == [20]
+    assert _best_below(tied[:0], 5.0, 2).tolist() == []
+
+
+def test_a_sample_that_finds_too_few_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    """If the sample misses the greatest values below the bound, all below it are listed."""
+    monkeypatch.setattr(plan_module, "sampled", lambda values, _: values[-4:])
+    sort_keys = np.array([1.0, 2.0, 3.0, 4.0, 50.0, 51.0, 52.0, 53.0])
+    assert _best_below(sort_keys, 90.0, 1).tolist() == [5, 6, 7]
+    monkeypatch.setattr(plan_module, "sampled", lambda *_: np.array([60.0, 61.0, 62.0, 63.0]))
+    assert _best_below(sort_keys, 90.0, 1).tolist() == [*range(8)]
 
 
 def test_a_band_without_the_most_common_value_is_not_looked_for_by_it() -> None:

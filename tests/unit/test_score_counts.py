@@ -7,12 +7,13 @@ import pytest
 
 from bucketquery import BucketQuery, ResultsIndex
 from bucketquery.arrays.sorted_arrays import counts_reaching
+from bucketquery.jobs.catalog import Catalog
 from bucketquery.model.schema import Array, Float64s, Int64s
 from bucketquery.queries.queries import resolve
 from bucketquery.search import score_counts
 from bucketquery.search.score_counts import tables_to_count, threshold_counts
 from bucketquery.search.shortcuts import ALL_SHORTCUTS
-from support.helpers import JOB, STEP, bucket, rows, table
+from support.helpers import JOB, STEP, bucket, resize, rows, table
 from support.shortcuts import only
 
 THRESHOLDS = np.array([75.0, 0.0, 25.0, 25.0, 50.5, -1.0, 1e9])
@@ -74,7 +75,6 @@ def test_all_jobs_are_counted_as_one_table_if_they_are_many() -> None:
     """The parts of the table of all jobs are counted if more than 64 jobs are selected, and no job is left out."""
     index = ResultsIndex()
     index.upsert([{**bucket(row), "job_id": f"job{row}", "anomaly_score": row} for row in range(70)])
-    index.put_job("empty")
     snapshot = index.snapshot()
     catalog = snapshot._catalog
     schema = resolve(BucketQuery(jobs=JOB), lambda: 0).schema
@@ -83,8 +83,24 @@ def test_all_jobs_are_counted_as_one_table_if_they_are_many() -> None:
         selected = catalog.select(jobs, "jobs")
         tables = list(tables_to_count(catalog, selected, schema))
         assert (tables == list(catalog.all_jobs(schema).parts)) is is_one
-        assert sum(found.length for found in tables) == 70
+        assert sum(found.length for found in tables) == 70 - left_out
         counts = index.threshold_counts(BucketQuery(jobs=jobs, start=5 * STEP), [0, 60])
         assert counts.tolist() == [65, 10]
         one_by_one = list(tables_to_count(catalog, selected, schema, only(())))
-        assert len(one_by_one) == 70
+        assert len(one_by_one) == 70 - left_out
+
+
+def test_jobs_are_counted_one_by_one_if_no_table_has_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    """If there is no table of all jobs, each job is counted."""
+    monkeypatch.setattr(Catalog, "all_jobs", lambda *_: None)
+    index = ResultsIndex()
+    index.upsert([{**bucket(row), "job_id": f"job{row}", "anomaly_score": row} for row in range(70)])
+    assert index.threshold_counts(BucketQuery(jobs=index.jobs()), [0, 60]).tolist() == [70, 10]
+
+
+def test_a_long_window_without_a_value_index_is_compared(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A segment may be too short for a value index, but longer than a window that is compared in any case."""
+    resize(monkeypatch, value_index_rows=10_000)
+    of = table(rows(0, 2_000, anomaly_score=50.0))
+    resolved = resolve(BucketQuery(jobs=JOB), lambda: 0)
+    assert threshold_counts([of], resolved, np.array([50.0, 51.0])).tolist() == [2_000, 0]
