@@ -334,7 +334,7 @@ def _thresholds() -> st.SearchStrategy[float | tuple[float, float]]:
     thresholds = st.sampled_from((0.0, -1.0)) | st.sampled_from((*odd, *map(float, _SCORES)))
     edges = sorted({float("-inf"), -1.0, *(odd[:-1]), *map(float, _SCORES)})
     bands = [(low, high) for place, low in enumerate(edges) for high in edges[place + 1 :]]
-    return st.one_of(thresholds, thresholds, thresholds.map(float), st.sampled_from(bands))
+    return thresholds | st.sampled_from(bands)
 
 
 def _pages(
