@@ -182,6 +182,7 @@ class World:
 
 def reaches(stored: Stored) -> bool:
     """Whether a record is final and at or above the threshold."""
+    assert isinstance(WATCH.record_score, float)
     return stored.score >= WATCH.record_score and not stored.is_interim
 
 

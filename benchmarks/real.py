@@ -175,6 +175,7 @@ def measure_all_jobs(
     figures = {}
     for name, parameters in OVER_ALL_JOBS.items():
         query = BucketQuery(jobs=index.jobs(), **parameters)
+        assert isinstance(query.anomaly_score, float)
         right = answer_over_all_jobs(documents, query)
         if right[0] != known.at_or_above.get(query.anomaly_score, known.buckets):
             raise WrongAnswer(f"{name}: the simple way finds {right[0]}")

@@ -107,9 +107,9 @@ def index_with_buckets(documents: Sequence[Document]) -> ResultsIndex:
 
 def by_hand(documents: Sequence[Document], query: RecordQuery) -> tuple[int, list[Document]]:
     """The count and the page of a list of dicts: filter all records, then take the best."""
-    found = documents
-    if query.record_score > 0:
-        threshold = query.record_score
+    found, threshold = documents, query.record_score
+    assert isinstance(threshold, float)
+    if threshold > 0:
         found = [each for each in documents if each["record_score"] >= threshold]
     best = nlargest if query.desc else nsmallest
     return len(found), best(query.size, found, key=itemgetter(query.sort, "record_score"))
@@ -134,6 +134,7 @@ class InSqlite:
 
     def prepare(self, query: RecordQuery) -> Callable[[], tuple[int, list[Key]]]:
         """A statement for the page of keys, and one for the count if the query has a threshold."""
+        assert isinstance(query.record_score, float)
         run, values = self._run, [query.record_score] if query.record_score > 0 else []
         condition = " where record_score >= ?" if values else ""
         sort = "host" if query.sort == "partition_field_value" else query.sort

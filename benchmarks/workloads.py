@@ -255,6 +255,7 @@ class ResolvedQuery(NamedTuple):
         assert not isinstance(start, str)
         assert not isinstance(end, str)
         assert not isinstance(timestamp, str)
+        assert isinstance(query.anomaly_score, float)
         if timestamp is not None:
             start, end, skip, size = timestamp, timestamp + 1, 0, 1
         return cls(start, end, query.anomaly_score, query.exclude_interim, query.sort, query.desc, skip, size)

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 from bucketquery.answers.pages import BucketPage, InfluencerPage, RecordPage
 from bucketquery.jobs.catalog import Catalog
 from bucketquery.model.instants import Instant
-from bucketquery.model.schema import Kind
+from bucketquery.model.schema import Float64s, Int64s, Kind
 from bucketquery.queries.client_keywords import client_query
 from bucketquery.queries.queries import AnyQuery, BucketQuery, InfluencerQuery, RecordQuery
 from bucketquery.search.cursor import Walk
@@ -31,6 +31,9 @@ class OneCommit(Protocol):
 
     def _scan(self, query: AnyQuery, now: Instant | None) -> Iterator[Any]:
         """Every match of a query in order."""
+
+    def _score_counts(self, query: AnyQuery, thresholds: Float64s, now: Instant | None) -> Int64s:
+        """The number of matches of a query at each threshold."""
 
     def _changes(self, query: AnyQuery | None, since: object) -> Any:
         """The changes after a sequence."""

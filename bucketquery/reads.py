@@ -6,7 +6,7 @@ from typing import Any, overload
 from bucketquery.answers.changes import Changes
 from bucketquery.answers.pages import BucketPage, InfluencerPage, RecordPage
 from bucketquery.answers.run import AnyPage
-from bucketquery.client_reads import ClientReads
+from bucketquery.count_reads import CountReads, require_query
 from bucketquery.errors import InvalidQuery
 from bucketquery.jobs.totals import Totals
 from bucketquery.model.frozen import FrozenMapping
@@ -19,7 +19,7 @@ from bucketquery.results.changes import Change
 from bucketquery.search.cursor import read_cursor
 
 
-class Reads(ClientReads):
+class Reads(CountReads):
     """The read methods. A subclass gives the snapshot that they read."""
 
     __slots__ = ()
@@ -141,7 +141,7 @@ class Reads(ClientReads):
         """
         snapshot = self._newest()
         if type(query) not in QUERIES:
-            _check(query)
+            require_query(query)
         page: AnyPage
         if after is not None:
             page = snapshot._page_behind(query, read_cursor(query, after))
@@ -174,7 +174,7 @@ class Reads(ClientReads):
         >>> [len(page) for page in index.pages(BucketQuery(jobs="web", size=2))]
         [2, 1]
         """
-        _check(query)
+        require_query(query)
         pages: Iterator[Any] = self._newest()._pages(query, now)
         return pages
 
@@ -199,7 +199,7 @@ class Reads(ClientReads):
         >>> list(index.scan(BucketQuery(jobs="web")))
         []
         """
-        _check(query)
+        require_query(query)
         return self._newest()._scan(query, now)
 
     def changes(self, query: AnyQuery | None = None, *, since: int | None) -> Changes:
@@ -233,7 +233,7 @@ class Reads(ClientReads):
         """
         snapshot = self._newest()
         if query is not None and type(query) not in QUERIES:
-            _check(query)
+            require_query(query)
         found: Changes = snapshot._changes(query, since)
         return found
 
@@ -259,12 +259,6 @@ class Reads(ClientReads):
         """
         found: Sequence[Change] = self._newest()._history(key, read_kind(kind))
         return found
-
-
-def _check(query: object) -> None:
-    if not isinstance(query, QUERIES):
-        reason = f"[query] must be a BucketQuery, RecordQuery or InfluencerQuery, not {type(query).__name__}"
-        raise InvalidQuery(reason, field="query", value=query)
 
 
 def _stored(totals: Totals, *, shared_bytes: int = 0) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Snapshots: all read methods on one commit."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Final, NoReturn
 
 from bucketquery.answers.change_feed import changes_after, history_of, listing
@@ -11,7 +11,7 @@ from bucketquery.jobs.catalog import Catalog
 from bucketquery.jobs.change_log import ChangeLog
 from bucketquery.model.instants import Instant
 from bucketquery.model.scalars import base_form
-from bucketquery.model.schema import Kind
+from bucketquery.model.schema import Float64s, Int64s, Kind
 from bucketquery.queries.parameters import read_now
 from bucketquery.queries.queries import AnyQuery, resolve
 from bucketquery.queries.resolved import ResolvedQuery
@@ -19,7 +19,9 @@ from bucketquery.reads import Reads
 from bucketquery.results.changes import Change
 from bucketquery.search.cursor import Walk
 from bucketquery.search.row_key import with_whole_job
+from bucketquery.search.score_counts import tables_to_count, threshold_counts
 from bucketquery.search.shortcuts import ALL_SHORTCUTS, Shortcuts
+from bucketquery.storage.table import Table
 
 _new: Final = object.__new__
 
@@ -198,6 +200,20 @@ class Snapshot(Reads):
             selected = self._catalog.select(query.jobs, "jobs")
             return results_of_jobs(self._catalog, selected, resolved, self._shortcuts)
         return results_of(job, resolved, self._shortcuts)
+
+    def _score_counts(self, query: AnyQuery, thresholds: Float64s, now: Instant | None) -> Int64s:
+        """The number of matches of a query at each threshold."""
+        if query._parsed.timestamp is not None:
+            raise InvalidQuery("[timestamp] finds one result, so nothing is counted by score", field="timestamp")
+        resolved = self._resolve(query, now)
+        tables: Iterable[Table]
+        job = None if query._job_id is None else self._catalog.get(query._job_id)
+        if job is None:
+            selected = self._catalog.select(query.jobs, "jobs")
+            tables = tables_to_count(self._catalog, selected, resolved.schema, self._shortcuts)
+        else:
+            tables = (job.table(resolved.schema),)
+        return threshold_counts(tables, resolved, thresholds, self._shortcuts)
 
     def _changes(self, query: AnyQuery | None, since: object) -> Changes:
         resolved = None if query is None else query._resolved or self._resolve(query, None)

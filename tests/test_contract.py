@@ -62,6 +62,9 @@ ANNOTATIONS = {
         for argument in ("buckets", "records", "influencers", "bucket_influencers")
     },
     "BucketInfluencer.influencer_field_name": ("str | None", "a stored influencer may have none"),
+    "BucketQuery.__init__.anomaly_score": ("float | tuple[float, float]", "a pair is a band"),
+    "RecordQuery.__init__.record_score": ("float | tuple[float, float]", "a pair is a band"),
+    "InfluencerQuery.__init__.influencer_score": ("float | tuple[float, float]", "a pair is a band"),
     "_Page.column": ("Array", "the same type under a name"),
     "_Reads.jobs.pattern": ("str | Iterable[str]", "the same tokens as in the `jobs` of a query"),
     "_Reads.changes.query": ("AnyQuery | None", "the same three query classes under a name"),
@@ -84,6 +87,19 @@ OURS = {
     "ChangeRange": "the value of `Changes.ranges`",
     "ResultsIndex.check": "asserts every invariant; the tests of a host may call it",
     "Snapshot.check": "asserts every invariant of one commit",
+    **{
+        f"{reader}.{name}": "counts by score, which the interface does not have"
+        for reader in ("ResultsIndex", "Snapshot")
+        for name in (
+            "severity_counts",
+            "severity_counts.query",
+            "severity_counts.now",
+            "threshold_counts",
+            "threshold_counts.query",
+            "threshold_counts.thresholds",
+            "threshold_counts.now",
+        )
+    },
     "RecordQuery.replace": "every query class has the methods of BucketQuery",
     "RecordQuery.replace.changes": "the parameter of replace",
     "InfluencerQuery.replace": "every query class has the methods of BucketQuery",

@@ -216,6 +216,29 @@ def making_a_value_index(size: int) -> Call:
     )
 
 
+def counting_at_thresholds(size: int, number: int = 100) -> Call:
+    """Count all buckets but the first and the last at some thresholds."""
+    given = columns(size)
+    scores, (first, *_, last) = given["anomaly_score"], given["timestamp"].tolist()
+    query = BucketQuery(jobs=JOB, start=first + 1, end=last)
+    thresholds = [1 + 99 * step / number for step in range(number)]
+    right = [int((scores[1:-1] >= threshold).sum()) for threshold in thresholds]
+    return checked(
+        partial(bucket_index(size).threshold_counts, query, thresholds), lambda found: found.tolist() == right
+    )
+
+
+def counting_at_many(number: int) -> Call:
+    """Count 16,384 buckets at ``number`` thresholds."""
+    return counting_at_thresholds(16_384, number)
+
+
+def counting_severities(size: int) -> Call:
+    """Count the buckets of each severity."""
+    index, query = bucket_index(size), BucketQuery(jobs=JOB)
+    return checked(partial(index.severity_counts, query), lambda found: sum(found.values()) == size)
+
+
 def expanding(page: int, size: int, *, is_read: bool = False) -> Call:
     """Ask for a page of buckets with a record each. Read the page if ``is_read``."""
     call = asking(index_with_records(size).get_buckets, size.__eq__, is_read=is_read, size=page, expand=True)
@@ -354,6 +377,8 @@ _PAGE: Final = "client_reads.ClientReads.get_buckets"
 _SEARCH: Final = "reads.Reads.search"
 _PAGES: Final = "reads.Reads.pages"
 _SCAN: Final = "reads.Reads.scan"
+_THRESHOLDS: Final = "count_reads.CountReads.threshold_counts"
+_SEVERITIES: Final = "count_reads.CountReads.severity_counts"
 
 CLAIMS: Final = (
     Claim(_PUT, "of n results", CONSTANT, lambda size: putting_a_job(bucket_index(size), JOB)),
@@ -426,6 +451,9 @@ CLAIMS: Final = (
         16_384,
         MILLION,
     ),
+    Claim(_THRESHOLDS, "100 thresholds, n buckets", AT_MOST_LINEAR, counting_at_thresholds, 1_024, 65_536),
+    Claim(_THRESHOLDS, "n thresholds", AT_MOST_LINEAR, counting_at_many, 128, 8_192),
+    Claim(_SEVERITIES, "n buckets", AT_MOST_LINEAR, counting_severities, 16_384, MILLION),
     Claim(_PAGES, "the pages of n buckets by time", LINEAR, walking, 512, 32_768),
     Claim(_SCAN, "n matches in order of time", LINEAR, scanning, 512, 32_768),
     Claim(_SCAN, "a threshold, n buckets", AT_MOST_LINEAR, partial(scanning, anomaly_score=75.0), 16_384, MILLION),

@@ -131,6 +131,8 @@ def _matches(flags: Array, has: int, interim: int, scores: Array, resolved: Reso
     matches: Bools = flags & (has | interim if resolved.exclude_interim else has) == has
     if resolved.threshold is not None:
         matches &= scores >= resolved.threshold
+    if resolved.below is not None:
+        matches &= scores < resolved.below
     return matches
 
 

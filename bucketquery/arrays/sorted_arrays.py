@@ -20,6 +20,9 @@ _GRID_POINTS_PER_ROW: Final = 4
 #: The number of values that the distance between two points of a grid is computed from.
 _GRID_SAMPLE: Final = 64
 
+#: For this many edges or fewer, values are compared with each; sorting the values would take longer.
+FEW_EDGES: Final = 64
+
 
 def find(ascending: Array, wanted: Array) -> tuple[Bools, Int64s]:
     """Whether each wanted value is in the array, and the place where it is or would be inserted.
@@ -191,6 +194,23 @@ def sampled(values: Array, most: int) -> Array:
     numbers = np.arange(len(values) // step)
     sample: Array = values[numbers * step + numbers * _UNEVEN % step]
     return sample
+
+
+def counts_reaching(values: Array, edges: Array) -> Int64s:
+    """For each of some ascending edges the number of values at or above it; NaN reaches none.
+
+    O(n k) for n values and few edges k; O((n + k) log n) for more.
+
+    >>> counts_reaching(np.array([1.0, 3.0, np.nan, 2.0]), np.array([1.0, 2.5, 9.0])).tolist()
+    [3, 1, 0]
+    """
+    if len(edges) <= FEW_EDGES:
+        return np.array([np.count_nonzero(values >= edge) for edge in edges], dtype=np.int64)
+    ranked = np.sort(values)
+    # Missing values are sorted behind all others.
+    valued = ranked.searchsorted(np.nan) if ranked.dtype.kind == "f" else len(ranked)
+    reaching: Int64s = valued - ranked.searchsorted(edges)
+    return reaching
 
 
 def roomy(capacity: int, length: int) -> int:

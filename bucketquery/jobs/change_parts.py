@@ -84,6 +84,7 @@ def matter(entries: Entries, resolved: ResolvedQuery, jobs: Container[str]) -> b
     assert layout is not None, "buckets can be packed"
     score_at, interim_at = layout.names.index(layout.schema.score), layout.interim_at
     start, end, threshold, exclude_interim = resolved[:4]
+    below = resolved.below
     for at in range(0, len(entries), 3):
         if entries[at] in jobs:
             for record in entries[at + 1 : at + 3]:
@@ -91,7 +92,11 @@ def matter(entries: Entries, resolved: ResolvedQuery, jobs: Container[str]) -> b
                     continue
                 values = layout.unpack_from(record)
                 # A missing score is NaN, which reaches no threshold.
-                if start <= values[0] < end and (threshold is None or values[score_at] >= threshold):
+                if (
+                    start <= values[0] < end
+                    and (threshold is None or values[score_at] >= threshold)
+                    and (below is None or values[score_at] < below)
+                ):
                     return True
     return False
 

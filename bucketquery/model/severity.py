@@ -7,7 +7,8 @@ Severity = Literal["low", "warning", "minor", "major", "critical"]
 
 #: The lowest score of each word except the first.
 MARKS: Final = (3.0, 25.0, 50.0, 75.0)
-_WORDS: Final[tuple[Severity, ...]] = ("low", "warning", "minor", "major", "critical")
+#: The words, in the order of their scores.
+WORDS: Final[tuple[Severity, ...]] = ("low", "warning", "minor", "major", "critical")
 
 
 def severity(score: float) -> Severity:
@@ -18,4 +19,4 @@ def severity(score: float) -> Severity:
     >>> severity(74.99), severity(75)
     ('major', 'critical')
     """
-    return _WORDS[bisect_right(MARKS, score)]
+    return WORDS[bisect_right(MARKS, score)]

@@ -148,5 +148,6 @@ def client_query(
         from_=0 if from_ is None else from_,
         size=100 if size is None else size,
         timestamp=timestamp,
+        takes_band=False,
     )
     return query

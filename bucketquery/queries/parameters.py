@@ -10,11 +10,13 @@ from itertools import islice
 from types import MappingProxyType
 from typing import Final
 
+import numpy as np
+
 from bucketquery.errors import InvalidQuery, LimitExceeded
 from bucketquery.model.instants import FIRST_MS, LAST_MS, Instant, InstantRange, NowMath, read_base_form, read_instant
 from bucketquery.model.numbers import double_of, is_number
 from bucketquery.model.scalars import base_form, iterator_of
-from bucketquery.model.schema import MAPPED, NESTED_FIELDS, SCHEMAS, TEXT_FIELDS, Kind, Schema
+from bucketquery.model.schema import MAPPED, NESTED_FIELDS, SCHEMAS, TEXT_FIELDS, Float64s, Kind, Schema
 from bucketquery.model.text import JOB_ID_RULE, brief, is_job_id, is_pattern
 
 #: The largest number of tokens that select the jobs of a query.
@@ -29,8 +31,16 @@ _TOKENS_RULE: Final = "must be job ids, groups or patterns: a text with commas b
 
 _LONGEST_SPAN: Final = 2**63
 
+#: The largest number of thresholds to count at once.
+MOST_THRESHOLDS: Final = 10_000
+#: The type codes of arrays whose values are all numbers, and become doubles as `read_score` reads them.
+_NUMBER_CODES: Final = "bhilqBHILQefd"
+
 #: The text for the instant -1, which as a number means unset.
 _MINUS_ONE: Final = "1969-12-31T23:59:59.999Z"
+
+#: The number of values in a band: the low one and the high one.
+_BAND_ENDS: Final = 2
 
 _new_tuple: Final = tuple.__new__
 
@@ -315,6 +325,61 @@ def read_score(value: object, name: str) -> float:
         except OverflowError:
             return math.inf if number > 0 else -math.inf
     raise InvalidQuery(f"[{name}] must be a number, not {type(value).__name__}", field=name, value=value)
+
+
+def read_condition(value: object, name: str) -> float | tuple[float, float]:
+    """A condition on the score: a threshold as float, or a band as a pair of floats.
+
+    A band is a tuple or a list of two numbers, the low one first.
+
+    Raises:
+        InvalidQuery: neither, or a band that no score can be in.
+
+    >>> read_condition(75, "anomaly_score"), read_condition([25, 50], "anomaly_score")
+    (75.0, (25.0, 50.0))
+    """
+    if not isinstance(value, (tuple, list)):
+        return read_score(value, name)
+    # A subclass may iterate in another way, so the items are those of the base type.
+    given = tuple.__iter__(value) if isinstance(value, tuple) else list.__iter__(value)
+    pair = tuple(islice(given, 3))
+    if len(pair) != _BAND_ENDS:
+        reason = f"[{name}] must be a number or a pair of numbers, (low, high)"
+        raise InvalidQuery(reason, field=name, value=value)
+    # Adding 0.0 turns -0.0 into 0.0, so that equal bands have one form.
+    low, high = read_score(pair[0], name) + 0.0, read_score(pair[1], name) + 0.0
+    if low < high:
+        return low, high
+    reason = f"[{name}] must be a pair (low, high) with low < high, and without NaN"
+    raise InvalidQuery(reason, field=name, value=value)
+
+
+def read_thresholds(values: object) -> Float64s:
+    """Thresholds as an array, in the order given, NaN as given.
+
+    Raises:
+        InvalidQuery: not an iterable of numbers.
+        LimitExceeded: more than `MOST_THRESHOLDS`.
+
+    >>> read_thresholds([75, 90.5]).tolist()
+    [75.0, 90.5]
+    """
+    if type(values) is np.ndarray and values.ndim == 1 and values.dtype.char in _NUMBER_CODES:
+        _refuse_more_thresholds(len(values), values)
+        return values.astype(np.float64)
+    numbers = None if isinstance(values, (str, bytes, bytearray)) else iterator_of(values)
+    if numbers is None:
+        reason = f"[thresholds] must be numbers, not {type(values).__name__}"
+        raise InvalidQuery(reason, field="thresholds", value=values)
+    read = [read_score(number, "thresholds") for number in islice(numbers, MOST_THRESHOLDS + 1)]
+    _refuse_more_thresholds(len(read), values)
+    return np.array(read, dtype=np.float64)
+
+
+def _refuse_more_thresholds(number: int, values: object) -> None:
+    if number > MOST_THRESHOLDS:
+        reason = f"[thresholds] has more than {MOST_THRESHOLDS} numbers"
+        raise LimitExceeded(reason, field="thresholds", value=values)
 
 
 def read_boolean(value: object, name: str) -> bool:

@@ -10,7 +10,7 @@ from typing import Final
 from bucketquery.model.frozen import filler
 from bucketquery.model.instants import Instant
 from bucketquery.model.schema import BUCKET, INFLUENCER, RECORD
-from bucketquery.queries.parameters import every_order_by, read_jobs, read_score
+from bucketquery.queries.parameters import every_order_by, read_condition, read_jobs
 from bucketquery.queries.query import Query, refuse_beside_timestamp
 from bucketquery.queries.resolved import ResolvedQuery
 
@@ -29,7 +29,8 @@ class BucketQuery(Query):
         start: first instant included; None and -1 leave this side open.
         end: first instant excluded; None and -1 leave this side open.
         anomaly_score: lowest current score that matches; 0, a negative number or NaN lets every bucket match. Stored
-            as float, NaN as 0.0.
+            as float, NaN as 0.0. A pair ``(low, high)`` is a band: a score matches if it is at least ``low`` and less
+            than ``high``. It is stored as two floats.
         exclude_interim: leave interim buckets out. A lookup by ``timestamp`` shows an interim bucket nevertheless.
         expand: add the records of each bucket on the page that has bucket influencers. With ``exclude_interim``,
             interim records are left out, in a lookup too.
@@ -59,7 +60,7 @@ class BucketQuery(Query):
     jobs: tuple[str, ...]
     start: int | str | None
     end: int | str | None
-    anomaly_score: float
+    anomaly_score: float | tuple[float, float]
     exclude_interim: bool
     expand: bool
     sort: str
@@ -74,7 +75,7 @@ class BucketQuery(Query):
         jobs: str | Iterable[str],
         start: Instant | None = None,
         end: Instant | None = None,
-        anomaly_score: float = 0.0,
+        anomaly_score: float | tuple[float, float] = 0.0,
         exclude_interim: bool = False,
         expand: bool = False,
         sort: str = "timestamp",
@@ -100,7 +101,7 @@ class BucketQuery(Query):
             given = {
                 "start": self.start,
                 "end": self.end,
-                "anomaly_score": read_score(anomaly_score, "anomaly_score"),
+                "anomaly_score": read_condition(anomaly_score, "anomaly_score"),
                 "from_": self.from_,
                 "size": self.size,
             }
@@ -122,7 +123,8 @@ class RecordQuery(Query):
         start: first instant included; None and -1 leave this side open.
         end: first instant excluded; None and -1 leave this side open.
         record_score: lowest current score that matches; 0, a negative number or NaN lets every record match. Stored
-            as float, NaN as 0.0.
+            as float, NaN as 0.0. A pair ``(low, high)`` is a band: a score matches if it is at least ``low`` and less
+            than ``high``. It is stored as two floats.
         exclude_interim: leave interim records out.
         sort: the field that the records are sorted by. Ties are broken by the score, by the values of the over,
             partition and by fields, by ``field_name`` and ``function``, and only then by time.
@@ -149,7 +151,7 @@ class RecordQuery(Query):
     jobs: tuple[str, ...]
     start: int | str | None
     end: int | str | None
-    record_score: float
+    record_score: float | tuple[float, float]
     exclude_interim: bool
     sort: str
     desc: bool
@@ -162,7 +164,7 @@ class RecordQuery(Query):
         jobs: str | Iterable[str],
         start: Instant | None = None,
         end: Instant | None = None,
-        record_score: float = 0.0,
+        record_score: float | tuple[float, float] = 0.0,
         exclude_interim: bool = False,
         sort: str = "record_score",
         desc: bool = True,
@@ -195,7 +197,8 @@ class InfluencerQuery(Query):
         start: first instant included; None and -1 leave this side open.
         end: first instant excluded; None and -1 leave this side open.
         influencer_score: lowest current score that matches; 0, a negative number or NaN lets every influencer match.
-            Stored as float, NaN as 0.0.
+            Stored as float, NaN as 0.0. A pair ``(low, high)`` is a band: a score matches if it is at least ``low``
+            and less than ``high``. It is stored as two floats.
         exclude_interim: leave interim influencers out.
         sort: the field that the influencers are sorted by; timestamp, span, field name and field value break ties.
         desc: sort every key descending; missing values come last in both directions.
@@ -220,7 +223,7 @@ class InfluencerQuery(Query):
     jobs: tuple[str, ...]
     start: int | str | None
     end: int | str | None
-    influencer_score: float
+    influencer_score: float | tuple[float, float]
     exclude_interim: bool
     sort: str
     desc: bool
@@ -233,7 +236,7 @@ class InfluencerQuery(Query):
         jobs: str | Iterable[str],
         start: Instant | None = None,
         end: Instant | None = None,
-        influencer_score: float = 0.0,
+        influencer_score: float | tuple[float, float] = 0.0,
         exclude_interim: bool = False,
         sort: str = "influencer_score",
         desc: bool = True,

@@ -15,6 +15,7 @@ from bucketquery.queries.parameters import (
     read_boolean,
     read_bound,
     read_canonical_instant,
+    read_condition,
     read_integer,
     read_score,
     read_sort,
@@ -33,6 +34,7 @@ class ParsedBounds(NamedTuple):
         start: None if this side is open.
         end: None if this side is open.
         threshold: lowest score that matches; None lets every result match.
+        below: lowest score that is too high to match; None: no score is too high.
         expand: whether the records of the page's buckets are included.
         timestamp: the instants that a lookup covers; None if the query is not a lookup.
     """
@@ -40,6 +42,7 @@ class ParsedBounds(NamedTuple):
     start: InstantRange | NowMath | None
     end: InstantRange | NowMath | None
     threshold: float | None
+    below: float | None
     expand: bool
     timestamp: InstantRange | NowMath | None
 
@@ -111,6 +114,7 @@ class Query(Immutable):
         size: object,
         expand: object = False,
         timestamp: Instant | None = None,
+        takes_band: bool = True,
     ) -> None:
         """Check the parameters and store them. The caller has checked the jobs.
 
@@ -118,7 +122,13 @@ class Query(Immutable):
         """
         canonical_start, first = (None, None) if start is None else read_bound(start, "start")
         canonical_end, behind = (None, None) if end is None else read_bound(end, "end")
-        threshold = score if type(score) is float else read_score(score, self._schema.score)
+        threshold: Any = score
+        below = None
+        if type(score) is not float:
+            read = read_score if type(score) is int or not takes_band else read_condition
+            threshold = score = read(score, self._schema.score)
+            if type(threshold) is tuple:
+                threshold, below = threshold
         if exclude_interim is not False:
             exclude_interim = read_boolean(exclude_interim, "exclude_interim")
         if type(sort) is not str or sort not in self._orders:
@@ -134,8 +144,10 @@ class Query(Immutable):
         moment, lookup = (
             (None, None) if timestamp is None else read_canonical_instant(timestamp, "timestamp", covers=True)
         )
+        # A band with a low end of 0 or less is a condition too: it leaves out missing scores.
+        lowest = threshold if threshold > 0.0 or below is not None else None
         # This does the same as the constructor of the named tuple, in a third of the time.
-        parsed = _new_tuple(ParsedBounds, (first, behind, threshold if threshold > 0.0 else None, expand, lookup))
+        parsed = _new_tuple(ParsedBounds, (first, behind, lowest, below, expand, lookup))
         job_id = jobs[0] if len(jobs) == 1 else None
         if job_id is not None and ("*" in job_id or job_id == "_all"):
             job_id = None
@@ -153,14 +165,14 @@ class Query(Immutable):
             parsed,
         )
         # NaN is neither above zero nor below. It filters nothing, so it becomes 0.0.
-        canonical_score = threshold if threshold > 0.0 or threshold <= 0.0 else 0.0
+        canonical_score = score if threshold > 0.0 or threshold <= 0.0 else 0.0
         self._fill_own(self, canonical_score, expand, moment)
         needs_clock = type(first) is NowMath or type(behind) is NowMath or type(lookup) is NowMath
         _fill_resolved(self, None if needs_clock else self._resolve(0))
 
     def _resolve(self, now: int) -> ResolvedQuery:
         """The query with every instant fixed, for a ``now`` in epoch ms."""
-        first, behind, threshold, expand, moment = self._parsed
+        first, behind, threshold, below, expand, moment = self._parsed
         low, high = FIRST_MS, LAST_MS + 1
         if first is not None:
             low = clamp((first.resolve(now, "start") if isinstance(first, NowMath) else first)[0])
@@ -170,10 +182,10 @@ class Query(Immutable):
         exclude_interim_records = exclude_interim
         if moment is not None:
             lookup = moment.resolve(now, "timestamp") if isinstance(moment, NowMath) else moment
-            # As in the server, a lookup ignores the threshold. It also finds interim buckets: ``exclude_interim`` only
-            # leaves out their interim records.
+            # As in the server, a lookup ignores the threshold, and a band too. It also finds interim buckets:
+            # ``exclude_interim`` only leaves out their interim records.
             low, high = clamp(lookup.first), clamp(lookup.last + 1)
-            threshold, exclude_interim, from_, size = None, False, 0, 1
+            threshold, below, exclude_interim, from_, size = None, None, False, 0, 1
         return _new_tuple(
             ResolvedQuery,
             (
@@ -190,6 +202,7 @@ class Query(Immutable):
                 expand,
                 exclude_interim_records,
                 self._schema,
+                below,
             ),
         )
 

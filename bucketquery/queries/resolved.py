@@ -12,7 +12,8 @@ class ResolvedQuery(NamedTuple):
     Attributes:
         start: first instant included, epoch ms.
         end: first instant excluded.
-        threshold: lowest score that matches; None lets every result match, including one without a score.
+        threshold: lowest score that matches; None lets every result match, including one without a score. If ``below``
+            is given, there is a threshold too.
         exclude_interim: whether only final results match.
         order_by: the columns that order the matches, the leading one first. For records and influencers they include
             the columns that break ties. For buckets there is at most one column, and identity order breaks its ties.
@@ -25,6 +26,7 @@ class ResolvedQuery(NamedTuple):
         expand: whether the page includes the records of its buckets.
         exclude_interim_records: whether the page includes only the final records of its buckets.
         schema: the kind of results.
+        below: lowest score that is too high to match; None: no score is too high.
     """
 
     start: int
@@ -40,6 +42,7 @@ class ResolvedQuery(NamedTuple):
     expand: bool
     exclude_interim_records: bool
     schema: Schema
+    below: float | None
 
 
 def clamp(moment: int) -> int:

@@ -56,7 +56,7 @@ class ReadAhead(NamedTuple):
     """The first matches behind a row key, for the pages that follow.
 
     Attributes:
-        asked: the window, the threshold and the order.
+        asked: the window, the threshold, the upper bound and the order.
         key: the key.
         rows: the matches, as the view numbers them, in order.
         is_all: whether no match comes behind them.
@@ -89,8 +89,8 @@ def search_after(
     if resolved.threshold is None:
         return _by_time(view, resolved, boundary)
     window = Window.of(view, resolved.start, resolved.end)
-    matches = Matches.of(window, resolved.threshold, shortcuts)
-    behind = Matches.of(boundary.narrowed(window), resolved.threshold, shortcuts)
+    matches = Matches.of(window, resolved.threshold, shortcuts, resolved.below)
+    behind = matches.within(boundary.narrowed(window))
     stop = min(resolved.size, behind.matched)
     rows, rows_read = behind.page(0, stop, desc=resolved.desc) if stop else (NO_ROWS, 0)
     path: Path = "threshold" if matches.levels else "scan"
@@ -118,7 +118,7 @@ def _by_time(view: View, resolved: ResolvedQuery, boundary: Boundary) -> Behind:
 def _by_value(view: View, resolved: ResolvedQuery, boundary: Boundary, shortcuts: Shortcuts) -> Behind:
     """The page, from the rows that were read ahead if these contain it. If not, the search reads ahead anew."""
     size, order, key = resolved.size, boundary.order, boundary.key
-    asked = resolved.start, resolved.end, resolved.threshold, order
+    asked = resolved.start, resolved.end, resolved.threshold, resolved.below, order
     others: list[ReadAhead] = []
     for known in tuple(view.read_ahead) if shortcuts.read_ahead else ():
         page: Behind | bool = False
@@ -129,7 +129,8 @@ def _by_value(view: View, resolved: ResolvedQuery, boundary: Boundary, shortcuts
         if not page:
             others.append(known)
     need = max(size + 1, shortcuts.ahead_rows if shortcuts.read_ahead else 0)
-    matches = Matches.of(Window.of(view, resolved.start, resolved.end), resolved.threshold, shortcuts)
+    window = Window.of(view, resolved.start, resolved.end)
+    matches = Matches.of(window, resolved.threshold, shortcuts, resolved.below)
     rows, explanation = _first_behind(resolved, matches, boundary, need)
     if shortcuts.read_ahead and size < shortcuts.ahead_rows:
         # A copy, because a part of a larger array would keep the whole array in memory.
@@ -196,10 +197,7 @@ def _from_the_instant(resolved: ResolvedQuery, matches: Matches, boundary: Bound
     assert isinstance(instant, int)  # every result has a timestamp
     start, end = resolved.start, resolved.end
     start, end = (start, min(end, instant + 1)) if order.desc else (max(start, instant), end)
-    at, rest = (
-        Matches.of(Window.of(view, *edges), matches.threshold, matches.shortcuts)
-        for edges in ((instant, instant + 1), (start, end))
-    )
+    at, rest = matches.between(instant, instant + 1), matches.between(start, end)
     rows_read = at.rows_read + rest.rows_read
     if not rest.matched:
         return NO_ROWS, rows_read
@@ -269,7 +267,7 @@ def _among_ties(
     if narrowed.base.start >= stop:
         return None, 0, 0.0
     value = sort_keys_of(value_index.best, desc=order.desc)
-    plan = Plan("value", "order", order.lead, (), NO_ROWS, all_match=False, number=0, value=value, stop=stop)
+    plan = Plan("value", "order", order.lead, (), NO_ROWS, 0, all_match=False, number=0, value=value, stop=stop)
     found, rows_read = with_value(plan, matches._replace(window=narrowed), need, desc=order.desc)
     if len(found) < need:
         return None, rows_read, 0.0

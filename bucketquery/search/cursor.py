@@ -202,7 +202,7 @@ def _digest(query: Query) -> bytes:
         query.jobs,
         query.start,
         query.end,
-        parsed.threshold,
+        parsed.threshold if parsed.below is None else (parsed.threshold, parsed.below),
         query.exclude_interim,
         query.sort,
         query.desc,

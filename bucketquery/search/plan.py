@@ -14,7 +14,10 @@ The module also has `Explanation`, which says how an answer was found.
 
 from typing import Any, Final, Literal, NamedTuple
 
-from bucketquery.model.schema import Array
+import numpy as np
+
+from bucketquery.arrays.sorted_arrays import sampled
+from bucketquery.model.schema import Array, Int64s
 from bucketquery.search.order import Order, is_of_numbers
 from bucketquery.search.threshold import Matches
 from bucketquery.storage.view import NO_ROWS
@@ -26,6 +29,11 @@ Path = Literal["time", "threshold", "order", "scan", "cache", "jobs"]
 Access = Literal["instants", "level", "value", "all"]
 
 _new_tuple: Final = tuple.__new__
+
+#: The number of values in the sample that tells which rows of a band come first.
+_SAMPLED_VALUES: Final = 1_024
+#: The number of a plan that reads the column itself in place of a level.
+_COLUMN: Final = -1
 
 
 class Explanation(NamedTuple):
@@ -61,9 +69,10 @@ class Plan(NamedTuple):
         column: the column that leads.
         levels: the edges of the levels that are read, including those read for the count.
         rows: the rows of the base that are read, ascending: the rows of a level in the window.
+        compared: the number of rows that are compared to read these.
         all_match: whether only deletion must be checked: any of these rows that the page needs matches if it is not
             deleted.
-        number: the number of that level in the value index, the densest first.
+        number: the number of that level in the value index, the densest first; -1: the whole column.
         value: the best value of the column.
         stop: the value index covers the rows of the base before this one. The rows from this one on are read too.
     """
@@ -73,6 +82,7 @@ class Plan(NamedTuple):
     column: str
     levels: tuple[float, ...]
     rows: Array
+    compared: int
     all_match: bool
     number: int
     value: Any
@@ -102,7 +112,7 @@ def choose(matches: Matches, order: Order, need: int, failed: Plan | None = None
             if plan is not None:
                 return plan
         access = "all"
-    return _new_tuple(Plan, (access, path, lead, matches.levels, NO_ROWS, False, 0, None, 0))
+    return _new_tuple(Plan, (access, path, lead, matches.levels, NO_ROWS, 0, False, 0, None, 0))
 
 
 def _by_value_index(matches: Matches, order: Order, need: int, failed: int | None) -> Plan | None:
@@ -121,9 +131,12 @@ def _by_value_index(matches: Matches, order: Order, need: int, failed: int | Non
     if not matches.shortcuts.ties or len(order.within) > 1:
         return None
     value = sort_keys_of(value_index.best, desc=desc)
+    if matches.below is not None and lead == view.base.schema.score and not matches.threshold <= value < matches.below:
+        # No row with this value is in the band.
+        return None
     levels = (*matches.levels, float(value))
     return _new_tuple(
-        Plan, ("value", "order", lead, levels, NO_ROWS, False, 0, value, min(base.stop, value_index.covered))
+        Plan, ("value", "order", lead, levels, NO_ROWS, 0, False, 0, value, min(base.stop, value_index.covered))
     )
 
 
@@ -135,14 +148,41 @@ def _by_level(matches: Matches, order: Order, need: int, value_index: ValueIndex
     window, lead, desc = matches.window, order.lead, order.desc
     low, stop = window.base.start, min(window.base.stop, value_index.covered)
     all_match = matches.threshold is None or (desc and lead == window.view.base.schema.score)
-    wanted = matches.shortcuts.margin * need * (1 if all_match else window.length / matches.matched)
+    # If all match, the rows above a band come first. They are left out by their number, and the page follows.
+    above = matches.above if all_match else 0
+    wanted = matches.shortcuts.margin * (above + need * (1 if all_match else window.length / matches.matched))
     share = (stop - low) / value_index.covered
     for number in range((len(value_index.levels) if failed is None else failed) - 1, -1, -1):
         level = value_index.levels[number]
         if len(level) * share >= wanted:
-            _, rows, _ = level.between(low, stop)
-            if len(rows) > 2 * matches.matched:
+            _, rows, sort_keys = level.between(low, stop)
+            compared = len(rows)
+            if compared > 2 * (matches.matched + above):
                 return None
+            if all_match and matches.below is not None:
+                rows = rows[_best_below(sort_keys, matches.below, need)]
             levels = (*matches.levels, float(sort_keys_of(level.edge, desc=desc)))
-            return _new_tuple(Plan, ("level", "order", lead, levels, rows, all_match, number, None, stop))
-    return None
+            return _new_tuple(Plan, ("level", "order", lead, levels, rows, compared, all_match, number, None, stop))
+    if not all_match or matches.below is None or failed == _COLUMN or stop - low > 2 * (matches.matched + above):
+        return None
+    # The rows of the band come so late that no level has them. Then the column is read as the densest level.
+    scores = window.view.base.columns[lead][low:stop]
+    rows = _best_below(scores, matches.below, need) + low
+    return _new_tuple(Plan, ("level", "order", lead, matches.levels, rows, len(scores), all_match, _COLUMN, None, stop))
+
+
+def _best_below(sort_keys: Array, below: float, need: int) -> Int64s:
+    """The places of the greatest sort keys that are less than ``below``: about twice ``need``, or all.
+
+    A sample gives the least sort key that is taken. So only few places are listed, even if most are below the bound.
+    """
+    sample = sampled(sort_keys, _SAMPLED_VALUES)
+    taken = 2 * need * len(sample) // max(1, len(sort_keys))
+    sample = np.sort(sample[sample < below])
+    place = len(sample) - 1 - taken
+    is_below = sort_keys < below
+    if place > 0:
+        places: Int64s = (is_below & (sort_keys >= sample[place - 1])).nonzero()[0]
+        if len(places) >= need:
+            return places
+    return is_below.nonzero()[0]

@@ -91,9 +91,13 @@ def _from_cache(view: View, resolved: ResolvedQuery, shortcuts: Shortcuts) -> An
 
 def _by_plan(view: View, resolved: ResolvedQuery, shortcuts: Shortcuts) -> tuple[BaseRows, int, Explanation]:
     """Count the matches, choose a plan, and carry it out; if it finds too few, choose the next."""
-    matches = Matches.of(Window.of(view, resolved.start, resolved.end), resolved.threshold, shortcuts)
+    window = Window.of(view, resolved.start, resolved.end)
+    matches = Matches.of(window, resolved.threshold, shortcuts, resolved.below)
     count, rows_read = matches.matched, matches.rows_read
-    first, last = resolved.from_, min(resolved.from_ + resolved.size, count)
+    first = resolved.from_
+    last = first + resolved.size
+    # A call of `min` takes longer than the comparison.
+    last = last if last < count else count  # noqa: FURB136
     if first >= last or not resolved.order_by:
         # There is nothing to choose: matches come in time order.
         rows, read = matches.page(first, last, desc=resolved.desc) if first < last else (NO_ROWS, 0)
@@ -121,7 +125,7 @@ def _carry_out(plan: Plan, matches: Matches, order: Order, first: int, need: int
         rows_read = matches.matched + max(0, compared - matches.rows_read)
     else:
         if plan.access == "level":
-            rows, rows_read = (matches.alive if plan.all_match else matches.among)(plan.rows), len(plan.rows)
+            rows, rows_read = (matches.alive if plan.all_match else matches.among)(plan.rows), plan.compared
         else:
             rows, rows_read = with_value(plan, matches, need, desc=desc)
         if len(rows) < need:
@@ -188,7 +192,7 @@ def up_to_the_last_instant(matches: Matches, need: int, *, desc: bool) -> tuple[
     view = matches.window.view
     rows, rows_read = matches.page(0, need, desc=desc)
     edge = Selection(view, rows[-1:]).column("timestamp").item()
-    of_edge = Matches.of(Window.of(view, edge, edge + 1), matches.threshold, matches.shortcuts)
+    of_edge = matches.between(edge, edge + 1)
     there, read_there = of_edge.page(0, of_edge.matched, desc=desc)
     both = np.concatenate((rows[: (rows == there[0]).argmax()], there))
     return both[::-1] if desc else both, rows_read + of_edge.rows_read + read_there + len(both)

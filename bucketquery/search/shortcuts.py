@@ -30,6 +30,7 @@ class Shortcuts:
         skip_from: a page that skips fewer matches than this is sorted with them; leaving them out would take as long.
         ahead_rows: the number of matches behind a cursor that a view stores, if the page is smaller.
         deep_from: a page of several jobs is deep if it skips more matches than this.
+        few_counted_jobs: the results of this many jobs or fewer are counted by score job by job.
         scan_rows: the number of rows that a scan reads at once.
         scan_buckets: the number of expanded buckets that a scan of several jobs reads at once.
     """
@@ -52,6 +53,7 @@ class Shortcuts:
     skip_from: int = 2_048
     ahead_rows: int = 2_048
     deep_from: int = 1_000
+    few_counted_jobs: int = 64
     scan_rows: int = 4_096
     scan_buckets: int = 64
 

@@ -1,8 +1,11 @@
-"""Matches: the rows of a window at or above a threshold, counted exactly and read only as far as needed.
+"""Matches: the rows of a window at or above a threshold or in a band, counted exactly and read only as far as needed.
 
 The count finds candidates: rows of the base in time order, which include all matches of the base. They are the rows of
 a level, and the rows after those that the value index covers. Some may be deleted. The matches of the head are listed
 separately.
+
+A band has an upper bound too. Its candidates are those of its threshold. Its count is the number of rows at or above
+the threshold, minus the number at or above the bound.
 """
 
 from typing import Final, NamedTuple
@@ -43,16 +46,20 @@ class Candidates(NamedTuple):
     rows: BaseRows | None
     scores: Array | None
 
-    def matching(self, first: int, stop: int, threshold: float | None) -> BaseRows:
+    def matching(self, first: int, stop: int, threshold: float | None, below: float | None) -> BaseRows:
         """The rows of the matching candidates among the candidates ``[first, stop)``."""
         if self.scores is None:
             return np.arange(first, stop) + self.first if self.rows is None else self.rows[first:stop]
-        entries = (self.scores[first:stop] >= threshold).nonzero()[0]
+        scores = self.scores[first:stop]
+        matches = scores >= threshold
+        if below is not None:
+            matches &= scores < below
+        entries = matches.nonzero()[0]
         return entries + (self.first + first) if self.rows is None else self.rows[first:stop][entries]
 
 
 class Matches(NamedTuple):
-    """The rows of a window that match a threshold; all rows if there is no threshold.
+    """The rows of a window that match a threshold or a band; all rows if there is neither.
 
     Attributes:
         window: the window.
@@ -64,6 +71,8 @@ class Matches(NamedTuple):
         matched: the number of matches.
         levels: the edges of the levels that were read to count them.
         rows_read: the number of rows that were compared to count them.
+        below: the lowest score that is too high to match, or None; there is a threshold then.
+        above: the number of rows at or above ``below``; 0 if it is None.
     """
 
     window: Window
@@ -75,9 +84,17 @@ class Matches(NamedTuple):
     matched: int
     levels: tuple[float, ...]
     rows_read: int
+    below: float | None = None
+    above: int = 0
 
     @classmethod
-    def of(cls, window: Window, threshold: float | None, shortcuts: Shortcuts = ALL_SHORTCUTS) -> "Matches":
+    def of(
+        cls,
+        window: Window,
+        threshold: float | None,
+        shortcuts: Shortcuts = ALL_SHORTCUTS,
+        below: float | None = None,
+    ) -> "Matches":
         """Count the matches of a window."""
         view, head, deleted = window.view, NO_ROWS, window.deleted
         low, high = window.base.start, window.base.stop
@@ -86,18 +103,37 @@ class Matches(NamedTuple):
         if threshold is None:
             every = Candidates(low, high - low, high - low, None, None)
             return cls(window, None, shortcuts, (every,), head, deleted, window.length, (), 0)
-        name = view.base.schema.score
+        name, above = view.base.schema.score, 0
         if len(head):
-            head = head[view.head.column(name)[window.head] >= threshold]
+            scores = view.head.column(name)[window.head]
+            reach = scores >= threshold
+            if below is not None:
+                above += int(np.count_nonzero(scores >= below))
+                reach &= scores < below
+            head = head[reach]
         if len(deleted):
-            deleted = deleted[view.base.columns[name][deleted] >= threshold]
-        candidates, levels, rows_read = _counted(view.base, low, high, threshold, shortcuts)
+            scores = view.base.columns[name][deleted]
+            reach = scores >= threshold
+            if below is not None:
+                above -= int(np.count_nonzero(scores >= below))
+                reach &= scores < below
+            deleted = deleted[reach]
+        candidates, too_high, levels, rows_read = _counted(view.base, low, high, threshold, below, shortcuts)
+        above += too_high
         matched = len(head) - len(deleted)
         for some in candidates:
             matched += some.matched
         # This does the same as the constructor of the named tuple, in half the time.
-        fields = (window, threshold, shortcuts, candidates, head, deleted, matched, levels, rows_read)
+        fields = (window, threshold, shortcuts, candidates, head, deleted, matched, levels, rows_read, below, above)
         return _new_tuple(cls, fields)
+
+    def between(self, start: int, end: int) -> "Matches":
+        """The matches of another window of the same view, by the same condition on the score."""
+        return self.within(Window.of(self.window.view, start, end))
+
+    def within(self, window: Window) -> "Matches":
+        """The matches of another window by the same condition on the score."""
+        return Matches.of(window, self.threshold, self.shortcuts, self.below)
 
     def first(self, need: int, *, desc: bool) -> tuple[BaseRows, int]:
         """The first ``need`` matching rows of the base, or the last if ``desc``; all if there are fewer.
@@ -117,9 +153,11 @@ class Matches(NamedTuple):
             passed = 0
             step = need if some.scores is None else max(self.shortcuts.smallest_look, _PER_MATCH * need)
             while need > 0 and passed < some.length:
-                step = min(step, some.length - passed)
+                left = some.length - passed
+                # A call of `min` takes longer than the comparison.
+                step = step if step < left else left  # noqa: FURB136
                 first = some.length - passed - step if desc else passed
-                rows = self.alive(some.matching(first, first + step, self.threshold))
+                rows = self.alive(some.matching(first, first + step, self.threshold, self.below))
                 passed += step
                 if some.scores is not None:
                     rows_read += step
@@ -136,11 +174,15 @@ class Matches(NamedTuple):
         """The matches among some rows of the base in the window."""
         if self.threshold is not None:
             base = self.window.view.base
-            rows = rows[base.columns[base.schema.score][rows] >= self.threshold]
+            scores = base.columns[base.schema.score][rows]
+            matches = scores >= self.threshold
+            if self.below is not None:
+                matches &= scores < self.below
+            rows = rows[matches]
         return self.alive(rows)
 
     def alive(self, rows: BaseRows) -> BaseRows:
-        """The rows that are not deleted among some rows of the base at or above the threshold."""
+        """The rows that are not deleted among some rows of the base that meet the condition on the score."""
         if not len(self.deleted):
             return rows
         is_deleted, _ = find(self.deleted, rows)
@@ -158,34 +200,52 @@ class Matches(NamedTuple):
         return (rows[::-1][first:last] if desc else rows[first:last]), rows_read
 
 
-def _counted(
-    base: Segment, low: int, high: int, threshold: float, shortcuts: Shortcuts
-) -> tuple[tuple[Candidates, ...], tuple[float, ...], int]:
-    """The candidates among the rows ``[low, high)``, the levels that were read, and the number of compared rows."""
+def _counted(  # noqa: PLR0917 - the bounds of rows and of scores belong together
+    base: Segment, low: int, high: int, threshold: float, below: float | None, shortcuts: Shortcuts
+) -> tuple[tuple[Candidates, ...], int, tuple[float, ...], int]:
+    """The candidates among the rows ``[low, high)``.
+
+    Returns:
+        The candidates, the number of rows at or above ``below``, the levels that were read, and the number of compared
+        rows.
+    """
     # Take the column cut to this segment's rows. Later values in its array may be wrong: a newer segment that found no
     # room has written its rows into a copy.
     scores = base.column(base.schema.score)
     candidates: list[Candidates] = []
     levels: tuple[float, ...] = ()
-    rows_read = 0
+    rows_read = above = 0
     if high - low > shortcuts.few_rows and shortcuts.levels:
         value_index = base.value_index(base.schema.score, desc=True)
         if value_index is not None and low < value_index.covered:
             stop = min(high, value_index.covered)
             known, levels, rows_read = _known(value_index, low, stop, scores, threshold)
+            if below is not None:
+                known, above, levels, rows_read = _below(
+                    value_index, low, stop, scores, threshold, below, known, levels, rows_read
+                )
             candidates.append(known)
             low = stop
     if low < high:
         own = scores[low:high]
-        candidates.append(Candidates(low, high - low, int(np.count_nonzero(own >= threshold)), None, own))
+        matched = int(np.count_nonzero(own >= threshold))
+        if below is not None:
+            too_high = int(np.count_nonzero(own >= below))
+            above += too_high
+            matched -= too_high
+        candidates.append(Candidates(low, high - low, matched, None, own))
         rows_read += high - low
-    return tuple(candidates), levels, rows_read
+    return tuple(candidates), above, levels, rows_read
 
 
 def _known(
     value_index: ValueIndex, low: int, high: int, scores: Array, threshold: float
 ) -> tuple[Candidates, tuple[float, ...], int]:
-    """The result of `_counted` for rows that a value index covers, by the sparsest level that has all matches."""
+    """The candidates of a threshold among rows that a value index covers, by the sparsest level that has all matches.
+
+    Returns:
+        The candidates, the levels that were read, and the number of compared rows.
+    """
     level = value_index.serving(threshold)
     if level is None:
         matched, compared = value_index.block_counts.count(scores, low, high, threshold)
@@ -198,3 +258,27 @@ def _known(
         return Candidates(first, length, length, rows, None), levels, 0
     matched, compared = level.count(first, first + length, threshold)
     return Candidates(first, length, matched, rows, sort_keys), levels, compared
+
+
+def _below(  # noqa: PLR0917 - as `_counted`
+    value_index: ValueIndex,
+    low: int,
+    high: int,
+    scores: Array,
+    threshold: float,
+    below: float,
+    reaching: Candidates,
+    levels: tuple[float, ...],
+    rows_read: int,
+) -> tuple[Candidates, int, tuple[float, ...], int]:
+    """The result of `_counted` for rows that a value index covers, by that of `_known` for the threshold."""
+    too_high, read, compared = _known(value_index, low, high, scores, below)
+    above = too_high.matched
+    own = reaching.scores
+    if own is None:
+        # All candidates reach the threshold, but some may reach the bound.
+        level = value_index.serving(threshold)
+        assert level is not None  # only a level's entries match without a comparison
+        _, _, own = level.between(low, high)
+    reaching = reaching._replace(matched=reaching.matched - above, scores=own)
+    return reaching, above, levels if read == levels else (*levels, *read), rows_read + compared

@@ -328,9 +328,13 @@ def _sorts(kind: str) -> st.SearchStrategy[str]:
     return st.sampled_from(SORTABLE) | st.sampled_from(SORT_FIELDS[kind])
 
 
-def _thresholds() -> st.SearchStrategy[float]:
+def _thresholds() -> st.SearchStrategy[float | tuple[float, float]]:
+    """Thresholds, and sometimes bands."""
     odd = (5e-324, 100.1, float("inf"), float("nan"))
-    return st.sampled_from((0.0, -1.0)) | st.sampled_from((*odd, *map(float, _SCORES)))
+    thresholds = st.sampled_from((0.0, -1.0)) | st.sampled_from((*odd, *map(float, _SCORES)))
+    edges = sorted({float("-inf"), -1.0, *(odd[:-1]), *map(float, _SCORES)})
+    bands = [(low, high) for place, low in enumerate(edges) for high in edges[place + 1 :]]
+    return thresholds | st.sampled_from(bands)
 
 
 def _pages(

@@ -307,12 +307,17 @@ def matches(document: Document, query: Query) -> bool:
         return False
     if isinstance(query.end, int) and timestamp >= query.end:
         return False
-    threshold: float = getattr(query, SCORE[kind])
-    if threshold > 0.0:
-        score = value_of(document, SCORE[kind])
-        if score is None or score < threshold:
-            return False
+    if not _has_score(value_of(document, SCORE[kind]), getattr(query, SCORE[kind])):
+        return False
     return not (query.exclude_interim and plain(document.get("is_interim")))
+
+
+def _has_score(score: float | None, condition: float | tuple[float, float]) -> bool:
+    """Whether a score reaches a threshold, or lies in a band."""
+    if isinstance(condition, tuple):
+        low, high = condition
+        return score is not None and low <= score < high
+    return condition <= 0.0 or (score is not None and score >= condition)
 
 
 def _key(leading: Any, document: Document, ties: Sequence[str], *, desc: bool) -> tuple[Any, ...]:

@@ -131,8 +131,8 @@ def bucket_queries(*, jobs: Sequence[str] = JOBS) -> "st.SearchStrategy[BucketQu
 
     Instants are integers. Some queries are lookups by ``timestamp``. Windows begin and end at the edges of buckets, or
     1 ms before or after them; some are open, empty or reversed. Thresholds are the scores themselves, values that match
-    every bucket, and values that match none. Every sortable field leads in both directions. Pages may have size 0, or
-    begin past the last match.
+    every bucket, and values that match none. Some queries have a band in place of a threshold. Every sortable field
+    leads in both directions. Pages may have size 0, or begin past the last match.
 
     Args:
         jobs: the jobs of the queries; each query names one or several of them (default `JOBS`).

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from bucketquery.arrays.sorted_arrays import sampled
+from bucketquery.arrays.sorted_arrays import counts_reaching, sampled
 from bucketquery.model.schema import Array, Int32s, Int64s
 from bucketquery.model.sizes import DEFAULT_SIZES, Sizes
 
@@ -82,6 +82,27 @@ class BlockCounts:
         total += _at_least(values[first:begin], threshold) + _at_least(values[end:stop], threshold)
         return total, (to - from_) + (begin - first) + (stop - end)
 
+    def counts(self, values: Array, first: int, stop: int, edges: Array) -> Int64s:
+        """The counts of `count` for each of some ascending edges.
+
+        O(k log m) for k edges, plus a comparison with the values of one class for each, and with those of two blocks.
+        """
+        block = self._block
+        low, high = -(-first // block), stop // block
+        if low >= high:
+            return counts_reaching(values[first:stop], edges)
+        begin, end = low * block, high * block
+        divided = self._edges.searchsorted(edges, "right")
+        totals: Int64s = self._before[high, divided + 1] - self._before[low, divided + 1]
+        borders = np.array((begin, end), dtype=np.int32)
+        classes, at = np.unique(divided, return_index=True)
+        for number, start, after in zip(classes.tolist(), at.tolist(), [*at[1:].tolist(), len(edges)], strict=True):
+            offset, behind = self._offsets.item(number), self._offsets.item(number + 1)
+            from_, to = self._places[offset:behind].searchsorted(borders).tolist()
+            totals[start:after] += counts_reaching(self._sorted[offset + from_ : offset + to], edges[start:after])
+        beside = np.concatenate((values[first:begin], values[end:stop]))
+        return totals + counts_reaching(beside, edges)
+
     def nbytes(self) -> int:
         """Bytes of the arrays."""
         return sum(array.nbytes for array in (self._before, self._edges, self._offsets, self._places, self._sorted))
@@ -113,23 +134,45 @@ class LazyBlockCounts:
         Complexity: O(stop - first) for at most 131,072 values, and for the first two calls with more. Other calls cost
         what `BlockCounts.count` does, and the first of them makes the block counts.
         """
-        sizes = self._sizes
-        if stop - first <= sizes.compared_values:
+        if stop - first <= self._sizes.compared_values:
             return _compared(values[first:stop], threshold)
+        block_counts = self._made(values, 1)
+        if block_counts is None:
+            return _compared(values[first:stop], threshold)
+        known = min(stop, block_counts.length)
+        counted, compared = block_counts.count(values, first, known, threshold)
+        behind = values[max(first, known) : stop]
+        return counted + _at_least(behind, threshold), compared + len(behind)
+
+    def counts(self, values: Array, first: int, stop: int, edges: Array) -> Int64s:
+        """The counts of `count` for each of some ascending edges.
+
+        O(n log n) for at most 131,072 values. Otherwise as `BlockCounts.counts`, and the first call with at least three
+        edges makes the block counts.
+        """
+        is_short = stop - first <= self._sizes.compared_values
+        block_counts = None if is_short else self._made(values, len(edges))
+        if block_counts is None:
+            return counts_reaching(values[first:stop], edges)
+        known = min(stop, block_counts.length)
+        counted = block_counts.counts(values, first, known, edges)
+        behind = values[max(first, known) : stop]
+        return counted + counts_reaching(behind, edges) if len(behind) else counted
+
+    def _made(self, values: Array, times: int) -> BlockCounts | None:
+        """The block counts, for this number of counts; None if they do not pay yet."""
+        sizes = self._sizes
         block_counts = self._block_counts
         if (
             block_counts is None
             or len(values) - block_counts.length > block_counts.length // sizes.counted_per_value_behind
         ):
-            self._comparisons += 1
+            self._comparisons += times
             if self._comparisons <= sizes.compared_times:
-                return _compared(values[first:stop], threshold)
+                return None
             # Two readers may both make them, with the same result.
             block_counts = self._block_counts = BlockCounts(values, sizes)
-        known = min(stop, block_counts.length)
-        counted, compared = block_counts.count(values, first, known, threshold)
-        behind = values[max(first, known) : stop]
-        return counted + _at_least(behind, threshold), compared + len(behind)
+        return block_counts
 
     def nbytes(self) -> int:
         """Bytes of the block counts; 0 if they are not made yet."""

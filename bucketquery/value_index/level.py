@@ -84,6 +84,13 @@ class Level:
         """
         return self._block_counts.count(self.entries()[1], first, stop, threshold)
 
+    def counts(self, first: int, stop: int, edges: Array) -> Int64s:
+        """The counts of `count` for each of some ascending edges.
+
+        As fast as `LazyBlockCounts.counts`.
+        """
+        return self._block_counts.counts(self.entries()[1], first, stop, edges)
+
     def with_later(self, rows: Int64s, sort_keys: Array) -> "Level":
         """This level and the later rows that reach its edge, which are written in place if there is room.
 

@@ -17,7 +17,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from bucketquery.arrays.sorted_arrays import sampled
+from bucketquery.arrays.sorted_arrays import FEW_EDGES, sampled
 from bucketquery.model.schema import Array, Bools, Int64s
 from bucketquery.model.sizes import DEFAULT_SIZES, Sizes
 from bucketquery.value_index.block_counts import LazyBlockCounts
@@ -84,6 +84,35 @@ class ValueIndex:
         """The sparsest level that has all rows whose sort key is at least ``threshold``; None if no level has."""
         at = bisect_left(self._belows, threshold)
         return self.levels[at - 1] if at else None
+
+    def counts(self, sort_keys: Array, low: int, high: int, edges: Array) -> Int64s:
+        """For each of some ascending edges the number of covered rows in ``[low, high)`` with at least this sort key.
+
+        Args:
+            sort_keys: the sort keys of the covered rows, and perhaps of others after them.
+            low: the first row.
+            high: the row after the last.
+            edges: shape (k,), ascending.
+
+        It counts in each level that serves some edges; a short level serves those of the sparser ones too.
+        """
+        counts = np.empty(len(edges), dtype=np.int64)
+        # As `serving` finds it: the number of the level, plus one, for each edge.
+        served = np.array(self._belows, dtype=np.float64).searchsorted(edges)
+        numbers, at = np.unique(served, return_index=True)
+        for number, start, stop in zip(numbers.tolist(), at.tolist(), [*at[1:].tolist(), len(edges)], strict=True):
+            own = edges[start:stop]
+            if not number:
+                counts[start:stop] = self.block_counts.counts(sort_keys, low, high, own)
+                continue
+            level = self.levels[number - 1]
+            first, rows, _ = level.between(low, high)
+            if len(rows) <= self._sizes.compared_values and len(edges) - start > FEW_EDGES:
+                # Sorting these entries once takes less time than sorting those of each sparser level too.
+                counts[start:] = level.counts(first, first + len(rows), edges[start:])
+                break
+            counts[start:stop] = level.counts(first, first + len(rows), own)
+        return counts
 
     def with_later(self, sort_keys: Array) -> "ValueIndex":
         """The value index of the covered rows and later ones.

@@ -62,6 +62,8 @@ WANTED_OF_A_KIND = {
     "a threshold that cuts": 50,
     "a result exactly at the threshold": 20,
     "a result next to the threshold": 10,
+    "a band that leaves out both sides": 3,
+    "a result exactly at the end of a band": 10,
     "interim left out": 40,
     "inserted": 300,
     "replaced": 50,
@@ -242,8 +244,13 @@ def _look_at_page(table: Table, case: Case, seen: Counter[str]) -> None:
     seen[f"{kind}: a result exactly at the start"] += query.start in timestamps
     seen[f"{kind}: a result exactly at the end"] += query.end in timestamps
     threshold = getattr(query, score)
-    if threshold > 0.0:
-        given = {stored[name].get(score) for name in of_job}
+    given = {stored[name].get(score) for name in of_job}
+    if isinstance(threshold, tuple):
+        low, high = threshold
+        known = {value for value in given if value is not None}
+        seen[f"{kind}: a band that leaves out both sides"] += min(known, default=low) < low < high < max(known)
+        seen[f"{kind}: a result exactly at the end of a band"] += high in known
+    elif threshold > 0.0:
         seen[f"{kind}: a result exactly at the threshold"] += threshold in given
         beside = {math.nextafter(threshold, math.inf), math.nextafter(threshold, -math.inf)}
         seen[f"{kind}: a result next to the threshold"] += not beside.isdisjoint(given)
@@ -368,7 +375,21 @@ def _with_threshold(change: Callable[[float], float]) -> Callable[[Query], Query
     def changed(query: Query) -> Query:
         name = SCORES[kind_of(query)]
         threshold = getattr(query, name)
+        if isinstance(threshold, tuple):
+            low, high = change(threshold[0]), threshold[1]
+            return query.replace(**{name: (low, high)}) if low < high else query
         return query if threshold <= 0.0 else query.replace(**{name: change(threshold)})
+
+    return changed
+
+
+def _with_band(change: Callable[[float, float], Any]) -> Callable[[Query], Query]:
+    """The fault of asking for another condition instead of a band."""
+
+    def changed(query: Query) -> Query:
+        name = SCORES[kind_of(query)]
+        condition = getattr(query, name)
+        return query.replace(**{name: change(*condition)}) if isinstance(condition, tuple) else query
 
     return changed
 
@@ -378,7 +399,8 @@ def _missing_matches(documents: list[Document], query: Query) -> dict[str, Any]:
     scored = [document for document in documents if document.get(name) is not None]
     unscored = [document for document in documents if document.get(name) is None]
     answer = evaluate(documents, query)
-    if not _is_lookup(query) and getattr(query, name) > 0.0 and scored:
+    condition = getattr(query, name)
+    if not _is_lookup(query) and (isinstance(condition, tuple) or condition > 0.0) and scored:
         answer["count"] += evaluate(unscored, query.replace(**{name: 0.0}))["count"]
     return answer
 
@@ -551,6 +573,11 @@ FAULTS_OF_A_KIND: dict[str, Fault] = {
     "the threshold is excluded": _asked_as(_with_threshold(lambda score: math.nextafter(score, math.inf))),
     "the threshold is rounded": _asked_as(_with_threshold(lambda score: float(f"{score:.15g}"))),
     "a missing score matches a threshold": _missing_matches,
+    "the end of a band is forgotten": _asked_as(_with_band(lambda low, _: low)),
+    "the end of a band is included": _asked_as(_with_band(lambda low, high: (low, math.nextafter(high, math.inf)))),
+    "a band from 0 has results below 0 or without a score": _asked_as(
+        _with_band(lambda low, high: 0.0 if low <= 0.0 and high > 100.0 else (low, high))
+    ),
     "interim is never left out": _asked_as(lambda query: query.replace(exclude_interim=False)),
     "desc is forgotten": _asked_as(lambda query: query.replace(desc=False)),
     "ties ascend in both directions": _ties_ascend,

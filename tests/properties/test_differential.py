@@ -6,9 +6,11 @@ begins with table 17 of seed 0 and so repeats the failure. BUCKETQUERY_CASES / C
 an index that takes every shortcut it can, and the same number on an index that takes none.
 """
 
+import math
 import os
 from collections.abc import Callable, Mapping
 from functools import partial
+from itertools import pairwise
 from random import Random
 from typing import Any
 
@@ -50,6 +52,7 @@ from support.strategies import (
     as_scores,
     commit_counts,
     fits,
+    has_band,
     histories,
     identity,
     kind_of,
@@ -210,7 +213,7 @@ class IndexEngine:
         snapshot = self.snapshots[case.state]
         known = table.jobs(case.state).issuperset(case.query.jobs)
         way = self.rng.randrange(10)
-        if way == 0 and len(case.query.jobs) == 1:
+        if way == 0 and len(case.query.jobs) == 1 and not has_band(case.query):
             return outcome(call, snapshot, case.query)
         if way == 1 and known:
             look_closely(table, case, snapshot)
@@ -245,7 +248,7 @@ def search(results: ResultsIndex | Snapshot, query: Query) -> dict[str, Any]:
 
 
 def call(snapshot: Snapshot, query: Query) -> dict[str, Any]:
-    """The response body to a query that is asked with the keywords of the API's client."""
+    """The response body to a query that is asked with the keywords of the API's client, which take no band."""
     shared: dict[str, Any] = {
         "job_id": query.jobs[0],
         "exclude_interim": query.exclude_interim,
@@ -265,11 +268,12 @@ def call(snapshot: Snapshot, query: Query) -> dict[str, Any]:
             "size": query.size,
         }
     )
+    score = getattr(query, SCORES[kind_of(query)])
     if isinstance(query, BucketQuery):
-        return snapshot.get_buckets(anomaly_score=query.anomaly_score, **shared).to_dict()
+        return snapshot.get_buckets(anomaly_score=score, **shared).to_dict()
     if isinstance(query, RecordQuery):
-        return snapshot.get_records(record_score=query.record_score, **shared).to_dict()
-    return snapshot.get_influencers(influencer_score=query.influencer_score, **shared).to_dict()
+        return snapshot.get_records(record_score=score, **shared).to_dict()
+    return snapshot.get_influencers(influencer_score=score, **shared).to_dict()
 
 
 PAGES: Mapping[Kind, type] = {"bucket": BucketPage, "record": RecordPage, "influencer": InfluencerPage}
@@ -291,6 +295,15 @@ def look_closely(table: Table, case: Case, snapshot: Snapshot) -> None:
     for name in ("job_id", "timestamp", "bucket_span", "is_interim", SCORES[kind_of(query)]):
         assert repr(page.column(name).tolist()) == repr([result[name] for result in body])
     assert repr(laid_end_to_end(snapshot, query, size=len(results) // 3 + 1)) == repr(results)
+    # A missing score is shown as 0.0.
+    scores = [result[SCORES[kind_of(query)]] for result in results]
+    assert list(snapshot.severity_counts(query).values()) == [
+        sum(low <= score < high for score in scores) for low, high in pairwise((-math.inf, 3, 25, 50, 75, math.inf))
+    ]
+    thresholds = [0.0, -1.0, *(score for score in scores[:5] if score > 0), 50.0, 1e-300]
+    assert snapshot.threshold_counts(query, thresholds).tolist() == [
+        sum(score >= threshold or threshold <= 0 for score in scores) for threshold in thresholds
+    ]
 
 
 def look_at_keys(rng: Random, table: Table, case: Case, bare: Snapshot) -> None:

@@ -620,7 +620,16 @@ def _shifted(bound: str, by: int) -> Callable[[Query], Query]:
 def _above_threshold(query: Query) -> Query:
     name = SCORES[kind_of(query)]
     threshold = getattr(query, name)
+    if isinstance(threshold, tuple):
+        return query
     return query.replace(**{name: threshold + 1e-9}) if threshold > 0 else query
+
+
+def _without_the_bound(query: Query) -> Query:
+    """The fault of reading a band as a threshold."""
+    name = SCORES[kind_of(query)]
+    band = getattr(query, name)
+    return query.replace(**{name: band[0]}) if isinstance(band, tuple) else query
 
 
 def _one_side(change: ExpectedChange) -> ExpectedChange:
@@ -796,6 +805,7 @@ FAULTS: dict[str, dict[str, Any]] = {
     "feed: the start is excluded": _asked(_shifted("start", 1)),
     "feed: the end is included": _asked(_shifted("end", 1)),
     "feed: the threshold is excluded": _asked(_above_threshold),
+    "feed: the end of a band is forgotten": _asked(_without_the_bound),
     "feed: the threshold is forgotten": _asked(lambda query: query.replace(**{SCORES[kind_of(query)]: 0.0})),
     "feed: the first job only": _asked(lambda query: query.replace(jobs=query.jobs[0])),
     "feed: only the new side is judged": _feed(_one_side),

@@ -52,7 +52,7 @@ def test_no_shortcut_changes_an_answer(monkeypatch: pytest.MonkeyPatch) -> None:
             seen += compared(history, sizes, writes=6, queries=6, sets=SETS)
     # If a search may take only one shortcut, the plan of its page shows whether it was taken.
     # The plan does not show whether matches were skipped, so the calls are counted.
-    wanted = dict.fromkeys((*OF_ONE - {"skip"}, "around", "with_later", "corrected", "cases"), 20)
+    wanted = dict.fromkeys((*OF_ONE - {"skip"}, "around", "with_later", "corrected", "cases", "band"), 20)
     assert {name: seen[name] for name in wanted if seen[name] < wanted[name]} == {}
 
 
@@ -98,6 +98,14 @@ def compared(
             query = history.query()
             expected, plainly = answer(snapshot, query, only((), sizes))
             seen["cases"] += 1
+            seen["band"] += isinstance(getattr(query, SCORES[kind_of(query)]), tuple)
+            thresholds = history.thresholds()
+            counts = [
+                answer(snapshot, query.replace(size=0, **reaching(query, at)), ALL_SHORTCUTS)[0][0] for at in thresholds
+            ]
+            for some in (only((), sizes), sizes):
+                counted = snapshot._with_shortcuts(some).threshold_counts(query, thresholds)
+                assert counted.tolist() == counts, f"history {history.seed}: {query!r} at {thresholds}"
             # In random order, because a search may find rows that an earlier one has cached.
             for shortcuts in history.rng.sample(sets, len(sets)):
                 found, how = answer(snapshot, query, only(shortcuts, sizes))
@@ -116,6 +124,16 @@ def answer(
     """Count and keys of a page, and how it was found."""
     page = snapshot._with_shortcuts(shortcuts).search(query)
     return (page.count, list(page.keys())), dict(page.explain())
+
+
+def reaching(query: Query, threshold: float) -> dict[str, Any]:
+    """The condition of a query that its matches also reach a threshold; a band that none can reach stays empty."""
+    name = SCORES[kind_of(query)]
+    condition = getattr(query, name)
+    if isinstance(condition, float):
+        return {name: max(condition, threshold)}
+    low, high = max(condition[0], threshold if threshold > 0 else -math.inf), condition[1]
+    return {name: (low, high) if low < high else math.inf}
 
 
 def is_cached(snapshot: Snapshot, query: Query) -> bool:
@@ -263,6 +281,11 @@ class History:
 
     # ---- queries
 
+    def thresholds(self) -> list[float]:
+        """Some thresholds, at times so many that scores are sorted to count them."""
+        some = (0.0, -1.0, 3.0, 75.0, 50.0, 200.0, *self.rng.choices(self.asked, k=3))
+        return [*self.rng.choices(some, k=3), *([float(at) for at in range(90)] if self.rng.random() < 0.1 else ())]
+
     def query(self) -> Query:
         """A query, mostly by value."""
         rng = self.rng
@@ -283,6 +306,12 @@ class History:
             given = rng.choice(self.asked)
             at_ties = (given, math.nextafter(given, math.inf), math.nextafter(given, -math.inf))
             asked[score] = rng.choice((1.0, 3.0, 25.0, 50.0, 75.0, 75.0, 1e-9, 37.3, 99.5, 100.0, 101.0, *at_ties))
+            if rng.random() < 0.4:
+                high = rng.choice(
+                    (25.0, 75.0, 100.0, math.inf, rng.choice(self.asked), math.nextafter(given, math.inf))
+                )
+                low = rng.choice((asked[score], 0.0, -math.inf))
+                asked[score] = (low, high) if low < high else (low, math.nextafter(low, math.inf))
         return QUERIES[self.kind](**asked)
 
 

@@ -19,12 +19,13 @@ from support.living_model import (
     effect,
     is_interim,
     listing,
+    lowest,
     meets,
     score_of,
     seen,
     thinned,
 )
-from support.strategies import SCORES, Batch, Name, Query, State, apply_batch, kind_of
+from support.strategies import Batch, Name, Query, State, apply_batch
 from support.tiers import of_tier
 
 #: The time of the twins.
@@ -438,7 +439,7 @@ class LivingMachine(IndexMachine):
                     of_query = effect(query, change)
                     if of_query is not None:
                         found[commit][name] = change, of_query
-                exact = query is not None and getattr(query, SCORES[kind_of(query)]) >= less.floor
+                exact = query is not None and lowest(query) >= less.floor
                 for reason, (first, last, count) in less.ranges.items():
                     if not exact and meets(query, kind, job_id, first, last):
                         ranges.add((commit, reason, kind, job_id, first, last, count, less.floor, TICK))

@@ -238,6 +238,12 @@ def listing(state: State, query: Query | None) -> dict[Name, Seen]:
     return found
 
 
+def lowest(query: Query) -> float:
+    """The lowest score that a query matches, by its threshold or its band."""
+    condition = getattr(query, SCORES[kind_of(query)])
+    return float(condition[0] if isinstance(condition, tuple) else condition)
+
+
 def matches(query: Query, name: Name, score: float | None, *, is_interim: bool) -> bool:
     """Whether a query matches a result; the result's kind, key, score and interim flag decide it."""
     kind, (job_id, timestamp, *_) = name
@@ -248,7 +254,10 @@ def matches(query: Query, name: Name, score: float | None, *, is_interim: bool) 
     start, end, threshold = query.start, query.end, getattr(query, SCORES[kind])
     if (start is not None and timestamp < start) or (end is not None and timestamp >= end):
         return False
-    if threshold > 0.0 and (score is None or score < threshold):
+    if isinstance(threshold, tuple):
+        if score is None or not threshold[0] <= score < threshold[1]:
+            return False
+    elif threshold > 0.0 and (score is None or score < threshold):
         return False
     return not (query.exclude_interim and is_interim)
 

@@ -27,6 +27,7 @@ _SEARCH_SIZES: Mapping[str, tuple[float, ...]] = {
     "smallest_look": (1, 4),
     "first_look": (1, 4),
     "deep_from": (0, 3),
+    "few_counted_jobs": (0, 1, 64),
     "skip_from": (0, 1, 3),
     "ahead_rows": (1, 5, 40, 2_048),
 }

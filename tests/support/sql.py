@@ -103,7 +103,8 @@ AND job_id IN (SELECT value FROM json_each(:jobs))
 _FILTERS = """
 (:start IS NULL OR timestamp >= :start)
 AND (:end IS NULL OR timestamp < :end)
-AND (:threshold <= 0.0 OR {score} >= :threshold)
+AND (:below IS NULL OR {score} < :below)
+AND (:threshold <= 0.0 AND :below IS NULL OR {score} >= :threshold)
 AND NOT (:exclude_interim AND is_interim IS TRUE)
 """
 _MATCHES = {
@@ -451,6 +452,9 @@ class SqlResults:
             plural, parameters["threshold"] = "records", query.record_score
         else:
             plural, parameters["threshold"] = "influencers", query.influencer_score
+        parameters["below"] = None
+        if isinstance(parameters["threshold"], tuple):
+            parameters["threshold"], parameters["below"] = parameters["threshold"]
         matches = _MATCHES[plural]
         count: int = self._connection.execute(f"SELECT COUNT(*) {matches}", parameters).fetchone()[0]
         if parameters["timestamp"] is not None and count == 0:

@@ -147,6 +147,11 @@ def results_in(batch: Iterable[Document]) -> Iterable[Document]:
             yield {**record, **taken, "result_type": "record"}
 
 
+def has_band(query: Query) -> bool:
+    """Whether a query has a band of scores, which only a query value can have."""
+    return isinstance(getattr(query, SCORES[kind_of(query)]), tuple)
+
+
 def kind_of(query: Query) -> Kind:
     """The kind of results that a query asks for."""
     return next(kind for kind in KINDS if type(query) is QUERIES[kind])
@@ -838,11 +843,22 @@ def _edge(rng: Random, domain: Domain) -> int:
     return rng.choice(domain.timestamps) + rng.choice((0, 0, 0, 1, -1, 1_000 * min(domain.spans)))
 
 
-def _threshold(rng: Random, domain: Domain) -> float:
+def _threshold(rng: Random, domain: Domain) -> float | tuple[float, float]:
+    """Mostly a threshold, at times a band."""
     chance = rng.random()
     if chance < 0.5:
         return 0.0
+    if chance > 0.9:
+        return _band(rng, domain)
     if chance < 0.6:
         return rng.choice((-1.0, math.nan, math.inf, 5e-324, 75.0, 100.0, 50.5))
     score = min(rng.choices(domain.scores, k=2))
     return rng.choice((score, score, math.nextafter(score, math.inf), math.nextafter(score, -math.inf)))
+
+
+def _band(rng: Random, domain: Domain) -> tuple[float, float]:
+    """A band between two stored scores, or one with an open or an odd side."""
+    low, high = sorted(rng.choices(domain.scores, k=2))
+    low = rng.choice((*[low] * 6, -math.inf, -1.0, 0.0, 5e-324))
+    high = rng.choice((*[high] * 6, math.inf, math.nextafter(high, math.inf), 100.0))
+    return (low, high) if low < high else (low, math.nextafter(low, math.inf))

@@ -49,8 +49,23 @@ def test_block_counts_agree_with_a_comparison(values: list[float]) -> None:
             for stop in range(first, len(values) + 1):
                 counted, compared = made.count(given, first, stop, threshold)
                 assert counted == compared_count(given, first, stop, threshold)
+                assert made.counts(given, first, stop, np.array([threshold, 1e10])).tolist() == [counted, 0]
                 assert 0 <= compared <= stop - first
     assert given.tobytes() == np.array(values, dtype=np.float64).tobytes()
+
+
+@pytest.mark.usefixtures("small")
+@pytest.mark.parametrize("many", [0, 80])
+@pytest.mark.parametrize("values", VALUES.values(), ids=VALUES)
+def test_many_edges_are_counted_as_each_of_them(values: list[float], many: int) -> None:
+    """The counts of many ascending edges, repeats included, are those of each edge, for any range of values."""
+    given = np.array(values, dtype=np.float64)
+    made = BlockCounts(given, sizes())
+    edges = np.array([-9.0, 1e-9, 3.0, 3.0, 24.9, 75.0, *np.linspace(75.0, 101, many)])
+    for first in range(len(values) + 1):
+        for stop in range(first, len(values) + 1):
+            expected = [compared_count(given, first, stop, edge) for edge in edges.tolist()]
+            assert made.counts(given, first, stop, edges).tolist() == expected
 
 
 @pytest.mark.usefixtures("small")
@@ -137,6 +152,21 @@ def test_lazy_block_counts_compare_until_block_counts_pay() -> None:
     made = lazy._block_counts
     assert lazy.count(values, 1, 19, 5.0) == (14, 3 + 1 + 3)
     assert lazy._block_counts is made
+
+
+@pytest.mark.usefixtures("eager")
+def test_three_edges_make_block_counts_at_once() -> None:
+    """Few values are compared. Two edges of many values are compared, and three make the block counts."""
+    values = np.arange(20.0)
+    lazy = LazyBlockCounts(sizes())
+    assert lazy.counts(values, 3, 12, np.arange(9.0)).tolist() == [9, 9, 9, 9, 8, 7, 6, 5, 4]
+    assert lazy.counts(values, 0, 20, np.array([5.0, 9.0])).tolist() == [15, 11]
+    assert lazy.nbytes() == 0
+    assert lazy.counts(values, 0, 20, np.array([5.0, 9.0])).tolist() == [15, 11]
+    assert lazy.nbytes() > 0
+    more = np.append(values, [7.0, 3.0])
+    assert lazy.counts(more, 0, 22, np.array([5.0, 9.0])).tolist() == [16, 11]
+    assert lazy.counts(more, 0, 11, np.array([5.0, 9.0])).tolist() == [6, 2]
 
 
 @pytest.mark.usefixtures("eager")

@@ -198,6 +198,10 @@ def test_a_constant_takes_the_memory_of_one_value() -> None:
         ({"end": STEP}, False),
         ({"exclude_interim": True}, True),
         ({"exclude_interim": True, "anomaly_score": 11}, False),
+        ({"anomaly_score": (10, 11)}, True),
+        ({"anomaly_score": (11, 80)}, False),
+        ({"anomaly_score": (11, 80.5)}, True),
+        ({"anomaly_score": (-1, 10)}, False),
     ],
 )
 def test_a_few_rows_matter_if_either_side_matches(asked: dict[str, Any], expected: bool) -> None:

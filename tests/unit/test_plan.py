@@ -9,8 +9,9 @@ from bucketquery import ResultsIndex
 from bucketquery.model.schema import RECORD
 from bucketquery.queries.queries import BucketQuery, RecordQuery, resolve
 from bucketquery.queries.resolved import ResolvedQuery
+from bucketquery.search import plan as plan_module
 from bucketquery.search.order import Order
-from bucketquery.search.plan import Explanation, Plan, choose
+from bucketquery.search.plan import Explanation, Plan, _best_below, choose
 from bucketquery.search.search import search
 from bucketquery.search.shortcuts import ALL_SHORTCUTS, Shortcuts
 from bucketquery.search.threshold import Matches
@@ -43,7 +44,7 @@ def resolved(**parameters: Any) -> ResolvedQuery:
 
 def counted(of: Table, query: ResolvedQuery, shortcuts: Shortcuts = ALL_SHORTCUTS) -> Matches:
     """The matches of a query."""
-    return Matches.of(Window.of(of.rows, query.start, query.end), query.threshold, shortcuts)
+    return Matches.of(Window.of(of.rows, query.start, query.end), query.threshold, shortcuts, query.below)
 
 
 def all_plans(of: Table, query: ResolvedQuery, need: int, shortcuts: Shortcuts = ALL_SHORTCUTS) -> list[Plan]:
@@ -84,6 +85,79 @@ def test_plans_try_denser_levels_before_all_matches(opposed: Table) -> None:
     matches = counted(opposed, few)
     assert [len(plan.rows) for plan in all_plans(opposed, few, 10)] == [256, 0]
     assert 2 * matches.matched < 1_024 < 4 * matches.matched, "the next level has 1,024 rows"
+
+
+@pytest.mark.parametrize(
+    ("band", "accesses", "numbers"),
+    [
+        ((50.0, 75.0), ["level", "level", "level", "all"], "levels"),
+        ((0.0, 20.0), ["level", "all"], "the column"),
+        ((74.0, 75.0), ["all"], "few matches"),
+    ],
+)
+def test_a_band_by_score_skips_the_rows_above_it(
+    opposed: Table, band: tuple[float, float], accesses: list[str], numbers: str
+) -> None:
+    """The level has the rows above the band too; if none has as many, the column is read. Few rows are listed."""
+    query = resolved(sort="anomaly_score", desc=True, anomaly_score=band, start=0, size=10)
+    scores = opposed.base.column("anomaly_score")
+    plans = all_plans(opposed, query, 10)
+    assert plans[0].access == accesses[0]
+    assert plans[-1].access == "all"
+    page, count, explanation = search(opposed, query)
+    inside = np.sort(scores[(scores >= band[0]) & (scores < band[1])])[::-1]
+    assert (count, page.column("anomaly_score").tolist()) == (len(inside), inside[:10].tolist())
+    if numbers == "levels":
+        above = int((scores >= band[1]).sum())
+        assert all(plan.compared > above + 10 for plan in plans[:-1])
+        assert [len(plan.rows) < plan.compared // 2 for plan in plans[:1]] == [True]
+        assert explanation.path == "order"
+    if numbers == "the column":
+        assert plans[0].number == -1
+        assert plans[0].compared == ROWS
+        assert 10 <= len(plans[0].rows) < ROWS // 4
+        assert len(plans) == 2
+
+
+def test_the_best_sort_keys_below_a_bound_are_taken_by_a_sample() -> None:
+    """About twice the needed sort keys are listed; all below the bound if the sample tells too little."""
+    sort_keys = np.random.default_rng(7).permutation(100_000) / 1_000
+    for below, need, most in (
+        (50.0, 10, 2_000),
+        (50.0, 1_000, 6_000),
+        (0.02, 10, 20),
+        (50.0, 30_000, 50_000),
+        (0.0, 5, 0),
+    ):
+        places = _best_below(sort_keys, below, need)
+        inside = np.sort(sort_keys[sort_keys < below])
+        assert min(need, len(inside)) <= len(places) <= most
+        assert np.array_equal(np.sort(sort_keys[places]), inside[len(inside) - len(places) :])
+        assert (np.diff(places) > 0).all()
+    # The sample has every value here, and more than half of them are equal.
+    tied = np.array([5.0] * 20 + [1.0, 9.0])
+    assert _best_below(tied, 9.0, 2).tolist() == [*range(20)]
+    assert _best_below(tied, 5.0, 2).tolist() == [20]
+    assert _best_below(tied[:0], 5.0, 2).tolist() == []
+
+
+def test_a_sample_that_finds_too_few_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    """If the sample misses the greatest values below the bound, all below it are listed."""
+    monkeypatch.setattr(plan_module, "sampled", lambda values, _: values[-4:])
+    sort_keys = np.array([1.0, 2.0, 3.0, 4.0, 50.0, 51.0, 52.0, 53.0])
+    assert _best_below(sort_keys, 90.0, 1).tolist() == [5, 6, 7]
+    monkeypatch.setattr(plan_module, "sampled", lambda *_: np.array([60.0, 61.0, 62.0, 63.0]))
+    assert _best_below(sort_keys, 90.0, 1).tolist() == [*range(8)]
+
+
+def test_a_band_without_the_most_common_value_is_not_looked_for_by_it() -> None:
+    """Most buckets have the score 0. A search for the lowest scores of a band above 0 does not look for 0."""
+    of = table([bucket(at, anomaly_score=float(max(0, at - 3_000))) for at in range(ROWS)])
+    for band, access in (((1.0, 2_000.0), "all"), ((0.0, 2_000.0), "value")):
+        query = resolved(sort="anomaly_score", anomaly_score=band, start=0, size=10)
+        assert all_plans(of, query, 10)[0].access == access
+        page, _, _ = search(of, query)
+        assert page.column("anomaly_score").tolist() == ([*range(1, 11)] if access == "all" else [0] * 10)
 
 
 def test_an_explanation_counts_rows_of_failed_plans(opposed: Table) -> None:

@@ -36,6 +36,7 @@ OPEN = ResolvedQuery(
     expand=False,
     exclude_interim_records=False,
     schema=BUCKET,
+    below=None,
 )
 #: The resolved query of each kind if only the job is given.
 RESOLVED: dict[Kind, ResolvedQuery] = {

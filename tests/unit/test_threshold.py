@@ -1,5 +1,6 @@
 """Matches: the rows of a window at or above a threshold, counted exactly, whatever value index exists already."""
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise
@@ -44,7 +45,7 @@ def resolved(**parameters: Any) -> ResolvedQuery:
 def matched(view: View, shortcuts: Shortcuts = ON_FEW_ROWS, **parameters: Any) -> Matches:
     """The matches of a query with these parameters."""
     query = resolved(**parameters)
-    return Matches.of(Window.of(view, query.start, query.end), query.threshold, shortcuts)
+    return Matches.of(Window.of(view, query.start, query.end), query.threshold, shortcuts, query.below)
 
 
 def counted(base: Segment, threshold: float) -> int:
@@ -52,7 +53,7 @@ def counted(base: Segment, threshold: float) -> int:
     return matched(View(base, NO_ROWS, empty_segment(BUCKET)), anomaly_score=threshold).matched
 
 
-def numbered(view: View, start: int, end: int, threshold: float | None) -> list[int]:
+def numbered(view: View, start: int, end: int, threshold: float | None, below: float | None = None) -> list[int]:
     """The row numbers of the matches in a view, in time order; each row is compared by itself."""
     rows = np.array([row for row in range(view.base.length + view.head.length) if row not in view.deleted.tolist()])
     read = Selection(view, rows)
@@ -60,7 +61,7 @@ def numbered(view: View, start: int, end: int, threshold: float | None) -> list[
     found = [
         (timestamp, span, row)
         for row, timestamp, span, score in zip(rows.tolist(), *columns, strict=True)
-        if start <= timestamp < end and (threshold is None or score >= threshold)
+        if start <= timestamp < end and (threshold is None or score >= threshold) and (below is None or score < below)
     ]
     return [row for _, _, row in sorted(found)]
 
@@ -156,17 +157,30 @@ def base(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Seg
     return whole
 
 
+CONDITIONS: list[tuple[float | None, float | None]] = [
+    *((threshold, None) for threshold in THRESHOLDS),
+    *((-math.inf, high) for high in (3.0, math.inf)),
+    *((0.0, high) for high in (1e-9, 75.0)),
+    *((3.0, 12.0), (25.0, 75.0), (74.95, 75.0), (75.0, 100.5)),
+]
+
+
 @pytest.mark.parametrize("shortcuts", [ON_FEW_ROWS, only((), ON_FEW_ROWS)], ids=["all", "none"])
-@pytest.mark.parametrize("threshold", THRESHOLDS)
-def test_matches_equal_a_comparison_of_each_row(base: Segment, threshold: float | None, shortcuts: Shortcuts) -> None:
+@pytest.mark.parametrize(("threshold", "below"), CONDITIONS)
+def test_matches_equal_a_comparison_of_each_row(
+    base: Segment, threshold: float | None, below: float | None, shortcuts: Shortcuts
+) -> None:
     """In every window the count, the first and last matches, pages, and the matches among given rows are the same."""
     for view in views(base):
         for start, end in [(None, None), *pairwise(EDGES), *zip(EDGES, EDGES[3:], strict=False)]:
             window = {} if start is None else {"start": start, "end": end}
-            query = resolved(**window)._replace(threshold=threshold)
-            found = Matches.of(Window.of(view, query.start, query.end), query.threshold, shortcuts)
-            expected = numbered(view, query.start, query.end, threshold)
+            query = resolved(**window)
+            found = Matches.of(Window.of(view, query.start, query.end), threshold, shortcuts, below)
+            expected = numbered(view, query.start, query.end, threshold, below)
             assert found.matched == len(expected)
+            assert found.above == (0 if below is None else len(numbered(view, query.start, query.end, below)))
+            again = found.between(query.start, query.end)
+            assert (again.matched, again.above, again.below) == (found.matched, found.above, found.below)
             assert (found.head + 40).tolist() == [row for row in range(40, 46) if row in expected]
             in_base = [row for row in expected if row < 40]
             inside: Int64s = np.arange(found.window.base.start, found.window.base.stop)
@@ -194,7 +208,11 @@ def test_candidates_select_their_matching_rows(rows: list[int] | None, scores: l
     some = Candidates(7, 5, 5, None if rows is None else np.array(rows), None if scores is None else np.array(scores))
     for first in range(6):
         for stop in range(first, 6):
-            assert some.matching(first, stop, 75.0).tolist() == [
+            if scores is not None:
+                assert some.matching(first, stop, 2.0, 80.0).tolist() == [
+                    entries[at] for at in range(first, stop) if 2.0 <= scores[at] < 80.0
+                ]
+            assert some.matching(first, stop, 75.0, None).tolist() == [
                 entries[at] for at in range(first, stop) if scores is None or scores[at] >= 75.0
             ]
 

@@ -117,6 +117,21 @@ def test_a_threshold_is_served_by_the_sparsest_level_that_has_all_its_rows(colum
         assert made.serving(threshold) is (having[-1] if having else None)
 
 
+@pytest.mark.parametrize("compared_values", [0, 20, 1_000])
+@EACH_COLUMN
+def test_many_edges_are_counted_as_each_of_them(
+    column: Column, compared_values: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The counts of ascending edges are those of a comparison, whether levels are short or have block counts."""
+    resize(monkeypatch, compared_values=compared_values, block_values=8, value_classes=7)
+    sort_keys = column(np.random.default_rng(5), LENGTH).astype(np.float64)
+    made = index_of(sort_keys, MARKS)
+    for edges in ([3.0], [-300.0, -1.0, 0.0, 1e-9, 25.0, 75.0, 99.0], [*range(-9, 100)]):
+        for low, high in ((0, LENGTH), (7, 450), (100, 110), (5, 5)):
+            expected = [int((sort_keys[low:high] >= edge).sum()) for edge in edges]
+            assert made.counts(sort_keys, low, high, np.array(edges, dtype=np.float64)).tolist() == expected
+
+
 @EACH_COLUMN
 def test_each_level_is_much_sparser_than_the_one_before(column: Column) -> None:
     """A level has at most six tenths of the rows of the one before it.
