@@ -20,6 +20,8 @@ from bucketquery.testing.values import double, plain, timestamp_ms
 
 _MOST_SCORES: Final = 1_000_000
 _MOST_THRESHOLDS: Final = 10_000
+#: The mean length of a day and a week, and the shortest of a month.
+_SECONDS: Final = {"day": 86_400, "week": 7 * 86_400, "month": 28 * 86_400}
 _SEVERITIES: Final = (("low", -math.inf), ("warning", 3.0), ("minor", 25.0), ("major", 50.0), ("critical", 75.0))
 
 
@@ -238,7 +240,8 @@ def _edges(timestamps: list[int], start: int | None, end: int | None, cell: int 
         return []
     first = min(timestamps) if start is None else start
     last = max(timestamps) if end is None else end - 1
-    if isinstance(cell, int) and (last - first) // (cell * 1_000) > _MOST_SCORES:
+    seconds = cell if isinstance(cell, int) else _SECONDS[cell]
+    if (last - first) // (seconds * 1_000) > _MOST_SCORES:
         reason = f"a swimlane has at most {_MOST_SCORES} cells"
         raise LimitExceeded(reason, field="cell", value=cell)
     return cell_edges(first, last, cell, zone)
