@@ -37,6 +37,8 @@ from support.strategies import (
 IDS = (
     *("web", "Web", "web-1", "web-2", "web-10", "web.prod", "w", "db-eu-1", "db-us-1", "db-us-2", "a", "Z", "0"),
     *("é", "\uffee", "\U0001f4a1", "x" * 255, "a.b", "données", "z"),
+    # A document may make a job known whose id is the name of a group.
+    "shop",
 )
 GROUPS = ("shop", "Shop", "db", "web-group", "é-group")
 #: Tokens that select nothing, one, many or all of `IDS`, or remove some.
@@ -62,10 +64,11 @@ TIES: Mapping[str, Sequence[str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """The stored results and the known jobs with their groups at one commit."""
+    """The stored results at one commit, and the known jobs with their groups and with the spans of `put_job`."""
 
     stored: State
     known: Mapping[str, tuple[str, ...]]
+    spans: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -80,11 +83,17 @@ class History:
     late: float = 0.3
     newest: int = 0
     most: int = 400
+    first: int = FIRST
+    step_ms: int = STEP
 
     @property
     def now(self) -> Moment:
         """The moment of the newest commit."""
         return self.moments[self.index.sequence]
+
+    def at(self, row: int) -> int:
+        """The instant of a row."""
+        return self.first + row * self.step_ms
 
     def step(self) -> None:
         """Make one write; a history with too many results drops the oldest half of its time."""
@@ -102,10 +111,16 @@ class History:
         )
         self.rng.choices([write for write, _ in writes], weights=[weight for _, weight in writes])[0]()
 
-    def publish(self, stored: State, known: Mapping[str, tuple[str, ...]], write: Callable[[], Any]) -> None:
+    def publish(
+        self,
+        stored: State,
+        known: Mapping[str, tuple[str, ...]],
+        write: Callable[[], Any],
+        spans: Mapping[str, int] | None = None,
+    ) -> None:
         """Make a write that leads to this moment, or changes nothing."""
         sequence = self.index.sequence
-        self.moments[sequence + 1] = Moment(stored, known)
+        self.moments[sequence + 1] = Moment(stored, known, self.now.spans if spans is None else spans)
         self.moments.pop(sequence - MOMENTS_KEPT, None)
         write()
         assert self.index.sequence in {sequence, sequence + 1}
@@ -118,9 +133,7 @@ class History:
         """A new document of a job, mostly one of the newest, with values that collide."""
         rng = self.rng
         row = rng.randrange(self.newest + 1) if rng.random() < self.late else self.newest
-        return document(
-            rng, job_id, FIRST + row * STEP, rng.choice(self.spans), is_interim=rng.random() < 0.2, full=0.7
-        )
+        return document(rng, job_id, self.at(row), rng.choice(self.spans), is_interim=rng.random() < 0.2, full=0.7)
 
     def take(self, batch: Batch, **named: Any) -> None:
         """Write a batch."""
@@ -181,15 +194,15 @@ class History:
         rng, now = self.rng, self.now
         named: dict[str, Any] = {}
         if rng.random() < 0.4:
-            named["end"] = FIRST + rng.randrange(self.newest // 2 + 1) * STEP
+            named["end"] = self.at(rng.randrange(self.newest // 2 + 1))
         if rng.random() < 0.3:
-            named["start"] = FIRST + rng.randrange(self.newest + 1) * STEP
+            named["start"] = self.at(rng.randrange(self.newest + 1))
         if rng.random() < 0.3:
             named["interim_only"] = True
         some = rng.sample(sorted(now.known), min(len(now.known), rng.choice((1, 2, 5))))
         jobs = some if some and rng.random() < 0.8 else None
         if not named:
-            named["end"] = FIRST + 2 * STEP
+            named["end"] = self.at(2)
         gone = deleted(now.stored, jobs, **named)
         after = {name: value for name, value in now.stored.items() if name not in gone}
         self.publish(after, now.known, lambda: self.index.delete(jobs, **named))
@@ -206,12 +219,18 @@ class History:
     def put_job(self) -> None:
         """Put a new job or a known one."""
         rng, now = self.rng, self.now
-        job_id = rng.choice(self.ids)
-        groups = tuple(sorted(rng.sample(GROUPS, rng.choice((0, 1, 2)))))
+        taken = {group for groups in now.known.values() for group in groups}
+        job_id = rng.choice([job for job in self.ids if job not in taken] or ["free"])
+        free = [group for group in GROUPS if group not in now.known and group != job_id]
+        groups = tuple(sorted(rng.sample(free, rng.choice((0, 1, 2)))))
         named: dict[str, Any] = {"groups": groups}
         if rng.random() < 0.5:
             named["bucket_span"] = rng.choice((60, 300))
-        self.publish(now.stored, {**now.known, job_id: groups}, lambda: self.index.put_job(job_id, **named))
+        spans = {job: span for job, span in now.spans.items() if job != job_id}
+        if "bucket_span" in named:
+            spans[job_id] = named["bucket_span"]
+        known = {**now.known, job_id: groups}
+        self.publish(now.stored, known, lambda: self.index.put_job(job_id, **named), spans)
 
     def drop_job(self) -> None:
         """Delete a job with its results."""
@@ -221,7 +240,8 @@ class History:
         job_id = self.rng.choice(sorted(now.known))
         after = {name: value for name, value in now.stored.items() if name[1][0] != job_id}
         known = {job: groups for job, groups in now.known.items() if job != job_id}
-        self.publish(after, known, lambda: self.index.delete_job(job_id))
+        spans = {job: span for job, span in now.spans.items() if job != job_id}
+        self.publish(after, known, lambda: self.index.delete_job(job_id), spans)
 
 
 def questions(rng: Random, moment: Moment, spans: Sequence[int], newest: int, number: int) -> list[Query]:
