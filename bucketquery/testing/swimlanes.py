@@ -19,6 +19,9 @@ from bucketquery.testing.shapes import Document
 from bucketquery.testing.values import double, plain, timestamp_ms
 
 _MOST_SCORES: Final = 1_000_000
+#: The first instant of the year 0001, and the first one behind the year 9999.
+_FIRST_MS: Final = -62_135_596_800_000
+_BEHIND_MS: Final = 253_402_300_800_000
 _MOST_THRESHOLDS: Final = 10_000
 #: The mean length of a day and a week, and the shortest of a month.
 _SECONDS: Final = {"day": 86_400, "week": 7 * 86_400, "month": 28 * 86_400}
@@ -67,7 +70,7 @@ def evaluate_swimlane(
         cell: the length of a cell in seconds, or ``day``, ``week`` or ``month``.
         start: the first instant of the window, in epoch ms; None or -1 leaves this side open.
         end: the first instant after the window; None or -1 leaves this side open.
-        tzinfo: the zone of days, weeks and months.
+        tzinfo: the zone of days, weeks and months. All cells must begin and end in the years 0001 to 9999.
         by: ``job``, or the field name of influencers.
         lanes: the largest number of lanes on the page.
         from_: the number of lanes to skip.
@@ -84,7 +87,7 @@ def evaluate_swimlane(
     >>> found.lanes, found.cells, found.scores
     (['web'], [0, 3600000], [[80.0, None]])
     """
-    start, end = _bound(start), _bound(end)
+    start, end = _in_years(start), _in_years(end)
     kind: Kind = "bucket" if by == "job" else "influencer"
     named = [
         (_lane(document, by), timestamp_ms(document), double(document.get(SCORE[kind])))
@@ -221,6 +224,12 @@ def evaluate_threshold_counts(
 
 def _bound(given: int | None) -> int | None:
     return None if given == -1 else given
+
+
+def _in_years(given: int | None) -> int | None:
+    """A bound in the years 0001 to 9999, outside of which there are no results and no cells."""
+    bound = _bound(given)
+    return None if bound is None else min(max(bound, _FIRST_MS), _BEHIND_MS)
 
 
 def _lane(document: Document, by: str) -> str | None:
