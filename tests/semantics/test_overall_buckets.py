@@ -238,7 +238,14 @@ SHORTER = [
 ]
 NO_SPAN = [
     CallDenied("14.4", claim, DAY, {"bucket_span": span}, invalid("bucket_span", ""), "TV")
-    for claim, span in (("no unit", "90"), ("no number", "h"), ("a boolean", True), ("an unknown unit", "2y"))
+    for claim, span in (
+        ("no unit", "90"),
+        ("no number", "h"),
+        ("a boolean", True),
+        ("an unknown unit", "2y"),
+        ("not positive", 0),
+        ("negative", -3_600),
+    )
 ]
 
 FINE = [
@@ -367,13 +374,6 @@ SCORES = [
             Given(SEVERAL[1:]),
             {"bucket_span": 60},
             [one(0, 7, span=60, web=7), one(1, 6, span=60, interim=True, web=6)],
-            "OBP",
-        ),
-        (
-            "the mean is exact",
-            Given([bucket(0, job_id=f"j{number}", anomaly_score=0.1) for number in range(10)]),
-            {"top_n": 10},
-            [(0, 3_600, 0.1, tuple((f"j{number}", 0.1) for number in range(10)), False)],
             "OBP",
         ),
         (
