@@ -15,7 +15,7 @@ import pytest
 
 from bucketquery import ResultsIndex
 from support.many_jobs import Moment
-from support.shortcuts import AS_THEY_ARE, WAYS, combine_few, shortcuts_for, take
+from support.shortcuts import AS_THEY_ARE, WAYS, shortcuts_for, take
 from support.summary_cases import SEVERAL, Case, Table, answered, expected, play_cases
 from support.tiers import of_tier
 
@@ -30,7 +30,6 @@ def run(way: str, cases: int, seed: str) -> Counter[str]:
     def opened(table: str) -> ResultsIndex:
         shortcuts = shortcuts_for(patch, way, table)
         index = ResultsIndex(max_size=10**6)
-        combine_few(index, way, table)
         return take(index, shortcuts)
 
     with pytest.MonkeyPatch.context() as patch:

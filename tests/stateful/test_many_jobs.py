@@ -18,7 +18,7 @@ from bucketquery import BucketQuery, ResultsIndex, Snapshot, UnknownJob
 from bucketquery.testing import selected
 from support.helpers import PATIENCE_S
 from support.many_jobs import IDS, History, Moment, assert_as_merged, merged, order_key, questions
-from support.shortcuts import WAYS, combine_few, shortcuts_for, take
+from support.shortcuts import WAYS, shortcuts_for, take
 from support.strategies import Query, kind_of
 from support.tiers import of_tier
 
@@ -35,7 +35,6 @@ def new_history(way: str, seed: str, patch: pytest.MonkeyPatch) -> History:
     rng = Random(f"{seed} {way}")
     shortcuts = shortcuts_for(patch, way, seed)
     index = ResultsIndex(max_size=10**6)
-    combine_few(index, way, seed)
     take(index, shortcuts)
     ids = rng.sample(IDS, rng.choice((2, 5, len(IDS))))
     spans = rng.choices(SPANS, weights=(3, 3, 3, 1))[0]

@@ -272,6 +272,9 @@ def questions(rng: Random, moment: Moment, spans: Sequence[int], newest: int, nu
 def tokens(rng: Random, moment: Moment) -> list[str]:
     """Tokens in a random order: ids, groups, wildcards and exclusions; the first is no exclusion."""
     known = sorted(moment.known)
+    if rng.random() < 0.05:
+        # This is no job and no group, so the question is refused.
+        return [*known[:2], "nobody"]
     if not known:
         return ["_all"]
     chance = rng.random()
@@ -279,8 +282,7 @@ def tokens(rng: Random, moment: Moment) -> list[str]:
         return rng.sample(known, rng.randint(1, len(known)))
     if chance < 0.5:
         return rng.choice((["_all"], known[::-1], ["*", "-" + rng.choice(known)]))
-    # "nobody" is no job and no group, so a question about it is refused.
-    literals = [*known, *known, "nobody", *(group for groups in moment.known.values() for group in groups)]
+    literals = [*known, *(group for groups in moment.known.values() for group in groups)]
     drawn = [rng.choice((*TOKENS, rng.choice(literals), "-" + rng.choice(literals))) for _ in range(rng.randint(1, 5))]
     first = next((place for place, token in enumerate(drawn) if not token.startswith("-")), None)
     return drawn[first:] if first is not None else ["_all", *drawn]

@@ -27,7 +27,7 @@ from support import summaries
 from support.cases import outcome, plural
 from support.many_jobs import IDS, History, Moment, tokens
 from support.semantics_tables import at
-from support.strategies import QUERIES, SCORES, SORT_FIELDS, Document, Query, kind_of
+from support.strategies import FIRST_INSTANT, LAST_INSTANT, QUERIES, SCORES, SORT_FIELDS, Document, Query, kind_of
 
 #: Scores whose sums are exact, so that the order of adding plays no part.
 POOL = (None, 0.0, -0.0, 3.0, 2.75, 24.984375, 25, 50.0, 74.9921875, 75.0, 75, 100.0, -1.0, -0.5)
@@ -50,6 +50,8 @@ ZONES: Sequence[tuple[tzinfo, str]] = (
 )
 #: The time between two rows of a history, from a minute to a day and a bit.
 STEPS_MS = (60_000, 1_800_000, 3_600_000, 21_600_000, 90_000_001)
+#: Bounds far outside the rows, and outside the years that results may have.
+EXTREMES = frozenset({-(2**63), 2**63 - 1, 2**70, -(2**70), FIRST_INSTANT, LAST_INSTANT})
 SEVERAL = ("overall", "swimlane", "top", "severities", "thresholds", "band", "selection")
 
 
@@ -106,6 +108,8 @@ class Draw:
         start, end = sorted(history.at(rng.randint(-2, history.newest + 2)) + rng.choice((0, 0, 1, -1)) for _ in "ab")
         if rng.random() < 0.1:
             start, end = end, rng.choice((start, end))
+        if rng.random() < 0.05:
+            start, end = rng.choice((start, *sorted(EXTREMES))), rng.choice((end, *sorted(EXTREMES)))
         return {
             "start": start if rng.random() < 0.5 else rng.choice((None, -1)),
             "end": end if rng.random() < 0.5 else None,
@@ -121,25 +125,38 @@ class Draw:
         return {
             "job_id": tokens(rng, moment),
             "bucket_span": span,
-            "top_n": rng.choice((1, 1, 2, 2, 3, 100)),
+            "top_n": rng.choice((1, 1, 2, 2, 3, 100, 10**30)),
             "overall_score": rng.choice((0.0, 0.0, -9.0, 25, 12.5, 50.0, 75.0, 75.1)),
             "allow_no_match": rng.random() < 0.8,
             **self.window(),
+            **(self.on_edges(moment, span) if rng.random() < 0.5 else {}),
         }
+
+    def on_edges(self, moment: Moment, span: int | None) -> dict[str, Any]:
+        """Bounds at the beginnings and ends of intervals that have results."""
+        rng = self.rng
+        step = 1_000 * (span or max(self.history.spans))
+        begins = sorted({key[1] // step * step for _, key in moment.stored}) or [0]
+        start, end = sorted((rng.choice(begins), rng.choice(begins) + step))
+        return {"start": rng.choice((start, start + 1, None)), "end": rng.choice((end, end, end - 1, None))}
 
     def swimlane(self, moment: Moment) -> dict[str, Any]:
         """Parameters of a swimlane."""
         rng = self.rng
         cell: Any = rng.choice(("day", "day", "week", "month", self.history.step_ms // 1_000, 3_600, 86_400, 1, 7_000))
+        window = self.window()
+        if not EXTREMES.isdisjoint(window.values()):
+            # The reference has no days outside the years of Python's dates.
+            cell = rng.choice((10**9, 10**11 + 1))
         zone = {} if isinstance(cell, int) else {"tzinfo": self.zone}
         return {
             "jobs": tokens(rng, moment),
             "cell": cell,
             "by": rng.choice(("job", "job", "host", "user", "nothing")),
-            "lanes": rng.choice((1, 2, 3, 10, 100)),
-            "from_": rng.choice((0, 0, 0, 1, 5)),
+            "lanes": rng.choice((1, 2, 3, 10, 100, 10**30)),
+            "from_": rng.choice((0, 0, 0, 0, 0, 0, 1, 1, 5, 10**30)),
             **zone,
-            **self.window(),
+            **window,
         }
 
     def top(self, moment: Moment) -> dict[str, Any]:
@@ -149,8 +166,8 @@ class Draw:
             "jobs": tokens(rng, moment),
             "field": rng.choice((None, None, *FIELDS)),
             "by": rng.choice(("max", "sum")),
-            "size": rng.choice((0, 1, 3, 10, 10, 100)),
-            "from_": rng.choice((0, 0, 0, 1, 5)),
+            "size": rng.choice((0, 1, 3, 10, 10, 100, 10**30)),
+            "from_": rng.choice((0, 0, 0, 0, 0, 0, 1, 1, 5, 10**30)),
             **self.window(),
         }
 
