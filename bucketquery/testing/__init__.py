@@ -12,6 +12,10 @@ classes. Use it
 write stores or deletes, and `matching_changes` and `listing` say which changes a feed then has. They take and return
 plain dicts.
 
+`selected` says which jobs tokens select. `evaluate_overall`, `evaluate_swimlane`, `evaluate_top_influencers`,
+`evaluate_severity_counts` and `evaluate_threshold_counts` are the reference answers about the results of many jobs at
+once. They take job ids, not tokens.
+
 The strategies need the package ``hypothesis``. It is imported when one of them is called.
 
 Not here: checking documents (`ResultsIndex.upsert`) and parsing dates (the queries and ``search``).
@@ -26,7 +30,9 @@ from bucketquery.testing.living import (
     rescored,
     stored_results,
 )
+from bucketquery.testing.overall import evaluate_overall
 from bucketquery.testing.reference import SORTABLE, evaluate, evaluate_after
+from bucketquery.testing.selection import selected
 from bucketquery.testing.strategies import (
     bucket_documents,
     bucket_queries,
@@ -36,15 +42,28 @@ from bucketquery.testing.strategies import (
     record_queries,
     result_documents,
 )
+from bucketquery.testing.swimlanes import (
+    ExpectedSwimlane,
+    evaluate_severity_counts,
+    evaluate_swimlane,
+    evaluate_threshold_counts,
+    evaluate_top_influencers,
+)
 
 __all__ = [
     "SORTABLE",
     "ExpectedChange",
+    "ExpectedSwimlane",
     "bucket_documents",
     "bucket_queries",
     "deleted",
     "evaluate",
     "evaluate_after",
+    "evaluate_overall",
+    "evaluate_severity_counts",
+    "evaluate_swimlane",
+    "evaluate_threshold_counts",
+    "evaluate_top_influencers",
     "influencer_documents",
     "influencer_queries",
     "listing",
@@ -54,5 +73,6 @@ __all__ = [
     "record_queries",
     "rescored",
     "result_documents",
+    "selected",
     "stored_results",
 ]
