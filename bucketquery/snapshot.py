@@ -5,6 +5,7 @@ from typing import Any, Final, NoReturn
 
 from bucketquery.answers.change_feed import changes_after, history_of, listing
 from bucketquery.answers.changes import Changes
+from bucketquery.answers.overall import OverallBuckets, overall_buckets_of
 from bucketquery.answers.run import AnyPage, page_behind, page_of, page_of_jobs, results_of, results_of_jobs
 from bucketquery.errors import InvalidQuery, LimitExceeded
 from bucketquery.jobs.catalog import Catalog
@@ -12,6 +13,7 @@ from bucketquery.jobs.change_log import ChangeLog
 from bucketquery.model.instants import Instant
 from bucketquery.model.scalars import base_form
 from bucketquery.model.schema import Kind
+from bucketquery.queries.overall import OverallQuestion
 from bucketquery.queries.parameters import read_now
 from bucketquery.queries.queries import AnyQuery, resolve
 from bucketquery.queries.resolved import ResolvedQuery
@@ -180,6 +182,11 @@ class Snapshot(Reads):
         while walk := page._next_walk():
             page = self._page_behind(query, walk)
             yield page
+
+    def _overall(self, question: OverallQuestion, now: Instant | None) -> OverallBuckets:
+        instant = None if now is None else read_now(now)
+        resolved = question.resolve(self._read_clock if instant is None else lambda: instant)
+        return overall_buckets_of(self._catalog, question, resolved, self._sequence)
 
     def _scan(self, query: AnyQuery, now: Instant | None) -> Iterator[Any]:
         resolved = self._resolve(query, now)

@@ -38,6 +38,11 @@ class _Shard(dict[str, Job]):
         """The row counts, timestamps and bytes of its jobs, added up."""
         return Totals.of(table for job in self.values() for table in job.tables.values())
 
+    @once
+    def longest_span(self) -> int:
+        """The greatest span of its jobs, in seconds; 0 if none has a span."""
+        return max([job.longest_span() for job in self.values()], default=0)
+
 
 class Catalog:
     """All jobs at one commit; any number of threads may read it at once.
@@ -185,6 +190,16 @@ class Catalog:
         O(shards), plus O(j / shards) for each shard that has changed since the last call.
         """
         return Totals.sum_of(shard.totals for shard in self._shards())
+
+    def longest_span(self, selected: SelectedJobs) -> int:
+        """The greatest span of some jobs, in seconds; 0 if none has a span.
+
+        For all jobs O(shards), plus O(j / shards) for each shard that has changed since the last call. For some of them
+        O(j). A job without a span of its own, and with n buckets, costs O(n) once for each of its tables.
+        """
+        if selected.is_all:
+            return max(shard.longest_span for shard in self._shards())
+        return max([self.known(job_id, "job_id").longest_span() for job_id in selected.ids], default=0)
 
     @once
     def _combined(self) -> CommitTables:

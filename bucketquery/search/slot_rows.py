@@ -1,0 +1,352 @@
+"""The buckets of several jobs by slots of time: their greatest scores, and which job each is of.
+
+The rows come from the tables of all jobs, or from the own tables of a few jobs. Both are read through views, and both
+give the same answers.
+"""
+
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from typing import Final
+
+import numpy as np
+
+from bucketquery.arrays.sorted_arrays import find
+from bucketquery.jobs.all_jobs import AllJobs
+from bucketquery.jobs.catalog import Catalog
+from bucketquery.jobs.selected_jobs import SelectedJobs
+from bucketquery.model.schema import BUCKET, JOB_LABEL, Array, Bools, Float64s, Int64s
+from bucketquery.search.slot_sources import (
+    ROW_SIZES,
+    RowSizes,
+    Source,
+    interim_rows,
+    serves,
+    own_sources,
+    rows_between,
+)
+from bucketquery.search.slots import (
+    Slots,
+    greatest,
+    greatest_of_each,
+    runs_of,
+    top_means,
+    without_missing,
+)
+from bucketquery.search.threshold import Matches
+from bucketquery.search.window import Window
+from bucketquery.storage.segment import Segment, SomeRows
+from bucketquery.storage.view import View
+
+_SCORE: Final = BUCKET.score
+_NO_NUMBERS: Final[Int64s] = np.empty(0, dtype=np.int64)
+_NO_SCORES: Final[Float64s] = np.empty(0)
+
+
+#: Rows that are read: the slot, the owner and the score of each.
+_Read = tuple[Int64s, Int64s, Float64s]
+
+
+class SlotRows:
+    """The buckets of the selected jobs in a window, by slots; immutable.
+
+    Args:
+        sources: the tables: several of one job each, or those of all jobs, which do not overlap in time.
+        ids: the ids of the jobs by their number; for the tables of all jobs, their labels.
+        labels: the labels of the selected jobs, ascending; None if all rows are of selected jobs.
+        window: the first instant, and the one behind the last; both begin a slot, or leave their side open.
+        span: the length of a slot, ms.
+        exclude_interim: whether interim buckets are left out.
+        sizes: when each way pays off.
+    """
+
+    __slots__ = ("_exclude_interim", "_ids", "_labels", "_sizes", "_sources", "_span", "_views", "_window")
+
+    def __init__(
+        self,
+        sources: Sequence[Source],
+        ids: AllJobs | Sequence[str],
+        labels: Int64s | None,
+        window: tuple[int, int],
+        span: int,
+        *,
+        exclude_interim: bool,
+        sizes: RowSizes = ROW_SIZES,
+    ) -> None:
+        self._sources = sources
+        self._ids = ids
+        self._labels = labels
+        self._window = window
+        self._span = span
+        self._exclude_interim = exclude_interim
+        self._sizes = sizes
+        self._views = [source.table.final if exclude_interim else source.table.rows for source in sources]
+
+    @classmethod
+    def of(
+        cls,
+        catalog: Catalog,
+        selected: SelectedJobs,
+        window: tuple[int, int],
+        span: int,
+        *,
+        exclude_interim: bool,
+        sizes: RowSizes = ROW_SIZES,
+    ) -> "SlotRows":
+        """The rows of the selected jobs, from the tables that are read fastest."""
+        if len(selected) > sizes.few_jobs:
+            every = catalog.all_jobs(BUCKET)
+            if serves(every, selected, sizes):
+                sources = [Source(table, None) for table in every.parts]
+                labels = None if selected.is_all else np.sort(every.labels.labels(selected.ids)).astype(np.int64)
+                return cls(sources, every, labels, window, span, exclude_interim=exclude_interim, sizes=sizes)
+        ids = selected.ids
+        sources = own_sources(catalog, ids)
+        return cls(sources, ids, None, window, span, exclude_interim=exclude_interim, sizes=sizes)
+
+    def with_own_tables(self, catalog: Catalog, ids: Sequence[str]) -> "SlotRows":
+        """The same rows from the jobs' own tables."""
+        sources = own_sources(catalog, ids)
+        return SlotRows(
+            sources,
+            ids,
+            None,
+            self._window,
+            self._span,
+            exclude_interim=self._exclude_interim,
+            sizes=self._sizes,
+        )
+
+    def ids(self, owners: Int64s) -> list[str]:
+        """The ids of the jobs that own some rows."""
+        ids = self._ids
+        if isinstance(ids, AllJobs):
+            return ids.labels.ids(owners.astype(np.uint32))
+        return [ids[owner] for owner in owners.tolist()]
+
+    # ---- the greatest scores of slots
+
+    def peaks(self, threshold: float) -> tuple[Int64s, Float64s]:
+        """The slots with a score at or above a threshold, and the greatest score of each.
+
+        Args:
+            threshold: greater than 0.0, so that no bucket without a score reaches it.
+
+        O(r log r) for the r rows that reach it, if the tables have value indexes.
+        """
+        read = []
+        for source, view in zip(self._sources, self._views, strict=True):
+            window = Window.of(view, *self._window)
+            matches = Matches.of(window, threshold)
+            rows: Array = np.concatenate(
+                [_NO_NUMBERS, *(some.matching(0, some.length, threshold) for some in matches.candidates)]
+            )
+            if len(matches.deleted):
+                rows = rows[~find(matches.deleted, rows)[0]]
+            for segment, some in ((view.base, rows), (view.head, matches.head)):
+                if len(some):
+                    own = self._of_selected(source, segment, some)
+                    read.append((segment.column("timestamp")[own] // self._span, segment.column(_SCORE)[own]))
+        if not read:
+            return _NO_NUMBERS, _NO_SCORES
+        numbers, scores = (np.concatenate(columns) for columns in zip(*read, strict=True))
+        if len(read) > 1:
+            order = np.argsort(numbers, kind="stable")
+            numbers, scores = numbers[order], scores[order]
+        found, first, stop = runs_of(numbers)
+        return found, greatest(scores, first, stop)
+
+    def means(
+        self, top_n: int, catalog: Catalog, selected: SelectedJobs, only: Int64s | None = None
+    ) -> tuple[Int64s, Float64s]:
+        """The slots that have rows, and the mean of the greatest scores of ``top_n`` jobs in each.
+
+        Args:
+            top_n: the number of jobs.
+            catalog: the jobs, to read their own tables if that is faster.
+            selected: the selected jobs.
+            only: the numbers of the slots, ascending; None: all slots of the window.
+        """
+        rows = self
+        if isinstance(self._ids, AllJobs) and self._labels is None:
+            slots = [self._slots(view, only) for view in self._views]
+            is_simple = [self._is_simple(view, some, top_n) for view, some in zip(self._views, slots, strict=True)]
+            number, simple = (sum(map(len, is_simple)), sum(map(np.count_nonzero, is_simple)))
+            if 2 * simple >= number:
+                return self._means_of_slots(slots, is_simple, top_n, only)
+            if sum(view.length for view in self._views) > self._sizes.rows_per_job * len(selected):
+                rows = self.with_own_tables(catalog, selected.ids)
+        return rows.means_of_rows(top_n) if only is None else rows.means_in(only, top_n)
+
+    def means_in(self, numbers: Int64s, top_n: int) -> tuple[Int64s, Float64s]:
+        """The result of `means` for the slots of some numbers, from all their rows."""
+        found: list[tuple[Int64s, Float64s]] = []
+        for some in self._pieces(numbers):
+            own, _, scores = self.jobs(some)
+            slots, first, stop = runs_of(own)
+            found.append((slots, top_means(scores, first, stop, top_n, self._sizes.slots)[0]))
+        return _joined(found)
+
+    def means_of_rows(self, top_n: int) -> tuple[Int64s, Float64s]:
+        """The result of `means`, from the rows of a part of the window after the other."""
+        ends = [end for view in self._views for end in self._ends(view)]
+        if not ends:
+            return _NO_NUMBERS, _NO_SCORES
+        low, high = min(ends) // self._span, max(ends) // self._span + 1
+        rows = sum(Window.of(view, *self._window).length for view in self._views)
+        parts = max(1, min(-(-rows // self._sizes.rows_at_once), high - low))
+        cuts = [low + (high - low) * part // parts for part in range(parts + 1)]
+        found: list[tuple[Int64s, Float64s]] = []
+        for first, behind in pairwise(cuts):
+            numbers, _, scores = self._read([(first * self._span, behind * self._span)])
+            slots, begin, stop = runs_of(numbers)
+            found.append((slots, top_means(scores, begin, stop, top_n, self._sizes.slots)[0]))
+        return _joined(found)
+
+    def _means_of_slots(
+        self, slots: Sequence[Slots], is_simple: Sequence[Bools], top_n: int, only: Int64s | None
+    ) -> tuple[Int64s, Float64s]:
+        """The result of `means`, from the bases of tables of all jobs.
+
+        Deleted rows, rows of heads, and slots in two tables play a part in a few slots only. These are read again.
+        """
+        found: list[tuple[Int64s, Float64s]] = []
+        again: list[Int64s] = []
+        every = np.sort(np.concatenate([_NO_NUMBERS, *(some.numbers for some in slots)]))
+        again.append(every[1:][every[1:] == every[:-1]])
+        for view, some, simple in zip(self._views, slots, is_simple, strict=True):
+            again.append(some.numbers[~simple])
+            own = some if simple.all() else some.select(simple)
+            means, last = top_means(view.base.column(_SCORE), own.first, own.stop, top_n, self._sizes.slots)
+            found.append((own.numbers, means))
+            again += self._disturbed(view, own, last)
+        numbers, means = _joined(found)
+        changed = np.unique(np.concatenate(again))
+        if only is not None:
+            changed = changed[find(only, changed)[0]]
+        if not len(changed):
+            return numbers, means
+        stays = ~find(changed, numbers)[0]
+        more, their_means = self.means_in(changed, top_n)
+        numbers, means = np.concatenate((numbers[stays], more)), np.concatenate((means[stays], their_means))
+        order = np.argsort(numbers, kind="stable")
+        return numbers[order], means[order]
+
+    def _disturbed(self, view: View, slots: Slots, last: Float64s) -> Iterator[Int64s]:
+        """The numbers of the slots whose greatest scores differ from those of the base."""
+        window = Window.of(view, *self._window)
+        head = np.arange(window.head.start, window.head.stop)
+        for segment, rows, is_deleted in ((view.base, window.deleted, True), (view.head, head, False)):
+            if not len(rows):
+                continue
+            numbers = segment.column("timestamp")[rows] // self._span
+            scores = without_missing(segment.column(_SCORE)[rows])
+            is_here, at = find(slots.numbers, numbers)
+            least = np.where(is_here, last.take(at, mode="clip"), -np.inf) if len(last) else np.full(len(at), -np.inf)
+            yield numbers[scores >= least if is_deleted else scores > least]
+
+    def _slots(self, view: View, only: Int64s | None) -> Slots:
+        """The slots of the base, deleted rows included."""
+        if only is None:
+            return Slots.of(view.timestamps, Window.of(view, *self._window).base, self._span)
+        first, stop = (
+            view.timestamps.searchsorted(only * self._span),
+            view.timestamps.searchsorted((only + 1) * self._span),
+        )
+        return Slots(only, first, stop).select(stop > first)
+
+    def _is_simple(self, view: View, slots: Slots, top_n: int) -> Bools:
+        """Which slots have no two rows of a job. If all rows have one timestamp and one span, their jobs differ."""
+        if top_n == 1:
+            return np.ones(len(slots.numbers), dtype=np.bool_)
+        timestamps, spans = view.timestamps, view.base.column("bucket_span")
+        first, last = slots.first, slots.stop - 1
+        same: Bools = (timestamps[first] == timestamps[last]) & (spans[first] == spans[last])
+        return same
+
+    def _ends(self, view: View) -> Iterator[int]:
+        """The first and last timestamps of base and head in the window."""
+        window = Window.of(view, *self._window)
+        for segment, rows in ((view.base, window.base), (view.head, window.head)):
+            if rows.start < rows.stop:
+                yield segment.timestamp(rows.start)
+                yield segment.timestamp(rows.stop - 1)
+
+    # ---- rows
+
+    def interim(self, numbers: Int64s) -> Bools:
+        """For each of some slots, ascending, whether it has an interim bucket."""
+        is_interim = np.zeros(len(numbers), dtype=np.bool_)
+        if self._exclude_interim or not len(numbers):
+            return is_interim
+        for source, view in zip(self._sources, self._views, strict=True):
+            rows, head = interim_rows(source.table)
+            for segment, some in ((view.base, rows), (view.head, head)):
+                if len(some):
+                    own = self._of_selected(source, segment, some)
+                    is_here, at = find(numbers, segment.column("timestamp")[own] // self._span)
+                    is_interim[at[is_here]] = True
+        return is_interim
+
+    def jobs(self, numbers: Int64s) -> _Read:
+        """The greatest score of each job in each of some slots, by slot and then by job.
+
+        Returns:
+            The number of the slot, the owner and the score of each.
+        """
+        if not len(numbers):
+            return _NO_NUMBERS, _NO_NUMBERS, _NO_SCORES
+        ends = (np.diff(numbers) != 1).nonzero()[0]
+        firsts = numbers[np.append(0, ends + 1)] * self._span
+        behinds = (numbers[np.append(ends, len(numbers) - 1)] + 1) * self._span
+        return self._read(list(zip(firsts.tolist(), behinds.tolist(), strict=True)))
+
+    def _pieces(self, numbers: Int64s) -> Iterator[Int64s]:
+        """The numbers in parts, so that each has not many more rows than are read at once."""
+        rows = 0
+        lows, highs = numbers * self._span, (numbers + 1) * self._span
+        for view in self._views:
+            for timestamps in (view.timestamps, view.head_timestamps):
+                rows += int((timestamps.searchsorted(highs) - timestamps.searchsorted(lows)).sum())
+        parts = max(1, min(-(-rows // self._sizes.rows_at_once), len(numbers)))
+        return iter(np.array_split(numbers, parts))
+
+    def _read(self, stretches: Sequence[tuple[int, int]]) -> _Read:
+        """The greatest score of each job in each slot of some stretches of time, ascending and disjoint."""
+        lows, highs = (np.array(ends, dtype=np.int64) for ends in zip(*stretches, strict=True))
+        parts: list[_Read] = []
+        for source, view in zip(self._sources, self._views, strict=True):
+            parts += self._read_source(source, view, lows, highs)
+        if not parts:
+            return _NO_NUMBERS, _NO_NUMBERS, _NO_SCORES
+        if len(parts) == 1:
+            return greatest_of_each(*parts[0])
+        numbers, owners, scores = (np.concatenate(columns) for columns in zip(*parts, strict=True))
+        return greatest_of_each(numbers, owners, scores)
+
+    def _read_source(self, source: Source, view: View, lows: Int64s, highs: Int64s) -> Iterator[_Read]:
+        for segment, rows in rows_between(view, lows, highs):
+            own = rows if self._labels is None else self._of_selected(source, segment, rows)
+            numbers = segment.column("timestamp")[own] // self._span
+            scores = segment.column(_SCORE)[own]
+            if source.owner is None:
+                yield numbers, segment.column(JOB_LABEL)[own].astype(np.int64), scores
+                continue
+            slots, first, stop = runs_of(numbers)
+            if len(slots) < len(numbers):
+                scores = greatest(scores, first, stop)
+            yield slots, np.full(len(slots), source.owner), scores
+
+    def _of_selected(self, source: Source, segment: Segment, rows: SomeRows) -> SomeRows:
+        """Those of some rows that are of selected jobs."""
+        labels = self._labels
+        if labels is None or source.owner is not None:
+            return rows
+        kept = find(labels, segment.column(JOB_LABEL)[rows].astype(np.int64))[0].nonzero()[0]
+        return kept + rows.start if isinstance(rows, slice) else rows[kept]
+
+
+def _joined(parts: Sequence[tuple[Int64s, Float64s]]) -> tuple[Int64s, Float64s]:
+    if len(parts) == 1:
+        return parts[0]
+    numbers, scores = zip(*parts, strict=True) if parts else ((), ())
+    return np.concatenate((_NO_NUMBERS, *numbers)), np.concatenate((_NO_SCORES, *scores))
