@@ -307,9 +307,8 @@ class ClientReads(ABC):
 
         >>> from bucketquery import ResultsIndex
         >>> index = ResultsIndex()
-        >>> bucket = {"timestamp": 0, "bucket_span": 3600}
-        >>> buckets = [{**bucket, "job_id": "web", "anomaly_score": 80}, {**bucket, "job_id": "db", "anomaly_score": 40}]
-        >>> commit = index.upsert(buckets, kind="bucket")
+        >>> web = {"job_id": "web", "timestamp": 0, "bucket_span": 3600, "anomaly_score": 80}
+        >>> commit = index.upsert([web, {**web, "job_id": "db", "anomaly_score": 40}], kind="bucket")
         >>> [found.overall_score for found in index.get_overall_buckets(job_id=["web", "db"], top_n=2)]
         [60.0]
         """

@@ -18,11 +18,13 @@ from bucketquery.model.schema import BUCKET, JOB_LABEL, Array, Bools, Float64s, 
 from bucketquery.search.slot_sources import (
     ROW_SIZES,
     RowSizes,
+    SelectedLabels,
     Source,
     interim_rows,
-    serves,
+    of_selected,
     own_sources,
     rows_between,
+    serves,
 )
 from bucketquery.search.slots import (
     Slots,
@@ -30,6 +32,7 @@ from bucketquery.search.slots import (
     greatest_of_each,
     runs_of,
     top_means,
+    top_means_of_columns,
     without_missing,
 )
 from bucketquery.search.threshold import Matches
@@ -42,6 +45,9 @@ _NO_NUMBERS: Final[Int64s] = np.empty(0, dtype=np.int64)
 _NO_SCORES: Final[Float64s] = np.empty(0)
 
 
+#: A matrix is used if it has at most this many cells for each score.
+_CELLS_PER_SCORE: Final = 2
+
 #: Rows that are read: the slot, the owner and the score of each.
 _Read = tuple[Int64s, Int64s, Float64s]
 
@@ -52,7 +58,7 @@ class SlotRows:
     Args:
         sources: the tables: several of one job each, or those of all jobs, which do not overlap in time.
         ids: the ids of the jobs by their number; for the tables of all jobs, their labels.
-        labels: the labels of the selected jobs, ascending; None if all rows are of selected jobs.
+        labels: the labels of the selected jobs; None if all rows are of selected jobs.
         window: the first instant, and the one behind the last; both begin a slot, or leave their side open.
         span: the length of a slot, ms.
         exclude_interim: whether interim buckets are left out.
@@ -65,7 +71,7 @@ class SlotRows:
         self,
         sources: Sequence[Source],
         ids: AllJobs | Sequence[str],
-        labels: Int64s | None,
+        labels: SelectedLabels | None,
         window: tuple[int, int],
         span: int,
         *,
@@ -97,7 +103,7 @@ class SlotRows:
             every = catalog.all_jobs(BUCKET)
             if serves(every, selected, sizes):
                 sources = [Source(table, None) for table in every.parts]
-                labels = None if selected.is_all else np.sort(every.labels.labels(selected.ids)).astype(np.int64)
+                labels = None if selected.is_all else SelectedLabels.of(every, selected)
                 return cls(sources, every, labels, window, span, exclude_interim=exclude_interim, sizes=sizes)
         ids = selected.ids
         sources = own_sources(catalog, ids)
@@ -144,7 +150,7 @@ class SlotRows:
                 rows = rows[~find(matches.deleted, rows)[0]]
             for segment, some in ((view.base, rows), (view.head, matches.head)):
                 if len(some):
-                    own = self._of_selected(source, segment, some)
+                    own = of_selected(self._labels, segment, some)
                     read.append((segment.column("timestamp")[own] // self._span, segment.column(_SCORE)[own]))
         if not read:
             return _NO_NUMBERS, _NO_SCORES
@@ -196,11 +202,47 @@ class SlotRows:
         parts = max(1, min(-(-rows // self._sizes.rows_at_once), high - low))
         cuts = [low + (high - low) * part // parts for part in range(parts + 1)]
         found: list[tuple[Int64s, Float64s]] = []
+        is_own = not isinstance(self._ids, AllJobs)
         for first, behind in pairwise(cuts):
-            numbers, _, scores = self._read([(first * self._span, behind * self._span)])
+            part = (first * self._span, behind * self._span)
+            dense = self._dense(part) if is_own else None
+            if dense is not None:
+                found.append((dense[0], top_means_of_columns(dense[1], top_n)))
+                continue
+            numbers, _, scores = self._read([part])
             slots, begin, stop = runs_of(numbers)
             found.append((slots, top_means(scores, begin, stop, top_n, self._sizes.slots)[0]))
         return _joined(found)
+
+    def _dense(self, stretch: tuple[int, int]) -> tuple[Int64s, Float64s] | None:
+        """The greatest score of each job in each slot of a stretch of time, as a matrix; None if it would be sparse.
+
+        It takes a third of the time of `_read`, which sorts the scores.
+
+        Returns:
+            The numbers of the slots that have rows, and a matrix with a row for each table and a column for each slot;
+            minus infinity where a job has no row.
+        """
+        lows, highs = (np.array([end], dtype=np.int64) for end in stretch)
+        parts: list[tuple[int, Int64s, Float64s]] = []
+        for row, view in enumerate(self._views):
+            for segment, rows in rows_between(view, lows, highs):
+                numbers, scores = self._slots_of_job(segment, rows)
+                if len(numbers):
+                    parts.append((row, numbers, scores))
+        if not parts:
+            return None
+        least = min(numbers.item(0) for _, numbers, _ in parts)
+        width = max(numbers.item(-1) for _, numbers, _ in parts) - least + 1
+        if width * len(self._views) > _CELLS_PER_SCORE * sum(len(numbers) for _, numbers, _ in parts):
+            return None
+        matrix = np.full((len(self._views), width), -np.inf)
+        for row, numbers, scores in parts:
+            own = matrix[row]
+            at = slice(0, width) if len(numbers) == width else numbers - least
+            own[at] = np.maximum(own[at], scores)
+        has_rows: Bools = np.any(matrix > -np.inf, axis=0)
+        return has_rows.nonzero()[0] + least, matrix if has_rows.all() else matrix[:, has_rows]
 
     def _means_of_slots(
         self, slots: Sequence[Slots], is_simple: Sequence[Bools], top_n: int, only: Int64s | None
@@ -282,7 +324,7 @@ class SlotRows:
             rows, head = interim_rows(source.table)
             for segment, some in ((view.base, rows), (view.head, head)):
                 if len(some):
-                    own = self._of_selected(source, segment, some)
+                    own = of_selected(self._labels, segment, some)
                     is_here, at = find(numbers, segment.column("timestamp")[own] // self._span)
                     is_interim[at[is_here]] = True
         return is_interim
@@ -325,24 +367,21 @@ class SlotRows:
 
     def _read_source(self, source: Source, view: View, lows: Int64s, highs: Int64s) -> Iterator[_Read]:
         for segment, rows in rows_between(view, lows, highs):
-            own = rows if self._labels is None else self._of_selected(source, segment, rows)
-            numbers = segment.column("timestamp")[own] // self._span
-            scores = segment.column(_SCORE)[own]
             if source.owner is None:
-                yield numbers, segment.column(JOB_LABEL)[own].astype(np.int64), scores
-                continue
-            slots, first, stop = runs_of(numbers)
-            if len(slots) < len(numbers):
-                scores = greatest(scores, first, stop)
-            yield slots, np.full(len(slots), source.owner), scores
+                own = of_selected(self._labels, segment, rows)
+                numbers = segment.column("timestamp")[own] // self._span
+                yield numbers, segment.column(JOB_LABEL)[own].astype(np.int64), segment.column(_SCORE)[own]
+            else:
+                numbers, scores = self._slots_of_job(segment, rows)
+                yield numbers, np.full(len(numbers), source.owner), scores
 
-    def _of_selected(self, source: Source, segment: Segment, rows: SomeRows) -> SomeRows:
-        """Those of some rows that are of selected jobs."""
-        labels = self._labels
-        if labels is None or source.owner is not None:
-            return rows
-        kept = find(labels, segment.column(JOB_LABEL)[rows].astype(np.int64))[0].nonzero()[0]
-        return kept + rows.start if isinstance(rows, slice) else rows[kept]
+    def _slots_of_job(self, segment: Segment, rows: SomeRows) -> tuple[Int64s, Float64s]:
+        """The slots of some rows of one job, ascending, and the greatest score of each."""
+        numbers, scores = segment.column("timestamp")[rows] // self._span, segment.column(_SCORE)[rows]
+        if (numbers[1:] > numbers[:-1]).all():
+            return numbers, without_missing(scores)
+        slots, first, stop = runs_of(numbers)
+        return slots, greatest(scores, first, stop)
 
 
 def _joined(parts: Sequence[tuple[Int64s, Float64s]]) -> tuple[Int64s, Float64s]:

@@ -10,7 +10,7 @@ from bucketquery.jobs.all_jobs import AllJobs
 from bucketquery.jobs.catalog import Catalog
 from bucketquery.jobs.selected_jobs import SelectedJobs
 from bucketquery.model.instants import FIRST_MS, LAST_MS
-from bucketquery.model.schema import BUCKET, Int64s
+from bucketquery.model.schema import BUCKET, JOB_LABEL, Int64s
 from bucketquery.search.slots import SLOT_SIZES, SlotSizes
 from bucketquery.storage.segment import Segment, SomeRows
 from bucketquery.storage.table import Table
@@ -68,6 +68,41 @@ def serves(every: AllJobs | None, selected: SelectedJobs, sizes: RowSizes) -> Ty
     rows = sum(table.length for table in every.parts)
     others = rows * (len(selected.known) - len(selected)) // len(selected.known)
     return others < len(selected) * sizes.rows_per_job
+
+
+class SelectedLabels(NamedTuple):
+    """The labels of the selected jobs in the tables of all jobs.
+
+    Attributes:
+        labels: the labels, ascending.
+        is_range: whether no other job has a label between them.
+    """
+
+    labels: Int64s
+    is_range: bool
+
+    @classmethod
+    def of(cls, every: AllJobs, selected: SelectedJobs) -> "SelectedLabels":
+        """The labels of the selected jobs, which ascend as their ids do; a job without results may have none."""
+        found = [every.labels.label(job_id) for job_id in selected.ids]
+        labels = np.array([label for label in found if label is not None], dtype=np.int64)
+        ranks = selected.ranks
+        assert ranks is not None, "all jobs are selected"
+        return cls(labels, is_range=len(ranks) > 0 and int(ranks[-1] - ranks[0]) == len(ranks) - 1)
+
+
+def of_selected(selected: SelectedLabels | None, segment: Segment, rows: SomeRows) -> SomeRows:
+    """Those of some rows that are of selected jobs; None selects all."""
+    if selected is None:
+        return rows
+    labels, own = selected.labels, segment.column(JOB_LABEL)[rows].astype(np.int64)
+    if not len(labels):
+        return NO_ROWS
+    if selected.is_range:
+        kept = ((own >= labels[0]) & (own <= labels[-1])).nonzero()[0]
+    else:
+        kept = find(labels, own)[0].nonzero()[0]
+    return kept + rows.start if isinstance(rows, slice) else rows[kept]
 
 
 def rows_between(view: View, lows: Int64s, highs: Int64s) -> Iterator[tuple[Segment, SomeRows]]:

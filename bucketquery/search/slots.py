@@ -66,8 +66,9 @@ class Slots(NamedTuple):
         lowest, highest = inside.item(0) // span, inside.item(-1) // span
         if (highest - lowest) * _ROWS_PER_BISECTION < len(inside):
             numbers = np.arange(lowest, highest + 1)
-            first = inside.searchsorted(numbers * span)
-            # The first instant of the first slot may be before every instant that fits the dtype.
+            first = _even(inside, numbers, span)
+            if first is None:
+                first = inside.searchsorted(numbers * span)
             stop = np.append(first[1:], len(inside))
             has_rows = stop > first
             if not has_rows.all():
@@ -79,6 +80,17 @@ class Slots(NamedTuple):
     def select(self, which: Bools | Int64s) -> "Slots":
         """Some of the slots."""
         return Slots(self.numbers[which], self.first[which], self.stop[which])
+
+
+def _even(timestamps: Int64s, numbers: Int64s, span: int) -> Int64s | None:
+    """The first row of each slot if all have the same number of rows, in a tenth of the time; else None."""
+    size, rest = divmod(len(timestamps), len(numbers))
+    if rest:
+        return None
+    begins, ends = timestamps[::size], timestamps[size - 1 :: size]
+    instants = numbers * span
+    is_even = (begins >= instants).all() and (ends[:-1] < instants[1:]).all()
+    return np.arange(0, len(timestamps), size) if is_even else None
 
 
 _NONE: Final[Int64s] = np.empty(0, dtype=np.int64)
@@ -165,6 +177,31 @@ def top_means(
     return sums / np.minimum(counts, top_n), last
 
 
+def top_means_of_columns(scores: Float64s, top_n: int) -> Float64s:
+    """The mean of the greatest scores of each column of a matrix, which has minus infinity where it has no score.
+
+    Each column has a score. The order of the rows plays no part.
+
+    >>> top_means_of_columns(np.array([[5.0, 1.0], [-np.inf, 3.0]]), 2).tolist()
+    [5.0, 2.0]
+    """
+    if top_n == 1:
+        found: Float64s = scores.max(axis=0)
+        return found
+    rows = scores.T.copy()
+    rows.sort(axis=1)
+    lines = rows[:, ::-1][:, :top_n]
+    means: Float64s = _sums(lines) / np.count_nonzero(lines > -np.inf, axis=1)
+    return means
+
+
+def _sums(lines: Float64s) -> Float64s:
+    """The sum of each row, from left to right; minus infinity counts as nothing."""
+    # NumPy's `sum` adds in pairs.
+    sums: Float64s = np.add.accumulate(np.where(lines == -np.inf, 0.0, lines), axis=1)[:, -1]
+    return sums
+
+
 def _sum_tops(  # noqa: PLR0917 - the arrays of one caller
     scores: Float64s,
     first: Int64s,
@@ -185,8 +222,7 @@ def _sum_tops(  # noqa: PLR0917 - the arrays of one caller
         some = which[at : at + step]
         lines = _top_lines(scores, first[some], counts[some], min(top_n, widest), sizes)
         last[some] = lines[:, top_n - 1] if top_n <= widest else -np.inf
-        # This adds from left to right. NumPy's `sum` adds in pairs.
-        sums[some] = np.add.accumulate(np.where(lines == -np.inf, 0.0, lines), axis=1)[:, -1]
+        sums[some] = _sums(lines)
 
 
 def _top_lines(scores: Float64s, first: Int64s, counts: Int64s, top_n: int, sizes: SlotSizes) -> Float64s:
