@@ -13,7 +13,7 @@ from bucketquery.jobs.change_log import ChangeLog
 from bucketquery.model.instants import Instant
 from bucketquery.model.scalars import base_form
 from bucketquery.model.schema import Kind
-from bucketquery.queries.overall import OverallQuestion
+from bucketquery.queries.overall import OverallQuestion, ResolvedOverall
 from bucketquery.queries.parameters import read_now
 from bucketquery.queries.queries import AnyQuery, resolve
 from bucketquery.queries.resolved import ResolvedQuery
@@ -184,9 +184,12 @@ class Snapshot(Reads):
             yield page
 
     def _overall(self, question: OverallQuestion, now: Instant | None) -> OverallBuckets:
-        instant = None if now is None else read_now(now)
-        resolved = question.resolve(self._read_clock if instant is None else lambda: instant)
-        return overall_buckets_of(self._catalog, question, resolved, self._sequence)
+        if now is None:
+            resolved = question.resolve(self._read_clock)
+        else:
+            instant = read_now(now)
+            resolved = question.resolve(lambda: instant)
+        return overall_of(self, question, resolved)
 
     def _scan(self, query: AnyQuery, now: Instant | None) -> Iterator[Any]:
         resolved = self._resolve(query, now)
@@ -279,3 +282,22 @@ def page_of_any_size(snapshot: Snapshot, query: AnyQuery) -> AnyPage:
     """
     page: AnyPage = snapshot._page(query, query._job_id, None, "job_id", None)
     return page
+
+
+def resolve_overall(snapshot: Snapshot, question: OverallQuestion) -> ResolvedOverall:
+    """A question about overall buckets with every instant fixed, by the clock of the index.
+
+    Raises:
+        LimitExceeded: date math leaves the years 0001 to 9999.
+    """
+    return question.resolve(snapshot._read_clock)
+
+
+def overall_of(snapshot: Snapshot, question: OverallQuestion, resolved: ResolvedOverall) -> OverallBuckets:
+    """The overall buckets of a question whose instants are fixed.
+
+    Raises:
+        InvalidQuery: ``bucket_span`` is too short.
+        UnknownJob: a job is not known, or none is selected and the question needs one.
+    """
+    return overall_buckets_of(snapshot._catalog, question, resolved, snapshot._sequence)

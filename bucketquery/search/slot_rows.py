@@ -140,7 +140,7 @@ class SlotRows:
         O(r log r) for the r rows that reach it, if the tables have value indexes.
         """
         read = []
-        for source, view in zip(self._sources, self._views, strict=True):
+        for view in self._views:
             window = Window.of(view, *self._window)
             matches = Matches.of(window, threshold)
             rows: Array = np.concatenate(

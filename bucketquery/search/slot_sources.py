@@ -96,6 +96,7 @@ def of_selected(selected: SelectedLabels | None, segment: Segment, rows: SomeRow
     if selected is None:
         return rows
     labels, own = selected.labels, segment.column(JOB_LABEL)[rows].astype(np.int64)
+    kept: Int64s
     if not len(labels):
         return NO_ROWS
     if selected.is_range:
