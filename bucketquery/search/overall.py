@@ -128,9 +128,8 @@ def _scores(
     if threshold > 0.0:
         # A mean of n numbers may be rounded up by n units of the last place, and cancellation doubles that.
         low = threshold if top_n == 1 else threshold * (1.0 - 4.0 * top_n * math.ulp(1.0))
-        if low > 0.0:
-            numbers, peaks = rows.peaks(low)
-            return (numbers, peaks) if top_n == 1 else rows.means(top_n, catalog, selected, numbers)
+        numbers, peaks = rows.peaks(low)
+        return (numbers, peaks) if top_n == 1 else rows.means(top_n, catalog, selected, numbers)
     return rows.means(top_n, catalog, selected)
 
 

@@ -5,6 +5,8 @@ import pytest
 from bucketquery import InvalidQuery
 from bucketquery.queries.durations import read_duration
 
+SETTING = "failed to parse setting [bucket_span] with value [{}] as a time value: {}"
+
 
 @pytest.mark.parametrize(
     ("text", "milliseconds"),
@@ -35,20 +37,11 @@ def test_a_duration_has_a_number_and_a_unit(text: str, milliseconds: int) -> Non
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("", "failed to parse setting [bucket_span] with value [] as a time value: unit is missing or unrecognized"),
-        ("1", "failed to parse setting [bucket_span] with value [1] as a time value: unit is missing or unrecognized"),
-        (
-            "5M",
-            "failed to parse setting [bucket_span] with value [5M] as a time value: unit is missing or unrecognized",
-        ),
-        (
-            "1m ",
-            "failed to parse setting [bucket_span] with value [1m ] as a time value: unit is missing or unrecognized",
-        ),
-        (
-            "-2s",
-            "failed to parse setting [bucket_span] with value [-2s] as a time value: negative durations are not supported",
-        ),
+        ("", SETTING.format("", "unit is missing or unrecognized")),
+        ("1", SETTING.format("1", "unit is missing or unrecognized")),
+        ("5M", SETTING.format("5M", "unit is missing or unrecognized")),
+        ("1m ", SETTING.format("1m ", "unit is missing or unrecognized")),
+        ("-2s", SETTING.format("-2s", "negative durations are not supported")),
         ("1.5h", "failed to parse [1.5h], fractional time values are not supported"),
         (f"{2**63}s", f"failed to parse [{2**63}s], fractional time values are not supported"),
         ("9" * 5_000 + "s", f"failed to parse [{'9' * 100}], fractional time values are not supported"),

@@ -153,6 +153,8 @@ def test_jobs_methods_and_paths(index: ResultsIndex) -> None:
     """14.13: an unknown job is a 404. Other methods and paths are refused as for other results."""
     reply = handle(index, "GET", PATH.replace("web", "nobody"))
     assert (reply.status, reply.body["error"]["reason"]) == (404, "No known job with id 'nobody'")
+    spaced = handle(index, "GET", PATH.replace("web", "w%20b"))
+    assert (spaced.status, spaced.body["error"]["type"]) == (400, "illegal_argument_exception")
     assert handle(index, "PUT", PATH).headers["Allow"] == "GET,POST"
     assert handle(index, "OPTIONS", PATH).status == 200
     head = handle(index, "HEAD", PATH)

@@ -12,10 +12,11 @@ import pytest
 from bucketquery import InvalidQuery, OverallBuckets, ResultsIndex, Snapshot
 from bucketquery.jobs.all_jobs import AllJobs
 from bucketquery.jobs.catalog import Catalog
+from bucketquery.jobs.job_labels import JobLabels
 from bucketquery.model.schema import BUCKET
 from bucketquery.queries.overall import overall_question
 from bucketquery.search import overall as room
-from bucketquery.search.slot_sources import RowSizes
+from bucketquery.search.slot_sources import RowSizes, SelectedLabels, of_selected
 from bucketquery.search.slots import SlotSizes
 from bucketquery.storage.table import Table
 
@@ -246,6 +247,23 @@ def test_without_tables_of_all_jobs_the_own_tables_are_read() -> None:
     snapshot._catalog.__dict__["all_jobs"] = lambda _schema: None
     (found,) = asked(snapshot, SIZES["common"], ["web", "db"], top_n=2)
     assert (found.bucket_span, found.overall_score) == (2**32, 6.0)
+
+
+def test_selected_jobs_may_have_no_label() -> None:
+    """A job without results may have none, and then no row is selected. All labels of a prefix are a range."""
+    index = index_of(*(bucket(name, 0, 5.0) for name in ("a-1", "a-2", "b-1", "b-2")))
+    catalog = index.snapshot()._catalog
+    every = AllJobs.of(BUCKET, catalog)
+    base = every.parts[0].base
+    ranges = []
+    for names, rows in ((("a-1", "a-2"), [0, 1]), (("a-1", "b-1"), [0, 2])):
+        labels = SelectedLabels.of(every, catalog.select(names, "jobs"))
+        ranges.append(labels.is_range)
+        assert of_selected(labels, base, np.arange(4)).tolist() == rows  # type: ignore[union-attr] # an array
+    assert ranges == [True, False]
+    nobody = SelectedLabels.of(every._replace(labels=JobLabels([])), catalog.select(["a-1"], "jobs"))
+    assert not len(of_selected(nobody, base, slice(0, 4)))  # type: ignore[arg-type] # an array
+    assert of_selected(None, base, slice(0, 4)) == slice(0, 4)
 
 
 # ---- the rules, one by one
