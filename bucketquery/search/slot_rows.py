@@ -45,6 +45,8 @@ _NO_NUMBERS: Final[Int64s] = np.empty(0, dtype=np.int64)
 _NO_SCORES: Final[Float64s] = np.empty(0)
 
 
+#: Finding the rows of a slot in one table takes as long as reading this many rows.
+_ROWS_PER_SLOT: Final = 8
 #: A matrix is used if it has at most this many cells for each score.
 _CELLS_PER_SCORE: Final = 2
 
@@ -65,7 +67,7 @@ class SlotRows:
         sizes: when each way pays off.
     """
 
-    __slots__ = ("_exclude_interim", "_ids", "_labels", "_sizes", "_sources", "_span", "_views", "_window")
+    __slots__ = ("_exclude_interim", "_ids", "_labels", "_sizes", "_sources", "_span", "_window", "views")
 
     def __init__(
         self,
@@ -85,7 +87,7 @@ class SlotRows:
         self._span = span
         self._exclude_interim = exclude_interim
         self._sizes = sizes
-        self._views = [source.table.final if exclude_interim else source.table.rows for source in sources]
+        self.views = [source.table.final if exclude_interim else source.table.rows for source in sources]
 
     @classmethod
     def of(
@@ -140,7 +142,7 @@ class SlotRows:
         O(r log r) for the r rows that reach it, if the tables have value indexes.
         """
         read = []
-        for view in self._views:
+        for view in self.views:
             window = Window.of(view, *self._window)
             matches = Matches.of(window, threshold)
             rows: Array = np.concatenate(
@@ -170,18 +172,22 @@ class SlotRows:
             top_n: the number of jobs.
             catalog: the jobs, to read their own tables if that is faster.
             selected: the selected jobs.
-            only: the numbers of the slots, ascending; None: all slots of the window.
+            only: the numbers of the slots that are needed, ascending; None: all slots of the window. The result may
+                have others, too.
         """
         rows = self
         if isinstance(self._ids, AllJobs) and self._labels is None:
-            slots = [self._slots(view, only) for view in self._views]
-            is_simple = [self._is_simple(view, some, top_n) for view, some in zip(self._views, slots, strict=True)]
+            slots = [self._slots(view, only) for view in self.views]
+            is_simple = [self._is_simple(view, some, top_n) for view, some in zip(self.views, slots, strict=True)]
             number, simple = (sum(map(len, is_simple)), sum(map(np.count_nonzero, is_simple)))
             if 2 * simple >= number:
                 return self._means_of_slots(slots, is_simple, top_n, only)
-            if sum(view.length for view in self._views) > self._sizes.rows_per_job * len(selected):
+            if sum(view.length for view in self.views) > self._sizes.rows_per_job * len(selected):
                 rows = self.with_own_tables(catalog, selected.ids)
-        return rows.means_of_rows(top_n) if only is None else rows.means_in(only, top_n)
+        if only is None or len(only) * len(rows.views) * _ROWS_PER_SLOT > sum(view.length for view in rows.views):
+            # Finding the rows of many slots in many tables takes longer than reading all rows.
+            return rows.means_of_rows(top_n)
+        return rows.means_in(only, top_n)
 
     def means_in(self, numbers: Int64s, top_n: int) -> tuple[Int64s, Float64s]:
         """The result of `means` for the slots of some numbers, from all their rows."""
@@ -194,11 +200,11 @@ class SlotRows:
 
     def means_of_rows(self, top_n: int) -> tuple[Int64s, Float64s]:
         """The result of `means`, from the rows of a part of the window after the other."""
-        ends = [end for view in self._views for end in self._ends(view)]
+        ends = [end for view in self.views for end in self._ends(view)]
         if not ends:
             return _NO_NUMBERS, _NO_SCORES
         low, high = min(ends) // self._span, max(ends) // self._span + 1
-        rows = sum(Window.of(view, *self._window).length for view in self._views)
+        rows = sum(Window.of(view, *self._window).length for view in self.views)
         parts = max(1, min(-(-rows // self._sizes.rows_at_once), high - low))
         cuts = [low + (high - low) * part // parts for part in range(parts + 1)]
         found: list[tuple[Int64s, Float64s]] = []
@@ -225,7 +231,7 @@ class SlotRows:
         """
         lows, highs = (np.array([end], dtype=np.int64) for end in stretch)
         parts: list[tuple[int, Int64s, Float64s]] = []
-        for row, view in enumerate(self._views):
+        for row, view in enumerate(self.views):
             for segment, rows in rows_between(view, lows, highs):
                 numbers, scores = self._slots_of_job(segment, rows)
                 if len(numbers):
@@ -234,9 +240,9 @@ class SlotRows:
             return None
         least = min(numbers.item(0) for _, numbers, _ in parts)
         width = max(numbers.item(-1) for _, numbers, _ in parts) - least + 1
-        if width * len(self._views) > _CELLS_PER_SCORE * sum(len(numbers) for _, numbers, _ in parts):
+        if width * len(self.views) > _CELLS_PER_SCORE * sum(len(numbers) for _, numbers, _ in parts):
             return None
-        matrix = np.full((len(self._views), width), -np.inf)
+        matrix = np.full((len(self.views), width), -np.inf)
         for row, numbers, scores in parts:
             own = matrix[row]
             at = slice(0, width) if len(numbers) == width else numbers - least
@@ -255,7 +261,7 @@ class SlotRows:
         again: list[Int64s] = []
         every = np.sort(np.concatenate([_NO_NUMBERS, *(some.numbers for some in slots)]))
         again.append(every[1:][every[1:] == every[:-1]])
-        for view, some, simple in zip(self._views, slots, is_simple, strict=True):
+        for view, some, simple in zip(self.views, slots, is_simple, strict=True):
             again.append(some.numbers[~simple])
             own = some if simple.all() else some.select(simple)
             means, last = top_means(view.base.column(_SCORE), own.first, own.stop, top_n, self._sizes.slots)
@@ -320,7 +326,7 @@ class SlotRows:
         is_interim = np.zeros(len(numbers), dtype=np.bool_)
         if self._exclude_interim or not len(numbers):
             return is_interim
-        for source, view in zip(self._sources, self._views, strict=True):
+        for source, view in zip(self._sources, self.views, strict=True):
             rows, head = interim_rows(source.table)
             for segment, some in ((view.base, rows), (view.head, head)):
                 if len(some):
@@ -346,7 +352,7 @@ class SlotRows:
         """The numbers in parts, so that each has not many more rows than are read at once."""
         rows = 0
         lows, highs = numbers * self._span, (numbers + 1) * self._span
-        for view in self._views:
+        for view in self.views:
             for timestamps in (view.timestamps, view.head_timestamps):
                 rows += int((timestamps.searchsorted(highs) - timestamps.searchsorted(lows)).sum())
         parts = max(1, min(-(-rows // self._sizes.rows_at_once), len(numbers)))
@@ -356,7 +362,7 @@ class SlotRows:
         """The greatest score of each job in each slot of some stretches of time, ascending and disjoint."""
         lows, highs = (np.array(ends, dtype=np.int64) for ends in zip(*stretches, strict=True))
         parts: list[_Read] = []
-        for source, view in zip(self._sources, self._views, strict=True):
+        for source, view in zip(self._sources, self.views, strict=True):
             parts += self._read_source(source, view, lows, highs)
         if not parts:
             return _NO_NUMBERS, _NO_NUMBERS, _NO_SCORES
