@@ -89,11 +89,7 @@ def client(index: ResultsIndex, address: str, request: pytest.FixtureRequest) ->
 
 @pytest.mark.parametrize(
     ("call", "parameters"),
-    [
-        (call, parameters)
-        for call, queries in KINDS.items()
-        for parameters in queries
-    ],
+    [(call, parameters) for call, queries in KINDS.items() for parameters in queries],
     ids=str,
 )
 def test_client_gets_the_answers_of_the_index(
