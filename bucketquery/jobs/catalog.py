@@ -17,6 +17,7 @@ from bucketquery.jobs.combined_cache import CombinedCache, CommitTables
 from bucketquery.jobs.combined_table import Split
 from bucketquery.jobs.job import Job
 from bucketquery.jobs.selected_jobs import SelectedJobs
+from bucketquery.jobs.spans import GivenSpans
 from bucketquery.jobs.totals import Totals
 from bucketquery.model.once import once
 from bucketquery.model.schema import Schema
@@ -39,9 +40,9 @@ class _Shard(dict[str, Job]):
         return Totals.of(table for job in self.values() for table in job.tables.values())
 
     @once
-    def longest_span(self) -> int:
-        """The greatest span of its jobs, in seconds; 0 if none has a span."""
-        return max([job.longest_span() for job in self.values()], default=0)
+    def given_spans(self) -> GivenSpans:
+        """The spans that its jobs were given."""
+        return GivenSpans.of(self.values())
 
 
 class Catalog:
@@ -191,15 +192,12 @@ class Catalog:
         """
         return Totals.sum_of(shard.totals for shard in self._shards())
 
-    def longest_span(self, selected: SelectedJobs) -> int:
-        """The greatest span of some jobs, in seconds; 0 if none has a span.
+    def given_spans(self) -> GivenSpans:
+        """The spans that all jobs were given.
 
-        For all jobs O(shards), plus O(j / shards) for each shard that has changed since the last call. For some of them
-        O(j). A job without a span of its own, and with n buckets, costs O(n) once for each of its tables.
+        O(shards), plus O(j / shards) for each shard that has changed since the last call.
         """
-        if selected.is_all:
-            return max(shard.longest_span for shard in self._shards())
-        return max([self.known(job_id, "job_id").longest_span() for job_id in selected.ids], default=0)
+        return GivenSpans.sum_of(shard.given_spans for shard in self._shards())
 
     @once
     def _combined(self) -> CommitTables:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from bucketquery.model.schema import BUCKET, Kind, Schema
+from bucketquery.model.schema import Kind, Schema
 from bucketquery.storage.table import Table
 
 
@@ -28,13 +28,6 @@ class Job:
     def table(self, schema: Schema) -> Table:
         """Its results of a kind; an empty table if it has none."""
         return self.tables.get(schema.kind) or Table.empty(schema)
-
-    def longest_span(self) -> int:
-        """The span given to `put_job`, else the greatest span of its buckets, in seconds; 0 if it has neither."""
-        if self.bucket_span is not None:
-            return self.bucket_span
-        table = self.tables.get(BUCKET.kind)
-        return 0 if table is None else table.rows.longest_span
 
     def with_table(self, table: Table) -> "Job":
         """The same job with other results of one kind."""

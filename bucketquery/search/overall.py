@@ -16,6 +16,7 @@ from bucketquery.jobs.catalog import Catalog
 from bucketquery.jobs.selected_jobs import SelectedJobs
 from bucketquery.model.schema import Bools, Float64s, Int64s
 from bucketquery.queries.overall import ResolvedOverall
+from bucketquery.search.longest_span import longest_span
 from bucketquery.search.slot_rows import SlotRows
 from bucketquery.search.slot_sources import ROW_SIZES, RowSizes, whole_slots
 from bucketquery.search.slots import greatest_of_each, runs_of
@@ -89,7 +90,7 @@ def find_overall(
     Raises:
         InvalidQuery: ``bucket_span`` is less than the longest span of the jobs.
     """
-    longest = catalog.longest_span(selected)
+    longest = longest_span(catalog, selected)
     if not longest:
         return NOTHING_FOUND
     span_ms = asked.span_ms

@@ -24,12 +24,14 @@ from bucketquery.search.slot_sources import (
     of_selected,
     own_sources,
     rows_between,
+    selected_rows,
     serves,
 )
 from bucketquery.search.slots import (
     Slots,
     greatest,
     greatest_of_each,
+    joined_scores,
     runs_of,
     top_means,
     top_means_of_columns,
@@ -176,7 +178,7 @@ class SlotRows:
                 have others, too.
         """
         rows = self
-        if isinstance(self._ids, AllJobs) and self._labels is None:
+        if isinstance(self._ids, AllJobs):
             slots = [self._slots(view, only) for view in self.views]
             is_simple = [self._is_simple(view, some, top_n) for view, some in zip(self.views, slots, strict=True)]
             number, simple = (sum(map(len, is_simple)), sum(map(np.count_nonzero, is_simple)))
@@ -196,7 +198,7 @@ class SlotRows:
             own, _, scores = self.jobs(some)
             slots, first, stop = runs_of(own)
             found.append((slots, top_means(scores, first, stop, top_n, self._sizes.slots)[0]))
-        return _joined(found)
+        return joined_scores(found)
 
     def means_of_rows(self, top_n: int) -> tuple[Int64s, Float64s]:
         """The result of `means`, from the rows of a part of the window after the other."""
@@ -218,7 +220,7 @@ class SlotRows:
             numbers, _, scores = self._read([part])
             slots, begin, stop = runs_of(numbers)
             found.append((slots, top_means(scores, begin, stop, top_n, self._sizes.slots)[0]))
-        return _joined(found)
+        return joined_scores(found)
 
     def _dense(self, stretch: tuple[int, int]) -> tuple[Int64s, Float64s] | None:
         """The greatest score of each job in each slot of a stretch of time, as a matrix; None if it would be sparse.
@@ -264,10 +266,14 @@ class SlotRows:
         for view, some, simple in zip(self.views, slots, is_simple, strict=True):
             again.append(some.numbers[~simple])
             own = some if simple.all() else some.select(simple)
-            means, last = top_means(view.base.column(_SCORE), own.first, own.stop, top_n, self._sizes.slots)
+            scores = view.base.column(_SCORE)
+            if self._labels is not None and len(own.numbers):
+                rows = selected_rows(self._labels, view.base, int(own.first[0]), int(own.stop[-1]))
+                own, scores = own.among(rows), scores[rows]
+            means, last = top_means(scores, own.first, own.stop, top_n, self._sizes.slots)
             found.append((own.numbers, means))
             again += self._disturbed(view, own, last)
-        numbers, means = _joined(found)
+        numbers, means = joined_scores(found)
         changed = np.unique(np.concatenate(again))
         if only is not None:
             changed = changed[find(only, changed)[0]]
@@ -286,8 +292,9 @@ class SlotRows:
         for segment, rows, is_deleted in ((view.base, window.deleted, True), (view.head, head, False)):
             if not len(rows):
                 continue
-            numbers = segment.column("timestamp")[rows] // self._span
-            scores = without_missing(segment.column(_SCORE)[rows])
+            some = of_selected(self._labels, segment, rows)
+            numbers = segment.column("timestamp")[some] // self._span
+            scores = without_missing(segment.column(_SCORE)[some])
             is_here, at = find(slots.numbers, numbers)
             least = np.where(is_here, last.take(at, mode="clip"), -np.inf) if len(last) else np.full(len(at), -np.inf)
             yield numbers[scores >= least if is_deleted else scores > least]
@@ -388,10 +395,3 @@ class SlotRows:
             return numbers, without_missing(scores)
         slots, first, stop = runs_of(numbers)
         return slots, greatest(scores, first, stop)
-
-
-def _joined(parts: Sequence[tuple[Int64s, Float64s]]) -> tuple[Int64s, Float64s]:
-    if len(parts) == 1:
-        return parts[0]
-    numbers, scores = zip(*parts, strict=True) if parts else ((), ())
-    return np.concatenate((_NO_NUMBERS, *numbers)), np.concatenate((_NO_SCORES, *scores))

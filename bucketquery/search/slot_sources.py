@@ -10,7 +10,7 @@ from bucketquery.jobs.all_jobs import AllJobs
 from bucketquery.jobs.catalog import Catalog
 from bucketquery.jobs.selected_jobs import SelectedJobs
 from bucketquery.model.instants import FIRST_MS, LAST_MS
-from bucketquery.model.schema import BUCKET, JOB_LABEL, Int64s
+from bucketquery.model.schema import BUCKET, JOB_LABEL, Bools, Int64s, UInt32s
 from bucketquery.search.slots import SLOT_SIZES, SlotSizes
 from bucketquery.storage.segment import Segment, SomeRows
 from bucketquery.storage.table import Table
@@ -78,14 +78,14 @@ class SelectedLabels(NamedTuple):
         is_range: whether no other job has a label between them.
     """
 
-    labels: Int64s
+    labels: UInt32s
     is_range: bool
 
     @classmethod
     def of(cls, every: AllJobs, selected: SelectedJobs) -> "SelectedLabels":
         """The labels of the selected jobs, which ascend as their ids do; a job without results may have none."""
         found = [every.labels.label(job_id) for job_id in selected.ids]
-        labels = np.array([label for label in found if label is not None], dtype=np.int64)
+        labels = np.array([label for label in found if label is not None], dtype=np.uint32)
         ranks = selected.ranks
         assert ranks is not None, "all jobs are selected"
         return cls(labels, is_range=len(ranks) > 0 and int(ranks[-1] - ranks[0]) == len(ranks) - 1)
@@ -95,15 +95,27 @@ def of_selected(selected: SelectedLabels | None, segment: Segment, rows: SomeRow
     """Those of some rows that are of selected jobs; None selects all."""
     if selected is None:
         return rows
-    labels, own = selected.labels, segment.column(JOB_LABEL)[rows].astype(np.int64)
-    kept: Int64s
+    if isinstance(rows, slice):
+        return selected_rows(selected, segment, rows.start, rows.stop)
+    return rows[_are_selected(selected, segment.column(JOB_LABEL)[rows])]
+
+
+def selected_rows(selected: SelectedLabels, segment: Segment, low: int, high: int) -> Int64s:
+    """Those of the rows ``[low, high)`` that are of selected jobs."""
+    rows: Int64s = _are_selected(selected, segment.column(JOB_LABEL)[low:high]).nonzero()[0] + low
+    return rows
+
+
+def _are_selected(selected: SelectedLabels, own: UInt32s) -> Bools:
+    labels = selected.labels
     if not len(labels):
-        return NO_ROWS
+        return np.zeros(len(own), dtype=np.bool_)
+    are_selected: Bools
     if selected.is_range:
-        kept = ((own >= labels[0]) & (own <= labels[-1])).nonzero()[0]
+        are_selected = (own >= labels[0]) & (own <= labels[-1])
     else:
-        kept = find(labels, own)[0].nonzero()[0]
-    return kept + rows.start if isinstance(rows, slice) else rows[kept]
+        are_selected, _ = find(labels, own)
+    return are_selected
 
 
 def rows_between(view: View, lows: Int64s, highs: Int64s) -> Iterator[tuple[Segment, SomeRows]]:

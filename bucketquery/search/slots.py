@@ -4,6 +4,7 @@ A slot has the number ``floor(timestamp / span)``. These functions read arrays o
 deleted, and whose results the rows are.
 """
 
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -80,6 +81,15 @@ class Slots(NamedTuple):
     def select(self, which: Bools | Int64s) -> "Slots":
         """Some of the slots."""
         return Slots(self.numbers[which], self.first[which], self.stop[which])
+
+    def among(self, rows: Int64s) -> "Slots":
+        """The slots that have some of the given rows, as slots of these rows alone.
+
+        Args:
+            rows: rows, ascending.
+        """
+        first, stop = rows.searchsorted(self.first), rows.searchsorted(self.stop)
+        return Slots(self.numbers, first, stop).select(stop > first)
 
 
 def _even(timestamps: Int64s, numbers: Int64s, span: int) -> Int64s | None:
@@ -309,3 +319,15 @@ def greatest_of_each(numbers: Int64s, owners: Int64s, scores: Float64s) -> tuple
     if len(first) == len(numbers):
         return numbers, owners, scores
     return numbers[first], owners[first], np.maximum.reduceat(scores, first)
+
+
+def joined_scores(parts: Sequence[tuple[Int64s, Float64s]]) -> tuple[Int64s, Float64s]:
+    """The numbers of slots and their scores, of several parts in this order.
+
+    >>> joined_scores([(np.array([1]), np.array([0.5])), (np.array([7]), np.array([2.0]))])
+    (array([1, 7]), array([0.5, 2. ]))
+    """
+    if len(parts) == 1:
+        return parts[0]
+    numbers, scores = zip(*parts, strict=True) if parts else ((), ())
+    return np.concatenate((_NONE, *numbers)), np.concatenate((np.empty(0), *scores))

@@ -16,6 +16,7 @@ from bucketquery.jobs.job_labels import JobLabels
 from bucketquery.model.schema import BUCKET
 from bucketquery.queries.overall import overall_question
 from bucketquery.search import overall as room
+from bucketquery.search.longest_span import longest_span
 from bucketquery.search.slot_sources import RowSizes, SelectedLabels, of_selected
 from bucketquery.search.slots import SlotSizes
 from bucketquery.storage.table import Table
@@ -304,6 +305,39 @@ def test_the_longest_span_is_that_of_put_job_or_of_the_buckets() -> None:
     assert spans == [600, 300, 600]
     index.delete("web", start=600_000)
     assert index.get_overall_buckets(job_id="web")[0].bucket_span == 60
+
+
+def test_the_longest_span_of_many_jobs_is_found_in_every_way() -> None:
+    """Given spans, spans of the tables of all jobs, and the spans of the jobs themselves agree."""
+    spans: list[dict[str, int]] = [{}, dict.fromkeys("abcd", 300) | {"b": 600}, {"a": 7}, {"c": 3_600}]
+    for given in spans:
+        index = ResultsIndex()
+        for name in "abcd":
+            index.put_job(name, bucket_span=given.get(name))
+        index.upsert([bucket("a", 0), bucket("b", 0, span=300), bucket("b", 900_000, span=600)], kind="bucket")
+        catalog = index.snapshot()._catalog
+        own = {"a": 60, "b": 600, "c": 0, "d": 0} | given
+        for names in ("abcd", "ab", "cd", "a", "dbca"):
+            selected = catalog.select([*names], "job_id")
+            expected = max(own[name] for name in names)
+            assert longest_span(catalog, selected) == longest_span(catalog, selected, few_jobs=0) == expected
+
+
+def test_tables_of_all_jobs_may_have_no_part() -> None:
+    """If no job has a bucket, there is nothing to read."""
+    index = ResultsIndex()
+    for name in "ab":
+        index.put_job(name, bucket_span=60)
+    snapshot = index.snapshot()
+    nothing = AllJobs.of(BUCKET, ())._replace(parts=())
+    snapshot._catalog.__dict__["all_jobs"] = lambda _schema: nothing
+    for top_n, overall_score in ((1, 0), (2, 0), (1, 5), (2, 5)):
+        assert not asked(snapshot, SIZES["common"], ["a", "b"], top_n=top_n, overall_score=overall_score)
+    for name in "ab":
+        index.put_job(name)
+    snapshot = index.snapshot()
+    snapshot._catalog.__dict__["all_jobs"] = lambda _schema: nothing
+    assert longest_span(snapshot._catalog, snapshot._catalog.select(["a", "b"], "jobs"), few_jobs=0) == 0
 
 
 def test_a_shorter_span_is_refused() -> None:
