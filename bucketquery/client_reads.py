@@ -281,7 +281,7 @@ class ClientReads(ABC):
         has no overall bucket.
 
         Args:
-            job_id: ids of jobs.
+            job_id: the jobs, as the ``jobs`` of a query names them.
             allow_no_match: whether it is no error if no job is selected (default True).
             bucket_span: length of an interval, text such as ``1h`` or a number of seconds; not less than the longest
                 span of the jobs, which is the default. If it is longer, and ``top_n`` and the number of jobs are
@@ -299,9 +299,9 @@ class ClientReads(ABC):
             UnknownJob: a job is not known, or none is selected and ``allow_no_match`` is False.
 
         Complexity: O(n) for the n buckets of the window, O(n log j) for j jobs if ``top_n`` is greater than 1. With a
-        threshold and ``top_n`` 1 only the buckets that reach it are read, and those of the lowest level above them.
-        Tables of all jobs are built once for each commit: O(n log n). The jobs of an interval are read when a caller
-        reads them: O(b) for b buckets.
+        threshold and ``top_n`` 1, O(r log r) for the r buckets of the sparsest level that has all buckets at or above
+        it. The first question about many jobs also makes their common table: O(n log n) for all n buckets. The jobs
+        of an interval are read when a caller reads them: O(b log b) for b buckets.
         Source: Get overall buckets in the API reference. If the reference and the server differ, this follows the
         server; the server fills gaps between intervals, and this does not.
 

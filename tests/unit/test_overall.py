@@ -267,6 +267,18 @@ def test_selected_jobs_may_have_no_label() -> None:
     assert of_selected(None, base, slice(0, 4)) == slice(0, 4)
 
 
+@pytest.mark.parametrize("is_whole", [True, False])
+def test_jobs_that_repeat_at_each_instant_are_told_apart_once(is_whole: bool) -> None:
+    """If each instant has a bucket of each job, and if one bucket is missing, the same rows are selected."""
+    names = ["a", "b", "c"]
+    buckets = [bucket(name, 60_000 * number, float(number)) for number in range(9) for name in names]
+    stored = buckets if is_whole else buckets[:-2] + buckets[-1:]
+    index = index_of(*stored)
+    for top_n in (1, 2):
+        found = asked(index.snapshot(), SIZES["common"], ["a", "c"], top_n=top_n)
+        assert shown(found) == plain(stored, {"a": None, "c": None}, top_n=top_n)
+
+
 # ---- the rules, one by one
 
 
