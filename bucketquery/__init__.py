@@ -13,6 +13,7 @@
 """
 
 from bucketquery.answers.changes import Changes
+from bucketquery.answers.overall import OverallBuckets
 from bucketquery.answers.pages import BucketPage, InfluencerPage, RecordPage
 from bucketquery.errors import (
     BucketQueryError,
@@ -32,6 +33,7 @@ from bucketquery.results.anomalies import AnomalyRecord, Influencer
 from bucketquery.results.buckets import Bucket, BucketInfluencer
 from bucketquery.results.changes import Change, ChangeRange
 from bucketquery.results.commit import Commit
+from bucketquery.results.overall import OverallBucket, OverallBucketJob
 from bucketquery.snapshot import Snapshot
 
 __all__ = [
@@ -57,6 +59,9 @@ __all__ = [
     "Kind",
     "LimitExceeded",
     "NotFound",
+    "OverallBucket",
+    "OverallBucketJob",
+    "OverallBuckets",
     "RecordPage",
     "RecordQuery",
     "ResultsIndex",

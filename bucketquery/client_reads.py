@@ -1,14 +1,16 @@
 """The calls of the API's client, as methods that indexes and snapshots share, documented once."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
+from bucketquery.answers.overall import OverallBuckets
 from bucketquery.answers.pages import BucketPage, InfluencerPage, RecordPage
 from bucketquery.jobs.catalog import Catalog
 from bucketquery.model.instants import Instant
 from bucketquery.model.schema import Float64s, Int64s, Kind
 from bucketquery.queries.client_keywords import client_query
+from bucketquery.queries.overall import OverallQuestion, overall_question
 from bucketquery.queries.queries import AnyQuery, BucketQuery, InfluencerQuery, RecordQuery
 from bucketquery.search.cursor import Walk
 
@@ -28,6 +30,9 @@ class OneCommit(Protocol):
 
     def _pages(self, query: AnyQuery, now: Instant | None) -> Iterator[Any]:
         """All pages of a query."""
+
+    def _overall(self, question: OverallQuestion, now: Instant | None) -> OverallBuckets:
+        """The overall buckets of a question."""
 
     def _scan(self, query: AnyQuery, now: Instant | None) -> Iterator[Any]:
         """Every match of a query in order."""
@@ -258,6 +263,69 @@ class ClientReads(ABC):
             now,
         )
         return found
+
+    def get_overall_buckets(
+        self,
+        *,
+        job_id: str | Sequence[str],
+        allow_no_match: bool | str | None = None,
+        bucket_span: int | str | None = None,
+        end: Instant | None = None,
+        exclude_interim: bool | str | None = None,
+        overall_score: float | str | None = None,
+        start: Instant | None = None,
+        top_n: int | None = None,
+        now: Instant | None = None,
+    ) -> OverallBuckets:
+        """The overall buckets of several jobs: one summary of all of them for each interval of time.
+
+        The keywords are those of the official client; None means not given. For each interval, the greatest score of
+        each job counts. The overall score is the mean of the ``top_n`` greatest of these. An interval without a bucket
+        has no overall bucket.
+
+        Args:
+            job_id: the jobs, as the ``jobs`` of a query names them.
+            allow_no_match: whether it is no error if no job is selected (default True).
+            bucket_span: length of an interval, text such as ``1h`` or a number of seconds; not less than the longest
+                span of the jobs, which is the default. If it is longer, and ``top_n`` and the number of jobs are
+                greater than 1, the intervals of the longest span are collected again.
+            end: first instant excluded, rounded down to an interval; -1 leaves this side open.
+            exclude_interim: leave interim buckets out (default False).
+            overall_score: lowest overall score that is kept, a number or numeric text (default 0.0).
+            start: first instant included, rounded up to an interval; -1 leaves this side open.
+            top_n: number of jobs whose scores count (default 1).
+            now: the instant of ``now`` in date math (default: the index's clock).
+
+        Raises:
+            InvalidQuery: a parameter has an invalid value, or ``bucket_span`` is too short; ``field`` names it.
+            LimitExceeded: a parameter exceeds a limit.
+            UnknownJob: a job is not known, or none is selected and ``allow_no_match`` is False.
+
+        Complexity: O(n) for the n buckets of the window, O(n log j) for j jobs if ``top_n`` is greater than 1. With a
+        threshold and ``top_n`` 1, O(r log r) for the r buckets of the sparsest level that has all buckets at or above
+        it. The first question about many jobs also makes their common table: O(n log n) for all n buckets. The jobs
+        of an interval are read when a caller reads them: O(b log b) for b buckets.
+        Source: Get overall buckets in the API reference. If the reference and the server differ, this follows the
+        server; the server fills gaps between intervals, and this does not.
+
+        >>> from bucketquery import ResultsIndex
+        >>> index = ResultsIndex()
+        >>> web = {"job_id": "web", "timestamp": 0, "bucket_span": 3600, "anomaly_score": 80}
+        >>> commit = index.upsert([web, {**web, "job_id": "db", "anomaly_score": 40}], kind="bucket")
+        >>> [found.overall_score for found in index.get_overall_buckets(job_id=["web", "db"], top_n=2)]
+        [60.0]
+        """
+        question = overall_question(
+            job_id=job_id,
+            allow_no_match=allow_no_match,
+            bucket_span=bucket_span,
+            end=end,
+            exclude_interim=exclude_interim,
+            overall_score=overall_score,
+            start=start,
+            top_n=top_n,
+        )
+        return self._newest()._overall(question, now)
 
     def _page_of_job(self, query: AnyQuery, now: Instant | None) -> Any:
         """The page of a call that names its job by ``job_id``."""

@@ -5,6 +5,7 @@ from typing import Any, Final, NoReturn
 
 from bucketquery.answers.change_feed import changes_after, history_of, listing
 from bucketquery.answers.changes import Changes
+from bucketquery.answers.overall import OverallBuckets, overall_buckets_of
 from bucketquery.answers.run import AnyPage, page_behind, page_of, page_of_jobs, results_of, results_of_jobs
 from bucketquery.errors import InvalidQuery, LimitExceeded
 from bucketquery.jobs.catalog import Catalog
@@ -12,6 +13,7 @@ from bucketquery.jobs.change_log import ChangeLog
 from bucketquery.model.instants import Instant
 from bucketquery.model.scalars import base_form
 from bucketquery.model.schema import Float64s, Int64s, Kind
+from bucketquery.queries.overall import OverallQuestion, ResolvedOverall
 from bucketquery.queries.parameters import read_now
 from bucketquery.queries.queries import AnyQuery, resolve
 from bucketquery.queries.resolved import ResolvedQuery
@@ -190,6 +192,14 @@ class Snapshot(Reads):
             page = self._page_behind(query, walk)
             yield page
 
+    def _overall(self, question: OverallQuestion, now: Instant | None) -> OverallBuckets:
+        if now is None:
+            resolved = question.resolve(self._read_clock)
+        else:
+            instant = read_now(now)
+            resolved = question.resolve(lambda: instant)
+        return overall_of(self, question, resolved)
+
     def _scan(self, query: AnyQuery, now: Instant | None) -> Iterator[Any]:
         resolved = self._resolve(query, now)
         if not self._has_documents:
@@ -305,3 +315,22 @@ def page_of_any_size(snapshot: Snapshot, query: AnyQuery) -> AnyPage:
     """
     page: AnyPage = snapshot._page(query, query.jobs[0], None, "job_id", None)
     return page
+
+
+def resolve_overall(snapshot: Snapshot, question: OverallQuestion) -> ResolvedOverall:
+    """A question about overall buckets with every instant fixed, by the clock of the index.
+
+    Raises:
+        LimitExceeded: date math leaves the years 0001 to 9999.
+    """
+    return question.resolve(snapshot._read_clock)
+
+
+def overall_of(snapshot: Snapshot, question: OverallQuestion, resolved: ResolvedOverall) -> OverallBuckets:
+    """The overall buckets of a question whose instants are fixed.
+
+    Raises:
+        InvalidQuery: ``bucket_span`` is too short.
+        UnknownJob: a job is not known, or none is selected and the question needs one.
+    """
+    return overall_buckets_of(snapshot._catalog, question, resolved, snapshot._sequence)

@@ -34,10 +34,8 @@ AGREED = "f3a9ec8c0fe38b8636a29b08e10449acb29c062f8be6d323eca0ab9aef3df291"
 #: annotation in brackets.
 ABSENT = {
     # several jobs at once
-    "OverallBuckets",
     "Swimlane",
     "SwimlaneQuery",
-    "_Reads.get_overall_buckets",
     "_Reads.swimlane",
     # filters by field
     "BucketQuery.__init__.where",
@@ -85,6 +83,8 @@ OURS = {
     "Bucket.event_ingested": "newer servers write this instant into every result",
     "BucketInfluencer.event_ingested": "newer servers write this instant into every result",
     "ChangeRange": "the value of `Changes.ranges`",
+    "OverallBucket": "the value that `OverallBuckets` has",
+    "OverallBucketJob": "the value of `OverallBucket.jobs`",
     "ResultsIndex.check": "asserts every invariant; the tests of a host may call it",
     "Snapshot.check": "asserts every invariant of one commit",
     **{

@@ -13,8 +13,10 @@ from bucketquery.elastic.response_parameters import is_blank, read_flag
 from bucketquery.errors import InvalidQuery
 from bucketquery.model.text import brief
 from bucketquery.queries.client_keywords import read_boolean_text, read_double, read_page
+from bucketquery.queries.durations import read_duration
+from bucketquery.queries.overall import overall_question, read_top_n
 from bucketquery.queries.parameters import is_unset
-from bucketquery.queries.queries import AnyQuery, BucketQuery, InfluencerQuery, RecordQuery
+from bucketquery.queries.queries import BucketQuery, InfluencerQuery, RecordQuery
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,13 +24,13 @@ class Endpoint:
     """One endpoint of the API.
 
     Attributes:
-        query: the class of its queries.
+        query: the function that makes its query from the parameters.
         action: the server's name for the endpoint, as its errors have it.
         parameters: their names in a body, in the order in which the server reads them from a URL.
         beside_body: the parameters of the query that the URL of a request with a body may have.
     """
 
-    query: Callable[..., AnyQuery]
+    query: Callable[..., Any]
     action: str
     parameters: tuple[str, ...]
     beside_body: frozenset[str]
@@ -70,6 +72,23 @@ ENDPOINTS: Final = {
         beside_body=frozenset({"start", "end"}),  # the server reads them and ignores them
     ),
 }
+
+#: The endpoint of overall buckets, whose path has no query of one job.
+OVERALL: Final = Endpoint(
+    query=overall_question,
+    action="cluster:monitor/xpack/ml/job/results/overall_buckets/get",
+    parameters=(
+        "top_n",
+        "bucket_span",
+        "overall_score",
+        "exclude_interim",
+        "start",
+        "end",
+        "allow_no_match",
+        "allow_no_jobs",
+    ),
+    beside_body=frozenset(),
+)
 
 #: The parameters that a body has in its ``page``, and a URL at the top level.
 PAGE: Final = ("from", "size")
@@ -217,6 +236,20 @@ def _read_number(value: str | float, name: str) -> int:
     raise InvalidQuery(reason, field=name, value=value, type="x_content_parse_exception")
 
 
+def _read_top_n_of_url(value: str, name: str) -> int:
+    return read_top_n(_read_digits(value, name), name)
+
+
+def _read_top_n_of_body(value: str | float, name: str) -> int:
+    return read_top_n(_read_number(value, name), name)
+
+
+def _read_span(value: str, name: str) -> str:
+    """A duration, checked, as it is."""
+    read_duration(value, name)
+    return value
+
+
 def _read_page_of_url(page: dict[str, str], _: str) -> dict[str, int]:
     return read_page({name: _read_digits(page[name], name) for name in PAGE if name in page})
 
@@ -260,6 +293,11 @@ PARAMETERS: Final = {
     "sort": Parameter(_as_it_is, _as_it_is, (str,)),
     "desc": _FLAG,
     "page": Parameter(_read_page_of_url, _read_page_of_body, (dict,)),
+    "top_n": Parameter(_read_top_n_of_url, _read_top_n_of_body, (str, int, float)),
+    "bucket_span": Parameter(_read_span, _read_span, (str,)),
+    "overall_score": _SCORE,
+    "allow_no_match": _FLAG,
+    "allow_no_jobs": _FLAG,
     "from": _INTEGER,
     "size": _INTEGER,
 }

@@ -48,9 +48,10 @@ def handle(
             that is not empty is a 400. With a ``size`` of 0 the reply has the count.
         method: ``GET`` or ``POST`` for results, with the same effect. The reply to ``HEAD`` has no body.
         path: the path as in the request line, percent-encoded, with or without its query string. For results it is
-            ``/_ml/anomaly_detectors/{job_id}/results/`` and then ``buckets``, ``buckets/{timestamp}``, ``records`` or
-            ``influencers``; for jobs ``/_ml/anomaly_detectors``, with or without ``/{job_id}``, and then nothing or
-            ``/_stats``; for the version ``/``. ``/_xpack/ml`` in place of ``/_ml`` is the older spelling.
+            ``/_ml/anomaly_detectors/{job_id}/results/`` and then ``buckets``, ``buckets/{timestamp}``, ``records``,
+            ``influencers`` or ``overall_buckets``; for jobs ``/_ml/anomaly_detectors``, with or without ``/{job_id}``,
+            and then nothing or ``/_stats``; for the version ``/``. ``/_xpack/ml`` in place of ``/_ml`` is the older
+            spelling.
         params: the query string, or its parameters; they override those of ``path``. ``pretty``, ``human``,
             ``filter_path``, ``format`` and ``error_trace`` are read for every path.
         body: JSON, encoded or parsed; bytes may be compressed by gzip. If there is a body, the parameters of the query
@@ -67,11 +68,12 @@ def handle(
         InvalidQuery: ``max_result_window`` is not a non-negative integer, ``version`` is not such a version, or
             ``allow_writes`` is not a bool.
 
-    Complexity: O(request), then as `Snapshot.get_buckets`, `get_records` or `get_influencers`. The page is read when a
+    Complexity: O(request), then as the method of a snapshot with the name of the path. The answer is read when a
     caller reads the reply's body or encodes it. A request for j jobs costs O(j).
-    Source: the server's ``BaseRestHandler``, ``RestGetBucketsAction``, ``RestGetRecordsAction`` and
-    ``RestGetInfluencersAction``; ``RestMainAction``, ``RestGetJobsAction``, ``RestGetJobStatsAction``,
-    ``RestPutJobAction``, ``RestDeleteJobAction``, ``RestOpenJobAction`` and ``RestCloseJobAction`` for the other paths.
+    Source: the server's ``BaseRestHandler``, ``RestGetBucketsAction``, ``RestGetRecordsAction``,
+    ``RestGetInfluencersAction`` and ``RestGetOverallBucketsAction``; ``RestMainAction``, ``RestGetJobsAction``,
+    ``RestGetJobStatsAction``, ``RestPutJobAction``, ``RestDeleteJobAction``, ``RestOpenJobAction`` and
+    ``RestCloseJobAction`` for the other paths.
 
     >>> from bucketquery import ResultsIndex
     >>> index = ResultsIndex()

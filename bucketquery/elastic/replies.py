@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from bucketquery.answers.overall import OverallBuckets
 from bucketquery.answers.page import require_documents
 from bucketquery.answers.run import AnyPage
 from bucketquery.elastic.calls import echoed
@@ -19,6 +20,8 @@ from bucketquery.model.text import brief
 METHODS: Final = ("GET", "POST")
 #: The methods that the server knows, whether or not a path has them.
 _SERVER_METHODS: Final = frozenset({"CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE"})
+#: The types of the errors of the server's parsers: of bodies, and of dates.
+_PARSERS: Final = frozenset({"x_content_parse_exception", "parse_exception"})
 #: The first status that means an error.
 _FIRST_ERROR: Final = 400
 
@@ -26,17 +29,17 @@ _HEADERS: Final = FrozenMapping({"content-type": "application/json", "x-elastic-
 
 
 class _Body(MadeOnce):
-    """The body of a reply: given, or made from a page when it is first read."""
+    """The body of a reply: given, or made from an answer when it is first read."""
 
     __slots__ = ("_body", "_filter", "_human", "_page")
 
-    _page: AnyPage
+    _page: AnyPage | OverallBuckets
     _human: bool
     _filter: Filter | None
 
     @once
     def body(self) -> dict[str, Any]:
-        """The page as parsed JSON."""
+        """The answer as parsed JSON."""
         body: dict[str, Any] = self._page.to_dict(human=self._human)
         return body if self._filter is None else self._filter.shown(body)
 
@@ -158,6 +161,18 @@ def answer(page: AnyPage, *, human: bool) -> Reply:
     b'{"count":0,"buckets":[]}'
     """
     require_documents(page)
+    return late_reply(page, human=human)
+
+
+def late_reply(page: AnyPage | OverallBuckets, *, human: bool) -> Reply:
+    """The reply that shows an answer; its body is made when it is first read.
+
+    >>> from bucketquery import ResultsIndex
+    >>> index = ResultsIndex()
+    >>> commit = index.put_job("web")
+    >>> late_reply(index.get_overall_buckets(job_id="web"), human=False).encode()
+    b'{"count":0,"overall_buckets":[]}'
+    """
     reply = _new(Reply)
     _fill_from_page(reply, 200, _HEADERS, page, human, None, False, False)  # noqa: FBT003 - a filler has no keywords
     return reply
@@ -255,8 +270,8 @@ def _caused_by(error: BucketQueryError) -> dict[str, Any]:
 
 
 def _root(error: BucketQueryError) -> BucketQueryError:
-    """The innermost error of the parser; any other error is its own root. The server finds the root in this way."""
+    """The innermost error of a parser; any other error is its own root. The server finds the root in this way."""
     cause = error.__cause__
-    if isinstance(cause, BucketQueryError) and error.type == cause.type == "x_content_parse_exception":
+    if isinstance(cause, BucketQueryError) and error.type == cause.type and error.type in _PARSERS:
         return _root(cause)
     return error

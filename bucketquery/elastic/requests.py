@@ -11,7 +11,6 @@ from bucketquery.elastic.endpoints import ENDPOINTS, PAGE, PARAMETERS, Endpoint,
 from bucketquery.elastic.response_parameters import RESPONSE_PARAMETERS
 from bucketquery.errors import InvalidQuery
 from bucketquery.model.text import brief
-from bucketquery.queries.queries import AnyQuery
 
 #: The parameters that give a body in the URL.
 _SOURCE: Final = ("source", "source_content_type")
@@ -44,12 +43,12 @@ class Request(NamedTuple):
     """A request that has been read.
 
     Attributes:
-        query: the class of the query.
+        query: the function that makes the query.
         job_id: the job of the results.
         parameters: keywords of the query. The query checks dates, the field to sort by and the window.
     """
 
-    query: Callable[..., AnyQuery]
+    query: Callable[..., Any]
     job_id: str
     parameters: dict[str, Any]
 
@@ -107,7 +106,9 @@ def read_request(call: Call, route: Route) -> Request:
         body = _read_source(url, endpoint.action)
         also_known.update(_SOURCE)
     if body is None:
-        known = {*endpoint.parameters, *PAGE} - {"page"}
+        known = {*endpoint.parameters}
+        if "page" in known:
+            known = {*known, *PAGE} - {"page"}
         page = {name: url[name] for name in PAGE if name in url}
         parameters = _of_url({**url, "page": page or None, "timestamp": timestamp}, endpoint.parameters)
     else:

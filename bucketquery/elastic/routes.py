@@ -1,4 +1,4 @@
-"""The paths other than those of results, and the function that answers each method there."""
+"""The paths other than those of one job's results, and the function that answers each method there."""
 
 from collections.abc import Callable, Mapping
 from typing import Final, NamedTuple
@@ -7,6 +7,7 @@ from urllib.parse import unquote
 from bucketquery.elastic.cluster import answer_info
 from bucketquery.elastic.job_changes import answer_close, answer_delete, answer_open, answer_put
 from bucketquery.elastic.jobs import ALL, answer_jobs, answer_stats
+from bucketquery.elastic.overall import answer_overall
 from bucketquery.elastic.replies import Reply
 from bucketquery.elastic.settings import JobCall
 
@@ -16,6 +17,7 @@ _INFO: Final[_Answers] = {"GET": answer_info, "HEAD": answer_info}
 _JOBS: Final[_Answers] = {"GET": answer_jobs}
 _JOB: Final[_Answers] = {"GET": answer_jobs, "PUT": answer_put, "DELETE": answer_delete}
 _STATS: Final[_Answers] = {"GET": answer_stats}
+_OVERALL: Final[_Answers] = {"GET": answer_overall, "POST": answer_overall}
 #: The answers of each path below a job.
 _BELOW: Final[Mapping[str, _Answers]] = {
     "_stats": _STATS,
@@ -25,7 +27,7 @@ _BELOW: Final[Mapping[str, _Answers]] = {
 
 
 class OtherRoute(NamedTuple):
-    """A path other than those of results.
+    """A path other than those of one job's results.
 
     Attributes:
         answers: the function that answers each method.
@@ -37,10 +39,10 @@ class OtherRoute(NamedTuple):
 
 
 def find_other_route(path: str) -> OtherRoute | None:
-    """The route of an encoded path that is not one of results; None if there is none.
+    """The route of an encoded path that is not one of a job's results; None if there is none.
 
     Source: the server's ``RestMainAction``, ``RestGetJobsAction``, ``RestGetJobStatsAction``, ``RestPutJobAction``,
-    ``RestDeleteJobAction``, ``RestOpenJobAction`` and ``RestCloseJobAction``.
+    ``RestDeleteJobAction``, ``RestOpenJobAction``, ``RestCloseJobAction`` and ``RestGetOverallBucketsAction``.
 
     >>> find_other_route("/_ml/anomaly_detectors/web%2Cdb/_stats").job
     'web,db'
@@ -64,4 +66,6 @@ def _job_route(rest: list[str]) -> OtherRoute | None:
             return OtherRoute(_JOB, unquote(job))
         case [job, below] if below in _BELOW:
             return OtherRoute(_BELOW[below], unquote(job))
+        case [jobs, "results", "overall_buckets"]:
+            return OtherRoute(_OVERALL, unquote(jobs))
     return None

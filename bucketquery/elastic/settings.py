@@ -1,4 +1,4 @@
-"""The host's settings of the REST door, and a call to a path other than those of results."""
+"""The host's settings of the REST door, and a call to a path other than those of one job's results."""
 
 import re
 from typing import Final, NamedTuple
@@ -30,7 +30,7 @@ class Settings(NamedTuple):
 
 
 class JobCall(NamedTuple):
-    """A call to a path other than those of results.
+    """A call to a path other than those of one job's results.
 
     Attributes:
         source: the index or the snapshot of the host.

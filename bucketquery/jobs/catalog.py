@@ -18,6 +18,7 @@ from bucketquery.jobs.group_names import GroupNames
 from bucketquery.jobs.job import Job
 from bucketquery.jobs.known_jobs import KnownJobs, unknown_job
 from bucketquery.jobs.selected_jobs import SelectedJobs
+from bucketquery.jobs.spans import GivenSpans
 from bucketquery.jobs.totals import Totals
 from bucketquery.model.once import once
 from bucketquery.model.schema import Schema
@@ -38,6 +39,11 @@ class _Shard(dict[str, Job]):
     def totals(self) -> Totals:
         """The row counts, timestamps and bytes of its jobs, added up."""
         return Totals.of(table for job in self.values() for table in job.tables.values())
+
+    @once
+    def given_spans(self) -> GivenSpans:
+        """The spans that its jobs were given."""
+        return GivenSpans.of(self.values())
 
 
 class Catalog:
@@ -217,6 +223,13 @@ class Catalog:
         O(shards), plus O(j / shards) for each shard that has changed since the last call.
         """
         return Totals.sum_of(shard.totals for shard in self._shards())
+
+    def given_spans(self) -> GivenSpans:
+        """The spans that all jobs were given.
+
+        O(shards), plus O(j / shards) for each shard that has changed since the last call.
+        """
+        return GivenSpans.sum_of(shard.given_spans for shard in self._shards())
 
     @once
     def _combined(self) -> CommitTables:

@@ -16,6 +16,8 @@ from bucketquery.storage.keywords import merge_dictionaries
 from bucketquery.storage.segment import Segment, SomeRows
 
 NO_ROWS: Final[Int64s] = np.empty(0, dtype=np.int64)
+#: The spans of no rows, with the value that stands for none.
+_NO_SPAN: Final[Int64s] = np.zeros(1, dtype=np.int64)
 
 
 #: Consecutive rows of the base, followed by consecutive rows of the head.
@@ -70,6 +72,13 @@ class View:
         """The rank of each row of the head: how many live rows of the base and rows of the head come before it."""
         places = self.head_places
         return places - self.deleted.searchsorted(places) + np.arange(len(places))
+
+    @once
+    def longest_span(self) -> int:
+        """The greatest bucket span of the rows, in seconds; 0 if there are none. The first read costs O(n)."""
+        spans = self.base.column("bucket_span")
+        live = np.delete(spans, self.deleted) if self._has_deleted else spans
+        return max(int(some.max()) for some in (live, self.head.column("bucket_span"), _NO_SPAN) if len(some))
 
     @once
     def _codes(self) -> dict[str, tuple[Int32s | None, Int32s]]:

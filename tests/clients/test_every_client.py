@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from bucketquery import ResultsIndex
-from support.client_calls import BUCKETS, INFLUENCERS, RECORDS
+from support.client_calls import BUCKETS, INFLUENCERS, OVERALL, RECORDS
 from support.helpers import PATIENCE_S
 from support.request_tables import FIRST, WEB
 from support.semantics_tables import JOB, bucket, index_of
@@ -25,7 +25,12 @@ pytestmark = pytest.mark.clients
 HERE = Path(__file__).parent
 #: Names of jobs that a path must escape.
 NAMED = ("donn\u00e9es", "web/1", "100%", "a+b")
-KINDS = {"get_buckets": BUCKETS, "get_records": RECORDS, "get_influencers": INFLUENCERS}
+KINDS = {
+    "get_buckets": BUCKETS,
+    "get_records": RECORDS,
+    "get_influencers": INFLUENCERS,
+    "get_overall_buckets": OVERALL,
+}
 #: Parameters that are instants. Version 7 may write them into a URL, where an integer is text.
 INSTANTS = ("start", "end", "timestamp")
 DESCRIBED: dict[str, Any] = {

@@ -56,3 +56,16 @@ INFLUENCERS: Final[list[dict[str, Any]]] = [
     {"page": {"from": 1, "size": 1}},
     {"start": "2021"},
 ]
+OVERALL: Final[list[dict[str, Any]]] = [
+    {},
+    {"top_n": 3},
+    {"bucket_span": "2h"},
+    {"overall_score": 50.5},
+    {"overall_score": "0"},
+    {"exclude_interim": True},
+    {"start": SECOND, "end": FOURTH},
+    {"start": "2020-01-01T01:00:00Z", "end": "2020-01-01||+3h"},
+    {"start": -1, "end": "-1"},
+    {"start": "2021", "allow_no_match": False},
+    {"top_n": 2, "bucket_span": "1d", "exclude_interim": False, "allow_no_match": True},
+]

@@ -15,7 +15,7 @@ import pytest
 from elasticsearch import AsyncElasticsearch, AuthorizationException, BadRequestError, Elasticsearch, NotFoundError
 
 from bucketquery import BucketQueryError, ResultsIndex, elastic
-from support.client_calls import BUCKETS, INFLUENCERS, RECORDS
+from support.client_calls import BUCKETS, INFLUENCERS, OVERALL, RECORDS
 from support.helpers import PATIENCE_S
 from support.request_tables import (
     FIRST,
@@ -44,6 +44,13 @@ from support.request_tables import (
 from support.semantics_tables import JOB, bucket, index_of
 from support.server import serving
 
+#: The parameters of the calls, by the methods of the client and of the index.
+KINDS = {
+    "get_buckets": BUCKETS,
+    "get_records": RECORDS,
+    "get_influencers": INFLUENCERS,
+    "get_overall_buckets": OVERALL,
+}
 #: Names of jobs that a path must escape.
 NAMED = ("données", "web/1", "100%", "a+b", "a?b#c", "日本")
 
@@ -82,11 +89,7 @@ def client(index: ResultsIndex, address: str, request: pytest.FixtureRequest) ->
 
 @pytest.mark.parametrize(
     ("call", "parameters"),
-    [
-        (call, parameters)
-        for call, queries in (("get_buckets", BUCKETS), ("get_records", RECORDS), ("get_influencers", INFLUENCERS))
-        for parameters in queries
-    ],
+    [(call, parameters) for call, queries in KINDS.items() for parameters in queries],
     ids=str,
 )
 def test_client_gets_the_answers_of_the_index(
@@ -115,7 +118,7 @@ def test_client_finds_a_job_without_results(client: Elasticsearch) -> None:
     assert client.ml.get_buckets(job_id="idle").body == {"count": 0, "buckets": []}
 
 
-@pytest.mark.parametrize("call", ["get_buckets", "get_records", "get_influencers"])
+@pytest.mark.parametrize("call", KINDS)
 def test_client_gets_timestamps_as_text(client: Elasticsearch, index: ResultsIndex, call: str) -> None:
     """With ``human``, the client gets the same body as ``to_dict(human=True)`` of the index's page."""
     answer = getattr(client.ml, call)(job_id=JOB, human=True)
@@ -388,7 +391,7 @@ def test_async_client_gets_the_answers_of_the_index(
         async with (
             AsyncElasticsearch(address, **options) if way == "socket" else elastic.async_client(index, **options)
         ) as client:
-            for call, queries in (("get_buckets", BUCKETS), ("get_records", RECORDS), ("get_influencers", INFLUENCERS)):
+            for call, queries in KINDS.items():
                 for parameters in queries:
                     answer = await getattr(client.ml, call)(job_id=JOB, **parameters)
                     expected = getattr(index, call)(job_id=JOB, **parameters).to_dict()

@@ -1,0 +1,182 @@
+"""The tables that overall buckets are computed from: those of all jobs, or the own tables of a few jobs."""
+
+from collections.abc import Iterator, Sequence
+from typing import Final, NamedTuple, TypeGuard
+
+import numpy as np
+
+from bucketquery.arrays.sorted_arrays import concatenated_ranges, find
+from bucketquery.jobs.all_jobs import AllJobs
+from bucketquery.jobs.catalog import Catalog
+from bucketquery.jobs.selected_jobs import SelectedJobs
+from bucketquery.model.instants import FIRST_MS, LAST_MS
+from bucketquery.model.schema import BUCKET, JOB_LABEL, Bools, Int64s, UInt32s
+from bucketquery.search.slots import SLOT_SIZES, SlotSizes
+from bucketquery.storage.segment import Segment, SomeRows
+from bucketquery.storage.table import Table
+from bucketquery.storage.view import NO_ROWS, View
+
+
+class RowSizes(NamedTuple):
+    """The sizes from which each way to read rows pays off. They change the time, and no answer.
+
+    Attributes:
+        few_jobs: so many jobs or fewer are read from their own tables.
+        rows_per_job: reading one more own table takes as long as reading this many rows of the common table.
+        rows_at_once: at most about this many rows are sorted at once.
+        slots: the sizes of slots.
+    """
+
+    few_jobs: int = 8
+    rows_per_job: int = 4_000
+    rows_at_once: int = 2**20
+    slots: SlotSizes = SLOT_SIZES
+
+
+#: Labels that repeat fewer times than this are compared one by one.
+_FEWEST_REPEATS: Final = 4
+
+#: The sizes found by measurement.
+ROW_SIZES: Final = RowSizes()
+
+
+class Source(NamedTuple):
+    """One table of the rows.
+
+    Attributes:
+        table: the table.
+        owner: the number of the job that owns all rows; None if a column has the label of each row's job.
+    """
+
+    table: Table
+    owner: int | None
+
+
+def own_sources(catalog: Catalog, ids: Sequence[str]) -> list[Source]:
+    """The own tables of some jobs, each with the number of the job; a job without buckets has none."""
+    jobs = [catalog.get(job_id) for job_id in ids]
+    return [
+        Source(job.tables[BUCKET.kind], number)
+        for number, job in enumerate(jobs)
+        if job is not None and BUCKET.kind in job.tables
+    ]
+
+
+def serves(every: AllJobs | None, selected: SelectedJobs, sizes: RowSizes) -> TypeGuard[AllJobs]:
+    """Whether there are tables of all jobs, and they are read faster than the own tables of the selected jobs."""
+    if every is None:
+        return False
+    if selected.is_all:
+        return True
+    rows = sum(table.length for table in every.parts)
+    others = rows * (len(selected.known) - len(selected)) // len(selected.known)
+    return others < len(selected) * sizes.rows_per_job
+
+
+class SelectedLabels(NamedTuple):
+    """The labels of the selected jobs in the tables of all jobs.
+
+    Attributes:
+        labels: the labels, ascending.
+        is_range: whether no other job has a label between them.
+    """
+
+    labels: UInt32s
+    is_range: bool
+
+    @classmethod
+    def of(cls, every: AllJobs, selected: SelectedJobs) -> "SelectedLabels":
+        """The labels of the selected jobs, which ascend as their ids do; a job without results may have none."""
+        found = [every.labels.label(job_id) for job_id in selected.ids]
+        labels = np.array([label for label in found if label is not None], dtype=np.uint32)
+        ranks = selected.ranks
+        assert ranks is not None, "all jobs are selected"
+        return cls(labels, is_range=len(ranks) > 0 and int(ranks[-1] - ranks[0]) == len(ranks) - 1)
+
+
+def of_selected(selected: SelectedLabels | None, segment: Segment, rows: SomeRows) -> SomeRows:
+    """Those of some rows that are of selected jobs; None selects all."""
+    if selected is None:
+        return rows
+    if isinstance(rows, slice):
+        return selected_rows(selected, segment, rows.start, rows.stop)
+    return rows[_are_selected(selected, segment.column(JOB_LABEL)[rows])]
+
+
+def selected_rows(selected: SelectedLabels, segment: Segment, low: int, high: int) -> Int64s:
+    """Those of the rows ``[low, high)`` that are of selected jobs."""
+    rows: Int64s = _are_selected(selected, segment.column(JOB_LABEL)[low:high]).nonzero()[0] + low
+    return rows
+
+
+def _are_selected(selected: SelectedLabels, own: UInt32s) -> Bools:
+    labels = selected.labels
+    if not len(labels):
+        return np.zeros(len(own), dtype=np.bool_)
+    are_selected: Bools
+    if selected.is_range:
+        are_selected = (own >= labels[0]) & (own <= labels[-1])
+    elif period := _period(own):
+        are_selected = np.resize(find(labels, own[:period])[0], len(own))
+    else:
+        are_selected, _ = find(labels, own)
+    return are_selected
+
+
+def _period(values: UInt32s) -> int:
+    """The number of values after which they repeat; 0 if they do not.
+
+    If each instant has a row of each job, the labels repeat. To compare them takes a twentieth of the time of a search.
+    """
+    again = (values[1 : 1 + len(values) // _FEWEST_REPEATS] == values[:1]).nonzero()[0]
+    if not len(again):
+        return 0
+    period = int(again[0]) + 1
+    return period if (values[period:] == values[:-period]).all() else 0
+
+
+def rows_between(view: View, lows: Int64s, highs: Int64s) -> Iterator[tuple[Segment, SomeRows]]:
+    """The rows of a view in some stretches of time: those of the base, and those of the head.
+
+    Args:
+        view: the view.
+        lows: the first instants of the stretches, ascending.
+        highs: the instants behind them; the stretches are disjoint.
+    """
+    for segment, timestamps in ((view.base, view.timestamps), (view.head, view.head_timestamps)):
+        starts, stops = timestamps.searchsorted(lows), timestamps.searchsorted(highs)
+        rows: SomeRows
+        if len(starts) == 1:
+            rows = slice(int(starts[0]), int(stops[0]))
+            if rows.start == rows.stop:
+                continue
+        else:
+            rows = concatenated_ranges(starts, stops)[0]
+            if not len(rows):
+                continue
+        if segment is view.base and len(view.deleted):
+            low, high = view.deleted.searchsorted((starts[0], stops[-1])).tolist()
+            if low < high:
+                some = np.arange(rows.start, rows.stop) if isinstance(rows, slice) else rows
+                rows = some[~find(view.deleted[low:high], some)[0]]
+        yield segment, rows
+
+
+def interim_rows(table: Table) -> tuple[Int64s, Int64s]:
+    """The interim rows of a table's base and of its head."""
+    rows, final = table.rows, table.final
+    if final is rows:
+        return NO_ROWS, NO_ROWS
+    in_base = final.deleted[~find(rows.deleted, final.deleted)[0]]
+    return in_base, rows.head.column("is_interim").nonzero()[0]
+
+
+def whole_slots(start: int | None, end: int | None, span: int) -> tuple[int, int]:
+    """The window of the whole slots between two instants, of which either may be open.
+
+    >>> whole_slots(1, 25, 10)
+    (10, 20)
+    """
+    first = FIRST_MS if start is None else -(-start // span) * span
+    behind = LAST_MS + 1 if end is None else end // span * span
+    return min(max(first, FIRST_MS), LAST_MS + 1), min(max(behind, FIRST_MS), LAST_MS + 1)
