@@ -134,7 +134,7 @@ def _missing_before(zone: tzinfo, midnight: datetime, size: int) -> int:
         size: the length of the gap in microseconds.
     """
     # The times ``low`` before midnight lie in the gap, and those ``high`` before it do not.
-    low, high = 0, min(size, int((midnight - datetime.min) / timedelta(microseconds=1)))
+    low, high = 0, min(size, (midnight.toordinal() - 1) * _DAY_US)
     while high - low > 1:
         middle = (low + high) // 2
         local = midnight - timedelta(microseconds=middle)
@@ -154,9 +154,7 @@ def _offsets(zone: tzinfo, local: list[datetime], *, fold: Literal[0, 1]) -> Int
             offset = time.replace(tzinfo=zone, fold=fold).utcoffset()
             shift = known.get(offset)
             if shift is None:
-                if offset is None:
-                    raise _no_offset(zone, "tzinfo")
-                shift = known[offset] = _microseconds(offset)
+                shift = known[offset] = _microseconds(_offset(zone, time, "tzinfo") if offset is None else offset)
             offsets[row] = shift
     except InvalidQuery:
         raise

@@ -1,9 +1,8 @@
 """Swimlane queries: the jobs, the window, the cells and the lanes of a swimlane, as a value that is checked once."""
 
-import datetime
+import datetime as dt
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-
 from typing import Final, cast
 
 from bucketquery.errors import InvalidQuery, LimitExceeded
@@ -61,7 +60,7 @@ class SwimlaneQuery(_Parsed):
     cell: int | str
     start: int | str | None
     end: int | str | None
-    tzinfo: datetime.tzinfo | None = field(hash=False)
+    tzinfo: dt.tzinfo | None = field(hash=False)
     by: str
     lanes: int
     from_: int
@@ -74,7 +73,7 @@ class SwimlaneQuery(_Parsed):
         cell: int | str,
         start: Instant | None = None,
         end: Instant | None = None,
-        tzinfo: datetime.tzinfo | None = None,
+        tzinfo: dt.tzinfo | None = None,
         by: str = "job",
         lanes: int = 10,
         from_: int = 0,

@@ -1,8 +1,8 @@
 """The value indexes and postings of a segment. The first reader of one makes it, and the writer passes it on.
 
 The writer maintains and corrects value indexes. Postings cover the first rows, and are made again once too many rows
-lie behind them. A cache decides whether a value index covers enough rows of its segment, and passes it on to the next segment.
-`value_index` defines a single value index.
+lie behind them. A cache decides whether a value index covers enough rows of its segment, and passes it on to the next
+segment. `value_index` and `postings` define a single one.
 """
 
 from collections.abc import Mapping, Sequence

@@ -38,7 +38,9 @@ class Postings:
         self.values = values
 
     @classmethod
-    def of(cls, names: Int32s, values: Int32s, dictionary_of_names: Objects, dictionary_of_values: Objects) -> "Postings":
+    def of(
+        cls, names: Int32s, values: Int32s, dictionary_of_names: Objects, dictionary_of_values: Objects
+    ) -> "Postings":
         """The postings of two keyword columns.
 
         Args:
