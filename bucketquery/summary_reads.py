@@ -44,9 +44,7 @@ class SummaryReads(ClientReads):
         >>> swimlane.lanes, swimlane.scores.tolist()
         (('db', 'web'), [[80.0], [20.0]])
         """
-        if not isinstance(query, SwimlaneQuery):
-            reason = f"[query] must be a SwimlaneQuery, not {type(query).__name__}"
-            raise InvalidQuery(reason, field="query", value=query)
+        _check(query)
         found: Swimlane = self._newest()._swimlane(query, now)
         return found
 
@@ -109,3 +107,9 @@ class SummaryReads(ClientReads):
         )
         found: TopInfluencers = self._newest()._top_influencers(query, now)
         return found
+
+
+def _check(query: object) -> None:
+    if not isinstance(query, SwimlaneQuery):
+        reason = f"[query] must be a SwimlaneQuery, not {type(query).__name__}"
+        raise InvalidQuery(reason, field="query", value=query)

@@ -14,6 +14,7 @@ from bucketquery.queries.swimlane_query import SwimlaneQuery
 from bucketquery.search.cells import MOST_CELLS, edges_of
 from bucketquery.search.influencers import InfluencerLanes, influencers_of
 from bucketquery.search.job_lanes import LaneWindow, job_lanes
+from bucketquery.search.lane_sizes import LANE_SIZES, LaneSizes
 
 _NO_EDGES: Final[Int64s] = np.empty(0, dtype=np.int64)
 
@@ -106,7 +107,11 @@ _fill: Final = filler(Swimlane, "lanes", "edges", "scores", "lane_count", "seque
 
 
 def swimlane_of(
-    catalog: Catalog, query: SwimlaneQuery, sides: tuple[int | None, int | None], sequence: int
+    catalog: Catalog,
+    query: SwimlaneQuery,
+    sides: tuple[int | None, int | None],
+    sequence: int,
+    sizes: LaneSizes = LANE_SIZES,
 ) -> Swimlane:
     """The answer of a query at a commit.
 
@@ -115,6 +120,7 @@ def swimlane_of(
         query: the query.
         sides: the first instant of the window and the first one behind it, epoch ms; None if a side is open.
         sequence: the number of the commit.
+        sizes: when each way to read the results pays off.
 
     Raises:
         UnknownJob: a job is not known; the error names the first one.
@@ -124,7 +130,7 @@ def swimlane_of(
     start, end = sides
     selected = catalog.select(query.jobs, "jobs")
     window = LaneWindow(
-        FIRST_MS if start is None else start, LAST_MS + 1 if end is None else end, query.exclude_interim
+        FIRST_MS if start is None else start, LAST_MS + 1 if end is None else end, query.exclude_interim, sizes
     )
     if window.start >= window.end:
         return _nothing(sequence)
@@ -145,7 +151,7 @@ def swimlane_of(
         reason = f"[cell] makes more than {MOST_CELLS} scores of {len(page.names)} lanes"
         raise LimitExceeded(reason, field="cell", value=query.cell)
     scores = page.scores(edges.clip(window.start, window.end))
-    return Swimlane(page.names, edges, scores, page.count, sequence)
+    return Swimlane(page.names, edges, scores, page.lane_count, sequence)
 
 
 def _nothing(sequence: int) -> Swimlane:

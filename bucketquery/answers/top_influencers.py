@@ -18,6 +18,7 @@ from bucketquery.queries.top_query import TopQuery
 from bucketquery.results.top_influencer import COLUMNS, TopInfluencer
 from bucketquery.search.influencers import influencers_of
 from bucketquery.search.job_lanes import LaneWindow
+from bucketquery.search.lane_sizes import LANE_SIZES, LaneSizes
 
 _make: Final = maker_of(TopInfluencer)
 
@@ -133,7 +134,9 @@ def _of(count: int, sequence: int, *values: Any) -> TopInfluencers:
     return TopInfluencers(dict(zip(COLUMNS, columns, strict=True)), count, sequence)
 
 
-def top_influencers_of(catalog: Catalog, query: TopQuery, now: Callable[[], int], sequence: int) -> TopInfluencers:
+def top_influencers_of(
+    catalog: Catalog, query: TopQuery, now: Callable[[], int], sequence: int, sizes: LaneSizes = LANE_SIZES
+) -> TopInfluencers:
     """The top influencers at a commit.
 
     Args:
@@ -141,6 +144,7 @@ def top_influencers_of(catalog: Catalog, query: TopQuery, now: Callable[[], int]
         query: the parameters.
         now: returns epoch ms; called at most once, and only if date math contains ``now``.
         sequence: the number of the commit.
+        sizes: when each way to read the results pays off.
 
     Raises:
         UnknownJob: a job is not known; the error names the first one.
@@ -149,7 +153,7 @@ def top_influencers_of(catalog: Catalog, query: TopQuery, now: Callable[[], int]
     start, end = query.bounds.resolve(now)
     selected = catalog.select(query.jobs, "jobs")
     low, high = FIRST_MS if start is None else start, LAST_MS + 1 if end is None else end
-    influencers = influencers_of(catalog, selected, LaneWindow(low, high, query.exclude_interim), query.field)
+    influencers = influencers_of(catalog, selected, LaneWindow(low, high, query.exclude_interim, sizes), query.field)
     numbers, count = influencers.page(query.from_, query.size, by_sum=query.by_sum)
     pairs = [influencers.pair(number) for number in numbers]
     return _of(count, sequence, [name for name, _ in pairs], [value for _, value in pairs], *influencers.facts(numbers))

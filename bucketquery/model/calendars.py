@@ -89,7 +89,8 @@ def calendar_edges(unit: Unit, zone: tzinfo | None, first: int, last: int, most:
     edges = edges[int(edges.searchsorted(first, "right")) - 1 : int(edges.searchsorted(last, "right")) + 1]
     if len(edges) - 1 > most:
         raise too_many_cells(most)
-    return edges
+    found: Int64s = edges
+    return found
 
 
 def too_many_cells(most: int) -> LimitExceeded:
@@ -122,7 +123,8 @@ def _midnights(days: Int64s, zone: tzinfo | None) -> Int64s:
     for row in (after > before).nonzero()[0].tolist():
         missing = _missing_before(zone, known[row], int(after[row] - before[row]))
         instants[row] -= missing
-    return -(-instants // 1_000)
+    rounded_up: Int64s = -(-instants // 1_000)
+    return rounded_up
 
 
 def _missing_before(zone: tzinfo, midnight: datetime, size: int) -> int:

@@ -3,7 +3,7 @@
 import datetime as dt
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Final, cast
+from typing import Final
 
 from bucketquery.errors import InvalidQuery, LimitExceeded
 from bucketquery.model.calendars import UNITS, Unit, read_zone
@@ -120,7 +120,7 @@ def read_cell(value: object) -> int | Unit:
     """
     cell = base_form(value)
     if type(cell) is str and cell in UNITS:
-        return cast("Unit", cell)
+        return cell
     if type(cell) is not int or cell < 1:
         units = ", ".join(UNITS)
         reason = f"[cell] must be a positive integer of seconds, or one of [{units}], found [{brief(value)}]"

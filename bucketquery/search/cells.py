@@ -4,6 +4,7 @@ A long piece is read by the levels of its value index. The sparsest level has th
 without a row there goes on to the next level, and at last to the rows themselves.
 """
 
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -16,14 +17,6 @@ from bucketquery.value_index.level import Level
 
 #: The largest number of cells, and of scores in a swimlane.
 MOST_CELLS: Final = 1_000_000
-
-#: A piece of fewer rows, or of fewer rows for each cell, is read without levels.
-_ROWS_FOR_LEVELS: Final = 32_768
-_ROWS_PER_CELL: Final = 64
-#: The first level that is read has at least this many rows for each cell.
-_ENTRIES_PER_CELL: Final = 2
-#: If the cells without a score lie in more runs than this, all cells are computed again.
-_MOST_RUNS: Final = 16
 
 
 def edges_of(query: SwimlaneQuery, first: int, last: int) -> Int64s:
@@ -56,7 +49,7 @@ def maxima(piece: Piece, instants: Int64s) -> Float64s:
     bounds = piece.timestamps().searchsorted(instants)
     cells = len(instants) - 1
     index = None
-    if piece.length >= max(_ROWS_FOR_LEVELS, _ROWS_PER_CELL * cells):
+    if piece.length >= max(piece.sizes.rows_for_levels, piece.sizes.rows_per_cell * cells):
         index = piece.value_index()
     if index is None:
         return _of_rows(piece, bounds)
@@ -68,7 +61,7 @@ def maxima(piece: Piece, instants: Int64s) -> Float64s:
     return found
 
 
-def _by_levels(piece: Piece, bounds: Int64s, levels: "tuple[Level, ...] | list[Level]") -> Float64s:
+def _by_levels(piece: Piece, bounds: Int64s, levels: Sequence[Level]) -> Float64s:
     """The result of `maxima` for rows that a value index covers."""
     cells = len(bounds) - 1
     found = np.full(cells, np.nan)
@@ -78,19 +71,19 @@ def _by_levels(piece: Piece, bounds: Int64s, levels: "tuple[Level, ...] | list[L
         # A missing score counts as 0.0 and is in no level, so a lower level may not decide a cell.
         if level.edge < 0.0:
             break
-        if len(level) < _ENTRIES_PER_CELL * cells and level is not levels[0]:
+        if len(level) < piece.sizes.entries_per_cell * cells and level is not levels[0]:
             continue
         _, rows, scores = level.between(piece.first, piece.stop)
         if len(piece.deleted):
             live = np.isin(rows, piece.deleted, invert=True)
             rows, scores = rows[live], scores[live]
         places = rows.searchsorted(narrow)
-        for first, stop in _runs(waiting):
+        for first, stop in _runs(waiting, piece.sizes.most_runs):
             found[first:stop] = maxima_between(scores, places[first : stop + 1])
         waiting &= np.isnan(found)
         if not waiting.any():
             return found
-    for first, stop in _runs(waiting):
+    for first, stop in _runs(waiting, piece.sizes.most_runs):
         part = piece.part(int(bounds[first]), int(bounds[stop]))
         found[first:stop] = _of_rows(part, bounds[first : stop + 1])
     return found
@@ -134,9 +127,12 @@ def maxima_between(scores: Array, bounds: Int64s) -> Float64s:
     return found
 
 
-def _runs(waiting: Bools) -> list[tuple[int, int]]:
-    """The runs of waiting cells: first cell, and the one behind the last. One run if there would be many."""
-    changes = np.diff(waiting.astype(np.int8), prepend=0, append=0).nonzero()[0].tolist()
-    if len(changes) > 2 * _MOST_RUNS:
-        return [(changes[0], changes[-1])]
-    return [*zip(changes[::2], changes[1::2], strict=True)]
+def _runs(waiting: Bools, most: int) -> list[tuple[int, int]]:
+    """The runs of waiting cells: first cell, and the one behind the last. One run rather than more than ``most``."""
+    if waiting.all():
+        return [(0, len(waiting))]
+    changes = (waiting[1:] != waiting[:-1]).nonzero()[0] + 1
+    ends: list[int] = [*([0] if waiting[0] else []), *changes.tolist(), *([len(waiting)] if waiting[-1] else [])]
+    if len(ends) > 2 * most:
+        return [(ends[0], ends[-1])]
+    return [*zip(ends[::2], ends[1::2], strict=True)]

@@ -16,18 +16,12 @@ from bucketquery.model.schema import INFLUENCER, JOB_LABEL, Array, Bools, Float6
 from bucketquery.search.cells import maxima_between
 from bucketquery.search.job_lanes import LanePage, LaneWindow, combined_or_none, wanted_labels
 from bucketquery.search.lane_keys import ends_of, walk
+from bucketquery.search.lane_sizes import LANE_SIZES, LaneSizes
 from bucketquery.search.pieces import Piece
 from bucketquery.storage.row_groups import RowGroups, row_groups
 
 _NAME = "influencer_field_name"
 _VALUE = "influencer_field_value"
-
-#: The rows of a piece are read at once, rather than by postings, if there are fewer than this for each influencer.
-_ROWS_PER_LIST = 64
-#: More entries than this are added up over all rows, rather than by postings.
-_FEW_ENTRIES = 512
-#: If more influencers than this have results on both sides of the window, all rows are read to count them.
-_FEW_UNDECIDED = 64
 
 
 class Facts(NamedTuple):
@@ -61,9 +55,7 @@ class InfluencerPiece(NamedTuple):
 
     def keys(self, rows: slice | Array) -> Int64s:
         """The numbers of the influencers of some rows; -1 for a row that does not count."""
-        offset = self.groups.offset
-        own = slice(rows.start - offset, rows.stop - offset) if isinstance(rows, slice) else rows - offset
-        keys = self.numbers[self.groups.postings.groups[own]]
+        keys = self.numbers[self.groups.postings.groups[self._own(rows)]]
         if self.wanted is not None:
             keys[~self._is_wanted(rows)] = -1
         return keys
@@ -81,12 +73,18 @@ class InfluencerPiece(NamedTuple):
         rows = self.piece.alive(rows)
         return rows if self.wanted is None else rows[self._is_wanted(rows)]
 
-    def keys_and_scores(self) -> tuple[Int64s, Float64s]:
-        """The numbers and scores of all rows that count."""
-        rows = self.piece.live_rows() if len(self.piece.deleted) else self.piece.rows
-        keys, scores = self.keys(rows), self.piece.scores(rows)
-        counts = keys >= 0
-        return (keys, scores) if counts.all() else (keys[counts], scores[counts])
+    def groups_and_scores(self) -> tuple[Array, Float64s]:
+        """The groups and scores of all rows of the selected jobs."""
+        rows: slice | Array = self.piece.rows
+        if len(self.piece.deleted) or self.wanted is not None:
+            rows = self.piece.live_rows()
+            rows = rows if self.wanted is None else rows[self._is_wanted(rows)]
+        return self.groups.postings.groups[self._own(rows)], self.piece.scores(rows)
+
+    def _own(self, rows: slice | Array) -> slice | Array:
+        """The rows as the postings number them."""
+        offset = self.groups.offset
+        return slice(rows.start - offset, rows.stop - offset) if isinstance(rows, slice) else rows - offset
 
     def mark(self, seen: Bools) -> None:
         """Mark the numbers of all influencers with a row that counts."""
@@ -101,7 +99,7 @@ class InfluencerPiece(NamedTuple):
         is_inside = np.zeros(len(postings) + 1, dtype=np.bool_)
         is_inside[:-1] = ((firsts >= low) & (firsts < high)) | ((lasts >= low) & (lasts < high))
         undecided = ((firsts < low) & (lasts >= high)).nonzero()[0]
-        if len(undecided) > _FEW_UNDECIDED:
+        if len(undecided) > self.piece.sizes.few_undecided:
             is_inside[postings.groups[low:high]] = True
         else:
             for group in undecided.tolist():
@@ -117,9 +115,13 @@ class Influencers:
         pieces: the pieces of their tables.
         field: the only name that counts; None: all.
         wanted: the labels of the selected jobs, ascending; None: every row counts.
+        sizes: when each way to read them pays off.
     """
 
-    def __init__(self, pieces: Iterable[Piece], field: str | None, wanted: UInt32s | None = None) -> None:
+    def __init__(
+        self, pieces: Iterable[Piece], field: str | None, wanted: UInt32s | None = None, sizes: LaneSizes = LANE_SIZES
+    ) -> None:
+        self._sizes = sizes
         parts = [
             (piece.part(groups.first, groups.stop), groups)
             for piece in pieces
@@ -147,7 +149,7 @@ class Influencers:
         used: Iterable[int] = range(len(postings))
         if groups.stop - groups.first < len(postings):
             own = np.unique(postings.groups[groups.first - groups.offset : groups.stop - groups.offset])
-            used = own[own >= 0].tolist()
+            used = own[own < len(postings)].tolist()
         known = main.group_of
         for group in used:
             pair = postings.names[group], postings.values[group]
@@ -216,15 +218,18 @@ class Influencers:
         """The greatest score of each influencer, NaN if it has no result."""
         best = np.full(self._total, np.nan)
         for piece in self._pieces:
-            np.fmax.at(best, *piece.keys_and_scores())
+            own = np.full(len(piece.numbers), np.nan)
+            np.fmax.at(own, *piece.groups_and_scores())
+            counts = piece.numbers >= 0
+            numbers = piece.numbers[counts]
+            best[numbers] = np.fmax(best[numbers], own[counts])
         return best
 
     def _sums(self) -> Float64s:
         """The sum of the scores of each influencer, NaN if it has no result."""
         sums, seen = np.zeros(self._total), np.zeros(self._total, dtype=np.bool_)
         for piece in self._pieces:
-            keys, scores = piece.keys_and_scores()
-            sums += np.bincount(keys, weights=scores, minlength=self._total)
+            _add(sums, piece, *piece.groups_and_scores())
             piece.mark(seen)
         return np.where(seen, sums, np.nan)
 
@@ -233,10 +238,10 @@ class Influencers:
 
         O(r) for their r results; O(n) for the n results of the window if there are many influencers.
         """
-        if len(numbers) > _FEW_ENTRIES:
+        if len(numbers) > self._sizes.few_entries:
             counts = np.zeros(self._total, dtype=np.int64)
             for piece in self._pieces:
-                counts += np.bincount(piece.keys_and_scores()[0], minlength=self._total)
+                _add(counts, piece, piece.groups_and_scores()[0], None)
             return Facts(self._best()[numbers], self._sums()[numbers], counts[numbers])
         best, sums = np.full(len(numbers), np.nan), np.zeros(len(numbers))
         counts = np.zeros(len(numbers), dtype=np.int64)
@@ -261,7 +266,7 @@ class Influencers:
         for piece in self._pieces:
             bounds = piece.piece.timestamps().searchsorted(instants)
             entries = self._entries(piece, numbers)
-            if piece.piece.length <= _ROWS_PER_LIST * len(entries):
+            if piece.piece.length <= piece.piece.sizes.rows_per_list * len(entries):
                 self._scatter(scores, piece, numbers, bounds)
                 continue
             for group, entry in entries:
@@ -291,6 +296,13 @@ class Influencers:
         return [*zip(groups.tolist(), entries[groups].tolist(), strict=True)]
 
 
+def _add(totals: Array, piece: InfluencerPiece, groups: Array, weights: Float64s | None) -> None:
+    """Add the sums of the weights by group, or the numbers of rows, to the totals of the influencers."""
+    own = np.bincount(groups, weights=weights, minlength=len(piece.numbers))
+    counts = piece.numbers >= 0
+    totals[piece.numbers[counts]] += own[counts].astype(totals.dtype)
+
+
 class InfluencerLanes:
     """A lane for each value of the influencers with one name."""
 
@@ -311,9 +323,11 @@ class InfluencerLanes:
 
 def influencers_of(catalog: Catalog, selected: SelectedJobs, window: LaneWindow, field: str | None) -> Influencers:
     """The influencers of the selected jobs in a window."""
-    combined = combined_or_none(catalog, selected, INFLUENCER)
+    combined = combined_or_none(catalog, selected, INFLUENCER, window.sizes)
     if combined is not None:
         pieces = [piece for table in combined.parts for piece in window.pieces(table)]
-        return Influencers(pieces, field, wanted_labels(combined, selected))
+        return Influencers(pieces, field, wanted_labels(combined, selected), window.sizes)
     tables = [job.tables.get(INFLUENCER.kind) for job_id in selected.ids if (job := catalog.get(job_id)) is not None]
-    return Influencers([piece for table in tables if table is not None for piece in window.pieces(table)], field)
+    return Influencers(
+        [piece for table in tables if table is not None for piece in window.pieces(table)], field, None, window.sizes
+    )

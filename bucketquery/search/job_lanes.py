@@ -16,16 +16,10 @@ from bucketquery.jobs.selected_jobs import SelectedJobs
 from bucketquery.model.schema import BUCKET, JOB_LABEL, Array, Float64s, Int64s, Schema, UInt32s
 from bucketquery.search.cells import maxima
 from bucketquery.search.lane_keys import all_best, ends_of, walk
+from bucketquery.search.lane_sizes import LANE_SIZES, LaneSizes
 from bucketquery.search.pieces import Piece, pieces_of
 from bucketquery.storage.table import Table
 from bucketquery.storage.view import View
-
-#: A selection of this many jobs or fewer is read from their own tables.
-FEW_JOBS = 32
-#: The tables of all jobs are read if the window has more than this many rows for each job.
-_ROWS_PER_TABLE = 128
-#: To count the jobs in a window, this many of its last rows are read for each job.
-_LAST_ROWS_PER_JOB = 4
 
 
 class LaneWindow(NamedTuple):
@@ -35,11 +29,13 @@ class LaneWindow(NamedTuple):
         start: first instant included, epoch ms.
         end: first instant excluded.
         exclude_interim: whether only final results count.
+        sizes: when each way to read them pays off.
     """
 
     start: int
     end: int
     exclude_interim: bool
+    sizes: LaneSizes = LANE_SIZES
 
     def view(self, table: Table) -> View:
         """The view of a table with these results."""
@@ -47,7 +43,7 @@ class LaneWindow(NamedTuple):
 
     def pieces(self, table: Table) -> Iterable[Piece]:
         """The pieces of a table."""
-        return pieces_of(self.view(table), self.start, self.end)
+        return pieces_of(self.view(table), self.start, self.end, self.sizes)
 
 
 class LanePage(NamedTuple):
@@ -55,13 +51,13 @@ class LanePage(NamedTuple):
 
     Attributes:
         names: their names.
-        count: the number of all lanes.
+        lane_count: the number of all lanes.
         scores: takes the edges of cells, clipped to the window. It returns the greatest score of each lane and cell,
             NaN if it has no results; shape (lanes, cells).
     """
 
     names: tuple[str, ...]
-    count: int
+    lane_count: int
     scores: Callable[[Int64s], Float64s]
 
 
@@ -115,7 +111,7 @@ class LanesOfAllJobs:
         """
         known = walk(self._pieces, from_ + lanes)
         if known is None:
-            if self._length > _ROWS_PER_TABLE * len(self._selected):
+            if self._length > self._window.sizes.rows_per_table * len(self._selected):
                 return LanesOfTables(self._catalog, self._selected.ids, self._window).page(from_, lanes)
             known = all_best(self._pieces)
             count = len(known[0])
@@ -126,6 +122,17 @@ class LanesOfAllJobs:
         names = tuple(self._labels.ids(keys[first].astype(np.uint32)))
         return LanePage(names, count, lambda instants: self._scores(names, instants))
 
+    def _last_seen(self, rows: int) -> Int64s:
+        """The labels of the selected jobs with a result among the last rows of some piece, ascending."""
+        parts = []
+        for each in self._pieces:
+            part = each.piece.part(each.piece.stop - rows, each.piece.stop)
+            parts.append(each.keys(part.live_rows() if len(part.deleted) else part.rows))
+        # The labels of one instant are sorted already, so this is faster than hashing them.
+        labels = np.sort(np.concatenate(parts))
+        labels = labels[int(labels.searchsorted(0)) :]
+        return labels[np.append(True, labels[1:] != labels[:-1])] if len(labels) else labels
+
     def _scores(self, names: Sequence[str], instants: Int64s) -> Float64s:
         return _matrix([_pieces_of_job(self._catalog, job_id, self._window) for job_id in names], instants)
 
@@ -135,14 +142,14 @@ class LanesOfAllJobs:
 
     def _count(self) -> int:
         """The number of selected jobs with a result in the window."""
-        wanted = _LAST_ROWS_PER_JOB * len(self._selected)
-        parts: list[Int64s] = []
-        for each in reversed(self._pieces):
-            part = each.piece.part(each.piece.stop - wanted, each.piece.stop)
-            parts.append(each.keys(part.live_rows()))
-        seen = np.unique(np.concatenate(parts))
-        seen = seen[seen >= 0]
-        if len(seen) == len(self._selected) or self._length <= wanted:
+        jobs = len(self._selected)
+        seen = self._last_seen(jobs)
+        if len(seen) < jobs < self._length:
+            rows = self._window.sizes.last_rows_per_job * jobs
+            seen = self._last_seen(rows)
+            if self._length <= rows:
+                return len(seen)
+        if len(seen) == jobs or self._length <= jobs:
             return len(seen)
         others = set(self._selected.ids).difference(self._labels.ids(seen.astype(np.uint32)))
         return len(seen) + sum(1 for job_id in others if _pieces_of_job(self._catalog, job_id, self._window))
@@ -186,14 +193,14 @@ def wanted_labels(combined: AllJobs, selected: SelectedJobs) -> UInt32s | None:
     return np.array([found for job_id in selected.ids if (found := label(job_id)) is not None], dtype=np.uint32)
 
 
-def combined_or_none(catalog: Catalog, selected: SelectedJobs, schema: Schema) -> AllJobs | None:
+def combined_or_none(catalog: Catalog, selected: SelectedJobs, schema: Schema, sizes: LaneSizes) -> AllJobs | None:
     """The combined table of a kind, if the selected jobs are so many that it pays."""
-    return catalog.all_jobs(schema) if len(selected) > FEW_JOBS else None
+    return catalog.all_jobs(schema) if len(selected) > sizes.few_jobs else None
 
 
 def job_lanes(catalog: Catalog, selected: SelectedJobs, window: LaneWindow) -> LanesOfTables | LanesOfAllJobs:
     """The lanes of the selected jobs."""
-    combined = combined_or_none(catalog, selected, BUCKET)
+    combined = combined_or_none(catalog, selected, BUCKET, window.sizes)
     if combined is None:
         return LanesOfTables(catalog, selected.ids, window)
     return LanesOfAllJobs(catalog, selected, window, combined)

@@ -10,12 +10,7 @@ from typing import Protocol
 import numpy as np
 
 from bucketquery.model.schema import Array, Float64s, Int64s
-from bucketquery.search.pieces import FEW_ROWS, Piece
-
-#: The walk stops at levels with more than one of every N rows of the longest piece; to read all rows is as fast.
-_ROWS_PER_ENTRY = 8
-#: The first look for a row of some lane reads this many rows, and each later one twice as many.
-_FIRST_LOOK = 256
+from bucketquery.search.pieces import Piece
 
 
 class KeyedPiece(Protocol):
@@ -58,13 +53,13 @@ def walk(pieces: Sequence[KeyedPiece], need: int) -> tuple[Int64s, Float64s] | N
     O(e) for e rows at or above the threshold, and about four times as many that did not suffice.
     """
     longest = max((each.piece for each in pieces), key=lambda piece: piece.length, default=None)
-    index = None if longest is None or longest.length <= 2 * FEW_ROWS else longest.value_index()
+    index = None if longest is None or longest.length <= 2 * longest.sizes.few_rows else longest.value_index()
     if longest is None or index is None:
         return None
     for level in reversed(index.levels):
         _, rows, _ = level.between(longest.first, min(longest.stop, index.covered))
         # A missing score counts as 0.0, and no level has it.
-        if level.edge <= 0.0 or _ROWS_PER_ENTRY * len(rows) > longest.length:
+        if level.edge <= 0.0 or longest.sizes.rows_per_entry * len(rows) > longest.length:
             return None
         if len(rows) < need and level is not index.levels[0]:
             continue
@@ -102,7 +97,7 @@ def ends_of(pieces: Sequence[KeyedPiece]) -> tuple[int, int] | None:
 
 
 def _first_row(each: KeyedPiece) -> int | None:
-    piece, low, look = each.piece, each.piece.first, _FIRST_LOOK
+    piece, low, look = each.piece, each.piece.first, each.piece.sizes.first_look
     while low < piece.stop:
         rows = piece.part(low, low + look).live_rows()
         found = (each.keys(rows) >= 0).nonzero()[0]
@@ -113,7 +108,7 @@ def _first_row(each: KeyedPiece) -> int | None:
 
 
 def _last_row(each: KeyedPiece) -> int | None:
-    piece, high, look = each.piece, each.piece.stop, _FIRST_LOOK
+    piece, high, look = each.piece, each.piece.stop, each.piece.sizes.first_look
     while high > piece.first:
         rows = piece.part(high - look, high).live_rows()
         found = (each.keys(rows) >= 0).nonzero()[0]

@@ -25,7 +25,7 @@ class Postings:
     Groups are numbered from 0, in the order of their pairs: by name, then by value.
 
     Attributes:
-        groups: the group of each row, shape (covered,); -1 if it has none.
+        groups: the group of each row, shape (covered,). A row without a group has the number of groups in its place.
         names: the name of each group.
         values: the value of each group.
     """
@@ -54,7 +54,7 @@ class Postings:
         >>> dictionaries = np.array(["host"], dtype=object), np.array(["a", "b"], dtype=object)
         >>> postings = Postings.of(np.array([0, 0, -1]), np.array([1, 0, 0]), *dictionaries)
         >>> postings.groups.tolist(), postings.values.tolist()
-        ([1, 0, -1], ['a', 'b'])
+        ([1, 0, 2], ['a', 'b'])
         """
         width = max(len(dictionary_of_values), 1)
         pairs = names.astype(np.int64) * width + values
@@ -64,13 +64,12 @@ class Postings:
             known = np.zeros(len(dictionary_of_names) * width + 1, dtype=np.bool_)
             pairs[has_none] = -1
             known[pairs] = True
-            known[-1] = False
+            known[-1] = True
             numbers = np.cumsum(known, dtype=np.int32) - np.int32(1)
-            numbers[-1] = -1
-            groups, used = numbers[pairs], known.nonzero()[0]
+            groups, used = numbers[pairs], known[:-1].nonzero()[0]
         else:
             used, places = np.unique(pairs[~has_none], return_inverse=True)
-            groups = np.full(len(pairs), -1, dtype=np.int32)
+            groups = np.full(len(pairs), len(used), dtype=np.int32)
             groups[~has_none] = places
         return cls(groups, dictionary_of_names[used // width], dictionary_of_values[used % width])
 
@@ -91,11 +90,9 @@ class Postings:
     @once
     def _lists(self) -> tuple[Int32s, Int64s]:
         """The rows of all groups, one group after the other, and where each group begins."""
-        groups = self.groups
-        order = _stable_order(groups, len(self))
-        starts = np.zeros(len(self) + 1, dtype=np.int64)
-        np.cumsum(np.bincount(groups[groups >= 0], minlength=len(self)), out=starts[1:])
-        return order[len(order) - int(starts[-1]) :].astype(np.int32), starts
+        starts = np.zeros(len(self) + 2, dtype=np.int64)
+        np.cumsum(np.bincount(self.groups, minlength=len(self) + 1), out=starts[1:])
+        return _stable_order(self.groups, len(self)).astype(np.int32), starts[:-1]
 
     def rows(self, group: int, first: int, stop: int) -> Int32s:
         """The rows ``[first, stop)`` of a group, ascending, as a view.
@@ -123,15 +120,14 @@ class Postings:
         """Assert every invariant, by the keywords of all covered rows."""
         pairs = [*zip(self.names.tolist(), self.values.tolist(), strict=True)]
         assert pairs == sorted(set(pairs)), "groups out of order"
-        found = [pairs[group] if group >= 0 else None for group in self.groups.tolist()]
+        found = [pairs[group] if group < len(pairs) else None for group in self.groups.tolist()]
         given = zip(names.tolist(), values.tolist(), strict=True)
         assert found == [None if None in pair else pair for pair in given], "rows have the groups of other keywords"
 
 
 def _stable_order(groups: Int32s, number: int) -> Int64s:
-    """The rows by group, ascending within each; rows without a group come first."""
-    shifted = groups + 1
+    """The rows by group, ascending within each; rows without a group come last."""
     if number < _SHORT:
-        return shifted.astype(np.uint16).argsort(kind="stable")
-    order = (shifted & np.int32(_SHORT - 1)).astype(np.uint16).argsort(kind="stable")
-    return order[(shifted >> np.int32(16)).astype(np.uint16)[order].argsort(kind="stable")]
+        return groups.astype(np.uint16).argsort(kind="stable")
+    order = (groups & np.int32(_SHORT - 1)).astype(np.uint16).argsort(kind="stable")
+    return order[(groups >> np.int32(16)).astype(np.uint16)[order].argsort(kind="stable")]
