@@ -2,6 +2,8 @@
 
 import random
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from itertools import pairwise
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -11,7 +13,7 @@ from bucketquery.jobs.all_jobs import AllJobs
 from bucketquery.jobs.job_labels import JobLabels
 from bucketquery.model.schema import COMBINED, JOB_LABEL, Array, Schema, Type
 from bucketquery.model.sizes import Sizes
-from bucketquery.search.lane_sizes import LaneSizes
+from bucketquery.search.lane_sizes import LANE_SIZES, LaneSizes
 from bucketquery.storage.keywords import encode_keywords
 from bucketquery.storage.packed_segment import pack
 from bucketquery.storage.segment import Segment
@@ -35,6 +37,22 @@ ON_FEW_ROWS: Final = LaneSizes(
     few_entries=10**6,
     few_undecided=10**6,
 )
+
+
+#: The number of random histories for each way.
+ROUNDS: Final = 8
+
+JOBS: Final = [f"job-{number}" for number in range(6)]
+
+#: Ways to find lanes and cells, by name.
+WAYS: Final = {
+    "as measured": LANE_SIZES,
+    "on few rows": ON_FEW_ROWS,
+    "job by job": replace(ON_FEW_ROWS, few_jobs=100),
+    "tables of all jobs": replace(ON_FEW_ROWS, rows_per_table=0, last_rows_per_job=2),
+    "rows at once": replace(ON_FEW_ROWS, rows_per_list=100, few_entries=0, few_undecided=0, most_runs=100),
+    "levels for some cells": replace(ON_FEW_ROWS, entries_per_cell=1, rows_per_cell=2, rows_per_entry=3),
+}
 
 
 class Entry(NamedTuple):
@@ -75,7 +93,7 @@ def inside(entries: Iterable[Entry], start: int | None, end: int | None, *, excl
 
 
 def plain_swimlane(
-    entries: Sequence[Entry], start: int | None, end: int | None, cell_ms: int, from_: int, lanes: int
+    entries: Sequence[Entry], start: int | None, end: int | None, *, cell_ms: int, from_: int, lanes: int
 ) -> dict[str, Any]:
     """The swimlane of the results of a window, as `Swimlane.to_dict` shows it, without the sequence."""
     by_lane: dict[Any, list[Entry]] = {}
@@ -93,7 +111,7 @@ def plain_swimlane(
     scores = []
     for key in page:
         row: list[float | None] = []
-        for low, high in zip(edges, edges[1:], strict=False):
+        for low, high in pairwise(edges):
             own = [entry.score for entry in by_lane[key] if low <= entry.timestamp < high]
             row.append(max(own) if own else None)
         scores.append(row)
@@ -129,21 +147,21 @@ def random_results(rng: random.Random, kind: str, jobs: Sequence[str], number: i
             "job_id": rng.choice(jobs),
             "timestamp": rng.randrange(-20, 60) * SPAN_MS,
             "bucket_span": rng.choice((300, 600)),
-            "is_interim": rng.random() < 0.2,  # noqa: PLR2004
+            "is_interim": rng.random() < 0.2,
         }
         score = rng.choice((None, None, 0, -5, 10, 10, 50, rng.randrange(800) / 8))
         if score is not None:
             result["anomaly_score" if kind == "bucket" else "influencer_score"] = score
         if kind == "influencer":
             for key, values in (("influencer_field_name", ("host", "user")), ("influencer_field_value", "abcdefg")):
-                if rng.random() < 0.9:  # noqa: PLR2004
+                if rng.random() < 0.9:
                     result[key] = rng.choice(values)
         results.append(result)
     return results
 
 
 def combined_of(source: Snapshot, schema: Schema, sizes: Sizes, rng: random.Random) -> AllJobs:
-    """The results of all jobs as two tables. Each has rows in a head, and deleted rows with and without newer versions."""
+    """The results of all jobs as two tables, with rows in heads, and deleted rows with and without newer versions."""
     known = source.jobs()
     labels = JobLabels(known)
     combined = COMBINED[schema.kind]
@@ -174,8 +192,8 @@ def _rows(table: Table, numbers: Any, schema: Schema, label: int | None) -> list
 
 
 def _table(rows: list[dict[str, Any]], schema: Schema, sizes: Sizes, rng: random.Random) -> Table:
-    to_head = {at for at in range(len(rows)) if rng.random() < 0.2}  # noqa: PLR2004
-    stale = {at for at in to_head if rng.random() < 0.5}  # noqa: PLR2004
+    to_head = {at for at in range(len(rows)) if rng.random() < 0.2}
+    stale = {at for at in to_head if rng.random() < 0.5}
     base = [(row, False) for at, row in enumerate(rows) if at not in to_head]
     base += [({**rows[at], schema.score: 99.0}, True) for at in stale]
     base += [({**row, "timestamp": row["timestamp"] + 1, schema.score: 98.0}, True) for row in rows[::7]]
@@ -203,3 +221,17 @@ def _segment(rows: list[dict[str, Any]], schema: Schema, sizes: Sizes) -> Segmen
         else:
             columns[field.name] = np.array(values, dtype=field.type.dtype)
     return Segment(schema, len(rows), columns, {}, dictionaries, {}, None, sizes)
+
+
+def filled(rng: random.Random, kind: str) -> ResultsIndex:
+    """An index after random batches, replacements and deletes."""
+    index = ResultsIndex()
+    for job in JOBS:
+        index.put_job(job)
+    for _ in range(rng.randrange(5)):
+        jobs = rng.sample(JOBS, rng.randrange(1, len(JOBS)))
+        index.upsert(random_results(rng, kind, jobs, rng.randrange(1, 120)))
+        if rng.random() < 0.3:
+            first = rng.randrange(-20, 60) * SPAN_MS
+            index.delete(start=first, end=first + 3 * SPAN_MS)
+    return index
