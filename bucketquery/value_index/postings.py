@@ -15,8 +15,8 @@ from bucketquery.model.schema import Array, Int32s, Int64s, Objects
 
 #: A table of pairs is used if it has at most this many entries for each row; otherwise the pairs are sorted.
 _PAIRS_PER_ROW: Final = 4
-#: NumPy sorts integers of 16 bits in one pass over the rows.
-_SHORT: Final = 2**16
+#: NumPy sorts integers of this many bits in one pass over the rows.
+_SHORT_BITS: Final = 16
 
 
 class Postings:
@@ -127,7 +127,8 @@ class Postings:
 
 def _stable_order(groups: Int32s, number: int) -> Int64s:
     """The rows by group, ascending within each; rows without a group come last."""
-    if number < _SHORT:
+    bits = _SHORT_BITS
+    if number < 1 << bits:
         return groups.astype(np.uint16).argsort(kind="stable")
-    order = (groups & np.int32(_SHORT - 1)).astype(np.uint16).argsort(kind="stable")
-    return order[(groups >> np.int32(16)).astype(np.uint16)[order].argsort(kind="stable")]
+    order = (groups & np.int32((1 << bits) - 1)).astype(np.uint16).argsort(kind="stable")
+    return order[(groups >> np.int32(bits)).astype(np.uint16)[order].argsort(kind="stable")]

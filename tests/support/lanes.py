@@ -5,8 +5,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from typing import Any, Final, NamedTuple
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import numpy as np
+import pytest
 
 from bucketquery import BucketQuery, InfluencerQuery, ResultsIndex, Snapshot
 from bucketquery.jobs.all_jobs import AllJobs
@@ -53,6 +55,14 @@ WAYS: Final = {
     "rows at once": replace(ON_FEW_ROWS, rows_per_list=100, few_entries=0, few_undecided=0, most_runs=100),
     "levels for some cells": replace(ON_FEW_ROWS, entries_per_cell=1, rows_per_cell=2, rows_per_entry=3),
 }
+
+
+def zone_named(name: str) -> ZoneInfo:
+    """A time zone. The test is skipped if the machine has no data about zones."""
+    try:
+        return ZoneInfo(name)
+    except ZoneInfoNotFoundError:
+        pytest.skip("this machine has no time zone data")
 
 
 class Entry(NamedTuple):

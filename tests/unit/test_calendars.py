@@ -10,6 +10,7 @@ import pytest
 from bucketquery.errors import InvalidQuery, LimitExceeded
 from bucketquery.model.calendars import UNITS, Unit, calendar_edges, read_zone
 from bucketquery.model.instants import FIRST_MS, LAST_MS
+from support.lanes import zone_named
 
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
@@ -26,16 +27,10 @@ def edges(unit: Unit, zone: tzinfo | None, first: str, last: str) -> list[str]:
     return [datetime.fromtimestamp(edge / 1_000, UTC).strftime("%Y-%m-%d %H:%M") for edge in found.tolist()]
 
 
-class Rule(tzinfo):
+def rule(offset: Callable[[datetime], Any]) -> tzinfo:
     """A zone with an offset for each local time, and no other method."""
-
-    def __init__(self, offset: Callable[[datetime], Any]) -> None:
-        self._offset = offset
-
-    def utcoffset(self, dt: datetime | None) -> Any:
-        """The offset of the rule."""
-        assert dt is not None
-        return self._offset(dt)
+    made: tzinfo = type("Rule", (tzinfo,), {"utcoffset": lambda _, local: offset(local)})()
+    return made
 
 
 #: Zone, unit, a time in the first cell, a time in the last cell, and the edges, all in UTC.
@@ -98,7 +93,7 @@ def test_a_cell_begins_with_its_first_instant_in_the_zone(
     zone: str, unit: Unit, first: str, last: str, expected: list[str]
 ) -> None:
     """The edges are those computed by hand from the zone's changes."""
-    assert edges(unit, ZoneInfo(zone), first, last) == expected
+    assert edges(unit, zone_named(zone), first, last) == expected
 
 
 @pytest.mark.parametrize("zone", [None, UTC, timezone(timedelta(hours=5, minutes=30)), timezone(timedelta(hours=-12))])
@@ -122,7 +117,7 @@ def test_a_fixed_offset_moves_midnight(zone: tzinfo | None) -> None:
 @pytest.mark.parametrize("unit", UNITS)
 def test_each_edge_begins_a_unit(name: str, unit: Unit) -> None:
     """Around each edge over a century, the local date changes to the first one of the unit."""
-    zone = ZoneInfo(name)
+    zone = zone_named(name)
     found = calendar_edges(unit, zone, ms("1950-01-01"), ms("2050-01-01"), 10**6).tolist()
     assert found == sorted(set(found))
     for edge in found:
@@ -140,7 +135,7 @@ def test_each_edge_begins_a_unit(name: str, unit: Unit) -> None:
 def test_the_cells_at_the_ends_of_time(name: str, unit: Unit) -> None:
     """The first and the last instant that can be stored lie in cells, which may begin before and end after them."""
     for instant in (FIRST_MS, LAST_MS):
-        low, high = calendar_edges(unit, ZoneInfo(name), instant, instant, 1).tolist()
+        low, high = calendar_edges(unit, zone_named(name), instant, instant, 1).tolist()
         assert low <= instant < high
         assert high - low <= (UNITS[unit] + 1) * DAY_MS
 
@@ -159,9 +154,9 @@ def test_too_many_cells_are_refused(unit: Unit) -> None:
 
 def test_a_zone_needs_an_offset_only() -> None:
     """Any class with ``utcoffset`` is a zone, also one that leaves out the way from UTC. Fractions are rounded up."""
-    zone = read_zone(Rule(lambda _: timedelta(hours=1, microseconds=1)), "tzinfo")
+    zone = read_zone(rule(lambda _: timedelta(hours=1, microseconds=1)), "tzinfo")
     assert edges("day", zone, "2026-01-01", "2026-01-01") == ["2025-12-31 23:00", "2026-01-01 23:00"]
-    assert calendar_edges("day", Rule(lambda _: timedelta(microseconds=-1)), 0, 5, 9).tolist() == [
+    assert calendar_edges("day", rule(lambda _: timedelta(microseconds=-1)), 0, 5, 9).tolist() == [
         -DAY_MS + 1,
         1,
         DAY_MS + 1,
@@ -181,9 +176,9 @@ def failing(_: datetime) -> Any:
 def test_a_zone_without_an_offset_is_refused(offset: Callable[[datetime], Any]) -> None:
     """A zone that raises or has no valid offset is refused, whether at once or for some dates only."""
     with pytest.raises(InvalidQuery) as caught:
-        read_zone(Rule(offset), "tzinfo")
+        read_zone(rule(offset), "tzinfo")
     assert caught.value.field == "tzinfo"
-    later = Rule(lambda local: offset(local) if local.year == 2026 else timedelta(0))
+    later = rule(lambda local: offset(local) if local.year == 2026 else timedelta(0))
     with pytest.raises(InvalidQuery) as caught:
         calendar_edges("day", read_zone(later, "tzinfo"), ms("2026-03-01"), ms("2026-03-05"), 100)
     assert caught.value.field == "tzinfo"
@@ -196,33 +191,25 @@ def test_what_is_no_zone_is_refused(value: object) -> None:
         read_zone(value, "zone")
 
 
-class TwoFaced(tzinfo):
-    """A zone that converts from UTC with another offset than the one it gives, as those of pytz do."""
-
-    def utcoffset(self, _: datetime | None) -> timedelta:
-        """Local mean time."""
-        return timedelta(minutes=53)
-
-    def fromutc(self, dt: datetime) -> datetime:
-        """Standard time."""
-        return dt + timedelta(hours=1)
-
-
 def test_a_zone_with_two_offsets_for_one_time_is_refused() -> None:
-    """Its cells would begin at other times than its own clock shows."""
+    """Without its own functions, a zone of pytz gives local mean time, but it converts from UTC to standard time."""
+    methods = {
+        "utcoffset": lambda *_: timedelta(minutes=53),
+        "fromutc": lambda _, local: local + timedelta(hours=1),
+    }
     with pytest.raises(InvalidQuery, match="two offsets"):
-        read_zone(TwoFaced(), "tzinfo")
+        read_zone(type("TwoFaced", (tzinfo,), methods)(), "tzinfo")
 
 
 def test_days_that_end_before_they_begin_are_refused() -> None:
     """Offsets that jump from day to day leave no order."""
-    zone = Rule(lambda local: timedelta(hours=23 if local.day % 2 else -23))
+    zone = rule(lambda local: timedelta(hours=23 if local.day % 2 else -23))
     with pytest.raises(InvalidQuery, match="end before they begin"):
         calendar_edges("day", zone, ms("2026-03-01"), ms("2026-03-05"), 100)
 
 
 def test_a_gap_at_the_first_date_is_bounded() -> None:
     """A zone may claim that midnight of the year 1 does not exist."""
-    zone = Rule(lambda local: timedelta(hours=local.fold))
+    zone = rule(lambda local: timedelta(hours=local.fold))
     low, high = calendar_edges("day", zone, FIRST_MS, FIRST_MS, 9).tolist()
     assert low <= FIRST_MS < high

@@ -106,7 +106,7 @@ def test_an_answer_can_be_compared_copied_and_pickled() -> None:
     assert copy.copy(found) is copy.deepcopy(found) is found
     assert not unpickled.column("count").flags.writeable
     with pytest.raises(AttributeError):
-        found.count = 3  # type: ignore[misc]
+        found.count = 3
 
 
 def test_ties_are_ordered_by_name_and_by_value() -> None:
