@@ -90,9 +90,7 @@ def ends_of(pieces: Sequence[KeyedPiece]) -> tuple[int, int] | None:
     for each in pieces:
         first = _first_row(each)
         if first is not None:
-            last = _last_row(each)
-            assert last is not None, "the first row may also be the last"
-            instants += [each.piece.segment.timestamp(first), each.piece.segment.timestamp(last)]
+            instants += [each.piece.segment.timestamp(row) for row in (first, _last_row(each))]
     return (min(instants), max(instants)) if instants else None
 
 
@@ -107,12 +105,12 @@ def _first_row(each: KeyedPiece) -> int | None:
     return None
 
 
-def _last_row(each: KeyedPiece) -> int | None:
+def _last_row(each: KeyedPiece) -> int:
+    """The last row of a lane; there is one."""
     piece, high, look = each.piece, each.piece.stop, each.piece.sizes.first_look
-    while high > piece.first:
+    while True:
         rows = piece.part(high - look, high).live_rows()
         found = (each.keys(rows) >= 0).nonzero()[0]
         if len(found):
             return int(rows[found[-1]])
         high, look = high - look, 2 * look
-    return None

@@ -51,6 +51,7 @@ WAYS: Final = {
     "as measured": LANE_SIZES,
     "on few rows": ON_FEW_ROWS,
     "job by job": replace(ON_FEW_ROWS, few_jobs=100),
+    "last rows": replace(ON_FEW_ROWS, last_rows_per_job=3),
     "tables of all jobs": replace(ON_FEW_ROWS, rows_per_table=0, last_rows_per_job=2),
     "rows at once": replace(ON_FEW_ROWS, rows_per_list=100, few_entries=0, few_undecided=0, most_runs=100),
     "levels for some cells": replace(ON_FEW_ROWS, entries_per_cell=1, rows_per_cell=2, rows_per_entry=3),
@@ -203,10 +204,11 @@ def _rows(table: Table, numbers: Any, schema: Schema, label: int | None) -> list
 
 def _table(rows: list[dict[str, Any]], schema: Schema, sizes: Sizes, rng: random.Random) -> Table:
     to_head = {at for at in range(len(rows)) if rng.random() < 0.2}
-    stale = {at for at in to_head if rng.random() < 0.5}
+    has_deleted = rng.random() < 0.5
+    stale = {at for at in to_head if has_deleted}
     base = [(row, False) for at, row in enumerate(rows) if at not in to_head]
     base += [({**rows[at], schema.score: 99.0}, True) for at in stale]
-    base += [({**row, "timestamp": row["timestamp"] + 1, schema.score: 98.0}, True) for row in rows[::7]]
+    base += [({**row, "timestamp": row["timestamp"] + 1, schema.score: 98.0}, True) for row in rows[::7] if has_deleted]
     base.sort(key=lambda entry: _identity(entry[0], schema))
     deleted = np.array([at for at, (_, is_deleted) in enumerate(base) if is_deleted], dtype=np.int64)
     segment = _segment([row for row, _ in base], schema, sizes)
