@@ -72,12 +72,16 @@ def walk(pieces: Sequence[KeyedPiece], need: int) -> tuple[Int64s, Float64s] | N
 
 
 def all_best(pieces: Sequence[KeyedPiece]) -> tuple[Int64s, Float64s]:
-    """The keys of all lanes, ascending, and their greatest scores: O(n log n) for n rows."""
+    """The keys of all lanes, ascending, and their greatest scores: O(n log n) for n rows, in bounded memory."""
     keys, scores = [np.empty(0, dtype=np.int64)], [np.empty(0)]
     for each in pieces:
-        rows = each.piece.live_rows() if len(each.piece.deleted) else each.piece.rows
-        keys.append(each.keys(rows))
-        scores.append(each.piece.scores(rows))
+        step = each.piece.sizes.rows_at_once
+        for first in range(each.piece.first, each.piece.stop, step):
+            part = each.piece.part(first, first + step)
+            rows = part.live_rows() if len(part.deleted) else part.rows
+            own, best = best_of(each.keys(rows), part.scores(rows))
+            keys.append(own)
+            scores.append(best)
     return best_of(np.concatenate(keys), np.concatenate(scores))
 
 

@@ -17,6 +17,7 @@ class LaneSizes:
         most_runs: if the cells without a score lie in more runs than this, they are all computed again.
         rows_per_entry: the walk ends at a level with more than one of every N rows; to read all rows is as fast.
         first_look: the first look for a row of some lane reads this many rows.
+        rows_at_once: the keys of this many rows are sorted at once.
         rows_per_table: the tables of all jobs are read if the window has more than this many rows for each job.
         last_rows_per_job: to count the jobs in a window, this many of its last rows are read for each job.
         rows_per_list: a piece with fewer rows than this for each influencer is read at once, not by postings.
@@ -33,6 +34,7 @@ class LaneSizes:
     most_runs: int = 16
     rows_per_entry: int = 8
     first_look: int = 256
+    rows_at_once: int = 262_144
     rows_per_table: int = 128
     last_rows_per_job: int = 4
     rows_per_list: int = 64

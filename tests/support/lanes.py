@@ -33,6 +33,7 @@ ON_FEW_ROWS: Final = LaneSizes(
     most_runs=1,
     rows_per_entry=1,
     first_look=1,
+    rows_at_once=3,
     rows_per_table=10**6,
     last_rows_per_job=1,
     rows_per_list=0,
