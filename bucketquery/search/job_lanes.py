@@ -128,10 +128,12 @@ class LanesOfAllJobs:
         for each in self._pieces:
             part = each.piece.part(each.piece.stop - rows, each.piece.stop)
             parts.append(each.keys(part.live_rows() if len(part.deleted) else part.rows))
-        # The labels of one instant are sorted already, so this is faster than hashing them.
-        labels = np.sort(np.concatenate(parts))
-        labels = labels[int(labels.searchsorted(0)) :]
-        return labels[np.append(True, labels[1:] != labels[:-1])] if len(labels) else labels
+        labels = np.concatenate(parts)
+        if not (labels[1:] > labels[:-1]).all():
+            # The labels of one instant ascend, and often each job has a result at the last one.
+            labels = np.sort(labels)
+            labels = labels[np.append(True, labels[1:] != labels[:-1])]
+        return labels[int(labels.searchsorted(0)) :]
 
     def _scores(self, names: Sequence[str], instants: Int64s) -> Float64s:
         return _matrix([_pieces_of_job(self._catalog, job_id, self._window) for job_id in names], instants)
@@ -142,17 +144,18 @@ class LanesOfAllJobs:
 
     def _count(self) -> int:
         """The number of selected jobs with a result in the window."""
-        jobs = len(self._selected)
+        jobs, sizes, length = len(self._selected), self._window.sizes, self._length
         seen = self._last_seen(jobs)
-        if len(seen) < jobs < self._length:
-            rows = self._window.sizes.last_rows_per_job * jobs
-            seen = self._last_seen(rows)
-            if self._length <= rows:
-                return len(seen)
-        if len(seen) == jobs or self._length <= jobs:
-            return len(seen)
-        others = set(self._selected.ids).difference(self._labels.ids(seen.astype(np.uint32)))
-        return len(seen) + sum(1 for job_id in others if _pieces_of_job(self._catalog, job_id, self._window))
+        if len(seen) < jobs < length:
+            seen = self._last_seen(min(length, sizes.last_rows_per_job * jobs))
+        others = jobs - len(seen)
+        if others and length > sizes.last_rows_per_job * jobs:
+            if length <= sizes.rows_per_other * others:
+                return len(self._last_seen(length))
+            named = self._labels.ids(seen.astype(np.uint32))
+            rest = set(self._selected.ids).difference(named)
+            return len(seen) + sum(1 for job_id in rest if _pieces_of_job(self._catalog, job_id, self._window))
+        return len(seen)
 
 
 class JobPiece(NamedTuple):

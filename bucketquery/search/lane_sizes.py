@@ -20,6 +20,8 @@ class LaneSizes:
         rows_at_once: the keys of this many rows are sorted at once.
         rows_per_table: the tables of all jobs are read if the window has more than this many rows for each job.
         last_rows_per_job: to count the jobs in a window, this many of its last rows are read for each job.
+        rows_per_other: if the window has at most this many rows for each job that its last rows do not name, all its
+            rows are read. Otherwise these jobs are looked up in their own tables.
         rows_per_list: a piece with fewer rows than this for each influencer is read at once, not by postings.
         few_entries: the scores of more influencers than this are added up over all rows, not by postings.
         few_undecided: if more influencers than this have results on both sides of the window, all rows are read to
@@ -37,6 +39,7 @@ class LaneSizes:
     rows_at_once: int = 262_144
     rows_per_table: int = 128
     last_rows_per_job: int = 4
+    rows_per_other: int = 32
     rows_per_list: int = 64
     few_entries: int = 512
     few_undecided: int = 64

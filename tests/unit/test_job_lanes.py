@@ -13,6 +13,13 @@ from bucketquery.storage.table import Table
 from support.helpers import lead_by_value, sizes
 from support.lanes import ON_FEW_ROWS
 
+
+@pytest.fixture
+def leading(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A few rows have value indexes."""
+    lead_by_value(monkeypatch)
+
+
 Rows = dict[str, list[int]]
 
 #: The hours at which each job has a bucket; the score of a bucket is its hour. The last job has none.
@@ -38,6 +45,8 @@ def made(hours: Rows) -> tuple[ResultsIndex, AllJobs]:
     return index, combined._replace(parts=tuple(parts))
 
 
+@pytest.mark.usefixtures("leading")
+@pytest.mark.parametrize("rows_per_other", [0, 100])
 @pytest.mark.parametrize("last_rows", [1, 2, 3, 100])
 @pytest.mark.parametrize(
     ("hours", "instants", "count"),
@@ -52,16 +61,20 @@ def made(hours: Rows) -> tuple[ResultsIndex, AllJobs]:
     ],
 )
 def test_the_lanes_are_the_jobs_in_the_window(
-    hours: Rows, instants: tuple[int, int], count: int, last_rows: int, monkeypatch: pytest.MonkeyPatch
+    hours: Rows, instants: tuple[int, int], count: int, last_rows: int, rows_per_other: int
 ) -> None:
     """However many of the last rows are read, the number of lanes is the number of jobs with a result."""
-    lead_by_value(monkeypatch)
     index, combined = made(hours)
     catalog = index.snapshot()._catalog
     chosen = [*hours]
     start, end = instants
     for jobs in (chosen, chosen[1:]):
-        window = LaneWindow(start, end, exclude_interim=False, sizes=replace(ON_FEW_ROWS, last_rows_per_job=last_rows))
+        window = LaneWindow(
+            start,
+            end,
+            exclude_interim=False,
+            sizes=replace(ON_FEW_ROWS, last_rows_per_job=last_rows, rows_per_other=rows_per_other),
+        )
         expected = [(-max(own), job) for job in jobs if (own := [hour for hour in hours[job] if start <= hour < end])]
         assert jobs is not chosen or len(expected) == count
         selected = catalog.select(tuple(jobs), "jobs")
